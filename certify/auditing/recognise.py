@@ -10,7 +10,7 @@ from typing import Any
 from certify.auditing.doors import through_door
 from certify.auditing.facts import data_facts, guessed, loss_facts, network_facts
 from certify.auditing.missing import Unsaid, refuse
-from certify.auditing.subject import Subject, relative, threshold_of
+from certify.auditing.subject import Subject, threshold_of
 from certify.auditing.told import Told, require_words
 from certify.format.errors import InputError
 from certify.inputs import load_data, load_evaluated, read_graph_network, read_network
@@ -21,6 +21,7 @@ from certify.rigor.fp import Array
 from certify.spec.load import parse_spec
 from certify.spec.models import Spec
 from certify.spec.sources import sha256_file
+from certify.spec.text.paths import relative
 from certify.spec.text.toml_text import spec_text
 from certify.spec.vocabulary import ACTIVATIONS
 

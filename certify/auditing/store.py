@@ -11,6 +11,7 @@ import numpy as np
 
 from certify.auditing.subject import LAYERS, Subject, threshold_of
 from certify.certificate.audit_folder import DATA, EVALUATION, MODEL, begin
+from certify.certificate.checkable import model_bytes
 from certify.format.errors import InputError
 from certify.inputs.given import given_numbers
 from certify.inputs.sklearn.wrapped import Prepared
@@ -42,7 +43,7 @@ def stored(problem: Problem, X_eval: Any, y_eval: Any, folder: Path, model: str 
     if not isinstance(problem.network, Network):
         raise InputError("audit", "a graph network", "give one with fully connected layers, or its last layer")
     network = problem.network
-    content = {folder / MODEL: tensors(network)}
+    content = {folder / MODEL: model_bytes(network)}
     targets = problem.y if problem.labels is None else problem.labels.astype(np.int64)
     arrays = {FEATURES: problem.X} | ({} if targets is None else {TARGETS: targets})
     content[folder / DATA] = _saved(arrays)
@@ -71,16 +72,6 @@ def stored(problem: Problem, X_eval: Any, y_eval: Any, folder: Path, model: str 
                           units=problem.prepare.units, roundings=problem.prepare.roundings(problem.X))
     threshold = problem.threshold if problem.threshold is not None else threshold_of(subject, None)
     return replace(subject, threshold=threshold)
-
-
-def tensors(network: Network) -> bytes:
-    """The parameters as a `.safetensors` file, under the names of torch's Sequential."""
-    arrays = {}
-    for h, (W, b) in enumerate(zip(network.weights, network.biases, strict=True)):
-        arrays[f"{2 * h}.weight"] = W
-        if b is not None:
-            arrays[f"{2 * h}.bias"] = b
-    return _saved(arrays)
 
 
 def _labels(problem: Problem, y_eval: Any, N: int) -> Array:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -18,6 +17,7 @@ from certify.network.network import Network
 from certify.problem.fit import Fit
 from certify.problem.fitting import fit
 from certify.rigor.fp import Array
+from certify.spec.text.paths import relative
 
 Tables = Mapping[str, Mapping[str, Any]]
 
@@ -193,13 +193,6 @@ def is_code(y: Array) -> bool:
     return bool(len(rows) <= y.shape[1] and (rows[:, :-1] == low[:, None]).all() and len(set(low)) == 1
                 and len(set(high)) == 1 and low[0] < high[0])
 
-
-def relative(path: Path, folder: Path) -> str:
-    """A path as a spec in a folder names it."""
-    try:
-        return PurePath(os.path.relpath(path.parent.resolve() / path.name, folder.resolve())).as_posix()
-    except ValueError:  # another drive
-        return path.resolve().as_posix()
 
 
 def threshold_of(subject: Subject, told: float | None) -> float | None:

@@ -28,6 +28,7 @@ from certify.network.graph.graph import GraphNetwork
 from certify.network.network import Network
 from certify.problem.problem import Problem
 from certify.spec.sources import Digest, read_source
+from certify.spec.text.paths import relative
 from certify.spec.text.toml_text import document_text
 from certify.spec.vocabulary import CHECKED
 
@@ -132,7 +133,7 @@ def _rewritten(content: bytes, before: Path, model: Path, folder: Path) -> bytes
     wanted = copy.deepcopy(given)
     for table, key in _PATHS:
         if isinstance(wanted.get(table, {}).get(key), str):
-            wanted[table][key] = _from(before / wanted[table][key], folder)
+            wanted[table][key] = relative(before / wanted[table][key], folder)
     wanted["model"]["file"] = model.name
     wanted["model"].pop("factory", None)
     text = f"{HEAD}{model.name}.\n{document_text(wanted)}"
@@ -140,11 +141,3 @@ def _rewritten(content: bytes, before: Path, model: Path, folder: Path) -> bytes
         return text.encode("utf-8") if tomllib.loads(text) == wanted else None
     except (tomllib.TOMLDecodeError, RecursionError, UnicodeEncodeError):  # a folder's name need not be text
         return None
-
-
-def _from(path: Path, folder: Path) -> str:
-    """A path as seen from a folder."""
-    try:
-        return Path(os.path.relpath(path.parent.resolve() / path.name, folder.resolve())).as_posix()
-    except ValueError:  # another drive
-        return str(path)

@@ -272,6 +272,7 @@ def _weights(problem: Problem) -> bytes:
 def _spec(path: Path, folder: Path, problem: Problem) -> bytes:
     """The spec with the new model file, its other files as they are seen from the folder."""
     from certify.spec.sources import read_source
+    from certify.spec.text.paths import relative
     from certify.spec.text.rewritten import rewritten
 
     spec = problem.spec
@@ -279,14 +280,5 @@ def _spec(path: Path, folder: Path, problem: Problem) -> bytes:
     others = {("data", "file"): spec.data.file, ("perturbation", "file"): spec.perturbation.file,
               ("weights", "reference"): spec.weights.reference,
               ("evaluation", "file"): None if spec.evaluation is None else spec.evaluation.file}
-    values = {place: _seen(path.parent / name, folder) for place, name in others.items() if name is not None}
+    values = {place: relative(path.parent / name, folder) for place, name in others.items() if name is not None}
     return rewritten(read_source(path, "spec").content, values | {("model", "file"): WEIGHTS})
-
-
-def _seen(path: Path, folder: Path) -> str:
-    """A path as it is written in a spec in that folder."""
-    try:
-        return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
-    except ValueError:  # another drive
-        return path.resolve().as_posix()
-

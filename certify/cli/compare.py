@@ -31,5 +31,7 @@ def compare(
     for one in found.compared:
         ends = f"A {enclosure(*one.a)}, B {enclosure(*one.b)}"
         print(one_line(f"{one.quantity}, {one.change}: {ends}: {one.why}"))
+    print("note: read from the certificates, of which nothing is proved again: `certify check` does that",
+          file=sys.stderr)
     for words in found.left:
         print(one_line(f"not compared: {words}"), file=sys.stderr)

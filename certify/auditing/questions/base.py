@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,6 @@ from typing import Any, ClassVar, Final
 
 from certify.auditing.subject import Subject
 from certify.format.digits import at_least, at_most
-from certify.format.errors import InputError
 from certify.format.quantities import CORRECT_PREDICTIONS, DISTANCE, PREDICTION_CHANGE, STABLE_PREDICTIONS
 
 Claim = Mapping[str, Any]
@@ -135,30 +133,6 @@ class Question(ABC):
     @abstractmethod
     def answer(self, subject: Subject, options: Options, claim: Claim) -> str:
         """What a claim of the certificate says, in a sentence."""
-
-
-def number_in(phrase: str) -> int | None:
-    """The first number of a phrase.
-
-    Raises:
-        InputError: it is 0, or a share.
-    """
-    share = re.search(r"[0-9]\s*%|[0-9]\.[0-9]|\bper ?cent\b", phrase)
-    if share is not None:
-        raise InputError(f"--ask {phrase!r}", "a share of the rows", "give a whole number of rows")
-    found = re.search(r"\b([0-9]{1,9})\b", phrase)
-    if found is not None and int(found[1]) < 1:
-        raise InputError(f"--ask {phrase!r}", "0 rows", "give a number of rows from 1 on")
-    return None if found is None else int(found[1])
-
-
-def without_number(phrase: str) -> str:
-    """A phrase without its first number.
-
-    >>> without_number("rows 3 and 17")
-    'rows  and 17'
-    """
-    return re.sub(r"\b[0-9]{1,9}\b", "", phrase, count=1)
 
 
 def evaluation(subject: Subject) -> dict[str, Any]:

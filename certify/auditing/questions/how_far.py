@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from certify.auditing.questions.base import (
     Asked,
     Claim,
     Options,
-    Question,
     Wanted,
-    number_in,
     of_head,
     rows_word,
-    without_number,
 )
+from certify.auditing.questions.counted import Counted
 from certify.auditing.subject import Subject
 
 UP_TO = 3
 """Rows asked about at least."""
 
 
-class HowFar(Question):
+class HowFar(Counted):
     """For every prediction how many rows may be left out, up to a number, until it changes."""
 
     slug = "how-far"
@@ -42,15 +38,6 @@ class HowFar(Question):
     def unprompted(self, options: Options) -> bool:
         """It takes long."""
         return False
-
-    def rest(self, phrase: str) -> str:
-        """Without the number of rows."""
-        return without_number(phrase)
-
-    def heard(self, phrase: str, options: Options) -> Options:
-        """The number of rows."""
-        number = number_in(phrase)
-        return options if number is None else replace(options, delete=number)
 
     def asked(self, subject: Subject, options: Options) -> Asked:
         """The spec."""

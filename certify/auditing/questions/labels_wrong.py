@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from certify.auditing.questions.base import (
     Asked,
     Claim,
     Options,
-    Question,
-    number_in,
     of_head,
     of_rows,
     wanted,
-    without_number,
 )
-from certify.auditing.subject import Subject
+from certify.auditing.questions.counted import Counted
+from certify.auditing.subject import Subject, is_code
 from certify.network.loss.losses import loss_named
 
 
-class LabelsWrong(Question):
+class LabelsWrong(Counted):
     """Any `relabel` labels become any others, and the model is trained again to its minimum."""
 
     slug = "labels-wrong"
@@ -41,15 +37,6 @@ class LabelsWrong(Question):
             return f"{options.relabel} of {subject.n} labels cannot all be wrong"
         return ""
 
-    def rest(self, phrase: str) -> str:
-        """Without the number of rows."""
-        return without_number(phrase)
-
-    def heard(self, phrase: str, options: Options) -> Options:
-        """The number of rows."""
-        number = number_in(phrase)
-        return options if number is None else replace(options, relabel=number)
-
     def asked(self, subject: Subject, options: Options) -> Asked:
         """The spec."""
         change = {"parameter": "labels", "set": "sparse", "count": options.relabel}
@@ -65,6 +52,4 @@ def _labels(count: int) -> str:
 
 
 def _codes(subject: Subject) -> bool:
-    from certify.auditing.subject import is_code
-
     return subject.y is not None and is_code(subject.y)

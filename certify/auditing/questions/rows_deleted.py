@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from certify.auditing.questions.base import (
     Asked,
     Claim,
     Options,
-    Question,
-    number_in,
     of_head,
     of_rows,
     wanted,
-    without_number,
 )
+from certify.auditing.questions.counted import Counted
 from certify.auditing.subject import Subject
 
 
-class RowsDeleted(Question):
+class RowsDeleted(Counted):
     """Any `delete` rows are left out, and the model is trained again to its minimum."""
 
     slug = "rows-deleted"
@@ -35,15 +31,6 @@ class RowsDeleted(Question):
         if options.delete >= subject.n:
             return f"{options.delete} of {subject.n} training rows cannot be left out"
         return subject.against_head
-
-    def rest(self, phrase: str) -> str:
-        """Without the number of rows."""
-        return without_number(phrase)
-
-    def heard(self, phrase: str, options: Options) -> Options:
-        """The number of rows."""
-        number = number_in(phrase)
-        return options if number is None else replace(options, delete=number)
 
     def asked(self, subject: Subject, options: Options) -> Asked:
         """The spec."""

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import textwrap
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Final
 
 from certify.auditing.facts import DataFacts, LossFacts, NetworkFacts, data_facts, loss_facts, network_facts
 from certify.cli.starter.text import ESTIMATE, PROOF
 from certify.format.errors import CertifyError, InputError
+from certify.spec.text.paths import relative
+from certify.spec.text.toml_text import value
 
 NAME: Final = "certify.toml"
 _OURS: Final = ("witness.safetensors", "new_parameters.safetensors")
@@ -95,11 +96,11 @@ def write_starter(
     loss = loss_facts(rows.y, outputs)
     features = rows.features if isinstance(rows.features, str) else list(rows.features)
     text = (ESTIMATE if estimate else PROOF).format(
-        name=NAME, model=_quoted(_relative(model, folder)), data=_quoted(_relative(data, folder)),
+        name=NAME, model=value(relative(model, folder)), data=value(relative(data, folder)),
         features=json.dumps(features, ensure_ascii=False).replace("\x7f", "\\u007f"),
-        network=_network(network, said, graph and _relative(graph, folder)), targets=_targets(rows),
+        network=_network(network, said, graph and relative(graph, folder)), targets=_targets(rows),
         loss=_loss(loss, said), decay=_decay(said) + ("\n" + said.unusual).rstrip("\n"),
-        map=f'{f"""map = {_quoted("sublevel" if network.graph else "interpolation")}""":<{_COLUMN}}',
+        map=f'{f"""map = {value("sublevel" if network.graph else "interpolation")}""":<{_COLUMN}}',
     )
     try:
         with open(path, "x", encoding="utf-8") as handle:
@@ -190,7 +191,7 @@ def _network(network: NetworkFacts, said: Said, graph: str | None) -> str:
 
     words = " | ".join(ACTIVATIONS)
     if graph is not None:
-        return _line(f"graph = {_quoted(graph)}", "the operations, from `certify graph`")
+        return _line(f"graph = {value(graph)}", "the operations, from `certify graph`")
     if not network.widths:
         return _line('# factory = "nets:make"', "name yours: make() in nets.py beside this file returns the module")
     widths = f"widths = {list(network.widths)}"
@@ -207,7 +208,7 @@ def _network(network: NetworkFacts, said: Said, graph: str | None) -> str:
 def _targets(rows: DataFacts) -> str:
     if rows.targets is None:
         return _line('# targets = "y"', "the data file has no other array")
-    return f"targets = {_quoted(rows.targets)}"
+    return f"targets = {value(rows.targets)}"
 
 
 def _loss(loss: LossFacts, said: Said) -> str:
@@ -262,15 +263,3 @@ def _fit(text: str, folder: Path, loss: str) -> str:
     except CertifyError as error:
         return f"training loss not known with loss = \"{loss}\": {error}"
     return fit(network, data.X, loss, data.y, data.labels).sentence()
-
-
-def _relative(path: Path, folder: Path) -> str:
-    try:
-        return PurePath(os.path.relpath(path.parent.resolve() / path.name, folder.resolve())).as_posix()
-    except ValueError:  # another drive
-        return path.resolve().as_posix()
-
-
-def _quoted(text: str) -> str:
-    """A TOML basic string; its escapes are those of JSON."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

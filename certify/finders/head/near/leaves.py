@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from certify.finders.head.refits import AT_ONCE, Refitter
+from certify.finders.head.refits import AT_ONCE, Node, Refitter
 from certify.rigor.fp import Array
 from certify.systems.head.rows.change import DELETED, Choices
 from certify.systems.head.rows.head import Head, Whole
@@ -22,21 +22,6 @@ INNER, LONGEST, CLOSE = 12, 8.0, 1e-4
 
 POLISHED = 2
 """Steps with its own inverse that a parent makes."""
-
-
-@dataclass(frozen=True, eq=False)
-class Parent:
-    """A refit that others start from.
-
-    Attributes:
-        V: `(k, m)` weights.
-        inverse: `(km, km)` inverse of the Hessian there.
-        Z: `(n, k)` outputs.
-    """
-
-    V: Array
-    inverse: Array
-    Z: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +56,7 @@ class Starts:
         return np.asarray((whole - np.matmul(T, turned)[..., 0]).reshape(g.shape))
 
 
-def parents(refitter: Refitter, choices: Choices, V: Array) -> list[Parent]:
+def parents(refitter: Refitter, choices: Choices, V: Array) -> list[Node]:
     """The parents of a batch, from weights near their refits.
 
     Args:
@@ -89,7 +74,7 @@ def parents(refitter: Refitter, choices: Choices, V: Array) -> list[Parent]:
             move = np.matmul(inverse, refitter.gradients(part, near).reshape(len(near), size, 1)).reshape(near.shape)
             near = np.where(np.isfinite(move).all(axis=(1, 2), keepdims=True), near - move, near)
         Z = (head.phi @ near.reshape(-1, head.m).T).reshape(head.n, len(near), head.k).transpose(1, 0, 2)
-        found += [Parent(*one) for one in zip(near, inverse, Z, strict=True)]
+        found += [Node(*one) for one in zip(near, inverse, Z, strict=True)]
     return found
 
 
@@ -103,7 +88,7 @@ def _inverses(H: Array) -> Array:
         return np.concatenate([_inverses(one[None]) for one in H])
 
 
-def starts(head: Head, some: list[Parent], of: Whole, rows: Whole, codes: Whole) -> Starts:
+def starts(head: Head, some: list[Node], of: Whole, rows: Whole, codes: Whole) -> Starts:
     """Starts for one more row each.
 
     Args:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import numpy as np
 
 from certify.finders.head.near.descent import Descent
-from certify.finders.head.near.leaves import Parent, Starts
+from certify.finders.head.near.leaves import Starts
+from certify.finders.head.refits import Node
 from certify.rigor.fp import Array
 from certify.systems.head.rows.change import Choices, RowChange
 from certify.systems.head.rows.head import Head, Whole
@@ -50,7 +51,7 @@ class Far:
         self._goal = FIRST * head.mu()[0]
         self.batch = max(1, BATCH // (head.n * head.k))
 
-    def settle(self, choices: Choices, parent: Parent, start: Starts) -> tuple[Array, Whole, Whole]:
+    def settle(self, choices: Choices, parent: Node, start: Starts) -> tuple[Array, Whole, Whole]:
         """Weights near the refits; the numbers of those that need all eight bytes, and of those still open."""
         B = len(choices)
         found, goal = start.V.copy(), np.full(B, self._goal)

@@ -10,8 +10,8 @@ from functools import cached_property
 import numpy as np
 
 from certify.finders.head.anderson import Mixed
-from certify.finders.head.near.leaves import Parent, Starts, parents, starts
-from certify.finders.head.refits import Refitter
+from certify.finders.head.near.leaves import Starts, parents, starts
+from certify.finders.head.refits import Node, Refitter
 from certify.rigor.fp import Array
 from certify.systems.head.rows.change import Choices, RowChange
 from certify.systems.head.rows.head import Head, Whole
@@ -162,7 +162,7 @@ class Walk:
                 if keep:
                     yield below
 
-    def families(self, places: Whole, codes: Whole, made: list[Parent]) -> Iterator[tuple[Whole, Whole, Array]]:
+    def families(self, places: Whole, codes: Whole, made: list[Node]) -> Iterator[tuple[Whole, Whole, Array]]:
         """Changes with one more row, of those after their last: which, what they become, weights near the refits."""
         n, each = len(self.rows), self.alternatives.shape[1]
         first = places[:, -1] + 1 if places.shape[1] else np.zeros(len(places), dtype=np.int64)
@@ -181,7 +181,7 @@ class Walk:
             yield rows, become, (self.settle(some, start.V, start) if self._far is None else
                                  self._settle_far(some, made[low], start))
 
-    def _settle_far(self, choices: Choices, parent: Parent, start: Starts) -> Array:
+    def _settle_far(self, choices: Choices, parent: Node, start: Starts) -> Array:
         """The same where a Hessian for every refit is dear."""
         assert self._far is not None
         V, exact, rest = self._far.settle(choices, parent, start)
