@@ -79,7 +79,8 @@ def _known(folder: Path) -> Mapping[str, str]:
     """The list; nothing where there is none, or one that no audit wrote."""
     try:
         written = json.loads((folder / LIST).read_bytes())["written"]
-        return {name: digest for name, digest in written.items() if isinstance(digest, str) and _inside(name)}
+        return {name: digest for name, digest in written.items()
+                if isinstance(digest, str) and _inside(name) and not _leads_away(folder / name, folder)}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
 
@@ -87,6 +88,11 @@ def _known(folder: Path) -> Mapping[str, str]:
 def _inside(name: str) -> bool:
     parts = Path(name).parts
     return 0 < len(parts) <= 2 and ".." not in parts and not Path(name).is_absolute()
+
+
+def _leads_away(path: Path, folder: Path) -> bool:
+    """Whether a folder of an answer is a link, which may lead to somebody's files."""
+    return path.parent != folder and path.parent.is_symlink()
 
 
 def _same(path: Path, digest: str | None) -> bool:

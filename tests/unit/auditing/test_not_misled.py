@@ -331,3 +331,15 @@ def test_motion_is_said_to_be_counted_from_the_exact_minimum():
                 for i in range(18))
     assert found.answers[0].upper < truth  # so that it would be false of today's outputs
     assert all("from today's exact minimum" in one.sentence for one in found.answers)
+
+
+def test_a_list_of_files_leads_to_no_other_folder(linear, tmp_path):
+    theirs, out = tmp_path / "theirs", tmp_path / "out"
+    theirs.mkdir()
+    out.mkdir()
+    (theirs / "certificate.json").write_text("mine")
+    (out / "labels-wrong").symlink_to(theirs)
+    names = ("labels-wrong/certificate.json", "../theirs/certificate.json", str(theirs / "certificate.json"))
+    (out / ".certify-audit.json").write_text(json.dumps({"written": dict.fromkeys(names, "0" * 64)}))
+    main(["audit", str(linear / "m.npz"), str(linear / "d.csv"), *TOLD, "--ask", "rows deleted", "-q", "-o", str(out)])
+    assert (theirs / "certificate.json").read_text() == "mine"
