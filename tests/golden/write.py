@@ -17,6 +17,7 @@ from certify.cli.main import main as certify
 from tests.families import emitter
 from tests.families.check_cases import plain
 from tests.families.prover_cases import edit, outputs
+from tests.golden import heads
 
 FOLDER = Path(__file__).parent
 
@@ -78,6 +79,12 @@ def main(names: Collection[str]) -> None:
             np.savez(folder / "change.npz", u=np.array([[0.5, -0.25, 0.0], [0.125, 1.0, 2.0]]))
         edit(folder, EDITS.get(name, {}))
         certify(["run", str(folder / "spec.toml"), *(["--merge-duplicates"] if case.merge else [])])
+        (folder / "report.html").unlink()
+    for name, asked in heads.ASKED.items():
+        folder = FOLDER / __version__ / name
+        if (names and name not in names) or folder.exists():
+            continue
+        certify(["run", str(heads.write(asked, folder))])
         (folder / "report.html").unlink()
 
 
