@@ -13,9 +13,12 @@ its own generator `default_rng([seed, format, case])`: `--only CASE` repeats it.
 from __future__ import annotations
 
 import argparse
+import atexit
 import codecs
 import io
+import shutil
 import sys
+import tempfile
 import time
 import warnings
 import zipfile
@@ -105,10 +108,37 @@ def onnx() -> Files:
     return [("f.onnx", model(nodes, weights))]
 
 
+def onnx_beside() -> Files:
+    """A model whose tensors lie in a file beside it, which stays whole."""
+    from tests.unit.inputs.onnx.test_external import written
+
+    folder = Path(tempfile.mkdtemp(prefix="certify-fuzz-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    path = written(folder)
+    return [(str(path), path.read_bytes())]
+
+
+def skops() -> Files:
+    """Fitted estimators: two linear ones, one behind a scaler, one on a kernel, one with layers."""
+    from sklearn.kernel_ridge import KernelRidge
+    from sklearn.linear_model import LogisticRegression, Ridge
+    from sklearn.neural_network import MLPClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+    from skops.io import dumps
+
+    found = [LogisticRegression(class_weight="balanced"), Ridge(), KernelRidge(),
+             make_pipeline(StandardScaler(), LogisticRegression()), MLPClassifier((3,), max_iter=5, random_state=0)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # five steps are no training
+        return [("f.skops", dumps(estimator.fit(arrays()["X"], arrays()["y"]))) for estimator in found]
+
+
 FORMATS: dict[str, Callable[[], Files]] = {
     "npz": npz, "safetensors": safetensors, "csv": csv, "parquet": parquet,
     "pt": stored("tanh.pt", "bfloat16.pt", "strided.pt", "module.pt", "code.pt", "script.pt"),
     "pth": stored("half.pth", "code.pth"), "pt2": stored("tanh.pt2", "deep.pt2", "norm.pt2"), "onnx": onnx,
+    "onnx beside": onnx_beside, "skops": skops,
 }
 DATA = ("npz", "csv", "parquet")
 
@@ -193,6 +223,12 @@ def mutant(form: str, rng: np.random.Generator) -> tuple[str, bytes]:
 
 def use(form: str, name: str, content: bytes) -> None:
     """What `certify` does with such a file: opens it, and takes every array as exact numbers."""
+    if form == "skops":
+        from certify.inputs.sklearn.skops_file import estimator_in
+        from certify.prove.estimators import from_sklearn
+
+        from_sklearn(estimator_in(Source(Path(name), content, "")), arrays()["X"], arrays()["y"])
+        return
     role = "data" if form in DATA else "model"
     archive = open_archive(Source(Path(name), content, ""), role)
     if role == "model":

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from certify.format.errors import InputError, MissingPackage
 from certify.inputs.formats.archive import ZIP_ERRORS, available_memory, listed
-from certify.spec.sources import read_source
+from certify.spec.sources import Source, read_source
 
 _KERNELS: Final = ("CompoundKernel", "ConstantKernel", "DotProduct", "ExpSineSquared", "Exponentiation", "Matern",
                    "PairwiseKernel", "Product", "RBF", "RationalQuadratic", "Sum", "WhiteKernel")
@@ -48,7 +48,15 @@ def estimator_of(path: str | Path) -> Any:
         InputError: it is missing, damaged, no file of skops, or holds types that are not known to be harmless.
         MissingPackage: skops is not installed.
     """
-    source = read_source(Path(path), "model")
+    return estimator_in(read_source(Path(path), "model"))
+
+
+def estimator_in(source: Source) -> Any:
+    """The same of a file that was read.
+
+    Raises:
+        InputError, MissingPackage: as :func:`estimator_of`.
+    """
     asked = f"model file {source.path}"
     if importlib.util.find_spec("skops") is None:
         raise MissingPackage(asked, "skops is not installed", "pip install 'certify[sklearn]'")
