@@ -112,6 +112,9 @@ def n_rows(X: Any, n: int) -> int:
 def _ridge_on_features(kernel: Callable[[Array, Array], Array], X: Array, a: Array, alpha: float, targets: Array,
                        name: str, more: str) -> Linear:
     K = kernel(X, X)
+    if not np.isfinite(K).all():
+        raise InputError("kernel", f"{name}, whose values at the rows of the fit are not all finite",
+                         "fit with a smaller degree or gamma, or scale the columns")
     values, U = np.linalg.eigh((K + K.T) / 2)
     least = len(X) * 2.0**-52 * float(np.abs(values).max())
     if values[0] < -16 * least:

@@ -35,7 +35,12 @@ def linear(estimator: Any, y: Any, n: int) -> Linear:
         raise InputError("estimator", name, f"use one of {', '.join(READERS)}")
     if not any(hasattr(estimator, attribute) for attribute in FITTED):
         raise InputError("estimator", f"{name} that is not fitted", "call fit first")
-    return READERS[name](estimator, np.asarray(y), n)
+    try:
+        return READERS[name](estimator, np.asarray(y), n)
+    except AttributeError as error:
+        if error.obj is not estimator:
+            raise
+        raise InputError("estimator", f"{name} without its '{error.name}'", "fit it, or save it, again") from None
 
 
 def _logistic(estimator: Any, y: Array, n: int) -> Linear:

@@ -139,3 +139,16 @@ def test_columns_of_a_table_keep_their_order() -> None:
 def test_an_estimator_without_a_fit_is_refused() -> None:
     with pytest.raises(InputError, match="KernelRidge that is not fitted"):
         from_sklearn(KernelRidge(), X, Y)
+
+
+def test_a_kernel_that_overflows_is_refused() -> None:
+    fitted = KernelRidge(kernel="poly", degree=2).fit(X, Y).set_params(degree=4000, gamma=1e9)
+    with pytest.raises(InputError, match="not all finite"):
+        from_sklearn(fitted, X, Y)
+
+
+def test_an_estimator_that_lost_an_attribute_is_refused() -> None:
+    fitted = KernelRidge().fit(X, Y)
+    del fitted.X_fit_
+    with pytest.raises(InputError, match="KernelRidge without its 'X_fit_'"):
+        from_sklearn(fitted, X, Y)
