@@ -260,6 +260,8 @@ def forged(name: str, drawn: Drawn, change: RowChange, rng: np.random.Generator,
     method = able(name, easy, less)
     if method is None or drawn.meant is not None or able(name, head, change) is None or vanishing(head, change):
         return
+    if not less.rows:  # nobody can ask about a change of no rows
+        return
     with np.errstate(all="ignore"):
         part = method.prove(easy, less, easy.today >= 0, Processor(seconds))
     if part is None or not part.proved.any():
