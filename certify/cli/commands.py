@@ -33,24 +33,38 @@ def run(
     merge_duplicates: Annotated[
         bool, typer.Option("--merge-duplicates", help="Treat rows with equal features as one row.")
     ] = False,
+    form: Annotated[
+        list[str] | None, typer.Option(
+            "--format", metavar="NAME[=FILE]", help="text, json, markdown, sarif, junit, github, badge, model-card, "
+            "cyclonedx, csv, html: in a file, or instead of the verdict line. Again for more; the status stays."),
+    ] = None,
 ) -> None:
     """Prove what a spec asks for; write certificate.json and report.html, print one verdict line."""
     if plan:
         _plan(spec, output, merge_duplicates, as_json)
         return
     from certify.auditing.shown.progress import shown
-    from certify.auditing.spec_run import CERTIFICATE, REPORT, run_audit
+    from certify.auditing.spec_run import CERTIFICATE, REPORT, WITNESS, run_audit
+    from certify.certificate.write import require_folder, write_together
+    from certify.cli.formats import JSON, as_text, formats
     from certify.cli.text import one_line
     from certify.prove.gates import exit_of
     from certify.report.messages import advice, cautions_of, remembered, run_object, verdict_line
 
+    wanted = formats(form or (), as_json)
+    folder = spec.parent if output is None else output
+    wanted.require_apart((spec, *(folder / name for name in (CERTIFICATE, REPORT, WITNESS))))
+    for path in wanted.files:
+        require_folder(path.parent, (path.name,))
     with shown(quiet) as tell:
         certificate = run_audit(spec, output, merge_duplicates, tell)
-    folder = spec.parent if output is None else output
+    write_together(wanted.written(certificate, folder, lambda: as_text(run_object(certificate))))
     if not quiet and remembered(certificate):
         print(one_line(remembered(certificate)), file=sys.stderr, flush=True)
-    if as_json:
-        print(json.dumps(run_object(certificate), allow_nan=False))
+    if wanted.medium is not None:
+        print(wanted.medium.render(certificate), end="")
+    elif wanted.out == JSON:
+        print(as_text(run_object(certificate)))
     else:
         print(one_line(verdict_line(certificate, reason=quiet)))
     sys.stdout.flush()
@@ -134,7 +148,8 @@ def report(
     ] = None,
     form: Annotated[
         str, typer.Option("--format", metavar="NAME",
-                          help="html, markdown (a summary for a job or a comment) or csv (a line a row)."),
+                          help="html, markdown (a summary for a job or a comment), csv (a line a row), sarif, junit, github, badge, "
+                               "model-card or cyclonedx."),
     ] = "html",
     rows: Annotated[
         bool, typer.Option("--rows", help="Show outputs, labels and data of rows, from the files it binds (html)."),

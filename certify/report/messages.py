@@ -41,7 +41,7 @@ def verdict_line(certificate: Json, reason: bool = False) -> str:
     """
     problem, base = certificate["problem"], certificate["base"]
     claims = sorted(certificate["claims"], key=lambda claim: bool(claim["verdict"] != certificate["verdict"]))
-    parts = [_claim(claim, problem) for claim in claims]
+    parts = [claim_line(claim, problem) for claim in claims]
     if Base(problem["base"]).near:
         parts.append(_nearby(problem, base["distance"]))
     if base.get("tilt") and base.get("shift_norm") is not None:
@@ -87,7 +87,8 @@ def share_of(problem: Json, distance: float | None) -> float | None:
     return distance / length if distance is not None and length else None
 
 
-def _claim(claim: Json, problem: Json) -> str:
+def claim_line(claim: Json, problem: Json) -> str:
+    """One claim: its quantity, threshold and what became of it, and both ends with how they are known."""
     gate = claim["gate"]
     threshold = None if gate is None else gate.get("max", gate.get("min"))
     equal = claim["witness"].get("equal_rows")
