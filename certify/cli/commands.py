@@ -148,8 +148,8 @@ def report(
     ] = None,
     form: Annotated[
         str, typer.Option("--format", metavar="NAME",
-                          help="html, markdown (a summary for a job or a comment), csv (a line a row), sarif, junit, github, badge, "
-                               "model-card or cyclonedx."),
+                          help="html, markdown (a summary for a job or a comment), csv (a line a row), sarif, junit, "
+                               "github, badge, model-card or cyclonedx."),
     ] = "html",
     rows: Annotated[
         bool, typer.Option("--rows", help="Show outputs, labels and data of rows, from the files it binds (html)."),
