@@ -46,7 +46,7 @@ def run(
     from certify.auditing.shown.progress import shown
     from certify.auditing.spec_run import CERTIFICATE, REPORT, WITNESS, run_audit
     from certify.certificate.write import require_folder, write_together
-    from certify.cli.formats import JSON, as_text, formats
+    from certify.cli.formats import JSON, as_text, formats, seen
     from certify.cli.text import one_line
     from certify.prove.gates import exit_of
     from certify.report.messages import advice, cautions_of, remembered, run_object, verdict_line
@@ -62,7 +62,7 @@ def run(
     if not quiet and remembered(certificate):
         print(one_line(remembered(certificate)), file=sys.stderr, flush=True)
     if wanted.medium is not None:
-        print(wanted.medium.render(certificate), end="")
+        print(wanted.medium.text(certificate, seen(folder)), end="")
     elif wanted.out == JSON:
         print(as_text(run_object(certificate)))
     else:
@@ -158,6 +158,7 @@ def report(
     """Write the report on a certificate again. It is read strictly, but only `certify check` checks its claims."""
     from certify.certificate import read_certificate
     from certify.certificate.write import require_folder, write_together
+    from certify.cli.formats import seen
     from certify.cli.text import one_line
     from certify.report.exporters import exporter
 
@@ -165,7 +166,7 @@ def report(
     path = output or certificate.parent / f"report{medium.suffix}"
     content = read_certificate(certificate)
     require_folder(path.parent, (path.name,))
-    text = _with_rows(content, certificate.parent, form) if rows else medium.render(content)
+    text = _with_rows(content, certificate.parent, form) if rows else medium.text(content, seen(certificate.parent))
     write_together({path: text.encode("utf-8")})
     print(one_line(f"report {path}"), file=sys.stderr)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,13 +55,20 @@ class Formats:
             SpecError: a file is one that the certificate is about.
         """
         self.require_apart(folder / file["path"] for file in certificate["subject"].values())
-        return {path: (certificate_line(certificate) + "\n" if name == TEXT else plain() + "\n" if name == JSON
-                       else exporter(name).render(certificate)).encode() for path, name in self.files.items()}
+        where = seen(folder)
+        made = {name: exporter(name).text(certificate, where) for name in self.files.values() if name in EXPORTERS}
+        made |= {TEXT: certificate_line(certificate) + "\n", JSON: plain() + "\n"}
+        return {path: made[name].encode() for path, name in self.files.items()}
 
     @property
     def medium(self) -> Exporter | None:
         """What is printed, where that is a medium of reports."""
         return None if self.out in (TEXT, JSON) else exporter(self.out)
+
+
+def seen(folder: Path) -> str:
+    """A folder as seen from here."""
+    return Path(os.path.relpath(folder)).as_posix()
 
 
 def certificate_line(certificate: Json) -> str:

@@ -6,24 +6,25 @@ from collections.abc import Mapping
 from typing import Any
 
 from certify.format.words import State
-from certify.report.exporters.exporter import Exporter
+from certify.report.exporters.exporter import Exporter, placed
 from certify.report.exporters.outcomes import Outcome, outcomes
 
 Json = Mapping[str, Any]
 
 
-def render(certificate: Json) -> str:
+def render(certificate: Json, folder: str = "") -> str:
     """Return a command a claim: an error, a warning or a notice, at the spec.
 
     A gate that decides the exit status and is not met is an error, any other that is not met a warning.
 
     Args:
         certificate: the dictionary read from ``certificate.json``.
+        folder: where it lies, as seen from where the reader is.
 
     Raises:
         CertificateError: the certificate is malformed or contradicts itself.
     """
-    spec = certificate["subject"]["spec"]["path"]
+    spec = placed(folder, certificate["subject"]["spec"]["path"])
     every = outcomes(certificate)
     return "".join(_command(one, spec, every.said(one)) + "\n" for one in every.claims)
 
@@ -52,4 +53,4 @@ def _property(text: str) -> str:
     return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 
-EXPORTER = Exporter("github", ".txt", "text/plain", render)
+EXPORTER = Exporter("github", ".txt", "text/plain", render, places=True)

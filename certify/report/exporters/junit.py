@@ -12,7 +12,7 @@ from typing import Any
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from certify.format.words import State
-from certify.report.exporters.exporter import Exporter
+from certify.report.exporters.exporter import Exporter, placed
 from certify.report.exporters.outcomes import Outcome, outcomes
 from certify.report.messages import verdict_line
 
@@ -21,17 +21,18 @@ Json = Mapping[str, Any]
 KINDS = {State.FAILED: ("failure", "failed"), State.OPEN: ("error", "inconclusive")}
 
 
-def render(certificate: Json) -> str:
+def render(certificate: Json, folder: str = "") -> str:
     """Return one test suite of one case a claim.
 
     Args:
         certificate: the dictionary read from ``certificate.json``.
+        folder: where it lies, as seen from where the reader is.
 
     Raises:
         CertificateError: the certificate is malformed or contradicts itself.
     """
     every = outcomes(certificate)
-    spec = certificate["subject"]["spec"]["path"]
+    spec = placed(folder, certificate["subject"]["spec"]["path"])
     suite = Element("testsuite", name=f"certify {_clean(spec)}", tests=str(len(every.claims)), time="0",
                     timestamp=certificate["created"].rstrip("Z"), hostname="localhost")
     properties = SubElement(suite, "properties")
@@ -79,4 +80,4 @@ def _clean(text: str) -> str:
                    else "\ufffd" for c in text)
 
 
-EXPORTER = Exporter("junit", ".xml", "application/xml", render)
+EXPORTER = Exporter("junit", ".xml", "application/xml", render, places=True)

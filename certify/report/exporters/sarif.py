@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from certify.format.words import State
-from certify.report.exporters.exporter import Exporter
+from certify.report.exporters.exporter import Exporter, placed
 from certify.report.exporters.outcomes import Outcome, outcomes
 from certify.report.messages import verdict_line
 
@@ -21,11 +21,12 @@ Json = Mapping[str, Any]
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
 
-def render(certificate: Json) -> str:
+def render(certificate: Json, folder: str = "") -> str:
     """Return one SARIF log of one run, as JSON.
 
     Args:
         certificate: the dictionary read from ``certificate.json``.
+        folder: where it lies, as seen from where the reader is.
 
     Raises:
         CertificateError: the certificate is malformed or contradicts itself.
@@ -35,15 +36,16 @@ def render(certificate: Json) -> str:
     rules = sorted({one.quantity: one.unit for one in found}.items())
     order = [quantity for quantity, _ in rules]
     subject = certificate["subject"]
+    spec = placed(folder, subject["spec"]["path"])
     run = {
         "tool": {"driver": {
             "name": "certify", "semanticVersion": certificate["certify_version"],
             "rules": [_rule(quantity, unit) for quantity, unit in rules]}},
-        "automationDetails": {"id": f"certify/{subject['spec']['path']}"},
-        "artifacts": [{"location": {"uri": _uri(file["path"])}, "length": file["bytes"],
+        "automationDetails": {"id": f"certify/{spec}"},
+        "artifacts": [{"location": {"uri": _uri(placed(folder, file["path"]))}, "length": file["bytes"],
                        "hashes": {"sha-256": file["sha256"]}, "description": {"text": role}}
                       for role, file in sorted(subject.items())],
-        "results": [_result(one, order.index(one.quantity), every.said(one), subject["spec"]["path"]) for one in found
+        "results": [_result(one, order.index(one.quantity), every.said(one), spec) for one in found
                     if one.state is not State.MET and (one.gated or one.decides)],
         "columnKind": "unicodeCodePoints",
         "properties": {
@@ -89,4 +91,4 @@ def _uri(path: str) -> str:
     return quote(path)
 
 
-EXPORTER = Exporter("sarif", ".sarif", "application/sarif+json", render)
+EXPORTER = Exporter("sarif", ".sarif", "application/sarif+json", render, places=True)

@@ -32,9 +32,14 @@ def test_an_open_gate_keeps_its_status(tmp_path: Path, capsys: pytest.CaptureFix
     assert 'type="inconclusive"' in capsys.readouterr().out
 
 
-def test_one_format_is_printed_instead_of_the_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_format_is_printed_instead_of_the_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+) -> None:
     spec = write(tmp_path, SPEC + gate(max=1e6))
     assert main(["run", str(spec), "--format", "github", "-q"]) == 0
+    assert f"/{tmp_path.name}/certify.toml,line=1," in capsys.readouterr().out
+    monkeypatch.chdir(tmp_path)  # a file is named as seen from here, wherever the certificate lies
+    assert main(["run", "certify.toml", "-o", "deep/out", "--format", "github", "-q"]) == 0
     assert capsys.readouterr().out.startswith("::notice file=certify.toml,line=1,")
     assert main(["run", str(spec), "--json"]) == 0
     line = capsys.readouterr().out
