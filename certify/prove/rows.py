@@ -111,8 +111,14 @@ class StablePredictions:
         return self.survey.reasons
 
     def witness(self, i: int) -> Witness | None:
-        """The rows whose change flips evaluation row i; None where no such rows were found."""
-        flips = self.survey.flips
+        """The rows whose change flips evaluation row i; None where no such rows were found.
+
+        Raises:
+            InputError: there is no evaluation row of that number.
+        """
+        flips, N = self.survey.flips, len(self.survey.status)
+        if not 0 <= i < N:
+            raise InputError("witness", f"evaluation row {i}", f"give a number from 0 to {N - 1}")
         a = int(flips.point[i])
         if a < 0:
             return None
