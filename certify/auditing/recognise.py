@@ -10,7 +10,7 @@ from typing import Any
 from certify.auditing.doors import through_door
 from certify.auditing.facts import data_facts, guessed, loss_facts, network_facts
 from certify.auditing.missing import Unsaid, refuse
-from certify.auditing.subject import Subject, threshold_of
+from certify.auditing.subject import Given, Subject, threshold_of
 from certify.auditing.told import Told, require_words
 from certify.format.errors import InputError
 from certify.inputs import load_data, load_evaluated, read_graph_network, read_network
@@ -76,6 +76,7 @@ def _network(model: Path, data: Path, evaluation: Path | None, told: Told, folde
                       told.divided, names, folder, len(found.X), evaluation is None, True, found.names)
     subject = replace(subject, threshold=threshold_of(subject, told.threshold),
                       notes=guessed(targets, features if isinstance(features, str) else "", told) + told.unsaid)
+    subject = replace(subject, read=Given(found.X, found.names, raw))
     return _with_points(subject, evaluation, data, features, targets, folder)
 
 
@@ -91,7 +92,7 @@ def _with_points(subject: Subject, evaluation: Path | None, data: Path, features
         return replace(subject, tables=tables, right=targets is not None)
     spec = _spec(tables, subject.loss)
     points, right = load_evaluated(spec, folder, subject.network.widths, subject.names, labels=targets is not None)
-    return replace(subject, tables=tables, points=len(points), right=right is not None)
+    return replace(subject, tables=tables, points=len(points), right=right is not None, evaluated=points)
 
 
 def _read(tables: Mapping[str, Mapping[str, Any]], loss: str, folder: Path, targets: bool = True,

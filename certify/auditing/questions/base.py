@@ -9,15 +9,16 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar, Final
 
-from certify.auditing.subject import Subject
+from certify.auditing.ranked.left_out import Ranking
+from certify.auditing.subject import START, Subject
 from certify.format.digits import at_least, at_most
 from certify.format.quantities import CORRECT_PREDICTIONS, DISTANCE, PREDICTION_CHANGE, STABLE_PREDICTIONS
+from certify.problem.bound import Bound
+from certify.problem.problem import Problem
+from certify.problem.progress import Progress
 
 Claim = Mapping[str, Any]
 """A claim of a certificate."""
-
-START: Final = "today's exact minimum"
-"""From where the motion of outputs and weights is counted: training stops near it, and the given weights are there."""
 
 MOST: Final = 6
 """Training rows that are named in a sentence."""
@@ -38,6 +39,7 @@ class Options:
         level: the training loss up to which noise is asked about; None: a tenth more than today's.
         seconds: for each question.
         named: whether somebody asked these questions by name, so that one without an answer counts as open.
+        prediction: the number of the one evaluation row that is asked about, or None.
     """
 
     delete: int = 1
@@ -47,6 +49,7 @@ class Options:
     level: float | None = None
     seconds: float = 60.0
     named: bool = False
+    prediction: int | None = None
 
 
 @dataclass(frozen=True)
@@ -125,6 +128,31 @@ class Question(ABC):
     @abstractmethod
     def asked(self, subject: Subject, options: Options) -> Asked:
         """The spec that asks it."""
+
+    def narrowed(self, subject: Subject, options: Options) -> Subject:
+        """What the question is about of the subject: all of it, or a part that is written to a file of its own."""
+        return subject
+
+    def instead(self, subject: Subject, options: Options, bounds: Mapping[str, Bound]) -> Asked | None:
+        """Another spec, where what the first one asks is left open; None: it stands."""
+        return None
+
+    def ranking(self, subject: Subject, options: Options, problem: Problem, seconds: float, tell: Progress,
+                ) -> Ranking | str | None:
+        """The training rows by what hangs on each, or why they are not ranked; None where the question names none.
+
+        Args:
+            subject: what it is about.
+            options: of the question.
+            problem: of its spec.
+            seconds: time.
+            tell: told the stage and the fraction done.
+        """
+        return None
+
+    def ranked(self, subject: Subject, options: Options, ranking: Ranking, certificate: Mapping[str, Any]) -> str:
+        """What a ranking says, in a sentence; "" where the claims of the certificate say it."""
+        return ""
 
     def doubt(self, subject: Subject, options: Options, certificate: Mapping[str, Any]) -> str:
         """Why a proved claim does not answer the question, though it is true; "" where it does."""

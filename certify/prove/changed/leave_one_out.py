@@ -81,15 +81,23 @@ class LeaveOneOut:
         Args:
             point: number of the evaluation row.
         """
+        low, high = self.ends(point)
+        return [Influence(row, a, b, RAISES if a > 0 else LOWERS if b < 0 else OPEN)
+                for row, a, b in zip(self.rows.tolist(), low.tolist(), high.tolist(), strict=True)]
+
+    def ends(self, point: int) -> tuple[Array, Array]:
+        """`(r,)` lower and upper ends of these changes, in the order of the rows.
+
+        Args:
+            point: number of the evaluation row.
+        """
         N = self.base_lower.shape[0]
         if not isinstance(point, int | np.integer) or not 0 <= point < N:
             raise InputError("point", f"{point!r}", f"give the number of an evaluation row, 0 to {N - 1}")
         low, high = self._lead(self.lower[:, point], self.upper[:, point], point)
         old_low, old_high = self._lead(self.base_lower[None, point], self.base_upper[None, point], point)
         with np.errstate(invalid="ignore"):
-            low, high = _below(low - old_high[0]), _above(high - old_low[0])
-        return [Influence(row, a, b, RAISES if a > 0 else LOWERS if b < 0 else OPEN)
-                for row, a, b in zip(self.rows.tolist(), low.tolist(), high.tolist(), strict=True)]
+            return _below(low - old_high[0]), _above(high - old_low[0])
 
     def most_influential(self, point: int, count: int = 10) -> list[Influence]:
         """The training rows whose absence changes one evaluation row most, largest change first.
