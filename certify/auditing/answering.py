@@ -142,7 +142,8 @@ def answered(subject: Subject, question: Question, options: Options, folder: Pat
                for one in answers]
     if not doubt:
         return answers
-    return [replace(one, verdict=str(Verdict.INCONCLUSIVE), sentence=f"{sentence} is left open", reason=doubt)
+    return [replace(one, verdict=str(Verdict.INCONCLUSIVE), sentence=f"{sentence} is left open", reason=doubt,
+                    ranking=None)
             for one in answers]
 
 
@@ -165,9 +166,9 @@ def _spec_text(sentence: str, tables: Mapping[str, Any], asked: Asked, bounds: M
 def _with_ranking(subject: Subject, question: Question, options: Options, ranking: Ranking | str | None,
                   certificate: Mapping[str, Any], answers: list[Answer], folder: Path) -> list[Answer]:
     """The answers with the rows that were ranked, and with what the ranking says where no claim says it."""
-    if ranking is None:
-        return answers
     first, *others = answers
+    if ranking is None:
+        return [replace(first, ranking=question.tabled(subject, certificate)), *others]
     if isinstance(ranking, str):
         return [replace(first, ranking={"rows": [], "reason": ranking}), *others]
     rows, sentence = named(subject, ranking), question.ranked(subject, options, ranking, certificate)
@@ -183,6 +184,8 @@ def _with_ranking(subject: Subject, question: Question, options: Options, rankin
 
 def draft(subject: Subject, question: Question, options: Options) -> str:
     """The text of the spec that asks a question, with thresholds that nobody has looked at yet."""
+    if question.option == "prediction":
+        raise InputError("the spec of one prediction", "none ranks rows", "use certify audit --prediction NUMBER")
     asked, sentence = question.asked(subject, options), question.sentence(subject, options)
     return spec_text([f"{sentence[0].upper()}{sentence[1:]}?"], asked.tables, [_gate(w, None) for w in asked.wanted])
 

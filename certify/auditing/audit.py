@@ -13,9 +13,19 @@ from typing import Any, Final
 
 from certify.auditing.answering import DRAFT, Answer, answered, overall
 from certify.auditing.questions.base import Options, Question
-from certify.auditing.shown.page import page
+from certify.auditing.shown.page import page, rows_page
 from certify.auditing.subject import Subject
-from certify.certificate.audit_folder import JSON, PAGE, RESULTS, SPEC, begin, remember
+from certify.certificate.audit_folder import (
+    JSON,
+    PAGE,
+    PREDICTION,
+    RESULTS,
+    ROWS,
+    SPEC,
+    begin,
+    remember,
+    require_free,
+)
 from certify.certificate.write import write_together
 from certify.format.errors import CertifyError, InputError
 from certify.problem.progress import Progress
@@ -166,9 +176,13 @@ def audit_subject(subject: Subject, questions: Sequence[Question], options: Opti
         if not reason:
             place = folder if not found.answers else folder / question.slug
             try:
+                require_free(place / ROWS)
                 answers = answered(subject.at(place), question, options, place, tell)
+                _write_rows(subject, answers)
             except CertifyError as error:
                 reason = str(error).removeprefix(f"{DRAFT}: ")
+            finally:  # an audit that is stopped here leaves no file that the next one takes for somebody's
+                remember(folder, [f"{_under(place, folder)}{name}" for name in (PREDICTION, ROWS)])
         skipped = [Skipped(question.words[0], reason, question.demanded(options))] if reason else []
         found = Audit(subject, (*found.answers, *answers), (*found.skipped, *skipped), folder, keep, later[done:])
         every: list[Answer | Skipped] = [*answers, *skipped]
@@ -187,5 +201,17 @@ def _write(found: Audit) -> None:
     remember(found.folder, [PAGE, JSON])
 
 
+def _write_rows(subject: Subject, answers: Sequence[Answer]) -> None:
+    """The page of the rows that a question names."""
+    for answer in answers:
+        if answer.ranking is not None and answer.ranking["rows"]:
+            text = rows_page(subject.words(), answer.question, answer.sentence, answer.ranking)
+            write_together({answer.folder / ROWS: text.encode()})
+
+
 def _place(answer: Answer, folder: Path) -> str:
-    return "" if answer.folder.resolve() == folder.resolve() else f"{answer.folder.name}/"
+    return _under(answer.folder, folder)
+
+
+def _under(place: Path, folder: Path) -> str:
+    return "" if place.resolve() == folder.resolve() else f"{place.name}/"

@@ -63,6 +63,9 @@ def audit(
     relabel: Annotated[int, typer.Option("--relabel", parser=whole, metavar="K", help="Labels that are wrong.")] = 1,
     rows: Annotated[
         str | None, typer.Option("--rows", metavar="ROWS", help="These rows are left out, e.g. 3,17,40-49.")] = None,
+    prediction: Annotated[int | None, typer.Option(
+        "--prediction", parser=whole, metavar="NUMBER", help="Which rows matter most to this row of --eval, from 0.",
+    )] = None,
     noise: Annotated[list[str], typer.Option(
         "--noise", metavar="COLUMN=R", help="This feature may be off by R in every row.")] = [],  # noqa: B006
     level: Annotated[float | None, typer.Option(
@@ -80,10 +83,10 @@ def audit(
     from certify.auditing.questions.base import Options
     from certify.auditing.told import Told
 
-    require_counts(delete, relabel, seconds)
+    require_counts(delete, relabel, seconds, prediction)
     told = Told(activation, loss, weight_decay, not no_bias_decay, normalization,
                 () if features is None else tuple(features.split(",")), targets, threshold, graph, factory)
-    options = Options(delete, relabel, rows_of(rows), noise_of(noise), level, seconds)
+    options = Options(delete, relabel, rows_of(rows), noise_of(noise), level, seconds, prediction=prediction)
     raise typer.Exit(run_audit(Files(model, data, evaluation), told, ask, options, output, as_json, quiet))
 
 
@@ -114,6 +117,7 @@ def run_audit(files: Files, told: Told, ask: Sequence[str], options: Options, ou
     """
     from certify.auditing.audit import Skipped, audit_subject
     from certify.auditing.phrases import asked_for
+    from certify.auditing.ranked.shown import lines
     from certify.auditing.shown.reasons import brief
     from certify.certificate.audit_folder import PAGE
     from certify.certificate.write import require_folder
@@ -138,6 +142,8 @@ def run_audit(files: Files, told: Told, ask: Sequence[str], options: Options, ou
             line = one_line(f"{mark} {found.sentence}{why}")
             if line not in printed:  # a question that is open says the same of each of its quantities
                 print(line, flush=True)
+                for row in lines(found.ranking):
+                    print(one_line(f"        {row}"), flush=True)
             printed.add(line)
 
     with shown(quiet) as tell:
@@ -182,8 +188,10 @@ def _verdict(found: Audit) -> str:
     return f"{found.verdict} {proved} of {questions} question{several} answered with a proof{unasked}"
 
 
-def require_counts(delete: int, relabel: int, seconds: float) -> None:
+def require_counts(delete: int, relabel: int, seconds: float, prediction: int | None = None) -> None:
     """Refuse numbers that ask for nothing."""
+    if prediction is not None and prediction < 0:
+        raise InputError(f"--prediction {prediction}", "no row", "give its number, from 0 on")
     for option, number in (("--delete", delete), ("--relabel", relabel)):
         if number < 1:
             raise InputError(f"{option} {number}", "no rows", "give a whole number from 1 on")

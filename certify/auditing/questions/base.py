@@ -105,6 +105,14 @@ class Question(ABC):
         """Which rows or features that somebody named are not there; "" where all are."""
         return ""
 
+    def claims(self, phrase: str) -> bool:
+        """Whether a phrase can be about this question alone, whatever else stands in it."""
+        return False
+
+    def meant(self, options: Options) -> str:
+        """The slug of the question that this one becomes with what else was said."""
+        return self.slug
+
     def rest(self, phrase: str) -> str:
         """A phrase without what :meth:`heard` reads in it."""
         return phrase
@@ -148,6 +156,10 @@ class Question(ABC):
             seconds: time.
             tell: told the stage and the fraction done.
         """
+        return None
+
+    def tabled(self, subject: Subject, certificate: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """The rows of a claim that has both ends of each, as `--json` has a ranking; None where none has."""
         return None
 
     def ranked(self, subject: Subject, options: Options, ranking: Ranking, certificate: Mapping[str, Any]) -> str:

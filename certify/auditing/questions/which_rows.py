@@ -21,6 +21,7 @@ from certify.auditing.questions.base import (
     wanted,
 )
 from certify.auditing.ranked.left_out import Ranking, ranking
+from certify.auditing.ranked.named import of_moduli
 from certify.auditing.ranked.sentences import ALIKE, most
 from certify.auditing.subject import START, Subject
 from certify.format.digits import at_least, at_most
@@ -57,6 +58,10 @@ class WhichRows(Question):
     slug = "which-rows"
     words = ("which rows matter", "which rows", "influence", "influential", "matter", "outlier", "important")
 
+    def meant(self, options: Options) -> str:
+        """The question about one prediction, where one is named."""
+        return self.slug if options.prediction is None else "one-prediction"
+
     def sentence(self, subject: Subject, options: Options) -> str:
         """The question in a sentence."""
         return "which training rows matter most"
@@ -90,6 +95,11 @@ class WhichRows(Question):
         if subject.against_head:
             return None
         return ranking(problem, None, subject.classifies, seconds, tell)
+
+    def tabled(self, subject: Subject, certificate: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """How much small moves of each row by itself may move the weights."""
+        return next((of_moduli(subject, claim) for claim in certificate["claims"]
+                     if claim["quantity"] == SAMPLE_MODULUS.name and claim.get("row_lower")), None)
 
     def ranked(self, subject: Subject, options: Options, ranking: Ranking, certificate: Mapping[str, Any]) -> str:
         """The first row, unless a claim names it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -83,6 +83,11 @@ class Ranking:
     def most(self) -> Effect:
         """The first."""
         return self.effects[0]
+
+    def called(self, prediction: int) -> Ranking:
+        """The same, the one prediction by another number."""
+        effects = tuple(replace(one, prediction=prediction, flips=one.flips and (prediction,)) for one in self.effects)
+        return replace(self, prediction=prediction, effects=effects)
 
     @property
     def flipping(self) -> tuple[int, ...]:

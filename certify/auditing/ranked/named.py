@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -36,8 +37,27 @@ def named(subject: Subject, ranking: Ranking) -> dict[str, Any]:
         "upper": _finite(ranking.upper), "of": len(ranking.effects), "labels": _labelled(ranking),
         "undecided": ranking.undecided,
         "flipped_by": None if ranking.prediction is None else list(ranking.flipping),
-        "columns": [given.column(j) for j in order], "behind": given.behind,
+        "columns": [given.column(j) for j in order], "behind": given.behind, "in_certificate": False,
         "rows": [_row(subject, effect, order) for effect in ranking.effects[:LISTED]],
+    }
+
+
+def of_moduli(subject: Subject, claim: Mapping[str, Any]) -> dict[str, Any]:
+    """The same of a claim that has both ends of every row by itself, the one with the largest lower end first.
+
+    Args:
+        subject: what it is about.
+        claim: of a certificate.
+    """
+    order, given = _columns(subject), subject.as_given
+    each = sorted(zip(claim["rows"], claim["row_lower"], claim["row_upper"], strict=True),
+                  key=lambda one: (-(one[1] or 0.0), one[0]))
+    return {
+        "prediction": None, "label": None, "measures": "the weights for each unit that its features move",
+        "weights": None, "upper": claim["upper"], "of": len(each), "labels": False, "undecided": 0, "flipped_by": None,
+        "columns": [given.column(j) for j in order], "behind": given.behind, "in_certificate": True,
+        "rows": [{"row": row, "label": _target(given, row), "lower": low, "upper": high,
+                  "data": _data(given, row, order)} for row, low, high in each[:LISTED]],
     }
 
 
@@ -45,8 +65,7 @@ def measured(ranking: Ranking) -> str:
     """Of what the changes are."""
     if not ranking.lead:
         return "the output"
-    return "the lead of today's label over the second" if _labelled(ranking) else (
-        "the lead of the largest output over the second")
+    return "the lead of today's label" if _labelled(ranking) else "the lead of the largest output"
 
 
 def moved(ranking: Ranking) -> str:
@@ -73,8 +92,12 @@ def _row(subject: Subject, effect: Effect, order: list[int]) -> dict[str, Any]:
         "lower": _finite(effect.lower), "upper": _finite(effect.upper), "direction": effect.direction,
         "flips": None if effect.flips is None else list(effect.flips), "undecided": effect.undecided,
         "weights": None if effect.weights is None else list(effect.weights),
-        "data": {given.column(j): plain(given.rows[effect.row, j]) for j in order},
+        "data": _data(given, effect.row, order),
     }
+
+
+def _data(given: Given, row: int, order: list[int]) -> dict[str, Any]:
+    return {given.column(j): plain(given.rows[row, j]) for j in order}
 
 
 def _labelled(ranking: Ranking) -> bool:

@@ -68,9 +68,8 @@ def flips(subject: Subject, ranking: Ranking) -> str:
     rows, left = ranking.flipping, ranking.undecided
     if rows:
         more = f" and {len(rows) - NAMED} more" if len(rows) > NAMED else ""
-        word = "row" if len(rows) == 1 else "rows"
-        said = f"its {label} flips without training {word} {', '.join(map(str, rows[:NAMED]))}{more}" + (
-            " alone" if len(rows) == 1 else ", each alone")
+        many = f"each of training rows {', '.join(map(str, rows[:NAMED]))}{more}"
+        said = f"leaving out {many if len(rows) > 1 else f'training row {rows[0]}'} alone flips its {label}"
     else:
         said = f"no row alone flips its {label}" if not left else f"no row is proved to flip its {label} alone"
     return said + (f", and of {left} it is undecided" if left else "")

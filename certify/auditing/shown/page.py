@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from certify.auditing.ranked.shown import ends, few, flips_alone, signed
 from certify.auditing.shown.reasons import brief
 
 if TYPE_CHECKING:
@@ -25,6 +26,19 @@ def page(content: Mapping[str, Any]) -> str:
         audit=content, answers=answers, percent=_percent, summary=_summary(answers, content["skipped"]), coded=_coded)
 
 
+def rows_page(network: str, question: str, sentence: str, ranking: Mapping[str, Any]) -> str:
+    """The page of the rows that an answer names, with all their columns.
+
+    Args:
+        network: in words.
+        question: in words.
+        sentence: the answer.
+        ranking: as `--json` has it.
+    """
+    return _environment().get_template("rows.html").render(
+        network=network, question=question, sentence=sentence, ranking=ranking)
+
+
 def fragment(content: Mapping[str, Any]) -> str:
     """The answers as a table for a notebook."""
     return _environment().get_template("fragment.html").render(audit=content, answers=_grouped(content))
@@ -38,6 +52,7 @@ def _grouped(content: Mapping[str, Any]) -> list[dict[str, Any]]:
             found.append({"question": answer["question"], "answers": [], "certificate": answer["certificate"],
                           "report": answer["certificate"].replace("certificate.json", "report.html"),
                           "spec": answer["certificate"].replace("certificate.json", "certify.toml"),
+                          "rows": answer["certificate"].replace("certificate.json", "rows.html"),
                           "seconds": answer["seconds"], "cautions": answer["cautions"]})
         said = found[-1]["answers"]
         if any(one["answer"] == answer["answer"] for one in said):
@@ -71,4 +86,6 @@ def _environment() -> Environment:
     from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
     loader = ChoiceLoader([PackageLoader(f"certify.{place}", "templates") for place in ("auditing.shown", "report")])
-    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    made.globals |= {"signed": signed, "flips_alone": flips_alone, "ends": ends, "few": few}
+    return made

@@ -10,6 +10,8 @@ import pytest
 
 import certify
 from certify.check.main import main as check
+from certify.cli.main import main
+from certify.format.errors import InputError
 
 TOLERANCE = 1e-6
 """How far the refits of these tests may be from exact ones."""
@@ -104,3 +106,85 @@ def test_rows_are_not_ranked_beyond_what_is_held_or_in_no_time(monkeypatch):
     monkeypatch.setattr("certify.auditing.ranked.left_out.time", clock)
     found = certify.audit(problem, points, ask="which rows matter").answers
     assert "the time was up" in found[0].ranking["reason"]
+
+
+def test_the_rows_of_one_prediction_are_named_and_one_that_flips_it_alone(tmp_path, capsys):
+    model, X, y, points = drawn("softmax")
+    truth = retrained(model, X, y, points)
+    point = next(int(flipped[0]) for _, flipped, _ in truth if len(flipped))
+    np.savez(tmp_path / "linear.npz", coef=model.coef_, intercept=model.intercept_)
+    np.savez(tmp_path / "train.npz", X=X, y=np.unique(y, return_inverse=True)[1])
+    np.savez(tmp_path / "new.npz", X=points)
+    out = tmp_path / "out"
+    command = ["audit", str(tmp_path / "linear.npz"), str(tmp_path / "train.npz"), "--eval", str(tmp_path / "new.npz"),
+               "--loss", "cross_entropy", "--weight-decay", repr(1 / len(X)), "--no-bias-decay", "-o", str(out)]
+    assert main([*command, "--ask", f"which rows matter for prediction {point}", "--json"]) == 0
+    answers = json.loads(capsys.readouterr().out)["answers"]
+    ranking, slack = answers[0]["ranking"], TOLERANCE
+    flipping = sorted(row for row, (_, flipped, _) in enumerate(truth) if point in flipped)
+    assert sorted(ranking["flipped_by"]) == flipping and ranking["prediction"] == point and flipping
+    assert f"{flipping[0]}" in answers[0]["answer"] and "alone flips its label" in answers[0]["answer"]
+    for one in ranking["rows"]:
+        change = truth[one["row"]][0][point]
+        assert one["lower"] - slack <= change <= one["upper"] + slack
+        assert one["direction"] == ("raises" if change > 0 else "lowers")
+    sizes = [abs(one["lower"] + one["upper"]) for one in ranking["rows"]]
+    assert sizes == sorted(sizes, reverse=True)
+    assert answers[1]["answer"].startswith(f"prediction {point} gets another label when training row")
+    assert check([str(out / "certificate.json")]) == 0
+    capsys.readouterr()
+    assert main([*command, "--prediction", str(point), "--ask", "which rows matter", "-q"]) == 0  # over the same folder
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith("proved  training row ") and said[1].startswith("        row ") and len(said) == 8
+    page = (out / "rows.html").read_text()
+    assert "<th scope=\"row\">" + str(ranking["rows"][0]["row"]) in page and "flips" in page and "<script" not in page
+
+
+def test_the_rows_of_one_prediction_in_memory_are_named_in_words():
+    model, X, y, points = drawn("raw")
+    problem = certify.from_sklearn(model, X, y)
+    found = certify.audit(problem, points, prediction=2, ask="which rows matter")
+    assert [one.slug for one in found.answers] == ["one-prediction"] * 2
+    first = found.answers[0]
+    loo = certify.leave_one_out(problem, points).most_influential(2, 3)
+    assert [one["row"] for one in first.ranking["rows"][:3]] == [one.row for one in loo]
+    assert first.ranking["label"] == model.predict(points)[2] and first.ranking["rows"][0]["label"] in ("ham", "eggs")
+    assert "prediction 2" in first.sentence and "its output" in first.sentence
+
+
+@pytest.mark.parametrize(("options", "wanted"), [
+    ({"prediction": 6}, "they are numbered from 0 to 5"), ({"prediction": -1}, "give a whole number"),
+    ({"prediction": 1, "ask": "labels wrong"}, "no question is about one prediction"),
+    ({"prediction": 1, "ask": "which rows matter for prediction 2"}, "was named before")])
+def test_a_prediction_that_cannot_be_meant_is_refused(options, wanted):
+    model, X, y, points = drawn("softmax")
+    with pytest.raises(InputError, match=wanted):
+        certify.audit(certify.from_sklearn(model, X, y), points, **options)
+
+
+def test_nobodys_file_is_replaced_by_the_row_that_is_predicted(tmp_path):
+    model, X, y, points = drawn("softmax")
+    problem = certify.from_sklearn(model, X, y)
+    for name in ("prediction.safetensors", "rows.html"):
+        folder = tmp_path / name.partition(".")[0]
+        folder.mkdir()
+        (folder / name).write_text("mine")
+        found = certify.audit(problem, points, ask="prediction 1", folder=folder)
+        assert "was not written by an audit" in found.skipped[0].reason and found.verdict == "inconclusive"
+        assert (folder / name).read_text() == "mine"
+
+
+def test_rows_that_move_the_weights_are_tabled_where_there_is_no_penalty(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    X, w = rng.normal(size=(12, 2)), np.array([[1.0, -2.0]])
+    np.savez(tmp_path / "linear.npz", coef=w, intercept=np.zeros(1))
+    np.savez(tmp_path / "train.npz", X=X, y=(X @ w.T)[:, 0] + 0.1 * rng.normal(size=12))
+    files, out = [str(tmp_path / name) for name in ("linear.npz", "train.npz")], tmp_path / "out"
+    assert main(["audit", *files, "--loss", "squared", "--weight-decay", "0", "--ask", "which rows matter", "--json",
+                 "-o", str(out)]) == 0
+    (found,) = json.loads(capsys.readouterr().out)["answers"]
+    lows = [one["lower"] for one in found["ranking"]["rows"]]
+    assert found["quantity"] == "sample_modulus" and lows == sorted(lows, reverse=True)
+    assert f"training row {found['ranking']['rows'][0]['row']} matters most" in found["answer"]
+    page = (out / "rows.html").read_text()
+    assert "Both ends of every row are in the certificate" in page and "weights for each unit" in page
