@@ -35,11 +35,19 @@ FORMAT: Final = "certify-audit/1"
 
 @dataclass(frozen=True)
 class Skipped:
-    """A question that was not answered, why, and whether somebody asked it."""
+    """A question that was not answered.
+
+    Attributes:
+        question: by its first words.
+        reason: why.
+        asked: whether somebody asked it.
+        applies: whether it makes sense of the model, so that an error alone stopped it.
+    """
 
     question: str
     reason: str
     asked: bool = False
+    applies: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +91,8 @@ class Audit:
             "files": {role: {"name": name, "sha256": digest} for role, name, digest in self.subject.given},
             "answers": [answer.as_json() | {"certificate": f"{_place(answer, self.folder)}certificate.json"}
                         for answer in self.answers],
-            "skipped": [{"question": one.question, "reason": one.reason} for one in self.skipped],
+            "skipped": [{"question": one.question, "reason": one.reason, "applies": one.applies}
+                        for one in self.skipped],
             "verdict": self.verdict,
             **({"waiting": list(self.waiting)} if self.waiting else {}),
         }
@@ -137,7 +146,8 @@ class Audit:
 
     def __repr__(self) -> str:
         lines = [f"Audit of {self.subject.words()}: {self.verdict}", *(f"  {a.sentence}" for a in self.answers),
-                 *(f"  not asked: {one.question}: {one.reason}" for one in self.skipped)]
+                 *(f"  {'no answer' if one.applies else 'does not apply'}: {one.question}: {one.reason}"
+                   for one in self.skipped)]
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
@@ -172,6 +182,7 @@ def audit_subject(subject: Subject, questions: Sequence[Question], options: Opti
     _write(found)
     for done, question in enumerate(questions, 1):
         reason = question.against(subject, options)
+        applies = not reason
         answers: list[Answer] = []
         if not reason:
             place = folder if not found.answers else folder / question.slug
@@ -183,7 +194,7 @@ def audit_subject(subject: Subject, questions: Sequence[Question], options: Opti
                 reason = str(error).removeprefix(f"{DRAFT}: ")
             finally:  # an audit that is stopped here leaves no file that the next one takes for somebody's
                 remember(folder, [f"{_under(place, folder)}{name}" for name in (PREDICTION, ROWS)])
-        skipped = [Skipped(question.words[0], reason, question.demanded(options))] if reason else []
+        skipped = [Skipped(question.words[0], reason, question.demanded(options), applies)] if reason else []
         found = Audit(subject, (*found.answers, *answers), (*found.skipped, *skipped), folder, keep, later[done:])
         every: list[Answer | Skipped] = [*answers, *skipped]
         for one in every:

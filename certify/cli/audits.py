@@ -134,7 +134,8 @@ def run_audit(files: Files, told: Told, ask: Sequence[str], options: Options, ou
     def said(found: Answer | Skipped) -> None:
         if isinstance(found, Skipped):
             if not quiet:
-                print(one_line(f"not asked: {found.question}: {found.reason}"), file=sys.stderr, flush=True)
+                why = "no answer" if found.applies else "does not apply"
+                print(one_line(f"{why}: {found.question}: {found.reason}"), file=sys.stderr, flush=True)
             return
         mark = {"certified": "proved ", "refuted": "refuted"}.get(found.verdict, "open   ")
         if not as_json:
@@ -181,11 +182,9 @@ def _introduce(subject: Subject) -> None:
 
 def _verdict(found: Audit) -> str:
     """The last line."""
-    questions = len(dict.fromkeys(answer.question for answer in found.answers))
-    proved = len({answer.question for answer in found.answers if answer.verdict != "inconclusive"})
-    unasked = f", {len(found.skipped)} not asked" if found.skipped else ""
-    several = "s" if questions != 1 else ""
-    return f"{found.verdict} {proved} of {questions} question{several} answered with a proof{unasked}"
+    from certify.auditing.shown.headline import headline
+
+    return f"{found.verdict} {headline(found.as_json())}"
 
 
 def require_counts(delete: int, relabel: int, seconds: float, prediction: int | None = None) -> None:
