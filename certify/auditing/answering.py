@@ -98,7 +98,8 @@ class Answer:
         return {"question": self.question, "ask": self.slug.replace("-", " "), "quantity": self.quantity,
                 "lower": self.lower, "upper": self.upper, "unit": self.unit, "total": self.total,
                 "verdict": self.verdict, "answer": self.sentence, "reason": self.reason,
-                "cautions": list(self.cautions), "seconds": round(self.seconds, 2), "in_certificate": self.in_certificate} | ({} if self.ranking is None else {"ranking": self.ranking})
+                "cautions": list(self.cautions), "seconds": round(self.seconds, 2),
+                "in_certificate": self.in_certificate} | ({} if self.ranking is None else {"ranking": self.ranking})
 
 
 def answered(subject: Subject, question: Question, options: Options, folder: Path, tell: Progress) -> list[Answer]:
