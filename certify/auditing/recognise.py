@@ -91,7 +91,9 @@ def _with_points(subject: Subject, evaluation: Path | None, data: Path, features
     if evaluation is None:
         return replace(subject, tables=tables, right=targets is not None)
     spec = _spec(tables, subject.loss)
-    points, right = load_evaluated(spec, folder, subject.network.widths, subject.names, labels=targets is not None)
+    shape = subject.network.shape if isinstance(subject.network, GraphNetwork) else ()
+    points, right = load_evaluated(spec, folder, subject.network.widths, subject.names, labels=targets is not None,
+                                   shape=shape)
     return replace(subject, tables=tables, points=len(points), right=right is not None, evaluated=points)
 
 

@@ -1,0 +1,26 @@
+"""What a new user met at the front door: images to predict, paths as given, scalers that differ, pictures, options."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from certify.cli.main import main
+
+
+@pytest.mark.parametrize(("shape", "status"), [((-1, 3, 8, 8), 0), ((-1, 192), 0), ((-1, 8, 8, 3), 2)])
+def test_images_to_predict_have_the_shape_of_those_of_the_training(tmp_path, capsys, shape, status):
+    from tests.unit.check.enclosure.test_graph import write
+    from tests.unit.network.graph.test_graph import small_resnet
+
+    rng = np.random.default_rng(5)
+    net = small_resnet(rng)
+    X = rng.normal(size=(5, net.widths[0]))
+    write(tmp_path, net, X[:3].reshape(-1, 3, 8, 8), np.array([0, 2, 1]))
+    np.savez(tmp_path / "new.npz", X=X[3:].reshape(shape), y=np.array([1, 0]))
+    found = main(["audit", str(tmp_path / "model.safetensors"), str(tmp_path / "rows.npz"), "--graph",
+                  str(tmp_path / "graph.json"), "--eval", str(tmp_path / "new.npz"), "--loss", "cross_entropy",
+                  "--weight-decay", "0", "-o", str(tmp_path / "out"), "-q"])
+    said = capsys.readouterr()
+    assert found == status, said
+    assert status == 0 or "shape (2, 8, 8, 3)" in said.err
