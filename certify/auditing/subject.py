@@ -124,8 +124,10 @@ class Subject:
 
     def at(self, folder: Path) -> Subject:
         """The same for a spec in another folder."""
-        if folder.resolve() == self.root.resolve():
-            return self
+        return self if folder.resolve() == self.root.resolve() else self.seen_from(folder)
+
+    def seen_from(self, folder: Path) -> Subject:
+        """The same, paths as they are seen from a folder."""
         tables = {name: {key: relative(self.root / str(entry), folder) if key in PATHS else entry
                          for key, entry in table.items()} for name, table in self.tables.items()}
         return replace(self, tables=tables, root=folder)

@@ -24,3 +24,20 @@ def test_images_to_predict_have_the_shape_of_those_of_the_training(tmp_path, cap
     said = capsys.readouterr()
     assert found == status, said
     assert status == 0 or "shape (2, 8, 8, 3)" in said.err
+
+
+def test_files_are_named_as_they_were_given(tmp_path, monkeypatch, capsys):
+    from safetensors.numpy import save_file
+
+    monkeypatch.chdir(tmp_path)
+    save_file({"0.weight": np.ones((1, 3)), "0.bias": np.zeros(1)}, "m.safetensors")
+    np.savez("narrow.npz", X=np.ones((4, 2)), y=np.ones(4))
+    np.savez("train.npz", X=np.eye(3), y=np.array([1.0, 2.0, 0.0]))
+    told = ["--loss", "squared", "--weight-decay", "0", "-o", "out", "-q"]
+    for files in (["narrow.npz"], ["train.npz", "--eval", "narrow.npz"]):
+        assert main(["audit", "m.safetensors", *files, *told]) == 2
+        said = capsys.readouterr().err
+        assert "file narrow.npz" in said and ".." not in said
+    assert main(["audit", "m.safetensors", "train.npz", *told, "--ask", "noise"]) == 0
+    assert 'file = "../train.npz"' in (tmp_path / "out" / "certify.toml").read_text()  # as its spec sees it
+    assert main(["check", "out/certificate.json"]) == 0
