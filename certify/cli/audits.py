@@ -14,6 +14,7 @@ import typer
 
 from certify.auditing.shown.progress import shown
 from certify.cli.app import app, decimal, interruptible, whole
+from certify.cli.options import Activation, Evaluation, Graph, Loss, NoBiasDecay, Normalization, WeightDecay
 from certify.cli.text import one_line
 from certify.format.errors import InputError
 
@@ -33,29 +34,21 @@ def audit(
     model: Annotated[Path, typer.Argument(
         metavar="MODEL", help="The trained model: .safetensors, .pt, .pt2, .onnx, .skops, or .npz of a linear one.")],
     data: Annotated[Path, typer.Argument(metavar="DATA", help="Its training data: a table or arrays.")],
-    evaluation: Annotated[Path | None, typer.Option(
-        "--eval", metavar="FILE", help="Rows to predict (default: the training rows).")] = None,
+    evaluation: Evaluation = None,
     ask: Annotated[list[str], typer.Option(
         "--ask", metavar="WORDS", help="'rows deleted', 'labels wrong', 'noise in age', 'which rows matter', 'these "
         "rows', 'how far from changing'; several times for several (default: what is commonly asked).")] = [],  # noqa: B006
-    activation: Annotated[
-        str | None, typer.Option("--activation", metavar="WORD", help="Between the layers, as trained.")
-    ] = None,
-    loss: Annotated[str | None, typer.Option("--loss", metavar="WORD", help="The one it was trained with.")] = None,
-    weight_decay: Annotated[
-        float | None, typer.Option("--weight-decay", metavar="X", help="A penalty X/2 times |w|^2 in that loss.")
-    ] = None,
-    no_bias_decay: Annotated[bool, typer.Option("--no-bias-decay", help="Biases carry none of it.")] = False,
-    normalization: Annotated[str | None, typer.Option(
-        "--normalization", metavar="WORD", help="fixed (default), or remaining: with rows left out.")] = None,
+    activation: Activation = None,
+    loss: Loss = None,
+    weight_decay: WeightDecay = None,
+    no_bias_decay: NoBiasDecay = False,
+    normalization: Normalization = None,
     features: Annotated[
         str | None, typer.Option("--features", metavar="NAMES", help="Array, or columns with commas.")] = None,
     targets: Annotated[str | None, typer.Option("--targets", metavar="NAME", help="Array or column.")] = None,
     threshold: Annotated[
         float | None, typer.Option("--threshold", metavar="T", help="What parts two labels of a real output.")] = None,
-    graph: Annotated[
-        Path | None, typer.Option("--graph", metavar="FILE", help="A graph of `certify graph`: it describes the model.")
-    ] = None,
+    graph: Graph = None,
     factory: Annotated[str | None, typer.Option(
         "--factory", metavar="MODULE:CALLABLE", help="Makes the torch module of these weights; its code is run.")
     ] = None,

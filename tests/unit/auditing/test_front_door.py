@@ -41,3 +41,34 @@ def test_files_are_named_as_they_were_given(tmp_path, monkeypatch, capsys):
     assert main(["audit", "m.safetensors", "train.npz", *told, "--ask", "noise"]) == 0
     assert 'file = "../train.npz"' in (tmp_path / "out" / "certify.toml").read_text()  # as its spec sees it
     assert main(["check", "out/certificate.json"]) == 0
+
+
+def test_what_audit_and_init_both_take_is_said_and_read_alike():
+    from typer.main import get_command
+
+    from certify.cli.commands import app
+
+    verbs = get_command(app).commands
+    audit, init = ({name: (option.help, option.metavar, option.default)
+                    for option in verbs[verb].params for name in option.opts if name.startswith("--")}
+                   for verb in ("audit", "init"))
+    shared = set(audit) & set(init) - {"--ask", "--help"}  # of which init takes one
+    assert shared == {"--activation", "--loss", "--weight-decay", "--no-bias-decay", "--normalization", "--graph",
+                      "--eval"}
+    assert {name: audit[name] for name in shared} == {name: init[name] for name in shared}
+
+
+@pytest.mark.parametrize("option", [
+    ("--activation", "relux"), ("--loss", "squarred"), ("--weight-decay", "-1"), ("--normalization", "sum")])
+def test_a_word_that_is_none_is_refused_alike(tmp_path, capsys, option):
+    np.savez(tmp_path / "train.npz", X=np.eye(3), y=np.arange(3.0))
+    files = [str(tmp_path / "m.safetensors"), str(tmp_path / "train.npz")]
+    assert main(["audit", *files, *option]) == 2
+    said = capsys.readouterr().err.removeprefix("certify: ")
+    assert main(["init", str(tmp_path), *option]) == 2
+    assert capsys.readouterr().err.removeprefix("certify: init ") == said
+
+
+def test_rows_to_predict_are_for_a_question(tmp_path, capsys):
+    assert main(["init", str(tmp_path), "--eval", str(tmp_path / "new.npz")]) == 2
+    assert "add --ask" in capsys.readouterr().err and not list(tmp_path.iterdir())
