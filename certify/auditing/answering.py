@@ -48,8 +48,8 @@ APART: Final = 10.0
 UNCHECKED: Final = ("what is said of each row by itself is proved by this run alone: no certificate holds it, and "
                     "`certify check` does not derive it again")
 
-LEAST: Final = 0.25
-"""Of the time of a question, what ranking rows is given at least."""
+FIRST, LEAST = 0.6, 0.25
+"""Of the time that is left, what ranking rows is given where it is the answer; of all of it what it has at least."""
 
 
 @dataclass(frozen=True)
@@ -123,20 +123,26 @@ def answered(subject: Subject, question: Question, options: Options, folder: Pat
     audit = _loaded(folder, _spec_text(sentence, tables, asked, None))
     _require_same(subject, audit.problem)
     environment = tested(audit.problem)
+
+    def ranking(share: float) -> Ranking | str | None:
+        left = options.seconds - (time.monotonic() - started)
+        return question.ranking(subject, options, audit.problem, max(share * left, LEAST * options.seconds), tell)
+
+    ranked = ranking(FIRST) if question.ranks_first else None
     proved = prove(audit.problem, tell, limits_of(audit.problem, started))
     other = question.instead(subject, options, _bounds(proved))
     if other is not None:
+        ranked = ranked or ranking(FIRST)  # is the answer then
         asked, tables = other, _limited(other, options)
         audit = _loaded(folder, _spec_text(sentence, tables, asked, None))
         proved = prove(audit.problem, tell, limits_of(audit.problem, started))
+    ranked = ranked or ranking(1.0)
     text = _spec_text(sentence, tables, asked, _bounds(proved))
     final, claims = _held(audit, proved, folder, text)
     certificate = write(final, claims, environment, folder, {folder / SPEC: text.encode()})
-    left = options.seconds - (time.monotonic() - started)
-    ranking = question.ranking(subject, options, audit.problem, max(left, LEAST * options.seconds), tell)
     answers = [_answer(subject, question, options, wanted, claim, _bounds(proved)[wanted.quantity], folder)
                for wanted, claim in zip(asked.wanted, certificate["claims"], strict=True)]
-    answers = _with_ranking(subject, question, options, ranking, certificate, answers, folder)
+    answers = _with_ranking(subject, question, options, ranked, certificate, answers, folder)
     cautions, doubt = tuple(cautions_of(certificate)), question.doubt(subject, options, certificate)
     seconds = time.monotonic() - started
     answers = [replace(one, cautions=cautions if one.in_certificate else (UNCHECKED, *cautions), seconds=seconds)

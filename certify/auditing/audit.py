@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from certify.auditing.answering import DRAFT, Answer, answered, overall
 from certify.auditing.questions.base import Options, Question
+from certify.auditing.ranked.shown import lines as lines_of
 from certify.auditing.shown.page import page, rows_page
 from certify.auditing.subject import Subject
 from certify.certificate.audit_folder import (
@@ -145,7 +146,8 @@ class Audit:
         return drawn(self.answers, self.subject.points, axes)
 
     def __repr__(self) -> str:
-        lines = [f"Audit of {self.subject.words()}: {self.verdict}", *(f"  {a.sentence}" for a in self.answers),
+        each = (line for a in self.answers for line in (a.sentence, *(f"  {row}" for row in lines_of(a.ranking))))
+        lines = [f"Audit of {self.subject.words()}: {self.verdict}", *(f"  {line}" for line in each),
                  *(f"  {'no answer' if one.applies else 'does not apply'}: {one.question}: {one.reason}"
                    for one in self.skipped)]
         return "\n".join(lines)

@@ -33,6 +33,7 @@ class OnePrediction(Question):
              "this prediction", "which rows flip this prediction", "influence on this prediction",
              "most influential for this prediction")
     option = "prediction"
+    ranks_first = True
 
     def sentence(self, subject: Subject, options: Options) -> str:
         """The question in a sentence."""
@@ -128,9 +129,10 @@ class OnePrediction(Question):
         if claim["quantity"] == STABLE_PREDICTIONS.name:
             if low:
                 return f"{name} keeps its label, {change}"
-            rows = (claim["witness"].get("changed") or []) if high == 0 else []
+            if high is None or high > 0:
+                return f"whether {name} keeps its label, {change}, is open"
+            rows = [row for row in claim["witness"].get("changed") or [] if row >= 0]
             return f"{name} gets another label when training row {rows[0]} is left out {subject.again}" if rows else (
-                f"whether {name} keeps its label, {change}, is open" if high else
                 f"{name} gets another label with no change at all: the minimum of the stated loss gives it another one")
         if high is None:
             return f"how far the outputs of {name} change, {change}, is open"

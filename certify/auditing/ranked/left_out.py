@@ -12,11 +12,10 @@ from certify.finders.head.refits import Refitter
 from certify.format.errors import CertifyError
 from certify.problem.problem import Problem
 from certify.problem.progress import Progress
-from certify.prove.changed.leave_one_out import GOAL, LOWERS, OPEN, RAISES, LeaveOneOut, leave_one_out
+from certify.prove.changed.leave_one_out import LOWERS, OPEN, RAISES, LeaveOneOut, left_out
 from certify.prove.rows import asked_any
 from certify.rigor.fp import Array
-from certify.systems.head.rows.centred import centred
-from certify.systems.head.rows.change import NONE, Choices, RowChange, choices_of
+from certify.systems.head.rows.change import NONE, Choices
 from certify.systems.head.rows.head import Head
 from certify.systems.head.rows.of_problem import head_of
 from certify.systems.head.rows.refit import enclose_refits
@@ -39,7 +38,8 @@ class Effect:
         prediction: the evaluation row whose output it changes most, or the one that was asked about.
         lower, upper: ends of the change there of the output, or of the lead of today's label over the second.
         direction: ``"raises"`` or ``"lowers"`` it, proved; ``"open"``: its sign is not proved.
-        flips: the evaluation rows in question that get another label, proved; None where outputs are amounts.
+        flips: the evaluation rows in question that get another label by it, proved, and had none without any change;
+            None where outputs are amounts.
         undecided: of how many of them it is not known.
         weights: ends of how far the weights go (of a free intercept: without it), None where nothing is proved.
     """
@@ -68,6 +68,8 @@ class Ranking:
         lead: whether changes are of the lead of today's label over the second, as there are several outputs.
         aside: whether the intercepts are left aside where weights are measured.
         today: number of the label of that prediction today, -1 where it is not proved or there is none.
+        already: evaluation rows in question whose label at today's exact minimum, with no row left out, is another
+            than that of the given weights, proved.
         upper: no row's absence changes any of these predictions by more.
         effects: of the rows.
     """
@@ -76,6 +78,7 @@ class Ranking:
     lead: bool
     aside: bool
     today: int
+    already: tuple[int, ...]
     upper: float
     effects: tuple[Effect, ...]
 
@@ -87,7 +90,7 @@ class Ranking:
     def called(self, prediction: int) -> Ranking:
         """The same, the one prediction by another number."""
         effects = tuple(replace(one, prediction=prediction, flips=one.flips and (prediction,)) for one in self.effects)
-        return replace(self, prediction=prediction, effects=effects)
+        return replace(self, prediction=prediction, effects=effects, already=self.already and (prediction,))
 
     @property
     def flipping(self) -> tuple[int, ...]:
@@ -130,15 +133,20 @@ def ranking(problem: Problem, prediction: int | None, labels: bool, seconds: flo
             raise _TimeUp
         tell(stage, share)
 
+    weights = _Weights(told)
     try:
-        found = leave_one_out(problem, points, progress=told)
-        head = head_of(asked_any(problem, points, "delete", 1))
-        weights, aside = _of_weights(head, tuple(problem.rows), told)
+        found = left_out(problem, points, told, weights)
     except _TimeUp:
         return "the time was up before every row had been left out once: give more of it with --seconds"
     except CertifyError as error:
         return str(error)
-    flips, first = _flips(found, head) if labels else None, prediction or 0
+    head = head_of(asked_any(problem, points, "delete", 1))
+    flips, first = None, prediction or 0
+    already: tuple[int, ...] = ()
+    if labels:
+        before = _flips(found.base_lower[None], found.base_upper[None], head)[0] == FLIPS
+        already = tuple((np.flatnonzero(before) + first).tolist())
+        flips = np.where(before, STAYS, _flips(found.lower, found.upper, head))  # no row alone flips these
     *best, upper = _largest(found)
     if not np.isfinite(best[1]).any():
         return "no refit without a row is enclosed"
@@ -146,11 +154,11 @@ def ranking(problem: Problem, prediction: int | None, labels: bool, seconds: flo
                       RAISES if low > 0 else LOWERS if high < 0 else OPEN,
                       None if flips is None else tuple((np.flatnonzero(flips[r] == FLIPS) + first).tolist()),
                       0 if flips is None else int((flips[r] == UNKNOWN).sum()),
-                      None if not np.isfinite(weights[1][r]) else (float(weights[0][r]), float(weights[1][r])))
+                      weights.ends(r))
                for r, (row, at, low, high) in enumerate(zip(found.rows.tolist(), *best, strict=True))]
     effects.sort(key=lambda one: (-abs(one.lower + one.upper) if np.isfinite(one.upper) else np.inf, one.row))
     today = int(head.today[0]) if labels and prediction is not None else -1
-    return Ranking(prediction, problem.outputs > 1, aside, today, upper, tuple(effects))
+    return Ranking(prediction, problem.outputs > 1, weights.aside, today, already, upper, tuple(effects))
 
 
 def _largest(found: LeaveOneOut) -> tuple[Array, Array, Array, float]:
@@ -170,9 +178,9 @@ def _largest(found: LeaveOneOut) -> tuple[Array, Array, Array, float]:
     return at, low, high, upper
 
 
-def _flips(found: LeaveOneOut, head: Head) -> Array:
-    """`(r, N)` whether each prediction gets another label than that of the given weights."""
-    low, high, today = found.lower, found.upper, head.today
+def _flips(low: Array, high: Array, head: Head) -> Array:
+    """`(r, N)` whether each prediction has another label than that of the given weights, for ends of outputs."""
+    today = head.today
     if head.k == 1:
         above, below = low[:, :, 0] > head.threshold, high[:, :, 0] < head.threshold
         stays, goes = np.where(today == 1, above, below), np.where(today == 1, below, above)
@@ -187,31 +195,49 @@ def _flips(found: LeaveOneOut, head: Head) -> Array:
     return np.asarray(np.where(today < 0, UNKNOWN, known))
 
 
-def _of_weights(head: Head, rows: tuple[int, ...], tell: Progress) -> tuple[tuple[Array, Array], bool]:
-    """Per row both ends of how far the weights go, infinite where nothing is proved; and whether without intercepts."""
-    seen = centred(head)
-    head = head if seen is None else seen.head  # the same weights but for the intercepts, which are aside there
-    refitter = Refitter(head)
-    nothing = Choices(np.full((1, 0), NONE), np.full((1, 0), NONE))
-    V0, aside = refitter.V0, head.free_intercept
-    root = RootCurvature.of(head, V0) if aside and head.read_off else None  # holds them without the intercepts
+class _Weights:
+    """How far the weights go without each row, both ends; of a free intercept without it.
 
-    def near(choices: Choices, V: Array) -> Array:
-        if root is None:
+    Args:
+        tell: told the stage and the fraction done.
+    """
+
+    def __init__(self, tell: Progress) -> None:
+        self.tell, self.aside = tell, False
+        self._low: list[float] = []
+        self._high: list[float] = []
+        self._measure: Distance | None = None
+        self._root: RootCurvature | None = None
+
+    def __call__(self, refitter: Refitter, choices: Choices, V: Array) -> None:
+        """Take refits, in the order of the rows."""
+        head = refitter.head
+        if self._measure is None:
+            self.aside = head.free_intercept
+            # from the middle of the rows intercepts are others, and the weights beside them the same
+            self._root = RootCurvature.of(head, refitter.V0) if self.aside and head.read_off else None
+            nothing = Choices(np.full((1, 0), NONE), np.full((1, 0), NONE))
+            near = float(self._near(head, nothing, refitter.V0[None])[0])
+            self._measure = Distance(head, refitter.V0[:, self._kept], near)
+        low, high = self._measure.ends(V[:, :, self._kept], self._near(head, choices, V))
+        self._low += low.tolist()
+        self._high += high.tolist()
+
+    def ends(self, r: int) -> tuple[float, float] | None:
+        """Of a row by its place; None where nothing is proved."""
+        return (self._low[r], self._high[r]) if np.isfinite(self._high[r]) else None
+
+    @property
+    def _kept(self) -> slice:
+        return slice(None, -1) if self.aside else slice(None)
+
+    def _near(self, head: Head, choices: Choices, V: Array) -> Array:
+        """Distances to the refits, with or without intercepts."""
+        if self._root is None:
             return enclose_refits(head, choices, V)
-        found = root.distances(choices, V)
+        found = self._root.distances(choices, V)
         for b in np.flatnonzero(~np.isfinite(found)):  # where a row held much the curvature without it is another
-            tell("how far weights go", 0.0)
+            self.tell("how far weights go", 0.0)
             one = choices.part(slice(b, b + 1))
             found[b] = RootCurvature.of(head, V[b]).distances(one, V[b : b + 1])[0]
         return found
-
-    kept = slice(None, -1) if aside else slice(None)
-    measure = Distance(head, V0[:, kept], float(near(nothing, V0[None])[0]))
-    lows, highs, goal = [], [], GOAL * head.mu()[0] if refitter.large else 0.0
-    for choices in choices_of(head, RowChange(False, 1, rows), 1, at_once=max(1, (1 << 21) // (head.k * head.m))):
-        V = refitter.solve(choices, goal, lambda: tell("how far weights go", 0.0))
-        low, high = measure.ends(V[:, :, kept], near(choices, V))
-        lows.append(low)
-        highs.append(high)
-    return (np.concatenate(lows), np.concatenate(highs)), aside

@@ -35,7 +35,7 @@ def named(subject: Subject, ranking: Ranking) -> dict[str, Any]:
         "measures": measured(ranking),
         "weights": moved(ranking),
         "upper": _finite(ranking.upper), "of": len(ranking.effects), "labels": _labelled(ranking),
-        "undecided": ranking.undecided,
+        "undecided": ranking.undecided, "already": list(ranking.already),
         "flipped_by": None if ranking.prediction is None else list(ranking.flipping),
         "columns": [given.column(j) for j in order], "behind": given.behind, "in_certificate": False,
         "rows": [_row(subject, effect, order) for effect in ranking.effects[:LISTED]],
@@ -54,7 +54,8 @@ def of_moduli(subject: Subject, claim: Mapping[str, Any]) -> dict[str, Any]:
                   key=lambda one: (-(one[1] or 0.0), one[0]))
     return {
         "prediction": None, "label": None, "measures": "the weights for each unit that its features move",
-        "weights": None, "upper": claim["upper"], "of": len(each), "labels": False, "undecided": 0, "flipped_by": None,
+        "weights": None, "upper": claim["upper"], "of": len(each), "labels": False, "undecided": 0, "already": [],
+        "flipped_by": None,
         "columns": [given.column(j) for j in order], "behind": given.behind, "in_certificate": True,
         "rows": [{"row": row, "label": _target(given, row), "lower": low, "upper": high,
                   "data": _data(given, row, order)} for row, low, high in each[:LISTED]],

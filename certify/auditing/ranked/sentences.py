@@ -65,6 +65,8 @@ def flips(subject: Subject, ranking: Ranking) -> str:
     if ranking.most.flips is None:
         return ""
     label = "label" if ranking.today < 0 else f"label {label_in_words(subject, ranking.today)!r}"
+    if ranking.already:
+        return f"its {label} is another at that minimum already, with no row left out"
     rows, left = ranking.flipping, ranking.undecided
     if rows:
         more = f" and {len(rows) - NAMED} more" if len(rows) > NAMED else ""

@@ -31,7 +31,7 @@ def lines(ranking: Mapping[str, Any] | None) -> list[str]:
     found = []
     for one in ranking["rows"][:PRINTED]:
         label = "" if one["label"] is None else f" ({'labelled' if ranking['labels'] else 'target'} {one['label']!r})"
-        flips = "" if one["flips"] is None else f"; its label {flips_alone(one)}"
+        flips = "" if one["flips"] is None or ranking["already"] else f"; its label {flips_alone(one)}"
         found.append(f"row {one['row']}{label}: {change(one)}{flips}")
     return found
 

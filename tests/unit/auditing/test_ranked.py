@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 import certify
+from certify.auditing.questions.base import Options
+from certify.auditing.questions.one_prediction import OnePrediction
 from certify.check.main import main as check
 from certify.cli.main import main
 from certify.format.errors import InputError
@@ -150,6 +152,8 @@ def test_the_rows_of_one_prediction_in_memory_are_named_in_words():
     assert [one["row"] for one in first.ranking["rows"][:3]] == [one.row for one in loo]
     assert first.ranking["label"] == model.predict(points)[2] and first.ranking["rows"][0]["label"] in ("ham", "eggs")
     assert "prediction 2" in first.sentence and "its output" in first.sentence
+    assert repr(found).splitlines()[2].startswith(f"    row {loo[0].row} (labelled ")
+    assert f'<th scope="row">{loo[0].row}</th>' in found._repr_html_()
 
 
 @pytest.mark.parametrize(("options", "wanted"), [
@@ -188,3 +192,24 @@ def test_rows_that_move_the_weights_are_tabled_where_there_is_no_penalty(tmp_pat
     assert f"training row {found['ranking']['rows'][0]['row']} matters most" in found["answer"]
     page = (out / "rows.html").read_text()
     assert "Both ends of every row are in the certificate" in page and "weights for each unit" in page
+
+
+@pytest.mark.parametrize(("lower", "upper", "changed", "wanted"), [
+    (1.0, 1.0, [], "keeps its label"), (0.0, 1.0, [], "is open"), (0.0, None, [], "is open"),
+    (None, None, [], "is open"), (0.0, 0.0, [4], "when training row 4 is left out"),
+    (0.0, 0.0, [], "with no change at all"), (0.0, 0.0, [-1], "with no change at all")])
+def test_a_claim_on_one_prediction_says_no_more_than_it_proves(lower, upper, changed, wanted):
+    model, X, y, points = drawn("softmax")
+    with_subject = certify.audit(certify.from_sklearn(model, X, y), points, ask="rows deleted").subject
+    claim = {"quantity": "stable_predictions", "lower": lower, "upper": upper, "witness": {"changed": changed}}
+    assert wanted in OnePrediction().answer(with_subject, Options(prediction=0), claim)
+
+
+def test_a_label_that_the_minimum_gives_another_is_flipped_by_no_row():
+    model, X, y, points = drawn("softmax")
+    model.intercept_ = model.intercept_ + np.array([3.0, 0.0, -3.0])  # weights that were not trained to the end
+    problem = certify.from_sklearn(model, X, y)
+    found = certify.audit(problem, points, ask="which rows matter").answers[0].ranking
+    assert found["already"] and not any(set(found["already"]) & set(one["flips"]) for one in found["rows"])
+    first = certify.audit(problem, points, prediction=found["already"][0], ask="which rows matter").answers[0]
+    assert "at that minimum already" in first.sentence and first.ranking["flipped_by"] == []
