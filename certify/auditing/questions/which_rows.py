@@ -42,6 +42,9 @@ MATTERS: Final[Mapping[str, str]] = MappingProxyType({
     PREDICTION_CHANGE.name: "an output for these rows", DISTANCE.name: "the weights"})
 """By quantity: to what a row matters that is left out."""
 
+APART: Final = 10.0
+"""How many times the lower end an upper end may be for a claim to say more than a ranking."""
+
 COUNTS: Final = (STABLE_PREDICTIONS.name, CORRECT_PREDICTIONS.name)
 
 LEFT_OUT: Final[Mapping[str, Any]] = MappingProxyType({"parameter": "deletions", "set": "sparse", "count": 1})
@@ -102,9 +105,9 @@ class WhichRows(Question):
                      if claim["quantity"] == SAMPLE_MODULUS.name and claim.get("row_lower")), None)
 
     def ranked(self, subject: Subject, options: Options, ranking: Ranking, certificate: Mapping[str, Any]) -> str:
-        """The first row, unless a claim names it."""
+        """The first row, unless a claim names it with ends that are near each other."""
         claimed = any(claim["quantity"] == PREDICTION_CHANGE.name and claim["upper"] is not None
-                      for claim in certificate["claims"])
+                      and claim["upper"] <= APART * (claim["lower"] or 0.0) for claim in certificate["claims"])
         return "" if claimed else most(subject, ranking)
 
     def doubt(self, subject: Subject, options: Options, certificate: Mapping[str, Any]) -> str:

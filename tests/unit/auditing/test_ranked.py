@@ -213,3 +213,18 @@ def test_a_label_that_the_minimum_gives_another_is_flipped_by_no_row():
     assert found["already"] and not any(set(found["already"]) & set(one["flips"]) for one in found["rows"])
     first = certify.audit(problem, points, prediction=found["already"][0], ask="which rows matter").answers[0]
     assert "at that minimum already" in first.sentence and first.ranking["flipped_by"] == []
+
+
+def test_amounts_of_columns_as_they_come_are_ranked_where_a_claim_says_little():
+    from sklearn.linear_model import Ridge
+
+    rng = np.random.default_rng(4)
+    X = rng.normal(size=(30, 2)) * [40.0, 3.0] + [900.0, 150.0]
+    y = X @ [0.1, 2.0] + rng.normal(size=30)
+    model = Ridge().fit(X, y)
+    first = certify.audit(certify.from_sklearn(model, X, y), X[:5], ask="which rows matter").answers[0]
+    changes = {row: np.abs(Ridge().fit(np.delete(X, row, 0), np.delete(y, row)).predict(X[:5]) - model.predict(X[:5]))
+               for row in range(30)}
+    row = max(changes, key=lambda row: changes[row].max())
+    assert first.verdict == "certified" and f"training row {row} matters most to a prediction" in first.sentence
+    assert first.lower - 1e-6 <= changes[row].max() <= first.upper + 1e-6 and first.ranking["labels"] is False
