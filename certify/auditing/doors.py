@@ -14,7 +14,7 @@ import numpy as np
 from certify.auditing.facts import data_facts, guessed
 from certify.auditing.missing import Unsaid, refuse
 from certify.auditing.store import stored
-from certify.auditing.subject import Subject
+from certify.auditing.subject import Given, Subject
 from certify.auditing.told import Told
 from certify.format.errors import InputError
 from certify.inputs.formats.archive import listed
@@ -121,7 +121,7 @@ def through_door(model: Path, data: Path, evaluation: Path | None, told: Told, f
         subject = replace(subject, names=rows.names)
     notes = tuple(dict.fromkeys(str(one.message) for one in heard if issubclass(one.category, UserWarning)))
     known = (*guessed(rows.targets, rows.array, told), *(notes or subject.notes), *told.unsaid)
-    subject = replace(subject, notes=known)
+    subject = replace(subject, notes=known, read=Given(rows.X, rows.names, rows.y))
     if told.weight_decay is not None:
         subject = replace(subject, weight_decay=told.weight_decay)
     return subject if told.threshold is None else replace(subject, threshold=told.threshold)

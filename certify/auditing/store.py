@@ -66,7 +66,7 @@ def stored(problem: Problem, X_eval: Any, y_eval: Any, folder: Path, model: str 
                       problem.weight_decay, problem.bias_decay, problem.normalization, tables, folder,
                       problem.n if X_eval is None else len(points), X_eval is None, right, problem.names,
                       classes=problem.classes, weighted=problem.weights is not None, notes=notes,
-                      stored=True, behind=_behind(problem.prepare))
+                      stored=True, behind=_behind(problem.prepare), evaluated=None if X_eval is None else points)
     if isinstance(problem.prepare, Prepared) and problem.prepare.units is not None:
         subject = replace(subject, names=problem.column_names,  # every column is scaled by itself, and keeps its name
                           units=problem.prepare.units, roundings=problem.prepare.roundings(problem.X))

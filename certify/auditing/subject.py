@@ -30,8 +30,32 @@ HALF: Final = 0.5
 LAYERS: Final = "the layers before the last"
 """What stands before the features of a network that is the last layer of a module."""
 
+START: Final = "today's exact minimum"
+"""From where the motion of outputs and weights is counted: training stops near it, and the given weights are there."""
+
 LARGEST: Final = 20_000
 """Weights of a head at most, as of the questions about rows in Python."""
+
+
+@dataclass(frozen=True, eq=False)
+class Given:
+    """Training rows as somebody gave them, for people to read.
+
+    Attributes:
+        rows: `(n, …)` features.
+        names: of the columns, or None.
+        targets: as they were called, or None.
+        behind: what stands between the data and these rows, where no others are known; "": they are the data.
+    """
+
+    rows: Array
+    names: tuple[str, ...] | None
+    targets: Array | None
+    behind: str = ""
+
+    def column(self, j: int) -> str:
+        """What a column is called."""
+        return f"column {j}" if self.names is None else self.names[j]
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +86,8 @@ class Subject:
         behind: what stands before the features of the network, e.g. ``"StandardScaler"``, or `LAYERS`; "" where
             these are the features of the data.
         stored: whether the files of the tables were written by this audit.
+        evaluated: `(N, d)` evaluation rows as the network takes them; None: the training rows.
+        read: the training rows as a data file has them, where these are others.
     """
 
     model: str
@@ -88,6 +114,8 @@ class Subject:
     notes: tuple[str, ...] = ()
     behind: str = ""
     stored: bool = False
+    evaluated: Array | None = None
+    read: Given | None = None
 
     def files(self) -> tuple[Path, ...]:
         """The files that the tables name."""
@@ -96,8 +124,10 @@ class Subject:
 
     def at(self, folder: Path) -> Subject:
         """The same for a spec in another folder."""
-        if folder.resolve() == self.root.resolve():
-            return self
+        return self if folder.resolve() == self.root.resolve() else self.seen_from(folder)
+
+    def seen_from(self, folder: Path) -> Subject:
+        """The same, paths as they are seen from a folder."""
         tables = {name: {key: relative(self.root / str(entry), folder) if key in PATHS else entry
                          for key, entry in table.items()} for name, table in self.tables.items()}
         return replace(self, tables=tables, root=folder)
@@ -106,6 +136,29 @@ class Subject:
     def n(self) -> int:
         """Number of training rows."""
         return len(self.X)
+
+    @property
+    def to_predict(self) -> Array:
+        """`(N, d)` evaluation rows as the network takes them."""
+        return self.X if self.evaluated is None else self.evaluated
+
+    @cached_property
+    def as_given(self) -> Given:
+        """The training rows as somebody gave them."""
+        return self.read or Given(self.X, self.names, self._targets_in_words(), self.behind)
+
+    def _targets_in_words(self) -> Array | None:
+        """Targets, labels as they are called where that is known."""
+        found = self.y if self.labels is None else self.labels
+        if found is None or self.classes is None:
+            return found
+        if self.labels is None and found.shape[1] > 1:
+            number = np.argmax(found, axis=1)
+        else:
+            above = found.reshape(-1) > (self.threshold or 0.0)
+            number = above.astype(np.int64) if self.network.widths[-1] == 1 else found.reshape(-1).astype(np.int64)
+        words: Array = np.asarray(self.classes, dtype=object)[number]
+        return words
 
     @cached_property
     def fit(self) -> Fit:

@@ -11,6 +11,7 @@ import typer
 
 from certify.cli import audits, compare
 from certify.cli.app import Interrupted, app, decimal, interruptible, whole
+from certify.cli.options import Activation, Evaluation, Graph, Loss, NoBiasDecay, Normalization, WeightDecay
 from certify.cli.polish import polish
 
 __all__ = ["Interrupted", "app", "audits", "compare"]  # importing a module of verbs adds them
@@ -198,25 +199,16 @@ def init(
     model: Annotated[Path | None, typer.Option("--model", metavar="FILE", help="Take the widths from it.")] = None,
     data: Annotated[Path | None, typer.Option("--data", metavar="FILE", help="Take the array names from it.")] = None,
     estimate: Annotated[bool, typer.Option("--estimate", help="A spec for `certify estimate`.")] = False,
-    graph: Annotated[
-        Path | None, typer.Option("--graph", metavar="FILE", help="A graph of `certify graph`: it describes the model.")
-    ] = None,
-    activation: Annotated[
-        str | None, typer.Option("--activation", metavar="WORD", help="Between the layers, as trained.")
-    ] = None,
-    loss: Annotated[str | None, typer.Option("--loss", metavar="WORD", help="The one it was trained with.")] = None,
-    weight_decay: Annotated[
-        float | None, typer.Option("--weight-decay", metavar="X", help="A penalty X/2 times |w|^2 in that loss.")
-    ] = None,
-    no_bias_decay: Annotated[bool, typer.Option("--no-bias-decay", help="Biases carry none of it.")] = False,
-    normalization: Annotated[
-        str | None, typer.Option("--normalization", metavar="WORD", help="fixed, or remaining: with rows left out.")
-    ] = None,
+    graph: Graph = None,
+    activation: Activation = None,
+    loss: Loss = None,
+    weight_decay: WeightDecay = None,
+    no_bias_decay: NoBiasDecay = False,
+    normalization: Normalization = None,
     ask: Annotated[str | None, typer.Option(
         "--ask", metavar="WORDS", help="The spec of one question, e.g. '5 rows deleted', as `certify audit` asks it.")
     ] = None,
-    evaluation: Annotated[Path | None, typer.Option(
-        "--eval", metavar="FILE", help="With --ask: rows to predict (default: the training rows).")] = None,
+    evaluation: Evaluation = None,
 ) -> None:
     """Write a commented spec, certify.toml, filled in from the model and data that lie beside it.
 
@@ -225,6 +217,10 @@ def init(
     from certify.cli.starter import Said, write_starter
     from certify.cli.text import one_line
 
+    if evaluation is not None and ask is None:
+        from certify.format.errors import InputError
+
+        raise InputError("init --eval", "no question is asked that predicts", "add --ask, e.g. --ask 'rows deleted'")
     said = Said(activation, loss, weight_decay, False if no_bias_decay else None, normalization)
     if ask is not None:
         from certify.cli.starter.asked import write_asked

@@ -61,18 +61,19 @@ or worse. A gate stops a build: the spec that certify audit writes has what was 
 thresholds, e.g. quantity = "stable_predictions", min = 136. Put them into the spec of the new model: the run fails
 (status 3) where it is proved to be worse, and is open (status 4) where that is not decided. See `gate`, `compare`."""),
     Asked(("influence", "influence function", "influence functions", "attribution", "leave one out", "loo"),
-          """Which training rows matter to one prediction: certify.leave_one_out(problem,
-X_new).most_influential(13) leaves out every row in turn, trains again and encloses the change; of a linear model or
-a last layer. The row that matters most to all predictions: certify audit MODEL DATA --ask "which rows matter". Of a
-whole network, in the limit of small changes: parameter = "sample_weights", a gate on sample_modulus, or with
-[evaluation] on first_order_prediction_change. `certify estimate` predicts one change of any torch module, and proves
-nothing."""),
+          """Which training rows matter to one prediction: certify audit MODEL DATA --eval FILE --prediction 13, or
+in Python certify.leave_one_out(problem, X_new).most_influential(13), leaves out every row in turn, trains again and
+encloses the change; of a linear model or a last layer. The row that matters most to all predictions: --ask "which
+rows matter". Of a whole network, in the limit of small changes: parameter = "sample_weights", a gate on
+sample_modulus, or with [evaluation] on first_order_prediction_change. `certify estimate` predicts one change of any
+torch module, and proves nothing."""),
     Asked(("which rows", "important rows", "rows that matter", "which rows matter", "most influential", "support"),
           """Which training rows matter most: certify audit MODEL DATA --ask "which rows matter". For this
-prediction: certify.leave_one_out(problem, X_new).most_influential(13). Which rows flip it:
-stable_predictions(...).witness(13).rows, or certify report CERT --rows. Which rows hold the weights where they are:
-parameter = "sample_weights", a gate on sample_modulus (every row's is on the page). Which rows decide a coefficient:
-certify.coefficients(problem, delete=1). See `influence`."""),
+prediction, and which of them flip it alone: --prediction 13; in Python certify.leave_one_out(problem,
+X_new).most_influential(13). Which rows flip it together: stable_predictions(...).witness(13).rows, or certify
+report CERT --rows. Which rows hold the weights where they are: parameter = "sample_weights", a gate on
+sample_modulus (every row's is on the page). Which rows decide a coefficient: certify.coefficients(problem,
+delete=1). See `influence`."""),
     Asked(("sklearn", "scikit-learn", "logistic regression", "logisticregression", "ridge", "linearsvc",
            "pipeline", "estimator"),
           """certify audit model.skops train.csv, with the fitted estimator or pipeline saved by skops.io.dump and

@@ -128,12 +128,14 @@ def load_evaluation(
 
 def load_evaluated(
     spec: Spec, folder: Path, widths: tuple[int, ...], names: tuple[str, ...] | None = None, labels: bool = True,
+    shape: tuple[int, ...] = (),
 ) -> tuple[Array, Array | None]:
     """The same with the rows' right labels, of one reading of the file; None where it has no such array or column.
 
     Args:
         spec, folder, widths, names: as of :func:`load_evaluation`.
         labels: whether these are read; else there are none.
+        shape: of one row of a graph network, as of :func:`load_data`.
 
     Returns:
         `(N, d)` features, and `(N,)` or `(N, k)` numbers as they are stored.
@@ -150,7 +152,7 @@ def load_evaluated(
     source = read_source(folder / spec.evaluation.file, "evaluation")
     archive = open_archive(source, "evaluation")
     where = f"evaluation file {source.path}"
-    X = _points(asked, archive, where, "evaluation.features", widths, names if own is None else None)
+    X = _points(asked, archive, where, "evaluation.features", widths, names if own is None else None, shape)
     name = data.targets
     if not labels or name is None or name not in archive.names:
         return X, None
@@ -159,7 +161,8 @@ def load_evaluated(
 
 
 def _points(
-    spec: Spec, archive: Archive, asked: str, key: str, widths: tuple[int, ...], names: tuple[str, ...] | None
+    spec: Spec, archive: Archive, asked: str, key: str, widths: tuple[int, ...], names: tuple[str, ...] | None,
+    shape: tuple[int, ...] = (),
 ) -> Array:
     """The features of a file of rows that are not trained on."""
     if archive.table:
@@ -167,7 +170,7 @@ def _points(
             if name not in archive.names:
                 raise missing(archive, asked, key, name)
         return _stacked(spec, archive, names or _columns(spec, widths, archive, asked, key), asked)
-    return _features(spec, widths, archive, asked, (), key)
+    return _features(spec, widths, archive, asked, shape, key)
 
 
 def _columns(

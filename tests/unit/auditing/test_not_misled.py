@@ -183,7 +183,7 @@ def test_ranges_of_rows_are_ranges():
 def test_a_question_that_was_asked_and_has_no_answer_is_open(linear, capsys):
     command = ["audit", str(linear / "m.npz"), str(linear / "d.csv"), *TOLD, "-o", str(linear / "out")]
     assert main([*command, "--ask", "rows deleted", "--ask", "these rows"]) == 4  # of which none is named
-    assert "1 of 1 question answered with a proof, 1 not asked" in capsys.readouterr().out
+    assert "1 of 1 question answered with a proof; 1 does not apply (these rows)" in capsys.readouterr().out
     assert main([*command, "--ask", "rows deleted", "--ask", "these rows 99"]) == 2
 
 
