@@ -123,9 +123,12 @@ def _problem(problem: Problem) -> Json:
 
 
 def _training(problem: Problem) -> Json:
-    """Of the training, what is not as usual: biases without decay, and a mean over the rows that are left."""
+    """Of the training, what is not as usual: biases without decay, a mean over the rows that are left, weights."""
+    spec, weights = problem.spec, None if problem.weights is None else problem.weights.rows
     return ({} if problem.bias_decay else {"bias_decay": False}) | (
-        {} if problem.normalization == Normalization.FIXED else {"normalization": problem.normalization})
+        {} if problem.normalization == Normalization.FIXED else {"normalization": problem.normalization}) | (
+        {} if spec is None or weights is None else {"row_weights": {
+            "by": spec.data.weights, "least": float(weights.min()), "largest": float(weights.max())}})
 
 
 def _kind(problem: Problem) -> Json:

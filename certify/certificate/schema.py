@@ -86,6 +86,14 @@ class Grouped(Part):
     largest: Size
 
 
+class RowWeights(Part):
+    """What rows count in the training loss: the name of their array, and the ends of its range."""
+
+    by: str
+    least: Number
+    largest: Number
+
+
 class Fresh(Part):
     """New rows: added, or in the place of others; the box of their features, null for the ranges of the data."""
 
@@ -127,6 +135,7 @@ class Problem(Part):
     weight_decay: Number
     bias_decay: Literal[False] | None = None
     normalization: Annotated[str, one_of((str(w.Normalization.REMAINING),))] | None = None
+    row_weights: RowWeights | None = None
     level: Number | None
     merge_duplicates: bool
     groups: list[Annotated[list[Count], Field(min_length=2)]]

@@ -95,11 +95,19 @@ class Data(Section):
         file: path, relative to the spec.
         features: array name, or list of columns; default all but the targets.
         targets: array or column name.
+        weights: array or column of numbers above 0: what every row counts in the training loss, `(1/n) Σ c_i ℓ_i`
+            (scikit-learn's `sample_weight`; `class_weight` as the numbers of the rows). They stay with the rows.
     """
 
     file: Name
     features: Annotated[Name | Names, Listed] | None = None
     targets: Name | None = None
+    weights: Name | None = None
+
+    @property
+    def aside(self) -> tuple[str, ...]:
+        """Names of arrays or columns that are no features, where these are all the others."""
+        return tuple(name for name in (self.targets, self.weights) if name is not None)
 
 
 class Training(Section):

@@ -78,6 +78,7 @@ class Problem:
         evaluation: features of the rows on which predictions are compared; empty where no quantity needs them.
         right: the right labels of these rows as their file has them, where it is asked how many are; None elsewhere.
         threshold: of one output, above which its label lies; None: above 0.
+        row_weights: what every row counts in the training loss; None: 1.
         changed: the loss after that change; None: as it is in the files (critical map).
     """
 
@@ -118,6 +119,7 @@ class Problem:
     bias_decay: bool = True
     normalization: str = "fixed"
     kind: Json | None = None
+    row_weights: Vector | None = None
 
     @cached_property
     def budget(self) -> PerturbationSet:
@@ -276,6 +278,7 @@ def build_problem(
         threshold=spec.threshold, bias_decay=spec.bias_decay, normalization=spec.normalization,
         right=_right(evaluation, spec),
         kind=spec.kind and _part("optional.row_kind").placed(spec, data, _named("data", spec.data), len(features)),
+        row_weights=None if spec.row_weights is None else _part("optional.row_weights").read(spec, data, len(features)),
     )
 
 
@@ -313,7 +316,8 @@ def describe(problem: Problem, spec: Spec, merge: bool) -> Json:
         network |= {"tau": problem.tau, "reference_rows": len(problem.reference)}
     more = {"evaluation_rows": len(problem.evaluation) or None, "threshold": spec.threshold, "window": spec.window,
             "direction": spec.direction, "bias_decay": None if spec.bias_decay else False,
-            "normalization": None if spec.normalization == "fixed" else spec.normalization}
+            "normalization": None if spec.normalization == "fixed" else spec.normalization,
+            "row_weights": problem.row_weights and _part("optional.row_weights").stated(spec, problem.row_weights)}
     network |= {key: value for key, value in more.items() if value is not None}
     network |= {} if problem.kind is None else _part("optional.row_kind").described(problem.kind)
     return network | {
