@@ -103,7 +103,7 @@ def answered(subject: Subject, question: Question, options: Options, folder: Pat
     asked, sentence = question.asked(subject, options), question.sentence(subject, options)
     require_folder(folder, (SPEC, CERTIFICATE, REPORT, WITNESS))
     comment = [f"{sentence[0].upper()}{sentence[1:]}?", "Written by `certify audit`; `certify run` proves it again."]
-    limited = {**asked.tables, "run": {"time_limit": float(options.seconds)}}
+    limited = {**asked.tables, "run": {"time_limit": float(options.seconds)}, "about": subject.about}
     audit = _loaded(folder, spec_text(comment, limited, [_gate(wanted, None) for wanted in asked.wanted]))
     _require_same(subject, audit.problem)
     environment = tested(audit.problem)

@@ -132,6 +132,18 @@ class Subject:
         return {} if self.network.depth == 1 else {"layer": self.network.depth}
 
     @property
+    def about(self) -> dict[str, Any]:
+        """The table `about`: of files that this audit wrote what their columns and labels are called, and from what."""
+        if not self.stored:
+            return {}
+        words = None if self.classes is None else [str(word) for word in self.classes]
+        named = self.names is not None and len(self.names) == self.network.widths[0] and all(self.names)
+        worded = words is not None and len(words) == max(self.network.widths[-1], 2) and all(words)
+        return {**({"names": list(self.names or ())} if named else {}), **({"labels": words} if worded else {}),
+                **({"behind": self.behind} if named and self.behind else {}),
+                **{role: {"name": name, "sha256": digest} for role, name, digest in self.given}}
+
+    @property
     def classifies(self) -> bool:
         """Whether outputs stand for labels."""
         if not loss_named(self.loss).slides or self.threshold is not None:

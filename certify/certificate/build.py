@@ -118,6 +118,7 @@ def _problem(problem: Problem) -> Json:
         "names": None if problem.names is None else list(problem.names),
         "count": problem.count,
         **_kind(problem),
+        **({} if spec.about is None else {"about": spec.about.model_dump(mode="json", exclude_none=True)}),
         **({"within": within(problem), "weights_length": weights_length(problem)} if problem.nearby else {}),
     }
 

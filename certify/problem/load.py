@@ -46,6 +46,8 @@ def load_problem(path: str | Path, merge_duplicates: bool = False) -> Problem:
     else:
         files["graph"] = folder / spec.model.graph
         network = read_graph_network(spec, folder)
+    if spec.about is not None:
+        spec.about.require(network.widths[0], network.widths[-1])
     shape = network.shape if isinstance(network, GraphNetwork) else ()
     data = load_data(spec, folder, network.widths, shape)
     X = data.X

@@ -45,6 +45,7 @@ _KEYS = {
     "window": ("radius",),
     "evaluation": ("file", "features", "targets", "threshold"),
     "run": ("arithmetic", "time_limit", "memory_limit"),
+    "about": ("names", "labels", "behind", "model", "data", "evaluation"),
     "gate": ("quantity", "max", "min", "rigour", "severity", "rationale"),
 }
 PARTS = ("maps", "finite", "aubin", "window", "perturbation", "evaluation", "whole_rows", "graph")
@@ -94,7 +95,7 @@ class Spec:
         change: name of the file with the one change (`given`), `array` that of its array (None: the only one).
         aubin: whether there is a section `[aubin]`; its radii are None for the best found.
         evaluation_features, evaluation_targets: as `features`, `targets`, of that file; None for those of the data.
-        row_weights: name of the array or column of the weights of the rows; None: all count 1.
+        row_weights, about: name of the weights of the rows (None: all 1); what a reader is told, and nothing rests on.
         threshold: of one output, above which its label lies; None: above 0.
         graph: name of the graph file; widths and shape, that of one row, are then known with the graph.
     """
@@ -141,6 +142,7 @@ class Spec:
     normalization: str = "fixed"
     kind: Json | None = None
     row_weights: str | None = None
+    about: Json | None = None
 
     @property
     def flips(self) -> bool:
@@ -173,7 +175,7 @@ def read_spec(data: bytes) -> Spec:
         inputs = inputs | {"features": listed[0]}
     for name in ("file", "features", "targets", "weights", "graph"):
         for section, where in ((model, "model"), (inputs, "data")):
-            if name in section and not isinstance(section[name], str):
+            if name in section and not (isinstance(section[name], str) and section[name]):
                 raise Invalid(f"spec, {where}.{name}", f"it is {kind(section[name])}", "a string is needed")
     training, solution = sections["training"], sections["solution"]
     level, radius, within = solution.get("level"), p.get("radius"), solution.get("within")
@@ -211,7 +213,7 @@ def _parts(sections: dict[str, Json], top: Json) -> Json:
     """What the parts that stand in the spec say."""
     p, weights = sections["perturbation"], sections["weights"]
     there = {
-        **{name: name in top for name in ("window", "aubin", "evaluation")},
+        **{name: name in top for name in ("window", "aubin", "evaluation", "about")},
         "perturbation": not p.keys().isdisjoint(SET_KEYS), "whole_rows": not p.keys().isdisjoint(KIND_KEYS),
         "weights": bool(weights.keys() - {"norm"}) or weights.get("norm") in WORDS_OF_PARTS,
         "training": bool(sections["training"].keys() - {"loss", "weight_decay"}),
@@ -236,8 +238,7 @@ def parts(spec: Spec, quantities: set[str]) -> tuple[str, ...]:
         "aubin": spec.aubin, "window": spec.window is not None, "graph": spec.graph is not None,
         "perturbation": spec.norm != 2 or any(key is not None for key in (spec.count, spec.change, spec.array)),
         "evaluation": spec.evaluation is not None or spec.direction is not None,
-        "whole_rows": (not spec.bias_decay or spec.normalization != "fixed" or
-                       (spec.kind or spec.row_weights) is not None),
+        "whole_rows": not spec.bias_decay or spec.normalization != "fixed" or bool(spec.kind or spec.row_weights),
     }
     return tuple(name for name in PARTS if name in asked or there.get(name))
 

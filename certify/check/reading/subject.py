@@ -64,7 +64,7 @@ class Problem:
         parameter: `features`, `targets`, `sample_weights`, `labels` or `deletions`.
         map, base, level, loss, weight_decay, set: as in the spec.
         labels: every row's class label, or None.
-        bias_decay, normalization, kind: as in the spec; kind with its groups of rows, `together`.
+        bias_decay, normalization, kind, row_weights: as in the spec; kind with its groups `together`, weights by row.
         scale: unit of every feature, 0 for one that may not move; None: all 1.
         names: name of every feature; None where the data has no names.
         weight_norm: as in the spec.
@@ -78,7 +78,6 @@ class Problem:
         evaluation: features of the rows on which predictions are compared; empty where no quantity needs them.
         right: the right labels of these rows as their file has them, where it is asked how many are; None elsewhere.
         threshold: of one output, above which its label lies; None: above 0.
-        row_weights: what every row counts in the training loss; None: 1.
         changed: the loss after that change; None: as it is in the files (critical map).
     """
 
@@ -316,7 +315,7 @@ def describe(problem: Problem, spec: Spec, merge: bool) -> Json:
         network |= {"tau": problem.tau, "reference_rows": len(problem.reference)}
     more = {"evaluation_rows": len(problem.evaluation) or None, "threshold": spec.threshold, "window": spec.window,
             "direction": spec.direction, "bias_decay": None if spec.bias_decay else False,
-            "normalization": None if spec.normalization == "fixed" else spec.normalization,
+            "normalization": None if spec.normalization == "fixed" else spec.normalization, "about": spec.about,
             "row_weights": problem.row_weights and _part("optional.row_weights").stated(spec, problem.row_weights)}
     network |= {key: value for key, value in more.items() if value is not None}
     network |= {} if problem.kind is None else _part("optional.row_kind").described(problem.kind)
