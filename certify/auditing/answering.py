@@ -119,7 +119,7 @@ def answered(subject: Subject, question: Question, options: Options, folder: Pat
     require_folder(folder, (SPEC, CERTIFICATE, REPORT, WITNESS))
     subject = question.narrowed(subject, options)
     asked, sentence = question.asked(subject, options), question.sentence(subject, options)
-    tables = _limited(asked, options)
+    tables = _limited(subject, asked, options)
     audit = _loaded(folder, _spec_text(sentence, tables, asked, None))
     _require_same(subject, audit.problem)
     environment = tested(audit.problem)
@@ -133,7 +133,7 @@ def answered(subject: Subject, question: Question, options: Options, folder: Pat
     other = question.instead(subject, options, _bounds(proved))
     if other is not None:
         ranked = ranked or ranking(FIRST)  # is the answer then
-        asked, tables = other, _limited(other, options)
+        asked, tables = other, _limited(subject, other, options)
         audit = _loaded(folder, _spec_text(sentence, tables, asked, None))
         proved = prove(audit.problem, tell, limits_of(audit.problem, started))
     ranked = ranked or ranking(1.0)
@@ -154,9 +154,9 @@ def answered(subject: Subject, question: Question, options: Options, folder: Pat
             for one in answers]
 
 
-def _limited(asked: Asked, options: Options) -> dict[str, Any]:
-    """The tables of a spec with the time for it."""
-    return {**asked.tables, "run": {"time_limit": float(options.seconds)}}
+def _limited(subject: Subject, asked: Asked, options: Options) -> dict[str, Any]:
+    """The tables of a spec with the time for it, and what it tells readers."""
+    return {**asked.tables, "run": {"time_limit": float(options.seconds)}, "about": subject.about}
 
 
 def _bounds(proved: Proved) -> dict[str, Bound]:
@@ -222,6 +222,8 @@ def _require_same(subject: Subject, problem: Problem) -> None:
     pairs: list[tuple[Array | None, Array | None]] = [(subject.X, problem.X)]
     if problem.y is not None or problem.labels is not None:
         pairs += [(subject.y, problem.y), (subject.labels, problem.labels)]
+    if problem.weights is not None:
+        pairs += [(subject.weights, problem.weights.rows)]
     if not all(_equal(one, other) for one, other in pairs):
         raise InputError("data file", "it changed while the audit ran", "run it again")
 

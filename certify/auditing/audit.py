@@ -83,7 +83,7 @@ class Audit:
 
     def as_json(self) -> dict[str, Any]:
         """What `--json` prints."""
-        fit = self.subject.fit
+        fit = self.subject.fit_as_trained
         return {
             "format": FORMAT,
             "model": {"network": self.subject.words(), "training_loss": fit.value,

@@ -10,11 +10,13 @@ from typing import Any, Final
 from certify.auditing.doors import through_door
 from certify.auditing.facts import data_facts, guessed, loss_facts, network_facts
 from certify.auditing.missing import Unsaid, refuse
+from certify.auditing.store import KEPT
 from certify.auditing.subject import Given, Subject, threshold_of
 from certify.auditing.told import Told, require_words
 from certify.format.errors import InputError
 from certify.inputs import load_data, load_evaluated, read_graph_network, read_network
 from certify.inputs.data import Data
+from certify.inputs.groups import load_weights
 from certify.network.graph.graph import GraphNetwork
 from certify.network.network import Network
 from certify.rigor.fp import Array
@@ -57,7 +59,7 @@ def _network(model: Path, data: Path, evaluation: Path | None, told: Told) -> Su
     if isinstance(features, list) and len(features) == 1 and not isinstance(rows.features, tuple):
         features = features[0]
     if isinstance(features, list):
-        features = [name for name in features if name != targets]
+        features = [name for name in features if name not in (targets, told.weights)]
     rows_table = {"file": str(data), "features": features}
     names: dict[str, dict[str, Any]] = {
         "model": {"file": str(model)},
@@ -79,6 +81,11 @@ def _network(model: Path, data: Path, evaluation: Path | None, told: Told) -> Su
     subject = replace(subject, threshold=threshold_of(subject, told.threshold),
                       notes=guessed(targets, features if isinstance(features, str) else "", told) + told.unsaid)
     subject = replace(subject, read=Given(found.X, found.names, raw))
+    if told.weights is not None:
+        spec = _spec(names, loss)
+        spec = spec.model_copy(update={"data": spec.data.model_copy(update={"weights": told.weights})})
+        subject = replace(subject, weights=load_weights(spec, HERE, subject.n), weighing=told.weights,
+                          notes=(*subject.notes, KEPT))
     return _with_points(subject, evaluation, data, features, targets)
 
 

@@ -21,6 +21,7 @@ class Told:
         threshold: of one real output: what parts two labels.
         graph: a graph file that describes the network.
         factory: ``"package.module:callable"``, which makes the module.
+        weights: name in the data file of what every row counted in the training.
     """
 
     activation: str | None = None
@@ -33,6 +34,7 @@ class Told:
     threshold: float | None = None
     graph: Path | None = None
     factory: str | None = None
+    weights: str | None = None
 
     @property
     def divided(self) -> str:

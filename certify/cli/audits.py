@@ -46,6 +46,8 @@ def audit(
     features: Annotated[
         str | None, typer.Option("--features", metavar="NAMES", help="Array, or columns with commas.")] = None,
     targets: Annotated[str | None, typer.Option("--targets", metavar="NAME", help="Array or column.")] = None,
+    weights: Annotated[str | None, typer.Option(
+        "--weights", metavar="NAME", help="Array or column: what rows counted in training (sample_weight).")] = None,
     threshold: Annotated[
         float | None, typer.Option("--threshold", metavar="T", help="What parts two labels of a real output.")] = None,
     graph: Graph = None,
@@ -78,7 +80,8 @@ def audit(
 
     require_counts(delete, relabel, seconds, prediction)
     told = Told(activation, loss, weight_decay, not no_bias_decay, normalization,
-                () if features is None else tuple(features.split(",")), targets, threshold, graph, factory)
+                () if features is None else tuple(features.split(",")), targets, threshold, graph, factory,
+                weights)
     options = Options(delete, relabel, rows_of(rows), noise_of(noise), level, seconds, prediction=prediction)
     raise typer.Exit(run_audit(Files(model, data, evaluation), told, ask, options, output, as_json, quiet))
 
@@ -167,7 +170,7 @@ def _subject(files: Files, told: Told, output: Path) -> Subject:
 def _introduce(subject: Subject) -> None:
     """What was understood, before anything is proved."""
     print(one_line(f"model: {subject.words()}"), file=sys.stderr)
-    print(one_line(subject.fit.sentence()), file=sys.stderr)
+    print(one_line(subject.fit_as_trained.sentence()), file=sys.stderr)
     for note in subject.notes:
         print(one_line(f"note: {note}"), file=sys.stderr)
     sys.stderr.flush()

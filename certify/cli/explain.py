@@ -128,6 +128,15 @@ threshold = 0.5 for targets 0 and 1. For `stable_predictions`. The thresholds of
 of rows that are left, as for a mean loss trained again (parameter = "deletions" alone). Training again on the
 rows that are left with the same code and mean loss uses n/(n - m) times the fixed loss, m rows left out: that is
 weight decay λ(n - m)/n in this notation. Without a weight decay there is no difference.""",
+    "about": """[about] names, labels, behind: what features and labels are called, for pages and witnesses. model,
+data, evaluation = { name = ..., sha256 = ... }: files that those of the spec were made from, as stated. No claim rests
+on it, and `certify check` proves nothing of it: it says whether files of these names lie there with these bytes.""",
+    "weights_of_rows": """[data] weights: an array or column of numbers above 0, what every row counts in the training
+loss, (1/n) Σ c_i ℓ_i + ... (scikit-learn's sample_weight; class_weight as the number of every row). For whole rows of
+a last layer with a weight decay that are left out or get other labels (see D1), and for nothing else. A row keeps its
+weight: a fit with class_weight anew would count a row as its new class, and "balanced" follows how many each has.""",
+    "sample_weight": """See `weights_of_rows`; for rows whose weight changes see `sample_weights`.""",
+    "class_weight": """See `weights_of_rows`.""",
     "agreement": """Of a change of predictions to first order (see P1): the number of [evaluation] rows at which every
 solution near the weights is proved to change the outputs by the same. At the other rows the bound is about the nearest
 solution alone. With map = "interpolation" there is agreement only at rows that are training rows.""",

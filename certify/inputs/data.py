@@ -179,7 +179,7 @@ def _columns(
     """Names of the feature columns of a table, in the order of the network's inputs; `key` is where they are listed."""
     features, inputs = spec.data.features, widths[0]
     if features is None:
-        aside = (spec.data.targets, spec.perturbation.groups)
+        aside = (*spec.data.aside, spec.perturbation.groups)
         names: Sequence[str] = [name for name in archive.names if name not in aside]
         if "" in names:
             raise InputError(asked, f"column {archive.names.index('')} has no name",
@@ -189,8 +189,9 @@ def _columns(
     for name in names:
         if name not in archive.names:
             raise missing(archive, asked, key, name)
-        if list(names).count(name) > 1 or name == spec.data.targets:
-            found = "is the target too" if name == spec.data.targets else "is listed twice"
+        if list(names).count(name) > 1 or name in spec.data.aside:
+            twice = {spec.data.weights: "is the weight of the rows too", spec.data.targets: "is the target too"}
+            found = twice.get(name, "is listed twice")
             raise SpecError(key, f"column '{name}' {found}", "list every feature column once")
     if len(names) != inputs:
         raise InputError(
@@ -245,7 +246,7 @@ def _features_name(spec: Spec, archive: Archive, asked: str, key: str) -> str:
             key, "a list of columns is for .csv and .parquet files",
             f"give the name of one array of {asked}: {listed(archive.names)}",
         )
-    others = [name for name in archive.names if name not in (spec.data.targets, spec.perturbation.groups)]
+    others = [name for name in archive.names if name not in (*spec.data.aside, spec.perturbation.groups)]
     if len(others) != 1:
         raise InputError(
             asked, f"{key} is not given and {listed(others)} could be meant",

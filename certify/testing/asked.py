@@ -59,9 +59,9 @@ class Asked:
                         round(accuracy.upper * accuracy.rows), (*lines, *_lines(found)), self.undecided)
 
     def _found(self, delete: Any, relabel: Any, options: dict[str, Any]) -> StablePredictions:
-        import certify
+        from certify.prove.rows import stable_predictions
 
-        return certify.stable_predictions(self.problem, self.X, delete=delete, relabel=relabel, **options)
+        return stable_predictions(self.problem, self.X, delete=delete, relabel=relabel, **options)
 
 
 def _lines(found: StablePredictions) -> tuple[str, ...]:

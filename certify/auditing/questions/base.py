@@ -200,7 +200,8 @@ def of_head(subject: Subject, change: Mapping[str, Any], fewer: bool = True) -> 
         change: the table `perturbation`.
         fewer: whether rows are left out.
     """
-    return {"model": subject.tables["model"], "data": subject.tables["data"], "training": subject.training(fewer),
+    data = {**subject.tables["data"], **({"weights": subject.weighing} if subject.weighing else {})}
+    return {"model": subject.tables["model"], "data": data, "training": subject.training(fewer),
             "solution": {"map": "critical", "base": "nearby", **subject.last}, "perturbation": change,
             "evaluation": evaluation(subject)}
 

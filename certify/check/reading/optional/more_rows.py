@@ -31,11 +31,12 @@ def read_reference(data: bytes, spec: Spec, names: tuple[str, ...], name: str) -
 
         columns = Table(data, name)
         if not names and spec.features is None:  # all but the targets
-            aside = (spec.targets, (spec.kind or {}).get("groups"))
+            aside = (spec.targets, (spec.kind or {}).get("groups"), spec.row_weights)
             plain = replace(plain, features=tuple(n for n in columns.names if n not in aside))
         return from_table(columns, plain).features
     arrays = read_arrays(data, name)
-    others = tuple(key for key in arrays if key not in (spec.targets, (spec.kind or {}).get("groups")))
+    aside = (spec.targets, (spec.kind or {}).get("groups"), spec.row_weights)
+    others = tuple(key for key in arrays if key not in aside)
     key = spec.features if spec.features is not None else others[0] if len(others) == 1 else None
     if not isinstance(key, str) or key not in arrays:
         raise missing(tuple(arrays), spec)

@@ -36,6 +36,8 @@ def check_boxed(measure: Measure, most: float, arrays: Mapping[str, Array], wher
     head = measure.head
     if not isinstance(head.change, AnyRows) or not head.loss.sigmoid or head.k != 1 or not head.count < head.n:
         raise Invalid(where, "boxes are stated", "any rows, fewer than there are, and the logistic loss are needed")
+    if head.weights is not None:
+        raise Invalid(where, "boxes are stated", "rows carry weights, and that is for rows that count the same")
     E, bounds = _directions(measure, most, arrays, where)
     needed = {"column", "level", *(() if measure.by_outputs else ("basis", "bounds"))}
     plain, tree = ({name.removeprefix(TREE): a for name, a in arrays.items() if name.startswith(TREE) == yes}
