@@ -89,7 +89,7 @@ def check(
     if within is not None and near is None:
         raise Usage("--within: the certificate has base given, whose solution is the weights themselves")
     _compare(certificate.problem, describe(problem, spec, merge) | ({} if near is None else near.members))
-    if spec.evaluation is not None:
+    if (spec.evaluation or spec.coefficients) is not None:
         from certify.check.reading.label_rules import check_counted
 
         check_counted(spec, problem, asked)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from certify.format.errors import SpecError
 from certify.format.labels import CORRECT
 from certify.format.words import Parameter, Set
@@ -12,6 +14,7 @@ from certify.network.graph.graph import GraphNetwork
 from certify.network.network import Network
 from certify.problem.norms.function import DEFAULT_TAU, Reference
 from certify.problem.problem import Problem, equal_rows
+from certify.problem.rules.functionals import Functionals
 from certify.problem.validity import require_problem
 from certify.rigor.fp import Array
 
@@ -29,7 +32,14 @@ def load_problem(path: str | Path, merge_duplicates: bool = False) -> Problem:
     Raises:
         SpecError, InputError: with one line that says what to change.
     """
-    from certify.inputs import load_data, load_reference, read_graph_network, read_network, units
+    from certify.inputs import (
+        load_data,
+        load_intercepts,
+        load_reference,
+        read_graph_network,
+        read_network,
+        units,
+    )
     from certify.inputs.arrays import placed_change
     from certify.inputs.groups import load_groups
     from certify.spec import load_spec
@@ -53,10 +63,14 @@ def load_problem(path: str | Path, merge_duplicates: bool = False) -> Problem:
         files["reference"] = folder / spec.weights.reference
         tau = DEFAULT_TAU if spec.weights.tau is None else spec.weights.tau
         reference = Reference(load_reference(spec, folder, network.widths, data.names), tau)
-    evaluation = right = None
-    if spec.evaluation is not None:
+    evaluation = right = functionals = None
+    if spec.evaluation is not None and spec.evaluation.file is None:
+        evaluation, functionals = _weights(spec, network.widths[0], data.names)
+    elif spec.evaluation is not None and spec.evaluation.file is not None:
         files["evaluation"] = folder / spec.evaluation.file
         evaluation, right = _evaluated(spec, folder, network.widths, data.names)
+        if spec.evaluation.intercept is not None:
+            functionals = Functionals(load_intercepts(spec, folder, len(evaluation)))
     require_rows(spec, len(X))
     groups = equal_rows(X)
     listed = spec.perturbation.rows
@@ -78,7 +92,7 @@ def load_problem(path: str | Path, merge_duplicates: bool = False) -> Problem:
         scale=units(spec.perturbation, network.widths[0], data.names), names=data.names,
         files=files, weight_norm=spec.weights.norm, reference=reference, norm=spec.perturbation.norm,
         radius=spec.perturbation.radius, count=spec.perturbation.count, change=change, arithmetic=spec.run.arithmetic,
-        evaluation=evaluation, right=right, direction=spec.perturbation.direction,
+        evaluation=evaluation, right=right, functionals=functionals, direction=spec.perturbation.direction,
         threshold=None if spec.evaluation is None else spec.evaluation.threshold,
         together=None if spec.perturbation.groups is None else load_groups(spec, folder, len(X)),
         relabelled=spec.perturbation.relabelled, pairs=spec.perturbation.pairs,
@@ -86,6 +100,16 @@ def load_problem(path: str | Path, merge_duplicates: bool = False) -> Problem:
     )
     require_problem(problem)
     return problem
+
+
+def _weights(spec: Spec, inputs: int, names: tuple[str, ...] | None) -> tuple[Array, Functionals]:
+    """Every weight that is listed as a row of its own, without the intercept."""
+    from certify.inputs.scale import columns_of
+
+    assert spec.evaluation is not None and spec.evaluation.coefficients is not None
+    columns = columns_of(spec.evaluation.coefficients, "evaluation.coefficients", inputs, names)
+    called = tuple(f"column {j}" if names is None else names[j] for j in columns)
+    return np.eye(inputs)[list(columns)], Functionals(np.zeros(len(columns)), called)
 
 
 def _evaluated(spec: Spec, folder: Path, widths: tuple[int, ...], names: tuple[str, ...] | None,

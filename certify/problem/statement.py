@@ -23,6 +23,7 @@ from certify.problem.norms.table import WEIGHT_NORMS
 from certify.problem.norms.weight_norm import WeightNorm
 from certify.problem.perturbations.moving import Moving
 from certify.problem.perturbations.parameters import MOVING
+from certify.problem.rules.functionals import Functionals
 from certify.problem.sample_weights import SampleWeights
 from certify.problem.sets.perturbation_set import Budget
 from certify.problem.sets.table import BUDGETS, SETS
@@ -86,6 +87,8 @@ class Statement:
         evaluation: `(N, d)` rows on which predictions are compared, else None.
         right: `(N,)` or `(N, k)` their right labels as the file has them, where it has some and they are asked about.
         threshold: of one output: the label of such a row is whether the output lies above it; None: above 0.
+        functionals: what multiplies the intercept in the evaluation rows, where these are functionals of a head's
+            weights; None: they are rows that are predicted.
     """
 
     network: Network | GraphNetwork
@@ -128,6 +131,7 @@ class Statement:
     classes: tuple[Any, ...] | None = None
     weights: SampleWeights | None = None
     prepare: Callable[[np.ndarray], np.ndarray] | None = None
+    functionals: Functionals | None = None
 
     @property
     def n(self) -> int:

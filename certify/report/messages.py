@@ -108,7 +108,8 @@ def _claim(claim: Json, problem: Json) -> str:
             ends += f" in the ball of radius {problem['window']!r}"
         ends += _of_nearest(claim, problem)
         if claim["quantity"] in COUNTED:
-            ends += f", label: {label_meaning(problem['outputs'], problem.get('threshold'))}"
+            of = problem.get("functionals") is not None
+            ends += f", {'' if of else 'label: '}{label_meaning(problem['outputs'], problem.get('threshold'), of)}"
     if gate is None:
         return f"{claim['quantity']} {ends}"
     state = gate["state"]

@@ -43,7 +43,7 @@ _KEYS = {
                      "array", "groups", "relabelled", "pairs", "fresh", "box"),
     "aubin": ("radius_u", "radius_w"),
     "window": ("radius",),
-    "evaluation": ("file", "features", "targets", "threshold"),
+    "evaluation": ("file", "features", "targets", "threshold", "intercept", "coefficients"),
     "run": ("arithmetic", "time_limit", "memory_limit"),
     "gate": ("quantity", "max", "min", "rigour", "severity", "rationale"),
 }
@@ -93,6 +93,8 @@ class Spec:
         level: of the sublevel map; None for the loss at the given weights.
         change: name of the file with the one change (`given`), `array` that of its array (None: the only one).
         aubin: whether there is a section `[aubin]`; its radii are None for the best found.
+        intercept: name of what multiplies the intercept in each evaluation row, which is then a functional.
+        coefficients: the columns whose weights are the functionals, or `all`; then there is no such file.
         evaluation_features, evaluation_targets: as `features`, `targets`, of that file; None for those of the data.
         threshold: of one output, above which its label lies; None: above 0.
         graph: name of the graph file; widths and shape, that of one row, are then known with the graph.
@@ -135,10 +137,17 @@ class Spec:
     evaluation_features: str | tuple[str, ...] | None = None
     evaluation_targets: str | None = None
     threshold: float | None = None
+    intercept: str | None = None
+    coefficients: str | tuple[int | str, ...] | None = None
     within: float | None = None
     bias_decay: bool = True
     normalization: str = "fixed"
     kind: Json | None = None
+
+    @property
+    def functionals(self) -> str | None:
+        """The key by which the evaluation rows are linear functionals of the weights; None: they are predicted."""
+        return "intercept" if self.intercept is not None else "coefficients" if self.coefficients is not None else None
 
     @property
     def flips(self) -> bool:
@@ -233,8 +242,9 @@ def parts(spec: Spec, quantities: set[str]) -> tuple[str, ...]:
             key is not None for key in (spec.level, spec.within, spec.columns, spec.scale)),
         "aubin": spec.aubin, "window": spec.window is not None, "graph": spec.graph is not None,
         "perturbation": spec.norm != 2 or any(key is not None for key in (spec.count, spec.change, spec.array)),
-        "evaluation": spec.evaluation is not None or spec.direction is not None,
-        "whole_rows": not spec.bias_decay or spec.normalization != "fixed" or spec.kind is not None,
+        "evaluation": (spec.evaluation or spec.functionals or spec.direction) is not None,
+        "whole_rows": not spec.bias_decay or spec.normalization != "fixed" or (
+            spec.kind or spec.functionals) is not None,
     }
     return tuple(name for name in PARTS if name in asked or there.get(name))
 

@@ -78,6 +78,8 @@ class Problem:
         evaluation: features of the rows on which predictions are compared; empty where no quantity needs them.
         right: the right labels of these rows as their file has them, where it is asked how many are; None elsewhere.
         threshold: of one output, above which its label lies; None: above 0.
+        intercepts: what multiplies the intercept in the evaluation rows, which are then functionals of the weights;
+            named: the names of those that are single weights.
         changed: the loss after that change; None: as it is in the files (critical map).
     """
 
@@ -114,6 +116,8 @@ class Problem:
     evaluation: tuple[Vector, ...] = ()
     right: Array | None = None
     threshold: float | None = None
+    intercepts: Vector | None = None
+    named: tuple[str, ...] | None = None
     changed: Changed | None = None
     bias_decay: bool = True
     normalization: str = "fixed"
@@ -272,9 +276,12 @@ def build_problem(
         change=None if spec.change is None else _part("optional.change").read_change(spec, change, list(listed), first),
         weight_norm=spec.weight_norm, tau=spec.tau,
         reference=_more("reference", reference, spec.reference, spec, table.names),
-        evaluation=_more("evaluation", evaluation, spec.evaluation, spec, table.names),
+        evaluation=_part("optional.functionals").read_weights(spec, table.names) if spec.coefficients else _more(
+            "evaluation", evaluation, spec.evaluation, spec, table.names),
         threshold=spec.threshold, bias_decay=spec.bias_decay, normalization=spec.normalization,
         right=_right(evaluation, spec),
+        **({} if spec.functionals is None else _part("optional.functionals").read_functionals(
+            spec, evaluation, _named("evaluation", spec.evaluation or ""), table.names)),
         kind=spec.kind and _part("optional.row_kind").placed(spec, data, _named("data", spec.data), len(features)),
     )
 
@@ -312,6 +319,8 @@ def describe(problem: Problem, spec: Spec, merge: bool) -> Json:
     if problem.reference:
         network |= {"tau": problem.tau, "reference_rows": len(problem.reference)}
     more = {"evaluation_rows": len(problem.evaluation) or None, "threshold": spec.threshold, "window": spec.window,
+            "functionals": None if problem.intercepts is None else (
+                "rows" if problem.named is None else list(problem.named)),
             "direction": spec.direction, "bias_decay": None if spec.bias_decay else False,
             "normalization": None if spec.normalization == "fixed" else spec.normalization}
     network |= {key: value for key, value in more.items() if value is not None}

@@ -21,22 +21,29 @@ def units(spec: Spec, names: tuple[str, ...]) -> Vector:
     Raises:
         Invalid: a number or name that is no feature's, or one named twice.
     """
-    scale = {_place(key, spec, names): unit for key, unit in (spec.scale or {}).items()}
-    listed = range(spec.widths[0]) if spec.columns is None else [_place(c, spec, names) for c in spec.columns]
+    scale = {placed(key, spec, names): unit for key, unit in (spec.scale or {}).items()}
+    listed = range(spec.widths[0]) if spec.columns is None else [placed(c, spec, names) for c in spec.columns]
     if len(set(listed)) != len(listed) or len(scale) != len(spec.scale or {}) or not set(scale) <= set(listed):
         raise Invalid("spec, perturbation.columns, .scale", f"{show(spec.columns)}, {show(spec.scale)}",
                       "each feature may be named once, and only one that may move has a unit")
     return tuple(scale.get(j, 1.0) if j in listed else 0.0 for j in range(spec.widths[0]))
 
 
-def _place(key: int | str, spec: Spec, names: tuple[str, ...]) -> int:
+def placed(
+    key: int | str, spec: Spec, names: tuple[str, ...], where: str = "spec, perturbation.columns, .scale",
+) -> int:
+    """Number of a feature that is named by its number or by its name.
+
+    Raises:
+        Invalid: there is none, or it could be two.
+    """
     place = key if isinstance(key, int) else int(key) if re.fullmatch("0|[1-9][0-9]{0,8}", key) else -1
     if key in names:
         named = names.index(str(key))
         if place not in (-1, named) and place < spec.widths[0]:
-            raise Invalid("spec, perturbation.columns, .scale", f"{show(key)} is named", "it is a name and a number")
+            raise Invalid(where, f"{show(key)} is named", "it is a name and a number")
         return named
     if not 0 <= place < spec.widths[0]:
-        raise Invalid("spec, perturbation.columns, .scale", f"{show(key)} is named",
+        raise Invalid(where, f"{show(key)} is named",
                       f"the features are 0 to {spec.widths[0] - 1}" + (f", {show(names)}" if names else ""))
     return place

@@ -11,7 +11,9 @@ from certify.format.canonical import show
 from certify.format.refusal import Invalid
 
 
-def read_reference(data: bytes, spec: Spec, names: tuple[str, ...], name: str) -> tuple[Vector, ...]:
+def read_reference(
+    data: bytes, spec: Spec, names: tuple[str, ...], name: str, intercept: str | None = None,
+) -> tuple[Vector, ...]:
     """The features of the reference rows, named as those of the data; targets are not looked at.
 
     Args:
@@ -19,6 +21,7 @@ def read_reference(data: bytes, spec: Spec, names: tuple[str, ...], name: str) -
         spec: the spec.
         names: names of the features of the data; empty where they have none.
         name: how to call the file in messages.
+        intercept: an array or column that is no feature where none is named.
 
     Raises:
         Invalid: the file cannot be read, or does not fit the spec.
@@ -31,11 +34,11 @@ def read_reference(data: bytes, spec: Spec, names: tuple[str, ...], name: str) -
 
         columns = Table(data, name)
         if not names and spec.features is None:  # all but the targets
-            aside = (spec.targets, (spec.kind or {}).get("groups"))
+            aside = (spec.targets, (spec.kind or {}).get("groups"), intercept)
             plain = replace(plain, features=tuple(n for n in columns.names if n not in aside))
         return from_table(columns, plain).features
     arrays = read_arrays(data, name)
-    others = tuple(key for key in arrays if key not in (spec.targets, (spec.kind or {}).get("groups")))
+    others = tuple(key for key in arrays if key not in (spec.targets, (spec.kind or {}).get("groups"), intercept))
     key = spec.features if spec.features is not None else others[0] if len(others) == 1 else None
     if not isinstance(key, str) or key not in arrays:
         raise missing(tuple(arrays), spec)
@@ -51,7 +54,7 @@ def read_evaluation(data: bytes, spec: Spec, names: tuple[str, ...], name: str) 
     own = spec.evaluation_features
     asked = replace(spec, reference=spec.evaluation, features=spec.features if own is None else own,
                     targets=spec.targets if spec.evaluation_targets is None else spec.evaluation_targets)
-    return read_reference(data, asked, names if own is None else (), name)
+    return read_reference(data, asked, names if own is None else (), name, spec.intercept)
 
 
 def read_right(data: bytes, spec: Spec, name: str) -> Array:

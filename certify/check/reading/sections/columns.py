@@ -7,13 +7,13 @@ from certify.format.canonical import show
 from certify.format.refusal import Invalid
 
 
-def columns(value: object) -> tuple[int | str, ...] | None:
+def columns(value: object, where: str = "spec, perturbation.columns") -> tuple[int | str, ...] | None:
     """Numbers or names of the features that may move."""
     if value is None:
         return None
     if not isinstance(value, list) or not value or any(
             not (isinstance(v, str) and v or type(v) is int and v >= 0) for v in value):
-        raise Invalid("spec, perturbation.columns", f"{show(value)} is stated", "a list of numbers or names is needed")
+        raise Invalid(where, f"{show(value)} is stated", "a list of numbers or names is needed")
     return tuple(value)
 
 

@@ -132,5 +132,11 @@ def _check_upper(claim: Claim[Reaches], measure: Measure, today: list[float], ar
 
 
 BY_ARRAYS = {"counted": check_all, "boxes": check_boxed}
-RULE = Rule(always("D1"), lambda claim, problem: (UNITS[claim.quantity],), check_form, check_ends,
+def _units(claim: Claim[object], problem: Problem) -> tuple[str, ...]:
+    """The unit of a motion."""
+    functional = claim.quantity == "prediction_change" and problem.intercepts is not None
+    return ("change of a functional",) if functional else (UNITS[claim.quantity],)
+
+
+RULE = Rule(always("D1"), _units, check_form, check_ends,
             lambda claim, problem: HYPOTHESES, Reaches)
