@@ -192,10 +192,13 @@ def prove(problem: Problem, tell: Progress, limits: Limits) -> Proved:
     bounds = {}
     for done, name in enumerate(names):
         share.window(done / len(names), (done + 1) / len(names))
-        bounds[name], own = at.bound(name).with_names()
+        bounds[name] = at.bound(name)
+    held: list[tuple[Bound, Gate | None]] = []
+    for one, gate in [(gate.quantity, gate) for gate in problem.spec.gate] or [(name, None) for name in names]:
+        side = "" if gate is None else "min" if gate.max is None else "max"
+        bound, own = bounds[one].against(side).with_names()
         arrays |= own
-    held: list[tuple[Bound, Gate | None]] = [(bounds[gate.quantity], gate) for gate in problem.spec.gate]
-    held = held or [(bounds[name], None) for name in names]
+        held.append((bound, gate))
     base = at.base()
     far = too_far(problem, base.get("distance"))
     claims = [Claim(bound, gate, evaluate(bound, gate, far)) for bound, gate in held]

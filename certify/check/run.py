@@ -9,14 +9,22 @@ from typing import TYPE_CHECKING
 
 from certify.check.claims import check_asked, check_claims
 from certify.check.reading.arrays import Array
-from certify.check.reading.certificate import Base, Certificate, Claim, Witness, array_names, read_certificate
+from certify.check.reading.certificate import (
+    SIGNED,
+    Base,
+    Certificate,
+    Claim,
+    Witness,
+    array_names,
+    read_certificate,
+)
 from certify.check.reading.files import Places, check_named, read_bytes, read_file
 from certify.check.reading.spec import Gate, check_promise, read_spec
 from certify.check.reading.subject import Problem, build_problem, describe
 from certify.check.systems.base import check_base
 from certify.check.systems.point import Ladder
 from certify.check.table import witnessed
-from certify.check.verdicts import Outcome, evaluate, overall, thresholds
+from certify.check.verdicts import Outcome, answers, evaluate, overall, thresholds
 from certify.format.canonical import Json, same, show
 from certify.format.refusal import Invalid
 
@@ -67,8 +75,9 @@ def check(
     """
     certificate = read_certificate(read_bytes(path, "certificate file"), f"certificate file {show(str(path))}")
     for gate in asked:
-        if gate.quantity not in {claim.quantity for claim in certificate.claims}:
-            raise Usage(f"--{gate.side} {gate.quantity}: the certificate has no claim on {gate.quantity}")
+        if not any(answers(claim, gate) for claim in certificate.claims):
+            raise Usage(f"--{gate.side} {gate.quantity}: the certificate has no claim on {gate.quantity}"
+                        f"{' with a ' + gate.side if gate.quantity in SIGNED else ''}")
         check_promise(gate, f"--{gate.side}")
     places = Places(certificate.subject, path.parent, given)
     contents = {"spec": read_file(places, "spec")}

@@ -28,7 +28,7 @@ FOLDED = ("reparameterised: the claim is about the folded parameters (rounded to
           "network before export")
 
 SIZED = {"first_order_distance", "distance", "stable_predictions", "correct_predictions", "tolerated_changes",
-         "prediction_change", "first_order_prediction_change"}
+         "functional", "prediction_change", "first_order_prediction_change"}
 """Quantities that use the radius of the spec."""
 
 

@@ -1,4 +1,4 @@
-"""Containment of linear functionals of a head's weights (D1 to D7): evaluation rows with any number for the intercept."""
+"""Containment of linear functionals of a head's weights (D1 to D7): rows with any number for the intercept."""
 
 from __future__ import annotations
 

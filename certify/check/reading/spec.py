@@ -10,6 +10,7 @@ import tomllib
 from dataclasses import dataclass
 from importlib import import_module
 
+from certify.check.reading.certificate import SIGNED
 from certify.check.reading.numbers import is_number
 from certify.format.canonical import Json, kind, show
 from certify.format.refusal import Invalid
@@ -28,8 +29,8 @@ _WORDS = {
     "perturbation.set": ("total", "per_sample", "sparse", "given"),
     "run.arithmetic": ("float", "exact"),
     "gate.quantity": ("modulus", "sample_modulus", "first_order_distance", "distance", "aubin", "persistence_radius",
-                      "stable_predictions", "correct_predictions", "tolerated_changes", "prediction_change",
-                      "first_order_prediction_change", "excess", "hausdorff"),
+                      "stable_predictions", "correct_predictions", "tolerated_changes", "functional",
+                      "prediction_change", "first_order_prediction_change", "excess", "hausdorff"),
     "gate.rigour": ("proved", "conditional", "estimated"),
     "gate.severity": ("fail", "warn"),
 }
@@ -53,6 +54,7 @@ WORDS_OF_PARTS = {
     "distance": ("finite", "perturbation"), "stable_predictions": ("finite", "perturbation", "evaluation"),
     "correct_predictions": ("finite", "perturbation", "evaluation", "whole_rows"),
     "tolerated_changes": ("finite", "perturbation", "evaluation", "whole_rows"),
+    "functional": ("finite", "perturbation", "evaluation", "whole_rows"),
     "prediction_change": ("evaluation",), "first_order_prediction_change": ("perturbation", "evaluation"),
     "first_order_distance": ("perturbation",), "aubin": ("aubin",), "excess": ("window",), "hausdorff": ("window",),
     "persistence_radius": ("maps",), "sparse": ("perturbation",), "given": ("perturbation",),
@@ -304,7 +306,7 @@ def _layer(value: object, depth: int) -> str | int:
 
 def check_promise(gate: Gate, where: str) -> None:
     """Refuse a gate that every outcome meets, since no quantity is below 0."""
-    if gate.side == "min" and gate.value <= 0:
+    if gate.side == "min" and gate.value <= 0 and gate.quantity not in SIGNED:
         raise Invalid(where, f"{gate} is asked", "every outcome meets it, which is an empty promise; a min above 0 is "
                       "needed")
 

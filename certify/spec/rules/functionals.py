@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from certify.format.errors import SpecError
-from certify.format.quantities import CORRECT_PREDICTIONS
+from certify.format.quantities import CORRECT_PREDICTIONS, FUNCTIONAL
 from certify.format.words import Map, Parameter, Set
 
 if TYPE_CHECKING:
@@ -24,6 +24,9 @@ def require_functionals(spec: Spec, name: str) -> None:
     _require_source(rows, where)
     key = "intercept" if rows.intercept is not None else "coefficients" if rows.coefficients is not None else ""
     if not key:
+        if any(gate.quantity == FUNCTIONAL.name for gate in spec.gate):
+            raise SpecError(f"{where}.intercept", f"missing, and a gate is on {FUNCTIONAL.name}",
+                            'name what multiplies the intercept in each row, or give coefficients = "all"')
         return
     model, p = spec.model, spec.perturbation
     if model.widths is None or len(model.widths) != 2 or model.widths[-1] != 1:

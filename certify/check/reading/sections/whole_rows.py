@@ -6,7 +6,17 @@ from functools import partial
 from itertools import combinations
 
 from certify.check.reading.optional.row_kind import read_kind
-from certify.check.reading.sections.demands import BUDGETS, CONVEX, CORRECT, LABELS, TOLERATED, Goes, Words, judged
+from certify.check.reading.sections.demands import (
+    BUDGETS,
+    CONVEX,
+    CORRECT,
+    FUNCTIONAL,
+    LABELS,
+    TOLERATED,
+    Goes,
+    Words,
+    judged,
+)
 from certify.format.canonical import Json
 
 WHOLE = ("labels", "deletions")
@@ -14,7 +24,7 @@ WHOLE = ("labels", "deletions")
 FINITE: Words = CONVEX | {"set": (*BUDGETS, "given")}
 ROWS: Words = CONVEX | {"set": ("sparse", "given")}
 """A question about any `count` rows that change, or about these (D1)."""
-FUNCTIONALS = (LABELS, TOLERATED, "prediction_change", "distance")
+FUNCTIONALS = (LABELS, TOLERATED, "prediction_change", "distance", FUNCTIONAL)
 """What may be asked beside linear functionals of the weights."""
 ALONE = "sparse or given and quantities at finite size alone"
 
@@ -50,6 +60,8 @@ RULES: tuple[Goes, ...] = (
          f"labels or deletions, with {ALONE}"),
     Goes({"quantity": TOLERATED}, ROWS | {"parameter": WHOLE, "set": "sparse", "kind": None}, "gate", "quantity",
          f"labels or deletions of any rows, one by one, with {TOLERATED}"),
+    Goes({"quantity": FUNCTIONAL}, ROWS | {"parameter": WHOLE, "functionals": True}, "gate", "quantity",
+         f"labels or deletions, with {ALONE}, and what multiplies the intercept"),
     Goes({"functionals": True},
          ROWS | {"parameter": WHOLE, "one_layer": True, "one_output": True, "graph": False,
                  "kind": (None, "groups", "relabelled", "pairs"), "quantity": FUNCTIONALS},

@@ -59,8 +59,8 @@ def test_neither_reader_takes_what_functionals_do_not_go_with(wrong: str, tmp_pa
 
 def test_messages_say_what_would_work(tmp_path: Path) -> None:
     text = Asked().write(tmp_path).read_text(encoding="utf-8")
-    for wrong, words in (("more layers", "functionals are of the weights of one layer with one output: remove "),
-                         ("features move", 'functionals are bounded where whole rows change: use map = "critical"'),
+    for wrong, words in (("more layers", "functionals are of the weights of one layer with one output; remove "),
+                         ("features move", 'functionals are bounded where whole rows change; use map = "critical"'),
                          ("no rows", 'coefficients = "all" for the weights of a head')):
         with pytest.raises(CertifyError) as raised:
             parse_spec(text.replace(*WRONG[wrong]).replace('"prediction_change"', '"distance"').encode())
