@@ -9,15 +9,7 @@ from typing import TYPE_CHECKING
 
 from certify.check.claims import check_asked, check_claims
 from certify.check.reading.arrays import Array
-from certify.check.reading.certificate import (
-    SIGNED,
-    Base,
-    Certificate,
-    Claim,
-    Witness,
-    array_names,
-    read_certificate,
-)
+from certify.check.reading.certificate import Base, Certificate, Claim, Witness, array_names, read_certificate
 from certify.check.reading.files import Places, check_named, read_bytes, read_file
 from certify.check.reading.spec import Gate, check_promise, read_spec
 from certify.check.reading.subject import Problem, build_problem, describe
@@ -76,8 +68,7 @@ def check(
     certificate = read_certificate(read_bytes(path, "certificate file"), f"certificate file {show(str(path))}")
     for gate in asked:
         if not any(answers(claim, gate) for claim in certificate.claims):
-            raise Usage(f"--{gate.side} {gate.quantity}: the certificate has no claim on {gate.quantity}"
-                        f"{' with a ' + gate.side if gate.quantity in SIGNED else ''}")
+            raise Usage(f"--{gate.side} {gate.quantity}: the certificate has no claim on {gate.quantity}")
         check_promise(gate, f"--{gate.side}")
     places = Places(certificate.subject, path.parent, given)
     contents = {"spec": read_file(places, "spec")}
@@ -98,7 +89,7 @@ def check(
     if within is not None and near is None:
         raise Usage("--within: the certificate has base given, whose solution is the weights themselves")
     _compare(certificate.problem, describe(problem, spec, merge) | ({} if near is None else near.members))
-    if (spec.evaluation or spec.coefficients) is not None:
+    if (spec.evaluation or spec.functionals) is not None:
         from certify.check.reading.label_rules import check_counted
 
         check_counted(spec, problem, asked)

@@ -25,8 +25,6 @@ QUANTITIES = ("modulus", "sample_modulus", "first_order_distance", "distance", "
               "stable_predictions", "correct_predictions", "tolerated_changes", "functional", "prediction_change",
               "first_order_prediction_change", "excess", "hausdorff")
 BY_ROW = ("sample_modulus", "first_order_prediction_change", "tolerated_changes", "functional")
-SIGNED = ("functional",)
-"""Quantities that may lie below 0, and of which a claim encloses the value of the side of its gate."""
 
 Number = int | float
 Vector = tuple[Number, ...]

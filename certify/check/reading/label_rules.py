@@ -23,34 +23,32 @@ if TYPE_CHECKING:
 PLAIN = "evaluation rows"
 
 
-def meaning(outputs: int, threshold: float | None, functionals: bool = False) -> str:
+def meaning(outputs: int, threshold: float | None, what: str = "output") -> str:
     """What a label is, in words, or what is counted of a functional."""
     if outputs > 1:
         return "largest output"
-    what = "functional" if functionals else "output"
     return f"sign of the {what}" if threshold is None else f"{what} above {threshold!r}"
 
 
 def scope(problem: Json) -> str:
     """The same for a verdict line, from the member `problem`."""
-    if problem.get("functionals") is not None:
-        return f", {meaning(problem['outputs'], problem.get('threshold'), True)}"
+    if problem.get("functionals"):
+        return f", {meaning(problem['outputs'], problem.get('threshold'), 'functional')}"
     return f", label: {meaning(problem['outputs'], problem.get('threshold'))}"
 
 
 def units(problem: Problem) -> tuple[str, ...]:
     """The units that a claim on labels may state: certificates without a threshold once stated the rows alone."""
-    if problem.intercepts is not None:
-        return (f"functionals ({meaning(problem.outputs, problem.threshold, True)})",)
+    if problem.functionals is not None:
+        return (problem.functionals.unit("functionals", problem),)
     full = f"{PLAIN} (label: {meaning(problem.outputs, problem.threshold)})"
     return (full, PLAIN) if problem.threshold is None else (full,)
 
 
 def changed_rows(problem: Problem) -> tuple[str, ...]:
     """The unit of numbers of changed rows that labels survive."""
-    if problem.intercepts is not None:
-        return (f"changed rows ({meaning(problem.outputs, problem.threshold, True)})",)
-    return (f"changed rows (label: {meaning(problem.outputs, problem.threshold)})",)
+    plain = f"changed rows (label: {meaning(problem.outputs, problem.threshold)})"
+    return (problem.functionals.unit("changed rows", problem) if problem.functionals else plain,)
 
 
 def apart(problem: Problem, output: arb) -> arb:
@@ -87,8 +85,8 @@ def check_counted(spec: Spec, problem: Problem, asked: Iterable[Gate] = ()) -> N
     counted = [(where, gate) for where, gates in (("spec, gate", spec.gates), ("threshold asked for", asked))
                for gate in gates if counts(gate.quantity)]
     gated = any(where == "spec, gate" for where, _ in counted)
-    signed = LOSSES[problem.loss].signs or problem.intercepts is not None
-    if gated and problem.outputs == 1 and problem.threshold is None and not signed:
+    if gated and problem.outputs == 1 and problem.threshold is None and not (
+            LOSSES[problem.loss].signs or problem.functionals):
         targets = None if problem.targets is None else {value for row in problem.targets for value in row}
         if targets is None or not targets <= {-1.0, 1.0}:
             found = "no targets are named" if targets is None else "the targets are not all -1 and 1"

@@ -10,7 +10,6 @@ import tomllib
 from dataclasses import dataclass
 from importlib import import_module
 
-from certify.check.reading.certificate import SIGNED
 from certify.check.reading.numbers import is_number
 from certify.format.canonical import Json, kind, show
 from certify.format.refusal import Invalid
@@ -48,13 +47,13 @@ _KEYS = {
     "run": ("arithmetic", "time_limit", "memory_limit"),
     "gate": ("quantity", "max", "min", "rigour", "severity", "rationale"),
 }
-PARTS = ("maps", "finite", "aubin", "window", "perturbation", "evaluation", "whole_rows", "graph")
+PARTS = ("maps", "finite", "aubin", "window", "perturbation", "evaluation", "whole_rows", "graph", "functionals")
 """What a plain question leaves out: a module of `sections` each, in the order in which they are asked."""
 WORDS_OF_PARTS = {
     "distance": ("finite", "perturbation"), "stable_predictions": ("finite", "perturbation", "evaluation"),
     "correct_predictions": ("finite", "perturbation", "evaluation", "whole_rows"),
     "tolerated_changes": ("finite", "perturbation", "evaluation", "whole_rows"),
-    "functional": ("finite", "perturbation", "evaluation", "whole_rows"),
+    "functional": ("finite", "perturbation", "evaluation", "whole_rows", "functionals"),
     "prediction_change": ("evaluation",), "first_order_prediction_change": ("perturbation", "evaluation"),
     "first_order_distance": ("perturbation",), "aubin": ("aubin",), "excess": ("window",), "hausdorff": ("window",),
     "persistence_radius": ("maps",), "sparse": ("perturbation",), "given": ("perturbation",),
@@ -95,8 +94,7 @@ class Spec:
         level: of the sublevel map; None for the loss at the given weights.
         change: name of the file with the one change (`given`), `array` that of its array (None: the only one).
         aubin: whether there is a section `[aubin]`; its radii are None for the best found.
-        intercept: name of what multiplies the intercept in each evaluation row, which is then a functional.
-        coefficients: the columns whose weights are the functionals, or `all`; then there is no such file.
+        functionals: name of what multiplies the intercept in each evaluation row, or columns of single weights.
         evaluation_features, evaluation_targets: as `features`, `targets`, of that file; None for those of the data.
         threshold: of one output, above which its label lies; None: above 0.
         graph: name of the graph file; widths and shape, that of one row, are then known with the graph.
@@ -139,17 +137,11 @@ class Spec:
     evaluation_features: str | tuple[str, ...] | None = None
     evaluation_targets: str | None = None
     threshold: float | None = None
-    intercept: str | None = None
-    coefficients: str | tuple[int | str, ...] | None = None
+    functionals: Json | None = None
     within: float | None = None
     bias_decay: bool = True
     normalization: str = "fixed"
     kind: Json | None = None
-
-    @property
-    def functionals(self) -> str | None:
-        """The key by which the evaluation rows are linear functionals of the weights; None: they are predicted."""
-        return "intercept" if self.intercept is not None else "coefficients" if self.coefficients is not None else None
 
     @property
     def flips(self) -> bool:
@@ -220,16 +212,19 @@ def _parts(sections: dict[str, Json], top: Json) -> Json:
     """What the parts that stand in the spec say."""
     p, weights = sections["perturbation"], sections["weights"]
     there = {
-        **{name: name in top for name in ("window", "aubin", "evaluation")},
+        **{name: name in top for name in ("window", "aubin")},
+        "evaluation": "evaluation" in top and "coefficients" not in sections["evaluation"],
         "perturbation": not p.keys().isdisjoint(SET_KEYS), "whole_rows": not p.keys().isdisjoint(KIND_KEYS),
         "weights": bool(weights.keys() - {"norm"}) or weights.get("norm") in WORDS_OF_PARTS,
         "training": bool(sections["training"].keys() - {"loss", "weight_decay"}),
     }
     found: Json = {}
     if "columns" in p or "scale" in p:
-        from certify.check.reading.sections.columns import columns, scale
+        from certify.check.reading.optional.columns import columns, scale
 
         found = {"columns": columns(p.get("columns")), "scale": scale(p.get("scale"))}
+    if not sections.get("evaluation", {}).keys().isdisjoint(("intercept", "coefficients")):
+        found |= import_module("certify.check.reading.sections.functionals").read(sections["evaluation"])
     for name in (name for name, stands in there.items() if stands):
         found |= import_module(f"certify.check.reading.sections.{name}").read(sections.get(name, p))
     return found
@@ -245,8 +240,8 @@ def parts(spec: Spec, quantities: set[str]) -> tuple[str, ...]:
         "aubin": spec.aubin, "window": spec.window is not None, "graph": spec.graph is not None,
         "perturbation": spec.norm != 2 or any(key is not None for key in (spec.count, spec.change, spec.array)),
         "evaluation": (spec.evaluation or spec.functionals or spec.direction) is not None,
-        "whole_rows": not spec.bias_decay or spec.normalization != "fixed" or (
-            spec.kind or spec.functionals) is not None,
+        "whole_rows": not spec.bias_decay or spec.normalization != "fixed" or spec.kind is not None,
+        "functionals": spec.functionals is not None,
     }
     return tuple(name for name in PARTS if name in asked or there.get(name))
 
@@ -306,7 +301,7 @@ def _layer(value: object, depth: int) -> str | int:
 
 def check_promise(gate: Gate, where: str) -> None:
     """Refuse a gate that every outcome meets, since no quantity is below 0."""
-    if gate.side == "min" and gate.value <= 0 and gate.quantity not in SIGNED:
+    if gate.side == "min" and gate.value <= 0 and gate.quantity != "functional":
         raise Invalid(where, f"{gate} is asked", "every outcome meets it, which is an empty promise; a min above 0 is "
                       "needed")
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import isfinite
 from typing import TYPE_CHECKING
 
 from certify.check.reading.arrays import Array, read_arrays
+from certify.check.reading.label_rules import meaning
 from certify.check.reading.optional.columns import placed
 from certify.format.canonical import Json, show
 from certify.format.refusal import Invalid
@@ -13,51 +15,76 @@ from certify.format.refusal import Invalid
 if TYPE_CHECKING:
     from certify.check.reading.data import Vector
     from certify.check.reading.spec import Spec
+    from certify.check.reading.subject import Problem
 
 WHERE = "spec, evaluation.coefficients"
 
 
-def weights(spec: Spec, names: tuple[str, ...]) -> tuple[int, ...]:
-    """Numbers of the columns whose weights are the functionals.
+@dataclass(frozen=True)
+class Functionals:
+    """A row x with t is the functional `x·u + tβ` of weights u and intercept β.
 
-    Raises:
-        Invalid: one that is no column's, or one named twice.
+    Attributes:
+        intercepts: the t of every evaluation row.
+        names: of those that are single weights; None: they are rows of a file.
     """
-    if isinstance(spec.coefficients, str):
-        return tuple(range(spec.widths[0]))
-    found = tuple(placed(one, spec, names, WHERE) for one in spec.coefficients or ())
-    if len(set(found)) != len(found):
-        raise Invalid(WHERE, f"{show(list(spec.coefficients or ()))} is stated", "each column may be named once")
-    return found
+
+    intercepts: Vector
+    names: tuple[str, ...] | None = None
+
+    @property
+    def described(self) -> str | list[str]:
+        """What the member `problem` of a certificate says of them."""
+        return "rows" if self.names is None else list(self.names)
 
 
-def read_weights(spec: Spec, names: tuple[str, ...]) -> tuple[Vector, ...]:
-    """The functionals that are single weights: a 1 in the column of each."""
-    return tuple(tuple(float(a == j) for a in range(spec.widths[0])) for j in weights(spec, names))
+    def unit(self, of: str, problem: Problem) -> str:
+        """The unit of numbers of something about them, and what is counted."""
+        return f"{of} ({meaning(problem.outputs, problem.threshold, 'functional')})"
+
+    def refused(self, problem: Problem) -> str:
+        """Why the evaluation rows are no functionals; empty where they are."""
+        if len(problem.layers) != 1 or problem.outputs != 1 or (problem.kind or {}).get("fresh"):
+            return "functionals are of the weights of one layer with one output, and no row is new"
+        if len(self.intercepts) != len(problem.evaluation):
+            return f"{len(self.intercepts)} numbers multiply the intercept in {len(problem.evaluation)} evaluation rows"
+        if problem.layers[-1].biases is None and any(self.intercepts):
+            return "the head has no intercept that functionals could take"
+        return ""
 
 
-def read_functionals(spec: Spec, evaluation: bytes | None, name: str, names: tuple[str, ...]) -> Json:
-    """What multiplies the intercept in every functional, and the names of those that are single weights.
+def read(spec: Spec, evaluation: bytes | None, names: tuple[str, ...]) -> Json:
+    """The functionals; of single weights the evaluation rows too, a 1 in the column of each.
 
     Args:
         spec: the spec.
         evaluation: the bytes of the file of evaluation rows, where there is one.
-        name: how to call it in messages.
         names: of the features; empty where they have none.
 
     Raises:
-        Invalid: the file has no such numbers.
+        Invalid: a column is none, or the file has no such numbers.
     """
-    if spec.coefficients is not None:
-        columns = weights(spec, names)
-        return {"intercepts": (0.0,) * len(columns),
-                "named": tuple(names[j] if names else f"column {j}" for j in columns)}
-    assert evaluation is not None and spec.evaluation is not None and spec.intercept is not None
-    found = _array(evaluation, spec.evaluation, spec.intercept, name)
+    stated = spec.functionals or {}
+    if stated["coefficients"] is not None:
+        places = _columns(stated["coefficients"], spec, names)
+        rows = tuple(tuple(float(a == j) for a in range(spec.widths[0])) for j in places)
+        called = tuple(names[j] if names else f"column {j}" for j in places)
+        return {"evaluation": rows, "functionals": Functionals((0.0,) * len(places), called)}
+    key, name = stated["intercept"], f"evaluation file {show(spec.evaluation)}"
+    found = _array(evaluation or b"", spec.evaluation or "", key, name)
     if len(found.shape) not in (1, 2) or found.shape[1:] not in ((), (1,)) or not all(map(isfinite, found.values)):
-        raise Invalid(f"{name}, {show(spec.intercept)}", f"its shape is {found.shape}",
-                      "one finite number for each row is needed")
-    return {"intercepts": tuple(map(float, found.values))}
+        raise Invalid(f"{name}, {show(key)}", f"its shape is {found.shape}", "one finite number for each row is needed")
+    return {"functionals": Functionals(tuple(map(float, found.values)))}
+
+
+def _columns(given: str | tuple[int | str, ...], spec: Spec, names: tuple[str, ...]) -> tuple[int, ...]:
+    """Numbers of the columns whose weights are the functionals."""
+    if isinstance(given, str):
+        return tuple(range(spec.widths[0]))
+    found = tuple(placed(one, spec, names, WHERE) for one in given)
+    if len(set(found)) != len(found):
+        raise Invalid(WHERE, f"{show(list(given))} is stated", "each column may be named once")
+    return found
 
 
 def _array(data: bytes, file: str, key: str, name: str) -> Array:

@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any
 
 from certify.check.reading import label_rules
-from certify.check.reading.sections.columns import columns
 from certify.check.reading.sections.demands import (
     CONVEX,
     CORRECT,
@@ -66,25 +65,14 @@ demands = partial(judged, RULES)
 
 
 def read(value: Json) -> Json:
-    """The evaluation rows: their file, its features and targets where they differ from the data's, the threshold.
-
-    Of functionals the array of what multiplies the intercept, or instead of a file the columns of single weights.
-    """
-    if "coefficients" in value:
-        if not value.keys() <= {"coefficients", "threshold"}:
-            raise Invalid("spec, evaluation", show(value), "coefficients stand alone, or with a threshold")
-        said = value["coefficients"]
-        return {"coefficients": said if said == "all" else columns(said, "spec, evaluation.coefficients"),
-                "threshold": label_rules.threshold(value)}
+    """The evaluation rows: their file, its features and targets where they differ from the data's, the threshold."""
     features: Any = value.get("features")
     listed = isinstance(features, list)
     names: list[Any] = features if listed else [features]
     if "file" not in value or not names:
         raise Invalid("spec, evaluation", show(value), "a file is needed, and names of features where they are listed")
-    for key, name in (("file", value["file"]), ("targets", value.get("targets")),
-                      ("intercept", value.get("intercept")), *(("features", n) for n in names)):
+    for key, name in (("file", value["file"]), ("targets", value.get("targets")), *(("features", n) for n in names)):
         if name is not None and (not isinstance(name, str) or not name) or (name is None and listed):
             raise Invalid(f"spec, evaluation.{key}", f"it is {kind(name)}", "a name is needed")
     return {"evaluation": value["file"], "evaluation_targets": value.get("targets"),
-            "intercept": value.get("intercept"),
             "threshold": label_rules.threshold(value), "evaluation_features": tuple(features) if listed else features}

@@ -6,17 +6,7 @@ from functools import partial
 from itertools import combinations
 
 from certify.check.reading.optional.row_kind import read_kind
-from certify.check.reading.sections.demands import (
-    BUDGETS,
-    CONVEX,
-    CORRECT,
-    FUNCTIONAL,
-    LABELS,
-    TOLERATED,
-    Goes,
-    Words,
-    judged,
-)
+from certify.check.reading.sections.demands import BUDGETS, CONVEX, CORRECT, LABELS, TOLERATED, Goes, Words, judged
 from certify.format.canonical import Json
 
 WHOLE = ("labels", "deletions")
@@ -24,8 +14,6 @@ WHOLE = ("labels", "deletions")
 FINITE: Words = CONVEX | {"set": (*BUDGETS, "given")}
 ROWS: Words = CONVEX | {"set": ("sparse", "given")}
 """A question about any `count` rows that change, or about these (D1)."""
-FUNCTIONALS = (LABELS, TOLERATED, "prediction_change", "distance", FUNCTIONAL)
-"""What may be asked beside linear functionals of the weights."""
 ALONE = "sparse or given and quantities at finite size alone"
 
 KINDS: dict[str, Words] = {"groups": {"parameter": WHOLE, "listed": False}, "relabelled": {"parameter": "deletions"},
@@ -60,13 +48,6 @@ RULES: tuple[Goes, ...] = (
          f"labels or deletions, with {ALONE}"),
     Goes({"quantity": TOLERATED}, ROWS | {"parameter": WHOLE, "set": "sparse", "kind": None}, "gate", "quantity",
          f"labels or deletions of any rows, one by one, with {TOLERATED}"),
-    Goes({"quantity": FUNCTIONAL}, ROWS | {"parameter": WHOLE, "functionals": True}, "gate", "quantity",
-         f"labels or deletions, with {ALONE}, and what multiplies the intercept"),
-    Goes({"functionals": True},
-         ROWS | {"parameter": WHOLE, "one_layer": True, "one_output": True, "graph": False,
-                 "kind": (None, "groups", "relabelled", "pairs"), "quantity": FUNCTIONALS},
-         "evaluation", "functionals", f"none but of one layer with one output where whole rows change, none is new, "
-         f"and gates are on {', '.join(FUNCTIONALS)}"),
     *(Goes({"kind": key}, ROWS | {"set": "sparse", "counts_alone": True} | then, f"perturbation.{key}", key,
            f"none but for any count of rows that change whole, with {LABELS} alone, and here {then}")
       for key, then in KINDS.items()),

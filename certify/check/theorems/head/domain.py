@@ -16,10 +16,8 @@ def refused(problem: Problem) -> str:
     """Why no rule is known for a problem; empty where one is."""
     if words := _refused_of_any(problem):
         return words
-    if not problem.bias_decay or problem.normalization != "fixed" or problem.kind is not None:
-        return "every weight must decay, the losses be divided by n, and rows change one by one, whichever they are"
-    if problem.intercepts is not None:
-        return "evaluation rows must be predicted, and they are functionals"
+    if not problem.bias_decay or problem.normalization != "fixed" or problem.kind or problem.functionals:
+        return "every weight must decay, the losses be divided by n, rows change one by one, no functionals be asked"
     moves, flips = problem.moves, not problem.moves.sized
     if problem.budget.single or problem.norm != 2 or moves.leaves or ((problem.radius or 0) > 0) == flips:
         return "no rule is known for this budget"
@@ -36,27 +34,14 @@ def refused(problem: Problem) -> str:
 
 def refused_rows(problem: Problem) -> str:
     """The same where any `count` rows, or these, are left out or get other labels (D1)."""
-    if words := _refused_of_any(problem):
+    if words := _refused_of_any(problem) or (problem.functionals and problem.functionals.refused(problem)):
         return words
     budget = (problem.norm, problem.radius, problem.direction, problem.scale)
     if problem.moves.sized or budget != PLAIN or (problem.count is None) != problem.budget.single:
         return "no rule is known for this budget"
-    if problem.intercepts is not None and (words := _no_functionals(problem, problem.intercepts)):
-        return words
     if problem.moves.leaves or problem.labels is not None:
         return ""
     return "" if loss_of(problem).quadratic and _are_codes(problem) else "the targets stand for no labels"
-
-
-def _no_functionals(problem: Problem, intercepts: Vector) -> str:
-    """Why the evaluation rows are no functionals; empty where they are."""
-    if len(problem.layers) != 1 or problem.outputs != 1 or (problem.kind or {}).get("fresh"):
-        return "functionals are of the weights of one layer with one output, and no row is new"
-    if len(intercepts) != len(problem.evaluation):
-        return f"{len(intercepts)} numbers multiply the intercept in {len(problem.evaluation)} evaluation rows"
-    if problem.layers[-1].biases is None and any(intercepts):
-        return "the head has no intercept that functionals could take"
-    return ""
 
 
 def _refused_of_any(problem: Problem) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from certify.check.main import check
+from certify.check.reading.optional import functionals as checked
 from certify.check.reading.spec import read_spec
 from certify.check.theorems.head.domain import refused, refused_rows
 from certify.format.errors import CertifyError, InputError
@@ -144,10 +145,12 @@ def test_the_checker_knows_no_other_theorem_about_functionals(tmp_path: Path) ->
     path = Asked().write(tmp_path)
     contents = [(tmp_path / name).read_bytes() for name in ("model.safetensors", "data.csv")]
     problem = build_problem(read_spec(path.read_bytes()), *contents, merge=False)
-    assert problem.evaluation == ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)) and problem.named == NAMES
+    assert problem.evaluation == ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)) and (
+        problem.functionals.names == NAMES)
     assert refused_rows(problem) == "" and "functionals" in refused(replace(problem, bias_decay=True))
-    assert "2 numbers" in refused_rows(replace(problem, intercepts=(0.0, 0.0)))
-    bare = replace(problem, layers=(replace(problem.layers[0], biases=None),), intercepts=(0.0, 1.0, 0.0))
+    assert "2 numbers" in refused_rows(replace(problem, functionals=checked.Functionals((0.0, 0.0))))
+    bare = replace(problem, layers=(replace(problem.layers[0], biases=None),),
+                   functionals=checked.Functionals((0.0, 1.0, 0.0)))
     assert "no intercept" in refused_rows(bare)
     assert "one layer" in refused_rows(replace(problem, layers=problem.layers * 2, free=(2,)))
 

@@ -153,12 +153,12 @@ class Head:
 def head_of(point: Point) -> Head:
     """The head of a problem whose last layer alone is free."""
     problem, last = point.problem, point.problem.layers[-1]
-    biased = last.biases is not None
+    biased, stated = last.biases is not None, problem.functionals and problem.functionals.intercepts
     V = given_weights(problem)
     phi = _inputs(point.forward.inputs[-1], biased)
     points = list(problem.evaluation)
     evaluated = arb_mat(0, phi.ncols()) if not points else _inputs(
-        forward(problem, point.parameters, points).inputs[-1], biased, problem.intercepts)
+        forward(problem, point.parameters, points).inputs[-1], biased, stated)
     relabels = RELABELS[problem.parameter]
     codes = codes_of(problem, relabels or bool(problem.kind and (
         problem.kind["relabelled"] or problem.kind["fresh"])))
@@ -186,8 +186,7 @@ def given_weights(problem: Problem) -> list[list[float]]:
 
 
 def _inputs(A: arb_mat, biased: bool, last: Sequence[float] | None = None) -> arb_mat:
-    """Inputs with a 1 for the intercept, or with what is stated in its place."""
-    t = [ONE] * A.nrows() if last is None else [arb(x) for x in last]
+    t = [ONE] * A.nrows() if last is None else map(arb, last)
     return arb_mat([[*row, x] for row, x in zip(A.tolist(), t, strict=True)]) if biased else A
 
 

@@ -132,11 +132,7 @@ def _check_upper(claim: Claim[Reaches], measure: Measure, today: list[float], ar
 
 
 BY_ARRAYS = {"counted": check_all, "boxes": check_boxed}
-def _units(claim: Claim[object], problem: Problem) -> tuple[str, ...]:
-    """The unit of a motion."""
-    functional = claim.quantity == "prediction_change" and problem.intercepts is not None
-    return ("change of a functional",) if functional else (UNITS[claim.quantity],)
-
-
-RULE = Rule(always("D1"), _units, check_form, check_ends,
+MOVED = {"prediction_change": "change of a functional"}
+RULE = Rule(always("D1"), lambda claim, problem: ((MOVED if problem.functionals else {}).get(
+    claim.quantity, UNITS[claim.quantity]),), check_form, check_ends,
             lambda claim, problem: HYPOTHESES, Reaches)

@@ -79,7 +79,7 @@ def check_ends(claim: Claim[Reaches], ladder: Ladder, side: Side) -> None:
     where, arrays = f"{claim.where}, arrays {claim.witness.array}", arrays_of(claim.witness.array, side)
     with ctx.workprec(BITS):
         head = head_of(Point(ladder.problem, BITS))
-        if ladder.problem.intercepts is None:
+        if ladder.problem.functionals is None:
             raise Invalid(where, "functionals are bounded", "the spec names what multiplies the intercept nowhere")
         centre = arrays.pop("centre", None)  # of `base`, which reads it where the intercept is free
         if centre is None or centre.shape != (head.m,) or centre.kind != "f":
