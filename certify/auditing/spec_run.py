@@ -194,9 +194,10 @@ def prove(problem: Problem, tell: Progress, limits: Limits) -> Proved:
         share.window(done / len(names), (done + 1) / len(names))
         bounds[name] = at.bound(name)
     held: list[tuple[Bound, Gate | None]] = []
-    for one, gate in [(gate.quantity, gate) for gate in problem.spec.gate] or [(name, None) for name in names]:
+    asking: tuple[Gate | None, ...] = problem.spec.gate or (None,) * len(names)
+    for name, gate in zip([gate.quantity for gate in problem.spec.gate] or names, asking, strict=True):
         side = "" if gate is None else "min" if gate.max is None else "max"
-        bound, own = bounds[one].against(side).with_names()
+        bound, own = bounds[name].against(side).with_names()
         arrays |= own
         held.append((bound, gate))
     base = at.base()

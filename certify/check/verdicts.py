@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from certify.check.reading.certificate import Claim, Witness
+from certify.check.reading.certificate import RANGES, Claim, Witness
 from certify.check.reading.spec import Gate
 
 EXIT = {"met": 0, "failed": 3, "open": 4}
@@ -75,4 +75,4 @@ def thresholds(
 
 def answers(claim: Claim[object], gate: Gate) -> bool:
     """Whether a claim is about what a threshold bounds: of a range it is the end of the side of its own gate."""
-    return claim.quantity == gate.quantity and (gate.quantity != "functional" or gate.side in (claim.gate or {}))
+    return claim.quantity == gate.quantity and (not RANGES[gate.quantity] or gate.side in (claim.gate or {}))

@@ -36,6 +36,7 @@ class Quantity:
         gauge: whether it is per unit of a norm, so that the set has to be a ball.
         counts: whether it is a whole number that a gate bounds from below.
         signed: whether it may lie below 0.
+        right: whether it looks at right labels.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Quantity:
     gauge: bool = False
     counts: bool = False
     signed: bool = False
+    right: bool = False
 
     def __str__(self) -> str:
         return self.name
@@ -66,7 +68,7 @@ PREDICTION_CHANGE = Quantity("prediction_change", _S, "output change", needs=("e
 STABLE_PREDICTIONS = Quantity("stable_predictions", _S, "evaluation rows", needs=("evaluation",), sized=True,
                               counts=True)
 CORRECT_PREDICTIONS = Quantity("correct_predictions", _S, "evaluation rows", needs=("evaluation",), sized=True,
-                               counts=True)
+                               counts=True, right=True)
 TOLERATED_CHANGES = Quantity("tolerated_changes", _S, "changed rows", per_row=True, needs=("evaluation",), sized=True,
                              counts=True)
 FUNCTIONAL = Quantity("functional", _S, "value of a functional", per_row=True, needs=("evaluation",), sized=True,

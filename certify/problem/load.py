@@ -10,11 +10,11 @@ import numpy as np
 from certify.format.errors import SpecError
 from certify.format.labels import CORRECT
 from certify.format.words import Parameter, Set
+from certify.network.functionals import Functionals
 from certify.network.graph.graph import GraphNetwork
 from certify.network.network import Network
 from certify.problem.norms.function import DEFAULT_TAU, Reference
 from certify.problem.problem import Problem, equal_rows
-from certify.problem.rules.functionals import Functionals
 from certify.problem.validity import require_problem
 from certify.rigor.fp import Array
 
@@ -32,14 +32,7 @@ def load_problem(path: str | Path, merge_duplicates: bool = False) -> Problem:
     Raises:
         SpecError, InputError: with one line that says what to change.
     """
-    from certify.inputs import (
-        load_data,
-        load_intercepts,
-        load_reference,
-        read_graph_network,
-        read_network,
-        units,
-    )
+    from certify.inputs import load_data, load_reference, read_graph_network, read_network, units
     from certify.inputs.arrays import placed_change
     from certify.inputs.groups import load_groups
     from certify.spec import load_spec
@@ -63,14 +56,9 @@ def load_problem(path: str | Path, merge_duplicates: bool = False) -> Problem:
         files["reference"] = folder / spec.weights.reference
         tau = DEFAULT_TAU if spec.weights.tau is None else spec.weights.tau
         reference = Reference(load_reference(spec, folder, network.widths, data.names), tau)
-    evaluation = right = functionals = None
-    if spec.evaluation is not None and spec.evaluation.file is None:
-        evaluation, functionals = _weights(spec, network.widths[0], data.names)
-    elif spec.evaluation is not None and spec.evaluation.file is not None:
+    if spec.evaluation is not None and spec.evaluation.file is not None:
         files["evaluation"] = folder / spec.evaluation.file
-        evaluation, right = _evaluated(spec, folder, network.widths, data.names)
-        if spec.evaluation.intercept is not None:
-            functionals = Functionals(load_intercepts(spec, folder, len(evaluation)))
+    evaluation, right, functionals = _evaluated(spec, folder, network.widths, data.names)
     require_rows(spec, len(X))
     groups = equal_rows(X)
     listed = spec.perturbation.rows
@@ -113,18 +101,24 @@ def _weights(spec: Spec, inputs: int, names: tuple[str, ...] | None) -> tuple[Ar
 
 
 def _evaluated(spec: Spec, folder: Path, widths: tuple[int, ...], names: tuple[str, ...] | None,
-               ) -> tuple[Array, Array | None]:
-    """The evaluation rows, and their right labels where a gate counts these.
+               ) -> tuple[Array | None, Array | None, Functionals | None]:
+    """The evaluation rows, their right labels where a gate counts these, and what makes functionals of them.
 
     Raises:
         SpecError: such a gate, and no labels.
     """
-    from certify.inputs import load_evaluated
+    from certify.inputs import load_evaluated, load_intercepts
 
-    assert spec.evaluation is not None
+    if spec.evaluation is None:
+        return None, None, None
+    if spec.evaluation.file is None:
+        rows, found = _weights(spec, widths[0], names)
+        return rows, None, found
     asked = any(gate.quantity == CORRECT for gate in spec.gate)
     evaluation, right = load_evaluated(spec, folder, widths, names, labels=asked)
     if asked and right is None:
         raise SpecError(f"gate on {CORRECT}", "the evaluation file has no array or column of right labels, such as "
                         f"{spec.evaluation.targets or spec.data.targets!r}", "name it with [evaluation] targets")
-    return evaluation, right
+    if spec.evaluation.intercept is None:
+        return evaluation, right, None
+    return evaluation, right, Functionals(load_intercepts(spec, folder, len(evaluation)))

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from certify.format.words import Base, Map
+from certify.network.functionals import Functionals
 from certify.network.graph.graph import GraphNetwork
 from certify.network.layer_scale import LayerScale
 from certify.network.loss.base import Loss
@@ -23,7 +24,6 @@ from certify.problem.norms.table import WEIGHT_NORMS
 from certify.problem.norms.weight_norm import WeightNorm
 from certify.problem.perturbations.moving import Moving
 from certify.problem.perturbations.parameters import MOVING
-from certify.problem.rules.functionals import Functionals
 from certify.problem.sample_weights import SampleWeights
 from certify.problem.sets.perturbation_set import Budget
 from certify.problem.sets.table import BUDGETS, SETS

@@ -40,15 +40,15 @@ def scope(problem: Json) -> str:
 def units(problem: Problem) -> tuple[str, ...]:
     """The units that a claim on labels may state: certificates without a threshold once stated the rows alone."""
     if problem.functionals is not None:
-        return (problem.functionals.unit("functionals", problem),)
+        return (f"functionals ({meaning(problem.outputs, problem.threshold, 'functional')})",)
     full = f"{PLAIN} (label: {meaning(problem.outputs, problem.threshold)})"
     return (full, PLAIN) if problem.threshold is None else (full,)
 
 
 def changed_rows(problem: Problem) -> tuple[str, ...]:
     """The unit of numbers of changed rows that labels survive."""
-    plain = f"changed rows (label: {meaning(problem.outputs, problem.threshold)})"
-    return (problem.functionals.unit("changed rows", problem) if problem.functionals else plain,)
+    what = ("", "functional") if problem.functionals else ("label: ", "output")
+    return (f"changed rows ({what[0]}{meaning(problem.outputs, problem.threshold, what[1])})",)
 
 
 def apart(problem: Problem, output: arb) -> arb:

@@ -10,6 +10,7 @@ import tomllib
 from dataclasses import dataclass
 from importlib import import_module
 
+from certify.check.reading.certificate import RANGES
 from certify.check.reading.numbers import is_number
 from certify.format.canonical import Json, kind, show
 from certify.format.refusal import Invalid
@@ -220,9 +221,8 @@ def _parts(sections: dict[str, Json], top: Json) -> Json:
     }
     found: Json = {}
     if "columns" in p or "scale" in p:
-        from certify.check.reading.optional.columns import columns, scale
-
-        found = {"columns": columns(p.get("columns")), "scale": scale(p.get("scale"))}
+        part = import_module("certify.check.reading.optional.columns")
+        found = {"columns": part.columns(p.get("columns")), "scale": part.scale(p.get("scale"))}
     if not sections.get("evaluation", {}).keys().isdisjoint(("intercept", "coefficients")):
         found |= import_module("certify.check.reading.sections.functionals").read(sections["evaluation"])
     for name in (name for name, stands in there.items() if stands):
@@ -301,7 +301,7 @@ def _layer(value: object, depth: int) -> str | int:
 
 def check_promise(gate: Gate, where: str) -> None:
     """Refuse a gate that every outcome meets, since no quantity is below 0."""
-    if gate.side == "min" and gate.value <= 0 and gate.quantity != "functional":
+    if gate.side == "min" and gate.value <= 0 and not RANGES[gate.quantity]:
         raise Invalid(where, f"{gate} is asked", "every outcome meets it, which is an empty promise; a min above 0 is "
                       "needed")
 

@@ -1,8 +1,7 @@
-"""Evaluation rows that are linear functionals of a head's weights: what multiplies the intercept is stated."""
+"""Which problems may have evaluation rows that are linear functionals of a head's weights."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,23 +9,9 @@ import numpy as np
 from certify.format.errors import InputError
 from certify.format.words import Map, Parameter, Set
 from certify.network.network import Network
-from certify.rigor.fp import Array
 
 if TYPE_CHECKING:
     from certify.problem.statement import Statement
-
-
-@dataclass(frozen=True, eq=False)
-class Functionals:
-    """A row x with t is the functional `x·u + tβ` of weights u and intercept β.
-
-    Attributes:
-        intercepts: `(N,)` the t of every evaluation row.
-        names: of the functionals, where they are single weights; None: they are rows of a file.
-    """
-
-    intercepts: Array
-    names: tuple[str, ...] | None = None
 
 
 def require_functionals(problem: Statement) -> None:
@@ -48,8 +33,8 @@ def require_functionals(problem: Statement) -> None:
     if not isinstance(net, Network) or net.depth != 1 or problem.outputs != 1:
         raise InputError("evaluation.intercept", "a network of several layers or outputs",
                          "functionals are of the weights of one layer with one output")
-    if not Parameter(problem.parameter).discrete or problem.set not in (Set.SPARSE, Set.GIVEN) or (
-            problem.fresh is not None) or problem.map != Map.CRITICAL:
+    whole = Parameter(problem.parameter).discrete and not Set(problem.set).gauge and problem.fresh is None
+    if not whole or not Map(problem.map).stationary:
         raise InputError("evaluation.intercept", f"parameter {str(problem.parameter)!r}, set {str(problem.set)!r}",
                          "functionals are bounded where rows are left out or get other labels, and none is new")
     if net.biases[-1] is None and t.any():

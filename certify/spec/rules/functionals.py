@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from certify.format.errors import SpecError
-from certify.format.quantities import CORRECT_PREDICTIONS, FUNCTIONAL
+from certify.format.quantities import MODULUS, QUANTITIES, Quantity
 from certify.format.words import Map, Parameter, Set
 
 if TYPE_CHECKING:
-    from certify.spec.models import Evaluation, Spec
+    from certify.spec.models import Evaluation, Gate, Spec
 
 
 def require_functionals(spec: Spec, name: str) -> None:
@@ -24,8 +24,8 @@ def require_functionals(spec: Spec, name: str) -> None:
     _require_source(rows, where)
     key = "intercept" if rows.intercept is not None else "coefficients" if rows.coefficients is not None else ""
     if not key:
-        if any(gate.quantity == FUNCTIONAL.name for gate in spec.gate):
-            raise SpecError(f"{where}.intercept", f"missing, and a gate is on {FUNCTIONAL.name}",
+        if (of := next((gate.quantity for gate in spec.gate if _row(gate).signed), None)) is not None:
+            raise SpecError(f"{where}.intercept", f"missing, and a gate is on {of}",
                             'name what multiplies the intercept in each row, or give coefficients = "all"')
         return
     model, p = spec.model, spec.perturbation
@@ -33,7 +33,7 @@ def require_functionals(spec: Spec, name: str) -> None:
         said = "a network of a factory or graph" if model.widths is None else f"widths = {list(model.widths)}"
         raise SpecError(f"{where}.{key}", f"given with {said}, and functionals are of the weights of one layer with "
                         "one output", f"remove {key}, or give a head of widths [inputs, 1] on its features")
-    whole = Parameter(p.parameter).discrete and p.set in (Set.SPARSE, Set.GIVEN)
+    whole = Parameter(p.parameter).discrete and not Set(p.set).gauge
     if not whole or not Map(spec.solution.map).stationary:
         raise SpecError(f"{where}.{key}", f'given with map = "{spec.solution.map}", parameter = "{p.parameter}", set = '
                         f'"{p.set}", and functionals are bounded where whole rows change',
@@ -42,9 +42,14 @@ def require_functionals(spec: Spec, name: str) -> None:
     if p.fresh is not None:
         raise SpecError(f"{where}.{key}", "given with perturbation.fresh, and functionals are not built for new rows",
                         f"remove fresh, or {key}")
-    if any(gate.quantity == CORRECT_PREDICTIONS.name for gate in spec.gate):
-        raise SpecError(f"{where}.{key}", f"given with a gate on {CORRECT_PREDICTIONS.name}, and a functional has no "
-                        "right label", f"remove {key}, or that gate")
+    if (of := next((gate.quantity for gate in spec.gate if _row(gate).right), None)) is not None:
+        raise SpecError(f"{where}.{key}", f"given with a gate on {of}, and a functional has no right label",
+                        f"remove {key}, or that gate")
+
+
+def _row(gate: Gate) -> Quantity:
+    """What is known of the quantity of a gate; of those that are only estimated nothing."""
+    return QUANTITIES.get(gate.quantity, MODULUS)
 
 
 def _require_source(rows: Evaluation, where: str) -> None:

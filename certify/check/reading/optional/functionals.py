@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import isfinite
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from certify.check.reading.arrays import Array, read_arrays
-from certify.check.reading.label_rules import meaning
 from certify.check.reading.optional.columns import placed
 from certify.format.canonical import Json, show
 from certify.format.refusal import Invalid
@@ -15,7 +14,6 @@ from certify.format.refusal import Invalid
 if TYPE_CHECKING:
     from certify.check.reading.data import Vector
     from certify.check.reading.spec import Spec
-    from certify.check.reading.subject import Problem
 
 WHERE = "spec, evaluation.coefficients"
 
@@ -38,11 +36,7 @@ class Functionals:
         return "rows" if self.names is None else list(self.names)
 
 
-    def unit(self, of: str, problem: Problem) -> str:
-        """The unit of numbers of something about them, and what is counted."""
-        return f"{of} ({meaning(problem.outputs, problem.threshold, 'functional')})"
-
-    def refused(self, problem: Problem) -> str:
+    def refused(self, problem: Any) -> str:
         """Why the evaluation rows are no functionals; empty where they are."""
         if len(problem.layers) != 1 or problem.outputs != 1 or (problem.kind or {}).get("fresh"):
             return "functionals are of the weights of one layer with one output, and no row is new"

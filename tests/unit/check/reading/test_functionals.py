@@ -17,8 +17,8 @@ from certify.check.reading.spec import read_spec
 from certify.check.theorems.head.domain import refused, refused_rows
 from certify.format.errors import CertifyError, InputError
 from certify.format.refusal import Invalid
+from certify.network.functionals import Functionals
 from certify.problem.load import load_problem
-from certify.problem.rules.functionals import Functionals
 from certify.spec import parse_spec
 from tests.families.functionals import FILE, INTERCEPTS, NAMES, Asked
 from tests.unit.check.theorems.head.test_claims import NONE, forge

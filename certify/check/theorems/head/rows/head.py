@@ -153,7 +153,7 @@ class Head:
 def head_of(point: Point) -> Head:
     """The head of a problem whose last layer alone is free."""
     problem, last = point.problem, point.problem.layers[-1]
-    biased, stated = last.biases is not None, problem.functionals and problem.functionals.intercepts
+    biased, stated = last.biases is not None, problem.functionals.intercepts if problem.functionals else None
     V = given_weights(problem)
     phi = _inputs(point.forward.inputs[-1], biased)
     points = list(problem.evaluation)

@@ -104,12 +104,13 @@ class FunctionalRanges(Rule[HeadPoint]):
                                   "reached.weights": found.weights, **found.arrays}
 
         def stated(low: Array, high: Array, unit: str, worst: int) -> Bound:
-            ends = [_some(np.max if unit == LARGEST else np.min, end) for end in (low, high)]
+            below, above = (_some(np.max if unit == LARGEST else np.min, end) for end in (low, high))
             witness: dict[str, Any] = {"array": SideArray("rows", arrays), "changed": sorted(
                 row for row in found.rows[worst].tolist() if row != NONE)}
             witness |= {} if found.by is None else {"by": str(found.by)}
-            return Bound(quantity, self.theorem.label, Rigour.PROVED, *ends, unit, (convex,), witness,
-                         SHORT.format(why=found.why) if None in ends else "", tuple(range(N)), _each(low), _each(high))
+            why = SHORT.format(why=found.why) if below is None or above is None else ""
+            return Bound(quantity, self.theorem.label, Rigour.PROVED, below, above, unit, (convex,), witness, why,
+                         tuple(range(N)), _each(low), _each(high))
 
         sides = {"max": stated(found.reached_high, found.high, LARGEST, N + int(np.argmax(found.reached_high))),
                  "min": stated(found.low, found.reached_low, SMALLEST, int(np.argmin(found.reached_low)))}
