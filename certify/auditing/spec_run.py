@@ -192,10 +192,14 @@ def prove(problem: Problem, tell: Progress, limits: Limits) -> Proved:
     bounds = {}
     for done, name in enumerate(names):
         share.window(done / len(names), (done + 1) / len(names))
-        bounds[name], own = at.bound(name).with_names()
+        bounds[name] = at.bound(name)
+    held: list[tuple[Bound, Gate | None]] = []
+    asking: tuple[Gate | None, ...] = problem.spec.gate or (None,) * len(names)
+    for name, gate in zip([gate.quantity for gate in problem.spec.gate] or names, asking, strict=True):
+        side = "" if gate is None else "min" if gate.max is None else "max"
+        bound, own = bounds[name].against(side).with_names()
         arrays |= own
-    held: list[tuple[Bound, Gate | None]] = [(bounds[gate.quantity], gate) for gate in problem.spec.gate]
-    held = held or [(bounds[name], None) for name in names]
+        held.append((bound, gate))
     base = at.base()
     far = too_far(problem, base.get("distance"))
     claims = [Claim(bound, gate, evaluate(bound, gate, far)) for bound, gate in held]

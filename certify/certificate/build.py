@@ -13,6 +13,7 @@ from certify._version import __version__
 from certify.certificate.canonical import Json, seal
 from certify.certificate.schema import BY_ROW, validate
 from certify.format.canonical import FORMAT
+from certify.format.labels import FROM_FILE
 from certify.format.words import Normalization
 from certify.network.graph.graph import GraphNetwork
 from certify.problem.bound import Bound
@@ -97,6 +98,7 @@ def _problem(problem: Problem) -> Json:
         "weight_norm": spec.weights.norm,
         **problem.measure.stated(),
         **({} if problem.evaluation is None else {"evaluation_rows": len(problem.evaluation)}),
+        **_functionals(problem),
         **({} if problem.threshold is None else {"threshold": problem.threshold}),
         **({} if spec.window is None else {"window": spec.window.radius}),
         **({} if problem.direction is None else {"direction": problem.direction}),
@@ -121,6 +123,14 @@ def _problem(problem: Problem) -> Json:
         **({} if spec.about is None else {"about": spec.about.model_dump(mode="json", exclude_none=True)}),
         **({"within": within(problem), "weights_length": weights_length(problem)} if problem.nearby else {}),
     }
+
+
+def _functionals(problem: Problem) -> Json:
+    """Evaluation rows that are functionals: names of the weights that they are, or that they are rows of a file."""
+    found = problem.functionals
+    if found is None:
+        return {}
+    return {"functionals": FROM_FILE if found.names is None else list(found.names)}
 
 
 def _training(problem: Problem) -> Json:

@@ -190,7 +190,8 @@ def polish(
         found.value, float(np.linalg.norm(before.gradient)), found.gradient, found.scale,
         float(np.linalg.norm(found.w - loss.given)), float(np.linalg.norm(loss.given)),
         _changed(problem, network, problem.X, loss.aims),
-        None if problem.evaluation is None else _changed(problem, network, problem.evaluation, loss.aims),
+        None if problem.evaluation is None or problem.functionals is not None else
+        _changed(problem, network, problem.evaluation, loss.aims),
         found.steps, time.monotonic() - started, found.kinks)
 
 

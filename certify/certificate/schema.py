@@ -19,6 +19,7 @@ from pydantic_core import core_schema
 from certify.format import words as w
 from certify.format.canonical import FORMAT
 from certify.format.errors import CertificateError
+from certify.format.labels import FROM_FILE
 from certify.format.quantities import QUANTITIES
 from certify.format.words import words
 
@@ -136,6 +137,7 @@ class Problem(Part):
     tau: Number | None = None
     reference_rows: Size | None = None
     evaluation_rows: Size | None = None
+    functionals: Annotated[str, one_of((FROM_FILE,))] | Annotated[list[str], Field(min_length=1)] | None = None
     threshold: Number | None = None
     window: Number | None = None
     direction: Annotated[str, one_of((w.DOWN,))] | None = None
@@ -191,6 +193,14 @@ class Problem(Part):
     def _one_threshold(self) -> Problem:
         if self.threshold is not None and (self.evaluation_rows is None or self.outputs != 1):
             raise ValueError("threshold belongs to evaluation rows and one output")
+        return self
+
+    @model_validator(mode="after")
+    def _functionals_named(self) -> Problem:
+        found, rows = self.functionals, self.evaluation_rows
+        if found is not None and (rows is None or self.outputs != 1 or (
+                not isinstance(found, str) and len(found) != rows)):
+            raise ValueError("functionals belong to evaluation rows and one output, a name for each or none")
         return self
 
     @model_validator(mode="after")

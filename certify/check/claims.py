@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from certify.check.hypotheses import check_hypothesis
-from certify.check.reading.certificate import Base, Claim, Witness
+from certify.check.reading.certificate import RANGES, Base, Claim, Witness
 from certify.check.reading.spec import Gate, Spec
 from certify.check.rule import Side
 from certify.check.systems.point import Ladder
@@ -91,7 +91,7 @@ def _check_ends(claim: Claim[Witness]) -> None:
     where = claim.where
     for name, value in (("lower", claim.lower), ("upper", claim.upper),
                         *(("row_lower", v) for v in claim.row_lower), *(("row_upper", v) for v in claim.row_upper)):
-        if value is not None and value < 0:
+        if value is not None and value < 0 and not RANGES[claim.quantity]:
             raise Invalid(f"{where}.{name}", f"{value!r} is stated", "it is not negative")
     if claim.lower is not None and claim.upper is not None and claim.lower > claim.upper:
         raise Invalid(f"{where}.lower", f"{claim.lower!r} is stated", f"the upper end is {claim.upper!r}")

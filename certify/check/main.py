@@ -14,7 +14,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
-from certify.check.reading.certificate import QUANTITIES
+from certify.check.reading.certificate import QUANTITIES, RANGES
 from certify.check.reading.files import DIGITS
 from certify.check.reading.spec import Gate
 from certify.check.run import Result, Usage, check
@@ -193,7 +193,7 @@ def _words(outcome: Outcome, problem: Json) -> str:
     elif claim.lower is None and claim.upper is None:
         proved = "nothing proved"
     else:
-        low = "0" if claim.lower is None else repr(claim.lower)
+        low = ("-∞" if RANGES[claim.quantity] else "0") if claim.lower is None else repr(claim.lower)
         high = "∞" if claim.upper is None else repr(claim.upper)
         proved = f"proved in [{low}, {high}]{claim.witness.scope(claim, problem)}"
     name = claim.quantity if outcome.gate is None else f"{outcome.gate} {outcome.state}"

@@ -16,7 +16,7 @@ from certify.check.reading.subject import Problem, build_problem, describe
 from certify.check.systems.base import check_base
 from certify.check.systems.point import Ladder
 from certify.check.table import witnessed
-from certify.check.verdicts import Outcome, evaluate, overall, thresholds
+from certify.check.verdicts import Outcome, answers, evaluate, overall, thresholds
 from certify.format.canonical import Json, same, show
 from certify.format.refusal import Invalid
 
@@ -67,7 +67,7 @@ def check(
     """
     certificate = read_certificate(read_bytes(path, "certificate file"), f"certificate file {show(str(path))}")
     for gate in asked:
-        if gate.quantity not in {claim.quantity for claim in certificate.claims}:
+        if not any(answers(claim, gate) for claim in certificate.claims):
             raise Usage(f"--{gate.side} {gate.quantity}: the certificate has no claim on {gate.quantity}")
         check_promise(gate, f"--{gate.side}")
     places = Places(certificate.subject, path.parent, given)
@@ -89,7 +89,7 @@ def check(
     if within is not None and near is None:
         raise Usage("--within: the certificate has base given, whose solution is the weights themselves")
     _compare(certificate.problem, describe(problem, spec, merge) | ({} if near is None else near.members))
-    if spec.evaluation is not None:
+    if (spec.evaluation or spec.functionals) is not None:
         from certify.check.reading.label_rules import check_counted
 
         check_counted(spec, problem, asked)

@@ -63,6 +63,7 @@ ROWS = (
     Row("modulus.critical_one_row", "critical", ("sample_modulus",)),
     Row("head.rows.claims", "critical", ("stable_predictions", "correct_predictions"), ("sparse", "given"),
         theorems=("D1",)),
+    Row("head.rows.moves.ranges", "critical", ("functional",), ("sparse", "given"), theorems=("D1",)),
     Row("head.rows.tolerance.claims", "critical", ("tolerated_changes",), ("sparse",), theorems=("D1",)),
     Row("head.rows.moves.claims", "critical", ("distance", "prediction_change"), ("sparse", "given"),
         theorems=("D1",)),

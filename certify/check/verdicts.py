@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from certify.check.reading.certificate import Claim, Witness
+from certify.check.reading.certificate import RANGES, Claim, Witness
 from certify.check.reading.spec import Gate
 
 EXIT = {"met": 0, "failed": 3, "open": 4}
@@ -67,8 +67,12 @@ def thresholds(
     """
     claims, gates, asked = tuple(claims), tuple(gates), tuple(asked)
     own: tuple[Gate | None, ...] = gates or (None,) * len(claims)
-    replaced = {gate.quantity for gate in asked}
-    pairs = [(claim, gate) for claim, gate in zip(claims, own, strict=True) if claim.quantity not in replaced]
+    pairs = [pair for pair in zip(claims, own, strict=True) if not any(answers(pair[0], gate) for gate in asked)]
     for gate in asked:
-        pairs.append((next(claim for claim in claims if claim.quantity == gate.quantity), gate))
+        pairs.append((next(claim for claim in claims if answers(claim, gate)), gate))
     return pairs
+
+
+def answers(claim: Claim[object], gate: Gate) -> bool:
+    """Whether a claim is about what a threshold bounds: of a range it is the end of the side of its own gate."""
+    return claim.quantity == gate.quantity and (not RANGES[gate.quantity] or gate.side in (claim.gate or {}))

@@ -44,6 +44,11 @@ those that a change is proved to flip. parameter = "deletions" or "labels" with 
 [evaluation] row changes: the largest m such that its label stays whichever m rows change, 0 where the first one may
 flip it. The certificate holds both ends of every row; the claim is what half of the rows tolerate or more. A gate has
 min. parameter = "deletions" or "labels" with set = "sparse", a convex last layer (see D1 and `stable_predictions`).""",
+    "functional": """The value of stated linear functionals of a head's weights, such as single coefficients, when any
+`count` rows are left out or relabelled: with max the largest value of any of them under every change, with min the
+smallest. The certificate holds both ends of each. Which ones: `coefficients`, or `intercept`. Every choice is refitted
+where they are few (20,000), else trees of boxes bound it (logistic loss). Whether signs stay: `stable_predictions`; how
+many rows each survives: `tolerated_changes` (see D1).""",
     "prediction_change": """The most that the outputs at any [evaluation] row change, in Euclidean length, between
 today's solution and that of the changed data (map = "critical", the last layer free, weight decay; see Q6, P4; for
 rows that are left out or get other labels D1).""",
@@ -119,7 +124,16 @@ unit of u, so the `sample_modulus` of a row is about how far the weights move wh
 out take `distance` (set = "given") or, of the last layer, any `count` of them (set = "sparse", radius = 1.0; see Q6). A
 radius of 1 also covers rows that count up to twice.""",
     "evaluation": """[evaluation] file, features: rows, new ones or those of the training data, at which predictions are
-compared; they stay as they are. For `stable_predictions`, `prediction_change` and `first_order_prediction_change`.""",
+compared; they stay as they are. For `stable_predictions`, `prediction_change` and `first_order_prediction_change`.
+Of one layer with one output a row may be a functional of the weights instead: see `intercept`, `coefficients`.""",
+    "intercept": """[evaluation] intercept: array or column of the evaluation file with what multiplies the intercept in
+each row, 1 for a prediction, 0 for a coefficient or a contrast of some. The rows are then linear functionals of the
+weights of one layer with one output, and stable_predictions counts signs that stay (with `threshold`: sides of it).
+parameter = "deletions" or "labels". Single weights need no file: `coefficients`.""",
+    "coefficients": """[evaluation] coefficients = "all", or a list of columns (names or numbers): single weights of one
+layer with one output in the place of rows, named by their columns; no file. Gates on stable_predictions (signs that
+stay), tolerated_changes (rows that each sign survives), functional (range), prediction_change. In Python:
+certify.coefficients(problem, delete=1). See docs/questions/coefficients.md.""",
     "threshold": """[evaluation] threshold, of a network with one output: the label of a row is whether the output lies
 above it, compared exactly; left out: above 0, the sign. The squared loss needs one unless all targets are -1 or 1:
 threshold = 0.5 for targets 0 and 1. For `stable_predictions`. The thresholds of gates are their max or min.""",

@@ -74,6 +74,15 @@ X_new).most_influential(13). Which rows flip it together: stable_predictions(...
 report CERT --rows. Which rows hold the weights where they are: parameter = "sample_weights", a gate on
 sample_modulus (every row's is on the page). Which rows decide a coefficient: certify.coefficients(problem,
 delete=1). See `influence`."""),
+    Asked(("coefficient", "sign", "sign of a coefficient", "p-value", "p value", "pvalue", "significance",
+           "significant", "standard error", "confidence interval", "zaminfluence", "effect",
+           "regression coefficient", "contrast"),
+          """Does the sign of a coefficient survive dropping any m rows? [evaluation] coefficients = "all" (or
+["dose"]) with parameter = "deletions", count = 5: gates on stable_predictions (which signs stay), tolerated_changes
+(how many rows each survives) and functional (how large and how small it gets); the page names the rows that turn it. In
+Python: certify.coefficients(problem, delete=1). Contrasts: see `intercept`. Both ends are proved, of the model's own
+minimum on these rows; p-values, standard errors and confidence intervals are about other samples, of which nothing is
+said. See docs/questions/coefficients.md."""),
     Asked(("sklearn", "scikit-learn", "logistic regression", "logisticregression", "ridge", "linearsvc",
            "pipeline", "estimator"),
           """certify audit model.skops train.csv, with the fitted estimator or pipeline saved by skops.io.dump and

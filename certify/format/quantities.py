@@ -35,6 +35,8 @@ class Quantity:
         sized: whether it needs a size of the change, unless the set or the parameter has none.
         gauge: whether it is per unit of a norm, so that the set has to be a ball.
         counts: whether it is a whole number that a gate bounds from below.
+        signed: whether it may lie below 0.
+        right: whether it looks at right labels.
     """
 
     name: str
@@ -46,6 +48,8 @@ class Quantity:
     sized: bool = False
     gauge: bool = False
     counts: bool = False
+    signed: bool = False
+    right: bool = False
 
     def __str__(self) -> str:
         return self.name
@@ -64,9 +68,11 @@ PREDICTION_CHANGE = Quantity("prediction_change", _S, "output change", needs=("e
 STABLE_PREDICTIONS = Quantity("stable_predictions", _S, "evaluation rows", needs=("evaluation",), sized=True,
                               counts=True)
 CORRECT_PREDICTIONS = Quantity("correct_predictions", _S, "evaluation rows", needs=("evaluation",), sized=True,
-                               counts=True)
+                               counts=True, right=True)
 TOLERATED_CHANGES = Quantity("tolerated_changes", _S, "changed rows", per_row=True, needs=("evaluation",), sized=True,
                              counts=True)
+FUNCTIONAL = Quantity("functional", _S, "value of a functional", per_row=True, needs=("evaluation",), sized=True,
+                      signed=True)
 FIRST_ORDER_PREDICTION_CHANGE = Quantity("first_order_prediction_change", _F, "output change to first order",
                                          per_row=True, needs=("evaluation",), sized=True)
 EXCESS = Quantity("excess", _S, "weight distance from exact fits of the changed data, within the window, to those of "
@@ -76,7 +82,8 @@ HAUSDORFF = Quantity("hausdorff", _S, "weight distance between exact fits of tod
 
 QUANTITIES: Final[Mapping[str, Quantity]] = MappingProxyType({q.name: q for q in (
     MODULUS, SAMPLE_MODULUS, FIRST_ORDER_DISTANCE, DISTANCE, AUBIN, PERSISTENCE_RADIUS, PREDICTION_CHANGE,
-    STABLE_PREDICTIONS, CORRECT_PREDICTIONS, TOLERATED_CHANGES, FIRST_ORDER_PREDICTION_CHANGE, EXCESS, HAUSDORFF)})
+    STABLE_PREDICTIONS, CORRECT_PREDICTIONS, TOLERATED_CHANGES, FUNCTIONAL, FIRST_ORDER_PREDICTION_CHANGE, EXCESS,
+    HAUSDORFF)})
 """By name: what `certify run` proves."""
 
 ESTIMATED: Final = ("loss_after", "residual")

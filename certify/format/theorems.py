@@ -174,6 +174,7 @@ D1_MOVES: Final = Theorem("D1", System.HEAD, (q.DISTANCE, q.PREDICTION_CHANGE), 
                           Reaches)
 D1_TOLERATED: Final = Theorem("D1", System.HEAD, (q.TOLERATED_CHANGES,), "heads.md#d1", (_ROWS.also(set=Set.SPARSE),),
                               ("convex",), Array)
+D1_RANGES: Final = Theorem("D1", System.HEAD, (q.FUNCTIONAL,), "heads.md#d1", (_ROWS,), ("convex",), Reaches)
 
 _SUBLEVEL: Final = _DECAYED.also(map=Map.SUBLEVEL, network=_PLAIN, set=(Set.TOTAL, Set.PER_SAMPLE), norm=2, down=False,
                           parameter=_MOVES)
@@ -190,7 +191,7 @@ Q5: Final = Theorem("Q5", System.SUBLEVEL, (q.AUBIN,), "sublevel.md#q5", (_SUBLE
     units=False),), (*_SUBLEVEL_HYPOTHESES, "descent"), LevelRadii, rests=("M6",))
 
 THEOREMS: Final = (M2, M4, N1, N2, N3, N4, Q1, Q4, Q7, P2, P1, S14, M5, M5_ROWS, P1_CRITICAL, Q7_CRITICAL, Q6,
-                   Q6_LABELS, D1, D1_MOVES, D1_TOLERATED, M6, M6_PERSISTENCE, Q5)
+                   Q6_LABELS, D1, D1_MOVES, D1_TOLERATED, D1_RANGES, M6, M6_PERSISTENCE, Q5)
 """Every row; no question has two."""
 
 LABELS: Final = tuple(dict.fromkeys(label for theorem in THEOREMS for label in (theorem.label, *theorem.cases)))

@@ -143,7 +143,7 @@ def load_evaluated(
     Raises:
         InputError: as :func:`load_data`.
     """
-    assert spec.evaluation is not None
+    assert spec.evaluation is not None and spec.evaluation.file is not None
     own, other = spec.evaluation.features, spec.evaluation.targets
     data = spec.data.model_copy(update={
         "features": spec.data.features if own is None else own,
@@ -158,6 +158,24 @@ def load_evaluated(
         return X, None
     kind = "column" if archive.table else "array"
     return X, exact_float64(archive.read(name), f"{kind} '{name}' in {where}")
+
+
+def load_intercepts(spec: Spec, folder: Path, rows: int) -> Array:
+    """`(rows,)` what multiplies the intercept in each evaluation row: `evaluation.intercept` of their file.
+
+    Raises:
+        InputError: there is no such array or column, or it is of another shape.
+    """
+    assert spec.evaluation is not None and spec.evaluation.file is not None and spec.evaluation.intercept is not None
+    name, source = spec.evaluation.intercept, read_source(folder / spec.evaluation.file, "evaluation")
+    archive, where = open_archive(source, "evaluation"), f"evaluation file {source.path}"
+    if name not in archive.names:
+        raise missing(archive, where, "evaluation.intercept", name)
+    found = exact_float64(archive.read(name), f"{'column' if archive.table else 'array'} '{name}' in {where}")
+    if found.shape not in ((rows,), (rows, 1)):
+        raise InputError(f"array '{name}' in {where}", f"shape {found.shape} for {rows} rows",
+                         "give one number a row: what multiplies the intercept")
+    return found.reshape(rows)
 
 
 def _points(
@@ -179,7 +197,7 @@ def _columns(
     """Names of the feature columns of a table, in the order of the network's inputs; `key` is where they are listed."""
     features, inputs = spec.data.features, widths[0]
     if features is None:
-        aside = (*spec.data.aside, spec.perturbation.groups)
+        aside = (*spec.data.aside, spec.perturbation.groups, _intercept(spec, key))
         names: Sequence[str] = [name for name in archive.names if name not in aside]
         if "" in names:
             raise InputError(asked, f"column {archive.names.index('')} has no name",
@@ -246,13 +264,19 @@ def _features_name(spec: Spec, archive: Archive, asked: str, key: str) -> str:
             key, "a list of columns is for .csv and .parquet files",
             f"give the name of one array of {asked}: {listed(archive.names)}",
         )
-    others = [name for name in archive.names if name not in (*spec.data.aside, spec.perturbation.groups)]
+    aside = (*spec.data.aside, spec.perturbation.groups, _intercept(spec, key))
+    others = [name for name in archive.names if name not in aside]
     if len(others) != 1:
         raise InputError(
             asked, f"{key} is not given and {listed(others)} could be meant",
             f"give {key} the name of one array",
         )
     return others[0]
+
+
+def _intercept(spec: Spec, key: str) -> str | None:
+    """The name of what multiplies the intercept, in the file of evaluation rows."""
+    return spec.evaluation.intercept if spec.evaluation is not None and key == "evaluation.features" else None
 
 
 def _labels(spec: Spec, kind: Targets, raw: Array, outputs: int, name: str) -> Array:

@@ -59,6 +59,25 @@ def units(perturbation: Perturbation, inputs: int, names: Sequence[str] | None) 
     return result
 
 
+def columns_of(
+    columns: str | Sequence[str | int], key: str, inputs: int, names: Sequence[str] | None,
+) -> tuple[int, ...]:
+    """Numbers of listed columns, in their order; of ``"all"`` every one.
+
+    Raises:
+        SpecError: as of :func:`units`.
+
+    >>> columns_of(["dose", 0], "evaluation.coefficients", 3, ["age", "sex", "dose"])
+    (2, 0)
+    """
+    if isinstance(columns, str):
+        return tuple(range(inputs))
+    seen: dict[int, str | int] = {}
+    for column in columns:
+        _once(seen, _number(column, key, inputs, names), column, key)
+    return tuple(seen)
+
+
 def _once(seen: dict[int, str | int], number: int, column: str | int, key: str) -> None:
     if number in seen:
         raise SpecError(key, f"column {number} is given twice ({seen[number]!r} and {column!r})", "give it once")

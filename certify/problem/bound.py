@@ -56,6 +56,7 @@ class Bound:
             :mod:`certify.format.witnesses`; an array there is a :class:`SideArray` here.
         reason: where a side is missing, what blocked it and what would decide it; else empty.
         rows, row_lower, row_upper: values per training row (``sample_modulus``).
+        sides: of a range: by the side of a gate, ``"max"`` or ``"min"``, the bound that is held against it.
         refuted: True if it is proved that the solution map is not Lipschitz-like at all.
     """
 
@@ -72,6 +73,11 @@ class Bound:
     row_lower: tuple[float | None, ...] = ()
     row_upper: tuple[float | None, ...] = ()
     refuted: bool = False
+    sides: Mapping[str, Bound] = field(default_factory=dict)
+
+    def against(self, side: str) -> Bound:
+        """What is held against a gate of a side: of a range its largest, or its smallest, value."""
+        return self.sides.get(side, self)
 
     def with_names(self) -> tuple[Bound, dict[str, Any]]:
         """The same with the names of its arrays, as a certificate states it, and the arrays by name.

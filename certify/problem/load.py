@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from certify.format.errors import SpecError
 from certify.format.labels import CORRECT
 from certify.format.words import Parameter, Set
+from certify.network.functionals import Functionals
 from certify.network.graph.graph import GraphNetwork
 from certify.network.network import Network
 from certify.problem.norms.function import DEFAULT_TAU, Reference
@@ -56,10 +59,9 @@ def load_problem(path: str | Path, merge_duplicates: bool = False) -> Problem:
         files["reference"] = folder / spec.weights.reference
         tau = DEFAULT_TAU if spec.weights.tau is None else spec.weights.tau
         reference = Reference(load_reference(spec, folder, network.widths, data.names), tau)
-    evaluation = right = None
-    if spec.evaluation is not None:
+    if spec.evaluation is not None and spec.evaluation.file is not None:
         files["evaluation"] = folder / spec.evaluation.file
-        evaluation, right = _evaluated(spec, folder, network.widths, data.names)
+    evaluation, right, functionals = _evaluated(spec, folder, network.widths, data.names)
     require_rows(spec, len(X))
     groups = equal_rows(X)
     listed = spec.perturbation.rows
@@ -81,7 +83,7 @@ def load_problem(path: str | Path, merge_duplicates: bool = False) -> Problem:
         scale=units(spec.perturbation, network.widths[0], data.names), names=data.names,
         files=files, weight_norm=spec.weights.norm, reference=reference, norm=spec.perturbation.norm,
         radius=spec.perturbation.radius, count=spec.perturbation.count, change=change, arithmetic=spec.run.arithmetic,
-        evaluation=evaluation, right=right, direction=spec.perturbation.direction,
+        evaluation=evaluation, right=right, functionals=functionals, direction=spec.perturbation.direction,
         threshold=None if spec.evaluation is None else spec.evaluation.threshold,
         together=None if spec.perturbation.groups is None else load_groups(spec, folder, len(X)),
         relabelled=spec.perturbation.relabelled, pairs=spec.perturbation.pairs,
@@ -92,19 +94,35 @@ def load_problem(path: str | Path, merge_duplicates: bool = False) -> Problem:
     return problem
 
 
+def _weights(spec: Spec, inputs: int, names: tuple[str, ...] | None) -> tuple[Array, Functionals]:
+    """Every weight that is listed as a row of its own, without the intercept."""
+    from certify.inputs.scale import columns_of
+
+    assert spec.evaluation is not None and spec.evaluation.coefficients is not None
+    columns = columns_of(spec.evaluation.coefficients, "evaluation.coefficients", inputs, names)
+    called = tuple(f"column {j}" if names is None else names[j] for j in columns)
+    return np.eye(inputs)[list(columns)], Functionals(np.zeros(len(columns)), called)
+
+
 def _evaluated(spec: Spec, folder: Path, widths: tuple[int, ...], names: tuple[str, ...] | None,
-               ) -> tuple[Array, Array | None]:
-    """The evaluation rows, and their right labels where a gate counts these.
+               ) -> tuple[Array | None, Array | None, Functionals | None]:
+    """The evaluation rows, their right labels where a gate counts these, and what makes functionals of them.
 
     Raises:
         SpecError: such a gate, and no labels.
     """
-    from certify.inputs import load_evaluated
+    from certify.inputs import load_evaluated, load_intercepts
 
-    assert spec.evaluation is not None
+    if spec.evaluation is None:
+        return None, None, None
+    if spec.evaluation.file is None:
+        rows, found = _weights(spec, widths[0], names)
+        return rows, None, found
     asked = any(gate.quantity == CORRECT for gate in spec.gate)
     evaluation, right = load_evaluated(spec, folder, widths, names, labels=asked)
     if asked and right is None:
         raise SpecError(f"gate on {CORRECT}", "the evaluation file has no array or column of right labels, such as "
                         f"{spec.evaluation.targets or spec.data.targets!r}", "name it with [evaluation] targets")
-    return evaluation, right
+    if spec.evaluation.intercept is None:
+        return evaluation, right, None
+    return evaluation, right, Functionals(load_intercepts(spec, folder, len(evaluation)))

@@ -16,6 +16,7 @@ from certify.network.network import owned
 from certify.problem.norms.function import Reference
 from certify.problem.perturbations.flips import require_flips
 from certify.problem.rules.changes import require_kind
+from certify.problem.rules.functionals import require_functionals
 from certify.problem.rules.supported import require_answerable, require_words
 from certify.problem.rules.training import require_losses, require_threshold
 from certify.problem.statement import Statement
@@ -87,6 +88,7 @@ class Problem(Statement):
         self._require_change()
         require_threshold(self)
         require_kind(self)
+        require_functionals(self)
         if self.weights is not None:
             self.weights.require(self.n)
         found = equal_rows(self.X)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from certify.format.words import Base, Map
+from certify.network.functionals import Functionals
 from certify.network.graph.graph import GraphNetwork
 from certify.network.layer_scale import LayerScale
 from certify.network.loss.base import Loss
@@ -86,6 +87,8 @@ class Statement:
         evaluation: `(N, d)` rows on which predictions are compared, else None.
         right: `(N,)` or `(N, k)` their right labels as the file has them, where it has some and they are asked about.
         threshold: of one output: the label of such a row is whether the output lies above it; None: above 0.
+        functionals: what multiplies the intercept in the evaluation rows, where these are functionals of a head's
+            weights; None: they are rows that are predicted.
     """
 
     network: Network | GraphNetwork
@@ -128,6 +131,7 @@ class Statement:
     classes: tuple[Any, ...] | None = None
     weights: SampleWeights | None = None
     prepare: Callable[[np.ndarray], np.ndarray] | None = None
+    functionals: Functionals | None = None
 
     @property
     def n(self) -> int:

@@ -128,7 +128,7 @@ def require_labels_counted(problem: Problem) -> None:
 def _require_meaning(problem: Problem) -> None:
     evaluation = None if problem.spec is None else problem.spec.evaluation
     threshold = None if evaluation is None else evaluation.threshold
-    if problem.outputs > 1 or threshold is not None or not problem.row_loss.slides:
+    if problem.outputs > 1 or threshold is not None or not problem.row_loss.slides or problem.functionals is not None:
         return
     targets = problem.y if problem.y is not None else problem.labels
     if targets is not None and np.isin(targets, (-1, 1)).all():

@@ -310,7 +310,7 @@ def asked_of(problem: Problem, X_eval: Any, members: Mapping[str, Any]) -> Probl
                          f"give at most {LARGEST}, e.g. fewer columns: a refit solves a system of that size")
     leaves = Parameter(members["parameter"]).leaves  # as many rows are left where labels alone change
     plain = {"layer": _free_layer(problem), "radius": None, "scale": None, "map": Map.CRITICAL, "base": Base.NEARBY,
-             "spec": None, "direction": None,
+             "spec": None, "direction": None, "functionals": None,
              "normalization": problem.normalization if leaves else Normalization.FIXED}
     asked = replaced(problem, **{**plain, **members}, evaluation=points)
     assert isinstance(asked.network, Network)  # a head is the last layer of a chain

@@ -28,7 +28,7 @@ FOLDED = ("reparameterised: the claim is about the folded parameters (rounded to
           "network before export")
 
 SIZED = {"first_order_distance", "distance", "stable_predictions", "correct_predictions", "tolerated_changes",
-         "prediction_change", "first_order_prediction_change"}
+         "functional", "prediction_change", "first_order_prediction_change"}
 """Quantities that use the radius of the spec."""
 
 
@@ -109,7 +109,8 @@ def claim_line(claim: Json, problem: Json) -> str:
             ends += f" in the ball of radius {problem['window']!r}"
         ends += _of_nearest(claim, problem)
         if claim["quantity"] in COUNTED:
-            ends += f", label: {label_meaning(problem['outputs'], problem.get('threshold'))}"
+            of = problem.get("functionals") is not None
+            ends += f", {'' if of else 'label: '}{label_meaning(problem['outputs'], problem.get('threshold'), of)}"
     if gate is None:
         return f"{claim['quantity']} {ends}"
     state = gate["state"]

@@ -9,7 +9,7 @@ from certify.format.digits import shortest
 from certify.format.words import Map, Parameter, Set
 
 AT_SIZE: Final = frozenset({"first_order_distance", "distance", "stable_predictions", "correct_predictions",
-                            "tolerated_changes", "prediction_change", "first_order_prediction_change"})
+                            "tolerated_changes", "functional", "prediction_change", "first_order_prediction_change"})
 """Quantities about changes of a size."""
 
 

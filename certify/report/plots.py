@@ -274,7 +274,7 @@ def draw_shares(changed: Changed) -> str:
     places = zip(("0", "50%", "100%"), ("start", "middle", "end"), parts, strict=True)
     words = [f'<text x="{x}" y="34" text-anchor="{anchor}"><tspan class="{kind}">■</tspan> {count(size)} {word}</text>'
              for x, anchor, (kind, size, word) in places]
-    label = f"of {total} predictions {', '.join(f'{size} {word}' for _, size, word in parts)}"
+    label = f"of {total} {changed.called.many} {', '.join(f'{size} {word}' for _, size, word in parts)}"
     return (f'<svg class="gauge shares" role="img" aria-label="{label}" width="100%" height="42">'
             f"{''.join(bars)}{''.join(words)}</svg>")
 

@@ -22,6 +22,8 @@ def sentence(claim: Claim, problem: Problem, rows: Rows | None) -> Phrase:
 def name(claim: Claim, problem: Problem) -> str:
     """What the quantity is called."""
     row = QUANTITIES[claim.quantity]
+    if problem.functionals is not None and row.functional:
+        return row.functional
     return row.names.get(claim.theorem) or row.names.get(problem.map) or row.name
 
 

@@ -197,6 +197,27 @@ class Predicted:
 
 
 @dataclass(frozen=True)
+class Called:
+    """What evaluation rows are called.
+
+    Attributes:
+        many: what changes may flip.
+        row: what stands before the number or name of one.
+        label: what of it stays or changes.
+        names: of all; empty where they are numbered.
+    """
+
+    many: str = "predictions"
+    row: str = "evaluation row"
+    label: str = "label"
+    names: tuple[str, ...] = ()
+
+    def name(self, row: int) -> str:
+        """The name of one, or its number."""
+        return self.names[row] if row < len(self.names) else str(row)
+
+
+@dataclass(frozen=True)
 class Changed:
     """What changed training rows do to predictions.
 
@@ -211,6 +232,7 @@ class Changed:
         predictions: every evaluation row with its data, those that flip first and the surest last; empty where the page
             was not asked to show rows.
         accuracy: how many labels are right and stay so, in a sentence; empty likewise.
+        called: what the evaluation rows are called.
     """
 
     stay: int
@@ -222,6 +244,7 @@ class Changed:
     count: int = 1
     predictions: tuple[Predicted, ...] = ()
     accuracy: Phrase = ()
+    called: Called = Called()
 
 
 @dataclass(frozen=True)

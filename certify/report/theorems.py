@@ -8,6 +8,7 @@ from typing import Final
 
 from certify.certificate.schema import Claim, Problem
 from certify.format.labels import COUNTED
+from certify.format.quantities import QUANTITIES as KNOWN
 from certify.report.phrases.parameters import PARAMETERS
 from certify.report.phrases.sets import SETS
 from certify.report.quantities import QUANTITIES
@@ -176,6 +177,10 @@ class _ChangedRows(Theorem):
         """By quantity; of a motion's upper end what bounds it."""
         if claim.quantity in COUNTED:
             return super().how(claim, problem, side)
+        if KNOWN[claim.quantity].signed and claim.gate is not None and claim.gate.max is None:
+            reached, beyond = "upper end by one such choice of rows, whose refit is verified", _BY.get(
+                claim.witness.by or "", "")
+            return reached if side == "upper" else beyond.replace("upper end", "lower end")
         return {"lower": "lower end by one such choice of rows, whose refit is verified", "upper": _BY.get(
             claim.witness.by or "", "")}[side]
 

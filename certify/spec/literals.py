@@ -31,7 +31,7 @@ Fresh = Literal["added", "replaced"]
 Severity = Literal["fail", "warn"]
 Bounded = Literal[
     "modulus", "sample_modulus", "first_order_distance", "distance", "aubin", "persistence_radius",
-    "prediction_change", "stable_predictions", "correct_predictions", "tolerated_changes",
+    "prediction_change", "stable_predictions", "correct_predictions", "tolerated_changes", "functional",
     "first_order_prediction_change", "excess", "hausdorff",
 ]
 """Quantities that are proved."""

@@ -222,17 +222,22 @@ class Aubin(Section):
 
 
 class Evaluation(Section):
-    """`[evaluation]`: data on which predictions are compared.
+    """`[evaluation]`: data on which predictions are compared, or linear functionals of a head's weights.
 
     Attributes:
         file, features, targets: as of `[data]`.
         threshold: of a network with one output: the label of a row is whether the output lies above it.
+        intercept: array or column of the file: what multiplies the intercept in each row, which is then a functional.
+        coefficients: instead of a file: every weight of a one-layer head but its intercept, or those of these columns.
     """
 
-    file: Name
+    file: Name | None = None
     features: Annotated[Name | Names, Listed] | None = None
     targets: Name | None = None
     threshold: Finite | None = None
+    intercept: Name | None = None
+    coefficients: Annotated[Literal["all"] | Annotated[tuple[Name | Integer, ...], Field(min_length=1)],
+                            Listed] | None = None
 
 
 class Estimate(Section):

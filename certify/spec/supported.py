@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from certify.spec.models import Spec
 
 USERS: Final = {"aubin": "aubin", "window": "excess or hausdorff",
-                "evaluation": "stable_predictions, correct_predictions, tolerated_changes, prediction_change or "
-                "first_order_prediction_change"}
+                "evaluation": "stable_predictions, correct_predictions, tolerated_changes, functional, "
+                "prediction_change or first_order_prediction_change"}
 """What a gate has to be about for a section to have a use."""
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from certify.spec.rules.changes import require_kind
 from certify.spec.rules.estimates import require_estimate_spec, require_proofs
 from certify.spec.rules.files import require_built, require_files
+from certify.spec.rules.functionals import require_functionals
 from certify.spec.rules.moves import require_change_file, require_listed_rows, require_rows, require_weights_left
 from certify.spec.rules.network import require_network
 from certify.spec.rules.thresholds import require_label_threshold, require_threshold
@@ -49,6 +50,7 @@ def require_spec(spec: Spec, name: str = "spec", verb: str = "run") -> None:
     require_built(spec, name, BUILT)
     require_reference(spec, name)
     require_change_file(spec, name)
+    require_functionals(spec, name)
     theorems = require_supported(spec, name)
     require_kind(spec, name)
     require_weights_left(spec, name, theorems)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, TypeVar
 
 from certify.format.errors import EnclosureError, SpecError
-from certify.format.labels import label_unit
+from certify.format.labels import MOVED, OUTPUTS, label_unit
 from certify.format.quantities import QUANTITIES, unit
 from certify.format.theorems import System
 from certify.format.words import Map
@@ -112,7 +112,9 @@ class Point(ABC):
         """Unit of a quantity here."""
         p = self.problem
         if QUANTITIES[quantity].counts:
-            return label_unit(p.outputs, p.threshold, QUANTITIES[quantity].unit)
+            return label_unit(p.outputs, p.threshold, QUANTITIES[quantity].unit, p.functionals is not None)
+        if QUANTITIES[quantity].unit == OUTPUTS and p.functionals is not None:
+            return MOVED
         return unit(quantity, p.parameter, p.set, p.weight_norm, p.merge_duplicates and bool(p.groups))
 
 

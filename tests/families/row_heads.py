@@ -166,7 +166,7 @@ def row_change(rng: np.random.Generator, head: Head, relabels: bool, most: int) 
 def as_checked(head: Head, change: RowChange) -> checked.Head:
     """The checker's twin of a prover's head and of what may change."""
     phi, points = arb_mat(head.phi.tolist()), arb_mat(head.points.tolist())
-    biased = bool((head.phi[:, -1] == 1.0).all() and (head.points[:, -1] == 1.0).all())
+    biased = bool((head.phi[:, -1] == 1.0).all() and ((head.points[:, -1] == 1.0).all() or not head.decayed[-1]))
     labels = Codes([], [], head.Y.tolist()) if head.codes is None or head.label is None else Codes(
         head.codes.tolist(), head.label.tolist(), head.Y.tolist())
     outputs = (points * arb_mat(head.V.tolist()).transpose()).tolist()

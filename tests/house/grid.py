@@ -24,7 +24,7 @@ PLAIN, AUBIN = "", "[aubin]"
 """No gate; no gate beside a section `[aubin]`."""
 GATED = ("modulus", "sample_modulus", "first_order_distance", "distance", "aubin", "persistence_radius",
          "prediction_change", "stable_predictions", "first_order_prediction_change", "excess", "hausdorff")
-SINCE = ("correct_predictions", "tolerated_changes")
+SINCE = ("correct_predictions", "tolerated_changes", "functional")
 """Quantities that came later: `test_whole_rows.py` asks about them."""
 PLACES = (("chain", "all"), ("chain", "inner"), ("chain", "last"), ("chain", "only"), ("module", "all"),
           ("module", "inner"), ("graph", "all"), ("graph", "inner"))

@@ -22,9 +22,10 @@ ROW_MEMBERS = ("rows", "row_lower", "row_upper")
 FILES = ("spec", "model", "data")
 NUMBERS = ("residual", "distance", "radius", "shift_worst", "shift_norm", "shift_loss")
 QUANTITIES = ("modulus", "sample_modulus", "first_order_distance", "distance", "aubin", "persistence_radius",
-              "stable_predictions", "correct_predictions", "tolerated_changes", "prediction_change",
+              "stable_predictions", "correct_predictions", "tolerated_changes", "functional", "prediction_change",
               "first_order_prediction_change", "excess", "hausdorff")
-BY_ROW = ("sample_modulus", "first_order_prediction_change", "tolerated_changes")
+RANGES = {**dict.fromkeys(QUANTITIES, False), "functional": True}  # with one end by the gate's side
+BY_ROW = ("sample_modulus", "first_order_prediction_change", "tolerated_changes", "functional")
 
 Number = int | float
 Vector = tuple[Number, ...]

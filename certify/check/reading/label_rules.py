@@ -23,27 +23,32 @@ if TYPE_CHECKING:
 PLAIN = "evaluation rows"
 
 
-def meaning(outputs: int, threshold: float | None) -> str:
-    """What a label is, in words."""
+def meaning(outputs: int, threshold: float | None, what: str = "output") -> str:
+    """What a label is, in words, or what is counted of a functional."""
     if outputs > 1:
         return "largest output"
-    return "sign of the output" if threshold is None else f"output above {threshold!r}"
+    return f"sign of the {what}" if threshold is None else f"{what} above {threshold!r}"
 
 
 def scope(problem: Json) -> str:
     """The same for a verdict line, from the member `problem`."""
+    if problem.get("functionals"):
+        return f", {meaning(problem['outputs'], problem.get('threshold'), 'functional')}"
     return f", label: {meaning(problem['outputs'], problem.get('threshold'))}"
 
 
 def units(problem: Problem) -> tuple[str, ...]:
     """The units that a claim on labels may state: certificates without a threshold once stated the rows alone."""
+    if problem.functionals is not None:
+        return (f"functionals ({meaning(problem.outputs, problem.threshold, 'functional')})",)
     full = f"{PLAIN} (label: {meaning(problem.outputs, problem.threshold)})"
     return (full, PLAIN) if problem.threshold is None else (full,)
 
 
 def changed_rows(problem: Problem) -> tuple[str, ...]:
     """The unit of numbers of changed rows that labels survive."""
-    return (f"changed rows (label: {meaning(problem.outputs, problem.threshold)})",)
+    what = ("", "functional") if problem.functionals else ("label: ", "output")
+    return (f"changed rows ({what[0]}{meaning(problem.outputs, problem.threshold, what[1])})",)
 
 
 def apart(problem: Problem, output: arb) -> arb:
@@ -80,7 +85,8 @@ def check_counted(spec: Spec, problem: Problem, asked: Iterable[Gate] = ()) -> N
     counted = [(where, gate) for where, gates in (("spec, gate", spec.gates), ("threshold asked for", asked))
                for gate in gates if counts(gate.quantity)]
     gated = any(where == "spec, gate" for where, _ in counted)
-    if gated and problem.outputs == 1 and problem.threshold is None and not LOSSES[problem.loss].signs:
+    if gated and problem.outputs == 1 and problem.threshold is None and not (
+            LOSSES[problem.loss].signs or problem.functionals):
         targets = None if problem.targets is None else {value for row in problem.targets for value in row}
         if targets is None or not targets <= {-1.0, 1.0}:
             found = "no targets are named" if targets is None else "the targets are not all -1 and 1"

@@ -10,6 +10,7 @@ import tomllib
 from dataclasses import dataclass
 from importlib import import_module
 
+from certify.check.reading.certificate import RANGES
 from certify.check.reading.numbers import is_number
 from certify.format.canonical import Json, kind, show
 from certify.format.refusal import Invalid
@@ -28,8 +29,8 @@ _WORDS = {
     "perturbation.set": ("total", "per_sample", "sparse", "given"),
     "run.arithmetic": ("float", "exact"),
     "gate.quantity": ("modulus", "sample_modulus", "first_order_distance", "distance", "aubin", "persistence_radius",
-                      "stable_predictions", "correct_predictions", "tolerated_changes", "prediction_change",
-                      "first_order_prediction_change", "excess", "hausdorff"),
+                      "stable_predictions", "correct_predictions", "tolerated_changes", "functional",
+                      "prediction_change", "first_order_prediction_change", "excess", "hausdorff"),
     "gate.rigour": ("proved", "conditional", "estimated"),
     "gate.severity": ("fail", "warn"),
 }
@@ -43,17 +44,18 @@ _KEYS = {
                      "array", "groups", "relabelled", "pairs", "fresh", "box"),
     "aubin": ("radius_u", "radius_w"),
     "window": ("radius",),
-    "evaluation": ("file", "features", "targets", "threshold"),
+    "evaluation": ("file", "features", "targets", "threshold", "intercept", "coefficients"),
     "run": ("arithmetic", "time_limit", "memory_limit"),
     "about": ("names", "labels", "behind", "model", "data", "evaluation"),
     "gate": ("quantity", "max", "min", "rigour", "severity", "rationale"),
 }
-PARTS = ("maps", "finite", "aubin", "window", "perturbation", "evaluation", "whole_rows", "graph")
+PARTS = ("maps", "finite", "aubin", "window", "perturbation", "evaluation", "whole_rows", "graph", "functionals")
 """What a plain question leaves out: a module of `sections` each, in the order in which they are asked."""
 WORDS_OF_PARTS = {
     "distance": ("finite", "perturbation"), "stable_predictions": ("finite", "perturbation", "evaluation"),
     "correct_predictions": ("finite", "perturbation", "evaluation", "whole_rows"),
     "tolerated_changes": ("finite", "perturbation", "evaluation", "whole_rows"),
+    "functional": ("finite", "perturbation", "evaluation", "whole_rows", "functionals"),
     "prediction_change": ("evaluation",), "first_order_prediction_change": ("perturbation", "evaluation"),
     "first_order_distance": ("perturbation",), "aubin": ("aubin",), "excess": ("window",), "hausdorff": ("window",),
     "persistence_radius": ("maps",), "sparse": ("perturbation",), "given": ("perturbation",),
@@ -94,6 +96,7 @@ class Spec:
         level: of the sublevel map; None for the loss at the given weights.
         change: name of the file with the one change (`given`), `array` that of its array (None: the only one).
         aubin: whether there is a section `[aubin]`; its radii are None for the best found.
+        functionals: name of what multiplies the intercept in each evaluation row, or columns of single weights.
         evaluation_features, evaluation_targets: as `features`, `targets`, of that file; None for those of the data.
         row_weights, about: name of the weights of the rows (None: all 1); what a reader is told, and nothing rests on.
         threshold: of one output, above which its label lies; None: above 0.
@@ -137,6 +140,7 @@ class Spec:
     evaluation_features: str | tuple[str, ...] | None = None
     evaluation_targets: str | None = None
     threshold: float | None = None
+    functionals: Json | None = None
     within: float | None = None
     bias_decay: bool = True
     normalization: str = "fixed"
@@ -213,16 +217,18 @@ def _parts(sections: dict[str, Json], top: Json) -> Json:
     """What the parts that stand in the spec say."""
     p, weights = sections["perturbation"], sections["weights"]
     there = {
-        **{name: name in top for name in ("window", "aubin", "evaluation", "about")},
+        **{name: name in top for name in ("window", "aubin", "about")},
+        "evaluation": "evaluation" in top and "coefficients" not in sections["evaluation"],
         "perturbation": not p.keys().isdisjoint(SET_KEYS), "whole_rows": not p.keys().isdisjoint(KIND_KEYS),
         "weights": bool(weights.keys() - {"norm"}) or weights.get("norm") in WORDS_OF_PARTS,
         "training": bool(sections["training"].keys() - {"loss", "weight_decay"}),
     }
     found: Json = {}
     if "columns" in p or "scale" in p:
-        from certify.check.reading.sections.columns import columns, scale
-
-        found = {"columns": columns(p.get("columns")), "scale": scale(p.get("scale"))}
+        part = import_module("certify.check.reading.optional.columns")
+        found = {"columns": part.columns(p.get("columns")), "scale": part.scale(p.get("scale"))}
+    if not sections.get("evaluation", {}).keys().isdisjoint(("intercept", "coefficients")):
+        found |= import_module("certify.check.reading.sections.functionals").read(sections["evaluation"])
     for name in (name for name, stands in there.items() if stands):
         found |= import_module(f"certify.check.reading.sections.{name}").read(sections.get(name, p))
     return found
@@ -237,8 +243,9 @@ def parts(spec: Spec, quantities: set[str]) -> tuple[str, ...]:
             key is not None for key in (spec.level, spec.within, spec.columns, spec.scale)),
         "aubin": spec.aubin, "window": spec.window is not None, "graph": spec.graph is not None,
         "perturbation": spec.norm != 2 or any(key is not None for key in (spec.count, spec.change, spec.array)),
-        "evaluation": spec.evaluation is not None or spec.direction is not None,
+        "evaluation": (spec.evaluation or spec.functionals or spec.direction) is not None,
         "whole_rows": not spec.bias_decay or spec.normalization != "fixed" or bool(spec.kind or spec.row_weights),
+        "functionals": spec.functionals is not None,
     }
     return tuple(name for name in PARTS if name in asked or there.get(name))
 
@@ -298,7 +305,7 @@ def _layer(value: object, depth: int) -> str | int:
 
 def check_promise(gate: Gate, where: str) -> None:
     """Refuse a gate that every outcome meets, since no quantity is below 0."""
-    if gate.side == "min" and gate.value <= 0:
+    if gate.side == "min" and gate.value <= 0 and not RANGES[gate.quantity]:
         raise Invalid(where, f"{gate} is asked", "every outcome meets it, which is an empty promise; a min above 0 is "
                       "needed")
 

@@ -26,6 +26,7 @@ from certify.format.refusal import Invalid
 if TYPE_CHECKING:
     from certify.check.reading.graph import Graph
     from certify.check.reading.optional.changed import Changed
+    from certify.check.reading.optional.functionals import Functionals
     from certify.check.words.parameters import Parameter
     from certify.check.words.row_norms.base import RowNorm
     from certify.check.words.sets.base import PerturbationSet
@@ -78,6 +79,7 @@ class Problem:
         evaluation: features of the rows on which predictions are compared; empty where no quantity needs them.
         right: the right labels of these rows as their file has them, where it is asked how many are; None elsewhere.
         threshold: of one output, above which its label lies; None: above 0.
+        functionals: of the weights, where the evaluation rows are such.
         changed: the loss after that change; None: as it is in the files (critical map).
     """
 
@@ -114,6 +116,7 @@ class Problem:
     evaluation: tuple[Vector, ...] = ()
     right: Array | None = None
     threshold: float | None = None
+    functionals: Functionals | None = None
     changed: Changed | None = None
     bias_decay: bool = True
     normalization: str = "fixed"
@@ -272,10 +275,10 @@ def build_problem(
         radius_w=spec.radius_w, window=spec.window,
         change=None if spec.change is None else _part("optional.change").read_change(spec, change, list(listed), first),
         weight_norm=spec.weight_norm, tau=spec.tau,
-        reference=_more("reference", reference, spec.reference, spec, table.names),
-        evaluation=_more("evaluation", evaluation, spec.evaluation, spec, table.names),
+        **({} if reference is None and evaluation is None else _part("optional.more_rows").read(
+            spec, {"reference": reference, "evaluation": evaluation}, table.names, _named)),
         threshold=spec.threshold, bias_decay=spec.bias_decay, normalization=spec.normalization,
-        right=_right(evaluation, spec),
+        **({} if spec.functionals is None else _part("optional.functionals").read(spec, evaluation, table.names)),
         kind=spec.kind and _part("optional.row_kind").placed(spec, data, _named("data", spec.data), len(features)),
         row_weights=None if spec.row_weights is None else _part("optional.row_weights").read(spec, data, len(features)),
     )
@@ -284,25 +287,6 @@ def build_problem(
 def _part(name: str) -> Any:
     """What only some problems need, loaded for them alone."""
     return import_module(f"certify.check.reading.{name}")
-
-
-def _more(
-    role: str, data: bytes | None, file: str | None, spec: Spec, names: tuple[str, ...],
-) -> tuple[Vector, ...]:
-    """The features of reference or evaluation rows; empty without such a file."""
-    if data is None or file is None:
-        return ()
-    found: tuple[Vector, ...] = getattr(_part("optional.more_rows"), f"read_{role}")(
-        data, spec, names, _named(role, file))
-    return found
-
-
-def _right(data: bytes | None, spec: Spec) -> Array | None:
-    """The right labels of the evaluation rows, where a gate counts them."""
-    if data is None or spec.evaluation is None or all(gate.quantity != "correct_predictions" for gate in spec.gates):
-        return None
-    found: Array = _part("optional.more_rows").read_right(data, spec, _named("evaluation", spec.evaluation))
-    return found
 
 
 def describe(problem: Problem, spec: Spec, merge: bool) -> Json:
@@ -315,6 +299,7 @@ def describe(problem: Problem, spec: Spec, merge: bool) -> Json:
         network |= {"tau": problem.tau, "reference_rows": len(problem.reference)}
     more = {"evaluation_rows": len(problem.evaluation) or None, "threshold": spec.threshold, "window": spec.window,
             "direction": spec.direction, "bias_decay": None if spec.bias_decay else False,
+            "functionals": problem.functionals and problem.functionals.described,
             "normalization": None if spec.normalization == "fixed" else spec.normalization, "about": spec.about,
             "row_weights": problem.row_weights and _part("optional.row_weights").stated(spec, problem.row_weights)}
     network |= {key: value for key, value in more.items() if value is not None}

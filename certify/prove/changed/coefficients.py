@@ -16,7 +16,6 @@ from certify.inputs.given import given_numbers
 from certify.network.network import Network
 from certify.problem.problem import Problem
 from certify.problem.progress import Progress, silent
-from certify.prove.changed.boxed_ranges import boxed_ranges
 from certify.prove.rows import VERBS, asked_any, kind_of
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
@@ -25,6 +24,7 @@ from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.of_problem import head_of
 from certify.systems.head.rows.refit import enclose_refits
 from certify.theorems.head.rows.method import Budget
+from certify.theorems.head.rows.moves.boxed_ranges import boxed_ranges
 
 LEAVES = 2_000_000
 """Most refits."""

@@ -84,12 +84,14 @@ def _changed(changed: Changed) -> str:
     '1 flips (evaluation row 2 when training rows 0, 7 are left out)'
     """
     left, flips = changed.undecided, changed.flips
-    parts = [f"{changed.stay} predictions stay"]
+    of = changed.called
+    parts = [f"{changed.stay} {of.many} stay"]
     if left:
         rows = named_rows(list(left))
-        parts.append(f"{len(left)} {'is' if len(left) == 1 else 'are'} undecided (evaluation {rows})")
+        rows = ", ".join(map(of.name, left[:LISTED])) if of.names else f"evaluation {rows}"
+        parts.append(f"{len(left)} {'is' if len(left) == 1 else 'are'} undecided ({rows})")
     if flips:
-        said = [f"evaluation row {flip.row} {_when(flip, changed.verbs)}" for flip in flips[:LISTED]]
+        said = [f"{of.row} {of.name(flip.row)} {_when(flip, changed.verbs)}" for flip in flips[:LISTED]]
         more = [f"{len(flips) - LISTED} others"] if len(flips) > LISTED else []
         parts.append(f"{len(flips)} flip{'s' * (len(flips) == 1)} ({'; '.join((*said, *more))})")
     return ", ".join(parts)

@@ -39,6 +39,7 @@ class RowData:
         shown: what a label is called, by its number.
         truth: `(N,)` right labels of the evaluation rows; None: their file has none.
         arrays: of the side file.
+        sides: what the two sides of a functional are called, where evaluation rows are such.
     """
 
     head: Head
@@ -47,6 +48,7 @@ class RowData:
     shown: tuple[str, ...]
     truth: Array | None
     arrays: Mapping[str, Array]
+    sides: tuple[str, str] | None = None
 
     def right(self) -> Array | None:
         """`(N,)` whether today's label is the right one; None where the right ones are not known."""
@@ -70,9 +72,13 @@ class RowData:
     def _predicted(self, i: int, status: str, changed: tuple[Cited, ...] | None) -> Predicted:
         today, truth = int(self.head.today[i]), None if self.truth is None else int(self.truth[i])
         return Predicted(
-            row=i, label=self._label(today), truth="" if truth is None else self._label(truth),
+            row=i, label=self._today(today), truth="" if truth is None else self._label(truth),
             right=None if truth is None or today < 0 else truth == today,
             output=_number(self._margins[0][i]), margin=_number(self._margins[1][i]), status=status, changed=changed)
+
+    def _today(self, label: int) -> str:
+        """Today's label of an evaluation row, or the side of a functional."""
+        return self._label(label) if self.sides is None or label < 0 else self.sides[label]
 
     @cached_property
     def _margins(self) -> tuple[Array, Array]:
@@ -147,7 +153,8 @@ def read_rows(opened: Certificate, folder: Path) -> RowData | None:
         problem = load_problem(folder / opened.subject.spec.path)
         assert problem.spec is not None
         base = (folder / opened.subject.spec.path).parent
-        right = load_evaluated(problem.spec, base, problem.network.widths, problem.names)[1]
+        right = None if problem.functionals is not None else load_evaluated(
+            problem.spec, base, problem.network.widths, problem.names)[1]
         about = problem.spec.about
     for role, source in sources.items():
         bound = getattr(opened.subject, role, None)
@@ -165,7 +172,8 @@ def read_rows(opened: Certificate, folder: Path) -> RowData | None:
     if about is not None and names is None and about.names is not None:
         names = tuple(f"{name} after {about.behind}" if about.behind else name for name in about.names)
     return RowData(head, head.m - (net.biases[-1] is not None), names if net.depth == 1 else None,
-                   _shown(head, problem.labels) if words is None else tuple(map(visible, words)), truth, arrays)
+                   _shown(head, problem.labels) if words is None else tuple(map(visible, words)), truth, arrays,
+                   None if problem.functionals is None else _sides(head))
 
 
 def _shown(head: Head, labels: Array | None) -> tuple[str, ...]:
@@ -177,6 +185,12 @@ def _shown(head: Head, labels: Array | None) -> tuple[str, ...]:
     if len(values) == 2:
         return tuple(typeset(f"{value:g}") for value in values)
     return (f"at most {head.threshold:g}", f"above {head.threshold:g}") if own is None else ("0", "1")
+
+
+def _sides(head: Head) -> tuple[str, str]:
+    """What the two sides of a functional are called."""
+    level = f"{head.threshold:g}"
+    return ("negative", "positive") if not head.threshold else (f"below {level}", f"above {level}")
 
 
 def _side_file(opened: Certificate, folder: Path) -> dict[str, Array]:

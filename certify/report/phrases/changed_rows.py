@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from certify.certificate.schema import Certificate, Claim, Problem
 from certify.format.labels import CORRECT
 from certify.report.digits import count
+from certify.report.phrases.functionals import called, is_functional, kept
 from certify.report.phrases.parameters import PARAMETERS
 from certify.report.phrases.row_kinds import condition, most_rows
 from certify.report.statements import Changed, Flip, Phrase, Predicted, say
@@ -84,6 +85,8 @@ def _changed(claim: Claim, problem: Problem, data: Data | None) -> Changed:
     some = f"at most {count(problem.count or 0)} training rows {several}" if problem.count != 1 else (
         f"any one training row {one}")
     kind, those = condition(problem), "Of the {rows} evaluation rows {stay} keep today’s label "
+    if is_functional(problem):
+        those = f"Of the {{rows}} {called(problem).many} {{stay}} keep today’s {kept(problem)} "
     summary = say(those + "whenever {some}, whichever they are.", rows=count(rows), stay=count(stay), some=some)
     if kind:
         summary = say(those + "when {kind}.", rows=count(rows), stay=count(stay), kind=kind)
@@ -94,7 +97,7 @@ def _changed(claim: Claim, problem: Problem, data: Data | None) -> Changed:
         summary=summary,
         often=_often(changes), count=problem.count or 1,
         predictions=() if data is None else data.predictions(claim.witness.array or "", flips, undecided),
-        accuracy=() if data is None else _accuracy(data, flips, undecided),
+        accuracy=() if data is None else _accuracy(data, flips, undecided), called=called(problem),
     )
 
 

@@ -10,6 +10,7 @@ from certify.report.quantities.correct_predictions import CORRECT_PREDICTIONS
 from certify.report.quantities.distance import DISTANCE
 from certify.report.quantities.first_order_distance import FIRST_ORDER_DISTANCE
 from certify.report.quantities.first_order_prediction_change import FIRST_ORDER_PREDICTION_CHANGE
+from certify.report.quantities.functional import FUNCTIONAL
 from certify.report.quantities.modulus import MODULUS, SAMPLE_MODULUS
 from certify.report.quantities.persistence_radius import PERSISTENCE_RADIUS
 from certify.report.quantities.prediction_change import PREDICTION_CHANGE
@@ -20,7 +21,8 @@ from certify.report.quantities.window import EXCESS, HAUSDORFF
 
 QUANTITIES: Final[dict[str, Quantity]] = {row.word: row for row in (
     MODULUS, SAMPLE_MODULUS, AUBIN, EXCESS, HAUSDORFF, DISTANCE, STABLE_PREDICTIONS, CORRECT_PREDICTIONS,
-    TOLERATED_CHANGES, PREDICTION_CHANGE, FIRST_ORDER_PREDICTION_CHANGE, FIRST_ORDER_DISTANCE, PERSISTENCE_RADIUS,
+    TOLERATED_CHANGES, FUNCTIONAL, PREDICTION_CHANGE, FIRST_ORDER_PREDICTION_CHANGE, FIRST_ORDER_DISTANCE,
+    PERSISTENCE_RADIUS,
 )}
 """Every quantity by its word, in the order in which a report explains them."""
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from certify.certificate.schema import Claim, Problem
-from certify.format.labels import label_meaning
 from certify.report.digits import count, lower_end, upper_end
+from certify.report.phrases.functionals import called, is_functional
+from certify.report.phrases.functionals import kept as kept_of
+from certify.report.phrases.functionals import label as label_words
 from certify.report.phrases.moves import mover
 from certify.report.phrases.words import OPENING
 from certify.report.quantities.quantity import DIGITS
@@ -33,7 +35,7 @@ def stable_sentence(claim: Claim, problem: Problem, _: Rows | None) -> Phrase:
     template = f"{_one(problem)} gives {{kept}} of the {{rows}} evaluation rows the label that the weights in the file "
     template += "give today{label}. Of the others nothing was proved."
     template = template if kept else "no label of the {rows} evaluation rows{label} is proved to stay."
-    label = f" (label: {label_meaning(problem.outputs, problem.threshold)})"
+    label = label_words(problem)
     return say("{start} {mover}, " + template, start=OPENING[claim.rigour], mover=mover(problem), kept=count(kept),
                label=label, rows=count(problem.evaluation_rows or 0))
 
@@ -47,7 +49,10 @@ def chosen_sentence(claim: Claim, problem: Problem, _: Rows | None) -> Phrase:
     template = template if kept else "no label of the {rows} evaluation rows{label} is proved to stay."
     template += " {flipped} get another label after some such choice of rows, proved." if flipped else ""
     template += " Of the others nothing was proved." if kept and kept + flipped < n else ""
-    label = f" (label: {label_meaning(problem.outputs, problem.threshold)})"
+    if is_functional(problem):
+        for ours, theirs in (("evaluation rows", called(problem).many), ("label", kept_of(problem))):
+            template = template.replace("{label}", "").replace(ours, theirs)
+    label = label_words(problem)
     return say("{start} {mover}, " + template, start=OPENING[claim.rigour], mover=mover(problem), kept=count(kept),
                flipped=count(flipped), label=label, rows=count(n))
 
@@ -58,6 +63,12 @@ def change_sentence(claim: Claim, problem: Problem, _: Rows | None) -> Phrase:
     template = template if claim.upper is not None else (
         "no bound was proved on how far the outputs at the {rows} evaluation rows change at most")
     template += ", and one such change is proved to change them at one row by at least {lower}." if claim.lower else "."
+    if is_functional(problem):
+        many = called(problem).many
+        for ours, theirs in (("the outputs at every one of the {rows} evaluation rows", f"each of the {{rows}} {many}"),
+                             ("the outputs at the {rows} evaluation rows", f"the {{rows}} {many}"),
+                             ("change them at one row", "change one of them")):
+            template = template.replace(ours, theirs)
     return _said(template, claim, problem)
 
 

@@ -8,4 +8,5 @@ from certify.report.quantities.quantity import Quantity
 PREDICTION_CHANGE = Quantity(
     "prediction_change", "Largest change of the outputs at the evaluation rows", last_layer.change_sentence,
     at_size="The change of the outputs", sized=True, nearest=True, evaluated=True,
+    functional="Largest change of a functional",
 )

@@ -29,6 +29,7 @@ class Quantity:
         sentence: a claim on it as one plain sentence.
         by_theorem: sentences of claims that one theorem makes otherwise.
         names: what it is called otherwise, by theorem or map.
+        functional: the same where the evaluation rows are functionals of the weights.
         equal: what two equal rows do to it, as a template with {i}, {j} and {why}.
         boxed: how its ends are known where the side file holds a change of every row, by side.
         pointwise: whether it is a limit for ever smaller moves.
@@ -53,6 +54,7 @@ class Quantity:
     sentence: Sentence
     by_theorem: Mapping[str, Sentence] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
+    functional: str = ""
     equal: str = "No finite factor works. Training rows {i} and {j} have exactly the same features. {why}"
     boxed: Mapping[str, str] = field(default_factory=dict)
     pointwise: bool = False

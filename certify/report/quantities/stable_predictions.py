@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from certify.certificate.schema import Claim, Problem
-from certify.format.labels import label_meaning
 from certify.report.digits import as_given, count
+from certify.report.phrases.functionals import is_functional, meaning
+from certify.report.phrases.functionals import label as label_words
 from certify.report.phrases.moves import mover
 from certify.report.phrases.network import alone
 from certify.report.phrases.norms import WEIGHT_NORMS
@@ -33,20 +34,22 @@ def _of_fits(claim: Claim, problem: Problem, _: Rows | None) -> Phrase:
         template = template.replace("Of the others nothing was proved; of exact", "Of exact")
     # R exactly: rounded up it would not suit the labels, rounded down not the fit
     return say("{start} {mover}, " + template, start=OPENING[claim.rigour], mover=mover(problem), kept=count(kept),
-               still=still, label=f" (label: {label_meaning(problem.outputs, problem.threshold)})", rows=count(n),
+               still=still, label=label_words(problem), rows=count(n),
                reach="" if reach is None else as_given(reach))
 
 
 def _terms(problem: Problem) -> Terms:
-    return [("label of an evaluation row", label_meaning(problem.outputs, problem.threshold))]
+    return [("what of a functional is counted" if is_functional(problem) else "label of an evaluation row",
+             meaning(problem))]
 
 
 def _facts(problem: Problem) -> Terms:
-    return [("label of a row", label_meaning(problem.outputs, problem.threshold))]
+    return [] if is_functional(problem) else [("label of a row", meaning(problem))]
 
 
 STABLE_PREDICTIONS = Quantity(
     "stable_predictions", "Labels of the evaluation rows that stay", _of_fits,
     by_theorem={"Q6": last_layer.stable_sentence, "D1": last_layer.chosen_sentence},
     at_size="The count of labels that stay", sized=True, nearest=True, evaluated=True, terms=_terms, facts=_facts,
+    functional="Functionals that stay on their side",
 )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from certify.certificate.schema import Claim, Problem
-from certify.format.labels import label_meaning
 from certify.report.digits import count
+from certify.report.phrases.functionals import called, is_functional, kept, meaning
+from certify.report.phrases.functionals import label as label_words
 from certify.report.phrases.parameters import PARAMETERS
 from certify.report.phrases.words import OPENING
 from certify.report.quantities.quantity import Quantity, Terms
@@ -13,7 +14,7 @@ from certify.report.statements import Phrase, Rows, say
 
 def _sentence(claim: Claim, problem: Problem, _: Rows | None) -> Phrase:
     """What half of the rows tolerate."""
-    label = f" (label: {label_meaning(problem.outputs, problem.threshold)})"
+    label = label_words(problem)
     several, one = PARAMETERS[problem.parameter].whole
     if claim.lower is None or claim.upper is None:
         template = "nothing was proved on how many training rows may change until the label{label} of an evaluation "
@@ -24,9 +25,39 @@ def _sentence(claim: Claim, problem: Problem, _: Rows | None) -> Phrase:
     else:
         template = "half of the {rows} evaluation rows or more keep their label{label} whichever {least} training rows "
         template += "{several}" + _beyond(claim.lower, claim.upper, problem.count or 0)
+    if is_functional(problem):
+        template = _of_functionals(template, problem) + _one_by_one(claim, problem)
     return say("{start} " + template, start=OPENING[claim.rigour], rows=count(problem.evaluation_rows or 0),
                label=label, several=several, one=one, least=count(int(claim.lower or 0)),
                most=count(int(claim.upper or 0)))
+
+
+def _of_functionals(template: str, problem: Problem) -> str:
+    """A sentence about labels of evaluation rows in the words of functionals."""
+    many, what = called(problem).many, kept(problem)
+    for ours, theirs in (("the label{label} of an evaluation row does", f"the {what} of one of the {many} does"),
+                         ("evaluation rows", many), ("label{label}", what)):
+        template = template.replace(ours, theirs)
+    return template
+
+
+def _one_by_one(claim: Claim, problem: Problem) -> str:
+    """How many rows each of a few tolerates, by name."""
+    ends = list(zip(claim.rows or (), claim.row_lower or (), claim.row_upper or (), strict=True))
+    if not 0 < len(ends) <= NAMED:
+        return ""
+    asked, of = problem.count or 0, called(problem)
+    said = []
+    for row, low, high in ends:
+        a, b = int(low or 0), int(asked if high is None else high)
+        some = f"{a} or more" if a == asked else f"{a}" if a == b else f"{a} to {b}"
+        name = of.name(row) if of.names else f"row {row}"
+        said.append(f"{name}: {some}".replace("{", "{{").replace("}", "}}"))
+    return f" Changed rows that each survives: {'; '.join(said)}."
+
+
+NAMED = 16
+"""Functionals that are named one by one."""
 
 
 def _beyond(lower: float, upper: float, asked: int) -> str:
@@ -37,10 +68,11 @@ def _beyond(lower: float, upper: float, asked: int) -> str:
 
 
 def _terms(problem: Problem) -> Terms:
-    return [("label of an evaluation row", label_meaning(problem.outputs, problem.threshold))]
+    return [("what of a functional is counted" if is_functional(problem) else "label of an evaluation row",
+             meaning(problem))]
 
 
 TOLERATED_CHANGES = Quantity(
     "tolerated_changes", "Changed rows that the evaluation rows tolerate", _sentence,
     at_size="The number of changed rows", sized=True, nearest=True, evaluated=True, terms=_terms,
-    ranked=False)
+    ranked=False, functional="Changed rows that functionals tolerate")

@@ -8,6 +8,7 @@ from certify.certificate.schema import Certificate, Problem
 from certify.problem.fit import recorded
 from certify.report.digits import as_given, count
 from certify.report.maps import MAPS
+from certify.report.phrases.functionals import called, is_functional
 from certify.report.phrases.listing import LISTED, labelled, listing, named, units
 from certify.report.phrases.moves import size_of_move, what_moves
 from certify.report.phrases.network import adjusting, network
@@ -39,7 +40,7 @@ def _facts(problem: Problem, asked: list[Quantity]) -> tuple[Entry, ...]:
         *([] if problem.window is None else [("window", f"the ball of radius {as_given(problem.window).text} around "
                                               "the given weights")]),
         *_reference_facts(problem),
-        *([("evaluation rows", count(problem.evaluation_rows))] if problem.evaluation_rows else []),
+        *_evaluated(problem),
         *(line for row in asked for line in row.facts(problem)),
     ]
     if problem.groups:
@@ -50,6 +51,20 @@ def _facts(problem: Problem, asked: list[Quantity]) -> tuple[Entry, ...]:
     elif problem.merge_duplicates:
         facts.append(("equal rows", "none found"))
     return tuple(Entry(term, say("{t}", t=text)) for term, text in facts if text)
+
+
+def _evaluated(problem: Problem) -> list[tuple[str, str]]:
+    """The evaluation rows: how many, or which weights, where they are functionals of these."""
+    if not problem.evaluation_rows:
+        return []
+    if not is_functional(problem):
+        return [("evaluation rows", count(problem.evaluation_rows))]
+    names = called(problem).names
+    if not names:
+        return [("functionals", f"{count(problem.evaluation_rows)} rows of the evaluation file, each with what "
+                 "multiplies the intercept")]
+    more = f" and {count(len(names) - LISTED)} others" if len(names) > LISTED else ""
+    return [("coefficients", f"the weights of {', '.join(names[:LISTED])}{more}")]
 
 
 def _reference_facts(problem: Problem) -> list[tuple[str, str]]:

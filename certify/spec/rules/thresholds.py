@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from certify.format.errors import SpecError
 from certify.format.labels import COUNTED, STABLE
+from certify.format.quantities import QUANTITIES
 
 if TYPE_CHECKING:
     from certify.spec.models import Gate, Spec
@@ -20,7 +21,8 @@ def require_threshold(gate: Gate, where: str) -> None:
     if (gate.max is None) == (gate.min is None):
         found = "neither max nor min" if gate.max is None else "both max and min"
         raise SpecError(where, found, "give one of them; two thresholds are two gates")
-    if gate.min is not None and gate.min <= 0:
+    signed = gate.quantity in QUANTITIES and QUANTITIES[gate.quantity].signed
+    if gate.min is not None and gate.min <= 0 and not signed:
         raise SpecError(f"{where}: min = {gate.min!r}", f"{gate.quantity} is never below 0, so every outcome meets the "
                         "gate, which is an empty promise", "give a min above 0, or remove the gate")
 

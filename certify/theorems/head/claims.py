@@ -141,7 +141,7 @@ _SHARES = {Loss.SQUARED: THETAS[:1]}
 def points_at(at: HeadPoint) -> Points | str:
     """Inputs of the last layer at the evaluation rows."""
     net, points = at.problem.network, at.problem.evaluation
-    assert isinstance(net, Network) and points is not None
+    assert isinstance(net, Network) and points is not None and at.problem.functionals is None
     return at.attempt("predictions", lambda: last_inputs(net, points))
 
 

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from certify.check.reading.arrays import Array, read_arrays
 from certify.check.reading.data import Vector, missing, points
 from certify.check.reading.spec import Spec
-from certify.format.canonical import show
+from certify.format.canonical import Json, show
 from certify.format.refusal import Invalid
+
+
+def read(
+    spec: Spec, data: dict[str, bytes | None], names: tuple[str, ...], named: Callable[[str, str], str],
+) -> Json:
+    """The members of a problem: reference and evaluation rows, and right labels of these where a gate counts them."""
+    of = {"reference": read_reference, "evaluation": read_evaluation}
+    found: Json = {role: of[role](content, spec, names, named(role, getattr(spec, role)))
+                   for role, content in data.items() if content is not None}
+    if data["evaluation"] is not None and any(gate.quantity == "correct_predictions" for gate in spec.gates):
+        found["right"] = read_right(data["evaluation"], spec, named("evaluation", spec.evaluation or ""))
+    return found
 
 
 def read_reference(data: bytes, spec: Spec, names: tuple[str, ...], name: str) -> tuple[Vector, ...]:
@@ -24,6 +37,8 @@ def read_reference(data: bytes, spec: Spec, names: tuple[str, ...], name: str) -
         Invalid: the file cannot be read, or does not fit the spec.
     """
     assert spec.reference is not None
+    aside = (spec.targets, (spec.kind or {}).get("groups"), spec.row_weights,
+             (spec.functionals or {}).get("intercept"))
     plain = replace(spec, data=spec.reference, targets=None, features=names or spec.features)
     if spec.reference.lower().endswith(".csv"):
         from certify.check.reading.formats.named_columns import from_table
@@ -31,11 +46,9 @@ def read_reference(data: bytes, spec: Spec, names: tuple[str, ...], name: str) -
 
         columns = Table(data, name)
         if not names and spec.features is None:  # all but the targets
-            aside = (spec.targets, (spec.kind or {}).get("groups"), spec.row_weights)
             plain = replace(plain, features=tuple(n for n in columns.names if n not in aside))
         return from_table(columns, plain).features
     arrays = read_arrays(data, name)
-    aside = (spec.targets, (spec.kind or {}).get("groups"), spec.row_weights)
     others = tuple(key for key in arrays if key not in aside)
     key = spec.features if spec.features is not None else others[0] if len(others) == 1 else None
     if not isinstance(key, str) or key not in arrays:

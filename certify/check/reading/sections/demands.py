@@ -18,7 +18,8 @@ LINEAR = ("first_order_distance", FIRST_ORDER)
 LABELS = "stable_predictions"
 CORRECT, TOLERATED = "correct_predictions", "tolerated_changes"
 COUNTED = (LABELS, CORRECT, TOLERATED)
-PREDICTIONS = (*COUNTED, "prediction_change")
+FUNCTIONAL = "functional"
+PREDICTIONS = (*COUNTED, "prediction_change", FUNCTIONAL)
 FINITE = ("distance", *PREDICTIONS)
 BUDGETS = ("total", "per_sample", "sparse")
 WINDOW = ("excess", "hausdorff")
@@ -86,9 +87,10 @@ def _said(spec: Spec, quantities: set[str]) -> dict[str, object]:
         "one_output": spec.widths[-1:] in ((), (1,)), "kind": (spec.kind or {}).get("word"),
         "weighed": spec.row_weights is not None,
         "units": (spec.columns or spec.scale) is not None, "aubin": spec.aubin, "gates": bool(spec.gates),
+        "evaluation": (spec.evaluation or spec.functionals) is not None, "one_layer": depth == 1,
         **{key: getattr(spec, key) is not None for key in (
-            "level", "count", "change", "array", "graph", "window", "evaluation", "threshold", "direction",
-            "within", "targets")},
+            "level", "count", "change", "array", "graph", "window", "threshold", "direction", "within", "targets",
+            "functionals")},
         **{key: not quantities.isdisjoint(some) for key, some in ASKED.items()},
     }
 

@@ -11,6 +11,7 @@ from certify.check.reading.sections.demands import (
     CORRECT,
     FINITE,
     FIRST_ORDER,
+    FUNCTIONAL,
     LABELS,
     LARGE,
     LINEAR,
@@ -37,6 +38,7 @@ RULES = (
     *(Goes({"quantity": quantity}, {"map": maps}, "gate", "quantity",
            f"the critical map, with predictions at finite size, or interpolation with {LABELS}")
       for quantity, maps in (("prediction_change", "critical"), (CORRECT, "critical"), (TOLERATED, "critical"),
+                             (FUNCTIONAL, "critical"),
                              (LABELS, ("critical", "interpolation")))),
     *(Goes({one: True}, {other: True}, "evaluation", "evaluation", "evaluation rows with predictions alone")
       for one, other in (("predicts", "evaluation"), ("evaluation", "predicts"))),

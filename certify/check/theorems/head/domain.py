@@ -16,8 +16,8 @@ def refused(problem: Problem) -> str:
     """Why no rule is known for a problem; empty where one is."""
     if words := _refused_of_any(problem):
         return words
-    if not problem.bias_decay or problem.normalization != "fixed" or problem.kind is not None:
-        return "every weight must decay, the losses be divided by n, and rows change one by one, whichever they are"
+    if not problem.bias_decay or problem.normalization != "fixed" or problem.kind or problem.functionals:
+        return "every weight must decay, the losses be divided by n, rows change one by one, no functionals be asked"
     if problem.row_weights is not None:
         return "rows carry weights, and only D1 is proved with these"
     moves, flips = problem.moves, not problem.moves.sized
@@ -36,7 +36,7 @@ def refused(problem: Problem) -> str:
 
 def refused_rows(problem: Problem) -> str:
     """The same where any `count` rows, or these, are left out or get other labels (D1)."""
-    if words := _refused_of_any(problem):
+    if words := _refused_of_any(problem) or (problem.functionals and problem.functionals.refused(problem)):
         return words
     budget = (problem.norm, problem.radius, problem.direction, problem.scale)
     if problem.moves.sized or budget != PLAIN or (problem.count is None) != problem.budget.single:

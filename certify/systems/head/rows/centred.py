@@ -87,6 +87,11 @@ def _mean(head: Head) -> Array:
 
 
 def _from(rows: Array, rad: Array, c: Array) -> tuple[Array, Array]:
-    """`x − c`, and how far the true differences may be: a float difference errs by at most `u` of itself."""
-    moved = np.hstack([rows[:, :-1] - c, rows[:, -1:]])
-    return moved, np.asarray((rad + U * fp.row_norms(moved)) * RAISE)
+    """`x − tc`, t the last entry, and how far the true differences may be.
+
+    A float difference errs by at most `u` of itself, and where t is not 1 a product by as much of its own.
+    """
+    last = rows[:, -1:]
+    moved = np.hstack([rows[:, :-1] - last * c, last])
+    lost = np.where(last[:, 0] == 1.0, 0.0, U * np.abs(last[:, 0]) * fp.row_norms(c[None, :])[0] + fp.FLOOR)
+    return moved, np.asarray((rad + U * fp.row_norms(moved) + lost) * RAISE)

@@ -46,6 +46,8 @@ def head_of(problem: Problem) -> Head:
     phi, rad = _inputs(net, problem.X, b is not None)
     evaluation = problem.X[:1] if problem.evaluation is None else problem.evaluation
     points, points_rad = _inputs(net, evaluation, b is not None)
+    if problem.functionals is not None and b is not None:
+        points[:, -1] = problem.functionals.intercepts
     codes, label, Y = _targets(problem)
     decayed = np.ones(V.shape[1], dtype=bool)
     decayed[-1] = b is None or problem.bias_decay

@@ -190,7 +190,8 @@ def _distances(head: Head, choices: Choices, V: Array, fine: bool) -> tuple[Arra
     if head.fine:
         near, away = _from_means(head, choices, V, slopes)
         nearest = float(head.points_norm.min(initial=np.inf))
-        # labels alone are read off these: near·(|φ| + away) is what an output moves by
+        # labels alone are read off these: near·(|φ| + |t|·away) is what an output moves by, t the intercept's entry
+        away = away * float(np.abs(head.points[:, -1]).max(initial=0.0)) * RAISE
         found = np.fmin(found, near * (1.0 + away / nearest) * RAISE)
     return found, slopes.gradient
 

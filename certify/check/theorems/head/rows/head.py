@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -34,11 +35,11 @@ OPEN = -1
 
 @dataclass(frozen=True)
 class Middle:
-    """A place from which a free intercept is counted: `Ux + β = U(x − c) + β'`; any c is as good (D1b).
+    """A place from which a free intercept is counted: `Ux + tβ = U(x − tc) + tβ'`; any c is as good (D1b).
 
     Attributes:
         c: the place.
-        sizes, lengths: `|(x − c, 1)|` of training and of evaluation rows.
+        sizes, lengths: `|(x − tc, t)|` of training rows, where t is 1, and of evaluation rows.
         stretch: `2 + |c|`: what distances may grow by on the way back to β.
     """
 
@@ -63,7 +64,7 @@ class Head:
         biased, bias_decay: whether there is an intercept, and whether it carries decay.
         decay: λ.
         remaining: whether deleted rows leave the n of `μ = nλ`.
-        evaluated: `(N, m)` evaluation inputs.
+        evaluated: `(N, m)` evaluation inputs; of functionals what is stated last.
         lengths: their norms.
         threshold: of one output.
         today: label of every evaluation row at the given weights.
@@ -131,7 +132,7 @@ class Head:
         c = [float((x / total).mid()) for x in (arb_mat([D]) * self.phi).entries()[:-1]]
 
         def seen(rows: list[list[arb]]) -> list[arb]:
-            return [norm([*(x - y for x, y in zip(row, c, strict=False)), ONE]).upper() for row in rows]
+            return [norm([*(x - row[-1] * y for x, y in zip(row, c, strict=False)), row[-1]]).upper() for row in rows]
 
         return Middle(c, seen(self.rows), seen(self.evaluated.tolist()), (norm([arb(x) for x in c]) + 2).upper())
 
@@ -155,12 +156,12 @@ class Head:
 def head_of(point: Point) -> Head:
     """The head of a problem whose last layer alone is free."""
     problem, last = point.problem, point.problem.layers[-1]
-    biased = last.biases is not None
+    biased, stated = last.biases is not None, problem.functionals.intercepts if problem.functionals else None
     V = given_weights(problem)
     phi = _inputs(point.forward.inputs[-1], biased)
     points = list(problem.evaluation)
     evaluated = arb_mat(0, phi.ncols()) if not points else _inputs(
-        forward(problem, point.parameters, points).inputs[-1], biased)
+        forward(problem, point.parameters, points).inputs[-1], biased, stated)
     relabels = RELABELS[problem.parameter]
     codes = codes_of(problem, relabels or bool(problem.kind and (
         problem.kind["relabelled"] or problem.kind["fresh"])))
@@ -188,8 +189,9 @@ def given_weights(problem: Problem) -> list[list[float]]:
     return rows if last.biases is None else [[*row, b] for row, b in zip(rows, last.biases, strict=True)]
 
 
-def _inputs(A: arb_mat, biased: bool) -> arb_mat:
-    return arb_mat([[*row, ONE] for row in A.tolist()]) if biased else A
+def _inputs(A: arb_mat, biased: bool, last: Sequence[float] | None = None) -> arb_mat:
+    t = [ONE] * A.nrows() if last is None else map(arb, last)
+    return arb_mat([[*row, x] for row, x in zip(A.tolist(), t, strict=True)]) if biased else A
 
 
 def label(f: list[arb], threshold: float, slack: arb) -> int:

@@ -87,7 +87,9 @@ def _prove(name: str, head: Head, change: RowChange, todo: Mask, budget: Budget)
     start = minimise(rows, rows.tau[None], head.V.reshape(1, -1), None, 1e-10)[0]
     trees = Trees(head, rows, change.count, start)
     proved, whole, done = np.zeros(len(head.points), dtype=bool), Record(), []
-    points = np.flatnonzero(todo & (head.today >= 0)).tolist()
+    # where the intercept is free a multiplier has to balance it, which a functional without it has none for
+    balanced = (head.points[:, -1] != 0.0) | head.decayed.all() | (head.k > 1)
+    points = np.flatnonzero(todo & (head.today >= 0) & balanced).tolist()
     order = sorted(points, key=lambda j: -float(_gap(head, j, start)))
     first = True
     while order and budget.left() > 0:

@@ -110,6 +110,8 @@ class RowMoves(Rule[HeadPoint]):
     def _earlier(self, at: HeadPoint, quantity: str, found: Reach) -> Bound | None:
         """The bound by Q6, where that is about this question too and proves a smaller upper end."""
         question = question_of(at.problem, quantity)
+        if at.problem.functionals is not None:  # Q6 sees the intercept in every row
+            return None
         if found.by is By.COUNTED or not any(domain.holds(question) for domain in Q6.once) or isinstance(at.layer, str):
             return None
         older: Bound = getattr(Moves(), quantity)(at)

@@ -100,6 +100,8 @@ def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool
         j = int(stream.take("points", 1)[0])
         if not 0 <= j < len(asked) or head.today[j] < 0:
             raise Invalid(f"{where}, points", f"{j}", "an evaluation row with a label is needed")
+        if lines.free and not head.evaluated[j, head.m - 1] != 0:  # ν has to balance the free intercept
+            raise Invalid(f"{where}, points", f"{j}", "a functional that takes the intercept without decay is needed")
         for e in normals(head, j):
             Replay(lines, stream, e).prove()
         found[j] = True

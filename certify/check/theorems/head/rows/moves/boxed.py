@@ -33,13 +33,36 @@ def check_boxed(measure: Measure, most: float, arrays: Mapping[str, Array], wher
     Raises:
         Invalid: one may, or the arrays have another form, or the theorem is not about this problem.
     """
-    head = measure.head
+    E, bounds = _directions(measure, most, arrays, where)
+    own = () if measure.by_outputs else ("basis", "bounds")
+    if not {*own} <= set(arrays):
+        raise Invalid(where, f"its arrays are {', '.join(sorted(arrays))}", f"{', '.join(own)} are needed")
+    rest = {name: array for name, array in arrays.items() if name not in own}
+    check_directions(measure.head, (measure.today, measure.near), (E, bounds), rest, where)
+
+
+def check_directions(
+    head: Head, at: tuple[Sequence[float], arb], kept: tuple[list[list[arb]], list[arb]], arrays: Mapping[str, Array],
+    where: str,
+) -> None:
+    """`e·w > e·w_0 − bound` after every choice, for directions e and their bounds.
+
+    Args:
+        head: the head.
+        at: weights near the refit w_0 of the unchanged data, and how near.
+        kept: directions, and their bounds.
+        arrays: `column` and `level`, as of :func:`check_boxed`, and those of the tree.
+        where: the claim, for messages.
+
+    Raises:
+        Invalid: one may not keep its bound, or the arrays have another form, or the theorem is not about this problem.
+    """
+    (today, near), (E, bounds) = at, kept
     if not isinstance(head.change, AnyRows) or not head.loss.sigmoid or head.k != 1 or not head.count < head.n:
         raise Invalid(where, "boxes are stated", "any rows, fewer than there are, and the logistic loss are needed")
     if head.weights is not None:
         raise Invalid(where, "boxes are stated", "rows carry weights, and that is for rows that count the same")
-    E, bounds = _directions(measure, most, arrays, where)
-    needed = {"column", "level", *(() if measure.by_outputs else ("basis", "bounds"))}
+    needed = {"column", "level"}
     plain, tree = ({name.removeprefix(TREE): a for name, a in arrays.items() if name.startswith(TREE) == yes}
                    for yes in (False, True))
     if set(plain) != needed or plain["column"].shape != (1,) or plain["level"].shape != (len(E),) or not all(
@@ -47,9 +70,8 @@ def check_boxed(measure: Measure, most: float, arrays: Mapping[str, Array], wher
         raise Invalid(where, f"its arrays are {', '.join(sorted(arrays))}", f"{', '.join(sorted(needed))} are needed")
     a, level = plain["column"].values[0], plain["level"].values
     z = _weight(head, a, where)
-    today = measure.today
     for j, (e, bound, q) in enumerate(zip(E, bounds, level, strict=True)):
-        floor = sum((x * arb(v) for x, v in zip(e, today, strict=True)), arb(0)) - bound + norm(e) * measure.near
+        floor = sum((x * arb(v) for x, v in zip(e, today, strict=True)), arb(0)) - bound + norm(e) * near
         if not (q * z + floor).upper() <= 0:  # e·w > −qz ≥ e·w_0 − bound
             raise Invalid(f"{where}.level, direction {j}", f"{q!r} is stated", "it is above what the bound needs")
     found = box_tree.proved(_with_column(head, a, E, level), tree, f"{where}.tree", [True] * len(E))

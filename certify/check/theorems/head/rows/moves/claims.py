@@ -132,5 +132,7 @@ def _check_upper(claim: Claim[Reaches], measure: Measure, today: list[float], ar
 
 
 BY_ARRAYS = {"counted": check_all, "boxes": check_boxed}
-RULE = Rule(always("D1"), lambda claim, problem: (UNITS[claim.quantity],), check_form, check_ends,
+MOVED = {"prediction_change": "change of a functional"}
+RULE = Rule(always("D1"), lambda claim, problem: ((MOVED if problem.functionals else {}).get(
+    claim.quantity, UNITS[claim.quantity]),), check_form, check_ends,
             lambda claim, problem: HYPOTHESES, Reaches)

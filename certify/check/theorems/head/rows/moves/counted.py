@@ -8,6 +8,7 @@ from itertools import groupby, islice
 from certify.check.reading.arrays import Array
 from certify.check.theorems.head.rows.changes.base import DELETED, Choice
 from certify.check.theorems.head.rows.enumeration import AGAIN, others_of
+from certify.check.theorems.head.rows.head import Head
 from certify.check.theorems.head.rows.moves.measures import Measure
 from certify.check.theorems.head.rows.moves.packed import PackedMoves
 from certify.check.theorems.head.rows.refitted.packed import fits
@@ -40,7 +41,7 @@ def check_all(measure: Measure, most: float, arrays: Mapping[str, Array], where:
     others = others_of(arrays, where, size) if AGAIN <= set(arrays) else {}
     largest = max(map(abs, measure.today), default=0.0)
     packed = PackedMoves(measure, most) if head.loss.sigmoid and fits(head) and largest < LARGE else None
-    for some in _batches(measure):
+    for some in batches_of(head):
         if weights.shape[1:] != (size,) or weights.shape[0] < at + len(some):
             raise Invalid(f"{where}, weights", f"its shape is {weights.shape}", f"{size} weights a choice are needed")
         V = [others.get(b, weights.values[b * size : (b + 1) * size]) for b in range(at, at + len(some))]
@@ -61,8 +62,8 @@ def check_all(measure: Measure, most: float, arrays: Mapping[str, Array], where:
         raise Invalid(f"{where}, again", f"it names choice {beyond[0]}", f"there are {at} choices, numbered from 0")
 
 
-def _batches(measure: Measure) -> Iterator[list[Choice]]:
+def batches_of(head: Head) -> Iterator[list[Choice]]:
     """All choices, in batches of equally many rows that are deleted or relabelled."""
-    for _, every in groupby(measure.head.change.every(), len):
+    for _, every in groupby(head.change.every(), len):
         while some := list(islice(every, AT_ONCE)):
             yield some
