@@ -28,10 +28,11 @@ class BoxTree(Method):
     """Deleted or relabelled rows of a logistic head (D5, D6)."""
 
     name: ClassVar[str] = "box_tree"
+    weighs: ClassVar[bool] = True
 
     def able(self, head: Head, change: RowChange) -> str:
         """Whether the theorem applies."""
-        return refusal(head, change)
+        return refusal(head, change) or unscalable(head)
 
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
         """The points whose subtrees were finished in time, and rows it met whose change flips a point."""

@@ -32,7 +32,7 @@ CORRECT = "correct_predictions"
 FLIPS = ("point", "rows", "codes", "weights")
 NEW = ("new", "labels")
 """Arrays of flips where rows are new."""
-WEIGHED = ("every_choice", "box")
+WEIGHED = ("every_choice", "box", "box_tree")
 """Methods that take rows that carry weights."""
 KINDS, PLAIN = ("every_choice", "new_rows"), ("enumeration",)
 """Methods for every kind of change as it is, and methods for any rows and nothing that they contain."""

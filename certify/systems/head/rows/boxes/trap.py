@@ -55,8 +55,8 @@ class Sums:
         return np.ones(len(self.S)) if self.weights is None else self.weights
 
     def after(self, rows: Sequence[int]) -> tuple[Sums, Array]:
-        """The sum after the change of some rows, and for each row 1.0 if it is left in it, 0.0 if not."""
-        kept = np.ones(len(self.S))
+        """The sum after the change of some rows, and for each row what it counts if it is left in it, 0.0 if not."""
+        kept = self.whole.copy()
         if not self.relabels:
             kept[list(rows)] = 0.0
             return self, kept
