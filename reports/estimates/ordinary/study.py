@@ -18,8 +18,8 @@ from models import DELETED, MODELS, trained
 
 import certify
 
-FIELDS = ("model", "base", "parameters", "residual", "damping", "undamped_residual", "converged", "loss_before", "loss_after", "loss_all_after",
-          "gradient_left", "distance", "wall", "processor", "products", "status")
+FIELDS = ("model", "base", "parameters", "residual", "damping", "undamped_residual", "converged", "loss_before",
+          "loss_after", "loss_all_after", "gradient_left", "distance", "wall", "processor", "products", "status")
 
 
 def lines(names: list[str], bases: list[str], options: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -35,8 +35,8 @@ def lines(names: list[str], bases: list[str], options: dict[str, Any]) -> Iterat
             wall, processor = time.perf_counter() - wall, time.process_time() - processor
             e = found.evidence
             yield {"model": name, "base": base, "parameters": problem.p, "residual": f"{found.residual:.2g}",
-                   "damping": getattr(found, "damping", found.options.damping),
-                   "undamped_residual": getattr(found, "undamped_residual", ""),
+                   "damping": found.system.damping,
+                   "undamped_residual": "" if found.system.undamped is None else f"{found.system.undamped:.2g}",
                    "converged": found.ended, "loss_before": f"{e.loss_before:.4g}",
                    "loss_after": f"{e.loss_after:.4g}", "loss_all_after": f"{e.loss_all_after:.4g}",
                    "gradient_left": "" if e.gradient_left is None else f"{e.gradient_left:.2g}",
