@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,7 @@ from certify.estimation.solvers.correctors import (
     untaken,
 )
 from certify.estimation.solvers.meter import Cost, Meter
-from certify.estimation.solvers.output_space import Rows, approach, centres, rows_of, wanted
+from certify.estimation.solvers.output_space import Rows, approach, centres, held_loss, rows_of, wanted
 from certify.estimation.solvers.system import FirstAnswer, System, failure, with_failure
 from certify.estimation.solvers.weight_space import chord_steps, kernel_part, require_left, weight_space_step
 from certify.format.errors import InputError
@@ -334,9 +335,16 @@ def _corrected(
     if onward.asked:
         return corrected(v, onward, lambda new: _error(a, new), answer, meter, tell)
     targets = a.change.targets(a.problem)
+    X, y = a.change.data(a.problem)
+
+    def whole(new: torch.Tensor) -> float:
+        return a.problem.loss.mean(a.problem.function.all_outputs(a.problem.w + new, X), y)
+
+    highest = whole(v) if onward.most else 0.0
 
     def loss(new: torch.Tensor) -> float:
-        return a.problem.loss.mean(a.change.outputs(a.problem, a.problem.w + new), targets)
+        own = a.problem.loss.mean(a.change.outputs(a.problem, a.problem.w + new), targets)
+        return own if new is v or whole(new) <= highest else math.inf  # the others do not pay for it
 
     def lack(new: torch.Tensor) -> torch.Tensor:
         now = a.change.outputs(a.problem, a.problem.w + new)
@@ -344,14 +352,8 @@ def _corrected(
         goal[a.change.rows] = now + a.problem.loss.towards(now, targets)
         return _error(replace(a, goal=goal), new)
 
-    return corrected(v, onward, lack, answer, meter, tell, loss, _level(a))
-
-
-def _level(a: _Answer) -> float:
-    """The mean loss of the rows that did not move, at the given weights: no moved row is driven below it; 0: none."""
-    still = torch.ones(a.problem.n, dtype=torch.bool, device=a.base.device)
-    still[a.change.rows] = False
-    return a.problem.loss.mean(a.base[still], a.problem.y[still]) if bool(still.any()) else 0.0
+    return corrected(v, onward, lack, answer, meter, tell, loss,
+                     held_loss(a.problem, a.change, a.base))
 
 
 def _error(a: _Answer, v: torch.Tensor) -> torch.Tensor:

@@ -1,9 +1,11 @@
 """Corrector steps after the first-order step: errors are those of the real network, derivatives the old ones.
 
 Asked for by number, steps are taken while they lessen the error. Left out, with base ``"nearby"`` steps towards a
-critical point go on while each takes a tenth off, ten at most: in output space off the mean loss of the moved rows,
-each a Newton step of their outputs from where the last one ended, and none once that loss is at most the mean loss of
-the rows that did not move; in weight space, where a damping was chosen, off the gradient of the changed loss.
+critical point go on while each takes a tenth off, ten at most:
+
+* in output space off the mean loss of the moved rows: each is a Newton step of their outputs from where the last one
+  ended; none may raise the loss of all rows, and none follows once that of the moved rows is as low as the others';
+* in weight space, where a damping was chosen, off the gradient of the changed loss.
 """
 
 from __future__ import annotations
@@ -118,8 +120,8 @@ def untaken(correctors: tuple[Corrector, ...], what: str) -> str:
 def unasked(correctors: tuple[Corrector, ...], onward: Onward, what: str) -> str:
     """Words on steps that were not asked for: how many were taken, and why no more; empty where there were none.
 
-    >>> unasked((Corrector(2.0, 0.1, True), Corrector(2.0, 0.09, True)), Onward(10, False), "the gradient")
-    '; 2 further steps left 0.09 of the gradient, and the last took less than a tenth off'
+    >>> unasked((Corrector(2.0, 0.1, True), Corrector(2.0, 0.092, True)), Onward(10, False), "the gradient")
+    '; 2 further steps left 0.092 of the gradient, and the last took less than a tenth off'
     """
     taken = [one for one in correctors if one.taken]
     if onward.asked or not correctors:
@@ -129,7 +131,7 @@ def unasked(correctors: tuple[Corrector, ...], onward: Onward, what: str) -> str
         return f"; no further step: the first did not lessen {what}"
     before = taken[-2].left if len(taken) > 1 else 1.0
     if len(correctors) > len(taken):
-        why = "the next would not have lessened it"
+        why = "the next would not have helped"
     elif taken[-1].left > onward.enough * before:
         why = "the last took less than a tenth off"
     elif len(taken) == onward.most:

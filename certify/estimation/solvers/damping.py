@@ -157,13 +157,14 @@ class _Ladder:
         return solved
 
     def first(self, hand: Callable[[Solved, System], None]) -> None:
-        """The topmost rung, which the rest begins with too."""
-        solved = self.tried(self.top, None, silent)
-        if _converged(solved):
-            self.begun = solved, self.top
-            left = _left(self.plain, self.b, solved.x)
-            hand(solved, System(self.curvature, self.top, True, "the size of the matrix, for a first answer",
-                                float(left[0])))
+        """A rung near the top, which the rest goes on from too: a hundredth of it or, if that is too small, more."""
+        for damping in (self.top / 100, self.top / 10, self.top):
+            solved = self.tried(damping, None, silent)
+            if _converged(solved):
+                self.begun, self.spent = (solved, damping), 0
+                left = float(_left(self.plain, self.b, solved.x)[0])
+                hand(solved, System(self.curvature, damping, True, "for a first answer", left))
+                return
 
     def descended(self, attempt: Solved, tell: Tell) -> Answer:
         """Choose, after the undamped attempt did not converge."""
@@ -173,7 +174,7 @@ class _Ladder:
         raised = 0
         if kept is not None:
             left = float(_left(self.plain, self.b, kept[0].x).max())
-            damping = self.top / 10
+            damping = float(f"{kept[1] / 10:.1e}")
         while left > self.options.tolerance and damping > 10.0**-RUNGS * self.top and self.spent < self.most:
             solved = self.tried(damping, None if kept is None else kept[0].x, tell)
             if Status.CURVATURE in solved.status:
@@ -216,8 +217,8 @@ class _Ladder:
         while not _converged(solved) and damping < 100 * self.top:
             damping, self.spent = rung_above(2.5 * damping), 0
             solved = self.tried(damping, None, tell)
-        why = (f"curvature is negative along some direction, {least:.2g} at least; this is the least of 1 and 3 times "
-               "powers of ten, twice that or more, at which the solver converges")
+        why = (f"along some direction the curvature is {least:.2g} or less; this is the least of 1 and 3 times powers "
+               "of ten, twice as much or more, at which the solver converges")
         return self._answer((solved, damping), why, least)
 
     def _answer(self, kept: tuple[Solved, float], why: str, least: float | None) -> Answer:

@@ -135,3 +135,10 @@ def approach(problem: ModuleProblem, change: Change) -> torch.Tensor | None:
         return None
     x, y = problem.X[change.rows], problem.y[change.rows]
     return problem.loss.towards(problem.function.all_outputs(problem.w, x), y)
+
+
+def held_loss(problem: ModuleProblem, change: Change, base: torch.Tensor) -> float:
+    """The mean loss of the rows that do not move, at outputs `base` of all rows; 0 where every row moves."""
+    still = torch.ones(problem.n, dtype=torch.bool, device=base.device)
+    still[change.rows] = False
+    return problem.loss.mean(base[still], problem.y[still]) if bool(still.any()) else 0.0

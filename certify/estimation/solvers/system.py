@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-MATRICES: Final = {"hessian": "H", "gauss_newton": "G", "kernel": "JJᵀ"}
+MATRICES: Final = {"hessian": "H", "gauss_newton": "G", "kernel": "JJᵀ/n"}
 """What a matrix is called in a formula, by its word."""
 
 UNSOLVED: Final = 0.5
@@ -40,7 +40,7 @@ class System:
         """The matrix as a formula.
 
         >>> System("hessian", 0.3).formula, System("kernel").formula
-        ('H + 0.3·I', 'JJᵀ')
+        ('H + 0.3·I', 'JJᵀ/n')
         """
         name = MATRICES[self.matrix]
         return f"{name} + {self.damping:.3g}·I" if self.damping else name
