@@ -24,6 +24,9 @@ TRAINED: Final = 0.1
 FEW: Final = 2000
 """Parameters up to which the matrix of a system is worth forming."""
 
+_PLAIN: Final = {"damping": 0.0, "chosen": False, "undamped": None, "least_curvature": None}
+"""The system of an estimate that names none, as those of older versions did."""
+
 _WHY: Final = {
     "solved directly": "It was solved directly, so that no budget would help: its matrix is singular, or nearly, in "
                        "{precision} arithmetic.",
@@ -52,7 +55,7 @@ def cautions(document: Json) -> list[str]:
         return ["A loss is not finite: the step leads to weights at which the network cannot be computed."]
     found += _unsolved(result, options, document["problem"])  # first, because it explains others
     found += _untrained(result, document["problem"])
-    sizes = (result["residual"], result["system"]["undamped"] or 0.0)
+    sizes = (result["residual"], result.get("system", _PLAIN)["undamped"] or 0.0)
     poor = None in sizes or max(sizes) > FAR_FROM_LINEAR
     # with correctors the step goes where first order does not lead: what that predicts is no measure of it
     taken = [one["left"] for one in result["correctors"] if one["taken"]]
@@ -137,7 +140,7 @@ def _untrained(result: Json, problem: Json) -> list[str]:
 
 def _unsolved(result: Json, options: Json, problem: Json) -> list[str]:
     """That the linear system was not solved as well as was asked, and why."""
-    residual, system = result["residual"], result["system"]
+    residual, system = result["residual"], result.get("system", _PLAIN)
     if residual is not None and residual <= options["tolerance"]:
         return _damped(system, options)
     why = _WHY.get(result["ended"], "").format(precision=problem["precision"])

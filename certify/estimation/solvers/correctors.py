@@ -1,7 +1,7 @@
 """Corrector steps after the first-order step: errors are those of the real network, derivatives the old ones.
 
 Asked for by number, steps are taken while they lessen the error. Left out, with base ``"nearby"`` steps towards a
-critical point go on while each takes a tenth off, ten at most:
+critical point go on while each, shortened to an eighth if need be, takes a tenth off, ten at most:
 
 * in output space off the mean loss of the moved rows: each is a Newton step of their outputs from where the last one
   ended; none may raise the loss of all rows, and none follows once that of the moved rows is as low as the others';
@@ -10,6 +10,7 @@ critical point go on while each takes a tenth off, ten at most:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -28,6 +29,9 @@ MOST_UNASKED = 10
 
 ENOUGH = 0.9
 """A step that was not asked for has to leave less than this share of what it lessens; else it was the last."""
+
+SHARES = (1.0, 0.5, 0.25, 0.125)
+"""Shares of such a step that are tried: the derivatives are the old ones, and a whole step may go too far."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,11 @@ class Onward:
 
     most: int
     asked: bool = True
+
+    @property
+    def lengths(self) -> tuple[float, ...]:
+        """Shares of a step that are tried until one lessens enough, else the best is taken; whole where asked for."""
+        return (1.0,) if self.asked else SHARES
 
     @property
     def enough(self) -> float:
@@ -93,9 +102,16 @@ def corrected(
     while len(made) < onward.most and size > level:
         begun, done = meter.now(), len(made)
         tell(f"corrector {done + 1} of {'' if onward.asked else 'at most '}{onward.most}", done / onward.most)
-        new = v + answer(error, part(tell, done / onward.most, (done + 1) / onward.most))
-        left = lack(new)
-        after = measured(new, left)
+        step = answer(error, part(tell, done / onward.most, (done + 1) / onward.most))
+        new, left, after = v, error, math.inf
+        for length in onward.lengths:
+            tried = v + length * step
+            lacking = lack(tried)
+            found = measured(tried, lacking)
+            if not after <= found:
+                new, left, after = tried, lacking, found
+            if after <= onward.enough * size:
+                break
         made.append(Corrector(meter.now() - begun, after / first, after < size))
         if not after < size:
             break

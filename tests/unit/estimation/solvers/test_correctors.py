@@ -23,7 +23,7 @@ class Clock:
 def steps(values, onward, level=0.0):
     """Chord steps of 1 along a line on which the measure is `values`."""
     def measure(v):
-        return values[int(v)]
+        return values[int(v)] if v == int(v) else 1e9  # a part of a step helps nowhere
 
     v, made = corrected(torch.tensor(0.0), onward, lambda v: torch.tensor([1.0]), lambda lack, tell: lack[0], Clock(),
                         lambda words, done: None, measure, level)
@@ -48,6 +48,17 @@ def test_unasked_steps_stop_by_the_rule(values, level, taken, words):
 def test_steps_that_were_asked_for_go_on_while_they_lessen_at_all():
     assert steps([1.0, 0.99, 0.98, 0.97, 0.96], Onward(4))[0] == 4
     assert steps([1.0, 0.99, 0.98, 0.97, 0.96], Onward(10, asked=False))[0] == 1
+
+
+def test_an_unasked_step_that_goes_too_far_is_shortened():
+    """On a parabola with its least at 0.3 a step of 1 from 0 leads away, and a half of it does not."""
+    onward = Onward(1, asked=False)
+    v, made = corrected(torch.tensor(0.0), onward, lambda v: torch.tensor([1.0]), lambda lack, tell: lack[0], Clock(),
+                        lambda words, done: None, lambda v: float((v - 0.3) ** 2))
+    assert float(v) == 0.5 and made[0].taken and made[0].left == pytest.approx(0.04 / 0.09)
+    v, made = corrected(torch.tensor(0.0), Onward(1), lambda v: torch.tensor([1.0]), lambda lack, tell: lack[0],
+                        Clock(), lambda words, done: None, lambda v: float((v - 0.3) ** 2))
+    assert float(v) == 0.0 and not made[0].taken  # one that was asked for is taken whole or not at all
 
 
 def logits(base, sure=0.2):
