@@ -107,16 +107,21 @@ def estimate(
 ) -> None:
     """Estimate the new parameters of any torch module after one change of its data; nothing is proved.
 
-    Writes estimate.json, new_parameters.safetensors and estimate.html, prints one line.
+    Writes estimate.json, new_parameters.safetensors and estimate.html, prints one line. Where the whole takes longer, a
+    first answer is on stderr within seconds. Status 5: the linear system was not solved (residual above 0.5).
     """
     from certify.auditing.shown.progress import shown
     from certify.cli.estimates import ESTIMATE, PAGE, PARAMETERS, run_estimate
     from certify.cli.text import one_line
-    from certify.prove.gates import exit_status
+    from certify.prove.gates import UNSOLVED, exit_status
     from certify.report.messages import estimate_advice, estimate_line, estimate_object
 
+    def first(words: str) -> None:
+        if not quiet:
+            print(one_line(words), file=sys.stderr, flush=True)
+
     with shown(quiet) as tell:
-        document = run_estimate(spec, output, tell)
+        document = run_estimate(spec, output, tell, first)
     folder = spec.parent if output is None else output
     if as_json:
         print(json.dumps(estimate_object(document), allow_nan=False))
@@ -128,7 +133,7 @@ def estimate(
             print(one_line(line), file=sys.stderr)
         for what, name in (("estimate  ", ESTIMATE), ("parameters", PARAMETERS), ("report    ", PAGE)):
             print(one_line(f"{what} {folder / name}"), file=sys.stderr)
-    raise typer.Exit(exit_status(document["gates"]))
+    raise typer.Exit(UNSOLVED if document["result"]["failure"] else exit_status(document["gates"]))
 
 
 @app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

@@ -245,8 +245,8 @@ class Estimate(Section):
 
     Attributes:
         solver: where and how the linear system is solved.
-        damping: added to the diagonal of the system.
-        corrector_steps: Newton steps after the first-order step.
+        damping: added to the diagonal of the system; left out: 0, or what is chosen where that is not solved.
+        corrector_steps: Newton steps after the first-order step; left out: with base nearby while they help.
         hold: whether rows that do not move keep their outputs, or are not looked at.
         curvature: of the system in weight space.
         tolerance: relative residual at which the solver stops.
