@@ -1,0 +1,90 @@
+"""Functions of torch that work on sequences, each told as operations of a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from certify.inputs.torch.tracing.moves import as_heads, heads_of
+from certify.inputs.torch.tracing.recorder import Recorder
+
+Told = Callable[[Recorder, Any, dict[str, Any]], None]
+"""Writes the nodes of a step: recorder, step, arguments by name."""
+
+
+def attention(recorder: Recorder, n: Any, of: dict[str, Any]) -> None:
+    """F.scaled_dot_product_attention, causal or without a mask."""
+    if of.get("attn_mask") is not None or of.get("enable_gqa"):
+        recorder.refuse(n, "an attention with a mask, or with fewer heads of keys")
+    if of.get("dropout_p"):
+        recorder.refuse(n, f"an attention with dropout {of['dropout_p']}, which is chance")
+    named = [heads_of(recorder, n, of[key]) for key in ("query", "key", "value")]
+    heads = {number for _, number in named}
+    if len(heads) > 1:
+        recorder.refuse(n, f"an attention of {sorted(heads)} heads")
+    scale = of.get("scale")
+    name = recorder.write(n.name, "attention", tuple(name for name, _ in named), heads=heads.pop(),
+                          scale=None if scale is None else float(scale), causal=bool(of.get("is_causal")))
+    shape = recorder.shape(n)
+    if len(shape) == 3:
+        recorder.names[n] = name
+    else:
+        as_heads(recorder, n, name, shape[1], shape[2], shape[1] * shape[3])
+
+
+def layer_norm(recorder: Recorder, n: Any, of: dict[str, Any]) -> None:
+    """F.layer_norm over the last axis."""
+    if tuple(of["normalized_shape"]) != recorder.shape(of["input"])[-1:]:
+        recorder.refuse(n, f"a LayerNorm over the axes {tuple(of['normalized_shape'])}")
+    recorder.emit(n, "layer_norm", of["input"], eps=float(of.get("eps", 1e-5)),
+                  weight=parameter(recorder, n, of.get("weight")), bias=parameter(recorder, n, of.get("bias")))
+
+
+def linear(recorder: Recorder, n: Any, of: dict[str, Any]) -> None:
+    """F.linear with parameters of the module."""
+    recorder.emit(n, "linear", of["input"], weight=parameter(recorder, n, of["weight"]),
+                  bias=parameter(recorder, n, of.get("bias")))
+
+
+def parameter(recorder: Recorder, n: Any, x: Any) -> str | None:
+    """The name of a parameter that a step reads."""
+    if x is None:
+        return None
+    if x not in recorder.parameters:
+        recorder.refuse(n, "a weight or bias that is no parameter of the module")
+    return recorder.parameters[x]
+
+
+def gelu(recorder: Recorder, n: Any, of: dict[str, Any]) -> None:
+    """F.gelu in both its forms."""
+    words = {"none": "gelu", "tanh": "gelu_tanh"}
+    form = of.get("approximate", "none")
+    if form not in words:
+        recorder.refuse(n, f"a gelu by {form!r}")
+    recorder.emit(n, words[form], of["input"])
+
+
+def functions() -> dict[Any, tuple[Told, tuple[str, ...]]]:
+    """What tells each function, and the names of its arguments in their order."""
+    import torch
+    from torch.nn import functional as F
+
+    norm = (layer_norm, ("input", "normalized_shape", "weight", "bias", "eps"))
+    return {F.scaled_dot_product_attention: (attention, ("query", "key", "value", "attn_mask", "dropout_p", "is_causal",
+                                                         "scale", "enable_gqa")),
+            F.layer_norm: norm, torch.layer_norm: norm, F.linear: (linear, ("input", "weight", "bias")),
+            F.gelu: (gelu, ("input", "approximate"))}
+
+
+def added_parameter(recorder: Recorder, n: Any, x: Any, y: Any) -> bool:
+    """Write a sum with a parameter of the shape of the value; whether it is one."""
+    if y in recorder.names:
+        x, y = y, x
+    if x not in recorder.names or y not in recorder.parameters:
+        return False
+    found, wanted = recorder.shape(y), recorder.shape(x)[1:]
+    ahead = len(found) - len(wanted)
+    if ahead < 0 or found[ahead:] != wanted or set(found[:ahead]) - {1}:
+        recorder.refuse(n, f"a parameter of shape {found} added to values of shape {wanted}")
+    recorder.emit(n, "position", x, weight=recorder.parameters[y])
+    return True

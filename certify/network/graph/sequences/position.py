@@ -1,0 +1,40 @@
+"""A learned array that is added, such as an embedding of positions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from certify.network.graph.sequences.base import Entries, Operation, Place, Pulled, column
+from certify.network.graph.windows import Shape
+from certify.rigor.fp import Array
+
+
+class Position(Operation):
+    """`x + P`, P a parameter of the shape of x; in the file it may have axes of length 1 before."""
+
+    word: ClassVar[str] = "position"
+    members: ClassVar[tuple[str, ...]] = ("weight",)
+    learned: ClassVar[tuple[str, ...]] = ("weight",)
+
+    def shape(self, at: Place) -> Shape:
+        """That of the input."""
+        found, wanted = at.tensors["weight"].shape, at.before[0]
+        ahead = len(found) - len(wanted)
+        if ahead < 0 or found[ahead:] != wanted or set(found[:ahead]) - {1}:
+            at.refuse(f"weight of shape {found} after {wanted}", "give one of that shape")
+        return wanted
+
+    def floats(self, at: Place, inputs: Sequence[Array]) -> Array:
+        """As written."""
+        return np.asarray(inputs[0] + at.tensors["weight"].reshape(at.before[0]))
+
+    def value(self, at: Place, inputs: Sequence[Entries]) -> tuple[Entries, Any]:
+        """As written."""
+        return inputs[0].ravel() + at.balls["weight"].ravel(), None
+
+    def pull(self, at: Place, v: Entries, kept: Any) -> Pulled:
+        """v, for both."""
+        return Pulled([v], [column(v), None])
