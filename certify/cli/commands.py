@@ -228,7 +228,7 @@ app.command()(interruptible(polish))
 @interruptible
 def graph(
     factory: Annotated[str, typer.Argument(metavar="FACTORY", help="package.module:callable that returns the module.")],
-    shape: Annotated[str, typer.Option("--shape", metavar="C,H,W", help="Shape of one row, e.g. 3,32,32.")],
+    shape: Annotated[str, typer.Option("--shape", metavar="C,H,W", help="A row: 3,32,32, or tokens,channels.")],
     out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="Where to write.")] = Path("graph.json"),
 ) -> None:
     """Trace a torch module, and write the graph file that model.graph names. Runs the module's code."""

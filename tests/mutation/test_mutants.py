@@ -15,11 +15,12 @@ from tests.mutation.mutants_norms import NORMS
 from tests.mutation.mutants_packed import PACKED
 from tests.mutation.mutants_rows import ROWS
 from tests.mutation.mutants_second import SECOND
+from tests.mutation.mutants_sequences import SEQUENCES
 from tests.mutation.mutants_sets import SETS
 from tests.mutation.mutants_training import TRAINING
 from tests.mutation.run import check_all, mutated_source
 
-ALL = CONSTANTS + LOGIC + TRAINING + GRAPH + SETS + NORMS + SECOND + ROWS + PACKED + MOTION
+ALL = CONSTANTS + LOGIC + TRAINING + GRAPH + SEQUENCES + SETS + NORMS + SECOND + ROWS + PACKED + MOTION
 
 QUICK = {
     "dot_unit": "product_binary64@1",
@@ -65,6 +66,11 @@ def test_graph_mutants_are_killed():
     mutants = tuple(m for m in GRAPH if m.killers)
     assert len(mutants) > 28
     assert check_all(mutants) == []
+
+
+def test_mutants_of_sequences_are_killed_in_prover_and_checker():
+    assert len(SEQUENCES) > 28 and all(m.killers for m in SEQUENCES)
+    assert check_all(SEQUENCES) == []
 
 
 def test_set_mutants_are_killed():

@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from certify.format.errors import InputError, SpecError
+from certify.inputs.torch.copies import RAISED, in_float64, line_of
 from certify.inputs.torch.tracing.functions import added_parameter, functions
 from certify.inputs.torch.tracing.images import padded, strided, two
 from certify.inputs.torch.tracing.modules import plain_word, told
@@ -50,13 +51,19 @@ def trace(module: Any, shape: tuple[int, ...], asked: str = "module") -> GraphNe
         if part._forward_hooks or part._forward_pre_hooks:
             raise InputError(asked, f"{type(part).__name__} '{name}' has hooks, which are code", "remove them")
     try:
-        traced = fx.symbolic_trace(module)
+        with in_float64():
+            traced = fx.symbolic_trace(module)
     except (fx.proxy.TraceError, TypeError, RuntimeError) as error:
         raise InputError(asked, f"torch.fx cannot trace it ({error})", REMEDY) from None
     reader = _Reader(asked, traced)
     zeros = torch.zeros((reader.rows, *shape), dtype=torch.float64)
-    with torch.no_grad():
-        reader.run(zeros.long() if _reads_tokens(traced) else zeros)
+    try:
+        with in_float64():
+            reader.run(zeros.long() if _reads_tokens(traced) else zeros)
+    except RAISED as error:
+        raise InputError(asked, f"its forward raised {type(error).__name__} at rows of shape {tuple(shape)} in float64"
+                         f": {line_of(error)}", "give the shape of its rows (--shape), and a module that computes in "
+                         "float64") from None
     used = {name for node in reader.nodes for name in node.tensors.values()}
     tensors = {name: tensor.numpy().copy() for name, tensor in module.state_dict().items() if name in used}
     left = {name for name, _ in module.named_parameters()} - used
