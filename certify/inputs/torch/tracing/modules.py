@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from certify.inputs.graphs.moved import standing
 from certify.inputs.torch.factory import activation_word
 from certify.inputs.torch.tracing.moves import written
-from certify.inputs.torch.tracing.recorder import REMEDY, Moved, Recorder
+from certify.inputs.torch.tracing.recorder import REMEDY, Recorder
 
 Told = Callable[[Recorder, Any, Any, str, list[Any], dict[str, Any]], None]
 """Writes the nodes of a step: recorder, step, module, prefix of its tensors' names, arguments, options."""
@@ -47,13 +48,7 @@ def multihead(recorder: Recorder, n: Any, part: Any, prefix: str, args: list[Any
         recorder.refuse(n, "a MultiheadAttention of different sequences")
     _unmasked(recorder, n, [values.get("key_padding_mask"), values.get("attn_mask"), values.get("is_causal")])
     name = _attended(recorder, n, n.name, part, prefix, recorder.names[values["query"]])
-    recorder.moved[n] = (Moved(name, tuple(recorder.results[n][0].shape[1:]), _numbers(recorder.results[n][0])), None)
-
-
-def _numbers(result: Any) -> Any:
-    import torch
-
-    return torch.arange(result.numel()).reshape(result.shape)
+    recorder.moved[n] = (standing(name, tuple(recorder.results[n][0].shape[1:]), recorder.rows), None)
 
 
 def _unmasked(recorder: Recorder, n: Any, masks: list[Any]) -> None:

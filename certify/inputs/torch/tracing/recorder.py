@@ -6,26 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn
 
 from certify.format.errors import InputError
+from certify.inputs.graphs.moved import Moved
 from certify.network.graph.graph import Node
 
 REMEDY: Final = "use operations of a graph (proofs/graph.md), or write the graph file by hand"
-
-
-@dataclass(frozen=True, eq=False)
-class Moved:
-    """Entries of one node's value in another shape or order.
-
-    Attributes:
-        source: name of the node.
-        shape: shape of its value for one row.
-        index: integers in the shape of the step's value; entry e of row r is `r·size + e`, size the product of shape.
-        steps: names of the steps that moved them.
-    """
-
-    source: str
-    shape: tuple[int, ...]
-    index: Any
-    steps: tuple[str, ...] = ()
 
 
 @dataclass(eq=False)
