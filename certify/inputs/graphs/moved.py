@@ -80,7 +80,11 @@ def written(moved: Moved, rows: int, name: str, write: Write, refuse: Refuse) ->
         refuse("entries in an order that no slice, swap of axes or change of shape gives, by "
                f"{', '.join(moved.steps)},")
     at, shape = found
-    return at if shape == wanted else write(f"{name}_shape", "reshape", (at,), size=wanted)
+    if shape == wanted:
+        return at
+    if len(wanted) == 1:
+        return write(f"{name}_flat", "flatten", (at,))
+    return write(f"{name}_shape", "reshape", (at,), size=wanted)
 
 
 def _sliced(moved: Moved, flat: NDArray[np.int64], name: str, write: Write) -> tuple[str, tuple[int, ...]] | None:

@@ -96,19 +96,14 @@ def write_graph(factory: str, shape: str, path: Path) -> dict[str, int]:
         InputError: the module is no graph, or the file cannot be written.
     """
     from certify.inputs.graph_file import graph_bytes
+    from certify.inputs.graphs.new_file import write_new
     from certify.inputs.torch.factory import call_factory
 
     if re.fullmatch(r"[1-9][0-9]{0,6}(,[1-9][0-9]{0,6}){0,2}", shape) is None:
         raise SpecError(f"--shape {shape}", "no shape of a row",
                         "give features, tokens,channels as 8,16, or channels,height,width as 3,32,32")
     network = trace(call_factory(factory, path.parent), tuple(map(int, shape.split(","))), f"factory {factory}")
-    try:
-        with open(path, "xb") as handle:
-            handle.write(graph_bytes(network.nodes, network.shape, network.output, network.input))
-    except FileExistsError:
-        raise InputError(f"graph file {path}", "there is one already", "move it away, or name another file") from None
-    except OSError as error:
-        raise InputError(f"graph file {path}", f"cannot be written ({error.strerror})", "name another folder") from None
+    write_new(path, graph_bytes(network.nodes, network.shape, network.output, network.input), "graph file")
     return network.operations
 
 
