@@ -88,12 +88,16 @@ def _embedding(net, node, before, tape, get):
     return np.array([table[int(float(tape.values[int(x)].mid()))] for x in before[0]])
 
 
+def _prepend(net, node, before, tape, get):
+    return np.concatenate([get("weight").reshape(-1, before[0].shape[1]), before[0]])
+
+
 def _slice(net, node, before, tape, get):
     return np.take(before[0], range(node.start, node.stop), axis=node.axis)
 
 
 _RULES = {"layer_norm": _layer_norm, "attention": _attention, "gelu_tanh": _gelu_tanh, "mean_tokens": _mean_tokens,
-          "position": _position, "embedding": _embedding, "slice": _slice,
+          "position": _position, "prepend": _prepend, "embedding": _embedding, "slice": _slice,
           "reshape": lambda net, node, before, tape, get: before[0].reshape(node.size),
           "transpose": lambda net, node, before, tape, get: before[0].T}
 
@@ -134,6 +138,9 @@ def random_sequence(rng, k=3, tokens=False):
         token_linear(b, c, bool(rng.integers(2)))
     if rng.integers(2):
         b.add("position", weight=b.tensor("weight", b.numbers(*([1] * int(rng.integers(2))), t, c)))
+    if tokens and rng.integers(2):  # the graphs without tokens are what mutants name their killers by
+        b.add("prepend", weight=b.tensor("weight", b.numbers(1, int(rng.integers(1, 3)), c)))
+        t = b.here[0]
     for _ in range(int(rng.integers(1, 4))):
         pick = rng.integers(0, 6)
         if pick <= 1:

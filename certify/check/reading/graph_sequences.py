@@ -90,6 +90,13 @@ def _position(of: Facts) -> Shape:
     return of.first
 
 
+def _prepend(of: Facts) -> Shape:
+    shape = of.tensors["weight"].shape
+    of.need(len(of.first) == 2 and len(shape) >= 2 and shape == (1,) * (len(shape) - 2) + shape[-2:]
+            and shape[-1] == of.first[1] and shape[-2] > 0, "tokens of as many channels before a sequence are needed")
+    return (shape[-2] + of.first[0], of.first[1])
+
+
 def _embedding(of: Facts) -> Shape:
     table = of.tensors["weight"].shape
     of.need(len(of.first) == 1 and len(table) == 2, "a row of tokens and a table of vectors are needed")
@@ -141,7 +148,8 @@ FORMS: dict[str, Form] = {
     "layer_norm": Form(_layer_norm, ("weight", "bias", "eps"), ("weight", "bias")),
     "attention": Form(_attention, ("heads", "scale", "causal"), inputs=3),
     "gelu_tanh": Form(_same), "mean_tokens": Form(_mean_tokens), "position": Form(_position, ("weight",)),
-    "embedding": Form(_embedding, ("weight",)), "reshape": Form(_reshape, ("size",)), "transpose": Form(_transpose),
+    "prepend": Form(_prepend, ("weight",)), "embedding": Form(_embedding, ("weight",)),
+    "reshape": Form(_reshape, ("size",)), "transpose": Form(_transpose),
     "slice": Form(_slice, ("axis", "start", "stop")),
 }
 """Every operation on sequences but `linear`."""

@@ -167,7 +167,8 @@ class OnnxArchive(Archive):
                              "parameters that the exporter merged", "save its state_dict()")
             if sum(name != "" and name not in tensors for name in node.inputs) > 1:
                 self._refuse(f"the operation {key_of(node.kind)} joins two branches of its graph",
-                             f"{BRANCHES}, or {_GRAPH}" + ("; if it is SiLU's, save the state_dict()" if node.kind == "Mul" else ""))
+                             f"{BRANCHES}, or {_GRAPH}" + (
+                                 "; if it is SiLU's, save the state_dict()" if node.kind == "Mul" else ""))
             parameters = [name for name in node.inputs if name != value]
             if len(node.inputs) - len(parameters) != 1 or (node.inputs[0] != value and node.kind != "Add"):
                 self._refuse(f"the operation {key_of(node.kind)} does not follow the one before it", _REMEDY)

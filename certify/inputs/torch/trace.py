@@ -13,10 +13,11 @@ import numpy as np
 
 from certify.format.errors import InputError, SpecError
 from certify.inputs.torch.copies import RAISED, in_float64, line_of
-from certify.inputs.torch.tracing.functions import added_parameter, functions
+from certify.inputs.torch.tracing.functions import added_parameter, functions, repeated
 from certify.inputs.torch.tracing.images import padded, strided, two
 from certify.inputs.torch.tracing.modules import plain_word, told
 from certify.inputs.torch.tracing.moves import move, written
+from certify.inputs.torch.tracing.products import followed
 from certify.inputs.torch.tracing.recorder import REMEDY, Recorder
 from certify.network.graph.graph import ACTIVATIONS, GraphNetwork, Node
 
@@ -60,6 +61,8 @@ def trace(module: Any, shape: tuple[int, ...], asked: str = "module") -> GraphNe
     try:
         with in_float64():
             reader.run(zeros.long() if _reads_tokens(traced) else zeros)
+    except InputError:
+        raise
     except RAISED as error:
         raise InputError(asked, f"its forward raised {type(error).__name__} at rows of shape {tuple(shape)} in float64"
                          f": {line_of(error)}", "give the shape of its rows (--shape), and a module that computes in "
@@ -183,7 +186,7 @@ class _Reader(Recorder):
         result = self.results[n]
         made = isinstance(result, torch.Tensor) or (
             isinstance(result, tuple | list) and any(isinstance(part, torch.Tensor) for part in result))
-        return made and any(x in self.names or x in self.moved or x in self.parameters or (
+        return made and any(x in self.names or x in self.moved or x in self.parameters or x in self.scores or (
             n.op == "call_module" and x in self.results) for x in n.all_input_nodes)
 
     def tensor(self, n: Any, result: Any) -> None:
@@ -192,6 +195,10 @@ class _Reader(Recorder):
 
         args = [self.value(a) for a in n.args]
         options = {key: self.value(a) for key, a in n.kwargs.items()}
+        if repeated(self, n):
+            return
+        if followed(self, n, args, options, result):
+            return
         if n.op == "call_module" and told(self, n, self.traced.get_submodule(n.target), args, options):
             return
         if n.op == "call_function" and n.target in functions():

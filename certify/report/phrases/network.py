@@ -10,7 +10,7 @@ _OPERATIONS = {
     "avg_pool": "average pooling", "max_pool": "maximum pooling", "add": "residual sum",
     "subsample": "subsampling", "pad_channels": "channel padding",
     "layer_norm": "layer normalisation", "attention": "attention layer", "mean_tokens": "token mean",
-    "position": "learned position", "embedding": "embedding",
+    "position": "learned position", "prepend": "learned token", "embedding": "embedding",
 }
 _UNSAID = ("flatten", "reshape", "transpose", "slice")
 """Operations that move numbers and change none."""

@@ -15,8 +15,8 @@ Values = list[arb]
 """The entries of a value of one row, read row by row."""
 
 FILES = {"linear": "token_linear", "layer_norm": "layer_norm", "attention": "attention", "gelu_tanh": "gelu_tanh",
-         "mean_tokens": "mean_tokens", "position": "position", "embedding": "embedding", "reshape": "copies",
-         "transpose": "copies", "slice": "copies"}
+         "mean_tokens": "mean_tokens", "position": "position", "prepend": "prepend", "embedding": "embedding",
+         "reshape": "copies", "transpose": "copies", "slice": "copies"}
 """Where each operation is defined."""
 
 

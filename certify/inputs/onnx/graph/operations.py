@@ -11,8 +11,9 @@ from typing import Any, Final
 import numpy as np
 
 from certify.inputs.chain import SOFTMAX, require_option
-from certify.inputs.graphs.moved import Moved, heads_of, heads_standing
-from certify.inputs.onnx.graph.values import Erf, Known, Reader, Scores, Times, Value
+from certify.inputs.graphs.attention import Scores, Times, attended, in_the_form, scores_of
+from certify.inputs.graphs.moved import Moved
+from certify.inputs.onnx.graph.values import Erf, Known, Reader, Value
 
 Tell = Callable[[Reader], Value]
 NEAR: Final = 2.0**-20
@@ -251,25 +252,16 @@ def product(reader: Reader) -> Value:
     left, right = reader.input(0), reader.input(1)
     if isinstance(left, Scores) and left.weighed and isinstance(right, Moved):
         return _attended(reader, left, right)
-    (q, a), (k, b) = ((v.moved, v.factor) if isinstance(v, Times) else (v, Fraction(1)) for v in (left, right))
-    if not isinstance(q, Moved) or not isinstance(k, Moved) or k.index.ndim < 3:
+    if not isinstance(left, Moved | Times) or not isinstance(right, Moved | Times) or len(
+            (right.moved if isinstance(right, Times) else right).index.shape) < 3:
         reader.refuse("a product of values outside an attention")
-    return Scores(q, k.by(k.index.swapaxes(-1, -2), reader.step.outputs[0]), a * b)
+    return scores_of(left, right)
 
 
 def _attended(reader: Reader, scores: Scores, v: Moved) -> Value:
-    named = [heads_of(x, reader.rows, f"{reader.step.outputs[0]}_{word}", reader.write, reader.refuse)
-             for x, word in ((scores.q, "q"), (scores.k, "k"), (v, "v"))]
-    heads = {number for _, number in named}
-    if len(heads) > 1:
-        reader.refuse(f"an attention of {sorted(heads)} heads")
-    name = reader.write(reader.step.outputs[0], "attention", tuple(at for at, _ in named), heads=named[0][1],
-                        scale=float(scores.factor))
+    name, heads = attended(scores, v, reader.rows, reader.step.outputs[0], reader.write, reader.refuse)
     tokens, channels = reader.shapes[name]
-    if scores.q.index.ndim == 3 and len(scores.q.index) == reader.rows:
-        return reader.standing(name)
-    made = heads_standing(name, tokens, channels, named[0][1], reader.rows)
-    return made if scores.q.index.ndim == 4 else made.by(made.index.reshape(-1, *made.index.shape[2:]), name)
+    return in_the_form(scores.q, name, tokens, channels, heads, reader.rows)
 
 
 def softmax(reader: Reader) -> Value:

@@ -14,6 +14,7 @@ import numpy as np
 
 from certify.format.errors import InputError
 from certify.inputs.chain import key_of
+from certify.inputs.graphs.attention import Scores, Times
 from certify.inputs.graphs.moved import Moved, standing, written
 from certify.inputs.onnx import parsing
 from certify.inputs.onnx.external import Beside
@@ -32,24 +33,6 @@ class Known:
 
     array: np.ndarray[Any, Any]
     name: str = ""
-
-
-@dataclass(frozen=True, eq=False)
-class Times:
-    """Entries of a node times a number."""
-
-    moved: Moved
-    factor: Fraction
-
-
-@dataclass(frozen=True, eq=False)
-class Scores:
-    """`factor·⟨q_i, k_j⟩` of queries and keys; `weighed`: their softmax."""
-
-    q: Moved
-    k: Moved
-    factor: Fraction
-    weighed: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from certify.inputs.torch.tracing.moves import as_heads, heads_of
+from certify.inputs.torch.tracing.moves import as_heads, heads_of, written
 from certify.inputs.torch.tracing.recorder import Recorder
 
 Told = Callable[[Recorder, Any, dict[str, Any]], None]
@@ -46,6 +46,27 @@ def linear(recorder: Recorder, n: Any, of: dict[str, Any]) -> None:
                   bias=parameter(recorder, n, of.get("bias")))
 
 
+def concatenation(recorder: Recorder, n: Any, of: dict[str, Any]) -> None:
+    """torch.cat of learned tokens, the same for every row, and a sequence."""
+    parts = list(of["tensors"])
+    if len(parts) != 2 or of.get("dim", 0) not in (1, -2) or parts[0] not in recorder.parameters or (
+            len(recorder.shape(n)) != 3):
+        recorder.refuse(n, "a concatenation of something else than learned tokens before a sequence")
+    written(recorder, n, parts[1])
+    recorder.emit(n, "prepend", parts[1], weight=recorder.parameters[parts[0]])
+
+
+def repeated(recorder: Recorder, n: Any) -> bool:
+    """Follow a parameter that is repeated for every row; whether a step is that."""
+    if n.op != "call_method" or n.target not in ("expand", "repeat") or n.args[0] not in recorder.parameters:
+        return False
+    before, after = recorder.shape(n.args[0]), recorder.shape(n)
+    if before[0] != 1 or after != (recorder.rows, *before[1:]):
+        recorder.refuse(n, f"a parameter of shape {before} repeated as {after}")
+    recorder.parameters[n] = recorder.parameters[n.args[0]]
+    return True
+
+
 def parameter(recorder: Recorder, n: Any, x: Any) -> str | None:
     """The name of a parameter that a step reads."""
     if x is None:
@@ -73,7 +94,7 @@ def functions() -> dict[Any, tuple[Told, tuple[str, ...]]]:
     return {F.scaled_dot_product_attention: (attention, ("query", "key", "value", "attn_mask", "dropout_p", "is_causal",
                                                          "scale", "enable_gqa")),
             F.layer_norm: norm, torch.layer_norm: norm, F.linear: (linear, ("input", "weight", "bias")),
-            F.gelu: (gelu, ("input", "approximate"))}
+            F.gelu: (gelu, ("input", "approximate")), torch.cat: (concatenation, ("tensors", "dim"))}
 
 
 def added_parameter(recorder: Recorder, n: Any, x: Any, y: Any) -> bool:

@@ -74,7 +74,9 @@ def written(recorder: Recorder, n: Any, x: Any) -> None:
     """
     if x in recorder.names:
         return
-    moved = recorder.moved[x]
+    moved = recorder.moved.get(x)
+    if moved is None:
+        recorder.refuse(n, "an operation on something else than the network's values")
     if isinstance(moved, tuple):
         recorder.refuse(n, "several values where one is taken")
     recorder.names[x] = graphs.written(moved, recorder.rows, x.name, recorder.write, partial(recorder.refuse, x))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn
 
 from certify.format.errors import InputError
+from certify.inputs.graphs.attention import Scores, Times
 from certify.inputs.graphs.moved import Moved
 from certify.network.graph.graph import Node
 
@@ -25,6 +26,7 @@ class Recorder:
         results: the value of each step, for zeros.
         moved: steps that are entries of nodes in another order, or several of them.
         parameters: name of each step that is a parameter.
+        scores: steps of an attention that is written in pieces.
     """
 
     asked: str
@@ -35,6 +37,7 @@ class Recorder:
     results: dict[Any, Any] = field(default_factory=dict)
     moved: dict[Any, Moved | tuple[Moved | None, ...]] = field(default_factory=dict)
     parameters: dict[Any, str] = field(default_factory=dict)
+    scores: dict[Any, Times | Scores] = field(default_factory=dict)
 
     def refuse(self, n: Any, found: str) -> NoReturn:
         """Name the place and what was found there."""

@@ -12,10 +12,12 @@ from certify.network.graph.sequences.gelu_tanh import GeluTanh
 from certify.network.graph.sequences.layer_norm import LayerNorm
 from certify.network.graph.sequences.mean_tokens import MeanTokens
 from certify.network.graph.sequences.position import Position
+from certify.network.graph.sequences.prepend import Prepend
 from certify.network.graph.sequences.token_linear import TokenLinear
 
 TOKEN_LINEAR: Final = TokenLinear()
 """What `linear` is after a sequence."""
 
 SEQUENCES: Final[dict[str, Operation]] = {operation.word: operation for operation in (
-    LayerNorm(), Attention(), GeluTanh(), MeanTokens(), Position(), Embedding(), Reshape(), Transpose(), Slice())}
+    LayerNorm(), Attention(), GeluTanh(), MeanTokens(), Position(), Prepend(),
+    Embedding(), Reshape(), Transpose(), Slice())}

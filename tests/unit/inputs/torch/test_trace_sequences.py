@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -57,7 +59,17 @@ class Own(nn.Module):
         x = self.enter(x) + self.places(torch.arange(T))
         b, t, c = x.shape
         z = self.all(F.layer_norm(x, (D,), self.scale, self.shift, eps=1e-3))
-        if self.form == "split":
+        if self.form == "pieces":
+            q, k, v = z.reshape(b, t, 3, H, c // H).permute(2, 0, 3, 1, 4).unbind(0)
+            weights = (q * 0.75) @ k.transpose(-2, -1)
+            weights = weights.masked_fill(torch.ones(T, T).tril().view(1, 1, T, T) == 0, float("-inf"))
+            y = (F.dropout(weights.softmax(dim=-1), 0.1, self.training) @ v).transpose(1, 2).reshape(b, t, c)
+        elif self.form == "rows":
+            q, k, v = (u.reshape(b, t, H, -1).transpose(1, 2).reshape(b * H, t, -1)
+                       for u in (z[..., :D], z[..., D:2 * D], z[..., 2 * D:]))
+            y = torch.bmm(F.softmax(torch.bmm(q, k.transpose(1, 2)) / 2.0, dim=2), v)
+            y = y.view(b, H, t, -1).transpose(1, 2).reshape(b, t, c)
+        elif self.form == "split":
             q, k, v = z.split(D, dim=2)
             q, k, v = (u.view(b, t, H, c // H).transpose(1, 2) for u in (q, k, v))
             y = F.scaled_dot_product_attention(q, k, v, is_causal=True).transpose(1, 2).contiguous().view(b, t, c)
@@ -81,6 +93,21 @@ class Patches(nn.Module):
         return self.last(F.silu(self.norm(self.patch(x).flatten(2).transpose(1, 2))).mean(1))
 
 
+class Vision(nn.Module):
+    """A vision transformer of one layer: patches, a class token, learned positions."""
+
+    def __init__(self):
+        super().__init__()
+        self.patch, self.token = nn.Conv2d(1, D, 2, 2), nn.Parameter(torch.randn(1, 1, D))
+        self.position, self.last = nn.Parameter(torch.randn(1, 5, D)), nn.Linear(D, 3)
+        self.layer = nn.TransformerEncoderLayer(D, H, 8, batch_first=True)
+
+    def forward(self, x):
+        x = self.patch(x).flatten(2).transpose(1, 2)
+        x = torch.cat([self.token.expand(x.shape[0], -1, -1), x], dim=1) + self.position
+        return self.last(self.layer(x)[:, 0])
+
+
 def with_itself(x, parts):
     y, _ = parts["attend"](x, x, x, need_weights=False)
     return F.dropout(x + y, 0.5, training=False).mean(1)
@@ -93,8 +120,8 @@ MODULES = {
         D, H, 8, batch_first=True), 2, nn.LayerNorm(D), enable_nested_tensor=False), nn.Flatten(), nn.Linear(T * D, 3)),
         (T, D)),
     "split, causal": (Own("split"), (T, 5)), "unbind, scaled": (Own("unbind"), (T, 5)),
-    "one head": (Own("one"), (T, 5)),
-    "patches": (Patches(), (1, 4, 4)),
+    "one head": (Own("one"), (T, 5)), "pieces": (Own("pieces"), (T, 5)), "heads as rows": (Own("rows"), (T, 5)),
+    "patches": (Patches(), (1, 4, 4)), "class token": (Vision(), (1, 4, 4)),
     "multihead": (Lambda(with_itself, attend=nn.MultiheadAttention(D, H, batch_first=True)), (T, D)),
     "tokens": (Lambda(lambda x, parts: parts["of"](x).mean(1), of=nn.Embedding(7, D)), (T,)),
     "a row as tokens": (Lambda(lambda x, parts: parts["n"](x.view(-1, T, D)).mean(dim=1), n=nn.LayerNorm(
@@ -162,7 +189,16 @@ def attended(**options):
     (Lambda(lambda x, parts: parts["a"](x, x, x)[0].mean(1), a=attended(batch_first=False)), "batch_first"),
     (Lambda(lambda x, parts: parts["a"](x, x, x)[0].mean(1), a=attended(add_zero_attn=True)), "added zeros"),
     (Lambda(lambda x, parts: parts["n"](x).mean(1), n=nn.LayerNorm((T, D))), "LayerNorm over the axes"),
+    (Lambda(lambda x, parts: ((x @ x.transpose(1, 2)).softmax(1) @ x).mean(1)), "softmax of something else"),
+    (Lambda(lambda x, parts: ((x @ x.transpose(1, 2)) @ x).mean(1)), "product of values outside"),
+    (Lambda(lambda x, parts: (x @ x.transpose(1, 2)).mean(1), T), "something else than the network's values"),
+    (Lambda(lambda x, parts: (x * 2.0).mean(1)), "something else than the network's values"),
+    (Lambda(lambda x, parts: ((x @ x.transpose(1, 2)).masked_fill(torch.eye(T) == 1, -math.inf).softmax(-1) @ x).mean(
+        1)), "mask other than the causal"),
+    (Lambda(lambda x, parts: (F.dropout((x @ x.transpose(1, 2)).softmax(-1), 0.1) @ x).mean(1)), "dropout that is on"),
     (Lambda(lambda x, parts: x.softmax(-1).mean(1)), "softmax"),
+    (Lambda(lambda x, parts: torch.cat([x, x], 1).mean(1)), "something else than learned tokens"),
+    (Lambda(lambda x, parts: parts["a"].weight.repeat(2, 1).mean(1), a=nn.Linear(D, 2)), "repeated|rows"),
     (Lambda(lambda x, parts: x.flip(1).mean(1)), "flip"),
     (Lambda(lambda x, parts: x[:, ::2].mean(1)), "getitem"),
     (Lambda(lambda x, parts: (x + torch.ones(D)).mean(1)), "sum of something else"),
@@ -170,8 +206,9 @@ def attended(**options):
     (Lambda(lambda x, parts: x.transpose(0, 1).mean(1)), "shape|rows"),
 ], ids=str)
 def test_what_a_graph_cannot_say_of_a_sequence_is_refused(module, words):
-    with pytest.raises(InputError, match=f"(?s){words}"):
+    with pytest.raises(InputError, match=f"(?s){words}") as found:
         trace(module, (T, D))
+    assert "its forward raised" not in str(found.value)
 
 
 def test_positions_that_are_no_parameter_and_embeddings_that_rescale_are_refused():

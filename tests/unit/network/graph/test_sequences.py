@@ -145,7 +145,8 @@ def changed(net: GraphNetwork, op: str, members: dict[str, object]) -> bytes:
     ("layer_norm", {"weight": "n0.bias"}), ("layer_norm", {"mask": None}), ("mean_tokens", {"op": "max_tokens"}),
     ("linear", {"weight": "n10.weight"}), ("mean_tokens", {"op": "reshape", "size": [5]}),
     ("mean_tokens", {"op": "reshape", "size": []}), ("mean_tokens", {"op": "embedding", "weight": "n0.weight"}),
-    ("mean_tokens", {"op": "position", "weight": "n0.weight"}),
+    ("mean_tokens", {"op": "position", "weight": "n0.weight"}), ("mean_tokens", {"op": "prepend", "weight": "n7.bias"}),
+    ("layer_norm", {"op": "prepend", "weight": "n10.weight"}),
 ], ids=str)
 def test_members_and_shapes_that_do_not_fit_are_refused_by_both(op: str, members: dict[str, object]) -> None:
     rng = np.random.default_rng(3)
