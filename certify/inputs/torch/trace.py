@@ -56,8 +56,23 @@ def trace(module: Any, shape: tuple[int, ...], asked: str = "module") -> GraphNe
             traced = fx.symbolic_trace(module)
     except (fx.proxy.TraceError, TypeError, RuntimeError) as error:
         raise InputError(asked, f"torch.fx cannot trace it ({error})", REMEDY) from None
-    reader = _Reader(asked, traced)
-    zeros = torch.zeros((reader.rows, *shape), dtype=torch.float64)
+    reader = _read(traced, shape, asked, 2)
+    if any(node.scale is not None for node in reader.nodes) and reader.nodes != _read(traced, shape, asked, 3).nodes:
+        raise InputError(asked, "its numbers depend on how many rows pass through at once", REMEDY)
+    used = {name for node in reader.nodes for name in node.tensors.values()}
+    tensors = {name: tensor.numpy().copy() for name, tensor in module.state_dict().items() if name in used}
+    left = {name for name, _ in module.named_parameters()} - used
+    if left:
+        raise InputError(asked, f"parameter '{min(left)}' is not used by the output", "remove it")
+    return GraphNetwork(reader.needed(), tensors, tuple(shape), reader.output)
+
+
+def _read(traced: Any, shape: tuple[int, ...], asked: str, rows: int) -> _Reader:
+    """Follow the traced module with some rows of zeros."""
+    import torch
+
+    reader = _Reader(asked, traced, rows)
+    zeros = torch.zeros((rows, *shape), dtype=torch.float64)
     try:
         with in_float64():
             reader.run(zeros.long() if _reads_tokens(traced) else zeros)
@@ -67,12 +82,7 @@ def trace(module: Any, shape: tuple[int, ...], asked: str = "module") -> GraphNe
         raise InputError(asked, f"its forward raised {type(error).__name__} at rows of shape {tuple(shape)} in float64"
                          f": {line_of(error)}", "give the shape of its rows (--shape), and a module that computes in "
                          "float64") from None
-    used = {name for node in reader.nodes for name in node.tensors.values()}
-    tensors = {name: tensor.numpy().copy() for name, tensor in module.state_dict().items() if name in used}
-    left = {name for name, _ in module.named_parameters()} - used
-    if left:
-        raise InputError(asked, f"parameter '{min(left)}' is not used by the output", "remove it")
-    return GraphNetwork(reader.needed(), tensors, tuple(shape), reader.output)
+    return reader
 
 
 def _reads_tokens(traced: Any) -> bool:

@@ -281,8 +281,20 @@ def embedding(reader: Reader) -> Value:
                                         weight=reader.parameter(table, "weight")))
 
 
+def concatenation(reader: Reader) -> Value:
+    """Learned tokens, the same for every row, before a sequence."""
+    first, x = reader.input(0), reader.input(1)
+    if len(reader.step.inputs) != 2 or not isinstance(first, Known) or not isinstance(x, Moved) or (
+            x.index.ndim != 3 or reader.only(axis=None)["axis"] not in (1, -2) or first.array.ndim != 3
+            or len(first.array) not in (1, reader.rows) or (first.array != first.array[:1]).any()):
+        reader.refuse("a concatenation of something else than learned tokens before a sequence")
+    return reader.standing(reader.write(reader.step.outputs[0], "prepend", (reader.node(x),), weight=reader.parameter(
+        first, "weight", first.array[:1])))
+
+
 OPERATIONS: Final[dict[str, Tell]] = {
     "Conv": conv, "MaxPool": pool, "AveragePool": pool, "GlobalAveragePool": mean, "ReduceMean": mean,
     "BatchNormalization": batch_norm, "Gemm": linear, "MatMul": linear, "LayerNormalization": layer_norm, "Add": add,
+    "Concat": concatenation,
     "Mul": times, "Div": times, "Erf": erf, "Gelu": gelu, "Softmax": softmax, **dict.fromkeys(_WORDS, activation)}
 """What tells each operation."""

@@ -18,8 +18,8 @@ from certify.inputs.onnx.graph.values import REMEDY, Known, Reader, Value
 from certify.inputs.onnx.protobuf import fields
 from certify.network.graph.graph import GraphNetwork
 
-ROWS = 2
-"""Rows that pass through a file that takes any number of them."""
+ROWS = (2, 3)
+"""Rows that pass through a file that takes any number of them; the graph has to be the same."""
 
 
 def read_graph(content: bytes, asked: str, folder: Path | None = None) -> tuple[GraphNetwork, bool]:
@@ -62,16 +62,28 @@ def _network(content: bytes, asked: str, folder: Path | None) -> tuple[GraphNetw
     if shape is None or len(shape) < 2 or None in shape[1:]:
         raise InputError(asked, "its input has no fixed shape",
                          "export with an example row, free in its first axis only")
-    reader = Reader(asked, folder, shape[0] or ROWS, tuple(int(s or 0) for s in shape[1:]), parsing.opset_of(content))
+    row = tuple(int(s or 0) for s in shape[1:])
+    if shape[0]:
+        return _followed(Reader(asked, folder, shape[0], row, parsing.opset_of(content)), parts, stored)
+    few, more = (_followed(Reader(asked, folder, rows, row, parsing.opset_of(content)), parts, stored) for rows in ROWS)
+    if few[0].nodes != more[0].nodes or any((few[0].tensors[name] != array).any()
+                                            for name, array in more[0].tensors.items()):
+        raise InputError(asked, "its numbers depend on how many rows pass through at once", REMEDY)
+    return few
+
+
+def _followed(reader: Reader, parts: dict[int, list[bytes]], stored: dict[str, bytes]) -> tuple[GraphNetwork, bool]:
+    inputs = [parsing.text_field(message, 1) for message in parts[11]]
+    output = parsing.text_field(parts[12][0], 1)
     for name, message in stored.items():
-        reader.values[name] = Known(parsing.tensor_of(name, message, reader.beside, asked, scalars=True), name)
-    reader.values[parsing.text_field(inputs[0], 1)] = reader.standing("input")
+        reader.values[name] = Known(parsing.tensor_of(name, message, reader.beside, reader.asked, scalars=True), name)
+    reader.values[next(name for name in inputs if name not in stored)] = reader.standing("input")
     steps = [parsing.node_of(message) for message in parts[1]]
-    reader.uses.update([name for step in steps for name in step.inputs] + outputs)
+    reader.uses.update([name for step in steps for name in step.inputs] + [output])
     for step in steps:
         reader.folded = reader.folded or "BatchNorm" in step.rule
         _follow(reader, step)
-    return _finished(reader, outputs[0]), reader.folded
+    return _finished(reader, output), reader.folded
 
 
 def _follow(reader: Reader, step: parsing.Node) -> None:
@@ -98,14 +110,19 @@ def _made(reader: Reader) -> list[Value]:
                       step.outputs[0])]
     inputs = [reader.input(at) for at in range(len(step.inputs))]
     first = inputs[0] if inputs else None
-    if step.kind == "Shape" and isinstance(first, Known | Moved) and not any(step.options.values()):
-        return [Known(np.array((first.array if isinstance(first, Known) else first.index).shape, dtype=np.int64))]
+    if step.kind == "Shape" and isinstance(first, Known | Moved):
+        lengths = (first.array if isinstance(first, Known) else first.index).shape
+        between = reader.only(start=None, end=None)
+        return [Known(np.array(lengths[between.get("start", 0) : between.get("end")], dtype=np.int64))]
     if step.kind == "Dropout" and first is not None and "training_mode" not in step.options and len(inputs) < 3:
         return [first]
     numbers = [value.array for value in inputs if isinstance(value, Known)]
     if step.kind in FOLDED and numbers and len(numbers) == len(inputs):
         kept = first.name if step.kind == "Identity" and isinstance(first, Known) else ""
         return [Known(np.asarray(FOLDED[step.kind](reader, *numbers)), kept)]
+    if step.kind == "Expand" and isinstance(first, Known):  # of learned tokens: the same for every row
+        shape = np.broadcast_shapes(first.array.shape, tuple(reader.integers(1) or ()))
+        return [Known(np.broadcast_to(first.array, shape), first.name)]
     if step.kind == "Gather" and isinstance(first, Known) and isinstance(inputs[1], Moved):
         return [embedding(reader)]
     if step.kind in MOVES and isinstance(first, Known):

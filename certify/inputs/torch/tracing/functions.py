@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -57,7 +58,10 @@ def concatenation(recorder: Recorder, n: Any, of: dict[str, Any]) -> None:
 
 
 def repeated(recorder: Recorder, n: Any) -> bool:
-    """Follow a parameter that is repeated for every row; whether a step is that."""
+    """Follow a parameter that is repeated for every row, or gets or loses axes of length 1; whether a step is that."""
+    if n.args and n.args[0] in recorder.parameters and _as_it_is(recorder, n):
+        recorder.parameters[n] = recorder.parameters[n.args[0]]
+        return True
     if n.op != "call_method" or n.target not in ("expand", "repeat") or n.args[0] not in recorder.parameters:
         return False
     before, after = recorder.shape(n.args[0]), recorder.shape(n)
@@ -65,6 +69,18 @@ def repeated(recorder: Recorder, n: Any) -> bool:
         recorder.refuse(n, f"a parameter of shape {before} repeated as {after}")
     recorder.parameters[n] = recorder.parameters[n.args[0]]
     return True
+
+
+def _as_it_is(recorder: Recorder, n: Any) -> bool:
+    """Whether a step leaves all numbers of a parameter in their order, but for axes of length 1 before them."""
+    before, after = ([length for at, length in enumerate(shape) if any(s != 1 for s in shape[:at + 1])]
+                     for shape in (recorder.shape(n.args[0]), recorder.shape(n)))
+    if before != after:
+        return False
+    if n.op == "call_function" and n.target is operator.getitem:
+        parts = n.args[1] if isinstance(n.args[1], tuple) else (n.args[1],)
+        return all(part is None or part is Ellipsis or isinstance(part, slice | int) for part in parts)
+    return n.op == "call_method" and n.target in ("unsqueeze", "view", "reshape", "squeeze")
 
 
 def parameter(recorder: Recorder, n: Any, x: Any) -> str | None:

@@ -110,7 +110,7 @@ TOKENS = {"wi": f4(5, E), "bi": f4(E), "p": f4(1, N, E), "g": f4(E), "b": f4(E),
           "two": np.array(math.sqrt(2), "f4"), "axis": np.array([1])}
 
 
-def tokens(tensors: dict[str, np.ndarray] = TOKENS, **changes: bytes) -> bytes:
+def tokens(tensors: dict[str, np.ndarray] = TOKENS, ahead: tuple[bytes, ...] = (), **changes: bytes) -> bytes:
     """A block of attention with gelu by the error function."""
     steps = {
         "in": node("MatMul", ["x", "wi"], "a0"), "in_bias": node("Add", ["bi", "a0"], "a1"),
@@ -127,7 +127,7 @@ def tokens(tensors: dict[str, np.ndarray] = TOKENS, **changes: bytes) -> bytes:
         "plus": node("Add", ["e1", "one"], "e2"),
         "by": node("Mul", ["r", "e2"], "e3"), "half": node("Mul", ["e3", "half"], "e"),
         "mean": node("ReduceMean", ["e", "axis"], "m", keepdims=0), "last": node("Gemm", ["m", "wl"], "y", transB=1)}
-    return model([(steps | changes)[name] for name in steps], tensors, dims=(0, N, 5))
+    return model([*ahead, *((steps | changes)[name] for name in steps)], tensors, dims=(0, N, 5))
 
 
 def test_a_block_of_attention_computes_what_torch_computes() -> None:
@@ -140,6 +140,29 @@ def test_a_block_of_attention_computes_what_torch_computes() -> None:
     y = F.gelu(a + h @ of["wo"] + of["bo"]).mean(1) @ of["wl"].T
     assert np.abs(outputs(net, X) - y.numpy()).max() < 1e-12
     assert net.operations["attention"] == 1 and net.operations["gelu"] == 1
+
+
+def test_a_file_whose_numbers_depend_on_the_number_of_rows_is_refused() -> None:
+    counted = (node("Shape", ["x"], "z"), node("Gather", ["z", "q"], "z0", axis=0), node("Cast", ["z0"], "rows", to=1))
+    with pytest.raises(InputError, match="how many rows pass through"):
+        read_graph(tokens(ahead=counted, scale=node("Mul", ["q0", "rows"], "q1")), "model")
+
+
+def test_learned_tokens_come_before_a_sequence() -> None:
+    nodes = [node("Shape", ["x"], "s"), node("Gather", ["s", "zero"], "r", axis=0),
+             node("Unsqueeze", ["r", "first"], "n"),
+             node("Concat", ["n", "rest"], "e", axis=0), node("Expand", ["token", "e"], "c"),
+             node("Concat", ["c", "x"], "a", axis=1), node("Gather", ["a", "zero"], "f", axis=1),
+             node("Gemm", ["f", "w"], "y", transB=1)]
+    tensors = {"zero": np.array(0), "first": np.array([0]), "rest": np.array([1, 5]), "token": f4(1, 1, 5),
+               "w": f4(2, 5)}
+    net, _ = read_graph(model(nodes, tensors, dims=(0, 3, 5)), "model")
+    assert net.operations == {"linear": 1, "flatten": 1, "prepend": 1, "slice": 1}
+    wanted = tensors["token"].reshape(5).astype(float) @ tensors["w"].T.astype(float)
+    assert np.abs(outputs(net, rng.normal(size=(2, 3, 5))) - wanted).max() < 1e-12
+    with pytest.raises(InputError, match="something else than learned tokens"):
+        read_graph(model([node("Concat", ["x", "x"], "a", axis=1), node("Flatten", ["a"], "y")], {}, dims=(0, 3, 5)),
+                   "model")
 
 
 @pytest.mark.parametrize("changes, words", [

@@ -99,12 +99,12 @@ class Vision(nn.Module):
     def __init__(self):
         super().__init__()
         self.patch, self.token = nn.Conv2d(1, D, 2, 2), nn.Parameter(torch.randn(1, 1, D))
-        self.position, self.last = nn.Parameter(torch.randn(1, 5, D)), nn.Linear(D, 3)
+        self.position, self.last = nn.Parameter(torch.randn(5, D)), nn.Linear(D, 3)
         self.layer = nn.TransformerEncoderLayer(D, H, 8, batch_first=True)
 
     def forward(self, x):
         x = self.patch(x).flatten(2).transpose(1, 2)
-        x = torch.cat([self.token.expand(x.shape[0], -1, -1), x], dim=1) + self.position
+        x = torch.cat([self.token.expand(x.shape[0], -1, -1), x], dim=1) + self.position.unsqueeze(0)[:, :5]
         return self.last(self.layer(x)[:, 0])
 
 
@@ -209,6 +209,24 @@ def test_what_a_graph_cannot_say_of_a_sequence_is_refused(module, words):
     with pytest.raises(InputError, match=f"(?s){words}") as found:
         trace(module, (T, D))
     assert "its forward raised" not in str(found.value)
+
+
+class Half(Vision):
+    """Fewer positions than there are."""
+
+    def forward(self, x):
+        x = self.patch(x).flatten(2).transpose(1, 2) + self.position[:4]
+        return self.last(self.layer(x)[:, 0])
+
+
+def test_a_part_of_a_parameter_is_refused():
+    with pytest.raises(InputError, match="a slice of something else|something else than the network's values"):
+        trace(Half(), (1, 4, 4))
+
+
+def test_a_scale_by_the_number_of_rows_is_refused():
+    with pytest.raises(InputError, match="how many rows pass through"):
+        trace(Lambda(lambda x, parts: (((x * x.shape[0]) @ x.transpose(1, 2)).softmax(-1) @ x).mean(1)), (T, D))
 
 
 def test_positions_that_are_no_parameter_and_embeddings_that_rescale_are_refused():
