@@ -220,7 +220,7 @@ class Half(Vision):
 
 
 def test_a_part_of_a_parameter_is_refused():
-    with pytest.raises(InputError, match="a slice of something else|something else than the network's values"):
+    with pytest.raises(InputError, match=r"a value of shape \(4, 6\)"):
         trace(Half(), (1, 4, 4))
 
 
