@@ -115,6 +115,12 @@ def _number(value: Any, where: str) -> float:
     return float(value)
 
 
+def _factor(value: Any, where: str) -> float:
+    if type(value) not in (int, float) or not math.isfinite(value) or abs(value) > 2.0**53:
+        raise InputError(where, f"{value!r}"[:60], "give a number up to 2^53 in size")
+    return float(value)
+
+
 def _whole(value: Any, where: str, least: int = 0) -> int:
     if not _count(value, least):
         raise InputError(where, f"{value!r}"[:60], f"give a whole number from {least} on")
@@ -149,7 +155,7 @@ _READ: Final[dict[str, Callable[[Any, str], Any]]] = {
     **dict.fromkeys(("weight", "bias", "mean", "var"), _name), **dict.fromkeys(("eps", "scale"), _number),
     **dict.fromkeys(("before", "after", "axis", "start"), _whole),
     **dict.fromkeys(("heads", "stop"), partial(_whole, least=1)), "kernel": _two, "stride": _two,
-    "padding": partial(_two, least=0), "size": _size, "causal": _either}
+    "padding": partial(_two, least=0), "size": _size, "causal": _either, "factor": _factor}
 """How each member is read."""
 
 

@@ -66,6 +66,27 @@ def _attention(net, node, before, tape, get):
     return out
 
 
+def _rms_norm(net, node, before, tape, get):
+    gamma, out = get("weight"), np.empty_like(before[0])
+    tokens, values = before[0].reshape(-1, before[0].shape[-1]), out.reshape(-1, before[0].shape[-1])
+    for token, to in zip(tokens, values, strict=True):
+        square = tape.linear([(tape.linear([(int(x), int(x)) for x in token]), arb(1) / len(token))], arb(node.eps))
+        s = tape.values[square]
+        inverse = apply(tape, square, 1 / s.sqrt(), -1 / (2 * s * s.sqrt()))
+        for j, x in enumerate(token):
+            y = tape.linear([(int(x), inverse)])
+            to[j] = tape.linear([(y, int(gamma[j]))]) if gamma is not None else y
+    return out
+
+
+def _multiply(net, node, before, tape, get):
+    return np.vectorize(lambda x, y: tape.linear([(int(x), int(y))]), otypes=[int])(*before)
+
+
+def _times(net, node, before, tape, get):
+    return np.vectorize(lambda x: tape.linear([(int(x), arb(node.factor))]), otypes=[int])(before[0])
+
+
 def _gelu_tanh(net, node, before, tape, get):
     def one(x):
         z, c, a = tape.values[x], (2 / arb.pi()).sqrt(), arb(0.044715)
@@ -88,6 +109,13 @@ def _embedding(net, node, before, tape, get):
     return np.array([table[int(float(tape.values[int(x)].mid()))] for x in before[0]])
 
 
+def _shift(net, node, before, tape, get):
+    fixed = net.tensors[node.mean].reshape(before[0].shape)
+    flat = [tape.linear([(int(x), arb(1))], arb(float(c)))
+            for x, c in zip(before[0].ravel(), fixed.ravel(), strict=True)]
+    return np.array(flat).reshape(before[0].shape)
+
+
 def _prepend(net, node, before, tape, get):
     return np.concatenate([get("weight").reshape(-1, before[0].shape[1]), before[0]])
 
@@ -96,7 +124,8 @@ def _slice(net, node, before, tape, get):
     return np.take(before[0], range(node.start, node.stop), axis=node.axis)
 
 
-_RULES = {"layer_norm": _layer_norm, "attention": _attention, "gelu_tanh": _gelu_tanh, "mean_tokens": _mean_tokens,
+_RULES = {"rms_norm": _rms_norm, "multiply": _multiply, "times": _times, "shift": _shift,
+          "layer_norm": _layer_norm, "attention": _attention, "gelu_tanh": _gelu_tanh, "mean_tokens": _mean_tokens,
           "position": _position, "prepend": _prepend, "embedding": _embedding, "slice": _slice,
           "reshape": lambda net, node, before, tape, get: before[0].reshape(node.size),
           "transpose": lambda net, node, before, tape, get: before[0].T}
@@ -141,6 +170,11 @@ def random_sequence(rng, k=3, tokens=False):
     if tokens and rng.integers(2):  # the graphs without tokens are what mutants name their killers by
         b.add("prepend", weight=b.tensor("weight", b.numbers(1, int(rng.integers(1, 3)), c)))
         t = b.here[0]
+        skip = b.at
+        b.add("times", factor=float(rng.choice([-0.75, 3.0])))
+        b.add("rms_norm", eps=float(rng.choice([1e-5, 0.1])), weight=b.tensor("weight", b.numbers(c)))
+        b.add("multiply", (b.at, skip))
+        b.add("shift", mean=b.tensor("fixed", b.numbers(t, c)))
     for _ in range(int(rng.integers(1, 4))):
         pick = rng.integers(0, 6)
         if pick <= 1:

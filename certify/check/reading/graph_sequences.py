@@ -84,9 +84,9 @@ def _mean_tokens(of: Facts) -> Shape:
 
 
 def _position(of: Facts) -> Shape:
-    shape = of.tensors["weight"].shape
+    shape = next(iter(of.tensors.values())).shape
     extra = len(shape) - len(of.first)
-    of.need(extra >= 0 and shape == (1,) * extra + of.first, "a weight of the shape of the input is needed")
+    of.need(extra >= 0 and shape == (1,) * extra + of.first, "a tensor of the shape of the input is needed")
     return of.first
 
 
@@ -122,6 +122,18 @@ def _slice(of: Facts) -> Shape:
     return tuple(stop - start if at == axis else length for at, length in enumerate(of.first))
 
 
+def _multiply(of: Facts) -> Shape:
+    of.need(of.inputs[0] == of.inputs[1], "two inputs of one shape are needed")
+    return of.first
+
+
+def _times(of: Facts) -> Shape:
+    factor = of.record["factor"]
+    if type(factor) not in (int, float) or not -(2**53) <= factor <= 2**53:
+        raise Invalid(f"{of.where}, factor", show(factor), "a number up to 2^53 in size is needed")
+    return of.first
+
+
 def _same(of: Facts) -> Shape:
     return of.first
 
@@ -146,6 +158,8 @@ class Form:
 
 FORMS: dict[str, Form] = {
     "layer_norm": Form(_layer_norm, ("weight", "bias", "eps"), ("weight", "bias")),
+    "rms_norm": Form(_layer_norm, ("weight", "eps"), ("weight",)), "multiply": Form(_multiply, inputs=2),
+    "times": Form(_times, ("factor",)), "shift": Form(_position, ("mean",)),
     "attention": Form(_attention, ("heads", "scale", "causal"), inputs=3),
     "gelu_tanh": Form(_same), "mean_tokens": Form(_mean_tokens), "position": Form(_position, ("weight",)),
     "prepend": Form(_prepend, ("weight",)), "embedding": Form(_embedding, ("weight",)),

@@ -14,10 +14,10 @@ import numpy as np
 from certify.format.errors import InputError, SpecError
 from certify.inputs.torch.copies import RAISED, in_float64, line_of
 from certify.inputs.torch.tracing.functions import added_parameter, functions, repeated
-from certify.inputs.torch.tracing.images import padded, strided, two
+from certify.inputs.torch.tracing.images import averaged, padded, strided, two
 from certify.inputs.torch.tracing.modules import plain_word, told
 from certify.inputs.torch.tracing.moves import move, written
-from certify.inputs.torch.tracing.products import followed
+from certify.inputs.torch.tracing.products import followed, gated, multiplied
 from certify.inputs.torch.tracing.recorder import REMEDY, Recorder
 from certify.network.graph.graph import ACTIVATIONS, GraphNetwork, Node
 
@@ -53,11 +53,15 @@ def trace(module: Any, shape: tuple[int, ...], asked: str = "module") -> GraphNe
             raise InputError(asked, f"{type(part).__name__} '{name}' has hooks, which are code", "remove them")
     try:
         with in_float64():
-            traced = fx.symbolic_trace(module)
+            tracer = fx.Tracer()
+            tracer.proxy_buffer_attributes = True  # so that they may be cut to the length of a row
+            traced = fx.GraphModule(module, tracer.trace(module))
     except (fx.proxy.TraceError, TypeError, RuntimeError) as error:
         raise InputError(asked, f"torch.fx cannot trace it ({error})", REMEDY) from None
-    reader = _read(traced, shape, asked, 2)
-    if any(node.scale is not None for node in reader.nodes) and reader.nodes != _read(traced, shape, asked, 3).nodes:
+    stored = frozenset(module.state_dict())
+    reader = _read(traced, shape, asked, stored, 2)
+    scaled = any(node.scale is not None or node.op == "times" for node in reader.nodes)
+    if scaled and reader.nodes != _read(traced, shape, asked, stored, 3).nodes:
         raise InputError(asked, "its numbers depend on how many rows pass through at once", REMEDY)
     used = {name for node in reader.nodes for name in node.tensors.values()}
     tensors = {name: tensor.numpy().copy() for name, tensor in module.state_dict().items() if name in used}
@@ -67,11 +71,11 @@ def trace(module: Any, shape: tuple[int, ...], asked: str = "module") -> GraphNe
     return GraphNetwork(reader.needed(), tensors, tuple(shape), reader.output)
 
 
-def _read(traced: Any, shape: tuple[int, ...], asked: str, rows: int) -> _Reader:
+def _read(traced: Any, shape: tuple[int, ...], asked: str, stored: frozenset[str], rows: int) -> _Reader:
     """Follow the traced module with some rows of zeros."""
     import torch
 
-    reader = _Reader(asked, traced, rows)
+    reader = _Reader(asked, traced, rows, stored)
     zeros = torch.zeros((rows, *shape), dtype=torch.float64)
     try:
         with in_float64():
@@ -172,8 +176,9 @@ class _Reader(Recorder):
                         reader.refuse(n, "an output that is no single tensor")
                     reader.output = reader.names[n.args[0]]
                 elif n.op == "get_attr":
-                    if isinstance(result, torch.nn.Parameter):
-                        reader.parameters[n] = str(n.target)
+                    if n.target in reader.stored:
+                        held = reader.parameters if isinstance(result, torch.nn.Parameter) else reader.buffers
+                        held[n] = str(n.target)
                 elif reader.depends(n):
                     reader.tensor(n, result)
                 return result
@@ -196,6 +201,8 @@ class _Reader(Recorder):
         result = self.results[n]
         made = isinstance(result, torch.Tensor) or (
             isinstance(result, tuple | list) and any(isinstance(part, torch.Tensor) for part in result))
+        if made and repeated(self, n):
+            return False
         return made and any(x in self.names or x in self.moved or x in self.parameters or x in self.scores or (
             n.op == "call_module" and x in self.results) for x in n.all_input_nodes)
 
@@ -205,8 +212,6 @@ class _Reader(Recorder):
 
         args = [self.value(a) for a in n.args]
         options = {key: self.value(a) for key, a in n.kwargs.items()}
-        if repeated(self, n):
-            return
         if followed(self, n, args, options, result):
             return
         if n.op == "call_module" and told(self, n, self.traced.get_submodule(n.target), args, options):
@@ -219,7 +224,13 @@ class _Reader(Recorder):
         if not isinstance(result, torch.Tensor) or result.ndim < 2 or len(result) != self.rows:
             found = f"shape {tuple(result.shape)}" if isinstance(result, torch.Tensor) else "several tensors"
             self.refuse(n, f"a value of {found} for {self.rows} rows")
+        if args and args[0] in self.moved and n.op == "call_module" and type(
+                self.traced.get_submodule(n.target)) in (torch.nn.Identity, torch.nn.Dropout):
+            self.moved[n] = self.moved[args[0]]
+            return
         for x in n.all_input_nodes:
+            if x in self.scores:
+                multiplied(self, n, x)
             if x in self.moved:
                 written(self, n, x)
         shape = tuple(result.shape)
@@ -330,12 +341,14 @@ class _Reader(Recorder):
         elif target is operator.getitem:
             strided(self, n, x, args[1])
         elif target is torch.mean:
-            self._mean(n, x, args[1:], options, shape)
+            averaged(self, n, x, args[1:], options, shape)
         elif target is F.dropout:
             if (args[2] if len(args) > 2 else options.get("training", True)) and (
                     args[1] if len(args) > 1 else options.get("p", 0.5)):
                 self.refuse(n, "a dropout that is on in eval mode, which is chance (training=self.training)")
             self.same(n, x)
+        elif target in (operator.mul, torch.mul) and gated(self, n, x, args, options):
+            return
         else:
             self.refuse(n, "a function that no operation of a graph is")
 
@@ -357,7 +370,7 @@ class _Reader(Recorder):
         elif target in ("add", "add_") and len(args) == 2 and not options:
             self._add(n, x, args[1], shape)
         elif target == "mean":
-            self._mean(n, x, args[1:], options, shape)
+            averaged(self, n, x, args[1:], options, shape)
         elif target in ("contiguous", "clone", "detach") and simple:
             self.same(n, x)
         else:
@@ -378,19 +391,3 @@ class _Reader(Recorder):
             self.emit(n, "flatten", x)
         else:
             self.refuse(n, f"a change of shape from {before[1:]} to {shape[1:]}")
-
-    def _mean(self, n: Any, x: Any, args: list[Any], options: dict[str, Any], shape: tuple[int, ...]) -> None:
-        before = self.shape(x)
-        axes = args or [options.get("dim")]
-        if len(before) == 3 and set(options) <= {"dim"} and axes in ([1], [-2], [(1,)], [[1]]):
-            self.emit(n, "mean_tokens", x)
-            return
-        if len(before) != 4 or shape not in (before[:2], (*before[:2], 1, 1)) or set(options) - {"dim", "keepdim"}:
-            self.refuse(n, "a mean over something else than height and width")
-        kernel = before[2:]
-        name = f"{n.name}_pool" if len(shape) == 2 else n.name
-        self.nodes.append(Node(name, "avg_pool", (self.names[x],), kernel=kernel, stride=kernel))
-        self.names[n] = name
-        if len(shape) == 2:
-            self.nodes.append(Node(n.name, "flatten", (name,)))
-            self.names[n] = n.name

@@ -129,8 +129,8 @@ class GraphNetwork:
 
     def _sequence_shape(self, node: Node, before: list[Shape], where: str) -> Shape:
         operation = SEQUENCES.get(node.op, TOKEN_LINEAR)
-        for role in operation.learned:
-            if role not in operation.optional:
+        for role in (*operation.learned, "mean"):
+            if role in operation.members and role not in operation.optional:
                 self._tensor(node, role, where)
         if operation.tokens_alone and node.inputs != (self.input,):
             raise InputError(where, f"it reads '{node.inputs[0]}'", f"it takes the row itself, '{self.input}'")

@@ -20,6 +20,7 @@ class Node:
         heads, scale, causal: of `attention`; scale None: one over the root of a head's channels.
         axis, start, stop: of `slice`.
         size: the shape that `reshape` gives.
+        factor: of `times`.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Node:
     start: int = 0
     stop: int = 1
     size: tuple[int, ...] = ()
+    factor: float = 1.0
 
     @property
     def tensors(self) -> dict[str, str]:

@@ -9,8 +9,10 @@ _OPERATIONS = {
     "conv2d": "convolution", "linear": "linear layer", "batch_norm": "frozen batch normalisation",
     "avg_pool": "average pooling", "max_pool": "maximum pooling", "add": "residual sum",
     "subsample": "subsampling", "pad_channels": "channel padding",
-    "layer_norm": "layer normalisation", "attention": "attention layer", "mean_tokens": "token mean",
-    "position": "learned position", "prepend": "learned token", "embedding": "embedding",
+    "layer_norm": "layer normalisation", "rms_norm": "normalisation by mean squares", "multiply": "product of values",
+    "times": "product with a number", "attention": "attention layer", "mean_tokens": "token mean",
+    "position": "learned position", "shift": "sum with constants",
+    "prepend": "learned token", "embedding": "embedding",
 }
 _UNSAID = ("flatten", "reshape", "transpose", "slice")
 """Operations that move numbers and change none."""

@@ -16,7 +16,8 @@ Values = list[arb]
 
 FILES = {"linear": "token_linear", "layer_norm": "layer_norm", "attention": "attention", "gelu_tanh": "gelu_tanh",
          "mean_tokens": "mean_tokens", "position": "position", "prepend": "prepend", "embedding": "embedding",
-         "reshape": "copies", "transpose": "copies", "slice": "copies"}
+         "rms_norm": "rms_norm", "multiply": "multiply", "times": "times", "shift": "position", "reshape": "copies",
+         "transpose": "copies", "slice": "copies"}
 """Where each operation is defined."""
 
 

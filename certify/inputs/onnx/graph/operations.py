@@ -210,7 +210,10 @@ def _silu(reader: Reader, x: Value | None, y: Value | None) -> Value:
             made = next((node for node in reader.nodes if node.name == b.source), None)
             if made is not None and made.op == "sigmoid" and made.inputs == (a.source,):
                 return _entrywise(reader, a, "silu")
-    reader.refuse("a product of something else than a value and its sigmoid, or a number on the way to an attention")
+    if not isinstance(x, Moved) or not isinstance(y, Moved) or x.index.shape != y.index.shape or (
+            reader.step.kind != "Mul"):
+        reader.refuse("a product or quotient of something else than two values, or a value and a number")
+    return reader.standing(reader.write(reader.step.outputs[0], "multiply", (reader.node(x), reader.node(y))))
 
 
 def erf(reader: Reader) -> Value:

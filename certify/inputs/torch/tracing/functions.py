@@ -59,9 +59,10 @@ def concatenation(recorder: Recorder, n: Any, of: dict[str, Any]) -> None:
 
 def repeated(recorder: Recorder, n: Any) -> bool:
     """Follow a parameter that is repeated for every row, or gets or loses axes of length 1; whether a step is that."""
-    if n.args and n.args[0] in recorder.parameters and _as_it_is(recorder, n):
-        recorder.parameters[n] = recorder.parameters[n.args[0]]
-        return True
+    for known in (recorder.parameters, recorder.buffers):
+        if n.args and n.args[0] in known and _as_it_is(recorder, n):
+            known[n] = known[n.args[0]]
+            return True
     if n.op != "call_method" or n.target not in ("expand", "repeat") or n.args[0] not in recorder.parameters:
         return False
     before, after = recorder.shape(n.args[0]), recorder.shape(n)
@@ -117,11 +118,14 @@ def added_parameter(recorder: Recorder, n: Any, x: Any, y: Any) -> bool:
     """Write a sum with a parameter of the shape of the value; whether it is one."""
     if y in recorder.names:
         x, y = y, x
-    if x not in recorder.names or y not in recorder.parameters:
+    if x not in recorder.names or (y not in recorder.parameters and y not in recorder.buffers):
         return False
     found, wanted = recorder.shape(y), recorder.shape(x)[1:]
     ahead = len(found) - len(wanted)
     if ahead < 0 or found[ahead:] != wanted or set(found[:ahead]) - {1}:
         recorder.refuse(n, f"a parameter of shape {found} added to values of shape {wanted}")
-    recorder.emit(n, "position", x, weight=recorder.parameters[y])
+    if y in recorder.parameters:
+        recorder.emit(n, "position", x, weight=recorder.parameters[y])
+    else:
+        recorder.emit(n, "shift", x, mean=recorder.buffers[y])
     return True

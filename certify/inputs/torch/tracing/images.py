@@ -1,4 +1,4 @@
-"""Functions of torch on images, told as operations of a graph."""
+"""Functions of torch on images, and means, told as operations of a graph."""
 
 from __future__ import annotations
 
@@ -29,6 +29,26 @@ def strided(recorder: Recorder, n: Any, x: Any, at: Any) -> None:
     if len(recorder.shape(x)) != 4 or len(steps) != 4 or steps[:2] != [1, 1] or min(steps) < 1:
         recorder.refuse(n, "a slice of something else than every so many rows and columns from the first")
     recorder.emit(n, "subsample", x, stride=(steps[2], steps[3]))
+
+
+def averaged(
+    recorder: Recorder, n: Any, x: Any, args: list[Any], options: dict[str, Any], shape: tuple[int, ...],
+) -> None:
+    """Means over height and width, or over tokens."""
+    before = recorder.shape(x)
+    axes = args or [options.get("dim")]
+    if len(before) == 3 and set(options) <= {"dim"} and axes in ([1], [-2], [(1,)], [[1]]):
+        recorder.emit(n, "mean_tokens", x)
+        return
+    if len(before) != 4 or shape not in (before[:2], (*before[:2], 1, 1)) or set(options) - {"dim", "keepdim"}:
+        recorder.refuse(n, "a mean over something else than height and width")
+    kernel = before[2:]
+    name = f"{n.name}_pool" if len(shape) == 2 else n.name
+    recorder.write(name, "avg_pool", (recorder.names[x],), kernel=kernel, stride=kernel)
+    recorder.names[n] = name
+    if len(shape) == 2:
+        recorder.write(n.name, "flatten", (name,))
+        recorder.names[n] = n.name
 
 
 def two(value: Any) -> tuple[int, int]:

@@ -27,6 +27,14 @@ def _normed(recorder: Recorder, n: Any, name: str, part: Any, prefix: str, x: st
                           bias=None if part.bias is None else f"{prefix}bias")
 
 
+def rms_norm(recorder: Recorder, n: Any, part: Any, prefix: str, args: list[Any], options: dict[str, Any]) -> None:
+    """nn.RMSNorm over the last axis."""
+    if len(part.normalized_shape) != 1 or part.eps is None:
+        recorder.refuse(n, "an RMSNorm over several axes, or with the eps of the numbers' type")
+    weight = None if part.weight is None else f"{prefix}weight"
+    recorder.emit(n, "rms_norm", args[0], eps=float(part.eps), weight=weight)
+
+
 def embedding(recorder: Recorder, n: Any, part: Any, prefix: str, args: list[Any], options: dict[str, Any]) -> None:
     """nn.Embedding of the row, or of the numbers of its places."""
     if part.max_norm is not None:
@@ -134,7 +142,7 @@ def plain_word(recorder: Recorder, part: Any, name: str) -> str:
 
 
 MODULES: Final[dict[str, Told]] = {
-    "LayerNorm": layer_norm, "Embedding": embedding, "MultiheadAttention": multihead,
+    "LayerNorm": layer_norm, "RMSNorm": rms_norm, "Embedding": embedding, "MultiheadAttention": multihead,
     "TransformerEncoderLayer": encoder_layer, "TransformerEncoder": encoder}
 """What tells each module, by the name of its class in torch.nn."""
 

@@ -9,6 +9,7 @@ from fractions import Fraction
 from functools import partial
 from typing import Any, Final
 
+from certify.inputs.graphs import moved as graphs
 from certify.inputs.graphs.attention import Scores, Times, attended, in_the_form, scores_of
 from certify.inputs.graphs.moved import Moved, standing
 from certify.inputs.torch.tracing.recorder import Recorder
@@ -37,6 +38,27 @@ def followed(recorder: Recorder, n: Any, args: list[Any], options: dict[str, Any
             del recorder.moved[n]
     else:
         recorder.scores[n] = made
+    return True
+
+
+def multiplied(recorder: Recorder, n: Any, x: Any) -> None:
+    """Make a value times a number a node; scores that are used otherwise are refused."""
+    times = recorder.scores[x]
+    if x in recorder.names:
+        return
+    if not isinstance(times, Times):
+        recorder.refuse(n, "scores or weights of an attention that are used otherwise")
+    name = graphs.written(times.moved, recorder.rows, x.name, recorder.write, partial(recorder.refuse, x))
+    recorder.names[x] = recorder.write(f"{x.name}_times", "times", (name,), factor=float(times.factor))
+
+
+def gated(recorder: Recorder, n: Any, x: Any, args: list[Any], options: dict[str, Any]) -> bool:
+    """Write a product of two values of one shape; whether it is one."""
+    if len(args) != 2 or options or not all(recorder.known(a) for a in args):
+        return False
+    if recorder.shape(args[0]) != recorder.shape(args[1]):
+        return False
+    recorder.emit(n, "multiply", *args)
     return True
 
 

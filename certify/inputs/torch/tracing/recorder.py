@@ -21,22 +21,26 @@ class Recorder:
         asked: how to name the module in messages.
         traced: the traced module.
         rows: how many rows are passed through.
+        stored: names of the tensors that the model file holds.
         nodes: the nodes written.
         names: node of each step that is one.
         results: the value of each step, for zeros.
         moved: steps that are entries of nodes in another order, or several of them.
         parameters: name of each step that is a parameter.
+        buffers: name of each step that is a buffer of the module.
         scores: steps of an attention that is written in pieces.
     """
 
     asked: str
     traced: Any
     rows: int = 2
+    stored: frozenset[str] = frozenset()
     nodes: list[Node] = field(default_factory=list)
     names: dict[Any, str] = field(default_factory=dict)
     results: dict[Any, Any] = field(default_factory=dict)
     moved: dict[Any, Moved | tuple[Moved | None, ...]] = field(default_factory=dict)
     parameters: dict[Any, str] = field(default_factory=dict)
+    buffers: dict[Any, str] = field(default_factory=dict)
     scores: dict[Any, Times | Scores] = field(default_factory=dict)
 
     def refuse(self, n: Any, found: str) -> NoReturn:

@@ -1,4 +1,4 @@
-"""A learned array that is added, such as an embedding of positions."""
+"""An array that is added, such as an embedding of positions: learned, or fixed."""
 
 from __future__ import annotations
 
@@ -18,23 +18,37 @@ class Position(Operation):
     word: ClassVar[str] = "position"
     members: ClassVar[tuple[str, ...]] = ("weight",)
     learned: ClassVar[tuple[str, ...]] = ("weight",)
+    role: ClassVar[str] = "weight"
 
     def shape(self, at: Place) -> Shape:
         """That of the input."""
-        found, wanted = at.tensors["weight"].shape, at.before[0]
+        found, wanted = at.tensors[self.role].shape, at.before[0]
         ahead = len(found) - len(wanted)
         if ahead < 0 or found[ahead:] != wanted or set(found[:ahead]) - {1}:
-            at.refuse(f"weight of shape {found} after {wanted}", "give one of that shape")
+            at.refuse(f"{self.role} of shape {found} after {wanted}", "give one of that shape")
         return wanted
 
     def floats(self, at: Place, inputs: Sequence[Array]) -> Array:
         """As written."""
-        return np.asarray(inputs[0] + at.tensors["weight"].reshape(at.before[0]))
+        return np.asarray(inputs[0] + at.tensors[self.role].reshape(at.before[0]))
 
     def value(self, at: Place, inputs: Sequence[Entries]) -> tuple[Entries, Any]:
         """As written."""
-        return inputs[0].ravel() + at.balls["weight"].ravel(), None
+        return inputs[0].ravel() + at.balls[self.role].ravel(), None
 
     def pull(self, at: Place, v: Entries, kept: Any) -> Pulled:
         """v, for both."""
         return Pulled([v], [column(v), None])
+
+
+class Shift(Position):
+    """`x + C`, C constants of the file."""
+
+    word: ClassVar[str] = "shift"
+    members: ClassVar[tuple[str, ...]] = ("mean",)
+    learned: ClassVar[tuple[str, ...]] = ()
+    role: ClassVar[str] = "mean"
+
+    def pull(self, at: Place, v: Entries, kept: Any) -> Pulled:
+        """v, for x alone."""
+        return Pulled([v])

@@ -11,13 +11,15 @@ from certify.network.graph.sequences.embedding import Embedding
 from certify.network.graph.sequences.gelu_tanh import GeluTanh
 from certify.network.graph.sequences.layer_norm import LayerNorm
 from certify.network.graph.sequences.mean_tokens import MeanTokens
-from certify.network.graph.sequences.position import Position
+from certify.network.graph.sequences.position import Position, Shift
 from certify.network.graph.sequences.prepend import Prepend
+from certify.network.graph.sequences.products import Multiply, Times
+from certify.network.graph.sequences.rms_norm import RmsNorm
 from certify.network.graph.sequences.token_linear import TokenLinear
 
 TOKEN_LINEAR: Final = TokenLinear()
 """What `linear` is after a sequence."""
 
 SEQUENCES: Final[dict[str, Operation]] = {operation.word: operation for operation in (
-    LayerNorm(), Attention(), GeluTanh(), MeanTokens(), Position(), Prepend(),
+    LayerNorm(), RmsNorm(), Attention(), Multiply(), Times(), GeluTanh(), MeanTokens(), Position(), Shift(), Prepend(),
     Embedding(), Reshape(), Transpose(), Slice())}

@@ -77,7 +77,7 @@ def test_a_residual_network_computes_what_torch_computes(dims: tuple[int, ...]) 
     ({"norm": node("BatchNormalization", ["c", "g", "s", "m", "v"], "d", training_mode=1)}, "training_mode"),
     ({"add": node("Sub", ["d", "b"], "e")}, "no graph has.*Sub"),
     ({"add": node("Add", ["d", "x"], "e")}, "different shapes"),
-    ({"mul": node("Mul", ["e", "d"], "h")}, "a product of something else"),
+    ({"mul": node("Div", ["e", "d"], "h")}, "a product or quotient of something else"),
     ({"max": node("MaxPool", ["h"], "i", kernel_shape=[2, 2], ceil_mode=1)}, "ceil_mode"),
     ({"avg": node("AveragePool", ["i"], "j", kernel_shape=[3, 3], pads=[1, 1, 1, 1])}, "leave padding out"),
     ({"relu": node("LeakyRelu", ["a"], "b", alpha=0.2)}, "negative_slope"),
@@ -172,7 +172,7 @@ def test_learned_tokens_come_before_a_sequence() -> None:
     ({"heads": node("MatMul", ["s0", "v0"], "h0")}, "outside an attention"),
     ({"norm": node("LayerNormalization", ["a", "g", "b"], "n", axis=1)}, "axis = 1"),
     ({"div": node("Div", ["r", "one"], "e0")}, "error function outside gelu"),
-    ({"by": node("Mul", ["a", "e2"], "e3")}, "a product of something else"),
+    ({"by": node("Mul", ["a", "e2"], "e3")}, "a product or quotient of something else"),
     ({"place": node("Add", ["a1", "bo"], "a")}, "numbers of shape"),
     ({"in_bias": node("Mul", ["wo", "wo"], "w2"), "place": node("MatMul", ["a0", "w2"], "a")}, "no stored tensor"),
 ])

@@ -108,6 +108,22 @@ class Vision(nn.Module):
         return self.last(self.layer(x)[:, 0])
 
 
+class Fixed(Encoded):
+    """Positions that are no parameter, of more places than there are tokens, and a scaled embedding."""
+
+    def __init__(self):
+        super().__init__()
+        del self.position
+        self.register_buffer("position", torch.randn(T, D))
+        self.gate = nn.Linear(D, 2 * D)
+        self.norm = nn.RMSNorm(D, eps=1e-3)
+
+    def forward(self, x):
+        x = self.block(self.enter(x) * -2.5 + self.position[: x.shape[1]])
+        a, b = self.gate(self.norm(x)).chunk(2, -1)
+        return self.last((F.silu(a) * b).mean(1))
+
+
 def with_itself(x, parts):
     y, _ = parts["attend"](x, x, x, need_weights=False)
     return F.dropout(x + y, 0.5, training=False).mean(1)
@@ -121,7 +137,8 @@ MODULES = {
         (T, D)),
     "split, causal": (Own("split"), (T, 5)), "unbind, scaled": (Own("unbind"), (T, 5)),
     "one head": (Own("one"), (T, 5)), "pieces": (Own("pieces"), (T, 5)), "heads as rows": (Own("rows"), (T, 5)),
-    "patches": (Patches(), (1, 4, 4)), "class token": (Vision(), (1, 4, 4)),
+    "fixed positions, a gate": (Fixed(), (T, 5)), "patches": (Patches(), (1, 4, 4)),
+    "class token": (Vision(), (1, 4, 4)),
     "multihead": (Lambda(with_itself, attend=nn.MultiheadAttention(D, H, batch_first=True)), (T, D)),
     "tokens": (Lambda(lambda x, parts: parts["of"](x).mean(1), of=nn.Embedding(7, D)), (T,)),
     "a row as tokens": (Lambda(lambda x, parts: parts["n"](x.view(-1, T, D)).mean(dim=1), n=nn.LayerNorm(
@@ -161,15 +178,6 @@ def test_a_traced_module_computes_what_torch_computes(name):
     require_same(net, trace(module, shape), "factory")
 
 
-class Buffered(Encoded):
-    """Positions that are no parameter."""
-
-    def __init__(self):
-        super().__init__()
-        del self.position
-        self.register_buffer("position", torch.ones(1, T, D))
-
-
 def masked(x, parts):
     return F.scaled_dot_product_attention(x, x, x, attn_mask=torch.ones(T, T).tril() == 1).mean(1)
 
@@ -191,8 +199,7 @@ def attended(**options):
     (Lambda(lambda x, parts: parts["n"](x).mean(1), n=nn.LayerNorm((T, D))), "LayerNorm over the axes"),
     (Lambda(lambda x, parts: ((x @ x.transpose(1, 2)).softmax(1) @ x).mean(1)), "softmax of something else"),
     (Lambda(lambda x, parts: ((x @ x.transpose(1, 2)) @ x).mean(1)), "product of values outside"),
-    (Lambda(lambda x, parts: (x @ x.transpose(1, 2)).mean(1), T), "something else than the network's values"),
-    (Lambda(lambda x, parts: (x * 2.0).mean(1)), "something else than the network's values"),
+    (Lambda(lambda x, parts: (x @ x.transpose(1, 2)).mean(1), T), "used otherwise"),
     (Lambda(lambda x, parts: ((x @ x.transpose(1, 2)).masked_fill(torch.eye(T) == 1, -math.inf).softmax(-1) @ x).mean(
         1)), "mask other than the causal"),
     (Lambda(lambda x, parts: (F.dropout((x @ x.transpose(1, 2)).softmax(-1), 0.1) @ x).mean(1)), "dropout that is on"),
@@ -201,7 +208,9 @@ def attended(**options):
     (Lambda(lambda x, parts: parts["a"].weight.repeat(2, 1).mean(1), a=nn.Linear(D, 2)), "repeated|rows"),
     (Lambda(lambda x, parts: x.flip(1).mean(1)), "flip"),
     (Lambda(lambda x, parts: x[:, ::2].mean(1)), "getitem"),
-    (Lambda(lambda x, parts: (x + torch.ones(D)).mean(1)), "sum of something else"),
+    (Lambda(lambda x, parts: (x + torch.ones(T, D)).mean(1)), "sum of something else"),
+    (Lambda(lambda x, parts: (x + parts["n"].weight).mean(1), n=nn.LayerNorm(D)), "parameter of shape"),
+    (Lambda(lambda x, parts: parts["n"](x).mean(1), n=nn.RMSNorm(D)), "eps of the numbers' type"),
     (Lambda(lambda x, parts: x.mean(2), T), "mean over something else"),
     (Lambda(lambda x, parts: x.transpose(0, 1).mean(1)), "shape|rows"),
 ], ids=str)
@@ -226,12 +235,12 @@ def test_a_part_of_a_parameter_is_refused():
 
 def test_a_scale_by_the_number_of_rows_is_refused():
     with pytest.raises(InputError, match="how many rows pass through"):
+        trace(Lambda(lambda x, parts: (x / x.shape[0]).mean(1)), (T, D))
+    with pytest.raises(InputError, match="how many rows pass through"):
         trace(Lambda(lambda x, parts: (((x * x.shape[0]) @ x.transpose(1, 2)).softmax(-1) @ x).mean(1)), (T, D))
 
 
-def test_positions_that_are_no_parameter_and_embeddings_that_rescale_are_refused():
-    with pytest.raises(InputError, match="sum of something else"):
-        trace(Buffered(), (T, 5))
+def test_embeddings_that_rescale_are_refused():
     with pytest.raises(InputError, match="max_norm"):
         trace(Lambda(lambda x, parts: parts["of"](x).mean(1), of=nn.Embedding(7, D, max_norm=1.0)), (T,))
 
