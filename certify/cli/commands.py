@@ -244,16 +244,17 @@ app.command()(interruptible(polish))
 @app.command()
 @interruptible
 def graph(
-    factory: Annotated[str, typer.Argument(metavar="FACTORY", help="package.module:callable that returns the module.")],
-    shape: Annotated[str, typer.Option("--shape", metavar="C,H,W", help="Shape of one row, e.g. 3,32,32.")],
+    factory: Annotated[str, typer.Argument(
+        metavar="FACTORY", help="package.module:callable that returns the module, or a file .onnx.")],
+    shape: Annotated[
+        str | None, typer.Option("--shape", metavar="C,H,W", help="A row: 3,32,32, or tokens,channels; .onnx says it.")
+    ] = None,
     out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="Where to write.")] = Path("graph.json"),
 ) -> None:
-    """Trace a torch module, and write the graph file that model.graph names. Runs the module's code."""
-    from certify.cli.text import one_line
-    from certify.inputs.torch.trace import write_graph
+    """Trace a torch module (its code runs) or read an .onnx file, and write the graph file that model.graph names."""
+    from certify.cli.graphs import write
 
-    operations = write_graph(factory, shape, out)
-    print(one_line(f"wrote {out}: {', '.join(f'{times} {op}' for op, times in operations.items())}"), file=sys.stderr)
+    write(factory, shape, out)
 
 
 @app.command()

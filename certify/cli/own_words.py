@@ -125,8 +125,8 @@ network verifier."""),
           """The last layer of any module that ends in an nn.Linear is asked about as a linear model is: certify audit
 WEIGHTS DATA --factory module:callable, or certify.from_module(module, X, y, loss="cross_entropy", weight_decay=0.01)
 and certify.audit. The layers before it stay. Of all parameters: write a graph (certify graph FACTORY --shape C,H,W) of
-convolutions, sums, BatchNorm and pools, and ask for the modulus of map = "sublevel"; attention is not built there. For
-everything else there are estimates (see `estimate`), which prove nothing."""),
+convolutions, sums, BatchNorm, pools, attention, LayerNorm, and ask for the modulus of map = "sublevel". For everything
+else there are estimates (see `estimate`), which prove nothing."""),
 )
 
 

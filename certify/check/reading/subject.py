@@ -247,7 +247,7 @@ def build_problem(
     if net is not None:
         from certify.check.reading.sections.graph import graph_spec
 
-        spec = graph_spec(spec, net.shape, net.outputs)
+        spec = graph_spec(spec, net)
     table = read_data(data, spec, _named("data", spec.data))
     features = table.features
     groups = equal_rows(features)
