@@ -12,11 +12,10 @@ from typing import Any
 from certify.auditing.audit import Audit, audit_subject
 from certify.auditing.phrases import asked_for
 from certify.auditing.questions.base import Options
-from certify.auditing.shown.progress import shown, watched
 from certify.auditing.store import stored
 from certify.format.errors import InputError
 from certify.problem.problem import Problem
-from certify.problem.progress import Progress
+from certify.problem.progress import Progress, shown, watched
 
 
 def audit(

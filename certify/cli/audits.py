@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from certify.auditing.shown.progress import shown
 from certify.cli.app import app, decimal, interruptible, whole
 from certify.cli.options import Activation, Evaluation, Graph, Loss, NoBiasDecay, Normalization, WeightDecay
 from certify.cli.text import one_line
 from certify.format.errors import InputError
+from certify.problem.progress import shown
 
 if TYPE_CHECKING:
     from certify.auditing.answering import Answer

@@ -44,11 +44,11 @@ def run(
     if plan:
         _plan(spec, output, merge_duplicates, as_json)
         return
-    from certify.auditing.shown.progress import shown
     from certify.auditing.spec_run import CERTIFICATE, REPORT, WITNESS, run_audit
     from certify.certificate.write import require_folder, write_together
     from certify.cli.formats import JSON, as_text, formats, seen
     from certify.cli.text import one_line
+    from certify.problem.progress import shown
     from certify.prove.gates import exit_of
     from certify.report.messages import advice, cautions_of, remembered, run_object, verdict_line
 
@@ -110,9 +110,9 @@ def estimate(
     Writes estimate.json, new_parameters.safetensors and estimate.html, prints one line. Where the whole takes longer, a
     first answer is on stderr within seconds. Status 5: the linear system was not solved (residual above 0.5).
     """
-    from certify.auditing.shown.progress import shown
     from certify.cli.estimates import ESTIMATE, PAGE, PARAMETERS, run_estimate
     from certify.cli.text import one_line
+    from certify.problem.progress import shown
     from certify.prove.gates import UNSOLVED, exit_status
     from certify.report.messages import estimate_advice, estimate_line, estimate_object
 
@@ -270,8 +270,8 @@ def stability(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")] = False,
 ) -> None:
     """Prove the modulus at many solutions: which is the most stable, and by how much."""
-    from certify.auditing.shown.progress import shown
     from certify.problem.load import load_problem
+    from certify.problem.progress import shown
     from certify.prove.stability import stability as walk
     from certify.report.messages import stability_lines
 

@@ -13,7 +13,7 @@ import numpy as np
 from certify.finders.head.refits import Refitter
 from certify.format.errors import InputError
 from certify.problem.problem import Problem
-from certify.problem.progress import Progress, silent
+from certify.problem.progress import Progress, told
 from certify.prove.rows import asked_any
 from certify.rigor.fp import Array
 from certify.systems.head.rows.centred import centred
@@ -162,7 +162,8 @@ def leave_one_out(problem: Problem, X_eval: Any, *, progress: Progress | None = 
     Args:
         problem, X_eval, progress: as of :func:`certify.stable_predictions`.
     """
-    return left_out(problem, X_eval, progress or silent)
+    with told(progress) as tell:
+        return left_out(problem, X_eval, tell)
 
 
 def left_out(problem: Problem, X_eval: Any, tell: Progress, each: Each = lambda refitter, choices, V: None,
