@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,6 +13,8 @@ from typing import Any, Final
 import numpy as np
 
 from certify.auditing.questions.base import Asked, Options, Question, Wanted
+from certify.auditing.ranked.left_out import Ranking
+from certify.auditing.ranked.named import named
 from certify.auditing.spec_run import CERTIFICATE, REPORT, WITNESS, Loaded, Proved, load, prove, tested, write
 from certify.auditing.subject import Subject
 from certify.certificate.audit_folder import SPEC
@@ -42,6 +45,12 @@ UNSEEN: Final = "Not looked at yet: write what you need."
 APART: Final = 10.0
 """How many times the lower end the upper end of a size may be for a reader to learn something from it."""
 
+UNCHECKED: Final = ("what is said of each row by itself is proved by this run alone: no certificate holds it, and "
+                    "`certify check` does not derive it again")
+
+FIRST, LEAST = 0.6, 0.25
+"""Of the time that is left, what ranking rows is given where it is the answer; of all of it what it has at least."""
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -62,6 +71,9 @@ class Answer:
         asked: whether somebody gave the threshold.
         seconds: of the question.
         folder: where its spec, certificate and page are.
+        ranking: training rows by what hangs on each, as `--json` has them; None where the question names none.
+        in_certificate: whether its certificate holds it, so that `certify check` derives it again; else it is proved by
+            this run alone.
     """
 
     question: str
@@ -78,12 +90,16 @@ class Answer:
     asked: bool
     seconds: float
     folder: Path
+    ranking: Mapping[str, Any] | None = None
+    in_certificate: bool = True
 
     def as_json(self) -> dict[str, Any]:
         """Its members for `--json`; the folder as a path from that of the audit is the caller's."""
-        return {"question": self.question, "quantity": self.quantity, "lower": self.lower, "upper": self.upper,
-                "unit": self.unit, "total": self.total, "verdict": self.verdict, "answer": self.sentence,
-                "reason": self.reason, "cautions": list(self.cautions), "seconds": round(self.seconds, 2)}
+        return {"question": self.question, "ask": self.slug.replace("-", " "), "quantity": self.quantity,
+                "lower": self.lower, "upper": self.upper, "unit": self.unit, "total": self.total,
+                "verdict": self.verdict, "answer": self.sentence, "reason": self.reason,
+                "cautions": list(self.cautions), "seconds": round(self.seconds, 2),
+                "in_certificate": self.in_certificate} | ({} if self.ranking is None else {"ranking": self.ranking})
 
 
 def answered(subject: Subject, question: Question, options: Options, folder: Path, tell: Progress) -> list[Answer]:
@@ -100,33 +116,84 @@ def answered(subject: Subject, question: Question, options: Options, folder: Pat
         CertifyError: what the spec asks for has no answer, or the machine none.
     """
     started = time.monotonic()
-    asked, sentence = question.asked(subject, options), question.sentence(subject, options)
     require_folder(folder, (SPEC, CERTIFICATE, REPORT, WITNESS))
-    comment = [f"{sentence[0].upper()}{sentence[1:]}?", "Written by `certify audit`; `certify run` proves it again."]
-    limited = {**asked.tables, "run": {"time_limit": float(options.seconds)}}
-    audit = _loaded(folder, spec_text(comment, limited, [_gate(wanted, None) for wanted in asked.wanted]))
+    subject = question.narrowed(subject, options)
+    asked, sentence = question.asked(subject, options), question.sentence(subject, options)
+    tables = _limited(subject, asked, options)
+    audit = _loaded(folder, _spec_text(sentence, tables, asked, None))
     _require_same(subject, audit.problem)
     environment = tested(audit.problem)
+
+    def ranking(share: float) -> Ranking | str | None:
+        left = options.seconds - (time.monotonic() - started)
+        return question.ranking(subject, options, audit.problem, max(share * left, LEAST * options.seconds), tell)
+
+    ranked = ranking(FIRST) if question.ranks_first else None
     proved = prove(audit.problem, tell, limits_of(audit.problem, started))
-    bounds = {claim.bound.quantity: claim.bound for claim in proved.claims}
-    text = spec_text(comment, limited, [_gate(wanted, bounds[wanted.quantity]) for wanted in asked.wanted])
+    other = question.instead(subject, options, _bounds(proved))
+    if other is not None:
+        ranked = ranked or ranking(FIRST)  # is the answer then
+        asked, tables = other, _limited(subject, other, options)
+        audit = _loaded(folder, _spec_text(sentence, tables, asked, None))
+        proved = prove(audit.problem, tell, limits_of(audit.problem, started))
+    ranked = ranked or ranking(1.0)
+    text = _spec_text(sentence, tables, asked, _bounds(proved))
     final, claims = _held(audit, proved, folder, text)
     certificate = write(final, claims, environment, folder, {folder / SPEC: text.encode()})
-    seconds = time.monotonic() - started
-    cautions, doubt = tuple(cautions_of(certificate)), question.doubt(subject, options, certificate)
-    answers = [replace(_answer(subject, question, options, wanted, claim, bounds[wanted.quantity], folder),
-                       cautions=cautions, seconds=seconds)
+    answers = [_answer(subject, question, options, wanted, claim, _bounds(proved)[wanted.quantity], folder)
                for wanted, claim in zip(asked.wanted, certificate["claims"], strict=True)]
+    answers = _with_ranking(subject, question, options, ranked, certificate, answers, folder)
+    cautions, doubt = tuple(cautions_of(certificate)), question.doubt(subject, options, certificate)
+    seconds = time.monotonic() - started
+    answers = [replace(one, cautions=cautions if one.in_certificate else (UNCHECKED, *cautions), seconds=seconds)
+               for one in answers]
     if not doubt:
         return answers
-    return [replace(one, verdict=str(Verdict.INCONCLUSIVE), sentence=f"{sentence} is left open", reason=doubt)
+    return [replace(one, verdict=str(Verdict.INCONCLUSIVE), sentence=f"{sentence} is left open", reason=doubt,
+                    ranking=None)
             for one in answers]
+
+
+def _limited(subject: Subject, asked: Asked, options: Options) -> dict[str, Any]:
+    """The tables of a spec with the time for it, and what it tells readers."""
+    return {**asked.tables, "run": {"time_limit": float(options.seconds)}, "about": subject.about}
+
+
+def _bounds(proved: Proved) -> dict[str, Bound]:
+    return {claim.bound.quantity: claim.bound for claim in proved.claims}
+
+
+def _spec_text(sentence: str, tables: Mapping[str, Any], asked: Asked, bounds: Mapping[str, Bound] | None) -> str:
+    """The spec of a question; its thresholds are what was proved, where that is known."""
+    comment = [f"{sentence[0].upper()}{sentence[1:]}?", "Written by `certify audit`; `certify run` proves it again."]
+    return spec_text(comment, tables, [_gate(wanted, None if bounds is None else bounds[wanted.quantity])
+                                       for wanted in asked.wanted])
+
+
+def _with_ranking(subject: Subject, question: Question, options: Options, ranking: Ranking | str | None,
+                  certificate: Mapping[str, Any], answers: list[Answer], folder: Path) -> list[Answer]:
+    """The answers with the rows that were ranked, and with what the ranking says where no claim says it."""
+    first, *others = answers
+    if ranking is None:
+        return [replace(first, ranking=question.tabled(subject, certificate)), *others]
+    if isinstance(ranking, str):
+        return [replace(first, ranking={"rows": [], "reason": ranking}), *others]
+    rows, sentence = named(subject, ranking), question.ranked(subject, options, ranking, certificate)
+    if not sentence:
+        return [replace(first, ranking=rows), *others]
+    low, high = ranking.most.size[0], ranking.upper
+    said = bool(low) or high <= 0
+    return [Answer(question.sentence(subject, options), question.slug, "leave_one_out", low,
+                   high if math.isfinite(high) else None, "", str(Verdict.CERTIFIED if said else Verdict.INCONCLUSIVE),
+                   sentence, "" if said else "no row is proved to change anything", (), 0, False, 0.0, folder, rows,
+                   False), *answers]
 
 
 def draft(subject: Subject, question: Question, options: Options) -> str:
     """The text of the spec that asks a question, with thresholds that nobody has looked at yet."""
-    asked: Asked = question.asked(subject, options)
-    sentence = question.sentence(subject, options)
+    if question.option == "prediction":
+        raise InputError("the spec of one prediction", "none ranks rows", "use certify audit --prediction NUMBER")
+    asked, sentence = question.asked(subject, options), question.sentence(subject, options)
     return spec_text([f"{sentence[0].upper()}{sentence[1:]}?"], asked.tables, [_gate(w, None) for w in asked.wanted])
 
 
@@ -155,6 +222,8 @@ def _require_same(subject: Subject, problem: Problem) -> None:
     pairs: list[tuple[Array | None, Array | None]] = [(subject.X, problem.X)]
     if problem.y is not None or problem.labels is not None:
         pairs += [(subject.y, problem.y), (subject.labels, problem.labels)]
+    if problem.weights is not None:
+        pairs += [(subject.weights, problem.weights.rows)]
     if not all(_equal(one, other) for one, other in pairs):
         raise InputError("data file", "it changed while the audit ran", "run it again")
 
@@ -169,7 +238,7 @@ def _held(audit: Loaded, proved: Proved, folder: Path, text: str) -> tuple[Loade
     spec: Spec = parse_spec(content, SPEC)
     digest = Digest(folder / SPEC, hashlib.sha256(content).hexdigest(), len(content))
     problem = replace(audit.problem, spec=spec, files={**(audit.problem.files or {}), "spec": folder / SPEC})
-    bounds = {claim.bound.quantity: claim.bound for claim in proved.claims}
+    bounds = _bounds(proved)
     claims = [Claim(bounds[gate.quantity], gate, evaluate(bounds[gate.quantity], gate, proved.far))
               for gate in spec.gate]
     return Loaded(problem, {**audit.sources, "spec": digest}), replace(proved, claims=claims)

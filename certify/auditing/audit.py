@@ -13,9 +13,20 @@ from typing import Any, Final
 
 from certify.auditing.answering import DRAFT, Answer, answered, overall
 from certify.auditing.questions.base import Options, Question
-from certify.auditing.shown.page import page
+from certify.auditing.ranked.shown import lines as lines_of
+from certify.auditing.shown.page import page, rows_page
 from certify.auditing.subject import Subject
-from certify.certificate.audit_folder import JSON, PAGE, RESULTS, SPEC, begin, remember
+from certify.certificate.audit_folder import (
+    JSON,
+    PAGE,
+    PREDICTION,
+    RESULTS,
+    ROWS,
+    SPEC,
+    begin,
+    remember,
+    require_free,
+)
 from certify.certificate.write import write_together
 from certify.format.errors import CertifyError, InputError
 from certify.problem.progress import Progress
@@ -25,11 +36,19 @@ FORMAT: Final = "certify-audit/1"
 
 @dataclass(frozen=True)
 class Skipped:
-    """A question that was not answered, why, and whether somebody asked it."""
+    """A question that was not answered.
+
+    Attributes:
+        question: by its first words.
+        reason: why.
+        asked: whether somebody asked it.
+        applies: whether it makes sense of the model, so that an error alone stopped it.
+    """
 
     question: str
     reason: str
     asked: bool = False
+    applies: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +83,7 @@ class Audit:
 
     def as_json(self) -> dict[str, Any]:
         """What `--json` prints."""
-        fit = self.subject.fit
+        fit = self.subject.fit_as_trained
         return {
             "format": FORMAT,
             "model": {"network": self.subject.words(), "training_loss": fit.value,
@@ -73,7 +92,8 @@ class Audit:
             "files": {role: {"name": name, "sha256": digest} for role, name, digest in self.subject.given},
             "answers": [answer.as_json() | {"certificate": f"{_place(answer, self.folder)}certificate.json"}
                         for answer in self.answers],
-            "skipped": [{"question": one.question, "reason": one.reason} for one in self.skipped],
+            "skipped": [{"question": one.question, "reason": one.reason, "applies": one.applies}
+                        for one in self.skipped],
             "verdict": self.verdict,
             **({"waiting": list(self.waiting)} if self.waiting else {}),
         }
@@ -126,8 +146,10 @@ class Audit:
         return drawn(self.answers, self.subject.points, axes)
 
     def __repr__(self) -> str:
-        lines = [f"Audit of {self.subject.words()}: {self.verdict}", *(f"  {a.sentence}" for a in self.answers),
-                 *(f"  not asked: {one.question}: {one.reason}" for one in self.skipped)]
+        each = (line for a in self.answers for line in (a.sentence, *(f"  {row}" for row in lines_of(a.ranking))))
+        lines = [f"Audit of {self.subject.words()}: {self.verdict}", *(f"  {line}" for line in each),
+                 *(f"  {'no answer' if one.applies else 'does not apply'}: {one.question}: {one.reason}"
+                   for one in self.skipped)]
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
@@ -162,14 +184,19 @@ def audit_subject(subject: Subject, questions: Sequence[Question], options: Opti
     _write(found)
     for done, question in enumerate(questions, 1):
         reason = question.against(subject, options)
+        applies = not reason
         answers: list[Answer] = []
         if not reason:
             place = folder if not found.answers else folder / question.slug
             try:
+                require_free(place / ROWS)
                 answers = answered(subject.at(place), question, options, place, tell)
+                _write_rows(subject, answers)
             except CertifyError as error:
                 reason = str(error).removeprefix(f"{DRAFT}: ")
-        skipped = [Skipped(question.words[0], reason, question.demanded(options))] if reason else []
+            finally:  # an audit that is stopped here leaves no file that the next one takes for somebody's
+                remember(folder, [f"{_under(place, folder)}{name}" for name in (PREDICTION, ROWS)])
+        skipped = [Skipped(question.words[0], reason, question.demanded(options), applies)] if reason else []
         found = Audit(subject, (*found.answers, *answers), (*found.skipped, *skipped), folder, keep, later[done:])
         every: list[Answer | Skipped] = [*answers, *skipped]
         for one in every:
@@ -187,5 +214,17 @@ def _write(found: Audit) -> None:
     remember(found.folder, [PAGE, JSON])
 
 
+def _write_rows(subject: Subject, answers: Sequence[Answer]) -> None:
+    """The page of the rows that a question names."""
+    for answer in answers:
+        if answer.ranking is not None and answer.ranking["rows"]:
+            text = rows_page(subject.words(), answer.question, answer.sentence, answer.ranking)
+            write_together({answer.folder / ROWS: text.encode()})
+
+
 def _place(answer: Answer, folder: Path) -> str:
-    return "" if answer.folder.resolve() == folder.resolve() else f"{answer.folder.name}/"
+    return _under(answer.folder, folder)
+
+
+def _under(place: Path, folder: Path) -> str:
+    return "" if place.resolve() == folder.resolve() else f"{place.name}/"

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from certify.certificate import read_certificate
+from certify.certificate.audit_folder import DATA, EVALUATION, JSON
 from certify.format.digits import at_least, at_most
 from certify.format.errors import InputError
 from certify.format.quantities import (
@@ -19,6 +21,7 @@ from certify.format.quantities import (
     STABLE_PREDICTIONS,
     TOLERATED_CHANGES,
 )
+from certify.format.words import Parameter
 from certify.network.loss.losses import loss_named
 
 FORMAT: Final = "certify-compare/1"
@@ -31,11 +34,19 @@ BETTER: Final[Mapping[str, str]] = MappingProxyType({
 """What is about outputs and losses, so that it does not depend on how a network's weights are scaled."""
 
 SAME: Final = (
-    "parameter", "set", "norm", "count", "rows", "radius", "relabelled", "pairs", "grouped", "level", "scale")
+    "parameter", "set", "norm", "count", "rows", "radius", "relabelled", "pairs", "grouped", "level", "scale",
+    "functionals")
 """Members of the problem that say what was asked."""
 
 FILES: Final = ("data", "evaluation", "change")
 """Files that have to be the same for two claims to answer one question."""
+
+LEVELS: Final[Mapping[str, str]] = MappingProxyType({"level": " (audit both with one --level)"})
+"""What to do about a member that differs where nobody gave it."""
+
+WHOSE: Final[Mapping[str, str]] = MappingProxyType({
+    "data": "the training rows", "evaluation": "the rows to predict", "change": "the changes"})
+"""What these files hold."""
 
 
 @dataclass(frozen=True)
@@ -90,13 +101,13 @@ def compare(a: Path, b: Path) -> Comparison:
     first, second = _claims(a), _claims(b)
     compared, left = [], []
     for key, (claim, change) in first.items():
-        quantity = key[0]
+        quantity = key.quantity
         if key not in second:
-            left.append(f"{quantity}, {change}: {b} has no answer to it (the same change, the same rows)")
+            left.append(f"{quantity}, {change}: {_difference(key, second, b)}")
         elif quantity not in BETTER:
             left.append(f"{quantity}, {change}: it counts weights, whose scale differs from network to network, and "
                         "a smaller number says nothing")
-        elif quantity == PREDICTION_CHANGE.name and not loss_named(str(key[-1])).slides:
+        elif quantity == PREDICTION_CHANGE.name and not loss_named(key.loss).slides:
             left.append(f"{quantity}, {change}: the outputs of classifiers have no unit in common")
         else:
             compared.append(_decided(quantity, change, claim, second[key][0]))
@@ -106,7 +117,27 @@ def compare(a: Path, b: Path) -> Comparison:
     return Comparison(tuple(compared), tuple(left))
 
 
-def _claims(path: Path) -> dict[tuple[Any, ...], tuple[Mapping[str, Any], str]]:
+class Key(NamedTuple):
+    """What a claim is about.
+
+    Attributes:
+        quantity: what was bounded.
+        asked: the change of the rows.
+        files: by role what says which rows these are.
+        threshold: what parts two labels.
+        sized: whether features, targets or weights of rows move a little, in units that scalers change.
+        loss: of the training.
+    """
+
+    quantity: str
+    asked: tuple[str, ...]
+    files: tuple[Any, ...]
+    threshold: Any
+    sized: bool
+    loss: str
+
+
+def _claims(path: Path) -> dict[Key, tuple[Mapping[str, Any], str]]:
     """The claims of all certificates of a place, by what they are about."""
     places = [path]
     if path.is_dir():
@@ -114,16 +145,82 @@ def _claims(path: Path) -> dict[tuple[Any, ...], tuple[Mapping[str, Any], str]]:
     if not places:
         raise InputError(f"compare {path}", "no certificate.json in it",
                          "name a certificate, or the folder of an audit")
-    found: dict[tuple[Any, ...], tuple[Mapping[str, Any], str]] = {}
+    found: dict[Key, tuple[Mapping[str, Any], str]] = {}
     for place in places:
         certificate = read_certificate(place)
-        problem, subject = certificate["problem"], certificate["subject"]
+        problem = certificate["problem"]
         asked = tuple(json.dumps(problem.get(member), sort_keys=True) for member in SAME)
-        files = tuple(subject[role]["sha256"] if role in subject else None for role in FILES)
+        files, sized = _rows(place, certificate), Parameter(problem["parameter"]).sized
         for claim in certificate["claims"]:
-            key = (claim["quantity"], asked, files, problem.get("threshold"), problem["loss"])
+            key = Key(claim["quantity"], asked, files, problem.get("threshold"), sized, problem["loss"])
             found[key] = (claim, _change(problem))
     return found
+
+
+def _rows(place: Path, certificate: Mapping[str, Any]) -> tuple[Any, ...]:
+    """By role the digest of the file that somebody gave, with that of its targets; else of the one that is bound.
+
+    Rows that an audit stored behind scalers are those of the given file whatever their last digits are, where rows
+    change as a whole. Where they move a little, they do in units that the scalers make.
+    """
+    bound = {role: certificate["subject"].get(role) for role in FILES}
+    own = tuple(None if one is None else one["sha256"] for one in bound.values())
+    if Parameter(certificate["problem"]["parameter"]).sized:
+        return own
+    given = _given(place)
+    found: list[Any] = []
+    for one, digest in zip(bound.values(), own, strict=True):
+        name = {DATA: "data", EVALUATION: "evaluation"}.get("" if one is None else Path(one["path"]).name)
+        targets = None if one is None or name not in given else _targets(place.parent / one["path"], one["sha256"])
+        found.append(digest if targets is None or name is None else (given[name], targets))
+    return tuple(found)
+
+
+def _given(place: Path) -> Mapping[str, str]:
+    """Digests of the files that somebody gave to the audit in whose folder a certificate lies, by role."""
+    for folder in (place.parent, place.parent.parent):
+        try:
+            files = json.loads((folder / JSON).read_bytes())["files"]
+            return {role: str(file["sha256"]) for role, file in files.items()}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            continue
+    return {}
+
+
+def _targets(path: Path, digest: str) -> str | None:
+    """The digest of the targets in a file that an audit stored, and of how many rows; None where it is another file."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        content = path.read_bytes()
+        if hashlib.sha256(content).hexdigest() != digest:
+            return None
+        arrays = load(content)
+        y = arrays.get("y")
+        return f"{len(arrays['X'])} {None if y is None else hashlib.sha256(y.tobytes()).hexdigest()}"
+    except (OSError, KeyError, ValueError, SafetensorError):
+        return None
+
+
+def _difference(key: Key, others: Mapping[Key, Any], b: Path) -> str:
+    """Why nothing of B answers the same, in words."""
+    of = [other for other in others if other.quantity == key.quantity]
+    alike = [other for other in of if other.asked == key.asked]
+    if of and not alike:
+        return " and ".join(f"{member} of A is {mine}, of B {its}" + LEVELS.get(member, "")
+                            for member, mine, its in zip(SAME, key.asked, of[0].asked, strict=True) if mine != its)
+    if not alike:
+        return f"{b} has no answer to it"
+    near = next((other for other in alike if other.files == key.files), alike[0])
+    if near.files == key.files:
+        what, mine, its = ("loss", key.loss, near.loss) if near.loss != key.loss else (
+            "threshold", key.threshold, near.threshold)
+        return f"the {what} of A is {mine}, of B {its}"
+    whose = [WHOSE[role] for role, one, two in zip(FILES, key.files, near.files, strict=True) if one != two]
+    more = (" to the last digit; where scalers stand before the model, how far features may be off is counted in units "
+            "of these: fit both models behind one fitted scaler" if key.sized else "")
+    return f"{' and '.join(whose)} of A and B are not the same{more}"
 
 
 def _change(problem: Mapping[str, Any]) -> str:

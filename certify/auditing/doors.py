@@ -13,13 +13,15 @@ import numpy as np
 
 from certify.auditing.facts import data_facts, guessed
 from certify.auditing.missing import Unsaid, refuse
-from certify.auditing.store import stored
-from certify.auditing.subject import Subject
+from certify.auditing.store import stored, weights_kept
+from certify.auditing.subject import Given, Subject
 from certify.auditing.told import Told
 from certify.format.errors import InputError
 from certify.inputs.formats.archive import listed
 from certify.inputs.formats.table import open_archive
+from certify.inputs.given import given_numbers
 from certify.problem.problem import Problem
+from certify.problem.sample_weights import SampleWeights
 from certify.rigor.fp import Array
 from certify.spec.sources import read_source
 
@@ -34,6 +36,7 @@ class RawRows:
         names: of the features of a table, else None.
         array: name of the features where the file is no table.
         targets: name of the targets, or None.
+        weights: what every row counted in the training, or None.
     """
 
     X: Array
@@ -41,6 +44,7 @@ class RawRows:
     names: tuple[str, ...] | None
     array: str = ""
     targets: str | None = None
+    weights: Array | None = None
 
     def arranged(self, names: Sequence[str], asked: str) -> RawRows:
         """The same with the columns a model was fitted to, in their order.
@@ -82,15 +86,20 @@ def raw_rows(path: Path, role: str, told: Told, known: RawRows | None = None) ->
     targets = facts.targets if known is None else known.targets
     targets = targets if targets in archive.names else None
     y = None if targets is None else archive.read_words(targets)
+    weights = None
+    if told.weights is not None and known is None:
+        if told.weights == targets:
+            raise InputError(f"--weights {told.weights}", "it would be the targets too", "name these with --targets")
+        weights = given_numbers(archive.read(there(told.weights)), told.weights)
     if not archive.table:
         array = told.features[0] if told.features else str(facts.features)
         if known is not None and known.array in archive.names:
             array = known.array
-        return RawRows(archive.read(there(array)), y, None, array, targets)
+        return RawRows(archive.read(there(array)), y, None, array, targets, weights)
     columns = told.features or facts.features if known is None or known.names is None else known.names
-    columns = tuple(name for name in columns if name != targets)
+    columns = tuple(name for name in columns if name not in (targets, told.weights))
     X = np.column_stack([np.asarray(archive.read(there(name)), dtype=np.float64) for name in columns])
-    return RawRows(X, y, columns, "", targets)
+    return RawRows(X, y, columns, "", targets, weights)
 
 
 def through_door(model: Path, data: Path, evaluation: Path | None, told: Told, folder: Path) -> Subject | None:
@@ -113,6 +122,8 @@ def through_door(model: Path, data: Path, evaluation: Path | None, told: Told, f
     with warnings.catch_warnings(record=True) as heard:  # what a caller in Python is warned of, a reader has to know
         warnings.simplefilter("always", UserWarning)
         problem, name, rows = door(model, rows, told, folder)
+        if rows.weights is not None and problem.weights is None:
+            problem = replace(problem, weights=SampleWeights(rows.weights))
     points = None if evaluation is None else raw_rows(evaluation, "evaluation", told, rows)
     inputs = [path for path in (model, data, evaluation) if path is not None]
     subject = stored(problem, None if points is None else points.X, None if points is None else points.y, folder, name,
@@ -120,8 +131,9 @@ def through_door(model: Path, data: Path, evaluation: Path | None, told: Told, f
     if rows.names is not None and subject.names is None and (problem.prepare is None or subject.units is not None):
         subject = replace(subject, names=rows.names)
     notes = tuple(dict.fromkeys(str(one.message) for one in heard if issubclass(one.category, UserWarning)))
-    known = (*guessed(rows.targets, rows.array, told), *(notes or subject.notes), *told.unsaid)
-    subject = replace(subject, notes=known)
+    notes = (*notes, *weights_kept(problem)) if notes else subject.notes
+    known = (*guessed(rows.targets, rows.array, told), *notes, *told.unsaid)
+    subject = replace(subject, notes=known, read=Given(rows.X, rows.names, rows.y))
     if told.weight_decay is not None:
         subject = replace(subject, weight_decay=told.weight_decay)
     return subject if told.threshold is None else replace(subject, threshold=told.threshold)
@@ -146,7 +158,7 @@ def _estimator(model: Path, rows: RawRows, told: Told, folder: Path) -> tuple[Pr
     if fitted is not None:
         rows = rows.arranged([str(name) for name in fitted], "data file")
     name = type(unwrapped(estimator, rows.X.shape[1])[0]).__name__
-    return from_sklearn(estimator, rows.X, _targets(rows)), name, rows
+    return from_sklearn(estimator, rows.X, _targets(rows), rows.weights), name, rows
 
 
 def _linear(model: Path, rows: RawRows, told: Told, folder: Path) -> tuple[Problem, str, RawRows]:

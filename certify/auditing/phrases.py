@@ -19,7 +19,7 @@ FILLERS: Final = frozenset("""
     some it them they that s there at most up until feature features values value off out
 """.split())
 """Words that say nothing of which question is meant, or how it is."""
-ROWS: Final = "rows"
+ROWS, PREDICTION = "rows", "prediction"
 
 
 def asked_for(phrases: Sequence[str], options: Options) -> tuple[tuple[Question, ...], Options]:
@@ -38,11 +38,11 @@ def asked_for(phrases: Sequence[str], options: Options) -> tuple[tuple[Question,
     """
     if not phrases:
         return tuple(question for question in QUESTIONS if question.unprompted(options)), options
-    options = replace(options, named=True)
+    said, options = options, replace(options, named=True)
     found: list[Question] = []
     for phrase in phrases:
         phrase = _with_digits(phrase)
-        question = _meant(phrase)
+        question = _meant(phrase, said)
         _require_read(phrase, question)
         before, options = options, question.heard(phrase, options)
         if any(one.option and getattr(options, one.option) != getattr(before, one.option) for one in found):
@@ -52,6 +52,9 @@ def asked_for(phrases: Sequence[str], options: Options) -> tuple[tuple[Question,
             found.append(question)
     if options.rows and not any(question.option == ROWS for question in found):
         raise InputError("--rows", "named, and no question is about these rows", "add --ask 'these rows'")
+    if options.prediction is not None and not any(question.option == PREDICTION for question in found):
+        raise InputError("--prediction", "named, and no question is about one prediction",
+                         "add --ask 'which rows matter'")
     return tuple(found), options
 
 
@@ -75,8 +78,11 @@ def _require_read(phrase: str, question: Question) -> None:
                          "say it without, or ask for each question with an --ask of its own")
 
 
-def _meant(phrase: str) -> Question:
-    """The question with the longest word that stands in a phrase."""
+def _meant(phrase: str, options: Options) -> Question:
+    """The question that claims a phrase, or with the longest word that stands in it."""
+    claimed = [question for question in QUESTIONS if question.claims(phrase)]
+    if claimed:
+        return claimed[0]
     plain = re.sub(r"[^a-z0-9]+", " ", phrase.lower()).strip()
     plain = re.sub(r"\bthese [0-9]+ rows\b", "these rows", plain)
     ranked = sorted(((len(word), -place, question) for place, question in enumerate(QUESTIONS)
@@ -85,4 +91,5 @@ def _meant(phrase: str) -> Question:
     if not ranked:
         known = ", ".join(f"'{question.words[0]}'" for question in QUESTIONS)
         raise InputError(f"--ask {phrase!r}", "no question is called so", f"ask one of {known}")
-    return ranked[0][2]
+    slug = ranked[0][2].meant(options)
+    return next(question for question in QUESTIONS if question.slug == slug)

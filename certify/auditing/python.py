@@ -12,18 +12,17 @@ from typing import Any
 from certify.auditing.audit import Audit, audit_subject
 from certify.auditing.phrases import asked_for
 from certify.auditing.questions.base import Options
-from certify.auditing.shown.progress import shown, watched
 from certify.auditing.store import stored
 from certify.format.errors import InputError
 from certify.problem.problem import Problem
-from certify.problem.progress import Progress
+from certify.problem.progress import Progress, shown, watched
 
 
 def audit(
     problem: Problem, X_eval: Any = None, y_eval: Any = None, *, delete: int = 1, relabel: int = 1,
-    rows: Sequence[int] = (), noise: Mapping[str | int, float] | None = None, level: float | None = None,
-    ask: str | Sequence[str] = (), seconds: float = 60.0, folder: str | Path | None = None,
-    progress: Progress | None = None,
+    rows: Sequence[int] = (), prediction: int | None = None, noise: Mapping[str | int, float] | None = None,
+    level: float | None = None, ask: str | Sequence[str] = (), seconds: float = 60.0,
+    folder: str | Path | None = None, progress: Progress | None = None,
 ) -> Audit:
     """Ask what is commonly asked about a trained model and the data it was trained on, each answer with a certificate.
 
@@ -36,6 +35,8 @@ def audit(
         y_eval: their labels in the words of y, so that those that are *right* and stay are counted too.
         delete, relabel: how many rows are left out, or have another label.
         rows: these rows are left out, all at once.
+        prediction: number of one of the rows to predict: which training rows matter most to it, and whether one of
+            them alone flips it.
         noise: by feature, name or number, the amount by which it may be off in every row.
         level: the training loss that noise must not exceed; None: a tenth above today's.
         ask: one question or more, e.g. ``"rows deleted"``, ``"noise in age"``; none: those that are commonly asked.
@@ -63,7 +64,8 @@ def audit(
     if not seconds > 0:
         raise InputError("seconds", f"{seconds!r}", "give a number above 0")
     options = Options(_whole("delete", delete, 1), _whole("relabel", relabel, 1),
-                      tuple(_whole("rows", row, 0) for row in rows), _amounts(noise or {}), level, float(seconds))
+                      tuple(_whole("rows", row, 0) for row in rows), _amounts(noise or {}), level, float(seconds),
+                      prediction=None if prediction is None else _whole("prediction", prediction, 0))
     questions, options = asked_for([ask] if isinstance(ask, str) else list(ask), options)
     keep = tempfile.TemporaryDirectory(prefix="certify-audit-") if folder is None else None
     place = Path(keep.name if keep is not None else str(folder))

@@ -5,25 +5,29 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from certify.auditing.doors import through_door
 from certify.auditing.facts import data_facts, guessed, loss_facts, network_facts
 from certify.auditing.missing import Unsaid, refuse
-from certify.auditing.subject import Subject, threshold_of
+from certify.auditing.store import KEPT
+from certify.auditing.subject import Given, Subject, threshold_of
 from certify.auditing.told import Told, require_words
 from certify.format.errors import InputError
 from certify.inputs import load_data, load_evaluated, read_graph_network, read_network
 from certify.inputs.data import Data
+from certify.inputs.groups import load_weights
 from certify.network.graph.graph import GraphNetwork
 from certify.network.network import Network
 from certify.rigor.fp import Array
 from certify.spec.load import parse_spec
 from certify.spec.models import Spec
 from certify.spec.sources import sha256_file
-from certify.spec.text.paths import relative
 from certify.spec.text.toml_text import spec_text
 from certify.spec.vocabulary import ACTIVATIONS
+
+HERE: Final = Path()
+"""From where files are named while they are read, so that messages name them as somebody gave them."""
 
 
 def recognise(model: Path, data: Path, evaluation: Path | None, told: Told, folder: Path) -> Subject:
@@ -43,11 +47,11 @@ def recognise(model: Path, data: Path, evaluation: Path | None, told: Told, fold
     named = {"model": model, "data": data} | ({} if evaluation is None else {"evaluation": evaluation})
     given = tuple((role, path.name, sha256_file(path)) for role, path in named.items())
     found = through_door(model, data, evaluation, told, folder)
-    return replace(found if found is not None else _network(model, data, evaluation, told, folder), given=given)
+    return replace(_network(model, data, evaluation, told).seen_from(folder) if found is None else found, given=given)
 
 
-def _network(model: Path, data: Path, evaluation: Path | None, told: Told, folder: Path) -> Subject:
-    """A model that is a network of a spec as it is."""
+def _network(model: Path, data: Path, evaluation: Path | None, told: Told) -> Subject:
+    """A model that is a network of a spec as it is; its files are named as they were given."""
     facts = network_facts(model, told.graph, told.activation, False)
     rows = data_facts(data)
     features = list(told.features) or (rows.features if isinstance(rows.features, str) else list(rows.features))
@@ -55,46 +59,54 @@ def _network(model: Path, data: Path, evaluation: Path | None, told: Told, folde
     if isinstance(features, list) and len(features) == 1 and not isinstance(rows.features, tuple):
         features = features[0]
     if isinstance(features, list):
-        features = [name for name in features if name != targets]
-    rows_table = {"file": relative(data, folder), "features": features}
+        features = [name for name in features if name not in (targets, told.weights)]
+    rows_table = {"file": str(data), "features": features}
     names: dict[str, dict[str, Any]] = {
-        "model": {"file": relative(model, folder)},
+        "model": {"file": str(model)},
         "data": rows_table if targets is None else {**rows_table, "targets": targets}}
     activation = facts.activation
     if told.graph is not None:
-        names["model"]["graph"] = relative(told.graph, folder)
+        names["model"]["graph"] = str(told.graph)
     else:
         names["model"] |= {"widths": list(facts.widths), "activation": activation or ACTIVATIONS[0]}
     raw = _read_targets(data, targets, rows.y)
     loss = told.loss or loss_facts(raw, facts.widths[-1]).word
-    network, found = _read(names, loss or "squared", folder, targets=loss is not None)
+    network, found = _read(names, loss or "squared", targets=loss is not None)
     unsaid = Unsaid(facts.needs_activation, loss is None, told.weight_decay is None)
     if loss is None or told.weight_decay is None or facts.needs_activation:
         refuse(unsaid, network, found.X, raw, loss, told.bias_decay)
     decay = told.weight_decay
     subject = Subject(model.name, network, found.X, found.y, found.labels, loss, decay, told.bias_decay,
-                      told.divided, names, folder, len(found.X), evaluation is None, True, found.names)
+                      told.divided, names, HERE, len(found.X), evaluation is None, True, found.names)
     subject = replace(subject, threshold=threshold_of(subject, told.threshold),
                       notes=guessed(targets, features if isinstance(features, str) else "", told) + told.unsaid)
-    return _with_points(subject, evaluation, data, features, targets, folder)
+    subject = replace(subject, read=Given(found.X, found.names, raw))
+    if told.weights is not None:
+        spec = _spec(names, loss)
+        spec = spec.model_copy(update={"data": spec.data.model_copy(update={"weights": told.weights})})
+        subject = replace(subject, weights=load_weights(spec, HERE, subject.n), weighing=told.weights,
+                          notes=(*subject.notes, KEPT))
+    return _with_points(subject, evaluation, data, features, targets)
 
 
 def _with_points(subject: Subject, evaluation: Path | None, data: Path, features: str | list[str],
-                 targets: str | None, folder: Path) -> Subject:
+                 targets: str | None) -> Subject:
     """The subject with its evaluation rows, and whether their labels are known."""
     file = evaluation or data
-    table: dict[str, Any] = {"file": relative(file, folder), "features": features}
+    table: dict[str, Any] = {"file": str(file), "features": features}
     if targets is not None:
         table["targets"] = targets
     tables = {**subject.tables, "evaluation": table}
     if evaluation is None:
         return replace(subject, tables=tables, right=targets is not None)
     spec = _spec(tables, subject.loss)
-    points, right = load_evaluated(spec, folder, subject.network.widths, subject.names, labels=targets is not None)
-    return replace(subject, tables=tables, points=len(points), right=right is not None)
+    shape = subject.network.shape if isinstance(subject.network, GraphNetwork) else ()
+    points, right = load_evaluated(spec, HERE, subject.network.widths, subject.names, labels=targets is not None,
+                                   shape=shape)
+    return replace(subject, tables=tables, points=len(points), right=right is not None, evaluated=points)
 
 
-def _read(tables: Mapping[str, Mapping[str, Any]], loss: str, folder: Path, targets: bool = True,
+def _read(tables: Mapping[str, Mapping[str, Any]], loss: str, targets: bool = True,
           ) -> tuple[Network | GraphNetwork, Data]:
     """Network and data as a spec with these tables names them."""
     if not targets:
@@ -102,9 +114,9 @@ def _read(tables: Mapping[str, Mapping[str, Any]], loss: str, folder: Path, targ
         unnamed.pop("targets", None)
         tables = {**tables, "data": unnamed}
     spec = _spec(tables, loss)
-    network = read_network(spec, folder) if spec.model.graph is None else read_graph_network(spec, folder)
+    network = read_network(spec, HERE) if spec.model.graph is None else read_graph_network(spec, HERE)
     shape = network.shape if isinstance(network, GraphNetwork) else ()
-    return network, load_data(spec, folder, network.widths, shape)
+    return network, load_data(spec, HERE, network.widths, shape)
 
 
 def _spec(tables: Mapping[str, Mapping[str, Any]], loss: str) -> Spec:

@@ -23,6 +23,8 @@ from certify.rigor.fp import Array
 
 FEATURES: Final = "X"
 TARGETS: Final = "y"
+WEIGHTS: Final = "weights"
+KEPT: Final = "rows carry the weights they were fitted with, and keep them whichever rows change"
 
 
 def stored(problem: Problem, X_eval: Any, y_eval: Any, folder: Path, model: str = "",
@@ -46,6 +48,8 @@ def stored(problem: Problem, X_eval: Any, y_eval: Any, folder: Path, model: str 
     content = {folder / MODEL: model_bytes(network)}
     targets = problem.y if problem.labels is None else problem.labels.astype(np.int64)
     arrays = {FEATURES: problem.X} | ({} if targets is None else {TARGETS: targets})
+    weights = None if problem.weights is None else problem.weights.as_fitted(problem)
+    arrays |= {} if weights is None else {WEIGHTS: weights}
     content[folder / DATA] = _saved(arrays)
     right = targets is not None
     if X_eval is not None:
@@ -59,19 +63,31 @@ def stored(problem: Problem, X_eval: Any, y_eval: Any, folder: Path, model: str 
     tables: dict[str, dict[str, Any]] = {
         "model": {"file": MODEL, "widths": list(network.widths), "activation": str(network.activation)},
         "data": data, "evaluation": evaluated}
-    notes = () if problem.prepare is None else (
+    notes: tuple[str, ...] = () if problem.prepare is None else (
         f"{getattr(problem.prepare, 'words', 'something')} before the model stays as it was fitted, and the claims are "
         "about the features behind it",)
+    notes += weights_kept(problem)
     subject = Subject(model or "network", network, problem.X, problem.y, problem.labels, problem.loss,
                       problem.weight_decay, problem.bias_decay, problem.normalization, tables, folder,
                       problem.n if X_eval is None else len(points), X_eval is None, right, problem.names,
-                      classes=problem.classes, weighted=problem.weights is not None, notes=notes,
-                      stored=True, behind=_behind(problem.prepare))
+                      classes=problem.classes, notes=notes, weights=weights,
+                      weighing="" if weights is None else WEIGHTS, stored=True, behind=_behind(problem.prepare),
+                      evaluated=None if X_eval is None else points)
     if isinstance(problem.prepare, Prepared) and problem.prepare.units is not None:
         subject = replace(subject, names=problem.column_names,  # every column is scaled by itself, and keeps its name
                           units=problem.prepare.units, roundings=problem.prepare.roundings(problem.X))
     threshold = problem.threshold if problem.threshold is not None else threshold_of(subject, None)
     return replace(subject, threshold=threshold)
+
+
+def weights_kept(problem: Problem) -> tuple[str, ...]:
+    """What a reader has to know of weights of rows after a change; nothing where there are none."""
+    if problem.weights is None:
+        return ()
+    if not problem.weights.by_label:
+        return (KEPT,)
+    return ("class_weight is taken as the weights that it gave the rows when the model was fitted: a row keeps its own "
+            "where its label changes, or how many rows a label has, which a fit with class_weight anew would follow",)
 
 
 def _labels(problem: Problem, y_eval: Any, N: int) -> Array:

@@ -30,8 +30,32 @@ HALF: Final = 0.5
 LAYERS: Final = "the layers before the last"
 """What stands before the features of a network that is the last layer of a module."""
 
+START: Final = "today's exact minimum"
+"""From where the motion of outputs and weights is counted: training stops near it, and the given weights are there."""
+
 LARGEST: Final = 20_000
 """Weights of a head at most, as of the questions about rows in Python."""
+
+
+@dataclass(frozen=True, eq=False)
+class Given:
+    """Training rows as somebody gave them, for people to read.
+
+    Attributes:
+        rows: `(n, …)` features.
+        names: of the columns, or None.
+        targets: as they were called, or None.
+        behind: what stands between the data and these rows, where no others are known; "": they are the data.
+    """
+
+    rows: Array
+    names: tuple[str, ...] | None
+    targets: Array | None
+    behind: str = ""
+
+    def column(self, j: int) -> str:
+        """What a column is called."""
+        return f"column {j}" if self.names is None else self.names[j]
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,11 +81,14 @@ class Subject:
         units: how far each of them moves, at most, where the column before what prepares them moves by 1; None: as far.
         roundings: and beyond that, by rounding alone.
         given: of each file that somebody named its role, its name and its SHA-256 when the audit began.
-        weighted: whether rows carry weights of their own, which no spec says.
+        weights: `(n,)` what every row counts in the training loss; None: all 1.
+        weighing: their name in the data file, for questions about whole rows; "" where there are none.
         notes: what a reader has to know of how it was understood.
         behind: what stands before the features of the network, e.g. ``"StandardScaler"``, or `LAYERS`; "" where
             these are the features of the data.
         stored: whether the files of the tables were written by this audit.
+        evaluated: `(N, d)` evaluation rows as the network takes them; None: the training rows.
+        read: the training rows as a data file has them, where these are others.
     """
 
     model: str
@@ -84,10 +111,13 @@ class Subject:
     units: tuple[float, ...] | None = None
     roundings: tuple[float, ...] = ()
     given: tuple[tuple[str, str, str], ...] = ()
-    weighted: bool = False
+    weights: Array | None = None
+    weighing: str = ""
     notes: tuple[str, ...] = ()
     behind: str = ""
     stored: bool = False
+    evaluated: Array | None = None
+    read: Given | None = None
 
     def files(self) -> tuple[Path, ...]:
         """The files that the tables name."""
@@ -96,8 +126,10 @@ class Subject:
 
     def at(self, folder: Path) -> Subject:
         """The same for a spec in another folder."""
-        if folder.resolve() == self.root.resolve():
-            return self
+        return self if folder.resolve() == self.root.resolve() else self.seen_from(folder)
+
+    def seen_from(self, folder: Path) -> Subject:
+        """The same, paths as they are seen from a folder."""
         tables = {name: {key: relative(self.root / str(entry), folder) if key in PATHS else entry
                          for key, entry in table.items()} for name, table in self.tables.items()}
         return replace(self, tables=tables, root=folder)
@@ -107,10 +139,39 @@ class Subject:
         """Number of training rows."""
         return len(self.X)
 
+    @property
+    def to_predict(self) -> Array:
+        """`(N, d)` evaluation rows as the network takes them."""
+        return self.X if self.evaluated is None else self.evaluated
+
+    @cached_property
+    def as_given(self) -> Given:
+        """The training rows as somebody gave them."""
+        return self.read or Given(self.X, self.names, self._targets_in_words(), self.behind)
+
+    def _targets_in_words(self) -> Array | None:
+        """Targets, labels as they are called where that is known."""
+        found = self.y if self.labels is None else self.labels
+        if found is None or self.classes is None:
+            return found
+        if self.labels is None and found.shape[1] > 1:
+            number = np.argmax(found, axis=1)
+        else:
+            above = found.reshape(-1) > (self.threshold or 0.0)
+            number = above.astype(np.int64) if self.network.widths[-1] == 1 else found.reshape(-1).astype(np.int64)
+        words: Array = np.asarray(self.classes, dtype=object)[number]
+        return words
+
     @cached_property
     def fit(self) -> Fit:
-        """Training loss and accuracy of this network."""
+        """Training loss and accuracy of this network, every row counted alike."""
         return fit(self.network, self.X, self.loss, self.y, self.labels)
+
+    @cached_property
+    def fit_as_trained(self) -> Fit:
+        """The same, with the weights of the rows."""
+        return self.fit if self.weights is None else fit(self.network, self.X, self.loss, self.y, self.labels,
+                                                         weights=self.weights)
 
     @property
     def plain(self) -> bool:
@@ -124,6 +185,18 @@ class Subject:
         return {} if self.network.depth == 1 else {"layer": self.network.depth}
 
     @property
+    def about(self) -> dict[str, Any]:
+        """The table `about`: of files that this audit wrote what their columns and labels are called, and from what."""
+        if not self.stored:
+            return {}
+        words = None if self.classes is None else [str(word) for word in self.classes]
+        named = self.names is not None and len(self.names) == self.network.widths[0] and all(self.names)
+        worded = words is not None and len(words) == max(self.network.widths[-1], 2) and all(words)
+        return {**({"names": list(self.names or ())} if named else {}), **({"labels": words} if worded else {}),
+                **({"behind": self.behind} if named and self.behind else {}),
+                **{role: {"name": name, "sha256": digest} for role, name, digest in self.given}}
+
+    @property
     def classifies(self) -> bool:
         """Whether outputs stand for labels."""
         if not loss_named(self.loss).slides or self.threshold is not None:
@@ -133,13 +206,14 @@ class Subject:
     @property
     def mean_loss(self) -> str:
         """The loss of the questions about these weights, in words: without the penalty, and without weights of rows."""
-        return "mean training loss" + (", where every row counts alike," if self.weighted else "")
+        return "mean training loss" + ("" if self.weights is None else ", where every row counts alike,")
 
     @property
     def again(self) -> str:
         """What happens after rows change, e.g. ``"and the model trained again"``."""
         alone = self.behind == LAYERS or (isinstance(self.network, Network) and self.network.depth > 1)
-        return f"and the {'last layer alone' if alone else 'model'} trained again"
+        kept = "" if self.weights is None else " (every row with the weight it has today)"
+        return f"and the {'last layer alone' if alone else 'model'} trained again{kept}"
 
     @property
     def against_head(self) -> str:
@@ -149,8 +223,6 @@ class Subject:
                     "name the module with --factory, and its last layer is asked about on its own features")
         if self.y is None and self.labels is None:
             return "the data has no targets: name them with --targets"
-        if self.weighted:
-            return "rows carry weights, which no spec says: ask certify.stable_predictions in Python"
         if self.weight_decay == 0:
             return ("the loss has no weight decay, so that its minimum need not be one point: train the last layer "
                     "with a penalty (certify polish finishes it), and say it with --weight-decay")
@@ -166,7 +238,9 @@ class Subject:
         decay = "no weight decay" if self.weight_decay == 0 else f"weight decay {self.weight_decay:.6g}" + (
             "" if self.bias_decay else ", none of it on biases") + (
             "" if self.normalization == Normalization.FIXED else ", a mean over the rows that are left")
-        return f"{self.model} {shape}{joined}; loss {self.loss}, {decay}; {self.n} training rows"
+        weighed = "" if self.weights is None else f", with weights from {self.weights.min():.4g} to " + (
+            f"{self.weights.max():.4g}")
+        return f"{self.model} {shape}{joined}; loss {self.loss}, {decay}; {self.n} training rows{weighed}"
 
     def training(self, fewer: bool = False) -> dict[str, Any]:
         """The table `training`, with its weight decay.

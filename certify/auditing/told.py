@@ -21,6 +21,7 @@ class Told:
         threshold: of one real output: what parts two labels.
         graph: a graph file that describes the network.
         factory: ``"package.module:callable"``, which makes the module.
+        weights: name in the data file of what every row counted in the training.
     """
 
     activation: str | None = None
@@ -33,6 +34,7 @@ class Told:
     threshold: float | None = None
     graph: Path | None = None
     factory: str | None = None
+    weights: str | None = None
 
     @property
     def divided(self) -> str:
@@ -48,16 +50,20 @@ class Told:
                 "over the rows that are left is --normalization remaining",)
 
 
-def require_words(told: Told) -> None:
+def require_words(told: Told, verb: str = "") -> None:
     """Refuse words that are none.
+
+    Args:
+        told: what was said.
+        verb: of the command line, in messages, e.g. ``"init "``.
 
     Raises:
         InputError: with the words that there are.
     """
     for option, word, words in (("activation", told.activation, ACTIVATIONS), ("loss", told.loss, LOSSES)):
         if word is not None and word not in words:
-            raise InputError(f"--{option} {word}", "no such word", f"give one of {', '.join(words)}")
+            raise InputError(f"{verb}--{option} {word}", "no such word", f"give one of {', '.join(words)}")
     if told.weight_decay is not None and not 0 <= told.weight_decay < float("inf"):
-        raise InputError(f"--weight-decay {told.weight_decay}", "no penalty", "give a finite number from 0 on")
+        raise InputError(f"{verb}--weight-decay {told.weight_decay}", "no penalty", "give a finite number from 0 on")
     if told.normalization not in (None, *words_of(Normalization)):
-        raise InputError(f"--normalization {told.normalization}", "no such word", "give fixed or remaining")
+        raise InputError(f"{verb}--normalization {told.normalization}", "no such word", "give fixed or remaining")

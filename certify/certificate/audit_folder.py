@@ -20,6 +20,7 @@ from certify.spec.sources import sha256_file
 SPEC: Final = "certify.toml"
 PAGE, JSON = "audit.html", "audit.json"
 MODEL, DATA, EVALUATION = "model.safetensors", "data.safetensors", "evaluation.safetensors"
+PREDICTION, ROWS = "prediction.safetensors", "rows.html"
 
 LIST: Final = ".certify-audit.json"
 RESULTS: Final = ("certificate.json", "report.html", "witness.safetensors")
@@ -63,6 +64,17 @@ def begin(folder: Path, inputs: Collection[Path], writes: Mapping[Path, bytes]) 
     folder.mkdir(parents=True, exist_ok=True)
     written = {path.name: hashlib.sha256(content).hexdigest() for path, content in writes.items()}
     write_together({**writes, folder / LIST: _listed(written)})
+
+
+def require_free(path: Path) -> None:
+    """Refuse to write where a file is: what audits wrote was taken away when this one began.
+
+    Raises:
+        InputError: there is one.
+    """
+    if os.path.lexists(path):
+        raise InputError(f"output folder {path.parent}", f"{path.name} in it was not written by an audit",
+                         "name another folder with -o, or move that file")
 
 
 def remember(folder: Path, names: Collection[str]) -> None:

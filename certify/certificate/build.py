@@ -120,6 +120,7 @@ def _problem(problem: Problem) -> Json:
         "names": None if problem.names is None else list(problem.names),
         "count": problem.count,
         **_kind(problem),
+        **({} if spec.about is None else {"about": spec.about.model_dump(mode="json", exclude_none=True)}),
         **({"within": within(problem), "weights_length": weights_length(problem)} if problem.nearby else {}),
     }
 
@@ -133,9 +134,12 @@ def _functionals(problem: Problem) -> Json:
 
 
 def _training(problem: Problem) -> Json:
-    """Of the training, what is not as usual: biases without decay, and a mean over the rows that are left."""
+    """Of the training, what is not as usual: biases without decay, a mean over the rows that are left, weights."""
+    spec, weights = problem.spec, None if problem.weights is None else problem.weights.rows
     return ({} if problem.bias_decay else {"bias_decay": False}) | (
-        {} if problem.normalization == Normalization.FIXED else {"normalization": problem.normalization})
+        {} if problem.normalization == Normalization.FIXED else {"normalization": problem.normalization}) | (
+        {} if spec is None or weights is None else {"row_weights": {
+            "by": spec.data.weights, "least": float(weights.min()), "largest": float(weights.max())}})
 
 
 def _kind(problem: Problem) -> Json:

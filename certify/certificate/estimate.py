@@ -35,6 +35,10 @@ UNITS = {
     "residual": "residual of the linear system, relative to its right-hand side",
 }
 
+DAMPED = "residual of the damped system {formula}, relative to its right-hand side"
+UNDAMPED = "residual, without the damping that was chosen, of the system asked about, relative to its right-hand side"
+"""Units of a residual where there is a damping; a gate is never met by one that nobody asked for."""
+
 
 @dataclass(frozen=True, eq=False)
 class Beside:
@@ -94,10 +98,16 @@ def claims_of(found: Estimate, gates: Sequence[Gate]) -> list[Claim]:
     """Every gate held against the estimate; without gates both quantities.
 
     Returns:
-        Claims whose rigour is estimated and whose verdict is inconclusive, whatever became of the gate.
+        Claims whose rigour is estimated and whose verdict is inconclusive, whatever became of the gate. A gate on the
+        residual is held against that of the undamped system where the program chose the damping.
     """
-    bounds = {"loss_after": _bound("loss_after", found.loss_after), "residual": _bound("residual", found.residual)}
-    held: list[tuple[Bound, Gate | None]] = [(bounds[gate.quantity], gate) for gate in gates]
+    system = found.system
+    bounds = {"loss_after": _bound("loss_after", found.loss_after), "residual": _bound(
+        "residual", found.residual, DAMPED.format(formula=system.formula) if system.damping else "")}
+    gated = dict(bounds)
+    if system.chosen and system.undamped is not None:
+        gated["residual"] = _bound("residual", system.undamped, UNDAMPED)
+    held: list[tuple[Bound, Gate | None]] = [(gated[gate.quantity], gate) for gate in gates]
     held = held or [(bounds[name], None) for name in ESTIMATED]
     return [Claim(bound, gate, evaluate(bound, gate)) for bound, gate in held]
 
@@ -115,10 +125,10 @@ def base_of(problem: ModuleProblem) -> Json:
     return {"residual": _number(residual), "distance": problem.solution.base.distance}
 
 
-def _bound(name: str, value: float) -> Bound:
+def _bound(name: str, value: float, unit: str = "") -> Bound:
     end = _number(value)
     reason = "" if end is not None else f"it is {value}: the step leads to weights at which the network has no value"
-    return Bound(name, "", Rigour.ESTIMATED, end, end, UNITS[name], reason=reason)
+    return Bound(name, "", Rigour.ESTIMATED, end, end, unit or UNITS[name], reason=reason)
 
 
 def _problem(found: Estimate, spec: Spec) -> Json:
@@ -140,7 +150,9 @@ def _problem(found: Estimate, spec: Spec) -> Json:
 
 def _result(found: Estimate) -> Json:
     return {
-        "status": found.status, "ended": found.ended, "correctors": [asdict(one) for one in found.correctors],
+        "status": found.status, "ended": found.ended, "failure": found.failure,
+        "system": asdict(found.system) | {"formula": found.system.formula},
+        "correctors": [asdict(one) for one in found.correctors],
         "residual": found.residual, "history": [float(h) for h in found.history],
         "cost": asdict(found.cost), "evidence": _evidence(found.evidence),
         "response_norm": float(found.response.double().norm()),

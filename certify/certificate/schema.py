@@ -87,11 +87,37 @@ class Grouped(Part):
     largest: Size
 
 
+class RowWeights(Part):
+    """What rows count in the training loss: the name of their array, and the ends of its range."""
+
+    by: str
+    least: Number
+    largest: Number
+
+
 class Fresh(Part):
     """New rows: added, or in the place of others; the box of their features, null for the ranges of the data."""
 
     rows: Annotated[str, one_of(("added", "replaced"))]
     box: list[Pair] | None
+
+
+class Made(Part):
+    """A file that somebody gave, from which one that the certificate binds was made, as the spec states it."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[^/\\\x00]+$")]
+    sha256: Sha256
+
+
+class About(Part):
+    """What the spec tells a reader and nothing rests on: names of features, words of labels, files it was made from."""
+
+    names: list[str] | None = None
+    labels: list[str] | None = None
+    behind: str | None = None
+    model: Made | None = None
+    data: Made | None = None
+    evaluation: Made | None = None
 
 
 class Problem(Part):
@@ -129,6 +155,7 @@ class Problem(Part):
     weight_decay: Number
     bias_decay: Literal[False] | None = None
     normalization: Annotated[str, one_of((str(w.Normalization.REMAINING),))] | None = None
+    row_weights: RowWeights | None = None
     level: Number | None
     merge_duplicates: bool
     groups: list[Annotated[list[Count], Field(min_length=2)]]
@@ -142,11 +169,24 @@ class Problem(Part):
     fresh: Fresh | None = None
     within: Number | None = None
     weights_length: Number | None = None
+    about: About | None = None
+
+    @property
+    def called(self) -> list[str] | None:
+        """What the features are called: by the data file, else by the spec."""
+        return self.names if self.names is not None or self.about is None else self.about.names
+
+    @property
+    def labels(self) -> list[str] | None:
+        """What the labels are called, in their order, where the spec says it."""
+        return None if self.about is None else self.about.labels
 
     @model_validator(mode="after")
     def _one_name_a_feature(self) -> Problem:
-        if self.names is not None and len(self.names) != self.inputs:
+        if self.called is not None and len(self.called) != self.inputs:
             raise ValueError("one name for each input is needed, or null")
+        if self.labels is not None and len(self.labels) != max(self.outputs, 2):
+            raise ValueError("a word for each label is needed, or none")
         return self
 
     @model_validator(mode="after")

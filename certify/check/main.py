@@ -10,6 +10,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
@@ -79,7 +80,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _notes(result: Result) -> list[str]:
     """What it is about and held against: thresholds, files with the first digits of their digests."""
     files = ", ".join(f"{role} {path} {digest[:DIGITS]}" for role, path, digest in result.files)
-    return [f"thresholds from {result.source}", f"files: {files}"]
+    about = result.certificate.problem.get("about")
+    more = import_module("certify.check.origin").lines(about, result.files) if about else []
+    return [f"thresholds from {result.source}", f"files: {files}", *more]
 
 
 class _Parser(argparse.ArgumentParser):

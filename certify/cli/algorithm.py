@@ -129,7 +129,7 @@ def _of_module(problem: ModuleProblem, u: Any, rows: Any, members: int, seed: in
 
     if u is None:
         raise InputError("algorithm 1", "no change", "give u, and the rows it moves")
-    found = estimate(problem, u, rows)
+    found = estimate(problem, u, rows, damping=0.0, corrector_steps=0)  # the paper's set, to first order
     flat = lambda step: step.detach().cpu().double().numpy()  # noqa: E731
     sampled = found.sample_members(members, seed=seed) if members else []
     others = np.array([flat(m.step) for m in sampled]).reshape(len(sampled), problem.p)

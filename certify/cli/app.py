@@ -15,7 +15,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Prove, refute or leave open how far a trained network's solution set moves when its training data moves.",
     epilog="Exit status: 0 gates met, 3 a gate failed, 4 a gate is open or, without gates, nothing was proved (polish: "
-           "no critical point reached), 2 usage or invalid input, 130 Ctrl-C.",
+           "no critical point reached), 5 an estimate's system was not solved, 2 usage or invalid input, 130 Ctrl-C.",
 )
 
 

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from certify.auditing.shown.progress import shown
 from certify.cli.app import app, decimal, interruptible, whole
+from certify.cli.options import Activation, Evaluation, Graph, Loss, NoBiasDecay, Normalization, WeightDecay
 from certify.cli.text import one_line
 from certify.format.errors import InputError
+from certify.problem.progress import shown
 
 if TYPE_CHECKING:
     from certify.auditing.answering import Answer
@@ -33,29 +34,23 @@ def audit(
     model: Annotated[Path, typer.Argument(
         metavar="MODEL", help="The trained model: .safetensors, .pt, .pt2, .onnx, .skops, or .npz of a linear one.")],
     data: Annotated[Path, typer.Argument(metavar="DATA", help="Its training data: a table or arrays.")],
-    evaluation: Annotated[Path | None, typer.Option(
-        "--eval", metavar="FILE", help="Rows to predict (default: the training rows).")] = None,
+    evaluation: Evaluation = None,
     ask: Annotated[list[str], typer.Option(
         "--ask", metavar="WORDS", help="'rows deleted', 'labels wrong', 'noise in age', 'which rows matter', 'these "
         "rows', 'how far from changing'; several times for several (default: what is commonly asked).")] = [],  # noqa: B006
-    activation: Annotated[
-        str | None, typer.Option("--activation", metavar="WORD", help="Between the layers, as trained.")
-    ] = None,
-    loss: Annotated[str | None, typer.Option("--loss", metavar="WORD", help="The one it was trained with.")] = None,
-    weight_decay: Annotated[
-        float | None, typer.Option("--weight-decay", metavar="X", help="A penalty X/2 times |w|^2 in that loss.")
-    ] = None,
-    no_bias_decay: Annotated[bool, typer.Option("--no-bias-decay", help="Biases carry none of it.")] = False,
-    normalization: Annotated[str | None, typer.Option(
-        "--normalization", metavar="WORD", help="fixed (default), or remaining: with rows left out.")] = None,
+    activation: Activation = None,
+    loss: Loss = None,
+    weight_decay: WeightDecay = None,
+    no_bias_decay: NoBiasDecay = False,
+    normalization: Normalization = None,
     features: Annotated[
         str | None, typer.Option("--features", metavar="NAMES", help="Array, or columns with commas.")] = None,
     targets: Annotated[str | None, typer.Option("--targets", metavar="NAME", help="Array or column.")] = None,
+    weights: Annotated[str | None, typer.Option(
+        "--weights", metavar="NAME", help="Array or column: what rows counted in training (sample_weight).")] = None,
     threshold: Annotated[
         float | None, typer.Option("--threshold", metavar="T", help="What parts two labels of a real output.")] = None,
-    graph: Annotated[
-        Path | None, typer.Option("--graph", metavar="FILE", help="A graph of `certify graph`: it describes the model.")
-    ] = None,
+    graph: Graph = None,
     factory: Annotated[str | None, typer.Option(
         "--factory", metavar="MODULE:CALLABLE", help="Makes the torch module of these weights; its code is run.")
     ] = None,
@@ -63,6 +58,9 @@ def audit(
     relabel: Annotated[int, typer.Option("--relabel", parser=whole, metavar="K", help="Labels that are wrong.")] = 1,
     rows: Annotated[
         str | None, typer.Option("--rows", metavar="ROWS", help="These rows are left out, e.g. 3,17,40-49.")] = None,
+    prediction: Annotated[int | None, typer.Option(
+        "--prediction", parser=whole, metavar="NUMBER", help="Which rows matter most to this row of --eval, from 0.",
+    )] = None,
     noise: Annotated[list[str], typer.Option(
         "--noise", metavar="COLUMN=R", help="This feature may be off by R in every row.")] = [],  # noqa: B006
     level: Annotated[float | None, typer.Option(
@@ -80,10 +78,11 @@ def audit(
     from certify.auditing.questions.base import Options
     from certify.auditing.told import Told
 
-    require_counts(delete, relabel, seconds)
+    require_counts(delete, relabel, seconds, prediction)
     told = Told(activation, loss, weight_decay, not no_bias_decay, normalization,
-                () if features is None else tuple(features.split(",")), targets, threshold, graph, factory)
-    options = Options(delete, relabel, rows_of(rows), noise_of(noise), level, seconds)
+                () if features is None else tuple(features.split(",")), targets, threshold, graph, factory,
+                weights)
+    options = Options(delete, relabel, rows_of(rows), noise_of(noise), level, seconds, prediction=prediction)
     raise typer.Exit(run_audit(Files(model, data, evaluation), told, ask, options, output, as_json, quiet))
 
 
@@ -114,6 +113,7 @@ def run_audit(files: Files, told: Told, ask: Sequence[str], options: Options, ou
     """
     from certify.auditing.audit import Skipped, audit_subject
     from certify.auditing.phrases import asked_for
+    from certify.auditing.ranked.shown import lines
     from certify.auditing.shown.reasons import brief
     from certify.certificate.audit_folder import PAGE
     from certify.certificate.write import require_folder
@@ -130,7 +130,8 @@ def run_audit(files: Files, told: Told, ask: Sequence[str], options: Options, ou
     def said(found: Answer | Skipped) -> None:
         if isinstance(found, Skipped):
             if not quiet:
-                print(one_line(f"not asked: {found.question}: {found.reason}"), file=sys.stderr, flush=True)
+                why = "no answer" if found.applies else "does not apply"
+                print(one_line(f"{why}: {found.question}: {found.reason}"), file=sys.stderr, flush=True)
             return
         mark = {"certified": "proved ", "refuted": "refuted"}.get(found.verdict, "open   ")
         if not as_json:
@@ -138,6 +139,8 @@ def run_audit(files: Files, told: Told, ask: Sequence[str], options: Options, ou
             line = one_line(f"{mark} {found.sentence}{why}")
             if line not in printed:  # a question that is open says the same of each of its quantities
                 print(line, flush=True)
+                for row in lines(found.ranking):
+                    print(one_line(f"        {row}"), flush=True)
             printed.add(line)
 
     with shown(quiet) as tell:
@@ -167,7 +170,7 @@ def _subject(files: Files, told: Told, output: Path) -> Subject:
 def _introduce(subject: Subject) -> None:
     """What was understood, before anything is proved."""
     print(one_line(f"model: {subject.words()}"), file=sys.stderr)
-    print(one_line(subject.fit.sentence()), file=sys.stderr)
+    print(one_line(subject.fit_as_trained.sentence()), file=sys.stderr)
     for note in subject.notes:
         print(one_line(f"note: {note}"), file=sys.stderr)
     sys.stderr.flush()
@@ -175,15 +178,15 @@ def _introduce(subject: Subject) -> None:
 
 def _verdict(found: Audit) -> str:
     """The last line."""
-    questions = len(dict.fromkeys(answer.question for answer in found.answers))
-    proved = len({answer.question for answer in found.answers if answer.verdict != "inconclusive"})
-    unasked = f", {len(found.skipped)} not asked" if found.skipped else ""
-    several = "s" if questions != 1 else ""
-    return f"{found.verdict} {proved} of {questions} question{several} answered with a proof{unasked}"
+    from certify.auditing.shown.headline import headline
+
+    return f"{found.verdict} {headline(found.as_json())}"
 
 
-def require_counts(delete: int, relabel: int, seconds: float) -> None:
+def require_counts(delete: int, relabel: int, seconds: float, prediction: int | None = None) -> None:
     """Refuse numbers that ask for nothing."""
+    if prediction is not None and prediction < 0:
+        raise InputError(f"--prediction {prediction}", "no row", "give its number, from 0 on")
     for option, number in (("--delete", delete), ("--relabel", relabel)):
         if number < 1:
             raise InputError(f"{option} {number}", "no rows", "give a whole number from 1 on")

@@ -11,6 +11,7 @@ import typer
 
 from certify.cli import audits, compare
 from certify.cli.app import Interrupted, app, decimal, interruptible, whole
+from certify.cli.options import Activation, Evaluation, Graph, Loss, NoBiasDecay, Normalization, WeightDecay
 from certify.cli.polish import polish
 
 __all__ = ["Interrupted", "app", "audits", "compare"]  # importing a module of verbs adds them
@@ -33,24 +34,38 @@ def run(
     merge_duplicates: Annotated[
         bool, typer.Option("--merge-duplicates", help="Treat rows with equal features as one row.")
     ] = False,
+    form: Annotated[
+        list[str] | None, typer.Option(
+            "--format", metavar="NAME[=FILE]", help="text, json, markdown, sarif, junit, github, badge, model-card, "
+            "cyclonedx, csv, html: in a file, or instead of the verdict line. Again for more; the status stays."),
+    ] = None,
 ) -> None:
     """Prove what a spec asks for; write certificate.json and report.html, print one verdict line."""
     if plan:
         _plan(spec, output, merge_duplicates, as_json)
         return
-    from certify.auditing.shown.progress import shown
-    from certify.auditing.spec_run import CERTIFICATE, REPORT, run_audit
+    from certify.auditing.spec_run import CERTIFICATE, REPORT, WITNESS, run_audit
+    from certify.certificate.write import require_folder, write_together
+    from certify.cli.formats import JSON, as_text, formats, seen
     from certify.cli.text import one_line
+    from certify.problem.progress import shown
     from certify.prove.gates import exit_of
     from certify.report.messages import advice, cautions_of, remembered, run_object, verdict_line
 
+    wanted = formats(form or (), as_json)
+    folder = spec.parent if output is None else output
+    wanted.require_apart((spec, *(folder / name for name in (CERTIFICATE, REPORT, WITNESS))))
+    for path in wanted.files:
+        require_folder(path.parent, (path.name,))
     with shown(quiet) as tell:
         certificate = run_audit(spec, output, merge_duplicates, tell)
-    folder = spec.parent if output is None else output
+    write_together(wanted.written(certificate, folder, lambda: as_text(run_object(certificate))))
     if not quiet and remembered(certificate):
         print(one_line(remembered(certificate)), file=sys.stderr, flush=True)
-    if as_json:
-        print(json.dumps(run_object(certificate), allow_nan=False))
+    if wanted.medium is not None:
+        print(wanted.medium.text(certificate, seen(folder)), end="")
+    elif wanted.out == JSON:
+        print(as_text(run_object(certificate)))
     else:
         print(one_line(verdict_line(certificate, reason=quiet)))
     sys.stdout.flush()
@@ -92,16 +107,21 @@ def estimate(
 ) -> None:
     """Estimate the new parameters of any torch module after one change of its data; nothing is proved.
 
-    Writes estimate.json, new_parameters.safetensors and estimate.html, prints one line.
+    Writes estimate.json, new_parameters.safetensors and estimate.html, prints one line. Where the whole takes longer, a
+    first answer is on stderr within seconds. Status 5: the linear system was not solved (residual above 0.5).
     """
-    from certify.auditing.shown.progress import shown
     from certify.cli.estimates import ESTIMATE, PAGE, PARAMETERS, run_estimate
     from certify.cli.text import one_line
-    from certify.prove.gates import exit_status
+    from certify.problem.progress import shown
+    from certify.prove.gates import UNSOLVED, exit_status
     from certify.report.messages import estimate_advice, estimate_line, estimate_object
 
+    def first(words: str) -> None:
+        if not quiet:
+            print(one_line(words), file=sys.stderr, flush=True)
+
     with shown(quiet) as tell:
-        document = run_estimate(spec, output, tell)
+        document = run_estimate(spec, output, tell, first)
     folder = spec.parent if output is None else output
     if as_json:
         print(json.dumps(estimate_object(document), allow_nan=False))
@@ -113,7 +133,7 @@ def estimate(
             print(one_line(line), file=sys.stderr)
         for what, name in (("estimate  ", ESTIMATE), ("parameters", PARAMETERS), ("report    ", PAGE)):
             print(one_line(f"{what} {folder / name}"), file=sys.stderr)
-    raise typer.Exit(exit_status(document["gates"]))
+    raise typer.Exit(UNSOLVED if document["result"]["failure"] else exit_status(document["gates"]))
 
 
 @app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -134,7 +154,8 @@ def report(
     ] = None,
     form: Annotated[
         str, typer.Option("--format", metavar="NAME",
-                          help="html, markdown (a summary for a job or a comment) or csv (a line a row)."),
+                          help="html, markdown (a summary for a job or a comment), csv (a line a row), sarif, junit, "
+                               "github, badge, model-card or cyclonedx."),
     ] = "html",
     rows: Annotated[
         bool, typer.Option("--rows", help="Show outputs, labels and data of rows, from the files it binds (html)."),
@@ -143,6 +164,7 @@ def report(
     """Write the report on a certificate again. It is read strictly, but only `certify check` checks its claims."""
     from certify.certificate import read_certificate
     from certify.certificate.write import require_folder, write_together
+    from certify.cli.formats import seen
     from certify.cli.text import one_line
     from certify.report.exporters import exporter
 
@@ -150,7 +172,7 @@ def report(
     path = output or certificate.parent / f"report{medium.suffix}"
     content = read_certificate(certificate)
     require_folder(path.parent, (path.name,))
-    text = _with_rows(content, certificate.parent, form) if rows else medium.render(content)
+    text = _with_rows(content, certificate.parent, form) if rows else medium.text(content, seen(certificate.parent))
     write_together({path: text.encode("utf-8")})
     print(one_line(f"report {path}"), file=sys.stderr)
 
@@ -182,25 +204,16 @@ def init(
     model: Annotated[Path | None, typer.Option("--model", metavar="FILE", help="Take the widths from it.")] = None,
     data: Annotated[Path | None, typer.Option("--data", metavar="FILE", help="Take the array names from it.")] = None,
     estimate: Annotated[bool, typer.Option("--estimate", help="A spec for `certify estimate`.")] = False,
-    graph: Annotated[
-        Path | None, typer.Option("--graph", metavar="FILE", help="A graph of `certify graph`: it describes the model.")
-    ] = None,
-    activation: Annotated[
-        str | None, typer.Option("--activation", metavar="WORD", help="Between the layers, as trained.")
-    ] = None,
-    loss: Annotated[str | None, typer.Option("--loss", metavar="WORD", help="The one it was trained with.")] = None,
-    weight_decay: Annotated[
-        float | None, typer.Option("--weight-decay", metavar="X", help="A penalty X/2 times |w|^2 in that loss.")
-    ] = None,
-    no_bias_decay: Annotated[bool, typer.Option("--no-bias-decay", help="Biases carry none of it.")] = False,
-    normalization: Annotated[
-        str | None, typer.Option("--normalization", metavar="WORD", help="fixed, or remaining: with rows left out.")
-    ] = None,
+    graph: Graph = None,
+    activation: Activation = None,
+    loss: Loss = None,
+    weight_decay: WeightDecay = None,
+    no_bias_decay: NoBiasDecay = False,
+    normalization: Normalization = None,
     ask: Annotated[str | None, typer.Option(
         "--ask", metavar="WORDS", help="The spec of one question, e.g. '5 rows deleted', as `certify audit` asks it.")
     ] = None,
-    evaluation: Annotated[Path | None, typer.Option(
-        "--eval", metavar="FILE", help="With --ask: rows to predict (default: the training rows).")] = None,
+    evaluation: Evaluation = None,
 ) -> None:
     """Write a commented spec, certify.toml, filled in from the model and data that lie beside it.
 
@@ -209,6 +222,10 @@ def init(
     from certify.cli.starter import Said, write_starter
     from certify.cli.text import one_line
 
+    if evaluation is not None and ask is None:
+        from certify.format.errors import InputError
+
+        raise InputError("init --eval", "no question is asked that predicts", "add --ask, e.g. --ask 'rows deleted'")
     said = Said(activation, loss, weight_decay, False if no_bias_decay else None, normalization)
     if ask is not None:
         from certify.cli.starter.asked import write_asked
@@ -227,16 +244,17 @@ app.command()(interruptible(polish))
 @app.command()
 @interruptible
 def graph(
-    factory: Annotated[str, typer.Argument(metavar="FACTORY", help="package.module:callable that returns the module.")],
-    shape: Annotated[str, typer.Option("--shape", metavar="C,H,W", help="Shape of one row, e.g. 3,32,32.")],
+    factory: Annotated[str, typer.Argument(
+        metavar="FACTORY", help="package.module:callable that returns the module, or a file .onnx.")],
+    shape: Annotated[
+        str | None, typer.Option("--shape", metavar="C,H,W", help="A row: 3,32,32, or tokens,channels; .onnx says it.")
+    ] = None,
     out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="Where to write.")] = Path("graph.json"),
 ) -> None:
-    """Trace a torch module, and write the graph file that model.graph names. Runs the module's code."""
-    from certify.cli.text import one_line
-    from certify.inputs.torch.trace import write_graph
+    """Trace a torch module (its code runs) or read an .onnx file, and write the graph file that model.graph names."""
+    from certify.cli.graphs import write
 
-    operations = write_graph(factory, shape, out)
-    print(one_line(f"wrote {out}: {', '.join(f'{times} {op}' for op, times in operations.items())}"), file=sys.stderr)
+    write(factory, shape, out)
 
 
 @app.command()
@@ -252,8 +270,8 @@ def stability(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")] = False,
 ) -> None:
     """Prove the modulus at many solutions: which is the most stable, and by how much."""
-    from certify.auditing.shown.progress import shown
     from certify.problem.load import load_problem
+    from certify.problem.progress import shown
     from certify.prove.stability import stability as walk
     from certify.report.messages import stability_lines
 

@@ -39,7 +39,8 @@ _READ, _WRITE = 0.02, 0.97
 
 
 def run_estimate(
-    spec_path: str | Path, out_dir: str | Path | None = None, progress: Progress | None = None
+    spec_path: str | Path, out_dir: str | Path | None = None, progress: Progress | None = None,
+    first: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
     """Read, estimate, and write the three files, and one for each other member asked for.
 
@@ -50,6 +51,7 @@ def run_estimate(
         spec_path: the spec.
         out_dir: where to write; default the spec's folder.
         progress: told the stage and the fraction done.
+        first: told a first answer in a line as soon as there is one, where the whole takes longer.
 
     Returns:
         The content of `estimate.json`.
@@ -75,7 +77,8 @@ def run_estimate(
     shares = _Shares.of(asked.options)
     options = {key: value for key, value in asked.options.items() if key not in _NOT_OPTIONS}
     found = estimate(asked.problem, asked.u, asked.rows, parameter=asked.spec.perturbation.parameter,
-                     progress=part(tell, _READ, shares.first()), **options)
+                     progress=part(tell, _READ, shares.first()),
+                     first=None if first is None else lambda answer: first(answer.words()), **options)
     spent = found.cost
     windows = shares.rest((spent.seconds + spent.evidence_seconds) / spent.gradient_seconds)
     members, missing = _members(found, asked.options.get("members", 0), part(tell, *windows[0]))

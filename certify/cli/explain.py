@@ -142,6 +142,15 @@ threshold = 0.5 for targets 0 and 1. For `stable_predictions`. The thresholds of
 of rows that are left, as for a mean loss trained again (parameter = "deletions" alone). Training again on the
 rows that are left with the same code and mean loss uses n/(n - m) times the fixed loss, m rows left out: that is
 weight decay λ(n - m)/n in this notation. Without a weight decay there is no difference.""",
+    "about": """[about] names, labels, behind: what features and labels are called, for pages and witnesses. model,
+data, evaluation = { name = ..., sha256 = ... }: files that those of the spec were made from, as stated. No claim rests
+on it, and `certify check` proves nothing of it: it says whether files of these names lie there with these bytes.""",
+    "weights_of_rows": """[data] weights: an array or column of numbers above 0, what every row counts in the training
+loss, (1/n) Σ c_i ℓ_i + ... (scikit-learn's sample_weight; class_weight as the number of every row). For whole rows of
+a last layer with a weight decay that are left out or get other labels (see D1), and for nothing else. A row keeps its
+weight: a fit with class_weight anew would count a row as its new class, and "balanced" follows how many each has.""",
+    "sample_weight": """See `weights_of_rows`; for rows whose weight changes see `sample_weights`.""",
+    "class_weight": """See `weights_of_rows`.""",
     "agreement": """Of a change of predictions to first order (see P1): the number of [evaluation] rows at which every
 solution near the weights is proved to change the outputs by the same. At the other rows the bound is about the nearest
 solution alone. With map = "interpolation" there is agreement only at rows that are training rows.""",
@@ -208,8 +217,13 @@ that asks for proof. Options are in [estimate]: solver, damping, corrector_steps
     "loss_after": """The mean loss of the moved rows, with their changed data, at the estimated new weights (certify
 estimate). Measured, not bounded.""",
     "residual": """Of an estimate: what is left of the linear system that the step solves, relative to its right-hand
-side; 0 is an exact solution of the first-order problem. In a certificate's `base`: how far the network's outputs are
-from the targets in the file (critical map: the length of the gradient at the weights in the file).""",
+side; 0 is an exact solution of the first-order problem. Above 0.5 the estimate has failed: exit status 5, whatever its
+gates say (see `unsolved`). With a damping it is that of the damped system, and what is left without it stands beside.
+In a certificate's `base`: how far the network's outputs are from the targets in the file (critical map: the length of
+the gradient at the weights in the file).""",
+    "unsolved": """An estimate whose linear system was not solved: its relative residual is above 0.5, so that most of
+what the change asks for is unanswered. It is a failure with exit status 5, whatever its gates say; the line, --json
+(`failure`) and the page say so first. Give a larger budget, a damping (see `damping`), or weights trained further.""",
     "critical": """map = "critical": S(u) is the set of weights w with ∇_w L(u, w) = 0, the critical points of the
 training loss. `certify run` proves its modulus (see M5), `certify estimate` estimates one step. With base = "given"
 the loss is tilted so that the weights in the file are one (see `tilt`). With base = "nearby" `run` proves an exact one
@@ -217,10 +231,13 @@ close to them, and in an estimate the step towards one is part of the estimate."
     "hold": """[estimate] hold: "all" (default): rows that do not move keep their outputs to first order; "moved": only
 the moved rows are looked at, which is cheaper and says nothing about the others.""",
     "damping": """[estimate] damping: a number ≥ 0 added to the diagonal of the linear system. It makes the step shorter
-and the system easier, and changes the question; default 0.""",
+and the system easier, and changes the question. Left out: 0 where the system is solved so, else (in weight space) one
+that is chosen and named with its reason: beyond the negative curvature that was found, or the least of a ladder with
+which the solver converges. What it leaves of the system without it is said; damping = 0 asks for that one.""",
     "corrector_steps": """[estimate] corrector_steps: Newton steps after the first-order step, on the real outputs, or,
 in weight space with base = "nearby", on the gradient of the changed loss. Each costs a solve and takes off most of what
-is left by higher orders; default 0.""",
+is left by higher orders. Left out: with base = "nearby" steps towards a critical point go on while each takes a tenth
+off the moved rows' loss (in weight space, where a damping was chosen: off the gradient), ten at most; else none.""",
     "budget": """All changes of the data that [perturbation] allows: its set, norm and radius (see `set`, `radius`).
 [estimate] budget: about how many full-batch gradients the solver's products may cost; default 120.
 What is reached by then is the estimate, and its residual says how good it is.""",

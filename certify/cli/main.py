@@ -16,8 +16,8 @@ INVALID, INTERRUPTED = 2, 130
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status.
 
-    0: done, and no gate of severity `fail` failed or is open; 3: one failed; 4: one is open; 2: usage or invalid
-    input; 130: Ctrl-C. Status 1 is left to crashes.
+    0: done, and no gate of severity `fail` failed or is open; 3: one failed; 4: one is open; 5: an estimate whose
+    linear system was not solved; 2: usage or invalid input; 130: Ctrl-C. Status 1 is left to crashes.
     """
     arguments = sys.argv[1:] if argv is None else list(argv)
     for stream in (sys.stdout, sys.stderr):

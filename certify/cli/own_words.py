@@ -61,18 +61,19 @@ or worse. A gate stops a build: the spec that certify audit writes has what was 
 thresholds, e.g. quantity = "stable_predictions", min = 136. Put them into the spec of the new model: the run fails
 (status 3) where it is proved to be worse, and is open (status 4) where that is not decided. See `gate`, `compare`."""),
     Asked(("influence", "influence function", "influence functions", "attribution", "leave one out", "loo"),
-          """Which training rows matter to one prediction: certify.leave_one_out(problem,
-X_new).most_influential(13) leaves out every row in turn, trains again and encloses the change; of a linear model or
-a last layer. The row that matters most to all predictions: certify audit MODEL DATA --ask "which rows matter". Of a
-whole network, in the limit of small changes: parameter = "sample_weights", a gate on sample_modulus, or with
-[evaluation] on first_order_prediction_change. `certify estimate` predicts one change of any torch module, and proves
-nothing."""),
+          """Which training rows matter to one prediction: certify audit MODEL DATA --eval FILE --prediction 13, or
+in Python certify.leave_one_out(problem, X_new).most_influential(13), leaves out every row in turn, trains again and
+encloses the change; of a linear model or a last layer. The row that matters most to all predictions: --ask "which
+rows matter". Of a whole network, in the limit of small changes: parameter = "sample_weights", a gate on
+sample_modulus, or with [evaluation] on first_order_prediction_change. `certify estimate` predicts one change of any
+torch module, and proves nothing."""),
     Asked(("which rows", "important rows", "rows that matter", "which rows matter", "most influential", "support"),
           """Which training rows matter most: certify audit MODEL DATA --ask "which rows matter". For this
-prediction: certify.leave_one_out(problem, X_new).most_influential(13). Which rows flip it:
-stable_predictions(...).witness(13).rows, or certify report CERT --rows. Which rows hold the weights where they are:
-parameter = "sample_weights", a gate on sample_modulus (every row's is on the page). Which rows decide a coefficient:
-certify.coefficients(problem, delete=1). See `influence`."""),
+prediction, and which of them flip it alone: --prediction 13; in Python certify.leave_one_out(problem,
+X_new).most_influential(13). Which rows flip it together: stable_predictions(...).witness(13).rows, or certify
+report CERT --rows. Which rows hold the weights where they are: parameter = "sample_weights", a gate on
+sample_modulus (every row's is on the page). Which rows decide a coefficient: certify.coefficients(problem,
+delete=1). See `influence`."""),
     Asked(("coefficient", "sign", "sign of a coefficient", "p-value", "pvalue", "significance", "significant",
            "standard error", "confidence interval", "zaminfluence", "effect", "regression coefficient", "contrast"),
           """Does the sign of a coefficient survive dropping any m rows? [evaluation] coefficients = "all" (or
@@ -123,8 +124,8 @@ network verifier."""),
           """The last layer of any module that ends in an nn.Linear is asked about as a linear model is: certify audit
 WEIGHTS DATA --factory module:callable, or certify.from_module(module, X, y, loss="cross_entropy", weight_decay=0.01)
 and certify.audit. The layers before it stay. Of all parameters: write a graph (certify graph FACTORY --shape C,H,W) of
-convolutions, sums, BatchNorm and pools, and ask for the modulus of map = "sublevel"; attention is not built there. For
-everything else there are estimates (see `estimate`), which prove nothing."""),
+convolutions, sums, BatchNorm, pools, attention, LayerNorm, and ask for the modulus of map = "sublevel". For everything
+else there are estimates (see `estimate`), which prove nothing."""),
 )
 
 

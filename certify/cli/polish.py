@@ -26,12 +26,12 @@ def polish(
     Writes polished.safetensors, a certify.toml that names it, and polish.json, never over other files. Nothing is
     proved. Exit status 0 when a critical point was reached, 4 when not: the best weights are written then too.
     """
-    from certify.auditing.shown.progress import shown
     from certify.certificate.polished import FIGURES, WEIGHTS, require_new
     from certify.certificate.polished import polish as finish
     from certify.cli.text import one_line
     from certify.format.errors import InputError
     from certify.problem.load import load_problem
+    from certify.problem.progress import shown
 
     if layer not in (None, *_LAYERS):
         raise InputError("--layer", f"'{layer}'", "use last or all")

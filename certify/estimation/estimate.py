@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -17,9 +18,19 @@ from certify.estimation.model.functional import require_finite
 from certify.estimation.model.subject import ModuleProblem
 from certify.estimation.options import EstimateOptions, options_of, require_whole
 from certify.estimation.retraining import Retrained, compare, retrain
-from certify.estimation.solvers.correctors import Corrector, corrected, untaken
+from certify.estimation.routing import in_output_space, require_asked
+from certify.estimation.solvers.correctors import (
+    Corrector,
+    Onward,
+    corrected,
+    onward_of,
+    searched,
+    unasked,
+    untaken,
+)
 from certify.estimation.solvers.meter import Cost, Meter
-from certify.estimation.solvers.output_space import Rows, approach, centres, rows_of, wanted
+from certify.estimation.solvers.output_space import Rows, approach, centres, held_loss, rows_of, wanted
+from certify.estimation.solvers.system import FirstAnswer, System, failure, with_failure
 from certify.estimation.solvers.weight_space import chord_steps, kernel_part, require_left, weight_space_step
 from certify.format.errors import InputError
 from certify.problem.progress import forward, part, silent
@@ -47,11 +58,13 @@ class Estimate:
             only with base ``"nearby"``. 0 where `∇L` is less than what the solver leaves of the response. In output
             space it is computed for that base alone (else None), with the Gauss–Newton matrix and for the losses of the
             rows that change (:mod:`certify.estimation.solvers.output_space`).
-        residual: relative residual of the linear system for the response, computed from it.
-        status: what became of it, in words.
+        residual: relative residual of the linear system for the response, computed from it: of the system that was
+            solved, which `system` names.
+        status: what became of it, in words; it begins with "failed" where `failure` says why.
         ended: how the solve for the response ended, in a word or two: a
             :class:`certify.estimation.krylov.Status`, or "solved directly".
         correctors: what became of each corrector step.
+        system: which linear system was solved: its damping, who chose it and why, the residual without it.
         cost: of the step, in full-batch gradients.
         evidence: measured on the real network.
         start: with ``hold="all"``: the step that looks at the moved rows alone, with its own evidence and cost.
@@ -70,12 +83,18 @@ class Estimate:
     status: str
     ended: str = field(repr=False)
     correctors: tuple[Corrector, ...]
+    system: System = field(repr=False)
     cost: Cost = field(repr=False)
     evidence: Evidence = field(repr=False)
     start: Estimate | None = field(default=None, repr=False)
     history: tuple[float, ...] = field(default=(), repr=False)
     history_cost: tuple[float, ...] = field(default=(), repr=False)
     rows: Rows | None = field(default=None, repr=False)
+
+    @property
+    def failure(self) -> str:
+        """Why it is none, in words: the residual of the system that was solved is above 0.5; empty where it is one."""
+        return failure(self.residual, self.system)
 
     @property
     def loss_before(self) -> float:
@@ -121,7 +140,7 @@ class Estimate:
         require_whole("seed", seed)
         if not isinstance(scale, int | float) or not 0 < scale < float("inf"):
             raise InputError("scale", f"{scale!r}", "give a positive number")
-        if self.options.damping:
+        if self.system.damping:
             raise InputError("sample_members", "damping, with which the estimated set is one point",
                              "give damping = 0")
         generator = torch.Generator().manual_seed(seed)
@@ -164,7 +183,8 @@ class Member:
 
 def estimate(
     problem: ModuleProblem | Problem, u: Any, rows: Sequence[int] | None = None, *, parameter: str | None = None,
-    progress: Tell | None = None, prepared: Rows | None = None, **options: Any,
+    progress: Tell | None = None, prepared: Rows | None = None, first: Callable[[FirstAnswer], None] | None = None,
+    **options: Any,
 ) -> Estimate:
     r"""Estimate the solutions after the listed rows moved by u, without training again.
 
@@ -180,6 +200,7 @@ def estimate(
             problem, else features.
         progress: told the stage in words and the fraction of the whole that is done.
         prepared: `estimate.rows` of an earlier estimate of the same problem: the kernel is not made again.
+        first: given a first answer as soon as there is one, where the whole takes longer.
         options: fields of :class:`EstimateOptions`.
 
     Returns:
@@ -199,65 +220,29 @@ def estimate(
         parameter, rows, u = of_loaded(problem, u, rows, parameter)
         problem = module_problem_of(problem)
     change = change_of(problem, u, rows, parameter or "features")
-    in_output_space = _in_output_space(problem, chosen)
-    _require_asked(problem, chosen, in_output_space, prepared)
+    outputs = in_output_space(problem, chosen)
+    require_asked(problem, chosen, outputs, prepared)
     tell("one gradient", 0.0)
     meter = Meter.of(problem)
     with meter.evidence():
         base = problem.function.all_outputs(problem.w, problem.X)
     require_finite(base, "outputs of the module")
-    if in_output_space:
-        found = _output_space(problem, change, chosen, meter, base, prepared, part(tell, 0.02, 1.0))
+    if outputs:
+        found = _output_space(problem, change, chosen, meter, base, prepared, part(tell, 0.02, 1.0), first)
     else:
-        found = _weight_space(problem, change, chosen, meter, base, part(tell, 0.02, 1.0))
+        found = _weight_space(problem, change, chosen, meter, base, part(tell, 0.02, 1.0), first)
     tell("evidence", 1.0)
     return found
 
 
 def _solved(options: EstimateOptions) -> float:
     """Share of the work, for progress alone, that is done before the correctors, each of which solves again."""
-    return MEASURED / (1 + options.corrector_steps)
-
-
-def _in_output_space(problem: ModuleProblem, options: EstimateOptions) -> bool:
-    if options.solver != "auto":
-        return options.solver == "dual"
-    if problem.solution.in_outputs:
-        return True
-    k = problem.k - (1 if centres(problem) else 0)
-    fits = problem.n * k <= problem.p
-    return problem.solution.keeps_outputs(problem.weight_decay) and fits \
-        and problem.batch_statistics == "frozen" and options.curvature != "hessian"
-
-
-def _require_asked(
-    problem: ModuleProblem, options: EstimateOptions, in_output_space: bool, prepared: Rows | None
-) -> None:
-    """Refuse what would otherwise be answered as another question, or not be heard."""
-    if in_output_space and problem.batch_statistics == "recomputed":
-        raise InputError("solver", '"dual" with recomputed batch statistics, by which a row moves all outputs',
-                         'use solver = "auto", or batch_statistics = "frozen"')
-    if in_output_space and problem.weight_decay and not problem.solution.in_outputs:
-        raise InputError("solver", '"dual" with weight decay, whose critical points do not keep the outputs',
-                         'use solver = "minres_qlp"')
-    if not in_output_space and problem.solution.in_outputs:
-        raise InputError("solver", f'"{options.solver}" with map = "interpolation": in weight space critical points '
-                         "of the loss are estimated, which need not keep the outputs",
-                         'use solver = "dual", or map = "critical"')
-    if not in_output_space and options.hold == "moved":
-        raise InputError("hold", '"moved" in weight space, where the Hessian is that of all rows',
-                         'use solver = "dual", or hold = "all"')
-    if prepared is not None and not (
-        in_output_space and torch.equal(prepared.problem.w, problem.w) and torch.equal(prepared.X, problem.X)
-        and centres(prepared.problem) == centres(problem)
-    ):
-        raise InputError("prepared", "the rows of another problem, or not all of this one's",
-                         'give `.rows` of an estimate of the same problem in output space with hold = "all", or None')
+    return MEASURED / (1 + options.steps)
 
 
 def _output_space(
     problem: ModuleProblem, change: Change, options: EstimateOptions, meter: Meter, base: torch.Tensor,
-    prepared: Rows | None, tell: Tell,
+    prepared: Rows | None, tell: Tell, first: Callable[[FirstAnswer], None] | None,
 ) -> Estimate:
     last = options.hold == "moved" or len(change.rows) == problem.n
     share = 1.0 if last else min(0.5, len(change.rows) / problem.n)
@@ -274,15 +259,17 @@ def _output_space(
     found = _finished(_Answer(problem, change, options, base, goal, some, asked, v, solved, None, last), meter, told)
     if last:
         return found
+    if first is not None:
+        first(FirstAnswer(found.loss_before, found.loss_after, found.residual, "other rows not held yet"))
     with meter.stage("all rows"):
         whole = prepared or rows_of(problem, problem.X, options, part(rest, 0.0, prepared_at))
         right = torch.zeros(len(asked), problem.n, problem.k, dtype=b.dtype, device=b.device)
         right[:, change.rows] = asked
-        first = torch.zeros_like(right)
-        first[:, change.rows] = z.reshape(asked.shape)
+        begun = torch.zeros_like(right)
+        begun[:, change.rows] = z.reshape(asked.shape)
         if not options.apart:
-            right, first = right.sum(0, keepdim=True), first.sum(0, keepdim=True)
-        z, v, solved = whole.solve(right.flatten(1), first.flatten(1), options, meter,
+            right, begun = right.sum(0, keepdim=True), begun.sum(0, keepdim=True)
+        z, v, solved = whole.solve(right.flatten(1), begun.flatten(1), options, meter,
                                    part(rest, prepared_at, _solved(options)))
     return _finished(_Answer(problem, change, options, base, goal, whole, right, v, solved, found, True), meter, rest)
 
@@ -309,34 +296,64 @@ def _finished(a: _Answer, meter: Meter, tell: Tell) -> Estimate:
     response, stationary = a.parts[0], a.parts[1] if len(a.parts) > 1 else None
     made: tuple[Corrector, ...]
     v, b, made = a.parts.sum(0), a.asked[:1].flatten(1), ()
+    onward = onward_of(a.options, a.problem.solution.approaches)
     if a.last:
         with meter.stage("correctors"):
-            v, made = _corrected(a, v, meter, part(tell, _solved(a.options), MEASURED))
+            v, made = _corrected(a, v, onward, meter, part(tell, _solved(a.options), MEASURED))
             if a.options.line_search:
-                v = _searched(a.problem, a.change, v)
+                v = searched(a.problem, a.change, v)
     with meter.evidence():
         tell("evidence", MEASURED)
         found = measure(a.problem, a.change, v, a.base)
-        residual = float((b - a.rows.jacobian.product(response[None])).norm() / b.norm()) if b.any() else 0.0
+        undamped = float((b - a.rows.jacobian.product(response[None])).norm() / b.norm()) if b.any() else 0.0
+    damped = a.options.shift > 0 and a.solved is not None and bool(b.any())
+    residual = float(a.solved.residual[0]) if damped and a.solved is not None else undamped
+    system = System("kernel", a.options.shift, undamped=undamped if damped else None, preconditioner=a.rows.words())
     said = [f"solved directly; relative residual {residual:.2g}"] if a.solved is None else list(a.solved.words())
     if b.any() and not response.any():
         said[0] += "; no step is taken, since that one leaves more than there was"
-    words = "; towards a critical point: ".join(said) + untaken(made, "the error of the outputs")
+    lessened = "the error of the outputs" if onward.asked else "the mean loss of the moved rows"
+    words = "; towards a critical point: ".join(said) + system.words() + (
+        untaken(made, lessened) if onward.asked else unasked(made, onward, lessened))
     history = () if a.solved is None else tuple(float(h) for h in a.solved.history[:, 0])
     ended = DIRECT if a.solved is None else str(a.solved.status[0])
-    return Estimate(a.problem, a.change, a.options, v, response, stationary, residual, words, ended, made, meter.cost(),
-                    found, a.start, history, tuple(meter.marks) if history else (), a.rows)
+    return Estimate(a.problem, a.change, a.options, v, response, stationary, residual,
+                    with_failure(words, residual, system), ended, made, system, meter.cost(), found, a.start, history,
+                    tuple(meter.marks) if history else (), a.rows)
 
 
-def _corrected(a: _Answer, v: torch.Tensor, meter: Meter, tell: Tell) -> tuple[torch.Tensor, tuple[Corrector, ...]]:
-    """Chord steps on the error of the outputs."""
+def _corrected(
+    a: _Answer, v: torch.Tensor, onward: Onward, meter: Meter, tell: Tell
+) -> tuple[torch.Tensor, tuple[Corrector, ...]]:
+    """Chord steps on the error of the outputs; unasked, towards a critical point while the moved rows' loss falls."""
     def answer(error: torch.Tensor, tell: Tell) -> torch.Tensor:
         marks = list(meter.marks)
         found = a.rows.solve(error.reshape(1, -1), None, a.options, meter, tell)[1][0]
         meter.marks[:] = marks  # those of the first solve belong to the history
         return found
 
-    return corrected(v, a.options.corrector_steps, lambda new: _error(a, new), answer, meter, tell)
+    if onward.asked:
+        return corrected(v, onward, lambda new: _error(a, new), answer, meter, tell)
+    targets = a.change.targets(a.problem)
+    X, y = a.change.data(a.problem)
+
+    def whole(new: torch.Tensor) -> float:
+        return a.problem.loss.mean(a.problem.function.all_outputs(a.problem.w + new, X), y)
+
+    highest = whole(v) if onward.most else 0.0
+
+    def loss(new: torch.Tensor) -> float:
+        own = a.problem.loss.mean(a.change.outputs(a.problem, a.problem.w + new), targets)
+        return own if new is v or whole(new) <= highest else math.inf  # the others do not pay for it
+
+    def lack(new: torch.Tensor) -> torch.Tensor:
+        now = a.change.outputs(a.problem, a.problem.w + new)
+        goal = a.goal.clone()
+        goal[a.change.rows] = now + a.problem.loss.towards(now, targets)
+        return _error(replace(a, goal=goal), new)
+
+    return corrected(v, onward, lack, answer, meter, tell, loss,
+                     held_loss(a.problem, a.change, a.base))
 
 
 def _error(a: _Answer, v: torch.Tensor) -> torch.Tensor:
@@ -348,33 +365,32 @@ def _error(a: _Answer, v: torch.Tensor) -> torch.Tensor:
     return centred(error) if centres(a.problem) else error
 
 
-def _searched(problem: ModuleProblem, change: Change, v: torch.Tensor) -> torch.Tensor:
-    """The step, halved while that lowers the mean loss on the moved rows."""
+def _weight_space(
+    problem: ModuleProblem, change: Change, options: EstimateOptions, meter: Meter, base: torch.Tensor, tell: Tell,
+    first: Callable[[FirstAnswer], None] | None,
+) -> Estimate:
     y = change.targets(problem)
 
-    def loss(t: float) -> float:
-        return problem.loss.mean(change.outputs(problem, problem.w + t * v), y)
+    def hand(v: torch.Tensor, residual: float, system: System) -> None:
+        before, after = (problem.loss.mean(change.outputs(problem, w), y) for w in (problem.w, problem.w + v))
+        assert first is not None
+        first(FirstAnswer(before, after, residual, f"with damping {system.damping:g}"))
 
-    t, best = 1.0, loss(1.0)
-    while t > 1e-3 and (half := loss(t / 2)) < best:
-        t, best = t / 2, half
-    return t * v
-
-
-def _weight_space(
-    problem: ModuleProblem, change: Change, options: EstimateOptions, meter: Meter, base: torch.Tensor, tell: Tell
-) -> Estimate:
     with meter.stage("weight space"):
-        found = weight_space_step(problem, change, options, meter, part(tell, 0.0, _solved(options)))
-        v = found.response + (0.0 if problem.solution.base.shifted else found.stationary)
-        v, made = chord_steps(problem, change, found.curvature, v, options, meter,
+        found = weight_space_step(problem, change, options, meter, part(tell, 0.0, _solved(options)),
+                                  None if first is None else hand)
+        shifted, system = problem.solution.base.shifted, found.system
+        v = found.response + (0.0 if shifted else found.stationary)
+        onward = onward_of(options, system.chosen and not shifted)
+        v, made = chord_steps(problem, change, found.answer.again, v, onward, meter,
                               part(tell, _solved(options), MEASURED))
         if options.line_search:
-            v = _searched(problem, change, v)
+            v = searched(problem, change, v)
     with meter.evidence():
         tell("evidence", MEASURED)
         evidence = measure(problem, change, v, base, of_gradient=True)
-    words = found.words() + untaken(made, "the gradient")
-    return Estimate(problem, change, options, v, found.response, found.stationary, float(found.solved.residual[0]),
-                    words, str(found.solved.status[0]), made, meter.cost(), evidence, None,
-                    tuple(float(h) for h in found.solved.history[:, 0]))
+    residual = float(found.solved.residual[0])
+    words = found.words() + (untaken(made, "the gradient") if onward.asked else unasked(made, onward, "the gradient"))
+    return Estimate(problem, change, options, v, found.response, found.stationary, residual,
+                    with_failure(words, residual, system), str(found.solved.status[0]), made, system, meter.cost(),
+                    evidence, None, tuple(float(h) for h in found.solved.history[:, 0]))

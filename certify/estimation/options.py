@@ -22,11 +22,16 @@ class EstimateOptions:
         solver: ``"auto"``, ``"dual"`` (in output space), ``"direct"`` (a dense matrix), ``"cg"``, ``"lsmr"`` or
             ``"minres_qlp"`` (in weight space).
         curvature: ``"auto"``, ``"hessian"`` or ``"gauss_newton"``, for solvers in weight space.
-        damping: δ ≥ 0, added to the diagonal of the system; 0 leaves the question as it is.
+        damping: δ ≥ 0, added to the diagonal of the system; 0 leaves the question as it is. None: 0 where the system is
+            solved so; else, in weight space with solver ``"auto"``, the least that is found to suit it
+            (:mod:`certify.estimation.solvers.damping`), and the estimate says which.
         tolerance: relative residual at which the solver stops.
         budget: full-batch gradients that the products of one solve may cost, about; a corrector solves again.
         corrector_steps: Newton steps after the first-order step, on the real outputs (dual solver; each taken only if
             it lessens their error) or the real gradient (weight space), with the derivatives of the given parameters.
+            None: with base ``"nearby"`` steps towards a critical point go on while they help
+            (:mod:`certify.estimation.solvers.correctors`): in output space, and in weight space where a damping was
+            chosen; elsewhere none.
         line_search: whether to shorten the step while that lowers the loss on the moved rows.
         seed: of everything random.
         apart: base ``"nearby"`` in output space: whether the system of all rows is solved for the response and for the
@@ -38,14 +43,24 @@ class EstimateOptions:
     hold: str = "all"
     solver: str = "auto"
     curvature: str = "auto"
-    damping: float = 0.0
+    damping: float | None = None
     tolerance: float = 1e-2
     budget: float = 120.0
-    corrector_steps: int = 0
+    corrector_steps: int | None = None
     line_search: bool = False
     seed: int = 0
     apart: bool = True
     preconditioner: str = "auto"
+
+    @property
+    def shift(self) -> float:
+        """The damping, 0 where it was left out."""
+        return self.damping or 0.0
+
+    @property
+    def steps(self) -> int:
+        """Corrector steps, 0 where they were left out."""
+        return self.corrector_steps or 0
 
     def __post_init__(self) -> None:
         """Refuse words and numbers that mean nothing."""
@@ -55,16 +70,19 @@ class EstimateOptions:
             if getattr(self, name) not in words:
                 raise InputError(name, f"'{getattr(self, name)}'", f"use one of {', '.join(words)}")
         for name in ("damping", "tolerance", "budget"):
-            if isinstance(getattr(self, name), bool) or not isinstance(getattr(self, name), int | float):
-                raise InputError(name, f"{getattr(self, name)!r}", "give a number")
-        if not (0 <= self.damping < math.inf and 0 <= self.tolerance < 1 and 0 < self.budget < math.inf):
-            raise InputError("estimate", f"damping {self.damping}, tolerance {self.tolerance}, budget {self.budget}",
+            value = getattr(self, name)
+            if (name != "damping" or value is not None) and (
+                isinstance(value, bool) or not isinstance(value, int | float)):
+                raise InputError(name, f"{value!r}", "give a number")
+        if not (0 <= self.shift < math.inf and 0 <= self.tolerance < 1 and 0 < self.budget < math.inf):
+            raise InputError("estimate", f"damping {self.shift}, tolerance {self.tolerance}, budget {self.budget}",
                              "give damping ≥ 0, a tolerance below 1 and a positive budget, all finite")
         for name in ("line_search", "apart"):
             if not isinstance(getattr(self, name), bool):
                 raise InputError(name, f"{getattr(self, name)!r}", "give True or False")
         for name in ("corrector_steps", "seed"):
-            require_whole(name, getattr(self, name))
+            if name == "seed" or self.corrector_steps is not None:
+                require_whole(name, getattr(self, name))
 
 
 def require_whole(name: str, value: Any, least: int = 0) -> None:

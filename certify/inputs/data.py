@@ -128,12 +128,14 @@ def load_evaluation(
 
 def load_evaluated(
     spec: Spec, folder: Path, widths: tuple[int, ...], names: tuple[str, ...] | None = None, labels: bool = True,
+    shape: tuple[int, ...] = (),
 ) -> tuple[Array, Array | None]:
     """The same with the rows' right labels, of one reading of the file; None where it has no such array or column.
 
     Args:
         spec, folder, widths, names: as of :func:`load_evaluation`.
         labels: whether these are read; else there are none.
+        shape: of one row of a graph network, as of :func:`load_data`.
 
     Returns:
         `(N, d)` features, and `(N,)` or `(N, k)` numbers as they are stored.
@@ -150,7 +152,7 @@ def load_evaluated(
     source = read_source(folder / spec.evaluation.file, "evaluation")
     archive = open_archive(source, "evaluation")
     where = f"evaluation file {source.path}"
-    X = _points(asked, archive, where, "evaluation.features", widths, names if own is None else None)
+    X = _points(asked, archive, where, "evaluation.features", widths, names if own is None else None, shape)
     name = data.targets
     if not labels or name is None or name not in archive.names:
         return X, None
@@ -177,7 +179,8 @@ def load_intercepts(spec: Spec, folder: Path, rows: int) -> Array:
 
 
 def _points(
-    spec: Spec, archive: Archive, asked: str, key: str, widths: tuple[int, ...], names: tuple[str, ...] | None
+    spec: Spec, archive: Archive, asked: str, key: str, widths: tuple[int, ...], names: tuple[str, ...] | None,
+    shape: tuple[int, ...] = (),
 ) -> Array:
     """The features of a file of rows that are not trained on."""
     if archive.table:
@@ -185,7 +188,7 @@ def _points(
             if name not in archive.names:
                 raise missing(archive, asked, key, name)
         return _stacked(spec, archive, names or _columns(spec, widths, archive, asked, key), asked)
-    return _features(spec, widths, archive, asked, (), key)
+    return _features(spec, widths, archive, asked, shape, key)
 
 
 def _columns(
@@ -194,7 +197,7 @@ def _columns(
     """Names of the feature columns of a table, in the order of the network's inputs; `key` is where they are listed."""
     features, inputs = spec.data.features, widths[0]
     if features is None:
-        aside = (spec.data.targets, spec.perturbation.groups, _intercept(spec, key))
+        aside = (*spec.data.aside, spec.perturbation.groups, _intercept(spec, key))
         names: Sequence[str] = [name for name in archive.names if name not in aside]
         if "" in names:
             raise InputError(asked, f"column {archive.names.index('')} has no name",
@@ -204,8 +207,9 @@ def _columns(
     for name in names:
         if name not in archive.names:
             raise missing(archive, asked, key, name)
-        if list(names).count(name) > 1 or name == spec.data.targets:
-            found = "is the target too" if name == spec.data.targets else "is listed twice"
+        if list(names).count(name) > 1 or name in spec.data.aside:
+            twice = {spec.data.weights: "is the weight of the rows too", spec.data.targets: "is the target too"}
+            found = twice.get(name, "is listed twice")
             raise SpecError(key, f"column '{name}' {found}", "list every feature column once")
     if len(names) != inputs:
         raise InputError(
@@ -260,7 +264,7 @@ def _features_name(spec: Spec, archive: Archive, asked: str, key: str) -> str:
             key, "a list of columns is for .csv and .parquet files",
             f"give the name of one array of {asked}: {listed(archive.names)}",
         )
-    aside = (spec.data.targets, spec.perturbation.groups, _intercept(spec, key))
+    aside = (*spec.data.aside, spec.perturbation.groups, _intercept(spec, key))
     others = [name for name in archive.names if name not in aside]
     if len(others) != 1:
         raise InputError(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -11,6 +13,7 @@ from certify.format.errors import InputError
 from certify.inputs.formats.table import open_archive
 from certify.inputs.numbers import exact_float64
 from certify.network.graph.graph import ACTIVATIONS, OPERATIONS, GraphNetwork, Node
+from certify.network.graph.sequences.table import SEQUENCES
 from certify.spec.sources import read_source
 
 FORMAT: Final = "certify-graph/1"
@@ -20,9 +23,12 @@ MEMBERS: Final[dict[str, tuple[str, ...]]] = {
     "batch_norm": ("weight", "bias", "mean", "var", "eps"), "avg_pool": ("kernel", "stride", "padding"),
     "max_pool": ("kernel", "stride", "padding"), "add": (), "flatten": (), "subsample": ("stride",),
     "pad_channels": ("before", "after"), **{name: () for name in ACTIVATIONS},
+    **{word: operation.members for word, operation in SEQUENCES.items()},
 }
 """Members of a node beside `name`, `op` and `inputs`, by operation; all are needed."""
-OPTIONAL: Final = {"conv2d": ("bias",), "linear": ("bias",), "batch_norm": ("weight", "bias")}
+OPTIONAL: Final[dict[str, tuple[str, ...]]] = {
+    "conv2d": ("bias",), "linear": ("bias",), "batch_norm": ("weight", "bias"),
+    **{word: operation.optional for word, operation in SEQUENCES.items()}}
 """Members that may be null."""
 IGNORED: Final = "num_batches_tracked"
 """Last part of the name of a tensor that no operation reads: BatchNorm's counter."""
@@ -72,8 +78,9 @@ def parse_graph(content: bytes, asked: str) -> tuple[tuple[Node, ...], tuple[int
         raise InputError(asked, f"no member format = \"{FORMAT}\"", "write it again, e.g. with certify graph")
     _require(top, TOP, asked)
     shape = top["shape"]
-    if not isinstance(shape, list) or len(shape) not in (1, 3) or not all(_count(s, 1) for s in shape):
-        raise InputError(f"{asked}: shape", f"{shape!r}"[:60], "give [features] or [channels, height, width]")
+    if not isinstance(shape, list) or not 1 <= len(shape) <= 3 or not all(_count(s, 1) for s in shape):
+        raise InputError(f"{asked}: shape", f"{shape!r}"[:60],
+                         "give [features], [tokens, channels] or [channels, height, width]")
     if not isinstance(top["nodes"], list) or not top["nodes"]:
         raise InputError(f"{asked}: nodes", "no list of nodes", "give at least one")
     nodes = tuple(_node(entry, f"{asked}: node {number}") for number, entry in enumerate(top["nodes"], 1))
@@ -89,24 +96,8 @@ def _node(entry: Any, where: str) -> Node:
     inputs = entry["inputs"]
     if not isinstance(inputs, list) or not inputs:
         raise InputError(f"{where}: inputs", f"{inputs!r}"[:60], "give a list of names")
-    values: dict[str, Any] = {}
-    for member in MEMBERS[op]:
-        value, place = entry[member], f"{where}: {member}"
-        if member in ("weight", "bias", "mean", "var"):
-            values[member] = None if value is None and member in OPTIONAL.get(op, ()) else _name(value, place)
-        elif member == "eps":
-            if type(value) not in (int, float) or not math.isfinite(value) or not 0 <= value <= 2.0**53:
-                raise InputError(place, f"{value!r}"[:60], "give a finite number from 0 on")
-            values[member] = float(value)
-        elif member in ("before", "after"):
-            if not _count(value, 0):
-                raise InputError(place, f"{value!r}"[:60], "give a whole number from 0 on")
-            values[member] = value
-        else:
-            least = 0 if member == "padding" else 1
-            if not isinstance(value, list) or len(value) != 2 or not all(_count(v, least) for v in value):
-                raise InputError(place, f"{value!r}"[:60], f"give two whole numbers from {least} on")
-            values[member] = tuple(value)
+    values = {member: None if entry[member] is None and member in OPTIONAL.get(op, ())
+              else _READ[member](entry[member], f"{where}: {member}") for member in MEMBERS[op]}
     names = tuple(_name(name, f"{where}: inputs") for name in inputs)
     return Node(_name(entry["name"], f"{where}: name"), op, names, **values)
 
@@ -118,10 +109,54 @@ def _require(members: dict[str, Any], wanted: tuple[str, ...], where: str) -> No
             raise InputError(where, f"member '{name}'"[:60] + f" is {found}", f"its members are {', '.join(wanted)}")
 
 
+def _number(value: Any, where: str) -> float:
+    if type(value) not in (int, float) or not math.isfinite(value) or not 0 <= value <= 2.0**53:
+        raise InputError(where, f"{value!r}"[:60], "give a finite number from 0 on")
+    return float(value)
+
+
+def _factor(value: Any, where: str) -> float:
+    if type(value) not in (int, float) or not math.isfinite(value) or abs(value) > 2.0**53:
+        raise InputError(where, f"{value!r}"[:60], "give a number up to 2^53 in size")
+    return float(value)
+
+
+def _whole(value: Any, where: str, least: int = 0) -> int:
+    if not _count(value, least):
+        raise InputError(where, f"{value!r}"[:60], f"give a whole number from {least} on")
+    return int(value)
+
+
+def _two(value: Any, where: str, least: int = 1) -> tuple[int, ...]:
+    if not isinstance(value, list) or len(value) != 2 or not all(_count(v, least) for v in value):
+        raise InputError(where, f"{value!r}"[:60], f"give two whole numbers from {least} on")
+    return tuple(value)
+
+
+def _size(value: Any, where: str) -> tuple[int, ...]:
+    if not isinstance(value, list) or not 1 <= len(value) <= 3 or not all(_count(v, 1) for v in value):
+        raise InputError(where, f"{value!r}"[:60], "give one to three whole numbers from 1 on")
+    return tuple(value)
+
+
+def _either(value: Any, where: str) -> bool:
+    if not isinstance(value, bool):
+        raise InputError(where, f"{value!r}"[:60], "give true or false")
+    return value
+
+
 def _name(value: Any, where: str) -> str:
     if not isinstance(value, str) or not value:
         raise InputError(where, f"{value!r}"[:60], "give a name")
     return value
+
+
+_READ: Final[dict[str, Callable[[Any, str], Any]]] = {
+    **dict.fromkeys(("weight", "bias", "mean", "var"), _name), **dict.fromkeys(("eps", "scale"), _number),
+    **dict.fromkeys(("before", "after", "axis", "start"), _whole),
+    **dict.fromkeys(("heads", "stop"), partial(_whole, least=1)), "kernel": _two, "stride": _two,
+    "padding": partial(_two, least=0), "size": _size, "causal": _either, "factor": _factor}
+"""How each member is read."""
 
 
 def _count(value: Any, least: int) -> bool:

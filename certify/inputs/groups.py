@@ -1,4 +1,4 @@
-"""Groups of rows: those that have the same number in an array or column of the data file."""
+"""Numbers beside the rows, in an array or column of the data file: groups of those with the same, and weights."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from collections.abc import Hashable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from certify.format.errors import InputError
 from certify.inputs.formats.archive import missing
 from certify.inputs.formats.table import open_archive
 from certify.inputs.numbers import exact_float64
+from certify.rigor.fp import Array
 from certify.spec.sources import read_source
 
 if TYPE_CHECKING:
@@ -29,15 +32,42 @@ def load_groups(spec: Spec, folder: Path, n: int) -> tuple[tuple[int, ...], ...]
     """
     name = spec.perturbation.groups
     assert name is not None
+    return groups_of(_beside(spec, folder, n, "perturbation.groups", name, "the number of its group")[0].tolist())
+
+
+def load_weights(spec: Spec, folder: Path, n: int) -> Array:
+    """What every row counts in the training loss: the numbers that `data.weights` names, all above 0.
+
+    Args:
+        spec, folder, n: as of :func:`load_groups`.
+
+    Raises:
+        InputError: as there, or a number that is not above 0.
+    """
+    name = spec.data.weights
+    assert name is not None
+    values, where = _beside(spec, folder, n, "data.weights", name, "its weight")
+    if not (values > 0).all():
+        at = int(np.flatnonzero(~(values > 0))[0])
+        raise InputError(f"{where}, entry {at}", f"{values[at]:g}",
+                         "give numbers above 0; leave out rows that do not count")
+    return values
+
+
+def _beside(spec: Spec, folder: Path, n: int, key: str, name: str, what: str) -> tuple[Array, str]:
+    """One number a row, and where it stands."""
     source = read_source(folder / spec.data.file, "data")
     archive, asked = open_archive(source, "data"), f"data file {source.path}"
     if name not in archive.names:
-        raise missing(archive, asked, "perturbation.groups", name)
+        raise missing(archive, asked, key, name)
     where = f"{'column' if archive.table else 'array'} '{name}' in {asked}"
+    if name == spec.data.targets or name == spec.data.features:
+        raise InputError(f"{key} = {name!r}", f"the name of the targets or features of {asked}",
+                         "name an array or column of its own")
     values = exact_float64(archive.read(name), where)
     if values.shape != (n,):
-        raise InputError(where, f"shape {values.shape} for {n} rows", "give every row the number of its group")
-    return groups_of(values.tolist())
+        raise InputError(where, f"shape {values.shape} for {n} rows", f"give every row {what}")
+    return values, where
 
 
 def groups_of(labels: Iterable[Hashable]) -> tuple[tuple[int, ...], ...]:

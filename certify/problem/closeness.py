@@ -20,7 +20,6 @@ from certify.rigor.fp import Array
 
 if TYPE_CHECKING:
     from certify.problem.problem import Problem
-    from certify.problem.sample_weights import SampleWeights
 
 ROUNDING: Final = 1e-12
 """Share of what adds up to the gradient at which the gradient counts as 0 to rounding."""
@@ -164,18 +163,8 @@ def plain_loss(problem: Problem, layer: str | int | None = None) -> PlainLoss:
         raise InputError("targets", *lacking)
     aims = np.asarray(problem.row_loss.aims(numbers, labels, problem.outputs), dtype=np.float64)
     layers = net.layers(problem.layer if layer is None else layer)
-    shares = None if problem.weights is None else _shares(problem.weights, problem.labels, problem.n)
+    shares = None if problem.weights is None else problem.weights.as_fitted(problem)
     return PlainLoss(net, problem.X, aims, str(problem.loss), layers, problem.weight_decay, problem.bias_decay, shares)
-
-
-def _shares(weights: SampleWeights, labels: Array | None, n: int) -> Array:
-    """What every row counts: `s_i·t(y_i)`."""
-    found = np.ones(n) if weights.rows is None else weights.rows
-    if not weights.by_label or labels is None:
-        return found
-    _, place, counts = np.unique(labels, return_inverse=True, return_counts=True)
-    by_label = n / (len(counts) * counts) if weights.labels is None else weights.labels
-    return np.asarray(found * by_label[place])
 
 
 def _distance(loss: PlainLoss, g: Array) -> float:

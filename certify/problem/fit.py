@@ -25,12 +25,14 @@ class Fit:
 
     Attributes:
         loss: the word of the loss.
-        value: `(1/n) Σ ℓ_i` without weight decay, to four digits; None where there is no number.
+        value: `(1/n) Σ ℓ_i` without weight decay, to four digits, every row by its weight; None where there is no
+            number.
         right: rows whose label is predicted; None where targets are no classes.
         rows: rows that were looked at: the first ones.
         of: rows that there are.
         trouble: why there is no number; "" where there is one.
         stated: whether the spec names the loss; else it is the default.
+        weighed: whether rows carry weights.
 
     >>> Fit("logistic", 0.0493, 420, 426, 426).sentence()
     'training loss 0.0493 (logistic), accuracy 98.6 % of 426 rows with this network: is this what you remember?'
@@ -43,12 +45,14 @@ class Fit:
     of: int
     trouble: str = ""
     stated: bool = True
+    weighed: bool = False
 
     def sentence(self) -> str:
         """The line for a person."""
         if self.value is None:
             return f"training loss not known with this network: {self.trouble}"
-        meaning = _MEANING[self.loss] + ("" if self.stated else ", as the spec names no loss")
+        meaning = _MEANING[self.loss] + ("" if self.stated else ", as the spec names no loss") + (
+            "; rows count by their weights" if self.weighed else "")
         which = f"{self.rows} rows" if self.rows == self.of else f"the first {self.rows} of {self.of} rows"
         accuracy = " on" if self.right is None else f", accuracy {percent(self.right, self.rows)} of"
         return f"training loss {self.value:.4g} ({meaning}){accuracy} {which} with this network: {_QUESTION}"
@@ -76,7 +80,7 @@ def recorded(entry: object) -> Fit | None:
     >>> recorded(Fit("squared", 0.25, None, 2, 2).as_json()).value, recorded("0.25"), recorded({"loss": "squared"})
     (0.25, None, None)
     """
-    if not isinstance(entry, Mapping) or set(entry) != set(Fit.__dataclass_fields__):
+    if not isinstance(entry, Mapping) or set(entry) | {"weighed"} != set(Fit.__dataclass_fields__):
         return None
     made = Fit(**entry)
     counts = (made.rows, made.of, 0 if made.right is None else made.right)
@@ -84,4 +88,4 @@ def recorded(entry: object) -> Fit | None:
     number = made.value is None or type(made.value) in (int, float) and math.isfinite(made.value)
     fits = whole and 0 < made.rows <= made.of and (made.right or 0) <= made.rows
     words = isinstance(made.loss, str) and made.loss in _MEANING and isinstance(made.trouble, str)
-    return made if number and fits and words and type(made.stated) is bool else None
+    return made if number and fits and words and type(made.stated) is type(made.weighed) is bool else None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -38,12 +39,13 @@ def fit_of(problem: Problem, most: int | None = None) -> Fit:
         most: rows to look at; default all, of a graph the first `GRAPH_ROWS`.
     """
     stated = problem.spec is None or "loss" in problem.spec.training.model_fields_set
-    return fit(problem.network, problem.X, problem.loss, problem.y, problem.labels, most, stated)
+    weights = None if problem.weights is None else problem.weights.as_fitted(problem)
+    return fit(problem.network, problem.X, problem.loss, problem.y, problem.labels, most, stated, weights)
 
 
 def fit(
     network: Network | GraphNetwork, X: Array, loss: str, y: Array | None, labels: Array | None,
-    most: int | None = None, stated: bool = True,
+    most: int | None = None, stated: bool = True, weights: Array | None = None,
 ) -> Fit:
     """Mean loss and accuracy of a network on data, with rounding errors that nobody bounds.
 
@@ -55,6 +57,7 @@ def fit(
         labels: `(n,)` class labels, or None.
         most: rows to look at; default all, of a graph the first `GRAPH_ROWS`.
         stated: whether somebody named the loss.
+        weights: `(n,)` what rows count; None: all 1.
 
     >>> net = Network((np.array([[2.0]]),), (np.zeros(1),), "identity")
     >>> found = fit(net, np.array([[1.0], [2.0]]), "squared", np.array([[1.0], [4.0]]), None)
@@ -65,7 +68,7 @@ def fit(
     if most is None:
         most = GRAPH_ROWS if isinstance(network, GraphNetwork) else n
     rows = min(n, most)
-    nothing = Fit(loss, None, None, rows, n, "", stated)
+    nothing = Fit(loss, None, None, rows, n, "", stated, weights is not None)
     of = loss_named(loss)
     if of.lacking(y, labels) is not None:
         named = "no targets" if y is None and labels is None else "targets of another kind"
@@ -83,17 +86,17 @@ def fit(
             for part, f in _outputs(network, X[:rows]):
                 numbers, classes = (None if array is None else array[part] for array in (y, labels))
                 losses, hits = of.rough(f, of.aims(numbers, classes, outputs))
-                total += float(np.sum(losses))
+                total += float(np.sum(losses if weights is None else weights[:rows][part] * losses))
                 right += hits
     except EnclosureError:  # an activation met NaN or infinity
         total = math.nan
     if not math.isfinite(total):
         return _without(nothing, "numbers overflow on the way through it, or are NaN")
-    return Fit(loss, float(f"{total / rows:.4g}"), None if of.slides else right, rows, n, "", stated)
+    return replace(nothing, value=float(f"{total / rows:.4g}"), right=None if of.slides else right)
 
 
 def _without(fit: Fit, trouble: str) -> Fit:
-    return Fit(fit.loss, None, None, fit.rows, fit.of, trouble, fit.stated)
+    return replace(fit, value=None, right=None, trouble=trouble)
 
 
 def training_loss(problem: Problem) -> float | None:
@@ -114,13 +117,13 @@ def _outputs(network: Network | GraphNetwork, X: Array) -> Iterator[tuple[slice,
     """Outputs of some rows at a time, with their places."""
     if isinstance(network, GraphNetwork):
         from certify.network.graph.compiled import compile_graph
-        from certify.network.graph.passes import graph_forward
+        from certify.network.graph.floats import outputs_in_floats
         from certify.rigor.arithmetic import Binary64
 
         made = compile_graph(network, Binary64())
         for start in range(0, len(X), 32):
             part = slice(start, min(start + 32, len(X)))
-            yield part, graph_forward(made, X[part], Binary64()).values[network.output].mid.hi
+            yield part, outputs_in_floats(made, X[part])
         return
     phi = activation(network.activation)
     for start in range(0, len(X), 4096):

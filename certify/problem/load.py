@@ -15,6 +15,7 @@ from certify.network.graph.graph import GraphNetwork
 from certify.network.network import Network
 from certify.problem.norms.function import DEFAULT_TAU, Reference
 from certify.problem.problem import Problem, equal_rows
+from certify.problem.sample_weights import SampleWeights
 from certify.problem.validity import require_problem
 from certify.rigor.fp import Array
 
@@ -34,7 +35,7 @@ def load_problem(path: str | Path, merge_duplicates: bool = False) -> Problem:
     """
     from certify.inputs import load_data, load_reference, read_graph_network, read_network, units
     from certify.inputs.arrays import placed_change
-    from certify.inputs.groups import load_groups
+    from certify.inputs.groups import load_groups, load_weights
     from certify.spec import load_spec
     from certify.spec.validity import require_rows
 
@@ -48,6 +49,8 @@ def load_problem(path: str | Path, merge_duplicates: bool = False) -> Problem:
     else:
         files["graph"] = folder / spec.model.graph
         network = read_graph_network(spec, folder)
+    if spec.about is not None:
+        spec.about.require(network.widths[0], network.widths[-1])
     shape = network.shape if isinstance(network, GraphNetwork) else ()
     data = load_data(spec, folder, network.widths, shape)
     X = data.X
@@ -85,6 +88,7 @@ def load_problem(path: str | Path, merge_duplicates: bool = False) -> Problem:
         together=None if spec.perturbation.groups is None else load_groups(spec, folder, len(X)),
         relabelled=spec.perturbation.relabelled, pairs=spec.perturbation.pairs,
         fresh=spec.perturbation.fresh, box=spec.perturbation.box,
+        weights=None if spec.data.weights is None else SampleWeights(load_weights(spec, folder, len(X))),
     )
     require_problem(problem)
     return problem

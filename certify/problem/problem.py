@@ -118,6 +118,10 @@ class Problem(Statement):
         if isinstance(self.network, GraphNetwork):
             if self.layer != "all":
                 raise InputError("layer", f"{self.layer!r} of a graph network", "use 'all'")
+            if self.network.discrete and self.moving.inputs:
+                raise InputError("parameter", f"'{self.parameter}' of a network that begins with an embedding: its "
+                                 "rows are whole numbers, which do not move", "use 'sample_weights' or 'targets'")
+            self.network.accept(self.X)
             return
         depth = self.network.depth
         if self.layer != "all" and not (isinstance(self.layer, int) and 1 <= self.layer <= depth):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from certify.format.errors import InputError
+from certify.problem.perturbations.codes import Targeted, codes_of
 from certify.rigor.fp import Array
 
 
@@ -28,6 +29,27 @@ class SampleWeights:
     def by_label(self) -> bool:
         """Whether labels have weights."""
         return self.labels is not None or self.balanced
+
+    def as_fitted(self, problem: Targeted) -> Array:
+        """`(n,)` what every row counts today, with the label that it has: as if these were weights of rows alone.
+
+        Args:
+            problem: whose weights they are.
+
+        Raises:
+            InputError: labels have weights, and the targets stand for no labels, or for another number of them.
+        """
+        if not self.by_label:
+            assert self.rows is not None
+            return self.rows
+        found = codes_of(problem)
+        counts = np.bincount(found.label, minlength=len(found.codes))
+        with np.errstate(divide="ignore"):  # a label that no row has
+            by_label = len(found.label) / (len(counts) * counts) if self.labels is None else self.labels
+        if len(by_label) != len(counts):
+            raise InputError("weights of labels", f"{len(by_label)} of {len(counts)} labels", "give one for each")
+        own: Array = by_label[found.label]
+        return own if self.rows is None else self.rows * own
 
     def require(self, n: int) -> None:
         """Refuse numbers that are no weights.

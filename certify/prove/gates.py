@@ -19,6 +19,9 @@ State = Literal["met", "failed", "open"]
 
 EXIT: Final[dict[str, int]] = {"met": 0, "failed": 3, "open": 4}
 
+UNSOLVED: Final = 5
+"""Exit status of an estimate whose linear system was not solved, whatever its gates say: its numbers mean nothing."""
+
 
 @dataclass(frozen=True)
 class Outcome:

@@ -17,7 +17,7 @@ from certify.inputs.given import given_rows, same_columns
 from certify.inputs.prepared import Reads
 from certify.network.network import Network
 from certify.problem.problem import Problem
-from certify.problem.progress import Progress, silent
+from certify.problem.progress import Progress, told
 from certify.prove.changed.accuracy import Accuracy, accuracy_of
 from certify.prove.label_words import relabelled_as, worded
 from certify.prove.rows_asked import KINDS, PLAIN, asked_change, asked_new
@@ -111,8 +111,14 @@ class StablePredictions:
         return self.survey.reasons
 
     def witness(self, i: int) -> Witness | None:
-        """The rows whose change flips evaluation row i; None where no such rows were found."""
-        flips = self.survey.flips
+        """The rows whose change flips evaluation row i; None where no such rows were found.
+
+        Raises:
+            InputError: there is no evaluation row of that number.
+        """
+        flips, N = self.survey.flips, len(self.survey.status)
+        if not 0 <= i < N:
+            raise InputError("witness", f"evaluation row {i}", f"give a number from 0 to {N - 1}")
         a = int(flips.point[i])
         if a < 0:
             return None
@@ -222,7 +228,7 @@ def stable_predictions(
             of the training rows.
         threshold: of one output; None: 0, where the targets say that this parts two labels.
         seconds: time; with less of it fewer are decided, and none of them wrongly.
-        progress: told the stage in words and the fraction done.
+        progress: told the stage in words and the fraction done; None: a bar in a terminal or a notebook.
 
     Raises:
         InputError: what does not fit together.
@@ -239,7 +245,9 @@ def stable_predictions(
     head, change = head_of(asked), change_of_rows(asked)
     distance = distance_of(head)
     _tell_of_lost(head, change)
-    return StablePredictions(change, survey(head, change, seconds, progress or silent), head, distance, problem.classes)
+    with told(progress) as tell:
+        found = survey(head, change, seconds, tell)
+    return StablePredictions(change, found, head, distance, problem.classes)
 
 
 def _tell_of_lost(head: Head, change: Change) -> None:

@@ -17,7 +17,7 @@ from certify.format.words import Rigour
 from certify.network.network import Network
 from certify.problem.bound import Bound
 from certify.problem.problem import Problem
-from certify.problem.progress import Progress, silent
+from certify.problem.progress import Progress, told
 
 NEWTON_STEPS = 12
 RANK = 1e-12
@@ -111,8 +111,14 @@ def stability(
         raise InputError("stability", f'weights.norm = "{problem.weight_norm}"', 'use "euclidean" or "function"')
     if count < 0 or not 0 < length < 100:
         raise InputError("stability", f"count {count}, length {length}", "give a count from 0 and a length above 0")
-    tell = progress or silent
+    with told(progress) as tell:
+        return _walked(problem, count, length, seed, networks, tell)
+
+
+def _walked(problem: Problem, count: int, length: float, seed: int, networks: tuple[Network, ...], tell: Progress,
+            ) -> Stability:
     net = problem.network
+    assert isinstance(net, Network)  # `stability` refuses a graph
     y = problem.y if problem.nearby else _outputs(net, problem.X)
     base = replace(problem, y=y, labels=None, base="nearby", loss="squared", arithmetic="float")
     # the loss plays no part; exact arithmetic would be about the weights in the file, not about the solution nearby

@@ -24,6 +24,9 @@ TRAINED: Final = 0.1
 FEW: Final = 2000
 """Parameters up to which the matrix of a system is worth forming."""
 
+_PLAIN: Final = {"damping": 0.0, "chosen": False, "undamped": None, "least_curvature": None}
+"""The system of an estimate that names none, as those of older versions did."""
+
 _WHY: Final = {
     "solved directly": "It was solved directly, so that no budget would help: its matrix is singular, or nearly, in "
                        "{precision} arithmetic.",
@@ -52,7 +55,8 @@ def cautions(document: Json) -> list[str]:
         return ["A loss is not finite: the step leads to weights at which the network cannot be computed."]
     found += _unsolved(result, options, document["problem"])  # first, because it explains others
     found += _untrained(result, document["problem"])
-    poor = result["residual"] is None or result["residual"] > FAR_FROM_LINEAR
+    sizes = (result["residual"], result.get("system", _PLAIN)["undamped"] or 0.0)
+    poor = None in sizes or max(sizes) > FAR_FROM_LINEAR
     # with correctors the step goes where first order does not lead: what that predicts is no measure of it
     taken = [one["left"] for one in result["correctors"] if one["taken"]]
     tried = result["correctors"] or (result["space"] == "weights" and not Base(document["problem"]["base"]).near)
@@ -136,13 +140,26 @@ def _untrained(result: Json, problem: Json) -> list[str]:
 
 def _unsolved(result: Json, options: Json, problem: Json) -> list[str]:
     """That the linear system was not solved as well as was asked, and why."""
-    residual = result["residual"]
+    residual, system = result["residual"], result.get("system", _PLAIN)
     if residual is not None and residual <= options["tolerance"]:
-        return []
-    if options["damping"] and result["ended"] == "converged":
-        return [f"The damping of {options['damping']} leaves {residual:.2g} times what the change asks for unanswered, "
-                "to first order."]
+        return _damped(system, options)
     why = _WHY.get(result["ended"], "").format(precision=problem["precision"])
     if result["ended"] == "budget used up" and result["space"] == "weights" and problem["parameters"] <= FEW:
         why += ' So few parameters can also be solved for with solver = "direct".'
     return [f"The linear system was not solved to the tolerance asked for. {why}".rstrip()]
+
+
+def _damped(system: Json, options: Json) -> list[str]:
+    """What the damping of a system that was solved leaves of the one without it."""
+    left = system["undamped"]
+    if left is None or left <= options["tolerance"]:
+        return []
+    if not system["chosen"]:
+        return [f"The damping of {system['damping']:.3g} leaves {left:.2g} times what the change asks for unanswered, "
+                "to first order."]
+    bent = system["least_curvature"] is not None
+    why = "is indefinite: the given weights are at no minimum" if bent else "was not solved within the budget"
+    mend = "Training on would help" if bent else "A larger budget would help"
+    return [f"Without damping the system {why}. The damping of {system['damping']:.3g} was chosen here, and leaves "
+            f"{left:.2g} times what the change asks for unanswered, to first order. {mend}; damping = 0 asks for the "
+            "system as it is."]

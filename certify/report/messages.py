@@ -41,7 +41,7 @@ def verdict_line(certificate: Json, reason: bool = False) -> str:
     """
     problem, base = certificate["problem"], certificate["base"]
     claims = sorted(certificate["claims"], key=lambda claim: bool(claim["verdict"] != certificate["verdict"]))
-    parts = [_claim(claim, problem) for claim in claims]
+    parts = [claim_line(claim, problem) for claim in claims]
     if Base(problem["base"]).near:
         parts.append(_nearby(problem, base["distance"]))
     if base.get("tilt") and base.get("shift_norm") is not None:
@@ -87,7 +87,8 @@ def share_of(problem: Json, distance: float | None) -> float | None:
     return distance / length if distance is not None and length else None
 
 
-def _claim(claim: Json, problem: Json) -> str:
+def claim_line(claim: Json, problem: Json) -> str:
+    """One claim: its quantity, threshold and what became of it, and both ends with how they are known."""
     gate = claim["gate"]
     threshold = None if gate is None else gate.get("max", gate.get("min"))
     equal = claim["witness"].get("equal_rows")
@@ -257,6 +258,12 @@ def _claim_object(claim: Json) -> dict[str, Any]:
 def estimate_line(document: Json) -> str:
     """The estimate with every gate, on one line; it never speaks of a proof."""
     parts = [_estimated(claim) for claim in document["claims"]]
+    system = document["result"]["system"]
+    if system["damping"]:
+        without = "" if system["undamped"] is None else f" ({shortest(system['undamped'])} without it)"
+        parts.append(f"damping {shortest(system['damping'])}{' chosen' if system['chosen'] else ''}{without}")
+    if document["result"]["failure"]:
+        parts.insert(0, "failed")
     gates = f" [gates {document['gates']}]" if any(claim["gate"] for claim in document["claims"]) else ""
     return f"estimated {'; '.join(parts)}{gates}"
 
@@ -279,6 +286,8 @@ def estimate_advice(document: Json) -> list[str]:
         for claim in document["claims"] if claim["gate"] and claim["gate"]["state"] != "met"
     ]
     against = [f"caution: {words}" for words in cautions(document)]
+    if document["result"]["failure"]:
+        lines = [f"failed: {document['result']['failure']}; do not use these weights", *lines]
     e = document["result"]["evidence"]
     original, before, after = (shortest(e[key]) if e[key] is not None else "not finite"
                                for key in ("loss_original", "loss_before", "loss_after"))
@@ -292,7 +301,8 @@ def estimate_object(document: Json) -> dict[str, Any]:
     result = document["result"]
     evidence = {key: value for key, value in result["evidence"].items() if key != "validity"}
     return run_object(document) | {
-        "format": "certify/1", "rigour": "estimated", "status": result["status"], "evidence": evidence,
+        "format": "certify/1", "rigour": "estimated", "status": result["status"], "failure": result["failure"],
+        "system": result["system"], "evidence": evidence,
         "cost": result["cost"], "cautions": cautions(document),
     }
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from certify.format.errors import SpecError
 from certify.format.words import Parameter, Rigour, words
 from certify.spec import literals
 
@@ -95,11 +96,19 @@ class Data(Section):
         file: path, relative to the spec.
         features: array name, or list of columns; default all but the targets.
         targets: array or column name.
+        weights: array or column of numbers above 0: what every row counts in the training loss, `(1/n) Σ c_i ℓ_i`
+            (scikit-learn's `sample_weight`; `class_weight` as the numbers of the rows). They stay with the rows.
     """
 
     file: Name
     features: Annotated[Name | Names, Listed] | None = None
     targets: Name | None = None
+    weights: Name | None = None
+
+    @property
+    def aside(self) -> tuple[str, ...]:
+        """Names of arrays or columns that are no features, where these are all the others."""
+        return tuple(name for name in (self.targets, self.weights) if name is not None)
 
 
 class Training(Section):
@@ -236,8 +245,8 @@ class Estimate(Section):
 
     Attributes:
         solver: where and how the linear system is solved.
-        damping: added to the diagonal of the system.
-        corrector_steps: Newton steps after the first-order step.
+        damping: added to the diagonal of the system; left out: 0, or what is chosen where that is not solved.
+        corrector_steps: Newton steps after the first-order step; left out: with base nearby while they help.
         hold: whether rows that do not move keep their outputs, or are not looked at.
         curvature: of the system in weight space.
         tolerance: relative residual at which the solver stops.
@@ -287,6 +296,46 @@ class Run(Section):
     memory_limit: Bytes | None = None
 
 
+class Made(Section):
+    """`[about] model` and the like: a file that somebody gave, from which one that the spec names was made.
+
+    Attributes:
+        name: of the file, without the way to it.
+        sha256: of its bytes.
+    """
+
+    name: Annotated[str, Field(min_length=1, pattern=r"^[^/\\\x00]+$")]
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class About(Section):
+    """`[about]`: what a reader is told, and nothing rests on.
+
+    Attributes:
+        names: what the features are called, in their order, where the file has no names for them.
+        labels: what the labels are called, in their order: of one output below and above, of several one for each.
+        behind: what stands before the features, which are then those names after it, e.g. a scaler.
+        model, data, evaluation: the files that those of the spec were made from, each with `name` and `sha256`.
+    """
+
+    names: Annotated[Names, Listed] | None = None
+    labels: Annotated[Names, Listed] | None = None
+    behind: Name | None = None
+    model: Made | None = None
+    data: Made | None = None
+    evaluation: Made | None = None
+
+    def require(self, inputs: int, outputs: int) -> None:
+        """Refuse names for another number of features, or words for another number of labels.
+
+        Raises:
+            SpecError: which, and how many are needed.
+        """
+        for key, called, count in (("names", self.names, inputs), ("labels", self.labels, max(outputs, 2))):
+            if called is not None and len(called) != count:
+                raise SpecError(f"about.{key}", f"{len(called)} of them", f"give {count}, or leave the key out")
+
+
 class Gate(Section):
     """`[[gate]]`: a threshold on one quantity.
 
@@ -321,6 +370,7 @@ class Spec(Section):
     evaluation: Evaluation | None = None
     estimate: Estimate | None = None
     run: Run = Run()
+    about: About | None = None
     gate: Annotated[tuple[Gate, ...], Listed] = ()
 
 

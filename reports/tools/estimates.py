@@ -191,7 +191,7 @@ class Study:
             return
         rows, target = list(range(CASES[3][0])), CASES[3][1]
         u = self.move(rows, target)
-        found = self.estimate(rows, u, tolerance=0.05)
+        found = self.estimate(rows, u, tolerance=0.05, corrector_steps=0)
         members = [found.sample_members(1, seed=seed)[0] for seed in range(1, MEMBERS + 1)]
         v, away = found.step, members[0].step - found.step
         some = torch.arange(0, len(rows), 5)

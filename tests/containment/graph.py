@@ -306,6 +306,36 @@ def twins(rng: Rng) -> Outcome:
     return "decided"
 
 
+def sequences(rng: Rng, tokens: bool = False) -> Outcome:
+    """Outputs and gradients of a random graph of sequences in balls, of the prover and of the checker, at few bits."""
+    from certify.check.enclosure.graph_gradients import GraphDescent as Checked
+    from tests.families.graph_problem import checked_problem
+    from tests.oracles.sequences import random_sequence
+
+    net = random_sequence(rng, 2, tokens)
+    shape = (2, net.widths[0])
+    X = rng.integers(0, 5, size=shape).astype(float) if tokens else rng.normal(size=shape)
+    labels, decay = rng.integers(0, 2, size=2), float(rng.choice([0.0, 0.1]))
+    exact = truth(net, X, "cross_entropy", None, labels, decay)
+    made = _Descent(compile_graph(net, Binary64()), None, False)
+    with ctx.workprec(64):
+        found = made.run(X, "cross_entropy", None, labels, decay, lambda _: None)
+        problem = checked_problem(net, X, labels, decay, "sample_weights" if tokens else "features")
+        of = Checked(problem, problem.graph)
+        checked = (of.weight_gradient, of.loss, *(() if tokens else of.row_sizes))
+    with ctx.workprec(BITS):
+        for low, high, true in ((found.weight_norm.lower, found.weight_norm.upper, exact.weight_norm),
+                                *(() if tokens else zip(
+                                    found.input_lower, found.input_upper, exact.rows, strict=True))):
+            expect(bool(not true < _rational(low) and not true > _rational(high)), "gradient", X=X)
+        for i, row in enumerate(exact.outputs):
+            square = sum(((v - _exact(found.output.mid, i, a)) ** 2 for a, v in enumerate(row)), arb(0))
+            expect(bool(not square > arb(float(found.output.rad[i])) ** 2), "output", X=X)
+        for ball, true in zip(checked, (exact.weight_norm, exact.loss, *(() if tokens else exact.rows)), strict=True):
+            expect(bool(ball.overlaps(true)), "the checker's gradient", X=X)
+    return "decided"
+
+
 @attack("graph_windows", "G1")
 def graph_windows(rng: Rng) -> Outcome:
     return window_maps(rng, any_arithmetic(rng))
@@ -339,3 +369,13 @@ def graph_gradients(rng: Rng) -> Outcome:
 @attack("graph_twins", "G7")
 def graph_twins(rng: Rng) -> Outcome:
     return twins(rng)
+
+
+@attack("graph_sequences", "G8")
+def graph_sequences(rng: Rng) -> Outcome:
+    return sequences(rng)
+
+
+@attack("graph_tokens", "G8")
+def graph_tokens(rng: Rng) -> Outcome:
+    return sequences(rng, True)

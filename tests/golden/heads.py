@@ -24,7 +24,7 @@ activation = "identity"
 file = "data.npz"
 features = "X"
 targets = "y"
-[training]
+{weights}[training]
 loss = "{loss}"
 weight_decay = {decay}
 bias_decay = {bias_decay}
@@ -54,6 +54,7 @@ class Asked:
     quantity: str = "stable_predictions"
     bar: str = "min = 1"
     evaluation: str = EVALUATION
+    weights: str = ""
 
     @property
     def classes(self) -> int:
@@ -80,6 +81,10 @@ ASKED: Final[Mapping[str, Asked]] = MappingProxyType({
     "rows-survived": Asked(DELETED + "3", quantity="tolerated_changes"),
     "weights-moved": Asked(DELETED + "1", quantity="distance", bar="max = 9", evaluation=""),
     "outputs-moved": Asked(LABELS + "1", quantity="prediction_change", bar="max = 9"),
+    "weights-of-rows": Asked(DELETED + "2", weights='weights = "c"\n'),
+    "signs-of-coefficients": Asked(DELETED + "2", evaluation='[evaluation]\ncoefficients = "all"\n'),
+    "values-of-coefficients": Asked(DELETED + "1", quantity="functional", bar="max = 9",
+                                    evaluation='[evaluation]\ncoefficients = "all"\n'),
     "outputs-moved-classes": Asked(DELETED + "1", "cross_entropy", quantity="prediction_change", bar="max = 9"),
 })
 """By the name of the folder."""
@@ -100,9 +105,11 @@ def write(asked: Asked, folder: Path) -> Path:
     points = np.round(rng.normal(size=(POINTS, 2)) * 2, 2)
     folder.mkdir(parents=True)
     save_file({"0.weight": V[:, :2].copy(), "0.bias": V[:, 2].copy()}, folder / "model.safetensors")
-    np.savez(folder / "data.npz", X=X, y=y, user=(np.arange(ROWS) % USERS).astype(float))
+    np.savez(folder / "data.npz", X=X, y=y, user=(np.arange(ROWS) % USERS).astype(float),
+             c=1.0 + np.arange(ROWS) % 3)
     np.savez(folder / "more.npz", X=points, y=(points[:, 0] > 0).astype(float))
-    spec = SPEC.format(outputs=len(V), loss=asked.loss, decay=asked.decay, bias_decay=str(asked.bias_decay).lower(),
+    spec = SPEC.format(outputs=len(V), loss=asked.loss, decay=asked.decay, weights=asked.weights,
+                       bias_decay=str(asked.bias_decay).lower(),
                        change=asked.change, evaluation=asked.evaluation, quantity=asked.quantity, bar=asked.bar)
     (folder / "spec.toml").write_text(spec, encoding="utf-8")
     return folder / "spec.toml"

@@ -37,8 +37,8 @@ def render(certificate):
 
 EXPORTER = Exporter("toy", ".txt", "text/plain", render)
 ''')
-    copy.entry("report/exporters/__init__.py", "from certify.report.exporters import html, markdown", ", toy")
-    copy.entry("report/exporters/__init__.py", "(html.EXPORTER, markdown.EXPORTER", ", toy.EXPORTER")
+    copy.entry("report/exporters/__init__.py", "exporters import badge, cyclonedx", ", toy")
+    copy.entry("report/exporters/__init__.py", "model_card.EXPORTER, cyclonedx.EXPORTER", ", toy.EXPORTER")
     done = copy.run("report", CERTIFICATE, "--format", "toy", "-o", str(copy.folder / "out.txt"))
     assert done.returncode == 0, done.stderr
     assert (copy.folder / "out.txt").read_text() == "certified\n"

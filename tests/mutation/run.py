@@ -27,6 +27,7 @@ from tests.mutation.mutants_norms import NORMS
 from tests.mutation.mutants_packed import PACKED
 from tests.mutation.mutants_rows import ROWS
 from tests.mutation.mutants_second import SECOND
+from tests.mutation.mutants_sequences import SEQUENCES
 from tests.mutation.mutants_sets import SETS
 from tests.mutation.mutants_training import TRAINING
 
@@ -186,9 +187,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--table", action="store_true")
     options = parser.parse_args(argv)
     if options.table:
-        print("\n\n".join(map(table, (CONSTANTS, LOGIC, TRAINING, GRAPH, SETS, NORMS, SECOND, ROWS, PACKED))))
+        print("\n\n".join(map(table, (CONSTANTS, LOGIC, TRAINING, GRAPH, SEQUENCES, SETS, NORMS, SECOND, ROWS,
+                                      PACKED))))
         return 0
-    every = CONSTANTS + LOGIC + TRAINING + GRAPH + SETS + NORMS + SECOND + ROWS + PACKED
+    every = CONSTANTS + LOGIC + TRAINING + GRAPH + SEQUENCES + SETS + NORMS + SECOND + ROWS + PACKED
     mutants = tuple(m for m in every if not options.names or m.name in options.names)
     if options.hunt:
         hunt(tuple(m for m in mutants if options.names or not m.killers), options.hunt)

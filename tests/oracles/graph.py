@@ -8,6 +8,7 @@ import numpy as np
 from flint import arb, ctx
 
 from certify.network.graph.graph import GraphNetwork, Node
+from tests.oracles.sequences import sequence_node
 
 BITS = 300
 SMOOTH = ("tanh", "sigmoid", "softplus", "silu", "elu", "gelu")
@@ -84,6 +85,9 @@ def evaluate(net: GraphNetwork, x, tape: Tape, params):
 def _node(net, node: Node, before, tape, params):
     x = before[0]
     get = lambda role: None if getattr(node, role) is None else params[getattr(node, role)]  # noqa: E731
+    of_sequence = sequence_node(net, node, before, tape, get)
+    if of_sequence is not None:
+        return of_sequence
     if node.op == "flatten":
         return x.reshape(-1)
     if node.op == "add":
@@ -244,7 +248,7 @@ class _Shapes:
         self.nodes, self.tensors, self.shape, self.input = builder.nodes, builder.tensors, builder.shape, "input"
 
     _shape, _linear_shape, _image_shape = GraphNetwork._shape, GraphNetwork._linear_shape, GraphNetwork._image_shape
-    _tensor, _vector = GraphNetwork._tensor, GraphNetwork._vector
+    _tensor, _vector, _sequence_shape = GraphNetwork._tensor, GraphNetwork._vector, GraphNetwork._sequence_shape
 
 
 def random_graph(rng, k=3) -> GraphNetwork:

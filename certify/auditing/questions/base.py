@@ -9,15 +9,16 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar, Final
 
-from certify.auditing.subject import Subject
+from certify.auditing.ranked.left_out import Ranking
+from certify.auditing.subject import START, Subject
 from certify.format.digits import at_least, at_most
 from certify.format.quantities import CORRECT_PREDICTIONS, DISTANCE, PREDICTION_CHANGE, STABLE_PREDICTIONS
+from certify.problem.bound import Bound
+from certify.problem.problem import Problem
+from certify.problem.progress import Progress
 
 Claim = Mapping[str, Any]
 """A claim of a certificate."""
-
-START: Final = "today's exact minimum"
-"""From where the motion of outputs and weights is counted: training stops near it, and the given weights are there."""
 
 MOST: Final = 6
 """Training rows that are named in a sentence."""
@@ -38,6 +39,7 @@ class Options:
         level: the training loss up to which noise is asked about; None: a tenth more than today's.
         seconds: for each question.
         named: whether somebody asked these questions by name, so that one without an answer counts as open.
+        prediction: the number of the one evaluation row that is asked about, or None.
     """
 
     delete: int = 1
@@ -47,6 +49,7 @@ class Options:
     level: float | None = None
     seconds: float = 60.0
     named: bool = False
+    prediction: int | None = None
 
 
 @dataclass(frozen=True)
@@ -84,11 +87,13 @@ class Question(ABC):
         slug: of its folder.
         words: what people call it; the first is what `--ask` takes as it is.
         option: which of the options says how many rows it is about, or which ones; "" where none does.
+        ranks_first: whether a ranking of rows is the answer, and not only beside one.
     """
 
     slug: ClassVar[str]
     words: ClassVar[tuple[str, ...]]
     option: ClassVar[str] = ""
+    ranks_first: ClassVar[bool] = False
 
     def unprompted(self, options: Options) -> bool:
         """Whether an audit asks it without being told to."""
@@ -101,6 +106,14 @@ class Question(ABC):
     def misnamed(self, subject: Subject, options: Options) -> str:
         """Which rows or features that somebody named are not there; "" where all are."""
         return ""
+
+    def claims(self, phrase: str) -> bool:
+        """Whether a phrase can be about this question alone, whatever else stands in it."""
+        return False
+
+    def meant(self, options: Options) -> str:
+        """The slug of the question that this one becomes with what else was said."""
+        return self.slug
 
     def rest(self, phrase: str) -> str:
         """A phrase without what :meth:`heard` reads in it."""
@@ -125,6 +138,35 @@ class Question(ABC):
     @abstractmethod
     def asked(self, subject: Subject, options: Options) -> Asked:
         """The spec that asks it."""
+
+    def narrowed(self, subject: Subject, options: Options) -> Subject:
+        """What the question is about of the subject: all of it, or a part that is written to a file of its own."""
+        return subject
+
+    def instead(self, subject: Subject, options: Options, bounds: Mapping[str, Bound]) -> Asked | None:
+        """Another spec, where what the first one asks is left open; None: it stands."""
+        return None
+
+    def ranking(self, subject: Subject, options: Options, problem: Problem, seconds: float, tell: Progress,
+                ) -> Ranking | str | None:
+        """The training rows by what hangs on each, or why they are not ranked; None where the question names none.
+
+        Args:
+            subject: what it is about.
+            options: of the question.
+            problem: of its spec.
+            seconds: time.
+            tell: told the stage and the fraction done.
+        """
+        return None
+
+    def tabled(self, subject: Subject, certificate: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """The rows of a claim that has both ends of each, as `--json` has a ranking; None where none has."""
+        return None
+
+    def ranked(self, subject: Subject, options: Options, ranking: Ranking, certificate: Mapping[str, Any]) -> str:
+        """What a ranking says, in a sentence; "" where the claims of the certificate say it."""
+        return ""
 
     def doubt(self, subject: Subject, options: Options, certificate: Mapping[str, Any]) -> str:
         """Why a proved claim does not answer the question, though it is true; "" where it does."""
@@ -158,7 +200,8 @@ def of_head(subject: Subject, change: Mapping[str, Any], fewer: bool = True) -> 
         change: the table `perturbation`.
         fewer: whether rows are left out.
     """
-    return {"model": subject.tables["model"], "data": subject.tables["data"], "training": subject.training(fewer),
+    data = {**subject.tables["data"], **({"weights": subject.weighing} if subject.weighing else {})}
+    return {"model": subject.tables["model"], "data": data, "training": subject.training(fewer),
             "solution": {"map": "critical", "base": "nearby", **subject.last}, "perturbation": change,
             "evaluation": evaluation(subject)}
 

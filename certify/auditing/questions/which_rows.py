@@ -9,20 +9,46 @@ from typing import Any, Final
 
 import numpy as np
 
-from certify.auditing.questions.base import START, Asked, Claim, Options, Question, Wanted, of_head, of_weights
-from certify.auditing.subject import Subject
+from certify.auditing.questions.base import (
+    Asked,
+    Claim,
+    Options,
+    Question,
+    Wanted,
+    of_head,
+    of_rows,
+    of_weights,
+    wanted,
+)
+from certify.auditing.ranked.left_out import Ranking, ranking
+from certify.auditing.ranked.named import of_moduli
+from certify.auditing.ranked.sentences import ALIKE, most
+from certify.auditing.subject import START, Subject
 from certify.format.digits import at_least, at_most
-from certify.format.quantities import DISTANCE, PREDICTION_CHANGE, SAMPLE_MODULUS
+from certify.format.quantities import (
+    CORRECT_PREDICTIONS,
+    DISTANCE,
+    PREDICTION_CHANGE,
+    SAMPLE_MODULUS,
+    STABLE_PREDICTIONS,
+)
 from certify.format.words import Loss
 from certify.network.network import Network
+from certify.problem.bound import Bound
+from certify.problem.problem import Problem
+from certify.problem.progress import Progress
 
 MATTERS: Final[Mapping[str, str]] = MappingProxyType({
     PREDICTION_CHANGE.name: "an output for these rows", DISTANCE.name: "the weights"})
 """By quantity: to what a row matters that is left out."""
 
+APART: Final = 10.0
+"""How many times the lower end an upper end may be for a claim to say more than a ranking."""
 
-ALIKE: Final = 1.01
-"""How many times its own change that of any row may be for a row to be called the one that matters most."""
+COUNTS: Final = (STABLE_PREDICTIONS.name, CORRECT_PREDICTIONS.name)
+
+LEFT_OUT: Final[Mapping[str, Any]] = MappingProxyType({"parameter": "deletions", "set": "sparse", "count": 1})
+"""Any one row."""
 
 STEEP: Final = 1e6
 """How many times its own length the weights may have to move, by the numbers, when the features of a row move by
@@ -34,6 +60,10 @@ class WhichRows(Question):
 
     slug = "which-rows"
     words = ("which rows matter", "which rows", "influence", "influential", "matter", "outlier", "important")
+
+    def meant(self, options: Options) -> str:
+        """The question about one prediction, where one is named."""
+        return self.slug if options.prediction is None else "one-prediction"
 
     def sentence(self, subject: Subject, options: Options) -> str:
         """The question in a sentence."""
@@ -51,11 +81,34 @@ class WhichRows(Question):
     def asked(self, subject: Subject, options: Options) -> Asked:
         """The spec."""
         if not subject.against_head:
-            change = {"parameter": "deletions", "set": "sparse", "count": 1}
-            return Asked(of_head(subject, change),
+            return Asked(of_head(subject, LEFT_OUT),
                          [Wanted("prediction_change", "max"), Wanted("distance", "max")])
         return Asked(of_weights(subject, {"map": "sublevel"}, {"parameter": "features", "set": "total"}),
                      [Wanted("sample_modulus", "max")])
+
+    def instead(self, subject: Subject, options: Options, bounds: Mapping[str, Bound]) -> Asked | None:
+        """Which predictions stay, where no claim says how far outputs go: rows that flip them are named there."""
+        if subject.against_head or not subject.classifies or any(one.upper is not None for one in bounds.values()):
+            return None
+        return Asked(of_head(subject, LEFT_OUT), wanted(subject))
+
+    def ranking(self, subject: Subject, options: Options, problem: Problem, seconds: float, tell: Progress,
+                ) -> Ranking | str | None:
+        """Every row left out by itself."""
+        if subject.against_head:
+            return None
+        return ranking(problem, None, subject.classifies, seconds, tell)
+
+    def tabled(self, subject: Subject, certificate: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """How much small moves of each row by itself may move the weights."""
+        return next((of_moduli(subject, claim) for claim in certificate["claims"]
+                     if claim["quantity"] == SAMPLE_MODULUS.name and claim.get("row_lower")), None)
+
+    def ranked(self, subject: Subject, options: Options, ranking: Ranking, certificate: Mapping[str, Any]) -> str:
+        """The first row, unless a claim names it with ends that are near each other."""
+        claimed = any(claim["quantity"] == PREDICTION_CHANGE.name and claim["upper"] is not None
+                      and claim["upper"] <= APART * (claim["lower"] or 0.0) for claim in certificate["claims"])
+        return "" if claimed else most(subject, ranking)
 
     def doubt(self, subject: Subject, options: Options, certificate: Mapping[str, Any]) -> str:
         """That rows count by rounding alone."""
@@ -67,20 +120,22 @@ class WhichRows(Question):
 
     def answer(self, subject: Subject, options: Options, claim: Claim) -> str:
         """A claim in words."""
+        if claim["quantity"] in COUNTS:
+            return of_rows(subject, claim, f"whichever training row is left out {subject.again}")
         low, high = claim["lower"], claim["upper"]
         if high is None:
             return "which rows matter most is open" + (f"; one counts {at_least(low, 4)}" if low else "")
         row = _row(claim)
         named = f"training row {row}" if row is not None else "one training row"
-        most = "matters most" if low and high <= ALIKE * low else "may matter most"
+        sure = "matters most" if low and high <= ALIKE * low else "may matter most"
         what = MATTERS.get(claim["quantity"])
         if what is None:
-            return (f"{named} {most}: weights may have to move up to {at_most(high, 4)} for each unit that its "
+            return (f"{named} {sure}: weights may have to move up to {at_most(high, 4)} for each unit that its "
                     f"features move, as far as small moves go, to hold the {subject.mean_loss.rstrip(',')}")
         if not low:
             return (f"no training row's absence changes {what} by more than {at_most(high, 4)} from {START}, when it "
                     f"is left out {subject.again}")
-        return (f"{named} {most} to {what}: when it is left out {subject.again} the change from "
+        return (f"{named} {sure} to {what}: when it is left out {subject.again} the change from "
                 f"{START} is at least {at_least(low, 4)}, and no row's absence makes it more than {at_most(high, 4)}")
 
 

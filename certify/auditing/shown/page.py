@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from certify.auditing.ranked.shown import ends, few, flips_alone, signed
+from certify.auditing.shown.headline import headline
 from certify.auditing.shown.reasons import brief
 
 if TYPE_CHECKING:
@@ -22,7 +24,22 @@ def page(content: Mapping[str, Any]) -> str:
     """
     answers = _grouped(content)
     return _environment().get_template("audit.html").render(
-        audit=content, answers=answers, percent=_percent, summary=_summary(answers, content["skipped"]), coded=_coded)
+        audit=content, answers=answers, percent=_percent, summary=headline(content), coded=_coded,
+        stopped=[one for one in content["skipped"] if one.get("applies")],
+        apart=[one for one in content["skipped"] if not one.get("applies")])
+
+
+def rows_page(network: str, question: str, sentence: str, ranking: Mapping[str, Any]) -> str:
+    """The page of the rows that an answer names, with all their columns.
+
+    Args:
+        network: in words.
+        question: in words.
+        sentence: the answer.
+        ranking: as `--json` has it.
+    """
+    return _environment().get_template("rows.html").render(
+        network=network, question=question, sentence=sentence, ranking=ranking)
 
 
 def fragment(content: Mapping[str, Any]) -> str:
@@ -38,6 +55,7 @@ def _grouped(content: Mapping[str, Any]) -> list[dict[str, Any]]:
             found.append({"question": answer["question"], "answers": [], "certificate": answer["certificate"],
                           "report": answer["certificate"].replace("certificate.json", "report.html"),
                           "spec": answer["certificate"].replace("certificate.json", "certify.toml"),
+                          "rows": answer["certificate"].replace("certificate.json", "rows.html"),
                           "seconds": answer["seconds"], "cautions": answer["cautions"]})
         said = found[-1]["answers"]
         if any(one["answer"] == answer["answer"] for one in said):
@@ -45,14 +63,6 @@ def _grouped(content: Mapping[str, Any]) -> list[dict[str, Any]]:
         why, ways = ("", ()) if any(one["reason"] == answer["reason"] for one in said) else brief(answer["reason"])
         said.append({**answer, "why": why, "ways": ways})
     return found
-
-
-def _summary(answers: list[dict[str, Any]], skipped: Sequence[Any]) -> str:
-    """How many questions have an answer."""
-    proved = sum(any(one["verdict"] != "inconclusive" for one in group["answers"]) for group in answers)
-    several = "" if len(answers) == 1 else "s"
-    return f"{proved} of {len(answers)} question{several} answered with a proof" + (
-        f", {len(skipped)} not asked" if skipped else "")
 
 
 def _coded(text: str) -> Markup:
@@ -71,4 +81,6 @@ def _environment() -> Environment:
     from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
     loader = ChoiceLoader([PackageLoader(f"certify.{place}", "templates") for place in ("auditing.shown", "report")])
-    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    made.globals |= {"signed": signed, "flips_alone": flips_alone, "ends": ends, "few": few}
+    return made

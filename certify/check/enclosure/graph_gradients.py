@@ -120,6 +120,8 @@ class GraphDescent:
 
 def _parameters(node: Node) -> list[list[arb]]:
     """A node's parameters, arranged as their gradient: a row for each output channel, bias last."""
+    if node.sequence:
+        return [[arb(v)] for role in ("weight", "bias") for v in node.tensors.get(role, ())]
     q = node.shape[0]
     weight, bias = node.tensors.get("weight", ()), node.tensors.get("bias")
     each = len(weight) // q

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
+from math import prod
+from typing import TYPE_CHECKING, Any
 
 from flint import arb, arb_mat
 
@@ -17,6 +20,12 @@ from certify.check.enclosure.graph_twins import Functions
 from certify.check.linalg.balls import ONE, ZERO
 from certify.check.reading.data import Vector
 from certify.check.reading.graph import Graph, Node
+
+if TYPE_CHECKING:
+    from certify.check.enclosure.sequences.base import Operation
+
+HELD = 8
+"""Entries that an operation on sequences keeps for one entry of its value, about."""
 
 Rows = list[list[arb]]
 Still = list[list[bool]]
@@ -89,10 +98,14 @@ class Operators:
         self.choices = {node.name: choice_table(node) for node in graph.nodes
                         if node.op in ("subsample", "pad_channels")}
         self.entries = sum(len(table) * len(table[0]) for table in self.tables.values()) + 1
+        self.entries += sum(HELD * prod(node.shape) for node in graph.nodes if node.sequence)
         self.kernels: dict[str, arb_mat] = {}
         self.inverses: dict[str, list[arb]] = {}
+        self.sequences: dict[str, Operation] = {}
         for node in graph.nodes:
-            if node.op in ("conv2d", "linear"):
+            if node.sequence:
+                self.sequences[node.name] = import_module("certify.check.enclosure.sequences.base").operation(node)
+            elif node.op in ("conv2d", "linear"):
                 W = node.tensors["weight"]
                 self.kernels[node.name] = arb_mat(node.shape[0], len(W) // node.shape[0], [arb(v) for v in W])
             if node.op == "batch_norm":
@@ -120,6 +133,7 @@ class Pass:
         self.slopes: dict[str, Rows] = {}
         self.winners: dict[str, list[list[int]]] = {}
         self.normed: dict[str, Rows] = {}
+        self.kept: dict[str, list[Any]] = {}
         for node in graph.nodes:
             self.values[node.name] = self._value(node)
 
@@ -130,6 +144,11 @@ class Pass:
 
     def _value(self, node: Node) -> Rows:
         x = self.values[node.inputs[0]]
+        if node.sequence:
+            made = self.operators.sequences[node.name]
+            found = [made.value(row) for row in zip(*(self.values[name] for name in node.inputs), strict=True)]
+            self.kept[node.name] = [kept for _, kept in found]
+            return [value for value, _ in found]
         if node.op in ACTIVATIONS:
             return self._activated(node, x)
         if node.op in ("conv2d", "linear"):
@@ -257,12 +276,21 @@ class Pass:
         adjoints = {graph.output: seeds}
         for node in reversed(graph.nodes):
             v = adjoints.pop(node.name)
-            back = self._pulled(node, v, sums)
-            for name in node.inputs:
+            backs = self._sequence(node, v, sums) if node.sequence else [self._pulled(node, v, sums)] * len(node.inputs)
+            for name, back in zip(node.inputs, backs, strict=True):
                 known = adjoints.get(name)
                 adjoints[name] = back if known is None else [
                     [a + b for a, b in zip(r, s, strict=True)] for r, s in zip(known, back, strict=True)]
         return adjoints[graph.entry]
+
+    def _sequence(self, node: Node, v: Rows, sums: dict[str, arb_mat]) -> list[Rows]:
+        """Adjoints of the inputs of an operation on sequences; its sums are a column."""
+        found = [self.operators.sequences[node.name].pull(row, kept)
+                 for row, kept in zip(v, self.kept[node.name], strict=True)]
+        if node.parameters:
+            total = arb_mat([[sum(parts, ZERO)] for parts in zip(*(gradient for _, gradient in found), strict=True)])
+            sums[node.name] = sums[node.name] + total if node.name in sums else total
+        return [[backs[at] for backs, _ in found] for at in range(len(node.inputs))]
 
     def _pulled(self, node: Node, v: Rows, sums: dict[str, arb_mat]) -> Rows:
         if node.op in ACTIVATIONS:

@@ -8,6 +8,7 @@ the names of what it reads. Name 0 is zero.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import prod
 
 from certify.check.reading.data import Vector
 from certify.check.reading.graph import Graph, Node
@@ -54,6 +55,8 @@ class Functions:
 
     def _made(self, node: Node) -> Names:
         x = self._names[node.inputs[0]]
+        if node.sequence:  # nothing is said of sequences: every entry is by itself
+            return [self._name((node.op, node.name, at)) for at in range(prod(node.shape))]
         if node.op == "flatten":
             return list(x)
         if node.op in ("subsample", "pad_channels"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flint import arb_mat
+from flint import arb, arb_mat
 
 from certify.check.enclosure.gradients import losses
 from certify.check.enclosure.losses.base import loss_of
@@ -14,12 +14,12 @@ from certify.check.reading.subject import Problem
 
 @dataclass(frozen=True)
 class Objective:
-    """`ψ_i(f) = ℓ_i(f)/n − ⟨c_i, f⟩`, so that `L_c = Σ_i ψ_i(f(x_i, w)) + (λ/2)|w|²`.
+    """`ψ_i(f) = s_i ℓ_i(f)/n − ⟨c_i, f⟩`, so that `L_c = Σ_i ψ_i(f(x_i, w)) + (λ/2)|w|²`; s_i is the weight of row i.
 
     Attributes:
-        plain: `(n, k)`, row i is `g_i/n`, `g_i = ∂ℓ_i/∂f`.
+        plain: `(n, k)`, row i is `g_i/n`, `g_i = s_i ∂ℓ_i/∂f`.
         slopes: `(n, k)`, row i is `g_i/n − c_i`, the slope of ψ_i.
-        curvatures: `M_i/n`, `M_i = ∂²ℓ_i/∂f²`, one `k × k` matrix a row.
+        curvatures: `M_i/n`, `M_i = s_i ∂²ℓ_i/∂f²`, one `k × k` matrix a row.
     """
 
     plain: arb_mat
@@ -43,6 +43,10 @@ def objective(problem: Problem, outputs: arb_mat, tilt: arb_mat | None = None) -
     if changed is not None and changed.shares is not None:
         plain = arb_mat([[s * v for v in row] for s, row in zip(changed.shares, plain.tolist(), strict=True)])
         bent = [M * s for s, M in zip(changed.shares, bent, strict=True)]
+    if problem.row_weights is not None:
+        own = [arb(c) for c in problem.row_weights]
+        plain = arb_mat([[s * v for v in row] for s, row in zip(own, plain.tolist(), strict=True)])
+        bent = [M * s for s, M in zip(own, bent, strict=True)]
     return Objective(plain, plain if tilt is None else plain - tilt, tuple(M * (ONE / n) for M in bent))
 
 

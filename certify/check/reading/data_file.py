@@ -15,7 +15,7 @@ def read_data(data: bytes, spec: Spec, name: str) -> Data:
 
         return from_table(Table(data, name), spec)
     arrays = read_arrays(data, name)
-    others = [key for key in arrays if key not in (spec.targets, (spec.kind or {}).get("groups"))]
+    others = [key for key in arrays if key not in (spec.targets, (spec.kind or {}).get("groups"), spec.row_weights)]
     key = spec.features if spec.features is not None else others[0] if len(others) == 1 else None
     if not isinstance(key, str) or key not in arrays or (spec.targets is not None and spec.targets not in arrays):
         raise missing(tuple(arrays), spec)

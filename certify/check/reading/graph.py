@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from certify.check.enclosure.activation import ACTIVATIONS
 from certify.check.reading.arrays import Array
 from certify.check.reading.data import Vector
+from certify.check.reading.graph_sequences import FORMS, Facts, token_linear
 from certify.format.canonical import show
 from certify.format.refusal import Invalid
 
@@ -21,8 +22,10 @@ _MEMBERS: dict[str, tuple[str, ...]] = {
     "batch_norm": ("weight", "bias", "mean", "var", "eps"), "avg_pool": ("kernel", "stride", "padding"),
     "max_pool": ("kernel", "stride", "padding"), "add": (), "flatten": (), "subsample": ("stride",),
     "pad_channels": ("before", "after"), **{name: () for name in ACTIVATIONS},
+    **{op: form.members for op, form in FORMS.items()},
 }
-_MAY_BE_NULL = {("conv2d", "bias"), ("linear", "bias"), ("batch_norm", "weight"), ("batch_norm", "bias")}
+_MAY_BE_NULL = {("conv2d", "bias"), ("linear", "bias"), ("batch_norm", "weight"), ("batch_norm", "bias"),
+                *((op, role) for op, form in FORMS.items() for role in form.null)}
 _COUNTER = "num_batches_tracked"
 
 Shape = tuple[int, ...]
@@ -37,6 +40,8 @@ class Node:
         before, shape: shapes of its (first) input and of its value for one row.
         kernel, stride, padding: of windows; `kernel` of a convolution is that of its weight.
         front, back: numbers of zero channels that are added.
+        reads: shapes of all its inputs, for one row.
+        record: the node as the file has it.
     """
 
     name: str
@@ -51,6 +56,13 @@ class Node:
     eps: float = 0.0
     front: int = 0
     back: int = 0
+    reads: tuple[Shape, ...] = ()
+    record: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def sequence(self) -> bool:
+        """Whether it is an operation on sequences; `linear` is one after a sequence."""
+        return self.op in FORMS or (self.op == "linear" and len(self.before) == 2)
 
     @property
     def parameters(self) -> int:
@@ -104,8 +116,8 @@ def read_graph(data: bytes, arrays: Mapping[str, Array]) -> Graph:
     if top["format"] != FORMAT:
         raise Invalid("graph file, format", f"{show(top['format'])} is stated", f"this checker knows {FORMAT}")
     shape = top["shape"]
-    if not isinstance(shape, list) or len(shape) not in (1, 3) or not all(_whole(s, 1) for s in shape):
-        raise Invalid("graph file, shape", f"{show(shape)} is stated", "one or three whole numbers are needed")
+    if not isinstance(shape, list) or not 1 <= len(shape) <= 3 or not all(_whole(s, 1) for s in shape):
+        raise Invalid("graph file, shape", f"{show(shape)} is stated", "one to three whole numbers are needed")
     entry, output = _text(top["input"], "graph file, input"), _text(top["output"], "graph file, output")
     if not isinstance(top["nodes"], list):
         raise Invalid("graph file, nodes", show(top["nodes"]), "a list is needed")
@@ -136,6 +148,10 @@ def _whole_graph(graph: Graph, shapes: dict[str, Shape], arrays: Mapping[str, Ar
         raise Invalid("graph file", "no node reads the input", "the output must depend on it")
     if len(set(used)) != len(used):
         raise Invalid("graph file", "a tensor is named twice", "every node has tensors of its own")
+    for node in graph.nodes:
+        if node.op == "embedding" and node.inputs != (graph.entry,):
+            raise Invalid(f"graph file, node {show(node.name)}", f"it reads {show(node.inputs[0])}",
+                          "an embedding reads the row itself")
     for name in arrays:
         if name not in used and name.rpartition(".")[2] != _COUNTER:
             raise Invalid("model file", f"it holds {show(name)}", "no node of the graph uses it")
@@ -149,8 +165,9 @@ def _node(
     op = record["op"]
     _members(record, ("name", "op", "inputs", *_MEMBERS[op]), where)
     inputs = record["inputs"]
-    if not isinstance(inputs, list) or len(inputs) != (2 if op == "add" else 1):
-        raise Invalid(f"{where}, inputs", show(inputs), "two names for add, else one are needed")
+    wanted = FORMS[op].inputs if op in FORMS else 2 if op == "add" else 1
+    if not isinstance(inputs, list) or len(inputs) != wanted:
+        raise Invalid(f"{where}, inputs", show(inputs), f"{wanted} of them are needed")
     for name in inputs:
         if not isinstance(name, str) or name not in shapes:
             raise Invalid(f"{where}, inputs", show(name), "the input or an earlier node is needed")
@@ -181,15 +198,24 @@ def _node(
     front, back = record.get("before", 0), record.get("after", 0)
     if not _whole(front, 0) or not _whole(back, 0):
         raise Invalid(where, f"before and after are {show([front, back])}", "whole numbers from 0 on are needed")
-    shape = _shape(op, before, tensors, (kernel, stride, padding), front + back, where)
+    reads = tuple(shapes[name] for name in inputs)
+    shape = (_sequence(op, Facts(record, reads, tensors, where)) if op in FORMS or (op == "linear" and len(before) == 2)
+             else _shape(op, before, tensors, (kernel, stride, padding), front + back, where))
     node = Node(_text(record["name"], f"{where}, name"), op, tuple(inputs), {r: a.values for r, a in tensors.items()},
-                before, shape, kernel, stride, padding, float(eps), front, back)
+                before, shape, kernel, stride, padding, float(eps), front, back, reads, record)
+    if node.sequence:
+        return node
     for role, array in tensors.items():
         if (role != "weight" or op == "batch_norm") and array.shape != (shape[0],):
             raise Invalid(where, f"its {role} has shape {array.shape}", f"{(shape[0],)} is needed")
     if op == "batch_norm" and any(v < 0 or (v == 0 and node.eps == 0) for v in node.tensors["var"]):
         raise Invalid(where, "a variance plus eps is not positive", "it must be positive")
     return node
+
+
+def _sequence(op: str, facts: Facts) -> Shape:
+    """Shape of the value of an operation on sequences."""
+    return FORMS[op].shape(facts) if op in FORMS else token_linear(facts)
 
 
 def _shape(

@@ -36,7 +36,7 @@ _WORDS = {
 }
 _KEYS = {
     "model": ("file", "widths", "activation", "graph"),
-    "data": ("file", "features", "targets"),
+    "data": ("file", "features", "targets", "weights"),
     "training": ("loss", "weight_decay", "bias_decay", "normalization"),
     "solution": ("map", "base", "layer", "level", "within"),
     "weights": ("norm", "reference", "tau"),
@@ -46,6 +46,7 @@ _KEYS = {
     "window": ("radius",),
     "evaluation": ("file", "features", "targets", "threshold", "intercept", "coefficients"),
     "run": ("arithmetic", "time_limit", "memory_limit"),
+    "about": ("names", "labels", "behind", "model", "data", "evaluation"),
     "gate": ("quantity", "max", "min", "rigour", "severity", "rationale"),
 }
 PARTS = ("maps", "finite", "aubin", "window", "perturbation", "evaluation", "whole_rows", "graph", "functionals")
@@ -97,6 +98,7 @@ class Spec:
         aubin: whether there is a section `[aubin]`; its radii are None for the best found.
         functionals: name of what multiplies the intercept in each evaluation row, or columns of single weights.
         evaluation_features, evaluation_targets: as `features`, `targets`, of that file; None for those of the data.
+        row_weights, about: name of the weights of the rows (None: all 1); what a reader is told, and nothing rests on.
         threshold: of one output, above which its label lies; None: above 0.
         graph: name of the graph file; widths and shape, that of one row, are then known with the graph.
     """
@@ -143,11 +145,13 @@ class Spec:
     bias_decay: bool = True
     normalization: str = "fixed"
     kind: Json | None = None
+    row_weights: str | None = None
+    about: Json | None = None
 
     @property
     def flips(self) -> bool:
         """Whether class labels may change to others: all that is asked is the distance of critical points."""
-        return bool(import_module("certify.check.reading.sections.flips").allowed(self))
+        return bool(import_module("certify.check.reading.optional.flips").allowed(self))
 
 
 def read_spec(data: bytes) -> Spec:
@@ -173,9 +177,9 @@ def read_spec(data: bytes) -> Spec:
     listed = inputs.get("features")
     if isinstance(listed, list) and listed and all(isinstance(name, str) for name in listed):
         inputs = inputs | {"features": listed[0]}
-    for name in ("file", "features", "targets", "graph"):
+    for name in ("file", "features", "targets", "weights", "graph"):
         for section, where in ((model, "model"), (inputs, "data")):
-            if name in section and not isinstance(section[name], str):
+            if name in section and not (isinstance(section[name], str) and section[name]):
                 raise Invalid(f"spec, {where}.{name}", f"it is {kind(section[name])}", "a string is needed")
     training, solution = sections["training"], sections["solution"]
     level, radius, within = solution.get("level"), p.get("radius"), solution.get("within")
@@ -192,7 +196,7 @@ def read_spec(data: bytes) -> Spec:
         raise Invalid("spec, model.widths", f"{show(list(widths))} is stated", "two widths or more are needed")
     spec = Spec(
         widths=widths, activation="" if graph else _word(model, "model", "activation"),
-        features=tuple(listed) if isinstance(listed, list) else listed,
+        features=tuple(listed) if isinstance(listed, list) else listed, row_weights=inputs.get("weights"),
         targets=inputs.get("targets"), loss=_word(training, "training", "loss", "squared"),
         layer=_layer(solution.get("layer", "all"), max(len(widths) - 1, 0)),
         parameter=_word(p, "perturbation", "parameter", "features"), rows=_rows(p.get("rows", "all")),
@@ -213,7 +217,7 @@ def _parts(sections: dict[str, Json], top: Json) -> Json:
     """What the parts that stand in the spec say."""
     p, weights = sections["perturbation"], sections["weights"]
     there = {
-        **{name: name in top for name in ("window", "aubin")},
+        **{name: name in top for name in ("window", "aubin", "about")},
         "evaluation": "evaluation" in top and "coefficients" not in sections["evaluation"],
         "perturbation": not p.keys().isdisjoint(SET_KEYS), "whole_rows": not p.keys().isdisjoint(KIND_KEYS),
         "weights": bool(weights.keys() - {"norm"}) or weights.get("norm") in WORDS_OF_PARTS,
@@ -240,7 +244,7 @@ def parts(spec: Spec, quantities: set[str]) -> tuple[str, ...]:
         "aubin": spec.aubin, "window": spec.window is not None, "graph": spec.graph is not None,
         "perturbation": spec.norm != 2 or any(key is not None for key in (spec.count, spec.change, spec.array)),
         "evaluation": (spec.evaluation or spec.functionals or spec.direction) is not None,
-        "whole_rows": not spec.bias_decay or spec.normalization != "fixed" or spec.kind is not None,
+        "whole_rows": not spec.bias_decay or spec.normalization != "fixed" or bool(spec.kind or spec.row_weights),
         "functionals": spec.functionals is not None,
     }
     return tuple(name for name in PARTS if name in asked or there.get(name))

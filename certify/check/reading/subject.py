@@ -65,7 +65,7 @@ class Problem:
         parameter: `features`, `targets`, `sample_weights`, `labels` or `deletions`.
         map, base, level, loss, weight_decay, set: as in the spec.
         labels: every row's class label, or None.
-        bias_decay, normalization, kind: as in the spec; kind with its groups of rows, `together`.
+        bias_decay, normalization, kind, row_weights: as in the spec; kind with its groups `together`, weights by row.
         scale: unit of every feature, 0 for one that may not move; None: all 1.
         names: name of every feature; None where the data has no names.
         weight_norm: as in the spec.
@@ -121,6 +121,7 @@ class Problem:
     bias_decay: bool = True
     normalization: str = "fixed"
     kind: Json | None = None
+    row_weights: Vector | None = None
 
     @cached_property
     def budget(self) -> PerturbationSet:
@@ -246,7 +247,7 @@ def build_problem(
     if net is not None:
         from certify.check.reading.sections.graph import graph_spec
 
-        spec = graph_spec(spec, net.shape, net.outputs)
+        spec = graph_spec(spec, net)
     table = read_data(data, spec, _named("data", spec.data))
     features = table.features
     groups = equal_rows(features)
@@ -279,6 +280,7 @@ def build_problem(
         threshold=spec.threshold, bias_decay=spec.bias_decay, normalization=spec.normalization,
         **({} if spec.functionals is None else _part("optional.functionals").read(spec, evaluation, table.names)),
         kind=spec.kind and _part("optional.row_kind").placed(spec, data, _named("data", spec.data), len(features)),
+        row_weights=None if spec.row_weights is None else _part("optional.row_weights").read(spec, data, len(features)),
     )
 
 
@@ -298,7 +300,8 @@ def describe(problem: Problem, spec: Spec, merge: bool) -> Json:
     more = {"evaluation_rows": len(problem.evaluation) or None, "threshold": spec.threshold, "window": spec.window,
             "direction": spec.direction, "bias_decay": None if spec.bias_decay else False,
             "functionals": problem.functionals and problem.functionals.described,
-            "normalization": None if spec.normalization == "fixed" else spec.normalization}
+            "normalization": None if spec.normalization == "fixed" else spec.normalization, "about": spec.about,
+            "row_weights": problem.row_weights and _part("optional.row_weights").stated(spec, problem.row_weights)}
     network |= {key: value for key, value in more.items() if value is not None}
     network |= {} if problem.kind is None else _part("optional.row_kind").described(problem.kind)
     return network | {

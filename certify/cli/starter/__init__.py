@@ -7,13 +7,13 @@ that names the words, and no spec is written about a file that is not there.
 from __future__ import annotations
 
 import json
-import math
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from certify.auditing.facts import DataFacts, LossFacts, NetworkFacts, data_facts, loss_facts, network_facts
+from certify.auditing.told import Told, require_words
 from certify.cli.starter.text import ESTIMATE, PROOF
 from certify.format.errors import CertifyError, InputError
 from certify.spec.text.paths import relative
@@ -131,17 +131,7 @@ def _require_outputs(loss: str | None, outputs: int) -> None:
 
 def _check(said: Said, estimate: bool, graph: Path | None) -> None:
     """Refuse words that are none, and a graph where nothing takes it."""
-    from certify.spec.vocabulary import ACTIVATIONS, BUILT, LOSSES
-
-    for option, word, words in (("activation", said.activation, ACTIVATIONS), ("loss", said.loss, LOSSES)):
-        if word is not None and word not in words:
-            raise InputError(f"init --{option} {word}", "no such word", f"give one of {', '.join(words)}")
-    decay = said.weight_decay
-    if decay is not None and not (math.isfinite(decay) and decay >= 0):
-        raise InputError(f"init --weight-decay {decay}", "no penalty", "give a finite number from 0 on")
-    if said.normalization not in (None, *BUILT["training.normalization"]):
-        raise InputError(f"init --normalization {said.normalization}", "no such word",
-                         f"give {' or '.join(BUILT['training.normalization'])}")
+    require_words(Told(said.activation, said.loss, said.weight_decay, normalization=said.normalization), "init ")
     if estimate and said.unusual:
         raise InputError("init --estimate", "estimates know neither biases without decay nor another normalization",
                          "leave out --no-bias-decay and --normalization, or --estimate")

@@ -97,7 +97,8 @@ array = "u"
 
 [estimate]
 hold = "all"                     # or moved: look at the moved rows alone
-corrector_steps = 0              # Newton steps after the first-order step
+# damping = 0                    # added to the diagonal of the system; left out: chosen where it is needed, and said
+# corrector_steps = 1            # Newton steps after the first-order step
 tolerance = 0.01                 # relative residual at which the solver stops
 budget = 120                     # full-batch gradients that a solve may cost, about; a corrector solves again
 # members = 3                    # other members of the estimated set to look at

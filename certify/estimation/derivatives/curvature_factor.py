@@ -20,7 +20,9 @@ MOST_BYTES = 1 << 30
 """Memory that the rows may take; the largest are kept."""
 
 
-def curvature_factor(problem: ModuleProblem, shift: float, least: float = LEAST) -> torch.Tensor:
+def curvature_factor(
+    problem: ModuleProblem, shift: float, least: float = LEAST, largest: int | None = None
+) -> torch.Tensor:
     r"""Rows `√(μ/n) qᵀJ_i` over the eigenpairs (μ, q) of every row's `∂²ℓ_i`, (m, p).
 
     Most rows of a trained classifier are so sure of their label that their μ are nothing beside those of a few. So the
@@ -31,6 +33,7 @@ def curvature_factor(problem: ModuleProblem, shift: float, least: float = LEAST)
         problem: the problem.
         shift: what is added to the matrix.
         least: rows whose squared length is below this share of `shift` are left out.
+        largest: how many may be made, those of the largest μ; None: as many as fit into memory.
     """
     run = problem.function.chunks.run
     with torch.no_grad():
@@ -45,7 +48,7 @@ def curvature_factor(problem: ModuleProblem, shift: float, least: float = LEAST)
         parts = run(len(at), lambda part: _filled(problem, problem.X[at[part]], directions[None, part]))
         return torch.cat([directions.new_zeros(0, problem.p), *(rows for _, rows in parts)])
 
-    most = max(1, MOST_BYTES // (problem.p * problem.w.element_size()))
+    most = max(1, min(MOST_BYTES // (problem.p * problem.w.element_size()), len(order) if largest is None else largest))
     total = weight.cumsum(0, dtype=torch.float64)
     count = min(int((total < FIRST * total[-1]).sum()) + 1, most)
     if count > problem.function.chunks.size:  # whole chunks: none for a handful that may not matter

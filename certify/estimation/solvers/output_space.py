@@ -56,11 +56,17 @@ class Rows:
     jacobian: Operator
     kernel: Kernel | None
 
+    def words(self) -> str:
+        """What helps the solver, in words."""
+        if self.kernel is None:
+            return "no preconditioner"
+        return "the kernel, factorised" if self.kernel.exact else "preconditioned by a sketch of the kernel"
+
     def solve(
         self, b: torch.Tensor, start: torch.Tensor | None, options: EstimateOptions, meter: Meter, tell: Tell
     ) -> tuple[torch.Tensor, torch.Tensor, Solved | None]:
         """`(z, v, solved)` for rows of b, `v = Jᵀz`, `JJᵀz = b`."""
-        if self.kernel is not None and self.kernel.exact and not options.damping:
+        if self.kernel is not None and self.kernel.exact and not options.shift:
             F = self.kernel.factor
             z = self.kernel.apply(b)
             z = z + self.kernel.apply(b - (z @ F) @ F.T)  # one refinement
@@ -70,11 +76,11 @@ class Rows:
         most = max(10, int(options.budget / (PRODUCT * len(self.X) / self.problem.n)))
         solver = Cg(tolerance=options.tolerance, max_products=most)
         gram = dual_operator(self.jacobian)
-        if options.damping:
+        if options.shift:
             inner = gram.product
-            shift = options.damping * self.problem.n
+            shift = options.shift * self.problem.n
             gram = Operator(gram.rows, gram.rows, lambda Z: inner(Z) + shift * Z, lambda Z: inner(Z) + shift * Z, True)
-        failed = self.kernel is not None and self.kernel.exact and not options.damping
+        failed = self.kernel is not None and self.kernel.exact and not options.shift
         state = solver.init(gram, None if failed else self.kernel)  # a kernel that did not solve is no help either
 
         meter.marks.clear()
@@ -129,3 +135,10 @@ def approach(problem: ModuleProblem, change: Change) -> torch.Tensor | None:
         return None
     x, y = problem.X[change.rows], problem.y[change.rows]
     return problem.loss.towards(problem.function.all_outputs(problem.w, x), y)
+
+
+def held_loss(problem: ModuleProblem, change: Change, base: torch.Tensor) -> float:
+    """The mean loss of the rows that do not move, at outputs `base` of all rows; 0 where every row moves."""
+    still = torch.ones(problem.n, dtype=torch.bool, device=base.device)
+    still[change.rows] = False
+    return problem.loss.mean(base[still], problem.y[still]) if bool(still.any()) else 0.0

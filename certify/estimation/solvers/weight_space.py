@@ -3,52 +3,28 @@ r"""The step in weight space: `v = −H⁺Cu` (response) and `−H⁺∇L` (towa
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-import numpy as np
 import torch
 
 from certify.estimation.change import Change
-from certify.estimation.derivatives.curvature_factor import curvature_factor
-from certify.estimation.derivatives.hessian import changed_gradient, gauss_newton, hessian, mixed
-from certify.estimation.derivatives.taped import only_linear
-from certify.estimation.derivatives.wider import in_float64
-from certify.estimation.krylov import (
-    Cg,
-    Lsmr,
-    MinresQlp,
-    Operator,
-    Preconditioner,
-    Solved,
-    Status,
-    low_rank_preconditioner,
-    nystrom_preconditioner,
-)
+from certify.estimation.derivatives.hessian import changed_gradient, mixed
+from certify.estimation.krylov import Solved
 from certify.estimation.model.subject import ModuleProblem
 from certify.estimation.options import EstimateOptions
-from certify.estimation.solvers.correctors import Corrector, corrected
-from certify.estimation.solvers.direct import MOST_PARAMETERS, VERY_FEW, require_size, solve_directly
+from certify.estimation.solvers.correctors import Corrector, Onward, corrected
+from certify.estimation.solvers.damping import Again, Answer, answer
 from certify.estimation.solvers.meter import Meter
+from certify.estimation.solvers.solve import PRODUCT, operator_of, solve
+from certify.estimation.solvers.system import System
 from certify.format.errors import InputError
+
+__all__ = ["PRODUCT", "WeightSpaceStep", "chord_steps", "kernel_part", "require_left", "solve", "weight_space_step"]
 
 Tell = Callable[[str, float], None]
 
-LEAST_LEFT = 10
-"""Products that a second solve takes at least."""
-
-PRODUCT = 3.0
-"""What a Hessian product costs at most, in gradients, about: 1.6 to 2.1 from a tape that fits into memory (measured on
-ResNets of 421 to 270,000 parameters), one more where it is recorded again every time."""
-
 NEGLIGIBLE = 1e-2
 """Share of what the solver may leave of the response: below, the step towards a critical point is not solved for."""
-
-PREPARED = 20
-"""Products that a preconditioned solve takes, about: with p of them the dense matrix is known."""
-
-OVERHEAD, SLOWER = 5e6, 5.0
-"""Multiplications in whose time a small product is dispatched, and how much slower the others of a product are than
-those of the large matrix products that form and factor a matrix."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,20 +36,34 @@ class WeightSpaceStep:
 
     response: torch.Tensor
     stationary: torch.Tensor
-    solved: Solved
-    curvature: str
+    answer: Answer
     left_out: str = ""
+
+    @property
+    def solved(self) -> Solved:
+        """How the system was solved."""
+        return self.answer.solved
+
+    @property
+    def system(self) -> System:
+        """Which system it was."""
+        return self.answer.system
 
     def words(self) -> str:
         """What became of both."""
         answered, towards = self.solved.words()
-        return f"response ({self.curvature}): {answered}; towards a critical point: {self.left_out or towards}"
+        shift = f" + {self.system.damping:.3g}·I" if self.system.damping else ""
+        return (f"response ({self.system.matrix}{shift}): {answered}; towards a critical point: "
+                f"{self.left_out or towards}{self.system.words()}")
 
 
 def weight_space_step(
-    problem: ModuleProblem, change: Change, options: EstimateOptions, meter: Meter, tell: Tell
+    problem: ModuleProblem, change: Change, options: EstimateOptions, meter: Meter, tell: Tell,
+    first: Callable[[torch.Tensor, float, System], None] | None = None,
 ) -> WeightSpaceStep:
     """Solve both systems together, one right-hand side each.
+
+    `first` is given an early step with its residual and its system, where the whole takes long.
 
     Raises:
         InputError: a solver that does not fit.
@@ -88,9 +78,13 @@ def weight_space_step(
     if 0 < given <= NEGLIGIBLE * options.tolerance * caused:  # at a minimum half of the products would go into rounding
         right[1] = 0.0
         left_out = f"left out, the gradient at the given weights is {given:.2g} where the change causes {caused:.2g}"
-    solved = solve(problem, kind, right, options, tell)
-    meter.products += int(solved.products.max())
-    return WeightSpaceStep(solved.x[0], solved.x[1], solved, kind, left_out)
+    def hand(solved: Solved, system: System) -> None:
+        assert first is not None
+        first(solved.x[0] + (0.0 if problem.solution.base.shifted else solved.x[1]), float(solved.residual[0]), system)
+
+    found = answer(problem, kind, right, options, tell, None if first is None else hand)
+    meter.products += found.products
+    return WeightSpaceStep(found.solved.x[0], found.solved.x[1], found, left_out)
 
 
 def curvature_of(problem: ModuleProblem, options: EstimateOptions) -> str:
@@ -103,7 +97,7 @@ def curvature_of(problem: ModuleProblem, options: EstimateOptions) -> str:
 def kernel_part(problem: ModuleProblem, raw: torch.Tensor, options: EstimateOptions, tell: Tell) -> torch.Tensor:
     """Of each row r of `raw`, (c, p), the part `r − H⁺Hr` that changes no gradient to first order."""
     kind = curvature_of(problem, options)
-    apply = _operator(problem, kind, options).product
+    apply = operator_of(problem, kind, options.shift).product
     left = raw - solve(problem, kind, apply(raw), options, tell).x
     require_left(apply, raw, left, options, "Hessian")
     return left
@@ -130,106 +124,18 @@ def require_left(
 
 
 def chord_steps(
-    problem: ModuleProblem, change: Change, curvature: str, v: torch.Tensor, options: EstimateOptions, meter: Meter,
-    tell: Tell,
+    problem: ModuleProblem, change: Change, again: Again, v: torch.Tensor, onward: Onward, meter: Meter, tell: Tell
 ) -> tuple[torch.Tensor, tuple[Corrector, ...]]:
-    """Chord steps `−H⁺∇L(u, w + v)`: the gradient of the changed loss where the step ends, the Hessian at the base."""
+    """Chord steps `−H⁺∇L(u, w + v)`: the gradient of the changed loss where the step ends, the Hessian at the base.
+
+    Where the system is damped, so are these; they go on to the same critical points all the same.
+    """
     def answer(lack: torch.Tensor, tell: Tell) -> torch.Tensor:
-        solved = solve(problem, curvature, lack[None], options, tell)
+        solved = again(lack[None], tell)
         meter.products += int(solved.products.max())
         return solved.x[0]
 
     def lack(new: torch.Tensor) -> torch.Tensor:
         return -changed_gradient(problem, change, problem.w + new)
 
-    return corrected(v, options.corrector_steps, lack, answer, meter, tell)
-
-
-def solve(problem: ModuleProblem, curvature: str, b: torch.Tensor, options: EstimateOptions, tell: Tell) -> Solved:
-    """The rows of b against the Hessian (or Gauss–Newton matrix) + damping, by the solver of the options.
-
-    With damping, conjugate gradients, preconditioned by the rows' own curvature; where a direction of negative
-    curvature is met, MINRES-QLP; where float32 cannot reach the tolerance, on from there in float64. Without, the
-    minimum-norm solution: dense for few parameters, else MINRES-QLP. Small systems whose dense matrix costs less than
-    iterations are solved by that, whatever the tolerance; those of plain networks in float64 inside.
-    """
-    operator = _operator(problem, curvature, options)
-    most = max(10, int(options.budget / PRODUCT))
-    name, shift = options.solver, options.damping + problem.weight_decay
-    if name in ("auto", "dual"):
-        few = problem.p <= MOST_PARAMETERS and (shift == 0 or _worth_forming(problem, operator, len(b)))
-        name = "direct" if few else "cg" if shift > 0 else "minres_qlp"
-    if name == "direct":
-        require_size(problem.p)
-        return solve_directly(operator, b, options.tolerance, tell)
-    made = _preconditioner(problem, operator, b, shift, name, options)
-
-    def watch(iteration: int, history: object) -> None:
-        tell(f"{name} in weight space", min(0.99, iteration / most))
-
-    if name == "lsmr":
-        lsmr = Lsmr(tolerance=options.tolerance, max_products=most)
-        return lsmr.compute(lsmr.init(operator), b, None, watch)
-    if name == "minres_qlp":
-        minres = MinresQlp(tolerance=options.tolerance, max_products=most)
-        return minres.compute(minres.init(operator, made), b, None, watch)
-    cg = Cg(tolerance=options.tolerance, max_products=most, recurred=True)  # a tape's products are linear
-    solved = cg.compute(cg.init(operator, made), b, None, watch)
-    if options.solver == "cg":
-        return solved
-    if Status.CURVATURE in solved.status:
-        minres = MinresQlp(tolerance=options.tolerance, max_products=most)
-        solved = joined(solved, minres.compute(minres.init(operator, made), b, None, watch))
-    left = most - int(solved.products.max())
-    if Status.STALLED in solved.status and b.dtype == torch.float32 and left >= LEAST_LEFT:
-        wide = MinresQlp(tolerance=options.tolerance, max_products=left)
-        state = wide.init(_operator(in_float64(problem), curvature, options), made and Wide(made))
-        solved = joined(solved, wide.compute(state, b.double(), solved.x.double(), watch))
-    return solved
-
-
-def _worth_forming(problem: ModuleProblem, operator: Operator, count: int) -> bool:
-    """Whether the dense matrix costs no more than preconditioned iterations for `count` right-hand sides."""
-    n, p = problem.n, problem.p
-    if operator.formed is None:
-        return PREPARED * count > p or (p <= VERY_FEW and only_linear(problem))
-    return n * p**2 + p**3 / 3 <= SLOWER * PREPARED * count * (6 * n * p + OVERHEAD)
-
-
-def _operator(problem: ModuleProblem, curvature: str, options: EstimateOptions) -> Operator:
-    return (hessian if curvature == "hessian" else gauss_newton)(problem, options.damping)
-
-
-def joined(first: Solved, second: Solved) -> Solved:
-    """The second solve's answers, in the type of the first, with the products and the history of both."""
-    return replace(
-        second, x=second.x.to(first.x), products=first.products + second.products,
-        iterations=first.iterations + second.iterations, history=np.vstack([first.history, second.history]),
-        curvature=first.curvature, normal_history=None,
-    )
-
-
-@dataclass(frozen=True, eq=False)
-class Wide:
-    """A preconditioner for vectors of a wider type: it changes the speed only, so its own digits are enough."""
-
-    narrow: Preconditioner
-
-    @property
-    def keeps_range(self) -> bool:
-        """As that of the narrow one, up to its rounding: not promised."""
-        return False
-
-    def apply(self, V: torch.Tensor) -> torch.Tensor:
-        """M v for each row of V, shape (r, n)."""
-        return self.narrow.apply(V.float()).to(V)
-
-
-def _preconditioner(
-    problem: ModuleProblem, operator: Operator, b: torch.Tensor, shift: float, name: str, options: EstimateOptions
-) -> Preconditioner | None:
-    if options.preconditioner == "nystrom" and name == "cg":
-        return nystrom_preconditioner(operator, b, seed=options.seed)
-    if options.preconditioner == "auto" and shift > 0 and name != "lsmr" and problem.batch_statistics == "frozen":
-        return low_rank_preconditioner(curvature_factor(problem, shift), shift)
-    return None
+    return corrected(v, onward, lack, answer, meter, tell)

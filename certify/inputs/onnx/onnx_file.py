@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import re
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -29,32 +29,20 @@ from certify.inputs.chain import BRANCHES, SOFTMAX, Chain, key_of, numbered, req
 from certify.inputs.formats.archive import Archive
 from certify.inputs.onnx.batch_norm import BatchNorm, batch_norm, fold
 from certify.inputs.onnx.external import Beside
-from certify.inputs.onnx.protobuf import Value, fields, float32, varints
+from certify.inputs.onnx.parsing import Node, as_bytes, axes_of, node_of, opset_of, tensor_of, text_field
+from certify.inputs.onnx.protobuf import fields
 
-_TYPES: Final = {
-    1: "<f4", 2: "|u1", 3: "|i1", 4: "<u2", 5: "<i2", 6: "<i4", 7: "<i8", 10: "<f2", 11: "<f8", 12: "<u4", 13: "<u8",
-    16: "<u2",
-}
-_BFLOAT16: Final = 16
 _ACTIVATIONS: Final = {
     "Relu": "relu", "LeakyRelu": "leaky_relu", "Elu": "elu", "Tanh": "tanh", "Sigmoid": "sigmoid",
     "Softplus": "softplus", "Gelu": "gelu", "Identity": "identity",
 }
-_REMEDY: Final = "export nn.Sequential of Linear and activations, in eval mode, or save its state_dict()"
+_GRAPH: Final = "write its graph: certify graph FILE.onnx"
+_REMEDY: Final = ("export nn.Sequential of Linear and activations, in eval mode, or save its state_dict(), or "
+                  f"{_GRAPH}")
 _EPSILON: Final = struct.unpack("<f", struct.pack("<f", 1e-5))[0]
 _EVAL_BY_OUTPUTS: Final = 9
 """From this version of the operations on a BatchNorm of one output is in eval mode, but for training_mode = 1."""
 _SLOPE: Final = struct.unpack("<f", struct.pack("<f", 0.01))[0]
-
-
-@dataclass
-class _Node:
-    inputs: list[str] = field(default_factory=list)
-    outputs: list[str] = field(default_factory=list)
-    kind: str = ""
-    domain: str = ""
-    options: dict[str, Any] = field(default_factory=dict)
-    rule: str = ""
 
 
 @dataclass
@@ -99,7 +87,7 @@ class OnnxArchive(Archive):
         self._layers: list[_Layer] = []
         self._place = _Place()
         try:
-            self._version = _opset(content)
+            self._version = opset_of(content)
             graphs = [value for number, wire, value in fields(content) if (number, wire) == (7, 2)]
             if any(number == 25 for number, _, _ in fields(content)):
                 self._refuse("functions of its own", _REMEDY)
@@ -124,23 +112,23 @@ class OnnxArchive(Archive):
         return self._arrays[name]
 
     def _read_graph(self, graph: bytes) -> None:
-        nodes: list[_Node] = []
+        nodes: list[Node] = []
         tensors: dict[str, bytes] = {}
         inputs: list[str] = []
         outputs: list[str] = []
         axes: dict[str, int | None] = {}
         for number, _, value in fields(graph):
             if number == 1:
-                nodes.append(_node(_bytes(value)))
+                nodes.append(node_of(as_bytes(value)))
             elif number == 5:
-                name = _text_field(_bytes(value), 8)
+                name = text_field(as_bytes(value), 8)
                 if name in tensors:
                     raise ValueError(f"the tensor {name} occurs twice")
-                tensors[name] = _bytes(value)
+                tensors[name] = as_bytes(value)
             elif number in (11, 12):
-                (inputs if number == 11 else outputs).append(_text_field(_bytes(value), 1))
+                (inputs if number == 11 else outputs).append(text_field(as_bytes(value), 1))
                 if number == 11 and inputs[-1] not in tensors:
-                    axes[inputs[-1]] = _axes(_bytes(value))
+                    axes[inputs[-1]] = axes_of(as_bytes(value))
             elif number == 15:
                 self._refuse("sparse tensors", _REMEDY)
         inputs = [name for name in inputs if name not in tensors]
@@ -154,7 +142,7 @@ class OnnxArchive(Archive):
             if layer.before is not None or layer.behind is not None:
                 layer.weight, layer.bias = fold(layer.weight, layer.bias, layer.before, layer.behind, self._asked)
 
-    def _follow(self, nodes: list[_Node], tensors: dict[str, bytes], value: str, output: str) -> None:
+    def _follow(self, nodes: list[Node], tensors: dict[str, bytes], value: str, output: str) -> None:
         """Follow the input through the graph."""
         chain, used, before = Chain(self._asked), [], ""
         constants: dict[str, bytes] = {}  # what only a BatchNorm may use
@@ -179,7 +167,8 @@ class OnnxArchive(Archive):
                              "parameters that the exporter merged", "save its state_dict()")
             if sum(name != "" and name not in tensors for name in node.inputs) > 1:
                 self._refuse(f"the operation {key_of(node.kind)} joins two branches of its graph",
-                             BRANCHES + ("; if it is SiLU's, save the state_dict()" if node.kind == "Mul" else ""))
+                             f"{BRANCHES}, or {_GRAPH}" + (
+                                 "; if it is SiLU's, save the state_dict()" if node.kind == "Mul" else ""))
             parameters = [name for name in node.inputs if name != value]
             if len(node.inputs) - len(parameters) != 1 or (node.inputs[0] != value and node.kind != "Add"):
                 self._refuse(f"the operation {key_of(node.kind)} does not follow the one before it", _REMEDY)
@@ -202,7 +191,7 @@ class OnnxArchive(Archive):
             self._refuse("a parameter that two layers share", "give every layer parameters of its own")
         self.activation = chain.activation_between()
 
-    def _batch_norm(self, node: _Node, value: str, constants: dict[str, bytes]) -> None:
+    def _batch_norm(self, node: Node, value: str, constants: dict[str, bytes]) -> None:
         """Hold a BatchNorm for the linear layer before it, else for the one behind it."""
         options, place = node.options, self._place
         if (len(node.outputs) != 1 or self._version < _EVAL_BY_OUTPUTS or options.get("training_mode", 0) != 0
@@ -226,14 +215,14 @@ class OnnxArchive(Archive):
             place.pending = norm
         self.reparameterised = True
 
-    def _look_for_folding(self, node: _Node, names: list[str]) -> None:
+    def _look_for_folding(self, node: Node, names: list[str]) -> None:
         """Mark what an exporter's names and notes give away."""
         made = node.kind == "Gemm" and any(re.fullmatch(r"onnx::Gemm_[0-9]+", name) for name in names)
         bias = len(names) == 2 and names[1] == f"{names[0]}_bias"
         if made or bias or "BatchNorm" in node.rule:
             self.reparameterised = True
 
-    def _linear(self, node: _Node, arrays: list[np.ndarray[Any, Any]], before: str, chain: Chain) -> None:
+    def _linear(self, node: Node, arrays: list[np.ndarray[Any, Any]], before: str, chain: Chain) -> None:
         for option, given in node.options.items():
             wanted = {"alpha": (1,), "beta": (1,), "transA": (0,), "transB": (0, 1)}.get(option, ())
             if given not in wanted:
@@ -260,7 +249,7 @@ class OnnxArchive(Archive):
             self._refuse(f"a bias of shape {bias.shape} for {len(weight)} outputs", _REMEDY)
         self._layers[-1].bias = bias.reshape(-1)
 
-    def _activation(self, node: _Node, chain: Chain) -> None:
+    def _activation(self, node: Node, chain: Chain) -> None:
         if node.kind == "Flatten" and node.options.get("axis", 1) == 1:
             self._place.matrix = True
             return
@@ -278,112 +267,7 @@ class OnnxArchive(Archive):
         self._place.linear = self._place.linear and word == "identity"
 
     def _tensor(self, name: str, message: bytes) -> np.ndarray[Any, Any]:
-        shape: list[int] = []
-        kind, parts = 0, dict[int, list[bytes]]({4: [], 10: []})
-        raw, elsewhere, external = None, False, dict[str, str]()
-        for number, _, value in fields(message):
-            if number == 1:
-                shape += varints(value)
-            elif number == 2:
-                kind = _whole(value)
-            elif number in parts:
-                parts[number].append(_bytes(value))
-            elif number == 9:
-                raw = _bytes(value)
-            elif number == 13:
-                key, entry = (_text_field(_bytes(value), wanted) for wanted in (1, 2))
-                if external.setdefault(key, entry) != entry:
-                    raise ValueError(f"{key} of the tensor {name} occurs twice")
-            elif number == 14:
-                elsewhere = _whole(value) == 1
-            elif number in (5, 7, 11):
-                self._refuse(f"tensor '{key_of(name)}' is stored in a way that is not read", "export it again")
-        if kind not in _TYPES:
-            self._refuse(f"tensor '{key_of(name)}' holds numbers of type {kind}", "export float32 or float64")
-        dtype = np.dtype(_TYPES[kind])
-        if external or elsewhere:
-            if not elsewhere or (raw and external) or not shape or min(shape) < 1 or len(shape) > 8:
-                raise ValueError(f"tensor {name} of shape {shape} lies in two places, or in none")
-            raw = self._beside.tensor(name, external, dtype.itemsize * _product(shape))
-        content = raw if raw is not None else b"".join(parts[{1: 4, 11: 10}.get(kind, 4)])
-        if not shape or min(shape) < 1 or len(shape) > 8 or len(content) != dtype.itemsize * _product(shape):
-            raise ValueError(f"tensor {name} of shape {shape} has {len(content)} bytes")
-        array = np.frombuffer(content, dtype).reshape(shape)
-        return (array.astype("<u4") << 16).view("<f4") if kind == _BFLOAT16 else array
+        return tensor_of(name, message, self._beside, self._asked)
 
     def _refuse(self, found: str, remedy: str) -> NoReturn:
         raise InputError(self._asked, found, remedy)
-
-
-def _node(message: bytes) -> _Node:
-    node = _Node()
-    for number, _, value in fields(message):
-        if number in (1, 2):
-            (node.inputs if number == 1 else node.outputs).append(_bytes(value).decode("utf-8"))
-        elif number == 4:
-            node.kind = _bytes(value).decode("utf-8")
-        elif number == 7:
-            node.domain = _bytes(value).decode("utf-8")
-        elif number == 5:
-            name, given = _attribute(_bytes(value))
-            if name in node.options:
-                raise ValueError(f"the attribute {name} occurs twice")
-            node.options[name] = given
-        elif number == 9 and _text_field(_bytes(value), 1) == "pkg.onnxscript.rewriter.rule_name":
-            node.rule = _text_field(_bytes(value), 2)
-    return node
-
-
-def _attribute(message: bytes) -> tuple[str, object]:
-    """Name and value of an attribute: a float, an integer, a text or a tensor; else its type's number in words."""
-    found: dict[int, Value] = {number: value for number, _, value in fields(message)}
-    name, kind = _bytes(found[1]).decode("utf-8"), _whole(found.get(20, 0))
-    if kind == 1:
-        return name, float32(found.get(2, bytes(4)))
-    if kind == 2:
-        return name, next(varints(found.get(3, 0)))
-    if kind == 3:
-        return name, _bytes(found.get(4, b"")).decode("utf-8")
-    if kind == 4:
-        return name, _bytes(found[5])
-    return name, f"a value of type {kind}"
-
-
-def _opset(content: bytes) -> int:
-    """Version of the operations of ONNX's own domain; the largest number where none is given."""
-    versions = [dict((number, value) for number, _, value in fields(_bytes(value)))
-                for number, wire, value in fields(content) if (number, wire) == (8, 2)]
-    return min((_whole(entry.get(2, 0)) for entry in versions if entry.get(1, b"") in (b"", b"ai.onnx")), default=2**62)
-
-
-def _axes(message: bytes) -> int | None:
-    """Number of axes of a value, None where its type does not say."""
-    for wanted in (2, 1, 2):  # type, tensor_type, shape
-        inner = next((_bytes(value) for number, _, value in fields(message) if number == wanted), None)
-        if inner is None:
-            return None
-        message = inner
-    return sum(number == 1 for number, _, _ in fields(message))
-
-
-def _text_field(message: bytes, wanted: int) -> str:
-    return next((_bytes(value).decode("utf-8") for number, _, value in fields(message) if number == wanted), "")
-
-
-def _bytes(value: Value) -> bytes:
-    if not isinstance(value, bytes):
-        raise ValueError("a number where bytes are needed")
-    return value
-
-
-def _whole(value: Value) -> int:
-    if not isinstance(value, int):
-        raise ValueError("bytes where a number is needed")
-    return value
-
-
-def _product(shape: list[int]) -> int:
-    result = 1
-    for length in shape:
-        result *= length
-    return result

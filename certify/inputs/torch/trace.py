@@ -7,15 +7,20 @@ import operator
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 import numpy as np
 
 from certify.format.errors import InputError, SpecError
-from certify.inputs.torch.factory import activation_word
+from certify.inputs.torch.copies import RAISED, in_float64, line_of
+from certify.inputs.torch.tracing.functions import added_parameter, functions, repeated
+from certify.inputs.torch.tracing.images import averaged, padded, strided, two
+from certify.inputs.torch.tracing.modules import plain_word, told
+from certify.inputs.torch.tracing.moves import move, written
+from certify.inputs.torch.tracing.products import followed, gated, multiplied
+from certify.inputs.torch.tracing.recorder import REMEDY, Recorder
 from certify.network.graph.graph import ACTIVATIONS, GraphNetwork, Node
 
-_REMEDY: Final = "use operations of a graph (proofs/graph.md), or write the graph file by hand"
 _PLAIN: Final = frozenset(ACTIVATIONS) - {"identity"}
 
 
@@ -24,8 +29,9 @@ def trace(module: Any, shape: tuple[int, ...], asked: str = "module") -> GraphNe
 
     Args:
         module: a `torch.nn.Module` of convolutions, linear layers, BatchNorm2d, pooling, activations, sums, flattening,
-            strided slices and padding of channels.
-        shape: shape of one row of the input, e.g. `(3, 32, 32)`.
+            strided slices and padding of channels; or of attention, LayerNorm, linear layers and activations over
+            sequences.
+        shape: shape of one row of the input, e.g. `(3, 32, 32)`, or `(tokens, channels)`.
         asked: how to name the module in messages.
 
     Raises:
@@ -46,18 +52,49 @@ def trace(module: Any, shape: tuple[int, ...], asked: str = "module") -> GraphNe
         if part._forward_hooks or part._forward_pre_hooks:
             raise InputError(asked, f"{type(part).__name__} '{name}' has hooks, which are code", "remove them")
     try:
-        traced = fx.symbolic_trace(module)
+        with in_float64():
+            tracer = fx.Tracer()
+            tracer.proxy_buffer_attributes = True  # so that they may be cut to the length of a row
+            traced = fx.GraphModule(module, tracer.trace(module))
     except (fx.proxy.TraceError, TypeError, RuntimeError) as error:
-        raise InputError(asked, f"torch.fx cannot trace it ({error})", _REMEDY) from None
-    reader = _Reader(traced, asked)
-    with torch.no_grad():
-        reader.run(torch.zeros((2, *shape), dtype=torch.float64))
+        raise InputError(asked, f"torch.fx cannot trace it ({error})", REMEDY) from None
+    stored = frozenset(module.state_dict())
+    reader = _read(traced, shape, asked, stored, 2)
+    scaled = any(node.scale is not None or node.op == "times" for node in reader.nodes)
+    if scaled and reader.nodes != _read(traced, shape, asked, stored, 3).nodes:
+        raise InputError(asked, "its numbers depend on how many rows pass through at once", REMEDY)
     used = {name for node in reader.nodes for name in node.tensors.values()}
     tensors = {name: tensor.numpy().copy() for name, tensor in module.state_dict().items() if name in used}
     left = {name for name, _ in module.named_parameters()} - used
     if left:
         raise InputError(asked, f"parameter '{min(left)}' is not used by the output", "remove it")
     return GraphNetwork(reader.needed(), tensors, tuple(shape), reader.output)
+
+
+def _read(traced: Any, shape: tuple[int, ...], asked: str, stored: frozenset[str], rows: int) -> _Reader:
+    """Follow the traced module with some rows of zeros."""
+    import torch
+
+    reader = _Reader(asked, traced, rows, stored)
+    zeros = torch.zeros((rows, *shape), dtype=torch.float64)
+    try:
+        with in_float64():
+            reader.run(zeros.long() if _reads_tokens(traced) else zeros)
+    except InputError:
+        raise
+    except RAISED as error:
+        raise InputError(asked, f"its forward raised {type(error).__name__} at rows of shape {tuple(shape)} in float64"
+                         f": {line_of(error)}", "give the shape of its rows (--shape), and a module that computes in "
+                         "float64") from None
+    return reader
+
+
+def _reads_tokens(traced: Any) -> bool:
+    """Whether an embedding reads the row."""
+    from torch import nn
+
+    return any(n.op == "call_module" and type(traced.get_submodule(n.target)) is nn.Embedding and n.args
+               and n.args[0].op == "placeholder" for n in traced.graph.nodes)
 
 
 def write_graph(factory: str, shape: str, path: Path) -> dict[str, int]:
@@ -76,18 +113,14 @@ def write_graph(factory: str, shape: str, path: Path) -> dict[str, int]:
         InputError: the module is no graph, or the file cannot be written.
     """
     from certify.inputs.graph_file import graph_bytes
+    from certify.inputs.graphs.new_file import write_new
     from certify.inputs.torch.factory import call_factory
 
-    if re.fullmatch(r"[1-9][0-9]{0,6}(,[1-9][0-9]{0,6},[1-9][0-9]{0,6})?", shape) is None:
-        raise SpecError(f"--shape {shape}", "no shape of a row", "give features, or channels,height,width as 3,32,32")
+    if re.fullmatch(r"[1-9][0-9]{0,6}(,[1-9][0-9]{0,6}){0,2}", shape) is None:
+        raise SpecError(f"--shape {shape}", "no shape of a row",
+                        "give features, tokens,channels as 8,16, or channels,height,width as 3,32,32")
     network = trace(call_factory(factory, path.parent), tuple(map(int, shape.split(","))), f"factory {factory}")
-    try:
-        with open(path, "xb") as handle:
-            handle.write(graph_bytes(network.nodes, network.shape, network.output, network.input))
-    except FileExistsError:
-        raise InputError(f"graph file {path}", "there is one already", "move it away, or name another file") from None
-    except OSError as error:
-        raise InputError(f"graph file {path}", f"cannot be written ({error.strerror})", "name another folder") from None
+    write_new(path, graph_bytes(network.nodes, network.shape, network.output, network.input), "graph file")
     return network.operations
 
 
@@ -116,15 +149,10 @@ def _meaning(network: GraphNetwork, numbers: dict[Any, int]) -> dict[str, int]:
     return found
 
 
-class _Reader:
+class _Reader(Recorder):
     """Follows the traced module with zeros, and turns what it does into nodes."""
 
-    def __init__(self, traced: Any, asked: str) -> None:
-        self.asked, self.traced = asked, traced
-        self.nodes: list[Node] = []
-        self.names: dict[Any, str] = {}
-        self.results: dict[Any, Any] = {}
-        self.output = ""
+    output = ""
 
     def run(self, zeros: Any) -> None:
         """Run every node of the trace."""
@@ -132,7 +160,6 @@ class _Reader:
         from torch import fx
 
         reader = self
-        rows = len(zeros)
 
         class Follower(fx.Interpreter):  # type: ignore[misc]
             def run_node(self, n: Any) -> Any:
@@ -143,13 +170,17 @@ class _Reader:
                         reader.refuse(n, "a second input")
                     reader.names[n] = "input"
                 elif n.op == "output":
+                    if n.args[0] in reader.moved:
+                        written(reader, n, n.args[0])
                     if n.args[0] not in reader.names:
                         reader.refuse(n, "an output that is no single tensor")
                     reader.output = reader.names[n.args[0]]
-                elif isinstance(result, torch.Tensor):
-                    if result.ndim < 2 or len(result) != rows:
-                        reader.refuse(n, f"a value of shape {tuple(result.shape)} for {rows} rows")
-                    reader.tensor(n, tuple(result.shape))
+                elif n.op == "get_attr":
+                    if n.target in reader.stored:
+                        held = reader.parameters if isinstance(result, torch.nn.Parameter) else reader.buffers
+                        held[n] = str(n.target)
+                elif reader.depends(n):
+                    reader.tensor(n, result)
                 return result
 
         follower = Follower(self.traced)
@@ -163,29 +194,47 @@ class _Reader:
             wanted |= set(node.inputs) if node.name in wanted else set()
         return tuple(node for node in self.nodes if node.name in wanted)
 
-    def refuse(self, n: Any, found: str) -> NoReturn:
-        """Name the place and what was found there."""
-        raise InputError(self.asked, f"{found} ({n.op} '{n.target}', node {n.name})", _REMEDY)
-
-    def value(self, arg: Any) -> Any:
-        """An argument with the results of the trace in place of its nodes; tensors stay nodes."""
+    def depends(self, n: Any) -> bool:
+        """Whether a step makes tensors of the network's values or parameters."""
         import torch
-        from torch import fx
 
-        if isinstance(arg, fx.Node):
-            result = self.results[arg]
-            return arg if isinstance(result, torch.Tensor) else result
-        if isinstance(arg, tuple | list):
-            return type(arg)(self.value(a) for a in arg)
-        if isinstance(arg, slice):
-            return slice(self.value(arg.start), self.value(arg.stop), self.value(arg.step))
-        return arg
+        result = self.results[n]
+        made = isinstance(result, torch.Tensor) or (
+            isinstance(result, tuple | list) and any(isinstance(part, torch.Tensor) for part in result))
+        if made and repeated(self, n):
+            return False
+        return made and any(x in self.names or x in self.moved or x in self.parameters or x in self.scores or (
+            n.op == "call_module" and x in self.results) for x in n.all_input_nodes)
 
-    def tensor(self, n: Any, shape: tuple[int, ...]) -> None:
+    def tensor(self, n: Any, result: Any) -> None:
         """Turn one step that makes a tensor into a node, or into another name of its input."""
+        import torch
+
         args = [self.value(a) for a in n.args]
         options = {key: self.value(a) for key, a in n.kwargs.items()}
-        if not args or not self._known(args[0]):
+        if followed(self, n, args, options, result):
+            return
+        if n.op == "call_module" and told(self, n, self.traced.get_submodule(n.target), args, options):
+            return
+        if n.op == "call_function" and n.target in functions():
+            self._told(n, args, options)
+            return
+        if args and self._moves(n, args, result) and move(self, n, args, options):
+            return
+        if not isinstance(result, torch.Tensor) or result.ndim < 2 or len(result) != self.rows:
+            found = f"shape {tuple(result.shape)}" if isinstance(result, torch.Tensor) else "several tensors"
+            self.refuse(n, f"a value of {found} for {self.rows} rows")
+        if args and args[0] in self.moved and n.op == "call_module" and type(
+                self.traced.get_submodule(n.target)) in (torch.nn.Identity, torch.nn.Dropout):
+            self.moved[n] = self.moved[args[0]]
+            return
+        for x in n.all_input_nodes:
+            if x in self.scores:
+                multiplied(self, n, x)
+            if x in self.moved:
+                written(self, n, x)
+        shape = tuple(result.shape)
+        if not args or not (self.known(args[0]) or any(x in self.parameters for x in args)):
             self.refuse(n, "an operation on something else than the network's values")
         if n.op == "call_module":
             self._module(n, self.traced.get_submodule(n.target), args[0])
@@ -196,20 +245,32 @@ class _Reader:
         else:
             self.refuse(n, "an operation that no graph has")
 
-    def _known(self, x: Any) -> bool:
-        return type(x).__name__ == "Node" and x in self.names
+    def _told(self, n: Any, args: list[Any], options: dict[str, Any]) -> None:
+        """A function that works on sequences."""
+        tell, names = functions()[n.target]
+        of = dict(zip(names, args, strict=False)) | options
+        if len(args) > len(names) or set(of) - set(names):
+            self.refuse(n, "arguments that are not known here")
+        for key, x in of.items():
+            if key == "input" and x in self.moved:
+                written(self, n, x)
+            if key == "input" and not self.known(x):
+                self.refuse(n, "an operation on something else than the network's values")
+        tell(self, n, of)
 
-    def emit(self, n: Any, op: str, *inputs: Any, **members: Any) -> None:
-        """Add a node."""
-        self.nodes.append(Node(n.name, op, tuple(self.names[i] for i in inputs), **members))
-        self.names[n] = n.name
+    def _moves(self, n: Any, args: list[Any], result: Any) -> bool:
+        """Whether a step is one of those that move entries of sequences, rather than of images."""
+        import torch
 
-    def same(self, n: Any, x: Any) -> None:
-        """A step that changes nothing."""
-        self.names[n] = self.names[x]
-
-    def _shape(self, x: Any) -> tuple[int, ...]:
-        return tuple(self.results[x].shape)
+        x = args[0]
+        if x in self.moved:
+            return True
+        if x not in self.names:
+            return False
+        before = self.shape(x)
+        after = tuple(result.shape) if isinstance(result, torch.Tensor) else ()
+        plain = after in (before, (before[0], int(np.prod(before[1:]))))
+        return not plain and not (n.target is operator.getitem and len(before) == 4)
 
     def _module(self, n: Any, part: Any, x: Any) -> None:
         from torch import nn
@@ -238,24 +299,24 @@ class _Reader:
         elif kind is nn.AdaptiveAvgPool2d:
             self._adaptive(n, x, part.output_size)
         elif kind is nn.Flatten:
-            if part.start_dim != 1 or part.end_dim not in (-1, len(self._shape(x)) - 1):
+            if part.start_dim != 1 or part.end_dim not in (-1, len(self.shape(x)) - 1):
                 self.refuse(n, f"flattening of axes {part.start_dim} to {part.end_dim}")
             self.emit(n, "flatten", x)
         else:
-            word = activation_word(part, str(n.target), self.asked, "operation of a graph", _REMEDY)
+            word = plain_word(self, part, str(n.target))
             self.same(n, x) if word == "identity" else self.emit(n, word, x)
 
     def _pool(self, n: Any, op: str, x: Any, kernel: Any, stride: Any, padding: Any, ceil: bool, plain: bool) -> None:
-        if ceil or not plain and (op == "max_pool" or _two(padding) != (0, 0)):
+        if ceil or not plain and (op == "max_pool" or two(padding) != (0, 0)):
             self.refuse(n, "pooling with ceil_mode, dilation, indices, another divisor or uncounted padding")
         if stride is None or stride in ([], ()):
             stride = kernel
-        self.emit(n, op, x, kernel=_two(kernel), stride=_two(stride), padding=_two(padding))
+        self.emit(n, op, x, kernel=two(kernel), stride=two(stride), padding=two(padding))
 
     def _adaptive(self, n: Any, x: Any, size: Any) -> None:
-        if _two(size) != (1, 1):
+        if two(size) != (1, 1):
             self.refuse(n, f"adaptive pooling to {size}; only to 1")
-        h, w = self._shape(x)[2:]
+        h, w = self.shape(x)[2:]
         self.emit(n, "avg_pool", x, kernel=(h, w), stride=(h, w), padding=(0, 0))
 
     def _function(self, n: Any, target: Any, args: list[Any], options: dict[str, Any], shape: tuple[int, ...]) -> None:
@@ -276,13 +337,18 @@ class _Reader:
         elif target is F.adaptive_avg_pool2d and not options:
             self._adaptive(n, x, args[1])
         elif target is F.pad:
-            self._pad(n, x, args[1:], options, shape)
+            padded(self, n, x, args[1:], options)
         elif target is operator.getitem:
-            self._slice(n, x, args[1], shape)
+            strided(self, n, x, args[1])
         elif target is torch.mean:
-            self._mean(n, x, args[1:], options, shape)
+            averaged(self, n, x, args[1:], options, shape)
         elif target is F.dropout:
+            if (args[2] if len(args) > 2 else options.get("training", True)) and (
+                    args[1] if len(args) > 1 else options.get("p", 0.5)):
+                self.refuse(n, "a dropout that is on in eval mode, which is chance (training=self.training)")
             self.same(n, x)
+        elif target in (operator.mul, torch.mul) and gated(self, n, x, args, options):
+            return
         else:
             self.refuse(n, "a function that no operation of a graph is")
 
@@ -291,7 +357,7 @@ class _Reader:
         known = {"kernel_size", "stride", "padding", "ceil_mode", "return_indices", "dilation"}
         if len(args) > 4 or set(members) - known:
             self.refuse(n, "pooling with more options than kernel, stride and padding")
-        plain = _two(members.get("dilation", 1)) == (1, 1) and not members.get("return_indices")
+        plain = two(members.get("dilation", 1)) == (1, 1) and not members.get("return_indices")
         self._pool(n, op, x, members["kernel_size"], members.get("stride"), members.get("padding", 0),
                    bool(members.get("ceil_mode")), plain)
 
@@ -304,60 +370,24 @@ class _Reader:
         elif target in ("add", "add_") and len(args) == 2 and not options:
             self._add(n, x, args[1], shape)
         elif target == "mean":
-            self._mean(n, x, args[1:], options, shape)
+            averaged(self, n, x, args[1:], options, shape)
         elif target in ("contiguous", "clone", "detach") and simple:
             self.same(n, x)
         else:
             self.refuse(n, "a method that no operation of a graph is")
 
     def _add(self, n: Any, x: Any, y: Any, shape: tuple[int, ...]) -> None:
-        if not self._known(y) or self._shape(y) != self._shape(x):
+        if added_parameter(self, n, x, y):
+            return
+        if not self.known(x) or not self.known(y) or self.shape(y) != self.shape(x):
             self.refuse(n, "a sum of something else than two values of one shape")
         self.emit(n, "add", x, y)
 
     def _flat(self, n: Any, x: Any, shape: tuple[int, ...]) -> None:
-        before = self._shape(x)
+        before = self.shape(x)
         if shape == before:
             self.same(n, x)
         elif shape == (before[0], int(np.prod(before[1:]))):
             self.emit(n, "flatten", x)
         else:
             self.refuse(n, f"a change of shape from {before[1:]} to {shape[1:]}")
-
-    def _mean(self, n: Any, x: Any, args: list[Any], options: dict[str, Any], shape: tuple[int, ...]) -> None:
-        before = self._shape(x)
-        if len(before) != 4 or shape not in (before[:2], (*before[:2], 1, 1)) or set(options) - {"dim", "keepdim"}:
-            self.refuse(n, "a mean over something else than height and width")
-        kernel = before[2:]
-        name = f"{n.name}_pool" if len(shape) == 2 else n.name
-        self.nodes.append(Node(name, "avg_pool", (self.names[x],), kernel=kernel, stride=kernel))
-        self.names[n] = name
-        if len(shape) == 2:
-            self.nodes.append(Node(n.name, "flatten", (name,)))
-            self.names[n] = n.name
-
-    def _pad(self, n: Any, x: Any, args: list[Any], options: dict[str, Any], shape: tuple[int, ...]) -> None:
-        values = dict(zip(("pad", "mode", "value"), args, strict=False)) | options
-        pad = list(values.get("pad", ()))
-        if (len(pad) != 6 or any(pad[:4]) or min(pad) < 0 or values.get("mode", "constant") != "constant"
-                or values.get("value") not in (None, 0)):
-            self.refuse(n, "padding of something else than channels with zeros")
-        self.emit(n, "pad_channels", x, before=int(pad[4]), after=int(pad[5]))
-
-    def _slice(self, n: Any, x: Any, at: Any, shape: tuple[int, ...]) -> None:
-        every = slice(None)
-        parts = list(at) if isinstance(at, tuple) else [at]
-        if parts[:1] == [Ellipsis]:
-            parts = [every, every, *parts[1:]]
-        parts += [every] * (4 - len(parts))
-        whole = [part for part in parts if isinstance(part, slice) and part.start in (None, 0) and part.stop is None]
-        steps = [part.step or 1 for part in whole]
-        if len(self._shape(x)) != 4 or len(steps) != 4 or steps[:2] != [1, 1] or min(steps) < 1:
-            self.refuse(n, "a slice of something else than every so many rows and columns from the first")
-        self.emit(n, "subsample", x, stride=(steps[2], steps[3]))
-
-
-def _two(value: Any) -> tuple[int, int]:
-    """A number for both axes, or two."""
-    pair = (value, value) if isinstance(value, int) else tuple(value or ())
-    return (int(pair[0]), int(pair[1])) if len(pair) == 2 and None not in pair else (0, 0)

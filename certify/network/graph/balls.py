@@ -6,7 +6,7 @@ that is raised until the ends agree. Slower than double-double by a factor of ab
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -141,6 +141,11 @@ class _Row:
 
     def _value(self, node: Node, inputs: list[Entries]) -> Entries:
         x, name = inputs[0], node.inputs[0]
+        if node.name in self.net.places:
+            operation, place = self.net.places[node.name]
+            value, self.kept[node.name] = operation.value(place, [
+                entries.reshape(shape) for entries, shape in zip(inputs, place.before, strict=True)])
+            return value
         if node.op in ACTIVATIONS:
             return self._activated(node, x)
         if node.op == "add":
@@ -228,10 +233,20 @@ class _Row:
         """The adjoint of the row; parameter gradients go to the sums."""
         adjoints = {self.net.output: seeds}
         for node in reversed(self.net.nodes):
-            back = self._pulled(node, adjoints.pop(node.name))
-            for name in node.inputs:
+            v = adjoints.pop(node.name)
+            backs = (self._sequence(node, v) if node.name in self.net.places
+                     else [self._pulled(node, v)] * len(node.inputs))
+            for name, back in zip(node.inputs, backs, strict=True):
                 adjoints[name] = np.asarray(adjoints[name] + back) if name in adjoints else back
         return adjoints[self.net.input]
+
+    def _sequence(self, node: Node, v: Entries) -> Sequence[Entries]:
+        """Adjoints of the inputs of an operation on sequences."""
+        operation, place = self.net.places[node.name]
+        pulled = operation.pull(place, v, self.kept.pop(node.name))
+        if pulled.parameters is not None:
+            self.of.add(node, list(pulled.parameters))
+        return pulled.inputs
 
     def _pulled(self, node: Node, v: Entries) -> Entries:
         kept = self.kept.get(node.name)

@@ -52,6 +52,8 @@ def compile_graph(network: GraphNetwork, arithmetic: Arithmetic) -> Compiled:
     get: Callable[[str | None], Array | None] = lambda name: None if name is None else network.tensors[name]  # noqa: E731
     for node in network.nodes:
         shape = network.shapes[node.inputs[0]]
+        if node.name in network.places:
+            continue
         weight, bias = get(node.weight), get(node.bias)
         if node.op == "conv2d" and weight is not None:
             made.windows[node.name] = convolution(weight, bias, shape, node.stride, node.padding)

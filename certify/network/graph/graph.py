@@ -1,4 +1,4 @@
-"""A network as a graph of named operations: convolutions, frozen BatchNorm, pooling, residual sums."""
+"""A network as a graph of named operations: convolutions, frozen BatchNorm, pooling, residual sums, sequences."""
 
 from __future__ import annotations
 
@@ -11,60 +11,33 @@ import numpy as np
 
 from certify.format.errors import InputError
 from certify.format.words import Activation, words
+from certify.network.graph.node import Node as Node
+from certify.network.graph.sequences.base import Operation, Place
+from certify.network.graph.sequences.table import SEQUENCES, TOKEN_LINEAR
 from certify.network.graph.windows import Shape, output_size
 from certify.network.network import owned
 from certify.rigor.activation import activation
 
 ACTIVATIONS = words(Activation)
 OPERATIONS = ("conv2d", "linear", "batch_norm", "avg_pool", "max_pool", "add", "flatten", "subsample",
-              "pad_channels", *ACTIVATIONS)
-PARAMETERS = {"conv2d": ("weight", "bias"), "linear": ("weight", "bias"), "batch_norm": ("weight", "bias")}
+              "pad_channels", *SEQUENCES, *ACTIVATIONS)
+PARAMETERS = {"conv2d": ("weight", "bias"), "linear": ("weight", "bias"), "batch_norm": ("weight", "bias"),
+              **{word: operation.learned for word, operation in SEQUENCES.items()}}
 """Members of an operation that name parameters; BatchNorm's `mean` and `var` name constants."""
-
-
-@dataclass(frozen=True)
-class Node:
-    """One operation.
-
-    Attributes:
-        name: of the node, each once.
-        op: one of :data:`OPERATIONS`.
-        inputs: names of the nodes it reads, or of the graph's input.
-        weight, bias, mean, var: names of tensors of the model file; None where it has none.
-        kernel, stride, padding: of windows, `(height, width)`; stride also of `subsample`.
-        eps: of `batch_norm`, a float.
-        before, after: numbers of zero channels that `pad_channels` adds.
-    """
-
-    name: str
-    op: str
-    inputs: tuple[str, ...]
-    weight: str | None = None
-    bias: str | None = None
-    mean: str | None = None
-    var: str | None = None
-    kernel: tuple[int, int] = (1, 1)
-    stride: tuple[int, int] = (1, 1)
-    padding: tuple[int, int] = (0, 0)
-    eps: float = 0.0
-    before: int = 0
-    after: int = 0
-
-    @property
-    def tensors(self) -> dict[str, str]:
-        """Names of its tensors in the model file, by role."""
-        roles = {"weight": self.weight, "bias": self.bias, "mean": self.mean, "var": self.var}
-        return {role: name for role, name in roles.items() if name is not None}
+PRODUCTS = 20
+"""Products within a matrix product of balls in the time that one ball by itself takes, about."""
 
 
 @dataclass(frozen=True, eq=False)
 class GraphNetwork:
-    """`f(x)` by the nodes in order; every sample is an array `(channels, height, width)` or a vector, read row by row.
+    """`f(x)` by the nodes in order; a sample is an image, a sequence or a vector, read row by row.
 
+    An image has shape `(channels, height, width)`, a sequence `(tokens, channels)`.
     ``conv2d``: cross-correlation with zero padding. ``batch_norm``: `γ(x − mean)/√(var + eps) + β` for each channel,
     mean and var constants. ``avg_pool``, ``max_pool``: over windows in each channel (average: over all taps, padding
     counted as 0; maximum: padding left out). ``subsample``: every stride-th row and column from the first.
-    ``pad_channels``: channels of zeros before and after. Activations as in :mod:`certify.rigor.activation`.
+    ``pad_channels``: channels of zeros before and after. Activations as in :mod:`certify.rigor.activation`, operations
+    on sequences as in :mod:`certify.network.graph.sequences`.
 
     Attributes:
         nodes: the nodes; each reads only earlier ones or the input.
@@ -118,8 +91,9 @@ class GraphNetwork:
     def shapes(self) -> dict[str, Shape]:
         """Shape of one sample's value at the input and at every node."""
         shapes = {self.input: self.shape}
-        if not self.shape or min(self.shape) < 1 or len(self.shape) not in (1, 3):
-            raise InputError("graph input", f"shape {list(self.shape)}", "give [features] or [channels, height, width]")
+        if not self.shape or min(self.shape) < 1 or len(self.shape) > 3:
+            raise InputError("graph input", f"shape {list(self.shape)}",
+                             "give [features], [tokens, channels] or [channels, height, width]")
         for node in self.nodes:
             before = []
             for name in node.inputs:
@@ -133,9 +107,12 @@ class GraphNetwork:
         where = f"graph node '{node.name}' ({node.op})"
         if node.op not in OPERATIONS:
             raise InputError(where, "no operation of a graph", f"use {', '.join(OPERATIONS)}")
-        if len(before) != (2 if node.op == "add" else 1):
-            raise InputError(where, f"{len(before)} inputs", "add takes two, every other operation one")
+        wanted = SEQUENCES[node.op].arity if node.op in SEQUENCES else 2 if node.op == "add" else 1
+        if len(before) != wanted:
+            raise InputError(where, f"{len(before)} inputs", f"give {wanted}")
         shape = before[0]
+        if node.op in SEQUENCES or (node.op == "linear" and len(shape) == 2):
+            return self._sequence_shape(node, before, where)
         if node.op in ACTIVATIONS:
             return shape
         if node.op == "add":
@@ -149,6 +126,15 @@ class GraphNetwork:
         if len(shape) != 3:
             raise InputError(where, f"an input of shape {shape}", "it takes (channels, height, width)")
         return self._image_shape(node, shape, where)
+
+    def _sequence_shape(self, node: Node, before: list[Shape], where: str) -> Shape:
+        operation = SEQUENCES.get(node.op, TOKEN_LINEAR)
+        for role in (*operation.learned, "mean"):
+            if role in operation.members and role not in operation.optional:
+                self._tensor(node, role, where)
+        if operation.tokens_alone and node.inputs != (self.input,):
+            raise InputError(where, f"it reads '{node.inputs[0]}'", f"it takes the row itself, '{self.input}'")
+        return operation.shape(Place(node, tuple(before), {r: self.tensors[n] for r, n in node.tensors.items()}))
 
     def _linear_shape(self, node: Node, shape: Shape, where: str) -> Shape:
         W = self._tensor(node, "weight", where)
@@ -200,6 +186,40 @@ class GraphNetwork:
         if name is not None and self.tensors[name].shape != (length,):
             raise InputError(where, f"{role} of shape {self.tensors[name].shape}", f"give ({length},)")
 
+    def sequence(self, node: Node) -> Operation | None:
+        """The operation on sequences that a node is, or None."""
+        if node.op == "linear" and len(self.shapes[node.inputs[0]]) == 2:
+            return TOKEN_LINEAR
+        return SEQUENCES.get(node.op)
+
+    @cached_property
+    def places(self) -> dict[str, tuple[Operation, Place]]:
+        """The operations on sequences, by node, with what they need of it."""
+        found = ((node, self.sequence(node)) for node in self.nodes)
+        return {node.name: (operation, Place(node, tuple(self.shapes[name] for name in node.inputs), {
+            role: self.tensors[name] for role, name in node.tensors.items()}))
+            for node, operation in found if operation is not None}
+
+    @property
+    def in_balls(self) -> bool:
+        """Whether only balls of python-flint pass through it."""
+        return bool(self.places)
+
+    @property
+    def discrete(self) -> bool:
+        """Whether its rows are whole numbers that cannot move."""
+        return any(operation.tokens_alone for operation, _ in self.places.values())
+
+    def accept(self, X: np.ndarray) -> None:
+        """Refuse rows that are no tokens where tokens are read.
+
+        Raises:
+            InputError: a number that is none.
+        """
+        for operation, place in self.places.values():
+            if operation.tokens_alone:
+                operation.floats(place, [X])
+
     def size(self, name: str) -> int:
         """Number of entries of one sample's value at a node, or at the input."""
         return math.prod(self.shapes[name])
@@ -222,6 +242,9 @@ class GraphNetwork:
             return taps * max(shape[0] * math.prod(out[1:]), out[0] * math.prod(shape[1:]))
         if node.op in ("avg_pool", "max_pool"):
             return math.prod(node.kernel) * math.prod(shape)
+        if node.name in self.places:
+            operation, place = self.places[node.name]
+            return math.prod(out) + operation.products(place) // PRODUCTS
         return math.prod(shape)
 
     @property

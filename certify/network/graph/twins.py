@@ -53,6 +53,8 @@ def _needed(made: Compiled, name: str) -> set[str]:
 def _labels(made: Compiled, node: Node, inputs: list[Labels]) -> Labels:
     """From labels of the inputs: equal ones only where the operation makes equal functions of equal functions."""
     before = inputs[0]
+    if node.name in made.network.places:  # nothing is said of sequences: every entry has a label of its own
+        return np.arange(1, 1 + made.network.size(node.name), dtype=np.int64)
     if node.op == "flatten":
         return before.copy()
     if node.name in made.selections:

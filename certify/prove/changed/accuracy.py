@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 import numpy as np
 
+from certify.format.errors import InputError
 from certify.inputs.given import given_numbers
 from certify.prove.label_words import numbered
 from certify.rigor.fp import Array
 from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.labels import labels_of
 from certify.theorems.head.rows.survey import Survey
+
+COLOURS: Final[Mapping[str, str]] = MappingProxyType({
+    "stay right": "#1e6b4a", "undecided": "#b98300", "made wrong": "#9c2b27", "wrong today": "#b9b4a8"})
+"""Of the parts of a bar."""
 
 UNKNOWN = -1
 """In the place of a label: today's is too near a tie to tell."""
@@ -44,6 +51,43 @@ class Accuracy:
     def __repr__(self) -> str:
         return (f"Accuracy(today {len(self.today)} of {self.rows} labels right; under every change {len(self.kept)} "
                 f"proved to stay right, at most {round(self.upper * self.rows)}: {self.lower:.4f} to {self.upper:.4f})")
+
+    def parts(self) -> dict[str, int]:
+        """How many labels are proved to stay right, undecided, made wrong by some change, and wrong today."""
+        most = round(self.upper * self.rows)
+        return {"stay right": len(self.kept), "undecided": most - len(self.kept), "made wrong": len(self.lost),
+                "wrong today": self.rows - most - len(self.lost)}
+
+    def plot(self, axes: Any = None) -> Any:
+        """A bar of these parts, and a line at today's accuracy.
+
+        Args:
+            axes: of matplotlib; None: new ones.
+
+        Returns:
+            The axes.
+
+        Raises:
+            InputError: matplotlib is not installed.
+        """
+        if axes is None:
+            try:
+                from matplotlib.figure import Figure
+            except ImportError:
+                raise InputError("plot", "matplotlib is not installed", "run pip install matplotlib") from None
+            axes = Figure(figsize=(7.2, 1.9), layout="constrained").add_subplot()
+        low, high = math.floor(1000 * len(self.kept) / self.rows) / 10, math.ceil(1000 * self.upper) / 10
+        begin = 0
+        for name, size in self.parts().items():
+            axes.barh(0, size, left=begin, color=COLOURS[name], label=f"{size} {name}")
+            begin += size
+        axes.axvline(len(self.today), color="black", linewidth=1, linestyle=":", label=f"{len(self.today)} right today")
+        axes.set_yticks([])
+        axes.set_xlim(0, self.rows)
+        axes.set_xlabel("predictions")
+        axes.legend(ncols=5, loc="lower left", bbox_to_anchor=(0, 1), frameon=False, borderpad=0, alignment="left",
+                    fontsize="small", title=f"certified accuracy {low:.1f} % to {min(high, 100.0):.1f} %")
+        return axes
 
 
 def accuracy_of(head: Head, survey: Survey, y_eval: Any, classes: Sequence[Any] | None = None) -> Accuracy:

@@ -15,7 +15,7 @@ from certify.format.words import Parameter
 from certify.inputs.given import given_numbers
 from certify.network.network import Network
 from certify.problem.problem import Problem
-from certify.problem.progress import Progress, silent
+from certify.problem.progress import Progress, told
 from certify.prove.rows import VERBS, asked_any, kind_of
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
@@ -128,13 +128,14 @@ def coefficients(
                                 boxed.reached_upper, boxed.lower_rows, boxed.upper_rows)
         raise InputError(kind, f"{count}, which has {leaves:.1e} choices of rows, and {LEAVES:.0e} can be refitted",
                          "give fewer rows")
-    ranges, refitter, tell, done = _Ranges(A, head), Refitter(head), progress or silent, 0
-    for size in range(count + 1):
-        for choices in choices_of(head, change, size, at_once=max(1, AT_ONCE // (head.k * max(head.m, head.n)))):
-            tell("refitting", done / leaves)
-            V = refitter.solve(choices)
-            ranges.take(choices.rows, V, enclose_refits(head, choices, V))
-            done += len(choices)
+    ranges, refitter, done = _Ranges(A, head), Refitter(head), 0
+    with told(progress) as tell:
+        for size in range(count + 1):
+            for choices in choices_of(head, change, size, at_once=max(1, AT_ONCE // (head.k * max(head.m, head.n)))):
+                tell("refitting", done / leaves)
+                V = refitter.solve(choices)
+                ranges.take(choices.rows, V, enclose_refits(head, choices, V))
+                done += len(choices)
     return Coefficients(kind, count, names, ranges.at(head.V[None])[0][0], ranges.low, ranges.high, ranges.reached_low,
                         ranges.reached_high, tuple(ranges.low_rows), tuple(ranges.high_rows))
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from importlib import import_module
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 from certify.finders.head.refits import Refitter
 from certify.format.errors import InputError
 from certify.problem.problem import Problem
-from certify.problem.progress import Progress, silent
+from certify.problem.progress import Progress, told
 from certify.prove.rows import asked_any
 from certify.rigor.fp import Array
 from certify.systems.head.rows.centred import centred
@@ -27,6 +28,9 @@ GOAL = 1e-7
 
 WIDE = 2.0**-21
 """Width of outputs over the largest at a row above which they are worth more steps."""
+
+Each = Callable[[Refitter, Choices, Array], None]
+"""Somebody who is shown refits."""
 
 RAISES, LOWERS, OPEN = "raises", "lowers", "open"
 
@@ -81,15 +85,23 @@ class LeaveOneOut:
         Args:
             point: number of the evaluation row.
         """
+        low, high = self.ends(point)
+        return [Influence(row, a, b, RAISES if a > 0 else LOWERS if b < 0 else OPEN)
+                for row, a, b in zip(self.rows.tolist(), low.tolist(), high.tolist(), strict=True)]
+
+    def ends(self, point: int) -> tuple[Array, Array]:
+        """`(r,)` lower and upper ends of these changes, in the order of the rows.
+
+        Args:
+            point: number of the evaluation row.
+        """
         N = self.base_lower.shape[0]
         if not isinstance(point, int | np.integer) or not 0 <= point < N:
             raise InputError("point", f"{point!r}", f"give the number of an evaluation row, 0 to {N - 1}")
         low, high = self._lead(self.lower[:, point], self.upper[:, point], point)
         old_low, old_high = self._lead(self.base_lower[None, point], self.base_upper[None, point], point)
         with np.errstate(invalid="ignore"):
-            low, high = _below(low - old_high[0]), _above(high - old_low[0])
-        return [Influence(row, a, b, RAISES if a > 0 else LOWERS if b < 0 else OPEN)
-                for row, a, b in zip(self.rows.tolist(), low.tolist(), high.tolist(), strict=True)]
+            return _below(low - old_high[0]), _above(high - old_low[0])
 
     def most_influential(self, point: int, count: int = 10) -> list[Influence]:
         """The training rows whose absence changes one evaluation row most, largest change first.
@@ -150,19 +162,35 @@ def leave_one_out(problem: Problem, X_eval: Any, *, progress: Progress | None = 
     Args:
         problem, X_eval, progress: as of :func:`certify.stable_predictions`.
     """
+    with told(progress) as tell:
+        return left_out(problem, X_eval, tell)
+
+
+def left_out(problem: Problem, X_eval: Any, tell: Progress, each: Each = lambda refitter, choices, V: None,
+             ) -> LeaveOneOut:
+    """The same, and every batch of refits shown to somebody.
+
+    Args:
+        problem, X_eval: as of :func:`leave_one_out`.
+        tell: told the stage and the fraction done, also between the steps of a solver; it may raise.
+        each: given the solver with its head, a batch of changes, and weights near their refits.
+    """
     asked = asked_any(problem, X_eval, "delete", 1)
     head = head_of(asked)
     seen = centred(head)
     head = head if seen is None else seen.head  # the same outputs, from the middle of the rows
-    refitter, tell = Refitter(head), progress or silent
+    refitter = Refitter(head)
     nothing = Choices(np.full((1, 0), NONE), np.full((1, 0), NONE))
     enclose = _Enclosed.of(head, refitter.V0)
     low, high = enclose.ends(nothing, refitter.V0[None])
     lows, highs, done = [], [], 0
-    each, at_once = RowChange(False, 1, tuple(asked.rows)), max(1, (1 << 21) // (head.k * head.m))
-    for choices in choices_of(head, each, 1, at_once=at_once):
+    change, at_once = RowChange(False, 1, tuple(asked.rows)), max(1, (1 << 21) // (head.k * head.m))
+    for choices in choices_of(head, change, 1, at_once=at_once):
         tell("leaving each row out", done / head.n)
-        some = enclose.ends(choices, refitter.solve(choices, GOAL * head.mu()[0] if refitter.large else 0.0))
+        V = refitter.solve(choices, GOAL * head.mu()[0] if refitter.large else 0.0,
+                           partial(tell, "leaving each row out", done / head.n))
+        each(refitter, choices, V)
+        some = enclose.ends(choices, V)
         if refitter.large:
             enclose.narrow(choices, some, refitter)
         lows.append(some[0])

@@ -10,7 +10,7 @@ import numpy as np
 from certify.format.errors import InputError
 from certify.format.words import Parameter
 from certify.problem.problem import Problem
-from certify.problem.progress import Progress, silent
+from certify.problem.progress import Progress, told
 from certify.prove.changed.tolerated_shown import Tolerance, as_frame, as_html, drawn
 from certify.prove.label_words import worded
 from certify.prove.rows import VERBS, asked_any, labelled
@@ -104,7 +104,8 @@ def tolerated_changes(
         raise InputError("most", f"{most!r}", "give 1 or more")
     asked = labelled(asked_any(problem, X_eval, kind, 1), threshold)
     rows = tuple(asked.rows)
-    search = Search(head_of(asked), Parameter(asked.parameter).relabels, rows, Budget(seconds), progress or silent)
-    search.run(min(most, len(rows)))
+    with told(progress) as tell:
+        search = Search(head_of(asked), Parameter(asked.parameter).relabels, rows, Budget(seconds), tell)
+        search.run(min(most, len(rows)))
     return ToleratedChanges(np.minimum(search.lower, search.upper), search.upper, kind, search.head,
                             tuple(search.changed), problem.classes)

@@ -51,6 +51,7 @@ def render(document: Json) -> str:
         not_proved=NOT_PROVED, pictures=pictures, gates=[_gate(claim) for claim in document["claims"] if claim["gate"]],
         tone={"met": "yes", "failed": "no", "open": "maybe"}, seconds=_seconds, options=_options(document["options"]),
         iterations=len(history),
+        steps_of_loss=document["options"]["corrector_steps"] is None and result["space"] == "outputs",
     )
 
 
@@ -124,5 +125,6 @@ def _gate(claim: Json) -> dict[str, Any]:
 
 
 def _options(options: Json) -> list[tuple[str, str]]:
-    return [(name.replace("_", " "), str(value).lower() if isinstance(value, bool) else str(value))
+    return [(name.replace("_", " "), "left to the program" if value is None else
+             str(value).lower() if isinstance(value, bool) else str(value))
             for name, value in sorted(options.items())]

@@ -155,6 +155,7 @@ def read_rows(opened: Certificate, folder: Path) -> RowData | None:
         base = (folder / opened.subject.spec.path).parent
         right = None if problem.functionals is not None else load_evaluated(
             problem.spec, base, problem.network.widths, problem.names)[1]
+        about = problem.spec.about
     for role, source in sources.items():
         bound = getattr(opened.subject, role, None)
         if bound is None or bound.sha256 != source.sha256:
@@ -166,8 +167,12 @@ def read_rows(opened: Certificate, folder: Path) -> RowData | None:
     arrays = _side_file(opened, folder)
     for claim in opened.claims:
         _require_flips(arrays, claim, head)
-    return RowData(head, head.m - (net.biases[-1] is not None), problem.names if net.depth == 1 else None,
-                   _shown(head, problem.labels), truth, arrays,
+    words = None if about is None else about.labels
+    names = problem.names
+    if about is not None and names is None and about.names is not None:
+        names = tuple(f"{name} after {about.behind}" if about.behind else name for name in about.names)
+    return RowData(head, head.m - (net.biases[-1] is not None), names if net.depth == 1 else None,
+                   _shown(head, problem.labels) if words is None else tuple(map(visible, words)), truth, arrays,
                    None if problem.functionals is None else _sides(head))
 
 

@@ -6,11 +6,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from certify.certificate.schema import Base, Claim, Problem
+from certify.certificate.schema import Base, Claim, Problem, RowWeights
 from certify.report.digits import as_given
 from certify.report.phrases.losses import LOSSES
 from certify.report.phrases.parameters import PARAMETERS
-from certify.report.statements import Entry, Phrase
+from certify.report.statements import Entry, Phrase, prose
 
 Terms = list[tuple[str, str]]
 Described = tuple[tuple[Phrase, ...], tuple[Entry, ...]]
@@ -146,6 +146,10 @@ def average_loss(problem: Problem, weights: str) -> str:
         of = "the weights alone; biases carry no weight decay" if problem.bias_decay is False else weights
         decay = f", plus {as_given(problem.weight_decay).text}/2 times the squared length of {of}"
     average = f"the average over all training rows of {LOSSES[problem.loss].meaning}"
+    if problem.row_weights is not None:
+        average += f", each times the weight that its row carries (from {_range(problem.row_weights)})"
+        decay += (". A row keeps its weight whatever happens: neither another label nor how many rows each label has "
+                  "changes it, as a fit with class weights anew would")
     return f"“Training loss” means: {average}{PARAMETERS[problem.parameter].weighted}{decay}."
 
 
@@ -154,4 +158,11 @@ def loss_facts(problem: Problem) -> Terms:
     loss = LOSSES[problem.loss]
     decay = as_given(problem.weight_decay).text if problem.weight_decay else "none"
     decay += "; none of the biases" if problem.bias_decay is False else ""
-    return [("loss of a row", f"{loss.name}: {loss.meaning}"), ("weight decay", decay)]
+    own = problem.row_weights
+    carried = [] if own is None else [("weights of rows", f"{prose(own.by)} in the data, from {_range(own)}")]
+    return [("loss of a row", f"{loss.name}: {loss.meaning}"), *carried, ("weight decay", decay)]
+
+
+def _range(weights: RowWeights) -> str:
+    """From the least of the weights of rows to the largest."""
+    return f"{as_given(weights.least).text} to {as_given(weights.largest).text}"

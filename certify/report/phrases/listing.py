@@ -47,6 +47,25 @@ def units(problem: Problem) -> str:
     return "; ".join(parts)
 
 
+def named(problem: Problem) -> str:
+    """What the features are called, for a table; empty where they have no names."""
+    if problem.called is None:
+        return ""
+    behind = "" if problem.about is None or problem.about.behind is None else (
+        f", as they are after {prose(problem.about.behind)}")
+    return listing([f"“{prose(name[:LONGEST])}”" for name in problem.called]) + behind
+
+
+def labelled(problem: Problem) -> str:
+    """What the labels are called, by what they are, for a table; empty where the spec has no words."""
+    words = [f"“{prose(word[:LONGEST])}”" for word in problem.labels or ()]
+    if not words or problem.outputs > 1:
+        return "; ".join(f"output {number}: {word}" for number, word in enumerate(words[:LISTED])) + (
+            f"; {len(words) - LISTED} others" if len(words) > LISTED else "")
+    parts = as_given(problem.threshold).text if problem.threshold is not None else "0"
+    return f"{words[0]}: the output is below {parts}; {words[1]}: it is above"
+
+
 def still_features(problem: Problem) -> str:
     """The features that may not move, in words; empty where all may."""
     still = _still(problem)
@@ -59,6 +78,6 @@ def _still(problem: Problem) -> list[int]:
 
 def _features(problem: Problem, numbers: list[int]) -> str:
     """Features by number, with their names where the data has names."""
-    names = problem.names
+    names = problem.called
     labels = [str(j) if names is None else f"{j} “{prose(names[j][:LONGEST])}”" for j in numbers]
     return f"feature{'s' * (len(numbers) != 1)} {listing(labels)}"

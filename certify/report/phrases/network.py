@@ -9,7 +9,13 @@ _OPERATIONS = {
     "conv2d": "convolution", "linear": "linear layer", "batch_norm": "frozen batch normalisation",
     "avg_pool": "average pooling", "max_pool": "maximum pooling", "add": "residual sum",
     "subsample": "subsampling", "pad_channels": "channel padding",
+    "layer_norm": "layer normalisation", "rms_norm": "normalisation by mean squares", "multiply": "product of values",
+    "times": "product with a number", "attention": "attention layer", "mean_tokens": "token mean",
+    "position": "learned position", "shift": "sum with constants",
+    "prepend": "learned token", "embedding": "embedding",
 }
+_UNSAID = ("flatten", "reshape", "transpose", "slice")
+"""Operations that move numbers and change none."""
 
 
 def architecture(problem: Problem) -> str:
@@ -22,7 +28,7 @@ def operations(problem: Problem) -> str:
     assert problem.graph is not None
     names = {op: _OPERATIONS.get(op, f"{op.replace('_', ' ')} activation") for op in problem.graph.operations}
     return ", ".join(f"{count(times)} {names[op]}{'s' * (times != 1)}"
-                     for op, times in problem.graph.operations.items() if op != "flatten")
+                     for op, times in problem.graph.operations.items() if op not in _UNSAID)
 
 
 def network(problem: Problem) -> str:

@@ -9,7 +9,7 @@ from certify.problem.fit import recorded
 from certify.report.digits import as_given, count
 from certify.report.maps import MAPS
 from certify.report.phrases.functionals import called, is_functional
-from certify.report.phrases.listing import LISTED, listing, units
+from certify.report.phrases.listing import LISTED, labelled, listing, named, units
 from certify.report.phrases.moves import size_of_move, what_moves
 from certify.report.phrases.network import adjusting, network
 from certify.report.phrases.norms import WEIGHT_NORMS
@@ -29,6 +29,8 @@ def _facts(problem: Problem, asked: list[Quantity]) -> tuple[Entry, ...]:
     facts = [
         ("network", network(problem)),
         ("training data", f"{count(problem.n)} rows, {count(problem.inputs)} features and {outputs} each"),
+        ("features", named(problem)),
+        ("labels", labelled(problem)),
         ("what may move", what_moves(problem)),
         ("size of a move δ", size_of_move(problem)),
         ("units of the features", units(problem)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
-from certify.certificate.schema import Certificate, File, Subject
+from certify.certificate.schema import Certificate, File, Problem, Subject
 from certify.report.digits import count
 from certify.report.messages import unchecked
 from certify.report.section import Section
@@ -22,7 +22,7 @@ class Repeat:
 
 
 def _build(opened: Certificate) -> Repeat:
-    return Repeat(_commands(opened), _files(opened.subject), opened.digest)
+    return Repeat(_commands(opened), (*_files(opened.subject), *_origin(opened.problem)), opened.digest)
 
 
 def _commands(opened: Certificate) -> tuple[tuple[str, str], ...]:
@@ -55,6 +55,15 @@ def _files(subject: Subject) -> tuple[BoundFile, ...]:
         named.append((subject.evaluation, "evaluation rows"))
     witness = () if subject.witness is None else (_file(subject.witness, "side file (witness)"),)
     return (*(_file(file, role) for file, role in named), *witness)
+
+
+def _origin(problem: Problem) -> tuple[BoundFile, ...]:
+    """The files that somebody gave, as the spec states them."""
+    about = problem.about
+    given = () if about is None else (("network", about.model), ("training data", about.data),
+                                      ("evaluation rows", about.evaluation))
+    return tuple(BoundFile(f"{role} made from", visible(made.name), "stated, not proved", made.sha256)
+                 for role, made in given if made is not None)
 
 
 def _file(file: File, role: str) -> BoundFile:

@@ -16,12 +16,15 @@ _GRAPH: Final = (3, 1.3e-8)
 _GRAPH_DOUBLE: Final = (12, 2.6e-7)
 _GRAPH_BALLS: Final = (120, 2e-6)
 
+_ONLY = "one forward, one backward, in balls: the one arithmetic of sequences"
 _FIRST, _FINER = "one forward, one backward, tried first", "the same, where rounding leaves a gap"
 
 
 def passes(problem: Problem) -> Cost:
     """One forward and one backward pass."""
     net = problem.network
+    if isinstance(net, GraphNetwork) and net.in_balls:
+        return _balls_cost(problem, net, "passes", _ONLY)
     if isinstance(net, GraphNetwork):
         return _graph_cost(problem, net, "passes", _GRAPH, _FIRST, False)
     return pass_cost(problem, "passes", PASS, _FIRST)
@@ -32,10 +35,9 @@ def finer_passes(problem: Problem) -> tuple[Cost, ...]:
     net = problem.network
     if not isinstance(net, GraphNetwork):
         return (pass_cost(problem, "double-double", PASS_DOUBLE, _FINER),)
-    windows = sum(net.windows(node) for node in net.nodes) + net.units
-    memory = BASE_MEMORY + 2 * _GRAPH_BALLS[0] * windows + 8 * _data(problem) + 200 * net.parameters("all")
-    balls = Cost("balls", memory, 0.0, 2.0 + _GRAPH_BALLS[1] * problem.n * windows,
-                 "where double-double leaves one: many layers")
+    if net.in_balls:
+        return ()
+    balls = _balls_cost(problem, net, "balls", "where double-double leaves one: many layers")
     return _graph_cost(problem, net, "double-double", _GRAPH_DOUBLE, _FINER, True), balls
 
 
@@ -67,6 +69,13 @@ def _graph_cost(
     rows = min(problem.n, chunk_rows(network, extended))
     return Cost(name, BASE_MEMORY + 8 * (need[0] * rows * each + _data(problem)), 0.0,
                 need[1] * problem.n * each + 1.0, when)
+
+
+def _balls_cost(problem: Problem, network: GraphNetwork, name: str, when: str) -> Cost:
+    """Passes in balls of python-flint, row by row."""
+    windows = sum(network.windows(node) for node in network.nodes) + network.units
+    memory = BASE_MEMORY + 2 * _GRAPH_BALLS[0] * windows + 8 * _data(problem) + 200 * network.parameters("all")
+    return Cost(name, memory, 0.0, 2.0 + _GRAPH_BALLS[1] * problem.n * windows, when)
 
 
 def _data(problem: Problem) -> int:

@@ -63,7 +63,7 @@ def descend(
 ) -> Descent:
     """Enclose loss and gradients by one forward and one backward pass; `tell` hears the fraction done of a graph.
 
-    The arithmetic None stands for balls of python-flint, which only graphs need.
+    The arithmetic None stands for balls of python-flint, which only graphs need; sequences know no other.
     """
     net = problem.network
     if isinstance(net, GraphNetwork):
@@ -91,7 +91,7 @@ def _descend_graph(
     """The same through a graph, rows in chunks."""
     data = (problem.X, problem.loss, problem.y, problem.labels, problem.weight_decay, problem.scale)
     fixed = not problem.moving.inputs
-    found = (descend_in_balls(net, *data, GAP, tell, fixed) if arithmetic is None
+    found = (descend_in_balls(net, *data, GAP, tell, fixed) if arithmetic is None or net.in_balls
              else descend_graph(net, *data, arithmetic, tell, fixed))
     lower, upper = found.input_lower, found.input_upper
     if not problem.moving.inputs:

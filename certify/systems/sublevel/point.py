@@ -9,6 +9,7 @@ from typing import Any, Final
 from certify.format.errors import EnclosureError, SpecError
 from certify.format.theorems import System
 from certify.format.words import Map
+from certify.network.graph.graph import GraphNetwork
 from certify.problem.bound import Hypothesis
 from certify.problem.cost import Cost
 from certify.rigor import fp
@@ -40,6 +41,8 @@ class SublevelPoint(Point):
     def descent(self, tier: str) -> Descent:
         """Loss and gradients in the arithmetic of a tier."""
         arithmetic = TIERS[tier]
+        if isinstance(self.problem.network, GraphNetwork) and self.problem.network.in_balls:
+            arithmetic = None
         name = "balls" if arithmetic is None else arithmetic.name
 
         def work() -> Descent:

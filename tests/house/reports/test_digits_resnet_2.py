@@ -96,7 +96,7 @@ def exact_rows(report):
         return list(csv.DictReader(stream))
 
 
-@pytest.mark.parametrize("number", [2, 12, 26])
+@pytest.mark.parametrize("number", [*(pytest.param(n, marks=pytest.mark.long) for n in (2, 12)), 26])
 def test_a_prediction_comes_out_again(report, base, number):
     """One of each kind, by the public call, solved until the way to the answer no longer shows."""
     row = exact_rows(report)[number - 1]

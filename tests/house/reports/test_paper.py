@@ -21,7 +21,12 @@ spec.loader.exec_module(show)
 README = (FOLDER / "README.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("row", show.ROWS, ids=[name for name, *_ in show.ROWS])
+LONG = ("difference-quotient",)
+"""A minute each."""
+
+
+@pytest.mark.parametrize("row", [pytest.param(row, id=row[0], marks=[pytest.mark.long] * (row[0] in LONG))
+                                 for row in show.ROWS])
 def test_row_computes_the_verdict_of_the_table(row):
     name, place, statement, compute = row
     verdict, text = compute()

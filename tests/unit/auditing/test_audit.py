@@ -145,7 +145,8 @@ def test_a_page_lists_ways_apart_and_says_the_same_once():
     assert text.count("0 of 2 stay.") == text.count("Why not more: 2 are open: give time.") == 1
     assert text.count("0 of 2 right.") == text.count("<li><code>cells</code>: it is &lt;squared&gt;</li>") == 1
     assert "<code>certify polish &lt;SPEC&gt;</code>" in text
-    assert "1 of 2 questions answered with a proof, 1 not asked." in text
+    assert "1 of 2 questions answered with a proof; 1 open (which); 1 does not apply (rows deleted)." in text
+    assert "<h2>What does not apply</h2>" in text and "stopped by an error" not in text
     assert text.count('<span class="tag no">refuted</span>') == 2  # the audit's and the answer's
     assert fragment(content).count("0 of 2 stay") == 1 and "box" not in fragment(content)
 
@@ -187,8 +188,10 @@ def test_without_weight_decay_the_questions_about_rows_say_why(fitted, files, ca
     command.remove("--no-bias-decay")
     assert main(command) == 0
     said = capsys.readouterr()
-    assert "not asked: rows deleted: the loss has no weight decay" in said.err
+    assert "does not apply: rows deleted: the loss has no weight decay" in said.err
     assert "may be off by up to" in said.out
+    last = said.out.splitlines()[-1]  # what does not apply counts neither as answered nor as failed
+    assert last == "certified 2 of 2 questions answered with a proof; 2 do not apply (rows deleted, labels wrong)"
 
 
 @pytest.mark.parametrize(("option", "wanted"), [
@@ -221,7 +224,7 @@ def test_these_rows_are_named_by_number(fitted, files, capsys):
 
 def test_a_quiet_audit_says_why_nothing_was_asked(fitted, files, capsys):
     assert main([*asked(files, fitted, "-q", out="unnamed"), "--ask", "these rows"]) == 4
-    assert "1 not asked: no rows are named" in capsys.readouterr().out
+    assert "1 does not apply (these rows): no rows are named" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("options", "wanted"), [

@@ -58,6 +58,61 @@ def test_other_rows_are_no_common_question(audits, tmp_path):
         compare(audits / "new10.0", tmp_path)
 
 
+@pytest.fixture(scope="module")
+def scaled(tmp_path_factory):
+    """Two penalties behind scalers whose numbers differ in the last digit, and one on other labels of the same rows."""
+    import skops.io
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    folder = tmp_path_factory.mktemp("scaled")
+    rng = np.random.default_rng(8)
+    X = np.round(rng.normal(50.0, 9.0, size=(20, 2)), 3)
+    y, other = (X.sum(axis=1) > 100).astype(int), (X[:, 0] > 50).astype(int)
+    np.savez(folder / "train.npz", X=X, y=y, z=other)
+    np.savez(folder / "new.npz", X=np.round(rng.normal(50.0, 9.0, size=(8, 2)), 3))
+    for name, C, targets in (("a", 1.0, y), ("b", 0.01, y), ("z", 0.01, other)):
+        model = make_pipeline(StandardScaler(), LogisticRegression(C=C, tol=1e-10)).fit(X, targets)
+        if name != "a":
+            model[0].scale_ = np.nextafter(model[0].scale_, 99.0)
+        skops.io.dump(model, folder / f"{name}.skops")
+        assert main(["audit", str(folder / f"{name}.skops"), str(folder / "train.npz"), "--eval",
+                     str(folder / "new.npz"), "--ask", "rows deleted", "--ask", "noise", "--level", "0.7", "-q",
+                     "--targets", "z" if name == "z" else "y", "-o", str(folder / name)]) == 0
+    return folder
+
+
+def test_rows_behind_scalers_are_those_of_the_files_that_were_given(scaled):
+    stored = [(scaled / name / "data.safetensors").read_bytes() for name in "ab"]
+    assert stored[0] != stored[1]  # to the last digit
+    found = compare(scaled / "a", scaled / "b")
+    assert {one.quantity for one in found.compared} == {"stable_predictions"}
+    (noise,) = found.left  # is counted in units of the scalers
+    assert "persistence_radius" in noise and "fit both models behind one fitted scaler" in noise
+
+
+def test_other_labels_of_the_same_file_are_other_rows(scaled):
+    with pytest.raises(InputError, match="the training rows of A and B are not the same"):
+        compare(scaled / "a", scaled / "z")
+
+
+def test_files_that_were_changed_since_are_not_taken_for_those_that_were_given(scaled, tmp_path):
+    import shutil
+
+    for name in "ab":
+        shutil.copytree(scaled / name, tmp_path / name)
+    with (tmp_path / "a" / "data.safetensors").open("ab") as file:
+        file.write(b" ")
+    with pytest.raises(InputError, match="are not the same"):
+        compare(tmp_path / "a", tmp_path / "b")
+
+
+def test_what_was_asked_otherwise_is_named(audits):
+    found = compare(audits / "new10.0", audits / "new0.01")
+    assert any("level of A is" in words and "audit both with one --level" in words for words in found.left)
+
+
 @pytest.mark.parametrize(("quantity", "a", "b", "better"), [
     ("stable_predictions", (3, 5), (6, 7), "B"), ("stable_predictions", (3, 5), (5, 7), "open"),
     ("stable_predictions", (6, 7), (3, 5), "A"), ("stable_predictions", (3, None), (9, 9), "open"),

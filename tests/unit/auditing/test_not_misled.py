@@ -183,7 +183,7 @@ def test_ranges_of_rows_are_ranges():
 def test_a_question_that_was_asked_and_has_no_answer_is_open(linear, capsys):
     command = ["audit", str(linear / "m.npz"), str(linear / "d.csv"), *TOLD, "-o", str(linear / "out")]
     assert main([*command, "--ask", "rows deleted", "--ask", "these rows"]) == 4  # of which none is named
-    assert "1 of 1 question answered with a proof, 1 not asked" in capsys.readouterr().out
+    assert "1 of 1 question answered with a proof; 1 does not apply (these rows)" in capsys.readouterr().out
     assert main([*command, "--ask", "rows deleted", "--ask", "these rows 99"]) == 2
 
 
@@ -316,7 +316,11 @@ def test_a_loss_without_the_weights_of_rows_is_called_so():
 
     model = LogisticRegression(class_weight={0: 1.0, 1: 3.0}).fit(X, Y)
     found = certify.audit(certify.from_sklearn(model, X, Y), ask=["noise", "which rows"], noise={np.int64(0): 1e-3})
-    assert len(found.answers) == 2 and all("every row counts alike" in one.sentence for one in found.answers)
+    noise, *rows = found.answers
+    assert "every row counts alike" in noise.sentence and len(rows) == 2
+    assert all("(every row with the weight it has today)" in one.sentence for one in rows)
+    plain = np.logaddexp(0, -(2 * Y - 1) * model.decision_function(X)).mean()
+    assert f"(today {plain:.3g})" in noise.sentence  # of the loss that the sentence is about
 
 
 def test_motion_is_said_to_be_counted_from_the_exact_minimum():

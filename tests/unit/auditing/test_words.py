@@ -29,6 +29,24 @@ def test_numbers_and_columns_stand_in_the_words():
         asked_for(["0 rows deleted"], Options())
 
 
+@pytest.mark.parametrize("phrase", [
+    "which rows matter for prediction 13", "Which training rows matter most to prediction 13?", "prediction 13",
+    "which rows flip prediction #13", "most influential rows for output 13"])
+def test_one_prediction_is_asked_about_by_its_number(phrase):
+    (question,), options = asked_for([phrase], Options())
+    assert (question.slug, options.prediction, options.delete) == ("one-prediction", 13, 1)
+    with pytest.raises(InputError, match="was named before"):
+        asked_for([phrase], Options(prediction=12))
+
+
+def test_a_prediction_that_is_named_apart_is_the_one_that_is_meant():
+    assert [q.slug for q in asked_for(["which rows matter"], Options(prediction=3))[0]] == ["one-prediction"]
+    assert "one-prediction" in [q.slug for q in asked_for([], Options(prediction=3))[0]]
+    assert "one-prediction" not in [q.slug for q in asked_for([], Options())[0]]
+    with pytest.raises(InputError, match="no question is about one prediction"):
+        asked_for(["rows deleted"], Options(prediction=3))
+
+
 def test_every_question_is_called_by_its_first_word():
     for question in QUESTIONS:
         assert asked_for([question.words[0]], Options())[0] == (question,)
@@ -44,7 +62,8 @@ def test_what_is_a_code():
 
 @pytest.mark.parametrize("phrase", [
     "rows 3 and 17 deleted", "labels wrong and rows deleted", "3 labels wrong in age",
-    "which rows matter for prediction 38", "rows deleted next week"])
+    "which rows matter for row 38", "rows deleted for prediction 3", "how far from changing is prediction 3",
+    "rows deleted next week"])
 def test_words_of_which_nothing_is_made_are_refused(phrase):
     with pytest.raises(InputError, match="means nothing there"):
         asked_for([phrase], Options())

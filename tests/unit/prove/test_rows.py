@@ -165,3 +165,9 @@ def test_tolerated_changes_and_stable_predictions_agree(found: StablePredictions
     assert (tolerated.lower <= tolerated.upper).all()
     assert (tolerated.lower[found.proved] >= 2).all() and (tolerated.upper[found.attacked] < 2).all()
     assert repr(tolerated).startswith("ToleratedChanges(median ") and "\n" not in repr(tolerated)
+
+
+@pytest.mark.parametrize("i", [-1, 1000])
+def test_a_witness_of_no_row_is_refused(i: int, found: StablePredictions) -> None:
+    with pytest.raises(InputError, match="give a number from 0 to"):
+        found.witness(i)

@@ -13,10 +13,15 @@ GOOD = {
 }
 
 
-def cautions(result=None, damping=0.0, base="given", change=1.0, **changed):
-    found = {"evidence": GOOD | changed, "residual": 1e-3, "moved_rows_only": False, "ended": "converged",
+UNDAMPED = {"matrix": "hessian", "damping": 0.0, "chosen": False, "why": "", "undamped": None, "least_curvature": None,
+            "preconditioner": "", "formula": "H"}
+
+
+def cautions(result=None, system=None, base="given", change=1.0, **changed):
+    found = {"system": UNDAMPED | (system or {}),
+             "evidence": GOOD | changed, "residual": 1e-3, "moved_rows_only": False, "ended": "converged",
              "correctors": [], "space": "outputs", "stationary_norm": None, "response_norm": 1.0} | (result or {})
-    return module.cautions({"result": found, "options": {"tolerance": 1e-2, "damping": damping},
+    return module.cautions({"result": found, "options": {"tolerance": 1e-2},
                             "problem": {"parameter": "features", "precision": "float32", "parameters": 700,
                                         "base": base, "weights_norm": 20.0, "change": {"norm": change}}})
 
@@ -60,8 +65,21 @@ def test_a_larger_budget_is_advised_only_where_it_would_help(ended, words, helps
 
 
 def test_damping_is_named_where_it_is_what_leaves_a_residual():
-    assert "damping of 0.1 leaves 0.5 times" in cautions({"residual": 0.5}, damping=0.1)[0]
-    assert "damping" not in cautions({"residual": 0.5, "ended": "budget used up"}, damping=0.1)[0]
+    asked = {"damping": 0.1, "undamped": 0.5}
+    assert "damping of 0.1 leaves 0.5 times" in cautions(system=asked)[0]
+    assert "damping" not in cautions({"residual": 0.5, "ended": "budget used up"}, asked)[0]
+    assert cautions(system=asked | {"undamped": 5e-3}) == []
+
+
+@pytest.mark.parametrize(("least", "why", "mend"), [
+    (-0.1, "at no minimum", "Training on"), (None, "within the budget", "A larger")])
+def test_a_damping_that_was_chosen_is_never_told_as_if_it_were_not_there(least, why, mend):
+    chosen = {"damping": 0.3, "chosen": True, "undamped": 0.4, "least_curvature": least}
+    (found,) = cautions(system=chosen)
+    assert "0.3 was chosen here" in found and "leaves 0.4 times" in found and "damping = 0 asks" in found
+    assert why in found and mend in found
+    far = cautions(system=chosen, loss_predicted=5e-3, loss_after=2.5)
+    assert any("not solved well enough" in line for line in far)
 
 
 def test_correctors_are_not_measured_by_first_order():

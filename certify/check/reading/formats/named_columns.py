@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def from_table(table: Table, spec: Spec) -> Data:
     """Data from named columns: the listed ones, else all but the targets, in the order of the inputs."""
     features = (spec.features,) if isinstance(spec.features, str) else spec.features
-    aside = (spec.targets, (spec.kind or {}).get("groups"))
+    aside = (spec.targets, (spec.kind or {}).get("groups"), spec.row_weights)
     names = tuple(n for n in table.names if n not in aside) if features is None else features
     wanted = names if spec.targets is None else (*names, spec.targets)
     if not set(wanted) <= set(table.names) or "" in wanted or len(set(wanted)) < len(wanted):

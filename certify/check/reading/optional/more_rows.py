@@ -37,7 +37,8 @@ def read_reference(data: bytes, spec: Spec, names: tuple[str, ...], name: str) -
         Invalid: the file cannot be read, or does not fit the spec.
     """
     assert spec.reference is not None
-    aside = (spec.targets, (spec.kind or {}).get("groups"), (spec.functionals or {}).get("intercept"))
+    aside = (spec.targets, (spec.kind or {}).get("groups"), spec.row_weights,
+             (spec.functionals or {}).get("intercept"))
     plain = replace(spec, data=spec.reference, targets=None, features=names or spec.features)
     if spec.reference.lower().endswith(".csv"):
         from certify.check.reading.formats.named_columns import from_table

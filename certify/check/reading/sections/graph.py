@@ -9,17 +9,25 @@ from typing import TYPE_CHECKING
 
 from certify.check.reading.sections.demands import Goes, judged
 from certify.check.reading.spec import check_consistent
+from certify.check.words.parameters import PARAMETERS
+from certify.format.canonical import show
+from certify.format.refusal import Invalid
 
 if TYPE_CHECKING:
+    from certify.check.reading.graph import Graph
     from certify.check.reading.spec import Spec
 
 
-def graph_spec(spec: Spec, shape: tuple[int, ...], outputs: int) -> Spec:
+def graph_spec(spec: Spec, graph: Graph) -> Spec:
     """The same with the shape of a row and the number of outputs, once the graph is read.
 
     Raises:
         Invalid: they have no meaning together with the rest.
     """
+    shape, outputs = graph.shape, graph.outputs
+    if PARAMETERS[spec.parameter].inputs and any(node.op == "embedding" for node in graph.nodes):
+        raise Invalid("spec, perturbation.parameter", show(spec.parameter),
+                      "another one, as the rows of an embedding are whole numbers that do not move")
     known = replace(spec, widths=(math.prod(shape), outputs), shape=shape)
     check_consistent(known)
     return known

@@ -44,8 +44,8 @@ class LowRank:
         return V - torch.cholesky_solve(self.rows @ V.T, self.factor).T @ self.rows
 
 
-def low_rank_preconditioner(rows: torch.Tensor, shift: float) -> LowRank:
-    """The preconditioner of rows R, (m, n), and a shift μ > 0.
+def low_rank_preconditioner(rows: torch.Tensor, shift: float, gram: torch.Tensor | None = None) -> LowRank:
+    """The preconditioner of rows R, (m, n), and a shift μ > 0; `gram`: `RRᵀ` in float64, where it is known.
 
     Raises:
         InputError: a shift that is not positive, or rows that are not finite.
@@ -56,10 +56,10 @@ def low_rank_preconditioner(rows: torch.Tensor, shift: float) -> LowRank:
     m, n = rows.shape
     if m >= n:
         return LowRank(_inverse(rows.double(), shift).to(rows), None)
-    gram = rows @ rows.T
+    gram = rows @ rows.T if gram is None else gram.clone()
     bound = float(gram.diagonal().sum())
     # what rounding of the Gram matrix can take from its eigenvalues must stay small beside the shift
-    if 10 * torch.finfo(rows.dtype).eps * bound > shift:
+    if 10 * torch.finfo(gram.dtype).eps * bound > shift and gram.dtype != torch.float64:
         R = rows.double()
         gram = R @ R.T
     gram.diagonal().add_(shift)

@@ -21,6 +21,16 @@ class Weighing(Protocol):
     """Weights of rows (:class:`certify.systems.head.rows.weights.RowWeights`)."""
 
     @property
+    def rows(self) -> Array:
+        """`(n,)` what stays with a row, whatever label it gets."""
+        ...
+
+    @property
+    def by_label(self) -> bool:
+        """Whether a row that gets another label may count differently, or others do when rows change."""
+        ...
+
+    @property
     def balanced(self) -> bool:
         """Whether they go by how many rows of every label there are."""
         ...

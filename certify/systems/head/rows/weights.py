@@ -29,6 +29,11 @@ class RowWeights:
     labels: Array | None = None
     balanced: bool = False
 
+    @property
+    def by_label(self) -> bool:
+        """Whether a row that gets another label may count differently, or others do when rows change."""
+        return self.labels is not None or self.balanced
+
     def of(self, head: Head, choices: Choices) -> Array:
         """`(n, B)` floats within `UNIT` of the weights, relatively; not finite where a label has no row left.
 

@@ -11,7 +11,7 @@ from certify.rigor.fp import Array
 from certify.systems.head.rows.boxes.trap import WIDE, Centre, Slabs, centre
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
-from certify.theorems.head.rows.box_tree import oriented, refusal
+from certify.theorems.head.rows.box_tree import oriented, refusal, unscalable
 from certify.theorems.head.rows.boxes.nodes import Box as TreeBox
 from certify.theorems.head.rows.boxes.second import second, second_margin
 from certify.theorems.head.rows.boxes.stated import decoded, packed
@@ -26,10 +26,11 @@ class Box(Method):
     """Deleted or relabelled rows of a logistic head, all choices at once (D5)."""
 
     name: ClassVar[str] = "box"
+    weighs: ClassVar[bool] = True
 
     def able(self, head: Head, change: RowChange) -> str:
         """Whether the theorem applies."""
-        return refusal(head, change)
+        return refusal(head, change) or unscalable(head)
 
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
         """The points whose margin a box leaves positive; None where there is no box.
@@ -37,7 +38,7 @@ class Box(Method):
         The second box has the products of all rows that may change formed one by one.
         """
         s, points = oriented(head, change)
-        kept, rows = np.ones(head.n), len(change.rows)
+        kept, rows = s.whole, len(change.rows)
         c = centre(s, kept, minimiser(s, kept, head.V[0]))
         part = self._part(c, change, points, todo, budget, WIDE)
         work = PASSES * 2.0 * head.n * rows * head.m / RATE
@@ -58,7 +59,9 @@ class Box(Method):
         arrays = {"weights": c.w, "slabs": packed(box.codes)}
         if wide > WIDE:
             arrays["wide"] = np.array([wide])
-        shares = _second(box, points, todo & ~proved, budget)
+        shares = np.full(len(points), -1.0)
+        if c.sums.weights is None:  # the second order is for rows that count the same
+            shares = _second(box, points, todo & ~proved, budget)
         if (shares >= 0.0).any():
             proved, arrays = proved | (shares >= 0.0), arrays | {"second": shares}
         return Part(self.name, proved, arrays if proved.any() else {})

@@ -28,10 +28,11 @@ class BoxTree(Method):
     """Deleted or relabelled rows of a logistic head (D5, D6)."""
 
     name: ClassVar[str] = "box_tree"
+    weighs: ClassVar[bool] = True
 
     def able(self, head: Head, change: RowChange) -> str:
         """Whether the theorem applies."""
-        return refusal(head, change)
+        return refusal(head, change) or unscalable(head)
 
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
         """The points whose subtrees were finished in time, and rows it met whose change flips a point."""
@@ -60,10 +61,32 @@ def refusal(head: Head, change: RowChange) -> str:
     return ""
 
 
+def scaled(weights: Array) -> tuple[Array, int]:
+    """Weights times `2^−e`, all at most 1, and e."""
+    e = int(np.frexp(weights.max())[1])
+    return np.asarray(np.ldexp(weights, -e)), e
+
+
+def unscalable(head: Head) -> str:
+    """Why boxes say nothing of rows that carry weights; empty where they do, or where rows carry none."""
+    if head.weights is None:
+        return ""
+    if head.weights.by_label:
+        return "weights follow the labels, and boxes are for weights that stay with the rows"
+    (mid, off), (c, e) = head.mu(), scaled(head.weights.rows)
+    same = np.ldexp(c, e) == head.weights.rows
+    fits = np.ldexp(np.ldexp(mid, -e), e) == mid and np.ldexp(np.ldexp(off, -e), e) == off
+    return "" if same.all() and fits else "weights and weight decay are of too different sizes"
+
+
 def oriented(head: Head, change: RowChange) -> tuple[Sums, Array]:
     """Rows times their labels, and evaluation rows times the sign of today's output: products with ±1 are exact."""
     mid, off = head.mu()
-    s = sums(head.phi * head.Y, np.where(head.decayed, mid, 0.0), off, change.relabels)
+    weights, e = None, 0
+    if head.weights is not None:  # divided by a power of two the sum has the same minimiser, and weights up to 1
+        weights, e = scaled(head.weights.rows)
+    s = sums(head.phi * head.Y, np.where(head.decayed, np.ldexp(mid, -e), 0.0), float(np.ldexp(off, -e)),
+             change.relabels, weights)
     return s, head.points * np.where(head.today == 1, 1.0, -1.0)[:, None]
 
 

@@ -142,5 +142,23 @@ def _reason(found: Survey) -> str:
     refused = [line for line in found.reasons if line.partition(":")[0] in CLASSES]
     said = found.reasons if len(refused) == len(CLASSES) else [line for line in found.reasons if line not in refused]
     why = f" ({'; '.join(said)})" if said else ""  # that a method is for other losses helps where all of them are
-    return (f"{left} predictions are neither proved to stay nor flipped by a change that was found{why}: give more "
-            "time, a smaller count, or train with more weight decay")
+    open_ = f"{left} predictions are neither proved to stay nor flipped by a change that was found{why}"
+    return f"{open_}: {remedy(found.tried, found.cut)}"
+
+
+def remedy(tried: int, cut: bool) -> str:
+    """What would decide more: time only where it was up before a method had ended.
+
+    Args:
+        tried: how many methods were.
+        cut: whether one was stopped.
+
+    >>> remedy(2, True)
+    'the time was up; give more of it, a smaller count, or train with more weight decay'
+    >>> remedy(2, False).partition(";")[0]
+    'every method that applies ended before the time was up'
+    """
+    if cut:
+        return "the time was up; give more of it, a smaller count, or train with more weight decay"
+    state = "every method that applies ended before the time was up" if tried else "no method applies"
+    return f"{state}; give a smaller count, or train with more weight decay"

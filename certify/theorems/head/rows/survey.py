@@ -64,12 +64,16 @@ class Survey:
         parts: by method what it proved.
         flips: the changes that flip.
         reasons: why a method was not tried or left points open, in words.
+        tried: how many methods were, the search of changes that flip among them.
+        cut: whether the time of one was up before its end, so that more of it may decide more.
     """
 
     status: np.ndarray
     parts: Mapping[str, Part]
     flips: Flips
     reasons: tuple[str, ...]
+    tried: int = 0
+    cut: bool = False
 
     @property
     def proved(self) -> Mask:
@@ -108,7 +112,7 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
     if gone := vanishing(head, change):  # then there is no refit that could keep a label
         reasons, known = [*reasons, *gone], np.zeros_like(known)
     parts: dict[str, Part] = {}
-    attacked = False
+    attacked, tried, cut = False, 0, False
     first = leading(head, change, budget, methods, seen)
     for name in order(head, change, budget, methods, seen, first):
         todo = known & ~found.flipped & (status == OPEN)
@@ -119,11 +123,13 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
             reasons.append(f"{name}: {asked}")
             continue
         if not attacked and name not in first and not _method(name).complete(head, asked):
-            _attack(head, change, todo, found, budget, tell)
-            attacked, todo = True, todo & ~found.flipped
+            cut |= _attack(head, change, todo, found, budget, tell)
+            attacked, tried, todo = True, tried + 1, todo & ~found.flipped
         tell(name, float((~todo).mean()))
         halved = name == "box_tree" and tree_first(head, change, methods)
-        part = _proved(name, head, seen, asked, todo, budget.share(0.5) if halved else budget)
+        own = budget.share(0.5) if halved else budget
+        part = _proved(name, head, seen, asked, todo, own)
+        tried, cut = tried + 1, cut or own.left() <= 0
         if part is None:
             continue
         if part.flips is not None and len(part.flips.rows) and seen is not None and name in REFITS:
@@ -135,10 +141,10 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
         if new.any():
             parts[name] = part
     if not attacked and (todo := known & ~found.flipped & (status == OPEN)).any():
-        _attack(head, change, todo, found, budget, tell)
+        cut, tried = cut | _attack(head, change, todo, found, budget, tell), tried + 1
     require_consistent(status, found)
     status[found.flipped & (status == OPEN)] = FLIPPED
-    return Survey(status, parts, found.flips(), tuple(reasons))
+    return Survey(status, parts, found.flips(), tuple(reasons), tried, cut)
 
 
 def _of_new_rows(head: Head, change: NewRows, budget: Budget, tell: Tell) -> Survey:
@@ -152,7 +158,7 @@ def _of_new_rows(head: Head, change: NewRows, budget: Budget, tell: Tell) -> Sur
     status[proved] = status_of(NAME)
     status[flips.point >= 0] = FLIPPED
     reasons = [] if known.all() else [f"{int((~known).sum())} points lie too near a tie for today's label to be known"]
-    return Survey(status, {} if part is None else {NAME: part}, flips, tuple(reasons))
+    return Survey(status, {} if part is None else {NAME: part}, flips, tuple(reasons), 1, budget.left() <= 0)
 
 
 def _proved(name: str, head: Head, seen: Centred | None, asked: Change, todo: Mask, budget: Budget) -> Part | None:
@@ -276,8 +282,8 @@ def _method(name: str) -> Method:
     return made
 
 
-def _attack(head: Head, change: Change, todo: Mask, found: Found, budget: Budget, tell: Tell) -> None:
-    """Changes that flip, by an untrusted search, each proved by its refit."""
+def _attack(head: Head, change: Change, todo: Mask, found: Found, budget: Budget, tell: Tell) -> bool:
+    """Changes that flip, by an untrusted search, each proved by its refit; whether its time was up before its end."""
     tell("a change that flips", 0.0)
     limit = budget.share(ATTACK)
     deletes = isinstance(change, RowChange) and not change.relabels
@@ -286,12 +292,14 @@ def _attack(head: Head, change: Change, todo: Mask, found: Found, budget: Budget
         stand = np.flatnonzero(todo).tolist()
         for choices, V in proposed(lambda: list(greedy(head, change, stand, limit.left))) or ():
             found.prove(choices, V)
-        return
+        return limit.left() <= 0
     flips: Any = plain_attack(head, change, limit.left()) if head.uneven else attack(
         _floats(head), not change.relabels, change.count, limit.left(), np.array(change.rows))
+    over = limit.left() <= 0
     for begin in range(0, len(flips.rows), AT_ONCE):
         at = slice(begin, begin + AT_ONCE)
         found.prove(Choices(flips.rows[at], flips.codes[at]), flips.weights[at])
+    return over
 
 
 def _floats(head: Head) -> FloatHead:

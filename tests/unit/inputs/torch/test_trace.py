@@ -170,7 +170,7 @@ def _branch(x):
     (nn.Sequential(nn.Conv2d(3, 3, 1), nn.AdaptiveAvgPool2d(2), nn.Flatten()), "adaptive"),
     (nn.Sequential(nn.Conv2d(3, 3, 1), nn.LeakyReLU(0.2), nn.Flatten()), "negative_slope"),
     (nn.Sequential(nn.Conv2d(3, 3, 1), nn.Softmax(1), nn.Flatten()), "Softmax"),
-    (Other(lambda x: x * x), "mul"), (Other(lambda x: x + 1.0), "sum of something else"),
+    (Other(lambda x: x / x), "truediv"), (Other(lambda x: x + 1.0), "sum of something else"),
     (Other(lambda x: torch.cat([x, x], 1)), "something else"), (Other(lambda x: x[:, :, 1::2]), "slice"),
     (Other(lambda x: F.pad(x, (1, 1, 1, 1))), "padding"), (Other(lambda x: x.transpose(1, 2)), "transpose"),
     (Other(_branch), "cannot trace"), (Other(lambda x: F.elu(x, 2.0)), "elu"),

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from certify import stable_predictions
+from certify.prove.changed.accuracy import Accuracy
 from tests.families.heads import drawn_head
 from tests.oracles.squared_head import margin, refit
 from tests.unit.prove.changed.test_coefficients import squared
@@ -52,3 +53,13 @@ def test_a_label_that_is_not_known_today_may_be_right() -> None:
     found.head.__dict__["today"] = np.full(4, -1)
     unknown = found.accuracy([0, 1, 0, 1])
     assert unknown.lower == 0 and unknown.upper == found.upper / 4 and len(unknown.today) == 0
+
+
+def test_its_picture_has_every_part_and_rounds_no_end_inwards() -> None:
+    pytest.importorskip("matplotlib")
+    found = Accuracy(9, np.arange(8), np.arange(5), np.array([7]), 5 / 9, 7 / 9)
+    assert found.parts() == {"stay right": 5, "undecided": 2, "made wrong": 1, "wrong today": 1}
+    axes = found.plot()
+    assert [bar.get_width() for bar in axes.patches] == [5, 2, 1, 1] and found.plot(axes) is axes
+    assert axes.get_legend().get_title().get_text() == "certified accuracy 55.5 % to 77.8 %"
+    assert "8 right today" in [text.get_text() for text in axes.get_legend().get_texts()]

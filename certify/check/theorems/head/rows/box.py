@@ -33,6 +33,9 @@ def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool
             )) or not all(0 <= x < 2**48 and x == int(x) for x in arrays["slabs"].values):
         raise Invalid(where, f"its arrays are {', '.join(sorted(arrays))}",
                       f"weights, {head.m} numbers, and slabs, {head.n} whole numbers below 2^48, are needed")
+    if head.weights is not None and "second" in arrays:
+        raise Invalid(f"{where}, second", "the second order is stated", "rows carry weights, and it is for rows that "
+                      "count the same")
     stated = arrays["wide"].values[0] if "wide" in arrays else WIDE
     if not WIDE <= stated <= max(WIDE, head.n) or stated != int(stated):
         raise Invalid(f"{where}, wide", f"{stated} is stated", f"a number from {WIDE} to that of the rows is needed")

@@ -8,6 +8,7 @@ from certify.check.reading.arrays import Array
 from certify.check.theorems.head.rows.boxes.stated import nodes, oriented
 from certify.check.theorems.head.rows.boxes.tree import proved as tree_proves
 from certify.check.theorems.head.rows.head import Head
+from certify.format.refusal import Invalid
 
 
 def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool]) -> list[bool]:
@@ -23,5 +24,8 @@ def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool
         Invalid: the arrays are no tree, or the theorem is not about this problem.
     """
     s, points = oriented(head, where)
+    if head.weights is not None and "second" in arrays and any(not x < 0 for x in arrays["second"].values):
+        raise Invalid(f"{where}, second", "the second order is stated", "rows carry weights, and it is for rows that "
+                      "count the same")
     found = tree_proves(s, points, nodes(head, arrays, where, asked), head.moving, head.count, where)
     return [yes and old >= 0 for yes, old in zip(found, head.today, strict=True)]

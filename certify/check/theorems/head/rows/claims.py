@@ -32,6 +32,8 @@ CORRECT = "correct_predictions"
 FLIPS = ("point", "rows", "codes", "weights")
 NEW = ("new", "labels")
 """Arrays of flips where rows are new."""
+WEIGHED = ("every_choice", "box", "box_tree")
+"""Methods that take rows that carry weights."""
 KINDS, PLAIN = ("every_choice", "new_rows"), ("enumeration",)
 """Methods for every kind of change as it is, and methods for any rows and nothing that they contain."""
 
@@ -160,12 +162,15 @@ def check_methods(head: Head, status: list[int], arrays: Mapping[str, Array], wh
 
 
 def _fits(head: Head, name: str, where: str) -> None:
-    """A method for any rows proves a kind of change that a change of any rows contains, if that leaves every label.
+    """A method takes rows that carry weights; one for any rows proves a kind that these contain, if all labels stay.
 
     Raises:
         Invalid: there is none, or it may leave no row of a label.
     """
     kind = head.kind
+    if head.weights is not None and name not in WEIGHED:
+        raise Invalid(where, f"rows are stated to stay by {name}", "rows carry weights, and that is for rows that "
+                      f"count the same; one of {show(list(WEIGHED))} is needed")
     if kind is None or name in KINDS:
         return
     if kind.plain is None or name in PLAIN:

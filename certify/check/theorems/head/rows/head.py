@@ -51,7 +51,7 @@ class Middle:
 
 @dataclass(frozen=True)
 class Head:
-    """`G_M(V) = Σ_i ℓ(Vφ_i; y_i) + (μ_M/2)|V|²` without decay of the intercept where the spec says so.
+    """`G_M(V) = Σ_i c_i ℓ(Vφ_i; y_i) + (μ_M/2)|V|²` without decay of the intercept where the spec says so.
 
     Attributes:
         phi: `(n, m)` inputs, a 1 last for the intercept.
@@ -73,6 +73,7 @@ class Head:
         relabels: whether labels change; else rows are deleted.
         kind: what may happen to the rows, where that is not that any `count` of `moving` change; these say then the
             change of any rows that contains it, of no rows where there is none.
+        weights: the c_i, which stay with the rows whatever labels these get; None: all 1.
         new: how many rows, the last ones, are new: the n of `μ = nλ` does not count them.
     """
 
@@ -97,6 +98,7 @@ class Head:
     relabels: bool
     kind: Rows | None = None
     new: int = 0
+    weights: list[arb] | None = None
 
     @property
     def change(self) -> Rows:
@@ -137,7 +139,8 @@ class Head:
     @property
     def scale(self) -> arb:
         """The size of numbers in the gradient, over the least that curvature can be: below it nothing is told apart."""
-        return sum(self.sizes, ZERO) / self.mu()
+        counts = [ONE] * self.n if self.weights is None else self.weights
+        return sum((c * size for c, size in zip(counts, self.sizes, strict=True)), ZERO) / self.mu()
 
     def outputs(self, flat: list[float]) -> list[list[arb]]:
         """`(n, k)` outputs at weights given row by row."""
@@ -175,6 +178,7 @@ def head_of(point: Point) -> Head:
         lengths=[norm(row).upper() for row in evaluated.tolist()], threshold=threshold,
         today=[label(f, threshold, ZERO) for f in outputs], moving=plain.moving, count=plain.count,
         relabels=plain.relabels, kind=kind,
+        weights=None if problem.row_weights is None else [arb(c) for c in problem.row_weights],
     )
 
 

@@ -29,6 +29,10 @@ class Pulls:
     first: Array
     share: Array
 
+    def times(self, weights: Array) -> Pulls:
+        """Of rows that count so much: their slopes, secants and D are all that many times as large, hence p̂ is."""
+        return Pulls(*(np.asarray(part * weights * RAISE) for part in (self.forth, self.back, self.first, self.share)))
+
 
 def pulls(at: Margins, rows: Rows, il: Array, ih: Array, sec: Secants | None, proved: bool = True) -> Pulls:
     """What the rows pull with when their margins lie in `[t − il, t + ih]`.

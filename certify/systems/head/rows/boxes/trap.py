@@ -32,13 +32,14 @@ SQUARES, COARSE = 4_000_000, 1.5
 
 @dataclass(frozen=True, eq=False)
 class Sums:
-    """The training sum with oriented rows: `Σ_i l(s_i·w) + ½ Σ_a decay_a w_a²`, and how rows change.
+    """The training sum with oriented rows: `Σ_i c_i l(s_i·w) + ½ Σ_a decay_a w_a²`, and how rows change.
 
     Attributes:
         S: (n, p) rows times their labels ±1.
         norms: upper bounds of the rows' norms.
         decay: (p,) nonnegative floats, and `decay_off` what each may be off by.
         relabels: whether a changed row gets the other label, −s for s; else it is deleted.
+        weights: the c_i, above 0 and at most 1, which stay with the rows; None: all 1.
     """
 
     S: Array
@@ -46,10 +47,16 @@ class Sums:
     decay: Array
     decay_off: float = 0.0
     relabels: bool = False
+    weights: Array | None = None
+
+    @property
+    def whole(self) -> Array:
+        """What every row counts where none is changed."""
+        return np.ones(len(self.S)) if self.weights is None else self.weights
 
     def after(self, rows: Sequence[int]) -> tuple[Sums, Array]:
-        """The sum after the change of some rows, and for each row 1.0 if it is left in it, 0.0 if not."""
-        kept = np.ones(len(self.S))
+        """The sum after the change of some rows, and for each row what it counts if it is left in it, 0.0 if not."""
+        kept = self.whole.copy()
         if not self.relabels:
             kept[list(rows)] = 0.0
             return self, kept
@@ -58,9 +65,9 @@ class Sums:
         return replace(self, S=S), kept
 
 
-def sums(S: Array, decay: Array, decay_off: float = 0.0, relabels: bool = False) -> Sums:
+def sums(S: Array, decay: Array, decay_off: float = 0.0, relabels: bool = False, weights: Array | None = None) -> Sums:
     """Rows with their norms."""
-    return Sums(np.ascontiguousarray(S), fp.row_norms(S), decay, decay_off, relabels)
+    return Sums(np.ascontiguousarray(S), fp.row_norms(S), decay, decay_off, relabels, weights)
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +76,7 @@ class Centre:
 
     Attributes:
         sums: the sum, changed rows with their new labels.
-        kept: (n,) 1.0 for rows that are left, 0.0 for those that are out.
+        kept: (n,) what a row counts that is left, 1.0 without weights; 0.0 for rows that are out.
         w: the weights.
         at: margins.
         gradient: upper bound of the norm of the gradient there.
@@ -89,7 +96,8 @@ def centre(sums: Sums, kept: Array, w: Array, proved: bool = True) -> Centre:
     at = margins(S @ w, fp.dot_unit(p) * sums.norms * size * RAISE, proved)
     pull = kept * at.p
     mid = sums.decay * w - pull @ S
-    weigh = float(kept @ ((at.p_off + fp.dot_unit(n) * at.p) * sums.norms)) * fp.sum_up(n)
+    unit = fp.dot_unit(n) if sums.weights is None else fp.dot_unit(n + 2)  # a product more
+    weigh = float(kept @ ((at.p_off + unit * at.p) * sums.norms)) * fp.sum_up(n)
     error = (weigh + sums.decay_off * size
              + 4.0 * U * (float(sums.decay.max(initial=0.0)) * size + float(pull @ sums.norms))) * RAISE
     return Centre(sums, kept, w, at, float(fp.row_norms(mid[None, :])[0] + error) * RAISE)
@@ -211,10 +219,11 @@ def trap(c: Centre, slabs: Slabs, free: Rows, k: int, proved: bool = True, wide:
     """
     s, S, n = c.sums, c.sums.S, len(c.sums.S)
     sec = secants(c.at, slabs.lo, slabs.hi, proved)
+    room = 0.0 if s.weights is None else 4.0 * U  # of products of weights and secants
     unsure = fp.dot_unit(n) * float((c.kept * sec.most) @ (s.norms * s.norms)) * 2.0
     unsure = (unsure + 4.0 * U * float(s.decay.sum()) + s.decay_off + whole_numbers(s)) * RAISE
     inverses = []
-    for weights in (sec.least, sec.most):
+    for weights in (sec.least * (1.0 - room), sec.most * (1.0 + room)):
         H = (S.T * (c.kept * weights)) @ S
         H[np.diag_indices(len(H))] += s.decay
         found = inverse(H, unsure, proved)
@@ -226,6 +235,7 @@ def trap(c: Centre, slabs: Slabs, free: Rows, k: int, proved: bool = True, wide:
     size = fp.frobenius(top) + fp.frobenius(low) if proved else 0.0
     off = (max(top_off, low_off) + 4.0 * fp.dot_unit(len(top)) * size) * RAISE
     pull = pulls(c.at, free, slabs.il[free], slabs.ih[free], sec if s.relabels else None, proved)
+    pull = pull if s.weights is None else pull.times(c.kept[free])
     return _image(c, free, k, (mean, half, top, off), pull, proved, wide)
 
 

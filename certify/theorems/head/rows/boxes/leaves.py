@@ -34,7 +34,7 @@ class Base:
         c: the centre.
         X: float, `|H_c⁻¹ − X| ≤ off`, off with what two products with X round.
         size: upper bound of `‖H_c⁻¹‖`.
-        own: (n,) upper bounds of `D_i s_iᵀH_c⁻¹s_i`; 0 where rows change labels.
+        own: (n,) upper bounds of `c_i D_i s_iᵀH_c⁻¹s_i`, c_i what a row counts; 0 where rows change labels.
     """
 
     c: Centre
@@ -58,27 +58,29 @@ def base(c: Centre) -> Base | None:
     X, off = found
     off += 4.0 * fp.dot_unit(len(X)) * fp.frobenius(X)
     own = np.zeros(n) if s.relabels else np.einsum("ij,ij->i", S @ X, S) + off * s.norms * s.norms
-    return Base(c, X, off, (fp.frobenius(X) + off) * RAISE, (c.at.D + c.at.D_off) * np.maximum(own, 0.0) * RAISE)
+    own = (c.at.D + c.at.D_off) * np.maximum(own, 0.0) * RAISE
+    return Base(c, X, off, (fp.frobenius(X) + off) * RAISE, own if s.weights is None else own * c.kept * RAISE)
 
 
 def refits(b: Base, rows: Rows, turns: int = 12) -> Array:
     """Proposals `(r, p)` for the minimisers after the change of one of the rows each, by Newton with a fixed factor."""
     c, S = b.c, b.c.sums.S
     Z = b.X @ S[rows].T
-    D = c.at.D[rows]
+    counts = c.kept[rows]
+    D = c.at.D[rows] * counts
     own = np.einsum("ij,ji->i", S[rows], Z)
     if c.sums.relabels:
-        pull, lift = _fall(c, rows, own), np.zeros(len(rows))
+        pull, lift = _fall(c, rows, own * counts) * counts, np.zeros(len(rows))
     else:
         lift = D / np.maximum(1.0 - D * own, 1e-3)
-        pull = c.at.p[rows] / np.maximum(1.0 - D * own, 1e-3)
+        pull = counts * c.at.p[rows] / np.maximum(1.0 - D * own, 1e-3)
     W = c.w + (pull * -Z).T
     live = np.arange(len(rows))
     for _ in range(turns):
         T = W[live] @ S.T
         P = (0.5 - 0.5 * np.tanh(0.5 * T)) * c.kept
         each = np.arange(len(live)), rows[live]
-        P[each] = P[each] - 1.0 if c.sums.relabels else 0.0
+        P[each] = P[each] - counts[live] if c.sums.relabels else 0.0
         G = c.sums.decay * W[live] - P @ S
         Y = G @ b.X
         Y += (np.einsum("ij,ij->i", Y, S[rows[live]]) * lift[live])[:, None] * Z.T[live]
@@ -115,15 +117,18 @@ def stays(b: Base, rows: Rows, W: Array, points: Array) -> NDArray[np.bool_]:
     kept, each = np.tile(c.kept, (len(rows), 1)), (np.arange(len(rows)), rows)
     P, rounded = value.mid * kept, np.zeros(len(rows))
     if s.relabels:  # −s with p(−t) is s with p(t) − 1
-        P[each], rounded = P[each] - 1.0, U * s.norms[rows]
+        P[each], rounded = P[each] - c.kept[rows], U * s.norms[rows]
     else:
         kept[each] = P[each] = 0.0
     G = s.decay * W - P @ S
-    slack = ((kept * (value.error + 0.25 * off) + (fp.dot_unit(n) + 4.0 * U) * np.abs(P)) @ s.norms * fp.sum_up(n)
+    unit = fp.dot_unit(n) + 4.0 * U if s.weights is None else fp.dot_unit(n + 4) + 4.0 * U  # products with weights
+    slack = ((kept * (value.error + 0.25 * off) + unit * (np.abs(P) + (0.0 if s.weights is None else kept)))
+             @ s.norms * fp.sum_up(n)
              + rounded
              + (4.0 * U * float(s.decay.max(initial=0.0)) + s.decay_off) * sizes) * RAISE
     gradient = (fp.row_norms(G) + slack) * RAISE
-    change = np.max((np.abs(T - c.at.t) + off + c.at.off) * c.kept + ROOM * s.norms * c.kept, axis=1) * RAISE
+    there = c.kept > 0.0
+    change = np.max((np.abs(T - c.at.t) + off + c.at.off) * there + ROOM * s.norms * there, axis=1) * RAISE
     shrink = exp(-np.minimum(change, 600.0)) * (1.0 - 2.0**-40) - 2.0**-800
     left = shrink * (1.0 - b.own[rows])
     ok = (change < 600.0) & (b.own[rows] < 1.0 - 2.0**-10) & (shrink > 0.0)
@@ -142,7 +147,7 @@ def stays_alone(c: Centre, points: Array, known: Base | None = None) -> NDArray[
     none = np.zeros(len(points), bool)
     if b is None:
         return none
-    change = float(np.max(c.kept * (c.at.off + ROOM * s.norms))) * RAISE
+    change = float(np.max((c.kept > 0.0) * (c.at.off + ROOM * s.norms))) * RAISE
     shrink = float(exp(np.array([-min(change, 600.0)]))[0]) * (1.0 - 2.0**-40) - 2.0**-800
     if not (change < 600.0 and shrink > 0.0):
         return none

@@ -86,7 +86,7 @@ class Tree:
         n, N = len(self.sums.S), len(self.points)
         self.pending, self.failed = np.zeros(N, np.int64), ~todo
         self.rank = np.zeros(N, np.int64)
-        w = boxes.minimiser(self.sums, np.ones(n), np.zeros(self.sums.S.shape[1]))
+        w = boxes.minimiser(self.sums, self.sums.whole, np.zeros(self.sums.S.shape[1]))
         queue: list[tuple[int, int, int, Task]] = []
         entered = np.flatnonzero(todo)
         self.pending[entered] = 1
@@ -122,7 +122,8 @@ class Tree:
         """A node's box, its points' numbers, and its children."""
         k = task.k
         s, kept = self.sums.after(task.out)
-        c = centre(s, kept, task.w) if k == 1 and not s.relabels else None
+        alone = k == 1 and not s.relabels and s.weights is None  # single rows without a box, where all count the same
+        c = centre(s, kept, task.w) if alone else None
         if c is None or not c.gradient < STILL * float((kept * c.at.p) @ s.norms):
             w = boxes.minimiser(s, kept, task.w, NEAR)
             c = centre(s, kept, w)
@@ -136,7 +137,7 @@ class Tree:
         live = live[~self.failed[live]]
         if not len(live):
             return node, []
-        if k == 1 and not s.relabels:
+        if alone:
             self._singles(node, c, live, task)
             return node, []
         order, after = self._order(c, task.free)
@@ -152,6 +153,7 @@ class Tree:
         SX = S @ np.linalg.inv(H)
         own = np.einsum("ij,ij->i", SX, S)
         pull = np.ones(len(S)) if c.sums.relabels else c.at.p / np.maximum(1.0 - own * c.at.D, 0.05)
+        pull = pull * self.sums.whole
         heat = np.sqrt(np.maximum(own, 0.0)) * pull
         order = np.asarray(free[np.argsort(-heat[free], kind="stable")])
         return order, c.w - (0.0 if c.sums.relabels else pull[order, None]) * SX[order]
@@ -231,7 +233,8 @@ class Tree:
         """The needs of points by the first or the second order, and for those of the second its λ, (N,)."""
         need, shares = self.needs(box, order, self.points[live]), np.full(len(self.points), -1.0)
         slabs = Slabs(*decoded(box.codes))
-        parts = second(box.c, slabs, box.found, box.free, box.k) if (need > box.h).any() else None
+        plain = box.c.sums.weights is None  # the second order is for rows that count the same
+        parts = second(box.c, slabs, box.found, box.free, box.k) if plain and (need > box.h).any() else None
         for at in np.flatnonzero(need > box.h):
             if parts is None or self.left() < 0.0:
                 break

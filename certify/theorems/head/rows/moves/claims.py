@@ -38,7 +38,9 @@ LOWER = 1.0 - 2.0**-30
 
 SHIFTED = ("the intercepts carry no decay and only their differences are determined, so that distances and outputs "
            "have no meaning: use bias_decay = true, or ask for stable_predictions")
-SHORT = "the upper end is missing: give a smaller count or more time ({why})"
+SHORT, MORE_TIME = "the upper end is missing: give a smaller count ({why})", (
+    "the upper end is missing: give a smaller count or more time ({why})")
+"""Where more time would not help, and where the time was up."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,11 +138,15 @@ def reach(head: Head, change: Change, kind: Callable[[Head, Array, float], Measu
     farther = Farther(measure)
     search(head, change, farther, budget.share(0.25))
     if not isinstance(change, RowChange):
-        return Reach(farther, np.inf, None, {}, SHORT.format(why=why))
+        return Reach(farther, np.inf, None, {}, _short(budget, why))
     upper, by, arrays = measure.seen(farthest(head, change, today) + near), By.NORMS, dict[str, Array]()
     boxes = measure.boxed(change, farther.best.low, farther.best.V, budget)
     if boxes is not None and boxes[0] < upper:
         upper, by, arrays = boxes[0], By.BOXES, {f"boxes.{name}": array for name, array in boxes[1].items()}
     if np.isfinite(upper):
         return Reach(farther, upper, by, arrays)
-    return Reach(farther, np.inf, None, {}, SHORT.format(why=why))
+    return Reach(farther, np.inf, None, {}, _short(budget, why))
+
+
+def _short(budget: Budget, why: str) -> str:
+    return (MORE_TIME if budget.left() <= 0 else SHORT).format(why=why)

@@ -17,7 +17,16 @@ from certify.systems.head.point import CENTRE, HeadPoint
 from certify.systems.head.rows.change import NONE, RowChange
 from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.of_problem import change_of_rows, given_base
-from certify.theorems.head.rows.claims import DECAYED, FREE, UNKNOWN, ChangedRows, arrays_of, centre_of, seconds_of
+from certify.theorems.head.rows.claims import (
+    DECAYED,
+    FREE,
+    UNKNOWN,
+    ChangedRows,
+    arrays_of,
+    centre_of,
+    remedy,
+    seconds_of,
+)
 from certify.theorems.head.rows.method import Budget
 from certify.theorems.head.rows.tolerance.search import Part, Search
 from certify.theorems.rule import Rule
@@ -53,10 +62,9 @@ class ToleratedChanges(Rule[HeadPoint]):
         convex = Hypothesis("convex", FREE if head.free_intercept else DECAYED, at.problem.weight_decay, True)
         arrays = {"centre": np.ravel(centre), **_arrays(search, lower, upper, change.count)}
         open_ = int((lower < upper).sum())
-        reason = "" if not open_ else (f"the ends of {open_} evaluation rows do not meet: give more time or a smaller "
-                                       "count, or train with more weight decay")
+        meet = f"the ends of {open_} evaluation rows do not meet: {remedy(search.tried, search.cut)}"
         return Bound(quantity, self.theorem.label, Rigour.PROVED, float(half(lower)), float(half(upper)),
-                     at.unit(quantity), (convex,), {"array": SideArray("rows", arrays)}, reason,
+                     at.unit(quantity), (convex,), {"array": SideArray("rows", arrays)}, meet if open_ else "",
                      tuple(range(len(lower))), tuple(map(float, lower)), tuple(map(float, upper)))
 
 

@@ -58,6 +58,7 @@ class Search:
         self.flips: dict[int, Flip] = {}
         self.parts: list[Part] = []
         self.exact = False
+        self.tried, self.cut = 0, False
         known = head.today >= 0
         nothing = Choices(np.full((1, 0), NONE), np.full((1, 0), NONE))
         V = proposed(lambda: Refitter(head).V0)
@@ -87,6 +88,7 @@ class Search:
         """All of it: up to `most` rows, and whether changes of more of them are searched as well."""
         proofs = self.limit.share(CLIMB)
         for count in range(1, most + 1):
+            self.cut |= proofs.left() <= 0
             if proofs.left() <= 0 or not self.climb(count, proofs):
                 break
         self.flip_others(most, beyond)
@@ -109,6 +111,7 @@ class Search:
         part = replace(self.head, points=self.head.points[at], points_rad=self.head.points_rad[at])
         found = survey(part, RowChange(self.relabels, count, self.rows), max(seconds, 0.0), self.tell, **methods)
         self._keep(at, found.flips)
+        self.tried, self.cut = self.tried + found.tried, self.cut or found.cut
         return found
 
     def _keep(self, at: Whole, flips: Flips) -> None:

@@ -13,6 +13,7 @@ from certify.check.theorems.head.rows import enumeration as checker
 from certify.check.theorems.head.rows.refitted.refit import labels_after
 from certify.format.refusal import Invalid
 from certify.systems.head.rows.change import choices_of
+from certify.theorems.head.rows.claims import remedy
 from certify.theorems.head.rows.enumeration import Enumeration
 from certify.theorems.head.rows.method import Budget
 from certify.theorems.head.rows.survey import CLASSES, order, survey
@@ -161,3 +162,17 @@ def test_a_tree_of_few_deletions_goes_before_covers():
         names = list(order(head, any_rows(head, count, relabels), Budget(10.0), ("cells", "box_tree")))
         assert names[0] == first and sorted(names) == ["box_tree", "cells"]
     assert list(order(head, any_rows(head, 3, False), Budget(10.0), ("cells",))) == ["cells"]
+
+
+@pytest.mark.parametrize(("seconds", "wanted"), [(0.0, "the time was up"), (30.0, "ended before the time was up")])
+def test_more_time_is_advised_only_where_it_was_up(seconds, wanted):
+    head = drawn_head(np.random.default_rng(5), "logistic", n=16, apart=4.0, decay=1.0)
+    found = survey(head, any_rows(head, 1, True), seconds, methods=())  # the search for flips alone
+    assert found.undecided.any() and wanted in remedy(found.tried, found.cut)
+    assert ("give more of it" in remedy(found.tried, found.cut)) == (seconds == 0.0)
+
+
+def test_no_time_is_advised_where_nothing_was_tried():
+    head = drawn_head(np.random.default_rng(5), "logistic", n=16, free=True)
+    found = survey(head, any_rows(head, 16, False), 30.0)  # of a label no row is left, and no minimum is there
+    assert not found.tried and "no method applies" in remedy(found.tried, found.cut)

@@ -175,6 +175,7 @@ class Sums:
         unsure: what a Gram matrix with weights up to ½ may be off by.
         squares: the products of the entries of each row; None where there are too many.
         relabels: whether changed rows get the other label, −s for s; else they are deleted.
+        weights: what every row counts, at most 1; None: all 1.
     """
 
     rows: list[list[float]]
@@ -190,6 +191,7 @@ class Sums:
     unsure: arb
     squares: Squares | None
     relabels: bool
+    weights: list[arb] | None = None
 
     @property
     def n(self) -> int:
@@ -221,7 +223,7 @@ def squares(rows: list[list[float]], norms: list[arb], p: int) -> Squares | None
     return squares_of(long, e, norms, arb(p).sqrt() * power(e))
 
 
-def sums(rows: list[list[float]], decay: list[arb], relabels: bool) -> Sums:
+def sums(rows: list[list[float]], decay: list[arb], relabels: bool, weights: list[arb] | None = None) -> Sums:
     """What every node uses of the rows."""
     p = len(decay)
     exact = arb_mat(len(rows), p, [arb(x) for row in rows for x in row])
@@ -234,7 +236,7 @@ def sums(rows: list[list[float]], decay: list[arb], relabels: bool) -> Sums:
     if each:
         unsure = (sum(each.off, ZERO) / 2).upper()
     return Sums(rows, exact, exact.transpose(), norms, short(rows, p), long, across, e, decay, diagonal, unsure,
-                each, relabels)
+                each, relabels, weights)
 
 
 WEIGHT = 44

@@ -28,7 +28,7 @@ class Base:
 
 def base(c: Centre) -> Base | None:
     """The inverse at a centre, with curvatures rounded down; None where it is not proved."""
-    found = inverse(c.sums, [below(D) if kept else 0 for D, kept in zip(c.D, c.kept, strict=True)])
+    found = inverse(c.sums, [below(c.counts(j) * c.D[j]) if kept else 0 for j, kept in enumerate(c.kept)])
     return None if found is None else Base(c, *found)
 
 
@@ -37,9 +37,9 @@ def leaves(b: Base, rows: Sequence[int], weights: Sequence[Sequence[float]], e: 
     """Whether `e·w > 0` is proved at the minimiser with row i changed too, for each leaf and the points wanted there.
 
     With `r = e^−(largest change of a margin from the centre)` the curvatures near the weights are at least r times
-    those of the centre (`|(ln l'')'| ≤ 1`), so the Hessian is at least `r(1 − D_i s_iᵀXs_i)H_c`, and `rH_c` if row i
-    gets the other label, as l'' is even: one q bounds its inverse within `ROOM` of the weights, and
-    `q|gradient| < ROOM` proves that the minimiser lies that near.
+    those of the centre (`|(ln l'')'| ≤ 1`), so the Hessian is at least `r(1 − c_iD_i s_iᵀXs_i)H_c`, and `rH_c` if row
+    i gets the other label, as l'' is even (c_i is what it counts): one q bounds its inverse within `ROOM` of the
+    weights, and `q|gradient| < ROOM` proves that the minimiser lies that near.
     """
     c, s = b.c, b.c.sums
     W = arb_mat(len(rows), s.p, [arb(x) for w in weights for x in w])
@@ -49,6 +49,8 @@ def leaves(b: Base, rows: Sequence[int], weights: Sequence[Sequence[float]], e: 
              for row, kept, turned in zip(T.tolist(), c.kept, c.turned, strict=True)]
     for a, i in enumerate(rows):
         pulls[i][a] = -slope(-T[i, a])[0] if s.relabels else ZERO
+    if s.weights is not None:
+        pulls = [[own * x for x in row] for own, row in zip(s.weights, pulls, strict=True)]
     G = (s.across * arb_mat(pulls)).tolist()
     margins = (e.exact * W.transpose()).tolist()
     reach = max(float(r) for r in s.norms)
@@ -58,7 +60,8 @@ def leaves(b: Base, rows: Sequence[int], weights: Sequence[Sequence[float]], e: 
         far = max((abs(float(row[a].abs_upper())) for row, kept in zip(away, c.kept, strict=True) if kept), default=0.0)
         change = arb(far) * (1 + power(-50)) + ROOM * arb(reach) * (1 + power(-50))
         line = arb_mat([[arb(x) for x in s.rows[i]]])
-        own = ZERO if s.relabels else c.D[i] * ((line * b.X * line.transpose())[0, 0] + b.off * s.norms[i] ** 2)
+        own = ZERO if s.relabels else c.counts(i) * c.D[i] * (
+            (line * b.X * line.transpose())[0, 0] + b.off * s.norms[i] ** 2)
         q = b.big / ((-change).exp() * (1 - own)) if own < 1 else arb(0) / 0
         moved = (q * g).upper()
         ok = bool(moved < ROOM)

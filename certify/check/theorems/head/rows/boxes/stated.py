@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
+from math import frexp
 
 from flint import arb
 
-from certify.check.linalg.balls import ZERO
+from certify.check.linalg.balls import ONE, ZERO
 from certify.check.reading.arrays import Array
 from certify.check.theorems.head.rows.boxes.fixed_rows import Sums, sums
 from certify.check.theorems.head.rows.boxes.margins import Points, points
@@ -41,7 +42,11 @@ def oriented(head: Head, where: str) -> tuple[Sums, Points]:
     rows = [[x * y[0] for x in row] for row, y in zip(_exact(head.rows, where), head.targets, strict=True)]
     signs = [1.0 if label == 1 else -1.0 for label in head.today]
     seen = [[x * s for x in row] for row, s in zip(_exact(head.evaluated.tolist(), where), signs, strict=True)]
-    return sums(rows, decay, head.relabels), points(seen, head.m)
+    weights, scale = head.weights, ONE
+    if weights is not None:  # divided by a power of two the sum has the same minimiser, and weights up to 1
+        scale = arb(2) ** -max(frexp(float(c))[1] for c in weights)
+        weights = [c * scale for c in weights]
+    return sums(rows, [x * scale for x in decay], head.relabels, weights), points(seen, head.m)
 
 
 def _exact(rows: Sequence[Sequence[arb]], where: str) -> list[list[float]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from flint import arb, arb_mat, fmpz
 
-from certify.check.linalg.balls import ZERO, norm
+from certify.check.linalg.balls import ONE, ZERO, norm
 from certify.check.linalg.fixed import whole
 from certify.check.theorems.head.rows.boxes.fixed_rows import (
     WEIGHT,
@@ -19,7 +19,7 @@ from certify.check.theorems.head.rows.boxes.fixed_rows import (
 )
 from certify.check.theorems.head.rows.boxes.largest import BACK, tops
 from certify.check.theorems.head.rows.boxes.products import products
-from certify.check.theorems.head.rows.boxes.slabs import remainder, slope, weights
+from certify.check.theorems.head.rows.boxes.slabs import above, below, remainder, slope, weights
 
 WIDE = 48
 """Free rows whose products with all rows are formed at least; the others share one bound."""
@@ -44,6 +44,10 @@ class Centre:
     D: list[arb]
     gradient: arb
 
+    def counts(self, j: int) -> arb:
+        """What row j counts."""
+        return ONE if self.sums.weights is None else self.sums.weights[j]
+
 
 def centre(s: Sums, out: Sequence[int], w: Sequence[float]) -> Centre:
     """The sum after the change of some rows, at w."""
@@ -54,7 +58,8 @@ def centre(s: Sums, out: Sequence[int], w: Sequence[float]) -> Centre:
     t = turn((s.exact * column).entries(), turned)
     both = [slope(x) for x in t]
     p, D = [x for x, _ in both], [x for _, x in both]
-    pull = s.across * arb_mat(s.n, 1, turn([x if k else ZERO for x, k in zip(p, kept, strict=True)], turned))
+    counted = p if s.weights is None else [c * x for c, x in zip(s.weights, p, strict=True)]
+    pull = s.across * arb_mat(s.n, 1, turn([x if k else ZERO for x, k in zip(counted, kept, strict=True)], turned))
     g = [d * arb(x) - y for d, x, y in zip(s.decay, w, pull.entries(), strict=True)]
     return Centre(s, list(out), kept, turned, column, t, p, D, norm(g).upper())
 
@@ -126,7 +131,7 @@ def box(c: Centre, free: list[int], k: int, slabs: Sequence[Sequence[float]], wi
     least, greatest = [0] * s.n, [0] * s.n
     for j in range(s.n):
         if c.kept[j]:
-            least[j], greatest[j] = weights(c.t[j], c.p[j], c.D[j], arb(lo[j]), arb(hi[j]))
+            least[j], greatest[j] = _secants(c, j, arb(lo[j]), arb(hi[j]))
     low, high = inverse(s, greatest), inverse(s, least)
     if low is None or high is None:
         return None
@@ -137,11 +142,11 @@ def box(c: Centre, free: list[int], k: int, slabs: Sequence[Sequence[float]], wi
     for i in free:
         inner = arb(il[i]), arb(ih[i])
         if s.relabels:
-            up, backs[i] = _past(weights(c.t[i], c.p[i], c.D[i], *inner), least[i], greatest[i], *inner)
-            forth[i] = 1 + up
+            up, backs[i] = _past(_secants(c, i, *inner), least[i], greatest[i], *inner)
+            forth[i] = c.counts(i) + up
         else:
-            forth[i] = c.p[i] + c.D[i] * inner[0]
-            backs[i] = remainder(c.t[i], c.p[i], c.D[i], *inner)
+            forth[i] = c.counts(i) * (c.p[i] + c.D[i] * inner[0])
+            backs[i] = c.counts(i) * remainder(c.t[i], c.p[i], c.D[i], *inner)
     sizes = {i: forth[i].max(backs[i]).upper() for i in free}
     back = ZERO
     for i in free:
@@ -149,6 +154,15 @@ def box(c: Centre, free: list[int], k: int, slabs: Sequence[Sequence[float]], wi
     proof = _proved(c, free, min(k, len(free)), (lo, hi, il, ih), (mean, half, off, high[2]),
                     (sizes, forth, backs, back), wide)
     return proof and replace(proof, low=least, top=high[0], top_off=high[1])
+
+
+def _secants(c: Centre, j: int, lo: arb, hi: arb) -> tuple[int, int]:
+    """Bounds of the mean curvature of a row on a slab, times what it counts, in `2^−WEIGHT`."""
+    least, greatest = weights(c.t[j], c.p[j], c.D[j], lo, hi)
+    if c.sums.weights is None:
+        return least, greatest
+    own = c.sums.weights[j] * power(-WEIGHT)
+    return below(least * own), above(greatest * own)
 
 
 def _past(own: tuple[int, int], least: int, greatest: int, il: arb, ih: arb) -> tuple[arb, arb]:
@@ -196,7 +210,8 @@ def _proved(c: Centre, free: list[int], k: int, slabs: Sequence[Sequence[float]]
         if not (arb(lo[j]) > X * unit + extra[j] and arb(hi[j]) > Y * unit + extra[j]):
             return None
         if j in sizes:
-            left, first = (arb(1), forth[j]) if s.relabels else (1 - own[j] * c.D[j], c.p[j])
+            own_c = c.counts(j)
+            left, first = (arb(1), forth[j]) if s.relabels else (1 - own[j] * own_c * c.D[j], own_c * c.p[j])
             if not (left > 0 and own[j] > 0 and arb(il[j]) * left > own[j] * first + X1 * unit + extra[j]
                     and arb(ih[j]) > own[j] * backs[j] + Y1 * unit + extra[j]):
                 return None

@@ -163,7 +163,7 @@ def _last(node: Node, place: _Place, c: Centre, part: Points, live: list[int]) -
             for i in [*node.hot[:h], *m.blocking(at)]:
                 needed.setdefault(i, []).append(at)
         bare = [at for at in everyone if not m.still(at)]
-    elif not c.sums.relabels:
+    elif not c.sums.relabels and c.sums.weights is None:
         b = base(c)
         needed = Singles(b, place.free, part).open() if b else needed
     open_: set[int] = set()

@@ -60,6 +60,8 @@ def check_directions(
     (today, near), (E, bounds) = at, kept
     if not isinstance(head.change, AnyRows) or not head.loss.sigmoid or head.k != 1 or not head.count < head.n:
         raise Invalid(where, "boxes are stated", "any rows, fewer than there are, and the logistic loss are needed")
+    if head.weights is not None:
+        raise Invalid(where, "boxes are stated", "rows carry weights, and that is for rows that count the same")
     needed = {"column", "level"}
     plain, tree = ({name.removeprefix(TREE): a for name, a in arrays.items() if name.startswith(TREE) == yes}
                    for yes in (False, True))

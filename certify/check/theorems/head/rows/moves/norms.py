@@ -21,6 +21,8 @@ def farthest(head: Head, today: list[float], where: str) -> arb:
     change = head.change
     if head.free_intercept or not isinstance(change, AnyRows):
         raise Invalid(where, "norms are stated", "any rows that change, and decay of every weight, are needed")
+    if head.weights is not None:
+        raise Invalid(where, "norms are stated", "rows carry weights, and that is for rows that count the same")
     Z = head.outputs(today)
     pulls = []
     for i in head.moving:

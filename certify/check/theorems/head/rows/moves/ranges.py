@@ -1,4 +1,4 @@
-"""D1: the largest, or the smallest, value of linear functionals over every change of rows: form and both ends (V71)."""
+"""D1: the largest, or the smallest, value of linear functionals over every change of rows: form and both ends (V72)."""
 
 from __future__ import annotations
 

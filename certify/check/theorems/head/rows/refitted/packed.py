@@ -67,11 +67,11 @@ def above(x: arb) -> int:
 
 
 def fits(head: Head) -> bool:
-    """Whether this can be done in whole numbers: the logistic loss and the cross-entropy."""
+    """Whether this can be done in whole numbers: rows that count the same, the logistic loss and the cross-entropy."""
     finite = all(x.is_finite() for x in chain(head.sizes, head.lengths)) and head.n > 0 and head.m > 1
     known = head.loss.sigmoid or (head.loss.shifted and head.k > 1 and bool(head.codes.rows))
     small = all(x * 2**PHI < ROOM for x in chain(head.sizes, head.lengths))
-    return finite and known and small and sys.byteorder == "little"
+    return head.weights is None and finite and known and small and sys.byteorder == "little"
 
 
 class Refits(NamedTuple):

@@ -43,7 +43,7 @@ def _labels(head: Head, changes: Sequence[Change], weights: Sequence[Sequence[fl
         F = (head.evaluated * flat).tolist()
         Z = (head.phi * flat).tolist()
         pulled = [_slopes(head, change, _of(Z, b, head.k)) for b, change in enumerate(some)]
-        sums = (arb_mat([list(line) for one in pulled for line in zip(*one.g, strict=True)]) * head.phi).tolist()
+        sums = (arb_mat([list(line) for one in pulled for line in zip(*one.pulls, strict=True)]) * head.phi).tolist()
         for b, v in enumerate(V):
             at = slice(b * head.k, (b + 1) * head.k)
             r, middle = _seen(head, pulled[b], v, sums[at], head.far)
@@ -95,9 +95,10 @@ def distance(head: Head, change: Change, v: Sequence[float], Z: list[list[arb]])
 
 @dataclass(frozen=True)
 class Pulled:
-    """Rows after a change: their slopes, their targets, and which are deleted."""
+    """Rows after a change: their slopes, these times what rows count, their targets, and which are deleted."""
 
     g: list[list[arb]]
+    pulls: list[list[arb]]
     targets: list[list[float]]
     gone: set[int]
 
@@ -106,14 +107,22 @@ def _slopes(head: Head, change: Change, Z: list[list[arb]]) -> Pulled:
     new, codes = dict(change), head.codes.rows
     targets = [codes[new[i]] if new.get(i, DELETED) != DELETED else y for i, y in enumerate(head.targets)]
     gone = {i for i, code in change if code == DELETED}
-    return Pulled([[ZERO] * head.k if i in gone else head.loss.slope(z, y)
-                   for i, (z, y) in enumerate(zip(Z, targets, strict=True))], targets, gone)
+    g = [[ZERO] * head.k if i in gone else head.loss.slope(z, y)
+         for i, (z, y) in enumerate(zip(Z, targets, strict=True))]
+    pulls = g if head.weights is None else [[c * x for x in row] for c, row in zip(head.weights, g, strict=True)]
+    return Pulled(g, pulls, targets, gone)
+
+
+def _floors(head: Head, i: int, g: list[arb], y: list[float], reach: arb) -> list[arb]:
+    """Curvatures of row i from below, times what it counts: c_i D_i for D_i in D1b."""
+    found = head.loss.floors(g, y, reach)
+    return found if head.weights is None else [head.weights[i] * x for x in found]
 
 
 def _alone(head: Head, change: Change, v: Sequence[float], Z: list[list[arb]], moved: bool,
            ) -> tuple[arb, Middle | None]:
     one = _slopes(head, change, Z)
-    return _seen(head, one, v, (arb_mat(one.g).transpose() * head.phi).tolist(), moved)
+    return _seen(head, one, v, (arb_mat(one.pulls).transpose() * head.phi).tolist(), moved)
 
 
 def _seen(head: Head, pulled: Pulled, v: Sequence[float], sums: list[list[arb]], moved: bool,
@@ -128,7 +137,7 @@ def _seen(head: Head, pulled: Pulled, v: Sequence[float], sums: list[list[arb]],
     pull = [[mu * x * d for x, d in zip(v[a * head.m : (a + 1) * head.m], held, strict=True)] for a in range(head.k)]
     middle = None
     if moved:
-        least = [[] if i in gone else head.loss.floors(g[i], targets[i], ZERO) for i in range(head.n)]
+        least = [[] if i in gone else _floors(head, i, g[i], targets[i], ZERO) for i in range(head.n)]
         middle = head.middle([sum((x.lower().max(ZERO) for x in row), ZERO) for row in least])
     whole = [[x + y for x, y in zip(*row, strict=True)] for row in zip(sums, pull, strict=True)]
     if middle is not None:
@@ -159,10 +168,10 @@ def modulus(head: Head, g: list[list[arb]], targets: list[list[float]], gone: se
     over the outputs the least of theirs. From a middle c of the rows: with `x − c` for x.
     """
     sizes = head.sizes if middle is None else middle.sizes
-    each = [[] if i in gone else head.loss.floors(g[i], targets[i], ball * size) for i, size in enumerate(sizes)]
+    each = [[] if i in gone else _floors(head, i, g[i], targets[i], ball * size) for i, size in enumerate(sizes)]
     least: arb | None = None
     now = [] if middle is None else [
-        [] if i in gone else head.loss.floors(g[i], targets[i], ZERO) for i in range(head.n)]
+        [] if i in gone else _floors(head, i, g[i], targets[i], ZERO) for i in range(head.n)]
     for a in range(max(map(len, each), default=0)):
         D = [floors[a].lower().max(ZERO) if floors else ZERO for floors in each]
         held = _held(head, D, mu, middle)

@@ -1,4 +1,4 @@
-"""Ranges of functionals (V71): both ends against every refit, and certificates that say more than is proved."""
+"""Ranges of functionals (V72): both ends against every refit, and certificates that say more than is proved."""
 
 from __future__ import annotations
 

@@ -1,0 +1,243 @@
+"""What leaving out each training row does to predictions and weights: both ends, the row that does most first."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from certify.finders.head.refits import Refitter
+from certify.format.errors import CertifyError
+from certify.problem.problem import Problem
+from certify.problem.progress import Progress
+from certify.prove.changed.leave_one_out import LOWERS, OPEN, RAISES, LeaveOneOut, left_out
+from certify.prove.rows import asked_any
+from certify.rigor.fp import Array
+from certify.systems.head.rows.change import NONE, Choices
+from certify.systems.head.rows.head import Head
+from certify.systems.head.rows.of_problem import head_of
+from certify.systems.head.rows.refit import enclose_refits
+from certify.systems.head.rows.root_curvature import RootCurvature
+from certify.theorems.head.rows.moves.measures import Distance
+
+MOST: Final = 1 << 24
+"""Outputs that are held at once: rows left out times predictions times outputs of each."""
+
+FLIPS, STAYS, UNKNOWN = 1, 0, -1
+"""Whether leaving out a row alone gives a prediction another label."""
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What leaving out one training row does.
+
+    Attributes:
+        row: its number.
+        prediction: the evaluation row whose output it changes most, or the one that was asked about.
+        lower, upper: ends of the change there of the output, or of the lead of today's label over the second.
+        direction: ``"raises"`` or ``"lowers"`` it, proved; ``"open"``: its sign is not proved.
+        flips: the evaluation rows in question that get another label by it, proved, and had none without any change;
+            None where outputs are amounts.
+        undecided: of how many of them it is not known.
+        weights: ends of how far the weights go (of a free intercept: without it), None where nothing is proved.
+    """
+
+    row: int
+    prediction: int
+    lower: float
+    upper: float
+    direction: str
+    flips: tuple[int, ...] | None
+    undecided: int
+    weights: tuple[float, float] | None
+
+    @property
+    def size(self) -> tuple[float, float]:
+        """Both ends of the length of the change."""
+        return max(self.lower, -self.upper, 0.0), max(-self.lower, self.upper)
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """All rows, the one first whose absence changes most.
+
+    Attributes:
+        prediction: the evaluation row that was asked about; None: the one that each row changes most.
+        lead: whether changes are of the lead of today's label over the second, as there are several outputs.
+        aside: whether the intercepts are left aside where weights are measured.
+        today: number of the label of that prediction today, -1 where it is not proved or there is none.
+        already: evaluation rows in question whose label at today's exact minimum, with no row left out, is another
+            than that of the given weights, proved.
+        upper: no row's absence changes any of these predictions by more.
+        effects: of the rows.
+    """
+
+    prediction: int | None
+    lead: bool
+    aside: bool
+    today: int
+    already: tuple[int, ...]
+    upper: float
+    effects: tuple[Effect, ...]
+
+    @property
+    def most(self) -> Effect:
+        """The first."""
+        return self.effects[0]
+
+    def called(self, prediction: int) -> Ranking:
+        """The same, the one prediction by another number."""
+        effects = tuple(replace(one, prediction=prediction, flips=one.flips and (prediction,)) for one in self.effects)
+        return replace(self, prediction=prediction, effects=effects, already=self.already and (prediction,))
+
+    @property
+    def flipping(self) -> tuple[int, ...]:
+        """Rows each of which alone flips the prediction that was asked about, proved."""
+        return tuple(effect.row for effect in self.effects if effect.flips)
+
+    @property
+    def undecided(self) -> int:
+        """Of how many rows it is not known whether they flip it."""
+        return sum(effect.undecided > 0 for effect in self.effects)
+
+
+class _TimeUp(Exception):
+    """There is no more time."""
+
+
+def ranking(problem: Problem, prediction: int | None, labels: bool, seconds: float, tell: Progress) -> Ranking | str:
+    """Leave out every row in turn, and rank them.
+
+    Args:
+        problem: of a head, with its evaluation rows.
+        prediction: one of these; None: all.
+        labels: whether outputs stand for labels.
+        seconds: time.
+        tell: told the stage and the fraction done.
+
+    Returns:
+        The rows; or why there are none.
+    """
+    points = problem.X if problem.evaluation is None else problem.evaluation
+    points = points if prediction is None else points[prediction : prediction + 1]
+    size = len(problem.rows) * len(points) * problem.outputs
+    if size > MOST:
+        return (f"each of {len(problem.rows)} rows left out, with {len(points)} predictions, is more than is held at "
+                "once: ask about one prediction with --prediction NUMBER")
+    until = time.monotonic() + seconds
+
+    def told(stage: str, share: float) -> None:
+        if time.monotonic() > until:
+            raise _TimeUp
+        tell(stage, share)
+
+    weights = _Weights(told)
+    try:
+        found = left_out(problem, points, told, weights)
+    except _TimeUp:
+        return "the time was up before every row had been left out once: give more of it with --seconds"
+    except CertifyError as error:
+        return str(error)
+    head = head_of(asked_any(problem, points, "delete", 1))
+    flips, first = None, prediction or 0
+    already: tuple[int, ...] = ()
+    if labels:
+        before = _flips(found.base_lower[None], found.base_upper[None], head)[0] == FLIPS
+        already = tuple((np.flatnonzero(before) + first).tolist())
+        flips = np.where(before, STAYS, _flips(found.lower, found.upper, head))  # no row alone flips these
+    *best, upper = _largest(found)
+    if not np.isfinite(best[1]).any():
+        return "no refit without a row is enclosed"
+    effects = [Effect(row, int(at) if prediction is None else prediction, float(low), float(high),
+                      RAISES if low > 0 else LOWERS if high < 0 else OPEN,
+                      None if flips is None else tuple((np.flatnonzero(flips[r] == FLIPS) + first).tolist()),
+                      0 if flips is None else int((flips[r] == UNKNOWN).sum()),
+                      weights.ends(r))
+               for r, (row, at, low, high) in enumerate(zip(found.rows.tolist(), *best, strict=True))]
+    effects.sort(key=lambda one: (-abs(one.lower + one.upper) if np.isfinite(one.upper) else np.inf, one.row))
+    today = int(head.today[0]) if labels and prediction is not None else -1
+    return Ranking(prediction, problem.outputs > 1, weights.aside, today, already, upper, tuple(effects))
+
+
+def _largest(found: LeaveOneOut) -> tuple[Array, Array, Array, float]:
+    """Per row the evaluation row that it changes most, by the middle of both ends, and both ends there; the most."""
+    r, N = found.lower.shape[:2]
+    at: Array = np.zeros(r, dtype=np.int64)
+    low: Array = np.full(r, -np.inf)
+    high: Array = np.full(r, np.inf)
+    most, upper = np.full(r, -np.inf), 0.0
+    for point in range(N):
+        below, above = found.ends(point)
+        upper = max(upper, float(np.maximum(-below, above).max()))
+        with np.errstate(invalid="ignore"):
+            size = np.where(np.isfinite(above - below), np.abs(below + above), -np.inf)
+        better = size > most
+        at[better], low[better], high[better], most[better] = point, below[better], above[better], size[better]
+    return at, low, high, upper
+
+
+def _flips(low: Array, high: Array, head: Head) -> Array:
+    """`(r, N)` whether each prediction has another label than that of the given weights, for ends of outputs."""
+    today = head.today
+    if head.k == 1:
+        above, below = low[:, :, 0] > head.threshold, high[:, :, 0] < head.threshold
+        stays, goes = np.where(today == 1, above, below), np.where(today == 1, below, above)
+    else:
+        own = np.maximum(today, 0)[None, :, None]
+        low_own, high_own = (np.take_along_axis(ends, np.broadcast_to(own, (len(low), len(today), 1)), axis=2)
+                             for ends in (low, high))
+        others = np.arange(head.k) != own
+        stays = np.asarray(np.where(others, low_own > high, True).all(axis=2))
+        goes = np.asarray(np.where(others, low > high_own, False).any(axis=2))
+    known = np.where(goes, FLIPS, np.where(stays, STAYS, UNKNOWN))
+    return np.asarray(np.where(today < 0, UNKNOWN, known))
+
+
+class _Weights:
+    """How far the weights go without each row, both ends; of a free intercept without it.
+
+    Args:
+        tell: told the stage and the fraction done.
+    """
+
+    def __init__(self, tell: Progress) -> None:
+        self.tell, self.aside = tell, False
+        self._low: list[float] = []
+        self._high: list[float] = []
+        self._measure: Distance | None = None
+        self._root: RootCurvature | None = None
+
+    def __call__(self, refitter: Refitter, choices: Choices, V: Array) -> None:
+        """Take refits, in the order of the rows."""
+        head = refitter.head
+        if self._measure is None:
+            self.aside = head.free_intercept
+            # from the middle of the rows intercepts are others, and the weights beside them the same
+            self._root = RootCurvature.of(head, refitter.V0) if self.aside and head.read_off else None
+            nothing = Choices(np.full((1, 0), NONE), np.full((1, 0), NONE))
+            near = float(self._near(head, nothing, refitter.V0[None])[0])
+            self._measure = Distance(head, refitter.V0[:, self._kept], near)
+        low, high = self._measure.ends(V[:, :, self._kept], self._near(head, choices, V))
+        self._low += low.tolist()
+        self._high += high.tolist()
+
+    def ends(self, r: int) -> tuple[float, float] | None:
+        """Of a row by its place; None where nothing is proved."""
+        return (self._low[r], self._high[r]) if np.isfinite(self._high[r]) else None
+
+    @property
+    def _kept(self) -> slice:
+        return slice(None, -1) if self.aside else slice(None)
+
+    def _near(self, head: Head, choices: Choices, V: Array) -> Array:
+        """Distances to the refits, with or without intercepts."""
+        if self._root is None:
+            return enclose_refits(head, choices, V)
+        found = self._root.distances(choices, V)
+        for b in np.flatnonzero(~np.isfinite(found)):  # where a row held much the curvature without it is another
+            self.tell("how far weights go", 0.0)
+            one = choices.part(slice(b, b + 1))
+            found[b] = RootCurvature.of(head, V[b]).distances(one, V[b : b + 1])[0]
+        return found

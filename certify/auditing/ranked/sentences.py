@@ -1,0 +1,77 @@
+"""What a ranking says, in a sentence."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from certify.auditing.ranked.left_out import Ranking
+from certify.auditing.ranked.named import label_in_words, measured, moved
+from certify.auditing.subject import START, Subject
+from certify.format.digits import at_least, at_most
+from certify.prove.changed.leave_one_out import LOWERS, OPEN, RAISES
+
+ALIKE: Final = 1.01
+"""How many times its own change that of any row may be for a row to be called the one that matters most."""
+
+NAMED: Final = 6
+"""Rows that are named in a sentence."""
+
+VERBS: Final[Mapping[str, str]] = MappingProxyType({RAISES: "rises", LOWERS: "falls", OPEN: "changes"})
+"""What an output does, by what leaving a row out does to it."""
+
+
+def most(subject: Subject, ranking: Ranking) -> str:
+    """The row whose absence changes most, both ends, and what no row's absence exceeds.
+
+    Args:
+        subject: what it is about.
+        ranking: of its rows.
+    """
+    effect, one = ranking.most, ranking.prediction is not None
+    low, high = effect.size
+    sure = "matters most" if high < math.inf and ranking.upper <= ALIKE * low else "may matter most"
+    what = measured(ranking)
+    where = what.replace("the output", "its output") if one else f"{what} of prediction {effect.prediction}"
+    ends = f"{at_least(low, 4)} to {at_most(high, 4)}" if low else f"at most {at_most(high, 4)}"
+    limit = (f"no row's absence changes {'it' if one else 'that of any prediction'} by more than "
+             f"{at_most(ranking.upper, 4)}" if ranking.upper < math.inf else "of some rows it is open")
+    to = f"prediction {ranking.prediction}" if one else "a prediction"
+    return (f"training row {effect.row} {sure} to {to}: when it is left out {subject.again} {where} "
+            f"{VERBS[effect.direction]} from {START} by {ends}, and {limit}"
+            + ("" if one else _weights(ranking)))
+
+
+def _weights(ranking: Ranking) -> str:
+    """The row that moves the weights most; "" where it is not known of every row."""
+    known = [(effect.weights, effect.row) for effect in ranking.effects if effect.weights is not None]
+    if len(known) < len(ranking.effects):
+        return ""
+    (low, high), row = max(known)
+    what, limit = moved(ranking), max(ends[1] for ends, _ in known)
+    sure = "most" if limit <= ALIKE * low else "perhaps most"
+    return f"; training row {row} moves {what} {sure}, by {at_least(low, 4)} to {at_most(high, 4)}"
+
+
+def flips(subject: Subject, ranking: Ranking) -> str:
+    """Whether a row alone gives the prediction that was asked about another label; "" where outputs are amounts.
+
+    Args:
+        subject: what it is about.
+        ranking: of its rows, for one prediction.
+    """
+    if ranking.most.flips is None:
+        return ""
+    label = "label" if ranking.today < 0 else f"label {label_in_words(subject, ranking.today)!r}"
+    if ranking.already:
+        return f"its {label} is another at that minimum already, with no row left out"
+    rows, left = ranking.flipping, ranking.undecided
+    if rows:
+        more = f" and {len(rows) - NAMED} more" if len(rows) > NAMED else ""
+        many = f"each of training rows {', '.join(map(str, rows[:NAMED]))}{more}"
+        said = f"leaving out {many if len(rows) > 1 else f'training row {rows[0]}'} alone flips its {label}"
+    else:
+        said = f"no row alone flips its {label}" if not left else f"no row is proved to flip its {label} alone"
+    return said + (f", and of {left} it is undecided" if left else "")

@@ -1,0 +1,43 @@
+"""How many questions have an answer, which are open, and which do not apply: one sentence for terminal and page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+INCONCLUSIVE = "inconclusive"
+
+
+def headline(content: Mapping[str, Any]) -> str:
+    """The sentence.
+
+    A question that does not apply to the model counts neither as answered nor as open.
+
+    Args:
+        content: the object of `--json`.
+
+    >>> answer = {"question": "which predictions stay", "ask": "rows deleted", "verdict": "certified"}
+    >>> skipped = {"question": "labels wrong", "reason": "no labels", "applies": False}
+    >>> headline({"answers": [answer, answer | {"question": "which", "ask": "which rows", "verdict": "inconclusive"}],
+    ...           "skipped": [skipped]})
+    '1 of 2 questions answered with a proof; 1 open (which rows); 1 does not apply (labels wrong)'
+    >>> headline({"answers": [], "skipped": [skipped, skipped]})
+    'no question applies; 2 do not apply (labels wrong, labels wrong)'
+    """
+    proved: dict[str, bool] = {}
+    names: dict[str, str] = {}
+    for answer in content["answers"]:
+        asked = answer["question"]
+        names[asked] = answer.get("ask", asked)
+        proved[asked] = proved.get(asked, False) or answer["verdict"] != INCONCLUSIVE
+    failed = [one["question"] for one in content["skipped"] if one.get("applies")]
+    apart = [one["question"] for one in content["skipped"] if not one.get("applies")]
+    count, done = len(proved) + len(failed), sum(proved.values())
+    several = "" if count == 1 else "s"
+    first = f"{done} of {count} question{several} answered with a proof" if count else "no question applies"
+    return first + _listed("open", "open", [names[asked] for asked, said in proved.items() if not said]) + _listed(
+        "stopped by an error", "stopped by an error", failed) + _listed("does not apply", "do not apply", apart)
+
+
+def _listed(one: str, several: str, names: Sequence[str]) -> str:
+    return f"; {len(names)} {one if len(names) == 1 else several} ({', '.join(names)})" if names else ""

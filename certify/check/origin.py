@@ -1,0 +1,53 @@
+"""The files that a spec states it was made from, and whether they lie there. Nothing of it is proved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from hashlib import sha256
+from pathlib import Path
+
+from certify.check.reading.sections.about import FILES
+from certify.format.canonical import Json
+
+DIGITS, UP, AT_ONCE = 12, 2, 1 << 20
+"""Digits of a digest that are shown; how many folders above those of the files are looked into; bytes read at once."""
+
+
+def lines(about: Json, files: Iterable[tuple[str, str, str]]) -> list[str]:
+    """What a person is told; nothing where no file is stated.
+
+    Args:
+        about: the section of the spec.
+        files: role, path and digest of those that the certificate binds.
+    """
+    stated = [(role, about[role]["name"], about[role]["sha256"]) for role in FILES if role in about]
+    if not stated:
+        return []
+    folders = list(dict.fromkeys(folder for _, path, _ in files for folder in _around(Path(path))))
+    said = (f"{role} {name} {digest[:DIGITS]}, {_there(name, digest, folders)}" for role, name, digest in stated)
+    return [f"stated and not proved: the files were made from {'; '.join(said)}"]
+
+
+def _around(path: Path) -> Iterator[Path]:
+    """The folder of a file, and some above it."""
+    yield from [path.resolve().parent, *path.resolve().parent.parents][: UP + 1]
+
+
+def _there(name: str, digest: str, folders: list[Path]) -> str:
+    """Whether a file of that name lies in one of the folders, and is the stated one."""
+    found = [folder / name for folder in folders if (folder / name).is_file()]
+    if not found:
+        return "which is not here"
+    return "which is here" if any(_digest(path) == digest for path in found) else "and the file of that name is another"
+
+
+def _digest(path: Path) -> str:
+    """SHA-256 of its bytes; empty where they cannot be read."""
+    whole = sha256()
+    try:
+        with path.open("rb") as file:
+            while part := file.read(AT_ONCE):
+                whole.update(part)
+    except OSError:
+        return ""
+    return whole.hexdigest()

@@ -1,0 +1,1 @@
+"""ONNX files that are no chain, told as graphs."""

@@ -1,0 +1,149 @@
+"""Follow an ONNX file from its input to its output, and write what it does as a graph and its tensors."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import numpy as np
+
+from certify.format.errors import InputError
+from certify.inputs.chain import key_of
+from certify.inputs.graphs.moved import Moved
+from certify.inputs.onnx import parsing
+from certify.inputs.onnx.graph.constants import FOLDED
+from certify.inputs.onnx.graph.moves import MOVES
+from certify.inputs.onnx.graph.operations import OPERATIONS, embedding
+from certify.inputs.onnx.graph.values import REMEDY, Known, Reader, Value
+from certify.inputs.onnx.protobuf import fields
+from certify.network.graph.graph import GraphNetwork
+
+ROWS = (2, 3)
+"""Rows that pass through a file that takes any number of them; the graph has to be the same."""
+
+
+def read_graph(content: bytes, asked: str, folder: Path | None = None) -> tuple[GraphNetwork, bool]:
+    """The graph of an ONNX file, and whether its exporter folded a BatchNorm into a layer, as far as names tell.
+
+    Args:
+        content: the bytes of the file.
+        asked: how to name the file in messages.
+        folder: where it lies; tensors in other files are read from there alone. None: from nowhere.
+
+    Raises:
+        InputError: not an ONNX model, damaged, or something that no operation of a graph is (names it).
+    """
+    try:
+        return _network(content, asked, folder)
+    except InputError:
+        raise
+    except (ValueError, KeyError, TypeError, LookupError, AttributeError, OverflowError, struct.error) as error:
+        reason = key_of(" ".join(str(error).split())) or type(error).__name__
+        raise InputError(asked, f"not an .onnx file that can be followed ({reason})", "export it again") from None
+
+
+def _network(content: bytes, asked: str, folder: Path | None) -> tuple[GraphNetwork, bool]:
+    graphs = [parsing.as_bytes(value) for number, wire, value in fields(content) if (number, wire) == (7, 2)]
+    if len(graphs) != 1:
+        raise ValueError(f"{len(graphs)} graphs")
+    parts: dict[int, list[bytes]] = {number: [] for number in (1, 5, 11, 12, 15)}
+    for number, _, value in fields(graphs[0]):
+        if number in parts:
+            parts[number].append(parsing.as_bytes(value))
+    stored = {parsing.text_field(message, 8): message for message in parts[5]}
+    inputs = [message for message in parts[11] if parsing.text_field(message, 1) not in stored]
+    outputs = [parsing.text_field(message, 1) for message in parts[12]]
+    if len(stored) < len(parts[5]):
+        raise ValueError("a tensor occurs twice")
+    if len(inputs) != 1 or len(outputs) != 1 or parts[15]:
+        raise InputError(asked, f"a graph of {len(inputs)} inputs, {len(outputs)} outputs and {len(parts[15])} sparse "
+                         "tensors", "give a file of one input and one output")
+    shape = parsing.dims_of(inputs[0])
+    if shape is None or len(shape) < 2 or None in shape[1:]:
+        raise InputError(asked, "its input has no fixed shape",
+                         "export with an example row, free in its first axis only")
+    row = tuple(int(s or 0) for s in shape[1:])
+    if shape[0]:
+        return _followed(Reader(asked, folder, shape[0], row, parsing.opset_of(content)), parts, stored)
+    few, more = (_followed(Reader(asked, folder, rows, row, parsing.opset_of(content)), parts, stored) for rows in ROWS)
+    if few[0].nodes != more[0].nodes or any((few[0].tensors[name] != array).any()
+                                            for name, array in more[0].tensors.items()):
+        raise InputError(asked, "its numbers depend on how many rows pass through at once", REMEDY)
+    return few
+
+
+def _followed(reader: Reader, parts: dict[int, list[bytes]], stored: dict[str, bytes]) -> tuple[GraphNetwork, bool]:
+    inputs = [parsing.text_field(message, 1) for message in parts[11]]
+    output = parsing.text_field(parts[12][0], 1)
+    for name, message in stored.items():
+        reader.values[name] = Known(parsing.tensor_of(name, message, reader.beside, reader.asked, scalars=True), name)
+    reader.values[next(name for name in inputs if name not in stored)] = reader.standing("input")
+    steps = [parsing.node_of(message) for message in parts[1]]
+    reader.uses.update([name for step in steps for name in step.inputs] + [output])
+    for step in steps:
+        reader.folded = reader.folded or "BatchNorm" in step.rule
+        _follow(reader, step)
+    return _finished(reader, output), reader.folded
+
+
+def _follow(reader: Reader, step: parsing.Node) -> None:
+    """Find out what an operation makes."""
+    reader.step = step
+    if step.domain not in ("", "ai.onnx"):
+        reader.refuse(f"an operation of the domain '{key_of(step.domain)}'")
+    made = _made(reader)
+    if len(made) < len([name for name in step.outputs if name]):
+        reader.refuse(f"{len(step.outputs)} outputs")
+    for name, value in zip(step.outputs, made, strict=False):
+        if name in reader.values:
+            reader.refuse(f"an output '{key_of(name)}' that is there already")
+        reader.values[name] = value
+
+
+def _made(reader: Reader) -> list[Value]:
+    step = reader.step
+    if step.kind == "Constant":
+        content = step.options.get("value")
+        if not isinstance(content, bytes):
+            reader.refuse("a constant of another kind")
+        return [Known(parsing.tensor_of(step.outputs[0], content, reader.beside, reader.asked, scalars=True),
+                      step.outputs[0])]
+    inputs = [reader.input(at) for at in range(len(step.inputs))]
+    first = inputs[0] if inputs else None
+    if step.kind == "Shape" and isinstance(first, Known | Moved):
+        lengths = (first.array if isinstance(first, Known) else first.index).shape
+        between = reader.only(start=None, end=None)
+        return [Known(np.array(lengths[between.get("start", 0) : between.get("end")], dtype=np.int64))]
+    if step.kind == "Dropout" and first is not None and "training_mode" not in step.options and len(inputs) < 3:
+        return [first]
+    numbers = [value.array for value in inputs if isinstance(value, Known)]
+    if step.kind in FOLDED and numbers and len(numbers) == len(inputs):
+        kept = first.name if step.kind == "Identity" and isinstance(first, Known) else ""
+        return [Known(np.asarray(FOLDED[step.kind](reader, *numbers)), kept)]
+    if step.kind == "Expand" and isinstance(first, Known):  # of learned tokens: the same for every row
+        shape = np.broadcast_shapes(first.array.shape, tuple(reader.integers(1) or ()))
+        return [Known(np.broadcast_to(first.array, shape), first.name)]
+    if step.kind == "Gather" and isinstance(first, Known) and isinstance(inputs[1], Moved):
+        return [embedding(reader)]
+    if step.kind in MOVES and isinstance(first, Known):
+        return [Known(part, first.name if part.size == first.array.size else "")
+                for part in MOVES[step.kind](reader, first.array)]
+    if step.kind in MOVES and isinstance(first, Moved):
+        return [first.by(part, step.outputs[0]) for part in MOVES[step.kind](reader, first.index)]
+    if step.kind not in OPERATIONS:
+        reader.refuse("an operation that no graph has")
+    return [OPERATIONS[step.kind](reader)]
+
+
+def _finished(reader: Reader, output: str) -> GraphNetwork:
+    """The nodes that lead to the output, with their tensors."""
+    if output not in reader.values:
+        raise InputError(reader.asked, f"an output '{key_of(output)}' that nothing makes", REMEDY)
+    reader.step = parsing.Node(outputs=[output])
+    name = reader.node(reader.values[output])
+    wanted = {name}
+    for node in reversed(reader.nodes):
+        wanted |= set(node.inputs) if node.name in wanted else set()
+    nodes = tuple(node for node in reader.nodes if node.name in wanted)
+    used = {tensor for node in nodes for tensor in node.tensors.values()}
+    return GraphNetwork(nodes, {key: array for key, array in reader.tensors.items() if key in used}, reader.shape, name)

@@ -1,0 +1,1 @@
+"""How steps of a traced torch module become nodes of a graph."""

@@ -1,0 +1,83 @@
+"""Set a certificate as JUnit XML, which every CI system shows: one test case a claim.
+
+A gate that failed is a failure, one that is open an error of type ``inconclusive``, and a gate of severity ``warn``
+that is not met is skipped with its reason. A claim without a gate is a case that passes where it is certified; where
+it is not it is skipped, or an error where there is no gate at all and so decides the exit status.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
+
+from certify.format.words import State
+from certify.report.exporters.exporter import Exporter, placed
+from certify.report.exporters.outcomes import Outcome, outcomes
+from certify.report.messages import verdict_line
+
+Json = Mapping[str, Any]
+
+KINDS = {State.FAILED: ("failure", "failed"), State.OPEN: ("error", "inconclusive")}
+
+
+def render(certificate: Json, folder: str = "") -> str:
+    """Return one test suite of one case a claim.
+
+    Args:
+        certificate: the dictionary read from ``certificate.json``.
+        folder: where it lies, as seen from where the reader is.
+
+    Raises:
+        CertificateError: the certificate is malformed or contradicts itself.
+    """
+    every = outcomes(certificate)
+    spec = placed(folder, certificate["subject"]["spec"]["path"])
+    suite = Element("testsuite", name=f"certify {_clean(spec)}", tests=str(len(every.claims)), time="0",
+                    timestamp=certificate["created"].rstrip("Z"), hostname="localhost")
+    properties = SubElement(suite, "properties")
+    for name, value in (("verdict", certificate["verdict"]), ("gates", certificate["gates"]),
+                        ("certificate", certificate["digest"]), ("certify", certificate["certify_version"])):
+        SubElement(properties, "property", name=name, value=_clean(value))
+    tally = {"failure": 0, "error": 0, "skipped": 0}
+    for one in every.claims:
+        kind = _case(suite, one, spec, every.said(one))
+        if kind:
+            tally[kind] += 1
+    for kind, name in (("failure", "failures"), ("error", "errors"), ("skipped", "skipped")):
+        suite.set(name, str(tally[kind]))
+    SubElement(suite, "system-out").text = _clean(verdict_line(certificate))
+    suites = Element("testsuites")
+    suites.append(suite)
+    indent(suites)
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + tostring(suites, encoding="unicode") + "\n"
+
+
+def _case(suite: Element, one: Outcome, spec: str, said: str) -> str:
+    """Add a claim; what it counts as, empty where it passes."""
+    case = SubElement(suite, "testcase", name=_clean(one.asked), classname=_clean(spec), time="0")
+    properties = SubElement(case, "properties")
+    for name, value in (("lower", one.lower), ("upper", one.upper), ("unit", one.unit), ("rigour", one.rigour),
+                        ("theorem", one.theorem), ("fingerprint", one.fingerprint)):
+        SubElement(properties, "property", name=name, value=_clean("none" if value is None else str(value)))
+    if one.state is State.MET:
+        return ""
+    kind, word = KINDS[one.state] if one.decides else ("skipped", "")
+    found = SubElement(case, kind, message=_clean(one.line))
+    if word:
+        found.set("type", word)
+        found.text = _clean(said)
+    return kind
+
+
+def _clean(text: str) -> str:
+    r"""Foreign text without the characters that XML 1.0 has no place for.
+
+    >>> _clean("a" + chr(0) + "b" + chr(0xFFFE) + chr(10) + "c")
+    'a�b�\nc'
+    """
+    return "".join(c if c in "\t\n\r" or " " <= c <= "\ud7ff" or "\ue000" <= c <= "\ufffd" or c >= "\U00010000"
+                   else "\ufffd" for c in text)
+
+
+EXPORTER = Exporter("junit", ".xml", "application/xml", render, places=True)

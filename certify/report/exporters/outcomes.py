@@ -1,0 +1,114 @@
+"""What became of each claim, as programs count it: met, failed or open, and whether that decides the exit status."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from certify.certificate.schema import Certificate
+from certify.format.words import Severity, State, Verdict
+from certify.report.messages import claim_line
+from certify.report.phrases.changed_rows import find_changed
+from certify.report.phrases.listing import LISTED, named_rows
+from certify.report.reading import open_certificate
+from certify.report.statements import prose
+
+Json = Mapping[str, Any]
+
+ASKED = ("map", "base", "layer", "parameter", "set", "norm", "weight_norm", "count", "relabelled", "radius", "level",
+         "window", "rows", "loss", "threshold")
+"""Members of a problem that say what is asked, whatever the model and the data are."""
+STATES = {Verdict.CERTIFIED: State.MET, Verdict.REFUTED: State.FAILED, Verdict.INCONCLUSIVE: State.OPEN}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One claim.
+
+    Attributes:
+        quantity: its word.
+        asked: the threshold, e.g. ``"stable_predictions ≥ 130.0"``; without one the quantity alone.
+        state: of the gate; of a claim without one what its verdict would be.
+        gated: whether there is a gate.
+        decides: whether it counts for the exit status: a gate of severity ``"fail"``, or no gate at all.
+        line: the claim as the verdict line says it.
+        reason: why it is not certified; empty where it is.
+        lower, upper: the ends; None where there is none.
+        unit, rigour, theorem: as in the certificate.
+        fingerprint: the same in every run that asks the same, whatever the model, the data and the numbers are.
+    """
+
+    quantity: str
+    asked: str
+    state: State
+    gated: bool
+    decides: bool
+    line: str
+    reason: str
+    lower: float | None
+    upper: float | None
+    unit: str
+    rigour: str
+    theorem: str
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """Every claim of a certificate.
+
+    Attributes:
+        claims: in their order.
+        flips: which predictions flip and by which training rows, a line each, of many the first few.
+    """
+
+    claims: tuple[Outcome, ...]
+    flips: tuple[str, ...]
+
+    def said(self, one: Outcome) -> str:
+        """A claim with its reason and, where it is not met, the rows that flip, a line each."""
+        rows = () if one.state is State.MET else self.flips
+        return "\n".join([one.line, *([one.reason] if one.reason else []), *rows])
+
+
+def outcomes(certificate: Json) -> Outcomes:
+    """Every claim of a certificate, which is opened strictly.
+
+    Raises:
+        CertificateError: it is malformed or contradicts itself.
+    """
+    opened = open_certificate(certificate)
+    gates = any(claim["gate"] for claim in certificate["claims"])
+    return Outcomes(tuple(_outcome(claim, certificate["problem"], gates) for claim in certificate["claims"]),
+                    _flips(opened))
+
+
+def _flips(opened: Certificate) -> tuple[str, ...]:
+    lines = []
+    for changed in find_changed(opened):
+        for flip in changed.flips[:LISTED]:
+            those = f" when training {named_rows(list(flip.changed))} {changed.verbs[len(flip.changed) == 1]}"
+            lines.append(f"evaluation row {flip.row} flips{those if flip.changed else ''}")
+        if len(changed.flips) > LISTED:
+            lines.append(f"{len(changed.flips) - LISTED} other evaluation rows flip")
+        if changed.undecided:
+            lines.append(f"undecided: evaluation {named_rows(list(changed.undecided))}")
+    return tuple(dict.fromkeys(lines))
+
+
+def _outcome(claim: Json, problem: Json, gates: bool) -> Outcome:
+    gate = claim["gate"]
+    asked = claim["quantity"]
+    if gate is not None:
+        asked += f" {'≤' if 'max' in gate else '≥'} {gate.get('max', gate.get('min'))!r}"
+    named = {key: problem[key] for key in ASKED if problem.get(key) is not None} | {"asked": asked}
+    # a text, so that numbers that are equal and lists that are equal give the same
+    mark = hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()
+    return Outcome(
+        claim["quantity"], asked, STATES[Verdict(claim["verdict"])] if gate is None else State(gate["state"]),
+        gate is not None, not gates if gate is None else Severity(gate["severity"]) is Severity.FAIL,
+        prose(claim_line(claim, problem)), prose(claim["reason"]), claim["lower"], claim["upper"],
+        prose(claim["unit"]), claim["rigour"], claim["theorem"], mark)

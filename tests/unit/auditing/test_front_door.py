@@ -1,0 +1,74 @@
+"""What a new user met at the front door: images to predict, paths as given, scalers that differ, pictures, options."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from certify.cli.main import main
+
+
+@pytest.mark.parametrize(("shape", "status"), [((-1, 3, 8, 8), 0), ((-1, 192), 0), ((-1, 8, 8, 3), 2)])
+def test_images_to_predict_have_the_shape_of_those_of_the_training(tmp_path, capsys, shape, status):
+    from tests.unit.check.enclosure.test_graph import write
+    from tests.unit.network.graph.test_graph import small_resnet
+
+    rng = np.random.default_rng(5)
+    net = small_resnet(rng)
+    X = rng.normal(size=(5, net.widths[0]))
+    write(tmp_path, net, X[:3].reshape(-1, 3, 8, 8), np.array([0, 2, 1]))
+    np.savez(tmp_path / "new.npz", X=X[3:].reshape(shape), y=np.array([1, 0]))
+    found = main(["audit", str(tmp_path / "model.safetensors"), str(tmp_path / "rows.npz"), "--graph",
+                  str(tmp_path / "graph.json"), "--eval", str(tmp_path / "new.npz"), "--loss", "cross_entropy",
+                  "--weight-decay", "0", "-o", str(tmp_path / "out"), "-q"])
+    said = capsys.readouterr()
+    assert found == status, said
+    assert status == 0 or "shape (2, 8, 8, 3)" in said.err
+
+
+def test_files_are_named_as_they_were_given(tmp_path, monkeypatch, capsys):
+    from safetensors.numpy import save_file
+
+    monkeypatch.chdir(tmp_path)
+    save_file({"0.weight": np.ones((1, 3)), "0.bias": np.zeros(1)}, "m.safetensors")
+    np.savez("narrow.npz", X=np.ones((4, 2)), y=np.ones(4))
+    np.savez("train.npz", X=np.eye(3), y=np.array([1.0, 2.0, 0.0]))
+    told = ["--loss", "squared", "--weight-decay", "0", "-o", "out", "-q"]
+    for files in (["narrow.npz"], ["train.npz", "--eval", "narrow.npz"]):
+        assert main(["audit", "m.safetensors", *files, *told]) == 2
+        said = capsys.readouterr().err
+        assert "file narrow.npz" in said and ".." not in said
+    assert main(["audit", "m.safetensors", "train.npz", *told, "--ask", "noise"]) == 0
+    assert 'file = "../train.npz"' in (tmp_path / "out" / "certify.toml").read_text()  # as its spec sees it
+    assert main(["check", "out/certificate.json"]) == 0
+
+
+def test_what_audit_and_init_both_take_is_said_and_read_alike():
+    from typer.main import get_command
+
+    from certify.cli.commands import app
+
+    verbs = get_command(app).commands
+    audit, init = ({name: (option.help, option.metavar, option.default)
+                    for option in verbs[verb].params for name in option.opts if name.startswith("--")}
+                   for verb in ("audit", "init"))
+    shared = set(audit) & set(init) - {"--ask", "--help"}  # of which init takes one
+    assert shared == {"--activation", "--loss", "--weight-decay", "--no-bias-decay", "--normalization", "--graph",
+                      "--eval"}
+    assert {name: audit[name] for name in shared} == {name: init[name] for name in shared}
+
+
+@pytest.mark.parametrize("option", [
+    ("--activation", "relux"), ("--loss", "squarred"), ("--weight-decay", "-1"), ("--normalization", "sum")])
+def test_a_word_that_is_none_is_refused_alike(tmp_path, capsys, option):
+    np.savez(tmp_path / "train.npz", X=np.eye(3), y=np.arange(3.0))
+    files = [str(tmp_path / "m.safetensors"), str(tmp_path / "train.npz")]
+    assert main(["audit", *files, *option]) == 2
+    said = capsys.readouterr().err.removeprefix("certify: ")
+    assert main(["init", str(tmp_path), *option]) == 2
+    assert capsys.readouterr().err.removeprefix("certify: init ") == said
+
+
+def test_rows_to_predict_are_for_a_question(tmp_path, capsys):
+    assert main(["init", str(tmp_path), "--eval", str(tmp_path / "new.npz")]) == 2
+    assert "add --ask" in capsys.readouterr().err and not list(tmp_path.iterdir())

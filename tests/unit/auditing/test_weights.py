@@ -1,0 +1,137 @@
+"""Audits of models whose rows carry weights: answers are those of refits with the weights of today, and say so."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+import certify
+from certify.check.main import check
+from certify.cli.main import main
+from tests.unit.auditing.test_not_misled import TOLD, table
+from tests.unit.check.theorems.head.test_claims import NONE
+
+linear = pytest.importorskip("sklearn.linear_model")
+KEEPS = "(every row with the weight it has today)"
+
+
+def drawn() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Features, labels, of which one is rarer, and weights."""
+    rng = np.random.default_rng(5)
+    X = rng.normal(size=(24, 2))
+    y = (X[:, 0] + 0.8 * rng.normal(size=24) > 0.7).astype(int)
+    return X, y, np.exp(rng.normal(size=24))
+
+
+X, Y, W = drawn()
+POINTS = np.random.default_rng(6).normal(size=(20, 2)) + 0.3
+
+
+def refits(weights: np.ndarray, relabels: bool) -> list[np.ndarray]:
+    """Labels of the points without each row, or with its label turned, by scikit-learn with these weights."""
+    found = []
+    for i in range(len(Y)):
+        keep, y = np.full(len(Y), True), Y.copy()
+        keep[i], y[i] = relabels, 1 - Y[i] if relabels else Y[i]
+        found.append(linear.LogisticRegression(tol=1e-10, max_iter=5000).fit(X[keep], y[keep], weights[keep]).predict(
+            POINTS))
+    return found
+
+
+def fits() -> dict[str, tuple[object, np.ndarray]]:
+    """A model by the way in which its rows got their weights, and these."""
+    stock = {"tol": 1e-10, "max_iter": 5000}
+    share = len(Y) / (2 * np.bincount(Y))[Y]
+    return {"balanced": (linear.LogisticRegression(class_weight="balanced", **stock).fit(X, Y), share),
+            "by label": (linear.LogisticRegression(class_weight={0: 1.0, 1: 2.5}, **stock).fit(X, Y),
+                         np.where(Y == 1, 2.5, 1.0)),
+            "by row": (linear.LogisticRegression(**stock).fit(X, Y, W), W)}
+
+
+@pytest.mark.parametrize("way", ["balanced", "by label", "by row"])
+def test_answers_are_those_of_refits_with_the_weights_of_today(way: str, tmp_path: Path) -> None:
+    model, weights = fits()[way]
+    problem = certify.from_sklearn(model, X, Y, W if way == "by row" else None)
+    found = certify.audit(problem, POINTS, ask=["rows deleted", "labels wrong", "which rows"], folder=tmp_path)
+    today = model.predict(POINTS)
+    for answer, relabels in zip(found.answers, (False, True), strict=False):
+        stays = np.all([labels == today for labels in refits(weights, relabels)], axis=0)
+        assert answer.lower == answer.upper == int(stays.sum()) and answer.verdict == "certified"
+    assert all(KEEPS in answer.sentence for answer in found.answers) and len(found.answers) == 4
+    note, = found.as_json()["model"]["notes"]
+    assert ("class_weight anew" in note) == (way != "by row") and "with weights from" in repr(found)
+    for answer in found.answers:
+        assert check(answer.folder / "certificate.json", NONE).verdict == "certified"
+
+
+def test_the_loss_that_is_shown_counts_rows_by_their_weights(tmp_path: Path) -> None:
+    model, _ = fits()["by row"]
+    found = certify.audit(certify.from_sklearn(model, X, Y, W), POINTS, ask="rows deleted", folder=tmp_path)
+    losses = np.logaddexp(0, -(2 * Y - 1) * model.decision_function(X))
+    assert found.as_json()["model"]["training_loss"] == pytest.approx(float((W * losses).mean()), rel=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["skops", "safetensors", "npz"])
+def test_weights_are_a_column_of_the_data_file(kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model, _ = fits()["by row"]
+    rows = table(tmp_path / "train.csv", ("a", "b", "w", "y"), [*X.T, W, Y])
+    points = table(tmp_path / "more.csv", ("a", "b", "w", "y"), [*POINTS.T, np.ones(20), np.zeros(20)])
+    file, told = tmp_path / f"m.{kind}", [*TOLD]
+    told[told.index("--weight-decay") + 1] = repr(1 / 24)
+    if kind == "skops":
+        skops = pytest.importorskip("skops.io")
+        skops.dump(model, file)
+        told = []
+    elif kind == "safetensors":
+        save_file({"0.weight": model.coef_, "0.bias": model.intercept_}, file)
+    else:
+        np.savez(file, weight=model.coef_, bias=model.intercept_)
+    command = ["audit", str(file), rows, "--eval", points, "--weights", "w", *told, "--ask", "rows deleted", "-o",
+               str(tmp_path / "o")]
+    assert main(command) == 0
+    today = model.predict(POINTS)
+    stays = np.all([labels == today for labels in refits(W, False)], axis=0)
+    said = capsys.readouterr()
+    assert f"{int(stays.sum())} of 20 predictions proved to stay" in said.out and KEEPS in said.out
+    assert "rows carry the weights they were fitted with" in said.err and "rows count by their weights" in said.err
+    certificate = json.loads((tmp_path / "o" / "certificate.json").read_text(encoding="utf-8"))
+    own = certificate["problem"]["row_weights"]
+    assert (own["least"], own["largest"]) == (W.min(), W.max()) and certificate["problem"]["inputs"] == 2
+    assert check(tmp_path / "o" / "certificate.json", NONE).verdict == "certified"
+
+
+@pytest.mark.parametrize("name", ["y", "none"])
+def test_a_name_that_is_none_of_weights_is_refused(name: str, tmp_path: Path,
+                                                   capsys: pytest.CaptureFixture[str]) -> None:
+    skops = pytest.importorskip("skops.io")
+    skops.dump(fits()["by row"][0], tmp_path / "m.skops")
+    rows = table(tmp_path / "train.csv", ("a", "b", "w", "y"), [*X.T, W, Y])
+    assert main(["audit", str(tmp_path / "m.skops"), rows, "--weights", name, "-o", str(tmp_path / "o")]) == 2
+    assert name in capsys.readouterr().err
+
+
+def test_an_estimator_that_divides_by_the_weights_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str],
+                                                             ) -> None:
+    skops = pytest.importorskip("skops.io")
+    skops.dump(linear.PoissonRegressor().fit(X, Y, W), tmp_path / "m.skops")
+    rows = table(tmp_path / "train.csv", ("a", "b", "w", "y"), [*X.T, W, Y])
+    assert main(["audit", str(tmp_path / "m.skops"), rows, "--weights", "w", "-o", str(tmp_path / "o")]) == 2
+    assert "divides by their sum" in capsys.readouterr().err
+
+
+def test_balanced_ridge_counts_its_codes(tmp_path: Path) -> None:
+    model = linear.RidgeClassifier(class_weight="balanced").fit(X, Y)
+    problem = certify.from_sklearn(model, X, Y)
+    found = certify.audit(problem, POINTS, ask="rows deleted", folder=tmp_path)
+    weights, today = len(Y) / (2 * np.bincount(Y))[Y], model.predict(POINTS)
+    stays = np.full(len(POINTS), True)
+    for i in range(len(Y)):
+        keep = np.arange(len(Y)) != i
+        stays &= linear.RidgeClassifier().fit(X[keep], Y[keep], weights[keep]).predict(POINTS) == today
+    answer = found.answers[0]
+    assert answer.lower == answer.upper == int(stays.sum())
+    assert problem.weights is not None and np.allclose(problem.weights.as_fitted(problem), weights)

@@ -1,0 +1,78 @@
+"""The GitHub Action, its steps run as a script, and the hooks of pre-commit."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from certify.testing.each import main as each
+from tests.families.small import SPEC, gate, write
+
+yaml = pytest.importorskip("yaml")
+ROOT = Path(__file__).resolve().parents[3]
+ACTION: dict[str, Any] = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
+STEPS = {step["name"]: step for step in ACTION["runs"]["steps"]}
+
+
+def step(name: str, folder: Path, **values: str) -> int:
+    """Run a step's lines with its environment, expressions replaced by the values."""
+    env = dict(os.environ) | {"RUNNER_TEMP": str(folder), "GITHUB_OUTPUT": str(folder / "output"),
+                              "GITHUB_STEP_SUMMARY": str(folder / "summary"), "PYTHONPATH": str(ROOT)}
+    for key, expression in STEPS[name].get("env", {}).items():
+        inner = expression.removeprefix("${{ ").removesuffix(" }}")
+        env[key] = values[inner]
+    return subprocess.run(["bash", "-e", "-o", "pipefail", "-c", STEPS[name]["run"]], cwd=folder, env=env,
+                          stdout=(folder / "printed").open("w"), check=False).returncode
+
+
+@pytest.mark.parametrize(("more", "status", "verdict", "level"), [
+    (gate(max=1e6), 0, "certified", "notice"), (gate(max=1e-6), 3, "refuted", "error"),
+    ("\nnonsense = 1\n", 2, None, None)])
+def test_the_steps_of_the_action(
+    more: str, status: int, verdict: str | None, level: str | None, tmp_path: Path,
+) -> None:
+    program = tmp_path / "certify" / "bin" / "certify"
+    program.parent.mkdir(parents=True)
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m certify "$@"\n', encoding="utf-8")
+    program.chmod(0o755)
+    write(tmp_path, SPEC + more)
+    assert step("Prove", tmp_path, **{"inputs.spec": "certify.toml", "inputs.output": "a folder"}) == 0
+    said = (tmp_path / "output").read_text(encoding="utf-8")
+    assert f"status={status}\n" in said
+    if verdict is not None:
+        assert f"verdict={verdict}\n" in said
+        assert (tmp_path / "printed").read_text(encoding="utf-8").startswith(f"::{level} file=certify.toml")
+        assert (tmp_path / "summary").read_text(encoding="utf-8").startswith(f"## certify: {verdict}")
+        assert {path.name for path in (tmp_path / "a folder").iterdir()} == {
+            "certificate.json", "report.html", "summary.md", "certify.sarif", "junit.xml", "verdict.txt"}
+        assert step("Check", tmp_path, **{"inputs.output": "a folder"}) == 0
+        shutil.copy(tmp_path / "certify.toml", tmp_path / "train.npz")  # other data: check refuses
+        assert step("Check", tmp_path, **{"inputs.output": "a folder"}) == 2
+    assert step("Decide", tmp_path, **{"steps.run.outputs.status": str(status)}) == status
+
+
+def test_every_input_and_output_of_the_action_is_said_and_used() -> None:
+    text = (ROOT / "action.yml").read_text(encoding="utf-8")
+    assert all(entry["description"] for entry in (*ACTION["inputs"].values(), *ACTION["outputs"].values()))
+    assert all(f"inputs.{name}" in text for name in ACTION["inputs"])
+    for one in STEPS.values():  # text of a user reaches the shell by variables alone, never as part of a script
+        assert "${{" not in one["run"]
+
+
+def test_hooks_look_at_every_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    hooks = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
+    assert [hook["entry"] for hook in hooks] == [f"python -m certify.testing.each {verb}" for verb in ("check", "run")]
+    for name, most in (("fine", 1e6), ("bad", 1e-6)):
+        (tmp_path / name).mkdir()
+        write(tmp_path / name, SPEC + gate(max=most))
+    specs = [str(tmp_path / name / "certify.toml") for name in ("bad", "fine")]
+    assert each(["run", *specs]) == 3 and each(["run", specs[1]]) == 0
+    found = [str(tmp_path / name / "certificate.json") for name in ("fine", "bad")]
+    assert each(["check", *found]) == 3 and each(["check", found[0]]) == 0
+    capsys.readouterr()
