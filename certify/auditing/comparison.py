@@ -34,7 +34,8 @@ BETTER: Final[Mapping[str, str]] = MappingProxyType({
 """What is about outputs and losses, so that it does not depend on how a network's weights are scaled."""
 
 SAME: Final = (
-    "parameter", "set", "norm", "count", "rows", "radius", "relabelled", "pairs", "grouped", "level", "scale")
+    "parameter", "set", "norm", "count", "rows", "radius", "relabelled", "pairs", "grouped", "level", "scale",
+    "functionals")
 """Members of the problem that say what was asked."""
 
 FILES: Final = ("data", "evaluation", "change")

@@ -74,9 +74,8 @@ X_new).most_influential(13). Which rows flip it together: stable_predictions(...
 report CERT --rows. Which rows hold the weights where they are: parameter = "sample_weights", a gate on
 sample_modulus (every row's is on the page). Which rows decide a coefficient: certify.coefficients(problem,
 delete=1). See `influence`."""),
-    Asked(("coefficient", "sign", "sign of a coefficient", "p-value", "p value", "pvalue", "significance",
-           "significant", "standard error", "confidence interval", "zaminfluence", "effect",
-           "regression coefficient", "contrast"),
+    Asked(("coefficient", "sign", "sign of a coefficient", "p-value", "pvalue", "significance", "significant",
+           "standard error", "confidence interval", "zaminfluence", "effect", "regression coefficient", "contrast"),
           """Does the sign of a coefficient survive dropping any m rows? [evaluation] coefficients = "all" (or
 ["dose"]) with parameter = "deletions", count = 5: gates on stable_predictions (which signs stay), tolerated_changes
 (how many rows each survives) and functional (how large and how small it gets); the page names the rows that turn it. In

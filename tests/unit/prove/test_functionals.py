@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from certify.auditing.comparison import compare
 from certify.check.main import check
+from certify.format.errors import InputError
 from tests.families.functionals import FILE, Asked
 from tests.unit.check.theorems.head.test_claims import NONE
 
@@ -60,3 +62,14 @@ def test_rows_of_a_file_are_called_functionals(tmp_path: Path) -> None:
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "Which functionals keep their sign" in page
     assert "rows of the evaluation file, each with what multiplies" in page
+
+
+def test_functionals_are_not_compared_with_predictions(tmp_path: Path) -> None:
+    """The same rows of the same file, once with what multiplies the intercept."""
+    places = [tmp_path / name for name in ("predicted", "functional")]
+    for place, evaluation in zip(places, (FILE.replace('\nintercept = "t"', ""), FILE), strict=True):
+        place.mkdir()
+        Asked(evaluation=evaluation, csv=False, count=1).run(place)
+    assert compare(*[places[1]] * 2).compared
+    with pytest.raises(InputError, match="no question that both answer"):
+        compare(*places)
