@@ -130,7 +130,7 @@ def layer_norm(reader: Reader) -> Value:
 
 def add(reader: Reader) -> Value:
     """A sum of two values, the bias of a linear layer before it, or a learned array."""
-    x, y = reader.input(0), reader.input(1)
+    x, y = (reader.settled(reader.input(at)) for at in (0, 1))
     if isinstance(x, Known):
         x, y = y, x
     if isinstance(x, Erf) and isinstance(y, Known) and (y.array == 1).all() and not x.one:
@@ -210,6 +210,7 @@ def _silu(reader: Reader, x: Value | None, y: Value | None) -> Value:
             made = next((node for node in reader.nodes if node.name == b.source), None)
             if made is not None and made.op == "sigmoid" and made.inputs == (a.source,):
                 return _entrywise(reader, a, "silu")
+    x, y = reader.settled(x), reader.settled(y)
     if not isinstance(x, Moved) or not isinstance(y, Moved) or x.index.shape != y.index.shape or (
             reader.step.kind != "Mul"):
         reader.refuse("a product or quotient of something else than two values, or a value and a number")

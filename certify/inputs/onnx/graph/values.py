@@ -150,9 +150,16 @@ class Reader:
             self.refuse(f"it reads '{key_of(names[at])}', which nothing makes")
         return self.values[names[at]]
 
+    def settled(self, value: Value | None) -> Value | None:
+        """A value times a number as a node; others as they are."""
+        if not isinstance(value, Times):
+            return value
+        inner = written(value.moved, self.rows, self.step.outputs[0], self.write, self.refuse)
+        return self.standing(self.write(f"{self.step.outputs[0]}_times", "times", (inner,), factor=float(value.factor)))
+
     def moved(self, at: int) -> Moved:
         """An input that has to be entries of a node."""
-        value = self.input(at)
+        value = self.settled(self.input(at))
         if not isinstance(value, Moved):
             self.refuse("an operation on something else than the network's values")
         return value

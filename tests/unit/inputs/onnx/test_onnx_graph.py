@@ -148,6 +148,19 @@ def test_a_file_whose_numbers_depend_on_the_number_of_rows_is_refused() -> None:
         read_graph(tokens(ahead=counted, scale=node("Mul", ["q0", "rows"], "q1")), "model")
 
 
+def test_gates_and_numbers_are_followed() -> None:
+    nodes = [node("Mul", ["x", "c"], "a"), node("MatMul", ["a", "u"], "b"), node("Split", ["b"], ["d", "e"], axis=2),
+             node("Sigmoid", ["d"], "f"), node("Mul", ["d", "f"], "g"), node("Mul", ["g", "e"], "h"),
+             node("Div", ["h", "two"], "i"), node("Add", ["i", "x"], "j"), node("ReduceMean", ["j", "one"], "y",
+                                                                                 keepdims=0)]
+    tensors = {"c": np.array([-3.0], "f4"), "u": f4(4, 8), "two": np.array(2.0, "f4"), "one": np.array([1])}
+    net, _ = read_graph(model(nodes, tensors, dims=(0, 3, 4)), "model")
+    X = rng.normal(size=(2, 3, 4))
+    d, e = (-3.0 * t(X) @ t(tensors["u"])).chunk(2, -1)
+    assert np.abs(outputs(net, X) - (F.silu(d) * e / 2 + t(X)).mean(1).numpy()).max() < 1e-12
+    assert net.operations["multiply"] == 2 and net.operations["times"] == 2  # silu of a slice is told in two
+
+
 def test_learned_tokens_come_before_a_sequence() -> None:
     nodes = [node("Shape", ["x"], "s"), node("Gather", ["s", "zero"], "r", axis=0),
              node("Unsqueeze", ["r", "first"], "n"),
