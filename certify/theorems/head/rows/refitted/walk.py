@@ -322,7 +322,8 @@ def by_sums(head: Head, change: RowChange, many: int = MANY) -> bool:
     small = head.m > 1 and max(head.phi_norm.max(), head.points_norm.max(initial=0.0)) < (
         LARGEST if head.loss.sigmoid else LONGEST)
     known = not head.phi_rad.any() and not head.points_rad.any()
-    judged = head.loss.sigmoid and head.k == 1 or head.loss.shifted and 1 < head.k * head.m <= PAIRED
+    several = head.loss.shifted and 1 < head.k * head.m <= PAIRED and np.array_equal(head.Y, np.eye(head.k)[head.label])
+    judged = head.loss.sigmoid and head.k == 1 or several
     return bool(small and known and judged and change.relabels and head.read_off
                 and 2 <= change.count <= len(change.rows) and change.choices(head, change.count) >= many)
 
