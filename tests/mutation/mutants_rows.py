@@ -13,6 +13,9 @@ NODE, WALK, CONTRASTS = (THEOREM + f"squared/{name}.py" for name in ("node", "tr
 ENERGY, DUALS, SCORES, BRANCHES, PRIMALS = (THEOREM + f"energy/{name}.py" for name in ("method", "duals", "scores", "tree", "primals"))
 CENTRE, SOFTMAX = THEOREM + "softmax/centre.py", THEOREM + "softmax/trap.py"
 CELLS, SURVEY = THEOREM + "cells.py", THEOREM + "survey.py"
+PAIRED, JUDGED = SYSTEM + "paired.py", THEOREM + "refitted/judge_pairs.py"
+HELD, PACKED_PAIRS = (CHECK + f"refitted/{name}.py" for name in ("held_pairs", "packed_pairs"))
+BEYOND = "a pull longer than the reach leaves a radius of more than half of it, and no label that was drawn is kept wrongly by that"
 LABELS, DELETIONS = (THEOREM + f"{name}.py" for name in ("squared_labels", "squared_deletions"))
 
 ROWS: tuple[Mutant, ...] = (
@@ -83,6 +86,31 @@ ROWS: tuple[Mutant, ...] = (
     Mutant("softmax: one row of m", CENTRE, "head.codes[codes], True, min(change.count, len(rows)))", "head.codes[codes], True, 1)", ("rows_softmax_box@13",)),
     Mutant("softmax: one deleted row of m", CENTRE, "False, min(change.count, len(rows)))", "False, 1)", ("rows_softmax_box@4",)),
     Mutant("softmax: a rival dropped", THEOREM + "softmax/drops.py", "4 * U * np.abs(self.gap)).min(axis=1))", "4 * U * np.abs(self.gap))[:, 0])", ("rows_softmax_box@27",)),
+    # D1f
+    Mutant("pairs: no curvature fades", PAIRED, "products * _left(moves)", "products * 1.0", ("rows_pairs@26",)),
+    Mutant("pairs: outputs move by a tenth", PAIRED, "found = reach * self._farthest(form)", "found = 0.1 * reach * self._farthest(form)", ("rows_pairs@35",)),
+    Mutant("pairs: the largest curvature of a block", PAIRED, "(seen[:, a] * seen[:, b]).min(axis=1, initial=1.0)", "(seen[:, a] * seen[:, b]).max(axis=1)", ("rows_pairs@0",)),
+    Mutant("pairs: a new label does not pull", PAIRED, "s[rows, codes, each] -= 1.0", "s[rows, codes, each] -= 0.0", ("rows_pairs@0",)),
+    Mutant("pairs: a row's own label pulls on", PAIRED, "s[rows, label[rows], each] += 1.0", "s[rows, label[rows], each] += 0.0", ("rows_pairs@0",)),
+    Mutant("pairs: a free intercept held by μ", PAIRED, "np.tile(np.where(head.decayed, low, 0.0), k)", "np.tile(np.where(head.decayed, low, low), k)", ("rows_pairs@4",)),
+    Mutant("pairs: gradients without decay", PAIRED, "gradient = (pull + self._held[:, None] * V.transpose(1, 2, 0))", "gradient = (pull + 0.0 * self._held[:, None] * V.transpose(1, 2, 0))", ("rows_pairs@0",)),
+    Mutant("pairs: a quarter of the pull", JUDGED, "near, good = (length / 2 +", "near, good = (length / 4 +", ("rows_pairs@29",)),
+    Mutant("pairs: a ball about the weights", JUDGED, " - form.root.T @ y / 2", " - 0.0 * (form.root.T @ y)", ("rows_pairs@29",)),
+    Mutant("pairs: a rival is dropped", JUDGED, "        for b in range(k):\n            other", "        for b in range(k - 1):\n            other", ("rows_pairs@1",)),
+    Mutant("pairs: pulls beyond the form", JUDGED, "at.near[some] & (length < form.reach / SPARE)", "at.near[some]", note=BEYOND),
+    Mutant("check pairs: no curvature fades", HELD, "_left(arb(x), fade)", "_left(arb(0), fade)", ("rows_pairs@26",)),
+    Mutant("check pairs: outputs move by a tenth", HELD, "scale = form.reach * 2.0", "scale = 0.1 * form.reach * 2.0", ("rows_pairs@35",)),
+    Mutant("check pairs: a free intercept held by μ", HELD, "if not (free and x % m == m - 1):", "if True:", ("rows_pairs@4",)),
+    Mutant("check pairs: a root that is none", HELD, "return PairForm(reach, root, q, whole, size.upper()) if whole < CLOSE else None", "return PairForm(reach, [[x // 2 for x in row] for row in root], q, arb(0), size.upper())", ("rows_pairs@0",)),
+    Mutant("check pairs: the largest curvature of a block", PACKED_PAIRS, "max(0, min(map(mul, row[a], row[b]))", "max(0, max(map(mul, row[a], row[b]))", ("rows_pairs@0",)),
+    Mutant("check pairs: a new label does not pull", PACKED_PAIRS, "G[row][code] -= marks << SLOPE", "pass", ("rows_pairs@0",)),
+    Mutant("check pairs: a row's own label pulls on", PACKED_PAIRS, "G[row][head.codes.label[row]] += marks << SLOPE", "pass", ("rows_pairs@0",)),
+    Mutant("check pairs: gradients without decay", PACKED_PAIRS, "decay = 0 if head.free_intercept and j == m - 1 else held", "decay = 0", ("rows_pairs@0",)),
+    Mutant("check pairs: a quarter of the pull", PACKED_PAIRS, "length * times >> 21 + PULL - NEAR", "length * times >> 22 + PULL - NEAR", ("rows_pairs@29",)),
+    Mutant("check pairs: a ball about the weights", PACKED_PAIRS, "block.columns[a * m + j] - half[a * m + j]", "block.columns[a * m + j]", ("rows_pairs@1",)),
+    Mutant("check pairs: a rival is dropped", PACKED_PAIRS, "(a for a in range(head.k) if a != own)", "(a for a in range(head.k - 1) if a != own)", ("rows_pairs@1",)),
+    Mutant("check pairs: pulls beyond the form", PACKED_PAIRS, "length < limit and b not in found.lost", "b not in found.lost", note=BEYOND),
+    Mutant("check pairs: slopes are exact", PACKED_PAIRS, "error = packed.stretch * (wide * norm(ends) + arb(n).sqrt() * flat) + 2 * n * packed.eta", "error = arb(0) * n", ("rows_pairs@0",)),
     # the checker: what it accepts of arrays for an easier problem
     Mutant("check refit: decay of all rows", CHECK + "refitted/refit.py", "mu = head.mu(len(gone))", "mu = head.mu()", ("rows_enumeration@66",)),
     Mutant("check enumeration: the last size is left out", CHECK + "enumeration.py", "else most, len(head.moving)) + 1)", "else most, len(head.moving)))", ("rows_enumeration@2",)),

@@ -34,6 +34,9 @@ SURE = 1.1
 """Share of the time that a large softmax head's refits may take by that measure to go before everything else: where it
 is too short in the end, the flips among those made are about as many as a search finds."""
 
+SUMS = 0.75
+"""The same for sums of a small softmax head."""
+
 FAMILIES = 4
 """Changes of one row less whose refits with one more are timed."""
 
@@ -67,8 +70,9 @@ class Enumeration(Method):
         return choices_in_all(head, change) * each <= (AT_ONCE if head.loss.quadratic else QUICK)
 
     def sure(self, head: Head, change: RowChange, left: float) -> bool:
-        """Any one label of a large softmax head, about which trees and boxes prove little."""
-        return far(head, change) and not self.able(head, change) and self.seconds(head, change) <= SURE * left
+        """Labels of a softmax head, about which trees and boxes prove little: one of a large head, many of a small."""
+        share = SURE if far(head, change) else SUMS if head.loss.shifted and by_sums(head, change) else 0.0
+        return bool(share) and not self.able(head, change) and self.seconds(head, change) <= share * left
 
     def seconds(self, head: Head, change: RowChange) -> float:
         """The time of all refits, from that of a few with most rows changed."""

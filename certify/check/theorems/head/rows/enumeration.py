@@ -9,7 +9,7 @@ from certify.check.reading.arrays import Array
 from certify.check.theorems.head.rows.changes.base import DELETED
 from certify.check.theorems.head.rows.head import Head
 from certify.check.theorems.head.rows.refitted.judge import Judge
-from certify.check.theorems.head.rows.refitted.last import SUMS, Last
+from certify.check.theorems.head.rows.refitted.last import SUMS, Last, sums_of
 from certify.check.theorems.head.rows.refitted.refit import Change
 from certify.format.refusal import Invalid
 
@@ -42,7 +42,8 @@ def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool
     Args:
         head: the head.
         arrays: `weights`, `(choices, km)`; and of some, by number, in `again` others that are used: `exact`. With
-            `shares`, `basis`, `moved` and `units` the weights of the largest changes are sums of those of smaller ones.
+            `basis`, `moved`, `units` (and `shares` of one output) the weights of the largest changes are sums of those
+            of smaller ones.
         where: the claim, for messages.
         asked: the rows in question.
 
@@ -50,9 +51,10 @@ def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool
         Invalid: the arrays have other shapes.
     """
     names = set(arrays) - AGAIN if set(arrays) >= AGAIN else set(arrays)
-    if names not in ({"weights"}, {"weights", *SUMS}):
+    sums = sums_of(head)
+    if names not in ({"weights"}, {"weights", *sums}):
         raise Invalid(where, f"its arrays are {', '.join(sorted(arrays))}",
-                      "weights, or again, exact and weights are needed, and with sums basis, moved, shares and units")
+                      f"weights, or again, exact and weights are needed, and with sums {', '.join(sorted(sums))}")
     size, summed = head.k * head.m, SUMS <= names
     others = others_of(arrays, where, size) if AGAIN <= set(arrays) else {}
     stays = [yes and old >= 0 for yes, old in zip(asked, head.today, strict=True)]

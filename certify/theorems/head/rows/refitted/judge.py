@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from certify.rigor import fp
@@ -22,10 +24,15 @@ SPARE, COARSE = 1.02, 2.0**-21
 class Judge:
     """D1c for changes of labels.
 
+    Attributes:
+        summed: lengths within which refits are looked for from sums.
+
     Args:
         head: the head.
         start: `(1, m)` weights near the refit of the unchanged data.
     """
+
+    summed = SUMMED
 
     def __init__(self, head: Head, start: Array) -> None:
         self.head = head
@@ -34,6 +41,10 @@ class Judge:
         self.averages = Averages(head, head.loss.curvatures(g[:, None, :], 0.0)[:, 0])
         self._coarse = COARSE * head.n * np.sqrt(head.m * head.k)
         self._mu = head.mu()
+
+    def arrays(self) -> dict[str, Any]:
+        """What a checker needs of it."""
+        return {"shares": self.averages.shares}
 
     def keeps(self, choices: Choices, V: Array, points: Whole, reaches: tuple[float, ...] = CORRECTED) -> Mask:
         """`(B,)` after which changes all the points are proved to keep today's label.

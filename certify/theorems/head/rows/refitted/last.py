@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from certify.finders.head.near.leaves import parents, starts
+from certify.finders.head.near.own import OwnSteps
 from certify.finders.head.refits import Refitter
 from certify.rigor.fp import Array
 from certify.systems.head.rows.change import Choices
 from certify.systems.head.rows.head import Head, Whole
-from certify.theorems.head.rows.refitted.judge import CORRECTED, Judge
+from certify.theorems.head.rows.refitted.judge import CORRECTED
+from certify.theorems.head.rows.refitted.judge_pairs import judge_of
 from certify.theorems.head.rows.refitted.sums import Item, Sums
 
 BLOCK = 512
 """Families are joined to blocks of at least that many changes, those that begin with the same rows; corrected changes
 are judged so many together."""
 
-STEPS = 2
-"""Steps from a sum towards a refit."""
+STEPS, OWN = 2, (2, 2)
+"""Steps from a sum towards a refit; of a softmax head, and products with a Hessian in each."""
 
 UNIT, MOST = 2.0**-7, 127
 """Unit of corrections, in the norm of the Hessian, and most units."""
@@ -71,7 +73,8 @@ class Last:
                  live: Callable[[], Whole]) -> None:
         self.head, self.rows, self.alternatives, self.sums = head, rows, alternatives, sums
         self.refitter, self.live = refitter, live
-        self.judge = Judge(head, refitter.V0)
+        self.judge = judge_of(head, refitter.V0)
+        self._own = OwnSteps(refitter) if head.loss.shifted else None
         H = refitter.hessians(Choices(np.zeros((1, 0), np.int64), np.zeros((1, 0), np.int64)), refitter.V0[None])[0]
         L = np.linalg.cholesky(H)
         self._to_units = L / UNIT
@@ -116,7 +119,13 @@ class Last:
         return block.part(np.flatnonzero(~self.judge.keeps(self.choices(block), block.V, live, reaches)))
 
     def nearer(self, block: Block) -> Block:
-        """Weights nearer to the refits, by steps with the inverse Hessian of the change without its last row."""
+        """Weights nearer to the refits."""
+        if self._own is not None:
+            return replace(block, V=self._own.nearer(self.choices(block), block.V, *OWN))
+        return self._nearer(block)
+
+    def _nearer(self, block: Block) -> Block:
+        """By steps with the inverse Hessian of the change without its last row."""
         key = np.hstack([block.places[:, :-1], block.codes[:, :-1]])
         first = np.flatnonzero(np.r_[True, (key[1:] != key[:-1]).any(axis=1)])
         of = np.cumsum(np.r_[0, (key[1:] != key[:-1]).any(axis=1)])

@@ -20,7 +20,7 @@ from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Budget, Mask
 from certify.theorems.head.rows.refitted.corrections import Corrections
 from certify.theorems.head.rows.refitted.far import Far, far
-from certify.theorems.head.rows.refitted.judge import SUMMED, Judge
+from certify.theorems.head.rows.refitted.judge_pairs import judge_of
 from certify.theorems.head.rows.refitted.last import BLOCK, Last
 from certify.theorems.head.rows.refitted.sums import Sums
 
@@ -45,8 +45,13 @@ LARGEST = 2.0**27
 MANY = 50_000
 """Largest changes from which on their weights are sums."""
 
-FEW, OPEN = 24, 6.0
-"""Rows whose sums are tried for their time, and how many times longer a sum takes that leaves a point open."""
+FEW, OPEN = 24, (6.0, 2.5)
+"""Rows whose sums are tried for their time, and how many times longer a sum takes that leaves a point open: with one
+output, and with several, which are moved thousands at a time."""
+
+PAIRED, LONGEST = 64, 2.0**10
+"""Most weights of a softmax head whose labels are judged in blocks: beyond, every block's form takes long; and how long
+its inputs may be."""
 
 SMALL = 1e-3
 """Of μ: the length of a gradient that decides most labels."""
@@ -105,7 +110,8 @@ class Walk:
         Returns:
             `weights`, `(choices, km)` float32 in the order of the tree; and `again`, `exact`: the numbers of those for
             which float64 is needed, and their weights. Where sums do for the largest changes, `weights` of the smaller
-            ones alone, and `shares`, `basis`, `moved`, `units`: averages, and corrections of some of the sums.
+            ones alone, and `basis`, `moved`, `units`: corrections of some of the sums; with one output `shares` as
+            well: averages.
 
         Raises:
             OutOfTime: there were too many.
@@ -138,10 +144,10 @@ class Walk:
         for block in last.blocks():
             self.summing += time.monotonic() - started
             self.budget.check()
-            corrections.take(last.open(block, SUMMED))
+            corrections.take(last.open(block, last.judge.summed))
             started = time.monotonic()
         corrections.end()
-        return {"shares": last.judge.averages.shares, "basis": last.basis, **corrections.arrays()}
+        return {**last.judge.arrays(), "basis": last.basis, **corrections.arrays()}
 
     def _settled(self, number: Whole, choices: Choices, V: Array) -> None:
         """Changes that float32 or averages do not decide: solved as far as float64 goes."""
@@ -312,10 +318,13 @@ class Walk:
 
 
 def by_sums(head: Head, change: RowChange, many: int = MANY) -> bool:
-    """Whether the weights of the largest changes are sums: many changes of labels, the logistic loss."""
-    small = head.m > 1 and max(head.phi_norm.max(), head.points_norm.max(initial=0.0)) < LARGEST
+    """Whether the weights of the largest changes are sums: many labels, the logistic loss or a small softmax head."""
+    small = head.m > 1 and max(head.phi_norm.max(), head.points_norm.max(initial=0.0)) < (
+        LARGEST if head.loss.sigmoid else LONGEST)
     known = not head.phi_rad.any() and not head.points_rad.any()
-    return bool(small and known and change.relabels and head.read_off and head.loss.sigmoid and head.k == 1
+    several = head.loss.shifted and 1 < head.k * head.m <= PAIRED and np.array_equal(head.Y, np.eye(head.k)[head.label])
+    judged = head.loss.sigmoid and head.k == 1 or several
+    return bool(small and known and judged and change.relabels and head.read_off
                 and 2 <= change.count <= len(change.rows) and change.choices(head, change.count) >= many)
 
 
@@ -326,13 +335,13 @@ def seconds_of_sums(head: Head, change: RowChange) -> float:
     walk = Walk(head, few, head.today >= 0, Budget(), sums=True)
     arrays = walk.all()
     open_ = (len(arrays["moved"]) + len(arrays.get("again", ()))) / few.choices(head, few.count)
-    judge, B = Judge(head, walk.refitter.V0), BLOCK
+    judge, B = judge_of(head, walk.refitter.V0), BLOCK
     some = Choices(np.tile(np.array(few.rows[: few.count]), (B, 1)), np.zeros((B, few.count), dtype=np.int64))
     started = time.monotonic()
     judge.keeps(some, np.repeat(walk.refitter.V0[None], B, axis=0), np.flatnonzero(head.today >= 0))
     each = (time.monotonic() - started) / B
     families = walk.summing / few.choices(head, few.count - 1) * change.choices(head, change.count - 1)
-    return each * (1 + OPEN * open_) * change.choices(head, change.count) + families
+    return each * (1 + OPEN[head.k > 1] * open_) * change.choices(head, change.count) + families
 
 
 def _short(V: Array) -> Array:

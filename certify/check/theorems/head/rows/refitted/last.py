@@ -12,12 +12,18 @@ from certify.check.theorems.head.rows.refitted.block import Block, Change, Corre
 from certify.check.theorems.head.rows.refitted.held import averages_of
 from certify.check.theorems.head.rows.refitted.judge import Judge
 from certify.check.theorems.head.rows.refitted.packed import HALF, Packed, V
-from certify.check.theorems.head.rows.refitted.packed_held import CORRECTED, SUMMED, PackedHeld
+from certify.check.theorems.head.rows.refitted.packed_held import CORRECTED, PackedHeld
+from certify.check.theorems.head.rows.refitted.packed_pairs import PackedPairs
 from certify.format.refusal import Invalid
 
-SUMS = {"shares", "basis", "moved", "units"}
+SUMS = {"basis", "moved", "units"}
 AT_ONCE = 128
 TOO_LARGE = "a weight is too large"
+
+
+def sums_of(head: Head) -> set[str]:
+    """The arrays that sums need: averages of rows serve one output alone."""
+    return SUMS | {"shares"} if head.k == 1 else SUMS
 
 
 class Last:
@@ -39,17 +45,14 @@ class Last:
     def __init__(self, head: Head, judge: Judge, arrays: Mapping[str, Array], where: str) -> None:
         self.head, self.judge, self.where = head, judge, where
         packed, size = judge.packed, head.k * head.m
-        if not (isinstance(packed, Packed) and head.relabels and 2 <= head.count <= len(head.moving)):
+        if packed is None or not (head.relabels and 2 <= head.count <= len(head.moving)):
             raise Invalid(where, "the weights of the largest changes are sums",
-                          "two or more labels of a logistic head have to change")
-        shares, basis, moved, units = (arrays[name] for name in ("shares", "basis", "moved", "units"))
+                          "two or more labels of a logistic head or a softmax head have to change")
+        basis, moved, units = (arrays[name] for name in ("basis", "moved", "units"))
         codes = [[c for c in range(len(head.codes.rows)) if c != head.codes.label[row]] for row in head.moving]
         self.count = comb(len(head.moving), head.count) * len(codes[0]) ** head.count
-        fine = len(shares.shape) == 2 and shares.shape[0] == head.n
-        averages = averages_of(shares.values, head.n) if fine else None
-        if not averages:
-            raise Invalid(f"{where}, shares", f"its shape is {shares.shape}",
-                          "shares of every row are needed that add up to 1 at most")
+        self.held = (PackedHeld(packed, self._averages(arrays["shares"])) if isinstance(packed, Packed) else
+                     PackedPairs(packed))
         if basis.shape != (size, size):
             raise Invalid(f"{where}, basis", f"its shape is {basis.shape}", f"{size} times {size} numbers are needed")
         if moved.kind != "i" or len(moved.shape) != 1 or units.kind != "i" or units.shape != (moved.shape[0], size):
@@ -59,12 +62,19 @@ class Last:
         if any(not a < b for a, b in zip([-1, *numbers], [*numbers, self.count], strict=True)):
             raise Invalid(f"{where}, moved", "they do not ascend, or name no change",
                           f"ascending numbers of {self.count} changes are needed")
-        self.held = PackedHeld(packed, averages)
         try:
             self.corrected = Corrected(numbers, [int(x) for x in units.values], basis.values, size)
             self.sums = Sums(head.moving, codes, head.count, arrays["weights"].values, size)
         except OverflowError:
             raise Invalid(f"{where}, weights", TOO_LARGE, "weights whose sums fit are needed") from None
+
+    def _averages(self, shares: Array) -> list[list[int]]:
+        fine = len(shares.shape) == 2 and shares.shape[0] == self.head.n
+        averages = averages_of(shares.values, self.head.n) if fine else None
+        if not averages:
+            raise Invalid(f"{self.where}, shares", f"its shape is {shares.shape}",
+                          "shares of every row are needed that add up to 1 at most")
+        return averages
 
     def after(self, stays: list[bool], others: Mapping[int, Sequence[float]]) -> list[bool]:
         """Which rows stay after these changes as well.
@@ -96,7 +106,7 @@ class Last:
                 waiting += [(place, block.changes[b], [x[b] - HALF for x in lists])
                             for place, b in zip(at, (number - block.numbers[0] for number in gone), strict=True)]
             # with those that are judged elsewhere: curvature is shared out as it was for the prover
-            stays = self._judged(block, stays, SUMMED, {*gone, *more})
+            stays = self._judged(block, stays, self.held.summed, {*gone, *more})
             while len(waiting) >= len(some := waiting[: self.corrected.at_once]) == self.corrected.at_once:
                 stays, waiting = self._corrected(some, stays), waiting[len(some) :]
             while len(alone) >= AT_ONCE:

@@ -54,10 +54,15 @@ class Pulls:
 class PackedHeld:
     """D1c for a logistic head in whole numbers.
 
+    Attributes:
+        summed: lengths within which refits are looked for from sums.
+
     Args:
         packed: the head.
         shares: of rows in averages.
     """
+
+    summed = SUMMED
 
     def __init__(self, packed: Packed, shares: list[list[int]]) -> None:
         self.packed, self.head, self.shares = packed, packed.head, shares
