@@ -36,6 +36,7 @@ class RawRows:
         names: of the features of a table, else None.
         array: name of the features where the file is no table.
         targets: name of the targets, or None.
+        aside: columns that the model was not fitted to.
         weights: what every row counted in the training, or None.
     """
 
@@ -45,6 +46,18 @@ class RawRows:
     array: str = ""
     targets: str | None = None
     weights: Array | None = None
+    aside: tuple[str, ...] = ()
+
+    def unused(self) -> tuple[str, ...]:
+        """That columns are not used, which may be what rows counted in training.
+
+        >>> RawRows(np.zeros((1, 1)), None, ("a",), aside=("weight",)).unused()
+        ("columns that the model was not fitted to are not used: 'weight'; --weights names what rows counted",)
+        """
+        if not self.aside:
+            return ()
+        return (f"columns that the model was not fitted to are not used: {listed(self.aside)}"
+                + ("; --weights names what rows counted" if self.weights is None else ""),)
 
     def arranged(self, names: Sequence[str], asked: str) -> RawRows:
         """The same with the columns a model was fitted to, in their order.
@@ -58,7 +71,8 @@ class RawRows:
             if name not in self.names:
                 raise InputError(asked, f"no column {name!r}, which the model was fitted to; it holds "
                                  f"{listed(self.names)} as features", "give the data it was fitted to")
-        return replace(self, X=self.X[:, [self.names.index(name) for name in names]], names=tuple(names))
+        aside = tuple(name for name in self.names if name not in names)
+        return replace(self, X=self.X[:, [self.names.index(name) for name in names]], names=tuple(names), aside=aside)
 
 
 def raw_rows(path: Path, role: str, told: Told, known: RawRows | None = None) -> RawRows:
@@ -132,7 +146,7 @@ def through_door(model: Path, data: Path, evaluation: Path | None, told: Told, f
         subject = replace(subject, names=rows.names)
     notes = tuple(dict.fromkeys(str(one.message) for one in heard if issubclass(one.category, UserWarning)))
     notes = (*notes, *weights_kept(problem)) if notes else subject.notes
-    known = (*guessed(rows.targets, rows.array, told), *notes, *told.unsaid)
+    known = (*guessed(rows.targets, rows.array, told), *rows.unused(), *notes, *told.unsaid)
     subject = replace(subject, notes=known, read=Given(rows.X, rows.names, rows.y))
     if told.weight_decay is not None:
         subject = replace(subject, weight_decay=told.weight_decay)

@@ -26,7 +26,7 @@ data, and answers in sentences, each with a certificate: rows left out, wrong la
 .skops of scikit-learn, .safetensors and .pt of torch, .pt2, .onnx, .npz of linear ones, any module with --factory. What
 no file says (activation, loss, weight decay) it asks for by name. In Python: certify.audit(problem, X_new, y_new). See
 docs/audit.md."""),
-    Asked(("delete", "deleted", "deleting", "remove", "removal", "leave out", "gdpr", "these rows"),
+    Asked(("delete", "deleted", "delete these", "deleting", "remove", "removal", "leave out", "gdpr", "these rows"),
           """Which predictions change when rows are left out and the model is trained again? Of a linear model or a
 last layer: certify audit MODEL DATA --rows 3,17 for these rows, --ask "2 rows deleted" for any two. In Python:
 certify.stable_predictions(problem, X_new, delete=[3, 17]), or delete=2. In a spec: parameter = "deletions", with set =
@@ -55,6 +55,11 @@ certificates or the folders of two audits on the same rows. Only ends that do no
 A lies below the lower end of B, B is proved to keep more predictions. In Python: b.lower > a.upper of two results of
 certify.stable_predictions. Counts and radii are compared, and nothing that counts weights: such numbers change when
 layers are rescaled (take weights.norm = "relative", see S1)."""),
+    Asked(("ci", "gate in ci", "continuous integration", "junit", "sarif", "github action", "pytest"),
+          """In continuous integration: certify run SPEC --format junit=FILE --format sarif=FILE --format github; its
+status is the decision (0 met, 3 failed, 4 open). action.yml of this repository is a GitHub Action,
+.pre-commit-hooks.yaml has hooks. In your own tests the pytest plugin has a fixture certify:
+assert certify(problem, X_new).stable(delete=5) >= 130. See docs/ci.md and `gate`."""),
     Asked(("baseline", "regression test", "regress", "previous model", "yesterday"),
           """Keep the folder of the audit of the old model: certify compare OLD NEW says what is proved to be better
 or worse. A gate stops a build: the spec that certify audit writes has what was proved for the old model as its
@@ -74,7 +79,8 @@ X_new).most_influential(13). Which rows flip it together: stable_predictions(...
 report CERT --rows. Which rows hold the weights where they are: parameter = "sample_weights", a gate on
 sample_modulus (every row's is on the page). Which rows decide a coefficient: certify.coefficients(problem,
 delete=1). See `influence`."""),
-    Asked(("coefficient", "sign", "sign of a coefficient", "p-value", "pvalue", "significance", "significant",
+    Asked(("coefficient", "sign", "signs", "do the signs survive", "sign of a coefficient",
+           "p-value", "pvalue", "significance", "significant",
            "standard error", "confidence interval", "zaminfluence", "effect", "regression coefficient", "contrast"),
           """Does the sign of a coefficient survive dropping any m rows? [evaluation] coefficients = "all" (or
 ["dose"]) with parameter = "deletions", count = 5: gates on stable_predictions (which signs stay), tolerated_changes

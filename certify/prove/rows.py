@@ -245,9 +245,18 @@ def stable_predictions(
     head, change = head_of(asked), change_of_rows(asked)
     distance = distance_of(head)
     _tell_of_lost(head, change)
+    _tell_of_classes(problem)
     with told(progress) as tell:
         found = survey(head, change, seconds, tell)
     return StablePredictions(change, found, head, distance, problem.classes)
+
+
+def _tell_of_classes(problem: Problem) -> None:
+    """Warn that weights follow labels here, as in a fit anew, and not in audits and specs."""
+    if problem.weights is not None and problem.weights.by_label:
+        warnings.warn("class_weight: a row that is relabelled counts as its new label does"
+                      + (", and balanced weights follow the rows that are left" if problem.weights.balanced else "")
+                      + "; an audit, as its certificate, keeps the weight that each row has today", stacklevel=3)
 
 
 def _tell_of_lost(head: Head, change: Change) -> None:

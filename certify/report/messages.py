@@ -186,8 +186,8 @@ def _far_head(certificate: Json) -> str:
     if certificate["problem"].get("within", 0) is not None or share is None or share <= FAR:
         return ""
     return (f"the one solution is proved only within {at_most(share, 3)} of the length of the given weights. The "
-            "claims are about that solution, which the weights in the file only come near to; `certify polish SPEC` "
-            "trains on to it")
+            "claims are about that solution, which the weights in the file only come near to. If rows carried weights "
+            "in training, name these ([data] weights, --weights); else `certify polish SPEC` trains on to it")
 
 
 def unused_radius(certificate: Json) -> str:

@@ -26,7 +26,8 @@ class Counted(Question):
             InputError: it is 0, or a share.
         """
         if re.search(r"[0-9]\s*%|[0-9]\.[0-9]|\bper ?cent\b", phrase):
-            raise InputError(f"--ask {phrase!r}", "a share of the rows", "give a whole number of rows")
+            raise InputError(f"--ask {phrase!r}", "a share of the rows",
+                             "give the number: 1 % of 400 rows are 4")
         found = re.search(NUMBER, phrase)
         if found is not None and int(found[1]) < 1:
             raise InputError(f"--ask {phrase!r}", "0 rows", "give a number of rows from 1 on")

@@ -164,7 +164,8 @@ class OnnxArchive(Archive):
             twice = next((name for name in node.inputs if name in constants), None)
             if twice is not None:
                 self._refuse(f"the tensor '{key_of(twice)}' in two places: two layers share it, or hold equal "
-                             "parameters that the exporter merged", "save its state_dict()")
+                             "parameters that the exporter merged, or the network is no plain chain",
+                             f"save its state_dict(), or {_GRAPH}")
             if sum(name != "" and name not in tensors for name in node.inputs) > 1:
                 self._refuse(f"the operation {key_of(node.kind)} joins two branches of its graph",
                              f"{BRANCHES}, or {_GRAPH}" + (

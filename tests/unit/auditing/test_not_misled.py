@@ -44,7 +44,7 @@ def linear(tmp_path):
     return tmp_path
 
 
-def test_columns_of_a_table_are_those_the_estimator_was_fitted_to_by_name(tmp_path):
+def test_columns_of_a_table_are_those_the_estimator_was_fitted_to_by_name(tmp_path, capsys):
     skops, pandas = pytest.importorskip("skops.io"), pytest.importorskip("pandas")
     from sklearn.linear_model import LogisticRegression
 
@@ -57,6 +57,10 @@ def test_columns_of_a_table_are_those_the_estimator_was_fitted_to_by_name(tmp_pa
     losses = [json.loads((tmp_path / name / "audit.json").read_text())["model"]["training_loss"] for name in
               ("one", "other")]
     assert losses[0] == losses[1]
+    wide = table(tmp_path / "w.csv", "abcwy", [*X.T, np.ones(len(X)), Y])
+    assert main(["audit", str(tmp_path / "m.skops"), wide, "--ask", "rows deleted", "-o", str(tmp_path / "wide")]) == 0
+    said = "columns that the model was not fitted to are not used: 'w'; --weights names what rows counted"
+    assert said in capsys.readouterr().err and said in (tmp_path / "wide" / "audit.json").read_text()
     missing = table(tmp_path / "m.csv", "abdy", [*X.T, Y])
     assert main(["audit", str(tmp_path / "m.skops"), missing, "-q", "-o", str(tmp_path / "no")]) == 2
 

@@ -78,3 +78,18 @@ def test_numbers_in_words_and_amounts_are_read():
     for phrase in ("delete these 49 rows", "rows deleted"):
         with pytest.raises(InputError):
             asked_for([phrase], Options(rows=rows))
+
+
+@pytest.mark.parametrize("phrase", ["does the sign of each coefficient survive dropping any 3 rows", "slopes"])
+def test_coefficients_are_named_where_they_are_asked_about(phrase: str) -> None:
+    with pytest.raises(InputError, match="certify explain coefficient"):
+        asked_for([phrase], Options())
+
+
+def test_a_column_may_be_called_so() -> None:
+    assert asked_for(["noise in sign"], Options())[1].noise == (("sign", None),)
+
+
+def test_a_share_of_the_rows_is_a_number() -> None:
+    with pytest.raises(InputError, match="1 % of 400 rows are 4"):
+        asked_for(["1 % of labels wrong"], Options())

@@ -219,3 +219,10 @@ def test_an_output_that_is_a_logarithm_is_said_to_be_one() -> None:
         stable_predictions(problem, X[:5], delete=1)
     with pytest.raises(InputError, match="the targets of the poisson loss are numbers, of which none is a label"):
         stable_predictions(problem, X[:5], relabel=1, threshold=1.0)
+
+
+def test_it_is_said_that_weights_of_classes_follow_the_labels() -> None:
+    X = np.array([[-2.0], [-1.5], [-1.0], [-0.5], [0.5], [1.0]])
+    problem = from_sklearn(lm.LogisticRegression(class_weight="balanced").fit(X, X.ravel() > 0), X, X.ravel() > 0)
+    with pytest.warns(UserWarning, match="balanced weights follow the rows that are left; an audit"):
+        stable_predictions(problem, X, relabel=1)
