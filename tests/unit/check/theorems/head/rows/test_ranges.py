@@ -200,3 +200,11 @@ def test_a_range_needs_functionals_and_a_side(text: tuple[str, str], words: str,
         parse_spec(whole)
     with pytest.raises(Invalid):
         read_spec(whole)
+
+
+def test_a_range_of_which_nothing_is_known_is_checked_in_the_unit_of_its_side(tmp_path: Path) -> None:
+    """Five of ten rows may be all of one class, and then a free intercept has no minimum."""
+    certificate = Asked(count=5, gates=BOTH).run(tmp_path)
+    assert [(claim["lower"], claim["upper"], claim["unit"]) for claim in certificate["claims"]] == [
+        (None, None, "smallest value of a functional"), (None, None, "largest value of a functional")]
+    assert check(tmp_path / "certificate.json", NONE).verdict == certificate["verdict"] == "inconclusive"
