@@ -24,12 +24,18 @@ def module_problem_of(problem: Problem) -> ModuleProblem:
     Without targets they are the network's own outputs, as for the interpolation map with base ``"given"``.
 
     Raises:
-        InputError: the sublevel map, one layer alone, or merged rows, which estimates do not know.
+        InputError: the sublevel map, one layer alone, merged rows, rows that carry weights, or biases without weight
+            decay, which estimates do not know.
     """
     if problem.map not in SOLUTION_MAPS:
         raise InputError("estimate", f'map = "{problem.map}"', 'use map = "interpolation", or Problem.from_module')
     if problem.layer != "all" or problem.merge_duplicates:
         raise InputError("estimate", "one layer alone, or merged rows", 'use layer = "all", without merging')
+    if problem.weights is not None:
+        raise InputError("estimate", "rows that carry weights, and every row counts the same in estimates",
+                         "use bound, stable_predictions or leave_one_out, which know them")
+    if problem.bias_decay is False:
+        raise InputError("estimate", "bias_decay = False, and all weights decay in estimates", "use another question")
     module = module_of(problem.network)
     y, loss = problem.labels if problem.y is None else problem.y, problem.loss
     if y is None:

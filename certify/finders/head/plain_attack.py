@@ -60,8 +60,8 @@ class _Search:
         nothing = Choices(np.full((1, 0), NONE), np.full((1, 0), NONE))
         self.V0 = self.refits.newton(nothing, head.V[None])
 
-    def run(self) -> Proposed:
-        """Every point in turn, from those with the smallest margins on."""
+    def run(self) -> Proposed | None:
+        """Every point in turn, from those with the smallest margins on; None if the time was up before the first."""
         sets: dict[bytes, tuple[Whole, Whole, Array]] = {}
         F = self.head.points @ self.V0[0].T
         for j in np.argsort(_margins(self.head, F)):
@@ -78,7 +78,7 @@ class _Search:
                 sets[name] = (chosen.rows[0], chosen.codes[0], V[0])
                 now = chosen
         if not sets:
-            raise ValueError("no set was found in time")
+            return None
         rows, codes, weights = zip(*sets.values(), strict=True)
         return Proposed(np.stack(rows), np.stack(codes), np.stack(weights))
 

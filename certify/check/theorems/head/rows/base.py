@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 
 from flint import arb, ctx
 
-from certify.check.linalg.balls import norm
+from certify.check.linalg.balls import ZERO, norm
 from certify.check.reading.arrays import Array
 from certify.check.reading.certificate import Number
 from certify.check.systems.point import Ladder, Point
-from certify.check.theorems.head.rows.head import BITS, given_weights, head_of
-from certify.check.theorems.head.rows.refitted.refit import distance
+from certify.check.theorems.head.rows.head import BITS, Head, given_weights, head_of
+from certify.check.theorems.head.rows.refitted.refit import distance, distance_in_doubles
 from certify.format.refusal import Invalid
 
 IDLE = 4
@@ -44,5 +44,13 @@ def check_free(stated: Number, ladder: Ladder, names: Sequence[str | None], side
         found = (away + distance(head, (), flat, head.outputs(flat))).upper()
         if not found <= stated:
             raise Invalid("base.distance", f"{stated!r} is stated", f"{found.str(5, radius=False)} is proved")
-        if not stated <= IDLE * found + ROUNDING * head.scale:
-            raise Invalid("base.distance", f"{stated!r} is stated", f"{found.str(5, radius=False)} is enough")
+        enough = found.max((away + _in_doubles(head, flat)).upper())
+        if not stated <= IDLE * enough + ROUNDING * head.scale and enough.is_finite():
+            raise Invalid("base.distance", f"{stated!r} is stated", f"{enough.str(5, radius=False)} is enough")
+
+
+def _in_doubles(head: Head, flat: list[float]) -> arb:
+    """How near doubles find the refit where these count no intercept from a middle; 0 where they may do so."""
+    if head.weights is None and (head.loss.sigmoid or head.loss.shifted or head.loss.quadratic):
+        return ZERO
+    return distance_in_doubles(head, flat)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -82,6 +82,11 @@ class FunctionalRanges(Rule[HeadPoint]):
         if problem.functionals is None:
             raise InputError(FUNCTIONAL.name, "evaluation rows without what multiplies the intercept",
                              'give evaluation.intercept, or evaluation.coefficients = "all"')
+
+    def open(self, at: HeadPoint, quantity: str, reason: str, hypotheses: tuple[Hypothesis, ...] = ()) -> Bound:
+        """The bound without ends, in the unit of either side."""
+        bound = super().open(at, quantity, reason, hypotheses)
+        return replace(bound, sides={"max": replace(bound, unit=LARGEST), "min": replace(bound, unit=SMALLEST)})
 
     def functional(self, at: HeadPoint) -> Bound:
         """The range over all functionals; held against a gate the largest, or the smallest, value of any."""

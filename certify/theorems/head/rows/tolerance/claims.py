@@ -106,7 +106,7 @@ def _proofs(part: Part) -> dict[str, Any]:
 
 def _flips(head: Head, search: Search, flipped: list[int]) -> dict[str, Any]:
     """For every flipped point a change of its own."""
-    width = max(len(search.flips[i].rows) for i in flipped)
+    width = max(1, *(len(search.flips[i].rows) for i in flipped))
     rows = np.full((len(flipped), width), NONE, dtype=np.int64)
     codes, point = rows.copy(), np.full(len(head.points), -1, dtype=np.int64)
     for a, i in enumerate(flipped):

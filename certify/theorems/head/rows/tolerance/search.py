@@ -66,7 +66,8 @@ class Search:
         sides, _ = head.sides(V[None], enclose_refits(head, nothing, V[None]))
         self.lower[known & (sides[0] == head.today)] = 0
         for i in np.flatnonzero(known & (sides[0] >= 0) & (sides[0] != head.today)):
-            self.upper[i], self.changed[i] = -1, ()
+            self.upper[i], self.changed[i] = -1, ()  # the refit of the unchanged data has another label already
+            self.flips[int(i)] = Flip(nothing.rows[0], nothing.codes[0], V)
 
     def climb(self, count: int, proofs: Budget) -> bool:
         """Ask about one more row where one fewer is proved; whether any prediction survives it."""

@@ -33,6 +33,7 @@ def check_boxed(measure: Measure, most: float, arrays: Mapping[str, Array], wher
     Raises:
         Invalid: one may, or the arrays have another form, or the theorem is not about this problem.
     """
+    _fits(measure.head, where)
     E, bounds = _directions(measure, most, arrays, where)
     own = () if measure.by_outputs else ("basis", "bounds")
     if not {*own} <= set(arrays):
@@ -58,10 +59,7 @@ def check_directions(
         Invalid: one may not keep its bound, or the arrays have another form, or the theorem is not about this problem.
     """
     (today, near), (E, bounds) = at, kept
-    if not isinstance(head.change, AnyRows) or not head.loss.sigmoid or head.k != 1 or not head.count < head.n:
-        raise Invalid(where, "boxes are stated", "any rows, fewer than there are, and the logistic loss are needed")
-    if head.weights is not None:
-        raise Invalid(where, "boxes are stated", "rows carry weights, and that is for rows that count the same")
+    _fits(head, where)
     needed = {"column", "level"}
     plain, tree = ({name.removeprefix(TREE): a for name, a in arrays.items() if name.startswith(TREE) == yes}
                    for yes in (False, True))
@@ -78,6 +76,14 @@ def check_directions(
     if missing := [j for j, yes in enumerate(found) if not yes]:
         raise Invalid(f"{where}.tree", f"direction {missing[0]} is stated to keep its bound",
                       f"that is not proved for {len(missing)} of {len(E)}")
+
+
+def _fits(head: Head, where: str) -> None:
+    """Raise `Invalid` where the theorem is not about this problem."""
+    if not isinstance(head.change, AnyRows) or not head.loss.sigmoid or head.k != 1 or not head.count < head.n:
+        raise Invalid(where, "boxes are stated", "any rows, fewer than there are, and the logistic loss are needed")
+    if head.weights is not None:
+        raise Invalid(where, "boxes are stated", "rows carry weights, and that is for rows that count the same")
 
 
 def _directions(measure: Measure, most: float, arrays: Mapping[str, Array], where: str,

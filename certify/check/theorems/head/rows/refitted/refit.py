@@ -17,6 +17,8 @@ LEAST = arb(2) ** -200
 """Of outputs: what the balls reach at least, so that weights with gradient 0 lie inside one."""
 SETTLED = 1 - 2.0**-22
 """Share of the last distance above which another ball brings nothing."""
+DOUBLE, OWN = arb(2) ** -52, 32
+"""A gradient in doubles may be off by that share of its terms, times what they are and so many more."""
 AT_ONCE = 64
 """Refits whose outputs are formed together."""
 
@@ -93,6 +95,16 @@ def distance(head: Head, change: Change, v: Sequence[float], Z: list[list[arb]])
     return near
 
 
+def distance_in_doubles(head: Head, v: Sequence[float]) -> arb:
+    """The same for the data as they are, without a middle and with a gradient that rounding leaves; maybe infinite."""
+    length = norm([arb(x) for x in v])
+    counts = [ONE] * head.n if head.weights is None else head.weights
+    lost = sum((c * size * (1 + size * length) for c, size in zip(counts, head.sizes, strict=True)), ZERO)
+    pulled = _slopes(head, (), head.outputs(list(v)))
+    sums = (arb_mat(pulled.pulls).transpose() * head.phi).tolist()
+    return _seen(head, pulled, v, sums, False, lost * DOUBLE * (head.n + head.m + OWN))[0]
+
+
 @dataclass(frozen=True)
 class Pulled:
     """Rows after a change: their slopes, these times what rows count, their targets, and which are deleted."""
@@ -125,11 +137,11 @@ def _alone(head: Head, change: Change, v: Sequence[float], Z: list[list[arb]], m
     return _seen(head, one, v, (arb_mat(one.pulls).transpose() * head.phi).tolist(), moved)
 
 
-def _seen(head: Head, pulled: Pulled, v: Sequence[float], sums: list[list[arb]], moved: bool,
+def _seen(head: Head, pulled: Pulled, v: Sequence[float], sums: list[list[arb]], moved: bool, lost: arb = ZERO,
           ) -> tuple[arb, Middle | None]:
     """The same from slopes and `Σ g_i ⊗ φ_i`; if moved of `(U, β + Uc)`, whose gradient is `(g_U − g_βcᵀ, g_β)`.
 
-    c is the middle of the rows by their curvature at V̂, that of each change.
+    c is the middle of the rows by their curvature at V̂, that of each change. The gradient counts as longer by `lost`.
     """
     g, targets, gone = pulled.g, pulled.targets, pulled.gone
     mu = head.mu(len(gone))
@@ -142,7 +154,7 @@ def _seen(head: Head, pulled: Pulled, v: Sequence[float], sums: list[list[arb]],
     whole = [[x + y for x, y in zip(*row, strict=True)] for row in zip(sums, pull, strict=True)]
     if middle is not None:
         whole = [[*(x - row[-1] * y for x, y in zip(row, middle.c, strict=False)), row[-1]] for row in whole]
-    size = norm([x for row in whole for x in row]).upper()
+    size = (norm([x for row in whole for x in row]) + lost).upper()
     if not head.free_intercept:
         return (size / mu).upper(), None
     ball, found, before = ZERO, arb("inf"), arb("inf")

@@ -13,6 +13,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 import certify
+from certify.auditing.spec_run import run_audit
 from certify.check.main import check
 from certify.check.reading.spec import Gate
 from certify.check.run import Usage
@@ -200,3 +201,15 @@ def test_a_range_needs_functionals_and_a_side(text: tuple[str, str], words: str,
         parse_spec(whole)
     with pytest.raises(Invalid):
         read_spec(whole)
+
+
+def test_a_range_of_which_nothing_is_known_is_checked_in_the_unit_of_its_side(tmp_path: Path) -> None:
+    """Five of ten rows may be all of one class, and then a free intercept has no minimum; weights allow no trees."""
+    spec = Asked(count=5, gates=(("stable_predictions", "min", 1), *BOTH), csv=False, evaluation=FILE).write(tmp_path)
+    spec.write_text(spec.read_text(encoding="utf-8").replace('targets = "y"', 'targets = "y"\nweights = "c"'),
+                    encoding="utf-8")
+    np.savez(tmp_path / "data.npz", **np.load(tmp_path / "data.npz"), c=np.ones(10))
+    certificate = run_audit(spec)
+    assert [(claim["lower"], claim["upper"], claim["unit"]) for claim in certificate["claims"][1:]] == [
+        (None, None, "smallest value of a functional"), (None, None, "largest value of a functional")]
+    assert check(tmp_path / "certificate.json", NONE).verdict == certificate["verdict"]

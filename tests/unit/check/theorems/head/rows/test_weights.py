@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -340,3 +341,44 @@ def test_equal_weights_are_as_a_smaller_penalty(tmp_path: Path) -> None:
 def test_files_are_bound(honest: tuple[Path, Case, dict[str, Any]]) -> None:
     folder, _, certificate = honest
     assert certificate["subject"]["data"]["sha256"] == sha256((folder / "data.npz").read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("weighed", [True, False])
+def test_a_label_that_today_s_refit_has_lost_already_is_flipped_by_no_row(weighed: bool, tmp_path: Path) -> None:
+    """The given weights lie off their refit: a change of no row flips that point, and the certificate says so."""
+    case = Case(tmp_path, bias=True, seed=1)
+    if not weighed:
+        case.c[:] = 1.0
+        case.spec = case.spec.replace(', weights = "w"', "")
+    V, phi = case.refit(()), np.hstack([case.points, np.ones((len(case.points), 1))])
+    outputs = (phi @ V.T)[:, 0]
+    away = V.copy()
+    away[0, -1] -= outputs[outputs > 0].min() * 1.1
+    save_file({"0.weight": away[:, :-1].copy(), "0.bias": away[:, -1].copy()}, tmp_path / "model.safetensors")
+    (tmp_path / "spec.toml").write_text(case.spec + COUNTS, encoding="utf-8")
+    certificate = run_audit(tmp_path / "spec.toml")
+    lost = ((phi @ away.T)[:, 0] > 0) != (outputs > 0)
+    assert lost.any() and not any(np.array(certificate["claims"][1]["row_upper"])[lost])
+    assert check(tmp_path / "certificate.json", NONE).verdict == certificate["verdict"]
+
+
+def test_far_rows_with_weights_and_a_free_intercept_are_checked(tmp_path: Path) -> None:
+    """The prover counts their intercept from no middle, so that its base distance is larger, but not any number."""
+    case = Case(tmp_path, seed=1)
+    V = case.refit(())
+    V[:, -1] -= V[:, :-1].sum(axis=1) * 60.0
+    save_file({"0.weight": V[:, :-1].copy(), "0.bias": V[:, -1].copy()}, tmp_path / "model.safetensors")
+    np.savez(tmp_path / "data.npz", X=case.X + 60.0, y=case.label, w=case.c)
+    np.savez(tmp_path / "more.npz", X=case.points + 60.0)
+    (tmp_path / "spec.toml").write_text(case.spec + COUNTS, encoding="utf-8")
+    certificate = run_audit(tmp_path / "spec.toml")
+    assert check(tmp_path / "certificate.json", NONE).verdict == certificate["verdict"]
+    base, own = certificate["base"], json.loads(json.dumps(certificate))
+    own["base"] = base | {"distance": 1.0, "radius": 1.0}
+    for claim in own["claims"]:
+        for hypothesis in claim["hypotheses"]:
+            if hypothesis["value"] == base["distance"]:
+                hypothesis["value"] = 1.0
+    forge(tmp_path, own, ("base",), own["base"])
+    with pytest.raises(Invalid, match="is enough"):
+        check(tmp_path / "certificate.json", NONE)
