@@ -21,6 +21,9 @@ from certify.network.graph.graph import GraphNetwork
 ROWS = (2, 3)
 """Rows that pass through a file that takes any number of them; the graph has to be the same."""
 
+OLDEST = 7
+"""Before this version sums and products had an axis to broadcast along, and Dropout was on."""
+
 
 def read_graph(content: bytes, asked: str, folder: Path | None = None) -> tuple[GraphNetwork, bool]:
     """The graph of an ONNX file, and whether its exporter folded a BatchNorm into a layer, as far as names tell.
@@ -62,6 +65,9 @@ def _network(content: bytes, asked: str, folder: Path | None) -> tuple[GraphNetw
     if shape is None or len(shape) < 2 or None in shape[1:]:
         raise InputError(asked, "its input has no fixed shape",
                          "export with an example row, free in its first axis only")
+    if parsing.opset_of(content) < OLDEST:
+        raise InputError(asked, f"operations of opset {parsing.opset_of(content)}, some of which meant something else",
+                         f"export with opset {OLDEST} or later")
     row = tuple(int(s or 0) for s in shape[1:])
     if shape[0]:
         return _followed(Reader(asked, folder, shape[0], row, parsing.opset_of(content)), parts, stored)
@@ -122,12 +128,17 @@ def _made(reader: Reader) -> list[Value]:
         return [Known(np.asarray(FOLDED[step.kind](reader, *numbers)), kept)]
     if step.kind == "Expand" and isinstance(first, Known):  # of learned tokens: the same for every row
         shape = np.broadcast_shapes(first.array.shape, tuple(reader.integers(1) or ()))
-        return [Known(np.broadcast_to(first.array, shape), first.name)]
+        size = int(np.prod(shape))
+        same = size == first.array.size or (
+            len(shape) == 3 and shape[0] == reader.rows and size == first.array.size * reader.rows)
+        return [Known(np.broadcast_to(first.array, shape), first.name if same else "")]
     if step.kind == "Gather" and isinstance(first, Known) and isinstance(inputs[1], Moved):
         return [embedding(reader)]
     if step.kind in MOVES and isinstance(first, Known):
-        return [Known(part, first.name if part.size == first.array.size else "")
-                for part in MOVES[step.kind](reader, first.array)]
+        whole = np.arange(first.array.size)  # where each entry comes from: none may be read twice
+        places = MOVES[step.kind](reader, whole.reshape(first.array.shape))
+        return [Known(part, first.name if np.array_equal(np.sort(place, axis=None), whole) else "")
+                for part, place in zip(MOVES[step.kind](reader, first.array), places, strict=True)]
     if step.kind in MOVES and isinstance(first, Moved):
         return [first.by(part, step.outputs[0]) for part in MOVES[step.kind](reader, first.index)]
     if step.kind not in OPERATIONS:
