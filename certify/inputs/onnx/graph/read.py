@@ -18,7 +18,7 @@ from certify.inputs.onnx.graph.values import REMEDY, Known, Reader, Value
 from certify.inputs.onnx.protobuf import fields
 from certify.network.graph.graph import GraphNetwork
 
-ROWS = (2, 3)
+ROWS = (2, 3, 1)
 """Rows that pass through a file that takes any number of them; the graph has to be the same."""
 
 OLDEST = 7
@@ -71,10 +71,12 @@ def _network(content: bytes, asked: str, folder: Path | None) -> tuple[GraphNetw
     row = tuple(int(s or 0) for s in shape[1:])
     if shape[0]:
         return _followed(Reader(asked, folder, shape[0], row, parsing.opset_of(content)), parts, stored)
-    few, more = (_followed(Reader(asked, folder, rows, row, parsing.opset_of(content)), parts, stored) for rows in ROWS)
-    if few[0].nodes != more[0].nodes or any((few[0].tensors[name] != array).any()
-                                            for name, array in more[0].tensors.items()):
-        raise InputError(asked, "its numbers depend on how many rows pass through at once", REMEDY)
+    few, *others = (_followed(Reader(asked, folder, rows, row, parsing.opset_of(content)), parts, stored)
+                    for rows in ROWS)
+    for more, _ in others:
+        if few[0].nodes != more.nodes or any((few[0].tensors[name] != array).any()
+                                             for name, array in more.tensors.items()):
+            raise InputError(asked, "its numbers depend on how many rows pass through at once", REMEDY)
     return few
 
 

@@ -128,6 +128,12 @@ def test_whole_numbers_are_divided_towards_0() -> None:
         graph(node("Mod", ["i", "j"], "c", fmod=1), *step[1:], i=np.array(-7), j=np.array(2))
 
 
+def test_a_number_for_one_row_alone_is_refused() -> None:
+    with pytest.raises(InputError, match="how many rows"):
+        graph(node("Shape", ["h"], "s", start=0, end=1), node("Equal", ["s", "one"], "c"),
+              node("Where", ["c", "p", "q"], "d"), node("Mul", ["h", "d"], "z"), one=np.array([1]), p=f4(1), q=f4(1))
+
+
 @pytest.mark.parametrize(("step", "shape"), [
     (node("Expand", ["p", "to"], "e"), (1, D)), (node("Gather", ["p", "twice"], "e"), (T, D))])
 def test_one_parameter_at_several_tokens_is_refused(step: bytes, shape: tuple[int, ...]) -> None:
