@@ -282,7 +282,7 @@ def _attended(reader: Reader, scores: Scores, v: Moved) -> Value:
 def softmax(reader: Reader) -> Value:
     """The softmax of scores."""
     scores = reader.input(0)
-    if not isinstance(scores, Scores):
+    if not isinstance(scores, Scores) or scores.weighed:
         reader.refuse("a softmax outside an attention", SOFTMAX)
     if "axis" not in reader.step.options and reader.version < 13:
         reader.refuse("a softmax over all axes but the first, which is what no axis meant before opset 13", SOFTMAX)

@@ -21,6 +21,8 @@ from certify.network.graph.graph import GraphNetwork
 ROWS = (2, 3, 1)
 """Rows that pass through a file that takes any number of them; the graph has to be the same."""
 
+FUNCTIONS = 25
+"""The field of a model that holds functions of its own."""
 OLDEST = 7
 """Before this version sums and products had an axis to broadcast along, and Dropout was on."""
 
@@ -65,6 +67,9 @@ def _network(content: bytes, asked: str, folder: Path | None) -> tuple[GraphNetw
     if shape is None or len(shape) < 2 or None in shape[1:]:
         raise InputError(asked, "its input has no fixed shape",
                          "export with an example row, free in its first axis only")
+    own = [parsing.as_bytes(value) for number, _, value in fields(content) if number == FUNCTIONS]
+    if any(parsing.text_field(message, 10) in ("", "ai.onnx") for message in own):
+        raise InputError(asked, "a function in the place of an operation of ONNX", "export it without own functions")
     if parsing.opset_of(content) < OLDEST:
         raise InputError(asked, f"operations of opset {parsing.opset_of(content)}, some of which meant something else",
                          f"export with opset {OLDEST} or later")

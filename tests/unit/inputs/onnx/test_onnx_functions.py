@@ -13,7 +13,7 @@ from certify.network.graph.compiled import compile_graph
 from certify.network.graph.floats import outputs_in_floats
 from certify.network.graph.graph import GraphNetwork
 from certify.rigor.arithmetic import Binary64
-from tests.families.onnx_bytes import model, node
+from tests.families.onnx_bytes import model, node, put
 
 rng = np.random.default_rng(11)
 T, D = 4, 6
@@ -96,12 +96,13 @@ def test_a_column_is_no_bias_of_a_gemm() -> None:
         read_graph(model([node("Gemm", ["x", "w", "c"], "y")], {"w": f4(D, 3), "c": f4(3, 1)}, dims=(3, D)), "model")
 
 
-def heads(axes: dict[str, int], opset: int = 20, apart: str = "qkv") -> GraphNetwork:
+def heads(axes: dict[str, int], opset: int = 20, apart: str = "qkv", twice: bool = False) -> GraphNetwork:
     steps = [node("Reshape", ["h", "one"], "h4")]
     named = {name: "h4" if name in apart else "h" for name in "qkv"}
     steps += [node("Transpose", [named["k"]], "t", perm=[0, 1, 3, 2] if "k" in apart else [0, 2, 1]),
               node("MatMul", [named["q"], "t"], "s"), node("Softmax", ["s"], "p", **axes),
-              node("MatMul", ["p", named["v"]], "a"), node("Reshape", ["a", "back"], "z")]
+              *([node("Softmax", ["p"], "p2")] if twice else []),
+              node("MatMul", ["p2" if twice else "p", named["v"]], "a"), node("Reshape", ["a", "back"], "z")]
     return graph(*steps, opset=opset, rows=1, one=np.array([0, 1, T, D]), back=np.array([1, T, D]))
 
 
@@ -109,6 +110,18 @@ def test_a_softmax_without_an_axis_is_over_the_keys_from_opset_13_on() -> None:
     heads({}, 13), heads({"axis": 3}, 12), heads({"axis": -1}, 12)
     with pytest.raises(InputError, match="before opset 13"):
         heads({}, 12)
+
+
+def test_a_softmax_of_a_softmax_is_refused() -> None:
+    with pytest.raises(InputError, match="outside an attention"):
+        heads({}, twice=True)
+
+
+def test_a_function_in_the_place_of_an_operation_is_refused() -> None:
+    content = model([FIRST, node("Relu", ["h"], "z"), *LAST], TENSORS, dims=(0, T, D),
+                    extra=put(25, put(1, "Relu") + put(10, "")))
+    with pytest.raises(InputError, match="in the place of an operation"):
+        read_graph(content, "model")
 
 
 def test_an_attention_of_values_with_different_axes_is_refused() -> None:
