@@ -33,6 +33,7 @@ from certify.format.quantities import (
     STABLE_PREDICTIONS,
 )
 from certify.format.words import Loss
+from certify.network.graph.graph import GraphNetwork
 from certify.network.network import Network
 from certify.problem.bound import Bound
 from certify.problem.problem import Problem
@@ -75,6 +76,8 @@ class WhichRows(Question):
             return ""
         if subject.y is None and subject.labels is None:
             return subject.against_head
+        if isinstance(subject.network, GraphNetwork) and subject.network.discrete:
+            return "its rows are whole numbers, which do not move, and without a head no row is left out"
         known = not Loss(subject.loss).of_heads
         return "" if known else f"without weight decay it is not known of the loss {subject.loss}"
 

@@ -35,6 +35,9 @@ def scores_of(left: Moved | Times, right: Moved | Times) -> Scores:
 
 def attended(scores: Scores, v: Moved, rows: int, name: str, write: Write, refuse: Refuse) -> tuple[str, int]:
     """Write the attention; its node and its number of heads."""
+    axes = sorted({x.index.ndim for x in (scores.q, scores.k, v)})
+    if len(axes) > 1:
+        refuse(f"an attention of values of {axes[0]} and {axes[-1]} axes")
     named = [heads_of(x, rows, f"{name}_{word}", write, refuse)
              for x, word in ((scores.q, "q"), (scores.k, "k"), (v, "v"))]
     heads = {number for _, number in named}

@@ -19,6 +19,7 @@ from certify.inputs.torch.tracing.modules import plain_word, told
 from certify.inputs.torch.tracing.moves import move, written
 from certify.inputs.torch.tracing.products import followed, gated, multiplied
 from certify.inputs.torch.tracing.recorder import REMEDY, Recorder
+from certify.inputs.torch.tracing.values import require_untied, require_values
 from certify.network.graph.graph import ACTIVATIONS, GraphNetwork, Node
 
 _PLAIN: Final = frozenset(ACTIVATIONS) - {"identity"}
@@ -60,15 +61,17 @@ def trace(module: Any, shape: tuple[int, ...], asked: str = "module") -> GraphNe
         raise InputError(asked, f"torch.fx cannot trace it ({error})", REMEDY) from None
     stored = frozenset(module.state_dict())
     reader = _read(traced, shape, asked, stored, 2)
-    scaled = any(node.scale is not None or node.op == "times" for node in reader.nodes)
-    if scaled and reader.nodes != _read(traced, shape, asked, stored, 3).nodes:
+    if reader.nodes != _read(traced, shape, asked, stored, 3).nodes:
         raise InputError(asked, "its numbers depend on how many rows pass through at once", REMEDY)
     used = {name for node in reader.nodes for name in node.tensors.values()}
     tensors = {name: tensor.numpy().copy() for name, tensor in module.state_dict().items() if name in used}
     left = {name for name, _ in module.named_parameters()} - used
     if left:
         raise InputError(asked, f"parameter '{min(left)}' is not used by the output", "remove it")
-    return GraphNetwork(reader.needed(), tensors, tuple(shape), reader.output)
+    require_untied(module, used, asked)
+    network = GraphNetwork(reader.needed(), tensors, tuple(shape), reader.output)
+    require_values(module, network, asked)
+    return network
 
 
 def _read(traced: Any, shape: tuple[int, ...], asked: str, stored: frozenset[str], rows: int) -> _Reader:
@@ -291,8 +294,10 @@ class _Reader(Recorder):
             self.emit(n, "batch_norm", x, weight=weight, bias=bias, mean=f"{prefix}running_mean",
                       var=f"{prefix}running_var", eps=float(part.eps))
         elif kind is nn.AvgPool2d:
+            if part.divisor_override is not None:
+                self.refuse(n, "an average with a divisor of its own")
             self._pool(n, "avg_pool", x, part.kernel_size, part.stride, part.padding, part.ceil_mode,
-                       part.count_include_pad and part.divisor_override is None)
+                       part.count_include_pad)
         elif kind is nn.MaxPool2d:
             self._pool(n, "max_pool", x, part.kernel_size, part.stride, part.padding, part.ceil_mode,
                        part.dilation in (1, (1, 1)) and not part.return_indices)

@@ -72,3 +72,20 @@ def test_a_word_that_is_none_is_refused_alike(tmp_path, capsys, option):
 def test_rows_to_predict_are_for_a_question(tmp_path, capsys):
     assert main(["init", str(tmp_path), "--eval", str(tmp_path / "new.npz")]) == 2
     assert "add --ask" in capsys.readouterr().err and not list(tmp_path.iterdir())
+
+
+def test_rows_of_tokens_are_not_asked_to_move(tmp_path, capsys):
+    from tests.oracles.graph import Builder
+    from tests.unit.check.enclosure.test_graph import write
+
+    rng = np.random.default_rng(5)
+    b = Builder(rng, (3,))
+    b.add("embedding", weight=b.tensor("weight", b.numbers(5, 4)))
+    b.add("mean_tokens")
+    b.linear(3)
+    write(tmp_path, b.network(), rng.integers(0, 5, size=(4, 3)), np.array([0, 2, 1, 1]))
+    assert main(["audit", str(tmp_path / "model.safetensors"), str(tmp_path / "rows.npz"), "--graph",
+                 str(tmp_path / "graph.json"), "--loss", "cross_entropy", "--weight-decay", "0",
+                 "-o", str(tmp_path / "out"), "-q", "--ask", "which rows matter"]) == 4
+    said = "".join(capsys.readouterr())
+    assert "error" not in said and "which rows matter): its rows are whole numbers" in said

@@ -21,6 +21,19 @@ def _cast(reader: Reader, x: Array) -> Array:
     return x.astype(kind)
 
 
+def _quotient(reader: Reader, a: Array, b: Array) -> Array:
+    """Of whole numbers towards 0."""
+    if a.dtype.kind != "i":
+        return np.asarray(a / b)
+    return np.asarray(np.sign(a) * np.sign(b) * (np.abs(a) // np.abs(b)))
+
+
+def _remainder(reader: Reader, a: Array, b: Array) -> Array:
+    """With the sign of the divisor."""
+    reader.only(fmod=0)
+    return np.asarray(np.mod(a, b))
+
+
 def _constant(reader: Reader, shape: Array) -> Array:
     content = reader.step.options.get("value")
     value = np.zeros(1, dtype=np.float32) if content is None else tensor_of(
@@ -30,9 +43,9 @@ def _constant(reader: Reader, shape: Array) -> Array:
 
 FOLDED: Final[dict[str, Callable[..., Array]]] = {
     "Add": lambda reader, a, b: a + b, "Sub": lambda reader, a, b: a - b, "Mul": lambda reader, a, b: a * b,
-    "Div": lambda reader, a, b: a // b if a.dtype.kind == "i" else a / b, "Sqrt": lambda reader, a: np.sqrt(a),
+    "Div": _quotient, "Sqrt": lambda reader, a: np.sqrt(a),
     "Concat": lambda reader, *parts: np.concatenate(parts, axis=reader.step.options["axis"]), "Cast": _cast,
     "Equal": lambda reader, a, b: a == b, "Where": lambda reader, a, b, c: np.where(a, b, c),
-    "ConstantOfShape": _constant, "Identity": lambda reader, a: a, "Mod": lambda reader, a, b: np.mod(a, b),
+    "ConstantOfShape": _constant, "Identity": lambda reader, a: a, "Mod": _remainder,
 }
 """What each operation makes of numbers, beside those that move entries."""

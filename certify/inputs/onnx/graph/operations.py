@@ -104,14 +104,15 @@ def linear(reader: Reader) -> Value:
     """Gemm, or MatMul by a stored matrix: a linear layer at every token; MatMul of two values: an attention."""
     gemm = reader.step.kind == "Gemm"
     options = reader.only(alpha=1.0, beta=1.0, transA=0, transB=(0, 1))
-    W = reader.input(1)
+    W, bias = reader.input(1), reader.input(2)
     if not gemm and not isinstance(W, Known):
         return product(reader)
     if not isinstance(W, Known) or W.array.ndim != 2:
         reader.refuse("a weight that is no stored matrix")
     turned = options.get("transB", 0) == 1
     source, places = _tokens(reader, reader.moved(0))
-    bias = reader.input(2)
+    if isinstance(bias, Known) and bias.array.shape[-1:] != (bias.array.size,):
+        reader.refuse(f"a bias of shape {bias.array.shape}, which is no vector")
     weight = reader.parameter(W, "weight", None if turned else W.array.T)
     return _of_tokens(reader, reader.write(
         reader.step.outputs[0], "linear", (source,), weight=weight,
@@ -133,7 +134,7 @@ def add(reader: Reader) -> Value:
     x, y = (reader.settled(reader.input(at)) for at in (0, 1))
     if isinstance(x, Known):
         x, y = y, x
-    if isinstance(x, Erf) and isinstance(y, Known) and (y.array == 1).all() and not x.one:
+    if isinstance(x, Erf) and _scalar(y, x) == 1 and not x.one:
         return replace(x, one=True)
     if isinstance(x, Scores):
         reader.refuse("an attention with a mask")
@@ -151,9 +152,10 @@ def add(reader: Reader) -> Value:
 
 def _shifted(reader: Reader, x: Moved, y: Known) -> Value:
     last = reader.nodes[-1] if reader.nodes else None
-    alone = any(reader.values[name] is x and reader.uses[name] == 1 for name in reader.step.inputs)
-    if last is not None and last.name == x.source and last.op == "linear" and last.bias is None and alone and (
-            y.array.size == y.array.shape[-1] == x.index.shape[-1] == x.shape[-1]):
+    if y.array.ndim > x.index.ndim:
+        reader.refuse(f"numbers of shape {y.array.shape} added to a value of {x.index.ndim} axes")
+    if last is not None and last.name == x.source and last.op == "linear" and last.bias is None and (
+            _alone(reader, x) and y.array.shape[-1:] == (y.array.size,) == x.index.shape[-1:] == x.shape[-1:]):
         reader.nodes[-1] = replace(last, bias=reader.parameter(y, "bias", y.array.reshape(-1)))
         return x
     source = reader.node(x)
@@ -164,8 +166,20 @@ def _shifted(reader: Reader, x: Moved, y: Known) -> Value:
         y, "weight")))
 
 
-def _scalar(value: Value | None) -> Fraction | None:
+def _alone(reader: Reader, x: Moved) -> bool:
+    """Whether all entries of a node go into the step under construction, and nowhere else."""
+    names = [name for name, value in reader.values.items() if getattr(value, "source", None) == x.source]
+    return all(reader.uses[name] == 1 for name in names) and np.array_equal(
+        np.sort(x.index, axis=None), np.arange(reader.rows * x.size))
+
+
+def _scalar(value: Value | None, of: Value | None) -> Fraction | None:
+    """A number that may meet every entry of a value: no array with more axes, which would give it some."""
     if not isinstance(value, Known) or value.array.size != 1 or not np.isfinite(value.array).all():
+        return None
+    inner = of.moved if isinstance(of, Times) else of.q if isinstance(of, Scores) else of.x if isinstance(
+        of, Erf) else of
+    if not isinstance(inner, Moved) or value.array.ndim > inner.index.ndim:
         return None
     return Fraction(float(value.array.reshape(-1)[0]))
 
@@ -175,21 +189,19 @@ def times(reader: Reader) -> Value:
     x, y = reader.input(0), reader.input(1)
     if reader.step.kind == "Mul" and (isinstance(x, Known) or isinstance(y, Erf)):
         x, y = y, x
-    number = _scalar(y)
-    if number is not None and (reader.step.kind == "Mul" or number):
-        number = number if reader.step.kind == "Mul" else 1 / number
+    number, mul = _scalar(y, x), reader.step.kind == "Mul"
+    if number is not None and (mul or number):
+        number = number if mul else 1 / number
         if isinstance(x, Moved):
             return Times(x, number)
         if isinstance(x, Times | Scores) and not getattr(x, "weighed", False):
             return replace(x, factor=x.factor * number)
-        if isinstance(x, Erf) and x.one and x.factor:
-            return _gelu(reader, x, x.factor * number)
         if isinstance(x, Erf) and x.one:
-            return _gelu(reader, x, number)
-    if isinstance(x, Erf) and x.one and not x.factor:
+            return _gelu(reader, replace(x, factor=x.factor * number))
+    if isinstance(x, Erf) and x.one and not x.by and mul:
         by, factor = (y.moved, y.factor) if isinstance(y, Times) else (y, Fraction(1))
         if isinstance(by, Moved) and _alike(by, x.x):
-            return _gelu(reader, x, factor)
+            return _gelu(reader, replace(x, by=True, factor=x.factor * factor))
     return _silu(reader, x, y)
 
 
@@ -197,16 +209,15 @@ def _alike(x: Moved, y: Moved) -> bool:
     return x.source == y.source and np.array_equal(x.index, y.index)
 
 
-def _gelu(reader: Reader, erf: Erf, factor: Fraction) -> Value:
-    """`½x(1 + erf(x/√2))`, once the factor ½ is met."""
-    if factor != Fraction(1, 2):
-        return replace(erf, factor=factor)
-    return _entrywise(reader, erf.x, "gelu")
+def _gelu(reader: Reader, erf: Erf) -> Value:
+    """`½x(1 + erf(x/√2))`, once x and the factor ½ are met."""
+    return _entrywise(reader, erf.x, "gelu") if erf.by and erf.factor == Fraction(1, 2) else erf
 
 
 def _silu(reader: Reader, x: Value | None, y: Value | None) -> Value:
     for a, b in ((x, y), (y, x)):
-        if isinstance(a, Moved) and isinstance(b, Moved) and np.array_equal(a.index, b.index):
+        if isinstance(a, Moved) and isinstance(b, Moved) and reader.step.kind == "Mul" and np.array_equal(
+                a.index, b.index):
             made = next((node for node in reader.nodes if node.name == b.source), None)
             if made is not None and made.op == "sigmoid" and made.inputs == (a.source,):
                 return _entrywise(reader, a, "silu")
@@ -271,8 +282,10 @@ def _attended(reader: Reader, scores: Scores, v: Moved) -> Value:
 def softmax(reader: Reader) -> Value:
     """The softmax of scores."""
     scores = reader.input(0)
-    if not isinstance(scores, Scores):
+    if not isinstance(scores, Scores) or scores.weighed:
         reader.refuse("a softmax outside an attention", SOFTMAX)
+    if "axis" not in reader.step.options and reader.version < 13:
+        reader.refuse("a softmax over all axes but the first, which is what no axis meant before opset 13", SOFTMAX)
     reader.only(axis=(-1, scores.q.index.ndim - 1))
     return replace(scores, weighed=True)
 

@@ -18,8 +18,13 @@ from certify.inputs.onnx.graph.values import REMEDY, Known, Reader, Value
 from certify.inputs.onnx.protobuf import fields
 from certify.network.graph.graph import GraphNetwork
 
-ROWS = (2, 3)
+ROWS = (2, 3, 1)
 """Rows that pass through a file that takes any number of them; the graph has to be the same."""
+
+FUNCTIONS = 25
+"""The field of a model that holds functions of its own."""
+OLDEST = 7
+"""Before this version sums and products had an axis to broadcast along, and Dropout was on."""
 
 
 def read_graph(content: bytes, asked: str, folder: Path | None = None) -> tuple[GraphNetwork, bool]:
@@ -62,13 +67,21 @@ def _network(content: bytes, asked: str, folder: Path | None) -> tuple[GraphNetw
     if shape is None or len(shape) < 2 or None in shape[1:]:
         raise InputError(asked, "its input has no fixed shape",
                          "export with an example row, free in its first axis only")
+    own = [parsing.as_bytes(value) for number, _, value in fields(content) if number == FUNCTIONS]
+    if any(parsing.text_field(message, 10) in ("", "ai.onnx") for message in own):
+        raise InputError(asked, "a function in the place of an operation of ONNX", "export it without own functions")
+    if parsing.opset_of(content) < OLDEST:
+        raise InputError(asked, f"operations of opset {parsing.opset_of(content)}, some of which meant something else",
+                         f"export with opset {OLDEST} or later")
     row = tuple(int(s or 0) for s in shape[1:])
     if shape[0]:
         return _followed(Reader(asked, folder, shape[0], row, parsing.opset_of(content)), parts, stored)
-    few, more = (_followed(Reader(asked, folder, rows, row, parsing.opset_of(content)), parts, stored) for rows in ROWS)
-    if few[0].nodes != more[0].nodes or any((few[0].tensors[name] != array).any()
-                                            for name, array in more[0].tensors.items()):
-        raise InputError(asked, "its numbers depend on how many rows pass through at once", REMEDY)
+    few, *others = (_followed(Reader(asked, folder, rows, row, parsing.opset_of(content)), parts, stored)
+                    for rows in ROWS)
+    for more, _ in others:
+        if few[0].nodes != more.nodes or any((few[0].tensors[name] != array).any()
+                                             for name, array in more.tensors.items()):
+            raise InputError(asked, "its numbers depend on how many rows pass through at once", REMEDY)
     return few
 
 
@@ -122,12 +135,17 @@ def _made(reader: Reader) -> list[Value]:
         return [Known(np.asarray(FOLDED[step.kind](reader, *numbers)), kept)]
     if step.kind == "Expand" and isinstance(first, Known):  # of learned tokens: the same for every row
         shape = np.broadcast_shapes(first.array.shape, tuple(reader.integers(1) or ()))
-        return [Known(np.broadcast_to(first.array, shape), first.name)]
+        size = int(np.prod(shape))
+        same = size == first.array.size or (
+            len(shape) == 3 and shape[0] == reader.rows and size == first.array.size * reader.rows)
+        return [Known(np.broadcast_to(first.array, shape), first.name if same else "")]
     if step.kind == "Gather" and isinstance(first, Known) and isinstance(inputs[1], Moved):
         return [embedding(reader)]
     if step.kind in MOVES and isinstance(first, Known):
-        return [Known(part, first.name if part.size == first.array.size else "")
-                for part in MOVES[step.kind](reader, first.array)]
+        whole = np.arange(first.array.size)  # where each entry comes from: none may be read twice
+        places = MOVES[step.kind](reader, whole.reshape(first.array.shape))
+        return [Known(part, first.name if np.array_equal(np.sort(place, axis=None), whole) else "")
+                for part, place in zip(MOVES[step.kind](reader, first.array), places, strict=True)]
     if step.kind in MOVES and isinstance(first, Moved):
         return [first.by(part, step.outputs[0]) for part in MOVES[step.kind](reader, first.index)]
     if step.kind not in OPERATIONS:

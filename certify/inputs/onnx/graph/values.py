@@ -37,11 +37,12 @@ class Known:
 
 @dataclass(frozen=True, eq=False)
 class Erf:
-    """On the way to gelu: `erf(x/√2)`; `one`: plus 1; `factor`: times x times that, where it is not 0."""
+    """On the way to gelu: `erf(x/√2)`; `one`: plus 1; `by`: times x; `factor`: times that."""
 
     x: Moved
     one: bool = False
-    factor: Fraction = Fraction(0)
+    by: bool = False
+    factor: Fraction = Fraction(1)
 
 
 Value = Known | Moved | Times | Scores | Erf

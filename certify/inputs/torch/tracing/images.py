@@ -22,7 +22,7 @@ def strided(recorder: Recorder, n: Any, x: Any, at: Any) -> None:
     every = slice(None)
     parts = list(at) if isinstance(at, tuple) else [at]
     if parts[:1] == [Ellipsis]:
-        parts = [every, every, *parts[1:]]
+        parts = [every] * (5 - len(parts)) + parts[1:]
     parts += [every] * (4 - len(parts))
     whole = [part for part in parts if isinstance(part, slice) and part.start in (None, 0) and part.stop is None]
     steps = [part.step or 1 for part in whole]
@@ -40,7 +40,9 @@ def averaged(
     if len(before) == 3 and set(options) <= {"dim"} and axes in ([1], [-2], [(1,)], [[1]]):
         recorder.emit(n, "mean_tokens", x)
         return
-    if len(before) != 4 or shape not in (before[:2], (*before[:2], 1, 1)) or set(options) - {"dim", "keepdim"}:
+    over = axes[0] if isinstance(axes[0], tuple | list) else axes[:1]
+    if len(before) != 4 or shape not in (before[:2], (*before[:2], 1, 1)) or set(options) - {"dim", "keepdim"} or (
+            sorted(axis % 4 for axis in over if isinstance(axis, int)) != [2, 3]):
         recorder.refuse(n, "a mean over something else than height and width")
     kernel = before[2:]
     name = f"{n.name}_pool" if len(shape) == 2 else n.name

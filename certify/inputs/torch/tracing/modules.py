@@ -20,6 +20,7 @@ def layer_norm(recorder: Recorder, n: Any, part: Any, prefix: str, args: list[An
 
 
 def _normed(recorder: Recorder, n: Any, name: str, part: Any, prefix: str, x: str) -> str:
+    _plain(recorder, n, part, "LayerNorm")
     if len(part.normalized_shape) != 1:
         recorder.refuse(n, f"a LayerNorm over the axes {tuple(part.normalized_shape)}")
     return recorder.write(name, "layer_norm", (x,), eps=float(part.eps),
@@ -59,6 +60,14 @@ def multihead(recorder: Recorder, n: Any, part: Any, prefix: str, args: list[Any
     recorder.moved[n] = (standing(name, tuple(recorder.results[n][0].shape[1:]), recorder.rows), None)
 
 
+def _plain(recorder: Recorder, n: Any, part: Any, word: str) -> None:
+    """Refuse another class in the place of one of torch.nn, a subclass among them: its forward is its own."""
+    from torch import nn
+
+    if type(part) is not getattr(nn, word):
+        recorder.refuse(n, f"a {type(part).__name__} where a {word} of torch.nn belongs")
+
+
 def _unmasked(recorder: Recorder, n: Any, masks: list[Any]) -> None:
     """Refuse masks."""
     if any(mask is not None and mask is not False for mask in masks):
@@ -67,6 +76,7 @@ def _unmasked(recorder: Recorder, n: Any, masks: list[Any]) -> None:
 
 def _attended(recorder: Recorder, n: Any, name: str, part: Any, prefix: str, x: str) -> str:
     """One product for queries, keys and values, three slices of it, the attention, one product after it."""
+    _plain(recorder, n, part, "MultiheadAttention")
     if not part.batch_first:
         recorder.refuse(n, "a MultiheadAttention without batch_first=True")
     if part.in_proj_weight is None or part.bias_k is not None or part.add_zero_attn:
@@ -92,6 +102,7 @@ def encoder(recorder: Recorder, n: Any, part: Any, prefix: str, args: list[Any],
     _unmasked(recorder, n, [*args[1:], *options.values()])
     x = recorder.names[args[0]]
     for number, layer in enumerate(part.layers):
+        _plain(recorder, n, layer, "TransformerEncoderLayer")
         x = _encoded(recorder, n, f"{n.name}_{number}", layer, f"{prefix}layers.{number}.", x)
     recorder.names[n] = x if part.norm is None else _normed(recorder, n, f"{n.name}_norm", part.norm, f"{prefix}norm.",
                                                             x)
@@ -106,6 +117,8 @@ def _encoded(recorder: Recorder, n: Any, name: str, part: Any, prefix: str, x: s
         return _attended(recorder, n, f"{name}_attn", part.self_attn, f"{prefix}self_attn.", at)
 
     def feed(at: str) -> str:
+        _plain(recorder, n, part.linear1, "Linear")
+        _plain(recorder, n, part.linear2, "Linear")
         inner = recorder.write(f"{name}_linear1", "linear", (at,), weight=f"{prefix}linear1.weight",
                                bias=None if part.linear1.bias is None else f"{prefix}linear1.bias")
         word = _activation(recorder, n, part.activation)

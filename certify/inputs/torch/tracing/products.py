@@ -73,7 +73,7 @@ def _kind(n: Any) -> str | None:
         return _NAMES.get(n.target)
     if n.op == "call_module":
         part = n.graph.owning_module.get_submodule(n.target)
-        if type(part) is nn.Softmax and part.dim in (-1, None):
+        if type(part) is nn.Softmax and part.dim == -1:
             return "softmax"
         return "dropout" if type(part) is nn.Dropout else None
     known = getattr(n.target, "__module__", "") or ""
@@ -127,7 +127,8 @@ def _times(recorder: Recorder, n: Any, args: list[Any], options: dict[str, Any])
 
 def _softmax(recorder: Recorder, n: Any, args: list[Any], options: dict[str, Any]) -> Any:
     scores = recorder.scores.get(args[0])
-    axis = options.get("dim", args[1] if len(args) > 1 else -1)
+    missing = -1 if n.op == "call_module" else None  # of a function without dim torch picks one by the number of axes
+    axis = options.get("dim", args[1] if len(args) > 1 else missing)
     plain = set(options) <= {"dim", "_stacklevel", "dtype"} and options.get("dtype") is None
     if not isinstance(scores, Scores) or scores.weighed or not plain or axis not in (-1, len(recorder.shape(n)) - 1):
         recorder.refuse(n, "a softmax of something else than the scores of an attention, over the keys")
