@@ -18,6 +18,7 @@ FOLDER = Path(__file__).parents[3] / "reports" / "estimates" / "ordinary"
 @pytest.fixture(scope="module")
 def models():
     """The recipe, imported as a script of its folder is."""
+    before = sys.modules.pop("models", None)  # another report has one of this name
     sys.path.insert(0, str(FOLDER))
     try:
         import models
@@ -26,6 +27,8 @@ def models():
     finally:
         sys.path.remove(str(FOLDER))
         sys.modules.pop("models", None)
+        if before is not None:
+            sys.modules["models"] = before
 
 
 def table(name):

@@ -41,7 +41,7 @@ def test_a_long_question_is_watched_in_python(monkeypatch: pytest.MonkeyPatch) -
     real = rows.survey
     monkeypatch.setattr(rows, "survey", survey)
     stable_predictions(problem, [[-1.0], [2.0]], delete=1)
-    assert "asking" in terminal.getvalue() and not progress._bars
+    assert "━" in terminal.getvalue() and not progress._bars
 
 
 def test_what_is_done_at_once_shows_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -186,7 +186,8 @@ def test_a_flip_that_the_change_does_not_allow_is_refused(
 @pytest.mark.parametrize(("perturbation", "said"), [
     (ASKED["groups deleted"].replace("user", "who"), "who"), (ASKED["groups deleted"].replace("= 1", "= 3"), "3 of 3"),
     (ASKED["groups deleted"] + "\nrows = [1, 2]", "rows: listed beside groups"),
-    (ASKED["groups deleted"].replace("user", "X"), "shape"), (ASKED["both"] + '\ngroups = "user"', "given with groups"),
+    (ASKED["groups deleted"].replace("user", "X"), "name of the targets or features"),
+    (ASKED["both"] + '\ngroups = "user"', "given with groups"),
     (ASKED["both"].replace("deletions", "labels") + '\nset = "sparse"', "relabelled"),
     (ASKED["pairs"].replace("[[0, 1]]", "[[0, 2]]"), "label 2"), (ASKED["pairs"].replace("[[0, 1]]", "[]"), "pairs"),
     (ASKED["pairs"].replace("[[0, 1]]", "[[0, 0]]"), "label 0 becomes 0"),
