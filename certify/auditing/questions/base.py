@@ -235,7 +235,7 @@ def _stay(subject: Subject, claim: Claim, change: str) -> str:
     flipped, N = subject.points - high, subject.points
     parts = [f"{low} of {N} {rows_word(subject)} proved to stay, {change}"]
     if flipped:
-        parts.append(f"{flipped} {'flip' if flipped > 1 else 'flips'}{_example(claim)}")
+        parts.append(f"{flipped} {'flip' if flipped > 1 else 'flips'}{_already(claim)}{_example(claim)}")
     parts.append(f"{high - low} undecided" if high > low else "none is left undecided")
     return "; ".join(parts)
 
@@ -270,20 +270,37 @@ def _reached(low: float | None) -> str:
     return f"; {at_least(low, 4)} is reached" if low else ""
 
 
-def _example(claim: Claim) -> str:
-    """One flipped row with the training rows that flip it."""
-    witness = claim["witness"]
-    flipped, changed = witness.get("flipped"), witness.get("changed")
-    if not flipped or not changed:
+def _flips(claim: Claim) -> list[tuple[int, list[int]]]:
+    """Flipped predictions, each with the training rows whose change flips it; with none: no row need change."""
+    flipped, changed = claim["witness"].get("flipped") or [], claim["witness"].get("changed") or []
+    width = len(changed) // max(len(flipped), 1)  # as many numbers a prediction, filled up with -1
+    return [(j, [row for row in changed[a * width : (a + 1) * width] if row >= 0]) for a, j in enumerate(flipped)]
+
+
+def _already(claim: Claim) -> str:
+    """Of how many flipped predictions the exact minimum of today's data gives another label; "" where of none."""
+    flips = _flips(claim)
+    same = [j for j, rows in flips if not rows]
+    if not same:
         return ""
-    width = len(changed) // len(flipped)  # as many numbers a prediction, filled up with -1
-    rows = [row for row in changed[:width] if row >= 0]
-    if not rows:
-        return f" (row {flipped[0]} with no change at all: the minimum of the stated loss gives it another label)"
-    if len(rows) == 1:
-        return f" (row {flipped[0]} by training row {rows[0]})"
+    who = "" if len(flips) == 1 else "all of them " if len(same) == len(flips) else f"{len(same)} of them "
+    more = f" and {len(same) - MOST} more" if len(same) > MOST else ""
+    named = f"row{'s' if len(same) > 1 else ''} {', '.join(map(str, same[:MOST]))}{more}"
+    return f", {who}already when trained to the end on today's data ({named})"
+
+
+def _example(claim: Claim) -> str:
+    """One prediction that changed rows flip, with these; "" where none does."""
+    flips = _flips(claim)
+    by = [(j, rows) for j, rows in flips if rows]
+    if not by:
+        return ""
+    flipped, rows = by[0]
     more = f" and {len(rows) - MOST} more" if len(rows) > MOST else ""
-    return f" (row {flipped[0]} by training rows {', '.join(map(str, rows[:MOST]))}{more} together)"
+    them = f"rows {', '.join(map(str, rows[:MOST]))}{more} together" if len(rows) > 1 else f"row {rows[0]}"
+    if len(by) < len(flips):
+        return f", {len(by)} when rows change (row {flipped} by training {them})"
+    return f" (row {flipped} by training {them})"
 
 
 SAYINGS: Final[Mapping[str, Callable[[Subject, Claim, str], str]]] = MappingProxyType({

@@ -47,10 +47,17 @@ class HowFar(Counted):
     def answer(self, subject: Subject, options: Options, claim: Claim) -> str:
         """A claim in words."""
         low, high = claim["lower"], claim["upper"]
-        most = "any number" if high is None else str(int(high))
-        ends = most if low == high else f"{int(low or 0)} to {most}"
-        return (f"at least half of the {rows_word(subject)} survive any {ends} rows left out {subject.again}; asked up "
-                f"to {_most(options)}")
+        of, asked, least = rows_word(subject), _most(options), int(low or 0)
+        most = asked if high is None else int(high)
+        if not most:
+            return f"more than half of the {of} change when some one training row is left out {subject.again}"
+        if not least and most < asked:
+            return (f"fewer than half of the {of} survive any {most + 1} rows left out {subject.again}; of fewer "
+                    "rows it is open")
+        if not least:
+            return f"whether half of the {of} survive any row left out {subject.again} is open; asked up to {asked}"
+        ends = "row" if least == most == 1 else f"{least} rows" if least == most else f"{least} to {most} rows"
+        return f"at least half of the {of} survive any {ends} left out {subject.again}; asked up to {asked}"
 
 
 def _most(options: Options) -> int:

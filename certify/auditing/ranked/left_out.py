@@ -16,7 +16,7 @@ from certify.prove.changed.leave_one_out import LOWERS, OPEN, RAISES, LeaveOneOu
 from certify.prove.rows import asked_any
 from certify.rigor.fp import Array
 from certify.systems.head.rows.change import NONE, Choices
-from certify.systems.head.rows.head import Head
+from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.of_problem import head_of
 from certify.systems.head.rows.refit import enclose_refits
 from certify.systems.head.rows.root_curvature import RootCurvature
@@ -36,7 +36,7 @@ class Effect:
     Attributes:
         row: its number.
         prediction: the evaluation row whose output it changes most, or the one that was asked about.
-        lower, upper: ends of the change there of the output, or of the lead of today's label over the second.
+        lower, upper: ends of the change there of the output, or of the lead of a label (`Ranking.lead`).
         direction: ``"raises"`` or ``"lowers"`` it, proved; ``"open"``: its sign is not proved.
         flips: the evaluation rows in question that get another label by it, proved, and had none without any change;
             None where outputs are amounts.
@@ -65,7 +65,9 @@ class Ranking:
 
     Attributes:
         prediction: the evaluation row that was asked about; None: the one that each row changes most.
-        lead: whether changes are of the lead of today's label over the second, as there are several outputs.
+        lead: whether changes are of the lead of today's label, as there are several outputs: by how much its output
+            is above the largest of the others, whichever that is after training again. It is the label of the given
+            weights; where that is not proved or outputs are amounts, the largest output at today's exact minimum.
         aside: whether the intercepts are left aside where weights are measured.
         today: number of the label of that prediction today, -1 where it is not proved or there is none.
         already: evaluation rows in question whose label at today's exact minimum, with no row left out, is another
@@ -147,8 +149,8 @@ def ranking(problem: Problem, prediction: int | None, labels: bool, seconds: flo
         before = _flips(found.base_lower[None], found.base_upper[None], head)[0] == FLIPS
         already = tuple((np.flatnonzero(before) + first).tolist())
         flips = np.where(before, STAYS, _flips(found.lower, found.upper, head))  # no row alone flips these
-    *best, upper = _largest(found)
-    if not np.isfinite(best[1]).any():
+    *best, upper = _largest(found, head.today if labels else np.full(len(points), -1))
+    if not (np.isfinite(best[1]) & np.isfinite(best[2])).any():
         return "no refit without a row is enclosed"
     effects = [Effect(row, int(at) if prediction is None else prediction, float(low), float(high),
                       RAISES if low > 0 else LOWERS if high < 0 else OPEN,
@@ -156,20 +158,31 @@ def ranking(problem: Problem, prediction: int | None, labels: bool, seconds: flo
                       0 if flips is None else int((flips[r] == UNKNOWN).sum()),
                       weights.ends(r))
                for r, (row, at, low, high) in enumerate(zip(found.rows.tolist(), *best, strict=True))]
-    effects.sort(key=lambda one: (-abs(one.lower + one.upper) if np.isfinite(one.upper) else np.inf, one.row))
+    effects.sort(key=_place)
     today = int(head.today[0]) if labels and prediction is not None else -1
     return Ranking(prediction, problem.outputs > 1, weights.aside, today, already, upper, tuple(effects))
 
 
-def _largest(found: LeaveOneOut) -> tuple[Array, Array, Array, float]:
-    """Per row the evaluation row that it changes most, by the middle of both ends, and both ends there; the most."""
+def _place(effect: Effect) -> tuple[float, int]:
+    """Where a row stands among all: by the middle of both ends, and last where one of them is open."""
+    middle = effect.lower + effect.upper
+    return (-abs(middle) if np.isfinite(middle) else np.inf, effect.row)
+
+
+def _largest(found: LeaveOneOut, today: Whole) -> tuple[Array, Array, Array, float]:
+    """Per row the evaluation row that it changes most, by the middle of both ends, and both ends there; the most.
+
+    Args:
+        found: outputs without each row.
+        today: `(N,)` the label whose lead is meant, where there are several outputs; -1: the largest output.
+    """
     r, N = found.lower.shape[:2]
     at: Array = np.zeros(r, dtype=np.int64)
     low: Array = np.full(r, -np.inf)
     high: Array = np.full(r, np.inf)
     most, upper = np.full(r, -np.inf), 0.0
     for point in range(N):
-        below, above = found.ends(point)
+        below, above = found.ends(point, None if today[point] < 0 else int(today[point]))
         upper = max(upper, float(np.maximum(-below, above).max()))
         with np.errstate(invalid="ignore"):
             size = np.where(np.isfinite(above - below), np.abs(below + above), -np.inf)

@@ -66,7 +66,8 @@ def measured(ranking: Ranking) -> str:
     """Of what the changes are."""
     if not ranking.lead:
         return "the output"
-    return "the lead of today's label" if _labelled(ranking) else "the lead of the largest output"
+    known = _labelled(ranking) and (ranking.prediction is None or ranking.today >= 0)
+    return "the lead of today's label" if known else "the lead of the largest output"
 
 
 def moved(ranking: Ranking) -> str:

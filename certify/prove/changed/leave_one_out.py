@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
 from importlib import import_module
+from math import inf, isfinite
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,8 @@ class Influence:
 
     Attributes:
         row: number of the training row.
-        lower, upper: ends of the change of the output (of several: of the lead of today's label).
+        lower, upper: ends of the change of the output (of several: of the lead of today's label over the largest
+            of the others, whichever that is after training again).
         direction: ``"raises"`` or ``"lowers"`` it, proved; ``"open"``: its sign is not proved.
     """
 
@@ -79,8 +81,10 @@ class LeaveOneOut:
     def changes(self, point: int) -> list[Influence]:
         """What leaving out each row changes at one evaluation row, in the order of the rows.
 
-        Of one output its change; of several the change of the lead that today's label (the largest output after
-        training on all rows) has over the second, which no number that is added to all outputs touches.
+        Of one output its change; of several the change of the lead of today's label, the largest output after
+        training on all rows: by how much that output is above the largest of the others, whichever that is after
+        training again. Where another one is above it, the lead is below 0. No number that is added to all outputs
+        touches it.
 
         Args:
             point: number of the evaluation row.
@@ -89,19 +93,21 @@ class LeaveOneOut:
         return [Influence(row, a, b, RAISES if a > 0 else LOWERS if b < 0 else OPEN)
                 for row, a, b in zip(self.rows.tolist(), low.tolist(), high.tolist(), strict=True)]
 
-    def ends(self, point: int) -> tuple[Array, Array]:
+    def ends(self, point: int, label: int | None = None) -> tuple[Array, Array]:
         """`(r,)` lower and upper ends of these changes, in the order of the rows.
 
         Args:
             point: number of the evaluation row.
+            label: the output whose lead it is, where there are several; None: the largest after training on all rows.
         """
         N = self.base_lower.shape[0]
         if not isinstance(point, int | np.integer) or not 0 <= point < N:
             raise InputError("point", f"{point!r}", f"give the number of an evaluation row, 0 to {N - 1}")
-        low, high = self._lead(self.lower[:, point], self.upper[:, point], point)
-        old_low, old_high = self._lead(self.base_lower[None, point], self.base_upper[None, point], point)
-        with np.errstate(invalid="ignore"):
-            return _below(low - old_high[0]), _above(high - old_low[0])
+        if self.lower.shape[2] == 1:
+            return self._changes(point, _alone)
+        some = self._largest(point) if label is None else [label]
+        each = [self._changes(point, partial(_lead, own=own)) for own in some]  # more than one where two may be it
+        return np.min([low for low, _ in each], axis=0), np.max([high for _, high in each], axis=0)
 
     def most_influential(self, point: int, count: int = 10) -> list[Influence]:
         """The training rows whose absence changes one evaluation row most, largest change first.
@@ -110,7 +116,11 @@ class LeaveOneOut:
             point: number of the evaluation row.
             count: how many.
         """
-        return sorted(self.changes(point), key=lambda one: (-abs(one.lower + one.upper), one.row))[:count]
+        def place(one: Influence) -> tuple[float, int]:
+            middle = one.lower + one.upper
+            return (-abs(middle) if isfinite(middle) else inf, one.row)  # what is not enclosed comes last
+
+        return sorted(self.changes(point), key=place)[:count]
 
     def to_frame(self, point: int | None = None) -> Any:
         """A pandas DataFrame: for one evaluation row a line a training row; else a line a pair, with every output.
@@ -139,13 +149,29 @@ class LeaveOneOut:
         r, N, k = self.lower.shape
         return f"LeaveOneOut({r} rows, each left out: {N} evaluation rows, {k} {'output' if k == 1 else 'outputs'})"
 
-    def _lead(self, low: Array, high: Array, point: int) -> tuple[Array, Array]:
-        """The one output, or the largest of all rows less the second, for `(r, k)` outputs of one evaluation row."""
-        if low.shape[1] == 1:
-            return low[:, 0], high[:, 0]
-        first, second = np.argsort(self.base_lower[point] + self.base_upper[point])[[-1, -2]]
+    def _largest(self, point: int) -> list[int]:
+        """The output that is the largest of an evaluation row after training on all rows; all that may be it."""
+        low, high = self.base_lower[point], self.base_upper[point]
+        return [int(c) for c in np.flatnonzero(high >= low.max())]
+
+    def _changes(self, point: int, read: Callable[[Array, Array], tuple[Array, Array]]) -> tuple[Array, Array]:
+        """Ends of what leaving out each row adds to a number that is read off the outputs of an evaluation row."""
+        low, high = read(self.lower[:, point], self.upper[:, point])
+        old_low, old_high = read(self.base_lower[None, point], self.base_upper[None, point])
         with np.errstate(invalid="ignore"):
-            return _below(low[:, first] - high[:, second]), _above(high[:, first] - low[:, second])
+            return _below(low - old_high[0]), _above(high - old_low[0])
+
+
+def _alone(low: Array, high: Array) -> tuple[Array, Array]:
+    """Ends of the one output, for ends `(r, 1)` of outputs."""
+    return low[:, 0], high[:, 0]
+
+
+def _lead(low: Array, high: Array, own: int) -> tuple[Array, Array]:
+    """Ends of an output less the largest of the others, for ends `(r, k)` of outputs."""
+    with np.errstate(invalid="ignore"):
+        return (_below(low[:, own] - np.delete(high, own, axis=1).max(axis=1)),
+                _above(high[:, own] - np.delete(low, own, axis=1).max(axis=1)))
 
 
 def _below(x: Array) -> Array:

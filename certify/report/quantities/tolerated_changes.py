@@ -16,20 +16,27 @@ def _sentence(claim: Claim, problem: Problem, _: Rows | None) -> Phrase:
     """What half of the rows tolerate."""
     label = label_words(problem)
     several, one = PARAMETERS[problem.parameter].whole
-    if claim.lower is None or claim.upper is None:
+    asked, least, most = problem.count or 0, int(claim.lower or 0), int(claim.upper or 0)
+    if claim.lower is None or claim.upper is None or (not least and most == asked):  # 0 rows change nothing
         template = "nothing was proved on how many training rows may change until the label{label} of an evaluation "
         template += "row does."
-    elif not claim.upper:
+    elif not most:
         template = "more than half of the {rows} evaluation rows lose their label{label} when some one training row "
         template += "{one}."
+    elif not least:
+        template = "fewer than half of the {rows} evaluation rows keep their label{label} whichever {beyond} training "
+        template += "rows {several}; of fewer it is open."
     else:
-        template = "half of the {rows} evaluation rows or more keep their label{label} whichever {least} training rows "
-        template += "{several}" + _beyond(claim.lower, claim.upper, problem.count or 0)
+        template = "half of the {rows} evaluation rows or more keep their label{label} whichever "
+        template += "training row {one}" if least == 1 else "{least} training rows {several}"
+        template += _beyond(least, most, asked)
     if is_functional(problem):
         template = _of_functionals(template, problem) + _one_by_one(claim, problem)
-    return say("{start} " + template, start=OPENING[claim.rigour], rows=count(problem.evaluation_rows or 0),
-               label=label, several=several, one=one, least=count(int(claim.lower or 0)),
-               most=count(int(claim.upper or 0)))
+    start = OPENING[claim.rigour][:-2]  # it has no "if": rows change or not
+    template = template if start else template[0].upper() + template[1:]
+    return say("{start}" + template, start=start, rows=count(problem.evaluation_rows or 0),
+               label=label, several=several, one=one, least=count(least), most=count(most),
+               beyond=count(most + 1))
 
 
 def _of_functionals(template: str, problem: Problem) -> str:
@@ -60,7 +67,7 @@ NAMED = 16
 """Functionals that are named one by one."""
 
 
-def _beyond(lower: float, upper: float, asked: int) -> str:
+def _beyond(lower: int, upper: int, asked: int) -> str:
     """What is known of more rows."""
     if lower == upper:
         return ", as many as were asked about." if upper == asked else "; of any larger number fewer than half do."

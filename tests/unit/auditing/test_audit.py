@@ -318,12 +318,52 @@ def test_right_labels_are_counted_from_what_is_known_when_the_time_is_up(whole):
     assert at.bound("correct_predictions").lower is not None and stable.lower is not None
 
 
-def test_a_row_that_flips_with_no_change_names_no_training_row():
+def test_predictions_that_are_others_on_todays_data_are_told_from_those_that_rows_flip():
+    from types import SimpleNamespace
+
+    from certify.auditing.questions.base import of_rows
+
+    def said(flipped, changed):
+        claim = {"quantity": "stable_predictions", "lower": 60 - len(flipped), "upper": 60 - len(flipped),
+                 "witness": {"flipped": flipped, "changed": changed}}
+        return of_rows(SimpleNamespace(points=60, own=False), claim, "whichever").split("; ")[1]
+
+    end = "already when trained to the end on today's data"
+    assert said([7], []) == f"1 flips, {end} (row 7)" == said([7], [-1])
+    assert said([3, 5, 7], []) == f"3 flip, all of them {end} (rows 3, 5, 7)" == said([3, 5, 7], [-1, -1, -1])
+    assert said([3, 5, 7], [-1, -1, 9]) == (
+        f"3 flip, 2 of them {end} (rows 3, 5), 1 when rows change (row 7 by training row 9)")
+    assert said([3, 5], [-1, -1, 9, 11]) == (
+        f"2 flip, 1 of them {end} (row 3), 1 when rows change (row 5 by training rows 9, 11 together)")
+    assert said([3, 5], [4, 9]) == "2 flip (row 3 by training row 4)"
+    assert said([*range(8)], []) == f"8 flip, all of them {end} (rows 0, 1, 2, 3, 4, 5 and 2 more)"
+
+
+def test_a_row_that_flips_is_named_with_the_training_rows_that_flip_it():
     from certify.auditing.questions.base import _example
 
-    assert "with no change at all" in _example({"witness": {"flipped": [7], "changed": [-1]}})
+    assert _example({"witness": {"flipped": [7], "changed": [-1]}}) == ""
     assert _example({"witness": {"flipped": [7, 8], "changed": [4, -1, 2, 3]}}) == " (row 7 by training row 4)"
     both = {"witness": {"flipped": [7, 8], "changed": [2, 3, 4, -1]}}
     assert _example(both) == " (row 7 by training rows 2, 3 together)"
     many = {"witness": {"flipped": [7], "changed": list(range(50))}}
     assert _example(many) == " (row 7 by training rows 0, 1, 2, 3, 4, 5 and 44 more together)"
+
+
+@pytest.mark.parametrize(("lower", "upper", "said"), [
+    (0, 0, "more than half of the predictions change when some one training row is left out"),
+    (0, 1, "fewer than half of the predictions survive any 2 rows left out; of fewer rows it is open"),
+    (0, 3, "whether half of the predictions survive any row left out is open; asked up to 3"),
+    (None, None, "whether half of the predictions survive any row left out is open; asked up to 3"),
+    (1, 1, "at least half of the predictions survive any row left out; asked up to 3"),
+    (1, 3, "at least half of the predictions survive any 1 to 3 rows left out; asked up to 3"),
+    (3, 3, "at least half of the predictions survive any 3 rows left out; asked up to 3")])
+def test_what_half_of_the_predictions_survive_says_nothing_of_no_row(lower, upper, said):
+    from types import SimpleNamespace
+
+    from certify.auditing.questions.base import Options
+    from certify.auditing.questions.how_far import HowFar
+
+    subject = SimpleNamespace(own=False, again="and the model trained again")
+    words = HowFar().answer(subject, Options(), {"lower": lower, "upper": upper})
+    assert words.replace(" and the model trained again", "") == said

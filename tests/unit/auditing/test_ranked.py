@@ -40,13 +40,12 @@ def drawn(kind: str):
 
 
 def leads(model, points, today):
-    """The output of each point, or the lead of today's label over the second."""
+    """The output of each point, or the lead of today's label over the largest of the others."""
     F = model.decision_function(points)
     if F.ndim == 1:
         return F
-    order = np.argsort(today, axis=1)
-    at = np.arange(len(points))
-    return F[at, order[:, -1]] - F[at, order[:, -2]]
+    own = np.argmax(today, axis=1)[:, None] == np.arange(F.shape[1])
+    return F[own] - np.where(own, -np.inf, F).max(axis=1)
 
 
 def retrained(model, X, y, points):
@@ -83,6 +82,38 @@ def test_each_row_is_enclosed_where_training_again_without_it_leads(kind):
         assert one["label"] == y[one["row"]] and list(one["data"].values()) in (
             X[one["row"]].tolist(), X[one["row"], ::-1].tolist())
     assert max(np.abs(change).max() for change, _, _ in truth) <= first.ranking["upper"] + slack
+
+
+@pytest.mark.parametrize("kind", ["softmax", "one_vs_rest"])
+def test_the_lead_is_over_the_class_that_is_next_without_the_row(kind):
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.multiclass import OneVsRestClassifier
+
+    rng = np.random.default_rng(1)
+    y = np.repeat(np.arange(4), 5)
+    X = np.array([[-1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])[y] + rng.normal(0.0, 0.6, (20, 2))
+    points = np.vstack([rng.normal(0.0, 1.0, (8, 2)), [[-0.6, 0.05]]])
+    model = LogisticRegression(tol=1e-12, max_iter=100_000)
+    model = (model if kind == "softmax" else OneVsRestClassifier(model)).fit(X, y)
+    truth = np.array([change for change, _, _ in retrained(model, X, y, points)])
+    today, at = np.sort(model.decision_function(points), axis=1), np.arange(len(points))
+    own, second = np.argsort(model.decision_function(points), axis=1)[:, [-1, -2]].T
+    held = np.array([(F[at, own] - F[at, second]) - (today[:, -1] - today[:, -2]) for F in (
+        type(model)(**model.get_params(deep=False)).fit(np.delete(X, row, 0), np.delete(y, row)).decision_function(
+            points) for row in range(20))])
+    point = int(np.abs(held - truth).max(axis=0).argmax())
+    assert np.abs(held - truth)[:, point].max() > 1e-2  # another class is next without a row
+    problem = certify.from_sklearn(model, X, y)
+    for ranking in (certify.audit(problem, points, prediction=point, ask="which rows matter").answers[0].ranking,
+                    certify.audit(problem, points, ask="which rows matter").answers[0].ranking):
+        assert ranking["measures"] == "the lead of today's label" and ranking["of"] == len(ranking["rows"]) == 20
+        for one in ranking["rows"]:
+            assert one["lower"] - TOLERANCE <= truth[one["row"], one["prediction"]] <= one["upper"] + TOLERANCE
+            assert one["upper"] - one["lower"] < 1e-3
+        most = np.abs(truth[:, point] if ranking["prediction"] is not None else truth).max()
+        assert abs(ranking["upper"] - most) < 1e-3
+        first = ranking["rows"][0]
+        assert abs(abs(truth[first["row"], first["prediction"]]) - most) < TOLERANCE
 
 
 @pytest.mark.parametrize("kind", ["softmax", "raw"])

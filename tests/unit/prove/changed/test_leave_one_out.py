@@ -30,10 +30,10 @@ def test_changes_enclose_the_exact_ones(seed, k):
     found = leave_one_out(problem, POINTS)
     today = outputs(problem, list(range(7)))
     for j in range(2):
-        order = sorted(range(k), key=lambda c: today[j][c])
+        own = max(range(k), key=lambda c: today[j][c])
         for i, one in enumerate(found.changes(j)):
             new = outputs(problem, [r for r in range(7) if r != i])[j]
-            lead = [z[order[-1]] - (z[order[-2]] if k > 1 else 0) for z in (new, today[j])]
+            lead = [z[own] - max((z[c] for c in range(k) if c != own), default=0) for z in (new, today[j])]
             assert one.row == i and one.lower <= lead[0] - lead[1] <= one.upper <= one.lower + 1e-9
             assert one.direction == ("raises" if lead[0] > lead[1] else "lowers")
             assert all(found.lower[i, j, c] <= new[c] <= found.upper[i, j, c] for c in range(k))
@@ -42,11 +42,33 @@ def test_changes_enclose_the_exact_ones(seed, k):
         assert [abs(one.lower + one.upper) for one in most] == sizes[:3]
 
 
+def test_the_lead_is_over_whichever_output_is_next_after_training_again():
+    """By hand: 3 over 2 and 0; the output that is last today is next without row 0, and above without row 1."""
+    today, new = np.array([[3.0, 2.0, 0.0]]), np.array([[[3.0, 1.0, 2.75]], [[3.0, 1.0, 4.0]], [[3.5, 2.0, 0.0]]])
+    found = LeaveOneOut(new, new, np.arange(3), today, today)
+    for one, change in zip(found.changes(0), (-0.75, -2.0, 0.5), strict=True):
+        assert one.lower <= change <= one.upper <= one.lower + 1e-12
+        assert one.direction == ("raises" if change > 0 else "lowers")
+    assert [one.row for one in found.most_influential(0)] == [1, 0, 2]
+    low, high = found.ends(0, 1)  # of another label: -1 today
+    assert (low <= [-1.0, -2.0, -0.5]).all() and (high >= [-1.0, -2.0, -0.5]).all() and (high - low < 1e-12).all()
+
+
+def test_where_two_outputs_may_be_the_largest_today_the_lead_is_that_of_either():
+    low, high = np.array([[2.0, 1.5, 0.0]]), np.array([[2.0, 2.5, 0.0]])
+    new = np.array([[[3.0, 1.0, 0.0]]])
+    (one,) = LeaveOneOut(new, new, np.array([0]), low, high).changes(0)
+    assert one.lower <= -2.5 and one.upper >= 2.5 and one.direction == "open"
+
+
 def test_a_change_that_is_not_told_from_none_has_no_direction():
     wide, none = np.array([[[1.0]], [[-np.inf]]]), np.array([[[2.0]], [[np.inf]]])
     found = LeaveOneOut(wide, none, np.array([4, 9]), np.array([[1.5]]), np.array([[1.6]]))
     one, other = found.changes(0)
     assert (one.row, one.direction) == (4, "open") and one.lower < -0.6 + 1e-9 and one.upper >= 0.5
+    ends = np.array([[[-np.inf]], [[1.0]], [[1.0]]]), np.array([[[np.inf]], [[1.0]], [[2.5]]])
+    found = LeaveOneOut(*ends, np.arange(3), np.array([[1.5]]), np.array([[1.5]]))
+    assert [one.row for one in found.most_influential(0)] == [1, 2, 0]
     assert (other.row, other.lower, other.upper, other.direction) == (9, -np.inf, np.inf, "open")
 
 
