@@ -236,12 +236,17 @@ def test_a_claim_on_one_prediction_says_no_more_than_it_proves(lower, upper, cha
     assert wanted in OnePrediction().answer(with_subject, Options(prediction=0), claim)
 
 
-def test_a_label_that_the_minimum_gives_another_is_flipped_by_no_row():
+def test_a_label_that_the_minimum_gives_another_is_flipped_by_no_row(tmp_path):
     model, X, y, points = drawn("softmax")
     model.intercept_ = model.intercept_ + np.array([3.0, 0.0, -3.0])  # weights that were not trained to the end
     problem = certify.from_sklearn(model, X, y)
     found = certify.audit(problem, points, ask="which rows matter").answers[0].ranking
     assert found["already"] and not any(set(found["already"]) & set(one["flips"]) for one in found["rows"])
+    deleted = certify.audit(problem, points, ask="rows deleted", folder=tmp_path)
+    named = f"already when trained to the end on today's data (rows {', '.join(map(str, found['already']))})"
+    assert named.replace("rows", "row" if len(found["already"]) == 1 else "rows") in deleted.answers[0].sentence
+    page = (tmp_path / "audit.html").read_text()
+    assert "flipped by rows" not in page and "or it is another already when trained" in page
     first = certify.audit(problem, points, prediction=found["already"][0], ask="which rows matter").answers[0]
     assert "at that minimum already" in first.sentence and first.ranking["flipped_by"] == []
 
