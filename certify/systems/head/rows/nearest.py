@@ -20,7 +20,7 @@ from certify.systems.head.rows.centred import FAR
 from certify.systems.head.rows.head import Head
 from certify.systems.head.rows.refit import ROOM, TRIES
 
-SMALL = 1 << 20
+SMALL = 1 << 17
 """Entries of the rows up to which this takes no time worth a thought."""
 
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from flint import arb, ctx
 from numpy.random import Generator
+from safetensors.numpy import save_file
+from sklearn.datasets import load_diabetes
+from sklearn.linear_model import Ridge
 
 from certify.check.linalg.balls import norm
 from certify.check.theorems.head.rows.base import IDLE, ROUNDING
 from certify.check.theorems.head.rows.head import BITS
 from certify.check.theorems.head.rows.refitted.refit import distance
+from certify.cli.main import main
 from certify.finders.head.refits import Refitter
 from certify.systems.head.point import ROOM
 from certify.systems.head.rows.centred import centred
@@ -63,3 +68,44 @@ def test_a_checker_accepts_what_is_stated_of_columns_of_any_size(loss: str, seed
     if np.isfinite(stated):
         assert found <= stated <= most, (float(found), stated, float(most))
     assert np.isfinite(stated) or not found.is_finite()
+
+
+SPEC = """version = 1
+[model]
+file = "model.safetensors"
+widths = [10, 1]
+activation = "identity"
+[data]
+file = "data.safetensors"
+features = "X"
+targets = "y"
+[training]
+loss = "squared"
+weight_decay = WEIGHT
+bias_decay = false
+[solution]
+map = "critical"
+base = "nearby"
+[perturbation]
+parameter = "deletions"
+set = "sparse"
+count = 1
+[evaluation]
+file = "data.safetensors"
+features = "X"
+[[gate]]
+quantity = "prediction_change"
+max = 1e6
+"""
+
+
+def test_ridge_on_columns_as_they_come_runs_and_checks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    X, y = load_diabetes(return_X_y=True, scaled=False)
+    X, y = np.ascontiguousarray(X[:331]), y[:331].astype(np.float64)
+    model = Ridge().fit(X, y)
+    save_file({"0.weight": model.coef_.reshape(1, -1), "0.bias": np.array([model.intercept_])},
+              tmp_path / "model.safetensors")
+    save_file({"X": X, "y": y[:, None].copy()}, tmp_path / "data.safetensors")
+    (tmp_path / "certify.toml").write_text(SPEC.replace("WEIGHT", repr(1.0 / len(X))), encoding="utf-8")
+    assert main(["run", str(tmp_path / "certify.toml"), "-q"]) == 0
+    assert main(["check", str(tmp_path / "certificate.json"), "-q"]) == 0, capsys.readouterr()
