@@ -25,6 +25,7 @@ from certify.systems.head.rows.changes.new_rows import NewRows
 from certify.systems.head.rows.changes.pairs import PairChange
 from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.losses import HEAD_LOSSES
+from certify.systems.head.rows.nearest import SMALL, known_finely, nearest
 from certify.systems.head.rows.refit import enclose_refits, from_means, gradient_size
 from certify.systems.head.rows.weights import RowWeights
 
@@ -113,6 +114,18 @@ def given_base(head: Head, centre: Array) -> tuple[float, float]:
 
 def _near(head: Head, nothing: Choices, centre: Array) -> float:
     """The distance from weights to the refit of the unchanged data, from the middle of the rows where that is less."""
+    near = _roughly(head, nothing, centre)
+    if not known_finely(head):
+        return near
+    mid, wrong = head.mu()
+    counts = 1.0 if head.weights is None else head.weights.rows
+    rounding = 2.0**-31 * float((counts * head.phi_norm).sum()) / (mid - wrong) if mid > wrong else 0.0
+    # a checker refuses what is far more than it finds, but for some rounding
+    return min(near, nearest(head, centre)) if head.phi.size <= SMALL or not near <= rounding else near
+
+
+def _roughly(head: Head, nothing: Choices, centre: Array) -> float:
+    """The same in float64."""
     near, seen = float(enclose_refits(head, nothing, centre[None], fine=True)[0]), centred(head)
     if seen is None:
         return near

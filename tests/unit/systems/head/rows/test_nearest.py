@@ -1,0 +1,111 @@
+"""How near the refit is of columns as they come: a checker finds the stated distance, and nothing far smaller."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from flint import arb, ctx
+from numpy.random import Generator
+from safetensors.numpy import save_file
+from sklearn.datasets import load_diabetes
+from sklearn.linear_model import Ridge
+
+from certify.check.linalg.balls import norm
+from certify.check.theorems.head.rows.base import IDLE, ROUNDING
+from certify.check.theorems.head.rows.head import BITS
+from certify.check.theorems.head.rows.refitted.refit import distance
+from certify.cli.main import main
+from certify.finders.head.refits import Refitter
+from certify.systems.head.point import ROOM
+from certify.systems.head.rows.centred import centred
+from certify.systems.head.rows.head import Head
+from certify.systems.head.rows.nearest import known_finely
+from certify.systems.head.rows.of_problem import given_base
+from certify.systems.head.rows.weights import RowWeights
+from tests.families.heads import any_rows, ball_head, drawn_head
+
+LOSSES = ("squared", "logistic", "cross_entropy")
+
+
+def raw_head(rng: Generator, loss: str, free: bool = True, weighed: bool = False) -> tuple[Head, np.ndarray]:
+    """A head whose columns have sizes and places of their own, and weights near its refit."""
+    head = drawn_head(rng, loss, n=int(rng.integers(8, 40)), N=2, free=free, apart=1.0,
+                      decay=float(10.0 ** rng.uniform(-3, 0)))
+    units = np.append(10.0 ** rng.uniform(-3, 4, head.m - 1), 1.0)
+    place = np.append(rng.normal(size=head.m - 1) * 10.0 ** rng.uniform(-1, 1), 0.0) * units
+    Y = head.Y * 10.0 ** rng.uniform(0, 3) if loss == "squared" else head.Y
+    head = replace(head, phi=head.phi * units + place, points=head.points * units + place, V=np.zeros_like(head.V), Y=Y)
+    if weighed:
+        head = replace(head, weights=RowWeights(rng.uniform(0.2, 3.0, head.n)))
+    seen = centred(head)
+    V = Refitter(head).V0 if seen is None else seen.back(Refitter(seen.head).V0)
+    return replace(head, V=V), V
+
+
+def checked(head: Head, centre: np.ndarray) -> tuple[arb, arb]:
+    """What a checker finds, and how much it takes for rounding."""
+    with ctx.workprec(BITS):
+        ball = ball_head(head, any_rows(head, 1, False))
+        if head.weights is not None:
+            ball = replace(ball, weights=[arb(c) for c in head.weights.rows.tolist()])
+        flat = centre.ravel().tolist()
+        away = norm([arb(a) - b for a, b in zip(head.V.ravel().tolist(), flat, strict=True)])
+        found = (away + distance(ball, (), flat, ball.outputs(flat))).upper()
+        return found, (IDLE * found + ROUNDING * ball.scale).upper()
+
+
+@pytest.mark.parametrize("weighed", [False, True])
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("seed", range(12))
+def test_a_checker_accepts_what_is_stated_of_columns_of_any_size(loss: str, seed: int, weighed: bool) -> None:
+    head, centre = raw_head(np.random.default_rng([seed, len(loss), weighed]), loss, weighed=weighed)
+    assert known_finely(head)
+    stated = given_base(head, centre)[1] * ROOM
+    found, most = checked(head, centre)
+    if np.isfinite(stated):
+        assert found <= stated <= most, (float(found), stated, float(most))
+    assert np.isfinite(stated) or not found.is_finite()
+
+
+SPEC = """version = 1
+[model]
+file = "model.safetensors"
+widths = [10, 1]
+activation = "identity"
+[data]
+file = "data.safetensors"
+features = "X"
+targets = "y"
+[training]
+loss = "squared"
+weight_decay = WEIGHT
+bias_decay = false
+[solution]
+map = "critical"
+base = "nearby"
+[perturbation]
+parameter = "deletions"
+set = "sparse"
+count = 1
+[evaluation]
+file = "data.safetensors"
+features = "X"
+[[gate]]
+quantity = "prediction_change"
+max = 1e6
+"""
+
+
+def test_ridge_on_columns_as_they_come_runs_and_checks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    X, y = load_diabetes(return_X_y=True, scaled=False)
+    X, y = np.ascontiguousarray(X[:331]), y[:331].astype(np.float64)
+    model = Ridge().fit(X, y)
+    save_file({"0.weight": model.coef_.reshape(1, -1), "0.bias": np.array([model.intercept_])},
+              tmp_path / "model.safetensors")
+    save_file({"X": X, "y": y[:, None].copy()}, tmp_path / "data.safetensors")
+    (tmp_path / "certify.toml").write_text(SPEC.replace("WEIGHT", repr(1.0 / len(X))), encoding="utf-8")
+    assert main(["run", str(tmp_path / "certify.toml"), "-q"]) == 0
+    assert main(["check", str(tmp_path / "certificate.json"), "-q"]) == 0, capsys.readouterr()
