@@ -28,4 +28,5 @@ def questions(spec: Spec) -> tuple[Question, ...]:
         targets=spec.targets is not None, radius=bool(spec.radius), level=spec.level is not None,
         count=spec.count is not None, change=spec.change is not None or spec.array is not None,
         reference=spec.reference is not None, units=spec.columns is not None or spec.scale is not None,
-        window=spec.window is not None, evaluation=spec.evaluation is not None) for name in names)
+        window=spec.window is not None, evaluation=(spec.evaluation or spec.functionals) is not None,
+        weighed=spec.row_weights is not None) for name in names)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from certify.check.reading.spec import read_spec
-from certify.format.labels import label_meaning
+from certify.format.labels import label_meaning, label_unit
 from certify.format.quantities import QUANTITIES, unit
 from certify.format.support import applying, stating
 from tests.house.checker_question import questions
@@ -37,5 +37,8 @@ def test_the_table_knows_every_claim(path):
         label = label_meaning(certificate["problem"]["outputs"], certificate["problem"].get("threshold"))
         known = [unit(question.quantity, spec.parameter, spec.set, spec.weight_norm, merged, said)
                  for said in ("", label)]  # certificates of earlier versions did not say what a label is
+        if "functionals" in certificate["problem"]:
+            known = [label_unit(certificate["problem"]["outputs"], certificate["problem"].get("threshold"),
+                                functionals=True), "largest value of a functional", "smallest value of a functional"]
         assert claim["unit"] in known
         assert ("rows" in claim) == QUANTITIES[question.quantity].per_row

@@ -49,7 +49,7 @@ ROWS: tuple[Mutant, ...] = (
     Mutant("deletions: a child forgets its brothers' rows", WALK, "            left[i] = False\n", "            left[order] = False\n", ("rows_squared_deletions@10",)),
     Mutant("deletions: the last child is missing", WALK, "        for i in order:\n", "        for i in order[:-1]:\n", ("rows_squared_deletions@18",)),
     # D5
-    Mutant("box: curvature floor of the other end", TRAP, "for weights in (sec.least, sec.most):", "for weights in (sec.most, sec.most):", ("rows_box@4",)),
+    Mutant("box: curvature floor of the other end", TRAP, "for weights in (sec.least * (1.0 - room),", "for weights in (sec.most * (1.0 - room),", ("rows_box@4",)),
     Mutant("box: no difference of inverses", TRAP, "0.5 * (top + low), 0.5 * (top - low)", "0.5 * (top + low), 0.0 * (top - low)", ("rows_box@158",)),
     Mutant("box: pulls of rows that stay put", PULLS, "Pulls((first + D * il) * RAISE, back, first, D)", "Pulls(first * RAISE, back, first, D)", ("rows_box@11",)),
     Mutant("box: a new label pulls by half", PULLS, "forth = (1.0 + up", "forth = (0.5 + up", ("rows_box@1",)),
