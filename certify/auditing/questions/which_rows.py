@@ -22,7 +22,7 @@ from certify.auditing.questions.base import (
 )
 from certify.auditing.ranked.left_out import Ranking, ranking
 from certify.auditing.ranked.named import of_moduli
-from certify.auditing.ranked.sentences import ALIKE, most
+from certify.auditing.ranked.sentences import most, surely
 from certify.auditing.subject import START, Subject
 from certify.format.digits import at_least, at_most
 from certify.format.quantities import (
@@ -130,7 +130,8 @@ class WhichRows(Question):
             return "which rows matter most is open" + (f"; one counts {at_least(low, 4)}" if low else "")
         row = _row(claim)
         named = f"training row {row}" if row is not None else "one training row"
-        sure = "matters most" if low and high <= ALIKE * low else "may matter most"
+        how = surely(low, _rest(claim)) if low else ""
+        sure = f"matters {how}" if how else "may matter most"
         what = MATTERS.get(claim["quantity"])
         if what is None:
             return (f"{named} {sure}: weights may have to move up to {at_most(high, 4)} for each unit that its "
@@ -149,6 +150,15 @@ def _ratio(subject: Subject) -> float:
         return float("inf")
     length = math.sqrt(sum(float((W**2).sum()) for W in subject.network.weights))
     return length / rows if rows > 0 else float("inf")
+
+
+def _rest(claim: Claim) -> float:
+    """The most that any row counts but the one that is named, where the claim has ends of each; else that any does."""
+    if not claim.get("row_upper"):
+        return float(claim["upper"])
+    row = _row(claim)
+    return max((math.inf if high is None else float(high)
+                for other, high in zip(claim["rows"], claim["row_upper"], strict=True) if other != row), default=0.0)
 
 
 def _row(claim: Claim) -> int | None:

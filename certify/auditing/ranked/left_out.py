@@ -73,6 +73,7 @@ class Ranking:
         already: evaluation rows in question whose label at today's exact minimum, with no row left out, is another
             than that of the given weights, proved.
         upper: no row's absence changes any of these predictions by more.
+        rest: none of the rows but the first does.
         effects: of the rows.
     """
 
@@ -82,6 +83,7 @@ class Ranking:
     today: int
     already: tuple[int, ...]
     upper: float
+    rest: float
     effects: tuple[Effect, ...]
 
     @property
@@ -149,7 +151,7 @@ def ranking(problem: Problem, prediction: int | None, labels: bool, seconds: flo
         before = _flips(found.base_lower[None], found.base_upper[None], head)[0] == FLIPS
         already = tuple((np.flatnonzero(before) + first).tolist())
         flips = np.where(before, STAYS, _flips(found.lower, found.upper, head))  # no row alone flips these
-    *best, upper = _largest(found, head.today if labels else np.full(len(points), -1))
+    *best, tops = _largest(found, head.today if labels else np.full(len(points), -1))
     if not (np.isfinite(best[1]) & np.isfinite(best[2])).any():
         return "no refit without a row is enclosed"
     effects = [Effect(row, int(at) if prediction is None else prediction, float(low), float(high),
@@ -158,9 +160,11 @@ def ranking(problem: Problem, prediction: int | None, labels: bool, seconds: flo
                       0 if flips is None else int((flips[r] == UNKNOWN).sum()),
                       weights.ends(r))
                for r, (row, at, low, high) in enumerate(zip(found.rows.tolist(), *best, strict=True))]
-    effects.sort(key=_place)
+    order = sorted(range(len(effects)), key=lambda r: _place(effects[r]))
+    rest = float(tops[order[1:]].max(initial=0.0))
     today = int(head.today[0]) if labels and prediction is not None else -1
-    return Ranking(prediction, problem.outputs > 1, weights.aside, today, already, upper, tuple(effects))
+    return Ranking(prediction, problem.outputs > 1, weights.aside, today, already, float(tops.max(initial=0.0)), rest,
+                   tuple(effects[r] for r in order))
 
 
 def _place(effect: Effect) -> tuple[float, int]:
@@ -169,8 +173,8 @@ def _place(effect: Effect) -> tuple[float, int]:
     return (-abs(middle) if np.isfinite(middle) else np.inf, effect.row)
 
 
-def _largest(found: LeaveOneOut, today: Whole) -> tuple[Array, Array, Array, float]:
-    """Per row the evaluation row that it changes most, by the middle of both ends, and both ends there; the most.
+def _largest(found: LeaveOneOut, today: Whole) -> tuple[Array, Array, Array, Array]:
+    """Per row the evaluation row that it changes most, by the middle of both ends, both ends there; and its most.
 
     Args:
         found: outputs without each row.
@@ -180,15 +184,15 @@ def _largest(found: LeaveOneOut, today: Whole) -> tuple[Array, Array, Array, flo
     at: Array = np.zeros(r, dtype=np.int64)
     low: Array = np.full(r, -np.inf)
     high: Array = np.full(r, np.inf)
-    most, upper = np.full(r, -np.inf), 0.0
+    most, tops = np.full(r, -np.inf), np.zeros(r)
     for point in range(N):
         below, above = found.ends(point, None if today[point] < 0 else int(today[point]))
-        upper = max(upper, float(np.maximum(-below, above).max()))
+        tops = np.maximum(tops, np.maximum(-below, above))
         with np.errstate(invalid="ignore"):
             size = np.where(np.isfinite(above - below), np.abs(below + above), -np.inf)
         better = size > most
         at[better], low[better], high[better], most[better] = point, below[better], above[better], size[better]
-    return at, low, high, upper
+    return at, low, high, tops
 
 
 def _flips(low: Array, high: Array, head: Head) -> Array:

@@ -14,13 +14,24 @@ from certify.format.digits import at_least, at_most
 from certify.prove.changed.leave_one_out import LOWERS, OPEN, RAISES
 
 ALIKE: Final = 1.01
-"""How many times its own change that of any row may be for a row to be called the one that matters most."""
+"""How many times its own change that of another row may be for a row to be named beside it."""
 
 NAMED: Final = 6
 """Rows that are named in a sentence."""
 
 VERBS: Final[Mapping[str, str]] = MappingProxyType({RAISES: "rises", LOWERS: "falls", OPEN: "changes"})
 """What an output does, by what leaving a row out does to it."""
+
+
+def surely(low: float, rest: float) -> str:
+    """How sure it is that a row matters most, by the least that it does and the most that any other row does.
+
+    >>> surely(2.0, 1.5), surely(2.0, 2.01), surely(2.0, 3.0)
+    ('most', 'most (to within 1 %)', '')
+    """
+    if low >= rest and low > 0:
+        return "most"
+    return "most (to within 1 %)" if 0 < rest <= ALIKE * low else ""
 
 
 def most(subject: Subject, ranking: Ranking) -> str:
@@ -32,7 +43,8 @@ def most(subject: Subject, ranking: Ranking) -> str:
     """
     effect, one = ranking.most, ranking.prediction is not None
     low, high = effect.size
-    sure = "matters most" if high < math.inf and ranking.upper <= ALIKE * low else "may matter most"
+    how = surely(low, ranking.rest) if high < math.inf else ""
+    sure = f"matters {how}" if how else "may matter most"
     what = measured(ranking)
     where = what.replace("the output", "its output") if one else f"{what} of prediction {effect.prediction}"
     ends = f"{at_least(low, 4)} to {at_most(high, 4)}" if low else f"at most {at_most(high, 4)}"
@@ -50,9 +62,9 @@ def _weights(ranking: Ranking) -> str:
     if len(known) < len(ranking.effects):
         return ""
     (low, high), row = max(known)
-    what, limit = moved(ranking), max(ends[1] for ends, _ in known)
-    sure = "most" if limit <= ALIKE * low else "perhaps most"
-    return f"; training row {row} moves {what} {sure}, by {at_least(low, 4)} to {at_most(high, 4)}"
+    rest = max((ends[1] for ends, other in known if other != row), default=0.0)
+    sure = surely(low, rest) or "perhaps most"
+    return f"; training row {row} moves {moved(ranking)} {sure}, by {at_least(low, 4)} to {at_most(high, 4)}"
 
 
 def flips(subject: Subject, ranking: Ranking) -> str:

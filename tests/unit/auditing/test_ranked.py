@@ -11,6 +11,7 @@ import pytest
 import certify
 from certify.auditing.questions.base import Options
 from certify.auditing.questions.one_prediction import OnePrediction
+from certify.auditing.questions.which_rows import WhichRows
 from certify.check.main import main as check
 from certify.cli.main import main
 from certify.format.errors import InputError
@@ -264,3 +265,16 @@ def test_amounts_of_columns_as_they_come_are_ranked_where_a_claim_says_little():
     row = max(changes, key=lambda row: changes[row].max())
     assert first.verdict == "certified" and f"training row {row} matters most to a prediction" in first.sentence
     assert first.lower - 1e-6 <= changes[row].max() <= first.upper + 1e-6 and first.ranking["labels"] is False
+
+
+@pytest.mark.parametrize(("ends", "wanted"), [
+    ([(2.0, 2.1), (1.9, 2.0)], "matters most:"), ([(2.0, 2.001), (2.0, 2.001)], "matters most (to within 1 %):"),
+    ([(2.0, 2.1), (1.0, 3.0)], "may matter most:"), ([(2.0, 2.1), (1.0, None)], "may matter most:")])
+def test_a_row_is_called_the_one_that_matters_most_where_no_other_is_beyond_it(ends, wanted):
+    model, X, y, points = drawn("softmax")
+    subject = certify.audit(certify.from_sklearn(model, X, y), points, ask="rows deleted").subject
+    lows, highs = zip(*ends, strict=True)
+    claim = {"quantity": "sample_modulus", "lower": max(lows), "upper": 3.0,
+             "rows": [3, 4], "row_lower": list(lows), "row_upper": list(highs), "witness": {}}
+    said = WhichRows().answer(subject, Options(), claim)
+    assert f"training row 3 {wanted}" in said
