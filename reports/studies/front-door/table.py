@@ -48,7 +48,7 @@ def audited(folder: Path) -> dict[str, Any]:
     found: dict[str, Any] = {
         "model": folder.name, "status": os.waitstatus_to_exitcode(status), "first": first, "first_proved": proved,
         "processor": round(usage.ru_utime + usage.ru_stime, 1), "wall": round(time.monotonic() - started, 1),
-        "lines": [line for line in lines if line.startswith(("proved", "open", "refuted", "not asked", "certify:"))]}
+        "lines": [line for line in lines if line.startswith(("proved", "open", "refuted", "does not apply", "no answer", "certify:"))]}
     answers = folder / "audit" / "audit.json"
     if answers.exists():
         content = json.loads(answers.read_text(encoding="utf-8"))
@@ -99,12 +99,12 @@ def retrained(folder: Path, known: dict[str, Any]) -> int | None:
 
 def shown(path: Path) -> None:
     """Print the table in Markdown."""
-    print("| model | answers proved | open | not asked | first line, first proof, all (processor s) | same function |")
+    print("| model | answers proved | open | does not apply | first line, first proof, all (processor s) | same function |")
     print("|---|---|---|---|---|---|")
     for one in (json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()):
         answers = one.get("answers", [])
         proved = sum(a["verdict"] == "certified" for a in answers)
-        skipped = sum(line.startswith("not asked") for line in one["lines"])
+        skipped = sum(line.startswith(("does not apply", "no answer")) for line in one["lines"])
         same = {True: "yes", False: "NO"}.get(one.get("same_function", one.get("true")), "–")
         seconds = (one["first"], one["first_proved"], one["processor"])
         times = ", ".join("–" if t is None else f"{t:.1f}" for t in seconds)
