@@ -142,7 +142,7 @@ def pairs_near(rng: np.random.Generator) -> Outcome:
         if form is None:
             continue
         length = form.lengths(at.gradient, at.error)
-        for b in np.flatnonzero(length < reach):
+        for b in np.flatnonzero((length < reach) & at.near):  # of the others nothing is said
             seen, g = "decided", at.gradient[:, b]
             require_ball(form, g, length[b] / 2 + form.size * at.error, steps[b])
         if reach == 1.5 or length[one] < reach < 1.5:

@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[3]
+SAID = ("proved", "open", "refuted", "does not apply", "no answer", "certify:")
+"""How lines begin that are kept."""
 
 
 def processor(pid: int) -> float:
@@ -48,7 +50,7 @@ def audited(folder: Path) -> dict[str, Any]:
     found: dict[str, Any] = {
         "model": folder.name, "status": os.waitstatus_to_exitcode(status), "first": first, "first_proved": proved,
         "processor": round(usage.ru_utime + usage.ru_stime, 1), "wall": round(time.monotonic() - started, 1),
-        "lines": [line for line in lines if line.startswith(("proved", "open", "refuted", "does not apply", "no answer", "certify:"))]}
+        "lines": [line for line in lines if line.startswith(SAID)]}
     answers = folder / "audit" / "audit.json"
     if answers.exists():
         content = json.loads(answers.read_text(encoding="utf-8"))
@@ -99,7 +101,8 @@ def retrained(folder: Path, known: dict[str, Any]) -> int | None:
 
 def shown(path: Path) -> None:
     """Print the table in Markdown."""
-    print("| model | answers proved | open | does not apply | first line, first proof, all (processor s) | same function |")
+    print("| model | answers proved | open | does not apply | first line, first proof, all (processor s) | "
+          "same function |")
     print("|---|---|---|---|---|---|")
     for one in (json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()):
         answers = one.get("answers", [])
