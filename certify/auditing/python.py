@@ -6,6 +6,7 @@ import math
 import operator
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from certify.auditing.audit import Audit, audit_subject
 from certify.auditing.phrases import asked_for
 from certify.auditing.questions.base import Options
 from certify.auditing.store import stored
+from certify.certificate.alone import working
+from certify.certificate.write import require_folder
 from certify.format.errors import InputError
 from certify.problem.problem import Problem
 from certify.problem.progress import Progress, shown, watched
@@ -69,11 +72,10 @@ def audit(
     questions, options = asked_for([ask] if isinstance(ask, str) else list(ask), options)
     keep = tempfile.TemporaryDirectory(prefix="certify-audit-") if folder is None else None
     place = Path(keep.name if keep is not None else str(folder))
-    subject = stored(problem, X_eval, y_eval, place)
-    if progress is not None:
-        return audit_subject(subject, questions, options, place, progress, keep=keep)
-    with shown(quiet=not watched()) as tell:
-        return audit_subject(subject, questions, options, place, tell, keep=keep)
+    require_folder(place, ())
+    place.mkdir(parents=True, exist_ok=True)
+    with working(place), nullcontext(progress) if progress is not None else shown(quiet=not watched()) as tell:
+        return audit_subject(stored(problem, X_eval, y_eval, place), questions, options, place, tell, keep=keep)
 
 
 def _whole(name: str, number: Any, least: int) -> int:

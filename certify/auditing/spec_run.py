@@ -126,8 +126,24 @@ def write(audit: Loaded, proved: Proved, environment: Mapping[str, Any], folder:
     certificate = build(audit.problem, proved.claims, proved.base, sources, environment, folder)
     page = render(certificate).encode("utf-8")
     written |= {folder / CERTIFICATE: canonical_bytes(certificate), folder / REPORT: page}
-    write_together(written, () if proved.arrays else _stale_witness(folder, audit.sources))
+    write_together(written, () if proved.arrays else _stale_witness(folder, audit.sources), _outdated(written, folder))
     return certificate
+
+
+def _outdated(written: Mapping[Path, bytes], folder: Path) -> tuple[Path, ...]:
+    """What would be wrong beside the new files: the page of another certificate, a certificate of other side files."""
+    bound = any(path.name not in (CERTIFICATE, REPORT) and _others(path, content) for path, content in written.items())
+    certificate = folder / CERTIFICATE
+    other = _others(certificate, written[certificate])
+    return (*((folder / REPORT,) if other else ()), *((certificate,) if bound else ()))
+
+
+def _others(path: Path, content: bytes) -> bool:
+    """Whether there is a file with other bytes."""
+    try:
+        return path.stat().st_size != len(content) or path.read_bytes() != content
+    except OSError:
+        return False
 
 
 @dataclass(frozen=True)
