@@ -29,6 +29,8 @@ COMING: Final = ""
 """In place of a digest: the file is being written, and whatever is found there is this audit's."""
 RESULTS: Final = ("certificate.json", "report.html", "witness.safetensors")
 """What `certify run` of a spec writes again, so that another digest of it is no sign of somebody's work."""
+NAMING: Final = ("certificate.json", "report.html", ROWS)
+"""What names other files, and goes before them."""
 
 
 def begin(folder: Path, inputs: Collection[Path], writes: Mapping[Path, bytes]) -> None:
@@ -58,7 +60,7 @@ def begin(folder: Path, inputs: Collection[Path], writes: Mapping[Path, bytes]) 
     for name in (PAGE, JSON):  # first, as they name the others
         if known:
             (folder / name).unlink(missing_ok=True)
-    for name, digest in known.items():
+    for name, digest in sorted(known.items(), key=lambda entry: Path(entry[0]).name not in NAMING):
         path = folder / name
         if path.name in (*RESULTS, DRAFT) or digest == COMING or _same(path, digest):
             path.unlink(missing_ok=True)
