@@ -37,7 +37,8 @@ def run(
     form: Annotated[
         list[str] | None, typer.Option(
             "--format", metavar="NAME[=FILE]", help="text, json, markdown, sarif, junit, github, badge, model-card, "
-            "cyclonedx, csv, html: in a file, or instead of the verdict line. Again for more; the status stays."),
+            "cyclonedx, metrics, csv, html: in a file, or instead of the verdict line. Again for more; the status "
+            "stays."),
     ] = None,
 ) -> None:
     """Prove what a spec asks for; write certificate.json and report.html, print one verdict line."""
@@ -155,7 +156,7 @@ def report(
     form: Annotated[
         str, typer.Option("--format", metavar="NAME",
                           help="html, markdown (a summary for a job or a comment), csv (a line a row), sarif, junit, "
-                               "github, badge, model-card or cyclonedx."),
+                               "github, badge, model-card, cyclonedx or metrics (of DVC)."),
     ] = "html",
     rows: Annotated[
         bool, typer.Option("--rows", help="Show outputs, labels and data of rows, from the files it binds (html)."),

@@ -102,7 +102,7 @@ def table(document: str) -> Said:
 
 READ: Final[dict[str, Callable[[str], Said]]] = {
     "text": text, "json": plain, "html": html, "markdown": markdown, "csv": table, "sarif": sarif, "junit": junit,
-    "github": github, "badge": badge, "model-card": markdown, "cyclonedx": cyclonedx}
+    "github": github, "badge": badge, "model-card": markdown, "cyclonedx": cyclonedx, "metrics": plain}
 STATES: Final = {0: "met", 3: "failed", 4: "open"}
 
 
