@@ -75,20 +75,29 @@ def manifest(folder: Path, ignored: Iterable[str] = ()) -> Manifest:
     Raises:
         InputError: it is no folder, holds no file, a link, or what is neither file nor folder, or cannot be read.
     """
+    left_out = tuple(dict.fromkeys(PurePosixPath(path).as_posix() for path in ignored))
+    asked = f"folder {folder}"
+    files = tuple((name, sha256_of(folder / name, asked)) for name in listed(folder, left_out))
+    return Manifest(folder.resolve().name or "_", files, left_out)
+
+
+def listed(folder: Path, ignored: Iterable[str] = ()) -> list[str]:
+    """The files of a folder, as paths below it, in the order in which their digests are hashed.
+
+    Raises:
+        InputError: as :func:`manifest`.
+    """
     asked = f"folder {folder}"
     if not folder.is_dir():
         raise InputError(asked, "there is no such folder", REMEDY)
-    left_out = tuple(dict.fromkeys(PurePosixPath(path).as_posix() for path in ignored))
-    leave = {PurePosixPath(path) for path in (*GIT, *left_out)}
-    found: dict[str, str] = {}
-    for path in _walk(folder, leave, asked):
-        found[path.relative_to(folder).as_posix()] = sha256_of(path, asked)
+    found: list[str] = []
+    for path in _walk(folder, {PurePosixPath(path) for path in (*GIT, *ignored)}, asked):
+        found.append(path.relative_to(folder).as_posix())
         if len(found) > MOST:
             raise InputError(asked, f"more than {MOST} files", REMEDY)
     if not found:
         raise InputError(asked, "it holds no file", REMEDY)
-    name = folder.resolve().name or "_"
-    return Manifest(name, tuple((path, found[path]) for path in in_order(found)), left_out)
+    return in_order(found)
 
 
 def _walk(folder: Path, leave: set[PurePosixPath], asked: str) -> Iterator[Path]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from certify.attestation.manifest import Manifest, manifest, sha256_of
+from certify.attestation.manifest import listed, sha256_of
 from certify.attestation.summary import File, Folder, Summary
 from certify.format.canonical import show
 from certify.format.errors import InputError
@@ -30,16 +30,16 @@ class Compared:
 
 
 def places(name: str, folders: Iterable[Path]) -> list[Path]:
-    """Where a signed name may lie: below a folder as it was recorded, or by its last part alone.
+    """Where a signed name may lie: as a certificate in that folder would record it, or by its last part alone.
 
-    >>> places("data/x.npz", [Path("a")]), places("../x", [Path("a")]), places("/etc/x", [Path("a")])
-    ([PosixPath('a/data/x.npz'), PosixPath('a/x.npz')], [PosixPath('a/x')], [PosixPath('a/x')])
+    >>> places("../x.npz", [Path("a")]), places("/etc/x", [Path("a")])
+    ([PosixPath('a/../x.npz'), PosixPath('a/x.npz')], [PosixPath('a/x')])
     """
     path = PurePosixPath(name)
     if "\0" in name or path.name in ("", ".."):
         return []
-    inside = [] if path.is_absolute() or ".." in path.parts or len(path.parts) == 1 else [path]
-    return [folder / one for folder in folders for one in (*inside, PurePosixPath(path.name))]
+    recorded = [] if path.is_absolute() or len(path.parts) == 1 else [path]
+    return [folder / one for folder in folders for one in (*recorded, PurePosixPath(path.name))]
 
 
 def compare(summary: Summary, folders: Iterable[Path], own: Path) -> Compared:
@@ -97,9 +97,10 @@ def _folder(signed: Folder, folders: list[Path], own: Path) -> Path:
     Raises:
         Invalid: none of them holds the files that were signed.
     """
-    tried = [place for folder in folders for place in (folder, folder / signed.name) if place.is_dir()]
     first: Invalid | None = None
-    for place in tried:
+    for place in (place for folder in folders for place in (folder, folder / signed.name)):
+        if not any((place / one.name).is_file() for one in signed.resources):
+            continue
         wrong = _difference(signed, place, own)
         if wrong is None:
             return place
@@ -108,22 +109,26 @@ def _folder(signed: Folder, folders: list[Path], own: Path) -> Path:
 
 
 def _difference(signed: Folder, place: Path, own: Path) -> str | None:
-    """The first file that is missing, new or another; None where there is none."""
+    """The first file that is missing, new or another; None where there is none. Names first: they cost little."""
+    stated = {one.name: one.digest.sha256 for one in signed.resources}
+    if len(stated) < len(signed.resources):
+        return "a file is listed twice"
+    missing = next((name for name in stated if "\0" in name or not (place / name).is_file()), None)
+    if missing is not None:
+        return f"{show(missing)} is missing"
     ignored = list(signed.ignored)
     if own.resolve().is_relative_to(place.resolve()):
         ignored.append(own.resolve().relative_to(place.resolve()).as_posix())
     try:
-        here: Manifest = manifest(place, ignored)
+        there = listed(place, ignored)
+        for name in there:
+            if name not in stated:
+                return f"{show(name)} is there, and was not signed"
+        for name in stated:
+            if name not in there:
+                return f"{show(name)} was signed, and is left out here"
+            if sha256_of(place / name, "") != stated[name]:
+                return f"{show(name)} has other bytes"
     except InputError as error:
         return error.found
-    stated, there = {one.name: one.digest.sha256 for one in signed.resources}, dict(here.files)
-    if len(stated) < len(signed.resources):
-        return "a file is listed twice"
-    for name in sorted({*stated, *there}):
-        if name not in there:
-            return f"{show(name)} is missing"
-        if name not in stated:
-            return f"{show(name)} is there, and was not signed"
-        if stated[name] != there[name]:
-            return f"{show(name)} has other bytes"
-    return None if [*stated] == [name for name, _ in here.files] else "its files are listed in another order"
+    return None if [*stated] == there else "its files are listed in another order"
