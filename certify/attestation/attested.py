@@ -53,6 +53,9 @@ def attest(found: Summary, keys: Sequence[PrivateKey], evaluator: str = eval_res
         evaluator: a URI for whoever ran the evaluation.
         assurance: one of `ASSURANCES`; the signer's own word.
         form: one of `FORMS`.
+
+    Raises:
+        InputError: it is too long.
     """
     return written([signed(one.encoded(), keys) for one in statements(found, evaluator, assurance)], form)
 

@@ -15,13 +15,17 @@ from typing import Final
 
 from certify.attestation.keys import PrivateKey, PublicKey
 from certify.format.canonical import Json, decode, encode, kind, show
+from certify.format.errors import InputError
 from certify.format.refusal import Invalid
 
 PAYLOAD: Final = "application/vnd.in-toto+json"
 BUNDLE: Final = "application/vnd.dev.sigstore.bundle.v0.3+json"
 
-LARGEST = 16 << 20
+LARGEST = 32 << 20
 """Bytes of a file of attestations, at most."""
+
+COMMAS = 200
+"""In a line, at most. Of an envelope nothing is signed before it is read, so what reading costs is bounded first."""
 
 MOST = 8
 """Envelopes of a file, and signatures of an envelope, at most."""
@@ -103,8 +107,16 @@ FORMS: Final[dict[str, Callable[[Envelope], Json]]] = {"dsse": _dsse, "bundle": 
 
 
 def written(envelopes: Sequence[Envelope], form: str) -> bytes:
-    """A file of envelopes."""
-    return b"".join(encode(FORMS[form](envelope)) for envelope in envelopes)
+    """A file of envelopes.
+
+    Raises:
+        InputError: it is longer than what is read again.
+    """
+    content = b"".join(encode(FORMS[form](envelope)) for envelope in envelopes)
+    if len(content) > LARGEST:
+        raise InputError("attestation", f"it is longer than {LARGEST} bytes", "leave files out of the folder with "
+                         "--ignore")
+    return content
 
 
 def read_envelopes(path: Path) -> tuple[Envelope, ...]:
@@ -132,13 +144,15 @@ def parsed(content: bytes) -> tuple[Envelope, ...]:
     """
     if len(content) > LARGEST:
         raise Invalid("file", f"it is longer than {LARGEST} bytes", "an attestation is shorter")
-    lines = content.splitlines(keepends=True) if b"\r" not in content else [content]
+    lines = content.splitlines(keepends=True)
     if not 1 <= len(lines) <= MOST:
         raise Invalid("file", f"it has {len(lines)} lines", f"1 to {MOST} attestations are needed, one a line")
     return tuple(_envelope(line, f"line {number}: ") for number, line in enumerate(lines, start=1))
 
 
 def _envelope(line: bytes, where: str) -> Envelope:
+    if line.count(b",") > COMMAS:
+        raise Invalid(f"{where}envelope", f"it has more than {COMMAS} commas", "an envelope has a few members")
     top = decode(line, f"{where}envelope")
     if "mediaType" not in top:
         return _of_dsse(top, where)

@@ -6,6 +6,7 @@ follows from the classes below; what they do not name is refused.
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, Final, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -19,6 +20,9 @@ VERIFIER: Final = "https://certify/check"
 PROVED: Final = "proved"
 SOUNDNESS: Final = ("every end was derived in balls and exact integers, none rests on plain floating point; claims are "
                     "about the exact real function that the files give")
+
+STATES: Final = {Verdict.CERTIFIED: State.MET, Verdict.REFUTED: State.FAILED, Verdict.INCONCLUSIVE: State.OPEN}
+"""What a verdict makes of a threshold."""
 
 P = TypeVar("P", bound=BaseModel)
 Number = int | float
@@ -194,6 +198,15 @@ def read_summary(value: object, where: str) -> Summary:
         Invalid: a member is missing, unknown or of another type, or verdicts contradict one another.
     """
     found = read(Summary, value, where)
+    for place, claim in enumerate(found.claims):
+        if claim.infinite and (claim.lower, claim.upper) != (None, None):
+            raise Invalid(f"{where}.claims[{place}]", "infinite is stated", "then lower and upper are null")
+        at, follows_here = f"{where}.claims[{place}]", _follows(claim, found.solution.far)
+        if claim.verdict is not follows_here:
+            raise Invalid(f"{at}.verdict", f"{claim.verdict} is stated", f"the ends give {follows_here}")
+        state = None if claim.threshold is None else STATES[follows_here]
+        if claim.state is not state:
+            raise Invalid(f"{at}.state", f"{claim.state} is stated", f"the verdict gives {state}")
     states = [claim.state for claim in found.claims
               if claim.threshold is not None and claim.threshold.severity is Severity.FAIL]
     gates = next((state for state in (State.FAILED, State.OPEN) if state in states), State.MET)
@@ -202,13 +215,25 @@ def read_summary(value: object, where: str) -> Summary:
     for name, stated, follows in (("gates", found.gates, gates), ("verdict", found.verdict, verdict)):
         if stated is not follows:
             raise Invalid(f"{where}.{name}", f"{stated} is stated", f"the claims give {follows}")
-    for place, claim in enumerate(found.claims):
-        if (claim.threshold is None) != (claim.state is None):
-            raise Invalid(f"{where}.claims[{place}]", "a threshold or a state is missing", "both are needed, or none")
     roles = [one.role for one in found.inputs]
     if len(set(roles)) < len(roles) or not {"spec", "model", "data"} <= set(roles):
         raise Invalid(f"{where}.inputs", show(roles), "each role once, and spec, model and data are needed")
     return found
+
+
+def _follows(claim: Claim, far: bool) -> Verdict:
+    """What the ends decide about the threshold, by the rule of the certificate format (V16)."""
+    low = math.inf if claim.infinite else -math.inf if claim.lower is None else claim.lower
+    high = math.inf if claim.upper is None else claim.upper
+    if far:
+        return Verdict.INCONCLUSIVE
+    if claim.threshold is None:
+        holds, fails = high < math.inf, low == math.inf
+    elif claim.threshold.comparator == "<=":
+        holds, fails = high <= claim.threshold.value, low > claim.threshold.value
+    else:
+        holds, fails = low >= claim.threshold.value, high < claim.threshold.value
+    return Verdict.CERTIFIED if holds else Verdict.REFUTED if fails else Verdict.INCONCLUSIVE
 
 
 def read(kind: type[P], value: object, where: str) -> P:
