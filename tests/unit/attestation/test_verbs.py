@@ -287,3 +287,18 @@ def test_a_build_that_is_reproducible_is_signed_alike(place: Place, monkeypatch:
 
 def test_members_that_a_second_check_may_change_are_few() -> None:
     assert verifying.AGAIN == ("verifier", "timeVerified", "folder")
+
+
+GOLDEN = sorted(Path(__file__).parents[2].glob("golden/*/*/certificate.json"))
+
+
+@pytest.mark.parametrize("path", [
+    pytest.param(path, marks=() if place % 9 == 0 else pytest.mark.long, id="-".join(path.parts[-3:-1]))
+    for place, path in enumerate(GOLDEN)])
+def test_certificates_of_every_version_and_kind_are_signed_and_derived_again(made: Place, path: Path,
+                                                                             tmp_path: Path) -> None:
+    file = str(tmp_path / NAME)
+    status = main(["attest", str(path), "--key", str(made.folder / "key"), "-o", file, "-q"])
+    assert status in (0, 3, 4)
+    assert main(["verify", file, "--key", str(made.folder / "key.pub"), "--certificate", str(path), "--recheck",
+                 "-q"]) == status
