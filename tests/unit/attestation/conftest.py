@@ -11,8 +11,6 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("cryptography")
-
 from certify.attestation.envelope import read_envelopes, signed, written
 from certify.attestation.keys import PrivateKey, read_private, write_new
 from certify.cli.main import main
