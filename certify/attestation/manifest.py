@@ -77,6 +77,8 @@ def manifest(folder: Path, ignored: Iterable[str] = ()) -> Manifest:
     """
     left_out = tuple(dict.fromkeys(PurePosixPath(path).as_posix() for path in ignored))
     asked = f"folder {folder}"
+    for name in (folder.resolve().name, *left_out):
+        require_text(name, asked)
     files = tuple((name, sha256_of(folder / name, asked)) for name in listed(folder, left_out))
     return Manifest(folder.resolve().name or "_", files, left_out)
 
@@ -93,6 +95,7 @@ def listed(folder: Path, ignored: Iterable[str] = ()) -> list[str]:
     found: list[str] = []
     for path in _walk(folder, {PurePosixPath(path) for path in (*GIT, *ignored)}, asked):
         found.append(path.relative_to(folder).as_posix())
+        require_text(found[-1], asked)
         if len(found) > MOST:
             raise InputError(asked, f"more than {MOST} files", REMEDY)
     if not found:
@@ -117,6 +120,18 @@ def _walk(folder: Path, leave: set[PurePosixPath], asked: str) -> Iterator[Path]
             if name in files and not path.is_file():
                 raise InputError(asked, f"{name} in it is no plain file", REMEDY)
         yield from (here / name for name in files if PurePosixPath((here / name).relative_to(folder)) not in leave)
+
+
+def require_text(name: str, asked: str) -> None:
+    """Refuse a name whose bytes are no UTF-8: JSON has no spelling of it.
+
+    Raises:
+        InputError: it is one.
+    """
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        raise InputError(asked, f"the name {name!r} is not UTF-8", "rename the file") from None
 
 
 def sha256_of(path: Path, asked: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 from certify.attestation.attested import attest, is_attestation
 from certify.attestation.keys import open_to_others, read_private
-from certify.attestation.manifest import Manifest, manifest
+from certify.attestation.manifest import Manifest, manifest, require_text
 from certify.attestation.on_disk import DIGITS
 from certify.attestation.statement import subjects_of
 from certify.attestation.summary import Summary
@@ -67,7 +68,9 @@ def sign(asked: Asked, signing: Signing, folder: Path | None, ignored: tuple[str
     keys = [read_private(path, signing.password) for path in signing.keys]
     if len({key.public.keyid for key in keys}) < len(keys):
         raise InputError("--key", "one key is given twice", "give each once")
-    _require_place(asked, signing, folder)
+    _require_place(signing)
+    require_text(asked.certificate.name, f"certificate {asked.certificate}")
+    require_uri(signing.evaluator)
     try:
         result, digest = derive(asked, tell)
     except Usage as error:
@@ -116,7 +119,17 @@ def _folder(folder: Path | None, ignored: tuple[str, ...], own: Path, result: Re
     return found
 
 
-def _require_place(asked: Asked, signing: Signing, folder: Path | None) -> None:
+def require_uri(text: str) -> None:
+    """Refuse what is no URI.
+
+    Raises:
+        InputError: it is none.
+    """
+    if re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*:[!-~]{1,2000}", text) is None:
+        raise InputError(f"--evaluator {text[:80]}", "it is no URI", "give one such as https://example.org/team")
+
+
+def _require_place(signing: Signing) -> None:
     """Refuse to write over anything but an earlier attestation."""
     from certify.certificate.write import require_folder
 

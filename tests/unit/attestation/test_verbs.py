@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -228,6 +229,7 @@ USAGE: dict[str, tuple[list[str], str]] = {
     "no certificate": (["attest", "--key", "KEY"], "give CERT and --key FILE"),
     "no such format": (["attest", "CERT", "--key", "KEY", "--format", "jws"], "use dsse, bundle"),
     "assurance": (["attest", "CERT", "--key", "KEY", "--assurance", "enclave_attested"], "use self_attested"),
+    "evaluator": (["attest", "CERT", "--key", "KEY", "--evaluator", "our team"], "it is no URI"),
     "threshold": (["attest", "CERT", "--key", "KEY", "--max", "modulus=nan"], "is not a finite number"),
     "no such claim": (["attest", "CERT", "--key", "KEY", "--max", "aubin=1"], "no claim on aubin"),
     "share": (["attest", "CERT", "--key", "KEY", "--within", "0"], "give a finite number above 0"),
@@ -287,6 +289,25 @@ def test_a_build_that_is_reproducible_is_signed_alike(place: Place, monkeypatch:
 
 def test_members_that_a_second_check_may_change_are_few() -> None:
     assert verifying.AGAIN == ("verifier", "timeVerified", "folder")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names of POSIX")
+def test_names_that_are_no_text_are_refused(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    attest = ["--key", str(place.folder / "key"), "-q", "-o", str(place.folder / "out")]
+    strange = os.fsdecode(b"\xff.json")
+    shutil.copy(place.certificate, place.certificate.with_name(strange))
+    assert main(["attest", str(place.certificate.with_name(strange)), *attest]) == 2
+    assert main(["attest", str(place.certificate), *attest, "--folder", str(place.certificate.parent)]) == 2
+    assert capsys.readouterr().err.count("is not UTF-8; rename the file\n") == 2
+    assert not (place.folder / "out").exists()
+
+
+def test_who_evaluated_and_how_is_the_word_of_the_signer(place: Place) -> None:
+    assert main(["attest", str(place.certificate), "--key", str(place.folder / "key"), "-q",
+                 "--evaluator", "https://example.org/team", "--assurance", "third_party"]) == 0
+    predicate = place.statements()[1]["predicate"]
+    assert (predicate["evaluator"]["id"], predicate["assuranceLevel"]) == ("https://example.org/team", "third_party")
+    assert place.verify() == 0
 
 
 GOLDEN = sorted(Path(__file__).parents[2].glob("golden/*/*/certificate.json"))
