@@ -37,6 +37,7 @@ def test_each_sign_is_that_of_every_refit(rows: tuple[np.ndarray, np.ndarray], t
     assert answer.sentence.startswith(f"{stay.sum()} of {D} coefficients proved to keep their sign")
     assert all(f"column {j}" in answer.sentence for j in turned)
     assert check([str(tmp_path / "certificate.json")]) == 0
+    assert sum(bar.get_width() for bar in found.plot().patches) == D  # not as many as the rows to predict
 
 
 def test_several_outputs_have_no_one_sign(capsys: pytest.CaptureFixture[str]) -> None:
