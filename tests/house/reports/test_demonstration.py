@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-HERE = Path(__file__).resolve().parents[3] / "reports" / "demonstration"
+HERE = Path(__file__).resolve().parents[3] / "reports" / "studies" / "demonstration"
 SAID = (HERE / "README.md").read_text(encoding="utf-8")
 STATUSES = {"first": 0, "improve": 0, "regress": 3, "regress, suppressed until a day that is past": 3,
             "regress, suppressed until a day to come": 0, "poison": 3, "repair": 0}

@@ -1,4 +1,4 @@
-"""`python reports/demonstration/doses.py`: how many turned labels until the gate fails (recorded/doses.csv)."""
+"""`python reports/studies/demonstration/doses.py`: how many turned labels until the gate fails (recorded/doses.csv)."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import yaml
 
-ROOT: Final = Path(os.environ.get("CERTIFY_CHECKOUT", Path(__file__).resolve().parents[2]))
+ROOT: Final = Path(os.environ.get("CERTIFY_CHECKOUT", Path(__file__).resolve().parents[3]))
 ACTION: Final[dict[str, Any]] = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
 LEFT_OUT: Final = "Install certify"
 
