@@ -1,4 +1,4 @@
-"""`python reports/studies/demonstration/build.py [-o FOLDER]`: a repository with a model, and what CI decides at each change.
+"""`python reports/studies/demonstration/build.py [-o FOLDER]`: a repository with a model, and what CI decides.
 
 The repository is made in a temporary folder, with git. A change is a branch; CI is the steps of this repository's
 `action.yml`, run as a script. Only a change that CI lets pass is merged, and only then is its certificate the baseline.
