@@ -2,11 +2,12 @@
 import { readFileSync } from "node:fs";
 
 const TABBABLE = "a[href], button, input, select, textarea, summary, [tabindex='0']";
-const STYLE = (element) => {
-  const style = getComputedStyle(element);
+// What shows that a control has the focus: its own look, or that of the label which stands for it.
+const STYLE = (element) => [element, element.nextElementSibling, ...(element.labels ?? [])].filter(Boolean).map((one) => {
+  const style = getComputedStyle(one);
   return [style.outlineStyle, style.outlineWidth, style.outlineColor, style.boxShadow, style.borderColor,
     style.backgroundColor, style.textDecorationLine].join("|");
-};
+}).join("||");
 
 export async function controls(page, faults) {
   const reached = await tabbed(page, faults);
@@ -18,8 +19,10 @@ export async function controls(page, faults) {
 
 async function tabbed(page, faults) {
   const wanted = await page.evaluate((selector) => {
-    const seen = [...document.querySelectorAll(selector)].filter((e) =>
-      e.tabIndex >= 0 && !e.disabled && e.checkVisibility({ visibilityProperty: true }) && e.getClientRects().length);
+    const groups = new Set();  // of radio buttons Tab reaches one
+    const again = (e) => e.type === "radio" && (groups.has(e.name) || !groups.add(e.name));
+    const seen = [...document.querySelectorAll(selector)].filter((e) => e.tabIndex >= 0 && !e.disabled
+      && e.checkVisibility({ visibilityProperty: true }) && e.getClientRects().length && !again(e));
     seen.forEach((e, number) => e.setAttribute("data-look", number));
     return seen.length;
   }, TABBABLE);
@@ -40,7 +43,10 @@ async function tabbed(page, faults) {
     if (!found.shown) faults.push(`keyboard: no focus is shown: ${found.what}`);
     if (found.number !== null) got.add(found.number);
   }
-  if (got.size < wanted) faults.push(`keyboard: Tab reaches ${got.size} of ${wanted} controls`);
+  const missed = await page.evaluate((numbers) => [...document.querySelectorAll("[data-look]")].filter((e) =>
+    !numbers.includes(e.getAttribute("data-look")) && e.tabIndex >= 0 && e.checkVisibility({ visibilityProperty: true }))
+    .map((e) => e.outerHTML.slice(0, 80)), [...got]);
+  for (const one of missed) faults.push(`keyboard: Tab does not reach ${one}`);
   return got.size;
 }
 

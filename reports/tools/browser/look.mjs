@@ -1,4 +1,5 @@
-// node look.mjs [-o FOLDER] PAGE.html …: opens each page in Chromium and says what is wrong with it; status 1 if anything is.
+// node look.mjs [-o FOLDER] PAGE …: opens each page, a file or an address, in Chromium and says what is wrong with it;
+// status 1 if anything is.
 //
 // Looked for: errors in the console, requests that leave the page, serious or critical faults that axe-core finds (light
 // and dark), text wider than a phone, controls that the keyboard does not reach or that show no focus, tables that do not
@@ -30,11 +31,13 @@ async function opened(browser, file, options, faults) {
     if (message.type() === "error" || message.type() === "warning") faults.push(`console: ${message.text()}`);
   });
   page.on("pageerror", (error) => faults.push(`script: ${error.message}`));
+  const address = /^https?:/.test(file) ? file : pathToFileURL(file).href;
   page.on("request", (request) => {
-    if (!/^(file|data|blob):/.test(request.url())) faults.push(`request: ${request.url()}`);
+    const own = address.startsWith("http") && new URL(request.url()).origin === new URL(address).origin;
+    if (!own && !/^(file|data|blob):/.test(request.url())) faults.push(`request: ${request.url()}`);
   });
   page.on("requestfailed", (request) => faults.push(`not loaded: ${request.url()}`));
-  await page.goto(pathToFileURL(file).href, { waitUntil: "load" });
+  await page.goto(address, { waitUntil: "load" });
   return page;
 }
 
@@ -83,7 +86,7 @@ const given = process.argv.slice(2), at = given.indexOf("-o");
 const folder = at < 0 ? "" : given.splice(at, 2)[1];
 const executablePath = process.env.CHROMIUM || found("chromium") || found("google-chrome");
 if (!given.length || !executablePath) {
-  console.error(given.length ? "no Chromium was found: set CHROMIUM" : "usage: node look.mjs [-o FOLDER] PAGE.html …");
+  console.error(given.length ? "no Chromium was found: set CHROMIUM" : "usage: node look.mjs [-o FOLDER] PAGE …");
   process.exit(2);
 }
 if (folder) mkdirSync(folder, { recursive: true });
