@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from certify.report.exporters.exporter import Exporter
 from certify.report.model import build
+from certify.report.pages.script import policy, script
 from certify.report.plots import NARROW, WIDE, draw_counts, draw_gate, draw_radius, draw_rows, draw_shares
 from certify.report.statements import Rows
 
@@ -21,10 +22,11 @@ TONES = {"certified": "yes", "met": "yes", "refuted": "no", "failed": "no", "inc
 
 
 def render(certificate: Mapping[str, object], rows: RowData | None = None) -> str:
-    """Return the report on a certificate as one HTML page that needs no other file and runs no script.
+    """Return the report on a certificate as one HTML page that needs no other file.
 
     Every string of the certificate is foreign text: the template escapes all of them, and the page forbids itself
-    scripts and outside resources besides. The same certificate always gives the same bytes.
+    outside resources and every script but its own, which sorts and searches tables and is the same on every page. The
+    same certificate always gives the same bytes.
 
     Args:
         certificate: the dictionary read from ``certificate.json``.
@@ -58,6 +60,13 @@ def _tone(word: str) -> str:
     return TONES.get(word, "maybe" if "(" in word else "none")
 
 
+def running() -> dict[str, Callable[[], str]]:
+    """What templates need to run the one script."""
+    from markupsafe import Markup
+
+    return {"script": lambda: Markup(script()), "policy": policy}
+
+
 @cache
 def environment() -> Environment:
     """The template environment: everything is escaped, a missing name is an error."""
@@ -65,7 +74,7 @@ def environment() -> Environment:
 
     loader = PackageLoader("certify.report", "templates")
     made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    made.globals["tone"] = _tone
+    made.globals |= {"tone": _tone, **running()}
     return made
 
 
