@@ -56,9 +56,9 @@ class Formats:
         """
         self.require_apart(folder / file["path"] for file in certificate["subject"].values())
         where = seen(folder)
-        made = {name: exporter(name).text(certificate, where) for name in self.files.values() if name in EXPORTERS}
-        made |= {TEXT: certificate_line(certificate) + "\n", JSON: plain() + "\n"}
-        return {path: made[name].encode() for path, name in self.files.items()}
+        made = {name: exporter(name).content(certificate, where) for name in self.files.values() if name in EXPORTERS}
+        made |= {TEXT: (certificate_line(certificate) + "\n").encode(), JSON: (plain() + "\n").encode()}
+        return {path: made[name] for path, name in self.files.items()}
 
     @property
     def medium(self) -> Exporter | None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from string import Formatter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from certify.report.digits import Number
 
@@ -369,7 +369,8 @@ class Symbols:
 class Report:
     """Everything a report says: its head, and its sections in the order in which they are read.
 
-    `previous` is what has changed since an earlier certificate, where one was given.
+    `previous` is what has changed since an earlier certificate, where one was given; `left_out` says what was left out,
+    where something was asked to be.
     """
 
     title: str
@@ -378,6 +379,11 @@ class Report:
     verdict: str
     sections: tuple[Placed, ...]
     previous: tuple[Phrase, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+    def content(self, name: str) -> Any:
+        """What the section of that name says; None: it does not apply."""
+        return next(one.content for one in self.sections if one.section.name == name)
 
     def titles(self, names: Sequence[str]) -> tuple[str, ...]:
         """The titles, in quotation marks, of those sections of these names that this report has."""

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from certify.format.errors import SpecError
+
 
 @dataclass(frozen=True)
 class Exporter:
@@ -26,8 +28,35 @@ class Exporter:
     name: str
     suffix: str
     media: str
-    render: Callable[..., str]
+    render: Callable[..., str | bytes]
     places: bool = False
+    view: Callable[..., str | bytes] | None = None
+
+    def content(self, certificate: Mapping[str, Any], folder: str = "") -> bytes:
+        """The report as the bytes of a file.
+
+        Args:
+            certificate: the dictionary read from ``certificate.json``.
+            folder: where it lies, as seen from where the reader is.
+        """
+        made = self.render(certificate, folder) if self.places else self.render(certificate)
+        return made if isinstance(made, bytes) else made.encode("utf-8")
+
+    def viewed(self, certificate: Mapping[str, Any], view: Any) -> bytes:
+        """The report of which more was asked: a comparison with an earlier one, or to leave something out.
+
+        Args:
+            certificate: the dictionary read from ``certificate.json``.
+            view: what was asked, a :class:`certify.report.model.View`.
+
+        Raises:
+            SpecError: this medium has no place for it.
+        """
+        if self.view is None:
+            raise SpecError("--redact" if view.redact else "--previous", f"--format {self.name} has no place for it",
+                            "use --format html or pdf")
+        made = self.view(certificate, view)
+        return made if isinstance(made, bytes) else made.encode("utf-8")
 
     def text(self, certificate: Mapping[str, Any], folder: str = "") -> str:
         """The report.
@@ -36,7 +65,10 @@ class Exporter:
             certificate: the dictionary read from ``certificate.json``.
             folder: where it lies, as seen from where the reader is.
         """
-        return self.render(certificate, folder) if self.places else self.render(certificate)
+        made = self.render(certificate, folder) if self.places else self.render(certificate)
+        if isinstance(made, bytes):
+            raise SpecError(f"--format {self.name}", "it is no text to be printed", f"give {self.name}=FILE")
+        return made
 
 
 def placed(folder: str, path: str) -> str:

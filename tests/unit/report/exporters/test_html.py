@@ -6,7 +6,6 @@ import re
 import subprocess
 import sys
 import time
-from html.parser import HTMLParser
 
 import pytest
 
@@ -15,54 +14,9 @@ from certify.format.errors import CertificateError
 from certify.report.exporters.html import render
 from tests.families import report_samples as samples
 from tests.families import report_samples_sublevel as samples_sublevel
-from tests.families.pages import without_script
+from tests.families.pages import HOSTILE, Page, without_script
 
 SHAPES = samples.SHAPES | samples_sublevel.SHAPES
-VOID = {"meta", "link", "br", "hr", "img", "input"}
-HOSTILE = "<script>alert(1)</script>\"' onload=x {{ 1234*1000001 }} </style></title>&\u202e"
-
-
-class Page(HTMLParser):
-    """Collects elements, attributes and visible text, and sees that every element is closed."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: set[str] = set()
-        self.attributes: list[tuple[str, str]] = []
-        self.ids: list[str] = []
-        self.words: list[str] = []
-        self.titles: list[tuple[str, str]] = []
-        self._title: str | None = None
-        self.feed(text)
-        self.close()
-        assert not self.open, f"left open: {self.open}"
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.add(tag)
-        self.attributes += [(name, value or "") for name, value in attrs]
-        self.ids += [value or "" for name, value in attrs if name == "id"]
-        self._title = dict(attrs).get("title")
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.attributes += [(name, value or "") for name, value in attrs]
-        self.ids += [value or "" for name, value in attrs if name == "id"]
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open and self.open.pop() == tag, f"</{tag}> closes another element"
-
-    def handle_data(self, data: str) -> None:
-        if self.open and self.open[-1] not in {"style", "script"}:
-            self.words.append(data)
-            if self._title is not None:
-                self.titles.append((data, self._title))
-        self._title = None
-
-    @property
-    def text(self) -> str:
-        return " ".join("".join(self.words).split())
 
 
 @pytest.fixture(scope="module")
