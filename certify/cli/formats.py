@@ -97,6 +97,8 @@ def formats(asked: Sequence[str], as_json: bool = False) -> Formats:
         name, separator, place = value.partition("=")
         if name not in NAMES:
             raise SpecError(f"--format {value}", "there is no such format", f"use {', '.join(NAMES)}, or NAME=FILE")
+        if name in EXPORTERS:
+            exporter(name).require(printed=not separator)
         if not separator:
             out.append(name)
             continue
