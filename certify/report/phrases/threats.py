@@ -1,4 +1,4 @@
-"""Who may change which rows: a row of plain words for each kind of data, and one for each set of changes."""
+"""Who may change which rows: a row of plain words for each kind of data."""
 
 from __future__ import annotations
 
@@ -41,14 +41,6 @@ THREATS: Final[dict[str, Threat]] = {
         "no class of its own; rows that were put in by somebody are among those that may be taken out again"),
 }
 """By what changes."""
-
-CHOICE: Final[dict[str, str]] = {
-    "total": "They may spend one budget on one row or spread it over all of them.",
-    "per_sample": "Every row may change at once, each within a budget of its own.",
-    "sparse": "They choose the rows. Each chosen row has a budget of its own.",
-    "given": "Nobody chooses: it is this one change, as stated.",
-}
-"""By the set of changes: how the rows share what may be done."""
 
 WHICHEVER: Final = "They choose the rows. Of a chosen row the whole change happens; it has no size."
 WORST: Final = ("Everything: the model, all data and how it is trained. The claims are about every change within these "

@@ -6,7 +6,8 @@ from certify.certificate.schema import Certificate, Problem
 from certify.format.words import Set
 from certify.report.phrases.moves import mover, size_of_move, what_moves
 from certify.report.phrases.parameters import PARAMETERS
-from certify.report.phrases.threats import CHOICE, GIVEN, OUT_OF_REACH, THREATS, WHICHEVER, WORST
+from certify.report.phrases.sets import SETS
+from certify.report.phrases.threats import GIVEN, OUT_OF_REACH, THREATS, WHICHEVER, WORST
 from certify.report.quantities import rows_of
 from certify.report.section import Section
 from certify.report.statements import Entry, say
@@ -25,7 +26,7 @@ def threat(problem: Problem, quantities: set[str]) -> tuple[Entry, ...]:
     if PARAMETERS[problem.parameter].sized:
         lines.append(("how a change is measured", size_of_move(problem)))
     whole = not PARAMETERS[problem.parameter].sized and not one
-    lines.append(("who chooses", WHICHEVER if whole else CHOICE[problem.set]))
+    lines.append(("who chooses", WHICHEVER if whole else SETS[problem.set].choice))
     lines.append(("what they know", GIVEN if one else WORST))
     joins = "rows that join within the stated limits are part of the change" if problem.fresh is not None else (
         "no new rows join the training data")
