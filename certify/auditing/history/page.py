@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 WIDE, HIGH, LEFT, TOP = 640, 150, 12, 14
 MOST_DATES = 9
 """Most points that all have their date below them."""
+MARK = "certify · index of audits".encode()
+"""What every index says of itself."""
 TONES = {"certified": "yes", "refuted": "no"}
 
 

@@ -15,14 +15,17 @@ WORDS: Final[Mapping[str, str]] = {
     "A": "worse than last time, proved", "B": "better than last time, proved", "equal": "the same as last time, proved",
     "open": "the proved ends overlap: neither better nor worse is proved"}
 THIS: Final = "this certificate"
+LONGEST: Final = 400
+"""Longest reason that is shown whole."""
 
 
-def since(previous: Path, now: Path) -> tuple[Phrase, ...]:
+def since(previous: Path, now: Path, brief: bool = False) -> tuple[Phrase, ...]:
     """Compare a certificate with an earlier one.
 
     Args:
         previous: the earlier certificate.
         now: the one that the report is about.
+        brief: whether reasons, which may hold names, are left out.
 
     Raises:
         CertifyError: one of them cannot be read.
@@ -30,7 +33,7 @@ def since(previous: Path, now: Path) -> tuple[Phrase, ...]:
     found = differences(previous, now)
     earlier, later = read_certificate(previous), read_certificate(now)
     lines = [_decided(one) for one in found.compared]
-    lines += [_left(words.replace(str(now), THIS), earlier, later) for words in found.left]
+    lines += [_left(words.replace(str(now), THIS), earlier, later, brief) for words in found.left]
     if not lines:
         lines.append(say("Both answer no question in common."))
     lines.append(say("Compared with the certificate of {when} ({digest}…). Its numbers were read and not proved again.",
@@ -43,10 +46,13 @@ def _decided(one: Compared) -> Phrase:
                change=one.change, before=enclosure(*one.a), after=enclosure(*one.b), words=WORDS[one.better])
 
 
-def _left(words: str, earlier: Mapping[str, Any], later: Mapping[str, Any]) -> Phrase:
+def _left(words: str, earlier: Mapping[str, Any], later: Mapping[str, Any], brief: bool) -> Phrase:
     """What was not compared, with both numbers where both certificates have one of that quantity."""
     quantity = words.partition(",")[0]
     before, after = (next(_ends(one, quantity), None) for one in (earlier, later))
+    if brief:
+        words = f"{quantity}, as the questions or the rows differ"
+    words = words if len(words) <= LONGEST else f"{words[:LONGEST]}…"
     words = words.replace("of A ", "of last time ").replace("of B ", "of now ").replace(
         "of A and B", "of last time and of now")
     if before is None or after is None:

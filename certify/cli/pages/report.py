@@ -87,7 +87,7 @@ def _view(certificate: Path, previous: Path | None, redact: bool) -> View:
         return View(redact=redact)
     from certify.auditing.history.previous import since
 
-    return View(since(previous, certificate), redact)
+    return View(since(previous, certificate, brief=redact), redact)
 
 
 def _several(certificates: list[Path], form: str, rows: bool, previous: Path | None, redact: bool) -> bytes:
@@ -144,8 +144,22 @@ def _index(folder: Path, output: Path | None, _: None) -> bytes:
     from certify.auditing.history.collect import collect
     from certify.auditing.history.page import page
 
+    _require_own(output or folder / "index.html")
     found = collect(folder)
     return page(found, (output or folder / "index.html").parent).encode("utf-8")
+
+
+def _require_own(path: Path) -> None:
+    """Refuse to write over a page that is no index of audits, which may be somebody's site.
+
+    Raises:
+        SpecError: such a page is there.
+    """
+    from certify.auditing.history.page import MARK
+    from certify.format.errors import SpecError
+
+    if path.is_file() and MARK not in path.read_bytes()[:100_000]:
+        raise SpecError(f"--index, {path}", "another file of this name is there", "name a file with -o")
 
 
 def _with_rows(content: dict[str, Any], folder: Path, form: str, view: View) -> str:

@@ -55,7 +55,7 @@ def _answer(claim: Claim, problem: Problem) -> Answer:
         asked=_asked(claim, problem), bar=_bar(claim), name=name(claim, problem), said=_said(claim, problem),
         unit="" if _counts(claim) else prose(claim.unit), verdict=claim.verdict,
         proved=claim.rigour == "proved" and (claim.lower, claim.upper) != (None, None),
-        scale=QUANTITIES[claim.quantity].scale(claim, problem))
+        scale=QUANTITIES[claim.quantity].scale(claim, problem) if claim.rigour == "proved" else ())
 
 
 def _asked(claim: Claim, problem: Problem) -> Phrase:

@@ -94,7 +94,7 @@ def lengths(claim: Claim, problem: Problem) -> tuple[Phrase, ...]:
     """A distance of weights, against the weights' own length, and for each changed row."""
     if claim.upper is None:
         return of_the_data(problem)
-    return (*_own_length(claim.upper, problem, "against the given weights’ own length: at most {share}"),
+    return (*_own_length(claim.upper, problem, "against the length of the weights that may adjust: at most {share}"),
             *_each(claim.upper, problem), *of_the_data(problem))
 
 
@@ -133,12 +133,12 @@ def factors(claim: Claim, problem: Problem) -> tuple[Phrase, ...]:
     """A factor: against the weights' own length, and how far the rows are apart."""
     if claim.upper is None:
         return ()
-    said = [*_own_length(claim.upper, problem, "in the limit each unit of δ moves the weights by at most {share} of "
-                         "their own length")]
+    said = [*_own_length(claim.upper, problem, "in the limit, for each unit of δ, within {share} of the length of the "
+                         "weights that may adjust")]
     if claim.rows is None and _one_length(problem):
         far = claim.upper * sqrt(problem.n) * (1 + 1e-12)
         said.append(say("row by row: if each of the {n} training rows moves by one length a, then δ = √{n}·a, and the "
-                        "solution moves by at most {far}·a, in the limit", n=count(problem.n),
+                        "nearest solution lies within {far}·a, in the limit", n=count(problem.n),
                         far=upper_end(far, DIGITS)))
     known = sorted(high for high in claim.row_upper or () if high is not None)
     middle = known[len(known) // 2] if known else 0

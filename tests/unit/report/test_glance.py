@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from certify.report.exporters.html import render
-from certify.report.glance.scales import _over, _under, percent_down, percent_up
+from certify.report.glance.scales import _over, _under, factors, percent_down, percent_up
 from certify.report.model import build
 from certify.report.phrases.sets import SETS
 from certify.report.phrases.threats import THREATS
 from certify.report.quantities import QUANTITIES
+from certify.report.reading import open_certificate
 from certify.report.sections import SECTIONS
 from certify.report.sections.reader.mapping import read
 from certify.report.statements import Phrase
@@ -67,8 +68,32 @@ def test_counts_are_shares_of_predictions_and_of_the_data() -> None:
 
 
 def test_the_length_of_the_weights_is_a_scale_where_the_certificate_holds_it() -> None:
-    made = samples.SHAPES["certified"]()
-    assert "own length" not in str(content(made, "overview"))
+    made = samples.certified()
+    opened = open_certificate(made)
+    claim = opened.claims[0]
+    known = opened.problem.model_copy(update={"weights_length": 10.0})
+    assert not [one for one in map(words, factors(claim, opened.problem)) if "length of the weights" in one]
+    said, = [one for one in map(words, factors(claim, known)) if "length of the weights" in one]
+    percent = Fraction(re.search(r"within ([0-9.]+) %", said)[1])  # type: ignore[index]
+    assert 0 <= percent - 10 * Fraction(claim.upper or 0) <= Fraction(1, 10)
+    relative = known.model_copy(update={"weight_norm": "relative"})  # already a multiple of a length
+    assert not [one for one in map(words, factors(claim, relative)) if "length of the weights" in one]
+
+
+def test_rows_that_move_alike_are_a_scale_of_one_budget() -> None:
+    opened = open_certificate(samples.certified())
+    claim, n = opened.claims[0], opened.problem.n
+    said, = [one for one in map(words, factors(claim, opened.problem)) if one.startswith("row by row: if each")]
+    far = Fraction(re.search(r"within ([0-9.]+)·a", said)[1])  # type: ignore[index]
+    assert Fraction(claim.upper or 0) ** 2 * n <= far**2 <= Fraction(claim.upper or 0) ** 2 * n * Fraction(102, 100)
+    for change in ({"set": "per_sample"}, {"rows": [1, 2]}, {"norm": 1}):
+        other = opened.problem.model_copy(update=change)
+        assert not [one for one in map(words, factors(claim, other)) if one.startswith("row by row: if each")]
+
+
+def test_an_estimate_has_no_scale() -> None:
+    found = content(SHAPES["estimated"](), "overview").answers
+    assert found and all(not one.scale for one in found if not one.proved)
 
 
 def test_every_kind_of_change_has_a_threat() -> None:

@@ -10,7 +10,7 @@ from certify.report.glance.asked import Answer, answers
 from certify.report.phrases.listing import listing
 from certify.report.section import Section
 from certify.report.sections.scope import not_claimed
-from certify.report.statements import Phrase, say
+from certify.report.statements import Phrase, code, say
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def _rests(opened: Certificate) -> list[Phrase]:
     if len(proved) < len(opened.claims):
         said.append(say("Estimates on this page rest on no proof."))
     said.append(say("On nobody’s word: a separate program, {check}, derives the claims again from the files. This page "
-                    "itself is unsigned and proves nothing.", check="certify check"))
+                    "itself is unsigned and proves nothing.", check=code("certify check")))
     return said
 
 

@@ -82,6 +82,14 @@ def test_an_index_is_bounded_and_refuses_an_empty_folder(audits: Path, monkeypat
         collect(audits / "empty")
 
 
+def test_another_page_of_that_name_is_left_alone(audits: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (audits / "index.html").write_text("my site")
+    assert main(["report", "--index", str(audits)]) == 2 and "another file of this name" in capsys.readouterr().err
+    assert (audits / "index.html").read_text() == "my site"
+    (audits / "index.html").unlink()
+    assert [main(["report", "--index", str(audits)]) for _ in range(2)] == [0, 0]
+
+
 @pytest.mark.parametrize("ends", [(None, 3.0), (2.0, None), (None, None), (1.7e308, 1.7e308), (-1.7e308, 1.7e308)])
 def test_ends_that_are_open_or_extreme_are_drawn(ends: tuple[float | None, float | None], audits: Path) -> None:
     from dataclasses import replace

@@ -110,6 +110,9 @@ def test_what_changed_since_last_time(tmp_path: Path, capsys: pytest.CaptureFixt
     assert main(["report", str(now), "--previous", str(other)]) == 0
     text = Page((now.parent / "report.html").read_text("utf-8")).text
     assert "Not compared: " in text and str(tmp_path) not in text
+    assert main(["report", str(now), "--previous", str(other), "--redact"]) == 0
+    text = Page((now.parent / "report.html").read_text("utf-8")).text
+    assert "Not compared: modulus, as the questions or the rows differ" in text
     capsys.readouterr()
 
 
