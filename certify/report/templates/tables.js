@@ -68,7 +68,8 @@
         head.setAttribute("aria-sort", down ? "descending" : "ascending");
         const keyed = groups.map((group) => {
           const text = column < group[0].cells.length ? exact(group[0].cells[column]) : "";
-          return { group, text, value: number(text) };
+          /* "1.2 to 1.3" is sorted by its first number. */
+          return { group, text, value: number(text.split(" to ")[0]) };
         });
         const sign = down ? -1 : 1;
         keyed.sort((a, b) => {
