@@ -12,7 +12,7 @@ from typing import Final
 from certify.auditing.comparison import SAME
 from certify.certificate import read_certificate
 from certify.format.errors import CertifyError, InputError
-from certify.report.model import build_opened
+from certify.report.glance.asked import answers
 from certify.report.reading import open_certificate
 from certify.report.statements import Phrase, prose
 
@@ -132,15 +132,15 @@ def _read(path: Path, place: str, lines: dict[tuple[str, ...], list[tuple[Phrase
         raise InputError(str(path), f"larger than {LARGEST >> 20} MiB", "read it by itself")
     content = read_certificate(path)
     opened = open_certificate(content)
-    answers = build_opened(opened).content("overview").answers
+    said = answers(opened.claims, opened.problem)
     model = prose(PurePosixPath(opened.subject.model.path).name)
     problem = opened.problem.model_dump(mode="json")
     asked = json.dumps([problem.get(member) for member in SAME], sort_keys=True)
-    for claim, answer in zip(opened.claims, answers, strict=True):
+    for claim, answer in zip(opened.claims, said, strict=True):
         point = Point(opened.created, claim.lower, claim.upper, claim.verdict, answer.proved, place,
                       opened.subject.data.sha256[:12])
         key = (model, claim.quantity, asked)
         if not any(point == other for _, _, other in lines.get(key, ())):
             lines.setdefault(key, []).append((answer.asked, answer.name, point))
     return Entry(path, place, opened.created, model, opened.verdict, opened.gates,
-                 tuple((one.name, one.said) for one in answers))
+                 tuple((one.name, one.said) for one in said))

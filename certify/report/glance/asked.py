@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from certify.certificate.schema import Claim, Problem
+from certify.format.quantities import QUANTITIES as FORMAT
 from certify.report.digits import as_given, count, lower_end, upper_end
 from certify.report.glance.scales import counted, shares
 from certify.report.phrases.listing import named_rows
@@ -54,7 +55,7 @@ def _answer(claim: Claim, problem: Problem) -> Answer:
     return Answer(
         asked=_asked(claim, problem), bar=_bar(claim), name=name(claim, problem), said=_said(claim, problem),
         unit="" if _counts(claim) else prose(claim.unit), verdict=claim.verdict,
-        proved=claim.rigour == "proved" and (claim.lower, claim.upper) != (None, None),
+        proved=claim.rigour == "proved" and not _trivial(claim, problem),
         scale=QUANTITIES[claim.quantity].scale(claim, problem) if claim.rigour == "proved" else ())
 
 
@@ -80,8 +81,17 @@ def _bar(claim: Claim) -> Phrase:
     if claim.gate is None:
         return ()
     if claim.gate.max is not None:
-        return say("asked for: at most {value}", value=as_given(claim.gate.max))
-    return say("asked for: at least {value}", value=as_given(claim.gate.min or 0))
+        return say("asked for: at most {value}; {state}", value=as_given(claim.gate.max), state=claim.gate.state)
+    return say("asked for: at least {value}; {state}", value=as_given(claim.gate.min or 0), state=claim.gate.state)
+
+
+def _trivial(claim: Claim, problem: Problem) -> bool:
+    """Whether the ends say no more than what was clear before: of counts, that there are 0 to all of them."""
+    if claim.witness.equal_rows is not None:
+        return False
+    row = FORMAT[claim.quantity]
+    most = problem.count if row.per_row else problem.evaluation_rows
+    return not claim.lower and claim.upper in (None, most) if row.counts else (claim.lower, claim.upper) == (None, None)
 
 
 def _said(claim: Claim, problem: Problem) -> Phrase:
@@ -90,7 +100,7 @@ def _said(claim: Claim, problem: Problem) -> Phrase:
     start = "" if OPENING[claim.rigour] == "If" else OPENING[claim.rigour].split(":")[0] + ": "
     if claim.witness.equal_rows is not None:
         return say("{start}no finite number will do", start=start)
-    if lower is None and upper is None:
+    if _trivial(claim, problem):
         return say("nothing was proved" if not start else "{start}no number", start=start)
     of = f" of {count(problem.evaluation_rows or 0)}" if _counts(claim) else ""
     ends = {"start": start, "of": of, "lower": "" if lower is None else lower_end(lower, DIGITS),
@@ -99,7 +109,7 @@ def _said(claim: Claim, problem: Problem) -> Phrase:
         return say("{start}{lower}{of}, exactly", **ends)
     if upper is None:
         return say("{start}at least {lower}{of}; how much at most was not proved", **ends)
-    if not lower:
+    if lower is None or (not lower and not FORMAT[claim.quantity].signed):
         return say("{start}at most {upper}{of}", **ends)
     return say("{start}between {lower} and {upper}{of}", **ends)
 

@@ -38,4 +38,5 @@ def inside(markup: str, number: int) -> Markup:
 
     deeper = re.sub(r"<(/?)h([1-5])\b", lambda found: f"<{found[1]}h{int(found[2]) + 1}", str(markup))
     named = re.sub(r'(?<= )id="', f'id="r{number}-', deeper)
+    named = re.sub(r'(<section [^<>]*aria-label="[^"]*)"', rf'\1, report {number}"', named)
     return Markup(REFERENCE.sub(lambda found: f"{found[1]}#r{number}-", named))

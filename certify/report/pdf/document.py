@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 from certify.report.digits import Number
@@ -37,7 +37,7 @@ def document(report: Report) -> dict[str, Any]:
             continue
         if placed.section.title:
             blocks.append(heading(placed.section.title))
-        blocks += SETTERS[placed.section.name](placed.content, report)
+        blocks += SETTERS.get(placed.section.name, _elsewhere)(placed.content, report)
     return {"title": report.title, "subtitle": "".join(span.text for span in report.subtitle),
             "created": report.created, "verdict": report.verdict, "blocks": blocks}
 
@@ -62,10 +62,20 @@ def _overview(content: Any, report: Report) -> Iterator[Block]:
         if one.scale:
             yield items(one.scale)
     yield facts([
-        *[("against last time", line) for line in report.previous or ("no earlier certificate was given",)],
-        *[("what it rests on", line) for line in content.rests],
+        *_once("against last time", report.previous or ("no earlier certificate was given",)),
+        *_once("what it rests on", content.rests),
         ("what it does not say", f"anything about: {'; '.join(content.unsaid).lower()}. See “What is not claimed”."),
     ])
+
+
+def _elsewhere(_: Any, __: Report) -> Iterator[Block]:
+    """A section that somebody added to the page alone."""
+    yield paragraph("This section is on the page alone.", "small")
+
+
+def _once(term: str, lines: Iterable[Words]) -> list[tuple[str, Words]]:
+    """Lines of a table of which the first alone has its term."""
+    return [("" if i else term, line) for i, line in enumerate(lines)]
 
 
 def _undecided(content: Any, _: Report) -> Iterator[Block]:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from certify.report.exporters.html import render
+from certify.report.glance.asked import answers
 from certify.report.glance.scales import _over, _under, factors, percent_down, percent_up
 from certify.report.model import build
 from certify.report.phrases.sets import SETS
@@ -50,7 +51,7 @@ def test_every_claim_has_a_question_and_an_answer(name: str) -> None:
     assert len(overview.answers) == len(made["claims"]) and overview.unsaid and len(overview.rests) >= 2
     for one, claim in zip(overview.answers, made["claims"], strict=True):
         assert words(one.asked).endswith("?") and "{" not in words(one.asked) and words(one.said)
-        unknown = claim["lower"] is None and claim["upper"] is None
+        unknown = words(one.said) == "nothing was proved"
         assert one.proved == (claim["rigour"] == "proved" and not unknown)
         if claim["rigour"] != "proved":
             assert "without proof" in words(one.said) or "not proved" in words(one.said)
@@ -89,6 +90,15 @@ def test_rows_that_move_alike_are_a_scale_of_one_budget() -> None:
     for change in ({"set": "per_sample"}, {"rows": [1, 2]}, {"norm": 1}):
         other = opened.problem.model_copy(update=change)
         assert not [one for one in map(words, factors(claim, other)) if one.startswith("row by row: if each")]
+
+
+def test_ends_that_say_nothing_are_no_proof() -> None:
+    made = samples.rows_deleted()
+    opened = open_certificate(made)
+    claim, rows = opened.claims[0], opened.problem.evaluation_rows
+    for lower, upper, proved in ((0, rows, False), (None, None, False), (0, 4, True), (4, rows, True)):
+        one, = answers([claim.model_copy(update={"lower": lower, "upper": upper})], opened.problem)
+        assert one.proved == proved and (words(one.said) == "nothing was proved") != proved
 
 
 def test_an_estimate_has_no_scale() -> None:

@@ -76,6 +76,8 @@ def test_several_reports_stand_on_one_page_with_headings_below_one_another() -> 
     page = Page(html := without_script(render_reports(reports)))
     assert len(page.ids) == len(set(page.ids)) and len(re.findall("<article ", html)) == len(reports)
     assert html.count("<h1>") == 1 and len(re.findall(r'<h2 class="title"', html)) == len(reports)
+    labels = re.findall(r'<section [^<>]*aria-label="([^"]*)"', html)
+    assert labels and len(labels) == len(set(labels))
     levels = [int(level) for level in re.findall(r"<h([1-6])\b", html)]
     assert all(b <= a + 1 for a, b in zip(levels, levels[1:], strict=False))
     for value in re.findall(r'href="#([^"]*)"', html):
