@@ -9,13 +9,13 @@ from typing import Annotated
 
 import typer
 
-from certify.cli import audits, compare
+from certify.cli import attesting, audits, compare
 from certify.cli.app import Interrupted, app, decimal, interruptible, whole
 from certify.cli.options import Activation, Evaluation, Graph, Loss, NoBiasDecay, Normalization, WeightDecay
 from certify.cli.pages.report import report
 from certify.cli.polish import polish
 
-__all__ = ["Interrupted", "app", "audits", "compare", "report"]  # importing a module of verbs adds them
+__all__ = ["Interrupted", "app", "attesting", "audits", "compare", "report"]  # importing a module of verbs adds them
 
 
 @app.command()
