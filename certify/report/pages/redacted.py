@@ -101,7 +101,7 @@ def _problem(problem: Problem) -> Problem:
 
 
 def _claim(claim: Claim, hide: Callable[[str], str]) -> Claim:
-    hypotheses = [Hypothesis(name=one.name, statement=hide(one.statement), holds=one.holds,
+    hypotheses = [Hypothesis(name=hide(one.name), statement=hide(one.statement), holds=one.holds,
                              value=hide(one.value) if isinstance(one.value, str) else one.value)
                   for one in claim.hypotheses]
     gate = claim.gate
