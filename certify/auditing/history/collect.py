@@ -17,6 +17,8 @@ from certify.report.reading import open_certificate
 from certify.report.statements import Phrase, prose
 
 NAME: Final = "certificate.json"
+ALIKE: Final = ("inputs", "outputs", "loss", "map", "layer", "weight_norm", "evaluation_rows")
+"""Members of a problem that two models have in common where one may be the next version of the other."""
 MOST, DEEPEST, LARGEST = 1000, 12, 64 << 20
 """Most certificates of an index, folders below one another, bytes of a certificate."""
 
@@ -45,7 +47,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Series:
-    """One question about models of one name, over time."""
+    """One question about models of one name and kind, with one file of evaluation rows, over time."""
 
     model: str
     asked: Phrase
@@ -135,7 +137,9 @@ def _read(path: Path, place: str, lines: dict[tuple[str, ...], list[tuple[Phrase
     said = answers(opened.claims, opened.problem)
     model = prose(PurePosixPath(opened.subject.model.path).name)
     problem = opened.problem.model_dump(mode="json")
-    asked = json.dumps([problem.get(member) for member in SAME], sort_keys=True)
+    rows = opened.subject.evaluation
+    asked = json.dumps([None if rows is None else rows.sha256, *(problem.get(member) for member in (*SAME, *ALIKE))],
+                       sort_keys=True)
     for claim, answer in zip(opened.claims, said, strict=True):
         point = Point(opened.created, claim.lower, claim.upper, claim.verdict, answer.proved, place,
                       opened.subject.data.sha256[:12])

@@ -158,7 +158,11 @@ def _require_own(path: Path) -> None:
     from certify.auditing.history.page import MARK
     from certify.format.errors import SpecError
 
-    if path.is_file() and MARK not in path.read_bytes()[:100_000]:
+    if not path.is_file():
+        return
+    with path.open("rb") as there:
+        start = there.read(100_000)
+    if MARK not in start:
         raise SpecError(f"--index, {path}", "another file of this name is there", "name a file with -o")
 
 

@@ -82,6 +82,17 @@ def test_an_index_is_bounded_and_refuses_an_empty_folder(audits: Path, monkeypat
         collect(audits / "empty")
 
 
+def test_another_problem_is_no_later_version_of_this_one(audits: Path) -> None:
+    made = samples.rows_deleted(flipped=1, undecided=1)
+    made["subject"]["evaluation"] = made["subject"]["data"] | {"sha256": "0" * 64}
+    write(audits / "other", made, "2026-11-25T00:00:00Z")
+    made = samples.rows_deleted(flipped=1, undecided=1)
+    made["problem"]["weight_norm"] = "relative"
+    write(audits / "norm", made, "2026-11-26T00:00:00Z")
+    series, = collect(audits).series
+    assert len(series.points) == 3
+
+
 def test_another_page_of_that_name_is_left_alone(audits: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (audits / "index.html").write_text("my site")
     assert main(["report", "--index", str(audits)]) == 2 and "another file of this name" in capsys.readouterr().err
