@@ -21,9 +21,10 @@ def derived_words(found: Summary) -> str:
         parts.append(f"at an exact solution within {at.distance!r} of the given weights{far}")
     if found.problem.get("merge_duplicates") is True:
         parts.append("equal rows count as one")
+    source = found.policy.source.replace("the command line", "the signer's command line")
     version = found.verifier.version.get("certify", "of unknown version")
     return (f"the checker {version} derived {found.verdict} {'; '.join(parts)} "
-            f"[thresholds: {found.policy.source}; derived {found.time}]")
+            f"[thresholds: {source}; derived {found.time}]")
 
 
 def _claim(claim: Claim) -> str:
