@@ -150,7 +150,21 @@ def _recheck(wanted: Wanted, summary: Summary, tell: Callable[[str], None]) -> N
     again["certificate"]["name"] = signed["certificate"]["name"]
     for name in sorted(again):
         if name not in AGAIN and not same(again[name], signed[name]):
-            raise Invalid(name, f"{show(signed[name])} was signed", f"the check gives {show(again[name])}")
+            where, stated, found = _difference(name, signed[name], again[name])
+            raise Invalid(where, f"{show(stated)} was signed", f"the check gives {show(found)}")
+
+
+def _difference(where: str, a: object, b: object) -> tuple[str, object, object]:
+    """The innermost first part in which two values differ, which do, and where it is."""
+    if isinstance(a, dict) and isinstance(b, dict) and a.keys() == b.keys():
+        parts: Iterable[tuple[str, object, object]] = ((f"{where}.{name}", a[name], b[name]) for name in sorted(a))
+    elif isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
+        parts = ((f"{where}[{place}]", *pair) for place, pair in enumerate(zip(a, b, strict=True)))
+    elif isinstance(a, list) and isinstance(b, list):
+        return f"number of {where}", len(a), len(b)
+    else:
+        return where, a, b
+    return next(_difference(*part) for part in parts if not same(*part[1:]))
 
 
 def _gate(text: str) -> Gate:

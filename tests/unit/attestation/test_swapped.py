@@ -225,3 +225,32 @@ def test_thresholds_of_the_signer_are_not_called_those_of_the_reader(
     capsys.readouterr()
     assert place.verify() == 0
     assert "[thresholds: the signer's command line and the digest-bound spec;" in capsys.readouterr().out
+
+
+def test_a_cap_of_the_signer_is_said(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    """Under the spec's cap nothing is decided; what the signer changed stands in the line."""
+    folder, file = GOLDEN.with_name("nearby"), place.folder / "one.jsonl"
+    attest = ["attest", str(folder / "certificate.json"), "--key", str(place.folder / "key"), "-q", "-o", str(file)]
+    assert main(attest) == verify(place, file, folder) == 4
+    assert "not about these weights" in capsys.readouterr().out.splitlines()[-1]
+    assert main([*attest, "--within", "1e9"]) == verify(place, file, folder, more=("--recheck",)) == 0
+    assert "within 1000000000.0 of their length counts, by the signer's command line" in (
+        capsys.readouterr().out.splitlines()[-1])
+
+
+@pytest.mark.parametrize(("claims", "words"), [
+    (slice(0, 1), "number of claims: 1 was signed, but the check gives 3"),
+    (slice(None), "claims[0].threshold.value: 1000000000.0 was signed, but the check gives 4.0")])
+def test_the_check_again_says_what_differs(
+    place: Place, claims: slice, words: str, capsys: pytest.CaptureFixture[str],
+) -> None:
+    statement = place.statements()[0]
+    predicate = statement["predicate"]
+    predicate["claims"] = predicate["claims"][claims]
+    predicate["verdict"] = "certified" if len(predicate["claims"]) == 1 else "refuted"
+    predicate["claims"][0]["threshold"]["value"] = 1e9
+    place.sign([statement])
+    assert place.verify() == 0
+    capsys.readouterr()
+    assert place.verify("--recheck") == 2
+    assert words in capsys.readouterr().out
