@@ -39,7 +39,7 @@ def require_package() -> None:
         import cryptography.hazmat.primitives.serialization  # noqa: F401
     except ImportError:
         raise MissingPackage("attestations", "the package cryptography is not installed",
-                             "pip install 'certify[attest]'") from None
+                             "pip install 'certify[sign]'") from None
 
 
 @dataclass(frozen=True)

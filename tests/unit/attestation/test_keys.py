@@ -109,4 +109,4 @@ def test_without_the_package_one_line_names_the_extra(tmp_path: Path) -> None:
                           cwd=Path(__file__).parents[3])
     assert done.returncode == 2 and done.stdout == ""
     assert done.stderr == ("certify: attestations: the package cryptography is not installed; "
-                           "pip install 'certify[attest]'\n")
+                           "pip install 'certify[sign]'\n")
