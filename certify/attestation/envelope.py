@@ -110,8 +110,12 @@ def written(envelopes: Sequence[Envelope], form: str) -> bytes:
     """A file of envelopes.
 
     Raises:
-        InputError: it is longer than what is read again.
+        InputError: it is longer, or has more signatures, than what is read again.
     """
+    most = max((len(envelope.signatures) for envelope in envelopes), default=0)
+    if most > (allowed := 1 if form == "bundle" else MOST):
+        raise InputError(f"--format {form}", f"{most} keys sign", f"{allowed} can in this format; give fewer --key" + (
+            ", or --format dsse" if form == "bundle" else ""))
     content = b"".join(encode(FORMS[form](envelope)) for envelope in envelopes)
     if len(content) > LARGEST:
         raise InputError("attestation", f"it is longer than {LARGEST} bytes", "leave files out of the folder with "
@@ -164,6 +168,8 @@ def _envelope(line: bytes, where: str) -> Envelope:
         raise Invalid(f"{where}tlogEntries", "there are some", "entries of a transparency log are not read here")
     hint = members(material["publicKey"], f"{where}publicKey", ("hint",))["hint"]
     found = _of_dsse(top["dsseEnvelope"], where)
+    if len(found.signatures) != 1:
+        raise Invalid(f"{where}signatures", f"{len(found.signatures)} of them", "a bundle has one signature")
     if hint != found.signatures[0][0]:
         raise Invalid(f"{where}hint", show(hint), f"the first signature is of key {show(found.signatures[0][0])}")
     return found

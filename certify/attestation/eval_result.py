@@ -55,7 +55,7 @@ class Evidence(File):
 
 
 class EvalResult(Part):
-    """The predicate. `sampleSize` counts evaluation rows where there are some, else training rows."""
+    """The predicate. `sampleSize` counts the rows of `dataset`, which are evaluation rows or else training rows."""
 
     evaluator: Evaluator
     time: Seconds = Field(alias="evaluatedAt")
@@ -88,6 +88,8 @@ def eval_result(summary: Summary, evaluator: str, assurance: str) -> Json:
     """The predicate that says of each threshold of a summary whether it is proved to be met."""
     files = {one.role: {"name": one.name, "digest": one.digest.model_dump()} for one in summary.inputs}
     version = summary.verifier.version["certify"]
+    # without a file of evaluation rows `evaluation_rows` counts coefficients
+    separate = "evaluation" in files and "evaluation_rows" in summary.problem
     return {
         "evaluator": {"id": evaluator},
         "evaluatedAt": summary.time,
@@ -97,9 +99,9 @@ def eval_result(summary: Summary, evaluator: str, assurance: str) -> Json:
              "threshold": decimal(claim.threshold.value), "passed": claim.state is State.MET,
              "verdict": str(claim.verdict), "severity": str(claim.threshold.severity)}
             for claim in summary.claims if claim.threshold is not None],
-        "sampleSize": summary.problem.get("evaluation_rows", summary.problem["n"]),
+        "sampleSize": summary.problem["evaluation_rows" if separate else "n"],
         "model": files["model"],
-        "dataset": files["data"],
+        "dataset": files["evaluation" if separate else "data"],
         "assuranceLevel": assurance,
         "subjectProfile": "public-model",
         "evidence": [{**summary.certificate.model_dump(), "mediaType": "application/json"}],

@@ -68,7 +68,7 @@ def read_statement(payload: bytes, where: str) -> Statement:
         raise Invalid(f"{where}subject", kind(listed) if not isinstance(listed, list) else f"{len(listed)} of them",
                       f"a list of 1 to {MOST} subjects is needed")
     subjects = tuple(read(File, one, f"{where}subject[{place}]") for place, one in enumerate(listed))
-    if top["predicateType"] not in PREDICATES:
+    if not isinstance(top["predicateType"], str) or top["predicateType"] not in PREDICATES:
         raise Invalid(f"{where}predicateType", show(top["predicateType"]),
                       f"the predicates known are {', '.join(PREDICATES)}")
     if not isinstance(top["predicate"], dict):

@@ -201,6 +201,9 @@ def read_summary(value: object, where: str) -> Summary:
     for place, claim in enumerate(found.claims):
         if claim.infinite and (claim.lower, claim.upper) != (None, None):
             raise Invalid(f"{where}.claims[{place}]", "infinite is stated", "then lower and upper are null")
+        if claim.lower is not None and claim.upper is not None and claim.lower > claim.upper:
+            raise Invalid(f"{where}.claims[{place}]", f"lower {claim.lower!r} is stated"[:200],
+                          f"upper is {claim.upper!r}, which is below"[:200])
         at, follows_here = f"{where}.claims[{place}]", _follows(claim, found.solution.far)
         if claim.verdict is not follows_here:
             raise Invalid(f"{at}.verdict", f"{claim.verdict} is stated", f"the ends give {follows_here}")

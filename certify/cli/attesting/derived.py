@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -133,7 +134,7 @@ def checker_digest() -> str:
 def timestamp() -> str:
     """UTC now, or the time that a reproducible build asks for."""
     fixed = os.environ.get("SOURCE_DATE_EPOCH", "")
-    seconds = int(fixed) if fixed.isascii() and fixed.isdigit() else time.time()
+    seconds = int(fixed) if re.fullmatch("[0-9]{1,11}", fixed) else time.time()
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 

@@ -73,11 +73,11 @@ def sign(asked: Asked, signing: Signing, folder: Path | None, ignored: tuple[str
     require_uri(signing.evaluator)
     try:
         result, digest = derive(asked, tell)
+        found = summary_of(asked, result, digest, _folder(folder, ignored, signing, result, tell), timestamp())
     except Usage as error:
         raise InputError("attest", str(error), "leave it out, or ask about what the certificate claims") from None
     except Invalid as error:
         return refused(error)
-    found = summary_of(asked, result, digest, _folder(folder, ignored, signing.path, result, tell), timestamp())
     content = attest(found, keys, signing.evaluator, signing.assurance, signing.form)
     from certify.certificate.write import write_together
 
@@ -104,9 +104,10 @@ def members(found: Summary, keyids: list[str]) -> dict[str, Any]:
             "summary": found.as_json()}
 
 
-def _folder(folder: Path | None, ignored: tuple[str, ...], own: Path, result: Result,
+def _folder(folder: Path | None, ignored: tuple[str, ...], signing: Signing, result: Result,
             tell: Callable[[str], None]) -> Manifest | None:
     """The folder that is a subject, without the signed file that comes to lie in it."""
+    own = signing.path
     if folder is None:
         if ignored:
             raise InputError("--ignore", "no folder is signed", "give --folder too, or leave it out")
@@ -115,6 +116,11 @@ def _folder(folder: Path | None, ignored: tuple[str, ...], own: Path, result: Re
     inside = (own.relative_to(folder.resolve()).as_posix(),) if own.is_relative_to(folder.resolve()) else ()
     found = manifest(folder, (*ignored, *inside))
     require_model_in(found, result)
+    there = {(folder / name).resolve() for name, _ in found.files}
+    for path in signing.keys:
+        if path.resolve() in there:
+            raise InputError(f"--folder {folder}", f"the private key {path.name} lies in it", "move the key out of it, "
+                             "or whoever gets the folder gets the key")
     tell(f"{len(found.files)} files in {folder} have the digest {found.sha256[:DIGITS]}, as model-signing's")
     return found
 

@@ -19,7 +19,7 @@ from certify.format.errors import InputError
 def verify(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="What `certify attest` wrote.")],
     folders: Annotated[list[Path] | None, typer.Argument(
-        metavar="[DIR]...", help="Where model and data are (default: beside FILE), or beside --certificate.")] = None,
+        metavar="[DIR]...", help="Where the model is, and data may be (default: by FILE or --certificate).")] = None,
     key: Annotated[list[Path] | None, typer.Option(
         "--key", metavar="FILE", help="A public key that you trust, PEM. Of several all must have signed.")] = None,
     certificate: Annotated[Path | None, typer.Option(
@@ -42,8 +42,12 @@ def verify(
         raise InputError("--signature-only", "other files are named too", "leave out one of the two")
     from certify.cli.attesting.verifying import Wanted, verified
 
-    places = [*(folders or [file.parent]), *([] if certificate is None else [certificate.parent])]
-    wanted = Wanted(file, tuple(key), tuple(places), certificate, recheck, signature_only)
+    for folder in folders or ():
+        if not folder.is_dir():
+            raise InputError(f"DIR {folder}", "it is a file" if folder.is_file() else "there is no such folder",
+                             "name the folder that the model lies in")
+    beside = [*([] if folders else [file.parent]), *([] if certificate is None else [certificate.parent])]
+    wanted = Wanted(file, tuple(key), tuple(folders or ()), tuple(beside), certificate, recheck, signature_only)
     found = verified(wanted, teller(quiet))
     print(json.dumps(found.as_json(), allow_nan=False) if as_json else found.line)
     sys.stdout.flush()

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import hashlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from certify.attestation.attested import verify
 from certify.attestation.keys import read_public
-from certify.attestation.on_disk import DIGITS, Compared, compare, places, require_digest
+from certify.attestation.on_disk import DIGITS, Compared, compare, is_file, places, require_digest
 from certify.attestation.summary import Summary
 from certify.check.main import threshold_of
 from certify.check.reading.certificate import read_certificate
@@ -36,7 +36,8 @@ class Wanted:
     Attributes:
         file: the signed file.
         keys: files of public keys.
-        folders: where files are looked for.
+        folders: where the model is, and other files may be; those that the caller named.
+        beside: where files are looked for too.
         certificate: the certificate, where it is named.
         recheck: whether to run the check again.
         signature_only: whether no other file is looked at.
@@ -45,6 +46,7 @@ class Wanted:
     file: Path
     keys: tuple[Path, ...]
     folders: tuple[Path, ...]
+    beside: tuple[Path, ...]
     certificate: Path | None
     recheck: bool
     signature_only: bool
@@ -67,13 +69,16 @@ def verified(wanted: Wanted, tell: Callable[[str], None]) -> Signed:
         return refused(error)
     notes = [*(f"same bytes as signed: {words}" for words in compared.same),
              *(f"not compared, not found: {words}" for words in compared.missing)]
+    if compared.left_out:
+        notes.append(f"not compared, left out of the folder when it was signed: {', '.join(compared.left_out)}")
     if wanted.signature_only:
         notes.append("not compared: no file but this one was looked at")
     if wanted.recheck:
         notes.append("the check was run again, and derived the same")
     else:
         notes.append("not checked again: the claims are the signer's word (--recheck derives them again)")
-    more = {"compared": list(compared.same), "not_compared": list(compared.missing), "rechecked": wanted.recheck}
+    more = {"compared": list(compared.same), "not_compared": list(compared.missing),
+            "left_out": list(compared.left_out), "rechecked": wanted.recheck}
     signers = ", ".join(one[:DIGITS] for one in found.keyids)
     return Signed(one_line(f"signed by {signers}: {derived_words(found.summary)}"),
                   members(found.summary, list(found.keyids)) | more, tuple(map(one_line, [*notes, GENUINE])),
@@ -82,22 +87,22 @@ def verified(wanted: Wanted, tell: Callable[[str], None]) -> Signed:
 
 def _files(wanted: Wanted, summary: Summary) -> Compared:
     """Subjects, inputs and certificate, as far as they are there."""
-    found = compare(summary, wanted.folders, wanted.file)
+    found = compare(summary, wanted.folders, wanted.beside, wanted.file)
     path = _certificate(wanted, summary)
     if path is None:
-        return Compared(found.same, (*found.missing, f"certificate {summary.certificate.name}"))
+        return replace(found, missing=(*found.missing, f"certificate {summary.certificate.name}"))
     require_claims(summary, path)
-    return Compared((*found.same, f"certificate {path}"), found.missing)
+    return replace(found, same=(*found.same, f"certificate {path}"))
 
 
 def _certificate(wanted: Wanted, summary: Summary) -> Path | None:
     if wanted.certificate is not None:
         return wanted.certificate
-    return _first(summary.certificate.name, wanted.folders)
+    return _first(summary.certificate.name, (*wanted.folders, *wanted.beside))
 
 
 def _first(name: str, folders: Iterable[Path]) -> Path | None:
-    return next((path for path in places(name, folders) if path.is_file()), None)
+    return next((path for path in places(name, folders) if is_file(path)), None)
 
 
 def require_claims(summary: Summary, path: Path) -> None:
@@ -134,7 +139,8 @@ def _recheck(wanted: Wanted, summary: Summary, tell: Callable[[str], None]) -> N
     if path is None:
         raise Invalid("certificate", f"{show(summary.certificate.name)} was signed", "it was not found; --certificate "
                       "says where it is")
-    given: dict[str, Path | None] = {one.role: _first(one.name, wanted.folders) for one in summary.inputs}
+    given: dict[str, Path | None] = {one.role: _first(one.name, (*wanted.folders, *wanted.beside))
+                                     for one in summary.inputs}
     asked = Asked(path, given, tuple(map(_gate, summary.policy.asked)), summary.policy.within)
     try:
         result, digest = derive(asked, tell)
@@ -144,7 +150,21 @@ def _recheck(wanted: Wanted, summary: Summary, tell: Callable[[str], None]) -> N
     again["certificate"]["name"] = signed["certificate"]["name"]
     for name in sorted(again):
         if name not in AGAIN and not same(again[name], signed[name]):
-            raise Invalid(name, f"{show(signed[name])} was signed", f"the check gives {show(again[name])}")
+            where, stated, found = _difference(name, signed[name], again[name])
+            raise Invalid(where, f"{show(stated)} was signed", f"the check gives {show(found)}")
+
+
+def _difference(where: str, a: object, b: object) -> tuple[str, object, object]:
+    """The innermost first part in which two values differ, which do, and where it is."""
+    if isinstance(a, dict) and isinstance(b, dict) and a.keys() == b.keys():
+        parts: Iterable[tuple[str, object, object]] = ((f"{where}.{name}", a[name], b[name]) for name in sorted(a))
+    elif isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
+        parts = ((f"{where}[{place}]", *pair) for place, pair in enumerate(zip(a, b, strict=True)))
+    elif isinstance(a, list) and isinstance(b, list):
+        return f"number of {where}", len(a), len(b)
+    else:
+        return where, a, b
+    return next(_difference(*part) for part in parts if not same(*part[1:]))
 
 
 def _gate(text: str) -> Gate:

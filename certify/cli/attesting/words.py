@@ -17,13 +17,16 @@ def derived_words(found: Summary) -> str:
     if at.tilt is not None:
         parts.append(f"of the loss tilted ({at.tilt}) by at most {at.shift_norm!r}")
     elif at.distance:
-        far = ", too far for anything to be decided" if at.far else ""
+        far = ": too far, so the ends are about that solution, not about these weights" if at.far else ""
         parts.append(f"at an exact solution within {at.distance!r} of the given weights{far}")
+    if found.policy.within is not None:
+        parts.append(f"a solution within {found.policy.within!r} of their length counts, by the signer's command line")
     if found.problem.get("merge_duplicates") is True:
         parts.append("equal rows count as one")
+    source = found.policy.source.replace("the command line", "the signer's command line")
     version = found.verifier.version.get("certify", "of unknown version")
     return (f"the checker {version} derived {found.verdict} {'; '.join(parts)} "
-            f"[thresholds: {found.policy.source}; derived {found.time}]")
+            f"[thresholds: {source}; derived {found.time}]")
 
 
 def _claim(claim: Claim) -> str:
