@@ -51,7 +51,7 @@ async function tabbed(page, faults) {
 }
 
 const column = (page, table, number) => page.evaluate(([t, c]) => [...document.querySelectorAll("table")[t].tBodies].flatMap(
-  (body) => [...body.rows].filter((row) => row.checkVisibility()).map((row) => row.cells[c]?.textContent.trim() ?? "")),
+  (body) => [...body.rows].filter((row) => row.checkVisibility() && !row.classList.contains("cause")).map((row) => row.cells[c]?.innerText.trim() ?? "")),
   [table, number]);
 
 async function sorting(page, faults) {
@@ -74,19 +74,24 @@ async function sorting(page, faults) {
     }
     if (new Set(rising).size > 1 && rising.join() === falling.join()) faults.push(`sorting: ${said} stays as it was`);
     if ([...rising].sort().join("\n") !== before) faults.push(`sorting: ${said} lost or gained rows`);
-    if (!ordered(rising) && !ordered([...rising].reverse())) faults.push(`sorting: ${said} is in no order: ${rising.slice(0, 5)}`);
+    if (!ordered(rising) || !ordered([...falling].reverse())) faults.push(`sorting: ${said} is in no order: ${rising.slice(0, 5)}`);
   }
   return heads.length;
 }
 
-// Cells without a number may stand at either end.
+// A cell's number, of "1.2 to 1.3" the first; null where it holds something else.
+function leading(cell) {
+  const bare = cell.split(" to ")[0].replaceAll(/[\u2009\u202f]/g, "").replace("\u2212", "-").replaceAll(/,(?=\d{3})/g, "");
+  return bare !== "" && Number.isFinite(Number(bare)) ? Number(bare) : null;
+}
+
+// Numbers rise among themselves, and words among themselves.
 function ordered(cells) {
-  const numbers = cells.map((cell) => Number(cell.replaceAll(/[\s,\u2009\u202f]/g, "").replace("−", "-")));
-  const some = numbers.filter((number, at) => cells[at] && Number.isFinite(number));
-  if (some.length > cells.length / 2) return some.every((number, at) => !at || some[at - 1] <= number);
+  const numbers = cells.map(leading).filter((one) => one !== null);
+  const words = cells.filter((cell) => cell && leading(cell) === null);
   const compare = new Intl.Collator("en", { numeric: true }).compare;
-  return [compare, (a, b) => (a < b ? -1 : a > b ? 1 : 0)].some((by) =>
-    cells.every((cell, at) => !at || !cell || !cells[at - 1] || by(cells[at - 1], cell) <= 0));
+  return numbers.every((one, at) => !at || numbers[at - 1] <= one)
+    && words.every((one, at) => !at || compare(words[at - 1], one) <= 0);
 }
 
 const visible = (page) => page.evaluate(() =>
