@@ -20,7 +20,8 @@ Demand = tuple[bool, str, object, str]
 
 _WORDS = {
     "model.activation": ("relu", "leaky_relu", "elu", "tanh", "sigmoid", "softplus", "gelu", "silu", "identity"),
-    "training.loss": ("squared", "cross_entropy", "logistic", "one_vs_rest", "squared_hinge", "huber", "poisson"),
+    "training.loss": ("squared", "cross_entropy", "logistic", "one_vs_rest", "squared_hinge", "huber", "poisson",
+                      "gamma"),
     "training.normalization": ("fixed", "remaining"),
     "solution.map": ("interpolation", "critical", "sublevel"),
     "solution.base": ("given", "nearby"),
@@ -61,7 +62,8 @@ WORDS_OF_PARTS = {
     "persistence_radius": ("maps",), "sparse": ("perturbation",), "given": ("perturbation",),
     "critical": ("maps", "evaluation"), "sublevel": ("maps",), "sample_weights": ("maps",),
     "labels": ("evaluation", "whole_rows"), "deletions": ("perturbation", "evaluation", "whole_rows"),
-    "function": ("weights",), **dict.fromkeys(("one_vs_rest", "squared_hinge", "huber", "poisson"), ("whole_rows",)),
+    "function": ("weights",), **dict.fromkeys(
+        ("one_vs_rest", "squared_hinge", "huber", "poisson", "gamma"), ("whole_rows",)),
 }
 """The parts that say what a quantity, a set, a map, a parameter or a norm goes with; no other word needs one."""
 IMPLIED = {"deletions": "sparse"}  # the set that a parameter means without saying so

@@ -16,6 +16,7 @@ class HuberHead(SeparateHead):
     name: ClassVar[str] = "huber"
     lipschitz: ClassVar[float] = 1.0
     kinked: ClassVar[bool] = True
+    targeted: ClassVar[bool] = True
 
     def slopes(self, Z: Array, Y: Array) -> tuple[Array, float]:
         """A difference that is rounded to one beyond ±1 lies there, and one within errs by u."""

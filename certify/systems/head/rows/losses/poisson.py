@@ -33,7 +33,7 @@ class PoissonHead(SeparateHead):
         error = (2 * EXP_ERROR * U * largest[0] + U * largest[1] + UNDERFLOW) * RAISE
         return g, error if near.all() else float("inf")
 
-    def moved(self, Z: Array, off: Array) -> Array:
+    def moved(self, Z: Array, off: Array, slopes: Array) -> Array:
         """`|e^z − e^Z| ≤ e^(max Z + off)·|z − Z|`, output by output."""
         return np.asarray(_power((Z.max(axis=-1) + off) * (1 + 4 * U) + 2.0**-1000) * off * RAISE)
 

@@ -16,6 +16,7 @@ class SquaredHingeHead(SeparateHead):
     name: ClassVar[str] = "squared_hinge"
     lipschitz: ClassVar[float] = 1.0
     kinked: ClassVar[bool] = True
+    targeted: ClassVar[bool] = True
 
     def slopes(self, Z: Array, Y: Array) -> tuple[Array, float]:
         """Products with ±1 are exact and the difference is rounded once; cutting off brings nothing farther apart."""

@@ -76,7 +76,7 @@ def test_two_new_labels_of_three_are_counted_out_in_one_order(tmp_path: Path, lo
 @pytest.mark.parametrize(("loss", "k", "parameter"), [
     ("squared_hinge", 1, "deletions"), ("squared_hinge", 1, "labels"), ("squared_hinge", 3, "labels"),
     ("one_vs_rest", 3, "deletions"), ("one_vs_rest", 3, "labels"), ("huber", 1, "deletions"), ("huber", 2, "deletions"),
-    ("poisson", 1, "deletions"), ("poisson", 2, "deletions")])
+    ("poisson", 1, "deletions"), ("poisson", 2, "deletions"), ("gamma", 1, "deletions"), ("gamma", 2, "deletions")])
 def test_the_checker_derives_what_is_stated(loss: str, k: int, parameter: str, free: bool, tmp_path: Path) -> None:
     certificate = made(tmp_path, loss, k, parameter, free)
     claim, = certificate["claims"]
@@ -107,7 +107,7 @@ def test_what_is_forged_is_refused(loss: str, tmp_path: Path) -> None:
         forge(tmp_path, certificate, ("claims", 0, end), certificate["claims"][0][end] + more)
         with pytest.raises(Invalid):
             check(tmp_path / "certificate.json", NONE)
-    other = {"huber": "squared", "poisson": "huber", "squared_hinge": "logistic", "one_vs_rest": "cross_entropy"}[loss]
+    other = {"huber": "squared", "poisson": "huber", "gamma": "poisson", "squared_hinge": "logistic", "one_vs_rest": "cross_entropy"}[loss]
     spec.write_text(text.replace(f'loss = "{loss}"', f'loss = "{other}"'), encoding="utf-8")
     forge(tmp_path, certificate, ("subject", "spec"), stated(spec))
     with pytest.raises(Invalid):
