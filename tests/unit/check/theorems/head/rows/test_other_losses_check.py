@@ -136,6 +136,20 @@ def test_everywhere_else_it_is_refused(loss: str, change: tuple[str, str]) -> No
             read_spec(wrong.encode())
 
 
+@pytest.mark.parametrize("wrong", [0.0, -1.0])
+def test_amounts_that_are_not_above_0_are_refused(wrong: float, tmp_path: Path) -> None:
+    """A certificate that names data of which one amount is 0 or less, though its row may be any other one's."""
+    certificate = made(tmp_path, "gamma")
+    data = dict(np.load(tmp_path / "data.npz"))
+    data["y"][-1] = wrong
+    np.savez(tmp_path / "data.npz", **data)
+    raw = (tmp_path / "data.npz").read_bytes()
+    forge(tmp_path, certificate, ("subject", "data"), {
+        "path": "data.npz", "sha256": sha256(raw).hexdigest(), "bytes": len(raw)})
+    with pytest.raises(Invalid, match="amounts above 0 are needed"):
+        check(tmp_path / "certificate.json", NONE)
+
+
 @pytest.mark.parametrize("loss", NUMBERS)
 def test_numbers_are_no_labels(loss: str) -> None:
     text = SPEC.format(k=1, loss=loss, decay=0.1, bias="true", parameter="labels", threshold="threshold = 1.0", bar=1)
