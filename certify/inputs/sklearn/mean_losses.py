@@ -36,7 +36,7 @@ def _tweedie(estimator: Any, y: Array, n: int) -> Linear:
     loss = known.get((power, ("identity" if power <= 0 else "log") if link == "auto" else link))
     if loss is None:
         raise InputError("power", f"{power!r} with link={link!r}, whose loss is none that anything is proved about",
-                         "fit with power=0, link='identity' (squares), or link='log' and power=1 (Poisson) or 2 (Gamma)")
+                         "fit with power=0, link='identity' (squares), or power=1 (Poisson) or 2 (Gamma), link='log'")
     W, b = layer(estimator)
     return Linear(W, b, loss, strength("alpha", p["alpha"]), False, None, real_targets(y, n, 1),
                   Normalization.REMAINING)
@@ -72,6 +72,6 @@ def _sgd_regressor(estimator: Any, y: Array, n: int) -> Linear:
 
 
 READERS: Final[Mapping[str, Callable[[Any, Array, int], Linear]]] = MappingProxyType({
-    "PoissonRegressor": _poisson, "GammaRegressor": _gamma, "TweedieRegressor": _tweedie, "SGDClassifier": _sgd_classifier,
-    "SGDRegressor": _sgd_regressor})
+    "PoissonRegressor": _poisson, "GammaRegressor": _gamma, "TweedieRegressor": _tweedie,
+    "SGDClassifier": _sgd_classifier, "SGDRegressor": _sgd_regressor})
 """By the name of the class."""

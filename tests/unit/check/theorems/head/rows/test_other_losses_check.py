@@ -107,7 +107,8 @@ def test_what_is_forged_is_refused(loss: str, tmp_path: Path) -> None:
         forge(tmp_path, certificate, ("claims", 0, end), certificate["claims"][0][end] + more)
         with pytest.raises(Invalid):
             check(tmp_path / "certificate.json", NONE)
-    other = {"huber": "squared", "poisson": "huber", "gamma": "poisson", "squared_hinge": "logistic", "one_vs_rest": "cross_entropy"}[loss]
+    other = {"huber": "squared", "poisson": "huber", "gamma": "poisson", "squared_hinge": "logistic",
+             "one_vs_rest": "cross_entropy"}[loss]
     spec.write_text(text.replace(f'loss = "{loss}"', f'loss = "{other}"'), encoding="utf-8")
     forge(tmp_path, certificate, ("subject", "spec"), stated(spec))
     with pytest.raises(Invalid):
