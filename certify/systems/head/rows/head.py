@@ -87,7 +87,7 @@ class Head:
     @property
     def uneven(self) -> bool:
         """Whether rows carry weights, or the curvature depends on the target: then Newton's method is a plain one."""
-        return self.weights is not None or self.loss.targeted
+        return self.weights is not None or self.loss.kinked
 
     @property
     def read_off(self) -> bool:

@@ -25,7 +25,7 @@ class HeadLoss(ABC):
         quadratic: whether it is `½|z − y|²`, so that solutions are linear in the targets.
         sigmoid: whether it is `log(1 + e^(−yz))` of one output.
         kinked: whether the slopes have kinks.
-        targeted: whether the curvature depends on the target.
+        targeted: whether the curvature depends on the target, though there are no kinks.
     """
 
     name: ClassVar[str]
@@ -106,9 +106,5 @@ class HeadLoss(ABC):
         """The slopes in plain floats, for finders: nothing is promised."""
 
     @abstractmethod
-    def guess_curvatures(self, Z: Array) -> Array:
+    def guess_curvatures(self, Z: Array, Y: Array) -> Array:
         """`(…, k, k)` second derivatives in plain floats, for finders: nothing is promised."""
-
-    def guess_bends(self, Z: Array, Y: Array) -> Array:
-        """The same with the targets, on which the curvature of a targeted loss depends."""
-        return self.guess_curvatures(Z)

@@ -54,10 +54,6 @@ class GammaHead(SeparateHead):
         """`1 − ye^(−z)`."""
         return np.asarray(1.0 - Y * np.exp(np.clip(-Z, -700, 300)))
 
-    def guess_curvatures(self, Z: Array) -> Array:
-        """The identity, which it is where the output is the logarithm of the target."""
-        return np.broadcast_to(np.eye(Z.shape[-1]), (*Z.shape, Z.shape[-1]))
-
-    def guess_bends(self, Z: Array, Y: Array) -> Array:
+    def guess_curvatures(self, Z: Array, Y: Array) -> Array:
         """`ye^(−z)`."""
         return np.asarray((Y * np.exp(np.clip(-Z, -700, 300)))[..., None] * np.eye(Z.shape[-1]))

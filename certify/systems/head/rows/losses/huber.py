@@ -16,7 +16,6 @@ class HuberHead(SeparateHead):
     name: ClassVar[str] = "huber"
     lipschitz: ClassVar[float] = 1.0
     kinked: ClassVar[bool] = True
-    targeted: ClassVar[bool] = True
 
     def slopes(self, Z: Array, Y: Array) -> tuple[Array, float]:
         """A difference that is rounded to one beyond ±1 lies there, and one within errs by u."""
@@ -31,10 +30,6 @@ class HuberHead(SeparateHead):
         """Cut off."""
         return np.clip(Z - Y, -1.0, 1.0)
 
-    def guess_curvatures(self, Z: Array) -> Array:
-        """At most the identity."""
-        return np.broadcast_to(np.eye(Z.shape[-1]), (*Z.shape, Z.shape[-1]))
-
-    def guess_bends(self, Z: Array, Y: Array) -> Array:
+    def guess_curvatures(self, Z: Array, Y: Array) -> Array:
         """1 where `|d| < 1`."""
         return np.asarray((np.abs(Z - Y) < 1.0)[..., None] * np.eye(Z.shape[-1]))

@@ -32,7 +32,7 @@ class OneVsRestHead(SeparateHead):
         """Every output by itself."""
         return _ONE.guess_slopes(Z, Y)
 
-    def guess_curvatures(self, Z: Array) -> Array:
+    def guess_curvatures(self, Z: Array, Y: Array) -> Array:
         """A diagonal matrix."""
         t = np.exp(-np.minimum(np.abs(Z), 700))
         return np.asarray((t / (1 + t) ** 2)[..., None] * np.eye(Z.shape[-1]))

@@ -59,6 +59,6 @@ class PoissonHead(SeparateHead):
         """`e^z − y`."""
         return np.asarray(np.exp(np.clip(Z, -700, 300)) - Y)
 
-    def guess_curvatures(self, Z: Array) -> Array:
+    def guess_curvatures(self, Z: Array, Y: Array) -> Array:
         """`e^z`."""
         return np.asarray(np.exp(np.clip(Z, -700, 300))[..., None] * np.eye(Z.shape[-1]))

@@ -16,7 +16,6 @@ class SquaredHingeHead(SeparateHead):
     name: ClassVar[str] = "squared_hinge"
     lipschitz: ClassVar[float] = 1.0
     kinked: ClassVar[bool] = True
-    targeted: ClassVar[bool] = True
 
     def slopes(self, Z: Array, Y: Array) -> tuple[Array, float]:
         """Products with ±1 are exact and the difference is rounded once; cutting off brings nothing farther apart."""
@@ -32,10 +31,6 @@ class SquaredHingeHead(SeparateHead):
         """`−y max(0, 1 − yz)`."""
         return np.asarray(-Y * np.maximum(1.0 - Y * Z, 0.0))
 
-    def guess_curvatures(self, Z: Array) -> Array:
-        """At most the identity."""
-        return np.broadcast_to(np.eye(Z.shape[-1]), (*Z.shape, Z.shape[-1]))
-
-    def guess_bends(self, Z: Array, Y: Array) -> Array:
+    def guess_curvatures(self, Z: Array, Y: Array) -> Array:
         """1 where `yz < 1`."""
         return np.asarray((Y * Z < 1.0)[..., None] * np.eye(Z.shape[-1]))
