@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
+from flint import arb
 
 from certify.rigor.fp import Array
 
@@ -77,6 +78,10 @@ class HeadLoss(ABC):
             slopes: of :meth:`slopes` at Z and the targets, with a finite error; of rows that are left out any numbers.
         """
         return self.lipschitz * off
+
+    def ball(self, z: list[arb], y: list[float]) -> list[arb]:
+        """`∇_zℓ` of one row in balls, of a loss that is not `read_off`."""
+        raise NotImplementedError(self.name)
 
     @abstractmethod
     def floor(self, Z: Array, radius: Array, slopes: Array) -> Array:

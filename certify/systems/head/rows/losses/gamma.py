@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 import numpy as np
+from flint import arb
 
 from certify.rigor.activation.elementary import EXP_CLIP, EXP_ERROR, UNDERFLOW, exp
 from certify.rigor.fp import RAISE, Array, U
@@ -41,6 +42,10 @@ class GammaHead(SeparateHead):
         near = off < EXP_CLIP  # neither NaN nor infinity
         grown = (exp(np.where(near, off, 0.0)) + UNDERFLOW) * RAISE
         return np.asarray(np.where(near, (q + 4 * U * (1.0 + q)) * RAISE * grown * off * RAISE + TINY * off, np.inf))
+
+    def ball(self, z: list[arb], y: list[float]) -> list[arb]:
+        """`1 − ye^(−z)`."""
+        return [1 - b * (-a).exp() for a, b in zip(z, y, strict=True)]
 
     def floor(self, Z: Array, radius: Array, slopes: Array) -> Array:
         """`min(1 − g)·e^(−radius)`: the logarithm of the curvature moves as the output does."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 import numpy as np
+from flint import arb
 
 from certify.rigor.fp import Array, U
 from certify.systems.head.rows.losses.separate import SeparateHead
@@ -20,6 +21,10 @@ class HuberHead(SeparateHead):
     def slopes(self, Z: Array, Y: Array) -> tuple[Array, float]:
         """A difference that is rounded to one beyond ±1 lies there, and one within errs by u."""
         return np.clip(Z - Y, -1.0, 1.0), 2 * U
+
+    def ball(self, z: list[arb], y: list[float]) -> list[arb]:
+        """Cut off."""
+        return [(a - b).min(arb(1)).max(arb(-1)) for a, b in zip(z, y, strict=True)]
 
     def floor(self, Z: Array, radius: Array, slopes: Array) -> Array:
         """1 where no slope comes to ±1 within the radius."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 import numpy as np
+from flint import arb
 
 from certify.rigor.fp import Array
 from certify.systems.head.rows.losses.logistic import LogisticHead
@@ -22,6 +23,10 @@ class OneVsRestHead(SeparateHead):
     def slopes(self, Z: Array, Y: Array) -> tuple[Array, float]:
         """Every output by itself."""
         return _ONE.slopes(Z, Y)
+
+    def ball(self, z: list[arb], y: list[float]) -> list[arb]:
+        """Every output by itself."""
+        return [-b / (1 + (b * a).exp()) for a, b in zip(z, y, strict=True)]
 
     def floor(self, Z: Array, radius: Array, slopes: Array) -> Array:
         """The least of the outputs."""

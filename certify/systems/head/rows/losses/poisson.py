@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
+from flint import arb
 
 from certify.rigor.activation.elementary import EXP_CLIP, EXP_ERROR, UNDERFLOW, exp
 from certify.rigor.fp import RAISE, Array, U
@@ -36,6 +37,10 @@ class PoissonHead(SeparateHead):
     def moved(self, Z: Array, off: Array, slopes: Array) -> Array:
         """`|e^z − e^Z| ≤ e^(max Z + off)·|z − Z|`, output by output."""
         return np.asarray(_power((Z.max(axis=-1) + off) * (1 + 4 * U) + 2.0**-1000) * off * RAISE)
+
+    def ball(self, z: list[arb], y: list[float]) -> list[arb]:
+        """`e^z − y`."""
+        return [a.exp() - b for a, b in zip(z, y, strict=True)]
 
     def floor(self, Z: Array, radius: Array, slopes: Array) -> Array:
         """`e^(min Z − radius)`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 import numpy as np
+from flint import arb
 
 from certify.rigor.fp import RAISE, Array, U
 from certify.systems.head.rows.losses.separate import SeparateHead
@@ -21,6 +22,10 @@ class SquaredHingeHead(SeparateHead):
         """Products with ±1 are exact and the difference is rounded once; cutting off brings nothing farther apart."""
         lack = np.maximum(1.0 - Y * Z, 0.0)
         return np.asarray(-Y * lack), float(U * np.max(lack, initial=0.0) * RAISE + 2.0**-1000)
+
+    def ball(self, z: list[arb], y: list[float]) -> list[arb]:
+        """What is lacking."""
+        return [-b * (1 - b * a).max(arb(0)) for a, b in zip(z, y, strict=True)]
 
     def floor(self, Z: Array, radius: Array, slopes: Array) -> Array:
         """1 where every margin lacks more than the radius to 1: none comes there. No target is needed for it."""
