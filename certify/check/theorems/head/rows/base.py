@@ -42,7 +42,7 @@ def check_free(stated: Number, ladder: Ladder, names: Sequence[str | None], side
             centre = side.get(f"{named[0]}.centre")
             if centre is None or centre.shape != (len(given),):
                 raise Invalid("base.distance", f"{stated!r} is stated",
-                              f"a centre of {len(given)} weights in the side file is needed where the intercept is free")
+                              f"a centre of {len(given)} weights is needed in the side file, as the intercept is free")
             flat = list(centre.values)
         away = norm([arb(a) - b for a, b in zip(given, flat, strict=True)])
         found = (away + distance(head, (), flat, head.outputs(flat))).upper()
