@@ -24,11 +24,12 @@ from certify.systems.head.point import ROOM
 from certify.systems.head.rows.centred import centred
 from certify.systems.head.rows.change import NONE, Choices
 from certify.systems.head.rows.head import Head
-from certify.systems.head.rows.nearest import known_finely
+from certify.systems.head.rows.nearest import known_finely, nearest
 from certify.systems.head.rows.of_problem import given_base
 from certify.systems.head.rows.weights import RowWeights
 from tests.families.heads import any_rows, ball_head, drawn_head
 from tests.families.other_heads import LABELLED, NUMBERS, other_head
+from tests.unit.systems.head.rows.test_refit import away, truth
 
 LOSSES = ("squared", "logistic", "cross_entropy")
 
@@ -94,6 +95,28 @@ def test_a_checker_accepts_it_of_losses_that_heads_alone_know(loss: str, weighed
         assert np.isfinite(stated) or not found.is_finite() or found > 1e-6, (seed, float(found))
         proved += np.isfinite(stated)
     assert proved >= 7
+
+
+@pytest.mark.parametrize("loss", [*LABELLED, *NUMBERS])
+def test_the_refit_lies_as_near_as_is_said_of_weights_anywhere(loss: str) -> None:
+    """Against the refit in 300 bits: of weights far from it, where curvatures die out, and next to it."""
+    proved, nothing = 0, Choices(np.full((1, 0), NONE), np.full((1, 0), NONE))
+    for seed in range(6):
+        rng = np.random.default_rng([seed, len(loss)])
+        head = other_head(rng, loss, n=7, d=1, N=1, free=True, weights="rows" if seed % 2 else "",
+                          scale=float(10.0 ** rng.uniform(-2, 1)), decay=float(10.0 ** rng.uniform(-1, 2)))
+        head = replace(head, phi=head.phi + np.array([30.0, 0.0]) * (seed % 3))
+        try:
+            exact = truth(head, nothing)
+        except (AssertionError, ZeroDivisionError):
+            continue
+        near = np.array([[float(x) for x in row] for row in exact])
+        for off in (0.0, 1e-9, 1e-3, 0.3, 2.0):
+            V = near + off * np.array([-0.1, 1.0]) * rng.choice([-1.0, 1.0])
+            found = nearest(head, V)
+            assert away(head, V, exact) <= found
+            proved += np.isfinite(found)
+    assert proved >= 6
 
 
 SPEC = """version = 1
