@@ -109,7 +109,8 @@ class Gamma(Numbers):
     def lacking(self, y: Array | None, labels: Array | None) -> tuple[str, str] | None:
         """Real targets above 0: with another the loss is not convex, or has no least."""
         if y is not None and not (y > 0).all():
-            return "a target that is not above 0 with the gamma loss", "give amounts above 0"
+            row = int(np.argmax(~(y > 0).reshape(len(y), -1).all(axis=1)))
+            return f"{np.min(y[row]):g} in row {row}, and the gamma loss is of amounts above 0", "give amounts above 0"
         return super().lacking(y, labels)
 
     def rough(self, f: Array, aims: Array) -> tuple[Array, int]:
