@@ -13,7 +13,8 @@ from typing import Any
 from certify.auditing.audit import Audit, audit_subject
 from certify.auditing.phrases import asked_for
 from certify.auditing.questions.base import Options
-from certify.auditing.questions.shares import counted, rows_or_share, shared
+from certify.auditing.questions.counted import counted, shared
+from certify.auditing.questions.shares import rows_or_share
 from certify.auditing.store import stored
 from certify.certificate.alone import working
 from certify.certificate.write import require_folder

@@ -77,7 +77,8 @@ def audit(
     What no file says and would change the answers (activation, loss, weight decay) is asked for by name.
     """
     from certify.auditing.questions.base import Options
-    from certify.auditing.questions.shares import rows_or_share, shared
+    from certify.auditing.questions.counted import shared
+    from certify.auditing.questions.shares import rows_or_share
     from certify.auditing.told import Told
 
     (deleted, one), (relabelled, other) = rows_or_share("--delete", delete), rows_or_share("--relabel", relabel)
@@ -117,7 +118,7 @@ def run_audit(files: Files, told: Told, ask: Sequence[str], options: Options, ou
     """
     from certify.auditing.audit import Skipped, audit_subject
     from certify.auditing.phrases import asked_for
-    from certify.auditing.questions.shares import counted
+    from certify.auditing.questions.counted import counted
     from certify.auditing.ranked.shown import lines
     from certify.auditing.shown.reasons import brief
     from certify.certificate.alone import working

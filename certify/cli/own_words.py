@@ -94,7 +94,8 @@ said. See docs/questions/coefficients.md."""),
 the data before any scaler; it knows the penalty that C or alpha means and which weights carry it. In Python: problem =
 certify.from_sklearn(estimator, X, y), then certify.audit, stable_predictions, tolerated_changes, leave_one_out,
 coefficients. Among others LogisticRegression, LinearSVC, Ridge, RidgeClassifier, KernelRidge, MLPClassifier,
-PoissonRegressor, SGDClassifier, behind scalers or within a search. See docs/tutorial/scikit-learn.md."""),
+PoissonRegressor, GammaRegressor, SGDClassifier, behind scalers or within a search. See
+docs/tutorial/scikit-learn.md."""),
     Asked(("poisoning", "poisoned", "poison", "backdoor", "attack", "attacker", "adversary", "adversarial", "injected"),
           """Rows that somebody adds or puts in the place of others, with any label and features in a box:
 certify.stable_predictions(problem, X_new, add=1) or replace=1; in a spec fresh = "added" or "replaced" (see

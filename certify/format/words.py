@@ -56,6 +56,7 @@ class Loss(StrEnum):
     SQUARED_HINGE = "squared_hinge", False, False, True
     HUBER = "huber", False, False, True, True
     POISSON = "poisson", False, False, True, True
+    GAMMA = "gamma", False, False, True, True
 
 
 class Map(StrEnum):

@@ -139,7 +139,22 @@ class Poisson(Squared):
     least = 0.0
 
 
+class Gamma(Squared):
+    """Amounts above 0."""
+
+    loss = Loss.GAMMA
+
+    def taken(self, y: Array, name: str) -> Array:
+        """Above 0."""
+        off = ~(y > 0).all(axis=1)
+        if off.any():
+            at = int(np.argmax(off))
+            raise InputError(f"{name}, row {at}", f"{y[at].min():g}, and the gamma loss is of amounts above 0",
+                             'give amounts above 0, or use training.loss = "poisson", which takes 0')
+        return y
+
+
 TARGETS: Final[Mapping[str, Targets]] = MappingProxyType({
     kind.loss: kind for kind in (
-        Squared(), CrossEntropy(), Logistic(), OneVsRest(), SquaredHinge(), Huber(), Poisson())})
+        Squared(), CrossEntropy(), Logistic(), OneVsRest(), SquaredHinge(), Huber(), Poisson(), Gamma())})
 """By the word of the loss."""

@@ -14,7 +14,7 @@ _MEANING: Final = {
     "squared": "squared: mean of ½|f − y|²", "logistic": "logistic", "cross_entropy": "cross_entropy",
     "one_vs_rest": "one_vs_rest: sum of the logistic losses of all outputs",
     "squared_hinge": "squared_hinge: mean of ½max(0, 1 − sf)²", "huber": "huber: threshold 1",
-    "poisson": "poisson: mean of e^f − y·f",
+    "poisson": "poisson: mean of e^f − y·f", "gamma": "gamma: mean of y·e^(−f) + f",
 }
 _QUESTION: Final = "is this what you remember?"
 

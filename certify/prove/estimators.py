@@ -17,7 +17,7 @@ from certify.problem.sample_weights import SampleWeights
 from certify.prove.whole import whole_problem
 from certify.rigor.fp import Array
 
-DIVIDES: Final = ("PoissonRegressor", "TweedieRegressor", "MLPClassifier", "MLPRegressor")
+DIVIDES: Final = ("PoissonRegressor", "GammaRegressor", "TweedieRegressor", "MLPClassifier", "MLPRegressor")
 """Estimators that divide by the sum of the weights of rows, which rows that are left out change."""
 
 UNWEIGHTED: Final = ("GaussianProcessRegressor",)
@@ -28,10 +28,11 @@ def from_sklearn(estimator: Any, X: Any, y: Any = None, sample_weight: Any = Non
     """A fitted estimator with its training data as a problem about its rows.
 
     LogisticRegression (l2), LinearSVC (squared hinge), RidgeClassifier and Ridge, with CV or without: C and alpha are
-    weights of a sum, so that n stays as it is when rows are deleted. PoissonRegressor, TweedieRegressor (powers 0 and
-    1), SGDClassifier and SGDRegressor: means, divided by the rows that are left. OneVsRestClassifier of the first two.
-    LinearRegression: no penalty, so that questions about deleted rows say why they have no answer. `class_weight`, also
-    balanced, of whichever rows are left (an audit takes the weights that rows have today, and says so).
+    weights of a sum, so that n stays as it is when rows are deleted. PoissonRegressor, GammaRegressor,
+    TweedieRegressor (powers 0, 1 and 2), SGDClassifier and SGDRegressor: means, divided by the rows that are left.
+    OneVsRestClassifier of the first two. LinearRegression: no penalty, so that questions about deleted rows say why
+    they have no answer. `class_weight`, also balanced, of whichever rows are left (an audit takes the weights that rows
+    have today, and says so).
 
     MLPClassifier and MLPRegressor: `alpha/n` is the weight decay of the weights and the biases have none; of such a
     training the last layer is asked about. KernelRidge and GaussianProcessRegressor: ridge regressions on the features

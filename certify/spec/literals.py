@@ -17,7 +17,7 @@ from __future__ import annotations
 from typing import Literal
 
 Activation = Literal["relu", "leaky_relu", "elu", "tanh", "sigmoid", "softplus", "gelu", "silu", "identity"]
-Loss = Literal["squared", "cross_entropy", "logistic", "one_vs_rest", "squared_hinge", "huber", "poisson"]
+Loss = Literal["squared", "cross_entropy", "logistic", "one_vs_rest", "squared_hinge", "huber", "poisson", "gamma"]
 Map = Literal["interpolation", "critical", "sublevel"]
 Base = Literal["given", "nearby"]
 WeightNorm = Literal["euclidean", "relative", "function"]

@@ -5,10 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from flint import ctx
+from flint import arb, ctx
 
 from certify.check.theorems.head.rows import enumeration
 from certify.check.theorems.head.rows.head import BITS
+from certify.check.theorems.head.rows.refitted.refit import distances
+from certify.systems.head.rows.change import DELETED, Choices
+from certify.systems.head.rows.head import Head
+from certify.systems.head.rows.plainly import enclose_slopes
+from certify.systems.head.rows.refit import enclose_refits
 from certify.systems.head.rows.weights import RowWeights
 from certify.theorems.head.rows.survey import survey
 from tests.containment.registry import attack
@@ -16,7 +21,7 @@ from tests.containment.rigor import Outcome, Violation
 from tests.families.heads import any_rows, ball_head
 from tests.families.logistic_heads import stored
 from tests.families.other_heads import LABELLED, NUMBERS, other_head
-from tests.oracles import head_rows
+from tests.oracles import head_refit, head_rows
 
 WEIGHTS = ("", "", "rows", "labels", "both", "balanced")
 
@@ -58,3 +63,73 @@ def answers(rng: np.random.Generator) -> Outcome:
         if [yes and not own[j] for j, yes in enumerate(asked)].count(True):
             raise Violation(f"{loss}: the checker refuses what the prover states")
     return "decided"
+
+
+@attack("heads_other_near", "D1", slow=20)
+def near(rng: np.random.Generator) -> Outcome:
+    """Gradients at weights beside a refit, of rows known within radii, and distances to it: as far as can be."""
+    loss, k = str(rng.choice([*LABELLED, *NUMBERS])), int(rng.choice([1, 1, 2]))
+    flat = bool(rng.random() < 0.4)  # the decay holds all but the intercept, and the bound has no room
+    head = other_head(rng, loss, n=int(rng.integers(5, 8)), d=1, N=1, k=3 if loss == "one_vs_rest" else k,
+                      scale=1e-2 if flat else float(10.0 ** rng.uniform(-2, 1)),
+                      decay=1e2 if flat else float(10.0 ** rng.uniform(-4, 1)), free=True if flat else None,
+                      remaining=bool(rng.random() < 0.5), weights=str(rng.choice(["", "", "rows"])))
+    gone, blurred = int(rng.integers(head.n)), bool(rng.random() < 0.5)
+    meant = head.phi.copy()
+    if blurred:
+        rad = 10.0 ** rng.uniform(-8, 0.3) * rng.uniform(0.5, 1.0, size=head.n)
+        meant[:, 0] += rad * rng.choice([-1.0, 1.0]) * (1 - 1e-9)
+        head = replace(head, phi_rad=rad)
+    try:
+        exact = _refit(head, meant, gone)
+        start = exact if flat else _refit(head, head.phi, gone)
+    except (AssertionError, ZeroDivisionError):  # it does not exist, or only just
+        return "refused"
+    V = np.array([[float(x) for x in row] for row in start])
+    step = np.array([0.0, 1.0]) * rng.uniform(-3, 3, size=(head.k, 1)) if flat else rng.normal(size=V.shape)
+    V = V + step * (1.0 if flat else 10.0 ** rng.uniform(-18, 0))
+    out = Choices(np.array([[gone]]), np.array([[DELETED]]))
+    found = float(enclose_refits(head, out, V[None])[0])
+    with ctx.workprec(head_refit.BITS):
+        far = _length([arb(x) - y for v, w in zip(V.tolist(), exact, strict=True) for x, y in zip(v, w, strict=True)])
+        if not far <= found:
+            raise Violation(f"{loss}: the refit is {far} away, and {found} is proved")
+        pull, most = _length(_gradient(head, meant, gone, V)), float(enclose_slopes(head, out, V[None]).size[0])
+        if not pull <= most:
+            raise Violation(f"{loss}: the gradient is {pull} long, and {most} is proved")
+    if not blurred and head.weights is None:
+        with ctx.workprec(BITS):
+            own, = distances(ball_head(head, any_rows(head, 1, False)), [((gone, DELETED),)], [V.ravel().tolist()])
+        if not far <= own:
+            raise Violation(f"{loss}: the refit is {far} away, and the checker finds {own}")
+    return "decided" if np.isfinite(found) else "refused"
+
+
+def _terms(head: Head, gone: int) -> tuple[arb, list[float]]:
+    """μ, and what every row counts."""
+    own = [1.0] * head.n if head.weights is None else head.weights.rows.tolist()
+    return arb(head.weight_decay) * (head.n - head.remaining), [0.0 if i == gone else c for i, c in enumerate(own)]
+
+
+def _refit(head: Head, phi: np.ndarray, gone: int) -> list[list[arb]]:
+    """In 300 bits, of rows that the head may stand for."""
+    with ctx.workprec(head_refit.BITS):
+        mu, counts = _terms(head, gone)
+        return head_refit.refit(phi.tolist(), head.Y.tolist(), head.loss.name, mu, head.decayed.tolist(), (gone,),
+                                None, counts)
+
+
+def _gradient(head: Head, phi: np.ndarray, gone: int, V: np.ndarray) -> list[arb]:
+    """At weights, entry by entry."""
+    mu, counts = _terms(head, gone)
+    found = [[mu * x if held else arb(0) for x, held in zip(row, head.decayed.tolist(), strict=True)]
+             for row in V.tolist()]
+    for x, y, c in zip(phi.tolist(), head.Y.tolist(), counts, strict=True):
+        z = [sum((arb(w) * b for w, b in zip(row, x, strict=True)), arb(0)) for row in V.tolist()]
+        for a, g in enumerate(head_refit._slope(head.loss.name, z, y)):
+            found[a] = [old + c * g * b for old, b in zip(found[a], x, strict=True)]
+    return [x for row in found for x in row]
+
+
+def _length(v: list[arb]) -> arb:
+    return sum((x * x for x in v), arb(0)).mid().sqrt()

@@ -12,7 +12,14 @@ from certify.systems.head.rows.losses import HEAD_LOSSES
 from certify.systems.head.rows.weights import RowWeights
 
 LABELLED = ("squared_hinge", "one_vs_rest")
-NUMBERS = ("huber", "poisson")
+NUMBERS = ("huber", "poisson", "gamma")
+
+DRAWN = {
+    "huber": lambda rng, x, k: x + rng.normal(size=(len(x), k)),
+    "poisson": lambda rng, x, k: rng.poisson(np.exp(1.0 + 0.5 * x), size=(len(x), k)) * 1.0,
+    "gamma": lambda rng, x, k: np.exp(1.0 + 0.5 * x) * rng.gamma(2.0, size=(len(x), k)) + 1e-3,
+}
+"""Targets that are numbers, of rows with these first features."""
 
 
 def other_head(
@@ -39,8 +46,7 @@ def other_head(
     k = (3 if loss in ("one_vs_rest", "cross_entropy") else 1) if k is None else k
     codes = label = None
     if loss in NUMBERS:
-        Y = rng.poisson(np.exp(1.0 + 0.5 * X[:, :1]), size=(n, k)) * 1.0 if loss == "poisson" else (
-            X[:, :1] + rng.normal(size=(n, k)))
+        Y = DRAWN[loss](rng, X[:, :1], k)
         Y[0] += 1.0
     else:
         label = rng.permutation(np.arange(n) % max(k, 2)).astype(np.int64)

@@ -8,6 +8,7 @@ from tests.mutation.mutants import Mutant
 SYSTEM, THEOREM, CHECK = "systems/head/rows/", "theorems/head/rows/", "check/theorems/head/rows/"
 REFIT, CHANGE, HEAD, TRAP, PULLS, SLABS, BENDS = (SYSTEM + name for name in (
     "refit.py", "change.py", "head.py", "boxes/trap.py", "boxes/pulls.py", "boxes/slabs.py", "boxes/bends.py"))
+GAMMA = SYSTEM + "losses/gamma.py"
 TREE, SECOND = THEOREM + "boxes/tree.py", THEOREM + "boxes/second.py"
 NODE, WALK, CONTRASTS = (THEOREM + f"squared/{name}.py" for name in ("node", "tree", "contrasts"))
 ENERGY, DUALS, SCORES, BRANCHES, PRIMALS = (THEOREM + f"energy/{name}.py" for name in ("method", "duals", "scores", "tree", "primals"))
@@ -28,6 +29,10 @@ ROWS: tuple[Mutant, ...] = (
     Mutant("refit: curvature at the centre for the ball", REFIT, "float(head.phi_norm.max()) * radius) * RAISE", "0.0 * radius) * RAISE", ("rows_refits@7",)),
     Mutant("labels: one output for the difference of two", HEAD, "np.sqrt(2.0) * RAISE * norms[:, None]", "0.5 * RAISE * norms[:, None]", ("rows_refits@4",)),
     Mutant("classes that may vanish: the first one", SURVEY, "change.emptied(head)[:MENTIONED]", "change.emptied(head)[1:MENTIONED]", ("rows_energy@14",)),
+    Mutant("gamma: slopes do not move", GAMMA, "near, (q + 4 * U", "near, 0.0 * (q + 4 * U", ("heads_other_near@10",)),
+    Mutant("gamma: curvature at the centre for the ball", GAMMA, "low * shrink *", "low *", ("heads_other_near@59",)),
+    Mutant("gamma: curvature grows with the ball", GAMMA, "np.where(near, -radius, 0.0)", "np.where(near, radius, 0.0)", ("heads_other_near@11",)),
+    Mutant("gamma: slopes without an error", GAMMA, "(EXP_ERROR + 2) * U * largest[0] + U * largest[1] + TINY", "0.0", note="tests/unit/systems/head/rows/test_other_losses.py kills it; of a whole head the rounding of sums is more"),
     # D2
     Mutant("enumeration: the last size is left out", THEOREM + "refitted/walk.py", "for size in range(1, self.change.count + 1):", "for size in range(1, self.change.count):", ("rows_enumeration@0",)),
     Mutant("alternatives: one dropped", CHANGE, "if c != head.label[row])", "if c < head.label[row])", ("rows_enumeration@0",)),

@@ -26,6 +26,8 @@ def _slope(loss: str, z: list[arb], y: Sequence[float]) -> list[arb]:
         return [(a - b) if abs(a - b) < 1 else arb(1 if a > b else -1) for a, b in zip(z, y, strict=True)]
     if loss == "poisson":
         return [a.exp() - b for a, b in zip(z, y, strict=True)]
+    if loss == "gamma":
+        return [1 - arb(b) * (-a).exp() for a, b in zip(z, y, strict=True)]
     e = [x.exp() for x in z]
     total = sum(e, arb(0))
     return [x / total - b for x, b in zip(e, y, strict=True)]
@@ -35,9 +37,9 @@ def _curvature(loss: str, z: list[arb], y: Sequence[float]) -> list[list[arb]]:
     k = len(z)
     if loss == "squared":
         return [[arb(a == b) for a in range(k)] for b in range(k)]
-    if loss in ("logistic", "one_vs_rest", "squared_hinge", "huber", "poisson"):
+    if loss in ("logistic", "one_vs_rest", "squared_hinge", "huber", "poisson", "gamma"):
         own = {"squared_hinge": lambda a, b: arb(int(b * a < 1)), "huber": lambda a, b: arb(int(abs(a - b) < 1)),
-               "poisson": lambda a, b: a.exp()}.get(
+               "poisson": lambda a, b: a.exp(), "gamma": lambda a, b: b * (-a).exp()}.get(
             loss, lambda a, b: 1 / (2 + a.exp() + (-a).exp()))
         return [[own(a, arb(b)) if i == j else arb(0) for j in range(k)] for i, (a, b) in
                 enumerate(zip(z, y, strict=True))]

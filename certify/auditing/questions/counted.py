@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from certify.auditing.questions.base import Options, Question
-from certify.auditing.questions.shares import SHARE, share, shared
+from certify.auditing.questions.shares import SHARE, Share, share
+from certify.auditing.subject import Subject
 from certify.format.errors import InputError
 
 NUMBER = r"\b([0-9]{1,9})\b"
@@ -39,3 +41,23 @@ class Counted(Question):
             return options
         member: dict[str, Any] = {self.option: int(found[1])}
         return replace(options, shares=tuple(one for one in options.shares if one.option != self.option), **member)
+
+
+def shared(options: Options, found: Sequence[Share | None]) -> Options:
+    """The options with shares instead of numbers of rows; what is None changes nothing."""
+    new = [one for one in found if one is not None]
+    old = [one for one in options.shares if one.option not in {other.option for other in new}]
+    return replace(options, shares=(*old, *new))
+
+
+def counted(subject: Subject, options: Options) -> tuple[Subject, Options]:
+    """Shares as numbers of rows, each with a note.
+
+    Raises:
+        InputError: a share is less than one row.
+    """
+    numbers: dict[str, Any] = {one.option: one.of(subject.n) for one in options.shares}
+    notes = [f"{one.text} % of {subject.n} training rows: {numbers[one.option]} "
+             f"row{'s' if numbers[one.option] > 1 else ''}, and no more than that share" for one in options.shares]
+    return (replace(subject, notes=tuple(dict.fromkeys((*subject.notes, *notes)))),
+            replace(options, shares=(), **numbers))

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 from certify.format.errors import InputError
-
-if TYPE_CHECKING:
-    from certify.auditing.questions.base import Options
-    from certify.auditing.subject import Subject
 
 SHARE: Final = r"\b([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*(?:%|per ?cent\b)"
 """A share in a phrase."""
@@ -83,23 +78,3 @@ def rows_or_share(name: str, given: int | str) -> tuple[int, Share | None]:
     if re.fullmatch(r"[+-]?[0-9]{1,18}", given) is None:
         raise InputError(name, f"{given!r} is no number of rows", "give a whole number, or a share, e.g. 1%")
     return int(given), None
-
-
-def shared(options: Options, found: Sequence[Share | None]) -> Options:
-    """The options with shares instead of numbers of rows; what is None changes nothing."""
-    new = [one for one in found if one is not None]
-    old = [one for one in options.shares if one.option not in {other.option for other in new}]
-    return replace(options, shares=(*old, *new))
-
-
-def counted(subject: Subject, options: Options) -> tuple[Subject, Options]:
-    """Shares as numbers of rows, each with a note.
-
-    Raises:
-        InputError: a share is less than one row.
-    """
-    numbers: dict[str, Any] = {one.option: one.of(subject.n) for one in options.shares}
-    notes = [f"{one.text} % of {subject.n} training rows: {numbers[one.option]} "
-             f"row{'s' if numbers[one.option] > 1 else ''}, and no more than that share" for one in options.shares]
-    return (replace(subject, notes=tuple(dict.fromkeys((*subject.notes, *notes)))),
-            replace(options, shares=(), **numbers))

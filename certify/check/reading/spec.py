@@ -20,8 +20,8 @@ Demand = tuple[bool, str, object, str]
 
 _WORDS = {
     "model.activation": ("relu", "leaky_relu", "elu", "tanh", "sigmoid", "softplus", "gelu", "silu", "identity"),
-    "training.loss": ("squared", "cross_entropy", "logistic", "one_vs_rest", "squared_hinge", "huber", "poisson"),
-    "training.normalization": ("fixed", "remaining"),
+    "training.loss": ("squared", "cross_entropy", "logistic", "one_vs_rest", "squared_hinge", "huber", "poisson",
+                      "gamma"), "training.normalization": ("fixed", "remaining"),
     "solution.map": ("interpolation", "critical", "sublevel"),
     "solution.base": ("given", "nearby"),
     "weights.norm": ("euclidean", "relative", "function"),
@@ -59,9 +59,9 @@ WORDS_OF_PARTS = {
     "prediction_change": ("evaluation",), "first_order_prediction_change": ("perturbation", "evaluation"),
     "first_order_distance": ("perturbation",), "aubin": ("aubin",), "excess": ("window",), "hausdorff": ("window",),
     "persistence_radius": ("maps",), "sparse": ("perturbation",), "given": ("perturbation",),
-    "critical": ("maps", "evaluation"), "sublevel": ("maps",), "sample_weights": ("maps",),
+    "critical": ("maps", "evaluation"), "sublevel": ("maps",), "sample_weights": ("maps",), "function": ("weights",),
     "labels": ("evaluation", "whole_rows"), "deletions": ("perturbation", "evaluation", "whole_rows"),
-    "function": ("weights",), **dict.fromkeys(("one_vs_rest", "squared_hinge", "huber", "poisson"), ("whole_rows",)),
+    **dict.fromkeys(("one_vs_rest", "squared_hinge", "huber", "poisson", "gamma"), ("whole_rows",)),
 }
 """The parts that say what a quantity, a set, a map, a parameter or a norm goes with; no other word needs one."""
 IMPLIED = {"deletions": "sparse"}  # the set that a parameter means without saying so

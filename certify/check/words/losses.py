@@ -23,4 +23,4 @@ class LossTargets:
 
 LOSSES = {"cross_entropy": LossTargets(classes=True, shares=True), "logistic": LossTargets(signs=True),
           "one_vs_rest": LossTargets(classes=True), "squared_hinge": LossTargets(signs=True, classes=True),
-          **dict.fromkeys(("squared", "huber", "poisson"), LossTargets())}
+          **dict.fromkeys(("squared", "huber", "poisson", "gamma"), LossTargets())}

@@ -30,7 +30,7 @@ def write_asked(folder: Path, model: Path | None, data: Path | None, evaluation:
     from certify.auditing.answering import draft
     from certify.auditing.phrases import asked_for
     from certify.auditing.questions.base import Options
-    from certify.auditing.questions.shares import counted
+    from certify.auditing.questions.counted import counted
     from certify.auditing.recognise import recognise
     from certify.auditing.told import Told
     from certify.spec.vocabulary import BUILT

@@ -72,7 +72,7 @@ class PlainRefits:
     def hessians(self, Z: Array, Y: Array, c: Array, mu: Array) -> Array:
         """`(B, km, km)` second derivatives of the pieces."""
         head, (_, B, k), m = self.head, Z.shape, self.head.m
-        A = head.loss.guess_bends(Z, Y) * c[..., None, None]
+        A = head.loss.guess_curvatures(Z, Y) * c[..., None, None]
         blocks = np.empty((B, k, m, k, m))
         for a in range(k):
             for b in range(a + 1):

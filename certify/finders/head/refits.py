@@ -154,7 +154,7 @@ class Refitter:
         """`(B, km, km)` second derivatives at `(B, k, m)` weights."""
         head, (B, k, m) = self.head, V.shape
         Z = (head.phi @ V.reshape(B * k, m).T).reshape(head.n, B, k).transpose(1, 0, 2)
-        M = head.loss.guess_curvatures(Z) * self._left(choices)[:, :, None, None]
+        M = head.loss.guess_curvatures(Z, head.Y) * self._left(choices)[:, :, None, None]
         if k == 1 and head.n * m * m <= AT_ONCE:
             upper, H = M[:, :, 0, 0] @ self._products, np.empty((B, m, m))
             H[:, self._upper[0], self._upper[1]] = upper
@@ -248,7 +248,7 @@ class Refitter:
         T = np.einsum("xaj,bj->bxa", node.inverse.reshape(k * m, k, m), phi, optimize=True)  # PΦ
         K = np.einsum("bcja,bj->bca", T.reshape(B, k, m, k), phi, optimize=True)
         old = head.loss.guess_slopes(z, head.Y[last])
-        A = head.loss.guess_curvatures(z)
+        A = head.loss.guess_curvatures(z, head.Y[last])
         eye = np.eye(k)
         kappa = np.linalg.solve((eye - A @ K).transpose(0, 2, 1), K.transpose(0, 2, 1)).transpose(0, 2, 1)
         stays = (code != DELETED)[:, None]
@@ -257,7 +257,7 @@ class Refitter:
 
         def pull(t: Array) -> tuple[Array, Array]:
             g = np.where(stays, head.loss.guess_slopes(z + t, new), 0.0)
-            return g, head.loss.guess_curvatures(z + t) * stays[..., None]
+            return g, head.loss.guess_curvatures(z + t, new) * stays[..., None]
 
         for _ in range(INNER):
             g, C = pull(tau)

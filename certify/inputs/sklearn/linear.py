@@ -165,8 +165,6 @@ REFUSED: Final[Mapping[str, tuple[str, str]]] = MappingProxyType({
     "HuberRegressor": ("which fits a scale together with the weights, so that its loss is not that of a head",
                        "fit Ridge, or train a head with the Huber loss of threshold 1"),
     "SVC": ("whose hinge has a slope that jumps, or whose kernel is no head", "fit LinearSVC"),
-    "GammaRegressor": ("whose loss, the deviance of a gamma distribution, is none that anything is proved about",
-                       "fit PoissonRegressor, or Ridge to the logarithm of y"),
     "Lasso": ("whose penalty is l1", "fit Ridge"), "ElasticNet": ("whose penalty is l1", "fit Ridge"),
 })
 """By the name of the class: why it is not one of them, and which is."""

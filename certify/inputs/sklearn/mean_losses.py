@@ -21,15 +21,22 @@ def _poisson(estimator: Any, y: Array, n: int) -> Linear:
                   real_targets(y, n, 1), Normalization.REMAINING)
 
 
+def _gamma(estimator: Any, y: Array, n: int) -> Linear:
+    """Half the mean deviance and `α|w|²/2`: `ye^(−z) + z` up to a constant, z the logarithm of the mean."""
+    W, b = layer(estimator)
+    return Linear(W, b, Loss.GAMMA, strength("alpha", estimator.get_params()["alpha"]), False, None,
+                  real_targets(y, n, 1), Normalization.REMAINING)
+
+
 def _tweedie(estimator: Any, y: Array, n: int) -> Linear:
-    """Powers 0 and 1 are the squared and the Poisson loss."""
+    """Powers 0, 1 and 2 are the squared, the Poisson and the Gamma loss."""
     p = estimator.get_params()
     power, link = p["power"], p["link"]
-    known = {(0, "identity"): Loss.SQUARED, (1, "log"): Loss.POISSON}
+    known = {(0, "identity"): Loss.SQUARED, (1, "log"): Loss.POISSON, (2, "log"): Loss.GAMMA}
     loss = known.get((power, ("identity" if power <= 0 else "log") if link == "auto" else link))
     if loss is None:
         raise InputError("power", f"{power!r} with link={link!r}, whose loss is none that anything is proved about",
-                         "fit with power=0, link='identity' (squares) or power=1, link='log' (Poisson)")
+                         "fit with power=0, link='identity' (squares), or power=1 (Poisson) or 2 (Gamma), link='log'")
     W, b = layer(estimator)
     return Linear(W, b, loss, strength("alpha", p["alpha"]), False, None, real_targets(y, n, 1),
                   Normalization.REMAINING)
@@ -65,6 +72,6 @@ def _sgd_regressor(estimator: Any, y: Array, n: int) -> Linear:
 
 
 READERS: Final[Mapping[str, Callable[[Any, Array, int], Linear]]] = MappingProxyType({
-    "PoissonRegressor": _poisson, "TweedieRegressor": _tweedie, "SGDClassifier": _sgd_classifier,
-    "SGDRegressor": _sgd_regressor})
+    "PoissonRegressor": _poisson, "GammaRegressor": _gamma, "TweedieRegressor": _tweedie,
+    "SGDClassifier": _sgd_classifier, "SGDRegressor": _sgd_regressor})
 """By the name of the class."""

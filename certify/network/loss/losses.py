@@ -12,7 +12,7 @@ from certify.format.errors import InputError
 from certify.network.loss.base import Loss, LossTerms
 from certify.network.loss.cross_entropy import CrossEntropy
 from certify.network.loss.logistic import Logistic
-from certify.network.loss.of_heads import Huber, OneVsRest, Poisson, SquaredHinge
+from certify.network.loss.of_heads import Gamma, Huber, OneVsRest, Poisson, SquaredHinge
 from certify.network.loss.squared import Squared
 from certify.rigor.arithmetic import Arithmetic
 from certify.rigor.ball import Balls
@@ -20,7 +20,7 @@ from certify.rigor.fp import Array
 
 LOSSES: Final[Mapping[str, Loss]] = MappingProxyType({
     loss.name: loss for loss in (
-        Squared(), CrossEntropy(), Logistic(), OneVsRest(), SquaredHinge(), Huber(), Poisson())})
+        Squared(), CrossEntropy(), Logistic(), OneVsRest(), SquaredHinge(), Huber(), Poisson(), Gamma())})
 """By its word."""
 
 

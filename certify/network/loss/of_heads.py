@@ -100,6 +100,32 @@ class Poisson(Numbers):
         return np.asarray((slopes + aims) * directions)
 
 
+class Gamma(Numbers):
+    """`ye^(−f) + f`, y > 0."""
+
+    name = "gamma"
+    output = "the logarithm of the expected amount: give math.log of an amount"
+
+    def lacking(self, y: Array | None, labels: Array | None) -> tuple[str, str] | None:
+        """Real targets above 0: with another the loss is not convex, or has no least."""
+        if y is not None and not (y > 0).all():
+            row = int(np.argmax(~(y > 0).reshape(len(y), -1).all(axis=1)))
+            return f"{np.min(y[row]):g} in row {row}, and the gamma loss is of amounts above 0", "give amounts above 0"
+        return super().lacking(y, labels)
+
+    def rough(self, f: Array, aims: Array) -> tuple[Array, int]:
+        """No label is predicted."""
+        return (aims * np.exp(np.minimum(-f, 700.0)) + f).sum(axis=1), 0
+
+    def ascent(self, f: Array, aims: Array) -> tuple[float, Array]:
+        """With the slope `1 − ye^(−f)`."""
+        return float(self.rough(f, aims)[0].sum()), 1.0 - aims * np.exp(np.minimum(-f, 700.0))
+
+    def rough_products(self, slopes: Array, aims: Array, directions: Array) -> Array:
+        """`ye^(−f) d`."""
+        return np.asarray((1.0 - slopes) * directions)
+
+
 class Against(OfHeads):
     """Targets are labels: signs of one output, class numbers of several."""
 

@@ -40,4 +40,6 @@ LOSSES: Final = {
                   "difference less one half", _SLOPE, _SLOPE),
     "poisson": Loss("Poisson", "exp(f) − y·f, f the output, the logarithm of the expected count, and y the target",
                     _SHIFT, _SHIFT),
+    "gamma": Loss("Gamma", "y·exp(−f) + f, f the output, the logarithm of the expected amount, and y > 0 the target",
+                  _SLOPE, _SLOPE),
 }

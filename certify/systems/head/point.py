@@ -75,7 +75,9 @@ class HeadPoint(Point):
     def _rows_base(self) -> dict[str, Any]:
         if isinstance(self.head, str):
             return dict(CRITICAL_EMPTY)
-        centre = self._shared.get(CENTRE, self.head.V) if self.head.free_intercept else self.head.V
+        # a checker takes the centre that some claim names, and the given weights where none does
+        named = self.head.free_intercept and any("array" in bound.witness for bound in self._bounds.values())
+        centre = self._shared.get(CENTRE, self.head.V) if named else self.head.V
         residual, found = given_base(self.head, centre)
         if not np.isfinite([residual, found]).all():
             return dict(CRITICAL_EMPTY)

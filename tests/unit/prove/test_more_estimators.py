@@ -36,6 +36,11 @@ def counts() -> tuple[np.ndarray, np.ndarray]:
     return X, np.random.default_rng(1).poisson(np.exp(0.5 * X[:, 0] + 1)).astype(float)
 
 
+def amounts() -> tuple[np.ndarray, np.ndarray]:
+    X, _ = data()
+    return X, np.exp(0.5 * X[:, 0] + 1) * np.random.default_rng(1).gamma(2.0, size=len(X))
+
+
 def fitted(estimator: Any, X: Any, y: Any, weights: Any = None) -> Any:
     return estimator.fit(X, y) if weights is None else estimator.fit(X, y, sample_weight=weights)
 
@@ -60,6 +65,9 @@ SAME = [
     (lambda: lm.RidgeClassifierCV(class_weight={0: 4}), data, None), (lm.Ridge, regression, SW),
     (lambda: lm.PoissonRegressor(**EXACT), counts, None),
     (lambda: lm.PoissonRegressor(alpha=0.01, fit_intercept=False, **EXACT), counts, None),
+    (lambda: lm.GammaRegressor(**EXACT), amounts, None),
+    (lambda: lm.GammaRegressor(alpha=0.01, fit_intercept=False, **EXACT), amounts, None),
+    (lambda: lm.TweedieRegressor(power=2, alpha=0.1, **EXACT), amounts, None),
     (lambda: lm.TweedieRegressor(**EXACT), regression, None),
     (lambda: lm.TweedieRegressor(power=1, alpha=0.1, **EXACT), counts, None),
     (lambda: OneVsRestClassifier(LR(**EXACT)), lambda: data(3), None),
@@ -89,13 +97,14 @@ def test_the_minimum_is_that_of_the_estimator(make: Any, of: Any, weights: Any) 
 @pytest.mark.parametrize(("make", "of"), [
     (lambda: LinearSVC(**EXACT), data), (lambda: LR(class_weight="balanced", **EXACT), data),
     (lambda: LinearSVC(class_weight="balanced", **EXACT), data), (lambda: LinearSVC(**EXACT), lambda: data(3)),
-    (lambda: lm.PoissonRegressor(**EXACT), counts), (lambda: lm.RidgeClassifier(class_weight="balanced"), data),
+    (lambda: lm.PoissonRegressor(**EXACT), counts), (lambda: lm.GammaRegressor(alpha=0.1, **EXACT), amounts),
+    (lambda: lm.RidgeClassifier(class_weight="balanced"), data),
     (lambda: OneVsRestClassifier(LR(**EXACT)), lambda: data(3))])
 def test_what_is_said_of_a_deleted_row_is_what_fitting_again_shows(make: Any, of: Any) -> None:
     """scikit-learn itself, fitted again without each row: balanced weights and means are taken again too."""
     X, y = of()
     estimator, points = make().fit(X, y), data(2, n=40)[0][:25] * 1.3
-    count = isinstance(estimator, lm.PoissonRegressor)
+    count = isinstance(estimator, (lm.PoissonRegressor, lm.GammaRegressor))
     threshold = float(np.median(np.log(estimator.predict(points)))) + 0.02 if count else None
 
     def labels(model: Any) -> np.ndarray:
@@ -142,11 +151,11 @@ def test_means_are_met_by_stochastic_descent() -> None:
     (OneVsRestClassifier(LR(class_weight="balanced")), lambda: data(3), "with each class against the rest"),
     (OneVsRestClassifier(lm.RidgeClassifier()), lambda: data(3), "OneVsRestClassifier of RidgeClassifier; use one of"),
     (lm.LinearRegression(positive=True), regression, "positive: True; fit with positive=False"),
-    (lm.GammaRegressor(), lambda: (data()[0], counts()[1] + 1), "GammaRegressor, whose loss, the deviance of a gamma"),
     (lm.TweedieRegressor(power=1.5), counts, "power: 1.5 with link='auto', whose loss is none that anything is proved"),
     (lm.HuberRegressor(), regression, "HuberRegressor, which fits a scale together with the weights"),
     (SVC(kernel="linear"), data, "estimator: SVC, whose hinge"), (lm.Lasso(), regression, "estimator: Lasso, whose"),
     (lm.PoissonRegressor(alpha=0.0), counts, "alpha: 0.0; fit with an alpha above 0"),
+    (lm.GammaRegressor(alpha=0.0), amounts, "alpha: 0.0; fit with an alpha above 0"),
     (lm.SGDClassifier(loss="hinge"), data, "loss: 'hinge'; fit with loss='log_loss' or 'squared_hinge'"),
     (lm.SGDRegressor(loss="huber"), regression, "epsilon: 0.1; divide y by it and fit with epsilon=1.0"),
     (lm.SGDRegressor(penalty="l1"), regression, "penalty: 'l1'"),

@@ -21,14 +21,15 @@ KINDS: dict[str, Words] = {"groups": {"parameter": WHOLE, "listed": False}, "rel
                                                      "normalization": "fixed", "one_output": True}}
 """What each key that says which rows change together, or how, goes with."""
 
-OF_HEADS = ("one_vs_rest", "squared_hinge", "huber", "poisson")
+OF_HEADS = ("one_vs_rest", "squared_hinge", "huber", "poisson", "gamma")
 """Losses that are known of heads whose rows change whole, and of nothing else."""
 
 RULES: tuple[Goes, ...] = (
     Goes({"loss": OF_HEADS}, ROWS | {"parameter": WHOLE}, "training.loss", "loss",
          f"squared, cross_entropy or logistic, but where rows change whole, with {ALONE}"),
     Goes({"loss": "one_vs_rest"}, {"one_output": False}, "model.widths", "widths", "an output for each class"),
-    Goes({"loss": ("huber", "poisson")}, {"parameter": "deletions"}, "training.loss", "loss", "a loss of labels"),
+    Goes({"loss": ("huber", "poisson", "gamma")}, {"parameter": "deletions"}, "training.loss", "loss",
+         "a loss of labels"),
     Goes({"bias_decay": False}, ROWS | {"parameter": WHOLE, "decay": True}, "training.bias_decay", "bias_decay",
          f"true, but where rows change whole, with {ALONE}"),
     Goes({"weighed": True}, ROWS | {"parameter": WHOLE, "base": "nearby", "last": True, "decay": True}, "data.weights",

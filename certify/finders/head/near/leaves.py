@@ -102,7 +102,7 @@ def starts(head: Head, some: list[Node], of: Whole, rows: Whole, codes: Whole) -
     phi, z = head.phi[rows], np.stack([parent.Z for parent in some])[of, rows]
     stays = (codes != DELETED)[:, None]
     new = head.Y[rows] if head.codes is None else head.codes[np.maximum(codes, 0)]
-    old, A = head.loss.guess_slopes(z, head.Y[rows]), head.loss.guess_curvatures(z)
+    old, A = head.loss.guess_slopes(z, head.Y[rows]), head.loss.guess_curvatures(z, head.Y[rows])
     if len(some) == 1:
         T = np.matmul(inverse.reshape(k * m * k, m), phi.T).reshape(k * m, k, B).transpose(2, 0, 1)
     else:
@@ -115,7 +115,7 @@ def starts(head: Head, some: list[Node], of: Whole, rows: Whole, codes: Whole) -
 
     def pull(which: Whole) -> tuple[Array, Array]:
         g = np.where(stays[which], head.loss.guess_slopes(z[which] + tau[which], new[which]), 0.0) - old[which]
-        return g, head.loss.guess_curvatures(z[which] + tau[which]) * stays[which, :, None]
+        return g, head.loss.guess_curvatures(z[which] + tau[which], new[which]) * stays[which, :, None]
 
     for _ in range(INNER):
         g, C = pull(open_)

@@ -34,7 +34,7 @@ class Sums:
         """Value, gradient and second derivative of a sum."""
         z = phi @ w
         g = self.head.loss.guess_slopes(z[:, None], y[:, None])[:, 0]
-        h = self.head.loss.guess_curvatures(z[:, None])[:, 0, 0]
+        h = self.head.loss.guess_curvatures(z[:, None], y[:, None])[:, 0, 0]
         value = float(self.loss(z, y).sum() + self.mu / 2 * (self.D * w) @ w)
         return value, phi.T @ g + self.mu * self.D * w, (phi.T * h) @ phi + np.diag(self.mu * self.D)
 

@@ -81,7 +81,7 @@ def centred(head: Head) -> Centred | None:
 def _mean(head: Head) -> Array:
     """The mean of the rows by their curvature at the given weights, which is what D1b measures from."""
     with np.errstate(all="ignore"):
-        D = np.trace(head.loss.guess_curvatures(head.phi @ head.V.T), axis1=1, axis2=2)
+        D = np.trace(head.loss.guess_curvatures(head.phi @ head.V.T, head.Y), axis1=1, axis2=2)
         total = float(D.sum())
         return np.asarray(D @ head.phi[:, :-1] / total if total > 0 else head.phi[:, :-1].mean(axis=0))
 

@@ -7,6 +7,8 @@ rounding.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 
 from certify.format.errors import EnclosureError
@@ -18,15 +20,19 @@ from certify.rigor.ball import Balls, affine, known_matrix
 from certify.rigor.fp import RAISE, Array, U
 from certify.systems.head.rows.centred import FAR
 from certify.systems.head.rows.head import Head
+from certify.systems.head.rows.losses.balls import enclosed_slopes
 from certify.systems.head.rows.refit import ROOM, TRIES
+
+Curved = Callable[[Array], Sequence[Array]]
+"""By output, or for all together: lower bounds `(n,)` of what rows curve where their outputs move by `(n,)` at most."""
 
 SMALL = 1 << 17
 """Entries of the rows up to which this takes no time worth a thought."""
 
 
 def known_finely(head: Head) -> bool:
-    """Whether the intercept is free and the slopes of the loss are known in twice the digits."""
-    return head.free_intercept and head.m >= 2 and head.loss.read_off and not (head.weights and head.weights.by_label)
+    """Whether the intercept is free, and rows count whatever label they have."""
+    return head.free_intercept and head.m >= 2 and not (head.weights and head.weights.by_label)
 
 
 def nearest(head: Head, centre: Array) -> float:
@@ -51,36 +57,65 @@ def nearest(head: Head, centre: Array) -> float:
 
 def _nearest(head: Head, centre: Array) -> float:
     exact = DoubleDouble()
-    v = _slopes(head, centre, exact)
-    error = float((v.rad + (0.0 if v.mid.lo is None else fp.row_norms(v.mid.lo))).max()) * RAISE
-    counts = np.ones(head.n) if head.weights is None else head.weights.rows
-    D = head.loss.curvatures(v.mid.hi, error) * counts * (1 - 2 * U)
-    total = float(D.sum())
+    outputs = affine(Balls.make(Pair(head.phi), head.phi_rad, exact), known_matrix(centre), None, exact)
+    v, curved = _read_off(head, outputs, exact) if head.loss.read_off else _by_balls(head, outputs, exact)
+    now = np.sum(curved(np.zeros(head.n)), axis=0)
+    total = float(now.sum())
     if not total > 0:
         return float("inf")
     if head.weights is not None:
-        v = _counted(v, counts, exact)
+        v = _counted(v, head.weights.rows, exact)
     x = head.phi[:, :-1]
-    found = _from(head, centre, np.zeros(x.shape[1]), D, v, exact)
+    found = _from(head, centre, np.zeros(x.shape[1]), curved, v, exact)
     if np.linalg.norm(x.mean(axis=0)) > FAR:
-        found = min(found, _from(head, centre, x.T @ D / total, D, v, exact))  # the mean by curvature in any floats
+        found = min(found, _from(head, centre, x.T @ now / total, curved, v, exact))  # the mean in any floats
     return found
 
 
-def _from(head: Head, centre: Array, c: Array, D: Array, v: Balls, exact: DoubleDouble) -> float:
+def _read_off(head: Head, outputs: Balls, exact: DoubleDouble) -> tuple[Balls, Curved]:
+    """Slopes, and curvatures that are read off them and fall as outputs move: `e^(−t) ≥ (1 − t/8)₊⁸`."""
+    labels = head.Y[:, 0] if head.loss.sigmoid else None
+    v = enclose_losses(head.loss.name, outputs, None if head.loss.sigmoid else head.Y, labels, exact).slopes
+    error = float((v.rad + _low(v)).max()) * RAISE
+    D = head.loss.curvatures(v.mid.hi, error) * _counts(head) * (1 - 2 * U)
+
+    def curved(reach: Array) -> Sequence[Array]:
+        return (D * np.fmax(1.0 - head.loss.fading * reach * (RAISE / 8), 0.0) ** 8 * (1 - 2.0**-48),)
+
+    return v, curved
+
+
+def _by_balls(head: Head, outputs: Balls, exact: DoubleDouble) -> tuple[Balls, Curved]:
+    """The same of losses that heads alone know: slopes row by row in balls, curvatures of every output by itself."""
+    v = enclosed_slopes(head.loss, outputs, head.Y, exact)
+    Z, off = outputs.mid.hi, outputs.rad + _low(outputs)
+    g, error = head.loss.slopes(Z, head.Y)
+
+    def curved(reach: Array) -> Sequence[Array]:
+        if not np.isfinite(error):
+            return (np.zeros(head.n),)
+        return [D * _counts(head) * (1 - 2 * U) for D in head.loss.floors(Z, (off + reach) * RAISE, g)]
+
+    return v, curved
+
+
+def _low(x: Balls) -> Array | float:
+    """How long the low parts are."""
+    return 0.0 if x.mid.lo is None else fp.row_norms(x.mid.lo)
+
+
+def _counts(head: Head) -> Array:
+    """What every row counts."""
+    return np.ones(head.n) if head.weights is None else head.weights.rows
+
+
+def _from(head: Head, centre: Array, c: Array, curved: Curved, v: Balls, exact: DoubleDouble) -> float:
     """The distance that is proved of `(U, β + Uc)`, and back."""
     one = head.phi[:, -1:]
     hi, lo = two_sum(head.phi[:, :-1], np.broadcast_to(-c, head.phi[:, :-1].shape))  # x − c without rounding
     rows = Balls.make(Pair(np.hstack([hi, one]), np.hstack([lo, np.zeros_like(one)])), head.phi_rad, exact)
     stretch = (2.0 + float(fp.row_norms(c[None, :])[0])) * RAISE if c.any() else 1.0
-    return _held(head, rows, D, _size(head, centre, rows, v, exact)) * stretch * RAISE
-
-
-def _slopes(head: Head, centre: Array, exact: DoubleDouble) -> Balls:
-    """The slopes of all rows at the outputs of the weights."""
-    outputs = affine(Balls.make(Pair(head.phi), head.phi_rad, exact), known_matrix(centre), None, exact)
-    labels = head.Y[:, 0] if head.loss.sigmoid else None
-    return enclose_losses(head.loss.name, outputs, None if head.loss.sigmoid else head.Y, labels, exact).slopes
+    return _held(head, rows, curved, _size(head, centre, rows, v, exact)) * stretch * RAISE
 
 
 def _counted(v: Balls, counts: Array, exact: DoubleDouble) -> Balls:
@@ -104,29 +139,16 @@ def _size(head: Head, centre: Array, rows: Balls, v: Balls, exact: DoubleDouble)
     return (fp.frobenius(whole.hi) + low + rounded + wrong * length + fp.up(lost)) * RAISE + fp.FLOOR
 
 
-def _held(head: Head, rows: Balls, D: Array, size: float) -> float:
-    """`|∇G|/σ` on the smallest of some balls which the refit is proved to lie in; D: the curvatures at the weights."""
-    x = rows.mid.hi[:, :-1]
-    rad = rows.rad + (0.0 if rows.mid.lo is None else fp.row_norms(rows.mid.lo))
+def _held(head: Head, rows: Balls, curved: Curved, size: float) -> float:
+    """`|∇G|/σ` on the smallest of some balls which the refit is proved to lie in; of several outputs the least σ."""
     mid, wrong = head.mu()
     mu = (mid - wrong) * (1 - 4 * U)
-
-    def modulus(now: Array, share: float) -> float:
-        """`μs/(μ + s + s|x̄ − c|²)` of curvatures times a share, which leaves their mean where it is."""
-        low = float(now.sum()) * (1 - 2 * fp.dot_unit(head.n))
-        if not low * share > 0:
-            return 0.0
-        mean = x.T @ now
-        off = float((rows.norm * fp.dot_unit(head.n) + rad) @ now) * fp.sum_up(head.n)
-        far = (float(fp.row_norms(mean[None, :])[0]) + off) / low * RAISE
-        s = low * share
-        return mu * s / ((mu + s + s * far * far) * RAISE) * (1 - 4 * U)
-
+    now = curved(np.zeros(head.n))
     found, radius = float("inf"), 0.0
     for _ in range(TRIES):
-        falls = np.fmax(1.0 - head.loss.fading * rows.norm * radius * (RAISE / 8), 0.0)
-        left = falls**8 * (1 - 2.0**-48)  # e^(−t) ≥ (1 − t/8)₊⁸
-        sigma = max(modulus(D, float(left.min())), modulus(D * left * (1 - 2 * U), 1.0))
+        # all curvatures at the weights times one share have their mean where it is; or those of the ball as they are
+        sigma = min(max(_modulus(rows, mu, D, _share(D, least)), _modulus(rows, mu, least, 1.0))
+                    for D, least in zip(now, curved(rows.norm * radius), strict=True))
         if not sigma > 0:
             break
         near = size / sigma * ROOM
@@ -134,3 +156,22 @@ def _held(head: Head, rows: Balls, D: Array, size: float) -> float:
             found = min(found, near)
         radius = near * 1.5
     return found
+
+
+def _share(D: Array, least: Array) -> float:
+    """A number f with `fD ≤ least`."""
+    some = D > 0
+    return float((least[some] / D[some]).min(initial=1.0)) * (1 - 4 * U) if some.any() else 0.0
+
+
+def _modulus(rows: Balls, mu: float, D: Array, share: float) -> float:
+    """`μs/(μ + s + s|x̄ − c|²)` of curvatures times a share, which leaves their mean where it is."""
+    unit = fp.dot_unit(len(D))
+    low = float(D.sum()) * (1 - 2 * unit)
+    if not low * share > 0:
+        return 0.0
+    mean = rows.mid.hi[:, :-1].T @ D
+    off = float((rows.norm * unit + rows.rad + _low(rows)) @ D) * fp.sum_up(len(D))
+    far = (float(fp.row_norms(mean[None, :])[0]) + off) / low * RAISE
+    s = low * share
+    return mu * s / ((mu + s + s * far * far) * RAISE) * (1 - 4 * U)

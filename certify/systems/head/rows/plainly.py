@@ -80,7 +80,7 @@ def enclose_slopes(head: Head, choices: Choices, V: Array) -> Slopes:
     left = np.ones((n, B))
     for column in range(choices.rows.shape[1]):
         error = max(error, _change(head, choices, column, Z, g, left))
-    slack = left * (np.sqrt(k) * error + head.loss.moved(Z, off))
+    slack = left * (np.sqrt(k) * error + head.loss.moved(Z, off, g))
     plain = g
     if head.weights is not None:
         g, left, slack = head.weights.weighed(head, choices, g, left, slack)

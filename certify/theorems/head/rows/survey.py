@@ -310,7 +310,7 @@ def _attack(head: Head, change: Change, todo: Mask, found: Found, budget: Budget
         for choices, V in proposed(lambda: list(greedy(head, change, stand, limit.left))) or ():
             found.prove(choices, V)
         return limit.left() <= 0
-    flips: Any = plain_attack(head, change, limit.left()) if head.uneven else attack(
+    flips: Any = plain_attack(head, change, limit.left()) if head.uneven or head.loss.targeted else attack(
         _floats(head), not change.relabels, change.count, limit.left(), np.array(change.rows))
     over = limit.left() <= 0
     for begin in range(0, len(flips.rows), AT_ONCE):

@@ -13,7 +13,7 @@ from certify.network.network import Network
 
 ACTIVATIONS = ("identity", "relu", "leaky_relu", "elu", "tanh", "sigmoid", "softplus", "silu", "gelu")
 OUTPUTS = {"squared": 2, "cross_entropy": 3, "logistic": 1, "one_vs_rest": 3, "squared_hinge": 1, "huber": 2,
-           "poisson": 1}
+           "poisson": 1, "gamma": 2}
 
 
 def loss_of(activation="tanh", word="squared", layers=(1, 2, 3), n=20, **more):
@@ -23,6 +23,7 @@ def loss_of(activation="tanh", word="squared", layers=(1, 2, 3), n=20, **more):
                   activation)
     loss = LOSSES[word]
     y = rng.normal(size=(n, k)) if loss.slides else None
+    y = np.abs(y) + 0.1 if word == "gamma" else y
     aims = loss.aims(y, None if loss.slides else rng.integers(0, max(k, 2), n), k)
     return PlainLoss(net, rng.normal(size=(n, 4)), aims, word, layers, **more)
 

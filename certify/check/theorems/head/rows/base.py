@@ -23,6 +23,8 @@ ROUNDING = 2.0**-30
 def check_free(stated: Number, ladder: Ladder, names: Sequence[str | None], side: Mapping[str, Array]) -> None:
     """The refit V of the data as they are: `|V̄ − V| ≤ |V̄ − V̂| + r`, V̂ the centre of the side file (D1).
 
+    Where no claim names arrays, as nothing is stated of any, V̂ is V̄.
+
     Args:
         stated: the distance.
         ladder: the problem.
@@ -30,16 +32,18 @@ def check_free(stated: Number, ladder: Ladder, names: Sequence[str | None], side
         side: the arrays.
 
     Raises:
-        Invalid: there is no centre, or it does not prove the distance, or a far smaller one.
+        Invalid: there is no centre where one is needed, or it does not prove the distance, or a far smaller one.
     """
     with ctx.workprec(BITS):
         head = head_of(Point(ladder.problem, BITS))
         given = [x for row in given_weights(ladder.problem) for x in row]
-        centre = side.get(f"{names[0]}.centre")
-        if centre is None or centre.shape != (len(given),):
-            raise Invalid("base.distance", f"{stated!r} is stated",
-                          f"a centre of {len(given)} weights in the side file is needed where the intercept is free")
-        flat = list(centre.values)
+        flat = given
+        if named := [name for name in names if name is not None]:
+            centre = side.get(f"{named[0]}.centre")
+            if centre is None or centre.shape != (len(given),):
+                raise Invalid("base.distance", f"{stated!r} is stated",
+                              f"a centre of {len(given)} weights is needed in the side file, as the intercept is free")
+            flat = list(centre.values)
         away = norm([arb(a) - b for a, b in zip(given, flat, strict=True)])
         found = (away + distance(head, (), flat, head.outputs(flat))).upper()
         if not found <= stated:

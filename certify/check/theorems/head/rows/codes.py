@@ -75,8 +75,17 @@ def _numbers(problem: Problem, relabels: bool) -> Codes:
     return _reals(problem, relabels)
 
 
+def _amounts(problem: Problem, relabels: bool) -> Codes:
+    """Numbers above 0: with others the loss is not convex, or has no least."""
+    found = _numbers(problem, relabels)
+    least = min(v for row in found.targets for v in row)
+    if not least > 0:
+        raise Invalid("data.targets", f"one of them is {least}", "amounts above 0 are needed")
+    return found
+
+
 _BY_LOSS = {"logistic": _logistic, "cross_entropy": _classes, "squared": _reals, "one_vs_rest": _against,
-            "squared_hinge": _against, "huber": _numbers, "poisson": _numbers}
+            "squared_hinge": _against, "huber": _numbers, "poisson": _numbers, "gamma": _amounts}
 
 
 def number_of(problem: Problem, codes: Codes, label: float, where: str) -> int:

@@ -9,6 +9,7 @@ from typing import Final
 from certify.format.words import Loss
 from certify.systems.head.rows.losses.base import HeadLoss
 from certify.systems.head.rows.losses.cross_entropy import CrossEntropyHead
+from certify.systems.head.rows.losses.gamma import GammaHead
 from certify.systems.head.rows.losses.huber import HuberHead
 from certify.systems.head.rows.losses.logistic import LogisticHead
 from certify.systems.head.rows.losses.one_vs_rest import OneVsRestHead
@@ -19,7 +20,7 @@ from certify.systems.head.rows.losses.squared_hinge import SquaredHingeHead
 HEAD_LOSSES: Final[Mapping[str, HeadLoss]] = MappingProxyType({
     Loss.SQUARED: SquaredHead(), Loss.LOGISTIC: LogisticHead(), Loss.CROSS_ENTROPY: CrossEntropyHead(),
     Loss.ONE_VS_REST: OneVsRestHead(), Loss.SQUARED_HINGE: SquaredHingeHead(), Loss.HUBER: HuberHead(),
-    Loss.POISSON: PoissonHead()})
+    Loss.POISSON: PoissonHead(), Loss.GAMMA: GammaHead()})
 """By the word of the spec."""
 
 __all__ = ["HEAD_LOSSES", "HeadLoss"]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
+from flint import arb
 
 from certify.rigor.fp import Array
 
@@ -24,7 +25,8 @@ class HeadLoss(ABC):
         shifted: whether `ℓ(z + c·1; y) = ℓ(z; y)`, so that only differences of outputs are determined.
         quadratic: whether it is `½|z − y|²`, so that solutions are linear in the targets.
         sigmoid: whether it is `log(1 + e^(−yz))` of one output.
-        kinked: whether the slopes have kinks, so that the curvature depends on the target.
+        kinked: whether the slopes have kinks.
+        targeted: whether the curvature depends on the target, though there are no kinks.
     """
 
     name: ClassVar[str]
@@ -36,6 +38,7 @@ class HeadLoss(ABC):
     quadratic: ClassVar[bool] = False
     sigmoid: ClassVar[bool] = False
     kinked: ClassVar[bool] = False
+    targeted: ClassVar[bool] = False
     read_off: ClassVar[bool] = False
 
     @abstractmethod
@@ -66,14 +69,19 @@ class HeadLoss(ABC):
         """`(…)` upper bounds of δ with `∇²ℓ(z + d) ⪰ e^(−δ)∇²ℓ(z)` for all z, of moves `(…, k)` of the outputs."""
         raise NotImplementedError(self.name)
 
-    def moved(self, Z: Array, off: Array) -> Array:
+    def moved(self, Z: Array, off: Array, slopes: Array) -> Array:
         """Upper bounds of `|∇ℓ(z) − ∇ℓ(Z)|₂` for all `|z − Z|₂ ≤ off`.
 
         Args:
             Z: `(…, k)` outputs.
             off: `(…)` numbers ≥ 0.
+            slopes: of :meth:`slopes` at Z and the targets, with a finite error; of rows that are left out any numbers.
         """
         return self.lipschitz * off
+
+    def ball(self, z: list[arb], y: list[float]) -> list[arb]:
+        """`∇_zℓ` of one row in balls, of a loss that is not `read_off`."""
+        raise NotImplementedError(self.name)
 
     @abstractmethod
     def floor(self, Z: Array, radius: Array, slopes: Array) -> Array:
@@ -103,9 +111,5 @@ class HeadLoss(ABC):
         """The slopes in plain floats, for finders: nothing is promised."""
 
     @abstractmethod
-    def guess_curvatures(self, Z: Array) -> Array:
+    def guess_curvatures(self, Z: Array, Y: Array) -> Array:
         """`(…, k, k)` second derivatives in plain floats, for finders: nothing is promised."""
-
-    def guess_bends(self, Z: Array, Y: Array) -> Array:
-        """The same with the targets, of which the curvature of a kinked loss depends."""
-        return self.guess_curvatures(Z)

@@ -66,7 +66,7 @@ class CrossEntropyHead(HeadLoss):
         e = np.exp(Z - Z.max(axis=-1, keepdims=True))
         return np.asarray(e / e.sum(axis=-1, keepdims=True) - Y)
 
-    def guess_curvatures(self, Z: Array) -> Array:
+    def guess_curvatures(self, Z: Array, Y: Array) -> Array:
         """`diag(s) − ssᵀ`."""
         e = np.exp(Z - Z.max(axis=-1, keepdims=True))
         s = e / e.sum(axis=-1, keepdims=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 import numpy as np
+from flint import arb
 
 from certify.rigor.fp import Array, U
 from certify.systems.head.rows.losses.separate import SeparateHead
@@ -21,6 +22,10 @@ class HuberHead(SeparateHead):
         """A difference that is rounded to one beyond ±1 lies there, and one within errs by u."""
         return np.clip(Z - Y, -1.0, 1.0), 2 * U
 
+    def ball(self, z: list[arb], y: list[float]) -> list[arb]:
+        """Cut off."""
+        return [(a - b).min(arb(1)).max(arb(-1)) for a, b in zip(z, y, strict=True)]
+
     def floor(self, Z: Array, radius: Array, slopes: Array) -> Array:
         """1 where no slope comes to ±1 within the radius."""
         most = np.abs(slopes).max(axis=-1)
@@ -30,10 +35,6 @@ class HuberHead(SeparateHead):
         """Cut off."""
         return np.clip(Z - Y, -1.0, 1.0)
 
-    def guess_curvatures(self, Z: Array) -> Array:
-        """At most the identity."""
-        return np.broadcast_to(np.eye(Z.shape[-1]), (*Z.shape, Z.shape[-1]))
-
-    def guess_bends(self, Z: Array, Y: Array) -> Array:
+    def guess_curvatures(self, Z: Array, Y: Array) -> Array:
         """1 where `|d| < 1`."""
         return np.asarray((np.abs(Z - Y) < 1.0)[..., None] * np.eye(Z.shape[-1]))

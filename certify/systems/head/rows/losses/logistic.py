@@ -68,7 +68,7 @@ class LogisticHead(HeadLoss):
         """`−yσ(−yz)`."""
         return np.asarray(-Y / (1.0 + np.exp(np.clip(Y * Z, -700, 700))))
 
-    def guess_curvatures(self, Z: Array) -> Array:
+    def guess_curvatures(self, Z: Array, Y: Array) -> Array:
         """`σ(z)σ(−z)`."""
         t = np.exp(-np.minimum(np.abs(Z), 700))
         return np.asarray(t / (1 + t) ** 2)[..., None]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 import numpy as np
+from flint import arb
 
 from certify.rigor.fp import Array
 from certify.systems.head.rows.losses.logistic import LogisticHead
@@ -23,6 +24,10 @@ class OneVsRestHead(SeparateHead):
         """Every output by itself."""
         return _ONE.slopes(Z, Y)
 
+    def ball(self, z: list[arb], y: list[float]) -> list[arb]:
+        """Every output by itself."""
+        return [-b / (1 + (b * a).exp()) for a, b in zip(z, y, strict=True)]
+
     def floor(self, Z: Array, radius: Array, slopes: Array) -> Array:
         """The least of the outputs."""
         each = [_ONE.floor(Z[..., a : a + 1], radius, slopes) for a in range(Z.shape[-1])]
@@ -32,7 +37,7 @@ class OneVsRestHead(SeparateHead):
         """Every output by itself."""
         return _ONE.guess_slopes(Z, Y)
 
-    def guess_curvatures(self, Z: Array) -> Array:
+    def guess_curvatures(self, Z: Array, Y: Array) -> Array:
         """A diagonal matrix."""
         t = np.exp(-np.minimum(np.abs(Z), 700))
         return np.asarray((t / (1 + t) ** 2)[..., None] * np.eye(Z.shape[-1]))

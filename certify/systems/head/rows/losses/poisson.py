@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
+from flint import arb
 
 from certify.rigor.activation.elementary import EXP_CLIP, EXP_ERROR, UNDERFLOW, exp
 from certify.rigor.fp import RAISE, Array, U
@@ -33,9 +34,13 @@ class PoissonHead(SeparateHead):
         error = (2 * EXP_ERROR * U * largest[0] + U * largest[1] + UNDERFLOW) * RAISE
         return g, error if near.all() else float("inf")
 
-    def moved(self, Z: Array, off: Array) -> Array:
+    def moved(self, Z: Array, off: Array, slopes: Array) -> Array:
         """`|e^z − e^Z| ≤ e^(max Z + off)·|z − Z|`, output by output."""
         return np.asarray(_power((Z.max(axis=-1) + off) * (1 + 4 * U) + 2.0**-1000) * off * RAISE)
+
+    def ball(self, z: list[arb], y: list[float]) -> list[arb]:
+        """`e^z − y`."""
+        return [a.exp() - b for a, b in zip(z, y, strict=True)]
 
     def floor(self, Z: Array, radius: Array, slopes: Array) -> Array:
         """`e^(min Z − radius)`."""
@@ -59,6 +64,6 @@ class PoissonHead(SeparateHead):
         """`e^z − y`."""
         return np.asarray(np.exp(np.clip(Z, -700, 300)) - Y)
 
-    def guess_curvatures(self, Z: Array) -> Array:
+    def guess_curvatures(self, Z: Array, Y: Array) -> Array:
         """`e^z`."""
         return np.asarray(np.exp(np.clip(Z, -700, 300))[..., None] * np.eye(Z.shape[-1]))

@@ -48,6 +48,6 @@ class SquaredHead(HeadLoss):
         """`z − y`."""
         return np.asarray(Z - Y)
 
-    def guess_curvatures(self, Z: Array) -> Array:
+    def guess_curvatures(self, Z: Array, Y: Array) -> Array:
         """The identity."""
         return np.broadcast_to(np.eye(Z.shape[-1]), (*Z.shape, Z.shape[-1]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 import numpy as np
+from flint import arb
 
 from certify.rigor.fp import RAISE, Array, U
 from certify.systems.head.rows.losses.separate import SeparateHead
@@ -22,6 +23,10 @@ class SquaredHingeHead(SeparateHead):
         lack = np.maximum(1.0 - Y * Z, 0.0)
         return np.asarray(-Y * lack), float(U * np.max(lack, initial=0.0) * RAISE + 2.0**-1000)
 
+    def ball(self, z: list[arb], y: list[float]) -> list[arb]:
+        """What is lacking."""
+        return [-b * (1 - b * a).max(arb(0)) for a, b in zip(z, y, strict=True)]
+
     def floor(self, Z: Array, radius: Array, slopes: Array) -> Array:
         """1 where every margin lacks more than the radius to 1: none comes there. No target is needed for it."""
         least = np.abs(slopes).min(axis=-1) * (1 - 4 * U)
@@ -31,10 +36,6 @@ class SquaredHingeHead(SeparateHead):
         """`−y max(0, 1 − yz)`."""
         return np.asarray(-Y * np.maximum(1.0 - Y * Z, 0.0))
 
-    def guess_curvatures(self, Z: Array) -> Array:
-        """At most the identity."""
-        return np.broadcast_to(np.eye(Z.shape[-1]), (*Z.shape, Z.shape[-1]))
-
-    def guess_bends(self, Z: Array, Y: Array) -> Array:
+    def guess_curvatures(self, Z: Array, Y: Array) -> Array:
         """1 where `yz < 1`."""
         return np.asarray((Y * Z < 1.0)[..., None] * np.eye(Z.shape[-1]))

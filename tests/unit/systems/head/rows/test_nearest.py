@@ -18,14 +18,18 @@ from certify.check.theorems.head.rows.base import IDLE, ROUNDING
 from certify.check.theorems.head.rows.head import BITS
 from certify.check.theorems.head.rows.refitted.refit import distance
 from certify.cli.main import main
+from certify.finders.head.plain import PlainRefits
 from certify.finders.head.refits import Refitter
 from certify.systems.head.point import ROOM
 from certify.systems.head.rows.centred import centred
+from certify.systems.head.rows.change import NONE, Choices
 from certify.systems.head.rows.head import Head
-from certify.systems.head.rows.nearest import known_finely
+from certify.systems.head.rows.nearest import known_finely, nearest
 from certify.systems.head.rows.of_problem import given_base
 from certify.systems.head.rows.weights import RowWeights
 from tests.families.heads import any_rows, ball_head, drawn_head
+from tests.families.other_heads import LABELLED, NUMBERS, other_head
+from tests.unit.systems.head.rows.test_refit import away, truth
 
 LOSSES = ("squared", "logistic", "cross_entropy")
 
@@ -68,6 +72,51 @@ def test_a_checker_accepts_what_is_stated_of_columns_of_any_size(loss: str, seed
     if np.isfinite(stated):
         assert found <= stated <= most, (float(found), stated, float(most))
     assert np.isfinite(stated) or not found.is_finite()
+
+
+@pytest.mark.parametrize("weighed", [False, True])
+@pytest.mark.parametrize("loss", [*LABELLED, *NUMBERS])
+def test_a_checker_accepts_it_of_losses_that_heads_alone_know(loss: str, weighed: bool) -> None:
+    proved = 0
+    for seed in range(10):
+        rng = np.random.default_rng([seed, len(loss), weighed])
+        k = 3 if loss == "one_vs_rest" else int(rng.integers(1, 3))
+        head = other_head(rng, loss, n=int(rng.integers(8, 30)), k=k, N=1, free=True,
+                          decay=float(10.0 ** rng.uniform(-3, 0)), weights="rows" if weighed else "")
+        units = np.append(10.0 ** rng.uniform(-3, 3, head.m - 1), 1.0)
+        place = np.append(rng.normal(size=head.m - 1) * 10.0 ** rng.uniform(-1, 1), 0.0) * units
+        V = head.V / units  # no longer near the refit, as the decay counts otherwise
+        V[:, -1] -= V[:, :-1] @ place[:-1]
+        head = replace(head, phi=head.phi * units + place, V=V)
+        centre = PlainRefits(head).newton(Choices(np.full((1, 0), NONE), np.full((1, 0), NONE)), V[None])[0]
+        stated = given_base(replace(head, V=centre), centre)[1] * ROOM
+        found, most = checked(replace(head, V=centre), centre)
+        assert not np.isfinite(stated) or found <= stated <= most, (seed, float(found), stated, float(most))
+        assert np.isfinite(stated) or not found.is_finite() or found > 1e-6, (seed, float(found))
+        proved += np.isfinite(stated)
+    assert proved >= 7
+
+
+@pytest.mark.parametrize("loss", [*LABELLED, *NUMBERS])
+def test_the_refit_lies_as_near_as_is_said_of_weights_anywhere(loss: str) -> None:
+    """Against the refit in 300 bits: of weights far from it, where curvatures die out, and next to it."""
+    proved, nothing = 0, Choices(np.full((1, 0), NONE), np.full((1, 0), NONE))
+    for seed in range(6):
+        rng = np.random.default_rng([seed, len(loss)])
+        head = other_head(rng, loss, n=7, d=1, N=1, free=True, weights="rows" if seed % 2 else "",
+                          scale=float(10.0 ** rng.uniform(-2, 1)), decay=float(10.0 ** rng.uniform(-1, 2)))
+        head = replace(head, phi=head.phi + np.array([30.0, 0.0]) * (seed % 3))
+        try:
+            exact = truth(head, nothing)
+        except (AssertionError, ZeroDivisionError):
+            continue
+        near = np.array([[float(x) for x in row] for row in exact])
+        for off in (0.0, 1e-9, 1e-3, 0.3, 2.0):
+            V = near + off * np.array([-0.1, 1.0]) * rng.choice([-1.0, 1.0])
+            found = nearest(head, V)
+            assert away(head, V, exact) <= found
+            proved += np.isfinite(found)
+    assert proved >= 6
 
 
 SPEC = """version = 1

@@ -76,7 +76,7 @@ def test_two_new_labels_of_three_are_counted_out_in_one_order(tmp_path: Path, lo
 @pytest.mark.parametrize(("loss", "k", "parameter"), [
     ("squared_hinge", 1, "deletions"), ("squared_hinge", 1, "labels"), ("squared_hinge", 3, "labels"),
     ("one_vs_rest", 3, "deletions"), ("one_vs_rest", 3, "labels"), ("huber", 1, "deletions"), ("huber", 2, "deletions"),
-    ("poisson", 1, "deletions"), ("poisson", 2, "deletions")])
+    ("poisson", 1, "deletions"), ("poisson", 2, "deletions"), ("gamma", 1, "deletions"), ("gamma", 2, "deletions")])
 def test_the_checker_derives_what_is_stated(loss: str, k: int, parameter: str, free: bool, tmp_path: Path) -> None:
     certificate = made(tmp_path, loss, k, parameter, free)
     claim, = certificate["claims"]
@@ -107,7 +107,8 @@ def test_what_is_forged_is_refused(loss: str, tmp_path: Path) -> None:
         forge(tmp_path, certificate, ("claims", 0, end), certificate["claims"][0][end] + more)
         with pytest.raises(Invalid):
             check(tmp_path / "certificate.json", NONE)
-    other = {"huber": "squared", "poisson": "huber", "squared_hinge": "logistic", "one_vs_rest": "cross_entropy"}[loss]
+    other = {"huber": "squared", "poisson": "huber", "gamma": "poisson", "squared_hinge": "logistic",
+             "one_vs_rest": "cross_entropy"}[loss]
     spec.write_text(text.replace(f'loss = "{loss}"', f'loss = "{other}"'), encoding="utf-8")
     forge(tmp_path, certificate, ("subject", "spec"), stated(spec))
     with pytest.raises(Invalid):
@@ -134,6 +135,20 @@ def test_everywhere_else_it_is_refused(loss: str, change: tuple[str, str]) -> No
     if "weight_decay = 0.0" not in wrong:  # of that the checker says so when it reads the claims
         with pytest.raises(Invalid):
             read_spec(wrong.encode())
+
+
+@pytest.mark.parametrize("wrong", [0.0, -1.0])
+def test_amounts_that_are_not_above_0_are_refused(wrong: float, tmp_path: Path) -> None:
+    """A certificate that names data of which one amount is 0 or less, though its row may be any other one's."""
+    certificate = made(tmp_path, "gamma")
+    data = dict(np.load(tmp_path / "data.npz"))
+    data["y"][-1] = wrong
+    np.savez(tmp_path / "data.npz", **data)
+    raw = (tmp_path / "data.npz").read_bytes()
+    forge(tmp_path, certificate, ("subject", "data"), {
+        "path": "data.npz", "sha256": sha256(raw).hexdigest(), "bytes": len(raw)})
+    with pytest.raises(Invalid, match="amounts above 0 are needed"):
+        check(tmp_path / "certificate.json", NONE)
 
 
 @pytest.mark.parametrize("loss", NUMBERS)
