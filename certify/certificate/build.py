@@ -62,12 +62,8 @@ def build(
         "format": FORMAT,
         "certify_version": __version__,
         "created": now(),
-        "subject": {
-            role: file_member(sources[role], folder)
-            for role in ("spec", "model", "graph", "data", "reference", "change", "evaluation", "witness")
-            if role in sources
-        },
-        "problem": _problem(problem),
+        "subject": subject_member(sources, folder),
+        "problem": problem_member(problem),
         "base": plain(base),
         "claims": [claim_member(claim) for claim in claims],
         "verdict": str(verdict),
@@ -83,7 +79,15 @@ def _arithmetic(problem: Problem) -> Json:
     return {"arithmetic": "exact rationals"} if problem.arithmetic == "exact" else {}
 
 
-def _problem(problem: Problem) -> Json:
+def subject_member(sources: Mapping[str, Digest], folder: Path) -> Json:
+    """The files that a certificate binds."""
+    return {role: file_member(sources[role], folder)
+            for role in ("spec", "model", "graph", "data", "reference", "change", "evaluation", "witness")
+            if role in sources}
+
+
+def problem_member(problem: Problem) -> Json:
+    """The mathematical problem, as far as scalars and short lists say it."""
     spec, network = problem.spec, problem.network
     assert spec is not None  # read from files
     listed = spec.perturbation.rows

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from certify.cli import audits, compare
+from certify.cli import audits, compare, gating
 from certify.cli.app import Interrupted, app, decimal, interruptible, whole
 from certify.cli.options import Activation, Evaluation, Graph, Loss, NoBiasDecay, Normalization, WeightDecay
 from certify.cli.polish import polish
@@ -34,6 +34,7 @@ def run(
     merge_duplicates: Annotated[
         bool, typer.Option("--merge-duplicates", help="Treat rows with equal features as one row.")
     ] = False,
+    baseline: gating.Baseline = None,
     form: Annotated[
         list[str] | None, typer.Option(
             "--format", metavar="NAME[=FILE]", help="text, json, markdown, sarif, junit, github, badge, model-card, "
@@ -48,6 +49,7 @@ def run(
     from certify.certificate.write import require_folder, write_together
     from certify.cli.formats import JSON, as_text, formats, seen
     from certify.cli.text import one_line
+    from certify.gating.policy import Policy
     from certify.problem.progress import shown
     from certify.prove.gates import exit_of
     from certify.report.messages import advice, cautions_of, remembered, run_object, verdict_line
@@ -58,7 +60,7 @@ def run(
     for path in wanted.files:
         require_folder(path.parent, (path.name,))
     with shown(quiet) as tell:
-        certificate = run_audit(spec, output, merge_duplicates, tell)
+        certificate = run_audit(spec, output, merge_duplicates, tell, Policy(baseline))
     write_together(wanted.written(certificate, folder, lambda: as_text(run_object(certificate))))
     if not quiet and remembered(certificate):
         print(one_line(remembered(certificate)), file=sys.stderr, flush=True)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from certify.prove.gates import gates_of
 from certify.report.exporters.exporter import Exporter
 from certify.report.exporters.outcomes import Outcome, outcomes
 
@@ -26,7 +27,7 @@ def render(certificate: Json) -> str:
         **_component("machine-learning-model", "model", subject),
         "modelCard": {"quantitativeAnalysis": {"performanceMetrics": [_metric(one) for one in found]}},
         "properties": [{"name": f"certify:{name}", "value": value} for name, value in (
-            ("verdict", certificate["verdict"]), ("gates", certificate["gates"]),
+            ("verdict", certificate["verdict"]), ("gates", gates_of(certificate)),
             ("certificate", certificate["digest"]), ("version", certificate["certify_version"]))],
     }
     others = [_component("data", role, subject) for role in sorted(subject) if role != "model"]

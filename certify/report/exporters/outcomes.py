@@ -13,6 +13,8 @@ from certify.format.words import Severity, State, Verdict
 from certify.report.messages import claim_line
 from certify.report.phrases.changed_rows import find_changed
 from certify.report.phrases.listing import LISTED, named_rows
+from certify.report.phrases.over_time import asked as asked_over_time
+from certify.report.phrases.over_time import over_time_line
 from certify.report.reading import open_certificate
 from certify.report.statements import prose
 
@@ -81,9 +83,10 @@ def outcomes(certificate: Json) -> Outcomes:
         CertificateError: it is malformed or contradicts itself.
     """
     opened = open_certificate(certificate)
-    gates = any(claim["gate"] for claim in certificate["claims"])
-    return Outcomes(tuple(_outcome(claim, certificate["problem"], gates) for claim in certificate["claims"]),
-                    _flips(opened))
+    over_time = (certificate.get("over_time") or {"gates": ()})["gates"]
+    gates = bool(over_time) or any(claim["gate"] for claim in certificate["claims"])
+    claims = [_outcome(claim, certificate["problem"], gates) for claim in certificate["claims"]]
+    return Outcomes((*claims, *(_over_time(gate, certificate) for gate in over_time)), _flips(opened))
 
 
 def _flips(opened: Certificate) -> tuple[str, ...]:
@@ -104,11 +107,26 @@ def _outcome(claim: Json, problem: Json, gates: bool) -> Outcome:
     asked = claim["quantity"]
     if gate is not None:
         asked += f" {'≤' if 'max' in gate else '≥'} {gate.get('max', gate.get('min'))!r}"
-    named = {key: problem[key] for key in ASKED if problem.get(key) is not None} | {"asked": asked}
-    # a text, so that numbers that are equal and lists that are equal give the same
-    mark = hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()
+    mark = fingerprint(problem, asked)
     return Outcome(
         claim["quantity"], asked, STATES[Verdict(claim["verdict"])] if gate is None else State(gate["state"]),
         gate is not None, not gates if gate is None else Severity(gate["severity"]) is Severity.FAIL,
         prose(claim_line(claim, problem)), prose(claim["reason"]), claim["lower"], claim["upper"],
         prose(claim["unit"]), claim["rigour"], claim["theorem"], mark)
+
+
+def fingerprint(problem: Json, asked: str) -> str:
+    """The same in every run that asks the same, whatever the model, the data and the numbers are."""
+    named = {key: problem[key] for key in ASKED if problem.get(key) is not None} | {"asked": asked}
+    # a text, so that numbers that are equal and lists that are equal give the same
+    return hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()
+
+
+def _over_time(gate: Json, certificate: Json) -> Outcome:
+    """A gate over time as an outcome of its own; its ends are those of the claim that it compares."""
+    claim = certificate["claims"][gate["claim"]]
+    said = asked_over_time(gate, claim["quantity"])
+    return Outcome(
+        claim["quantity"], said, State(gate["state"]), True, Severity(gate["severity"]) is Severity.FAIL,
+        prose(over_time_line(gate, certificate)), prose(gate["reason"]), claim["lower"], claim["upper"],
+        prose(claim["unit"]), claim["rigour"], claim["theorem"], fingerprint(certificate["problem"], said))

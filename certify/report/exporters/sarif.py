@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from certify.format.words import State
+from certify.prove.gates import gates_of
 from certify.report.exporters.exporter import Exporter, placed
 from certify.report.exporters.outcomes import Outcome, outcomes
 from certify.report.messages import verdict_line
@@ -49,7 +50,7 @@ def render(certificate: Json, folder: str = "") -> str:
                     if one.state is not State.MET and (one.gated or one.decides)],
         "columnKind": "unicodeCodePoints",
         "properties": {
-            "verdict": certificate["verdict"], "gates": certificate["gates"], "certificate": certificate["digest"],
+            "verdict": certificate["verdict"], "gates": gates_of(certificate), "certificate": certificate["digest"],
             "line": verdict_line(certificate), "claims": [_numbers(one) for one in found]},
     }
     return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2, allow_nan=False,

@@ -10,6 +10,7 @@ from certify.report.sections import (
     changed_rows,
     environment,
     gates,
+    over_time,
     point,
     problem,
     repeat,
@@ -22,6 +23,7 @@ from certify.report.sections import (
 )
 
 SECTIONS: Final[tuple[Section, ...]] = tuple(module.SECTION for module in (
-    verdict, undecided, says, gates, changed_rows, rows, scope, point, assumptions, problem, repeat, environment, terms,
+    verdict, undecided, says, gates, over_time, changed_rows, rows, scope, point, assumptions, problem, repeat,
+    environment, terms,
 ))
 """Every section. A new one is a file here, a template of its name, and its place in this line."""
