@@ -341,6 +341,18 @@ class OverTime(Part):
     gates: Annotated[list[OverTimeGate], Field(min_length=1)]
 
 
+class Suppressed(Part):
+    """A gate that is not met, and who answers for it until a day; it changes an exit status, and no state."""
+
+    gate: str
+    fingerprint: Sha256
+    owner: str
+    reason: str
+    expires: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\d$")]
+    expired: bool
+    state: State
+
+
 class Certificate(Part):
     """A whole certificate."""
 
@@ -355,6 +367,7 @@ class Certificate(Part):
     gates: State
     environment: dict[str, Any]
     over_time: OverTime | None = None
+    suppressed: list[Suppressed] | None = None
     digest: Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 
 

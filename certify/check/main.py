@@ -96,6 +96,8 @@ def _notes(result: Result) -> list[str]:
     files = ", ".join(f"{role} {path} {digest[:DIGITS]}" for role, path, digest in result.files)
     about = result.certificate.problem.get("about")
     more = import_module("certify.check.origin").lines(about, result.files) if about else []
+    suppressed = ["stated and not heeded: suppressions of gates, which certify check counts all the same"]
+    more += suppressed if "suppressed" in result.certificate.top else []
     return [f"thresholds from {result.source}", f"files: {files}", *more]
 
 

@@ -35,6 +35,8 @@ def run(
         bool, typer.Option("--merge-duplicates", help="Treat rows with equal features as one row.")
     ] = False,
     baseline: gating.Baseline = None,
+    suppressions: gating.Suppressions = None,
+    on_inconclusive: gating.OnInconclusive = "fail",
     form: Annotated[
         list[str] | None, typer.Option(
             "--format", metavar="NAME[=FILE]", help="text, json, markdown, sarif, junit, github, badge, model-card, "
@@ -50,17 +52,18 @@ def run(
     from certify.cli.formats import JSON, as_text, formats, seen
     from certify.cli.text import one_line
     from certify.gating.policy import Policy
+    from certify.gating.status import open_note, require_word, status_of
     from certify.problem.progress import shown
-    from certify.prove.gates import exit_of
     from certify.report.messages import advice, cautions_of, remembered, run_object, verdict_line
 
+    require_word(on_inconclusive)
     wanted = formats(form or (), as_json)
     folder = spec.parent if output is None else output
     wanted.require_apart((spec, *(folder / name for name in (CERTIFICATE, REPORT, WITNESS))))
     for path in wanted.files:
         require_folder(path.parent, (path.name,))
     with shown(quiet) as tell:
-        certificate = run_audit(spec, output, merge_duplicates, tell, Policy(baseline))
+        certificate = run_audit(spec, output, merge_duplicates, tell, Policy(baseline, suppressions))
     write_together(wanted.written(certificate, folder, lambda: as_text(run_object(certificate))))
     if not quiet and remembered(certificate):
         print(one_line(remembered(certificate)), file=sys.stderr, flush=True)
@@ -79,7 +82,9 @@ def run(
             print(one_line(line), file=sys.stderr)
         print(one_line(f"certificate {folder / CERTIFICATE}"), file=sys.stderr)
         print(one_line(f"report      {folder / REPORT}"), file=sys.stderr)
-    raise typer.Exit(exit_of(certificate))
+    if note := open_note(certificate, on_inconclusive):
+        print(one_line(note), file=sys.stderr)
+    raise typer.Exit(status_of(certificate, on_inconclusive))
 
 
 def _plan(spec: Path, output: Path | None, merge_duplicates: bool, as_json: bool) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from certify.certificate.build import file_member
 from certify.format.errors import InputError
 from certify.gating.over_time import Baseline, attach, read_baseline, require_same
+from certify.gating.suppressions import Suppression, read_suppressions, suppress, today
 
 if TYPE_CHECKING:
     from certify.spec.models import Gate
@@ -23,9 +24,11 @@ class Policy:
 
     Attributes:
         baseline: the certificate of an earlier model, for gates over time.
+        suppressions: the file of gates that somebody answers for.
     """
 
     baseline: Path | None = None
+    suppressions: Path | None = None
 
     def read(self, gates: Sequence[Gate], written: Sequence[Path]) -> Decided:
         """Read the files.
@@ -41,7 +44,8 @@ class Policy:
             if self.baseline is not None and path.resolve() == self.baseline.resolve():
                 raise InputError(f"baseline {self.baseline}", "the run writes this file itself",
                                  "keep the baseline elsewhere: certify baseline update CERT --baseline FILE")
-        return Decided(tuple(gates), None if self.baseline is None else read_baseline(self.baseline, gates))
+        return Decided(tuple(gates), None if self.baseline is None else read_baseline(self.baseline, gates),
+                       () if self.suppressions is None else read_suppressions(self.suppressions))
 
 
 NONE: Final = Policy()
@@ -54,10 +58,12 @@ class Decided:
     Attributes:
         gates: of the spec.
         baseline: None where none was given.
+        suppressions: those of the file.
     """
 
     gates: tuple[Gate, ...]
     baseline: Baseline | None
+    suppressions: tuple[Suppression, ...] = ()
 
     def compare_questions(self, parts: Callable[[], tuple[Json, Json]]) -> None:
         """Refuse a baseline of another question, before anything is proved.
@@ -76,4 +82,6 @@ class Decided:
             folder: where it will lie.
         """
         before = self.baseline
-        return attach(certificate, self.gates, before, None if before is None else file_member(before.digest, folder))
+        place = None if before is None else file_member(before.digest, folder)
+        found = attach(certificate, self.gates, before, place)
+        return suppress(found, self.suppressions, today()) if self.suppressions else found

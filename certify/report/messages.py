@@ -18,6 +18,7 @@ from certify.report.maps import MAPS
 from certify.report.normalization import fixed_note
 from certify.report.phrases.over_time import over_time_advice, over_time_lines
 from certify.report.phrases.rescaling import rescaling_note
+from certify.report.phrases.suppressed import suppressed_lines
 from certify.spec.vocabulary import CHECKED, DATA_FORMATS, MODEL_FORMATS
 from certify.systems.head.nearness import FAR
 
@@ -54,6 +55,7 @@ def verdict_line(certificate: Json, reason: bool = False) -> str:
     parts += over_time_lines(certificate)
     gated = "over_time" in certificate or any(claim["gate"] for claim in claims)
     gates = f" [gates {gates_of(certificate)}{_warned(certificate)}]" if gated else ""
+    parts += suppressed_lines(certificate)
     why = next((f": {c['reason']}" for c in claims if reason and c["verdict"] != "certified" and c["reason"]), "")
     return f"{certificate['verdict']} {'; '.join(parts)}{gates}{why}"
 
@@ -243,7 +245,7 @@ def run_object(certificate: Json) -> dict[str, Any]:
         "claims": [_claim_object(claim) for claim in certificate["claims"]],
         "base": {key: certificate["base"][key] for key in ("residual", "distance")} | _nearness(certificate["problem"]),
         "cautions": cautions_of(certificate),
-    } | ({"over_time": certificate["over_time"]} if "over_time" in certificate else {})
+    } | {member: certificate[member] for member in ("over_time", "suppressed") if member in certificate}
 
 
 def _nearness(problem: Json) -> dict[str, Any]:

@@ -9,4 +9,8 @@ import typer
 
 Baseline = Annotated[Path | None, typer.Option(
     "--baseline", metavar="CERT", help="Certificate of an earlier model: for gates with max_increase, max_decrease.")]
+Suppressions = Annotated[Path | None, typer.Option(
+    "--suppressions", metavar="FILE", help="Gates that somebody answers for until a day: they do not count (TOML).")]
+OnInconclusive = Annotated[str, typer.Option(
+    "--on-inconclusive", metavar="WORD", help="fail (default): open gates give status 4; warn, pass: they give 0.")]
 """Options of `certify run`, each with its help."""

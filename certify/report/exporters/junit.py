@@ -16,6 +16,8 @@ from certify.prove.gates import gates_of
 from certify.report.exporters.exporter import Exporter, placed
 from certify.report.exporters.outcomes import Outcome, outcomes
 from certify.report.messages import verdict_line
+from certify.report.phrases.suppressed import words
+from certify.report.statements import prose
 
 Json = Mapping[str, Any]
 
@@ -64,7 +66,8 @@ def _case(suite: Element, one: Outcome, spec: str, said: str) -> str:
     if one.state is State.MET:
         return ""
     kind, word = KINDS[one.state] if one.decides else ("skipped", "")
-    found = SubElement(case, kind, message=_clean(one.line))
+    why = f": {prose(words(one.suppression))}" if one.suppression else ""
+    found = SubElement(case, kind, message=_clean(one.line + why))
     if word:
         found.set("type", word)
         found.text = _clean(said)

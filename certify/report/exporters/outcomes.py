@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from certify.certificate.schema import Certificate
@@ -15,6 +15,7 @@ from certify.report.phrases.changed_rows import find_changed
 from certify.report.phrases.listing import LISTED, named_rows
 from certify.report.phrases.over_time import asked as asked_over_time
 from certify.report.phrases.over_time import over_time_line
+from certify.report.phrases.suppressed import words
 from certify.report.reading import open_certificate
 from certify.report.statements import prose
 
@@ -41,6 +42,7 @@ class Outcome:
         lower, upper: the ends; None where there is none.
         unit, rigour, theorem: as in the certificate.
         fingerprint: the same in every run that asks the same, whatever the model, the data and the numbers are.
+        suppression: who answers for it, or did until a day; None where nobody.
     """
 
     quantity: str
@@ -56,6 +58,12 @@ class Outcome:
     rigour: str
     theorem: str
     fingerprint: str
+    suppression: Json | None = None
+
+    @property
+    def suppressed(self) -> bool:
+        """Whether a suppression holds, so that it does not count."""
+        return self.suppression is not None and not self.suppression["expired"]
 
 
 @dataclass(frozen=True)
@@ -73,7 +81,8 @@ class Outcomes:
     def said(self, one: Outcome) -> str:
         """A claim with its reason and, where it is not met, the rows that flip, a line each."""
         rows = () if one.state is State.MET else self.flips
-        return "\n".join([one.line, *([one.reason] if one.reason else []), *rows])
+        why = [prose(words(one.suppression))] if one.suppression else []
+        return "\n".join([one.line, *why, *([one.reason] if one.reason else []), *rows])
 
 
 def outcomes(certificate: Json) -> Outcomes:
@@ -86,7 +95,16 @@ def outcomes(certificate: Json) -> Outcomes:
     over_time = (certificate.get("over_time") or {"gates": ()})["gates"]
     gates = bool(over_time) or any(claim["gate"] for claim in certificate["claims"])
     claims = [_outcome(claim, certificate["problem"], gates) for claim in certificate["claims"]]
-    return Outcomes((*claims, *(_over_time(gate, certificate) for gate in over_time)), _flips(opened))
+    found = (*claims, *(_over_time(gate, certificate) for gate in over_time))
+    suppressed = {entry["fingerprint"]: entry for entry in certificate.get("suppressed") or ()}
+    return Outcomes(tuple(_answered(one, suppressed.get(one.fingerprint)) for one in found), _flips(opened))
+
+
+def _answered(one: Outcome, entry: Json | None) -> Outcome:
+    """The outcome with who answers for its gate, which then does not decide."""
+    if entry is None or not one.gated:
+        return one
+    return replace(one, suppression=entry, decides=one.decides and entry["expired"])
 
 
 def _flips(opened: Certificate) -> tuple[str, ...]:

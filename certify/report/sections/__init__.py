@@ -17,13 +17,14 @@ from certify.report.sections import (
     rows,
     says,
     scope,
+    suppressed,
     terms,
     undecided,
     verdict,
 )
 
 SECTIONS: Final[tuple[Section, ...]] = tuple(module.SECTION for module in (
-    verdict, undecided, says, gates, over_time, changed_rows, rows, scope, point, assumptions, problem, repeat,
-    environment, terms,
+    verdict, undecided, says, gates, over_time, suppressed, changed_rows, rows, scope, point, assumptions, problem,
+    repeat, environment, terms,
 ))
 """Every section. A new one is a file here, a template of its name, and its place in this line."""
