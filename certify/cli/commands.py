@@ -11,10 +11,11 @@ import typer
 
 from certify.cli import audits, compare, gating
 from certify.cli.app import Interrupted, app, decimal, interruptible, whole
+from certify.cli.gating.baseline import baseline as baseline_verb
 from certify.cli.options import Activation, Evaluation, Graph, Loss, NoBiasDecay, Normalization, WeightDecay
 from certify.cli.polish import polish
 
-__all__ = ["Interrupted", "app", "audits", "compare"]  # importing a module of verbs adds them
+__all__ = ["Interrupted", "app", "audits", "baseline_verb", "compare"]  # importing a module of verbs adds them
 
 
 @app.command()
