@@ -16,6 +16,7 @@ from certify.problem.question import asked
 
 if TYPE_CHECKING:
     from certify.certificate.build import Claim
+    from certify.gating.cache.key import Key
     from certify.gating.policy import Policy
     from certify.problem.bound import Bound
     from certify.problem.limits import Limits
@@ -65,6 +66,9 @@ def run_audit(
     folder = spec_path.parent if out_dir is None else Path(out_dir)
     tell("reading", 0.0)
     require_folder(folder, (CERTIFICATE, REPORT, WITNESS))
+    key = None if policy.cache is None else keyed(policy, spec_path, folder, merge_duplicates)
+    if key is not None and (kept := from_cache(policy, key, spec_path, folder)) is not None:
+        return kept
     audit = load(spec_path, merge_duplicates)
     decided = policy.read(gates_of(audit.problem), [folder / name for name in (CERTIFICATE, REPORT, WITNESS)])
     tell("testing the arithmetic of this machine", 0.01)
@@ -75,8 +79,67 @@ def run_audit(
     tell("writing certificate and report", 0.97)
     made = make(Loaded(audit.problem, sources), proved, environment, folder, beside)
     certificate = put(made, decided.applied(made.certificate, folder), folder)
+    if key is not None:
+        keep(policy, key, made, certificate, folder)
     tell("done", 1.0)
     return certificate
+
+
+def keyed(policy: Policy, spec_path: Path, folder: Path, merge_duplicates: bool) -> Key | None:
+    """The key of a run in the cache; None, and a word about it, where its proof is not kept."""
+    from certify.gating.cache.key import key_of
+    from certify.gating.cache.store import require_cache
+    from certify.spec.load import load_spec
+
+    assert policy.cache is not None
+    require_cache(policy.cache)
+    key = key_of(load_spec(spec_path), spec_path, folder, merge_duplicates)
+    if isinstance(key, str):
+        policy.tell(f"not kept in the cache: {key}")
+        return None
+    return key
+
+
+def from_cache(policy: Policy, key: Key, spec_path: Path, folder: Path) -> dict[str, Any] | None:
+    """What is kept of the very same run, written where this one writes; None where nothing is.
+
+    Gates over time and suppressions are no part of the proof, so they are decided anew. A page that is there already is
+    not set again.
+    """
+    from certify.certificate import canonical_bytes
+    from certify.certificate.write import write_together
+    from certify.gating.cache.store import find
+    from certify.spec.load import load_spec
+    from certify.spec.sources import sha256_file
+
+    assert policy.cache is not None
+    gates = load_spec(spec_path).gate
+    entry = find(policy.cache, key, gates, policy.tell)
+    if entry is None:
+        return None
+    proof = entry.certificate
+    decided = policy.read(gates, [folder / name for name in (CERTIFICATE, REPORT, WITNESS)])
+    decided.compare_questions(lambda: (proof["problem"], proof["subject"]))
+    beside = {folder / WITNESS: entry.witness} if entry.witness else {}
+    made = Made(proof, beside, () if entry.witness else _stale_witness(folder, key.sources))
+    certificate, page = decided.applied(proof, folder), folder / REPORT
+    if certificate == proof and page.is_file() and sha256_file(page) == entry.page:
+        write_together({**beside, folder / CERTIFICATE: canonical_bytes(certificate)}, made.remove)
+    else:
+        put(made, certificate, folder)
+    policy.found(proof["created"])
+    return certificate
+
+
+def keep(policy: Policy, key: Key, made: Made, certificate: Mapping[str, Any], folder: Path) -> None:
+    """Keep the proof of a run, without what a baseline or suppressions make of it."""
+    from certify.gating.cache.entry import Entry
+    from certify.gating.cache.store import keep as store
+    from certify.spec.sources import sha256_file
+
+    assert policy.cache is not None
+    page = sha256_file(folder / REPORT) if certificate == made.certificate else ""
+    store(policy.cache, key, Entry(made.certificate, made.beside.get(folder / WITNESS, b""), page), policy.tell)
 
 
 def gates_of(problem: Problem) -> tuple[Gate, ...]:

@@ -180,7 +180,7 @@ def claim_member(claim: Claim) -> Json:
         "lower": plain(bound.lower),
         "upper": plain(bound.upper),
         "unit": bound.unit,
-        "gate": None if claim.gate is None else _gate(claim.gate, outcome),
+        "gate": None if claim.gate is None else gate_member(claim.gate) | {"state": outcome.gate},
         "reason": outcome.reason,
         "hypotheses": [
             {"name": h.name, "statement": h.statement, "value": plain(h.value), "holds": bool(h.holds)}
@@ -193,14 +193,10 @@ def claim_member(claim: Claim) -> Json:
     return member
 
 
-def _gate(gate: Gate, outcome: Outcome) -> Json:
+def gate_member(gate: Gate) -> Json:
+    """A gate as the spec has it, without what became of it."""
     threshold = {"max": gate.max} if gate.max is not None else {"min": gate.min}
-    return threshold | {
-        "rigour": str(gate.rigour),
-        "severity": gate.severity,
-        "rationale": gate.rationale,
-        "state": outcome.gate,
-    }
+    return threshold | {"rigour": str(gate.rigour), "severity": gate.severity, "rationale": gate.rationale}
 
 
 def file_member(source: Digest, folder: Path) -> Json:

@@ -25,10 +25,16 @@ class Policy:
     Attributes:
         baseline: the certificate of an earlier model, for gates over time.
         suppressions: the file of gates that somebody answers for.
+        cache: the folder of kept proofs.
+        tell: told in words what the cache refused or does not keep.
+        found: told when a proof that is taken from the cache was made.
     """
 
     baseline: Path | None = None
     suppressions: Path | None = None
+    cache: Path | None = None
+    tell: Callable[[str], None] = lambda _: None
+    found: Callable[[str], None] = lambda _: None
 
     def read(self, gates: Sequence[Gate], written: Sequence[Path]) -> Decided:
         """Read the files.

@@ -13,4 +13,6 @@ Suppressions = Annotated[Path | None, typer.Option(
     "--suppressions", metavar="FILE", help="Gates that somebody answers for until a day: they do not count (TOML).")]
 OnInconclusive = Annotated[str, typer.Option(
     "--on-inconclusive", metavar="WORD", help="fail (default): open gates give status 4; warn, pass: they give 0.")]
+Cache = Annotated[Path | None, typer.Option(
+    "--cache", metavar="DIR", help="Keep proofs here, and take them from here while no byte and no version changes.")]
 """Options of `certify run`, each with its help."""

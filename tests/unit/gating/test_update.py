@@ -60,7 +60,8 @@ def test_what_does_not_check_is_refused_and_the_old_one_stays(tmp_path, proved, 
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
-@pytest.mark.parametrize("name", ["certify.toml", "model.safetensors", "train.npz", "out/certificate.json", "notes.txt"])
+@pytest.mark.parametrize("name", [
+    "certify.toml", "model.safetensors", "train.npz", "out/certificate.json", "notes.txt"])
 def test_no_other_file_is_replaced(tmp_path, proved, capsys, name):
     (tmp_path / "notes.txt").write_text("mine")
     before = files(tmp_path)
