@@ -16,9 +16,9 @@ from certify.prove.gates import gates_of
 from certify.report.cautions import cautions, distant
 from certify.report.maps import MAPS
 from certify.report.normalization import fixed_note
-from certify.report.phrases.over_time import over_time_advice, over_time_lines
+from certify.report.phrases.decisions.over_time import over_time_advice, over_time_lines
+from certify.report.phrases.decisions.suppressed import suppressed_lines
 from certify.report.phrases.rescaling import rescaling_note
-from certify.report.phrases.suppressed import suppressed_lines
 from certify.spec.vocabulary import CHECKED, DATA_FORMATS, MODEL_FORMATS
 from certify.systems.head.nearness import FAR
 

@@ -98,9 +98,7 @@ def digest_of(path: Path, role: str) -> Digest:
 @cache
 def program() -> str:
     """The digest of the source files of certify itself: a version under development has no number of its own."""
-    import certify
-
-    root, found = Path(certify.__file__).parent, hashlib.sha256()
+    root, found = Path(__file__).resolve().parents[2], hashlib.sha256()
     for path in sorted(root.rglob("*.py")):
         content = path.read_bytes()
         found.update(f"{path.relative_to(root).as_posix()}\0{len(content)}\0".encode() + content)

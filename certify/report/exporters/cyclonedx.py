@@ -9,7 +9,7 @@ from typing import Any
 from certify.prove.gates import gates_of
 from certify.report.exporters.exporter import Exporter
 from certify.report.exporters.outcomes import Outcome, outcomes
-from certify.report.phrases.suppressed import suppressed_lines
+from certify.report.phrases.decisions.suppressed import suppressed_lines
 from certify.report.statements import prose
 
 Json = Mapping[str, Any]

@@ -16,7 +16,7 @@ from certify.prove.gates import gates_of
 from certify.report.exporters.exporter import Exporter, placed
 from certify.report.exporters.outcomes import Outcome, outcomes
 from certify.report.messages import verdict_line
-from certify.report.phrases.suppressed import words
+from certify.report.phrases.decisions.suppressed import words
 from certify.report.statements import prose
 
 Json = Mapping[str, Any]

@@ -12,10 +12,10 @@ from certify.certificate.schema import Certificate
 from certify.format.words import Severity, State, Verdict
 from certify.report.messages import claim_line
 from certify.report.phrases.changed_rows import find_changed
+from certify.report.phrases.decisions.over_time import asked as asked_over_time
+from certify.report.phrases.decisions.over_time import over_time_line
+from certify.report.phrases.decisions.suppressed import words
 from certify.report.phrases.listing import LISTED, named_rows
-from certify.report.phrases.over_time import asked as asked_over_time
-from certify.report.phrases.over_time import over_time_line
-from certify.report.phrases.suppressed import words
 from certify.report.reading import open_certificate
 from certify.report.statements import prose
 

@@ -10,18 +10,17 @@ from certify.report.sections import (
     changed_rows,
     environment,
     gates,
-    over_time,
     point,
     problem,
     repeat,
     rows,
     says,
     scope,
-    suppressed,
     terms,
     undecided,
     verdict,
 )
+from certify.report.sections.decisions import over_time, suppressed
 
 SECTIONS: Final[tuple[Section, ...]] = tuple(module.SECTION for module in (
     verdict, undecided, says, gates, over_time, suppressed, changed_rows, rows, scope, point, assumptions, problem,
