@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +54,8 @@ def update(certificate: Path, baseline: Path | None, require_checked: Callable[[
     source = read_source(certificate, "certificate")
     content = parse_certificate(source.content, certificate.name)
     subject = content["subject"]
-    path = baseline if baseline is not None else (certificate.parent / subject["spec"]["path"]).parent / NAME
+    beside = Path(os.path.normpath(certificate.parent / subject["spec"]["path"])).parent / NAME
+    path = beside if baseline is None else baseline
     taken = [certificate, *(certificate.parent / file["path"] for file in subject.values())]
     if any(path.resolve() == other.resolve() for other in taken):
         raise InputError(f"baseline {path}", "the certificate is this file, or is about it", "name another file")
