@@ -186,7 +186,7 @@ def _against(where: str, entry: Json, claim: Claim[Any], new: Certificate, befor
     for name, value in (("lower", its.lower), ("upper", its.upper)):
         if not same(entry[name], value):
             raise Invalid(f"{where}.{name}", f"{show(entry[name])} is stated", f"the baseline states {show(value)}")
-    apart = its.unit != claim.unit or its.rigour != "proved" or _far(old) or any(
+    apart = its.unit != claim.unit or its.rigour != "proved" or _far(old) or new.base.tilt != old.base.tilt or any(
         not same(own.witness.get(m), its.witness.get(m)) for m in OWN)
     (side, tolerance), = ((s, entry[s]) for s in SIDES if s in entry)
     found = "open" if apart else "met" if _one_number(new, old) else compared(_ends(claim), _ends(its), side, tolerance)
@@ -214,7 +214,8 @@ def _one_number(new: Certificate, old: Certificate) -> bool:
     problem = new.problem
     unique = not _near(problem) or ("within" in problem and problem["within"] is None)
     stated, its = ({k: v for k, v in one.problem.items() if k != "about"} for one in (new, old))
-    return unique and same(stated, its) and all(
+    tilted = new.base.tilt is not None or old.base.tilt is not None
+    return unique and (not tilted or new.base == old.base) and same(stated, its) and all(
         _digest(new, role) == _digest(old, role) is not None
         for role in {*new.subject, *old.subject} - {"spec", "witness"})
 

@@ -122,7 +122,7 @@ def _held(certificate: Json, index: int, gate: Gate, baseline: Baseline | None) 
 
 def _decided(certificate: Json, claim: Json, before: Json, old: Json, side: str, tolerance: float) -> tuple[State, str]:
     """The state of one gate, and why."""
-    other = apart(claim, old)
+    other = apart(claim, old, (certificate["base"].get("tilt"), before["base"].get("tilt")))
     if other:
         return "open", other
     if "proved" != claim["rigour"] or "proved" != old["rigour"]:

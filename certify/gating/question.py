@@ -70,8 +70,15 @@ def of_weights(claim: Json) -> bool:
     return str(claim["unit"]).startswith("weight distance")
 
 
-def apart(claim: Json, other: Json) -> str:
-    """Why two claims on one quantity are not about one number, in words; empty where they are."""
+def apart(claim: Json, other: Json, tilts: tuple[str | None, str | None] = (None, None)) -> str:
+    """Why two claims on one quantity are not about one number, in words; empty where they are.
+
+    Args:
+        claim, other: the claims.
+        tilts: how the loss of each is tilted so that its weights are critical.
+    """
+    if tilts[0] != tilts[1]:
+        return f"the loss is tilted by {tilts[0]}, of the baseline by {tilts[1]}"
     if claim["unit"] != other["unit"]:
         return f"its unit is {claim['unit']}, of the baseline {other['unit']}"
     for member in OWN:
@@ -89,8 +96,10 @@ def one_number(one: Json, other: Json) -> bool:
     problem = one["problem"]
     roles = {*one["subject"], *other["subject"]} - {"spec", "witness"}
     unique = not Base(problem["base"]).near or ("within" in problem and problem["within"] is None)
-    return unique and _without_about(problem) == _without_about(other["problem"]) and all(
-        _digest(one, role) == _digest(other, role) is not None for role in roles)
+    tilted = one["base"].get("tilt") is not None or other["base"].get("tilt") is not None
+    return (unique and (not tilted or one["base"] == other["base"])
+            and _without_about(problem) == _without_about(other["problem"])
+            and all(_digest(one, role) == _digest(other, role) is not None for role in roles))
 
 
 def is_far(certificate: Json) -> bool:

@@ -98,16 +98,17 @@ def _changes(new: Json, old: Json | None) -> Iterator[str]:
         if was is None:
             yield f"new: {claim['quantity']} {_ends(claim)}"
         else:
-            how = "not compared" if found or is_far(new) or is_far(old) else _how(claim, was, one_number(new, old))
+            how = "not compared" if found or is_far(new) or is_far(old) else _how(claim, was, (new, old))
             yield f"{claim['quantity']}: {_ends(was)} becomes {_ends(claim)}: {how}"
     yield from (f"no longer there: {claim['quantity']} {_ends(claim)}" for claim in before.values())
 
 
-def _how(claim: Json, was: Json, same: bool) -> str:
-    row, other = QUANTITIES[claim["quantity"]], apart(claim, was)
+def _how(claim: Json, was: Json, both: tuple[Json, Json]) -> str:
+    tilts = both[0]["base"].get("tilt"), both[1]["base"].get("tilt")
+    row, other = QUANTITIES[claim["quantity"]], apart(claim, was, tilts)
     if other or not row.better:
         return f"not compared ({other})" if other else "neither way is the better one"
-    if same:
+    if one_number(*both):
         return "the same number"
     side = "max_decrease" if row.better == LARGER else "max_increase"
     if compared(ends_of(claim), ends_of(was), side, 0) == "failed":

@@ -39,7 +39,8 @@ def _gates_state(opened: Certificate) -> VerdictWords:
     weakest = next((r for r in ("estimated", "conditional") if r in {one[2] for one in deciding}), None)
     word = f"{state} ({weakest})" if weakest and state != "open" else state
     tail = words.WARN_ONLY if len(counting) < len(gated) else ""
-    return VerdictWords(word, words.gates_meaning(state, len(deciding), len(counting)) + tail)
+    suppressed = any(not one.expired for one in opened.suppressed or ())
+    return VerdictWords(word, words.gates_meaning(state, len(deciding), len(counting), suppressed) + tail)
 
 
 SECTION = Section("verdict", "", _build)

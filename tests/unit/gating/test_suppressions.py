@@ -74,6 +74,7 @@ def test_every_format_shows_it_and_an_expired_one_fails_again(tmp_path, capsys, 
     assert (case.find("failure") is not None, case.find("skipped") is not None) == (
         (True, False) if expires == YESTERDAY else (False, True))
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert ("ends with status 3" in page) == (expires == YESTERDAY)  # else it ends with another one
     assert said in page and "Ann <b>" not in page and "Ann &lt;b&gt;" in page
 
 
