@@ -124,7 +124,9 @@ def from_cache(policy: Policy, key: Key, spec_path: Path, folder: Path) -> dict[
     made = Made(proof, beside, () if entry.witness else _stale_witness(folder, key.sources))
     certificate, page = decided.applied(proof, folder), folder / REPORT
     if certificate == proof and page.is_file() and sha256_file(page) == entry.page:
-        write_together({**beside, folder / CERTIFICATE: canonical_bytes(certificate)}, made.remove)
+        contents = {**beside, folder / CERTIFICATE: canonical_bytes(certificate)}
+        write_together({path: content for path, content in contents.items()
+                        if not path.is_file() or path.read_bytes() != content}, made.remove)
     else:
         put(made, certificate, folder)
     policy.found(proof["created"])

@@ -26,6 +26,8 @@ FLAGS: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOL
 HEAD: Final = 4096
 """Bytes of its first line at most."""
 
+Threshold = tuple[str, Mapping[str, Any] | None]
+
 MEMBERS: Final = {"format", "key", "certificate", "certificate_sha256", "witness", "witness_sha256", "page_sha256"}
 
 
@@ -56,13 +58,14 @@ def packed(key: Key, entry: Entry) -> bytes:
     return canonical_bytes(head) + content + entry.witness
 
 
-def read(path: Path, key: Key, thresholds: list[Mapping[str, Any] | None]) -> Entry | None:
+def read(path: Path, key: Key, thresholds: list[Threshold]) -> Entry | None:
     """Read an entry and hold it against the run that asks for it; None where there is none.
 
     Args:
         path: the entry.
         key: of this run.
-        thresholds: the gate of each claim as a certificate states it, less its state; None for each without one.
+        thresholds: of each gate of the spec its quantity, and its threshold as a certificate states it, less its state;
+            empty where the spec has no gate.
 
     Raises:
         Refused: a link, another size or digest, another key, a certificate that is not whole or contradicts itself, one
@@ -96,7 +99,7 @@ def read(path: Path, key: Key, thresholds: list[Mapping[str, Any] | None]) -> En
 
 
 def _require_own(certificate: Mapping[str, Any], witness: bytes, key: Key,
-                 thresholds: list[Mapping[str, Any] | None]) -> None:
+                 thresholds: list[Threshold]) -> None:
     """Refuse a certificate that is not about this run."""
     subject = {role: file for role, file in certificate["subject"].items() if role != "witness"}
     if subject != key.subject:
@@ -107,9 +110,10 @@ def _require_own(certificate: Mapping[str, Any], witness: bytes, key: Key,
     tested = {name: certificate["environment"].get(name) for name in key.environment}
     if tested != dict(key.environment):
         raise Refused("its certificate was written on another machine")
-    stated = [None if claim["gate"] is None else {k: v for k, v in claim["gate"].items() if k != "state"}
+    stated = [(claim["quantity"], None if claim["gate"] is None else {k: v for k, v in claim["gate"].items()
+                                                                      if k != "state"})
               for claim in certificate["claims"]]
-    if thresholds and stated != thresholds:
+    if stated != (thresholds or [(quantity, None) for quantity, _ in stated]):
         raise Refused("its gates are not those of the spec")
     if "over_time" in certificate or "suppressed" in certificate:
         raise Refused("its certificate says more than a proof")

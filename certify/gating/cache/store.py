@@ -43,7 +43,7 @@ def find(folder: Path, key: Key, gates: Sequence[Gate], warn: Tell) -> Entry | N
         warn: told why an entry is refused.
     """
     path = folder / f"{key.mark}{SUFFIX}"
-    thresholds = [None if gate.held is None else gate_member(gate) for gate in gates]
+    thresholds = [(str(gate.quantity), None if gate.held is None else gate_member(gate)) for gate in gates]
     try:
         return read(path, key, thresholds)
     except Refused as why:

@@ -115,6 +115,8 @@ POISONS = {
                                                                  "bytes": 592}}),
     "another machine": lambda path: altered(path, environment={"blas": "another 1.0"}),
     "another threshold": lambda path: altered(path, claim={"gate": GATE}),
+    "no threshold": lambda path: altered(path, claim={"gate": None}),
+    "another quantity": lambda path: altered(path, claim={"quantity": "distance"}),
     "a false verdict": lambda path: altered(path, claim={"lower": 2e6, "upper": 2e6}),
     "a side file that is not there": lambda path: altered(path, subject={"witness": {
         "path": "witness.safetensors", "sha256": "0" * 64, "bytes": 3}}),
@@ -206,3 +208,14 @@ def test_a_side_file_comes_from_the_cache_too(tmp_path, capsys):
     content[-1] ^= 1
     entry(tmp_path).write_bytes(content)
     assert main(args) == 0 and "its content has another digest" in capsys.readouterr().err
+
+
+def test_a_spec_without_gates_takes_no_entry_with_one(tmp_path, capsys):
+    (tmp_path / "a").mkdir()
+    write(tmp_path / "a", SPEC)
+    assert run(tmp_path) == 0
+    certificate = json.loads((tmp_path / "a" / "certificate.json").read_bytes())
+    assert certificate["claims"][0]["gate"] is None
+    altered(entry(tmp_path), claim={"gate": GATE})
+    capsys.readouterr()
+    assert run(tmp_path) == 0 and "its gates are not those of the spec" in capsys.readouterr().err
