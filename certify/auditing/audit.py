@@ -133,7 +133,7 @@ class Audit:
         return target
 
     def plot(self, axes: Any = None) -> Any:
-        """A bar for each count of predictions: proved to stay, undecided, flipped.
+        """A bar for each count of predictions, or of signs: proved to stay, undecided, flipped.
 
         Args:
             axes: of matplotlib; None: new ones.
@@ -143,7 +143,7 @@ class Audit:
         """
         from certify.auditing.shown.picture import drawn
 
-        return drawn(self.answers, self.subject.points, axes)
+        return drawn(self.answers, axes)
 
     def __repr__(self) -> str:
         each = (line for a in self.answers for line in (a.sentence, *(f"  {row}" for row in lines_of(a.ranking))))

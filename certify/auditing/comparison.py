@@ -96,6 +96,22 @@ def compare(a: Path, b: Path) -> Comparison:
     Raises:
         CertifyError: no certificate there, or none that both have a question in common with.
     """
+    found = differences(a, b)
+    if not found.compared:
+        raise InputError(f"compare {a} {b}", "no question that both answer about the same rows" + (
+            f" ({found.left[0]})" if found.left else ""), "audit both with the same data, evaluation rows and options")
+    return found
+
+
+def differences(a: Path, b: Path) -> Comparison:
+    """The same where nothing that both answer is no mistake.
+
+    Args:
+        a, b: as of :func:`compare`.
+
+    Raises:
+        CertifyError: no certificate there.
+    """
     first, second = _claims(a), _claims(b)
     compared, left = [], []
     for key, (claim, change) in first.items():
@@ -109,9 +125,6 @@ def compare(a: Path, b: Path) -> Comparison:
             left.append(f"{quantity}, {change}: the outputs of classifiers have no unit in common")
         else:
             compared.append(_decided(quantity, change, claim, second[key][0]))
-    if not compared:
-        raise InputError(f"compare {a} {b}", "no question that both answer about the same rows" + (
-            f" ({left[0]})" if left else ""), "audit both with the same data, evaluation rows and options")
     return Comparison(tuple(compared), tuple(left))
 
 

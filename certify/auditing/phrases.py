@@ -20,12 +20,6 @@ FILLERS: Final = frozenset("""
 """.split())
 """Words that say nothing of which question is meant, or how it is."""
 ROWS, PREDICTION = "rows", "prediction"
-ELSEWHERE: Final = (
-    (r"\b(coefficients?|signs?|slopes?)\b", "coefficients, which no audit asks about",
-     "write a spec with [evaluation] coefficients = \"all\" (certify explain coefficient)"),
-)
-"""What a spec asks and an audit does not: a pattern, what was found, and the way there."""
-
 
 def asked_for(phrases: Sequence[str], options: Options) -> tuple[tuple[Question, ...], Options]:
     """The questions that phrases mean, and the options with the numbers and columns that stand in them.
@@ -50,7 +44,7 @@ def asked_for(phrases: Sequence[str], options: Options) -> tuple[tuple[Question,
         question = _meant(phrase, said)
         _require_read(phrase, question)
         before, options = options, question.heard(phrase, options)
-        if any(one.option and getattr(options, one.option) != getattr(before, one.option) for one in found):
+        if any(one.option and options.of(one.option) != before.of(one.option) for one in found):
             raise InputError(f"--ask {phrase!r}", "other rows, or another number of them, than an earlier --ask has",
                              "ask for each in an audit of its own, with another folder")
         if question not in found:
@@ -78,21 +72,9 @@ def _require_read(phrase: str, question: Question) -> None:
     own = {part for word in (*question.words, question.slug) for part in re.findall(r"[a-z0-9]+", word)}
     left = [word for word in re.findall(r"[^\W_]+", question.rest(phrase).lower()) if word not in own | FILLERS]
     if left:
-        _require_ours(phrase)
         raise InputError(f"--ask {phrase!r}",
                          f"taken for {question.words[0]!r}, and {', '.join(map(repr, left))} means nothing there",
                          "say it without, or ask for each question with an --ask of its own")
-
-
-def _require_ours(phrase: str) -> None:
-    """Refuse what a spec asks and no audit.
-
-    Raises:
-        InputError: with the way there.
-    """
-    for pattern, found, remedy in ELSEWHERE:
-        if re.search(pattern, phrase, flags=re.IGNORECASE):
-            raise InputError(f"--ask {phrase!r}", found, remedy)
 
 
 def _meant(phrase: str, options: Options) -> Question:
@@ -106,7 +88,6 @@ def _meant(phrase: str, options: Options) -> Question:
                      for word in (*question.words, question.slug.replace("-", " ")) if word in plain),
                     key=lambda entry: entry[:2], reverse=True)
     if not ranked:
-        _require_ours(phrase)
         known = ", ".join(f"'{question.words[0]}'" for question in QUESTIONS)
         raise InputError(f"--ask {phrase!r}", "no question is called so", f"ask one of {known}")
     slug = ranked[0][2].meant(options)

@@ -12,6 +12,7 @@ from typing import Any
 from certify.auditing.audit import Audit, audit_subject
 from certify.auditing.phrases import asked_for
 from certify.auditing.questions.base import Options
+from certify.auditing.questions.shares import counted, rows_or_share, shared
 from certify.auditing.store import stored
 from certify.format.errors import InputError
 from certify.problem.problem import Problem
@@ -19,7 +20,7 @@ from certify.problem.progress import Progress, shown, watched
 
 
 def audit(
-    problem: Problem, X_eval: Any = None, y_eval: Any = None, *, delete: int = 1, relabel: int = 1,
+    problem: Problem, X_eval: Any = None, y_eval: Any = None, *, delete: int | str = 1, relabel: int | str = 1,
     rows: Sequence[int] = (), prediction: int | None = None, noise: Mapping[str | int, float] | None = None,
     level: float | None = None, ask: str | Sequence[str] = (), seconds: float = 60.0,
     folder: str | Path | None = None, progress: Progress | None = None,
@@ -33,7 +34,7 @@ def audit(
         problem: from :func:`certify.from_sklearn` and its like.
         X_eval: `(N, d)` rows to predict, as the model takes them; None: the training rows.
         y_eval: their labels in the words of y, so that those that are *right* and stay are counted too.
-        delete, relabel: how many rows are left out, or have another label.
+        delete, relabel: how many rows are left out, or have another label; ``"1%"``: no more than that share.
         rows: these rows are left out, all at once.
         prediction: number of one of the rows to predict: which training rows matter most to it, and whether one of
             them alone flips it.
@@ -63,13 +64,15 @@ def audit(
                          "give what certify.from_sklearn, certify.from_arrays or certify.from_module returns")
     if not seconds > 0:
         raise InputError("seconds", f"{seconds!r}", "give a number above 0")
-    options = Options(_whole("delete", delete, 1), _whole("relabel", relabel, 1),
+    (deleted, one), (relabelled, other) = rows_or_share("delete", delete), rows_or_share("relabel", relabel)
+    options = Options(_whole("delete", deleted, 1), _whole("relabel", relabelled, 1),
                       tuple(_whole("rows", row, 0) for row in rows), _amounts(noise or {}), level, float(seconds),
                       prediction=None if prediction is None else _whole("prediction", prediction, 0))
+    options = shared(options, [one, other])
     questions, options = asked_for([ask] if isinstance(ask, str) else list(ask), options)
     keep = tempfile.TemporaryDirectory(prefix="certify-audit-") if folder is None else None
     place = Path(keep.name if keep is not None else str(folder))
-    subject = stored(problem, X_eval, y_eval, place)
+    subject, options = counted(stored(problem, X_eval, y_eval, place), options)
     if progress is not None:
         return audit_subject(subject, questions, options, place, progress, keep=keep)
     with shown(quiet=not watched()) as tell:

@@ -117,7 +117,7 @@ def _parser() -> argparse.ArgumentParser:
         parser.add_argument(f"--{role}", type=Path, metavar="FILE",
                             help=f"the {role} file (default: the recorded path, or its name beside the certificate)")
     for side in ("max", "min"):
-        parser.add_argument(f"--{side}", metavar="QUANTITY=VALUE", action="append", default=[], type=_threshold(side),
+        parser.add_argument(f"--{side}", metavar="QUANTITY=VALUE", action="append", default=[], type=threshold_of(side),
                             help=f"{side}imum to hold the claim against, instead of the spec's gates on it")
     parser.add_argument("--within", metavar="SHARE", type=_share,
                         help="base nearby: how far the solution may be from the weights, as a share of their length, "
@@ -143,7 +143,8 @@ def number_of(text: str) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _threshold(side: str) -> Callable[[str], Gate]:
+def threshold_of(side: str) -> Callable[[str], Gate]:
+    """What reads the value of `--max` or `--min`."""
     def parse(text: str) -> Gate:
         quantity, equals, value = text.partition("=")
         if not equals or quantity not in QUANTITIES:

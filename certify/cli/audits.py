@@ -37,7 +37,8 @@ def audit(
     evaluation: Evaluation = None,
     ask: Annotated[list[str], typer.Option(
         "--ask", metavar="WORDS", help="'rows deleted', 'labels wrong', 'noise in age', 'which rows matter', 'these "
-        "rows', 'how far from changing'; several times for several (default: what is commonly asked).")] = [],  # noqa: B006
+        "rows', 'how far from changing', 'signs of coefficients'; several times for several (default: what is "
+        "commonly asked).")] = [],  # noqa: B006
     activation: Activation = None,
     loss: Loss = None,
     weight_decay: WeightDecay = None,
@@ -54,8 +55,8 @@ def audit(
     factory: Annotated[str | None, typer.Option(
         "--factory", metavar="MODULE:CALLABLE", help="Makes the torch module of these weights; its code is run.")
     ] = None,
-    delete: Annotated[int, typer.Option("--delete", parser=whole, metavar="K", help="Rows that are left out.")] = 1,
-    relabel: Annotated[int, typer.Option("--relabel", parser=whole, metavar="K", help="Labels that are wrong.")] = 1,
+    delete: Annotated[str, typer.Option("--delete", metavar="K", help="Rows that are left out, or 1%.")] = "1",
+    relabel: Annotated[str, typer.Option("--relabel", metavar="K", help="Labels that are wrong, or 1%.")] = "1",
     rows: Annotated[
         str | None, typer.Option("--rows", metavar="ROWS", help="These rows are left out, e.g. 3,17,40-49.")] = None,
     prediction: Annotated[int | None, typer.Option(
@@ -76,13 +77,16 @@ def audit(
     What no file says and would change the answers (activation, loss, weight decay) is asked for by name.
     """
     from certify.auditing.questions.base import Options
+    from certify.auditing.questions.shares import rows_or_share, shared
     from certify.auditing.told import Told
 
-    require_counts(delete, relabel, seconds, prediction)
+    (deleted, one), (relabelled, other) = rows_or_share("--delete", delete), rows_or_share("--relabel", relabel)
+    require_counts(deleted, relabelled, seconds, prediction)
     told = Told(activation, loss, weight_decay, not no_bias_decay, normalization,
                 () if features is None else tuple(features.split(",")), targets, threshold, graph, factory,
                 weights)
-    options = Options(delete, relabel, rows_of(rows), noise_of(noise), level, seconds, prediction=prediction)
+    options = shared(Options(deleted, relabelled, rows_of(rows), noise_of(noise), level, seconds,
+                             prediction=prediction), [one, other])
     raise typer.Exit(run_audit(Files(model, data, evaluation), told, ask, options, output, as_json, quiet))
 
 
@@ -113,6 +117,7 @@ def run_audit(files: Files, told: Told, ask: Sequence[str], options: Options, ou
     """
     from certify.auditing.audit import Skipped, audit_subject
     from certify.auditing.phrases import asked_for
+    from certify.auditing.questions.shares import counted
     from certify.auditing.ranked.shown import lines
     from certify.auditing.shown.reasons import brief
     from certify.certificate.audit_folder import PAGE
@@ -121,7 +126,7 @@ def run_audit(files: Files, told: Told, ask: Sequence[str], options: Options, ou
     questions, options = asked_for(ask, options)
     require_folder(output, ())
     output.mkdir(parents=True, exist_ok=True)  # paths of a spec lead through it
-    subject = _subject(files, told, output)
+    subject, options = counted(_subject(files, told, output), options)
     if not quiet:
         _introduce(subject)
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from certify.cli import audits, compare, gating
+from certify.cli import attesting, audits, compare, gating
 from certify.cli.app import Interrupted, app, decimal, interruptible, whole
 from certify.cli.gating.baseline import baseline as baseline_verb
 from certify.cli.options import Activation, Evaluation, Graph, Loss, NoBiasDecay, Normalization, WeightDecay
+from certify.cli.pages.report import report
 from certify.cli.polish import polish
 
-__all__ = ["Interrupted", "app", "audits", "baseline_verb", "compare"]  # importing a module of verbs adds them
+__all__ = [  # importing a module of verbs adds them
+    "Interrupted", "app", "attesting", "audits", "baseline_verb", "compare", "report"]
 
 
 @app.command()
@@ -43,7 +45,7 @@ def run(
     form: Annotated[
         list[str] | None, typer.Option(
             "--format", metavar="NAME[=FILE]", help="text, json, markdown, sarif, junit, github, badge, model-card, "
-            "cyclonedx, csv, html: in a file, or instead of the verdict line. Again for more; the status stays."),
+            "cyclonedx, csv, html, pdf: in a file, or instead of the verdict line. Again for more; the status stays."),
     ] = None,
 ) -> None:
     """Prove what a spec asks for; write certificate.json and report.html, print one verdict line.
@@ -128,59 +130,6 @@ def check(context: typer.Context) -> None:
     from certify.check.main import main
 
     raise typer.Exit(main(context.args))  # reached only with an option before the verb; else cli.main is faster
-
-
-@app.command()
-@interruptible
-def report(
-    certificate: Annotated[Path, typer.Argument(metavar="CERT", help="A certificate.json.")],
-    output: Annotated[
-        Path | None,
-        typer.Option("-o", "--output", metavar="FILE", help="Where to write (default: report.html beside it, or .md)."),
-    ] = None,
-    form: Annotated[
-        str, typer.Option("--format", metavar="NAME",
-                          help="html, markdown (a summary for a job or a comment), csv (a line a row), sarif, junit, "
-                               "github, badge, model-card or cyclonedx."),
-    ] = "html",
-    rows: Annotated[
-        bool, typer.Option("--rows", help="Show outputs, labels and data of rows, from the files it binds (html)."),
-    ] = False,
-) -> None:
-    """Write the report on a certificate again. It is read strictly, but only `certify check` checks its claims."""
-    from certify.certificate import read_certificate
-    from certify.certificate.write import require_folder, write_together
-    from certify.cli.formats import seen
-    from certify.cli.text import one_line
-    from certify.report.exporters import exporter
-
-    medium = exporter(form)
-    path = output or certificate.parent / f"report{medium.suffix}"
-    content = read_certificate(certificate)
-    require_folder(path.parent, (path.name,))
-    text = _with_rows(content, certificate.parent, form) if rows else medium.text(content, seen(certificate.parent))
-    write_together({path: text.encode("utf-8")})
-    print(one_line(f"report {path}"), file=sys.stderr)
-
-
-def _with_rows(content: dict[str, Any], folder: Path, form: str) -> str:
-    """The page with rows of the data.
-
-    Raises:
-        SpecError: another medium, or a certificate that names no rows.
-    """
-    from certify.format.errors import SpecError
-    from certify.report.exporters.html import render
-    from certify.report.files.row_data import read_rows
-    from certify.report.reading import open_certificate
-
-    if form != "html":
-        raise SpecError("--rows", f"--format {form} has no place for rows", "use --format html")
-    data = read_rows(open_certificate(content), folder)
-    if data is None:
-        raise SpecError("--rows", "the certificate names no evaluation rows", "leave out --rows: it is for "
-                        "stable_predictions under deleted or relabelled rows")
-    return render(content, data)
 
 
 @app.command()

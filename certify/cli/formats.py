@@ -56,9 +56,9 @@ class Formats:
         """
         self.require_apart(folder / file["path"] for file in certificate["subject"].values())
         where = seen(folder)
-        made = {name: exporter(name).text(certificate, where) for name in self.files.values() if name in EXPORTERS}
-        made |= {TEXT: certificate_line(certificate) + "\n", JSON: plain() + "\n"}
-        return {path: made[name].encode() for path, name in self.files.items()}
+        made = {name: exporter(name).content(certificate, where) for name in self.files.values() if name in EXPORTERS}
+        made |= {TEXT: (certificate_line(certificate) + "\n").encode(), JSON: (plain() + "\n").encode()}
+        return {path: made[name] for path, name in self.files.items()}
 
     @property
     def medium(self) -> Exporter | None:
@@ -97,6 +97,8 @@ def formats(asked: Sequence[str], as_json: bool = False) -> Formats:
         name, separator, place = value.partition("=")
         if name not in NAMES:
             raise SpecError(f"--format {value}", "there is no such format", f"use {', '.join(NAMES)}, or NAME=FILE")
+        if name in EXPORTERS:
+            exporter(name).require(printed=not separator)
         if not separator:
             out.append(name)
             continue

@@ -81,16 +81,21 @@ def show(value: object, most: int = 120) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
-def _cut(value: object, most: int) -> object:
-    """What of a value can be shown in so many characters: Python writes no integer of thousands of digits."""
+def _cut(value: object, most: int, deep: int = 0) -> object:
+    """What of a value can be shown in so many characters: Python writes no integer of thousands of digits.
+
+    A value so `deep` begins behind as many brackets, past what is shown.
+    """
+    if deep > most:
+        return "…"
     if isinstance(value, int) and value.bit_length() > 4 * most:
         return f"an integer of {value.bit_length()} bits"
     if isinstance(value, str):
         return value[: most + 1]
     if isinstance(value, list | tuple):
-        return [_cut(part, most) for part in value[: most + 1]]
+        return [_cut(part, most, deep + 1) for part in value[: most + 1]]
     if isinstance(value, dict):
-        return {_cut(key, most): _cut(value[key], most) for key in sorted(value, key=str)[: most + 1]}
+        return {_cut(key, most): _cut(value[key], most, deep + 1) for key in sorted(value, key=str)[: most + 1]}
     return value
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from posixpath import basename
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from certify.certificate.schema import Certificate, Problem
 from certify.report.digits import count
 from certify.report.maps import MAPS
+from certify.report.pages.redacted import SAID, redacted, require_no_rows
 from certify.report.phrases.listing import named_rows
 from certify.report.phrases.network import architecture, operations
 from certify.report.phrases.parameters import PARAMETERS
@@ -23,27 +25,49 @@ if TYPE_CHECKING:
     from certify.report.files.row_data import RowData
 
 
-def build(certificate: Mapping[str, Any], rows: RowData | None = None) -> Report:
+@dataclass(frozen=True)
+class View:
+    """What was asked of a report beside its certificate.
+
+    Attributes:
+        previous: what has changed since an earlier certificate.
+        redact: whether what may be personal is left out.
+    """
+
+    previous: tuple[Phrase, ...] = ()
+    redact: bool = False
+
+
+PLAIN: Final = View()
+
+
+def build(certificate: Mapping[str, Any], rows: RowData | None = None, view: View = PLAIN) -> Report:
     """Return everything a report on this certificate says.
 
     Args:
         certificate: the dictionary read from ``certificate.json``.
         rows: the data behind it, where rows of it are to be shown.
+        view: what else was asked of the report.
 
     Raises:
         CertificateError: the certificate is malformed or contradicts itself.
+        SpecError: rows are to be shown and left out.
     """
-    return build_opened(open_certificate(certificate), rows)
+    return build_opened(open_certificate(certificate), rows, view)
 
 
-def build_opened(opened: Certificate, rows: RowData | None = None) -> Report:
+def build_opened(opened: Certificate, rows: RowData | None = None, view: View = PLAIN) -> Report:
     """The same of a certificate that was read strictly."""
+    require_no_rows(rows is not None, view.redact)
+    shown = redacted(opened) if view.redact else opened
     return Report(
-        title=f"Sensitivity of {visible(basename(opened.subject.model.path))} to its training data",
-        subtitle=_subtitle(opened.problem),
-        created=_date(opened.created),
-        verdict=opened.verdict,
-        sections=tuple(Placed(one, one.content(opened, rows)) for one in SECTIONS),
+        title=f"Sensitivity of {visible(basename(shown.subject.model.path))} to its training data",
+        subtitle=_subtitle(shown.problem),
+        created=_date(shown.created),
+        verdict=shown.verdict,
+        sections=tuple(Placed(one, one.content(shown, rows)) for one in SECTIONS),
+        previous=view.previous,
+        left_out=SAID if view.redact else (),
     )
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from string import Formatter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from certify.report.digits import Number
 
@@ -247,6 +249,29 @@ class Changed:
     called: Called = Called()
 
 
+    def listed(self, most: int) -> tuple[Listed, ...]:
+        """The first evaluation rows with what becomes of them: those that flip, the undecided, those that stay.
+
+        Args:
+            most: how many.
+        """
+        total, apart = self.stay + len(self.undecided) + len(self.flips), {*self.undecided}
+        flips = {flip.row for flip in self.flips}
+        return tuple(islice(chain(
+            (Listed(flip.row, "flips", flip.changed) for flip in self.flips),
+            (Listed(row, "undecided") for row in self.undecided),
+            (Listed(row, "stays") for row in range(total) if row not in flips and row not in apart)), most))
+
+
+@dataclass(frozen=True)
+class Listed:
+    """An evaluation row with what becomes of it, and the training rows whose change flips it."""
+
+    row: int
+    status: str
+    changed: tuple[int, ...] = ()
+
+
 @dataclass(frozen=True)
 class Finding:
     """One quantity: what is said about it and by which proof.
@@ -342,10 +367,25 @@ class Symbols:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything a report says: its head, and its sections in the order in which they are read."""
+    """Everything a report says: its head, and its sections in the order in which they are read.
+
+    `previous` is what has changed since an earlier certificate, where one was given; `left_out` says what was left out,
+    where something was asked to be.
+    """
 
     title: str
     subtitle: Phrase
     created: str
     verdict: str
     sections: tuple[Placed, ...]
+    previous: tuple[Phrase, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+    def content(self, name: str) -> Any:
+        """What the section of that name says; None: it does not apply."""
+        return next(one.content for one in self.sections if one.section.name == name)
+
+    def titles(self, names: Sequence[str]) -> tuple[str, ...]:
+        """The titles, in quotation marks, of those sections of these names that this report has."""
+        return tuple(f"“{one.section.title}”" for one in self.sections
+                     if one.section.name in names and one.content is not None)

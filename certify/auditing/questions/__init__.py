@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from certify.auditing.questions.base import Question
+from certify.auditing.questions.coefficients import Coefficients
 from certify.auditing.questions.how_far import HowFar
 from certify.auditing.questions.labels_wrong import LabelsWrong
 from certify.auditing.questions.noise import Noise
@@ -14,5 +15,6 @@ from certify.auditing.questions.these_rows import TheseRows
 from certify.auditing.questions.which_rows import WhichRows
 
 QUESTIONS: Final[tuple[Question, ...]] = (
-    RowsDeleted(), LabelsWrong(), Noise(), WhichRows(), OnePrediction(), TheseRows(), HowFar())
+    RowsDeleted(), LabelsWrong(), Noise(), WhichRows(), OnePrediction(), TheseRows(), HowFar(),
+    Coefficients())
 """In the order in which they are asked."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar, Final
 
+from certify.auditing.questions.shares import Share
 from certify.auditing.ranked.left_out import Ranking
 from certify.auditing.subject import START, Subject
 from certify.format.digits import at_least, at_most
@@ -33,6 +34,7 @@ class Options:
 
     Attributes:
         delete, relabel: how many rows are left out, or get another label.
+        shares: of all rows, in place of such numbers; none once the number of rows is known.
         rows: these very rows, which are left out.
         noise: features that may be off, by name or number, each with the amount that has to be harmless, or None;
             empty: all of them alike.
@@ -50,6 +52,11 @@ class Options:
     seconds: float = 60.0
     named: bool = False
     prediction: int | None = None
+    shares: tuple[Share, ...] = ()
+
+    def of(self, option: str) -> Any:
+        """What was said of one of them: rows, a number of rows or a share."""
+        return next((one for one in self.shares if one.option == option), getattr(self, option))
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Questions about any so many rows: the number may stand in the phrase."""
+"""Questions about any so many rows: the number, or the share of all rows, may stand in the phrase."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from certify.auditing.questions.base import Options, Question
+from certify.auditing.questions.shares import SHARE, share, shared
 from certify.format.errors import InputError
 
 NUMBER = r"\b([0-9]{1,9})\b"
@@ -16,20 +17,25 @@ class Counted(Question):
     """A question about a number of rows, which is the member `option` of the options."""
 
     def rest(self, phrase: str) -> str:
-        """Without the number of rows."""
-        return re.sub(NUMBER, "", phrase, count=1)
+        """Without the number of rows, or the share of them."""
+        pattern = SHARE if re.search(SHARE, phrase, flags=re.IGNORECASE) else NUMBER
+        return re.sub(pattern, "", phrase, count=1, flags=re.IGNORECASE)
 
     def heard(self, phrase: str, options: Options) -> Options:
-        """The first number.
+        """The first share, or else the first number.
 
         Raises:
-            InputError: it is 0, or a share.
+            InputError: it is 0, or no whole number of rows.
         """
-        if re.search(r"[0-9]\s*%|[0-9]\.[0-9]|\bper ?cent\b", phrase):
-            raise InputError(f"--ask {phrase!r}", "a share of the rows",
-                             "give the number: 1 % of 400 rows are 4")
+        part = share(phrase, self.option)
+        if part is not None:
+            return shared(options, [part])
+        if re.search(r"[0-9]\.[0-9]", phrase):
+            raise InputError(f"--ask {phrase!r}", "part of a row", "give a whole number of rows, or a share with %")
         found = re.search(NUMBER, phrase)
         if found is not None and int(found[1]) < 1:
             raise InputError(f"--ask {phrase!r}", "0 rows", "give a number of rows from 1 on")
-        member: dict[str, Any] = {} if found is None else {self.option: int(found[1])}
-        return replace(options, **member)
+        if found is None:
+            return options
+        member: dict[str, Any] = {self.option: int(found[1])}
+        return replace(options, shares=tuple(one for one in options.shares if one.option != self.option), **member)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from certify.auditing.ranked.shown import ends, few, flips_alone, signed
 from certify.auditing.shown.headline import headline
 from certify.auditing.shown.reasons import brief
+from certify.report.exporters.html import running
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -82,5 +83,5 @@ def _environment() -> Environment:
 
     loader = ChoiceLoader([PackageLoader(f"certify.{place}", "templates") for place in ("auditing.shown", "report")])
     made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    made.globals |= {"signed": signed, "flips_alone": flips_alone, "ends": ends, "few": few}
+    made.globals |= {"signed": signed, "flips_alone": flips_alone, "ends": ends, "few": few, **running()}
     return made

@@ -1,4 +1,4 @@
-"""A picture of an audit: for each question about predictions a bar of those that stay, are undecided and flip."""
+"""A picture of an audit: for each question about labels or signs a bar of those that stay, are undecided and flip."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ from certify.auditing.answering import Answer
 COLOURS = {"proved to stay": "#1e6b4a", "undecided": "#c98f1d", "flipped (of right ones: or wrong today)": "#9c2b27"}
 
 
-def drawn(answers: Sequence[Answer], points: int, axes: Any = None) -> Any:
+def drawn(answers: Sequence[Answer], axes: Any = None) -> Any:
     """Draw the bars.
 
     Args:
         answers: those of an audit.
-        points: number of predictions.
         axes: of matplotlib; None: new ones.
     """
     counted = [a for a in answers if a.total]
@@ -25,6 +24,7 @@ def drawn(answers: Sequence[Answer], points: int, axes: Any = None) -> Any:
         figure = Figure(figsize=(7, 0.7 * max(1, len(counted)) + 0.8), layout="constrained")
         axes = figure.subplots()
     for place, answer in enumerate(counted):
+        points = answer.total  # coefficients are not as many as predictions
         low, high = int(answer.lower or 0), points if answer.upper is None else int(answer.upper)
         start = 0
         for (word, colour), width in zip(COLOURS.items(), (low, high - low, points - high), strict=True):
@@ -32,7 +32,7 @@ def drawn(answers: Sequence[Answer], points: int, axes: Any = None) -> Any:
             start += width
     axes.set_yticks(range(len(counted)), [f"{a.slug}\n{a.quantity}" for a in counted], fontsize="small")
     axes.invert_yaxis()
-    axes.set_xlabel("predictions")
+    axes.set_xlabel("predictions" if all(a.slug != "coefficients" for a in counted) else "predictions, or coefficients")
     axes.spines[["top", "right"]].set_visible(False)
     if counted:
         axes.legend(frameon=False, fontsize="small", ncols=3, loc="lower right", bbox_to_anchor=(1.0, 1.0))

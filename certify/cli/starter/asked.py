@@ -30,6 +30,7 @@ def write_asked(folder: Path, model: Path | None, data: Path | None, evaluation:
     from certify.auditing.answering import draft
     from certify.auditing.phrases import asked_for
     from certify.auditing.questions.base import Options
+    from certify.auditing.questions.shares import counted
     from certify.auditing.recognise import recognise
     from certify.auditing.told import Told
     from certify.spec.vocabulary import BUILT
@@ -42,6 +43,7 @@ def write_asked(folder: Path, model: Path | None, data: Path | None, evaluation:
                 said.normalization, graph=graph)
     subject = recognise(model or only_file(folder, BUILT["model.file"], "model"),
                         data or only_file(folder, (".npz", ".csv", ".parquet"), "data"), evaluation, told, folder)
+    subject, options = counted(subject, options)
     reason = question.against(subject, options)
     if reason:
         raise InputError(f"init --ask {ask!r}", reason, "ask another question, or change what is said")

@@ -5,7 +5,10 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
+
+from certify.format.errors import MissingPackage, SpecError
 
 
 @dataclass(frozen=True)
@@ -21,13 +24,61 @@ class Exporter:
             certificate.
         places: whether files are named as seen from where the reader is, so that `render` takes the certificate's
             folder too.
+        view: makes the same of a certificate and of what else was asked of the report; None: it has no place for that.
+        printed: whether it is text, which may be printed.
+        needs: a package that it needs, which the extra of its name brings.
     """
 
     name: str
     suffix: str
     media: str
-    render: Callable[..., str]
+    render: Callable[..., str | bytes]
     places: bool = False
+    view: Callable[..., str | bytes] | None = None
+    printed: bool = True
+    needs: str = ""
+
+    def require(self, printed: bool) -> None:
+        """Refuse, before anything is computed, what this medium cannot do.
+
+        Args:
+            printed: whether it is to go to standard output.
+
+        Raises:
+            SpecError: it is no text to be printed.
+            MissingPackage: the package that it needs is not installed.
+        """
+        if printed and not self.printed:
+            raise SpecError(f"--format {self.name}", "it is no text to be printed", f"give {self.name}=FILE")
+        if self.needs and find_spec(self.needs) is None:
+            raise MissingPackage(f"--format {self.name}", f"{self.needs} is not installed",
+                                 f"pip install 'certify[{self.name}]'")
+
+    def content(self, certificate: Mapping[str, Any], folder: str = "") -> bytes:
+        """The report as the bytes of a file.
+
+        Args:
+            certificate: the dictionary read from ``certificate.json``.
+            folder: where it lies, as seen from where the reader is.
+        """
+        made = self.render(certificate, folder) if self.places else self.render(certificate)
+        return made if isinstance(made, bytes) else made.encode("utf-8")
+
+    def viewed(self, certificate: Mapping[str, Any], view: Any) -> bytes:
+        """The report of which more was asked: a comparison with an earlier one, or to leave something out.
+
+        Args:
+            certificate: the dictionary read from ``certificate.json``.
+            view: what was asked, a :class:`certify.report.model.View`.
+
+        Raises:
+            SpecError: this medium has no place for it.
+        """
+        if self.view is None:
+            raise SpecError("--redact" if view.redact else "--previous", f"--format {self.name} has no place for it",
+                            "use --format html or pdf")
+        made = self.view(certificate, view)
+        return made if isinstance(made, bytes) else made.encode("utf-8")
 
     def text(self, certificate: Mapping[str, Any], folder: str = "") -> str:
         """The report.
@@ -36,7 +87,10 @@ class Exporter:
             certificate: the dictionary read from ``certificate.json``.
             folder: where it lies, as seen from where the reader is.
         """
-        return self.render(certificate, folder) if self.places else self.render(certificate)
+        made = self.render(certificate, folder) if self.places else self.render(certificate)
+        if isinstance(made, bytes):
+            raise SpecError(f"--format {self.name}", "it is no text to be printed", f"give {self.name}=FILE")
+        return made
 
 
 def placed(folder: str, path: str) -> str:

@@ -22,6 +22,7 @@ class Changes:
         limit: how the rows share the size at which no theorem holds any more.
         by_row: whether δ is the largest over the rows, not the length of all moves together.
         one: whether there is but one change.
+        choice: who decides which rows change, in a sentence.
     """
 
     small: str = "by a small amount δ in total"
@@ -29,6 +30,7 @@ class Changes:
     limit: str = "in total"
     by_row: bool = False
     one: bool = False
+    choice: str = "They may spend one budget on one row or spread it over all of them."
 
     def moving(self, problem: Problem, alone: bool, several: str, one: str) -> str:
         """The move as the condition of a sentence.
@@ -102,6 +104,7 @@ class _PerSample(_OfRows):
     """Every row moves within its own budget."""
 
     small: str = "by a small amount, at most δ each"
+    choice: str = "Every row may change at once, each within a budget of its own."
     shared: str = "each"
 
     def several(self, problem: Problem, verb: str, verb_of_one: str, by: str) -> str:
@@ -115,6 +118,8 @@ class _PerSample(_OfRows):
 @dataclass(frozen=True)
 class _Sparse(_OfRows):
     """A few rows move, each within its own budget."""
+
+    choice: str = "They choose the rows. Each chosen row has a budget of its own."
 
     def mover(self, problem: Problem) -> str:
         """The move, as large as it may be, as the condition of a sentence."""
@@ -136,6 +141,7 @@ class _Given(Changes):
 
     limit: str = "each"
     one: bool = True
+    choice: str = "Nobody chooses: it is this one change, as stated."
 
     def mover(self, problem: Problem) -> str:
         """The change as the condition of a sentence."""

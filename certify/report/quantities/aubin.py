@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from certify.certificate.schema import Claim, Problem
 from certify.report.digits import lower_end, upper_end
+from certify.report.glance.scales import factors
 from certify.report.maps import MAPS
 from certify.report.phrases.sets import SETS
 from certify.report.phrases.words import OPENING
@@ -46,4 +47,5 @@ def _terms(problem: Problem) -> Terms:
 AUBIN = Quantity(
     "aubin", "Factor with explicit radii (Aubin property)", _sentence, at_size="The factor with explicit radii",
     names_size=True, upper_covers=True, unused="the factor holds within the radii named with it", terms=_terms,
+    wonders="which one factor bounds how far solutions follow, for moves up to a stated size", scale=factors,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from certify.certificate.schema import Claim, Problem
 from certify.format.labels import label_meaning
 from certify.report.digits import count
+from certify.report.glance.scales import counted
 from certify.report.phrases.moves import mover
 from certify.report.phrases.words import OPENING
 from certify.report.quantities.quantity import Quantity, Terms
@@ -33,4 +34,5 @@ def _terms(problem: Problem) -> Terms:
 
 CORRECT_PREDICTIONS = Quantity(
     "correct_predictions", "Labels of the evaluation rows that are right and stay", _sentence,
-    at_size="The count of right labels that stay", sized=True, nearest=True, evaluated=True, terms=_terms)
+    at_size="The count of right labels that stay", sized=True, nearest=True, evaluated=True, terms=_terms,
+    wonders="how many evaluation rows have the right label and keep it", scale=counted)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from certify.certificate.schema import Claim, Problem
 from certify.report.digits import lower_end, upper_end
+from certify.report.glance.scales import lengths
 from certify.report.phrases.moves import mover
 from certify.report.phrases.network import alone
 from certify.report.phrases.norms import WEIGHT_NORMS
@@ -86,4 +87,5 @@ DISTANCE = Quantity(
         "critical": "Distance to the nearest critical point of the changed loss",
     },
     at_size="The distance", sized=True, nearest=True,
+    wonders="how far from today’s solution does one of the changed data lie", scale=lengths,
 )

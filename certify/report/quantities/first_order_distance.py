@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from certify.certificate.schema import Claim, Problem
 from certify.report.digits import lower_end, upper_end
+from certify.report.glance.scales import lengths
 from certify.report.maps import MAPS
 from certify.report.phrases.moves import mover
 from certify.report.phrases.network import alone
@@ -54,4 +55,5 @@ FIRST_ORDER_DISTANCE = Quantity(
     names={"critical": "Distance to the nearest critical point, to first order"},
     equal="No finite bound works. Training rows {i} and {j} have exactly the same features. {why}",
     linear="distance", sized=True, nearest=True, terms=first_order,
+    wonders="how far away does the nearest solution lie, to first order", scale=lengths,
 )

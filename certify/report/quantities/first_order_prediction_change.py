@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from certify.certificate.schema import Claim, Problem
 from certify.report.digits import count, lower_end, upper_end
+from certify.report.glance.scales import outputs
 from certify.report.maps import MAPS
 from certify.report.phrases.moves import mover
 from certify.report.phrases.network import alone
@@ -50,4 +51,5 @@ def _shared(claim: Claim, rows: int, kind: str) -> str:
 FIRST_ORDER_PREDICTION_CHANGE = Quantity(
     "first_order_prediction_change", "Change of the outputs at the evaluation rows, to first order", _sentence,
     linear="change of predictions", sized=True, nearest=True, evaluated=True, terms=first_order, row_noun="change",
+    wonders="by how much does an output at the evaluation rows change, to first order", scale=outputs,
 )

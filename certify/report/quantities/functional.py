@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from certify.certificate.schema import Claim, Problem
 from certify.report.digits import count, lower_end, upper_end
+from certify.report.glance.scales import outputs
 from certify.report.phrases.functionals import called
 from certify.report.phrases.moves import mover
 from certify.report.phrases.words import OPENING
@@ -51,4 +52,5 @@ def _one_by_one(claim: Claim, problem: Problem) -> str:
 
 FUNCTIONAL = Quantity(
     "functional", "Range of the functionals", _sentence, at_size="The value of a functional", sized=True, nearest=True,
-    evaluated=True, ranked=False)
+    evaluated=True, ranked=False,
+    wonders="what values can the stated combinations of weights take", scale=outputs)

@@ -6,6 +6,7 @@ from typing import Final
 
 from certify.certificate.schema import Claim, Problem
 from certify.report.digits import as_given, lower_end, upper_end
+from certify.report.glance.scales import factors
 from certify.report.maps import MAPS
 from certify.report.phrases.moves import small_move
 from certify.report.phrases.norms import WEIGHT_NORMS
@@ -93,9 +94,11 @@ def _terms(problem: Problem) -> Terms:
 
 
 MODULUS = Quantity("modulus", "Lipschitz modulus of the solution map", _together, pointwise=True, nearest=True,
-                   unused=_UNUSED, terms=_terms)
+                   unused=_UNUSED, terms=_terms, scale=factors,
+                   wonders="by what factor does the nearest solution follow")
 SAMPLE_MODULUS = Quantity(
     "sample_modulus", "Lipschitz modulus when one row moves alone", _alone, pointwise=True, nearest=True,
+    wonders="by what factor does the nearest solution follow, row by row", scale=factors,
     unused=_UNUSED, terms=_terms,
     equal="Not every row has a finite factor. Training rows {i} and {j} have exactly the same features, and moving "
     "one of them alone is enough to part them.",

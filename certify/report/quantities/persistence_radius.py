@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from certify.certificate.schema import Claim, Problem
 from certify.report.digits import as_given, lower_end, upper_end
+from certify.report.glance.scales import radii
 from certify.report.phrases.listing import in_units
 from certify.report.phrases.moves import shared
 from certify.report.phrases.parameters import PARAMETERS
@@ -72,7 +73,7 @@ def _terms(_: Problem) -> Terms:
 PERSISTENCE_RADIUS = Quantity(
     "persistence_radius", "Persistence radius of the given weights", _sentence, at_size="The persistence radius",
     names_size=True, unused="the persistence radius is found, whatever the specification says", terms=_terms,
-    gauge=True,
+    gauge=True, wonders="how large may such a move be with the given weights still good enough", scale=radii,
     beyond=((
         "Larger moves",
         "The persistence radius is about the given weights as they are. Where a larger move lifts their training "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from certify.report.glance.scales import outputs
 from certify.report.quantities import last_layer
 from certify.report.quantities.quantity import Quantity
 
@@ -9,4 +10,5 @@ PREDICTION_CHANGE = Quantity(
     "prediction_change", "Largest change of the outputs at the evaluation rows", last_layer.change_sentence,
     at_size="The change of the outputs", sized=True, nearest=True, evaluated=True,
     functional="Largest change of a functional",
+    wonders="by how much does an output at the evaluation rows change at most", scale=outputs,
 )

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from certify.certificate.schema import Claim, Problem
+from certify.report.glance.scales import Scale, no_scale
 from certify.report.statements import Phrase, Rows
 
 Terms = list[tuple[str, str]]
@@ -47,6 +48,8 @@ class Quantity:
         row_noun: what is known of one row.
         ranked: whether a larger number of a row says that it matters more, as tables of rows have them.
         gauge: whether it is drawn as a size, from what is harmless to what is not.
+        wonders: what is asked, as the end of a question that begins with the change.
+        scale: what a reader may hold a claim against, in phrases.
     """
 
     word: str
@@ -72,6 +75,8 @@ class Quantity:
     row_noun: str = "factor"
     ranked: bool = True
     gauge: bool = False
+    wonders: str = ""
+    scale: Scale = no_scale
 
     def covers(self, claim: Claim) -> bool:
         """Whether moves of some size are covered; the lower end of a factor with radii, that of the modulus, has none.

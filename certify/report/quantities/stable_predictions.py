@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from certify.certificate.schema import Claim, Problem
 from certify.report.digits import as_given, count
+from certify.report.glance.scales import shares
 from certify.report.phrases.functionals import is_functional, meaning
 from certify.report.phrases.functionals import label as label_words
 from certify.report.phrases.moves import mover
@@ -52,4 +53,5 @@ STABLE_PREDICTIONS = Quantity(
     by_theorem={"Q6": last_layer.stable_sentence, "D1": last_layer.chosen_sentence},
     at_size="The count of labels that stay", sized=True, nearest=True, evaluated=True, terms=_terms, facts=_facts,
     functional="Functionals that stay on their side",
+    wonders="how many evaluation rows keep today’s label", scale=shares,
 )

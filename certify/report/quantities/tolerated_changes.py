@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from certify.certificate.schema import Claim, Problem
 from certify.report.digits import count
+from certify.report.glance.scales import survived
 from certify.report.phrases.functionals import called, is_functional, kept, meaning
 from certify.report.phrases.functionals import label as label_words
 from certify.report.phrases.parameters import PARAMETERS
@@ -82,4 +83,5 @@ def _terms(problem: Problem) -> Terms:
 TOLERATED_CHANGES = Quantity(
     "tolerated_changes", "Changed rows that the evaluation rows tolerate", _sentence,
     at_size="The number of changed rows", sized=True, nearest=True, evaluated=True, terms=_terms,
-    ranked=False, functional="Changed rows that functionals tolerate")
+    ranked=False, functional="Changed rows that functionals tolerate",
+    wonders="how many changed rows do at least half of the evaluation rows survive with today’s label", scale=survived)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from certify.certificate.schema import Claim, Problem
 from certify.report.digits import as_given, lower_end, upper_end
+from certify.report.glance.scales import lengths
 from certify.report.phrases.moves import mover
 from certify.report.phrases.network import alone
 from certify.report.phrases.words import OPENING
@@ -64,7 +65,9 @@ _BOTH_WAYS = _Ways(
     "one that fits today’s data, within {window}, lies at least {lower} from every one that fits the changed")
 
 EXCESS = Quantity("excess", "How far exact fits near the weights stray (excess on a window)", _ONE_WAY.sentence,
-                  at_size="The excess", terms=_terms)
+                  at_size="The excess", terms=_terms, scale=lengths,
+                  wonders="how far do exact fits of the changed data stray from those of today’s")
 HAUSDORFF = Quantity(
     "hausdorff", "How far both sets of exact fits lie apart (Hausdorff distance on a window)", _BOTH_WAYS.sentence,
-    at_size="The Hausdorff distance", terms=_terms)
+    at_size="The Hausdorff distance", terms=_terms, scale=lengths,
+    wonders="how far do the exact fits of today’s data and of the changed data lie apart")

@@ -15,6 +15,7 @@ from certify.auditing.questions.which_rows import WhichRows
 from certify.check.main import main as check
 from certify.cli.main import main
 from certify.format.errors import InputError
+from tests.families.pages import without_script
 
 TOLERANCE = 1e-6
 """How far the refits of these tests may be from exact ones."""
@@ -171,7 +172,7 @@ def test_the_rows_of_one_prediction_are_named_and_one_that_flips_it_alone(tmp_pa
     said = capsys.readouterr().out.splitlines()
     assert said[0].startswith("proved  training row ") and said[1].startswith("        row ") and len(said) == 8
     page = (out / "rows.html").read_text()
-    assert "<th scope=\"row\">" + str(ranking["rows"][0]["row"]) in page and "flips" in page and "<script" not in page
+    assert "<th scope=\"row\">" + str(ranking["rows"][0]["row"]) in page and "flips" in page and without_script(page)
 
 
 def test_the_rows_of_one_prediction_in_memory_are_named_in_words():

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from certify.auditing.phrases import asked_for
 from certify.auditing.questions import QUESTIONS
 from certify.auditing.questions.base import Options
+from certify.auditing.questions.shares import Share, rows_or_share, share, shared
 from certify.auditing.subject import is_code
 from certify.format.errors import InputError
 
@@ -80,16 +85,51 @@ def test_numbers_in_words_and_amounts_are_read():
             asked_for([phrase], Options(rows=rows))
 
 
-@pytest.mark.parametrize("phrase", ["does the sign of each coefficient survive dropping any 3 rows", "slopes"])
-def test_coefficients_are_named_where_they_are_asked_about(phrase: str) -> None:
-    with pytest.raises(InputError, match="certify explain coefficient"):
-        asked_for([phrase], Options())
+@pytest.mark.parametrize(("phrase", "rows"), [
+    ("does the sign of each coefficient survive dropping any 3 rows", 3), ("slopes", 1),
+    ("do the coefficients keep their signs when 5 rows are deleted", 5)])
+def test_coefficients_are_asked_about_in_their_words(phrase: str, rows: int) -> None:
+    (question,), options = asked_for([phrase], Options())
+    assert (question.slug, options.delete) == ("coefficients", rows)
 
 
 def test_a_column_may_be_called_so() -> None:
     assert asked_for(["noise in sign"], Options())[1].noise == (("sign", None),)
 
 
-def test_a_share_of_the_rows_is_a_number() -> None:
-    with pytest.raises(InputError, match="1 % of 400 rows are 4"):
-        asked_for(["1 % of labels wrong"], Options())
+@pytest.mark.parametrize("phrase", ["1 % of labels wrong", "1% of the labels wrong", "one percent of labels wrong",
+                                    "1 per cent of labels wrong"])
+def test_a_share_of_the_rows_is_a_number_of_them(phrase: str) -> None:
+    (question,), options = asked_for([phrase], Options())
+    assert question.slug == "labels-wrong" and options.shares == (Share("relabel", Fraction(1), "1"),)
+    assert share(phrase.replace('one', '1'), 'relabel').of(426) == 4
+
+
+@given(st.integers(1, 10_000), st.integers(1, 10_000))
+def test_a_share_is_the_most_rows_within_it(n: int, hundredths: int) -> None:
+    part = share(f"{hundredths / 100:.2f}%", "delete")
+    assert part is not None and part.percent == Fraction(hundredths, 100)
+    if n * hundredths < 10_000:
+        with pytest.raises(InputError, match="less than one row"):
+            part.of(n)
+    else:
+        rows = part.of(n)
+        assert rows * 10_000 <= n * hundredths < (rows + 1) * 10_000
+
+
+@pytest.mark.parametrize("text", ["0%", "101%", "1.5 rows deleted", "0 % of rows deleted"])
+def test_what_is_no_share_is_refused(text: str) -> None:
+    with pytest.raises(InputError):
+        asked_for([text if "rows" in text else f"{text} of rows deleted"], Options())
+
+
+@pytest.mark.parametrize("given_rows", ["1,5%", "x", "1.5", "%", "1 % of"])
+def test_what_is_no_number_of_rows_is_refused(given_rows: str) -> None:
+    with pytest.raises(InputError, match="no number of rows"):
+        rows_or_share("delete", given_rows)
+
+
+def test_two_shares_of_one_option_are_two_questions() -> None:
+    with pytest.raises(InputError, match="another number"):
+        asked_for(["1% of rows deleted", "2% of rows deleted"], Options())
+    assert asked_for(["5 rows deleted"], shared(Options(), [share("1%", "delete")]))[1].shares == ()

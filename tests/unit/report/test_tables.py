@@ -63,9 +63,10 @@ def test_every_section_is_one_file_and_one_template() -> None:
     names = [section.name for section in SECTIONS]
     assert len(set(names)) == len(names)
     assert {path.stem for path in (HOME / "templates" / "sections").glob("*.html")} == set(names)
-    assert {path.stem for path in (HOME / "sections").glob("*.py")} == {*names, "__init__"}
+    assert {path.stem for path in (HOME / "sections").rglob("*.py")} == {*names, "__init__"}
     for section in SECTIONS:
-        assert f"SECTION = Section(\"{section.name}\"" in (HOME / "sections" / f"{section.name}.py").read_text("utf-8")
+        path, = (HOME / "sections").rglob(f"{section.name}.py")
+        assert f"SECTION = Section(\"{section.name}\"" in path.read_text("utf-8")
 
 
 @pytest.mark.parametrize("folder, table", [("formulas", QUANTITIES), ("maps", MAPS)])

@@ -72,6 +72,7 @@ class Part:
         flips: changes it met that flip points; None: it looked for none.
         tolerated: `(N,)` both ends of the number of changes that each point survives, whatever number was asked about;
             None where the method does not know.
+        why: what kept it from proving more, in words; "" where it does not say.
     """
 
     method: str
@@ -79,6 +80,7 @@ class Part:
     arrays: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
     flips: Flips | None = None
     tolerated: tuple[Whole, Whole] | None = None
+    why: str = ""
 
 
 class Method(ABC):

@@ -85,25 +85,30 @@ class SquaredDeletions(Method):
         count = min(change.count, len(rows))
         proved, found = todo.copy(), Found(head)
         grown: list[Grown] = []
+        why = ""
         for size in range(count + 1) if head.remaining else (count,):
             base = base_of(head, rows, size)
             if base is None:
-                return Part(self.name, np.zeros_like(todo), {}, found.flips())
+                return Part(self.name, np.zeros_like(todo), {}, found.flips(), why="the refit is not proved unique")
             if base.K is None:
-                proved &= self._many(head, rows, base, proved, budget)
+                stays = self._many(head, rows, base, proved, budget)
+                why = why or stays if isinstance(stays, str) else why
+                proved &= np.zeros_like(proved) if isinstance(stays, str) else stays
             else:
                 trees = self._few(head, rows, base, proved, budget, found)
                 proved &= np.isin(np.arange(len(todo)), list(trees.of))
                 grown.append(trees)
         proved &= ~found.flipped
-        return Part(self.name, proved, witness(grown, np.flatnonzero(proved)) if grown else {}, found.flips())
+        return Part(self.name, proved, witness(grown, np.flatnonzero(proved)) if grown else {}, found.flips(),
+                    why=why)
 
-    def _many(self, head: Head, rows: Ints, base: Base, todo: Mask, budget: Budget) -> Mask:
-        """By the largest eigenvalue of blocks of the hat matrix."""
+    def _many(self, head: Head, rows: Ints, base: Base, todo: Mask, budget: Budget) -> Mask | str:
+        """By the largest eigenvalue of blocks of the hat matrix; why there is none below 1, in words."""
         system = base.system
         kappa = largest_block(system, rows, base.count, lambda: budget.left() <= 0)
         if kappa is None:
-            return np.zeros_like(todo)
+            return "" if budget.left() <= 0 else (
+                f"some {base.count} rows together may carry all that is known of a direction (leverage near 1)")
         stays = todo.copy()
         at = np.flatnonzero(todo)
         solved = solve(system, head.points[at], head.points_rad[at])

@@ -112,6 +112,7 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
     if gone := vanishing(head, change):  # then there is no refit that could keep a label
         reasons, known = [*reasons, *gone], np.zeros_like(known)
     parts: dict[str, Part] = {}
+    said: list[str] = []
     attacked, tried, cut = False, 0, False
     first = leading(head, change, budget, methods, seen)
     for name in order(head, change, budget, methods, seen, first):
@@ -129,8 +130,10 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
         halved = name == "box_tree" and tree_first(head, change, methods)
         own = budget.share(0.5) if halved else budget
         part = _proved(name, head, seen, asked, todo, own)
-        tried, cut = tried + 1, cut or own.left() <= 0
+        late = own.left() <= 0
+        tried, cut = tried + 1, cut or late
         if part is None:
+            said.append(attempt(name, int(todo.sum()), "" if late else "no bound could be enclosed", late))
             continue
         if part.flips is not None and len(part.flips.rows) and seen is not None and name in REFITS:
             found.prove(Choices(part.flips.rows, part.flips.codes), part.flips.weights)  # as they are stored
@@ -140,11 +143,25 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
         status[new] = status_of(name)
         if new.any():
             parts[name] = part
+        if left := int((todo & ~new & ~found.flipped).sum()):
+            said.append(attempt(name, left, part.why, late))
     if not attacked and (todo := known & ~found.flipped & (status == OPEN)).any():
         cut, tried = cut | _attack(head, change, todo, found, budget, tell), tried + 1
     require_consistent(status, found)
     status[found.flipped & (status == OPEN)] = FLIPPED
-    return Survey(status, parts, found.flips(), tuple(reasons), tried, cut)
+    return Survey(status, parts, found.flips(), (*said, *reasons), tried, cut)
+
+
+def attempt(name: str, left: int, why: str, late: bool) -> str:
+    """What a method left open, and why, in words.
+
+    >>> attempt("box", 3, "", True)
+    'tried box: 3 predictions stay open, as its time was up'
+    >>> attempt("box", 1, "no box was found", False)
+    'tried box: 1 prediction stays open, as no box was found'
+    """
+    because = why or ("its time was up" if late else "")
+    return f"tried {name}: {left} prediction{'s stay' if left > 1 else ' stays'} open{', as ' * bool(because)}{because}"
 
 
 def _of_new_rows(head: Head, change: NewRows, budget: Budget, tell: Tell) -> Survey:

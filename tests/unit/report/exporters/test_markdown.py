@@ -94,7 +94,7 @@ def test_the_table_of_exporters_is_keyed_by_name() -> None:
         assert exporter(name) is one and one.name == name and one.suffix.startswith(".") and "/" in one.media
         assert one.render(made) == one.render(made)
     with pytest.raises(SpecError, match="use html or markdown"):
-        exporter("pdf")
+        exporter("docx")
 
 
 def test_the_command_line_writes_any_format(tmp_path, capsys) -> None:
@@ -108,7 +108,7 @@ def test_the_command_line_writes_any_format(tmp_path, capsys) -> None:
     assert main(["report", str(path), "--format", "html", "-o", str(tmp_path / "a.html")]) == 0
     assert (tmp_path / "a.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
     capsys.readouterr()
-    assert main(["report", str(path), "--format", "pdf"]) == 2
+    assert main(["report", str(path), "--format", "docx"]) == 2
     assert "there is no such format; use html or markdown" in capsys.readouterr().err
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.html", "certificate.json", "report.md"]
 

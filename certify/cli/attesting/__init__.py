@@ -1,0 +1,5 @@
+"""The verbs that sign what the checker derived, and that verify what was signed."""
+
+from certify.cli.attesting import attest, verify
+
+__all__ = ["attest", "verify"]

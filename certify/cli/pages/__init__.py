@@ -1,0 +1,1 @@
+"""`certify report`: pages of certificates that are there."""

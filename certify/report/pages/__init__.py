@@ -1,0 +1,1 @@
+"""What pages share: the script of their tables, leaving things out, several reports on one page."""

@@ -1,0 +1,67 @@
+"""Signs of coefficients and shares of rows, from the phrase to the certificate."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression, Ridge
+
+import certify
+from certify.check.main import main as check
+from certify.cli.main import main
+
+N, D = 40, 4
+
+
+@pytest.fixture(scope="module")
+def rows() -> tuple[np.ndarray, np.ndarray]:
+    """One column matters, one hardly, two do not."""
+    rng = np.random.default_rng(20261128)
+    X = rng.normal(size=(N, D))
+    return X, 2.0 * X[:, 0] + 0.08 * X[:, 1] + rng.normal(size=N)
+
+
+def test_each_sign_is_that_of_every_refit(rows: tuple[np.ndarray, np.ndarray], tmp_path: Path) -> None:
+    X, y = rows
+    model = Ridge(alpha=1.0).fit(X, y)
+    found = certify.audit(certify.from_sklearn(model, X, y), ask="do coefficients keep their sign", folder=tmp_path)
+    (answer,) = found.answers
+    refits = [Ridge(alpha=1.0).fit(np.delete(X, i, 0), np.delete(y, i)).coef_ for i in range(N)]
+    stay = np.all(np.sign(refits) == np.sign(model.coef_), axis=0)
+    turned = [str(j) for j in np.flatnonzero(~stay)]
+    assert 0 < stay.sum() < D  # the recipe shows both
+    assert (answer.lower, answer.upper, answer.total) == (stay.sum(), stay.sum(), D)
+    assert answer.sentence.startswith(f"{stay.sum()} of {D} coefficients proved to keep their sign")
+    assert all(f"column {j}" in answer.sentence for j in turned)
+    assert check([str(tmp_path / "certificate.json")]) == 0
+    assert sum(bar.get_width() for bar in found.plot().patches) == D  # not as many as the rows to predict
+
+
+def test_several_outputs_have_no_one_sign(capsys: pytest.CaptureFixture[str]) -> None:
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(30, 2)), np.arange(30) % 3
+    found = certify.audit(certify.from_sklearn(LogisticRegression().fit(X, y), X, y), ask="coefficients")
+    assert not found.answers and "several outputs" in found.skipped[0].reason and found.verdict == "inconclusive"
+
+
+def test_a_share_becomes_a_number_and_is_said(rows: tuple[np.ndarray, np.ndarray], tmp_path: Path,
+                                              capsys: pytest.CaptureFixture[str]) -> None:
+    X, y = rows
+    np.savez(tmp_path / "data.npz", X=X, y=np.where(y > 0, 1, -1))
+    model = Ridge(alpha=1.0).fit(X, np.where(y > 0, 1.0, -1.0))
+    np.savez(tmp_path / "model.npz", coef=model.coef_[None], intercept=np.array([model.intercept_]))
+    said = ["audit", str(tmp_path / "model.npz"), str(tmp_path / "data.npz"), "--loss", "squared", "--weight-decay",
+            str(1 / N), "--no-bias-decay", "--normalization", "fixed", "-o", str(tmp_path / "out"), "--threshold", "0"]
+    assert main([*said, "--ask", "6 % of labels wrong"]) == 0
+    out, err = capsys.readouterr()
+    assert "whichever 2 training labels are wrong" in out
+    assert "note: 6 % of 40 training rows: 2 rows, and no more than that share" in err
+    stored = json.loads((tmp_path / "out" / "audit.json").read_text())
+    assert any("6 % of 40" in note for note in stored["model"]["notes"])
+    assert main([*said[:-3], str(tmp_path / "other"), *said[-2:], "--delete", "5%", "--ask", "rows deleted"]) == 0
+    assert "whichever 2 training rows are left out" in capsys.readouterr().out
+    assert main([*said, "--ask", "1% of labels wrong"]) == 2
+    assert "less than one row" in capsys.readouterr().err
