@@ -64,7 +64,8 @@ def test_every_format_shows_it_and_an_expired_one_fails_again(tmp_path, capsys, 
     assert main(["run", str(spec), "-q", "--suppressions", str(path), *asked]) == (3 if expires == YESTERDAY else 0)
     said = f"expired on {expires}" if expires == YESTERDAY else f"until {expires}"
     assert said in capsys.readouterr().out
-    for name in {*NAMES} - {"csv", "badge"}:  # which hold rows, and the numbers of one claim
+    assert (tmp_path / "out" / "pdf").read_bytes().startswith(b"%PDF")
+    for name in {*NAMES} - {"csv", "badge", "pdf"}:  # which hold rows, the numbers of one claim, and no text
         text = (tmp_path / "out" / name).read_text(encoding="utf-8").replace("\\", "")
         assert (str(expires) if name == "json" else said) in text, name
     (result,) = json.loads((tmp_path / "out" / "sarif").read_bytes())["runs"][0]["results"]
@@ -150,6 +151,18 @@ def test_every_exporter_takes_a_certificate_with_all_of_it(tmp_path):
     assert main(["run", str(spec), "-q", "--suppressions", str(path)]) == 4
     content = read_certificate(tmp_path / "certificate.json")
     for name, exporter in EXPORTERS.items():
+        if not exporter.printed:
+            assert b"%PDF" in exporter.content(content)
+            continue
         text = exporter.text(content, "").replace("\\", "")
         assert name == "csv" or "max_increase" in text or name == "badge", name
     assert canonical_bytes(content) == (tmp_path / "certificate.json").read_bytes()
+
+
+def test_a_redacted_page_names_nobody(tmp_path):
+    spec, path, _ = prepared(tmp_path, gate(max=1e-6, max_increase=1, rationale="Bob said so"))
+    assert main(["run", str(spec), "-q", "--suppressions", str(path)]) == 4
+    out = tmp_path / "redacted.html"
+    assert main(["report", str(tmp_path / "certificate.json"), "-o", str(out), "--redact"]) == 0
+    text = out.read_text(encoding="utf-8")
+    assert "Suppressed gates" in text and "Ann &lt;" not in text and "cleaning" not in text and "Bob" not in text
