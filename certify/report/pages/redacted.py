@@ -19,8 +19,8 @@ SHORTEST: Final = 2
 """Shortest name that is looked for in prose; one letter would be everywhere."""
 
 SAID: Final = (
-    "Left out: names of files, of columns and of coefficients, words of labels, owners of suppressions, and the reasons "
-    "that people gave for thresholds. No value of a row is on this page.",
+    "Left out: names of files, of columns and of coefficients, words of labels, owners of suppressions, and the "
+    "reasons that people gave for thresholds. No value of a row is on this page.",
     "Kept: digests of all files, by which whoever has a file can tell that it is the one; numbers of rows; numbers in "
     "the question, such as thresholds, units and codes of labels; versions of programs.",
 )
