@@ -16,6 +16,7 @@ from certify.format.digits import at_least, at_most
 from certify.format.errors import InputError
 from certify.format.quantities import (
     CORRECT_PREDICTIONS,
+    LARGER,
     PERSISTENCE_RADIUS,
     PREDICTION_CHANGE,
     STABLE_PREDICTIONS,
@@ -26,11 +27,8 @@ from certify.network.loss.losses import loss_named
 
 FORMAT: Final = "certify-compare/1"
 
-LARGER, SMALLER = "larger is better", "smaller is better"
-
-BETTER: Final[Mapping[str, str]] = MappingProxyType({
-    STABLE_PREDICTIONS.name: LARGER, CORRECT_PREDICTIONS.name: LARGER, TOLERATED_CHANGES.name: LARGER,
-    PERSISTENCE_RADIUS.name: LARGER, PREDICTION_CHANGE.name: SMALLER})
+BETTER: Final[Mapping[str, str]] = MappingProxyType({row.name: row.better for row in (
+    STABLE_PREDICTIONS, CORRECT_PREDICTIONS, TOLERATED_CHANGES, PERSISTENCE_RADIUS, PREDICTION_CHANGE)})
 """What is about outputs and losses, so that it does not depend on how a network's weights are scaled."""
 
 SAME: Final = (

@@ -10,11 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from certify.format.errors import CertifyError
+from certify.gating.policy import NONE
 from certify.problem.progress import Progress, silent
 from certify.problem.question import asked
 
 if TYPE_CHECKING:
     from certify.certificate.build import Claim
+    from certify.gating.cache.key import Key
+    from certify.gating.policy import Policy
     from certify.problem.bound import Bound
     from certify.problem.limits import Limits
     from certify.problem.problem import Problem
@@ -29,6 +32,7 @@ def run_audit(
     out_dir: str | Path | None = None,
     merge_duplicates: bool = False,
     progress: Progress | None = None,
+    policy: Policy = NONE,
 ) -> dict[str, Any]:
     """Read, prove, and write `certificate.json` and `report.html`.
 
@@ -43,6 +47,7 @@ def run_audit(
         out_dir: where to write; default the spec's folder.
         merge_duplicates: treat rows with equal features as one row.
         progress: told the stage and the fraction done.
+        policy: the baseline and what else changes no proof.
 
     Returns:
         The certificate.
@@ -51,6 +56,7 @@ def run_audit(
         CertifyError: bad input, or a machine on which nothing can be proved. What memory or time does not allow
             is no error: the claim is inconclusive and says what it would need.
     """
+    from certify.certificate.build import problem_member, subject_member
     from certify.certificate.checkable import checkable
     from certify.certificate.write import require_folder
     from certify.problem.limits import limits_of
@@ -60,15 +66,88 @@ def run_audit(
     folder = spec_path.parent if out_dir is None else Path(out_dir)
     tell("reading", 0.0)
     require_folder(folder, (CERTIFICATE, REPORT, WITNESS))
+    key = None if policy.cache is None else keyed(policy, spec_path, folder, merge_duplicates)
+    if key is not None and (kept := from_cache(policy, key, spec_path, folder)) is not None:
+        return kept
     audit = load(spec_path, merge_duplicates)
+    decided = policy.read(gates_of(audit.problem), [folder / name for name in (CERTIFICATE, REPORT, WITNESS)])
     tell("testing the arithmetic of this machine", 0.01)
     sources, beside, origin = checkable(audit.problem, audit.sources, folder)
+    decided.compare_questions(lambda: (problem_member(audit.problem), subject_member(sources, folder)))
     environment = tested(audit.problem) | origin
     proved = prove(audit.problem, tell, limits_of(audit.problem, started))
     tell("writing certificate and report", 0.97)
-    certificate = write(Loaded(audit.problem, sources), proved, environment, folder, beside)
+    made = make(Loaded(audit.problem, sources), proved, environment, folder, beside)
+    certificate = put(made, decided.applied(made.certificate, folder), folder)
+    if key is not None:
+        keep(policy, key, made, certificate, folder)
     tell("done", 1.0)
     return certificate
+
+
+def keyed(policy: Policy, spec_path: Path, folder: Path, merge_duplicates: bool) -> Key | None:
+    """The key of a run in the cache; None, and a word about it, where its proof is not kept."""
+    from certify.gating.cache.key import key_of
+    from certify.gating.cache.store import require_cache
+    from certify.spec.load import load_spec
+
+    assert policy.cache is not None
+    require_cache(policy.cache)
+    key = key_of(load_spec(spec_path), spec_path, folder, merge_duplicates)
+    if isinstance(key, str):
+        policy.tell(f"not kept in the cache: {key}")
+        return None
+    return key
+
+
+def from_cache(policy: Policy, key: Key, spec_path: Path, folder: Path) -> dict[str, Any] | None:
+    """What is kept of the very same run, written where this one writes; None where nothing is.
+
+    Gates over time and suppressions are no part of the proof, so they are decided anew. A page that is there already is
+    not set again.
+    """
+    from certify.certificate import canonical_bytes
+    from certify.certificate.write import write_together
+    from certify.gating.cache.store import find
+    from certify.spec.load import load_spec
+    from certify.spec.sources import sha256_file
+
+    assert policy.cache is not None
+    gates = load_spec(spec_path).gate
+    entry = find(policy.cache, key, gates, policy.tell)
+    if entry is None:
+        return None
+    proof = entry.certificate
+    decided = policy.read(gates, [folder / name for name in (CERTIFICATE, REPORT, WITNESS)])
+    decided.compare_questions(lambda: (proof["problem"], proof["subject"]))
+    beside = {folder / WITNESS: entry.witness} if entry.witness else {}
+    made = Made(proof, beside, () if entry.witness else _stale_witness(folder, key.sources))
+    certificate, page = decided.applied(proof, folder), folder / REPORT
+    if certificate == proof and page.is_file() and sha256_file(page) == entry.page:
+        contents = {**beside, folder / CERTIFICATE: canonical_bytes(certificate)}
+        write_together({path: content for path, content in contents.items()
+                        if not path.is_file() or path.read_bytes() != content}, made.remove,
+                       [path for path in _outdated(contents, folder) if path != page])
+    else:
+        put(made, certificate, folder)
+    policy.found(proof["created"])
+    return certificate
+
+
+def keep(policy: Policy, key: Key, made: Made, certificate: Mapping[str, Any], folder: Path) -> None:
+    """Keep the proof of a run, without what a baseline or suppressions make of it."""
+    from certify.gating.cache.entry import Entry
+    from certify.gating.cache.store import keep as store
+    from certify.spec.sources import sha256_file
+
+    assert policy.cache is not None
+    page = sha256_file(folder / REPORT) if certificate == made.certificate else ""
+    store(policy.cache, key, Entry(made.certificate, made.beside.get(folder / WITNESS, b""), page), policy.tell)
+
+
+def gates_of(problem: Problem) -> tuple[Gate, ...]:
+    """The gates of the spec of a problem."""
+    return () if problem.spec is None else problem.spec.gate
 
 
 @dataclass(frozen=True)
@@ -114,9 +193,29 @@ def write(audit: Loaded, proved: Proved, environment: Mapping[str, Any], folder:
     Returns:
         The certificate.
     """
-    from certify.certificate import build, canonical_bytes
-    from certify.certificate.write import write_together
-    from certify.report.exporters.html import render
+    made = make(audit, proved, environment, folder, beside)
+    return put(made, made.certificate, folder)
+
+
+@dataclass(frozen=True)
+class Made:
+    """A certificate that is not written yet.
+
+    Attributes:
+        certificate: its content.
+        beside: files that are written with it.
+        remove: a side file that goes.
+    """
+
+    certificate: dict[str, Any]
+    beside: Mapping[Path, bytes]
+    remove: tuple[Path, ...] = ()
+
+
+def make(audit: Loaded, proved: Proved, environment: Mapping[str, Any], folder: Path,
+         beside: Mapping[Path, bytes] | None = None) -> Made:
+    """The certificate of what was proved, with its side file; arguments as of :func:`write`."""
+    from certify.certificate import build
     from certify.spec.sources import Digest
 
     sources, written = dict(audit.sources), dict(beside or {})
@@ -124,9 +223,18 @@ def write(audit: Loaded, proved: Proved, environment: Mapping[str, Any], folder:
         written[folder / WITNESS] = content = _witness_bytes(proved.arrays)
         sources["witness"] = Digest(folder / WITNESS, hashlib.sha256(content).hexdigest(), len(content))
     certificate = build(audit.problem, proved.claims, proved.base, sources, environment, folder)
+    return Made(certificate, written, () if proved.arrays else _stale_witness(folder, audit.sources))
+
+
+def put(made: Made, certificate: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Write a certificate, as it was made or with more said in it, with its page and what lies beside."""
+    from certify.certificate import canonical_bytes
+    from certify.certificate.write import write_together
+    from certify.report.exporters.html import render
+
     page = render(certificate).encode("utf-8")
-    written |= {folder / CERTIFICATE: canonical_bytes(certificate), folder / REPORT: page}
-    write_together(written, () if proved.arrays else _stale_witness(folder, audit.sources), _outdated(written, folder))
+    written = {**made.beside, folder / CERTIFICATE: canonical_bytes(certificate), folder / REPORT: page}
+    write_together(written, made.remove, _outdated(written, folder))
     return certificate
 
 
@@ -212,10 +320,10 @@ def prove(problem: Problem, tell: Progress, limits: Limits) -> Proved:
     held: list[tuple[Bound, Gate | None]] = []
     asking: tuple[Gate | None, ...] = problem.spec.gate or (None,) * len(names)
     for name, gate in zip([gate.quantity for gate in problem.spec.gate] or names, asking, strict=True):
-        side = "" if gate is None else "min" if gate.max is None else "max"
+        side = "" if gate is None or gate.held is None else "min" if gate.max is None else "max"
         bound, own = bounds[name].against(side).with_names()
         arrays |= own
-        held.append((bound, gate))
+        held.append((bound, None if gate is None else gate.held))
     base = at.base()
     far = too_far(problem, base.get("distance"))
     claims = [Claim(bound, gate, evaluate(bound, gate, far)) for bound, gate in held]

@@ -62,12 +62,8 @@ def build(
         "format": FORMAT,
         "certify_version": __version__,
         "created": now(),
-        "subject": {
-            role: file_member(sources[role], folder)
-            for role in ("spec", "model", "graph", "data", "reference", "change", "evaluation", "witness")
-            if role in sources
-        },
-        "problem": _problem(problem),
+        "subject": subject_member(sources, folder),
+        "problem": problem_member(problem),
         "base": plain(base),
         "claims": [claim_member(claim) for claim in claims],
         "verdict": str(verdict),
@@ -83,7 +79,15 @@ def _arithmetic(problem: Problem) -> Json:
     return {"arithmetic": "exact rationals"} if problem.arithmetic == "exact" else {}
 
 
-def _problem(problem: Problem) -> Json:
+def subject_member(sources: Mapping[str, Digest], folder: Path) -> Json:
+    """The files that a certificate binds."""
+    return {role: file_member(sources[role], folder)
+            for role in ("spec", "model", "graph", "data", "reference", "change", "evaluation", "witness")
+            if role in sources}
+
+
+def problem_member(problem: Problem) -> Json:
+    """The mathematical problem, as far as scalars and short lists say it."""
     spec, network = problem.spec, problem.network
     assert spec is not None  # read from files
     listed = spec.perturbation.rows
@@ -176,7 +180,7 @@ def claim_member(claim: Claim) -> Json:
         "lower": plain(bound.lower),
         "upper": plain(bound.upper),
         "unit": bound.unit,
-        "gate": None if claim.gate is None else _gate(claim.gate, outcome),
+        "gate": None if claim.gate is None else gate_member(claim.gate) | {"state": outcome.gate},
         "reason": outcome.reason,
         "hypotheses": [
             {"name": h.name, "statement": h.statement, "value": plain(h.value), "holds": bool(h.holds)}
@@ -189,14 +193,10 @@ def claim_member(claim: Claim) -> Json:
     return member
 
 
-def _gate(gate: Gate, outcome: Outcome) -> Json:
+def gate_member(gate: Gate) -> Json:
+    """A gate as the spec has it, without what became of it."""
     threshold = {"max": gate.max} if gate.max is not None else {"min": gate.min}
-    return threshold | {
-        "rigour": str(gate.rigour),
-        "severity": gate.severity,
-        "rationale": gate.rationale,
-        "state": outcome.gate,
-    }
+    return threshold | {"rigour": str(gate.rigour), "severity": gate.severity, "rationale": gate.rationale}
 
 
 def file_member(source: Digest, folder: Path) -> Json:

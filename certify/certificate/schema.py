@@ -314,6 +314,45 @@ class Claim(Part):
         return self
 
 
+class OverTimeGate(Part):
+    """A gate against a baseline: ends of the baseline as they were read, and what became of it."""
+
+    claim: Count
+    max_increase: Number | None = None
+    max_decrease: Number | None = None
+    severity: Annotated[str, one_of(words(w.Severity))]
+    rationale: str | None
+    lower: Number | None
+    upper: Number | None
+    state: State
+    reason: str
+
+    @model_validator(mode="after")
+    def _one_side(self) -> OverTimeGate:
+        if (self.max_increase is None) == (self.max_decrease is None):
+            raise ValueError("exactly one of max_increase and max_decrease is needed")
+        return self
+
+
+class OverTime(Part):
+    """The gates over time, and the certificate that they compare with; null where none was given."""
+
+    baseline: File | None
+    gates: Annotated[list[OverTimeGate], Field(min_length=1)]
+
+
+class Suppressed(Part):
+    """A gate that is not met, and who answers for it until a day; it changes an exit status, and no state."""
+
+    gate: str
+    fingerprint: Sha256
+    owner: str
+    reason: str
+    expires: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\d$")]
+    expired: bool
+    state: State
+
+
 class Certificate(Part):
     """A whole certificate."""
 
@@ -327,6 +366,8 @@ class Certificate(Part):
     verdict: Verdict
     gates: State
     environment: dict[str, Any]
+    over_time: OverTime | None = None
+    suppressed: list[Suppressed] | None = None
     digest: Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 
 

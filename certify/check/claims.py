@@ -39,7 +39,7 @@ def check_claims(
         base: where the solution is, as stated and proved; None if none is, and then no claim has a number.
         far: whether the certificate has to state that nothing is decided, because the solution is far (V62).
     """
-    gates: tuple[Gate | None, ...] = spec.gates or (None,) * len(claims)
+    gates: tuple[Gate | None, ...] = tuple(g if g.side else None for g in spec.gates) or (None,) * len(claims)
     outcomes = []
     for claim, gate in zip(claims, gates, strict=True):
         if base is None and (claim.lower, claim.upper, claim.rows, claim.witness.infinite) != (None, None, (), None):

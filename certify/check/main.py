@@ -18,7 +18,7 @@ from certify.check.reading.certificate import QUANTITIES, RANGES
 from certify.check.reading.files import DIGITS
 from certify.check.reading.spec import Gate
 from certify.check.run import Result, Usage, check
-from certify.check.verdicts import INTERRUPTED, INVALID, Outcome, exit_status
+from certify.check.verdicts import EXIT, INTERRUPTED, INVALID, Outcome, exit_status
 from certify.format.canonical import FORMAT, Json
 from certify.format.refusal import Invalid
 
@@ -49,7 +49,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             if not options.quiet:
                 print(f"{time.perf_counter() - start:6.1f} s  {line}", file=sys.stderr, flush=True)
 
-        result = check(options.certificate, given, [*options.max, *options.min], tell, options.within)
+        result = check(options.certificate, given, [*options.max, *options.min], tell, options.within,
+                       options.baseline)
+        if options.within is not None and result.near is None:
+            raise Usage("--within: the certificate has base given, whose solution is the weights themselves")
+        if options.baseline is not None and result.over is None:
+            raise Usage("--baseline: the spec has no gate with max_increase or max_decrease")
     except Usage as error:
         print(f"certify check: {error}", file=sys.stderr)
         return INVALID
@@ -74,7 +79,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     _print(line_of(result), found, as_json)
     if options.trusted and not as_json:
         print(trusted.table(trusted.rings()), flush=True)
-    return exit_status(result.outcomes)
+    return worst(exit_status(result.outcomes), 0 if result.over is None else result.over.status)
+
+
+def worst(*statuses: int) -> int:
+    """The status that counts of several: 3, then 4, then 0.
+
+    >>> worst(0, 4), worst(4, 3), worst(0, 0)
+    (4, 3, 0)
+    """
+    return next((status for status in (EXIT["failed"], EXIT["open"]) if status in statuses), EXIT["met"])
 
 
 def _notes(result: Result) -> list[str]:
@@ -82,6 +96,8 @@ def _notes(result: Result) -> list[str]:
     files = ", ".join(f"{role} {path} {digest[:DIGITS]}" for role, path, digest in result.files)
     about = result.certificate.problem.get("about")
     more = import_module("certify.check.origin").lines(about, result.files) if about else []
+    suppressed = ["stated and not heeded: suppressions of gates, which certify check counts all the same"]
+    more += suppressed if "suppressed" in result.certificate.top else []
     return [f"thresholds from {result.source}", f"files: {files}", *more]
 
 
@@ -106,6 +122,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--within", metavar="SHARE", type=_share,
                         help="base nearby: how far the solution may be from the weights, as a share of their length, "
                              "instead of the spec's (default 1e-6)")
+    parser.add_argument("--baseline", type=Path, metavar="CERT",
+                        help="the certificate that gates over time compare with; without it they are not checked")
     parser.add_argument("--trusted", action="store_true",
                         help="after the verdict the files of certify that it rests on, with their lines")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
@@ -169,6 +187,7 @@ def line_of(result: Result) -> str:
     if base.tilt is not None:  # as merged rows a choice that is part of the claim, and not in the spec
         where = "through the outputs" if base.tilt == "output" else "in weight space"
         more.append(f"of the loss tilted {where} by at most {base.shift_norm!r}")
+    more += [] if result.over is None else result.over.lines
     refuted = [outcome.gate for outcome in result.outcomes if outcome.verdict == "refuted"]
     warned = refuted and all(gate is not None and gate.severity == "warn" for gate in refuted)
     only = "; refuted by a warn gate only" if warned else ""
@@ -220,4 +239,5 @@ def _object(result: Result) -> Json:
                 {} if base.tilt is None else {"tilt": base.tilt, "shift_norm": base.shift_norm}) | (
                 {} if near is None else near.members),
             "thresholds": result.source,
+            **({} if result.over is None else {"over_time": result.over.members}),
             "files": {role: {"path": path, "sha256": digest} for role, path, digest in result.files}}

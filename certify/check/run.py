@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from certify.format.canonical import Json, same, show
 from certify.format.refusal import Invalid
 
 if TYPE_CHECKING:
+    from certify.check.over_time import OverTime
     from certify.check.systems.nearness import Nearness
 
 Tell = Callable[[str], None]
@@ -41,7 +43,7 @@ class Result:
         verdict, gates: over all outcomes.
         source: where the thresholds come from, in words.
         near: base `nearby`: how far the solution is, and may be.
-        files: path and digest of every file, by role.
+        files, over: path and digest of every file, by role; gates over time, None where there is none.
     """
 
     certificate: Certificate
@@ -51,11 +53,12 @@ class Result:
     source: str
     near: Nearness | None = None
     files: tuple[tuple[str, str, str], ...] = ()
+    over: OverTime | None = None
 
 
 def check(
     path: Path, given: dict[str, Path | None], asked: Sequence[Gate] = (), tell: Tell = lambda _: None,
-    within: float | None = None,
+    within: float | None = None, baseline: Path | None = None,
 ) -> Result:
     """Check a certificate against the original files, in the order of proofs/certificate-format.md.
 
@@ -64,6 +67,7 @@ def check(
         asked: thresholds that replace those of the spec.
         tell: called with a line of progress.
         within: base `nearby`: the share of the length of the weights that counts, instead of the spec's.
+        baseline: what gates over time compare with; None: they are not checked.
     """
     certificate = read_certificate(read_bytes(path, "certificate file"), f"certificate file {show(str(path))}")
     for gate in asked:
@@ -86,8 +90,6 @@ def check(
         from certify.check.systems.nearness import nearness
 
         near = nearness(spec, problem, certificate.base.distance)
-    if within is not None and near is None:
-        raise Usage("--within: the certificate has base given, whose solution is the weights themselves")
     _compare(certificate.problem, describe(problem, spec, merge) | ({} if near is None else near.members))
     if (spec.evaluation or spec.functionals) is not None:
         from certify.check.reading.label_rules import check_counted
@@ -105,13 +107,15 @@ def check(
         if stated != found:
             raise Invalid(member, f"{show(stated)} is stated", f"the claims give {show(found)}")
     near = near if near is None or within is None else replace(near, within=within)
-    far = near is not None and near.far
+    far, over = near is not None and near.far, None
+    if "over_time" in certificate.top or any(gate.over_time for gate in spec.gates):
+        over = import_module("certify.check.over_time").check_over_time(certificate, spec.gates, claims, far, baseline)
     used = tuple(evaluate(*pair, far) for pair in thresholds(claims, spec.gates, asked))
     source = "the command line" if asked else "the digest-bound spec" if spec.gates else "none"
     if asked and any(outcome.gate not in asked and outcome.gate is not None for outcome in used):
         source = "the command line and the digest-bound spec"
     files = tuple((role, str(places.found[role]), record.sha256) for role, record in certificate.subject.items())
-    return Result(certificate, used, *overall(used), source, near, files)
+    return Result(certificate, used, *overall(used), source, near, files, over)
 
 
 def _solution(

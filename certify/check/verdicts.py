@@ -66,7 +66,7 @@ def thresholds(
     There is a claim for each gate of the spec, in its order; or there are claims without gates.
     """
     claims, gates, asked = tuple(claims), tuple(gates), tuple(asked)
-    own: tuple[Gate | None, ...] = gates or (None,) * len(claims)
+    own: tuple[Gate | None, ...] = tuple(gate if gate.side else None for gate in gates) or (None,) * len(claims)
     pairs = [pair for pair in zip(claims, own, strict=True) if not any(answers(pair[0], gate) for gate in asked)]
     for gate in asked:
         pairs.append((next(claim for claim in claims if answers(claim, gate)), gate))

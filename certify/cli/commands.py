@@ -9,19 +9,22 @@ from typing import Annotated
 
 import typer
 
-from certify.cli import attesting, audits, compare
+from certify.cli import attesting, audits, compare, gating
 from certify.cli.app import Interrupted, app, decimal, interruptible, whole
+from certify.cli.gating.baseline import baseline as baseline_verb
 from certify.cli.options import Activation, Evaluation, Graph, Loss, NoBiasDecay, Normalization, WeightDecay
 from certify.cli.pages.report import report
 from certify.cli.polish import polish
 
-__all__ = ["Interrupted", "app", "attesting", "audits", "compare", "report"]  # importing a module of verbs adds them
+__all__ = [  # importing a module of verbs adds them
+    "Interrupted", "app", "attesting", "audits", "baseline_verb", "compare", "report"]
 
 
 @app.command()
 @interruptible
 def run(
-    spec: Annotated[Path, typer.Argument(metavar="[SPEC]", help="The spec, a TOML file.")] = Path("certify.toml"),
+    spec: Annotated[list[Path] | None, typer.Argument(
+        metavar="[SPEC]...", help="Specs, TOML files, or folders of them (default: certify.toml).")] = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="DIR", help="Where to write (default: the spec's folder).")
     ] = None,
@@ -35,6 +38,10 @@ def run(
     merge_duplicates: Annotated[
         bool, typer.Option("--merge-duplicates", help="Treat rows with equal features as one row.")
     ] = False,
+    baseline: gating.Baseline = None,
+    suppressions: gating.Suppressions = None,
+    on_inconclusive: gating.OnInconclusive = "fail",
+    cache: gating.Cache = None,
     form: Annotated[
         list[str] | None, typer.Option(
             "--format", metavar="NAME[=FILE]", help="text, json, markdown, sarif, junit, github, badge, model-card, "
@@ -42,44 +49,24 @@ def run(
             "stays."),
     ] = None,
 ) -> None:
-    """Prove what a spec asks for; write certificate.json and report.html, print one verdict line."""
-    if plan:
-        _plan(spec, output, merge_duplicates, as_json)
-        return
-    from certify.auditing.spec_run import CERTIFICATE, REPORT, WITNESS, run_audit
-    from certify.certificate.write import require_folder, write_together
-    from certify.cli.formats import JSON, as_text, formats, seen
-    from certify.cli.text import one_line
-    from certify.problem.progress import shown
-    from certify.prove.gates import exit_of
-    from certify.report.messages import advice, cautions_of, remembered, run_object, verdict_line
+    """Prove what a spec asks for; write certificate.json and report.html, print one verdict line.
 
-    wanted = formats(form or (), as_json)
-    folder = spec.parent if output is None else output
-    wanted.require_apart((spec, *(folder / name for name in (CERTIFICATE, REPORT, WITNESS))))
-    for path in wanted.files:
-        require_folder(path.parent, (path.name,))
-    with shown(quiet) as tell:
-        certificate = run_audit(spec, output, merge_duplicates, tell)
-    write_together(wanted.written(certificate, folder, lambda: as_text(run_object(certificate))))
-    if not quiet and remembered(certificate):
-        print(one_line(remembered(certificate)), file=sys.stderr, flush=True)
-    if wanted.medium is not None:
-        print(wanted.medium.text(certificate, seen(folder)), end="")
-    elif wanted.out == JSON:
-        print(as_text(run_object(certificate)))
-    else:
-        print(one_line(verdict_line(certificate, reason=quiet)))
-    sys.stdout.flush()
-    if quiet:
-        for words in cautions_of(certificate):
-            print(one_line(f"caution: {words}"), file=sys.stderr)
-    else:
-        for line in advice(certificate):
-            print(one_line(line), file=sys.stderr)
-        print(one_line(f"certificate {folder / CERTIFICATE}"), file=sys.stderr)
-        print(one_line(f"report      {folder / REPORT}"), file=sys.stderr)
-    raise typer.Exit(exit_of(certificate))
+    Of several specs each has a line, and the exit status is the worst.
+    """
+    from certify.cli.gating.many import run_many, specs_of
+    from certify.cli.gating.one import Asked, run_one
+    from certify.format.errors import SpecError
+
+    given = spec or [Path("certify.toml")]
+    asked = Asked(output, as_json, quiet, merge_duplicates, tuple(form or ()), on_inconclusive, baseline, suppressions,
+                  cache)
+    several = len(given) > 1 or given[0].is_dir()
+    if plan:
+        if several:
+            raise SpecError("--plan", f"{len(given)} specs or folders", "name one spec")
+        _plan(given[0], output, merge_duplicates, as_json)
+        return
+    raise typer.Exit(run_many(specs_of(given), asked) if several else run_one(given[0], asked))
 
 
 def _plan(spec: Path, output: Path | None, merge_duplicates: bool, as_json: bool) -> None:

@@ -274,9 +274,9 @@ time is more than what is left; a single factorisation or matrix product is not 
     "memory_limit": """[run] memory_limit: bytes, or a size such as "8 GB" (10^9) or "8 GiB" (2^30). A way of computing
 whose estimated peak is above it is left out, and the claim says what it would need. Default: what the machine has
 free.""",
-    "gate": """A threshold in the spec. It is met, failed or open. Exit status: 3 if any gate of severity `fail`
-failed, else 4 if any is open, else 0; without gates 4 if nothing of what was asked is proved. A gate of severity `warn`
-never changes it.""",
+    "gate": """A threshold in the spec, or a tolerance: how much worse than a baseline it may be (max_increase,
+max_decrease). It is met, failed or open. Exit status: 3 if any gate of severity `fail` failed, else 4 if any is open,
+else 0; without gates 4 if nothing of what was asked is proved. A gate of severity `warn` never changes it.""",
     "within": """[solution] within, for base = "nearby": how far the exact solution may lie from the given weights, as a
 share of the Euclidean length of the weights that adjust; default 1e-6. Beyond it every claim is inconclusive and every
 gate open: beside a symmetry of the network exact solutions lie everywhere, with moduli of any size. The last layer

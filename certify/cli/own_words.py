@@ -61,10 +61,19 @@ status is the decision (0 met, 3 failed, 4 open). action.yml of this repository 
 .pre-commit-hooks.yaml has hooks. In your own tests the pytest plugin has a fixture certify:
 assert certify(problem, X_new).stable(delete=5) >= 130. See docs/ci.md and `gate`."""),
     Asked(("baseline", "regression test", "regress", "previous model", "yesterday"),
-          """Keep the folder of the audit of the old model: certify compare OLD NEW says what is proved to be better
-or worse. A gate stops a build: the spec that certify audit writes has what was proved for the old model as its
-thresholds, e.g. quantity = "stable_predictions", min = 136. Put them into the spec of the new model: the run fails
-(status 3) where it is proved to be worse, and is open (status 4) where that is not decided. See `gate`, `compare`."""),
+          """A gate with max_decrease = 0 (stable_predictions: a fall is worse) or max_increase (distance) compares with
+an earlier certificate: certify run SPEC --baseline baseline.json. It fails (status 3) only where the model is proved to
+be worse by more than that, and is open (status 4) where the ends do not decide. certify baseline update CERT checks a
+certificate and makes it the baseline. certify compare OLD NEW says what is proved better or worse, without a gate.
+See docs/gates.md, `gate`, `compare`."""),
+    Asked(("suppress", "suppression", "suppressions", "allow failure", "waiver", "exception"),
+          """certify run SPEC --suppressions FILE leaves gates out of the exit status until a day: [[suppress]] with
+gate, fingerprint, owner, reason and expires, all of them. The verdict and the state of the gate stay as they are, and
+every report says who answers for it. After that day the gate counts again. See docs/gates.md."""),
+    Asked(("cache", "many specs", "several specs"),
+          """certify run A.toml B.toml FOLDER proves each spec; the status is the worst. --cache DIR keeps decided
+proofs, and takes them from there while no byte of spec, model and data, no version and no machine changes. Whoever can
+write into that folder can forge them; certify check of the certificate derives it again. See docs/gates.md."""),
     Asked(("influence", "influence function", "influence functions", "attribution", "leave one out", "loo"),
           """Which training rows matter to one prediction: certify audit MODEL DATA --eval FILE --prediction 13, or
 in Python certify.leave_one_out(problem, X_new).most_influential(13), leaves out every row in turn, trains again and

@@ -37,6 +37,7 @@ class Quantity:
         counts: whether it is a whole number that a gate bounds from below.
         signed: whether it may lie below 0.
         right: whether it looks at right labels.
+        better: `larger` or `smaller`: which way is for the better, in a gate over time; empty where neither is.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Quantity:
     counts: bool = False
     signed: bool = False
     right: bool = False
+    better: str = ""
 
     def __str__(self) -> str:
         return self.name
@@ -57,28 +59,31 @@ class Quantity:
 
 _PER_UNIT: Final = "{distance} per unit of {moved}"
 _P, _F, _S = Kind.POINTWISE, Kind.FIRST_ORDER, Kind.FINITE
+LARGER: Final = "larger"
+SMALLER: Final = "smaller"
 
-MODULUS = Quantity("modulus", _P, _PER_UNIT, merges=True, gauge=True)
-SAMPLE_MODULUS = Quantity("sample_modulus", _P, _PER_UNIT, merges=True, per_row=True, gauge=True)
-FIRST_ORDER_DISTANCE = Quantity("first_order_distance", _F, "{distance}", merges=True, sized=True)
-DISTANCE = Quantity("distance", _S, "{distance}", merges=True, sized=True)
-AUBIN = Quantity("aubin", _S, _PER_UNIT, merges=True)
-PERSISTENCE_RADIUS = Quantity("persistence_radius", _S, "{budget} {share}", needs=("level",))
-PREDICTION_CHANGE = Quantity("prediction_change", _S, "output change", needs=("evaluation",), sized=True)
+MODULUS = Quantity("modulus", _P, _PER_UNIT, merges=True, gauge=True, better=SMALLER)
+SAMPLE_MODULUS = Quantity("sample_modulus", _P, _PER_UNIT, merges=True, per_row=True, gauge=True, better=SMALLER)
+FIRST_ORDER_DISTANCE = Quantity("first_order_distance", _F, "{distance}", merges=True, sized=True, better=SMALLER)
+DISTANCE = Quantity("distance", _S, "{distance}", merges=True, sized=True, better=SMALLER)
+AUBIN = Quantity("aubin", _S, _PER_UNIT, merges=True, better=SMALLER)
+PERSISTENCE_RADIUS = Quantity("persistence_radius", _S, "{budget} {share}", needs=("level",), better=LARGER)
+PREDICTION_CHANGE = Quantity("prediction_change", _S, "output change", needs=("evaluation",), sized=True,
+                             better=SMALLER)
 STABLE_PREDICTIONS = Quantity("stable_predictions", _S, "evaluation rows", needs=("evaluation",), sized=True,
-                              counts=True)
+                              counts=True, better=LARGER)
 CORRECT_PREDICTIONS = Quantity("correct_predictions", _S, "evaluation rows", needs=("evaluation",), sized=True,
-                               counts=True, right=True)
+                               counts=True, right=True, better=LARGER)
 TOLERATED_CHANGES = Quantity("tolerated_changes", _S, "changed rows", per_row=True, needs=("evaluation",), sized=True,
-                             counts=True)
+                             counts=True, better=LARGER)
 FUNCTIONAL = Quantity("functional", _S, "value of a functional", per_row=True, needs=("evaluation",), sized=True,
                       signed=True)
 FIRST_ORDER_PREDICTION_CHANGE = Quantity("first_order_prediction_change", _F, "output change to first order",
-                                         per_row=True, needs=("evaluation",), sized=True)
+                                         per_row=True, needs=("evaluation",), sized=True, better=SMALLER)
 EXCESS = Quantity("excess", _S, "weight distance from exact fits of the changed data, within the window, to those of "
-                  "today's", merges=True, needs=("window",))
+                  "today's", merges=True, needs=("window",), better=SMALLER)
 HAUSDORFF = Quantity("hausdorff", _S, "weight distance between exact fits of today's and of the changed data, either "
-                     "within the window", merges=True, needs=("window",))
+                     "within the window", merges=True, needs=("window",), better=SMALLER)
 
 QUANTITIES: Final[Mapping[str, Quantity]] = MappingProxyType({q.name: q for q in (
     MODULUS, SAMPLE_MODULUS, FIRST_ORDER_DISTANCE, DISTANCE, AUBIN, PERSISTENCE_RADIUS, PREDICTION_CHANGE,

@@ -19,6 +19,12 @@ State = Literal["met", "failed", "open"]
 
 EXIT: Final[dict[str, int]] = {"met": 0, "failed": 3, "open": 4}
 
+BY_WEIGHT: Final[tuple[State, ...]] = ("failed", "open", "met")
+"""The states of gates; of several the first one counts."""
+
+WORST: Final = (2, 3, 4, 0)
+"""Exit statuses; of several the first one counts, and another one before all of them."""
+
 UNSOLVED: Final = 5
 """Exit status of an estimate whose linear system was not solved, whatever its gates say: its numbers mean nothing."""
 
@@ -130,7 +136,38 @@ def exit_of(certificate: Mapping[str, Any]) -> int:
     """
     claims = certificate["claims"]
     gated = any(claim["gate"] for claim in claims)
-    return exit_status(certificate["gates"], None if gated else [claim["verdict"] for claim in claims])
+    own = exit_status(certificate["gates"], None if gated else [claim["verdict"] for claim in claims])
+    return worst(own, EXIT[over_time_state(certificate) or "met"])
+
+
+def worst(*statuses: int) -> int:
+    """The status that counts of several: invalid input, then a gate that failed, then one that is open.
+
+    >>> worst(0, 4, 3), worst(), worst(3, 2)
+    (3, 0, 2)
+    """
+    return next((status for status in WORST if status in statuses), max(statuses, default=0))
+
+
+def over_time_state(certificate: Mapping[str, Any]) -> State | None:
+    """The state of all gates over time of severity `fail`; None where there is none.
+
+    >>> over_time_state({"over_time": {"gates": [{"severity": "fail", "state": "open"}]}}), over_time_state({})
+    ('open', None)
+    """
+    member = certificate.get("over_time") or {"gates": ()}
+    states = {gate["state"] for gate in member["gates"] if gate["severity"] == "fail"}
+    return next((state for state in BY_WEIGHT if state in states), None)
+
+
+def gates_of(certificate: Mapping[str, Any]) -> State:
+    """The state of all gates of severity `fail`, those over time included.
+
+    >>> gates_of({"gates": "met", "over_time": {"gates": [{"severity": "fail", "state": "failed"}]}})
+    'failed'
+    """
+    states = {certificate["gates"], over_time_state(certificate)}
+    return next(state for state in BY_WEIGHT if state in states)
 
 
 def _reason(bound: Bound, gate: Gate | None, fails: bool) -> str:

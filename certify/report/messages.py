@@ -12,9 +12,12 @@ from certify.format.labels import COUNTED, label_meaning
 from certify.format.quantities import QUANTITIES
 from certify.format.words import Base, Map, Set
 from certify.problem.fit import recorded
+from certify.prove.gates import gates_of
 from certify.report.cautions import cautions, distant
 from certify.report.maps import MAPS
 from certify.report.normalization import fixed_note
+from certify.report.phrases.decisions.over_time import over_time_advice, over_time_lines
+from certify.report.phrases.decisions.suppressed import suppressed_lines
 from certify.report.phrases.rescaling import rescaling_note
 from certify.spec.vocabulary import CHECKED, DATA_FORMATS, MODEL_FORMATS
 from certify.systems.head.nearness import FAR
@@ -49,7 +52,10 @@ def verdict_line(certificate: Json, reason: bool = False) -> str:
                      f"{at_most(base['shift_norm'], 3)}")
     if problem["merge_duplicates"]:
         parts.append("equal rows count as one")
-    gates = f" [gates {certificate['gates']}{_warned(certificate)}]" if any(claim["gate"] for claim in claims) else ""
+    parts += over_time_lines(certificate)
+    gated = "over_time" in certificate or any(claim["gate"] for claim in claims)
+    gates = f" [gates {gates_of(certificate)}{_warned(certificate)}]" if gated else ""
+    parts += suppressed_lines(certificate)
     why = next((f": {c['reason']}" for c in claims if reason and c["verdict"] != "certified" and c["reason"]), "")
     return f"{certificate['verdict']} {'; '.join(parts)}{gates}{why}"
 
@@ -136,6 +142,7 @@ def advice(certificate: Json) -> list[str]:
         f"{claim['verdict']} {claim['quantity']}: {claim['reason']}"
         for claim in certificate["claims"] if claim["verdict"] != "certified" and claim["reason"]
     )
+    lines = (*lines, *over_time_advice(certificate))
     files = {role: certificate["subject"][role]["path"] for role in CHECKED}
     folded = FOLDED if certificate["problem"].get("reparameterised") else ""
     asked = {claim["quantity"] for claim in certificate["claims"]}
@@ -234,11 +241,11 @@ def run_object(certificate: Json) -> dict[str, Any]:
     return {
         "format": certificate["format"],
         "verdict": certificate["verdict"],
-        "gates": certificate["gates"],
+        "gates": gates_of(certificate),
         "claims": [_claim_object(claim) for claim in certificate["claims"]],
         "base": {key: certificate["base"][key] for key in ("residual", "distance")} | _nearness(certificate["problem"]),
         "cautions": cautions_of(certificate),
-    }
+    } | {member: certificate[member] for member in ("over_time", "suppressed") if member in certificate}
 
 
 def _nearness(problem: Json) -> dict[str, Any]:

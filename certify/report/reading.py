@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 
 from certify.certificate.canonical import digest
+from certify.certificate.over_time import agree_over_time
 from certify.certificate.schema import Certificate, Claim, Gate, Problem, validate
 from certify.format.errors import CertificateError
 from certify.format.question import Question
@@ -47,6 +48,7 @@ def open_certificate(certificate: Mapping[str, object]) -> Certificate:
         _agree(claim, f"certificate: member claims.{i}")
         _belongs(claim, opened, f"certificate: member claims.{i}")
     _agree_overall(opened)
+    agree_over_time(certificate)
     return opened
 
 

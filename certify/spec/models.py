@@ -341,7 +341,8 @@ class Gate(Section):
 
     Attributes:
         quantity: what is bounded.
-        max, min: the threshold; exactly one of them.
+        max, min: the threshold; exactly one of them, or neither beside one of the next two.
+        max_increase, max_decrease: by how much it may have got worse since the baseline of `certify run --baseline`.
         rigour: the least rigour that counts.
         severity: whether a failed gate changes the exit status.
         rationale: why this threshold, for the report.
@@ -350,9 +351,21 @@ class Gate(Section):
     quantity: Quantity
     max: Finite | None = None
     min: Finite | None = None
+    max_increase: NonNegative | None = None
+    max_decrease: NonNegative | None = None
     rigour: Annotated[Rigour, Field(strict=False)] = Rigour.PROVED
     severity: literals.Severity = "fail"
     rationale: str | None = None
+
+    @property
+    def held(self) -> Gate | None:
+        """The gate where it has a threshold of its own; None where it only compares with a baseline."""
+        return None if self.max is None and self.min is None else self
+
+    @property
+    def over_time(self) -> bool:
+        """Whether it compares with a baseline."""
+        return self.max_increase is not None or self.max_decrease is not None
 
 
 class Spec(Section):

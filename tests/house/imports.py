@@ -14,7 +14,7 @@ from pathlib import Path
 
 FLOORS = (
     "format", "rigor", "sets", "network", "spec", "inputs", "problem", "systems", "finders", "theorems", "prove",
-    "estimation", "certificate", "attestation", "report", "auditing", "symbolic", "cli", "testing",
+    "estimation", "certificate", "attestation", "report", "gating", "auditing", "symbolic", "cli", "testing",
 )
 """The folders of `certify/`, lowest first; a lower one imports no higher one. `check/` stands beside them."""
 

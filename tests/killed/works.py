@@ -41,6 +41,8 @@ def head(folder: Path) -> None:
     np.savez(folder / "new.npz", X=points)
     for name, count in (("certify.toml", 1), ("other.toml", 2)):
         (folder / name).write_text(SPEC.format(count=count), encoding="utf-8")
+    text = SPEC.format(count=1) + 'max_decrease = 1\n'
+    (folder / "over-time.toml").write_text(text, encoding="utf-8")
 
 
 SPEC: Final = """\
@@ -87,18 +89,28 @@ class Work:
         name: of it.
         arguments: of `certify`; it writes into the folder `out`.
         before: what was called in the folder before.
-        volatile: names of files that differ from one run to the next (they say how long it took).
+        keeps: patterns of files that are there before and may never be missing.
     """
 
     name: str
     arguments: tuple[str, ...]
     before: tuple[tuple[str, ...], ...] = ()
-    volatile: tuple[str, ...] = ("audit.json", "audit.html", ".certify-audit.json", "rows.html")
+    keeps: tuple[str, ...] = ()
 
 
+CACHED: Final = (*RUN, "--cache", "out/cache")
+OVER_TIME: Final = ("run", "over-time.toml", "-o", "out", "--baseline", "out/baseline.json")
+UPDATE: Final = ("baseline", "update", "out/certificate.json", "--baseline", "out/baseline.json")
 WORKS: Final = {work.name: work for work in (
     Work("run", RUN),
     Work("run again, another spec before", RUN, (("run", "other.toml", "-o", "out"),)),
+    Work("run that fills a cache", CACHED),
+    Work("run from a cache", CACHED, (CACHED, ("run", "other.toml", "-o", "out")), ("cache/*.certify",)),
+    Work("baseline update", UPDATE, (("run", "certify.toml", "-o", "out"),), ("certificate.json", "report.html")),
+    Work("baseline update of an earlier one", UPDATE, (
+        ("run", "other.toml", "-o", "out"), UPDATE, ("run", "certify.toml", "-o", "out")),
+        ("certificate.json", "report.html", "baseline.json")),
+    Work("run against a baseline", OVER_TIME, (("run", "certify.toml", "-o", "out"), UPDATE), ("baseline.json",)),
     Work("audit", AUDIT),
     Work("audit again", AUDIT, (AUDIT,)),
 )}
@@ -286,6 +298,7 @@ def killed(work: Work, place: Path, at: int | None = None, share: float | None =
     else:
         where, first = f"temporary file {unfinished}", called(folder, work.arguments, when=_seen(out, unfinished or 1))
     faults = faults_of(out, first.printed) if out.is_dir() else []
+    faults += [f"{pattern} is missing" for pattern in work.keeps if not any(out.glob(pattern))]
     again = called(folder, work.arguments, fresh=fresh)
     if again.status != whole.status:
         faults.append(f"the next run gives {again.status}: {again.errors.strip().splitlines()[-1:]}")

@@ -118,6 +118,7 @@ class Certificate:
     claims: tuple[Claim[Json], ...]
     verdict: str
     gates: str
+    top: Json = field(default_factory=dict)  # whole, with what a team decides: no claim rests on that
 
 
 def read_certificate(data: bytes, name: str = "certificate") -> Certificate:
@@ -125,7 +126,7 @@ def read_certificate(data: bytes, name: str = "certificate") -> Certificate:
     top = decode(data, name)
     if top.get("format") != FORMAT:
         raise Invalid("format", f"{show(top.get('format'))} is stated", f"this checker knows {FORMAT} only")
-    _members(top, "certificate", TOP)
+    _members(top, "certificate", (*TOP, *(name for name in ("over_time", "suppressed") if name in top)))
     found = digest(top)
     if top["digest"] != found:
         raise Invalid("digest", f"{show(top['digest'])} is stated", f"the certificate's bytes give {found}")
@@ -142,7 +143,7 @@ def read_certificate(data: bytes, name: str = "certificate") -> Certificate:
         subject={key: _file(subject[key], f"subject.{key}") for key in files}, problem=problem,
         base=_base(top["base"], problem.get("map") == "critical"),
         claims=tuple(_claim(c, f"claims[{i}]") for i, c in enumerate(_list(top["claims"], "claims"))),
-        verdict=choice(top["verdict"], "verdict", VERDICTS), gates=choice(top["gates"], "gates", STATES))
+        verdict=choice(top["verdict"], "verdict", VERDICTS), gates=choice(top["gates"], "gates", STATES), top=top)
 
 
 def _file(value: object, where: str) -> FileRecord:

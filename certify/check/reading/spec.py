@@ -47,7 +47,7 @@ _KEYS = {
     "evaluation": ("file", "features", "targets", "threshold", "intercept", "coefficients"),
     "run": ("arithmetic", "time_limit", "memory_limit"),
     "about": ("names", "labels", "behind", "model", "data", "evaluation"),
-    "gate": ("quantity", "max", "min", "rigour", "severity", "rationale"),
+    "gate": ("quantity", "max", "min", "max_increase", "max_decrease", "rigour", "severity", "rationale"),
 }
 PARTS = ("maps", "finite", "aubin", "window", "perturbation", "evaluation", "whole_rows", "graph", "functionals")
 """What a plain question leaves out: a module of `sections` each, in the order in which they are asked."""
@@ -70,7 +70,7 @@ SET_KEYS, KIND_KEYS = ("norm", "count", "direction", "file", "array"), ("groups"
 
 @dataclass(frozen=True)
 class Gate:
-    """A threshold: `quantity ≤ value` (side `max`) or `quantity ≥ value` (side `min`)."""
+    """A threshold: `quantity ≤ value` (side `max`) or `quantity ≥ value` (side `min`); side "": over time alone."""
 
     quantity: str
     side: str
@@ -78,6 +78,7 @@ class Gate:
     rigour: str = "proved"
     severity: str = "fail"
     rationale: str | None = None
+    over_time: tuple[tuple[str, object], ...] = ()
 
     def __str__(self) -> str:
         return f"{self.quantity} {'≤' if self.side == 'max' else '≥'} {self.value!r}"
@@ -316,16 +317,17 @@ def _gates(value: object) -> tuple[Gate, ...]:
     gates = []
     for number, entry in enumerate(value, 1):
         gate = _section(entry, "gate")
-        sides = [side for side in ("max", "min") if side in gate]
-        if len(sides) != 1 or not is_number(gate[sides[0]]):
+        over = tuple((key, gate[key]) for key in ("max_increase", "max_decrease") if key in gate)
+        sides: list[str] = [side for side in ("max", "min") if side in gate] or [""] * len(over)
+        if len(sides) != 1 or not is_number(gate.get(sides[0], 0)):
             raise Invalid(f"spec, gate {number}", f"{show(gate)} is stated", "one finite max or min is needed")
         rationale = gate.get("rationale")
         if rationale is not None and not isinstance(rationale, str):
             raise Invalid(f"spec, gate {number}", f"its rationale is {kind(rationale)}", "a string is needed")
         gates.append(Gate(
-            quantity=_word(gate, "gate", "quantity"), side=sides[0], value=float(gate[sides[0]]),
+            quantity=_word(gate, "gate", "quantity"), side=sides[0], value=float(gate.get(sides[0], 0)),
             rigour=_word(gate, "gate", "rigour", "proved"), severity=_word(gate, "gate", "severity", "fail"),
-            rationale=rationale,
+            rationale=rationale, over_time=over,
         ))
         check_promise(gates[-1], f"spec, gate {number}")
     return tuple(gates)

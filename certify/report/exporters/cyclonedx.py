@@ -6,8 +6,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from certify.prove.gates import gates_of
 from certify.report.exporters.exporter import Exporter
 from certify.report.exporters.outcomes import Outcome, outcomes
+from certify.report.phrases.decisions.suppressed import suppressed_lines
+from certify.report.statements import prose
 
 Json = Mapping[str, Any]
 
@@ -26,8 +29,9 @@ def render(certificate: Json) -> str:
         **_component("machine-learning-model", "model", subject),
         "modelCard": {"quantitativeAnalysis": {"performanceMetrics": [_metric(one) for one in found]}},
         "properties": [{"name": f"certify:{name}", "value": value} for name, value in (
-            ("verdict", certificate["verdict"]), ("gates", certificate["gates"]),
-            ("certificate", certificate["digest"]), ("version", certificate["certify_version"]))],
+            ("verdict", certificate["verdict"]), ("gates", gates_of(certificate)),
+            ("certificate", certificate["digest"]), ("version", certificate["certify_version"]),
+            *(("suppressed", prose(line)) for line in suppressed_lines(certificate)))],
     }
     others = [_component("data", role, subject) for role in sorted(subject) if role != "model"]
     content = {"$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json", "bomFormat": "CycloneDX",

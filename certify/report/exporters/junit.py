@@ -12,9 +12,12 @@ from typing import Any
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from certify.format.words import State
+from certify.prove.gates import gates_of
 from certify.report.exporters.exporter import Exporter, placed
 from certify.report.exporters.outcomes import Outcome, outcomes
 from certify.report.messages import verdict_line
+from certify.report.phrases.decisions.suppressed import words
+from certify.report.statements import prose
 
 Json = Mapping[str, Any]
 
@@ -36,7 +39,7 @@ def render(certificate: Json, folder: str = "") -> str:
     suite = Element("testsuite", name=f"certify {_clean(spec)}", tests=str(len(every.claims)), time="0",
                     timestamp=certificate["created"].rstrip("Z"), hostname="localhost")
     properties = SubElement(suite, "properties")
-    for name, value in (("verdict", certificate["verdict"]), ("gates", certificate["gates"]),
+    for name, value in (("verdict", certificate["verdict"]), ("gates", gates_of(certificate)),
                         ("certificate", certificate["digest"]), ("certify", certificate["certify_version"])):
         SubElement(properties, "property", name=name, value=_clean(value))
     tally = {"failure": 0, "error": 0, "skipped": 0}
@@ -63,7 +66,8 @@ def _case(suite: Element, one: Outcome, spec: str, said: str) -> str:
     if one.state is State.MET:
         return ""
     kind, word = KINDS[one.state] if one.decides else ("skipped", "")
-    found = SubElement(case, kind, message=_clean(one.line))
+    why = f": {prose(words(one.suppression))}" if one.suppression else ""
+    found = SubElement(case, kind, message=_clean(one.line + why))
     if word:
         found.set("type", word)
         found.text = _clean(said)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from certify.certificate.schema import Certificate
 from certify.format.words import Severity, State, Verdict
 from certify.report.messages import claim_line
 from certify.report.phrases.changed_rows import find_changed
+from certify.report.phrases.decisions.over_time import asked as asked_over_time
+from certify.report.phrases.decisions.over_time import over_time_line
+from certify.report.phrases.decisions.suppressed import words
 from certify.report.phrases.listing import LISTED, named_rows
 from certify.report.reading import open_certificate
 from certify.report.statements import prose
@@ -39,6 +42,7 @@ class Outcome:
         lower, upper: the ends; None where there is none.
         unit, rigour, theorem: as in the certificate.
         fingerprint: the same in every run that asks the same, whatever the model, the data and the numbers are.
+        suppression: who answers for it, or did until a day; None where nobody.
     """
 
     quantity: str
@@ -54,6 +58,12 @@ class Outcome:
     rigour: str
     theorem: str
     fingerprint: str
+    suppression: Json | None = None
+
+    @property
+    def suppressed(self) -> bool:
+        """Whether a suppression holds, so that it does not count."""
+        return self.suppression is not None and not self.suppression["expired"]
 
 
 @dataclass(frozen=True)
@@ -71,7 +81,8 @@ class Outcomes:
     def said(self, one: Outcome) -> str:
         """A claim with its reason and, where it is not met, the rows that flip, a line each."""
         rows = () if one.state is State.MET else self.flips
-        return "\n".join([one.line, *([one.reason] if one.reason else []), *rows])
+        why = [prose(words(one.suppression))] if one.suppression else []
+        return "\n".join([one.line, *why, *([one.reason] if one.reason else []), *rows])
 
 
 def outcomes(certificate: Json) -> Outcomes:
@@ -81,9 +92,19 @@ def outcomes(certificate: Json) -> Outcomes:
         CertificateError: it is malformed or contradicts itself.
     """
     opened = open_certificate(certificate)
-    gates = any(claim["gate"] for claim in certificate["claims"])
-    return Outcomes(tuple(_outcome(claim, certificate["problem"], gates) for claim in certificate["claims"]),
-                    _flips(opened))
+    over_time = (certificate.get("over_time") or {"gates": ()})["gates"]
+    gates = bool(over_time) or any(claim["gate"] for claim in certificate["claims"])
+    claims = [_outcome(claim, certificate["problem"], gates) for claim in certificate["claims"]]
+    found = (*claims, *(_over_time(gate, certificate) for gate in over_time))
+    suppressed = {entry["fingerprint"]: entry for entry in certificate.get("suppressed") or ()}
+    return Outcomes(tuple(_answered(one, suppressed.get(one.fingerprint)) for one in found), _flips(opened))
+
+
+def _answered(one: Outcome, entry: Json | None) -> Outcome:
+    """The outcome with who answers for its gate, which then does not decide."""
+    if entry is None or not one.gated:
+        return one
+    return replace(one, suppression=entry, decides=one.decides and entry["expired"])
 
 
 def _flips(opened: Certificate) -> tuple[str, ...]:
@@ -104,11 +125,26 @@ def _outcome(claim: Json, problem: Json, gates: bool) -> Outcome:
     asked = claim["quantity"]
     if gate is not None:
         asked += f" {'≤' if 'max' in gate else '≥'} {gate.get('max', gate.get('min'))!r}"
-    named = {key: problem[key] for key in ASKED if problem.get(key) is not None} | {"asked": asked}
-    # a text, so that numbers that are equal and lists that are equal give the same
-    mark = hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()
+    mark = fingerprint(problem, asked)
     return Outcome(
         claim["quantity"], asked, STATES[Verdict(claim["verdict"])] if gate is None else State(gate["state"]),
         gate is not None, not gates if gate is None else Severity(gate["severity"]) is Severity.FAIL,
         prose(claim_line(claim, problem)), prose(claim["reason"]), claim["lower"], claim["upper"],
         prose(claim["unit"]), claim["rigour"], claim["theorem"], mark)
+
+
+def fingerprint(problem: Json, asked: str) -> str:
+    """The same in every run that asks the same, whatever the model, the data and the numbers are."""
+    named = {key: problem[key] for key in ASKED if problem.get(key) is not None} | {"asked": asked}
+    # a text, so that numbers that are equal and lists that are equal give the same
+    return hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()
+
+
+def _over_time(gate: Json, certificate: Json) -> Outcome:
+    """A gate over time as an outcome of its own; its ends are those of the claim that it compares."""
+    claim = certificate["claims"][gate["claim"]]
+    said = asked_over_time(gate, claim["quantity"])
+    return Outcome(
+        claim["quantity"], said, State(gate["state"]), True, Severity(gate["severity"]) is Severity.FAIL,
+        prose(over_time_line(gate, certificate)), prose(gate["reason"]), claim["lower"], claim["upper"],
+        prose(claim["unit"]), claim["rigour"], claim["theorem"], fingerprint(certificate["problem"], said))

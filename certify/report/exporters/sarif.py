@@ -12,9 +12,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from certify.format.words import State
+from certify.prove.gates import gates_of
 from certify.report.exporters.exporter import Exporter, placed
 from certify.report.exporters.outcomes import Outcome, outcomes
 from certify.report.messages import verdict_line
+from certify.report.phrases.decisions.suppressed import words
+from certify.report.statements import prose
 
 Json = Mapping[str, Any]
 
@@ -49,7 +52,7 @@ def render(certificate: Json, folder: str = "") -> str:
                     if one.state is not State.MET and (one.gated or one.decides)],
         "columnKind": "unicodeCodePoints",
         "properties": {
-            "verdict": certificate["verdict"], "gates": certificate["gates"], "certificate": certificate["digest"],
+            "verdict": certificate["verdict"], "gates": gates_of(certificate), "certificate": certificate["digest"],
             "line": verdict_line(certificate), "claims": [_numbers(one) for one in found]},
     }
     return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2, allow_nan=False,
@@ -66,13 +69,22 @@ def _result(one: Outcome, rule: int, said: str, spec: str) -> dict[str, Any]:
     failed = one.state is State.FAILED
     return {
         "ruleId": f"certify/{one.quantity}", "ruleIndex": rule, "kind": "fail" if failed else "open",
-        "level": ("error" if one.decides else "warning") if failed else "none",
+        "level": ("error" if one.decides or one.suppressed else "warning") if failed else "none",
         "message": {"text": said},
         "locations": [{"physicalLocation": {
             "artifactLocation": {"uri": _uri(spec)}, "region": {"startLine": 1}}}],
         "partialFingerprints": {"certifyGate/v1": one.fingerprint},
+        **_suppressions(one),
         "properties": _numbers(one),
     }
+
+
+def _suppressions(one: Outcome) -> dict[str, Any]:
+    """Who answers for it, as SARIF says it: `rejected` where that has expired."""
+    if one.suppression is None:
+        return {}
+    return {"suppressions": [{"kind": "external", "status": "rejected" if one.suppression["expired"] else "accepted",
+                              "justification": prose(words(one.suppression))}]}
 
 
 def _numbers(one: Outcome) -> dict[str, Any]:

@@ -19,8 +19,8 @@ SHORTEST: Final = 2
 """Shortest name that is looked for in prose; one letter would be everywhere."""
 
 SAID: Final = (
-    "Left out: names of files, of columns and of coefficients, words of labels, and the reasons that people gave for "
-    "thresholds. No value of a row is on this page.",
+    "Left out: names of files, of columns and of coefficients, words of labels, owners of suppressions, and the "
+    "reasons that people gave for thresholds. No value of a row is on this page.",
     "Kept: digests of all files, by which whoever has a file can tell that it is the one; numbers of rows; numbers in "
     "the question, such as thresholds, units and codes of labels; versions of programs.",
 )
@@ -41,7 +41,20 @@ def redacted(opened: Certificate) -> Certificate:
         "problem": _problem(opened.problem),
         "claims": [_claim(claim, hide) for claim in opened.claims],
         "environment": _plain(opened.environment, hide),
+        **_decisions(opened),
     })
+
+
+def _decisions(opened: Certificate) -> dict[str, Any]:
+    """Gates over time and suppressions without the file, the owners and the reasons that people gave."""
+    over_time, suppressed = opened.over_time, opened.suppressed
+    if over_time is not None:
+        file = None if over_time.baseline is None else _file("baseline", over_time.baseline)
+        gates = [gate.model_copy(update={"rationale": gate.rationale and LEFT_OUT}) for gate in over_time.gates]
+        over_time = over_time.model_copy(update={"baseline": file, "gates": gates})
+    if suppressed is not None:
+        suppressed = [one.model_copy(update={"owner": LEFT_OUT, "reason": LEFT_OUT}) for one in suppressed]
+    return {"over_time": over_time, "suppressed": suppressed}
 
 
 def require_no_rows(rows: bool, redact: bool) -> None:

@@ -19,6 +19,7 @@ from certify.report.pdf.blocks import (
     subheading,
     table,
 )
+from certify.report.pdf.decisions import over_time, suppressed
 from certify.report.statements import Report, Span
 
 MOST = 100
@@ -187,6 +188,6 @@ SETTERS: Final[dict[str, Callable[[Any, Report], Iterator[Block]]]] = {
     "verdict": _verdict, "overview": _overview, "undecided": _undecided, "says": _says, "gates": _gates,
     "threat": _entries, "changed_rows": _changed, "rows": _rows, "scope": _entries, "point": _point,
     "assumptions": _assumptions, "problem": _entries, "repeat": _repeat, "environment": _environment,
-    "mapping": _mapping, "terms": _entries,
+    "mapping": _mapping, "terms": _entries, "over_time": over_time, "suppressed": suppressed,
 }
 """By the name of the section."""

@@ -30,14 +30,22 @@ NOTHING_PROVED = " Nothing of what was asked is proved. The command ends with st
 NO_GATE_THAT_COUNTS = "Only thresholds of severity “warn” were set; they are reported but do not count."
 WARN_ONLY = " Thresholds of severity “warn” are reported below but do not count."
 
+SUPPRESSED = "Suppressed gates, listed below, do not count for the exit status of the command."
+
 MERGE_ADVICE = (
     say("Run {run} to treat equal rows as one row, or", run=code("certify run SPEC --merge-duplicates")),
     say("remove all but one of the equal rows from the data, and run again."),
 )
 
 
-def gates_meaning(state: str, decided: int, total: int) -> str:
-    """What the state of the gates that count means, and with which status the command ends."""
+def gates_meaning(state: str, decided: int, total: int, suppressed: bool = False) -> str:
+    """What the state of the gates that count means, and with which status the command ends.
+
+    Args:
+        state: of all of them.
+        decided, total: how many are in that state, and how many there are.
+        suppressed: whether somebody answers for one, which then does not count for the status.
+    """
     status = {"met": 0, "failed": 3, "open": 4}[state]
     several = {1: "The threshold", 2: "Both thresholds"}.get(total, f"All {total} thresholds")
     some = "The threshold" if total == 1 else f"{decided} of {total} thresholds"
@@ -46,4 +54,7 @@ def gates_meaning(state: str, decided: int, total: int) -> str:
         "failed": f"{some} {'does' if decided == 1 else 'do'} not hold.",
         "open": f"{some} could not be decided.",
     }
-    return f"{words[state]} The command ends with status {status}."
+    if suppressed:
+        return f"{words[state]} {SUPPRESSED}"
+    more = " (0 with --on-inconclusive warn or pass)" if state == "open" else ""
+    return f"{words[state]} The command ends with status {status}{more}."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from certify.certificate.schema import Certificate
+from certify.prove.gates import BY_WEIGHT
 from certify.report.phrases import words
 from certify.report.section import Section
 from certify.report.statements import VerdictWords
@@ -25,19 +26,21 @@ def _build(opened: Certificate) -> Verdict:
 
 def _gates_state(opened: Certificate) -> VerdictWords:
     """The state of the gates that count, in words; a state that rests on an estimate says so."""
-    gated = [claim for claim in opened.claims if claim.gate is not None]
-    counting = [claim for claim in gated if claim.gate is not None and claim.gate.severity == "fail"]
+    gated = [(claim.gate.severity, claim.gate.state, str(claim.rigour)) for claim in opened.claims if claim.gate]
+    gated += [(gate.severity, gate.state, "proved") for gate in (opened.over_time.gates if opened.over_time else ())]
+    counting = [one for one in gated if one[0] == "fail"]
     if not gated:
         proved = any(claim.verdict != "inconclusive" for claim in opened.claims)
         return VerdictWords("none set", words.NO_GATE + ("" if proved else words.NOTHING_PROVED))
     if not counting:
         return VerdictWords("none that counts", words.NO_GATE_THAT_COUNTS)
-    state = opened.gates
-    deciding = [claim for claim in counting if claim.gate is not None and claim.gate.state == state]
-    weakest = next((r for r in ("estimated", "conditional") if r in {claim.rigour for claim in deciding}), None)
+    state = next(state for state in BY_WEIGHT if state in {one[1] for one in counting})
+    deciding = [one for one in counting if one[1] == state]
+    weakest = next((r for r in ("estimated", "conditional") if r in {one[2] for one in deciding}), None)
     word = f"{state} ({weakest})" if weakest and state != "open" else state
     tail = words.WARN_ONLY if len(counting) < len(gated) else ""
-    return VerdictWords(word, words.gates_meaning(state, len(deciding), len(counting)) + tail)
+    suppressed = any(not one.expired for one in opened.suppressed or ())
+    return VerdictWords(word, words.gates_meaning(state, len(deciding), len(counting), suppressed) + tail)
 
 
 SECTION = Section("verdict", "", _build)

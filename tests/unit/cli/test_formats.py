@@ -48,7 +48,7 @@ def test_one_format_is_printed_instead_of_the_line(
 
 
 @pytest.mark.parametrize(("asked", "said"), [
-    (["--format", "pdf=x"], "there is no such format"), (["--format", "sarif="], "no file is named"),
+    (["--format", "docx=x"], "there is no such format"), (["--format", "sarif="], "no file is named"),
     (["--format", "sarif=a", "--format", "junit=a"], "sarif is written there too"),
     (["--json", "--format", "github"], "json is printed already"),
     (["--format", "junit=certificate.json"], "reads or writes this file itself"),

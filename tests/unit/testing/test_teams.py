@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from certify.testing.each import main as each
-from tests.families.small import SPEC, gate, write
+from tests.families.small import SPEC, gate, tensors, write
 
 yaml = pytest.importorskip("yaml")
 ROOT = Path(__file__).resolve().parents[3]
@@ -27,7 +27,8 @@ def step(name: str, folder: Path, **values: str) -> int:
                               "GITHUB_STEP_SUMMARY": str(folder / "summary"), "PYTHONPATH": str(ROOT)}
     for key, expression in STEPS[name].get("env", {}).items():
         inner = expression.removeprefix("${{ ").removesuffix(" }}")
-        env[key] = values[inner]
+        given = ACTION["inputs"].get(inner.removeprefix("inputs."), {}).get("default")
+        env[key] = values[inner] if inner in values else given
     return subprocess.run(["bash", "-e", "-o", "pipefail", "-c", STEPS[name]["run"]], cwd=folder, env=env,
                           stdout=(folder / "printed").open("w"), check=False).returncode
 
@@ -56,6 +57,31 @@ def test_the_steps_of_the_action(
         shutil.copy(tmp_path / "certify.toml", tmp_path / "train.npz")  # other data: check refuses
         assert step("Check", tmp_path, **{"inputs.output": "a folder"}) == 2
     assert step("Decide", tmp_path, **{"steps.run.outputs.status": str(status)}) == status
+
+
+def test_the_action_compares_with_a_baseline_and_leaves_out_what_is_suppressed(tmp_path: Path) -> None:
+    from certify.certificate.read import read_certificate
+    from certify.report.exporters.outcomes import outcomes
+
+    program = tmp_path / "certify" / "bin" / "certify"
+    program.parent.mkdir(parents=True)
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m certify "$@"\n', encoding="utf-8")
+    program.chmod(0o755)
+    for name, seed in (("old", 5), (".", 0)):
+        (tmp_path / name).mkdir(exist_ok=True)
+        write(tmp_path / name, SPEC + gate(max_increase=0.01), tensors(seed))
+    asked = {"inputs.spec": "old/certify.toml", "inputs.output": "old/out"}
+    assert step("Prove", tmp_path, **asked, **{"inputs.on-inconclusive": "warn"}) == 0
+    base = {"inputs.output": "out", "inputs.baseline": "old/out/certificate.json"}
+    assert step("Prove", tmp_path, **base, **{"inputs.spec": "certify.toml"}) == 0
+    assert step("Check", tmp_path, **base) == 0
+    gates = [one for one in outcomes(read_certificate(tmp_path / "out" / "certificate.json")).claims if one.gated]
+    (tmp_path / "leave.toml").write_text(
+        f'[[suppress]]\ngate = "{gates[0].asked}"\nfingerprint = "{gates[0].fingerprint}"\nowner = "a"\nreason = "b"\n'
+        "expires = 9999-12-31\n", encoding="utf-8")
+    assert step("Prove", tmp_path, **base, **{"inputs.spec": "certify.toml", "inputs.suppressions": "leave.toml"}) == 0
+    statuses = [line for line in (tmp_path / "output").read_text(encoding="utf-8").splitlines() if "status" in line]
+    assert statuses == ["status=0", "status=3", "status=0"]
 
 
 def test_every_input_and_output_of_the_action_is_said_and_used() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from certify.certificate.build import _problem
+from certify.certificate.build import problem_member
 from certify.certificate.schema import Problem as Member
 from certify.check.reading.spec import read_spec
 from certify.check.reading.subject import build_problem, describe
@@ -88,7 +88,7 @@ def test_both_programs_read_the_same_problem(loss, parameter, training, tmp_path
     assert (problem.parameter, problem.set, problem.count) == (parameter, "sparse", 2)
     assert problem.bias_decay == other.bias_decay == ("false" not in training)
     assert problem.normalization == other.normalization == "fixed"
-    stated = _problem(problem)
+    stated = problem_member(problem)
     assert stated == member and ("bias_decay" in stated) == (not problem.bias_decay) and "normalization" not in stated
     Member.model_validate(stated)
     assert DOMAINS["D1"](other) == "" and (DOMAINS["Q6"](other) == "") == (
@@ -116,7 +116,7 @@ def test_the_rows_that_are_left(tmp_path):
     training = 'normalization = "remaining"\nbias_decay = false'
     spec = written(tmp_path, "squared", "deletions", training=training)
     problem, (other, member) = load_problem(spec), checked(spec)
-    assert problem.normalization == other.normalization == "remaining" and _problem(problem) == member
+    assert problem.normalization == other.normalization == "remaining" and problem_member(problem) == member
     assert member["normalization"] == "remaining" and member["bias_decay"] is False
     assert "n − m of n = 4" in fixed_note(member, ["stable_predictions"])
     assert "divided by n = 4" in fixed_note({**member, "normalization": None}, ["stable_predictions"])

@@ -1,0 +1,1 @@
+"""What a team decides with a certificate: gates over time and suppressions."""
