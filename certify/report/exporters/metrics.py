@@ -6,8 +6,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from certify.prove.gates import gates_of
 from certify.report.exporters.exporter import Exporter
 from certify.report.exporters.outcomes import outcomes
+from certify.report.phrases.decisions.suppressed import words
 
 Json = Mapping[str, Any]
 
@@ -21,25 +23,30 @@ def render(certificate: Json) -> str:
     Raises:
         CertificateError: the certificate is malformed or contradicts itself.
     """
-    claims = {name: {key: claim[key] for key in ("lower", "upper", "verdict", "gate", "rigour")}
-              for name, claim in measured(certificate).items()}
-    content = {"verdict": certificate["verdict"], "gates": certificate["gates"], **claims}
+    content = {"verdict": certificate["verdict"], "gates": gates_of(certificate), **measured(certificate)}
     return json.dumps(content, indent=1, allow_nan=False) + "\n"
 
 
 def measured(certificate: Json) -> dict[str, dict[str, Any]]:
-    """Every claim by a name: its quantity; of several about one quantity the second is ``NAME.2``, and so on.
+    """Every claim by its quantity's name, of several about one quantity the second as ``NAME.2``, and so on.
+
+    A gate over time is ``NAME.over_time``: the ends are those of the claim.
 
     Raises:
         CertificateError: the certificate is malformed or contradicts itself.
     """
     found: dict[str, dict[str, Any]] = {}
     count: dict[str, int] = {}
-    for one, claim in zip(outcomes(certificate).claims, certificate["claims"], strict=True):
-        count[one.quantity] = number = count.get(one.quantity, 0) + 1
-        found[one.quantity if number == 1 else f"{one.quantity}.{number}"] = {
-            "lower": one.lower, "upper": one.upper, "verdict": claim["verdict"],
-            "gate": str(one.state) if one.gated else None, "rigour": one.rigour, "asked": one.asked}
+    every = outcomes(certificate).claims
+    for place, one in enumerate(every):
+        claim = certificate["claims"][place] if place < len(certificate["claims"]) else None
+        name = one.quantity if claim is not None else f"{one.quantity}.over_time"
+        count[name] = number = count.get(name, 0) + 1
+        known = {} if claim is None else {
+            "lower": one.lower, "upper": one.upper, "verdict": claim["verdict"], "rigour": one.rigour}
+        found[name if number == 1 else f"{name}.{number}"] = {
+            **known, "asked": one.asked, "gate": str(one.state) if one.gated else None,
+            **({"suppressed": words(one.suppression)} if one.suppression else {})}
     return found
 
 

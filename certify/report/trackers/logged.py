@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from certify.certificate import read_certificate
 from certify.format.errors import InputError, MissingPackage
+from certify.prove.gates import gates_of
 from certify.report.exporters.metrics import measured
 from certify.report.messages import verdict_line
 
@@ -23,7 +24,8 @@ class Logged:
     Attributes:
         metrics: both ends of each claim, ``NAME.lower`` and ``NAME.upper``; an end that is not proved is left out.
         tags: words: ``NAME.verdict``, ``NAME.rigour``, ``NAME.gate`` (``met``, ``failed``, ``open``) where there is
-            a gate; and of the whole certificate its verdict, the state of its gates, its digest and the version.
+            a gate, ``NAME.over_time.gate`` where one holds it against a baseline; and of the whole certificate its
+            verdict, the state of its gates, its digest and the version.
         files: the certificate and what lies beside it.
     """
 
@@ -47,14 +49,14 @@ def logged(certificate: str | Path) -> Logged:
     """
     path = Path(certificate)
     content = read_certificate(path)
-    tags = {"certify.verdict": content["verdict"], "certify.gates": content["gates"],
+    tags = {"certify.verdict": content["verdict"], "certify.gates": gates_of(content),
             "certify.certificate": content["digest"], "certify.version": content["certify_version"],
             "certify.line": verdict_line(content)}
     claims = measured(content)
     metrics = {f"{name}.{end}": float(claim[end]) for name, claim in claims.items() for end in ("lower", "upper")
-               if claim[end] is not None}
+               if claim.get(end) is not None}
     tags |= {f"{name}.{word}": claim[word] for name, claim in claims.items()
-             for word in ("verdict", "gate", "rigour", "asked") if claim[word] is not None}
+             for word in ("verdict", "gate", "rigour", "asked", "suppressed") if claim.get(word) is not None}
     found = (path, *(path.with_name(name) for name in BESIDE if _bound(content, path, name)))
     return Logged(metrics, tags, found)
 
