@@ -198,7 +198,7 @@ def read_spec(data: bytes) -> Spec:
         widths=widths, activation="" if graph else _word(model, "model", "activation"),
         features=tuple(listed) if isinstance(listed, list) else listed, row_weights=inputs.get("weights"),
         targets=inputs.get("targets"), loss=_word(training, "training", "loss", "squared"),
-        layer=_layer(solution.get("layer", "all"), max(len(widths) - 1, 0)),
+        layer=_layer(solution.get("layer", "all"), max(len(widths) - 1, 0), graph),
         parameter=_word(p, "perturbation", "parameter", "features"), rows=_rows(p.get("rows", "all")),
         gates=_gates(top.get("gate", [])), model=model["file"], data=inputs["file"],
         map=_word(solution, "solution", "map", "interpolation"), base=_word(solution, "solution", "base", "given"),
@@ -295,11 +295,12 @@ def _rows(value: object) -> str | tuple[int, ...]:
     return rows
 
 
-def _layer(value: object, depth: int) -> str | int:
-    if value == "all":
-        return "all"
+def _layer(value: object, depth: int, graph: bool) -> str | int:
+    if value == "all" or (value == "last" and graph):
+        return str(value)
     if type(value) is not int or not 1 <= value <= depth:
-        raise Invalid("spec, solution.layer", f"{show(value)} is stated", f'"all" or 1 to {depth} is needed')
+        raise Invalid("spec, solution.layer", f"{show(value)} is stated",
+                      '"all" or "last" is needed, with a graph' if graph else f'"all" or 1 to {depth} is needed')
     return value
 
 

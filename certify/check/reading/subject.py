@@ -24,6 +24,7 @@ from certify.format.canonical import Json, show
 from certify.format.refusal import Invalid
 
 if TYPE_CHECKING:
+    from certify.check.enclosure.frozen_part import FrozenPart
     from certify.check.reading.graph import Graph
     from certify.check.reading.optional.changed import Changed
     from certify.check.reading.optional.functionals import Functionals
@@ -71,7 +72,8 @@ class Problem:
         weight_norm: as in the spec.
         reference: the reference rows of the function norm; empty without it.
         tau: its τ, else None.
-        graph: the network where a graph file gives it; then there are no layers.
+        graph: the network where a graph file gives it. Its last linear node is the one layer where that alone is
+            free, on the features that the rest makes; else there are no layers.
         norm, radius, count, direction: of the perturbation set, as in the spec.
         radius_u, radius_w: of `aubin`, where the spec asks for some.
         window: its radius, where the spec has one.
@@ -149,6 +151,15 @@ class Problem:
         """What the weights are measured in."""
         return WEIGHT_NORMS[self.weight_norm]
 
+    @cached_property
+    def frozen(self) -> FrozenPart | None:
+        """What makes the features of the last layer of a graph, where that alone is free."""
+        if self.graph is None or not self.layers:
+            return None
+        from certify.check.enclosure.frozen_part import FrozenPart
+
+        return FrozenPart(self.graph)
+
     @property
     def solutions(self) -> SolutionMap:
         """What the map is."""
@@ -179,7 +190,7 @@ class Problem:
     @property
     def learned(self) -> Iterator[float]:
         """All parameters."""
-        if self.graph is None:
+        if self.graph is None or self.layers:
             return (v for layer in self.layers for v in (*layer.weights, *(layer.biases or ())))
         return (v for node in self.graph.nodes for role in ("weight", "bias") for v in node.tensors.get(role, ()))
 
@@ -221,7 +232,7 @@ class Problem:
     @property
     def parameters(self) -> int:
         """Number p of parameters that may move."""
-        if self.graph is not None:
+        if self.graph is not None and not self.layers:
             return sum(node.parameters for node in self.graph.nodes)
         return sum(self.layers[h - 1].parameters for h in self.free)
 
@@ -244,6 +255,8 @@ def build_problem(
     if change is not None and spec.change is None:
         raise Invalid("subject.change", "it is there", "the spec names no change")
     layers = _network(arrays, spec.widths) if net is None else ()
+    if net is not None and spec.layer == "last":
+        layers = (_part("optional.last_node").last_layer(net),)
     if net is not None:
         from certify.check.reading.sections.graph import graph_spec
 
@@ -262,7 +275,7 @@ def build_problem(
                 raise Invalid("problem.merge_duplicates", f"rows {of} and {row} have equal features",
                               "with base nearby merged rows need equal targets")
     return Problem(
-        layers=layers, activation=spec.activation,
+        layers=layers, activation="identity" if net is not None and layers else spec.activation,
         free=tuple(range(1, len(layers) + 1)) if isinstance(spec.layer, str) else (spec.layer,),
         features=features, targets=table.targets, groups=groups, kept=kept,
         moving=tuple(sorted({first.get(i, i) for i in listed})), parameter=spec.parameter,

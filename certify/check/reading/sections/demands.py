@@ -81,7 +81,8 @@ def _said(spec: Spec, quantities: set[str]) -> dict[str, object]:
     return {
         "map": spec.map, "base": spec.base, "set": spec.set, "parameter": spec.parameter, "norm": spec.norm,
         "weights": spec.weight_norm, "loss": spec.loss, "decay": spec.weight_decay > 0,
-        "last": spec.layer == depth or (spec.layer == "all" and depth == 1), "whole": spec.layer == "all",
+        "last": spec.layer in (depth, "last") or (spec.layer == "all" and depth == 1 and spec.graph is None),
+        "whole": spec.layer == "all",
         "radius": _size(spec.radius), "bias_decay": spec.bias_decay, "normalization": spec.normalization,
         "counts_alone": bool(quantities) and quantities <= set(COUNTED), "listed": not isinstance(spec.rows, str),
         "one_output": spec.widths[-1:] in ((), (1,)), "kind": (spec.kind or {}).get("word"),
