@@ -1,4 +1,4 @@
-"""What the last layer of a graph reads: prover and checker contain an oracle's truth, and other last nodes are refused."""
+"""What the last layer of a graph reads: both sides contain an oracle's truth, and other last nodes are refused."""
 
 from __future__ import annotations
 
