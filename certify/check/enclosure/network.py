@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
 
 from flint import arb, arb_mat
 
@@ -71,8 +70,7 @@ def forward(
 ) -> Forward:
     """Enclose every layer's values at the given points."""
     n, phi = len(points), ACTIVATIONS[problem.activation]
-    A = (arb_mat(n, problem.layers[0].inputs, [arb(v) for point in points for v in point]) if problem.frozen is None
-         else problem.frozen.matrix(cast("Sequence[Vector]", points)))  # features of a graph do not move
+    A = arb_mat(n, problem.layers[0].inputs, [arb(v) for point in problem.enter(points) for v in point])
     inputs, before = [], []
     for h, (W, b) in enumerate(zip(parameters.weights, parameters.biases, strict=True), 1):
         inputs.append(A)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib import import_module
@@ -24,7 +24,6 @@ from certify.format.canonical import Json, show
 from certify.format.refusal import Invalid
 
 if TYPE_CHECKING:
-    from certify.check.enclosure.frozen_part import FrozenPart
     from certify.check.reading.graph import Graph
     from certify.check.reading.optional.changed import Changed
     from certify.check.reading.optional.functionals import Functionals
@@ -72,8 +71,7 @@ class Problem:
         weight_norm: as in the spec.
         reference: the reference rows of the function norm; empty without it.
         tau: its τ, else None.
-        graph: the network where a graph file gives it. Its last linear node is the one layer where that alone is
-            free, on the features that the rest makes; else there are no layers.
+        graph: the network where a graph file gives it: no layers then, or its last node, which reads `enter(rows)`.
         norm, radius, count, direction: of the perturbation set, as in the spec.
         radius_u, radius_w: of `aubin`, where the spec asks for some.
         window: its radius, where the spec has one.
@@ -124,6 +122,7 @@ class Problem:
     normalization: str = "fixed"
     kind: Json | None = None
     row_weights: Vector | None = None
+    enter: Callable[[Sequence[Any]], Sequence[Any]] = tuple
 
     @cached_property
     def budget(self) -> PerturbationSet:
@@ -150,15 +149,6 @@ class Problem:
     def lengths(self) -> WeightNorm:
         """What the weights are measured in."""
         return WEIGHT_NORMS[self.weight_norm]
-
-    @cached_property
-    def frozen(self) -> FrozenPart | None:
-        """What makes the features of the last layer of a graph, where that alone is free."""
-        if self.graph is None or not self.layers:
-            return None
-        from certify.check.enclosure.frozen_part import FrozenPart
-
-        return FrozenPart(self.graph)
 
     @property
     def solutions(self) -> SolutionMap:
@@ -255,8 +245,6 @@ def build_problem(
     if change is not None and spec.change is None:
         raise Invalid("subject.change", "it is there", "the spec names no change")
     layers = _network(arrays, spec.widths) if net is None else ()
-    if net is not None and spec.layer == "last":
-        layers = (_part("optional.last_node").last_layer(net),)
     if net is not None:
         from certify.check.reading.sections.graph import graph_spec
 
@@ -274,20 +262,18 @@ def build_problem(
             if table.targets[row] != table.targets[of]:
                 raise Invalid("problem.merge_duplicates", f"rows {of} and {row} have equal features",
                               "with base nearby merged rows need equal targets")
-    return Problem(
-        layers=layers, activation="identity" if net is not None and layers else spec.activation,
+    found = Problem(
+        layers=layers, activation=spec.activation,
         free=tuple(range(1, len(layers) + 1)) if isinstance(spec.layer, str) else (spec.layer,),
         features=features, targets=table.targets, groups=groups, kept=kept,
         moving=tuple(sorted({first.get(i, i) for i in listed})), parameter=spec.parameter,
         map=spec.map, base=spec.base, level=spec.level, loss=spec.loss, weight_decay=spec.weight_decay, set=spec.set,
-        labels=table.labels,
         scale=None if spec.columns is None and spec.scale is None else _part("optional.columns").units(
             spec, table.names),
-        names=table.names or None, graph=net,
+        labels=table.labels, names=table.names or None, graph=net,
         norm=spec.norm, radius=spec.radius, count=spec.count, direction=spec.direction, radius_u=spec.radius_u,
-        radius_w=spec.radius_w, window=spec.window,
+        radius_w=spec.radius_w, window=spec.window, weight_norm=spec.weight_norm, tau=spec.tau,
         change=None if spec.change is None else _part("optional.change").read_change(spec, change, list(listed), first),
-        weight_norm=spec.weight_norm, tau=spec.tau,
         **({} if reference is None and evaluation is None else _part("optional.more_rows").read(
             spec, {"reference": reference, "evaluation": evaluation}, table.names, _named)),
         threshold=spec.threshold, bias_decay=spec.bias_decay, normalization=spec.normalization,
@@ -295,6 +281,7 @@ def build_problem(
         kind=spec.kind and _part("optional.row_kind").placed(spec, data, _named("data", spec.data), len(features)),
         row_weights=None if spec.row_weights is None else _part("optional.row_weights").read(spec, data, len(features)),
     )
+    return found if net is None or spec.layer == "all" else _part("optional.last_node").of_last(found, net)
 
 
 def _part(name: str) -> Any:

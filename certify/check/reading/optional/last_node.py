@@ -1,15 +1,18 @@
-"""The last linear node of a graph as the one layer that is free."""
+"""The last linear node of a graph as the one layer that is free, on the features that the rest makes."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from certify.check.reading.graph import Graph
-from certify.check.reading.subject import Layer
+from certify.check.reading.subject import Layer, Problem
+from certify.check.theorems.head.frozen_part import FrozenPart
 from certify.format.canonical import show
 from certify.format.refusal import Invalid
 
 
-def last_layer(graph: Graph) -> Layer:
-    """Its weights and bias.
+def of_last(problem: Problem, graph: Graph) -> Problem:
+    """The problem with that layer.
 
     Raises:
         Invalid: the output is that of another node.
@@ -18,4 +21,5 @@ def last_layer(graph: Graph) -> Layer:
     if node.op != "linear" or node.sequence:
         raise Invalid("spec, solution.layer", '"last" is stated',
                       f"a linear node as the output is needed, and {show(node.name)} is {node.op}")
-    return Layer(node.shape[0], node.before[0], node.tensors["weight"], node.tensors.get("bias"))
+    layer = Layer(node.shape[0], node.before[0], node.tensors["weight"], node.tensors.get("bias"))
+    return replace(problem, layers=(layer,), free=(1,), activation="identity", enter=FrozenPart(graph))

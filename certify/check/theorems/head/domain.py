@@ -14,10 +14,8 @@ MARKS = ({0.0, 1.0}, {-1.0, 1.0})
 
 def refused(problem: Problem) -> str:
     """Why no rule is known for a problem; empty where one is."""
-    if words := _refused_of_any(problem):
-        return words
-    if problem.graph is not None:
-        return "of a graph rows are left out or get other labels, by D1"
+    if words := _refused_of_any(problem) or (problem.graph and "of a graph rows change whole, by D1"):
+        return str(words)
     if not problem.bias_decay or problem.normalization != "fixed" or problem.kind or problem.functionals:
         return "every weight must decay, the losses be divided by n, rows change one by one, no functionals be asked"
     if problem.row_weights is not None:

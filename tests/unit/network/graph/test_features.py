@@ -8,7 +8,7 @@ from flint import arb, ctx
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from certify.check.enclosure.frozen_part import FrozenPart
+from certify.check.theorems.head.frozen_part import FrozenPart
 from certify.format.errors import InputError
 from certify.format.refusal import Invalid
 from certify.network.graph import features as module
@@ -44,7 +44,7 @@ def test_both_contain_the_truth(seed: int, kind: str) -> None:
         size=(3, net.widths[0]))
     true, (mid, rad) = true_features(net, X), features(net, X)
     with ctx.workprec(64):
-        checked = checked_head(net, X).frozen.at([tuple(x) for x in X.tolist()])
+        checked = checked_head(net, X).enter([tuple(x) for x in X.tolist()])
     with ctx.workprec(BITS):
         for row, near, r, balls in zip(true, mid.tolist(), rad.tolist(), checked, strict=True):
             away = sum(((x - arb(m)) ** 2 for x, m in zip(row, near, strict=True)), arb(0))
@@ -124,9 +124,9 @@ def test_the_checker_makes_the_features_of_a_row_once_for_a_precision(monkeypatc
     rng = np.random.default_rng(2)
     net = random_sequence(rng)
     X = rng.normal(size=(2, net.widths[0]))
-    frozen = checked_head(net, X).frozen
+    frozen = checked_head(net, X).enter
     assert isinstance(frozen, FrozenPart)
     points = [tuple(x) for x in X.tolist()]
-    first = frozen.at(points)
-    monkeypatch.setattr("certify.check.enclosure.frozen_part.Pass", None)
-    assert all(a is b for a, b in zip(frozen.at([points[1], points[0]]), first[::-1], strict=True))
+    first = frozen(points)
+    monkeypatch.setattr("certify.check.theorems.head.frozen_part.Pass", None)
+    assert all(a is b for a, b in zip(frozen([points[1], points[0]]), first[::-1], strict=True))

@@ -177,7 +177,7 @@ def test_new_rows_and_functionals_are_not_asked_of_a_graph(tmp_path) -> None:
     plain = spec.read_text()
     for old, new, said, refused in (
             ("count = 1", 'count = 1\nfresh = "added"', "one layer with one output", "no new row, with a graph"),
-            ('file = "points.npz"', 'file = "points.npz"\nintercept = "t"', "one layer", "but of one layer with one output")):
+            ('file = "points.npz"', 'file = "points.npz"\nintercept = "t"', "one layer", "none but of one layer")):
         spec.write_text(plain.replace(old, new))
         with pytest.raises((InputError, SpecError), match=said):
             run_audit(spec)
