@@ -36,7 +36,7 @@ def stored(problem: Problem, X_eval: Any, y_eval: Any, folder: Path, model: str 
         problem: e.g. from `certify.from_sklearn`.
         X_eval: `(N, d)` rows to predict as they are before what prepares them, or None: the training rows.
         y_eval: their labels in the words of y, or None.
-        folder: where to write `model.safetensors`, `data.safetensors`, `evaluation.safetensors`, of a graph `graph.json`.
+        folder: where to write `model.safetensors`, `data.safetensors` and the like, and of a graph `graph.json`.
         model: what the model is called.
         inputs: the files that all this was read from.
 
