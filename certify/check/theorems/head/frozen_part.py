@@ -1,4 +1,4 @@
-"""What the last layer of a graph reads: the features that all before it makes of a row, in balls (D1h, V23).
+"""What the last layer of a graph reads: the features that all before it makes of a row, in balls (D1g, V23).
 
 Kinks and ties on the way do no harm: nothing is differentiated, and the ball of a maximum holds it either way.
 """
