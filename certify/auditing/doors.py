@@ -211,7 +211,7 @@ def _onnx(model: Path, rows: RawRows, told: Told, folder: Path) -> tuple[Problem
     """A network that is no chain: a graph, of which the last layer alone is trained again."""
     from certify.inputs.graphs.rows import GraphRows
     from certify.inputs.onnx.graph.read import read_graph
-    from certify.prove.graph_heads import graph_head
+    from certify.prove.whole import graph_head
 
     if told.activation is not None:
         raise InputError(f"--activation {told.activation}", f"{model.name} says it itself", "leave the option out")
