@@ -210,12 +210,15 @@ def _factory(model: Path, rows: RawRows, told: Told, folder: Path) -> tuple[Prob
 def _onnx(model: Path, rows: RawRows, told: Told, folder: Path) -> tuple[Problem, str, RawRows]:
     """A network that is no chain: a graph, of which the last layer alone is trained again."""
     from certify.inputs.graphs.rows import GraphRows
+    from certify.inputs.onnx.graph.compared import compared
     from certify.inputs.onnx.graph.read import read_graph
     from certify.prove.whole import graph_head
 
     if told.activation is not None:
         raise InputError(f"--activation {told.activation}", f"{model.name} says it itself", "leave the option out")
-    network, folded = read_graph(read_source(model, "model").content, f"model file {model}", model.parent)
+    content, asked = read_source(model, "model").content, f"model file {model}"
+    network, folded = read_graph(content, asked, model.parent)
+    warnings.warn(compared(content, network, asked, model.parent), stacklevel=2)
     raw = _targets(rows)
     if told.loss is None or told.weight_decay is None:
         refuse(Unsaid(False, told.loss is None, told.weight_decay is None), network,
