@@ -130,7 +130,7 @@ def through_door(model: Path, data: Path, evaluation: Path | None, told: Told, f
         InputError: what cannot be read, does not fit together or was not said.
     """
     door = _factory if told.factory is not None else DOORS.get(model.suffix.lower())
-    if door is None:
+    if door is None or (door is _onnx and (told.graph is not None or is_chain(model))):
         return None
     rows = raw_rows(data, "data", told)
     with warnings.catch_warnings(record=True) as heard:  # what a caller in Python is warned of, a reader has to know
@@ -207,6 +207,40 @@ def _factory(model: Path, rows: RawRows, told: Told, folder: Path) -> tuple[Prob
     return problem, told.factory.rpartition(":")[2], rows
 
 
+def _onnx(model: Path, rows: RawRows, told: Told, folder: Path) -> tuple[Problem, str, RawRows]:
+    """A network that is no chain: a graph, of which the last layer alone is trained again."""
+    from certify.inputs.graphs.rows import GraphRows
+    from certify.inputs.onnx.graph.compared import compared
+    from certify.inputs.onnx.graph.read import read_graph
+    from certify.prove.whole import graph_head
+
+    if told.activation is not None:
+        raise InputError(f"--activation {told.activation}", f"{model.name} says it itself", "leave the option out")
+    content, asked = read_source(model, "model").content, f"model file {model}"
+    network, folded = read_graph(content, asked, model.parent)
+    warnings.warn(compared(content, network, asked, model.parent), stacklevel=2)
+    raw = _targets(rows)
+    if told.loss is None or told.weight_decay is None:
+        refuse(Unsaid(False, told.loss is None, told.weight_decay is None), network,
+               GraphRows(network.shape).given(rows.X, "X"), raw, told.loss, told.bias_decay)
+    if folded:
+        warnings.warn("a BatchNorm was folded when the file was exported: claims are about the folded parameters",
+                      stacklevel=2)
+    return graph_head(network, rows.X, raw, loss=told.loss, weight_decay=told.weight_decay, bias_decay=told.bias_decay,
+                      normalization=told.divided), model.stem, rows
+
+
+def is_chain(model: Path) -> bool:
+    """Whether a model file is a fully connected network with one activation."""
+    from certify.inputs.model import chain_of
+
+    try:
+        chain_of(model)
+    except InputError:
+        return False
+    return True
+
+
 def _targets(rows: RawRows) -> Any:
     if rows.y is None:
         raise InputError("data file", "no targets in it", "name them with --targets")
@@ -215,5 +249,5 @@ def _targets(rows: RawRows) -> Any:
 
 Door = Callable[[Path, RawRows, Told, Path], tuple[Problem, str, RawRows]]
 
-DOORS: Final[Mapping[str, Door]] = MappingProxyType({".skops": _estimator, ".npz": _linear})
+DOORS: Final[Mapping[str, Door]] = MappingProxyType({".skops": _estimator, ".npz": _linear, ".onnx": _onnx})
 """By the ending of the model file."""

@@ -10,12 +10,13 @@ from typing import Any, Final
 import numpy as np
 
 from certify.auditing.subject import LAYERS, Subject, threshold_of
-from certify.certificate.audit_folder import DATA, EVALUATION, MODEL, begin
+from certify.certificate.audit_folder import DATA, EVALUATION, GRAPH, MODEL, begin
 from certify.certificate.checkable import model_bytes
 from certify.format.errors import InputError
 from certify.inputs.given import given_numbers
+from certify.inputs.graph_file import graph_bytes
 from certify.inputs.sklearn.wrapped import Prepared
-from certify.network.network import Network
+from certify.network.graph.graph import GraphNetwork
 from certify.problem.problem import Problem
 from certify.prove.label_words import numbered
 from certify.prove.rows import points_of
@@ -32,20 +33,24 @@ def stored(problem: Problem, X_eval: Any, y_eval: Any, folder: Path, model: str 
     """Write a problem's network and data, and return what an audit is about.
 
     Args:
-        problem: of a fully connected network, e.g. from `certify.from_sklearn`.
+        problem: e.g. from `certify.from_sklearn`.
         X_eval: `(N, d)` rows to predict as they are before what prepares them, or None: the training rows.
         y_eval: their labels in the words of y, or None.
-        folder: where to write `model.safetensors`, `data.safetensors` and `evaluation.safetensors`.
+        folder: where to write `model.safetensors`, `data.safetensors` and the like, and of a graph `graph.json`.
         model: what the model is called.
         inputs: the files that all this was read from.
 
     Raises:
         InputError: what does not fit together.
     """
-    if not isinstance(problem.network, Network):
-        raise InputError("audit", "a graph network", "give one with fully connected layers, or its last layer")
     network = problem.network
     content = {folder / MODEL: model_bytes(network)}
+    named: dict[str, Any] = {"file": MODEL}
+    if isinstance(network, GraphNetwork):
+        content[folder / GRAPH] = graph_bytes(network.nodes, network.shape, network.output, network.input)
+        named |= {"graph": GRAPH}
+    else:
+        named |= {"widths": list(network.widths), "activation": str(network.activation)}
     targets = problem.y if problem.labels is None else problem.labels.astype(np.int64)
     arrays = {FEATURES: problem.X} | ({} if targets is None else {TARGETS: targets})
     weights = None if problem.weights is None else problem.weights.as_fitted(problem)
@@ -61,8 +66,7 @@ def stored(problem: Problem, X_eval: Any, y_eval: Any, folder: Path, model: str 
     data = {"file": DATA, "features": FEATURES} | ({} if targets is None else {"targets": TARGETS})
     evaluated = {**data, "file": DATA if X_eval is None else EVALUATION}
     tables: dict[str, dict[str, Any]] = {
-        "model": {"file": MODEL, "widths": list(network.widths), "activation": str(network.activation)},
-        "data": data, "evaluation": evaluated}
+        "model": named, "data": data, "evaluation": evaluated}
     notes: tuple[str, ...] = () if problem.prepare is None else (
         f"{getattr(problem.prepare, 'words', 'something')} before the model stays as it was fitted, and the claims are "
         "about the features behind it",)

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from certify.format.errors import InputError
 from certify.format.words import Normalization
 from certify.network.graph.graph import GraphNetwork
 from certify.network.loss.losses import loss_named
@@ -181,7 +182,8 @@ class Subject:
     @property
     def last(self) -> Mapping[str, Any]:
         """The key that lets the last layer alone move; none where there is one layer."""
-        assert isinstance(self.network, Network)
+        if isinstance(self.network, GraphNetwork):
+            return {"layer": "last"}
         return {} if self.network.depth == 1 else {"layer": self.network.depth}
 
     @property
@@ -211,24 +213,35 @@ class Subject:
     @property
     def again(self) -> str:
         """What happens after rows change, e.g. ``"and the model trained again"``."""
-        alone = self.behind == LAYERS or (isinstance(self.network, Network) and self.network.depth > 1)
+        alone = self.behind == LAYERS or isinstance(self.network, GraphNetwork) or self.network.depth > 1
         kept = "" if self.weights is None else " (every row with the weight it has today)"
-        return f"and the {'last layer alone' if alone else 'model'} trained again{kept}"
+        held = " (every layer before it held as it is)" if isinstance(self.network, GraphNetwork) else ""
+        return f"and the {'last layer alone' if alone else 'model'} trained again{kept}{held}"
 
     @property
     def against_head(self) -> str:
         """Why questions about whole rows cannot be asked; "" where they can."""
-        if not isinstance(self.network, Network):
-            return ("the network is a graph: questions about rows are for the last layer of a fully connected network; "
-                    "name the module with --factory, and its last layer is asked about on its own features")
+        if isinstance(self.network, GraphNetwork) and self._against_last:
+            return self._against_last
         if self.y is None and self.labels is None:
             return "the data has no targets: name them with --targets"
         if self.weight_decay == 0:
             return ("the loss has no weight decay, so that its minimum need not be one point: train the last layer "
                     "with a penalty (certify polish finishes it), and say it with --weight-decay")
-        size = self.network.weights[-1].size + self.network.weights[-1].shape[0]
+        size = self.network.parameters("last" if isinstance(self.network, GraphNetwork) else self.network.depth)
         if size > LARGEST:
             return f"the last layer has {size} weights, and a refit solves a system of that size: at most {LARGEST}"
+        return ""
+
+    @cached_property
+    def _against_last(self) -> str:
+        """Why the last layer of a graph is no head; "" where it is one."""
+        assert isinstance(self.network, GraphNetwork)
+        try:
+            _ = self.network.last
+        except InputError as error:
+            return (f"questions about whole rows are for a last linear layer with weights of its own, and of this "
+                    f"graph {error.found}")
         return ""
 
     def words(self) -> str:

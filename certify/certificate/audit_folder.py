@@ -21,6 +21,7 @@ from certify.spec.sources import sha256_file
 SPEC: Final = "certify.toml"
 PAGE, JSON = "audit.html", "audit.json"
 MODEL, DATA, EVALUATION = "model.safetensors", "data.safetensors", "evaluation.safetensors"
+GRAPH: Final = "graph.json"
 PREDICTION, ROWS = "prediction.safetensors", "rows.html"
 
 LIST: Final = ".certify-audit.json"

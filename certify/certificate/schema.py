@@ -128,7 +128,7 @@ class Problem(Part):
 
     map: Annotated[str, one_of(words(w.Map))]
     base: Annotated[str, one_of(words(w.Base))]
-    layer: Literal["all"] | Size
+    layer: Literal["all", "last"] | Size
     parameter: Annotated[str, one_of(words(w.Parameter))]
     rows: Literal["all"] | list[Count]
     set: Annotated[str, one_of(words(w.Set))]

@@ -25,8 +25,9 @@ def write(named: str, shape: str | None, out: Path) -> None:
 
         if shape is not None:
             raise SpecError("graph --shape", f"{named} says the shape of its rows", "leave the option out")
-        operations, tensors, folded = write_onnx_graph(Path(named), out)
+        operations, tensors, folded, said = write_onnx_graph(Path(named), out)
         _say(f"{out} and {tensors}", operations)
+        print(one_line(f"note: {said}"), file=sys.stderr)
         if folded:
             print("note: a BatchNorm was folded when the file was exported: claims are about the folded parameters",
                   file=sys.stderr)

@@ -139,9 +139,10 @@ network verifier."""),
     Asked(("cnn", "convolution", "resnet", "transformer", "attention", "batchnorm", "llm", "large model"),
           """The last layer of any module that ends in an nn.Linear is asked about as a linear model is: certify audit
 WEIGHTS DATA --factory module:callable, or certify.from_module(module, X, y, loss="cross_entropy", weight_decay=0.01)
-and certify.audit. The layers before it stay. Of all parameters: write a graph (certify graph FACTORY --shape C,H,W) of
-convolutions, sums, BatchNorm, pools, attention, LayerNorm, and ask for the modulus of map = "sublevel". For everything
-else there are estimates (see `estimate`), which prove nothing."""),
+and certify.audit. The layers before it stay. Of a graph (certify graph FACTORY --shape C,H,W) of convolutions, sums,
+BatchNorm, pools, attention, LayerNorm their features are enclosed too: certify audit WEIGHTS DATA --graph graph.json,
+or solution.layer = "last" in a spec. Of all its parameters ask for the modulus of map = "sublevel". For everything else
+there are estimates (see `estimate`), which prove nothing."""),
 )
 
 

@@ -161,6 +161,7 @@ _LAST: Final = Domain(map=Map.CRITICAL, base=Base.NEARBY, network=Network.CHAIN,
 _MOTION: Final = _LAST.also(parameter=_MOVES, undecayed=False, normalization=Normalization.FIXED)
 _FLIPS: Final = _MOTION.also(parameter=Parameter.LABELS, loss=(Loss.CROSS_ENTROPY, Loss.LOGISTIC), weighed=False)
 _ROWS: Final = _LAST.also(set=(Set.SPARSE, Set.GIVEN), parameter=tuple(p for p in Parameter if p.discrete))
+_ROWS_OF_A_GRAPH: Final = _ROWS.also(network=Network.GRAPH, layer=Layer.LAST)
 
 Q6: Final = Theorem("Q6", System.HEAD, (q.DISTANCE, q.PREDICTION_CHANGE), "convex.md#q6",
                     (_MOTION, _FLIPS.also(set=Set.PER_SAMPLE)), ("convex", "solution", "weights", "bias"), Motion,
@@ -168,12 +169,12 @@ Q6: Final = Theorem("Q6", System.HEAD, (q.DISTANCE, q.PREDICTION_CHANGE), "conve
 Q6_LABELS: Final = Theorem("Q6", System.HEAD, (q.STABLE_PREDICTIONS,), "convex.md#q6",
                            (_MOTION, _FLIPS.also(set=Set.PER_SAMPLE)), ("convex", "solution", "weights", "bias"), Ball,
                            rests=("P4",), once=(_FLIPS.also(set=Set.SPARSE),))
-D1: Final = Theorem("D1", System.HEAD, (q.STABLE_PREDICTIONS, q.CORRECT_PREDICTIONS), "heads.md#d1", (_ROWS,),
-                    ("convex",), Changes)
-D1_MOVES: Final = Theorem("D1", System.HEAD, (q.DISTANCE, q.PREDICTION_CHANGE), "heads.md#d1", (_ROWS,), ("convex",),
-                          Reaches)
-D1_TOLERATED: Final = Theorem("D1", System.HEAD, (q.TOLERATED_CHANGES,), "heads.md#d1", (_ROWS.also(set=Set.SPARSE),),
-                              ("convex",), Array)
+D1: Final = Theorem("D1", System.HEAD, (q.STABLE_PREDICTIONS, q.CORRECT_PREDICTIONS), "heads.md#d1",
+                    (_ROWS, _ROWS_OF_A_GRAPH), ("convex",), Changes)
+D1_MOVES: Final = Theorem("D1", System.HEAD, (q.DISTANCE, q.PREDICTION_CHANGE), "heads.md#d1",
+                          (_ROWS, _ROWS_OF_A_GRAPH), ("convex",), Reaches)
+D1_TOLERATED: Final = Theorem("D1", System.HEAD, (q.TOLERATED_CHANGES,), "heads.md#d1",
+                              (_ROWS.also(set=Set.SPARSE), _ROWS_OF_A_GRAPH.also(set=Set.SPARSE)), ("convex",), Array)
 D1_RANGES: Final = Theorem("D1", System.HEAD, (q.FUNCTIONAL,), "heads.md#d1", (_ROWS,), ("convex",), Reaches)
 
 _SUBLEVEL: Final = _DECAYED.also(map=Map.SUBLEVEL, network=_PLAIN, set=(Set.TOTAL, Set.PER_SAMPLE), norm=2, down=False,

@@ -61,7 +61,7 @@ def load_problem(path: str | Path, merge_duplicates: bool = False) -> Problem:
         reference = Reference(load_reference(spec, folder, network.widths, data.names), tau)
     if spec.evaluation is not None and spec.evaluation.file is not None:
         files["evaluation"] = folder / spec.evaluation.file
-    evaluation, right, functionals = _evaluated(spec, folder, network.widths, data.names)
+    evaluation, right, functionals = _evaluated(spec, folder, network.widths, data.names, shape)
     require_rows(spec, len(X))
     groups = equal_rows(X)
     listed = spec.perturbation.rows
@@ -105,7 +105,7 @@ def _weights(spec: Spec, inputs: int, names: tuple[str, ...] | None) -> tuple[Ar
 
 
 def _evaluated(spec: Spec, folder: Path, widths: tuple[int, ...], names: tuple[str, ...] | None,
-               ) -> tuple[Array | None, Array | None, Functionals | None]:
+               shape: tuple[int, ...]) -> tuple[Array | None, Array | None, Functionals | None]:
     """The evaluation rows, their right labels where a gate counts these, and what makes functionals of them.
 
     Raises:
@@ -119,7 +119,7 @@ def _evaluated(spec: Spec, folder: Path, widths: tuple[int, ...], names: tuple[s
         rows, found = _weights(spec, widths[0], names)
         return rows, None, found
     asked = any(gate.quantity == CORRECT for gate in spec.gate)
-    evaluation, right = load_evaluated(spec, folder, widths, names, labels=asked)
+    evaluation, right = load_evaluated(spec, folder, widths, names, labels=asked, shape=shape)
     if asked and right is None:
         raise SpecError(f"gate on {CORRECT}", "the evaluation file has no array or column of right labels, such as "
                         f"{spec.evaluation.targets or spec.data.targets!r}", "name it with [evaluation] targets")

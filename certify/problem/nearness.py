@@ -33,16 +33,19 @@ def within(problem: Problem) -> float | None:
 def only_one(problem: Problem) -> bool:
     """Whether the loss is strongly convex in the free weights: of the last layer alone, with weight decay."""
     network = problem.network
-    return (problem.solutions.stationary and isinstance(network, Network) and problem.weight_decay > 0
-            and network.layers(problem.layer) == (network.depth,))
+    last = (network.layers(problem.layer) == (network.depth,) if isinstance(network, Network)
+            else problem.layer == "last")
+    return problem.solutions.stationary and problem.weight_decay > 0 and last
 
 
 def weights_length(problem: Problem) -> float:
     """The greatest float that is no larger than the Euclidean norm of the free weights."""
-    assert isinstance(problem.network, Network)  # graphs have base `given`
     net = problem.network
-    free = [net.weights[h - 1] for h in net.layers(problem.layer)]
-    free += [b for h in net.layers(problem.layer) if (b := net.biases[h - 1]) is not None]
+    if isinstance(net, Network):
+        free = [net.weights[h - 1] for h in net.layers(problem.layer)]
+        free += [b for h in net.layers(problem.layer) if (b := net.biases[h - 1]) is not None]
+    else:  # of a graph base `nearby` moves the last layer alone
+        free = list(net.last_arrays)
     own = np.concatenate([part.ravel() for part in free])
     return root_below(fp.inner(own, own))
 

@@ -116,8 +116,12 @@ class Problem(Statement):
     def _require_network(self) -> None:
         """Refuse a layer that the network does not have."""
         if isinstance(self.network, GraphNetwork):
-            if self.layer != "all":
-                raise InputError("layer", f"{self.layer!r} of a graph network", "use 'all'")
+            if self.layer not in ("all", "last"):
+                raise InputError("layer", f"{self.layer!r} of a graph network", "use 'all' or 'last'")
+            if self.layer == "last":
+                _ = self.network.last  # refuses a graph that does not end in a linear layer with weights of its own
+            if self.evaluation is not None:
+                self.network.accept(self.evaluation)
             if self.network.discrete and self.moving.inputs:
                 raise InputError("parameter", f"'{self.parameter}' of a network that begins with an embedding: its "
                                  "rows are whole numbers, which do not move", "use 'sample_weights' or 'targets'")

@@ -45,7 +45,7 @@ def _network(problem: Statement) -> Network:
 
 def _layer(problem: Statement) -> Layer:
     if isinstance(problem.network, GraphNetwork):
-        return Layer.ALL
+        return Layer.ALL if problem.layer == "all" else Layer.LAST
     depth = problem.network.depth
     if isinstance(problem.layer, str):
         return Layer.ONLY if depth == 1 else Layer.ALL

@@ -42,7 +42,7 @@ class Statement:
     Sublevel: `L(u, w) ≤ ℓ`. The arrays are kept read-only; writable ones are copied.
 
     Attributes:
-        network: a fully connected network, or for the sublevel map a graph.
+        network: a fully connected network; or for the sublevel map, and where the last layer alone moves, a graph.
         X: `(n, d)` features, float64, finite.
         y: `(n, k)` real targets, or None where the targets are class labels.
         parameter: what the perturbation moves: ``"features"``, ``"targets"``, ``"sample_weights"``, ``"labels"`` or

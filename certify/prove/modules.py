@@ -5,12 +5,13 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
 from certify.format.errors import InputError, MissingPackage
 from certify.format.words import Base, Loss, Map, Parameter, Set, words
+from certify.network.graph.graph import GraphNetwork
 from certify.network.network import Network
 from certify.problem.fitting import fit
 from certify.problem.problem import Problem
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from certify.spec import literals
 
 ALL, LAST = "all", "last"
+HELD: Final = "with every layer before it held as it is; its features are enclosed, every rounding error counted"
 _DECAY: Final = ("give weight_decay, the λ of a penalty (λ/2)|w|² in the loss it was trained with; the decay of AdamW "
                  "is none")
 
@@ -28,7 +30,7 @@ _DECAY: Final = ("give weight_decay, the λ of a penalty (λ/2)|w|² in the loss
 class _Taken:
     """What is proved about: a network on rows, which of its layers, and how the user's rows become those."""
 
-    network: Network
+    network: Network | GraphNetwork
     rows: Array
     layer: str | int
     prepare: Any
@@ -38,19 +40,24 @@ class _Taken:
     @property
     def last(self) -> bool:
         """Whether the last layer alone is free."""
+        if isinstance(self.network, GraphNetwork):
+            return True
         return self.layer == self.network.depth or self.network.depth == 1
 
 
 def from_module(
     module: Any, X: Any, y: Any = None, *, loss: literals.Loss | None = None, weight_decay: float = 0.0,
     bias_decay: bool = True, normalization: literals.Normalization = "fixed", layer: int | str | None = None,
+    features: Literal["float64", "enclosed"] = "float64",
 ) -> Problem:
     """A trained torch module with its training data as a problem that can be proved about.
 
     A plain fully connected network (linear layers, one activation, Dropout, Flatten) is taken whole, with the
     activation that it has. Of any other module that ends in an `nn.Linear` (convolutions, BatchNorm, attention,
     embeddings, …) it is that last layer on its features as the frozen part computes them in float64; `X_eval` is given
-    as `X` is. What is not about the module as it was given is said in a warning.
+    as `X` is. With `features="enclosed"` the module is read as a graph of operations, and the features are what these
+    give exactly: every rounding error of the frozen part is bounded, by proofs and by checks. What is not about the
+    module as it was given is said in a warning.
 
     The training loss is `(1/n) Σ ℓ_i + (weight_decay/2)|w|²`. `weight_decay` of SGD and Adam is such a penalty where
     the loss is a mean of rows; that of AdamW is none, and makes another minimum. `squared` is `½|f − y|²` a row: of
@@ -67,6 +74,7 @@ def from_module(
         normalization: what the losses are divided by where rows are left out: ``"fixed"``, n, or ``"remaining"``.
         layer: the layers that move: ``"all"``, ``"last"`` or a number from 1, of a plain chain; other modules have
             ``"last"`` alone. None: all of a chain. BatchNorm1d in a chain is folded where a layer is given.
+        features: ``"float64"``, or ``"enclosed"`` where torch.fx can trace the module; of the last layer alone.
 
     Raises:
         InputError: what stands in the way, with what would work.
@@ -90,7 +98,9 @@ def from_module(
     if (y is None) == (own is None):
         raise InputError("y", "none, and X gives rows alone" if y is None else "given beside the targets that X gives",
                          "give y" if y is None else "give one of them")
-    taken = _taken(made, rows, X, layer, notes)
+    if features not in ("float64", "enclosed"):
+        raise InputError("features", f"{features!r}", "use 'float64' or 'enclosed'")
+    taken = _traced(made, rows, layer, notes) if features == "enclosed" else _taken(made, rows, X, layer, notes)
     targets, labels, word = _loss(taken, own if y is None else y, loss)
     problem = _problem(taken, targets, labels, word, weight_decay, bias_decay, normalization, X)
     if taken.notes:
@@ -143,6 +153,24 @@ def _taken(made: Any, rows: Array, X: Any, layer: int | str | None, notes: tuple
                          "leave it out: its last layer is taken, on the features that the frozen part computes")
     W, b, part, features = frozen_head(made, rows, flat_rows(X, rows))
     return _Taken(Network((W,), (b,), "identity"), features, ALL, part, (*notes, part.words), part.tail)
+
+
+def _traced(made: Any, rows: Array, layer: int | str | None, notes: tuple[str, ...]) -> _Taken:
+    """The last layer of the graph that a module is.
+
+    Raises:
+        InputError: another layer is asked for, or the module cannot be traced, or does not end in a linear layer.
+    """
+    from certify.inputs.torch.chain_module import Flattened
+    from certify.inputs.torch.trace import trace
+
+    if layer not in (None, LAST):
+        raise InputError("layer", f"{layer!r} with features='enclosed'", "leave it out: the last layer is taken")
+    shape = tuple(rows.shape[1:])
+    net = trace(made, shape)
+    words = f"claims are about the last layer '{net.last.name}', {HELD}"
+    return _Taken(net, np.ascontiguousarray(rows.reshape(len(rows), -1), dtype=np.float64), LAST,
+                  Flattened(shape) if rows.ndim > 2 else None, (*notes, words))
 
 
 def _embeds(made: Any, rows: Array) -> bool:

@@ -101,7 +101,7 @@ class Plan:
 
     def as_lines(self) -> list[str]:
         """The plan for a person."""
-        layer = "all layers" if self.layer == "all" else f"layer {self.layer} alone"
+        layer = {"all": "all layers", "last": "the last layer alone"}.get(str(self.layer), f"layer {self.layer} alone")
         rows = "every row" if self.moving == self.n else f"{self.moving} of {self.n} rows"
         each = Set(self.set).moving.format(count=self.count)
         lines = [

@@ -314,7 +314,8 @@ def asked_any(problem: Problem, X_eval: Any, kind: str, count: int) -> Problem:
 def asked_of(problem: Problem, X_eval: Any, members: Mapping[str, Any]) -> Problem:
     """The question as a problem, so that what refuses a spec refuses it too."""
     points = points_of(problem, X_eval)
-    inputs = problem.network.widths[-2] if isinstance(problem.network, Network) else problem.inputs
+    net = problem.network
+    inputs = net.widths[-2] if isinstance(net, Network) else int(net.last_arrays[0].shape[1])
     size = problem.outputs * (inputs + 1)
     if size > LARGEST:
         raise InputError("X", f"{size} weights of the head ({inputs} columns, {problem.outputs} outputs)",
@@ -324,7 +325,6 @@ def asked_of(problem: Problem, X_eval: Any, members: Mapping[str, Any]) -> Probl
              "spec": None, "direction": None, "functionals": None,
              "normalization": problem.normalization if leaves else Normalization.FIXED}
     asked = replaced(problem, **{**plain, **members}, evaluation=points)
-    assert isinstance(asked.network, Network)  # a head is the last layer of a chain
     require_sound(*asked.network.arrays, asked.X, asked.y, points)
     return asked
 
@@ -332,11 +332,12 @@ def asked_of(problem: Problem, X_eval: Any, members: Mapping[str, Any]) -> Probl
 def _free_layer(problem: Problem) -> str | int:
     """The layer that is trained again: the last one, said where all of them were free."""
     net = problem.network
-    if not isinstance(net, Network) or net.depth == 1 or not isinstance(problem.layer, str):
+    if problem.layer != "all" or (isinstance(net, Network) and net.depth == 1):
         return problem.layer
-    warnings.warn(f"of the {net.depth} layers the last alone is trained again, and the others stay as they are: of a "
-                  "training of all layers nothing is said here", stacklevel=4)
-    return net.depth
+    which = f"of the {net.depth} layers the last alone" if isinstance(net, Network) else "the last layer alone"
+    warnings.warn(f"{which} is trained again, and the others stay as they are: of a training of all layers nothing is "
+                  "said here", stacklevel=4)
+    return net.depth if isinstance(net, Network) else "last"
 
 
 def points_of(problem: Problem, X_eval: Any) -> Array:

@@ -192,9 +192,10 @@ def _far_head(certificate: Json) -> str:
     share = share_of(certificate["problem"], certificate["base"]["distance"])
     if certificate["problem"].get("within", 0) is not None or share is None or share <= FAR:
         return ""
+    on = "train the last layer on" if "graph" in certificate["problem"] else "`certify polish SPEC` trains on to it"
     return (f"the one solution is proved only within {at_most(share, 3)} of the length of the given weights. The "
             "claims are about that solution, which the weights in the file only come near to. If rows carried weights "
-            "in training, name these ([data] weights, --weights); else `certify polish SPEC` trains on to it")
+            f"in training, name these ([data] weights, --weights); else {on}")
 
 
 def unused_radius(certificate: Json) -> str:

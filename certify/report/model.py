@@ -13,7 +13,7 @@ from certify.report.digits import count
 from certify.report.maps import MAPS
 from certify.report.pages.redacted import SAID, redacted, require_no_rows
 from certify.report.phrases.listing import named_rows
-from certify.report.phrases.network import architecture, operations
+from certify.report.phrases.network import architecture, named_layer, operations
 from certify.report.phrases.parameters import PARAMETERS
 from certify.report.phrases.row_kinds import condition
 from certify.report.reading import open_certificate
@@ -97,7 +97,7 @@ def _subtitle(problem: Problem) -> Phrase:
         activation=problem.activation or "",
         widths=widths,
         parameters=count(problem.parameters),
-        layer="" if problem.layer == "all" else f" in layer {problem.layer}",
+        layer="" if problem.layer == "all" else f" in {named_layer(problem)}",
         count=count(problem.count or 0),
         listed="" if problem.rows == "all" else named_rows(problem.rows),
         n=count(problem.n),

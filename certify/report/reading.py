@@ -75,7 +75,7 @@ def _question(problem: Problem, quantity: str) -> Question:
     """What a claim is about, as far as the certificate says it: whether there are targets, only the spec does."""
     depth, graph = len(problem.widths or ()) - 1, problem.graph is not None
     layer = (Layer.ONLY if depth == 1 else Layer.ALL) if problem.layer == "all" else (
-        Layer.LAST if problem.layer == depth else Layer.INNER)
+        Layer.LAST if problem.layer in (depth, "last") else Layer.INNER)
     return Question(
         quantity=quantity, map=problem.map, base=problem.base, network=Network.GRAPH if graph else Network.CHAIN,
         layer=layer, loss=problem.loss, set=problem.set, parameter=problem.parameter, norm=problem.norm,

@@ -134,7 +134,7 @@ class Solution(Section):
     Attributes:
         map: which weights count as solutions.
         base: the given weights, or an exact solution near them.
-        layer: the layer that adjusts, or all.
+        layer: the layer that adjusts, or all; of a graph ``"last"``: its last linear layer.
         level: of the sublevel map; default the loss at the given weights.
         within: base `nearby`: how far that solution may be, as a share of the length of the free weights; default
             1e-6, and any where there is one solution only (the last layer alone, with weight decay).
@@ -142,7 +142,7 @@ class Solution(Section):
 
     map: literals.Map = "interpolation"
     base: literals.Base = "given"
-    layer: Literal["all"] | Count = "all"
+    layer: Literal["all", "last"] | Count = "all"
     level: Finite | None = None
     within: Positive | None = None
 

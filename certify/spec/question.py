@@ -46,6 +46,8 @@ def _network(spec: Spec) -> Network:
 
 def _layer(spec: Spec) -> Layer:
     layer, depth = spec.solution.layer, len(spec.model.widths or ()) - 1
+    if layer == "last":
+        return Layer.LAST
     if layer == "all":
         return Layer.ONLY if depth == 1 else Layer.ALL
     return Layer.LAST if layer == depth else Layer.INNER

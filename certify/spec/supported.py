@@ -96,4 +96,6 @@ def _numbered(text: str, spec: Spec) -> str:
     text = text.replace(both, " and ".join(given) or both)
     key, layer, depth = WRITTEN["layer"], spec.solution.layer, len(spec.model.widths or ()) - 1
     text = text.replace(key.say(Layer.INNER), f"{key.path} = {layer}")
+    if spec.model.graph is not None:
+        return text.replace(key.say(Layer.LAST), f'{key.path} = "last"')
     return text.replace(key.say(Layer.LAST), f"{key.path} = {depth}, the last one") if depth > 0 else text

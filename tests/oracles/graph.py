@@ -138,7 +138,9 @@ def _windows(net, node, x, tape, get):
         elif node.op == "avg_pool":
             out[q, oy, ox] = tape.linear([(int(x[q, y, z]), arb(1) / (kh * kw)) for _, _, y, z in taps])
         else:
-            best = max((int(x[q, y, z]) for _, _, y, z in taps), key=lambda i: float(tape.values[i].mid()))
+            best, *rest = (int(x[q, y, z]) for _, _, y, z in taps)
+            for i in rest:  # not by doubles: saturated activations differ by far less
+                best = i if tape.values[i] > tape.values[best] else best
             out[q, oy, ox] = tape.put(tape.values[best], [(best, arb(1))])
     return out
 

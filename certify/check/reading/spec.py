@@ -199,7 +199,7 @@ def read_spec(data: bytes) -> Spec:
         widths=widths, activation="" if graph else _word(model, "model", "activation"),
         features=tuple(listed) if isinstance(listed, list) else listed, row_weights=inputs.get("weights"),
         targets=inputs.get("targets"), loss=_word(training, "training", "loss", "squared"),
-        layer=_layer(solution.get("layer", "all"), max(len(widths) - 1, 0)),
+        layer=_layer(solution.get("layer", "all"), range(1, len(widths)) or ("last",)),
         parameter=_word(p, "perturbation", "parameter", "features"), rows=_rows(p.get("rows", "all")),
         gates=_gates(top.get("gate", [])), model=model["file"], data=inputs["file"],
         map=_word(solution, "solution", "map", "interpolation"), base=_word(solution, "solution", "base", "given"),
@@ -296,11 +296,11 @@ def _rows(value: object) -> str | tuple[int, ...]:
     return rows
 
 
-def _layer(value: object, depth: int) -> str | int:
+def _layer(value: object, known: range | tuple[str, ...]) -> str | int:
     if value == "all":
         return "all"
-    if type(value) is not int or not 1 <= value <= depth:
-        raise Invalid("spec, solution.layer", f"{show(value)} is stated", f'"all" or 1 to {depth} is needed')
+    if not isinstance(value, str | int) or isinstance(value, bool) or value not in known:
+        raise Invalid("spec, solution.layer", f"{show(value)} is stated", f'"all" or one of {show([*known])} is needed')
     return value
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib import import_module
@@ -71,7 +71,7 @@ class Problem:
         weight_norm: as in the spec.
         reference: the reference rows of the function norm; empty without it.
         tau: its τ, else None.
-        graph: the network where a graph file gives it; then there are no layers.
+        graph: the network where a graph file gives it: no layers then, or its last node, which reads `enter(rows)`.
         norm, radius, count, direction: of the perturbation set, as in the spec.
         radius_u, radius_w: of `aubin`, where the spec asks for some.
         window: its radius, where the spec has one.
@@ -122,6 +122,7 @@ class Problem:
     normalization: str = "fixed"
     kind: Json | None = None
     row_weights: Vector | None = None
+    enter: Callable[[Sequence[Any]], Sequence[Any]] = tuple
 
     @cached_property
     def budget(self) -> PerturbationSet:
@@ -179,7 +180,7 @@ class Problem:
     @property
     def learned(self) -> Iterator[float]:
         """All parameters."""
-        if self.graph is None:
+        if self.graph is None or self.layers:
             return (v for layer in self.layers for v in (*layer.weights, *(layer.biases or ())))
         return (v for node in self.graph.nodes for role in ("weight", "bias") for v in node.tensors.get(role, ()))
 
@@ -221,7 +222,7 @@ class Problem:
     @property
     def parameters(self) -> int:
         """Number p of parameters that may move."""
-        if self.graph is not None:
+        if self.graph is not None and not self.layers:
             return sum(node.parameters for node in self.graph.nodes)
         return sum(self.layers[h - 1].parameters for h in self.free)
 
@@ -261,20 +262,18 @@ def build_problem(
             if table.targets[row] != table.targets[of]:
                 raise Invalid("problem.merge_duplicates", f"rows {of} and {row} have equal features",
                               "with base nearby merged rows need equal targets")
-    return Problem(
+    found = Problem(
         layers=layers, activation=spec.activation,
         free=tuple(range(1, len(layers) + 1)) if isinstance(spec.layer, str) else (spec.layer,),
         features=features, targets=table.targets, groups=groups, kept=kept,
         moving=tuple(sorted({first.get(i, i) for i in listed})), parameter=spec.parameter,
         map=spec.map, base=spec.base, level=spec.level, loss=spec.loss, weight_decay=spec.weight_decay, set=spec.set,
-        labels=table.labels,
         scale=None if spec.columns is None and spec.scale is None else _part("optional.columns").units(
             spec, table.names),
-        names=table.names or None, graph=net,
+        labels=table.labels, names=table.names or None, graph=net,
         norm=spec.norm, radius=spec.radius, count=spec.count, direction=spec.direction, radius_u=spec.radius_u,
-        radius_w=spec.radius_w, window=spec.window,
+        radius_w=spec.radius_w, window=spec.window, weight_norm=spec.weight_norm, tau=spec.tau,
         change=None if spec.change is None else _part("optional.change").read_change(spec, change, list(listed), first),
-        weight_norm=spec.weight_norm, tau=spec.tau,
         **({} if reference is None and evaluation is None else _part("optional.more_rows").read(
             spec, {"reference": reference, "evaluation": evaluation}, table.names, _named)),
         threshold=spec.threshold, bias_decay=spec.bias_decay, normalization=spec.normalization,
@@ -282,6 +281,7 @@ def build_problem(
         kind=spec.kind and _part("optional.row_kind").placed(spec, data, _named("data", spec.data), len(features)),
         row_weights=None if spec.row_weights is None else _part("optional.row_weights").read(spec, data, len(features)),
     )
+    return found if net is None or spec.layer == "all" else _part("optional.last_node").of_last(found, net)
 
 
 def _part(name: str) -> Any:

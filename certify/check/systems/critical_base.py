@@ -209,7 +209,7 @@ def _expect(
 
 def _output_reach(problem: Problem) -> float:
     """A size that outputs and targets do not exceed by much; decides only how loose a true bound may be."""
-    size = max(math.hypot(*x) for x in problem.features)
+    size = max(math.hypot(*map(float, x)) for x in problem.enter(problem.features))
     for layer in problem.layers:
         size = math.hypot(*layer.weights) * size + math.hypot(*(layer.biases or (0.0,)))
     return size + max((math.hypot(*y) for y in problem.targets or ()), default=0.0)
@@ -218,7 +218,7 @@ def _output_reach(problem: Problem) -> float:
 def _gradient_reach(problem: Problem) -> float:
     """The same for the gradient: slopes of the losses through the norms of the layers, and the decay."""
     steepest = ACTIVATIONS[problem.activation].steepest
-    sizes = [max(math.hypot(*x) for x in problem.features)]
+    sizes = [max(math.hypot(*map(float, x)) for x in problem.enter(problem.features))]
     for layer in problem.layers:
         sizes.append(math.hypot(*layer.weights) * sizes[-1] + math.hypot(*(layer.biases or (0.0,))))
     slope, total = _output_reach(problem) + 1, 0.0

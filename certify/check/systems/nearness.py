@@ -79,7 +79,7 @@ def stated_cap(spec: Spec, problem: Problem) -> float | None:
 
 def only_one(problem: Problem) -> bool:
     """Whether the loss is strongly convex in the free weights: the last layer alone, with weight decay."""
-    return (problem.solutions.stationary and problem.graph is None and problem.weight_decay > 0
+    return (problem.solutions.stationary and problem.weight_decay > 0
             and problem.free == (len(problem.layers),))
 
 

@@ -58,6 +58,29 @@ def descend_in_balls(
     return found
 
 
+def values_in_balls(
+    network: GraphNetwork, X: Array, widest: float, tell: Callable[[float], None] = lambda _: None,
+) -> Balls:
+    """Enclose the network's values at all rows, kinks or not.
+
+    Args:
+        network, tell: as above.
+        X: `(n, d)` rows, exact.
+        widest: share of its size that a row's radius may have before more precision is tried.
+    """
+    made = compile_graph(network, Binary64())
+    for bits in PRECISIONS:
+        with ctx.workprec(bits):
+            found, descent = [], _Descent(made, None, False)
+            for i, x in enumerate(X):
+                found.append(_Row(descent, i, x).output.tolist())
+                tell((i + 1) / len(X))
+            balls = _balls(found)
+        if (balls.rad <= widest * balls.norm).all():
+            break
+    return balls
+
+
 class _Descent:
     """One precision: rows are added to sums of parameter gradients."""
 

@@ -259,8 +259,43 @@ class GraphNetwork:
         return tuple(self.tensors[name] for name in self.learned)
 
     def parameters(self, layer: str | int) -> int:
-        """Number of parameters; `layer` is "all"."""
-        return sum(array.size for array in self.arrays)
+        """Number of parameters: of all nodes, or of the last linear one alone."""
+        return sum(array.size for array in (self.arrays if layer == "all" else self.last_arrays))
+
+    @cached_property
+    def last(self) -> Node:
+        """The linear node whose value is f, where its weights alone may move.
+
+        Raises:
+            InputError: the output is another node's, or another node has the same weights.
+        """
+        node = next(node for node in self.nodes if node.name == self.output)
+        if node.op != "linear":
+            raise InputError("graph", f"its output is that of the node '{node.name}' ({node.op}), and no linear one",
+                             "give the network up to its last linear layer, without what follows it")
+        own = self.tensors[str(node.weight)]
+        for name in self.learned:
+            other = self.tensors[name]
+            if name != node.weight and other.shape == own.shape and other.tobytes() == own.tobytes():
+                raise InputError("graph", f"the last layer's '{node.weight}' holds the numbers of '{name}', as where "
+                                 "weights are tied, so that the features would move with it",
+                                 "give the last layer a weight of its own")
+        return node
+
+    @property
+    def last_arrays(self) -> tuple[np.ndarray, ...]:
+        """The parameters of the last linear node: its weight, then its bias."""
+        return tuple(self.tensors[name] for name in (self.last.weight, self.last.bias) if name is not None)
+
+    @cached_property
+    def frozen(self) -> GraphNetwork | None:
+        """All that comes before the last linear node, as a graph; None where that node reads the row itself."""
+        read, names = self.last.inputs[0], self.last.tensors.values()
+        if read == self.input:
+            return None
+        tensors = {name: array for name, array in self.tensors.items() if name not in names}
+        return GraphNetwork(tuple(node for node in self.nodes if node is not self.last), tensors, self.shape, read,
+                            self.input)
 
     @property
     def kinked(self) -> bool:

@@ -147,14 +147,15 @@ def read_rows(opened: Certificate, folder: Path) -> RowData | None:
     from certify.problem.load import load_problem
     from certify.spec.sources import recording
     from certify.systems.head.rows.labels import labels_of
-    from certify.systems.head.rows.of_problem import head_of
+    from certify.systems.head.rows.of_problem import head_of, last_of
 
     with recording() as sources:
         problem = load_problem(folder / opened.subject.spec.path)
         assert problem.spec is not None
         base = (folder / opened.subject.spec.path).parent
         right = None if problem.functionals is not None else load_evaluated(
-            problem.spec, base, problem.network.widths, problem.names)[1]
+            problem.spec, base, problem.network.widths, problem.names,
+            shape=() if isinstance(problem.network, Network) else problem.network.shape)[1]
         about = problem.spec.about
     for role, source in sources.items():
         bound = getattr(opened.subject, role, None)
@@ -162,7 +163,6 @@ def read_rows(opened: Certificate, folder: Path) -> RowData | None:
             raise InputError(f"{role} file {source.path}", "its bytes are not those that the certificate binds", REMEDY)
     head = head_of(problem)
     net = problem.network
-    assert isinstance(net, Network)  # a head is the last layer of a chain
     truth = None if right is None else labels_of(head, right, "labels of the evaluation file")
     arrays = _side_file(opened, folder)
     for claim in opened.claims:
@@ -171,7 +171,8 @@ def read_rows(opened: Certificate, folder: Path) -> RowData | None:
     names = problem.names
     if about is not None and names is None and about.names is not None:
         names = tuple(f"{name} after {about.behind}" if about.behind else name for name in about.names)
-    return RowData(head, head.m - (net.biases[-1] is not None), names if net.depth == 1 else None,
+    return RowData(head, head.m - (last_of(net)[1] is not None),
+                   names if isinstance(net, Network) and net.depth == 1 else None,
                    _shown(head, problem.labels) if words is None else tuple(map(visible, words)), truth, arrays,
                    None if problem.functionals is None else _sides(head))
 

@@ -43,6 +43,8 @@ def network(problem: Problem) -> str:
 
 def adjusting(problem: Problem) -> str:
     """Which weights may adjust, for a table."""
+    if problem.layer == "last":
+        return "weights and bias of the last linear layer; all before it stays as it is"
     if problem.graph is not None:
         normed = "batch_norm" in problem.graph.operations
         stays = ", also of the batch normalisations; their running statistics stay as they are"
@@ -54,4 +56,9 @@ def adjusting(problem: Problem) -> str:
 
 def alone(problem: Problem) -> str:
     """That one layer adjusts alone, in brackets; nothing where all do."""
-    return "" if problem.layer == "all" else f" (layer {problem.layer} alone adjusting)"
+    return "" if problem.layer == "all" else f" ({named_layer(problem)} alone adjusting)"
+
+
+def named_layer(problem: Problem) -> str:
+    """The one layer that adjusts."""
+    return "the last layer" if problem.layer == "last" else f"layer {problem.layer}"

@@ -8,6 +8,7 @@ from certify.report.phrases.functionals import called, is_functional
 from certify.report.phrases.functionals import kept as kept_of
 from certify.report.phrases.functionals import label as label_words
 from certify.report.phrases.moves import mover
+from certify.report.phrases.network import named_layer
 from certify.report.phrases.words import OPENING
 from certify.report.quantities.quantity import DIGITS
 from certify.report.statements import Phrase, Rows, say
@@ -74,7 +75,7 @@ def change_sentence(claim: Claim, problem: Problem, _: Rows | None) -> Phrase:
 
 def _one(problem: Problem) -> str:
     whole = "the one solution for the changed data"
-    return whole if problem.layer == "all" else f"the one solution of layer {problem.layer} for the changed data"
+    return whole if problem.layer == "all" else f"the one solution of {named_layer(problem)} for the changed data"
 
 
 def _said(template: str, claim: Claim, problem: Problem) -> Phrase:

@@ -9,6 +9,7 @@ from certify.report.digits import as_given, lower_end, upper_end
 from certify.report.glance.scales import factors
 from certify.report.maps import MAPS
 from certify.report.phrases.moves import small_move
+from certify.report.phrases.network import named_layer
 from certify.report.phrases.norms import WEIGHT_NORMS
 from certify.report.phrases.words import OPENING
 from certify.report.quantities.quantity import DIGITS, Quantity, Terms
@@ -46,7 +47,7 @@ def _sentence(claim: Claim, problem: Problem, rows: Rows | None, alone: bool) ->
 def _on_the_boundary(claim: Claim, problem: Problem, rows: Rows | None, alone: bool) -> Phrase:
     """A modulus on the boundary of its solution set."""
     lower, upper, solutions = claim.lower, claim.upper, MAPS[problem.map]
-    near = "" if problem.layer == "all" else f", reached by adjusting layer {problem.layer} alone"
+    near = "" if problem.layer == "all" else f", reached by adjusting {named_layer(problem)} alone"
     origin = solutions.origin(problem) + WEIGHT_NORMS[problem.weight_norm].measure
     which = ""
     if rows and rows.most is not None:

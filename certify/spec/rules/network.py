@@ -23,6 +23,12 @@ def require_network(spec: Spec, name: str) -> None:
     elif spec.model.factory is None:
         _require_chain(spec, name)
     widths, layer = spec.model.widths, spec.solution.layer
+    if layer == "last" and spec.model.graph is None:
+        raise SpecError(f"{name}: solution.layer", '"last", which names the last layer of a graph',
+                        f"give {len(widths) - 1}, the number of the last layer" if widths else "give its number")
+    if isinstance(layer, int) and spec.model.graph is not None:
+        raise SpecError(f"{name}: solution.layer", f"layer {layer} of a graph, whose layers have no numbers",
+                        'give "all" or "last"')
     if widths and isinstance(layer, int) and layer >= len(widths):
         raise SpecError(f"{name}: solution.layer", f"layer {layer} of a network of {len(widths) - 1}",
                         f'give 1 … {len(widths) - 1} or "all"')

@@ -57,7 +57,10 @@ class HeadPoint(Point):
     @cached_property
     def head(self) -> Head | str:
         """The head whose rows change, or in words why there is none."""
-        return self.attempt("head", lambda: head_of(self.problem))
+        def tell(fraction: float) -> None:
+            self.progress("features of the last layer", 0.5 * fraction)
+
+        return self.attempt("head", lambda: head_of(self.problem, tell))
 
     def base(self) -> dict[str, Any]:
         """The gradient at the weights in the file, and how near the one solution is for it: `|∇F|/λ` (Q6), or D1."""

@@ -96,7 +96,7 @@ def test_bad_toml_says_the_line(text, place):
     (SPEC.replace("[3, 8, 1]", "[3, true, 1]"), ["model.widths, entry 1: found True"]),
     (SPEC.replace("[3, 8, 1]", "[3, 0, 1]"), ["model.widths, entry 1: found 0", "at least 1"]),
     (SPEC.replace("tanh", "tahn"), ["found 'tahn'", "'relu', 'leaky_relu', 'elu',", "mean 'tanh'"]),
-    (SPEC + "[solution]\nlayer = 0\n", ["solution.layer: found 0", "'all' or a number of at least 1"]),
+    (SPEC + "[solution]\nlayer = 0\n", ["solution.layer: found 0", "'all' or 'last' or a number of at least 1"]),
     (SPEC + "[solution]\nlayer = true\n", ["solution.layer: found True"]),
     (SPEC + '[perturbation]\nrows = "al"\n', ["found 'al'", "did you mean 'all'?"]),
     (SPEC + "[perturbation]\nrows = []\n", ["found []", "'all' or a list of at least 1"]),

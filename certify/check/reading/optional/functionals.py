@@ -38,7 +38,7 @@ class Functionals:
 
     def refused(self, problem: Any) -> str:
         """Why the evaluation rows are no functionals; empty where they are."""
-        if len(problem.layers) != 1 or problem.outputs != 1 or (problem.kind or {}).get("fresh"):
+        if len(problem.layers) != 1 or problem.outputs != 1 or problem.graph or (problem.kind or {}).get("fresh"):
             return "functionals are of the weights of one layer with one output, and no row is new"
         if len(self.intercepts) != len(problem.evaluation):
             return f"{len(self.intercepts)} numbers multiply the intercept in {len(problem.evaluation)} evaluation rows"

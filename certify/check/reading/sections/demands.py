@@ -81,11 +81,11 @@ def _said(spec: Spec, quantities: set[str]) -> dict[str, object]:
     return {
         "map": spec.map, "base": spec.base, "set": spec.set, "parameter": spec.parameter, "norm": spec.norm,
         "weights": spec.weight_norm, "loss": spec.loss, "decay": spec.weight_decay > 0,
-        "last": spec.layer == depth or (spec.layer == "all" and depth == 1), "whole": spec.layer == "all",
+        "last": spec.layer in (depth, "last") or (spec.layer == "all" and depth == 1 and spec.graph is None),
         "radius": _size(spec.radius), "bias_decay": spec.bias_decay, "normalization": spec.normalization,
         "counts_alone": bool(quantities) and quantities <= set(COUNTED), "listed": not isinstance(spec.rows, str),
-        "one_output": spec.widths[-1:] in ((), (1,)), "kind": (spec.kind or {}).get("word"),
-        "weighed": spec.row_weights is not None,
+        "one_output": spec.widths[-1:] in ((), (1,)), "known": bool(spec.widths), "kind": (spec.kind or {}).get("word"),
+        "weighed": spec.row_weights is not None, "whole": spec.layer == "all",
         "units": (spec.columns or spec.scale) is not None, "aubin": spec.aubin, "gates": bool(spec.gates),
         "evaluation": (spec.evaluation or spec.functionals) is not None, "one_layer": depth == 1,
         **{key: getattr(spec, key) is not None for key in (

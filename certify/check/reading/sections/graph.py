@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from certify.check.reading.sections.demands import Goes, judged
+from certify.check.reading.sections.whole_rows import WHOLE
 from certify.check.reading.spec import check_consistent
 from certify.check.words.parameters import PARAMETERS
 from certify.format.canonical import show
@@ -35,7 +36,12 @@ def graph_spec(spec: Spec, graph: Graph) -> Spec:
 
 RULES = (
     Goes({"graph": True}, {"weights": "euclidean"}, "weights.norm", "weight_norm", "euclidean, with a graph"),
-    Goes({"graph": True}, {"map": "sublevel"}, "solution.map", "map", "sublevel, with a graph"),
+    Goes({"graph": True, "whole": True}, {"map": "sublevel"}, "solution.map", "map", "sublevel, with a graph"),
+    Goes({"graph": True, "whole": False}, {"map": "critical", "base": "nearby", "finite": True}, "solution.layer",
+         "layer", "all, but for finite changes with the critical map and base nearby,"),
+    Goes({"graph": True, "whole": False}, {"parameter": WHOLE, "set": ("sparse", "given")}, "solution.layer", "layer",
+         "all, but where rows are left out or get other labels,"),
+    Goes({"graph": True, "kind": "fresh"}, None, "perturbation.fresh", "kind", "no new row, with a graph,"),
     Goes({"graph": True, "parameter": "features", "quantity": "persistence_radius"}, None, "gate", "quantity",
          "another quantity, where features of a graph move"),
 )

@@ -27,7 +27,7 @@ OF_HEADS = ("one_vs_rest", "squared_hinge", "huber", "poisson", "gamma")
 RULES: tuple[Goes, ...] = (
     Goes({"loss": OF_HEADS}, ROWS | {"parameter": WHOLE}, "training.loss", "loss",
          f"squared, cross_entropy or logistic, but where rows change whole, with {ALONE}"),
-    Goes({"loss": "one_vs_rest"}, {"one_output": False}, "model.widths", "widths", "an output for each class"),
+    Goes({"loss": "one_vs_rest", "known": True}, {"one_output": False}, "model.widths", "widths", "a second output"),
     Goes({"loss": ("huber", "poisson", "gamma")}, {"parameter": "deletions"}, "training.loss", "loss",
          "a loss of labels"),
     Goes({"bias_decay": False}, ROWS | {"parameter": WHOLE, "decay": True}, "training.bias_decay", "bias_decay",

@@ -14,8 +14,8 @@ MARKS = ({0.0, 1.0}, {-1.0, 1.0})
 
 def refused(problem: Problem) -> str:
     """Why no rule is known for a problem; empty where one is."""
-    if words := _refused_of_any(problem):
-        return words
+    if words := _refused_of_any(problem) or (problem.graph and "of a graph rows change whole, by D1"):
+        return str(words)
     if not problem.bias_decay or problem.normalization != "fixed" or problem.kind or problem.functionals:
         return "every weight must decay, the losses be divided by n, rows change one by one, no functionals be asked"
     if problem.row_weights is not None:
@@ -47,7 +47,7 @@ def refused_rows(problem: Problem) -> str:
 
 
 def _refused_of_any(problem: Problem) -> str:
-    if not problem.weight_decay > 0 or problem.free != (len(problem.layers),) or problem.graph is not None:
+    if not problem.weight_decay > 0 or problem.free != (len(problem.layers),):
         return "the last layer alone must be free, with a weight decay above 0"
     if len(problem.kept) < len(problem.features) or not problem.lengths.plain:
         return "rows are merged, or the norm is not euclidean"

@@ -18,7 +18,7 @@ from certify.inputs.onnx.graph.values import REMEDY, Known, Reader, Value
 from certify.inputs.onnx.protobuf import fields
 from certify.network.graph.graph import GraphNetwork
 
-ROWS = (2, 3, 1)
+ROWS = (2, 3, 1, 7, 16)
 """Rows that pass through a file that takes any number of them; the graph has to be the same."""
 
 FUNCTIONS = 25
@@ -45,6 +45,19 @@ def read_graph(content: bytes, asked: str, folder: Path | None = None) -> tuple[
     except (ValueError, KeyError, TypeError, LookupError, AttributeError, OverflowError, struct.error) as error:
         reason = key_of(" ".join(str(error).split())) or type(error).__name__
         raise InputError(asked, f"not an .onnx file that can be followed ({reason})", "export it again") from None
+
+
+def fixed_rows(content: bytes) -> int:
+    """The one number of rows that a file takes; 0 where it takes any.
+
+    Args:
+        content: of a file that was read.
+    """
+    graph = next(parsing.as_bytes(value) for number, wire, value in fields(content) if (number, wire) == (7, 2))
+    parts = [(number, parsing.as_bytes(value)) for number, _, value in fields(graph) if number in (5, 11)]
+    stored = {parsing.text_field(message, 8) for number, message in parts if number == 5}
+    entry = next(message for number, message in parts if number == 11 and parsing.text_field(message, 1) not in stored)
+    return (parsing.dims_of(entry) or (0,))[0] or 0
 
 
 def _network(content: bytes, asked: str, folder: Path | None) -> tuple[GraphNetwork, bool]:

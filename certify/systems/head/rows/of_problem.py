@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from certify.format.errors import InputError
 from certify.format.words import Normalization, Parameter, Set
+from certify.network.graph.features import features
+from certify.network.graph.graph import GraphNetwork
 from certify.network.layers.passes import forward, known_weights
 from certify.network.network import Network
 from certify.problem.perturbations.codes import codes_of
@@ -33,20 +37,22 @@ REPLACED = "replaced"
 """The word of a spec where as many rows are left out as join; the other is added."""
 
 
-def head_of(problem: Problem) -> Head:
+def head_of(problem: Problem, tell: Callable[[float], None] = lambda _: None) -> Head:
     """The head, its inputs enclosed where layers lie before it.
+
+    Args:
+        problem: whose last layer alone is free.
+        tell: told the fraction done of the passes through a graph.
 
     Raises:
         InputError: labels change, and the targets stand for no labels.
         EnclosureError: overflow in the layers before it.
     """
     net = problem.network
-    assert isinstance(net, Network)
-    W, b = net.weights[-1], net.biases[-1]
+    W, b = last_of(net)
     V = W if b is None else np.hstack([W, b[:, None]])
-    phi, rad = _inputs(net, problem.X, b is not None)
     evaluation = problem.X[:1] if problem.evaluation is None else problem.evaluation
-    points, points_rad = _inputs(net, evaluation, b is not None)
+    (phi, rad), (points, points_rad) = _both_inputs(net, problem.X, evaluation, b is not None, tell)
     if problem.functionals is not None and b is not None:
         points[:, -1] = problem.functionals.intercepts
     codes, label, Y = _targets(problem)
@@ -138,9 +144,36 @@ def _roughly(head: Head, nothing: Choices, centre: Array) -> float:
     return min(near, (own * (2.0 + away) * seen.stretch + lost) * (1 + 2.0**-40)) + room
 
 
-def _inputs(net: Network, X: Array, biased: bool) -> tuple[Array, Array]:
+def last_of(net: Network | GraphNetwork) -> tuple[Array, Array | None]:
+    """Weight and bias of the last layer."""
+    if isinstance(net, Network):
+        return net.weights[-1], net.biases[-1]
+    weight, *bias = net.last_arrays
+    return weight, bias[0] if bias else None
+
+
+def _both_inputs(
+    net: Network | GraphNetwork, X: Array, points: Array, biased: bool, tell: Callable[[float], None],
+) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+    """Inputs of the last layer at training and evaluation rows; of a graph those of equal rows are made once."""
+    if isinstance(net, Network):
+        return _inputs(net, X, biased, tell), _inputs(net, points, biased, tell)
+    rows = np.concatenate([X, points])
+    seen: dict[bytes, int] = {}
+    at = np.array([seen.setdefault(row.tobytes(), len(seen)) for row in rows])
+    first = np.unique(at, return_index=True)[1]
+    phi, rad = _inputs(net, np.ascontiguousarray(rows[first]), biased, tell)
+    mine, theirs = at[: len(X)], at[len(X):]
+    return (phi[mine], rad[mine]), (phi[theirs], rad[theirs])
+
+
+def _inputs(
+    net: Network | GraphNetwork, X: Array, biased: bool, tell: Callable[[float], None],
+) -> tuple[Array, Array]:
     """Inputs of the last layer with a 1 for the bias, and how far the true ones may be; exact for one layer."""
-    if net.depth == 1:
+    if isinstance(net, GraphNetwork):
+        a, rad = features(net, X, tell)
+    elif net.depth == 1:
         a, rad = X, np.zeros(len(X))
     else:
         balls = rounded(forward(net, known_weights(net), X, DoubleDouble()).inputs[-1])

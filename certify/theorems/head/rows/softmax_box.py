@@ -13,6 +13,7 @@ from certify.theorems.head.rows.method import Budget, Mask, Method, Part
 from certify.theorems.head.rows.softmax.centre import centre, changes_of
 from certify.theorems.head.rows.softmax.drops import drops
 from certify.theorems.head.rows.softmax.finder import ranges
+from certify.theorems.head.rows.softmax.nominal import against, nominal
 from certify.theorems.head.rows.softmax.trap import WIDE, trap
 
 MOST = 200_000_000
@@ -35,7 +36,8 @@ class SoftmaxBox(Method):
         if not np.isfinite(V).all() or budget.left() <= 0:
             return None
         with np.errstate(all="ignore"):
-            c = centre(head, V)
+            plain = nominal(head)
+            c = centre(plain.head, V)
             proposed = ranges(c, changes, lambda: budget.left() > 0)
             if proposed is None or budget.left() <= 0:
                 return None
@@ -45,7 +47,7 @@ class SoftmaxBox(Method):
                 return None
             proved = np.zeros(len(todo), dtype=bool)
             at = np.flatnonzero(todo & (head.today >= 0))
-            proved[at] = drops(c, t, at).least(changes.count) > 0
+            proved[at] = drops(c, t, at, plain.slack).least(changes.count) > 0
         arrays = {"weights": V.ravel(), "outside": r}
         if not change.relabels:
             arrays |= {"inside": x, "shifts": shift.ravel()}
@@ -56,8 +58,8 @@ def refusal(head: Head, change: RowChange) -> str:
     """Why D9 is not about a problem; empty where it is."""
     if not head.loss.shifted or head.k < 2:
         return "it needs cross-entropy of two classes or more"
-    if head.phi_rad.any() or head.points_rad.any():
-        return "it needs inputs of the last layer that are known exactly"
+    if why := against(head):
+        return why
     if head.remaining and not change.relabels:
         return "it needs a weight decay that does not change with the number of rows"
     if not len(change.rows) or change.count < 1:

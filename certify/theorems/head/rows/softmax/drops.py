@@ -66,8 +66,14 @@ class Drops:
         return found
 
 
-def drops(c: Centre, t: Trap, at: Whole) -> Drops:
-    """The parts at some evaluation rows."""
+def drops(c: Centre, t: Trap, at: Whole, slack: Array) -> Drops:
+    """The parts at some evaluation rows.
+
+    Args:
+        c, t: the centre, on inputs that are exact, and the box there.
+        at: numbers of the rows.
+        slack: `(N,)` what the margins of the true head may be smaller by.
+    """
     head = c.head
     x, norms, today = head.points[at], head.points_norm[at], head.today[at]
     k, J = head.k, np.arange(len(at))[:, None]
@@ -79,7 +85,7 @@ def drops(c: Centre, t: Trap, at: Whole) -> Drops:
     gap -= (ROOT2 * fp.dot_unit(head.m) * norms * size)[:, None] * RAISE + 4 * U * (np.abs(F[J, a]) + np.abs(F[J, b]))
     pairs = (a, b)
     bent, top = (seen(own_blocks(Q, x), t.M.off, norms, pairs) for Q in (t.M.half, t.M.top))
-    fixed = (bent * t.s.spread + top * t.still + (ROOT2 * norms * t.s.loose)[:, None]) * ROOM
+    fixed = (bent * t.s.spread + top * t.still + (ROOT2 * norms * t.s.loose + slack[at])[:, None]) * ROOM
     pushes = np.empty((len(at), k - 1, len(t.s.rows)))
     for part, push in each(c, t.M, t.s, x, len(t.s.rows), pairs):
         pushes[part] = push * ROOM

@@ -26,6 +26,7 @@ from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.softmax.centre import Centre, centre, changes_of
 from certify.theorems.head.rows.softmax.drops import drops
 from certify.theorems.head.rows.softmax.finder import ranges, shifts
+from certify.theorems.head.rows.softmax.nominal import nominal
 from certify.theorems.head.rows.softmax.trap import Trap, matrices, own_blocks, pairs_of, trap
 from certify.theorems.head.rows.softmax.tree_record import Box, Node
 
@@ -83,7 +84,7 @@ class Tree:
         """Which points are proved to stay."""
         N = len(self.head.points)
         self.pending, self.failed, self.rank = np.zeros(N, np.int64), ~todo, np.zeros(N, np.int64)
-        self.found, self.refitter = Found(self.head), Refitter(self.head)
+        self.found, self.refitter, self.plain = Found(self.head), Refitter(self.head), nominal(self.head)
         points = np.flatnonzero(todo)
         self.pending[points] = 1
         root = Task(-1, 0, DELETED, (), tuple(self.change.rows), min(self.change.count, len(self.change.rows)), points,
@@ -151,12 +152,12 @@ class Tree:
     def _centre(self, out: tuple[Row, ...], V: Array) -> Centre:
         """The centre of a node."""
         if not self.change.relabels:
-            return centre(self.head, V, tuple(row for row, _ in out))
+            return centre(self.plain.head, V, tuple(row for row, _ in out))
         assert self.head.codes is not None
         Y = self.head.Y.copy()
         for row, code in out:
             Y[row] = self.head.codes[code]
-        return centre(replace(self.head, Y=Y), V)
+        return centre(replace(self.plain.head, Y=Y), V)
 
     def _order(self, c: Centre, free: tuple[int, ...]) -> Whole:
         """The free rows, those that move their own outputs most first."""
@@ -206,7 +207,7 @@ class Tree:
                 continue
             tried += 1
             box, t = found
-            parts = drops(c, t, live)
+            parts = drops(c, t, live, self.plain.slack)
             place = {int(row): at for at, row in enumerate(t.s.rows)}
             new = box.h + parts.needs(np.array([place[int(row)] for row in order[h:]], dtype=np.int64), k)
             if best is None or np.minimum(new, n + 1).sum() < need.sum():
@@ -245,7 +246,7 @@ class Tree:
         open_ = np.ones((len(live), n), bool)
         if found is not None:
             box, t = found
-            parts = drops(c, t, live)
+            parts = drops(c, t, live, self.plain.slack)
             place = {int(row): at for at, row in enumerate(t.s.rows)}
             open_[:, box.h :] = ~parts.single()[:, [place[int(row)] for row in order[box.h :]]]
             node.box, node.hot = box, order[: box.h]

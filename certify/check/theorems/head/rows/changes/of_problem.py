@@ -48,7 +48,7 @@ def _new(problem: Problem, labels: Labels, replaced: bool, box: tuple[tuple[floa
     """New rows: in the stated box, or in the ranges of the data."""
     columns = [list(map(float, column)) for column in zip(*problem.features, strict=True)]
     ends = box or tuple((min(column), max(column)) for column in columns)
-    if len(problem.layers) != 1 or len(ends) != len(columns) or labels.codes != 2:
+    if len(problem.layers) != 1 or problem.graph is not None or len(ends) != len(columns) or labels.codes != 2:
         raise Invalid("spec, perturbation.fresh",
                       f"{len(ends)} pairs, {labels.codes} labels, {len(problem.layers)} layers",
                       f"one layer, two labels and {len(columns)} pairs are needed")

@@ -64,7 +64,7 @@ def test_refits_lie_within_and_margins_hold(relabels: bool, count: int) -> None:
         seen += 1
         head, rows = c.head, changes.rows.tolist()
         at = np.flatnonzero(head.today >= 0)
-        least = drops(c, t, at).least(changes.count)
+        least = drops(c, t, at, np.zeros(len(head.points))).least(changes.count)
         a, b = pairs_of(head.k)
         change = RowChange(relabels, count, tuple(rows))
         for M, codes, V in every(head, change):
