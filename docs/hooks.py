@@ -57,7 +57,12 @@ def bars(markdown: str) -> str:
 def on_post_page(output: str, page: Any, config: Any) -> str:
     """The theme's offline search asks another server for a script; ours lies beside the page."""
     up = "../" * page.url.count("/")
-    return SHIM.sub(f'<script src="{up}assets/offline-worker.js"></script>', output)
+    return SHIM.sub(f'<script src="{up}assets/offline-worker.js"></script>', named(output))
+
+
+def named(html: str) -> str:
+    """A page whose search has a name for screen readers."""
+    return html.replace('role="dialog">', 'role="dialog" aria-label="Search">', 1)
 
 
 def on_post_template(output_content: str, template_name: str, config: Any) -> str:

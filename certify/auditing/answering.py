@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +17,7 @@ from certify.auditing.ranked.left_out import Ranking
 from certify.auditing.ranked.named import named
 from certify.auditing.spec_run import CERTIFICATE, REPORT, WITNESS, Loaded, Proved, load, prove, tested, write
 from certify.auditing.subject import Subject
-from certify.certificate.audit_folder import SPEC
+from certify.certificate.audit_folder import DRAFT, SPEC
 from certify.certificate.build import Claim
 from certify.certificate.write import require_folder
 from certify.format.digits import at_least, at_most
@@ -37,7 +37,6 @@ from certify.spec.models import Spec
 from certify.spec.sources import Digest
 from certify.spec.text.toml_text import spec_text
 
-DRAFT: Final = ".certify-draft.toml"
 FOUND: Final = "The threshold is what was proved when this was written."
 NOTHING: Final = "No useful end was proved when this was written: the threshold is one that stayed open."
 UNSEEN: Final = "Not looked at yet: write what you need."
@@ -102,7 +101,8 @@ class Answer:
                 "in_certificate": self.in_certificate} | ({} if self.ranking is None else {"ranking": self.ranking})
 
 
-def answered(subject: Subject, question: Question, options: Options, folder: Path, tell: Progress) -> list[Answer]:
+def answered(subject: Subject, question: Question, options: Options, folder: Path, tell: Progress,
+             announce: Callable[[Mapping[Path, bytes]], None] = lambda contents: None) -> list[Answer]:
     """Answer a question, and write `certify.toml`, `certificate.json` and `report.html` into a folder.
 
     Args:
@@ -111,6 +111,7 @@ def answered(subject: Subject, question: Question, options: Options, folder: Pat
         options: what was said of it.
         folder: where to write.
         tell: told the stage and the fraction done.
+        announce: told the spec before it is written.
 
     Raises:
         CertifyError: what the spec asks for has no answer, or the machine none.
@@ -139,7 +140,9 @@ def answered(subject: Subject, question: Question, options: Options, folder: Pat
     ranked = ranked or ranking(1.0)
     text = _spec_text(sentence, tables, asked, _bounds(proved))
     final, claims = _held(audit, proved, folder, text)
-    certificate = write(final, claims, environment, folder, {folder / SPEC: text.encode()})
+    spec = {folder / SPEC: text.encode()}
+    announce(spec)
+    certificate = write(final, claims, environment, folder, spec)
     answers = [_answer(subject, question, options, wanted, claim, _bounds(proved)[wanted.quantity], folder)
                for wanted, claim in zip(asked.wanted, certificate["claims"], strict=True)]
     answers = _with_ranking(subject, question, options, ranked, certificate, answers, folder)

@@ -7,22 +7,24 @@ import os
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
-from certify.auditing.answering import DRAFT, Answer, answered, overall
+from certify.auditing.answering import Answer, answered, overall
 from certify.auditing.questions.base import Options, Question
 from certify.auditing.ranked.shown import lines as lines_of
 from certify.auditing.shown.page import page, rows_page
 from certify.auditing.subject import Subject
 from certify.certificate.audit_folder import (
+    DRAFT,
     JSON,
     PAGE,
-    PREDICTION,
     RESULTS,
     ROWS,
     SPEC,
+    announce,
     begin,
     remember,
     require_free,
@@ -188,22 +190,25 @@ def audit_subject(subject: Subject, questions: Sequence[Question], options: Opti
         answers: list[Answer] = []
         if not reason:
             place = folder if not found.answers else folder / question.slug
+            own = [f"{_under(place, folder)}{name}" for name in (DRAFT, *question.files)]
             try:
-                require_free(place / ROWS)
-                answers = answered(subject.at(place), question, options, place, tell)
-                _write_rows(subject, answers)
+                for name in (SPEC, ROWS, *question.files):
+                    require_free(place / name)
+                announce(folder, own)
+                answers = answered(subject.at(place), question, options, place, tell, partial(announce, folder, ()))
+                _write_rows(subject, answers, folder)
             except CertifyError as error:
                 reason = str(error).removeprefix(f"{DRAFT}: ")
-            finally:  # an audit that is stopped here leaves no file that the next one takes for somebody's
-                remember(folder, [f"{_under(place, folder)}{name}" for name in (PREDICTION, ROWS)])
+            finally:
+                remember(folder, own)
         skipped = [Skipped(question.words[0], reason, question.demanded(options), applies)] if reason else []
         found = Audit(subject, (*found.answers, *answers), (*found.skipped, *skipped), folder, keep, later[done:])
-        every: list[Answer | Skipped] = [*answers, *skipped]
-        for one in every:
-            said(one)
         _write(found)
         for where in dict.fromkeys(_place(answer, folder) for answer in answers):
-            remember(folder, [f"{where}{name}" for name in (SPEC, *RESULTS)])
+            remember(folder, [f"{where}{name}" for name in (SPEC, ROWS, *RESULTS)])
+        every: list[Answer | Skipped] = [*answers, *skipped]
+        for one in every:
+            said(one)  # what was said is on the disk, whatever comes
     return found
 
 
@@ -214,12 +219,14 @@ def _write(found: Audit) -> None:
     remember(found.folder, [PAGE, JSON])
 
 
-def _write_rows(subject: Subject, answers: Sequence[Answer]) -> None:
+def _write_rows(subject: Subject, answers: Sequence[Answer], folder: Path) -> None:
     """The page of the rows that a question names."""
     for answer in answers:
         if answer.ranking is not None and answer.ranking["rows"]:
             text = rows_page(subject.words(), answer.question, answer.sentence, answer.ranking)
-            write_together({answer.folder / ROWS: text.encode()})
+            content = {answer.folder / ROWS: text.encode()}
+            announce(folder, (), content)
+            write_together(content)
 
 
 def _place(answer: Answer, folder: Path) -> str:

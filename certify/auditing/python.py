@@ -6,6 +6,7 @@ import math
 import operator
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from certify.auditing.questions.base import Options
 from certify.auditing.questions.counted import counted, shared
 from certify.auditing.questions.shares import rows_or_share
 from certify.auditing.store import stored
+from certify.certificate.alone import working
+from certify.certificate.write import require_folder
 from certify.format.errors import InputError
 from certify.problem.problem import Problem
 from certify.problem.progress import Progress, shown, watched
@@ -73,10 +76,10 @@ def audit(
     questions, options = asked_for([ask] if isinstance(ask, str) else list(ask), options)
     keep = tempfile.TemporaryDirectory(prefix="certify-audit-") if folder is None else None
     place = Path(keep.name if keep is not None else str(folder))
-    subject, options = counted(stored(problem, X_eval, y_eval, place), options)
-    if progress is not None:
-        return audit_subject(subject, questions, options, place, progress, keep=keep)
-    with shown(quiet=not watched()) as tell:
+    require_folder(place, ())
+    place.mkdir(parents=True, exist_ok=True)
+    with working(place), nullcontext(progress) if progress is not None else shown(quiet=not watched()) as tell:
+        subject, options = counted(stored(problem, X_eval, y_eval, place), options)
         return audit_subject(subject, questions, options, place, tell, keep=keep)
 
 

@@ -126,7 +126,8 @@ def from_cache(policy: Policy, key: Key, spec_path: Path, folder: Path) -> dict[
     if certificate == proof and page.is_file() and sha256_file(page) == entry.page:
         contents = {**beside, folder / CERTIFICATE: canonical_bytes(certificate)}
         write_together({path: content for path, content in contents.items()
-                        if not path.is_file() or path.read_bytes() != content}, made.remove)
+                        if not path.is_file() or path.read_bytes() != content}, made.remove,
+                       [path for path in _outdated(contents, folder) if path != page])
     else:
         put(made, certificate, folder)
     policy.found(proof["created"])
@@ -232,9 +233,25 @@ def put(made: Made, certificate: dict[str, Any], folder: Path) -> dict[str, Any]
     from certify.report.exporters.html import render
 
     page = render(certificate).encode("utf-8")
-    write_together({**made.beside, folder / CERTIFICATE: canonical_bytes(certificate), folder / REPORT: page},
-                   made.remove)
+    written = {**made.beside, folder / CERTIFICATE: canonical_bytes(certificate), folder / REPORT: page}
+    write_together(written, made.remove, _outdated(written, folder))
     return certificate
+
+
+def _outdated(written: Mapping[Path, bytes], folder: Path) -> tuple[Path, ...]:
+    """What would be wrong beside the new files: the page of another certificate, a certificate of other side files."""
+    bound = any(path.name not in (CERTIFICATE, REPORT) and _others(path, content) for path, content in written.items())
+    certificate = folder / CERTIFICATE
+    other = _others(certificate, written[certificate])
+    return (*((folder / REPORT,) if other else ()), *((certificate,) if bound else ()))
+
+
+def _others(path: Path, content: bytes) -> bool:
+    """Whether there is a file with other bytes."""
+    try:
+        return path.stat().st_size != len(content) or path.read_bytes() != content
+    except OSError:
+        return False
 
 
 @dataclass(frozen=True)

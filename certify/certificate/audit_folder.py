@@ -1,7 +1,8 @@
 """The folder of an audit: what an earlier one wrote goes, and nothing else is ever replaced.
 
 A list of what was written, with digests, lies beside the answers. A spec, a model or data that is not on it, or that
-somebody has changed since, is theirs.
+somebody has changed since, is theirs. A file is put on the list before it is written: an audit that is killed in
+between leaves nothing that the next one takes for somebody's.
 """
 
 from __future__ import annotations
@@ -24,8 +25,13 @@ GRAPH: Final = "graph.json"
 PREDICTION, ROWS = "prediction.safetensors", "rows.html"
 
 LIST: Final = ".certify-audit.json"
+DRAFT: Final = ".certify-draft.toml"
+COMING: Final = ""
+"""In place of a digest: the file is being written, and whatever is found there is this audit's."""
 RESULTS: Final = ("certificate.json", "report.html", "witness.safetensors")
 """What `certify run` of a spec writes again, so that another digest of it is no sign of somebody's work."""
+NAMING: Final = ("certificate.json", "report.html", ROWS)
+"""What names other files, and goes before them."""
 
 
 def begin(folder: Path, inputs: Collection[Path], writes: Mapping[Path, bytes]) -> None:
@@ -52,19 +58,19 @@ def begin(folder: Path, inputs: Collection[Path], writes: Mapping[Path, bytes]) 
         if os.path.lexists(path) and not _same(path, known.get(name)):
             said = "was changed since an audit wrote it" if name in known else "was not written by an audit"
             raise InputError(asked, f"{name} in it {said}", "name another folder with -o, or move that file")
-    for name, digest in known.items():
-        path = folder / name
-        if path.name in RESULTS or _same(path, digest):
-            path.unlink(missing_ok=True)
-    for name in (PAGE, JSON):
+    for name in (PAGE, JSON):  # first, as they name the others
         if known:
             (folder / name).unlink(missing_ok=True)
+    for name, digest in sorted(known.items(), key=lambda entry: Path(entry[0]).name not in NAMING):
+        path = folder / name
+        if path.name in (*RESULTS, DRAFT) or digest == COMING or _same(path, digest):
+            path.unlink(missing_ok=True)
     for place in {(folder / name).parent for name in known} - {folder}:
         if place.is_dir() and not any(place.iterdir()):
             place.rmdir()
     folder.mkdir(parents=True, exist_ok=True)
     written = {path.name: hashlib.sha256(content).hexdigest() for path, content in writes.items()}
-    write_together({**writes, folder / LIST: _listed(written)})
+    write_together({folder / LIST: _listed(written), **writes})
 
 
 def require_free(path: Path) -> None:
@@ -78,10 +84,24 @@ def require_free(path: Path) -> None:
                          "name another folder with -o, or move that file")
 
 
+def announce(folder: Path, names: Collection[str], contents: Mapping[Path, bytes] | None = None) -> None:
+    """Add files to the list before they are written.
+
+    Args:
+        folder: of the audit.
+        names: places in it where a file may come of which no more is known; none is there now.
+        contents: files whose bytes are known.
+    """
+    digests = {path.relative_to(folder).as_posix(): hashlib.sha256(content).hexdigest()
+               for path, content in (contents or {}).items()}
+    write_together({folder / LIST: _listed({**_known(folder), **dict.fromkeys(names, COMING), **digests})})
+
+
 def remember(folder: Path, names: Collection[str]) -> None:
-    """Add files, by their places in the folder of an audit, to the list of what it wrote."""
+    """Add files, by their places in the folder of an audit, to the list of what it wrote; what is not there goes."""
     found = {name: sha256_file(folder / name) for name in names if (folder / name).is_file()}
-    write_together({folder / LIST: _listed({**_known(folder), **found})})
+    others = {name: digest for name, digest in _known(folder).items() if name not in names}
+    write_together({folder / LIST: _listed({**others, **found})})
 
 
 def _listed(written: Mapping[str, str]) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import signal
 import threading
@@ -10,8 +11,13 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import Final
 
+from certify.certificate.alone import placing
 from certify.format.errors import InputError
+
+UNFINISHED: Final = re.compile(r"\.(.+)\.[0-9]+\.[0-9a-f]{8}\.certify-tmp")
+"""Names of files that are being written, or were when their process was killed."""
 
 
 def require_folder(folder: Path, names: tuple[str, ...]) -> None:
@@ -37,40 +43,51 @@ def require_folder(folder: Path, names: tuple[str, ...]) -> None:
     probe = _beside(existing / "probe")
     try:
         os.close(_create(probe))
-        probe.unlink()
+        probe.unlink(missing_ok=True)
     except OSError as error:
         raise InputError(asked, f"not writable ({error.strerror})", "name another folder with -o") from None
 
 
-def write_together(contents: Mapping[Path, bytes], remove: Collection[Path] = ()) -> None:
+def write_together(contents: Mapping[Path, bytes], remove: Collection[Path] = (),
+                   before: Collection[Path] = ()) -> None:
     """Write files, each whole or not at all, and all of them or none as far as the system allows.
 
     Every file is first written under another name in the same folder and flushed to the disk; then all are
-    renamed in one go, during which Ctrl-C waits.
+    renamed in one go, during which Ctrl-C waits. Another process that writes into the folder waits until all is done,
+    so that files of two runs do not mix; what a killed process left half-written in it goes.
 
     Args:
         contents: the bytes of each file.
         remove: files that go in the same stroke, after the renaming: what named them is then replaced.
+        before: files that go before the renaming: they name what is replaced, and would be wrong beside it if the
+            process were killed in between.
 
     Raises:
         InputError: the disk is full or the folder is not writable; the old files are untouched.
     """
     temporary: dict[Path, Path] = {}
     try:
-        for path, content in contents.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            temporary[path] = _beside(path)
-            with open(_create(temporary[path]), "wb") as handle:
-                handle.write(content)
-                handle.flush()
-                os.fsync(handle.fileno())
-        with _interrupts_wait():
-            for path, written in temporary.items():
-                os.replace(written, path)
-            for path in remove:
-                path.unlink(missing_ok=True)
-        for folder in {path.parent for path in contents}:
-            _flush_folder(folder)
+        folders = {path.parent for path in contents}
+        for folder in folders:
+            folder.mkdir(parents=True, exist_ok=True)
+        with placing(folders) as locked:
+            for folder in folders if locked else ():
+                _sweep(folder)
+            for path, content in contents.items():
+                temporary[path] = _beside(path)
+                with open(_create(temporary[path]), "wb") as handle:
+                    handle.write(content)
+                    handle.flush()
+                    os.fsync(handle.fileno())
+            with _interrupts_wait():
+                for path in before:
+                    path.unlink(missing_ok=True)
+                for path, written in temporary.items():
+                    os.replace(written, path)
+                for path in remove:
+                    path.unlink(missing_ok=True)
+            for folder in folders:
+                _flush_folder(folder)
     except OSError as error:
         reason = error.strerror or str(error)
         raise InputError(
@@ -83,7 +100,14 @@ def write_together(contents: Mapping[Path, bytes], remove: Collection[Path] = ()
 
 
 def _beside(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
+    return path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.certify-tmp")
+
+
+def _sweep(folder: Path) -> None:
+    """Take away what a killed process left: nobody else writes, as the folder is locked."""
+    for entry in os.scandir(folder):
+        if UNFINISHED.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
+            Path(entry.path).unlink(missing_ok=True)
 
 
 def _create(path: Path) -> int:

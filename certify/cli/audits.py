@@ -121,15 +121,13 @@ def run_audit(files: Files, told: Told, ask: Sequence[str], options: Options, ou
     from certify.auditing.questions.counted import counted
     from certify.auditing.ranked.shown import lines
     from certify.auditing.shown.reasons import brief
+    from certify.certificate.alone import working
     from certify.certificate.audit_folder import PAGE
     from certify.certificate.write import require_folder
 
     questions, options = asked_for(ask, options)
     require_folder(output, ())
     output.mkdir(parents=True, exist_ok=True)  # paths of a spec lead through it
-    subject, options = counted(_subject(files, told, output), options)
-    if not quiet:
-        _introduce(subject)
 
     printed: set[str] = set()
 
@@ -149,8 +147,12 @@ def run_audit(files: Files, told: Told, ask: Sequence[str], options: Options, ou
                     print(one_line(f"        {row}"), flush=True)
             printed.add(line)
 
-    with shown(quiet) as tell:
-        found = audit_subject(subject, questions, options, output, tell, said)
+    with working(output):
+        subject, options = counted(_subject(files, told, output), options)
+        if not quiet:
+            _introduce(subject)
+        with shown(quiet) as tell:
+            found = audit_subject(subject, questions, options, output, tell, said)
     if as_json:
         print(json.dumps(found.as_json(), allow_nan=False))
     else:

@@ -45,7 +45,8 @@ def run(
     form: Annotated[
         list[str] | None, typer.Option(
             "--format", metavar="NAME[=FILE]", help="text, json, markdown, sarif, junit, github, badge, model-card, "
-            "cyclonedx, csv, html, pdf: in a file, or instead of the verdict line. Again for more; the status stays."),
+            "cyclonedx, metrics, csv, html, pdf: in a file, or instead of the verdict line. Again for more; the status "
+            "stays."),
     ] = None,
 ) -> None:
     """Prove what a spec asks for; write certificate.json and report.html, print one verdict line.

@@ -95,7 +95,8 @@ def run_estimate(
     document = document_of(found, Beside(members, missing, again), base, asked.spec, asked.sources, folder, named)
     page = render(document).encode("utf-8")
     write_together({folder / name: content for name, content in contents.items()}
-                   | {folder / ESTIMATE: canonical_bytes(document), folder / PAGE: page})
+                   | {folder / ESTIMATE: canonical_bytes(document), folder / PAGE: page},
+                   before=(folder / ESTIMATE, folder / PAGE))  # they name the parameters by digest
     tell("done", 1.0)
     return document
 

@@ -95,12 +95,14 @@ class Question(ABC):
         words: what people call it; the first is what `--ask` takes as it is.
         option: which of the options says how many rows it is about, or which ones; "" where none does.
         ranks_first: whether a ranking of rows is the answer, and not only beside one.
+        files: that :meth:`narrowed` writes beside the spec.
     """
 
     slug: ClassVar[str]
     words: ClassVar[tuple[str, ...]]
     option: ClassVar[str] = ""
     ranks_first: ClassVar[bool] = False
+    files: ClassVar[tuple[str, ...]] = ()
 
     def unprompted(self, options: Options) -> bool:
         """Whether an audit asks it without being told to."""

@@ -13,7 +13,7 @@ from certify.auditing.questions.base import Asked, Claim, Options, Question, Wan
 from certify.auditing.ranked.left_out import Ranking, ranking
 from certify.auditing.ranked.sentences import flips, most
 from certify.auditing.subject import START, Subject
-from certify.certificate.audit_folder import PREDICTION, require_free
+from certify.certificate.audit_folder import PREDICTION
 from certify.certificate.write import write_together
 from certify.format.digits import at_least, at_most
 from certify.format.errors import InputError
@@ -34,6 +34,7 @@ class OnePrediction(Question):
              "most influential for this prediction")
     option = "prediction"
     ranks_first = True
+    files = (PREDICTION,)
 
     def sentence(self, subject: Subject, options: Options) -> str:
         """The question in a sentence."""
@@ -82,16 +83,11 @@ class OnePrediction(Question):
         return replace(options, prediction=int(found[1]))
 
     def narrowed(self, subject: Subject, options: Options) -> Subject:
-        """The one evaluation row, in a file of its own.
-
-        Raises:
-            InputError: another file is in its place.
-        """
+        """The one evaluation row, in a file of its own."""
         from safetensors.numpy import save
 
         assert options.prediction is not None
         path = subject.root / PREDICTION
-        require_free(path)
         row = np.ascontiguousarray(subject.to_predict[options.prediction : options.prediction + 1])
         subject.root.mkdir(parents=True, exist_ok=True)
         write_together({path: save({"X": row})})

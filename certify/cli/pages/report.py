@@ -28,7 +28,7 @@ def report(
     form: Annotated[
         str, typer.Option("--format", metavar="NAME",
                           help="html, pdf (PDF/A), markdown (a summary for a job or a comment), csv (a line a row), "
-                               "sarif, junit, github, badge, model-card or cyclonedx."),
+                               "sarif, junit, github, badge, model-card, cyclonedx or metrics (of DVC)."),
     ] = HTML,
     rows: Annotated[
         bool, typer.Option("--rows", help="Show outputs, labels and data of rows, from the files it binds (html)."),

@@ -5,12 +5,24 @@ from __future__ import annotations
 from typing import Final
 
 from certify.format.errors import SpecError
-from certify.report.exporters import badge, cyclonedx, github, html, junit, markdown, model_card, pdf, sarif, table
+from certify.report.exporters import (
+    badge,
+    cyclonedx,
+    github,
+    html,
+    junit,
+    markdown,
+    metrics,
+    model_card,
+    pdf,
+    sarif,
+    table,
+)
 from certify.report.exporters.exporter import Exporter
 
 EXPORTERS: Final[dict[str, Exporter]] = {one.name: one for one in (
     html.EXPORTER, markdown.EXPORTER, table.EXPORTER, sarif.EXPORTER, junit.EXPORTER, github.EXPORTER, badge.EXPORTER,
-    model_card.EXPORTER, cyclonedx.EXPORTER, pdf.EXPORTER)}
+    model_card.EXPORTER, cyclonedx.EXPORTER, metrics.EXPORTER, pdf.EXPORTER)}
 """Every medium, the usual one first. A new one is a file here and its place in this line."""
 
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from certify.format.digits import enclosure
+from certify.format.words import State, Verdict
+from certify.prove.gates import gates_of
 from certify.report.exporters.exporter import Exporter
 from certify.report.messages import advice, verdict_line
 from certify.report.phrases.changed_rows import find_changed
@@ -33,7 +35,9 @@ def render(certificate: Json) -> str:
         CertificateError: the certificate is malformed or contradicts itself.
     """
     opened = open_certificate(certificate)
-    lines = [f"## certify: {opened.verdict}", "", escaped(verdict_line(certificate)), ""]
+    gates = gates_of(certificate)
+    aside = f", gates {gates}" if opened.verdict == Verdict.CERTIFIED and gates != State.MET else ""
+    lines = [f"## certify: {opened.verdict}{aside}", "", escaped(verdict_line(certificate)), ""]
     lines += [_row(HEAD), _row(("---",) * len(HEAD)), *(_row(_cells(claim)) for claim in certificate["claims"]), ""]
     known = [f"- {escaped(line)}" for line in (*map(_changed, find_changed(opened)), *advice(certificate))]
     lines += [*known, ""] if known else []

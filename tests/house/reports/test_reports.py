@@ -79,7 +79,7 @@ def test_committed_files_are_small():
 
 def test_no_page_has_a_machine_path():
     for path in REPORTS.rglob("*"):
-        if path.suffix in (".md", ".py", ".toml", ".json", ".csv"):
+        if path.suffix in (".md", ".py", ".toml", ".json", ".csv") and "node_modules" not in path.parts:
             assert not re.search(r"/(tmp|root|home|work)/", path.read_text("utf-8")), path
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -102,3 +103,34 @@ def test_hooks_look_at_every_file(tmp_path: Path, capsys: pytest.CaptureFixture[
     found = [str(tmp_path / name / "certificate.json") for name in ("fine", "bad")]
     assert each(["check", *found]) == 3 and each(["check", found[0]]) == 0
     capsys.readouterr()
+
+
+@pytest.mark.long
+@pytest.mark.skipif(shutil.which("dvc") is None, reason="DVC is not installed")
+def test_the_stage_of_dvc(tmp_path: Path) -> None:
+    for path in (ROOT / "examples" / "breast-cancer").iterdir():
+        shutil.copy(path, tmp_path)
+    program = tmp_path / "bin" / "certify"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m certify "$@"\n', encoding="utf-8")
+    program.chmod(0o755)
+    env = dict(os.environ) | {"PATH": f"{program.parent}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
+
+    def dvc(*arguments: str) -> str:
+        return subprocess.run(["dvc", *arguments], cwd=tmp_path, env=env, check=True, capture_output=True, text=True,
+                              timeout=600).stdout
+
+    dvc("init", "--no-scm", "--quiet")
+    dvc("repro", "audit")
+    found = json.loads(dvc("metrics", "show", "--json"))[""]["data"]["metrics.json"]["data"]
+    assert found["verdict"] == "certified" and found["stable_predictions"]["lower"] >= 130
+    assert "didn't change" in dvc("repro", "audit")
+
+
+def test_the_stage_of_dvc_names_options_that_there_are() -> None:
+    folder = ROOT / "examples" / "breast-cancer"
+    stage = yaml.safe_load((folder / "dvc.yaml").read_text(encoding="utf-8"))["stages"]["audit"]
+    known = (ROOT / "docs" / "reference" / "cli.md").read_text(encoding="utf-8")
+    for line in stage["cmd"]:
+        assert line.startswith("certify ") and all(word in known for word in line.split() if word.startswith("-"))
+    assert all((folder / name).is_file() for name in stage["deps"])

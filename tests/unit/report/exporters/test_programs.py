@@ -17,7 +17,7 @@ from tests.families import report_samples as samples
 from tests.families import report_samples_sublevel as samples_sublevel
 
 SHAPES = samples.SHAPES | samples_sublevel.SHAPES
-PROGRAMS = ("sarif", "junit", "github", "badge", "model-card", "cyclonedx")
+PROGRAMS = ("sarif", "junit", "github", "badge", "model-card", "cyclonedx", "metrics")
 HOSTILE = "a\n::error::b,%0A <script>]]> &amp; \"q\" 'r' --> \u202e| `x` {{y}}"
 
 
@@ -28,7 +28,7 @@ def rendered(name: str, made: Mapping[str, Any]) -> str:
 @pytest.mark.parametrize("shape", SHAPES)
 def test_every_shape_is_set(shape: str) -> None:
     made = SHAPES[shape]()
-    assert all(rendered(name, made) for name in ("github", "badge", "model-card", "cyclonedx"))
+    assert all(rendered(name, made) for name in ("github", "badge", "model-card", "cyclonedx", "metrics"))
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
@@ -104,7 +104,7 @@ def test_foreign_text_stays_in_its_place(name: str) -> None:
         assert all(line.startswith(("::error ", "::notice ", "::warning ")) for line in text.splitlines())
     elif name in ("junit", "badge"):
         fromstring(text.partition("?>\n")[2] or text)
-    elif name in ("sarif", "cyclonedx"):
+    elif name in ("sarif", "cyclonedx", "metrics"):
         json.loads(text)
     else:
         front = text.split("---\n")[1]
