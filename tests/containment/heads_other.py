@@ -12,6 +12,7 @@ from certify.check.theorems.head.rows.head import BITS
 from certify.check.theorems.head.rows.refitted.refit import distances
 from certify.systems.head.rows.change import DELETED, Choices
 from certify.systems.head.rows.head import Head
+from certify.systems.head.rows.nearest import nearest
 from certify.systems.head.rows.plainly import enclose_slopes
 from certify.systems.head.rows.refit import enclose_refits
 from certify.systems.head.rows.weights import RowWeights
@@ -86,8 +87,8 @@ def near(rng: np.random.Generator) -> Outcome:
     except (AssertionError, ZeroDivisionError):  # it does not exist, or only just
         return "refused"
     V = np.array([[float(x) for x in row] for row in start])
-    step = np.array([0.0, 1.0]) * rng.uniform(-3, 3, size=(head.k, 1)) if flat else rng.normal(size=V.shape)
-    V = V + step * (1.0 if flat else 10.0 ** rng.uniform(-18, 0))
+    step = _sideways(rng, head) if flat else rng.normal(size=V.shape) * 10.0 ** rng.uniform(-18, 0)
+    V = V + step
     out = Choices(np.array([[gone]]), np.array([[DELETED]]))
     found = float(enclose_refits(head, out, V[None])[0])
     with ctx.workprec(head_refit.BITS):
@@ -105,18 +106,67 @@ def near(rng: np.random.Generator) -> Outcome:
     return "decided" if np.isfinite(found) else "refused"
 
 
-def _terms(head: Head, gone: int) -> tuple[arb, list[float]]:
+@attack("heads_other_base", "D1", slow=20)
+def base(rng: np.random.Generator) -> Outcome:
+    """How near the refit of today's data is: columns far off, rows known within radii, and a bound without room."""
+    loss, k = str(rng.choice(["squared", "logistic", *LABELLED, *NUMBERS])), int(rng.choice([1, 1, 2]))
+    kind, place = str(rng.choice(["flat", "tilted", "any"])), float(rng.choice([0.0, 1.0, 25.0, 300.0]))
+    scale, decay = {"flat": (1e-2, 1e2), "tilted": (1e-3, 1e-2)}.get(
+        kind, (float(10.0 ** rng.uniform(-2, 1)), float(10.0 ** rng.uniform(-4, 1))))
+    head = other_head(rng, loss, n=int(rng.integers(5, 8)), d=1, N=1, free=True, remaining=bool(rng.random() < 0.5),
+                      k=3 if loss == "one_vs_rest" else 1 if loss in ("squared", "logistic") else k,
+                      scale=scale, decay=decay, weights=str(rng.choice(["", "", "rows"])))
+    place *= kind != "flat"
+    head = replace(head, phi=head.phi + np.array([place, 0.0]))
+    meant, blurred = head.phi.copy(), bool(rng.random() < 0.3)
+    if blurred:
+        rad = 10.0 ** rng.uniform(-8, -1) * rng.uniform(0.5, 1.0, size=head.n)
+        meant[:, 0] += rad * rng.choice([-1.0, 1.0]) * (1 - 1e-9)
+        head = replace(head, phi_rad=rad)
+    try:
+        exact = _refit(head, meant, None)
+    except (AssertionError, ZeroDivisionError):
+        return "refused"
+    V = np.array([[float(x) for x in row] for row in exact])
+    if kind == "tilted":  # the decay alone holds what turns the outputs about the rows
+        V = V + np.array([1.0, -place]) * rng.normal(size=(head.k, 1)) * 10.0 ** rng.uniform(-6, -1)
+    else:
+        V = V + (_sideways(rng, head) if kind == "flat" else rng.normal(size=V.shape) * 10.0 ** rng.uniform(-18, 0))
+    found = nearest(head, V)
+    with ctx.workprec(head_refit.BITS):
+        far = _length([arb(x) - y for v, w in zip(V.tolist(), exact, strict=True) for x, y in zip(v, w, strict=True)])
+        if not far <= found:
+            raise Violation(f"{loss}: the refit is {far} away, and {found} is proved")
+    if not blurred:
+        with ctx.workprec(BITS):
+            ball = ball_head(head, any_rows(head, 1, False))
+            if head.weights is not None:
+                ball = replace(ball, weights=[arb(c) for c in head.weights.rows.tolist()])
+            own, = distances(ball, [()], [V.ravel().tolist()])
+        if not far <= own:
+            raise Violation(f"{loss}: the refit is {far} away, and the checker finds {own}")
+    return "decided" if np.isfinite(found) else "refused"
+
+
+def _sideways(rng: np.random.Generator, head: Head) -> np.ndarray:
+    """Steps of the intercepts alone, of any size up to 2: beyond about 0.4 no ball holds curvature that fades."""
+    u = rng.uniform(-3, 3, size=(head.k, 1))
+    return np.append(np.zeros(head.m - 1), 1.0) * np.sign(u) * 10.0 ** (1.1 * np.abs(u) - 3.0)
+
+
+def _terms(head: Head, gone: int | None) -> tuple[arb, list[float]]:
     """μ, and what every row counts."""
     own = [1.0] * head.n if head.weights is None else head.weights.rows.tolist()
-    return arb(head.weight_decay) * (head.n - head.remaining), [0.0 if i == gone else c for i, c in enumerate(own)]
+    left = head.n - (head.remaining and gone is not None)
+    return arb(head.weight_decay) * left, [0.0 if i == gone else c for i, c in enumerate(own)]
 
 
-def _refit(head: Head, phi: np.ndarray, gone: int) -> list[list[arb]]:
+def _refit(head: Head, phi: np.ndarray, gone: int | None) -> list[list[arb]]:
     """In 300 bits, of rows that the head may stand for."""
     with ctx.workprec(head_refit.BITS):
         mu, counts = _terms(head, gone)
-        return head_refit.refit(phi.tolist(), head.Y.tolist(), head.loss.name, mu, head.decayed.tolist(), (gone,),
-                                None, counts)
+        return head_refit.refit(phi.tolist(), head.Y.tolist(), head.loss.name, mu, head.decayed.tolist(),
+                                () if gone is None else (gone,), None, counts)
 
 
 def _gradient(head: Head, phi: np.ndarray, gone: int, V: np.ndarray) -> list[arb]:

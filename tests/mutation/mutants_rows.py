@@ -8,7 +8,7 @@ from tests.mutation.mutants import Mutant
 SYSTEM, THEOREM, CHECK = "systems/head/rows/", "theorems/head/rows/", "check/theorems/head/rows/"
 REFIT, CHANGE, HEAD, TRAP, PULLS, SLABS, BENDS = (SYSTEM + name for name in (
     "refit.py", "change.py", "head.py", "boxes/trap.py", "boxes/pulls.py", "boxes/slabs.py", "boxes/bends.py"))
-GAMMA = SYSTEM + "losses/gamma.py"
+GAMMA, NEAREST = SYSTEM + "losses/gamma.py", SYSTEM + "nearest.py"
 TREE, SECOND = THEOREM + "boxes/tree.py", THEOREM + "boxes/second.py"
 NODE, WALK, CONTRASTS = (THEOREM + f"squared/{name}.py" for name in ("node", "tree", "contrasts"))
 ENERGY, DUALS, SCORES, BRANCHES, PRIMALS = (THEOREM + f"energy/{name}.py" for name in ("method", "duals", "scores", "tree", "primals"))
@@ -33,6 +33,11 @@ ROWS: tuple[Mutant, ...] = (
     Mutant("gamma: curvature at the centre for the ball", GAMMA, "low * shrink *", "low *", ("heads_other_near@59",)),
     Mutant("gamma: curvature grows with the ball", GAMMA, "np.where(near, -radius, 0.0)", "np.where(near, radius, 0.0)", ("heads_other_near@11",)),
     Mutant("gamma: slopes without an error", GAMMA, "(EXP_ERROR + 2) * U * largest[0] + U * largest[1] + TINY", "0.0", note="tests/unit/systems/head/rows/test_other_losses.py kills it; of a whole head the rounding of sums is more"),
+    Mutant("nearest: curvature at the centre for the ball", NEAREST, "curved(rows.norm * radius)", "curved(rows.norm * 0.0)", ("heads_other_base@53",)),
+    Mutant("nearest: no way back from the middle", NEAREST, "(2.0 + float(fp.row_norms(c[None, :])[0])) * RAISE if c.any() else 1.0", "1.0", ("heads_other_base@8",)),
+    Mutant("nearest: the mean of the rows does not count", NEAREST, "(mu + s + s * far * far)", "(mu + s)", ("heads_other_base@12",)),
+    Mutant("nearest: the best output for all", NEAREST, "sigma = min(", "sigma = max(", ("heads_other_base@7",)),
+    Mutant("nearest: the largest share of the rows", NEAREST, ".min(initial=1.0)", ".max(initial=1.0)", ("heads_other_base@63",)),
     # D2
     Mutant("enumeration: the last size is left out", THEOREM + "refitted/walk.py", "for size in range(1, self.change.count + 1):", "for size in range(1, self.change.count):", ("rows_enumeration@0",)),
     Mutant("alternatives: one dropped", CHANGE, "if c != head.label[row])", "if c < head.label[row])", ("rows_enumeration@0",)),

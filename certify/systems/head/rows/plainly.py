@@ -93,7 +93,7 @@ def enclose_slopes(head: Head, choices: Choices, V: Array) -> Slopes:
     spread = fp.dot_unit(n) * bulk + head.phi_norm @ slack + head.phi_rad @ lengths
     computed = _norms(total)
     size = computed + (spread * fp.sum_up(n) + wrong * length + 3 * U * (_norms(pull) + computed)) * RAISE + fp.FLOOR
-    return Slopes(Z, off, plain, left, np.where(over, np.inf, size * RAISE))
+    return Slopes(Z, off, plain, left, np.where(over | np.isnan(size), np.inf, size * RAISE))
 
 
 def _change(head: Head, choices: Choices, column: int, Z: Array, g: Array, left: Array) -> float:

@@ -50,7 +50,7 @@ class GammaHead(SeparateHead):
     def floor(self, Z: Array, radius: Array, slopes: Array) -> Array:
         """`min(1 − g)·e^(−radius)`: the logarithm of the curvature moves as the output does."""
         q = (1.0 - slopes).min(axis=-1)
-        near = radius < EXP_CLIP
+        near = radius < FAR  # as of outputs: the error of the exponential is relative
         shrink = exp(np.where(near, -radius, 0.0)) * (1 - 2 * EXP_ERROR * U)
         low = (q - 4 * U * (1.0 + q)) * (1 - 8 * U) - TINY
         return np.where(near, np.maximum(low * shrink * (1 - 4 * U) - UNDERFLOW, 0.0), 0.0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from flint import arb, ctx
@@ -12,6 +14,7 @@ from certify.finders.head.refits import Refitter
 from certify.systems.head.rows.change import DELETED, Choices
 from certify.systems.head.rows.head import Head
 from certify.systems.head.rows.losses import HEAD_LOSSES
+from certify.systems.head.rows.of_problem import given_base
 from certify.systems.head.rows.refit import enclose_refits
 from certify.systems.head.rows.weights import RowWeights
 from tests.families.other_heads import LABELLED, NUMBERS, other_head
@@ -178,3 +181,19 @@ def test_weights_that_are_left_out_are_caught(monkeypatch: pytest.MonkeyPatch) -
         V = np.array([[[float(x) for x in row] for row in exact]])
         found = PlainRefits(head).newton(choices, V)
         assert not away(head, found[0], exact) <= enclose_refits(head, choices, found)[0]
+
+
+def test_of_weights_whose_squares_overflow_nothing_is_said() -> None:
+    """No NaN, which a message would print as how near the refit is."""
+    head = other_head(np.random.default_rng(0), "gamma", free=False)
+    for size in (1e200, 1e308):
+        far = replace(head, V=np.full_like(head.V, size))
+        with np.errstate(all="ignore"):
+            assert given_base(far, far.V) == (np.inf, np.inf)
+
+
+def test_gamma_says_nothing_where_the_error_of_the_exponential_is_not_relative() -> None:
+    loss, one = HEAD_LOSSES["gamma"], np.ones((1, 1))
+    with np.errstate(all="ignore"):
+        for reach, there in ((499.0, True), (500.0, False), (699.0, False), (np.nan, False)):
+            assert (loss.floor(one, np.array([reach]), -1e300 * one)[0] > 0) == there

@@ -20,9 +20,10 @@ OPEN = '[[gate]]\nquantity = "prediction_change"\nmax = 9.0\n'
 """Of cross-entropy with free intercepts it has no meaning, as these share a shift that nothing determines."""
 
 
-def made(folder: Path, gates: str) -> dict[str, Any]:
-    """Softmax at its minimum."""
+def made(folder: Path, gates: str, off: float = 0.0) -> dict[str, Any]:
+    """Softmax at its minimum, or its first weight that far from it."""
     head = other_head(np.random.default_rng(5), "cross_entropy", n=20, free=True, decay=0.1)
+    head.V[0, 0] += off
     save_file({"0.weight": head.V[:, :2].copy(), "0.bias": head.V[:, 2].copy()}, folder / "model.safetensors")
     np.savez(folder / "data.npz", X=head.phi[:, :2], y=head.label)
     np.savez(folder / "more.npz", X=head.points[:, :2])
@@ -41,7 +42,21 @@ def test_a_certificate_whose_first_claim_is_open_is_taken(beside: bool, tmp_path
     stated = certificate["base"]["distance"]
     assert 0 < stated < 1e-6
     assert check(tmp_path / "certificate.json", NONE).verdict == "inconclusive"
-    for wrong in (stated / 1e6, 1e-2):  # less than what is proved, and far more than is needed
-        forge(tmp_path, certificate, ("base", "distance"), wrong)
-        with pytest.raises(Invalid, match="base.distance"):
-            check(tmp_path / "certificate.json", NONE)
+    for wrong, why in ((stated / 1e6, "is proved"), (1e-2, "is enough")):
+        refused(tmp_path, certificate, wrong, why)
+
+
+def test_weights_far_from_the_refit_are_no_nearer_than_its_centre_says(tmp_path: Path) -> None:
+    """The centre lies next to the refit, and what parts it from the weights in the file counts."""
+    certificate = made(tmp_path, '[[gate]]\nquantity = "stable_predictions"\nmin = 1\n', 0.01)
+    assert 0.01 < certificate["base"]["distance"] < 0.02
+    check(tmp_path / "certificate.json", NONE)
+    refused(tmp_path, certificate, 0.009, "is proved")
+
+
+def refused(folder: Path, certificate: dict[str, Any], wrong: float, why: str) -> None:
+    """A distance that is not what the checker finds, as both members of the certificate that state it."""
+    base = {**certificate["base"], "distance": wrong, "radius": wrong}
+    forge(folder, certificate, ("base",), base)
+    with pytest.raises(Invalid, match=f"base.distance: .*{why}"):
+        check(folder / "certificate.json", NONE)
