@@ -279,10 +279,10 @@ def _answer(subject: Subject, question: Question, options: Options, wanted: Want
     verdict, reason = claim["verdict"], ""
     if verdict == "inconclusive" or row.counts and claim["lower"] != claim["upper"]:
         reason = bound.reason or str(claim["reason"] or "")
-    if not given and verdict == "certified" and not _says_something(wanted, claim):
+    total = subject.points if row.counts and not row.per_row else 0
+    if not given and verdict == "certified" and not _says_something(wanted, claim, total):
         verdict = "inconclusive"
         reason = bound.reason or "the ends lie too far apart to say much"
-    total = subject.points if row.counts and not row.per_row else 0
     low, high = claim["lower"], claim["upper"]
     if total:  # a count is never below 0, nor above all there is
         low, high = low or 0, total if high is None else high
@@ -290,9 +290,11 @@ def _answer(subject: Subject, question: Question, options: Options, wanted: Want
                   verdict, question.answer(subject, options, claim), reason, (), total, given, 0.0, folder)
 
 
-def _says_something(wanted: Wanted, claim: Mapping[str, Any]) -> bool:
-    """Whether the upper end of a size is not far beyond what is reached; a lower end above 0 always says something."""
+def _says_something(wanted: Wanted, claim: Mapping[str, Any], total: int) -> bool:
+    """Whether the upper end of a size is not far beyond what is reached, and a count is open for no more than half."""
     if wanted.side == "min":
+        if total and (claim["upper"] if claim["upper"] is not None else total) - (claim["lower"] or 0) > total / 2:
+            return False
         return bool(claim["lower"]) or claim["upper"] == 0
     return claim["upper"] is not None and claim["upper"] <= APART * (claim["lower"] or 0.0)
 

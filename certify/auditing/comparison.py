@@ -31,6 +31,10 @@ BETTER: Final[Mapping[str, str]] = MappingProxyType({row.name: row.better for ro
     STABLE_PREDICTIONS, CORRECT_PREDICTIONS, TOLERATED_CHANGES, PERSISTENCE_RADIUS, PREDICTION_CHANGE)})
 """What is about outputs and losses, so that it does not depend on how a network's weights are scaled."""
 
+VERBS: Final[Mapping[str, str]] = MappingProxyType({
+    **dict.fromkeys(BETTER, "is better"), PREDICTION_CHANGE.name: "moves less"})
+"""What is said of the model with the better end: outputs that move less may still be worse ones."""
+
 SAME: Final = (
     "parameter", "set", "norm", "count", "rows", "radius", "relabelled", "pairs", "grouped", "level", "scale",
     "functionals")
@@ -250,7 +254,7 @@ def _decided(quantity: str, change: str, a: Mapping[str, Any], b: Mapping[str, A
         low, high = (ends[name][0], ends[other][1]) if larger else (ends[other][0], ends[name][1])
         if low is not None and high is not None and low > high:
             own, its = (at_least(low), at_most(high)) if larger else (at_most(high), at_least(low))
-            why = (f"{name} is better, proved: {'at least' if larger else 'at most'} {own} against "
+            why = (f"{name} {VERBS[quantity]}, proved: {'at least' if larger else 'at most'} {own} against "
                    f"{'at most' if larger else 'at least'} {its}")
             return Compared(quantity, change, ends["A"], ends["B"], name, why)
     exact = ends["A"] == ends["B"] and None not in ends["A"] and ends["A"][0] == ends["A"][1]

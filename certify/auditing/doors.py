@@ -14,7 +14,7 @@ import numpy as np
 from certify.auditing.facts import data_facts, guessed
 from certify.auditing.missing import Unsaid, refuse
 from certify.auditing.store import stored, weights_kept
-from certify.auditing.subject import Given, Subject
+from certify.auditing.subject import Given, Subject, threshold_notes, threshold_of
 from certify.auditing.told import Told
 from certify.format.errors import InputError
 from certify.inputs.formats.archive import listed
@@ -150,7 +150,10 @@ def through_door(model: Path, data: Path, evaluation: Path | None, told: Told, f
     subject = replace(subject, notes=known, read=Given(rows.X, rows.names, rows.y))
     if told.weight_decay is not None:
         subject = replace(subject, weight_decay=told.weight_decay)
-    return subject if told.threshold is None else replace(subject, threshold=told.threshold)
+    if told.threshold is None:
+        return subject
+    return replace(subject, threshold=threshold_of(subject, told.threshold),
+                   notes=(*subject.notes, *threshold_notes(subject, told.threshold)))
 
 
 def _estimator(model: Path, rows: RawRows, told: Told, folder: Path) -> tuple[Problem, str, RawRows]:

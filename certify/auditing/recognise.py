@@ -11,7 +11,7 @@ from certify.auditing.doors import through_door
 from certify.auditing.facts import data_facts, guessed, loss_facts, network_facts
 from certify.auditing.missing import Unsaid, refuse
 from certify.auditing.store import KEPT
-from certify.auditing.subject import Given, Subject, threshold_of
+from certify.auditing.subject import Given, Subject, threshold_notes, threshold_of
 from certify.auditing.told import Told, require_words
 from certify.format.errors import InputError
 from certify.inputs import load_data, load_evaluated, read_graph_network, read_network
@@ -79,7 +79,8 @@ def _network(model: Path, data: Path, evaluation: Path | None, told: Told) -> Su
     subject = Subject(model.name, network, found.X, found.y, found.labels, loss, decay, told.bias_decay,
                       told.divided, names, HERE, len(found.X), evaluation is None, True, found.names)
     subject = replace(subject, threshold=threshold_of(subject, told.threshold),
-                      notes=guessed(targets, features if isinstance(features, str) else "", told) + told.unsaid)
+                      notes=guessed(targets, features if isinstance(features, str) else "", told) + told.unsaid
+                      + threshold_notes(subject, told.threshold))
     subject = replace(subject, read=Given(found.X, found.names, raw))
     if told.weights is not None:
         spec = _spec(names, loss)

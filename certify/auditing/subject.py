@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -10,6 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from certify.format.errors import InputError
 from certify.format.errors import InputError
 from certify.format.words import Normalization
 from certify.network.graph.graph import GraphNetwork
@@ -206,6 +208,18 @@ class Subject:
         return self.y is not None and is_code(self.y)
 
     @property
+    def logarithmic(self) -> bool:
+        """Whether an output is the logarithm of what is predicted, so that no label of a target can be right."""
+        return bool(loss_named(self.loss).output)
+
+    @property
+    def outputs(self) -> str:
+        """What the outputs of a row are, in words, where their changes are told."""
+        if self.network.widths[-1] > 1:
+            return "the outputs of a row together (root of the sum of squares)"
+        return "an output, the logarithm of what is predicted," if self.logarithmic else "an output"
+
+    @property
     def mean_loss(self) -> str:
         """The loss of the questions about these weights, in words: without the penalty, and without weights of rows."""
         return "mean training loss" + ("" if self.weights is None else ", where every row counts alike,")
@@ -283,7 +297,24 @@ def is_code(y: Array) -> bool:
 
 
 def threshold_of(subject: Subject, told: float | None) -> float | None:
-    """What parts two labels of one real output: what was said, and a half where targets are 0 and 1."""
+    """What parts two labels of one real output: what was said, and a half where targets are 0 and 1.
+
+    Raises:
+        InputError: outputs are logarithms, and what was said has none.
+    """
+    if subject.logarithmic:
+        if told is not None and not 0 < told < math.inf:
+            raise InputError(f"--threshold {told:g}", f"the loss {subject.loss} predicts what is above 0",
+                             "give an amount above 0")
+        return None if told is None else math.log(told)
     if told is not None or not loss_named(subject.loss).slides or subject.y is None or subject.y.shape[1] != 1:
         return told
     return HALF if set(np.unique(subject.y).tolist()) == {0.0, 1.0} else None
+
+
+def threshold_notes(subject: Subject, told: float | None) -> tuple[str, ...]:
+    """That outputs are parted at the logarithm of what was said; nothing where they are not logarithms."""
+    if told is None or not subject.logarithmic:
+        return ()
+    return (f"outputs are logarithms of what is predicted: {told:g} parts them at {math.log(told)!r}, its logarithm "
+            "rounded, and which labels are right is not asked",)

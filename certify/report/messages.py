@@ -193,9 +193,11 @@ def _far_head(certificate: Json) -> str:
     if certificate["problem"].get("within", 0) is not None or share is None or share <= FAR:
         return ""
     on = "train the last layer on" if "graph" in certificate["problem"] else "`certify polish SPEC` trains on to it"
+    known = "weights" in certificate["problem"]
+    ways = f"{on[0].upper() if on[0] != '`' else on[0]}{on[1:]}" if known else (
+        f"If rows carried weights in training, name these ([data] weights, --weights); else {on}")
     return (f"the one solution is proved only within {at_most(share, 3)} of the length of the given weights. The "
-            "claims are about that solution, which the weights in the file only come near to. If rows carried weights "
-            f"in training, name these ([data] weights, --weights); else {on}")
+            f"claims are about that solution, which the weights in the file only come near to. {ways}")
 
 
 def unused_radius(certificate: Json) -> str:

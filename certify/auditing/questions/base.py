@@ -189,7 +189,7 @@ class Question(ABC):
 def evaluation(subject: Subject) -> dict[str, Any]:
     """The table `evaluation`, with the threshold of its labels."""
     table = dict(subject.tables["evaluation"])
-    if not subject.right:
+    if not subject.right or subject.logarithmic:
         table.pop("targets", None)
     return table | ({} if subject.threshold is None else {"threshold": subject.threshold})
 
@@ -220,7 +220,7 @@ def wanted(subject: Subject) -> list[Wanted]:
     if not subject.classifies:
         return [Wanted("prediction_change", "max")]
     found = [Wanted("stable_predictions", "min")]
-    return found + ([Wanted("correct_predictions", "min")] if subject.right else [])
+    return found + ([Wanted("correct_predictions", "min")] if subject.right and not subject.logarithmic else [])
 
 
 def rows_word(subject: Subject) -> str:
@@ -264,8 +264,9 @@ def _ends(subject: Subject, claim: Claim) -> tuple[int, int]:
 def _outputs(subject: Subject, claim: Claim, change: str) -> str:
     low, high = claim["lower"], claim["upper"]
     if high is None:
-        return f"how far outputs change from {START}, {change}, is open{_reached(low)}"
-    return f"no output for these rows changes by more than {at_most(high, 4)} from {START}, {change}{_reached(low)}"
+        return f"how far {subject.outputs} may change from {START}, {change}, is open{_reached(low)}"
+    return (f"for none of these rows {'do' if subject.network.widths[-1] > 1 else 'does'} {subject.outputs} change by "
+            f"more than {at_most(high, 4)} from {START}, {change}{_reached(low)}")
 
 
 def _weights(subject: Subject, claim: Claim, change: str) -> str:

@@ -32,7 +32,7 @@ class LabelsWrong(Counted):
         if subject.against_head:
             return subject.against_head
         if subject.labels is None and loss_named(subject.loss).slides and not _codes(subject):
-            return ("the targets are amounts, not labels: ask --ask 'noise' about features, or give targets -1 and 1")
+            return "the targets are amounts, not labels: labels, or targets -1 and 1, can be wrong"
         if options.relabel >= subject.n:
             return f"{options.relabel} of {subject.n} labels cannot all be wrong"
         return ""

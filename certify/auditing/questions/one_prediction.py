@@ -131,6 +131,13 @@ class OnePrediction(Question):
             return f"{name} gets another label when training row {rows[0]} is left out {subject.again}" if rows else (
                 f"{name} gets another label with no change at all: the minimum of the stated loss gives it another one")
         if high is None:
-            return f"how far the outputs of {name} change, {change}, is open"
+            return f"how far {_outputs(subject)} of {name} change, {change}, is open"
         reached = f"; {at_least(low, 4)} is reached" if low else ""
-        return f"the outputs of {name} change by no more than {at_most(high, 4)} from {START}, {change}{reached}"
+        return f"{_outputs(subject)} of {name} change by no more than {at_most(high, 4)} from {START}, {change}{reached}"
+
+
+def _outputs(subject: Subject) -> str:
+    """What changes, in words."""
+    if subject.network.widths[-1] > 1:
+        return "the outputs together (root of the sum of squares)"
+    return "the outputs, logarithms of what is predicted," if subject.logarithmic else "the outputs"
