@@ -8,10 +8,10 @@ from pathlib import Path
 
 from certify.attestation import eval_result, summary
 from certify.attestation.envelope import read_envelopes, require_signed, signed, written
-from certify.attestation.eval_result import EvalResult, has_thresholds, require_same
+from certify.attestation.eval_result import has_thresholds, require_same
 from certify.attestation.keys import PrivateKey, PublicKey
 from certify.attestation.statement import PREDICATES, Statement, only, read_statement, subjects_of
-from certify.attestation.summary import File, Summary, read_summary
+from certify.attestation.summary import Summary, read_summary
 from certify.format.canonical import encode, show
 from certify.format.errors import CertifyError
 from certify.format.refusal import Invalid
@@ -23,15 +23,11 @@ class Attested:
 
     Attributes:
         keyids: of all that signed.
-        subjects: what it is about.
-        summary: what was derived.
-        result: the same for programs that read eval-result; None where there is no threshold.
+        summary: what was proved, and of what.
     """
 
     keyids: tuple[str, ...]
-    subjects: tuple[File, ...]
     summary: Summary
-    result: EvalResult | None
 
 
 def statements(found: Summary, evaluator: str, assurance: str) -> tuple[Statement, ...]:
@@ -48,7 +44,7 @@ def attest(found: Summary, keys: Sequence[PrivateKey], evaluator: str = eval_res
     """The signed file of a summary: a line a statement.
 
     Args:
-        found: what the checker derived.
+        found: what the checker proved.
         keys: each signs every statement.
         evaluator: a URI for whoever ran the evaluation.
         assurance: one of `ASSURANCES`; the signer's own word.
@@ -80,19 +76,32 @@ def verify(path: Path, keys: Sequence[PublicKey]) -> Attested:
     if main is None:
         raise Invalid("file", f"it holds {PREDICATES[eval_result.TYPE]} alone",
                       f"the {PREDICATES[summary.TYPE]} beside it is needed")
-    derived = read_summary(main.predicate, "predicate")
-    needed = [one.model_dump() for one in subjects_of(derived)]
+    stated = read_summary(main.predicate, "predicate")
+    needed = [one.model_dump() for one in subjects_of(stated)]
     for one in found:
         if encode([subject.model_dump() for subject in one.subjects]) != encode(needed):
             raise Invalid("subject", show([subject.name for subject in one.subjects]),
                           "the summary's model and folder are needed, with their digests")
-    result = None if other is None else require_same(other.predicate, derived, PREDICATES[eval_result.TYPE])
-    return Attested(tuple(key.keyid for key in keys), main.subjects, derived, result)
+    if other is not None:
+        require_same(other.predicate, stated, PREDICATES[eval_result.TYPE])
+    return Attested(tuple(key.keyid for key in keys), stated)
 
 
-def is_attestation(path: Path) -> bool:
-    """Whether a file is one of attestations, whoever signed it, so that a new one may take its place."""
+def why_kept(path: Path, keys: Sequence[PublicKey]) -> str | None:
+    """Why a new attestation by these keys may not take the place of a file; None where it may.
+
+    It may where the file is one of attestations that these keys signed, and nobody else.
+    """
     try:
-        return bool([read_statement(one.payload, "") for one in read_envelopes(path)])
+        envelopes = read_envelopes(path)
+        for one in envelopes:
+            read_statement(one.payload, "")
     except (Invalid, CertifyError):
-        return False
+        return "a file that is no attestation lies there"
+    for one in envelopes:
+        named = {keyid for keyid, _ in one.signatures}
+        try:
+            require_signed(one, [key for key in keys if key.keyid in named], "")
+        except Invalid:
+            return "an attestation that another key signed lies there"
+    return None

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from certify.attestation.bounded import read_bounded
 from certify.attestation.keys import PrivateKey, PublicKey
 from certify.format.canonical import Json, decode, encode, kind, show
 from certify.format.errors import InputError
@@ -131,12 +132,9 @@ def read_envelopes(path: Path) -> tuple[Envelope, ...]:
     """
     name = f"attestation file {show(str(path))}"
     try:
-        if not path.is_file():
-            raise Invalid(name, "it is named", "it is a folder" if path.is_dir() else "there is no such file")
-        with path.open("rb") as file:
-            content = file.read(LARGEST + 1)
-    except OSError as error:
-        raise Invalid(name, "it is named", f"it cannot be read ({error.strerror})") from None
+        content = read_bounded(path, LARGEST, name, "name another")
+    except InputError as error:
+        raise Invalid(name, "it is named", error.found) from None
     return parsed(content)
 
 

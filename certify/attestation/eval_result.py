@@ -109,7 +109,7 @@ def eval_result(summary: Summary, evaluator: str, assurance: str) -> Json:
     }
 
 
-def require_same(value: object, summary: Summary, where: str) -> EvalResult:
+def require_same(value: object, summary: Summary, where: str) -> None:
     """Refuse a predicate that does not follow from the summary beside it.
 
     Raises:
@@ -123,4 +123,3 @@ def require_same(value: object, summary: Summary, where: str) -> EvalResult:
     for name, stated in value.items():
         if not same(stated, follows[name]):
             raise Invalid(f"{where}.{name}", "it says something else", "the summary beside it, signed too, decides")
-    return found

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from certify.attestation.bounded import read_bounded
 from certify.format.errors import InputError, MissingPackage
 
 if TYPE_CHECKING:
@@ -25,6 +27,9 @@ LARGEST = 64 << 10
 
 KINDS = ("ed25519", "ecdsa")
 """What `certify attest --new-key` makes."""
+
+OPENSSH = (b"ssh-", b"ecdsa-sha2-", b"sk-ssh-", b"sk-ecdsa-", b"---- BEGIN SSH2")
+"""How public keys in the forms of OpenSSH begin."""
 
 USED = "use an Ed25519 key or an ECDSA key on the curve P-256"
 
@@ -116,16 +121,19 @@ def _private(key: Ed25519PrivateKey | EllipticCurvePrivateKey) -> PrivateKey:
     return PrivateKey(_public(elliptic.public_key(), KINDS[1]), lambda message: elliptic.sign(message, _ecdsa()))
 
 
-def _content(path: Path, name: str) -> bytes:
-    try:
-        if not path.is_file():
-            raise InputError(name, "it is a folder" if path.is_dir() else "there is no such file", "name a PEM file")
-        with path.open("rb") as file:
-            content = file.read(LARGEST + 1)
-    except OSError as error:
-        raise InputError(name, f"it cannot be read ({error.strerror})", "name a PEM file") from None
-    if len(content) > LARGEST:
-        raise InputError(name, f"it is longer than {LARGEST} bytes", "name a PEM file with one key")
+def _content(path: Path, name: str, public: bool) -> bytes:
+    """The PEM text of one key, public or private, whether or not it can be used here."""
+    content = read_bounded(path, LARGEST, name, "name a PEM file with one key")
+    if b"OPENSSH PRIVATE KEY" in content or content.startswith(OPENSSH):
+        raise InputError(name, "it is a key in OpenSSH's form", "give one in PEM form; `certify attest --new-key FILE` "
+                         "makes a pair")
+    if public and b"PRIVATE KEY-----" in content:
+        raise InputError(name, "it is a private key", "give the public key, which may be shown to everybody")
+    if not public and b"PUBLIC KEY-----" in content and b"PRIVATE KEY-----" not in content:
+        raise InputError(name, "it is a public key", "give the private key, which signs")
+    blocks = len(re.findall(rb"-----BEGIN [A-Z0-9 ]*KEY-----", content))
+    if blocks > 1:
+        raise InputError(name, f"it holds {blocks} keys", "name a PEM file with one key")
     return content
 
 
@@ -143,9 +151,7 @@ def read_public(path: Path) -> PublicKey:
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
     name = f"public key {path}"
-    content = _content(path, name)
-    if b"PRIVATE KEY" in content:
-        raise InputError(name, "it is a private key", "give the public key, which may be shown to everybody")
+    content = _content(path, name, public=True)
     try:
         key = load_pem_public_key(content)
     except (ValueError, UnsupportedAlgorithm):
@@ -158,38 +164,56 @@ def read_public(path: Path) -> PublicKey:
 
 
 def read_private(path: Path, password: Path | None = None) -> PrivateKey:
-    """The private key of a PEM file.
+    """The private key of a PEM file, as :func:`read_all_private`."""
+    return read_all_private([path], password)[0]
+
+
+def read_all_private(paths: Sequence[Path], password: Path | None = None) -> list[PrivateKey]:
+    """The private keys of PEM files.
 
     Args:
-        path: the file.
-        password: a file whose first line is the password of the key.
+        paths: the files.
+        password: a file whose first line is the password of those keys that have one.
 
     Raises:
-        InputError: it holds none, one of a kind that is not used here, or the password is wrong or missing.
+        InputError: a file holds none or several, one of a kind that is not used here, or the password is wrong,
+            missing, or of no use.
         MissingPackage: the package that signs is not installed.
     """
     require_package()
+    word = None
+    if password is not None:
+        name = f"password file {password}"
+        word = read_bounded(password, LARGEST, name, "name a file with the password").split(b"\n")[0].rstrip(b"\r")
+        if not word:
+            raise InputError(name, "its first line is empty", "write the password into it")
+    opened = [_opened(path, word) for path in paths]
+    if word is not None and not any(locked for _, locked in opened):
+        raise InputError(f"private key {paths[0]}", "it has no password", "leave out --password-file")
+    return [key for key, _ in opened]
+
+
+def _opened(path: Path, word: bytes | None) -> tuple[PrivateKey, bool]:
+    """The private key of a PEM file, and whether the password opened it."""
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
     name = f"private key {path}"
-    content = _content(path, name)
-    word = None if password is None else _content(password, f"password file {password}").split(b"\n")[0].rstrip(b"\r")
+    content = _content(path, name, public=False)
+    locked = b"BEGIN ENCRYPTED PRIVATE KEY" in content or b"Proc-Type: 4,ENCRYPTED" in content
+    if locked and word is None:
+        raise InputError(name, "it has a password", "give --password-file")
     try:
-        key = load_pem_private_key(content, word)
-    except TypeError:
-        found = "it has a password" if word is None else "it has no password"
-        remedy = "give --password-file" if word is None else "leave out --password-file"
-        raise InputError(name, found, remedy) from None
-    except (ValueError, UnsupportedAlgorithm):
-        found = "no private key in PEM form" if word is None else "no private key that this password opens"
+        key = load_pem_private_key(content, word if locked else None)
+    except (TypeError, ValueError, UnsupportedAlgorithm):
+        found = "no private key that this password opens" if locked else "no private key in PEM form"
         raise InputError(name, found, USED) from None
     if isinstance(key, Ed25519PrivateKey):
-        return _private(key)
+        return _private(key), locked
     if isinstance(key, EllipticCurvePrivateKey) and isinstance(key.curve, SECP256R1):
-        return _private(key)
+        return _private(key), locked
     raise InputError(name, "a key of another kind", USED)
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from certify.format.errors import InputError
+from certify.spec.sources import sha256_file
 
 GIT = (".git", ".gitattributes", ".github", ".gitignore")
 """What model-signing leaves out unasked."""
@@ -79,7 +80,7 @@ def manifest(folder: Path, ignored: Iterable[str] = ()) -> Manifest:
     asked = f"folder {folder}"
     for name in (folder.resolve().name, *left_out):
         require_text(name, asked)
-    files = tuple((name, sha256_of(folder / name, asked)) for name in listed(folder, left_out))
+    files = tuple((name, sha256_file(folder / name, "folder's")) for name in listed(folder, left_out))
     return Manifest(folder.resolve().name or "_", files, left_out)
 
 
@@ -132,16 +133,3 @@ def require_text(name: str, asked: str) -> None:
         name.encode("utf-8")
     except UnicodeEncodeError:
         raise InputError(asked, f"the name {name!r} is not UTF-8", "rename the file") from None
-
-
-def sha256_of(path: Path, asked: str) -> str:
-    """The SHA-256 of a file, read in pieces.
-
-    Raises:
-        InputError: it cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise InputError(asked, f"{path.name} cannot be read ({error.strerror})", REMEDY) from None

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from certify.attestation.manifest import GIT, listed, sha256_of
+from certify.attestation.manifest import GIT, listed
 from certify.attestation.summary import File, Folder, Summary
 from certify.format.canonical import show
 from certify.format.errors import InputError
 from certify.format.refusal import Invalid
+from certify.spec.sources import sha256_file
 
 DIGITS = 12
 """Hexadecimal digits of a digest that are printed."""
@@ -25,24 +26,23 @@ class Compared:
         same: by what they are for; all of them are as they were.
         missing: what was not found, and so not compared.
         left_out: what was left out of the folder when it was signed, and so not compared.
+        paths: of the files that were found, by role; of several with the same bytes the first.
     """
 
     same: tuple[str, ...]
     missing: tuple[str, ...]
     left_out: tuple[str, ...] = ()
+    paths: Mapping[str, Path] = field(default_factory=dict)
 
 
 def places(name: str, folders: Iterable[Path]) -> list[Path]:
-    """Where a signed name may lie: as a certificate in that folder would record it, or by its last part alone.
+    """Where a signed name may lie: in each folder at its place there, or by its last part alone.
 
-    >>> places("../x.npz", [Path("a")]), places("/etc/x", [Path("a")])
-    ([PosixPath('a/../x.npz'), PosixPath('a/x.npz')], [PosixPath('a/x')])
+    >>> places("a/x.npz", [Path("f")]), places("x.npz", [Path("f")])
+    ([PosixPath('f/a/x.npz'), PosixPath('f/x.npz')], [PosixPath('f/x.npz')])
     """
     path = PurePosixPath(name)
-    if "\0" in name or path.name in ("", ".."):
-        return []
-    recorded = [] if path.is_absolute() or len(path.parts) == 1 else [path]
-    return [folder / one for folder in folders for one in (*recorded, PurePosixPath(path.name))]
+    return [folder / one for folder in folders for one in dict.fromkeys((path, PurePosixPath(path.name)))]
 
 
 def is_file(path: Path) -> bool:
@@ -50,48 +50,62 @@ def is_file(path: Path) -> bool:
     return os.path.isfile(path)
 
 
-def compare(summary: Summary, folders: Sequence[Path], beside: Sequence[Path], own: Path) -> Compared:
+def compare(summary: Summary, folders: Sequence[Path], beside: Sequence[Path], own: Path,
+            recorded: Mapping[str, Path]) -> Compared:
     """Hold files against the digests that were signed.
 
-    In one folder a name may be that of two files, at the recorded place and by its last part: both are compared, for
-    whoever wrote the certificate chose the recorded one. Of two folders the first that holds one counts.
+    In one folder a name may be that of two files, at its place and by its last part: both are compared. Of two folders
+    the first that holds one counts. Where the certificate records a file is looked at last. A model that is recorded
+    in the folder is compared too, for the spec in there means that one.
 
     Args:
         summary: what was signed.
         folders: where the caller says that the model is: subjects have to lie in them, and not above.
         beside: where the other files are looked for too; where no folder is named, subjects also.
         own: the signed file itself, which is no part of a folder that is a subject.
+        recorded: where the certificate, whose digest was signed, records its files, by role.
 
     Raises:
         Invalid: a file has other bytes, or the model, or a folder that is a subject, is nowhere.
     """
-    found, missing = [], []
+    same, missing = [], []
+    found: dict[str, Path] = {}
     subject = folders or beside
     for one in summary.inputs:
-        above = not (folders and one.role == "model")
-        paths = _in_first(one.name, subject if one.role == "model" else [*folders, *beside], above)
+        model = one.role == "model"
+        paths = _in_first(one.name, subject if model else [*folders, *beside])
+        there = recorded.get(one.role)
+        if there is not None and is_file(there) and _counts(there, model, folders, paths):
+            paths.append(there)
         for path in paths:
             where = f"{one.role} file {show(str(path))}"
             require_digest(one, _digest(path, where), where)
-            found.append(f"{one.role} {path}")
-        if not paths and one.role == "model":
-            raise Invalid(f"subject {show(one.name)}", "it was signed", f"it is in none of {_words(subject)}")
+            same.append(f"{one.role} {path}")
+            found.setdefault(one.role, path)
+        if not paths and model:
+            raise Invalid(f"subject {show(one.name)}", "it was signed",
+                          f"no file of this name is in {_words(subject)}")
         if not paths:
             missing.append(f"{one.role} {one.name}")
     if summary.folder is None:
-        return Compared(tuple(found), tuple(missing))
-    found.append(f"folder {_folder(summary.folder, subject, own)}")
-    return Compared(tuple(found), tuple(missing), (*summary.folder.ignored, *GIT))
+        return Compared(tuple(same), tuple(missing), (), found)
+    same.append(f"folder {_folder(summary.folder, subject, own)}")
+    return Compared(tuple(same), tuple(missing), (*summary.folder.ignored, *GIT), found)
 
 
-def _in_first(name: str, folders: Iterable[Path], above: bool) -> list[Path]:
-    """The files of a signed name in the first folder that holds any; `above`: also out of it, by a path with `..`."""
-    for folder in folders:
-        paths = [path for path in places(name, [folder])
-                 if is_file(path) and (above or ".." not in path.relative_to(folder).parts)]
-        if paths:
-            return paths
-    return []
+def _in_first(name: str, folders: Iterable[Path]) -> list[Path]:
+    """The files of a signed name in the first folder that holds any."""
+    return next((paths for folder in folders if (paths := [path for path in places(name, [folder]) if is_file(path)])),
+                [])
+
+
+def _counts(recorded: Path, model: bool, folders: Sequence[Path], found: Sequence[Path]) -> bool:
+    """Whether the place that the certificate records is compared: of the model never outside the folders named."""
+    if not model:
+        return not found
+    if any(recorded.resolve() == path.resolve() for path in found):
+        return False
+    return not folders or any(recorded.resolve().is_relative_to(folder.resolve()) for folder in folders)
 
 
 def _words(folders: Sequence[Path]) -> str:
@@ -110,7 +124,7 @@ def require_digest(one: File, digest: str, where: str) -> None:
 
 def _digest(path: Path, where: str) -> str:
     try:
-        return sha256_of(path, where)
+        return sha256_file(path)
     except InputError as error:
         raise Invalid(where, "its digest was signed", error.found) from None
 
@@ -124,7 +138,7 @@ def _folder(signed: Folder, folders: Sequence[Path], own: Path) -> Path:
         Invalid: it differs, or none of them holds a file that was signed.
     """
     for place in (place for folder in folders for place in (folder, folder / signed.name)):
-        if any(is_file(place / one.name) for one in signed.resources if "\0" not in one.name):
+        if any(is_file(place / one.name) for one in signed.resources):
             wrong = _difference(signed, place, own)
             if wrong is None:
                 return place
@@ -137,7 +151,7 @@ def _difference(signed: Folder, place: Path, own: Path) -> str | None:
     stated = {one.name: one.digest.sha256 for one in signed.resources}
     if len(stated) < len(signed.resources):
         return "a file is listed twice"
-    missing = next((name for name in stated if "\0" in name or not is_file(place / name)), None)
+    missing = next((name for name in stated if not is_file(place / name)), None)
     if missing is not None:
         return f"{show(missing)} is missing"
     ignored = list(signed.ignored)
@@ -151,8 +165,8 @@ def _difference(signed: Folder, place: Path, own: Path) -> str | None:
         for name in stated:
             if name not in there:
                 return f"{show(name)} was signed, and is left out here"
-            if sha256_of(place / name, "") != stated[name]:
+            if sha256_file(place / name) != stated[name]:
                 return f"{show(name)} has other bytes"
     except InputError as error:
-        return error.found
+        return f"{error.asked}: {error.found}"
     return None if [*stated] == there else "its files are listed in another order"

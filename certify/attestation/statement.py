@@ -1,4 +1,4 @@
-"""in-toto Statement v1: what was derived (a predicate), of what (the subjects)."""
+"""in-toto Statement v1: what was proved (a predicate), of what (the subjects)."""
 
 from __future__ import annotations
 

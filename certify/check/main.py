@@ -14,7 +14,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
-from certify.check.reading.certificate import QUANTITIES, RANGES
+from certify.check.reading.certificate import QUANTITIES, RANGES, Number
 from certify.check.reading.files import DIGITS
 from certify.check.reading.spec import Gate
 from certify.check.run import Result, Usage, check
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 ROLES = ("spec", "model", "graph", "data", "reference", "change", "evaluation", "witness")
 WORDS = {"critical": "critical point", "interpolation": "solution"}
+TILTS = {"output": "through the outputs", "weights": "in weight space"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -185,8 +186,7 @@ def line_of(result: Result) -> str:
     if result.near is not None:
         more.append(_where(result.near, WORDS[str(result.certificate.problem["map"])]))
     if base.tilt is not None:  # as merged rows a choice that is part of the claim, and not in the spec
-        where = "through the outputs" if base.tilt == "output" else "in weight space"
-        more.append(f"of the loss tilted {where} by at most {base.shift_norm!r}")
+        more.append(f"of the loss tilted {TILTS[base.tilt]} by at most {base.shift_norm!r}")
     more += [] if result.over is None else result.over.lines
     refuted = [outcome.gate for outcome in result.outcomes if outcome.verdict == "refuted"]
     warned = refuted and all(gate is not None and gate.severity == "warn" for gate in refuted)
@@ -208,17 +208,19 @@ def _where(near: Nearness, kind: str) -> str:
 
 def _words(outcome: Outcome, problem: Json) -> str:
     claim = outcome.claim
+    proved = proved_words(claim.quantity, claim.lower, claim.upper, claim.witness.scope(claim, problem))
     if claim.witness.infinite is not None:
         proved = "infinite: rows {} and {} are equal".format(*claim.witness.infinite)
-    elif claim.lower is None and claim.upper is None:
-        proved = "nothing proved"
-    else:
-        low = ("-∞" if RANGES[claim.quantity] else "0") if claim.lower is None else repr(claim.lower)
-        high = "∞" if claim.upper is None else repr(claim.upper)
-        proved = f"proved in [{low}, {high}]{claim.witness.scope(claim, problem)}"
     name = claim.quantity if outcome.gate is None else f"{outcome.gate} {outcome.state}"
     warn = ", warning only" if outcome.gate is not None and outcome.gate.severity == "warn" else ""
     return f"{name} ({proved}{warn})"
+
+
+def proved_words(quantity: str, lower: Number | None, upper: Number | None, scope: str) -> str:
+    """The proved ends of a quantity, in words."""
+    low = ("-∞" if RANGES.get(quantity) else "0") if lower is None else repr(lower)
+    ends = f"proved in [{low}, {'∞' if upper is None else repr(upper)}]{scope}"
+    return "nothing proved" if lower is None and upper is None else ends
 
 
 def _object(result: Result) -> Json:

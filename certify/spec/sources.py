@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from io import BufferedReader
 from pathlib import Path
 
 from certify.format.errors import InputError
@@ -76,21 +77,8 @@ def read_source(path: Path, role: str) -> Source:
     Raises:
         InputError: it is missing, not a regular file, not readable or larger than memory.
     """
-    asked = f"{role} file {path}"
-    try:
-        with open(path, "rb", opener=_open_without_waiting) as handle:
-            if not stat.S_ISREG(os.fstat(handle.fileno()).st_mode):
-                raise InputError(asked, "not a regular file", "name a file")
-            content = handle.read()
-    except FileNotFoundError:
-        raise InputError(asked, "no such file", f"correct the path{_similar_file(path)}") from None
-    except IsADirectoryError:
-        raise InputError(asked, "a folder", "name a file") from None
-    except MemoryError:
-        raise InputError(asked, "larger than the memory", "use a smaller file or a larger machine") from None
-    except (OSError, ValueError) as error:  # ValueError: a null character in the name
-        reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(asked, f"cannot be read ({reason})", "check the path and its permissions") from None
+    with _opened(path, role) as handle:
+        content = handle.read()
     source = Source(path, content, hashlib.sha256(content).hexdigest())
     digests = _record.get()
     if digests is not None:
@@ -98,9 +86,36 @@ def read_source(path: Path, role: str) -> Source:
     return source
 
 
-def sha256_file(path: str | Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal."""
-    return read_source(Path(path), "input").sha256
+def sha256_file(path: str | Path, role: str = "input") -> str:
+    """SHA-256 of a file's bytes, in hexadecimal, read in pieces.
+
+    Raises:
+        InputError: as :func:`read_source`.
+    """
+    with _opened(Path(path), role) as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+@contextmanager
+def _opened(path: Path, role: str) -> Iterator[BufferedReader]:
+    """A regular file, open; what goes wrong with it inside the block is said as of that file."""
+    asked = f"{role} file {path}"
+    try:
+        with open(path, "rb", opener=_open_without_waiting) as handle:
+            if not stat.S_ISREG(os.fstat(handle.fileno()).st_mode):
+                raise InputError(asked, "not a regular file", "name a file")
+            yield handle
+    except FileNotFoundError:
+        raise InputError(asked, "no such file", f"correct the path{_similar_file(path)}") from None
+    except IsADirectoryError:
+        raise InputError(asked, "a folder", "name a file") from None
+    except MemoryError:
+        raise InputError(asked, "larger than the memory", "use a smaller file or a larger machine") from None
+    except InputError:
+        raise
+    except (OSError, ValueError) as error:  # ValueError: a null character in the name
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(asked, f"cannot be read ({reason})", "check the path and its permissions") from None
 
 
 def _open_without_waiting(path: str, flags: int) -> int:

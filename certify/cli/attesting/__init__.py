@@ -1,4 +1,4 @@
-"""The verbs that sign what the checker derived, and that verify what was signed."""
+"""The verbs that sign what the checker proved, and that verify what was signed."""
 
 from certify.cli.attesting import attest, verify
 

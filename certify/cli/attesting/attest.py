@@ -1,4 +1,4 @@
-"""`certify attest`: sign what the checker derived from a certificate and its files."""
+"""`certify attest`: sign what the checker proved of a certificate and its files."""
 
 from __future__ import annotations
 
@@ -63,11 +63,14 @@ def attest(
     evaluation: Evaluation = None, witness: Witness = None,
     as_json: Json = False, quiet: Quiet = False,
 ) -> None:
-    """Check a certificate against its files, and sign what the checker derived; nothing is signed that it refuses.
+    """Check a certificate against its files, and sign what the checker proved; nothing is signed that it refuses.
 
     The status is that of `certify check`. A signature says whose key signed, never that model or data are genuine.
     """
     if new_key is not None:
+        if certificate is not None or key:
+            raise InputError("--new-key", "a certificate or a key is given too",
+                             "make the key first, then sign with it")
         _new_key(new_key, kind, quiet)
         return
     from certify.attestation.envelope import FORMS
@@ -82,7 +85,7 @@ def attest(
     require_share(within)
     given = {"spec": spec, "model": model, "graph": graph, "data": data, "reference": reference, "change": change,
              "evaluation": evaluation, "witness": witness}
-    from certify.cli.attesting.derived import Asked
+    from certify.cli.attesting.checked import Asked
     from certify.cli.attesting.signing import Signing, sign
 
     asked = Asked(certificate, given, gates(most, least), within)

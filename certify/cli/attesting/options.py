@@ -34,6 +34,9 @@ Witness = Annotated[Path | None, _file("witness")]
 Most = Annotated[list[str] | None, typer.Option(
     "--max", metavar="QUANTITY=VALUE", help="Hold the claim against it instead of the spec's gates. Again for more.")]
 Least = Annotated[list[str] | None, typer.Option("--min", metavar="QUANTITY=VALUE", help="The same, from below.")]
+YourMost = Annotated[list[str] | None, typer.Option(
+    "--max", metavar="QUANTITY=VALUE", help="Your threshold on a quantity, instead of the signer's. Again for more.")]
+YourLeast = Annotated[list[str] | None, typer.Option("--min", metavar="QUANTITY=VALUE", help="The same, from below.")]
 Within = Annotated[float | None, typer.Option(
     "--within", parser=decimal, metavar="SHARE", help="Cap on the distance of a solution nearby, not the spec's.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-from certify.attestation.attested import attest, is_attestation
-from certify.attestation.keys import open_to_others, read_private
-from certify.attestation.manifest import Manifest, manifest, require_text
+from certify.attestation.attested import attest, why_kept
+from certify.attestation.keys import PrivateKey, open_to_others, read_all_private
+from certify.attestation.manifest import Manifest, manifest
 from certify.attestation.on_disk import DIGITS
 from certify.attestation.statement import subjects_of
 from certify.attestation.summary import Summary
 from certify.check.run import Result, Usage
-from certify.cli.attesting.derived import Asked, derive, require_model_in, summary_of, timestamp
-from certify.cli.attesting.words import derived_words
+from certify.cli.attesting.checked import Asked, checked, names_of, require_model_in, summary_of, timestamp
+from certify.cli.attesting.words import found_words
 from certify.cli.text import one_line
 from certify.format.errors import InputError
 from certify.format.refusal import Invalid
@@ -65,15 +65,16 @@ def sign(asked: Asked, signing: Signing, folder: Path | None, ignored: tuple[str
     Raises:
         InputError: a key, the folder or the place of the file is not as it has to be.
     """
-    keys = [read_private(path, signing.password) for path in signing.keys]
+    keys = read_all_private(signing.keys, signing.password)
     if len({key.public.keyid for key in keys}) < len(keys):
         raise InputError("--key", "one key is given twice", "give each once")
-    _require_place(signing)
-    require_text(asked.certificate.name, f"certificate {asked.certificate}")
+    _require_place(signing.path, keys)
     require_uri(signing.evaluator)
     try:
-        result, digest = derive(asked, tell)
-        found = summary_of(asked, result, digest, _folder(folder, ignored, signing, result, tell), timestamp())
+        result, digest = checked(asked, tell)
+        listed = _folder(folder, ignored, signing, result, tell)
+        found = summary_of(asked, result, digest, names_of(asked, result, digest, folder, listed), listed,
+                           timestamp())
     except Usage as error:
         raise InputError("attest", str(error), "leave it out, or ask about what the certificate claims") from None
     except Invalid as error:
@@ -85,8 +86,8 @@ def sign(asked: Asked, signing: Signing, folder: Path | None, ignored: tuple[str
     keyids = [key.public.keyid for key in keys]
     notes = [f"attestation {signing.path}"]
     notes += [f"caution: other users of this machine may read {path}" for path in signing.keys if open_to_others(path)]
-    return Signed(one_line(f"signed by {', '.join(one[:DIGITS] for one in keyids)}: {derived_words(found)}"),
-                  members(found, keyids) | {"attestation": str(signing.path)}, tuple(map(one_line, notes)),
+    return Signed(one_line(f"signed by {', '.join(one[:DIGITS] for one in keyids)}: {found_words(found)}"),
+                  members(found, found, keyids) | {"attestation": str(signing.path)}, tuple(map(one_line, notes)),
                   found.status)
 
 
@@ -97,11 +98,11 @@ def refused(error: Invalid) -> Signed:
         "found": error.found}, (), INVALID)
 
 
-def members(found: Summary, keyids: list[str]) -> dict[str, Any]:
-    """The members of `--json` that signing and verifying share."""
-    return {"format": "certify-attestation/1", "verdict": str(found.verdict), "gates": str(found.gates),
-            "keyids": keyids, "subjects": [one.model_dump() for one in subjects_of(found)],
-            "summary": found.as_json()}
+def members(judged: Summary, signed: Summary, keyids: list[str]) -> dict[str, Any]:
+    """The members of `--json` that signing and verifying share: under the thresholds that count, and as signed."""
+    return {"format": "certify-attestation/1", "verdict": str(judged.verdict), "gates": str(judged.gates),
+            "claims": judged.as_json()["claims"], "keyids": keyids,
+            "subjects": [one.model_dump() for one in subjects_of(signed)], "summary": signed.as_json()}
 
 
 def _folder(folder: Path | None, ignored: tuple[str, ...], signing: Signing, result: Result,
@@ -112,6 +113,8 @@ def _folder(folder: Path | None, ignored: tuple[str, ...], signing: Signing, res
         if ignored:
             raise InputError("--ignore", "no folder is signed", "give --folder too, or leave it out")
         return None
+    for name in ignored:
+        require_inside(folder, name)
     own = own.parent.resolve() / own.name
     inside = (own.relative_to(folder.resolve()).as_posix(),) if own.is_relative_to(folder.resolve()) else ()
     found = manifest(folder, (*ignored, *inside))
@@ -125,6 +128,19 @@ def _folder(folder: Path | None, ignored: tuple[str, ...], signing: Signing, res
     return found
 
 
+def require_inside(folder: Path, ignored: str) -> None:
+    """Refuse a path to be left out of a folder that is not in it: a slip of the pen would leave nothing out.
+
+    Raises:
+        InputError: it is absolute, leads out of the folder, or nothing lies there.
+    """
+    path = PurePosixPath(ignored)
+    if path.is_absolute() or ".." in path.parts or not path.parts:
+        raise InputError(f"--ignore {ignored}", "it is no path below the folder", "name it from the folder on")
+    if "\0" in ignored or not os.path.lexists(folder / path):
+        raise InputError(f"--ignore {ignored}", f"there is no such file or folder in {folder}", "leave it out")
+
+
 def require_uri(text: str) -> None:
     """Refuse what is no URI.
 
@@ -135,10 +151,10 @@ def require_uri(text: str) -> None:
         raise InputError(f"--evaluator {text[:80]}", "it is no URI", "give one such as https://example.org/team")
 
 
-def _require_place(signing: Signing) -> None:
-    """Refuse to write over anything but an earlier attestation."""
+def _require_place(path: Path, keys: Sequence[PrivateKey]) -> None:
+    """Refuse to write over anything but an attestation by these keys alone."""
     from certify.certificate.write import require_folder
 
-    require_folder(signing.path.parent, (signing.path.name,))
-    if os.path.lexists(signing.path) and not is_attestation(signing.path):
-        raise InputError(f"-o {signing.path}", "a file that is no attestation lies there", "name another file with -o")
+    require_folder(path.parent, (path.name,))
+    if os.path.lexists(path) and (why := why_kept(path, [key.public for key in keys])) is not None:
+        raise InputError(f"-o {path}", why, "name another file with -o")

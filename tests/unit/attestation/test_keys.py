@@ -17,7 +17,15 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from certify.attestation.keys import KINDS, LARGEST, open_to_others, read_private, read_public, write_new
+from certify.attestation.keys import (
+    KINDS,
+    LARGEST,
+    open_to_others,
+    read_all_private,
+    read_private,
+    read_public,
+    write_new,
+)
 from certify.format.errors import InputError
 
 
@@ -77,7 +85,7 @@ def test_what_is_no_key_is_refused(tmp_path: Path) -> None:
     write_new(tmp_path / "k", "ed25519")
     with pytest.raises(InputError, match="it is a private key"):
         read_public(tmp_path / "k")
-    with pytest.raises(InputError, match="no private key in PEM form"):
+    with pytest.raises(InputError, match="it is a public key; give the private key"):
         read_private(tmp_path / "k.pub")
     (tmp_path / "long").write_bytes(b"x" * (LARGEST + 1))
     (tmp_path / "words").write_bytes(b"words")
@@ -100,6 +108,45 @@ def test_a_key_with_a_password(tmp_path: Path) -> None:
     write_new(tmp_path / "open", "ed25519")
     with pytest.raises(InputError, match="leave out --password-file"):
         read_private(tmp_path / "open", tmp_path / "right")
+    kinds = [one.public.keyid for one in read_all_private([tmp_path / "open", tmp_path / "k"], tmp_path / "right")]
+    assert len(set(kinds)) == 2  # it opens the one, and the other needs none
+    for content in (b"", b"\nword"):
+        (tmp_path / "empty").write_bytes(content)
+        with pytest.raises(InputError, match="its first line is empty"):
+            read_private(tmp_path / "k", tmp_path / "empty")
+
+
+def test_an_older_form_with_a_password(tmp_path: Path) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    (tmp_path / "word").write_bytes(b"word")
+    (tmp_path / "k").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL,
+                                                   BestAvailableEncryption(b"word")))
+    assert read_private(tmp_path / "k", tmp_path / "word").public.kind == "ecdsa"
+    with pytest.raises(InputError, match="give --password-file"):
+        read_private(tmp_path / "k")
+
+
+def test_keys_of_openssh_are_named(tmp_path: Path) -> None:
+    key = ed25519.Ed25519PrivateKey.generate()
+    (tmp_path / "k").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()))
+    (tmp_path / "k.pub").write_bytes(key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH))
+    for read in (read_private, read_public):
+        for name in ("k", "k.pub"):
+            with pytest.raises(InputError, match="it is a key in OpenSSH's form"):
+                read(tmp_path / name)
+
+
+def test_a_file_with_two_keys_is_refused(tmp_path: Path) -> None:
+    """The first would count, and whoever put the second there believes that both do."""
+    for kind in KINDS:
+        write_new(tmp_path / kind, kind)
+    for name, read in (("", read_private), (".pub", read_public)):
+        (tmp_path / "two").write_bytes(b"".join((tmp_path / f"{kind}{name}").read_bytes() for kind in KINDS))
+        with pytest.raises(InputError, match="it holds 2 keys; name a PEM file with one key"):
+            read(tmp_path / "two")
+    (tmp_path / "two").write_bytes((tmp_path / "ecdsa").read_bytes() + (tmp_path / "ecdsa.pub").read_bytes())
+    with pytest.raises(InputError, match="it holds 2 keys"):
+        read_private(tmp_path / "two")
 
 
 def test_without_the_package_one_line_names_the_extra(tmp_path: Path) -> None:

@@ -222,6 +222,22 @@ def change(*path: str | int, to: Any) -> Change:
 
 
 P = "predicate"
+
+
+def _undecided(statement: dict[str, Any]) -> dict[str, Any]:
+    """Every verdict as where the solution is too far."""
+    for claim in statement[P]["claims"]:
+        claim |= {"verdict": "inconclusive", "state": "open"}
+    statement[P] |= {"verdict": "inconclusive", "gates": "open"}
+    return statement
+
+
+def _without_threshold(statement: dict[str, Any]) -> dict[str, Any]:
+    """The first claim as where nothing was asked of it."""
+    statement[P]["claims"][0].update({"threshold": None, "state": None, "verdict": "certified"})
+    return statement
+
+
 SIGNED_LIES: dict[str, tuple[int, Change, str]] = {
     "other statement": (0, change("_type", to="https://in-toto.io/Statement/v0.1"), "Statement/v1 is needed"),
     "no subject": (0, change("subject", to=[]), "a list of 1 to 16 subjects"),
@@ -252,6 +268,36 @@ SIGNED_LIES: dict[str, tuple[int, Change, str]] = {
     "no model": (0, lambda s: change(P, "inputs", to=[s[P]["inputs"][0]])(s), "each role once"),
     "two models": (0, lambda s: change(P, "inputs", to=s[P]["inputs"] + [s[P]["inputs"][1]])(s), "each role once"),
     "a time": (0, change(P, "timeVerified", to="yesterday"), "String should match"),
+    "no such day": (0, change(P, "timeVerified", to="2026-02-30T00:00:00Z"), "there is no such time"),
+    "no such hour": (0, change(P, "timeVerified", to="2026-02-03T25:00:00Z"), "there is no such time"),
+    "a distance below 0": (0, change(P, "solution", "distance", to=-1.0), "greater than or equal to 0"),
+    "a cap below 0": (0, change(P, "solution", "within", to=-1.0), "greater than or equal to 0"),
+    "a policy's cap below 0": (0, change(P, "policy", "within", to=-1.0), "greater than or equal to 0"),
+    "a norm below 0": (0, change(P, "solution", "shift_norm", to=-1.0), "greater than or equal to 0"),
+    "a tilt without norm": (0, change(P, "solution", "tilt", to="output"), "a tilt and its norm stand together"),
+    "a norm without tilt": (0, change(P, "solution", "shift_norm", to=0.5), "a tilt and its norm stand together"),
+    "a tilt of another kind": (0, change(P, "solution", "tilt", to="slightly"), "Input should be"),
+    "an end below 0": (0, change(P, "claims", 0, "lower", to=-1.0), "no modulus is below 0"),
+    "far without a distance": (0, lambda s: change(P, "solution", to={
+        "distance": None, "within": 1e-6, "far": True, "tilt": None, "shift_norm": None})(_undecided(s)),
+        "a distance and a cap are needed"),
+    "a source of thresholds": (0, change(P, "policy", "source", to="the ministry"), "Input should be 'none'"),
+    "a command line without thresholds": (0, change(P, "policy", "source", to="the command line"), "policy"),
+    "thresholds that no claim has": (0, change(P, "policy", to={
+        "source": "the command line", "asked": ["max modulus=1.0"], "within": None}), "policy"),
+    "an empty threshold": (0, lambda s: change(P, "policy", to={
+        "source": "the command line", "asked": [""], "within": None})(_without_threshold(s)), "policy"),
+    "no number as threshold": (0, change(P, "policy", "asked", to=["max modulus=nan"]), "policy"),
+    "a way to the certificate": (0, change(P, "certificate", "name", to="../certificate.json"), "without a way"),
+    "a way to data": (0, change(P, "inputs", 2, "name", to="approved/data.npz"), "without a way"),
+    "no name": (0, change(P, "inputs", 2, "name", to=".."), "without a way"),
+    "a null in a name": (0, change(P, "inputs", 2, "name", to="data\0.npz"), "without a way"),
+    "a way to the model": (0, lambda s: change(P, "inputs", 1, "name", to="genuine/m")(
+        change("subject", 0, "name", to="genuine/m")(s)), "without a way"),
+    "a folder elsewhere": (0, change(P, "folder", to={"name": "a/b", "ignored": [], "resources": [
+        {"name": "model.safetensors", "digest": {"sha256": "0" * 64}}]}), "the folder has no such file"),
+    "a file above the folder": (0, change(P, "folder", to={"name": "a", "ignored": [], "resources": [
+        {"name": "../model.safetensors", "digest": {"sha256": "0" * 64}}]}), "a path below the folder"),
     "passed": (1, change(P, "claims", 1, "passed", to=True), "the summary beside it"),
     "another threshold": (1, change(P, "claims", 0, "threshold", to="3.0"), "the summary beside it"),
     "a number as threshold": (1, change(P, "claims", 0, "threshold", to=4.0), "valid string"),

@@ -1,4 +1,4 @@
-"""From a check of a certificate to the summary that is signed: what the checker derived, and nothing it only read."""
+"""From a check of a certificate to the summary that is signed: what the checker proved, and nothing it only read."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from certify._version import __version__
-from certify.attestation.manifest import Manifest, in_order, root, sha256_of
-from certify.attestation.summary import PROVED, SOUNDNESS, VERIFIER, Summary, read_summary
+from certify.attestation.abridged import abridged
+from certify.attestation.manifest import Manifest, in_order, require_text, root
+from certify.attestation.summary import COMPARATORS, PROVED, SOUNDNESS, VERIFIER, Summary, read_summary
 from certify.check.reading.certificate import read_certificate
 from certify.check.reading.files import read_bytes
 from certify.check.reading.spec import Gate
@@ -23,8 +24,7 @@ from certify.check.verdicts import Outcome
 from certify.format.canonical import Json
 from certify.format.errors import InputError
 from certify.format.refusal import Invalid
-
-COMPARATORS = {"max": "<=", "min": ">="}
+from certify.spec.sources import sha256_file
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Asked:
     within: float | None = None
 
 
-def derive(asked: Asked, tell: Callable[[str], None]) -> tuple[Result, str]:
+def checked(asked: Asked, tell: Callable[[str], None]) -> tuple[Result, str]:
     """Run the checker: its result, and the SHA-256 of the certificate that it accepted.
 
     Raises:
@@ -58,25 +58,24 @@ def derive(asked: Asked, tell: Callable[[str], None]) -> tuple[Result, str]:
     return result, hashlib.sha256(content).hexdigest()
 
 
-def summary_of(asked: Asked, result: Result, digest: str, folder: Manifest | None, now: str) -> Summary:
+def summary_of(asked: Asked, result: Result, digest: str, names: Mapping[str, str], folder: Manifest | None,
+               now: str) -> Summary:
     """The summary of a check.
 
     Args:
         asked: what was asked of the checker.
         result: what came of it.
         digest: of the certificate.
+        names: of its files by role, and its own.
         folder: the folder that is a subject.
         now: the time.
     """
-    problem = {name: value for name, value in result.certificate.problem.items()
-               if value is None or isinstance(value, str | bool | int | float)}
     near, base = result.near, result.certificate.base
-    recorded = result.certificate.subject
     value: Json = {
         "verifier": verifier(),
         "timeVerified": now,
-        "certificate": {"name": asked.certificate.name, "digest": {"sha256": digest}},
-        "inputs": [{"role": role, "name": recorded[role].path, "digest": {"sha256": sha256}}
+        "certificate": {"name": names["certificate"], "digest": {"sha256": digest}},
+        "inputs": [{"role": role, "name": names[role], "digest": {"sha256": sha256}}
                    for role, _, sha256 in result.files],
         "folder": None if folder is None else {
             "name": folder.name, "ignored": list(folder.ignored),
@@ -84,7 +83,7 @@ def summary_of(asked: Asked, result: Result, digest: str, folder: Manifest | Non
         "policy": {"source": result.source, "within": asked.within,
                    "asked": [f"{gate.side} {gate.quantity}={gate.value!r}" for gate in asked.gates]},
         "soundness": {"mode": PROVED, "means": SOUNDNESS},
-        "problem": problem,
+        "problem": abridged(result.certificate.problem),
         "solution": {"distance": base.distance, "within": None if near is None else near.within,
                      "far": near is not None and near.far, "tilt": base.tilt,
                      "shift_norm": base.shift_norm if base.tilt is not None else None},
@@ -96,7 +95,7 @@ def summary_of(asked: Asked, result: Result, digest: str, folder: Manifest | Non
 
 
 def claim_of(outcome: Outcome, problem: Json) -> Json:
-    """One claim as the checker derived it; the reason that a certificate states is not derived, and left out."""
+    """One claim: stated ends, which the checker proved to hold, and what follows; a stated reason is left out."""
     claim, gate = outcome.claim, outcome.gate
     return {
         "quantity": claim.quantity, "theorem": claim.theorem, "rigour": claim.rigour,
@@ -127,7 +126,7 @@ def checker_digest() -> str:
     for package in (certify.check, certify.format):
         folder = Path(package.__path__[0])
         for path in folder.rglob("*.py"):
-            digests[path.relative_to(folder.parent).as_posix()] = sha256_of(path, "the checker")
+            digests[path.relative_to(folder.parent).as_posix()] = sha256_file(path, "checker's")
     return root(digests[path] for path in in_order(digests))
 
 
@@ -136,6 +135,33 @@ def timestamp() -> str:
     fixed = os.environ.get("SOURCE_DATE_EPOCH", "")
     seconds = int(fixed) if re.fullmatch("[0-9]{1,11}", fixed) else time.time()
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
+def names_of(
+    asked: Asked, result: Result, digest: str, folder: Path | None, listed: Manifest | None,
+) -> dict[str, str]:
+    """The names of certificate and files on the disk: in a folder that is a subject their places, else their own.
+
+    A certificate records ways to files, which are words of whoever wrote it: they are not signed.
+
+    Raises:
+        InputError: a name is not UTF-8.
+    """
+    digests = {} if listed is None else dict(listed.files)
+    names = {}
+    for role, found, sha256 in (("certificate", str(asked.certificate), digest), *result.files):
+        path = Path(found)
+        require_text(path.name, f"{role} {path}")
+        names[role] = path.name
+        if folder is None:
+            continue
+        place = path.resolve()
+        inside = place.relative_to(folder.resolve()).as_posix() if place.is_relative_to(folder.resolve()) else ""
+        if digests.get(inside) == sha256:
+            names[role] = inside
+        elif role == "model":
+            names[role] = next(name for name, digest in digests.items() if digest == sha256)
+    return names
 
 
 def require_model_in(folder: Manifest, result: Result) -> None:
