@@ -86,6 +86,8 @@ def sign(asked: Asked, signing: Signing, folder: Path | None, ignored: tuple[str
     keyids = [key.public.keyid for key in keys]
     notes = [f"attestation {signing.path}"]
     notes += [f"caution: other users of this machine may read {path}" for path in signing.keys if open_to_others(path)]
+    if result.over is not None:  # they compare with a baseline that somebody else keeps
+        notes.append("not signed: what gates over time made of a baseline, which certify check --baseline looks at")
     return Signed(one_line(f"signed by {', '.join(one[:DIGITS] for one in keyids)}: {found_words(found)}"),
                   members(found, found, keyids) | {"attestation": str(signing.path)}, tuple(map(one_line, notes)),
                   found.status)
