@@ -37,7 +37,7 @@ def render(certificate):
 
 EXPORTER = Exporter("toy", ".txt", "text/plain", render)
 ''')
-    copy.entry("report/exporters/__init__.py", "exporters import badge, cyclonedx", ", toy")
+    copy.row("report/exporters/__init__.py", "    table,", "    toy,")
     copy.entry("report/exporters/__init__.py", "model_card.EXPORTER, cyclonedx.EXPORTER", ", toy.EXPORTER")
     done = copy.run("report", CERTIFICATE, "--format", "toy", "-o", str(copy.folder / "out.txt"))
     assert done.returncode == 0, done.stderr

@@ -63,7 +63,7 @@ def _overview(content: Any, report: Report) -> Iterator[Block]:
         if one.scale:
             yield items(one.scale)
     yield facts([
-        *_once("against last time", report.previous or ("no earlier certificate was given",)),
+        *_once("against last time", report.previous or content.before or ("no earlier certificate was given",)),
         *_once("what it rests on", content.rests),
         ("what it does not say", f"anything about: {'; '.join(content.unsaid).lower()}. See “What is not claimed”."),
     ])

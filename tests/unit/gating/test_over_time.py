@@ -175,3 +175,16 @@ def test_a_gate_has_a_threshold_and_a_tolerance(models, tmp_path):
     assert (found["gates"], found["over_time"]["gates"][0]["state"]) == ("failed", "met")
     before = str(models / "b" / "certificate.json")
     assert main(["check", str(tmp_path / "certificate.json"), "-q", "--baseline", before]) == 3
+
+
+def test_the_first_screen_says_what_became_of_it(tmp_path):
+    page = {}
+    for name, more in (("alone", ()), ("held", ("--baseline", str(tmp_path / "before" / "certificate.json")))):
+        for folder, seed in (("before", 5), ("now", 0)):
+            (tmp_path / folder).mkdir(exist_ok=True)
+            spec = write(tmp_path / folder, SPEC + gate(max_increase=0.01), tensors(seed))
+            main(["run", str(spec), "-q", "--on-inconclusive", "pass", *(more if folder == "now" else ())])
+        page[name] = (tmp_path / "now" / "report.html").read_text(encoding="utf-8")
+    assert "No earlier certificate was given" in page["alone"] and "No earlier certificate" not in page["held"]
+    first = page["held"].partition("what it rests on")[0]
+    assert "<code>modulus max_increase 0.01</code>: failed. " in first and "read, not proved again" in first

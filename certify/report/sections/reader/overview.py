@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from certify.certificate.schema import Certificate
 from certify.report.digits import count
 from certify.report.glance.asked import Answer, answers
+from certify.report.phrases.decisions.over_time import asked
 from certify.report.phrases.listing import listing
 from certify.report.section import Section
 from certify.report.sections.scope import not_claimed
-from certify.report.statements import Phrase, code, say
+from certify.report.statements import Phrase, code, prose, say
 
 
 @dataclass(frozen=True)
@@ -19,11 +20,13 @@ class Overview:
 
     Attributes:
         answers: a question, its answer and a scale for it.
+        before: what became of gates that hold the model against an earlier one; none where no baseline was given.
         rests: what the answers rest on.
         unsaid: what they do not say, by the headings under which it is explained.
     """
 
     answers: tuple[Answer, ...]
+    before: tuple[Phrase, ...]
     rests: tuple[Phrase, ...]
     unsaid: tuple[str, ...]
 
@@ -31,7 +34,17 @@ class Overview:
 def _build(opened: Certificate) -> Overview:
     quantities = {claim.quantity for claim in opened.claims}
     unsaid = not_claimed(opened.problem, quantities, opened.base.distance is not None)
-    return Overview(answers(opened.claims, opened.problem), tuple(_rests(opened)), tuple(one.term for one in unsaid))
+    return Overview(answers(opened.claims, opened.problem), tuple(_before(opened)), tuple(_rests(opened)),
+                    tuple(one.term for one in unsaid))
+
+
+def _before(opened: Certificate) -> list[Phrase]:
+    """What the gates over time say."""
+    member = opened.over_time
+    if member is None or member.baseline is None:
+        return []
+    return [say("{asked}: {state}. {why}.", asked=code(asked(gate.model_dump(), opened.claims[gate.claim].quantity)),
+                state=gate.state, why=prose(gate.reason)) for gate in member.gates]
 
 
 def _rests(opened: Certificate) -> list[Phrase]:
