@@ -12,7 +12,6 @@ from typing import Any, Final
 import numpy as np
 
 from certify.format.errors import InputError
-from certify.format.errors import InputError
 from certify.format.words import Normalization
 from certify.network.graph.graph import GraphNetwork
 from certify.network.loss.losses import loss_named

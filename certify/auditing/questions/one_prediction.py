@@ -133,7 +133,8 @@ class OnePrediction(Question):
         if high is None:
             return f"how far {_outputs(subject)} of {name} change, {change}, is open"
         reached = f"; {at_least(low, 4)} is reached" if low else ""
-        return f"{_outputs(subject)} of {name} change by no more than {at_most(high, 4)} from {START}, {change}{reached}"
+        return (f"{_outputs(subject)} of {name} change by no more than {at_most(high, 4)} from {START}, {change}"
+                f"{reached}")
 
 
 def _outputs(subject: Subject) -> str:
