@@ -55,6 +55,18 @@ def test_what_may_be_personal_is_left_out_and_digests_stay() -> None:
     assert "Left out: names of files" in page and "Kept: digests" in page and "Left out: names of files" not in whole
 
 
+def test_files_that_the_bound_ones_were_made_from_are_left_out_too() -> None:
+    made = samples.certified()
+    file = made["subject"]["model"]
+    beside = file | {"path": "bob_weights.bin"}
+    made["environment"] |= {"read_from": {"model": file | {"path": "../acme/patients_v7.pt"},
+                                          "model data of_bob.bin": beside}}
+    made = seal(made)
+    secrets = ("acme", "patients_v7", "of_bob", "bob_weights")
+    whole, page = render(made), render(made, None, View(redact=True))
+    assert [one for one in secrets if one in whole] and not [one for one in secrets if one in page]
+
+
 @pytest.mark.parametrize("name", SHAPES)
 def test_every_shape_can_be_redacted(name: str) -> None:
     made = SHAPES[name]()
