@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from fractions import Fraction
 from pathlib import Path
 
@@ -86,6 +87,8 @@ def test_worse_than_the_baseline_fails_and_the_checker_says_the_same(models, cap
     assert (certificate["verdict"], certificate["gates"]) == ("certified", "met")
     page = (models / "out" / "report.html").read_text(encoding="utf-8")
     assert certificate["over_time"]["baseline"]["sha256"] in page and "read, not proved again" in page
+    assert ("Everything asked for is proved" in page) == (state == "met")
+    assert all(re.search(rf"certify {verb}[^<]* --baseline \.\./", page) for verb in ("run", "check"))
     assert f"max_increase 0.01: {state}" in page and "No earlier certificate was given" not in page
     checks = main(["check", str(models / "out" / "certificate.json"), "-q", "--baseline", before])
     assert checks == status and f"max_increase 0.01 {state}" in capsys.readouterr().out
