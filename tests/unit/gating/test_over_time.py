@@ -114,6 +114,16 @@ def test_one_model_is_not_worse_than_itself_however_wide_the_ends_are(models, tm
     assert main(["check", str(tmp_path / "certificate.json"), "-q", "--baseline", str(tmp_path / "old.json")]) == 0
 
 
+def test_what_is_proved_infinite_is_said_to_be_infinite_and_not_unproved(models, tmp_path):
+    X = features()
+    X[1] = X[0]
+    spec = write(tmp_path, SPEC + gate(max_increase=0.01), X=X, y=np.sign(X[:, 0]))
+    before = str(models / "a" / "certificate.json")
+    assert main(["run", str(spec), "-q", "--baseline", before]) == 3
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "Now: proved infinite." in page and "infinity against [" in page and "(-∞, ∞) against" not in page
+
+
 def test_another_array_of_the_very_same_files_is_not_the_same_number(tmp_path, capsys):
     """The same bytes of model and data, of which another array is read: a wide baseline leaves it open."""
     X = features()

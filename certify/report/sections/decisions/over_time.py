@@ -14,7 +14,7 @@ from certify.report.statements import Number, Phrase, prose, say, visible
 
 @dataclass(frozen=True)
 class Compared:
-    """One gate over time, with both ends of both models."""
+    """One gate over time, with both ends of both models; `infinite`: that of this one is proved to have none."""
 
     asked: str
     state: str
@@ -23,6 +23,7 @@ class Compared:
     rationale: str
     new: tuple[Number | None, Number | None]
     old: tuple[Number | None, Number | None]
+    infinite: bool
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,8 @@ def _build(opened: Certificate) -> OverTime:
         side, tolerance = sided(gate.model_dump())
         gates.append(Compared(
             f"{claim.quantity} {side} {tolerance!r}", gate.state, prose(gate.reason), gate.severity,
-            prose(gate.rationale or ""), _ends(claim.lower, claim.upper), _ends(gate.lower, gate.upper)))
+            prose(gate.rationale or ""), _ends(claim.lower, claim.upper), _ends(gate.lower, gate.upper),
+            claim.witness.equal_rows is not None))
     return OverTime("" if place is None else visible(place.path), "" if place is None else place.sha256, READ,
                     tuple(gates))
 
