@@ -102,15 +102,6 @@ class Fresh(Part):
     box: list[Pair] | None
 
 
-class Arrays(Part):
-    """By file what is read of it, as the spec names it; there with gates over time only."""
-
-    data: list[str | list[str] | None]
-    evaluation: list[str | list[str] | None] | None = None
-    reference: list[str | None] | None = None
-    change: list[str | None] | None = None
-
-
 class Made(Part):
     """A file that somebody gave, from which one that the certificate binds was made, as the spec states it."""
 
@@ -176,7 +167,7 @@ class Problem(Part):
     relabelled: Size | None = None
     pairs: Annotated[list[Pair], Field(min_length=1)] | None = None
     fresh: Fresh | None = None
-    arrays: Arrays | None = None
+    arrays: dict[str, list[str | list[str] | None]] | None = None
     within: Number | None = None
     weights_length: Number | None = None
     about: About | None = None

@@ -41,16 +41,17 @@ def redacted(opened: Certificate) -> Certificate:
         "problem": _problem(opened.problem),
         "claims": [_claim(claim, hide) for claim in opened.claims],
         "environment": _plain(opened.environment, hide),
-        **_decisions(opened),
+        **_decisions(opened, hide),
     })
 
 
-def _decisions(opened: Certificate) -> dict[str, Any]:
+def _decisions(opened: Certificate, hide: Callable[[str], str]) -> dict[str, Any]:
     """Gates over time and suppressions without the file, the owners and the reasons that people gave."""
     over_time, suppressed = opened.over_time, opened.suppressed
     if over_time is not None:
         file = None if over_time.baseline is None else _file("baseline", over_time.baseline)
-        gates = [gate.model_copy(update={"rationale": gate.rationale and LEFT_OUT}) for gate in over_time.gates]
+        gates = [gate.model_copy(update={"rationale": gate.rationale and LEFT_OUT, "reason": hide(gate.reason)})
+                 for gate in over_time.gates]
         over_time = over_time.model_copy(update={"baseline": file, "gates": gates})
     if suppressed is not None:
         suppressed = [one.model_copy(update={"owner": LEFT_OUT, "reason": LEFT_OUT}) for one in suppressed]
