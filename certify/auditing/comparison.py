@@ -23,6 +23,7 @@ from certify.format.quantities import (
     TOLERATED_CHANGES,
 )
 from certify.format.words import Parameter
+from certify.gating.question import OWN, is_far
 from certify.network.loss.losses import loss_named
 
 FORMAT: Final = "certify-compare/1"
@@ -36,8 +37,8 @@ VERBS: Final[Mapping[str, str]] = MappingProxyType({
 """What is said of the model with the better end: outputs that move less may still be worse ones."""
 
 SAME: Final = (
-    "parameter", "set", "norm", "count", "rows", "radius", "relabelled", "pairs", "grouped", "level", "scale",
-    "functionals")
+    "parameter", "set", "norm", "count", "rows", "radius", "relabelled", "pairs", "fresh", "grouped", "direction",
+    "level", "scale", "functionals", "normalization", "merge_duplicates")
 """Members of the problem that say what was asked."""
 
 FILES: Final = ("data", "evaluation", "change")
@@ -127,6 +128,8 @@ def differences(a: Path, b: Path) -> Comparison:
                         "a smaller number says nothing")
         elif quantity == PREDICTION_CHANGE.name and not loss_named(key.loss).slides:
             left.append(f"{quantity}, {change}: the outputs of classifiers have no unit in common")
+        elif why := _apart(claim, second[key][0]):
+            left.append(f"{quantity}, {change}: {why}")
         else:
             compared.append(_decided(quantity, change, claim, second[key][0]))
     return Comparison(tuple(compared), tuple(left))
@@ -168,8 +171,21 @@ def _claims(path: Path) -> dict[Key, tuple[Mapping[str, Any], str]]:
         files, sized = _rows(place, certificate), Parameter(problem["parameter"]).sized
         for claim in certificate["claims"]:
             key = Key(claim["quantity"], asked, files, problem.get("threshold"), sized, problem["loss"])
-            found[key] = (claim, _change(problem))
+            found[key] = (claim | {"far": is_far(certificate), "arrays": problem.get("arrays")}, _change(problem))
     return found
+
+
+def _apart(claim: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+    """Why two claims decide nothing between them; empty where they may."""
+    if claim["far"] or other["far"]:
+        return "one of them is about a solution too far from its weights to count"
+    if {claim["rigour"], other["rigour"]} != {"proved"}:
+        return "one of them is not proved"
+    if any(claim["witness"].get(member) != other["witness"].get(member) for member in OWN):
+        return "the ends of A and B hold for weights within another distance"
+    if claim["arrays"] and other["arrays"] and claim["arrays"] != other["arrays"]:
+        return "other arrays are read of the files"
+    return ""
 
 
 def _rows(place: Path, certificate: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -242,6 +258,8 @@ def _change(problem: Mapping[str, Any]) -> str:
     """What may happen to the data, in a few words."""
     count = problem.get("count")
     rows = problem["rows"]
+    if problem.get("fresh"):
+        return f"{count} new {'row' if count == 1 else 'rows'}, {problem['fresh']['rows']}"
     which = f"any {count} {'row' if count == 1 else 'rows'}" if count else "all rows" if rows == "all" else "these rows"
     return f"{problem['parameter']} of {which}"
 

@@ -23,7 +23,7 @@ from certify.prove.gates import Outcome, overall
 if TYPE_CHECKING:
     from certify.network.network import Network
     from certify.problem.problem import Problem
-    from certify.spec.models import Gate
+    from certify.spec.models import Gate, Spec
     from certify.spec.sources import Digest
 
 
@@ -124,9 +124,31 @@ def problem_member(problem: Problem) -> Json:
         "names": None if problem.names is None else list(problem.names),
         "count": problem.count,
         **_kind(problem),
+        **_arrays(spec),
         **({} if spec.about is None else {"about": spec.about.model_dump(mode="json", exclude_none=True)}),
         **({"within": within(problem), "weights_length": weights_length(problem)} if problem.nearby else {}),
     }
+
+
+def _arrays(spec: Spec) -> Json:
+    """By file the arrays or columns that are read of it, where gates over time hold it against other certificates.
+
+    Columns of rows that are named in no section of their own are the features of the model, and no part of the rows.
+    """
+    if not any(gate.over_time for gate in spec.gate):
+        return {}
+    data, rows, change = spec.data, spec.evaluation, spec.perturbation
+    features = data.features if isinstance(data.features, str) else None
+    found: Json = {"data": [data.features, data.targets, data.weights]}
+    if spec.weights.reference is not None:
+        found["reference"] = [features]
+    if change.file is not None:
+        found["change"] = [change.array]
+    if rows is not None and rows.file is not None:
+        found["evaluation"] = [features if rows.features is None else rows.features,
+                               data.targets if rows.targets is None else rows.targets, rows.intercept]
+    return {"arrays": {role: [list(name) if isinstance(name, tuple) else name for name in names]
+                       for role, names in found.items()}}
 
 
 def _functionals(problem: Problem) -> Json:

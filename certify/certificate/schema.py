@@ -167,6 +167,7 @@ class Problem(Part):
     relabelled: Size | None = None
     pairs: Annotated[list[Pair], Field(min_length=1)] | None = None
     fresh: Fresh | None = None
+    arrays: dict[str, list[str | list[str] | None]] | None = None
     within: Number | None = None
     weights_length: Number | None = None
     about: About | None = None

@@ -17,7 +17,7 @@ from typing import Any
 from certify.check.reading.certificate import STATES, Certificate, Claim, read_certificate
 from certify.check.reading.files import read_bytes
 from certify.check.reading.numbers import is_number
-from certify.check.reading.spec import Gate
+from certify.check.reading.spec import Gate, Spec
 from certify.check.verdicts import EXIT
 from certify.format.canonical import Json, decode, same, show
 from certify.format.refusal import Invalid
@@ -46,6 +46,20 @@ class OverTime:
     lines: tuple[str, ...]
     members: list[Json]
     status: int
+
+
+def arrays(spec: Spec) -> Json:
+    """The member `arrays` of the problem: what the spec reads of each file whose bytes are held against others."""
+    features = spec.features if isinstance(spec.features, str) else None
+    own, targets = spec.evaluation_features, spec.evaluation_targets
+    found: dict[str, tuple[bool, list[object]]] = {
+        "data": (True, [spec.features, spec.targets, spec.row_weights]),
+        "reference": (spec.reference is not None, [features]), "change": (spec.change is not None, [spec.array]),
+        "evaluation": (spec.evaluation is not None, [
+            features if own is None else own, spec.targets if targets is None else targets,
+            (spec.functionals or {}).get("intercept")])}
+    return {"arrays": {role: [list(name) if isinstance(name, tuple) else name for name in names]
+                       for role, (there, names) in found.items() if there}}
 
 
 def check_over_time(
@@ -207,6 +221,9 @@ def differences(new: Certificate, old: Certificate) -> Iterator[str]:
     for role in roles:
         if _digest(new, role) != _digest(old, role):
             yield f"the {role} files have different bytes"
+        mine, its = ((one.problem.get("arrays") or {}).get(role) for one in (new, old))
+        if not same(mine, its):
+            yield f"{show(mine)} are read of the {role} file and {show(its)}"
 
 
 def _one_number(new: Certificate, old: Certificate) -> bool:

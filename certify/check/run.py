@@ -90,11 +90,11 @@ def check(
         from certify.check.systems.nearness import nearness
 
         near = nearness(spec, problem, certificate.base.distance)
-    _compare(certificate.problem, describe(problem, spec, merge) | ({} if near is None else near.members))
+    timed = import_module("certify.check.over_time") if any(gate.over_time for gate in spec.gates) else None
+    _compare(certificate.problem, describe(problem, spec, merge) | ({} if near is None else near.members) | (
+        {} if timed is None else timed.arrays(spec)))
     if (spec.evaluation or spec.functionals) is not None:
-        from certify.check.reading.label_rules import check_counted
-
-        check_counted(spec, problem, asked)
+        import_module("certify.check.reading.label_rules").check_counted(spec, problem, asked)
     tell(f"the problem is the spec's: {problem.equations} equations, {problem.parameters} parameters")
     check_asked(certificate.claims, spec)
     claims = tuple(witnessed(claim, problem) for claim in certificate.claims)
@@ -108,7 +108,7 @@ def check(
             raise Invalid(member, f"{show(stated)} is stated", f"the claims give {show(found)}")
     near = near if near is None or within is None else replace(near, within=within)
     far, over = near is not None and near.far, None
-    if "over_time" in certificate.top or any(gate.over_time for gate in spec.gates):
+    if "over_time" in certificate.top or timed is not None:
         over = import_module("certify.check.over_time").check_over_time(certificate, spec.gates, claims, far, baseline)
     used = tuple(evaluate(*pair, far) for pair in thresholds(claims, spec.gates, asked))
     source = "the command line" if asked else "the digest-bound spec" if spec.gates else "none"

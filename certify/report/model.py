@@ -19,6 +19,7 @@ from certify.report.phrases.row_kinds import condition
 from certify.report.reading import open_certificate
 from certify.report.section import Placed
 from certify.report.sections import SECTIONS
+from certify.report.sections.decisions.over_time import against_baseline
 from certify.report.statements import Phrase, Report, Span, prose, say, visible
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def build_opened(opened: Certificate, rows: RowData | None = None, view: View = 
         created=_date(shown.created),
         verdict=shown.verdict,
         sections=tuple(Placed(one, one.content(shown, rows)) for one in SECTIONS),
-        previous=view.previous,
+        previous=view.previous or against_baseline(shown),
         left_out=SAID if view.redact else (),
     )
 

@@ -17,7 +17,7 @@ from certify.report.reading import open_certificate
 from certify.report.statements import Phrase, prose
 
 NAME: Final = "certificate.json"
-ALIKE: Final = ("inputs", "outputs", "loss", "map", "layer", "weight_norm", "evaluation_rows")
+ALIKE: Final = ("inputs", "outputs", "loss", "map", "layer", "weight_norm", "evaluation_rows", "arrays")
 """Members of a problem that two models have in common where one may be the next version of the other."""
 MOST, DEEPEST, LARGEST = 1000, 12, 64 << 20
 """Most certificates of an index, folders below one another, bytes of a certificate."""

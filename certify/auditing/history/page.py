@@ -60,7 +60,7 @@ def picture(series: Series) -> Markup:
                     f'{escape(series.points[i].created[2:10])}</text>' for i in sorted(dated))
     words = f"{len(series.points)} certificates, from {enclosure(series.points[0].lower, series.points[0].upper)} to " \
             f"{enclosure(series.points[-1].lower, series.points[-1].upper)}"
-    top, bottom = (enclosure(end, end).split(", ")[1].rstrip("]") for end in (high, low))
+    top, bottom = enclosure(high, high).split(", ")[1].rstrip("]"), enclosure(low, low).split(", ")[0].lstrip("[")
     return Markup(
         f'<svg class="history" viewBox="0 0 {WIDE} {HIGH + 2 * TOP}" role="img" aria-label="{escape(words)}">'
         f'<line x1="0" x2="{WIDE}" y1="{TOP}" y2="{TOP}"/><line x1="0" x2="{WIDE}" y1="{TOP + HIGH}" '

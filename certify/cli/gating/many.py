@@ -84,6 +84,11 @@ def run_many(specs: Sequence[Path], asked: Asked) -> int:
     if asked.baseline is not None and asked.baseline.name != str(asked.baseline):
         raise SpecError(f"--baseline {asked.baseline}", f"it is one certificate, and there are {len(specs)} specs",
                         "give a name alone: the file of that name beside each spec is its baseline")
+    name = asked.baseline
+    if name is not None and not any((spec.parent / name).exists() or (spec.parent / name).is_symlink()
+                                    for spec in specs):
+        raise InputError(f"--baseline {name}", "no such file lies beside any of the specs",
+                         "make it of a certificate: certify baseline update CERT; or leave --baseline out")
     folders = folders_of(specs, asked.output)
     entries = []
     for spec, folder in folders.items():

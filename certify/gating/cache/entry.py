@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -58,7 +58,7 @@ def packed(key: Key, entry: Entry) -> bytes:
     return canonical_bytes(head) + content + entry.witness
 
 
-def read(path: Path, key: Key, thresholds: list[Threshold]) -> Entry | None:
+def read(path: Path, key: Key, thresholds: Sequence[Threshold]) -> Entry | None:
     """Read an entry and hold it against the run that asks for it; None where there is none.
 
     Args:
@@ -99,7 +99,7 @@ def read(path: Path, key: Key, thresholds: list[Threshold]) -> Entry | None:
 
 
 def _require_own(certificate: Mapping[str, Any], witness: bytes, key: Key,
-                 thresholds: list[Threshold]) -> None:
+                 thresholds: Sequence[Threshold]) -> None:
     """Refuse a certificate that is not about this run."""
     subject = {role: file for role, file in certificate["subject"].items() if role != "witness"}
     if subject != key.subject:
@@ -113,7 +113,7 @@ def _require_own(certificate: Mapping[str, Any], witness: bytes, key: Key,
     stated = [(claim["quantity"], None if claim["gate"] is None else {k: v for k, v in claim["gate"].items()
                                                                       if k != "state"})
               for claim in certificate["claims"]]
-    if stated != (thresholds or [(quantity, None) for quantity, _ in stated]):
+    if stated != ([*thresholds] or [(quantity, None) for quantity, _ in stated]):
         raise Refused("its gates are not those of the spec")
     if "over_time" in certificate or "suppressed" in certificate:
         raise Refused("its certificate says more than a proof")

@@ -23,6 +23,8 @@ WIDE, GAP = 6.6, 10
 def render(certificate: Json) -> str:
     """Return the badge: the state of what decides the exit status, and of the first claim that decides it the ends.
 
+    How many gates are suppressed, which do not decide it, stands behind them.
+
     Args:
         certificate: the dictionary read from ``certificate.json``.
 
@@ -33,6 +35,8 @@ def render(certificate: Json) -> str:
     decide = [one for one in found if one.decides] or list(found)
     state = next((s for s in (State.FAILED, State.OPEN) if any(one.state is s for one in decide)), State.MET)
     text = _said(next(one for one in decide if one.state is state), state, certificate["problem"])
+    if apart := sum(one.suppressed and one.state is not State.MET for one in found):
+        text += f", {apart} suppressed"
     left, right = (round(len(part) * WIDE) + 2 * GAP for part in (LABEL, text))
     title = escape(f"{LABEL}: {text}")
     return f"""<svg xmlns="http://www.w3.org/2000/svg" width="{left + right}" height="20" role="img" \

@@ -22,8 +22,11 @@ from certify.report.statements import prose
 Json = Mapping[str, Any]
 
 ASKED = ("map", "base", "layer", "parameter", "set", "norm", "weight_norm", "count", "relabelled", "radius", "level",
-         "window", "rows", "loss", "threshold")
+         "window", "rows", "loss", "threshold", "tau", "functionals", "direction", "scale", "normalization", "pairs",
+         "fresh")
 """Members of a problem that say what is asked, whatever the model and the data are."""
+NAMED = ("grouped", "row_weights")
+"""Members of which the name of the array says what is asked."""
 STATES = {Verdict.CERTIFIED: State.MET, Verdict.REFUTED: State.FAILED, Verdict.INCONCLUSIVE: State.OPEN}
 
 
@@ -136,6 +139,7 @@ def _outcome(claim: Json, problem: Json, gates: bool) -> Outcome:
 def fingerprint(problem: Json, asked: str) -> str:
     """The same in every run that asks the same, whatever the model, the data and the numbers are."""
     named = {key: problem[key] for key in ASKED if problem.get(key) is not None} | {"asked": asked}
+    named |= {key: problem[key]["by"] for key in NAMED if problem.get(key) is not None}
     # a text, so that numbers that are equal and lists that are equal give the same
     return hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()
 

@@ -78,6 +78,9 @@ def of_the_data(problem: Problem) -> tuple[Phrase, ...]:
     which = "training rows" if problem.rows == "all" else "listed training rows"
     of = problem.n if problem.rows == "all" else len(problem.rows)
     some = "1 row is" if changed == 1 else f"{count(changed)} rows are"
+    if problem.fresh is not None and problem.fresh.rows == "added":
+        return (say("what may join: {k}, against {n} training rows that are there",
+                    k="1 row" if changed == 1 else f"{count(changed)} rows", n=count(problem.n)),)
     return (say("what may change: {some} at most {share} of the {of} {which}", some=some,
                 share=percent_up(min(changed, of), of), of=count(of), which=which),)
 

@@ -41,16 +41,17 @@ def redacted(opened: Certificate) -> Certificate:
         "problem": _problem(opened.problem),
         "claims": [_claim(claim, hide) for claim in opened.claims],
         "environment": _plain(opened.environment, hide),
-        **_decisions(opened),
+        **_decisions(opened, hide),
     })
 
 
-def _decisions(opened: Certificate) -> dict[str, Any]:
+def _decisions(opened: Certificate, hide: Callable[[str], str]) -> dict[str, Any]:
     """Gates over time and suppressions without the file, the owners and the reasons that people gave."""
     over_time, suppressed = opened.over_time, opened.suppressed
     if over_time is not None:
         file = None if over_time.baseline is None else _file("baseline", over_time.baseline)
-        gates = [gate.model_copy(update={"rationale": gate.rationale and LEFT_OUT}) for gate in over_time.gates]
+        gates = [gate.model_copy(update={"rationale": gate.rationale and LEFT_OUT, "reason": hide(gate.reason)})
+                 for gate in over_time.gates]
         over_time = over_time.model_copy(update={"baseline": file, "gates": gates})
     if suppressed is not None:
         suppressed = [one.model_copy(update={"owner": LEFT_OUT, "reason": LEFT_OUT}) for one in suppressed]
@@ -70,10 +71,10 @@ def require_no_rows(rows: bool, redact: bool) -> None:
 def _names(opened: Certificate) -> Iterator[str]:
     """Everything that is called something."""
     problem, subject = opened.problem, opened.subject
-    for role in type(subject).model_fields:
-        if (one := getattr(subject, role)) is not None:
-            place = PurePosixPath(one.path)
-            yield from (one.path, place.stem, *(part for part in place.parts if part not in ("/", "..")))
+    bound = [one.path for role in type(subject).model_fields if (one := getattr(subject, role)) is not None]
+    for path in (*bound, *_read_from(opened.environment.get("read_from"))):
+        place = PurePosixPath(path)
+        yield from (path, place.stem, *(part for part in place.parts if part not in ("/", "..")))
     yield from problem.called or ()
     yield from problem.labels or ()
     if problem.functionals is not None:
@@ -84,6 +85,13 @@ def _names(opened: Certificate) -> Iterator[str]:
     if problem.about is not None:
         made = (problem.about.model, problem.about.data, problem.about.evaluation)
         yield from (problem.about.behind or "", *(one.name for one in made if one is not None))
+
+
+def _read_from(files: object) -> Iterator[str]:
+    """Paths of the files that those of the certificate were made from, and of those that hold tensors of the model."""
+    for role, file in files.items() if isinstance(files, dict) else ():
+        yield from (str(role).removeprefix("model data "),) * str(role).startswith("model data ")
+        yield from (str(file["path"]),) * (isinstance(file, dict) and "path" in file)
 
 
 def _hider(names: list[str]) -> Callable[[str], str]:
@@ -102,7 +110,7 @@ def _file(role: str, one: File) -> File:
 
 
 def _problem(problem: Problem) -> Problem:
-    hidden: dict[str, Any] = {"names": None, "about": None}
+    hidden: dict[str, Any] = {"names": None, "about": None, "arrays": None}
     if isinstance(problem.functionals, list):
         hidden["functionals"] = [f"number {i}" for i in range(len(problem.functionals))]
     elif problem.functionals is not None:

@@ -21,8 +21,8 @@ def over_time(content: Any, _: Report) -> Iterator[Block]:
     for gate in content.gates:
         yield subheading(f"{gate.asked}: {gate.state}")
         yield paragraph(gate.reason)
-        yield facts([("now", _ends(gate.new)), *([("baseline", f"{_ends(gate.old)}, {content.read}")]
-                                                 if content.file else []),
+        yield facts([("now", "proved infinite" if gate.infinite else _ends(gate.new)),
+                     *([("baseline", f"{_ends(gate.old)}, {content.read}")] if content.file else []),
                      *([("why this tolerance", gate.rationale)] if gate.rationale else []),
                      ("severity", gate.severity)])
 

@@ -92,6 +92,9 @@ def _changed(claim: Claim, problem: Problem, data: Data | None) -> Changed:
         summary = say(those + "when {kind}.", rows=count(rows), stay=count(stay), kind=kind)
     if problem.relabelled is not None:
         several, one = "are left out or get other labels", "is left out or gets another label"
+    if problem.fresh is not None:
+        several, one = ("join", "joins") if problem.fresh.rows == "added" else (
+            "are left out and new ones join", "is left out and a new one joins")
     return Changed(
         stay=stay, undecided=undecided, flips=flips, verbs=(several, one),
         summary=summary,

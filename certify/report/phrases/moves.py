@@ -47,6 +47,11 @@ def what_moves(problem: Problem) -> str:
     rows = "every row" if problem.rows == "all" else named_rows(problem.rows)
     still = still_features(problem)
     row = PARAMETERS[problem.parameter]
+    if problem.fresh is not None:
+        return "no row that is there: new ones join" if problem.fresh.rows == "added" else (
+            f"{rows}, left out or not, and new ones in their place")
+    if problem.relabelled is not None:
+        return f"{rows}, left out, with another label, or neither"
     return row.where.format(noun=row.noun, rows=rows) + (f", without {still}" if still else "")
 
 
@@ -55,4 +60,10 @@ def size_of_move(problem: Problem) -> str:
     row = PARAMETERS[problem.parameter]
     if row.sized:
         return SETS[problem.set].size(problem)
-    return row.sizeless[0] + ("" if problem.count is None else f"; at most {most_rows(problem)} rows")
+    said, most = row.sizeless[0], most_rows(problem)
+    if problem.fresh is not None:
+        said = "a row has no size: it joins or not" if problem.fresh.rows == "added" else (
+            "a row has no size: it stays, or is left out and a new one joins")
+    elif problem.relabelled is not None:
+        said = "a change has no size: a row is left out, gets another label, or stays"
+    return said + ("" if most is None else f"; at most {most} row{'s' * (most != 1)}")

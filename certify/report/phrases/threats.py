@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from certify.certificate.schema import Problem
+
 
 @dataclass(frozen=True)
 class Threat:
@@ -42,6 +44,26 @@ THREATS: Final[dict[str, Threat]] = {
 }
 """By what changes."""
 
+FRESH: Final[dict[str, Threat]] = {
+    "added": Threat(
+        "whoever can put rows into the training data: a supplier, people whose data is collected, or somebody who "
+        "plants rows",
+        "control over part of the training data: rows are inserted, with inputs and labels that somebody chooses "
+        "within the stated ranges"),
+    "replaced": Threat(
+        "whoever can put rows into the training data and take others out: a supplier, people whose data is collected, "
+        "or somebody who exchanges rows",
+        "control over part of the training data: rows are inserted in the place of others, with inputs and labels that "
+        "somebody chooses within the stated ranges"),
+}
+"""By what becomes of new rows."""
+
+RELABELLED: Final = Threat(
+    "whoever can take rows out of the training data, and whoever assigns labels: people who ask for erasure, a "
+    "supplier who holds rows back, an annotator who errs, or somebody who does one of them on purpose",
+    "control over labels, label flipping, together with the removal of rows, which has no class of its own")
+"""Where some rows are left out and others get other labels."""
+
 WHICHEVER: Final = "They choose the rows. Of a chosen row the whole change happens; it has no size."
 WORST: Final = ("Everything: the model, all data and how it is trained. The claims are about every change within these "
                 "limits, the worst one too.")
@@ -49,3 +71,10 @@ GIVEN: Final = "This does not matter: the change is stated."
 OUT_OF_REACH: Final = (
     "the model file, the training procedure and its settings, the evaluation rows, the program that proves and the "
     "files after they were bound")
+
+
+def threat_of(problem: Problem) -> Threat:
+    """Who changes what: by the kind of data, and by what becomes of whole rows."""
+    if problem.fresh is not None:
+        return FRESH[problem.fresh.rows]
+    return RELABELLED if problem.relabelled is not None else THREATS[problem.parameter]

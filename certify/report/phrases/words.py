@@ -24,6 +24,10 @@ VERDICT_MEANING = {
     "nothing should be concluded from it until it is decided.",
 }
 ALL_PROVED = "Everything asked for is proved, with every rounding error of the computation enclosed."
+THIS_MODEL_PROVED = (
+    "What was asked about this model alone is proved, with every rounding error of the computation enclosed. Whether "
+    "it got worse than the baseline is asked apart: see the gates.")
+"""The same beside a gate over time that is not met."""
 
 NO_GATE = "No threshold was set, so there is nothing to meet or to fail."
 NOTHING_PROVED = " Nothing of what was asked is proved. The command ends with status 4."

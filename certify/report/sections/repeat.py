@@ -35,6 +35,9 @@ def _commands(opened: Certificate) -> tuple[tuple[str, str], ...]:
         if claim.gate is not None and claim.gate.severity == "fail":  # a threshold given to the checker always counts
             side, value = ("min", claim.gate.min) if claim.gate.max is None else ("max", claim.gate.max)
             check += [f"--{side}", f"{claim.quantity}={value!r}"]
+    place = None if opened.over_time is None else opened.over_time.baseline
+    if place is not None:
+        run[2:2] = check[3:3] = ["--baseline", place.path]
     barred = unchecked({"model": opened.subject.model.path, "data": opened.subject.data.path})
     but = "".join(f". It {words}" for words in barred)
     return (

@@ -20,7 +20,8 @@ class Verdict:
 
 
 def _build(opened: Certificate) -> Verdict:
-    meaning = words.VERDICT_MEANING.get(opened.verdict, words.ALL_PROVED)
+    apart = any(gate.state != "met" for gate in (opened.over_time.gates if opened.over_time else ()))
+    meaning = words.VERDICT_MEANING.get(opened.verdict, words.THIS_MODEL_PROVED if apart else words.ALL_PROVED)
     return Verdict(VerdictWords(opened.verdict, meaning), _gates_state(opened))
 
 

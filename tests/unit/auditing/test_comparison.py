@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from certify.auditing import comparison
 from certify.auditing.comparison import _decided, compare
 from certify.cli.main import main
 from certify.format.errors import InputError
+
+GOLDEN = Path(__file__).parents[2] / "golden" / "0.2.0"
 
 
 @pytest.fixture(scope="module")
@@ -122,3 +127,28 @@ def test_what_was_asked_otherwise_is_named(audits):
 def test_ends_that_overlap_decide_nothing(quantity, a, b, better):
     ends = [dict(zip(("lower", "upper"), pair, strict=True)) for pair in (a, b)]
     assert _decided(quantity, "rows", *ends).better == better
+
+
+@pytest.mark.parametrize(("change", "said"), [
+    (lambda c: c["problem"].pop("fresh"), "fresh of A is null"),
+    (lambda c: c["problem"].update(normalization="remaining"), "normalization of A is"),
+    (lambda c: c["problem"].update(merge_duplicates=True), "merge_duplicates of A is"),
+    (lambda c: c["problem"].update(direction="down"), "direction of A is"),
+    (lambda c: c["problem"].update(within=1e-20, weights_length=1.0), "too far from its weights"),
+    (lambda c: c["claims"][0].update(rigour="estimated"), "not proved"),
+    (lambda c: c["claims"][0]["witness"].update(reach=2.0), "within another distance"),
+    (lambda c: c["problem"].update(arrays={"data": ["Z"]}), "other arrays"),
+])
+def test_what_is_asked_otherwise_is_not_compared(tmp_path, monkeypatch, change, said):
+    """Whatever the ends say: one that was better about another question is no better."""
+    made = json.loads((GOLDEN / "rows-added" / "certificate.json").read_bytes())
+    made["problem"]["arrays"] = {"data": ["X"]}
+    other = copy.deepcopy(made)
+    other["claims"][0] |= {"lower": 12.0, "upper": 12.0}
+    read = {"a": other, "b": made}
+    monkeypatch.setattr(comparison, "read_certificate", lambda path: read[path.name])
+    found = comparison.differences(tmp_path / "a", tmp_path / "b")
+    assert [one.better for one in found.compared] == ["A"] and "1 new row, added" in found.compared[0].change
+    change(other)
+    found = comparison.differences(tmp_path / "a", tmp_path / "b")
+    assert not found.compared and said in found.left[0]

@@ -89,3 +89,12 @@ def test_each_spec_has_the_baseline_beside_it(tmp_path, capsys):
     assert main(["run", str(tmp_path), "-q", "--baseline", "baseline.json"]) == 3
     a, b, c = capsys.readouterr().out.splitlines()
     assert "max_increase 0.01 failed" in a and "max_increase 0.01 met" in b and "max_increase" not in c
+
+
+def test_a_baseline_that_lies_beside_no_spec_is_a_mistake_and_not_an_open_gate(tmp_path, capsys):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        write(tmp_path / name, SPEC + gate(max_increase=0.01))
+    asked = ["run", str(tmp_path), "-q", "--on-inconclusive", "pass", "--baseline", "basline.json"]
+    assert main(asked) == 2
+    assert "no such file lies beside any of the specs" in capsys.readouterr().err

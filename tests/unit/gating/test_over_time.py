@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,7 +20,7 @@ from certify.check.over_time import compared as checked
 from certify.cli.main import main
 from certify.format.quantities import LARGER, QUANTITIES, SMALLER
 from certify.spec.load import parse_spec
-from tests.families.small import SPEC, gate, tensors, write
+from tests.families.small import SPEC, features, gate, tensors, write
 
 ends = st.one_of(st.floats(-1e6, 1e6), st.floats(allow_nan=False, allow_infinity=False),
                  st.integers(-2**53, 2**53))
@@ -85,6 +87,9 @@ def test_worse_than_the_baseline_fails_and_the_checker_says_the_same(models, cap
     assert (certificate["verdict"], certificate["gates"]) == ("certified", "met")
     page = (models / "out" / "report.html").read_text(encoding="utf-8")
     assert certificate["over_time"]["baseline"]["sha256"] in page and "read, not proved again" in page
+    assert ("Everything asked for is proved" in page) == (state == "met")
+    assert all(re.search(rf"certify {verb}[^<]* --baseline \.\./", page) for verb in ("run", "check"))
+    assert f"max_increase 0.01: {state}" in page and "No earlier certificate was given" not in page
     checks = main(["check", str(models / "out" / "certificate.json"), "-q", "--baseline", before])
     assert checks == status and f"max_increase 0.01 {state}" in capsys.readouterr().out
     assert main(["check", str(models / "out" / "certificate.json"), "-q"]) == 4
@@ -107,6 +112,40 @@ def test_one_model_is_not_worse_than_itself_however_wide_the_ends_are(models, tm
     path = models / "same" / "certify.toml"
     assert main(["run", str(path), "-q", "-o", str(tmp_path), "--baseline", str(tmp_path / "old.json")]) == 0
     assert main(["check", str(tmp_path / "certificate.json"), "-q", "--baseline", str(tmp_path / "old.json")]) == 0
+
+
+def test_what_is_proved_infinite_is_said_to_be_infinite_and_not_unproved(models, tmp_path):
+    X = features()
+    X[1] = X[0]
+    spec = write(tmp_path, SPEC + gate(max_increase=0.01), X=X, y=np.sign(X[:, 0]))
+    before = str(models / "a" / "certificate.json")
+    assert main(["run", str(spec), "-q", "--baseline", before]) == 3
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "Now: proved infinite." in page and "infinity against [" in page and "(-∞, ∞) against" not in page
+
+
+def test_another_array_of_the_very_same_files_is_not_the_same_number(tmp_path, capsys):
+    """The same bytes of model and data, of which another array is read: a wide baseline leaves it open."""
+    X = features()
+    spec = write(tmp_path, SPEC + gate(max_increase=0.0), X=X, y=np.sign(X[:, 0]), X2=X[::-1] / 3)
+    assert main(["run", str(spec), "-q"]) == 4
+    old = json.loads((tmp_path / "certificate.json").read_bytes())
+    assert old["problem"]["arrays"] == {"data": ["X", "y", None]}
+    old["claims"][0] |= {"lower": 0.0, "witness": {}}  # weaker, so as true
+    before = tmp_path / "old.json"
+    before.write_bytes(canonical_bytes(seal(old)))
+    spec.write_text(spec.read_text(encoding="utf-8").replace('"X"', '"X2"'), encoding="utf-8")
+    status = main(["run", str(spec), "-q", "-o", str(tmp_path / "out"), "--baseline", str(before)])
+    found = json.loads((tmp_path / "out" / "certificate.json").read_bytes())
+    held, upper = found["over_time"]["gates"][0], found["claims"][0]["upper"]
+    assert upper > held["lower"] and status != 0 and held["state"] != "met"
+    path = str(tmp_path / "out" / "certificate.json")
+    assert main(["check", path, "-q", "--baseline", str(before)]) == status
+    found["problem"]["arrays"]["data"][0] = "X"
+    Path(path).write_bytes(canonical_bytes(seal(found)))
+    capsys.readouterr()
+    assert main(["check", path, "-q", "--baseline", str(before)]) == 2
+    assert "problem.arrays" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("change", [

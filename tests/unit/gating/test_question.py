@@ -49,6 +49,25 @@ def test_a_file_of_the_question_is_the_same_bytes_for_both(plain, role):
     assert both(one, one) == (False, False) and both(one, other) == both(one, plain) == (True, True)
 
 
+@pytest.mark.parametrize("role", FILES)
+@pytest.mark.parametrize("its", [["A", None, None], "no such file", None])
+def test_another_array_of_the_same_file_is_another_question_for_both(plain, role, its):
+    one, other = copy.deepcopy(plain), copy.deepcopy(plain)
+    one["subject"][role] = other["subject"][role] = plain["subject"]["data"]
+    one["problem"]["arrays"] = {role: ["B", None, None]}
+    if its is not None:  # else a baseline whose spec had no gate over time: it does not say what it read
+        other["problem"]["arrays"] = {role: its} if isinstance(its, list) else {}
+    assert both(one, one) == (False, False) and both(one, other) == (True, True)
+
+
+def test_another_array_of_the_training_data_is_another_question_where_rows_are_numbers(plain):
+    one, other = copy.deepcopy(plain), copy.deepcopy(plain)
+    one["problem"]["arrays"], other["problem"]["arrays"] = {"data": ["X", "y", None]}, {"data": ["X", "z", None]}
+    assert both(one, other) == (False, False) and not one_number(one, other)  # another model may rest on others
+    one["problem"]["rows"] = other["problem"]["rows"] = [1, 2]
+    assert both(one, other) == (True, True)
+
+
 def test_rows_that_are_named_by_number_need_the_same_rows(plain):
     one = copy.deepcopy(plain)
     one["problem"]["rows"] = [1, 2]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import date
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -133,3 +135,18 @@ def test_frameworks_are_mapped_to_and_never_said_to_be_met() -> None:
 def test_frameworks_name_only_sections_that_are_there() -> None:
     page = render(sublevel.SHAPES["interior"]())
     assert "Row by row" not in page and "Which predictions stay" not in page and "“Threat model”" in page
+
+
+@pytest.mark.parametrize(("folder", "there", "never"), [
+    ("rows-added", ("put rows into", "no row that is there: new ones join", "it joins or not; at most 1 row.",
+                    "rows are inserted", "when these training rows join", "what may join: 1 row"),
+     ("take rows out", "left out or not", "1 row is at most", "at most 1 rows")),
+    ("deleted-and-relabelled", ("whoever assigns labels", "take rows out", "left out, with another label, or neither",
+                                "gets another label, or stays; at most 2 rows"), ("left out or not",))])
+def test_whoever_changes_whole_rows_is_named_for_what_they_do(folder: str, there: tuple[str, ...],
+                                                             never: tuple[str, ...]) -> None:
+    root = Path(__file__).parents[2] / "golden" / "0.2.0" / folder
+    page = without_script(render(json.loads((root / "certificate.json").read_bytes())))
+    text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", page)).replace(" .", ".")
+    assert not [words for words in there if words.rstrip(".") not in text]
+    assert not [words for words in never if words in text]

@@ -8,7 +8,7 @@ from functools import cache
 from importlib.resources import files
 
 from certify.certificate.schema import Certificate
-from certify.report.phrases.threats import THREATS
+from certify.report.phrases.threats import threat_of
 from certify.report.section import Section
 
 FILE = "frameworks.toml"
@@ -57,7 +57,7 @@ def read() -> Mapping:
 
 
 def _build(opened: Certificate) -> Mapping:
-    table, nearest = read(), THREATS[opened.problem.parameter].poisoning
+    table, nearest = read(), threat_of(opened.problem).poisoning
     return Mapping(table.date, tuple(
         replace(one, here=one.here.replace("{poisoning}", nearest)) for one in table.places))
 

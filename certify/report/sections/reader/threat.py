@@ -7,7 +7,7 @@ from certify.format.words import Set
 from certify.report.phrases.moves import mover, size_of_move, what_moves
 from certify.report.phrases.parameters import PARAMETERS
 from certify.report.phrases.sets import SETS
-from certify.report.phrases.threats import GIVEN, OUT_OF_REACH, THREATS, WHICHEVER, WORST
+from certify.report.phrases.threats import GIVEN, OUT_OF_REACH, WHICHEVER, WORST, threat_of
 from certify.report.quantities import rows_of
 from certify.report.section import Section
 from certify.report.statements import Entry, say
@@ -21,7 +21,7 @@ def threat(problem: Problem, quantities: set[str]) -> tuple[Entry, ...]:
         quantities: what the claims bound.
     """
     one = not Set(problem.set).sized and not problem.count
-    lines = [("who", f"{THREATS[problem.parameter].who}."), ("which rows", what_moves(problem))]
+    lines = [("who", f"{threat_of(problem).who}."), ("which rows", what_moves(problem))]
     lines += [("how much", how) for how in _sizes(problem, quantities)]
     if PARAMETERS[problem.parameter].sized:
         lines.append(("how a change is measured", size_of_move(problem)))

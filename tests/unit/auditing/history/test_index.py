@@ -111,3 +111,11 @@ def test_ends_that_are_open_or_extreme_are_drawn(ends: tuple[float | None, float
     drawn = picture(made)
     assert "nan" not in drawn and "inf" not in drawn.replace("∞", "")
     assert drawn.count('class="cap"') == 3 * sum(end is not None for end in ends)
+
+
+def test_the_rims_of_a_picture_are_rounded_outward() -> None:
+    low, high = 1 / 3, 2 / 3
+    point = module.Point("2026-11-28T00:00:00Z", low, high, "certified", True, "a", "0")
+    drawn = str(picture(module.Series("m", (), "modulus", (point, point))))
+    top, bottom = (float(text) for text in re.findall(r'<text x="0"[^>]*>([^<]*)<', drawn))
+    assert bottom <= low and top >= high

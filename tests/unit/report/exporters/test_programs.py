@@ -12,7 +12,7 @@ import pytest
 from certify.certificate import seal
 from certify.format.errors import CertificateError
 from certify.report.exporters import EXPORTERS
-from certify.report.exporters.outcomes import outcomes
+from certify.report.exporters.outcomes import fingerprint, outcomes
 from tests.families import report_samples as samples
 from tests.families import report_samples_sublevel as samples_sublevel
 
@@ -115,6 +115,19 @@ def test_foreign_text_stays_in_its_place(name: str) -> None:
 def test_a_certificate_that_contradicts_itself_is_refused(name: str) -> None:
     with pytest.raises(CertificateError):
         rendered(name, samples.certified() | {"verdict": "refuted"})
+
+
+@pytest.mark.parametrize("change", [
+    {"fresh": {"rows": "added", "box": None}}, {"direction": "down"}, {"scale": [1.0, 2.0]}, {"pairs": [[0.0, 1.0]]},
+    {"functionals": "rows of a file"}, {"normalization": "remaining"}, {"tau": 0.5},
+    {"grouped": {"by": "city", "groups": 3, "largest": 2}}, {"row_weights": {"by": "w", "least": 1.0, "largest": 2.0}}])
+def test_another_question_has_another_fingerprint(change: dict[str, Any]) -> None:
+    problem = samples.certified()["problem"]
+    assert fingerprint(problem | change, "modulus ≤ 1.0") != fingerprint(problem, "modulus ≤ 1.0")
+    (one,) = change
+    if one in ("grouped", "row_weights"):  # how many there are says the data, and not the question
+        other = change[one] | {"largest": 7.0}
+        assert fingerprint(problem | {one: other}, "q") == fingerprint(problem | change, "q")
 
 
 def test_the_badge_says_the_state_and_the_proved_end() -> None:

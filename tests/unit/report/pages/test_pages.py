@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
@@ -53,6 +53,30 @@ def test_what_may_be_personal_is_left_out_and_digests_stay() -> None:
     assert not [secret for secret in SECRETS if secret in page] and LEFT_OUT in page
     assert all(file["sha256"] in page for file in made["subject"].values()) and made["digest"][7:] in page
     assert "Left out: names of files" in page and "Kept: digests" in page and "Left out: names of files" not in whole
+
+
+def test_files_that_the_bound_ones_were_made_from_are_left_out_too() -> None:
+    made = samples.certified()
+    file = made["subject"]["model"]
+    beside = file | {"path": "bob_weights.bin"}
+    made["environment"] |= {"read_from": {"model": file | {"path": "../acme/patients_v7.pt"},
+                                          "model data of_bob.bin": beside}}
+    made = seal(made)
+    secrets = ("acme", "patients_v7", "of_bob", "bob_weights")
+    whole, page = render(made), render(made, None, View(redact=True))
+    assert [one for one in secrets if one in whole] and not [one for one in secrets if one in page]
+
+
+def test_the_reason_of_a_gate_over_time_is_looked_through_too() -> None:
+    made = samples.certified()
+    file = {"path": "before.json", "sha256": "0" * 64, "bytes": 1}
+    stem = PurePosixPath(made["subject"]["data"]["path"]).stem
+    gate = {"claim": 0, "max_increase": 1.0, "severity": "fail", "rationale": "for acme", "lower": None, "upper": None,
+            "state": "open", "reason": f"its unit is {stem} of something"}
+    made = seal(made | {"over_time": {"baseline": file, "gates": [gate]}})
+    whole, page = render(made), render(made, None, View(redact=True))
+    for secret in (f"unit is {stem}", "before.json", "for acme"):
+        assert secret in whole and secret not in page
 
 
 @pytest.mark.parametrize("name", SHAPES)
