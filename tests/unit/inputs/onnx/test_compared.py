@@ -124,3 +124,18 @@ def test_outputs_none_of_which_is_finite_are_not_compared() -> None:
                     {"v": np.full((3, 3), 1e300), "w": np.full((3, 3), 1e300)}, dims=(0, 3))
     network, _ = read_graph(content, "model")
     assert "not compared" in compared(content, network, "model", HERE)
+
+
+@pytest.mark.parametrize("opset", [9, 13, 14, 20])
+def test_batch_norm_of_eval_mode_is_compared_in_every_version(opset: int) -> None:
+    pytest.importorskip("onnx.reference")
+    rng = np.random.default_rng(0)
+    stored = {name: np.abs(rng.normal(size=2)).astype("f4") for name in "sbmv"} | {
+        "w": rng.normal(size=(3, 8)).astype("f4")}
+    content = model([node("BatchNormalization", ["x", *"sbmv"], "n"), node("Flatten", ["n"], "f"),
+                     node("Gemm", ["f", "w"], "y", transB=1)], stored, dims=(0, 2, 2, 2), opset=opset)
+    network, _ = read_graph(content, "model")
+    assert "the same" in compared(content, network, "model", HERE)
+    wrong = network.tensors | {str(network.nodes[0].mean): network.tensors[str(network.nodes[0].mean)] + 0.1}
+    with pytest.raises(InputError, match="something else"):
+        compared(content, GraphNetwork(network.nodes, wrong, network.shape, network.output), "model", HERE)
