@@ -58,7 +58,7 @@ def compared(content: bytes, network: GraphNetwork, asked: str, folder: Path) ->
     try:
         model = onnx.load_model_from_string(content)
         onnx.external_data_helper.load_external_data_for_model(model, str(folder))
-        evaluator = ReferenceEvaluator(_wide(onnx, model), new_ops=_amended() if opset_of(content) < AS_STATED else None)
+        evaluator = ReferenceEvaluator(_wide(onnx, model), new_ops=_amended(opset_of(content)))
     except (*TROUBLES, OSError, DecodeError, onnx.checker.ValidationError) as error:
         return not_compared(f"the evaluator of onnx does not take it ({type(error).__name__})")
     entry = next(value.name for value in model.graph.input
@@ -90,11 +90,11 @@ def not_compared(why: str) -> str:
     return f"the graph was not compared with what onnx itself makes of the file: {key_of(why)}"
 
 
-def _amended() -> list[Any]:
+def _amended(version: int) -> list[Any]:
     """Operations that the evaluator takes for others than ONNX's definition has."""
     from onnx.reference.op_run import OpRun
 
-    class BatchNormalization(OpRun):  # type: ignore[misc]
+    class BatchNormalization(OpRun):
         """That of eval mode."""
 
         op_domain = ""
@@ -103,7 +103,7 @@ def _amended() -> list[Any]:
             weight, bias, mean, var = (a.reshape(-1, *[1] * (x.ndim - 2)) for a in (weight, bias, mean, var))
             return ((x - mean) / np.sqrt(var + epsilon) * weight + bias,)
 
-    return [BatchNormalization]
+    return [BatchNormalization] if version < AS_STATED else []
 
 
 def _wide(onnx: Any, model: Any) -> Any:
