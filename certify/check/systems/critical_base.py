@@ -30,6 +30,9 @@ CONVEX = "convex"
 GRADIENT, SHIFT = 2.0**-30, 2.0**-20
 """A stated size may exceed the true one by this much of what numbers can reach in the network, no more."""
 
+OWN = 1 + GRADIENT
+"""Or by as much of itself: the slopes of a loss such as Poisson's are no multiple of outputs."""
+
 LOOSE = 2
 """The size of an output tilt comes from an inverse: the stated one may also be this many times the true one.
 
@@ -88,7 +91,7 @@ def check_critical_base(base: Base, ladder: Ladder, case: str) -> None:
             raise Invalid("base.residual", "null", "a number is needed where something is claimed")
     else:
         reach = _gradient_reach(problem)
-        _expect(ladder, "base.residual", base.residual, reach * GRADIENT, lambda e: norm(_gradient(e)))
+        _expect(ladder, "base.residual", base.residual, reach * GRADIENT, lambda e: norm(_gradient(e)), factor=OWN)
     if asked.convex:
         _check_convex(base, ladder)
         return
@@ -124,7 +127,8 @@ def _check_convex(base: Base, ladder: Ladder) -> None:
     if not problem.bias_decay and problem.layers[-1].biases is not None:
         return  # by a centre of the side file, once that is read
     slack = _gradient_reach(problem) * GRADIENT / problem.weight_decay
-    _expect(ladder, "base.distance", base.distance, slack, lambda e: norm(_gradient(e)) / problem.weight_decay)
+    _expect(ladder, "base.distance", base.distance, slack, lambda e: norm(_gradient(e)) / problem.weight_decay,
+            factor=OWN)
 
 
 def _check_weight_tilt(base: Base, ladder: Ladder, case: Case) -> None:

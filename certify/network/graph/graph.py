@@ -276,7 +276,8 @@ class GraphNetwork:
         own = self.tensors[str(node.weight)]
         for name in self.learned:
             other = self.tensors[name]
-            if name != node.weight and other.shape == own.shape and other.tobytes() == own.tobytes():
+            flat = other.reshape(other.shape[:2]) if other.ndim > 2 and max(other.shape[2:]) == 1 else other
+            if name != node.weight and (np.array_equal(flat, own) or np.array_equal(flat, own.T)):
                 raise InputError("graph", f"the last layer's '{node.weight}' holds the numbers of '{name}', as where "
                                  "weights are tied, so that the features would move with it",
                                  "give the last layer a weight of its own")

@@ -155,7 +155,8 @@ def _shifted(reader: Reader, x: Moved, y: Known) -> Value:
     if y.array.ndim > x.index.ndim:
         reader.refuse(f"numbers of shape {y.array.shape} added to a value of {x.index.ndim} axes")
     if last is not None and last.name == x.source and last.op == "linear" and last.bias is None and (
-            _alone(reader, x) and y.array.shape[-1:] == (y.array.size,) == x.index.shape[-1:] == x.shape[-1:]):
+            _alone(reader, x) and y.array.shape[-1:] == (y.array.size,) == x.index.shape[-1:] == x.shape[-1:]
+            and (x.index % y.array.size == np.arange(y.array.size)).all()):  # its channels last, and in their order
         reader.nodes[-1] = replace(last, bias=reader.parameter(y, "bias", y.array.reshape(-1)))
         return x
     source = reader.node(x)

@@ -89,3 +89,53 @@ def test_what_the_evaluator_does_not_take_is_no_reason_to_refuse() -> None:
     assert "was not compared" in compared(b"\x00", network, "model", HERE)
     broken = model([node("Mystery", ["x"], "y")], {"w": IMAGE["wl"]}, dims=(0, 1, 6, 6))
     assert "was not compared" in compared(broken, network, "model", HERE)
+
+
+def turned(size: float) -> bytes:
+    """A bias that is added along the other axis of a square value than that of the layer before it."""
+    rng = np.random.default_rng(0)
+    steps = [node("MatMul", ["x", "w"], "m"), node("Transpose", ["m"], "t", perm=[0, 2, 1]),
+             node("Add", ["t", "b"], "u"), node("Flatten", ["u"], "f"), node("Gemm", ["f", "v"], "y", transB=1)]
+    return model(steps, {"w": rng.normal(size=(3, 3)).astype("f4"), "b": rng.normal(size=3).astype("f4"),
+                         "v": (size * rng.normal(size=(2, 9))).astype("f4")}, dims=(0, 3, 3))
+
+
+def test_a_bias_along_another_axis_is_not_that_of_the_layer_before_it() -> None:
+    with pytest.raises(InputError, match="added to values"):
+        read_graph(turned(1.0), "model")
+
+
+@pytest.mark.parametrize("size", [1.0, 1e-7, 1e30])
+def test_small_outputs_and_those_beside_infinite_ones_are_compared_too(size: float) -> None:
+    pytest.importorskip("onnx.reference")
+    rng = np.random.default_rng(0)
+    weight, other = ((size * rng.normal(size=(2, 3))).astype("f4") for _ in range(2))
+    content = model([node("Gemm", ["x", "v"], "y", transB=1)], {"v": weight}, dims=(0, 3))
+    network, _ = read_graph(content, "model")
+    assert "the same" in compared(content, network, "model", HERE)
+    wrong = GraphNetwork(network.nodes, {"v": other.astype(float)}, network.shape, network.output, network.input)
+    with pytest.raises(InputError, match="something else"):
+        compared(content, wrong, "model", HERE)
+
+
+def test_outputs_none_of_which_is_finite_are_not_compared() -> None:
+    pytest.importorskip("onnx.reference")
+    content = model([node("Gemm", ["x", "v"], "a", transB=1), node("Gemm", ["a", "w"], "y", transB=1)],
+                    {"v": np.full((3, 3), 1e300), "w": np.full((3, 3), 1e300)}, dims=(0, 3))
+    network, _ = read_graph(content, "model")
+    assert "not compared" in compared(content, network, "model", HERE)
+
+
+@pytest.mark.parametrize("opset", [9, 13, 14, 20])
+def test_batch_norm_of_eval_mode_is_compared_in_every_version(opset: int) -> None:
+    pytest.importorskip("onnx.reference")
+    rng = np.random.default_rng(0)
+    stored = {name: np.abs(rng.normal(size=2)).astype("f4") for name in "sbmv"} | {
+        "w": rng.normal(size=(3, 8)).astype("f4")}
+    content = model([node("BatchNormalization", ["x", *"sbmv"], "n"), node("Flatten", ["n"], "f"),
+                     node("Gemm", ["f", "w"], "y", transB=1)], stored, dims=(0, 2, 2, 2), opset=opset)
+    network, _ = read_graph(content, "model")
+    assert "the same" in compared(content, network, "model", HERE)
+    wrong = network.tensors | {str(network.nodes[0].mean): network.tensors[str(network.nodes[0].mean)] + 0.1}
+    with pytest.raises(InputError, match="something else"):
+        compared(content, GraphNetwork(network.nodes, wrong, network.shape, network.output), "model", HERE)

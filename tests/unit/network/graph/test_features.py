@@ -120,6 +120,22 @@ def test_a_last_layer_with_the_weights_of_another_is_refused() -> None:
         features(tied, np.array([[0.0, 1.0, 2.0]]))
 
 
+def test_a_last_layer_that_is_another_turned_is_refused() -> None:
+    rng = np.random.default_rng(2)
+    for shape in ((2, 3), (2, 3, 1, 1)):
+        b = Builder(rng, (3,) if len(shape) == 2 else (3, 1, 1))
+        b.add("linear" if len(shape) == 2 else "conv2d", weight=b.tensor("weight", b.numbers(*shape)))
+        if len(shape) > 2:
+            b.add("flatten")
+        b.linear(3)
+        net = b.network()
+        X = rng.normal(size=(1, 3))
+        assert features(net, X)[0].shape == (1, 2)
+        turned = net.tensors["n0.weight"].reshape(2, 3).T.copy()
+        with pytest.raises(InputError, match="as where weights are tied"):
+            features(GraphNetwork(net.nodes, net.tensors | {str(net.last.weight): turned}, net.shape, net.output), X)
+
+
 def test_the_checker_makes_the_features_of_a_row_once_for_a_precision(monkeypatch) -> None:
     rng = np.random.default_rng(2)
     net = random_sequence(rng)

@@ -204,3 +204,16 @@ def test_last_names_the_last_layer_of_a_graph_alone(tmp_path) -> None:
     spec.write_text(chain)
     with pytest.raises(SpecError, match="give 1, the number of the last layer"):
         run_audit(spec)
+
+
+@pytest.mark.parametrize("size", [5.0, 15.0])
+def test_slopes_that_outgrow_the_outputs_are_no_reason_to_refuse(size, tmp_path) -> None:
+    rng = np.random.default_rng(1)
+    b = Builder(rng, (40,))
+    b.linear(1)
+    net, X = b.network(), rng.normal(size=(6, 40))
+    weight = net.tensors["n0.weight"] * (size / np.abs(X @ net.tensors["n0.weight"][0]).max())
+    net = GraphNetwork(net.nodes, net.tensors | {"n0.weight": weight}, net.shape, net.output)
+    gates = MOTION.replace("100.0", "1e9")
+    run_audit(write(tmp_path, net, X, np.array([0.0, 1.0, 2.0, 3.0, 1.0, 0.0]), X[:3], loss="poisson", gates=gates))
+    assert checked(tmp_path) in (0, 3)

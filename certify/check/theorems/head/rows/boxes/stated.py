@@ -50,12 +50,12 @@ def oriented(head: Head, where: str) -> tuple[Sums, Points]:
 
 
 def _exact(rows: Sequence[Sequence[arb]], where: str) -> list[list[float]]:
-    """The numbers that balls without radius are.
+    """The floats that balls without radius are.
 
     Raises:
-        Invalid: one has a radius.
+        Invalid: one has a radius, or is a number of more digits, as a sum that a graph makes may be.
     """
-    if not all(x.is_exact() for row in rows for x in row):
+    if not all(x.is_exact() and x == float(x) for row in rows for x in row):
         raise Invalid(where, "boxes are stated",
                       "the inputs of the last layer are not exact, and boxes need exact ones")
     return [[float(x) for x in row] for row in rows]

@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from flint import ctx
+from flint import arb, arb_mat, ctx
 
 from certify.check.theorems.head.rows import box, box_tree
 from certify.check.theorems.head.rows.codes import Codes
@@ -256,3 +256,16 @@ def test_single_rows_at_another_centre_or_without_their_leaves() -> None:
     none = changed(arrays, leaf=arrays["leaf"][:0], leaf_weights=arrays["leaf_weights"][:0],
                    leaf_count=np.zeros_like(arrays["leaf_count"]))
     assert found(head, none, 2, asked) != list(asked)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_inputs_of_more_digits_than_a_float_has(training: bool) -> None:
+    head, arrays, asked = example(2)
+    with ctx.workprec(192):
+        twin = as_checked(head, tuple(range(head.n)), 2, False)
+        rows = [list(row) for row in (twin.rows if training else twin.evaluated.tolist())]
+        rows[0][0] = arb(1) + arb(2) ** -80
+        assert rows[0][0].is_exact() and float(rows[0][0]) == 1.0
+        longer = {"rows": rows} if training else {"evaluated": arb_mat(rows)}
+        with pytest.raises(Invalid, match="boxes need exact ones"):
+            box_tree.proved(dataclasses.replace(twin, **longer), stored(arrays), "claim", list(asked))
