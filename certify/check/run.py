@@ -85,11 +85,10 @@ def check(
         raise Invalid("problem.merge_duplicates", show(merge), "true or false is needed")
     problem = build_problem(spec, contents["model"], contents["data"], merge, contents.get("graph"),
                             contents.get("change"), contents.get("reference"), contents.get("evaluation"))
-    near = None
-    if problem.nearby:
-        from certify.check.systems.nearness import nearness
-
-        near = nearness(spec, problem, certificate.base.distance)
+    near = (import_module("certify.check.systems.nearness").nearness(spec, problem, certificate.base.distance)
+            if problem.nearby else None)
+    if within is not None and near is None:
+        raise Usage("--within: the certificate has base given, whose solution is the weights themselves")
     timed = import_module("certify.check.over_time") if any(gate.over_time for gate in spec.gates) else None
     _compare(certificate.problem, describe(problem, spec, merge) | ({} if near is None else near.members) | (
         {} if timed is None else timed.arrays(spec)))

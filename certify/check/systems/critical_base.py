@@ -29,9 +29,7 @@ CONVEX = "convex"
 
 GRADIENT, SHIFT = 2.0**-30, 2.0**-20
 """A stated size may exceed the true one by this much of what numbers can reach in the network, no more."""
-
-OWN = 1 + GRADIENT
-"""Or by as much of itself: the slopes of a loss such as Poisson's are no multiple of outputs."""
+OWN = 1 + GRADIENT  # or by as much of itself: the slopes of a loss such as Poisson's are no multiple of outputs
 
 LOOSE = 2
 """The size of an output tilt comes from an inverse: the stated one may also be this many times the true one.
@@ -126,9 +124,8 @@ def _check_convex(base: Base, ladder: Ladder) -> None:
         raise Invalid("base.distance, .radius", show([base.distance, base.radius]), "one number is needed")
     if not problem.bias_decay and problem.layers[-1].biases is not None:
         return  # by a centre of the side file, once that is read
-    slack = _gradient_reach(problem) * GRADIENT / problem.weight_decay
-    _expect(ladder, "base.distance", base.distance, slack, lambda e: norm(_gradient(e)) / problem.weight_decay,
-            factor=OWN)
+    slack, decay = _gradient_reach(problem) * GRADIENT / problem.weight_decay, problem.weight_decay
+    _expect(ladder, "base.distance", base.distance, slack, lambda e: norm(_gradient(e)) / decay, factor=OWN)
 
 
 def _check_weight_tilt(base: Base, ladder: Ladder, case: Case) -> None:

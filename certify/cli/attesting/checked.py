@@ -19,7 +19,7 @@ from certify.attestation.summary import COMPARATORS, PROVED, SOUNDNESS, VERIFIER
 from certify.check.reading.certificate import read_certificate
 from certify.check.reading.files import read_bytes
 from certify.check.reading.spec import Gate
-from certify.check.run import Result, Usage, check
+from certify.check.run import Result, check
 from certify.check.verdicts import Outcome
 from certify.format.canonical import Json
 from certify.format.errors import InputError
@@ -53,8 +53,6 @@ def checked(asked: Asked, tell: Callable[[str], None]) -> tuple[Result, str]:
     """
     content = read_bytes(asked.certificate, "certificate file")
     result = check(asked.certificate, dict(asked.given), asked.gates, tell, asked.within)
-    if asked.within is not None and result.near is None:
-        raise Usage("--within: the certificate has base given, whose solution is the weights themselves")
     if read_certificate(content) != result.certificate:
         raise Invalid("certificate file", "it was read twice", "it changed while it was checked")
     return result, hashlib.sha256(content).hexdigest()

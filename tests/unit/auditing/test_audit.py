@@ -301,10 +301,14 @@ def test_an_answer_that_says_nothing_is_left_open(fitted, monkeypatch):
     from certify.auditing.answering import _says_something
     from certify.auditing.questions.base import Wanted
 
-    assert not _says_something(Wanted("distance", "max"), {"lower": 0.0, "upper": 3.0})
-    assert not _says_something(Wanted("distance", "max"), {"lower": 0.1, "upper": 3.0})
-    assert _says_something(Wanted("distance", "max"), {"lower": 0.5, "upper": 3.0})
-    assert not _says_something(Wanted("stable_predictions", "min"), {"lower": 0, "upper": 3})
+    assert not _says_something(Wanted("distance", "max"), {"lower": 0.0, "upper": 3.0}, 0)
+    assert not _says_something(Wanted("distance", "max"), {"lower": 0.1, "upper": 3.0}, 0)
+    assert _says_something(Wanted("distance", "max"), {"lower": 0.5, "upper": 3.0}, 0)
+    assert not _says_something(Wanted("stable_predictions", "min"), {"lower": 0, "upper": 3}, 10)
+    stay = Wanted("stable_predictions", "min")  # of 250 predictions 7 proved, 94 flipped and 149 open says little
+    assert not _says_something(stay, {"lower": 7, "upper": 156}, 250)
+    assert _says_something(stay, {"lower": 31, "upper": 156}, 250)
+    assert not _says_something(stay, {"lower": 7, "upper": None}, 250)
 
 
 def test_right_labels_are_counted_from_what_is_known_when_the_time_is_up(whole):

@@ -173,7 +173,7 @@ def test_only_the_last_layer_is_said_to_be_trained_again():
 
 
 @pytest.mark.parametrize("phrases", [
-    ["2 rows deleted", "5 rows deleted"], ["rows deleted", "how far from changing 9"], ["10% of rows deleted"],
+    ["2 rows deleted", "5 rows deleted"], ["rows deleted", "how far from changing 9"], ["110% of rows deleted"],
     ["2.5 rows deleted"], ["these rows 3", "these rows 5"], ["these rows 9-3"]])
 def test_phrases_that_contradict_each_other_or_count_nothing_are_refused(phrases):
     with pytest.raises(InputError):

@@ -1,0 +1,75 @@
+"""Regressions whose output is a logarithm: what parts two labels, what an output is called."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skops.io
+from sklearn.linear_model import GammaRegressor, PoissonRegressor
+
+from certify.auditing.subject import HALF
+from certify.cli.main import main
+
+N = 40
+
+
+@pytest.fixture(scope="module")
+def amounts(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, np.ndarray, np.ndarray]:
+    """A Gamma regression with its data in files."""
+    folder = tmp_path_factory.mktemp("amounts")
+    rng = np.random.default_rng(20261128)
+    X = rng.normal(size=(N, 2))
+    y = np.exp(6.5 + 0.3 * X[:, 0] + 0.1 * rng.normal(size=N))
+    skops.io.dump(GammaRegressor(alpha=0.1).fit(X, y), folder / "model.skops")
+    np.savez(folder / "data.npz", X=X, y=y)
+    return folder, X, y
+
+
+def test_an_amount_parts_outputs_at_its_logarithm(
+    amounts: tuple[Path, np.ndarray, np.ndarray], capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder, X, y = amounts
+    exact = GammaRegressor(alpha=0.1, tol=1e-10, max_iter=1000)
+    above = [exact.fit(np.delete(X, i, 0), np.delete(y, i)).predict(X) > 700.0 for i in range(N)]
+    today = exact.fit(X, y).predict(X) > 700.0
+    stay = int(np.all(np.array(above) == today, axis=0).sum())
+    assert 0 < today.sum() < N
+    status = main(["audit", str(folder / "model.skops"), str(folder / "data.npz"), "--threshold", "700", "--ask",
+                   "rows deleted", "-o", str(folder / "out")])
+    out, err = capsys.readouterr()
+    assert status == 0 and f"{stay} of {N} predictions for the training rows proved to stay" in out
+    assert "right" not in out and f"parts them at {math.log(700.0)!r}" in err
+
+
+def test_an_output_is_called_a_logarithm(
+    amounts: tuple[Path, np.ndarray, np.ndarray], capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder, _, _ = amounts
+    assert main(["audit", str(folder / "model.skops"), str(folder / "data.npz"), "--ask", "rows deleted", "-o",
+                 str(folder / "plain")]) == 0
+    assert "does an output, the logarithm of what is predicted, change by more than" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("told", ["0", "-3"])
+def test_what_has_no_logarithm_parts_nothing(
+    amounts: tuple[Path, np.ndarray, np.ndarray], capsys: pytest.CaptureFixture[str], told: str,
+) -> None:
+    folder, _, _ = amounts
+    assert main(["audit", str(folder / "model.skops"), str(folder / "data.npz"), f"--threshold={told}", "-o",
+                 str(folder / "none")]) == 2
+    assert "give an amount above 0" in capsys.readouterr().err
+
+
+def test_counts_of_0_and_1_are_no_labels(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(30, 2))
+    y = (X[:, 0] > 0).astype(float)
+    skops.io.dump(PoissonRegressor(alpha=0.1).fit(X, y), tmp_path / "model.skops")
+    np.savez(tmp_path / "data.npz", X=X, y=y)
+    main(["audit", str(tmp_path / "model.skops"), str(tmp_path / "data.npz"), "--ask", "rows deleted", "-o",
+          str(tmp_path / "out")])
+    out = capsys.readouterr().out
+    assert "the logarithm of what is predicted" in out and "proved to stay" not in out, HALF
