@@ -17,7 +17,7 @@ def questions(spec: Spec) -> tuple[Question, ...]:
     names = tuple(gate.quantity for gate in spec.gates) or default_quantities(
         spec.set, spec.norm, spec.parameter, spec.aubin, spec.window is not None)
     depth = 0 if spec.graph is not None else len(spec.widths) - 1
-    layer = Layer.LAST if spec.layer == depth else Layer.INNER
+    layer = Layer.LAST if spec.layer in (depth, "last") else Layer.INNER
     if spec.layer == "all":
         layer = Layer.ONLY if depth == 1 else Layer.ALL
     return tuple(Question(

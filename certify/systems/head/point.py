@@ -79,7 +79,8 @@ class HeadPoint(Point):
         if isinstance(self.head, str):
             return dict(CRITICAL_EMPTY)
         # a checker takes the centre that some claim names, and the given weights where none does
-        named = self.head.free_intercept and any("array" in bound.witness for bound in self._bounds.values())
+        named = self.head.free_intercept and any(
+            "array" in one.witness for bound in self._bounds.values() for one in (bound, *bound.sides.values()))
         centre = self._shared.get(CENTRE, self.head.V) if named else self.head.V
         residual, found = given_base(self.head, centre)
         if not np.isfinite([residual, found]).all():

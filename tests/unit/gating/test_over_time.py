@@ -226,4 +226,4 @@ def test_the_first_screen_says_what_became_of_it(tmp_path):
         page[name] = (tmp_path / "now" / "report.html").read_text(encoding="utf-8")
     assert "No earlier certificate was given" in page["alone"] and "No earlier certificate" not in page["held"]
     first = page["held"].partition("what it rests on")[0]
-    assert "<code>modulus max_increase 0.01</code>: failed. " in first and "read, not proved again" in first
+    assert "modulus max_increase 0.01: failed. " in first and "read, not proved again" in first
