@@ -8,7 +8,6 @@ from typing import Any, Final
 from certify.format.errors import SpecError
 from certify.format.words import State
 from certify.prove.gates import EXIT, exit_of, worst
-from certify.report.exporters.outcomes import outcomes
 
 Json = Mapping[str, Any]
 
@@ -43,6 +42,8 @@ def own_status(certificate: Json) -> int:
     """The same where open gates count."""
     if "suppressed" not in certificate:
         return exit_of(certificate)
+    from certify.report.exporters.outcomes import outcomes  # only here: it loads every format
+
     claims = certificate["claims"]
     nothing = all(claim["gate"] is None and claim["verdict"] == "inconclusive" for claim in claims)
     counting = {one.state for one in outcomes(certificate).claims if one.gated and one.decides}
@@ -53,6 +54,8 @@ def open_note(certificate: Json, on_inconclusive: str) -> str:
     """What a person is told about open gates that do not count; empty where none is, or nobody wants to hear it."""
     if on_inconclusive != WARN or own_status(certificate) != EXIT["open"]:
         return ""
+    from certify.report.exporters.outcomes import outcomes  # only here: it loads every format
+
     names = [one.asked for one in outcomes(certificate).claims
              if one.state is State.OPEN and one.decides] or ["nothing was proved"]
     return f"warning: open, and not counted (--on-inconclusive warn): {', '.join(names)}"

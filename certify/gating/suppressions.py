@@ -7,14 +7,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from certify.certificate.canonical import seal
 from certify.certificate.schema import validate
 from certify.format.errors import SpecError
 from certify.format.words import State
-from certify.report.exporters.outcomes import Outcome, outcomes
 from certify.spec.sources import read_source
+
+if TYPE_CHECKING:
+    from certify.report.exporters.outcomes import Outcome
 
 Json = Mapping[str, Any]
 
@@ -106,6 +108,8 @@ def suppress(certificate: Json, given: Iterable[Suppression], day: date) -> dict
     Raises:
         SpecError: a fingerprint belongs to another gate than the one that its entry names.
     """
+    from certify.report.exporters.outcomes import outcomes  # only here: it loads every format
+
     by_mark = {one.fingerprint: one for one in outcomes(certificate).claims if one.gated}
     stated = []
     for one in given:
