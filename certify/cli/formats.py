@@ -7,16 +7,18 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from certify.format.errors import SpecError
-from certify.report.exporters import EXPORTERS, exporter
-from certify.report.exporters.exporter import Exporter
+
+if TYPE_CHECKING:
+    from certify.report.exporters.exporter import Exporter
 
 Json = Mapping[str, Any]
 
 TEXT, JSON = "text", "json"
-NAMES: Final = (TEXT, JSON, *EXPORTERS)
+PLAIN: Final = (TEXT, JSON)
+"""What is no medium of reports; those are loaded only where one is asked for."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,10 @@ class Formats:
             SpecError: a file is one that the certificate is about.
         """
         self.require_apart(folder / file["path"] for file in certificate["subject"].values())
+        if not self.files:
+            return {}
+        from certify.report.exporters import EXPORTERS, exporter
+
         where = seen(folder)
         made = {name: exporter(name).content(certificate, where) for name in self.files.values() if name in EXPORTERS}
         made |= {TEXT: (certificate_line(certificate) + "\n").encode(), JSON: (plain() + "\n").encode()}
@@ -63,7 +69,11 @@ class Formats:
     @property
     def medium(self) -> Exporter | None:
         """What is printed, where that is a medium of reports."""
-        return None if self.out in (TEXT, JSON) else exporter(self.out)
+        if self.out in PLAIN:
+            return None
+        from certify.report.exporters import exporter
+
+        return exporter(self.out)
 
 
 def seen(folder: Path) -> str:
@@ -95,10 +105,8 @@ def formats(asked: Sequence[str], as_json: bool = False) -> Formats:
     out, files = [JSON] if as_json else [], dict[Path, str]()
     for value in asked:
         name, separator, place = value.partition("=")
-        if name not in NAMES:
-            raise SpecError(f"--format {value}", "there is no such format", f"use {', '.join(NAMES)}, or NAME=FILE")
-        if name in EXPORTERS:
-            exporter(name).require(printed=not separator)
+        if name not in PLAIN:
+            _medium(name, value).require(printed=not separator)
         if not separator:
             out.append(name)
             continue
@@ -113,6 +121,16 @@ def formats(asked: Sequence[str], as_json: bool = False) -> Formats:
         raise SpecError(f"--format {printed[1]}", f"{printed[0]} is printed already",
                         f"give {printed[1]}=FILE: one format goes to standard output")
     return Formats(printed[0] if printed else TEXT, files)
+
+
+def _medium(name: str, value: str) -> Exporter:
+    """The medium of that name."""
+    from certify.report.exporters import EXPORTERS
+
+    if name not in EXPORTERS:
+        known = ", ".join((*PLAIN, *EXPORTERS))
+        raise SpecError(f"--format {value}", "there is no such format", f"use {known}, or NAME=FILE")
+    return EXPORTERS[name]
 
 
 def as_text(content: Mapping[str, Any]) -> str:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from certify.cli.formats import NAMES
+from certify.cli.formats import PLAIN
 from certify.cli.main import main
+from certify.report.exporters import EXPORTERS
 from tests.families.small import SPEC, files, gate, write
 
 GATES = {0: dict(max=1e6), 3: dict(max=1e-6)}
@@ -17,10 +18,10 @@ GATES = {0: dict(max=1e6), 3: dict(max=1e-6)}
 @pytest.mark.parametrize("status", GATES)
 def test_every_format_of_every_status(tmp_path: Path, status: int, capsys: pytest.CaptureFixture[str]) -> None:
     spec = write(tmp_path, SPEC + gate(**GATES[status]))
-    asked = [part for name in NAMES for part in ("--format", f"{name}={tmp_path / 'out' / name}")]
+    asked = [part for name in (*PLAIN, *EXPORTERS) for part in ("--format", f"{name}={tmp_path / 'out' / name}")]
     assert main(["run", str(spec), *asked]) == status
     printed = capsys.readouterr().out
-    assert {path.name for path in (tmp_path / "out").iterdir()} == set(NAMES)
+    assert {path.name for path in (tmp_path / "out").iterdir()} == set((*PLAIN, *EXPORTERS))
     assert (tmp_path / "out" / "text").read_text(encoding="utf-8") == printed
     certificate = json.loads((tmp_path / "certificate.json").read_bytes())
     assert json.loads((tmp_path / "out" / "json").read_bytes())["verdict"] == certificate["verdict"]

@@ -14,7 +14,7 @@ from xml.etree.ElementTree import fromstring
 
 import pytest
 
-from certify.cli.formats import NAMES
+from certify.cli.formats import PLAIN
 from certify.cli.main import main
 from certify.report.exporters import EXPORTERS
 from tests.families.small import SPEC, files, gate, tensors, write
@@ -131,6 +131,7 @@ def table(document: str) -> Said:
 READ: Final[dict[str, Callable[[str], Said]]] = {
     "text": text, "json": plain, "html": html, "markdown": markdown, "csv": table, "sarif": sarif, "junit": junit,
     "github": github, "badge": badge, "model-card": markdown, "cyclonedx": cyclonedx, "metrics": plain, "pdf": pdf}
+NAMES: Final = (*PLAIN, *EXPORTERS)
 PRINTED: Final = [name for name in NAMES if name not in EXPORTERS or EXPORTERS[name].printed]
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from certify.certificate.canonical import canonical_bytes
 from certify.certificate.read import read_certificate
-from certify.cli.formats import NAMES
+from certify.cli.formats import PLAIN
 from certify.cli.main import main
 from certify.format.errors import CertifyError
 from certify.gating import suppressions
@@ -60,14 +60,14 @@ def test_a_suppressed_gate_changes_the_status_and_nothing_else(tmp_path, capsys,
 @pytest.mark.parametrize("expires", [TOMORROW, today(), YESTERDAY])
 def test_every_format_shows_it_and_an_expired_one_fails_again(tmp_path, capsys, expires):
     spec, path, _ = prepared(tmp_path, FAILS, expires=expires)
-    asked = [part for name in NAMES for part in ("--format", f"{name}={tmp_path / 'out' / name}")]
+    asked = [part for name in (*PLAIN, *EXPORTERS) for part in ("--format", f"{name}={tmp_path / 'out' / name}")]
     assert main(["run", str(spec), "-q", "--suppressions", str(path), *asked]) == (3 if expires == YESTERDAY else 0)
     said = f"expired on {expires}" if expires == YESTERDAY else f"until {expires}"
     assert said in capsys.readouterr().out
     assert (tmp_path / "out" / "pdf").read_bytes().startswith(b"%PDF")
     badge = (tmp_path / "out" / "badge").read_text(encoding="utf-8")
     assert (", 1 suppressed" in badge) == (expires != YESTERDAY)  # which decides nothing, so that the rest may be met
-    for name in {*NAMES} - {"csv", "badge", "pdf"}:  # which hold rows, the numbers of one claim, and no text
+    for name in {*(*PLAIN, *EXPORTERS)} - {"csv", "badge", "pdf"}:  # which hold rows, the numbers of one claim, and no text
         text = (tmp_path / "out" / name).read_text(encoding="utf-8").replace("\\", "")
         assert (str(expires) if name == "json" else said) in text, name
     (result,) = json.loads((tmp_path / "out" / "sarif").read_bytes())["runs"][0]["results"]
