@@ -59,6 +59,10 @@ class Loss(StrEnum):
     GAMMA = "gamma", False, False, True, True
 
 
+LOGARITHMS: Final = (Loss.POISSON, Loss.GAMMA)
+"""Losses whose output is the logarithm of what a target is, so that no threshold parts both alike."""
+
+
 class Map(StrEnum):
     """The solution map: exact fits, critical points, or weights whose training loss stays below a level.
 

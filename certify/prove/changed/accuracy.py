@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from certify.format.errors import InputError
+from certify.format.words import LOGARITHMS
 from certify.inputs.given import given_numbers
 from certify.prove.label_words import numbered
 from certify.rigor.fp import Array
@@ -100,8 +101,11 @@ def accuracy_of(head: Head, survey: Survey, y_eval: Any, classes: Sequence[Any] 
         classes: what y calls them; None: numbers.
 
     Raises:
-        InputError: labels that are none.
+        InputError: labels that are none, or outputs that are logarithms of what is right.
     """
+    if head.loss.name in LOGARITHMS:
+        raise InputError("accuracy", f"the output of the loss {head.loss.name} is the logarithm of what y_eval is",
+                         "no threshold says which labels are right: use found.proved, which labels stay")
     numbers = None if classes is None else numbered(classes, y_eval, "y_eval")
     given = given_numbers(y_eval, "y_eval") if numbers is None else _as_targets(head, numbers)
     right = labels_of(head, given, "y_eval") == head.today

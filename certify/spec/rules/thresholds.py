@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from certify.format.errors import SpecError
 from certify.format.labels import COUNTED, STABLE
-from certify.format.quantities import LARGER, QUANTITIES
+from certify.format.quantities import CORRECT_PREDICTIONS, LARGER, QUANTITIES
+from certify.format.words import LOGARITHMS
 
 if TYPE_CHECKING:
     from certify.spec.models import Gate, Spec
@@ -54,6 +55,10 @@ def require_label_threshold(spec: Spec, name: str) -> None:
     Raises:
         SpecError: with what would work.
     """
+    if spec.training.loss in LOGARITHMS and any(gate.quantity == CORRECT_PREDICTIONS.name for gate in spec.gate):
+        raise SpecError(f"{name}: gate, correct_predictions", f"the output of the loss {spec.training.loss} is the "
+                        "logarithm of what a target is, so that no threshold says which labels are right",
+                        "ask for stable_predictions, with the logarithm of what parts two labels as the threshold")
     if spec.evaluation is None or spec.evaluation.threshold is None:
         return
     if not any(gate.quantity in COUNTED for gate in spec.gate):

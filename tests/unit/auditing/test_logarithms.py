@@ -10,8 +10,10 @@ import pytest
 import skops.io
 from sklearn.linear_model import GammaRegressor, PoissonRegressor
 
-from certify.auditing.subject import HALF
+import certify
 from certify.cli.main import main
+from certify.format.errors import InputError, SpecError
+from certify.spec.load import parse_spec
 
 N = 40
 
@@ -72,4 +74,21 @@ def test_counts_of_0_and_1_are_no_labels(tmp_path: Path, capsys: pytest.CaptureF
     main(["audit", str(tmp_path / "model.skops"), str(tmp_path / "data.npz"), "--ask", "rows deleted", "-o",
           str(tmp_path / "out")])
     out = capsys.readouterr().out
-    assert "the logarithm of what is predicted" in out and "proved to stay" not in out, HALF
+    assert "the logarithm of what is predicted" in out and "proved to stay" not in out
+
+
+def test_no_threshold_says_which_labels_are_right(amounts: tuple[Path, np.ndarray, np.ndarray]) -> None:
+    folder, X, y = amounts
+    problem = certify.from_sklearn(GammaRegressor(alpha=0.1).fit(X, y), X, y)
+    found = certify.stable_predictions(problem, X, delete=1, threshold=math.log(700.0))
+    assert len(found.proved)
+    with pytest.raises(InputError, match="the logarithm of what y_eval is"):
+        found.accuracy(y)
+    main(["audit", str(folder / "model.skops"), str(folder / "data.npz"), "--threshold", "700", "--ask", "rows deleted",
+          "-o", str(folder / "spec"), "-q"])
+    spec = (folder / "spec" / "certify.toml").read_text(encoding="utf-8")
+    parse_spec(spec.encode())
+    asked = spec.replace('quantity = "stable_predictions"', 'quantity = "correct_predictions"')
+    assert asked != spec
+    with pytest.raises(SpecError, match="no threshold says which labels are right"):
+        parse_spec(asked.encode())
