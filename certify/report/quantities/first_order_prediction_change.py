@@ -28,6 +28,10 @@ def _sentence(claim: Claim, problem: Problem, _: Rows | None) -> Phrase:
     else:
         template = (f"{near} changes no output at the {{rows}} evaluation rows by more than {{upper}} to first order, "
                     "and there are such changes for which it changes one of them by at least {lower}. ")
+    if claim.lower is not None and claim.upper is not None and problem.outputs > 1:
+        together = "changes the outputs of none of the {rows} evaluation rows, taken together,"
+        template = template.replace("changes no output at the {rows} evaluation rows", together)
+        template = template.replace("one of them", "those of one")
     shared = "" if claim.upper is None else _shared(claim, rows, solutions.kind)
     return say("{start} {mover}, " + template + shared, start=OPENING[claim.rigour], mover=mover(problem),
                rows=count(rows), lower="" if claim.lower is None else lower_end(claim.lower, DIGITS),
@@ -51,5 +55,5 @@ def _shared(claim: Claim, rows: int, kind: str) -> str:
 FIRST_ORDER_PREDICTION_CHANGE = Quantity(
     "first_order_prediction_change", "Change of the outputs at the evaluation rows, to first order", _sentence,
     linear="change of predictions", sized=True, nearest=True, evaluated=True, terms=first_order, row_noun="change",
-    wonders="by how much does an output at the evaluation rows change, to first order", scale=outputs,
+    wonders="how far do the outputs of one evaluation row move together, to first order", scale=outputs,
 )

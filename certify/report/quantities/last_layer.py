@@ -64,6 +64,8 @@ def change_sentence(claim: Claim, problem: Problem, _: Rows | None) -> Phrase:
     template = template if claim.upper is not None else (
         "no bound was proved on how far the outputs at the {rows} evaluation rows change at most")
     template += ", and one such change is proved to change them at one row by at least {lower}." if claim.lower else "."
+    if problem.outputs > 1:
+        template += f" The {problem.outputs} outputs of a row are taken together: the root of the sum of the squares."
     if is_functional(problem):
         many = called(problem).many
         for ours, theirs in (("the outputs at every one of the {rows} evaluation rows", f"each of the {{rows}} {many}"),

@@ -10,5 +10,5 @@ PREDICTION_CHANGE = Quantity(
     "prediction_change", "Largest change of the outputs at the evaluation rows", last_layer.change_sentence,
     at_size="The change of the outputs", sized=True, nearest=True, evaluated=True,
     functional="Largest change of a functional",
-    wonders="by how much does an output at the evaluation rows change at most", scale=outputs,
+    wonders="how far do the outputs of one evaluation row move together at most", scale=outputs,
 )
