@@ -13,7 +13,7 @@ TREE, SECOND = THEOREM + "boxes/tree.py", THEOREM + "boxes/second.py"
 NODE, WALK, CONTRASTS = (THEOREM + f"squared/{name}.py" for name in ("node", "tree", "contrasts"))
 ENERGY, DUALS, SCORES, BRANCHES, PRIMALS = (THEOREM + f"energy/{name}.py" for name in ("method", "duals", "scores", "tree", "primals"))
 CENTRE, SOFTMAX = THEOREM + "softmax/centre.py", THEOREM + "softmax/trap.py"
-CELLS, SURVEY = THEOREM + "cells.py", THEOREM + "survey.py"
+CELLS, SURVEY = THEOREM + "cover/plane.py", THEOREM + "survey.py"
 PAIRED, JUDGED = SYSTEM + "paired.py", THEOREM + "refitted/judge_pairs.py"
 HELD, PACKED_PAIRS = (CHECK + f"refitted/{name}.py" for name in ("held_pairs", "packed_pairs"))
 BEYOND = "a pull longer than the reach leaves a radius of more than half of it, and no label that was drawn is kept wrongly by that"
@@ -87,7 +87,7 @@ ROWS: tuple[Mutant, ...] = (
     Mutant("cells: one change fewer", CELLS, "np.partition(v, len(v) - head.count)[len(v) - head.count :] if head.count < len(v) else v", "np.sort(v)[len(v) - head.count + 1 :]", ("rows_cells@4",)),
     Mutant("cells: no pull of the decay", CELLS, "pull = float(middle.mid @ c) - own", "pull = float(middle.mid @ c)", ("rows_cells@1",)),
     Mutant("cells: centres for cells", CELLS, "first = pull - wrong - float(steep @ r) * fp.sum_up(q)", "first = pull - wrong", ("rows_cells@1",)),
-    Mutant("cells: faces uncovered", CELLS, "faces = [(k, side) for k in range(len(low)) for side in (0, 1)]", "faces: list[tuple[int, int]] = []", ("rows_cells@1",)),
+    Mutant("cells: faces uncovered", THEOREM + "cover/tree.py", "faces = [(k, side) for k in range(len(low)) for side in (0, 1)]", "faces: list[tuple[int, int]] = []", ("rows_cells@1",)),
     # D9
     Mutant("softmax: pulls by half", CENTRE, "np.asarray(Y - changes.new)", "np.asarray(0.5 * (Y - changes.new))", ("rows_softmax_box@7",)),
     Mutant("softmax: curvature of one end", SOFTMAX, "inverse(hessian(c, least), unsure, proved)", "inverse(hessian(c, most), unsure, proved)", ("rows_softmax_box@5",)),
@@ -131,6 +131,6 @@ ROWS: tuple[Mutant, ...] = (
     Mutant("check box: one change fewer", CHECK + "box.py", "list(head.moving), head.count, slabs", "list(head.moving), max(head.count - 1, 1), slabs", ("rows_box@11",)),
     Mutant("check tree: one change fewer", CHECK + "box_tree.py", "head.moving, head.count, where", "head.moving, max(head.count - 1, 1), where", ("rows_box_tree@6",)),
     Mutant("check energy: one change fewer", CHECK + "energy/replay.py", "k = min(lines.head.count, len(lines.head.moving))", "k = max(1, min(lines.head.count, len(lines.head.moving)) - 1)", ("rows_energy@3",)),
-    Mutant("check cells: one change fewer", CHECK + "cells.py", "lost = _top(most, head.count)", "lost = _top(most, head.count - 1)", ("rows_cells@5",)),
+    Mutant("check cells: one change fewer", CHECK + "cells.py", "lost = _top(most, left)", "lost = _top(most, max(left - 1, 0))", ("rows_cells@5",)),
     Mutant("check softmax: one change fewer", CHECK + "softmax_box.py", "changes, min(head.count, f), R)", "changes, max(min(head.count, f) - 1, 1), R)", ("rows_softmax_box@23",)),
 )

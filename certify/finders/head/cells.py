@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from certify.rigor.fp import Array
 
 TURNS, MORE, NEWTON = 40, 4, 300
 GROWTH, EXTRA = 1.25, 0.05
+SHARED = 60
+"""Steps towards the nearest reachable gradient."""
 
 
 def sigmoid(z: Array) -> Array:
@@ -64,8 +68,8 @@ class Margins:
         c = np.where(self.may > 0, c, -np.inf)
         return np.asarray(np.argpartition(-c, self.count - 1)[: self.count])
 
-    def refit(self, rows: Array, w: Array, e: Array, level: float) -> Array:
-        """The minimiser on the hyperplane after these rows changed."""
+    def refit(self, rows: NDArray[Any], w: Array, e: Array | None = None, level: float = 0.0) -> Array:
+        """The minimiser after these rows changed, where given on the hyperplane."""
         left, push = np.ones(len(self.S)), np.zeros(len(w))
         if self.deletes:
             left[rows] = 0.0
@@ -111,10 +115,11 @@ def frame(head: Margins, e: Array, level: float, start: Array) -> Frame:
     return Frame(w0, B, across, low * GROWTH - EXTRA, high * GROWTH + EXTRA)
 
 
-def separators(head: Margins, f: Frame, y: Array, e: Array, face: bool) -> Iterator[Array]:
-    """Test vectors u that exclude the centre of a cell, by Frank–Wolfe steps towards the nearest reachable gradient.
+def _towards(head: Margins, f: Frame, y: Array, e: Array, face: bool) -> Iterator[tuple[Array, bool, Array]]:
+    """Frank–Wolfe steps towards the reachable gradient nearest to that at the centre of a cell, a mean of choices.
 
-    The first one comes after `TURNS` steps at most, else the centre is taken for reachable; few follow.
+    Yields:
+        u: the direction to it; whether u excludes the centre; `(n,)` the share of each row in the mean so far.
     """
     w = f.w0 + f.B @ y
     p = sigmoid(-(head.S @ w))
@@ -124,28 +129,46 @@ def separators(head: Margins, f: Frame, y: Array, e: Array, face: bool) -> Itera
     he = inverse @ e
     ehe = float(e @ he)
     u = inverse @ g - he * (float(e @ (inverse @ g)) / ehe) if face else he
-    d, nu, found = None, 0.0, 0
-    for turn in range(TURNS):
+    d, nu, share = None, 0.0, np.zeros(len(p))
+    while True:
         c = theta * (head.S @ u)
-        rows = np.argpartition(-c, head.count - 1)[: head.count]
+        rows = np.argpartition(-c, head.count - 1)[: head.count] if head.count else np.zeros(0, dtype=np.int64)
         rows = rows[c[rows] > 0]
-        if float(u @ g) > float(c[rows].sum()):
-            found += 1
-            yield u
-        if found and turn >= MORE:
-            return
-        new = theta[rows] @ head.S[rows]
+        yield u, float(u @ g) > float(c[rows].sum()), share
+        new, part = theta[rows] @ head.S[rows], 1.0
         if d is None:
             d = new
         else:
             step, rest = new - d, g - d + nu * e
             hd = inverse @ step
             size = float(hd @ step) - (float(hd @ e) * float(hd @ e) / ehe if nu else 0.0)
-            d = d + min(max(float(hd @ rest) / (size + 1e-300), 0.0), 1.0) * step
+            part = min(max(float(hd @ rest) / (size + 1e-300), 0.0), 1.0)
+            d = d + part * step
+        share = (1.0 - part) * share
+        share[rows] += part
         z = inverse @ (g - d)
         nu = -float(z @ e) / ehe
         nu = nu if face else max(nu, 0.0)
         u = z + nu * he
+
+
+def separators(head: Margins, f: Frame, y: Array, e: Array, face: bool) -> Iterator[Array]:
+    """Test vectors u that exclude the centre of a cell.
+
+    The first one comes after `TURNS` steps at most, else the centre is taken for reachable; few follow.
+    """
+    found = False
+    for turn, (u, excludes, _) in enumerate(_towards(head, f, y, e, face)):
+        found = found or excludes
+        if excludes:
+            yield u
+        if turn + 1 == TURNS or (found and turn >= MORE):
+            return
+
+
+def shares(head: Margins, f: Frame, y: Array, e: Array) -> Array:
+    """`(n,)` how much of each row reaches the centre of a cell, or comes nearest to it."""
+    return next(share for turn, (_, _, share) in enumerate(_towards(head, f, y, e, False)) if turn == SHARED)
 
 
 def coordinates(f: Frame, e: Array, u: Array) -> tuple[Array, float]:

@@ -7,7 +7,7 @@ margin spreads over it. The pull of a cell's u is enclosed by its slopes over th
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flint import arb, arb_mat, fmpq, fmpq_mat
 
@@ -20,7 +20,8 @@ NAMES = {"points", "w0", "B", "across", "low", "high", "cuts", "tests", "cuts_co
 AT_ONCE = 64
 """Cells whose margins are formed together."""
 
-Box = tuple[list[float], list[float]]
+Parting = tuple[tuple[int, bool], ...]
+"""Rows that choices agree about, and whether they change them."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ class _Parts:
         if set(arrays) - {"implied"} != NAMES:
             raise Invalid(where, f"its arrays are {', '.join(sorted(arrays))}",
                           f"{', '.join(sorted(NAMES))} are needed")
-        self.where, self.arrays, self.p, self.q = where, arrays, head.m, head.m - 1
+        self.where, self.arrays, self.p, self.q, self.count = where, arrays, head.m, head.m - 1, head.count
         N, self.points = len(head.today), self._whole("points")
         P = len(self.points)
         shapes = {"w0": (P, self.p), "B": (P, self.p * self.q), "across": (P, self.p), "low": (P, self.q),
@@ -122,8 +123,8 @@ class _Parts:
         width = self.arrays[name].shape[1]
         return list(self.arrays[name].values[number * width : (number + 1) * width])
 
-    def leaves(self, number: int) -> Iterator[tuple[int | None, Cell]]:
-        """The cells of the box and of its faces in turn, with the number of the face; the halving is done again here.
+    def leaves(self, number: int, may: Sequence[arb]) -> Iterator[tuple[int | None, Parting, Cell]]:
+        """The cells of the box and of its faces in turn, with the number of the face; the parting is done again here.
 
         Raises:
             Invalid: there are too few or too many cells.
@@ -134,24 +135,33 @@ class _Parts:
             a, b = list(low), list(high)
             if face is not None:
                 a[face // 2] = b[face // 2] = (low, high)[face % 2][face // 2]
-            stack: list[Box] = [(a, b)]
+            stack: list[tuple[list[float], list[float], Parting]] = [(a, b, ())]
             while stack:
-                a, b = stack.pop()
+                a, b, rows = stack.pop()
                 if cut == last:
                     raise Invalid(f"{self.where}.cuts", f"there are {last} numbers", "the boxes are not covered")
                 k, cut = self.cuts[cut], cut + 1
-                if not -1 <= k < self.q:
-                    raise Invalid(f"{self.where}.cuts", f"{k} is stated",
-                                  f"-1, or a direction below {self.q}, is needed")
+                if not -1 <= k < self.q and (face is not None or not self._splits(-2 - k, rows, may)):
+                    raise Invalid(f"{self.where}.cuts", f"{k} is stated", f"-1, a direction below {self.q}, or off "
+                                  "faces -2 less a row that may change, while changes are left, is needed")
+                if k < -1:
+                    stack += [(a, b, (*rows, (-2 - k, False))), (a, b, (*rows, (-2 - k, True)))]
+                    continue
                 if k >= 0:
                     middle = (a[k] + b[k]) / 2
-                    stack += [(_with(a, k, middle), b), (a, _with(b, k, middle))]
+                    stack += [(_with(a, k, middle), b, rows), (a, _with(b, k, middle), rows)]
                     continue
                 values = self.arrays["tests"].values[test * self.p : (test + 1) * self.p]
                 test += 1
-                yield face, Cell(a, b, values[:-1], values[-1])
+                yield face, rows, Cell(a, b, values[:-1], values[-1])
         if cut != last or test != sum(self.tests_counts[: number + 1]):
             raise Invalid(f"{self.where}.tests", "numbers are left over", "one test a cell is needed")
+
+
+    def _splits(self, row: int, rows: Parting, may: Sequence[arb]) -> bool:
+        """Whether choices can be parted by a row: it may change, is not decided yet, and changes are left."""
+        return (0 <= row < len(may) and bool(may[row] > 0) and all(i != row for i, _ in rows)
+                and sum(changed for _, changed in rows) < self.count)
 
 
 def _with(a: list[float], k: int, value: float) -> list[float]:
@@ -187,21 +197,37 @@ def _covered(head: Head, plane: Plane, parts: _Parts, number: int, may: list[arb
     low, high = parts.row("low", number), parts.row("high", number)
     if not _starts_inside(plane, low, high):
         return False
-    sizes = arb_mat([[abs(x) for x in row] for row in plane.C.tolist()])
     batch: list[Cell] = []
-    for face, cell in parts.leaves(number):
+    told: Parting = ()
+    for face, rows, cell in parts.leaves(number, may):
         if not cell.kappa >= 0 or (face is not None and cell.kappa != 0):
             return False
-        batch.append(cell)
-        if len(batch) == AT_ONCE:
-            if not _excluded(head, plane, sizes, batch, may):
+        if len(batch) == AT_ONCE or rows != told:
+            if batch and not _excluded(head, plane, batch, may, told):
                 return False
-            batch = []
-    return not batch or _excluded(head, plane, sizes, batch, may)
+            batch, told = [], rows
+        batch.append(cell)
+    return not batch or _excluded(head, plane, batch, may, told)
 
 
-def _excluded(head: Head, plane: Plane, sizes: arb_mat, cells: list[Cell], may: list[arb]) -> bool:
-    """Whether in every cell the pull of its u exceeds what any change can add."""
+def _agreed(head: Head, plane: Plane, may: list[arb], rows: Parting) -> tuple[Plane, list[arb], int]:
+    """The hyperplane seen by the data in which rows are as choices agree; which may change yet, how many (D8c)."""
+    if not rows:
+        return plane, may, head.count
+    C, x, A, may = plane.C.tolist(), plane.x.tolist(), plane.A.tolist(), list(may)
+    factor = arb(-1 if head.relabels else 0)
+    for i, changed in rows:
+        may[i] = ZERO
+        if changed:
+            C[i], x[i], A[i] = ([factor * v for v in row] for row in (C[i], x[i], A[i]))
+    return (replace(plane, C=arb_mat(C), x=arb_mat(x), A=arb_mat(A)), may,
+            head.count - sum(changed for _, changed in rows))
+
+
+def _excluded(head: Head, plane: Plane, cells: list[Cell], may: list[arb], rows: Parting) -> bool:
+    """Whether in every cell the pull of its u exceeds what any change that agrees about these rows can add."""
+    plane, may, left = _agreed(head, plane, may, rows)
+    sizes = arb_mat([[abs(x) for x in row] for row in plane.C.tolist()])
     middles = [[(arb(a) + arb(b)) / 2 for a, b in zip(c.low, c.high, strict=True)] for c in cells]
     radii = [[((arb(b) - arb(a)) / 2).upper() for a, b in zip(c.low, c.high, strict=True)] for c in cells]
     Y, R = arb_mat(middles).transpose(), arb_mat(radii).transpose()
@@ -214,14 +240,14 @@ def _excluded(head: Head, plane: Plane, sizes: arb_mat, cells: list[Cell], may: 
         w = plane.w0 + plane.B * arb_mat([[y] for y in middles[number]])
         u = plane.B * arb_mat([[arb(x)] for x in cell.v]) + plane.across * arb(cell.kappa)
         margins = [a + b for a, b in zip(X[number], start, strict=True)]
-        if not _exceeds(head, plane, margins, spread[number], slopes[number], w, u, radii[number], may):
+        if not _exceeds(head, plane, margins, spread[number], slopes[number], w, u, radii[number], may, left):
             return False
     return True
 
 
 def _exceeds(
     head: Head, plane: Plane, margins: list[arb], spread: list[arb], c: list[arb], w: arb_mat, u: arb_mat,
-    radii: list[arb], may: list[arb],
+    radii: list[arb], may: list[arb], left: int,
 ) -> bool:
     """Whether `u·g(w) > T(u, w)` all over one cell."""
     middle, over, curved, most = [], [], [], []
@@ -245,12 +271,14 @@ def _exceeds(
     for s, z, r in zip(steep, tilt, radii, strict=True):
         first -= abs(s + z).upper() * r
         second -= abs(z).upper() * r
-    lost = _top(most, head.count)
+    lost = _top(most, left)
     return bool(first > lost) or bool(second > lost)
 
 
 def _top(values: list[arb], k: int) -> arb:
     """An upper bound of the sum of the k largest positive parts: `kθ + Σ (v − θ)₊` for any θ ≥ 0."""
+    if k == 0:
+        return ZERO
     if len(values) <= k:
         return sum((v.max(ZERO) for v in values), ZERO)
     floats = sorted((float(v.mid()) for v in values), reverse=True)

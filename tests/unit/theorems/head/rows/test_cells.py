@@ -15,12 +15,11 @@ from certify.finders.head.cells import Frame, frame
 from certify.finders.head.refits import Refitter
 from certify.format.refusal import Invalid
 from certify.systems.head.rows.change import RowChange
-from certify.theorems.head.rows.cells import (
+from certify.theorems.head.rows.cells import Cells, margins_of
+from certify.theorems.head.rows.cover.plane import (
     Cell,
-    Cells,
     _decay,
     excluded,
-    margins_of,
     plane_of,
     spread_of,
     starts_inside,
@@ -209,7 +208,7 @@ def covered(seed, relabels, count, d=2, threshold=0.0, n=10):
     head = replace(head, threshold=threshold)
     change = any_rows(head, count, relabels)
     todo = head.today >= 0
-    return head, change, Cells().prove(head, change, todo, Budget(3.0))
+    return head, change, Cells().prove(head, change, todo, Budget(30.0))
 
 
 @pytest.mark.parametrize("relabels", [False, True])
@@ -222,6 +221,49 @@ def test_points_with_a_cover_stay_under_every_choice_and_the_checker_agrees(seed
         with ctx.workprec(64):
             found = checker.proved(ball_head(head, change), arrays_of(part), "here", part.proved.tolist())
         assert found == part.proved.tolist()
+
+
+@pytest.mark.parametrize(("seed", "relabels", "count", "d", "n"), [
+    (200, False, 3, 2, 9), (205, False, 3, 2, 9), (222, False, 3, 2, 9), (104, True, 2, 2, 8)])
+def test_choices_told_apart_decide_every_point(seed, relabels, count, d, n):
+    """A mean of choices reaches the hyperplane, and none of them does."""
+    head, change, part = covered(seed, relabels, count, d, n=n)
+    found = part.proved.tolist()
+    assert found == stays(head, change).tolist()
+    assert (part.proved | (part.flips.point >= 0)).all()
+    assert found == proved(head, change, part) if any(found) else not part.arrays
+
+
+def test_the_checker_refuses_forged_partings():
+    """The rows by which choices are told apart are rows that may change, once each; other rows are another proof."""
+    head, change, part = covered(200, False, 3, 2, n=9)
+    cuts = part.arrays["cuts"]
+    at = int(np.flatnonzero(cuts < -1)[0])
+    assert sum(proved(head, change, part)) == part.proved.sum() > 0
+
+    def forged(value, where=at):
+        return proved(head, change, part, cuts=np.where(np.arange(len(cuts)) == where, value, cuts))
+
+    for value in (-2 - head.n, -(2**40)):
+        with pytest.raises(Invalid, match="a row that may change"):
+            forged(value)
+    fixed = replace(change, rows=tuple(i for i in change.rows if i != -2 - cuts[at]))
+    with pytest.raises(Invalid, match="a row that may change"):
+        proved(head, fixed, part)
+    with pytest.raises(Invalid, match="while changes are left"):
+        proved(head, replace(change, count=0), part)
+    others = [i for i in range(head.n) if i != -2 - cuts[at]]
+    outcomes = []
+    for row in others:
+        try:
+            outcomes.append(sum(forged(-2 - row)))
+        except Invalid:  # it is told apart by again further on
+            outcomes.append(0)
+    assert max(outcomes) <= part.proved.sum() and min(outcomes) < part.proved.sum()
+    assert sum(proved(head, replace(change, count=4), part)) < part.proved.sum()
+    face = int(part.arrays["cuts_counts"][0]) - 1  # the last of the first point's faces
+    with pytest.raises(Invalid):
+        forged(-2, face)
 
 
 def test_some_points_are_proved():
@@ -270,8 +312,8 @@ def test_the_checker_refuses_arrays_of_no_point_and_implied_rows_that_name_none(
         for shape, values in (((2**60, 0), ()), ((1, 0), ()), ((1, 2), (-1.0, 0.0))):
             with pytest.raises(Invalid, match="each behind the one"):
                 checker.proved(twin, {**empty, "implied": Array(shape, values, "i")}, "here", none)
-    with pytest.raises(Invalid, match="-1, or a direction"):
-        proved(head, change, part, cuts=np.where(part.arrays["cuts"] < 0, -2, part.arrays["cuts"]))
+    with pytest.raises(Invalid, match="-1, a direction"):
+        proved(head, change, part, cuts=np.where(part.arrays["cuts"] < 0, -2 - head.n, part.arrays["cuts"]))
 
 
 def test_the_checker_refuses_a_negative_number_of_tests():
