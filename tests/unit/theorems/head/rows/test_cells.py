@@ -16,8 +16,10 @@ from certify.finders.head.refits import Refitter
 from certify.format.refusal import Invalid
 from certify.systems.head.rows.change import RowChange
 from certify.theorems.head.rows.cells import Cells, margins_of
+from certify.theorems.head.rows.cover import tree
 from certify.theorems.head.rows.cover.plane import (
     Cell,
+    Held,
     _decay,
     excluded,
     plane_of,
@@ -361,3 +363,27 @@ def test_covers_are_for_exact_inputs_of_a_logistic_head():
     for bad in (narrow, wide, replace(head, phi_rad=np.full(8, 1e-9)), replace(head, points_rad=np.full(6, 1e-9)),
                 replace(head, remaining=True), drawn_head(np.random.default_rng(0), "squared")):
         assert Cells().able(bad, change)
+
+
+def test_a_prover_that_miscounts_what_is_left_is_wrong_and_the_checker_sees_it(monkeypatch):
+    """One change too few after a row that changes: points that flip are proved, and not one passes the checker."""
+    right = Held.parted
+
+    def miscounts(self, row):
+        left, changed = right(self, row)
+        return left, replace(changed, head=replace(changed.head, count=0))
+
+    monkeypatch.setattr(tree, "_suspect", lambda *_: False)
+    monkeypatch.setattr(Held, "parted", miscounts)
+    false = 0
+    for seed in (200, 205, 222):
+        head, change, part = covered(seed, False, 3, 2, n=9)
+        wrong = part.proved & ~stays(head, change)
+        false += int(wrong.sum())
+        if wrong.any():
+            try:
+                found = np.array(proved(head, change, part))
+            except Invalid:
+                continue
+            assert not (found & wrong).any()
+    assert false > 0
