@@ -116,8 +116,7 @@ def _of_the_problem() -> list[Json]:
     return [
         {"if": {"required": ["graph"]}, "then": _none(*network), "else": {"required": list(network)}},
         _if({"weight_norm": {"enum": seen}}, {"required": list(norm)}, _none(*norm)),
-        _if({"base": {"const": "nearby"}}, {"dependentRequired": {near[0]: [near[1]], near[1]: [near[0]]}},
-            _none(*near)),
+        _if({"base": {"const": "nearby"}}, {}, _none(*near)),
         {"dependentSchemas": {"threshold": one_output, "functionals": one_output}},
         {"oneOf": [{"not": {"anyOf": [{"required": [one]} for one in _KINDS]}},
                    *({"required": [one]} for one in _KINDS)]},

@@ -71,7 +71,8 @@ def damaged(certificate: dict) -> Iterator[tuple[str, dict]]:
                 continue
             at(changed, path)[key] = {"of": "another type"}
             yield f"{path} {key} of another type", changed
-            optional = ("radius", "reparameterised", "names", "count", "threshold")  # absent before, or by the spec
+            optional = ("radius", "reparameterised", "names", "count", "within", "weights_length",  # absent before
+                        "threshold")  # as the spec says
             if key not in optional and (not path or path[-1] != "witness"):
                 changed = copy.deepcopy(certificate)
                 del at(changed, path)[key]
