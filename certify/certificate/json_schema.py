@@ -15,7 +15,7 @@ from certify.format.canonical import LARGEST_INTEGER, Json
 from certify.format.quantities import QUANTITIES
 from certify.format.theorems import THEOREMS, Theorem
 from certify.format.witnesses import FORMS, Form
-from certify.format.words import Map, WeightNorm
+from certify.format.words import Base, Map, WeightNorm
 
 DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
 NAME: Final = "https://certify/certificate/v1"
@@ -116,7 +116,7 @@ def _of_the_problem() -> list[Json]:
     return [
         {"if": {"required": ["graph"]}, "then": _none(*network), "else": {"required": list(network)}},
         _if({"weight_norm": {"enum": seen}}, {"required": list(norm)}, _none(*norm)),
-        _if({"base": {"const": "nearby"}}, {}, _none(*near)),
+        _if({"base": {"enum": [str(base) for base in Base if base.near]}}, {}, _none(*near)),
         {"dependentSchemas": {"threshold": one_output, "functionals": one_output}},
         {"oneOf": [{"not": {"anyOf": [{"required": [one]} for one in _KINDS]}},
                    *({"required": [one]} for one in _KINDS)]},
@@ -157,7 +157,7 @@ _NEEDS: Final = {"evaluation": "evaluation_rows", "window": "window"}
 def _of_the_map(word: Map) -> Json:
     """What claims and the base of this solution map are."""
     rows = [{"$ref": f"#/$defs/{_key(theorem)}"} for theorem in THEOREMS if theorem.map is word]
-    shifts = {"required": list(_SHIFTS)} if word is Map.CRITICAL else _none(*_SHIFTS)
+    shifts = {"required": list(_SHIFTS)} if word.stationary else _none(*_SHIFTS)
     return {"if": {"properties": {"problem": {"properties": {"map": {"const": str(word)}}}}},
             "then": {"properties": {"claims": {"items": {"anyOf": rows}}, "base": shifts}}}
 
