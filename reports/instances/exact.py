@@ -94,7 +94,7 @@ class Head:
         P /= P.sum(1, keepdims=True)
         return P - Y, P[:, :, None] * np.eye(self.k) - P[:, :, None] * P[:, None, :]
 
-    def near(self, change: Change, phi: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    def near(self, change: Change, phi: np.ndarray | None = None, steps: int = 60) -> tuple[np.ndarray, np.ndarray]:
         """Weights near the refit `(k, m)`, and the inverse of the Hessian there."""
         left = self.codes(change)
         phi = (self.phi if phi is None else phi)[[i for i, _ in left]]
@@ -112,7 +112,7 @@ class Head:
                 loss = (np.logaddexp.reduce(Z, 1) - Z[np.arange(len(Z)), c]).sum()
             return float(loss + mu / 2 * (W**2).sum())
 
-        for _ in range(60):
+        for _ in range(steps):
             g, D = self.slopes(phi @ W.T, [c for _, c in left])
             grad = (g.T @ phi + mu * W).ravel()
             H = np.einsum("nab,ni,nj->aibj", D, phi, phi).reshape(k * m, k * m) + mu * np.eye(k * m)
@@ -185,13 +185,8 @@ class Head:
 
     def stays_linear(self, x: np.ndarray, today: int, m: int) -> bool:
         """The same of new labels under the squared loss, whose refit is linear in the targets."""
-        e = matrix([[v] for v in self.extended(x[None])[0].tolist()])
-        A = matrix(self.phi.tolist())
-        size = A.ncols()
-        H = A.transpose() * A + fmpq_mat(size, size, [self.mu if i == j else 0 for i in range(size)
-                                                      for j in range(size)])
-        share = A * H.solve(e)  # z = Σ share_i y_i, and a new label changes y_i by ∓2
-        parts = [share[i, 0] * (2 * c - 1) * (2 * today - 1) for i, c in enumerate(self.label)]
+        parts = [share * (2 * c - 1) * (2 * today - 1)  # z = Σ share_i y_i, and a new label changes y_i by ∓2
+                 for share, c in zip(self.shares(x), self.label, strict=True)]
         margin = sum(parts, fmpq(0)) - 2 * sum(sorted((p for p in parts if p > 0), reverse=True)[:m], fmpq(0))
         assert margin != 0
         return margin > 0
@@ -223,7 +218,7 @@ class Head:
                 if i in change:
                     continue
                 for new in [None] if kind == GONE else [c for c in range(self.classes) if c != self.label[i]]:
-                    W, _ = self.near({**change, i: new})
+                    W, _ = self.near({**change, i: new}, steps=8)
                     z = W @ self.extended(x[None])[0]
                     gap = z[0] * (2 * today - 1) if self.k == 1 else z[today] - np.delete(z, today).max()
                     tried.append((float(gap), i, new))
@@ -243,6 +238,14 @@ class Head:
         if x is not None:
             B = matrix([self.extended(x[None])[0].tolist()]) * B
         return B * B.transpose()
+
+    def shares(self, x: np.ndarray) -> list[fmpq]:
+        """What a unit of each target moves the output at x by, under the squared loss."""
+        A = matrix(self.phi.tolist())
+        size = A.ncols()
+        H = A.transpose() * A + fmpq_mat(size, size, [self.mu if i == j else 0 for i in range(size)
+                                                      for j in range(size)])
+        return (A * H.solve(matrix([[v] for v in self.extended(x[None])[0].tolist()]))).entries()
 
     def motion(self, kind: str, m: int) -> arb:
         """The largest distance between today's refit and one of a change."""

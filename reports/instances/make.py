@@ -21,7 +21,9 @@ from exact import Head, arb, at_most, below, matrix, rational, root
 from exact_nets import Relu, Tanh, norm_within, size
 from plan import (
     CRITICAL,
+    EACH,
     FITS,
+    HARDER,
     HEADS,
     MOTIONS,
     MOVED,
@@ -259,6 +261,20 @@ def noise() -> Iterator[Instance]:
                     str(radius), (20, 2, 1), t)
 
 
+def each() -> Iterator[Instance]:
+    """Targets of which every one moves: the output by their bound times the sum of the shares' sizes."""
+    head, X, x, _ = small(EACH.name, "squared", 20, 3, 0.1)
+    place, radius = f"bounds/{EACH.name}", 0.05
+    value = rational(radius) * sum((abs(share) for share in head.shares(x)), rational(0))
+    for share in EACH.shares:
+        t, stem = float(Fraction(int(value.p), int(value.q))) * share, f"{share:g}"
+        write_csv(HERE / place / f"{stem}.csv", features(3), [x])
+        write_spec(place, stem, (3, 1), decay=0.1, solution=NEARBY, rows=True, quantity=EACH.quantity,
+                   perturbation=f'parameter = "targets"\nset = "per_sample"\nradius = {radius}', bar=f"max = {t!r}")
+        yield bound(place, stem, "closed form", "yes" if value < rational(t) else "no", "squared", EACH, str(radius),
+                    (20, 3, 1), t)
+
+
 def fits() -> Iterator[Instance]:
     """Relu networks as exact fits of their own outputs."""
     for plan, widths, n in FITS:
@@ -343,12 +359,18 @@ def unasked() -> Iterator[Instance]:
 
 def instances(pattern: str) -> Iterator[Instance]:
     """Every instance of the sets whose name fits; those of bounds go by the name of what makes them."""
-    for plan in HEADS:
-        if fnmatch(plan.name, pattern):
-            yield from labels(plan)
+    def heads(plans: Sequence[Labels]) -> Iterator[Instance]:
+        for plan in plans:
+            if fnmatch(plan.name, pattern):
+                yield from labels(plan)
+
+    yield from heads(HEADS)
     for make in (moved, fits, critical, unasked):
         if fnmatch(make.__name__, pattern):
             yield from make()
+    yield from heads(HARDER)
+    if fnmatch(each.__name__, pattern):
+        yield from each()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
