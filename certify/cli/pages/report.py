@@ -66,9 +66,25 @@ def report(
         path, content = _required(output), _several(given, form, rows, previous, redact)
     else:
         path, content = _single(given[0], output, form, rows, previous, redact)
+    _require_apart(path, given)
     require_folder(path.parent, (path.name,))
     write_together({path: content})
     print(one_line(f"report {path}"), file=sys.stderr)
+
+
+def _require_apart(output: Path, certificates: list[Path]) -> None:
+    """Refuse to write over a certificate or a file that it binds.
+
+    Raises:
+        SpecError: it is one of them.
+    """
+    from certify.certificate import read_certificate
+    from certify.format.errors import SpecError
+
+    for certificate in certificates:
+        bound = (certificate.parent / file["path"] for file in read_certificate(certificate)["subject"].values())
+        if output.resolve() in {certificate.resolve(), *(path.resolve() for path in bound)}:
+            raise SpecError(f"-o {output}", f"{certificate} is about this file", "name another file")
 
 
 def _single(certificate: Path, output: Path | None, form: str, rows: bool, previous: Path | None,

@@ -104,3 +104,13 @@ def test_what_has_no_place_beside_it_is_refused(more, tmp_path, capsys):
     more = [str(path) if part == "SECOND" else part for part in more]
     assert certify("report", *given, "--trusted", *more) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("more", [["--trusted"], ["--format", "markdown"], []], ids=" ".join)
+@pytest.mark.parametrize("name", ["certificate.json", "model.safetensors", "spec.toml"])
+def test_no_report_is_written_over_a_file_that_it_is_about(more, name, tmp_path, capsys):
+    path = copy("0.2.0/targets", tmp_path)
+    before = (path.parent / name).read_bytes()
+    assert certify("report", str(path), *more, "-o", str(path.parent / name)) == 2
+    assert "is about this file; name another file" in capsys.readouterr().err
+    assert (path.parent / name).read_bytes() == before
