@@ -292,6 +292,38 @@ def _question(make: Any, quantity: Any, domain: Any, kind: Any, moves: Any, leve
         yield make(quantity.name, **{**needs, **said, "set": kind, "parameter": moves})
 
 
+# --- the certificate --------------------------------------------------------------------------------------------------
+
+def certificate() -> str:
+    """What the JSON Schema of a certificate is for, what it leaves unsaid, and what claims carry by theorem."""
+    from certify.certificate.json_schema import UNSAID
+    from certify.format.theorems import THEOREMS
+
+    rows = [(", ".join((t.label, *t.cases)), f"`{t.map}`", ", ".join(f"`{q.name}`" for q in t.quantities),
+             ", ".join(f"`{member}`" for member in t.witness.members()) or "nothing",
+             ", ".join(f"`{name}`" for name in t.hypotheses)) for t in THEOREMS]
+    return "\n".join([
+        "# Certificates as JSON\n", NOTE,
+        "[certificate.schema.json](certificate.schema.json) is the JSON Schema (2020-12) of `certify/1`, made from the "
+        "tables that prover and checker use. A program that reads certificates can validate against it first.\n",
+        "**A document that it accepts may still be false.** What it refuses is no `certify/1`. It does not say:\n",
+        "\n".join(f"* {line}" for line in UNSAID) + "\n",
+        "All this says [the format](../../proofs/certificate-format.md), and only `certify check` finds it out. "
+        "Numbers are binary64: a reader that rounds them to fewer digits, or to the nearest decimal, may turn a bound "
+        "into a number that is none.\n",
+        "## What claims carry\n",
+        "A claim names its theorem. By theorem, the members that its `witness` may have (one that is not needed is "
+        "absent) and the names that its `hypotheses` may have:\n",
+        table(("theorem", "map", "quantities", "witness", "hypotheses"), rows)])
+
+
+def certificate_schema() -> str:
+    """The JSON Schema itself."""
+    from certify.certificate.json_schema import json_schema
+
+    return json.dumps(json_schema(), indent=1, sort_keys=True) + "\n"
+
+
 # --- Python ----------------------------------------------------------------------------------------------------------
 
 def python() -> str:
@@ -411,7 +443,8 @@ def notebook() -> dict[str, str | bytes]:
 def pages() -> dict[str, str | bytes]:
     """Every generated file by its place in `docs/`."""
     written: dict[str, str | bytes] = {f"reference/{make.__name__}.md": make() for make in (
-        cli, questions, spec, quantities, theorems, support, python)}
+        cli, questions, spec, quantities, theorems, support, certificate, python)}
+    written["reference/certificate.schema.json"] = certificate_schema()
     return {**written, **notebook()} if (HERE / f"{NOTEBOOK}.ipynb").exists() else written
 
 

@@ -392,8 +392,3 @@ def validate(certificate: object, name: str = "certificate") -> None:
             f"{name}: member {where or '(top)'}", message[:1].lower() + message[1:],
             "use the version of certify that wrote it",
         ) from None
-
-
-def json_schema() -> dict[str, Any]:
-    """The JSON Schema of a certificate."""
-    return Certificate.model_json_schema()

@@ -39,6 +39,9 @@ def report(
     redact: Annotated[bool, typer.Option(
         "--redact", help="Leave out names of files and columns, words of labels and people's reasons (html, pdf).")
     ] = False,
+    trusted: Annotated[bool, typer.Option(
+        "--trusted", help="Check it, and write what its verdict rests on: theorems, hypotheses, programs (trust.md).")
+    ] = False,
     index: Annotated[Path | None, typer.Option(
         "--index", metavar="FOLDER", help="A page over all certificates in a folder, with their history.")] = None,
 ) -> None:
@@ -52,14 +55,36 @@ def report(
         raise SpecError("report", "certificates or --index FOLDER are needed, and not both" if given else
                         "no certificate is named", "give CERT, or --index FOLDER")
     if index is not None:
-        path, content = output or index / "index.html", _index(index, output, _alone(form, rows, previous, redact))
+        _alone("--index writes a page over a folder of certificates", form, rows, previous, redact, trusted)
+        path, content = output or index / "index.html", _index(index, output)
+    elif trusted:
+        from certify.cli.pages.trusted import trusted as page
+
+        _alone("--trusted writes a page of its own", form, rows, previous, redact)
+        path, content = page(_only(given), output)
     elif len(given) > 1:
         path, content = _required(output), _several(given, form, rows, previous, redact)
     else:
         path, content = _single(given[0], output, form, rows, previous, redact)
+    _require_apart(path, given)
     require_folder(path.parent, (path.name,))
     write_together({path: content})
     print(one_line(f"report {path}"), file=sys.stderr)
+
+
+def _require_apart(output: Path, certificates: list[Path]) -> None:
+    """Refuse to write over a certificate or a file that it binds.
+
+    Raises:
+        SpecError: it is one of them.
+    """
+    from certify.certificate import read_certificate
+    from certify.format.errors import SpecError
+
+    for certificate in certificates:
+        bound = (certificate.parent / file["path"] for file in read_certificate(certificate)["subject"].values())
+        if output.resolve() in {certificate.resolve(), *(path.resolve() for path in bound)}:
+            raise SpecError(f"-o {output}", f"{certificate} is about this file", "name another file")
 
 
 def _single(certificate: Path, output: Path | None, form: str, rows: bool, previous: Path | None,
@@ -125,8 +150,8 @@ def _required(output: Path | None) -> Path:
     return output
 
 
-def _alone(form: str, rows: bool, previous: Path | None, redact: bool) -> None:
-    """Refuse options that an index has no use for.
+def _alone(what: str, form: str, rows: bool, previous: Path | None, redact: bool, trusted: bool = False) -> None:
+    """Refuse options that a page of another kind has no use for.
 
     Raises:
         SpecError: one of them is given.
@@ -134,12 +159,25 @@ def _alone(form: str, rows: bool, previous: Path | None, redact: bool) -> None:
     from certify.format.errors import SpecError
 
     for name, there in (("--rows", rows), ("--previous", previous is not None), ("--redact", redact),
-                        (f"--format {form}", form != HTML)):
+                        (f"--format {form}", form != HTML), ("--trusted", trusted)):
         if there:
-            raise SpecError(name, "--index writes a page over a folder of certificates", f"leave out {name}")
+            raise SpecError(name, what, f"leave out {name}")
 
 
-def _index(folder: Path, output: Path | None, _: None) -> bytes:
+def _only(given: list[Path]) -> Path:
+    """The one certificate.
+
+    Raises:
+        SpecError: there are several.
+    """
+    from certify.format.errors import SpecError
+
+    if len(given) > 1:
+        raise SpecError("--trusted", f"{len(given)} certificates are named", "name one certificate")
+    return given[0]
+
+
+def _index(folder: Path, output: Path | None) -> bytes:
     """The page over a folder."""
     from certify.auditing.history.collect import collect
     from certify.auditing.history.page import page

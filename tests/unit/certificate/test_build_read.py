@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ from hypothesis import strategies as st
 from certify.auditing.spec_run import run_audit
 from certify.certificate import canonical_bytes, read_certificate, seal
 from certify.certificate.read import parse_certificate
-from certify.certificate.schema import json_schema, validate
+from certify.certificate.schema import validate
 from certify.format.errors import CertificateError, InputError
 from tests.families.small import SPEC, features, gate, write
 
@@ -196,7 +195,3 @@ def test_resealing_gets_past_the_reader_only(certificate):
     changed = copy.deepcopy(certificate)
     changed["claims"][0]["lower"] *= 0.5
     assert parse_certificate(canonical_bytes(seal(changed)))["claims"][0]["lower"] != certificate["claims"][0]["lower"]
-
-
-def test_schema_is_json():
-    assert json.dumps(json_schema())

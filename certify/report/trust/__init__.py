@@ -1,0 +1,1 @@
+"""What a verdict rests on: the page that an auditor reads in one screen."""
