@@ -41,6 +41,8 @@ def refused_rows(problem: Problem) -> str:
     budget = (problem.norm, problem.radius, problem.direction, problem.scale)
     if problem.moves.sized or budget != PLAIN or (problem.count is None) != problem.budget.single:
         return "no rule is known for this budget"
+    if loss_of(problem).invariant and problem.outputs == 1:
+        return "the cross-entropy of one output is 0 whatever it is, and no refit determines it"
     if problem.moves.leaves or problem.labels is not None:
         return ""
     return "" if loss_of(problem).quadratic and _are_codes(problem) else "the targets stand for no labels"
