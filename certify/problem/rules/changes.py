@@ -27,7 +27,7 @@ def require_kind(problem: Statement) -> None:
     """
     parameter, given = Parameter(problem.parameter), not Set(problem.set).sized
     if parameter.discrete and problem.outputs == 1 and Loss(problem.loss).outputs_by_class:
-        raise InputError("loss", f"'{problem.loss}' with one output, which no row has a say in",
+        raise InputError("loss", f"'{problem.loss}' with one output, and it takes one for each of two classes or more",
                          "use 'logistic' for two classes, or give an output for each class")
     stated = [key for key in ("together", "relabelled", "pairs", "fresh") if getattr(problem, key) is not None]
     if stated and (given or not parameter.discrete or problem.count is None or len(stated) > 1):
