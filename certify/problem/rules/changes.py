@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from certify.format.errors import InputError
-from certify.format.words import Parameter, Set
+from certify.format.words import Loss, Parameter, Set
 from certify.network.network import Network
 from certify.problem.perturbations.codes import codes_of
 from certify.problem.perturbations.named import code_named
@@ -19,10 +19,16 @@ if TYPE_CHECKING:
 def require_kind(problem: Statement) -> None:
     """Refuse groups that are none, pairs that nothing moves along, and stated rows that leave nothing to fit.
 
+    And a loss of several outputs with one: the cross-entropy of one output is 0 whatever the output, so that no row
+    holds it, and with an intercept without decay every output of that size is one of a minimiser (proofs/heads, D1).
+
     Raises:
         InputError: with what would work.
     """
     parameter, given = Parameter(problem.parameter), not Set(problem.set).sized
+    if parameter.discrete and problem.outputs == 1 and Loss(problem.loss).outputs_by_class:
+        raise InputError("loss", f"'{problem.loss}' with one output, and it takes one for each of two classes or more",
+                         "use 'logistic' for two classes, or give an output for each class")
     stated = [key for key in ("together", "relabelled", "pairs", "fresh") if getattr(problem, key) is not None]
     if stated and (given or not parameter.discrete or problem.count is None or len(stated) > 1):
         raise InputError(stated[0], f"given with parameter '{problem.parameter}', set '{problem.set}'"

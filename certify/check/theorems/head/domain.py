@@ -41,9 +41,10 @@ def refused_rows(problem: Problem) -> str:
     budget = (problem.norm, problem.radius, problem.direction, problem.scale)
     if problem.moves.sized or budget != PLAIN or (problem.count is None) != problem.budget.single:
         return "no rule is known for this budget"
-    if problem.moves.leaves or problem.labels is not None:
-        return ""
-    return "" if loss_of(problem).quadratic and _are_codes(problem) else "the targets stand for no labels"
+    if loss_of(problem).invariant and problem.outputs == 1:
+        return "the cross-entropy of one output is 0 whatever it is, and no refit determines it"
+    fine = problem.moves.leaves or problem.labels is not None or (loss_of(problem).quadratic and _are_codes(problem))
+    return "" if fine else "the targets stand for no labels"
 
 
 def _refused_of_any(problem: Problem) -> str:
@@ -62,9 +63,8 @@ def code_rows(problem: Problem) -> tuple[Vector, ...]:
 def _are_codes(problem: Problem) -> bool:
     """Two targets of one output, or rows that each mark one of several."""
     codes = code_rows(problem)
-    if problem.outputs == 1:
-        return len(codes) == 2
-    return len(codes) > 1 and any(all(set(code) == marks and code.count(1.0) == 1 for code in codes) for marks in MARKS)
+    return len(codes) == 2 if problem.outputs == 1 else len(codes) > 1 and any(
+        all(set(code) == marks and code.count(1.0) == 1 for code in codes) for marks in MARKS)
 
 
 DOMAINS = {"Q6": refused, "D1": refused_rows}

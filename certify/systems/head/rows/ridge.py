@@ -183,6 +183,6 @@ def solve(system: Ridge, points: Array, points_rad: Array | None = None) -> Solv
         off += points_rad * float(system.scale.max()) * system.size_R
     off /= math.sqrt(1 - system.delta)
     if system.loose:
-        reached = np.sqrt(2.0) * system.size_R * system.loose
+        reached = np.sqrt(2.0) * system.size_R
         off += system.loose * (2 * size + reached * weight)
     return Solved(u, fp.require_finite(off * RAISE * RAISE, "residual"), size)

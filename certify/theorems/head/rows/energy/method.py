@@ -42,7 +42,7 @@ class Energy(Method):
         """Whether the loss and the inputs fit."""
         if not change.relabels:
             return "it is for changed labels, and rows are deleted"
-        if not (head.loss.sigmoid or head.loss.shifted) or head.label is None:
+        if not (head.loss.sigmoid if head.k == 1 else head.loss.shifted) or head.label is None:
             return "it needs the logistic loss or cross-entropy"
         if head.threshold != 0:
             return "it needs the threshold 0"
