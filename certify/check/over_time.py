@@ -18,6 +18,7 @@ from certify.check.reading.certificate import STATES, Certificate, Claim, read_c
 from certify.check.reading.files import read_bytes
 from certify.check.reading.numbers import is_number
 from certify.check.reading.spec import Gate, Spec
+from certify.check.reading.told import check_text
 from certify.check.verdicts import EXIT
 from certify.format.canonical import Json, decode, same, show
 from certify.format.refusal import Invalid
@@ -138,6 +139,7 @@ def _check(where: str, entry: object, index: int, gate: Gate, claim: Claim[Any],
             raise Invalid(f"{where}.{name}", f"{show(entry[name])} is stated", "a number of a baseline, or null")
     if entry["state"] not in STATES or not isinstance(entry["reason"], str):
         raise Invalid(where, f"{show(entry['state'])} is stated", f"one of {', '.join(STATES)} and a reason are needed")
+    check_text(f"{where}.reason", entry["reason"])
     low, high = entry["lower"], entry["upper"]
     old = -math.inf if low is None else low, math.inf if high is None else high
     found = "open" if far or not there else compared(_ends(claim), old, side, tolerance)

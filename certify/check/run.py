@@ -8,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from certify.check.choices import Allowed, Choices, choices
 from certify.check.claims import check_asked, check_claims
 from certify.check.reading.arrays import Array
 from certify.check.reading.certificate import Base, Certificate, Claim, Witness, array_names, read_certificate
@@ -44,6 +45,7 @@ class Result:
         source: where the thresholds come from, in words.
         near: base `nearby`: how far the solution is, and may be.
         files, over: path and digest of every file, by role; gates over time, None where there is none.
+        chosen: what the certificate chose that the spec does not say.
     """
 
     certificate: Certificate
@@ -54,11 +56,12 @@ class Result:
     near: Nearness | None = None
     files: tuple[tuple[str, str, str], ...] = ()
     over: OverTime | None = None
+    chosen: Choices = Choices()
 
 
 def check(
     path: Path, given: dict[str, Path | None], asked: Sequence[Gate] = (), tell: Tell = lambda _: None,
-    within: float | None = None, baseline: Path | None = None,
+    within: float | None = None, baseline: Path | None = None, allowed: Allowed = Allowed(),
 ) -> Result:
     """Check a certificate against the original files, in the order of proofs/certificate-format.md.
 
@@ -68,6 +71,7 @@ def check(
         tell: called with a line of progress.
         within: base `nearby`: the share of the length of the weights that counts, instead of the spec's.
         baseline: what gates over time compare with; None: they are not checked.
+        allowed: what the certificate may choose, beside the spec.
     """
     certificate = read_certificate(read_bytes(path, "certificate file"), f"certificate file {show(str(path))}")
     for gate in asked:
@@ -109,12 +113,14 @@ def check(
     far, over = near is not None and near.far, None
     if "over_time" in certificate.top or timed is not None:
         over = import_module("certify.check.over_time").check_over_time(certificate, spec.gates, claims, far, baseline)
-    used = tuple(evaluate(*pair, far) for pair in thresholds(claims, spec.gates, asked))
+    chosen = choices(merge and bool(problem.groups), certificate.base, allowed)
+    open_ = far or bool(chosen.unasked)
+    used = tuple(evaluate(*pair, open_) for pair in thresholds(claims, spec.gates, asked))
     source = "the command line" if asked else "the digest-bound spec" if spec.gates else "none"
     if asked and any(outcome.gate not in asked and outcome.gate is not None for outcome in used):
         source = "the command line and the digest-bound spec"
     files = tuple((role, str(places.found[role]), record.sha256) for role, record in certificate.subject.items())
-    return Result(certificate, used, *overall(used), source, near, files, over)
+    return Result(certificate, used, *overall(used), source, near, files, over, chosen)
 
 
 def _solution(

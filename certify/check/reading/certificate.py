@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any, Generic, TypeVar
 
+from certify.check.reading.told import check_told
 from certify.format.canonical import FORMAT, LARGEST_INTEGER, Json, decode, digest, kind, show
 from certify.format.refusal import Invalid
 
@@ -131,10 +132,9 @@ def read_certificate(data: bytes, name: str = "certificate") -> Certificate:
     if top["digest"] != found:
         raise Invalid("digest", f"{show(top['digest'])} is stated", f"the certificate's bytes give {found}")
     text(top["certify_version"], "certify_version")
-    created = text(top["created"], "created")
-    if not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", created):
-        raise Invalid("created", f"{show(created)} is stated", "YYYY-MM-DDThh:mm:ssZ is needed")
+    text(top["created"], "created")
     _object(top["environment"], "environment")
+    check_told(top)
     subject = _object(top["subject"], "subject")
     files = (*FILES, *(role for role in ("graph", "reference", "change", "evaluation", "witness") if role in subject))
     _members(subject, "subject", files)

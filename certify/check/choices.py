@@ -1,0 +1,62 @@
+"""What a certificate chooses and the spec does not say: nothing is decided by it unless the caller says it too (V81).
+
+Equal rows that count as one may move less, and a loss that is tilted in weight space is another loss than one tilted
+through its outputs. A forger who may choose turns a refuted gate into one that is met.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from certify.check.reading.certificate import Base
+
+TILTS = {"output": "through the outputs", "weights": "in weight space"}
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """What the caller says beside the spec.
+
+    Attributes:
+        merged: equal rows may count as one.
+        weight_tilt: the loss may be tilted in weight space.
+        most_tilt: length of a tilt at most; None: any.
+    """
+
+    merged: bool = False
+    weight_tilt: bool = False
+    most_tilt: float | None = None
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What a certificate chose: in words, and which of it nobody asked for."""
+
+    lines: tuple[str, ...] = ()
+    unasked: tuple[str, ...] = ()
+
+
+def choices(merged: bool, base: Base, allowed: Allowed) -> Choices:
+    """What a certificate chose, and what of it is not allowed.
+
+    >>> base = Base(None, 0, None, None, None, "weights", 0.25)
+    >>> choices(False, base, Allowed(weight_tilt=True)).unasked
+    ()
+    >>> choices(True, base, Allowed(merged=True, most_tilt=0.125)).unasked
+    ('--weight-tilt', '--max-tilt')
+    """
+    lines, unasked = [], []
+    if merged:
+        lines.append("equal rows count as one")
+        if not allowed.merged:
+            unasked.append("--merge-duplicates")
+    if base.tilt is not None:
+        lines.append(f"of the loss tilted {TILTS[base.tilt]} by at most {base.shift_norm!r}")
+        if base.tilt == "weights" and not allowed.weight_tilt:
+            unasked.append("--weight-tilt")
+        if allowed.most_tilt is not None and not (base.shift_norm or 0) <= allowed.most_tilt:
+            unasked.append("--max-tilt")
+    if unasked:
+        lines.append(f"nothing is decided: the certificate chose this, and the spec does not say it; say "
+                     f"{', '.join(unasked)} if it is meant")
+    return Choices(tuple(lines), tuple(unasked))
