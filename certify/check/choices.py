@@ -6,9 +6,10 @@ through its outputs. A forger who may choose turns a refuted gate into one that 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from certify.check.reading.certificate import Base
+from certify.check.reading.certificate import Base, Witness
 
 TILTS = {"output": "through the outputs", "weights": "in weight space"}
 
@@ -21,11 +22,14 @@ class Allowed:
         merged: equal rows may count as one.
         weight_tilt: the loss may be tilted in weight space.
         most_tilt: length of a tilt at most; None: any.
+        radius_u, radius_w: of `aubin` at least, where the spec gives none; None: any.
     """
 
     merged: bool = False
     weight_tilt: bool = False
     most_tilt: float | None = None
+    radius_u: float | None = None
+    radius_w: float | None = None
 
 
 @dataclass(frozen=True)
@@ -36,13 +40,13 @@ class Choices:
     unasked: tuple[str, ...] = ()
 
 
-def choices(merged: bool, base: Base, allowed: Allowed) -> Choices:
+def choices(merged: bool, base: Base, witnesses: Sequence[Witness], allowed: Allowed) -> Choices:
     """What a certificate chose, and what of it is not allowed.
 
     >>> base = Base(None, 0, None, None, None, "weights", 0.25)
-    >>> choices(False, base, Allowed(weight_tilt=True)).unasked
+    >>> choices(False, base, [], Allowed(weight_tilt=True)).unasked
     ()
-    >>> choices(True, base, Allowed(merged=True, most_tilt=0.125)).unasked
+    >>> choices(True, base, [], Allowed(merged=True, most_tilt=0.125)).unasked
     ('--weight-tilt', '--max-tilt')
     """
     lines, unasked = [], []
@@ -56,7 +60,11 @@ def choices(merged: bool, base: Base, allowed: Allowed) -> Choices:
             unasked.append("--weight-tilt")
         if allowed.most_tilt is not None and not (base.shift_norm or 0) <= allowed.most_tilt:
             unasked.append("--max-tilt")
+    for name, least in (("radius_u", allowed.radius_u), ("radius_w", allowed.radius_w)):
+        own = [getattr(witness, name, None) for witness in witnesses]  # its verdict line says them
+        if least is not None and any(radius is not None and not radius >= least for radius in own):
+            unasked.append(f"--least-{name.replace('_', '-')}")
     if unasked:
-        lines.append(f"nothing is decided: the certificate chose this, and the spec does not say it; say "
-                     f"{', '.join(unasked)} if it is meant")
+        lines.append("nothing is decided: the certificate chose this, and the spec does not say it (see "
+                     f"{', '.join(unasked)})")
     return Choices(tuple(lines), tuple(unasked))

@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 print(f"{time.perf_counter() - start:6.1f} s  {line}", file=sys.stderr, flush=True)
 
         result = check(options.certificate, given, [*options.max, *options.min], tell, options.within,
-                       options.baseline, Allowed(options.merge_duplicates, options.weight_tilt, options.max_tilt))
+                       options.baseline, _allowed(options))
         if options.baseline is not None and result.over is None:
             raise Usage("--baseline: the spec has no gate with max_increase or max_decrease")
     except Usage as error:
@@ -128,6 +128,9 @@ def _parser() -> argparse.ArgumentParser:
                         help="the loss may be tilted in weight space, which the certificate alone says")
     parser.add_argument("--max-tilt", metavar="LENGTH", type=_positive,
                         help="how long a tilt of the loss may be; a longer one decides nothing")
+    for name in ("u", "w"):
+        parser.add_argument(f"--least-radius-{name}", metavar="LENGTH", type=_positive,
+                            help=f"aubin: how large radius_{name} has to be; a smaller one decides nothing")
     parser.add_argument("--baseline", type=Path, metavar="CERT",
                         help="the certificate that gates over time compare with; without it they are not checked")
     parser.add_argument("--trusted", action="store_true",
@@ -135,6 +138,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress on stderr")
     return parser
+
+
+def _allowed(options: argparse.Namespace) -> Allowed:
+    """What the caller lets the certificate choose."""
+    return Allowed(options.merge_duplicates, options.weight_tilt, options.max_tilt, options.least_radius_u,
+                   options.least_radius_w)
 
 
 def number_of(text: str) -> float | None:

@@ -74,6 +74,8 @@ def check(
         allowed: what the certificate may choose, beside the spec.
     """
     certificate = read_certificate(read_bytes(path, "certificate file"), f"certificate file {show(str(path))}")
+    if "suppressed" in certificate.top:
+        import_module("certify.check.reading.optional.suppressed").check_suppressed(certificate.top["suppressed"])
     for gate in asked:
         if not any(answers(claim, gate) for claim in certificate.claims):
             raise Usage(f"--{gate.side} {gate.quantity}: the certificate has no claim on {gate.quantity}")
@@ -113,7 +115,7 @@ def check(
     far, over = near is not None and near.far, None
     if "over_time" in certificate.top or timed is not None:
         over = import_module("certify.check.over_time").check_over_time(certificate, spec.gates, claims, far, baseline)
-    chosen = choices(merge and bool(problem.groups), certificate.base, allowed)
+    chosen = choices(merge and bool(problem.groups), certificate.base, [c.witness for c in claims], allowed)
     open_ = far or bool(chosen.unasked)
     used = tuple(evaluate(*pair, open_) for pair in thresholds(claims, spec.gates, asked))
     source = "the command line" if asked else "the digest-bound spec" if spec.gates else "none"
