@@ -9,7 +9,7 @@ import numpy as np
 from certify.cli.main import main as certify
 from tests.families import emitter
 from tests.families.check_cases import plain
-from tests.families.prover_cases import edit, outputs
+from tests.families.prover_cases import edit
 from tests.oracles.graph import Builder
 from tests.unit.check.enclosure.test_graph import write as write_graph
 
@@ -19,11 +19,12 @@ POINTS = '[evaluation]\nfile = "more.npz"\n{}[perturbation]\n'
 
 def fit(**changes) -> emitter.Case:
     return plain(**({"X": np.array([[0.5, -1.0], [1.0, 0.25], [-0.75, 0.5]]), "y": np.zeros((3, 1)),
-                     "weights": [np.random.default_rng(7).normal(size=(8, 2)), np.random.default_rng(8).normal(size=(1, 8))],
+                     "weights": [np.random.default_rng(seed).normal(size=shape) for seed, shape in (
+                         (7, (8, 2)), (8, (1, 8)))],
                      "biases": [np.zeros(8), np.zeros(1)], "rows": "all"} | changes))
 
 
-def ridge(folder: Path, **changes) -> emitter.Case:
+def ridge(**changes) -> emitter.Case:
     """One linear layer at its exact minimum of squares with decay: strongly convex."""
     rng = np.random.default_rng(5)
     X, y = rng.normal(size=(8, 2)), rng.normal(size=(8, 1))
@@ -60,7 +61,8 @@ def sublevel_aubin(folder: Path) -> Path:
 
 
 def compensation(folder: Path) -> Path:
-    return of_case(folder, fit(gates=gates("distance max 1e3")), {"[perturbation]\n": "[perturbation]\nradius = 0.01\n"})
+    return of_case(folder, fit(gates=gates("distance max 1e3")), {
+        "[perturbation]\n": "[perturbation]\nradius = 0.01\n"})
 
 
 def labels(folder: Path) -> Path:
@@ -79,14 +81,14 @@ def given(folder: Path) -> Path:
 
 
 def critical(folder: Path) -> Path:
-    case = ridge(folder, gates=gates("modulus max 10", "sample_modulus max 10"))
+    case = ridge(gates=gates("modulus max 10", "sample_modulus max 10"))
     return of_case(folder, case, {"[solution]\n": NEAR, "[training]\n": "[training]\nweight_decay = 0.5\n"})
 
 
 def critical_given(folder: Path) -> Path:
     folder.mkdir(parents=True)
     change(folder, 8, 2, 1e-3)
-    case = ridge(folder, gates=gates("distance max 1"))
+    case = ridge(gates=gates("distance max 1"))
     return of_case(folder, case, {"[solution]\n": NEAR, "[training]\n": "[training]\nweight_decay = 0.5\n",
                                   "[perturbation]\n": '[perturbation]\nset = "given"\nfile = "change.npz"\n'})
 
@@ -94,7 +96,7 @@ def critical_given(folder: Path) -> Path:
 def first_order(folder: Path) -> Path:
     folder.mkdir(parents=True)
     more(folder)
-    case = ridge(folder, gates=gates("first_order_prediction_change max 10"))
+    case = ridge(gates=gates("first_order_prediction_change max 10"))
     return of_case(folder, case, {"[solution]\n": NEAR, "[training]\n": "[training]\nweight_decay = 0.5\n",
                                   "[perturbation]\n": POINTS.format("") + 'set = "per_sample"\nradius = 0.1\n'})
 
