@@ -32,6 +32,9 @@ class Allowed:
     radius_w: float | None = None
 
 
+NOTHING = Allowed()
+
+
 @dataclass(frozen=True)
 class Choices:
     """What a certificate chose: in words, and which of it nobody asked for."""

@@ -78,8 +78,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     _print(line_of(result), found, as_json)
     if options.trusted and not as_json:
         print(trusted.table(trusted.rings()), flush=True)
-    own = exit_status(result.outcomes)
-    return own if result.over is None else worst(own, result.over.status, EXIT["open" if result.chosen.unasked else "met"])
+    over = 0 if result.over is None else worst(result.over.status, EXIT["open" if result.chosen.unasked else "met"])
+    return worst(exit_status(result.outcomes), over)
 
 
 def worst(*statuses: int) -> int:

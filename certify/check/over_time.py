@@ -14,7 +14,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from certify.check.reading.certificate import STATES, Certificate, Claim, read_certificate
+from certify.check.reading.certificate import STATES, Certificate, Claim, file_record, read_certificate
 from certify.check.reading.files import read_bytes
 from certify.check.reading.numbers import is_number
 from certify.check.reading.spec import Gate, Spec
@@ -118,8 +118,8 @@ def _form(member: object, count: int) -> tuple[Json | None, list[Json]]:
     if not isinstance(member, dict) or set(member) != {"baseline", "gates"}:
         raise Invalid("over_time", f"{show(member)} is stated", "an object of baseline and gates is needed")
     place, gates = member["baseline"], member["gates"]
-    if place is not None and not (isinstance(place, dict) and set(place) == {"path", "sha256", "bytes"}):
-        raise Invalid("over_time.baseline", f"{show(place)} is stated", "null or path, sha256 and bytes are needed")
+    if place is not None:
+        file_record(place, "over_time.baseline")
     if not isinstance(gates, list) or len(gates) != count:
         raise Invalid("over_time.gates", f"{show(gates)} is stated", f"the spec has {count} gates over time")
     return place, gates

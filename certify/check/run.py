@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from certify.check.choices import Allowed, Choices, choices
+from certify.check.choices import NOTHING, Allowed, Choices, choices
 from certify.check.claims import check_asked, check_claims
 from certify.check.reading.arrays import Array
 from certify.check.reading.certificate import Base, Certificate, Claim, Witness, array_names, read_certificate
@@ -61,7 +61,7 @@ class Result:
 
 def check(
     path: Path, given: dict[str, Path | None], asked: Sequence[Gate] = (), tell: Tell = lambda _: None,
-    within: float | None = None, baseline: Path | None = None, allowed: Allowed = Allowed(),
+    within: float | None = None, baseline: Path | None = None, allowed: Allowed = NOTHING,
 ) -> Result:
     """Check a certificate against the original files, in the order of proofs/certificate-format.md.
 

@@ -382,8 +382,8 @@ def hypotheses(case: Case, exact: Truth) -> list[Json]:
     return [
         {"name": "counting", "statement": "", "value": spare, "holds": spare >= 0},
         {"name": "smooth", "statement": "", "value": margin, "holds": True},
-        {"name": "rank", "statement": "the Jacobian of all outputs has full row rank: its smallest singular value is at "
-         "least", "value": down(sigma, 1e-10), "holds": True},
+        {"name": "rank", "statement": "the Jacobian of all outputs has full row rank: its smallest singular value is "
+         "at least", "value": down(sigma, 1e-10), "holds": True},
     ]
 
 

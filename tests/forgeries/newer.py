@@ -129,8 +129,8 @@ ROWS = (
             r"subject\.witness: its arrays are"),
     Forgery("e-weights-moved", "weights move less than some change moves them", f"{GOLDEN}/weights-moved",
             _half("upper"), r"lower: .* is stated, but"),
-    Forgery("e-weights-moved-both", "the same with both ends", f"{GOLDEN}/weights-moved", lambda work: work.claim.update(
-        lower=work.claim["lower"] / 2, upper=work.claim["upper"] / 2), "invalid"),
+    Forgery("e-weights-moved-both", "the same with both ends", f"{GOLDEN}/weights-moved",
+            lambda work: work.claim.update(lower=work.claim["lower"] / 2, upper=work.claim["upper"] / 2), "invalid"),
     Forgery("e-functional", "the value of a coefficient is said to be smaller", f"{GOLDEN}/values-of-coefficients",
             _tight, "invalid"),
     Forgery("e-coefficients", "functionals of other columns", f"{GOLDEN}/values-of-coefficients",
@@ -163,6 +163,8 @@ ROWS = (
             "upper"),
     Forgery("e-over-time-unasked", "a gate over time that no spec has", f"{GOLDEN}/targets", _over_time,
             "the spec has 0 gates over time"),
+    Forgery("e-over-time-place", "a baseline that is named by what is no path", f"{GOLDEN}/targets",
+            _gated("open", {"path": {"x": [10**400]}, "sha256": 0, "bytes": -1}), "over_time.baseline"),
     Forgery("e-over-time-met", "met, and compared with nothing", f"{GOLDEN}/targets", _gated("met", None),
             "over_time|claims"),
 )

@@ -117,6 +117,10 @@ def huge_shape(top: dict) -> None:
     next(iter(top.values()))["shape"] = [2**62, 4]
 
 
+def digits(top: dict) -> str:
+    return json.dumps(top).replace('"data_offsets": [0', '"data_offsets": [' + "9" * 6000)
+
+
 def sparse(work: Work) -> None:
     os.truncate(work.path("data"), 40 << 30)
 
@@ -181,9 +185,8 @@ ROWS = (
             "shape"),
     Forgery("d-safetensors-length", "a header longer than the file", TANH,
             model(lambda old: (2**40).to_bytes(8, "little") + old[8:]), "announce a header"),
-    Forgery("d-safetensors-digits", "an offset of 6,000 digits", TANH, model(
-        lambda old: header(old, lambda top: json.dumps(top).replace('"data_offsets": [0', '"data_offsets": [' + "9" * 6000))),
-        "the header is not JSON"),
+    Forgery("d-safetensors-digits", "an offset of 6,000 digits", TANH, model(lambda old: header(old, digits)),
+            "the header is not JSON"),
     Forgery("d-csv-nan", "a field that is no number", TANH, csv(f"{ROW}nan,1,1,0\n"), "a decimal number in the range"),
     Forgery("d-csv-digits", "digits that only some programs read", TANH, csv(f"{ROW}1_0,٣,1,0\n"), "a decimal number"),
     Forgery("d-csv-names", "two columns of one name", TANH, csv("a,b,a,y\n1,2,3,0\n"), "different names"),

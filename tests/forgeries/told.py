@@ -51,10 +51,10 @@ def _suppressed(**changes: object):
 
 ROWS = (
     Forgery("c-statement", "a hypothesis says what no theorem does", TANH,
-            member("claims", 0, "hypotheses", 0, "statement", value=LIE), "statement|says something else than the hyp"),
+            member("claims", 0, "hypotheses", 0, "statement", value=LIE), "statement|says something else"),
     Forgery("c-statement-of-another", "a hypothesis has the words of another", TANH,
             member("claims", 0, "hypotheses", 0, "statement", value="the level exceeds the training loss by at least"),
-            'says something else than the hypothesis "counting"'),
+            '"counting" says something else'),
     Forgery("c-statement-longer", "true words, and a lie behind them", TANH, member(
         "claims", 0, "hypotheses", 1, "statement",
         value=f"the network is continuously differentiable everywhere (tanh). {LIE}"), "says something else"),

@@ -140,13 +140,14 @@ def read_certificate(data: bytes, name: str = "certificate") -> Certificate:
     _members(subject, "subject", files)
     problem = _object(top["problem"], "problem")
     return Certificate(
-        subject={key: _file(subject[key], f"subject.{key}") for key in files}, problem=problem,
+        subject={key: file_record(subject[key], f"subject.{key}") for key in files}, problem=problem,
         base=_base(top["base"], problem.get("map") == "critical"),
         claims=tuple(_claim(c, f"claims[{i}]") for i, c in enumerate(_list(top["claims"], "claims"))),
         verdict=choice(top["verdict"], "verdict", VERDICTS), gates=choice(top["gates"], "gates", STATES), top=top)
 
 
-def _file(value: object, where: str) -> FileRecord:
+def file_record(value: object, where: str) -> FileRecord:
+    """A file as it is bound, or `Invalid`."""
     record = _object(value, where)
     _members(record, where, ("path", "sha256", "bytes"))
     path, sha256 = text(record["path"], f"{where}.path"), text(record["sha256"], f"{where}.sha256")

@@ -28,8 +28,8 @@ STATEMENTS = {
               "|no pre-activation lies at a kink of the activation: smallest distance from one"
               "|no pre-activation lies where the activation is not twice differentiable: smallest distance from 0"
               "|no ReLU pre-activation is 0(, except where none of the moves can change it,( and no maximum is tied"
-              "(, except between entries that are one function of the weights)?)?)? at the data: smallest distance from "
-              "a kink|no pre-activation is 0, in exact numbers",
+              "(, except between entries that are one function of the weights)?)?)? at the data: smallest distance "
+              "from a kink|no pre-activation is 0, in exact numbers",
     "rank": f"the Jacobian of all outputs{UNITS} has full row rank(: its smallest singular value is at least"
             "|, by the upper end|, in exact numbers)?"
             f"|the Hessian( completed by the symmetry fields)?{UNITS} is nonsingular{NEAR}"
@@ -110,11 +110,10 @@ def check_statement(where: str, name: str, statement: str, counted: tuple[int, i
     """The words of a hypothesis are those of its theorem, or none; the numbers counted there are those of the problem.
 
     >>> check_statement("claims[0]", "interior", "the level exceeds the training loss by at least", (9, 4))
-    >>> check_statement("claims[0]", "interior", "no change of the data moves the model", (9, 4))
+    >>> check_statement("claims[0]", "interior", "no change moves it", (9, 4))
     Traceback (most recent call last):
-    certify.format.refusal.Invalid: claims[0]: "no change of the data moves the model" is stated, but it says something \
-else than the hypothesis "interior"
+    certify.format.refusal.Invalid: claims[0]: "no change moves it" is stated, but "interior" says something else
     """
     found = re.fullmatch(STATEMENTS[name], statement[:LONGEST]) if statement else None
     if statement and (found is None or (name == "counting" and found.groups() != tuple(map(str, counted)))):
-        raise Invalid(where, f"{show(statement)} is stated", f"it says something else than the hypothesis {show(name)}")
+        raise Invalid(where, f"{show(statement)} is stated", f"{show(name)} says something else")

@@ -17,7 +17,7 @@ _LOCAL, _CENTRAL = struct.Struct("<4s5H3I2H"), struct.Struct("<4s6H3I5H2I")
 _END, _END64, _LOCATOR = struct.Struct("<4s4H2IH"), struct.Struct("<4sQ2H2I4Q"), struct.Struct("<4sIQI")
 _FULL, _UTF8, _STORED, _DEFLATED = 2**32 - 1, 0x800, 0, 8
 LARGE, RATIO, LARGEST = 2**26, 500, 2**32
-"""An archive that unpacks to more bytes than this, and to so many times its own, is taken for a bomb; and any larger."""
+"""An archive that unpacks to more bytes than this and to so many times its own is a bomb, and so is any larger one."""
 
 
 @dataclass(frozen=True)
