@@ -43,8 +43,16 @@ class Choices:
     unasked: tuple[str, ...] = ()
 
 
-def choices(merged: bool, base: Base, witnesses: Sequence[Witness], allowed: Allowed) -> Choices:
+def choices(
+    merged: bool, base: Base, witnesses: Sequence[Witness], allowed: Allowed, free: bool = True,
+) -> Choices:
     """What a certificate chose, and what of it is not allowed.
+
+    Args:
+        merged: whether it counts equal rows, of which there are some, as one.
+        base, witnesses: of the certificate.
+        allowed: by the caller.
+        free: whether a tilt in weight space was a choice, because there is one through the outputs.
 
     >>> base = Base(None, 0, None, None, None, "weights", 0.25)
     >>> choices(False, base, [], Allowed(weight_tilt=True)).unasked
@@ -59,7 +67,7 @@ def choices(merged: bool, base: Base, witnesses: Sequence[Witness], allowed: All
             unasked.append("--merge-duplicates")
     if base.tilt is not None:
         lines.append(f"of the loss tilted {TILTS[base.tilt]} by at most {base.shift_norm!r}")
-        if base.tilt == "weights" and not allowed.weight_tilt:
+        if base.tilt == "weights" and free and not allowed.weight_tilt:
             unasked.append("--weight-tilt")
         if allowed.most_tilt is not None and not (base.shift_norm or 0) <= allowed.most_tilt:
             unasked.append("--max-tilt")

@@ -115,7 +115,9 @@ def check(
     far, over = near is not None and near.far, None
     if "over_time" in certificate.top or timed is not None:
         over = import_module("certify.check.over_time").check_over_time(certificate, spec.gates, claims, far, baseline)
-    chosen = choices(merge and bool(problem.groups), certificate.base, [c.witness for c in claims], allowed)
+    free = certificate.base.tilt == "weights" and not allowed.weight_tilt and import_module(
+        "certify.check.systems.tilts").through_outputs(problem)
+    chosen = choices(merge and bool(problem.groups), certificate.base, [c.witness for c in claims], allowed, free)
     open_ = far or bool(chosen.unasked)
     used = tuple(evaluate(*pair, open_) for pair in thresholds(claims, spec.gates, asked))
     source = "the command line" if asked else "the digest-bound spec" if spec.gates else "none"

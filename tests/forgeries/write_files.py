@@ -9,9 +9,11 @@ import re
 import shutil
 import tempfile
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 
+from certify.systems.critical import settle
 from tests.families import emitter
 from tests.families.prover_cases import edit, prove
 from tests.forgeries import seeds
@@ -47,10 +49,24 @@ def weight_tilt(folder: Path) -> None:
     assert certificate is not None and certificate["base"]["tilt"] == "weights"
 
 
+def chosen_tilt(folder: Path) -> None:
+    """The tilt in weight space where there is one through the outputs, by a prover that is made not to find it."""
+    rng = np.random.default_rng(6)
+    case = emitter.Case([np.array([[0.5, -1.0]])], [None], "identity", rng.normal(size=(8, 2)), rng.normal(size=(8, 1)))
+    emitter.write_files(case, folder)
+    edit(folder, {"[solution]\n": '[solution]\nmap = "critical"\n'})
+    honest = prove(folder)
+    with patch.object(settle, "_tilt", lambda *_: "none"):
+        certificate = prove(folder)
+    assert honest is not None and certificate is not None
+    assert [one["base"]["tilt"] for one in (honest, certificate)] == ["output", "weights"]
+    assert certificate["claims"][0]["lower"] > 1.01 * honest["claims"][0]["upper"]  # a gate from below is met by it
+
+
 def main() -> None:
     """Write what is not there."""
     os.environ["SOURCE_DATE_EPOCH"] = "1795824000"
-    makers = {"rescaled-copy": rescaled_copy, "weight-tilt": weight_tilt,
+    makers = {"rescaled-copy": rescaled_copy, "weight-tilt": weight_tilt, "chosen-tilt": chosen_tilt,
               **{name: lambda folder, name=name: seeds.prove(name, folder) for name in seeds.SEEDS}}
     for name, make in makers.items():
         folder = ROOT / FILES / name
