@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from certify.check.reading.certificate import Base, Witness
+from certify.check.reading.certificate import Base, Claim, Witness
+from certify.check.reading.subject import Problem
 
 TILTS = {"output": "through the outputs", "weights": "in weight space"}
 
@@ -32,15 +33,29 @@ class Allowed:
     radius_w: float | None = None
 
 
-NOTHING = Allowed()
-
-
 @dataclass(frozen=True)
 class Choices:
     """What a certificate chose: in words, and which of it nobody asked for."""
 
     lines: tuple[str, ...] = ()
     unasked: tuple[str, ...] = ()
+
+
+def chosen(base: Base, claims: Sequence[Claim[Witness]], problem: Problem, allowed: Allowed | None) -> Choices:
+    """What a certificate chose, and what of it is not allowed.
+
+    Args:
+        base, claims: of the certificate.
+        problem: with merged rows, or without.
+        allowed: by the caller; None: nothing.
+    """
+    allowed, merged = allowed or Allowed(), len(problem.kept) < len(problem.features)
+    free = False
+    if base.tilt == "weights" and not allowed.weight_tilt:
+        from certify.check.systems.tilts import through_outputs
+
+        free = through_outputs(problem)
+    return choices(merged, base, [claim.witness for claim in claims], allowed, free)
 
 
 def choices(

@@ -14,7 +14,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
-from certify.check.choices import Allowed
 from certify.check.reading.certificate import QUANTITIES, RANGES, Number
 from certify.check.reading.files import DIGITS
 from certify.check.reading.spec import Gate
@@ -24,9 +23,11 @@ from certify.format.canonical import FORMAT, Json
 from certify.format.refusal import Invalid
 
 if TYPE_CHECKING:
+    from certify.check.choices import Allowed
     from certify.check.systems.nearness import Nearness
 
 ROLES = ("spec", "model", "graph", "data", "reference", "change", "evaluation", "witness")
+CHOICES = ("merge_duplicates", "weight_tilt", "max_tilt", "least_radius_u", "least_radius_w")
 WORDS = {"critical": "critical point", "interpolation": "solution"}
 
 
@@ -78,7 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     _print(line_of(result), found, as_json)
     if options.trusted and not as_json:
         print(trusted.table(trusted.rings()), flush=True)
-    over = 0 if result.over is None else worst(result.over.status, EXIT["open" if result.chosen.unasked else "met"])
+    over = 0 if result.over is None else worst(result.over.status, EXIT["open" if _unasked(result) else "met"])
     return worst(exit_status(result.outcomes), over)
 
 
@@ -140,10 +141,11 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _allowed(options: argparse.Namespace) -> Allowed:
-    """What the caller lets the certificate choose."""
-    return Allowed(options.merge_duplicates, options.weight_tilt, options.max_tilt, options.least_radius_u,
-                   options.least_radius_w)
+def _allowed(options: argparse.Namespace) -> Allowed | None:
+    """What the caller lets the certificate choose; None where nothing is said."""
+    said = [getattr(options, name) for name in CHOICES]
+    found: Allowed | None = import_module("certify.check.choices").Allowed(*said) if any(said) else None
+    return found
 
 
 def number_of(text: str) -> float | None:
@@ -205,7 +207,12 @@ def line_of(result: Result) -> str:
 def _about(result: Result) -> list[str]:
     """What the certificate chose, and where the solution is that its claims are about."""
     near = [] if result.near is None else [_where(result.near, WORDS[str(result.certificate.problem["map"])])]
-    return [*result.chosen.lines, *near]
+    return [*(() if result.chosen is None else result.chosen.lines), *near]
+
+
+def _unasked(result: Result) -> list[str]:
+    """What the certificate chose and nobody asked for."""
+    return [] if result.chosen is None else [*result.chosen.unasked]
 
 
 def _where(near: Nearness, kind: str) -> str:
@@ -255,6 +262,6 @@ def _object(result: Result) -> Json:
             "base": {"residual": base.residual, "distance": base.distance} | (
                 {} if base.tilt is None else {"tilt": base.tilt, "shift_norm": base.shift_norm}) | (
                 {} if near is None else near.members),
-            "thresholds": result.source, "unasked": list(result.chosen.unasked),
+            "thresholds": result.source, "unasked": _unasked(result),
             **({} if result.over is None else {"over_time": result.over.members}),
             "files": {role: {"path": path, "sha256": digest} for role, path, digest in result.files}}

@@ -8,7 +8,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from certify.check.choices import NOTHING, Allowed, Choices, choices
 from certify.check.claims import check_asked, check_claims
 from certify.check.reading.arrays import Array
 from certify.check.reading.certificate import Base, Certificate, Claim, Witness, array_names, read_certificate
@@ -23,6 +22,7 @@ from certify.format.canonical import Json, same, show
 from certify.format.refusal import Invalid
 
 if TYPE_CHECKING:
+    from certify.check.choices import Allowed, Choices
     from certify.check.over_time import OverTime
     from certify.check.systems.nearness import Nearness
 
@@ -45,7 +45,7 @@ class Result:
         source: where the thresholds come from, in words.
         near: base `nearby`: how far the solution is, and may be.
         files, over: path and digest of every file, by role; gates over time, None where there is none.
-        chosen: what the certificate chose that the spec does not say.
+        chosen: what the certificate chose that the spec does not say; None for nothing.
     """
 
     certificate: Certificate
@@ -56,12 +56,12 @@ class Result:
     near: Nearness | None = None
     files: tuple[tuple[str, str, str], ...] = ()
     over: OverTime | None = None
-    chosen: Choices = Choices()
+    chosen: Choices | None = None
 
 
 def check(
     path: Path, given: dict[str, Path | None], asked: Sequence[Gate] = (), tell: Tell = lambda _: None,
-    within: float | None = None, baseline: Path | None = None, allowed: Allowed = NOTHING,
+    within: float | None = None, baseline: Path | None = None, allowed: Allowed | None = None,
 ) -> Result:
     """Check a certificate against the original files, in the order of proofs/certificate-format.md.
 
@@ -115,11 +115,11 @@ def check(
     far, over = near is not None and near.far, None
     if "over_time" in certificate.top or timed is not None:
         over = import_module("certify.check.over_time").check_over_time(certificate, spec.gates, claims, far, baseline)
-    free = certificate.base.tilt == "weights" and not allowed.weight_tilt and import_module(
-        "certify.check.systems.tilts").through_outputs(problem)
-    chosen = choices(merge and bool(problem.groups), certificate.base, [c.witness for c in claims], allowed, free)
-    open_ = far or bool(chosen.unasked)
-    used = tuple(evaluate(*pair, open_) for pair in thresholds(claims, spec.gates, asked))
+    chosen = None
+    if (merge and problem.groups) or certificate.base.tilt is not None or allowed is not None:
+        chosen = import_module("certify.check.choices").chosen(certificate.base, claims, problem, allowed)
+    unsure = far or (chosen is not None and bool(chosen.unasked))
+    used = tuple(evaluate(*pair, unsure) for pair in thresholds(claims, spec.gates, asked))
     source = "the command line" if asked else "the digest-bound spec" if spec.gates else "none"
     if asked and any(outcome.gate not in asked and outcome.gate is not None for outcome in used):
         source = "the command line and the digest-bound spec"
