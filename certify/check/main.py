@@ -23,7 +23,7 @@ from certify.format.canonical import FORMAT, Json
 from certify.format.refusal import Invalid
 
 if TYPE_CHECKING:
-    from certify.check.choices import Allowed
+    from certify.check.choices.allowed import Allowed
     from certify.check.systems.nearness import Nearness
 
 ROLES = ("spec", "model", "graph", "data", "reference", "change", "evaluation", "witness")
@@ -144,7 +144,7 @@ def _parser() -> argparse.ArgumentParser:
 def _allowed(options: argparse.Namespace) -> Allowed | None:
     """What the caller lets the certificate choose; None where nothing is said."""
     said = [getattr(options, name) for name in CHOICES]
-    found: Allowed | None = import_module("certify.check.choices").Allowed(*said) if any(said) else None
+    found: Allowed | None = import_module("certify.check.choices.allowed").Allowed(*said) if any(said) else None
     return found
 
 

@@ -22,7 +22,7 @@ from certify.format.canonical import Json, same, show
 from certify.format.refusal import Invalid
 
 if TYPE_CHECKING:
-    from certify.check.choices import Allowed, Choices
+    from certify.check.choices.allowed import Allowed, Choices
     from certify.check.over_time import OverTime
     from certify.check.systems.nearness import Nearness
 
@@ -117,7 +117,7 @@ def check(
         over = import_module("certify.check.over_time").check_over_time(certificate, spec.gates, claims, far, baseline)
     chosen = None
     if (merge and problem.groups) or certificate.base.tilt is not None or allowed is not None:
-        chosen = import_module("certify.check.choices").chosen(certificate.base, claims, problem, allowed)
+        chosen = import_module("certify.check.choices.allowed").chosen(certificate.base, claims, problem, allowed)
     unsure = far or (chosen is not None and bool(chosen.unasked))
     used = tuple(evaluate(*pair, unsure) for pair in thresholds(claims, spec.gates, asked))
     source = "the command line" if asked else "the digest-bound spec" if spec.gates else "none"

@@ -8,7 +8,7 @@ import numpy as np
 from flint import ctx
 from hypothesis import strategies as st
 
-from certify.check.choices import Allowed
+from certify.check.choices.allowed import Allowed
 from certify.check.main import Result, check
 from tests.families import emitter
 from tests.families.emitter import BITS, Case

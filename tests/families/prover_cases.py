@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from flint import ctx
 
-from certify.check.choices import Allowed
+from certify.check.choices.allowed import Allowed
 from certify.check.enclosure.hessian import Curvature
 from certify.check.enclosure.network import NotSmooth, forward
 from certify.check.enclosure.network import given as exact_parameters

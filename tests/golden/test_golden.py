@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from certify.check.choices import Allowed
+from certify.check.choices.allowed import Allowed
 from certify.check.main import check
 from tests.families.check_cases import NO_FILES
 from tests.golden import heads

@@ -22,8 +22,8 @@ CERTIFICATES = {
 }
 """Most lines that a certificate may load: a ratchet on the way to 2600, never raised without a reason in the commit.
 
-Raised by 150 for what a certificate tells in words (V82, `told`), and by 100 more where it tilts the loss or merges rows
-(V81, `choices`): before, a forger said under a passing check what he liked, and chose which problem it was about.
+Raised by 150 for what a certificate tells in words (V82, `told`), and by 100 more where it tilts the loss or merges
+rows (V81, `choices`): before, a forger said under a passing check what he liked, and chose which problem it was about.
 """
 
 KERNEL, INNERMOST = "certify/check/kernel.py", 400

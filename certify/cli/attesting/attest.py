@@ -88,7 +88,7 @@ def attest(
     require_share(within)
     given = {"spec": spec, "model": model, "graph": graph, "data": data, "reference": reference, "change": change,
              "evaluation": evaluation, "witness": witness}
-    from certify.check.choices import Allowed
+    from certify.check.choices.allowed import Allowed
     from certify.cli.attesting.checked import Asked
     from certify.cli.attesting.signing import Signing, sign
 

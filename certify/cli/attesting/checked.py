@@ -16,7 +16,7 @@ from certify._version import __version__
 from certify.attestation.abridged import abridged
 from certify.attestation.manifest import Manifest, in_order, require_text, root
 from certify.attestation.summary import COMPARATORS, PROVED, SOUNDNESS, VERIFIER, Summary, read_summary
-from certify.check.choices import Allowed
+from certify.check.choices.allowed import Allowed
 from certify.check.reading.certificate import read_certificate
 from certify.check.reading.files import read_bytes
 from certify.check.reading.spec import Gate

@@ -13,7 +13,7 @@ from certify.attestation.judged import Demand, judge, require_promise
 from certify.attestation.keys import read_public
 from certify.attestation.on_disk import DIGITS, Compared, compare, is_file, places, require_digest
 from certify.attestation.summary import COMPARATORS, Summary
-from certify.check.choices import Allowed
+from certify.check.choices.allowed import Allowed
 from certify.check.main import threshold_of
 from certify.check.reading.certificate import Certificate, read_certificate
 from certify.check.reading.certificate import Claim as CertifiedClaim

@@ -31,7 +31,7 @@ from typing import Any
 
 from safetensors.numpy import load, save
 
-from certify.check.choices import Allowed
+from certify.check.choices.allowed import Allowed
 from certify.check.run import Result, Usage, check
 from certify.format.canonical import digest, encode
 from certify.format.refusal import Invalid

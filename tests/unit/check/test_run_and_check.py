@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from certify.check.choices import Allowed
+from certify.check.choices.allowed import Allowed
 from certify.check.main import check, main
 from certify.cli.main import main as certify
 from certify.format.refusal import Invalid

@@ -52,7 +52,7 @@ def chosen(base: Base, claims: Sequence[Claim[Witness]], problem: Problem, allow
     allowed, merged = allowed or Allowed(), len(problem.kept) < len(problem.features)
     free = False
     if base.tilt == "weights" and not allowed.weight_tilt:
-        from certify.check.systems.tilts import through_outputs
+        from certify.check.choices.tilts import through_outputs
 
         free = through_outputs(problem)
     return choices(merged, base, [claim.witness for claim in claims], allowed, free)
