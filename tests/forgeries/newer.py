@@ -163,6 +163,8 @@ ROWS = (
             "upper"),
     Forgery("e-over-time-unasked", "a gate over time that no spec has", f"{GOLDEN}/targets", _over_time,
             "the spec has 0 gates over time"),
+    Forgery("e-over-time-null", "a member for gates over time, empty, that no spec has", f"{GOLDEN}/targets",
+            member("over_time", value=None), "over_time: it is there"),
     Forgery("e-over-time-place", "a baseline that is named by what is no path", f"{GOLDEN}/targets",
             _gated("open", {"path": {"x": [10**400]}, "sha256": 0, "bytes": -1}), "over_time.baseline"),
     Forgery("e-over-time-met", "met, and compared with nothing", f"{GOLDEN}/targets", _gated("met", None),
