@@ -8,7 +8,7 @@ import resource
 import pytest
 
 from certify.check.main import main
-from tests.forgeries.corpus import FORGERIES
+from tests.forgeries.corpus import FORGERIES, README, table
 from tests.forgeries.forgery import FILES, ROOT
 
 GROWTH = 256 << 10
@@ -32,6 +32,10 @@ def test_a_forgery_is_refused_with_the_reason(name, tmp_path, capsys):
 def test_what_forgeries_start_from_is_honest(path, capsys):
     expected = 4 if path.parent.name in ("rescaled-copy", "chosen-tilt") else 0
     assert main([str(path), "--quiet"]) == expected, capsys.readouterr().out
+
+
+def test_the_table_is_that_of_the_rows():
+    assert README.read_text(encoding="utf-8") == table(), "python -m tests.forgeries writes it"
 
 
 def test_there_are_forgeries_of_each_kind():
