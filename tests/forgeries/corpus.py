@@ -11,7 +11,7 @@ README = Path(__file__).with_name("README.md")
 INTRODUCTION = """# Forgeries
 
 Certificates with a true digest that say what does not follow, and files with a second reading. Each is made from an
-honest certificate (of `tests/golden`, or of `files/`, which `python -m tests.forgeries.write_files` makes) by a function
+honest certificate (of `tests/golden`, or of `files/`, made by `python -m tests.forgeries.write_files`) by a function
 beside its row, so that bytes that are large need not be kept; `python -m tests.forgeries FOLDER` writes them all out,
 for other checkers, and `python -m tests.forgeries` this table.
 
