@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from certify.check.hypotheses import check_hypothesis
 from certify.check.reading.certificate import RANGES, Base, Claim, Witness
 from certify.check.reading.spec import Gate, Spec
+from certify.check.reading.told import check_text
 from certify.check.rule import Side
 from certify.check.systems.point import Ladder
 from certify.check.table import rule_of
@@ -68,7 +69,9 @@ def _check_claim(claim: Claim[Witness], ladder: Ladder, base: Base | None, side:
 
         check_equal_rows(claim, ladder)
     rule.check_ends(claim, ladder, side)
-    known = rule.hypotheses(claim, problem)
+    known, names = rule.hypotheses(claim, problem), [one.name for one in claim.hypotheses]
+    if len(set(names)) < len(names):
+        raise Invalid(f"{where}.hypotheses", show(names), "each is listed once")
     for hypothesis in claim.hypotheses:
         check_hypothesis(hypothesis, known, claim, ladder, base)
 
@@ -78,6 +81,9 @@ def _check_outcome(claim: Claim[Witness], outcome: Outcome) -> Outcome:
     where, gate = claim.where, outcome.gate
     if claim.verdict != outcome.verdict:
         raise Invalid(f"{where}.verdict", f"{show(claim.verdict)} is stated", f"the ends give {show(outcome.verdict)}")
+    check_text(f"{where}.reason", claim.reason)
+    if claim.verdict == "certified" and claim.reason:
+        raise Invalid(f"{where}.reason", f"{show(claim.reason)} is stated", "what is certified needs none: it is empty")
     member = None if gate is None else {
         gate.side: gate.value, "rigour": gate.rigour, "severity": gate.severity, "rationale": gate.rationale,
         "state": outcome.state}

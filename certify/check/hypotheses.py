@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from certify.check.reading.certificate import Base, Claim, Hypothesis, Number
+from certify.check.reading.told import check_statement
 from certify.check.systems.point import Ladder
 from certify.format.canonical import same, show
 from certify.format.refusal import Invalid
@@ -51,6 +52,9 @@ def check_hypothesis(
     where = f"{claim.where}.hypotheses, {show(hypothesis.name)}"
     if hypothesis.name not in known:
         raise Invalid(where, "it is stated", f"this checker can re-derive {', '.join(known)}")
+    problem = ladder.problem
+    check_statement(where, hypothesis.name, hypothesis.statement,
+                    (problem.parameters, len(problem.kept) * problem.block))
     known[hypothesis.name](Stated(where, hypothesis.value, hypothesis.holds, claim, ladder, base))
 
 

@@ -23,11 +23,12 @@ from certify.format.canonical import FORMAT, Json
 from certify.format.refusal import Invalid
 
 if TYPE_CHECKING:
+    from certify.check.choices.allowed import Allowed
     from certify.check.systems.nearness import Nearness
 
 ROLES = ("spec", "model", "graph", "data", "reference", "change", "evaluation", "witness")
+CHOICES = ("merge_duplicates", "weight_tilt", "max_tilt", "least_radius_u", "least_radius_w")
 WORDS = {"critical": "critical point", "interpolation": "solution"}
-TILTS = {"output": "through the outputs", "weights": "in weight space"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -51,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 print(f"{time.perf_counter() - start:6.1f} s  {line}", file=sys.stderr, flush=True)
 
         result = check(options.certificate, given, [*options.max, *options.min], tell, options.within,
-                       options.baseline)
+                       options.baseline, _allowed(options))
         if options.baseline is not None and result.over is None:
             raise Usage("--baseline: the spec has no gate with max_increase or max_decrease")
     except Usage as error:
@@ -78,7 +79,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     _print(line_of(result), found, as_json)
     if options.trusted and not as_json:
         print(trusted.table(trusted.rings()), flush=True)
-    return worst(exit_status(result.outcomes), 0 if result.over is None else result.over.status)
+    over = 0 if result.over is None else worst(result.over.status, EXIT["open" if _unasked(result) else "met"])
+    return worst(exit_status(result.outcomes), over)
 
 
 def worst(*statuses: int) -> int:
@@ -118,9 +120,18 @@ def _parser() -> argparse.ArgumentParser:
     for side in ("max", "min"):
         parser.add_argument(f"--{side}", metavar="QUANTITY=VALUE", action="append", default=[], type=threshold_of(side),
                             help=f"{side}imum to hold the claim against, instead of the spec's gates on it")
-    parser.add_argument("--within", metavar="SHARE", type=_share,
+    parser.add_argument("--within", metavar="SHARE", type=_positive,
                         help="base nearby: how far the solution may be from the weights, as a share of their length, "
                              "instead of the spec's (default 1e-6)")
+    parser.add_argument("--merge-duplicates", action="store_true",
+                        help="equal rows may count as one, which the certificate alone says")
+    parser.add_argument("--weight-tilt", action="store_true",
+                        help="the loss may be tilted in weight space, which the certificate alone says")
+    parser.add_argument("--max-tilt", metavar="LENGTH", type=_positive,
+                        help="how long a tilt of the loss may be; a longer one decides nothing")
+    for name in ("u", "w"):
+        parser.add_argument(f"--least-radius-{name}", metavar="LENGTH", type=_positive,
+                            help=f"aubin: how large radius_{name} has to be; a smaller one decides nothing")
     parser.add_argument("--baseline", type=Path, metavar="CERT",
                         help="the certificate that gates over time compare with; without it they are not checked")
     parser.add_argument("--trusted", action="store_true",
@@ -128,6 +139,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress on stderr")
     return parser
+
+
+def _allowed(options: argparse.Namespace) -> Allowed | None:
+    """What the caller lets the certificate choose; None where nothing is said."""
+    said = [getattr(options, name) for name in CHOICES]
+    found: Allowed | None = import_module("certify.check.choices.allowed").Allowed(*said) if any(said) else None
+    return found
 
 
 def number_of(text: str) -> float | None:
@@ -156,7 +174,7 @@ def threshold_of(side: str) -> Callable[[str], Gate]:
     return parse
 
 
-def _share(text: str) -> float:
+def _positive(text: str) -> float:
     value = number_of(text)
     if value is None or not value > 0:
         raise argparse.ArgumentTypeError(f"{text!r} is not a finite number above 0")
@@ -179,17 +197,22 @@ def line_of(result: Result) -> str:
     """The verdict with every claim, its threshold and its proved ends, on one line; first those that decided it."""
     deciding_first = sorted(result.outcomes, key=lambda outcome: outcome.verdict != result.verdict)
     parts = [_words(outcome, result.certificate.problem) for outcome in deciding_first]
-    more = ["equal rows count as one"] if result.certificate.problem["merge_duplicates"] else []
-    base = result.certificate.base
-    if result.near is not None:
-        more.append(_where(result.near, WORDS[str(result.certificate.problem["map"])]))
-    if base.tilt is not None:  # as merged rows a choice that is part of the claim, and not in the spec
-        more.append(f"of the loss tilted {TILTS[base.tilt]} by at most {base.shift_norm!r}")
-    more += [] if result.over is None else result.over.lines
+    more = [*_about(result), *(() if result.over is None else result.over.lines)]
     refuted = [outcome.gate for outcome in result.outcomes if outcome.verdict == "refuted"]
     warned = refuted and all(gate is not None and gate.severity == "warn" for gate in refuted)
     only = "; refuted by a warn gate only" if warned else ""
     return f"{result.verdict} {'; '.join(parts + more)} [thresholds: {result.source}{only}]"
+
+
+def _about(result: Result) -> list[str]:
+    """What the certificate chose, and where the solution is that its claims are about."""
+    near = [] if result.near is None else [_where(result.near, WORDS[str(result.certificate.problem["map"])])]
+    return [*(() if result.chosen is None else result.chosen.lines), *near]
+
+
+def _unasked(result: Result) -> list[str]:
+    """What the certificate chose and nobody asked for."""
+    return [] if result.chosen is None else [*result.chosen.unasked]
 
 
 def _where(near: Nearness, kind: str) -> str:
@@ -224,13 +247,14 @@ def proved_words(quantity: str, lower: Number | None, upper: Number | None, scop
 def _object(result: Result) -> Json:
     """The same as one JSON object, with the members that `certify run --json` has."""
     claims, near = [], result.near
-    far = near if near is not None and near.far else None
+    about = "; ".join(_about(result))
     for outcome in result.outcomes:
         claim, gate = outcome.claim, outcome.gate
+        words = "" if outcome.verdict == "certified" else _words(outcome, result.certificate.problem)
         entry: Json = {
             "quantity": claim.quantity, "theorem": claim.theorem, "rigour": claim.rigour, "verdict": outcome.verdict,
             "gate": outcome.state, "lower": claim.lower, "upper": claim.upper, "unit": claim.unit,
-            "reason": claim.reason if far is None else _where(far, WORDS[str(result.certificate.problem["map"])]),
+            "reason": "; ".join(filter(None, (words, about))) if words else "",  # never what the certificate says
         }
         claims.append(entry if gate is None else entry | {gate.side: gate.value, "severity": gate.severity})
     base = result.certificate.base
@@ -238,6 +262,6 @@ def _object(result: Result) -> Json:
             "base": {"residual": base.residual, "distance": base.distance} | (
                 {} if base.tilt is None else {"tilt": base.tilt, "shift_norm": base.shift_norm}) | (
                 {} if near is None else near.members),
-            "thresholds": result.source,
+            "thresholds": result.source, "unasked": _unasked(result),
             **({} if result.over is None else {"over_time": result.over.members}),
             "files": {role: {"path": path, "sha256": digest} for role, path, digest in result.files}}

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from pathlib import Path
 
+from certify.check.reading.files import LARGEST
 from certify.check.reading.sections.about import FILES
 from certify.format.canonical import Json
 
@@ -42,9 +43,11 @@ def _there(name: str, digest: str, folders: list[Path]) -> str:
 
 
 def _digest(path: Path) -> str:
-    """SHA-256 of its bytes; empty where they cannot be read."""
+    """SHA-256 of its bytes; empty where they cannot be read, or are more than any file that is bound may have."""
     whole = sha256()
     try:
+        if path.stat().st_size > LARGEST:
+            return ""
         with path.open("rb") as file:
             while part := file.read(AT_ONCE):
                 whole.update(part)

@@ -14,10 +14,11 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from certify.check.reading.certificate import STATES, Certificate, Claim, read_certificate
+from certify.check.reading.certificate import STATES, Certificate, Claim, file_record, read_certificate
 from certify.check.reading.files import read_bytes
 from certify.check.reading.numbers import is_number
 from certify.check.reading.spec import Gate, Spec
+from certify.check.reading.told import check_text
 from certify.check.verdicts import EXIT
 from certify.format.canonical import Json, decode, same, show
 from certify.format.refusal import Invalid
@@ -79,9 +80,7 @@ def check_over_time(
     """
     member, wanted = certificate.top.get("over_time"), [(i, g) for i, g in enumerate(gates) if g.over_time]
     if not wanted or member is None:
-        if member is None and not wanted:
-            return OverTime((), [], 0)
-        raise Invalid("over_time", "it is there" if member else "it is missing",
+        raise Invalid("over_time", "it is there" if "over_time" in certificate.top else "it is missing",
                       f"the spec has {len(wanted)} gates over time")
     place, stated = _form(member, len(wanted))
     before = None if path is None else _baseline(path, place)
@@ -117,8 +116,8 @@ def _form(member: object, count: int) -> tuple[Json | None, list[Json]]:
     if not isinstance(member, dict) or set(member) != {"baseline", "gates"}:
         raise Invalid("over_time", f"{show(member)} is stated", "an object of baseline and gates is needed")
     place, gates = member["baseline"], member["gates"]
-    if place is not None and not (isinstance(place, dict) and set(place) == {"path", "sha256", "bytes"}):
-        raise Invalid("over_time.baseline", f"{show(place)} is stated", "null or path, sha256 and bytes are needed")
+    if place is not None:
+        file_record(place, "over_time.baseline")
     if not isinstance(gates, list) or len(gates) != count:
         raise Invalid("over_time.gates", f"{show(gates)} is stated", f"the spec has {count} gates over time")
     return place, gates
@@ -138,6 +137,7 @@ def _check(where: str, entry: object, index: int, gate: Gate, claim: Claim[Any],
             raise Invalid(f"{where}.{name}", f"{show(entry[name])} is stated", "a number of a baseline, or null")
     if entry["state"] not in STATES or not isinstance(entry["reason"], str):
         raise Invalid(where, f"{show(entry['state'])} is stated", f"one of {', '.join(STATES)} and a reason are needed")
+    check_text(f"{where}.reason", entry["reason"])
     low, high = entry["lower"], entry["upper"]
     old = -math.inf if low is None else low, math.inf if high is None else high
     found = "open" if far or not there else compared(_ends(claim), old, side, tolerance)

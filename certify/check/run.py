@@ -22,6 +22,7 @@ from certify.format.canonical import Json, same, show
 from certify.format.refusal import Invalid
 
 if TYPE_CHECKING:
+    from certify.check.choices.allowed import Allowed, Choices
     from certify.check.over_time import OverTime
     from certify.check.systems.nearness import Nearness
 
@@ -44,6 +45,7 @@ class Result:
         source: where the thresholds come from, in words.
         near: base `nearby`: how far the solution is, and may be.
         files, over: path and digest of every file, by role; gates over time, None where there is none.
+        chosen: what the certificate chose that the spec does not say; None for nothing.
     """
 
     certificate: Certificate
@@ -54,11 +56,12 @@ class Result:
     near: Nearness | None = None
     files: tuple[tuple[str, str, str], ...] = ()
     over: OverTime | None = None
+    chosen: Choices | None = None
 
 
 def check(
     path: Path, given: dict[str, Path | None], asked: Sequence[Gate] = (), tell: Tell = lambda _: None,
-    within: float | None = None, baseline: Path | None = None,
+    within: float | None = None, baseline: Path | None = None, allowed: Allowed | None = None,
 ) -> Result:
     """Check a certificate against the original files, in the order of proofs/certificate-format.md.
 
@@ -68,8 +71,11 @@ def check(
         tell: called with a line of progress.
         within: base `nearby`: the share of the length of the weights that counts, instead of the spec's.
         baseline: what gates over time compare with; None: they are not checked.
+        allowed: what the certificate may choose, beside the spec.
     """
     certificate = read_certificate(read_bytes(path, "certificate file"), f"certificate file {show(str(path))}")
+    if "suppressed" in certificate.top:
+        import_module("certify.check.reading.optional.suppressed").check_suppressed(certificate.top["suppressed"])
     for gate in asked:
         if not any(answers(claim, gate) for claim in certificate.claims):
             raise Usage(f"--{gate.side} {gate.quantity}: the certificate has no claim on {gate.quantity}")
@@ -109,12 +115,16 @@ def check(
     far, over = near is not None and near.far, None
     if "over_time" in certificate.top or timed is not None:
         over = import_module("certify.check.over_time").check_over_time(certificate, spec.gates, claims, far, baseline)
-    used = tuple(evaluate(*pair, far) for pair in thresholds(claims, spec.gates, asked))
+    chosen = None
+    if (merge and problem.groups) or certificate.base.tilt is not None or allowed is not None:
+        chosen = import_module("certify.check.choices.allowed").chosen(certificate.base, claims, problem, allowed)
+    unsure = far or (chosen is not None and bool(chosen.unasked))
+    used = tuple(evaluate(*pair, unsure) for pair in thresholds(claims, spec.gates, asked))
     source = "the command line" if asked else "the digest-bound spec" if spec.gates else "none"
     if asked and any(outcome.gate not in asked and outcome.gate is not None for outcome in used):
         source = "the command line and the digest-bound spec"
     files = tuple((role, str(places.found[role]), record.sha256) for role, record in certificate.subject.items())
-    return Result(certificate, used, *overall(used), source, near, files, over)
+    return Result(certificate, used, *overall(used), source, near, files, over, chosen)
 
 
 def _solution(

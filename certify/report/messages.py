@@ -136,6 +136,9 @@ def _of_nearest(claim: Json, problem: Json) -> str:
     return f" at the nearest {kind}, others nearby proved to agree at {agreed} of {rows} evaluation rows"
 
 
+MERGED = "equal rows count as one, which the spec does not say: certify check --merge-duplicates decides it"
+
+
 def advice(certificate: Json) -> list[str]:
     """For every claim that is not certified how far off, what blocked it, what would decide it; then what to know."""
     lines = (
@@ -148,6 +151,7 @@ def advice(certificate: Json) -> list[str]:
     asked = {claim["quantity"] for claim in certificate["claims"]}
     notes = [folded, rewritten(certificate), fixed_note(certificate["problem"], asked), unused_radius(certificate),
              rescaling_note(certificate),
+             MERGED if certificate["problem"]["merge_duplicates"] and certificate["problem"]["groups"] else "",
              *(f"certify check {words}" for words in unchecked(files))]
     cautioned = (f"caution: {words}" for words in cautions_of(certificate))
     return [*dict.fromkeys(lines), *cautioned, *(f"note: {words}" for words in notes if words)]

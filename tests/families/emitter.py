@@ -380,9 +380,10 @@ def hypotheses(case: Case, exact: Truth) -> list[Json]:
         sigma = min(jacobi(exact.K)[0], key=float).max(arb(0)).sqrt()
     margin = None if exact.smallest_input is None else down(exact.smallest_input, 1e-12)
     return [
-        {"name": "counting", "statement": "p ≥ nk", "value": spare, "holds": spare >= 0},
-        {"name": "smooth", "statement": "f is C¹", "value": margin, "holds": True},
-        {"name": "rank", "statement": "σ(J) is at least", "value": down(sigma, 1e-10), "holds": True},
+        {"name": "counting", "statement": "", "value": spare, "holds": spare >= 0},
+        {"name": "smooth", "statement": "", "value": margin, "holds": True},
+        {"name": "rank", "statement": "the Jacobian of all outputs has full row rank: its smallest singular value is "
+         "at least", "value": down(sigma, 1e-10), "holds": True},
     ]
 
 

@@ -1,7 +1,7 @@
 """Certificates that released versions wrote check for ever, with the verdict they had.
 
-One kind is about a solution further from the weights than counts since 0.2.0 (V62): it checks, and its verdict is that
-of 0.1.0 for who says that such a distance will do.
+One kind is about a solution further from the weights than counts since 0.2.0 (V62), one counts equal rows as one, which
+its spec does not say (V81): they check, and their verdict is that of 0.1.0 for who says that this will do.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from certify.check.choices.allowed import Allowed
 from certify.check.main import check
 from tests.families.check_cases import NO_FILES
 from tests.golden import heads
@@ -32,6 +33,9 @@ def test_golden(path):
         assert check(path, NO_FILES).verdict == "inconclusive"
         assert check(path, NO_FILES, within=1e-3).verdict == VERDICTS["nearby"]
         assert written == (VERDICTS["nearby"] if path.parts[-3] == "0.1.0" else "inconclusive")
+    elif path.parent.name == "merged":
+        assert check(path, NO_FILES).verdict == "inconclusive"
+        assert check(path, NO_FILES, allowed=Allowed(merged=True)).verdict == VERDICTS["merged"] == written
     else:
         expected = OTHERS.get((path.parts[-3], path.parent.name), VERDICTS[path.parent.name])
         assert check(path, NO_FILES).verdict == expected == written

@@ -15,12 +15,16 @@ ROOT = Path(__file__).resolve().parents[2]
 GOLDEN, AUDITS = "tests/golden/0.1.0", "reports/audits"
 
 CERTIFICATES = {
-    f"{GOLDEN}/tanh": 3810, f"{GOLDEN}/critical": 6280, f"{GOLDEN}/boundary": 4185, f"{GOLDEN}/inside": 4755,
-    f"{GOLDEN}/per-sample": 4450, f"{GOLDEN}/change": 4025, f"{GOLDEN}/nearby": 4605, f"{GOLDEN}/window": 3925,
-    f"{AUDITS}/toy/features": 6195, f"{AUDITS}/diabetes/boundary": 4210, f"{AUDITS}/expansion/breast-cancer": 3910,
-    f"{AUDITS}/breast-cancer-logistic/last-layer-any-1": 6250, f"{AUDITS}/breast-cancer": 3810,
+    f"{GOLDEN}/tanh": 3960, f"{GOLDEN}/critical": 6530, f"{GOLDEN}/boundary": 4335, f"{GOLDEN}/inside": 4905,
+    f"{GOLDEN}/per-sample": 4605, f"{GOLDEN}/change": 4175, f"{GOLDEN}/nearby": 4755, f"{GOLDEN}/window": 4080,
+    f"{AUDITS}/toy/features": 6445, f"{AUDITS}/diabetes/boundary": 4365, f"{AUDITS}/expansion/breast-cancer": 4065,
+    f"{AUDITS}/breast-cancer-logistic/last-layer-any-1": 6405, f"{AUDITS}/breast-cancer": 3960,
 }
-"""Most lines that a certificate may load: a ratchet on the way to 2600, never raised without a reason in the commit."""
+"""Most lines that a certificate may load: a ratchet on the way to 2600, never raised without a reason in the commit.
+
+Raised by 150 for what a certificate tells in words (V82, `told`), and by 100 more where it tilts the loss or merges
+rows (V81, `choices`): before, a forger said under a passing check what he liked, and chose which problem it was about.
+"""
 
 KERNEL, INNERMOST = "certify/check/kernel.py", 400
 """The innermost ring, with the files of the format that are loaded: most lines of them (the design has 900)."""

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any, Generic, TypeVar
 
+from certify.check.reading.told import check_told
 from certify.format.canonical import FORMAT, LARGEST_INTEGER, Json, decode, digest, kind, show
 from certify.format.refusal import Invalid
 
@@ -131,22 +132,22 @@ def read_certificate(data: bytes, name: str = "certificate") -> Certificate:
     if top["digest"] != found:
         raise Invalid("digest", f"{show(top['digest'])} is stated", f"the certificate's bytes give {found}")
     text(top["certify_version"], "certify_version")
-    created = text(top["created"], "created")
-    if not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", created):
-        raise Invalid("created", f"{show(created)} is stated", "YYYY-MM-DDThh:mm:ssZ is needed")
+    text(top["created"], "created")
     _object(top["environment"], "environment")
+    check_told(top)
     subject = _object(top["subject"], "subject")
     files = (*FILES, *(role for role in ("graph", "reference", "change", "evaluation", "witness") if role in subject))
     _members(subject, "subject", files)
     problem = _object(top["problem"], "problem")
     return Certificate(
-        subject={key: _file(subject[key], f"subject.{key}") for key in files}, problem=problem,
+        subject={key: file_record(subject[key], f"subject.{key}") for key in files}, problem=problem,
         base=_base(top["base"], problem.get("map") == "critical"),
         claims=tuple(_claim(c, f"claims[{i}]") for i, c in enumerate(_list(top["claims"], "claims"))),
         verdict=choice(top["verdict"], "verdict", VERDICTS), gates=choice(top["gates"], "gates", STATES), top=top)
 
 
-def _file(value: object, where: str) -> FileRecord:
+def file_record(value: object, where: str) -> FileRecord:
+    """A file as it is bound, or `Invalid`."""
     record = _object(value, where)
     _members(record, where, ("path", "sha256", "bytes"))
     path, sha256 = text(record["path"], f"{where}.path"), text(record["sha256"], f"{where}.sha256")

@@ -17,6 +17,9 @@ from certify.format.refusal import Invalid
 DIGITS = 12
 """Hexadecimal digits of a digest that are printed."""
 
+LARGEST, LONGEST = 2**32, 2**28
+"""Bytes of a file at most, whose numbers need eight times the memory; and of a certificate."""
+
 
 @dataclass(frozen=True)
 class Places:
@@ -74,6 +77,8 @@ def read_bytes(path: Path, name: str, remedy: str = "", size: int | None = None)
             raise Invalid(name, f"{show(str(path))} is named", found + remedy)
         with path.open("rb") as file:
             there = os.fstat(file.fileno()).st_size
+            if size is None and there > LONGEST:
+                raise Invalid(f"{name} {show(str(path))}", f"it has {there} bytes", f"at most {LONGEST} are read")
             data = file.read() if size is None else file.read(size + 1) if there == size else b""
         if size is not None and (there != size or len(data) != size):  # it may change in between
             raise Invalid(f"{name} {show(str(path))}", f"the certificate binds {size} bytes",
@@ -89,6 +94,8 @@ def read_file(places: Places, role: str) -> bytes:
     Nothing of a file that is another is said: a certificate may name any file of the machine that checks it.
     """
     record, path = places.subject[role], places.found[role]
+    if record.bytes > LARGEST:
+        raise Invalid(f"subject.{role}.bytes", f"{record.bytes} is stated", f"at most {LARGEST} bytes are read")
     data = read_bytes(path, f"{role} file", f"; say with --{role} where it is", record.bytes)
     where = f"{role} file {show(str(path))}"
     if hashlib.sha256(data).hexdigest() != record.sha256:

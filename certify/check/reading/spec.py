@@ -65,6 +65,8 @@ WORDS_OF_PARTS = {
 }
 """The parts that say what a quantity, a set, a map, a parameter or a norm goes with; no other word needs one."""
 IMPLIED = {"deletions": "sparse"}  # the set that a parameter means without saying so
+LARGEST, DOTS = 2**23, 200
+"""Bytes of a spec, and dots between two commas of a line of it, at most."""
 SET_KEYS, KIND_KEYS = ("norm", "count", "direction", "file", "array"), ("groups", "relabelled", "pairs", "fresh", "box")
 
 
@@ -157,6 +159,10 @@ class Spec:
 
 def read_spec(data: bytes) -> Spec:
     """Parse the bytes of a spec."""
+    # reading a key of so many parts takes the square of their number
+    if len(data) > LARGEST or any(part.count(b".") > DOTS for line in data.split(b"\n") for part in line.split(b",")):
+        raise Invalid("spec", f"it has {len(data)} bytes, or more than {DOTS} dots between two commas",
+                      f"at most {LARGEST} bytes, and {DOTS} dots, are read")
     try:
         top = tomllib.loads(data.decode("utf-8"))
     except (ValueError, RecursionError) as error:

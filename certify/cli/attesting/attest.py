@@ -17,10 +17,12 @@ from certify.cli.attesting.options import (
     Graph,
     Json,
     Least,
+    Merged,
     Model,
     Most,
     Quiet,
     Reference,
+    WeightTilt,
     Within,
     Witness,
     gates,
@@ -59,6 +61,7 @@ def attest(
         "--new-key", metavar="FILE", help="Write a new key pair, FILE and FILE.pub, and leave.")] = None,
     kind: Annotated[str, typer.Option("--kind", metavar="NAME", help="Of it: ed25519 or ecdsa.")] = "ed25519",
     most: Most = None, least: Least = None, within: Within = None,
+    merge_duplicates: Merged = False, weight_tilt: WeightTilt = False,
     model: Model = None, graph: Graph = None, data: Data = None, reference: Reference = None, change: Change = None,
     evaluation: Evaluation = None, witness: Witness = None,
     as_json: Json = False, quiet: Quiet = False,
@@ -85,10 +88,11 @@ def attest(
     require_share(within)
     given = {"spec": spec, "model": model, "graph": graph, "data": data, "reference": reference, "change": change,
              "evaluation": evaluation, "witness": witness}
+    from certify.check.choices.allowed import Allowed
     from certify.cli.attesting.checked import Asked
     from certify.cli.attesting.signing import Signing, sign
 
-    asked = Asked(certificate, given, gates(most, least), within)
+    asked = Asked(certificate, given, gates(most, least), within, Allowed(merge_duplicates, weight_tilt))
     place = certificate.with_name(certificate.stem + SUFFIX) if output is None else output
     signing = Signing(tuple(key), password, place, form, evaluator or EVALUATOR, assurance)
     signed = sign(asked, signing, folder, tuple(ignore or ()), teller(quiet))

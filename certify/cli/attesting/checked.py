@@ -16,6 +16,7 @@ from certify._version import __version__
 from certify.attestation.abridged import abridged
 from certify.attestation.manifest import Manifest, in_order, require_text, root
 from certify.attestation.summary import COMPARATORS, PROVED, SOUNDNESS, VERIFIER, Summary, read_summary
+from certify.check.choices.allowed import Allowed
 from certify.check.reading.certificate import read_certificate
 from certify.check.reading.files import read_bytes
 from certify.check.reading.spec import Gate
@@ -36,12 +37,14 @@ class Asked:
         given: paths of its files by role; None for the recorded ones.
         gates: thresholds instead of the spec's.
         within: cap instead of the spec's.
+        allowed: what the certificate may choose, beside the spec.
     """
 
     certificate: Path
     given: Mapping[str, Path | None]
     gates: Sequence[Gate] = ()
     within: float | None = None
+    allowed: Allowed = Allowed()
 
 
 def checked(asked: Asked, tell: Callable[[str], None]) -> tuple[Result, str]:
@@ -52,7 +55,7 @@ def checked(asked: Asked, tell: Callable[[str], None]) -> tuple[Result, str]:
         Usage: a threshold or a cap is about nothing.
     """
     content = read_bytes(asked.certificate, "certificate file")
-    result = check(asked.certificate, dict(asked.given), asked.gates, tell, asked.within)
+    result = check(asked.certificate, dict(asked.given), asked.gates, tell, asked.within, allowed=asked.allowed)
     if read_certificate(content) != result.certificate:
         raise Invalid("certificate file", "it was read twice", "it changed while it was checked")
     return result, hashlib.sha256(content).hexdigest()

@@ -39,6 +39,8 @@ YourMost = Annotated[list[str] | None, typer.Option(
 YourLeast = Annotated[list[str] | None, typer.Option("--min", metavar="QUANTITY=VALUE", help="The same, from below.")]
 Within = Annotated[float | None, typer.Option(
     "--within", parser=decimal, metavar="SHARE", help="Cap on the distance of a solution nearby, not the spec's.")]
+Merged = Annotated[bool, typer.Option("--merge-duplicates", help="Equal rows may count as one.")]
+WeightTilt = Annotated[bool, typer.Option("--weight-tilt", help="The loss may be tilted in weight space.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")]
 """Each with its help; a verb names them by these types."""

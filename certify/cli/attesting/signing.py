@@ -72,6 +72,8 @@ def sign(asked: Asked, signing: Signing, folder: Path | None, ignored: tuple[str
     require_uri(signing.evaluator)
     try:
         result, digest = checked(asked, tell)
+        if result.chosen is not None and result.chosen.unasked:
+            raise InputError("attest", "; ".join(result.chosen.lines), "nothing is signed that nobody asked for")
         listed = _folder(folder, ignored, signing, result, tell)
         found = summary_of(asked, result, digest, names_of(asked, result, digest, folder, listed), listed,
                            timestamp())

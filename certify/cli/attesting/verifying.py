@@ -13,6 +13,7 @@ from certify.attestation.judged import Demand, judge, require_promise
 from certify.attestation.keys import read_public
 from certify.attestation.on_disk import DIGITS, Compared, compare, is_file, places, require_digest
 from certify.attestation.summary import COMPARATORS, Summary
+from certify.check.choices.allowed import Allowed
 from certify.check.main import threshold_of
 from certify.check.reading.certificate import Certificate, read_certificate
 from certify.check.reading.certificate import Claim as CertifiedClaim
@@ -170,7 +171,9 @@ def _recheck(wanted: Wanted, summary: Summary, paths: Mapping[str, Path], tell: 
     if path is None:
         raise Invalid("certificate", f"{show(summary.certificate.name)} was signed", "it was not found; --certificate "
                       "says where it is")
-    asked = Asked(path, paths, tuple(map(_gate, summary.policy.asked)), summary.policy.within)
+    # what the certificate chose is in the summary, whose words say it
+    chosen = Allowed(summary.problem.get("merge_duplicates") is True, summary.solution.tilt == "weights")
+    asked = Asked(path, paths, tuple(map(_gate, summary.policy.asked)), summary.policy.within, chosen)
     try:
         result, digest = checked(asked, tell)
     except Usage as error:

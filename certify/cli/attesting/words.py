@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from certify.attestation.judged import Demand
 from certify.attestation.summary import COMMAND, Claim, Summary
-from certify.check.main import TILTS, proved_words
+from certify.check.choices.allowed import TILTS
+from certify.check.main import proved_words
 from certify.format.words import Severity
 
 SIGNS = {"<=": "≤", ">=": "≥"}

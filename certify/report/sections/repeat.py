@@ -31,6 +31,9 @@ def _commands(opened: Certificate) -> tuple[tuple[str, str], ...]:
     run = ["certify", "run", *(["--merge-duplicates"] if opened.problem.merge_duplicates else [])]
     run += [*(["-o", "."] if "/" in spec else []), spec if not spec.startswith("-") else f"./{spec}"]
     check = ["certify", "check", "certificate.json"]
+    # what the certificate chose counts for who asks for it
+    check += ["--merge-duplicates"] if opened.problem.merge_duplicates else []
+    check += ["--weight-tilt"] if opened.base.tilt == "weights" else []
     for claim in opened.claims:
         if claim.gate is not None and claim.gate.severity == "fail":  # a threshold given to the checker always counts
             side, value = ("min", claim.gate.min) if claim.gate.max is None else ("max", claim.gate.max)

@@ -110,8 +110,13 @@ def test_json(path, capsys):
 def test_merged_rows_are_said_aloud(tmp_path, capsys):
     case = plain(merge=True)
     case.X[2] = case.X[0]
-    assert main([str(emitter.write(emitter.emit(case, tmp_path), tmp_path))]) == 0
-    assert "equal rows count as one" in capsys.readouterr().out
+    path = str(emitter.write(emitter.emit(case, tmp_path), tmp_path))
+    assert main([path, "--merge-duplicates"]) == 0
+    out = capsys.readouterr().out
+    assert "equal rows count as one [" in out and out.startswith("certified")
+    assert main([path]) == 4
+    out = capsys.readouterr().out
+    assert "equal rows count as one; nothing is decided" in out and "--merge-duplicates" in out
 
 
 def test_warnings_do_not_change_the_status(tmp_path, capsys):

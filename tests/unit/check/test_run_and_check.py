@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from certify.check.choices.allowed import Allowed
 from certify.check.main import check, main
 from certify.cli.main import main as certify
 from certify.format.refusal import Invalid
@@ -39,9 +40,9 @@ def test_whatever_the_run_says_is_re_derived(seed, twin, merge, gated, tmp_path)
         assert not path.exists()
         return
     stated = json.loads(path.read_text(encoding="utf-8"))
-    result = check(path, NO_FILES)
+    result = check(path, NO_FILES, allowed=Allowed(merged=merge))
     assert (result.verdict, result.gates) == (stated["verdict"], stated["gates"])
-    assert main([str(path), "--quiet"]) == status
+    assert main([str(path), "--quiet", *flags]) == status
 
 
 @pytest.mark.parametrize("folder", ["out", "../out"])

@@ -216,9 +216,11 @@ def test_equal_rows_refute_and_can_be_merged(tmp_path, call):
     assert status == 3 and out.startswith("refuted") and "rows 3 and 10 are equal" in out
     assert "--merge-duplicates" in err
     assert call("check", tmp_path / "certificate.json")[0] == 3
-    status, out, _ = call("run", tmp_path / "certify.toml", "--merge-duplicates")
+    status, out, err = call("run", tmp_path / "certify.toml", "--merge-duplicates")
     assert status == 0 and out.startswith("certified") and "equal rows count as one" in out
-    assert call("check", tmp_path / "certificate.json")[0] == 0
+    assert "certify check --merge-duplicates decides it" in err
+    assert call("check", tmp_path / "certificate.json")[0] == 4
+    assert call("check", tmp_path / "certificate.json", "--merge-duplicates")[0] == 0
 
 
 def test_loss_of_rank_is_inconclusive_with_the_reason(tmp_path, call):

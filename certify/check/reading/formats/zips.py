@@ -16,8 +16,8 @@ from certify.format.refusal import Invalid
 _LOCAL, _CENTRAL = struct.Struct("<4s5H3I2H"), struct.Struct("<4s6H3I5H2I")
 _END, _END64, _LOCATOR = struct.Struct("<4s4H2IH"), struct.Struct("<4sQ2H2I4Q"), struct.Struct("<4sIQI")
 _FULL, _UTF8, _STORED, _DEFLATED = 2**32 - 1, 0x800, 0, 8
-LARGE, RATIO = 2**26, 500
-"""An archive that unpacks to more bytes than this, and to so many times its own, is taken for a bomb."""
+LARGE, RATIO, LARGEST = 2**26, 500, 2**32
+"""An archive that unpacks to more bytes than this and to so many times its own is a bomb, and so is any larger one."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def read_members(data: bytes, where: str) -> dict[str, bytes]:
     try:
         members = _members(data)
         total = sum(member.size for member in members)
-        if total > LARGE and total > RATIO * len(data):
+        if total > LARGEST or (total > LARGE and total > RATIO * len(data)):
             raise ValueError(f"{len(data)} bytes unpack to {total}, as in a zip bomb")
         names = [member.name for member in members]
         twice = next((name for name in names if names.count(name) > 1), None) if len(set(names)) < len(names) else None

@@ -229,7 +229,7 @@ def test_merged_rows_need_one_change(tmp_path, capsys):
         found = certify(["run", str(tmp_path / "spec.toml"), "--quiet", "--merge-duplicates"])
         assert found in status, capsys.readouterr().err
         if found != 2:
-            assert main([str(tmp_path / "certificate.json"), "-q"]) == found
+            assert main([str(tmp_path / "certificate.json"), "-q", "--merge-duplicates"]) == found
 
 
 @pytest.mark.parametrize("norm", [1, 2, "inf"])

@@ -1,0 +1,1 @@
+"""What a certificate chooses and the spec does not say, and what of it the caller allows."""

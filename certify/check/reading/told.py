@@ -1,0 +1,119 @@
+r"""What a certificate tells in words under a passing check: a date, a machine, statements of hypotheses, reasons.
+
+Nothing of it is derived but the words of a hypothesis, which are held against what its theorem says. The rest is
+bounded: so long at most, and without characters that make a terminal or a page show something else than is there.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+
+from certify.format.canonical import LARGEST_INTEGER, Json, encode, show
+from certify.format.refusal import Invalid
+
+LONGEST, LARGEST, DEEPEST = 4000, 2**16, 8
+"""Characters of a text; bytes of the member `environment`, and how deep its values lie."""
+
+MISLEADING = re.compile(r"[\0-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+                        "\U000e0000-\U000e007f]")
+"""Controls, escapes, and what turns or hides the text around it."""
+
+NUMBER, NAME = r"[0-9][0-9.e+-]{0,24}", r"[a-z_]{1,24}"
+NEAR = f"( \\(enclosed within {NUMBER}, {NUMBER} of this value\\))?"
+UNITS = "(, by relative changes of the layers,)?"
+STATEMENTS = {
+    "counting": "there are at least as many free parameters as equations \\(([0-9]+) and ([0-9]+)\\)",
+    "smooth": f"the network is (twice )?continuously differentiable everywhere( \\(({NAME}|no activation)\\))?"
+              "|no pre-activation lies at a kink of the activation: smallest distance from one"
+              "|no pre-activation lies where the activation is not twice differentiable: smallest distance from 0"
+              "|no ReLU pre-activation is 0(, except where none of the moves can change it,( and no maximum is tied"
+              "(, except between entries that are one function of the weights)?)?)? at the data: smallest distance "
+              "from a kink|no pre-activation is 0, in exact numbers",
+    "rank": f"the Jacobian of all outputs{UNITS} has full row rank(: its smallest singular value is at least"
+            "|, by the upper end|, in exact numbers)?"
+            f"|the Hessian( completed by the symmetry fields)?{UNITS} is nonsingular{NEAR}"
+            ": its smallest singular value is at least",
+    "contraction": "a right inverse of the Jacobian at the data stays one nearly enough within the radii: what it "
+                   "leaves of the identity, averaged on the segments of the proof, is less than 1: at most",
+    "solution": "(an exact critical point|the one solution|an exact solution) was proved; its distance from the "
+                "weights in the file is at most",
+    "convex": "the training loss is strongly convex in (the weights of )?the last layer; the modulus is the weight "
+              "decay|every weight of the last layer but the intercepts carries the weight decay; that the data hold "
+              "the intercepts is proved with every refit and every bound",
+    "weights": "the weights of the last layer in the file have at least the length",
+    "bias": "the gradient at the weights in the file is the weight decay times the biases, up to the length",
+    "loss": "the training loss at the given weights is at most",
+    "interior": "the level exceeds the training loss by at least",
+    "gradient": "the loss gradient with respect to the weights is not 0: its norm is at least",
+    "descent": "at every weights of the ball, and for all data within radius_u, the training loss falls along the "
+               "direction of the witness: on the path of the proof its slope is on average at least",
+    "layer_rank": "the layer's inputs, for today's data and for the changed, have full row rank",
+    "symmetry": f"the loss has symmetries of these kinds \\({NUMBER} {NAME}(, {NUMBER} {NAME}){{0,8}}\\); number of "
+                "independent fields",
+    "tilt": "the loss, tilted (through the outputs, is critical at the given weights; length of the shift"
+            "|in weight space, is critical at the given weights; length of the tilt) at most",
+    "evaluation": "the network is differentiable in its weights at every evaluation row",
+    "agreement": "every (critical point|solution) nearby changes the outputs by the same, to first order; number of "
+                 "evaluation rows for which this is proved|evaluation rows at which every (critical point|solution) "
+                 "nearby is proved to change the outputs by the same, to first order: at least",
+    "freedom": "evaluation rows at which the first-order change of an output is proved to take every value, according "
+               "to the (critical point|solution): at least",
+}
+"""What is said of each hypothesis, in whole; of the numbers in it only those are proved that the claim has too."""
+
+
+def check_told(top: Json) -> None:
+    """The date is one, and texts and the environment are bounded; raises `Invalid`."""
+    created = top["created"]
+    try:
+        there = re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z", created)
+        datetime.strptime(created if there else "", "%Y-%m-%dT%H:%M:%SZ")  # noqa: DTZ007 — the Z is in the form
+    except ValueError:
+        raise Invalid("created", f"{show(created)} is stated", "YYYY-MM-DDThh:mm:ssZ is needed, a time that there is"
+                      ) from None
+    check_text("certify_version", top["certify_version"], 100)
+    size = len(encode(top["environment"]))
+    if size > LARGEST:
+        raise Invalid("environment", f"it has {size} bytes", f"at most {LARGEST} are read")
+    _check_values("environment", top["environment"], DEEPEST)
+
+
+def _check_values(where: str, value: object, deep: int) -> None:
+    """Short texts and numbers alone, not nested deeply."""
+    if isinstance(value, str):
+        check_text(where, value)
+    elif isinstance(value, int) and abs(value) > LARGEST_INTEGER:
+        raise Invalid(where, f"{show(value, 40)} is stated", "a number that a double holds is needed")
+    elif isinstance(value, dict | list):
+        if not deep:
+            raise Invalid(where, "the nesting is too deep", f"{DEEPEST} levels are enough")
+        for part in (*value, *value.values()) if isinstance(value, dict) else value:
+            _check_values(where, part, deep - 1)
+
+
+def check_text(where: str, value: str, longest: int = LONGEST) -> None:
+    r"""A text is short and shows what it holds.
+
+    >>> check_text("reason", "no factorisation was found")
+    >>> check_text("reason", "\u202ecertified")
+    Traceback (most recent call last):
+    certify.format.refusal.Invalid: reason: "\u202ecertified" is stated, but a text without control characters is needed
+    """
+    if len(value) > longest:
+        raise Invalid(where, f"it has {len(value)} characters", f"at most {longest} are read")
+    if MISLEADING.search(value):
+        raise Invalid(where, f"{show(value)} is stated", "a text without control characters is needed")
+
+
+def check_statement(where: str, name: str, statement: str, counted: tuple[int, int]) -> None:
+    """The words of a hypothesis are those of its theorem, or none; the numbers counted there are those of the problem.
+
+    >>> check_statement("claims[0]", "interior", "the level exceeds the training loss by at least", (9, 4))
+    >>> check_statement("claims[0]", "interior", "no change moves it", (9, 4))
+    Traceback (most recent call last):
+    certify.format.refusal.Invalid: claims[0]: "no change moves it" is stated, but "interior" says something else
+    """
+    found = re.fullmatch(STATEMENTS[name], statement[:LONGEST]) if statement else None
+    if statement and (found is None or (name == "counting" and found.groups() != tuple(map(str, counted)))):
+        raise Invalid(where, f"{show(statement)} is stated", f"{show(name)} says something else")
