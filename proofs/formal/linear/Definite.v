@@ -106,6 +106,22 @@ move=> z; rewrite mulrC -[M]invmxK -/N; apply: inverse_lower => // y; rewrite po
 exact: le_trans (ler_norm _) (qf_opbnd _ bN).
 Qed.
 
+(* A symmetric form that is not negative and has an inverse is positive definite *)
+Lemma nonneg_unit_posdef n (M : 'M[R]_n) : sym M -> (forall z, 0 <= qf M z) -> M \in unitmx -> posdef M.
+Proof.
+move=> S pos U z zn; rewrite lt_def pos andbT; apply/eqP => z0.
+have yn : 0 < nsq (M *m z).
+  by rewrite nsq_gt0 //; apply: contra zn => /eqP h; rewrite -[z](mulKmx U) h mulmx0.
+set y := M *m z in yn; have q0 := pos y; set l : R := nsq y / (qf M y + 1).
+have := pos (z - l *: y); rewrite /qf mulmxBr -scalemxAr -/y !dotDl !dotDr !dotNl !dotNr !dotZl !dotZr.
+have zy : dot z y = 0 by exact: z0.
+have zMy : dot z (M *m y) = nsq y by rewrite dot_sym.
+rewrite zy zMy -/(qf M y) -/(nsq y).
+have l0 : 0 < l by rewrite divr_gt0 // ltr_wpDl.
+have E : l * (qf M y + 1) = nsq y by rewrite divfK // gt_eqF // ltr_wpDl.
+rewrite -E; move: (qf M y) q0 => w w0; have := mulr_gt0 l0 l0; have := mulr_ge0 (mulr_ge0 (ltW l0) (ltW l0)) w0; lra.
+Qed.
+
 (** C1, definiteness. If |X A X^T - I| <= e < 1 for some square X, then X and A are nonsingular and A is positive
     definite. X may come from anywhere; that the product's X is a factor of Cholesky plays no part.
     Used by every upper end of M2, M4 and N0-N4 (surjectivity of G_w) and by D3, D4, Q6 for their normal matrices.
