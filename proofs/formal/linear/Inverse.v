@@ -172,4 +172,22 @@ have qp : 0 < q by rewrite lt_def qn.
 have := P (s / q); have -> : (s / q) ^+ 2 * q - s / q * s *+ 2 + b = b - s ^+ 2 / q by rewrite mulr2n; field.
 by rewrite subr_ge0 ler_pdivrMr // mulrC.
 Qed.
+
+(** ... and the motion: for K = J J^T (J = A for critical points) the nearest solution moves by |J^+ sum C_i u_i|,
+    whose square is at most sum d_i |u_i|^2. Over |u_i|^2 <= tau_i that is the sum of tau_i d_i (at most m rows:
+    the m largest). *)
+Corollary budget_motion n m (J : 'M[R]_(n, m)) (s : R) (N : nat) (k : 'I_N -> nat) (C : forall i, 'M[R]_(n, k i))
+    (d : 'I_N -> R) (u : forall i, 'cV[R]_(k i)) : 0 < s -> smin_ge J s ->
+  (forall i, 0 < d i) -> (forall z, \sum_i nsq ((C i)^T *m z) / d i <= qf (J *m J^T) z) ->
+  nsq (rinv J *m (\sum_i C i *m u i)) <= \sum_i d i * nsq (u i).
+Proof.
+move=> s0 hJ d0 hK; set b := \sum_i C i *m u i; set z := invmx (J *m J^T) *m b.
+have -> : rinv J *m b = J^T *m z by rewrite /rinv /z mulmxA.
+rewrite -qf_gram; have := budgets u z d0 hK; rewrite -/b.
+have -> : dot z b = qf (J *m J^T) z by rewrite /qf mulKVmx //; exact: gram_unit s0 hJ.
+have q0 : 0 <= qf (J *m J^T) z by rewrite qf_gram nsq_ge0.
+have [->|qn] := eqVneq (qf (J *m J^T) z) 0.
+  by move=> _; apply: sumr_ge0 => i _; rewrite mulr_ge0 ?nsq_ge0 // ltW.
+by rewrite expr2 ler_pM2l // lt_def qn.
+Qed.
 End Critical.
