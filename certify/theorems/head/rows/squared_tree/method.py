@@ -26,7 +26,7 @@ GROUPS = 8
 """Parts of the points that are walked one after another, so that some are proved when time is up."""
 
 DENSER = 0.5
-"""Share of the time where the hat matrix can be kept as it is: trees of each point by themselves follow then (D4b)."""
+"""Share of the time where the hat matrix can be kept as it is: trees with pairs follow then (D4b), one a point."""
 
 FAIR = 4.0
 """Multiple of an equal share of the time that one point's own tree may take."""
@@ -92,7 +92,7 @@ def _of_decay(head: Head, rows: Ints, count: int, points: Ints, budget: Budget) 
     order = np.array(growing.rows, dtype=np.int64)
     open_ = _shared(root, order, count, kept, late)
     trees = [Tree(rows[order], root.points[~open_])]
-    if count > 1 and len(rows) > DENSE:
+    if count > 1 and (len(rows) > DENSE or head.k > 1):
         trees += _own(root, rows, order, count, np.flatnonzero(open_), kept, budget)
     return trees
 

@@ -13,12 +13,14 @@ import numpy as np
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
 from certify.theorems.head.rows.squared.contrasts import Bools, Ints
-from certify.theorems.head.rows.squared.node import INFLATE
 from certify.theorems.head.rows.squared_tree.majorant import Majorant
 from certify.theorems.head.rows.squared_tree.state import Pairs, State
 
 ROUNDS, CLOSE = 60, 1e-3
 """Steps of the iteration that proposes a comparison, and the relative change at which it ends."""
+
+INFLATE = 1.06
+"""Factor of the matrix for which it is proposed: more than a checker's, which then finds one where this is found."""
 
 PATIENT, FASTER = 5, 0.9
 """It is given up where in so many steps its change did not become smaller by this factor."""

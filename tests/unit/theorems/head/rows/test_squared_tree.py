@@ -27,6 +27,12 @@ from tests.unit.theorems.head.rows.test_squared_deletions import truth
 Arrays = dict[str, Array]
 
 
+@pytest.fixture(autouse=True)
+def own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Points get trees of their own in small problems too."""
+    monkeypatch.setattr(method, "DENSE", 0)
+
+
 def read(arrays: dict[str, np.ndarray]) -> Arrays:
     return {name: Array(v.shape, tuple(v.tolist()), v.dtype.kind) for name, v in arrays.items()}
 
@@ -186,7 +192,7 @@ def test_bounded_work(monkeypatch: pytest.MonkeyPatch) -> None:
     twin, arrays, stays = case()
     monkeypatch.setattr(checked_trees, "DEEPEST", 2)
     assert not any(checked.proved(twin, arrays, "claim", stays))  # type: ignore[arg-type]
-    monkeypatch.undo()
+    monkeypatch.setattr(checked_trees, "DEEPEST", 128)
     monkeypatch.setattr("certify.check.theorems.head.rows.squared_tree.walk.NODES", 2)
     assert sum(checked.proved(twin, arrays, "claim", stays)) < sum(stays)  # type: ignore[arg-type]
 

@@ -6,8 +6,9 @@ what features and rounding leave out.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from heapq import nlargest
 from operator import itemgetter, mul
 
 from flint import arb, fmpz, fmpz_mat
@@ -35,13 +36,14 @@ class Majorant:
     values: list[tuple[int, ...]]
     bars: list[int]
 
-    def sums(self, v: list[int], s: int) -> list[int]:
-        """At least the sum of the s largest `|K_il|v_l` of each row, times `2^UNIT`."""
+    def sums(self, v: list[int], s: int, rows: Sequence[int]) -> list[int]:
+        """At least the sum of the s largest `|K_il|v_l` for each of some rows i, times `2^UNIT`."""
         if s <= 0:
-            return [0] * len(v)
-        most = sorted(v, reverse=True)[:s]
+            return [0] * len(rows)
+        most = nlargest(s, v)
         found = []
-        for get, values, bar in zip(self.getters, self.values, self.bars, strict=True):
+        for i in rows:
+            get, values, bar = self.getters[i], self.values[i], self.bars[i]
             products = list(map(mul, values, get(v))) if get is not None else []
             if s == 1:
                 found.append(max(max(products, default=0), bar * most[0]))

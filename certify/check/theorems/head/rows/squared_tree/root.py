@@ -148,15 +148,16 @@ def points_of(head: Head, system: Ridge, rows: list[int], at: list[int], outputs
         near = whole.radius + loose[place] * arb(2) ** -min(system.shifts)
         # |e|_H⁻¹ of what is meant is at most that of the floats and ‖H⁻¹‖^½ times the distance
         form = form * scale(2 * FEATURE_BITS + X.bits) + system.inverse.error * system.stretch**2 * far**2
-        found[at[place]] = _point(head, outputs, solutions[place], [q[i] for i in rows], head.today[at[place]],
+        found[at[place]] = _point(head, outputs, solutions[place], [int(q[i]) for i in rows], head.today[at[place]],
                                   (form.max(ZERO).sqrt() + system.stretch * near).upper())
     return found
 
 
-def _point(head: Head, outputs: Outputs, solution: Solution, q: list[fmpz], today: int, reach: arb) -> Point:
+def _point(head: Head, outputs: Outputs, solution: Solution, q: list[int], today: int, reach: arb) -> Point:
     fine = FEATURE_BITS + solution.bits
-    shift = max((int(x.bit_length()) for x in q), default=0) - fine
-    c = array("q", [units(x, fine + shift) for x in q])
+    longest = max(max(q), -min(q)).bit_length()
+    shift = longest - fine
+    c = array("q", [x >> longest - BITS for x in q] if longest >= BITS else [x << BITS - longest for x in q])
     both = outputs.shift + shift
     values, errors = [], []
     for products, size in zip(outputs.products, outputs.lengths, strict=True):

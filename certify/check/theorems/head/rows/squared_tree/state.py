@@ -24,10 +24,11 @@ class State:
         start: places of the order before it are decided.
         dead: rows that are.
         d: diagonal of K.
-        columns: of the rows of the order from `start` on.
+        columns: of the rows of an order before any deletion.
         R: residuals of every output.
         steps: of each row gone its column when it went, 0 where rows were decided.
-        rises: the same as `|κ|/√D` in units of `2^−UNIT`, rounded up.
+        divisors: of each `D`.
+        rises: the steps as `|κ|/√D` in units of `2^−UNIT`, rounded up.
         eK, er: errors.
     """
 
@@ -38,6 +39,7 @@ class State:
     columns: dict[int, list[int]]
     R: list[list[int]]
     steps: tuple[list[int], ...]
+    divisors: tuple[int, ...]
     rises: tuple[list[int], ...]
     eK: int
     er: int
@@ -50,7 +52,16 @@ class State:
 
 def first(root: Root, order: Sequence[int]) -> State:
     """No row is gone."""
-    return State((), 0, frozenset(), root.d, {q: root.columns[q] for q in order}, root.R, (), (), root.eK, root.er)
+    return State((), 0, frozenset(), root.d, {q: root.columns[q] for q in order}, root.R, (), (), (), root.eK, root.er)
+
+
+def column(state: State, q: int) -> list[int]:
+    """That of a row of the order which is not decided, after the deletions; they were rounded as `eK` counts."""
+    found = state.columns[q]
+    for k, D in zip(state.steps, state.divisors, strict=True):
+        f = (k[q] << BITS) // D
+        found = [x + (f * y >> BITS) for x, y in zip(found, k, strict=True)] if f else found
+    return found
 
 
 def divisor(state: State, q: int) -> tuple[int, int]:
@@ -66,14 +77,10 @@ def without(state: State, order: Sequence[int], place: int) -> State | None:
     if low <= 0:
         return None
     dead = state.dead.union(order[state.start:place + 1])
-    k = list(state.columns[q])
+    k = list(column(state, q))
     for i in dead:
         k[i] = 0
     top, eK = max(map(abs, k), default=0), state.eK
-    columns = {}
-    for b in order[place + 1:]:
-        f = (k[b] << BITS) // D
-        columns[b] = [x + (f * y >> BITS) for x, y in zip(state.columns[b], k, strict=True)]
     R, er = [], state.er
     for r in state.R:
         f = (r[q] << BITS) // D
@@ -81,8 +88,9 @@ def without(state: State, order: Sequence[int], place: int) -> State | None:
         er = max(er, state.er + quotient(top, eK, abs(r[q]), state.er, low, eK) + 3)
     root = isqrt(low << BITS)  # √low, rounded down
     rise = [above((abs(x) + eK) << UNIT, root) for x in k]
-    return State((*state.gone, q), place + 1, dead, [x + y * y // D for x, y in zip(state.d, k, strict=True)], columns,
-                 R, (*state.steps, k), (*state.rises, rise), eK + quotient(top, eK, top, eK, low, eK) + 3, er)
+    d = [x + y * y // D for x, y in zip(state.d, k, strict=True)]
+    return State((*state.gone, q), place + 1, dead, d, state.columns, R, (*state.steps, k), (*state.divisors, D),
+                 (*state.rises, rise), eK + quotient(top, eK, top, eK, low, eK) + 3, er)
 
 
 def quotient(a: int, ea: int, b: int, eb: int, low: int, eD: int) -> int:

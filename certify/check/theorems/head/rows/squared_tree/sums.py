@@ -16,13 +16,10 @@ from certify.check.theorems.head.rows.squared_tree.majorant import UNIT, Majoran
 from certify.check.theorems.head.rows.squared_tree.root import Point
 from certify.check.theorems.head.rows.squared_tree.state import Seen, State, influence, residual
 
-ROUNDS, CLOSE = 60, 1000
-"""Steps of the iteration that proposes a comparison; it ends where none grows by more than one part in so many."""
+ROUNDS, PASSES, LARGEST = 200, 12, 1000
+"""Steps of the iteration that proposes a comparison, those of them for all rows, and how far it may grow."""
 
-PATIENT, FASTER = 5, 0.9
-"""It is given up where in so many steps its growth did not become smaller by this factor."""
-
-MORE = 50
+MORE = 20
 """One part in so many by which K is taken larger than it is, so that the inequality is soon met strictly."""
 
 EVALUATED = (48, 768)
@@ -50,12 +47,12 @@ class Terms:
     x: dict[tuple[int, int, int], list[int]] = field(default_factory=dict)
 
 
-def sums_at(state: State, hat: Majorant, v: list[int], s: int) -> list[int]:
-    """At least the sum of the s largest `|K_il|v_l` of each row, K after the deletions, times `2^UNIT`."""
-    total = hat.sums(v, s)
+def sums_at(state: State, hat: Majorant, v: list[int], s: int, rows: Sequence[int]) -> list[int]:
+    """At least the sum of the s largest `|K_il|v_l` for some rows i, K after the deletions, times `2^UNIT`."""
+    total = hat.sums(v, s, rows)
     for rise in state.rises if s > 0 else ():
         most = above(top_sum([x * y for x, y in zip(rise, v, strict=True)], s), 1 << UNIT)
-        total = [a + x * most for a, x in zip(total, rise, strict=True)]
+        total = [a + rise[i] * most for a, i in zip(total, rows, strict=True)]
     return total
 
 
@@ -86,23 +83,22 @@ def comparison(state: State, hat: Majorant, v: list[int], low: list[int], s: int
     counted = [i for i, x in enumerate(v) if x]
     if any(D[i] <= 0 for i in counted):
         return None
-    base, xi, grew = sums_at(state, hat, short, s), [0] * len(v), []
-    for i in counted:
-        xi[i] = base[i] // D[i] + 1
-    for _ in range(ROUNDS):
-        total, growth = sums_at(state, hat, xi, s), 0.0
-        if all(D[i] * xi[i] > base[i] + total[i] for i in counted):
+    base, xi = [0] * len(v), [0] * len(v)
+    for i, x in zip(counted, sums_at(state, hat, short, s, counted), strict=True):
+        base[i], xi[i] = x, x // D[i] + 1
+    rows, passes, limit = counted, 0, LARGEST * (max(xi, default=0) + 1)
+    for _ in range(ROUNDS):  # rows that fall short are raised; if none is left, all are asked again
+        passes += rows is counted
+        again = []
+        for i, total in zip(rows, sums_at(state, hat, xi, s, rows), strict=True):
+            if not D[i] * xi[i] > base[i] + total:
+                xi[i] = (base[i] + total + total // MORE) // D[i] + 1
+                again.append(i)
+        if not again and rows is counted:
             return [x << shift for x in xi]
-        new = list(xi)
-        for i in counted:
-            wanted = (base[i] + total[i] + total[i] // MORE) // D[i] + 1
-            if wanted > xi[i]:
-                growth = max(growth, wanted / xi[i] - 1)
-                new[i] = wanted + wanted // CLOSE + 1
-        xi = new
-        grew.append(growth)
-        if len(grew) > PATIENT and grew[-1] > 1 / CLOSE and not grew[-1] < FASTER * grew[-1 - PATIENT]:
+        if passes > PASSES or max((xi[i] for i in again), default=0) > limit:
             return None
+        rows = again or counted
     return None
 
 
