@@ -16,14 +16,14 @@ from certify.theorems.head.rows.squared.contrasts import Bools, Ints
 from certify.theorems.head.rows.squared_tree.majorant import Majorant
 from certify.theorems.head.rows.squared_tree.state import Pairs, State
 
-ROUNDS, CLOSE = 60, 1e-3
+ROUNDS, CLOSE = 60, 1e-2
 """Steps of the iteration that proposes a comparison, and the relative change at which it ends."""
 
-INFLATE = 1.06
+INFLATE = 1.15
 """Factor of the matrix for which it is proposed: more than a checker's, which then finds one where this is found."""
 
-PATIENT, FASTER = 5, 0.9
-"""It is given up where in so many steps its change did not become smaller by this factor."""
+PATIENT, FASTER, LARGEST = 5, 0.9, 8.0
+"""It is given up where in so many steps its change did not become smaller by this factor, or it has grown so much."""
 
 EVALUATED = (64, 768)
 """Numbers of rows that are evaluated one after the other, before all are."""
@@ -94,18 +94,23 @@ def comparison(state: State, hat: Majorant, v: Array, low: Array, s: int) -> Arr
         return np.zeros(len(v))
     base = sums_at(state, hat, v, s)
     xi = np.where(counted, base / low, 0.0)
-    grew = [np.inf]
+    grew, limit = [np.inf], LARGEST * float(xi.max())
     for _ in range(ROUNDS):
         new = np.where(counted, (base + INFLATE * sums_at(state, hat, xi, s)) / low, 0.0)
         grew.append(float((new / np.maximum(xi, 1e-300)).max()) - 1.0)
         xi = np.maximum(xi, new)
+        if not float(xi.max()) <= limit:
+            return None
         if grew[-1] <= CLOSE:
             break
         if len(grew) > PATIENT and not grew[-1] < FASTER * grew[-PATIENT]:
             return None  # it grows for ever, or so slowly that it would be of no use
     xi = np.where(counted, xi * (1 + 2 * CLOSE) + 1e-290, 0.0)
     right = (base + sums_at(state, hat, xi, s)) * (RAISE * RAISE)
-    return xi if (~counted | (low * xi * (1 - 4 * U) > right)).all() else None
+    if not (~counted | (low * xi * (1 - 4 * U) > right)).all():
+        return None
+    needed = right / low * (1 + 8 * U) * RAISE  # is enough, and strictly: sums of less are no larger
+    return np.where(counted, np.minimum(xi, needed), 0.0)
 
 
 def holds(state: State, found: Terms, C: Array, pairs: Pairs, at: Ints, k: int) -> Bools:

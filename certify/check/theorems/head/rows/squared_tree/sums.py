@@ -16,10 +16,10 @@ from certify.check.theorems.head.rows.squared_tree.majorant import UNIT, Majoran
 from certify.check.theorems.head.rows.squared_tree.root import Point
 from certify.check.theorems.head.rows.squared_tree.state import Seen, State, influence, residual
 
-ROUNDS, PASSES, LARGEST = 200, 12, 1000
-"""Steps of the iteration that proposes a comparison, those of them for all rows, and how far it may grow."""
+ROUNDS, PASSES, LARGEST = 200, 12, 16
+"""Steps of the iteration that proposes a comparison, those for all rows, and the factor by which it may grow."""
 
-MORE = 20
+MORE = 8
 """One part in so many by which K is taken larger than it is, so that the inequality is soon met strictly."""
 
 EVALUATED = (48, 768)
@@ -89,12 +89,14 @@ def comparison(state: State, hat: Majorant, v: list[int], low: list[int], s: int
     rows, passes, limit = counted, 0, LARGEST * (max(xi, default=0) + 1)
     for _ in range(ROUNDS):  # rows that fall short are raised; if none is left, all are asked again
         passes += rows is counted
-        again = []
-        for i, total in zip(rows, sums_at(state, hat, xi, s, rows), strict=True):
+        again, totals = [], sums_at(state, hat, xi, s, rows)
+        for i, total in zip(rows, totals, strict=True):
             if not D[i] * xi[i] > base[i] + total:
                 xi[i] = (base[i] + total + total // MORE) // D[i] + 1
                 again.append(i)
         if not again and rows is counted:
+            for i, total in zip(rows, totals, strict=True):  # what it needs is enough: sums of less are no larger
+                xi[i] = min(xi[i], (base[i] + total) // D[i] + 1)
             return [x << shift for x in xi]
         if passes > PASSES or max((xi[i] for i in again), default=0) > limit:
             return None
