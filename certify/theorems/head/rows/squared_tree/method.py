@@ -118,11 +118,15 @@ def _own(root: Root, rows: Ints, first: Ints, count: int, open_: Ints, kept: Kep
         share = budget.share(min(1.0, FAIR / (len(waiting) - place)))
         one = root.of(np.array([j]))
         order, failed = moving(one, first), np.zeros(1, dtype=bool)
-        walk = Walk(one.hat, one.C, one.pairs, order, lambda share=share: share.left() <= 0, failed, kept)
+        walk = Walk(one.hat, one.C, one.pairs, order, _ended(share), failed, kept)
         walk.visit(one.state(order), count, np.arange(len(one.z)))
         if not failed[0]:
             trees.append(Tree(rows[order], one.points))
     return trees
+
+
+def _ended(budget: Budget) -> Callable[[], bool]:
+    return lambda: budget.left() <= 0
 
 
 def witness(grown: list[list[Tree]], proved: Mask, rows: Ints) -> dict[str, Ints]:
