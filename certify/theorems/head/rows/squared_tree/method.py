@@ -25,8 +25,9 @@ from certify.theorems.head.rows.squared_tree.walk import Kept, Walk
 GROUPS = 8
 """Parts of the points that are walked one after another, so that some are proved when time is up."""
 
-DENSER = 0.5
-"""Share of the time where the hat matrix can be kept as it is: trees with pairs follow then (D4b), one a point."""
+SHARE, DENSER, GROWING = 0.7, 0.5, 0.3
+"""Share of the time, as sums for many rows follow; where the hat matrix can be kept as it is, as trees with pairs do
+(D4b); and of that time the share for the order of rows."""
 
 FAIR = 4.0
 """Multiple of an equal share of the time that one point's own tree may take."""
@@ -60,8 +61,7 @@ class SquaredTree(Method):
         """With `remaining` every number of deletions has a weight decay and trees of its own."""
         rows = np.array(sorted(change.rows), dtype=np.int64)
         count = min(change.count, len(rows))
-        if len(rows) <= DENSE:
-            budget = budget.share(DENSER)
+        budget = budget.share(DENSER if len(rows) <= DENSE else SHARE)
         proved, grown, why = todo.copy(), [], ""
         for size in range(count + 1) if head.remaining else (count,):
             trees = _of_decay(head, rows, size, np.flatnonzero(proved), budget)
@@ -87,7 +87,7 @@ def _of_decay(head: Head, rows: Ints, count: int, points: Ints, budget: Budget) 
     if root is None:
         return []
     kept = Kept()
-    growing = Order(root.of(np.zeros(0, dtype=np.int64)), kept, late)
+    growing = Order(root.of(np.zeros(0, dtype=np.int64)), kept, _ended(budget.share(GROWING)))
     growing.grow(count)
     order = np.array(growing.rows, dtype=np.int64)
     open_ = _shared(root, order, count, kept, late)
