@@ -22,6 +22,9 @@ from certify.theorems.head.rows.squared_tree.order import Order, moving
 from certify.theorems.head.rows.squared_tree.root import Root, root_of
 from certify.theorems.head.rows.squared_tree.walk import Kept, Walk
 
+FEW = 12
+"""Most deletions for which a point gets a tree of its own: with more of them it is as wide as it is deep."""
+
 GROUPS = 8
 """Parts of the points that are walked one after another, so that some are proved when time is up."""
 
@@ -92,7 +95,7 @@ def _of_decay(head: Head, rows: Ints, count: int, points: Ints, budget: Budget) 
     order = np.array(growing.rows, dtype=np.int64)
     open_ = _shared(root, order, count, kept, late)
     trees = [Tree(rows[order], root.points[~open_])]
-    if count > 1 and (len(rows) > DENSE or head.k > 1):
+    if 1 < count <= FEW and (len(rows) > DENSE or head.k > 1):
         trees += _own(root, rows, order, count, np.flatnonzero(open_), kept, budget)
     return trees
 
