@@ -109,7 +109,7 @@ def comparison(state: State, hat: Majorant, v: Array, low: Array, s: int) -> Arr
     right = (base + sums_at(state, hat, xi, s)) * (RAISE * RAISE)
     if not (~counted | (low * xi * (1 - 4 * U) > right)).all():
         return None
-    needed = right / low * (1 + 8 * U) * RAISE  # is enough, and strictly: sums of less are no larger
+    needed = right / low * (1 + 8 * U) * RAISE + 1e-290  # is enough, and strictly: sums of less are no larger
     return np.where(counted, np.minimum(xi, needed), 0.0)
 
 

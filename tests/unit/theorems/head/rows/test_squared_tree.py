@@ -16,11 +16,13 @@ from certify.format.refusal import Invalid
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
 from certify.systems.head.rows.ridge import Ridge, ridge
+from certify.theorems.head.rows.enumeration import Enumeration
 from certify.theorems.head.rows.method import Budget, Part
 from certify.theorems.head.rows.squared_deletions import SquaredDeletions
 from certify.theorems.head.rows.squared_tree import SquaredTree, majorant, method, sums
 from certify.theorems.head.rows.squared_tree.root import root_of
 from certify.theorems.head.rows.squared_tree.state import without
+from certify.theorems.head.rows.survey import survey
 from tests.families.squared_heads import SmallHead, as_checked, as_head, small_head
 from tests.unit.theorems.head.rows.test_squared_deletions import truth
 
@@ -217,3 +219,16 @@ def test_it_is_for_deleted_rows_and_the_squared_loss() -> None:
     with pytest.raises(Invalid, match="deleted"):
         checked.proved(as_checked(small, as_head(small), (0,), 1, True), {}, "claim", [True] * 3)
     assert method.GROUPS > 1
+
+
+def test_more_choices_than_a_float_can_count() -> None:
+    """C(3000, 200) has more than 308 digits: what would be counted out is said, and others go on."""
+    rng = np.random.default_rng(0)
+    phi = np.c_[rng.standard_normal((3000, 1)), np.ones(3000)]
+    label = (phi[:, 0] > 0).astype(np.int64)
+    codes = np.array([[-1.0], [1.0]])
+    small = SmallHead(phi, codes[label], codes, label, 1.0, np.ones(2, bool), np.array([[3.0, 1.0]]),
+                      np.ones(1, np.int64), 0.0)
+    found = survey(as_head(small), RowChange(False, 200, tuple(range(3000))), 20.0)
+    assert found.proved.all()
+    assert "e+3" in Enumeration().able(as_head(small), RowChange(False, 200, tuple(range(3000))))
