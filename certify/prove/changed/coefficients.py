@@ -127,8 +127,8 @@ def coefficients(
         if boxed is not None:
             return Coefficients(kind, count, names, A @ head.V[0], boxed.lower, boxed.upper, boxed.reached_lower,
                                 boxed.reached_upper, boxed.lower_rows, boxed.upper_rows)
-        raise InputError(kind, f"{count}, which has {Decimal(leaves):.1e} choices of rows, and {LEAVES:.0e} can be refitted",
-                         "give fewer rows")
+        raise InputError(kind, f"{count}, which has {Decimal(leaves):.1e} choices of rows, and {LEAVES:.0e} can be "
+                         "refitted", "give fewer rows")
     ranges, refitter, done = _Ranges(A, head), Refitter(head), 0
     with told(progress) as tell:
         for size in range(count + 1):
