@@ -25,6 +25,9 @@ INFLATE = 1.15
 PATIENT, FASTER, LARGEST = 5, 0.9, 8.0
 """It is given up where in so many steps its change did not become smaller by this factor, or it has grown so much."""
 
+SPARE = 1.03
+"""Factor of a comparison that was proved, which a larger one is too: so much a checker's may be larger."""
+
 EVALUATED = (64, 768)
 """Numbers of rows that are evaluated one after the other, before all are."""
 
@@ -110,7 +113,7 @@ def comparison(state: State, hat: Majorant, v: Array, low: Array, s: int) -> Arr
     if not (~counted | (low * xi * (1 - 4 * U) > right)).all():
         return None
     needed = right / low * (1 + 8 * U) * RAISE + 1e-290  # is enough, and strictly: sums of less are no larger
-    return np.where(counted, np.minimum(xi, needed), 0.0)
+    return np.where(counted, np.minimum(xi, needed) * SPARE, 0.0)
 
 
 def holds(state: State, found: Terms, C: Array, pairs: Pairs, at: Ints, k: int) -> Bools:
