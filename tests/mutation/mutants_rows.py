@@ -11,6 +11,7 @@ REFIT, CHANGE, HEAD, TRAP, PULLS, SLABS, BENDS = (SYSTEM + name for name in (
 GAMMA, NEAREST = SYSTEM + "losses/gamma.py", SYSTEM + "nearest.py"
 TREE, SECOND = THEOREM + "boxes/tree.py", THEOREM + "boxes/second.py"
 NODE, WALK, CONTRASTS = (THEOREM + f"squared/{name}.py" for name in ("node", "tree", "contrasts"))
+SHARED = THEOREM + "squared_tree/"
 ENERGY, DUALS, SCORES, BRANCHES, PRIMALS = (THEOREM + f"energy/{name}.py" for name in ("method", "duals", "scores", "tree", "primals"))
 CENTRE, SOFTMAX = THEOREM + "softmax/centre.py", THEOREM + "softmax/trap.py"
 CELLS, SURVEY = THEOREM + "cover/plane.py", THEOREM + "survey.py"
@@ -58,6 +59,12 @@ ROWS: tuple[Mutant, ...] = (
     Mutant("deletions: the sum of k − 1 terms", WALK, "np.arange(len(w) + 1) + k, len(w)", "np.arange(len(w) + 1) + k - 1, len(w)", ("rows_squared_deletions@3",)),
     Mutant("deletions: a child forgets its brothers' rows", WALK, "            left[i] = False\n", "            left[order] = False\n", ("rows_squared_deletions@10",)),
     Mutant("deletions: the last child is missing", WALK, "        for i in order:\n", "        for i in order[:-1]:\n", ("rows_squared_deletions@18",)),
+    Mutant("shared tree: decay of all rows", SHARED + "method.py", "ridge(head.phi, head.mu(count), head.decayed)", "ridge(head.phi, head.mu(0), head.decayed)", ("rows_squared_tree@9",)),
+    Mutant("shared tree: a contrast keeps its value", SHARED + "state.py", "state.z - c_own * (own / D)", "state.z", ("rows_squared_tree@0",)),
+    Mutant("shared tree: x without leverage", SHARED + "sums.py", "/ (1.0 - state.d[rows]))", "/ 1.0)", ("rows_squared_tree@0",)),
+    Mutant("shared tree: no remainder of the comparison", SHARED + "sums.py", "(np.abs(c) + ec[:, None]) * found.xi[rows] * RAISE", "0.0 * found.xi[rows]", ("rows_squared_tree@1",)),
+    Mutant("shared tree: a sum of one fewer", SHARED + "walk.py", "holds(state, found, self.C, self.pairs, at, k)", "holds(state, found, self.C, self.pairs, at, max(k - 1, 1))", ("rows_squared_tree@1",)),
+    Mutant("shared tree: no children", SHARED + "walk.py", "range(state.start, int(needed.max(initial=-1)))", "range(0)", ("rows_squared_tree@0",)),
     # D5
     Mutant("box: curvature floor of the other end", TRAP, "for weights in (sec.least * (1.0 - room),", "for weights in (sec.most * (1.0 - room),", ("rows_box@4",)),
     Mutant("box: no difference of inverses", TRAP, "0.5 * (top + low), 0.5 * (top - low)", "0.5 * (top + low), 0.0 * (top - low)", ("rows_box@158",)),
@@ -127,6 +134,8 @@ ROWS: tuple[Mutant, ...] = (
     Mutant("check enumeration: an alternative dropped", CHECK + "enumeration.py", "if c != head.codes.label[row]] if", "if c < head.codes.label[row]] if", ("rows_enumeration@2",)),
     Mutant("check labels: one change fewer", CHECK + "squared_labels.py", "[head.count] * len(at)", "[head.count - 1] * len(at)", ("rows_squared_labels@0",)),
     Mutant("check labels: one end of the swing", CHECK + "squared_labels.py", "x * s.high[i] if x > 0 else x * s.low[i]", "x * s.low[i] if x > 0 else x * s.high[i]", ("rows_squared_labels@0",)),
+    Mutant("check shared tree: one fewer", CHECK + "squared_tree/trees.py", "count = min(head.count, len(rows))", "count = min(head.count - 1, len(rows))", ("rows_squared_tree@1",)),
+    Mutant("check shared tree: no children", CHECK + "squared_tree/walk.py", "range(state.start, max(needed.values(), default=0))", "range(0)", ("rows_squared_tree@12",)),
     Mutant("check deletions: one fewer", CHECK + "squared_deletions.py", "count = min(head.count, len(head.moving))", "count = min(head.count - 1, len(head.moving))", ("rows_squared_deletions@2",)),
     Mutant("check box: one change fewer", CHECK + "box.py", "list(head.moving), head.count, slabs", "list(head.moving), max(head.count - 1, 1), slabs", ("rows_box@11",)),
     Mutant("check tree: one change fewer", CHECK + "box_tree.py", "head.moving, head.count, where", "head.moving, max(head.count - 1, 1), where", ("rows_box_tree@6",)),

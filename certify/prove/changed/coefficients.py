@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from dataclasses import replace as replaced
+from decimal import Decimal
 from importlib import import_module
 from typing import Any
 
@@ -126,8 +127,8 @@ def coefficients(
         if boxed is not None:
             return Coefficients(kind, count, names, A @ head.V[0], boxed.lower, boxed.upper, boxed.reached_lower,
                                 boxed.reached_upper, boxed.lower_rows, boxed.upper_rows)
-        raise InputError(kind, f"{count}, which has {leaves:.1e} choices of rows, and {LEAVES:.0e} can be refitted",
-                         "give fewer rows")
+        raise InputError(kind, f"{count}, which has {Decimal(leaves):.1e} choices of rows, and {LEAVES:.0e} can be "
+                         "refitted", "give fewer rows")
     ranges, refitter, done = _Ranges(A, head), Refitter(head), 0
     with told(progress) as tell:
         for size in range(count + 1):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 from typing import ClassVar
 
 import numpy as np
@@ -57,17 +58,17 @@ class Enumeration(Method):
         leaves, summed = choices_in_all(head, change), by_sums(head, change)
         most = SUMMED if summed else LEAVES
         if leaves > most:
-            return f"there are {leaves:.1e} choices, and {most:.0e} can be refitted one by one"
+            return f"there are {Decimal(leaves):.1e} choices, and {most:.0e} can be refitted one by one"
         stored = leaves - change.choices(head, change.count) if summed else leaves
         if stored * head.k * head.m > STORED:
-            return f"the weights of {stored:.1e} refits are more than a certificate holds"
+            return f"the weights of {Decimal(stored):.1e} refits are more than a certificate holds"
         return ""
 
     def complete(self, head: Head, change: RowChange) -> bool:
         """Where every choice is refitted in seconds."""
         each = head.n * head.k * (head.m * PRODUCT + ENTRY) + LEAF
         # with the squared loss other methods decide as much, without a refit of every choice
-        return choices_in_all(head, change) * each <= (AT_ONCE if head.loss.quadratic else QUICK)
+        return choices_in_all(head, change) <= (AT_ONCE if head.loss.quadratic else QUICK) / each  # of any size
 
     def sure(self, head: Head, change: RowChange, left: float) -> bool:
         """Labels of a softmax head, about which trees and boxes prove little: one of a large head, many of a small."""

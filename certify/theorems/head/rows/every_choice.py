@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from decimal import Decimal
 from itertools import islice
 from typing import ClassVar
 
@@ -50,9 +51,9 @@ class EveryChoice(Method):
             return "any rows change, which enumeration counts out"
         leaves = change.leaves(head)
         if leaves > LEAVES:
-            return f"there are {leaves:.1e} choices, and {LEAVES:.0e} can be refitted one by one"
+            return f"there are {Decimal(leaves):.1e} choices, and {LEAVES:.0e} can be refitted one by one"
         if leaves * head.k * head.m > STORED:
-            return f"the weights of {leaves:.1e} refits are more than a certificate holds"
+            return f"the weights of {Decimal(leaves):.1e} refits are more than a certificate holds"
         return ""
 
     def complete(self, head: Head, change: Change) -> bool:

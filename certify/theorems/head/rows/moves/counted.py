@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 import numpy as np
 
@@ -92,7 +93,7 @@ def able(head: Head, change: Change) -> str:
     leaves = change.leaves(head)
     most = LEAVES if walks else ONE_BY_ONE
     if leaves > most:
-        return f"there are {leaves:.1e} choices of rows, and {most:.0e} can be refitted one by one"
+        return f"there are {Decimal(leaves):.1e} choices of rows, and {most:.0e} can be refitted one by one"
     return "their weights are more than a certificate holds" if leaves * head.k * head.m > STORED else ""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any, Final
 
 import numpy as np
@@ -139,7 +140,7 @@ def ranges_of(head: Head, change: Change, budget: Budget) -> Ranges | str:
         head, change, budget: the head, what may happen to its rows, and the time.
     """
     leaves = change.leaves(head)
-    why = f"there are {leaves:.1e} choices of rows, and {ONE_BY_ONE:.0e} can be refitted one by one"
+    why = f"there are {Decimal(leaves):.1e} choices of rows, and {ONE_BY_ONE:.0e} can be refitted one by one"
     if leaves <= ONE_BY_ONE and leaves * head.m <= STORED:
         try:
             found = _counted(head, change, budget)

@@ -61,12 +61,13 @@ class Outputs:
 
     def residuals(self, contrast: Contrast) -> Residuals:
         """Of a contrast of the outputs; `|Φ(v − v̂)|₂ ≤ |b − Hv̂|_{H⁻¹}` because `ΦᵀΦ ⪯ H` (D4, step 1)."""
-        values, each, off = self._fitted()
+        values, each, off = self.fitted()
         r = contrast.of(values)
         rounding = float(contrast.size(each)) + 2 * U * float(np.abs(r).max())
         return Residuals(r, rounding * RAISE, float(contrast.size(off)) * RAISE)
 
-    def _fitted(self) -> tuple[Array, Array, Array]:
+    def fitted(self) -> tuple[Array, Array, Array]:
+        """Residuals of the outputs, `(n, k)`; for each output what rounding costs every one, and length of the rest."""
         if self._fit is None:
             s = self.system
             found = solve(s, self.b.T / s.scale)

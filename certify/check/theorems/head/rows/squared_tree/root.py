@@ -1,0 +1,181 @@
+"""D4d in integers, before any deletion: diagonal and columns of the hat matrix, residuals, influences and contrasts.
+
+Numbers are integers times `2^−BITS` times a power of two of their own: K has none, residuals have one, influences one
+for each point, and contrasts that of their product.
+"""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass
+from fractions import Fraction
+
+from flint import arb, fmpz, fmpz_mat
+
+from certify.check.linalg.balls import ZERO, norm
+from certify.check.linalg.fixed import scale
+from certify.check.theorems.head.rows.head import Head
+from certify.check.theorems.head.rows.squared.node import BITS
+from certify.check.theorems.head.rows.squared.ridge import (
+    FEATURE_BITS,
+    Ridge,
+    Solution,
+    Whole,
+    influences,
+    nearest,
+    whole_rows,
+)
+from certify.check.theorems.head.rows.squared.root import ceiling, units
+from certify.check.theorems.head.rows.squared_tree.majorant import Majorant, length, majorant, margin
+
+
+@dataclass(frozen=True)
+class Point:
+    """One evaluation row.
+
+    Attributes:
+        c: influences of the rows that may go.
+        ec: what each errs by.
+        reach: at least `eᵀH⁻¹e`, in the units of c twice.
+        pairs: `(a, b, sign)` of its contrasts; b is −1 with one output.
+        z, ez: of each its value and error.
+    """
+
+    c: array[int]
+    ec: int
+    reach: int
+    pairs: list[tuple[int, int, int]]
+    z: list[int]
+    ez: list[int]
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Residuals of every output on the rows that may go, and what contrasts are made of."""
+
+    R: list[list[int]]
+    er: int
+    shift: int
+    products: list[list[fmpz]]
+    bits: int
+    lengths: list[arb]
+
+
+@dataclass(frozen=True)
+class Root:
+    """Everything before deletions.
+
+    Attributes:
+        hat: bounds of the hat matrix.
+        d: its diagonal.
+        columns: by row of an order its column.
+        eK: error of every entry of `d` and of columns.
+        R, er: residuals of every output, and what each errs by.
+        points: by number.
+    """
+
+    hat: Majorant
+    d: list[int]
+    columns: dict[int, list[int]]
+    eK: int
+    R: list[list[int]]
+    er: int
+    points: dict[int, Point]
+
+
+def root_of(head: Head, system: Ridge, rows: list[int], hot: list[int], at: list[int]) -> Root:
+    """That of the rows that may go, for points `at`; `hot` are places in `rows` of the rows of orders."""
+    flat = system.phi.mid.tolist()
+    features = fmpz_mat([flat[i] for i in rows])
+    hat, (d, wrong) = majorant(system, features), diagonal(system, features)
+    floats, off = nearest([head.rows[rows[q]] for q in hot])
+    solutions = system.solutions(floats, off) if hot else []
+    columns, worst = {}, ZERO
+    for q, s, column in zip(hot, solutions, influences(system, solutions), strict=True):
+        columns[q] = [units(column[i], FEATURE_BITS + s.bits) for i in rows]
+        worst = worst.max(s.off)
+    outputs = outputs_of(head, system, rows)
+    return Root(hat, d, columns, max(wrong, ceiling(worst, 0) + 1), outputs.R, outputs.er,
+                points_of(head, system, rows, at, outputs))
+
+
+def diagonal(system: Ridge, features: fmpz_mat) -> tuple[list[int], int]:
+    """`φᵀH⁻¹φ` of some rows, and what each errs by."""
+    X = system.inverse.X
+    assert X is not None
+    bits = 2 * FEATURE_BITS + X.bits
+    d = [units(sum((x * y for x, y in zip(left, row, strict=True)), fmpz(0)), bits)
+         for left, row in zip((features * X.mid).tolist(), features.tolist(), strict=True)]
+    return d, ceiling(margin(system, length(features) + system.loose), 0) + 1
+
+
+def outputs_of(head: Head, system: Ridge, rows: list[int]) -> Outputs:
+    """The refit of every output."""
+    columns = [[Fraction(y[a]) for y in head.targets] for a in range(head.k)]
+    bits = max(x.denominator.bit_length() - 1 for column in columns for x in column)
+    across = system.phi.mid.transpose()
+    residuals, products, lengths, off, fine = [], [], [], ZERO, []
+    for column in columns:
+        T = [int(x * (1 << bits)) for x in column]
+        right = across * fmpz_mat(len(T), 1, T)
+        size = (norm(map(arb, T)) * scale(bits)).upper()
+        (v,) = system.solved(Whole(right.transpose(), FEATURE_BITS + bits, ZERO), [(system.loose * size).upper()])
+        (fitted,) = influences(system, [v])
+        deep = FEATURE_BITS + v.bits
+        residuals.append([(T[i] << max(deep - bits, 0)) - (int(fitted[i]) << max(bits - deep, 0)) for i in rows])
+        fine.append(max(deep, bits))
+        products.append(right.entries())
+        lengths.append(size)
+        off = off.max(v.off)
+    shift = max(max((x.bit_length() for x in r), default=0) - f for r, f in zip(residuals, fine, strict=True))
+    R = [[units(x, f + shift) for x in r] for r, f in zip(residuals, fine, strict=True)]
+    return Outputs(R, ceiling(off, shift) + 1, shift, products, bits, lengths)
+
+
+def points_of(head: Head, system: Ridge, rows: list[int], at: list[int], outputs: Outputs) -> dict[int, Point]:
+    """Influences, reach and contrasts of some evaluation rows."""
+    evaluated = head.evaluated.tolist()
+    floats, loose = nearest([evaluated[j] for j in at])
+    solutions = system.solutions(floats, loose)
+    whole = whole_rows(floats, system.shifts, FEATURE_BITS)
+    X = system.inverse.X
+    assert X is not None
+    left, mid = (whole.mid * X.mid).tolist(), whole.mid.tolist()
+    found = {}
+    for place, q in enumerate(influences(system, solutions)):
+        form = arb(sum((x * y for x, y in zip(left[place], mid[place], strict=True)), fmpz(0)))
+        far = norm(map(arb, mid[place])) * scale(FEATURE_BITS)
+        near = whole.radius + loose[place] * arb(2) ** -min(system.shifts)
+        # |e|_H⁻¹ of what is meant is at most that of the floats and ‖H⁻¹‖^½ times the distance
+        form = form * scale(2 * FEATURE_BITS + X.bits) + system.inverse.error * system.stretch**2 * far**2
+        found[at[place]] = _point(head, outputs, solutions[place], [int(q[i]) for i in rows], head.today[at[place]],
+                                  (form.max(ZERO).sqrt() + system.stretch * near).upper())
+    return found
+
+
+def _point(head: Head, outputs: Outputs, solution: Solution, q: list[int], today: int, reach: arb) -> Point:
+    fine = FEATURE_BITS + solution.bits
+    longest = max(max(q), -min(q)).bit_length()
+    shift = longest - fine
+    c = array("q", [x >> longest - BITS for x in q] if longest >= BITS else [x << BITS - longest for x in q])
+    both = outputs.shift + shift
+    values, errors = [], []
+    for products, size in zip(outputs.products, outputs.lengths, strict=True):
+        total = sum((x * y for x, y in zip(solution.u, products, strict=True)), fmpz(0))
+        values.append(arb(total) * scale(fine + outputs.bits))
+        errors.append(solution.off * size)
+    pairs, z, ez = [], [], []
+    for b in [-1] if head.k == 1 else [b for b in range(head.k) if b != today]:
+        if b < 0:
+            threshold = Fraction(head.threshold)
+            sign = 1 if today == 1 else -1
+            value = sign * (values[0] - arb(threshold.numerator) / threshold.denominator)
+            off = errors[0]
+        else:
+            sign, value, off = 1, values[today] - values[b], errors[today] + errors[b]
+        middle = (value.mid() * arb(2) ** (BITS - both)).mid()
+        mantissa, e = middle.man_exp()
+        pairs.append((today if b >= 0 else 0, b, sign))
+        z.append(int(mantissa) << int(e) if e >= 0 else int(mantissa) >> -int(e))
+        ez.append(ceiling(value.rad() + off + abs(value.mid()) * arb(2) ** -50, both) + 2)
+    return Point(c, ceiling(solution.off, shift) + 1, (ceiling(reach, shift) + 1) ** 2, pairs, z, ez)

@@ -1,0 +1,97 @@
+"""D4d: what is known before any deletion, and which rows stand first in the order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from certify.rigor import fp
+from certify.rigor.fp import RAISE, Array
+from certify.systems.head.rows.head import Head
+from certify.systems.head.rows.ridge import Ridge, solve
+from certify.theorems.head.rows.squared.contrasts import Ints, contrasts
+from certify.theorems.head.rows.squared.outputs import Outputs
+from certify.theorems.head.rows.squared_tree.majorant import Factor, Majorant, factor, majorant
+from certify.theorems.head.rows.squared_tree.state import Pairs, State
+
+
+@dataclass(frozen=True, eq=False)
+class Root:
+    """Everything before deletions.
+
+    Attributes:
+        factor, hat: of the hat matrix on the rows that may go.
+        C: `(N, n)` influences of these on the points, each row's error in `ec`.
+        reach: `(N,)` at least `eᵀH⁻¹e`.
+        R: `(n, k)` residuals of outputs, every one within `er`.
+        pairs: contrasts of the points.
+        z, ez: `(P,)`.
+        points: `(N,)` their numbers.
+    """
+
+    factor: Factor
+    hat: Majorant
+    C: Array
+    ec: Array
+    reach: Array
+    R: Array
+    er: float
+    pairs: Pairs
+    z: Array
+    ez: Array
+    points: Ints
+
+    def of(self, at: Ints) -> Root:
+        """The same of some of the points."""
+        mine = np.flatnonzero(np.isin(self.pairs.point, at))
+        place = np.zeros(len(self.points), dtype=np.int64)
+        place[at] = np.arange(len(at))
+        pairs = Pairs(place[self.pairs.point[mine]], self.pairs.a[mine], self.pairs.b[mine], self.pairs.sign[mine])
+        return Root(self.factor, self.hat, self.C[at], self.ec[at], self.reach[at], self.R, self.er, pairs,
+                    self.z[mine], self.ez[mine], self.points[at])
+
+    def state(self, order: Ints) -> State:
+        """No row of the order is gone."""
+        A = self.factor.A
+        n = len(A)
+        return State((), 0, np.zeros(n, dtype=bool), np.einsum("ij,ij->i", A, A), A @ A[order].T, self.R, (), (), (),
+                     self.C[:, order], self.z, self.reach, self.factor.error, self.er, self.ec, self.ez)
+
+
+def root_of(head: Head, system: Ridge, rows: Ints, points: Ints, late: Callable[[], bool]) -> Root | None:
+    """That of some points; None once time is up."""
+    found = factor(system, rows)
+    hat = majorant(found, late)
+    if hat is None:
+        return None
+    outputs = Outputs(system, head.Y)
+    R, each, off = outputs.fitted()
+    E, loose = head.points[points] * system.scale, head.points_rad[points]
+    B = E @ system.R.T
+    wrong = (fp.dot_unit(system.p) * fp.row_norms(E) + loose * float(system.scale.max())) * system.size_R * RAISE
+    length = (fp.row_norms(B) + wrong) * RAISE
+    C = fp.require_finite(B @ found.A.T, "influences")
+    ec = (fp.dot_unit(system.p) + system.delta / (1.0 - system.delta)) * length * found.length
+    ec = (ec + length * found.wrong + wrong * found.length + fp.FLOOR) * (RAISE * RAISE)
+    reach = length * length / (1.0 - system.delta) * (RAISE * RAISE)
+    pairs, z, ez = _contrasts(head, system, outputs, points)
+    return Root(found, hat, C, ec, reach, R[rows], float((each + off).max()) * RAISE, pairs, z, ez, points)
+
+
+def _contrasts(head: Head, system: Ridge, outputs: Outputs, points: Ints) -> tuple[Pairs, Array, Array]:
+    """Of every point those that keep its label, with their values and errors."""
+    solved = solve(system, head.points[points], head.points_rad[points])
+    ends: list[tuple[Array, Array]] = []
+    numbers: list[Array] = []
+    for today in np.unique(head.today[points]):
+        mine = np.flatnonzero(head.today[points] == today)
+        for contrast in contrasts(int(today), head.k, head.threshold):
+            ends.append(outputs.margins(solved, contrast, mine))
+            numbers.append(np.array([mine, *(np.full(len(mine), x) for x in (contrast.a, contrast.b, contrast.sign))]))
+    place, a, b, sign = np.concatenate(numbers, axis=1)
+    bottom, top = (np.concatenate([pair[n] for pair in ends]) for n in (0, 1))
+    half = (top - bottom) * 0.5 * RAISE + 2.0**-50 * (np.abs(top) + np.abs(bottom))
+    pairs = Pairs(place.astype(np.int64), a.astype(np.int64), b.astype(np.int64), sign.astype(np.float64))
+    return pairs, 0.5 * (bottom + top), half
