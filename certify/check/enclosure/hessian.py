@@ -125,14 +125,14 @@ class Curvature:
         return assembled(self.problem, blocks, decay)
 
     @_at_width
-    def cross(self, weights: Sequence[arb_mat] | None = None) -> Fixed:
+    def cross(self, weights: Sequence[arb_mat] | None = None, spare: int = SPARE) -> Fixed:
         """`C Cᵀ` without C, where features move; with symmetric `(d, d)` weights `Σ C_iE_iC_iᵀ`, E_i of moving row i.
 
         With `X_h = δ̇_h`, `Y_h = ȧ_{h−1}` along the features the block of layers h ≤ g is
         `Σ_i (X_hX_gᵀ)[r, t] ã_s ã_u + (Y_hY_gᵀ)[s, u] δ_r δ_t + (Y_hX_gᵀ)[s, t] δ_r ã_u + (X_hY_gᵀ)[r, u] ã_s δ_t`.
         The factors get bits more than the sums: an inverse will stand on both sides.
         """
-        blocks, moving, wide = {}, self.problem.moving, self.width + SPARE
+        blocks, moving, wide = {}, self.problem.moving, self.width + spare
         moves = [self._feature_tangents(i) for i in moving]
         scaled = moves if weights is None else [m.times(E) for m, E in zip(moves, weights, strict=True)]
 
@@ -154,7 +154,7 @@ class Curvature:
         return assembled(self.problem, blocks, {})
 
     @_at_width
-    def feature_grams(self, X: Fixed) -> list[arb_mat]:
+    def feature_grams(self, X: Fixed, spare: int = SPARE) -> list[arb_mat]:
         """`(XC_i)ᵀ(XC_i)`, `(d, d)`, for every moving row, without C; X exact.
 
         With `M = XᵀX` and `X_h`, `Y_h` as in :meth:`cross` it is the sum over pairs of layers of `X_hᵀP X_g + Y_hᵀQ Y_g
@@ -162,7 +162,7 @@ class Curvature:
         `U[r, u] = Σ M ã_s δ_t` and `V[s, t] = Σ M δ_r ã_u`: for all rows at once products with M's blocks, rearranged.
         Rows are brought to one size first, so that those that hardly count are known as well as the others.
         """
-        moving, d, wide = self.problem.moving, self.problem.layers[0].inputs, self.width + SPARE
+        moving, d, wide = self.problem.moving, self.problem.layers[0].inputs, self.width + spare
         units = [self._unit(i) for i in moving]
         moves = [self._feature_tangents(i).over(unit) for i, unit in zip(moving, units, strict=True)]
         found = [arb_mat(d, d)] * len(moving)

@@ -9,6 +9,7 @@ from flint import arb, arb_mat
 from certify.check.kernel import Finding, judged
 from certify.check.linalg.balls import ZERO
 from certify.check.linalg.definite import Truth, definiteness
+from certify.check.linalg.topmost import Topmost
 from certify.check.reading.certificate import Claim, Witness
 from certify.check.reading.subject import Problem
 from certify.check.rule import Rule, Side, check_rows, expect_rows, modulus
@@ -51,6 +52,8 @@ def row_upper(point: Point, number: int, upper: float) -> Finding:
     square = arb(upper) ** 2
     if G.nrows() == 1:
         return judged(G[0, 0] <= square * (1 - defect), G[0, 0] > square * (1 + defect), _row_words(G))
+    if _topmost(point, number).below(square * (1 - defect)) is Truth.PROVED:
+        return Finding(Truth.PROVED, "the row's modulus is proved")
     proved = definiteness(_beyond(G, square * (1 - defect))).truth is Truth.PROVED
     wrong = not proved and definiteness(_beyond(G, square * (1 + defect))).truth is Truth.DISPROVED
     return judged(proved, wrong, _row_words(G))
@@ -66,9 +69,16 @@ def row_lower(point: Point, number: int, lower: float) -> Finding:
     G, defect, square = point.of(stationary).row_grams[number], point.of(stationary).measured.defect, arb(lower) ** 2
     if G.nrows() == 1:
         return judged(G[0, 0] >= square * (1 + defect), G[0, 0] < square * (1 - defect), _row_words(G))
+    if _topmost(point, number).below(square * (1 + defect)) is Truth.DISPROVED:
+        return Finding(Truth.PROVED, "the row's modulus is proved")
     proved = definiteness(_beyond(G, square * (1 + defect))).truth is Truth.DISPROVED
     wrong = not proved and definiteness(_beyond(G, square * (1 - defect))).truth is Truth.PROVED
     return judged(proved, wrong, _row_words(G))
+
+
+def _topmost(point: Point, number: int) -> Topmost:
+    """The largest eigenvalue of a row's G, both ends of it."""
+    return point.once((_topmost, number), lambda: Topmost(point.of(stationary).row_grams[number]))
 
 
 def _beyond(G: arb_mat, square: arb) -> arb_mat:

@@ -94,6 +94,49 @@ def test_what_is_done_in_fixed_point_holds_the_exact_result(seed, width):
             a.balls().entries(), sum(E, []), strict=True))
 
 
+@settings(max_examples=80, deadline=None)
+@given(seed=SEEDS, bits=st.sampled_from([3, 40, 62]), wide=st.booleans())
+def test_rows_of_products_in_long_integers_are_those_one_by_one(seed, bits, wide):
+    """Signs, zeros and numbers at the very rim, with every number of bits cut off."""
+    rng = np.random.default_rng(seed)
+    rim = (1 << bits) - 1
+    A, B = ([[int(rng.choice([rim, -rim, 0, 1, -1, int(rng.integers(-rim, rim + 1))])) for _ in range(n)]
+             for _ in range(3)] for n in (2, 9 if wide else 1))
+    for drop in {max(0, 2 * bits - 62), min(62, 2 * bits), 62}:
+        truth = [x * y >> drop for u, v in zip(A, B, strict=True) for x in u for y in v]
+        assert fixed._products(A, B, drop) == truth
+    a, b = (Fixed(fmpz_mat(M), 5, arb(0)) for M in (A, B))
+    found = facing(a, b, 60)
+    monkey = pytest.MonkeyPatch()
+    with monkey.context() as m:
+        m.setattr(fixed, "PACKED", 1 << 60)
+        assert facing(a, b, 60) == found
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=SEEDS, shape=st.sampled_from([(8, 8), (11, 9), (9, 30), (40, 8)]), graded=st.booleans())
+def test_no_vector_is_stretched_further_than_the_reach(seed, shape, graded):
+    rng = np.random.default_rng(seed)
+    M = rng.integers(-1 << 40, 1 << 40, shape) >> (rng.integers(0, 40, shape) if graded else 0)
+    found = Fixed(fmpz_mat(M.tolist()), 7, arb(0))
+    least = np.linalg.norm(M.astype(float) / 2.0**7, 2)
+    assert least * (1 - 1e-12) <= found.reach and found.reach <= least * np.sqrt(max(shape)) * (1 + 1e-12)
+    parts = fixed.reach_of([fmpz_mat(M[:3].tolist()), fmpz_mat(M[3:].tolist())]) / 2**7
+    assert least * (1 - 1e-12) <= parts and abs(float(parts / found.reach) - 1) < 1e-6
+
+
+def test_the_length_of_the_largest_entry_is_found_wherever_it_stands(monkeypatch):
+    monkeypatch.setattr(fixed, "FEW", 4)
+    for at in range(12):
+        for size, top in ((1, 1), (5, 3), (2**-7, -6), (2.0**40, 41), (0.999, 0)):
+            values = [arb(0.375)] * 12
+            values[at] = arb(-size)
+            assert fixed._length(arb_mat(3, 4, values)) in (max(top, -1), max(top, -1) + 1)
+    assert fixed._length(arb_mat(3, 4)) is None
+    one = arb_mat(3, 4, [arb(0)] * 11 + [arb(2) ** 5000])
+    assert fixed._length(one) == 5001
+
+
 def test_products_in_bands_are_those_at_once(monkeypatch):
     rng = np.random.default_rng(1)
     A, B = (enclosed(arb_mat(rng.normal(size=s).tolist()), 40) for s in ((23, 7), (7, 5)))
