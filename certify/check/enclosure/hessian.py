@@ -11,6 +11,7 @@ is taken along a parameter of layer h carries `s_h⁻¹`: H stands for `S⁻¹HS
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property, wraps
 from typing import TypeVar
@@ -24,7 +25,8 @@ from certify.check.enclosure.units import extended, gradient, matrices
 from certify.check.kernel import WIDTH, NotSmooth
 from certify.check.linalg.balls import ONE, ZERO
 from certify.check.linalg.blocks import assembled, columns_by_layer, placed, rearranged
-from certify.check.linalg.fixed import Fixed, enclosed, facing, product, total
+from certify.check.linalg.fixed import Fixed, enclosed, product, total
+from certify.check.linalg.outer import facing
 from certify.check.reading.subject import Problem
 
 Rows = list[list[arb]]
@@ -41,7 +43,7 @@ def _at_width(method: Callable[..., Result]) -> Callable[..., Result]:
 
     @wraps(method)
     def inner(self: Curvature, *arguments: object) -> Result:
-        with ctx.workprec(min(ctx.prec, self.width + 2 * SPARE)):
+        with self.at_width():
             return method(self, *arguments)
 
     return inner
@@ -97,6 +99,11 @@ class Curvature:
         self._slopes = {h: _cut(layer_slopes(problem, h, passed.before[h - 1], False), self.rows)
                         for h in range(1, len(problem.layers))}
 
+    def at_width(self) -> AbstractContextManager[None]:
+        """No more bits than fixed point keeps, and some to spare."""
+        found: AbstractContextManager[None] = ctx.workprec(min(ctx.prec, self.width + 2 * SPARE))
+        return found
+
     @property
     def gradient(self) -> list[arb]:
         """`∇_w L_c`, one number a parameter."""
@@ -113,9 +120,9 @@ class Curvature:
         blocks, every = {}, range(self.rows)
         for h in self.problem.free:
             moves = [self._tangents(i, h) for i in every]
-            A, _ = self._pair(h, every)
+            A, _ = self.factors(h, every)
             for g in self._later(h):
-                B, F = self._pair(g, every)
+                B, F = self.factors(g, every)
                 first = product(self._listed([m.adjoints[g].transpose() for m in moves]).turned, self._facing(A, B),
                                 self.width)
                 second = None if g == h else product(
@@ -133,7 +140,7 @@ class Curvature:
         The factors get bits more than the sums: an inverse will stand on both sides.
         """
         blocks, moving, wide = {}, self.problem.moving, self.width + spare
-        moves = [self._feature_tangents(i) for i in moving]
+        moves = [self.feature_tangents(i) for i in moving]
         scaled = moves if weights is None else [m.times(E) for m, E in zip(moves, weights, strict=True)]
 
         def grams(first: str, h: int, second: str, g: int) -> Fixed:
@@ -141,9 +148,9 @@ class Curvature:
                                  for m, other in zip(scaled, moves, strict=True)], wide)
 
         for h in self.problem.free:
-            A, E = self._pair(h, moving, wide)
+            A, E = self.factors(h, moving, wide)
             for g in self._later(h):
-                B, F = self._pair(g, moving, wide)
+                B, F = self.factors(g, moving, wide)
                 blocks[h, g] = placed(self.problem, h, g, total([
                     product(grams("adjoints", h, "adjoints", g).turned, facing(A, B, wide), self.width),
                     product(facing(E, F, wide).turned, grams("inputs", h, "inputs", g), self.width),
@@ -164,13 +171,13 @@ class Curvature:
         """
         moving, d, wide = self.problem.moving, self.problem.layers[0].inputs, self.width + spare
         units = [self._unit(i) for i in moving]
-        moves = [self._feature_tangents(i).over(unit) for i, unit in zip(moving, units, strict=True)]
+        moves = [self.feature_tangents(i).over(unit) for i, unit in zip(moving, units, strict=True)]
         found = [arb_mat(d, d)] * len(moving)
         columns = columns_by_layer(self.problem, X)
         for h in self.problem.free:
-            A, E = self._pair(h, moving, wide, units)
+            A, E = self.factors(h, moving, wide, units)
             for g in self._later(h):
-                B, F = self._pair(g, moving, wide, units)
+                B, F = self.factors(g, moving, wide, units)
                 first, second = rearranged(self.problem, h, g, product(columns[h].turned, columns[g], wide))
                 parts = (
                     ("adjoints", product(facing(A, B, wide), first.turned, wide), "adjoints"),
@@ -194,7 +201,7 @@ class Curvature:
 
     def feature_block(self, i: int) -> arb_mat:
         """`C_i = ∂/∂x_i ∇_w L_c · diag(scale)`, `(p, d)`."""
-        return self._moved(i, self._feature_tangents(i))
+        return self._moved(i, self.feature_tangents(i))
 
     def feature_image(self, i: int, u: Sequence[arb]) -> arb_mat:
         """`C_iu`, `(p, 1)`."""
@@ -215,7 +222,7 @@ class Curvature:
         """`C_iᵀz` for every moving row: `Σ_h δ̇_hᵀ(Zã) + ȧ_{h−1}ᵀ(Zᵀδ_h)`, Z the part of z in layer h as a matrix."""
         found, parts = [], matrices(self.problem, z)
         for i in self.problem.moving:
-            moves, total = self._feature_tangents(i), arb_mat(self.problem.layers[0].inputs, 1)
+            moves, total = self.feature_tangents(i), arb_mat(self.problem.layers[0].inputs, 1)
             for h, Z in parts.items():
                 a, e = (arb_mat(len(rows[h][i]), 1, rows[h][i]) for rows in (self._inputs, self._deltas))
                 total = total + moves.adjoints[h].transpose() * (Z * a) + moves.inputs[h].transpose() * (
@@ -248,10 +255,15 @@ class Curvature:
         m, d = self.problem.layers[h - 1].outputs, self.problem.layers[h - 1].inputs
         return self._swept(i, h, _diagonal([self.scale[h]] * m), arb_mat(d, m))
 
-    def _feature_tangents(self, i: int) -> Tangents:
+    def feature_tangents(self, i: int) -> Tangents:
         """Row i along its features, in their units."""
+        return self._swept(i, 1, *self._features)
+
+    @cached_property
+    def _features(self) -> tuple[arb_mat, arb_mat]:
+        """How pre-activations and inputs of the first layer move with the features."""
         scale = self.problem.scale or (1.0,) * self.problem.layers[0].inputs
-        return self._swept(i, 1, first_weights(self.problem, self.parameters), _diagonal([arb(u) for u in scale]))
+        return first_weights(self.problem, self.parameters), _diagonal([arb(u) for u in scale])
 
     def _swept(self, i: int, h: int, z: arb_mat, a: arb_mat) -> Tangents:
         """From the motion z of the pre-activations of layer h and a of its inputs to all later layers."""
@@ -269,7 +281,7 @@ class Curvature:
     def _later(self, h: int) -> list[int]:
         return [g for g in self.problem.free if g >= h]
 
-    def _pair(
+    def factors(
         self, h: int, rows: Sequence[int], width: int | None = None, units: Sequence[arb] | None = None,
     ) -> tuple[Fixed, Fixed]:
         """`ã` and `δ` of layer h at some rows, one row each; with units `δ` counted in each row's own."""

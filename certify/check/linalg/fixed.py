@@ -7,7 +7,6 @@ integers are exact, and what is cut off afterwards is counted (proofs/certificat
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,9 +27,6 @@ FEW, BELOW = 1000, 1 - 2.0**-10
 
 NARROW = 8
 """Rows or columns below which the Frobenius norm of a matrix is soon made."""
-
-PACKED, LONGEST = 8, 62
-"""Columns from which rows of products are made in one long integer, and bits that a number may then have."""
 
 FAR = 1 << 60
 """Bits that no entry has: cut off together with any more, 0 or −1 is left."""
@@ -79,8 +75,7 @@ class Fixed:
 
     def balls(self) -> arb_mat:
         """Balls of the common radius around every entry."""
-        error = arb(0, self.radius)
-        return arb_mat(*self.shape, [x + error for x in (arb_mat(self.mid) * scale(self.bits)).entries()])
+        return arb_mat(self.mid) * scale(self.bits) + filled(self.shape, arb(0, self.radius))
 
     def at(self, bits: int) -> Fixed:
         """The same with another fraction: exact if it is longer, else with what is cut off in the radius."""
@@ -212,11 +207,6 @@ def _longest(values: Integers) -> int:
     return max((x.bit_length() for x in values[::1 + len(values) // SOME]), default=0)
 
 
-def _length_of(values: Integers) -> int:
-    """The length of the largest entry."""
-    return max(max(values).bit_length(), min(values).bit_length()) if values else 0
-
-
 def product(A: Fixed, B: Fixed, width: int) -> Fixed:
     """`AB` for all members, cut to about `width` bits.
 
@@ -255,38 +245,3 @@ def _off(A: Fixed, B: Fixed) -> arb:
     found = A.radius * B.radius
     found = found if A.radius.is_zero() else found + A.radius * B.reach
     return found if B.radius.is_zero() else found + A.reach * B.radius
-
-
-def facing(A: Fixed, B: Fixed, width: int) -> Fixed:
-    """Row by row the products of every entry of A with every entry of B: column `s·(columns of B) + u`.
-
-    Row i errs by at most `r_A,i|b_i| + |a_i|r_B,i + r_A,i r_B,i`, whose squares add up to at most those of the norms:
-    no row is longer than the operator norm.
-    """
-    shape = (A.shape[0], A.shape[1] * B.shape[1])
-    lengths = [_length_of(M.mid.entries()) for M in (A, B)]
-    drop = max(0, sum(lengths) - width)
-    left, right = A.mid.tolist(), B.mid.tolist()
-    if B.shape[1] >= PACKED and max(*lengths, drop, sum(lengths) - drop) <= LONGEST and sys.byteorder == "little":
-        values: list[fmpz] | list[int] = _products(left, right, drop)
-    else:
-        values = [(x * y) >> drop for u, v in zip(left, right, strict=True) for x in u for y in v]
-    bits = A.bits + B.bits - drop
-    return Fixed(fmpz_mat(*shape, values), bits, (_off(A, B) + (cut(shape, bits) if drop else ZERO)).upper())
-
-
-def _products(A: Iterable[Integers], B: Iterable[Integers], drop: int) -> list[int]:
-    """Row by row `xy >> drop` for all x of A and y of B; `LONGEST` bits hold each of these, x, y and `drop`.
-
-    All y of a row stand in one integer, 128 bits each. Times x, and plus `2^127` in each place, no place borrows from
-    the next; the 64 bits from `drop` on are then those of `xy >> drop`, as `2^(127 − drop)` is a multiple of `2^64`.
-    """
-    found: list[bytes] = []
-    half, length = 0, 0
-    for u, v in zip(A, B, strict=True):
-        if 16 * len(v) != length:
-            length = 16 * len(v)
-            half = int.from_bytes((bytes(15) + b"\x80") * len(v), "little")
-        long = sum([int(y) << 128 * j for j, y in enumerate(v)])
-        found += [(x * long + half >> drop).to_bytes(length, "little") for x in map(int, u)]
-    return memoryview(b"".join(found)).cast("q")[::2].tolist()

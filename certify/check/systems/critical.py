@@ -6,7 +6,7 @@ the exact matrices at that point, for which `HT = 0` and `CᵀT = 0`. That the b
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -31,6 +31,11 @@ from certify.check.systems.point import Point
 
 if TYPE_CHECKING:
     from certify.check.systems.critical_function_norm import Seen
+    from certify.check.systems.feature_motion import Motion
+
+
+MOST = 2000
+"""Parameters up to which columns of features take less time than products of factors do, which hold no C."""
 
 
 class Stationary:
@@ -175,6 +180,27 @@ class Stationary:
     def data(self) -> DataDerivative:
         """`C = ∂_u∇_w L_c`, the columns of every row that moves."""
         return data_derivative(self.curvature)
+
+    @cached_property
+    def swept(self) -> Motion | None:
+        """What is found with C in parts, where features move and parameters are not too many."""
+        if not self.data.structured or self.problem.parameters > MOST:
+            return None
+        from certify.check.systems.feature_motion import motion
+
+        return motion(self.curvature, self.D)
+
+    def motions(self) -> Iterator[Largest]:
+        """Matrices of which each has `‖DC‖²` as its largest eigenvalue, to be tried in turn."""
+        if self.swept is not None:
+            yield self.swept.all
+        yield self.motion
+
+    def grams(self, number: int) -> Iterator[arb_mat]:
+        """`(DC_i)ᵀ(DC_i)` of the moving row at that place, to be tried in turn."""
+        if self.swept is not None:
+            yield self.swept.rows[number]
+        yield self.row_grams[number]
 
     @cached_property
     def motion(self) -> Largest:

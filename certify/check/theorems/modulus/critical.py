@@ -59,14 +59,16 @@ def upper(point: Point, most: float, radius: float | None = None) -> Finding:
         return definite
     at, each = point.of(stationary), arb(most) if radius is None else arb(most) / arb(radius)
     square = each ** 2
-    if at.motion.plain.vanishes:
+    if next(at.motions()).plain.vanishes:
         return Finding(Truth.PROVED, "C = 0")
     if not each > 0:
         return Finding(Truth.UNDECIDED, "C is not proved zero, and only then the modulus can be 0")
-    if at.motion.below(square * (1 - at.measured.defect)) is Truth.PROVED:
-        return Finding(Truth.PROVED, "‖A⁻¹C‖ < upper is proved")
-    wrong = at.motion.below(square * (1 + at.measured.defect)) is Truth.DISPROVED
-    return judged(False, wrong, "‖A⁻¹C‖ is larger" if wrong else "‖A⁻¹C‖ < upper is not proved")
+    for motion in at.motions():
+        if motion.below(square * (1 - at.measured.defect)) is Truth.PROVED:
+            return Finding(Truth.PROVED, "‖A⁻¹C‖ < upper is proved")
+        if motion.below(square * (1 + at.measured.defect)) is Truth.DISPROVED:
+            return Finding(Truth.DISPROVED, "‖A⁻¹C‖ is larger")
+    return Finding(Truth.UNDECIDED, "‖A⁻¹C‖ < upper is not proved")
 
 
 def lower(point: Point, least: float, z: Sequence[float], radius: float | None = None) -> Finding:

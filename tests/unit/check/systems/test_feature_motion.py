@@ -1,0 +1,65 @@
+"""What moving features do, with C in parts, against C itself."""
+
+from __future__ import annotations
+
+import pytest
+from flint import arb, arb_mat, ctx, fmpz_mat
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from certify.check.enclosure import feature_columns
+from certify.check.linalg import fixed
+from certify.check.linalg.balls import norm
+from certify.check.linalg.fixed import Fixed, scale
+from certify.check.systems import feature_motion
+from certify.check.systems.feature_motion import motion
+from tests.unit.check.enclosure.test_hessian import curvature, drawn
+
+SEEDS = st.integers(0, 10**9)
+
+
+def exact(rng, p):
+    return Fixed(fmpz_mat(p + 1, p, [int(x) for x in rng.integers(-2, 3, (p + 1) * p)]), 0, arb(0))
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=SEEDS, some=st.sampled_from([1, 100, 1 << 20]))
+def test_all_rows_and_each_row_are_those_of_c_itself(seed, some):
+    rng, problem, _, found = drawn(seed)
+    D = exact(rng, problem.parameters)
+    with pytest.MonkeyPatch.context() as m, ctx.workprec(128):
+        m.setattr(feature_columns, "ENTRIES", some)
+        C = [found.feature_block(i) for i in problem.moving]
+        Y = [arb_mat(D.mid) * M for M in C]
+        whole = sum((y * y.transpose() for y in Y[1:]), Y[0] * Y[0].transpose())
+        seen = motion(found, D)
+        for near, truth in ((seen.all.plain.balls(), whole),
+                            *((M, y.transpose() * y) for M, y in zip(seen.rows, Y, strict=True))):
+            loose = 1e-11 * (1 + fixed.frobenius(whole))
+            assert all(x.overlaps(y) and x.rad() < loose for x, y in zip(
+                near.entries(), truth.entries(), strict=True))
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=SEEDS, width=st.sampled_from([24, 60]))
+def test_the_stated_radius_holds_what_is_cut_off(seed, width):
+    rng, problem, tilt, _ = drawn(seed)
+    D = exact(rng, problem.parameters)
+    with ctx.workprec(160):
+        few, many = (motion(curvature(problem, tilt, width=w), D).all.plain for w in (width, 140))
+        gap = norm((x - y).mid() for x, y in zip(
+            (arb_mat(few.mid) * scale(few.bits)).entries(), many.balls().entries(), strict=True))
+        assert gap.lower() <= few.radius * (1 + arb(2) ** -20) and many.radius.is_finite()
+
+
+def test_the_radius_of_a_square_is_needed(monkeypatch):
+    """Without it a matrix at the rim of what is known has a square that is not."""
+    M, r = fmpz_mat([[3, 4], [0, 5]]), arb(0.25)
+    with ctx.workprec(128):
+        N = arb_mat(M) + arb_mat([[r, 0], [0, 0]])
+        truth, found = N * N.transpose(), feature_motion._squared(M, 0, r)
+        assert all(x.contains(y) for x, y in zip(found.balls().entries(), truth.entries(), strict=True))
+        plain = Fixed(found.mid, found.bits, arb(0))
+        assert not all(x.contains(y) for x, y in zip(plain.balls().entries(), truth.entries(), strict=True))
+        wide = feature_motion._squared(M, 0, r, arb(10**4))
+        assert wide.radius > found.radius
