@@ -25,6 +25,9 @@ from certify.format.refusal import Invalid
 
 Block = list[list[arb]]
 
+MANY = 300
+"""Equations from which factorisations take longest."""
+
 
 class Interpolation:
     """What is known at a point, each computed when it is first asked for.
@@ -122,7 +125,17 @@ def rank(point: Point, least: float) -> Finding:
     return kernel_definite(point) if least == 0 else point.of(_shifted_definite, least)
 
 
+def factored(point: Point) -> bool:
+    """Whether R of `K ≻ 0` is there, and equations so many that it is asked before other matrices are factorised."""
+    return point.of(Interpolation).kernel.nrows() > MANY and kernel_definite(point).truth is Truth.PROVED
+
+
 def _shifted_definite(point: Point, least: float) -> Finding:
+    if factored(point):
+        from certify.check.systems.by_factor import rank_is_above
+
+        if rank_is_above(point, least):
+            return Finding(Truth.PROVED, f"K − {least!r}²·I ≻ 0 is proved")
     square, rows = arb(least) ** 2, point.of(Interpolation).kernel.tolist()
     for r, row in enumerate(rows):
         row[r] -= square
