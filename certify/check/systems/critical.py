@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from certify.check.systems.feature_motion import Motion
 
 
-MOST = 2000
-"""Parameters up to which columns of features take less time than products of factors do, which hold no C."""
+MOST, BESIDE = 45_000, 500
+"""Features times parameters and these up to which columns of C take less time than products of factors, without C."""
 
 
 class Stationary:
@@ -183,8 +183,8 @@ class Stationary:
 
     @cached_property
     def swept(self) -> Motion | None:
-        """What is found with C in parts, where features move and parameters are not too many."""
-        if not self.data.structured or self.problem.parameters > MOST:
+        """What is found with C in parts, where features move and these and parameters are not too many."""
+        if not self.data.structured or self.data.each * (self.problem.parameters + BESIDE) > MOST:
             return None
         from certify.check.systems.feature_motion import motion
 
@@ -196,11 +196,11 @@ class Stationary:
             yield self.swept.all
         yield self.motion
 
-    def grams(self, number: int) -> Iterator[arb_mat]:
-        """`(DC_i)ᵀ(DC_i)` of the moving row at that place, to be tried in turn."""
+    def grams(self) -> Iterator[list[arb_mat]]:
+        """`(DC_i)ᵀ(DC_i)` of every moving row, to be tried in turn."""
         if self.swept is not None:
-            yield self.swept.rows[number]
-        yield self.row_grams[number]
+            yield self.swept.rows
+        yield self.row_grams
 
     @cached_property
     def motion(self) -> Largest:

@@ -9,8 +9,9 @@ from functools import partial
 from flint import arb
 
 from certify.check.enclosure.units import by_units
-from certify.check.kernel import Finding, expect, judged
+from certify.check.kernel import Finding, expect, in_turn, judged
 from certify.check.linalg.definite import Truth
+from certify.check.linalg.deflated import Largest
 from certify.check.reading.certificate import Claim, Vector, Witness, stated, vector
 from certify.check.reading.subject import Problem
 from certify.check.rule import Rule, Side, check_vector, modulus, times
@@ -63,12 +64,14 @@ def upper(point: Point, most: float, radius: float | None = None) -> Finding:
         return Finding(Truth.PROVED, "C = 0")
     if not each > 0:
         return Finding(Truth.UNDECIDED, "C is not proved zero, and only then the modulus can be 0")
-    for motion in at.motions():
+
+    def judge(motion: Largest) -> Finding:
         if motion.below(square * (1 - at.measured.defect)) is Truth.PROVED:
             return Finding(Truth.PROVED, "‖A⁻¹C‖ < upper is proved")
-        if motion.below(square * (1 + at.measured.defect)) is Truth.DISPROVED:
-            return Finding(Truth.DISPROVED, "‖A⁻¹C‖ is larger")
-    return Finding(Truth.UNDECIDED, "‖A⁻¹C‖ < upper is not proved")
+        wrong = motion.below(square * (1 + at.measured.defect)) is Truth.DISPROVED
+        return judged(False, wrong, "‖A⁻¹C‖ is larger" if wrong else "‖A⁻¹C‖ < upper is not proved")
+
+    return in_turn(at.motions(), judge)
 
 
 def lower(point: Point, least: float, z: Sequence[float], radius: float | None = None) -> Finding:

@@ -6,7 +6,7 @@ from functools import partial
 
 from flint import arb, arb_mat
 
-from certify.check.kernel import Finding, judged
+from certify.check.kernel import Finding, in_turn, judged
 from certify.check.linalg.balls import ZERO
 from certify.check.linalg.definite import Truth, definiteness
 from certify.check.linalg.topmost import Topmost
@@ -61,15 +61,16 @@ def _tried(point: Point, number: int, end: float, wanted: Truth) -> Finding:
     definite = nonsingular(point)
     if definite.truth is not Truth.PROVED:
         return definite
-    at, finding = point.of(stationary), Finding(Truth.UNDECIDED, "nothing was tried")
-    for trial, G in enumerate(at.grams(number)):
+    at = point.of(stationary)
+
+    def judge(grams: list[arb_mat]) -> Finding:
+        G = grams[number]
         if wanted is Truth.PROVED and all(x == 0 for x in G.entries()):
             return Finding(Truth.PROVED, "the row has no effect")
-        top = point.once((_tried, number, trial), partial(Topmost, G))
-        finding = _judged(G, top, arb(end) ** 2, at.measured.defect, wanted)
-        if finding.truth is not Truth.UNDECIDED:
-            break
-    return finding
+        top = point.once((_tried, number, id(grams)), partial(Topmost, G))
+        return _judged(G, top, arb(end) ** 2, at.measured.defect, wanted)
+
+    return in_turn(at.grams(), judge)
 
 
 def _judged(G: arb_mat, top: Topmost, square: arb, defect: arb, wanted: Truth) -> Finding:
