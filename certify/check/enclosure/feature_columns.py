@@ -17,17 +17,23 @@ from certify.check.linalg.outer import facings
 ENTRIES = 1 << 20
 """About so many entries of C are held at a time."""
 
+APART = 6
+"""Binary digits by which the sizes of rows that are held together may differ: small ones are known as well as others."""
 
-def parts(curvature: Curvature) -> Iterator[Fixed]:
-    """`C_iᵀ` of the moving rows one under the other, some rows at a time."""
+
+def parts(curvature: Curvature) -> Iterator[tuple[list[int], Fixed]]:
+    """Places of some moving rows, and `C_iᵀ` of these one under the other; the largest rows first."""
     problem = curvature.problem
-    moving, each = problem.moving, problem.parameters * problem.layers[0].inputs
-    some = max(1, ENTRIES // each)
-    for start in range(0, len(moving), some):
-        rows = moving[start:start + some]
+    most = max(1, ENTRIES // (problem.parameters * problem.layers[0].inputs))
+    lengths = [curvature.length(i) for i in problem.moving]
+    order = sorted(range(len(lengths)), key=lambda place: -lengths[place])
+    while order:
+        some = [place for place in order[:most] if lengths[place] >= lengths[order[0]] - APART]
+        order = order[len(some):]
+        rows = [problem.moving[place] for place in some]
         with curvature.at_width():
             moves = [curvature.feature_tangents(i) for i in rows]
-            yield facings([_layer(curvature, h, rows, moves) for h in problem.free], curvature.width)
+            yield some, facings([_layer(curvature, h, rows, moves) for h in problem.free], curvature.width)
 
 
 def _layer(curvature: Curvature, h: int, rows: Sequence[int], moves: Sequence[Tangents]) -> list[tuple[Fixed, Fixed]]:

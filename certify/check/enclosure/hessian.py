@@ -170,7 +170,7 @@ class Curvature:
         Rows are brought to one size first, so that those that hardly count are known as well as the others.
         """
         moving, d, wide = self.problem.moving, self.problem.layers[0].inputs, self.width + spare
-        units = [self._unit(i) for i in moving]
+        units = [arb(2) ** self.length(i) for i in moving]
         moves = [self.feature_tangents(i).over(unit) for i, unit in zip(moving, units, strict=True)]
         found = [arb_mat(d, d)] * len(moving)
         columns = columns_by_layer(self.problem, X)
@@ -192,12 +192,12 @@ class Curvature:
                         found[at] = found[at] + (part if g == h else part + part.transpose())
         return [G * unit**2 for G, unit in zip(found, units, strict=True)]
 
-    def _unit(self, i: int) -> arb:
-        """A power of two of about the size of row i's slope and curvature; 1 where both vanish."""
+    def length(self, i: int) -> int:
+        """About the binary logarithm of the size of row i's slope and curvature; 0 where both vanish."""
         values = [*(self.objective.slopes[i, a] for a in range(self.problem.outputs)),
                   *self.objective.curvatures[i].entries()]
         sizes = [(m.bit_length() + int(e)) for m, e in (v.mid().man_exp() for v in values if v.is_finite()) if m != 0]
-        return arb(2) ** max(sizes, default=0)
+        return max(sizes, default=0)
 
     def feature_block(self, i: int) -> arb_mat:
         """`C_i = ∂/∂x_i ∇_w L_c · diag(scale)`, `(p, d)`."""

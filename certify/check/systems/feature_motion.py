@@ -22,19 +22,20 @@ class Motion:
 
 def motion(curvature: Curvature, D: Fixed) -> Motion:
     """Both, of an exact D."""
-    d, turned, whole, rows = curvature.problem.layers[0].inputs, D.turned, None, []
-    for part in parts(curvature):
+    d, turned, whole = curvature.problem.layers[0].inputs, D.turned, None
+    rows: dict[int, arb_mat] = {}
+    for places, part in parts(curvature):
         Y = product(part, turned, curvature.width)
         values, q, square = Y.mid.entries(), Y.shape[1], arb(0)
-        for start in range(0, len(values), d * q):
+        for start, place in zip(range(0, len(values), d * q), places, strict=True):
             M = fmpz_mat(d, q, values[start:start + d * q])
             own = _squared(M, Y.bits, Y.radius)
             square += _trace(own)
-            rows.append(own.balls())
+            rows[place] = own.balls()
         own = _squared(Y.mid.transpose(), Y.bits, Y.radius, square)
         whole = own if whole is None else _sum(whole, own)
     assert whole is not None
-    return Motion(Largest(whole), rows)
+    return Motion(Largest(whole), [rows[place] for place in range(len(rows))])
 
 
 def _squared(M: fmpz_mat, bits: int, radius: arb, square: arb | None = None) -> Fixed:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 from flint import arb, arb_mat, ctx, fmpz_mat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from certify.check.enclosure import feature_columns
+from certify.check.enclosure.hessian import Curvature
 from certify.check.linalg import fixed
 from certify.check.linalg.balls import norm
 from certify.check.linalg.fixed import Fixed, scale
 from certify.check.systems import feature_motion
 from certify.check.systems.feature_motion import motion
+from tests.oracles import taylor
 from tests.unit.check.enclosure.test_hessian import curvature, drawn
 
 SEEDS = st.integers(0, 10**9)
@@ -63,3 +68,21 @@ def test_the_radius_of_a_square_is_needed(monkeypatch):
         assert not all(x.contains(y) for x, y in zip(plain.balls().entries(), truth.entries(), strict=True))
         wide = feature_motion._squared(M, 0, r, arb(10**4))
         assert wide.radius > found.radius
+
+
+def test_rows_that_hardly_count_are_known_as_well_as_the_others():
+    """Whose slope and curvature are 2^-40 times those of the rows beside them."""
+    rng = np.random.default_rng(5)
+    problem = taylor.problem(rng, loss="squared", activation="tanh", widths=[3, 4, 1], n=6, free=(1, 2),
+                             moving=tuple(range(6)), scale=None)
+    with ctx.workprec(160):
+        plain = curvature(problem)
+        small = [arb(2) ** (-40 * (i % 2)) for i in range(6)]
+        terms = replace(plain.objective, slopes=arb_mat([[small[i] for _ in row] for i, row in enumerate(
+            plain.objective.slopes.tolist())]), curvatures=tuple(
+            M * s for M, s in zip(plain.objective.curvatures, small, strict=True)))
+        found = Curvature(problem, plain.parameters, plain.passed, terms)
+        for place, G in enumerate(motion(found, exact(rng, problem.parameters)).rows):
+            trace = sum((G[j, j] for j in range(G.nrows())), arb(0))
+            assert trace.rad() <= arb(2) ** -30 * trace.mid()
+            assert place % 2 == 0 or trace < arb(2) ** -50
