@@ -18,7 +18,7 @@ ENTRIES = 1 << 20
 """About so many entries of C are held at a time."""
 
 APART = 6
-"""Binary digits by which the sizes of rows that are held together may differ: small ones are known as well as others."""
+"""Binary digits by which rows that are held together may differ in size: small ones are known as well as others."""
 
 
 def parts(curvature: Curvature) -> Iterator[tuple[list[int], Fixed]]:

@@ -38,7 +38,7 @@ class DataDerivative(ABC):
         """C, row by row."""
 
     def through(self, Y: Fixed) -> Iterator[tuple[list[list[arb]], arb]]:
-        """`YC_i` of every moving row, and `|C_i|_F`."""
+        """`YC_i` of every moving row, in any order, and `|C_i|_F`."""
         q, C = self.each, self.columns
         S = product(Y, C, self.width).balls().tolist()
         columns = C.turned.mid.tolist()
