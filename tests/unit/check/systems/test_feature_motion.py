@@ -16,6 +16,7 @@ from certify.check.linalg import fixed
 from certify.check.linalg.balls import norm
 from certify.check.linalg.fixed import Fixed, scale
 from certify.check.systems import feature_motion
+from certify.check.systems.data_derivative.base import data_derivative
 from certify.check.systems.feature_motion import motion
 from tests.oracles import taylor
 from tests.unit.check.enclosure.test_hessian import curvature, drawn
@@ -43,6 +44,24 @@ def test_all_rows_and_each_row_are_those_of_c_itself(seed, some):
             loose = 1e-11 * (1 + fixed.frobenius(whole))
             assert all(x.overlaps(y) and x.rad() < loose for x, y in zip(
                 near.entries(), truth.entries(), strict=True))
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=SEEDS, some=st.sampled_from([1, 1 << 20]))
+def test_effects_on_predictions_are_those_of_c_itself(seed, some):
+    """Whatever the order of the rows."""
+    rng, problem, _, found = drawn(seed)
+    Y = exact(rng, problem.parameters)
+    with pytest.MonkeyPatch.context() as m, ctx.workprec(128):
+        m.setattr(feature_columns, "ENTRIES", some)
+        left = [found.feature_block(i) for i in problem.moving]
+        for S, size in data_derivative(found).through(Y):
+            near = [C for C in left if norm(C.entries()) * (1 - 1e-9) <= size <= norm(C.entries()) * (1 + 1e-9) + 1e-9
+                    and all(x.overlaps(y) for x, y in zip(arb_mat(S).entries(), (arb_mat(Y.mid) * C).entries(),
+                                                          strict=True))]
+            assert near and all(x.rad() < 1e-9 * (1 + size) for row in S for x in row)
+            left.remove(near[0])
+        assert not left
 
 
 @settings(max_examples=40, deadline=None)
