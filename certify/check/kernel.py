@@ -118,7 +118,6 @@ class Rung(Protocol):
 
 
 P = TypeVar("P", bound=Rung)
-T = TypeVar("T")
 
 
 def decide(rule: Callable[[P], Judgement], ladder: Iterable[P], once: bool = False) -> Finding:
@@ -143,16 +142,6 @@ def decide(rule: Callable[[P], Judgement], ladder: Iterable[P], once: bool = Fal
             except Unproved as missing:
                 finding = Finding(Truth.UNDECIDED, missing.words)
         if once or finding.truth is not Truth.UNDECIDED:
-            break
-    return finding
-
-
-def in_turn(trials: Iterable[T], judge: Callable[[T], Finding]) -> Finding:
-    """The first finding that proves or disproves the statement, or the last one."""
-    finding = Finding(Truth.UNDECIDED, "nothing was tried")
-    for trial in trials:
-        finding = judge(trial)
-        if finding.truth is not Truth.UNDECIDED:
             break
     return finding
 

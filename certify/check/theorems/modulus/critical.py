@@ -9,14 +9,14 @@ from functools import partial
 from flint import arb
 
 from certify.check.enclosure.units import by_units
-from certify.check.kernel import Finding, expect, in_turn, judged
+from certify.check.kernel import Finding, expect, judged
 from certify.check.linalg.definite import Truth
 from certify.check.linalg.deflated import Largest
 from certify.check.reading.certificate import Claim, Vector, Witness, stated, vector
 from certify.check.reading.subject import Problem
 from certify.check.rule import Rule, Side, check_vector, modulus, times
 from certify.check.systems.critical import stationary
-from certify.check.systems.critical_cases import HYPOTHESES, nonsingular, shown_root, theorem_of
+from certify.check.systems.critical_cases import HYPOTHESES, in_turn, nonsingular, shown_root, theorem_of
 from certify.check.systems.point import Ladder, Point
 
 

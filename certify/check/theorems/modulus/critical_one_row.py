@@ -9,7 +9,7 @@ from functools import partial
 
 from flint import arb, arb_mat
 
-from certify.check.kernel import Finding, in_turn
+from certify.check.kernel import Finding
 from certify.check.linalg.balls import ZERO
 from certify.check.linalg.definite import Truth, definiteness
 from certify.check.reading.arrays import Array
@@ -17,7 +17,7 @@ from certify.check.reading.certificate import Claim
 from certify.check.reading.subject import Problem
 from certify.check.rule import Rule, Side, expect_rows, modulus
 from certify.check.systems.critical import stationary
-from certify.check.systems.critical_cases import HYPOTHESES, nonsingular, theorem_of
+from certify.check.systems.critical_cases import HYPOTHESES, in_turn, nonsingular, theorem_of
 from certify.check.systems.point import Ladder, Point
 from certify.check.theorems.modulus.set_quantities import Shaped, signed_shape
 from certify.check.theorems.modulus.vertices import (

@@ -6,7 +6,7 @@ from functools import partial
 
 from flint import arb, arb_mat
 
-from certify.check.kernel import Finding, in_turn, judged
+from certify.check.kernel import Finding, judged
 from certify.check.linalg.balls import ZERO
 from certify.check.linalg.definite import Truth, definiteness
 from certify.check.linalg.topmost import Topmost
@@ -14,7 +14,7 @@ from certify.check.reading.certificate import Claim, Witness
 from certify.check.reading.subject import Problem
 from certify.check.rule import Rule, Side, check_rows, expect_rows, modulus
 from certify.check.systems.critical import stationary
-from certify.check.systems.critical_cases import HYPOTHESES, nonsingular, shown_root, theorem_of
+from certify.check.systems.critical_cases import HYPOTHESES, in_turn, nonsingular, shown_root, theorem_of
 from certify.check.systems.point import Ladder, Point
 
 SMALL = 5

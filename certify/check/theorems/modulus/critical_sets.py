@@ -11,7 +11,7 @@ from functools import partial
 from flint import arb, arb_mat
 
 from certify.check.enclosure.units import by_units
-from certify.check.kernel import Finding, expect, in_turn
+from certify.check.kernel import Finding, expect
 from certify.check.linalg.balls import ONE, ZERO, largest, root
 from certify.check.linalg.definite import Truth, definiteness
 from certify.check.reading.arrays import Array
@@ -19,7 +19,7 @@ from certify.check.reading.certificate import Claim
 from certify.check.reading.subject import Problem
 from certify.check.rule import Rule, Side, Test, modulus
 from certify.check.systems.critical import stationary
-from certify.check.systems.critical_cases import HYPOTHESES, nonsingular, theorem_of
+from certify.check.systems.critical_cases import HYPOTHESES, in_turn, nonsingular, theorem_of
 from certify.check.systems.point import Ladder, Point
 from certify.check.theorems.modulus.ellipsoids import Ellipsoid, ellipsoid, largest_sum, top_eigenvalue
 from certify.check.theorems.modulus.set_quantities import Summands, check_change, check_member, radius_of, shape_of
