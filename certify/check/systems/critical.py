@@ -31,7 +31,7 @@ from certify.check.systems.point import Point
 
 if TYPE_CHECKING:
     from certify.check.systems.critical_function_norm import Seen
-    from certify.check.systems.feature_motion import Motion
+    from certify.check.systems.data_derivative.feature_motion import Motion
 
 
 MOST, BESIDE = 45_000, 500
@@ -186,7 +186,7 @@ class Stationary:
         """What is found with C in parts, where features move and these and parameters are not too many."""
         if not self.data.structured or self.data.each * (self.problem.parameters + BESIDE) > MOST:
             return None
-        from certify.check.systems.feature_motion import motion
+        from certify.check.systems.data_derivative.feature_motion import motion
 
         return motion(self.curvature, self.D)
 

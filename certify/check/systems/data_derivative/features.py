@@ -27,7 +27,7 @@ class OfFeatures(DataDerivative):
 
     def through(self, Y: Fixed) -> Iterator[tuple[list[list[arb]], arb]]:
         """Some rows at a time, never all at once, the largest first."""
-        from certify.check.enclosure.feature_columns import parts
+        from certify.check.systems.data_derivative.feature_columns import parts
 
         d, turned = self.each, Y.turned
         each = d * self.problem.parameters

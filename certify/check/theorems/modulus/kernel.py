@@ -14,7 +14,7 @@ from certify.check.linalg.definite import Truth, definiteness
 from certify.check.reading.certificate import Claim, Vector, stated, vector
 from certify.check.reading.subject import Problem
 from certify.check.rule import Refutable, Rule, Side, check_refutable, check_vector, interpolating, modulus, times
-from certify.check.systems.interpolation import Interpolation, factored, hypotheses, kernel_definite
+from certify.check.systems.interpolation import Interpolation, hypotheses, kernel_definite
 from certify.check.systems.point import Ladder, Point
 
 
@@ -51,11 +51,8 @@ def upper(point: Point, most: float, radius: float | None = None) -> Finding:
         return kernel_definite(point)
     if not each > 0:
         return Finding(Truth.UNDECIDED, "Q is not proved zero, and only then the modulus can be 0")
-    if factored(point):
-        from certify.check.systems.by_factor import modulus_is_below
-
-        if modulus_is_below(point, each):
-            return Finding(Truth.PROVED, "upper²K − Q ≻ 0 is proved")
+    if at.factor is not None and at.factor.is_beyond(each):
+        return Finding(Truth.PROVED, "upper²K − Q ≻ 0 is proved")
     found = definiteness(_scaled_difference(at, each ** 2), sharp=False)
     if found.truth is Truth.DISPROVED:
         assert found.v is not None

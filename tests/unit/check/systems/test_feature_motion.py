@@ -10,14 +10,13 @@ from flint import arb, arb_mat, ctx, fmpz_mat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from certify.check.enclosure import feature_columns
 from certify.check.enclosure.hessian import Curvature
 from certify.check.linalg import fixed
 from certify.check.linalg.balls import norm
 from certify.check.linalg.fixed import Fixed, scale
-from certify.check.systems import feature_motion
+from certify.check.systems.data_derivative import feature_columns, feature_motion
 from certify.check.systems.data_derivative.base import data_derivative
-from certify.check.systems.feature_motion import motion
+from certify.check.systems.data_derivative.feature_motion import motion
 from tests.oracles import taylor
 from tests.unit.check.enclosure.test_hessian import curvature, drawn
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from flint import arb, arb_mat, fmpz, fmpz_mat
 
-from certify.check.enclosure.feature_columns import parts
 from certify.check.enclosure.hessian import Curvature
 from certify.check.linalg.deflated import Largest
 from certify.check.linalg.fixed import Fixed, product, scale
+from certify.check.systems.data_derivative.feature_columns import parts
 
 
 @dataclass(frozen=True)

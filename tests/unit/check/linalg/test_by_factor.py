@@ -9,9 +9,10 @@ import pytest
 import scipy.linalg
 from flint import arb, arb_mat, ctx
 
+from certify.check.linalg.by_factor import ByFactor
 from certify.check.linalg.definite import Truth
 from certify.check.linalg.deflated import VECTORS
-from certify.check.systems import by_factor
+from certify.check.systems import interpolation
 from certify.check.systems.interpolation import Interpolation
 from certify.check.systems.point import Point
 from certify.check.theorems.modulus import kernel
@@ -19,19 +20,25 @@ from certify.check.theorems.modulus import kernel
 STEP = 1e-7
 
 
+@pytest.fixture(autouse=True)
+def _few(monkeypatch):
+    monkeypatch.setattr(interpolation, "MANY", 10)
+
+
 def system(K, blocks):
-    """A point at which these matrices are known; K of whole numbers."""
+    """A point at which these matrices are known; K of whole numbers; and what its factor proves."""
     at = Interpolation.__new__(Interpolation)
     at.problem = SimpleNamespace(block=blocks[0].shape[0])
     at.kernel = arb_mat(K.tolist())
     at.moved = {i: [[arb(int(x)) for x in row] for row in Q.tolist()] for i, Q in enumerate(blocks) if Q.any()}
-    point = Point(SimpleNamespace(), 128)
+    point = at.point = Point(SimpleNamespace(), 128)
     point._found[Interpolation,] = at
-    return point
+    return point, at
 
 
-def drawn(k, rows=30, seed=0):
+def drawn(k, seed=0):
     rng = np.random.default_rng(seed)
+    rows = 50 // k + 1
     N = k * rows
     J = rng.integers(-9, 10, (N, N + 60)) * (1 + 200 // (1 + np.arange(N)))[:, None]
     G = [rng.integers(-5, 6, (k, 3)) * (i % 5 > 0) for i in range(rows)]
@@ -46,11 +53,10 @@ def test_both_ends_are_near_and_true(k):
     modulus = float(scipy.linalg.eigh(Q.astype(float), K.astype(float), eigvals_only=True)[-1]) ** 0.5
     least = float(np.linalg.eigvalsh(K.astype(float))[0]) ** 0.5
     with ctx.workprec(128):
-        point = system(K, blocks)
-        assert by_factor.modulus_is_below(point, arb(modulus * (1 + STEP)))
-        assert not by_factor.modulus_is_below(point, arb(modulus * (1 - STEP)))
-        assert not by_factor.rank_is_above(point, least * (1 + STEP))
-        assert by_factor.rank_is_above(point, least * (1 - STEP)) or not _falls_off(K)
+        factor = system(K, blocks)[1].factor
+        assert factor.is_beyond(arb(modulus * (1 + STEP))) and not factor.is_beyond(arb(modulus * (1 - STEP)))
+        assert not factor.is_above(least * (1 + STEP))
+        assert factor.is_above(least * (1 - STEP)) or not _falls_off(K)
 
 
 def _falls_off(K):
@@ -59,24 +65,27 @@ def _falls_off(K):
     return float(np.linalg.norm(values[VECTORS:])) < values[0] / 2
 
 
-@pytest.mark.parametrize("part", ["definite", "moved"])
-def test_nothing_is_proved_without_its_part(part):
+def test_nothing_is_proved_without_its_part():
     K, blocks = drawn(2)
     with ctx.workprec(128):
-        point = system(-K if part == "definite" else K, blocks)
-        if part == "moved":  # far larger effects of one row
-            point.of(Interpolation).moved[1] = [[arb(10**14), arb(0)], [arb(0), arb(1)]]
-        assert not by_factor.modulus_is_below(point, arb(1))
-        assert not by_factor.rank_is_above(point, 1.0) or part == "moved"
+        assert system(-K, blocks)[1].factor is None
+        at = system(K, blocks)[1]
+        assert at.factor.is_beyond(arb(1))
+        at = system(K, blocks)[1]
+        at.moved[1] = [[arb(10**14), arb(0)], [arb(0), arb(1)]]  # far larger effects of one row
+        assert not at.factor.is_beyond(arb(1))
+        found = at.definite
+        assert not ByFactor(found.R, arb(1) - arb(2) ** -40, {}, 60).is_above(1.0)  # a factor that hardly is one
 
 
 def test_the_rule_asks_the_factor_of_many_equations_first(monkeypatch):
     """And a factorisation where it proves nothing."""
     K, blocks = drawn(2)
     asked = []
-    monkeypatch.setattr("certify.check.systems.interpolation.MANY", 10)
-    monkeypatch.setattr(by_factor, "modulus_is_below", lambda point, most: asked.append(most) or False)
+    monkeypatch.setattr(ByFactor, "is_beyond", lambda self, most: asked.append(most) or False)
     with ctx.workprec(128):
-        point = system(K, blocks)
+        point = system(K, blocks)[0]
         assert kernel.upper(point, 1e3).truth is Truth.PROVED and len(asked) == 1
         assert kernel.upper(point, 1e-9).truth is Truth.DISPROVED
+        monkeypatch.setattr(interpolation, "MANY", 10**9)
+        assert kernel.upper(system(K, blocks)[0], 1e3).truth is Truth.PROVED and len(asked) == 2
