@@ -31,7 +31,7 @@ from certify.check.systems.point import Point
 
 if TYPE_CHECKING:
     from certify.check.systems.critical_function_norm import Seen
-    from certify.check.systems.data_derivative.feature_motion import Motion
+    from certify.check.systems.data_derivative.motion import Motion
 
 
 MOST, BESIDE = 45_000, 500
@@ -183,16 +183,16 @@ class Stationary:
 
     @cached_property
     def swept(self) -> Motion | None:
-        """What is found with C in parts, where features move and these and parameters are not too many."""
+        """What is found with C in parts, where its columns are not too many."""
         if not self.data.structured or self.data.each * (self.problem.parameters + BESIDE) > MOST:
             return None
-        from certify.check.systems.data_derivative.feature_motion import motion
+        from certify.check.systems.data_derivative.motion import motion
 
-        return motion(self.curvature, self.D)
+        return motion(self.data, self.D)
 
     def motions(self) -> Iterator[Largest]:
         """Matrices of which each has `‖DC‖²` as its largest eigenvalue, to be tried in turn."""
-        if self.swept is not None:
+        if self.data.structured and self.swept is not None:
             yield self.swept.all
         yield self.motion
 

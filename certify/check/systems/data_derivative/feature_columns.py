@@ -13,27 +13,19 @@ from flint import arb, arb_mat, fmpz_mat
 from certify.check.enclosure.hessian import Curvature, Tangents
 from certify.check.linalg.fixed import Fixed, enclosed
 from certify.check.linalg.outer import facings
-
-ENTRIES = 1 << 20
-"""About so many entries of C are held at a time."""
-
-APART = 6
-"""Binary digits by which rows that are held together may differ in size: small ones are known as well as others."""
+from certify.check.systems.data_derivative.base import together
 
 
 def parts(curvature: Curvature) -> Iterator[tuple[list[int], Fixed]]:
     """Places of some moving rows, and `C_iᵀ` of these one under the other; the largest rows first."""
     problem = curvature.problem
-    most = max(1, ENTRIES // (problem.parameters * problem.layers[0].inputs))
-    lengths = [curvature.length(i) for i in problem.moving]
-    order = sorted(range(len(lengths)), key=lambda place: -lengths[place])
-    while order:
-        some = [place for place in order[:most] if lengths[place] >= lengths[order[0]] - APART]
-        order = order[len(some):]
+    each = problem.parameters * problem.layers[0].inputs
+    for some in together([curvature.length(i) for i in problem.moving], each):
         rows = [problem.moving[place] for place in some]
         with curvature.at_width():
             moves = [curvature.feature_tangents(i) for i in rows]
-            yield some, facings([_layer(curvature, h, rows, moves) for h in problem.free], curvature.width)
+            found = facings([_layer(curvature, h, rows, moves) for h in problem.free], curvature.width)
+        yield some, found
 
 
 def _layer(curvature: Curvature, h: int, rows: Sequence[int], moves: Sequence[Tangents]) -> list[tuple[Fixed, Fixed]]:

@@ -25,13 +25,17 @@ class OfFeatures(DataDerivative):
         """The blocks side by side."""
         return enclosed(beside([self.curvature.feature_block(i) for i in self.problem.moving]), self.width)
 
-    def through(self, Y: Fixed) -> Iterator[tuple[list[list[arb]], arb]]:
-        """Some rows at a time, never all at once, the largest first."""
+    def parts(self) -> Iterator[tuple[list[int], Fixed]]:
+        """By products of vectors."""
         from certify.check.systems.data_derivative.feature_columns import parts
 
+        return parts(self.curvature)
+
+    def through(self, Y: Fixed) -> Iterator[tuple[list[list[arb]], arb]]:
+        """Some rows at a time, never all at once."""
         d, turned = self.each, Y.turned
         each = d * self.problem.parameters
-        for places, part in parts(self.curvature):
+        for places, part in self.parts():
             reached, values = product(part, turned, self.width).balls().tolist(), part.mid.entries()
             for at in range(len(places)):
                 size = squares(values[at * each:(at + 1) * each], part.bits).sqrt() + part.radius

@@ -1,4 +1,4 @@
-"""What moving features do to a solution, `Y = DC`, some rows at a time: `YYᵀ` of all, and `Y_iᵀY_i` of every row."""
+"""What moving data does to a solution, `Y = DC`, some rows at a time: `YYᵀ` of all, and `Y_iᵀY_i` of every row."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 from flint import arb, arb_mat, fmpz, fmpz_mat
 
-from certify.check.enclosure.hessian import Curvature
 from certify.check.linalg.deflated import Largest
 from certify.check.linalg.fixed import Fixed, product, scale
-from certify.check.systems.data_derivative.feature_columns import parts
+from certify.check.systems.data_derivative.base import DataDerivative
 
 
 @dataclass(frozen=True)
@@ -20,12 +19,12 @@ class Motion:
     rows: list[arb_mat]
 
 
-def motion(curvature: Curvature, D: Fixed) -> Motion:
+def motion(data: DataDerivative, D: Fixed) -> Motion:
     """Both, of an exact D."""
-    d, turned, whole = curvature.problem.layers[0].inputs, D.turned, None
+    d, turned, whole = data.each, D.turned, None
     rows: dict[int, arb_mat] = {}
-    for places, part in parts(curvature):
-        Y = product(part, turned, curvature.width)
+    for places, part in data.parts():
+        Y = product(part, turned, data.width)
         values, q, square = Y.mid.entries(), Y.shape[1], arb(0)
         for start, place in zip(range(0, len(values), d * q), places, strict=True):
             M = fmpz_mat(d, q, values[start:start + d * q])

@@ -1,4 +1,4 @@
-"""What moving features do, with C in parts, against C itself."""
+"""What moving data does, with C in parts, against C itself."""
 
 from __future__ import annotations
 
@@ -14,13 +14,18 @@ from certify.check.enclosure.hessian import Curvature
 from certify.check.linalg import fixed
 from certify.check.linalg.balls import norm
 from certify.check.linalg.fixed import Fixed, scale
-from certify.check.systems.data_derivative import feature_columns, feature_motion
+from certify.check.systems.data_derivative import base
+from certify.check.systems.data_derivative import motion as motions
 from certify.check.systems.data_derivative.base import data_derivative
-from certify.check.systems.data_derivative.feature_motion import motion
+from certify.check.systems.data_derivative.motion import Motion
 from tests.oracles import taylor
 from tests.unit.check.enclosure.test_hessian import curvature, drawn
 
 SEEDS = st.integers(0, 10**9)
+
+
+def motion(found, D) -> Motion:
+    return motions.motion(data_derivative(found), D)
 
 
 def exact(rng, p):
@@ -33,7 +38,7 @@ def test_all_rows_and_each_row_are_those_of_c_itself(seed, some):
     rng, problem, _, found = drawn(seed)
     D = exact(rng, problem.parameters)
     with pytest.MonkeyPatch.context() as m, ctx.workprec(128):
-        m.setattr(feature_columns, "ENTRIES", some)
+        m.setattr(base, "ENTRIES", some)
         C = [found.feature_block(i) for i in problem.moving]
         Y = [arb_mat(D.mid) * M for M in C]
         whole = sum((y * y.transpose() for y in Y[1:]), Y[0] * Y[0].transpose())
@@ -46,13 +51,31 @@ def test_all_rows_and_each_row_are_those_of_c_itself(seed, some):
 
 
 @settings(max_examples=40, deadline=None)
+@given(seed=SEEDS, parameter=st.sampled_from(["targets", "sample_weights"]), some=st.sampled_from([1, 1 << 20]))
+def test_so_are_those_of_targets_and_sample_weights(seed, parameter, some):
+    rng, problem, _, found = drawn(seed, parameter=parameter, loss="squared")
+    D, data = exact(rng, problem.parameters), data_derivative(found)
+    with pytest.MonkeyPatch.context() as m, ctx.workprec(128):
+        m.setattr(base, "ENTRIES", some)
+        Y, q = arb_mat(D.mid) * data.columns.balls(), data.each
+        seen, columns = motion(found, D), Y.transpose().tolist()
+        parts = [arb_mat(columns[i:i + q]) for i in range(0, len(columns), q)]
+        assert len(parts) == len(problem.moving) == len(seen.rows)
+        for near, truth in ((seen.all.plain.balls(), Y * Y.transpose()),
+                            *((M, y * y.transpose()) for M, y in zip(seen.rows, parts, strict=True))):
+            loose = 1e-11 * (1 + fixed.frobenius(Y * Y.transpose()))
+            assert all(x.overlaps(y) and x.rad() < loose for x, y in zip(
+                near.entries(), truth.entries(), strict=True))
+
+
+@settings(max_examples=40, deadline=None)
 @given(seed=SEEDS, some=st.sampled_from([1, 1 << 20]))
 def test_effects_on_predictions_are_those_of_c_itself(seed, some):
     """Whatever the order of the rows."""
     rng, problem, _, found = drawn(seed)
     Y = exact(rng, problem.parameters)
     with pytest.MonkeyPatch.context() as m, ctx.workprec(128):
-        m.setattr(feature_columns, "ENTRIES", some)
+        m.setattr(base, "ENTRIES", some)
         left = [found.feature_block(i) for i in problem.moving]
         for S, size in data_derivative(found).through(Y):
             near = [C for C in left if norm(C.entries()) * (1 - 1e-9) <= size <= norm(C.entries()) * (1 + 1e-9) + 1e-9
@@ -80,11 +103,11 @@ def test_the_radius_of_a_square_is_needed(monkeypatch):
     M, r = fmpz_mat([[3, 4], [0, 5]]), arb(0.25)
     with ctx.workprec(128):
         N = arb_mat(M) + arb_mat([[r, 0], [0, 0]])
-        truth, found = N * N.transpose(), feature_motion._squared(M, 0, r)
+        truth, found = N * N.transpose(), motions._squared(M, 0, r)
         assert all(x.contains(y) for x, y in zip(found.balls().entries(), truth.entries(), strict=True))
         plain = Fixed(found.mid, found.bits, arb(0))
         assert not all(x.contains(y) for x, y in zip(plain.balls().entries(), truth.entries(), strict=True))
-        wide = feature_motion._squared(M, 0, r, arb(10**4))
+        wide = motions._squared(M, 0, r, arb(10**4))
         assert wide.radius > found.radius
 
 
