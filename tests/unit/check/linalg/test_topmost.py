@@ -101,3 +101,11 @@ def test_each_part_is_needed(part, monkeypatch):
     assert Topmost(G).below(arb(1.5)) is Truth.UNDECIDED
     monkeypatch.setattr(Topmost, part, zero)
     assert Topmost(G).below(arb(1.5)) is Truth.PROVED  # a lie: the largest is 2
+
+
+def test_what_is_left_takes_from_the_room(monkeypatch):
+    """A vector that is a little off, and a largest eigenvalue of 1.0125: `|E|² = 0.0064` lies between both products."""
+    monkeypatch.setattr(Topmost, "_vector", property(lambda self: arb_mat([[1], [0]])))
+    found = Topmost(arb_mat([[1, 0.08], [0.08, 0.5]]))
+    assert found.below(arb(1.01)) is Truth.UNDECIDED and found.below(arb(1.02)) is Truth.PROVED
+    assert found.below(arb(0.99)) is Truth.DISPROVED
