@@ -18,7 +18,7 @@ CERTIFICATES = {
     f"{GOLDEN}/tanh": 3830, f"{GOLDEN}/critical": 6630, f"{GOLDEN}/boundary": 4185, f"{GOLDEN}/inside": 4755,
     f"{GOLDEN}/per-sample": 4470, f"{GOLDEN}/change": 4040, f"{GOLDEN}/nearby": 4625, f"{GOLDEN}/window": 3925,
     f"{AUDITS}/toy/features": 6440, f"{AUDITS}/diabetes/boundary": 4210, f"{AUDITS}/expansion/breast-cancer": 3910,
-    f"{AUDITS}/breast-cancer-logistic/last-layer-any-1": 6250, f"{AUDITS}/breast-cancer": 4260,
+    f"{AUDITS}/breast-cancer-logistic/last-layer-any-1": 6250, f"{AUDITS}/breast-cancer": 4270,
 }
 """Most lines that a certificate may load: a ratchet on the way to 2600, never raised without a reason in the commit."""
 
