@@ -184,7 +184,7 @@ class Stationary:
     @cached_property
     def swept(self) -> Motion | None:
         """What is found with C in parts, where its columns are not too many."""
-        if not self.data.structured or self.data.each * (self.problem.parameters + BESIDE) > MOST:
+        if self.data.structured and self.data.each * (self.problem.parameters + BESIDE) > MOST:
             return None
         from certify.check.systems.data_derivative.motion import motion
 
