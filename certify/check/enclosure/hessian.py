@@ -11,6 +11,7 @@ is taken along a parameter of layer h carries `s_h⁻¹`: H stands for `S⁻¹HS
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property, wraps
 from typing import TypeVar
@@ -24,7 +25,8 @@ from certify.check.enclosure.units import extended, gradient, matrices
 from certify.check.kernel import WIDTH, NotSmooth
 from certify.check.linalg.balls import ONE, ZERO
 from certify.check.linalg.blocks import assembled, columns_by_layer, placed, rearranged
-from certify.check.linalg.fixed import Fixed, enclosed, facing, product, total
+from certify.check.linalg.fixed import Fixed, enclosed, product, total
+from certify.check.linalg.outer import facing
 from certify.check.reading.subject import Problem
 
 Rows = list[list[arb]]
@@ -41,7 +43,7 @@ def _at_width(method: Callable[..., Result]) -> Callable[..., Result]:
 
     @wraps(method)
     def inner(self: Curvature, *arguments: object) -> Result:
-        with ctx.workprec(min(ctx.prec, self.width + 2 * SPARE)):
+        with self.at_width():
             return method(self, *arguments)
 
     return inner
@@ -97,6 +99,11 @@ class Curvature:
         self._slopes = {h: _cut(layer_slopes(problem, h, passed.before[h - 1], False), self.rows)
                         for h in range(1, len(problem.layers))}
 
+    def at_width(self) -> AbstractContextManager[None]:
+        """No more bits than fixed point keeps, and some to spare."""
+        found: AbstractContextManager[None] = ctx.workprec(min(ctx.prec, self.width + 2 * SPARE))
+        return found
+
     @property
     def gradient(self) -> list[arb]:
         """`∇_w L_c`, one number a parameter."""
@@ -113,9 +120,9 @@ class Curvature:
         blocks, every = {}, range(self.rows)
         for h in self.problem.free:
             moves = [self._tangents(i, h) for i in every]
-            A, _ = self._pair(h, every)
+            A, _ = self.factors(h, every)
             for g in self._later(h):
-                B, F = self._pair(g, every)
+                B, F = self.factors(g, every)
                 first = product(self._listed([m.adjoints[g].transpose() for m in moves]).turned, self._facing(A, B),
                                 self.width)
                 second = None if g == h else product(
@@ -125,15 +132,15 @@ class Curvature:
         return assembled(self.problem, blocks, decay)
 
     @_at_width
-    def cross(self, weights: Sequence[arb_mat] | None = None) -> Fixed:
+    def cross(self, weights: Sequence[arb_mat] | None = None, spare: int = SPARE) -> Fixed:
         """`C Cᵀ` without C, where features move; with symmetric `(d, d)` weights `Σ C_iE_iC_iᵀ`, E_i of moving row i.
 
         With `X_h = δ̇_h`, `Y_h = ȧ_{h−1}` along the features the block of layers h ≤ g is
         `Σ_i (X_hX_gᵀ)[r, t] ã_s ã_u + (Y_hY_gᵀ)[s, u] δ_r δ_t + (Y_hX_gᵀ)[s, t] δ_r ã_u + (X_hY_gᵀ)[r, u] ã_s δ_t`.
         The factors get bits more than the sums: an inverse will stand on both sides.
         """
-        blocks, moving, wide = {}, self.problem.moving, self.width + SPARE
-        moves = [self._feature_tangents(i) for i in moving]
+        blocks, moving, wide = {}, self.problem.moving, self.width + spare
+        moves = [self.feature_tangents(i) for i in moving]
         scaled = moves if weights is None else [m.times(E) for m, E in zip(moves, weights, strict=True)]
 
         def grams(first: str, h: int, second: str, g: int) -> Fixed:
@@ -141,9 +148,9 @@ class Curvature:
                                  for m, other in zip(scaled, moves, strict=True)], wide)
 
         for h in self.problem.free:
-            A, E = self._pair(h, moving, wide)
+            A, E = self.factors(h, moving, wide)
             for g in self._later(h):
-                B, F = self._pair(g, moving, wide)
+                B, F = self.factors(g, moving, wide)
                 blocks[h, g] = placed(self.problem, h, g, total([
                     product(grams("adjoints", h, "adjoints", g).turned, facing(A, B, wide), self.width),
                     product(facing(E, F, wide).turned, grams("inputs", h, "inputs", g), self.width),
@@ -154,7 +161,7 @@ class Curvature:
         return assembled(self.problem, blocks, {})
 
     @_at_width
-    def feature_grams(self, X: Fixed) -> list[arb_mat]:
+    def feature_grams(self, X: Fixed, spare: int = SPARE) -> list[arb_mat]:
         """`(XC_i)ᵀ(XC_i)`, `(d, d)`, for every moving row, without C; X exact.
 
         With `M = XᵀX` and `X_h`, `Y_h` as in :meth:`cross` it is the sum over pairs of layers of `X_hᵀP X_g + Y_hᵀQ Y_g
@@ -162,15 +169,15 @@ class Curvature:
         `U[r, u] = Σ M ã_s δ_t` and `V[s, t] = Σ M δ_r ã_u`: for all rows at once products with M's blocks, rearranged.
         Rows are brought to one size first, so that those that hardly count are known as well as the others.
         """
-        moving, d, wide = self.problem.moving, self.problem.layers[0].inputs, self.width + SPARE
-        units = [self._unit(i) for i in moving]
-        moves = [self._feature_tangents(i).over(unit) for i, unit in zip(moving, units, strict=True)]
+        moving, d, wide = self.problem.moving, self.problem.layers[0].inputs, self.width + spare
+        units = [arb(2) ** self.length(i) for i in moving]
+        moves = [self.feature_tangents(i).over(unit) for i, unit in zip(moving, units, strict=True)]
         found = [arb_mat(d, d)] * len(moving)
         columns = columns_by_layer(self.problem, X)
         for h in self.problem.free:
-            A, E = self._pair(h, moving, wide, units)
+            A, E = self.factors(h, moving, wide, units)
             for g in self._later(h):
-                B, F = self._pair(g, moving, wide, units)
+                B, F = self.factors(g, moving, wide, units)
                 first, second = rearranged(self.problem, h, g, product(columns[h].turned, columns[g], wide))
                 parts = (
                     ("adjoints", product(facing(A, B, wide), first.turned, wide), "adjoints"),
@@ -185,16 +192,16 @@ class Curvature:
                         found[at] = found[at] + (part if g == h else part + part.transpose())
         return [G * unit**2 for G, unit in zip(found, units, strict=True)]
 
-    def _unit(self, i: int) -> arb:
-        """A power of two of about the size of row i's slope and curvature; 1 where both vanish."""
+    def length(self, i: int) -> int:
+        """About the binary logarithm of the size of row i's slope and curvature; 0 where both vanish."""
         values = [*(self.objective.slopes[i, a] for a in range(self.problem.outputs)),
                   *self.objective.curvatures[i].entries()]
         sizes = [(m.bit_length() + int(e)) for m, e in (v.mid().man_exp() for v in values if v.is_finite()) if m != 0]
-        return arb(2) ** max(sizes, default=0)
+        return max(sizes, default=0)
 
     def feature_block(self, i: int) -> arb_mat:
         """`C_i = ∂/∂x_i ∇_w L_c · diag(scale)`, `(p, d)`."""
-        return self._moved(i, self._feature_tangents(i))
+        return self._moved(i, self.feature_tangents(i))
 
     def feature_image(self, i: int, u: Sequence[arb]) -> arb_mat:
         """`C_iu`, `(p, 1)`."""
@@ -215,7 +222,7 @@ class Curvature:
         """`C_iᵀz` for every moving row: `Σ_h δ̇_hᵀ(Zã) + ȧ_{h−1}ᵀ(Zᵀδ_h)`, Z the part of z in layer h as a matrix."""
         found, parts = [], matrices(self.problem, z)
         for i in self.problem.moving:
-            moves, total = self._feature_tangents(i), arb_mat(self.problem.layers[0].inputs, 1)
+            moves, total = self.feature_tangents(i), arb_mat(self.problem.layers[0].inputs, 1)
             for h, Z in parts.items():
                 a, e = (arb_mat(len(rows[h][i]), 1, rows[h][i]) for rows in (self._inputs, self._deltas))
                 total = total + moves.adjoints[h].transpose() * (Z * a) + moves.inputs[h].transpose() * (
@@ -248,10 +255,15 @@ class Curvature:
         m, d = self.problem.layers[h - 1].outputs, self.problem.layers[h - 1].inputs
         return self._swept(i, h, _diagonal([self.scale[h]] * m), arb_mat(d, m))
 
-    def _feature_tangents(self, i: int) -> Tangents:
+    def feature_tangents(self, i: int) -> Tangents:
         """Row i along its features, in their units."""
+        return self._swept(i, 1, *self._features)
+
+    @cached_property
+    def _features(self) -> tuple[arb_mat, arb_mat]:
+        """How pre-activations and inputs of the first layer move with the features."""
         scale = self.problem.scale or (1.0,) * self.problem.layers[0].inputs
-        return self._swept(i, 1, first_weights(self.problem, self.parameters), _diagonal([arb(u) for u in scale]))
+        return first_weights(self.problem, self.parameters), _diagonal([arb(u) for u in scale])
 
     def _swept(self, i: int, h: int, z: arb_mat, a: arb_mat) -> Tangents:
         """From the motion z of the pre-activations of layer h and a of its inputs to all later layers."""
@@ -269,7 +281,7 @@ class Curvature:
     def _later(self, h: int) -> list[int]:
         return [g for g in self.problem.free if g >= h]
 
-    def _pair(
+    def factors(
         self, h: int, rows: Sequence[int], width: int | None = None, units: Sequence[arb] | None = None,
     ) -> tuple[Fixed, Fixed]:
         """`ã` and `δ` of layer h at some rows, one row each; with units `δ` counted in each row's own."""

@@ -70,19 +70,23 @@ class Largest:
         N = self.plain.shape[0]
         if not self.plain.radius.is_finite() or not most.is_finite():
             return Truth.UNDECIDED
-        if N > SMALL:
-            few = self.few
-            with ctx.workprec(EXACT):
-                least = arb((most - self.plain.radius).lower())
-                S = few.units * least - few.forms
-                found = definiteness(S)
-                if found.R is not None and (found.R * few.away * found.R.transpose()).trace() < (
-                        1 - found.defect) * (least - few.left):
-                    return Truth.PROVED
-                above = few.units * arb((most + self.plain.radius).upper()) - few.forms
-                if definiteness(above).truth is Truth.DISPROVED:
-                    return Truth.DISPROVED
-        return Truth.UNDECIDED if N > LARGE else self._factored(most)
+        found = self.by_vectors(most) if N > SMALL else Truth.UNDECIDED
+        return found if found is not Truth.UNDECIDED or N > LARGE else self._factored(most)
+
+    def by_vectors(self, most: arb) -> Truth:
+        """The same by the vectors alone, of more rows than there are vectors."""
+        if not self.plain.radius.is_finite() or not most.is_finite():
+            return Truth.UNDECIDED
+        few = self.few
+        with ctx.workprec(EXACT):
+            least = arb((most - self.plain.radius).lower())
+            S = few.units * least - few.forms
+            found = definiteness(S)
+            if found.R is not None and (found.R * few.away * found.R.transpose()).trace() < (
+                    1 - found.defect) * (least - few.left):
+                return Truth.PROVED
+            above = few.units * arb((most + self.plain.radius).upper()) - few.forms
+            return Truth.DISPROVED if definiteness(above).truth is Truth.DISPROVED else Truth.UNDECIDED
 
     def _factored(self, most: arb) -> Truth:
         """The same by a factorisation of `(most − radius)I − Ĝ`; a vector must still do with `most + radius`."""

@@ -7,19 +7,26 @@ integers are exact, and what is cut off afterwards is counted (proofs/certificat
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import cast
 
 from flint import arb, arb_mat, ctx, fmpz, fmpz_mat
 
-from certify.check.linalg.balls import ZERO
+from certify.check.linalg.balls import ONE, ZERO, largest
 
 BAND = 1024
 """Rows of a product that are held at full length at a time."""
 
 MARGIN, SOME = 3, 10**5
 """Bits by which entries of a product may exceed those looked at, which are so many, before they take more room."""
+
+FEW, BELOW = 1000, 1 - 2.0**-10
+"""Entries of balls that are looked at first, and how far below a power of two the others must lie."""
+
+NARROW = 8
+"""Rows or columns below which the Frobenius norm of a matrix is soon made."""
 
 FAR = 1 << 60
 """Bits that no entry has: cut off together with any more, 0 or −1 is left."""
@@ -51,6 +58,11 @@ class Fixed:
         """Upper bound of the Frobenius norm of the middle."""
         return norm_of(self).upper()
 
+    @cached_property
+    def reach(self) -> arb:
+        """Upper bound of the operator norm of the middle: `size` where that is soon made."""
+        return self.size if min(self.shape) < NARROW else (reach_of(banded(self.mid)) * scale(self.bits)).upper()
+
     @property
     def vanishes(self) -> bool:
         """Whether it is the zero matrix, exactly."""
@@ -63,8 +75,7 @@ class Fixed:
 
     def balls(self) -> arb_mat:
         """Balls of the common radius around every entry."""
-        error = arb(0, self.radius)
-        return arb_mat(*self.shape, [x + error for x in (arb_mat(self.mid) * scale(self.bits)).entries()])
+        return arb_mat(self.mid) * scale(self.bits) + filled(self.shape, arb(0, self.radius))
 
     def at(self, bits: int) -> Fixed:
         """The same with another fraction: exact if it is longer, else with what is cut off in the radius."""
@@ -97,6 +108,29 @@ def norm_of(M: Fixed) -> arb:
     return squares(M.mid.entries(), M.bits).sqrt()
 
 
+def reach_of(parts: Iterable[fmpz_mat]) -> arb:
+    """Upper bound of the operator norm of integers, some rows after the others.
+
+    `‖M‖² ≤ (largest sum of a row)·(largest sum of a column)`, sums of absolute values: an entry x times the ball ±1 is
+    a ball around 0 that contains `±|x|`, and these add up without cancelling.
+    """
+    rows, columns = ZERO, ZERO
+    across: arb_mat | None = None
+    for part in parts:
+        sizes = arb_mat(part) * arb(0, 1)
+        rows = largest([rows, *(x.abs_upper() for x in (sizes * filled((part.ncols(), 1), ONE)).entries())])
+        more = filled((1, part.nrows()), ONE) * sizes
+        across = more if across is None else across + more
+    if across is not None:
+        columns = largest([x.abs_upper() for x in across.entries()])
+    return (rows * columns).sqrt().upper()
+
+
+def filled(shape: tuple[int, int], x: arb) -> arb_mat:
+    """A number everywhere."""
+    return arb_mat(shape[0], 1, [ONE] * shape[0]) * arb_mat(1, shape[1], [x] * shape[1])
+
+
 def whole(x: arb) -> fmpz:
     """An exact number that is an integer."""
     found = x.unique_fmpz()
@@ -111,27 +145,34 @@ def enclosed(M: arb_mat, width: int) -> Fixed:
     scaled, and added to a number so large that its last bit is a unit, both within one unit. Balls without a finite
     middle or radius give an infinite radius.
     """
-    shape, loose = (M.nrows(), M.ncols()), frobenius(M - M.mid())
+    shape, middle = (M.nrows(), M.ncols()), M.mid()
+    loose = frobenius(M - middle)
     if not loose.is_finite():
         return Fixed(fmpz_mat(*shape), 0, arb("inf"))
-    top = _length(M)
+    top = _length(middle)
     if top is None:
         return Fixed(fmpz_mat(*shape), 0, loose)
-    bits, count, high = width - 1 - top, shape[0] * shape[1], fmpz(3) << width
+    bits = width - 1 - top
     with ctx.workprec(width + 2):
-        lifted = M.mid() * scale(-bits) + arb_mat(*shape, [arb(high)] * count)
-        values = [whole(x) for x in lifted.mid().entries()]
-    mid = fmpz_mat(*shape, values) - fmpz_mat(*shape, [high] * count)
-    return Fixed(mid, bits, (loose + 2 * cut(shape, bits)).upper())
+        high = filled(shape, arb(fmpz(3) << width))
+        lifted = (middle * scale(-bits) + high).mid()
+    with ctx.workprec(width + 4):  # where the difference is exact
+        values = cast("Integers", [x.unique_fmpz() for x in (lifted - high).entries()])  # None would be no integer
+    return Fixed(fmpz_mat(*shape, values), bits, (loose + 2 * cut(shape, bits)).upper())
 
 
 def _length(M: arb_mat) -> int | None:
-    """The largest `⌊log₂|x|⌋ + 1` of the middles x that are not 0; None if all are."""
-    entries = M.mid().entries()
-    most = max(map(abs, map(float, entries)), default=0.0)
+    """The largest `⌊log₂|x|⌋ + 1` of exact numbers x that are not 0, or one more; None if all are.
+
+    Some of them say what it may be, and whether all lie below is then seen at once.
+    """
+    (m, n), step = (M.nrows(), M.ncols()), 1 + M.nrows() * M.ncols() // FEW
+    most = max((abs(float(M[at // n, at % n])) for at in range(0, m * n, step)), default=0.0)
     if 0 < most < math.inf:
-        return math.frexp(most)[1]
-    return max((m.bit_length() + int(e) for m, e in (x.man_exp() for x in entries) if m != 0), default=None)
+        for top in range(math.frexp(most)[1], math.frexp(most)[1] + MARGIN):
+            if filled((m, n), arb(0, arb(2) ** top * BELOW)).contains(M):
+                return top
+    return max((x.bit_length() + int(e) for x, e in (y.man_exp() for y in M.entries()) if x != 0), default=None)
 
 
 def frobenius(M: arb_mat) -> arb:
@@ -143,16 +184,22 @@ def frobenius(M: arb_mat) -> arb:
     return sum((x.abs_upper() ** 2 for x in sums.entries()), ZERO).sqrt().upper()
 
 
-def bands(A: fmpz_mat, B: fmpz_mat) -> Iterator[Integers]:
-    """The entries of `AB`, exact, some rows at a time."""
+def banded(A: fmpz_mat) -> Iterator[fmpz_mat]:
+    """The matrix, some rows at a time."""
     m, q = A.nrows(), A.ncols()
     if m <= BAND:
-        yield (A * B).entries()
+        yield A
         return
     flat = A.entries()
     for start in range(0, m, BAND):
         rows = min(BAND, m - start)
-        yield (fmpz_mat(rows, q, flat[start * q:(start + rows) * q]) * B).entries()
+        yield fmpz_mat(rows, q, flat[start * q:(start + rows) * q])
+
+
+def bands(A: fmpz_mat, B: fmpz_mat) -> Iterator[Integers]:
+    """The entries of `AB`, exact, some rows at a time."""
+    for rows in banded(A):
+        yield (rows * B).entries()
 
 
 def _longest(values: Integers) -> int:
@@ -163,10 +210,10 @@ def _longest(values: Integers) -> int:
 def product(A: Fixed, B: Fixed, width: int) -> Fixed:
     """`AB` for all members, cut to about `width` bits.
 
-    `|AB − ÂB̂|_F ≤ r_A|B̂|_F + |Â|_F r_B + r_A r_B`, and what is cut off.
+    `|AB − ÂB̂|_F ≤ r_A‖B̂‖ + ‖Â‖r_B + r_A r_B`, and what is cut off.
     """
     shape, bits, drop = (A.shape[0], B.shape[1]), A.bits + B.bits, None
-    radius = A.radius * B.size + A.size * B.radius + A.radius * B.radius
+    radius = _off(A, B)
     values: Integers = []
     for band in bands(A.mid, B.mid):
         if drop is None:
@@ -193,15 +240,8 @@ def total(parts: Sequence[Fixed]) -> Fixed:
     return Fixed(mid, bits, radius.upper())
 
 
-def facing(A: Fixed, B: Fixed, width: int) -> Fixed:
-    """Row by row the products of every entry of A with every entry of B: column `s·(columns of B) + u`.
-
-    Row i errs by at most `r_A,i|b_i| + |a_i|r_B,i + r_A,i r_B,i`, whose squares add up to at most those of the norms.
-    """
-    shape = (A.shape[0], A.shape[1] * B.shape[1])
-    radius = A.radius * B.size + A.size * B.radius + A.radius * B.radius
-    rows = list(zip(A.mid.tolist(), B.mid.tolist(), strict=True))
-    drop = max(0, _longest(A.mid.entries()) + _longest(B.mid.entries()) - width)
-    values = [(x * y) >> drop for u, v in rows for x in u for y in v]
-    bits = A.bits + B.bits - drop
-    return Fixed(fmpz_mat(*shape, values), bits, (radius + (cut(shape, bits) if drop else ZERO)).upper())
+def _off(A: Fixed, B: Fixed) -> arb:
+    """`r_A‖B̂‖ + ‖Â‖r_B + r_A r_B`."""
+    found = A.radius * B.radius
+    found = found if A.radius.is_zero() else found + A.radius * B.reach
+    return found if B.radius.is_zero() else found + A.reach * B.radius

@@ -6,13 +6,14 @@ found does not matter.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from random import Random
 
 from flint import arb, arb_mat, ctx, fmpz, fmpz_mat
 
 from certify.check.linalg.balls import ZERO
-from certify.check.linalg.fixed import Fixed, bands, scale, squares, whole
+from certify.check.linalg.fixed import Fixed, banded, bands, reach_of, scale, whole
 
 LEAF = 48
 """Below this many rows the proposal is flint's."""
@@ -43,21 +44,26 @@ class Inverse:
 
 
 def judged(A: Fixed, X: Fixed | None) -> Inverse:
-    """What a proposal proves of the matrices in A: `‖XA − I‖ ≤ |XÂ − I|_F + |X|_F r_A`."""
+    """What a proposal proves of the matrices in A: `‖XA − I‖ ≤ ‖XÂ − I‖ + ‖X‖r_A`."""
     if X is None or not A.radius.is_finite():
         return Inverse()
-    N, bits, at, total = A.shape[0], A.bits + X.bits, 0, ZERO
+    bits = A.bits + X.bits
     if not 0 <= bits <= LONG:
         return Inverse()
-    for band in bands(X.mid, A.mid):
-        rows = len(band) // N
-        for r in range(rows):
-            band[r * N + at + r] -= fmpz(1) << bits
-        at += rows
-        total += squares(band, bits)
-    error = (total.sqrt() + X.size * A.radius).upper()
+    error = (reach_of(_left(X.mid, A.mid, fmpz(1) << bits)) * scale(bits) + X.reach * A.radius).upper()
     defect = (2 * error + error**2).upper()
     return Inverse(X, error, defect) if defect < 1 else Inverse()
+
+
+def _left(X: fmpz_mat, A: fmpz_mat, one: fmpz) -> Iterator[fmpz_mat]:
+    """`XA − one·I`, some rows at a time."""
+    at = 0
+    for band in banded(X):
+        part = band * A
+        for r in range(part.nrows()):
+            part[r, at + r] -= one
+        at += part.nrows()
+        yield part
 
 
 def proposed(A: Fixed, width: int) -> Fixed | None:

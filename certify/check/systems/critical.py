@@ -6,7 +6,7 @@ the exact matrices at that point, for which `HT = 0` and `CᵀT = 0`. That the b
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -31,6 +31,11 @@ from certify.check.systems.point import Point
 
 if TYPE_CHECKING:
     from certify.check.systems.critical_function_norm import Seen
+    from certify.check.systems.data_derivative.motion import Motion
+
+
+MOST, BESIDE = 45_000, 500
+"""Features times parameters and these up to which columns of C take less time than products of factors, without C."""
 
 
 class Stationary:
@@ -175,6 +180,27 @@ class Stationary:
     def data(self) -> DataDerivative:
         """`C = ∂_u∇_w L_c`, the columns of every row that moves."""
         return data_derivative(self.curvature)
+
+    @cached_property
+    def swept(self) -> Motion | None:
+        """What is found with C in parts, where its columns are not too many."""
+        if self.data.structured and self.data.each * (self.problem.parameters + BESIDE) > MOST:
+            return None
+        from certify.check.systems.data_derivative.motion import motion
+
+        return motion(self.data, self.D)
+
+    def motions(self) -> Iterator[Largest]:
+        """Matrices of which each has `‖DC‖²` as its largest eigenvalue, to be tried in turn."""
+        if self.data.structured and self.swept is not None:
+            yield self.swept.all
+        yield self.motion
+
+    def grams(self) -> Iterator[list[arb_mat]]:
+        """`(DC_i)ᵀ(DC_i)` of every moving row, to be tried in turn."""
+        if self.swept is not None:
+            yield self.swept.rows
+        yield self.row_grams
 
     @cached_property
     def motion(self) -> Largest:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from functools import partial
+from typing import TypeVar
 
 from flint import arb
 
@@ -19,6 +21,8 @@ from certify.check.systems.point import Ladder, Point
 from certify.check.words.cases import CASES
 from certify.format.canonical import show
 from certify.format.refusal import Invalid
+
+T = TypeVar("T")
 
 
 def theorem_of(claim: Claim[object], ladder: Ladder) -> str:
@@ -61,6 +65,16 @@ def nonsingular(point: Point) -> Finding:
     found, s = point.of(stationary).measured.X is not None, point.of(stationary).fields.dimension
     words = "is proved" if found else f"is not proved at {point.precision} bits to be"
     return judged(found, False, f"A = H + TTᵀ, with {s} symmetry fields, {words} nonsingular")
+
+
+def in_turn(trials: Iterable[T], judge: Callable[[T], Finding]) -> Finding:
+    """The first finding that proves or disproves the statement, or the last one."""
+    finding = Finding(Truth.UNDECIDED, "nothing was tried")
+    for trial in trials:
+        finding = judge(trial)
+        if finding.truth is not Truth.UNDECIDED:
+            break
+    return finding
 
 
 def rank(point: Point, least: float) -> Finding:

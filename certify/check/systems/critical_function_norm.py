@@ -50,7 +50,7 @@ class Seen:
             return Inverse()
         D = Fixed(found.mid, found.bits, ZERO)
         left = total([product(D, A, 2 * width), Fixed(-self.F.mid, self.F.bits, self.F.radius)])
-        error = ((left.size + left.radius) / self.tau).upper()
+        error = ((left.reach + left.radius) / self.tau).upper()
         defect = (2 * error + error**2).upper()
         return Inverse(D, error, defect) if defect < 1 else Inverse()
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property, partial
+from typing import TYPE_CHECKING
 
 from flint import arb, arb_mat
 
@@ -23,7 +24,13 @@ from certify.check.systems.smooth import reference, smooth
 from certify.format.canonical import show
 from certify.format.refusal import Invalid
 
+if TYPE_CHECKING:
+    from certify.check.linalg.by_factor import ByFactor
+
 Block = list[list[arb]]
+
+MANY = 300
+"""Equations from which factorisations take longest."""
 
 
 class Interpolation:
@@ -53,6 +60,16 @@ class Interpolation:
     def definite(self) -> Definiteness:
         """Whether K ≻ 0, with R such that `K⁻¹ = Rᵀ(I + E)⁻¹R`, `‖E‖ ≤ defect`."""
         return definiteness(self.kernel)
+
+    @cached_property
+    def factor(self) -> ByFactor | None:
+        """Asked before other matrices of many rows are factorised; None of few rows, and where K ≻ 0 is not proved."""
+        found = self.definite
+        if self.kernel.nrows() <= MANY or found.R is None:
+            return None
+        from certify.check.linalg.by_factor import ByFactor
+
+        return ByFactor(found.R, found.defect, self.moved, self.point.width)
 
     @cached_property
     def moved(self) -> dict[int, Block]:
@@ -123,6 +140,9 @@ def rank(point: Point, least: float) -> Finding:
 
 
 def _shifted_definite(point: Point, least: float) -> Finding:
+    factor = point.of(Interpolation).factor
+    if factor is not None and factor.is_above(least):
+        return Finding(Truth.PROVED, f"K − {least!r}²·I ≻ 0 is proved")
     square, rows = arb(least) ** 2, point.of(Interpolation).kernel.tolist()
     for r, row in enumerate(rows):
         row[r] -= square

@@ -11,6 +11,29 @@ from flint import arb, arb_mat, fmpz_mat
 from certify.check.enclosure.hessian import Curvature
 from certify.check.linalg.fixed import Fixed, enclosed, product
 
+ENTRIES = 1 << 20
+"""About so many entries of C are held at a time."""
+
+APART = 6
+"""Binary digits by which rows that are held together may differ in size: small ones are known as well as others."""
+
+
+def together(lengths: Sequence[int], each: int) -> Iterator[list[int]]:
+    """Places of rows that are held together, the largest rows first.
+
+    Args:
+        lengths: of the rows, about the binary logarithms of their sizes.
+        each: entries of a row's columns.
+
+    >>> list(together([0, 9, -1, 8], ENTRIES // 3))
+    [[1, 3], [0, 2]]
+    """
+    most, order = max(1, ENTRIES // each), sorted(range(len(lengths)), key=lambda place: -lengths[place])
+    while order:
+        some = [place for place in order[:most] if lengths[place] >= lengths[order[0]] - APART]
+        order = order[len(some):]
+        yield some
+
 
 class DataDerivative(ABC):
     """C of one parameter.
@@ -37,8 +60,12 @@ class DataDerivative(ABC):
     def columns(self) -> Fixed:
         """C, row by row."""
 
+    @abstractmethod
+    def parts(self) -> Iterator[tuple[list[int], Fixed]]:
+        """Places of some moving rows, and `C_iᵀ` of these one under the other; the largest rows first."""
+
     def through(self, Y: Fixed) -> Iterator[tuple[list[list[arb]], arb]]:
-        """`YC_i` of every moving row, and `|C_i|_F`."""
+        """`YC_i` of every moving row, in any order, and `|C_i|_F`."""
         q, C = self.each, self.columns
         S = product(Y, C, self.width).balls().tolist()
         columns = C.turned.mid.tolist()

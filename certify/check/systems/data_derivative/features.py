@@ -8,7 +8,7 @@ from functools import cached_property
 from flint import arb, arb_mat
 
 from certify.check.enclosure.hessian import beside
-from certify.check.linalg.fixed import Fixed, enclosed, product
+from certify.check.linalg.fixed import Fixed, enclosed, product, squares
 from certify.check.systems.data_derivative.base import DataDerivative
 
 
@@ -25,11 +25,21 @@ class OfFeatures(DataDerivative):
         """The blocks side by side."""
         return enclosed(beside([self.curvature.feature_block(i) for i in self.problem.moving]), self.width)
 
+    def parts(self) -> Iterator[tuple[list[int], Fixed]]:
+        """By products of vectors."""
+        from certify.check.systems.data_derivative.feature_columns import parts
+
+        return parts(self.curvature)
+
     def through(self, Y: Fixed) -> Iterator[tuple[list[list[arb]], arb]]:
-        """Block by block, never all at once."""
-        for i in self.problem.moving:
-            C = enclosed(self.curvature.feature_block(i), self.width)
-            yield product(Y, C, self.width).balls().tolist(), (C.size + C.radius).upper()
+        """Some rows at a time, never all at once."""
+        d, turned = self.each, Y.turned
+        each = d * self.problem.parameters
+        for places, part in self.parts():
+            reached, values = product(part, turned, self.width).balls().tolist(), part.mid.entries()
+            for at in range(len(places)):
+                size = squares(values[at * each:(at + 1) * each], part.bits).sqrt() + part.radius
+                yield [list(v) for v in zip(*reached[at * d:(at + 1) * d], strict=True)], size.upper()
 
     def image(self, change: Mapping[int, Sequence[arb]]) -> Fixed:
         """Row by row."""

@@ -11,11 +11,12 @@ from flint import arb
 from certify.check.enclosure.units import by_units
 from certify.check.kernel import Finding, expect, judged
 from certify.check.linalg.definite import Truth
+from certify.check.linalg.deflated import Largest
 from certify.check.reading.certificate import Claim, Vector, Witness, stated, vector
 from certify.check.reading.subject import Problem
 from certify.check.rule import Rule, Side, check_vector, modulus, times
 from certify.check.systems.critical import stationary
-from certify.check.systems.critical_cases import HYPOTHESES, nonsingular, shown_root, theorem_of
+from certify.check.systems.critical_cases import HYPOTHESES, in_turn, nonsingular, shown_root, theorem_of
 from certify.check.systems.point import Ladder, Point
 
 
@@ -59,14 +60,18 @@ def upper(point: Point, most: float, radius: float | None = None) -> Finding:
         return definite
     at, each = point.of(stationary), arb(most) if radius is None else arb(most) / arb(radius)
     square = each ** 2
-    if at.motion.plain.vanishes:
+    if next(at.motions()).plain.vanishes:
         return Finding(Truth.PROVED, "C = 0")
     if not each > 0:
         return Finding(Truth.UNDECIDED, "C is not proved zero, and only then the modulus can be 0")
-    if at.motion.below(square * (1 - at.measured.defect)) is Truth.PROVED:
-        return Finding(Truth.PROVED, "‖A⁻¹C‖ < upper is proved")
-    wrong = at.motion.below(square * (1 + at.measured.defect)) is Truth.DISPROVED
-    return judged(False, wrong, "‖A⁻¹C‖ is larger" if wrong else "‖A⁻¹C‖ < upper is not proved")
+
+    def judge(motion: Largest) -> Finding:
+        if motion.below(square * (1 - at.measured.defect)) is Truth.PROVED:
+            return Finding(Truth.PROVED, "‖A⁻¹C‖ < upper is proved")
+        wrong = motion.below(square * (1 + at.measured.defect)) is Truth.DISPROVED
+        return judged(False, wrong, "‖A⁻¹C‖ is larger" if wrong else "‖A⁻¹C‖ < upper is not proved")
+
+    return in_turn(at.motions(), judge)
 
 
 def lower(point: Point, least: float, z: Sequence[float], radius: float | None = None) -> Finding:

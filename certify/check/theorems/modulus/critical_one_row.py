@@ -17,7 +17,7 @@ from certify.check.reading.certificate import Claim
 from certify.check.reading.subject import Problem
 from certify.check.rule import Rule, Side, expect_rows, modulus
 from certify.check.systems.critical import stationary
-from certify.check.systems.critical_cases import HYPOTHESES, nonsingular, theorem_of
+from certify.check.systems.critical_cases import HYPOTHESES, in_turn, nonsingular, theorem_of
 from certify.check.systems.point import Ladder, Point
 from certify.check.theorems.modulus.set_quantities import Shaped, signed_shape
 from certify.check.theorems.modulus.vertices import (
@@ -53,17 +53,21 @@ def row_upper(point: Point, number: int, upper: float, shape: Array | None) -> F
     definite = nonsingular(point)
     if definite.truth is not Truth.PROVED:
         return definite
-    problem, at = point.problem, point.of(stationary)
-    G, defect, square = at.row_grams[number], at.measured.defect, arb(upper) ** 2
-    if all(x == 0 for x in G.entries()):
-        return Finding(Truth.PROVED, "the row has no effect")
-    if shape is None:
-        return at_most([form(G, u) for u in vertices(problem)], square, defect)
-    w = stated(shape, problem.moving[number])
-    each = square * (1 - defect) / stretch(w)
-    rows = [[(each / (w[a] * w[a]) if a == b else ZERO) - x for b, x in enumerate(row)]
-            for a, row in enumerate(G.tolist())]
-    return boxed(definiteness(arb_mat(rows)).truth, point.precision)
+    problem, at, square = point.problem, point.of(stationary), arb(upper) ** 2
+
+    def judge(grams: list[arb_mat]) -> Finding:
+        G, defect = grams[number], at.measured.defect
+        if all(x == 0 for x in G.entries()):
+            return Finding(Truth.PROVED, "the row has no effect")
+        if shape is None:
+            return at_most([form(G, u) for u in vertices(problem)], square, defect)
+        w = stated(shape, problem.moving[number])
+        each = square * (1 - defect) / stretch(w)
+        rows = [[(each / (w[a] * w[a]) if a == b else ZERO) - x for b, x in enumerate(row)]
+                for a, row in enumerate(G.tolist())]
+        return boxed(definiteness(arb_mat(rows)).truth, point.precision)
+
+    return in_turn(at.grams(), judge)
 
 
 def row_lower(point: Point, number: int, lower: float, shape: Array | None) -> Finding:
@@ -75,8 +79,8 @@ def row_lower(point: Point, number: int, lower: float, shape: Array | None) -> F
         return definite
     problem, at = point.problem, point.of(stationary)
     units = vertices(problem) if shape is None else [signs(shape, problem.moving[number])]
-    values = [form(at.row_grams[number], u) for u in units]
-    return at_least(values, arb(lower) ** 2, at.measured.defect)
+    return in_turn(at.grams(), lambda grams: at_least(
+        [form(grams[number], u) for u in units], arb(lower) ** 2, at.measured.defect))
 
 
 def _form(claim: Claim[Shaped], problem: Problem) -> None:

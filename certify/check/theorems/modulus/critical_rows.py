@@ -9,12 +9,16 @@ from flint import arb, arb_mat
 from certify.check.kernel import Finding, judged
 from certify.check.linalg.balls import ZERO
 from certify.check.linalg.definite import Truth, definiteness
+from certify.check.linalg.topmost import Topmost
 from certify.check.reading.certificate import Claim, Witness
 from certify.check.reading.subject import Problem
 from certify.check.rule import Rule, Side, check_rows, expect_rows, modulus
 from certify.check.systems.critical import stationary
-from certify.check.systems.critical_cases import HYPOTHESES, nonsingular, shown_root, theorem_of
+from certify.check.systems.critical_cases import HYPOTHESES, in_turn, nonsingular, shown_root, theorem_of
 from certify.check.systems.point import Ladder, Point
+
+SMALL = 5
+"""Up to so many columns a factorisation takes no longer than the search for a vector."""
 
 
 def check_form(claim: Claim[Witness], problem: Problem) -> None:
@@ -42,32 +46,43 @@ def row_upper(point: Point, number: int, upper: float) -> Finding:
     With `G = (XC_i)ᵀ(XC_i)` and ε the defect, `C_iᵀA⁻²C_i` lies between `G/(1+ε)` and `G/(1−ε)`: it is enough that
     `upper²(1−ε)I − G ≻ 0` (or G = 0), and wrong if `upper²(1+ε)I − G` takes a negative value.
     """
-    definite = nonsingular(point)
-    if definite.truth is not Truth.PROVED:
-        return definite
-    G, defect = point.of(stationary).row_grams[number], point.of(stationary).measured.defect
-    if all(x == 0 for x in G.entries()):
-        return Finding(Truth.PROVED, "the row has no effect")
-    square = arb(upper) ** 2
-    if G.nrows() == 1:
-        return judged(G[0, 0] <= square * (1 - defect), G[0, 0] > square * (1 + defect), _row_words(G))
-    proved = definiteness(_beyond(G, square * (1 - defect))).truth is Truth.PROVED
-    wrong = not proved and definiteness(_beyond(G, square * (1 + defect))).truth is Truth.DISPROVED
-    return judged(proved, wrong, _row_words(G))
+    return _tried(point, number, upper, Truth.PROVED)
 
 
 def row_lower(point: Point, number: int, lower: float) -> Finding:
     """V35: `‖A⁻¹C_i‖ ≥ lower`: a negative value of `lower²(1+ε)I − G`."""
     if lower == 0:
         return Finding(Truth.PROVED, "a modulus is not negative")
+    return _tried(point, number, lower, Truth.DISPROVED)
+
+
+def _tried(point: Point, number: int, end: float, wanted: Truth) -> Finding:
+    """Whether `end²(1∓ε)I − G ≻ 0` is what is wanted, − for an upper end, with each G in turn."""
     definite = nonsingular(point)
     if definite.truth is not Truth.PROVED:
         return definite
-    G, defect, square = point.of(stationary).row_grams[number], point.of(stationary).measured.defect, arb(lower) ** 2
+    at = point.of(stationary)
+
+    def judge(grams: list[arb_mat]) -> Finding:
+        G = grams[number]
+        if wanted is Truth.PROVED and all(x == 0 for x in G.entries()):
+            return Finding(Truth.PROVED, "the row has no effect")
+        top = point.once((_tried, number, id(grams)), partial(Topmost, G))
+        return _judged(G, top, arb(end) ** 2, at.measured.defect, wanted)
+
+    return in_turn(at.grams(), judge)
+
+
+def _judged(G: arb_mat, top: Topmost, square: arb, defect: arb, wanted: Truth) -> Finding:
+    """By one vector, or else by a factorisation."""
+    hard, easy = (square * (1 + side * defect) for side in ((-1, 1) if wanted is Truth.PROVED else (1, -1)))
     if G.nrows() == 1:
-        return judged(G[0, 0] >= square * (1 + defect), G[0, 0] < square * (1 - defect), _row_words(G))
-    proved = definiteness(_beyond(G, square * (1 + defect))).truth is Truth.DISPROVED
-    wrong = not proved and definiteness(_beyond(G, square * (1 - defect))).truth is Truth.PROVED
+        x = G[0, 0]
+        return (judged(x <= hard, x > easy, _row_words(G)) if wanted is Truth.PROVED else
+                judged(x >= hard, x < easy, _row_words(G)))
+    other = Truth.DISPROVED if wanted is Truth.PROVED else Truth.PROVED
+    proved = (G.nrows() > SMALL and top.below(hard) is wanted) or definiteness(_beyond(G, hard)).truth is wanted
+    wrong = not proved and definiteness(_beyond(G, easy)).truth is other
     return judged(proved, wrong, _row_words(G))
 
 

@@ -19,7 +19,7 @@ from certify.check.reading.certificate import Claim
 from certify.check.reading.subject import Problem
 from certify.check.rule import Rule, Side, Test, modulus
 from certify.check.systems.critical import stationary
-from certify.check.systems.critical_cases import HYPOTHESES, nonsingular, theorem_of
+from certify.check.systems.critical_cases import HYPOTHESES, in_turn, nonsingular, theorem_of
 from certify.check.systems.point import Ladder, Point
 from certify.check.theorems.modulus.ellipsoids import Ellipsoid, ellipsoid, largest_sum, top_eigenvalue
 from certify.check.theorems.modulus.set_quantities import Summands, check_change, check_member, radius_of, shape_of
@@ -116,16 +116,20 @@ def by_rows(point: Point, most: float, radius: float, shape: Array | None) -> Fi
     definite = nonsingular(point)
     if definite.truth is not Truth.PROVED:
         return definite
-    problem, at = point.problem, point.of(stationary)
-    parts = []
-    for (row, body), G in zip(_around(point, shape).items(), at.row_grams, strict=True):
-        square = _alone(G, body, problem.row_norm)
-        if square is None:
-            return Finding(Truth.UNDECIDED, f"the motion that row {row} causes alone is not bounded")
-        parts.append(root(square / (1 - at.measured.defect)))
-    total = largest_sum(parts, problem.at_once) * arb(radius)
-    return Finding(Truth.PROVED if total <= arb(most) else Truth.UNDECIDED,
-                   f"the rows add up to {total.str(17, radius=False)}")
+    problem, at, around = point.problem, point.of(stationary), _around(point, shape)
+
+    def judge(grams: list[arb_mat]) -> Finding:
+        parts = []
+        for (row, body), G in zip(around.items(), grams, strict=True):
+            square = _alone(G, body, problem.row_norm)
+            if square is None:
+                return Finding(Truth.UNDECIDED, f"the motion that row {row} causes alone is not bounded")
+            parts.append(root(square / (1 - at.measured.defect)))
+        total = largest_sum(parts, problem.at_once) * arb(radius)
+        return Finding(Truth.PROVED if total <= arb(most) else Truth.UNDECIDED,
+                       f"the rows add up to {total.str(17, radius=False)}")
+
+    return in_turn(at.grams(), judge)
 
 
 def by_pairs(point: Point, most: float, radius: float, shape: Array | None) -> Finding:

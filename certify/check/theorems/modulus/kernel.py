@@ -51,6 +51,8 @@ def upper(point: Point, most: float, radius: float | None = None) -> Finding:
         return kernel_definite(point)
     if not each > 0:
         return Finding(Truth.UNDECIDED, "Q is not proved zero, and only then the modulus can be 0")
+    if at.factor is not None and at.factor.is_beyond(each):
+        return Finding(Truth.PROVED, "upper²K − Q ≻ 0 is proved")
     found = definiteness(_scaled_difference(at, each ** 2), sharp=False)
     if found.truth is Truth.DISPROVED:
         assert found.v is not None

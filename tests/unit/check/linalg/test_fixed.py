@@ -15,8 +15,9 @@ from certify.check.linalg import fixed
 from certify.check.linalg.blocks import assembled
 from certify.check.linalg.definite import Truth
 from certify.check.linalg.deflated import SMALL, Largest
-from certify.check.linalg.fixed import Fixed, enclosed, facing, product, scale, total
+from certify.check.linalg.fixed import Fixed, enclosed, product, scale, total
 from certify.check.linalg.inverse import LEAF, judged, proposed
+from certify.check.linalg.outer import facing
 from tests.oracles import taylor as taylor_oracle
 
 SEEDS, WIDTHS = st.integers(0, 10**9), st.sampled_from([6, 12, 30, 60, 100])
@@ -92,6 +93,30 @@ def test_what_is_done_in_fixed_point_holds_the_exact_result(seed, width):
         assert all(x.contains(arb(y)) for x, y in zip(loose(rng, A, 0).entries(), sum(A, []), strict=True))
         assert all(x.contains(y.numerator * (arb(1) / y.denominator)) for x, y in zip(
             a.balls().entries(), sum(E, []), strict=True))
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=SEEDS, shape=st.sampled_from([(8, 8), (11, 9), (9, 30), (40, 8)]), graded=st.booleans())
+def test_no_vector_is_stretched_further_than_the_reach(seed, shape, graded):
+    rng = np.random.default_rng(seed)
+    M = rng.integers(-1 << 40, 1 << 40, shape) >> (rng.integers(0, 40, shape) if graded else 0)
+    found = Fixed(fmpz_mat(M.tolist()), 7, arb(0))
+    least = np.linalg.norm(M.astype(float) / 2.0**7, 2)
+    assert least * (1 - 1e-12) <= found.reach and found.reach <= least * np.sqrt(max(shape)) * (1 + 1e-12)
+    parts = fixed.reach_of([fmpz_mat(M[:3].tolist()), fmpz_mat(M[3:].tolist())]) / 2**7
+    assert least * (1 - 1e-12) <= parts and abs(float(parts / found.reach) - 1) < 1e-6
+
+
+def test_the_length_of_the_largest_entry_is_found_wherever_it_stands(monkeypatch):
+    monkeypatch.setattr(fixed, "FEW", 4)
+    for at in range(12):
+        for size, top in ((1, 1), (5, 3), (2**-7, -6), (2.0**40, 41), (0.999, 0)):
+            values = [arb(0.375)] * 12
+            values[at] = arb(-size)
+            assert fixed._length(arb_mat(3, 4, values)) in (max(top, -1), max(top, -1) + 1)
+    assert fixed._length(arb_mat(3, 4)) is None
+    one = arb_mat(3, 4, [arb(0)] * 11 + [arb(2) ** 5000])
+    assert fixed._length(one) == 5001
 
 
 def test_products_in_bands_are_those_at_once(monkeypatch):

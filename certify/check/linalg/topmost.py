@@ -1,0 +1,90 @@
+"""Is the largest eigenvalue of a small symmetric matrix of balls below a number? Decided from one vector (W3)."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from flint import arb, arb_mat, ctx
+
+from certify.check.linalg.balls import ONE, largest, norm, squares
+from certify.check.linalg.definite import Truth
+from certify.check.linalg.fixed import filled
+
+BITS, ROUNDS, STEPS, ENOUGH = 64, 12, 6, 2.0**-44
+"""Of the search for the vector: bits, most rounds, steps in one, and the relative residual with which it ends."""
+
+
+class Topmost:
+    """Bounds of the largest eigenvalue of the symmetric matrices in balls.
+
+    Args:
+        G: the balls, with finite middles.
+    """
+
+    def __init__(self, G: arb_mat) -> None:
+        self.G = G
+
+    def below(self, most: arb) -> Truth:
+        """Whether `most·I − G ≻ 0` for every member G.
+
+        With `E = Gv − θv`, `s = most·|v|² − vᵀGv` and `τ ≥ ‖G − θvvᵀ‖`: it is if `s > 0` and `|E|² < s(most − τ)`; a
+        negative s is a negative value of it.
+        """
+        size, form, error = self._seen
+        s = most * size - form
+        if s < 0:
+            return Truth.DISPROVED
+        if s > 0 and any(most > tau and error < s * (most - tau) for tau in (self._by_rows, self._by_entries)):
+            return Truth.PROVED
+        return Truth.UNDECIDED
+
+    @cached_property
+    def _vector(self) -> arb_mat:
+        """About the eigenvector, of length about 1, exact: nothing is proved of it."""
+        d = self.G.nrows()
+        with ctx.workprec(BITS):
+            G, v = (self.G * ONE).mid(), arb_mat(d, 1, [ONE + arb(j) / (3 * d) for j in range(d)]).mid()
+            for _ in range(ROUNDS):
+                for _ in range(STEPS):
+                    v = (G * v).mid()
+                v = _short(v)
+                image = (G * v).mid()
+                theta = (v.transpose() * image)[0, 0].mid()
+                if not norm((image - v * theta).entries()).mid() > abs(theta) * ENOUGH:
+                    break
+            return v
+
+    @cached_property
+    def _theta(self) -> arb:
+        """A number near the eigenvalue, exact."""
+        return self._seen[1].mid()
+
+    @cached_property
+    def _seen(self) -> tuple[arb, arb, arb]:
+        """`|v|²`, `vᵀGv` and `|Gv − θv|²`."""
+        v, image = self._vector, self.G * self._vector
+        form = (v.transpose() * image)[0, 0]
+        return squares(v.entries()), form, squares((image - v * form.mid()).entries())
+
+    @cached_property
+    def _left(self) -> arb_mat:
+        """`G − θvvᵀ`."""
+        return self.G - self._vector * self._vector.transpose() * self._theta
+
+    @cached_property
+    def _by_rows(self) -> arb:
+        """The largest sum of absolute values in a row of what is left: no eigenvalue is larger."""
+        d = self.G.nrows()
+        sums = (self._left * arb(0, 1)) * filled((d, 1), ONE)
+        return largest([x.abs_upper() for x in sums.entries()])
+
+    @cached_property
+    def _by_entries(self) -> arb:
+        """The Frobenius norm of what is left."""
+        return norm(self._left.entries()).upper()
+
+
+def _short(v: arb_mat) -> arb_mat:
+    """A vector with a length of about 1; itself where that is 0 or not finite."""
+    length = norm(v.entries()).mid()
+    return (v * (1 / length)).mid() if length > 0 and length.is_finite() else v

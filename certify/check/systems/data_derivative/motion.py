@@ -1,0 +1,56 @@
+"""What moving data does to a solution, `Y = DC`, some rows at a time: `YYᵀ` of all, and `Y_iᵀY_i` of every row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flint import arb, arb_mat, fmpz, fmpz_mat
+
+from certify.check.linalg.deflated import Largest
+from certify.check.linalg.fixed import Fixed, product, scale
+from certify.check.systems.data_derivative.base import DataDerivative
+
+
+@dataclass(frozen=True)
+class Motion:
+    """`YYᵀ`, whose largest eigenvalue is `‖DC‖²`, and `(DC_i)ᵀ(DC_i)` of every moving row."""
+
+    all: Largest
+    rows: list[arb_mat]
+
+
+def motion(data: DataDerivative, D: Fixed) -> Motion:
+    """Both, of an exact D."""
+    d, turned, whole = data.each, D.turned, None
+    rows: dict[int, arb_mat] = {}
+    for places, part in data.parts():
+        Y = product(part, turned, data.width)
+        values, q, square = Y.mid.entries(), Y.shape[1], arb(0)
+        for start, place in zip(range(0, len(values), d * q), places, strict=True):
+            M = fmpz_mat(d, q, values[start:start + d * q])
+            own = _squared(M, Y.bits, Y.radius)
+            square += _trace(own)
+            rows[place] = own.balls()
+        own = _squared(Y.mid.transpose(), Y.bits, Y.radius, square)
+        whole = own if whole is None else _sum(whole, own)
+    assert whole is not None
+    return Motion(Largest(whole), [rows[place] for place in range(len(rows))])
+
+
+def _squared(M: fmpz_mat, bits: int, radius: arb, square: arb | None = None) -> Fixed:
+    """`NNᵀ` of all N within that radius of M, whose squares add up to `square`: within `r(2|M|_F + r)` of `MMᵀ`."""
+    found = Fixed(M * M.transpose(), 2 * bits, arb(0))
+    size = (_trace(found) if square is None else square).sqrt()
+    return Fixed(found.mid, 2 * bits, (radius * (2 * size + radius)).upper())
+
+
+def _trace(G: Fixed) -> arb:
+    """The trace of the middle."""
+    return arb(sum([G.mid[j, j] for j in range(G.shape[0])], fmpz(0))) * scale(G.bits)
+
+
+def _sum(A: Fixed, B: Fixed) -> Fixed:
+    """The exact sum, with the longer of the fractions."""
+    bits = max(A.bits, B.bits)
+    a, b = (M.mid * (fmpz(1) << bits - M.bits) for M in (A, B))
+    return Fixed(a + b, bits, (A.radius + B.radius).upper())
