@@ -21,7 +21,7 @@ from certify.rigor.fp import Array
 from certify.systems.head.rows.change import Choices, RowChange
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.cone import combination
-from certify.theorems.head.rows.cover.tree import cover
+from certify.theorems.head.rows.cover.tree import FEW, MANY, Most, cover
 from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Budget, Flips, Mask, Method, Part
 
@@ -60,25 +60,31 @@ class Cells(Method):
         suspects: list[tuple[int, ...]] = []
         left = sorted(np.flatnonzero(todo).tolist(), key=lambda j: float(gap[j]))
 
-        def cover_of(j: int) -> dict[str, Array] | None:
+        def cover_of(j: int, most: Most = FEW) -> dict[str, Array] | None:
             budget.check()
             try:
-                return cover(margins, E[j], float(signs[j]) * head.threshold, start, ridge_off, budget,
-                             suspects)
+                return cover(margins, E[j], float(signs[j]) * head.threshold, start, ridge_off, budget, suspects, most)
             except (*FAILED, ArithmeticError):
                 return None
 
+        hard: list[int] = []
         try:
             while left:
                 for j in _hull(E, left, sorted(stored)) if conic else left:
                     left.remove(j)
                     if (found := cover_of(j)) is not None:
                         stored[j] = found
+                    else:
+                        hard.append(j)
                 known = sorted(stored)
                 for j in list(left):
                     if conic and (by := combination(E[known], E[j])) is not None:
                         implied[j] = [known[i] for i in by.tolist()]
                         left.remove(j)
+            flips = _flips(head, change, suspects)
+            for j in sorted(hard, key=lambda j: -float(gap[j])):  # what time is left, for those that take long
+                if flips.point[j] < 0 and (found := cover_of(j, MANY)) is not None:
+                    stored[j] = found
         except OutOfTime:
             pass
         proved = np.zeros_like(todo)

@@ -12,17 +12,24 @@ from certify.rigor.fp import Array, U
 from certify.theorems.head.rows.cover.plane import Cell, Held, Plane, excluded, plane_of, starts_inside
 from certify.theorems.head.rows.method import Budget
 
-CELLS, GROWN, WIDER = 10_000, 6, 1.25
-"""Most nodes of one cover; how many boxes are tried, and how much wider the next is on a side that was reached."""
+Most = tuple[int, int]
+"""Most nodes of one cover, and rows of one tree by which choices are told apart."""
 
-PARTED, DEEP, HALF, WHOLE = 2000, 12, 0.5, 1e-3
-"""Most rows of one tree by which choices are told apart; after how many halvings that is tried where no centre is
-reachable; and how near to 0 or 1 a row's share counts as that."""
+FEW: Most = (3000, 200)
+MANY: Most = (30_000, 6000)
+"""For every point at first; and for those that this leaves open."""
+
+GROWN, WIDER = 6, 1.25
+"""How many boxes are tried, and how much wider the next is on a side that was reached."""
+
+DEEP, HALF, WHOLE = 12, 0.5, 1e-3
+"""After how many halvings choices are told apart where no centre is reachable; and how near to 0 or 1 a row's share
+counts as that."""
 
 
 def cover(
     head: Margins, e: Array, level: float, start: Array, ridge_off: float, budget: Budget,
-    suspects: list[tuple[int, ...]],
+    suspects: list[tuple[int, ...]], most: Most = FEW,
 ) -> dict[str, Array] | None:
     """A cover of a box in the hyperplane `e·w = level` and of its faces; None where none was found.
 
@@ -34,11 +41,11 @@ def cover(
         return None
     low, high = f.low.copy(), f.high.copy()
     for _ in range(GROWN):
-        trees = [_tree(Held(head, at), e, level, low, high, None, budget, suspects)]
+        trees = [_tree(Held(head, at), e, level, low, high, None, budget, suspects, most)]
         if trees[0] is None:
             return None
         faces = [(k, side) for k in range(len(low)) for side in (0, 1)]
-        trees += [_tree(Held(head, at), e, level, low, high, face, budget, suspects) for face in faces]
+        trees += [_tree(Held(head, at), e, level, low, high, face, budget, suspects, most) for face in faces]
         bad = [face for face, tree in zip(faces, trees[1:], strict=True) if tree is None]
         if not bad:
             return _stored(f, low, high, trees) if starts_inside(at, low, high) else None
@@ -67,7 +74,7 @@ def _stored(f: Frame, low: Array, high: Array, trees: list[Tree | None]) -> dict
 
 def _tree(
     held: Held, e: Array, level: float, low: Array, high: Array, face: tuple[int, int] | None, budget: Budget,
-    suspects: list[tuple[int, ...]],
+    suspects: list[tuple[int, ...]], most: Most,
 ) -> Tree | None:
     """A cover of the box, or of one of its faces, depth first; None where a centre is reachable or cells are many."""
     low, high = low.copy(), high.copy()
@@ -80,7 +87,7 @@ def _tree(
     scale = np.sqrt((held.at.C * held.at.C).sum(axis=0))
     while stack:
         budget.check()
-        if len(cuts) > CELLS:
+        if len(cuts) > most[0]:
             return None
         low, high, held, depth = stack.pop()
         y, r = about(low, high)
@@ -93,7 +100,7 @@ def _tree(
                 break
         else:
             row = None
-            if face is None and (not tried or held.head is not whole or depth >= DEEP) and parted < PARTED:
+            if face is None and (not tried or held.head is not whole or depth >= DEEP) and parted < most[1]:
                 share = shares(held.head, held.at.f, y, e)
                 if _suspect(held, e, level, share, suspects):
                     return None
