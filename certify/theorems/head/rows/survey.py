@@ -27,7 +27,7 @@ from certify.theorems.head.rows.method import Budget, Flips, Mask, Method, Part
 
 CLASSES: Final[Mapping[str, str]] = {
     "squared_labels": "squared_labels:SquaredLabels", "squared_deletions": "squared_deletions:SquaredDeletions",
-    "box": "box:Box", "cells": "cells:Cells", "box_tree": "box_tree:BoxTree",
+    "box": "box:Box", "cells": "cells:Cells", "pair_tree": "pair_tree:PairTrees", "box_tree": "box_tree:BoxTree",
     "softmax_box": "softmax_box:SoftmaxBox", "softmax_tree": "softmax_tree:SoftmaxTree", "energy": "energy:Energy",
     "enumeration": "enumeration:Enumeration", "every_choice": "every_choice:EveryChoice"}
 """Modules and classes of the methods, in the order in which they are tried (but see :func:`order`)."""
@@ -43,6 +43,9 @@ ROOM = 4.0
 
 FITS = 0.5
 """Share of the time left into which a method's own time must fit to go before one that may use it all."""
+
+TREES = ("pair_tree", "box_tree")
+"""Trees, in the order in which they go."""
 
 FEW_DELETED, FEW_ROWS = 10, 2000
 """Deletions, and rows of training data, up to which a tree goes before covers, with half of the time that is left."""
@@ -127,7 +130,7 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
             cut |= _attack(head, change, todo, found, budget, tell)
             attacked, tried, todo = True, tried + 1, todo & ~found.flipped
         tell(name, float((~todo).mean()))
-        halved = name == "box_tree" and tree_first(head, change, methods)
+        halved = name in TREES and tree_first(head, change, methods)
         own = budget.share(0.5) if halved else budget
         part = _proved(name, head, seen, asked, todo, own)
         late = own.left() <= 0
@@ -251,8 +254,9 @@ def order(head: Head, change: Change, budget: Budget, methods: tuple[str, ...], 
 
     waiting = sorted((name for name in CLASSES if name in methods), key=lambda name: name not in first)
     if tree_first(head, change, methods):
-        waiting.remove("box_tree")
-        waiting.insert(waiting.index("cells"), "box_tree")
+        for name in (name for name in TREES if name in waiting):
+            waiting.remove(name)
+            waiting.insert(waiting.index("cells"), name)
     while waiting:
         name = waiting[0]
         if _method(name).takes_all and not isinstance(asked_of(name, head, change), str):

@@ -1,0 +1,74 @@
+"""D12, branch and bound: the tree of D6 with single refits and their pairs in the place of boxes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from certify.rigor.fp import Array
+from certify.systems.head.rows.boxes.slabs import Rows
+from certify.systems.head.rows.boxes.trap import WIDE, Centre, Slabs
+from certify.theorems.head.rows.boxes.leaves import base
+from certify.theorems.head.rows.boxes.nodes import Box
+from certify.theorems.head.rows.boxes.stated import Codes
+from certify.theorems.head.rows.boxes.tree import Tree
+from certify.theorems.head.rows.pairs.bound import Bound, bound
+from certify.theorems.head.rows.pairs.steps import Steps, in_order, steps
+
+
+@dataclass(eq=False)
+class Part:
+    """A proved bound of a node: the rows after the first h hot ones."""
+
+    h: int
+    codes: Codes
+    free: Rows
+    k: int
+    found: Bound
+
+    def stated(self) -> tuple[int, Codes, int]:
+        """What a node keeps of it."""
+        return self.h, self.codes, WIDE
+
+
+@dataclass(eq=False)
+class PairTree(Tree):
+    """The search; `now` are the steps at the node that is worked on."""
+
+    now: Steps | None = field(default=None)
+
+    def _order(self, c: Centre, free: Rows) -> tuple[Rows, Array]:
+        b = base(c)
+        if b is None:
+            self.now = None
+            return free, np.tile(c.w, (len(free), 1))
+        order = in_order(b, free)
+        self.now = steps(b, order)
+        after = np.tile(c.w, (len(free), 1))
+        if self.now is not None:
+            after[: len(self.now.delta)] += self.now.delta
+        return order, after
+
+    def box(self, c: Centre, order: Rows, h: int, k: int, warm: Slabs | None = None, wide: int = 0) -> Box | None:
+        self._say("tries")
+        found = bound(self.now, h, k) if self.now is not None and self.left() > 0.0 else None
+        if found is None:
+            return None
+        self._say("bounds")
+        return Part(h, found.codes, order[h:], k, found)  # type: ignore[return-value]
+
+    def _remember(self, k: int, box: Box) -> None:
+        """No bound starts from another."""
+
+    def _sharper(self, box: Box, order: Rows, live: Rows) -> tuple[Rows, Array]:
+        return self.needs(box, order, self.points[live]), np.full(len(self.points), -1.0)
+
+    def needs(self, box: Box, order: Rows, points: Array) -> Rows:
+        found: Bound = box.found  # type: ignore[assignment]
+        return self._counted(box, order, *found.drops(points))
+
+    def arrays(self, proved: NDArray[np.bool_], k: int) -> dict[str, NDArray[np.generic]]:
+        return {name: array for name, array in super().arrays(proved, k).items() if name not in ("second", "wide")}
+
