@@ -127,7 +127,7 @@ def _rows(st: Steps, h: int, k: int) -> _Rows:
     """The same for the steps after the first h."""
     c = st.c
     t, kept, T = c.at.t, c.kept, st.T[:, h:]
-    other = st.reach * st.lengths * RAISE if len(st.far) else np.zeros(len(t))
+    other = st.most
     slack = k * st.off
     up, down = top(np.maximum(T, 0.0), other, k) + slack, top(np.maximum(-T, 0.0), other, k) + slack
     reach = np.maximum(up, down) * RAISE
@@ -189,7 +189,7 @@ class Bounds:
         self.base_off = st.c.at.off[self.rows] + 2.0 * st.off[self.rows] + 4.0 * U * np.abs(self.base)
         across = (np.abs(T) + st.off[self.rows][:, None]) * RAISE
         across[self.columns, self.columns] = 0.0
-        self.other = st.reach * st.lengths[self.rows] * RAISE if len(st.far) else np.zeros(len(self.rows))
+        self.other = st.most[self.rows]
         z = st.z[self.rows, None] * st.E[self.rows, self.columns + h][:, None]
         q = z * st.E[self.rows, h:]
         P, P1 = q / (1.0 + q), z / (1.0 + z)
@@ -217,19 +217,33 @@ class Bounds:
         self.pairs = a, b
         self.G, self.G_off = formed(self.st, self.h, a, b)
 
-    def gram(self, weights: Array, linear: Array) -> tuple[Array, Array, float]:
-        """`√Σ w(h_ih_l)² + Σ v h_ih_l` for all pairs of steps, of a step and a far row, and of two far rows."""
-        r = self.r
-        n = len(weights)
+    def gram(self, weight: Array, inverse_of: Array, long: Array) -> tuple[Array, Array, float]:
+        """What `Σ_j weight_j h_ijh_lj|s_j|` is at most in the norm of A: two steps, a step and a far row, two far rows.
+
+        Rows with an `inverse_of` their curvature count in squares, the others by their lengths. For a far row also
+        `Σ D_jτ_j² ≤ reach²`, so that the largest factor of it counts instead of a sum.
+        """
+        r, st = self.r, self.st
+        n = len(weight)
+        squares, linear = weight * weight * inverse_of * RAISE, np.where(inverse_of > 0.0, 0.0, weight * long)
         bad = np.flatnonzero(linear > 0.0)
-        far = r.virtual * r.virtual
-        Q = np.sqrt((self.squares.T * weights) @ self.squares * fp.sum_up(n))
-        q, one = np.sqrt((weights * far) @ self.squares), float(np.sqrt(weights @ (far * far)))
+        Q = np.sqrt((self.squares.T * squares) @ self.squares * fp.sum_up(n))
         if len(bad):
             Q = Q + (r.moved[bad].T * linear[bad]) @ r.moved[bad]
-            q = q + (linear[bad] * r.virtual[bad]) @ r.moved[bad]
-            one += float(linear[bad] @ far[bad])
         raised = fp.sum_up(n) * RAISE
+        if not len(st.far):
+            return Q * raised, np.zeros(len(Q)), 0.0
+        D = np.maximum(st.c.at.D - st.c.at.D_off, 2.0**-1000)
+        grown = np.where(r.virtual > 0.0, r.virtual / np.maximum(st.most, 2.0**-500), 0.0) * RAISE
+        ratio = weight * np.sqrt(inverse_of / D) * grown * st.reach * RAISE
+        far = r.virtual * r.virtual
+        q = np.minimum(np.sqrt((squares * far) @ self.squares), (ratio[:, None] * r.moved).max(axis=0))
+        one = min(float(np.sqrt(squares @ (far * far))), float((ratio * r.virtual).max()))
+        if len(bad):
+            push = linear[bad] * r.virtual[bad]
+            side = linear[bad] * grown[bad] * st.reach / np.sqrt(D[bad])
+            q = q + np.minimum(push @ r.moved[bad], np.sqrt((side * side) @ self.squares[bad]))
+            one += min(float(push @ r.virtual[bad]), float(np.sqrt((side * side) @ far[bad])))
         return Q * raised, q * raised, one * raised
 
     def found(self, codes: Codes) -> tuple[Bound, Array] | None:
@@ -253,8 +267,7 @@ class Bounds:
         heavy = (c.kept > 0.0) & (least * FEWER < c.at.D)
         light = (c.kept > 0.0) & ~heavy & (least > 0.0)
         inverse_of = np.where(light, 1.0 / np.where(light, least, 1.0), 0.0)
-        linear = np.where((c.kept > 0.0) & ~light, long, 0.0)
-        C, C_far, C_two = self.gram(r.second * r.second * inverse_of * RAISE, r.second * linear)
+        C, C_far, C_two = self.gram(r.second, inverse_of, long)
         rest = (0.5 * C_two + float((c.at.D_off * r.virtual) @ long) * fp.sum_up(n)) * RAISE
         pull = long[self.rows][:, None] * self.pulled
         C = (C + pull + pull.T) * RAISE
@@ -264,8 +277,8 @@ class Bounds:
             away = r.most[st.far] * long[st.far]
             T = (np.abs(st.T[st.far, self.h :]) + st.off[st.far, None]) * away[:, None]
             C_far = (C_far + long[self.rows] * self.pulled_far + T.max(axis=0)) * RAISE
-            C_two = (C_two + 2.0 * float((away * st.lengths[st.far]).max()) * st.reach) * RAISE
-            reach = top(np.abs(st.T[st.far, self.h :]) + st.off[st.far, None], st.reach * st.lengths[st.far], k - 1)
+            C_two = (C_two + 2.0 * float((away * st.across[st.far]).max())) * RAISE
+            reach = top(np.abs(st.T[st.far, self.h :]) + st.off[st.far, None], st.across[st.far], k - 1)
             bend = np.minimum(THIRD, r.most[st.far]) * long[st.far]
             beyond = float((bend * reach * reach).max()) * self.part * RAISE if k > 2 else 0.0
         if self.pairs is None:
@@ -274,7 +287,7 @@ class Bounds:
         a, b = self.pairs
         shorter = np.minimum(lengths(X, off, self.G, fp.row_norms(self.G)) + self.G_off * np.sqrt(size), C[a, b]) * RAISE
         C[a, b] = C[b, a] = shorter
-        triple, triple_far = self._triples(inverse_of, linear)
+        triple, triple_far = self._triples(inverse_of, long)
         single = lengths(X, off, st.left[self.h :], fp.row_norms(st.left[self.h :]))
         rho = single + st.left_off[self.h :] * np.sqrt(size) + 0.5 * top(C, C_far, k - 1) + long[self.rows] * self.bent
         far = 0.0
@@ -302,14 +315,13 @@ class Bounds:
             most = max(most, far * far + (k - 1) * far * max(far, float(side[self.rows].max(initial=0.0))))
         return most * RAISE
 
-    def _triples(self, inverse_of: Array, linear: Array) -> tuple[Array, float]:
+    def _triples(self, inverse_of: Array, long: Array) -> tuple[Array, float]:
         """The share of each step, and of a far row, in what three and more steps do to the slopes."""
         r, k = self.r, self.k
         if k < 3:
             return np.zeros(len(self.rows)), 0.0
         rest = top(r.moved, r.virtual, k - 2)
-        weight = r.third * rest
-        C, C_far, C_two = self.gram(weight * weight * inverse_of * RAISE, weight * linear)
+        C, C_far, C_two = self.gram(r.third * rest * RAISE, inverse_of, long)
         C[self.columns, self.columns] = 0.0
         far = (k - 1) * max(C_two, float(C_far.max(initial=0.0))) / 6.0
         return top(C, C_far, k - 1) / 6.0 * RAISE, far * RAISE

@@ -19,11 +19,14 @@ from certify.systems.head.rows.boxes.slabs import Rows
 from certify.systems.head.rows.boxes.trap import Centre
 from certify.theorems.head.rows.boxes.leaves import Base
 
-MOST, SPARE = 768, 512
+MOST, SPARE = 1024, 512
 """Rows whose steps are formed one by one where there are more free ones; and how many are looked at by leverage."""
 
 LONG, TURNS, ONCE = 64, 7, 2
 """Rows that move most, and Newton steps of theirs; steps of the others."""
+
+AT_ONCE = 512
+"""Far rows at a time."""
 
 FARTHEST = 300.0
 """Largest margin and largest change of one that is looked at."""
@@ -48,6 +51,7 @@ class Steps:
         blur: relative error of every z and P, of pairs too.
         left: (f, p) float gradients without row i at the step; `left_off` (f,) their errors.
         reach: upper bound of the steps `π|s_i|` of the far rows, 0 without any, infinite where nothing is known.
+        most, across: (n,) how far one of them moves a margin, and how far one does of another row.
     """
 
     b: Base
@@ -65,6 +69,8 @@ class Steps:
     left: Array
     left_off: Array
     reach: float
+    most: Array
+    across: Array
 
     @property
     def c(self) -> Centre:
@@ -116,12 +122,26 @@ def steps(b: Base, order: Rows) -> Steps | None:
     left = s.decay * W - own.T @ S
     left_off = ((blur + 2.0 * fp.dot_unit(n)) * (s.norms @ own) * fp.sum_up(n)
                 + (4.0 * U * float(s.decay.max(initial=0.0)) + s.decay_off) * (long + 2.0 * fp.row_norms(W))) * RAISE
-    reach = 0.0
-    if len(far):
-        fine = b.own[far] < NEAR_ONE
-        pull = (c.at.p[far] + c.at.p_off[far]) / np.where(fine, 1.0 - b.own[far], 1.0) * RAISE
-        reach = float(np.where(fine, pull * size[far], np.inf).max()) * RAISE
-    return Steps(b, mid, far, size, delta, T, off, E, z, P, P0, blur, left, left_off, reach)
+    reach, most, across = _far(b, far, size)
+    return Steps(b, mid, far, size, delta, T, off, E, z, P, P0, blur, left, left_off, reach, most, across)
+
+
+def _far(b: Base, far: Rows, size: Array) -> tuple[float, Array, Array]:
+    """The longest step `−πH⁻¹s_l` of the far rows, how far one of them moves each margin, and another one does."""
+    c, s = b.c, b.c.sums
+    most, across = np.zeros(len(s.S)), np.zeros(len(s.S))
+    fine = b.own[far] < NEAR_ONE
+    if not fine.all():
+        return np.inf, most, across
+    pull = (c.at.p[far] + c.at.p_off[far]) / (1.0 - b.own[far]) * RAISE
+    for start in range(0, len(far), AT_ONCE):
+        rows, own = far[start : start + AT_ONCE], pull[start : start + AT_ONCE]
+        K = np.abs((s.S @ b.X) @ s.S[rows].T) * own
+        most = np.maximum(most, K.max(axis=1))
+        K[rows, np.arange(len(rows))] = 0.0
+        across = np.maximum(across, K.max(axis=1))
+    loose = b.off * s.norms * float((s.norms[far] * pull).max(initial=0.0))
+    return float((pull * size[far]).max(initial=0.0)) * RAISE, (most + loose) * RAISE, (across + loose) * RAISE
 
 
 def _slope(z: Array) -> Array:
