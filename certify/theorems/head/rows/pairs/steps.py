@@ -86,6 +86,8 @@ def lengths(X: Array, off: float, rows: Array, norms: Array) -> Array:
 def in_order(b: Base, free: Rows) -> Rows:
     """The free rows, the hottest first: those whose step is long, and those whose leverages add up to much."""
     c, s = b.c, b.c.sums
+    if not len(free):
+        return free
     own = np.minimum(b.own[free], NEAR_ONE)
     heat = c.at.p[free] / (1.0 - own) * np.sqrt(np.maximum(own, 0.0) / np.maximum(c.at.D[free], 2.0**-500))
     levels = np.sort(heat)[::-1]

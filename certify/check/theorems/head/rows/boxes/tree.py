@@ -40,7 +40,7 @@ class Node:
 
 
 @dataclass
-class _Place:
+class Place:
     """Where a node stands: rows that are changed, free rows, how many may follow, and its children by branch."""
 
     out: list[int]
@@ -59,7 +59,7 @@ def proved(s: Sums, e: Points, nodes: Sequence[Node], free: Sequence[int], count
     Raises:
         Invalid: the nodes are no tree, or a row, number or weight is out of place.
     """
-    places = _places(s, nodes, free, count, len(e.rows), where)
+    places = places(s, nodes, free, count, len(e.rows), where)
     good, part = [True] * len(e.rows), e
     last: list[int] = []
     for node, place in zip(nodes, places, strict=True):
@@ -69,25 +69,25 @@ def proved(s: Sums, e: Points, nodes: Sequence[Node], free: Sequence[int], count
         c = centre(s, place.out, node.weights)
         if live != last:  # brothers often speak of the same points
             last, part = live, e.some(live)
-        open_ = _last(node, place, c, part, live) if place.k == 1 else _inner(node, place, c, part, live, nodes)
+        open_ = last_level(node, place, c, part, live) if place.k == 1 else _inner(node, place, c, part, live, nodes)
         for j in open_:
             good[j] = False
     return [ok and nodes[0].numbers[j] >= 0 if nodes else False for j, ok in enumerate(good)]
 
 
-def _places(s: Sums, nodes: Sequence[Node], free: Sequence[int], count: int, N: int, where: str) -> list[_Place]:
+def places(s: Sums, nodes: Sequence[Node], free: Sequence[int], count: int, N: int, where: str) -> list[Place]:
     """The form of the tree.
 
     Raises:
         Invalid: see above.
     """
-    places: list[_Place] = []
+    places: list[Place] = []
     for at, node in enumerate(nodes):
         here = f"{where}.nodes[{at}]"
         if at == 0:
             if node.parent != -1:
                 raise Invalid(here, f"its parent is {node.parent}", "the first node has none, -1")
-            place = _Place([], sorted(free), count)
+            place = Place([], sorted(free), count)
         else:
             if not 0 <= node.parent < at:
                 raise Invalid(here, f"its parent is {node.parent}", "an earlier node is needed")
@@ -96,7 +96,7 @@ def _places(s: Sums, nodes: Sequence[Node], free: Sequence[int], count: int, N: 
                 raise Invalid(here, f"it is branch {node.branch}", "a branch of its parent that no other node is")
             up.children[node.branch] = at
             gone = set(above.hot[: node.branch + 1])
-            place = _Place([*up.out, above.hot[node.branch]], [i for i in up.free if i not in gone], up.k - 1)
+            place = Place([*up.out, above.hot[node.branch]], [i for i in up.free if i not in gone], up.k - 1)
         if len(node.weights) != s.p or len(node.numbers) != N or not all(x - x == 0 for x in node.weights):
             raise Invalid(here, f"{len(node.weights)} weights, {len(node.numbers)} numbers",
                           f"{s.p} finite weights and {N} numbers are needed")
@@ -113,7 +113,7 @@ def _places(s: Sums, nodes: Sequence[Node], free: Sequence[int], count: int, N: 
     return places
 
 
-def _boxes(node: Node, place: _Place, c: Centre) -> list[tuple[int, Box, Sequence[float]]]:
+def _boxes(node: Node, place: Place, c: Centre) -> list[tuple[int, Box, Sequence[float]]]:
     """The boxes that are proved, each with its λ for every point."""
     found = []
     none: list[Sequence[float]] = [()] * len(node.boxes)
@@ -126,7 +126,7 @@ def _boxes(node: Node, place: _Place, c: Centre) -> list[tuple[int, Box, Sequenc
     return found
 
 
-def _inner(node: Node, place: _Place, c: Centre, part: Points, live: list[int], nodes: Sequence[Node]) -> list[int]:
+def _inner(node: Node, place: Place, c: Centre, part: Points, live: list[int], nodes: Sequence[Node]) -> list[int]:
     """The points that a node with k > 1 leaves open, children counted as far as they say something of a point.
 
     Where all free rows are hot no further row changes, and the centre itself is judged.
@@ -150,7 +150,7 @@ def _inner(node: Node, place: _Place, c: Centre, part: Points, live: list[int], 
     return open_
 
 
-def _last(node: Node, place: _Place, c: Centre, part: Points, live: list[int]) -> list[int]:
+def last_level(node: Node, place: Place, c: Centre, part: Points, live: list[int]) -> list[int]:
     """The points that a node with k = 1 leaves open."""
     boxes = _boxes(node, place, c)
     everyone = list(range(len(live)))
