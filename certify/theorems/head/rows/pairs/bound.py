@@ -184,6 +184,15 @@ class Bounds:
         self.rows = st.rows[h:]
         r = self.r = _rows(st, h, k)
         self.columns = np.arange(len(self.rows))
+        self.squares = r.moved * r.moved
+        self.pairs: tuple[Rows, Rows] | None = None
+        self.G, self.G_off = np.zeros((0, 0)), np.zeros(0)
+        if k > 1:
+            self._pull()
+
+    def _pull(self) -> None:
+        """What steps do to the rows of other steps."""
+        st, h, k = self.st, self.h, self.k
         T = st.T[self.rows][:, h:]
         self.base = st.c.at.t[self.rows] + T[self.columns, self.columns]
         self.base_off = st.c.at.off[self.rows] + 2.0 * st.off[self.rows] + 4.0 * U * np.abs(self.base)
@@ -200,11 +209,8 @@ class Bounds:
                  + k * st.off[self.rows] for s in (1.0, -1.0)]
         reach = np.maximum(np.abs(self.base - sides[1]), np.abs(self.base + sides[0])) + self.base_off
         bend = np.minimum(_most(self.base, sides[1], sides[0], self.base_off) * np.minimum(0.5 * reach, 1.0), THIRD)
-        self.part = 0.5 * (k - 2) / (k - 1) * RAISE
+        self.part = 0.5 * (k - 2) / (k - 1) * RAISE if k > 2 else 0.0
         self.bent = self.part * bend * top(across, self.other, k - 1) ** 2 * RAISE if k > 2 else 0.0 * self.base
-        self.squares = r.moved * r.moved
-        self.pairs: tuple[Rows, Rows] | None = None
-        self.G, self.G_off = np.zeros((0, 0)), np.zeros(0)
 
     def form(self, C: Array) -> None:
         """Choose the pairs whose crude bounds are largest, and form them."""
@@ -227,8 +233,9 @@ class Bounds:
         n = len(weight)
         squares, linear = weight * weight * inverse_of * RAISE, np.where(inverse_of > 0.0, 0.0, weight * long)
         bad = np.flatnonzero(linear > 0.0)
-        Q = np.sqrt((self.squares.T * squares) @ self.squares * fp.sum_up(n))
-        if len(bad):
+        f = len(self.rows) if self.k > 1 else 0  # one row has no pair
+        Q = np.sqrt((self.squares[:, :f].T * squares) @ self.squares[:, :f] * fp.sum_up(n))
+        if len(bad) and f:
             Q = Q + (r.moved[bad].T * linear[bad]) @ r.moved[bad]
         raised = fp.sum_up(n) * RAISE
         if not len(st.far):
@@ -262,13 +269,31 @@ class Bounds:
         size = (fp.frobenius(X) + off) * RAISE
         long = lengths(X, off, s.S, s.norms)
         kappa = self._leverage(X, off, least, long)
-        if not kappa < 1.0:
+        if not kappa.max(initial=0.0) < 1.0:
             return None
         heavy = (c.kept > 0.0) & (least * FEWER < c.at.D)
         light = (c.kept > 0.0) & ~heavy & (least > 0.0)
         inverse_of = np.where(light, 1.0 / np.where(light, least, 1.0), 0.0)
         C, C_far, C_two = self.gram(r.second, inverse_of, long)
         rest = (0.5 * C_two + float((c.at.D_off * r.virtual) @ long) * fp.sum_up(n)) * RAISE
+        single = lengths(X, off, st.left[self.h :], fp.row_norms(st.left[self.h :]))
+        rho = (single + st.left_off[self.h :] * np.sqrt(size)) * RAISE
+        if k > 1:
+            share, far = self._shares(C, C_far, C_two, X, off, size, long, inverse_of)
+            rho, rest = (rho + share) * RAISE, (rest + far) * RAISE
+        least_gone = (1.0 - float(kappa.max(initial=0.0))) * (1.0 - 4.0 * U)
+        gone = (1.0 - kappa[: len(rho)]) * (1.0 - 4.0 * U) if k == 1 else least_gone  # one row: its own leverage counts
+        rho, far = rho / gone * ROOM * RAISE, (rest / least_gone if len(st.far) else 0.0) * ROOM * RAISE
+        fixed = (k + 2.0) * c.gradient * float(np.sqrt(size)) / least_gone * ROOM * RAISE
+        reach = (float(top(rho[None, :], far, k)[0]) + fixed) * RAISE
+        if not reach < np.inf:
+            return None
+        return Bound(st, self.h, k, codes, X, off, size, rho, far, fixed), reach * long * ROOM * RAISE
+
+    def _shares(self, C: Array, C_far: Array, C_two: float, X: Array, off: float, size: float, long: Array,
+                inverse_of: Array) -> tuple[Array, float]:
+        """The share of each step, and of a far row, in what pairs and triples do, from what pairs do to other rows."""
+        st, r, k = self.st, self.r, self.k
         pull = long[self.rows][:, None] * self.pulled
         C = (C + pull + pull.T) * RAISE
         C[self.columns, self.columns] = 0.0
@@ -280,7 +305,7 @@ class Bounds:
             C_two = (C_two + 2.0 * float((away * st.across[st.far]).max())) * RAISE
             reach = top(np.abs(st.T[st.far, self.h :]) + st.off[st.far, None], st.across[st.far], k - 1)
             bend = np.minimum(THIRD, r.most[st.far]) * long[st.far]
-            beyond = float((bend * reach * reach).max()) * self.part * RAISE if k > 2 else 0.0
+            beyond = float((bend * reach * reach).max()) * self.part * RAISE
         if self.pairs is None:
             self.form(C)
         assert self.pairs is not None
@@ -288,32 +313,28 @@ class Bounds:
         shorter = np.minimum(lengths(X, off, self.G, fp.row_norms(self.G)) + self.G_off * np.sqrt(size), C[a, b]) * RAISE
         C[a, b] = C[b, a] = shorter
         triple, triple_far = self._triples(inverse_of, long)
-        single = lengths(X, off, st.left[self.h :], fp.row_norms(st.left[self.h :]))
-        rho = single + st.left_off[self.h :] * np.sqrt(size) + 0.5 * top(C, C_far, k - 1) + long[self.rows] * self.bent
-        far = 0.0
-        if len(st.far):
-            far = (rest + 0.5 * (k - 1) * max(C_two, float(C_far.max(initial=0.0))) + beyond + triple_far) * RAISE
-        gone = (1.0 - kappa) * (1.0 - 4.0 * U)
-        rho, far = (rho + triple) / gone * ROOM * RAISE, far / gone * ROOM * RAISE
-        fixed = (k + 2.0) * c.gradient * float(np.sqrt(size)) / gone * ROOM * RAISE
-        reach = (float(top(rho[None, :], far, k)[0]) + fixed) * RAISE
-        if not reach < np.inf:
-            return None
-        return Bound(st, self.h, k, codes, X, off, size, rho, far, fixed), reach * long * ROOM * RAISE
+        share = (0.5 * top(C, C_far, k - 1) + long[self.rows] * self.bent + triple) * RAISE
+        if not len(st.far):
+            return share, 0.0
+        return share, (0.5 * (k - 1) * max(C_two, float(C_far.max(initial=0.0))) + beyond + triple_far) * RAISE
 
-    def _leverage(self, X: Array, off: float, least: Array, long: Array) -> float:
-        """At least the largest eigenvalue of the block of `√(d_id_l) s_i·A⁻¹s_l` of any k rows (Gershgorin)."""
+    def _leverage(self, X: Array, off: float, least: Array, long: Array) -> Array:
+        """At least the largest eigenvalue of the block of `√(d_id_l) s_i·A⁻¹s_l` of any k rows (Gershgorin), by rows.
+
+        The last number is that of far rows.
+        """
         S, norms, k = self.st.c.sums.S[self.rows], self.st.c.sums.norms[self.rows], self.k
         root = np.sqrt(least) * RAISE
+        side = root * long * RAISE
+        far = float(side[self.st.far].max(initial=0.0))
+        if k == 1:
+            return np.asarray(np.append(side[self.rows], far) ** 2 * RAISE)
         B = (np.abs(S @ X @ S.T) + off * np.outer(norms, norms)) * np.outer(root[self.rows], root[self.rows]) * RAISE
         own = B[self.columns, self.columns].copy()
         B[self.columns, self.columns] = 0.0
-        side = root * long * RAISE
-        far = float(side[self.st.far].max(initial=0.0))
-        most = float((own + top(B, side[self.rows] * far, k - 1)).max(initial=0.0))
-        if len(self.st.far):
-            most = max(most, far * far + (k - 1) * far * max(far, float(side[self.rows].max(initial=0.0))))
-        return most * RAISE
+        most = own + top(B, side[self.rows] * far, k - 1)
+        last = far * far + (k - 1) * far * max(far, float(side[self.rows].max(initial=0.0)))
+        return np.asarray(np.append(most, last if len(self.st.far) else 0.0) * RAISE)
 
     def _triples(self, inverse_of: Array, long: Array) -> tuple[Array, float]:
         """The share of each step, and of a far row, in what three and more steps do to the slopes."""
@@ -335,7 +356,7 @@ def _kept(least: Array, moved: Array) -> Array:
 
 
 def bound(st: Steps, h: int, k: int) -> Bound | None:
-    """A proved bound for the rows after the first h, k ≥ 2 of which may follow; None where none was found."""
+    """A proved bound for the rows after the first h, k of which may follow; None where none was found."""
     if not (h < len(st.rows) and np.isfinite(st.reach)) or (len(st.far) and k > len(st.rows) - h):
         return None
     try:

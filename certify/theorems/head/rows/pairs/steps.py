@@ -19,8 +19,9 @@ from certify.systems.head.rows.boxes.slabs import Rows
 from certify.systems.head.rows.boxes.trap import Centre
 from certify.theorems.head.rows.boxes.leaves import Base
 
-MOST, SPARE = 1024, 512
-"""Rows whose steps are formed one by one where there are more free ones; and how many are looked at by leverage."""
+MOST, ALONE, SPARE = 1024, 512, 512
+"""Rows whose steps are formed one by one where there are more free ones, the same where one row follows, and how
+many more may be; that many are looked at by leverage."""
 
 LONG, TURNS, ONCE = 64, 7, 2
 """Rows that move most, and Newton steps of theirs; steps of the others."""
@@ -100,11 +101,12 @@ def in_order(b: Base, free: Rows) -> Rows:
     return np.asarray(free[np.argsort(-key, kind="stable")])
 
 
-def steps(b: Base, order: Rows) -> Steps | None:
+def steps(b: Base, order: Rows, k: int) -> Steps | None:
     """The steps of the free rows; None where margins are too large."""
     c, s, S = b.c, b.c.sums, b.c.sums.S
     n, p = S.shape
-    mid = order if len(order) <= MOST + SPARE else order[:MOST]
+    most = MOST if k > 1 else ALONE
+    mid = order if len(order) <= most + SPARE else order[:most]
     far = order[len(mid):]
     size = lengths(b.X, b.off, S, s.norms)
     delta = _newton(b, mid)

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from certify.rigor.fp import Array
 from certify.systems.head.rows.boxes.slabs import Rows
 from certify.systems.head.rows.boxes.trap import WIDE, Centre, Slabs
-from certify.theorems.head.rows.boxes.leaves import base
-from certify.theorems.head.rows.boxes.nodes import Box
+from certify.theorems.head.rows.boxes.leaves import base, stays_alone
+from certify.theorems.head.rows.boxes.nodes import Box, Node
 from certify.theorems.head.rows.boxes.stated import Codes
-from certify.theorems.head.rows.boxes.tree import Tree
+from certify.theorems.head.rows.boxes.tree import ROOM, Task, Tree
 from certify.theorems.head.rows.pairs.bound import Bound, bound
 from certify.theorems.head.rows.pairs.steps import Steps, in_order, steps
 
@@ -45,7 +45,7 @@ class PairTree(Tree):
             self.now = None
             return free, np.tile(c.w, (len(free), 1))
         order = in_order(b, free)
-        self.now = steps(b, order)
+        self.now = steps(b, order, 2)
         after = np.tile(c.w, (len(free), 1))
         if self.now is not None:
             after[: len(self.now.delta)] += self.now.delta
@@ -68,6 +68,26 @@ class PairTree(Tree):
     def needs(self, box: Box, order: Rows, points: Array) -> Rows:
         found: Bound = box.found  # type: ignore[assignment]
         return self._counted(box, order, *found.drops(points))
+
+    def _singles(self, node: Node, c: Centre, live: Rows, task: Task) -> None:
+        """k = 1: the single steps themselves, and refits where they leave a point open."""
+        b, points = base(c), self.points[live]
+        if b is None:
+            self.failed[live] = True
+            return
+        node.h[live] = 0
+        self.failed[live[~stays_alone(c, points, b)]] = True
+        order = in_order(b, task.free)
+        st = steps(b, order, 1)
+        found = bound(st, 0, 1) if st is not None else None
+        open_ = np.ones((len(live), len(order)), bool)
+        if found is not None:
+            node.boxes.append((0, found.codes, WIDE))
+            margin, pushes, fixed = found.drops(points)
+            open_ = ~((pushes + fixed[:, None]) * ROOM < margin[:, None])
+        columns = np.flatnonzero(open_.any(axis=0))
+        if len(columns):
+            self._leaves(node, c, order[columns], open_[:, columns], live, task, b)
 
     def arrays(self, proved: NDArray[np.bool_], k: int) -> dict[str, NDArray[np.generic]]:
         return {name: array for name, array in super().arrays(proved, k).items() if name not in ("second", "wide")}

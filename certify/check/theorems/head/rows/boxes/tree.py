@@ -59,10 +59,10 @@ def proved(s: Sums, e: Points, nodes: Sequence[Node], free: Sequence[int], count
     Raises:
         Invalid: the nodes are no tree, or a row, number or weight is out of place.
     """
-    places = places(s, nodes, free, count, len(e.rows), where)
+    stand = places(s, nodes, free, count, len(e.rows), where)
     good, part = [True] * len(e.rows), e
     last: list[int] = []
-    for node, place in zip(nodes, places, strict=True):
+    for node, place in zip(nodes, stand, strict=True):
         live = [j for j in range(len(e.rows)) if node.numbers[j] >= 0 and good[j]]
         if not live:
             continue
@@ -81,7 +81,7 @@ def places(s: Sums, nodes: Sequence[Node], free: Sequence[int], count: int, N: i
     Raises:
         Invalid: see above.
     """
-    places: list[Place] = []
+    found: list[Place] = []
     for at, node in enumerate(nodes):
         here = f"{where}.nodes[{at}]"
         if at == 0:
@@ -91,7 +91,7 @@ def places(s: Sums, nodes: Sequence[Node], free: Sequence[int], count: int, N: i
         else:
             if not 0 <= node.parent < at:
                 raise Invalid(here, f"its parent is {node.parent}", "an earlier node is needed")
-            up, above = places[node.parent], nodes[node.parent]
+            up, above = found[node.parent], nodes[node.parent]
             if not 0 <= node.branch < len(above.hot) or node.branch in up.children or up.k < 2:
                 raise Invalid(here, f"it is branch {node.branch}", "a branch of its parent that no other node is")
             up.children[node.branch] = at
@@ -109,8 +109,8 @@ def places(s: Sums, nodes: Sequence[Node], free: Sequence[int], count: int, N: i
             raise Invalid(here, "slabs of another shape", f"{s.n} numbers are needed")
         if any(i not in inside or len(w) != s.p or not all(x - x == 0 for x in w) for i, w in node.leaves):
             raise Invalid(here, "a leaf", f"a free row and {s.p} finite weights are needed")
-        places.append(place)
-    return places
+        found.append(place)
+    return found
 
 
 def _boxes(node: Node, place: Place, c: Centre) -> list[tuple[int, Box, Sequence[float]]]:
@@ -174,11 +174,11 @@ def last_level(node: Node, place: Place, c: Centre, part: Points, live: list[int
         open_ |= set(needed[i])
     needed = {i: at for i, at in needed.items() if i in rows}
     if needed:
-        open_ |= _refused(node, c, part, rows, needed, b)
+        open_ |= refused(node, c, part, rows, needed, b)
     return [live[at] for at in sorted(open_)]
 
 
-def _refused(node: Node, c: Centre, e: Points, rows: dict[int, int], needed: dict[int, list[int]],
+def refused(node: Node, c: Centre, e: Points, rows: dict[int, int], needed: dict[int, list[int]],
              known: Base | None = None) -> set[int]:
     """The points that a leaf they need does not prove."""
     order = sorted(needed)
@@ -186,12 +186,12 @@ def _refused(node: Node, c: Centre, e: Points, rows: dict[int, int], needed: dic
     b = known or base(c)
     wanted = [needed[i] for i in order]
     answers = leaves(b, order, weights, e, wanted) if b else [[False] * len(w) for w in wanted]
-    refused: set[int] = set()
+    left: set[int] = set()
     for i, w, asked, answer in zip(order, weights, wanted, answers, strict=True):
         if not all(answer):
             missing = [at for at, ok in zip(asked, answer, strict=True) if not ok]
             again = alone(centre(c.sums, [*c.out, i], w), e, missing)
-            refused |= {at for at, ok in zip(missing, again, strict=True) if not ok}
-    return refused
+            left |= {at for at, ok in zip(missing, again, strict=True) if not ok}
+    return left
 
 

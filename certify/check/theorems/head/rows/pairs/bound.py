@@ -7,7 +7,7 @@ from heapq import nlargest
 from math import inf, isfinite, ldexp, sqrt
 from operator import mul
 
-from flint import arb, arb_mat, fmpz_mat
+from flint import arb, fmpz_mat
 
 from certify.check.theorems.head.rows.boxes.fixed_rows import WEIGHT, few, inverse
 from certify.check.theorems.head.rows.boxes.margins import Points
@@ -38,7 +38,7 @@ def most_between(t: float, down: float, up_: float, off: float) -> float:
 
 
 class Bound:
-    """The bound for the steps after the first h, k ≥ 2 of which may follow, if margins move by at most `reach` more.
+    """The bound for the steps after the first h, k of which may follow, if margins move by at most `reach` more.
 
     Attributes:
         proved: whether it is.
@@ -50,7 +50,7 @@ class Bound:
         self.st, self.h, self.k, self.proved = st, h, k, False
         self.rows = st.rows[h:]
         self.tau = st.tau[h:]
-        self.part = 0.5 * (k - 2) / (k - 1) * UP
+        self.part = 0.5 * (k - 2) / (k - 1) * UP if k > 2 else 0.0
         if st.far and k > len(self.rows) or not self.rows or not isfinite(st.reach) or not self._margins():
             return
         s = st.c.sums
@@ -61,13 +61,15 @@ class Bound:
         self.M = found
         self.low = [ldexp(w, -WEIGHT) for w in weights]
         self.long = row_lengths(s, found)
-        kappa = self._leverage()
-        if not kappa < 1.0:
+        kappa = self._leverage() if k > 1 else self._own_leverage()
+        if not max(kappa) < 1.0:
             return
         self.root = sqrt(up(found[2])) * UP
         rho, far = self._shares()
-        gone = (1.0 - kappa) / UP
-        self.rho, self.far = [x / gone * UP for x in rho], far / gone * UP
+        gone = (1.0 - max(kappa)) / UP
+        # one row: its own leverage counts
+        self.rho = [x * UP * UP / (1.0 - y) for x, y in zip(rho, kappa if k == 1 else [max(kappa)] * len(rho), strict=False)]
+        self.far = far / gone * UP
         self.fixed = (k + 2.0) * up(st.c.gradient) * self.root / gone * UP * UP
         a = (top(self.rho, self.far, k) + self.fixed) * UP
         self.proved = a < inf and all(not kept or a * x * UP < y for x, y, kept in zip(
@@ -118,7 +120,12 @@ class Bound:
         self.lines = moved
         return True
 
-    def _leverage(self) -> float:
+    def _own_leverage(self) -> list[float]:
+        """The same of one row: for every step, and for the far rows."""
+        own = [d * x * x * UP * UP for d, x in zip(self.low, self.long, strict=True)]
+        return [*(own[i] for i in self.rows), max((own[l] for l in self.st.far), default=0.0)]
+
+    def _leverage(self) -> list[float]:
         """At least the largest eigenvalue of the block of `√(d_id_l) s_i·A⁻¹s_l` of any k rows (Gershgorin)."""
         st, s, k = self.st, self.st.c.sums, self.k
         X, off, big = self.M
@@ -140,7 +147,7 @@ class Bound:
             most = max(most, mine + top(line, side[self.rows[a]] * far, k - 1))
         if st.far:
             most = max(most, far * far + (k - 1) * far * max(far, max(side[i] for i in self.rows)))
-        return most * UP * UP
+        return [most * UP * UP]
 
     def _gram(self, weight: list[float]) -> tuple[list[list[float]], list[float], float]:
         """What `Σ_j weight_j h_ijh_lj|s_j|` is at most in the norm of A, and with one or two far rows."""
@@ -148,9 +155,9 @@ class Bound:
         light, heavy = self.light, self.heavy
         v = [weight[j] / sqrt(self.low[j]) * UP for j in light]
         some = [[row[j] * row[j] * x for j, x in zip(light, v, strict=True)] for row in self.moved]
-        C = [[sqrt(x) * UP for x in row] for row in gram(some)]
+        C = [[sqrt(x) * UP for x in row] for row in gram(some)] if self.k > 1 else []
         linear = [sqrt(weight[j] * self.long[j]) * UP for j in heavy]
-        if heavy:
+        if heavy and self.k > 1:
             pushed = [[row[j] * x for j, x in zip(heavy, linear, strict=True)] for row in self.moved]
             C = [[x + y for x, y in zip(a, b, strict=True)] for a, b in zip(C, gram(pushed), strict=True)]
         if not st.far:
@@ -181,7 +188,12 @@ class Bound:
         heavy = set(self.heavy)
         self.light = [j for j in kept if j not in heavy]
         C, C_far, C_two = self._gram(self.second)
-        rest = (0.5 * C_two + BENT * sum(map(mul, self.virtual, self.long))) * UP
+        rest = (0.5 * C_two + BENT * sum(map(mul, self.virtual, self.long))) * UP if st.far else 0.0
+        left = st.left[self.h :]
+        single = [(x + y * self.root) * UP for x, y in zip(
+            lengths(left, [size_of(row) for row in left], self.M), st.left_off[self.h :], strict=True)]
+        if k == 1:
+            return single, rest
         pulled, pulled_far, bent = self._pulled()
         for a in range(f):
             for b in range(a):
@@ -194,10 +206,8 @@ class Bound:
         self._pairs(C)
         C_far = C_far or [0.0] * f
         triple, triple_far = self._triples()
-        left = st.left[self.h :]
-        single = lengths(left, [size_of(row) for row in left], self.M)
-        rho = [x + y * self.root + 0.5 * top(row, z, k - 1) + b + q for x, y, row, z, b, q in zip(
-            single, st.left_off[self.h :], C, C_far, bent, triple, strict=True)]
+        rho = [x + 0.5 * top(row, z, k - 1) + b + q for x, row, z, b, q in zip(
+            single, C, C_far, bent, triple, strict=True)]
         far = rest + 0.5 * (k - 1) * max(C_two, max(C_far, default=0.0)) + beyond + triple_far if st.far else 0.0
         return [x * UP for x in rho], far * UP
 
@@ -315,20 +325,29 @@ class Drops:
         self.products = (e.short.mat * columns).tolist()
         self.units = [ldexp(1.0, u) for u in st.unit[found.h :]]
 
-    def holds(self, at: int, without: int) -> bool:
-        """Whether the margin of a point stays positive where none of the next so many steps is taken."""
+    def _pushes(self, at: int, without: int = 0) -> tuple[list[float], float]:
+        """What each step, but for the first ones, and a far row may take of the margin of a point."""
         found, scale = self.found, ldexp(1.0, self.e.short.unit[at])
         seen, norm = self.seen[at], self.norms[at]
         pushes = [max(-float(int(x)) * y * scale, 0.0) + z * norm + r * seen for x, y, z, r in zip(
             self.products[at][without:], self.units[without:], self.loose[without:], found.rho[without:], strict=True)]
-        far = (self.other[at] * found.st.reach + seen * found.far) * UP if found.st.far else 0.0
-        down = (top(pushes, far, found.k) + seen * found.fixed) * UP * UP
+        return pushes, (self.other[at] * found.st.reach + seen * found.far) * UP if found.st.far else 0.0
+
+    def holds(self, at: int, without: int) -> bool:
+        """Whether the margin of a point stays positive where none of the next so many steps is taken."""
+        pushes, far = self._pushes(at, without)
+        down = (top(pushes, far, self.found.k) + self.seen[at] * self.found.fixed) * UP * UP
         return down < self.margins[at]
+
+    def blocking(self, at: int) -> list[int]:
+        """The rows whose single deletion is not proved to leave the margin positive."""
+        pushes, far = self._pushes(at)
+        room, fixed, st = self.margins[at], self.seen[at] * self.found.fixed, self.found.st
+        found = [i for i, x in zip(self.found.rows, pushes, strict=True) if not (x + fixed) * UP * UP < room]
+        return found if (far + fixed) * UP * UP < room else found + st.far
 
 
 def _roots(forms: list[arb], off: arb, norms: list[float]) -> list[float]:
     return [sqrt((max(float(x.upper()), 0.0) + up(off) * r * r) * UP) * UP if x.is_finite() else inf
             for x, r in zip(forms, norms, strict=True)]
 
-
-__all__ = ["Bound", "Drops", "arb_mat"]

@@ -10,13 +10,13 @@ from certify.check.theorems.head.rows.boxes.leaves import Base
 from certify.check.theorems.head.rows.pairs.numbers import up
 from certify.check.theorems.head.rows.pairs.steps import row_lengths
 
-MOST, SPARE = 1024, 512
-"""Rows with steps of their own where there are more free ones, and how many more may be all."""
+MOST, ALONE, SPARE = 1024, 512, 512
+"""Rows with steps of their own where there are more free ones, where one row follows, and how many more may be."""
 LEVERAGE, LIKE = 0.45, 20
 """A sum of leverages that counts as much as the step of the LIKE-th row."""
 
 
-def in_order(b: Base, hot: Sequence[int], free: Sequence[int]) -> tuple[list[int], int]:
+def in_order(b: Base, hot: Sequence[int], free: Sequence[int], k: int) -> tuple[list[int], int]:
     """The free rows in an order that serves, and how many of them have steps of their own; nothing is proved of it."""
     c, s = b.c, b.c.sums
     if not free:
@@ -39,4 +39,5 @@ def in_order(b: Base, hot: Sequence[int], free: Sequence[int]) -> tuple[list[int
     first = list(hot)
     there = set(first)
     order = first + sorted((i for i in free if i not in there), key=key.__getitem__, reverse=True)
-    return order, len(order) if len(order) <= MOST + SPARE else max(MOST, len(first))
+    most = MOST if k > 1 else ALONE
+    return order, len(order) if len(order) <= most + SPARE else max(most, len(first))

