@@ -6,17 +6,18 @@ from collections.abc import Sequence
 
 from flint import fmpz_mat
 
+from certify.check.theorems.head.rows.boxes.fixed_rows import few
 from certify.check.theorems.head.rows.boxes.leaves import Base
 from certify.check.theorems.head.rows.pairs.numbers import up
 from certify.check.theorems.head.rows.pairs.steps import row_lengths
 
-MOST, ALONE, SPARE = 1024, 512, 512
-"""Rows with steps of their own where there are more free ones, where one row follows, and how many more may be."""
+MOST, SPARE = 1024, 512
+"""Rows with steps of their own where there are more free ones, and how many more may be."""
 LEVERAGE, LIKE = 0.45, 20
 """A sum of leverages that counts as much as the step of the LIKE-th row."""
 
 
-def in_order(b: Base, hot: Sequence[int], free: Sequence[int], k: int) -> tuple[list[int], int]:
+def in_order(b: Base, hot: Sequence[int], free: Sequence[int]) -> tuple[list[int], int]:
     """The free rows in an order that serves, and how many of them have steps of their own; nothing is proved of it."""
     c, s = b.c, b.c.sums
     if not free:
@@ -27,8 +28,6 @@ def in_order(b: Base, hot: Sequence[int], free: Sequence[int], k: int) -> tuple[
     like = max(sorted(heat.values(), reverse=True)[min(LIKE, len(heat) - 1)], 2.0**-500)
     by_heat = sorted(free, key=heat.__getitem__, reverse=True)
     some = sorted({*by_heat[:SPARE], *sorted(free, key=own.__getitem__, reverse=True)[:SPARE]})
-    from certify.check.theorems.head.rows.boxes.fixed_rows import few
-
     coarse = few(b.X, s.p)
     whole = fmpz_mat([s.short.rows[i] for i in some])
     root = [up(c.D[i]) ** 0.5 * 2.0 ** s.short.unit[i] for i in some]
@@ -39,5 +38,4 @@ def in_order(b: Base, hot: Sequence[int], free: Sequence[int], k: int) -> tuple[
     first = list(hot)
     there = set(first)
     order = first + sorted((i for i in free if i not in there), key=key.__getitem__, reverse=True)
-    most = MOST if k > 1 else ALONE
-    return order, len(order) if len(order) <= most + SPARE else max(most, len(first))
+    return order, len(order) if len(order) <= MOST + SPARE else max(MOST, len(first))

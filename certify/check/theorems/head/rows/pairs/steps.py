@@ -6,13 +6,15 @@ are `z/(1 + z)` with `z = e^{−t}e^{−τ}`, off by as much of themselves as z 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import exp as plain
 from math import frexp, inf, ldexp, sqrt
 from operator import mul
 
 from flint import arb, fmpz_mat
 
-from certify.check.theorems.head.rows.boxes.fixed_rows import Sums, forms, forms_of, short
+from certify.check.theorems.head.rows.boxes.fixed_rows import Sums, few, forms, forms_of, short
 from certify.check.theorems.head.rows.boxes.leaves import Base
 from certify.check.theorems.head.rows.boxes.trap import Centre
 from certify.check.theorems.head.rows.pairs.numbers import EXPONENTS, UP, exp, up
@@ -24,6 +26,8 @@ FINE, SLOPE = 45, 52
 """Bits of a step's entries, and of a slope, in whole numbers."""
 
 SURE = 1.0 - 2.0**-10
+STILL = 2.0**-30
+"""Of a step's length: what moves less is not moved again."""
 AT_ONCE = 256
 """Far rows at a time."""
 
@@ -143,7 +147,7 @@ class _Moved:
         self.decay = [float(x.mid()) for x in s.decay]
         self.w = [float(x.mid()) for x in self.c.w.entries()]
         self.whole: list[list[int]] = [[]] * len(rows)
-        self.unit, self.sizes = [0] * len(rows), [0.0] * len(rows)
+        self.unit, self.sizes, self.moving = [0] * len(rows), [0.0] * len(rows), [True] * len(rows)
         for a, (z, x) in enumerate(zip(self.Z, pull, strict=True)):
             self._take(a, [-x * y for y in z])
 
@@ -168,7 +172,7 @@ class _Moved:
         """A step in doubles, exactly: its entries have FINE bits."""
         return [ldexp(x, self.unit[a]) for x in self.whole[a]]
 
-    def changes(self, which: range) -> list[list[float]]:
+    def changes(self, which: Sequence[int]) -> list[list[float]]:
         """`s_j·δ` for some of the steps and all rows."""
         if not len(which):
             return []
@@ -181,19 +185,24 @@ class _Moved:
         return found
 
     def correct(self, count: int) -> None:
-        """One step of Newton's method for the first steps."""
-        if not count:
+        """One step of Newton's method for those of the first steps that still move."""
+        which = [a for a in range(count) if self.moving[a]]
+        if not which:
             return
         kept = [1.0 if there else 0.0 for there in self.c.kept]
         P = []
-        for a, row in enumerate(self.changes(range(count))):
-            P.append([_slope(x + y) * there for x, y, there in zip(self.t, row, kept, strict=True)])
-            P[a][self.rows[a]] = 0.0
-        G = self._pulled(P)
-        for a, y in enumerate(self._times([[d * (w + x) - g for d, w, x, g in zip(
-                self.decay, self.w, self.step(a), row, strict=True)] for a, row in enumerate(G)])):
+        for a, row in zip(which, self.changes(which), strict=True):
+            P.append([there / (1.0 + plain(min(x + y, EXPONENTS))) for x, y, there in zip(
+                self.t, row, kept, strict=True)])
+            P[-1][self.rows[a]] = 0.0
+        at = [self.step(a) for a in which]
+        left = [[d * (w + x) - g for d, w, x, g in zip(self.decay, self.w, step, row, strict=True)]
+                for step, row in zip(at, self._pulled(P), strict=True)]
+        for a, step, y in zip(which, at, self._times(left), strict=True):
             lift = sum(map(mul, y, self.s.rows[self.rows[a]])) * self.D[a] / self.room[a]
-            self._take(a, [x - v - lift * q for x, v, q in zip(self.step(a), y, self.Z[a], strict=True)])
+            fix = [v + lift * q for v, q in zip(y, self.Z[a], strict=True)]
+            self._take(a, [x - v for x, v in zip(step, fix, strict=True)])
+            self.moving[a] = size_of(fix) > STILL * self.sizes[a]
 
     def _pulled(self, P: list[list[float]]) -> list[list[float]]:
         """`Σ P_j s_j`, P in whole numbers of `2^−SLOPE`, rounded."""
@@ -222,13 +231,6 @@ class _Moved:
         return found, errors
 
 
-def _slope(t: float) -> float:
-    """A proposal of `1/(1 + e^t)`."""
-    from math import exp as plain
-
-    return 1.0 / (1.0 + plain(min(t, 600.0)))
-
-
 def _far(b: Base, far: list[int], size: list[float], own: list[float]) -> tuple[float, list[float], list[float]]:
     """The longest `πH⁻¹s_l` of the far rows, how far one of them moves each margin, and how far another one does."""
     c, s = b.c, b.c.sums
@@ -242,8 +244,6 @@ def _far(b: Base, far: list[int], size: list[float], own: list[float]) -> tuple[
     for start in range(0, len(far), AT_ONCE):
         part = far[start : start + AT_ONCE]
         bits = short([[x * pull[l] for x in s.rows[l]] for l in part], s.p)
-        from certify.check.theorems.head.rows.boxes.fixed_rows import few
-
         coarse = few(b.X, s.p)
         wide = (bits.mat * coarse.mat).tolist()
         shift = max((int(abs(x)).bit_length() for row in wide for x in row), default=0)

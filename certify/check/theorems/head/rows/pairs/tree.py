@@ -8,6 +8,7 @@ from certify.check.theorems.head.rows.boxes.codes import TABLE
 from certify.check.theorems.head.rows.boxes.fixed_rows import Sums
 from certify.check.theorems.head.rows.boxes.leaves import alone, base
 from certify.check.theorems.head.rows.boxes.margins import Points
+from certify.check.theorems.head.rows.boxes.singles import Singles
 from certify.check.theorems.head.rows.boxes.trap import Centre, centre
 from certify.check.theorems.head.rows.boxes.tree import Node, Place, places, refused
 from certify.check.theorems.head.rows.pairs.bound import Bound, Drops
@@ -47,7 +48,7 @@ def _drops(node: Node, place: Place, c: Centre, part: Points) -> list[tuple[int,
     b = base(c) if node.boxes and place.free else None
     if b is None:
         return []
-    order, count = in_order(b, node.hot, place.free, place.k)
+    order, count = in_order(b, node.hot, place.free)
     if (st := steps(b, order, count)) is None:
         return []
     found = [(h, Bound(st, h, place.k, [TABLE[int(x)] for x in codes])) for h, codes, _ in node.boxes]
@@ -55,21 +56,28 @@ def _drops(node: Node, place: Place, c: Centre, part: Points) -> list[tuple[int,
 
 
 def _last(node: Node, place: Place, c: Centre, part: Points, live: list[int]) -> list[int]:
-    """The points that a node with k = 1 leaves open: of rows whose step does not prove a point it needs a leaf."""
+    """The points that a node with k = 1 leaves open.
+
+    Rows that Singles of D6 leaves open for a point are looked at by their steps, and what these leave needs a leaf.
+    """
     b = base(c)
     everyone = list(range(len(live)))
     open_ = {at for at, ok in zip(everyone, alone(c, part, everyone, b), strict=True) if not ok}
-    needed: dict[int, list[int]] = {i: everyone for i in place.free}
-    for h, drops in _drops(node, place, c, part)[:1]:
-        needed = {}
-        for at in everyone:
-            for i in [*node.hot[:h], *drops.blocking(at)]:
-                needed.setdefault(i, []).append(at)
-    rows = {i: a for a, (i, _) in enumerate(node.leaves)}
-    for i in set(needed) - set(rows):
+    needed = Singles(b, place.free, part).open() if b else {i: everyone for i in place.free}
+    if b and needed and node.boxes:
+        rows = sorted(needed)
+        st = steps(b, rows, len(rows))
+        found = Bound(st, 0, 1, [TABLE[int(x)] for x in node.boxes[0][1]]) if st else None
+        if found and found.proved:
+            drops, needed = Drops(found, part), {}
+            for at in everyone:
+                for i in drops.blocking(at):
+                    needed.setdefault(i, []).append(at)
+    stated = {i: a for a, (i, _) in enumerate(node.leaves)}
+    for i in set(needed) - set(stated):
         open_ |= set(needed[i])
-    if needed := {i: at for i, at in needed.items() if i in rows}:
-        open_ |= refused(node, c, part, rows, needed, b)
+    if needed := {i: at for i, at in needed.items() if i in stated}:
+        open_ |= refused(node, c, part, stated, needed, b)
     return [live[at] for at in sorted(open_)]
 
 
