@@ -12,7 +12,7 @@ from certify.check.theorems.head.rows import pair_tree as check_tree
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.method import Budget
-from certify.theorems.head.rows.pair_tree import PairTrees
+from certify.theorems.head.rows.pair_tree.method import PairTrees
 from tests.families.logistic_heads import as_checked, logistic_head, margins, stored
 
 

@@ -1,7 +1,7 @@
 """D12 in whole numbers and doubles that bound: the single refits of a node and what they leave.
 
-The steps are this program's own, `−πH⁻¹s_i` and Newton's method from there: any vectors will do. Slopes at sums of steps
-are `z/(1 + z)` with `z = e^{−t}e^{−τ}`, off by as much of themselves as z is.
+The steps are this program's own, `−πH⁻¹s_i` and Newton's method from there: any vectors will do. Slopes at sums of
+steps are `z/(1 + z)` with `z = e^{−t}e^{−τ}`, off by as much of themselves as z is.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from flint import arb, fmpz_mat
 from certify.check.theorems.head.rows.boxes.fixed_rows import Sums, few, forms, forms_of, short
 from certify.check.theorems.head.rows.boxes.leaves import Base
 from certify.check.theorems.head.rows.boxes.trap import Centre
-from certify.check.theorems.head.rows.pairs.numbers import EXPONENTS, UP, exp, up
+from certify.check.theorems.head.rows.pair_tree.numbers import EXPONENTS, UP, exp, up
 
 LONG, TURNS, ONCE = 64, 7, 2
 """Steps of Newton's method for the first rows of the order, and for the others."""
@@ -260,15 +260,9 @@ def _far(b: Base, far: list[int], size: list[float], own: list[float]) -> tuple[
         place = {l: at for at, l in enumerate(part)}
         for j, row in enumerate((s.short.mat * columns.transpose()).tolist()):
             one = ldexp(1.0, s.short.unit[j] + exponent)
-            if j in place:
-                own_change = row[place[j]]
-                row[place[j]] = 0
-                others = max(int(max(row)), -int(min(row)))
-                across[j] = max(across[j], float(others) * one)
-                most[j] = max(most[j], float(abs(int(own_change))) * one, float(others) * one)
-            else:
-                x = float(max(int(max(row)), -int(min(row)))) * one
-                most[j], across[j] = max(most[j], x), max(across[j], x)
+            own_change = float(abs(int(row.pop(place[j])))) * one if j in place else 0.0
+            others = float(max(int(max(row)), -int(min(row)))) * one if row else 0.0
+            most[j], across[j] = max(most[j], own_change, others), max(across[j], others)
     more = [loose * up(r) for r in s.norms]
     return reach, [(x + y) * UP for x, y in zip(most, more, strict=True)], [
         (x + y) * UP for x, y in zip(across, more, strict=True)]

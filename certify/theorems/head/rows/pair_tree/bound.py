@@ -17,7 +17,7 @@ from certify.rigor.fp import RAISE, Array, U
 from certify.systems.head.rows.boxes.slabs import THIRD, Rows
 from certify.systems.head.rows.boxes.trap import inverse
 from certify.theorems.head.rows.boxes.stated import Codes, coded, decoded
-from certify.theorems.head.rows.pairs.steps import Steps, lengths
+from certify.theorems.head.rows.pair_tree.steps import Steps, lengths
 
 FORMED, MANY, WIDE = 640, 2560, 512
 """Pairs that are formed one by one; where there are more than WIDE steps, so many."""
@@ -310,8 +310,8 @@ class Bounds:
             self.form(C)
         assert self.pairs is not None
         a, b = self.pairs
-        shorter = np.minimum(lengths(X, off, self.G, fp.row_norms(self.G)) + self.G_off * np.sqrt(size), C[a, b]) * RAISE
-        C[a, b] = C[b, a] = shorter
+        signed = lengths(X, off, self.G, fp.row_norms(self.G)) + self.G_off * np.sqrt(size)
+        C[a, b] = C[b, a] = np.minimum(signed, C[a, b]) * RAISE
         triple, triple_far = self._triples(inverse_of, long)
         share = (0.5 * top(C, C_far, k - 1) + long[self.rows] * self.bent + triple) * RAISE
         if not len(st.far):

@@ -105,8 +105,8 @@ def steps(b: Base, order: Rows, k: int) -> Steps | None:
     """The steps of the free rows; None where margins are too large."""
     c, s, S = b.c, b.c.sums, b.c.sums.S
     n, p = S.shape
-    most = MOST if k > 1 else ALONE
-    mid = order if len(order) <= most + SPARE else order[:most]
+    count = MOST if k > 1 else ALONE
+    mid = order if len(order) <= count + SPARE else order[:count]
     far = order[len(mid):]
     size = lengths(b.X, b.off, S, s.norms)
     delta = _newton(b, mid)

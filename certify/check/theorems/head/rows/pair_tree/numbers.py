@@ -1,7 +1,7 @@
 """Doubles that bound: products by whole numbers, sums of the largest, and exponentials, for D12.
 
-All bounds are sums and products of nonnegative doubles; a formula has far fewer than 2^20 of them, and `UP` exceeds what
-so many roundings can take.
+All bounds are sums and products of nonnegative doubles; a formula has far fewer than 2^20 of them, and `UP` exceeds
+what so many roundings can take.
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ from flint import arb, fmpz_mat
 
 from certify.check.theorems.head.rows.boxes.fixed_rows import WEIGHT, few, inverse
 from certify.check.theorems.head.rows.boxes.margins import Points
-from certify.check.theorems.head.rows.pairs.numbers import UP, both_tops, exp, gram, top, up
-from certify.check.theorems.head.rows.pairs.steps import SLOPE, Steps, lengths, row_lengths, size_of
+from certify.check.theorems.head.rows.pair_tree.numbers import UP, both_tops, exp, gram, top, up
+from certify.check.theorems.head.rows.pair_tree.steps import SLOPE, Steps, lengths, row_lengths, size_of
 
 FORMED, MANY, WIDE = 640, 2560, 512
 """Pairs that are formed one by one; where there are more than WIDE steps, so many."""
@@ -68,7 +68,8 @@ class Bound:
         rho, far = self._shares()
         gone = (1.0 - max(kappa)) / UP
         # one row: its own leverage counts
-        self.rho = [x * UP * UP / (1.0 - y) for x, y in zip(rho, kappa if k == 1 else [max(kappa)] * len(rho), strict=False)]
+        each = kappa[: len(rho)] if k == 1 else [max(kappa)] * len(rho)
+        self.rho = [x * UP * UP / (1.0 - y) for x, y in zip(rho, each, strict=True)]
         self.far = far / gone * UP
         self.fixed = (k + 2.0) * up(st.c.gradient) * self.root / gone * UP * UP
         a = (top(self.rho, self.far, k) + self.fixed) * UP
@@ -285,7 +286,7 @@ class Bound:
 
     def _triples(self) -> tuple[list[float], float]:
         """The share of each step, and of a far row, in what three and more steps do to the slopes."""
-        st, k, f = self.st, self.k, len(self.rows)
+        k, f = self.k, len(self.rows)
         if k < 3:
             return [0.0] * f, 0.0
         weight = [x * top(line, other, k - 2) * UP for x, line, other in zip(

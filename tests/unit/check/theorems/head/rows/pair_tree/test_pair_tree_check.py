@@ -15,7 +15,7 @@ from certify.format.refusal import Invalid
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.method import Budget
-from certify.theorems.head.rows.pair_tree import PairTrees
+from certify.theorems.head.rows.pair_tree.method import PairTrees
 from tests.families.logistic_heads import as_checked, logistic_head, margins, stored
 
 Arrays = dict[str, np.ndarray]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from certify.check.reading.arrays import Array
 from certify.check.theorems.head.rows.boxes.stated import nodes, oriented
 from certify.check.theorems.head.rows.head import Head
-from certify.check.theorems.head.rows.pairs.tree import proved as tree_proves
+from certify.check.theorems.head.rows.pair_tree.tree import proved as tree_proves
 from certify.format.refusal import Invalid
 
 

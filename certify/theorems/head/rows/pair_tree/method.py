@@ -10,7 +10,7 @@ from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.box_tree import met, oriented, refusal
 from certify.theorems.head.rows.method import Budget, Mask, Method, Part
-from certify.theorems.head.rows.pairs.tree import PairTree
+from certify.theorems.head.rows.pair_tree.tree import PairTree
 
 SHARE = 0.9
 """Of the time that is left: boxes come after."""

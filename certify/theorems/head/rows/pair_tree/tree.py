@@ -14,8 +14,8 @@ from certify.theorems.head.rows.boxes.leaves import base, stays_alone
 from certify.theorems.head.rows.boxes.nodes import Box, Node
 from certify.theorems.head.rows.boxes.stated import Codes
 from certify.theorems.head.rows.boxes.tree import ROOM, Task, Tree
-from certify.theorems.head.rows.pairs.bound import Bound, bound
-from certify.theorems.head.rows.pairs.steps import Steps, in_order, steps
+from certify.theorems.head.rows.pair_tree.bound import Bound, bound
+from certify.theorems.head.rows.pair_tree.steps import Steps, in_order, steps
 
 
 @dataclass(eq=False)
@@ -52,6 +52,7 @@ class PairTree(Tree):
         return order, after
 
     def box(self, c: Centre, order: Rows, h: int, k: int, warm: Slabs | None = None, wide: int = 0) -> Box | None:
+        """A proved bound for the rows after the first h, or None."""
         self._say("tries")
         found = bound(self.now, h, k) if self.now is not None and self.left() > 0.0 else None
         if found is None:
@@ -66,6 +67,7 @@ class PairTree(Tree):
         return self.needs(box, order, self.points[live]), np.full(len(self.points), -1.0)
 
     def needs(self, box: Box, order: Rows, points: Array) -> Rows:
+        """For each point how many hot rows have to be taken out for the bound to prove it."""
         found: Bound = box.found  # type: ignore[assignment]
         return self._counted(box, order, *found.drops(points))
 
@@ -90,5 +92,6 @@ class PairTree(Tree):
             self._leaves(node, c, order[columns], open_[:, columns], live, task, b)
 
     def arrays(self, proved: NDArray[np.bool_], k: int) -> dict[str, NDArray[np.generic]]:
+        """The nodes that proved points rest on."""
         return {name: array for name, array in super().arrays(proved, k).items() if name not in ("second", "wide")}
 

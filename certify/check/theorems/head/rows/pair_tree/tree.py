@@ -11,9 +11,9 @@ from certify.check.theorems.head.rows.boxes.margins import Points
 from certify.check.theorems.head.rows.boxes.singles import Singles
 from certify.check.theorems.head.rows.boxes.trap import Centre, centre
 from certify.check.theorems.head.rows.boxes.tree import Node, Place, places, refused
-from certify.check.theorems.head.rows.pairs.bound import Bound, Drops
-from certify.check.theorems.head.rows.pairs.order import in_order
-from certify.check.theorems.head.rows.pairs.steps import steps
+from certify.check.theorems.head.rows.pair_tree.bound import Bound, Drops
+from certify.check.theorems.head.rows.pair_tree.order import in_order
+from certify.check.theorems.head.rows.pair_tree.steps import steps
 from certify.format.refusal import Invalid
 
 

@@ -8,8 +8,8 @@ from flint import fmpz_mat
 
 from certify.check.theorems.head.rows.boxes.fixed_rows import few
 from certify.check.theorems.head.rows.boxes.leaves import Base
-from certify.check.theorems.head.rows.pairs.numbers import up
-from certify.check.theorems.head.rows.pairs.steps import row_lengths
+from certify.check.theorems.head.rows.pair_tree.numbers import up
+from certify.check.theorems.head.rows.pair_tree.steps import row_lengths
 
 MOST, SPARE = 1024, 512
 """Rows with steps of their own where there are more free ones, and how many more may be."""
