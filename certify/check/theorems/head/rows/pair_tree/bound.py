@@ -21,6 +21,9 @@ SMALL, FEWER, FARTHEST = 1.0, 4.0, 128.0
 THIRD = 0.0962251
 """Above `sup |l'''| = 1/(6√3)`."""
 
+LEAST, LARGEST = 2.0**-39, 2.0**100
+"""Least curvature that bounds what a far row moves, and the largest length of anything: no product overflows."""
+
 BENT = 2.0 ** (4 - WEIGHT)
 """What a curvature in whole numbers leaves of the true one."""
 
@@ -61,6 +64,9 @@ class Bound:
         self.M = found
         self.low = [ldexp(w, -WEIGHT) for w in weights]
         self.long = row_lengths(s, found)
+        if not all(x < LARGEST for x in (*self.long, *st.lengths, *st.sizes, up(found[2]), up(s.short.epsilon),
+                                         *map(up, s.norms))):
+            return
         kappa = self._leverage() if k > 1 else self._own_leverage()
         if not max(kappa) < 1.0:
             return
@@ -164,22 +170,38 @@ class Bound:
         if not st.far:
             return C, [], 0.0
         grown = [x / y * UP if y > 0.0 else 0.0 for x, y in zip(self.virtual, self.plain, strict=True)]
-        lead = {j: weight[j] * grown[j] * st.reach / sqrt(float(st.c.D[j].lower())) * UP for j in (*light, *heavy)}
+        lead = self._lead(weight, grown)
         ratio = [lead[j] / sqrt(self.low[j]) * UP for j in light]
-        far = [self.virtual[j] for j in light]
+        far, all_known = [self.virtual[j] for j in light], all(x < inf for x in ratio)
         squares = [x * x * y for x, y in zip(far, v, strict=True)]
         single = []
         for row, mine in zip(self.moved, some, strict=True):
-            x = min(sqrt(sum(map(mul, mine, squares))), max(map(mul, ratio, [row[j] for j in light]), default=0.0))
+            x = sqrt(sum(map(mul, mine, squares)))
+            if all_known:
+                x = min(x, max(map(mul, ratio, [row[j] for j in light]), default=0.0))
             if heavy:
-                x += min(sum(weight[j] * self.long[j] * row[j] * self.virtual[j] for j in heavy),
-                         sqrt(sum((lead[j] * self.long[j] * row[j]) ** 2 for j in heavy)))
+                x += self._beside(weight, lead, row)
             single.append(x * UP)
-        two = min(sqrt(sum(map(mul, squares, squares))), max(map(mul, ratio, far), default=0.0))
+        two = sqrt(sum(map(mul, squares, squares)))
+        if all_known:
+            two = min(two, max(map(mul, ratio, far), default=0.0))
         if heavy:
-            two += min(sum(weight[j] * self.long[j] * self.virtual[j] ** 2 for j in heavy),
-                       sqrt(sum((lead[j] * self.long[j] * self.virtual[j]) ** 2 for j in heavy)))
+            two += self._beside(weight, lead, self.virtual)
         return C, single, two * UP
+
+    def _beside(self, weight: list[float], lead: dict[int, float], moved: Sequence[float]) -> float:
+        """The part of rows that count by their lengths, of a far row and a step or another far row."""
+        whole = sum(weight[j] * self.long[j] * moved[j] * self.virtual[j] for j in self.heavy)
+        sides = [lead[j] * self.long[j] * moved[j] for j in self.heavy if lead[j] < inf]
+        return min(whole, sqrt(sum(map(mul, sides, sides)))) if len(sides) == len(self.heavy) else whole
+
+    def _lead(self, weight: list[float], grown: list[float]) -> dict[int, float]:
+        """What the step of a far row brings to a row at most, by its reach and the row's curvature in `H`."""
+        st, found = self.st, {}
+        for j in (*self.light, *self.heavy):
+            D = float(st.c.D[j].lower()) - 2.0**-40  # in whole numbers it is less than that below the true one
+            found[j] = weight[j] * grown[j] * st.reach / sqrt(D) * UP if D > LEAST else inf
+        return found
 
     def _shares(self) -> tuple[list[float], float]:
         """ρ of every step, and of a far row, before the division by 1 − κ."""
