@@ -53,7 +53,7 @@ def changed_rows_pairs(rng: np.random.Generator) -> Outcome:
     rows = [*st.rows[found.h :].tolist(), *st.far.tolist()]
     margin, pushes, fixed = found.drops(points)
     refits = {T: refit(s.S, np.where(np.isin(np.arange(n), T), 0.0, 1.0), s.decay)
-              for size in range(k + 1) for T in combinations(range(len(rows)), size) for T in [tuple(rows[a] for a in T)]}
+              for size in range(k + 1) for T in combinations(rows, size)}
     place = {i: a for a, i in enumerate(rows)}
     for T, w in refits.items():
         least = margin - pushes[:, [place[i] for i in T]].sum(axis=1) - fixed
@@ -67,7 +67,7 @@ def changed_rows_pairs(rng: np.random.Generator) -> Outcome:
 def _check(head, st, found, refits, place, points) -> None:
     """The same of the checker."""
     k = found.k
-    s, e = check_oriented(as_checked(head, tuple(range(head.n)), k), "claim")
+    s, _ = check_oriented(as_checked(head, tuple(range(head.n)), k), "claim")
     b = check_base(check_centre(s, [], st.c.w.tolist()))
     assert b is not None
     own = check_steps(b, [*st.rows.tolist(), *st.far.tolist()], len(st.rows))
@@ -83,4 +83,3 @@ def _check(head, st, found, refits, place, points) -> None:
             taken = sum(pushes[place[i]] for i in T) + drops.seen[at] * bound.fixed
             if point @ w < drops.margins[at] - taken - NEAR:
                 raise Violation(f"the checker's, without {T}: {point @ w - drops.margins[at] + taken}")
-    del e

@@ -10,10 +10,14 @@ from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.box_tree import met, oriented, refusal
 from certify.theorems.head.rows.method import Budget, Mask, Method, Part
+from certify.theorems.head.rows.pair_tree.steps import MOST
 from certify.theorems.head.rows.pair_tree.tree import PairTree
 
 SHARE = 0.9
 """Of the time that is left: boxes come after."""
+
+FEW, LARGE = 16, 8_000_000
+"""Most deleted rows, and most changes of margins that are held at once."""
 
 
 class PairTrees(Method):
@@ -27,6 +31,10 @@ class PairTrees(Method):
             return "labels change, and pairs of single refits are for deleted rows"
         if change.count < 2:
             return "one row is deleted, and it has no pair"
+        if change.count > FEW:
+            return f"{change.count} rows are deleted, and pairs of single refits are for 2 to {FEW}"
+        if head.n * min(len(change.rows), MOST) > LARGE:
+            return f"there are {head.n} rows, too many for pairs of single refits"
         return refusal(head, change)
 
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:

@@ -45,3 +45,13 @@ def test_the_tree_says_exactly_what_all_refits_say(count: int, decay: float) -> 
                                           part.proved.tolist())
             assert found == part.proved.tolist()
     assert stays > 5 and flips > 1 and bounds > 3
+
+
+def test_what_it_is_not_for() -> None:
+    head = drawn(1, 2, 11, 1.0)
+    rows = tuple(range(11))
+    assert not PairTrees().able(head, RowChange(False, 2, rows))
+    for change, why in ((RowChange(True, 2, rows), "labels change"), (RowChange(False, 1, rows), "no pair"),
+                        (RowChange(False, 17, rows), "for 2 to 16")):
+        assert why in PairTrees().able(head, change)
+    assert "fixed one" in PairTrees().able(dataclasses.replace(head, remaining=True), RowChange(False, 2, rows))
