@@ -15,7 +15,7 @@ from certify.rigor import fp
 from certify.rigor.activation.elementary import exp
 from certify.rigor.fp import RAISE, Array, U
 from certify.systems.head.rows.boxes.slabs import THIRD, Rows
-from certify.systems.head.rows.boxes.trap import inverse
+from certify.systems.head.rows.boxes.trap import inverse, whole_numbers
 from certify.theorems.head.rows.boxes.stated import Codes, coded, decoded
 from certify.theorems.head.rows.pair_tree.steps import Steps, lengths
 
@@ -261,7 +261,7 @@ class Bounds:
         H = (s.S.T * least) @ s.S
         H[np.diag_indices(len(H))] += s.decay
         unsure = (4.0 * fp.dot_unit(n) * float(least @ (s.norms * s.norms)) * fp.sum_up(n)
-                  + 4.0 * U * float(s.decay.sum()) + s.decay_off) * RAISE
+                  + 4.0 * U * float(s.decay.sum()) + s.decay_off + whole_numbers(s)) * RAISE
         if not np.isfinite(H).all() or (inv := inverse(H, unsure)) is None:
             return None
         X, off = inv

@@ -35,6 +35,9 @@ FARTHEST = 300.0
 LEVERAGE, LIKE = 0.45, 20
 """A sum of leverages that counts as much as the step of the LIKE-th row when rows are ordered."""
 
+BITS = 56
+"""Of a checker's rows, one less than they have."""
+
 NEAR_ONE = 1.0 - 2.0**-10
 
 
@@ -112,7 +115,9 @@ def steps(b: Base, order: Rows, k: int) -> Steps | None:
     delta = _newton(b, mid)
     long = fp.row_norms(delta)
     T = S @ delta.T
-    off = fp.dot_unit(p) * s.norms * float(long.max(initial=0.0)) * RAISE
+    # a checker's rows are whole numbers of one unit: no part of the proof, but it has to follow
+    unit = float(np.ldexp(1.0, int(np.frexp(np.abs(S).max(initial=0.0))[1]) - BITS))
+    off = (fp.dot_unit(p) * s.norms + p * unit) * float(long.max(initial=0.0)) * RAISE
     if not (np.isfinite(T).all() and np.abs(T).max(initial=0.0) < FARTHEST and np.abs(c.at.t).max() < FARTHEST):
         return None
     E, z = exp(-T), exp(-c.at.t)
@@ -124,7 +129,7 @@ def steps(b: Base, order: Rows, k: int) -> Steps | None:
     own[mid, np.arange(len(mid))] = 0.0
     W = c.w + delta
     left = s.decay * W - own.T @ S
-    left_off = ((blur + 2.0 * fp.dot_unit(n)) * (s.norms @ own) * fp.sum_up(n)
+    left_off = (n * float(np.sqrt(p)) * unit + (blur + 2.0 * fp.dot_unit(n)) * (s.norms @ own) * fp.sum_up(n)
                 + (4.0 * U * float(s.decay.max(initial=0.0)) + s.decay_off) * (long + 2.0 * fp.row_norms(W))) * RAISE
     reach, most, across = _far(b, far, size)
     return Steps(b, mid, far, size, delta, T, off, E, z, P, P0, blur, left, left_off, reach, most, across)
