@@ -41,7 +41,7 @@ class BoxTree(Method):
         tree = Tree(s, points, budget.share(share).left)
         proved = tree.run(change.count, todo.copy(), np.array(change.rows, np.int64))
         return Part(self.name, proved, tree.arrays(proved, change.count) if proved.any() else {},
-                    _flips(head, tree, change))
+                    met(head, tree, change))
 
 
 def refusal(head: Head, change: RowChange) -> str:
@@ -90,7 +90,7 @@ def oriented(head: Head, change: RowChange) -> tuple[Sums, Array]:
     return s, head.points * np.where(head.today == 1, 1.0, -1.0)[:, None]
 
 
-def _flips(head: Head, tree: Tree, change: RowChange) -> Flips:
+def met(head: Head, tree: Tree, change: RowChange) -> Flips:
     """Nodes and leaves at which a point lies on the other side, proved by their refits."""
     found = Found(head)
     for rows, w in tree.flips.values():

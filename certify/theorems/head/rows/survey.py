@@ -27,8 +27,8 @@ from certify.theorems.head.rows.method import Budget, Flips, Mask, Method, Part
 
 CLASSES: Final[Mapping[str, str]] = {
     "squared_labels": "squared_labels:SquaredLabels", "squared_tree": "squared_tree:SquaredTree",
-    "squared_deletions": "squared_deletions:SquaredDeletions", "box": "box:Box",
-    "cells": "cells:Cells", "box_tree": "box_tree:BoxTree",
+    "squared_deletions": "squared_deletions:SquaredDeletions", "box": "box:Box", "cells": "cells:Cells",
+    "pair_tree": "pair_tree.method:PairTrees", "box_tree": "box_tree:BoxTree",
     "softmax_box": "softmax_box:SoftmaxBox", "softmax_tree": "softmax_tree:SoftmaxTree", "energy": "energy:Energy",
     "enumeration": "enumeration:Enumeration", "every_choice": "every_choice:EveryChoice"}
 """Modules and classes of the methods, in the order in which they are tried (but see :func:`order`)."""
@@ -45,8 +45,15 @@ ROOM = 4.0
 FITS = 0.5
 """Share of the time left into which a method's own time must fit to go before one that may use it all."""
 
+TREES = ("pair_tree", "box_tree")
+"""Trees, in the order in which they go."""
+
 FEW_DELETED, FEW_ROWS = 10, 2000
 """Deletions, and rows of training data, up to which a tree goes before covers, with half of the time that is left."""
+
+QUICK_DELETED = 3
+"""Deletions from such data up to which trees of boxes go before those of pairs: they decide as much there, and a
+checker follows them in less time."""
 
 LONGEST, SHORTER = 60.0, 20.0
 """Seconds that it may take at most: of labels, and of deletions, where it finds what it finds at once."""
@@ -128,7 +135,8 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
             cut |= _attack(head, change, todo, found, budget, tell)
             attacked, tried, todo = True, tried + 1, todo & ~found.flipped
         tell(name, float((~todo).mean()))
-        halved = name == "box_tree" and tree_first(head, change, methods)
+        halved = name in TREES and tree_first(head, change, methods) or (
+            name == "box_tree" and boxes_first(head, change, methods))
         own = budget.share(0.5) if halved else budget
         part = _proved(name, head, seen, asked, todo, own)
         late = own.left() <= 0
@@ -252,8 +260,12 @@ def order(head: Head, change: Change, budget: Budget, methods: tuple[str, ...], 
 
     waiting = sorted((name for name in CLASSES if name in methods), key=lambda name: name not in first)
     if tree_first(head, change, methods):
+        for name in (name for name in TREES if name in waiting):
+            waiting.remove(name)
+            waiting.insert(waiting.index("cells"), name)
+    if boxes_first(head, change, methods):
         waiting.remove("box_tree")
-        waiting.insert(waiting.index("cells"), "box_tree")
+        waiting.insert(waiting.index("pair_tree"), "box_tree")
     while waiting:
         name = waiting[0]
         if _method(name).takes_all and not isinstance(asked_of(name, head, change), str):
@@ -278,6 +290,12 @@ def tree_first(head: Head, change: Change, methods: tuple[str, ...]) -> bool:
     return (isinstance(change, RowChange) and "cells" in methods and "box_tree" in methods
             and not change.relabels and change.count <= FEW_DELETED
             and head.n <= FEW_ROWS and not any(_method(name).able(head, change) for name in ("cells", "box_tree")))
+
+
+def boxes_first(head: Head, change: Change, methods: tuple[str, ...]) -> bool:
+    """Whether a tree of boxes goes before one of pairs."""
+    return (isinstance(change, RowChange) and {"pair_tree", "box_tree"} <= set(methods) and not change.relabels
+            and change.count <= QUICK_DELETED and head.n <= FEW_ROWS)
 
 
 def vanishing(head: Head, change: Change) -> list[str]:

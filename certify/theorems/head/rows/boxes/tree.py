@@ -199,7 +199,7 @@ class Tree:
                     steps.insert(0, (first + h + 1) // 2)
                 continue
             tried += 1
-            self.warm[k] = Slabs(*decoded(found.codes))
+            self._remember(k, found)
             kept.append((found, *self._sharper(found, order, live)))
             need = np.minimum(need, kept[-1][1])
             if first is None or h < first:
@@ -228,6 +228,10 @@ class Tree:
             after = refits(b, node.hot, 12)  # all children at once, by one factor
         return [Task(len(self.nodes), a, (*task.out, int(order[a])), order[a + 1 :], k - 1, live[need > a], after[a],
                      max(0, start - a - 1)) for a in range(int(need.max()))]
+
+    def _remember(self, k: int, box: Box) -> None:
+        """Slabs from which the search for those of brothers starts."""
+        self.warm[k] = Slabs(*decoded(box.codes))
 
     def _sharper(self, box: Box, order: Rows, live: Rows) -> tuple[Rows, Array]:
         """The needs of points by the first or the second order, and for those of the second its λ, (N,)."""

@@ -40,7 +40,7 @@ class Node:
 
 
 @dataclass
-class _Place:
+class Place:
     """Where a node stands: rows that are changed, free rows, how many may follow, and its children by branch."""
 
     out: list[int]
@@ -59,44 +59,44 @@ def proved(s: Sums, e: Points, nodes: Sequence[Node], free: Sequence[int], count
     Raises:
         Invalid: the nodes are no tree, or a row, number or weight is out of place.
     """
-    places = _places(s, nodes, free, count, len(e.rows), where)
+    stand = places(s, nodes, free, count, len(e.rows), where)
     good, part = [True] * len(e.rows), e
     last: list[int] = []
-    for node, place in zip(nodes, places, strict=True):
+    for node, place in zip(nodes, stand, strict=True):
         live = [j for j in range(len(e.rows)) if node.numbers[j] >= 0 and good[j]]
         if not live:
             continue
         c = centre(s, place.out, node.weights)
         if live != last:  # brothers often speak of the same points
             last, part = live, e.some(live)
-        open_ = _last(node, place, c, part, live) if place.k == 1 else _inner(node, place, c, part, live, nodes)
+        open_ = last_level(node, place, c, part, live) if place.k == 1 else _inner(node, place, c, part, live, nodes)
         for j in open_:
             good[j] = False
     return [ok and nodes[0].numbers[j] >= 0 if nodes else False for j, ok in enumerate(good)]
 
 
-def _places(s: Sums, nodes: Sequence[Node], free: Sequence[int], count: int, N: int, where: str) -> list[_Place]:
+def places(s: Sums, nodes: Sequence[Node], free: Sequence[int], count: int, N: int, where: str) -> list[Place]:
     """The form of the tree.
 
     Raises:
         Invalid: see above.
     """
-    places: list[_Place] = []
+    found: list[Place] = []
     for at, node in enumerate(nodes):
         here = f"{where}.nodes[{at}]"
         if at == 0:
             if node.parent != -1:
                 raise Invalid(here, f"its parent is {node.parent}", "the first node has none, -1")
-            place = _Place([], sorted(free), count)
+            place = Place([], sorted(free), count)
         else:
             if not 0 <= node.parent < at:
                 raise Invalid(here, f"its parent is {node.parent}", "an earlier node is needed")
-            up, above = places[node.parent], nodes[node.parent]
+            up, above = found[node.parent], nodes[node.parent]
             if not 0 <= node.branch < len(above.hot) or node.branch in up.children or up.k < 2:
                 raise Invalid(here, f"it is branch {node.branch}", "a branch of its parent that no other node is")
             up.children[node.branch] = at
             gone = set(above.hot[: node.branch + 1])
-            place = _Place([*up.out, above.hot[node.branch]], [i for i in up.free if i not in gone], up.k - 1)
+            place = Place([*up.out, above.hot[node.branch]], [i for i in up.free if i not in gone], up.k - 1)
         if len(node.weights) != s.p or len(node.numbers) != N or not all(x - x == 0 for x in node.weights):
             raise Invalid(here, f"{len(node.weights)} weights, {len(node.numbers)} numbers",
                           f"{s.p} finite weights and {N} numbers are needed")
@@ -109,11 +109,11 @@ def _places(s: Sums, nodes: Sequence[Node], free: Sequence[int], count: int, N: 
             raise Invalid(here, "slabs of another shape", f"{s.n} numbers are needed")
         if any(i not in inside or len(w) != s.p or not all(x - x == 0 for x in w) for i, w in node.leaves):
             raise Invalid(here, "a leaf", f"a free row and {s.p} finite weights are needed")
-        places.append(place)
-    return places
+        found.append(place)
+    return found
 
 
-def _boxes(node: Node, place: _Place, c: Centre) -> list[tuple[int, Box, Sequence[float]]]:
+def _boxes(node: Node, place: Place, c: Centre) -> list[tuple[int, Box, Sequence[float]]]:
     """The boxes that are proved, each with its λ for every point."""
     found = []
     none: list[Sequence[float]] = [()] * len(node.boxes)
@@ -126,7 +126,7 @@ def _boxes(node: Node, place: _Place, c: Centre) -> list[tuple[int, Box, Sequenc
     return found
 
 
-def _inner(node: Node, place: _Place, c: Centre, part: Points, live: list[int], nodes: Sequence[Node]) -> list[int]:
+def _inner(node: Node, place: Place, c: Centre, part: Points, live: list[int], nodes: Sequence[Node]) -> list[int]:
     """The points that a node with k > 1 leaves open, children counted as far as they say something of a point.
 
     Where all free rows are hot no further row changes, and the centre itself is judged.
@@ -150,7 +150,7 @@ def _inner(node: Node, place: _Place, c: Centre, part: Points, live: list[int], 
     return open_
 
 
-def _last(node: Node, place: _Place, c: Centre, part: Points, live: list[int]) -> list[int]:
+def last_level(node: Node, place: Place, c: Centre, part: Points, live: list[int]) -> list[int]:
     """The points that a node with k = 1 leaves open."""
     boxes = _boxes(node, place, c)
     everyone = list(range(len(live)))
@@ -174,11 +174,11 @@ def _last(node: Node, place: _Place, c: Centre, part: Points, live: list[int]) -
         open_ |= set(needed[i])
     needed = {i: at for i, at in needed.items() if i in rows}
     if needed:
-        open_ |= _refused(node, c, part, rows, needed, b)
+        open_ |= refused(node, c, part, rows, needed, b)
     return [live[at] for at in sorted(open_)]
 
 
-def _refused(node: Node, c: Centre, e: Points, rows: dict[int, int], needed: dict[int, list[int]],
+def refused(node: Node, c: Centre, e: Points, rows: dict[int, int], needed: dict[int, list[int]],
              known: Base | None = None) -> set[int]:
     """The points that a leaf they need does not prove."""
     order = sorted(needed)
@@ -186,12 +186,12 @@ def _refused(node: Node, c: Centre, e: Points, rows: dict[int, int], needed: dic
     b = known or base(c)
     wanted = [needed[i] for i in order]
     answers = leaves(b, order, weights, e, wanted) if b else [[False] * len(w) for w in wanted]
-    refused: set[int] = set()
+    left: set[int] = set()
     for i, w, asked, answer in zip(order, weights, wanted, answers, strict=True):
         if not all(answer):
             missing = [at for at, ok in zip(asked, answer, strict=True) if not ok]
             again = alone(centre(c.sums, [*c.out, i], w), e, missing)
-            refused |= {at for at, ok in zip(missing, again, strict=True) if not ok}
-    return refused
+            left |= {at for at, ok in zip(missing, again, strict=True) if not ok}
+    return left
 
 

@@ -1,0 +1,68 @@
+"""Doubles that bound: products by whole numbers, sums of the largest, and exponentials, for D12.
+
+All bounds are sums and products of nonnegative doubles; a formula has far fewer than 2^20 of them, and `UP` exceeds
+what so many roundings can take.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from math import frexp, inf, ldexp
+
+from flint import arb, fmpz_mat
+
+UP = 1.0 + 2.0**-30
+BITS = 30
+"""Of whole numbers that stand for nonnegative doubles."""
+
+EXPONENTS = 300.0
+"""Largest argument of an exponential."""
+
+
+def up(x: arb) -> float:
+    """A double above the absolute value; infinite where there is none."""
+    top = x.abs_upper()
+    return float(top) * UP if top.is_finite() else inf
+
+
+def exp(x: float) -> float:
+    """`e^x` up to `2^-50` of itself, for |x| of at most EXPONENTS."""
+    return float(arb(x).exp())
+
+
+def top(values: Iterable[float], other: float, k: int) -> float:
+    """Upper bound of the sum of the k largest of some numbers, k of `other` ≥ 0 among them."""
+    if k <= 0:
+        return 0.0
+    largest = sorted(values)[-k:]
+    return (sum([x if x > other else other for x in largest]) + other * (k - len(largest))) * UP
+
+
+def both_tops(values: Sequence[float], other: float, k: int) -> tuple[float, float]:
+    """The same for the positive parts of numbers, and for those of their negatives."""
+    order = sorted(values)
+    return top(order[-k:], other, k), top([-x for x in order[:k]], other, k)
+
+
+def above(rows: Sequence[Sequence[float]]) -> tuple[list[list[int]], list[int]]:
+    """Whole numbers of `2^unit`, one unit a row, not below nonnegative doubles."""
+    found, units = [], []
+    for row in rows:
+        e = frexp(max(row, default=0.0))[1] - BITS
+        if e < -900:
+            e = -900
+        one = ldexp(1.0, -e)
+        found.append([int(x * one) + 1 if x else 0 for x in row])
+        units.append(e)
+    return found, units
+
+
+def gram(rows: Sequence[Sequence[float]]) -> list[list[float]]:
+    """Upper bounds of the products of nonnegative rows with each other."""
+    if not rows or not rows[0]:
+        return [[0.0] * len(rows) for _ in rows]
+    whole, units = above(rows)
+    A = fmpz_mat(whole)
+    scales = [ldexp(1.0, e) for e in units]
+    return [[float(int(x)) * one * other * UP for x, other in zip(line, scales, strict=True)]
+            for line, one in zip((A * A.transpose()).tolist(), scales, strict=True)]

@@ -1,0 +1,378 @@
+"""D12: how far the minimisers without any k more rows lie from the sum of single steps, all choices at once.
+
+At `ŵ + Σ_T δ_i` the gradient without T is the sum of what the single steps leave and of what pairs and triples of them
+do to the slopes. Pairs that a crude bound leaves large are formed one by one, with their signs. All of this is measured
+in the inverse of a matrix A below the curvature that rows keep on the way there and within the distance reached.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from certify.rigor import fp
+from certify.rigor.activation.elementary import exp
+from certify.rigor.fp import RAISE, Array, U
+from certify.systems.head.rows.boxes.slabs import THIRD, Rows
+from certify.systems.head.rows.boxes.trap import inverse, whole_numbers
+from certify.theorems.head.rows.boxes.stated import Codes, coded, decoded
+from certify.theorems.head.rows.pair_tree.steps import Steps, lengths
+
+FORMED, MANY, WIDE = 640, 2560, 512
+"""Pairs that are formed one by one; where there are more than WIDE steps, so many."""
+
+SMALL = 1.0
+"""Changes of a margin up to which one bound of the slope's bends serves all pairs of a row."""
+
+TURNS, GROW, ROOM = 6, 1.12, 1.01
+"""Attempts at a distance, what it grows by, and what a checker's own numbers may need."""
+
+FIRST, FARTHEST = 0.02, 8.0
+"""The distance that is tried first, and the largest."""
+
+EVEN = 1.0 + 2.0**-40
+"""Covers what a quotient or a product of a few floats and an exponential loses of itself."""
+
+PIECE = 1024
+"""Pairs at a time."""
+
+FEWER = 4.0
+"""Of its curvature a row keeps less than this part: then what it does is counted by its length."""
+
+
+@dataclass(frozen=True, eq=False)
+class Bound:
+    """What is proved of a node and the rows after its first h hot ones.
+
+    Attributes:
+        steps: the single steps; `h`: how many of their rows are kept out.
+        k: rows that may follow.
+        codes: (1, n) codes of how far margins may move within the distance reached.
+        X, off, size: the inverse of A, its error, and a bound of its norm.
+        rho: (f,) parts of the distance in the norm of A, the row's share of every choice; `far`: that of a far row.
+        fixed: the part that does not depend on the choice.
+    """
+
+    steps: Steps
+    h: int
+    k: int
+    codes: Codes
+    X: Array
+    off: float
+    size: float
+    rho: Array
+    far: float
+    fixed: float
+
+    def drops(self, points: Array) -> tuple[Array, Array, Array]:
+        """Margins of points at the centre, what each row may take of them, and what is taken anyway."""
+        st, c = self.steps, self.steps.c
+        norms, p = fp.row_norms(points), len(c.w)
+        unit = fp.dot_unit(p) * norms * RAISE
+        margin = points @ c.w - unit * float(fp.row_norms(c.w[None, :])[0])
+        delta = st.delta[self.h :]
+        seen = lengths(self.X, self.off, points, norms)
+        pushes = -(points @ delta.T) + np.outer(unit, fp.row_norms(delta))
+        pushes = np.maximum(pushes, -0.0) * RAISE + np.outer(seen, self.rho) * RAISE
+        if len(st.far):
+            other = (lengths(st.b.X, st.b.off, points, norms) * st.reach + seen * self.far) * RAISE
+            pushes = np.concatenate([pushes, np.repeat(other[:, None], len(st.far), axis=1)], axis=1)
+        return margin, pushes, seen * self.fixed * RAISE
+
+
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """What rows of the sum do at a choice of the steps: curvatures, bends, and how far a step moves them.
+
+    Attributes:
+        least: (n,) least curvature at the candidates; `most`: the largest.
+        second, third: (n,) weights of products of two and of three of `moved`.
+        moved: (n, f), and `virtual` (n,) that of a far row.
+    """
+
+    least: Array
+    most: Array
+    second: Array
+    third: Array
+    moved: Array
+    virtual: Array
+
+
+def top(values: Array, other: Array | float, k: int) -> Array:
+    """Upper bounds of the sums of the k largest in each row of nonnegative numbers, k more of `other` among them."""
+    if k <= 0:
+        return np.zeros(len(values))
+    f = values.shape[1]
+    floor = np.asarray(other, np.float64)
+    if f > k:
+        values = np.partition(values, f - k, axis=1)[:, f - k :]
+    both = np.maximum(values, floor[:, None] if floor.ndim else floor).sum(axis=1)
+    return np.asarray((both + max(k - f, 0) * floor) * RAISE)
+
+
+def _curve(t: Array) -> Array:
+    """l'' at a distance t ≥ 0 from 0, up to `EVEN`."""
+    e = exp(-t)
+    return np.asarray(e / ((1.0 + e) * (1.0 + e)))
+
+
+def _most(t: Array, down: Array, up: Array, off: Array | float) -> Array:
+    """Upper bounds of l'' on `[t − down, t + up]`."""
+    near = np.maximum(np.abs(t) - np.where(t < 0.0, up, down) - off - 2.0**-40, 0.0)
+    return np.minimum(_curve(near) * EVEN, 0.25)
+
+
+def _rows(st: Steps, h: int, k: int) -> _Rows:
+    """The same for the steps after the first h."""
+    c = st.c
+    t, kept, T = c.at.t, c.kept, st.T[:, h:]
+    other = st.most
+    slack = k * st.off
+    up, down = top(np.maximum(T, 0.0), other, k) + slack, top(np.maximum(-T, 0.0), other, k) + slack
+    reach = np.maximum(up, down) * RAISE
+    if not reach.max(initial=0.0) < FARTHEST * 16.0:
+        raise OverflowError
+    farthest = (np.maximum(np.abs(t - down), np.abs(t + up)) + c.at.off) * RAISE
+    least, most = kept * _curve(farthest) / EVEN, kept * _most(t, down, up, c.at.off)
+    own = kept * (c.at.D + c.at.D_off) * RAISE
+    near = reach <= SMALL
+    towards = np.where(t > 0.0, down, up)
+    later = exp(np.minimum(towards, 600.0)) * EVEN if k > 3 else 1.0  # triples are looked at where others moved margins
+    second = np.where(near, np.minimum(THIRD * kept, most * np.minimum(0.5 * farthest * RAISE, 1.0)), own)
+    third = np.where(near, most, own * later) * RAISE
+    moved, virtual = (np.abs(T) + st.off[:, None]) * RAISE, other
+    far = np.flatnonzero(~near & (kept > 0.0))
+    if len(far):
+        sign = np.sign(t[far])
+        away = (T[far] * sign[:, None] > st.off[far, None]) & (np.abs(t[far]) > c.at.off[far])[:, None]
+        grown = exp(np.minimum(moved[far], 600.0)) * EVEN - 1.0
+        moved[far] = np.where(away, moved[far], np.maximum(grown, moved[far]))
+        virtual = other.copy()
+        virtual[far] = exp(np.minimum(other[far], 600.0)) * EVEN - 1.0
+    return _Rows(least, most, second, third, moved * kept[:, None], virtual * kept)
+
+
+def formed(st: Steps, h: int, first: Rows, other: Rows) -> tuple[Array, Array]:
+    """What pairs of steps do to the gradient beyond what each does, and the errors: `(pairs, p)`, `(pairs,)`."""
+    c, S = st.c, st.c.sums.S
+    n, p = S.shape
+    G, error = np.zeros((len(first), p)), np.zeros(len(first))
+    unit = (4.0 * st.blur + 4.0 * fp.dot_unit(n)) * RAISE
+    each = c.sums.norms @ st.P
+    still = float(c.sums.norms @ st.P0)
+    for start in range(0, len(first), PIECE):
+        a, b = first[start : start + PIECE] + h, other[start : start + PIECE] + h
+        z = (st.z[:, None] * st.E[:, a]) * st.E[:, b]
+        P = z / (1.0 + z)
+        at = np.arange(len(a))
+        i, j = st.rows[a], st.rows[b]
+        x, y = P[i, at] - st.P[i, a], P[j, at] - st.P[j, b]
+        P *= c.kept[:, None]
+        sums = c.sums.norms @ P + each[a] + each[b] + still
+        second = P - st.P[:, a] - st.P[:, b] + st.P0[:, None]
+        G[start : start + PIECE] = x[:, None] * S[i] + y[:, None] * S[j] - second.T @ S
+        error[start : start + PIECE] = unit * (sums + 4.0 * (c.sums.norms[i] + c.sums.norms[j])) * fp.sum_up(n)
+    return G, error
+
+
+class Bounds:
+    """Everything that does not depend on the distance reached, for one h and k."""
+
+    def __init__(self, st: Steps, h: int, k: int) -> None:
+        self.st, self.h, self.k = st, h, k
+        self.rows = st.rows[h:]
+        r = self.r = _rows(st, h, k)
+        self.columns = np.arange(len(self.rows))
+        self.squares = r.moved * r.moved
+        self.pairs: tuple[Rows, Rows] | None = None
+        self.G, self.G_off = np.zeros((0, 0)), np.zeros(0)
+        if k > 1:
+            self._pull()
+
+    def _pull(self) -> None:
+        """What steps do to the rows of other steps."""
+        st, h, k = self.st, self.h, self.k
+        T = st.T[self.rows][:, h:]
+        self.base = st.c.at.t[self.rows] + T[self.columns, self.columns]
+        self.base_off = st.c.at.off[self.rows] + 2.0 * st.off[self.rows] + 4.0 * U * np.abs(self.base)
+        across = (np.abs(T) + st.off[self.rows][:, None]) * RAISE
+        across[self.columns, self.columns] = 0.0
+        self.other = st.most[self.rows]
+        z = st.z[self.rows, None] * st.E[self.rows, self.columns + h][:, None]
+        q = z * st.E[self.rows, h:]
+        P, P1 = q / (1.0 + q), z / (1.0 + z)
+        self.pulled = (np.abs(P - P1) + 2.0 * st.blur * (P + P1)) * RAISE  # what a step does to another step's row
+        self.pulled[self.columns, self.columns] = 0.0
+        self.pulled_far = np.minimum(self.other, _most(self.base, self.other, self.other, self.base_off) * self.other)
+        sides = [top(np.where(self.columns[:, None] == self.columns, 0.0, np.maximum(s * T, 0.0)), self.other, k - 1)
+                 + k * st.off[self.rows] for s in (1.0, -1.0)]
+        reach = np.maximum(np.abs(self.base - sides[1]), np.abs(self.base + sides[0])) + self.base_off
+        bend = np.minimum(_most(self.base, sides[1], sides[0], self.base_off) * np.minimum(0.5 * reach, 1.0), THIRD)
+        self.part = 0.5 * (k - 2) / (k - 1) * RAISE if k > 2 else 0.0
+        self.bent = self.part * bend * top(across, self.other, k - 1) ** 2 * RAISE if k > 2 else 0.0 * self.base
+
+    def form(self, C: Array) -> None:
+        """Choose the pairs whose crude bounds are largest, and form them."""
+        f = len(C)
+        most = FORMED if f <= WIDE else MANY
+        a, b = np.triu_indices(f, 1)
+        if len(a) > most:
+            take = np.argpartition(-C[a, b], most)[:most]
+            a, b = a[take], b[take]
+        self.pairs = a, b
+        self.G, self.G_off = formed(self.st, self.h, a, b)
+
+    def gram(self, weight: Array, inverse_of: Array, long: Array) -> tuple[Array, Array, float]:
+        """What `Σ_j weight_j h_ijh_lj|s_j|` is at most in the norm of A: two steps, a step and a far row, two far rows.
+
+        Rows with an `inverse_of` their curvature count in squares, the others by their lengths. For a far row also
+        `Σ D_jτ_j² ≤ reach²`, so that the largest factor of it counts instead of a sum.
+        """
+        r, st = self.r, self.st
+        n = len(weight)
+        squares, linear = weight * weight * inverse_of * RAISE, np.where(inverse_of > 0.0, 0.0, weight * long)
+        bad = np.flatnonzero(linear > 0.0)
+        f = len(self.rows) if self.k > 1 else 0  # one row has no pair
+        Q = np.sqrt((self.squares[:, :f].T * squares) @ self.squares[:, :f] * fp.sum_up(n))
+        if len(bad) and f:
+            Q = Q + (r.moved[bad].T * linear[bad]) @ r.moved[bad]
+        raised = fp.sum_up(n) * RAISE
+        if not len(st.far):
+            return Q * raised, np.zeros(len(Q)), 0.0
+        D = np.maximum(st.c.at.D - st.c.at.D_off, 2.0**-1000)
+        grown = np.where(r.virtual > 0.0, r.virtual / np.maximum(st.most, 2.0**-500), 0.0) * RAISE
+        ratio = weight * np.sqrt(inverse_of / D) * grown * st.reach * RAISE
+        far = r.virtual * r.virtual
+        q = np.minimum(np.sqrt((squares * far) @ self.squares), (ratio[:, None] * r.moved).max(axis=0))
+        one = min(float(np.sqrt(squares @ (far * far))), float((ratio * r.virtual).max()))
+        if len(bad):
+            push = linear[bad] * r.virtual[bad]
+            side = linear[bad] * grown[bad] * st.reach / np.sqrt(D[bad])
+            q = q + np.minimum(push @ r.moved[bad], np.sqrt((side * side) @ self.squares[bad]))
+            one += min(float(push @ r.virtual[bad]), float(np.sqrt((side * side) @ far[bad])))
+        return Q * raised, q * raised, one * raised
+
+    def found(self, codes: Codes) -> tuple[Bound, Array] | None:
+        """The bound for codes of how far margins may move, and how far they do; None where it is not proved."""
+        st, r, c, k = self.st, self.r, self.st.c, self.k
+        s, n = c.sums, len(c.sums.S)
+        least = _kept(r.least, decoded(codes)[0])
+        H = (s.S.T * least) @ s.S
+        H[np.diag_indices(len(H))] += s.decay
+        unsure = (4.0 * fp.dot_unit(n) * float(least @ (s.norms * s.norms)) * fp.sum_up(n)
+                  + 4.0 * U * float(s.decay.sum()) + s.decay_off + whole_numbers(s)) * RAISE
+        if not np.isfinite(H).all() or (inv := inverse(H, unsure)) is None:
+            return None
+        X, off = inv
+        off += 4.0 * fp.dot_unit(len(X)) * fp.frobenius(X)
+        size = (fp.frobenius(X) + off) * RAISE
+        long = lengths(X, off, s.S, s.norms)
+        kappa = self._leverage(X, off, least, long)
+        if not kappa.max(initial=0.0) < 1.0:
+            return None
+        heavy = (c.kept > 0.0) & (least * FEWER < c.at.D)
+        light = (c.kept > 0.0) & ~heavy & (least > 0.0)
+        inverse_of = np.where(light, 1.0 / np.where(light, least, 1.0), 0.0)
+        C, C_far, C_two = self.gram(r.second, inverse_of, long)
+        rest = (0.5 * C_two + float((c.at.D_off * r.virtual) @ long) * fp.sum_up(n)) * RAISE
+        single = lengths(X, off, st.left[self.h :], fp.row_norms(st.left[self.h :]))
+        rho = (single + st.left_off[self.h :] * np.sqrt(size)) * RAISE
+        if k > 1:
+            share, far = self._shares(C, C_far, C_two, X, off, size, long, inverse_of)
+            rho, rest = (rho + share) * RAISE, (rest + far) * RAISE
+        least_gone = (1.0 - float(kappa.max(initial=0.0))) * (1.0 - 4.0 * U)
+        gone = (1.0 - kappa[: len(rho)]) * (1.0 - 4.0 * U) if k == 1 else least_gone  # one row: its own leverage counts
+        rho, far = rho / gone * ROOM * RAISE, (rest / least_gone if len(st.far) else 0.0) * ROOM * RAISE
+        fixed = (k + 2.0) * c.gradient * float(np.sqrt(size)) / least_gone * ROOM * RAISE
+        reach = (float(top(rho[None, :], far, k)[0]) + fixed) * RAISE
+        if not reach < np.inf:
+            return None
+        return Bound(st, self.h, k, codes, X, off, size, rho, far, fixed), reach * long * ROOM * RAISE
+
+    def _shares(self, C: Array, C_far: Array, C_two: float, X: Array, off: float, size: float, long: Array,
+                inverse_of: Array) -> tuple[Array, float]:
+        """The share of each step, and of a far row, in what pairs and triples do, from what pairs do to other rows."""
+        st, r, k = self.st, self.r, self.k
+        pull = long[self.rows][:, None] * self.pulled
+        C = (C + pull + pull.T) * RAISE
+        C[self.columns, self.columns] = 0.0
+        beyond = 0.0
+        if len(st.far):
+            away = r.most[st.far] * long[st.far]
+            T = (np.abs(st.T[st.far, self.h :]) + st.off[st.far, None]) * away[:, None]
+            C_far = (C_far + long[self.rows] * self.pulled_far + T.max(axis=0)) * RAISE
+            C_two = (C_two + 2.0 * float((away * st.across[st.far]).max())) * RAISE
+            reach = top(np.abs(st.T[st.far, self.h :]) + st.off[st.far, None], st.across[st.far], k - 1)
+            bend = np.minimum(THIRD, r.most[st.far]) * long[st.far]
+            beyond = float((bend * reach * reach).max()) * self.part * RAISE
+        if self.pairs is None:
+            self.form(C)
+        assert self.pairs is not None
+        a, b = self.pairs
+        signed = lengths(X, off, self.G, fp.row_norms(self.G)) + self.G_off * np.sqrt(size)
+        C[a, b] = C[b, a] = np.minimum(signed, C[a, b]) * RAISE
+        triple, triple_far = self._triples(inverse_of, long)
+        share = (0.5 * top(C, C_far, k - 1) + long[self.rows] * self.bent + triple) * RAISE
+        if not len(st.far):
+            return share, 0.0
+        return share, (0.5 * (k - 1) * max(C_two, float(C_far.max(initial=0.0))) + beyond + triple_far) * RAISE
+
+    def _leverage(self, X: Array, off: float, least: Array, long: Array) -> Array:
+        """At least the largest eigenvalue of the block of `√(d_id_l) s_i·A⁻¹s_l` of any k rows (Gershgorin), by rows.
+
+        The last number is that of far rows.
+        """
+        S, norms, k = self.st.c.sums.S[self.rows], self.st.c.sums.norms[self.rows], self.k
+        root = np.sqrt(least) * RAISE
+        side = root * long * RAISE
+        far = float(side[self.st.far].max(initial=0.0))
+        if k == 1:
+            return np.asarray(np.append(side[self.rows], far) ** 2 * RAISE)
+        B = (np.abs(S @ X @ S.T) + off * np.outer(norms, norms)) * np.outer(root[self.rows], root[self.rows]) * RAISE
+        own = B[self.columns, self.columns].copy()
+        B[self.columns, self.columns] = 0.0
+        most = own + top(B, side[self.rows] * far, k - 1)
+        last = far * far + (k - 1) * far * max(far, float(side[self.rows].max(initial=0.0)))
+        return np.asarray(np.append(most, last if len(self.st.far) else 0.0) * RAISE)
+
+    def _triples(self, inverse_of: Array, long: Array) -> tuple[Array, float]:
+        """The share of each step, and of a far row, in what three and more steps do to the slopes."""
+        r, k = self.r, self.k
+        if k < 3:
+            return np.zeros(len(self.rows)), 0.0
+        rest = top(r.moved, r.virtual, k - 2)
+        C, C_far, C_two = self.gram(r.third * rest * RAISE, inverse_of, long)
+        C[self.columns, self.columns] = 0.0
+        far = (k - 1) * max(C_two, float(C_far.max(initial=0.0))) / 6.0
+        return top(C, C_far, k - 1) / 6.0 * RAISE, far * RAISE
+
+
+def _kept(least: Array, moved: Array) -> Array:
+    """What a row keeps of its curvature where its margin moves by so much: times `(1 − e^{−x})/x`, rounded down."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        part = np.fmax(1.0 - 0.5 * moved, (1.0 - exp(-np.minimum(moved, 600.0)) * EVEN) / moved)
+    return np.asarray(least * np.maximum(part, 0.0) * (1.0 - 2.0**-40))
+
+
+def bound(st: Steps, h: int, k: int) -> Bound | None:
+    """A proved bound for the rows after the first h, k of which may follow; None where none was found."""
+    if not (h < len(st.rows) and np.isfinite(st.reach)) or (len(st.far) and k > len(st.rows) - h):
+        return None
+    try:
+        all_ = Bounds(st, h, k)
+    except OverflowError:
+        return None
+    moved = FIRST * st.lengths
+    for _ in range(TURNS):
+        codes = coded(moved[None, :])
+        got = all_.found(codes)
+        if got is None:
+            return None
+        found, needed = got
+        if (needed < decoded(codes)[0]).all():
+            return replace(found, codes=codes)
+        if not needed.max() < FARTHEST * 64.0:
+            return None
+        moved = needed * GROW
+    return None

@@ -1,0 +1,46 @@
+"""D12: which hot rows are among the deleted ones, by branch and bound; single refits and their pairs for the rest."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from certify.systems.head.rows.change import RowChange
+from certify.systems.head.rows.head import Head
+from certify.theorems.head.rows.box_tree import met, oriented, refusal
+from certify.theorems.head.rows.method import Budget, Mask, Method, Part
+from certify.theorems.head.rows.pair_tree.steps import MOST
+from certify.theorems.head.rows.pair_tree.tree import PairTree
+
+SHARE = 0.9
+"""Of the time that is left: boxes come after."""
+
+FEW, LARGE = 16, 8_000_000
+"""Most deleted rows, and most changes of margins that are held at once."""
+
+
+class PairTrees(Method):
+    """Deleted rows of a logistic head (D12)."""
+
+    name: ClassVar[str] = "pair_tree"
+
+    def able(self, head: Head, change: RowChange) -> str:
+        """Whether the theorem applies."""
+        if change.relabels:
+            return "labels change, and pairs of single refits are for deleted rows"
+        if change.count < 2:
+            return "one row is deleted, and it has no pair"
+        if change.count > FEW:
+            return f"{change.count} rows are deleted, and pairs of single refits are for 2 to {FEW}"
+        if head.n * min(len(change.rows), MOST) > LARGE:
+            return f"there are {head.n} rows, too many for pairs of single refits"
+        return refusal(head, change)
+
+    def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
+        """The points whose subtrees were finished in time, and rows it met whose deletion flips a point."""
+        s, points = oriented(head, change)
+        tree = PairTree(s, points, budget.share(SHARE).left)
+        proved = tree.run(change.count, todo.copy(), np.array(change.rows, np.int64))
+        return Part(self.name, proved, tree.arrays(proved, change.count) if proved.any() else {},
+                    met(head, tree, change))

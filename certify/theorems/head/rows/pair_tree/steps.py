@@ -1,0 +1,177 @@
+"""D12, what does not depend on how many rows may follow: the single refits of a node, and what they leave.
+
+`δ_i` is any vector near `w_i − ŵ`, `w_i` the minimiser without row i; two Newton steps with the factor of the centre
+propose it, more for the rows that move most. `τ_ji = s_j·δ_i`. Of slopes `p(t + τ) = z/(1 + z)`, `z = e^{−t}e^{−τ}`:
+a relative error of z is one of p, so that no further exponential is formed for pairs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from certify.rigor import fp
+from certify.rigor.activation.elementary import exp
+from certify.rigor.fp import RAISE, Array, U
+from certify.systems.head.rows.boxes.slabs import Rows
+from certify.systems.head.rows.boxes.trap import Centre
+from certify.theorems.head.rows.boxes.leaves import Base
+
+MOST, ALONE, SPARE = 1024, 512, 512
+"""Rows whose steps are formed one by one where there are more free ones, the same where one row follows, and how
+many more may be; that many are looked at by leverage."""
+
+LONG, TURNS, ONCE = 64, 7, 2
+"""Rows that move most, and Newton steps of theirs; steps of the others."""
+
+AT_ONCE = 512
+"""Far rows at a time."""
+
+FARTHEST = 300.0
+"""Largest margin and largest change of one that is looked at."""
+
+LEVERAGE, LIKE = 0.45, 20
+"""A sum of leverages that counts as much as the step of the LIKE-th row when rows are ordered."""
+
+BITS = 56
+"""Of a checker's rows, one less than they have."""
+
+NEAR_ONE = 1.0 - 2.0**-10
+
+
+@dataclass(frozen=True, eq=False)
+class Steps:
+    """The single refits of a node.
+
+    Attributes:
+        b: the inverse Hessian at the centre.
+        rows: (f,) rows with a step of their own, the hottest first; `far`: the other free rows.
+        lengths: (n,) upper bounds of `|s_j|` in the norm of the inverse Hessian.
+        delta: (f, p) the steps, exactly these floats.
+        T: (n, f) float `s_j·δ_i`, off by at most `off` (n,).
+        E: (n, f) `e^{−T}`; z: (n,) `e^{−t}`; P: (n, f) slopes at the step; P0: (n,) at the centre.
+        blur: relative error of every z and P, of pairs too.
+        left: (f, p) float gradients without row i at the step; `left_off` (f,) their errors.
+        reach: upper bound of the steps `π|s_i|` of the far rows, 0 without any, infinite where nothing is known.
+        most, across: (n,) how far one of them moves a margin, and how far one does of another row.
+    """
+
+    b: Base
+    rows: Rows
+    far: Rows
+    lengths: Array
+    delta: Array
+    T: Array
+    off: Array
+    E: Array
+    z: Array
+    P: Array
+    P0: Array
+    blur: float
+    left: Array
+    left_off: Array
+    reach: float
+    most: Array
+    across: Array
+
+    @property
+    def c(self) -> Centre:
+        """The centre."""
+        return self.b.c
+
+
+def lengths(X: Array, off: float, rows: Array, norms: Array) -> Array:
+    """Upper bounds of the lengths of rows in the norm of a matrix within `off` of X."""
+    return np.asarray(np.sqrt(np.maximum(np.einsum("ij,ij->i", rows @ X, rows), 0.0) + off * norms * norms) * RAISE)
+
+
+def in_order(b: Base, free: Rows) -> Rows:
+    """The free rows, the hottest first: those whose step is long, and those whose leverages add up to much."""
+    c, s = b.c, b.c.sums
+    if not len(free):
+        return free
+    own = np.minimum(b.own[free], NEAR_ONE)
+    heat = c.at.p[free] / (1.0 - own) * np.sqrt(np.maximum(own, 0.0) / np.maximum(c.at.D[free], 2.0**-500))
+    levels = np.sort(heat)[::-1]
+    like = max(float(levels[min(LIKE, len(levels) - 1)]), 2.0**-500)
+    some = np.unique(np.concatenate([np.argsort(-heat)[:SPARE], np.argsort(-own)[:SPARE]]))
+    root = np.sqrt(c.at.D[free[some]])
+    B = np.abs(s.S[free[some]] @ b.X @ s.S[free[some]].T) * np.outer(root, root)
+    key = heat / like
+    key[some] = np.maximum(key[some], np.sort(B, axis=1)[:, -3:].sum(axis=1) / LEVERAGE)
+    return np.asarray(free[np.argsort(-key, kind="stable")])
+
+
+def steps(b: Base, order: Rows, k: int) -> Steps | None:
+    """The steps of the free rows; None where margins are too large."""
+    c, s, S = b.c, b.c.sums, b.c.sums.S
+    n, p = S.shape
+    count = MOST if k > 1 else ALONE
+    mid = order if len(order) <= count + SPARE else order[:count]
+    far = order[len(mid):]
+    size = lengths(b.X, b.off, S, s.norms)
+    delta = _newton(b, mid)
+    long = fp.row_norms(delta)
+    T = S @ delta.T
+    # a checker's rows are whole numbers of one unit: no part of the proof, but it has to follow
+    unit = float(np.ldexp(1.0, int(np.frexp(np.abs(S).max(initial=0.0))[1]) - BITS))
+    off = (fp.dot_unit(p) * s.norms + p * unit) * float(long.max(initial=0.0)) * RAISE
+    if not (np.isfinite(T).all() and np.abs(T).max(initial=0.0) < FARTHEST and np.abs(c.at.t).max() < FARTHEST):
+        return None
+    E, z = exp(-T), exp(-c.at.t)
+    P, P0 = _slope(z[:, None] * E), _slope(z)
+    P *= c.kept[:, None]
+    P0 = P0 * c.kept
+    blur = (32.0 * U + 2.0 * float(c.at.off.max()) + 5.0 * float(off.max())) * RAISE
+    own = P.copy()
+    own[mid, np.arange(len(mid))] = 0.0
+    W = c.w + delta
+    left = s.decay * W - own.T @ S
+    left_off = (n * float(np.sqrt(p)) * unit + (blur + 2.0 * fp.dot_unit(n)) * (s.norms @ own) * fp.sum_up(n)
+                + (4.0 * U * float(s.decay.max(initial=0.0)) + s.decay_off) * (long + 2.0 * fp.row_norms(W))) * RAISE
+    reach, most, across = _far(b, far, size)
+    return Steps(b, mid, far, size, delta, T, off, E, z, P, P0, blur, left, left_off, reach, most, across)
+
+
+def _far(b: Base, far: Rows, size: Array) -> tuple[float, Array, Array]:
+    """The longest step `−πH⁻¹s_l` of the far rows, how far one of them moves each margin, and another one does."""
+    c, s = b.c, b.c.sums
+    most, across = np.zeros(len(s.S)), np.zeros(len(s.S))
+    fine = b.own[far] < NEAR_ONE
+    if not fine.all():
+        return np.inf, most, across
+    pull = (c.at.p[far] + c.at.p_off[far]) / (1.0 - b.own[far]) * RAISE
+    for start in range(0, len(far), AT_ONCE):
+        rows, own = far[start : start + AT_ONCE], pull[start : start + AT_ONCE]
+        K = np.abs((s.S @ b.X) @ s.S[rows].T) * own
+        most = np.maximum(most, K.max(axis=1))
+        K[rows, np.arange(len(rows))] = 0.0
+        across = np.maximum(across, K.max(axis=1))
+    loose = b.off * s.norms * float((s.norms[far] * pull).max(initial=0.0))
+    return float((pull * size[far]).max(initial=0.0)) * RAISE, (most + loose) * RAISE, (across + loose) * RAISE
+
+
+def _slope(z: Array) -> Array:
+    return np.asarray(z / (1.0 + z))
+
+
+def _newton(b: Base, rows: Rows) -> Array:
+    """Proposals: Newton's method with the factor of the centre less the row."""
+    c, S = b.c, b.c.sums.S
+    Z = S[rows] @ b.X
+    own = np.einsum("ij,ij->i", Z, S[rows])
+    D = c.at.D[rows]
+    room = np.maximum(1.0 - D * own, 1e-3)
+    delta = -(c.at.p[rows] / room)[:, None] * Z
+    lift = D / room
+    for turn in range(TURNS):
+        live: NDArray[np.int64] = np.arange(len(rows) if turn < ONCE - 1 else min(LONG, len(rows)))
+        W = c.w + delta[live]
+        P = (0.5 - 0.5 * np.tanh(0.5 * (W @ S.T))) * c.kept
+        P[live, rows[live]] = 0.0
+        Y = (c.sums.decay * W - P @ S) @ b.X
+        Y += (np.einsum("ij,ij->i", Y, S[rows[live]]) * lift[live])[:, None] * Z[live]
+        delta[live] -= Y
+    return np.asarray(delta)
