@@ -97,7 +97,11 @@ def _rests(opened: Certificate) -> list[str]:
     rows = [row for claim in opened.claims if (row := _row(claim, opened)) is not None]
     used = dict.fromkeys(label for row in rows for label in row.rests)
     named = [f"{label} ({text(label).name})" for label in used]
-    return [f"They use {escaped(', '.join(named))}. `certify explain NAME` says each."] if named else []
+    said = [f"They use {escaped(', '.join(named))}. `certify explain NAME` says each."] if named else []
+    if any(claim.theorem == "D1" for claim in opened.claims):
+        said.append("D1 is about each prediction by itself: `status` in the witness file says by which method it is kept, "
+                    "and `proofs/heads.md` and the pages beside it (D2 to D12) say why that proves it.")
+    return said
 
 
 def _hypotheses(opened: Certificate) -> str:

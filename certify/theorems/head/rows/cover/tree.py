@@ -25,6 +25,8 @@ GROWN, WIDER = 6, 1.25
 DEEP, HALF, WHOLE = 12, 0.5, 1e-3
 """After how many halvings choices are told apart where no centre is reachable; and how near to 0 or 1 a row's share
 counts as that."""
+LEAST = 2.0**-30
+"""Radius of a cell, where curvature is about 1, below which nothing but rounding is left to be told apart."""
 
 
 def cover(
@@ -110,7 +112,7 @@ def _tree(
                 parted += 1
                 cuts.append(-2 - row)
                 stack += [(low, high, part, depth) for part in held.parted(row)]
-            elif tried:
+            elif tried and float(r.max()) > LEAST:  # a face of a line is a point, which no halving makes smaller
                 k = int(np.argmax(r * scale))
                 middle = (low[k] + high[k]) / 2
                 on = np.arange(len(low)) == k
