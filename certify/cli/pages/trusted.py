@@ -61,4 +61,4 @@ def _programs() -> tuple[str, ...]:
 
     library = f"python-flint {version('python-flint')} with FLINT {flint.__FLINT_VERSION__}"
     return (f"{library}: ball arithmetic, exact integers",
-            f"Python {platform.python_version()}: the interpreter, json, tomllib, csv, hashlib, struct, zlib, fractions")
+            f"Python {platform.python_version()}: the interpreter, json, tomllib, csv, hashlib, zlib, fractions")

@@ -99,7 +99,7 @@ def _rests(opened: Certificate) -> list[str]:
     named = [f"{label} ({text(label).name})" for label in used]
     said = [f"They use {escaped(', '.join(named))}. `certify explain NAME` says each."] if named else []
     if any(claim.theorem == "D1" for claim in opened.claims):
-        said.append("D1 is about each prediction by itself: `status` in the witness file says by which method it is kept, "
+        said.append("D1 is about each prediction by itself: `status` in the witness file says which method keeps it, "
                     "and `proofs/heads.md` and the pages beside it (D2 to D12) say why that proves it.")
     return said
 
