@@ -1,7 +1,7 @@
 """How many predictions of ordinary models stay when any few rows are deleted or relabelled, from both sides.
 
     python reports/studies/heads/table.py run --cache FOLDER --download     # hours; goes on where it stopped
-    python reports/studies/heads/table.py show                              # the table and its medians
+    python reports/studies/heads/table.py show                              # the best of all results, and medians
 
 Every cell is a process of its own and one line of `table.jsonl`; what is there is not computed again. `--only WORD …`
 takes the cells whose name holds every word, `--processes 2` runs two at a time, `--seconds` replaces the time limits,
@@ -17,7 +17,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median
@@ -116,6 +116,16 @@ def lines(results: Path) -> list[Line]:
     return [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines() if line.strip()]
 
 
+def best(found: Iterable[Line]) -> list[Line]:
+    """Of every cell the line that decides most, the first of several."""
+    kept: dict[str, Line] = {}
+    for line in found:
+        known = kept.get(line["key"])
+        if known is None or line.get("undecided", float("inf")) < known.get("undecided", float("inf")):
+            kept[line["key"]] = line
+    return list(kept.values())
+
+
 def group(line: Line) -> str:
     """Which of the issue's bars a cell is held against."""
     if line["kind"] == "delete":
@@ -173,8 +183,9 @@ def main(arguments: list[str] | None = None) -> int:
     running.add_argument("--download", action="store_true", help="fetch what is not in the cache")
     running.add_argument("--only", nargs="*", default=[], help="words that a cell's name has to hold")
     running.add_argument("--processes", type=int, default=1)
-    for command in (running, show):
-        command.add_argument("--results", type=Path, default=HERE / "table.jsonl")
+    running.add_argument("--results", type=Path, default=HERE / "table.jsonl")
+    show.add_argument("--results", type=Path, nargs="+", default=sorted(HERE.glob("table*.jsonl")),
+                      help="of a cell in several of them the line that decides most")
     options = parser.parse_args(arguments)
     if options.command == "run":
         return run(options)
@@ -182,7 +193,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(json.dumps(answer(models.Cell(options.data, options.model, options.kind, options.count), options.cache,
                                 options.seconds, options.processor)))
         return 0
-    print("\n".join(shown(lines(options.results))))
+    print("\n".join(shown(best(line for path in options.results for line in lines(path)))))
     return 0
 
 
