@@ -150,7 +150,7 @@ def levels(start: int, end: int) -> list[int]:
     """Places from start to end, sparser and sparser.
 
     >>> levels(2, 16)
-    [2, 3, 4, 5, 6, 7, 8, 9, 10, 13, 16]
+    [2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 15, 16]
     """
     found, t = [], start
     while t < end:

@@ -6,9 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from flint import ctx
 
 from certify.check.reading.arrays import Array
 from certify.check.theorems.head.rows import squared_tree as checked
+from certify.check.theorems.head.rows.head import BITS
 from certify.check.theorems.head.rows.squared_tree import majorant as checked_majorant
 from certify.check.theorems.head.rows.squared_tree import sums as checked_sums
 from certify.check.theorems.head.rows.squared_tree import trees as checked_trees
@@ -114,6 +116,39 @@ def test_bars_and_tails(short: None, k: int) -> None:
     assert proofs > 8 and flips > 4
 
 
+def sticking_out(seed: int) -> tuple[SmallHead, Head]:
+    """One row is a thousand times as long as the others: what is left of its direction is about 1e−6."""
+    rng = np.random.default_rng([seed, 17])
+    n, p = 20, int(rng.integers(2, 6))
+    label = np.append([0, 1], rng.integers(0, 2, n - 2))
+    phi = np.c_[2.0 * rng.standard_normal((2, p))[label] + rng.standard_normal((n, p)), np.ones(n)]
+    phi[int(rng.integers(n)), :p] *= 1e3
+    phi = phi.astype(np.float32).astype(np.float64)
+    codes, decayed, decay = np.array([[-1.0], [1.0]]), np.ones(p + 1, dtype=bool), float(10.0 ** rng.uniform(-2, 1))
+    V = np.linalg.solve(phi.T @ phi + decay * np.eye(p + 1), phi.T @ codes[label])
+    points = phi[rng.integers(0, n, 6)]
+    today = ((points @ V)[:, 0] > 0).astype(np.int64)
+    small = SmallHead(phi, codes[label], codes, label, decay, decayed, points, today, 0.0)
+    return small, as_head(small)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_row_that_alone_carries_a_direction_is_checked(count: int) -> None:
+    """What is proved is proved again, though `1 − K_ii` is as small as what short numbers err by."""
+    proofs, rows = 0, tuple(range(20))
+    for seed in range(12):
+        small, head = sticking_out(seed)
+        part = asked(head, count, rows)
+        if part.proved.any():
+            twin = as_checked(small, head, rows, count, False)
+            with ctx.workprec(BITS):
+                again = checked.proved(twin, read(part.arrays), "claim", part.proved.tolist())
+            assert again == part.proved.tolist()
+            proofs += int(part.proved.sum())
+            assert all(truth(small, False, rows, count, int(j))[0] for j in np.flatnonzero(part.proved)[:1])
+    assert proofs > 8
+
+
 def test_sums_of_the_hat_matrix_are_bounded(short: None) -> None:
     """After two deletions, against the exact hat matrix in floats."""
     rng = np.random.default_rng(3)
@@ -170,6 +205,14 @@ def test_arrays_that_are_no_trees_are_invalid() -> None:
                    {**arrays, "order": Array(arrays["order"].shape, arrays["order"].values, "f")}):
         with pytest.raises(Invalid):
             checked.proved(twin, damage, "claim", stays)  # type: ignore[arg-type]
+
+
+def test_an_order_of_too_many_rows_is_refused_before_anything_is_formed() -> None:
+    twin, arrays, stays = case()
+    long = read({name: np.array(v) for name, v in {"trees": [1], "lengths": [129, 1], "order": [0] * 129,
+                                                   "points": [0]}.items()})
+    with pytest.raises(Invalid, match="sets 129 rows apart"):
+        checked.proved(twin, long, "claim", stays)  # type: ignore[arg-type]
 
 
 def test_other_orders_prove_what_they_can() -> None:

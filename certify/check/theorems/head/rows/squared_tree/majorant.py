@@ -25,6 +25,11 @@ UNIT = 30
 KEPT, SAMPLE = 64, 8
 """About so many entries of a row are kept; every so many are looked at to find their bar."""
 
+LONG, FINE = 1 << 22, 90
+"""Products up to which features stay as they are, and features times the inverse have so many bits.
+
+A row that alone carries a direction has a `1 − K_ii` below what short numbers err by."""
+
 Getter = Callable[[list[int]], tuple[int, ...]]
 
 
@@ -55,11 +60,15 @@ class Majorant:
 
 
 def margin(system: Ridge, far: arb) -> arb:
-    """What `φᵀH⁻¹ψ` and `φ̂ᵀXψ̂` may differ by for `|φ|, |ψ| ≤ far`, rows known within the system's distance."""
-    X = system.inverse.X
-    assert X is not None
-    return (system.inverse.error * system.stretch**2 * far**2
-            + X.size * (2 * far * system.loose + system.loose**2)).upper()
+    """What `φᵀH⁻¹ψ` and `φ̂ᵀXψ̂` may differ by for two of the system's rows, `|φ|, |ψ| ≤ far`, known within its distance.
+
+    `|H⁻¹ψ|² ≤ ‖H⁻¹‖·ψᵀH⁻¹ψ ≤ ‖H⁻¹‖` as `ψψᵀ ⪯ H`, and `|H⁻¹ψ| ≤ ‖H⁻¹‖|ψ|`. With `X = H⁻¹ + (XH − I)H⁻¹` it is
+    `φᵀ(X − H⁻¹)ψ = φᵀ(XH − I)H⁻¹ψ`, `|Xψ| ≤ (1 + ε)|H⁻¹ψ|`, and `φ̂ᵀX(ψ − ψ̂)` by `|H⁻¹φ̂| ≤ |H⁻¹φ| + ‖H⁻¹‖|φ − φ̂|`.
+    """
+    error, loose, most = system.inverse.error, system.loose, system.stretch**2
+    image = (system.stretch * far).min(arb(1)) * system.stretch
+    seen = (2 + error) * image + most * (loose + error * (far + loose))
+    return (error * far * image + loose * seen).upper()
 
 
 def length(features: fmpz_mat) -> arb:
@@ -72,20 +81,21 @@ def majorant(system: Ridge, features: fmpz_mat) -> Majorant:
     """That of some rows of the system's features."""
     X, n, p = system.inverse.X, features.nrows(), system.p
     assert X is not None
-    short = [[int(x) >> (FEATURE_BITS - SHORT) for x in row] for row in features.tolist()]
+    fine, most = (FEATURE_BITS, FINE) if n * n * p <= LONG else (SHORT, LEFT)
+    short = [[int(x) >> (FEATURE_BITS - fine) for x in row] for row in features.tolist()]
     product = (features * X.mid).entries()
-    drop = max(0, max((x.bit_length() for x in product), default=0) - LEFT)
+    drop = max(0, max((x.bit_length() for x in product), default=0) - most)
     left = [x >> drop for x in product]
     bits = FEATURE_BITS + X.bits - drop
     size = arb(max((sum(int(x) ** 2 for x in left[i * p:(i + 1) * p]) for i in range(n)), default=0)).sqrt()
     far = length(features) + system.loose
-    each = arb(p).sqrt() * (scale(SHORT) * size * scale(bits) + scale(bits) * (far + arb(p).sqrt() * scale(SHORT)))
+    each = arb(p).sqrt() * (scale(fine) * size * scale(bits) + scale(bits) * (far + arb(p).sqrt() * scale(fine)))
     error = ceiling((each + margin(system, far)).upper(), 56 - UNIT)
     across = fmpz_mat([[fmpz(x) for x in row] for row in short]).transpose()
     getters: list[Getter | None] = []
     values: list[tuple[int, ...]] = []
     bars: list[int] = []
-    down = bits + SHORT - UNIT
+    down = bits + fine - UNIT
     for band in bands(fmpz_mat(n, p, left), across):
         for start in range(0, len(band), n):
             row = band[start:start + n]

@@ -24,6 +24,10 @@ DEEPEST = 128
 """Most deletions: of more nothing is proved, as every level of a tree takes frames of the interpreter."""
 
 
+LONGEST = 128
+"""Most rows of an order, of which the prover takes half: columns of all of them are held, and nodes grow with it."""
+
+
 @dataclass(frozen=True)
 class Tree:
     """Rows in the order in which they are set apart, and the evaluation rows that it is for."""
@@ -84,6 +88,8 @@ def trees_of(arrays: Mapping[str, Array], where: str, rows: list[int], points: i
         raise Invalid(where, "lengths of its arrays do not fit", "those of one set of trees are needed")
     place = {row: q for q, row in enumerate(rows)}
     every, i, j = [], 0, 0
+    if max(lengths[::2], default=0) > LONGEST:
+        raise Invalid(where, f"a tree sets {max(lengths[::2])} rows apart", f"at most {LONGEST} rows are needed")
     for size, N in zip(lengths[::2], lengths[1::2], strict=True):
         here, seen = order[i:i + size], at[j:j + N]
         if not set(here) <= set(place) or len(set(here)) != size or len(set(seen)) != N or not all(
