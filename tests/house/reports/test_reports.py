@@ -177,7 +177,7 @@ def test_one_command_writes_the_pages(tmp_path, monkeypatch, capsys):
 def test_a_folder_says_what_it_holds():
     """Audits have a certificate, studies and benchmarks none, and no name is in two of them."""
     sorts = {path.name for path in REPORTS.iterdir() if path.is_dir()} - {"__pycache__"}
-    assert sorts == {"audits", "studies", "estimates", "benchmarks", "tools"}
+    assert sorts == {"audits", "studies", "estimates", "benchmarks", "instances", "tools"}
     folders = [path for sort in ("audits", "studies", "estimates") for path in (REPORTS / sort).iterdir()]
     assert len(folders) > 30 and len({path.name for path in folders}) == len(folders)
     for path in folders:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from math import exp as plain
-from math import frexp, inf, ldexp, sqrt
+from math import frexp, inf, isfinite, ldexp, sqrt
 from operator import mul
 
 from flint import arb, fmpz_mat
@@ -101,6 +102,13 @@ def size_of(row: list[float]) -> float:
 
 def steps(b: Base, order: list[int], count: int) -> Steps | None:
     """The steps of the free rows, the first `count` of the order their own; None where numbers are too large."""
+    try:
+        return _steps(b, order, count)
+    except (OverflowError, ValueError):  # stated weights may be so large that decay times weights is infinite
+        return None
+
+
+def _steps(b: Base, order: list[int], count: int) -> Steps | None:
     c, s = b.c, b.c.sums
     rows, far = order[:count], order[count:]
     size = row_lengths(s, (b.X, b.off, b.big))
@@ -124,6 +132,8 @@ def steps(b: Base, order: list[int], count: int) -> Steps | None:
     kept = [1.0 if there else 0.0 for there in c.kept]
     P = [[x / (1.0 + x) * there for x, there in zip(map(mul, z, row), kept, strict=True)] for row in E]
     left, left_off = moved.gradients(P, blur)
+    if not all(isfinite(x) for x in (*chain.from_iterable(left), *left_off)):
+        return None
     reach, most, across = _far(b, far, size, own)
     return Steps(b, rows, far, size, moved.whole, moved.unit, moved.sizes, tau, off, E, z, P,
                  [x / (1.0 + x) * there for x, there in zip(z, kept, strict=True)], blur, left, left_off, reach, most,

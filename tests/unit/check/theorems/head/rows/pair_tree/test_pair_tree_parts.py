@@ -1,0 +1,130 @@
+"""Each part of a bound by itself: curvature, leverage and gradient at every choice of rows of small heads."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from itertools import combinations
+
+import numpy as np
+import pytest
+from flint import arb, ctx
+
+from certify.check.theorems.head.rows.boxes.codes import TABLE
+from certify.check.theorems.head.rows.boxes.fixed_rows import sums
+from certify.check.theorems.head.rows.boxes.leaves import base
+from certify.check.theorems.head.rows.boxes.slabs import below
+from certify.check.theorems.head.rows.boxes.stated import oriented
+from certify.check.theorems.head.rows.boxes.trap import centre
+from certify.check.theorems.head.rows.pair_tree import bound as bounds
+from certify.check.theorems.head.rows.pair_tree.numbers import top
+from certify.check.theorems.head.rows.pair_tree.steps import Steps, steps
+from tests.families.logistic_heads import as_checked, logistic_head, refit
+
+Array = np.ndarray
+NEAR = 1.0 + 1e-7
+
+
+def slope(t: Array) -> Array:
+    return np.asarray(1.0 / (1.0 + np.exp(t)))
+
+
+def rows_of(rng: np.random.Generator) -> Array:
+    """Rows of one or two columns; where half of them pull back the other half, margins move far in few deletions."""
+    n, p = int(rng.integers(6, 10)), int(rng.integers(1, 3))
+    S = rng.standard_normal((n, p)) * 10.0 ** rng.uniform(-1, 1, (n, 1))
+    if rng.random() < 0.6:
+        v, half = rng.standard_normal(p), n // 2
+        S[:half] = v * rng.uniform(0.8, 1.2, (half, 1)) * 10.0 ** rng.uniform(-0.5, 1)
+        S[half:] = -v * rng.uniform(0.1, 1.0, (n - half, 1))
+    return S
+
+
+def drawn(seed: int, monkeypatch: pytest.MonkeyPatch) -> tuple[bounds.Bound, list[int]] | None:
+    """A bound at a centre that is no minimiser, and its codes; few pairs are formed and some rows are far."""
+    rng = np.random.default_rng([seed, 44])
+    S, decay = rows_of(rng), 10.0 ** rng.uniform(-4, 1)
+    (n, p), k = S.shape, int(rng.integers(1, 6))
+    monkeypatch.setattr(bounds, "FORMED", int(rng.choice([0, 640, 640])))
+    monkeypatch.setattr(bounds, "SMALL", float(rng.choice([0.0, 1.0, 1.0])))
+    off = rng.choice([0.0, 10.0 ** rng.uniform(-8, -1)])
+    w = refit(S, np.ones(n), np.full(p, decay)) + off * rng.standard_normal(p)
+    b = base(centre(sums(S.tolist(), [arb(decay)] * p, False), [], w.tolist()))
+    own = n if rng.random() < 0.6 else int(rng.integers(k, n + 1))
+    if b is None or (st := steps(b, rng.permutation(n).tolist(), own)) is None:
+        return None
+    x, found = 0.02 * np.array(st.lengths), None
+    for _ in range(6):
+        codes = np.searchsorted(TABLE, x).tolist()
+        found = bounds.Bound(st, 0, k, [TABLE[q] for q in codes])
+        if found.proved or not hasattr(found, "rho"):
+            break
+        x = np.minimum(1.12 * (top(found.rho, found.far, k) + found.fixed) * np.array(found.long), 100.0)
+    return (found, codes) if found is not None and hasattr(found, "rho") else None
+
+
+def choices(found: bounds.Bound) -> Iterator[tuple[list[int], Array]]:
+    """Rows, and where their steps lead."""
+    st: Steps = found.st
+    S, w = np.array(st.c.sums.rows), np.array([float(x.mid()) for x in st.c.w.entries()])
+    delta = {i: np.ldexp(np.array([int(x) for x in row], float), e)
+             for i, row, e in zip(st.rows, st.delta, st.unit, strict=True)}
+    D = np.array([below(x) * 2.0**-44 for x in st.c.D])
+    H = (S.T * D) @ S + np.diag([float(x.mid()) for x in st.c.sums.decay])
+    for l in st.far:
+        u = np.linalg.solve(H, S[l])
+        delta[l] = -slope(S[l] @ w) / (1.0 - D[l] * (S[l] @ u)) * u
+    for size in range(found.k + 1):
+        for T in combinations([*st.rows, *st.far], size):
+            yield list(T), w + sum((delta[i] for i in T), np.zeros(len(w)))
+
+
+def parts(seed: int, monkeypatch: pytest.MonkeyPatch) -> Array | None:
+    """What curvature, leverage and gradient take of what a bound says of them, at most."""
+    with ctx.workprec(64):
+        if (got := drawn(seed, monkeypatch)) is None:
+            return None
+        found, codes = got
+        kappas = found._leverage() if found.k > 1 else found._own_leverage()
+    st, low, taken = found.st, np.array(found.low), np.zeros(3)
+    S, decay = np.array(st.c.sums.rows), np.array([float(x.mid()) for x in st.c.sums.decay])
+    A, x = (S.T * low) @ S + np.diag(decay), np.array([TABLE[q] for q in codes])
+    root, shares = np.linalg.cholesky(A), dict(zip(found.rows, found.rho, strict=True))
+    a = top(found.rho, found.far, found.k) + found.fixed
+    assert not found.proved or (a * np.array(found.long) < x).all()
+    for T, w in choices(found):
+        t, kappa = S @ w, 0.0
+        for z in (x, -x):
+            some = (np.abs(z) > 1e-4) & (low > 0.0)
+            ratio = low[some] * z[some] / (slope(t) - slope(t + z))[some]
+            taken[0] = max(taken[0], ratio.max(initial=0.0))
+        if T:
+            kappa = max(kappas) if found.k > 1 else kappas[found.rows.index(T[0]) if T[0] in found.rows else -1]
+            block = (S[T] @ np.linalg.solve(A, S[T].T)) * np.sqrt(np.outer(low[T], low[T]))
+            taken[1] = max(taken[1], np.linalg.eigvalsh(block).max() / max(kappa, 1e-300))
+        there = np.where(np.isin(np.arange(len(S)), T), 0.0, 1.0)
+        length = float(np.linalg.norm(np.linalg.solve(root, decay * w - (there * slope(t)) @ S)))
+        allowed = (sum(shares.get(i, found.far) for i in T) + found.fixed) * (1.0 - kappa)
+        taken[2] = max(taken[2], (length - 1e-12) / max(allowed, 1e-12))
+    return taken
+
+
+SHOW = (234, 720, 997, 2233)
+"""Seeds of heads where triples, bends of rows of T, or changes towards 0 are most of what is left."""
+
+
+def test_every_part_holds_at_every_choice(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [x for seed in (*range(150), *SHOW) if (x := parts(seed, monkeypatch)) is not None]
+    most = np.max(found, axis=0)
+    assert len(found) > 80 and (most <= NEAR).all() and (most > 0.9).all(), most
+
+
+def test_weights_too_large_for_doubles_prove_nothing() -> None:
+    """Along a column in which every row is 0 margins stay, and only the decay sees weights."""
+    head = logistic_head(np.random.default_rng([3, 44]), 9)
+    wide = dataclasses.replace(head, phi=np.c_[np.zeros(9), head.phi], V=np.c_[1e300, head.V], weight_decay=1e8,
+                               decayed=np.r_[True, head.decayed], points=np.c_[np.zeros(6), head.points])
+    with ctx.workprec(64):
+        s, _ = oriented(as_checked(wide, tuple(range(9)), 2), "claim")
+        b = base(centre(s, [], wide.V[0].tolist()))
+        assert b is not None and steps(b, list(range(9)), 9) is None
