@@ -82,18 +82,18 @@ def test_no_page_is_written_where_a_file_is_missing(tmp_path, capsys):
     assert not (path.parent / "trust.md").exists()
 
 
-def test_words_that_are_only_stated_are_not_repeated(tmp_path):
+def test_words_that_are_only_stated_are_refused_or_not_repeated(tmp_path, capsys):
     path = copy("0.2.0/targets", tmp_path)
     certificate = json.loads(path.read_bytes())
-    for claim in certificate["claims"]:
-        claim["reason"] = "audited by the ministry"
-        for one in claim["hypotheses"]:
-            one["statement"] = "audited by the ministry"
-    certificate["environment"] = {"by": "audited by the ministry"}
-    certificate["certify_version"] = "audited by the ministry"
+    certificate["environment"] = {"platform": "audited by the ministry"}
     reseal(path, certificate)
     assert certify("report", str(path), "--trusted") == 0
     assert "ministry" not in (path.parent / "trust.md").read_text(encoding="utf-8")
+    certificate["claims"][0]["hypotheses"][0]["statement"] = "audited by the ministry"
+    reseal(path, certificate)
+    capsys.readouterr()
+    assert certify("report", str(path), "--trusted") == 2
+    assert "says something else" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("more", [["--rows"], ["--redact"], ["--format", "pdf"], ["SECOND"], ["--index", "."]],
