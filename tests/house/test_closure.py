@@ -15,10 +15,10 @@ ROOT = Path(__file__).resolve().parents[2]
 GOLDEN, AUDITS = "tests/golden/0.1.0", "reports/audits"
 
 CERTIFICATES = {
-    f"{GOLDEN}/tanh": 3985, f"{GOLDEN}/critical": 6980, f"{GOLDEN}/boundary": 4335, f"{GOLDEN}/inside": 4905,
-    f"{GOLDEN}/per-sample": 4625, f"{GOLDEN}/change": 4195, f"{GOLDEN}/nearby": 4780, f"{GOLDEN}/window": 4080,
+    f"{GOLDEN}/tanh": 3990, f"{GOLDEN}/critical": 6980, f"{GOLDEN}/boundary": 4335, f"{GOLDEN}/inside": 4910,
+    f"{GOLDEN}/per-sample": 4625, f"{GOLDEN}/change": 4200, f"{GOLDEN}/nearby": 4785, f"{GOLDEN}/window": 4080,
     f"{AUDITS}/toy/features": 6690, f"{AUDITS}/diabetes/boundary": 4365, f"{AUDITS}/expansion/breast-cancer": 4065,
-    f"{AUDITS}/breast-cancer-logistic/last-layer-any-1": 6405, f"{AUDITS}/breast-cancer": 4420,
+    f"{AUDITS}/breast-cancer-logistic/last-layer-any-1": 6405, f"{AUDITS}/breast-cancer": 4425,
 }
 """Most lines that a certificate may load: a ratchet on the way to 2600, never raised without a reason in the commit.
 

@@ -22,6 +22,7 @@ MISLEADING = re.compile(r"[\0-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u2028-\u
 NUMBER, NAME = r"[0-9][0-9.e+-]{0,24}", r"[a-z_]{1,24}"
 NEAR = f"( \\(enclosed within {NUMBER}, {NUMBER} of this value\\))?"
 UNITS = "(, by relative changes of the layers,)?"
+POINT = "(critical point|solution|exact fit)"
 STATEMENTS = {
     "counting": "there are at least as many free parameters as equations \\(([0-9]+) and ([0-9]+)\\)",
     "smooth": f"the network is (twice )?continuously differentiable everywhere( \\(({NAME}|no activation)\\))?"
@@ -54,11 +55,11 @@ STATEMENTS = {
     "tilt": "the loss, tilted (through the outputs, is critical at the given weights; length of the shift"
             "|in weight space, is critical at the given weights; length of the tilt) at most",
     "evaluation": "the network is differentiable in its weights at every evaluation row",
-    "agreement": "every (critical point|solution) nearby changes the outputs by the same, to first order; number of "
-                 "evaluation rows for which this is proved|evaluation rows at which every (critical point|solution) "
-                 "nearby is proved to change the outputs by the same, to first order: at least",
+    "agreement": f"every {POINT} nearby changes the outputs by the same, to first order; number of evaluation rows for "
+                 f"which this is proved|evaluation rows at which every {POINT} nearby is proved to change the outputs "
+                 "by the same, to first order: at least",
     "freedom": "evaluation rows at which the first-order change of an output is proved to take every value, according "
-               "to the (critical point|solution): at least",
+               f"to the {POINT}: at least",
 }
 """What is said of each hypothesis, in whole; of the numbers in it only those are proved that the claim has too."""
 

@@ -117,7 +117,7 @@ def test_too_many_choices_are_refused() -> None:
     net = Network((np.zeros((1, 1)),), (np.zeros(1),), "identity")
     problem = Problem(net, X, y=y, parameter="deletions", rows=tuple(range(200)), loss="squared", weight_decay=0.125,
                       map="critical", base="nearby", set="sparse", count=1)
-    with pytest.raises(InputError, match=r"5, which has 2.6e\+09 choices of rows"):
+    with pytest.raises(InputError, match=r"5, which has 2.6e\+9 choices of rows"):
         coefficients(problem, delete=5)
 
 
