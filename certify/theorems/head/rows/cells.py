@@ -29,6 +29,10 @@ INPUTS = 12
 """Most inputs, that of the intercept included."""
 
 
+LATER = 0.5
+"""Share of the time left for points that take long; the methods after this one have the rest."""
+
+
 class Cells(Method):
     """Covers of the hyperplane, one a point (D8)."""
 
@@ -60,7 +64,7 @@ class Cells(Method):
         suspects: list[tuple[int, ...]] = []
         left = sorted(np.flatnonzero(todo).tolist(), key=lambda j: float(gap[j]))
 
-        def cover_of(j: int, most: Most = FEW) -> dict[str, Array] | None:
+        def cover_of(j: int, most: Most = FEW, budget: Budget = budget) -> dict[str, Array] | None:
             budget.check()
             try:
                 return cover(margins, E[j], float(signs[j]) * head.threshold, start, ridge_off, budget, suspects, most)
@@ -81,9 +85,9 @@ class Cells(Method):
                     if conic and (by := combination(E[known], E[j])) is not None:
                         implied[j] = [known[i] for i in by.tolist()]
                         left.remove(j)
-            flips = _flips(head, change, suspects)
-            for j in sorted(hard, key=lambda j: -float(gap[j])):  # what time is left, for those that take long
-                if flips.point[j] < 0 and (found := cover_of(j, MANY)) is not None:
+            flips, rest = _flips(head, change, suspects), budget.share(LATER)
+            for j in sorted(hard, key=lambda j: -float(gap[j])):
+                if flips.point[j] < 0 and (found := cover_of(j, MANY, rest)) is not None:
                     stored[j] = found
         except OutOfTime:
             pass

@@ -7,7 +7,7 @@ what so many roundings can take.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from math import frexp, inf, ldexp
+from math import frexp, inf, isnan, ldexp, nan
 
 from flint import arb, fmpz_mat
 
@@ -31,9 +31,16 @@ def exp(x: float) -> float:
 
 
 def top(values: Iterable[float], other: float, k: int) -> float:
-    """Upper bound of the sum of the k largest of some numbers, k of `other` ≥ 0 among them."""
+    """Upper bound of the sum of the k largest of some numbers, k of `other` ≥ 0 among them; NaN where one is NaN.
+
+    >>> top([3.0, 1.0], 0.0, 1) >= 3.0, top([3.0, nan, 1.0], 0.0, 1), top([1.0], nan, 1)
+    (True, nan, nan)
+    """
     if k <= 0:
         return 0.0
+    values = list(values)
+    if other != other or any(map(isnan, values)):  # a NaN would leave the order, and the sum
+        return nan
     largest = sorted(values)[-k:]
     return (sum([x if x > other else other for x in largest]) + other * (k - len(largest))) * UP
 
