@@ -24,6 +24,9 @@ THIRD = 0.0962251
 LEAST, LARGEST = 2.0**-39, 2.0**100
 """Least curvature that bounds what a far row moves, and the largest length of anything: no product overflows."""
 
+NEAR, GROWN, TRIES = 1.05, 8.0, 3
+"""Room where margins move farther than stated, how many times as far they may, and tries: any such numbers will do."""
+
 BENT = 2.0 ** (4 - WEIGHT)
 """What a curvature in whole numbers leaves of the true one."""
 
@@ -43,33 +46,46 @@ def most_between(t: float, down: float, up_: float, off: float) -> float:
 class Bound:
     """The bound for the steps after the first h, k of which may follow, if margins move by at most `reach` more.
 
+    Where that is not enough for this program's own steps, `reach` grows a little; `pairs` are formed with their signs.
+
     Attributes:
         proved: whether it is.
         rho, far, fixed: parts of the distance in the norm of A: of each step, of a far row, and of every choice.
         M: the inverse of A.
     """
 
-    def __init__(self, st: Steps, h: int, k: int, reach: Sequence[float]) -> None:
+    def __init__(self, st: Steps, h: int, k: int, reach: Sequence[float], pairs: int | None = None) -> None:
         self.st, self.h, self.k, self.proved = st, h, k, False
+        self.reach, self.pairs, longer, grown = list(reach), pairs, 1.0, 1.0
         self.rows = st.rows[h:]
         self.tau = st.tau[h:]
         self.part = 0.5 * (k - 2) / (k - 1) * UP if k > 2 else 0.0
         if st.far and k > len(self.rows) or not self.rows or not isfinite(st.reach) or not self._margins():
             return
-        s = st.c.sums
-        weights = [int(_left(least, x) * 2.0**WEIGHT) for least, x in zip(self.least, reach, strict=True)]
+        for _ in range(TRIES):
+            self.reach = [longer * x for x in self.reach]
+            needed = self._needed()
+            longer = needed * NEAR
+            self.proved, grown = needed < 1.0, grown * longer
+            if self.proved or not grown < GROWN:
+                return
+
+    def _needed(self) -> float:
+        """Where all margins move by at most `reach` more, what part of that is needed; infinite where all fails."""
+        st, k, s = self.st, self.k, self.st.c.sums
+        weights = [int(_left(least, x) * 2.0**WEIGHT) for least, x in zip(self.least, self.reach, strict=True)]
         found = inverse(s, weights)
         if found is None:
-            return
+            return inf
         self.M = found
         self.low = [ldexp(w, -WEIGHT) for w in weights]
         self.long = row_lengths(s, found)
         if not all(x < LARGEST for x in (*self.long, *st.lengths, *st.sizes, up(found[2]), up(s.short.epsilon),
                                          *map(up, s.norms))):
-            return
+            return inf
         kappa = self._leverage() if k > 1 else self._own_leverage()
         if not max(kappa) < 1.0:
-            return
+            return inf
         self.root = sqrt(up(found[2])) * UP
         rho, far = self._shares()
         gone = (1.0 - max(kappa)) / UP
@@ -79,8 +95,10 @@ class Bound:
         self.far = far / gone * UP
         self.fixed = (k + 2.0) * up(st.c.gradient) * self.root / gone * UP * UP
         a = (top(self.rho, self.far, k) + self.fixed) * UP
-        self.proved = a < inf and all(not kept or a * x * UP < y for x, y, kept in zip(
-            self.long, reach, st.c.kept, strict=True))
+        if not a < inf:  # or no number
+            return inf
+        return max((a * x * UP / y for x, y, kept in zip(self.long, self.reach, st.c.kept, strict=True) if kept),
+                   default=0.0)
 
     def _margins(self) -> bool:
         """What rows of the sum do at a choice of the steps; False where margins are moved too far."""
@@ -264,9 +282,9 @@ class Bound:
         """The same for rows of far ones, added to their pairs; and what pairs of steps do to one of them."""
         st, k = self.st, self.k
         away = [self.most[l] * self.long[l] * UP for l in st.far]
-        found = []
+        found, loose = [], st.off * max(away)
         for row, x, y in zip(self.tau, C_far, pulled_far, strict=True):
-            found.append((x + y + max((abs(row[l]) + st.off) * z for l, z in zip(st.far, away, strict=True))) * UP)
+            found.append((x + y + max(map(mul, map(abs, [row[l] for l in st.far]), away)) + loose) * UP)
         two = (C_two + 2.0 * max(z * st.across[l] for l, z in zip(st.far, away, strict=True))) * UP
         beyond = 0.0
         if k > 2:
@@ -279,29 +297,33 @@ class Bound:
         """Form the pairs of steps whose bounds are largest, with their signs."""
         st, s, h = self.st, self.st.c.sums, self.h
         f = len(C)
-        order = nlargest(FORMED if f <= WIDE else MANY, ((C[a][b], a, b) for a in range(f) for b in range(a + 1, f)))
+        formed = (FORMED if f <= WIDE else MANY) if self.pairs is None else self.pairs
+        if not formed:
+            return
+        order = nlargest(formed, ((C[a][b], a, b) for a in range(f) for b in range(a + 1, f)))
         norms = [up(x) for x in s.norms]
-        kept = [1.0 if there else 0.0 for there in st.c.kept]
+        out = [j for j, there in enumerate(st.c.kept) if not there]
         each = [sum(map(mul, norms, row)) for row in st.P[h:]]
         still = sum(map(mul, norms, st.still))
         one, unit = 2.0**SLOPE, ldexp(1.0, s.unit - SLOPE)
         step = sqrt(s.p) * ldexp(1.0, s.unit) * UP
         apart = (2.0**-SLOPE * sum(norms) + 4.0 * step * s.n) * UP
-        long = fmpz_mat(s.n, s.p, [x for row in s.long for x in row])
+        long = s.across_long.transpose()
         for start in range(0, len(order), 256):
             some, lines, errors = order[start : start + 256], [], []
             for _, a, b in some:
                 i, j = self.rows[a], self.rows[b]
-                P = [x / (1.0 + x) * there for x, there in zip(
-                    map(mul, map(mul, st.z, st.E[h + a]), st.E[h + b]), kept, strict=True)]
-                Pa, Pb = st.P[h + a], st.P[h + b]
-                line = [x + y - z - q for x, y, z, q in zip(Pa, Pb, P, st.still, strict=True)]
-                line[i] += P[i] - Pa[i]
-                line[j] += P[j] - Pb[j]
-                lines.append([int(x * one) for x in line])
-                errors.append((4.0 * st.blur + 2.0**-49) * (
-                    sum(map(mul, norms, P)) + each[a] + each[b] + still + 4.0 * (norms[i] + norms[j])) + apart)
-            G = [[float(int(x)) * unit for x in row] for row in (fmpz_mat(lines) * long).tolist()]
+                Pa, Pb, z = st.P[h + a], st.P[h + b], list(map(mul, map(mul, st.z, st.E[h + a]), st.E[h + b]))
+                line = [int((x + y - q - v / (1.0 + v)) * one) for x, y, q, v in zip(Pa, Pb, st.still, z, strict=True)]
+                for l, q in ((i, Pb[i]), (j, Pa[j])):  # the row of one of both: what the other does to its own slope
+                    line[l] = int((q - st.still[l]) * one)
+                for l in out:
+                    line[l] = 0
+                lines.append(line)
+                # the slope at both is x + y − q less the number in the line
+                weigh = each[a] + each[b] + still + sum(map(mul, norms, map(abs, line))) / one
+                errors.append((4.0 * st.blur + 2.0**-49) * (weigh + 4.0 * (norms[i] + norms[j]) + apart) + apart)
+            G = [[x * unit for x in map(float, row)] for row in (fmpz_mat(lines) * long).tolist()]
             sizes = [size_of(row) for row in G]
             for (crude, a, b), x, size, error in zip(some, lengths(G, sizes, self.M), sizes, errors, strict=True):
                 C[a][b] = C[b][a] = min(crude, (x + (error + 2.0**-50 * size) * self.root) * UP)
