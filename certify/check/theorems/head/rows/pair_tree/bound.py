@@ -11,8 +11,9 @@ from flint import arb, fmpz_mat
 
 from certify.check.theorems.head.rows.boxes.fixed_rows import WEIGHT, few, inverse
 from certify.check.theorems.head.rows.boxes.margins import Points
+from certify.check.theorems.head.rows.pair_tree.formed import form
 from certify.check.theorems.head.rows.pair_tree.numbers import UP, both_tops, exp, gram, top, up
-from certify.check.theorems.head.rows.pair_tree.steps import SLOPE, Steps, lengths, row_lengths, size_of
+from certify.check.theorems.head.rows.pair_tree.steps import Steps, lengths, row_lengths, size_of
 
 FORMED, MANY, WIDE = 640, 2560, 512
 """Pairs that are formed one by one; where there are more than WIDE steps, so many."""
@@ -59,6 +60,7 @@ class Bound:
         self.reach, self.pairs, longer, grown = list(reach), pairs, 1.0, 1.0
         self.rows = st.rows[h:]
         self.tau = st.tau[h:]
+        self.pulled: tuple[list[list[float]], list[float], list[float]] | None = None
         self.part = 0.5 * (k - 2) / (k - 1) * UP if k > 2 else 0.0
         if st.far and k > len(self.rows) or not self.rows or not isfinite(st.reach) or not self._margins():
             return
@@ -235,29 +237,33 @@ class Bound:
             lengths(left, [size_of(row) for row in left], self.M), st.left_off[self.h :], strict=True)]
         if k == 1:
             return single, rest
-        pulled, pulled_far, bent = self._pulled()
+        if self.pulled is None:
+            self.pulled = self._pulled()
+        pulled, pulled_far, bent = self.pulled
+        long = [self.long[i] * UP for i in self.rows]
         for a in range(f):
             for b in range(a):
-                x = C[a][b] + pulled[a][b] + pulled[b][a]
+                x = C[a][b] + pulled[a][b] * long[a] + pulled[b][a] * long[b]
                 C[a][b] = C[b][a] = x
             C[a][a] = 0.0
+        pulled_far = list(map(mul, pulled_far, long))
         beyond = 0.0
         if st.far:
             C_far, C_two, beyond = self._far_pulled(C_far, C_two, pulled_far)
         self._pairs(C)
         C_far = C_far or [0.0] * f
         triple, triple_far = self._triples()
-        rho = [x + 0.5 * top(row, z, k - 1) + b + q for x, row, z, b, q in zip(
-            single, C, C_far, bent, triple, strict=True)]
+        rho = [x + 0.5 * top(row, z, k - 1) + b * y + q for x, row, z, b, y, q in zip(
+            single, C, C_far, bent, long, triple, strict=True)]
         far = rest + 0.5 * (k - 1) * max(C_two, max(C_far, default=0.0)) + beyond + triple_far if st.far else 0.0
         return [x * UP for x in rho], far * UP
 
     def _pulled(self) -> tuple[list[list[float]], list[float], list[float]]:
-        """What a step, and a far row, does to the row of another step, and what pairs of them do, times its length."""
+        """What a step, and a far row, does to the slope of another step's row, and what pairs of them do."""
         st, k, h = self.st, self.k, self.h
         pulled, pulled_far, bent = [], [], []
         for a, i in enumerate(self.rows):
-            other, long = st.most[i], self.long[i]
+            other = st.most[i]
             own = st.z[i] * st.E[h + a][i]
             base, slope = st.t[i] + self.tau[a][i], own / (1.0 + own)
             base_off = (st.t_off + 2.0 * st.off + 2.0**-50 * abs(base)) * UP
@@ -265,15 +271,15 @@ class Bound:
             for b in range(len(self.rows)):
                 q = own * st.E[h + b][i]
                 p = q / (1.0 + q)
-                line.append((abs(p - slope) + 2.0 * st.blur * (p + slope)) * long)
+                line.append(abs(p - slope) + 2.0 * st.blur * (p + slope))
                 changes.append(self.tau[b][i])
             line[a] = changes[a] = 0.0
             pulled.append(line)
-            pulled_far.append(min(1.0, most_between(base, other, other, base_off)) * other * long * UP)
+            pulled_far.append(min(1.0, most_between(base, other, other, base_off)) * other * UP)
             forth, back = (x + k * st.off for x in both_tops(changes, other, k - 1))
             reach = max(abs(base - back), abs(base + forth)) + base_off
             bend = min(most_between(base, back, forth, base_off) * min(0.5 * reach, 1.0) * UP, THIRD)
-            bent.append(self.part * bend * top([abs(x) + st.off for x in changes], other, k - 1) ** 2 * long * UP
+            bent.append(self.part * bend * top([abs(x) + st.off for x in changes], other, k - 1) ** 2 * UP
                         if k > 2 else 0.0)
         return pulled, pulled_far, bent
 
@@ -295,37 +301,17 @@ class Bound:
 
     def _pairs(self, C: list[list[float]]) -> None:
         """Form the pairs of steps whose bounds are largest, with their signs."""
-        st, s, h = self.st, self.st.c.sums, self.h
+        st, h = self.st, self.h
         f = len(C)
         formed = (FORMED if f <= WIDE else MANY) if self.pairs is None else self.pairs
         if not formed:
             return
         order = nlargest(formed, ((C[a][b], a, b) for a in range(f) for b in range(a + 1, f)))
-        norms = [up(x) for x in s.norms]
-        out = [j for j, there in enumerate(st.c.kept) if not there]
-        each = [sum(map(mul, norms, row)) for row in st.P[h:]]
-        still = sum(map(mul, norms, st.still))
-        one, unit = 2.0**SLOPE, ldexp(1.0, s.unit - SLOPE)
-        step = sqrt(s.p) * ldexp(1.0, s.unit) * UP
-        apart = (2.0**-SLOPE * sum(norms) + 4.0 * step * s.n) * UP
-        long = s.across_long.transpose()
+        found = form(st, [(h + a, h + b) for _, a, b in order])
         for start in range(0, len(order), 256):
-            some, lines, errors = order[start : start + 256], [], []
-            for _, a, b in some:
-                i, j = self.rows[a], self.rows[b]
-                Pa, Pb, z = st.P[h + a], st.P[h + b], list(map(mul, map(mul, st.z, st.E[h + a]), st.E[h + b]))
-                line = [int((x + y - q - v / (1.0 + v)) * one) for x, y, q, v in zip(Pa, Pb, st.still, z, strict=True)]
-                for l, q in ((i, Pb[i]), (j, Pa[j])):  # the row of one of both: what the other does to its own slope
-                    line[l] = int((q - st.still[l]) * one)
-                for l in out:
-                    line[l] = 0
-                lines.append(line)
-                # the slope at both is x + y − q less the number in the line
-                weigh = each[a] + each[b] + still + sum(map(mul, norms, map(abs, line))) / one
-                errors.append((4.0 * st.blur + 2.0**-49) * (weigh + 4.0 * (norms[i] + norms[j]) + apart) + apart)
-            G = [[x * unit for x in map(float, row)] for row in (fmpz_mat(lines) * long).tolist()]
-            sizes = [size_of(row) for row in G]
-            for (crude, a, b), x, size, error in zip(some, lengths(G, sizes, self.M), sizes, errors, strict=True):
+            part, sizes = found[start : start + 256], [size for _, size, _ in found[start : start + 256]]
+            long = lengths([G for G, _, _ in part], sizes, self.M)
+            for (crude, a, b), x, (_, size, error) in zip(order[start : start + 256], long, part, strict=True):
                 C[a][b] = C[b][a] = min(crude, (x + (error + 2.0**-50 * size) * self.root) * UP)
 
     def _triples(self) -> tuple[list[float], float]:

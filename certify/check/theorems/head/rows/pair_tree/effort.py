@@ -23,7 +23,7 @@ class Effort:
     pairs: int | None
 
 
-LITTLE = Effort(32, 0, 64, 0), Effort(128, 4, 256, None)
+LITTLE = Effort(32, 0, 64, 0), Effort(64, 1, 64, 160), Effort(128, 3, 256, None)
 MOST = 7
 """Turns of Newton's method where all is spent."""
 

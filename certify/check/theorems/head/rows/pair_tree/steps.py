@@ -7,7 +7,7 @@ steps are `z/(1 + z)` with `z = e^{−t}e^{−τ}`, off by as much of themselves
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from math import exp as plain
 from math import frexp, inf, isfinite, ldexp, sqrt
@@ -33,6 +33,10 @@ AT_ONCE = 256
 """Far rows at a time."""
 
 
+Pair = tuple[list[float], float, float]
+"""A vector, its size and what it is off by."""
+
+
 @dataclass(frozen=True)
 class Steps:
     """The single refits of a node.
@@ -45,6 +49,7 @@ class Steps:
         tau: for each step its changes of all margins, off by at most `off`.
         E: `e^−τ`; z: `e^−t`; P: slopes at the step; still: at the centre; blur: what they are off by, of themselves.
         left: gradients at the steps without their rows, and `left_off` what they are off by.
+        formed: pairs of steps that are known with their signs.
         reach: the longest step of a far row; `most`: how far one moves a margin, `across`: that of another row.
     """
 
@@ -69,6 +74,7 @@ class Steps:
     across: list[float]
     t: list[float]
     t_off: float
+    formed: dict[tuple[int, int], Pair] = field(default_factory=dict)
 
     @property
     def c(self) -> Centre:
