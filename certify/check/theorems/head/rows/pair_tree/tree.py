@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from certify.check.theorems.head.rows.boxes.codes import TABLE
 from certify.check.theorems.head.rows.boxes.fixed_rows import Sums
-from certify.check.theorems.head.rows.boxes.leaves import alone, base
+from certify.check.theorems.head.rows.boxes.leaves import Base, alone, base
 from certify.check.theorems.head.rows.boxes.margins import Points
 from certify.check.theorems.head.rows.boxes.singles import Singles
 from certify.check.theorems.head.rows.boxes.trap import Centre, centre
 from certify.check.theorems.head.rows.boxes.tree import Node, Place, places, refused
 from certify.check.theorems.head.rows.pair_tree.bound import Bound, Drops
-from certify.check.theorems.head.rows.pair_tree.effort import efforts
+from certify.check.theorems.head.rows.pair_tree.effort import MOST, efforts
 from certify.check.theorems.head.rows.pair_tree.order import in_order
 from certify.check.theorems.head.rows.pair_tree.steps import row_lengths, steps
 from certify.format.refusal import Invalid
@@ -73,22 +73,41 @@ def _last(node: Node, place: Place, c: Centre, part: Points, live: list[int]) ->
     b = base(c)
     everyone = list(range(len(live)))
     open_ = {at for at, ok in zip(everyone, alone(c, part, everyone, b), strict=True) if not ok}
-    needed = Singles(b, place.free, part).open() if b else {i: everyone for i in place.free}
-    if b and needed and node.boxes:
-        rows = sorted(needed)
-        st = steps(b, rows, len(rows))
-        found = Bound(st, 0, 1, [TABLE[int(x)] for x in node.boxes[0][1]]) if st else None
-        if found and found.proved:
-            drops, needed = Drops(found, part), {}
-            for at in everyone:
-                for i in drops.blocking(at):
-                    needed.setdefault(i, []).append(at)
+    if b is None:
+        return live
+    singles = Singles(b, place.free, part)
+    needed = singles.open()
+    left = _missing(node, c, part, needed, b)
+    for turns in (1, MOST) if node.boxes else ():
+        if left:
+            needed = _by_steps(b, singles.lengths, node, part, needed, turns)
+            left = _missing(node, c, part, needed, b)
+    return [live[at] for at in sorted(open_ | left)]
+
+
+def _missing(node: Node, c: Centre, part: Points, needed: dict[int, list[int]], b: Base) -> set[int]:
+    """The points for which a row that needs a leaf has none that holds."""
     stated = {i: a for a, (i, _) in enumerate(node.leaves)}
-    for i in set(needed) - set(stated):
-        open_ |= set(needed[i])
-    if needed := {i: at for i, at in needed.items() if i in stated}:
-        open_ |= refused(node, c, part, stated, needed, b)
-    return [live[at] for at in sorted(open_)]
+    asked = {i: at for i, at in needed.items() if i in stated}
+    found = {at for i in set(needed) - set(stated) for at in needed[i]}
+    return found | set(refused(node, c, part, stated, asked, b)) if asked else found
+
+
+def _by_steps(b: Base, size: list[float], node: Node, part: Points, needed: dict[int, list[int]], turns: int,
+              ) -> dict[int, list[int]]:
+    """For each of some rows the points that its deletion is not proved to leave positive by its own step either."""
+    rows = sorted(needed)
+    st = steps(b, rows, len(rows), turns, None, size)
+    found = Bound(st, 0, 1, [TABLE[int(x)] for x in node.boxes[0][1]]) if st else None
+    if found is None or not found.proved:
+        return needed
+    drops = Drops(found, part)
+    left: dict[int, list[int]] = {}
+    for at in range(len(part.rows)):
+        for i in drops.blocking(at):
+            if at in needed[i]:
+                left.setdefault(i, []).append(at)
+    return left
 
 
 def _inner(node: Node, place: Place, c: Centre, part: Points, live: list[int], nodes: Sequence[Node]) -> list[int]:
