@@ -84,7 +84,7 @@ class Attack:
 
 
 @dataclass(frozen=True, eq=False)
-class _Point:
+class Point:
     """One evaluation row: influences of the rows that may change, and how far they may be off in k of them."""
 
     q: Array
@@ -114,7 +114,7 @@ class Labels:
             self._swings[contrast] = swing(contrast, t.Y[self.rows], t.codes, t.open_codes[self.rows])
         return self._swings[contrast]
 
-    def influences(self, solved: Solved) -> Iterator[tuple[int, _Point]]:
+    def influences(self, solved: Solved) -> Iterator[tuple[int, Point]]:
         """The points one by one, computed some at a time."""
         rows, every = self.system.rows, 2 * len(self.rows) > self.system.n
         some = None if every else rows[self.rows].T
@@ -126,16 +126,16 @@ class Labels:
             if every and len(self.rows) < self.system.n:
                 Q = Q[:, self.rows]
             for j, q in enumerate(Q, start):
-                yield j, _Point(q, unit * float(solved.size[j]) * RAISE, float(solved.off[j]))
+                yield j, Point(q, unit * float(solved.size[j]) * RAISE, float(solved.off[j]))
 
 
-def drops(point: _Point, s: Swing) -> Array:
+def drops(point: Point, s: Swing) -> Array:
     """What each row takes from the contrast if it takes what hurts most; may be negative."""
     high: Array = point.q * s.high
     return high if s.low is s.high else np.maximum(high, point.q * s.low)
 
 
-def counted(point: _Point, s: Swing, low: float, high: float) -> tuple[int, int]:
+def counted(point: Point, s: Swing, low: float, high: float) -> tuple[int, int]:
     """Ends of the number of changes that leave the contrast positive, where its margin is in [low, high]."""
     if high < 0:
         return -1, -1
@@ -143,14 +143,14 @@ def counted(point: _Point, s: Swing, low: float, high: float) -> tuple[int, int]
     take = min(FIRST, n)
     while True:
         top = v if take == n else np.partition(v, n - take)[n - take:]
-        below, above = _ends(point, s, low, high, np.maximum(np.sort(top)[::-1], 0.0))
+        below, above = ends_of(point, s, low, high, np.maximum(np.sort(top)[::-1], 0.0))
         if take == n or above < take or not low > 0:
             break
         take = min(4 * take, n)
     return (below if low > 0 else -1), above
 
 
-def _ends(point: _Point, s: Swing, low: float, high: float, top: Array) -> tuple[int, int]:
+def ends_of(point: Point, s: Swing, low: float, high: float, top: Array) -> tuple[int, int]:
     """The ends from the largest drops, in order: the last sum surely below, the last before one surely above."""
     k = np.arange(1.0, len(top) + 1)
     sums, room = np.cumsum(top), fp.sum_up(len(top) + 2)
@@ -197,7 +197,7 @@ def tolerated(labels: Labels, points: Array, today: Ints, threshold: float = 0.0
     return Tolerated(below, above, rival, decided, hardest, solved)
 
 
-def _of_point(point: _Point, swings: list[Swing], ends: NDArray[np.float64]) -> tuple[int, int, int]:
+def _of_point(point: Point, swings: list[Swing], ends: NDArray[np.float64]) -> tuple[int, int, int]:
     """The least over the contrasts, those of least margin first; one that surely lasts longer is passed over."""
     order = sorted(range(len(swings)), key=lambda c: ends[0, c] / max(swings[c].largest, 1e-300))
     below = above = len(point.q)
@@ -217,7 +217,7 @@ def _of_point(point: _Point, swings: list[Swing], ends: NDArray[np.float64]) -> 
     return below, above, rival
 
 
-def _largest_sums(point: _Point, m: int) -> Array:
+def _largest_sums(point: Point, m: int) -> Array:
     """Sums of the largest influences in size, of as many as m."""
     sizes = np.abs(point.q)
     n = len(sizes)
@@ -225,7 +225,7 @@ def _largest_sums(point: _Point, m: int) -> Array:
     return np.cumsum(np.sort(top)[::-1])
 
 
-def _lasts(point: _Point, s: Swing, low: float, sums: Array, m: int) -> bool:
+def _lasts(point: Point, s: Swing, low: float, sums: Array, m: int) -> bool:
     """Whether m changes surely leave a contrast positive, by the size of influences alone."""
     if m <= 0:
         return True
@@ -243,7 +243,7 @@ def worst(labels: Labels, point: Array, contrast: Contrast, count: int) -> Attac
 def _hardest(labels: Labels, q: Array, contrast: Contrast, count: int) -> Attack:
     """The same, from influences."""
     t = labels.targets
-    v = drops(_Point(q, 0.0, 0.0), labels.swing(contrast))
+    v = drops(Point(q, 0.0, 0.0), labels.swing(contrast))
     first = np.argpartition(-v, count - 1)[:count] if 0 < count < len(v) else np.arange(len(v))
     chosen = first[np.argsort(-v[first], kind="stable")][:count]
     rows = labels.rows[chosen]
