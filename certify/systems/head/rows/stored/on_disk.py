@@ -60,7 +60,10 @@ class OnDisk:
             raise InputError("X", f"{self.path}, which was written to while it was read", "ask again")
 
     def _mapped(self) -> np.memmap[Any, np.dtype[Any]]:
-        return np.memmap(self.path, dtype=self.dtype, mode="r", offset=self.offset, shape=self.size)
+        try:
+            return np.memmap(self.path, dtype=self.dtype, mode="r", offset=self.offset, shape=self.size)
+        except (OSError, ValueError) as error:
+            raise InputError("X", f"{self.path}, which is gone or shorter than it was ({error})", "ask again") from None
 
     def _exact(self, stored: np.ndarray[Any, Any], name: str) -> Array:
         rows = exact_float64(stored, name)
