@@ -144,7 +144,7 @@ def counted(point: Point, s: Swing, low: float, high: float) -> tuple[int, int]:
     while True:
         top = v if take == n else np.partition(v, n - take)[n - take:]
         below, above = ends_of(point, s, low, high, np.maximum(np.sort(top)[::-1], 0.0))
-        if take == n or above < take or not low > 0:
+        if take == n or above < take:  # a margin that may be lost needs the sum that surely exceeds it too
             break
         take = min(4 * take, n)
     return (below if low > 0 else -1), above

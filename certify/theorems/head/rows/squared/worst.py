@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
+from certify.rigor.finder import proposed
 from certify.rigor.fp import Array
 from certify.systems.head.rows.change import DELETED, Choices, RowChange
 from certify.systems.head.rows.head import Head
@@ -53,10 +55,12 @@ def worst_deletions(head: Head, change: RowChange, todo: Mask, found: Found, lat
         for j, c in zip(here.tolist(), C, strict=True):
             if late():
                 return
-            gone = None if found.flipped[j] else fit.flipping(j, c)
-            if gone is not None:
-                choice = Choices(rows[gone][None, :], np.full((1, count), DELETED))
-                found.prove(choice, fit.without(gone)[None])
+            if found.flipped[j]:
+                continue
+            refit = proposed(partial(fit.flipping, j, c))  # rows that carry a direction alone leave singular matrices
+            if refit is not None:
+                gone, V = refit
+                found.prove(Choices(rows[gone][None, :], np.full((1, count), DELETED)), V[None])
 
 
 class _Fit:
@@ -73,8 +77,8 @@ class _Fit:
         self.v = system.R.T @ (system.R @ b)
         self.r = (head.Y - system.rows.products(self.v))[rows]
 
-    def flipping(self, j: int, c: Array) -> Ints | None:
-        """The rows whose deletion makes a contrast of point j negative; None where none was found."""
+    def flipping(self, j: int, c: Array) -> tuple[Ints, Array] | None:
+        """Rows whose deletion makes a contrast of point j negative, with the refit; None where none was found."""
         e = self.head.points[j] * self.system.scale
         Z = (e @ self.v)[None, :]
         for contrast in sorted(contrasts(int(self.head.today[j]), self.head.k, self.head.threshold),
@@ -89,7 +93,8 @@ class _Fit:
                 A = self.system.rows[self.rows[gone]] @ self.system.R.T
                 N = np.linalg.inv(np.eye(self.count) - A @ A.T)
                 if float(c[gone] @ N @ r[gone]) > z:
-                    return np.sort(gone)
+                    gone = np.sort(gone)
+                    return gone, self.without(gone)
                 # the first order at the refit without these
                 back = self.system.rows.products(self.system.R.T @ (A.T @ (N @ np.c_[c[gone], r[gone]])))[self.rows]
                 worth = (c + back[:, 0]) * (r + back[:, 1]) / self.left

@@ -169,3 +169,14 @@ def test_points_that_tolerate_less_come_with_their_rows() -> None:
         same = worst(labels, head.points[j], condition, int(r.upper[j]) + 1)
         assert one.rows.tolist() == same.rows.tolist()
         assert one.codes.tolist() == same.codes.tolist()
+
+
+def test_of_a_margin_that_may_be_lost_already_the_upper_end_is_no_number_of_rows_that_were_sorted() -> None:
+    n = 1500  # more than are sorted first
+    phi, label = np.c_[np.linspace(-1.0, 1.0, n), np.zeros(n)], np.arange(n) % 2
+    system = ridge(phi, (1.0, 0.0), np.ones(2, dtype=bool))
+    assert isinstance(system, Ridge)
+    codes = np.array([[-1.0], [1.0]])
+    labels = Labels(system, Targets(codes[label], codes, label[:, None] != np.arange(2)))
+    r = tolerated(labels, np.array([[0.0, 1.0]]), np.ones(1, dtype=np.int64))  # a feature that no training row has
+    assert (r.lower.tolist(), r.upper.tolist()) == ([-1], [n])  # the output is 0 whatever the labels are

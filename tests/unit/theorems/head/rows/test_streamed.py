@@ -9,6 +9,8 @@ import pytest
 
 from certify.systems.head.rows import ridge as ridges
 from certify.systems.head.rows.change import RowChange
+from certify.systems.head.rows.head import Head
+from certify.systems.head.rows.losses.squared import SquaredHead
 from certify.systems.head.rows.ridge import Ridge, ridge
 from certify.systems.head.rows.stored import rows as stored
 from certify.theorems.head.rows.flips import Found
@@ -188,3 +190,20 @@ def test_the_search_of_large_heads_finds_what_flips(monkeypatch: pytest.MonkeyPa
                 assert flips or not found.flipped[j]
                 could, flipped = could + flips, flipped + bool(found.flipped[j])
     assert flipped > 0.5 * could > 0
+
+
+def test_a_row_that_carries_a_direction_alone_does_not_end_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worst, "LARGE", 0)
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal(40)
+    phi, y = np.c_[x, np.zeros(40), np.ones(40)], np.where(x + rng.standard_normal(40) > 0, 1.0, -1.0)[:, None]
+    phi[7, 1] = 2.0**30  # its leverage is 1 − 2^−60: in floats its deletion leaves a matrix that is singular
+    V = np.linalg.lstsq(phi.T @ phi + np.diag([1.0, 1.0, 0.0]), phi.T @ y, rcond=None)[0].T
+    points = np.c_[rng.standard_normal(100), rng.standard_normal(100) * 2.0**30, rng.standard_normal(100)]
+    head = Head(phi, np.zeros(40), y, np.array([[-1.0], [1.0]]), (y[:, 0] > 0).astype(np.int64), SquaredHead(), V,
+                1.0 / 40, np.array([True, True, False]), False, points, np.zeros(100))
+    found, change = Found(head), RowChange(False, 1, (7,))
+    worst.worst_deletions(head, change, head.today >= 0, found, lambda: False)
+    part = SquaredTree().prove(head, change, head.today >= 0, Budget())
+    assert part is not None
+    assert not (part.proved & found.flipped).any()
