@@ -76,7 +76,7 @@ def stored_predictions(
     Args:
         estimator: a fitted RidgeClassifier.
         X: the `(n, d)` rows that it was fitted to, as the path of a `.npy` file or as
-            `numpy.load(path, mmap_mode="r")`, of float32 or float64.
+            `numpy.load(path, mmap_mode="r")`, of float32 or float64. It is the file that is read, as it is now.
         y: `(n,)` labels.
         X_eval: `(N, d)` evaluation rows.
         delete, relabel: how many rows, one of them.
@@ -97,11 +97,11 @@ def stored_predictions(
     StoredPredictions(any 2 rows deleted: 20 predictions proved to stay, 0 flipped, 0 undecided)
     """
     kind, count = kind_of(delete=delete, relabel=relabel)
-    source, head = _read(estimator, X, y, X_eval)
+    source, head, alpha = _read(estimator, X, y, X_eval)
     if count > source.shape[0]:
         raise InputError(kind, f"{count} of {source.shape[0]} rows", f"give at most {source.shape[0]}")
     room = _room(source, head, memory, 1 if kind == "relabel" else 4 * count)
-    system = ridge(source, head.mu(), head.decayed)
+    system = ridge(source, (alpha, 0.0), head.decayed)  # head.mu() rounds alpha / n, and n of it is not alpha
     if isinstance(system, str):
         raise EnclosureError("stored_predictions", system, "fit with a larger alpha")
     known = head.today >= 0
@@ -140,14 +140,14 @@ def _deleted(system: Ridge, head: Head, at: Whole, count: int, room: int) -> Sto
                              {int(at[j]): rows for j, rows in found.rows.items()}, why)
 
 
-def _read(estimator: Any, X: Any, y: Any, X_eval: Any) -> tuple[OnDisk, Head]:
-    """The rows, and a head with all but them."""
+def _read(estimator: Any, X: Any, y: Any, X_eval: Any) -> tuple[OnDisk, Head, float]:
+    """The rows, a head with all but them, and the penalty in the sum form."""
     if type(estimator).__name__ != "RidgeClassifier":
         raise InputError("estimator", type(estimator).__name__, "give a fitted RidgeClassifier")
     labels = np.asarray(y)
     if labels.ndim != 1:
         raise InputError("y", f"shape {labels.shape}", "give (n,) labels")
-    read = linear(estimator, labels, len(labels))
+    read = linear(estimator, labels, 1)  # a penalty for one row is that of the sum, exactly
     if read.by_label is not None or read.balanced:
         raise InputError("class_weight", "weights of labels", "fit without them")
     assert read.loss == Loss.SQUARED and read.targets is not None
@@ -169,8 +169,8 @@ def _read(estimator: Any, X: Any, y: Any, X_eval: Any) -> tuple[OnDisk, Head]:
     decayed = np.ones(m, dtype=bool)
     decayed[-1] = read.bias is None
     head = Head(np.zeros((n, 0)), np.zeros(n), read.targets, codes.codes, codes.label, HEAD_LOSSES[read.loss], V,
-                read.weight_decay, decayed, False, points, np.zeros(len(points)))
-    return source, head
+                read.weight_decay / n, decayed, False, points, np.zeros(len(points)))
+    return source, head, read.weight_decay
 
 
 def _room(source: OnDisk, head: Head, memory: float, each: int) -> int:
@@ -186,4 +186,4 @@ def _room(source: OnDisk, head: Head, memory: float, each: int) -> int:
     if not memory >= needed:
         raise InputError("memory", f"{memory:.3g} bytes, where {needed:.3g} are needed",
                          "give more of it, or fewer evaluation rows at a time")
-    return max(int(memory - fixed) // LARGEST_SHARE, NUMBERS * contrasts)
+    return max(int(min(memory - fixed, 2.0**62)) // LARGEST_SHARE, NUMBERS * contrasts)

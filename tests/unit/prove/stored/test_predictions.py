@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,10 @@ from sklearn.linear_model import Ridge, RidgeClassifier
 
 import certify
 from certify.format.errors import InputError
+from certify.prove.stored import predictions
+from certify.systems.head.rows.stored import on_disk as on_disk_module
 from certify.systems.head.rows.stored import rows as stored
+from certify.systems.head.rows.stored.on_disk import on_disk
 from certify.theorems.head.rows.squared.streamed import labels as by_parts
 
 
@@ -108,8 +113,6 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
 def test_a_file_that_is_written_to_meanwhile_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     model, X, y, X_eval = drawn(tmp_path)
     path = tmp_path / "rows.npy"
-    from certify.prove.stored import predictions
-
     honest = predictions.tolerated
 
     def slow(*given: object) -> object:
@@ -119,3 +122,78 @@ def test_a_file_that_is_written_to_meanwhile_is_refused(monkeypatch: pytest.Monk
     monkeypatch.setattr(predictions, "tolerated", slow)
     with pytest.raises(InputError, match="written to"):
         certify.stored_predictions(model, path, y, X_eval, relabel=1)
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_file_whose_time_was_set_back_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, replaced: bool,
+                                                   ) -> None:
+    model, X, y, X_eval = drawn(tmp_path)
+    path = tmp_path / "rows.npy"
+    before, honest = path.stat(), predictions.deleted
+    other = tmp_path / "other.npy"
+    np.save(other, -X)
+
+    def slow(*given: object) -> object:
+        found = honest(*given)
+        if replaced:
+            other.replace(path)
+        else:
+            np.save(path, -X)
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+        return found
+
+    monkeypatch.setattr(predictions, "deleted", slow)
+    with pytest.raises(InputError, match="written to"):
+        certify.stored_predictions(model, path, y, X_eval, delete=1)
+
+
+def test_a_file_that_is_cut_short_meanwhile_is_refused(tmp_path: Path) -> None:
+    _, X, _, _ = drawn(tmp_path)
+    path = tmp_path / "rows.npy"
+    rows = on_disk(path, True)
+    assert (rows.part(3, 7) == np.c_[X[3:7], np.ones(4)]).all()
+    assert (rows.take(np.array([5, 1])) == np.c_[X[[5, 1]], np.ones(2)]).all()
+    assert rows.take(np.zeros(0, dtype=np.int64)).shape == (0, 6)
+    os.truncate(path, 500)
+    with pytest.raises(InputError, match="written to"):
+        rows.part(3, 7)
+    with pytest.raises(InputError, match="shorter"):
+        replace(rows, state=on_disk_module._state(str(path))).part(100, 107)
+    path.unlink()
+    with pytest.raises(InputError, match="gone"):
+        rows.take(np.array([5]))
+
+
+def test_arrays_that_are_not_what_the_file_holds_are_refused(tmp_path: Path) -> None:
+    model, X, y, X_eval = drawn(tmp_path)
+    path = tmp_path / "rows.npy"
+    mine = np.load(path, mmap_mode="c")
+    mine[:] = -mine
+    with pytest.raises(InputError, match="not stored"):
+        certify.stored_predictions(model, mine, y, X_eval, delete=1)
+    held = np.load(path, mmap_mode="r")
+    np.save(tmp_path / "other.npy", X.astype(np.float64))
+    (tmp_path / "other.npy").replace(path)
+    with pytest.raises(InputError, match="replaced"):
+        certify.stored_predictions(model, held, y, X_eval, delete=1)
+
+
+@pytest.mark.parametrize("shape", ["(-700, 5)", "(10**30, 5)", "(99999999999999999999999999, 5)", "(True, 5)", "(700,",
+                                   None])
+def test_damaged_headers_are_refused(tmp_path: Path, shape: str | None) -> None:
+    model, _, y, X_eval = drawn(tmp_path)
+    path = tmp_path / "rows.npy"
+    whole = path.read_bytes()
+    header = whole[10:128].decode().replace("(700, 5)", shape or "")
+    header = header.strip().ljust(117) + "\n"
+    path.write_bytes(whole[:8] + len(header).to_bytes(2, "little") + header.encode() + whole[128:] if shape else b"")
+    with pytest.raises(InputError, match="npy"):
+        certify.stored_predictions(model, path, y, X_eval, delete=1)
+
+
+def test_all_memory_may_be_used_and_the_penalty_is_the_exact_one(tmp_path: Path) -> None:
+    for alpha in (0.1, 0.3, 0.7, 1e-320):
+        model, _, y, X_eval = drawn(tmp_path, alpha=alpha)
+        assert predictions._read(model, tmp_path / "rows.npy", y, X_eval)[2] == alpha
+    found = certify.stored_predictions(model, tmp_path / "rows.npy", y, X_eval, relabel=1, memory=np.inf)
+    assert len(found.proved)

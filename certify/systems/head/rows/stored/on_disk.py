@@ -1,10 +1,11 @@
-"""Rows of a `.npy` file, mapped anew for every part so that no more of it stays in memory than is worked on."""
+"""Rows of a `.npy` file, read anew for every part so that no more of it stays in memory than is worked on."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Any
+from tokenize import TokenError
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -16,6 +17,12 @@ from certify.systems.head.rows.stored.rows import Ints
 KINDS = ("float32", "float64")
 """What numbers such a file may hold: each is a float64 as it is."""
 
+DAMAGED = (OSError, ValueError, EOFError, OverflowError, TypeError, TokenError)
+"""What numpy may raise of a header that is damaged."""
+
+State = tuple[int, ...]
+"""Which file it is, its length, and when it and what is noted of it were changed."""
+
 
 @dataclass(frozen=True, eq=False)
 class OnDisk:
@@ -25,7 +32,7 @@ class OnDisk:
         path, offset, dtype: the file, where its numbers begin, and what they are.
         size: `(n, d)` as stored.
         ones: whether a 1 follows.
-        state: length and time of the file when it was opened.
+        state: of the file when it was asked about.
     """
 
     path: str
@@ -33,7 +40,7 @@ class OnDisk:
     dtype: np.dtype[Any]
     size: tuple[int, int]
     ones: bool
-    state: tuple[int, int]
+    state: State
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -42,28 +49,43 @@ class OnDisk:
 
     def part(self, start: int, stop: int) -> Array:
         """Rows one after another."""
-        mapped = self._mapped()
-        return self._exact(np.array(mapped[start:stop]), f"X, rows {start} to {stop - 1}")
+        with self._opened() as file:
+            found = self._stored(file, start, stop - start)
+        return self._exact(found, f"X, rows {start} to {stop - 1}")
 
     def take(self, rows: Ints) -> Array:
         """Rows of these numbers."""
-        mapped = self._mapped()
-        return self._exact(np.array(mapped[rows]), "X, some of its rows")
+        with self._opened() as file:
+            found = [self._stored(file, i, 1) for i in rows.tolist()]
+        return self._exact(np.concatenate([np.empty((0, self.size[1]), self.dtype), *found]), "X, some of its rows")
 
     def require_unchanged(self) -> None:
         """Refuse what was found if the file is another one than it was.
 
         Raises:
-            InputError: its length or its time is another.
+            InputError: it was replaced, or written to.
         """
-        if _state(self.path) != self.state:
-            raise InputError("X", f"{self.path}, which was written to while it was read", "ask again")
+        self._opened().close()
 
-    def _mapped(self) -> np.memmap[Any, np.dtype[Any]]:
+    def _opened(self) -> BinaryIO:
+        """The file, which is the one that it was."""
         try:
-            return np.memmap(self.path, dtype=self.dtype, mode="r", offset=self.offset, shape=self.size)
-        except (OSError, ValueError) as error:
-            raise InputError("X", f"{self.path}, which is gone or shorter than it was ({error})", "ask again") from None
+            file = open(self.path, "rb", buffering=0)  # noqa: SIM115
+        except OSError as error:
+            raise InputError("X", f"{self.path}, which is gone ({error})", "ask again") from None
+        if _state(file.fileno()) != self.state:
+            file.close()
+            raise InputError("X", f"{self.path}, which was written to while it was read", "ask again")
+        return file
+
+    def _stored(self, file: BinaryIO, start: int, count: int) -> np.ndarray[Any, Any]:
+        """Some rows; a file is read and not mapped, for one that is cut short would end the program."""
+        width = self.size[1]
+        file.seek(self.offset + start * width * self.dtype.itemsize)
+        found = np.fromfile(file, self.dtype, count * width)
+        if found.size != count * width:
+            raise InputError("X", f"{self.path}, which is shorter than it was", "ask again")
+        return found.reshape(count, width)
 
     def _exact(self, stored: np.ndarray[Any, Any], name: str) -> Array:
         rows = exact_float64(stored, name)
@@ -75,27 +97,39 @@ def on_disk(X: Any, ones: bool) -> OnDisk:
 
     Args:
         X: the path of a `.npy` file, or what `numpy.load(path, mmap_mode="r")` gives: `(n, d)` of float32 or float64,
-            row by row.
+            row by row. It is the file that is read, as it is now.
         ones: whether a 1 follows the features of each row.
 
     Raises:
         InputError: another array, another type of numbers, columns before rows, or no rows.
     """
-    if isinstance(X, str | os.PathLike):
-        try:
-            X = np.load(X, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError) as error:
-            raise InputError("X", f"{os.fspath(X)}: {error}", "give a .npy file of numbers") from None
-    if not isinstance(X, np.memmap) or X.filename is None or isinstance(X.base, np.memmap):
-        raise InputError("X", f"{type(X).__name__}, or a part of a mapped file",
+    held = None if isinstance(X, str | os.PathLike) else _whole(X)
+    path = os.fspath(X) if held is None else str(held.filename)
+    try:
+        state = _state(path)  # before the header is read
+        found = np.load(path, mmap_mode="r", allow_pickle=False)
+    except DAMAGED as error:
+        raise InputError("X", f"{path}: {error}", "give a .npy file of numbers") from None
+    if not isinstance(found, np.memmap) or (held is not None and _form(held) != _form(found)):
+        raise InputError("X", f"{path}, which is no .npy file, or was replaced since it was mapped", "give its path")
+    if found.ndim != 2 or found.size == 0 or found.dtype.name not in KINDS or not found.flags.c_contiguous:
+        raise InputError("X", f"{found.dtype} of shape {found.shape}", f"store (n, d) numbers of {' or '.join(KINDS)}, "
+                         "row by row (C order)")
+    return OnDisk(path, int(found.offset), found.dtype, (int(found.shape[0]), int(found.shape[1])), ones, state)
+
+
+def _whole(X: Any) -> np.memmap[Any, np.dtype[Any]]:
+    """A mapped file as numpy.load gives it; what is written to a copy on write does not stand in the file."""
+    if not isinstance(X, np.memmap) or X.filename is None or isinstance(X.base, np.memmap) or X.mode == "c":
+        raise InputError("X", f"{type(X).__name__}, or a part of a mapped file, or one whose changes are not stored",
                          'give the path of a .npy file, or numpy.load(path, mmap_mode="r") as it is')
-    if X.ndim != 2 or X.size == 0 or X.dtype.name not in KINDS or not X.flags.c_contiguous:
-        raise InputError("X", f"{X.dtype} of shape {X.shape}", f"store (n, d) numbers of {' or '.join(KINDS)}, row by "
-                         "row (C order)")
-    path = os.fspath(X.filename)
-    return OnDisk(path, int(X.offset), X.dtype, (int(X.shape[0]), int(X.shape[1])), ones, _state(path))
+    return X
 
 
-def _state(path: str) -> tuple[int, int]:
-    found = os.stat(path)
-    return found.st_size, found.st_mtime_ns
+def _form(X: np.memmap[Any, np.dtype[Any]]) -> tuple[object, ...]:
+    return int(X.offset), X.dtype, X.shape, X.flags.c_contiguous
+
+
+def _state(file: str | int) -> State:
+    found = os.stat(file)
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
