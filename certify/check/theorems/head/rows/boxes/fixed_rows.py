@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from math import frexp, ldexp
+from math import frexp, inf, ldexp, sqrt
 from operator import mul
 
 from flint import arb, arb_mat, fmpz_mat
@@ -202,6 +202,20 @@ class Sums:
     def p(self) -> int:
         """Number of columns."""
         return len(self.decay)
+
+
+UP = 1.0 + 2.0**-30
+LOST = 2.0**-500
+"""More than the root of what squares lose that underflow."""
+
+
+def length_above(form: arb, off: float, r: float) -> float:
+    """A double above `√(form + off·r²)` for doubles off, r ≥ 0; infinite where the form is no number.
+
+    >>> length_above(arb("1e-340"), 0.0, 1e-170) >= 1e-170, length_above(arb(4), 0.0, 1.0) < 2.1
+    (True, True)
+    """
+    return sqrt((max(float(form.upper()), 0.0) + off * r * r) * UP) * UP + LOST if form.is_finite() else inf
 
 
 def lengths(rows: list[list[float]]) -> list[arb]:
