@@ -253,6 +253,7 @@ def sums(rows: list[list[float]], decay: list[arb], relabels: bool, weights: lis
                 each, relabels, weights)
 
 
+HUGE = 2.0**900
 WEIGHT = 44
 """Bits after the point of a row's weight in a Gram matrix."""
 
@@ -274,7 +275,7 @@ def inverse(s: Sums, weights: list[int]) -> tuple[arb_mat, arb, arb] | None:
     The weights are nonnegative and so is the decay, so H is positive definite if it is nonsingular. In whole numbers a
     row is off by `√p/2` units, its weighted copy by `√p` more: with weights up to ½ that is at most `3√p(|s| + √p)`
     units a row. With Y the inverse of what was summed, H within u of it, `u‖Y‖ < ½`: `‖H⁻¹ − Y‖ ≤ u‖Y‖²/(1 − u‖Y‖)`.
-    None where this is not proved.
+    None where this is not proved, or is beyond what doubles hold.
     """
     H = gram(s, weights) + s.diagonal
     u = s.unsure
@@ -285,7 +286,7 @@ def inverse(s: Sums, weights: list[int]) -> tuple[arb_mat, arb, arb] | None:
     except ZeroDivisionError:
         return None
     big = size(Y)
-    if not u * big < 0.5:
+    if not (u * big < 0.5 and big < HUGE):
         return None
     mid = Y.mid()
     mid = (mid + mid.transpose()) * arb(0.5)
