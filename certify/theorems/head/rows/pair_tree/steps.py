@@ -40,6 +40,9 @@ BITS = 56
 
 NEAR_ONE = 1.0 - 2.0**-10
 
+BLURRED = 0.5
+"""`e^x − 1 ≤ 2x` for what margins are off by, as slopes are taken to be, holds for small x alone."""
+
 
 @dataclass(frozen=True, eq=False)
 class Steps:
@@ -125,6 +128,8 @@ def steps(b: Base, order: Rows, k: int) -> Steps | None:
     P *= c.kept[:, None]
     P0 = P0 * c.kept
     blur = (32.0 * U + 2.0 * float(c.at.off.max()) + 5.0 * float(off.max())) * RAISE
+    if not blur < BLURRED:
+        return None
     own = P.copy()
     own[mid, np.arange(len(mid))] = 0.0
     W = c.w + delta

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from math import frexp, ldexp
+from math import frexp, inf, ldexp, sqrt
 from operator import mul
 
 from flint import arb, arb_mat, fmpz_mat
@@ -204,6 +204,20 @@ class Sums:
         return len(self.decay)
 
 
+UP = 1.0 + 2.0**-30
+LOST = 2.0**-500
+"""More than the root of what squares lose that underflow."""
+
+
+def length_above(form: arb, off: float, r: float) -> float:
+    """A double above `√(form + off·r²)` for doubles off, r ≥ 0; infinite where the form is no number.
+
+    >>> length_above(arb("1e-340"), 0.0, 1e-170) >= 1e-170, length_above(arb(4), 0.0, 1.0) < 2.1
+    (True, True)
+    """
+    return sqrt((max(float(form.upper()), 0.0) + off * r * r) * UP) * UP + LOST if form.is_finite() else inf
+
+
 def lengths(rows: list[list[float]]) -> list[arb]:
     """Upper bounds of the norms of rows of exact numbers."""
     return [sum((arb(x) ** 2 for x in row), ZERO).sqrt().upper() for row in rows]
@@ -239,6 +253,7 @@ def sums(rows: list[list[float]], decay: list[arb], relabels: bool, weights: lis
                 each, relabels, weights)
 
 
+HUGE = 2.0**900
 WEIGHT = 44
 """Bits after the point of a row's weight in a Gram matrix."""
 
@@ -260,7 +275,7 @@ def inverse(s: Sums, weights: list[int]) -> tuple[arb_mat, arb, arb] | None:
     The weights are nonnegative and so is the decay, so H is positive definite if it is nonsingular. In whole numbers a
     row is off by `√p/2` units, its weighted copy by `√p` more: with weights up to ½ that is at most `3√p(|s| + √p)`
     units a row. With Y the inverse of what was summed, H within u of it, `u‖Y‖ < ½`: `‖H⁻¹ − Y‖ ≤ u‖Y‖²/(1 − u‖Y‖)`.
-    None where this is not proved.
+    None where this is not proved, or is beyond what doubles hold.
     """
     H = gram(s, weights) + s.diagonal
     u = s.unsure
@@ -271,7 +286,7 @@ def inverse(s: Sums, weights: list[int]) -> tuple[arb_mat, arb, arb] | None:
     except ZeroDivisionError:
         return None
     big = size(Y)
-    if not u * big < 0.5:
+    if not (u * big < 0.5 and big < HUGE):
         return None
     mid = Y.mid()
     mid = (mid + mid.transpose()) * arb(0.5)

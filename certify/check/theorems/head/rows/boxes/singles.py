@@ -15,7 +15,7 @@ from operator import mul
 
 from flint import arb, fmpz_mat
 
-from certify.check.theorems.head.rows.boxes.fixed_rows import WEIGHT, few, forms_of
+from certify.check.theorems.head.rows.boxes.fixed_rows import WEIGHT, few, forms_of, length_above
 from certify.check.theorems.head.rows.boxes.leaves import Base
 from certify.check.theorems.head.rows.boxes.margins import Points
 
@@ -78,12 +78,11 @@ class Singles:
         bound = (b.big + b.off).upper()
         self.big, self.off = up(bound), up(b.off)
         self.norms = [up(x) for x in s.norms]
-        self.lengths = [sqrt((max(float(x.upper()), 0.0) + self.off * r * r) * UP) * UP
-                        for x, r in zip(forms_of(s, [(b.X, bound)])[0], self.norms, strict=True)]
+        self.lengths = [length_above(x, self.off, r) for x, r in zip(
+            forms_of(s, [(b.X, bound)])[0], self.norms, strict=True)]
         self.longest = max((x for x, kept in zip(self.lengths, c.kept, strict=True) if kept), default=0.0)
         self.sizes = [up(x) for x in e.norms]
-        self.reach = [sqrt((max(float(x.upper()), 0.0) + self.off * r * r) * UP) * UP
-                      for x, r in zip(e.forms(b.X, bound), self.sizes, strict=True)]
+        self.reach = [length_above(x, self.off, r) for x, r in zip(e.forms(b.X, bound), self.sizes, strict=True)]
         margins = (e.exact * c.w).entries()
         self.margins = [float(x.lower()) - abs(float(x.mid())) * (UP - 1.0) for x in margins]
         self.D, self.p, self.t = [up(x) for x in c.D], [up(x) for x in c.p], [float(x.abs_lower()) / UP for x in c.t]

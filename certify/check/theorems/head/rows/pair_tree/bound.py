@@ -9,7 +9,7 @@ from operator import mul
 
 from flint import arb, fmpz_mat
 
-from certify.check.theorems.head.rows.boxes.fixed_rows import WEIGHT, few, inverse
+from certify.check.theorems.head.rows.boxes.fixed_rows import WEIGHT, few, inverse, length_above
 from certify.check.theorems.head.rows.boxes.margins import Points
 from certify.check.theorems.head.rows.pair_tree.formed import form
 from certify.check.theorems.head.rows.pair_tree.numbers import UP, both_tops, exp, gram, top, up
@@ -29,7 +29,7 @@ NEAR, GROWN, TRIES = 1.05, 8.0, 3
 """Room where margins move farther than stated, how many times as far they may, and tries: any such numbers will do."""
 
 BENT = 2.0 ** (4 - WEIGHT)
-"""What a curvature in whole numbers leaves of the true one."""
+"""What a curvature in whole numbers leaves of the true one, if its ball is a point."""
 
 
 def curve(t: float) -> float:
@@ -231,7 +231,9 @@ class Bound:
         heavy = set(self.heavy)
         self.light = [j for j in kept if j not in heavy]
         C, C_far, C_two = self._gram(self.second)
-        rest = (0.5 * C_two + BENT * sum(map(mul, self.virtual, self.long))) * UP if st.far else 0.0
+        # a curvature whose ball is no point is rounded down from its lower end
+        lost = BENT + 2.0 * max((up(st.c.D[j].rad()) for j in kept), default=0.0) if st.far else 0.0
+        rest = (0.5 * C_two + lost * sum(map(mul, self.virtual, self.long))) * UP if st.far else 0.0
         left = st.left[self.h :]
         single = [(x + y * self.root) * UP for x, y in zip(
             lengths(left, [size_of(row) for row in left], self.M), st.left_off[self.h :], strict=True)]
@@ -379,6 +381,5 @@ class Drops:
 
 
 def _roots(forms: list[arb], off: arb, norms: list[float]) -> list[float]:
-    return [sqrt((max(float(x.upper()), 0.0) + up(off) * r * r) * UP) * UP if x.is_finite() else inf
-            for x, r in zip(forms, norms, strict=True)]
+    return [length_above(x, up(off), r) for x, r in zip(forms, norms, strict=True)]
 

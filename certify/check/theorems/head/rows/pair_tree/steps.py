@@ -15,7 +15,14 @@ from operator import mul
 
 from flint import arb, fmpz_mat
 
-from certify.check.theorems.head.rows.boxes.fixed_rows import Sums, few, forms, forms_of, short
+from certify.check.theorems.head.rows.boxes.fixed_rows import (
+    Sums,
+    few,
+    forms,
+    forms_of,
+    length_above,
+    short,
+)
 from certify.check.theorems.head.rows.boxes.leaves import Base
 from certify.check.theorems.head.rows.boxes.trap import Centre
 from certify.check.theorems.head.rows.pair_tree.numbers import EXPONENTS, UP, exp, up
@@ -27,6 +34,8 @@ FINE, SLOPE = 45, 52
 """Bits of a step's entries, and of a slope, in whole numbers."""
 
 SURE = 1.0 - 2.0**-10
+BLURRED = 0.5
+"""`e^x − 1 ≤ 2x` for what margins are off by, as slopes are taken to be, holds for small x alone."""
 STILL = 2.0**-30
 """Of a step's length: what moves less is not moved again."""
 AT_ONCE = 256
@@ -89,16 +98,14 @@ def lengths(rows: list[list[float]], norms: list[float], M: tuple[object, arb, a
         return []
     balls = [arb(r) for r in norms]
     found = forms(short(rows, len(rows[0])), balls, X, (big + off).upper())  # type: ignore[arg-type]
-    return [sqrt((max(float(x.upper()), 0.0) + up(off) * r * r) * UP) * UP if x.is_finite() else inf
-            for x, r in zip(found, norms, strict=True)]
+    return [length_above(x, up(off), r) for x, r in zip(found, norms, strict=True)]
 
 
 def row_lengths(s: Sums, M: tuple[object, arb, arb]) -> list[float]:
     """The same for all rows of the sum."""
     X, off, big = M
     found = forms_of(s, [(X, (big + off).upper())])[0]  # type: ignore[list-item]
-    return [sqrt((max(float(x.upper()), 0.0) + up(off) * up(r) ** 2) * UP) * UP if x.is_finite() else inf
-            for x, r in zip(found, s.norms, strict=True)]
+    return [length_above(x, up(off), up(r)) for x, r in zip(found, s.norms, strict=True)]
 
 
 def size_of(row: list[float]) -> float:
@@ -144,6 +151,8 @@ def _steps(b: Base, order: list[int], count: int, turns: int, products: int | No
     off = (sqrt(s.p) * ldexp(1.0, s.unit) * sqrt(s.p) * longest * UP + 2.0**-51 * max(
         (max(max(row), -min(row)) for row in tau), default=0.0)) * UP
     blur = (2.0**-46 + 2.0 * t_off + 5.0 * off) * UP
+    if not blur < BLURRED:
+        return None
     z = [exp(-x) for x in t]
     E = [[exp(-x) for x in row] for row in tau]
     kept = [1.0 if there else 0.0 for there in c.kept]
@@ -296,7 +305,7 @@ def _products(b: Base, part: list[int], pull: dict[int, float], most: list[float
     exponent = top_unit + coarse.unit + shift
     longest = max(pull[l] * up(s.norms[l]) for l in part) * UP
     # the row in few bits, H⁻¹ in few bits and its own error, whole numbers cut off, and the other row in few bits
-    error = (up(big) * up(bits.epsilon) + up(coarse.off) * (1.0 + up(bits.epsilon)) + up(b.off)
+    error = (up(big) * (up(bits.epsilon) + 2.0**-52) + up(coarse.off) * (1.0 + up(bits.epsilon)) + up(b.off)
              + up(s.short.epsilon) * up(big)) * longest + 2.0 * sqrt(s.p) * ldexp(1.0, exponent)
     place = {l: at for at, l in enumerate(part)}
     for j, row in enumerate((s.short.mat * columns.transpose()).tolist()):

@@ -107,3 +107,12 @@ def test_another_centre_and_a_smaller_decay_prove_nothing() -> None:
     with ctx.workprec(64):
         twin = dataclasses.replace(as_checked(head, tuple(range(head.n)), 2, False), decay=arb(1e-6))
         assert not any(pair_tree.proved(twin, stored(arrays), "claim", list(asked)))
+
+
+@pytest.mark.parametrize(("size", "decay"), [(1e160, 1.0), (1e-158, 1e-320)])
+def test_rows_and_decays_that_doubles_do_not_hold_prove_nothing(size: float, decay: float) -> None:
+    head, arrays, asked = example(2)
+    far = dataclasses.replace(head, phi=head.phi * size)
+    with ctx.workprec(64):
+        twin = dataclasses.replace(as_checked(far, tuple(range(head.n)), 2), decay=arb(decay))
+        assert not any(pair_tree.proved(twin, stored(arrays), "claim", list(asked)))

@@ -129,3 +129,21 @@ def test_weights_too_large_for_doubles_prove_nothing() -> None:
         s, _ = oriented(as_checked(wide, tuple(range(9)), 2), "claim")
         b = base(centre(s, [], wide.V[0].tolist()))
         assert b is not None and steps(b, list(range(9)), 9) is None
+
+
+def test_far_rows_count_what_balls_of_curvatures_are_wide() -> None:
+    """The step of a far row rests on curvatures rounded down from the lower ends of their balls."""
+    rng, wide = np.random.default_rng(46), 0.02
+    S, decay, n = 0.05 * rng.standard_normal((8, 2)), 0.1, 8
+    w = refit(S, np.ones(n), np.full(2, decay))
+    with ctx.workprec(64):
+        c = centre(sums(S.tolist(), [arb(decay)] * 2, False), [], w.tolist())
+        b = base(dataclasses.replace(c, D=[arb(float(x.mid()) - wide, wide) for x in c.D]))
+        assert b is not None and (st := steps(b, list(range(n)), 1)) is not None
+        found = bounds.Bound(st, 0, 1, [1.0] * n)
+    assert found.proved and len(st.far) == n - 1
+    A, g = (S.T * np.array(found.low)) @ S + decay * np.eye(2), decay * w - slope(S @ w) @ S
+    for T, v in choices(found):
+        for l in set(T) & set(st.far):
+            left = decay * v - (np.where(np.arange(n) == l, 0.0, 1.0) * slope(S @ v)) @ S - g
+            assert np.sqrt(left @ np.linalg.solve(A, left)) <= found.far
