@@ -11,9 +11,11 @@ from flint import ctx
 from certify.check.reading.arrays import Array
 from certify.check.theorems.head.rows import squared_tree as checked
 from certify.check.theorems.head.rows.head import BITS
+from certify.check.theorems.head.rows.squared.ridge import ridge_of as checked_ridge
 from certify.check.theorems.head.rows.squared_tree import majorant as checked_majorant
 from certify.check.theorems.head.rows.squared_tree import sums as checked_sums
 from certify.check.theorems.head.rows.squared_tree import trees as checked_trees
+from certify.check.theorems.head.rows.squared_tree.root import root_of as checked_root
 from certify.format.refusal import Invalid
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
@@ -96,6 +98,50 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checked_majorant, "KEPT", 4)
     monkeypatch.setattr(checked_majorant, "SAMPLE", 1)
     monkeypatch.setattr(checked_sums, "EVALUATED", (2, 5))
+
+
+@pytest.mark.parametrize("few", [None, 1, 3])
+def test_the_hat_matrix_is_never_more_than_its_bounds(short: None, few: int | None) -> None:
+    """Sums of the largest `|K_il|v_l` against K in doubles, whether all columns or a few are formed."""
+    least = np.inf
+    for seed in range(6):
+        small, head = middling(seed)
+        rows = [*range(20), 22, 25, 29]
+        with ctx.workprec(BITS):
+            system = checked_ridge(as_checked(small, head, tuple(rows), 2, False), 0)
+            hat = checked_root(as_checked(small, head, tuple(rows), 2, False), system, rows, [1, 5], [0], few).hat
+        assert few is None or 2 < len(hat.formed) <= 2 * few + 2
+        phi = small.phi[rows]
+        K = np.abs(phi @ np.linalg.solve(small.phi.T @ small.phi + np.diag(small.decayed * 1.0), phi.T))
+        np.fill_diagonal(K, 0.0)
+        v = np.random.default_rng(seed).integers(0, 2**20, len(rows)) * (np.random.default_rng(seed).random(23) < 0.7)
+        for s in (1, 2, 3):
+            exact = np.sort(K * v, axis=1)[:, -s:].sum(axis=1)
+            found = np.array(hat.sums([int(x) for x in v], s, range(len(rows))), float) / 2.0**30
+            assert (found >= exact * (1 - 1e-12)).all()
+            least = min(least, float((found[exact > 0] / exact[exact > 0]).min()))
+    assert least < 1.01
+
+
+def test_few_columns_first_prove_what_is_true(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Most of it by a few columns, and what these leave by all of them."""
+    asked_for: list[tuple[int | None, int]] = []
+    kept = checked_trees.root_of
+
+    def told(*given: object) -> object:
+        asked_for.append((given[5], len(given[4])))  # type: ignore[arg-type]
+        return kept(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(checked_trees, "FEW", 1)
+    monkeypatch.setattr(checked_trees, "root_of", told)
+    for seed in range(12):
+        small, head = middling(seed, 12)
+        part = asked(head, 3, tuple(range(12)))
+        twin = as_checked(small, head, tuple(range(12)), 3, False)
+        if part.arrays:
+            assert checked.proved(twin, read(part.arrays), "claim", [True] * len(part.proved)) == part.proved.tolist()
+    first, all_ = (sum(n for few, n in asked_for if (few is None) == last) for last in (False, True))
+    assert first > 2 * all_ > 0, (first, all_)
 
 
 @pytest.mark.parametrize("k", [1, 3])

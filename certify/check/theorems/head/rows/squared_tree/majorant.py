@@ -1,5 +1,7 @@
 """Bounds of the hat matrix, kept sparsely, in integers: the largest entries of each row and a bar above all others.
 
+Where there are many rows the entries of some columns alone are formed; `|K_il| ≤ √K_ii√K_ll` bounds those of others.
+
 With X near `H⁻¹`, `‖XH − I‖ ≤ ε`, an entry `φ_iᵀH⁻¹φ_l` differs from `φ̂_iᵀXφ̂_l` by at most `ε‖H⁻¹‖|φ_i||φ_l|` and
 what features and rounding leave out.
 """
@@ -22,8 +24,8 @@ from certify.check.theorems.head.rows.squared.spectral import LEFT, SHORT
 UNIT = 30
 """Bits of entries, and of the numbers that they are multiplied by."""
 
-KEPT, SAMPLE = 64, 8
-"""About so many entries of a row are kept; every so many are looked at to find their bar."""
+KEPT, FEWER, SAMPLE = 64, 16, 8
+"""About so many entries of a row are kept, fewer of some columns; every so many are looked at to find their bar."""
 
 LONG, FINE = 1 << 22, 90
 """Products up to which features stay as they are, and features times the inverse have so many bits.
@@ -35,25 +37,38 @@ Getter = Callable[[list[int]], tuple[int, ...]]
 
 @dataclass(frozen=True)
 class Majorant:
-    """Bounds of `|K_il|`, l ≠ i, in units of `2^−UNIT`: for each row some entries, and a bar for all others."""
+    """Bounds of `|K_il|`, l ≠ i, in units of `2^−UNIT`: for each row some entries, and a bar for all others.
+
+    Attributes:
+        getters, values: which entries, and their bounds.
+        bars: of the other entries in columns that were formed.
+        formed: which these are, and `apart` the other ones.
+        roots: at least `√K_ii`.
+    """
 
     getters: list[Getter | None]
     values: list[tuple[int, ...]]
     bars: list[int]
+    formed: list[int]
+    apart: list[int]
+    roots: list[int]
 
     def sums(self, v: list[int], s: int, rows: Sequence[int]) -> list[int]:
         """At least the sum of the s largest `|K_il|v_l` for each of some rows i, times `2^UNIT`."""
         if s <= 0:
             return [0] * len(rows)
-        most = nlargest(s, v)
+        most = nlargest(s, [v[l] for l in self.formed])
+        far = nlargest(s, map(mul, [self.roots[l] for l in self.apart], [v[l] for l in self.apart]))
         found = []
         for i in rows:
-            get, values, bar = self.getters[i], self.values[i], self.bars[i]
+            get, values, bar, root = self.getters[i], self.values[i], self.bars[i], self.roots[i]
             products = list(map(mul, values, get(v))) if get is not None else []
-            if s == 1:
-                found.append(max(max(products, default=0), bar * most[0]))
-                continue
             products += [bar * x for x in most]
+            if far:
+                products += [(root * x >> UNIT) + 1 for x in far]
+            if s == 1:
+                found.append(max(products))
+                continue
             products.sort(reverse=True)
             found.append(sum(products[:s]))
         return found
@@ -73,40 +88,54 @@ def margin(system: Ridge, far: arb) -> arb:
 
 def length(features: fmpz_mat) -> arb:
     """At least the largest `|φ̂_i|` of rows of `FEATURE_BITS` bits."""
-    rows = features.tolist()
-    return arb(max((sum(int(x) ** 2 for x in row) for row in rows), default=0)).sqrt() * scale(FEATURE_BITS)
+    return arb(max(map(_longest, features.tolist()), default=0)).sqrt() * scale(FEATURE_BITS)
 
 
-def majorant(system: Ridge, features: fmpz_mat) -> Majorant:
-    """That of some rows of the system's features."""
+def majorant(system: Ridge, features: fmpz_mat, image: fmpz_mat, roots: list[int], formed: list[int]) -> Majorant:
+    """That of some rows of the system's features.
+
+    Args:
+        system: the normal matrix and its inverse X.
+        features, image: the rows, and times X.
+        roots: at least `√K_ii`, in units of `2^−UNIT`.
+        formed: the columns that are formed.
+    """
     X, n, p = system.inverse.X, features.nrows(), system.p
     assert X is not None
     fine, most = (FEATURE_BITS, FINE) if n * n * p <= LONG else (SHORT, LEFT)
-    short = [[int(x) >> (FEATURE_BITS - fine) for x in row] for row in features.tolist()]
-    product = (features * X.mid).entries()
-    drop = max(0, max((x.bit_length() for x in product), default=0) - most)
-    left = [x >> drop for x in product]
+    rows = features.tolist()
+    across = fmpz_mat([[x >> (FEATURE_BITS - fine) for x in rows[l]] for l in formed]).transpose()
+    longest = max((_longest(row) for row in rows), default=0)
+    del rows
+    drop = max(0, max((x.bit_length() for x in image.entries()), default=0) - most)
     bits = FEATURE_BITS + X.bits - drop
-    size = arb(max((sum(int(x) ** 2 for x in left[i * p:(i + 1) * p]) for i in range(n)), default=0)).sqrt()
-    far = length(features) + system.loose
+    short = fmpz_mat(n, p, [x >> drop for x in image.entries()])
+    size = arb(max(map(_longest, short.tolist()), default=0)).sqrt()
+    far = arb(longest).sqrt() * scale(FEATURE_BITS) + system.loose
     each = arb(p).sqrt() * (scale(fine) * size * scale(bits) + scale(bits) * (far + arb(p).sqrt() * scale(fine)))
     error = ceiling((each + margin(system, far)).upper(), 56 - UNIT)
-    across = fmpz_mat([[fmpz(x) for x in row] for row in short]).transpose()
+    place, inside = {l: at for at, l in enumerate(formed)}, set(formed)
     getters: list[Getter | None] = []
     values: list[tuple[int, ...]] = []
     bars: list[int] = []
     down = bits + fine - UNIT
-    for band in bands(fmpz_mat(n, p, left), across):
-        for start in range(0, len(band), n):
-            row = band[start:start + n]
-            row[len(bars)] = fmpz(0)
-            bar = _bar(row)
+    for band in bands(short, across) if formed else ():
+        for start in range(0, len(band), len(formed)):
+            row = band[start:start + len(formed)]
+            if (own := place.get(len(bars))) is not None:
+                row[own] = fmpz(0)
+            bar = _bar(row, KEPT if len(formed) == n else FEWER)
             below = -bar
             at = [l for l, x in enumerate(row) if x > bar or x < below]
-            getters.append(_getter(at))
+            getters.append(_getter([formed[l] for l in at]))
             values.append(tuple(_unit(int(abs(row[l])), down) + error for l in at))
             bars.append(_unit(int(bar), down) + error)
-    return Majorant(getters, values, bars)
+    return Majorant(getters, values, bars, formed, [l for l in range(n) if l not in inside], roots)
+
+
+def _longest(row: list[fmpz]) -> int:
+    """The sum of squares."""
+    return sum(int(x) ** 2 for x in row)
 
 
 def _getter(at: list[int]) -> Getter | None:
@@ -123,9 +152,9 @@ def _unit(x: int, down: int) -> int:
     return above(x, 1 << down) if down >= 0 else x << -down
 
 
-def _bar(row: list[fmpz]) -> fmpz:
-    """A number that about `KEPT` entries exceed in size."""
-    if len(row) <= 2 * KEPT:
+def _bar(row: list[fmpz], kept: int) -> fmpz:
+    """A number that about so many entries exceed in size."""
+    if len(row) <= 2 * kept:
         return fmpz(0)
     some = sorted(map(abs, row[::SAMPLE]), reverse=True)
-    return fmpz(some[min(len(some) - 1, KEPT // SAMPLE)])
+    return fmpz(some[min(len(some) - 1, kept // SAMPLE)])

@@ -7,8 +7,11 @@ for each point, and contrasts that of their product.
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from heapq import nlargest
+from math import isqrt
 
 from flint import arb, fmpz, fmpz_mat
 
@@ -26,7 +29,7 @@ from certify.check.theorems.head.rows.squared.ridge import (
     whole_rows,
 )
 from certify.check.theorems.head.rows.squared.root import ceiling, units
-from certify.check.theorems.head.rows.squared_tree.majorant import Majorant, length, majorant, margin
+from certify.check.theorems.head.rows.squared_tree.majorant import UNIT, Majorant, length, majorant, margin
 
 
 @dataclass(frozen=True)
@@ -83,29 +86,43 @@ class Root:
     points: dict[int, Point]
 
 
-def root_of(head: Head, system: Ridge, rows: list[int], hot: list[int], at: list[int]) -> Root:
-    """That of the rows that may go, for points `at`; `hot` are places in `rows` of the rows of orders."""
+def root_of(head: Head, system: Ridge, rows: list[int], hot: list[int], at: list[int],
+            few: int | None = None) -> Root:
+    """That of the rows that may go, for points `at`; `hot` are places in `rows` of the rows of orders.
+
+    Of the hat matrix so few columns with the largest leverages are formed, and as many with large residuals as well.
+    """
     flat = system.phi.mid.tolist()
     features = fmpz_mat([flat[i] for i in rows])
-    hat, (d, wrong) = majorant(system, features), diagonal(system, features)
+    del flat
+    assert system.inverse.X is not None
+    image = features * system.inverse.X.mid
+    d, wrong = diagonal(system, features, image)
+    roots = [(isqrt(max(x + wrong, 0) << 2 * UNIT - BITS) + 1) for x in d]
+    outputs = outputs_of(head, system, rows)
+    ranges = [max(r) - min(min(r), 0) if len(r) > 1 else abs(r[0]) for r in zip(*outputs.R, strict=True)]
+    formed = list(range(len(rows)))
+    if few is not None:
+        formed = sorted({*hot, *nlargest(few, formed, key=roots.__getitem__),
+                         *nlargest(few, formed, key=lambda i: roots[i] * ranges[i])})
+    hat = majorant(system, features, image, roots, formed)
     floats, off = nearest([head.rows[rows[q]] for q in hot])
     solutions = system.solutions(floats, off) if hot else []
     columns, worst = {}, ZERO
     for q, s, column in zip(hot, solutions, influences(system, solutions), strict=True):
         columns[q] = [units(column[i], FEATURE_BITS + s.bits) for i in rows]
         worst = worst.max(s.off)
-    outputs = outputs_of(head, system, rows)
     return Root(hat, d, columns, max(wrong, ceiling(worst, 0) + 1), outputs.R, outputs.er,
                 points_of(head, system, rows, at, outputs))
 
 
-def diagonal(system: Ridge, features: fmpz_mat) -> tuple[list[int], int]:
-    """`φᵀH⁻¹φ` of some rows, and what each errs by."""
+def diagonal(system: Ridge, features: fmpz_mat, image: fmpz_mat) -> tuple[list[int], int]:
+    """`φᵀH⁻¹φ` of some rows, whose image are they times X, and what each errs by."""
     X = system.inverse.X
     assert X is not None
     bits = 2 * FEATURE_BITS + X.bits
     d = [units(sum((x * y for x, y in zip(left, row, strict=True)), fmpz(0)), bits)
-         for left, row in zip((features * X.mid).tolist(), features.tolist(), strict=True)]
+         for left, row in zip(image.tolist(), features.tolist(), strict=True)]
     return d, ceiling(margin(system, length(features) + system.loose), 0) + 1
 
 
@@ -148,9 +165,13 @@ def points_of(head: Head, system: Ridge, rows: list[int], at: list[int], outputs
         near = whole.radius + loose[place] * arb(2) ** -min(system.shifts)
         # |e|_H⁻¹ of what is meant is at most that of the floats and ‖H⁻¹‖^½ times the distance
         form = form * scale(2 * FEATURE_BITS + X.bits) + system.inverse.error * system.stretch**2 * far**2
-        found[at[place]] = _point(head, outputs, solutions[place], [int(q[i]) for i in rows], head.today[at[place]],
+        found[at[place]] = _point(head, outputs, solutions[place], _some(q, rows), head.today[at[place]],
                                   (form.max(ZERO).sqrt() + system.stretch * near).upper())
     return found
+
+
+def _some(q: Sequence[fmpz], rows: list[int]) -> list[int]:
+    return list(map(int, q if len(q) == len(rows) else [q[i] for i in rows]))
 
 
 def _point(head: Head, outputs: Outputs, solution: Solution, q: list[int], today: int, reach: arb) -> Point:

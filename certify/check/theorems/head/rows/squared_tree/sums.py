@@ -16,11 +16,16 @@ from certify.check.theorems.head.rows.squared_tree.majorant import UNIT, Majoran
 from certify.check.theorems.head.rows.squared_tree.root import Point
 from certify.check.theorems.head.rows.squared_tree.state import Seen, State, influence, residual
 
-ROUNDS, PASSES, LARGEST = 200, 12, 16
-"""Steps of the iteration that proposes a comparison, those for all rows, and the factor by which it may grow."""
+ROUNDS, PASSES, QUICK, LARGEST = 200, 12, 5, 16
+"""Steps of the iteration that proposes a comparison, those for all rows, fewer of these where not all columns of the
+hat matrix are formed, and the factor by which it may grow."""
 
 MORE = 8
 """One part in so many by which K is taken larger than it is, so that the inequality is soon met strictly."""
+
+TERMS, WHOLE, LOST, MOST, NEXT = 5, 1024, 920, 990, 64
+"""Terms of a proposal; where one is at most LOST of WHOLE of the one before the rest is summed at once, and a little
+more. At the last term each row's own part, at most MOST, says what is left."""
 
 EVALUATED = (48, 768)
 """Numbers of rows that are evaluated one after the other, before all are."""
@@ -83,9 +88,11 @@ def comparison(state: State, hat: Majorant, v: list[int], low: list[int], s: int
     counted = [i for i, x in enumerate(v) if x]
     if any(D[i] <= 0 for i in counted):
         return None
-    base, xi = [0] * len(v), [0] * len(v)
-    for i, x in zip(counted, sums_at(state, hat, short, s, counted), strict=True):
-        base[i], xi[i] = x, x // D[i] + 1
+    first = sums_at(state, hat, short, s, counted)
+    xi = _proposed(state, hat, first, D, s, counted) if hat.apart else _over(first, D, counted)
+    if xi is None:
+        return None
+    base, most = _spread(first, counted, len(v)), QUICK if hat.apart else PASSES
     rows, passes, limit = counted, 0, LARGEST * (max(xi, default=0) + 1)
     for _ in range(ROUNDS):  # rows that fall short are raised; if none is left, all are asked again
         passes += rows is counted
@@ -98,10 +105,45 @@ def comparison(state: State, hat: Majorant, v: list[int], low: list[int], s: int
             for i, total in zip(rows, totals, strict=True):  # what it needs is enough: sums of less are no larger
                 xi[i] = min(xi[i], (base[i] + total) // D[i] + 1)
             return [x << shift for x in xi]
-        if passes > PASSES or max((xi[i] for i in again), default=0) > limit:
+        if passes > most or max((xi[i] for i in again), default=0) > limit:
             return None
         rows = again or counted
     return None
+
+
+def _proposed(state: State, hat: Majorant, base: list[int], D: list[int], s: int, rows: list[int]) -> list[int] | None:
+    """About the sum of `base/D` and what sums make of it again and again; None if that grows. Nothing is proved of it.
+
+    Sums are monotone, homogeneous and sublinear: where each term is at most a part of the one before, so are all later.
+    """
+    term, total = base, base
+    for turn in range(TERMS):
+        xi = _over(term, D, rows)
+        after = sums_at(state, hat, xi, s, rows)
+        parts = [min(above(y * WHOLE, x), 2 * WHOLE) if x else WHOLE for x, y in zip(term, after, strict=True)]
+        order = sorted(parts)
+        if turn and order[len(order) // 10] > WHOLE:
+            return None
+        if order[-1] < LOST or turn == TERMS - 1:
+            more = [y * WHOLE // (WHOLE - min(part, MOST)) for y, part in zip(after, parts, strict=True)]
+            if order[-1] < LOST:
+                more = [max(x, y * WHOLE // (WHOLE - order[-1])) for x, y in zip(more, after, strict=True)]
+            total = [x + y + y // NEXT for x, y in zip(total, more, strict=True)]
+            break
+        term, total = after, [x + y for x, y in zip(total, after, strict=True)]
+    return _over(total, D, rows)
+
+
+def _over(values: list[int], D: list[int], rows: list[int]) -> list[int]:
+    return _spread([x // D[i] + 1 for x, i in zip(values, rows, strict=True)], rows, len(D))
+
+
+def _spread(values: list[int], rows: list[int], n: int) -> list[int]:
+    """Values at their rows, 0 elsewhere."""
+    found = [0] * n
+    for i, x in zip(rows, values, strict=True):
+        found[i] = x
+    return found
 
 
 def holds(state: State, found: Terms, point: Point, seen: Seen, n: int, k: int) -> bool:

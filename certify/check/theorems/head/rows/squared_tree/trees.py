@@ -28,6 +28,10 @@ LONGEST = 128
 """Most rows of an order, of which the prover takes half: columns of all of them are held, and nodes grow with it."""
 
 
+FEW = 256
+"""Columns of each kind of the hat matrix that are formed first, where there are more than four times as many rows."""
+
+
 @dataclass(frozen=True)
 class Tree:
     """Rows in the order in which they are set apart, and the evaluation rows that it is for."""
@@ -61,10 +65,13 @@ def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool
         if system.inverse.X is None or not mine:
             want = set()
             break
-        root = root_of(head, system, rows, sorted({q for tree in trees for q in tree.order}), mine)
-        shared, stay = Shared(), set[int]()
-        for tree in trees:
-            stay |= Walk(root, tree.order, shared).proves([j for j in tree.points if j in want], size)
+        hot, stay, shared = sorted({q for tree in trees for q in tree.order}), set[int](), Shared()
+        for few in (FEW, None) if len(rows) > 4 * FEW else (None,):
+            if left := [j for j in mine if j not in stay]:  # all columns for what some of them leave
+                root = root_of(head, system, rows, hot, left, few)
+                shared = Shared(nodes=shared.nodes)
+                for tree in trees:
+                    stay |= Walk(root, tree.order, shared).proves([j for j in tree.points if j in set(left)], size)
         want = stay
     return [j in want for j in range(len(asked))]
 
