@@ -8,6 +8,7 @@ condition says what they found.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -24,6 +25,9 @@ WIDTH = 60
 
 DIGITS = 17
 """Digits of a number that a message quotes."""
+
+CHANCE: ContextVar[list[str] | None] = ContextVar("CHANCE", default=None)
+"""Where random probes may decide, what they have decided; None: nowhere, and all is decided exactly."""
 
 
 class NotSmooth(Exception):  # noqa: N818 — an answer about the network, not a defect

@@ -12,12 +12,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
+from certify.check.kernel import CHANCE
 from certify.check.limits.held import Limits, TooLarge, hold, object_of, supervise
 from certify.check.limits.numbers import number_of, seconds_of, size_of
 from certify.check.reading.certificate import QUANTITIES, RANGES, Number
 from certify.check.reading.files import DIGITS
 from certify.check.reading.spec import Gate
-from certify.check.run import Result, Usage, check
+from certify.check.run import Afford, Result, Tell, Usage, check
 from certify.check.verdicts import EXIT, INTERRUPTED, INVALID, Outcome, exit_status
 from certify.format.canonical import FORMAT, Json
 from certify.format.refusal import Invalid
@@ -53,15 +54,12 @@ def main(argv: Sequence[str] | None = None, supervised: bool = False) -> int:
         if limits and not supervised:
             return supervise(arguments, limits)
         hold(limits)
-        given = {role: getattr(options, role) for role in ROLES}
 
         def tell(line: str) -> None:
             if not options.quiet:
                 print(f"{time.perf_counter() - start:6.1f} s  {line}", file=sys.stderr, flush=True)
 
-        afford = limits.afford(tell) if limits or not options.quiet else None
-        result = check(options.certificate, given, [*options.max, *options.min], tell, options.within,
-                       options.baseline, _allowed(options), afford)
+        result, drawn = _checked(options, tell, limits.afford(tell) if limits or not options.quiet else None)
         if options.baseline is not None and result.over is None:
             raise Usage("--baseline: the spec has no gate with max_increase or max_decrease")
     except Usage as error:
@@ -87,16 +85,28 @@ def main(argv: Sequence[str] | None = None, supervised: bool = False) -> int:
     caution = "" if result.near is None else result.near.caution()
     for line in (*(() if options.quiet else _notes(result)), *([caution] if caution else [])):
         _say(line, sys.stderr)
-    found = _object(result)
+    found = _object(result) | {"soundness": {"mode": "probes", "bounds": drawn, "error": "2^-64"} if drawn else
+                               {"mode": "exact"}}
     if options.trusted:
         from certify.check import trusted
 
         found["trusted"] = trusted.members(trusted.rings())
-    _print(line_of(result), found, as_json)
+    _print(line_of(result, len(drawn)), found, as_json)
     if options.trusted and not as_json:
         print(trusted.table(trusted.rings()), flush=True)
     over = 0 if result.over is None else worst(result.over.status, EXIT["open" if _unasked(result) else "met"])
     return worst(exit_status(result.outcomes), over)
+
+
+def _checked(options: argparse.Namespace, tell: Tell, afford: Afford | None) -> tuple[Result, list[str]]:
+    """The certificate checked, and what random probes decided of it."""
+    given, drawn = {role: getattr(options, role) for role in ROLES}, list[str]()
+    token = CHANCE.set(None if options.exact else drawn)
+    try:
+        return check(options.certificate, given, [*options.max, *options.min], tell, options.within,
+                     options.baseline, _allowed(options), afford), drawn
+    finally:
+        CHANCE.reset(token)
 
 
 def worst(*statuses: int) -> int:
@@ -150,6 +160,9 @@ def _parser() -> argparse.ArgumentParser:
                             help=f"aubin: how large radius_{name} has to be; a smaller one decides nothing")
     parser.add_argument("--baseline", type=Path, metavar="CERT",
                         help="the certificate that gates over time compare with; without it they are not checked")
+    parser.add_argument("--exact", action="store_true",
+                        help="nothing by random probes, which decide about large matrices and are wrong with a "
+                             "probability below 2^-64; takes longer")
     parser.add_argument("--seconds", metavar="S", type=seconds_of,
                         help="how long the check may take: one that takes longer is refused by an estimate, or ended, "
                              "and both are inconclusive")
@@ -202,15 +215,21 @@ def _say(line: str, stream: TextIO) -> None:
     print("".join(c if c.isprintable() else "?" for c in line), file=stream, flush=True)
 
 
-def line_of(result: Result) -> str:
-    """The verdict with every claim, its threshold and its proved ends, on one line; first those that decided it."""
+def line_of(result: Result, drawn: int = 0) -> str:
+    """The verdict with every claim, its threshold and its proved ends, on one line; first those that decided it.
+
+    Args:
+        result: what was checked.
+        drawn: how many bounds rest on random probes.
+    """
     deciding_first = sorted(result.outcomes, key=lambda outcome: outcome.verdict != result.verdict)
     parts = [_words(outcome, result.certificate.problem) for outcome in deciding_first]
     more = [*_about(result), *(() if result.over is None else result.over.lines)]
     refuted = [outcome.gate for outcome in result.outcomes if outcome.verdict == "refuted"]
     warned = refuted and all(gate is not None and gate.severity == "warn" for gate in refuted)
     only = "; refuted by a warn gate only" if warned else ""
-    return f"{result.verdict} {'; '.join(parts + more)} [thresholds: {result.source}{only}]"
+    by_chance = f"; {drawn} bounds by random probes, wrong with a probability below 2^-64" if drawn else ""
+    return f"{result.verdict} {'; '.join(parts + more)} [thresholds: {result.source}{only}{by_chance}]"
 
 
 def _about(result: Result) -> list[str]:

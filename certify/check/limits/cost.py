@@ -1,7 +1,7 @@
 """About what a check costs, from the sizes of the problem alone: said before it begins, and held against limits.
 
-Fitted to the checks of the published reports, in processor seconds of one core. Most of them lie within a factor of
-three, all within ten; what a tree or a search takes that a certificate brings along is not in its sizes.
+Fitted to the checks of the published reports, in processor seconds of one core: 78 of 96 lie within a factor of three,
+all within ten. What a tree or a search takes that a certificate brings along is not in its sizes.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from certify.check.table import row_of, system_of
 HEAD, STARTED = "head", 30.0
 """The rules of a last layer alone; and megabytes of the program itself."""
 
-MORE = {"aubin.sublevel": 25.0, "persistence.radius": 6.0, "distance.given_change": 3.0, "distance.compensation": 3.0,
-        "predictions.labels": 3.0}
+MORE = {"aubin.sublevel": 25.0, "aubin.interpolation": 4.0, "persistence.radius": 6.0, "distance.given_change": 3.0,
+        "distance.compensation": 3.0, "predictions.labels": 3.0}
 """How many times as long as the others of their system some rules take."""
 
 

@@ -72,6 +72,7 @@ def hold(limits: Limits) -> None:
         hard = resource.getrlimit(resource.RLIMIT_AS)[1]
         most = limits.memory if hard == resource.RLIM_INFINITY else min(limits.memory, hard)
         resource.setrlimit(resource.RLIMIT_AS, (most, hard))
+        sys.excepthook = lambda *_: None  # what fails then fails anywhere, in an import too; the parent says so
     if limits.seconds is not None and hasattr(signal, "setitimer"):
         signal.setitimer(signal.ITIMER_REAL, limits.seconds + GRACE)  # its signal ends a process that does not heed it
 
@@ -101,10 +102,10 @@ def supervise(arguments: Sequence[str], limits: Limits) -> int:
         finally:
             process.kill()
     status = process.returncode
-    if status < 0:  # by a signal: its own clock, or where an allocation failed
+    if status < 0 or (status == 1 and limits.memory is not None):  # its own clock, or where an allocation failed
+        how = f"was ended by signal {-status}" if status < 0 else "failed"
         cause = ", perhaps as --memory was not enough" if limits.memory is not None else ""
-        raise TooLarge(f"the process of the check was ended by signal {-status}{cause}, and nothing is known of the "
-                       "certificate")
+        raise TooLarge(f"the process of the check {how}{cause}, and nothing is known of the certificate")
     sys.stdout.write(printed.decode("utf-8", "backslashreplace"))
     sys.stdout.flush()
     return status

@@ -108,7 +108,7 @@ class Largest:
         N = G.shape[0]
         V = fmpz_mat(N, VECTORS, [fmpz(start.getrandbits(FRACTION)) - (1 << FRACTION - 1) for _ in range(N * VECTORS)])
         for _ in range(STEPS):
-            V = _straightened(G.mid * V)
+            V = straightened(G.mid * V)
         image = G.mid * V
         with ctx.workprec(EXACT):
             units = arb_mat(V.transpose() * V) * scale(2 * FRACTION)
@@ -120,7 +120,7 @@ class Largest:
             return Few(units, forms, away, rest.max(ZERO).sqrt().upper())
 
 
-def _straightened(W: fmpz_mat) -> fmpz_mat:
+def straightened(W: fmpz_mat) -> fmpz_mat:
     """Nearly orthonormal columns with nearly the same span, with `FRACTION` bits; a proposal."""
     values = W.entries()
     drop = max(0, max(x.bit_length() for x in values) - PLACES)

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from importlib import import_module
 from random import Random
 
 from flint import arb, arb_mat, ctx, fmpz, fmpz_mat
 
+from certify.check.kernel import CHANCE
 from certify.check.linalg.balls import ZERO
 from certify.check.linalg.fixed import Fixed, banded, bands, reach_of, scale, whole
 
@@ -23,6 +25,9 @@ TWICE = 2000
 
 LONG = 1 << 16
 """Bits of the number 1 in a product beyond which, or below 0, a proposal was made for another matrix."""
+
+PROBED = 2000
+"""Rows from which another process proposes and random probes judge, where they may: before, that takes no less time."""
 
 ROOM = 10
 """Bits by which entries of the inverse may exceed the inverse of the largest entry before they take more room."""
@@ -50,7 +55,11 @@ def judged(A: Fixed, X: Fixed | None) -> Inverse:
     bits = A.bits + X.bits
     if not 0 <= bits <= LONG:
         return Inverse()
-    error = (reach_of(_left(X.mid, A.mid, fmpz(1) << bits)) * scale(bits) + X.reach * A.radius).upper()
+    if A.shape[0] > PROBED and CHANCE.get() is not None:
+        found = import_module("certify.check.linalg.probes").residual(X, A)
+    else:
+        found = reach_of(_left(X.mid, A.mid, fmpz(1) << bits)) * scale(bits)
+    error = (found + X.reach * A.radius).upper()
     defect = (2 * error + error**2).upper()
     return Inverse(X, error, defect) if defect < 1 else Inverse()
 
@@ -75,6 +84,10 @@ def proposed(A: Fixed, width: int) -> Fixed | None:
         return None
     longest = max(A.mid[j, j].bit_length() for j in range(A.shape[0]))
     bits = max(width, longest) + width - ROOM - A.bits
+    if A.shape[0] > PROBED and CHANCE.get() is not None:
+        told: list[Fixed] | None = import_module("certify.check.linalg.proposals").proposed("inverse", A, bits)
+        if told is not None and _undoes(told[0].mid, A.mid, A.bits + told[0].bits):
+            return told[0]
     X = _inverse(A.mid, A.bits, bits)
     if A.shape[0] <= TWICE and not _undoes(X, A.mid, A.bits + bits):
         X = _by_square(A.mid, A.bits, bits)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property, partial
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from flint import arb, arb_mat
@@ -14,8 +15,8 @@ from flint import arb, arb_mat
 from certify.check.enclosure.network import tangent_kernel
 from certify.check.enclosure.norms import layer_squares
 from certify.check.hypotheses import Check, Stated, counting, measured, solution, tilt
-from certify.check.kernel import Finding, Positive, decide, expect
-from certify.check.linalg.balls import ZERO
+from certify.check.kernel import CHANCE, Finding, Positive, decide, expect
+from certify.check.linalg.balls import ONE, ZERO, gram
 from certify.check.linalg.definite import Definiteness, Truth, definiteness
 from certify.check.reading.certificate import Claim
 from certify.check.reading.subject import Problem
@@ -26,11 +27,13 @@ from certify.format.refusal import Invalid
 
 if TYPE_CHECKING:
     from certify.check.linalg.by_factor import ByFactor
+    from certify.check.linalg.by_probes import Found
+    from certify.check.linalg.fixed import Fixed
 
 Block = list[list[arb]]
 
-MANY = 300
-"""Equations from which factorisations take longest."""
+MANY, PROBED = 300, 800
+"""Equations from which factorisations take longest, and from which random probes take less time than products."""
 
 
 class Interpolation:
@@ -50,6 +53,8 @@ class Interpolation:
         Of the contrasts where critical points of the cross-entropy are solutions of an interpolation system (M5a).
         """
         problem, at = self.problem, self.point
+        if self._fixed is not None:
+            return self._fixed.balls()
         if not problem.reference and not problem.contrasts:
             return tangent_kernel(problem, at.forward, at.backward, layer_squares(problem))
         from certify.check.enclosure.effects import kernel
@@ -59,7 +64,30 @@ class Interpolation:
     @cached_property
     def definite(self) -> Definiteness:
         """Whether K ≻ 0, with R such that `K⁻¹ = Rᵀ(I + E)⁻¹R`, `‖E‖ ≤ defect`."""
-        return definiteness(self.kernel)
+        return definiteness(self.kernel) if self._proposed is None else self._proposed.definite
+
+    @cached_property
+    def _proposed(self) -> Found | None:
+        """The same by random probes: of many equations, where the caller lets them decide."""
+        if CHANCE.get() is None or self.problem.interpolation_rows <= PROBED:
+            return None
+        probed, K = import_module("certify.check.linalg.by_probes"), self._fixed
+        found: Found | None = probed.definite_by_proposal(self.kernel if K is None else K, self.moved)
+        return found
+
+    @cached_property
+    def _fixed(self) -> Fixed | None:
+        """The kernel of many equations in fixed point; None where it is made in another way."""
+        problem, at = self.problem, self.point
+        if CHANCE.get() is None or problem.interpolation_rows <= PROBED or problem.reference or problem.contrasts:
+            return None
+        layers = []
+        for h, square in layer_squares(problem).items():
+            B, A = at.backward.adjoints[h - 1], at.forward.inputs[h - 1]
+            biased = problem.layers[h - 1].biases is not None
+            layers.append((B * square, B, arb_mat([[*row, ONE] for row in A.tolist()]) if biased else A))
+        found: Fixed = import_module("certify.check.linalg.hadamard").summed(layers)
+        return found
 
     @cached_property
     def factor(self) -> ByFactor | None:
@@ -67,6 +95,10 @@ class Interpolation:
         found = self.definite
         if self.kernel.nrows() <= MANY or found.R is None:
             return None
+        if self._proposed is not None and self.moved:
+            probed = import_module("certify.check.linalg.by_probes")
+            known: ByFactor = probed.ByProbes(self._proposed, self.moved, self.point.width)
+            return known
         from certify.check.linalg.by_factor import ByFactor
 
         return ByFactor(found.R, found.defect, self.moved, self.point.width)
@@ -116,7 +148,7 @@ class Interpolation:
         """
         k = self.problem.block
         columns = [self.inverse_columns[at * k + a][at * k:] for a in range(k)]
-        return arb_mat([[_dot(u, v) for v in columns] for u in columns])
+        return gram(arb_mat(columns))
 
 
 def kernel_definite(point: Point) -> Finding:

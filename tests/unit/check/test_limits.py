@@ -43,7 +43,7 @@ def test_within_its_limits_a_check_says_what_it_says_without(flags, threshold, s
 
 
 @pytest.mark.parametrize("flags, word", [
-    (["--seconds", "0.01"], "ended after 0.01 s"), (["--memory", "1MB"], "memory")])
+    (["--seconds", "0.01"], "ended after 0.01 s"), (["--memory", "1MB"], "memory"), (["--memory", "60MB"], "memory")])
 def test_over_its_limits_it_is_inconclusive_in_one_line(flags, word, path):
     done = checked(path, *flags)
     assert (done.returncode, done.stderr) == (4, "")

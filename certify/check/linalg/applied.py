@@ -1,0 +1,67 @@
+"""The largest eigenvalue of a symmetric matrix that is never formed: W3 with what it does to vectors alone."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from random import Random
+
+from flint import arb, arb_mat, ctx, fmpz, fmpz_mat
+
+from certify.check.linalg.deflated import EXACT, FRACTION, Few, Largest, straightened
+from certify.check.linalg.fixed import Fixed, scale
+from certify.check.linalg.probes import Apply, Image, bound_of
+
+VECTORS, STEPS = 24, 12
+"""Fewer vectors than of a matrix that is there: the rest need not be small, as its operator norm is bounded."""
+
+POWER = 8
+"""Steps of the bound of what is left: it is at most some 1.6 times too large."""
+
+
+class Applied(Largest):
+    """Bounds of the largest eigenvalue of the symmetric matrices near one that is known by its products with vectors.
+
+    Args:
+        what: its name.
+        rows: of it, more than there are vectors.
+        exactly: integers times it, without an error; it is symmetric.
+        apply: integers times it.
+        radius: at least the Frobenius norm of the difference.
+        near: columns that are proposed for V; None: they are looked for.
+    """
+
+    def __init__(
+        self, what: str, rows: int, exactly: Apply, apply: Apply, radius: arb, near: Fixed | None = None,
+    ) -> None:
+        super().__init__(Fixed(fmpz_mat(0, 0), 0, radius))
+        self._what, self._rows, self._exactly, self._apply, self._near = what, rows, exactly, apply, near
+
+    @cached_property
+    def few(self) -> Few:
+        """As for a matrix that is there; what is left of it is bounded by probes, drawn when V is fixed."""
+        V = self._found() if self._near is None else self._near.at(FRACTION).mid
+        image, bits, _ = self._exactly(V)
+        B = V.transpose() * image
+
+        def left(y: fmpz_mat) -> Image:
+            """`(Ĝ − VBVᵀ)y`."""
+            moved, more, error = self._apply(y)
+            one, own = fmpz(1) << max(0, bits - more) + 4 * FRACTION, fmpz(1) << max(0, more - bits)
+            return moved * one - V * (B * (V.transpose() * y)) * own, max(bits, more) + 4 * FRACTION, error
+
+        rest = bound_of(f"what is left of {self._what}", self._rows, left, POWER)
+        with ctx.workprec(EXACT):
+            units = arb_mat(V.transpose() * V) * scale(2 * FRACTION)
+            forms = arb_mat(B) * scale(2 * FRACTION + bits)
+            images = arb_mat(image.transpose() * image) * scale(2 * FRACTION + 2 * bits)
+            away = images - forms * forms * 2 + forms * units * forms
+            return Few(units, forms, away, rest)
+
+    def _found(self) -> fmpz_mat:
+        """Columns from a few steps of subspace iteration."""
+        start = Random(0)
+        V = fmpz_mat(self._rows, VECTORS,
+                     [fmpz(start.getrandbits(FRACTION)) - (1 << FRACTION - 1) for _ in range(self._rows * VECTORS)])
+        for _ in range(STEPS):
+            V = straightened(self._apply(V)[0])
+        return V

@@ -1,0 +1,126 @@
+"""What is proved of large matrices where random probes may decide: with a proposed factor, and vectors alone.
+
+`‖RAR' − I‖` and the largest eigenvalues of `RR'` and `RQR'` are those of `definite` and `by_factor`; none of these
+products of matrices is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from flint import arb, arb_mat, fmpz, fmpz_mat
+
+from certify.check.linalg.applied import Applied
+from certify.check.linalg.balls import ZERO
+from certify.check.linalg.by_factor import ByFactor
+from certify.check.linalg.definite import Definiteness, Truth
+from certify.check.linalg.fixed import Fixed, enclosed, scale
+from certify.check.linalg.probes import Image, bound_of, may_draw, shortened
+from certify.check.linalg.proposals import proposed
+
+WIDE, FACTOR = 120, 96
+"""Bits of a matrix in fixed point, and of the factor that is asked for."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was proposed and judged.
+
+    Attributes:
+        definite: `A ≻ 0`, and the factor.
+        near: columns that are proposed for `RR'` and for `RQR'`.
+    """
+
+    definite: Definiteness
+    near: tuple[Fixed, Fixed]
+
+
+def definite_by_proposal(A: Fixed | arb_mat, blocks: Mapping[int, list[list[arb]]]) -> Found | None:
+    """Whether a proposed R proves `A ≻ 0`: `‖RAR' − I‖ ≤ ‖RÂR' − I‖ + ‖R‖²r_A < 1`; None where it does not.
+
+    Args:
+        A: the matrix.
+        blocks: of Q, by their place.
+    """
+    A = A if isinstance(A, Fixed) else enclosed(A, WIDE)
+    if not may_draw(A.shape[0]) or not A.radius.is_finite():
+        return None
+    sent = [(at * len(Q), [[float(x.mid()) for x in row] for row in Q]) for at, Q in blocks.items()]
+    told = proposed("factor", A, FACTOR, sent)
+    if told is None or not _is_lower(told[0].mid):
+        return None
+    R = told[0]
+    turned, bits = R.mid.transpose(), A.bits + 2 * R.bits
+    one = fmpz(1) << bits
+
+    def off(V: fmpz_mat) -> Image:
+        return R.mid * (A.mid * (turned * V)) - V * one, bits, ZERO
+
+    defect = (bound_of("RKRᵀ − I", A.shape[0], off) + R.reach ** 2 * A.radius).upper()
+    if not defect < 1:
+        return None
+    return Found(Definiteness(Truth.PROVED, arb_mat(R.mid) * scale(R.bits), defect), (told[1], told[2]))
+
+
+def _is_lower(M: fmpz_mat) -> bool:
+    """Whether nothing stands above the diagonal."""
+    n, values = M.nrows(), M.entries()
+    return not any(any(values[r * n + r + 1:r * n + n]) for r in range(n))
+
+
+class ByProbes(ByFactor):
+    """As :class:`ByFactor`, which is asked what this leaves open."""
+
+    def __init__(self, found: Found, blocks: Mapping[int, list[list[arb]]], width: int) -> None:
+        assert found.definite.R is not None
+        super().__init__(found.definite.R, found.definite.defect, blocks, width)
+        self._turned, self._near = self._factor.turned, found.near
+
+    @cached_property
+    def _squared(self) -> Applied:
+        """`RR'`, of a factor that lies within a radius: off by `2‖R̂‖r + r²`."""
+        R = self._factor
+
+        def exactly(V: fmpz_mat) -> Image:
+            return R.mid * (self._turned.mid * V), 2 * R.bits, ZERO
+
+        def apply(V: fmpz_mat) -> Image:
+            return self._back(*shortened(self._turned.mid * V, self._width), R.bits)
+
+        radius = (2 * R.reach * R.radius + R.radius ** 2).upper()
+        return Applied("RRᵀ", R.shape[0], exactly, apply, radius, self._near[0])
+
+    def _back(self, W: fmpz_mat, drop: int, bits: int) -> Image:
+        """R times what is W before its last bits are cut off: short by less than a unit an entry, `√N‖R̂‖` of them."""
+        R, bits = self._factor, bits - drop
+        lost = (arb(W.nrows()).sqrt() * scale(bits) * R.reach).upper() if drop else ZERO
+        return R.mid * W, R.bits + bits, lost
+
+    @cached_property
+    def _moved(self) -> Applied:
+        """`RQR'`, off by `‖R̂‖²r_Q + (2‖R̂‖r + r²)(‖Q̂‖ + r_Q)`."""
+        R, places = self._factor, list(self._blocks)
+        k = len(self._blocks[places[0]])
+        Q = enclosed(arb_mat([row for at in places for row in self._blocks[at]]), self._width)
+        rows = Q.mid.tolist()
+        blocks = [fmpz_mat(rows[j * k:j * k + k]) for j in range(len(places))]
+        blocks = [block + block.transpose() for block in blocks]  # symmetric, and no farther from what is
+
+        def moved(V: fmpz_mat) -> fmpz_mat:
+            image = (self._turned.mid * V).tolist()
+            found = [[fmpz(0)] * V.ncols() for _ in image]
+            for at, block in zip(places, blocks, strict=True):
+                found[at * k:at * k + k] = (block * fmpz_mat(image[at * k:at * k + k])).tolist()
+            return fmpz_mat(found)
+
+        def exactly(V: fmpz_mat) -> Image:
+            return R.mid * moved(V), 2 * R.bits + Q.bits + 1, ZERO
+
+        def apply(V: fmpz_mat) -> Image:
+            return self._back(*shortened(moved(V), self._width), R.bits + Q.bits + 1)
+
+        size = max((Fixed(block, Q.bits + 1, ZERO).size for block in blocks), key=float) + Q.radius
+        radius = R.reach ** 2 * Q.radius + (2 * R.reach * R.radius + R.radius ** 2) * size
+        return Applied("RQRᵀ", R.shape[0], exactly, apply, radius.upper(), self._near[1])

@@ -1,0 +1,110 @@
+"""How large can a matrix be that is known by what it does to random vectors? Decided up to a stated probability.
+
+The vectors are drawn from the operating system after everything else is fixed (W4 of proofs/critical.md). A bound is
+wrong with a probability below 2^-71, whatever the matrix; `CHANCE` counts them, and of 128 all hold but with 2^-64.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from flint import arb, fmpz, fmpz_mat
+
+from certify.check.kernel import CHANCE
+from certify.check.linalg.balls import ZERO, largest
+from certify.check.linalg.fixed import Fixed, scale
+
+DRAWN, ROOM, BYTES = 16, 40, 6
+"""Vectors, and bits of their entries beside the sign, of which so many bytes are drawn."""
+
+SHARE = arb(2) ** -5
+"""Of the largest entry: by less of it a direction is missed by one vector with a probability of √2 times that."""
+
+MOST, WIDEST = 128, 1 << 24
+"""Bounds in one check, and rows, up to which the probability is the stated one."""
+
+PLACES, TRIES, WIDER = 80, 200, 1 + 2.0**-6
+"""Bits that are kept between two steps, and tries for a bound, each wider by such a factor."""
+
+ROUNDS = 4
+"""Steps for a residual, of which each is two."""
+
+Image = tuple[fmpz_mat, int, arb]
+Apply = Callable[[fmpz_mat], Image]
+"""From integers V to integers, bits and an error: every column of EV is the integers times `2^−bits`, but for that."""
+
+
+def may_draw(rows: int) -> bool:
+    """Whether one more bound may rest on chance."""
+    said = CHANCE.get()
+    return said is not None and len(said) < MOST and rows <= WIDEST
+
+
+def drawn(rows: int) -> fmpz_mat:
+    """Integers from `−2^40` to `2^40 − 1`, each as likely."""
+    raw = os.urandom(rows * DRAWN * BYTES)
+    mask, low = (1 << ROOM + 1) - 1, 1 << ROOM
+    return fmpz_mat(rows, DRAWN, [(int.from_bytes(raw[i:i + BYTES], "little") & mask) - low
+                                  for i in range(0, len(raw), BYTES)])
+
+
+def bound_of(what: str, rows: int, apply: Apply, steps: int = 1) -> arb:
+    """An upper bound of `‖E‖`, exact; of a symmetric E also by more steps, which is sharper.
+
+    For the direction u in which E is longest some drawn v has `|⟨u, v⟩| ≥ s` (s = 2^35), but with a probability below
+    `(√2(2^-5 + √rows/2^40))^16`. Then `|Ev| ≥ ‖E‖s`. With steps `y_i = Ey_{i-1} + δ_i`, `|δ_i| ≤ d_i`, E symmetric:
+    `|y_k| ≥ |⟨u, y_k⟩| ≥ τ^k(s − Σ τ^-i d_i)` for `τ ≤ ‖E‖`, if that is positive: a τ for which it is false is a bound.
+    """
+    said = CHANCE.get()
+    assert said is not None and may_draw(rows)
+    said.append(what)
+    y, bits = drawn(rows), 0
+    least = arb(2) ** ROOM * SHARE
+    lost: list[arb] = []
+    for step in range(steps):
+        y, more, error = apply(y)
+        error, bits = error * scale(bits), bits + more
+        if step < steps - 1:
+            y, drop = shortened(y, PLACES)
+            bits -= drop
+            error += arb(rows).sqrt() * scale(bits) if drop else ZERO
+        lost.append(error.upper())
+    longest = largest([arb(sum([x * x for x in column], fmpz(0))) for column in y.transpose().tolist()]).sqrt()
+    return _beyond((longest * scale(bits)).upper(), least, lost)
+
+
+def residual(X: Fixed, A: Fixed) -> arb:
+    """An upper bound of `‖XÂ − I‖` for the middles, exact: the root of one of `EᵀE`; infinite where none may be had."""
+    rows = A.shape[0]
+    if not may_draw(rows):
+        return arb("inf")
+    turned, over, bits = X.mid.transpose(), A.mid.transpose(), A.bits + X.bits
+    one = fmpz(1) << bits
+
+    def square(y: fmpz_mat) -> Image:
+        y = X.mid * (A.mid * y) - y * one
+        return over * (turned * y) - y * one, 2 * bits, ZERO
+
+    return bound_of("XA − I", rows, square, ROUNDS).sqrt().upper()
+
+
+def _beyond(longest: arb, least: arb, lost: list[arb]) -> arb:
+    """The τ of :func:`bound_of`, near the smallest."""
+    steps = len(lost)
+    if longest == 0 and all(d == 0 for d in lost):
+        return ZERO
+    tau = ((longest / least).root(steps) * (1 + arb(2) ** -20)).upper()
+    for _ in range(TRIES):
+        left = least - sum((d / tau ** (i + 1) for i, d in enumerate(lost)), ZERO)
+        if left > 0 and longest < tau ** steps * left:
+            return tau
+        tau = (tau * WIDER).upper()
+    return arb("inf")
+
+
+def shortened(M: fmpz_mat, places: int) -> tuple[fmpz_mat, int]:
+    """Entries of about so many bits, rounded down, and how many were cut off."""
+    values = M.entries()
+    drop = max(0, max((x.bit_length() for x in values), default=0) - places)
+    return (fmpz_mat(M.nrows(), M.ncols(), [x >> drop for x in values]) if drop else M), drop

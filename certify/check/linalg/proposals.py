@@ -1,0 +1,81 @@
+"""Inverses that another process proposes: nothing of what it says is believed.
+
+It runs another program of this package, with numpy and LAPACK. Where there is none, or it fails, there is no proposal.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from array import array
+from collections.abc import Sequence
+
+from flint import arb, fmpz, fmpz_mat
+
+from certify.check.linalg.fixed import Fixed
+
+WORD, MOST = 60, 120
+"""Bits of the second of two integers that an entry is sent as, and bits of an entry that are sent."""
+
+PROGRAM = ("import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
+           "from certify.finders.proposals.__main__ import main; sys.exit(main())")
+FLAGS = ("-I", "-c")
+
+
+Blocks = Sequence[tuple[int, Sequence[Sequence[float]]]]
+
+
+def proposed(kind: str, A: Fixed, bits: int, blocks: Blocks = ()) -> list[Fixed] | None:
+    """What is proposed for the middle of A; None where nothing is.
+
+    Args:
+        kind: `inverse` for X with `XA ≈ I`; `factor` for a lower triangular R with `RARᵀ ≈ I` and columns V for the
+            largest eigenvalues of `RRᵀ` and of `RQRᵀ`.
+        A, bits: the matrix, and bits: of the fraction of an inverse, of the largest entry of a factor.
+        blocks: those of Q on its diagonal, with the row where each begins.
+    """
+    n, values = A.shape[0], A.mid.entries()
+    drop = max(0, max((x.bit_length() for x in values), default=0) - MOST)
+    values = [x >> drop for x in values] if drop else values
+    half = 1 << WORD - 1
+    first = array("q", [int(x + half >> WORD) for x in values])
+    rest = array("q", [int(x) - (y << WORD) for x, y in zip(values, first, strict=True)])
+    if sys.byteorder != "little":
+        return None
+    asked = json.dumps({"kind": kind, "rows": n, "bits": A.bits - drop, "wanted": bits, "blocks": blocks}).encode()
+    command = [sys.executable, *FLAGS, PROGRAM, json.dumps([path or os.getcwd() for path in sys.path])]
+    one = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+    del values
+    try:
+        done = subprocess.run(command, input=asked + b"\n" + first.tobytes() + rest.tobytes(), capture_output=True,
+                              check=False, env=os.environ | one)
+    except OSError:
+        return None
+    return read(done.stdout, n, 1 if kind == "inverse" else 3) if done.returncode == 0 else None
+
+
+def read(said: bytes, n: int, wanted: int) -> list[Fixed] | None:
+    """The integers of an answer, whatever they mean; None where it has another form.
+
+    Args:
+        said: a line with bits and columns of every matrix, and after it both words of each.
+        n, wanted: rows of all matrices, and how many there are; the first has as many columns as rows.
+    """
+    head, newline, body = said.partition(b"\n")
+    try:
+        sizes = [(bits, columns) for bits, columns in json.loads(head if newline and len(head) < 99 else b"")]
+    except (ValueError, TypeError):
+        return None
+    if len(sizes) != wanted or not all(type(x) is int and 0 <= x < 1 << 16 for pair in sizes for x in pair) or (
+            sizes[0][1] != n or len(body) != 16 * n * sum(columns for _, columns in sizes)):
+        return None
+    found, at, view = [], 0, memoryview(body)
+    for bits, columns in sizes:
+        end = at + 8 * n * columns
+        first, rest = (view[a:a + end - at].cast("q").tolist() for a in (at, end))
+        mid = fmpz_mat(n, columns, first) * (fmpz(1) << WORD) + fmpz_mat(n, columns, rest)
+        found.append(Fixed(mid, bits, arb(0)))
+        at = 2 * end - at
+    return found

@@ -1,0 +1,1 @@
+"""A program of its own that proposes inverses to the checker, which judges them: nothing here is trusted."""

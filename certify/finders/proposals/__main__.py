@@ -1,0 +1,74 @@
+"""`python -m certify.finders.proposals`: a matrix comes in on standard input, a proposal goes out on standard output.
+
+Both are a line of JSON and then integers of eight bytes, row by row: for every entry first the whole numbers of 2^60,
+then the rest. Nothing goes out where there is no proposal. With a factor R come vectors for the largest eigenvalues of
+`RRᵀ` and of `RQRᵀ`; the blocks of Q on its diagonal, and where each begins, are in the line.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from typing import Any
+
+import numpy as np
+
+from certify.finders.proposals.inverses import inverse, inverse_factor, topmost
+from certify.finders.proposals.sliced import Array, Pair, sum_of
+
+WORD, HALF, MOST = 60, 26, 120
+
+
+def main() -> int:
+    """Answer one question."""
+    asked = json.loads(sys.stdin.buffer.readline())
+    n = asked["rows"]
+    words = [np.frombuffer(sys.stdin.buffer.read(8 * n * n), dtype="<i8").reshape(n, n) for _ in range(2)]
+    found = (inverse if asked["kind"] == "inverse" else inverse_factor)(_floats(words[0], words[1], asked["bits"]))
+    if found is None or (asked["kind"] == "inverse" and _length(found[0]) + asked["wanted"] > MOST):
+        return 1
+    answers: list[Pair] = [found]
+    if asked["kind"] == "factor":
+        R = found[0]
+        turned = np.zeros_like(R)
+        for at, block in asked["blocks"]:
+            rows = slice(at, at + len(block))
+            turned[rows] = np.array(block) @ R.T[rows]
+        answers += [(topmost(G), None) for G in (R @ R.T, R @ turned)]
+    wanted = asked["wanted"]
+    parts = [_integers(high, low, wanted if asked["kind"] == "inverse" else wanted - _length(high))
+             for high, low in answers]
+    sys.stdout.buffer.write(json.dumps([[bits, first.shape[1]] for bits, first, _ in parts]).encode() + b"\n")
+    for _, first, rest in parts:
+        sys.stdout.buffer.write(first.astype("<i8").tobytes() + rest.astype("<i8").tobytes())
+    return 0
+
+
+def _length(M: Array) -> int:
+    """Bits of the whole part of the largest entry."""
+    return math.frexp(float(np.abs(M).max()))[1]
+
+
+def _integers(high: Array, low: Array | None, bits: int) -> tuple[int, Array, Array]:
+    """Bits of the fraction, and both words of every entry."""
+    scaled = np.ldexp(high, bits - WORD)
+    first = np.rint(scaled)
+    rest = np.ldexp(scaled - first, WORD)
+    return bits, first, np.rint(rest if low is None else rest + np.ldexp(low, bits))
+
+
+def _floats(first: Any, rest: Any, bits: int) -> Pair:
+    """A pair that is about `(first·2^60 + rest)·2^−bits`."""
+    high: Array = np.zeros(first.shape)
+    low: Array = np.zeros(first.shape)
+    for word, at in ((first, WORD), (rest, 0)):
+        top = word >> HALF
+        for part, up in ((top, HALF), (word - (top << HALF), 0)):
+            high, lost = sum_of(high, np.ldexp(part.astype(float), at + up - bits))
+            low += lost
+    return sum_of(high, low)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

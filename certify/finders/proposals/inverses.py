@@ -1,0 +1,65 @@
+"""An inverse, or an inverse Cholesky factor, to some ninety bits: LAPACK's, and what a sharp residual says it lacks."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.linalg.lapack import dpotrf, dtrtri
+
+from certify.finders.proposals.sliced import SHORT, Array, Pair, product, sum_of
+
+ROUNDS, FAR = 3, 0.25
+"""Corrections of the factor, and the residual from which none helps."""
+
+VECTORS, STEPS = 32, 40
+"""Of the subspace iteration for the largest eigenvalues."""
+
+
+def inverse(A: Pair) -> tuple[Array, Array] | None:
+    """X with `XA ≈ I`: `X₀ + (S + S² + S³)X₀` for LAPACK's X₀, `S = I − X₀A`."""
+    try:
+        X: Array = np.asarray(np.linalg.inv(A[0]), dtype=np.float64)
+    except np.linalg.LinAlgError:
+        return None
+    S = _residual(product((X, None), A))
+    if not np.isfinite(S).all() or np.linalg.norm(S) > FAR:
+        return None
+    more = S @ S
+    high, low = product((S + more + more @ S, None), (X, None), SHORT)
+    X, lost = sum_of(X, high)
+    return sum_of(X, lost + low)
+
+
+def inverse_factor(A: Pair) -> tuple[Array, Array] | None:
+    """A lower triangular R with `RARᵀ ≈ I`: `R₀ + FR₀` for LAPACK's R₀, where `(I + F)(R₀AR₀ᵀ)(I + F)ᵀ ≈ I`."""
+    L, failed = dpotrf(A[0], lower=1, clean=1)
+    R, singular = dtrtri(L, lower=1) if not failed else (L, 1)
+    if failed or singular:
+        return None
+    R = np.tril(R)
+    E = -_residual(product(product((R, None), A), (np.ascontiguousarray(R.T), None)))
+    E = (E + E.T) / 2
+    if not np.isfinite(E).all() or np.linalg.norm(E) > FAR:
+        return None
+    F = np.zeros_like(E)
+    for _ in range(ROUNDS):
+        image = E @ F.T
+        left = E + F + F.T + image + image.T + F @ F.T + F @ image
+        step = np.tril(left) - np.diag(np.diag(left)) / 2
+        F = F - step - step @ F
+    return sum_of(R, np.tril(F @ R))
+
+
+def topmost(G: Array) -> Array:
+    """Orthonormal columns near the eigenvectors of the largest eigenvalues of a positive semidefinite matrix."""
+    V = np.random.default_rng(0).standard_normal((G.shape[0], VECTORS))
+    for _ in range(STEPS):
+        V = np.linalg.qr(G @ V)[0]
+    return V
+
+
+def _residual(found: tuple[Array, Array]) -> Array:
+    """`I` less a pair."""
+    high, low = found
+    high = -high
+    high[np.diag_indices_from(high)] += 1  # exact near 1
+    return high - low
