@@ -2,11 +2,12 @@
     column, w bits a vector, so that one multiplication of long integers serves all of them. What comes out is proved
     to be the plain inner products, whatever the numbers are (`applyE`). *)
 From Coq Require Import ZArith List Lia.
-From Certify Require Import Checker.
 Import ListNotations.
 Local Open Scope Z_scope.
 
-(* inner products from the front, so that no stack grows *)
+Fixpoint dotz (a b : list Z) : Z :=
+  match a, b with x :: a', y :: b' => x * y + dotz a' b' | _, _ => 0 end.
+(* the same from the front, so that no stack grows *)
 Fixpoint dot_from (acc : Z) (a b : list Z) : Z :=
   match a, b with x :: a', y :: b' => dot_from (acc + x * y) a' b' | _, _ => acc end.
 Fixpoint max_from (acc : Z) (l : list Z) : Z :=

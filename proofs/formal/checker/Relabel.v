@@ -3,7 +3,7 @@
     All numbers are integers times one power of two of their kind (`_scale`). Solutions, the inverse and what
     `propose` says may come from anywhere. *)
 From Coq Require Import ZArith List Lia Bool.
-From Certify Require Import Checker Packed.
+From Certify Require Import Packed.
 Import ListNotations.
 Local Open Scope Z_scope.
 

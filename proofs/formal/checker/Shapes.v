@@ -1,6 +1,6 @@
 (** What the lists of `Relabel.v` hold, entry by entry. *)
 From Coq Require Import ZArith List Lia Bool.
-From Certify Require Import Checker Packed Relabel.
+From Certify Require Import Packed Relabel.
 Import ListNotations.
 Local Open Scope Z_scope.
 
