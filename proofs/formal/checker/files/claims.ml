@@ -95,3 +95,28 @@ let check_gate claim where (lower, upper) =
     let said key v = Json.text key (Json.member where key v) in
     if said "state" gate <> state || said "verdict" claim <> verdict then
       Refusal.malformed "%s: its gate and its ends give %s, %s" where state verdict
+
+(* the gates of the claims are those of the spec, in its words *)
+let check_gates gates claims =
+  let of_spec g =
+    let get k = List.assoc_opt k g in
+    List.iter (fun (k, _) ->
+        if not (List.mem k ["quantity"; "min"; "max"; "rationale"; "severity"; "rigour"]) then
+          Refusal.beyond "a gate of the spec has %s, which is not read here" k) g;
+    let text k default = match get k with
+      | Some (Toml.Text t) -> t | None -> default | _ -> Refusal.malformed "a gate's %s is no text" k in
+    let number k = match get k with
+      | Some (Toml.Number n) -> Some (float_of_string n) | None -> None
+      | _ -> Refusal.malformed "a gate's %s is no number" k in
+    (text "quantity" "", number "min", number "max", text "severity" "fail", text "rigour" "proved",
+     match get "rationale" with None -> "" | Some (Toml.Text t) -> t | _ -> Refusal.malformed "a rationale is no text") in
+  let of_claim claim =
+    match Json.member "a claim" "gate" claim with
+    | Json.Null -> None
+    | gate ->
+      let text k = Json.text k (Json.member "a gate" k gate) in
+      let number k = Option.map (Json.float k) (Json.optional k gate) in
+      Some (Json.text "quantity" (Json.member "a claim" "quantity" claim), number "min", number "max", text "severity",
+            text "rigour", match Json.optional "rationale" gate with Some (Json.Text t) -> t | _ -> "") in
+  if List.sort compare (List.map of_spec gates) <> List.sort compare (List.filter_map of_claim claims) then
+    Refusal.malformed "the gates of the claims are not those of the spec"

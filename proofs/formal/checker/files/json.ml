@@ -4,6 +4,7 @@ type t = Null | Bool of bool | Number of string | Text of string | List of t lis
 let deepest = 64
 
 let parse where s =
+  if not (String.is_valid_utf_8 s) then Refusal.malformed "%s is no UTF-8" where;
   let n = String.length s and at = ref 0 in
   let fail what = Refusal.malformed "%s is no JSON that is read here: %s at byte %d" where what !at in
   let peek () = if !at < n then s.[!at] else '\000' in

@@ -65,6 +65,8 @@ let run path =
   let s = Subject.read (Filename.dirname path) certificate in
   tell "read: %d rows of %d numbers, %d evaluation rows" (Array.length s.rows) (List.length s.head.decay)
     (Array.length s.seen);
+  let stated = Json.list "claims" (Json.member "the certificate" "claims" certificate) in
+  Claims.check_gates s.gates stated;
   let beyond = ref [] in
   let claims = List.concat (List.mapi (fun i claim ->
       let where = Printf.sprintf "claim %d" i in
@@ -75,7 +77,7 @@ let run path =
       | None, _ -> beyond := quantity :: !beyond; []
       | Some _, None -> tell "%s claims nothing" quantity; []
       | Some read, Some ends -> Claims.check_gate claim where ends; [read s claim where ends])
-      (Json.list "claims" (Json.member "the certificate" "claims" certificate))) in
+      stated) in
   let asked = List.concat_map (fun c -> c.Claims.rows) claims in
   List.iter (fun (j, _, _, _) -> if s.above.(j) = None then
                 Refusal.malformed "evaluation row %d has no label today" j) asked;

@@ -6,6 +6,7 @@ type t = {
   above : bool option array; (* today's side; none where the output is the threshold *)
   count : int; low : float; high : float; feature_shift : int;
   arrays : (string * Arrays.t Lazy.t) list;  (* of the side file *)
+  gates : (string * Toml.value) list list;   (* of the spec *)
 }
 
 let matrix where (a : Arrays.t) width = match a.shape with
@@ -105,4 +106,4 @@ let read folder certificate =
     match Z.compare (Z.shift_left out target_shift) (Z.shift_left head.threshold (shift + weight_shift)) with
     | 0 -> None | c -> Some (c > 0) in
   { head; rows = features; seen; above = Array.map side seen; count = spec.count; low; high; feature_shift = shift;
-    arrays }
+    arrays; gates = spec.gates }
