@@ -21,12 +21,13 @@ Proof. by rewrite qf_normal addr_ge0 ?nsq_ge0. Qed.
 
 (** A form that is at least sigma in every direction: its inverse is at most 1/sigma. *)
 Lemma floor_inverse sigma : 0 < sigma -> smin_ge (normal Phi S) sigma ->
-  posdef (normal Phi S) /\ forall rho, qf (invmx (normal Phi S)) rho <= nsq rho / sigma.
+  [/\ posdef (normal Phi S), forall rho, qf (invmx (normal Phi S)) rho <= nsq rho / sigma &
+  forall y, sigma * enorm y <= enorm (normal Phi S *m y)].
 Proof.
 move=> s0 h; have sH := normal_sym Phi symS.
 have U : normal Phi S \in unitmx.
   rewrite -row_free_unit; exact: smin_row_free h.
-have pH := nonneg_unit_posdef sH normal_ge0 U; split=> // rho.
+have pH := nonneg_unit_posdef sH normal_ge0 U; split=> // [rho|y]; last by rewrite -{1}sH; exact: h.
 rewrite /qf; set x := invmx _ *m rho; have Hx : normal Phi S *m x = rho by rewrite /x mulKVmx.
 have l := h x; rewrite sH Hx in l.
 rewrite ler_pdivlMr // -sqr_enorm expr2 mulrC.
@@ -35,13 +36,18 @@ by apply: ler_wpM2l; rewrite ?enorm_ge0.
 Qed.
 
 Lemma decay_inverse sigma : 0 < sigma -> (forall x, sigma * nsq x <= qf S x) ->
-  posdef (normal Phi S) /\ forall rho, qf (invmx (normal Phi S)) rho <= nsq rho / sigma.
+  [/\ posdef (normal Phi S), forall rho, qf (invmx (normal Phi S)) rho <= nsq rho / sigma &
+  forall y, sigma * enorm y <= enorm (normal Phi S *m y)].
 Proof.
 move=> s0 h.
 have low x : sigma * nsq x <= qf (normal Phi S) x.
   by rewrite qf_normal; apply: le_trans (h x) _; rewrite lerDr nsq_ge0.
 have pH : posdef (normal Phi S) by move=> z zn; apply: lt_le_trans (low z); rewrite mulr_gt0 // nsq_gt0.
-by split=> // rho; apply: inverse_upper => //; exact: posdef_unit.
+split=> // [rho|y]; first by apply: inverse_upper => //; exact: posdef_unit.
+have [->|yn] := eqVneq (enorm y) 0; first by rewrite mulr0 enorm_ge0.
+have yp : 0 < enorm y by rewrite lt_def yn enorm_ge0.
+rewrite -(ler_pM2l yp) mulrCA -expr2 sqr_enorm; apply: le_trans (low y) _.
+by rewrite /qf; exact: CS.
 Qed.
 
 Hypothesis pH : posdef (normal Phi S).
@@ -51,6 +57,15 @@ split=> [h|-> x]; last first.
   by have [->//|xn] := eqVneq x (refit Phi S t); apply/ltW/refit_least.
 apply/eqP; apply: contraT => vn; have := refit_least symS pH vn.
 by rewrite ltNge h.
+Qed.
+(** How far any weights w are from the minimiser, through any v: its gradient decides. *)
+Theorem minimiser_within sigma t (w v : 'cV[R]_p) : 0 < sigma ->
+  (forall y, sigma * enorm y <= enorm (normal Phi S *m y)) ->
+  enorm (w - refit Phi S t) <= enorm (w - v) + enorm (normal Phi S *m v - Phi^T *m t) / sigma.
+Proof.
+move=> s0 low; have -> : w - refit Phi S t = (w - v) + (v - refit Phi S t) by rewrite addrA subrK.
+apply: le_trans (enormD _ _) _; rewrite lerD2l ler_pdivlMr // mulrC; apply: le_trans (low _) _.
+by rewrite mulmxBr /refit mulKVmx // posdef_unit.
 Qed.
 End Least.
 

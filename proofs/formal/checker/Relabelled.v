@@ -81,8 +81,9 @@ Qed.
 
 (** A floor of the form that was accepted is one. *)
 Lemma floor_sound inverse isc sigma : floor_of chunk h H inverse isc = Some sigma ->
-  [/\ 0 < zr sigma.1, 0 < zr sigma.2, posdef (normal Phi Decay) &
-  forall rho, qf (invmx (normal Phi Decay)) rho <= nsq rho / (zr sigma.1 / (zr sigma.2 * fs ^+ 2))].
+  [/\ 0 < zr sigma.1, 0 < zr sigma.2, posdef (normal Phi Decay),
+  forall rho, qf (invmx (normal Phi Decay)) rho <= nsq rho / (zr sigma.1 / (zr sigma.2 * fs ^+ 2)) &
+  forall y, zr sigma.1 / (zr sigma.2 * fs ^+ 2) * enorm y <= enorm (normal Phi Decay *m y)].
 Proof.
 have [[n0 p0] _ _ d0 [f0 _ _ _]] := wfP; have f2 : 0 < fs ^+ 2 by rewrite exprn_gt0.
 rewrite /floor_of (@zrL R) zr0; case: ltP => [l0 [<-] /=|_].
@@ -144,8 +145,56 @@ have [] := floor_inverse decay_sym decay_ge0 _ low; first by rewrite divr_gt0 //
 by rewrite two; split=> //; rewrite mulr_gt0.
 Qed.
 
-(* ---- one point ---- *)
 Variables (sigma : Z * Z) (total : Z).
+
+(* ---- today's weights ---- *)
+Lemma within_sound b : 0 < zr sigma.1 -> 0 < zr sigma.2 -> posdef (normal Phi Decay) ->
+  (forall y, zr sigma.1 / (zr sigma.2 * fs ^+ 2) * enorm y <= enorm (normal Phi Decay *m y)) ->
+  within h us sigma H b -> enorm (today - refit Phi Decay given) <= zr (far b) / zr (far_scale b).
+Proof.
+move=> s1 s2 pH low; have [_ rw [lt lc lw] _ [f0 ts0 w0 u0]] := wfP; have [lH wH HE] := normalE.
+move=> /andP[/andP[/same_lengthP lb]]; rewrite (@zrL R) (@zrS R) zr0 !(zrM, zrD) => fb0 le.
+pose v : 'cV[R]_p := \col_a (fs * zr (at_ (centre b) a) / zr us).
+have [cl cols] := columnsP (decay h) (rows h) rw.
+set step := residual_from 0 us _ _ in le; set gradient := residual_from 0 (target_scale h) _ _ in le.
+have stepE : nsq (today - v) = zr step / (zr us * zr (weight_scale h)) ^+ 2.
+  rewrite (@residualE R _ _ _ p) ?List.map_length // zr0 add0r big_distrl /=.
+  apply: eq_bigr => a _; rewrite -[LHS]expr2 -[RHS]expr_div_n; congr (_ ^+ 2).
+  rewrite (nth_mapped (Z.mul _) _ _ Z0); last by rewrite lb; apply/ssrnat.ltP.
+  by rewrite !mxE !zrM; field; rewrite !gt_eqF.
+have gradE : nsq (normal Phi Decay *m v - Phi^T *m given) = zr gradient / (fs * zr us * ts) ^+ 2.
+  rewrite (@residualE R _ _ _ p) ?List.map_length // zr0 add0r big_distrl /=.
+  apply: eq_bigr => a _; rewrite -[LHS]expr2 -[RHS]expr_div_n; congr (_ ^+ 2).
+  have aH : (a < length H)%coq_nat by rewrite lH; apply/ssrnat.ltP.
+  have ac : (a < length (columns (decay h) (rows h)))%coq_nat by rewrite cl; apply/ssrnat.ltP.
+  have [la ca] := cols a ltac:(apply/ssrnat.ltP; exact: ltn_ord).
+  rewrite (nth_mapped (Z.mul _) _ _ Z0) ?List.map_length // !(nth_mapped _ _ _ nil) // !dot_fromE !Z.add_0_l zrM.
+  rewrite (@dotzE R _ _ p) ?(wide_nth p) // (@dotzE R _ _ n) // mulrBl !mxE; congr (_ - _).
+    rewrite big_distrr big_distrl /=; apply: eq_bigr => c _; rewrite HE !mxE /entry; field.
+    by rewrite !gt_eqF.
+  rewrite big_distrr big_distrl /=; apply: eq_bigr => i _; rewrite !mxE.
+  have := ca i ltac:(apply/ssrnat.ltP; exact: ltn_ord); rewrite /entry => ->; field.
+  by rewrite !gt_eqF.
+have s0 : 0 < zr sigma.1 / (zr sigma.2 * fs ^+ 2) by rewrite divr_gt0 // mulr_gt0 // exprn_gt0.
+apply: le_trans (minimiser_within pH given today v s0 low) _.
+have e1 := root_up (mulr_gt0 u0 w0) stepE (nsq_ge0 _).
+have e2 := root_up (mulr_gt0 (mulr_gt0 f0 u0) ts0) gradE (nsq_ge0 _).
+rewrite -!/(enorm _) in e1 e2; rewrite -!zrD in le.
+set r1 := zr (Z.add (Z.sqrt step) _) in e1 le; set r2 := zr (Z.add (Z.sqrt gradient) _) in e2 le.
+have e3 : enorm (normal Phi Decay *m v - Phi^T *m given) / (zr sigma.1 / (zr sigma.2 * fs ^+ 2)) <=
+    r2 / (fs * zr us * ts) / (zr sigma.1 / (zr sigma.2 * fs ^+ 2)).
+  by rewrite ler_wpM2r // invr_ge0 ltW.
+apply: le_trans (lerD e1 e3) _; rewrite -subr_ge0.
+have -> : zr (far b) / zr (far_scale b) - (r1 / (zr us * zr (weight_scale h)) +
+    r2 / (fs * zr us * ts) / (zr sigma.1 / (zr sigma.2 * fs ^+ 2))) =
+  (zr (far b) * (zr us * ts * zr (weight_scale h) * zr sigma.1)
+   - (r1 * (ts * zr sigma.1 * zr (far_scale b)) + r2 * (zr sigma.2 * fs * zr (weight_scale h) * zr (far_scale b)))) /
+  (zr (far_scale b) * zr us * zr (weight_scale h) * ts * zr sigma.1).
+  by field; rewrite !gt_eqF.
+by rewrite divr_ge0 ?subr_ge0 // !mulr_ge0 // ltW.
+Qed.
+
+(* ---- one point ---- *)
 Hypotheses (totalE : total = total_from 0 (targets h) (codes h)) (sig1 : 0 < zr sigma.1) (sig2 : 0 < zr sigma.2)
   (pH : posdef (normal Phi Decay)) (inv : forall rho,
     qf (invmx (normal Phi Decay)) rho <= nsq rho / (zr sigma.1 / (zr sigma.2 * fs ^+ 2))).
@@ -191,8 +240,7 @@ Lemma influences : qr = Phi *m u.
 Proof.
 have [_ rw _ _ [f0 _ _ u0]] := wfP; apply/matrixP => i j; rewrite ord1 !mxE qE.
 have ir : (i < length (rows h))%coq_nat by apply/ssrnat.ltP.
-rewrite (List.nth_indep _ Z0 (dotz nil (solution x))) ?List.map_length //.
-rewrite (List.map_nth (fun row => dotz row (solution x))) (@dotzE R _ _ p) ?(wide_nth p) //.
+rewrite (nth_mapped _ _ _ nil) // (@dotzE R _ _ p) ?(wide_nth p) //.
 rewrite big_distrl /=; apply: eq_bigr => a _; rewrite !mxE /entry; field.
 by rewrite !gt_eqF.
 Qed.
@@ -205,8 +253,7 @@ rewrite (@residualE R _ _ _ p) ?List.map_length //; last by rewrite iE List.map_
 rewrite zr0 add0r big_distrl /nsq /dot; apply: eq_bigr => a _ /=; rewrite -[LHS]expr2 -[RHS]expr_div_n; congr (_ ^+ 2).
 rewrite signed_nth // zr_signed !mxE mulrBl; congr (_ - _); first by field; rewrite !gt_eqF.
 have aH : (a < length H)%coq_nat by rewrite lH; apply/ssrnat.ltP.
-rewrite iE (List.nth_indep _ Z0 (dotz nil (solution x))) ?List.map_length //.
-rewrite (List.map_nth (fun row => dotz row (solution x))) (@dotzE R _ _ p) ?(wide_nth p) //.
+rewrite iE (nth_mapped _ _ _ nil) // (@dotzE R _ _ p) ?(wide_nth p) //.
 rewrite big_distrl /=; apply: eq_bigr => b _; rewrite HE !mxE /entry; field.
 by rewrite !gt_eqF.
 Qed.
@@ -332,34 +379,40 @@ Definition lost_means (h : head) (x : point) := exists m, [/\ lost x = Some m,
   exists2 t', relabelled (given h) (may (h := h)) (Z.to_nat m) t' & forall v, minimiser (Phi h) (Decay h) t' v ->
   side (~~ above x) (dot (at_point h x) v) (level h)].
 
+(** What is said where `base` was proved: today's weights lie so near every minimiser of the loss as it is. *)
+Definition base_means (h : head) (b : option base) := exists2 x, b = Some x &
+  forall v, minimiser (Phi h) (Decay h) (given h) v -> enorm (today h - v) <= zr (far x) / zr (far_scale x).
+
 (** D3 from integers to verdict. If `check` answers, the head has a row and a column, the training loss has exactly one
     minimiser for every choice of targets, and every yes means what stands above. chunk, the solutions, the inverse and
     `propose` are any. Not here: that the integers are those of the files. *)
-Theorem check_sound chunk h us inverse isc propose points answers :
-  check chunk h us inverse isc propose points = Some answers ->
+Theorem check_sound chunk h us inverse isc propose b points near answers :
+  check chunk h us inverse isc propose b points = Some (near, answers) ->
   [/\ (0 < length (rows h))%N /\ (0 < length (decay h))%N, length answers = length points,
-    forall t, exists2 v, minimiser (Phi h) (Decay h) t v & forall w, minimiser (Phi h) (Decay h) t w -> w = v &
+    forall t, exists2 v, minimiser (Phi h) (Decay h) t v & forall w, minimiser (Phi h) (Decay h) t w -> w = v,
+    near -> base_means h b &
     forall x a, List.In (x, a) (List.combine points answers) -> (a.1 -> kept_means h x) /\ (a.2 -> lost_means h x)].
 Proof.
 rewrite /check; case: ifP => // /andP[wf /List.forallb_forall lens].
 case E : (floor_of _ _ _ _ _) => [sigma|//].
-have [s1 s2 pH inv] := floor_sound wf E; have sH := decay_sym h.
+have [s1 s2 pH inv low] := floor_sound wf E; have sH := decay_sym h.
 have [pos rw _ _ _] := wfP wf; have [lH wH _] := normalE wf chunk.
 set H := normal_of chunk h in E lH wH *; set total := total_from _ _ _.
 pose q x := List.map (fun row => dotz row (solution x)) (rows h).
 pose im x := List.map (fun row => dotz row (solution x)) H.
 pose P x := length (features x) = length (decay h) /\ length (solution x) = length (decay h).
 have hP : List.Forall P points.
-  by apply/List.Forall_forall => x /lens /andP[/same_lengthP a /same_lengthP b].
+  by apply/List.Forall_forall => x /lens /andP[/same_lengthP lx /same_lengthP ls].
 rewrite (@flat_chunks _ _ chunk _ points _ (fun x => judge h us total sigma propose x (q x) (im x)) P hP); last first.
   move=> xs hxs; have [z zl] := zeros_like (decay h).
   have hs : List.Forall (fun u => length u = length (zero_like (decay h))) (List.map solution xs).
     by apply/List.Forall_map; apply: List.Forall_impl hxs => x [_ ->].
   have [b0 bM] := max_absP (rows h); have [c0 cM] := max_absP H.
   rewrite !applyE // !List.map_map; elim: xs {hxs hs} => [//|x xs IH] /=; congr (_ :: _); exact: IH.
-move=> [<-]; split=> //; first by rewrite List.map_length.
-  move=> t; exists (refit (Phi h) (Decay h) t) => [|w]; first exact/(minimiserP sH pH).
+move=> [<- <-]; split=> //; first by rewrite List.map_length.
+- move=> t; exists (refit (Phi h) (Decay h) t) => [|w]; first exact/(minimiserP sH pH).
   by move/(minimiserP sH pH).
+- case: (b) => // b' /(within_sound wf s1 s2 pH low) near'; exists b' => // v /(minimiserP sH pH) ->; exact: near'.
 move=> x a hin; have [hx ->] : List.In x points /\ a = judge h us total sigma propose x (q x) (im x).
   elim: points {lens hP E} hin => [//|y ys IH] /= [[<- <-]|/IH[]]; split=> //; [by left|by right].
 have [lx lu] : P x by move/List.Forall_forall: hP; exact.
@@ -370,7 +423,7 @@ by exists t' => // v /(minimiserP sH pH) ->.
 Qed.
 
 (** No row or no column: refused, whatever the rest says. *)
-Theorem check_refuses_empty chunk h us inverse isc propose points : rows h = nil \/ decay h = nil ->
-  check chunk h us inverse isc propose points = None.
+Theorem check_refuses_empty chunk h us inverse isc propose b points : rows h = nil \/ decay h = nil ->
+  check chunk h us inverse isc propose b points = None.
 Proof. by rewrite /check /well_formed => -[->|->] /=; rewrite ?andbF. Qed.
 End Relabelled.

@@ -109,6 +109,9 @@ split; [congruence|split; [exact h2|]]; intros a b ha hb; rewrite h3; [|lia].
 now rewrite images_entry by lia.
 Qed.
 
+Lemma nth_mapped {A} (f : A -> Z) l i d : (i < length l)%nat -> nth i (map f l) 0 = f (nth i l d).
+Proof. intros h; rewrite (nth_indep _ 0 (f d)); [apply map_nth|now rewrite map_length]. Qed.
+
 (* integer square roots, rounded up *)
 Lemma sqrt_up X s : 0 <= X -> 0 < s -> let r := Z.sqrt (X / s) + 1 in 0 <= r /\ X <= r * r * s.
 Proof.

@@ -93,6 +93,23 @@ have [a b] := IH (Z.max acc (Z.mul d d)); rewrite zr_max zrM -expr2 in a; rewrit
 case/andP: a => a1 a2; split=> // c; rewrite in_cons => /orP[/eqP->//|]; exact: b.
 Qed.
 
+Lemma length_root X (x : R) : x = zr X -> 0 <= x -> Num.sqrt x <= zr (Z.add (Z.sqrt X) (Zpos xH)).
+Proof.
+move=> xE x0; have X0 : Z.le Z0 X by apply/Z.leb_le; rewrite zrS zr0 -xE.
+have [r0 rE] := sqrt_up _ _ X0 Z.lt_0_1; rewrite Z.div_1_r Z.mul_1_r in r0 rE.
+move/Z.leb_le: r0; move/Z.leb_le: rE; rewrite !zrS zr0 zrM -xE => le r0.
+by rewrite -(ger0_norm r0) -sqrtr_sqr ler_wsqrtr // expr2.
+Qed.
+
+Lemma root_up X (x k : R) : 0 < k -> x = zr X / k ^+ 2 -> 0 <= x ->
+  Num.sqrt x <= zr (Z.add (Z.sqrt X) (Zpos xH)) / k.
+Proof.
+move=> k0 xE x0; have k2 : 0 < k ^+ 2 by rewrite exprn_gt0.
+have E : x * k ^+ 2 = zr X by rewrite xE divfK // gt_eqF.
+rewrite ler_pdivlMr // -[k in leLHS](gtr0_norm k0) -sqrtr_sqr -sqrtrM //.
+by apply: (length_root E); rewrite mulr_ge0 // ltW.
+Qed.
+
 Lemma leastP l x : List.In x l -> Z.leb (least l) x.
 Proof.
 case: l => [//|y l] /=; have h : forall l a, (Z.leb (List.fold_left Z.min l a) a) /\

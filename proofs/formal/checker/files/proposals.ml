@@ -66,6 +66,25 @@ let bits_for wanted vectors =
       vectors in
   if most = 0. then wanted else wanted - snd (Float.frexp most)
 
+(* weights nearer the minimum than v, in units of solutions (v times scale over feature_scale): the gradient, exactly,
+   and a step by the factor l *)
+let nearer (h : Relabel.head) scale l v =
+  let p = List.length h.decay in
+  let moments = Array.make p Z.zero in
+  let dot a b = List.fold_left2 (fun s x y -> if Z.sign x = 0 then s else Z.add s (Z.mul x y)) Z.zero a b in
+  List.iter2 (fun row t ->
+      (* target_scale times the output, less scale times the target *)
+      let r = Z.sub (Z.mul h.target_scale (dot row v)) (Z.mul scale t) in
+      List.iteri (fun a x -> if Z.sign x <> 0 then moments.(a) <- Z.add moments.(a) (Z.mul x r)) row) h.rows h.targets;
+  List.iteri (fun a (d, x) -> moments.(a) <- Z.add moments.(a) (Z.mul h.target_scale (Z.mul d x)))
+    (List.combine h.decay v);
+  let size = Z.mul h.target_scale (Z.mul scale h.feature_scale) in
+  let down = max 0 (Z.numbits size - 900) in
+  let real g = Z.to_float (Z.shift_right g down) /. Z.to_float (Z.shift_right size down) in
+  let step = solve p l (Array.map real moments) in
+  let bits = Z.numbits scale - Z.numbits h.feature_scale in
+  List.mapi (fun a x -> Z.sub x (units bits step.(a))) v
+
 (* the level tau for m changes, and the targets after the worst change of k rows *)
 let levels (h : Relabel.head) kept lost q =
   let q = Array.of_list q and t = Array.of_list h.Relabel.targets and c = Array.of_list h.Relabel.codes in

@@ -7,6 +7,7 @@ type t = {
   count : int; low : float; high : float; feature_shift : int;
   arrays : (string * Arrays.t Lazy.t) list;  (* of the side file *)
   gates : (string * Toml.value) list list;   (* of the spec *)
+  distance : float;          (* that today's weights are said to have from the minimum *)
 }
 
 let matrix where (a : Arrays.t) width = match a.shape with
@@ -106,4 +107,5 @@ let read folder certificate =
     match Z.compare (Z.shift_left out target_shift) (Z.shift_left head.threshold (shift + weight_shift)) with
     | 0 -> None | c -> Some (c > 0) in
   { head; rows = features; seen; above = Array.map side seen; count = spec.count; low; high; feature_shift = shift;
-    arrays; gates = spec.gates }
+    arrays; gates = spec.gates;
+    distance = Json.float "base.distance" (Json.member "base" "distance" (Json.member "the certificate" "base" certificate)) }
