@@ -4,14 +4,12 @@
     No part of the product calls it. *)
 From Coq Require Import ZArith List.
 From mathcomp Require Import all_ssreflect all_algebra ring lra zify ssrZ.
-From Certify Require Import Euclid Core.
+From Certify Require Import Euclid Core Packed.
 Import GRing.Theory Num.Theory Order.Theory.
 Set Implicit Arguments. Unset Strict Implicit. Unset Printing Implicit Defensive.
 
 Section Code.
 Local Open Scope Z_scope.
-Fixpoint dotz (a b : list Z) : Z :=
-  match a, b with x :: a', y :: b' => x * y + dotz a' b' | _, _ => 0 end.
 Fixpoint sumz (l : list Z) : Z := match l with x :: l' => x + sumz l' | nil => 0 end.
 Fixpoint iotan (i n : nat) : list nat :=
   match n with O => nil | S n' => i :: iotan (S i) n' end.

@@ -1,0 +1,122 @@
+(* What the claims of a certificate say of each evaluation row, and whether their numbers follow. *)
+type asked = {
+  name : string;
+  rows : (int * int option * int option * float array option) list;
+  (* evaluation row; so many changes are said to leave its label; so many not to; targets after such a change *)
+  conclude : unit -> unit;  (* raises Malformed where the claim's ends do not follow from its rows *)
+}
+
+let ends where claim =
+  match Json.member where "lower" claim, Json.member where "upper" claim with
+  | Json.Null, Json.Null -> None
+  | l, u -> Some (Json.whole (where ^ ".lower") l, Json.whole (where ^ ".upper") u)
+
+let side_array (s : Subject.t) claim where part =
+  let start = Json.text (where ^ ".witness.array") (Json.member where "array" (Json.member where "witness" claim)) in
+  Arrays.array "the side file" (start ^ "." ^ part) s.arrays
+
+let wholes where (a : Arrays.t) =
+  if not a.whole then Refusal.malformed "%s are no whole numbers" where;
+  Array.map int_of_float a.values
+
+(* V63, V64: the status of every row, and the changes that are said to flip rows *)
+let stable (s : Subject.t) claim where (lower, upper) =
+  let points = Array.length s.seen and n = List.length s.head.targets in
+  let array = side_array s claim where in
+  let status = wholes "status" (array "status") in
+  if Array.length status <> points then Refusal.malformed "%s: a status for every evaluation row is needed" where;
+  let flips = Array.exists (fun v -> v = 1) status in
+  let change = if not flips then fun _ -> None else begin
+      let point = wholes "flips.point" (array "flips.point") in
+      let rows = array "flips.rows" and codes = array "flips.codes" in
+      if Array.length point <> points || rows.shape <> codes.shape then
+        Refusal.malformed "%s: the arrays of flips do not fit" where;
+      let r = match rows.shape with [_; r] -> r | _ -> Refusal.malformed "%s: flips.rows has no two axes" where in
+      let rows = wholes "flips.rows" rows and codes = wholes "flips.codes" codes in
+      let targets = Array.map (fun t -> Z.to_float t /. Z.to_float s.head.target_scale) (Array.of_list s.head.targets) in
+      fun j ->
+        if status.(j) <> 1 then None else begin
+          let at = point.(j) in
+          if at < 0 || (at + 1) * r > Array.length rows then Refusal.malformed "%s: row %d has no change" where j;
+          let news = Array.copy targets in
+          for k = at * r to at * r + r - 1 do
+            if rows.(k) <> -1 then begin
+              if rows.(k) < 0 || rows.(k) >= n || codes.(k) < 0 || codes.(k) > 1 then
+                Refusal.malformed "%s: change %d is none" where at;
+              news.(rows.(k)) <- (if codes.(k) = 1 then s.high else s.low)
+            end
+          done;
+          Some news
+        end
+    end in
+  let rows = List.init points (fun j ->
+      (j, (if status.(j) >= 2 then Some s.count else None), (if status.(j) = 1 then Some s.count else None), change j)) in
+  let count f = Array.fold_left (fun c v -> if f v then c + 1 else c) 0 status in
+  { name = Printf.sprintf "stable_predictions: at least %d, at most %d of %d rows" lower upper points;
+    rows = List.filter (fun (_, a, b, _) -> a <> None || b <> None) rows;
+    conclude = fun () ->
+      if Array.exists (fun v -> v < 0) status || lower <> count (fun v -> v >= 2) || upper <> points - count (fun v -> v = 1)
+      then Refusal.malformed "%s: its ends are not what the rows give" where }
+
+(* V69: both ends of every row *)
+let tolerated (s : Subject.t) claim where (lower, upper) =
+  let points = Array.length s.seen in
+  let wholes key = Array.of_list (List.map (Json.whole (where ^ "." ^ key)) (Json.list where (Json.member where key claim))) in
+  let rows = wholes "rows" and low = wholes "row_lower" and high = wholes "row_upper" in
+  if rows <> Array.init points Fun.id || Array.length low <> points || Array.length high <> points then
+    Refusal.malformed "%s: both ends of every evaluation row are needed" where;
+  Array.iteri (fun j l -> if l < 0 || l > high.(j) || high.(j) > s.count then
+                  Refusal.malformed "%s: the ends of row %d are %d and %d" where j l high.(j)) low;
+  let half a =
+    let a = Array.copy a in
+    Array.sort (fun x y -> compare y x) a;
+    a.((points + 1) / 2 - 1) in
+  { name = Printf.sprintf "tolerated_changes: half of %d rows, at least %d, at most %d" points lower upper;
+    rows = List.filter (fun (_, a, b, _) -> a <> None || b <> None) (List.init points (fun j ->
+        (j, (if low.(j) > 0 then Some low.(j) else None), (if high.(j) < s.count then Some (high.(j) + 1) else None), None)));
+    conclude = fun () ->
+      if lower <> half low || upper <> half high then
+        Refusal.malformed "%s: its ends are not what half of the rows reach" where }
+
+let kinds = [("stable_predictions", stable); ("tolerated_changes", tolerated)]
+
+(* V24: what the gate of a claim and its ends give *)
+let check_gate claim where (lower, upper) =
+  let l = float_of_int lower and u = float_of_int upper in
+  match Json.member where "gate" claim with
+  | Json.Null -> ()
+  | gate ->
+    let met, failed = match Json.optional "min" gate, Json.optional "max" gate with
+      | Some v, None -> let m = Json.float "min" v in (l >= m, u < m)
+      | None, Some v -> let m = Json.float "max" v in (u <= m, l > m)
+      | _ -> Refusal.malformed "%s.gate has neither min nor max" where in
+    let state, verdict = if met then ("met", "certified") else if failed then ("failed", "refuted")
+      else ("open", "inconclusive") in
+    let said key v = Json.text key (Json.member where key v) in
+    if said "state" gate <> state || said "verdict" claim <> verdict then
+      Refusal.malformed "%s: its gate and its ends give %s, %s" where state verdict
+
+(* the gates of the claims are those of the spec, in its words *)
+let check_gates gates claims =
+  let of_spec g =
+    let get k = List.assoc_opt k g in
+    List.iter (fun (k, _) ->
+        if not (List.mem k ["quantity"; "min"; "max"; "rationale"; "severity"; "rigour"]) then
+          Refusal.beyond "a gate of the spec has %s, which is not read here" k) g;
+    let text k default = match get k with
+      | Some (Toml.Text t) -> t | None -> default | _ -> Refusal.malformed "a gate's %s is no text" k in
+    let number k = match get k with
+      | Some (Toml.Number n) -> Some (float_of_string n) | None -> None
+      | _ -> Refusal.malformed "a gate's %s is no number" k in
+    (text "quantity" "", number "min", number "max", text "severity" "fail", text "rigour" "proved",
+     match get "rationale" with None -> "" | Some (Toml.Text t) -> t | _ -> Refusal.malformed "a rationale is no text") in
+  let of_claim claim =
+    match Json.member "a claim" "gate" claim with
+    | Json.Null -> None
+    | gate ->
+      let text k = Json.text k (Json.member "a gate" k gate) in
+      let number k = Option.map (Json.float k) (Json.optional k gate) in
+      Some (Json.text "quantity" (Json.member "a claim" "quantity" claim), number "min", number "max", text "severity",
+            text "rigour", match Json.optional "rationale" gate with Some (Json.Text t) -> t | _ -> "") in
+  if List.sort compare (List.map of_spec gates) <> List.sort compare (List.filter_map of_claim claims) then
+    Refusal.malformed "the gates of the claims are not those of the spec"
