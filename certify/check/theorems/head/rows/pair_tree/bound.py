@@ -7,37 +7,21 @@ from heapq import nlargest
 from math import inf, isfinite, ldexp, sqrt
 from operator import mul
 
-from flint import arb, fmpz_mat
+from flint import fmpz_mat
 
 from certify.check.theorems.head.rows.boxes.fixed_rows import WEIGHT, few, inverse
 from certify.check.theorems.head.rows.boxes.margins import Points
-from certify.check.theorems.head.rows.pair_tree.numbers import UP, both_tops, exp, gram, top, up
+from certify.check.theorems.head.rows.pair_tree.curves import BENT, FEWER, THIRD, curve, kept_part, most_between
+from certify.check.theorems.head.rows.pair_tree.numbers import UP, both_tops, exp, gram, roots, top, up
 from certify.check.theorems.head.rows.pair_tree.steps import SLOPE, Steps, lengths, row_lengths, size_of
 
-FORMED, MANY, WIDE = 640, 2560, 512
-"""Pairs that are formed one by one; where there are more than WIDE steps, so many."""
+FORMED, MANY, LABELS, WIDE = 640, 2560, 20480, 512
+"""Pairs that are formed one by one; where there are more than WIDE steps, so many, and so many of labels."""
 
-SMALL, FEWER, FARTHEST = 1.0, 4.0, 128.0
-THIRD = 0.0962251
-"""Above `sup |l'''| = 1/(6√3)`."""
+SMALL, FARTHEST = 1.0, 128.0
 
 LEAST, LARGEST = 2.0**-39, 2.0**100
 """Least curvature that bounds what a far row moves, and the largest length of anything: no product overflows."""
-
-BENT = 2.0 ** (4 - WEIGHT)
-"""What a curvature in whole numbers leaves of the true one."""
-
-
-def curve(t: float) -> float:
-    """l'' at t, up to `2^-47` of itself."""
-    e = exp(-abs(t))
-    return e / ((1.0 + e) * (1.0 + e))
-
-
-def most_between(t: float, down: float, up_: float, off: float) -> float:
-    """Upper bound of l'' on `[t − down, t + up]`."""
-    near = abs(t) - (up_ if t < 0.0 else down) - off - 2.0**-40
-    return min(curve(near) * UP, 0.25) if near > 0.0 else 0.25
 
 
 class Bound:
@@ -54,10 +38,12 @@ class Bound:
         self.rows = st.rows[h:]
         self.tau = st.tau[h:]
         self.part = 0.5 * (k - 2) / (k - 1) * UP if k > 2 else 0.0
-        if st.far and k > len(self.rows) or not self.rows or not isfinite(st.reach) or not self._margins():
+        if st.far and (k > len(self.rows) or st.c.sums.relabels) or not self.rows or not isfinite(st.reach):
+            return
+        if not self._margins():
             return
         s = st.c.sums
-        weights = [int(_left(least, x) * 2.0**WEIGHT) for least, x in zip(self.least, reach, strict=True)]
+        weights = [int(kept_part(least, x) * 2.0**WEIGHT) for least, x in zip(self.least, reach, strict=True)]
         found = inverse(s, weights)
         if found is None:
             return
@@ -67,7 +53,10 @@ class Bound:
         if not all(x < LARGEST for x in (*self.long, *st.lengths, *st.sizes, up(found[2]), up(s.short.epsilon),
                                          *map(up, s.norms))):
             return
-        kappa = self._leverage() if k > 1 else self._own_leverage()
+        if s.relabels:  # no row is gone
+            kappa = [0.0] * (len(self.rows) + 1)
+        else:
+            kappa = self._leverage() if k > 1 else self._own_leverage()
         if not max(kappa) < 1.0:
             return
         self.root = sqrt(up(found[2])) * UP
@@ -84,7 +73,7 @@ class Bound:
 
     def _margins(self) -> bool:
         """What rows of the sum do at a choice of the steps; False where margins are moved too far."""
-        st, k = self.st, self.k
+        st, k, relabels = self.st, self.k, self.st.c.sums.relabels
         self.least, self.most, self.second, self.third = [], [], [], []
         moved: list[list[float]] = []
         self.virtual, self.plain = [], st.most
@@ -107,13 +96,13 @@ class Bound:
             self.least.append(curve(farthest) / UP)
             most = most_between(t, back, forth, st.t_off)
             self.most.append(most)
-            if far <= SMALL:
-                self.second.append(min(THIRD, most * min(0.5 * farthest, 1.0) * UP))
+            second, own = min(THIRD, most * min(0.5 * farthest, 1.0) * UP), up(st.c.D[j]) * UP
+            if far <= SMALL or relabels and _bends_less(second, own, max(max(line), -min(line), other)):
+                self.second.append(second)
                 self.third.append(most)
                 moved.append([abs(x) + st.off for x in line])
                 self.virtual.append(other)
                 continue
-            own = (up(st.c.D[j])) * UP
             later = exp(back if t > 0.0 else forth) * UP if k > 3 else 1.0
             self.second.append(own)
             self.third.append(own * later * UP)
@@ -217,11 +206,15 @@ class Bound:
             lengths(left, [size_of(row) for row in left], self.M), st.left_off[self.h :], strict=True)]
         if k == 1:
             return single, rest
-        pulled, pulled_far, bent = self._pulled()
+        if st.c.sums.relabels:  # rows stay where they are in the sum
+            pulled_far, bent = [0.0] * f, [0.0] * f
+        else:
+            pulled, pulled_far, bent = self._pulled()
+            for a in range(f):
+                for b in range(a):
+                    x = C[a][b] + pulled[a][b] + pulled[b][a]
+                    C[a][b] = C[b][a] = x
         for a in range(f):
-            for b in range(a):
-                x = C[a][b] + pulled[a][b] + pulled[b][a]
-                C[a][b] = C[b][a] = x
             C[a][a] = 0.0
         beyond = 0.0
         if st.far:
@@ -279,7 +272,8 @@ class Bound:
         """Form the pairs of steps whose bounds are largest, with their signs."""
         st, s, h = self.st, self.st.c.sums, self.h
         f = len(C)
-        order = nlargest(FORMED if f <= WIDE else MANY, ((C[a][b], a, b) for a in range(f) for b in range(a + 1, f)))
+        many = FORMED if f <= WIDE else LABELS if s.relabels else MANY
+        order = nlargest(many, ((C[a][b], a, b) for a in range(f) for b in range(a + 1, f)))
         norms = [up(x) for x in s.norms]
         kept = [1.0 if there else 0.0 for there in st.c.kept]
         each = [sum(map(mul, norms, row)) for row in st.P[h:]]
@@ -296,8 +290,9 @@ class Bound:
                     map(mul, map(mul, st.z, st.E[h + a]), st.E[h + b]), kept, strict=True)]
                 Pa, Pb = st.P[h + a], st.P[h + b]
                 line = [x + y - z - q for x, y, z, q in zip(Pa, Pb, P, st.still, strict=True)]
-                line[i] += P[i] - Pa[i]
-                line[j] += P[j] - Pb[j]
+                if not s.relabels:  # rows whose labels change stay in the sum
+                    line[i] += P[i] - Pa[i]
+                    line[j] += P[j] - Pb[j]
                 lines.append([int(x * one) for x in line])
                 errors.append((4.0 * st.blur + 2.0**-49) * (
                     sum(map(mul, norms, P)) + each[a] + each[b] + still + 4.0 * (norms[i] + norms[j])) + apart)
@@ -320,10 +315,10 @@ class Bound:
         return [top(row, other, k - 1) / 6.0 * UP for row, other in zip(C, C_far or [0.0] * f, strict=True)], far
 
 
-def _left(least: float, moved: float) -> float:
-    """What a row keeps of its curvature where its margin moves by so much: times `(1 − e^{−x})/x`, rounded down."""
-    part = max(1.0 - 0.5 * moved, (1.0 - exp(-min(moved, 300.0)) * UP) / moved)
-    return max(least * part * (1.0 - 2.0**-30), 0.0)
+def _bends_less(second: float, own: float, moved: float) -> bool:
+    """Whether one bound of the slope's bends is less than growth by exponentials, at a row's longest move."""
+    grown = exp(min(moved, 50.0)) - 1.0
+    return second * moved * moved <= own * grown * grown
 
 
 class Drops:
@@ -340,8 +335,8 @@ class Drops:
         self.norms = [up(x) for x in e.norms]
         X, off, big = found.M
         bound = (big + off).upper()
-        self.seen = _roots(e.forms(X, bound), off, self.norms)
-        self.other = _roots(e.forms(st.b.X, (st.b.big + st.b.off).upper()), st.b.off, self.norms) if st.far else []
+        self.seen = roots(e.forms(X, bound), off, self.norms)
+        self.other = roots(e.forms(st.b.X, (st.b.big + st.b.off).upper()), st.b.off, self.norms) if st.far else []
         self.margins = [float(x.lower()) - abs(float(x.mid())) * (UP - 1.0) for x in (e.exact * st.c.w).entries()]
         columns = fmpz_mat(st.delta[found.h :]).transpose()
         self.loose = [up(e.short.epsilon) * x * UP for x in st.sizes[found.h :]]
@@ -368,9 +363,3 @@ class Drops:
         room, fixed, st = self.margins[at], self.seen[at] * self.found.fixed, self.found.st
         found = [i for i, x in zip(self.found.rows, pushes, strict=True) if not (x + fixed) * UP * UP < room]
         return found if (far + fixed) * UP * UP < room else found + st.far
-
-
-def _roots(forms: list[arb], off: arb, norms: list[float]) -> list[float]:
-    return [sqrt((max(float(x.upper()), 0.0) + up(off) * r * r) * UP) * UP if x.is_finite() else inf
-            for x, r in zip(forms, norms, strict=True)]
-

@@ -7,7 +7,7 @@ what so many roundings can take.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from math import frexp, inf, isnan, ldexp, nan
+from math import frexp, inf, isnan, ldexp, nan, sqrt
 
 from flint import arb, fmpz_mat
 
@@ -73,3 +73,9 @@ def gram(rows: Sequence[Sequence[float]]) -> list[list[float]]:
     scales = [ldexp(1.0, e) for e in units]
     return [[float(int(x)) * one * other * UP for x, other in zip(line, scales, strict=True)]
             for line, one in zip((A * A.transpose()).tolist(), scales, strict=True)]
+
+
+def roots(forms: list[arb], off: arb, norms: list[float]) -> list[float]:
+    """Upper bounds of lengths from those of their squares, which are off by `off` times squares of norms."""
+    return [sqrt((max(float(x.upper()), 0.0) + up(off) * r * r) * UP) * UP if x.is_finite() else inf
+            for x, r in zip(forms, norms, strict=True)]

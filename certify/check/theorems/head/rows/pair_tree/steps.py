@@ -20,15 +20,16 @@ from certify.check.theorems.head.rows.boxes.leaves import Base
 from certify.check.theorems.head.rows.boxes.trap import Centre
 from certify.check.theorems.head.rows.pair_tree.numbers import EXPONENTS, UP, exp, up
 
-LONG, TURNS, ONCE = 64, 7, 2
-"""Steps of Newton's method for the first rows of the order, and for the others."""
+LONG, TURNS, ONCE, LABELS = 64, 7, 2, 6
+"""Steps of Newton's method for the first rows of the order, and for the others; for the others where labels change,
+whose steps are longer and are shortened where they do not settle."""
 
 FINE, SLOPE = 45, 52
 """Bits of a step's entries, and of a slope, in whole numbers."""
 
 SURE = 1.0 - 2.0**-10
-STILL = 2.0**-30
-"""Of a step's length: what moves less is not moved again."""
+STILL, SLOWER = 2.0**-30, 0.9
+"""Of a step's length: what moves less is not moved again. Of the last correction: one that is longer is halved."""
 AT_ONCE = 256
 """Far rows at a time."""
 
@@ -116,10 +117,10 @@ def _steps(b: Base, order: list[int], count: int) -> Steps | None:
     t_off = max((up(x - float(x.mid())) for x in c.t), default=0.0)
     if not all(abs(x) < EXPONENTS for x in t):
         return None
-    own = [min(up(c.D[i]) * size[i] * size[i] * UP, SURE) for i in range(s.n)]
+    own = [0.0 if s.relabels else min(up(c.D[i]) * size[i] * size[i] * UP, SURE) for i in range(s.n)]
     moved = _Moved(b, rows, own, t)
     for turn in range(TURNS):
-        moved.correct(len(rows) if turn < ONCE - 1 else min(LONG, len(rows)))
+        moved.correct(len(rows) if turn < (LABELS if s.relabels else ONCE - 1) else min(LONG, len(rows)))
     tau = moved.changes(range(len(rows)))
     if not all(-EXPONENTS < x < EXPONENTS for row in tau for x in row):
         return None
@@ -151,13 +152,17 @@ class _Moved:
         self.Z = self._times([s.rows[i] for i in rows])
         self.D = [float(self.c.D[i].mid()) for i in rows]
         own = [sum(map(mul, z, s.rows[i])) for z, i in zip(self.Z, rows, strict=True)]
+        if s.relabels:  # a new label takes no curvature away
+            self.D = [0.0] * len(rows)
         self.room = [max(1.0 - d * x, 1e-3) for d, x in zip(self.D, own, strict=True)]
-        pull = [float(self.c.p[i].mid()) / room for i, room in zip(rows, self.room, strict=True)]
+        pull = ([_settled(t[i], x) for i, x in zip(rows, own, strict=True)] if s.relabels else
+                [float(self.c.p[i].mid()) / room for i, room in zip(rows, self.room, strict=True)])
         self.long = fmpz_mat(s.n, s.p, [x for row in s.long for x in row])
         self.decay = [float(x.mid()) for x in s.decay]
         self.w = [float(x.mid()) for x in self.c.w.entries()]
         self.whole: list[list[int]] = [[]] * len(rows)
         self.unit, self.sizes, self.moving = [0] * len(rows), [0.0] * len(rows), [True] * len(rows)
+        self.last, self.share = [inf] * len(rows), [1.0] * len(rows)
         for a, (z, x) in enumerate(zip(self.Z, pull, strict=True)):
             self._take(a, [-x * y for y in z])
 
@@ -204,15 +209,19 @@ class _Moved:
         for a, row in zip(which, self.changes(which), strict=True):
             P.append([there / (1.0 + plain(min(x + y, EXPONENTS))) for x, y, there in zip(
                 self.t, row, kept, strict=True)])
-            P[-1][self.rows[a]] = 0.0
+            P[-1][self.rows[a]] = P[-1][self.rows[a]] - 1.0 if self.s.relabels else 0.0
         at = [self.step(a) for a in which]
         left = [[d * (w + x) - g for d, w, x, g in zip(self.decay, self.w, step, row, strict=True)]
                 for step, row in zip(at, self._pulled(P), strict=True)]
         for a, step, y in zip(which, at, self._times(left), strict=True):
             lift = sum(map(mul, y, self.s.rows[self.rows[a]])) * self.D[a] / self.room[a]
             fix = [v + lift * q for v, q in zip(y, self.Z[a], strict=True)]
-            self._take(a, [x - v for x, v in zip(step, fix, strict=True)])
-            self.moving[a] = size_of(fix) > STILL * self.sizes[a]
+            long = size_of(fix)
+            if self.s.relabels and long > SLOWER * self.last[a]:
+                self.share[a] *= 0.5
+            self.last[a], share = long, self.share[a]
+            self._take(a, [x - share * v for x, v in zip(step, fix, strict=True)])
+            self.moving[a] = long > STILL * self.sizes[a]
 
     def _pulled(self, P: list[list[float]]) -> list[list[float]]:
         """`Σ P_j s_j`, P in whole numbers of `2^−SLOPE`, rounded."""
@@ -229,16 +238,29 @@ class _Moved:
         decay_off = max((up(d - x) for d, x in zip(s.decay, self.decay, strict=True)), default=0.0)
         most = max(map(abs, self.decay), default=0.0)
         own = [list(row) for row in P]
-        for a, i in enumerate(self.rows):
-            own[a][i] = 0.0
+        for a, i in enumerate(self.rows):  # −s with p(−t) is s with p(t) − 1
+            own[a][i] = own[a][i] - 1.0 if s.relabels else 0.0
         for a, row in enumerate(self._pulled(own)):
             at = [w + x for w, x in zip(self.w, self.step(a), strict=True)]
             g = [d * x - y for d, x, y in zip(self.decay, at, row, strict=True)]
-            weigh = sum(map(mul, own[a], norms))
+            weigh = sum(map(mul, P[a], norms)) + norms[self.rows[a]]
             rounded = 2.0**-50 * (most * (size_of(self.w) + self.sizes[a]) + size_of(row) + size_of(g))
             errors.append((blur * weigh + apart + rounded + decay_off * (size_of(at) + self.sizes[a])) * UP * UP)
             found.append(g)
         return found, errors
+
+
+def _settled(t: float, own: float) -> float:
+    """How much of its pull one changed label keeps when its own margin has moved, `own` long: a proposal."""
+    slope, tau = plain(-max(min(t, EXPONENTS), -EXPONENTS)), -own
+    p = slope / (1.0 + slope)
+    D, pull = p * (1.0 - p), 1.0
+    for _ in range(6):
+        z = plain(-max(min(t + tau, EXPONENTS), -EXPONENTS))
+        q = z / (1.0 + z)
+        pull = 1.0 + p - q - D * tau
+        tau -= (tau + own * pull) / max(1.0 + own * (q * (1.0 - q) - D), 0.1)
+    return pull
 
 
 def _far(b: Base, far: list[int], size: list[float], own: list[float]) -> tuple[float, list[float], list[float]]:
