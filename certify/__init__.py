@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Problem", "__version__", "algorithm_1", "audit", "bound", "closeness", "coefficients", "estimate",
            "from_arrays", "from_module", "from_sklearn", "leave_one_out", "load_problem", "polish", "sensitivity",
-           "stability", "stable_predictions", "tolerated_changes"]
+           "stability", "stable_predictions", "stored_predictions", "tolerated_changes"]
 
 
 def __getattr__(name: str) -> Any:

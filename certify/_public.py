@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from certify.prove.prover import bound as bound
     from certify.prove.rows import stable_predictions as stable_predictions
     from certify.prove.stability import stability as stability
+    from certify.prove.stored.predictions import stored_predictions as stored_predictions
 
 PLACES = {
     "__version__": "certify._version",
@@ -43,6 +44,7 @@ PLACES = {
     "leave_one_out": "certify.prove.changed.leave_one_out",
     "stability": "certify.prove.stability",
     "stable_predictions": "certify.prove.rows",
+    "stored_predictions": "certify.prove.stored.predictions",
     "tolerated_changes": "certify.prove.changed.tolerated",
 }
 

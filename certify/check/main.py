@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 import io
 import json
-import math
-import re
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -14,6 +12,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
+from certify.check.limits.held import Limits, TooLarge, hold, object_of, supervise
+from certify.check.limits.numbers import number_of, seconds_of, size_of
 from certify.check.reading.certificate import QUANTITIES, RANGES, Number
 from certify.check.reading.files import DIGITS
 from certify.check.reading.spec import Gate
@@ -31,11 +31,15 @@ CHOICES = ("merge_duplicates", "weight_tilt", "max_tilt", "least_radius_u", "lea
 WORDS = {"critical": "critical point", "interpolation": "solution"}
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, supervised: bool = False) -> int:
     """Run `certify check` and return its exit status.
 
     0: no gate of severity fail failed or is open; 3: one failed; 4: one is open, or there is no gate and nothing was
-    proved; 2: invalid, or a wrong command line; 130: interrupted.
+    proved, or a limit was reached; 2: invalid, or a wrong command line; 130: interrupted.
+
+    Args:
+        argv: of the command line.
+        supervised: whether another process ends this one when its time is up.
     """
     arguments = sys.argv[1:] if argv is None else list(argv)
     as_json = "--json" in arguments
@@ -45,14 +49,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     start = time.perf_counter()
     try:
         options = _parser().parse_args(arguments)
+        limits = Limits(options.seconds, options.memory)
+        if limits and not supervised:
+            return supervise(arguments, limits)
+        hold(limits)
         given = {role: getattr(options, role) for role in ROLES}
 
         def tell(line: str) -> None:
             if not options.quiet:
                 print(f"{time.perf_counter() - start:6.1f} s  {line}", file=sys.stderr, flush=True)
 
+        afford = limits.afford(tell) if limits or not options.quiet else None
         result = check(options.certificate, given, [*options.max, *options.min], tell, options.within,
-                       options.baseline, _allowed(options))
+                       options.baseline, _allowed(options), afford)
         if options.baseline is not None and result.over is None:
             raise Usage("--baseline: the spec has no gate with max_increase or max_decrease")
     except Usage as error:
@@ -62,7 +71,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         _print(f"invalid {error}", {"format": FORMAT, "verdict": "invalid", "where": error.where,
                                     "claimed": error.claimed, "found": error.found}, as_json)
         return INVALID
+    except TooLarge as error:
+        _print(f"inconclusive {error}", object_of(str(error)), as_json)
+        return EXIT["open"]
     except MemoryError:
+        if supervised:
+            words = "the memory that --memory allows was not enough, and nothing is known of the certificate"
+            _print(f"inconclusive {words}", object_of(words), as_json)
+            return EXIT["open"]
         print("certify check: out of memory", file=sys.stderr)
         return INVALID
     except KeyboardInterrupt:
@@ -134,6 +150,11 @@ def _parser() -> argparse.ArgumentParser:
                             help=f"aubin: how large radius_{name} has to be; a smaller one decides nothing")
     parser.add_argument("--baseline", type=Path, metavar="CERT",
                         help="the certificate that gates over time compare with; without it they are not checked")
+    parser.add_argument("--seconds", metavar="S", type=seconds_of,
+                        help="how long the check may take: one that takes longer is refused by an estimate, or ended, "
+                             "and both are inconclusive")
+    parser.add_argument("--memory", metavar="SIZE", type=size_of,
+                        help="how much memory it may take, as 4GB: the same")
     parser.add_argument("--trusted", action="store_true",
                         help="after the verdict the files of certify that it rests on, with their lines")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
@@ -146,18 +167,6 @@ def _allowed(options: argparse.Namespace) -> Allowed | None:
     said = [getattr(options, name) for name in CHOICES]
     found: Allowed | None = import_module("certify.check.choices.allowed").Allowed(*said) if any(said) else None
     return found
-
-
-def number_of(text: str) -> float | None:
-    """The finite number a decimal text spells, or None; what Python alone reads, as `1_0`, is none.
-
-    >>> number_of("20"), number_of("-1.5e-3"), number_of("nan"), number_of("1_0"), number_of(" 1")
-    (20.0, -0.0015, None, None, None)
-    """
-    if not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", text):
-        return None
-    value = float(text)
-    return value if math.isfinite(value) else None
 
 
 def threshold_of(side: str) -> Callable[[str], Gate]:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from certify.check.systems.nearness import Nearness
 
 Tell = Callable[[str], None]
+Afford = Callable[[Problem, Sequence[Claim[Witness]]], None]
 OPTIONAL = ("radius", "reparameterised", "names", "count", "within", "weights_length")
 """Members of the problem that certificates written before they existed lack: they claim nothing, or false is meant."""
 
@@ -62,6 +63,7 @@ class Result:
 def check(
     path: Path, given: dict[str, Path | None], asked: Sequence[Gate] = (), tell: Tell = lambda _: None,
     within: float | None = None, baseline: Path | None = None, allowed: Allowed | None = None,
+    afford: Afford | None = None,
 ) -> Result:
     """Check a certificate against the original files, in the order of proofs/certificate-format.md.
 
@@ -72,6 +74,7 @@ def check(
         within: base `nearby`: the share of the length of the weights that counts, instead of the spec's.
         baseline: what gates over time compare with; None: they are not checked.
         allowed: what the certificate may choose, beside the spec.
+        afford: called before anything is derived; raises where that would take too much.
     """
     certificate = read_certificate(read_bytes(path, "certificate file"), f"certificate file {show(str(path))}")
     if "suppressed" in certificate.top:
@@ -103,6 +106,8 @@ def check(
     tell(f"the problem is the spec's: {problem.equations} equations, {problem.parameters} parameters")
     check_asked(certificate.claims, spec)
     claims = tuple(witnessed(claim, problem) for claim in certificate.claims)
+    if afford is not None:
+        afford(problem, claims)
     ladder, solved, side = _solution(certificate.base, claims, problem, contents.get("witness"), tell)
     # a certificate of before V62 lacks the member, and states what the ends alone give: what is printed does not
     owned = near is not None and near.far and "within" in certificate.problem

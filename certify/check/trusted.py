@@ -10,8 +10,9 @@ from types import ModuleType
 
 from certify.format.canonical import Json
 
-COMMAND = ("certify.check.__main__", "certify.check.main")
-"""What reads the command line and prints: no number, verdict or exit status is found there."""
+LIMITS, COMMAND = "certify.check.limits", ("certify.check.__main__", "certify.check.main")
+"""What reads the command line, keeps to limits and prints: no number is found there, and no verdict but that a check
+was too large."""
 ENCLOSURES = ("linalg", "enclosure", "lipschitz", "systems")
 
 
@@ -48,7 +49,7 @@ def rings(loaded: Mapping[str, ModuleType] | None = None) -> tuple[Ring, ...]:
     for name, module in sorted((sys.modules if loaded is None else loaded).items()):
         parts, path = name.split("."), getattr(module, "__file__", None)
         counted = parts[0] == "certify" and (len(parts) == 1 or parts[1] in ("check", "format"))
-        if path is None or not counted or name in (__name__, *COMMAND):
+        if path is None or not counted or name in (__name__, *COMMAND) or name.startswith(LIMITS):
             continue
         below = parts[2] if len(parts) > 2 and parts[1] == "check" else ""
         ring = "theorems" if below == "theorems" else "enclosures" if below in ENCLOSURES else "kernel and reading"
@@ -64,7 +65,8 @@ def table(found: tuple[Ring, ...]) -> str:
     for ring in found:
         said.append(f"{ring.name}: {len(ring.files)} files, {ring.lines} lines")
         said += [f"{count:6} {file}" for file, count in ring.files]
-    said.append("not counted, what reads the command line and prints: certify/check/main.py, certify/check/trusted.py")
+    said.append("not counted, what reads the command line, keeps to limits and prints: main.py, limits/ and trusted.py "
+                "in certify/check")
     return "\n".join(said)
 
 

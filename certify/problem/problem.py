@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from dataclasses import dataclass
 from importlib import import_module
@@ -23,6 +24,9 @@ from certify.problem.statement import Statement
 
 if TYPE_CHECKING:
     from certify.spec import literals
+
+_ROWS, _KEPT = 1024, 32
+"""Rows that are compared at a time, and bytes that are kept of each."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,6 +196,21 @@ def equal_rows(X: np.ndarray) -> tuple[tuple[int, ...], ...]:
     ((0, 2),)
     """
     seen: dict[bytes, list[int]] = {}
-    for i, row in enumerate(_bits(X)):
-        seen.setdefault(row.tobytes(), []).append(i)
-    return tuple(tuple(g) for g in seen.values() if len(g) > 1)
+    for start in range(0, len(X), _ROWS):
+        for i, row in enumerate(_bits(X[start : start + _ROWS]), start):
+            seen.setdefault(_short(row.tobytes()), []).append(i)
+    groups = (_same(X, g) for g in seen.values() if len(g) > 1)
+    return tuple(sorted(tuple(g) for parts in groups for g in parts if len(g) > 1))
+
+
+def _short(row: bytes) -> bytes:
+    """What is kept of a row: itself, or a digest of it, so that rows are not held twice."""
+    return row if len(row) <= _KEPT else hashlib.blake2b(row, digest_size=_KEPT).digest()
+
+
+def _same(X: np.ndarray, rows: list[int]) -> list[list[int]]:
+    """Rows of one digest, parted into those that are equal."""
+    parts: dict[bytes, list[int]] = {}
+    for i in rows:
+        parts.setdefault(_bits(X[i]).tobytes(), []).append(i)
+    return list(parts.values())

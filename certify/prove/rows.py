@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from certify.finders.head.refits import Refitter
+from certify.finders.head.unchanged import unchanged_refit
 from certify.format.errors import InputError
 from certify.format.words import Base, Map, Normalization, Parameter
 from certify.inputs.given import given_rows, same_columns
@@ -277,7 +277,7 @@ def _tell_of_lost(head: Head, change: Change) -> None:
 
 def distance_of(head: Head) -> float:
     """How near the given weights the refit of the unchanged data is proved; far off another training is warned of."""
-    centre = proposed(lambda: Refitter(head).V0)
+    centre = proposed(lambda: unchanged_refit(head))
     distance = given_base(head, head.V if centre is None else centre)[1]
     length = float(np.linalg.norm(head.V))
     if not distance <= ANOTHER * length:

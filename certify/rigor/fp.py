@@ -86,6 +86,8 @@ def cholesky_unit(n: int) -> Fraction:
 
 
 _SMALLEST_NORMAL = Fraction(2) ** -1022
+_AT_ONCE = 2**18
+"""Entries that are looked at at a time."""
 
 
 def flushes() -> bool:
@@ -105,6 +107,9 @@ def has_subnormal(x: NDArray[Any]) -> bool:
     size = x.dtype.itemsize
     if x.dtype.kind != "f" or size not in (4, 8):
         return False  # float16 is widened without arithmetic
+    if x.ndim and x.size > _AT_ONCE and len(x) > 1:  # three copies of a large matrix would not fit
+        step = max(1, _AT_ONCE // max(x.size // len(x), 1))
+        return any(has_subnormal(x[i : i + step]) for i in range(0, len(x), step))
     native = np.ascontiguousarray(x, dtype=x.dtype.newbyteorder("="))
     bits: NDArray[np.uint64] = native.view(f"u{size}").astype(np.uint64)
     bits &= np.uint64((1 << (8 * size - 1)) - 1)  # without the sign
@@ -203,9 +208,6 @@ def require_finite(x: Array, what: str) -> Array:
     if not np.isfinite(x).all():
         raise EnclosureError(what, "overflow or NaN in floating point", "rescale the data or the weights")
     return x
-
-
-_AT_ONCE = 2**18
 
 
 def row_norms(A: Array) -> Array:

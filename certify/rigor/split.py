@@ -9,6 +9,9 @@ import numpy as np
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
 
+_AT_ONCE = 2**22
+"""Entries of A that are sliced at a time."""
+
 
 def split_unit(k: int) -> float:
     """Coefficient c with `|fl − ab| ≤ c|a||b|` for the entries of :func:`split_product`, inner products of length k.
@@ -27,9 +30,14 @@ def split_product(A: Array, B: Array) -> Array:
     one addition rounds. Rows have to be within :data:`certify.rigor.fp.RANGE` and not so small that slices underflow.
     """
     t = _bits(A.shape[1])
-    A1, B1 = _leading(A, t), _leading(B, t)
-    rest = np.hstack([A1, A - A1]) @ np.hstack([B - B1, B]).T
-    return np.asarray(A1 @ B1.T + rest)
+    B1 = _leading(B, t)
+    both, found = np.hstack([B - B1, B]).T, np.empty((len(A), len(B)))
+    step = max(1, _AT_ONCE // max(A.shape[1], 1))  # slices of all rows of a large matrix would not fit
+    for start in range(0, len(A), step):
+        part = A[start : start + step]
+        A1 = _leading(part, t)
+        found[start : start + step] = A1 @ B1.T + np.hstack([A1, part - A1]) @ both
+    return found
 
 
 def _bits(k: int) -> int:

@@ -70,16 +70,18 @@ def _check(head, st, found, refits, place, points) -> None:
     s, _ = check_oriented(as_checked(head, tuple(range(head.n)), k), "claim")
     b = check_base(check_centre(s, [], st.c.w.tolist()))
     assert b is not None
-    own = check_steps(b, [*st.rows.tolist(), *st.far.tolist()], len(st.rows))
-    assert own is not None
-    bound = checked.Bound(own, found.h, k, [TABLE[int(x)] for x in found.codes[0]])
-    if not bound.proved:
-        raise Violation("the checker does not follow")
-    drops = checked.Drops(bound, check_points(points.tolist(), points.shape[1]))
-    for at, point in enumerate(points):
-        pushes, far = drops._pushes(at)
-        pushes = pushes + [far] * len(own.far)
-        for T, w in refits.items():
-            taken = sum(pushes[place[i]] for i in T) + drops.seen[at] * bound.fixed
-            if point @ w < drops.margins[at] - taken - NEAR:
-                raise Violation(f"the checker's, without {T}: {point @ w - drops.margins[at] + taken}")
+    codes = [TABLE[int(x)] for x in found.codes[0]]
+    for turns, products, pairs in ((7, None, None), (0, 2, 3)):  # all of it, and little
+        own = check_steps(b, [*st.rows.tolist(), *st.far.tolist()], len(st.rows), turns, products)
+        assert own is not None
+        bound = checked.Bound(own, found.h, k, codes, pairs)
+        if not bound.proved and turns:
+            raise Violation("the checker does not follow")
+        drops = checked.Drops(bound, check_points(points.tolist(), points.shape[1])) if bound.proved else None
+        for at, point in enumerate(points if drops else ()):
+            pushes, far = drops._pushes(at)
+            pushes = pushes + [far] * len(own.far)
+            for T, w in refits.items():
+                taken = sum(pushes[place[i]] for i in T) + drops.seen[at] * bound.fixed
+                if point @ w < drops.margins[at] - taken - NEAR:
+                    raise Violation(f"the checker's, without {T}: {point @ w - drops.margins[at] + taken}")

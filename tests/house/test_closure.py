@@ -15,15 +15,16 @@ ROOT = Path(__file__).resolve().parents[2]
 GOLDEN, AUDITS = "tests/golden/0.1.0", "reports/audits"
 
 CERTIFICATES = {
-    f"{GOLDEN}/tanh": 3990, f"{GOLDEN}/critical": 6980, f"{GOLDEN}/boundary": 4335, f"{GOLDEN}/inside": 4910,
-    f"{GOLDEN}/per-sample": 4625, f"{GOLDEN}/change": 4200, f"{GOLDEN}/nearby": 4785, f"{GOLDEN}/window": 4080,
-    f"{AUDITS}/toy/features": 6690, f"{AUDITS}/diabetes/boundary": 4365, f"{AUDITS}/expansion/breast-cancer": 4065,
-    f"{AUDITS}/breast-cancer-logistic/last-layer-any-1": 6405, f"{AUDITS}/breast-cancer": 4425,
+    f"{GOLDEN}/tanh": 3995, f"{GOLDEN}/critical": 6985, f"{GOLDEN}/boundary": 4340, f"{GOLDEN}/inside": 4915,
+    f"{GOLDEN}/per-sample": 4630, f"{GOLDEN}/change": 4205, f"{GOLDEN}/nearby": 4790, f"{GOLDEN}/window": 4085,
+    f"{AUDITS}/toy/features": 6695, f"{AUDITS}/diabetes/boundary": 4370, f"{AUDITS}/expansion/breast-cancer": 4070,
+    f"{AUDITS}/breast-cancer-logistic/last-layer-any-1": 6410, f"{AUDITS}/breast-cancer": 4430,
 }
 """Most lines that a certificate may load: a ratchet on the way to 2600, never raised without a reason in the commit.
 
 Raised by 150 for what a certificate tells in words (V82, `told`), and by 100 more where it tilts the loss or merges
 rows (V81, `choices`): before, a forger said under a passing check what he liked, and chose which problem it was about.
+By 5 for the call by which a check that is too large is refused.
 """
 
 KERNEL, INNERMOST = "certify/check/kernel.py", 400

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from certify.report.trust.formal import FORMAL as LINES
+
 ROOT = Path(__file__).resolve().parents[2]
 FORMAL = ROOT / "proofs" / "formal"
 
@@ -37,6 +39,15 @@ def test_the_table_lists_the_theorems_whose_axioms_are_compared():
         file, theorem = name.split(".")
         (path,) = FORMAL.glob(f"*/{file}.v")
         assert re.search(rf"^(Theorem|Corollary|Lemma|Definition) {theorem}\b", path.read_text("utf-8"), flags=re.M)
+
+
+def test_the_page_of_a_certificate_says_of_them_what_the_table_says():
+    text = (ROOT / "proofs" / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+\.v)` \| (`[^|]*`) \| ([^|]+?) \| (.*) \| [^|]* \| (?:closed|reals|analysis) \|$",
+                      text, flags=re.M)
+    table = [(tuple(of.split(", ")), file, tuple(re.findall(r"`(\w+)`", names)), part.replace("\\|", "|"))
+             for file, names, of, part in rows if of.strip()]
+    assert [(one.of, one.file, one.names, one.part) for one in LINES] == table and len(table) > 20
 
 
 @pytest.mark.parametrize("word", ["Admitted.", "Axiom a : False.", "Parameter a : False.", "  admit."])

@@ -16,6 +16,7 @@ from certify.format.theorems import THEOREMS, Theorem
 from certify.report.digits import count
 from certify.report.exporters.markdown import escaped
 from certify.report.reading import open_certificate
+from certify.report.trust.formal import of as formal
 from certify.report.trust.words import HYPOTHESES
 
 DIGITS: Final = 12
@@ -64,7 +65,8 @@ def render(certificate: Mapping[str, Any], checked: Checked) -> str:
             f"**{escaped(checked.line)}**",
             f"`certify check` derived this again from the files when this page was written. Certificate "
             f"`{opened.digest}`."]),
-        ("## Theorems", [_table(("theorem", "what it says", "proof"), _theorems(opened)), *_rests(opened)]),
+        ("## Theorems", [_table(("theorem", "what it says", "proof"), _theorems(opened)), *_rests(opened),
+                         *_formal(opened)]),
         ("## Hypotheses, verified on these files", [_hypotheses(opened)]),
         ("## Files that it is about", [_table(("file", "path", "SHA-256"), _files(opened))]),
         ("## Programs that you trust", [_list(_programs(checked))]),
@@ -102,6 +104,23 @@ def _rests(opened: Certificate) -> list[str]:
         said.append("D1 is about each prediction by itself: `status` in the witness file says which method keeps it, "
                     "and `proofs/heads.md` and the pages beside it (D2 to D12) say why that proves it.")
     return said
+
+
+def _formal(opened: Certificate) -> list[str]:
+    """What Coq has checked of them, and of which it has checked nothing."""
+    rows = [(claim.theorem, row) for claim in opened.claims if (row := _row(claim, opened)) is not None]
+    used = dict.fromkeys(label for stated, row in rows for label in (stated, row.label, *row.rests))
+    by = {label: formal([label]) for label in (*used, *("D2", "D3", "D4")[: 3 * ("D1" in used)])}
+    bare = [label for label, found in by.items() if label != "D1" and not found] + ["D5 to D12"] * ("D1" in used)
+    said = [f"Coq has checked no part of {escaped(', '.join(bare))}."] if bare else []
+    lines = dict.fromkeys(one for found in by.values() for one in found)
+    if not lines:
+        return said
+    table = _table(("theorem", "part that Coq has checked", "in `proofs/formal/`"), (
+        (escaped(", ".join(label for label, found in by.items() if one in found)), one.part.replace("|", r"\|"),
+         f"`{one.file}`: {', '.join(f'`{name}`' for name in one.names)}") for one in lines))
+    return ["A machine has checked these parts of the proofs, about exact numbers. That the programs compute what "
+            "they speak of, it has not.", table, *said]
 
 
 def _hypotheses(opened: Certificate) -> str:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from certify.attestation import manifest as module
 from certify.attestation.manifest import manifest
 from certify.format.errors import InputError
+from tests.effort import examples
 
 NAMES = st.text(string.ascii_letters + ".-_ 0é", min_size=1, max_size=6).filter(lambda n: n.strip(".") == n != "")
 TREES = st.dictionaries(st.lists(NAMES, min_size=1, max_size=3).map("/".join), st.binary(max_size=8), min_size=1,
@@ -33,7 +34,7 @@ def filled(folder: Path, files: dict[str, bytes]) -> dict[str, bytes]:
     return done
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(files=TREES)
 def test_a_folder_has_the_digest_that_model_signing_signs(files: dict[str, bytes],
                                                           tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -15,6 +15,7 @@ from certify.certificate import canonical_bytes, read_certificate, seal
 from certify.certificate.read import parse_certificate
 from certify.certificate.schema import validate
 from certify.format.errors import CertificateError, InputError
+from tests.effort import examples
 from tests.families.small import SPEC, features, gate, write
 
 
@@ -181,7 +182,7 @@ def test_every_member_is_needed_and_typed(certificate):
 
 
 @given(st.data())
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_any_changed_byte_is_refused(folder, data):
     content = bytearray((folder / "certificate.json").read_bytes())
     at = data.draw(st.integers(0, len(content) - 1))

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from certify.check.kernel import Finding, expect
 from certify.check.linalg.definite import Truth
 from certify.format.refusal import Invalid
+from tests.effort import examples
 from tests.families import emitter
 from tests.families.check_cases import plain, random_case, run, seeds, solvable
 
@@ -21,7 +22,7 @@ QUIET = settings(
     deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.filter_too_much])
 
 
-@settings(QUIET, max_examples=120)
+@settings(QUIET, max_examples=examples(120))
 @given(seed=seeds)
 def test_honest_certificates_are_accepted(seed, tmp_path):
     case = random_case(seed)
@@ -32,7 +33,7 @@ def test_honest_certificates_are_accepted(seed, tmp_path):
     assert result.gates == "met"
 
 
-@settings(QUIET, max_examples=120)
+@settings(QUIET, max_examples=examples(120))
 @given(seed=seeds, which=st.integers(0, 3), place=st.integers(0, 10**6))
 def test_an_end_beyond_the_truth_by_1e_9_is_refused(seed, which, place, tmp_path):
     case = random_case(seed, rows="all", parameter="features")
@@ -60,7 +61,7 @@ def test_an_end_beyond_the_truth_by_1e_9_is_refused(seed, which, place, tmp_path
         run(certificate, tmp_path)
 
 
-@settings(QUIET, max_examples=60)
+@settings(QUIET, max_examples=examples(60))
 @given(seed=seeds, draw=seeds)
 def test_no_witness_lifts_the_lower_end_over_the_truth(seed, draw, tmp_path):
     case = random_case(seed)
@@ -87,7 +88,7 @@ def test_the_zero_vector_is_no_witness(tmp_path):
         run(certificate, tmp_path)
 
 
-@settings(QUIET, max_examples=80)
+@settings(QUIET, max_examples=examples(80))
 @given(seed=seeds, draw=seeds)
 def test_a_random_witness_is_worth_its_own_quotient(seed, draw, tmp_path):
     """Whatever z says exactly is accepted a hair below, and refused a hair above."""

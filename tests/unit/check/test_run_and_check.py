@@ -14,13 +14,14 @@ from certify.check.choices.allowed import Allowed
 from certify.check.main import check, main
 from certify.cli.main import main as certify
 from certify.format.refusal import Invalid
+from tests.effort import examples
 from tests.families import emitter
 from tests.families.check_cases import NO_FILES, plain, random_case
 
 REPORT = Path(__file__).resolve().parents[3] / "reports" / "audits" / "breast-cancer" / "certify.toml"
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 10**9), twin=st.booleans(), merge=st.booleans(), gated=st.booleans())
 def test_whatever_the_run_says_is_re_derived(seed, twin, merge, gated, tmp_path):
     case = random_case(seed)

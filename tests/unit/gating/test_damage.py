@@ -26,6 +26,7 @@ from certify.gating.cache.store import SUFFIX, keep
 from certify.gating.suppressions import read_suppressions
 from certify.gating.update import update
 from certify.spec.load import load_spec
+from tests.effort import examples
 from tests.families.small import SPEC, write
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -44,7 +45,7 @@ def kept(tmp_path_factory) -> tuple[Path, Key, Entry]:
     return root, key, found
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(place=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7), cut=st.booleans())
 def test_no_damaged_entry_is_taken(kept, place, bit, cut):
     root, key, whole = kept
@@ -61,7 +62,7 @@ def test_no_damaged_entry_is_taken(kept, place, bit, cut):
         assert found is not None and (found.certificate, found.witness) == (whole.certificate, whole.witness)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.one_of(st.binary(max_size=300), st.text(max_size=200).map(lambda s: f"[[suppress]]\n{s}".encode())))
 def test_no_file_of_suppressions_crashes(kept, content):
     path = kept[0] / "suppress.toml"

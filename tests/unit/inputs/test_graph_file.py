@@ -15,6 +15,7 @@ from certify.check.reading.graph import read_graph as read_again
 from certify.format.errors import InputError
 from certify.format.refusal import Invalid
 from certify.inputs.graph_file import graph_bytes, parse_graph, read_graph
+from tests.effort import examples
 from tests.oracles.graph import random_graph
 
 
@@ -32,7 +33,7 @@ def files(tmp_path_factory):
 
 
 @given(st.integers(0, 2**32))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 def test_what_is_written_is_read_by_both_readers(seed):
     net = random_graph(np.random.default_rng(seed))
     content = graph_bytes(net.nodes, net.shape, net.output)
@@ -108,7 +109,7 @@ def test_members_missing_doubled_or_unknown_are_refused(files):
 
 
 @given(st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_damaged_bytes_are_read_alike_by_both_readers(files, data):
     folder, _ = files
     content = bytearray((folder / "g.json").read_bytes())

@@ -18,6 +18,7 @@ from certify.inputs.onnx.onnx_file import OnnxArchive
 from certify.inputs.torch.export_file import ExportArchive
 from certify.inputs.torch.weights_file import TorchArchive
 from certify.spec import parse_spec
+from tests.effort import examples
 from tests.families.onnx_bytes import model, node, put, tensor
 from tests.families.small import SPEC
 
@@ -158,7 +159,7 @@ def attempt(reader, content: bytes) -> None:
 
 
 @given(st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_damaged_files_raise_nothing_else(data):
     reader, whole = data.draw(st.sampled_from([
         (OnnxArchive, plain("Elu", alpha=1.0)), (ExportArchive, (FILES / "deep.pt2").read_bytes())]))
@@ -179,7 +180,7 @@ values = st.none() | st.integers() | st.text(max_size=3) | st.just([]) | st.just
 
 
 @given(st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_any_json_in_the_graph_raises_nothing_else(data):
     def change(module):
         place = module

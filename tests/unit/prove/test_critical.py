@@ -22,6 +22,7 @@ from certify.systems.critical.point import CriticalPoint
 from certify.systems.critical.reduction import completed, spanning
 from tests.containment import critical as contained
 from tests.containment.rigor import Violation
+from tests.effort import examples
 from tests.families import critical as families
 from tests.oracles import critical as oracle
 
@@ -130,7 +131,7 @@ def test_singular_hessians_against_solving_again(make, theorem, kinds):
     assert abs(ratio / b.upper - 1) < 1e-3
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=examples(12), deadline=None)
 @given(st.integers(0, 2**32), st.sampled_from(["given", "nearby"]))
 def test_the_truth_lies_in_the_bounds(seed, base):
     with np.errstate(all="ignore"):

@@ -14,6 +14,7 @@ from certify.format.errors import InputError
 from certify.network.network import Network
 from certify.problem.problem import Problem
 from certify.sets import Coderivative, GraphicalDerivative
+from tests.effort import examples
 from tests.families.critical import critical_problem, descended, mean_loss, shifted
 
 seeds = st.integers(0, 10**6)
@@ -32,7 +33,7 @@ def flat(net: Network) -> np.ndarray:
                            if v is not None])
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=examples(12), deadline=None)
 @given(seeds, st.sampled_from(["features", "targets", "sample_weights"]))
 def test_isolated_solutions_move_as_the_influence_function_of_torch_says(seed, parameter):
     torch = pytest.importorskip("torch")
@@ -68,7 +69,7 @@ def test_isolated_solutions_move_as_the_influence_function_of_torch_says(seed, p
     assert abs(D.outer_norm() - np.linalg.norm(influence, 2)) <= 1e-6 * size
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(seeds)
 def test_every_case_agrees_with_the_proved_modulus_and_symmetries_are_in_the_kernel(seed):
     rng = np.random.default_rng(seed)
@@ -98,7 +99,7 @@ def test_every_case_agrees_with_the_proved_modulus_and_symmetries_are_in_the_ker
     assert abs(A(q) @ mu - q @ found.member) <= 1e-6 * (1 + np.abs(q).max()) * (1 + np.abs(found.member).max()) * size
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(seeds)
 def test_singular_hessians_against_sets_solved_again(seed):
     """Rescaling leaves a curve of minimisers through w̄; a small step leads to the shortest member."""

@@ -15,6 +15,7 @@ from certify.sets import Coderivative, GraphicalDerivative
 pytest.importorskip("sympy")
 
 from certify.symbolic import interpolation  # noqa: E402
+from tests.effort import examples
 
 
 def tanh_problem(seed: int, parameter: str = "features", n: int = 4) -> Problem:
@@ -33,7 +34,7 @@ def flat(problem: Problem) -> np.ndarray:
     return np.concatenate([W.ravel(), problem.network.biases[0], V.ravel()])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(st.integers(0, 10**6))
 def test_directions_agree_with_solutions_found_again(seed):
     problem = tanh_problem(seed)
@@ -56,7 +57,7 @@ def test_directions_agree_with_solutions_found_again(seed):
     assert not found.contains(found.member + D.G_w[0])
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(st.integers(0, 10**6), st.sampled_from(["features", "targets"]))
 def test_outer_norm_and_adjoint(seed, parameter):
     problem = tanh_problem(seed, parameter)

@@ -14,13 +14,14 @@ from certify.problem.problem import Problem, equal_rows
 from certify.prove.prover import bound
 from certify.systems.interpolation.base_point import base_point
 from tests.containment import bounds as contained
+from tests.effort import examples
 from tests.families import strategies
 
 QUANTITIES = pytest.mark.parametrize("quantity", ["modulus", "sample_modulus"])
 
 
 @QUANTITIES
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(problem=strategies.problems())
 def test_the_truth_lies_in_the_bound(quantity, problem):
     contained.whole_problem(problem, quantity)

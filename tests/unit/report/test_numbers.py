@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from certify.report import digits
 from certify.report.exporters.html import render
+from tests.effort import examples
 from tests.families import report_samples as samples
 from tests.unit.report.exporters.test_html import Page
 
@@ -26,7 +27,7 @@ def read(text: str) -> Fraction:
 
 
 @given(finite, st.integers(1, 20))
-@settings(max_examples=2000)
+@settings(max_examples=examples(2000))
 def test_ends_are_rounded_outward_and_not_far(value: float, places: int) -> None:
     low, high = digits.lower_end(value, places), digits.upper_end(value, places)
     assert read(low.text) <= Fraction(value) <= read(high.text)
@@ -47,7 +48,7 @@ def test_thresholds_are_shown_in_full(value: float) -> None:
 
 
 @given(st.floats(1e-300, 1e300), st.integers(-3, 3), st.integers(1, 6))
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 def test_a_shown_end_is_on_its_side_of_the_threshold(value: float, steps: int, places: int) -> None:
     threshold = value
     for _ in range(abs(steps)):
@@ -62,7 +63,7 @@ def test_a_shown_end_is_on_its_side_of_the_threshold(value: float, steps: int, p
 
 
 @given(positive, positive)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 def test_numbers_on_the_page_are_outward(a: float, b: float) -> None:
     """Each number whose full value is beside it is at most a lower end or at least an upper end of the claim."""
     low, high = sorted((a, b))

@@ -18,12 +18,13 @@ from certify.sets import (
     normal_cone,
     tangent_cone,
 )
+from tests.effort import examples
 
 small = st.integers(-3, 3).map(Fraction)
 points = st.lists(st.tuples(small, small, small), min_size=1, max_size=5)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(points, st.data())
 def test_cones_of_a_hull_are_polar_and_see_every_point(corners, data):
     hull = Polyhedron.hull(corners)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from certify.format.errors import InputError
 from certify.sets import Ball, Curve, Ellipsoid, FiniteUnion, Polyhedron, excess, hausdorff
 from certify.sets.extent import Extent, largest, root, smallest
+from tests.effort import examples
 from tests.oracles import brute
 
 entry = st.integers(-12, 12).map(lambda v: Fraction(v, 4))
@@ -34,7 +35,7 @@ def ellipsoids(draw):
     return Ellipsoid([draw(entry) for _ in range(d)], (L @ L.T + np.eye(d, dtype=int)).tolist())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(ellipsoids(), st.data())
 def test_distance_of_an_ellipsoid_lies_between_samples_and_planes(C, data):
     p = [data.draw(st.integers(-40, 40).map(lambda v: Fraction(v, 4))) for _ in range(C.dimension)]
@@ -44,7 +45,7 @@ def test_distance_of_an_ellipsoid_lies_between_samples_and_planes(C, data):
     assert found.width <= 1e-9 * (1 + found.upper)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(ellipsoids(), st.data())
 def test_excess_of_round_sets_is_not_below_samples_and_closed_form_of_balls(C, data):
     d = C.dimension
@@ -71,7 +72,7 @@ def test_balls_and_half_spaces():
     assert excess(Polyhedron.box([0, 0], [3, 4]), Ball([0, 0], 1)).square == 16
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.integers(1, 8).map(lambda v: Fraction(v, 2)), st.tuples(entry, entry))
 def test_distance_of_a_hyperbola_against_its_stationary_points(c, p):
     found = Curve({(1, 1): 1, (0, 0): -c}).distance(p)

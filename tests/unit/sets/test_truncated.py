@@ -18,12 +18,13 @@ from certify.sets import (
     rho_distance,
     truncated_hausdorff,
 )
+from tests.effort import examples
 
 entry = st.integers(-8, 8).map(lambda v: Fraction(v, 4))
 corners = st.lists(st.tuples(entry, entry), min_size=1, max_size=4)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(corners, corners, st.integers(1, 6).map(lambda v: Fraction(v, 2)))
 def test_window_against_points_of_the_set(first, second, radius):
     C, D, window = Polyhedron.hull(first), Polyhedron.hull(second), Ball([0, 0], radius)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from certify.format.errors import InputError
 from certify.sets import Ball, Curve, Ellipsoid, FiniteUnion, Polyhedron, excess, rho_distance, truncated_hausdorff
 from certify.sets.excess import excess_where_met
+from tests.effort import examples
 
 entry = st.integers(-12, 12).map(lambda v: Fraction(v, 4))
 sizes = st.integers(1, 12).map(lambda v: Fraction(v, 4))
@@ -45,13 +46,13 @@ def boundary(S) -> np.ndarray:
     return np.array(S.centre, float) + CIRCLE @ np.linalg.cholesky(np.array(S.inverse, float)).T
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.one_of(balls, ellipsoids), balls, st.one_of(boxes, balls, ellipsoids))
 def test_what_a_ball_leaves_of_a_round_set(C, window, D):
     compare(C, window, D)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(balls, boxes, st.one_of(boxes, balls))
 def test_what_a_polyhedron_leaves_of_a_ball(C, window, D):
     compare(C, window, D)

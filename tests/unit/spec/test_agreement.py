@@ -17,6 +17,7 @@ from certify.format.errors import CertifyError
 from certify.problem.load import load_problem
 from certify.problem.nearness import weights_length, within
 from certify.spec import parse_spec
+from tests.effort import examples
 from tests.families.small import SPEC, features, tensors, write
 
 number = st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**53), 2**53)
@@ -70,7 +71,7 @@ def test_specs(text):
 
 @given(positive, st.sampled_from([1, 2, "all"]), st.sampled_from([0.0, 0.5]),
        st.sampled_from(["critical", "interpolation"]), st.booleans(), st.integers(-1080, 1000))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_how_near_a_solution_has_to_be(tmp_path_factory, share, layer, decay, kind, said, power):
     """Prover and checker give the same share and the same length, to the last bit, whatever the size of the weights."""
     folder = tmp_path_factory.mktemp("near")
@@ -90,7 +91,7 @@ KINDS = ["<f2", "<f4", "<f8", ">f4", ">f8", "i1", "i4", ">i8", "u2", "u8", "?"]
 
 
 @given(st.data(), st.booleans(), st.booleans())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_problems(tmp_path_factory, data, compressed, merge):
     folder = tmp_path_factory.mktemp("problem")
     kind = st.sampled_from(KINDS)

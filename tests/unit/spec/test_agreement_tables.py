@@ -15,6 +15,7 @@ from certify.check.reading.spec import read_spec
 from certify.format.errors import CertifyError
 from certify.format.refusal import Invalid
 from certify.problem.load import load_problem
+from tests.effort import examples
 from tests.families.small import SPEC, write
 
 words = st.sampled_from(["age", "sex", "0", "1", "2", "3", "y"])
@@ -26,7 +27,7 @@ fields = st.sampled_from(["1", "-0", " 2 ", "+3", "1e2", ".5", "7.", "", "NA", "
        st.none() | st.lists(words, min_size=3, max_size=3),
        st.none() | st.lists(words | st.integers(-1, 3), max_size=3),
        st.none() | st.dictionaries(words, st.floats(0.1, 10), max_size=3), st.booleans())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_tables(tmp_path_factory, header, rows, listed, columns, scale, tame):
     if tame:
         header, rows = ["age", "sex", "2", "y"], [["1", "2", ".5", "0"], ["4", "5", "6", "1e-2"]]

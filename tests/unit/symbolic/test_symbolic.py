@@ -15,6 +15,7 @@ from certify.problem.problem import Problem
 sympy = pytest.importorskip("sympy")
 
 from certify.symbolic import AlgebraicFamily, System, critical, interpolation  # noqa: E402
+from tests.effort import examples  # noqa: E402
 
 u, v, w, t = sympy.symbols("u v w t")
 
@@ -62,7 +63,7 @@ def networks(draw):
     return weights, biases, activation, [list(x) for x in X]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(networks(), st.sampled_from(["features", "targets"]))
 def test_exact_moduli_lie_in_the_proved_intervals(net, parameter):
     weights, biases, activation, X = net
@@ -85,7 +86,7 @@ def test_exact_moduli_lie_in_the_proved_intervals(net, parameter):
         assert found.lower <= exact.upper
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.integers(0, 10**6))
 def test_graphical_derivative_against_sets_solved_again(seed):
     """`w₁…w_m x = y`: the nearest point of the moved set, found by Newton, follows the minimum-norm member."""
@@ -139,7 +140,7 @@ def test_families_that_are_nowhere_lipschitz_like_and_their_limits():
     assert AlgebraicFamily(w**3 - u**3, u, w).aubin(0, 0).holds is None  # lip 1, but the criterion does not see it
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 3), st.integers(-3, 3)), min_size=1, max_size=5))
 def test_limits_against_roots_close_by(terms):
     polynomial = sympy.expand(sum(c * u**i * w**j for i, j, c in terms))

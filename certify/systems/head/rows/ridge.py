@@ -16,9 +16,7 @@ from numpy.typing import NDArray
 from certify.format.errors import EnclosureError
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
-
-BLOCK = 512
-"""Rows whose products are added before blocks are added: keeps the error of a sum of n terms near that of BLOCK."""
+from certify.systems.head.rows.stored.rows import BLOCK, Held, Rows, Source, lengths
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,21 +24,21 @@ class Ridge:
     """A squared-loss head with features known within a radius; every number is for columns scaled by `scale`.
 
     Attributes:
-        phi: `(n, p)` features times `scale`, exactly.
+        rows: `(n, p)` features times `scale`, exactly, some at a time.
         scale: `(p,)` powers of two.
-        loose: bound of the Frobenius norm of what `phi` leaves out.
-        H: `(p, p)` float64, near `phiᵀphi + μ·diag`.
-        columns: `(p,)` bounds of the column norms of `phi`.
+        loose: bound of the Frobenius norm of what the rows leave out.
+        H: `(p, p)` float64, near `phiᵀphi + μ·diag`, phi the rows.
+        columns: `(p,)` bounds of the column norms of the rows.
         unit: `|H_ab − exact| ≤ unit·columns_a·columns_b` off the diagonal; the same and `diagonal_a` on it.
         diagonal: `(p,)` error of the decay's part.
         R: `(p, p)` lower triangular.
         delta: `‖RHRᵀ − I‖ ≤ delta < 1` for the exact H of every feature matrix meant.
         size_R: bound of `‖R‖_F`.
         reach: `‖R·|·|`columns`‖` and `‖|R|·`row norms of H`‖`, for the errors of a residual.
-        longest: bound of the largest row norm of `phi`.
+        longest: bound of the largest length of a row.
     """
 
-    phi: Array
+    rows: Rows
     scale: Array
     loose: float
     H: Array
@@ -56,7 +54,12 @@ class Ridge:
     @property
     def n(self) -> int:
         """Rows."""
-        return len(self.phi)
+        return len(self.rows)
+
+    @property
+    def phi(self) -> Array:
+        """All rows at once, for few of them."""
+        return self.rows.whole()
 
     @property
     def p(self) -> int:
@@ -81,25 +84,33 @@ class Solved:
     size: Array
 
 
-def blocked_gram(A: Array, B: Array) -> tuple[Array, float]:
-    """`AᵀB` summed block by block, and c with `|error_ab| ≤ c·|A_a||B_b|` in column norms (R2).
+def blocked_gram(rows: Rows, B: Array | None = None) -> tuple[Array, float]:
+    """`AᵀB` of the rows A summed block by block, and c with `|error_ab| ≤ c·|A_a||B_b|` in column norms (R2).
 
     Blocks err by `dot_unit(BLOCK)·|A_a^i||B_b^i|`, which add up by Cauchy–Schwarz; each of the sums of blocks is
     rounded once, relative to at most `(1 + small)·|A_a||B_b|`.
+
+    Args:
+        rows: `(n, p)`.
+        B: `(n, k)`; None: the rows.
     """
-    total = np.zeros((A.shape[1], B.shape[1]))
+    p = rows.source.shape[1]
+    total = np.zeros((p, p if B is None else B.shape[1]))
     pieces = 0
-    for start in range(0, len(A), BLOCK):
-        total += A[start : start + BLOCK].T @ B[start : start + BLOCK]
-        pieces += 1
-    return fp.require_finite(total, "normal matrix"), (fp.dot_unit(min(BLOCK, len(A))) + 2 * pieces * U) * RAISE
+    for start, part in rows.parts():
+        for at in range(0, len(part), BLOCK):
+            block = part[at : at + BLOCK]
+            total += block.T @ (block if B is None else B[start + at : start + at + BLOCK])
+            pieces += 1
+    return fp.require_finite(total, "normal matrix"), (fp.dot_unit(min(BLOCK, len(rows))) + 2 * pieces * U) * RAISE
 
 
-def ridge(phi: Array, mu: tuple[float, float], decayed: NDArray[np.bool_], phi_rad: Array | None = None) -> Ridge | str:
+def ridge(phi: Array | Source, mu: tuple[float, float], decayed: NDArray[np.bool_], phi_rad: Array | None = None,
+          ) -> Ridge | str:
     """Prove that `ΦᵀΦ + μ·diag(decayed)` is positive definite, or say why it was not.
 
     Args:
-        phi: `(n, p)` features as they are.
+        phi: `(n, p)` features as they are, or where they are read from.
         mu: float and a bound of its error; the weight decay in the sum form.
         decayed: `(p,)` bool.
         phi_rad: `(n,)` Euclidean distance within which the true rows are; None: exact.
@@ -108,29 +119,42 @@ def ridge(phi: Array, mu: tuple[float, float], decayed: NDArray[np.bool_], phi_r
     >>> found.delta < 1e-12, ridge(np.ones((2, 2)), (0.0, 0.0), np.array([True, True]))[:11]
     (True, 'the squares')
     """
-    if not (np.isfinite(phi).all() and np.max(np.abs(phi), initial=0.0) <= 2.0**100 and mu[0] >= 0):
+    source: Source = Held(phi) if isinstance(phi, np.ndarray) else phi
+    squares_of = _squares(source) if mu[0] >= 0 else None
+    if squares_of is None:
         return "the features or the weight decay are not finite, or beyond 2^100"
     if not (0 <= mu[0] <= 2.0**200 and 0 <= mu[1] <= mu[0] + 2.0**-200):
         return "the weight decay is beyond 2^200, or not known"
     decay = np.where(decayed, mu[0], 0.0)
-    rough = np.einsum("np,np->p", phi, phi) + decay
+    rough = squares_of + decay
     if not (rough > 2.0**-200).all():
         return "a column of the features is zero, or almost, and bears no decay"
     scale = np.ldexp(1.0, -(np.frexp(rough)[1] // 2))
-    scaled = phi * scale  # exact: below 2^-400 only what FLOOR pays for
+    rows = Rows(source, scale)  # exact: below 2^-400 only what FLOOR pays for
     loose = 0.0
     if phi_rad is not None and phi_rad.any():
         loose = float(fp.row_norms(phi_rad[None, :])[0] * scale.max() * RAISE)
-    columns = fp.row_norms(np.ascontiguousarray(scaled.T))
-    H, unit = blocked_gram(scaled, scaled)
+    columns, long = lengths(rows)
+    H, unit = blocked_gram(rows)
     H = np.tril(H) + np.tril(H, -1).T
     squares = scale * scale
     H[np.diag_indices_from(H)] += decay * squares
     diagonal = np.where(decayed, mu[1] * squares, 0.0) * RAISE + 2 * U * np.abs(np.diagonal(H))
-    return _factored(scaled, scale, loose, H, columns, unit, diagonal)
+    return _factored(rows, float(long.max()), loose, H, columns, unit, diagonal)
 
 
-def _factored(phi: Array, scale: Array, loose: float, H: Array, columns: Array, unit: float,
+def _squares(source: Source) -> Array | None:
+    """About the squared lengths of the columns; None where an entry is not finite or beyond 2^100."""
+    rows = Rows(source, np.ones(source.shape[1]))
+    total = np.zeros(source.shape[1])
+    for _, part in rows.parts():
+        if not (np.isfinite(part).all() and np.max(np.abs(part), initial=0.0) <= 2.0**100):
+            return None
+        total += np.einsum("np,np->p", part, part)
+    return total
+
+
+def _factored(rows: Rows, longest: float, loose: float, H: Array, columns: Array, unit: float,
               diagonal: Array) -> Ridge | str:
     """R from a Cholesky factor, judged by `‖RHRᵀ − I‖` with every rounding and what H leaves out."""
     refusal = ("the squares of the features and the decay do not make a matrix that floats prove positive definite; "
@@ -156,8 +180,8 @@ def _factored(phi: Array, scale: Array, loose: float, H: Array, columns: Array, 
     delta = (delta + 2 * top * loose * size_R + (loose * size_R) ** 2) * RAISE
     if not delta <= 0.5:
         return refusal
-    longest = float(fp.row_norms(phi).max()) + loose
-    return Ridge(phi, scale, loose, H, columns, unit, diagonal, R, delta, size_R, (spread, across), longest)
+    return Ridge(rows, rows.scale, loose, H, columns, unit, diagonal, R, delta, size_R, (spread, across),
+                 longest + loose)
 
 
 def solve(system: Ridge, points: Array, points_rad: Array | None = None) -> Solved:

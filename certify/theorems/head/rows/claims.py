@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from certify.finders.head.refits import Refitter
+from certify.finders.head.unchanged import unchanged_refit
 from certify.format.errors import InputError
 from certify.format.quantities import CORRECT_PREDICTIONS, STABLE_PREDICTIONS
 from certify.format.theorems import D1
@@ -107,7 +107,7 @@ def seconds_of(left: float) -> float:
 
 def centre_of(head: Head) -> Array:
     """Weights near the refit of the unchanged data; the given ones where their gradient says how near they are."""
-    found = proposed(lambda: Refitter(head).V0) if head.free_intercept else None
+    found = proposed(lambda: unchanged_refit(head)) if head.free_intercept else None
     return head.V if found is None else found
 
 

@@ -169,7 +169,7 @@ def base_of(head: Head, rows: Ints, count: int) -> Base | None:
     if len(rows) > DENSE:
         return Base(system, outputs, None, 0.0, count)
     solved = solve(system, head.phi[rows])
-    K = solved.u @ system.phi[rows].T
+    K = solved.u @ system.rows[rows].T
     size, off = float(solved.size.max(initial=0.0)), float(solved.off.max(initial=0.0))
     error = fp.dot_unit(system.p) * system.longest * size + off
     K = fp.require_finite((K + K.T) * 0.5, "hat matrix")
@@ -180,7 +180,7 @@ def node_list(head: Head, rows: Ints, base: Base, j: int) -> list[tuple[Contrast
     """The root of every contrast of one point."""
     assert base.K is not None
     solved = solve(base.system, head.points[j : j + 1], head.points_rad[j : j + 1])
-    c = base.system.phi[rows] @ solved.u[0]
+    c = base.system.rows[rows] @ solved.u[0]
     ec = (fp.dot_unit(base.system.p) * base.system.longest * float(solved.size[0]) + float(solved.off[0])) * RAISE
     nodes = []
     for contrast in contrasts(int(head.today[j]), head.k, head.threshold):

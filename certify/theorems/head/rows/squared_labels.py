@@ -7,7 +7,7 @@ except where rounding cannot.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -22,7 +22,7 @@ from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.changes.pairs import PairChange
 from certify.systems.head.rows.head import Head
 from certify.systems.head.rows.ridge import Ridge, Solved, ridge, solve
-from certify.theorems.head.rows.flips import Found
+from certify.theorems.head.rows.flips import OPEN, Found
 from certify.theorems.head.rows.method import Budget, Flips, Mask, Method, Part
 from certify.theorems.head.rows.squared.contrasts import Bools, Contrast, Ints, Swing, contrasts, swing
 from certify.theorems.head.rows.squared.outputs import Outputs
@@ -33,7 +33,7 @@ FIRST = 1024
 CHUNK = 2**24
 """Influences that are held at a time."""
 
-STORED = 6_000_000
+STORED = 24_000_000
 """Most weights of refits that are handed over as changes that flip."""
 
 
@@ -63,16 +63,28 @@ class Tolerated:
         lower, upper: `(N,)`; equal except where rounding cannot decide.
         rival: `(N,)` number of the contrast that fails first, in the order of :func:`contrasts`.
         decided: `(N,)` whether the row was looked at before time was up; elsewhere the ends say nothing.
+        hardest: where fewer than the number asked about are tolerated, the rows that take most from that contrast.
+        solved: of the points.
     """
 
     lower: Ints
     upper: Ints
     rival: Ints
     decided: Bools
+    hardest: Mapping[int, Attack]
+    solved: Solved
 
 
 @dataclass(frozen=True, eq=False)
-class _Point:
+class Attack:
+    """A change that flips: rows and the codes that they are given."""
+
+    rows: Ints
+    codes: Ints
+
+
+@dataclass(frozen=True, eq=False)
+class Point:
     """One evaluation row: influences of the rows that may change, and how far they may be off in k of them."""
 
     q: Array
@@ -102,24 +114,28 @@ class Labels:
             self._swings[contrast] = swing(contrast, t.Y[self.rows], t.codes, t.open_codes[self.rows])
         return self._swings[contrast]
 
-    def influences(self, solved: Solved) -> Iterator[tuple[int, _Point]]:
+    def influences(self, solved: Solved) -> Iterator[tuple[int, Point]]:
         """The points one by one, computed some at a time."""
-        moving = self.system.phi[self.rows]
-        step = max(1, CHUNK // max(1, len(moving)))
+        rows, every = self.system.rows, 2 * len(self.rows) > self.system.n
+        some = None if every else rows[self.rows].T
+        step = max(1, CHUNK // max(1, len(rows) if every else len(self.rows)))
         unit = fp.dot_unit(self.system.p) * self.system.longest
         for start in range(0, len(solved.u), step):
-            Q = fp.require_finite(solved.u[start : start + step] @ moving.T, "influences")
+            u = solved.u[start : start + step]
+            Q = fp.require_finite(rows.against(u) if some is None else u @ some, "influences")
+            if every and len(self.rows) < self.system.n:
+                Q = Q[:, self.rows]
             for j, q in enumerate(Q, start):
-                yield j, _Point(q, unit * float(solved.size[j]) * RAISE, float(solved.off[j]))
+                yield j, Point(q, unit * float(solved.size[j]) * RAISE, float(solved.off[j]))
 
 
-def drops(point: _Point, s: Swing) -> Array:
+def drops(point: Point, s: Swing) -> Array:
     """What each row takes from the contrast if it takes what hurts most; may be negative."""
     high: Array = point.q * s.high
     return high if s.low is s.high else np.maximum(high, point.q * s.low)
 
 
-def counted(point: _Point, s: Swing, low: float, high: float) -> tuple[int, int]:
+def counted(point: Point, s: Swing, low: float, high: float) -> tuple[int, int]:
     """Ends of the number of changes that leave the contrast positive, where its margin is in [low, high]."""
     if high < 0:
         return -1, -1
@@ -127,14 +143,14 @@ def counted(point: _Point, s: Swing, low: float, high: float) -> tuple[int, int]
     take = min(FIRST, n)
     while True:
         top = v if take == n else np.partition(v, n - take)[n - take:]
-        below, above = _ends(point, s, low, high, np.maximum(np.sort(top)[::-1], 0.0))
+        below, above = ends_of(point, s, low, high, np.maximum(np.sort(top)[::-1], 0.0))
         if take == n or above < take or not low > 0:
             break
         take = min(4 * take, n)
     return (below if low > 0 else -1), above
 
 
-def _ends(point: _Point, s: Swing, low: float, high: float, top: Array) -> tuple[int, int]:
+def ends_of(point: Point, s: Swing, low: float, high: float, top: Array) -> tuple[int, int]:
     """The ends from the largest drops, in order: the last sum surely below, the last before one surely above."""
     k = np.arange(1.0, len(top) + 1)
     sums, room = np.cumsum(top), fp.sum_up(len(top) + 2)
@@ -147,7 +163,7 @@ def _ends(point: _Point, s: Swing, low: float, high: float, top: Array) -> tuple
 
 
 def tolerated(labels: Labels, points: Array, today: Ints, threshold: float = 0.0, points_rad: Array | None = None,
-              late: Callable[[], bool] = lambda: False) -> Tolerated:
+              late: Callable[[], bool] = lambda: False, count: int = 0) -> Tolerated:
     """Both ends of the number of changed labels that each evaluation row tolerates (D3).
 
     Args:
@@ -157,11 +173,12 @@ def tolerated(labels: Labels, points: Array, today: Ints, threshold: float = 0.0
         threshold: of one output.
         points_rad: `(N,)` distance within which the true features are.
         late: asked before each point; once true the rest is left open.
+        count: of points that tolerate less the worst rows are kept.
     """
     N, k = len(points), labels.targets.Y.shape[1]
     rows = len(labels.rows)
     below, above, rival = np.full(N, -1), np.full(N, rows), np.zeros(N, dtype=np.int64)
-    decided = np.zeros(N, dtype=bool)
+    decided, hardest = np.zeros(N, dtype=bool), dict[int, Attack]()
     solved = solve(labels.system, points, points_rad)
     asked = {int(a): contrasts(int(a), k, threshold) for a in np.unique(today)}
     ends = np.zeros((2, N, max(1, k - 1)))
@@ -175,10 +192,12 @@ def tolerated(labels: Labels, points: Array, today: Ints, threshold: float = 0.0
         swings = [labels.swing(c) for c in asked[int(today[j])]]
         below[j], above[j], rival[j] = _of_point(point, swings, ends[:, j])
         decided[j] = True
-    return Tolerated(below, above, rival, decided)
+        if above[j] < min(count, rows) and len(hardest) < STORED // (k * labels.system.p):
+            hardest[j] = _hardest(labels, point.q, asked[int(today[j])][rival[j]], int(above[j]) + 1)
+    return Tolerated(below, above, rival, decided, hardest, solved)
 
 
-def _of_point(point: _Point, swings: list[Swing], ends: NDArray[np.float64]) -> tuple[int, int, int]:
+def _of_point(point: Point, swings: list[Swing], ends: NDArray[np.float64]) -> tuple[int, int, int]:
     """The least over the contrasts, those of least margin first; one that surely lasts longer is passed over."""
     order = sorted(range(len(swings)), key=lambda c: ends[0, c] / max(swings[c].largest, 1e-300))
     below = above = len(point.q)
@@ -198,7 +217,7 @@ def _of_point(point: _Point, swings: list[Swing], ends: NDArray[np.float64]) -> 
     return below, above, rival
 
 
-def _largest_sums(point: _Point, m: int) -> Array:
+def _largest_sums(point: Point, m: int) -> Array:
     """Sums of the largest influences in size, of as many as m."""
     sizes = np.abs(point.q)
     n = len(sizes)
@@ -206,7 +225,7 @@ def _largest_sums(point: _Point, m: int) -> Array:
     return np.cumsum(np.sort(top)[::-1])
 
 
-def _lasts(point: _Point, s: Swing, low: float, sums: Array, m: int) -> bool:
+def _lasts(point: Point, s: Swing, low: float, sums: Array, m: int) -> bool:
     """Whether m changes surely leave a contrast positive, by the size of influences alone."""
     if m <= 0:
         return True
@@ -215,20 +234,18 @@ def _lasts(point: _Point, s: Swing, low: float, sums: Array, m: int) -> bool:
     return bool(most < low)
 
 
-@dataclass(frozen=True, eq=False)
-class Attack:
-    """A change that flips: rows and the codes that they are given."""
-
-    rows: Ints
-    codes: Ints
-
-
 def worst(labels: Labels, point: Array, contrast: Contrast, count: int) -> Attack:
     """The `count` rows that take most from a contrast, and their new codes; found in floats, proved by who uses it."""
-    system, t = labels.system, labels.targets
-    q = system.phi[labels.rows] @ solve(system, point[None, :]).u[0]
-    v = drops(_Point(q, 0.0, 0.0), labels.swing(contrast))
-    chosen = np.argsort(-v, kind="stable")[:count]
+    q = labels.system.rows.products(solve(labels.system, point[None, :]).u.T)[labels.rows, 0]
+    return _hardest(labels, q, contrast, count)
+
+
+def _hardest(labels: Labels, q: Array, contrast: Contrast, count: int) -> Attack:
+    """The same, from influences."""
+    t = labels.targets
+    v = drops(Point(q, 0.0, 0.0), labels.swing(contrast))
+    first = np.argpartition(-v, count - 1)[:count] if 0 < count < len(v) else np.arange(len(v))
+    chosen = first[np.argsort(-v[first], kind="stable")][:count]
     rows = labels.rows[chosen]
     new = np.where(t.open_codes[rows], q[chosen, None] * contrast.of(t.codes)[None, :], np.inf)
     return Attack(rows, np.argmin(new, axis=1))
@@ -259,8 +276,9 @@ class SquaredLabels(Method):
 
     def prove(self, head: Head, change: RowChange | PairChange, todo: Mask, budget: Budget) -> Part | None:
         """Every point that tolerates as many changes; those that do not, with the rows that flip them."""
+        count = min(change.count, len(change.rows))
         try:
-            found = ask(head, change, todo, lambda: budget.left() <= 0)
+            found = ask(head, change, todo, lambda: budget.left() <= 0, count)
         except EnclosureError:  # an overflow: nothing is known
             return None
         if isinstance(found, str):
@@ -268,13 +286,12 @@ class SquaredLabels(Method):
         labels, r = found
         lower, upper, at = np.full(len(todo), -1), np.full(len(todo), len(change.rows)), np.flatnonzero(todo)
         lower[at], upper[at] = r.lower, r.upper
-        count = min(change.count, len(change.rows))
-        flips = _flips(head, labels, r, at[r.upper < count], at, budget)
+        flips = _flips(head, labels, r, at, budget)
         return Part(self.name, lower >= count, {}, flips, (lower, upper))
 
 
 def ask(
-    head: Head, change: RowChange | PairChange, todo: Mask, late: Callable[[], bool],
+    head: Head, change: RowChange | PairChange, todo: Mask, late: Callable[[], bool], count: int = 0,
 ) -> tuple[Labels, Tolerated] | str:
     """The numbers of changes that the points in question tolerate; or why nothing is known."""
     assert head.codes is not None and head.label is not None
@@ -283,22 +300,23 @@ def ask(
         return system
     labels = Labels(system, Targets(head.Y, head.codes, change.open_codes(head)))
     points, radii = head.points[todo], head.points_rad[todo]
-    return labels, tolerated(labels, points, head.today[todo], head.threshold, radii, late)
+    return labels, tolerated(labels, points, head.today[todo], head.threshold, radii, late, count)
 
 
-def _flips(head: Head, labels: Labels, r: Tolerated, points: Ints, at: Ints, budget: Budget) -> Flips:
-    """For points that tolerate less the fewest rows that flip them, each proved by its refit."""
+def _flips(head: Head, labels: Labels, r: Tolerated, at: Ints, budget: Budget) -> Flips:
+    """For points that tolerate less the fewest rows that flip them, each proved by the outputs of its refit."""
     assert head.codes is not None
-    found, place = Found(head), {int(j): t for t, j in enumerate(at)}
-    for j in points[: STORED // (head.k * head.m)]:
+    found, waiting = Found(head), np.array(sorted(r.hardest), dtype=np.int64)
+    for t in waiting:
         if budget.left() <= 0:
             break
-        t = place[int(j)]
-        if found.flipped[j] or not r.decided[t]:
+        if found.flipped[at[t]]:
             continue
-        condition = contrasts(int(head.today[j]), head.k, head.threshold)[int(r.rival[t])]
-        hardest = worst(labels, head.points[j], condition, max(int(r.upper[t]) + 1, 0))
-        moved = head.codes[hardest.codes] - head.Y[hardest.rows]
-        V = labels.outputs.weights(labels.outputs.b + labels.system.phi[hardest.rows].T @ moved)
-        found.prove(Choices(hardest.rows[None, :], hardest.codes[None, :]), V[None])
+        one = r.hardest[int(t)]
+        moved = head.codes[one.codes] - head.Y[one.rows]
+        left = waiting[~found.flipped[at[waiting]]]
+        b, sides = labels.outputs.changed(r.solved, left, one.rows, moved, head.threshold)
+        every = np.full((1, len(head.points)), OPEN)
+        every[0, at[left]] = sides
+        found.take(Choices(one.rows[None, :], one.codes[None, :]), labels.outputs.weights(b)[None], every)
     return found.flips()

@@ -24,6 +24,7 @@ from certify.systems.head.rows.head import Head
 from certify.systems.head.rows.refit import enclose_refits
 from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Budget, Flips, Mask, Method, Part
+from certify.theorems.head.rows.squared.worst import is_large, worst_deletions
 
 CLASSES: Final[Mapping[str, str]] = {
     "squared_labels": "squared_labels:SquaredLabels", "squared_tree": "squared_tree:SquaredTree",
@@ -324,6 +325,9 @@ def _attack(head: Head, change: Change, todo: Mask, found: Found, budget: Budget
     limit = budget.share(ATTACK)
     deletes = isinstance(change, RowChange) and not change.relabels
     limit = Budget(min(limit.left(), SHORTER if deletes else LONGEST))
+    if isinstance(change, RowChange) and deletes and head.loss.quadratic and not head.uneven and is_large(head):
+        worst_deletions(head, change, todo, found, lambda: limit.left() <= 0)
+        return limit.left() <= 0
     if not isinstance(change, RowChange):
         stand = np.flatnonzero(todo).tolist()
         for choices, V in proposed(lambda: list(greedy(head, change, stand, limit.left))) or ():

@@ -22,6 +22,7 @@ from certify.check.reading.spec import read_spec
 from certify.check.reading.subject import build_problem
 from certify.format.errors import InputError, SpecError
 from certify.inputs.graph_file import graph_bytes
+from tests.effort import examples
 from tests.oracles.graph import BITS, Builder, random_graph, truth
 from tests.unit.network.graph.test_graph import idle_by_a_tie_alone, small_resnet, tied_below_a_rounding
 
@@ -152,7 +153,7 @@ def test_a_level_above_the_loss_and_persistence_of_sample_weights(tmp_path):
 
 
 @given(st.integers(0, 2**32), st.sampled_from(["squared", "cross_entropy", "logistic"]))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_the_checkers_balls_contain_the_truth(tmp_path_factory, seed, loss):
     rng = np.random.default_rng(seed)
     net = random_graph(rng, 1 if loss == "logistic" else 3)

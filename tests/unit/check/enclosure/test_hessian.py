@@ -17,6 +17,7 @@ from certify.check.enclosure.units import by_units, pulled, weights_by_units
 from certify.check.linalg import fixed
 from certify.check.linalg.balls import norm
 from certify.check.linalg.fixed import Fixed, scale
+from tests.effort import examples
 from tests.oracles import taylor as taylor_oracle
 from tests.oracles.taylor import Line, mixed, second
 
@@ -51,7 +52,7 @@ def close(found, truth, width=1e-25):
     return found.overlaps(truth) and found.rad() <= width * (1 + abs(truth)) and truth.rad() < 1e-60 * (1 + abs(truth))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(seed=SEEDS)
 def test_the_hessian_is_the_second_derivative_along_lines(seed):
     rng, problem, tilt, found = drawn(seed)
@@ -67,7 +68,7 @@ def test_the_hessian_is_the_second_derivative_along_lines(seed):
             assert close((u.transpose() * H * u)[0, 0], second(problem, Line(v), tilt), 1e-11 * (1 + float(v @ v)))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(seed=SEEDS)
 def test_the_mixed_derivative_of_features(seed):
     rng, problem, tilt, found = drawn(seed)
@@ -83,7 +84,7 @@ def test_the_mixed_derivative_of_features(seed):
         assert close((arb_mat([form]) * step)[0, 0], truth)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(seed=SEEDS)
 def test_the_square_of_the_mixed_derivative_both_ways(seed):
     rng, problem, _, found = drawn(seed)
@@ -106,7 +107,7 @@ def test_the_square_of_the_mixed_derivative_both_ways(seed):
             assert all(x.overlaps(y) and x.rad() < loose for x, y in pairs)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(seed=SEEDS, width=st.sampled_from([24, 60, 120]))
 def test_the_stated_radius_holds_what_is_cut_off_and_the_scales(seed, width):
     """`S⁻¹HS⁻¹` and `S⁻¹CCᵀS⁻¹` at few bits hold those at many, within the radius and not far within it."""
@@ -127,7 +128,7 @@ def test_the_stated_radius_holds_what_is_cut_off_and_the_scales(seed, width):
             assert all(x.overlaps(y * a * b) for u, v, a in pairs for x, y, b in zip(u, v, each, strict=True))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(seed=SEEDS)
 def test_the_mixed_derivatives_of_targets_and_sample_weights(seed):
     rng, problem, tilt, found = drawn(seed)
@@ -144,7 +145,7 @@ def test_the_mixed_derivatives_of_targets_and_sample_weights(seed):
             assert close((rows * u)[i, 0], mixed(problem, v, Line(targets={i: e}), tilt))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(seed=SEEDS)
 def test_the_gradient_is_the_sum_of_the_rows(seed):
     _, problem, _, found = drawn(seed)

@@ -15,6 +15,7 @@ from certify.check.main import check
 from certify.check.reading.spec import read_spec
 from certify.check.reading.subject import build_problem
 from certify.format.refusal import Invalid
+from tests.effort import examples
 from tests.families import emitter
 from tests.families.check_cases import NO_FILES, plain, seeds
 from tests.families.prover_cases import checked, edit, forged, nearby, prove, sublevel
@@ -38,7 +39,7 @@ def normed(folder, seed, norm):
 NORMS = st.sampled_from(["relative", "function"])
 
 
-@settings(QUIET, max_examples=40)
+@settings(QUIET, max_examples=examples(40))
 @given(seed=seeds, norm=NORMS, kind=st.sampled_from(["given", "nearby", "sublevel"]))
 def test_what_the_prover_says_is_re_derived(seed, norm, kind, tmp_path):
     sublevel(seed, tmp_path) if kind == "sublevel" else nearby(seed, tmp_path)
@@ -51,7 +52,7 @@ def test_what_the_prover_says_is_re_derived(seed, norm, kind, tmp_path):
     assert checked(certificate, tmp_path).verdict == certificate["verdict"]
 
 
-@settings(QUIET, max_examples=40)
+@settings(QUIET, max_examples=examples(40))
 @given(seed=seeds, norm=NORMS, upper=st.booleans(), place=st.integers(0, 1), kind=st.sampled_from(["map", "sublevel"]))
 def test_an_end_beyond_the_truth_is_refused(seed, norm, upper, place, kind, tmp_path):
     if kind == "sublevel":

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from certify.check.linalg.definite import LEAF, Truth, definiteness
+from tests.effort import examples
 
 SIZES = st.one_of(st.integers(1, LEAF), st.integers(LEAF + 1, 3 * LEAF))
 KINDS = st.sampled_from(["gram", "graded", "singular", "indefinite", "shifted", "blocks"])
@@ -48,7 +49,7 @@ def exactly_definite(A: list[list[int]]) -> bool:
     return True
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=examples(250), deadline=None)
 @given(seed=st.integers(0, 10**9), N=SIZES, kind=KINDS, sharp=st.booleans(), bits=st.sampled_from([64, 128, 256]))
 def test_proofs_and_refutations_are_true(seed, N, kind, sharp, bits):
     A = matrix(seed, N, kind)

@@ -18,6 +18,7 @@ from certify.check.linalg.deflated import SMALL, Largest
 from certify.check.linalg.fixed import Fixed, enclosed, product, scale, total
 from certify.check.linalg.inverse import LEAF, judged, proposed
 from certify.check.linalg.outer import facing
+from tests.effort import examples
 from tests.oracles import taylor as taylor_oracle
 
 SEEDS, WIDTHS = st.integers(0, 10**9), st.sampled_from([6, 12, 30, 60, 100])
@@ -69,7 +70,7 @@ def test_an_indefinite_matrix_with_a_singular_block_has_an_inverse(corner):
         assert judged(A, proposed(A, 60)).X is None
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(seed=SEEDS, width=WIDTHS)
 def test_what_is_done_in_fixed_point_holds_the_exact_result(seed, width):
     rng = np.random.default_rng(seed)
@@ -95,7 +96,7 @@ def test_what_is_done_in_fixed_point_holds_the_exact_result(seed, width):
             a.balls().entries(), sum(E, []), strict=True))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(seed=SEEDS, shape=st.sampled_from([(8, 8), (11, 9), (9, 30), (40, 8)]), graded=st.booleans())
 def test_no_vector_is_stretched_further_than_the_reach(seed, shape, graded):
     rng = np.random.default_rng(seed)
@@ -157,7 +158,7 @@ def test_what_is_not_finite_is_not_known(bad):
     assert not product(M, M, 60).radius.is_finite()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(seed=SEEDS, N=st.integers(1, 2 * LEAF + 3), kind=st.sampled_from(["definite", "indefinite", "singular"]))
 def test_an_inverse_is_one_of_every_member(seed, N, kind):
     rng = np.random.default_rng(seed)
@@ -191,7 +192,7 @@ def test_a_wrong_inverse_proves_nothing():
         assert judged(A, Fixed(X.mid, X.bits + 10 * unit, X.radius)).X is None
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(seed=SEEDS, N=st.sampled_from([3, 40, SMALL + 1]), radius=st.sampled_from([0.0, 1e-7]),
        flat=st.booleans(), step=st.sampled_from([1e-9, 1e-6, 1e-3]))
 def test_the_largest_eigenvalue_on_both_sides(seed, N, radius, flat, step):
@@ -219,7 +220,7 @@ def test_the_largest_eigenvalue_on_both_sides(seed, N, radius, flat, step):
     assert unit >= 1
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(seed=SEEDS, size=st.sampled_from([-200, -60, -3, 0, 3, 60, 200]))
 def test_numbers_on_the_diagonal_err_beside_the_blocks(seed, size):
     """A block at its very radius and a number that is cut: both errors are of one entry, and add up."""

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from certify.check.linalg import outer
 from certify.check.linalg.fixed import Fixed, enclosed
 from certify.check.linalg.outer import facing, facings
+from tests.effort import examples
 from tests.unit.check.linalg.test_fixed import drawn, exact, held, loose
 
 SEEDS = st.integers(0, 10**9)
@@ -22,7 +23,7 @@ def faced(A, B):
     return [[x * y for x in u for y in v] for u, v in zip(A, B, strict=True)]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(seed=SEEDS, bits=st.sampled_from([3, 40, 61]), columns=st.sampled_from([1, 4, 9]), pairs=st.sampled_from([1, 2]))
 def test_rows_of_products_in_long_integers_are_those_one_by_one(seed, bits, columns, pairs):
     """Signs, zeros and numbers at the very rim, with every number of bits cut off."""
@@ -43,7 +44,7 @@ def test_rows_of_products_in_long_integers_are_those_one_by_one(seed, bits, colu
     assert all(0 <= x - y < pairs for x, y in zip(found.mid.entries(), other.mid.entries(), strict=True))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(seed=SEEDS, width=st.sampled_from([12, 30, 60, 80]))
 def test_sums_of_products_and_blocks_hold_the_exact_result(seed, width):
     rng = np.random.default_rng(seed)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from certify.check.linalg import topmost
 from certify.check.linalg.definite import Truth
 from certify.check.linalg.topmost import Topmost
+from tests.effort import examples
 
 SEEDS = st.integers(0, 10**9)
 
@@ -48,7 +49,7 @@ def balls(rows, radius=0.0):
     return arb_mat([[arb(x.numerator) / x.denominator + arb(0, radius) for x in row] for row in rows])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(seed=SEEDS, d=st.integers(1, 7), bits=st.sampled_from([60, 128]), step=st.sampled_from([0, 1e-12, 1e-6, 0.1]))
 def test_what_is_said_is_true_of_every_member(seed, d, bits, step):
     """Of members at the rims of the balls too."""

@@ -25,6 +25,7 @@ from certify.check.reading.subject import build_problem
 from certify.format.refusal import Invalid
 from certify.report.exporters.html import render
 from tests.containment.sublevel_aubin import PHI
+from tests.effort import examples
 from tests.families import emitter
 from tests.families.check_cases import NO_FILES
 from tests.families.prover_cases import checked, prove
@@ -137,7 +138,7 @@ def problem_of(net, X, folder):
     return build_problem(read_spec(spec), model, data, False)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(st.integers(0, 2**32), st.sampled_from(sorted(ACTIVATIONS)))
 def test_no_constant_below_a_secant_is_proved_whatever_the_multipliers(seed, activation):
     import tempfile
@@ -159,7 +160,7 @@ def test_no_constant_below_a_secant_is_proved_whatever_the_multipliers(seed, act
         assert layer_constants(problem, parameters_of(problem), passed, h, arb(t), stated) == ({}, {})
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.sampled_from(sorted(ACTIVATIONS)), st.floats(-6, 6), st.floats(-6, 6), st.floats(1e-3, 1.5))
 def test_quotients_lie_in_their_intervals(activation, z, step, share):
     if abs(step) < 1e-3:

@@ -19,6 +19,7 @@ from certify.check.main import check
 from certify.check.reading.arrays import read_arrays
 from certify.check.reading.spec import read_spec
 from certify.format.refusal import Invalid
+from tests.effort import examples
 from tests.families import emitter
 from tests.families.check_cases import NO_FILES, plain, run
 
@@ -31,7 +32,7 @@ def npz(**arrays) -> bytes:
     return buffer.getvalue()
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=examples(150))
 @given(data=st.data(), dtype=st.sampled_from(TYPES), packed=st.booleans(), fortran=st.booleans())
 def test_npz_values_are_exact(data, dtype, packed, fortran):
     dtype = np.dtype(dtype)
@@ -49,7 +50,7 @@ def test_npz_values_are_exact(data, dtype, packed, fortran):
     assert [struct.pack("d", v) for v in found.values] == [struct.pack("d", float(v)) for v in array.ravel().tolist()]
 
 
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=examples(80))
 @given(data=st.data(), dtype=st.sampled_from(["<f8", "<f4", "<f2", "<i4", "|u1", "|b1"]))
 def test_safetensors_values_are_exact(data, dtype):
     dtype = np.dtype(dtype)
@@ -143,7 +144,7 @@ def test_a_number_that_is_none_is_placed():
         read_arrays(DAMAGED["nan"], "file")
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=examples(300))
 @given(data=st.binary(max_size=60), cut=st.integers(0, 400), place=st.integers(0, 10**6), zipped=st.booleans())
 def test_random_damage_is_refused_or_read_but_never_a_crash(data, cut, place, zipped):
     good = npz(a=np.arange(6.0).reshape(2, 3)) if zipped else save({"a": np.arange(6.0).reshape(2, 3)})

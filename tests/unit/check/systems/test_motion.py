@@ -18,6 +18,7 @@ from certify.check.systems.data_derivative import base
 from certify.check.systems.data_derivative import motion as motions
 from certify.check.systems.data_derivative.base import data_derivative
 from certify.check.systems.data_derivative.motion import Motion
+from tests.effort import examples
 from tests.oracles import taylor
 from tests.unit.check.enclosure.test_hessian import curvature, drawn
 
@@ -32,7 +33,7 @@ def exact(rng, p):
     return Fixed(fmpz_mat(p + 1, p, [int(x) for x in rng.integers(-2, 3, (p + 1) * p)]), 0, arb(0))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(seed=SEEDS, some=st.sampled_from([1, 100, 1 << 20]))
 def test_all_rows_and_each_row_are_those_of_c_itself(seed, some):
     rng, problem, _, found = drawn(seed)
@@ -50,7 +51,7 @@ def test_all_rows_and_each_row_are_those_of_c_itself(seed, some):
                 near.entries(), truth.entries(), strict=True))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(seed=SEEDS, parameter=st.sampled_from(["targets", "sample_weights"]), some=st.sampled_from([1, 1 << 20]))
 def test_so_are_those_of_targets_and_sample_weights(seed, parameter, some):
     rng, problem, _, found = drawn(seed, parameter=parameter, loss="squared")
@@ -68,7 +69,7 @@ def test_so_are_those_of_targets_and_sample_weights(seed, parameter, some):
                 near.entries(), truth.entries(), strict=True))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(seed=SEEDS, some=st.sampled_from([1, 1 << 20]))
 def test_effects_on_predictions_are_those_of_c_itself(seed, some):
     """Whatever the order of the rows."""
@@ -86,7 +87,7 @@ def test_effects_on_predictions_are_those_of_c_itself(seed, some):
         assert not left
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(seed=SEEDS, width=st.sampled_from([24, 60]))
 def test_the_stated_radius_holds_what_is_cut_off(seed, width):
     rng, problem, tilt, _ = drawn(seed)

@@ -14,6 +14,7 @@ from safetensors.numpy import load, save
 from certify.check.reading.spec import read_spec
 from certify.check.reading.subject import build_problem
 from certify.format.refusal import Invalid
+from tests.effort import examples
 from tests.families import emitter
 from tests.families.check_cases import plain, seeds
 from tests.families.prover_cases import checked, edit, forged, nearby, outputs, prove
@@ -25,7 +26,7 @@ ANY = {'base = "nearby"\n': 'base = "nearby"\nwithin = 1e6\n'}
 """However far the solution is, it counts: what is tested are the proofs at it."""
 
 
-@settings(QUIET, max_examples=30)
+@settings(QUIET, max_examples=examples(30))
 @given(seed=seeds, any_distance=st.booleans())
 def test_what_the_prover_says_is_re_derived(seed, any_distance, tmp_path):
     nearby(seed, tmp_path)
@@ -36,7 +37,7 @@ def test_what_the_prover_says_is_re_derived(seed, any_distance, tmp_path):
     assert checked(certificate, tmp_path).verdict == certificate["verdict"]
 
 
-@settings(QUIET, max_examples=15)
+@settings(QUIET, max_examples=examples(15))
 @given(seed=seeds, upper=st.booleans())
 def test_a_modulus_beyond_the_truth_is_refused(seed, upper, tmp_path):
     nearby(seed, tmp_path)

@@ -19,6 +19,7 @@ from certify.check.systems.nearness import root_below
 from certify.cli.main import main as certify
 from certify.format.refusal import Invalid
 from certify.problem.nearness import root_below as root_of_prover
+from tests.effort import examples
 from tests.families import emitter
 from tests.families.check_cases import NO_FILES
 from tests.families.prover_cases import edit, outputs, prove
@@ -225,7 +226,7 @@ def test_within_belongs_to_base_nearby(tmp_path, capsys):
             check(emitter.write(certificate, tmp_path), NO_FILES)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=examples(200))
 @given(st.fractions(min_value=0) | st.floats(0, allow_infinity=False).map(lambda x: Fraction(x) ** 2))
 def test_lengths_are_rounded_down_by_one_step_at_most(square):
     root = root_below(square)

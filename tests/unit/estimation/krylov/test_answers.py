@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from certify.estimation.krylov import Cg, Lsmr, MinresQlp, Status, dual_operator, matrix_operator
+from tests.effort import examples
 from tests.families.krylov_systems import error, rectangular, symmetric, tensors
 
 SPECTRA = {
@@ -60,7 +61,7 @@ def test_least_squares_of_minimum_norm(shape, consistent, seed):
     check(solve(Lsmr(tolerance=1e-11), system), system, 1e-8)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     st.integers(0, 2**32 - 1),
     st.lists(st.sampled_from([-4.0, -1.0, 0.0, 0.0, 0.5, 1.0, 3.0]), min_size=1, max_size=9),

@@ -18,13 +18,14 @@ from certify.estimation.krylov import (
     nystrom_preconditioner,
 )
 from certify.format.errors import InputError
+from tests.effort import examples
 from tests.families.krylov_systems import error, symmetric, tensors
 
 LIKE = torch.zeros(1, dtype=torch.float64)
 DECAYING = np.r_[np.zeros(10), np.logspace(-4, 0, 60) ** 1.0]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 40), st.sampled_from([Cg, MinresQlp]), st.booleans())
 def test_nystrom_never_changes_the_answer(seed, rank, method, consistent):
     eigenvalues = np.r_[np.zeros(8), np.logspace(-2, 0, 32)]

@@ -19,6 +19,7 @@ from certify.inputs.formats import npz, zip_layout
 from certify.inputs.formats.npz import NpzArchive, parse_npy
 from certify.inputs.formats.table import open_archive
 from certify.spec.sources import Source
+from tests.effort import examples
 from tests.unit.inputs.test_numbers import KINDS
 
 
@@ -54,7 +55,7 @@ class Trap:
 
 
 @given(st.data(), st.booleans())
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 def test_agrees_with_numpy(data, compressed):
     array = data.draw(hnp.arrays(data.draw(st.sampled_from(KINDS)), hnp.array_shapes(max_dims=3, max_side=3)))
     array = np.asarray(array, order=data.draw(st.sampled_from("CF")))
@@ -190,7 +191,7 @@ def test_random_bytes_raise_nothing_else(content):
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 @given(st.sampled_from([GOOD, PACKED]), st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)),
                                                  max_size=4), st.floats(0, 1))
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 def test_mutated_files_raise_nothing_else(content, changes, end):
     changed = bytearray(content)
     for at, value in changes:

@@ -14,6 +14,7 @@ from certify.format.errors import InputError
 from certify.inputs import load_data
 from certify.inputs.formats.parquet import ParquetArchive
 from certify.spec import parse_spec
+from tests.effort import examples
 from tests.families.small import SPEC
 
 PARQUET = SPEC.replace("train.npz", "train.parquet").replace('features = "X"\n', "")
@@ -61,7 +62,7 @@ def test_damaged():
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_nothing_else_is_raised(data):
     content = bytearray(table(a=np.arange(20.0), b=np.arange(20)))
     for _ in range(data.draw(st.integers(1, 3))):

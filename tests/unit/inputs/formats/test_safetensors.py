@@ -13,6 +13,7 @@ from hypothesis.extra import numpy as hnp
 
 from certify.format.errors import InputError
 from certify.inputs.formats.safetensors import SafetensorsArchive
+from tests.effort import examples
 
 KINDS = ["f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "?"]
 GOOD = safetensors.numpy.save({"0.weight": np.arange(6.0).reshape(2, 3), "0.bias": np.ones(2, np.float32)})
@@ -32,7 +33,7 @@ names = st.text(min_size=1, max_size=8).filter(lambda s: s != "__metadata__")
 
 
 @given(st.dictionaries(names, arrays, min_size=1, max_size=4))
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 def test_agrees_with_the_library(tensors):
     archive = SafetensorsArchive(safetensors.numpy.save(tensors), "f")
     assert set(archive.names) == set(tensors)
@@ -110,7 +111,7 @@ def test_random_bytes_raise_nothing_else(content):
 
 
 @given(st.lists(st.tuples(st.integers(0, len(GOOD) - 1), st.integers(0, 255)), max_size=4), st.integers(0, len(GOOD)))
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_mutated_files_raise_nothing_else(changes, end):
     content = bytearray(GOOD)
     for at, value in changes:
@@ -127,6 +128,6 @@ headers = st.recursive(
 
 
 @given(headers, st.binary(max_size=16))
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_any_header_raises_nothing_else(header, data):
     read_all(pack(header, data))

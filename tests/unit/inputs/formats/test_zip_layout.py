@@ -20,6 +20,7 @@ from certify.format.errors import InputError
 from certify.format.refusal import Invalid
 from certify.inputs.formats import zip_layout
 from certify.inputs.formats.npz import NpzArchive
+from tests.effort import examples
 from tests.unit.inputs.formats.test_npz import npy, pack, zipped
 
 ROOT = Path(__file__).parents[4]
@@ -168,7 +169,7 @@ def test_the_same_name_twice_is_refused_by_the_checker() -> None:
 
 @given(st.sampled_from([PLAIN, PACKED]), st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)),
                                                   max_size=4), st.floats(0, 1))
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_damage_raises_nothing_else_in_the_checker(
     content: bytes, changes: list[tuple[float, int]], end: float
 ) -> None:

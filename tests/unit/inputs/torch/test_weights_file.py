@@ -18,6 +18,7 @@ from certify.format.errors import InputError
 from certify.inputs.model import widths_of
 from certify.inputs.torch.pickled import Builder, read_pickle
 from certify.inputs.torch.weights_file import TorchArchive
+from tests.effort import examples
 
 FILES = Path(__file__).parents[4] / "tests" / "families" / "files"
 CONTENT = {path.name: path.read_bytes() for path in FILES.iterdir() if path.suffix in (".pt", ".pth")}
@@ -144,7 +145,7 @@ def attempt(content: bytes) -> None:
 
 
 @given(st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_damaged_files_raise_nothing_else(data):
     content = bytearray(CONTENT[data.draw(st.sampled_from(["tanh.pt", "half.pth", "strided.pt", "code.pth"]))])
     for _ in range(data.draw(st.integers(1, 4))):
@@ -158,7 +159,7 @@ instructions = st.sampled_from(
 
 
 @given(st.lists(instructions, max_size=25), st.integers(0, len(PICKLED)), st.booleans())
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_random_instructions_raise_nothing_else(chosen, at, whole):
     new = PICKLED[:at] + b"".join(chosen) + (PICKLED[at:] if whole else b".")
     attempt(rebuilt(data=new))

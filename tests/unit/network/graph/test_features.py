@@ -14,6 +14,7 @@ from certify.format.refusal import Invalid
 from certify.network.graph import features as module
 from certify.network.graph.features import features
 from certify.network.graph.graph import GraphNetwork
+from tests.effort import examples
 from tests.families.graph_heads import checked_head
 from tests.oracles.graph import BITS, Builder, Tape, evaluate, random_graph
 from tests.oracles.sequences import layer_norm, random_sequence, token_linear
@@ -36,7 +37,7 @@ def true_features(net: GraphNetwork, X: np.ndarray) -> list[list[arb]]:
 
 
 @given(st.integers(0, 2**32), st.sampled_from(["image", "sequence", "tokens"]))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_both_contain_the_truth(seed: int, kind: str) -> None:
     rng = np.random.default_rng(seed)
     net = random_graph(rng) if kind == "image" else random_sequence(rng, 3, kind == "tokens")

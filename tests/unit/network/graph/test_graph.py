@@ -17,6 +17,7 @@ from certify.network.graph.maps import average, convolution, dense
 from certify.network.graph.passes import graph_forward
 from certify.rigor import fp
 from certify.rigor.arithmetic import Binary64, DoubleDouble
+from tests.effort import examples
 from tests.oracles.graph import BITS, Builder, random_graph, truth
 
 ARITHMETICS = (Binary64(), DoubleDouble())
@@ -50,7 +51,7 @@ def check(net, X, loss, y, labels, decay, arithmetic):
 
 @given(st.integers(0, 2**32), st.sampled_from(ARITHMETICS), st.sampled_from(["squared", "cross_entropy", "logistic"]),
        st.sampled_from([0.0, 0.01]))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_gradients_of_random_graphs_are_contained(seed, arithmetic, loss, decay):
     rng = np.random.default_rng(seed)
     net = random_graph(rng, 1 if loss == "logistic" else 3)
@@ -88,7 +89,7 @@ def small_resnet(rng, width=4):
 
 
 @given(st.integers(0, 2**32), st.sampled_from(["squared", "cross_entropy", "logistic"]), st.sampled_from([0.0, 0.01]))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_balls_contain_the_gradients_and_are_narrower(seed, loss, decay):
     rng = np.random.default_rng(seed)
     net = random_graph(rng, 1 if loss == "logistic" else 3)
@@ -214,7 +215,7 @@ def test_windows_of_off_units_without_bias_stay_off_and_with_bias_do_not():
 
 
 @given(st.integers(0, 2**32))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 def test_windows_and_their_transposes_are_transposes_with_verified_norms(seed):
     rng = np.random.default_rng(seed)
     shape = (int(rng.integers(1, 4)), int(rng.integers(2, 6)), int(rng.integers(2, 6)))

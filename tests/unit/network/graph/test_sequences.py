@@ -22,6 +22,7 @@ from certify.network.graph.floats import outputs_in_floats
 from certify.network.graph.graph import GraphNetwork
 from certify.network.graph.passes import graph_forward
 from certify.rigor.arithmetic import Binary64
+from tests.effort import examples
 from tests.families.graph_problem import checked_problem
 from tests.oracles.graph import BITS, Builder, random_graph, truth
 from tests.oracles.sequences import attend, layer_norm, random_sequence, token_linear
@@ -36,7 +37,7 @@ def drawn(seed: int, tokens: bool) -> tuple[GraphNetwork, np.ndarray, np.ndarray
 
 
 @given(st.integers(0, 2**32), st.booleans())
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_balls_of_both_contain_the_truth(seed: int, tokens: bool) -> None:
     net, X, y = drawn(seed, tokens)
     exact = truth(net, X, "cross_entropy", None, y, 0.01)

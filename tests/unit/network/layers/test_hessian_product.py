@@ -20,9 +20,10 @@ from certify.network.network import Network
 from certify.problem.perturbations.flips import flipped_labels
 from certify.rigor.arithmetic import Binary64, Pair
 from certify.rigor.ball import Balls
+from tests.effort import examples
 from tests.families.critical import critical_problem, objective_of
 
-QUIET = settings(deadline=None, max_examples=40, suppress_health_check=list(HealthCheck))
+QUIET = settings(deadline=None, max_examples=examples(40), suppress_health_check=list(HealthCheck))
 SEEDS = st.integers(0, 10**9)
 
 

@@ -22,6 +22,7 @@ from certify.theorems.distance import compensation as q4
 from certify.theorems.distance.budget import worst_distance
 from certify.theorems.distance.layer_constants import _narrowed, neighbourhood, prove_constants
 from tests.containment.sublevel_aubin import PHI
+from tests.effort import examples
 
 SLACK = 1e-9
 
@@ -106,7 +107,7 @@ def positive(N: list[list[Fraction]]) -> bool:
     return True
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(st.integers(0, 2**32))
 def test_what_is_proved_is_positive_definite_in_rationals(seed):
     rng = np.random.default_rng(seed)
@@ -133,7 +134,7 @@ def test_what_does_not_prove_a_bound_is_refused(spoil):
     assert chain_bound(chain, *spoil(*found)) is None
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(st.integers(0, 2**32), st.sampled_from(sorted(ACTIVATIONS)))
 def test_no_secant_beats_the_constants(seed, activation):
     rng = np.random.default_rng(seed)
@@ -242,7 +243,7 @@ def test_multipliers_that_couple_units_would_be_wrong():
     assert bound is not None and attained <= bound
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(st.integers(0, 2**32))
 def test_the_square_first_layer_is_no_less_steep(seed):
     rng = np.random.default_rng(seed)

@@ -23,6 +23,7 @@ from certify.rigor.activation import ACTIVATIONS
 from certify.rigor.arithmetic import Binary64
 from certify.theorems.distance.compensation import compensate
 from tests.containment.sublevel_aubin import PHI
+from tests.effort import examples
 
 SLACK = 1e-9
 
@@ -60,7 +61,7 @@ def worst(net: Network, x: np.ndarray, t: float, scale: np.ndarray, rng: np.rand
     return best
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.integers(0, 2**32), st.sampled_from(sorted(ACTIVATIONS)))
 def test_no_move_beats_the_bound(seed, activation):
     rng = np.random.default_rng(seed)
@@ -123,7 +124,7 @@ def test_the_dual_is_near_the_optimum_of_lipsdp(seed):
     assert attained <= optimum * (1 + 1e-5) and optimum <= attained * (np.pi / 2) ** 0.5
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(st.integers(0, 10**6), st.sampled_from(sorted(ACTIVATIONS)))
 def test_the_checker_s_bounds_hold_and_are_about_the_same(seed, activation):
     import tempfile

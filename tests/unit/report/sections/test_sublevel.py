@@ -13,6 +13,7 @@ from certify.certificate import seal
 from certify.format.errors import CertificateError
 from certify.report.exporters.html import render
 from certify.report.messages import verdict_line
+from tests.effort import examples
 from tests.families import report_samples_sublevel as samples
 from tests.families.report_samples import Json, certified, equal_rows, gate
 from tests.unit.report.exporters.test_html import Page
@@ -124,7 +125,7 @@ def test_verdict_lines() -> None:
 
 
 @given(positive, positive)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 def test_numbers_of_a_radius_are_outward_in_words_and_picture(a: float, b: float) -> None:
     low, high = sorted((a, b))
     assume(0 < low < high)
@@ -142,7 +143,7 @@ def test_numbers_of_a_radius_are_outward_in_words_and_picture(a: float, b: float
 
 
 @given(positive)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 def test_loss_distance_and_hypotheses_are_outward(value: float) -> None:
     page = Page(render(samples.nearby(distance=value)))
     shown = [word for word, exact in page.titles if exact == repr(value)]

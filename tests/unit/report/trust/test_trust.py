@@ -49,7 +49,7 @@ def test_every_golden_certificate_has_a_page_that_fits_a_screen(path):
     assert "3 files of `certify`, 15 lines (kernel and reading 10, theorems 5)" in page and "* flint 1: balls." in page
     assert len(page.splitlines()) <= 75
     proofs = {part.split("`")[0].split("#")[0] for part in page.split("`proofs/")[1:]}
-    assert proofs and all((ROOT / "proofs" / name).is_file() for name in proofs)
+    assert proofs and all((ROOT / "proofs" / name).exists() for name in proofs)
 
 
 def test_the_page_has_the_verdict_and_the_lines_of_the_checker(tmp_path, capsys):
@@ -114,3 +114,8 @@ def test_no_report_is_written_over_a_file_that_it_is_about(more, name, tmp_path,
     assert certify("report", str(path), *more, "-o", str(path.parent / name)) == 2
     assert "is about this file; name another file" in capsys.readouterr().err
     assert (path.parent / name).read_bytes() == before
+
+
+def test_the_page_says_what_coq_has_checked_and_of_what_it_has_checked_nothing():
+    page = render(json.loads((GOLDEN / "0.2.0/targets/certificate.json").read_bytes()), CHECKED)
+    assert "`Modulus.v`: `lmi_upper`, `lmi_modulus`" in page and "Coq has checked no part of M3" in page

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from certify.format.errors import EnclosureError
 from certify.rigor.activation import ACTIVATIONS
+from tests.effort import examples
 from tests.unit.rigor.activation.registry import CASES, Case, adversarial, sample, violations
 
 every = pytest.mark.parametrize("case", CASES, ids=lambda c: c.name)
@@ -31,7 +32,7 @@ def test_random_points(case: Case):
     assert violations(case, sample(2000), 2) == []
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=4), st.integers(0, 2))
 def test_any_floats(x: list[float], order: int):
     flint.ctx.prec = 160

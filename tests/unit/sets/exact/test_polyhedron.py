@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from certify.format.errors import InputError
 from certify.sets import FiniteUnion, Polyhedron, excess, hausdorff, segment
 from certify.sets.exact.projection import Infeasible, project, verify
+from tests.effort import examples
 from tests.oracles import brute
 
 small = st.integers(-4, 4).map(Fraction)
@@ -29,7 +30,7 @@ def systems(draw, feasible: bool = False):
     return d, A, tuple(draw(small) for _ in A), E, tuple(draw(st.sampled_from([inner(r), Fraction(1)])) for r in E)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(systems(), st.data())
 def test_projection_is_the_least_distance_over_all_faces_or_a_proof_of_emptiness(system, data):
     d, A, b, E, f = system
@@ -43,7 +44,7 @@ def test_projection_is_the_least_distance_over_all_faces_or_a_proof_of_emptiness
         assert expected == sum(((u - v) ** 2 for u, v in zip(p, found.point, strict=True)), Fraction(0))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(systems(), st.data())
 def test_altered_multipliers_prove_nothing(system, data):
     d, A, b, E, f = system
@@ -58,7 +59,7 @@ def test_altered_multipliers_prove_nothing(system, data):
         assert not verify(p, tuple(A), b, tuple(E), f, wrong)
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=examples(600), deadline=None)
 @given(systems(feasible=True), systems(feasible=True), st.data())
 def test_excess_of_polyhedra_against_brute_force(first, second, data):
     d = min(first[0], second[0])
@@ -87,7 +88,7 @@ def test_excess_of_polyhedra_against_brute_force(first, second, data):
         assert found.square == max(brute.squared_distance(v, A2, b2, E2, f2) for v in g.vertices)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.lists(st.tuples(quarters, quarters, quarters), min_size=1, max_size=7))
 def test_hull_contains_its_points_and_has_no_other_corners(points):
     hull = Polyhedron.hull(points)

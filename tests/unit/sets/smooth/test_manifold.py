@@ -20,6 +20,7 @@ from tests.oracles import brute
 pytest.importorskip("sympy")
 
 from certify.symbolic import System, critical, interpolation  # noqa: E402
+from tests.effort import examples
 
 eighths = st.integers(-24, 24).map(lambda v: Fraction(v, 8))
 
@@ -32,7 +33,7 @@ def sphere(centre: tuple[int, ...], square: int) -> Polynomials:
     return Polynomials([terms | {(0,) * p: Fraction(sum(c * c for c in centre) - square)}])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(st.lists(st.integers(-3, 3), min_size=2, max_size=5), st.integers(1, 9), st.data())
 def test_spheres_in_closed_form(centre, radius, data):
     """d(p, sphere) = | |p − c| − r |, from both sides, off the centre."""
@@ -47,7 +48,7 @@ def test_spheres_in_closed_form(centre, radius, data):
         assert found.upper <= true * (1 + 1e-6) + 1e-12
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(st.integers(1, 20).map(lambda v: Fraction(v, 4)), eighths, eighths)
 def test_hyperbolas_against_the_roots_of_the_stationarity_polynomial(c, a, b):
     M = Manifold(Polynomials([{(1, 1): 1, (0, 0): -c}]), [1, c])
@@ -112,7 +113,7 @@ def test_a_point_beyond_the_focal_distance_keeps_a_valid_lower_end():
     assert 0 < found.lower <= 0.99 <= found.upper <= 1.02
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(st.integers(1, 3), st.integers(1, 7).map(lambda v: Fraction(v, 8)), st.sampled_from(["plane", "point", "ball"]))
 def test_excess_of_the_cap_of_a_circle_in_closed_form(radius, part, kind):
     """The circle of radius r within ρ of (r, 0): up to (r − ρ²/2r, ±h)."""
@@ -157,7 +158,7 @@ def test_bad_input_is_refused_in_words(call):
         call()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.integers(1, 4), st.integers(0, 10**6))
 def test_least_eigenvalue_bounds_every_member(size, seed):
     rng = np.random.default_rng(seed)

@@ -19,6 +19,7 @@ from certify.problem.problem import Problem
 from certify.theorems.aubin.centre import Centre, enclose_centre
 from certify.theorems.aubin.interpolation import data_slope, enclose_aubin, largest, segment_condition
 from tests.containment.aubin import _series, along, random_network
+from tests.effort import examples
 
 ROOT = Path(__file__).resolve().parents[4]
 
@@ -27,7 +28,7 @@ def problem(net: Network, X: np.ndarray, **more) -> Problem:
     return Problem(net, np.asarray(X, dtype=float), None, "features", more.pop("rows", tuple(range(len(X)))), **more)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(st.integers(0, 2**32))
 def test_the_condition_bounds_what_it_says_at_points_of_the_ball(seed):
     """`‖I − XJ(u, w)Qᵀ‖ ≤ θ` in floats, with room for their rounding."""
@@ -87,7 +88,7 @@ def slopes_of_kinked(net: Network, X: np.ndarray, dw: np.ndarray) -> tuple[np.nd
     return np.array(rows), np.array(blocks)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(st.integers(0, 2**32))
 def test_units_that_change_sign_are_counted(seed):
     """At points of the balls, whatever units have changed sign: `‖I − XJQᵀ‖ ≤ θ`, its mean, and `‖Q‖‖XG_u‖ ≤ α`."""

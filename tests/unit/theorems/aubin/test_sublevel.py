@@ -17,6 +17,7 @@ from certify.problem.limits import OutOfTime
 from certify.problem.problem import Problem
 from certify.theorems.aubin.sublevel import Loss, Way, enclose_sublevel_aubin, propose_ways, radii_for, verify_way
 from tests.containment.sublevel_aubin import Floats, inclusion, random_problem, sphere
+from tests.effort import examples
 
 
 def line(w: float = 1.0, target: float = 3.0, **more) -> Problem:
@@ -50,7 +51,7 @@ def test_one_weight_by_hand():
         assert kappa >= (1 / (1 - u) - 1 / (1 + u)) / (2 * u)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(st.integers(0, 2**32))
 def test_the_slope_on_the_path_is_what_it_says_at_points_of_the_ball(seed):
     """`|∇_wL(u, w)| ≥ γ(s)` within `r_w + s`, `|∇_uL| ≤ Λ`, in floats with room for their rounding."""
@@ -91,7 +92,7 @@ def test_one_descends_within_what_is_claimed(seed):
         return
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(st.integers(0, 2**32))
 def test_a_pass_encloses_gradients_and_how_they_move_at_points_of_the_ball(seed):
     rng = np.random.default_rng(seed)

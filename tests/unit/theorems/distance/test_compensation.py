@@ -16,6 +16,7 @@ from certify.problem.problem import Problem
 from certify.theorems.distance.budget import inside
 from certify.theorems.distance.compensation import compensate, total_budget
 from tests.containment.compensation import compensation, random_budget
+from tests.effort import examples
 
 
 def problem(weights, X, set="total", radius=0.1, activation="identity", biases=None, **more) -> Problem:
@@ -25,7 +26,7 @@ def problem(weights, X, set="total", radius=0.1, activation="identity", biases=N
                    tuple(range(len(X))), set=set, radius=radius, **more)  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.integers(0, 2**32))
 def test_exact_compensation_stays_within_the_ends(seed):
     rng = np.random.default_rng(seed)

@@ -13,6 +13,7 @@ from certify.format.errors import InputError
 from certify.network.network import Network
 from certify.problem.problem import Problem
 from certify.theorems.excess.curve import window_movement
+from tests.effort import examples
 
 
 def drawn(seed: int) -> Problem:
@@ -27,7 +28,7 @@ def inputs(problem: Problem, X: np.ndarray) -> np.ndarray:
     return np.column_stack([np.maximum(X @ problem.network.weights[0].T, 0), np.ones(len(X))])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(st.integers(0, 10**6))
 def test_no_point_of_either_set_is_farther_and_some_are_nearly_as_far(seed):
     problem, radius, factors = drawn(seed), 2.0, (0.0, 0.125, 0.5)

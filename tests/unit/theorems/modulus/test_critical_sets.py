@@ -33,6 +33,7 @@ from certify.theorems.modulus.row_budgets import BudgetEnds
 from tests.containment import critical_sets as sets_
 from tests.containment.attack import attack
 from tests.containment.rigor import Violation
+from tests.effort import examples
 from tests.families import critical as families
 from tests.unit.prove.test_critical import toy
 
@@ -161,7 +162,7 @@ def test_wrong_formulas_leave_a_problem_s_enclosure():
 # finders are not trusted
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 @given(seed=st.integers(0, 10**9))
 def test_any_positive_weights_prove_a_true_bound(seed):
     rng = np.random.default_rng(seed)

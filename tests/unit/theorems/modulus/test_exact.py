@@ -18,6 +18,7 @@ from certify.theorems.modulus.exact import exact_modulus
 pytest.importorskip("sympy")
 
 from certify.symbolic import interpolation  # noqa: E402
+from tests.effort import examples
 
 small = st.integers(-4, 4).filter(bool).map(lambda k: k / 2)
 
@@ -40,7 +41,7 @@ def neighbours(lower: float, upper: float) -> bool:
     return lower >= np.nextafter(np.nextafter(upper, 0), 0) or (lower == 0.0 and upper <= 2.0**-1022)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=examples(120), deadline=None)
 @given(problems())
 def test_ends_are_neighbours_around_the_closed_form_and_inside_the_float_bound(problem):
     found = bound(problem, "modulus")
@@ -60,7 +61,7 @@ def test_ends_are_neighbours_around_the_closed_form_and_inside_the_float_bound(p
         assert other.lower <= found.upper and found.lower <= other.upper
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(problems())
 def test_rows_one_by_one(problem):
     if problem.parameter != "features":
@@ -80,7 +81,7 @@ def test_toy_in_closed_form():
     assert found.upper - found.lower <= 4 * np.spacing(exact)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(problems(), st.sampled_from([-500, -300, -160, 160, 300, 500]), st.sampled_from([-400, 0, 400]))
 def test_ends_are_neighbours_at_extreme_scales_also(problem, data, size):
     """Rows and weights far beyond those whose squares are floats.

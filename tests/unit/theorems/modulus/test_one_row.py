@@ -27,6 +27,7 @@ from certify.theorems.modulus.one_row import FEW, OneRowEnds, enclose_one_row, s
 from tests.containment.attack import attack
 from tests.containment.one_row import check_rows
 from tests.containment.rigor import Violation
+from tests.effort import examples
 from tests.unit.prove.test_critical import toy
 from tests.unit.theorems.modulus.test_critical_sets import solved
 from tests.unit.theorems.modulus.test_set_quantities import kernel
@@ -214,7 +215,7 @@ def test_sparse_sets_still_have_no_modulus():
 # finders are not trusted
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 @given(seed=st.integers(0, 10**9))
 def test_any_signs_and_weights_prove_a_true_enclosure(seed):
     rng = np.random.default_rng(seed)

@@ -25,6 +25,7 @@ from certify.theorems.predictions.first_order import Budget, Effects, enclose_ch
 from tests.containment import predictions as predictions_
 from tests.containment.attack import attack
 from tests.containment.rigor import Violation
+from tests.effort import examples
 from tests.families import critical as families
 from tests.oracles import critical as oracle
 from tests.unit.prove.test_critical import always_active, interpolating_tanh
@@ -95,7 +96,7 @@ def test_training_again_after_ever_smaller_changes_tends_to_it(seed):
 # sums of exact numbers
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.data())
 def test_ends_hold_the_exact_supremum(data):
     """Containment in rationals: norms 1 and inf, and two changes of sign by hand for `given`."""

@@ -13,6 +13,7 @@ from certify.format.errors import InputError
 from certify.network.network import Network
 from certify.theorems.predictions import within_distance as predictions
 from certify.theorems.predictions.within_distance import labels_within
+from tests.effort import examples
 
 Rng = np.random.Generator
 
@@ -51,7 +52,7 @@ def steps(net: Network, rng: Rng, radius: float, free: tuple[int, ...]) -> list[
     return [None if p is None else p / size * radius for p in parts]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.integers(0, 2**32), st.floats(1e-4, 0.5))
 def test_weights_drawn_in_the_ball_keep_the_labels(seed: int, radius: float) -> None:
     rng = np.random.default_rng(seed)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from certify.finders.head.refits import Refitter
+from certify.finders.head.unchanged import unchanged_refit
 from certify.format.quantities import DISTANCE, PREDICTION_CHANGE
 from certify.format.theorems import D1_MOVES, Q6
 from certify.format.words import By, Rigour
@@ -122,7 +122,7 @@ class RowMoves(Rule[HeadPoint]):
 def reach(head: Head, change: Change, kind: Callable[[Head, Array, float], Measure], budget: Budget) -> Reach | None:
     """Both ends of the largest motion; None where no refit of the unchanged data is proved."""
     nothing = Choices(np.full((1, 0), NONE), np.full((1, 0), NONE))
-    today = proposed(lambda: Refitter(head).V0)
+    today = proposed(lambda: unchanged_refit(head))
     today = head.V if today is None else today
     near = float(enclose_refits(head, nothing, today[None])[0])
     if not np.isfinite(near):

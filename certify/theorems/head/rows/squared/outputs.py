@@ -38,7 +38,7 @@ class Outputs:
 
     def __init__(self, system: Ridge, Y: Array) -> None:
         self.system, self.Y = system, Y
-        self.b, self.unit = blocked_gram(system.phi, Y)
+        self.b, self.unit = blocked_gram(system.rows, Y)
         self.sizes = fp.row_norms(np.ascontiguousarray(Y.T))
         self.lengths = fp.row_norms(np.ascontiguousarray(self.b.T))
         self._fit: tuple[Array, Array, Array] | None = None
@@ -54,6 +54,40 @@ class Outputs:
         value = contrast.of(Z) - contrast.sign * contrast.offset
         error = fp.require_finite(error * (RAISE * RAISE), "margins")
         return value - error, value + error
+
+    def changed(self, solved: Solved, at: Ints, rows: Ints, moved: Array, threshold: float) -> tuple[Array, Ints]:
+        """The right-hand sides after some targets moved, and the labels that are proved of some points then.
+
+        `z_c = (Φu)·Y'_c + d·Y'_c`, `|d| ≤ off`, as in D3 (2); `Φᵀ(Y' − Y)` is a sum over the moved rows alone.
+
+        Args:
+            solved: of the points.
+            at: which of them.
+            rows: rows whose targets move.
+            moved: `(r, k)` by how much, each rounded once.
+            threshold: of one output.
+
+        Returns:
+            `(p, k)` floats, and `(P,)` labels, −1 where none is proved.
+        """
+        s, own = self.system, fp.row_norms(np.ascontiguousarray(moved.T)) if len(rows) else np.zeros(self.Y.shape[1])
+        b = self.b + s.rows[rows].T @ moved if len(rows) else self.b
+        u, size = solved.u[at], solved.size[at][:, None]
+        Z, weight = u @ b, ((np.abs(u) @ s.columns) * fp.sum_up(s.p))[:, None]
+        away = self.unit * self.sizes + (fp.dot_unit(len(rows)) + 4 * U) * own
+        error = solved.off[at][:, None] * (self.sizes + own) + weight * away
+        error += (fp.dot_unit(s.p) + 4 * U) * size * fp.row_norms(np.ascontiguousarray(b.T))
+        error = (error + 4 * U * (np.abs(Z) + abs(threshold))) * (RAISE * RAISE)
+        if not np.isfinite(error).all():
+            return b, np.full(len(at), -1)
+        if Z.shape[1] == 1:
+            gap = Z[:, 0] - threshold
+            return b, np.where(np.abs(gap) > error[:, 0], (gap > 0).astype(np.int64), -1)
+        best, every = Z.argmax(axis=1), np.arange(len(Z))
+        gap = (Z[every, best] - error[every, best])[:, None] - (Z + error)
+        gap[every, best] = np.inf
+        clear = (gap * (1 - 4 * U) > 4 * U * (np.abs(Z) + error)).all(axis=1)
+        return b, np.where(clear, best, -1)
 
     def weights(self, b: Array) -> Array:
         """`(k, p)` floats near the refit with the right-hand sides b, `(p, k)`, for features as they are."""
@@ -71,7 +105,7 @@ class Outputs:
         if self._fit is None:
             s = self.system
             found = solve(s, self.b.T / s.scale)
-            values = self.Y - s.phi @ found.u.T
+            values = self.Y - s.rows.products(found.u.T)
             each = fp.dot_unit(s.p) * s.longest * found.size + 2 * U * np.abs(values).max(axis=0)
             # what the right-hand side errs by, measured by |Rρ|/√(1 − δ)
             wrong = self.sizes * (self.unit * s.reach[0] + s.loose * s.size_R) / math.sqrt(1 - s.delta)

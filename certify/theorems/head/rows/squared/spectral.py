@@ -16,6 +16,7 @@ from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
 from certify.systems.head.rows.ridge import Ridge, Solved
 from certify.theorems.head.rows.squared.contrasts import Ints
+from certify.theorems.head.rows.squared.majorant import SQUARE, factor, majorant
 from certify.theorems.head.rows.squared.outputs import Residuals
 
 TRIED = (1.0, 0.6, 1.6)
@@ -30,10 +31,14 @@ def largest_block(system: Ridge, rows: Ints, count: int, late: Callable[[], bool
 
     `K ⪯ AAᵀ/(1 − δ)` with `A = ΦRᵀ`, and an eigenvalue of a block is at most its largest row sum.
     """
-    A = system.phi[rows] @ system.R.T
-    wrong = fp.dot_unit(system.p) * system.longest * system.size_R * RAISE
-    length = float(fp.row_norms(A).max())
-    each = (fp.dot_unit(system.p) * length * length + wrong * (2 * length + wrong)) * RAISE
+    found = factor(system, rows)
+    hat = None if len(rows) <= SQUARE else majorant(found, late)
+    if hat is not None:  # of many rows: the diagonal, and bounds of the others
+        own = np.einsum("ij,ij->i", found.A, found.A) + found.error
+        kappa = float((own + hat.sums(np.ones(len(rows)), min(count, len(rows)) - 1)).max()) * RAISE if count else 0.0
+        return kappa if kappa < 1 - 1e-9 else None
+    A, length = found.A, found.length
+    each = (fp.dot_unit(system.p) * length * length + found.wrong * (2 * length + found.wrong)) * RAISE
     most, step = 0.0, max(1, CHUNK // max(1, len(rows)))
     k = min(count, len(rows))
     for start in range(0, len(rows), step):
@@ -61,14 +66,15 @@ class Spectral:
 def deleted_at_once(problem: Spectral, solved: Solved, at: Ints, late: Callable[[], bool]) -> Array:
     """Upper bounds of what any `count` deletions take from the contrast at some points; infinite once time is up."""
     taken = np.full(len(at), np.inf)
-    phi, r = problem.system.phi[problem.rows], problem.residuals.values[problem.rows]
-    step = max(1, CHUNK // max(1, len(r)))
+    rows, r = problem.system.rows, problem.residuals.values[problem.rows]
+    step = max(1, CHUNK // max(1, len(rows)))
     unit = fp.dot_unit(problem.system.p) * problem.system.longest
     for start in range(0, len(at), step):
         if late():
             break
         part = at[start : start + step]
-        C = solved.u[part] @ phi.T
+        C = rows.against(solved.u[part])
+        C = C if len(r) == len(rows) else C[:, problem.rows]
         for t, j in enumerate(part, start):
             taken[t] = _taken(problem, C[t - start], r, float(unit * solved.size[j] * RAISE), float(solved.off[j]))
     return taken
@@ -91,13 +97,34 @@ def _taken(problem: Spectral, c: Array, r: Array, each: float, off: float) -> fl
 def _bound(problem: Spectral, product: Array, c: Array, r: Array, errors: tuple[float, float], lam: float, s: float,
            m: int) -> float:
     """The sum of the m largest terms, and what c and r may be off in m rows together."""
-    terms = (1.0 + 0.5 * lam) * product + (0.25 * lam * s) * (c * c) + (0.25 * lam / s) * (r * r)
+    terms = terms_of(product, c, r, lam, s)
     largest = np.partition(terms, len(terms) - m)[len(terms) - m:]
-    total = float(np.maximum(largest, 0.0).sum()) * fp.sum_up(m)
-    most_c, most_r = float(np.abs(c).max()), float(np.abs(r).max())
-    one_c, one_r = sum(errors), problem.residuals.each + problem.residuals.off
+    sizes = float(np.abs(c).max()), float(np.abs(r).max())
+    off = problem.residuals.each, problem.residuals.off
+    return bound_of(float(np.maximum(largest, 0.0).sum()), sizes, errors, off, lam, s, m)
+
+
+def terms_of(product: Array, c: Array, r: Array, lam: float, s: float) -> Array:
+    """`(1 + ½λ)c_i r_i + ¼λ(s c_i² + r_i²/s)`; `product` is `c_i r_i`."""
+    return np.asarray((1.0 + 0.5 * lam) * product + (0.25 * lam * s) * (c * c) + (0.25 * lam / s) * (r * r))
+
+
+def bound_of(total: float, sizes: tuple[float, float], errors: tuple[float, float], off: tuple[float, float],
+             lam: float, s: float, m: int) -> float:
+    """A sum of m terms and everything that is not in it.
+
+    Args:
+        total: the terms, added up in any order.
+        sizes: the largest `|c_i|` and `|r_i|`.
+        errors, off: of c and of r: what every one is off, and the length of the rest.
+        lam, s: λ and σ.
+        m: how many.
+    """
+    total *= fp.sum_up(m)
+    most_c, most_r = sizes
+    one_c, one_r = sum(errors), sum(off)
     all_c = m * errors[0] + np.sqrt(m) * errors[1]
-    all_r = m * problem.residuals.each + np.sqrt(m) * problem.residuals.off
+    all_r = m * off[0] + np.sqrt(m) * off[1]
     slack = (1 + 0.5 * lam) * (most_r * all_c + (most_c + one_c) * all_r)
     slack += 0.25 * lam * (s * (2 * most_c + one_c) * all_c + (2 * most_r + one_r) / s * all_r)
     rough = (1 + 0.5 * lam) * most_c * most_r + 0.25 * lam * (s * most_c**2 + most_r**2 / s)

@@ -15,8 +15,10 @@ from certify.format.errors import EnclosureError
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
 from certify.systems.head.rows.ridge import ridge
+from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Budget, Mask, Method, Part
 from certify.theorems.head.rows.squared.contrasts import Ints
+from certify.theorems.head.rows.squared.worst import is_large, worst_deletions
 from certify.theorems.head.rows.squared_deletions import DENSE, SquaredDeletions
 from certify.theorems.head.rows.squared_tree.order import Order, moving
 from certify.theorems.head.rows.squared_tree.root import Root, root_of
@@ -53,6 +55,10 @@ class SquaredTree(Method):
         """Whether rows are deleted, the loss is squared and features are exact."""
         return SquaredDeletions().able(head, change)
 
+    def complete(self, head: Head, change: RowChange) -> bool:
+        """Of large heads: the search for changes that flip then looks at the points that are left."""
+        return is_large(head) and not self.able(head, change)
+
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
         """The points that stay; nothing where a bound overflows."""
         try:
@@ -65,21 +71,29 @@ class SquaredTree(Method):
         rows = np.array(sorted(change.rows), dtype=np.int64)
         count = min(change.count, len(rows))
         budget = budget.share(DENSER if len(rows) <= DENSE else SHARE)
-        proved, grown, why = todo.copy(), [], ""
+        proved, grown, why, found = todo.copy(), [], "", Found(head)
+
+        def flips(open_: Ints) -> Mask:
+            left = np.isin(np.arange(len(todo)), open_)
+            worst_deletions(head, change, left, found, lambda: budget.left() <= 0)
+            return found.flipped[open_]
+
         for size in range(count + 1) if head.remaining else (count,):
-            trees = _of_decay(head, rows, size, np.flatnonzero(proved), budget)
+            search = flips if size == count and is_large(head) else None
+            trees = _of_decay(head, rows, size, np.flatnonzero(proved), budget, search)
             if isinstance(trees, str):
                 why, trees = trees, []
             stays = np.zeros_like(proved)
             for tree in trees:
                 stays[tree.points] = True
-            proved &= stays
+            proved &= stays & ~found.flipped
             grown.append(trees)
-        return Part(self.name, proved, witness(grown, proved, rows) if proved.any() else {}, why=why)
+        return Part(self.name, proved, witness(grown, proved, rows) if proved.any() else {}, found.flips(), why=why)
 
 
-def _of_decay(head: Head, rows: Ints, count: int, points: Ints, budget: Budget) -> list[Tree] | str:
-    """Trees for one weight decay; why there are none, in words."""
+def _of_decay(head: Head, rows: Ints, count: int, points: Ints, budget: Budget,
+              flips: Callable[[Ints], Mask] | None) -> list[Tree] | str:
+    """Trees for one weight decay; why there are none, in words. `flips` says which of some points are flipped."""
     def late() -> bool:
         return budget.left() <= 0
 
@@ -95,6 +109,8 @@ def _of_decay(head: Head, rows: Ints, count: int, points: Ints, budget: Budget) 
     order = np.array(growing.rows, dtype=np.int64)
     open_ = _shared(root, order, count, kept, late)
     trees = [Tree(rows[order], root.points[~open_])]
+    if flips is not None and open_.any():  # before trees of their own, which these would take all the time for
+        open_[open_] = ~flips(root.points[open_])
     if 1 < count <= FEW and (len(rows) > DENSE or head.k > 1):
         trees += _own(root, rows, order, count, np.flatnonzero(open_), kept, budget)
     return trees

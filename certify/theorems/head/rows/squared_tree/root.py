@@ -12,9 +12,28 @@ from certify.rigor.fp import RAISE, Array
 from certify.systems.head.rows.head import Head
 from certify.systems.head.rows.ridge import Ridge, solve
 from certify.theorems.head.rows.squared.contrasts import Ints, contrasts
+from certify.theorems.head.rows.squared.majorant import Factor, Majorant, factor, majorant
 from certify.theorems.head.rows.squared.outputs import Outputs
-from certify.theorems.head.rows.squared_tree.majorant import Factor, Majorant, factor, majorant
 from certify.theorems.head.rows.squared_tree.state import Pairs, State
+
+
+@dataclass(frozen=True, eq=False)
+class Influences:
+    """`BAᵀ`, entry by entry where one is asked for: all of it would be rows times points.
+
+    Attributes:
+        B: `(N, p)` points.
+        A: `(n, p)` rows.
+    """
+
+    B: Array
+    A: Array
+
+    def at(self, points: Ints, rows: Ints | slice) -> Array:
+        """`(P, r)` of some points, which may be named again and again, and some rows."""
+        every, place = np.unique(points, return_inverse=True)
+        found = fp.require_finite(self.B[every] @ self.A[rows].T, "influences")
+        return np.asarray(found if len(every) == len(points) else found[place])
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +42,7 @@ class Root:
 
     Attributes:
         factor, hat: of the hat matrix on the rows that may go.
-        C: `(N, n)` influences of these on the points, each row's error in `ec`.
+        C: `(N, n)` influences of these on the points, every one of a point within its `ec`.
         reach: `(N,)` at least `eᵀH⁻¹e`.
         R: `(n, k)` residuals of outputs, every one within `er`.
         pairs: contrasts of the points.
@@ -33,7 +52,7 @@ class Root:
 
     factor: Factor
     hat: Majorant
-    C: Array
+    C: Influences
     ec: Array
     reach: Array
     R: Array
@@ -49,15 +68,17 @@ class Root:
         place = np.zeros(len(self.points), dtype=np.int64)
         place[at] = np.arange(len(at))
         pairs = Pairs(place[self.pairs.point[mine]], self.pairs.a[mine], self.pairs.b[mine], self.pairs.sign[mine])
-        return Root(self.factor, self.hat, self.C[at], self.ec[at], self.reach[at], self.R, self.er, pairs,
-                    self.z[mine], self.ez[mine], self.points[at])
+        C = Influences(self.C.B[at], self.C.A)
+        return Root(self.factor, self.hat, C, self.ec[at], self.reach[at], self.R, self.er, pairs, self.z[mine],
+                    self.ez[mine], self.points[at])
 
     def state(self, order: Ints) -> State:
         """No row of the order is gone."""
         A = self.factor.A
         n = len(A)
+        c = self.C.at(np.arange(len(self.points)), order)
         return State((), 0, np.zeros(n, dtype=bool), np.einsum("ij,ij->i", A, A), A @ A[order].T, self.R, (), (), (),
-                     self.C[:, order], self.z, self.reach, self.factor.error, self.er, self.ec, self.ez)
+                     c, self.z, self.reach, self.factor.error, self.er, self.ec, self.ez)
 
 
 def root_of(head: Head, system: Ridge, rows: Ints, points: Ints, late: Callable[[], bool]) -> Root | None:
@@ -72,11 +93,11 @@ def root_of(head: Head, system: Ridge, rows: Ints, points: Ints, late: Callable[
     B = E @ system.R.T
     wrong = (fp.dot_unit(system.p) * fp.row_norms(E) + loose * float(system.scale.max())) * system.size_R * RAISE
     length = (fp.row_norms(B) + wrong) * RAISE
-    C = fp.require_finite(B @ found.A.T, "influences")
     ec = (fp.dot_unit(system.p) + system.delta / (1.0 - system.delta)) * length * found.length
     ec = (ec + length * found.wrong + wrong * found.length + fp.FLOOR) * (RAISE * RAISE)
     reach = length * length / (1.0 - system.delta) * (RAISE * RAISE)
     pairs, z, ez = _contrasts(head, system, outputs, points)
+    C = Influences(fp.require_finite(B, "influences"), found.A)
     return Root(found, hat, C, ec, reach, R[rows], float((each + off).max()) * RAISE, pairs, z, ez, points)
 
 

@@ -13,7 +13,8 @@ import numpy as np
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
 from certify.theorems.head.rows.squared.contrasts import Bools, Ints
-from certify.theorems.head.rows.squared_tree.majorant import Majorant
+from certify.theorems.head.rows.squared.majorant import Majorant
+from certify.theorems.head.rows.squared_tree.root import Influences
 from certify.theorems.head.rows.squared_tree.state import Pairs, State
 
 ROUNDS, CLOSE = 60, 1e-2
@@ -116,13 +117,13 @@ def comparison(state: State, hat: Majorant, v: Array, low: Array, s: int) -> Arr
     return np.where(counted, np.minimum(xi, needed) * SPARE, 0.0)
 
 
-def holds(state: State, found: Terms, C: Array, pairs: Pairs, at: Ints, k: int) -> Bools:
+def holds(state: State, found: Terms, C: Influences, pairs: Pairs, at: Ints, k: int) -> Bools:
     """Which of some contrasts stay positive whatever k of the rows go.
 
     Args:
         state: the deletions.
         found: the terms.
-        C: `(N, n)` influences before any deletion.
+        C: influences before any deletion.
         pairs: the contrasts.
         at: which of them.
         k: how many.
@@ -132,6 +133,7 @@ def holds(state: State, found: Terms, C: Array, pairs: Pairs, at: Ints, k: int) 
         left = np.flatnonzero(~good)
         if not len(left):
             break
+        left = left[np.argsort(pairs.point[at[left]], kind="stable")]  # influences of a point are formed once
         step = max(1, AT_ONCE // max(1, min(some, len(found.rows))))
         for start in range(0, len(left), step):
             here = left[start : start + step]
@@ -141,9 +143,9 @@ def holds(state: State, found: Terms, C: Array, pairs: Pairs, at: Ints, k: int) 
     return good
 
 
-def _holds(state: State, found: Terms, C: Array, pairs: Pairs, at: Ints, k: int, some: int) -> Bools:
+def _holds(state: State, found: Terms, C: Influences, pairs: Pairs, at: Ints, k: int, some: int) -> Bools:
     rows, points = found.rows[:some], pairs.point[at]
-    c = C[np.ix_(points, rows)]
+    c = C.at(points, rows)
     for step, pull in zip(state.steps, state.pulls, strict=True):
         c += np.outer(pull[points], step[rows])
     ec, reach = state.ec[points], np.sqrt(state.reach[points]) * RAISE

@@ -15,7 +15,8 @@ import numpy as np
 
 from certify.rigor.fp import RAISE, Array, U
 from certify.theorems.head.rows.squared.contrasts import Bools, Ints
-from certify.theorems.head.rows.squared_tree.majorant import Majorant
+from certify.theorems.head.rows.squared.majorant import Majorant
+from certify.theorems.head.rows.squared_tree.root import Influences
 from certify.theorems.head.rows.squared_tree.state import Pairs, State, without
 from certify.theorems.head.rows.squared_tree.sums import Terms, holds, terms
 
@@ -47,7 +48,7 @@ class Walk:
 
     Attributes:
         hat: bounds of the hat matrix.
-        C: `(N, n)` influences.
+        C: influences.
         pairs: all contrasts.
         order: rows.
         late: asked at each node; once true nothing more is proved.
@@ -56,7 +57,7 @@ class Walk:
     """
 
     hat: Majorant
-    C: Array
+    C: Influences
     pairs: Pairs
     order: Ints
     late: Callable[[], bool]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from certify.finders.head.refits import Refitter
+from certify.finders.head.unchanged import unchanged_refit
 from certify.problem.limits import OutOfTime
 from certify.problem.progress import Progress
 from certify.rigor.finder import proposed
@@ -61,7 +61,7 @@ class Search:
         self.tried, self.cut = 0, False
         known = head.today >= 0
         nothing = Choices(np.full((1, 0), NONE), np.full((1, 0), NONE))
-        V = proposed(lambda: Refitter(head).V0)
+        V = proposed(lambda: unchanged_refit(head))
         V = head.V if V is None else V
         sides, _ = head.sides(V[None], enclose_refits(head, nothing, V[None]))
         self.lower[known & (sides[0] == head.today)] = 0

@@ -26,6 +26,7 @@ from certify.network.network import Network
 from certify.theorems.aubin.centre import Centre, enclose_centre
 from certify.theorems.aubin.interpolation import data_slope, segment_condition
 from tests.containment.aubin import _series, along, coefficient, length, random_network
+from tests.effort import examples
 from tests.families import emitter
 from tests.families.check_cases import NO_FILES
 from tests.families.prover_cases import checked, forged, prove
@@ -210,7 +211,7 @@ def test_merged_rows_are_an_error(tmp_path):
     assert certify(["run", str(tmp_path / "spec.toml"), "--quiet", "--merge-duplicates"]) == 2
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(seed=st.integers(0, 2**32))
 def test_tangents_and_lines_hold_what_series_say(seed, tmp_path_factory):
     """The checker's derivatives along a direction, and its bounds of second derivatives, against power series."""
@@ -269,7 +270,7 @@ def _rows(found, point, i) -> list[arb]:
     return entries
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(seed=st.integers(0, 2**32))
 @example(seed=1916798)
 @example(seed=1600797)

@@ -12,6 +12,7 @@ from safetensors.numpy import load_file, save_file
 
 from certify.check.main import check
 from certify.format.refusal import Invalid
+from tests.effort import examples
 from tests.families import emitter
 from tests.families.check_cases import NO_FILES, plain, seeds
 from tests.families.prover_cases import checked, edit, forged, nearby, prove
@@ -43,7 +44,7 @@ def random_change(seed, folder):
     return case
 
 
-@settings(QUIET, max_examples=40)
+@settings(QUIET, max_examples=examples(40))
 @given(seed=seeds)
 def test_what_the_prover_says_is_re_derived(seed, tmp_path):
     assume(random_change(seed, tmp_path) is not None)
@@ -54,7 +55,7 @@ def test_what_the_prover_says_is_re_derived(seed, tmp_path):
     assert checked(certificate, tmp_path).verdict == certificate["verdict"]
 
 
-@settings(QUIET, max_examples=30)
+@settings(QUIET, max_examples=examples(30))
 @given(seed=seeds, upper=st.booleans())
 def test_an_end_beyond_the_other_is_refused(seed, upper, tmp_path):
     """The truth lies between the ends, so a lower end above the upper one, or the reverse, is false."""

@@ -20,6 +20,7 @@ from certify.check.reading.subject import build_problem
 from certify.check.theorems.excess.layer import LayerWindow, inner
 from certify.cli.main import main as certify
 from certify.format.refusal import Invalid
+from tests.effort import examples
 from tests.families import emitter
 from tests.families.check_cases import NO_FILES
 from tests.families.prover_cases import checked, forged, prove
@@ -58,7 +59,7 @@ def random_files(folder, seed) -> None:
           bias=bool(rng.random() < 0.5), listed="all" if rng.random() < 0.7 else [0])  # fmt: skip
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(seed=st.integers(0, 2**32))
 def test_what_the_prover_says_is_re_derived(seed, tmp_path_factory):
     folder = tmp_path_factory.mktemp("window")
@@ -71,7 +72,7 @@ def test_what_the_prover_says_is_re_derived(seed, tmp_path_factory):
     assert check(folder / "certificate.json", NO_FILES).verdict == certificate["verdict"]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(seed=st.integers(0, 2**32), at=st.integers(0, 1), upper=st.booleans())
 def test_an_end_beyond_the_other_is_refused(seed, at, upper, tmp_path_factory):
     """The truth lies between the ends, so a lower end above the upper one, or the reverse, is false."""
@@ -91,7 +92,7 @@ def test_an_end_beyond_the_other_is_refused(seed, at, upper, tmp_path_factory):
         checked(forged(certificate, at, **change), folder)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(seed=st.integers(0, 2**32))
 def test_no_multiplier_proves_less_than_points_of_the_sets(seed, tmp_path_factory):
     """Weak duality of both formulas, against points of both sets drawn at random, in exact balls."""

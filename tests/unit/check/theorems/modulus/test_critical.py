@@ -21,6 +21,7 @@ from certify.check.enclosure.units import by_units
 from certify.check.main import line_of
 from certify.check.systems.critical import Stationary
 from certify.format.refusal import Invalid
+from tests.effort import examples
 from tests.families import emitter
 from tests.families.prover_cases import checked, critical, edit, forged, prove, settled
 from tests.oracles import critical_truth
@@ -48,7 +49,7 @@ def honest(seed, folder, **fixed):
     return critical_truth.emit(folder, exact), exact
 
 
-@settings(QUIET, max_examples=30)
+@settings(QUIET, max_examples=examples(30))
 @given(seed=SEEDS)
 def test_honest_certificates_are_accepted_if_fields_explain_the_kernel(seed, tmp_path):
     certificate, exact = honest(seed, tmp_path)
@@ -58,7 +59,7 @@ def test_honest_certificates_are_accepted_if_fields_explain_the_kernel(seed, tmp
         assert exact.kernel and re.search(UNEXPLAINED, str(refusal)), refusal
 
 
-@settings(QUIET, max_examples=30)
+@settings(QUIET, max_examples=examples(30))
 @given(seed=SEEDS, which=st.integers(0, 3), place=st.integers(0, 10**6))
 def test_an_end_beyond_the_truth_by_1e_9_is_refused(seed, which, place, tmp_path):
     certificate, _ = honest(seed, tmp_path)
@@ -78,7 +79,7 @@ def test_an_end_beyond_the_truth_by_1e_9_is_refused(seed, which, place, tmp_path
         checked(certificate, tmp_path)
 
 
-@settings(QUIET, max_examples=20)
+@settings(QUIET, max_examples=examples(20))
 @given(seed=SEEDS)
 def test_whatever_the_run_says_is_re_derived(seed, tmp_path):
     critical(seed, tmp_path)
@@ -97,7 +98,7 @@ def test_a_critical_point_nearby_is_proved_again(seed, tmp_path):
     assert checked(certificate, tmp_path).verdict == certificate["verdict"]
 
 
-@settings(QUIET, max_examples=100)
+@settings(QUIET, max_examples=examples(100))
 @given(seed=SEEDS)
 def test_the_gradient_is_orthogonal_to_every_field(seed):
     """`⟨∇L_c, X⟩ = 0` at any weights, data and tilt (with cross-entropy one whose rows have sum 0): what a field is."""

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from safetensors.numpy import load, save
 
 from certify.format.refusal import Invalid
+from tests.effort import examples
 from tests.families import emitter
 from tests.families.check_cases import seeds
 from tests.families.prover_cases import checked, critical_set, forged, prove
@@ -17,7 +18,7 @@ from tests.families.prover_cases import checked, critical_set, forged, prove
 QUIET = settings(deadline=None, suppress_health_check=list(HealthCheck))
 
 
-@settings(QUIET, max_examples=30)
+@settings(QUIET, max_examples=examples(30))
 @given(seed=seeds)
 def test_what_the_prover_says_is_re_derived(seed, tmp_path):
     critical_set(seed, tmp_path)
@@ -26,7 +27,7 @@ def test_what_the_prover_says_is_re_derived(seed, tmp_path):
     assert checked(certificate, tmp_path).verdict == certificate["verdict"]
 
 
-@settings(QUIET, max_examples=16)
+@settings(QUIET, max_examples=examples(16))
 @given(seed=seeds)
 def test_an_end_beyond_the_other_is_refused(seed, tmp_path):
     """An upper end below the proved lower one is false, and so is a lower end above the upper one."""

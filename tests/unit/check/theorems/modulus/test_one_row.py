@@ -16,6 +16,7 @@ from safetensors.numpy import load, save
 from certify.check.theorems.modulus import vertices as alone
 from certify.format.refusal import Invalid
 from certify.theorems.modulus import one_row
+from tests.effort import examples
 from tests.families import emitter
 from tests.families.check_cases import seeds
 from tests.families.prover_cases import checked, critical, edit, forged, parts, perturbed, prove
@@ -39,7 +40,7 @@ def few(limit: int):
     return mock.patch.multiple(one_row, FEW=limit), mock.patch.multiple(alone, FEW=limit)
 
 
-@settings(QUIET, max_examples=30)
+@settings(QUIET, max_examples=examples(30))
 @given(seed=seeds, norm=st.sampled_from([1, "inf"]), by_hessian=st.booleans())
 def test_what_the_prover_says_is_re_derived(seed, norm, by_hessian, tmp_path):
     (critical if by_hessian else perturbed)(seed, tmp_path, **({"n": 5} if by_hessian else {"set": "per_sample"}))

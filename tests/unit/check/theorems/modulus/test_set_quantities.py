@@ -15,6 +15,7 @@ from certify.check.main import main
 from certify.check.reading.spec import read_spec
 from certify.cli.main import main as certify
 from certify.format.refusal import Invalid
+from tests.effort import examples
 from tests.families import emitter
 from tests.families.check_cases import seeds
 from tests.families.prover_cases import checked, edit, forged, perturbed, prove
@@ -22,7 +23,7 @@ from tests.families.prover_cases import checked, edit, forged, perturbed, prove
 QUIET = settings(deadline=None, suppress_health_check=list(HealthCheck))
 
 
-@settings(QUIET, max_examples=60)
+@settings(QUIET, max_examples=examples(60))
 @given(seed=seeds)
 def test_what_the_prover_says_is_re_derived(seed, tmp_path):
     perturbed(seed, tmp_path)
@@ -31,7 +32,7 @@ def test_what_the_prover_says_is_re_derived(seed, tmp_path):
     assert checked(certificate, tmp_path).verdict == certificate["verdict"]
 
 
-@settings(QUIET, max_examples=30)
+@settings(QUIET, max_examples=examples(30))
 @given(seed=seeds, upper=st.booleans())
 def test_an_end_beyond_the_other_is_refused(seed, upper, tmp_path):
     """An upper end below the proved lower one is false, and so is a lower end above the upper one."""

@@ -19,6 +19,7 @@ from certify.check.reading.subject import build_problem
 from certify.check.systems.point import Point
 from certify.check.systems.sublevel import descent_of
 from certify.format.refusal import Invalid
+from tests.effort import examples
 from tests.families import emitter
 from tests.families.check_cases import seeds
 from tests.families.prover_cases import checked, edit, forged, outputs, prove, sublevel
@@ -28,7 +29,7 @@ HAIR = 1e-5
 """Ends of the prover may lie this far apart, relatively; a forger goes beyond by more."""
 
 
-@settings(QUIET, max_examples=30)
+@settings(QUIET, max_examples=examples(30))
 @given(seed=seeds)
 def test_what_the_prover_says_is_re_derived(seed, tmp_path):
     sublevel(seed, tmp_path)
@@ -37,7 +38,7 @@ def test_what_the_prover_says_is_re_derived(seed, tmp_path):
     assert checked(certificate, tmp_path).verdict == certificate["verdict"]
 
 
-@settings(QUIET, max_examples=20)
+@settings(QUIET, max_examples=examples(20))
 @given(seed=seeds, upper=st.booleans())
 def test_a_modulus_beyond_the_truth_is_refused(seed, upper, tmp_path):
     sublevel(seed, tmp_path, level=None)
@@ -51,7 +52,7 @@ def test_a_modulus_beyond_the_truth_is_refused(seed, upper, tmp_path):
         checked(forged(certificate, 0, **change), tmp_path)
 
 
-@settings(QUIET, max_examples=30)
+@settings(QUIET, max_examples=examples(30))
 @given(seed=seeds, upper=st.booleans(), place=st.integers(0, 99))
 def test_a_row_beyond_the_truth_is_refused(seed, upper, place, tmp_path):
     sublevel(seed, tmp_path, level=None, parameter="features")
@@ -70,7 +71,7 @@ def test_a_row_beyond_the_truth_is_refused(seed, upper, place, tmp_path):
         checked(forged(certificate, 1, **ends, **rows), tmp_path)
 
 
-@settings(QUIET, max_examples=30)
+@settings(QUIET, max_examples=examples(30))
 @given(seed=seeds, upper=st.booleans(), parameter=st.sampled_from(["targets", "sample_weights"]))
 def test_a_closed_persistence_radius_beyond_the_truth_is_refused(seed, upper, parameter, tmp_path):
     sublevel(seed, tmp_path, level=30.0, loss="squared", parameter=parameter)
@@ -84,7 +85,7 @@ def test_a_closed_persistence_radius_beyond_the_truth_is_refused(seed, upper, pa
         checked(forged(certificate, 0, **change), tmp_path)
 
 
-@settings(QUIET, max_examples=30)
+@settings(QUIET, max_examples=examples(30))
 @given(seed=seeds)
 def test_a_radius_that_an_attack_refutes_is_refused(seed, tmp_path):
     """The end proved from below cannot reach the budget of a proved attack, whatever the bounds are."""
@@ -97,7 +98,7 @@ def test_a_radius_that_an_attack_refutes_is_refused(seed, tmp_path):
         checked(forged(certificate, 0, lower=claim["upper"]), tmp_path)
 
 
-@settings(QUIET, max_examples=60)
+@settings(QUIET, max_examples=examples(60))
 @given(seed=seeds, size=st.floats(1e-3, 30.0))
 def test_no_perturbation_grows_the_loss_more_than_the_bound(seed, size, tmp_path):
     """P3 against random perturbations and steps along the gradient, at exact high precision."""

@@ -15,6 +15,7 @@ from certify.check.words.row_norms.largest import Largest
 from certify.check.words.sets.sparse import Sparse
 from certify.format.refusal import Invalid
 from certify.report.messages import verdict_line
+from tests.effort import examples
 from tests.families import emitter
 from tests.families.check_cases import seeds
 from tests.families.prover_cases import (
@@ -33,7 +34,7 @@ from tests.families.prover_cases import (
 QUIET = settings(deadline=None, suppress_health_check=list(HealthCheck))
 
 
-@settings(QUIET, max_examples=40)
+@settings(QUIET, max_examples=examples(40))
 @given(seed=seeds)
 def test_what_the_prover_says_is_re_derived(seed, tmp_path):
     predicted(seed, tmp_path)
@@ -42,7 +43,7 @@ def test_what_the_prover_says_is_re_derived(seed, tmp_path):
     assert checked(certificate, tmp_path).verdict == certificate["verdict"]
 
 
-@settings(QUIET, max_examples=40)
+@settings(QUIET, max_examples=examples(40))
 @given(seed=seeds)
 def test_so_is_what_it_says_of_exact_fits(seed, tmp_path):
     fit_predicted(seed, tmp_path)

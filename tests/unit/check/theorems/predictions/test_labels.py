@@ -13,6 +13,7 @@ from certify.check.main import check, line_of
 from certify.format.refusal import Invalid
 from certify.report.exporters.html import render
 from certify.report.messages import verdict_line
+from tests.effort import examples
 from tests.families import emitter
 from tests.families.check_cases import NO_FILES, plain, seeds
 from tests.families.prover_cases import checked, edit, forged, prove
@@ -207,7 +208,7 @@ def test_the_page_speaks_of_every_network_within_the_distance(kind, tmp_path):
     assert "of exact fits further away nothing is said" in page
 
 
-@settings(QUIET, max_examples=15)
+@settings(QUIET, max_examples=examples(15))
 @given(seed=seeds)
 def test_what_the_prover_says_of_random_problems_is_re_derived(seed, tmp_path):
     case = random_change(seed, tmp_path)

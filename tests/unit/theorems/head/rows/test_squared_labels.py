@@ -125,3 +125,47 @@ def test_loose_features_and_points_are_counted() -> None:
         assert (np.linalg.norm(q - solved.u @ system.phi.T, axis=1) <= solved.off).all()
     exact = solve(system, points)
     assert (exact.off < solved.off).all()
+
+
+@pytest.mark.parametrize(("outputs", "seed"), [(1, s) for s in range(12)] + [(3, s) for s in range(12)])
+def test_labels_after_a_change_are_those_of_the_exact_refit(outputs: int, seed: int) -> None:
+    rng = np.random.default_rng([seed, outputs, 7])
+    head = small_head(rng, 8, outputs, points=4)
+    labels = problem(head)
+    if labels is None:
+        return
+    solved, every = solve(labels.system, head.points), np.arange(4)
+    for size in (0, 1, 3):
+        rows = rng.choice(8, size, replace=False)
+        Y = head.Y.copy()
+        Y[rows] = head.codes[rng.integers(0, len(head.codes), size)]
+        _, sides = labels.outputs.changed(solved, every, rows, Y[rows] - head.Y[rows], head.threshold)
+        W = oracle.refit(head.phi.tolist(), Y.tolist(), head.mu, head.decayed.tolist())
+        assert W is not None
+        for e, side in zip(head.points.tolist(), sides.tolist(), strict=True):
+            if side >= 0:
+                assert oracle.margin(W, e, side, head.threshold) >= 0
+
+
+def test_a_tie_after_a_change_is_no_label() -> None:
+    phi, Y = np.eye(2), np.array([[1.0, 0.0], [0.0, 1.0]])
+    system = ridge(phi, (1.0, 0.0), np.ones(2, dtype=bool))
+    assert isinstance(system, Ridge)
+    labels = Labels(system, Targets(Y, np.eye(2), np.ones((2, 2), dtype=bool)))
+    moved, rows = np.array([[-0.5, 0.5]]), np.array([0])
+    solved = solve(system, np.array([[1.0, 0.0], [0.0, 1.0]]))
+    _, sides = labels.outputs.changed(solved, np.arange(2), rows, moved, 0.0)
+    assert sides.tolist() == [-1, 1]
+
+
+def test_points_that_tolerate_less_come_with_their_rows() -> None:
+    head = small_head(np.random.default_rng(5), 9, 3)
+    labels = problem(head)
+    assert labels is not None
+    r = tolerated(labels, head.points, head.today, count=4)
+    assert set(r.hardest) == set(np.flatnonzero(r.upper < 4).tolist())
+    for j, one in r.hardest.items():
+        condition = contrasts(int(head.today[j]), 3, 0.0)[int(r.rival[j])]
+        same = worst(labels, head.points[j], condition, int(r.upper[j]) + 1)
+        assert one.rows.tolist() == same.rows.tolist()
+        assert one.codes.tolist() == same.codes.tolist()

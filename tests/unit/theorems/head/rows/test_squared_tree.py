@@ -20,8 +20,9 @@ from certify.systems.head.rows.head import Head
 from certify.systems.head.rows.ridge import Ridge, ridge
 from certify.theorems.head.rows.enumeration import Enumeration
 from certify.theorems.head.rows.method import Budget, Part
+from certify.theorems.head.rows.squared import majorant
 from certify.theorems.head.rows.squared_deletions import SquaredDeletions
-from certify.theorems.head.rows.squared_tree import SquaredTree, majorant, method, sums
+from certify.theorems.head.rows.squared_tree import SquaredTree, method, sums
 from certify.theorems.head.rows.squared_tree.root import root_of
 from certify.theorems.head.rows.squared_tree.state import without
 from certify.theorems.head.rows.survey import survey

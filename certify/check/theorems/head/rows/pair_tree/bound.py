@@ -12,8 +12,9 @@ from flint import fmpz_mat
 from certify.check.theorems.head.rows.boxes.fixed_rows import WEIGHT, few, inverse
 from certify.check.theorems.head.rows.boxes.margins import Points
 from certify.check.theorems.head.rows.pair_tree.curves import BENT, FEWER, THIRD, curve, kept_part, most_between
+from certify.check.theorems.head.rows.pair_tree.formed import form
 from certify.check.theorems.head.rows.pair_tree.numbers import UP, both_tops, exp, gram, roots, top, up
-from certify.check.theorems.head.rows.pair_tree.steps import SLOPE, Steps, lengths, row_lengths, size_of
+from certify.check.theorems.head.rows.pair_tree.steps import Steps, lengths, row_lengths, size_of
 
 FORMED, MANY, LABELS, WIDE = 640, 2560, 20480, 512
 """Pairs that are formed one by one; where there are more than WIDE steps, so many, and so many of labels."""
@@ -23,9 +24,14 @@ SMALL, FARTHEST = 1.0, 128.0
 LEAST, LARGEST = 2.0**-39, 2.0**100
 """Least curvature that bounds what a far row moves, and the largest length of anything: no product overflows."""
 
+NEAR, GROWN, TRIES = 1.05, 8.0, 3
+"""Room where margins move farther than stated, how many times as far they may, and tries: any such numbers will do."""
+
 
 class Bound:
     """The bound for the steps after the first h, k of which may follow, if margins move by at most `reach` more.
+
+    Where that is not enough for this program's own steps, `reach` grows a little; `pairs` are formed with their signs.
 
     Attributes:
         proved: whether it is.
@@ -33,32 +39,44 @@ class Bound:
         M: the inverse of A.
     """
 
-    def __init__(self, st: Steps, h: int, k: int, reach: Sequence[float]) -> None:
+    def __init__(self, st: Steps, h: int, k: int, reach: Sequence[float], pairs: int | None = None) -> None:
         self.st, self.h, self.k, self.proved = st, h, k, False
+        self.reach, self.pairs, longer, grown = list(reach), pairs, 1.0, 1.0
         self.rows = st.rows[h:]
         self.tau = st.tau[h:]
+        self.pulled: tuple[list[list[float]], list[float], list[float]] | None = None
         self.part = 0.5 * (k - 2) / (k - 1) * UP if k > 2 else 0.0
         if st.far and (k > len(self.rows) or st.c.sums.relabels) or not self.rows or not isfinite(st.reach):
             return
         if not self._margins():
             return
-        s = st.c.sums
-        weights = [int(kept_part(least, x) * 2.0**WEIGHT) for least, x in zip(self.least, reach, strict=True)]
+        for _ in range(TRIES):
+            self.reach = [longer * x for x in self.reach]
+            needed = self._needed()
+            longer = needed * NEAR
+            self.proved, grown = needed < 1.0, grown * longer
+            if self.proved or not grown < GROWN:
+                return
+
+    def _needed(self) -> float:
+        """Where all margins move by at most `reach` more, what part of that is needed; infinite where all fails."""
+        st, k, s = self.st, self.k, self.st.c.sums
+        weights = [int(kept_part(least, x) * 2.0**WEIGHT) for least, x in zip(self.least, self.reach, strict=True)]
         found = inverse(s, weights)
         if found is None:
-            return
+            return inf
         self.M = found
         self.low = [ldexp(w, -WEIGHT) for w in weights]
         self.long = row_lengths(s, found)
         if not all(x < LARGEST for x in (*self.long, *st.lengths, *st.sizes, up(found[2]), up(s.short.epsilon),
                                          *map(up, s.norms))):
-            return
+            return inf
         if s.relabels:  # no row is gone
             kappa = [0.0] * (len(self.rows) + 1)
         else:
             kappa = self._leverage() if k > 1 else self._own_leverage()
         if not max(kappa) < 1.0:
-            return
+            return inf
         self.root = sqrt(up(found[2])) * UP
         rho, far = self._shares()
         gone = (1.0 - max(kappa)) / UP
@@ -68,8 +86,10 @@ class Bound:
         self.far = far / gone * UP
         self.fixed = (k + 2.0) * up(st.c.gradient) * self.root / gone * UP * UP
         a = (top(self.rho, self.far, k) + self.fixed) * UP
-        self.proved = a < inf and all(not kept or a * x * UP < y for x, y, kept in zip(
-            self.long, reach, st.c.kept, strict=True))
+        if not a < inf:  # or no number
+            return inf
+        return max((a * x * UP / y for x, y, kept in zip(self.long, self.reach, st.c.kept, strict=True) if kept),
+                   default=0.0)
 
     def _margins(self) -> bool:
         """What rows of the sum do at a choice of the steps; False where margins are moved too far."""
@@ -207,32 +227,42 @@ class Bound:
         if k == 1:
             return single, rest
         if st.c.sums.relabels:  # rows stay where they are in the sum
-            pulled_far, bent = [0.0] * f, [0.0] * f
-        else:
-            pulled, pulled_far, bent = self._pulled()
-            for a in range(f):
-                for b in range(a):
-                    x = C[a][b] + pulled[a][b] + pulled[b][a]
-                    C[a][b] = C[b][a] = x
+            return self._labels(C, single), 0.0
+        if self.pulled is None:
+            self.pulled = self._pulled()
+        pulled, pulled_far, bent = self.pulled
+        long = [self.long[i] * UP for i in self.rows]
         for a in range(f):
+            for b in range(a):
+                x = C[a][b] + pulled[a][b] * long[a] + pulled[b][a] * long[b]
+                C[a][b] = C[b][a] = x
             C[a][a] = 0.0
+        pulled_far = list(map(mul, pulled_far, long))
         beyond = 0.0
         if st.far:
             C_far, C_two, beyond = self._far_pulled(C_far, C_two, pulled_far)
         self._pairs(C)
         C_far = C_far or [0.0] * f
         triple, triple_far = self._triples()
-        rho = [x + 0.5 * top(row, z, k - 1) + b + q for x, row, z, b, q in zip(
-            single, C, C_far, bent, triple, strict=True)]
+        rho = [x + 0.5 * top(row, z, k - 1) + b * y + q for x, row, z, b, y, q in zip(
+            single, C, C_far, bent, long, triple, strict=True)]
         far = rest + 0.5 * (k - 1) * max(C_two, max(C_far, default=0.0)) + beyond + triple_far if st.far else 0.0
         return [x * UP for x in rho], far * UP
 
+    def _labels(self, C: list[list[float]], single: list[float]) -> list[float]:
+        """ρ of every step where labels change, and there are no far rows."""
+        for a in range(len(C)):
+            C[a][a] = 0.0
+        self._pairs(C)
+        triple, _ = self._triples()
+        return [(x + 0.5 * top(row, 0.0, self.k - 1) + q) * UP for x, row, q in zip(single, C, triple, strict=True)]
+
     def _pulled(self) -> tuple[list[list[float]], list[float], list[float]]:
-        """What a step, and a far row, does to the row of another step, and what pairs of them do, times its length."""
+        """What a step, and a far row, does to the slope of another step's row, and what pairs of them do."""
         st, k, h = self.st, self.k, self.h
         pulled, pulled_far, bent = [], [], []
         for a, i in enumerate(self.rows):
-            other, long = st.most[i], self.long[i]
+            other = st.most[i]
             own = st.z[i] * st.E[h + a][i]
             base, slope = st.t[i] + self.tau[a][i], own / (1.0 + own)
             base_off = (st.t_off + 2.0 * st.off + 2.0**-50 * abs(base)) * UP
@@ -240,15 +270,15 @@ class Bound:
             for b in range(len(self.rows)):
                 q = own * st.E[h + b][i]
                 p = q / (1.0 + q)
-                line.append((abs(p - slope) + 2.0 * st.blur * (p + slope)) * long)
+                line.append(abs(p - slope) + 2.0 * st.blur * (p + slope))
                 changes.append(self.tau[b][i])
             line[a] = changes[a] = 0.0
             pulled.append(line)
-            pulled_far.append(min(1.0, most_between(base, other, other, base_off)) * other * long * UP)
+            pulled_far.append(min(1.0, most_between(base, other, other, base_off)) * other * UP)
             forth, back = (x + k * st.off for x in both_tops(changes, other, k - 1))
             reach = max(abs(base - back), abs(base + forth)) + base_off
             bend = min(most_between(base, back, forth, base_off) * min(0.5 * reach, 1.0) * UP, THIRD)
-            bent.append(self.part * bend * top([abs(x) + st.off for x in changes], other, k - 1) ** 2 * long * UP
+            bent.append(self.part * bend * top([abs(x) + st.off for x in changes], other, k - 1) ** 2 * UP
                         if k > 2 else 0.0)
         return pulled, pulled_far, bent
 
@@ -257,9 +287,9 @@ class Bound:
         """The same for rows of far ones, added to their pairs; and what pairs of steps do to one of them."""
         st, k = self.st, self.k
         away = [self.most[l] * self.long[l] * UP for l in st.far]
-        found = []
+        found, loose = [], st.off * max(away)
         for row, x, y in zip(self.tau, C_far, pulled_far, strict=True):
-            found.append((x + y + max((abs(row[l]) + st.off) * z for l, z in zip(st.far, away, strict=True))) * UP)
+            found.append((x + y + max(map(mul, map(abs, [row[l] for l in st.far]), away)) + loose) * UP)
         two = (C_two + 2.0 * max(z * st.across[l] for l, z in zip(st.far, away, strict=True))) * UP
         beyond = 0.0
         if k > 2:
@@ -270,35 +300,17 @@ class Bound:
 
     def _pairs(self, C: list[list[float]]) -> None:
         """Form the pairs of steps whose bounds are largest, with their signs."""
-        st, s, h = self.st, self.st.c.sums, self.h
+        st, h = self.st, self.h
         f = len(C)
-        many = FORMED if f <= WIDE else LABELS if s.relabels else MANY
-        order = nlargest(many, ((C[a][b], a, b) for a in range(f) for b in range(a + 1, f)))
-        norms = [up(x) for x in s.norms]
-        kept = [1.0 if there else 0.0 for there in st.c.kept]
-        each = [sum(map(mul, norms, row)) for row in st.P[h:]]
-        still = sum(map(mul, norms, st.still))
-        one, unit = 2.0**SLOPE, ldexp(1.0, s.unit - SLOPE)
-        step = sqrt(s.p) * ldexp(1.0, s.unit) * UP
-        apart = (2.0**-SLOPE * sum(norms) + 4.0 * step * s.n) * UP
-        long = fmpz_mat(s.n, s.p, [x for row in s.long for x in row])
+        formed = (FORMED if f <= WIDE else LABELS if st.c.sums.relabels else MANY) if self.pairs is None else self.pairs
+        if not formed:
+            return
+        order = nlargest(formed, ((C[a][b], a, b) for a in range(f) for b in range(a + 1, f)))
+        found = form(st, [(h + a, h + b) for _, a, b in order])
         for start in range(0, len(order), 256):
-            some, lines, errors = order[start : start + 256], [], []
-            for _, a, b in some:
-                i, j = self.rows[a], self.rows[b]
-                P = [x / (1.0 + x) * there for x, there in zip(
-                    map(mul, map(mul, st.z, st.E[h + a]), st.E[h + b]), kept, strict=True)]
-                Pa, Pb = st.P[h + a], st.P[h + b]
-                line = [x + y - z - q for x, y, z, q in zip(Pa, Pb, P, st.still, strict=True)]
-                if not s.relabels:  # rows whose labels change stay in the sum
-                    line[i] += P[i] - Pa[i]
-                    line[j] += P[j] - Pb[j]
-                lines.append([int(x * one) for x in line])
-                errors.append((4.0 * st.blur + 2.0**-49) * (
-                    sum(map(mul, norms, P)) + each[a] + each[b] + still + 4.0 * (norms[i] + norms[j])) + apart)
-            G = [[float(int(x)) * unit for x in row] for row in (fmpz_mat(lines) * long).tolist()]
-            sizes = [size_of(row) for row in G]
-            for (crude, a, b), x, size, error in zip(some, lengths(G, sizes, self.M), sizes, errors, strict=True):
+            part, sizes = found[start : start + 256], [size for _, size, _ in found[start : start + 256]]
+            long = lengths([G for G, _, _ in part], sizes, self.M)
+            for (crude, a, b), x, (_, size, error) in zip(order[start : start + 256], long, part, strict=True):
                 C[a][b] = C[b][a] = min(crude, (x + (error + 2.0**-50 * size) * self.root) * UP)
 
     def _triples(self) -> tuple[list[float], float]:

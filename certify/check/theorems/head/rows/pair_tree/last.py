@@ -21,6 +21,9 @@ from certify.check.theorems.head.rows.pair_tree.steps import row_lengths
 LONG, FARTHEST, LARGEST = 512, 64.0, 2.0**100
 """Rows whose own margins are followed under every step, the longest; the largest move, and the largest length."""
 
+NEAR, GROWN, TRIES = 1.05, 2.0, 3
+"""Room where margins move farther than stated, how many times as far they may, and tries: any such numbers will do."""
+
 AT_ONCE = 256
 """Steps whose products with rows are held at a time."""
 
@@ -53,14 +56,20 @@ class Last:
         for j, x in zip(self.long, seen, strict=True):
             self.moved[j] = min(self.moved[j], x)
         self.moved = [max(x, y) for x, y in zip(self.moved, found, strict=True)]
-        if not max(self.moved) < FARTHEST or not self._curved(reach):
+        if not max(self.moved) < FARTHEST:
             return
-        rho = self._rho(near, some, others)
-        if rho is None:
-            return
-        a = max(rho, default=0.0)
-        self.rho = rho
-        self.proved = a < inf and all(a * x * UP < y for x, y in zip(self.long_in_A, reach, strict=True))
+        for _ in range(TRIES):
+            if not self._curved(reach) or (rho := self._rho(near, some, others)) is None:
+                return
+            a = max(rho, default=0.0)
+            if not a < inf:  # or no number
+                return
+            self.rho = rho
+            needed = max((a * x * UP / y for x, y in zip(self.long_in_A, reach, strict=True)), default=0.0)
+            self.proved = needed < 1.0
+            if self.proved or not needed < GROWN:
+                return
+            reach = [needed * NEAR * x for x in reach]
 
     def _squares(self, seen: Sequence[int], rows: Sequence[int]) -> tuple[list[list[float]], list[float]]:
         """Row by row of the steps the squares of changes of some margins, and the largest change of each margin."""

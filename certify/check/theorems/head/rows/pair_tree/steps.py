@@ -7,7 +7,7 @@ steps are `z/(1 + z)` with `z = e^{−t}e^{−τ}`, off by as much of themselves
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from math import exp as plain
 from math import frexp, inf, isfinite, ldexp, sqrt
@@ -34,6 +34,10 @@ AT_ONCE = 256
 """Far rows at a time."""
 
 
+Pair = tuple[list[float], float, float]
+"""A vector, its size and what it is off by."""
+
+
 @dataclass(frozen=True)
 class Steps:
     """The single refits of a node.
@@ -46,6 +50,7 @@ class Steps:
         tau: for each step its changes of all margins, off by at most `off`.
         E: `e^−τ`; z: `e^−t`; P: slopes at the step; still: at the centre; blur: what they are off by, of themselves.
         left: gradients at the steps without their rows, and `left_off` what they are off by.
+        formed: pairs of steps that are known with their signs.
         reach: the longest step of a far row; `most`: how far one moves a margin, `across`: that of another row.
     """
 
@@ -70,6 +75,7 @@ class Steps:
     across: list[float]
     t: list[float]
     t_off: float
+    formed: dict[tuple[int, int], Pair] = field(default_factory=dict)
 
     @property
     def c(self) -> Centre:
@@ -101,25 +107,36 @@ def size_of(row: list[float]) -> float:
     return sqrt(sum(map(mul, row, row)) * UP) * UP + 2.0**-500
 
 
-def steps(b: Base, order: list[int], count: int) -> Steps | None:
-    """The steps of the free rows, the first `count` of the order their own; None where numbers are too large."""
+def steps(b: Base, order: list[int], count: int, turns: int = TURNS, products: int | None = None,
+          size: Sequence[float] = ()) -> Steps | None:
+    """The steps of the free rows, the first `count` of the order their own; None where numbers are too large.
+
+    Args:
+        b: the inverse at the centre.
+        order: the free rows.
+        count: how many of them have steps of their own.
+        turns: of Newton's method.
+        products: of how many far rows products with all rows are formed, of those that are moved most; None: of all.
+        size: lengths of all rows in the norm of the inverse, where they are known.
+    """
     try:
-        return _steps(b, order, count)
+        return _steps(b, order, count, turns, products, size)
     except (OverflowError, ValueError):  # stated weights may be so large that decay times weights is infinite
         return None
 
 
-def _steps(b: Base, order: list[int], count: int) -> Steps | None:
+def _steps(b: Base, order: list[int], count: int, turns: int, products: int | None,
+           size: Sequence[float]) -> Steps | None:
     c, s = b.c, b.c.sums
     rows, far = order[:count], order[count:]
-    size = row_lengths(s, (b.X, b.off, b.big))
+    size = list(size or row_lengths(s, (b.X, b.off, b.big)))
     t = [float(x.mid()) for x in c.t]
     t_off = max((up(x - float(x.mid())) for x in c.t), default=0.0)
     if not all(abs(x) < EXPONENTS for x in t):
         return None
     own = [0.0 if s.relabels else min(up(c.D[i]) * size[i] * size[i] * UP, SURE) for i in range(s.n)]
     moved = _Moved(b, rows, own, t)
-    for turn in range(TURNS):
+    for turn in range(turns):
         moved.correct(len(rows) if turn < (LABELS if s.relabels else ONCE - 1) else min(LONG, len(rows)))
     tau = moved.changes(range(len(rows)))
     if not all(-EXPONENTS < x < EXPONENTS for row in tau for x in row):
@@ -135,7 +152,7 @@ def _steps(b: Base, order: list[int], count: int) -> Steps | None:
     left, left_off = moved.gradients(P, blur)
     if not all(isfinite(x) for x in (*chain.from_iterable(left), *left_off)):
         return None
-    reach, most, across = _far(b, far, size, own)
+    reach, most, across = _far(b, far, size, own, products)
     return Steps(b, rows, far, size, moved.whole, moved.unit, moved.sizes, tau, off, E, z, P,
                  [x / (1.0 + x) * there for x, there in zip(z, kept, strict=True)], blur, left, left_off, reach, most,
                  across, t, t_off)
@@ -157,7 +174,7 @@ class _Moved:
         self.room = [max(1.0 - d * x, 1e-3) for d, x in zip(self.D, own, strict=True)]
         pull = ([_settled(t[i], x) for i, x in zip(rows, own, strict=True)] if s.relabels else
                 [float(self.c.p[i].mid()) / room for i, room in zip(rows, self.room, strict=True)])
-        self.long = fmpz_mat(s.n, s.p, [x for row in s.long for x in row])
+        self.long = s.across_long.transpose()
         self.decay = [float(x.mid()) for x in s.decay]
         self.w = [float(x.mid()) for x in self.c.w.entries()]
         self.whole: list[list[int]] = [[]] * len(rows)
@@ -196,7 +213,7 @@ class _Moved:
         found = []
         for a, row in zip(which, products, strict=True):
             one = ldexp(1.0, self.unit[a] + self.s.unit)
-            found.append([float(int(x)) * one for x in row])
+            found.append([x * one for x in map(float, row)])
         return found
 
     def correct(self, count: int) -> None:
@@ -228,7 +245,7 @@ class _Moved:
         one = 2.0**SLOPE
         products = (fmpz_mat([[int(x * one) for x in row] for row in P]) * self.long).tolist()
         unit = ldexp(1.0, self.s.unit - SLOPE)
-        return [[float(int(x)) * unit for x in row] for row in products]
+        return [[x * unit for x in map(float, row)] for row in products]
 
     def gradients(self, P: list[list[float]], blur: float) -> tuple[list[list[float]], list[float]]:
         """Gradients at the steps without their own rows, and what they are off by."""
@@ -263,38 +280,50 @@ def _settled(t: float, own: float) -> float:
     return pull
 
 
-def _far(b: Base, far: list[int], size: list[float], own: list[float]) -> tuple[float, list[float], list[float]]:
-    """The longest `πH⁻¹s_l` of the far rows, how far one of them moves each margin, and how far another one does."""
+def _far(b: Base, far: list[int], size: list[float], own: list[float], products: int | None,
+         ) -> tuple[float, list[float], list[float]]:
+    """The longest `πH⁻¹s_l` of the far rows, how far one of them moves each margin, and how far another one does.
+
+    Of those without products `|s_j·πH⁻¹s_l| ≤ |s_j|·π|s_l|`, in the norm of H⁻¹.
+    """
     c, s = b.c, b.c.sums
-    most, across = [0.0] * s.n, [0.0] * s.n
     if any(own[l] >= SURE for l in far):
-        return inf, most, across
+        return inf, [0.0] * s.n, [0.0] * s.n
     pull = {l: up(c.p[l]) / (1.0 - own[l]) * UP for l in far}
-    reach = max((pull[l] * size[l] * UP for l in far), default=0.0)
-    big = (b.big + b.off).upper()
-    loose = 0.0
-    for start in range(0, len(far), AT_ONCE):
-        part = far[start : start + AT_ONCE]
-        bits = short([[x * pull[l] for x in s.rows[l]] for l in part], s.p)
-        coarse = few(b.X, s.p)
-        wide = (bits.mat * coarse.mat).tolist()
-        shift = max((int(abs(x)).bit_length() for row in wide for x in row), default=0)
-        shift = max(shift - (61 - s.p.bit_length()) // 2, 0)
-        top_unit = max(bits.unit)
-        columns = fmpz_mat([[int(x) >> (shift + top_unit - u) for x in row]
-                            for row, u in zip(wide, bits.unit, strict=True)])
-        exponent = top_unit + coarse.unit + shift
-        longest = max(pull[l] * up(s.norms[l]) for l in part) * UP
-        # the row in few bits, H⁻¹ in few bits and its own error, whole numbers cut off, and the other row in few bits
-        error = (up(big) * up(bits.epsilon) + up(coarse.off) * (1.0 + up(bits.epsilon)) + up(b.off)
-                 + up(s.short.epsilon) * up(big)) * longest + 2.0 * sqrt(s.p) * ldexp(1.0, exponent)
-        loose = max(loose, error * UP * UP)
-        place = {l: at for at, l in enumerate(part)}
-        for j, row in enumerate((s.short.mat * columns.transpose()).tolist()):
-            one = ldexp(1.0, s.short.unit[j] + exponent)
-            own_change = float(abs(int(row.pop(place[j])))) * one if j in place else 0.0
-            others = float(max(int(max(row)), -int(min(row)))) * one if row else 0.0
-            most[j], across[j] = max(most[j], own_change, others), max(across[j], others)
+    heat = {l: pull[l] * size[l] * UP for l in far}
+    reach = max(heat.values(), default=0.0)
+    some = far if products is None else sorted(far, key=heat.__getitem__, reverse=True)[:products]
+    formed = set(some)
+    rest = max((x for l, x in heat.items() if l not in formed), default=0.0)
+    most = [rest * x * UP for x in size]
+    across, loose = list(most), 0.0
+    for start in range(0, len(some), AT_ONCE):
+        loose = max(loose, _products(b, some[start : start + AT_ONCE], pull, most, across))
     more = [loose * up(r) for r in s.norms]
     return reach, [(x + y) * UP for x, y in zip(most, more, strict=True)], [
         (x + y) * UP for x, y in zip(across, more, strict=True)]
+
+
+def _products(b: Base, part: list[int], pull: dict[int, float], most: list[float], across: list[float]) -> float:
+    """Raise both to the products of some far rows with all rows; what a product is off by for a row of length 1."""
+    s = b.c.sums
+    big = (b.big + b.off).upper()
+    bits, coarse = short([[x * pull[l] for x in s.rows[l]] for l in part], s.p), few(b.X, s.p)
+    wide = (bits.mat * coarse.mat).tolist()
+    shift = max((int(abs(x)).bit_length() for row in wide for x in row), default=0)
+    shift = max(shift - (61 - s.p.bit_length()) // 2, 0)
+    top_unit = max(bits.unit)
+    columns = fmpz_mat([[int(x) >> (shift + top_unit - u) for x in row]
+                        for row, u in zip(wide, bits.unit, strict=True)])
+    exponent = top_unit + coarse.unit + shift
+    longest = max(pull[l] * up(s.norms[l]) for l in part) * UP
+    # the row in few bits, H⁻¹ in few bits and its own error, whole numbers cut off, and the other row in few bits
+    error = (up(big) * up(bits.epsilon) + up(coarse.off) * (1.0 + up(bits.epsilon)) + up(b.off)
+             + up(s.short.epsilon) * up(big)) * longest + 2.0 * sqrt(s.p) * ldexp(1.0, exponent)
+    place = {l: at for at, l in enumerate(part)}
+    for j, row in enumerate((s.short.mat * columns.transpose()).tolist()):
+        one = ldexp(1.0, s.short.unit[j] + exponent)
+        own_change = float(abs(int(row.pop(place[j])))) * one if j in place else 0.0
+        others = float(max(int(max(row)), -int(min(row)))) * one if row else 0.0
+        most[j], across[j] = max(most[j], own_change, others), max(across[j], others)
+    return error * UP * UP

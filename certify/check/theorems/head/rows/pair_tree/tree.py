@@ -12,13 +12,11 @@ from certify.check.theorems.head.rows.boxes.singles import Singles
 from certify.check.theorems.head.rows.boxes.trap import Centre, centre
 from certify.check.theorems.head.rows.boxes.tree import Node, Place, places, refused
 from certify.check.theorems.head.rows.pair_tree.bound import Bound, Drops
-from certify.check.theorems.head.rows.pair_tree.last import Last
+from certify.check.theorems.head.rows.pair_tree.effort import MOST, efforts
+from certify.check.theorems.head.rows.pair_tree.labels import last_labels, left_of_labels
 from certify.check.theorems.head.rows.pair_tree.order import in_order
-from certify.check.theorems.head.rows.pair_tree.steps import steps
+from certify.check.theorems.head.rows.pair_tree.steps import row_lengths, steps
 from certify.format.refusal import Invalid
-
-MOST = 5632
-"""Rows whose steps are formed where labels change."""
 
 
 def proved(s: Sums, e: Points, nodes: Sequence[Node], free: Sequence[int], count: int, where: str) -> list[bool]:
@@ -41,62 +39,34 @@ def proved(s: Sums, e: Points, nodes: Sequence[Node], free: Sequence[int], count
         c = centre(s, place.out, node.weights)
         if live != last:
             last, part = live, e.some(live)
-        last_one = _last_labels if s.relabels else _last
+        last_one = last_labels if s.relabels else _last
         open_ = last_one(node, place, c, part, live) if place.k == 1 else _inner(node, place, c, part, live, nodes)
         for j in open_:
             good[j] = False
     return [ok and nodes[0].numbers[j] >= 0 if nodes else False for j, ok in enumerate(good)]
 
 
-def _drops(node: Node, place: Place, c: Centre, part: Points) -> list[tuple[int, Drops]]:
-    """What the bounds that are proved leave of margins, and how many hot rows each is without."""
-    b = base(c) if node.boxes and place.free else None
+def _left(node: Node, place: Place, c: Centre, part: Points, numbers: dict[int, int]) -> set[int]:
+    """Those of the points, each with how many hot rows are apart for it, that no bound of the node leaves positive."""
+    left = set(numbers)
+    b = base(c) if node.boxes and place.free and left else None
     if b is None:
-        return []
+        return left
     if c.sums.relabels:
-        return _label_drops(node, place, b, part)
-    order, count = in_order(b, node.hot, place.free)
-    if (st := steps(b, order, count)) is None:
-        return []
-    found = [(h, Bound(st, h, place.k, [TABLE[int(x)] for x in codes])) for h, codes, _ in node.boxes]
-    return [(h, Drops(one, part)) for h, one in found if one.proved]
-
-
-def _label_drops(node: Node, place: Place, b: Base, part: Points) -> list[tuple[int, Drops]]:
-    """The same where labels change: steps are formed of the rows after the hot ones alone."""
-    found = []
-    for h, codes, _ in node.boxes:
-        gone = set(node.hot[:h])
-        rows = [*node.hot[h:], *(i for i in place.free if i not in set(node.hot))]
-        if b.c.out or len(rows) > MOST or gone & set(rows) or not (st := steps(b, rows, len(rows))):
-            continue  # a row that is turned would have its margin turned in all of this
-        one = Bound(st, 0, place.k, [TABLE[int(x)] for x in codes])
-        if one.proved:
-            found.append((h, Drops(one, part)))
-    return found
-
-
-def _last_labels(node: Node, place: Place, c: Centre, part: Points, live: list[int]) -> list[int]:
-    """The points that a node with k = 1 leaves open where labels change.
-
-    The hot rows before the box need leaves; of the others those that follow are looked at with every margin.
-    """
-    b = base(c)
-    everyone = list(range(len(live)))
-    open_ = {at for at, ok in zip(everyone, alone(c, part, everyone, b), strict=True) if not ok}
-    needed = {i: everyone for i in place.free}
-    if b and node.boxes:
-        h, codes, _ = node.boxes[0]
-        hot, inside = node.hot[:h], set(node.hot)
-        found = Last(b, node.hot[h:], [i for i in place.free if i not in inside], [TABLE[int(x)] for x in codes])
-        if found.proved:
-            needed = {i: everyone for i in hot} | found.open(part)
-    stated = {i: a for a, (i, _) in enumerate(node.leaves)}
-    for i in set(needed) - set(stated):
-        open_ |= set(needed[i])
-    if needed := {i: at for i, at in needed.items() if i in stated}:
-        open_ |= refused(node, c, part, stated, needed, b)
-    return [live[at] for at in sorted(open_)]
+        return left_of_labels(node, place, b, part, numbers)
+    size = row_lengths(b.c.sums, (b.X, b.off, b.big))
+    order, count = in_order(b, node.hot, place.free, size)
+    boxes = sorted(node.boxes, key=lambda box: -box[0])
+    for effort in efforts(len(node.hot), count):
+        if not left or (st := steps(b, order, effort.own, effort.turns, effort.products, size)) is None:
+            break
+        for h, codes, _ in boxes:
+            some = [at for at in sorted(left) if numbers[at] >= h]
+            found = Bound(st, h, place.k, [TABLE[int(x)] for x in codes], effort.pairs) if some else None
+            if found and found.proved:
+                drops = Drops(found, part.some(some))
+                left -= {at for a, at in enumerate(some) if drops.holds(a, numbers[at] - h)}
+    return left
 
 
 def _last(node: Node, place: Place, c: Centre, part: Points, live: list[int]) -> list[int]:
@@ -107,34 +77,48 @@ def _last(node: Node, place: Place, c: Centre, part: Points, live: list[int]) ->
     b = base(c)
     everyone = list(range(len(live)))
     open_ = {at for at, ok in zip(everyone, alone(c, part, everyone, b), strict=True) if not ok}
-    needed = Singles(b, place.free, part).open() if b else {i: everyone for i in place.free}
-    if b and needed and node.boxes:
-        rows = sorted(needed)
-        st = steps(b, rows, len(rows))
-        found = Bound(st, 0, 1, [TABLE[int(x)] for x in node.boxes[0][1]]) if st else None
-        if found and found.proved:
-            drops, needed = Drops(found, part), {}
-            for at in everyone:
-                for i in drops.blocking(at):
-                    needed.setdefault(i, []).append(at)
+    if b is None:
+        return live
+    singles = Singles(b, place.free, part)
+    needed = singles.open()
+    left = _missing(node, c, part, needed, b)
+    for turns in (1, MOST) if node.boxes else ():
+        if left:
+            needed = _by_steps(b, singles.lengths, node, part, needed, turns)
+            left = _missing(node, c, part, needed, b)
+    return [live[at] for at in sorted(open_ | left)]
+
+
+def _missing(node: Node, c: Centre, part: Points, needed: dict[int, list[int]], b: Base) -> set[int]:
+    """The points for which a row that needs a leaf has none that holds."""
     stated = {i: a for a, (i, _) in enumerate(node.leaves)}
-    for i in set(needed) - set(stated):
-        open_ |= set(needed[i])
-    if needed := {i: at for i, at in needed.items() if i in stated}:
-        open_ |= refused(node, c, part, stated, needed, b)
-    return [live[at] for at in sorted(open_)]
+    asked = {i: at for i, at in needed.items() if i in stated}
+    found = {at for i in set(needed) - set(stated) for at in needed[i]}
+    return found | set(refused(node, c, part, stated, asked, b)) if asked else found
+
+
+def _by_steps(b: Base, size: list[float], node: Node, part: Points, needed: dict[int, list[int]], turns: int,
+              ) -> dict[int, list[int]]:
+    """For each of some rows the points that its deletion is not proved to leave positive by its own step either."""
+    rows = sorted(needed)
+    st = steps(b, rows, len(rows), turns, None, size)
+    found = Bound(st, 0, 1, [TABLE[int(x)] for x in node.boxes[0][1]]) if st else None
+    if found is None or not found.proved:
+        return needed
+    drops = Drops(found, part)
+    left: dict[int, list[int]] = {}
+    for at in range(len(part.rows)):
+        for i in drops.blocking(at):
+            if at in needed[i]:
+                left.setdefault(i, []).append(at)
+    return left
 
 
 def _inner(node: Node, place: Place, c: Centre, part: Points, live: list[int], nodes: Sequence[Node]) -> list[int]:
     """The points that a node with k > 1 leaves open."""
-    drops = _drops(node, place, c, part)
     whole = [at for at, j in enumerate(live) if node.numbers[j] == len(place.free)]
-    still = dict(zip(whole, alone(c, part, whole), strict=True)) if whole else {}
-    open_ = []
-    for at, j in enumerate(live):
-        number = node.numbers[j]
-        covered = all(a in place.children and nodes[place.children[a]].numbers[j] >= 0 for a in range(number))
-        rest = still.get(at, False) or any(h <= number and d.holds(at, number - h) for h, d in drops)
-        if not (covered and rest):
-            open_.append(j)
-    return open_
+    still = {at for at, ok in zip(whole, alone(c, part, whole), strict=True) if ok} if whole else set()
+    covered = {at: node.numbers[j] for at, j in enumerate(live) if all(
+        a in place.children and nodes[place.children[a]].numbers[j] >= 0 for a in range(node.numbers[j]))}
+    left = _left(node, place, c, part, {at: number for at, number in covered.items() if at not in still})
+    return [j for at, j in enumerate(live) if at not in covered or at in left]

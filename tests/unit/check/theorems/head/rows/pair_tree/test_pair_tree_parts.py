@@ -40,8 +40,8 @@ def rows_of(rng: np.random.Generator) -> Array:
     return S
 
 
-def drawn(seed: int, monkeypatch: pytest.MonkeyPatch) -> tuple[bounds.Bound, list[int]] | None:
-    """A bound at a centre that is no minimiser, and its codes; few pairs are formed and some rows are far."""
+def drawn(seed: int, monkeypatch: pytest.MonkeyPatch) -> bounds.Bound | None:
+    """A bound at a centre that is no minimiser; few pairs are formed, some rows are far, and steps may be rough."""
     rng = np.random.default_rng([seed, 44])
     S, decay = rows_of(rng), 10.0 ** rng.uniform(-4, 1)
     (n, p), k = S.shape, int(rng.integers(1, 6))
@@ -51,7 +51,9 @@ def drawn(seed: int, monkeypatch: pytest.MonkeyPatch) -> tuple[bounds.Bound, lis
     w = refit(S, np.ones(n), np.full(p, decay)) + off * rng.standard_normal(p)
     b = base(centre(sums(S.tolist(), [arb(decay)] * p, False), [], w.tolist()))
     own = n if rng.random() < 0.6 else int(rng.integers(k, n + 1))
-    if b is None or (st := steps(b, rng.permutation(n).tolist(), own)) is None:
+    less = np.random.default_rng([seed, 45])
+    spent = (7, None) if less.random() < 0.5 else (int(less.integers(0, 3)), int(less.integers(0, 4)))
+    if b is None or (st := steps(b, rng.permutation(n).tolist(), own, *spent)) is None:
         return None
     x, found = 0.02 * np.array(st.lengths), None
     for _ in range(6):
@@ -60,7 +62,7 @@ def drawn(seed: int, monkeypatch: pytest.MonkeyPatch) -> tuple[bounds.Bound, lis
         if found.proved or not hasattr(found, "rho"):
             break
         x = np.minimum(1.12 * (top(found.rho, found.far, k) + found.fixed) * np.array(found.long), 100.0)
-    return (found, codes) if found is not None and hasattr(found, "rho") else None
+    return found if found is not None and hasattr(found, "rho") else None
 
 
 def choices(found: bounds.Bound) -> Iterator[tuple[list[int], Array]]:
@@ -82,13 +84,12 @@ def choices(found: bounds.Bound) -> Iterator[tuple[list[int], Array]]:
 def parts(seed: int, monkeypatch: pytest.MonkeyPatch) -> Array | None:
     """What curvature, leverage and gradient take of what a bound says of them, at most."""
     with ctx.workprec(64):
-        if (got := drawn(seed, monkeypatch)) is None:
+        if (found := drawn(seed, monkeypatch)) is None:
             return None
-        found, codes = got
         kappas = found._leverage() if found.k > 1 else found._own_leverage()
     st, low, taken = found.st, np.array(found.low), np.zeros(3)
     S, decay = np.array(st.c.sums.rows), np.array([float(x.mid()) for x in st.c.sums.decay])
-    A, x = (S.T * low) @ S + np.diag(decay), np.array([TABLE[q] for q in codes])
+    A, x = (S.T * low) @ S + np.diag(decay), np.array(found.reach)
     root, shares = np.linalg.cholesky(A), dict(zip(found.rows, found.rho, strict=True))
     a = top(found.rho, found.far, found.k) + found.fixed
     assert not found.proved or (a * np.array(found.long) < x).all()

@@ -1,0 +1,110 @@
+"""A check that ends in time: an estimate is refused before anything is derived, and a process of its own is ended.
+
+What is over a limit is `inconclusive`, never invalid: nothing was learned of the certificate.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+
+from certify.check.reading.certificate import Claim
+from certify.check.reading.subject import Problem
+from certify.format.canonical import FORMAT, Json
+
+INSIDE = ("import json, sys; sys.path[:] = json.loads(sys.argv.pop(1)); "
+          "from certify.check.main import main; sys.exit(main(sys.argv[1:], supervised=True))")
+"""What the process of its own runs, with the caller's places of modules and no other."""
+
+GRACE = 2
+"""Seconds after which the process ends itself where its parent did not end it."""
+
+
+class TooLarge(Exception):  # noqa: N818 — an answer, not a defect
+    """The check would take, or has taken, more than is allowed."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a check may take; None: as much as it needs.
+
+    Attributes:
+        seconds: on the clock; the estimate, which is of one core, is held against it too.
+        memory: bytes.
+    """
+
+    seconds: float | None = None
+    memory: int | None = None
+
+    def __bool__(self) -> bool:
+        return self.seconds is not None or self.memory is not None
+
+    def afford(self, tell: Callable[[str], None]) -> Callable[[Problem, Sequence[Claim[object]]], None]:
+        """What says the estimate, and raises `TooLarge` where it is above a limit."""
+
+        def judge(problem: Problem, claims: Sequence[Claim[object]]) -> None:
+            cost = import_module("certify.check.limits.cost").cost_of(problem, claims)
+            tell(f"about {cost} on one core, by the sizes alone")
+            for flag, needed, allowed in (("--seconds", cost.seconds, self.seconds),
+                                          ("--memory", cost.megabytes * 1e6, self.memory)):
+                if allowed is not None and needed > allowed:
+                    raise TooLarge(f"nothing was checked: it would take about {cost}, more than {flag} allows; raise "
+                                   "it, or check where there is more")
+
+        return judge
+
+
+def object_of(words: str) -> Json:
+    """The object of a check that was too large."""
+    return {"format": FORMAT, "verdict": "inconclusive", "reason": words}
+
+
+def hold(limits: Limits) -> None:
+    """Hold this process to its limits: an allocation beyond them fails, and the clock ends it."""
+    if limits.memory is not None and sys.platform != "win32":
+        import resource
+
+        hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+        most = limits.memory if hard == resource.RLIM_INFINITY else min(limits.memory, hard)
+        resource.setrlimit(resource.RLIMIT_AS, (most, hard))
+    if limits.seconds is not None and hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_REAL, limits.seconds + GRACE)  # its signal ends a process that does not heed it
+
+
+def supervise(arguments: Sequence[str], limits: Limits) -> int:
+    """Check in a process of its own, which is ended when its time is up; its exit status.
+
+    This process has read no file yet. What the other prints is passed on when it has ended by itself.
+
+    Args:
+        arguments: of the command line, with the limits.
+        limits: the same, read.
+
+    Raises:
+        TooLarge: it was ended.
+    """
+    import subprocess
+
+    flags = ["-I", "-X", "utf8", *["-O"] * sys.flags.optimize]
+    command = [sys.executable, *flags, "-c", INSIDE, json.dumps([path or os.getcwd() for path in sys.path]), *arguments]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:
+        try:
+            printed, _ = process.communicate(timeout=limits.seconds)
+        except subprocess.TimeoutExpired:
+            raise TooLarge(f"the check was ended after {limits.seconds:g} s, as --seconds says, and nothing is known "
+                           "of the certificate") from None
+        finally:
+            process.kill()
+    status = process.returncode
+    if status < 0:  # by a signal: its own clock, or where an allocation failed
+        cause = ", perhaps as --memory was not enough" if limits.memory is not None else ""
+        raise TooLarge(f"the process of the check was ended by signal {-status}{cause}, and nothing is known of the "
+                       "certificate")
+    sys.stdout.write(printed.decode("utf-8", "backslashreplace"))
+    sys.stdout.flush()
+    return status

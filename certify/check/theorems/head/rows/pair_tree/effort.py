@@ -1,0 +1,37 @@
+"""D12: how much is spent on a node, little first; what a bound costs follows the rows that have steps of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Effort:
+    """What the bounds of a node are made from.
+
+    Attributes:
+        own: rows with steps of their own, beside the hot ones half as many.
+        turns: of Newton's method for a step.
+        products: of how many far rows they are formed; None: of all.
+        pairs: how many are formed with their signs; None: as many as :mod:`bound` has it.
+    """
+
+    own: int
+    turns: int
+    products: int | None
+    pairs: int | None
+
+
+LITTLE = Effort(32, 0, 64, 0), Effort(64, 1, 64, 160), Effort(128, 3, 256, None)
+MOST = 7
+"""Turns of Newton's method where all is spent."""
+
+
+def efforts(hot: int, count: int) -> Iterator[Effort]:
+    """One after another, `own` at most count; the last has all of them."""
+    for one in LITTLE:
+        own = max(one.own, hot + one.own // 2)
+        if own < count:
+            yield Effort(own, one.turns, one.products, one.pairs)
+    yield Effort(count, MOST, None, None)

@@ -1,0 +1,1 @@
+"""Answers about training data that stay on disk."""

@@ -1,0 +1,104 @@
+"""Rows that stay on disk: synthetic embeddings of 10⁴, 10⁵ and 10⁶ rows, any m labels or any m rows deleted.
+
+    python reports/studies/heads/stored.py make 1000000 --folder FOLDER      # 1.5 GB
+    python reports/studies/heads/stored.py ask 1000000 --folder FOLDER       # a line of JSON for each question
+
+The recipe was fixed before anything was proved. Row i belongs to class 0 or 1 by a fair coin; its 384 columns are
+standard normal numbers, shifted by plus or minus half of one direction of length 2; then it gets length 1, as sentence
+embeddings have, and is stored as float32. One label in twenty is the other one. Rows are drawn in blocks of 10⁴ from
+`default_rng([SEED, block])`, so that the rows of a smaller file are the first ones of a larger one; 300 evaluation rows
+come from block −1 (number 2³¹). The model is RidgeClassifier with its defaults (alpha 1, intercept), fitted here by
+normal equations that are summed block by block, because scikit-learn holds all rows in float64 two times.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import certify
+
+SEED, COLUMNS, BLOCK, EVALUATED = 20261129, 384, 10_000, 300
+QUESTIONS = ({"relabel": 100}, {"delete": 10}, {"delete": 100})
+Array = np.ndarray[Any, Any]
+
+
+def block(number: int, rows: int) -> tuple[Array, Array]:
+    """Rows and labels of one block."""
+    direction = np.random.default_rng(SEED).standard_normal(COLUMNS)
+    direction *= 2.0 / np.linalg.norm(direction)
+    rng = np.random.default_rng([SEED, number])
+    y = rng.integers(0, 2, rows)
+    X = rng.standard_normal((rows, COLUMNS)) + (y[:, None] - 0.5) * direction
+    X /= np.linalg.norm(X, axis=1, keepdims=True)
+    return X.astype(np.float32), np.where(rng.random(rows) < 0.05, 1 - y, y)
+
+
+def make(n: int, folder: Path) -> None:
+    """The file of n rows, their labels, and the fitted weights."""
+    folder.mkdir(parents=True, exist_ok=True)
+    X = np.lib.format.open_memmap(folder / f"rows-{n}.npy", mode="w+", dtype=np.float32, shape=(n, COLUMNS))
+    y = np.empty(n, dtype=np.int64)
+    H, b = np.zeros((COLUMNS + 1, COLUMNS + 1)), np.zeros(COLUMNS + 1)
+    for start in range(0, n, BLOCK):
+        some = slice(start, min(start + BLOCK, n))
+        X[some], y[some] = block(start // BLOCK, some.stop - start)
+        part = np.c_[np.asarray(X[some], dtype=np.float64), np.ones(some.stop - start)]
+        H += part.T @ part
+        b += part.T @ (2.0 * y[some] - 1.0)
+    X.flush()
+    H[np.arange(COLUMNS), np.arange(COLUMNS)] += 1.0
+    np.savez(folder / f"fitted-{n}.npz", y=y, V=np.linalg.solve(H, b))
+
+
+def estimator(n: int, folder: Path) -> tuple[Any, Array]:
+    """The classifier with the weights of the file, and the labels."""
+    from sklearn.linear_model import RidgeClassifier
+
+    with np.load(folder / f"fitted-{n}.npz") as arrays:
+        y, V = arrays["y"], arrays["V"]
+    X = np.load(folder / f"rows-{n}.npy", mmap_mode="r")
+    found = RidgeClassifier().fit(np.asarray(X[:200]), y[:200])
+    found.coef_, found.intercept_ = V[None, :-1], V[-1:]
+    return found, y
+
+
+def ask(n: int, folder: Path, memory: float) -> None:
+    """Every question once, in one process, after a small one that loads what is loaded once."""
+    model, y = estimator(n, folder)
+    X_eval, y_eval = block(2**31, EVALUATED)
+    small = folder / "small.npy"
+    np.save(small, block(0, 500)[0])
+    certify.stored_predictions(model, small, block(0, 500)[1], X_eval[:2], delete=1)
+    small.unlink()
+    for asked in QUESTIONS:
+        started, clock = time.process_time(), time.monotonic()
+        found = certify.stored_predictions(model, folder / f"rows-{n}.npy", y, X_eval, **asked, memory=memory)
+        line = {"rows": n, **asked, "proved": len(found.proved), "flipped": len(found.flipped),
+                "undecided": len(found.undecided), "processor": round(time.process_time() - started, 2),
+                "wall": round(time.monotonic() - clock, 2),
+                "peak MB": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)}
+        if found.tolerated is not None:
+            ends = found.tolerated
+            line |= {"exact": int((ends[:, 0] == ends[:, 1]).sum()), "median": float(np.median(ends[:, 0]))}
+        right = (X_eval @ model.coef_[0] + model.intercept_ > 0) == (y_eval == 1)
+        print(json.dumps(line | {"accuracy": float(right.mean())}), flush=True)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("do", choices=("make", "ask"))
+    parser.add_argument("rows", type=int)
+    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--memory", type=float, default=4e9)
+    given = parser.parse_args()
+    if given.do == "make":
+        make(given.rows, given.folder)
+    else:
+        ask(given.rows, given.folder, given.memory)

@@ -1,0 +1,14 @@
+"""How many examples a drawn test tries: a third in every run, all of them where `CERTIFY_TESTS=full` asks for it."""
+
+from __future__ import annotations
+
+import os
+
+FULL = os.environ.get("CERTIFY_TESTS") == "full"
+SHARE, LEAST = 3, 10
+"""One example in so many is tried in every run, but at least so many: the same ones each time."""
+
+
+def examples(number: int) -> int:
+    """Of `number` examples those that this run tries."""
+    return number if FULL else max(min(number, LEAST), number // SHARE)

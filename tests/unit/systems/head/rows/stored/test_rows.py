@@ -1,0 +1,62 @@
+"""Rows some at a time are the rows, in every number."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from certify.rigor import fp, split
+from certify.systems.head.rows import ridge as ridges
+from certify.systems.head.rows.ridge import Ridge, blocked_gram, ridge
+from certify.systems.head.rows.stored import rows as stored
+from certify.systems.head.rows.stored.rows import Held, Rows, lengths
+
+
+def whole_numbers(n: int, p: int) -> np.ndarray:
+    return np.random.default_rng([n, p]).integers(-9, 10, (n, p)).astype(np.float64)
+
+
+@pytest.mark.parametrize("n", [1, 511, 512, 513, 1024, 1500])
+def test_sums_of_whole_numbers_are_exact_in_parts(monkeypatch: pytest.MonkeyPatch, n: int) -> None:
+    monkeypatch.setattr(stored, "AT_ONCE", 1)
+    A, Y = whole_numbers(n, 3), whole_numbers(n, 2)
+    rows = Rows(Held(A), np.array([1.0, 0.5, 4.0]))
+    scaled = A * rows.scale
+    assert [stop for _, stop in rows.places()][-1] == n
+    assert np.array_equal(np.concatenate([part for _, part in rows.parts()]), scaled)
+    assert np.array_equal(blocked_gram(rows)[0], scaled.T @ scaled)
+    assert np.array_equal(blocked_gram(rows, Y)[0], scaled.T @ Y)
+    V = whole_numbers(3, 4)
+    assert np.array_equal(rows.products(V), scaled @ V)
+    assert np.array_equal(rows.against(V.T), V.T @ scaled.T)
+    columns, long = lengths(rows)
+    assert (columns >= np.sqrt((scaled**2).sum(axis=0))).all()
+    assert (columns <= np.sqrt((scaled**2).sum(axis=0)) * (1 + 1e-12)).all()
+    assert np.array_equal(long, fp.row_norms(scaled))
+
+
+@pytest.mark.parametrize("at", [0, 700])
+def test_a_number_beyond_what_is_bounded_is_found_in_every_part(monkeypatch: pytest.MonkeyPatch, at: int) -> None:
+    monkeypatch.setattr(stored, "AT_ONCE", 1)
+    for bad in (np.nan, np.inf, 2.0**101):
+        A = whole_numbers(800, 2)
+        A[at, 1] = bad
+        assert "not finite" in str(ridge(A, (1.0, 0.0), np.array([True, True])))
+
+
+def test_a_source_is_taken_as_an_array_is() -> None:
+    A = whole_numbers(600, 3)
+    one, other = (ridges.ridge(x, (2.0, 0.0), np.ones(3, dtype=bool)) for x in (A, Held(A)))
+    assert isinstance(one, Ridge)
+    assert isinstance(other, Ridge)
+    assert np.array_equal(one.H, other.H)
+    assert one.delta == other.delta < 1e-12
+
+
+def test_products_by_slices_are_the_same_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    A, B = rng.standard_normal((40, 30)), rng.standard_normal((5, 30))
+    whole = split.split_product(A, B)
+    monkeypatch.setattr(split, "_AT_ONCE", 90)
+    lengths_ = np.outer(fp.row_norms(A), fp.row_norms(B))
+    assert (np.abs(split.split_product(A, B) - whole) <= 2 * split.split_unit(30) * lengths_).all()
