@@ -6,6 +6,7 @@ has most of them is kept apart, until none is left.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -20,9 +21,9 @@ from certify.theorems.head.rows.pair_tree.steps import Steps
 LOOKED_AT, ONE_IN, AT_ONCE = 1024, 72, 4000
 """Rows that may be kept apart, the longest; one in so many is at once; and pairs that are formed together."""
 
-PAIRS, SHARE, REACH = 1.0, 0.3, 0.6
-"""What a pair may do to the gradient, what a row's share of it may be in the end, and how far margins are moved when
-that is looked at, in lengths of rows."""
+PAIRS, SHARES, REACH = 1.0, (0.3, 0.2, 0.12), 0.6
+"""What a pair may do to the gradient, what a row's share of it may be, less and less, and how far margins are moved
+when that is looked at, in lengths of rows."""
 
 ROUNDS, NEAR = 2, 0.8
 """Times that everything is bounded anew, and how near to the largest pair those are that count with it."""
@@ -35,18 +36,22 @@ def permuted(st: Steps, at: Rows) -> Steps:
                    left_off=st.left_off[at])
 
 
-def apart(st: Steps, k: int, limit: int) -> tuple[Steps, int]:
-    """The steps with those first whose rows are kept apart, and how many these are."""
+def apart(st: Steps, k: int, limit: int) -> Iterator[tuple[Steps, int]]:
+    """The steps with those first whose rows are kept apart, and how many these are: more and more of them."""
     hot = cover(st, PAIRS, limit)
-    for _ in range(ROUNDS):
+    for share in SHARES:
+        for _ in range(ROUNDS):
+            rest = np.setdiff1d(np.arange(len(st.rows)), hot)
+            st, hot = permuted(st, np.concatenate([hot, rest])), np.arange(len(hot))
+            got = Bounds(st, len(hot), k).found(coded(REACH * np.maximum(st.lengths, REACH)[None, :]))
+            if got is None or not (large := len(hot) + np.flatnonzero(got[0].rho > share)[: limit - len(hot)]).size:
+                break
+            hot = np.concatenate([hot, large])
         rest = np.setdiff1d(np.arange(len(st.rows)), hot)
         st, hot = permuted(st, np.concatenate([hot, rest])), np.arange(len(hot))
-        got = Bounds(st, len(hot), k).found(coded(REACH * np.maximum(st.lengths, REACH)[None, :]))
-        if got is None or not (large := len(hot) + np.flatnonzero(got[0].rho > SHARE)[: limit - len(hot)]).size:
-            break
-        hot = np.concatenate([hot, large])
-    rest = np.setdiff1d(np.arange(len(st.rows)), hot)
-    return permuted(st, np.concatenate([hot, rest])), len(hot)
+        yield st, len(hot)
+        if len(hot) >= limit:
+            return
 
 
 def cover(st: Steps, most: float, limit: int) -> Rows:
@@ -68,25 +73,23 @@ def _next(st: Steps, h: int, most: float, limit: int) -> Rows:
     """Further rows, by their places after the first h."""
     all_ = Bounds(st, h, 2)
     X, C = _crude(st, all_, most)
-    live, signed = np.ones(len(C), bool), np.zeros(C.shape, bool)
+    U = np.triu(C, 1)
+    unsigned = U > most
     found: list[int] = []
-    while len(found) < limit:
-        M = np.triu(C, 1) * live * live[:, None]
-        top = float(M.max(initial=0.0))
-        if not top > most:
-            break
-        a, b = np.nonzero((M > max(most, 0.5 * top)) & ~signed)
+    while len(found) < limit and (top := float(U.max(initial=0.0))) > most:
+        large = U > max(most, 0.5 * top)
+        a, b = np.nonzero(large & unsigned)
         if len(a):
             if len(a) > AT_ONCE:
-                take = np.argpartition(-M[a, b], AT_ONCE)[:AT_ONCE]
+                take = np.argpartition(-U[a, b], AT_ONCE)[:AT_ONCE]
                 a, b = a[take], b[take]
             G = formed(st, h, a, b)[0]
-            C[a, b] = C[b, a] = np.minimum(np.sqrt(np.maximum(np.einsum("ij,ij->i", G @ X, G), 0.0)), C[a, b])
-            signed[a, b] = signed[b, a] = True
+            U[a, b] = np.minimum(np.sqrt(np.maximum(np.einsum("ij,ij->i", G @ X, G), 0.0)), U[a, b])
+            unsigned[a, b] = False
             continue
-        large = M > max(most, NEAR * top)
-        worst = int((large.sum(axis=0) + large.sum(axis=1)).argmax())
-        live[worst] = False
+        a, b = np.nonzero(U > max(most, NEAR * top))
+        worst = int(np.bincount(np.concatenate([a, b])).argmax())
+        U[worst] = U[:, worst] = 0.0
         found.append(worst)
     return np.array(found, np.int64)
 

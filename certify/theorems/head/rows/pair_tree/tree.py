@@ -106,12 +106,11 @@ class PairTree(Tree):
     def _branch(self, node: Node, c: Centre, order: Rows, live: Rows, task: Task, after: Array) -> list[Task]:
         if not self.sums.relabels:
             return super()._branch(node, c, order, live, task, after)
-        st, k = self.now, task.k
-        found, h = None, 0
-        if st is not None:
-            st, h = apart(st, k, self.most_hot)
-            self._say("apart", h)
-            found = bound(st, h, k, REACH)
+        k, found, h, st = task.k, None, 0, self.now
+        for st, h in apart(self.now, k, self.most_hot) if self.now is not None else ():
+            found = bound(st, h, k, REACH) if self.left() > 0.0 else None
+            if found is not None or not self.left() > 0.0:
+                break
         if st is None or found is None:
             self.failed[live] = True
             return []

@@ -20,16 +20,16 @@ from certify.check.theorems.head.rows.boxes.leaves import Base
 from certify.check.theorems.head.rows.boxes.trap import Centre
 from certify.check.theorems.head.rows.pair_tree.numbers import EXPONENTS, UP, exp, up
 
-LONG, TURNS, ONCE, LABELS = 64, 7, 2, 6
+LONG, TURNS, ONCE, LABELS = 64, 7, 2, 4
 """Steps of Newton's method for the first rows of the order, and for the others; for the others where labels change,
-whose steps are longer and are shortened where they do not settle."""
+whose steps are longer, and are shortened where a gradient grows."""
 
 FINE, SLOPE = 45, 52
 """Bits of a step's entries, and of a slope, in whole numbers."""
 
 SURE = 1.0 - 2.0**-10
-STILL, SLOWER = 2.0**-30, 0.9
-"""Of a step's length: what moves less is not moved again. Of the last correction: one that is longer is halved."""
+STILL, LESS = 2.0**-30, 0.3
+"""Of a step's length: what moves less is not moved again. And of a correction where it did not help."""
 AT_ONCE = 256
 """Far rows at a time."""
 
@@ -138,6 +138,8 @@ def _steps(b: Base, order: list[int], count: int, turns: int, products: int | No
     moved = _Moved(b, rows, own, t)
     for turn in range(turns):
         moved.correct(len(rows) if turn < (LABELS if s.relabels else ONCE - 1) else min(LONG, len(rows)))
+    if s.relabels:
+        moved.end()
     tau = moved.changes(range(len(rows)))
     if not all(-EXPONENTS < x < EXPONENTS for row in tau for x in row):
         return None
@@ -179,7 +181,8 @@ class _Moved:
         self.w = [float(x.mid()) for x in self.c.w.entries()]
         self.whole: list[list[int]] = [[]] * len(rows)
         self.unit, self.sizes, self.moving = [0] * len(rows), [0.0] * len(rows), [True] * len(rows)
-        self.last, self.share = [inf] * len(rows), [1.0] * len(rows)
+        self.share: list[float] = [1.0] * len(rows)
+        self.least: list[tuple[float, list[float], list[float]]] = [(inf, [], [])] * len(rows)
         for a, (z, x) in enumerate(zip(self.Z, pull, strict=True)):
             self._take(a, [-x * y for y in z])
 
@@ -230,15 +233,29 @@ class _Moved:
         at = [self.step(a) for a in which]
         left = [[d * (w + x) - g for d, w, x, g in zip(self.decay, self.w, step, row, strict=True)]
                 for step, row in zip(at, self._pulled(P), strict=True)]
+        at_of = {a: place for place, a in enumerate(which)}
         for a, step, y in zip(which, at, self._times(left), strict=True):
             lift = sum(map(mul, y, self.s.rows[self.rows[a]])) * self.D[a] / self.room[a]
             fix = [v + lift * q for v, q in zip(y, self.Z[a], strict=True)]
-            long = size_of(fix)
-            if self.s.relabels and long > SLOWER * self.last[a]:
-                self.share[a] *= 0.5
-            self.last[a], share = long, self.share[a]
-            self._take(a, [x - share * v for x, v in zip(step, fix, strict=True)])
-            self.moving[a] = long > STILL * self.sizes[a]
+            if self.s.relabels:
+                step, fix = self._best(a, step, fix, sqrt(max(sum(map(mul, y, left[at_of[a]])), 0.0)))
+            self._take(a, [x - v for x, v in zip(step, fix, strict=True)])
+            self.moving[a] = size_of(fix) > STILL * self.sizes[a]
+
+    def _best(self, a: int, step: list[float], fix: list[float], size: float) -> tuple[list[float], list[float]]:
+        """Where a step of a label goes on: from the one with the shortest gradient, less far where that grew."""
+        if size < self.least[a][0]:
+            self.least[a] = size, step, fix
+        else:
+            self.share[a] *= LESS
+        _, step, fix = self.least[a]
+        return step, [self.share[a] * x for x in fix]
+
+    def end(self) -> None:
+        """Of labels: the steps with the shortest gradients."""
+        for a, (_, step, _) in enumerate(self.least):
+            if step and self.moving[a]:
+                self._take(a, step)
 
     def _pulled(self, P: list[list[float]]) -> list[list[float]]:
         """`Σ P_j s_j`, P in whole numbers of `2^−SLOPE`, rounded."""
