@@ -1,4 +1,4 @@
-"""D13 in the checker: single labels at the last level against their refits, and trees that say less than they should."""
+"""D13 in the checker: single labels at the last level against their refits, and trees that lack something."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Arrays = dict[str, np.ndarray]
 
 @pytest.mark.parametrize("long", [1, 4, 512])
 def test_every_single_refit_lies_where_the_last_level_says(long: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The distance of each, all of it used by some, in the norm of A; a turned row and a centre that is off among them."""
+    """The distance of each in the norm of A, and points; turned rows and centres that are off are among them."""
     monkeypatch.setattr(module, "LONG", long)
     used, proved, settled = 0.0, 0, 0
     for seed in range(60):
@@ -74,9 +74,11 @@ def example() -> tuple[Head, Arrays, tuple[bool, ...]]:
     for seed in range(200):
         head = logistic_head(np.random.default_rng([seed, 31]), 14, decay=10.0)
         part = PairTrees().prove(head, RowChange(True, 2, tuple(range(14))), head.today >= 0, Budget())
-        if part is not None and part.proved.sum() > 1 and part.arrays["box_count"][0] and (
-                part.arrays["box_count"][1:].sum() and part.arrays["leaf_count"].sum() and (part.arrays["numbers"][0] > 0).any()):
-            return head, dict(part.arrays), tuple(part.proved.tolist())
+        assert part is not None
+        a = part.arrays
+        if part.proved.sum() > 1 and a["box_count"][0] and a["box_count"][1:].sum() and a["leaf_count"].sum():
+            if (a["numbers"][0] > 0).any():
+                return head, dict(a), tuple(part.proved.tolist())
     raise AssertionError("no such example was drawn")
 
 
