@@ -77,7 +77,7 @@ def _pairs(rng, head, s, points) -> bool:
             raise Violation(f"labels {T}: {(points @ w_T - least).min()}")
     with ctx.workprec(64):
         t, _ = check_oriented(as_checked(head, tuple(range(n)), 2, True), "claim")
-        own = check_steps(check_base(check_centre(t, [], st.c.w.tolist())), rows, len(rows))
+        own = check_steps(check_base(check_centre(t, [], st.c.w.tolist())), rows, len(rows), 12)
         bound = checked.Bound(own, 0, 2, [TABLE[int(x)] for x in found.codes[0]])
         if not bound.proved:
             raise Violation("the checker does not follow")

@@ -9,10 +9,10 @@ from certify.check.theorems.head.rows.boxes.trap import Centre
 from certify.check.theorems.head.rows.boxes.tree import Node, Place, refused
 from certify.check.theorems.head.rows.pair_tree.bound import Bound, Drops
 from certify.check.theorems.head.rows.pair_tree.last import Last
-from certify.check.theorems.head.rows.pair_tree.steps import steps
+from certify.check.theorems.head.rows.pair_tree.steps import row_lengths, steps
 
-MOST = 5632
-"""Rows whose steps are formed."""
+MOST, TURNS = 5632, 12
+"""Rows whose steps are formed, and turns of Newton's method for the longest."""
 
 
 def left_of_labels(node: Node, place: Place, b: Base, part: Points, numbers: dict[int, int]) -> set[int]:
@@ -21,11 +21,13 @@ def left_of_labels(node: Node, place: Place, b: Base, part: Points, numbers: dic
     Steps are formed of the rows after the hot ones alone; a row that is turned would have to be so in all of them.
     """
     left = set(numbers)
+    size = row_lengths(b.c.sums, (b.X, b.off, b.big))
     for h, codes, _ in node.boxes:
         inside = set(node.hot)
-        rows = [*node.hot[h:], *(i for i in place.free if i not in inside)]
+        rest = sorted((i for i in place.free if i not in inside), key=size.__getitem__, reverse=True)
+        rows = [*node.hot[h:], *rest]
         some = [at for at in sorted(left) if numbers[at] >= h]
-        if b.c.out or len(rows) > MOST or not some or (st := steps(b, rows, len(rows))) is None:
+        if b.c.out or len(rows) > MOST or not some or (st := steps(b, rows, len(rows), TURNS, None, size)) is None:
             continue
         found = Bound(st, 0, place.k, [TABLE[int(x)] for x in codes])
         if found.proved:
