@@ -102,7 +102,7 @@ def _rests(opened: Certificate) -> list[str]:
     said = [f"They use {escaped(', '.join(named))}. `certify explain NAME` says each."] if named else []
     if any(row.page.startswith("heads.md") for row in rows):
         said.append("D1 is about each prediction by itself: `status` in the witness file says which method keeps it, "
-                    "and `proofs/heads.md` and the pages beside it (D2 to D12) say why that proves it.")
+                    "and `proofs/heads.md` and the pages beside it (D2 to D13) say why that proves it.")
     return said
 
 

@@ -70,7 +70,7 @@ def refits(b: Base, rows: Rows, turns: int = 12) -> Array:
     D = c.at.D[rows] * counts
     own = np.einsum("ij,ji->i", S[rows], Z)
     if c.sums.relabels:
-        pull, lift = _fall(c, rows, own * counts) * counts, np.zeros(len(rows))
+        pull, lift = settled(c, rows, own * counts) * counts, np.zeros(len(rows))
     else:
         lift = D / np.maximum(1.0 - D * own, 1e-3)
         pull = counts * c.at.p[rows] / np.maximum(1.0 - D * own, 1e-3)
@@ -91,7 +91,7 @@ def refits(b: Base, rows: Rows, turns: int = 12) -> Array:
     return np.asarray(W)
 
 
-def _fall(c: Centre, rows: Rows, own: Array, turns: int = 6) -> Array:
+def settled(c: Centre, rows: Rows, own: Array, turns: int = 6) -> Array:
     """Pulls `1 + r(τ)` with `τ = −own·(1 + r(τ))`, r what linearising the row leaves: how one changed label settles."""
     t, p, D = c.at.t[rows], c.at.p[rows], c.at.D[rows]
     tau = -own

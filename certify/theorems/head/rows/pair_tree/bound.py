@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from certify.rigor import fp
 from certify.rigor.activation.elementary import exp
@@ -17,10 +18,11 @@ from certify.rigor.fp import RAISE, Array, U
 from certify.systems.head.rows.boxes.slabs import THIRD, Rows
 from certify.systems.head.rows.boxes.trap import inverse, whole_numbers
 from certify.theorems.head.rows.boxes.stated import Codes, coded, decoded
+from certify.theorems.head.rows.pair_tree.curves import EVEN, FEWER, curve, kept_part, most_between
 from certify.theorems.head.rows.pair_tree.steps import Steps, lengths
 
-FORMED, MANY, WIDE = 640, 2560, 512
-"""Pairs that are formed one by one; where there are more than WIDE steps, so many."""
+FORMED, MANY, LABELS, WIDE = 640, 2560, 20480, 512
+"""Pairs that are formed one by one; where there are more than WIDE steps, so many, and so many of labels."""
 
 SMALL = 1.0
 """Changes of a margin up to which one bound of the slope's bends serves all pairs of a row."""
@@ -31,14 +33,8 @@ TURNS, GROW, ROOM = 6, 1.12, 1.01
 FIRST, FARTHEST = 0.02, 8.0
 """The distance that is tried first, and the largest."""
 
-EVEN = 1.0 + 2.0**-40
-"""Covers what a quotient or a product of a few floats and an exponential loses of itself."""
-
 PIECE = 1024
 """Pairs at a time."""
-
-FEWER = 4.0
-"""Of its curvature a row keeps less than this part: then what it does is counted by its length."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,22 +101,18 @@ def top(values: Array, other: Array | float, k: int) -> Array:
         return np.zeros(len(values))
     f = values.shape[1]
     floor = np.asarray(other, np.float64)
-    if f > k:
+    if f > k == 1:
+        values = values.max(axis=1, keepdims=True)
+    elif f > k:
         values = np.partition(values, f - k, axis=1)[:, f - k :]
     both = np.maximum(values, floor[:, None] if floor.ndim else floor).sum(axis=1)
     return np.asarray((both + max(k - f, 0) * floor) * RAISE)
 
 
-def _curve(t: Array) -> Array:
-    """l'' at a distance t ≥ 0 from 0, up to `EVEN`."""
-    e = exp(-t)
-    return np.asarray(e / ((1.0 + e) * (1.0 + e)))
-
-
-def _most(t: Array, down: Array, up: Array, off: Array | float) -> Array:
-    """Upper bounds of l'' on `[t − down, t + up]`."""
-    near = np.maximum(np.abs(t) - np.where(t < 0.0, up, down) - off - 2.0**-40, 0.0)
-    return np.minimum(_curve(near) * EVEN, 0.25)
+def _bends_less(second: Array, own: Array, moved: Array) -> NDArray[np.bool_]:
+    """Rows where one bound of the slope's bends is less than growth by exponentials, at their longest move."""
+    grown = np.expm1(np.minimum(moved, 50.0))
+    return np.asarray(second * moved * moved <= own * grown * grown)
 
 
 def _rows(st: Steps, h: int, k: int) -> _Rows:
@@ -134,12 +126,15 @@ def _rows(st: Steps, h: int, k: int) -> _Rows:
     if not reach.max(initial=0.0) < FARTHEST * 16.0:
         raise OverflowError
     farthest = (np.maximum(np.abs(t - down), np.abs(t + up)) + c.at.off) * RAISE
-    least, most = kept * _curve(farthest) / EVEN, kept * _most(t, down, up, c.at.off)
+    least, most = kept * curve(farthest) / EVEN, kept * most_between(t, down, up, c.at.off)
     own = kept * (c.at.D + c.at.D_off) * RAISE
     near = reach <= SMALL
+    second = np.minimum(THIRD * kept, most * np.minimum(0.5 * farthest * RAISE, 1.0))
+    if c.sums.relabels:
+        near |= _bends_less(second, own, np.maximum(np.abs(T).max(axis=1, initial=0.0), other))
     towards = np.where(t > 0.0, down, up)
     later = exp(np.minimum(towards, 600.0)) * EVEN if k > 3 else 1.0  # triples are looked at where others moved margins
-    second = np.where(near, np.minimum(THIRD * kept, most * np.minimum(0.5 * farthest * RAISE, 1.0)), own)
+    second = np.where(near, second, own)
     third = np.where(near, most, own * later) * RAISE
     moved, virtual = (np.abs(T) + st.off[:, None]) * RAISE, other
     far = np.flatnonzero(~near & (kept > 0.0))
@@ -167,7 +162,8 @@ def formed(st: Steps, h: int, first: Rows, other: Rows) -> tuple[Array, Array]:
         P = z / (1.0 + z)
         at = np.arange(len(a))
         i, j = st.rows[a], st.rows[b]
-        x, y = P[i, at] - st.P[i, a], P[j, at] - st.P[j, b]
+        gone = 0.0 if c.sums.relabels else 1.0  # rows whose labels change stay in the sum
+        x, y = gone * (P[i, at] - st.P[i, a]), gone * (P[j, at] - st.P[j, b])
         P *= c.kept[:, None]
         sums = c.sums.norms @ P + each[a] + each[b] + still
         second = P - st.P[:, a] - st.P[:, b] + st.P0[:, None]
@@ -193,6 +189,11 @@ class Bounds:
     def _pull(self) -> None:
         """What steps do to the rows of other steps."""
         st, h, k = self.st, self.h, self.k
+        self.part = 0.5 * (k - 2) / (k - 1) * RAISE if k > 2 else 0.0
+        if st.c.sums.relabels:  # rows stay where they are in the sum
+            self.pulled, self.pulled_far = np.zeros((1, 1)), np.zeros(1)
+            self.bent = np.zeros(len(self.rows))
+            return
         T = st.T[self.rows][:, h:]
         self.base = st.c.at.t[self.rows] + T[self.columns, self.columns]
         self.base_off = st.c.at.off[self.rows] + 2.0 * st.off[self.rows] + 4.0 * U * np.abs(self.base)
@@ -204,18 +205,19 @@ class Bounds:
         P, P1 = q / (1.0 + q), z / (1.0 + z)
         self.pulled = (np.abs(P - P1) + 2.0 * st.blur * (P + P1)) * RAISE  # what a step does to another step's row
         self.pulled[self.columns, self.columns] = 0.0
-        self.pulled_far = np.minimum(self.other, _most(self.base, self.other, self.other, self.base_off) * self.other)
+        bent = most_between(self.base, self.other, self.other, self.base_off)
+        self.pulled_far = np.minimum(self.other, bent * self.other)
         sides = [top(np.where(self.columns[:, None] == self.columns, 0.0, np.maximum(s * T, 0.0)), self.other, k - 1)
                  + k * st.off[self.rows] for s in (1.0, -1.0)]
         reach = np.maximum(np.abs(self.base - sides[1]), np.abs(self.base + sides[0])) + self.base_off
-        bend = np.minimum(_most(self.base, sides[1], sides[0], self.base_off) * np.minimum(0.5 * reach, 1.0), THIRD)
-        self.part = 0.5 * (k - 2) / (k - 1) * RAISE if k > 2 else 0.0
+        bend = most_between(self.base, sides[1], sides[0], self.base_off)
+        bend = np.minimum(bend * np.minimum(0.5 * reach, 1.0), THIRD)
         self.bent = self.part * bend * top(across, self.other, k - 1) ** 2 * RAISE if k > 2 else 0.0 * self.base
 
     def form(self, C: Array) -> None:
         """Choose the pairs whose crude bounds are largest, and form them."""
         f = len(C)
-        most = FORMED if f <= WIDE else MANY
+        most = FORMED if f <= WIDE else LABELS if self.st.c.sums.relabels else MANY
         a, b = np.triu_indices(f, 1)
         if len(a) > most:
             take = np.argpartition(-C[a, b], most)[:most]
@@ -257,7 +259,7 @@ class Bounds:
         """The bound for codes of how far margins may move, and how far they do; None where it is not proved."""
         st, r, c, k = self.st, self.r, self.st.c, self.k
         s, n = c.sums, len(c.sums.S)
-        least = _kept(r.least, decoded(codes)[0])
+        least = kept_part(r.least, decoded(codes)[0])
         H = (s.S.T * least) @ s.S
         H[np.diag_indices(len(H))] += s.decay
         unsure = (4.0 * fp.dot_unit(n) * float(least @ (s.norms * s.norms)) * fp.sum_up(n)
@@ -268,7 +270,7 @@ class Bounds:
         off += 4.0 * fp.dot_unit(len(X)) * fp.frobenius(X)
         size = (fp.frobenius(X) + off) * RAISE
         long = lengths(X, off, s.S, s.norms)
-        kappa = self._leverage(X, off, least, long)
+        kappa = np.zeros(len(self.rows) + 1) if s.relabels else self._leverage(X, off, least, long)
         if not kappa.max(initial=0.0) < 1.0:
             return None
         heavy = (c.kept > 0.0) & (least * FEWER < c.at.D)
@@ -298,7 +300,7 @@ class Bounds:
         C = (C + pull + pull.T) * RAISE
         C[self.columns, self.columns] = 0.0
         beyond = 0.0
-        if len(st.far):
+        if len(st.far) and not st.c.sums.relabels:
             away = r.most[st.far] * long[st.far]
             T = (np.abs(st.T[st.far, self.h :]) + st.off[st.far, None]) * away[:, None]
             C_far = (C_far + long[self.rows] * self.pulled_far + T.max(axis=0)) * RAISE
@@ -313,6 +315,9 @@ class Bounds:
         signed = lengths(X, off, self.G, fp.row_norms(self.G)) + self.G_off * np.sqrt(size)
         C[a, b] = C[b, a] = np.minimum(signed, C[a, b]) * RAISE
         triple, triple_far = self._triples(inverse_of, long)
+        if st.c.sums.relabels and len(st.far):  # of a pair with a far row that takes half of what two of them do
+            half, own = 0.5 * C_two, np.maximum(C_far - 0.5 * C_two, 0.0) * RAISE
+            return (top(0.5 * C, own, k - 1) + triple) * RAISE, ((k - 1) * half + triple_far) * RAISE
         share = (0.5 * top(C, C_far, k - 1) + long[self.rows] * self.bent + triple) * RAISE
         if not len(st.far):
             return share, 0.0
@@ -348,14 +353,7 @@ class Bounds:
         return top(C, C_far, k - 1) / 6.0 * RAISE, far * RAISE
 
 
-def _kept(least: Array, moved: Array) -> Array:
-    """What a row keeps of its curvature where its margin moves by so much: times `(1 − e^{−x})/x`, rounded down."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        part = np.fmax(1.0 - 0.5 * moved, (1.0 - exp(-np.minimum(moved, 600.0)) * EVEN) / moved)
-    return np.asarray(least * np.maximum(part, 0.0) * (1.0 - 2.0**-40))
-
-
-def bound(st: Steps, h: int, k: int) -> Bound | None:
+def bound(st: Steps, h: int, k: int, first: float = FIRST) -> Bound | None:
     """A proved bound for the rows after the first h, k of which may follow; None where none was found."""
     if not (h < len(st.rows) and np.isfinite(st.reach)) or (len(st.far) and k > len(st.rows) - h):
         return None
@@ -363,7 +361,7 @@ def bound(st: Steps, h: int, k: int) -> Bound | None:
         all_ = Bounds(st, h, k)
     except OverflowError:
         return None
-    moved = FIRST * st.lengths
+    moved = first * st.lengths
     for _ in range(TURNS):
         codes = coded(moved[None, :])
         got = all_.found(codes)

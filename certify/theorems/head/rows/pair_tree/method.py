@@ -13,11 +13,15 @@ from certify.theorems.head.rows.method import Budget, Mask, Method, Part
 from certify.theorems.head.rows.pair_tree.steps import MOST
 from certify.theorems.head.rows.pair_tree.tree import PairTree
 
-SHARE = 0.9
-"""Of the time that is left: boxes come after."""
+SHARE, HOT = 0.9, 180
+"""Of the time that is left: boxes come after. And rows that may be hot."""
 
 FEW, LARGE = 16, 8_000_000
 """Most deleted rows, and most changes of margins that are held at once."""
+
+MANY, MOST_LABELS, APART = 1500, 5000, 400
+"""Rows from which on pairs of labels are too many to be refitted one by one, up to which they are looked at, and how
+many of them may be kept apart."""
 
 
 class PairTrees(Method):
@@ -27,10 +31,12 @@ class PairTrees(Method):
 
     def able(self, head: Head, change: RowChange) -> str:
         """Whether the theorem applies."""
-        if change.relabels:
-            return "labels change, and pairs of single refits are for deleted rows"
         if change.count < 2:
-            return "one row is deleted, and it has no pair"
+            return "one row changes, and it has no pair"
+        if change.relabels and change.count > 2:
+            return f"{change.count} labels change, and pairs of single refits are for 2"
+        if change.relabels and not MANY <= head.n <= MOST_LABELS:
+            return f"there are {head.n} rows, and pairs of labels are for {MANY} to {MOST_LABELS}"
         if change.count > FEW:
             return f"{change.count} rows are deleted, and pairs of single refits are for 2 to {FEW}"
         if head.n * min(len(change.rows), MOST) > LARGE:
@@ -40,7 +46,7 @@ class PairTrees(Method):
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
         """The points whose subtrees were finished in time, and rows it met whose deletion flips a point."""
         s, points = oriented(head, change)
-        tree = PairTree(s, points, budget.share(SHARE).left)
+        tree = PairTree(s, points, budget.share(SHARE).left, APART if change.relabels else HOT)
         proved = tree.run(change.count, todo.copy(), np.array(change.rows, np.int64))
         return Part(self.name, proved, tree.arrays(proved, change.count) if proved.any() else {},
                     met(head, tree, change))

@@ -18,10 +18,11 @@ from certify.rigor.fp import RAISE, Array, U
 from certify.systems.head.rows.boxes.slabs import Rows
 from certify.systems.head.rows.boxes.trap import Centre
 from certify.theorems.head.rows.boxes.leaves import Base
+from certify.theorems.head.rows.pair_tree.flipped import flipped
 
-MOST, ALONE, SPARE = 1024, 512, 512
-"""Rows whose steps are formed one by one where there are more free ones, the same where one row follows, and how
-many more may be; that many are looked at by leverage."""
+MOST, ALONE, LABELS, SPARE = 1024, 512, 5120, 512
+"""Rows whose steps are formed one by one where there are more free ones, the same where one row follows, where labels
+change, and how many more may be; that many are looked at by leverage."""
 
 LONG, TURNS, ONCE = 64, 7, 2
 """Rows that move most, and Newton steps of theirs; steps of the others."""
@@ -95,6 +96,8 @@ def in_order(b: Base, free: Rows) -> Rows:
     c, s = b.c, b.c.sums
     if not len(free):
         return free
+    if s.relabels:  # a new label is a pull of 1, and takes no curvature away
+        return np.asarray(free[np.argsort(-lengths(b.X, b.off, s.S[free], s.norms[free]), kind="stable")])
     own = np.minimum(b.own[free], NEAR_ONE)
     heat = c.at.p[free] / (1.0 - own) * np.sqrt(np.maximum(own, 0.0) / np.maximum(c.at.D[free], 2.0**-500))
     levels = np.sort(heat)[::-1]
@@ -111,11 +114,11 @@ def steps(b: Base, order: Rows, k: int) -> Steps | None:
     """The steps of the free rows; None where margins are too large."""
     c, s, S = b.c, b.c.sums, b.c.sums.S
     n, p = S.shape
-    count = MOST if k > 1 else ALONE
+    count = LABELS if s.relabels else MOST if k > 1 else ALONE
     mid = order if len(order) <= count + SPARE else order[:count]
     far = order[len(mid):]
     size = lengths(b.X, b.off, S, s.norms)
-    delta = _newton(b, mid)
+    delta = flipped(b, mid) if s.relabels else _newton(b, mid)
     long = fp.row_norms(delta)
     T = S @ delta.T
     # a checker's rows are whole numbers of one unit: no part of the proof, but it has to follow
@@ -131,10 +134,15 @@ def steps(b: Base, order: Rows, k: int) -> Steps | None:
     if not blur < BLURRED:
         return None
     own = P.copy()
-    own[mid, np.arange(len(mid))] = 0.0
     W = c.w + delta
+    if s.relabels:  # −s with p(−t) is s with p(t) − 1
+        own[mid, np.arange(len(mid))] -= 1.0
+        weigh = P + np.abs(own)
+    else:
+        own[mid, np.arange(len(mid))] = 0.0
+        weigh = own
     left = s.decay * W - own.T @ S
-    left_off = (n * float(np.sqrt(p)) * unit + (blur + 2.0 * fp.dot_unit(n)) * (s.norms @ own) * fp.sum_up(n)
+    left_off = (n * float(np.sqrt(p)) * unit + (blur + 2.0 * fp.dot_unit(n)) * (s.norms @ weigh) * fp.sum_up(n)
                 + (4.0 * U * float(s.decay.max(initial=0.0)) + s.decay_off) * (long + 2.0 * fp.row_norms(W))) * RAISE
     reach, most, across = _far(b, far, size)
     return Steps(b, mid, far, size, delta, T, off, E, z, P, P0, blur, left, left_off, reach, most, across)
@@ -147,7 +155,7 @@ def _far(b: Base, far: Rows, size: Array) -> tuple[float, Array, Array]:
     fine = b.own[far] < NEAR_ONE
     if not fine.all():
         return np.inf, most, across
-    pull = (c.at.p[far] + c.at.p_off[far]) / (1.0 - b.own[far]) * RAISE
+    pull = np.ones(len(far)) if s.relabels else (c.at.p[far] + c.at.p_off[far]) / (1.0 - b.own[far]) * RAISE
     for start in range(0, len(far), AT_ONCE):
         rows, own = far[start : start + AT_ONCE], pull[start : start + AT_ONCE]
         K = np.abs((s.S @ b.X) @ s.S[rows].T) * own

@@ -15,7 +15,12 @@ from certify.theorems.head.rows.boxes.nodes import Box, Node
 from certify.theorems.head.rows.boxes.stated import Codes
 from certify.theorems.head.rows.boxes.tree import ROOM, Task, Tree
 from certify.theorems.head.rows.pair_tree.bound import Bound, bound
+from certify.theorems.head.rows.pair_tree.cover import apart
+from certify.theorems.head.rows.pair_tree.last import last
 from certify.theorems.head.rows.pair_tree.steps import Steps, in_order, steps
+
+REACH = 0.4
+"""The distance of refits from sums of steps that is tried first where labels change."""
 
 
 @dataclass(eq=False)
@@ -38,8 +43,15 @@ class PairTree(Tree):
     """The search; `now` are the steps at the node that is worked on."""
 
     now: Steps | None = field(default=None)
+    last: bool = False
+
+    def _work(self, task: Task, live: Rows) -> tuple[Node, list[Task]]:
+        self.last = task.k == 1
+        return super()._work(task, live)
 
     def _order(self, c: Centre, free: Rows) -> tuple[Rows, Array]:
+        if self.last:  # labels: no row follows, and steps are not formed one by one
+            return free, np.tile(c.w, (0, 1))
         b = base(c)
         if b is None:
             self.now = None
@@ -90,6 +102,52 @@ class PairTree(Tree):
         columns = np.flatnonzero(open_.any(axis=0))
         if len(columns):
             self._leaves(node, c, order[columns], open_[:, columns], live, task, b)
+
+    def _branch(self, node: Node, c: Centre, order: Rows, live: Rows, task: Task, after: Array) -> list[Task]:
+        if not self.sums.relabels:
+            return super()._branch(node, c, order, live, task, after)
+        k, found, h, st = task.k, None, 0, self.now
+        for st, h in apart(self.now, k, self.most_hot) if self.now is not None else ():
+            found = bound(st, h, k, REACH) if self.left() > 0.0 else None
+            if found is not None or not self.left() > 0.0:
+                break
+        if st is None or found is None:
+            self.failed[live] = True
+            return []
+        order = st.rows
+        need = self.needs(Part(h, found.codes, order[h:], k, found), order, self.points[live])  # type: ignore[arg-type]
+        hard = need > max(h, self.most_hot)
+        self.failed[live[hard]] = True
+        live, need = live[~hard], need[~hard]
+        if not len(live):
+            return []
+        node.boxes, node.second = [(h, found.codes, WIDE)], [np.full(len(self.points), -1.0)]
+        node.h[live], node.hot = need, order[: int(need.max())]
+        return [Task(len(self.nodes), a, (*task.out, int(order[a])), order[a + 1 :], k - 1, live[need > a],
+                     c.w + st.delta[a], 0) for a in range(int(need.max()))]
+
+    def _last(self, node: Node, c: Centre, order: Rows, live: Rows, task: Task) -> None:
+        """k = 1, labels: one step for every row, and refits where it leaves a point open."""
+        b, points = base(c), self.points[live]
+        if b is None:
+            self.failed[live] = True
+            return
+        self.failed[live[~stays_alone(c, points, b)]] = True
+        found, alone = last(b, task.free)
+        open_ = np.zeros((len(live), len(task.free)), bool)
+        if found is not None:
+            node.boxes.append((len(alone), found.codes, WIDE))
+            place = np.zeros(len(self.sums.S), np.int64)
+            place[task.free] = np.arange(len(task.free))
+            open_[:, place[found.rows]] = found.open(points)
+            open_[:, place[alone]] = True
+        else:
+            open_[:] = True
+        node.hot = np.concatenate([alone, found.followed]) if found is not None else alone
+        node.h[live] = len(node.hot)
+        columns = np.flatnonzero(open_.any(axis=0))
+        if len(columns):
+            self._leaves(node, c, task.free[columns], open_[:, columns], live, task, b)
 
     def arrays(self, proved: NDArray[np.bool_], k: int) -> dict[str, NDArray[np.generic]]:
         """The nodes that proved points rest on."""

@@ -7,41 +7,25 @@ from heapq import nlargest
 from math import inf, isfinite, ldexp, sqrt
 from operator import mul
 
-from flint import arb, fmpz_mat
+from flint import fmpz_mat
 
-from certify.check.theorems.head.rows.boxes.fixed_rows import WEIGHT, few, inverse, length_above
+from certify.check.theorems.head.rows.boxes.fixed_rows import WEIGHT, few, inverse
 from certify.check.theorems.head.rows.boxes.margins import Points
+from certify.check.theorems.head.rows.pair_tree.curves import BENT, FEWER, THIRD, curve, kept_part, most_between
 from certify.check.theorems.head.rows.pair_tree.formed import form
-from certify.check.theorems.head.rows.pair_tree.numbers import UP, both_tops, exp, gram, top, up
+from certify.check.theorems.head.rows.pair_tree.numbers import UP, both_tops, exp, gram, roots, top, up
 from certify.check.theorems.head.rows.pair_tree.steps import Steps, lengths, row_lengths, size_of
 
-FORMED, MANY, WIDE = 640, 2560, 512
-"""Pairs that are formed one by one; where there are more than WIDE steps, so many."""
+FORMED, MANY, LABELS, WIDE = 640, 2560, 20480, 512
+"""Pairs that are formed one by one; where there are more than WIDE steps, so many, and so many of labels."""
 
-SMALL, FEWER, FARTHEST = 1.0, 4.0, 128.0
-THIRD = 0.0962251
-"""Above `sup |l'''| = 1/(6√3)`."""
+SMALL, FARTHEST = 1.0, 128.0
 
 LEAST, LARGEST = 2.0**-39, 2.0**100
 """Least curvature that bounds what a far row moves, and the largest length of anything: no product overflows."""
 
 NEAR, GROWN, TRIES = 1.05, 8.0, 3
 """Room where margins move farther than stated, how many times as far they may, and tries: any such numbers will do."""
-
-BENT = 2.0 ** (4 - WEIGHT)
-"""What a curvature in whole numbers leaves of the true one, if its ball is a point."""
-
-
-def curve(t: float) -> float:
-    """l'' at t, up to `2^-47` of itself."""
-    e = exp(-abs(t))
-    return e / ((1.0 + e) * (1.0 + e))
-
-
-def most_between(t: float, down: float, up_: float, off: float) -> float:
-    """Upper bound of l'' on `[t − down, t + up]`."""
-    near = abs(t) - (up_ if t < 0.0 else down) - off - 2.0**-40
-    return min(curve(near) * UP, 0.25) if near > 0.0 else 0.25
 
 
 class Bound:
@@ -62,7 +46,9 @@ class Bound:
         self.tau = st.tau[h:]
         self.pulled: tuple[list[list[float]], list[float], list[float]] | None = None
         self.part = 0.5 * (k - 2) / (k - 1) * UP if k > 2 else 0.0
-        if st.far and k > len(self.rows) or not self.rows or not isfinite(st.reach) or not self._margins():
+        if st.far and (k > len(self.rows) or st.c.sums.relabels) or not self.rows or not isfinite(st.reach):
+            return
+        if not self._margins():
             return
         for _ in range(TRIES):
             self.reach = [longer * x for x in self.reach]
@@ -75,7 +61,7 @@ class Bound:
     def _needed(self) -> float:
         """Where all margins move by at most `reach` more, what part of that is needed; infinite where all fails."""
         st, k, s = self.st, self.k, self.st.c.sums
-        weights = [int(_left(least, x) * 2.0**WEIGHT) for least, x in zip(self.least, self.reach, strict=True)]
+        weights = [int(kept_part(least, x) * 2.0**WEIGHT) for least, x in zip(self.least, self.reach, strict=True)]
         found = inverse(s, weights)
         if found is None:
             return inf
@@ -85,7 +71,10 @@ class Bound:
         if not all(x < LARGEST for x in (*self.long, *st.lengths, *st.sizes, up(found[2]), up(s.short.epsilon),
                                          *map(up, s.norms))):
             return inf
-        kappa = self._leverage() if k > 1 else self._own_leverage()
+        if s.relabels:  # no row is gone
+            kappa = [0.0] * (len(self.rows) + 1)
+        else:
+            kappa = self._leverage() if k > 1 else self._own_leverage()
         if not max(kappa) < 1.0:
             return inf
         self.root = sqrt(up(found[2])) * UP
@@ -104,7 +93,7 @@ class Bound:
 
     def _margins(self) -> bool:
         """What rows of the sum do at a choice of the steps; False where margins are moved too far."""
-        st, k = self.st, self.k
+        st, k, relabels = self.st, self.k, self.st.c.sums.relabels
         self.least, self.most, self.second, self.third = [], [], [], []
         moved: list[list[float]] = []
         self.virtual, self.plain = [], st.most
@@ -127,13 +116,13 @@ class Bound:
             self.least.append(curve(farthest) / UP)
             most = most_between(t, back, forth, st.t_off)
             self.most.append(most)
-            if far <= SMALL:
-                self.second.append(min(THIRD, most * min(0.5 * farthest, 1.0) * UP))
+            second, own = min(THIRD, most * min(0.5 * farthest, 1.0) * UP), up(st.c.D[j]) * UP
+            if far <= SMALL or relabels and _bends_less(second, own, max(max(line), -min(line), other)):
+                self.second.append(second)
                 self.third.append(most)
                 moved.append([abs(x) + st.off for x in line])
                 self.virtual.append(other)
                 continue
-            own = (up(st.c.D[j])) * UP
             later = exp(back if t > 0.0 else forth) * UP if k > 3 else 1.0
             self.second.append(own)
             self.third.append(own * later * UP)
@@ -239,6 +228,8 @@ class Bound:
             lengths(left, [size_of(row) for row in left], self.M), st.left_off[self.h :], strict=True)]
         if k == 1:
             return single, rest
+        if st.c.sums.relabels:  # rows stay where they are in the sum
+            return self._labels(C, single), 0.0
         if self.pulled is None:
             self.pulled = self._pulled()
         pulled, pulled_far, bent = self.pulled
@@ -259,6 +250,14 @@ class Bound:
             single, C, C_far, bent, long, triple, strict=True)]
         far = rest + 0.5 * (k - 1) * max(C_two, max(C_far, default=0.0)) + beyond + triple_far if st.far else 0.0
         return [x * UP for x in rho], far * UP
+
+    def _labels(self, C: list[list[float]], single: list[float]) -> list[float]:
+        """ρ of every step where labels change, and there are no far rows."""
+        for a in range(len(C)):
+            C[a][a] = 0.0
+        self._pairs(C)
+        triple, _ = self._triples()
+        return [(x + 0.5 * top(row, 0.0, self.k - 1) + q) * UP for x, row, q in zip(single, C, triple, strict=True)]
 
     def _pulled(self) -> tuple[list[list[float]], list[float], list[float]]:
         """What a step, and a far row, does to the slope of another step's row, and what pairs of them do."""
@@ -305,7 +304,7 @@ class Bound:
         """Form the pairs of steps whose bounds are largest, with their signs."""
         st, h = self.st, self.h
         f = len(C)
-        formed = (FORMED if f <= WIDE else MANY) if self.pairs is None else self.pairs
+        formed = (FORMED if f <= WIDE else LABELS if st.c.sums.relabels else MANY) if self.pairs is None else self.pairs
         if not formed:
             return
         order = nlargest(formed, ((C[a][b], a, b) for a in range(f) for b in range(a + 1, f)))
@@ -330,10 +329,10 @@ class Bound:
         return [top(row, other, k - 1) / 6.0 * UP for row, other in zip(C, C_far or [0.0] * f, strict=True)], far
 
 
-def _left(least: float, moved: float) -> float:
-    """What a row keeps of its curvature where its margin moves by so much: times `(1 − e^{−x})/x`, rounded down."""
-    part = max(1.0 - 0.5 * moved, (1.0 - exp(-min(moved, 300.0)) * UP) / moved)
-    return max(least * part * (1.0 - 2.0**-30), 0.0)
+def _bends_less(second: float, own: float, moved: float) -> bool:
+    """Whether one bound of the slope's bends is less than growth by exponentials, at a row's longest move."""
+    grown = exp(min(moved, 50.0)) - 1.0
+    return second * moved * moved <= own * grown * grown
 
 
 class Drops:
@@ -350,8 +349,8 @@ class Drops:
         self.norms = [up(x) for x in e.norms]
         X, off, big = found.M
         bound = (big + off).upper()
-        self.seen = _roots(e.forms(X, bound), off, self.norms)
-        self.other = _roots(e.forms(st.b.X, (st.b.big + st.b.off).upper()), st.b.off, self.norms) if st.far else []
+        self.seen = roots(e.forms(X, bound), off, self.norms)
+        self.other = roots(e.forms(st.b.X, (st.b.big + st.b.off).upper()), st.b.off, self.norms) if st.far else []
         self.margins = [float(x.lower()) - abs(float(x.mid())) * (UP - 1.0) for x in (e.exact * st.c.w).entries()]
         columns = fmpz_mat(st.delta[found.h :]).transpose()
         self.loose = [up(e.short.epsilon) * x * UP for x in st.sizes[found.h :]]
@@ -378,8 +377,3 @@ class Drops:
         room, fixed, st = self.margins[at], self.seen[at] * self.found.fixed, self.found.st
         found = [i for i, x in zip(self.found.rows, pushes, strict=True) if not (x + fixed) * UP * UP < room]
         return found if (far + fixed) * UP * UP < room else found + st.far
-
-
-def _roots(forms: list[arb], off: arb, norms: list[float]) -> list[float]:
-    return [length_above(x, up(off), r) for x, r in zip(forms, norms, strict=True)]
-

@@ -31,7 +31,8 @@ def form(st: Steps, pairs: list[tuple[int, int]]) -> list[Pair]:
             i, j = st.rows[a], st.rows[b]
             Pa, Pb, z = st.P[a], st.P[b], list(map(mul, map(mul, st.z, st.E[a]), st.E[b]))
             line = [int((x + y - q - v / (1.0 + v)) * one) for x, y, q, v in zip(Pa, Pb, st.still, z, strict=True)]
-            for l, q in ((i, Pb[i]), (j, Pa[j])):  # the row of one of both: what the other does to its own slope
+            # the row of one of both, if it goes: what the other does to its own slope
+            for l, q in () if s.relabels else ((i, Pb[i]), (j, Pa[j])):
                 line[l] = int((q - st.still[l]) * one)
             for l in out:
                 line[l] = 0

@@ -23,9 +23,9 @@ def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool
     Raises:
         Invalid: the arrays are no tree, or the theorem is not about this problem.
     """
-    if head.relabels or head.weights is not None or head.count < 2:
+    if head.weights is not None or (head.count != 2 if head.relabels else head.count < 2):
         raise Invalid(where, "pairs of single refits are stated",
-                      "they are for two and more deleted rows that count the same")
+                      "they are for two and more deleted rows, and for two labels, of rows that count the same")
     if extra := {"second", "wide"} & set(arrays):
         raise Invalid(where, f"there is {sorted(extra)[0]}", "pairs of single refits have none")
     s, points = oriented(head, where)

@@ -11,6 +11,8 @@ from math import frexp, inf, isnan, ldexp, nan
 
 from flint import arb, fmpz_mat
 
+from certify.check.theorems.head.rows.boxes.fixed_rows import length_above
+
 UP = 1.0 + 2.0**-30
 BITS = 30
 """Of whole numbers that stand for nonnegative doubles."""
@@ -73,3 +75,8 @@ def gram(rows: Sequence[Sequence[float]]) -> list[list[float]]:
     scales = [ldexp(1.0, e) for e in units]
     return [[float(int(x)) * one * other * UP for x, other in zip(line, scales, strict=True)]
             for line, one in zip((A * A.transpose()).tolist(), scales, strict=True)]
+
+
+def roots(forms: list[arb], off: arb, norms: list[float]) -> list[float]:
+    """Upper bounds of lengths from those of their squares, which are off by `off` times squares of norms."""
+    return [length_above(x, up(off), r) for x, r in zip(forms, norms, strict=True)]

@@ -27,8 +27,9 @@ from certify.check.theorems.head.rows.boxes.leaves import Base
 from certify.check.theorems.head.rows.boxes.trap import Centre
 from certify.check.theorems.head.rows.pair_tree.numbers import EXPONENTS, UP, exp, up
 
-LONG, TURNS, ONCE = 64, 7, 2
-"""Steps of Newton's method for the first rows of the order, and for the others."""
+LONG, TURNS, ONCE, LABELS = 64, 7, 2, 4
+"""Steps of Newton's method for the first rows of the order, and for the others; for the others where labels change,
+whose steps are longer, and are shortened where a gradient grows, and then eight times as many rows are first."""
 
 FINE, SLOPE = 45, 52
 """Bits of a step's entries, and of a slope, in whole numbers."""
@@ -36,8 +37,8 @@ FINE, SLOPE = 45, 52
 SURE = 1.0 - 2.0**-10
 BLURRED = 0.5
 """`e^x − 1 ≤ 2x` for what margins are off by, as slopes are taken to be, holds for small x alone."""
-STILL = 2.0**-30
-"""Of a step's length: what moves less is not moved again."""
+STILL, LESS = 2.0**-30, 0.3
+"""Of a step's length: what moves less is not moved again. And of a correction where it did not help."""
 AT_ONCE = 256
 """Far rows at a time."""
 
@@ -140,10 +141,13 @@ def _steps(b: Base, order: list[int], count: int, turns: int, products: int | No
     t_off = max((up(x - float(x.mid())) for x in c.t), default=0.0)
     if not all(abs(x) < EXPONENTS for x in t):
         return None
-    own = [min(up(c.D[i]) * size[i] * size[i] * UP, SURE) for i in range(s.n)]
+    own = [0.0 if s.relabels else min(up(c.D[i]) * size[i] * size[i] * UP, SURE) for i in range(s.n)]
     moved = _Moved(b, rows, own, t)
     for turn in range(turns):
-        moved.correct(len(rows) if turn < ONCE - 1 else min(LONG, len(rows)))
+        few, all_of_them = (8 * LONG, LABELS) if s.relabels else (LONG, ONCE - 1)
+        moved.correct(len(rows) if turn < all_of_them else min(few, len(rows)))
+    if s.relabels:
+        moved.end()
     tau = moved.changes(range(len(rows)))
     if not all(-EXPONENTS < x < EXPONENTS for row in tau for x in row):
         return None
@@ -177,13 +181,18 @@ class _Moved:
         self.Z = self._times([s.rows[i] for i in rows])
         self.D = [float(self.c.D[i].mid()) for i in rows]
         own = [sum(map(mul, z, s.rows[i])) for z, i in zip(self.Z, rows, strict=True)]
+        if s.relabels:  # a new label takes no curvature away
+            self.D = [0.0] * len(rows)
         self.room = [max(1.0 - d * x, 1e-3) for d, x in zip(self.D, own, strict=True)]
-        pull = [float(self.c.p[i].mid()) / room for i, room in zip(rows, self.room, strict=True)]
+        pull = ([_settled(t[i], x) for i, x in zip(rows, own, strict=True)] if s.relabels else
+                [float(self.c.p[i].mid()) / room for i, room in zip(rows, self.room, strict=True)])
         self.long = s.across_long.transpose()
         self.decay = [float(x.mid()) for x in s.decay]
         self.w = [float(x.mid()) for x in self.c.w.entries()]
         self.whole: list[list[int]] = [[]] * len(rows)
         self.unit, self.sizes, self.moving = [0] * len(rows), [0.0] * len(rows), [True] * len(rows)
+        self.share: list[float] = [1.0] * len(rows)
+        self.least: list[tuple[float, list[float], list[float]]] = [(inf, [], [])] * len(rows)
         for a, (z, x) in enumerate(zip(self.Z, pull, strict=True)):
             self._take(a, [-x * y for y in z])
 
@@ -230,15 +239,33 @@ class _Moved:
         for a, row in zip(which, self.changes(which), strict=True):
             P.append([there / (1.0 + plain(min(x + y, EXPONENTS))) for x, y, there in zip(
                 self.t, row, kept, strict=True)])
-            P[-1][self.rows[a]] = 0.0
+            P[-1][self.rows[a]] = P[-1][self.rows[a]] - 1.0 if self.s.relabels else 0.0
         at = [self.step(a) for a in which]
         left = [[d * (w + x) - g for d, w, x, g in zip(self.decay, self.w, step, row, strict=True)]
                 for step, row in zip(at, self._pulled(P), strict=True)]
+        at_of = {a: place for place, a in enumerate(which)}
         for a, step, y in zip(which, at, self._times(left), strict=True):
             lift = sum(map(mul, y, self.s.rows[self.rows[a]])) * self.D[a] / self.room[a]
             fix = [v + lift * q for v, q in zip(y, self.Z[a], strict=True)]
+            if self.s.relabels:
+                step, fix = self._best(a, step, fix, sqrt(max(sum(map(mul, y, left[at_of[a]])), 0.0)))
             self._take(a, [x - v for x, v in zip(step, fix, strict=True)])
             self.moving[a] = size_of(fix) > STILL * self.sizes[a]
+
+    def _best(self, a: int, step: list[float], fix: list[float], size: float) -> tuple[list[float], list[float]]:
+        """Where a step of a label goes on: from the one with the shortest gradient, less far where that grew."""
+        if size < self.least[a][0]:
+            self.least[a] = size, step, fix
+        else:
+            self.share[a] *= LESS
+        _, step, fix = self.least[a]
+        return step, [self.share[a] * x for x in fix]
+
+    def end(self) -> None:
+        """Of labels: the steps with the shortest gradients."""
+        for a, (_, step, _) in enumerate(self.least):
+            if step and self.moving[a]:
+                self._take(a, step)
 
     def _pulled(self, P: list[list[float]]) -> list[list[float]]:
         """`Σ P_j s_j`, P in whole numbers of `2^−SLOPE`, rounded."""
@@ -255,16 +282,29 @@ class _Moved:
         decay_off = max((up(d - x) for d, x in zip(s.decay, self.decay, strict=True)), default=0.0)
         most = max(map(abs, self.decay), default=0.0)
         own = [list(row) for row in P]
-        for a, i in enumerate(self.rows):
-            own[a][i] = 0.0
+        for a, i in enumerate(self.rows):  # −s with p(−t) is s with p(t) − 1
+            own[a][i] = own[a][i] - 1.0 if s.relabels else 0.0
         for a, row in enumerate(self._pulled(own)):
             at = [w + x for w, x in zip(self.w, self.step(a), strict=True)]
             g = [d * x - y for d, x, y in zip(self.decay, at, row, strict=True)]
-            weigh = sum(map(mul, own[a], norms))
+            weigh = sum(map(mul, P[a], norms)) + norms[self.rows[a]]
             rounded = 2.0**-50 * (most * (size_of(self.w) + self.sizes[a]) + size_of(row) + size_of(g))
             errors.append((blur * weigh + apart + rounded + decay_off * (size_of(at) + self.sizes[a])) * UP * UP)
             found.append(g)
         return found, errors
+
+
+def _settled(t: float, own: float) -> float:
+    """How much of its pull one changed label keeps when its own margin has moved, `own` long: a proposal."""
+    slope, tau = plain(-max(min(t, EXPONENTS), -EXPONENTS)), -own
+    p = slope / (1.0 + slope)
+    D, pull = p * (1.0 - p), 1.0
+    for _ in range(6):
+        z = plain(-max(min(t + tau, EXPONENTS), -EXPONENTS))
+        q = z / (1.0 + z)
+        pull = 1.0 + p - q - D * tau
+        tau -= (tau + own * pull) / max(1.0 + own * (q * (1.0 - q) - D), 0.1)
+    return pull
 
 
 def _far(b: Base, far: list[int], size: list[float], own: list[float], products: int | None,

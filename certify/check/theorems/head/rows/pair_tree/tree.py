@@ -13,6 +13,7 @@ from certify.check.theorems.head.rows.boxes.trap import Centre, centre
 from certify.check.theorems.head.rows.boxes.tree import Node, Place, places, refused
 from certify.check.theorems.head.rows.pair_tree.bound import Bound, Drops
 from certify.check.theorems.head.rows.pair_tree.effort import MOST, efforts
+from certify.check.theorems.head.rows.pair_tree.labels import last_labels, left_of_labels
 from certify.check.theorems.head.rows.pair_tree.order import in_order
 from certify.check.theorems.head.rows.pair_tree.steps import row_lengths, steps
 from certify.format.refusal import Invalid
@@ -38,7 +39,8 @@ def proved(s: Sums, e: Points, nodes: Sequence[Node], free: Sequence[int], count
         c = centre(s, place.out, node.weights)
         if live != last:
             last, part = live, e.some(live)
-        open_ = _last(node, place, c, part, live) if place.k == 1 else _inner(node, place, c, part, live, nodes)
+        last_one = last_labels if s.relabels else _last
+        open_ = last_one(node, place, c, part, live) if place.k == 1 else _inner(node, place, c, part, live, nodes)
         for j in open_:
             good[j] = False
     return [ok and nodes[0].numbers[j] >= 0 if nodes else False for j, ok in enumerate(good)]
@@ -50,6 +52,8 @@ def _left(node: Node, place: Place, c: Centre, part: Points, numbers: dict[int, 
     b = base(c) if node.boxes and place.free and left else None
     if b is None:
         return left
+    if c.sums.relabels:
+        return left_of_labels(node, place, b, part, numbers)
     size = row_lengths(b.c.sums, (b.X, b.off, b.big))
     order, count = in_order(b, node.hot, place.free, size)
     boxes = sorted(node.boxes, key=lambda box: -box[0])

@@ -51,7 +51,8 @@ def test_what_it_is_not_for() -> None:
     head = drawn(1, 2, 11, 1.0)
     rows = tuple(range(11))
     assert not PairTrees().able(head, RowChange(False, 2, rows))
-    for change, why in ((RowChange(True, 2, rows), "labels change"), (RowChange(False, 1, rows), "no pair"),
+    for change, why in ((RowChange(True, 2, rows), "for 1500 to 5000"), (RowChange(True, 3, rows), "are for 2"),
+                        (RowChange(False, 1, rows), "no pair"),
                         (RowChange(False, 17, rows), "for 2 to 16")):
         assert why in PairTrees().able(head, change)
     assert "fixed one" in PairTrees().able(dataclasses.replace(head, remaining=True), RowChange(False, 2, rows))
