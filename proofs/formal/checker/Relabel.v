@@ -26,9 +26,9 @@ Record point := Point {
   lost : option Z;           (* so many are said not to *)
 }.
 
-(* far/far_scale: how far today's weights are said to be from the minimum; centre: anything, near the minimum, in the
-   units of solutions *)
-Record base := Base { centre : list Z; far : Z; far_scale : Z }.
+(* far/far_scale: how far today's weights are said to be from the minimum; centre: anything; near the minimum, times
+   centre_scale/feature_scale *)
+Record base := Base { centre : list Z; centre_scale : Z; far : Z; far_scale : Z }.
 
 Definition same_length {A B} (a : list A) (b : list B) : bool := Nat.eqb (length a) (length b).
 Definition well_formed (h : head) (solution_scale : Z) : bool :=
@@ -128,18 +128,20 @@ Fixpoint judge_all (xs : list point) (qs images : list (list Z)) : list (bool * 
 End Judge.
 
 (* ---- the weights of today ---- *)
-Definition within (h : head) (scale : Z) (sigma : Z * Z) (H : list (list Z)) (b : base) : bool :=
+Definition within (h : head) (sigma : Z * Z) (H : list (list Z)) (b : base) : bool :=
   let image := map (fun r => dot_from 0 r (centre b)) H in
   let moments := map (fun c => dot_from 0 c (targets h)) (columns (decay h) (rows h)) in
-  let step := residual_from 0 scale (weights h) (map (Z.mul (feature_scale h * weight_scale h)) (centre b)) in
-  let gradient := residual_from 0 (target_scale h) image (map (Z.mul scale) moments) in
-  same_length (centre b) (decay h) && Z.ltb 0 (far_scale b)
+  let step := residual_from 0 (centre_scale b) (weights h)
+    (map (Z.mul (feature_scale h * weight_scale h)) (centre b)) in
+  let gradient := residual_from 0 (target_scale h) image (map (Z.mul (centre_scale b)) moments) in
+  same_length (centre b) (decay h) && Z.ltb 0 (centre_scale b) && Z.ltb 0 (far_scale b)
   && Z.leb ((Z.sqrt step + 1) * (target_scale h * fst sigma * far_scale b)
             + (Z.sqrt gradient + 1) * (snd sigma * feature_scale h * weight_scale h * far_scale b))
-           (far b * (scale * target_scale h * weight_scale h * fst sigma)).
+           (far b * (centre_scale b * target_scale h * weight_scale h * fst sigma)).
 
-(** Whether the distance of today's weights from the minimum was proved, and for every point, whether its `kept` and its `lost` were proved; None where the head or a floor of H was not
-    accepted. chunk: how many vectors go into one long integer; any number is right, 32 is quick. *)
+(** Whether the distance of today's weights from the minimum was proved, and for every point, whether its `kept` and
+    its `lost` were; None where the head or a floor of H was not accepted. chunk: how many vectors go into one long
+    integer; any number is right, 32 is quick. *)
 Definition check (chunk : nat) (h : head) (solution_scale : Z) (inverse : list (list Z)) (inverse_scale : Z)
     (propose : point -> list Z -> Z * list Z) (b : option base) (points : list point)
     : option (bool * list (bool * bool)) :=
@@ -152,7 +154,7 @@ Definition check (chunk : nat) (h : head) (solution_scale : Z) (inverse : list (
       let zero := zero_like (decay h) in
       let (big, bigH) := (max_abs (rows h), max_abs H) in
       let total := total_from 0 (targets h) (codes h) in
-      Some (match b with None => false | Some b => within h solution_scale sigma H b end,
+      Some (match b with None => false | Some b => within h sigma H b end,
         flat_map (fun xs => let us := map solution xs in
           judge_all h solution_scale total sigma propose xs (apply big zero (rows h) us) (apply bigH zero H us))
         (chunks chunk (length points) points))
@@ -163,7 +165,8 @@ Definition check (chunk : nat) (h : head) (solution_scale : Z) (inverse : list (
 Section Example.
 Let toy := Head [[1; 0]; [0; 1]; [1; 1]] [1; -1; 1] [[-1]; [1]; [-1]] [1; 1] [1; -1] 0 1 1 1.
 Let asked (k l : Z) :=
-  check 2 toy 80 nil 1 (fun _ _ => (60, [-1; -1; -1])) (Some (Base [60; -20] 3 2)) [Point [1; 0] true [30; -10] (Some k) (Some l)].
+  check 2 toy 80 nil 1 (fun _ _ => (60, [-1; -1; -1])) (Some (Base [60; -20] 80 3 2))
+    [Point [1; 0] true [30; -10] (Some k) (Some l)].
 Goal asked 0 2 = Some (true, [(true, true)]). Proof. reflexivity. Qed.
 Goal asked 1 1 = Some (true, [(false, false)]). Proof. reflexivity. Qed.
 Goal check 2 (Head nil nil nil nil nil 0 1 1 1) 1 nil 1 (fun _ _ => (0, nil)) None nil = None. Proof. reflexivity. Qed.

@@ -150,19 +150,19 @@ Variables (sigma : Z * Z) (total : Z).
 (* ---- today's weights ---- *)
 Lemma within_sound b : 0 < zr sigma.1 -> 0 < zr sigma.2 -> posdef (normal Phi Decay) ->
   (forall y, zr sigma.1 / (zr sigma.2 * fs ^+ 2) * enorm y <= enorm (normal Phi Decay *m y)) ->
-  within h us sigma H b -> enorm (today - refit Phi Decay given) <= zr (far b) / zr (far_scale b).
+  within h sigma H b -> enorm (today - refit Phi Decay given) <= zr (far b) / zr (far_scale b).
 Proof.
-move=> s1 s2 pH low; have [_ rw [lt lc lw] _ [f0 ts0 w0 u0]] := wfP; have [lH wH HE] := normalE.
-move=> /andP[/andP[/same_lengthP lb]]; rewrite (@zrL R) (@zrS R) zr0 !(zrM, zrD) => fb0 le.
-pose v : 'cV[R]_p := \col_a (fs * zr (at_ (centre b) a) / zr us).
+move=> s1 s2 pH low; have [_ rw [lt lc lw] _ [f0 ts0 w0 _]] := wfP; have [lH wH HE] := normalE.
+move=> /andP[/andP[/andP[/same_lengthP lb]]]; rewrite !(@zrL R) (@zrS R) zr0 !(zrM, zrD) => u0 fb0 le.
+pose v : 'cV[R]_p := \col_a (fs * zr (at_ (centre b) a) / zr (centre_scale b)).
 have [cl cols] := columnsP (decay h) (rows h) rw.
-set step := residual_from 0 us _ _ in le; set gradient := residual_from 0 (target_scale h) _ _ in le.
-have stepE : nsq (today - v) = zr step / (zr us * zr (weight_scale h)) ^+ 2.
+set step := residual_from 0 (centre_scale b) _ _ in le; set gradient := residual_from 0 (target_scale h) _ _ in le.
+have stepE : nsq (today - v) = zr step / (zr (centre_scale b) * zr (weight_scale h)) ^+ 2.
   rewrite (@residualE R _ _ _ p) ?List.map_length // zr0 add0r big_distrl /=.
   apply: eq_bigr => a _; rewrite -[LHS]expr2 -[RHS]expr_div_n; congr (_ ^+ 2).
   rewrite (nth_mapped (Z.mul _) _ _ Z0); last by rewrite lb; apply/ssrnat.ltP.
   by rewrite !mxE !zrM; field; rewrite !gt_eqF.
-have gradE : nsq (normal Phi Decay *m v - Phi^T *m given) = zr gradient / (fs * zr us * ts) ^+ 2.
+have gradE : nsq (normal Phi Decay *m v - Phi^T *m given) = zr gradient / (fs * zr (centre_scale b) * ts) ^+ 2.
   rewrite (@residualE R _ _ _ p) ?List.map_length // zr0 add0r big_distrl /=.
   apply: eq_bigr => a _; rewrite -[LHS]expr2 -[RHS]expr_div_n; congr (_ ^+ 2).
   have aH : (a < length H)%coq_nat by rewrite lH; apply/ssrnat.ltP.
@@ -182,14 +182,14 @@ have e2 := root_up (mulr_gt0 (mulr_gt0 f0 u0) ts0) gradE (nsq_ge0 _).
 rewrite -!/(enorm _) in e1 e2; rewrite -!zrD in le.
 set r1 := zr (Z.add (Z.sqrt step) _) in e1 le; set r2 := zr (Z.add (Z.sqrt gradient) _) in e2 le.
 have e3 : enorm (normal Phi Decay *m v - Phi^T *m given) / (zr sigma.1 / (zr sigma.2 * fs ^+ 2)) <=
-    r2 / (fs * zr us * ts) / (zr sigma.1 / (zr sigma.2 * fs ^+ 2)).
+    r2 / (fs * zr (centre_scale b) * ts) / (zr sigma.1 / (zr sigma.2 * fs ^+ 2)).
   by rewrite ler_wpM2r // invr_ge0 ltW.
 apply: le_trans (lerD e1 e3) _; rewrite -subr_ge0.
-have -> : zr (far b) / zr (far_scale b) - (r1 / (zr us * zr (weight_scale h)) +
-    r2 / (fs * zr us * ts) / (zr sigma.1 / (zr sigma.2 * fs ^+ 2))) =
-  (zr (far b) * (zr us * ts * zr (weight_scale h) * zr sigma.1)
+have -> : zr (far b) / zr (far_scale b) - (r1 / (zr (centre_scale b) * zr (weight_scale h)) +
+    r2 / (fs * zr (centre_scale b) * ts) / (zr sigma.1 / (zr sigma.2 * fs ^+ 2))) =
+  (zr (far b) * (zr (centre_scale b) * ts * zr (weight_scale h) * zr sigma.1)
    - (r1 * (ts * zr sigma.1 * zr (far_scale b)) + r2 * (zr sigma.2 * fs * zr (weight_scale h) * zr (far_scale b)))) /
-  (zr (far_scale b) * zr us * zr (weight_scale h) * ts * zr sigma.1).
+  (zr (far_scale b) * zr (centre_scale b) * zr (weight_scale h) * ts * zr sigma.1).
   by field; rewrite !gt_eqF.
 by rewrite divr_ge0 ?subr_ge0 // !mulr_ge0 // ltW.
 Qed.

@@ -7,12 +7,13 @@ let chunk = 32
 let bits = 60
 
 (* the distance that is stated, and weights near the minimum *)
-let base (s : Subject.t) scale factor =
+let base (s : Subject.t) factor =
   let h = s.head in
+  let scale = Z.shift_left h.feature_scale 160 in
   let m, e = Dyadic.of_float "base.distance" s.distance in
   let centre = ref (List.map (fun _ -> Z.zero) h.decay) in
-  for _ = 1 to 4 do centre := Proposals.nearer h scale factor !centre done;
-  { Relabel.centre = !centre; far = Z.shift_left (Z.of_int m) (max e 0); far_scale = Z.shift_left Z.one (max (-e) 0) }
+  for _ = 1 to 5 do centre := Proposals.nearer h scale factor !centre done;
+  { Relabel.centre = !centre; centre_scale = scale; far = Z.shift_left (Z.of_int m) (max e 0); far_scale = Z.shift_left Z.one (max (-e) 0) }
 
 let proposals (s : Subject.t) asked =
   let h = s.head in
@@ -49,7 +50,7 @@ let proposals (s : Subject.t) asked =
       { Relabel.features; above = s.above.(j) = Some true; solution = u;
         kept = Option.map Z.of_int kept; lost = Option.map Z.of_int lost }) asked vectors in
   tell "proposals: %d solutions" (List.length points);
-  let base = base s scale normal in
+  let base = base s normal in
   tell "proposals: weights near the minimum";
   (inverse, inverse_scale, scale, base, points)
 

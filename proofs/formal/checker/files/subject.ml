@@ -10,6 +10,9 @@ type t = {
   distance : float;          (* that today's weights are said to have from the minimum *)
 }
 
+(* so that time and memory are bounded: words of features, columns, evaluation rows *)
+let largest, widest, most_points = 100_000_000, 4_000, 100_000
+
 let matrix where (a : Arrays.t) width = match a.shape with
   | [n; d] when d = width -> Array.init n (fun i -> Array.sub a.values (i * d) d)
   | _ -> Refusal.malformed "%s has another shape than rows of %d" where width
@@ -90,6 +93,10 @@ let read folder certificate =
   let weight_shift = - (Dyadic.lowest "weights" weights) in
   if max shift (max target_shift weight_shift) > Dyadic.deepest then
     Refusal.beyond "the numbers are too far apart in size for exact integers here";
+  let work = n * Array.length weights * (1 + shift / 64) in
+  if work > largest || Array.length weights > widest || Array.length seen > most_points then
+    Refusal.beyond "the head is too large: %d words of features, %d columns, %d evaluation rows" work
+      (Array.length weights) (Array.length seen);
   let list s r = Array.to_list (Array.map (Dyadic.scaled "a number" s) r) in
   let one s = Z.shift_left Z.one s in
   let p = Array.length weights in
