@@ -9,6 +9,8 @@ import pytest
 
 from certify.systems.head.rows import ridge as ridges
 from certify.systems.head.rows.change import RowChange
+from certify.systems.head.rows.head import Head
+from certify.systems.head.rows.losses import HEAD_LOSSES
 from certify.systems.head.rows.ridge import Ridge, ridge
 from certify.systems.head.rows.stored import rows as stored
 from certify.theorems.head.rows.flips import Found
@@ -20,6 +22,8 @@ from certify.theorems.head.rows.squared.streamed.deletions import FLIPS, STAYS, 
 from certify.theorems.head.rows.squared.streamed.largest import Largest
 from certify.theorems.head.rows.squared_labels import Labels, Targets, tolerated
 from certify.theorems.head.rows.squared_tree import SquaredTree
+from certify.theorems.head.rows.squared_tree.flipped import label_without
+from certify.theorems.head.rows.squared_tree.root import root_of
 from tests.families.squared_heads import as_head, small_head
 from tests.oracles import squared_head as oracle
 
@@ -188,3 +192,40 @@ def test_the_search_of_large_heads_finds_what_flips(monkeypatch: pytest.MonkeyPa
                 assert flips or not found.flipped[j]
                 could, flipped = could + flips, flipped + bool(found.flipped[j])
     assert flipped > 0.5 * could > 0
+
+
+def test_labels_without_rows_are_those_of_exact_refits() -> None:
+    told = flips = 0
+    for seed in range(30):
+        small = small_head(np.random.default_rng([seed, 41]), 9, 1 + 2 * (seed % 2), points=5)
+        head = as_head(small, False)
+        system = ridge(small.phi, head.mu(), small.decayed)
+        if isinstance(system, str):
+            continue
+        points = np.flatnonzero(head.today >= 0)
+        root = root_of(head, system, np.arange(9), points, lambda: False)
+        assert root is not None
+        for gone in ([0], [1, 4], [2, 3, 8]):
+            left = [i for i in range(9) if i not in gone]
+            W = oracle.refit(small.phi[left].tolist(), small.Y[left].tolist(), head.mu()[0], small.decayed.tolist())
+            for t, j in enumerate(points.tolist()):
+                found = label_without(root, t, np.array(gone), int(head.today[j]))
+                if found >= 0:
+                    assert W is not None
+                    assert oracle.margin(W, small.points[j].tolist(), found, small.threshold) >= 0
+                    told, flips = told + 1, flips + (found != head.today[j])
+    assert told > 100
+    assert flips > 5
+
+
+def test_a_row_of_leverage_one_leaves_no_label() -> None:
+    phi = np.array([[1e6, 0.0], [0.0, 1.0], [0.0, 2.0]])
+    Y = np.array([[1.0], [-1.0], [1.0]])
+    head = Head(phi, np.zeros(3), Y, np.array([[-1.0], [1.0]]), np.array([1, 0, 1]), HEAD_LOSSES["squared"],
+                np.array([[0.0, 1.0]]), 1e-6, np.ones(2, dtype=bool), False, np.array([[0.0, 1.0]]), np.zeros(1))
+    system = ridge(phi, head.mu(), head.decayed)
+    assert isinstance(system, Ridge)
+    root = root_of(head, system, np.arange(3), np.arange(1), lambda: False)
+    assert root is not None
+    assert label_without(root, 0, np.array([0]), 1) == -1
+    assert label_without(root, 0, np.array([1]), 1) == 1
