@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from certify.format.errors import EnclosureError, InputError
-from certify.format.words import Loss
 from certify.inputs.given import given_rows
 from certify.inputs.sklearn.linear import linear
 from certify.problem.perturbations.codes import code_rows
@@ -150,7 +149,7 @@ def _read(estimator: Any, X: Any, y: Any, X_eval: Any) -> tuple[OnDisk, Head]:
     read = linear(estimator, labels, len(labels))
     if read.by_label is not None or read.balanced:
         raise InputError("class_weight", "weights of labels", "fit without them")
-    assert read.loss == Loss.SQUARED and read.targets is not None
+    assert read.targets is not None
     source = on_disk(X, read.bias is not None)
     n, m = source.shape
     if n != len(labels):
