@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from itertools import combinations
+from dataclasses import replace
+from itertools import combinations, product
 
 import numpy as np
 import pytest
+from flint import ctx
 
+from certify.check.theorems.head.rows.head import BITS
+from certify.check.theorems.head.rows.squared import spectral as checked_spectral
+from certify.check.theorems.head.rows.squared.ridge import ridge_of
 from certify.systems.head.rows import ridge as ridges
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
@@ -17,6 +22,7 @@ from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Budget
 from certify.theorems.head.rows.squared import majorant, spectral, worst
 from certify.theorems.head.rows.squared.majorant import factor
+from certify.theorems.head.rows.squared.spectral import largest_block
 from certify.theorems.head.rows.squared.streamed import labels as by_parts
 from certify.theorems.head.rows.squared.streamed.deletions import FLIPS, STAYS, deleted, most_of_trace
 from certify.theorems.head.rows.squared.streamed.largest import Largest
@@ -24,7 +30,7 @@ from certify.theorems.head.rows.squared_labels import Labels, Targets, tolerated
 from certify.theorems.head.rows.squared_tree import SquaredTree
 from certify.theorems.head.rows.squared_tree.flipped import label_without
 from certify.theorems.head.rows.squared_tree.root import root_of
-from tests.families.squared_heads import as_head, small_head
+from tests.families.squared_heads import as_checked, as_head, small_head
 from tests.oracles import squared_head as oracle
 
 
@@ -229,3 +235,28 @@ def test_a_row_of_leverage_one_leaves_no_label() -> None:
     assert root is not None
     assert label_without(root, 0, np.array([0]), 1) == -1
     assert label_without(root, 0, np.array([1]), 1) == 1
+
+
+def test_many_rows_by_the_trace_are_proved_by_prover_and_checker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With less than half of leverage no pair is looked at; with more of it pairs may do better."""
+    monkeypatch.setattr(spectral, "SQUARE", 6)
+    monkeypatch.setattr(checked_spectral, "MANY", 6)
+    proofs = 0
+    for seed, decay in product(range(8), (3.0, 30.0, 300.0)):
+        small = small_head(np.random.default_rng([seed, 51]), 9, 1)
+        head, rows = as_head(replace(small, mu=decay), False), tuple(range(9))
+        system = ridge(head.phi, head.mu(), head.decayed)
+        if isinstance(system, str):
+            continue
+        K = head.phi @ np.linalg.solve(head.phi.T @ head.phi + np.diag(head.decayed * head.mu()[0]), head.phi.T)
+        twin = as_checked(replace(small, mu=decay), head, rows, 2, False)
+        with ctx.workprec(BITS):
+            other = checked_spectral.largest_block(ridge_of(twin, 2), list(rows), 2)
+        kappa = largest_block(system, np.arange(9), 2, lambda: False)
+        true = max(np.linalg.eigvalsh(K[np.ix_(M, M)]).max() for M in map(list, combinations(range(9), 2)))
+        assert true <= float(other) * (1 + 1e-9)
+        if kappa is not None:
+            assert true * (1 - 1e-9) <= kappa
+            assert float(other) <= kappa * (1 + 1e-6)
+            proofs += kappa < spectral.ENOUGH
+    assert proofs > 3
