@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pyarrow
+import pyarrow.parquet
 import pytest
 from sklearn.linear_model import Ridge, RidgeClassifier
 
 import certify
 from certify.format.errors import InputError
+from certify.prove.stored.predictions import same_names
 from certify.systems.head.rows.stored import rows as stored
 from certify.theorems.head.rows.squared.streamed import labels as by_parts
 
@@ -119,3 +122,35 @@ def test_a_file_that_is_written_to_meanwhile_is_refused(monkeypatch: pytest.Monk
     monkeypatch.setattr(predictions, "tolerated", slow)
     with pytest.raises(InputError, match="written to"):
         certify.stored_predictions(model, path, y, X_eval, relabel=1)
+
+
+def test_parquet_is_answered_as_npy_is(parts: None, tmp_path: Path) -> None:
+    model, X, y, X_eval = drawn(tmp_path)
+    path = tmp_path / "rows.parquet"
+    names = [f"x{j}" for j in range(X.shape[1])]
+    table = pyarrow.table({name: X[:, j] for j, name in enumerate(names)})
+    pyarrow.parquet.write_table(table, path, row_group_size=97)
+    for asked in ({"relabel": 4}, {"delete": 2}):
+        one, other = (certify.stored_predictions(model, x, y, X_eval, **asked) for x in (path, tmp_path / "rows.npy"))
+        assert one.proved.tolist() == other.proved.tolist()
+        assert one.flipped.tolist() == other.flipped.tolist()
+        assert one.rows == other.rows
+    with pytest.raises(InputError, match="memory"):
+        certify.stored_predictions(model, path, y, X_eval, delete=1, memory=1e6)
+    with pytest.raises(InputError, match="column 1 is 'x2'"):
+        same_names(("x0", "x2"), np.array(["x0", "x1"]))
+
+
+def test_parquet_that_is_none_or_has_no_numbers_is_refused(tmp_path: Path) -> None:
+    model, X, y, X_eval = drawn(tmp_path)
+    path, columns = tmp_path / "rows.parquet", {f"x{j}": X[:, j] for j in range(X.shape[1])}
+    holes = [None if i == 650 else 1.0 for i in range(len(X))]
+    for bad, words in (({**columns, "x1": holes}, "missing values"), ({**columns, "x1": ["a"] * len(X)}, "entries of"),
+                       ({**columns, "x1": np.where(np.arange(len(X)) == 3, np.nan, X[:, 1])}, "correct it"),
+                       ({"x0": X[:, 0]}, "fitted to 5"), ({"x0": X[:0, 0]}, "without rows")):
+        pyarrow.parquet.write_table(pyarrow.table(bad), path, row_group_size=300)
+        with pytest.raises(InputError, match=words):
+            certify.stored_predictions(model, path, y, X_eval, delete=1)
+    path.write_bytes(b"PAR1 no table PAR1")
+    with pytest.raises(InputError, match="parquet"):
+        certify.stored_predictions(model, path, y, X_eval, delete=1)

@@ -36,6 +36,11 @@ class OnDisk:
     state: tuple[int, int]
 
     @property
+    def held(self) -> int:
+        """Bytes that stay between parts."""
+        return 0
+
+    @property
     def shape(self) -> tuple[int, int]:
         """Rows and features, the 1 among them."""
         return self.size[0], self.size[1] + self.ones
@@ -56,7 +61,7 @@ class OnDisk:
         Raises:
             InputError: its length or its time is another.
         """
-        if _state(self.path) != self.state:
+        if not os.path.exists(self.path) or state_of(self.path) != self.state:
             raise InputError("X", f"{self.path}, which was written to while it was read", "ask again")
 
     def _mapped(self) -> np.memmap[Any, np.dtype[Any]]:
@@ -93,9 +98,10 @@ def on_disk(X: Any, ones: bool) -> OnDisk:
         raise InputError("X", f"{X.dtype} of shape {X.shape}", f"store (n, d) numbers of {' or '.join(KINDS)}, row by "
                          "row (C order)")
     path = os.fspath(X.filename)
-    return OnDisk(path, int(X.offset), X.dtype, (int(X.shape[0]), int(X.shape[1])), ones, _state(path))
+    return OnDisk(path, int(X.offset), X.dtype, (int(X.shape[0]), int(X.shape[1])), ones, state_of(path))
 
 
-def _state(path: str) -> tuple[int, int]:
+def state_of(path: str) -> tuple[int, int]:
+    """Length and time of a file."""
     found = os.stat(path)
     return found.st_size, found.st_mtime_ns

@@ -29,7 +29,7 @@ PATIENT, FASTER, LARGEST = 5, 0.9, 8.0
 SPARE = 1.03
 """Factor of a comparison that was proved, which a larger one is too: so much a checker's may be larger."""
 
-EVALUATED = (64, 768)
+EVALUATED = (64, 768, 6144)
 """Numbers of rows that are evaluated one after the other, before all are."""
 
 AT_ONCE = 2**21
