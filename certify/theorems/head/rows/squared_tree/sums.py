@@ -128,22 +128,24 @@ def holds(state: State, found: Terms, C: Influences, pairs: Pairs, at: Ints, k: 
         at: which of them.
         k: how many.
     """
-    good = np.zeros(len(at), dtype=bool)
+    good, lost = np.zeros(len(at), dtype=bool), np.zeros(len(at), dtype=bool)
     for some in (*EVALUATED, len(found.rows)):
-        left = np.flatnonzero(~good)
+        left = np.flatnonzero(~good & ~lost)
         if not len(left):
             break
         left = left[np.argsort(pairs.point[at[left]], kind="stable")]  # influences of a point are formed once
         step = max(1, AT_ONCE // max(1, min(some, len(found.rows))))
         for start in range(0, len(left), step):
             here = left[start : start + step]
-            good[here] = _holds(state, found, C, pairs, at[here], k, min(some, len(found.rows)))
+            good[here], lost[here] = _holds(state, found, C, pairs, at[here], k, min(some, len(found.rows)))
         if some >= len(found.rows):
             break
     return good
 
 
-def _holds(state: State, found: Terms, C: Influences, pairs: Pairs, at: Ints, k: int, some: int) -> Bools:
+def _holds(state: State, found: Terms, C: Influences, pairs: Pairs, at: Ints, k: int, some: int,
+           ) -> tuple[Bools, Bools]:
+    """Which hold by some rows and a tail; and which do not hold whatever other rows are evaluated."""
     rows, points = found.rows[:some], pairs.point[at]
     c = C.at(points, rows)
     for step, pull in zip(state.steps, state.pulls, strict=True):
@@ -152,10 +154,16 @@ def _holds(state: State, found: Terms, C: Influences, pairs: Pairs, at: Ints, k:
     first = c * (pairs.of(state.R[rows], at) / (1.0 - state.d[rows]))
     w = first + (np.abs(c) + ec[:, None]) * found.xi[rows] * RAISE
     tail = reach[:, None] * found.tail[some : some + k]
-    w = np.maximum(np.concatenate([w, tail], axis=1), 0.0)
-    if k < w.shape[1]:
-        w = np.partition(w, w.shape[1] - k, axis=1)[:, w.shape[1] - k :]
+    w = _top(np.maximum(w, 0.0), k)
+    least = w.sum(axis=1)
+    w = _top(np.concatenate([w, tail], axis=1), k)
     total = w.sum(axis=1) * fp.sum_up(max(w.shape[1], 1))
     ex = ((state.pair_error + found.most * state.eK) / found.low + 8 * U * found.most) * RAISE
     slack = k * (ec * (found.most + ex) + reach * (ex + 4 * U * found.most)) + 4 * U * total
-    return np.asarray((total + slack) * RAISE + fp.FLOOR < state.least[at] * (1 - 4 * U))
+    good = np.asarray((total + slack) * RAISE + fp.FLOOR < state.least[at] * (1 - 4 * U))
+    return good, np.asarray(least >= state.least[at])
+
+
+def _top(w: Array, k: int) -> Array:
+    """The k largest numbers of each row."""
+    return np.partition(w, w.shape[1] - k, axis=1)[:, w.shape[1] - k :] if k < w.shape[1] else w
