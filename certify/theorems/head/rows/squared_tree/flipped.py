@@ -27,7 +27,7 @@ def label_without(root: Root, t: int, rows: Ints, today: int) -> int:
         today: the label of the point.
     """
     m, A = len(rows), root.factor.A[rows]
-    K, c = A @ A.T, root.C.at(np.array([t]), rows)[0]
+    K, c = A @ A.T, root.C.of(rows).at(np.array([t]))[0]
     mine = np.flatnonzero(root.pairs.point == t)
     r = root.pairs.of(root.R[rows], mine).T
     room = 1.0 - (float(np.abs(K).sum(axis=1).max()) * fp.sum_up(m) + m * root.factor.error) * RAISE

@@ -32,7 +32,7 @@ SPARE = 1.03
 EVALUATED = (64, 768, 6144)
 """Numbers of rows that are evaluated one after the other, before all are."""
 
-AT_ONCE = 2**21
+AT_ONCE = 2**22
 """Numbers of a block of contrasts and rows."""
 
 
@@ -134,10 +134,10 @@ def holds(state: State, found: Terms, C: Influences, pairs: Pairs, at: Ints, k: 
         if not len(left):
             break
         left = left[np.argsort(pairs.point[at[left]], kind="stable")]  # influences of a point are formed once
-        step = max(1, AT_ONCE // max(1, min(some, len(found.rows))))
+        step, part = max(1, AT_ONCE // max(1, min(some, len(found.rows)))), C.of(found.rows[:some])
         for start in range(0, len(left), step):
             here = left[start : start + step]
-            good[here], lost[here] = _holds(state, found, C, pairs, at[here], k, min(some, len(found.rows)))
+            good[here], lost[here] = _holds(state, found, part, pairs, at[here], k, min(some, len(found.rows)))
         if some >= len(found.rows):
             break
     return good
@@ -145,9 +145,9 @@ def holds(state: State, found: Terms, C: Influences, pairs: Pairs, at: Ints, k: 
 
 def _holds(state: State, found: Terms, C: Influences, pairs: Pairs, at: Ints, k: int, some: int,
            ) -> tuple[Bools, Bools]:
-    """Which hold by some rows and a tail; and which do not hold whatever other rows are evaluated."""
+    """Which hold by some rows, whose influences C are, and a tail; and which do not, whatever other rows do."""
     rows, points = found.rows[:some], pairs.point[at]
-    c = C.at(points, rows)
+    c = C.at(points)
     for step, pull in zip(state.steps, state.pulls, strict=True):
         c += np.outer(pull[points], step[rows])
     ec, reach = state.ec[points], np.sqrt(state.reach[points]) * RAISE
