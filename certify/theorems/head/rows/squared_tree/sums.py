@@ -66,7 +66,7 @@ def sums_at(state: State, hat: Majorant, v: Array, s: int) -> Array:
     return np.asarray(total * RAISE)
 
 
-def terms(state: State, hat: Majorant, alive: Bools, size: Array, k: int) -> Terms | None:
+def terms(state: State, hat: Majorant, alive: Bools, size: Array, k: int, start: Array | None = None) -> Terms | None:
     """Those for at most k of the rows that are alive; None where no comparison is found and proved.
 
     Args:
@@ -75,12 +75,13 @@ def terms(state: State, hat: Majorant, alive: Bools, size: Array, k: int) -> Ter
         alive: which rows may go.
         size: `(n,)` bounds of the residuals.
         k: how many.
+        start: a comparison for larger residuals, which holds for these too.
     """
     low = np.where(alive, (1.0 - state.d - state.eK) * (1 - 4 * U), 1.0)
     if not (low > 1e-6).all():
         return None
     v = np.where(alive, (size + 1e-290) / low * RAISE, 0.0)
-    xi = np.zeros(len(v)) if k <= 1 else comparison(state, hat, v, low, k - 1)
+    xi = np.zeros(len(v)) if k <= 1 else comparison(state, hat, v, low, k - 1, start)
     if xi is None:
         return None
     u = np.where(alive, np.sqrt(np.maximum(state.d + state.eK, 0.0)) * (v + xi) * (RAISE * RAISE), -1.0)
@@ -88,7 +89,7 @@ def terms(state: State, hat: Majorant, alive: Bools, size: Array, k: int) -> Ter
     return Terms(xi, float(low.min(initial=1.0)), float(v.max(initial=0.0)), rows, u[rows])
 
 
-def comparison(state: State, hat: Majorant, v: Array, low: Array, s: int) -> Array | None:
+def comparison(state: State, hat: Majorant, v: Array, low: Array, s: int, start: Array | None = None) -> Array | None:
     """`ξ > 0` with `D_iξ_i > T_s(|K_il|v_l) + T_s(|K_il|ξ_l)`, strictly, where `v > 0`; None if none is found.
 
     Rows that may not go have v = 0, and so has their ξ.
@@ -97,6 +98,10 @@ def comparison(state: State, hat: Majorant, v: Array, low: Array, s: int) -> Arr
     if not counted.any():
         return np.zeros(len(v))
     base = sums_at(state, hat, v, s)
+    if start is not None:
+        found = _judged(state, hat, (base, counted), np.where(counted, start, 0.0), low, s)
+        if found is not None:
+            return found
     xi = np.where(counted, base / low, 0.0)
     grew, limit = [np.inf], LARGEST * float(xi.max())
     for _ in range(ROUNDS):
@@ -109,7 +114,13 @@ def comparison(state: State, hat: Majorant, v: Array, low: Array, s: int) -> Arr
             break
         if len(grew) > PATIENT and not grew[-1] < FASTER * grew[-PATIENT]:
             return None  # it grows for ever, or so slowly that it would be of no use
-    xi = np.where(counted, xi * (1 + 2 * CLOSE) + 1e-290, 0.0)
+    return _judged(state, hat, (base, counted), np.where(counted, xi * (1 + 2 * CLOSE) + 1e-290, 0.0), low,
+                   s)
+
+
+def _judged(state: State, hat: Majorant, of: tuple[Array, Bools], xi: Array, low: Array, s: int) -> Array | None:
+    """A comparison for the rows that count, made as small as its own sums say; None where it does not hold."""
+    base, counted = of
     right = (base + sums_at(state, hat, xi, s)) * (RAISE * RAISE)
     if not (~counted | (low * xi * (1 - 4 * U) > right)).all():
         return None

@@ -27,7 +27,7 @@ from certify.theorems.head.rows.squared.streamed import labels as by_parts
 from certify.theorems.head.rows.squared.streamed.deletions import FLIPS, STAYS, deleted, most_of_trace
 from certify.theorems.head.rows.squared.streamed.largest import Largest
 from certify.theorems.head.rows.squared_labels import Labels, Targets, tolerated
-from certify.theorems.head.rows.squared_tree import SquaredTree
+from certify.theorems.head.rows.squared_tree import SquaredTree, sums
 from certify.theorems.head.rows.squared_tree.flipped import label_without
 from certify.theorems.head.rows.squared_tree.root import root_of
 from tests.families.squared_heads import as_checked, as_head, small_head
@@ -260,3 +260,33 @@ def test_many_rows_by_the_trace_are_proved_by_prover_and_checker(monkeypatch: py
             assert float(other) <= kappa * (1 + 1e-6)
             proofs += kappa < spectral.ENOUGH
     assert proofs > 3
+
+
+def test_a_comparison_is_taken_over_only_where_it_holds() -> None:
+    """One for larger residuals holds for smaller ones; one that does not, or that leaves rows out, is not taken."""
+    rng = np.random.default_rng(4)
+    phi = np.c_[rng.standard_normal((30, 3)), np.ones(30)]
+    codes, label = np.array([[-1.0], [1.0]]), (phi[:, 0] > 0).astype(np.int64)
+    head = Head(phi, np.zeros(30), codes[label], codes, label, HEAD_LOSSES["squared"], np.ones((1, 4)), 1.0,
+                np.ones(4, dtype=bool), False, np.ones((1, 4)), np.zeros(1))
+    system = ridge(phi, head.mu(), head.decayed)
+    assert isinstance(system, Ridge)
+    root = root_of(head, system, np.arange(30), np.arange(1), lambda: False)
+    assert root is not None
+    state, alive = root.state(np.zeros(0, dtype=np.int64)), np.ones(30, dtype=bool)
+    large = sums.terms(state, root.hat, alive, np.full(30, 2.0), 3)
+    assert large is not None
+    own, over = (sums.terms(state, root.hat, alive, np.full(30, 1.0), 3, start) for start in (None, large.xi))
+    assert own is not None
+    assert over is not None
+    K = np.abs(phi @ np.linalg.solve(phi.T @ phi + head.mu()[0] * np.eye(4), phi.T))
+    D = 1.0 - np.diagonal(K)
+    np.fill_diagonal(K, 0.0)
+    for one in (own, over):
+        right = [np.sort(K * x, axis=1)[:, -2:].sum(axis=1) for x in (1.0 / D, one.xi)]
+        assert (D * one.xi > right[0] + right[1]).all()
+    assert (over.xi <= large.xi).all()
+    for bad in (np.zeros(30), large.xi * 1e-3, np.where(np.arange(30) == 7, 0.0, large.xi)):
+        found = sums.terms(state, root.hat, alive, np.full(30, 1.0), 3, bad)
+        assert found is not None
+        assert (found.xi == own.xi).all()
