@@ -107,6 +107,11 @@ def _largest(v: Array, s: int) -> Array:
     return np.partition(v, len(v) - s)[len(v) - s :] if s < len(v) else v
 
 
+def unknown(n: int) -> Majorant:
+    """Nothing is known of the entries: no sum is bounded."""
+    return Majorant(np.zeros((n, 0), dtype=np.int64), np.zeros((n, 0)), np.full(n, np.inf), np.zeros(n))
+
+
 def majorant(found: Factor, late: Callable[[], bool]) -> Majorant | None:
     """That of a factor; None once time is up."""
     n = len(found.A)
