@@ -26,7 +26,7 @@ SQUARE, LONGEST = 16_384, 2048
 ROWS = 8192
 """Rows whose sums are formed at a time."""
 
-CHUNK = 2**23
+CHUNK = 2**22
 """Numbers of a matrix that are held at a time."""
 
 
