@@ -18,7 +18,6 @@ from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
 from certify.systems.head.rows.stored.rows import BLOCK, Held, Rows, Source, lengths
 
-
 POINTS = 2048
 """Points that are solved for at a time."""
 
