@@ -106,7 +106,7 @@ def _of_decay(head: Head, rows: Ints, count: int, points: Ints, budget: Budget,
     system = ridge(head.phi, head.mu(count), head.decayed)
     if isinstance(system, str):
         return "the refit is not proved unique"
-    root = root_of(head, system, rows, points, late) if len(points) else None
+    root = root_of(head, system, rows, points, late, count) if len(points) else None
     if root is None:
         return []
     kept = Kept()

@@ -12,7 +12,7 @@ from certify.rigor.fp import RAISE, Array
 from certify.systems.head.rows.head import Head
 from certify.systems.head.rows.ridge import Ridge, solve
 from certify.theorems.head.rows.squared.contrasts import Ints, contrasts
-from certify.theorems.head.rows.squared.majorant import Factor, Majorant, factor, majorant
+from certify.theorems.head.rows.squared.majorant import Factor, Majorant, factor, majorant, unknown
 from certify.theorems.head.rows.squared.outputs import Outputs
 from certify.theorems.head.rows.squared_tree.state import Pairs, State
 
@@ -88,10 +88,11 @@ class Root:
                      c, self.z, self.reach, self.factor.error, self.er, self.ec, self.ez)
 
 
-def root_of(head: Head, system: Ridge, rows: Ints, points: Ints, late: Callable[[], bool]) -> Root | None:
-    """That of some points; None once time is up."""
+def root_of(head: Head, system: Ridge, rows: Ints, points: Ints, late: Callable[[], bool], count: int = 2,
+            ) -> Root | None:
+    """That of some points; None once time is up. For one deletion nothing but the diagonal of K is asked for."""
     found = factor(system, rows)
-    hat = majorant(found, late)
+    hat = majorant(found, late) if count > 1 else unknown(len(rows))
     if hat is None:
         return None
     outputs = Outputs(system, head.Y)

@@ -32,7 +32,7 @@ SPARE = 1.03
 EVALUATED = (64, 768, 6144)
 """Numbers of rows that are evaluated one after the other, before all are."""
 
-AT_ONCE = 2**22
+AT_ONCE = 2**21
 """Numbers of a block of contrasts and rows."""
 
 

@@ -308,3 +308,12 @@ def test_a_comparison_is_taken_over_only_where_it_holds() -> None:
         found = sums.terms(state, root.hat, alive, np.full(30, 1.0), 3, bad)
         assert found is not None
         assert (found.xi == own.xi).all()
+
+
+def test_nothing_known_bounds_no_sum() -> None:
+    hat = majorant.unknown(5)
+    assert hat.sums(np.ones(5), 0).tolist() == [0.0] * 5
+    for s in (1, 2, 9):
+        assert (hat.sums(np.ones(5), s) == np.inf).all()
+        with np.errstate(invalid="ignore"):
+            assert not (hat.sums(np.zeros(5), s) < 1.0).any()
