@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from certify.format.errors import EnclosureError, InputError
-from certify.format.words import Loss
 from certify.inputs.given import given_rows
 from certify.inputs.sklearn.linear import linear
 from certify.problem.perturbations.codes import code_rows
@@ -19,6 +19,7 @@ from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.losses import HEAD_LOSSES
 from certify.systems.head.rows.ridge import Ridge, ridge
 from certify.systems.head.rows.stored.on_disk import OnDisk, on_disk
+from certify.systems.head.rows.stored.parquet import Parquet
 from certify.theorems.head.rows.squared.streamed.deletions import FLIPS, STAYS, deleted
 from certify.theorems.head.rows.squared.streamed.labels import tolerated
 from certify.theorems.head.rows.squared_labels import Targets
@@ -31,6 +32,9 @@ MATRICES, WIDE = 10, 8
 
 LARGEST_SHARE = 4
 """One part in so many of the memory is for the largest numbers of the evaluation rows."""
+
+
+Stored = OnDisk | Parquet
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +80,9 @@ def stored_predictions(
     Args:
         estimator: a fitted RidgeClassifier.
         X: the `(n, d)` rows that it was fitted to, as the path of a `.npy` file or as
-            `numpy.load(path, mmap_mode="r")`, of float32 or float64. It is the file that is read, as it is now.
+            `numpy.load(path, mmap_mode="r")`, of float32 or float64; or the path of a `.parquet` file, all of whose
+            columns are features, and of which one row group at a time has to fit into memory. It is the file that is
+            read, as it is now.
         y: `(n,)` labels.
         X_eval: `(N, d)` evaluation rows.
         delete, relabel: how many rows, one of them.
@@ -140,7 +146,27 @@ def _deleted(system: Ridge, head: Head, at: Whole, count: int, room: int) -> Sto
                              {int(at[j]): rows for j, rows in found.rows.items()}, why)
 
 
-def _read(estimator: Any, X: Any, y: Any, X_eval: Any) -> tuple[OnDisk, Head, float]:
+def _opened(X: Any, ones: bool) -> Stored:
+    """The rows of a file of either kind."""
+    if isinstance(X, str | os.PathLike) and os.fspath(X).endswith(".parquet"):
+        return Parquet(os.fspath(X), ones)
+    return on_disk(X, ones)
+
+
+def same_names(found: tuple[str, ...], known: Any) -> None:
+    """Refuse a file whose columns are not those that the estimator was fitted to, where it knows them.
+
+    Raises:
+        InputError: naming the first column that differs.
+    """
+    names = found if known is None else tuple(known)
+    for at, (one, other) in enumerate(zip(found, names, strict=False)):
+        if one != other:
+            raise InputError("X", f"column {at} is {one!r}, where the estimator was fitted to {other!r}",
+                             "give the columns of the training data in their order")
+
+
+def _read(estimator: Any, X: Any, y: Any, X_eval: Any) -> tuple[Stored, Head, float]:
     """The rows, a head with all but them, and the penalty in the sum form."""
     if type(estimator).__name__ != "RidgeClassifier":
         raise InputError("estimator", type(estimator).__name__, "give a fitted RidgeClassifier")
@@ -150,8 +176,10 @@ def _read(estimator: Any, X: Any, y: Any, X_eval: Any) -> tuple[OnDisk, Head, fl
     read = linear(estimator, labels, 1)  # a penalty for one row is that of the sum, exactly
     if read.by_label is not None or read.balanced:
         raise InputError("class_weight", "weights of labels", "fit without them")
-    assert read.loss == Loss.SQUARED and read.targets is not None
-    source = on_disk(X, read.bias is not None)
+    assert read.targets is not None
+    source = _opened(X, read.bias is not None)
+    if isinstance(source, Parquet):
+        same_names(source.names, getattr(estimator, "feature_names_in_", None))
     n, m = source.shape
     if n != len(labels):
         raise InputError("X, y", f"{n} and {len(labels)} rows", "give a label for every row")
@@ -173,7 +201,7 @@ def _read(estimator: Any, X: Any, y: Any, X_eval: Any) -> tuple[OnDisk, Head, fl
     return source, head, read.weight_decay
 
 
-def _room(source: OnDisk, head: Head, memory: float, each: int) -> int:
+def _room(source: Stored, head: Head, memory: float, each: int) -> int:
     """Bytes for the largest numbers of the evaluation rows.
 
     Raises:
@@ -181,7 +209,7 @@ def _room(source: OnDisk, head: Head, memory: float, each: int) -> int:
     """
     (n, m), N, k = source.shape, len(head.points), head.k
     contrasts = N * max(k - 1, 1)
-    fixed = BASE + NUMBERS * (MATRICES * m * m + WIDE * N * m + n * (6 * k + 6) + 12 * 2**20)
+    fixed = BASE + source.held + NUMBERS * (MATRICES * m * m + WIDE * N * m + n * (6 * k + 6) + 12 * 2**20)
     needed = fixed + NUMBERS * contrasts * 16 * each
     if not memory >= needed:
         raise InputError("memory", f"{memory:.3g} bytes, where {needed:.3g} are needed",

@@ -8,7 +8,7 @@ standard normal numbers, shifted by plus or minus half of one direction of lengt
 embeddings have, and is stored as float32. One label in twenty is the other one. Rows are drawn in blocks of 10⁴ from
 `default_rng([SEED, block])`, so that the rows of a smaller file are the first ones of a larger one; 300 evaluation rows
 come from block −1 (number 2³¹). The model is RidgeClassifier with its defaults (alpha 1, intercept), fitted here by
-normal equations that are summed block by block, because scikit-learn holds all rows in float64 two times.
+normal equations that are summed block by block, because scikit-learn would hold all rows in float64.
 """
 
 from __future__ import annotations

@@ -18,6 +18,9 @@ from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
 from certify.systems.head.rows.stored.rows import BLOCK, Held, Rows, Source, lengths
 
+POINTS = 2048
+"""Points that are solved for at a time."""
+
 
 @dataclass(frozen=True, eq=False)
 class Ridge:
@@ -190,8 +193,20 @@ def solve(system: Ridge, points: Array, points_rad: Array | None = None) -> Solv
     `|ΦH⁻¹ρ|₂ ≤ |ρ|_{H⁻¹}` because `ΦᵀΦ ⪯ H`; ρ is the residual with the errors of H, of the products and of e, and
     what the features leave out adds `loose·(|u| + |phi·u|·‖R‖/√(1 − δ))` and `loose·|u|`.
     """
-    if not (np.isfinite(points).all() and np.max(np.abs(points), initial=0.0) <= 2.0**100):
+    if not (np.isfinite(points).all() and max(points.max(initial=0.0), -points.min(initial=0.0)) <= 2.0**100):
         raise EnclosureError("evaluation rows", "entries that are not finite or beyond 2^100", "rescale the data")
+    if len(points) <= POINTS:
+        return _solved(system, points, points_rad)
+    u, off, size = np.empty(points.shape), np.empty(len(points)), np.empty(len(points))
+    for start in range(0, len(points), POINTS):
+        some = slice(start, start + POINTS)
+        part = _solved(system, points[some], None if points_rad is None else points_rad[some])
+        u[some], off[some], size[some] = part.u, part.off, part.size
+    return Solved(u, off, size)
+
+
+def _solved(system: Ridge, points: Array, points_rad: Array | None) -> Solved:
+    """Those of some points."""
     E = points * system.scale
     u = (E @ system.R.T) @ system.R
     u += ((E - u @ system.H) @ system.R.T) @ system.R

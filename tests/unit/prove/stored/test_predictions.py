@@ -7,15 +7,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow
+import pyarrow.parquet
 import pytest
 from sklearn.linear_model import Ridge, RidgeClassifier
 
 import certify
 from certify.format.errors import InputError
 from certify.prove.stored import predictions
-from certify.systems.head.rows.stored import on_disk as on_disk_module
+from certify.prove.stored.predictions import same_names
 from certify.systems.head.rows.stored import rows as stored
 from certify.systems.head.rows.stored.on_disk import on_disk
+from certify.systems.head.rows.stored.parquet import Parquet
+from certify.systems.head.rows.stored.state import state_of
 from certify.theorems.head.rows.squared.streamed import labels as by_parts
 
 
@@ -158,7 +162,7 @@ def test_a_file_that_is_cut_short_meanwhile_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="written to"):
         rows.part(3, 7)
     with pytest.raises(InputError, match="shorter"):
-        replace(rows, state=on_disk_module._state(str(path))).part(100, 107)
+        replace(rows, state=state_of(str(path))).part(100, 107)
     path.unlink()
     with pytest.raises(InputError, match="gone"):
         rows.take(np.array([5]))
@@ -197,3 +201,83 @@ def test_all_memory_may_be_used_and_the_penalty_is_the_exact_one(tmp_path: Path)
         assert predictions._read(model, tmp_path / "rows.npy", y, X_eval)[2] == alpha
     found = certify.stored_predictions(model, tmp_path / "rows.npy", y, X_eval, relabel=1, memory=np.inf)
     assert len(found.proved)
+
+
+def test_parquet_is_answered_as_npy_is(parts: None, tmp_path: Path) -> None:
+    model, X, y, X_eval = drawn(tmp_path)
+    path = tmp_path / "rows.parquet"
+    names = [f"x{j}" for j in range(X.shape[1])]
+    table = pyarrow.table({name: X[:, j] for j, name in enumerate(names)})
+    pyarrow.parquet.write_table(table, path, row_group_size=97)
+    for asked in ({"relabel": 4}, {"delete": 2}):
+        one, other = (certify.stored_predictions(model, x, y, X_eval, **asked) for x in (path, tmp_path / "rows.npy"))
+        assert one.proved.tolist() == other.proved.tolist()
+        assert one.flipped.tolist() == other.flipped.tolist()
+        assert one.rows == other.rows
+    with pytest.raises(InputError, match="memory"):
+        certify.stored_predictions(model, path, y, X_eval, delete=1, memory=1e6)
+    with pytest.raises(InputError, match="column 1 is 'x2'"):
+        same_names(("x0", "x2"), np.array(["x0", "x1"]))
+
+
+def test_parquet_that_is_none_or_has_no_numbers_is_refused(tmp_path: Path) -> None:
+    model, X, y, X_eval = drawn(tmp_path)
+    path, columns = tmp_path / "rows.parquet", {f"x{j}": X[:, j] for j in range(X.shape[1])}
+    holes = [None if i == 650 else 1.0 for i in range(len(X))]
+    for bad, words in (({**columns, "x1": holes}, "missing values"), ({**columns, "x1": ["a"] * len(X)}, "entries of"),
+                       ({**columns, "x1": np.where(np.arange(len(X)) == 3, np.nan, X[:, 1])}, "correct it"),
+                       ({"x0": X[:, 0]}, "fitted to 5"), ({"x0": X[:0, 0]}, "without rows")):
+        pyarrow.parquet.write_table(pyarrow.table(bad), path, row_group_size=300)
+        with pytest.raises(InputError, match=words):
+            certify.stored_predictions(model, path, y, X_eval, delete=1)
+    path.write_bytes(b"PAR1 no table PAR1")
+    with pytest.raises(InputError, match="parquet"):
+        certify.stored_predictions(model, path, y, X_eval, delete=1)
+
+
+def as_parquet(X: np.ndarray, path: Path) -> None:
+    pyarrow.parquet.write_table(pyarrow.table({f"x{j}": X[:, j] for j in range(X.shape[1])}), path, row_group_size=97)
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_parquet_whose_time_was_set_back_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, replaced: bool,
+                                                    ) -> None:
+    model, X, y, X_eval = drawn(tmp_path)
+    path, other, honest = tmp_path / "rows.parquet", tmp_path / "other.parquet", predictions.deleted
+    as_parquet(X, path)
+    as_parquet(-X, other)
+    before = path.stat()
+
+    def slow(*given: object) -> object:
+        found = honest(*given)
+        if replaced:
+            other.replace(path)
+        else:
+            path.write_bytes(other.read_bytes())
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+        return found
+
+    monkeypatch.setattr(predictions, "deleted", slow)
+    with pytest.raises(InputError, match="written to"):
+        certify.stored_predictions(model, path, y, X_eval, delete=1)
+
+
+def test_parquet_that_is_cut_short_meanwhile_is_refused(tmp_path: Path) -> None:
+    _, X, _, _ = drawn(tmp_path)
+    path = tmp_path / "rows.parquet"
+    with pytest.raises(InputError, match="give a .parquet file"):
+        Parquet(str(path), True)
+    as_parquet(X, path)
+    rows = Parquet(str(path), True)
+    assert (rows.part(90, 200) == np.c_[X[90:200], np.ones(110)]).all()
+    assert (rows.take(np.array([650, 1])) == np.c_[X[[650, 1]], np.ones(2)]).all()
+    assert rows.take(np.zeros(0, dtype=np.int64)).shape == (0, 6)
+    os.truncate(path, 500)
+    with pytest.raises(InputError, match="written to"):
+        rows.part(90, 200)
+    rows._state = state_of(str(path))
+    with pytest.raises(InputError, match="row group 3"):
+        rows.part(300, 310)
+    path.unlink()
+    with pytest.raises(InputError, match="gone"):
+        rows.take(np.array([5]))

@@ -13,15 +13,13 @@ from certify.format.errors import InputError
 from certify.inputs.numbers import exact_float64
 from certify.rigor.fp import Array
 from certify.systems.head.rows.stored.rows import Ints
+from certify.systems.head.rows.stored.state import State, reopened, state_of
 
 KINDS = ("float32", "float64")
 """What numbers such a file may hold: each is a float64 as it is."""
 
 DAMAGED = (OSError, ValueError, EOFError, OverflowError, TypeError, TokenError)
 """What numpy may raise of a header that is damaged."""
-
-State = tuple[int, ...]
-"""Which file it is, its length, and when it and what is noted of it were changed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,19 +41,24 @@ class OnDisk:
     state: State
 
     @property
+    def held(self) -> int:
+        """Bytes that stay between parts."""
+        return 0
+
+    @property
     def shape(self) -> tuple[int, int]:
         """Rows and features, the 1 among them."""
         return self.size[0], self.size[1] + self.ones
 
     def part(self, start: int, stop: int) -> Array:
         """Rows one after another."""
-        with self._opened() as file:
+        with reopened(self.path, self.state) as file:
             found = self._stored(file, start, stop - start)
         return self._exact(found, f"X, rows {start} to {stop - 1}")
 
     def take(self, rows: Ints) -> Array:
         """Rows of these numbers."""
-        with self._opened() as file:
+        with reopened(self.path, self.state) as file:
             found = [self._stored(file, i, 1) for i in rows.tolist()]
         return self._exact(np.concatenate([np.empty((0, self.size[1]), self.dtype), *found]), "X, some of its rows")
 
@@ -65,18 +68,7 @@ class OnDisk:
         Raises:
             InputError: it was replaced, or written to.
         """
-        self._opened().close()
-
-    def _opened(self) -> BinaryIO:
-        """The file, which is the one that it was."""
-        try:
-            file = open(self.path, "rb", buffering=0)  # noqa: SIM115
-        except OSError as error:
-            raise InputError("X", f"{self.path}, which is gone ({error})", "ask again") from None
-        if _state(file.fileno()) != self.state:
-            file.close()
-            raise InputError("X", f"{self.path}, which was written to while it was read", "ask again")
-        return file
+        reopened(self.path, self.state).close()
 
     def _stored(self, file: BinaryIO, start: int, count: int) -> np.ndarray[Any, Any]:
         """Some rows; a file is read and not mapped, for one that is cut short would end the program."""
@@ -106,7 +98,7 @@ def on_disk(X: Any, ones: bool) -> OnDisk:
     held = None if isinstance(X, str | os.PathLike) else _whole(X)
     path = os.fspath(X) if held is None else str(held.filename)
     try:
-        state = _state(path)  # before the header is read
+        state = state_of(path)  # before the header is read
         found = np.load(path, mmap_mode="r", allow_pickle=False)
     except DAMAGED as error:
         raise InputError("X", f"{path}: {error}", "give a .npy file of numbers") from None
@@ -128,8 +120,3 @@ def _whole(X: Any) -> np.memmap[Any, np.dtype[Any]]:
 
 def _form(X: np.memmap[Any, np.dtype[Any]]) -> tuple[object, ...]:
     return int(X.offset), X.dtype, X.shape, X.flags.c_contiguous
-
-
-def _state(file: str | int) -> State:
-    found = os.stat(file)
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns

@@ -26,7 +26,7 @@ SQUARE, LONGEST = 16_384, 2048
 ROWS = 8192
 """Rows whose sums are formed at a time."""
 
-CHUNK = 2**23
+CHUNK = 2**22
 """Numbers of a matrix that are held at a time."""
 
 
@@ -105,6 +105,11 @@ class Majorant:
 def _largest(v: Array, s: int) -> Array:
     """The s largest numbers."""
     return np.partition(v, len(v) - s)[len(v) - s :] if s < len(v) else v
+
+
+def unknown(n: int) -> Majorant:
+    """Nothing is known of the entries: no sum is bounded."""
+    return Majorant(np.zeros((n, 0), dtype=np.int64), np.zeros((n, 0)), np.full(n, np.inf), np.zeros(n))
 
 
 def majorant(found: Factor, late: Callable[[], bool]) -> Majorant | None:

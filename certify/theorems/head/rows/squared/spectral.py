@@ -16,11 +16,14 @@ from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
 from certify.systems.head.rows.ridge import Ridge, Solved
 from certify.theorems.head.rows.squared.contrasts import Ints
-from certify.theorems.head.rows.squared.majorant import SQUARE, factor, majorant
+from certify.theorems.head.rows.squared.majorant import SQUARE, Factor, factor, majorant
 from certify.theorems.head.rows.squared.outputs import Residuals
 
 TRIED = (1.0, 0.6, 1.6)
 """Multiples of a first guess of s."""
+
+ENOUGH = 0.5
+"""A trace below which pairs of many rows are not looked at."""
 
 CHUNK = 2**23
 """Numbers of a matrix that are held at a time."""
@@ -29,14 +32,11 @@ CHUNK = 2**23
 def largest_block(system: Ridge, rows: Ints, count: int, late: Callable[[], bool]) -> float | None:
     """κ < 1 with `K_MM ⪯ κI` for every M of at most `count` of the rows; None where that is not proved, or time is up.
 
-    `K ⪯ AAᵀ/(1 − δ)` with `A = ΦRᵀ`, and an eigenvalue of a block is at most its largest row sum.
+    `K ⪯ AAᵀ/(1 − δ)` with `A = ΦRᵀ`, and an eigenvalue of a block is at most its largest row sum, and its trace.
     """
     found = factor(system, rows)
-    hat = None if len(rows) <= SQUARE else majorant(found, late)
-    if hat is not None:  # of many rows: the diagonal, and bounds of the others
-        own = np.einsum("ij,ij->i", found.A, found.A) + found.error
-        kappa = float((own + hat.sums(np.ones(len(rows)), min(count, len(rows)) - 1)).max()) * RAISE if count else 0.0
-        return kappa if kappa < 1 - 1e-9 else None
+    if len(rows) > SQUARE:
+        return _of_many(found, count, late)
     A, length = found.A, found.length
     each = (fp.dot_unit(system.p) * length * length + found.wrong * (2 * length + found.wrong)) * RAISE
     most, step = 0.0, max(1, CHUNK // max(1, len(rows)))
@@ -49,6 +49,20 @@ def largest_block(system: Ridge, rows: Ints, count: int, late: Callable[[], bool
             size = np.partition(size, len(rows) - k, axis=1)[:, len(rows) - k:]
         most = max(most, float(fp.require_finite(size.sum(axis=1), "hat matrix").max(initial=0.0))) if k else 0.0
     kappa = (most * fp.sum_up(max(k, 1)) + k * each) / (1.0 - system.delta) * RAISE
+    return kappa if kappa < 1 - 1e-9 else None
+
+
+def _of_many(found: Factor, count: int, late: Callable[[], bool]) -> float | None:
+    """The same of many rows: by the trace, the largest of the diagonal, where that is enough; else by bounds of sums.
+
+    `K_ii ≤ |a_i|²` within the factor's error.
+    """
+    own = np.einsum("ij,ij->i", found.A, found.A) + found.error
+    k = min(count, len(own))
+    kappa = float(np.partition(own, len(own) - k)[len(own) - k :].sum()) * fp.sum_up(max(k, 1)) if k else 0.0
+    hat = None if kappa < ENOUGH else majorant(found, late)
+    if hat is not None:
+        kappa = min(kappa, float((own + hat.sums(np.ones(len(own)), k - 1)).max()) * RAISE)
     return kappa if kappa < 1 - 1e-9 else None
 
 

@@ -12,7 +12,7 @@ from certify.rigor.fp import Array
 from certify.systems.head.rows.change import DELETED, Choices, RowChange
 from certify.systems.head.rows.head import Head
 from certify.systems.head.rows.ridge import Ridge, ridge
-from certify.theorems.head.rows.flips import Found
+from certify.theorems.head.rows.flips import OPEN, Found
 from certify.theorems.head.rows.method import Mask
 from certify.theorems.head.rows.squared.contrasts import Ints, contrasts
 
@@ -22,8 +22,9 @@ LARGE = 2**30
 AT_ONCE = 2**22
 """Influences that are held at a time."""
 
-ROUNDS = 3
-"""How often the rows that take most are chosen again, as the others of the choice leave them."""
+ROUNDS, NEAR = 3, 0.9
+"""How often the rows that take most are chosen again, as the others of the choice leave them, and the share of the
+contrast that they have to take for that."""
 
 
 def is_large(head: Head) -> bool:
@@ -31,7 +32,8 @@ def is_large(head: Head) -> bool:
     return head.n * len(head.points) * head.k >= LARGE
 
 
-def worst_deletions(head: Head, change: RowChange, todo: Mask, found: Found, late: Callable[[], bool]) -> None:
+def worst_deletions(head: Head, change: RowChange, todo: Mask, found: Found, late: Callable[[], bool],
+                    judge: Callable[[int, Ints], int] | None = None) -> None:
     """For every point in question the rows that take most from a contrast, kept where their refit flips it.
 
     Args:
@@ -40,6 +42,8 @@ def worst_deletions(head: Head, change: RowChange, todo: Mask, found: Found, lat
         todo: `(N,)` the points.
         found: takes what is proved.
         late: once true no more are tried.
+        judge: the label that is proved of a point once rows are gone, by their places, −1 where none is; None: refits
+            of all rows say so.
     """
     rows = np.array(sorted(change.rows), dtype=np.int64)
     count = min(change.count, len(rows))
@@ -58,9 +62,16 @@ def worst_deletions(head: Head, change: RowChange, todo: Mask, found: Found, lat
             if found.flipped[j]:
                 continue
             refit = proposed(partial(fit.flipping, j, c))  # rows that carry a direction alone leave singular matrices
-            if refit is not None:
-                gone, V = refit
-                found.prove(Choices(rows[gone][None, :], np.full((1, count), DELETED)), V[None])
+            if refit is None:
+                continue
+            gone, V = refit
+            choice = Choices(rows[gone][None, :], np.full((1, count), DELETED))
+            if judge is None:
+                found.prove(choice, V[None])
+            else:
+                sides = np.full((1, len(todo)), OPEN)
+                sides[0, j] = judge(j, gone)
+                found.take(choice, V[None], sides)
 
 
 class _Fit:
@@ -92,9 +103,12 @@ class _Fit:
                     break
                 A = self.system.rows[self.rows[gone]] @ self.system.R.T
                 N = np.linalg.inv(np.eye(self.count) - A @ A.T)
-                if float(c[gone] @ N @ r[gone]) > z:
+                taken = float(c[gone] @ N @ r[gone])
+                if taken > z:
                     gone = np.sort(gone)
                     return gone, self.without(gone)
+                if taken < NEAR * z:
+                    break
                 # the first order at the refit without these
                 back = self.system.rows.products(self.system.R.T @ (A.T @ (N @ np.c_[c[gone], r[gone]])))[self.rows]
                 worth = (c + back[:, 0]) * (r + back[:, 1]) / self.left

@@ -20,6 +20,7 @@ from certify.theorems.head.rows.method import Budget, Mask, Method, Part
 from certify.theorems.head.rows.squared.contrasts import Ints
 from certify.theorems.head.rows.squared.worst import is_large, worst_deletions
 from certify.theorems.head.rows.squared_deletions import DENSE, SquaredDeletions
+from certify.theorems.head.rows.squared_tree.flipped import label_without
 from certify.theorems.head.rows.squared_tree.order import Order, moving
 from certify.theorems.head.rows.squared_tree.root import Root, root_of
 from certify.theorems.head.rows.squared_tree.walk import Kept, Walk
@@ -33,6 +34,9 @@ GROUPS = 8
 SHARE, DENSER, GROWING = 0.7, 0.5, 0.3
 """Share of the time, as sums for many rows follow; where the hat matrix can be kept as it is, as trees with pairs do
 (D4b); and of that time the share for the order of rows."""
+
+SEARCH = 0.5
+"""Share of the time that is left for changes that flip, of large heads."""
 
 FAIR = 4.0
 """Multiple of an equal share of the time that one point's own tree may take."""
@@ -73,10 +77,12 @@ class SquaredTree(Method):
         budget = budget.share(DENSER if len(rows) <= DENSE else SHARE)
         proved, grown, why, found = todo.copy(), [], "", Found(head)
 
-        def flips(open_: Ints) -> Mask:
-            left = np.isin(np.arange(len(todo)), open_)
-            worst_deletions(head, change, left, found, lambda: budget.left() <= 0)
-            return found.flipped[open_]
+        def flips(root: Root, open_: Ints) -> Mask:
+            left, limit = np.isin(np.arange(len(todo)), root.points[open_]), budget.share(SEARCH)
+            place = {int(root.points[t]): int(t) for t in open_}
+            worst_deletions(head, change, left, found, lambda: limit.left() <= 0,
+                            lambda j, gone: label_without(root, place[j], gone, int(head.today[j])))
+            return found.flipped[root.points[open_]]
 
         for size in range(count + 1) if head.remaining else (count,):
             search = flips if size == count and is_large(head) else None
@@ -92,7 +98,7 @@ class SquaredTree(Method):
 
 
 def _of_decay(head: Head, rows: Ints, count: int, points: Ints, budget: Budget,
-              flips: Callable[[Ints], Mask] | None) -> list[Tree] | str:
+              flips: Callable[[Root, Ints], Mask] | None) -> list[Tree] | str:
     """Trees for one weight decay; why there are none, in words. `flips` says which of some points are flipped."""
     def late() -> bool:
         return budget.left() <= 0
@@ -100,7 +106,7 @@ def _of_decay(head: Head, rows: Ints, count: int, points: Ints, budget: Budget,
     system = ridge(head.phi, head.mu(count), head.decayed)
     if isinstance(system, str):
         return "the refit is not proved unique"
-    root = root_of(head, system, rows, points, late) if len(points) else None
+    root = root_of(head, system, rows, points, late, count) if len(points) else None
     if root is None:
         return []
     kept = Kept()
@@ -110,7 +116,7 @@ def _of_decay(head: Head, rows: Ints, count: int, points: Ints, budget: Budget,
     open_ = _shared(root, order, count, kept, late)
     trees = [Tree(rows[order], root.points[~open_])]
     if flips is not None and open_.any():  # before trees of their own, which these would take all the time for
-        open_[open_] = ~flips(root.points[open_])
+        open_[open_] = ~flips(root, np.flatnonzero(open_))
     if 1 < count <= FEW and (len(rows) > DENSE or head.k > 1):
         trees += _own(root, rows, order, count, np.flatnonzero(open_), kept, budget)
     return trees

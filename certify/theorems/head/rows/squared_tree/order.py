@@ -83,7 +83,7 @@ def moving(root: Root, first: Ints) -> Ints:
     """The order for the one point of a root: the first rows, then those whose deletion alone moves a contrast most."""
     d = np.einsum("ij,ij->i", root.factor.A, root.factor.A)
     every = np.arange(len(root.z))
-    c = root.C.at(np.zeros(1, dtype=np.int64), slice(None))[0]
+    c = root.C.at(np.zeros(1, dtype=np.int64))[0]
     moved = (c / np.maximum(1.0 - d, 1e-6))[None, :] * root.pairs.of(root.R, every)
     largest = (moved / np.maximum(root.z, 1e-300)[:, None]).max(axis=0)
     largest[first] = -np.inf

@@ -12,7 +12,7 @@ from certify.rigor.fp import RAISE, Array
 from certify.systems.head.rows.head import Head
 from certify.systems.head.rows.ridge import Ridge, solve
 from certify.theorems.head.rows.squared.contrasts import Ints, contrasts
-from certify.theorems.head.rows.squared.majorant import Factor, Majorant, factor, majorant
+from certify.theorems.head.rows.squared.majorant import Factor, Majorant, factor, majorant, unknown
 from certify.theorems.head.rows.squared.outputs import Outputs
 from certify.theorems.head.rows.squared_tree.state import Pairs, State
 
@@ -24,15 +24,22 @@ class Influences:
     Attributes:
         B: `(N, p)` points.
         A: `(n, p)` rows.
+        order: the rows in question, where they are not those of A as they stand.
     """
 
     B: Array
     A: Array
+    order: Ints | None = None
 
-    def at(self, points: Ints, rows: Ints | slice) -> Array:
-        """`(P, r)` of some points, which may be named again and again, and some rows."""
+    def of(self, rows: Ints) -> Influences:
+        """Those of some rows: few of them are copied, of many the products with all are formed."""
+        return Influences(self.B, self.A, rows) if 2 * len(rows) > len(self.A) else Influences(self.B, self.A[rows])
+
+    def at(self, points: Ints) -> Array:
+        """`(P, r)` of some points, which may be named again and again."""
         every, place = np.unique(points, return_inverse=True)
-        found = fp.require_finite(self.B[every] @ self.A[rows].T, "influences")
+        found = fp.require_finite(self.B[every] @ self.A.T, "influences")
+        found = found if self.order is None else found[:, self.order]
         return np.asarray(found if len(every) == len(points) else found[place])
 
 
@@ -76,15 +83,16 @@ class Root:
         """No row of the order is gone."""
         A = self.factor.A
         n = len(A)
-        c = self.C.at(np.arange(len(self.points)), order)
+        c = self.C.of(order).at(np.arange(len(self.points)))
         return State((), 0, np.zeros(n, dtype=bool), np.einsum("ij,ij->i", A, A), A @ A[order].T, self.R, (), (), (),
                      c, self.z, self.reach, self.factor.error, self.er, self.ec, self.ez)
 
 
-def root_of(head: Head, system: Ridge, rows: Ints, points: Ints, late: Callable[[], bool]) -> Root | None:
-    """That of some points; None once time is up."""
+def root_of(head: Head, system: Ridge, rows: Ints, points: Ints, late: Callable[[], bool], count: int = 2,
+            ) -> Root | None:
+    """That of some points; None once time is up. For one deletion nothing but the diagonal of K is asked for."""
     found = factor(system, rows)
-    hat = majorant(found, late)
+    hat = majorant(found, late) if count > 1 else unknown(len(rows))
     if hat is None:
         return None
     outputs = Outputs(system, head.Y)

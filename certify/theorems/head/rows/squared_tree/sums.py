@@ -29,7 +29,7 @@ PATIENT, FASTER, LARGEST = 5, 0.9, 8.0
 SPARE = 1.03
 """Factor of a comparison that was proved, which a larger one is too: so much a checker's may be larger."""
 
-EVALUATED = (64, 768)
+EVALUATED = (64, 768, 6144)
 """Numbers of rows that are evaluated one after the other, before all are."""
 
 AT_ONCE = 2**21
@@ -66,7 +66,7 @@ def sums_at(state: State, hat: Majorant, v: Array, s: int) -> Array:
     return np.asarray(total * RAISE)
 
 
-def terms(state: State, hat: Majorant, alive: Bools, size: Array, k: int) -> Terms | None:
+def terms(state: State, hat: Majorant, alive: Bools, size: Array, k: int, start: Array | None = None) -> Terms | None:
     """Those for at most k of the rows that are alive; None where no comparison is found and proved.
 
     Args:
@@ -75,12 +75,13 @@ def terms(state: State, hat: Majorant, alive: Bools, size: Array, k: int) -> Ter
         alive: which rows may go.
         size: `(n,)` bounds of the residuals.
         k: how many.
+        start: a comparison for larger residuals, which holds for these too.
     """
     low = np.where(alive, (1.0 - state.d - state.eK) * (1 - 4 * U), 1.0)
     if not (low > 1e-6).all():
         return None
     v = np.where(alive, (size + 1e-290) / low * RAISE, 0.0)
-    xi = np.zeros(len(v)) if k <= 1 else comparison(state, hat, v, low, k - 1)
+    xi = np.zeros(len(v)) if k <= 1 else comparison(state, hat, v, low, k - 1, start)
     if xi is None:
         return None
     u = np.where(alive, np.sqrt(np.maximum(state.d + state.eK, 0.0)) * (v + xi) * (RAISE * RAISE), -1.0)
@@ -88,7 +89,7 @@ def terms(state: State, hat: Majorant, alive: Bools, size: Array, k: int) -> Ter
     return Terms(xi, float(low.min(initial=1.0)), float(v.max(initial=0.0)), rows, u[rows])
 
 
-def comparison(state: State, hat: Majorant, v: Array, low: Array, s: int) -> Array | None:
+def comparison(state: State, hat: Majorant, v: Array, low: Array, s: int, start: Array | None = None) -> Array | None:
     """`ξ > 0` with `D_iξ_i > T_s(|K_il|v_l) + T_s(|K_il|ξ_l)`, strictly, where `v > 0`; None if none is found.
 
     Rows that may not go have v = 0, and so has their ξ.
@@ -97,6 +98,10 @@ def comparison(state: State, hat: Majorant, v: Array, low: Array, s: int) -> Arr
     if not counted.any():
         return np.zeros(len(v))
     base = sums_at(state, hat, v, s)
+    if start is not None:
+        found = _judged(state, hat, (base, counted), np.where(counted, start, 0.0), low, s)
+        if found is not None:
+            return found
     xi = np.where(counted, base / low, 0.0)
     grew, limit = [np.inf], LARGEST * float(xi.max())
     for _ in range(ROUNDS):
@@ -109,7 +114,13 @@ def comparison(state: State, hat: Majorant, v: Array, low: Array, s: int) -> Arr
             break
         if len(grew) > PATIENT and not grew[-1] < FASTER * grew[-PATIENT]:
             return None  # it grows for ever, or so slowly that it would be of no use
-    xi = np.where(counted, xi * (1 + 2 * CLOSE) + 1e-290, 0.0)
+    return _judged(state, hat, (base, counted), np.where(counted, xi * (1 + 2 * CLOSE) + 1e-290, 0.0), low,
+                   s)
+
+
+def _judged(state: State, hat: Majorant, of: tuple[Array, Bools], xi: Array, low: Array, s: int) -> Array | None:
+    """A comparison for the rows that count, made as small as its own sums say; None where it does not hold."""
+    base, counted = of
     right = (base + sums_at(state, hat, xi, s)) * (RAISE * RAISE)
     if not (~counted | (low * xi * (1 - 4 * U) > right)).all():
         return None
@@ -128,34 +139,42 @@ def holds(state: State, found: Terms, C: Influences, pairs: Pairs, at: Ints, k: 
         at: which of them.
         k: how many.
     """
-    good = np.zeros(len(at), dtype=bool)
+    good, lost = np.zeros(len(at), dtype=bool), np.zeros(len(at), dtype=bool)
     for some in (*EVALUATED, len(found.rows)):
-        left = np.flatnonzero(~good)
+        left = np.flatnonzero(~good & ~lost)
         if not len(left):
             break
         left = left[np.argsort(pairs.point[at[left]], kind="stable")]  # influences of a point are formed once
-        step = max(1, AT_ONCE // max(1, min(some, len(found.rows))))
+        step, part = max(1, AT_ONCE // max(1, min(some, len(found.rows)))), C.of(found.rows[:some])
         for start in range(0, len(left), step):
             here = left[start : start + step]
-            good[here] = _holds(state, found, C, pairs, at[here], k, min(some, len(found.rows)))
+            good[here], lost[here] = _holds(state, found, part, pairs, at[here], k, min(some, len(found.rows)))
         if some >= len(found.rows):
             break
     return good
 
 
-def _holds(state: State, found: Terms, C: Influences, pairs: Pairs, at: Ints, k: int, some: int) -> Bools:
+def _holds(state: State, found: Terms, C: Influences, pairs: Pairs, at: Ints, k: int, some: int,
+           ) -> tuple[Bools, Bools]:
+    """Which hold by some rows, whose influences C are, and a tail; and which do not, whatever other rows do."""
     rows, points = found.rows[:some], pairs.point[at]
-    c = C.at(points, rows)
+    c = C.at(points)
     for step, pull in zip(state.steps, state.pulls, strict=True):
         c += np.outer(pull[points], step[rows])
     ec, reach = state.ec[points], np.sqrt(state.reach[points]) * RAISE
     first = c * (pairs.of(state.R[rows], at) / (1.0 - state.d[rows]))
     w = first + (np.abs(c) + ec[:, None]) * found.xi[rows] * RAISE
     tail = reach[:, None] * found.tail[some : some + k]
-    w = np.maximum(np.concatenate([w, tail], axis=1), 0.0)
-    if k < w.shape[1]:
-        w = np.partition(w, w.shape[1] - k, axis=1)[:, w.shape[1] - k :]
+    w = _top(np.maximum(w, 0.0), k)
+    least = w.sum(axis=1)
+    w = _top(np.concatenate([w, tail], axis=1), k)
     total = w.sum(axis=1) * fp.sum_up(max(w.shape[1], 1))
     ex = ((state.pair_error + found.most * state.eK) / found.low + 8 * U * found.most) * RAISE
     slack = k * (ec * (found.most + ex) + reach * (ex + 4 * U * found.most)) + 4 * U * total
-    return np.asarray((total + slack) * RAISE + fp.FLOOR < state.least[at] * (1 - 4 * U))
+    good = np.asarray((total + slack) * RAISE + fp.FLOOR < state.least[at] * (1 - 4 * U))
+    return good, np.asarray(least >= state.least[at])
+
+
+def _top(w: Array, k: int) -> Array:
+    """The k largest numbers of each row."""
+    return np.partition(w, w.shape[1] - k, axis=1)[:, w.shape[1] - k :] if k < w.shape[1] else w

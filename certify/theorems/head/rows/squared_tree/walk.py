@@ -15,7 +15,7 @@ import numpy as np
 
 from certify.rigor.fp import RAISE, Array, U
 from certify.theorems.head.rows.squared.contrasts import Bools, Ints
-from certify.theorems.head.rows.squared.majorant import Majorant
+from certify.theorems.head.rows.squared.majorant import SQUARE, Majorant
 from certify.theorems.head.rows.squared_tree.root import Influences
 from certify.theorems.head.rows.squared_tree.state import Pairs, State, without
 from certify.theorems.head.rows.squared_tree.sums import Terms, holds, terms
@@ -107,7 +107,7 @@ class Walk:
         left = np.flatnonzero(~good)
         for a, b in sorted(set(zip(low[left].tolist(), high[left].tolist(), strict=True))):
             mine = left[(low[left] == a) & (high[left] == b)]
-            own = self._terms(state, t, k, (a, b), np.abs(R[:, a] - R[:, b]))
+            own = self._terms(state, t, k, (a, b), np.abs(R[:, a] - R[:, b]), found)
             if own is not None:
                 good[mine] = holds(state, own, self.C, self.pairs, at[mine], k)
             elif found is None and k == 1:
@@ -137,11 +137,13 @@ class Walk:
         spread = R.max(axis=1) - R.min(axis=1) if R.shape[1] > 1 else np.abs(R[:, 0])
         return self._terms(state, t, k, (-1, -1), spread)
 
-    def _terms(self, state: State, t: int, k: int, which: tuple[int, int], size: Array) -> Terms | None:
+    def _terms(self, state: State, t: int, k: int, which: tuple[int, int], size: Array, joint: Terms | None = None,
+               ) -> Terms | None:
         def make() -> Terms | None:
             alive = ~state.dead
             alive[self.order[state.start : t]] = False
-            return terms(state, self.hat, alive, (size + state.pair_error) * (RAISE * (1 + 4 * U)), k)
+            start = None if joint is None or len(alive) <= SQUARE else joint.xi
+            return terms(state, self.hat, alive, (size + state.pair_error) * (RAISE * (1 + 4 * U)), k, start)
 
         gone = tuple(self.order[list(state.gone)].tolist())
         return self.kept.terms((gone, self.order[:t].tobytes(), k, which), make, len(state.d))

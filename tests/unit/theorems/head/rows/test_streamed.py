@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from itertools import combinations
+from dataclasses import replace
+from itertools import combinations, product
 
 import numpy as np
 import pytest
+from flint import ctx
 
+from certify.check.theorems.head.rows.head import BITS
+from certify.check.theorems.head.rows.squared import spectral as checked_spectral
+from certify.check.theorems.head.rows.squared.ridge import ridge_of
 from certify.systems.head.rows import ridge as ridges
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
+from certify.systems.head.rows.losses import HEAD_LOSSES
 from certify.systems.head.rows.losses.squared import SquaredHead
 from certify.systems.head.rows.ridge import Ridge, ridge
 from certify.systems.head.rows.stored import rows as stored
@@ -17,12 +23,15 @@ from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Budget
 from certify.theorems.head.rows.squared import majorant, spectral, worst
 from certify.theorems.head.rows.squared.majorant import factor
+from certify.theorems.head.rows.squared.spectral import largest_block
 from certify.theorems.head.rows.squared.streamed import labels as by_parts
 from certify.theorems.head.rows.squared.streamed.deletions import FLIPS, STAYS, deleted, most_of_trace
 from certify.theorems.head.rows.squared.streamed.largest import Largest
 from certify.theorems.head.rows.squared_labels import Labels, Targets, tolerated
-from certify.theorems.head.rows.squared_tree import SquaredTree
-from tests.families.squared_heads import as_head, small_head
+from certify.theorems.head.rows.squared_tree import SquaredTree, sums
+from certify.theorems.head.rows.squared_tree.flipped import label_without
+from certify.theorems.head.rows.squared_tree.root import root_of
+from tests.families.squared_heads import as_checked, as_head, small_head
 from tests.oracles import squared_head as oracle
 
 
@@ -207,3 +216,104 @@ def test_a_row_that_carries_a_direction_alone_does_not_end_the_search(monkeypatc
     part = SquaredTree().prove(head, change, head.today >= 0, Budget())
     assert part is not None
     assert not (part.proved & found.flipped).any()
+
+
+def test_labels_without_rows_are_those_of_exact_refits() -> None:
+    told = flips = 0
+    for seed in range(30):
+        small = small_head(np.random.default_rng([seed, 41]), 9, 1 + 2 * (seed % 2), points=5)
+        head = as_head(small, False)
+        system = ridge(small.phi, head.mu(), small.decayed)
+        if isinstance(system, str):
+            continue
+        points = np.flatnonzero(head.today >= 0)
+        root = root_of(head, system, np.arange(9), points, lambda: False)
+        assert root is not None
+        for gone in ([0], [1, 4], [2, 3, 8]):
+            left = [i for i in range(9) if i not in gone]
+            W = oracle.refit(small.phi[left].tolist(), small.Y[left].tolist(), head.mu()[0], small.decayed.tolist())
+            for t, j in enumerate(points.tolist()):
+                found = label_without(root, t, np.array(gone), int(head.today[j]))
+                if found >= 0:
+                    assert W is not None
+                    assert oracle.margin(W, small.points[j].tolist(), found, small.threshold) >= 0
+                    told, flips = told + 1, flips + (found != head.today[j])
+    assert told > 100
+    assert flips > 5
+
+
+def test_a_row_of_leverage_one_leaves_no_label() -> None:
+    phi = np.array([[1e6, 0.0], [0.0, 1.0], [0.0, 2.0]])
+    Y = np.array([[1.0], [-1.0], [1.0]])
+    head = Head(phi, np.zeros(3), Y, np.array([[-1.0], [1.0]]), np.array([1, 0, 1]), HEAD_LOSSES["squared"],
+                np.array([[0.0, 1.0]]), 1e-6, np.ones(2, dtype=bool), False, np.array([[0.0, 1.0]]), np.zeros(1))
+    system = ridge(phi, head.mu(), head.decayed)
+    assert isinstance(system, Ridge)
+    root = root_of(head, system, np.arange(3), np.arange(1), lambda: False)
+    assert root is not None
+    assert label_without(root, 0, np.array([0]), 1) == -1
+    assert label_without(root, 0, np.array([1]), 1) == 1
+
+
+def test_many_rows_by_the_trace_are_proved_by_prover_and_checker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With less than half of leverage no pair is looked at; with more of it pairs may do better."""
+    monkeypatch.setattr(spectral, "SQUARE", 6)
+    monkeypatch.setattr(checked_spectral, "MANY", 6)
+    proofs = 0
+    for seed, decay in product(range(8), (3.0, 30.0, 300.0)):
+        small = small_head(np.random.default_rng([seed, 51]), 9, 1)
+        head, rows = as_head(replace(small, mu=decay), False), tuple(range(9))
+        system = ridge(head.phi, head.mu(), head.decayed)
+        if isinstance(system, str):
+            continue
+        K = head.phi @ np.linalg.solve(head.phi.T @ head.phi + np.diag(head.decayed * head.mu()[0]), head.phi.T)
+        twin = as_checked(replace(small, mu=decay), head, rows, 2, False)
+        with ctx.workprec(BITS):
+            other = checked_spectral.largest_block(ridge_of(twin, 2), list(rows), 2)
+        kappa = largest_block(system, np.arange(9), 2, lambda: False)
+        true = max(np.linalg.eigvalsh(K[np.ix_(M, M)]).max() for M in map(list, combinations(range(9), 2)))
+        assert true <= float(other) * (1 + 1e-9)
+        if kappa is not None:
+            assert true * (1 - 1e-9) <= kappa
+            assert float(other) <= kappa * (1 + 1e-6)
+            proofs += kappa < spectral.ENOUGH
+    assert proofs > 3
+
+
+def test_a_comparison_is_taken_over_only_where_it_holds() -> None:
+    """One for larger residuals holds for smaller ones; one that does not, or that leaves rows out, is not taken."""
+    rng = np.random.default_rng(4)
+    phi = np.c_[rng.standard_normal((30, 3)), np.ones(30)]
+    codes, label = np.array([[-1.0], [1.0]]), (phi[:, 0] > 0).astype(np.int64)
+    head = Head(phi, np.zeros(30), codes[label], codes, label, HEAD_LOSSES["squared"], np.ones((1, 4)), 1.0,
+                np.ones(4, dtype=bool), False, np.ones((1, 4)), np.zeros(1))
+    system = ridge(phi, head.mu(), head.decayed)
+    assert isinstance(system, Ridge)
+    root = root_of(head, system, np.arange(30), np.arange(1), lambda: False)
+    assert root is not None
+    state, alive = root.state(np.zeros(0, dtype=np.int64)), np.ones(30, dtype=bool)
+    large = sums.terms(state, root.hat, alive, np.full(30, 2.0), 3)
+    assert large is not None
+    own, over = (sums.terms(state, root.hat, alive, np.full(30, 1.0), 3, start) for start in (None, large.xi))
+    assert own is not None
+    assert over is not None
+    K = np.abs(phi @ np.linalg.solve(phi.T @ phi + head.mu()[0] * np.eye(4), phi.T))
+    D = 1.0 - np.diagonal(K)
+    np.fill_diagonal(K, 0.0)
+    for one in (own, over):
+        right = [np.sort(K * x, axis=1)[:, -2:].sum(axis=1) for x in (1.0 / D, one.xi)]
+        assert (D * one.xi > right[0] + right[1]).all()
+    assert (over.xi <= large.xi).all()
+    for bad in (np.zeros(30), large.xi * 1e-3, np.where(np.arange(30) == 7, 0.0, large.xi)):
+        found = sums.terms(state, root.hat, alive, np.full(30, 1.0), 3, bad)
+        assert found is not None
+        assert (found.xi == own.xi).all()
+
+
+def test_nothing_known_bounds_no_sum() -> None:
+    hat = majorant.unknown(5)
+    assert hat.sums(np.ones(5), 0).tolist() == [0.0] * 5
+    for s in (1, 2, 9):
+        assert (hat.sums(np.ones(5), s) == np.inf).all()
+        with np.errstate(invalid="ignore"):
+            assert not (hat.sums(np.zeros(5), s) < 1.0).any()

@@ -20,12 +20,18 @@ from certify.check.theorems.head.rows.squared.root import Sides, ceiling
 SHORT, LEFT = 24, 28
 """Bits of features, and of features times the inverse: their products stay in one machine word."""
 
+MANY, ENOUGH = 16_384, arb(0.5)
+"""Rows from which on the trace bounds eigenvalues too, and the trace below which no pair of so many is looked at."""
+
 TRIED = (1.0, 0.6, 1.6)
 """Multiples of a first guess of σ."""
 
 
 def largest_block(system: Ridge, rows: list[int], count: int) -> arb:
     """κ with `K_MM ⪯ κI` for every M of at most `count` of the rows: the largest row sum of its largest entries.
+
+    Of many rows the trace, the largest of the diagonal together, where it is less: an entry of the diagonal is exact
+    but for what X and the features err by.
 
     An entry of `Φ̂XΦ̂ᵀ` in short integers errs by `√p(2^−SHORT|G_i| + unit|φ_l|)`; X by the factor `ε‖H⁻¹‖`, and the
     features by `loose`.
@@ -41,14 +47,29 @@ def largest_block(system: Ridge, rows: list[int], count: int) -> arb:
     drop = max(0, max((x.bit_length() for x in product), default=0) - LEFT)
     left = [x >> drop for x in product]
     bits = FEATURE_BITS + X.bits - drop
+    far = longest + system.loose
+    fixed = system.inverse.error * system.stretch**2 * far**2 + X.size * (2 * far * system.loose + system.loose**2)
+    trace = None
+    if n > MANY:
+        trace = (_trace(features, product, count, FEATURE_BITS + X.bits + FEATURE_BITS) + count * fixed).upper()
+        if trace < ENOUGH:
+            return trace
     size = arb(max((sum(int(x) * int(x) for x in left[i * p:(i + 1) * p]) for i in range(n)), default=0)).sqrt()
     each = arb(p).sqrt() * (scale(SHORT) * size * scale(bits) + scale(bits) * longest)
-    far = longest + system.loose
-    each += system.inverse.error * system.stretch**2 * far**2
-    each += X.size * (2 * far * system.loose + system.loose**2)
+    each += fixed
     across = fmpz_mat([[fmpz(x) for x in row] for row in short]).transpose()
     most = _most(fmpz_mat(n, p, left), across, n, min(count, n))
-    return (arb(most) * scale(bits + SHORT) + count * each).upper()
+    found = (arb(most) * scale(bits + SHORT) + count * each).upper()
+    return found if trace is None else found.min(trace)
+
+
+def _trace(features: fmpz_mat, product: list[fmpz], m: int, bits: int) -> arb:
+    """The m largest `φ̂ᵀXφ̂` together."""
+    n, p = features.nrows(), features.ncols()
+    values = features.entries()
+    own = (sum((a * b for a, b in zip(values[i:i + p], product[i:i + p], strict=True)), fmpz(0))
+           for i in range(0, n * p, p))
+    return arb(sum(nlargest(m, own), fmpz(0))) * scale(bits)
 
 
 def _most(left: fmpz_mat, across: fmpz_mat, n: int, m: int) -> int:

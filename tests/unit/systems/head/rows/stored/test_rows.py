@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from certify.format.errors import EnclosureError
 from certify.rigor import fp, split
 from certify.systems.head.rows import ridge as ridges
 from certify.systems.head.rows.ridge import Ridge, blocked_gram, ridge
@@ -60,3 +61,17 @@ def test_products_by_slices_are_the_same_in_parts(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(split, "_AT_ONCE", 90)
     lengths_ = np.outer(fp.row_norms(A), fp.row_norms(B))
     assert (np.abs(split.split_product(A, B) - whole) <= 2 * split.split_unit(30) * lengths_).all()
+
+
+def test_many_points_are_solved_for_as_few_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(2)
+    system = ridge(rng.standard_normal((20, 3)), (1.0, 0.0), np.ones(3, dtype=bool))
+    assert isinstance(system, Ridge)
+    points, rad = rng.standard_normal((11, 3)), rng.random(11) * 1e-3
+    whole = ridges.solve(system, points, rad)
+    monkeypatch.setattr(ridges, "POINTS", 4)
+    parts = ridges.solve(system, points, rad)
+    assert np.allclose(parts.u, whole.u, rtol=1e-12)
+    assert np.allclose(parts.off, whole.off, rtol=1e-6)
+    with pytest.raises(EnclosureError):
+        ridges.solve(system, np.where(np.arange(33).reshape(11, 3) == 30, np.nan, points))
