@@ -20,6 +20,7 @@ from certify.systems.head.rows.losses import HEAD_LOSSES
 from certify.systems.head.rows.ridge import Ridge, ridge
 from certify.systems.head.rows.stored.on_disk import OnDisk, on_disk
 from certify.systems.head.rows.stored.parquet import Parquet
+from certify.systems.head.rows.stored.rows import BESIDE, BLOCK
 from certify.theorems.head.rows.squared.streamed.deletions import FLIPS, STAYS, deleted
 from certify.theorems.head.rows.squared.streamed.labels import tolerated
 from certify.theorems.head.rows.squared_labels import Targets
@@ -29,6 +30,9 @@ BASE, NUMBERS = 300 * 2**20, 8
 
 MATRICES, WIDE = 10, 8
 """Matrices as large as the normal matrix, and as the evaluation rows, that are held at once."""
+
+OBJECTS = 2000
+"""Bytes of Python's objects for each contrast."""
 
 LARGEST_SHARE = 4
 """One part in so many of the memory is for the largest numbers of the evaluation rows."""
@@ -209,8 +213,9 @@ def _room(source: Stored, head: Head, memory: float, each: int) -> int:
     """
     (n, m), N, k = source.shape, len(head.points), head.k
     contrasts = N * max(k - 1, 1)
-    fixed = BASE + source.held + NUMBERS * (MATRICES * m * m + WIDE * N * m + n * (6 * k + 6) + 12 * 2**20)
-    needed = fixed + NUMBERS * contrasts * 16 * each
+    beside = max(BESIDE, BLOCK * (N + 2 * k * k))
+    fixed = BASE + source.held + NUMBERS * (MATRICES * m * m + WIDE * N * m + n * (6 * k + 6) + 12 * 2**20 + 2 * beside)
+    needed = fixed + contrasts * (NUMBERS * 16 * each + OBJECTS)
     if not memory >= needed:
         raise InputError("memory", f"{memory:.3g} bytes, where {needed:.3g} are needed",
                          "give more of it, or fewer evaluation rows at a time")

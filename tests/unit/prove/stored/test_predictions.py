@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -281,3 +282,24 @@ def test_parquet_that_is_cut_short_meanwhile_is_refused(tmp_path: Path) -> None:
     path.unlink()
     with pytest.raises(InputError, match="gone"):
         rows.take(np.array([5]))
+
+
+def test_no_part_is_longer_than_what_stands_beside_it_allows(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    model, X, y, X_eval = drawn(tmp_path, 3, n=3000)
+    many = np.tile(X_eval, (20, 1))
+    monkeypatch.setattr(stored, "BESIDE", 512 * len(many))
+    honest, seen = stored.Rows.parts, list[tuple[int, int]]()
+
+    def watched(self: stored.Rows, beside: int = 0) -> Iterator[tuple[int, np.ndarray]]:
+        for start, part in honest(self, beside):
+            seen.append((beside, len(part)))
+            yield start, part
+
+    monkeypatch.setattr(stored.Rows, "parts", watched)
+    for change in ({"delete": 2}, {"relabel": 3}):
+        seen.clear()
+        found = certify.stored_predictions(model, tmp_path / "rows.npy", y, many, **change)
+        assert all(size <= 512 for beside, size in seen if beside)  # 5 columns alone would allow 3000
+        assert any(beside >= len(many) for beside, _ in seen)
+        assert {3000} == {size for beside, size in seen if not beside}
+        assert (np.isin(np.arange(25), found.proved) == np.isin(np.arange(475, 500), found.proved)).all()

@@ -20,6 +20,9 @@ BLOCK = 512
 AT_ONCE = 2**20
 """Numbers that are read at a time, about."""
 
+BESIDE = 2**21
+"""Numbers that are held beside the rows of a part, about, or those of a block if they are more."""
+
 
 class Source(Protocol):
     """Rows somewhere, as exact float64."""
@@ -88,14 +91,18 @@ class Rows:
         """All of them, for few rows."""
         return np.asarray(self.source.part(0, len(self)) * self.scale)
 
-    def parts(self) -> Iterator[tuple[int, Array]]:
-        """One part after another with the number of its first row: whole blocks, always the same ones."""
-        for start, stop in self.places():
+    def parts(self, beside: int = 0) -> Iterator[tuple[int, Array]]:
+        """One part after another with the number of its first row: whole blocks, always the same ones.
+
+        Args:
+            beside: numbers that are held beside each row of a part.
+        """
+        for start, stop in self.places(beside):
             yield start, self.source.part(start, stop) * self.scale
 
-    def places(self) -> Iterator[tuple[int, int]]:
+    def places(self, beside: int = 0) -> Iterator[tuple[int, int]]:
         """Where the parts begin and end."""
-        step = part_of(self.source.shape[1])
+        step = min(part_of(self.source.shape[1]), BLOCK * max(1, BESIDE // (BLOCK * max(beside, 1))))
         yield from ((start, min(start + step, len(self))) for start in range(0, len(self), step))
 
     def products(self, vectors: Array) -> Array:

@@ -95,10 +95,13 @@ class Outputs:
 
     def residuals(self, contrast: Contrast) -> Residuals:
         """Of a contrast of the outputs; `|Φ(v − v̂)|₂ ≤ |b − Hv̂|_{H⁻¹}` because `ΦᵀΦ ⪯ H` (D4, step 1)."""
-        values, each, off = self.fitted()
-        r = contrast.of(values)
-        rounding = float(contrast.size(each)) + 2 * U * float(np.abs(r).max())
-        return Residuals(r, rounding * RAISE, float(contrast.size(off)) * RAISE)
+        r = contrast.of(self.fitted()[0])
+        return Residuals(r, *self.residual_errors(contrast, float(np.abs(r).max())))
+
+    def residual_errors(self, contrast: Contrast, largest: float) -> tuple[float, float]:
+        """What rounding costs every residual of a contrast, the largest of which is given, and length of the rest."""
+        _, each, off = self.fitted()
+        return (float(contrast.size(each)) + 2 * U * largest) * RAISE, float(contrast.size(off)) * RAISE
 
     def fitted(self) -> tuple[Array, Array, Array]:
         """Residuals of the outputs, `(n, k)`; for each output what rounding costs every one, and length of the rest."""

@@ -6,6 +6,7 @@ The eigenvalues of `K_MM` are at most its trace, the m largest `K_ii` together, 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
 from certify.systems.head.rows.ridge import Ridge, solve
 from certify.theorems.head.rows.squared.contrasts import Contrast, Ints, contrasts
-from certify.theorems.head.rows.squared.outputs import Outputs, Residuals
+from certify.theorems.head.rows.squared.outputs import Outputs
 from certify.theorems.head.rows.squared.spectral import bound_of, terms_of
 from certify.theorems.head.rows.squared.streamed.largest import Largest
 
@@ -85,18 +86,22 @@ def deleted(system: Ridge, Y: Array, points: Array, today: Ints, threshold: floa
             low, high = outputs.margins(solved, contrast, at)
             asked += [_Asked(int(j), contrast, float(x), float(y), Largest(count), Largest(count, 3))
                       for j, x, y in zip(at, low, high, strict=True)]
-    residuals = {contrast: outputs.residuals(contrast) for contrast in {one.contrast for one in asked}}
-    most = np.zeros(N)
-    for start, part in system.rows.parts():
+    residuals, most, largest = outputs.fitted()[0], np.zeros(N), dict.fromkeys((one.contrast for one in asked), 0.0)
+    for start, part in system.rows.parts(N):
         C = fp.require_finite(solved.u @ part.T, "influences")
-        most = np.maximum(most, np.abs(C).max(axis=1))
-        for one in asked:
-            _take(one, C[one.point], residuals[one.contrast].values[start : start + len(part)], start, lam)
+        most = np.maximum(most, np.maximum(C.max(axis=1), -C.min(axis=1)))
+        for contrast, some in groupby(asked, lambda one: one.contrast):  # never all contrasts of all rows at once
+            r = contrast.of(residuals[start : start + len(part)])
+            largest[contrast] = max(largest[contrast], float(np.abs(r).max()))
+            for one in some:
+                _take(one, C[one.point], r, start, lam)
     unit = fp.dot_unit(system.p) * system.longest
     errors = [(float(unit * size) * RAISE, float(off)) for size, off in zip(solved.size, solved.off, strict=True)]
     status, rows = np.full(N, STAYS), dict[int, tuple[int, ...]]()
     for one in asked:
-        ends = _ends(one, float(most[one.point]), errors[one.point], residuals[one.contrast], (lam, count))
+        size = largest[one.contrast]
+        ends = _ends(one, (float(most[one.point]), size), errors[one.point],
+                     outputs.residual_errors(one.contrast, size), (lam, count))
         if ends[0] > one.high:
             status[one.point] = FLIPS
             rows.setdefault(one.point, tuple(sorted(one.first.sorted()[1][0].astype(int).tolist())))
@@ -115,12 +120,10 @@ def _take(one: _Asked, c: Array, r: Array, start: int, lam: float) -> None:
     one.first.take(product, np.array([np.arange(start, start + len(c), dtype=np.float64), c, r]))
 
 
-def _ends(one: _Asked, most: float, errors: tuple[float, float], residuals: Residuals, by: tuple[float, int],
-          ) -> tuple[float, float]:
-    """What the rows found take at least, and what any take at most."""
+def _ends(one: _Asked, sizes: tuple[float, float], errors: tuple[float, float], off: tuple[float, float],
+          by: tuple[float, int]) -> tuple[float, float]:
+    """What the rows found take at least, and what any take at most; sizes and errors are those of `bound_of`."""
     lam, m = by
-    sizes = most, float(np.abs(residuals.values).max())
-    off = residuals.each, residuals.off
     high = bound_of(float(one.bound.sorted()[0].sum()), sizes, errors, off, lam, one.sigma, m)
     product, beside = one.first.sorted()
     if len(product) < m:  # fewer rows than were asked about take anything: nothing is known of the others

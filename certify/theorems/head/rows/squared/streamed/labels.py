@@ -91,9 +91,9 @@ def _pass(system: Ridge, targets: Targets, solved: Solved, asked: list[_Open], k
     most = np.zeros(len(points))
     kinds = {one.contrast for one in asked}
     sizes: dict[Contrast, tuple[float, float]] = dict.fromkeys(kinds, (0.0, 0.0))
-    for start, part in system.rows.parts():
+    for start, part in system.rows.parts(len(points) + 2 * len(kinds)):
         Q = fp.require_finite(solved.u[points] @ part.T, "influences")
-        most = np.maximum(most, np.abs(Q).max(axis=1))
+        most = np.maximum(most, np.maximum(Q.max(axis=1), -Q.min(axis=1)))
         some = slice(start, start + len(part))
         swings = {c: swing(c, targets.Y[some], targets.codes, targets.open_codes[some]) for c in kinds}
         sizes = {c: (max(coarse, swings[c].coarse), max(size, swings[c].largest))
