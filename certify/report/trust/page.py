@@ -110,8 +110,9 @@ def _formal(opened: Certificate) -> list[str]:
     """What Coq has checked of them, and of which it has checked nothing."""
     rows = [(claim.theorem, row) for claim in opened.claims if (row := _row(claim, opened)) is not None]
     used = dict.fromkeys(label for stated, row in rows for label in (stated, row.label, *row.rests))
-    by = {label: formal([label]) for label in (*used, *("D2", "D3", "D4")[: 3 * ("D1" in used)])}
-    bare = [label for label, found in by.items() if label != "D1" and not found] + ["D5 to D12"] * ("D1" in used)
+    heads = any(row.page.startswith("heads.md") for _, row in rows)
+    by = {label: formal([label]) for label in (*used, *("D2", "D3", "D4")[: 3 * heads])}
+    bare = [label for label, found in by.items() if not found] + ["D5 to D13"] * heads
     said = [f"Coq has checked no part of {escaped(', '.join(bare))}."] if bare else []
     lines = dict.fromkeys(one for found in by.values() for one in found)
     if not lines:
