@@ -13,7 +13,7 @@ from certify.format.errors import InputError
 from certify.inputs.numbers import exact_float64
 from certify.rigor.fp import Array
 from certify.systems.head.rows.stored.rows import Ints
-from certify.systems.head.rows.stored.state import State, reopened, state_of
+from certify.systems.head.rows.stored.state import State, reopened, require_same, state_of
 
 KINDS = ("float32", "float64")
 """What numbers such a file may hold: each is a float64 as it is."""
@@ -68,7 +68,7 @@ class OnDisk:
         Raises:
             InputError: it was replaced, or written to.
         """
-        reopened(self.path, self.state).close()
+        require_same(self.path, self.state)
 
     def _stored(self, file: BinaryIO, start: int, count: int) -> np.ndarray[Any, Any]:
         """Some rows; a file is read and not mapped, for one that is cut short would end the program."""

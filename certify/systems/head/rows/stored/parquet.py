@@ -11,7 +11,7 @@ from certify.format.errors import InputError
 from certify.inputs.numbers import exact_float64
 from certify.rigor.fp import Array
 from certify.systems.head.rows.stored.rows import Ints
-from certify.systems.head.rows.stored.state import reopened, state_of
+from certify.systems.head.rows.stored.state import reopened, require_same, state_of
 
 COPIES = 3
 """Copies of a row group while it is read: columns as stored, as an array, and what the reader keeps."""
@@ -92,7 +92,7 @@ class Parquet:
         Raises:
             InputError: it was replaced, or written to.
         """
-        reopened(self.path, self._state).close()
+        require_same(self.path, self._state)
 
     def _group(self, g: int) -> np.ndarray[Any, Any]:
         if self._kept is None or self._kept[0] != g:

@@ -31,3 +31,12 @@ def reopened(path: str, state: State) -> FileIO:
         file.close()
         raise InputError("X", f"{path}, which was written to while it was read", "ask again")
     return file
+
+
+def require_same(path: str, state: State) -> None:
+    """Refuse a file that is another one than it was.
+
+    Raises:
+        InputError: it is gone, was replaced, or was written to.
+    """
+    reopened(path, state).close()
