@@ -16,7 +16,7 @@ from certify.theorems.head.rows.flips import OPEN, Found
 from certify.theorems.head.rows.method import Mask
 from certify.theorems.head.rows.squared.contrasts import Ints, contrasts
 
-LARGE = 2**30
+LARGE = 2**27
 """Rows times points times outputs from which on the search for heads of any loss takes too long to begin."""
 
 AT_ONCE = 2**22
