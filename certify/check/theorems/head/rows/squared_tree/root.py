@@ -106,6 +106,7 @@ def root_of(head: Head, system: Ridge, rows: list[int], hot: list[int], at: list
         formed = sorted({*hot, *nlargest(few, formed, key=roots.__getitem__),
                          *nlargest(few, formed, key=lambda i: roots[i] * ranges[i])})
     hat = majorant(system, features, image, roots, formed)
+    del features, image  # they are the largest numbers here
     floats, off = nearest([head.rows[rows[q]] for q in hot])
     solutions = system.solutions(floats, off) if hot else []
     columns, worst = {}, ZERO
