@@ -23,6 +23,9 @@ MANY, MOST_LABELS, APART = 1500, 5000, 400
 """Rows from which on pairs of labels are too many to be refitted one by one, up to which they are looked at, and how
 many of them may be kept apart."""
 
+EACH = 2.0
+"""Seconds a prediction: where so many are left, energies take them one by one, and no tree is begun for labels."""
+
 
 class PairTrees(Method):
     """Deleted rows of a logistic head (D12)."""
@@ -45,6 +48,8 @@ class PairTrees(Method):
 
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
         """The points whose subtrees were finished in time, and rows it met whose deletion flips a point."""
+        if change.relabels and head.n >= MANY and int(todo.sum()) * EACH < budget.left():
+            return Part(self.name, np.zeros_like(todo), {}, why="so few predictions are taken one by one")
         s, points = oriented(head, change)
         tree = PairTree(s, points, budget.share(SHARE).left, APART if change.relabels else HOT)
         proved = tree.run(change.count, todo.copy(), np.array(change.rows, np.int64))

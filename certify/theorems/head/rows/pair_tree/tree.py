@@ -22,6 +22,9 @@ from certify.theorems.head.rows.pair_tree.steps import Steps, in_order, steps
 REACH = 0.4
 """The distance of refits from sums of steps that is tried first where labels change."""
 
+TRIED = 4
+"""Last levels of a tree for labels after which it is given up if the first prediction cannot be reached in time."""
+
 
 @dataclass(eq=False)
 class Part:
@@ -44,10 +47,24 @@ class PairTree(Tree):
 
     now: Steps | None = field(default=None)
     last: bool = False
+    ends: int = 0
+    fewest: int = 0
+    begun: float = 0.0
 
     def _work(self, task: Task, live: Rows) -> tuple[Node, list[Task]]:
         self.last = task.k == 1
-        return super()._work(task, live)
+        found = super()._work(task, live)
+        if self.sums.relabels and self.last and task.parent == 0:
+            self._hurry()
+        return found
+
+    def _hurry(self) -> None:
+        """A tree of labels whose first prediction would take longer than there is time is given up: others go on."""
+        self.ends += 1
+        each = (self.begun - self.left()) / self.ends
+        if TRIED <= self.ends < self.fewest and each * (self.fewest - self.ends) > self.left():
+            self._say("given up")
+            self.left = lambda: 0.0
 
     def _order(self, c: Centre, free: Rows) -> tuple[Rows, Array]:
         if self.last:  # labels: no row follows, and steps are not formed one by one
@@ -123,6 +140,8 @@ class PairTree(Tree):
             return []
         node.boxes, node.second = [(h, found.codes, WIDE)], [np.full(len(self.points), -1.0)]
         node.h[live], node.hot = need, order[: int(need.max())]
+        if task.parent < 0:
+            self.fewest, self.begun = int(need.min()), self.left()
         return [Task(len(self.nodes), a, (*task.out, int(order[a])), order[a + 1 :], k - 1, live[need > a],
                      c.w + st.delta[a], 0) for a in range(int(need.max()))]
 

@@ -14,7 +14,9 @@ from certify.check.theorems.head.rows import pair_tree as check_tree
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.method import Budget
+from certify.theorems.head.rows.pair_tree import method
 from certify.theorems.head.rows.pair_tree.method import PairTrees
+from certify.theorems.head.rows.pair_tree.tree import TRIED, PairTree
 from tests.families.logistic_heads import as_checked, logistic_head, margins, stored
 
 
@@ -52,3 +54,22 @@ def test_the_tree_never_says_more_than_all_refits(decay: float, long: int, follo
                                           part.proved.tolist())
             assert found == part.proved.tolist()
     print(decay, long, stays, flips, bounds, steps)
+
+
+def test_few_predictions_of_many_rows_are_left_to_what_takes_them_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(method, "MANY", 5)
+    head = drawn(0, 11, 10.0)
+    part = PairTrees().prove(head, RowChange(True, 2, tuple(range(11))), head.today >= 0, Budget())
+    assert part is not None and not part.proved.any() and "one by one" in part.why
+
+
+@pytest.mark.parametrize("fewest", [2, 40])
+def test_a_tree_whose_first_prediction_would_come_too_late_is_given_up(fewest: int) -> None:
+    clock = [100.0]
+    tree = PairTree(None, np.zeros((1, 2)), lambda: clock[0], 10)  # type: ignore[arg-type]
+    tree.begun, tree.fewest = 100.0, fewest
+    for _ in range(TRIED):
+        assert tree.left() > 0.0
+        clock[0] -= 5.0
+        tree._hurry()
+    assert (tree.left() == 0.0) == (fewest == 40)
