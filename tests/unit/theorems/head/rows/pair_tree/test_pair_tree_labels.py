@@ -76,13 +76,17 @@ def test_rows_that_move_margins_far_are_kept_apart() -> None:
     assert not (part.proved & (least <= 0)).any()
 
 
-def test_two_rows_that_may_change_prove_no_more_than_their_refits() -> None:
-    """A point that even the bound without them leaves open fails, however few rows may be kept apart."""
-    proved = 0
+def test_margins_within_rounding_where_two_rows_may_change() -> None:
+    """Where no number of rows kept apart proves a point it fails, though two are fewer than may be kept apart."""
+    met = 0
     for seed in range(12):
-        head, rows = drawn(seed, 11, 1.0), (3, 4)
-        least = np.min(list(margins(head, rows, 2, True).values()), axis=0)
-        part = PairTrees().prove(head, RowChange(True, 2, rows), head.today >= 0, Budget())
-        assert part is not None and not (part.proved & (least <= 0)).any()
-        proved += int(part.proved.sum())
-    assert proved > 12
+        head = drawn(seed, 11, 1.0)
+        w = head.V[0] / np.linalg.norm(head.V[0])
+        across = np.random.default_rng(seed).standard_normal((8, head.m))
+        thin = across - np.outer(across @ w, w) + np.outer(np.logspace(-15.5, -12.0, 8), w)
+        head = dataclasses.replace(head, points=np.concatenate([thin, 3.0 * w[None, :]]), points_rad=np.zeros(9))
+        part = PairTrees().prove(head, RowChange(True, 2, (3, 4)), head.today >= 0, Budget())
+        least = np.min(list(margins(head, (3, 4), 2, True).values()), axis=0)
+        assert part is not None and not (part.proved & (least < -1e-12)).any()
+        met += int(part.proved[-1])
+    assert met
