@@ -84,6 +84,11 @@ FORMAL: Final = (
            "all but the Lipschitz constant"),
     Formal(("Q4",), "Core.v", ("compensation", "compensation_size"),
            "the equation and the size for a given change of a layer's inputs"),
+    Formal(("D3",), "Margin.v", ("stays", "falls"),
+           "one output, influences computed from any u, one error for all changes of targets"),
+    Formal(("D3",), "Relabelled.v", ("check_sound", "check_refuses_empty"),
+           "a program from integers to verdict, proved right for every minimiser and every change; extracted to "
+           "OCaml, [with what it trusts](formal/checker/README.md)"),
     Formal(("R2",), "FloatDot.v", ("fdot_error_b64",),
            "one order of summation, binary64"),
     Formal(("R2",), "FloatTree.v", ("tree_error",),

@@ -25,6 +25,9 @@ PAIRS, SHARES, REACH = 1.0, (0.3, 0.2, 0.12), 0.6
 """What a pair may do to the gradient, what a row's share of it may be, less and less, and how far margins are moved
 when that is looked at, in lengths of rows."""
 
+ALONE = 60.0
+"""Change of a margin from which on a row is kept apart at once: two such moves are more than a bound looks at."""
+
 ROUNDS, NEAR = 2, 0.8
 """Times that everything is bounded anew, and how near to the largest pair those are that count with it."""
 
@@ -37,7 +40,17 @@ def permuted(st: Steps, at: Rows) -> Steps:
 
 
 def apart(st: Steps, k: int, limit: int) -> Iterator[tuple[Steps, int]]:
-    """The steps with those first whose rows are kept apart, and how many these are: more and more of them."""
+    """The steps with those first whose rows are kept apart, and how many these are: more and more of them.
+
+    Where even the steps that are left move a margin too far for any bound there are no more.
+    """
+    try:
+        yield from _apart(st, k, limit)
+    except OverflowError:  # of `Bounds`
+        return
+
+
+def _apart(st: Steps, k: int, limit: int) -> Iterator[tuple[Steps, int]]:
     hot = cover(st, PAIRS, limit)
     for share in SHARES:
         for _ in range(ROUNDS):
@@ -58,7 +71,8 @@ def cover(st: Steps, most: float, limit: int) -> Rows:
     """Places among the steps, at most `limit` of them, without which pairs do no more than `most`."""
     some = permuted(st, np.arange(min(len(st.rows), LOOKED_AT)))
     some = replace(some, far=some.far[:0], most=np.zeros_like(st.most), across=np.zeros_like(st.across), reach=0.0)
-    hot = np.arange(min(len(st.rows) // ONE_IN, limit))
+    far = np.flatnonzero(np.abs(some.T).max(axis=0, initial=0.0) > ALONE)
+    hot = np.union1d(np.arange(len(st.rows) // ONE_IN), far)[:limit]
     for _ in range(ROUNDS):
         rest = np.setdiff1d(np.arange(len(some.rows)), hot)
         ordered = permuted(some, np.concatenate([hot, rest]))

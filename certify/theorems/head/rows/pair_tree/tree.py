@@ -133,7 +133,7 @@ class PairTree(Tree):
             return []
         order = st.rows
         need = self.needs(Part(h, found.codes, order[h:], k, found), order, self.points[live])  # type: ignore[arg-type]
-        hard = need > max(h, self.most_hot)
+        hard = need > min(max(h, self.most_hot), len(order))
         self.failed[live[hard]] = True
         live, need = live[~hard], need[~hard]
         if not len(live):

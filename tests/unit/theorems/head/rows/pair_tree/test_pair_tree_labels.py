@@ -13,11 +13,12 @@ import certify.theorems.head.rows.pair_tree.last as last
 from certify.check.theorems.head.rows import pair_tree as check_tree
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
+from certify.systems.head.rows.losses.logistic import LogisticHead
 from certify.theorems.head.rows.method import Budget
 from certify.theorems.head.rows.pair_tree import method
 from certify.theorems.head.rows.pair_tree.method import PairTrees
 from certify.theorems.head.rows.pair_tree.tree import TRIED, PairTree
-from tests.families.logistic_heads import as_checked, logistic_head, margins, stored
+from tests.families.logistic_heads import as_checked, logistic_head, margins, refit, stored
 
 
 def drawn(seed: int, n: int, decay: float) -> Head:
@@ -73,3 +74,40 @@ def test_a_tree_whose_first_prediction_would_come_too_late_is_given_up(fewest: i
         clock[0] -= 5.0
         tree._hurry()
     assert (tree.left() == 0.0) == (fewest == 40)
+
+
+def far_rows(n: int, far: int) -> Head:
+    """A head with some rows so far out that new labels of two of them move margins by more than a bound looks at."""
+    rng = np.random.default_rng(5)
+    phi = np.c_[rng.standard_normal((n, 1)), np.ones(n)]
+    y = np.where(phi[:, 0] + rng.standard_normal(n) > 0, 1.0, -1.0)
+    phi[:far, 0], y[:far] = 100.0 * rng.uniform(0.9, 1.1, far), 1.0
+    lam, points = 1e-4, np.c_[np.linspace(-3.0, 3.0, 8), np.ones(8)]
+    w = refit(phi * y[:, None], np.ones(n), np.full(2, lam * n))
+    return Head(phi, np.zeros(n), y[:, None], np.array([[-1.0], [1.0]]), ((y + 1) // 2).astype(np.int64),
+                LogisticHead(), w[None], lam, np.ones(2, bool), False, points, np.zeros(8))
+
+
+def test_rows_that_move_margins_far_are_kept_apart() -> None:
+    """Two of them together are beyond every bound: each gets its node, and points are proved by these."""
+    head, rows = far_rows(120, 5), tuple(range(120))
+    part = PairTrees().prove(head, RowChange(True, 2, rows), head.today >= 0, Budget())
+    assert part is not None and part.proved.any()
+    least = np.min(list(margins(head, rows[:12], 2, True).values()), axis=0)
+    assert not (part.proved & (least <= 0)).any()
+
+
+def test_margins_within_rounding_where_two_rows_may_change() -> None:
+    """Where no number of rows kept apart proves a point it fails, though two are fewer than may be kept apart."""
+    met = 0
+    for seed in range(12):
+        head = drawn(seed, 11, 1.0)
+        w = head.V[0] / np.linalg.norm(head.V[0])
+        across = np.random.default_rng(seed).standard_normal((8, head.m))
+        thin = across - np.outer(across @ w, w) + np.outer(np.logspace(-15.5, -12.0, 8), w)
+        head = dataclasses.replace(head, points=np.concatenate([thin, 3.0 * w[None, :]]), points_rad=np.zeros(9))
+        part = PairTrees().prove(head, RowChange(True, 2, (3, 4)), head.today >= 0, Budget())
+        least = np.min(list(margins(head, (3, 4), 2, True).values()), axis=0)
+        assert part is not None and not (part.proved & (least < -1e-12)).any()
+        met += int(part.proved[-1])
+    assert met
