@@ -6,6 +6,9 @@ import argparse
 import math
 import re
 
+LONGEST = 10**6
+"""Seconds, some eleven days: clocks of operating systems take not many more."""
+
 UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9}
 
 
@@ -22,10 +25,10 @@ def number_of(text: str) -> float | None:
 
 
 def seconds_of(text: str) -> float:
-    """A finite number of seconds above 0."""
+    """A number of seconds above 0, at most :data:`LONGEST`."""
     value = number_of(text)
-    if value is None or not value > 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a finite number of seconds above 0")
+    if value is None or not 0 < value <= LONGEST:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0, at most {LONGEST}")
     return value
 
 

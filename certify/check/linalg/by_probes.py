@@ -13,7 +13,7 @@ from functools import cached_property
 from flint import arb, arb_mat, fmpz, fmpz_mat
 
 from certify.check.linalg.applied import Applied
-from certify.check.linalg.balls import ZERO
+from certify.check.linalg.balls import ZERO, largest
 from certify.check.linalg.by_factor import ByFactor
 from certify.check.linalg.definite import Definiteness, Truth
 from certify.check.linalg.fixed import Fixed, enclosed, scale
@@ -22,6 +22,9 @@ from certify.check.linalg.proposals import proposed
 
 WIDE, FACTOR = 120, 96
 """Bits of a matrix in fixed point, and of the factor that is asked for."""
+
+LONG = 1 << 16
+"""Bits of the number 1 in a product beyond which, or below 0, a factor was made for another matrix."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,8 @@ def definite_by_proposal(A: Fixed | arb_mat, blocks: Mapping[int, list[list[arb]
         return None
     R = told[0]
     turned, bits = R.mid.transpose(), A.bits + 2 * R.bits
+    if not 0 <= bits <= LONG:  # made for another matrix
+        return None
     one = fmpz(1) << bits
 
     def off(V: fmpz_mat) -> Image:
@@ -121,6 +126,6 @@ class ByProbes(ByFactor):
         def apply(V: fmpz_mat) -> Image:
             return self._back(*shortened(moved(V), self._width), R.bits + Q.bits + 1)
 
-        size = max((Fixed(block, Q.bits + 1, ZERO).size for block in blocks), key=float) + Q.radius
+        size = largest([Fixed(block, Q.bits + 1, ZERO).size for block in blocks]) + Q.radius
         radius = R.reach ** 2 * Q.radius + (2 * R.reach * R.radius + R.radius ** 2) * size
         return Applied("RQRᵀ", R.shape[0], exactly, apply, radius.upper(), self._near[1])

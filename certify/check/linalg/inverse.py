@@ -96,7 +96,7 @@ def proposed(A: Fixed, width: int) -> Fixed | None:
 
 def _undoes(X: fmpz_mat | None, A: fmpz_mat, one: int) -> bool:
     """Whether `X(Av)` is about v for one vector, where `2^one` stands for 1; nothing is proved."""
-    if X is None:
+    if X is None or not 0 <= one <= LONG:
         return False
     N, draw = A.nrows(), Random(0)
     v = fmpz_mat(N, 1, [draw.choice((-1, 1)) for _ in range(N)])

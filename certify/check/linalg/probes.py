@@ -55,9 +55,11 @@ def bound_of(what: str, rows: int, apply: Apply, steps: int = 1) -> arb:
     For the direction u in which E is longest some drawn v has `|⟨u, v⟩| ≥ s` (s = 2^35), but with a probability below
     `(√2(2^-5 + √rows/2^40))^16`. Then `|Ev| ≥ ‖E‖s`. With steps `y_i = Ey_{i-1} + δ_i`, `|δ_i| ≤ d_i`, E symmetric:
     `|y_k| ≥ |⟨u, y_k⟩| ≥ τ^k(s − Σ τ^-i d_i)` for `τ ≤ ‖E‖`, if that is positive: a τ for which it is false is a bound.
+    Infinite where none may be had.
     """
     said = CHANCE.get()
-    assert said is not None and may_draw(rows)
+    if said is None or not may_draw(rows):
+        return arb("inf")
     said.append(what)
     y, bits = drawn(rows), 0
     least = arb(2) ** ROOM * SHARE

@@ -23,6 +23,12 @@ PROGRAM = ("import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
            "from certify.finders.proposals.__main__ import main; sys.exit(main())")
 FLAGS = ("-I", "-c")
 
+COLUMNS = 64
+"""Of vectors that are proposed, at most: what judges them takes time by the cube."""
+
+PATIENCE, SPEED = 600, 10**7
+"""Seconds that any proposal may take, and the n³ for which it may take one more."""
+
 
 Blocks = Sequence[tuple[int, Sequence[Sequence[float]]]]
 
@@ -42,7 +48,7 @@ def proposed(kind: str, A: Fixed, bits: int, blocks: Blocks = ()) -> list[Fixed]
     half = 1 << WORD - 1
     first = array("q", [int(x + half >> WORD) for x in values])
     rest = array("q", [int(x) - (y << WORD) for x, y in zip(values, first, strict=True)])
-    if sys.byteorder != "little":
+    if sys.byteorder != "little" or not sys.executable:
         return None
     asked = json.dumps({"kind": kind, "rows": n, "bits": A.bits - drop, "wanted": bits, "blocks": blocks}).encode()
     command = [sys.executable, *FLAGS, PROGRAM, json.dumps([path or os.getcwd() for path in sys.path])]
@@ -50,8 +56,8 @@ def proposed(kind: str, A: Fixed, bits: int, blocks: Blocks = ()) -> list[Fixed]
     del values
     try:
         done = subprocess.run(command, input=asked + b"\n" + first.tobytes() + rest.tobytes(), capture_output=True,
-                              check=False, env=os.environ | one)
-    except OSError:
+                              check=False, env=os.environ | one, timeout=PATIENCE + n**3 // SPEED)
+    except (OSError, subprocess.TimeoutExpired):
         return None
     return read(done.stdout, n, 1 if kind == "inverse" else 3) if done.returncode == 0 else None
 
@@ -69,7 +75,8 @@ def read(said: bytes, n: int, wanted: int) -> list[Fixed] | None:
     except (ValueError, TypeError):
         return None
     if len(sizes) != wanted or not all(type(x) is int and 0 <= x < 1 << 16 for pair in sizes for x in pair) or (
-            sizes[0][1] != n or len(body) != 16 * n * sum(columns for _, columns in sizes)):
+            sizes[0][1] != n or any(columns > COLUMNS for _, columns in sizes[1:])) or (
+            len(body) != 16 * n * sum(columns for _, columns in sizes)):
         return None
     found, at, view = [], 0, memoryview(body)
     for bits, columns in sizes:

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
+import threading
+import time
 from typing import Any
 
 import numpy as np
@@ -19,9 +22,25 @@ from certify.finders.proposals.sliced import Array, Pair, sum_of
 
 WORD, HALF, MOST = 60, 26, 120
 
+LOOK = 0.5
+"""Seconds between two looks at whether the checker still waits."""
+
+
+def end_with_parent() -> None:
+    """End this process soon after the one that started it: nobody waits for an answer then."""
+    started = os.getppid()
+
+    def look() -> None:
+        while os.getppid() == started:
+            time.sleep(LOOK)
+        os._exit(1)
+
+    threading.Thread(target=look, daemon=True).start()
+
 
 def main() -> int:
     """Answer one question."""
+    end_with_parent()
     asked = json.loads(sys.stdin.buffer.readline())
     n = asked["rows"]
     words = [np.frombuffer(sys.stdin.buffer.read(8 * n * n), dtype="<i8").reshape(n, n) for _ in range(2)]

@@ -90,6 +90,17 @@ def test_sizes_that_are_none(text, path, capsys):
     assert "--memory" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("text", ["", "x", "-1", "0", "nan", "inf", "1e999", "1e300", "1e10", "1000001", "1_0"])
+def test_seconds_that_are_none(text, path, capsys):
+    """Also more of them than clocks of operating systems take."""
+    assert main([str(path), f"--seconds={text}"]) == 2
+    assert "--seconds" in capsys.readouterr().err
+
+
+def test_as_many_seconds_as_may_be(path):
+    assert checked(path, "--seconds=1000000").returncode == 0
+
+
 def test_sizes():
     assert [size_of(text) for text in ("1", "2 kB", "0.5gb", "3e6")] == [1, 2000, 500_000_000, 3_000_000]
 
