@@ -119,3 +119,16 @@ def test_no_report_is_written_over_a_file_that_it_is_about(more, name, tmp_path,
 def test_the_page_says_what_coq_has_checked_and_of_what_it_has_checked_nothing():
     page = render(json.loads((GOLDEN / "0.2.0/targets/certificate.json").read_bytes()), CHECKED)
     assert "`Modulus.v`: `lmi_upper`, `lmi_modulus`" in page and "Coq has checked no part of M3" in page
+
+
+def test_nothing_on_the_page_rests_on_a_random_draw(tmp_path, monkeypatch):
+    path, honest, asked = copy("0.2.0/targets", tmp_path), subprocess.run, []
+
+    def run(command, **options):
+        asked.append(command)
+        return honest(command, **options)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    assert certify("report", str(path), "--trusted") == 0
+    assert all("--exact" in command for command in asked) and asked
+    assert "No proof depends on a random draw" in (path.parent / "trust.md").read_text(encoding="utf-8")
