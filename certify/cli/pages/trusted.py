@@ -45,7 +45,8 @@ def checked_by_itself(certificate: Path) -> Checked:
     """
     from certify.report.trust.page import Checked
 
-    command = [sys.executable, "-m", "certify.check", "--trusted", "--exact", "--json", "--quiet", "--", str(certificate)]
+    command = [sys.executable, "-m", "certify.check", "--trusted", "--exact", "--json", "--quiet", "--",
+               str(certificate)]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     told = done.stderr.strip().splitlines() or [f"the checker ended with status {done.returncode}"]
     if done.returncode not in (0, 3, 4):
