@@ -1,6 +1,6 @@
 (* What a spec asks, where it asks what this checker reads; every other key or word is beyond it. *)
 type t = {
-  model : string; data : string; evaluation : string; features : string; targets : string;
+  model : string; data : string; evaluation : string; features : string; seen : string; targets : string;
   inputs : int; weight_decay : float; bias_decay : bool; count : int; moving : int list option; threshold : float option;
   gates : (string * Toml.value) list list;
 }
@@ -13,7 +13,10 @@ let needed = [
   ("model", "file"); ("model", "widths"); ("data", "file"); ("data", "features"); ("data", "targets");
   ("training", "loss"); ("training", "weight_decay"); ("solution", "map"); ("solution", "base");
   ("perturbation", "parameter"); ("perturbation", "set"); ("perturbation", "count"); ("evaluation", "file")]
-let others = [("training", "bias_decay"); ("solution", "within"); ("evaluation", "threshold"); ("", "version")]
+let others = [("training", "bias_decay"); ("solution", "within"); ("evaluation", "threshold"); ("evaluation", "features");
+              ("", "version")]
+(* of these nothing that is proved depends: how long to try, and names for labels *)
+let told = [("run", "time_limit"); ("about", "labels")]
 
 let read bytes =
   let found = Toml.parse "the spec" bytes in
@@ -27,7 +30,7 @@ let read bytes =
         | Some (_, _, w), Toml.Text x when w = x -> ()
         | Some (_, _, w), _ -> Refusal.beyond "%s: only %S is read here" said w
         | None, _ ->
-          if not (List.mem (table, key) needed || List.mem (table, key) others) then
+          if not (List.exists (List.mem (table, key)) [needed; others; told]) then
             Refusal.beyond "the spec has %s, which is not read here" said) found;
   List.iter (fun (t, k) -> if get t k = None then Refusal.beyond "the spec has no %s.%s" t k) needed;
   let text t k = match get t k with Some (Toml.Text s) -> s | _ -> Refusal.beyond "the spec's %s.%s is no text" t k in
@@ -47,7 +50,8 @@ let read bytes =
     | _ -> Refusal.beyond "heads of one output on the features as they are, [inputs, 1], are read here" in
   let gates = List.sort_uniq compare (List.filter is_gate (List.map (fun ((t, _), _) -> t) found)) in
   { model = text "model" "file"; data = text "data" "file"; evaluation = text "evaluation" "file";
-    features = text "data" "features"; targets = text "data" "targets"; inputs;
+    features = text "data" "features"; seen = text (if get "evaluation" "features" = None then "data" else "evaluation") "features";
+    targets = text "data" "targets"; inputs;
     weight_decay = number "training" "weight_decay";
     bias_decay = (match get "training" "bias_decay" with
         | None | Some (Toml.Bool true) -> true | Some (Toml.Bool false) -> false

@@ -43,7 +43,7 @@ let read folder certificate =
   let features = matrix "data.features" (Arrays.array "the data file" spec.features data) spec.inputs in
   let n = Array.length features in
   let targets = column "data.targets" (Arrays.array "the data file" spec.targets data) n in
-  let seen = matrix "the evaluation file" (Arrays.array "the evaluation file" spec.features evaluation) spec.inputs in
+  let seen = matrix "the evaluation file" (Arrays.array "the evaluation file" spec.seen evaluation) spec.inputs in
   let weights = column "the model's weights" (match (Arrays.array "the model" "0.weight" model : Arrays.t) with
       | { shape = [1; d]; _ } as a -> { a with shape = [d] } | a -> a) spec.inputs in
   let bias = match List.assoc_opt "0.bias" model with
