@@ -6,7 +6,7 @@ import math
 from fractions import Fraction
 from itertools import combinations
 
-from flint import arb, fmpq, fmpz_poly
+from flint import arb, ctx, fmpq, fmpz_poly
 
 Number = Fraction
 Row = tuple[Fraction, ...]
@@ -61,8 +61,9 @@ def hyperbola_distance(c: Fraction, p: tuple[Fraction, Fraction]) -> float:
     # d/dx of (x − a)² + (c/x − b)², times x³/2
     terms = [-c * c, b * c, Fraction(0), -a, Fraction(1)]
     scale = math.lcm(*(v.denominator for v in terms))
-    roots = fmpz_poly([int(v * scale) for v in terms]).complex_roots()
-    real = [z.real for z, _ in roots if z.imag == 0]
-    q = lambda v: arb(fmpq(v.numerator, v.denominator))  # noqa: E731
-    squares = [(z - q(a)) * (z - q(a)) + (q(c) / z - q(b)) * (q(c) / z - q(b)) for z in real]
-    return math.sqrt(max(min(float(v.mid()) for v in squares), 0.0))
+    with ctx.workprec(200):  # squares of differences of near numbers
+        roots = fmpz_poly([int(v * scale) for v in terms]).complex_roots()
+        real = [z.real for z, _ in roots if z.imag == 0]
+        q = lambda v: arb(fmpq(v.numerator, v.denominator))  # noqa: E731
+        squares = [(z - q(a)) * (z - q(a)) + (q(c) / z - q(b)) * (q(c) / z - q(b)) for z in real]
+        return math.sqrt(max(min(float(v.mid()) for v in squares), 0.0))
