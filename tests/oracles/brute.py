@@ -66,4 +66,4 @@ def hyperbola_distance(c: Fraction, p: tuple[Fraction, Fraction]) -> float:
         real = [z.real for z, _ in roots if z.imag == 0]
         q = lambda v: arb(fmpq(v.numerator, v.denominator))  # noqa: E731
         squares = [(z - q(a)) * (z - q(a)) + (q(c) / z - q(b)) * (q(c) / z - q(b)) for z in real]
-        return math.sqrt(max(min(float(v.mid()) for v in squares), 0.0))
+        return math.sqrt(max(min(float(v.lower()) for v in squares), 0.0))
