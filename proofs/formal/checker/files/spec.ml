@@ -50,8 +50,8 @@ let read bytes =
     | _ -> Refusal.beyond "heads of one output on the features as they are, [inputs, 1], are read here" in
   let gates = List.sort_uniq compare (List.filter is_gate (List.map (fun ((t, _), _) -> t) found)) in
   { model = text "model" "file"; data = text "data" "file"; evaluation = text "evaluation" "file";
-    features = text "data" "features"; seen = text (if get "evaluation" "features" = None then "data" else "evaluation") "features";
-    targets = text "data" "targets"; inputs;
+    features = text "data" "features";
+    seen = text (if get "evaluation" "features" = None then "data" else "evaluation") "features"; targets = text "data" "targets"; inputs;
     weight_decay = number "training" "weight_decay";
     bias_decay = (match get "training" "bias_decay" with
         | None | Some (Toml.Bool true) -> true | Some (Toml.Bool false) -> false
