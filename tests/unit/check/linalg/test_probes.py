@@ -9,7 +9,7 @@ import pytest
 from flint import arb, arb_mat, ctx, fmpz, fmpz_mat
 
 from certify.check.kernel import CHANCE
-from certify.check.linalg import by_probes, inverse, proposals
+from certify.check.linalg import by_probes, inverse, probes, proposals
 from certify.check.linalg.applied import VECTORS, Applied
 from certify.check.linalg.by_probes import ByProbes, definite_by_proposal
 from certify.check.linalg.definite import Truth, definiteness
@@ -292,3 +292,11 @@ def test_a_sum_of_entrywise_products_lies_in_its_enclosure(k, layers, radius):
             off += (true - Fraction(int(K.mid[r, c]), 2 ** K.bits)) ** 2
     assert off <= Fraction(float(K.radius)) ** 2
     assert radius or float(K.radius) <= 2.0 ** -100 * float(K.size)
+
+
+def test_the_constants_are_those_of_the_stated_probability():
+    """One bound fails with less than 2^-71, all that a check may have with at most 2^-64, as W4 counts them."""
+    missed = arb(2).sqrt() * (probes.SHARE + arb(probes.WIDEST).sqrt() / arb(2) ** probes.ROOM)
+    assert missed ** probes.DRAWN < arb(2) ** -71
+    assert probes.MOST * arb(2) ** -71 <= arb(2) ** -64
+    assert 8 * probes.BYTES > probes.ROOM  # a byte more than the bits and the sign that are taken of them

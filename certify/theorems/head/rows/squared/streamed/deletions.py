@@ -59,7 +59,10 @@ def most_of_trace(system: Ridge, count: int) -> float:
     wrong = fp.dot_unit(system.p) * system.longest * system.size_R * RAISE
     for _, part in system.rows.parts():
         largest.take(fp.row_norms(fp.require_finite(part @ system.R.T, "hat matrix")))
-    lengths = (largest.sorted()[0] + wrong) * RAISE
+    lengths = np.zeros(count)  # rows whose computed length is 0 are not among the largest, and err as others do
+    found = largest.sorted()[0]
+    lengths[: len(found)] = found
+    lengths = (lengths + wrong) * RAISE
     return float((lengths * lengths).sum()) * fp.sum_up(count) / (1.0 - system.delta) * RAISE
 
 
