@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from flint import arb, arb_mat
 
@@ -115,6 +116,11 @@ class Head:
     def free_intercept(self) -> bool:
         """Whether the last column carries no decay."""
         return self.biased and not self.bias_decay
+
+    @cached_property
+    def made(self) -> dict[str, Any]:
+        """What methods made of this head and may use again."""
+        return {}
 
     @cached_property
     def far(self) -> bool:

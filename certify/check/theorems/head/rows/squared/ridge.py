@@ -219,7 +219,11 @@ def nearest(rows: list[list[arb]]) -> tuple[list[list[float]], list[arb]]:
 
 
 def ridge_of(head: Head, deleted: int = 0) -> Ridge:
-    """The normal matrix of a head with the squared loss, with the decay after that many deletions."""
-    phi, off = nearest(head.rows)
-    decayed = [True] * (head.m - 1) + [not head.free_intercept]
-    return Ridge(phi, head.mu(deleted), decayed, norm(off).upper())
+    """The normal matrix of a head with the squared loss, with the decay after that many deletions; the last is kept."""
+    kept: tuple[int, Ridge] | None = head.made.get("ridge")
+    if kept is None or kept[0] != (deleted if head.remaining else 0):
+        phi, off = nearest(head.rows)
+        decayed = [True] * (head.m - 1) + [not head.free_intercept]
+        kept = deleted if head.remaining else 0, Ridge(phi, head.mu(deleted), decayed, norm(off).upper())
+        head.made["ridge"] = kept
+    return kept[1]
