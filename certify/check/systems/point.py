@@ -88,7 +88,7 @@ class Ladder:
         self.problem, self.tell = problem, tell
         self.centre, self.known, self.tilt, self.rungs = centre, known, tilt, rungs
         self._made: dict[int, Point] = {}
-        self.derived: set[str] = set()  # arrays of the side file on which several claims rest, derived once
+        self.kept: dict[str, Any] = {}  # what several claims rest on, derived once, by its name
 
     def __iter__(self) -> Iterator[Point]:
         """Points from the lowest precision up."""

@@ -16,11 +16,11 @@ from certify.check.reading.certificate import Claim, Witness, stated, whole
 from certify.check.reading.side import array_start
 from certify.check.reading.subject import Problem
 from certify.check.rule import Rule, Side, always
-from certify.check.systems.point import Ladder, Point
+from certify.check.systems.point import Ladder
 from certify.check.theorems.head.rows.changes.any_rows import AnyRows
 from certify.check.theorems.head.rows.changes.base import Rows
 from certify.check.theorems.head.rows.changes.new_rows import NewRows
-from certify.check.theorems.head.rows.head import BITS, Head, head_of
+from certify.check.theorems.head.rows.head import BITS, Head, head_at
 from certify.check.theorems.head.rows.head import OPEN as OPEN_LABEL
 from certify.check.theorems.head.rows.refitted.refit import Change, labels_after
 from certify.check.theorems.head.rows.right import right_labels
@@ -108,7 +108,7 @@ def check_ends(claim: Claim[Changes], ladder: Ladder, side: Side) -> None:
     start, where = f"{claim.witness.array}.", f"{claim.where}, arrays {claim.witness.array}"
     arrays = arrays_of(claim.witness.array, side)
     with ctx.workprec(BITS):
-        head = head_of(Point(ladder.problem, BITS))
+        head = head_at(ladder)
         centre = arrays.pop("centre", None)  # of `base`, which reads it where the intercept is free
         if centre is not None and (centre.shape != (head.k * head.m,) or centre.kind != "f"):
             raise Invalid(f"{where}.centre", f"its shape is {centre.shape}, its type {centre.kind}",
@@ -119,8 +119,8 @@ def check_ends(claim: Claim[Changes], ladder: Ladder, side: Side) -> None:
         if claim.quantity == CORRECT:
             _right(claim, status, head, right_labels(head, ladder.problem.right))
         _listed(claim, status, flips)
-        check_methods(head, status, arrays, where, ladder.tell, start not in ladder.derived)
-        ladder.derived.add(start)
+        check_methods(head, status, arrays, where, ladder.tell, start not in ladder.kept)
+        ladder.kept[start] = True
 
 
 def read(head: Head, arrays: dict[str, Array], where: str) -> tuple[list[int], dict[str, Array], list[bool]]:

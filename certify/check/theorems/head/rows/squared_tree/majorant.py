@@ -60,15 +60,20 @@ class Majorant:
         most = nlargest(s, [v[l] for l in self.formed])
         far = nlargest(s, map(mul, [self.roots[l] for l in self.apart], [v[l] for l in self.apart]))
         found = []
+        if s == 1:
+            here, away = most[0] if most else 0, far[0] if far else -1
+            for i in rows:
+                get, largest = self.getters[i], self.bars[i] * here
+                if away >= 0:
+                    largest = max(largest, (self.roots[i] * away >> UNIT) + 1)
+                found.append(largest if get is None else max(largest, *map(mul, self.values[i], get(v))))
+            return found
         for i in rows:
             get, values, bar, root = self.getters[i], self.values[i], self.bars[i], self.roots[i]
             products = list(map(mul, values, get(v))) if get is not None else []
             products += [bar * x for x in most]
             if far:
                 products += [(root * x >> UNIT) + 1 for x in far]
-            if s == 1:
-                found.append(max(products))
-                continue
             products.sort(reverse=True)
             found.append(sum(products[:s]))
         return found
