@@ -29,7 +29,8 @@ from certify.check.theorems.head.rows.squared.ridge import (
 from certify.check.theorems.head.rows.squared.ridge import length as size_of
 from certify.check.theorems.head.rows.squared.root import ceiling, units
 from certify.check.theorems.head.rows.squared_tree.influences import Influences, exponent
-from certify.check.theorems.head.rows.squared_tree.majorant import UNIT, Majorant, length, majorant, margin
+from certify.check.theorems.head.rows.squared_tree.leverages import leverages
+from certify.check.theorems.head.rows.squared_tree.majorant import Majorant, majorant
 
 
 @dataclass(frozen=True)
@@ -94,21 +95,17 @@ def root_of(head: Head, system: Ridge, rows: list[int], hot: list[int], at: list
 
     Of the hat matrix so few columns with the largest leverages are formed, and as many with large residuals as well.
     """
-    flat = system.phi.mid.tolist()
-    features = fmpz_mat([flat[i] for i in rows])
-    del flat
-    assert system.inverse.X is not None
-    image = features * system.inverse.X.mid
-    d, wrong = diagonal(system, features, image)
-    roots = [(isqrt(max(x + wrong, 0) << 2 * UNIT - BITS) + 1) for x in d]
+    own = leverages(system, rows)
+    d, wrong = own.d, own.wrong
     outputs = outputs_of(head, system, rows)
     ranges = [max(r) - min(min(r), 0) if len(r) > 1 else abs(r[0]) for r in zip(*outputs.R, strict=True)]
     formed = list(range(len(rows)))
     if few is not None:
+        roots = [isqrt(max(x, 0)) for x in d]
         formed = sorted({*hot, *nlargest(few, formed, key=roots.__getitem__),
                          *nlargest(few, formed, key=lambda i: roots[i] * ranges[i])})
-    hat = majorant(system, features, image, roots, formed)
-    del features, image  # they are the largest numbers here
+    hat = majorant(system, rows, own, formed)
+    del own  # it holds the largest numbers here
     floats, off = nearest([head.rows[rows[q]] for q in hot])
     solutions = system.solutions(floats, off) if hot else []
     columns, worst = {}, ZERO
@@ -117,16 +114,6 @@ def root_of(head: Head, system: Ridge, rows: list[int], hot: list[int], at: list
         worst = worst.max(s.off)
     return Root(hat, d, columns, max(wrong, ceiling(worst, 0) + 1), outputs.R, outputs.er,
                 points_of(head, system, rows, at, outputs))
-
-
-def diagonal(system: Ridge, features: fmpz_mat, image: fmpz_mat) -> tuple[list[int], int]:
-    """`φᵀH⁻¹φ` of some rows, whose image are they times X, and what each errs by."""
-    X = system.inverse.X
-    assert X is not None
-    bits = 2 * FEATURE_BITS + X.bits
-    d = [units(sum((x * y for x, y in zip(left, row, strict=True)), fmpz(0)), bits)
-         for left, row in zip(image.tolist(), features.tolist(), strict=True)]
-    return d, ceiling(margin(system, length(features) + system.loose), 0) + 1
 
 
 def outputs_of(head: Head, system: Ridge, rows: list[int]) -> Outputs:
