@@ -26,7 +26,6 @@ from certify.check.theorems.head.rows.squared.ridge import (
     nearest,
     whole_rows,
 )
-from certify.check.theorems.head.rows.squared.ridge import length as size_of
 from certify.check.theorems.head.rows.squared.root import ceiling, units
 from certify.check.theorems.head.rows.squared_tree.influences import Influences, exponent
 from certify.check.theorems.head.rows.squared_tree.leverages import leverages
@@ -145,16 +144,12 @@ def points_of(head: Head, system: Ridge, rows: list[int], at: list[int], outputs
     floats, loose = nearest([evaluated[j] for j in at])
     solutions = system.solutions(floats, loose)
     whole = whole_rows(floats, system.shifts, FEATURE_BITS)
-    X = system.inverse.X
-    assert X is not None
-    left, mid, reaches = (whole.mid * X.mid).tolist(), whole.mid.tolist(), []
-    for line, row, off in zip(left, mid, loose, strict=True):
-        form = arb(sum([x * y for x, y in zip(line, row, strict=True)], fmpz(0)))
-        far = size_of(row) * scale(FEATURE_BITS)
+    reaches = []
+    for row, off, s in zip(whole.mid.tolist(), loose, solutions, strict=True):
+        form = arb(sum([x * y for x, y in zip(row, s.u, strict=True)], fmpz(0))) * scale(FEATURE_BITS + s.bits)
         near = whole.radius + off * arb(2) ** -min(system.shifts)
-        # |e|_H⁻¹ of what is meant is at most that of the floats and ‖H⁻¹‖^½ times the distance
-        form = form * scale(2 * FEATURE_BITS + X.bits) + system.inverse.error * system.stretch**2 * far**2
-        reaches.append((form.max(ZERO).sqrt() + system.stretch * near).upper())
+        # eᵀH⁻¹e = e·u + eᵀH⁻¹ρ, so that |e|_H⁻¹ is at most |ρ|_H⁻¹ and the root of e·u
+        reaches.append((s.off + (form + near * s.size).max(ZERO).sqrt()).upper())
     # |φᵀH⁻¹e| ≤ |φ|_H⁻¹|e|_H⁻¹, and the former is at most 1
     shifts = [exponent((reach + s.off).upper()) for reach, s in zip(reaches, solutions, strict=True)]
     c = Influences(system, rows, solutions, shifts)
