@@ -192,7 +192,11 @@ def head_of(point: Point) -> Head:
 def head_at(ladder: Ladder) -> Head:
     """That of a ladder's problem, made once; to be used at a precision of `BITS`."""
     if "head" not in ladder.kept:
-        ladder.kept["head"] = head_of(Point(ladder.problem, BITS))
+        point = Point(ladder.problem, BITS)
+        known = next((p.forward for p in ladder.made.values() if "forward" in vars(p) and p.centre is None), None)
+        if known is not None and len(ladder.problem.layers) == 1:
+            vars(point)["forward"] = known  # its inputs are the features, at any precision
+        ladder.kept["head"] = head_of(point)
     found: Head = ladder.kept["head"]
     return found
 
