@@ -75,7 +75,8 @@ def test_lengths_and_errors_of_solutions_hold(seed: int) -> None:
         right = fmpq_mat(p, 1, [exactly(x) / exactly(2) ** k for x, k in zip(e, system.shifts, strict=True)])
         w = H.solve(right)
         rest = right - H * u
-        for bound, exact, near in ((s.length, phi * u, s.size < s.length * 2**10), (s.size, u, True), (s.off, phi * (w - u), False)):
+        for bound, exact, near in ((s.length, phi * u, s.size < s.length * 2**10), (s.size, u, True),
+                                   (s.off, phi * (w - u), False)):
             square = arb(sum((x * x for x in exact.entries()), fmpq(0)))
             assert bound**2 >= square.lower()
             assert not near or bound**2 <= square * (1 + arb(2) ** -20) + arb(2) ** -60
