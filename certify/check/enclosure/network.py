@@ -70,7 +70,7 @@ def forward(
 ) -> Forward:
     """Enclose every layer's values at the given points."""
     n, phi = len(points), ACTIVATIONS[problem.activation]
-    A = arb_mat(n, problem.layers[0].inputs, [arb(v) for point in problem.enter(points) for v in point])
+    A = arb_mat(n, problem.layers[0].inputs, [v for point in problem.enter(points) for v in point])
     inputs, before = [], []
     for h, (W, b) in enumerate(zip(parameters.weights, parameters.biases, strict=True), 1):
         inputs.append(A)

@@ -23,7 +23,9 @@ def gradient(problem: Problem, parameters: Parameters, passed: Forward, slopes: 
     adjoints = ((slopes,) * last if problem.free == (last,) else
                 backward(problem, parameters, passed, slopes).adjoints)
     for h in problem.free:
-        found += (adjoints[h - 1].transpose() * extended(problem, h, passed)).entries()
+        turned, A, biased = adjoints[h - 1].transpose(), passed.inputs[h - 1], problem.layers[h - 1].biases is not None
+        ends = (turned * arb_mat(A.nrows(), int(biased), [ONE] * A.nrows() * biased)).tolist()
+        found += [x for row, end in zip((turned * A).tolist(), ends, strict=True) for x in (*row, *end)]
     decay = arb(problem.weight_decay)
     own = weights_by_units(problem, parameters)
     if not problem.bias_decay:

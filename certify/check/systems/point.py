@@ -87,13 +87,13 @@ class Ladder:
     ) -> None:
         self.problem, self.tell = problem, tell
         self.centre, self.known, self.tilt, self.rungs = centre, known, tilt, rungs
-        self._made: dict[int, Point] = {}
-        self.derived: set[str] = set()  # arrays of the side file on which several claims rest, derived once
+        self.made: dict[int, Point] = {}
+        self.kept: dict[str, Any] = {}  # what several claims rest on, derived once, by its name
 
     def __iter__(self) -> Iterator[Point]:
         """Points from the lowest precision up."""
         for precision, width in self.rungs:
-            if width not in self._made:
+            if width not in self.made:
                 self.tell(f"{precision}-bit balls, {self.problem.equations} equations")
-                self._made[width] = Point(self.problem, precision, self.centre, self.known, self.tilt, width)
-            yield self._made[width]
+                self.made[width] = Point(self.problem, precision, self.centre, self.known, self.tilt, width)
+            yield self.made[width]

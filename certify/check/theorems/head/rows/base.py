@@ -9,8 +9,8 @@ from flint import arb, ctx
 from certify.check.linalg.balls import ZERO, norm
 from certify.check.reading.arrays import Array
 from certify.check.reading.certificate import Number
-from certify.check.systems.point import Ladder, Point
-from certify.check.theorems.head.rows.head import BITS, Head, given_weights, head_of
+from certify.check.systems.point import Ladder
+from certify.check.theorems.head.rows.head import BITS, Head, given_weights, head_at
 from certify.check.theorems.head.rows.refitted.refit import distance, distance_in_doubles
 from certify.format.refusal import Invalid
 
@@ -35,7 +35,7 @@ def check_free(stated: Number, ladder: Ladder, names: Sequence[str | None], side
         Invalid: there is no centre where one is needed, or it does not prove the distance, or a far smaller one.
     """
     with ctx.workprec(BITS):
-        head = head_of(Point(ladder.problem, BITS))
+        head = head_at(ladder)
         given = [x for row in given_weights(ladder.problem) for x in row]
         flat = given
         if named := [name for name in names if name is not None]:

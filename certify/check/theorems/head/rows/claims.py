@@ -16,11 +16,11 @@ from certify.check.reading.certificate import Claim, Witness, stated, whole
 from certify.check.reading.side import array_start
 from certify.check.reading.subject import Problem
 from certify.check.rule import Rule, Side, always
-from certify.check.systems.point import Ladder, Point
+from certify.check.systems.point import Ladder
 from certify.check.theorems.head.rows.changes.any_rows import AnyRows
 from certify.check.theorems.head.rows.changes.base import Rows
 from certify.check.theorems.head.rows.changes.new_rows import NewRows
-from certify.check.theorems.head.rows.head import BITS, Head, head_of
+from certify.check.theorems.head.rows.head import BITS, Head, head_at
 from certify.check.theorems.head.rows.head import OPEN as OPEN_LABEL
 from certify.check.theorems.head.rows.refitted.refit import Change, labels_after
 from certify.check.theorems.head.rows.right import right_labels
@@ -34,6 +34,8 @@ NEW = ("new", "labels")
 """Arrays of flips where rows are new."""
 WEIGHED = ("every_choice", "box", "box_tree")
 """Methods that take rows that carry weights."""
+SOLVED = {"squared_labels"}
+"""Methods that make the normal matrix of the squared loss, by which refits are soon judged."""
 KINDS, PLAIN = ("every_choice", "new_rows"), ("enumeration",)
 """Methods for every kind of change as it is, and methods for any rows and nothing that they contain."""
 
@@ -106,7 +108,7 @@ def check_ends(claim: Claim[Changes], ladder: Ladder, side: Side) -> None:
     start, where = f"{claim.witness.array}.", f"{claim.where}, arrays {claim.witness.array}"
     arrays = arrays_of(claim.witness.array, side)
     with ctx.workprec(BITS):
-        head = head_of(Point(ladder.problem, BITS))
+        head = head_at(ladder)
         centre = arrays.pop("centre", None)  # of `base`, which reads it where the intercept is free
         if centre is not None and (centre.shape != (head.k * head.m,) or centre.kind != "f"):
             raise Invalid(f"{where}.centre", f"its shape is {centre.shape}, its type {centre.kind}",
@@ -117,8 +119,8 @@ def check_ends(claim: Claim[Changes], ladder: Ladder, side: Side) -> None:
         if claim.quantity == CORRECT:
             _right(claim, status, head, right_labels(head, ladder.problem.right))
         _listed(claim, status, flips)
-        check_methods(head, status, arrays, where, ladder.tell, start not in ladder.derived)
-        ladder.derived.add(start)
+        check_methods(head, status, arrays, where, ladder.tell, start not in ladder.kept)
+        ladder.kept[start] = True
 
 
 def read(head: Head, arrays: dict[str, Array], where: str) -> tuple[list[int], dict[str, Array], list[bool]]:
@@ -131,7 +133,8 @@ def read(head: Head, arrays: dict[str, Array], where: str) -> tuple[list[int], d
     if not all(0 <= s < FIRST + len(METHODS) for s in status):
         raise Invalid(f"{where}.status", show(status), f"numbers from 0 to {FIRST + len(METHODS) - 1} are needed")
     flips = {name: arrays.pop(f"flips.{name}") for name in (*FLIPS, *NEW) if f"flips.{name}" in arrays}
-    return status, flips, flipped_by(head, flips, where) if flips else [False] * len(status)
+    used = {METHODS[s - FIRST] for s in status if s >= FIRST}
+    return status, flips, flipped_by(head, flips, where, bool(used & SOLVED)) if flips else [False] * len(status)
 
 
 def check_methods(head: Head, status: list[int], arrays: Mapping[str, Array], where: str, tell: Callable[[str], None],
@@ -244,8 +247,8 @@ def _listed(claim: Claim[Changes], status: list[int], flips: Mapping[str, Array]
             raise Invalid(f"{claim.where}.witness.{name}", show(said), f"the side file says {show(found)}")
 
 
-def flipped_by(head: Head, flips: Mapping[str, Array], where: str) -> list[bool]:
-    """Which evaluation rows a stated change flips, each proved by its refit."""
+def flipped_by(head: Head, flips: Mapping[str, Array], where: str, solved: bool = False) -> list[bool]:
+    """Which evaluation rows a stated change flips, each proved by its refit; by its normal matrix if that is made."""
     new = isinstance(head.change, NewRows)
     if set(flips) != {*FLIPS, *(NEW if new else ())}:
         raise Invalid(f"{where}.flips", f"its arrays are {show(sorted(flips))}", f"{show(list(FLIPS))} are needed, and "
@@ -264,12 +267,19 @@ def flipped_by(head: Head, flips: Mapping[str, Array], where: str) -> list[bool]
         raise Invalid(f"{where}.flips.point", show(point), f"numbers of {A} changes, or -1, are needed")
     size = head.k * head.m
     V = [list(flips["weights"].values[a * size : (a + 1) * size]) for a in range(A)]
-    labels = _labels_with_new(head, changes, V, flips, where) if new else labels_after(head, changes, V)
+    labels = _labels_with_new(head, changes, V, flips, where) if new else (
+        _labels_by_matrix if solved else labels_after)(head, changes, V)
     for j, p in enumerate(point):
         if p >= 0 and (labels[p][j] < 0 or head.today[j] < 0 or labels[p][j] == head.today[j]):
             raise Invalid(f"{where}.flips.point", f"change {p} is stated to flip evaluation row {j}",
                           "that is not proved by its weights")
     return [p >= 0 for p in point]
+
+
+def _labels_by_matrix(head: Head, changes: list[Change], V: list[list[float]]) -> list[list[int]]:
+    module = import_module("certify.check.theorems.head.rows.squared.refits")
+    found: list[list[int]] = module.labels_after(head, changes, V)
+    return found
 
 
 def _labels_with_new(head: Head, changes: list[Change], V: list[list[float]], flips: Mapping[str, Array], where: str,

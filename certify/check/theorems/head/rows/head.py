@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from flint import arb, arb_mat
 
 from certify.check.enclosure.network import forward
 from certify.check.linalg.balls import ONE, ZERO, norm
 from certify.check.reading.subject import Problem
-from certify.check.systems.point import Point
+from certify.check.systems.point import Ladder, Point
 from certify.check.theorems.head.rows.changes.any_rows import AnyRows
 from certify.check.theorems.head.rows.changes.base import Labels, Plain, Rows
 from certify.check.theorems.head.rows.changes.of_problem import kind_of
@@ -117,6 +118,11 @@ class Head:
         return self.biased and not self.bias_decay
 
     @cached_property
+    def made(self) -> dict[str, Any]:
+        """What methods made of this head and may use again."""
+        return {}
+
+    @cached_property
     def far(self) -> bool:
         """Whether the intercept is free and the mean of the rows far from the origin."""
         if not self.free_intercept or self.m < 2:
@@ -158,10 +164,11 @@ def head_of(point: Point) -> Head:
     problem, last = point.problem, point.problem.layers[-1]
     biased, stated = last.biases is not None, problem.functionals.intercepts if problem.functionals else None
     V = given_weights(problem)
-    phi = _inputs(point.forward.inputs[-1], biased)
+    rows = _inputs(point.forward.inputs[-1], biased)
+    phi = arb_mat(rows)
     points = list(problem.evaluation)
-    evaluated = arb_mat(0, phi.ncols()) if not points else _inputs(
-        forward(problem, point.parameters, points).inputs[-1], biased, stated)
+    evaluated = arb_mat(0, phi.ncols()) if not points else arb_mat(_inputs(
+        forward(problem, point.parameters, points).inputs[-1], biased, stated))
     relabels = RELABELS[problem.parameter]
     codes = codes_of(problem, relabels or bool(problem.kind and (
         problem.kind["relabelled"] or problem.kind["fresh"])))
@@ -171,7 +178,7 @@ def head_of(point: Point) -> Head:
     threshold = problem.threshold or 0.0
     outputs = (evaluated * arb_mat(V).transpose()).tolist()
     return Head(
-        phi=phi, rows=phi.tolist(), sizes=[norm(row).upper() for row in phi.tolist()],
+        phi=phi, rows=rows, sizes=[norm(row).upper() for row in rows],
         targets=codes.targets, codes=codes, loss=row_loss(problem.loss),
         k=problem.outputs, m=phi.ncols(), biased=biased, bias_decay=problem.bias_decay, decay=arb(problem.weight_decay),
         remaining=FOLLOWS[problem.normalization], evaluated=evaluated,
@@ -182,6 +189,18 @@ def head_of(point: Point) -> Head:
     )
 
 
+def head_at(ladder: Ladder) -> Head:
+    """That of a ladder's problem, made once; to be used at a precision of `BITS`."""
+    if "head" not in ladder.kept:
+        point = Point(ladder.problem, BITS)
+        known = next((p.forward for p in ladder.made.values() if "forward" in vars(p) and p.centre is None), None)
+        if known is not None and len(ladder.problem.layers) == 1:
+            vars(point)["forward"] = known  # its inputs are the features, at any precision
+        ladder.kept["head"] = head_of(point)
+    found: Head = ladder.kept["head"]
+    return found
+
+
 def given_weights(problem: Problem) -> list[list[float]]:
     """The last layer's weights in the file, row by row, the bias last."""
     last = problem.layers[-1]
@@ -189,9 +208,10 @@ def given_weights(problem: Problem) -> list[list[float]]:
     return rows if last.biases is None else [[*row, b] for row, b in zip(rows, last.biases, strict=True)]
 
 
-def _inputs(A: arb_mat, biased: bool, last: Sequence[float] | None = None) -> arb_mat:
+def _inputs(A: arb_mat, biased: bool, last: Sequence[float] | None = None) -> list[list[arb]]:
+    rows: list[list[arb]] = A.tolist()
     t = [ONE] * A.nrows() if last is None else map(arb, last)
-    return arb_mat([[*row, x] for row, x in zip(A.tolist(), t, strict=True)]) if biased else A
+    return [[*row, x] for row, x in zip(rows, t, strict=True)] if biased else rows
 
 
 def label(f: list[arb], threshold: float, slack: arb) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 
 from flint import arb, fmpz, fmpz_mat
 
@@ -44,6 +45,11 @@ class Swings:
     top: int
     bits: int
     offset: Fraction
+
+    @cached_property
+    def length(self) -> arb:
+        """Of all old contrasts, from above."""
+        return (norm(map(arb, self.old)) * scale(self.bits)).upper()
 
 
 def contrast(weights: Sequence[int], target: Sequence[float]) -> Fraction:
@@ -118,8 +124,18 @@ class Margins:
 
         Influences err by `off` as one vector: the whole by `|old|·off`, k terms by `top·√k·off`.
         """
-        error = self.off * (self.length + self.s.top * arb(k).sqrt() * scale(self.s.bits))
-        return self.value - taken * self.unit + arb(0, 1) * error
+        return self.value - taken * self.unit + arb(0, 1) * self._error(k)
+
+    def _error(self, k: int) -> arb:
+        return self.off * (self.s.length + self.s.top * arb(k).sqrt() * scale(self.s.bits))
+
+    def far(self, k: int) -> bool:
+        """Whether the condition holds after any k changes, by the length of the influences alone.
+
+        k of them are together at most √k times as large.
+        """
+        most = self.length * self.s.top * arb(k).sqrt() * scale(self.s.bits)
+        return bool(self.value - self._error(k) - most > 0)
 
 
 def margins(system: Ridge, solution: Solution, products: fmpz_mat, s: Swings) -> Margins:
@@ -127,7 +143,7 @@ def margins(system: Ridge, solution: Solution, products: fmpz_mat, s: Swings) ->
     total = sum((a * b for a, b in zip(solution.u, products.entries(), strict=True)), fmpz(0))
     unit = scale(FEATURE_BITS + solution.bits + s.bits)
     offset = arb(s.offset.numerator) / s.offset.denominator
-    return Margins(s, arb(total) * unit - offset, unit, (norm(map(arb, s.old)) * scale(s.bits)).upper(), solution.off)
+    return Margins(s, arb(total) * unit - offset, unit, solution.length, solution.off)
 
 
 def tolerates(at: Margins, q: Sequence[fmpz], m: int) -> bool:
@@ -146,8 +162,18 @@ def fails(at: Margins, q: Sequence[fmpz], m: int) -> bool:
     return bool(at.left(sum(drops), len(drops)) < 0)
 
 
-Answer = Callable[[list[tuple[Margins, Sequence[fmpz], int]]], bool]
-"""Yes or no from every condition at a point, its influences and a number of changes."""
+def soon_tolerated(found: list[Margins], m: int) -> bool | None:
+    """Whether all conditions hold after any m changes; None where only the influences can tell."""
+    if m < 0 or all(at.far(m) for at in found):
+        return True
+    return None if all(at.left(0, m) > 0 for at in found) else False
+
+
+Soon = Callable[[list[Margins], int], bool | None]
+"""Yes or no from every condition at a point and a number of changes, or None."""
+
+Answer = Callable[[list[Margins], Sequence[fmpz], int], bool]
+"""Yes or no from these and the influences."""
 
 
 class Labels:
@@ -186,25 +212,28 @@ class Labels:
     def stays(self, points: Sequence[Sequence[float]], today: Sequence[int], counts: Sequence[int],
               loose: Sequence[arb] | None = None) -> list[bool]:
         """For each point whether any `counts` changes are proved to leave its label."""
-        return self._asked(points, today, counts, loose, lambda found: all(tolerates(*f) for f in found))
+        return self._asked(points, today, counts, loose, soon_tolerated,
+                           lambda found, q, m: all(tolerates(at, q, m) for at in found))
 
     def falls(self, points: Sequence[Sequence[float]], today: Sequence[int], counts: Sequence[int],
               loose: Sequence[arb] | None = None) -> list[bool]:
         """For each point whether some `counts` changes are proved to give it another label."""
-        return self._asked(points, today, counts, loose, lambda found: any(fails(*f) for f in found))
+        return self._asked(points, today, counts, loose, lambda found, m: None,
+                           lambda found, q, m: any(fails(at, q, m) for at in found))
 
     def _asked(self, points: Sequence[Sequence[float]], today: Sequence[int], counts: Sequence[int],
-               loose: Sequence[arb] | None, answer: Answer) -> list[bool]:
+               loose: Sequence[arb] | None, soon: Soon, answer: Answer) -> list[bool]:
         if self.system.inverse.X is None:
             return [False] * len(points)
         solutions = self.system.solutions(points, loose)
+        found = [[margins(self.system, solution, product, s) for s, product in self.conditions(label)]
+                 for solution, label in zip(solutions, today, strict=True)]
+        answers = [soon(at, m) for at, m in zip(found, counts, strict=True)]
+        left = [j for j, yes in enumerate(answers) if yes is None]
         whole = len(self.rows) == self.system.n
-        found = []
-        for j, values in enumerate(influences(self.system, solutions)):
-            q = values if whole else [values[i] for i in self.rows]
-            found.append(answer([(margins(self.system, solutions[j], product, s), q, counts[j])
-                                 for s, product in self.conditions(today[j])]))
-        return found
+        for j, values in zip(left, influences(self.system, [solutions[j] for j in left]), strict=True):
+            answers[j] = answer(found[j], values if whole else [values[i] for i in self.rows], counts[j])
+        return [bool(yes) for yes in answers]
 
 
 def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool]) -> list[bool]:

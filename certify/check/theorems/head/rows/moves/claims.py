@@ -12,10 +12,10 @@ from certify.check.reading.certificate import Claim, Witness, stated, text
 from certify.check.reading.side import array_start
 from certify.check.reading.subject import Problem
 from certify.check.rule import Rule, Side, always
-from certify.check.systems.point import Ladder, Point
+from certify.check.systems.point import Ladder
 from certify.check.theorems.head.claims import UNITS
 from certify.check.theorems.head.rows.claims import HYPOTHESES, arrays_of, change_of, places, whole_numbers
-from certify.check.theorems.head.rows.head import BITS, head_of
+from certify.check.theorems.head.rows.head import BITS, head_at
 from certify.check.theorems.head.rows.moves.boxed import check_boxed
 from certify.check.theorems.head.rows.moves.counted import check_all
 from certify.check.theorems.head.rows.moves.measures import MEASURES, Measure
@@ -74,7 +74,7 @@ def check_ends(claim: Claim[Reaches], ladder: Ladder, side: Side) -> None:
         return
     where, arrays = f"{claim.where}, arrays {claim.witness.array}", arrays_of(claim.witness.array, side)
     with ctx.workprec(BITS):
-        head = head_of(Point(ladder.problem, BITS))
+        head = head_at(ladder)
         size = head.k * head.m
         today, centre = arrays.pop("today", None), arrays.pop("centre", None)  # the latter is of `base`
         for name, array in (("today", today), ("centre", centre)):

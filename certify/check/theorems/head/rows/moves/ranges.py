@@ -12,9 +12,9 @@ from certify.check.reading.arrays import Array
 from certify.check.reading.certificate import Claim
 from certify.check.reading.subject import Problem
 from certify.check.rule import Rule, Side, always
-from certify.check.systems.point import Ladder, Point
+from certify.check.systems.point import Ladder
 from certify.check.theorems.head.rows.claims import HYPOTHESES, arrays_of, change_of, whole_numbers
-from certify.check.theorems.head.rows.head import BITS, Head, head_of
+from certify.check.theorems.head.rows.head import BITS, Head, head_at
 from certify.check.theorems.head.rows.moves.boxed import check_directions
 from certify.check.theorems.head.rows.moves.claims import ARRAYS, REACHED, Reaches
 from certify.check.theorems.head.rows.moves.counted import batches_of
@@ -78,7 +78,7 @@ def check_ends(claim: Claim[Reaches], ladder: Ladder, side: Side) -> None:
         return
     where, arrays = f"{claim.where}, arrays {claim.witness.array}", arrays_of(claim.witness.array, side)
     with ctx.workprec(BITS):
-        head = head_of(Point(ladder.problem, BITS))
+        head = head_at(ladder)
         if ladder.problem.functionals is None:
             raise Invalid(where, "functionals are bounded", "the spec names what multiplies the intercept nowhere")
         centre = arrays.pop("centre", None)  # of `base`, which reads it where the intercept is free

@@ -11,26 +11,22 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from heapq import nlargest
+from math import isqrt
 from operator import itemgetter, mul
 
 from flint import arb, fmpz, fmpz_mat
 
 from certify.check.linalg.fixed import bands, scale
-from certify.check.theorems.head.rows.squared.node import above
+from certify.check.theorems.head.rows.squared.node import BITS, above
 from certify.check.theorems.head.rows.squared.ridge import FEATURE_BITS, Ridge
 from certify.check.theorems.head.rows.squared.root import ceiling
-from certify.check.theorems.head.rows.squared.spectral import LEFT, SHORT
+from certify.check.theorems.head.rows.squared_tree.leverages import Leverages
 
 UNIT = 30
 """Bits of entries, and of the numbers that they are multiplied by."""
 
 KEPT, FEWER, SAMPLE = 64, 16, 8
 """About so many entries of a row are kept, fewer of some columns; every so many are looked at to find their bar."""
-
-LONG, FINE = 1 << 22, 90
-"""Products up to which features stay as they are, and features times the inverse have so many bits.
-
-A row that alone carries a direction has a `1 − K_ii` below what short numbers err by."""
 
 Getter = Callable[[list[int]], tuple[int, ...]]
 
@@ -60,66 +56,47 @@ class Majorant:
         most = nlargest(s, [v[l] for l in self.formed])
         far = nlargest(s, map(mul, [self.roots[l] for l in self.apart], [v[l] for l in self.apart]))
         found = []
+        if s == 1:
+            here, away = most[0] if most else 0, far[0] if far else -1
+            for i in rows:
+                get, largest = self.getters[i], self.bars[i] * here
+                if away >= 0:
+                    largest = max(largest, (self.roots[i] * away >> UNIT) + 1)
+                found.append(largest if get is None else max(largest, *map(mul, self.values[i], get(v))))
+            return found
         for i in rows:
             get, values, bar, root = self.getters[i], self.values[i], self.bars[i], self.roots[i]
             products = list(map(mul, values, get(v))) if get is not None else []
             products += [bar * x for x in most]
             if far:
                 products += [(root * x >> UNIT) + 1 for x in far]
-            if s == 1:
-                found.append(max(products))
-                continue
             products.sort(reverse=True)
             found.append(sum(products[:s]))
         return found
 
 
-def margin(system: Ridge, far: arb) -> arb:
-    """What `φᵀH⁻¹ψ` and `φ̂ᵀXψ̂` may differ by for two of the system's rows, `|φ|, |ψ| ≤ far`, known within its distance.
-
-    `|H⁻¹ψ|² ≤ ‖H⁻¹‖·ψᵀH⁻¹ψ ≤ ‖H⁻¹‖` as `ψψᵀ ⪯ H`, and `|H⁻¹ψ| ≤ ‖H⁻¹‖|ψ|`. With `X = H⁻¹ + (XH − I)H⁻¹` it is
-    `φᵀ(X − H⁻¹)ψ = φᵀ(XH − I)H⁻¹ψ`, `|Xψ| ≤ (1 + ε)|H⁻¹ψ|`, and `φ̂ᵀX(ψ − ψ̂)` by `|H⁻¹φ̂| ≤ |H⁻¹φ| + ‖H⁻¹‖|φ − φ̂|`.
-    """
-    error, loose, most = system.inverse.error, system.loose, system.stretch**2
-    image = (system.stretch * far).min(arb(1)) * system.stretch
-    seen = (2 + error) * image + most * (loose + error * (far + loose))
-    return (error * far * image + loose * seen).upper()
-
-
-def length(features: fmpz_mat) -> arb:
-    """At least the largest `|φ̂_i|` of rows of `FEATURE_BITS` bits."""
-    return arb(max(map(_longest, features.tolist()), default=0)).sqrt() * scale(FEATURE_BITS)
-
-
-def majorant(system: Ridge, features: fmpz_mat, image: fmpz_mat, roots: list[int], formed: list[int]) -> Majorant:
+def majorant(system: Ridge, rows: Sequence[int], found: Leverages, formed: list[int]) -> Majorant:
     """That of some rows of the system's features.
 
     Args:
-        system: the normal matrix and its inverse X.
-        features, image: the rows, and times X.
-        roots: at least `√K_ii`, in units of `2^−UNIT`.
+        system, rows: the normal matrix, and the rows that may go.
+        found: their leverages.
         formed: the columns that are formed.
     """
-    X, n, p = system.inverse.X, features.nrows(), system.p
-    assert X is not None
-    fine, most = (FEATURE_BITS, FINE) if n * n * p <= LONG else (SHORT, LEFT)
-    rows = features.tolist()
-    across = fmpz_mat([[x >> (FEATURE_BITS - fine) for x in rows[l]] for l in formed]).transpose()
-    longest = max((_longest(row) for row in rows), default=0)
-    del rows
-    drop = max(0, max((x.bit_length() for x in image.entries()), default=0) - most)
-    bits = FEATURE_BITS + X.bits - drop
-    short = fmpz_mat(n, p, [x >> drop for x in image.entries()])
-    size = arb(max(map(_longest, short.tolist()), default=0)).sqrt()
-    far = arb(longest).sqrt() * scale(FEATURE_BITS) + system.loose
-    each = arb(p).sqrt() * (scale(fine) * size * scale(bits) + scale(bits) * (far + arb(p).sqrt() * scale(fine)))
-    error = ceiling((each + margin(system, far)).upper(), 56 - UNIT)
+    n, p, phi = len(rows), system.p, system.phi.mid
+    fine, bits, far = found.fine, found.bits, found.far
+    across = fmpz_mat(len(formed), p, [phi[rows[l], a] >> (FEATURE_BITS - fine)
+                                       for l in formed for a in range(p)]).transpose()
+    roots = [(isqrt(max(x + found.wrong, 0) << 2 * UNIT - BITS) + 1) for x in found.d]
+    each = arb(p).sqrt() * (scale(fine) * found.size * scale(bits)
+                            + scale(bits) * (far + arb(p).sqrt() * scale(fine)))
+    error = ceiling((each + found.margin).upper(), 56 - UNIT)
     place, inside = {l: at for at, l in enumerate(formed)}, set(formed)
     getters: list[Getter | None] = []
     values: list[tuple[int, ...]] = []
     bars: list[int] = []
     down = bits + fine - UNIT
-    for band in bands(short, across) if formed else ():
+    for band in bands(found.short, across) if formed else ():
         for start in range(0, len(band), len(formed)):
             row = band[start:start + len(formed)]
             if (own := place.get(len(bars))) is not None:
@@ -130,12 +107,8 @@ def majorant(system: Ridge, features: fmpz_mat, image: fmpz_mat, roots: list[int
             getters.append(_getter([formed[l] for l in at]))
             values.append(tuple(_unit(int(abs(row[l])), down) + error for l in at))
             bars.append(_unit(int(bar), down) + error)
-    return Majorant(getters, values, bars, formed, [l for l in range(n) if l not in inside], roots)
-
-
-def _longest(row: list[fmpz]) -> int:
-    """The sum of squares."""
-    return sum(int(x) ** 2 for x in row)
+    return Majorant(getters, values, bars, formed, [l for l in range(n) if l not in inside],
+                    roots)
 
 
 def _getter(at: list[int]) -> Getter | None:

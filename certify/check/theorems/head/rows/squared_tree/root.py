@@ -6,8 +6,6 @@ for each point, and contrasts that of their product.
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from heapq import nlargest
@@ -29,7 +27,9 @@ from certify.check.theorems.head.rows.squared.ridge import (
     whole_rows,
 )
 from certify.check.theorems.head.rows.squared.root import ceiling, units
-from certify.check.theorems.head.rows.squared_tree.majorant import UNIT, Majorant, length, majorant, margin
+from certify.check.theorems.head.rows.squared_tree.influences import Influences, exponent
+from certify.check.theorems.head.rows.squared_tree.leverages import leverages
+from certify.check.theorems.head.rows.squared_tree.majorant import Majorant, majorant
 
 
 @dataclass(frozen=True)
@@ -37,14 +37,16 @@ class Point:
     """One evaluation row.
 
     Attributes:
-        c: influences of the rows that may go.
+        c: influences of the rows that may go, on all evaluation rows.
+        place: of this one among these.
         ec: what each errs by.
         reach: at least `eᵀH⁻¹e`, in the units of c twice.
         pairs: `(a, b, sign)` of its contrasts; b is −1 with one output.
         z, ez: of each its value and error.
     """
 
-    c: array[int]
+    c: Influences
+    place: int
     ec: int
     reach: int
     pairs: list[tuple[int, int, int]]
@@ -92,21 +94,17 @@ def root_of(head: Head, system: Ridge, rows: list[int], hot: list[int], at: list
 
     Of the hat matrix so few columns with the largest leverages are formed, and as many with large residuals as well.
     """
-    flat = system.phi.mid.tolist()
-    features = fmpz_mat([flat[i] for i in rows])
-    del flat
-    assert system.inverse.X is not None
-    image = features * system.inverse.X.mid
-    d, wrong = diagonal(system, features, image)
-    roots = [(isqrt(max(x + wrong, 0) << 2 * UNIT - BITS) + 1) for x in d]
+    own = leverages(system, rows)
+    d, wrong = own.d, own.wrong
     outputs = outputs_of(head, system, rows)
     ranges = [max(r) - min(min(r), 0) if len(r) > 1 else abs(r[0]) for r in zip(*outputs.R, strict=True)]
     formed = list(range(len(rows)))
     if few is not None:
+        roots = [isqrt(max(x, 0)) for x in d]
         formed = sorted({*hot, *nlargest(few, formed, key=roots.__getitem__),
                          *nlargest(few, formed, key=lambda i: roots[i] * ranges[i])})
-    hat = majorant(system, features, image, roots, formed)
-    del features, image  # they are the largest numbers here
+    hat = majorant(system, rows, own, formed)
+    del own  # it holds the largest numbers here
     floats, off = nearest([head.rows[rows[q]] for q in hot])
     solutions = system.solutions(floats, off) if hot else []
     columns, worst = {}, ZERO
@@ -115,16 +113,6 @@ def root_of(head: Head, system: Ridge, rows: list[int], hot: list[int], at: list
         worst = worst.max(s.off)
     return Root(hat, d, columns, max(wrong, ceiling(worst, 0) + 1), outputs.R, outputs.er,
                 points_of(head, system, rows, at, outputs))
-
-
-def diagonal(system: Ridge, features: fmpz_mat, image: fmpz_mat) -> tuple[list[int], int]:
-    """`φᵀH⁻¹φ` of some rows, whose image are they times X, and what each errs by."""
-    X = system.inverse.X
-    assert X is not None
-    bits = 2 * FEATURE_BITS + X.bits
-    d = [units(sum((x * y for x, y in zip(left, row, strict=True)), fmpz(0)), bits)
-         for left, row in zip(image.tolist(), features.tolist(), strict=True)]
-    return d, ceiling(margin(system, length(features) + system.loose), 0) + 1
 
 
 def outputs_of(head: Head, system: Ridge, rows: list[int]) -> Outputs:
@@ -156,30 +144,22 @@ def points_of(head: Head, system: Ridge, rows: list[int], at: list[int], outputs
     floats, loose = nearest([evaluated[j] for j in at])
     solutions = system.solutions(floats, loose)
     whole = whole_rows(floats, system.shifts, FEATURE_BITS)
-    X = system.inverse.X
-    assert X is not None
-    left, mid = (whole.mid * X.mid).tolist(), whole.mid.tolist()
-    found = {}
-    for place, q in enumerate(influences(system, solutions)):
-        form = arb(sum((x * y for x, y in zip(left[place], mid[place], strict=True)), fmpz(0)))
-        far = norm(map(arb, mid[place])) * scale(FEATURE_BITS)
-        near = whole.radius + loose[place] * arb(2) ** -min(system.shifts)
-        # |e|_H⁻¹ of what is meant is at most that of the floats and ‖H⁻¹‖^½ times the distance
-        form = form * scale(2 * FEATURE_BITS + X.bits) + system.inverse.error * system.stretch**2 * far**2
-        found[at[place]] = _point(head, outputs, solutions[place], _some(q, rows), head.today[at[place]],
-                                  (form.max(ZERO).sqrt() + system.stretch * near).upper())
-    return found
+    reaches = []
+    for row, off, s in zip(whole.mid.tolist(), loose, solutions, strict=True):
+        form = arb(sum([x * y for x, y in zip(row, s.u, strict=True)], fmpz(0))) * scale(FEATURE_BITS + s.bits)
+        near = whole.radius + off * arb(2) ** -min(system.shifts)
+        # eᵀH⁻¹e = e·u + eᵀH⁻¹ρ, so that |e|_H⁻¹ is at most |ρ|_H⁻¹ and the root of e·u
+        reaches.append((s.off + (form + near * s.size).max(ZERO).sqrt()).upper())
+    # |φᵀH⁻¹e| ≤ |φ|_H⁻¹|e|_H⁻¹, and the former is at most 1
+    shifts = [exponent((reach + s.off).upper()) for reach, s in zip(reaches, solutions, strict=True)]
+    c = Influences(system, rows, solutions, shifts)
+    return {j: _point(head, outputs, solutions[a], (c, a), head.today[j], reaches[a], shifts[a])
+            for a, j in enumerate(at)}
 
 
-def _some(q: Sequence[fmpz], rows: list[int]) -> list[int]:
-    return list(map(int, q if len(q) == len(rows) else [q[i] for i in rows]))
-
-
-def _point(head: Head, outputs: Outputs, solution: Solution, q: list[int], today: int, reach: arb) -> Point:
+def _point(head: Head, outputs: Outputs, solution: Solution, seen: tuple[Influences, int], today: int, reach: arb,
+           shift: int) -> Point:
     fine = FEATURE_BITS + solution.bits
-    longest = max(max(q), -min(q)).bit_length()
-    shift = longest - fine
-    c = array("q", [x >> longest - BITS for x in q] if longest >= BITS else [x << BITS - longest for x in q])
     both = outputs.shift + shift
     values, errors = [], []
     for products, size in zip(outputs.products, outputs.lengths, strict=True):
@@ -200,4 +180,4 @@ def _point(head: Head, outputs: Outputs, solution: Solution, q: list[int], today
         pairs.append((today if b >= 0 else 0, b, sign))
         z.append(int(mantissa) << int(e) if e >= 0 else int(mantissa) >> -int(e))
         ez.append(ceiling(value.rad() + off + abs(value.mid()) * arb(2) ** -50, both) + 2)
-    return Point(c, ceiling(solution.off, shift) + 1, (ceiling(reach, shift) + 1) ** 2, pairs, z, ez)
+    return Point(*seen, ceiling(solution.off, shift) + 1, (ceiling(reach, shift) + 1) ** 2, pairs, z, ez)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import isqrt
 
 from certify.check.theorems.head.rows.squared.node import BITS, ONE, above
@@ -43,6 +44,11 @@ class State:
     rises: tuple[list[int], ...]
     eK: int
     er: int
+
+    @cached_property
+    def top(self) -> int:
+        """The largest entry of the last step, in size."""
+        return max(map(abs, self.steps[-1]), default=0)
 
     @property
     def pair_error(self) -> int:
@@ -129,7 +135,7 @@ def residual(state: State, pair: tuple[int, int, int], i: int) -> int:
 
 def influence(state: State, point: Point, seen: Seen, i: int) -> int:
     """Of a row on a point."""
-    c = point.c[i]
+    c = point.c.at(point.place, i)
     for step, pull in zip(state.steps, seen.pulls, strict=True):
         c += step[i] * pull >> BITS
     return c
@@ -140,8 +146,7 @@ def follow(state: State, child: State, point: Point, seen: Seen, pairs: Sequence
     q = child.gone[-1]
     D, low = divisor(state, q)
     c, eK = influence(state, point, seen, q), state.eK
-    top = max(map(abs, child.steps[-1]), default=0)
-    z, ez = list(seen.z), list(seen.ez)
+    top, z, ez = child.top, list(seen.z), list(seen.ez)
     for n in pairs:
         r = residual(state, point.pairs[n], q)
         z[n] -= c * r // D

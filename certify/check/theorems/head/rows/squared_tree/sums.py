@@ -27,7 +27,7 @@ TERMS, WHOLE, LOST, MOST, NEXT = 5, 1024, 920, 990, 64
 """Terms of a proposal; where one is at most LOST of WHOLE of the one before the rest is summed at once, and a little
 more. At the last term each row's own part, at most MOST, says what is left."""
 
-EVALUATED = (48, 768)
+EVALUATED = (0, 8, 48, 768)
 """Numbers of rows that are evaluated one after the other, before all are."""
 
 
@@ -157,6 +157,10 @@ def _holds(state: State, found: Terms, point: Point, seen: Seen, n: int, k: int,
     x = found.x.setdefault(pair, [])
     for i in found.rows[len(x):some]:
         x.append((residual(state, pair, i) << BITS) // (ONE - state.d[i]))
+    if some > EVALUATED[-1]:
+        point.c.form_all(point.place)
+    else:
+        point.c.form(found.rows[:some])
     w = []
     for i, y in zip(found.rows[:some], x, strict=False):
         c = influence(state, point, seen, i)

@@ -12,7 +12,7 @@ from certify.check.reading.certificate import Claim, Witness, stated
 from certify.check.reading.side import array_start
 from certify.check.reading.subject import Problem
 from certify.check.rule import Rule, Side, always
-from certify.check.systems.point import Ladder, Point
+from certify.check.systems.point import Ladder
 from certify.check.theorems.head.rows.claims import (
     FLIPS,
     HYPOTHESES,
@@ -23,7 +23,7 @@ from certify.check.theorems.head.rows.claims import (
     read,
     whole_numbers,
 )
-from certify.check.theorems.head.rows.head import BITS, Head, head_of
+from certify.check.theorems.head.rows.head import BITS, Head, head_at
 from certify.check.theorems.head.rows.tolerance.by_sorting import check_sorted
 from certify.format.canonical import Json, show
 from certify.format.methods import FIRST, OPEN
@@ -83,7 +83,7 @@ def check_ends(claim: Claim[Tolerances], ladder: Ladder, side: Side) -> None:
         return
     where, arrays = f"{claim.where}, arrays {claim.witness.array}", arrays_of(claim.witness.array, side)
     with ctx.workprec(BITS):
-        head = head_of(Point(ladder.problem, BITS))
+        head = head_at(ladder)
         centre = arrays.pop("centre", None)  # of `base`, which reads it where the intercept is free
         if centre is None or centre.shape != (head.k * head.m,) or centre.kind != "f":
             raise Invalid(f"{where}.centre", "it is missing, or of another form",

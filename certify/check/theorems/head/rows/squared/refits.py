@@ -1,0 +1,115 @@
+"""Labels after changed labels of a squared-loss head, from its normal matrix: all refits in a few products (D3).
+
+Changed labels leave `H` as it is. For any u the outputs of the refit differ from `e·u` by at most
+`|e|_{H⁻¹}|Φᵀt − Hu|_{H⁻¹}`, t the targets after the change; residuals are integers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from fractions import Fraction
+
+from flint import arb, fmpz, fmpz_mat
+
+from certify.check.linalg.fixed import scale
+from certify.check.theorems.head.rows.changes.base import DELETED
+from certify.check.theorems.head.rows.head import OPEN, Head, label
+from certify.check.theorems.head.rows.refitted.refit import Change
+from certify.check.theorems.head.rows.refitted.refit import labels_after as in_balls
+from certify.check.theorems.head.rows.squared.ridge import (
+    AT_ONCE,
+    FEATURE_BITS,
+    Ridge,
+    Whole,
+    length,
+    nearest,
+    ridge_of,
+    whole_rows,
+)
+
+WEIGHT_BITS = 60
+"""Of the largest weight."""
+
+
+def labels_after(head: Head, changes: Sequence[Change], weights: Sequence[Sequence[float]]) -> list[list[int]]:
+    """The label of every evaluation row at the refit of every change; `OPEN` where it is not proved.
+
+    Args:
+        head: the head; of another loss than the squared one, or where rows carry weights, in balls as ever.
+        changes: the changes; where rows are deleted, in balls.
+        weights: floats near the refits, `km` each.
+    """
+    deletes = any(code == DELETED for change in changes for _, code in change)
+    if deletes or not head.loss.quadratic or head.weights is not None:
+        return in_balls(head, changes, weights)
+    system = ridge_of(head)
+    if system.inverse.X is None:
+        return in_balls(head, changes, weights)
+    floats, loose = nearest(head.evaluated.tolist())
+    E = whole_rows(floats, system.shifts, FEATURE_BITS)
+    far = [E.radius + x * arb(2) ** -min(system.shifts) for x in loose]
+    sizes = [((length(row) * scale(FEATURE_BITS) + x) * system.stretch).upper()
+             for row, x in zip(E.mid.tolist(), far, strict=True)]
+    across, found = E.mid.transpose(), []
+    each = max(1, AT_ONCE // head.k)
+    for start in range(0, len(changes), each):
+        some, V = changes[start:start + each], weights[start:start + each]
+        refits = _Refits(head, system, some, V)
+        F = (refits.mid * across).tolist()
+        for b in range(len(some)):
+            at = range(b * head.k, (b + 1) * head.k)
+            found.append([label([_output(F[a][j], refits, a, size, x) for a in at], head.threshold, arb(0))
+                          for j, (size, x) in enumerate(zip(sizes, far, strict=True))])
+    rest = [b for b, labels in enumerate(found) if OPEN in labels]
+    for b, labels in zip(rest, in_balls(head, [changes[b] for b in rest], [weights[b] for b in rest]), strict=True):
+        found[b] = [x if y == OPEN else y for x, y in zip(labels, found[b], strict=True)]
+    return found
+
+
+def _output(x: fmpz, refits: _Refits, a: int, size: arb, far: arb) -> arb:
+    return arb(x) * scale(FEATURE_BITS + refits.bits) + arb(0, 1) * (size * refits.gaps[a] + far * refits.lengths[a])
+
+
+class _Refits:
+    """Weights in scaled columns as integers, an output of a change a row, and how far the refits are from them.
+
+    Attributes:
+        mid, bits: the weights.
+        gaps: at least `|Φᵀt − Hu|_{H⁻¹}` of each.
+        lengths: at least `|u|`.
+    """
+
+    def __init__(self, head: Head, system: Ridge, changes: Sequence[Change],
+                 weights: Sequence[Sequence[float]]) -> None:
+        V = [v[a * head.m:(a + 1) * head.m] for v in weights for a in range(head.k)]
+        shifts = [-s for s in system.shifts]
+        largest = max((abs(x) for v in V for x in v), default=0.0)
+        self.bits = WEIGHT_BITS - math.frexp(largest)[1] - max(system.shifts)
+        self.mid = whole_rows(V, shifts, self.bits).mid  # any weights will do: what is cut off is no error
+        right, sizes = _right(head, system, changes)
+        H, rows = system.matrix, self.mid.tolist()
+        fine = max(H.bits + self.bits, right.bits)
+        up, own = fine - right.bits, fine - H.bits - self.bits
+        self.lengths = [(length(u) * scale(self.bits)).upper() for u in rows]
+        self.gaps = []
+        images = (self.mid * H.mid).tolist()
+        for image, line, size, t in zip(images, right.mid.tolist(), self.lengths, sizes, strict=True):
+            rest = length([(x << up) - (y << own) for x, y in zip(line, image, strict=True)]) * scale(fine)
+            self.gaps.append(((rest + H.radius * size + system.loose * t) * system.stretch).upper())
+
+
+def _right(head: Head, system: Ridge, changes: Sequence[Change]) -> tuple[Whole, list[arb]]:
+    """`Φ̂ᵀt` for the targets t of every output after every change, exact, and the lengths of t."""
+    codes = head.codes.rows
+    columns = []
+    for change in changes:
+        new = dict(change)
+        targets = [codes[new[i]] if i in new else y for i, y in enumerate(head.targets)]
+        columns += [[y[a] for y in targets] for a in range(head.k)]
+    every = {x: Fraction(x) for column in columns for x in column}
+    bits = max(x.denominator.bit_length() - 1 for x in every.values())
+    whole = {x: int(y * (1 << bits)) for x, y in every.items()}
+    T = [[whole[x] for x in column] for column in columns]
+    return (Whole(fmpz_mat(T) * system.phi.mid, FEATURE_BITS + bits, arb(0)),
+            [(length(map(fmpz, t)) * scale(bits)).upper() for t in T])
