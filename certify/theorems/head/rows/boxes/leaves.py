@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from certify.finders.head.anderson import Mixed
 from certify.rigor import fp
 from certify.rigor.activation import activation
 from certify.rigor.activation.elementary import exp
@@ -63,7 +64,10 @@ def base(c: Centre) -> Base | None:
 
 
 def refits(b: Base, rows: Rows, turns: int = 12) -> Array:
-    """Proposals `(r, p)` for the minimisers after the change of one of the rows each, by Newton with a fixed factor."""
+    """Proposals `(r, p)` for the minimisers after the change of one of the rows each.
+
+    By Newton with a fixed factor, and its steps mixed: where a refit is far away the factor alone takes dozens of them.
+    """
     c, S = b.c, b.c.sums.S
     Z = b.X @ S[rows].T
     counts = c.kept[rows]
@@ -75,7 +79,7 @@ def refits(b: Base, rows: Rows, turns: int = 12) -> Array:
         lift = D / np.maximum(1.0 - D * own, 1e-3)
         pull = counts * c.at.p[rows] / np.maximum(1.0 - D * own, 1e-3)
     W = c.w + (pull * -Z).T
-    live = np.arange(len(rows))
+    live, mixed = np.arange(len(rows)), Mixed()
     for _ in range(turns):
         T = W[live] @ S.T
         P = (0.5 - 0.5 * np.tanh(0.5 * T)) * c.kept
@@ -84,8 +88,10 @@ def refits(b: Base, rows: Rows, turns: int = 12) -> Array:
         G = c.sums.decay * W[live] - P @ S
         Y = G @ b.X
         Y += (np.einsum("ij,ij->i", Y, S[rows[live]]) * lift[live])[:, None] * Z.T[live]
-        W[live] -= Y
-        live = live[(Y * Y).sum(axis=1) > SETTLED]
+        W[live] = mixed.step(W[live], G, Y)
+        go = (Y * Y).sum(axis=1) > SETTLED
+        mixed.keep(np.flatnonzero(go))
+        live = live[go]
         if not len(live):
             break
     return np.asarray(W)

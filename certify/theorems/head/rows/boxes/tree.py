@@ -37,6 +37,9 @@ ROOM = 1.0 + 2.0**-16
 NEAR, STILL = 1e-14, 1e-11
 """Squared Newton decrement after which no step follows; and the part of all pulls below which a gradient is none."""
 
+TURNS = 24
+"""Steps towards a refit, all of a node at once, before the rest are taken one by one."""
+
 GAP, LESS = (0, 9, 6, 2), 2
 """How finely the first number of hot rows with a box is looked for, by k; how many fewer than a brother's are tried."""
 BREADTH = (0, WIDE, 64, 80, 120)
@@ -335,7 +338,7 @@ class Tree:
             self.failed[live] = True
             return
         points = self.points[live]
-        W = refits(b, rows, 8)
+        W = refits(b, rows, TURNS)
         good = stays(b, rows, W, points).T | ~wanted
         bad = np.flatnonzero(~good.all(axis=0))
         for i in bad:

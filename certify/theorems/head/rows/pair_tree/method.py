@@ -13,7 +13,7 @@ from certify.theorems.head.rows.method import Budget, Mask, Method, Part
 from certify.theorems.head.rows.pair_tree.steps import MOST
 from certify.theorems.head.rows.pair_tree.tree import PairTree
 
-SHARE, HOT = 0.9, 180
+SHARE, HOT = 0.9, 400
 """Of the time that is left: boxes come after. And rows that may be hot."""
 
 FEW, LARGE = 16, 8_000_000

@@ -14,7 +14,7 @@ from certify.theorems.head.rows.boxes.leaves import base, stays_alone
 from certify.theorems.head.rows.boxes.nodes import Box, Node
 from certify.theorems.head.rows.boxes.stated import Codes
 from certify.theorems.head.rows.boxes.tree import ROOM, Task, Tree
-from certify.theorems.head.rows.pair_tree.bound import Bound, bound
+from certify.theorems.head.rows.pair_tree.bound import Bound, bound, top
 from certify.theorems.head.rows.pair_tree.cover import apart
 from certify.theorems.head.rows.pair_tree.last import last
 from certify.theorems.head.rows.pair_tree.steps import Steps, in_order, steps
@@ -22,8 +22,18 @@ from certify.theorems.head.rows.pair_tree.steps import Steps, in_order, steps
 REACH = 0.4
 """The distance of refits from sums of steps that is tried first where labels change."""
 
-TRIED = 4
-"""Last levels of a tree for labels after which it is given up if the first prediction cannot be reached in time."""
+LITTLE, SINGLE = (256, 512), (128,)
+"""Rows with a step of their own at a node after which two rows follow, and one: few first, and all that there are."""
+
+EASY = 3
+"""Children of a node below which the next one is tried with less."""
+
+ALONE, LEAVES = (0, 1, 2, 4, 8, 16), 16
+"""Rows that are refitted by themselves where a bound holds for the others alone; and how many refits are few."""
+
+TRIED, LATER = 4, 0.5
+"""Last levels of a tree for labels after which it is given up if the first prediction cannot be reached in time; and
+how long the later ones take beside the first, which are those of the longest rows."""
 
 
 @dataclass(eq=False)
@@ -46,13 +56,17 @@ class PairTree(Tree):
     """The search; `now` are the steps at the node that is worked on."""
 
     now: Steps | None = field(default=None)
+    inverse: Base | None = field(default=None)
     last: bool = False
+    little: bool = False
+    effort: int = 0
     ends: int = 0
     fewest: int = 0
     begun: float = 0.0
 
     def _work(self, task: Task, live: Rows) -> tuple[Node, list[Task]]:
         self.last = task.k == 1
+        self.little = task.k == 2 and task.parent >= 0 and not self.sums.relabels
         found = super()._work(task, live)
         if self.sums.relabels and self.last and task.parent == 0:
             self._hurry()
@@ -62,20 +76,22 @@ class PairTree(Tree):
         """A tree of labels whose first prediction would take longer than there is time is given up: others go on."""
         self.ends += 1
         each = (self.begun - self.left()) / self.ends
-        if TRIED <= self.ends < self.fewest and each * (self.fewest - self.ends) > self.left():
+        if TRIED <= self.ends < self.fewest and LATER * each * (self.fewest - self.ends) > self.left():
             self._say("given up")
             self.left = lambda: 0.0
 
     def _order(self, c: Centre, free: Rows) -> tuple[Rows, Array]:
         if self.last:  # labels: no row follows, and steps are not formed one by one
             return free, np.tile(c.w, (0, 1))
-        b = base(c)
+        b = self.inverse = base(c)
+        after = np.tile(c.w, (len(free), 1))
         if b is None:
             self.now = None
-            return free, np.tile(c.w, (len(free), 1))
+            return free, after
         order = in_order(b, free)
+        if self.little:
+            return order, after
         self.now = steps(b, order, 2)
-        after = np.tile(c.w, (len(free), 1))
         if self.now is not None:
             after[: len(self.now.delta)] += self.now.delta
         return order, after
@@ -98,7 +114,37 @@ class PairTree(Tree):
     def needs(self, box: Box, order: Rows, points: Array) -> Rows:
         """For each point how many hot rows have to be taken out for the bound to prove it."""
         found: Bound = box.found  # type: ignore[assignment]
-        return self._counted(box, order, *found.drops(points))
+        margin, pushes, fixed = found.drops(points)
+        f, far = len(found.steps.rows) - box.h, len(found.steps.far)
+        own, other = pushes[:, :f], pushes[:, f] if far else np.zeros(len(points))  # far rows are all alike
+
+        def holds(some: Rows, cut: Rows) -> NDArray[np.bool_]:
+            left = np.where(np.arange(f) >= cut[:, None], own[some], 0.0)
+            return np.asarray((top(left, other[some], box.k) + fixed[some]) * ROOM < margin[some])
+
+        low, high = np.zeros(len(points), np.int64), np.full(len(points), f + 1)
+        live = np.arange(len(points))
+        while len(live):
+            middle = (low[live] + high[live]) // 2
+            good = holds(live, middle)
+            high[live[good]] = middle[good]
+            low[live[~good]] = middle[~good] + 1
+            live = live[low[live] < np.minimum(high[live], f + 1)]
+        return np.where(high <= f, box.h + high, len(self.sums.S) + 1)
+
+    def _little(self, node: Node, c: Centre, order: Rows, live: Rows, task: Task, after: Array) -> list[Task]:
+        """Two deletions: bounds by few steps first, and by more where these leave a point open."""
+        failed, efforts = self.failed.copy(), (*LITTLE, None)
+        for at in range(self.effort, len(efforts)):
+            own = efforts[at]
+            self.now = steps(self.inverse, order, 2, own) if self.inverse is not None else None
+            children = super()._branch(node, c, order, live, task, after)
+            if own is None or len(order) <= own or not (self.failed & ~failed).any():
+                self.effort = max(at - 1, 0) if own is None or len(children) < EASY else at
+                break
+            self.failed = failed.copy()
+            node.boxes, node.second, node.hot, node.h[live] = [], [], order[:0], -1
+        return children
 
     def _singles(self, node: Node, c: Centre, live: Rows, task: Task) -> None:
         """k = 1: the single steps themselves, and refits where they leave a point open."""
@@ -108,19 +154,36 @@ class PairTree(Tree):
             return
         node.h[live] = 0
         self.failed[live[~stays_alone(c, points, b)]] = True
-        order = in_order(b, task.free)
-        st = steps(b, order, 1)
-        found = bound(st, 0, 1) if st is not None else None
-        open_ = np.ones((len(live), len(order)), bool)
-        if found is not None:
-            node.boxes.append((0, found.codes, WIDE))
-            margin, pushes, fixed = found.drops(points)
-            open_ = ~((pushes + fixed[:, None]) * ROOM < margin[:, None])
-        columns = np.flatnonzero(open_.any(axis=0))
+        order, best = in_order(b, task.free), None
+        for own in (*SINGLE, None):
+            st = steps(b, order, 1, own)
+            found = self._by_steps(st, points, order) if st is not None else None
+            if found is not None and (best is None or found[1].sum() < best[1].sum()):
+                best = found
+            if best is not None and int(best[1].any(axis=0).sum()) <= LEAVES or own is None or len(order) <= own:
+                break
+        if best is None:
+            best = None, np.ones((len(live), len(order)), bool)
+        if best[0] is not None:
+            node.boxes.append((0, best[0].codes, WIDE))
+        columns = np.flatnonzero(best[1].any(axis=0))
         if len(columns):
-            self._leaves(node, c, order[columns], open_[:, columns], live, task, b)
+            self._leaves(node, c, order[columns], best[1][:, columns], live, task, b)
+
+    @staticmethod
+    def _by_steps(st: Steps, points: Array, order: Rows) -> tuple[Bound, NDArray[np.bool_]] | None:
+        """A bound for all rows but the first few, which are to be refitted, and what it leaves open."""
+        for h in ALONE:
+            if h < len(st.rows) and (found := bound(st, h, 1)) is not None:
+                margin, pushes, fixed = found.drops(points)
+                open_ = np.ones((len(points), len(order)), bool)
+                open_[:, h : h + pushes.shape[1]] = ~((pushes + fixed[:, None]) * ROOM < margin[:, None])
+                return found, open_
+        return None
 
     def _branch(self, node: Node, c: Centre, order: Rows, live: Rows, task: Task, after: Array) -> list[Task]:
+        if self.little:
+            return self._little(node, c, order, live, task, after)
         if not self.sums.relabels:
             return super()._branch(node, c, order, live, task, after)
         k, found, h, st = task.k, None, 0, self.now
