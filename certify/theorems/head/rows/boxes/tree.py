@@ -209,6 +209,15 @@ class Tree:
                 if h - below > 1 + GAP[min(k, 3)]:
                     steps.insert(0, (h + below + 1) // 2)
                 first = h
+        if first is not None:
+            self.likely[task.parent] = first + task.branch
+        return self._children(node, c, order, live, task, after, kept, first or 0)
+
+    def _children(self, node: Node, c: Centre, order: Rows, live: Rows, task: Task, after: Array,
+                  kept: list[tuple[Box, Rows, Array]], start: int) -> list[Task]:
+        """What a node keeps of the boxes that were found, each with the points' needs and λ, and its children."""
+        k, n = task.k, len(order)
+        need = np.min([needs for _, needs, _ in kept], axis=0) if kept else np.full(len(live), n + 1)
         if n <= self.most_hot and (need > n).any():  # all rows are hot, and the centre stands for no further row
             need = np.where((need > n) & stays_alone(c, self.points[live]), n, need)
         hard = need > min(self.most_hot, n)
@@ -224,9 +233,6 @@ class Tree:
         node.boxes, node.second = [box.stated() for box, _, _ in kept], [shares for _, _, shares in kept]
         node.h[live] = need
         node.hot = order[: int(need.max())]
-        start = first or 0
-        if first is not None:
-            self.likely[task.parent] = first + task.branch
         if k == 2 and not c.sums.relabels and len(node.hot) and (b := base(c)) is not None:
             after = refits(b, node.hot, 12)  # all children at once, by one factor
         return [Task(len(self.nodes), a, (*task.out, int(order[a])), order[a + 1 :], k - 1, live[need > a], after[a],

@@ -110,21 +110,21 @@ def in_order(b: Base, free: Rows) -> Rows:
     return np.asarray(free[np.argsort(-key, kind="stable")])
 
 
-def steps(b: Base, order: Rows, k: int, own: int | None = None) -> Steps | None:
+def steps(b: Base, order: Rows, k: int, few: int | None = None) -> Steps | None:
     """The steps of the free rows; None where margins are too large.
 
     Args:
         b: the inverse Hessian at the centre.
         order: the free rows, the hottest first.
         k: rows that may follow.
-        own: how many rows have a step of their own, where few of them are asked for.
+        few: how many rows have a step of their own, where few are asked for.
     """
     c, s, S = b.c, b.c.sums, b.c.sums.S
     n, p = S.shape
     count = LABELS if s.relabels else MOST if k > 1 else ALONE
     mid = order if len(order) <= count + SPARE else order[:count]
-    if own is not None and own < len(mid):
-        mid = order[:own]
+    if few is not None and few < len(mid):
+        mid = order[:few]
     far = order[len(mid):]
     size = lengths(b.X, b.off, S, s.norms)
     delta = flipped(b, mid) if s.relabels else _newton(b, mid)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from certify.rigor.fp import Array
 from certify.systems.head.rows.boxes.slabs import Rows
 from certify.systems.head.rows.boxes.trap import WIDE, Centre, Slabs
-from certify.theorems.head.rows.boxes.leaves import base, stays_alone
+from certify.theorems.head.rows.boxes.leaves import Base, base, stays_alone
 from certify.theorems.head.rows.boxes.nodes import Box, Node
 from certify.theorems.head.rows.boxes.stated import Codes
 from certify.theorems.head.rows.boxes.tree import ROOM, Task, Tree
@@ -25,8 +25,14 @@ REACH = 0.4
 LITTLE, SINGLE = (256, 512), (128,)
 """Rows with a step of their own at a node after which two rows follow, and one: few first, and all that there are."""
 
-EASY = 3
-"""Children of a node below which the next one is tried with less."""
+BOXES, FIRST = 4, 24
+"""Bounds that are tried with so many steps, and for how many hot rows the first one: every row less is a child less."""
+
+WARM = 1.2
+"""Times the distance of the last bound: with what the search for a distance begins."""
+
+EASY, HARD = 3, 24
+"""Children of a node below which the next one is tried with less, and above which the least of efforts is too little."""
 
 ALONE, LEAVES = (0, 1, 2, 4, 8, 16), 16
 """Rows that are refitted by themselves where a bound holds for the others alone; and how many refits are few."""
@@ -60,6 +66,7 @@ class PairTree(Tree):
     last: bool = False
     little: bool = False
     effort: int = 0
+    reach: dict[int, float] = field(default_factory=dict)
     ends: int = 0
     fewest: int = 0
     begun: float = 0.0
@@ -99,9 +106,11 @@ class PairTree(Tree):
     def box(self, c: Centre, order: Rows, h: int, k: int, warm: Slabs | None = None, wide: int = 0) -> Box | None:
         """A proved bound for the rows after the first h, or None."""
         self._say("tries")
-        found = bound(self.now, h, k) if self.now is not None and self.left() > 0.0 else None
+        first = WARM * self.reach.get(k, 0.0)
+        found = bound(self.now, h, k, first) if self.now is not None and self.left() > 0.0 else None
         if found is None:
             return None
+        self.reach[k] = found.reach
         self._say("bounds")
         return Part(h, found.codes, order[h:], k, found)  # type: ignore[return-value]
 
@@ -133,18 +142,48 @@ class PairTree(Tree):
         return np.where(high <= f, box.h + high, len(self.sums.S) + 1)
 
     def _little(self, node: Node, c: Centre, order: Rows, live: Rows, task: Task, after: Array) -> list[Task]:
-        """Two deletions: bounds by few steps first, and by more where these leave a point open."""
-        failed, efforts = self.failed.copy(), (*LITTLE, None)
+        """Two deletions: bounds by few steps first, and by more where these leave a point open or many children."""
+        efforts, kept, worst = (*LITTLE, None), [], len(order) + 1
         for at in range(self.effort, len(efforts)):
-            own = efforts[at]
-            self.now = steps(self.inverse, order, 2, own) if self.inverse is not None else None
-            children = super()._branch(node, c, order, live, task, after)
-            if own is None or len(order) <= own or not (self.failed & ~failed).any():
-                self.effort = max(at - 1, 0) if own is None or len(children) < EASY else at
+            few, before = efforts[at], worst
+            self.now = steps(self.inverse, order, 2, few) if self.inverse is not None else None
+            if self.now is None:
                 break
-            self.failed = failed.copy()
-            node.boxes, node.second, node.hot, node.h[live] = [], [], order[:0], -1
-        return children
+            kept += self._searched(c, order, live, self.likely.get(task.parent, FIRST) - task.branch)
+            if kept:
+                worst = int(np.min([needs for _, needs, _ in kept], axis=0).max())
+            if worst < before:
+                self.effort = max(at - (worst < EASY), 0)
+            if worst <= (HARD if at == 0 else self.most_hot) or len(order) <= (few or 0):
+                break
+        start = min((box.h for box, _, _ in kept), default=0)
+        if kept:
+            self.likely[task.parent] = min(worst, self.most_hot) + task.branch
+        return self._children(node, c, order, live, task, after, kept, start)
+
+    def _searched(self, c: Centre, order: Rows, live: Rows, h: int) -> list[tuple[Box, Rows, Array]]:
+        """Bounds by the present steps for numbers of hot rows around h, so that the points need few."""
+        kept, low, high, zero = [], -1, min(self.most_hot, len(order) - 2) + 1, np.full(len(self.points), -1.0)
+        h = max(min(h, high - 1), 0)
+        for _ in range(BOXES):
+            if not low < h < high or not self.left() > 0.0:
+                break
+            found = self.box(c, order, h, 2)
+            if found is None:
+                low, h = h, min(h + max(h // 2, 4), (h + high) // 2)
+                continue
+            needs = self.needs(found, order, self.points[live])
+            kept.append((found, needs, zero))
+            worst = int(needs.max())
+            if worst > h + h // 8:  # a bound for fewer rows is sharper
+                low, high = h, min(high, worst)
+                h = (low + high) // 2
+            else:
+                high = h
+                h = (max(low, 0) + high) // 2 if h > 1 else 0
+            if high - low <= 1 + high // 8:
+                break
+        return kept
 
     def _singles(self, node: Node, c: Centre, live: Rows, task: Task) -> None:
         """k = 1: the single steps themselves, and refits where they leave a point open."""
@@ -154,27 +193,26 @@ class PairTree(Tree):
             return
         node.h[live] = 0
         self.failed[live[~stays_alone(c, points, b)]] = True
-        order, best = in_order(b, task.free), None
+        order = in_order(b, task.free)
+        open_, codes = np.ones((len(live), len(order)), bool), None
         for own in (*SINGLE, None):
             st = steps(b, order, 1, own)
             found = self._by_steps(st, points, order) if st is not None else None
-            if found is not None and (best is None or found[1].sum() < best[1].sum()):
-                best = found
-            if best is not None and int(best[1].any(axis=0).sum()) <= LEAVES or own is None or len(order) <= own:
+            if found is not None and found[1].sum() < open_.sum():
+                codes, open_ = found[0].codes, found[1]
+            if int(open_.any(axis=0).sum()) <= LEAVES or len(order) <= (own or 0):
                 break
-        if best is None:
-            best = None, np.ones((len(live), len(order)), bool)
-        if best[0] is not None:
-            node.boxes.append((0, best[0].codes, WIDE))
-        columns = np.flatnonzero(best[1].any(axis=0))
+        if codes is not None:
+            node.boxes.append((0, codes, WIDE))
+        columns = np.flatnonzero(open_.any(axis=0))
         if len(columns):
-            self._leaves(node, c, order[columns], best[1][:, columns], live, task, b)
+            self._leaves(node, c, order[columns], open_[:, columns], live, task, b)
 
-    @staticmethod
-    def _by_steps(st: Steps, points: Array, order: Rows) -> tuple[Bound, NDArray[np.bool_]] | None:
+    def _by_steps(self, st: Steps, points: Array, order: Rows) -> tuple[Bound, NDArray[np.bool_]] | None:
         """A bound for all rows but the first few, which are to be refitted, and what it leaves open."""
         for h in ALONE:
-            if h < len(st.rows) and (found := bound(st, h, 1)) is not None:
+            if h < len(st.rows) and (found := bound(st, h, 1, WARM * self.reach.get(1, 0.0))) is not None:
+                self.reach[1] = found.reach
                 margin, pushes, fixed = found.drops(points)
                 open_ = np.ones((len(points), len(order)), bool)
                 open_[:, h : h + pushes.shape[1]] = ~((pushes + fixed[:, None]) * ROOM < margin[:, None])
