@@ -27,7 +27,7 @@ FORMED, MANY, LABELS, WIDE = 640, 2560, 20480, 512
 SMALL = 1.0
 """Changes of a margin up to which one bound of the slope's bends serves all pairs of a row."""
 
-TURNS, GROW, ROOM = 9, 1.12, 1.01
+TURNS, GROW, ROOM = 6, 1.12, 1.01
 """Attempts at a distance, what it grows by, and what a checker's own numbers may need."""
 
 FIRST, FARTHEST = 0.02, 8.0
