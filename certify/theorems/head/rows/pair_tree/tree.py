@@ -32,7 +32,7 @@ WARM = 1.2
 """Times the distance of the last bound: with what the search for a distance begins."""
 
 EASY, HARD = 3, 24
-"""Children of a node below which the next one is tried with less, and above which the least of efforts is too little."""
+"""Children of a node below which the next one is tried with less, and above which this one is with more."""
 
 ALONE, LEAVES = (0, 1, 2, 4, 8, 16), 16
 """Rows that are refitted by themselves where a bound holds for the others alone; and how many refits are few."""
