@@ -132,7 +132,8 @@ class Search:
             low[live] = np.where(g < 0.0, np.maximum(low[live], size[live]), low[live])
             with np.errstate(all="ignore"):
                 new = size[live] - g / curve
-            middle = np.where(np.isfinite(high[live]), 0.5 * (low[live] + np.minimum(high[live], 1e9)), 2.0 * size[live])
+            top = np.where(np.isfinite(high[live]), high[live], 4.0 * size[live] - low[live])
+            middle = 0.5 * (low[live] + top)
             size[live] = np.where((new > low[live]) & (new < high[live]), new, middle)
         lanes.T = lanes.T + size[:, None] * lanes.U
         return size

@@ -130,8 +130,10 @@ def _slopes(T: Array, off: Array) -> tuple[Array, Array]:
 
 
 def judged(b: Base, rows: Rows, W: Array) -> Array:
-    """For each of some rows how far the minimiser after its change lies from the weights W, `(r,)`, infinite where
-    that is not proved: upper bounds of the distance in the norm of the Hessian at the centre (D6, leaves)."""
+    """For each of some rows how far the minimiser after its change lies from the weights W, `(r,)` (D6, leaves).
+
+    Upper bounds of the distance in the norm of the Hessian at the centre, infinite where none is proved.
+    """
     c, s, S = b.c, b.c.sums, b.c.sums.S
     n, p = S.shape
     sizes, each = fp.row_norms(W), (np.arange(len(rows)), rows)

@@ -170,6 +170,8 @@ class Tree:
             return None
         room = slabs.all()
         for _ in range(3):
+            if self.left() <= 0.0:
+                return None
             codes = coded(room)
             found = trap(c, Slabs(*decoded(codes)), free, k, wide=wide)
             if found is not None and found.inside(Slabs(*decoded(codes))):
@@ -339,16 +341,16 @@ class Tree:
         if c.sums.S.size >= LARGE:
             found = many_leaves(b, rows, wanted, points, self.left)
             W, good = found.W, found.good.copy()
-            for j, i in found.flips.items():
-                self.flips[int(live[j])], good[j] = ((*task.out, int(rows[i])), W[i]), False
+            for point, at in found.flips.items():
+                self.flips[int(live[point])], good[point] = ((*task.out, int(rows[at])), W[at]), False
             still = found.alive
         else:
             W = refits(b, rows, 8)
-            good, still = stays(b, rows, W, points).T | ~wanted, np.ones(len(live), bool)
-        for i in np.flatnonzero(~good[still].all(axis=0)):
+            good, still = np.asarray(stays(b, rows, W, points).T | ~wanted), np.ones(len(live), bool)
+        for i in np.flatnonzero(~good[still].all(axis=0)).tolist():
             if self.left() <= 0.0:
                 break
-            good[:, i] |= self._again(b, rows, W, int(i), points, task) | ~wanted[:, i]
+            good[:, i] |= self._again(b, rows, W, i, points, task) | ~wanted[:, i]
             for j in np.flatnonzero(~good[:, i] & still & (points @ W[i] <= 0.0)):
                 self.flips[int(live[j])], still[j] = ((*task.out, int(rows[i])), W[i]), False
         self.failed[live[~good.all(axis=1)]] = True
@@ -360,7 +362,7 @@ class Tree:
         s, kept = self.sums.after((*task.out, int(rows[i])))
         W[i] = boxes.minimiser(s, kept, W[i] if np.isfinite(W[i]).all() else b.c.w)
         self._say("refits")
-        good = stays(b, rows[i : i + 1], W[i : i + 1], points)[0]
+        good = np.asarray(stays(b, rows[i : i + 1], W[i : i + 1], points)[0])
         if good.all():
             return good
         self._say("alone")
