@@ -61,8 +61,10 @@ class ManyLeaves:
             if left() <= 0.0 or done and (begun - left()) / done * fewest > left():
                 return  # not even one point would have all its leaves in time
             if len(at):
-                self.W[at] = finder.run(self.rows[at], lambda of, V, size, at=at: self._judge(at[of], V, size, long),
-                                        left)
+                def judge(of: Rows, V: Array, size: Array, at: Rows = at) -> Rows:
+                    return self._judge(at[of], V, size, long)
+
+                self.W[at] = finder.run(self.rows[at], judge, left)
                 done += len(at)
 
     def _judge(self, at: Rows, V: Array, size: Array, long: Array) -> Rows:

@@ -340,21 +340,23 @@ class Tree:
         points = self.points[live]
         if c.sums.S.size >= LARGE:
             found = many_leaves(b, rows, wanted, points, self.left)
-            W, good = found.W, found.good.copy()
+            W, good, still = found.W, found.good.copy(), found.alive
             for point, at in found.flips.items():
                 self.flips[int(live[point])], good[point] = ((*task.out, int(rows[at])), W[at]), False
-            still = found.alive
         else:
             W = refits(b, rows, 8)
-            good, still = np.asarray(stays(b, rows, W, points).T | ~wanted), np.ones(len(live), bool)
-        for i in np.flatnonzero(~good[still].all(axis=0)).tolist():
+            good, still = stays(b, rows, W, points).T, np.ones(len(live), bool)
+            good |= ~wanted
+        bad: list[int] = np.flatnonzero(~good[still].all(axis=0)).tolist()
+        for i in bad:
             if self.left() <= 0.0:
                 break
             good[:, i] |= self._again(b, rows, W, i, points, task) | ~wanted[:, i]
             for j in np.flatnonzero(~good[:, i] & still & (points @ W[i] <= 0.0)):
                 self.flips[int(live[j])], still[j] = ((*task.out, int(rows[i])), W[i]), False
-        self.failed[live[~good.all(axis=1)]] = True
-        used = (wanted & good.all(axis=1)[:, None]).any(axis=0)
+        stand = np.asarray(good.all(axis=1))
+        self.failed[live[~stand]] = True
+        used = wanted[stand].any(axis=0)
         node.leaves = (rows[used], W[used])
 
     def _again(self, b: Base, rows: Rows, W: Array, i: int, points: Array, task: Task) -> NDArray[np.bool_]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from operator import mul
@@ -54,7 +54,7 @@ def distance(b: Base, g: arb, lost: arb, own: arb) -> arb:
 
 
 def leaves(b: Base, rows: Sequence[int], weights: Sequence[Sequence[float]], e: Points,
-           wanted: list[list[int]]) -> list[list[bool]]:
+           wanted: list[list[int]]) -> Iterator[list[bool]]:
     """Whether `e·w > 0` is proved at the minimiser with row i changed too, for each leaf and the points wanted there.
 
     On the ball about the weights on which no margin moves by more than `NEAR` curvatures are at least r times those of
@@ -63,14 +63,14 @@ def leaves(b: Base, rows: Sequence[int], weights: Sequence[Sequence[float]], e: 
     label, as l'' is even (c_i is what it counts). A gradient that is shorter, in the norm of `H_c⁻¹`, than that factor
     times the ball's radius proves that the minimiser lies in it.
     """
-    step, found, near = max(1, AT_ONCE // b.c.sums.n), [], Lengths(b, e)
+    step, near = max(1, AT_ONCE // b.c.sums.n), Lengths(b, e)
     for start in range(0, len(rows), step):
         part = slice(start, start + step)
         moved = distances(b, rows[part], weights[part])
         W = arb_mat(len(moved), b.c.sums.p, [arb(x) for w in weights[part] for x in w])
         margins = (e.exact * W.transpose()).transpose().tolist()
-        found += [near.holds(line, x, which) for line, x, which in zip(margins, moved, wanted[part], strict=True)]
-    return found
+        for line, x, which in zip(margins, moved, wanted[part], strict=True):
+            yield near.holds(line, x, which)
 
 
 class Lengths:

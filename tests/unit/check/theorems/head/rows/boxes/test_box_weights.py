@@ -212,9 +212,9 @@ def test_a_leaf_is_judged_by_the_weights(relabels: bool) -> None:
         assert b is not None
         everyone = list(range(len(e.rows)))
         clear = [j for j in everyone if (e.exact * arb_mat([[x] for x in true[0].tolist()]))[j, 0] > 1e-6]
-        found = leaves(b, [i], [true[0].tolist()], e, [clear])[0]
+        found = next(leaves(b, [i], [true[0].tolist()], e, [clear]))
         assert clear and all(found)
-        assert not any(leaves(b, [i], [wrong[0].tolist()], e, [everyone])[0])
+        assert not any(next(leaves(b, [i], [wrong[0].tolist()], e, [everyone])))
         if relabels:
             return
         # points whose margin is between what |∇|/r would be without row i's share of the curvature, and with it
@@ -232,7 +232,7 @@ def test_a_leaf_is_judged_by_the_weights(relabels: bool) -> None:
             point = on + across * share * least / (across @ W)
             for _ in range(20):  # the margin that such a share of the point's own length asks for
                 point = on + across * (share * least * np.sqrt(point @ X @ point)) / (across @ W)
-            assert leaves(b, [i], [W.tolist()], points_of([point.tolist()], 3), [[0]])[0] == [held]
+            assert next(leaves(b, [i], [W.tolist()], points_of([point.tolist()], 3), [[0]])) == [held]
 
 
 @pytest.mark.parametrize("relabels", [False, True])
