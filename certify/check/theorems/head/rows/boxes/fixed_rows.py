@@ -253,7 +253,7 @@ def squares(rows: list[list[float]], norms: list[arb], p: int) -> Squares | None
 def sums(rows: list[list[float]], decay: list[arb], relabels: bool, weights: list[arb] | None = None) -> Sums:
     """What every node uses of the rows."""
     p = len(decay)
-    exact = arb_mat(len(rows), p, [arb(x) for row in rows for x in row])
+    exact = arb_mat(len(rows), p, [x for row in rows for x in row])
     long, e = long_rows(rows)
     across = fmpz_mat(len(rows), p, [x for row in long for x in row]).transpose()
     diagonal = arb_mat(p, p, [decay[i] if i == j else ZERO for i in range(p) for j in range(p)])

@@ -67,7 +67,7 @@ def leaves(b: Base, rows: Sequence[int], weights: Sequence[Sequence[float]], e: 
     for start in range(0, len(rows), step):
         part = slice(start, start + step)
         moved = distances(b, rows[part], weights[part])
-        W = arb_mat(len(moved), b.c.sums.p, [arb(x) for w in weights[part] for x in w])
+        W = arb_mat(len(moved), b.c.sums.p, [x for w in weights[part] for x in w])
         margins = (e.exact * W.transpose()).transpose().tolist()
         for line, x, which in zip(margins, moved, wanted[part], strict=True):
             yield near.holds(line, x, which)
@@ -95,7 +95,7 @@ class Lengths:
 def distances(b: Base, rows: Sequence[int], weights: Sequence[Sequence[float]]) -> list[arb]:
     """For each leaf how far its minimiser may lie from the weights; no number where that is not proved."""
     c, s = b.c, b.c.sums
-    W = arb_mat(len(rows), s.p, [arb(x) for w in weights for x in w])
+    W = arb_mat(len(rows), s.p, [x for w in weights for x in w])
     T = (s.exact * W.transpose()).tolist()
     near = [float(x.abs_lower()) * (1 - 2.0**-50) for x in c.t]
     lost = [max((float(row[a].abs_upper()) * (1 + 2.0**-50) - t for j, (row, t, kept) in enumerate(
