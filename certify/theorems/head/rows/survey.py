@@ -159,7 +159,7 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
             parts[name] = part
         if left := int((todo & ~new & ~found.flipped).sum()):
             said.append(attempt(name, left, part.why, late))
-    if not attacked and budget.left() > 0 and (todo := known & ~found.flipped & (status == OPEN)).any():
+    if not (attacked or tried and budget.left() <= 0) and (todo := known & ~found.flipped & (status == OPEN)).any():
         cut, tried = cut | _attack(head, change, todo, found, budget, tell), tried + 1
     require_consistent(status, found)
     status[found.flipped & (status == OPEN)] = FLIPPED

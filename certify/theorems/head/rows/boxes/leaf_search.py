@@ -22,8 +22,9 @@ POOL, SOME, DEPTH, TURNS = 1500, 200, 8, 40
 LINE, FLAT = 6, 0.1
 """Slopes along a line that are looked at, and what may be left of the first one."""
 
-FIRST = 1e-3
-"""Length of a step from which on weights are judged; then whenever it is a tenth of that of the last judgement."""
+FIRST, LEAST = 1e-3, 1e-9
+"""Length of a step from which on weights are judged, then whenever it is a tenth of that of the last judgement; and
+below which none follows."""
 
 Judge = Callable[[Rows, Array, Array], Rows]
 
@@ -100,7 +101,7 @@ class Search:
                 lanes.seen[ready] = 0.1 * size[ready]
                 done = np.zeros(len(size), bool)
                 done[ready[judge(lanes.at[ready], lanes.W[ready], size[ready])]] = True
-                done |= ~(size > 1e-12)
+                done |= ~(size > LEAST)
                 lanes.keep(~done)
             if not len(lanes.at):
                 break

@@ -9,6 +9,7 @@ what is left of a gradient is measured in it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,10 @@ NEAR = 2.0**-5
 
 ROOM = 1.0 + 2.0**-8
 """Of distances: a checker has bounds of its own."""
+
+LOSES, LEAST = (1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 11.0, 15.0), 0.9
+"""What rows may lose of their curvature, as exponents, if those that lose more are left out; and the largest share of
+curvature that is left out."""
 
 AT_ONCE = 1 << 22
 """Margins that are held at once."""
@@ -51,6 +56,15 @@ class Base:
     off: float
     size: float
     own: Array
+
+    @cached_property
+    def shares(self) -> Array:
+        """`(n,)` upper bounds of `c_i D_i s_iᵀH_c⁻¹s_i`, whatever rows change."""
+        c, s = self.c, self.c.sums
+        if not s.relabels:
+            return self.own
+        squares = np.einsum("ij,ij->i", s.S @ self.X, s.S) + self.off * s.norms * s.norms
+        return np.asarray((c.at.D + c.at.D_off) * c.kept * np.maximum(squares, 0.0) * RAISE)
 
 
 def base(c: Centre) -> Base | None:
@@ -154,14 +168,34 @@ def judged(b: Base, rows: Rows, W: Array) -> Array:
     pull = (lengths(b, G) + np.sqrt(b.size) * slack) * RAISE
     # only a margin that leaves 0 loses curvature; within the distance looked at every margin moves by at most NEAR
     lost = np.maximum(np.abs(T) + off - (np.abs(c.at.t) - c.at.off), 0.0) * (kept > 0.0)
-    change = (lost.max(axis=1) + NEAR) * RAISE
+    most, gone = _held(b, lost, b.own[rows])
+    change = (most + NEAR) * RAISE
     shrink = exp(-np.minimum(change, 600.0)) * (1.0 - 2.0**-40) - 2.0**-800
-    left = shrink * (1.0 - b.own[rows]) * (1.0 - 4.0 * U)
+    left = shrink * (1.0 - gone) * (1.0 - 4.0 * U)
     far = NEAR / (np.sqrt(b.size) * float(s.norms.max(initial=0.0)) * RAISE)
-    ok = (change < 600.0) & (b.own[rows] < 1.0 - 2.0**-10) & (shrink > 0.0)
+    ok = (change < 600.0) & (gone < 1.0 - 2.0**-10) & (shrink > 0.0)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         moved = np.where(ok, pull / left * RAISE, np.inf)
         return np.asarray(np.where(moved < far * (1.0 - 2.0**-40), moved, np.inf))
+
+
+def _held(b: Base, lost: Array, own: Array) -> tuple[Array, Array]:
+    """What the rows that are counted lose at most, and the share of curvature of those that are left out.
+
+    A few rows that lose much are better left out, as a deleted one is: what they have at the centre is small.
+    """
+    most, gone = lost.max(axis=1), own.copy()
+    some = np.flatnonzero(most > LOSES[0])
+    if len(some):
+        with np.errstate(over="ignore"):
+            best = np.exp(most[some]) / np.maximum(1.0 - own[some], 2.0**-20)
+        for bound in LOSES:
+            out = own[some] + (lost[some] > bound) @ b.shares * fp.sum_up(lost.shape[1])
+            factor = np.where(out < LEAST, np.exp(bound) / np.maximum(1.0 - out, 1.0 - LEAST), np.inf)
+            less = (factor < best) & (most[some] > bound)
+            best = np.where(less, factor, best)
+            most[some[less]], gone[some[less]] = bound, out[less]
+    return most, gone
 
 
 def stays(b: Base, rows: Rows, W: Array, points: Array) -> NDArray[np.bool_]:

@@ -19,6 +19,9 @@ LARGE = 1 << 21
 AT_ONCE = 1 << 22
 """Margins that are held at once."""
 
+SLOWER = 1.4
+"""Of the time that is left, what the leaves still needed may take by those so far: the first find flips as well."""
+
 POLISHED = 1e-8
 """Length of a step from which on weights are near enough to prove, by other means, that a point is flipped."""
 
@@ -34,6 +37,7 @@ class ManyLeaves:
         good: (N, r) where a point needs no better leaf, those where it needs none included.
         W: (r, p) weights.
         flips: for some points the number of a leaf at whose weights they lie on the other side.
+        given_up: whether the time was, or would have been, too short for even one point.
     """
 
     b: Base
@@ -42,6 +46,7 @@ class ManyLeaves:
     good: NDArray[np.bool_]
     W: Array
     flips: dict[int, int] = field(default_factory=dict)
+    given_up: bool = False
 
     @property
     def alive(self) -> NDArray[np.bool_]:
@@ -58,8 +63,9 @@ class ManyLeaves:
             at = np.arange(start, min(start + step, len(self.rows)))
             at = at[(~self.good[:, at] & self.alive[:, None]).any(axis=0)]
             fewest = int((~self.good[self.alive]).sum(axis=1).min(initial=len(self.rows)))
-            if left() <= 0.0 or done and (begun - left()) / done * fewest > left():
-                return  # not even one point would have all its leaves in time
+            if left() <= 0.0 or done and (begun - left()) / done * fewest > SLOWER * left():
+                self.given_up = True  # not even one point would have all its leaves in time
+                return
             if len(at):
                 def judge(of: Rows, V: Array, size: Array, at: Rows = at) -> Rows:
                     return self._judge(at[of], V, size, long)

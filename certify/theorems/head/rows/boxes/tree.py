@@ -340,7 +340,7 @@ class Tree:
         points = self.points[live]
         if c.sums.S.size >= LARGE:
             found = many_leaves(b, rows, wanted, points, self.left)
-            W, good, still = found.W, found.good.copy(), found.alive
+            W, good, still = found.W, found.good.copy(), found.alive & (not found.given_up)
             for point, at in found.flips.items():
                 self.flips[int(live[point])], good[point] = ((*task.out, int(rows[at])), W[at]), False
         else:

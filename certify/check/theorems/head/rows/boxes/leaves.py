@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import exp, inf, isfinite
 from operator import mul
 
 from flint import arb, arb_mat
 
 from certify.check.linalg.balls import ZERO, norm
-from certify.check.theorems.head.rows.boxes.fixed_rows import inverse, power
+from certify.check.theorems.head.rows.boxes.fixed_rows import forms_of, inverse, power
 from certify.check.theorems.head.rows.boxes.margins import Points
 from certify.check.theorems.head.rows.boxes.slabs import below, slope
 from certify.check.theorems.head.rows.boxes.trap import Centre
+
+FIRST, LEAST = 1.0, 0.9
+"""What a row may lose of its curvature, as an exponent, before it is looked at; the largest share that is left out."""
 
 NEAR = power(-5)
 """How far margins may move between the weights that stand for a refit and the refit."""
@@ -31,6 +35,14 @@ class Base:
     off: arb
     big: arb
 
+    @cached_property
+    def shares(self) -> list[float]:
+        """At least what each row takes of the curvature at the centre, of 1."""
+        c, s = self.c, self.c.sums
+        forms = forms_of(s, [(self.X, (self.big + self.off).upper())])[0]
+        return [float((c.counts(j) * c.D[j] * (x + self.off * r * r).max(ZERO)).upper()) * (1 + 2.0**-50) * kept
+                for j, (x, r, kept) in enumerate(zip(forms, s.norms, c.kept, strict=True))]
+
 
 def base(c: Centre) -> Base | None:
     """The inverse at a centre, with curvatures rounded down; None where it is not proved."""
@@ -45,12 +57,34 @@ def distance(b: Base, g: arb, lost: arb, own: arb) -> arb:
         b: the inverse at the centre, also of sums that have more curvature.
         g: at least the gradient's length at the weights, in the inverse's norm.
         lost: at least how much farther from 0 a margin is than at the centre.
-        own: at least what a row that leaves takes of the curvature, of 1.
+        own: at least what rows that leave or are left out take of the curvature, of 1.
     """
     room = 1 - own
-    moved = (g * (lost + NEAR).exp() / room).upper() if room > 0 else arb("nan")
+    moved = (g * (lost.max(ZERO) + NEAR).exp() / room).upper() if room > 0 else arb("nan")
     far = NEAR / (b.big.sqrt() * max((float(r) for r in b.c.sums.norms), default=0.0) * (1 + power(-50)))
     return moved if moved < far else arb("nan")
+
+
+def held(b: Base, lost: Sequence[float], own: arb) -> tuple[arb, arb]:
+    """What the rows that are counted lose of their curvature at most, and the share of those that are left out.
+
+    A few rows that lose much are better left out, as a deleted one is: what they have at the centre is small.
+    """
+    if not isfinite(sum(lost)):
+        return arb("nan"), own
+    most, own_up = max(lost, default=0.0), float(own.upper()) * (1 + 2.0**-50)
+    if not FIRST < most < inf or not own_up < 1.0:
+        return arb(most), own
+    large = sorted(((x, share) for x, share in zip(lost, b.shares, strict=True) if x > FIRST), reverse=True)
+    best, found, gone = exp(min(most, 600.0)) / (1.0 - own_up), (arb(most), own), own_up
+    for at, (_, share) in enumerate(large):
+        gone = (gone + share) * (1 + 2.0**-50)
+        rest = large[at + 1][0] if at + 1 < len(large) else FIRST
+        if not gone < LEAST:
+            break
+        if (factor := exp(min(rest, 600.0)) / (1.0 - gone)) < best:
+            best, found = factor, (arb(rest), arb(gone))
+    return found
 
 
 def leaves(b: Base, rows: Sequence[int], weights: Sequence[Sequence[float]], e: Points,
@@ -98,9 +132,8 @@ def distances(b: Base, rows: Sequence[int], weights: Sequence[Sequence[float]]) 
     W = arb_mat(len(rows), s.p, [x for w in weights for x in w])
     T = (s.exact * W.transpose()).tolist()
     near = [float(x.abs_lower()) * (1 - 2.0**-50) for x in c.t]
-    lost = [max((float(row[a].abs_upper()) * (1 + 2.0**-50) - t for j, (row, t, kept) in enumerate(
-        zip(T, near, c.kept, strict=True)) if kept and (s.relabels or j != i)), default=0.0)
-        for a, i in enumerate(rows)]
+    lost = [[float(row[a].abs_upper()) * (1 + 2.0**-50) - t if kept and (s.relabels or j != i) else 0.0
+             for j, (row, t, kept) in enumerate(zip(T, near, c.kept, strict=True))] for a, i in enumerate(rows)]
     pulls = [[(-slope(-x)[0] if turned else slope(x)[0]) if kept else ZERO for x in row]
              for row, kept, turned in zip(T, c.kept, c.turned, strict=True)]
     for a, i in enumerate(rows):
@@ -112,7 +145,7 @@ def distances(b: Base, rows: Sequence[int], weights: Sequence[Sequence[float]]) 
     found = []
     for a, (i, g, y) in enumerate(zip(rows, lines, pushed, strict=True)):
         length = (sum(map(mul, g, y), ZERO).max(ZERO) + b.off * norm(g) ** 2).sqrt()
-        found.append(distance(b, length, arb(max(lost[a], 0.0)), ZERO if s.relabels else own_share(b, i)))
+        found.append(distance(b, length, *held(b, lost[a], ZERO if s.relabels else own_share(b, i))))
     return found
 
 

@@ -16,7 +16,7 @@ from flint import arb, arb_mat, fmpz_mat
 
 from certify.check.linalg.balls import ZERO, norm
 from certify.check.theorems.head.rows.boxes.fixed_rows import forms_of, power
-from certify.check.theorems.head.rows.boxes.leaves import Base, Lengths, distance, own_share
+from certify.check.theorems.head.rows.boxes.leaves import FIRST, Base, Lengths, distance, held, own_share
 from certify.check.theorems.head.rows.boxes.margins import Points
 from certify.check.theorems.head.rows.boxes.whole_rows import WholeRows, whole_rows
 
@@ -117,7 +117,7 @@ class ManyLeaves:
 
     def _moved(self, rows: Sequence[int], W: fmpz_mat, size: Sequence[arb]) -> list[arb]:
         """How far each minimiser may lie from its weights, in the norm of the Hessian at the centre."""
-        b, relabels, one = self.b, self.b.c.sums.relabels, 1 << SLOPE
+        b, relabels, one, off = self.b, self.b.c.sums.relabels, 1 << SLOPE, self.s.off
         pulls, lost, total = [], [], []
         for a, line in enumerate((W * self.across).tolist()):
             margins, i = list(map(int, line)), rows[a]
@@ -126,20 +126,29 @@ class ManyLeaves:
             total.append(sum(slopes) + (one if relabels else 0))
             if not relabels:
                 margins[i] = 0
-            lost.append(max(max(map(sub, margins, self.near)), -min(map(add, margins, self.near)), 0))
+            lost.append(self._lost(margins, off * size[a]))
             pulls.append(slopes)
         # margins are off by |s − ŝ||w|, slopes by no more, and the sum of rows by |s − ŝ| times their slopes
         G = arb_mat(fmpz_mat(pulls) * self.s.mat) * (self.s.unit * power(-SLOPE))
         G = arb_mat(W) * power(-WEIGHT) * self.decay - G
         found, root = [], b.big.sqrt()
         for a, (g, y) in enumerate(zip(G.tolist(), (G * b.X).tolist(), strict=True)):
-            slope, off = arb(total[a]) * power(-SLOPE) + 3 * len(self.near) * power(-SLOPE), self.s.off
+            slope = arb(total[a]) * power(-SLOPE) + 3 * len(self.near) * power(-SLOPE)
             wrong = (self.long * (3 * power(-SLOPE) + off * size[a]) + self.longest * slope * CURVED
                      + root * off * (slope + 1))
             length = (sum(map(mul, g, y), ZERO).max(ZERO) + b.off * norm(g) ** 2).sqrt() + wrong
-            farther = self.unit * lost[a] + off * size[a]
-            found.append(distance(b, length.upper(), farther, ZERO if relabels else own_share(b, rows[a])))
+            farther = held(b, lost[a], ZERO if relabels else own_share(b, rows[a]))
+            found.append(distance(b, length.upper(), *farther))
         return found
+
+    def _lost(self, margins: list[int], off: arb) -> list[float]:
+        """At least how much farther from 0 than at the centre each margin is; only the most where that is little."""
+        one, more = float(self.unit.upper()) * (1 + 2.0**-50), float(off.upper()) * (1 + 2.0**-50)
+        most = max(max(map(sub, margins, self.near)), -min(map(add, margins, self.near)), 0) * one + more
+        if most <= FIRST:
+            return [most * (1 + 2.0**-50)]
+        return [((abs(x) - t) * one + more) * (1 + 2.0**-50) if abs(x) > t else more
+                for x, t in zip(margins, self.near, strict=True)]
 
 
 def many(b: Base, e: Points, count: int) -> ManyLeaves | None:
