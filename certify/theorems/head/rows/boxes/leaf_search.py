@@ -83,12 +83,17 @@ class Search:
         self.S, self.SXp = S[self.pool], self.SX[self.pool]
         self.K = self.SXp @ self.S.T
 
-    def run(self, rows: Rows, judge: Judge, left: Callable[[], float]) -> Array:
-        """Weights `(r, p)`; `judge` takes numbers, weights and lengths of steps: which of them need no better ones."""
+    def run(self, rows: Rows, judge: Judge, left: Callable[[], float], first: Array | None = None) -> Array:
+        """Weights `(r, p)`, from those of a search before, if there was one.
+
+        `judge` takes numbers, weights and lengths of steps: which of them need no better ones.
+        """
         c, s = self.b.c, self.b.c.sums
-        W, d = np.tile(c.w, (len(rows), 1)), -self.SX[rows]
-        lanes = Lanes(np.arange(len(rows)), rows, W.copy(), np.tile(c.at.t, (len(rows), 1)), d, d @ s.S.T,
-                      np.zeros_like(W), np.full(len(rows), FIRST))
+        W = np.tile(c.w, (len(rows), 1)) if first is None else first.copy()
+        T = np.tile(c.at.t, (len(rows), 1)) if first is None else W @ s.S.T
+        d = -self.SX[rows] if first is None else np.zeros_like(W)
+        lanes = Lanes(np.arange(len(rows)), rows, W.copy(), T, d, d @ s.S.T, np.zeros_like(W),
+                      np.full(len(rows), FIRST if first is None else np.inf))
         for turn in range(TURNS):
             if left() <= 0.0:
                 break

@@ -23,7 +23,7 @@ from certify.rigor.spectral import spectral
 from certify.systems.head.rows.boxes.slabs import Rows
 from certify.systems.head.rows.boxes.trap import Centre, inverse
 
-NEAR = 2.0**-5
+NEAR = 0.5
 """How far margins may move between the weights that stand for a refit and the refit."""
 
 ROOM = 1.0 + 2.0**-8

@@ -19,6 +19,9 @@ LARGE = 1 << 21
 AT_ONCE = 1 << 22
 """Margins that are held at once."""
 
+HARD = 0.15
+"""Share of the points that are left for later, those whose margins are least: they ask most of every leaf."""
+
 SLOWER = 1.4
 """Of the time that is left, what the leaves still needed may take by those so far: the first find flips as well."""
 
@@ -38,6 +41,7 @@ class ManyLeaves:
         W: (r, p) weights.
         flips: for some points the number of a leaf at whose weights they lie on the other side.
         given_up: whether the time was, or would have been, too short for even one point.
+        begun: whether there are weights of all leaves already, from which to go on.
     """
 
     b: Base
@@ -47,6 +51,7 @@ class ManyLeaves:
     W: Array
     flips: dict[int, int] = field(default_factory=dict)
     given_up: bool = False
+    begun: bool = False
 
     @property
     def alive(self) -> NDArray[np.bool_]:
@@ -56,28 +61,38 @@ class ManyLeaves:
         return found
 
     def search(self, left: Callable[[], float]) -> None:
-        """Go through all of them, while there is time."""
+        """Go through all of them, while there is time: first for the points that are clear, then for all."""
         finder, long = Search(self.b), lengths(self.b, self.points)
+        clear = self.points @ self.b.c.w / np.maximum(long, 2.0**-500)
+        clear_ones = clear >= np.quantile(clear, HARD) if len(clear) else np.zeros(0, bool)
+        for asked in (clear_ones, np.ones(len(clear), bool)):
+            if not self._pass(finder, long, asked, left):
+                return
+
+    def _pass(self, finder: Search, long: Array, asked: NDArray[np.bool_], left: Callable[[], float]) -> bool:
+        """Better weights of all leaves for some of the points; whether there was time."""
         step, begun, done = max(1, AT_ONCE // len(self.b.c.sums.S)), left(), 0
         for start in range(0, len(self.rows), step):
             at = np.arange(start, min(start + step, len(self.rows)))
-            at = at[(~self.good[:, at] & self.alive[:, None]).any(axis=0)]
-            fewest = int((~self.good[self.alive]).sum(axis=1).min(initial=len(self.rows)))
+            at = at[(~self.good[:, at] & (self.alive & asked)[:, None]).any(axis=0)]
+            fewest = int((~self.good[self.alive & asked]).sum(axis=1).min(initial=len(self.rows)))
             if left() <= 0.0 or done and (begun - left()) / done * fewest > SLOWER * left():
-                self.given_up = True  # not even one point would have all its leaves in time
-                return
+                self.given_up = not self.good[self.alive].all(axis=1).any()
+                return False  # not even one point would have all its leaves in time
             if len(at):
                 def judge(of: Rows, V: Array, size: Array, at: Rows = at) -> Rows:
-                    return self._judge(at[of], V, size, long)
+                    return self._judge(at[of], V, size, long, asked)
 
-                self.W[at] = finder.run(self.rows[at], judge, left)
+                self.W[at] = finder.run(self.rows[at], judge, left, self.W[at] if self.begun else None)
                 done += len(at)
+        self.begun = True
+        return True
 
-    def _judge(self, at: Rows, V: Array, size: Array, long: Array) -> Rows:
-        """Which of some leaves no point needs to be any nearer."""
+    def _judge(self, at: Rows, V: Array, size: Array, long: Array, asked: NDArray[np.bool_]) -> Rows:
+        """Which of some leaves none of the points asked about needs to be any nearer."""
         moved = judged(self.b, self.rows[at], V)
         self.good[:, at] |= above(self.b, moved, V, self.points, long).T
-        open_ = ~self.good[:, at] & self.alive[:, None]
+        open_ = ~self.good[:, at] & (self.alive & asked)[:, None]
         wrong = open_ & (self.points @ V.T <= 0.0)
         for i in np.flatnonzero(wrong.any(axis=0) & (size < POLISHED)):
             for j in np.flatnonzero(wrong[:, i]):

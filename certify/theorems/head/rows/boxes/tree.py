@@ -38,6 +38,9 @@ ROOM = 1.0 + 2.0**-16
 NEAR, STILL = 1e-14, 1e-11
 """Squared Newton decrement after which no step follows; and the part of all pulls below which a gradient is none."""
 
+AGAIN = 40
+"""Leaves of a point of a large head that may be solved again one by one."""
+
 GAP, LESS = (0, 9, 6, 2), 2
 """How finely the first number of hot rows with a box is looked for, by k; how many fewer than a brother's are tried."""
 BREADTH = (0, WIDE, 64, 80, 120)
@@ -340,7 +343,8 @@ class Tree:
         points = self.points[live]
         if c.sums.S.size >= LARGE:
             found = many_leaves(b, rows, wanted, points, self.left)
-            W, good, still = found.W, found.good.copy(), found.alive & (not found.given_up)
+            W, good = found.W, found.good.copy()
+            still = found.alive & ((~good).sum(axis=1) <= AGAIN) & (not found.given_up)
             for point, at in found.flips.items():
                 self.flips[int(live[point])], good[point] = ((*task.out, int(rows[at])), W[at]), False
         else:

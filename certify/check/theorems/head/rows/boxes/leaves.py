@@ -19,7 +19,7 @@ from certify.check.theorems.head.rows.boxes.trap import Centre
 FIRST, LEAST = 1.0, 0.9
 """What a row may lose of its curvature, as an exponent, before it is looked at; the largest share that is left out."""
 
-NEAR = power(-5)
+NEAR = power(-1)
 """How far margins may move between the weights that stand for a refit and the refit."""
 
 AT_ONCE = 1 << 20

@@ -226,7 +226,7 @@ def test_a_leaf_is_judged_by_the_weights(relabels: bool) -> None:
         g = np.array([float(d.mid()) for d in s.decay]) * W - (counts / (1 + np.exp(S @ W))) @ S
         X = np.array([[float(x.mid()) for x in row] for row in b.X.tolist()])
         lost = np.delete(np.abs(S @ W) - np.abs(np.array([float(t.mid()) for t in c.t])), i).max()
-        least = np.exp(max(lost, 0.0) + 2.0**-5) * np.sqrt(g @ X @ g)
+        least = np.exp(max(lost, 0.0) + 0.5) * np.sqrt(g @ X @ g)
         on, across = np.array([W[1], -W[0], 0.0]) / np.hypot(W[0], W[1]), W / np.linalg.norm(W)
         for share, held in ((1.05 / (1.0 - own), True), (0.5 + 0.5 / (1.0 - own), False)):
             point = on + across * share * least / (across @ W)
