@@ -159,6 +159,7 @@ def head_of(point: Point) -> Head:
     biased, stated = last.biases is not None, problem.functionals.intercepts if problem.functionals else None
     V = given_weights(problem)
     phi = _inputs(point.forward.inputs[-1], biased)
+    rows = phi.tolist()
     points = list(problem.evaluation)
     evaluated = arb_mat(0, phi.ncols()) if not points else _inputs(
         forward(problem, point.parameters, points).inputs[-1], biased, stated)
@@ -171,7 +172,7 @@ def head_of(point: Point) -> Head:
     threshold = problem.threshold or 0.0
     outputs = (evaluated * arb_mat(V).transpose()).tolist()
     return Head(
-        phi=phi, rows=phi.tolist(), sizes=[norm(row).upper() for row in phi.tolist()],
+        phi=phi, rows=rows, sizes=[norm(row).upper() for row in rows],
         targets=codes.targets, codes=codes, loss=row_loss(problem.loss),
         k=problem.outputs, m=phi.ncols(), biased=biased, bias_decay=problem.bias_decay, decay=arb(problem.weight_decay),
         remaining=FOLLOWS[problem.normalization], evaluated=evaluated,

@@ -16,7 +16,7 @@ from certify.theorems.head.rows.pair_tree.tree import PairTree
 SHARE, HOT, HOTTEST = 0.9, 180, 400
 """Of the time that is left: boxes come after. And rows that may be hot, of few rows and of many."""
 
-FEW, LARGE = 16, 8_000_000
+FEW, LARGE = 16, 14_000_000
 """Most deleted rows, and most changes of margins that are held at once."""
 
 MANY, MOST_LABELS, APART = 1500, 5000, 400

@@ -11,6 +11,7 @@ from certify.rigor.fp import Array
 from certify.systems.head.rows.boxes.slabs import Rows
 from certify.systems.head.rows.boxes.trap import WIDE, Centre, Slabs
 from certify.theorems.head.rows.boxes.leaves import Base, base, stays_alone
+from certify.theorems.head.rows.boxes.many_leaves import LARGE
 from certify.theorems.head.rows.boxes.nodes import Box, Node
 from certify.theorems.head.rows.boxes.stated import Codes
 from certify.theorems.head.rows.boxes.tree import ROOM, Task, Tree
@@ -187,6 +188,9 @@ class PairTree(Tree):
 
     def _singles(self, node: Node, c: Centre, live: Rows, task: Task) -> None:
         """k = 1: the single steps themselves, and refits where they leave a point open."""
+        if self.sums.S.size >= LARGE:  # leaves take less time than steps there
+            super()._singles(node, c, live, task)
+            return
         b, points = base(c), self.points[live]
         if b is None:
             self.failed[live] = True
