@@ -26,8 +26,12 @@ REACH = 0.4
 LITTLE, SINGLE = (256, 512), (128,)
 """Rows with a step of their own at a node after which two rows follow, and one: few first, and all that there are."""
 
-BOXES, FIRST = 4, 24
-"""Bounds that are tried with so many steps, and for how many hot rows the first one: every row less is a child less."""
+BOXES, ROOTS, FIRST = 4, 8, 24
+"""Bounds that are tried at an inner node and at the root, and for how many hot rows the first one: every row less is a
+child less."""
+
+MANY, POINTS = 1500, 0.98
+"""Rows from which on the root is searched like that, and the share of the points that counts."""
 
 WARM = 1.2
 """Times the distance of the last bound: with what the search for a distance begins."""
@@ -150,9 +154,9 @@ class PairTree(Tree):
             self.now = steps(self.inverse, order, 2, few) if self.inverse is not None else None
             if self.now is None:
                 break
-            kept += self._searched(c, order, live, self.likely.get(task.parent, FIRST) - task.branch)
+            kept += self._searched(c, order, live, self.likely.get(task.parent, FIRST) - task.branch, 2, BOXES)
             if kept:
-                worst = int(np.min([needs for _, needs, _ in kept], axis=0).max())
+                worst = _most(np.min([needs for _, needs, _ in kept], axis=0))
             if worst < before:
                 self.effort = max(at - (worst < EASY), 0)
             if worst <= (HARD if at == 0 else self.most_hot) or len(order) <= (few or 0):
@@ -162,23 +166,23 @@ class PairTree(Tree):
             self.likely[task.parent] = min(worst, self.most_hot) + task.branch
         return self._children(node, c, order, live, task, after, kept, start)
 
-    def _searched(self, c: Centre, order: Rows, live: Rows, h: int) -> list[tuple[Box, Rows, Array]]:
-        """Bounds by the present steps for numbers of hot rows around h, so that the points need few."""
+    def _searched(self, c: Centre, order: Rows, live: Rows, h: int, k: int, most: int) -> list[tuple[Box, Rows, Array]]:
+        """At most so many bounds by the present steps, for numbers of hot rows around h, so that most points need few."""
         kept, low, high, zero = [], -1, min(self.most_hot, len(order) - 2) + 1, np.full(len(self.points), -1.0)
         h = max(min(h, high - 1), 0)
-        for _ in range(BOXES):
+        for _ in range(most):
             if not low < h < high or not self.left() > 0.0:
                 break
-            found = self.box(c, order, h, 2)
+            found = self.box(c, order, h, k)
             if found is None:
-                low, h = h, min(h + max(h // 2, 4), (h + high) // 2)
+                low, h = h, int(np.sqrt(max(h, 1) * high))
                 continue
             needs = self.needs(found, order, self.points[live])
             kept.append((found, needs, zero))
-            worst = int(needs.max())
+            worst = _most(needs)
             if worst > h + h // 8:  # a bound for fewer rows is sharper
                 low, high = h, min(high, worst)
-                h = (low + high) // 2
+                h = int(np.sqrt(max(low, 1) * high))
             else:
                 high = h
                 h = (max(low, 0) + high) // 2 if h > 1 else 0
@@ -226,8 +230,11 @@ class PairTree(Tree):
     def _branch(self, node: Node, c: Centre, order: Rows, live: Rows, task: Task, after: Array) -> list[Task]:
         if self.little:
             return self._little(node, c, order, live, task, after)
-        if not self.sums.relabels:
+        if not self.sums.relabels and (task.parent >= 0 or len(order) < MANY):
             return super()._branch(node, c, order, live, task, after)
+        if not self.sums.relabels:
+            kept = self._searched(c, order, live, FIRST, task.k, ROOTS)
+            return self._children(node, c, order, live, task, after, kept, 0)
         k, found, h, st = task.k, None, 0, self.now
         for st, h in apart(self.now, k, self.most_hot) if self.now is not None else ():
             found = bound(st, h, k, REACH) if self.left() > 0.0 else None
@@ -277,3 +284,8 @@ class PairTree(Tree):
         """The nodes that proved points rest on."""
         return {name: array for name, array in super().arrays(proved, k).items() if name not in ("second", "wide")}
 
+
+
+def _most(needs: Rows) -> int:
+    """The largest need but for a few points, which may be such that nothing proves them."""
+    return int(np.quantile(needs, POINTS, method="higher"))
