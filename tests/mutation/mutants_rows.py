@@ -79,7 +79,7 @@ ROWS: tuple[Mutant, ...] = (
     Mutant("box: losses bend as at the centre", BENDS, "sign * far * np.minimum(a / count, 1.0))", "sign * far * np.minimum(a / count, 1.0) * 0.01)", ("rows_box@47",)),
     # D6
     Mutant("tree: a child too few", TREE, "for a in range(int(need.max()))]", "for a in range(int(need.max()) - 1)]", ("rows_box_tree@9",)),
-    Mutant("tree: a leaf that fails does not count", TREE, "self.failed[live[~good.all(axis=1)]] = True", "pass", ("rows_box_tree@2",)),
+    Mutant("tree: a leaf that fails does not count", TREE, "        self.failed[live[~stand]] = True", "        pass", ("rows_box_tree@2",)),
     Mutant("tree: a changed row keeps its label", TRAP, "        S[list(rows)] *= -1.0\n", "        S[list(rows)] *= 1.0\n", ("rows_box_tree@1",)),
     # D7
     Mutant("energy: a quarter for a half of |r|²/μ", DUALS, "far * far / (2.0 * rows.mu[0])", "far * far / (4.0 * rows.mu[0])", ("rows_energy@0",)),

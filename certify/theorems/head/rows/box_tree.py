@@ -10,6 +10,7 @@ from certify.rigor.fp import Array
 from certify.systems.head.rows.boxes.trap import Sums, sums
 from certify.systems.head.rows.change import DELETED, NONE, Choices, RowChange
 from certify.systems.head.rows.head import Head
+from certify.theorems.head.rows.boxes.many_leaves import LARGE
 from certify.theorems.head.rows.boxes.tree import Tree
 from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Budget, Flips, Mask, Method, Part
@@ -34,10 +35,14 @@ class BoxTree(Method):
         """Whether the theorem applies."""
         return refusal(head, change) or unscalable(head)
 
+    def complete(self, head: Head, change: RowChange) -> bool:
+        """One row of a large head: what no bound decides is refitted, and no refit of every row is as fast."""
+        return change.count == 1 and head.phi.size >= LARGE and head.weights is None and not self.able(head, change)
+
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
         """The points whose subtrees were finished in time, and rows it met whose change flips a point."""
         s, points = oriented(head, change)
-        share = SHARE if change.relabels or change.count <= FEW else ALONE
+        share = SHARE if (change.relabels or change.count <= FEW) and not self.complete(head, change) else ALONE
         tree = Tree(s, points, budget.share(share).left)
         proved = tree.run(change.count, todo.copy(), np.array(change.rows, np.int64))
         return Part(self.name, proved, tree.arrays(proved, change.count) if proved.any() else {},

@@ -128,6 +128,10 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
         todo = known & ~found.flipped & (status == OPEN)
         if not todo.any():
             break
+        if tried and budget.left() <= 0:
+            reasons.append(f"{name}: no time was left for it")
+            cut = True
+            continue
         asked = asked_of(name, head if seen is None or name not in REFITS else seen.head, change)
         if isinstance(asked, str):
             reasons.append(f"{name}: {asked}")
@@ -155,7 +159,7 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
             parts[name] = part
         if left := int((todo & ~new & ~found.flipped).sum()):
             said.append(attempt(name, left, part.why, late))
-    if not attacked and (todo := known & ~found.flipped & (status == OPEN)).any():
+    if not (attacked or tried and budget.left() <= 0) and (todo := known & ~found.flipped & (status == OPEN)).any():
         cut, tried = cut | _attack(head, change, todo, found, budget, tell), tried + 1
     require_consistent(status, found)
     status[found.flipped & (status == OPEN)] = FLIPPED

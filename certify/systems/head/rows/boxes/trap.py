@@ -13,6 +13,7 @@ import numpy as np
 
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
+from certify.rigor.spectral import spectral
 from certify.systems.head.rows.boxes.pulls import Pulls, pulls
 from certify.systems.head.rows.boxes.slabs import Margins, Rows, margins, secants
 
@@ -180,10 +181,11 @@ def inverse(H: Array, unsure: float, proved: bool = True) -> tuple[Array, float]
     if not np.isfinite(X).all():
         return None
     p = len(H)
-    size = fp.frobenius(X)
+    size = spectral(X)
     left = X @ H
     left[np.diag_indices(p)] -= 1.0
-    eps = (fp.frobenius(left) + size * (fp.dot_unit(p) * fp.frobenius(H) + unsure) + 2.0 * U * p) * RAISE
+    rounded = fp.frobenius(X) * fp.dot_unit(p) * fp.frobenius(H)
+    eps = (fp.frobenius(left) + rounded + size * unsure + 2.0 * U * p) * RAISE
     if not eps < 0.25:
         return None
     return X, eps * size * 1.5

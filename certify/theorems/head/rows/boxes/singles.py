@@ -8,6 +8,7 @@ lies within a of the step if `e^χ(ρ + …) < a`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -28,6 +29,9 @@ NEAR = 1.05
 
 BENT, SMALL = 2.0**-37, 0.5
 """What a checker's curvatures may be off by, times 16; changes of margins below which one bound serves all rows."""
+
+AT_ONCE = 1 << 23
+"""Products that are held at once."""
 
 LEVERAGE, FARTHEST = 2.0**-10, 2.0
 """Least `1 − D_i s_iᵀH⁻¹s_i`, and the largest change of a margin that is looked at."""
@@ -149,3 +153,26 @@ def open_rows(b: Base, it: Steps, radii: Array, points: Array) -> NDArray[np.boo
     size_w = float(fp.row_norms(b.c.w[None, :])[0])
     margin = points @ b.c.w - fp.dot_unit(len(b.c.w)) * norms * size_w * RAISE
     return np.asarray(~(drop < margin[:, None]))
+
+
+def left_open(b: Base, it: Steps, points: Array, left: Callable[[], float]) -> tuple[Rows, NDArray[np.bool_]]:
+    """Rows whose deletion leaves a point open, and which points, `(N, f)`: by norms first, then by every margin.
+
+    A few rows at a time; when the time is up what is known by norms stands.
+    """
+    n, N = len(b.c.sums.S), len(points)
+    kept: list[Rows] = []
+    found: list[NDArray[np.bool_]] = []
+    for many, radii in ((max(1, AT_ONCE // max(n, N)), rough), (max(1, AT_ONCE // n), sharp)):
+        if radii is sharp and left() <= 0.0:
+            break
+        kept, found = [it.rows[:0]], [np.zeros((N, 0), bool)]
+        for start in range(0, len(it.rows), many):
+            some = it.take(np.arange(start, min(start + many, len(it.rows))))
+            open_ = open_rows(b, some, radii(b, some), points)
+            needed = np.flatnonzero(open_.any(axis=0))
+            kept.append(some.rows[needed])
+            found.append(open_[:, needed])
+        rows = np.concatenate(kept)
+        it = it.take(np.flatnonzero(np.isin(it.rows, rows)))
+    return np.concatenate(kept), np.concatenate(found, axis=1)

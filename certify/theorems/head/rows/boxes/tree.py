@@ -20,9 +20,10 @@ from certify.rigor.fp import RAISE, Array
 from certify.systems.head.rows.boxes.slabs import Rows
 from certify.systems.head.rows.boxes.trap import WIDE, Centre, Slabs, Sums, centre, drops, top_sums, trap
 from certify.theorems.head.rows.boxes.leaves import Base, base, refits, stays, stays_alone
+from certify.theorems.head.rows.boxes.many_leaves import LARGE, many_leaves
 from certify.theorems.head.rows.boxes.nodes import Box, Node, arrays
 from certify.theorems.head.rows.boxes.second import second, second_drops
-from certify.theorems.head.rows.boxes.singles import hot_rows, open_rows, rough, sharp, steps
+from certify.theorems.head.rows.boxes.singles import hot_rows, left_open, rough, steps
 from certify.theorems.head.rows.boxes.stated import coded, decoded
 
 STORED = 16_000_000
@@ -36,6 +37,10 @@ ROOM = 1.0 + 2.0**-16
 """A checker has bounds of its own: what is proved is to hold with a little to spare."""
 NEAR, STILL = 1e-14, 1e-11
 """Squared Newton decrement after which no step follows; and the part of all pulls below which a gradient is none."""
+
+TURNS, AGAIN = 24, 40
+"""Steps towards a refit, all of a node at once, before the rest are taken one by one; and how many leaves of a point of
+a large head are."""
 
 GAP, LESS = (0, 9, 6, 2), 2
 """How finely the first number of hot rows with a box is looked for, by k; how many fewer than a brother's are tried."""
@@ -169,6 +174,8 @@ class Tree:
             return None
         room = slabs.all()
         for _ in range(3):
+            if self.left() <= 0.0:
+                return None
             codes = coded(room)
             found = trap(c, Slabs(*decoded(codes)), free, k, wide=wide)
             if found is not None and found.inside(Slabs(*decoded(codes))):
@@ -206,6 +213,15 @@ class Tree:
                 if h - below > 1 + GAP[min(k, 3)]:
                     steps.insert(0, (h + below + 1) // 2)
                 first = h
+        if first is not None:
+            self.likely[task.parent] = first + task.branch
+        return self._children(node, c, order, live, task, after, kept, first or 0)
+
+    def _children(self, node: Node, c: Centre, order: Rows, live: Rows, task: Task, after: Array,
+                  kept: list[tuple[Box, Rows, Array]], start: int) -> list[Task]:
+        """What a node keeps of the boxes that were found, each with the points' needs and λ, and its children."""
+        k, n = task.k, len(order)
+        need = np.min([needs for _, needs, _ in kept], axis=0) if kept else np.full(len(live), n + 1)
         if n <= self.most_hot and (need > n).any():  # all rows are hot, and the centre stands for no further row
             need = np.where((need > n) & stays_alone(c, self.points[live]), n, need)
         hard = need > min(self.most_hot, n)
@@ -221,9 +237,6 @@ class Tree:
         node.boxes, node.second = [box.stated() for box, _, _ in kept], [shares for _, _, shares in kept]
         node.h[live] = need
         node.hot = order[: int(need.max())]
-        start = first or 0
-        if first is not None:
-            self.likely[task.parent] = first + task.branch
         if k == 2 and not c.sums.relabels and len(node.hot) and (b := base(c)) is not None:
             after = refits(b, node.hot, 12)  # all children at once, by one factor
         return [Task(len(self.nodes), a, (*task.out, int(order[a])), order[a + 1 :], k - 1, live[need > a], after[a],
@@ -290,16 +303,16 @@ class Tree:
         it = it.take(hot_rows(b, it, rough(b, it), points))
         if len(it.rows):
             self._say("sharp", len(it.rows))
-            open_ = open_rows(b, it, sharp(b, it), points)
-            needed = np.flatnonzero(open_.any(axis=0))
-            if len(needed):
-                self._leaves(node, c, it.rows[needed], open_[:, needed], live, task, b)
+            rows, open_ = left_open(b, it, points, self.left)
+            if len(rows):
+                self._leaves(node, c, rows, open_, live, task, b)
 
     def _last(self, node: Node, c: Centre, order: Rows, live: Rows, task: Task) -> None:
         """k = 1: a box, and refits with single rows changed where it leaves a point open."""
         n, points = len(order), self.points[live]
         box = None
-        for h in LAST_STEPS:
+        # one label of a large head: its row may move margins farther than any box reaches, and all have leaves
+        for h in () if task.parent < 0 and c.sums.relabels and c.sums.S.size >= LARGE else LAST_STEPS:
             if h < 0.4 * task.hint or h >= n:
                 continue
             box = self.box(c, order, h, 1, self.warm.get(1))
@@ -328,30 +341,45 @@ class Tree:
 
     def _leaves(self, node: Node, c: Centre, rows: Rows, wanted: NDArray[np.bool_], live: Rows, task: Task,
                 known: Base | None = None) -> None:
-        """Refits with one row changed each; points with one that is not proved fail."""
+        """Refits with one row changed each; points with one that is not proved fail, those that need none stand."""
         self._say("leaves", len(rows))
         b = known or base(c)
         if b is None:
-            self.failed[live] = True
+            self.failed[live[wanted.any(axis=1)]] = True
             return
         points = self.points[live]
-        W = refits(b, rows, 8)
-        good = stays(b, rows, W, points).T | ~wanted
-        bad = np.flatnonzero(~good.all(axis=0))
+        if c.sums.S.size >= LARGE:
+            found = many_leaves(b, rows, wanted, points, self.left)
+            W, good = found.W, found.good.copy()
+            still = found.alive & ((~good).sum(axis=1) <= AGAIN) & (not found.given_up)
+            for point, at in found.flips.items():
+                self.flips[int(live[point])], good[point] = ((*task.out, int(rows[at])), W[at]), False
+        else:
+            W = refits(b, rows, TURNS)
+            good, still = stays(b, rows, W, points).T, np.ones(len(live), bool)
+            good |= ~wanted
+        bad: list[int] = np.flatnonzero(~good[still].all(axis=0)).tolist()
         for i in bad:
-            s, kept = self.sums.after((*task.out, int(rows[i])))
-            W[i] = boxes.minimiser(s, kept, W[i] if np.isfinite(W[i]).all() else c.w)
-        if len(bad):
-            self._say("refits", len(bad))
-            good[:, bad] = stays(b, rows[bad], W[bad], points).T | ~wanted[:, bad]
-            for i in bad[~good[:, bad].all(axis=0)]:
-                good[:, i] |= stays_alone(centre(*self.sums.after((*task.out, int(rows[i]))), W[i]), points)
-                self._say("alone")
-            for j, i in zip(*np.nonzero(~good), strict=True):
-                if points[j] @ W[i] <= 0.0:
-                    self.flips[int(live[j])] = ((*task.out, int(rows[i])), W[i])
-        self.failed[live[~good.all(axis=1)]] = True
-        node.leaves = (rows, W)
+            if self.left() <= 0.0:
+                break
+            good[:, i] |= self._again(b, rows, W, i, points, task) | ~wanted[:, i]
+            for j in np.flatnonzero(~good[:, i] & still & (points @ W[i] <= 0.0)):
+                self.flips[int(live[j])], still[j] = ((*task.out, int(rows[i])), W[i]), False
+        stand = np.asarray(good.all(axis=1))
+        self.failed[live[~stand]] = True
+        used = wanted[stand].any(axis=0)
+        node.leaves = (rows[used], W[used])
+
+    def _again(self, b: Base, rows: Rows, W: Array, i: int, points: Array, task: Task) -> NDArray[np.bool_]:
+        """The points that one leaf proves with weights solved to the end, in place, or by a factor of its own."""
+        s, kept = self.sums.after((*task.out, int(rows[i])))
+        W[i] = boxes.minimiser(s, kept, W[i] if np.isfinite(W[i]).all() else b.c.w)
+        self._say("refits")
+        good = np.asarray(stays(b, rows[i : i + 1], W[i : i + 1], points)[0])
+        if good.all():
+            return good
+        self._say("alone")
+        return np.asarray(good | stays_alone(centre(s, kept, W[i]), points))
 
     def arrays(self, proved: NDArray[np.bool_], k: int) -> dict[str, NDArray[np.generic]]:
         """The nodes that proved points rest on."""

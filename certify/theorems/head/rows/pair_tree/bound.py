@@ -48,6 +48,7 @@ class Bound:
         X, off, size: the inverse of A, its error, and a bound of its norm.
         rho: (f,) parts of the distance in the norm of A, the row's share of every choice; `far`: that of a far row.
         fixed: the part that does not depend on the choice.
+        reach: the distance at most, of all choices.
     """
 
     steps: Steps
@@ -60,6 +61,7 @@ class Bound:
     rho: Array
     far: float
     fixed: float
+    reach: float
 
     def drops(self, points: Array) -> tuple[Array, Array, Array]:
         """Margins of points at the centre, what each row may take of them, and what is taken anyway."""
@@ -290,7 +292,7 @@ class Bounds:
         reach = (float(top(rho[None, :], far, k)[0]) + fixed) * RAISE
         if not reach < np.inf:
             return None
-        return Bound(st, self.h, k, codes, X, off, size, rho, far, fixed), reach * long * ROOM * RAISE
+        return Bound(st, self.h, k, codes, X, off, size, rho, far, fixed, reach), reach * long * ROOM * RAISE
 
     def _shares(self, C: Array, C_far: Array, C_two: float, X: Array, off: float, size: float, long: Array,
                 inverse_of: Array) -> tuple[Array, float]:
@@ -361,10 +363,11 @@ def bound(st: Steps, h: int, k: int, first: float = FIRST) -> Bound | None:
         all_ = Bounds(st, h, k)
     except OverflowError:
         return None
-    moved = first * st.lengths
+    moved = max(first, FIRST) * st.lengths
     for _ in range(TURNS):
         codes = coded(moved[None, :])
-        got = all_.found(codes)
+        with np.errstate(over="ignore", invalid="ignore"):  # of far rows: what is not finite proves nothing
+            got = all_.found(codes)
         if got is None:
             return None
         found, needed = got

@@ -13,10 +13,10 @@ from certify.theorems.head.rows.method import Budget, Mask, Method, Part
 from certify.theorems.head.rows.pair_tree.steps import MOST
 from certify.theorems.head.rows.pair_tree.tree import PairTree
 
-SHARE, HOT = 0.9, 180
-"""Of the time that is left: boxes come after. And rows that may be hot."""
+SHARE, HOT, HOTTEST = 0.9, 180, 400
+"""Of the time that is left: boxes come after. And rows that may be hot, of few rows and of many."""
 
-FEW, LARGE = 16, 8_000_000
+FEW, LARGE = 16, 14_000_000
 """Most deleted rows, and most changes of margins that are held at once."""
 
 MANY, MOST_LABELS, APART = 1500, 5000, 400
@@ -51,7 +51,8 @@ class PairTrees(Method):
         if change.relabels and head.n >= MANY and int(todo.sum()) * EACH < budget.left():
             return Part(self.name, np.zeros_like(todo), {}, why="so few predictions are taken one by one")
         s, points = oriented(head, change)
-        tree = PairTree(s, points, budget.share(SHARE).left, APART if change.relabels else HOT)
+        hot = max(HOT, min(HOTTEST, head.n // 10))
+        tree = PairTree(s, points, budget.share(SHARE).left, APART if change.relabels else hot)
         proved = tree.run(change.count, todo.copy(), np.array(change.rows, np.int64))
         return Part(self.name, proved, tree.arrays(proved, change.count) if proved.any() else {},
                     met(head, tree, change))

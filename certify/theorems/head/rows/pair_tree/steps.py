@@ -110,12 +110,21 @@ def in_order(b: Base, free: Rows) -> Rows:
     return np.asarray(free[np.argsort(-key, kind="stable")])
 
 
-def steps(b: Base, order: Rows, k: int) -> Steps | None:
-    """The steps of the free rows; None where margins are too large."""
+def steps(b: Base, order: Rows, k: int, few: int | None = None) -> Steps | None:
+    """The steps of the free rows; None where margins are too large.
+
+    Args:
+        b: the inverse Hessian at the centre.
+        order: the free rows, the hottest first.
+        k: rows that may follow.
+        few: how many rows have a step of their own, where few are asked for.
+    """
     c, s, S = b.c, b.c.sums, b.c.sums.S
     n, p = S.shape
     count = LABELS if s.relabels else MOST if k > 1 else ALONE
     mid = order if len(order) <= count + SPARE else order[:count]
+    if few is not None and few < len(mid):
+        mid = order[:few]
     far = order[len(mid):]
     size = lengths(b.X, b.off, S, s.norms)
     delta = flipped(b, mid) if s.relabels else _newton(b, mid)
@@ -156,9 +165,11 @@ def _far(b: Base, far: Rows, size: Array) -> tuple[float, Array, Array]:
     if not fine.all():
         return np.inf, most, across
     pull = np.ones(len(far)) if s.relabels else (c.at.p[far] + c.at.p_off[far]) / (1.0 - b.own[far]) * RAISE
+    Z = s.S @ b.X
     for start in range(0, len(far), AT_ONCE):
         rows, own = far[start : start + AT_ONCE], pull[start : start + AT_ONCE]
-        K = np.abs((s.S @ b.X) @ s.S[rows].T) * own
+        K = np.abs(Z @ s.S[rows].T)
+        K *= own
         most = np.maximum(most, K.max(axis=1))
         K[rows, np.arange(len(rows))] = 0.0
         across = np.maximum(across, K.max(axis=1))

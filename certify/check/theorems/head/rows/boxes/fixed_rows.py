@@ -21,6 +21,8 @@ FINE = 48
 MOST = 2_000_000
 """Most products of entries that are kept."""
 
+SQUARINGS, SMALL = 3, 48
+"""Squares of a matrix before the Frobenius norm is taken, and rows below which there is none."""
 
 
 @cache
@@ -86,6 +88,17 @@ def size(M: arb_mat) -> arb:
     """Upper bound of the Frobenius norm, radii included."""
     line = arb_mat(1, M.nrows() * M.ncols(), M.entries())
     return (line * line.transpose())[0, 0].abs_upper().sqrt().upper()
+
+
+def spectral(M: arb_mat) -> arb:
+    """Upper bound of the norm of a symmetric matrix: `‖M‖⁸ = ‖M⁸‖`, and the Frobenius norm of that, of a large one."""
+    power_of, roots = M, 0
+    while roots < SQUARINGS and M.nrows() >= SMALL:
+        power_of, roots = power_of * power_of, roots + 1
+    found = size(power_of)
+    for _ in range(roots):
+        found = found.sqrt().upper()
+    return found.min(size(M)) if roots else found
 
 
 def forms(s: Short, norms: list[arb], M: arb_mat, bound: arb) -> list[arb]:
@@ -240,7 +253,7 @@ def squares(rows: list[list[float]], norms: list[arb], p: int) -> Squares | None
 def sums(rows: list[list[float]], decay: list[arb], relabels: bool, weights: list[arb] | None = None) -> Sums:
     """What every node uses of the rows."""
     p = len(decay)
-    exact = arb_mat(len(rows), p, [arb(x) for row in rows for x in row])
+    exact = arb_mat(len(rows), p, [x for row in rows for x in row])
     long, e = long_rows(rows)
     across = fmpz_mat(len(rows), p, [x for row in long for x in row]).transpose()
     diagonal = arb_mat(p, p, [decay[i] if i == j else ZERO for i in range(p) for j in range(p)])
@@ -285,7 +298,7 @@ def inverse(s: Sums, weights: list[int]) -> tuple[arb_mat, arb, arb] | None:
         Y = H.inv()
     except ZeroDivisionError:
         return None
-    big = size(Y)
+    big = spectral(Y)
     if not (u * big < 0.5 and big < HUGE):
         return None
     mid = Y.mid()

@@ -52,7 +52,7 @@ class Points:
         few_bits = Short(fmpz_mat(len(at), p, [x for row in whole_rows for x in row]), whole_rows,
                          [self.short.unit[j] for j in at], self.short.epsilon)
         return Points(rows, [self.norms[j] for j in at], few_bits,
-                      arb_mat(len(at), p, [arb(x) for row in rows for x in row]), self.every, [self.at[j] for j in at])
+                      arb_mat(len(at), p, [x for row in rows for x in row]), self.every, [self.at[j] for j in at])
 
     def forms(self, M: arb_mat, bound: arb) -> list[arb]:
         """Upper bounds of `eᵀMe`, M symmetric with `‖M‖ ≤ bound`, its radii left out."""
@@ -76,7 +76,7 @@ def points(rows: list[list[float]], p: int) -> Points:
     sizes = [float(x) for x in norms]
     alike = max(sizes, default=0.0) <= ALIKE * min(sizes, default=0.0)
     each = squares(rows, norms, p) if alike else None
-    return Points(rows, norms, short(rows, p), arb_mat(len(rows), p, [arb(x) for row in rows for x in row]),
+    return Points(rows, norms, short(rows, p), arb_mat(len(rows), p, [x for row in rows for x in row]),
                   Everyone(each, norms) if each else None, list(range(len(rows))))
 
 

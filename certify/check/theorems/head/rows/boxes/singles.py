@@ -15,7 +15,7 @@ from operator import mul
 
 from flint import arb, fmpz_mat
 
-from certify.check.theorems.head.rows.boxes.fixed_rows import WEIGHT, few, forms_of, length_above
+from certify.check.theorems.head.rows.boxes.fixed_rows import WEIGHT, Few, few, forms_of, length_above
 from certify.check.theorems.head.rows.boxes.leaves import Base
 from certify.check.theorems.head.rows.boxes.margins import Points
 
@@ -23,6 +23,8 @@ UP = 1.0 + 2.0**-30
 NEAR, LEVERAGE, FARTHEST, SMALL = 1.05, 2.0**-10, 2.0, 0.5
 LOST = 1e-60
 """More than the fourth root of all that underflows in a sum of fourth powers."""
+AT_ONCE = 256
+"""Rows whose products with all rows are held at a time."""
 LONG_ROWS = 64
 """Rows whose products with a hot row are looked at first."""
 
@@ -57,6 +59,11 @@ class _Pushes:
     column: int
     exponent: int
     error: float
+
+
+def _beside(columns: list[list[int]]) -> fmpz_mat:
+    """A matrix from its columns."""
+    return fmpz_mat([list(row) for row in zip(*columns, strict=True)])
 
 
 def up(x: arb) -> float:
@@ -100,7 +107,10 @@ class Singles:
         self.order = sorted(range(len(ratios)), key=ratios.__getitem__)
         self.ratios = [ratios[at] / UP for at in self.order]
         hot = [x for x in self.steps if self._near(x, x.radius)]
-        return self._sharp(hot) if hot else {}
+        found: dict[int, list[int]] = {}
+        for start in range(0, len(hot), AT_ONCE):
+            found |= self._sharp(hot[start : start + AT_ONCE])
+        return found
 
     def _near(self, x: Step, radius: float) -> list[int]:
         """The points whose margins the step and what follows may reach, all in the norm of `H⁻¹`."""
@@ -144,20 +154,25 @@ class Singles:
         return a if power < 50.0 and arb(power).exp() * arb(whole) < arb(a) else inf
 
     def _sharp(self, hot: list[Step]) -> dict[int, list[int]]:
-        """From the products with long rows, then with all rows, and with the points."""
+        """From the products with long rows and with the points, then with all rows."""
         s, columns = self.b.c.sums, self._columns(hot)
         left = self._first(hot, columns)
         if not left:
             return {}
-        Z = fmpz_mat([list(row) for row in zip(*(columns[at][0] for at, _ in left), strict=True)])
-        K, C = (s.short.mat * Z).transpose().tolist(), self.e.short.mat * Z
-        found = {}
-        for column, ((at, radius), k) in enumerate(zip(left, K, strict=True)):
+        C, some = self.e.short.mat * _beside([columns[at][0] for at, _ in left]), []
+        for column, (at, radius) in enumerate(left):
             h, (_, exponent, error) = hot[at], columns[at]
             pushes, open_ = _Pushes(C, column, exponent, error), self._near(h, radius)
             if radius < inf:
                 open_ = self._points(h, radius, open_, pushes)
-            if open_ and h.pull < inf and error < inf:
+            if open_:
+                some.append((at, pushes, open_))
+        if not some:
+            return {}
+        K, found = (s.short.mat * _beside([columns[at][0] for at, _, _ in some])).transpose().tolist(), {}
+        for (at, pushes, open_), k in zip(some, K, strict=True):
+            h, (_, exponent, error) = hot[at], columns[at]
+            if h.pull < inf and error < inf:
                 one = ldexp(1.0, exponent)
                 products = list(map(mul, map(float, k), [x * one for x in self._scales]))
                 products[h.row] = 0.0
@@ -174,7 +189,7 @@ class Singles:
     def _columns(self, hot: list[Step]) -> list[tuple[list[int], int, float]]:
         """`H⁻¹s_i` for some rows in few bits: whole numbers, their exponent, and what they are off by."""
         s, p = self.b.c.sums, self.b.c.sums.p
-        epsilon, coarse = up(s.short.epsilon), few(self.b.X, p)
+        epsilon, coarse = up(s.short.epsilon), self._coarse
         wide = (coarse.mat * fmpz_mat(len(hot), p, [x for h in hot for x in s.short.rows[h.row]]).transpose())
         found = []
         for h, column in zip(hot, wide.transpose().tolist(), strict=True):
@@ -185,6 +200,10 @@ class Singles:
                           (error + self.off * r + epsilon * (self.big * r + error) * UP) * UP))
         return found
 
+    @cached_property
+    def _coarse(self) -> Few:
+        return few(self.b.X, self.b.c.sums.p)
+
     def _first(self, hot: list[Step], columns: list[tuple[list[int], int, float]]) -> list[tuple[int, float]]:
         """Which rows stay hot, and their radii, when products with the longest rows are known.
 
@@ -192,7 +211,7 @@ class Singles:
         """
         p, (some, rest) = self.b.c.sums.p, self._longest_rows
         bits = fmpz_mat(len(some), p, [x for j in some for x in self.b.c.sums.short.rows[j]])
-        K = (bits * fmpz_mat([list(row) for row in zip(*(z for z, _, _ in columns), strict=True)])).transpose().tolist()
+        K = (bits * _beside([z for z, _, _ in columns])).transpose().tolist()
         scales, found = [self._scales[j] for j in some], []
         for at, (h, (_, exponent, error), k) in enumerate(zip(hot, columns, K, strict=True)):
             one = ldexp(1.0, exponent)

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from certify.check.theorems.head.rows.boxes.codes import slabs
 from certify.check.theorems.head.rows.boxes.fixed_rows import Sums
 from certify.check.theorems.head.rows.boxes.leaves import Base, alone, base, leaves
+from certify.check.theorems.head.rows.boxes.many_leaves import AT_ONCE as WHOLE
+from certify.check.theorems.head.rows.boxes.many_leaves import many
 from certify.check.theorems.head.rows.boxes.margins import Margins, Points
 from certify.check.theorems.head.rows.boxes.second import Second
 from certify.check.theorems.head.rows.boxes.singles import Singles
@@ -163,9 +165,10 @@ def last_level(node: Node, place: Place, c: Centre, part: Points, live: list[int
             for i in [*node.hot[:h], *m.blocking(at)]:
                 needed.setdefault(i, []).append(at)
         bare = [at for at in everyone if not m.still(at)]
-    elif not c.sums.relabels and c.sums.weights is None:
+    else:
         b = base(c)
-        needed = Singles(b, place.free, part).open() if b else needed
+        if b and not c.sums.relabels and c.sums.weights is None:
+            needed = Singles(b, place.free, part).open()
     open_: set[int] = set()
     if bare:  # leaves say nothing of the case that no further row changes
         open_ |= {at for at, ok in zip(bare, alone(c, part, bare, b), strict=True) if not ok}
@@ -185,13 +188,22 @@ def refused(node: Node, c: Centre, e: Points, rows: dict[int, int], needed: dict
     weights = [node.leaves[rows[i]][1] for i in order]
     b = known or base(c)
     wanted = [needed[i] for i in order]
-    answers = leaves(b, order, weights, e, wanted) if b else [[False] * len(w) for w in wanted]
+    if b is None:
+        return {at for asked in wanted for at in asked}
     left: set[int] = set()
-    for i, w, asked, answer in zip(order, weights, wanted, answers, strict=True):
-        if not all(answer):
-            missing = [at for at, ok in zip(asked, answer, strict=True) if not ok]
-            again = alone(centre(c.sums, [*c.out, i], w), e, missing)
-            left |= {at for at, ok in zip(missing, again, strict=True) if not ok}
+    quick = many(b, e, len(order))
+    step = max(1, WHOLE // c.sums.n)
+    for start in range(0, len(order), step):
+        part = slice(start, start + step)
+        some = [(i, w, [at for at in asked if at not in left]) for i, w, asked in zip(
+            order[part], weights[part], wanted[part], strict=True)]
+        if quick is not None:  # what whole numbers leave open is looked at in balls
+            some = [(i, w, [at for at, ok in zip(asked, answer, strict=True) if not ok])
+                    for (i, w, asked), answer in zip(some, quick.some(some), strict=True)]
+        some = [one for one in some if one[2]]
+        answers = leaves(b, [i for i, _, _ in some], [w for _, w, _ in some], e, [asked for _, _, asked in some])
+        for (i, w, asked), answer in zip(some, answers, strict=True):
+            if missing := [at for at, ok in zip(asked, answer, strict=True) if not ok and at not in left]:
+                again = alone(centre(c.sums, [*c.out, i], w), e, missing)
+                left |= {at for at, ok in zip(missing, again, strict=True) if not ok}
     return left
-
-

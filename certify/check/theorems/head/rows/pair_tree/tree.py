@@ -72,7 +72,8 @@ def _left(node: Node, place: Place, c: Centre, part: Points, numbers: dict[int, 
 def _last(node: Node, place: Place, c: Centre, part: Points, live: list[int]) -> list[int]:
     """The points that a node with k = 1 leaves open.
 
-    Rows that Singles of D6 leaves open for a point are looked at by their steps, and what these leave needs a leaf.
+    Rows that Singles of D6 leaves open for a point are looked at by their steps, and what these leave needs a leaf. One
+    long step spoils the bound of all the others: rows with a leaf are first left out of it.
     """
     b = base(c)
     everyone = list(range(len(live)))
@@ -82,9 +83,10 @@ def _last(node: Node, place: Place, c: Centre, part: Points, live: list[int]) ->
     singles = Singles(b, place.free, part)
     needed = singles.open()
     left = _missing(node, c, part, needed, b)
-    for turns in (1, MOST) if node.boxes else ():
+    leaves = {i for i, _ in node.leaves}
+    for turns, without in ((1, leaves), (MOST, leaves), (MOST, set[int]())) if node.boxes else ():
         if left:
-            needed = _by_steps(b, singles.lengths, node, part, needed, turns)
+            needed = _by_steps(b, singles.lengths, node, part, needed, turns, without)
             left = _missing(node, c, part, needed, b)
     return [live[at] for at in sorted(open_ | left)]
 
@@ -98,15 +100,17 @@ def _missing(node: Node, c: Centre, part: Points, needed: dict[int, list[int]], 
 
 
 def _by_steps(b: Base, size: list[float], node: Node, part: Points, needed: dict[int, list[int]], turns: int,
-              ) -> dict[int, list[int]]:
+              without: set[int]) -> dict[int, list[int]]:
     """For each of some rows the points that its deletion is not proved to leave positive by its own step either."""
-    rows = sorted(needed)
+    rows = sorted(set(needed) - without)
+    if not rows:
+        return needed
     st = steps(b, rows, len(rows), turns, None, size)
     found = Bound(st, 0, 1, [TABLE[int(x)] for x in node.boxes[0][1]]) if st else None
     if found is None or not found.proved:
         return needed
     drops = Drops(found, part)
-    left: dict[int, list[int]] = {}
+    left = {i: at for i, at in needed.items() if i in without}
     for at in range(len(part.rows)):
         for i in drops.blocking(at):
             if at in needed[i]:

@@ -196,7 +196,7 @@ def test_a_certificate_rests_on_a_tree_and_forged_ones_are_refused(parameter: st
 
 @pytest.mark.parametrize("relabels", [False, True])
 def test_a_leaf_is_judged_by_the_weights(relabels: bool) -> None:
-    """At the refit with weights it proves points by itself; at that without them, and further off than q|∇|, none."""
+    """At the refit with weights it proves points by itself; at that without them, and further off than |∇|/r, none."""
     head, change = drawn(3, relabels, 1, spread=2.0)
     assert head.weights is not None and head.label is not None
     i, mu = int(np.argmax(head.weights.rows)), head.n * head.weight_decay
@@ -212,25 +212,27 @@ def test_a_leaf_is_judged_by_the_weights(relabels: bool) -> None:
         assert b is not None
         everyone = list(range(len(e.rows)))
         clear = [j for j in everyone if (e.exact * arb_mat([[x] for x in true[0].tolist()]))[j, 0] > 1e-6]
-        found = leaves(b, [i], [true[0].tolist()], e, [clear])[0]
+        found = next(leaves(b, [i], [true[0].tolist()], e, [clear]))
         assert clear and all(found)
-        assert not any(leaves(b, [i], [wrong[0].tolist()], e, [everyone])[0])
+        assert not any(next(leaves(b, [i], [wrong[0].tolist()], e, [everyone])))
         if relabels:
             return
-        # points whose margin is between what q|∇| would be without row i's share of the curvature, and with it
+        # points whose margin is between what |∇|/r would be without row i's share of the curvature, and with it
         line = arb_mat([[arb(x) for x in s.rows[i]]])
         own = float((c.counts(i) * c.D[i] * (line * b.X * line.transpose())[0, 0]).mid())
         assert 0.15 < own < 1.0
         W, S = true[0] + 1e-8 * np.array([1.0, 0.0, 0.0]), head.phi * head.Y
         counts = np.array([float(x) for x in s.weights]) * (np.arange(head.n) != i)
         g = np.array([float(d.mid()) for d in s.decay]) * W - (counts / (1 + np.exp(S @ W))) @ S
-        far = np.abs(S @ W - np.array([float(t.mid()) for t in c.t])).max()
-        least = float(b.big.mid()) * np.exp(far) * np.linalg.norm(g)
+        X = np.array([[float(x.mid()) for x in row] for row in b.X.tolist()])
+        lost = np.delete(np.abs(S @ W) - np.abs(np.array([float(t.mid()) for t in c.t])), i).max()
+        least = np.exp(max(lost, 0.0) + 0.5) * np.sqrt(g @ X @ g)
         on, across = np.array([W[1], -W[0], 0.0]) / np.hypot(W[0], W[1]), W / np.linalg.norm(W)
         for share, held in ((1.05 / (1.0 - own), True), (0.5 + 0.5 / (1.0 - own), False)):
             point = on + across * share * least / (across @ W)
-            point = on + across * (share * least * np.linalg.norm(point)) / (across @ W)
-            assert leaves(b, [i], [W.tolist()], points_of([point.tolist()], 3), [[0]])[0] == [held]
+            for _ in range(20):  # the margin that such a share of the point's own length asks for
+                point = on + across * (share * least * np.sqrt(point @ X @ point)) / (across @ W)
+            assert next(leaves(b, [i], [W.tolist()], points_of([point.tolist()], 3), [[0]])) == [held]
 
 
 @pytest.mark.parametrize("relabels", [False, True])

@@ -1,0 +1,160 @@
+"""D6, leaves of large heads in whole numbers: many refits at once, of rows that are whole multiples of one number.
+
+Pixels, counts and one-hot columns are so. Margins are then exact, slopes come from a table, and what is rounded on the
+way is counted row by row in the norm of the inverse Hessian. Leaves that this does not prove are looked at in balls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import frexp
+from operator import add, mul, sub
+
+from flint import arb, arb_mat, fmpz_mat
+
+from certify.check.linalg.balls import ZERO, norm
+from certify.check.theorems.head.rows.boxes.fixed_rows import forms_of, power
+from certify.check.theorems.head.rows.boxes.leaves import FIRST, Base, Lengths, distance, held, own_share
+from certify.check.theorems.head.rows.boxes.margins import Points
+from certify.check.theorems.head.rows.boxes.whole_rows import WholeRows, whole_rows
+
+MANY, LARGE = 32, 1 << 21
+"""Leaves, and entries of the rows, from which on it is done so."""
+
+AT_ONCE = 1 << 21
+"""Margins that are held at once."""
+
+WEIGHT, SLOPE, CELL, LAST = 30, 38, 12, 27
+"""Negative binary logarithms of the units of weights and slopes and of the width of a table's cell; and the margin
+beyond which a slope is less than a unit from 0 or 1: `e^−27·2^38 < 1`."""
+
+CURVED = 2.0 ** (-2 * CELL - 2)
+"""Of the slope, or of what it is from 1: what a chord over a cell is off by, twice, as `|p''| ≤ min(p, 1 − p)`."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Slopes `2^SLOPE/(1 + e^t)` of margins in whole numbers of some unit, by chords.
+
+    Attributes:
+        cell: binary logarithm of the numbers in a cell.
+        first: minus the least number in the table.
+        at, falls: the value at the lower end of each cell, rounded down, and what it falls by to the next.
+    """
+
+    cell: int
+    first: int
+    at: list[int]
+    falls: list[int]
+
+    def slopes(self, margins: list[int]) -> list[int]:
+        """Within 3 units and `CURVED` of the slope, or of its complement.
+
+        A unit is lost where ends are rounded down, one where a part of a fall is, and one beyond the table.
+        """
+        cell, first, at, falls = self.cell, self.first, self.at, self.falls
+        mask, end, one = (1 << cell) - 1, len(at) << cell, 1 << SLOPE
+        moved = [x + first for x in margins]
+        return [at[x >> cell] - (falls[x >> cell] * (x & mask) >> cell) if 0 <= x < end else 0 if x > 0 else one
+                for x in moved]
+
+
+def table(unit: arb) -> Table:
+    """For margins in multiples of a unit far below the width of a cell."""
+    cell = -CELL - frexp(float(unit.upper()))[1]
+    width = unit * power(cell)
+    half = int(float((arb(LAST) / width).upper())) + 1
+    ends = [int(float((1 / (1 + (width * c).exp())).lower() * power(SLOPE)) * (1 - 2.0**-50))
+            for c in range(-half, half + 1)]
+    return Table(cell, half << cell, ends[:-1], list(map(sub, ends, ends[1:])))
+
+
+class ManyLeaves:
+    """Leaves at a centre of which no row is changed yet, where rows count alike.
+
+    Args:
+        b: the inverse at the centre.
+        e: points.
+        s: the rows in whole numbers; `seen` the points.
+    """
+
+    def __init__(self, b: Base, e: Points, s: WholeRows, seen: WholeRows) -> None:
+        self.b, self.s, self.seen = b, s, seen
+        bound = (b.big + b.off).upper()
+        lengths = [(x + b.off * r * r).max(ZERO).upper().sqrt().upper() for x, r in zip(
+            forms_of(b.c.sums, [(b.X, bound)])[0], b.c.sums.norms, strict=True)]
+        self.long, self.longest = sum(lengths, ZERO).upper(), max(lengths, key=float) * (1 + power(-50))
+        self.unit = s.unit * power(-WEIGHT)
+        self.table = table(self.unit)
+        self.near = [max(int(float((abs(t) / self.unit).lower()) * (1 - 2.0**-50)), 0) for t in b.c.t]
+        self.points = [float((x / (seen.unit * power(-WEIGHT))).upper()) * (1 + 2.0**-50)
+                       for x in Lengths(b, e).sharp]
+        self.across = s.mat.transpose()
+        self.seen_across = seen.mat.transpose()
+
+    @cached_property
+    def decay(self) -> arb_mat:
+        """The decay of every column, on a diagonal."""
+        return self.b.c.sums.diagonal
+
+    def some(self, leaves: Sequence[tuple[int, Sequence[float], Sequence[int]]]) -> Iterator[list[bool]]:
+        """Which of the points wanted each leaf proves; a leaf is a row, weights, and the points."""
+        rows, weights, wanted = [i for i, _, _ in leaves], [w for _, w, _ in leaves], [at for _, _, at in leaves]
+        if not rows:
+            return
+        W = fmpz_mat(len(rows), self.s.mat.ncols(), [round(x * 2.0**WEIGHT) for w in weights for x in w])
+        size = [norm(line).upper() for line in (arb_mat(W) * power(-WEIGHT)).tolist()]
+        moved = self._moved(rows, W, size)
+        for line, x, r, which in zip((W * self.seen_across).tolist(), moved, size, wanted, strict=True):
+            if not x.is_finite():
+                yield [False] * len(which)
+                continue
+            margins, reach = list(map(int, line)), float(x.upper()) * (1 + 2.0**-50)
+            lost = float((self.seen.off * r / (self.seen.unit * power(-WEIGHT))).upper()) + 1.0
+            yield [margins[j] > (self.points[j] * reach + lost) * (1 + 2.0**-50) for j in which]
+
+    def _moved(self, rows: Sequence[int], W: fmpz_mat, size: Sequence[arb]) -> list[arb]:
+        """How far each minimiser may lie from its weights, in the norm of the Hessian at the centre."""
+        b, relabels, one, off = self.b, self.b.c.sums.relabels, 1 << SLOPE, self.s.off
+        pulls, lost, total = [], [], []
+        for a, line in enumerate((W * self.across).tolist()):
+            margins, i = list(map(int, line)), rows[a]
+            slopes = self.table.slopes(margins)
+            slopes[i] = slopes[i] - one if relabels else 0
+            total.append(sum(slopes) + (one if relabels else 0))
+            if not relabels:
+                margins[i] = 0
+            lost.append(self._lost(margins, off * size[a]))
+            pulls.append(slopes)
+        # margins are off by |s − ŝ||w|, slopes by no more, and the sum of rows by |s − ŝ| times their slopes
+        G = arb_mat(fmpz_mat(pulls) * self.s.mat) * (self.s.unit * power(-SLOPE))
+        G = arb_mat(W) * power(-WEIGHT) * self.decay - G
+        found, root = [], b.big.sqrt()
+        for a, (g, y) in enumerate(zip(G.tolist(), (G * b.X).tolist(), strict=True)):
+            slope = arb(total[a]) * power(-SLOPE) + 3 * len(self.near) * power(-SLOPE)
+            wrong = (self.long * (3 * power(-SLOPE) + off * size[a]) + self.longest * slope * CURVED
+                     + root * off * (slope + 1))
+            length = (sum(map(mul, g, y), ZERO).max(ZERO) + b.off * norm(g) ** 2).sqrt() + wrong
+            farther = held(b, lost[a], ZERO if relabels else own_share(b, rows[a]))
+            found.append(distance(b, length.upper(), *farther))
+        return found
+
+    def _lost(self, margins: list[int], off: arb) -> list[float]:
+        """At least how much farther from 0 than at the centre each margin is; only the most where that is little."""
+        one, more = float(self.unit.upper()) * (1 + 2.0**-50), float(off.upper()) * (1 + 2.0**-50)
+        most = max(max(map(sub, margins, self.near)), -min(map(add, margins, self.near)), 0) * one + more
+        if most <= FIRST:
+            return [most * (1 + 2.0**-50)]
+        return [((abs(x) - t) * one + more) * (1 + 2.0**-50) if abs(x) > t else more
+                for x, t in zip(margins, self.near, strict=True)]
+
+
+def many(b: Base, e: Points, count: int) -> ManyLeaves | None:
+    """The same where leaves are many and rows allow it; else None."""
+    s = b.c.sums
+    if count < MANY or s.n * s.p < LARGE or s.weights is not None or b.c.out:
+        return None
+    own, seen = whole_rows(s.rows, s.short.mat.ncols()), whole_rows(e.rows, s.p)
+    return ManyLeaves(b, e, own, seen) if own is not None and seen is not None else None

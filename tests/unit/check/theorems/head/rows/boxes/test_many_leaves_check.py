@@ -1,0 +1,113 @@
+"""D6, many leaves in whole numbers: nothing is accepted that a refit loses, and almost all that balls accept."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from flint import arb, ctx
+
+from certify.check.theorems.head.rows.boxes.fixed_rows import sums as exact_sums
+from certify.check.theorems.head.rows.boxes.leaves import Base, base, distances, leaves
+from certify.check.theorems.head.rows.boxes.many_leaves import CURVED, LAST, SLOPE, ManyLeaves, table
+from certify.check.theorems.head.rows.boxes.margins import Points
+from certify.check.theorems.head.rows.boxes.margins import points as exact_points
+from certify.check.theorems.head.rows.boxes.trap import centre
+from certify.check.theorems.head.rows.boxes.whole_rows import whole_rows
+from certify.rigor.fp import Array
+from tests.families.logistic_heads import refit
+
+
+def example(seed: int, relabels: bool) -> tuple[Array, Array, Base, Points, ManyLeaves]:
+    """Rows of pixels, points of pixels."""
+    g = np.random.default_rng([seed, 19])
+    n, p = 30, 4
+    S = g.integers(0, 256, (n, p)) / 255.0 * g.choice([-1.0, 1.0], (n, 1))
+    S[:, -1] = np.where(S[:, -1] < 0, -1.0, 1.0)
+    decay = np.full(p, 10.0 ** g.uniform(-2, 0))
+    w = refit(S, np.ones(n), decay)
+    e = g.integers(0, 256, (12, p)) / 255.0
+    e = e * np.where(e @ w > 0, 1.0, -1.0)[:, None]
+    s, near = exact_sums(S.tolist(), [arb(x) for x in decay], relabels), exact_points(e.tolist(), p)
+    b = base(centre(s, [], w.tolist()))
+    own, seen = whole_rows(s.rows, p), whole_rows(near.rows, p)
+    assert b is not None and own is not None and seen is not None
+    return S, decay, b, near, ManyLeaves(b, near, own, seen)
+
+
+def refits(S: Array, decay: Array, relabels: bool) -> Array:
+    def one(i: int) -> Array:
+        kept = np.ones(len(S))
+        kept[i] = -1.0 if relabels else 0.0
+        return refit(S * kept[:, None], np.abs(kept), decay)
+
+    return np.array([one(i) for i in range(len(S))])
+
+
+@pytest.mark.parametrize("relabels", [False, True])
+def test_whole_numbers_against_refits_and_balls(relabels: bool) -> None:
+    g, both, balls = np.random.default_rng(1), 0, 0
+    with ctx.workprec(64):
+        for seed in range(5):
+            S, decay, b, e, quick = example(seed, relabels)
+            true, everyone = refits(S, decay, relabels), list(range(12))
+            rows, E = list(range(len(S))), np.array(e.rows)
+            for far in (0.0, 1e-5, 1e-3, 1.0):
+                W = (true + far * g.normal(size=true.shape)).tolist()
+                found = np.array(list(quick.some([(i, W[i], everyone) for i in rows])))
+                exact = np.array(list(leaves(b, rows, W, e, [everyone] * len(rows))))
+                assert ((true @ E.T)[found] > 0).all() and ((true @ E.T)[exact] > 0).all()
+                both, balls = both + int((found & exact).sum()), balls + int(exact.sum())
+    assert balls > 1000 and both > 0.98 * balls
+
+
+@pytest.mark.parametrize("relabels", [False, True])
+def test_distances_hold_the_refit(relabels: bool) -> None:
+    g, bounded = np.random.default_rng(2), 0
+    with ctx.workprec(64):
+        for seed in range(4):
+            S, decay, b, _, _ = example(seed, relabels)
+            true = refits(S, decay, relabels)
+            t = S @ np.array([float(x.mid()) for x in b.c.w.entries()])
+            H = (S.T * (1 / (2 + np.exp(t) + np.exp(-t)))) @ S + np.diag(decay)
+            for far in (0.0, 1e-6, 1e-3, 0.1):
+                W = true + far * g.normal(size=true.shape)
+                for moved, away in zip(distances(b, list(range(len(S))), W.tolist()), W - true, strict=True):
+                    if moved.is_finite():
+                        assert float(np.sqrt(away @ H @ away)) <= float(moved) * (1 + 1e-9) + 1e-13
+                        bounded += 1
+    assert bounded > 200
+
+
+def test_leaves_of_other_rows_are_refused() -> None:
+    with ctx.workprec(64):
+        S, decay, b, e, quick = example(0, True)
+        true, everyone = refits(S, decay, True), list(range(12))
+        E = np.array(e.rows)
+        t = np.abs(S @ np.array([float(x.mid()) for x in b.c.w.entries()]))
+        i, j = int(np.argmax(t)), int(np.argmin(t))
+        assert np.linalg.norm(true[i] - true[j]) > 1e-3
+        clear = np.flatnonzero(E @ true[i] > 1e-3).tolist()
+        assert clear and all(next(quick.some([(i, true[i].tolist(), clear)])))
+        assert not any(next(quick.some([(i, true[j].tolist(), everyone)])))
+        assert not any(next(leaves(b, [i], [true[j].tolist()], e, [everyone])))
+
+
+@pytest.mark.parametrize("unit", [2.0**-30, 2.0**-30 / 255, 2.0**-30 / 3.7])
+def test_chords_hold_the_slope(unit: float) -> None:
+    g, found = np.random.default_rng(0), table(arb(unit))
+    margins = [int(t / unit) for t in (*g.uniform(-LAST - 2, LAST + 2, 3000), *g.uniform(-3, 3, 3000), 0.0, 1e9, -1e9)]
+    with ctx.workprec(96):
+        for x, got in zip(margins, found.slopes(margins), strict=True):
+            p = 1 / (1 + (arb(x) * arb(unit)).exp())
+            near = float(p.min(1 - p).upper())
+            assert abs(float(arb(got) / 2**SLOPE - p)) <= 3 * 2.0**-SLOPE + CURVED * near
+
+
+def test_rows_that_are_no_multiples() -> None:
+    g = np.random.default_rng(5)
+    assert whole_rows(g.normal(size=(20, 3)).tolist(), 3) is None
+    assert whole_rows([[0.0, 0.0]], 2) is None
+    assert whole_rows([[1.0, 1.0 / 3.0 + 1e-11]], 2) is None  # near a third, but no rounding of it
+    assert whole_rows([[1.0, 1e-300]], 2) is None
+    found = whole_rows((g.integers(0, 17, (9, 4)) / 16.0).tolist(), 4)
+    assert found is not None and float(found.off) == 0.0
