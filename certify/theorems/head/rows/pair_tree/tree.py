@@ -167,7 +167,7 @@ class PairTree(Tree):
         return self._children(node, c, order, live, task, after, kept, start)
 
     def _searched(self, c: Centre, order: Rows, live: Rows, h: int, k: int, most: int) -> list[tuple[Box, Rows, Array]]:
-        """At most so many bounds by the present steps, for numbers of hot rows around h: most points should need few."""
+        """At most so many bounds by the present steps, around h hot rows, so that most points need few."""
         kept, low, high, zero = [], -1, min(self.most_hot, len(order) - 2) + 1, np.full(len(self.points), -1.0)
         h = max(min(h, high - 1), 0)
         for _ in range(most):
