@@ -19,8 +19,8 @@ from certify.rigor import fp
 from certify.rigor.activation.elementary import exp
 from certify.rigor.activation.sigmoid import values
 from certify.rigor.fp import RAISE, Array, U
-from certify.rigor.parts import dot_parts, products
 from certify.rigor.spectral import spectral
+from certify.systems.head.rows.boxes.parts import dot_parts, products
 from certify.systems.head.rows.boxes.slabs import Rows
 from certify.systems.head.rows.boxes.trap import Centre, inverse
 

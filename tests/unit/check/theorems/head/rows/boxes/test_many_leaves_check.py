@@ -8,11 +8,10 @@ from flint import arb, ctx
 
 from certify.check.theorems.head.rows.boxes.fixed_rows import sums as exact_sums
 from certify.check.theorems.head.rows.boxes.leaves import Base, base, distances, leaves
-from certify.check.theorems.head.rows.boxes.many_leaves import CURVED, LAST, SLOPE, ManyLeaves, table
+from certify.check.theorems.head.rows.boxes.many_leaves import CURVED, LAST, SLOPE, ManyLeaves, table, whole_rows
 from certify.check.theorems.head.rows.boxes.margins import Points
 from certify.check.theorems.head.rows.boxes.margins import points as exact_points
 from certify.check.theorems.head.rows.boxes.trap import centre
-from certify.check.theorems.head.rows.boxes.whole_rows import whole_rows
 from certify.rigor.fp import Array
 from tests.families.logistic_heads import refit
 
