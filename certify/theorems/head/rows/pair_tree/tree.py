@@ -31,7 +31,8 @@ BOXES, ROOTS, FIRST = 4, 8, 24
 child less."""
 
 MANY, POINTS = 1500, 0.98
-"""Rows from which on the root is searched like that, and the share of the points that counts."""
+"""Rows from which on the root is searched like that, and the share of the points that counts there: few are such that
+nothing proves them."""
 
 WARM = 1.2
 """Times the distance of the last bound: with what the search for a distance begins."""
@@ -156,7 +157,7 @@ class PairTree(Tree):
                 break
             kept += self._searched(c, order, live, self.likely.get(task.parent, FIRST) - task.branch, 2, BOXES)
             if kept:
-                worst = _most(np.min([needs for _, needs, _ in kept], axis=0))
+                worst = int(np.min([needs for _, needs, _ in kept], axis=0).max())
             if worst < before:
                 self.effort = max(at - (worst < EASY), 0)
             if worst <= (HARD if at == 0 else self.most_hot) or len(order) <= (few or 0):
@@ -179,7 +180,7 @@ class PairTree(Tree):
                 continue
             needs = self.needs(found, order, self.points[live])
             kept.append((found, needs, zero))
-            worst = _most(needs)
+            worst = int(np.quantile(needs, POINTS if k > 2 else 1.0, method="higher"))
             if worst > h + h // 8:  # a bound for fewer rows is sharper
                 low, high = h, min(high, worst)
                 h = int(np.sqrt(max(low, 1) * high))
@@ -283,9 +284,3 @@ class PairTree(Tree):
     def arrays(self, proved: NDArray[np.bool_], k: int) -> dict[str, NDArray[np.generic]]:
         """The nodes that proved points rest on."""
         return {name: array for name, array in super().arrays(proved, k).items() if name not in ("second", "wide")}
-
-
-
-def _most(needs: Rows) -> int:
-    """The largest need but for a few points, which may be such that nothing proves them."""
-    return int(np.quantile(needs, POINTS, method="higher"))
