@@ -27,8 +27,9 @@ from certify.theorems.head.rows.method import Budget, Flips, Mask, Method, Part
 from certify.theorems.head.rows.squared.worst import is_large, worst_deletions
 
 CLASSES: Final[Mapping[str, str]] = {
-    "squared_labels": "squared_labels:SquaredLabels", "squared_tree": "squared_tree:SquaredTree",
-    "squared_deletions": "squared_deletions:SquaredDeletions", "box": "box:Box", "cells": "cells:Cells",
+    "squared_labels": "squared_labels:SquaredLabels", "squared_aside": "squared_aside:SquaredAside",
+    "squared_tree": "squared_tree:SquaredTree", "squared_deletions": "squared_deletions:SquaredDeletions",
+    "box": "box:Box", "cells": "cells:Cells",
     "pair_tree": "pair_tree.method:PairTrees", "box_tree": "box_tree:BoxTree",
     "softmax_box": "softmax_box:SoftmaxBox", "softmax_tree": "softmax_tree:SoftmaxTree", "energy": "energy:Energy",
     "enumeration": "enumeration:Enumeration", "every_choice": "every_choice:EveryChoice"}

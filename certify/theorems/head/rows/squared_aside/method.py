@@ -1,0 +1,143 @@
+"""D4e: any m rows deleted from a squared-loss head, where rows that share rare features are set aside together.
+
+Absolute values add up to too much among such rows, and their signs are lost. What they can do together is bounded by
+squares instead; only the other rows are compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+import numpy as np
+
+from certify.format.errors import EnclosureError
+from certify.rigor.fp import Array
+from certify.systems.head.rows.change import RowChange
+from certify.systems.head.rows.head import Head
+from certify.systems.head.rows.ridge import ridge
+from certify.theorems.head.rows.method import Budget, Mask, Method, Part
+from certify.theorems.head.rows.squared.contrasts import Bools, Ints
+from certify.theorems.head.rows.squared_aside.both import Both, Whole, whole_of, without
+from certify.theorems.head.rows.squared_aside.sums import comparison_of, coupling, kept
+from certify.theorems.head.rows.squared_deletions import SquaredDeletions
+from certify.theorems.head.rows.squared_tree.method import Tree, witness
+
+FEWEST = 6
+"""Deletions from which on it is tried: of fewer, trees (D4d) decide nearly every prediction."""
+
+PART, ROUNDS, SETS = 100, 12, 3
+"""One in so many rows is set aside at a time, so often at most; and how many of these sets a certificate names."""
+
+WORSE = 0.8
+"""It ends where a set proves less than this share of what the best one does."""
+
+SHARE = 0.5
+"""Share of the time."""
+
+
+class SquaredAside(Method):
+    """Deleted rows of a squared-loss head, many rows set aside together (D4e)."""
+
+    name: ClassVar[str] = "squared_aside"
+
+    def able(self, head: Head, change: RowChange) -> str:
+        """Whether enough rows are deleted, the loss is squared and features are exact."""
+        if why := SquaredDeletions().able(head, change):
+            return why
+        if change.count < FEWEST:
+            return f"trees do as much for fewer than {FEWEST} deletions"
+        return ""
+
+    def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
+        """The points that stay; nothing where a bound overflows."""
+        try:
+            return self._proved(head, change, todo, budget.share(SHARE))
+        except EnclosureError:
+            return None
+
+    def _proved(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part:
+        """With `remaining` every number of deletions has a weight decay and sets of its own."""
+        rows = np.array(sorted(change.rows), dtype=np.int64)
+        count = min(change.count, len(rows))
+        proved, grown, why = todo.copy(), [], ""
+        for size in range(count + 1) if head.remaining else (count,):
+            sets = _of_decay(head, rows, size, np.flatnonzero(proved), budget)
+            if isinstance(sets, str):
+                why, sets = sets, []
+            stays = np.zeros_like(proved)
+            for tree in sets:
+                stays[tree.points] = True
+            proved &= stays
+            grown.append(sets)
+        return Part(self.name, proved, witness(grown, proved, rows) if proved.any() else {}, None, why=why)
+
+
+def _of_decay(head: Head, rows: Ints, count: int, points: Ints, budget: Budget) -> list[Tree] | str:
+    """Sets of rows, and the points that each proves, for one weight decay; why there are none, in words."""
+    def late() -> bool:
+        return budget.left() <= 0
+
+    system = ridge(head.phi, head.mu(count), head.decayed)
+    if isinstance(system, str):
+        return "the refit is not proved unique"
+    whole = whole_of(head, system, rows, points, late, count) if len(points) else None
+    if whole is None:
+        return []
+    tried = _tried(whole, late)
+    return [Tree(rows[aside], points[good]) for aside, good in _fewest(tried, len(points))]
+
+
+def _tried(whole: Whole, late: Callable[[], bool]) -> list[tuple[Ints, Bools]]:
+    """Larger and larger sets of rows, each with the points that it proves."""
+    n, state = len(whole.rows), whole.root.state(np.zeros(0, dtype=np.int64))
+    rank, left = coupling(state, whole.root.hat, whole.count).rank, np.arange(n)
+    aside, tried, best = np.zeros(0, dtype=np.int64), [], 0
+    for _ in range(ROUNDS):
+        batch = max(1, n // PART)
+        if len(left) <= batch or late():
+            break
+        aside = np.concatenate([aside, left[np.argsort(-rank, kind="stable")[:batch]]])
+        both = without(whole, aside, late)
+        if both is None:
+            break
+        kappa = coupling(both.state, both.rest.hat, whole.count)
+        good = _stay(both, kappa.value, late) if kappa.value < 1 else np.zeros(len(whole.root.points), dtype=bool)
+        tried.append((np.sort(aside), good))
+        if good.sum() < WORSE * best:
+            break
+        best, rank, left = max(best, int(good.sum())), kappa.rank, both.left
+    return tried
+
+
+def _stay(both: Both, kappa: float, late: Callable[[], bool]) -> Bools:
+    """Which points keep every contrast: by a comparison for all contrasts, then by one of their own."""
+    pairs, m, R = both.rest.pairs, both.whole.count, both.state.R
+    C, good = both.influences(), np.zeros(len(both.rest.z), dtype=bool)
+
+    def prove(size: Array, at: Ints) -> None:
+        found = comparison_of(both, size, m) if len(at) and not late() else None
+        if found is not None:
+            good[at] = kept(both, found, kappa, C, at, m)
+
+    prove(np.abs(R[:, 0]) if R.shape[1] == 1 else R.max(axis=1) - R.min(axis=1), np.arange(len(good)))
+    if R.shape[1] > 1:
+        low, high = np.minimum(pairs.a, pairs.b), np.maximum(pairs.a, pairs.b)
+        for a, b in sorted(set(zip(low[~good].tolist(), high[~good].tolist(), strict=True))):
+            prove(np.abs(R[:, a] - R[:, b]), np.flatnonzero(~good & (low == a) & (high == b)))
+    failed = np.zeros(len(both.rest.points), dtype=bool)
+    failed[pairs.point[~good]] = True
+    return ~failed
+
+
+def _fewest(tried: list[tuple[Ints, Bools]], points: int) -> list[tuple[Ints, Bools]]:
+    """Few sets that prove nearly all that any proves: the best one, then what adds most to it."""
+    open_, found = np.ones(points, dtype=bool), []
+    for _ in range(SETS):
+        aside, good = max(tried, key=lambda one: int((one[1] & open_).sum()), default=(None, np.zeros(0, dtype=bool)))
+        new = good & open_ if aside is not None else good
+        if aside is None or not new.any():
+            break
+        found.append((aside, new))
+        open_ &= ~new
+    return found
