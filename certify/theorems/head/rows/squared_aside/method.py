@@ -26,11 +26,11 @@ from certify.theorems.head.rows.squared_tree.method import Tree, witness
 FEWEST = 6
 """Deletions from which on it is tried: of fewer, trees (D4d) decide nearly every prediction."""
 
-PART, ROUNDS, SETS = 100, 12, 3
+PART, ROUNDS, SETS = 200, 24, 3
 """One in so many rows is set aside at a time, so often at most; and how many of these sets a certificate names."""
 
-WORSE = 0.8
-"""It ends where a set proves less than this share of what the best one does."""
+WORSE, PATIENT = 0.8, 3
+"""It ends where so many sets one after another prove less than this share of what the best one does."""
 
 SHARE = 0.5
 """Share of the time."""
@@ -84,15 +84,19 @@ def _of_decay(head: Head, rows: Ints, count: int, points: Ints, budget: Budget) 
     whole = whole_of(head, system, rows, points, late, count) if len(points) else None
     if whole is None:
         return []
-    tried = _tried(whole, late)
-    return [Tree(rows[aside], points[good]) for aside, good in _fewest(tried, len(points))]
+    if count == 0:
+        stands = np.ones(len(points), dtype=bool)
+        stands[whole.root.pairs.point[~(whole.root.z - whole.root.ez > 0)]] = False
+        return [Tree(rows[:0], points[stands])]
+    return [Tree(rows[aside], points[good]) for aside, good in _fewest(_tried(whole, late), len(points))]
 
 
 def _tried(whole: Whole, late: Callable[[], bool]) -> list[tuple[Ints, Bools]]:
     """Larger and larger sets of rows, each with the points that it proves."""
     n, state = len(whole.rows), whole.root.state(np.zeros(0, dtype=np.int64))
     rank, left = coupling(state, whole.root.hat, whole.count).rank, np.arange(n)
-    aside, tried, best = np.zeros(0, dtype=np.int64), [], 0
+    aside, best, worse = np.zeros(0, dtype=np.int64), 0, 0
+    tried: list[tuple[Ints, Bools]] = []
     for _ in range(ROUNDS):
         batch = max(1, n // PART)
         if len(left) <= batch or late():
@@ -104,7 +108,8 @@ def _tried(whole: Whole, late: Callable[[], bool]) -> list[tuple[Ints, Bools]]:
         kappa = coupling(both.state, both.rest.hat, whole.count)
         good = _stay(both, kappa.value, late) if kappa.value < 1 else np.zeros(len(whole.root.points), dtype=bool)
         tried.append((np.sort(aside), good))
-        if good.sum() < WORSE * best:
+        worse = worse + 1 if good.sum() < WORSE * best else 0
+        if worse == PATIENT:
             break
         best, rank, left = max(best, int(good.sum())), kappa.rank, both.left
     return tried

@@ -28,7 +28,7 @@ from certify.check.theorems.head.rows.squared.ridge import (
     nearest,
     whole_rows,
 )
-from certify.check.theorems.head.rows.squared.root import ceiling, units
+from certify.check.theorems.head.rows.squared.root import bottom, ceiling, units
 from certify.check.theorems.head.rows.squared_tree.majorant import UNIT, Majorant, length, majorant, margin
 
 
@@ -39,7 +39,8 @@ class Point:
     Attributes:
         c: influences of the rows that may go.
         ec: what each errs by.
-        reach: at least `eᵀH⁻¹e`, in the units of c twice.
+        reach, least: bounds of `eᵀH⁻¹e` from above and from below, in the units of c twice.
+        shift: these units are `2^(shift − BITS)`.
         pairs: `(a, b, sign)` of its contrasts; b is −1 with one output.
         z, ez: of each its value and error.
     """
@@ -47,6 +48,8 @@ class Point:
     c: array[int]
     ec: int
     reach: int
+    least: int
+    shift: int
     pairs: list[tuple[int, int, int]]
     z: list[int]
     ez: list[int]
@@ -87,10 +90,10 @@ class Root:
 
 
 def root_of(head: Head, system: Ridge, rows: list[int], hot: list[int], at: list[int],
-            few: int | None = None) -> Root:
+            few: int | None = None, outputs: Outputs | None = None) -> Root:
     """That of the rows that may go, for points `at`; `hot` are places in `rows` of the rows of orders.
 
-    Of the hat matrix so few columns with the largest leverages are formed, and as many with large residuals as well.
+    Outputs are those of the head's targets unless they are given. Of the hat matrix so few columns with the largest leverages are formed, and as many with large residuals as well.
     """
     flat = system.phi.mid.tolist()
     features = fmpz_mat([flat[i] for i in rows])
@@ -99,7 +102,7 @@ def root_of(head: Head, system: Ridge, rows: list[int], hot: list[int], at: list
     image = features * system.inverse.X.mid
     d, wrong = diagonal(system, features, image)
     roots = [(isqrt(max(x + wrong, 0) << 2 * UNIT - BITS) + 1) for x in d]
-    outputs = outputs_of(head, system, rows)
+    outputs = outputs_of(head, system, rows) if outputs is None else outputs
     ranges = [max(r) - min(min(r), 0) if len(r) > 1 else abs(r[0]) for r in zip(*outputs.R, strict=True)]
     formed = list(range(len(rows)))
     if few is not None:
@@ -165,9 +168,10 @@ def points_of(head: Head, system: Ridge, rows: list[int], at: list[int], outputs
         far = norm(map(arb, mid[place])) * scale(FEATURE_BITS)
         near = whole.radius + loose[place] * arb(2) ** -min(system.shifts)
         # |e|_H⁻¹ of what is meant is at most that of the floats and ‖H⁻¹‖^½ times the distance
-        form = form * scale(2 * FEATURE_BITS + X.bits) + system.inverse.error * system.stretch**2 * far**2
-        found[at[place]] = _point(head, outputs, solutions[place], _some(q, rows), head.today[at[place]],
-                                  (form.max(ZERO).sqrt() + system.stretch * near).upper())
+        form, off = form * scale(2 * FEATURE_BITS + X.bits), system.inverse.error * system.stretch**2 * far**2
+        ends = (((form - off).max(ZERO).sqrt() - system.stretch * near).max(ZERO).lower(),
+                ((form + off).max(ZERO).sqrt() + system.stretch * near).upper())
+        found[at[place]] = _point(head, outputs, solutions[place], _some(q, rows), head.today[at[place]], ends)
     return found
 
 
@@ -175,7 +179,8 @@ def _some(q: Sequence[fmpz], rows: list[int]) -> list[int]:
     return list(map(int, q if len(q) == len(rows) else [q[i] for i in rows]))
 
 
-def _point(head: Head, outputs: Outputs, solution: Solution, q: list[int], today: int, reach: arb) -> Point:
+def _point(head: Head, outputs: Outputs, solution: Solution, q: list[int], today: int,
+           ends: tuple[arb, arb]) -> Point:
     fine = FEATURE_BITS + solution.bits
     longest = max(max(q), -min(q)).bit_length()
     shift = longest - fine
@@ -200,4 +205,5 @@ def _point(head: Head, outputs: Outputs, solution: Solution, q: list[int], today
         pairs.append((today if b >= 0 else 0, b, sign))
         z.append(int(mantissa) << int(e) if e >= 0 else int(mantissa) >> -int(e))
         ez.append(ceiling(value.rad() + off + abs(value.mid()) * arb(2) ** -50, both) + 2)
-    return Point(c, ceiling(solution.off, shift) + 1, (ceiling(reach, shift) + 1) ** 2, pairs, z, ez)
+    return Point(c, ceiling(solution.off, shift) + 1, (ceiling(ends[1], shift) + 1) ** 2, bottom(ends[0], shift) ** 2,
+                 shift, pairs, z, ez)
