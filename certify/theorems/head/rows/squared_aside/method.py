@@ -23,13 +23,10 @@ from certify.theorems.head.rows.squared_aside.sums import comparison_of, couplin
 from certify.theorems.head.rows.squared_deletions import SquaredDeletions
 from certify.theorems.head.rows.squared_tree.method import Tree, witness
 
-FEWEST = 6
-"""Deletions from which on it is tried: of fewer, trees (D4d) decide nearly every prediction."""
-
 PART, ROUNDS, SETS = 200, 24, 3
 """One in so many rows is set aside at a time, so often at most; and how many of these sets a certificate names."""
 
-WORSE, PATIENT = 0.8, 3
+WORSE, PATIENT = 0.8, 6
 """It ends where so many sets one after another prove less than this share of what the best one does."""
 
 SHARE = 0.5
@@ -42,12 +39,8 @@ class SquaredAside(Method):
     name: ClassVar[str] = "squared_aside"
 
     def able(self, head: Head, change: RowChange) -> str:
-        """Whether enough rows are deleted, the loss is squared and features are exact."""
-        if why := SquaredDeletions().able(head, change):
-            return why
-        if change.count < FEWEST:
-            return f"trees do as much for fewer than {FEWEST} deletions"
-        return ""
+        """Whether rows are deleted, the loss is squared and features are exact."""
+        return SquaredDeletions().able(head, change)
 
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
         """The points that stay; nothing where a bound overflows."""

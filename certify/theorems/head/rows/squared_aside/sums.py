@@ -116,4 +116,5 @@ def _kept(both: Both, found: Terms, kappa: float, C: tuple[Influences, Influence
 def _first(w: Array) -> Array:
     """About what the largest few of each row add up to; above 0."""
     k = min(TOP, w.shape[1])
-    return np.maximum(np.partition(w, w.shape[1] - k, axis=1)[:, w.shape[1] - k :].sum(axis=1), 0.0)[:, None] + 1e-200
+    largest = np.partition(w, w.shape[1] - k, axis=1)[:, w.shape[1] - k :].sum(axis=1)
+    return np.asarray(np.maximum(largest, 0.0)[:, None] + 1e-200)
