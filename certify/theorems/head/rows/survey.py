@@ -268,7 +268,8 @@ def order(head: Head, change: Change, budget: Budget, methods: tuple[str, ...], 
         for name in (name for name in TREES if name in waiting):
             waiting.remove(name)
             waiting.insert(waiting.index("cells"), name)
-    if isinstance(change, RowChange) and change.count >= ASIDE_FROM and {"squared_tree", "squared_aside"} <= set(waiting):
+    many = isinstance(change, RowChange) and change.count >= ASIDE_FROM
+    if many and {"squared_tree", "squared_aside"} <= set(waiting):
         waiting.remove("squared_aside")
         waiting.insert(waiting.index("squared_tree"), "squared_aside")
     if boxes_first(head, change, methods):

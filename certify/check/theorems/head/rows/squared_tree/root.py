@@ -93,7 +93,8 @@ def root_of(head: Head, system: Ridge, rows: list[int], hot: list[int], at: list
             few: int | None = None, outputs: Outputs | None = None) -> Root:
     """That of the rows that may go, for points `at`; `hot` are places in `rows` of the rows of orders.
 
-    Outputs are those of the head's targets unless they are given. Of the hat matrix so few columns with the largest leverages are formed, and as many with large residuals as well.
+    Outputs are those of the head's targets unless they are given. Of the hat matrix so few columns with the largest
+    leverages are formed, and as many with large residuals as well.
     """
     flat = system.phi.mid.tolist()
     features = fmpz_mat([flat[i] for i in rows])
