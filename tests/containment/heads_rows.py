@@ -33,7 +33,8 @@ from tests.oracles import row_refits_exact as exact
 from tests.oracles.row_refits import Pairs, Problem, Refits, changes, refits, weakest
 
 LOSSES = {"squared_labels": ("squared",), "squared_deletions": ("squared",), "squared_tree": ("squared",),
-          "squared_aside": ("squared",), "box": ("logistic",), "box_tree": ("logistic",), "pair_tree": ("logistic",), "cells": ("logistic",),
+          "squared_aside": ("squared",), "box": ("logistic",),
+          "box_tree": ("logistic",), "pair_tree": ("logistic",), "cells": ("logistic",),
           "softmax_box": ("cross_entropy",), "softmax_tree": ("cross_entropy",),
           "energy": ("logistic", "cross_entropy"), "enumeration": ("squared", "logistic", "cross_entropy")}
 """Of every method the losses that it is about."""

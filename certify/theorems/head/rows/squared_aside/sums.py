@@ -24,6 +24,9 @@ from certify.theorems.head.rows.squared_tree.sums import Terms, sums_at, terms
 STEPS, LEAST = 8, 0.02
 """Steps of the power iteration for κ, and the least entry of its vector."""
 
+SPARE = 1.002
+"""Factor of what is taken, and of `1/(1 − κ)` fifteen times as much: so much a checker's κ and sums may be larger."""
+
 WEIGHTS = (0.6, 1.0, 1.7)
 """Multiples of the σ that balances the constant; any σ > 0 is allowed."""
 
@@ -56,7 +59,7 @@ def coupling(state: State, hat: Majorant, m: int) -> Kappa:
         best = min(best, float((s / (np.maximum(low, 1e-300) * v)).max(initial=0.0)) * (RAISE * RAISE))
         w = s / root
         v = np.maximum(w / max(float(w.max(initial=0.0)), 1e-300), LEAST) / root
-    return Kappa(best if (low > 0).all() else np.inf, v * root)
+    return Kappa(1.0 - (1.0 - best) / SPARE**15 if (low > 0).all() and best < 1.0 else np.inf, v * root)
 
 
 def comparison_of(both: Both, R: Array, m: int) -> Terms | None:
@@ -109,7 +112,7 @@ def _kept(both: Both, found: Terms, kappa: float, C: tuple[Influences, Influence
         w = np.partition(w, w.shape[1] - m, axis=1)[:, w.shape[1] - m :] if m < w.shape[1] else w
         total = w.sum(axis=1)[:, None] * fp.sum_up(m) + 0.25 * (s * reached + gained / s) * RAISE
         error = m * (slack + 64 * U * (round_ + 0.25 * (s * wide + tall / s)))
-        best = np.maximum(best, 0.5 * z[:, None] - (total + error) * (RAISE * RAISE) - 8 * U * np.abs(z)[:, None])
+        best = np.maximum(best, 0.5 * z[:, None] - (total + error) * SPARE - 8 * U * np.abs(z)[:, None])
     return np.asarray(best[:, 0] > fp.FLOOR)
 
 

@@ -25,7 +25,7 @@ STEPS, LEAST = 10, 50
 """Steps of the power iteration for κ, and its vector has no entry below one part in so many of the largest."""
 
 FINE = 24
-"""Bits of the fraction of σ."""
+"""Bits of σ, at least."""
 
 WEIGHTS = ((1, 1), (3, 5), (17, 10), (1, 3), (3, 1))
 """Multiples of the σ that balances the constant, as fractions; any σ > 0 is allowed."""
@@ -187,11 +187,12 @@ class Bounds:
                   + max(map(abs, seen.after)) * side.ex + (side.top[1] + side.ex) * seen.ea)
         slack = (errors >> BITS - 1) + 3  # and what is rounded below
         balance = (side.gained + _first(side.q), seen.reached + _first(seen.p))
+        fine = max(0, FINE + (balance[1].bit_length() - balance[0].bit_length()) // 2)
         for up, under in WEIGHTS:
-            S = max(isqrt((balance[0] << 2 * FINE) // balance[1]) * up // under, 1)
-            w = [h + (S * p >> FINE) + (q << FINE) // S for h, p, q in zip(half, seen.p, side.q, strict=True)]
+            S = max(isqrt((balance[0] << 2 * fine) // balance[1]) * up // under, 1)
+            w = [h + (S * p >> fine) + (q << fine) // S for h, p, q in zip(half, seen.p, side.q, strict=True)]
             taken = sum(v + slack for v in nlargest(m, w) if v + slack > 0)
-            if taken + above(S * seen.reached, 1 << FINE) + above(side.gained << FINE, S) < 2 * keeps:
+            if taken + above(S * seen.reached, 1 << fine) + above(side.gained << fine, S) < 2 * keeps:
                 return True
         return False
 
