@@ -18,6 +18,7 @@ from certify.systems.head.rows.head import Head
 from certify.systems.head.rows.ridge import ridge
 from certify.theorems.head.rows.method import Budget, Mask, Method, Part
 from certify.theorems.head.rows.squared.contrasts import Bools, Ints
+from certify.theorems.head.rows.squared.majorant import SQUARE
 from certify.theorems.head.rows.squared_aside.both import Both, Whole, whole_of, without
 from certify.theorems.head.rows.squared_aside.sums import comparison_of, coupling, kept
 from certify.theorems.head.rows.squared_deletions import SquaredDeletions
@@ -39,8 +40,12 @@ class SquaredAside(Method):
     name: ClassVar[str] = "squared_aside"
 
     def able(self, head: Head, change: RowChange) -> str:
-        """Whether rows are deleted, the loss is squared and features are exact."""
-        return SquaredDeletions().able(head, change)
+        """Whether rows are deleted, the loss is squared, features are exact, and all of the hat matrix is looked at."""
+        if why := SquaredDeletions().able(head, change):
+            return why
+        if head.n > SQUARE:
+            return f"every set of rows asks for the hat matrix of the others; {head.n} rows are more than {SQUARE}"
+        return ""
 
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
         """The points that stay; nothing where a bound overflows."""
