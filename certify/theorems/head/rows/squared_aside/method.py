@@ -33,6 +33,9 @@ WORSE, PATIENT = 0.8, 6
 SHARE = 0.5
 """Share of the time."""
 
+MOST = 128
+"""Weight decays for which sets are found, as a checker refuses more."""
+
 
 class SquaredAside(Method):
     """Deleted rows of a squared-loss head, many rows set aside together (D4e)."""
@@ -45,6 +48,8 @@ class SquaredAside(Method):
             return why
         if head.n > SQUARE:
             return f"every set of rows asks for the hat matrix of the others; {head.n} rows are more than {SQUARE}"
+        if head.remaining and change.count > MOST:
+            return f"every number of deletions has a weight decay of its own; {change.count} are more than {MOST}"
         return ""
 
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:

@@ -72,7 +72,6 @@ def comparison_of(both: Both, R: Array, m: int) -> Terms | None:
 def kept(both: Both, found: Terms, kappa: float, C: tuple[Influences, Influences], at: Ints, m: int) -> Bools:
     """Which of some contrasts stay positive whatever m rows go, those set aside among them."""
     pairs, good = both.rest.pairs, np.zeros(len(at), dtype=bool)
-    at = np.asarray(at)
     step = max(1, AT_ONCE // max(1, len(both.left)))
     turn = np.argsort(pairs.point[at], kind="stable")  # influences of a point are formed once
     for start in range(0, len(at), step):

@@ -204,7 +204,21 @@ def test_many_sets_are_refused_before_anything_is_formed() -> None:
     many = {"trees": [9], "lengths": [1, 1] * 9, "order": list(range(9)), "points": [0] * 9}
     with pytest.raises(Invalid, match="names 9 sets"):
         again(small, head, tuple(range(16)), 4, read({n: np.array(v) for n, v in many.items()}), stays)
-    assert sets.MOST >= method.SETS
+    assert sets.MOST >= method.SETS and sets.DECAYS > method.MOST
+
+
+def test_too_many_weight_decays_and_rows_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    small = small_head(np.random.default_rng(0), 8, 1)
+    fixed, remaining = as_head(small), as_head(small, True)
+    monkeypatch.setattr(method, "MOST", 2)
+    assert "more than 2" in SquaredAside().able(remaining, RowChange(False, 3, (0, 1, 2)))
+    assert SquaredAside().able(fixed, RowChange(False, 3, (0, 1, 2))) == ""
+    part = asked(remaining, 2, (0, 1, 2))
+    monkeypatch.setattr(sets, "DECAYS", 2)
+    if part.arrays:
+        assert not any(again(small, remaining, (0, 1, 2), 2, read(part.arrays), part.proved.tolist()))
+    monkeypatch.setattr(method, "SQUARE", 7)
+    assert "8 rows are more than 7" in SquaredAside().able(fixed, RowChange(False, 2, (0, 1)))
 
 
 def test_points_that_no_set_names_and_rows_that_are_not_set_aside_are_not_proved() -> None:

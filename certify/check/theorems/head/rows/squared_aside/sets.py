@@ -19,6 +19,9 @@ from certify.format.refusal import Invalid
 MOST = 8
 """Sets for each weight decay: each asks for a refit and a hat matrix of its own. A prover states at most 3."""
 
+DECAYS = 129
+"""Weight decays, one for each number of deletions with `remaining`: of more nothing is proved."""
+
 
 def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool]) -> list[bool]:
     """Which evaluation rows keep today's label after at most `count` of the rows that may go are deleted.
@@ -40,7 +43,7 @@ def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool
     bases = trees_of(arrays, where, rows, len(asked), len(sizes), len(rows))
     if max(map(len, bases)) > MOST:
         raise Invalid(where, f"it names {max(map(len, bases))} sets of rows", f"at most {MOST} are needed")
-    want = {j for j, yes in enumerate(asked) if yes and head.today[j] >= 0} if rows else set()
+    want = {j for j, yes in enumerate(asked) if yes and head.today[j] >= 0} if rows and len(sizes) <= DECAYS else set()
     for size, sets in zip(sizes, bases, strict=True):
         system = ridge_of(head, size)
         mine = sorted(want & {j for one in sets for j in one.points})
