@@ -27,6 +27,9 @@ from certify.theorems.head.rows.squared_tree.method import Tree, witness
 PART, ROUNDS, SETS = 200, 24, 3
 """One in so many rows is set aside at a time, so often at most; and how many of these sets a certificate names."""
 
+LITTLE = 0.01
+"""A further set has to prove more than this share of what those before it do: it costs a checker as much."""
+
 WORSE, PATIENT = 0.8, 6
 """It ends where so many sets one after another prove less than this share of what the best one does."""
 
@@ -144,7 +147,7 @@ def _fewest(tried: list[tuple[Ints, Bools]], points: int) -> list[tuple[Ints, Bo
     for _ in range(SETS):
         aside, good = max(tried, key=lambda one: int((one[1] & open_).sum()), default=(None, np.zeros(0, dtype=bool)))
         new = good & open_ if aside is not None else good
-        if aside is None or not new.any():
+        if aside is None or not new.sum() > LITTLE * (~open_).sum():
             break
         found.append((aside, new))
         open_ &= ~new
