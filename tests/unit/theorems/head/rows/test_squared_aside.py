@@ -25,6 +25,7 @@ from certify.theorems.head.rows.squared_aside.both import whole_of, without
 from certify.theorems.head.rows.squared_aside.sums import coupling
 from certify.theorems.head.rows.survey import ASIDE_FROM, order, survey
 from tests.families.squared_heads import SmallHead, as_checked, as_head, small_head
+from tests.families.thin_heads import AXES, OUTPUTS, answers
 from tests.unit.theorems.head.rows.test_squared_deletions import truth
 
 Arrays = dict[str, Array]
@@ -75,16 +76,23 @@ def clustered(seed: int, n: int = 11, k: int = 1, members: int = 3) -> tuple[Sma
 @pytest.mark.parametrize(("outputs", "count"), [(1, 0), (1, 1), (1, 2), (1, 3), (3, 1), (3, 2)])
 def test_what_is_proved_is_true_and_proved_again(outputs: int, count: int, remaining: bool) -> None:
     proved = 0
-    for seed in range(8):
-        small = small_head(np.random.default_rng([seed, outputs, 4]), 8, outputs)
-        head, rows = as_head(small, remaining), tuple(range(8)) if seed % 3 else (0, 2, 3, 5, 7)
+    hard = [small_head(np.random.default_rng([seed, outputs, 4]), 8, outputs) for seed in range(4)]  # few labels stay
+    for at, small in enumerate([*hard, *(clustered(seed, 12, outputs)[0] for seed in (0, 1, 3))]):
+        head, rows = as_head(small, remaining), tuple(range(len(small.phi))) if at % 2 else (0, 1, 2, 3, 5, 7)
         part = asked(head, count, rows)
         for j in np.flatnonzero(part.proved):
             assert truth(small, remaining, rows, count, int(j))[0]
+        assert bool(part.arrays) == part.proved.any()
         if part.arrays:
             assert again(small, head, rows, count, read(part.arrays), part.proved.tolist()) == part.proved.tolist()
         proved += int(part.proved.sum())
-    assert proved > 0 or remaining or count > 1  # labels are noise here, and few stay
+    assert proved >= 8, proved
+
+
+@pytest.mark.parametrize("name", [*AXES, *OUTPUTS])
+def test_what_lies_just_inside_is_proved_and_just_past_is_not(name: str) -> None:
+    """Nothing is lost on these heads: whatever a checker forgets, it proves what is false."""
+    assert answers(name) == (True, False)
 
 
 @pytest.mark.parametrize(("k", "count"), [(1, 2), (1, 3), (3, 2)])
@@ -213,12 +221,30 @@ def test_too_many_weight_decays_and_rows_are_refused(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(method, "MOST", 2)
     assert "more than 2" in SquaredAside().able(remaining, RowChange(False, 3, (0, 1, 2)))
     assert SquaredAside().able(fixed, RowChange(False, 3, (0, 1, 2))) == ""
-    part = asked(remaining, 2, (0, 1, 2))
+    shared, _ = clustered(0, 12)
+    head, rows = as_head(shared, True), tuple(range(12))
+    monkeypatch.undo()
+    part = asked(head, 2, rows)
+    assert part.proved.sum() > 2
+    stays = part.proved.tolist()
+    assert again(shared, head, rows, 2, read(part.arrays), stays) == stays
     monkeypatch.setattr(sets, "DECAYS", 2)
-    if part.arrays:
-        assert not any(again(small, remaining, (0, 1, 2), 2, read(part.arrays), part.proved.tolist()))
+    assert not any(again(shared, head, rows, 2, read(part.arrays), stays))
     monkeypatch.setattr(method, "SQUARE", 7)
     assert "8 rows are more than 7" in SquaredAside().able(fixed, RowChange(False, 2, (0, 1)))
+
+
+def test_a_checker_forms_no_hat_matrix_of_more_rows_than_a_prover_states(monkeypatch: pytest.MonkeyPatch) -> None:
+    small, head, arrays, stays = case()
+    rows = tuple(range(16))
+    assert sets.ROWS == method.SQUARE
+    monkeypatch.setattr(sets, "ROWS", 16)
+    assert again(small, head, rows, 4, arrays, stays) == stays
+    monkeypatch.setattr(sets, "ROWS", 15)
+    monkeypatch.setattr(sets, "ridge_of", None)  # nothing is formed
+    assert not any(again(small, head, rows, 4, arrays, stays))
+    with pytest.raises(Invalid):  # arrays are judged all the same
+        again(small, head, rows, 4, stated([0, 0], [0]), stays)
 
 
 def test_points_that_no_set_names_and_rows_that_are_not_set_aside_are_not_proved() -> None:
