@@ -22,6 +22,10 @@ MOST = 8
 DECAYS = 129
 """Weight decays, one for each number of deletions with `remaining`: of more nothing is proved."""
 
+ROWS = 16_384
+"""Rows of a head: of more nothing is proved, as what is left after the first columns asks for all `n²` entries of the
+hat matrix. A prover states no sets of more."""
+
 
 def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool]) -> list[bool]:
     """Which evaluation rows keep today's label after at most `count` of the rows that may go are deleted.
@@ -43,11 +47,12 @@ def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool
     bases = trees_of(arrays, where, rows, len(asked), len(sizes), len(rows))
     if max(map(len, bases)) > MOST:
         raise Invalid(where, f"it names {max(map(len, bases))} sets of rows", f"at most {MOST} are needed")
-    want = {j for j, yes in enumerate(asked) if yes and head.today[j] >= 0} if rows and len(sizes) <= DECAYS else set()
+    able = rows and len(sizes) <= DECAYS and head.n <= ROWS
+    want = {j for j, yes in enumerate(asked) if yes and head.today[j] >= 0} if able else set()
     for size, sets in zip(sizes, bases, strict=True):
-        system = ridge_of(head, size)
         mine = sorted(want & {j for one in sets for j in one.points})
-        if system.inverse.X is None or not mine:
+        system = ridge_of(head, size) if mine else None
+        if system is None or system.inverse.X is None:
             want = set()
             break
         want = _stay(head, system, rows, sets, mine, size)
