@@ -86,7 +86,8 @@ def _kept(both: Both, found: Terms, kappa: float, C: tuple[Influences, Influence
     points, low = pairs.point[at], (1.0 - state.d - state.eK) * (1 - 4 * U)
     c, after = (part.at(points) for part in C)
     ec, ea = whole.root.ec[points][:, None], rest.ec[points][:, None]
-    far, fa = (np.sqrt(x.reach[points])[:, None] * RAISE for x in (whole.root, rest))  # at least every |c|, |c'|
+    # at least every |c|, |c'|: of true ones, and of those that are computed
+    far, fa = ((np.sqrt(x.reach[points]) + x.ec[points])[:, None] * RAISE for x in (whole.root, rest))
     r, ra = pairs.of(whole.root.R[both.left], at), pairs.of(state.R, at)
     er, en = whole.pair_error, state.pair_error
     x = ra / (1.0 - state.d)
