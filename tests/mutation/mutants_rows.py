@@ -11,7 +11,7 @@ REFIT, CHANGE, HEAD, TRAP, PULLS, SLABS, BENDS = (SYSTEM + name for name in (
 GAMMA, NEAREST = SYSTEM + "losses/gamma.py", SYSTEM + "nearest.py"
 TREE, SECOND = THEOREM + "boxes/tree.py", THEOREM + "boxes/second.py"
 NODE, WALK, CONTRASTS = (THEOREM + f"squared/{name}.py" for name in ("node", "tree", "contrasts"))
-SHARED = THEOREM + "squared_tree/"
+SHARED, ASIDE = THEOREM + "squared_tree/", THEOREM + "squared_aside/"
 ENERGY, DUALS, SCORES, BRANCHES, PRIMALS = (THEOREM + f"energy/{name}.py" for name in ("method", "duals", "scores", "tree", "primals"))
 CENTRE, SOFTMAX = THEOREM + "softmax/centre.py", THEOREM + "softmax/trap.py"
 CELLS, SURVEY = THEOREM + "cover/plane.py", THEOREM + "survey.py"
@@ -65,6 +65,12 @@ ROWS: tuple[Mutant, ...] = (
     Mutant("shared tree: no remainder of the comparison", SHARED + "sums.py", "(np.abs(c) + ec[:, None]) * found.xi[rows] * RAISE", "0.0 * found.xi[rows]", ("rows_squared_tree@1",)),
     Mutant("shared tree: a sum of one fewer", SHARED + "walk.py", "holds(state, found, self.C, self.pairs, at, k)", "holds(state, found, self.C, self.pairs, at, max(k - 1, 1))", ("rows_squared_tree@1",)),
     Mutant("shared tree: no children", SHARED + "walk.py", "range(state.start, int(needed.max(initial=-1)))", "range(0)", ("rows_squared_tree@0",)),
+    Mutant("aside: decay of all rows", ASIDE + "both.py", "head.phi[kept], head.mu(whole.count)", "head.phi[kept], head.mu(0)", ("rows_squared_aside@6",)),
+    Mutant("aside: squares cost nothing", ASIDE + "sums.py", "0.25 * (s * reached + gained / s) * RAISE", "0.0 * reached", ("rows_squared_aside@2",)),
+    Mutant("aside: the contrast of all rows alone", ASIDE + "sums.py", "+ (rest.z - rest.ez)[at]", "+ (whole.root.z - whole.root.ez)[at]", ("rows_squared_aside@3",)),
+    Mutant("aside: a sum of one fewer", ASIDE + "sums.py", "w.shape[1] - m, axis=1)[:, w.shape[1] - m :] if m < w.shape[1] else w", "w.shape[1] - max(m - 1, 1), axis=1)[:, w.shape[1] - max(m - 1, 1) :]", ("rows_squared_aside@9",)),
+    Mutant("aside: other rows keep their squares", ASIDE + "sums.py", "half + 0.25 * (s * p + q / s)", "half", ("rows_squared_aside@2",)),
+    Mutant("aside: no remainder of the comparison", ASIDE + "sums.py", "c * r + after * x + size * found.xi", "c * r + after * x", ("rows_squared_aside@21",)),
     # D5
     Mutant("box: curvature floor of the other end", TRAP, "for weights in (sec.least * (1.0 - room),", "for weights in (sec.most * (1.0 - room),", ("rows_box@4",)),
     Mutant("box: no difference of inverses", TRAP, "0.5 * (top + low), 0.5 * (top - low)", "0.5 * (top + low), 0.0 * (top - low)", ("rows_box@158",)),
@@ -136,6 +142,18 @@ ROWS: tuple[Mutant, ...] = (
     Mutant("check labels: one end of the swing", CHECK + "squared_labels.py", "x * s.high[i] if x > 0 else x * s.low[i]", "x * s.low[i] if x > 0 else x * s.high[i]", ("rows_squared_labels@0",)),
     Mutant("check shared tree: one fewer", CHECK + "squared_tree/trees.py", "count = min(head.count, len(rows))", "count = min(head.count - 1, len(rows))", ("rows_squared_tree@1",)),
     Mutant("check shared tree: no children", CHECK + "squared_tree/walk.py", "range(state.start, max(needed.values(), default=0))", "range(0)", ("rows_squared_tree@12",)),
+    Mutant("check aside: one fewer", CHECK + "squared_aside/sets.py", "count = min(head.count, len(rows))", "count = min(head.count - 1, len(rows))", ("rows_squared_aside@5",)),
+    Mutant("check aside: squares cost nothing", CHECK + "squared_aside/sums.py", "taken + above(S * seen.reached, 1 << fine) + above(side.gained << fine, S)", "taken", ("rows_squared_aside@83",)),
+    Mutant("check aside: a sum of one fewer", CHECK + "squared_aside/sums.py", "nlargest(m, w)", "nlargest(max(m - 1, 1), w)", ("thin: duplicates", "thin: duplicates, three go", "thin: remaining")),
+    Mutant("check aside: no coupling", CHECK + "squared_aside/sums.py", "kappa = coupling(state, both.rest.hat, low, m)", "kappa = 0", ("thin: duplicates", "thin: remaining")),
+    Mutant("check aside: coupling of one fewer", CHECK + "squared_aside/sums.py", "coupling(state, both.rest.hat, low, m)", "coupling(state, both.rest.hat, low, m - 1)", ("thin: duplicates",)),
+    Mutant("check aside: no remainder of the comparison", CHECK + "squared_aside/sums.py", "xi = [above(v, 1 << after) for v in found.xi]", "xi = [0 for v in found.xi]", ("thin: duplicates", "thin: duplicates, three go")),
+    Mutant("check aside: influences of rows set aside cost nothing", CHECK + "squared_aside/sums.py", " + above(S * seen.reached, 1 << fine)", "", ("thin: one set aside", "thin: one set aside, of another axis")),
+    Mutant("check aside: residuals of rows set aside cost nothing", CHECK + "squared_aside/sums.py", " + above(side.gained << fine, S)", "", ("thin: one set aside", "thin: remaining, one set aside")),
+    Mutant("check aside: r_A·r_A for r_A·r'_A", CHECK + "squared_aside/both.py", "gone = _with(whole, aside), _left_out(head, system, outputs, [whole.rows[q] for q in aside])", "gone = _with(whole, aside), _with(whole, aside)", ("thin: one set aside", "thin: one set aside, of another axis")),
+    Mutant("check aside: the contrast of all rows alone", CHECK + "squared_aside/sums.py", "for z, own in zip((before, after)", "for z, own in zip((before, before)", ("thin: one set aside",)),
+    Mutant("check aside: decay of all rows", CHECK + "squared_aside/both.py", "head.mu(size)", "head.mu(0)", ("thin: remaining", "thin: remaining, one set aside")),
+    Mutant("check aside: the largest residual for the spread of all", CHECK + "squared_aside/sums.py", "max(r) - min(r)", "max(r)", ("thin: two outputs", "thin: two outputs, three go")),
     Mutant("check deletions: one fewer", CHECK + "squared_deletions.py", "count = min(head.count, len(head.moving))", "count = min(head.count - 1, len(head.moving))", ("rows_squared_deletions@2",)),
     Mutant("check box: one change fewer", CHECK + "box.py", "list(head.moving), head.count, slabs", "list(head.moving), max(head.count - 1, 1), slabs", ("rows_box@11",)),
     Mutant("check tree: one change fewer", CHECK + "box_tree.py", "head.moving, head.count, where", "head.moving, max(head.count - 1, 1), where", ("rows_box_tree@6",)),

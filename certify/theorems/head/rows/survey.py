@@ -28,7 +28,8 @@ from certify.theorems.head.rows.squared.worst import is_large, worst_deletions
 
 CLASSES: Final[Mapping[str, str]] = {
     "squared_labels": "squared_labels:SquaredLabels", "squared_tree": "squared_tree:SquaredTree",
-    "squared_deletions": "squared_deletions:SquaredDeletions", "box": "box:Box", "cells": "cells:Cells",
+    "squared_aside": "squared_aside:SquaredAside", "squared_deletions": "squared_deletions:SquaredDeletions",
+    "box": "box:Box", "cells": "cells:Cells",
     "pair_tree": "pair_tree.method:PairTrees", "box_tree": "box_tree:BoxTree",
     "softmax_box": "softmax_box:SoftmaxBox", "softmax_tree": "softmax_tree:SoftmaxTree", "energy": "energy:Energy",
     "enumeration": "enumeration:Enumeration", "every_choice": "every_choice:EveryChoice"}
@@ -48,6 +49,9 @@ FITS = 0.5
 
 TREES = ("pair_tree", "box_tree")
 """Trees, in the order in which they go."""
+
+ASIDE_FROM = 6
+"""Deletions from which on rows are set aside together before trees are grown: of fewer, trees decide nearly all."""
 
 FEW_DELETED, FEW_ROWS = 10, 2000
 """Deletions, and rows of training data, up to which a tree goes before covers, with half of the time that is left."""
@@ -268,6 +272,10 @@ def order(head: Head, change: Change, budget: Budget, methods: tuple[str, ...], 
         for name in (name for name in TREES if name in waiting):
             waiting.remove(name)
             waiting.insert(waiting.index("cells"), name)
+    many = isinstance(change, RowChange) and change.count >= ASIDE_FROM
+    if many and {"squared_tree", "squared_aside"} <= set(waiting):
+        waiting.remove("squared_aside")
+        waiting.insert(waiting.index("squared_tree"), "squared_aside")
     if boxes_first(head, change, methods):
         waiting.remove("box_tree")
         waiting.insert(waiting.index("pair_tree"), "box_tree")

@@ -89,13 +89,16 @@ class Root:
 
 
 def root_of(head: Head, system: Ridge, rows: Ints, points: Ints, late: Callable[[], bool], count: int = 2,
-            ) -> Root | None:
-    """That of some points; None once time is up. For one deletion nothing but the diagonal of K is asked for."""
+            outputs: Outputs | None = None) -> Root | None:
+    """That of some points; None once time is up. For one deletion nothing but the diagonal of K is asked for.
+
+    Rows are those of the system; outputs are those of its refit, of the head's targets if none are given.
+    """
     found = factor(system, rows)
     hat = majorant(found, late) if count > 1 else unknown(len(rows))
     if hat is None:
         return None
-    outputs = Outputs(system, head.Y)
+    outputs = Outputs(system, head.Y) if outputs is None else outputs
     R, each, off = outputs.fitted()
     E, loose = head.points[points] * system.scale, head.points_rad[points]
     B = E @ system.R.T

@@ -42,6 +42,15 @@ def ceiling(error: arb, shift: int) -> int:
     return (int(mantissa) << int(e) if e >= 0 else int(mantissa) >> -int(e)) + 1
 
 
+def bottom(value: arb, shift: int) -> int:
+    """A lower bound of a number that is not negative, times `2^(BITS − shift)`, whole."""
+    low = (value * arb(2) ** (BITS - shift)).lower().floor().lower()
+    if not low > 0:
+        return 0
+    mantissa, e = low.man_exp()
+    return int(mantissa) << int(e) if e >= 0 else int(mantissa) >> -int(e)
+
+
 def hat(system: Ridge, rows: list[list[arb]]) -> tuple[list[list[int]], int]:
     """`ΦH⁻¹Φᵀ` on some rows, and what every entry errs by."""
     floats, off = nearest(rows)

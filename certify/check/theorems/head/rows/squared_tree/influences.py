@@ -68,10 +68,15 @@ class Influences:
             self._formed[i] = array("q", [_shifted(int(x), down) for x, down in zip(line, self._downs, strict=True)])
 
     def form_all(self, point: int) -> None:
-        """Those of all rows on one evaluation row."""
+        """Those of all rows on one evaluation row, to be looked up."""
         if point not in self._whole:
             (q,), down = influences(self._system, [self._solutions[point]]), self._downs[point]
             self._whole[point] = array("q", [_shifted(int(q[i]), down) for i in self._rows])
+
+    def all(self, point: int) -> array[int]:
+        """Those of all rows on one evaluation row."""
+        self.form_all(point)
+        return self._whole[point]
 
 
 def _shifted(x: int, down: int) -> int:

@@ -6,6 +6,7 @@ for each point, and contrasts that of their product.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from heapq import nlargest
@@ -26,7 +27,7 @@ from certify.check.theorems.head.rows.squared.ridge import (
     nearest,
     whole_rows,
 )
-from certify.check.theorems.head.rows.squared.root import ceiling, units
+from certify.check.theorems.head.rows.squared.root import bottom, ceiling, units
 from certify.check.theorems.head.rows.squared_tree.influences import Influences, exponent
 from certify.check.theorems.head.rows.squared_tree.leverages import leverages
 from certify.check.theorems.head.rows.squared_tree.majorant import Majorant, majorant
@@ -40,7 +41,8 @@ class Point:
         c: influences of the rows that may go, on all evaluation rows.
         place: of this one among these.
         ec: what each errs by.
-        reach: at least `eᵀH⁻¹e`, in the units of c twice.
+        reach, least: bounds of `eᵀH⁻¹e` from above and from below, in the units of c twice.
+        shift: these units are `2^(shift − BITS)`.
         pairs: `(a, b, sign)` of its contrasts; b is −1 with one output.
         z, ez: of each its value and error.
     """
@@ -49,9 +51,15 @@ class Point:
     place: int
     ec: int
     reach: int
+    least: int
+    shift: int
     pairs: list[tuple[int, int, int]]
     z: list[int]
     ez: list[int]
+
+    def every(self) -> Sequence[int]:
+        """The influences of all rows that may go on this one."""
+        return self.c.all(self.place)
 
 
 @dataclass(frozen=True)
@@ -89,14 +97,15 @@ class Root:
 
 
 def root_of(head: Head, system: Ridge, rows: list[int], hot: list[int], at: list[int],
-            few: int | None = None) -> Root:
+            few: int | None = None, outputs: Outputs | None = None) -> Root:
     """That of the rows that may go, for points `at`; `hot` are places in `rows` of the rows of orders.
 
-    Of the hat matrix so few columns with the largest leverages are formed, and as many with large residuals as well.
+    Outputs are those of the head's targets unless they are given. Of the hat matrix so few columns with the largest
+    leverages are formed, and as many with large residuals as well.
     """
     own = leverages(system, rows)
     d, wrong = own.d, own.wrong
-    outputs = outputs_of(head, system, rows)
+    outputs = outputs_of(head, system, rows) if outputs is None else outputs
     ranges = [max(r) - min(min(r), 0) if len(r) > 1 else abs(r[0]) for r in zip(*outputs.R, strict=True)]
     formed = list(range(len(rows)))
     if few is not None:
@@ -144,21 +153,22 @@ def points_of(head: Head, system: Ridge, rows: list[int], at: list[int], outputs
     floats, loose = nearest([evaluated[j] for j in at])
     solutions = system.solutions(floats, loose)
     whole = whole_rows(floats, system.shifts, FEATURE_BITS)
-    reaches = []
+    ends = []
     for row, off, s in zip(whole.mid.tolist(), loose, solutions, strict=True):
         form = arb(sum([x * y for x, y in zip(row, s.u, strict=True)], fmpz(0))) * scale(FEATURE_BITS + s.bits)
         near = whole.radius + off * arb(2) ** -min(system.shifts)
-        # eᵀH⁻¹e = e·u + eᵀH⁻¹ρ, so that |e|_H⁻¹ is at most |ρ|_H⁻¹ and the root of e·u
-        reaches.append((s.off + (form + near * s.size).max(ZERO).sqrt()).upper())
+        # eᵀH⁻¹e = e·u + eᵀH⁻¹ρ, so that |e|_H⁻¹ is the root of e·u to within |ρ|_H⁻¹
+        far, least = (form + near * s.size).max(ZERO).sqrt(), (form - near * s.size).max(ZERO).sqrt()
+        ends.append(((least - s.off).max(ZERO).lower(), (far + s.off).upper()))
     # |φᵀH⁻¹e| ≤ |φ|_H⁻¹|e|_H⁻¹, and the former is at most 1
-    shifts = [exponent((reach + s.off).upper()) for reach, s in zip(reaches, solutions, strict=True)]
+    shifts = [exponent((most + s.off).upper()) for (_, most), s in zip(ends, solutions, strict=True)]
     c = Influences(system, rows, solutions, shifts)
-    return {j: _point(head, outputs, solutions[a], (c, a), head.today[j], reaches[a], shifts[a])
+    return {j: _point(head, outputs, solutions[a], (c, a), head.today[j], ends[a], shifts[a])
             for a, j in enumerate(at)}
 
 
-def _point(head: Head, outputs: Outputs, solution: Solution, seen: tuple[Influences, int], today: int, reach: arb,
-           shift: int) -> Point:
+def _point(head: Head, outputs: Outputs, solution: Solution, seen: tuple[Influences, int], today: int,
+           ends: tuple[arb, arb], shift: int) -> Point:
     fine = FEATURE_BITS + solution.bits
     both = outputs.shift + shift
     values, errors = [], []
@@ -180,4 +190,5 @@ def _point(head: Head, outputs: Outputs, solution: Solution, seen: tuple[Influen
         pairs.append((today if b >= 0 else 0, b, sign))
         z.append(int(mantissa) << int(e) if e >= 0 else int(mantissa) >> -int(e))
         ez.append(ceiling(value.rad() + off + abs(value.mid()) * arb(2) ** -50, both) + 2)
-    return Point(*seen, ceiling(solution.off, shift) + 1, (ceiling(reach, shift) + 1) ** 2, pairs, z, ez)
+    reach, least = (ceiling(ends[1], shift) + 1) ** 2, bottom(ends[0], shift) ** 2
+    return Point(*seen, ceiling(solution.off, shift) + 1, reach, least, shift, pairs, z, ez)

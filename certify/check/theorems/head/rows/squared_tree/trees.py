@@ -76,7 +76,8 @@ def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool
     return [j in want for j in range(len(asked))]
 
 
-def trees_of(arrays: Mapping[str, Array], where: str, rows: list[int], points: int, bases: int) -> list[list[Tree]]:
+def trees_of(arrays: Mapping[str, Array], where: str, rows: list[int], points: int, bases: int,
+             longest: int = LONGEST) -> list[list[Tree]]:
     """The trees of every weight decay, rows by their places among those that may go.
 
     Raises:
@@ -95,8 +96,8 @@ def trees_of(arrays: Mapping[str, Array], where: str, rows: list[int], points: i
         raise Invalid(where, "lengths of its arrays do not fit", "those of one set of trees are needed")
     place = {row: q for q, row in enumerate(rows)}
     every, i, j = [], 0, 0
-    if max(lengths[::2], default=0) > LONGEST:
-        raise Invalid(where, f"a tree sets {max(lengths[::2])} rows apart", f"at most {LONGEST} rows are needed")
+    if max(lengths[::2], default=0) > longest:
+        raise Invalid(where, f"a tree sets {max(lengths[::2])} rows apart", f"at most {longest} rows are needed")
     for size, N in zip(lengths[::2], lengths[1::2], strict=True):
         here, seen = order[i:i + size], at[j:j + N]
         if not set(here) <= set(place) or len(set(here)) != size or len(set(seen)) != N or not all(
