@@ -160,6 +160,20 @@ class Stationary:
         assert self.measured.X is not None
         return self.measured.X
 
+    @property
+    def proved(self) -> bool:
+        """Whether A is proved nonsingular, in the norm that lengths are measured by."""
+        return self.measured.X is not None
+
+    def slack(self, end: arb, number: int | None = None) -> arb:
+        """A δ: `|DCu|² ≤ end²(1 − δ)` proves that a motion is at most `end`, and `≥ end²(1 + δ)` that it is as long.
+
+        Args:
+            end: a number above 0.
+            number: place of a moving row whose motion it is; None: that of all.
+        """
+        return self.measured.defect
+
     def rank(self, least: float) -> Truth:
         """Whether `|Av| > least·|v|` for all v: `(1 − ε)/|X|_F > least`, or `‖X‖ < (1 − ε)/least`."""
         if self.inverse.X is None:

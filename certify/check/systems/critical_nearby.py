@@ -58,7 +58,7 @@ def _found(problem: Problem, start: Parameters, width: int) -> tuple[Centre, Sta
         raise Invalid("witness file", "a centre is stated", "H + TTᵀ there is not proved to be nonsingular")
     middle = start
     for _ in range(STEPS):
-        middle = _moved(problem, middle, _step(problem, middle, X, width))
+        middle = moved(problem, middle, _step(problem, middle, X, width))
     radius = (4 * norm(_step(problem, middle, X, width).entries())).upper()
     over = _at(problem, spread(problem, middle, radius), width, X)
     found = over.inverse
@@ -74,7 +74,7 @@ def _found(problem: Problem, start: Parameters, width: int) -> tuple[Centre, Sta
 
 def _step(problem: Problem, at: Parameters, X: Fixed, width: int) -> arb_mat:
     """`X∇L`, a column."""
-    return product(X, enclosed(_gradient(problem, at), width), width).balls()
+    return product(X, enclosed(gradient_at(problem, at), width), width).balls()
 
 
 def _at(problem: Problem, parameters: Parameters, width: int, near: Fixed | None = None) -> Stationary:
@@ -83,14 +83,14 @@ def _at(problem: Problem, parameters: Parameters, width: int, near: Fixed | None
     return Stationary(plain, parameters, forward(problem, parameters, problem.points), None, width, near)
 
 
-def _gradient(problem: Problem, parameters: Parameters) -> arb_mat:
+def gradient_at(problem: Problem, parameters: Parameters) -> arb_mat:
     """∇L as a column."""
     passed = forward(problem, parameters, problem.points)
     found = gradient(problem, parameters, passed, objective(problem, passed.outputs).plain)
     return arb_mat(len(found), 1, found)
 
 
-def _moved(problem: Problem, at: Parameters, step: arb_mat) -> Parameters:
+def moved(problem: Problem, at: Parameters, step: arb_mat) -> Parameters:
     """`w − step` on the free layers, as exact numbers: a proposal, nothing is proved here."""
     values = [(w - s).mid() for w, s in zip(weights_by_units(problem, at), step.entries(), strict=True)]
     weights, biases, place = list(at.weights), list(at.biases), 0

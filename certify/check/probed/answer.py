@@ -1,0 +1,173 @@
+"""What another process proposes of a critical point: an inverse and the motions of all rows; nothing is believed.
+
+It runs another program of this package, with numpy and LAPACK, and is told the passes in floats. All that it says is
+here, and fixed, before anything is drawn. Where there is no such program, or it fails, there is no proposal.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from array import array
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from operator import mul
+from threading import Timer
+from typing import IO
+
+from flint import arb, fmpz_mat
+
+from certify.check.enclosure.activation import ACTIVATIONS
+from certify.check.enclosure.network import Forward, Parameters, first_weights, layer_slopes
+from certify.check.enclosure.objective import Objective
+from certify.check.enclosure.units import extended
+from certify.check.linalg.fixed import BAND
+from certify.check.linalg.proposals import FLAGS, PATIENCE, SPEED
+from certify.check.reading.subject import Problem
+
+PROGRAM = ("import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
+           "from certify.finders.proposals.motions import main; sys.exit(main())")
+
+VECTORS, FRACTION = 24, 40
+"""Vectors that are proposed for the largest eigenvalues, and bits of their fraction."""
+
+LONG, APART = 1000, 300
+"""Bits that a matrix may have, and by which those of two rows may differ."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Exact numbers, whatever they mean.
+
+    Attributes:
+        bands: X, `2^bits` times, some rows after the others.
+        bits: of X.
+        square: the sum of the squares of its integers.
+        vectors: V, `2^40` times.
+        row_bits: of every moving row.
+        motions: `Y_iᵀ`, `(d, p)`, `2^row_bits` times, row after row, as integers of eight bytes.
+    """
+
+    bands: list[fmpz_mat]
+    bits: int
+    square: int
+    vectors: fmpz_mat
+    row_bits: list[int]
+    motions: memoryview
+
+    def motion(self, number: int) -> fmpz_mat:
+        """`Y_iᵀ` of the moving row at that place."""
+        p, each = self.vectors.nrows(), len(self.motions) // len(self.row_bits)
+        return fmpz_mat(each // (8 * p), p, self.motions[number * each:(number + 1) * each].cast("q").tolist())
+
+
+def asked(problem: Problem, parameters: Parameters, passed: Forward, objective: Objective) -> Answer | None:
+    """What is proposed at exact parameters; None where nothing is."""
+    p = problem.parameters
+    if sys.byteorder != "little" or not sys.executable:
+        return None
+    command = [sys.executable, *FLAGS, PROGRAM, json.dumps([path or os.getcwd() for path in sys.path])]
+    one = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+    try:
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                              env=os.environ | one) as process:
+            clock = Timer(PATIENCE + p**3 // SPEED, process.kill)
+            clock.start()
+            try:
+                assert process.stdin is not None and process.stdout is not None
+                for part in _told(problem, parameters, passed, objective):
+                    process.stdin.write(part)
+                process.stdin.close()
+                found = read(process.stdout, p, len(problem.moving), len(problem.features[0]))
+            finally:
+                clock.cancel()
+                process.kill()
+    except OSError:
+        return None
+    return found
+
+
+def _told(problem: Problem, parameters: Parameters, passed: Forward, objective: Objective) -> Iterator[bytes]:
+    """A line, and floats: `Passes` of certify.finders.proposals.motions."""
+    depth, phi = len(problem.layers), ACTIVATIONS[problem.activation]
+    layers = [(layer.outputs, layer.inputs, layer.biases is not None) for layer in problem.layers]
+    yield json.dumps({
+        "layers": layers, "rows": passed.outputs.nrows(), "outputs": problem.outputs, "decay": problem.weight_decay,
+        "free": [h - 1 for h in problem.free], "moving": list(problem.moving)}).encode() + b"\n"
+    for W in parameters.weights:
+        yield _floats(W.entries())
+    for h in range(1, depth + 1):
+        yield _floats(extended(problem, h, passed).entries())
+    for h in range(1, depth):
+        yield _floats(layer_slopes(problem, h, passed.before[h - 1], False))
+    for before in passed.before:
+        yield _floats(phi.curvature(z) for z in before)
+    yield _floats(objective.slopes.entries())
+    yield _floats(x for M in objective.curvatures for x in M.entries())
+    yield _floats(first_weights(problem, parameters).entries())
+    yield _floats(map(arb, problem.scale or (1.0,) * problem.layers[0].inputs))
+
+
+def _floats(values: Iterable[arb]) -> bytes:
+    return array("d", [float(v.mid()) for v in values]).tobytes()
+
+
+def read(said: IO[bytes], p: int, moving: int, d: int) -> Answer | None:
+    """The integers of an answer; None where it has another form.
+
+    Args:
+        said: a line with the bits of X, of V and of every row, and after it the integers of each.
+        p, moving, d: parameters, rows that move, and features.
+    """
+    head = said.readline(8 * moving + 64)
+    try:
+        sizes = json.loads(head if head.endswith(b"\n") else b"")
+    except ValueError:
+        return None
+    if not isinstance(sizes, list) or len(sizes) != moving + 2 or not all(
+            type(x) is int and abs(x) <= LONG for x in sizes) or sizes[1] != FRACTION or (
+            max(sizes[2:]) - min(sizes[2:]) > APART):
+        return None
+    bands, square = [], 0
+    for at in range(0, p, BAND):
+        rows = min(BAND, p - at)
+        values = _taken(said, 8 * rows * p)
+        if values is None:
+            return None
+        numbers = values.cast("q").tolist()
+        square += sum(map(mul, numbers, numbers))
+        bands.append(fmpz_mat(rows, p, numbers))
+        del numbers
+    values, motions = _taken(said, 8 * p * VECTORS), _taken(said, 8 * moving * d * p)
+    if values is None or motions is None or said.read(1):
+        return None
+    return Answer(bands, sizes[0], square, fmpz_mat(p, VECTORS, values.cast("q").tolist()), sizes[2:], motions)
+
+
+def _taken(said: IO[bytes], size: int) -> memoryview | None:
+    """So many bytes; None where there are fewer."""
+    found = memoryview(bytearray(size))
+    at = 0
+    while at < size:
+        more = said.readinto(found[at:])  # type: ignore[attr-defined]
+        if not more:
+            return None
+        at += more
+    return found
+
+
+def transposed_times(X: list[fmpz_mat], U: fmpz_mat) -> fmpz_mat:
+    """`XᵀU` of a matrix in bands."""
+    found, rows, at = None, U.tolist(), 0
+    for band in X:
+        part = band.transpose() * fmpz_mat(rows[at:at + band.nrows()])
+        found, at = part if found is None else found + part, at + band.nrows()
+    assert found is not None
+    return found
+
+
+def times(X: list[fmpz_mat], g: fmpz_mat) -> fmpz_mat:
+    """`Xg` of a matrix in bands."""
+    return fmpz_mat([row for band in X for row in (band * g).tolist()])
