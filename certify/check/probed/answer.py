@@ -13,17 +13,18 @@ import sys
 from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from operator import mul
 from threading import Timer
 from typing import IO
 
-from flint import arb, fmpz_mat
+from flint import arb, fmpz, fmpz_mat
 
 from certify.check.enclosure.activation import ACTIVATIONS
 from certify.check.enclosure.network import Forward, Parameters, first_weights, layer_slopes
 from certify.check.enclosure.objective import Objective
 from certify.check.enclosure.units import extended
-from certify.check.linalg.fixed import BAND
+from certify.check.linalg.fixed import BAND, scale
 from certify.check.linalg.proposals import FLAGS, PATIENCE, SPEED
 from certify.check.reading.subject import Problem
 
@@ -45,7 +46,7 @@ class Answer:
         bands: X, `2^bits` times, some rows after the others.
         bits: of X.
         square: the sum of the squares of its integers.
-        vectors: V, `2^40` times.
+        tops, vectors: for the largest eigenvalues of `XXᵀ` and of the motions, `2^40` times.
         row_bits: of every moving row.
         motions: `Y_iᵀ`, `(d, p)`, `2^row_bits` times, row after row, as integers of eight bytes.
     """
@@ -53,9 +54,15 @@ class Answer:
     bands: list[fmpz_mat]
     bits: int
     square: int
+    tops: fmpz_mat
     vectors: fmpz_mat
     row_bits: list[int]
     motions: memoryview
+
+    @cached_property
+    def size(self) -> arb:
+        """`|X|_F`, from above."""
+        return (arb(fmpz(self.square)).sqrt() * scale(self.bits)).upper()
 
     def motion(self, number: int) -> fmpz_mat:
         """`Y_iᵀ` of the moving row at that place."""
@@ -118,7 +125,7 @@ def read(said: IO[bytes], p: int, moving: int, d: int) -> Answer | None:
     """The integers of an answer; None where it has another form.
 
     Args:
-        said: a line with the bits of X, of V and of every row, and after it the integers of each.
+        said: a line with the bits of X, of the vectors and of every row, and after it the integers of each.
         p, moving, d: parameters, rows that move, and features.
     """
     head = said.readline(8 * moving + 64)
@@ -140,10 +147,11 @@ def read(said: IO[bytes], p: int, moving: int, d: int) -> Answer | None:
         square += sum(map(mul, numbers, numbers))
         bands.append(fmpz_mat(rows, p, numbers))
         del numbers
-    values, motions = _taken(said, 8 * p * VECTORS), _taken(said, 8 * moving * d * p)
-    if values is None or motions is None or said.read(1):
+    *both, motions = (_taken(said, 8 * size) for size in (p * VECTORS, p * VECTORS, moving * d * p))
+    if motions is None or None in both or said.read(1):
         return None
-    return Answer(bands, sizes[0], square, fmpz_mat(p, VECTORS, values.cast("q").tolist()), sizes[2:], motions)
+    tops, vectors = (fmpz_mat(p, VECTORS, values.cast("q").tolist()) for values in both if values is not None)
+    return Answer(bands, sizes[0], square, tops, vectors, sizes[2:], motions)
 
 
 def _taken(said: IO[bytes], size: int) -> memoryview | None:

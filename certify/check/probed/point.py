@@ -7,7 +7,7 @@ and `uᵀX(HY_i − C_i)`; of random u these bound `‖XH − I‖`, and how far
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from flint import arb, arb_mat, ctx, fmpz, fmpz_mat
@@ -39,16 +39,39 @@ PASS = 62
 """Bits of `Hw` where it meets the motions."""
 
 
-class AllRows(Largest):
-    """`YYᵀ` of the motions of all rows, known by its trace and what it does to the vectors."""
+class Traced(Largest):
+    """A matrix without negative values that is known by its trace and what it does to a few vectors."""
 
     def __init__(self, few: Few) -> None:
-        super().__init__(Fixed(fmpz_mat(1, 1, [1]), 0, arb(0)))  # not 0, whatever Y is
+        super().__init__(Fixed(fmpz_mat(1, 1, [1]), 0, arb(0)))  # not 0, whatever it is
         self.__dict__["few"] = few
 
     def below(self, most: arb) -> Truth:
         """By the vectors alone."""
         return self.by_vectors(most)
+
+
+def traced(V: fmpz_mat, moved: fmpz_mat, bits: int, trace: fmpz) -> Traced | None:
+    """Of `G ⪰ 0`: `zᵀGz ≤ tr G − tr((VᵀV)⁻¹VᵀGV)` for unit vectors z with `Vᵀz = 0`, as no value of G is below 0.
+
+    With `R(VᵀV)Rᵀ = I + E`, `‖E‖ ≤ ε`, the second trace is at least `tr(RVᵀGVRᵀ)/(1 + ε)`. None where the vectors are
+    not proved independent.
+
+    Args:
+        V: `2^40` times the vectors.
+        moved: `2^bits` times G times V.
+        bits, trace: `2^bits` times that of G.
+    """
+    with ctx.workprec(EXACT):
+        one = scale(2 * FRACTION)
+        units, forms = arb_mat(V.transpose() * V) * one, arb_mat(V.transpose() * moved) * one * scale(bits)
+        images = arb_mat(moved.transpose() * moved) * one * scale(2 * bits)
+        found = definiteness(units)
+        if found.R is None:
+            return None
+        kept = (found.R * forms * found.R.transpose()).trace() / (1 + found.defect)
+        left = (arb(trace) * scale(bits) - kept).max(arb(0)).upper()
+        return Traced(Few(units, forms, images - forms * forms * 2 + forms * units * forms, left))
 
 
 @dataclass(frozen=True)
@@ -65,7 +88,7 @@ class Judged:
     error: arb
     off: list[arb]
     grams: list[arb_mat]
-    all: AllRows
+    all: Traced
 
 
 class Probed(Stationary):
@@ -73,13 +96,14 @@ class Probed(Stationary):
 
     Args:
         problem, parameters, passed: as of :class:`Stationary`; the balls hold the critical point.
-        size: `|X|_F`.
-        judged: of the answer.
+        answer, judged: what was proposed, and what is proved of it.
     """
 
-    def __init__(self, problem: Problem, parameters: Parameters, passed: Forward, size: arb, judged: Judged) -> None:
+    def __init__(
+        self, problem: Problem, parameters: Parameters, passed: Forward, answer: Answer, judged: Judged,
+    ) -> None:
         super().__init__(problem, parameters, passed, None, WIDTH)
-        self._size, self._judged = size, judged
+        self._answer, self._judged = replace(answer, motions=memoryview(b"")), judged
 
     @property
     def proved(self) -> bool:
@@ -105,8 +129,23 @@ class Probed(Stationary):
         yield self._judged.grams
 
     def rank(self, least: float) -> Truth:
-        """`(1 − ε)/|X|_F > least`."""
-        return Truth.PROVED if (1 - self._judged.error) > arb(least) * self._size else Truth.UNDECIDED
+        """Whether `(1 − ε)/‖X‖ > least`, by `|X|_F` or by vectors; false where `‖X‖ > (1 + ε)/least`."""
+        error, stated = self._judged.error, arb(least)
+        if (1 - error) > stated * self._answer.size:
+            return Truth.PROVED
+        if self._squared is None:
+            return Truth.UNDECIDED
+        if self._squared.below(((1 - error) / stated) ** 2) is Truth.PROVED:
+            return Truth.PROVED
+        wrong = self._squared.below(((1 + error) / stated) ** 2) is Truth.DISPROVED
+        return Truth.DISPROVED if wrong else Truth.UNDECIDED
+
+    @cached_property
+    def _squared(self) -> Traced | None:
+        """`XXᵀ`."""
+        answer = self._answer
+        moved = times(answer.bands, transposed_times(answer.bands, answer.tops))
+        return traced(answer.tops, moved, 2 * answer.bits, fmpz(answer.square))
 
     def forms(self, z: Sequence[arb]) -> tuple[arb, arb]:
         """`|Cᵀz|²` and `|Hz|²`, by one pass."""
@@ -129,33 +168,32 @@ def probed_point(problem: Problem, start: Parameters) -> tuple[Centre, Stationar
     answer = asked(problem, start, at, objective(problem, at.outputs))
     if answer is None:
         return None
-    size = (arb(fmpz(answer.square)).sqrt() * scale(answer.bits)).upper()
     middle = start
     for _ in range(STEPS):
-        middle = moved(problem, middle, _step(problem, middle, answer, size))
-    last = norm(_step(problem, middle, answer, size).entries()).upper()
+        middle = moved(problem, middle, _step(problem, middle, answer))
+    last = norm(_step(problem, middle, answer).entries()).upper()
     if not last.is_finite():
         return None
     radius = (4 * last + arb(2) ** SMALLEST).upper()
     around = spread(problem, middle, radius)
     passed = forward(problem, around, problem.points)
     said.append("X(HY − C), XH − I")  # all that they are of is fixed now
-    judged = _judged(problem, middle, around, passed, radius, answer, size)
+    judged = _judged(problem, middle, around, passed, radius, answer)
     if judged is None or HasZero(last, judged.error, radius, "a critical point").judged().truth is not Truth.PROVED:
         return None
-    return Centre(middle, radius), Probed(problem, around, passed, size, judged)
+    return Centre(middle, radius), Probed(problem, around, passed, answer, judged)
 
 
-def _step(problem: Problem, at: Parameters, answer: Answer, size: arb) -> arb_mat:
+def _step(problem: Problem, at: Parameters, answer: Answer) -> arb_mat:
     """`X∇L`, a column."""
     g = enclosed(gradient_at(problem, at), LONG)
     found = arb_mat(times(answer.bands, g.mid)) * scale(g.bits + answer.bits)
-    error = arb(0, (size * g.radius).upper())
+    error = arb(0, (answer.size * g.radius).upper())
     return arb_mat(found.nrows(), 1, [x + error for x in found.entries()])
 
 
 def _judged(
-    problem: Problem, middle: Parameters, around: Parameters, passed: Forward, radius: arb, answer: Answer, size: arb,
+    problem: Problem, middle: Parameters, around: Parameters, passed: Forward, radius: arb, answer: Answer,
 ) -> Judged | None:
     """By vectors that are drawn here: with `|⟨u, e⟩| ≥ s` for one of them where e is the direction that counts."""
     p, least = problem.parameters, arb(2) ** ROOM * SHARE
@@ -164,7 +202,7 @@ def _judged(
     found = products(problem, around, passed, objective(problem, passed.outputs), w)
     seen = _longest(found.images - arb_mat(u)) / least
     far = hessian_off(problem, middle, forward(problem, middle, problem.points), radius)
-    error = (seen + size * far).upper()
+    error = (seen + answer.size * far).upper()
     if not error < 1:
         return None
     sums = _Sums(problem, answer, found)
@@ -173,8 +211,8 @@ def _judged(
         gram, away = sums.row(number)
         grams.append(gram)
         off.append((away / least / (1 - error)).upper())
-    few = sums.few()
-    return None if few is None else Judged(error, off, grams, AllRows(few))
+    found_all = sums.all()
+    return None if found_all is None else Judged(error, off, grams, found_all)
 
 
 def _longest(M: arb_mat) -> arb:
@@ -209,20 +247,6 @@ class _Sums:
         return (arb_mat(gram) * scale(2 * bits),
                 (away + images.radius * arb(trace).sqrt() * scale(bits)).upper())
 
-    def few(self) -> Few | None:
-        """Of `G = YYᵀ`: `zᵀGz ≤ tr G − tr((VᵀV)⁻¹VᵀGV)` for unit vectors z with `Vᵀz = 0`, as no value of G is below 0.
-
-        With `R(VᵀV)Rᵀ = I + E`, `‖E‖ ≤ ε`, the second trace is at least `tr(RVᵀGVRᵀ)/(1 + ε)`. None where the vectors
-        are not proved independent.
-        """
-        V, moved = self._answer.vectors, self._moved
-        with ctx.workprec(EXACT):
-            one, bits = scale(2 * FRACTION), 2 * self._bits
-            units, forms = arb_mat(V.transpose() * V) * one, arb_mat(V.transpose() * moved) * one * scale(bits)
-            images = arb_mat(moved.transpose() * moved) * one * scale(2 * bits)
-            found = definiteness(units)
-            if found.R is None:
-                return None
-            kept = (found.R * forms * found.R.transpose()).trace() / (1 + found.defect)
-            left = (arb(self._trace) * scale(bits) - kept).max(arb(0)).upper()
-            return Few(units, forms, images - forms * forms * 2 + forms * units * forms, left)
+    def all(self) -> Traced | None:
+        """`YYᵀ`."""
+        return traced(self._answer.vectors, self._moved, 2 * self._bits, self._trace)

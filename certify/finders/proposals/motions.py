@@ -1,8 +1,8 @@
 """What moving features do to a critical point, proposed to the checker: X near `H⁻¹`, `Y_i` near `H⁻¹C_i`, vectors.
 
 A line of JSON and floats come in on standard input: the passes of a network at the point, row by row. A line with bits
-and then integers of eight bytes go out: X, vectors V near the left singular vectors of all `Y_i` beside each other, and
-`Y_iᵀ` of every moving row. All of it is computed in floats and nothing here is trusted.
+and then integers of eight bytes go out: X, vectors near its largest left singular vectors, vectors near those of all
+`Y_i` beside each other, and `Y_iᵀ` of every moving row. All of it is computed in floats and nothing here is trusted.
 """
 
 from __future__ import annotations
@@ -112,11 +112,11 @@ class Curvature:
             for g, (P, T) in self.swept(every, h, unit, np.zeros((len(every), wide - at.biased[h], m))).items():
                 M, N = self.adjoints[g].shape[1], at.inputs[g].shape[1]
                 faced = _facing(at.inputs[h], at.inputs[g])
-                block = (P.reshape(len(every), -1).T @ faced).reshape(M, m, wide, N).transpose(1, 2, 0, 3)
+                block: Array = (P.reshape(len(every), -1).T @ faced).reshape(M, m, wide, N).transpose(1, 2, 0, 3)
                 if g != h:
                     faced = _facing(at.inputs[h], self.adjoints[g])
                     block = block + (T.reshape(len(every), -1).T @ faced).reshape(N, m, wide, M).transpose(1, 2, 3, 0)
-                block = block.reshape(m * wide, M * N)
+                block = np.reshape(block, (m * wide, M * N))
                 i, j = (slice(starts[a], starts[a] + len(part)) for a, part in ((h, block), (g, block.T)))
                 H[i, j] = block
                 H[j, i] = block.T
@@ -140,8 +140,8 @@ def _facing(A: Array, B: Array) -> Array:
     return (A[:, :, None] * B[:, None, :]).reshape(len(A), -1)
 
 
-def proposed(at: Passes) -> tuple[Array, Array, Array]:
-    """X, the vectors, and `Y_iᵀ` one under the other."""
+def proposed(at: Passes) -> tuple[Array, Array, Array, Array]:
+    """X, its vectors, those of the motions, and `Y_iᵀ` one under the other."""
     of = Curvature(at)
     X = np.linalg.inv(of.hessian())
     d, moving = len(at.scale), np.array(at.moving)
@@ -149,10 +149,15 @@ def proposed(at: Passes) -> tuple[Array, Array, Array]:
     for start in range(0, len(moving), CHUNK):
         C = of.columns(moving[start:start + CHUNK])
         np.matmul(C.transpose(0, 2, 1).reshape(-1, len(X)), X.T, out=Y[start * d:start * d + len(C) * d])
-    V = np.random.default_rng(0).standard_normal((len(X), VECTORS))
+    return X, _topmost(X.T), _topmost(Y), Y
+
+
+def _topmost(M: Array) -> Array:
+    """Orthonormal columns near the eigenvectors of the largest eigenvalues of `MᵀM`."""
+    V = np.random.default_rng(0).standard_normal((M.shape[1], VECTORS))
     for _ in range(STEPS):
-        V = np.linalg.qr(Y.T @ (Y @ V))[0]
-    return X, V, Y
+        V = np.linalg.qr(M.T @ (M @ V))[0]
+    return V
 
 
 def whole(M: Array, longest: int) -> tuple[int, Array]:
@@ -162,13 +167,14 @@ def whole(M: Array, longest: int) -> tuple[int, Array]:
     return bits, np.rint(np.ldexp(M, bits)).astype("<i8")
 
 
-def answers(X: Array, V: Array, Y: Array, d: int) -> Iterator[bytes]:
+def answers(X: Array, tops: Array, V: Array, Y: Array, d: int) -> Iterator[bytes]:
     """A line, and the integers."""
     bits, first = whole(X, LONG)
     rows = [whole(Y[at:at + d], FINE)[0] for at in range(0, len(Y), d)]
     yield json.dumps([bits, FRACTION, *rows]).encode() + b"\n"
     yield first.tobytes()
-    yield np.rint(np.ldexp(V, FRACTION)).astype("<i8").tobytes()
+    for M in (tops, V):
+        yield np.rint(np.ldexp(M, FRACTION)).astype("<i8").tobytes()
     for at in range(0, len(Y), d):
         yield whole(Y[at:at + d], FINE)[1].tobytes()
 
