@@ -95,16 +95,19 @@ def residual(X: Fixed, A: Fixed) -> arb:
 
 
 def _beyond(longest: arb, least: arb, lost: list[arb]) -> arb:
-    """The τ of :func:`bound_of`, near the smallest."""
+    """The τ of :func:`bound_of`, near the smallest: looked for from `longest`, then from where errors take a half."""
     steps = len(lost)
     if longest == 0 and all(d == 0 for d in lost):
         return ZERO
-    tau = ((longest / least).root(steps) * (1 + arb(2) ** -20)).upper()
-    for _ in range(TRIES):
-        left = least - sum((d / tau ** (i + 1) for i, d in enumerate(lost)), ZERO)
-        if left > 0 and longest < tau ** steps * left:
-            return tau
-        tau = (tau * WIDER).upper()
+    first = (longest / least).root(steps)
+    halves = largest([(2 * steps * d / least).root(i + 1) for i, d in enumerate(lost)])
+    for start in (first, first.max(halves)):
+        tau = (start * (1 + arb(2) ** -20)).upper()
+        for _ in range(TRIES):
+            left = least - sum((d / tau ** (i + 1) for i, d in enumerate(lost)), ZERO)
+            if left > 0 and longest < tau ** steps * left:
+                return tau
+            tau = (tau * WIDER).upper()
     return arb("inf")
 
 

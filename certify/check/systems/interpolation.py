@@ -28,7 +28,7 @@ from certify.format.refusal import Invalid
 if TYPE_CHECKING:
     from certify.check.linalg.by_factor import ByFactor
     from certify.check.linalg.by_probes import Found
-    from certify.check.linalg.fixed import Fixed
+    from certify.check.linalg.hadamard import Factored
 
 Block = list[list[arb]]
 
@@ -54,7 +54,7 @@ class Interpolation:
         """
         problem, at = self.problem, self.point
         if self._fixed is not None:
-            return self._fixed.balls()
+            return self._fixed.formed.balls()
         if not problem.reference and not problem.contrasts:
             return tangent_kernel(problem, at.forward, at.backward, layer_squares(problem))
         from certify.check.enclosure.effects import kernel
@@ -76,8 +76,8 @@ class Interpolation:
         return found
 
     @cached_property
-    def _fixed(self) -> Fixed | None:
-        """The kernel of many equations in fixed point; None where it is made in another way."""
+    def _layers(self) -> list[tuple[arb_mat, arb_mat, arb_mat]] | None:
+        """What the kernel of many equations is a sum of; None where it is made in another way."""
         problem, at = self.problem, self.point
         if CHANCE.get() is None or problem.interpolation_rows <= PROBED or problem.reference or problem.contrasts:
             return None
@@ -85,15 +85,32 @@ class Interpolation:
         for h, square in layer_squares(problem).items():
             B, A = at.backward.adjoints[h - 1], at.forward.inputs[h - 1]
             biased = problem.layers[h - 1].biases is not None
-            layers.append((B * square, B, arb_mat([[*row, ONE] for row in A.tolist()]) if biased else A))
-        found: Fixed = import_module("certify.check.linalg.hadamard").summed(layers)
+            layers.append((B if square == 1 else B * square, B,
+                           arb_mat([[*row, ONE] for row in A.tolist()]) if biased else A))
+        return layers
+
+    @cached_property
+    def _fixed(self) -> Factored | None:
+        """The same in fixed point, never formed where its products with vectors are enough."""
+        if self._layers is None:
+            return None
+        found: Factored = import_module("certify.check.linalg.hadamard").factored(self._layers)
+        return found
+
+    def energy(self, z: list[arb]) -> arb:
+        """`zᵀKz`."""
+        if self._layers is None:
+            row = arb_mat([z])
+            return (row * self.kernel * row.transpose())[0, 0]
+        found: arb = import_module("certify.check.linalg.hadamard").energy(self._layers, z)
         return found
 
     @cached_property
     def factor(self) -> ByFactor | None:
         """Asked before other matrices of many rows are factorised; None of few rows, and where K ≻ 0 is not proved."""
         found = self.definite
-        if self.kernel.nrows() <= MANY or found.R is None:
+        rows = self.kernel.nrows() if self._fixed is None else self._fixed.shape[0]
+        if rows <= MANY or found.R is None:
             return None
         if self._proposed is not None and self.moved:
             probed = import_module("certify.check.linalg.by_probes")

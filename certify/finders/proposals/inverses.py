@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 from scipy.linalg.lapack import dpotrf, dtrtri
 
-from certify.finders.proposals.sliced import SHORT, Array, Pair, product, sum_of
+from certify.finders.proposals.sliced import LEVELS, SHORT, Array, Pair, product, sum_of
+
+MILD = 1e13
+"""A condition number up to which a slice less of every product is enough."""
 
 ROUNDS, FAR = 3, 0.25
 """Corrections of the factor, and the residual from which none helps."""
@@ -36,7 +39,8 @@ def inverse_factor(A: Pair) -> tuple[Array, Array] | None:
     if failed or singular:
         return None
     R = np.tril(R)
-    E = -_residual(product(product((R, None), A), (np.ascontiguousarray(R.T), None)))
+    levels = LEVELS - int(np.linalg.norm(R) ** 2 * np.linalg.norm(A[0]) < MILD)
+    E = -_residual(product(product((R, None), A, levels), (np.ascontiguousarray(R.T), None), levels))
     E = (E + E.T) / 2
     if not np.isfinite(E).all() or np.linalg.norm(E) > FAR:
         return None

@@ -26,6 +26,20 @@ def sum_of(a: Array, b: Array) -> tuple[Array, Array]:
     return s, (a - (s - z)) + (b - z)
 
 
+def product_of(a: Array, b: Array) -> tuple[Array, Array]:
+    """`ab` rounded, entry by entry, and what is lost."""
+    p = a * b
+    (x, lower), (y, rest) = _halves(a), _halves(b)
+    return p, ((x * y - p) + x * rest + lower * y) + lower * rest
+
+
+def _halves(a: Array) -> tuple[Array, Array]:
+    """Two numbers of at most 26 bits whose sum it is."""
+    t = a * float((1 << 27) + 1)
+    high = t - (t - a)
+    return high, a - high
+
+
 def slices(H: Array, L: Array | None, beta: int) -> tuple[list[Array], Array]:
     """Integers of `beta` bits by falling weight, each row over its own power of two, which comes second."""
     exponents = np.frexp(np.abs(H).max(axis=1, initial=0.0))[1]
