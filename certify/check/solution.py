@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from importlib import import_module
 
 from certify.check.reading.arrays import Array
 from certify.check.reading.certificate import Base, Claim, Witness, array_names
 from certify.check.reading.subject import Problem
 from certify.check.systems.base import check_base
 from certify.check.systems.point import Ladder
-
-MANY = 2000
-"""Parameters from which a proposal may be judged by probes of one pass: before, that takes no less time."""
 
 
 def solution(
@@ -52,12 +48,9 @@ def solution(
         from certify.check.systems.nearby import interpolating, solve
 
         if critical and critical != "M5a":
-            from certify.check.systems.critical_nearby import critical_point, rungs
+            from certify.check.systems.critical_nearby import finder, rungs
 
-            find = critical_point
-            if problem.parameters > MANY:
-                find = import_module("certify.check.probed.suited").finder(problem, claims, critical_point)
-            centre, known = solve(problem, base, arrays, find)
+            centre, known = solve(problem, base, arrays, finder(problem, claims))
             ladder = Ladder(problem, tell, centre, known, rungs=rungs(known))
         else:
             ladder = Ladder(problem, tell, solve(problem, base, arrays, interpolating)[0])

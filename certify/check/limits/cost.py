@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from certify.check.probed.suited import suited
 from certify.check.reading.certificate import Claim
 from certify.check.reading.subject import Problem
-from certify.check.solution import MANY
+from certify.check.systems.critical_nearby import MANY
 from certify.check.table import row_of, system_of
 
 Claims = Sequence[Claim[object]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from certify.check.enclosure.activation import ACTIVATIONS
@@ -14,9 +14,8 @@ from certify.check.table import row_of
 if TYPE_CHECKING:
     from certify.check.enclosure.network import Parameters
     from certify.check.systems.critical import Stationary
+    from certify.check.systems.critical_nearby import Find
     from certify.check.systems.nearby import Centre
-
-    Find = Callable[[Problem, Parameters], tuple[Centre, Stationary]]
 
 LARGEST = 1 << 30
 """Bytes of the motions of all rows beyond which they are not held."""
@@ -39,7 +38,7 @@ def suited(problem: Problem, claims: Sequence[Claim[object]]) -> bool:
             and all(row_of(claim, problem).module in MODULES for claim in claims))
 
 
-def finder(problem: Problem, claims: Sequence[Claim[object]], other: Find) -> Find:
+def probing(problem: Problem, claims: Sequence[Claim[object]], other: Find) -> Find:
     """What finds the critical point: probes first where they are for it, and the other way where they prove nothing."""
     if not suited(problem, claims):
         return other

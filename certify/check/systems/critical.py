@@ -162,16 +162,11 @@ class Stationary:
 
     @property
     def proved(self) -> bool:
-        """Whether A is proved nonsingular, in the norm that lengths are measured by."""
+        """Whether A is proved nonsingular."""
         return self.measured.X is not None
 
     def slack(self, end: arb, number: int | None = None) -> arb:
-        """A δ: `|DCu|² ≤ end²(1 − δ)` proves that a motion is at most `end`, and `≥ end²(1 + δ)` that it is as long.
-
-        Args:
-            end: a number above 0.
-            number: place of a moving row whose motion it is; None: that of all.
-        """
+        """A δ: squares below `end²(1 − δ)`, above `end²(1 + δ)` decide how long motions are, of one row or of all."""
         return self.measured.defect
 
     def rank(self, least: float) -> Truth:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from flint import arb, arb_mat
@@ -15,11 +16,14 @@ from certify.check.kernel import WIDTH
 from certify.check.linalg.balls import norm
 from certify.check.linalg.definite import Truth
 from certify.check.linalg.fixed import Fixed, enclosed, product
+from certify.check.reading.certificate import Claim
 from certify.check.reading.subject import Problem
 from certify.check.systems.critical import Stationary
 from certify.check.systems.nearby import PRECISION, STEPS, Centre, spread
 from certify.format.refusal import Invalid
 
+MANY = 2000
+Find = Callable[[Problem, Parameters], tuple[Centre, Stationary]]
 WIDTHS = (WIDTH, PRECISION - 2 * SPARE)
 """Bits in fixed point that are tried in turn."""
 
@@ -27,6 +31,14 @@ WIDTHS = (WIDTH, PRECISION - 2 * SPARE)
 def rungs(known: Stationary) -> list[tuple[int, int]]:
     """Bits of the midpoints, which are those of the ball, and in fixed point, from what is known on."""
     return [(PRECISION, width) for width in WIDTHS if width >= known.width]
+
+
+def finder(problem: Problem, claims: Sequence[Claim[object]]) -> Find:
+    """What proves a point: of many parameters probes of one pass first, where they may; before, that takes longer."""
+    if problem.parameters <= MANY:
+        return critical_point
+    from certify.check.probed.suited import probing
+    return probing(problem, claims, critical_point)
 
 
 def critical_point(problem: Problem, start: Parameters) -> tuple[Centre, Stationary]:

@@ -254,7 +254,7 @@ def test_a_system_is_decided_as_by_its_factor(k, said):
     K, blocks = drawn_system(k)
     with ctx.workprec(128):
         at = system(K, blocks)[1]
-        at._layers, at.problem.interpolation_rows = None, len(K)
+        at._many, at.problem.interpolation_rows = None, len(K)
         found = at.factor
         assert isinstance(found, ByProbes) and said[0] == "RKRᵀ − I"
         CHANCE.set(None)
@@ -302,7 +302,8 @@ def test_a_sum_of_entrywise_products_lies_in_its_enclosure(k, layers, radius, pr
     for j, length in enumerate(lengths):
         square = sum(int(V[c, j]) ** 2 for c in range(5 * k))
         assert length <= Fraction(float(of.radius)) ** 2 * square * (1 + Fraction(1, 10**9))
-    assert form.overlaps(arb(fmpz(exact.numerator)) / arb(fmpz(exact.denominator))) and (radius or form.rel_accuracy_bits() > 90)
+    assert form.overlaps(arb(fmpz(exact.numerator)) / arb(fmpz(exact.denominator)))
+    assert radius or form.rel_accuracy_bits() > 90
     assert of.radius <= K.radius and K.size <= of.reach * (1 + 1e-9) * arb(5 * k).sqrt() + K.radius
     assert off <= Fraction(float(K.radius)) ** 2
     assert radius or float(K.radius) <= 2.0 ** -84 * float(K.size)

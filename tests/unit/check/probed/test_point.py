@@ -16,17 +16,17 @@ from flint import arb, ctx, fmpz_mat
 from safetensors.numpy import save
 from scipy.optimize import minimize
 
-from certify.check import solution
 from certify.check.kernel import CHANCE, decide
 from certify.check.linalg.definite import Truth
 from certify.check.linalg.probes import DRAWN, MATRICES, MOST, ROOM, SHARE, TOGETHER, WIDEST
 from certify.check.main import main
 from certify.check.probed import answer, point
-from certify.check.probed.suited import finder, suited
+from certify.check.probed.suited import probing, suited
 from certify.check.reading.certificate import read_certificate
 from certify.check.reading.side import read_side
 from certify.check.reading.spec import read_spec
 from certify.check.reading.subject import build_problem
+from certify.check.systems import critical_nearby
 from certify.check.systems.nearby import PRECISION, stated_centre
 from certify.check.systems.point import Ladder
 from certify.check.table import witnessed
@@ -91,7 +91,7 @@ def path(tmp_path_factory) -> Path:
 @pytest.fixture(autouse=True)
 def said(monkeypatch):
     """Where chance is allowed, and parameters are many from few on."""
-    monkeypatch.setattr(solution, "MANY", 20)
+    monkeypatch.setattr(critical_nearby, "MANY", 20)
     token = CHANCE.set([])
     yield CHANCE.get()
     CHANCE.reset(token)
@@ -275,7 +275,7 @@ def test_without_the_other_program_the_checker_goes_its_own_way(program, executa
     case = Case(path)
     assert case.known is None and said == []
     with ctx.workprec(PRECISION):
-        assert finder(case.problem, case.claims, lambda *_: "other")(case.problem, case.start) == "other"
+        assert probing(case.problem, case.claims, lambda *_: "other")(case.problem, case.start) == "other"
 
 
 def test_beyond_the_bounds_that_chance_may_decide_nothing_is_proved(path, said):
