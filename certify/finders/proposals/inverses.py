@@ -40,8 +40,9 @@ def inverse_factor(A: Pair) -> tuple[Array, Array] | None:
         return None
     R = np.tril(R)
     levels = LEVELS - int(np.linalg.norm(R) ** 2 * np.linalg.norm(A[0]) < MILD)
-    E = -_residual(product(product((R, None), A, levels), (np.ascontiguousarray(R.T), None), levels))
-    E = (E + E.T) / 2
+    moved = product((R, None), A, levels, lower=True)
+    E = np.tril(-_residual(product(moved, (np.ascontiguousarray(R.T), None), levels, half=True)))
+    E += np.tril(E, -1).T
     if not np.isfinite(E).all() or np.linalg.norm(E) > FAR:
         return None
     F = np.zeros_like(E)
