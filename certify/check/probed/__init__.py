@@ -1,1 +1,1 @@
-"""Critical points of many parameters: a proposal that is judged by random probes and one pass, nothing formed (W5)."""
+"""Critical points of many parameters and kernels of many equations, where random probes decide and nothing is formed."""

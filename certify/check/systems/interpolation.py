@@ -28,7 +28,7 @@ from certify.format.refusal import Invalid
 if TYPE_CHECKING:
     from certify.check.linalg.by_factor import ByFactor
     from certify.check.linalg.by_probes import Found
-    from certify.check.systems.many_equations import ManyEquations
+    from certify.check.probed.many_equations import ManyEquations
 
 Block = list[list[arb]]
 
@@ -81,7 +81,7 @@ class Interpolation:
         problem = self.problem
         if CHANCE.get() is None or problem.interpolation_rows <= PROBED or problem.reference or problem.contrasts:
             return None
-        found: ManyEquations = import_module("certify.check.systems.many_equations").ManyEquations(self.point)
+        found: ManyEquations = import_module("certify.check.probed.many_equations").ManyEquations(self.point)
         return found
 
     def energy(self, z: list[arb]) -> arb:
