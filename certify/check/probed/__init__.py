@@ -1,1 +1,1 @@
-"""Critical points of many parameters and kernels of many equations, where random probes decide and nothing is formed."""
+"""Critical points of many parameters and kernels of many equations: where random probes decide, nothing is formed."""
