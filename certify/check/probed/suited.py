@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from certify.check.enclosure.activation import ACTIVATIONS
@@ -14,8 +14,9 @@ from certify.check.table import row_of
 if TYPE_CHECKING:
     from certify.check.enclosure.network import Parameters
     from certify.check.systems.critical import Stationary
-    from certify.check.systems.critical_nearby import Find
     from certify.check.systems.nearby import Centre
+
+    Find = Callable[[Problem, Parameters], tuple[Centre, Stationary]]
 
 LARGEST = 1 << 30
 """Bytes of the motions of all rows beyond which they are not held."""

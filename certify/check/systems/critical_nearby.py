@@ -23,7 +23,6 @@ from certify.check.systems.nearby import PRECISION, STEPS, Centre, spread
 from certify.format.refusal import Invalid
 
 MANY = 2000
-Find = Callable[[Problem, Parameters], tuple[Centre, Stationary]]
 WIDTHS = (WIDTH, PRECISION - 2 * SPARE)
 """Bits in fixed point that are tried in turn."""
 
@@ -33,7 +32,7 @@ def rungs(known: Stationary) -> list[tuple[int, int]]:
     return [(PRECISION, width) for width in WIDTHS if width >= known.width]
 
 
-def finder(problem: Problem, claims: Sequence[Claim[object]]) -> Find:
+def finder(problem: Problem, claims: Sequence[Claim[object]]) -> Callable[..., tuple[Centre, Stationary]]:
     """What proves a point: of many parameters probes of one pass first, where they may; before, that takes longer."""
     if problem.parameters <= MANY:
         return critical_point
