@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from certify.check.systems.critical_function_norm import Seen
     from certify.check.systems.data_derivative.motion import Motion
 
-
 MOST, BESIDE = 45_000, 500
 """Features times parameters and these up to which columns of C take less time than products of factors, without C."""
 
