@@ -6,9 +6,6 @@ It runs another program of this package, with numpy and LAPACK. Where there is n
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from array import array
 from collections.abc import Sequence
 
@@ -16,19 +13,19 @@ from flint import arb, fmpz, fmpz_mat
 
 from certify.check.linalg.fixed import Fixed
 from certify.check.linalg.hadamard import Factored
+from certify.check.probed.other_process import answered
 
 WORD, MOST = 60, 120
 """Bits of the second of two integers that an entry is sent as, and bits of an entry that are sent."""
 
 PROGRAM = ("import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
            "from certify.finders.proposals.__main__ import main; sys.exit(main())")
-FLAGS = ("-I", "-c")
 
 COLUMNS = 64
 """Of vectors that are proposed, at most: what judges them takes time by the cube."""
 
-PATIENCE, SPEED = 600, 10**7
-"""Seconds that any proposal may take, and the n³ for which it may take one more."""
+PATIENCE, SPEED = 300, 5 * 10**7
+"""Seconds that any proposal may take, and the n³ for which it may take one more: ten times what that takes."""
 
 
 Blocks = Sequence[tuple[int, Sequence[Sequence[float]]]]
@@ -76,16 +73,9 @@ def _answered(asked: dict[str, object], words: bytes, wanted: int) -> list[Fixed
     """What the other process says to a line and integers."""
     n = asked["rows"]
     assert isinstance(n, int)
-    if sys.byteorder != "little" or not sys.executable:
-        return None
-    command = [sys.executable, *FLAGS, PROGRAM, json.dumps([path or os.getcwd() for path in sys.path])]
-    one = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
-    try:
-        done = subprocess.run(command, input=json.dumps(asked).encode() + b"\n" + words, capture_output=True,
-                              check=False, env=os.environ | one, timeout=PATIENCE + n**3 // SPEED)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return read(done.stdout, n, wanted) if done.returncode == 0 else None
+    most = 100 + 16 * n * (n + COLUMNS * (wanted - 1))
+    return answered(PROGRAM, (json.dumps(asked).encode() + b"\n", words), PATIENCE + n**3 // SPEED,
+                    lambda said: read(said.read(most), n, wanted))
 
 
 def read(said: bytes, n: int, wanted: int) -> list[Fixed] | None:

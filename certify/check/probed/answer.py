@@ -7,15 +7,11 @@ here, and fixed, before anything is drawn. Where there is no such program, or it
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from operator import mul
-from threading import Timer
 from typing import IO
 
 from flint import arb, fmpz, fmpz_mat
@@ -25,11 +21,15 @@ from certify.check.enclosure.network import Forward, Parameters, first_weights, 
 from certify.check.enclosure.objective import Objective
 from certify.check.enclosure.units import extended
 from certify.check.linalg.fixed import BAND, scale
-from certify.check.linalg.proposals import FLAGS, PATIENCE, SPEED
+from certify.check.probed.other_process import answered
 from certify.check.reading.subject import Problem
 
 PROGRAM = ("import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
            "from certify.finders.proposals.motions import main; sys.exit(main())")
+
+PATIENCE, SPEED = 120, 10**9
+"""Seconds that a proposal may take, and the products of numbers for which it may take one more: ten times as long as
+it takes where nothing else runs."""
 
 VECTORS, FRACTION = 24, 40
 """Vectors that are proposed for the largest eigenvalues, and bits of their fraction."""
@@ -72,28 +72,9 @@ class Answer:
 
 def asked(problem: Problem, parameters: Parameters, passed: Forward, objective: Objective) -> Answer | None:
     """What is proposed at exact parameters; None where nothing is."""
-    p = problem.parameters
-    if sys.byteorder != "little" or not sys.executable:
-        return None
-    command = [sys.executable, *FLAGS, PROGRAM, json.dumps([path or os.getcwd() for path in sys.path])]
-    one = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
-    try:
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                              env=os.environ | one) as process:
-            clock = Timer(PATIENCE + p**3 // SPEED, process.kill)
-            clock.start()
-            try:
-                assert process.stdin is not None and process.stdout is not None
-                for part in _told(problem, parameters, passed, objective):
-                    process.stdin.write(part)
-                process.stdin.close()
-                found = read(process.stdout, p, len(problem.moving), len(problem.features[0]))
-            finally:
-                clock.cancel()
-                process.kill()
-    except OSError:
-        return None
-    return found
+    p, moving, d = problem.parameters, len(problem.moving), len(problem.features[0])
+    return answered(PROGRAM, _told(problem, parameters, passed, objective),
+                    PATIENCE + p * p * (p + moving * d) // SPEED, lambda said: read(said, p, moving, d))
 
 
 def _told(problem: Problem, parameters: Parameters, passed: Forward, objective: Objective) -> Iterator[bytes]:
@@ -131,9 +112,9 @@ def read(said: IO[bytes], p: int, moving: int, d: int) -> Answer | None:
     head = said.readline(8 * moving + 64)
     try:
         sizes = json.loads(head if head.endswith(b"\n") else b"")
-    except ValueError:
+    except (ValueError, RecursionError):  # of brackets in brackets
         return None
-    if not isinstance(sizes, list) or len(sizes) != moving + 2 or not all(
+    if moving < 1 or not isinstance(sizes, list) or len(sizes) != moving + 2 or not all(
             type(x) is int and abs(x) <= LONG for x in sizes) or sizes[1] != FRACTION or (
             max(sizes[2:]) - min(sizes[2:]) > APART):
         return None

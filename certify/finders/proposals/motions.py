@@ -170,7 +170,9 @@ def whole(M: Array, longest: int) -> tuple[int, Array]:
 def answers(X: Array, tops: Array, V: Array, Y: Array, d: int) -> Iterator[bytes]:
     """A line, and the integers."""
     bits, first = whole(X, LONG)
-    rows = [whole(Y[at:at + d], FINE)[0] for at in range(0, len(Y), d)]
+    rows = [whole(Y[at:at + d], FINE)[0] if Y[at:at + d].any() else None for at in range(0, len(Y), d)]
+    most = max((bits for bits in rows if bits is not None), default=0)  # of rows without motion, which fit any bits
+    rows = [most if bits is None else bits for bits in rows]
     yield json.dumps([bits, FRACTION, *rows]).encode() + b"\n"
     yield first.tobytes()
     for M in (tops, V):

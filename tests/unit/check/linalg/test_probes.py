@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from fractions import Fraction
 
 import numpy as np
@@ -161,7 +162,7 @@ def test_without_the_other_program_the_checker_goes_its_own_way(monkeypatch, sai
     A = fixed(symmetric([float(x) for x in range(1, 31)]))
     X = proposed(A, 60)
     assert X is not None and judged(A, X).X is not None and said == ["XA − I"]
-    monkeypatch.setattr(proposals.sys, "executable", "/nowhere/python")
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
     assert proposals.proposed("inverse", A, 60) is None
 
 
