@@ -6,7 +6,7 @@ and `uᵀX(HY_i − C_i)`; of random u these bound `‖XH − I‖`, and how far
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -97,13 +97,22 @@ class Probed(Stationary):
     Args:
         problem, parameters, passed: as of :class:`Stationary`; the balls hold the critical point.
         answer, judged: what was proposed, and what is proved of it.
+        leave: called before whole matrices are made, which takes longer.
     """
 
     def __init__(
         self, problem: Problem, parameters: Parameters, passed: Forward, answer: Answer, judged: Judged,
+        leave: Callable[[], None],
     ) -> None:
         super().__init__(problem, parameters, passed, None, WIDTH)
+        self._leave = leave
         self._answer, self._judged = replace(answer, motions=memoryview(b"")), judged
+
+    def finer(self, width: int) -> Stationary:
+        """The same by whole matrices, where a rule is left open."""
+        if width != self.width:
+            self._leave()
+        return super().finer(width)
 
     @property
     def proved(self) -> bool:
@@ -155,8 +164,14 @@ class Probed(Stationary):
         return squares(x for i in self.problem.moving for x in rows[i]), squares(found.images.entries())
 
 
-def probed_point(problem: Problem, start: Parameters) -> tuple[Centre, Stationary] | None:
+def probed_point(
+    problem: Problem, start: Parameters, leave: Callable[[], None] = lambda: None,
+) -> tuple[Centre, Stationary] | None:
     """A small ball with a zero of ∇L near `start`, as of `critical_nearby`; None where nothing is proved so.
+
+    Args:
+        problem, start: the problem, and the stated centre.
+        leave: as of :class:`Probed`.
 
     Raises:
         NotSmooth: a pre-activation is not proved away from a kink.
@@ -181,7 +196,7 @@ def probed_point(problem: Problem, start: Parameters) -> tuple[Centre, Stationar
     judged = _judged(problem, middle, around, passed, radius, answer)
     if judged is None or HasZero(last, judged.error, radius, "a critical point").judged().truth is not Truth.PROVED:
         return None
-    return Centre(middle, radius), Probed(problem, around, passed, answer, judged)
+    return Centre(middle, radius), Probed(problem, around, passed, answer, judged, leave)
 
 
 def _step(problem: Problem, at: Parameters, answer: Answer) -> arb_mat:

@@ -39,15 +39,24 @@ def suited(problem: Problem, claims: Sequence[Claim[object]]) -> bool:
             and all(row_of(claim, problem).module in MODULES for claim in claims))
 
 
-def probing(problem: Problem, claims: Sequence[Claim[object]], other: Find) -> Find:
-    """What finds the critical point: probes first where they are for it, and the other way where they prove nothing."""
+def probing(problem: Problem, claims: Sequence[Claim[object]], other: Find, leave: Callable[[], None]) -> Find:
+    """What finds the critical point: probes first where they are for it, and the other way where they prove nothing.
+
+    Args:
+        problem, claims: of the certificate.
+        other: the other way.
+        leave: called before that is gone, here or for what is left open at the point.
+    """
     if not suited(problem, claims):
         return other
 
     def find(problem: Problem, start: Parameters) -> tuple[Centre, Stationary]:
         from certify.check.probed.point import probed_point
 
-        found = probed_point(problem, start)
-        return other(problem, start) if found is None else found
+        found = probed_point(problem, start, leave)
+        if found is None:
+            leave()
+            return other(problem, start)
+        return found
 
     return find

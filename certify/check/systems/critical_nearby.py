@@ -32,12 +32,19 @@ def rungs(known: Stationary) -> list[tuple[int, int]]:
     return [(PRECISION, width) for width in WIDTHS if width >= known.width]
 
 
-def finder(problem: Problem, claims: Sequence[Claim[object]]) -> Callable[..., tuple[Centre, Stationary]]:
-    """What proves a point: of many parameters probes of one pass first, where they may; before, that takes longer."""
+def finder(
+    problem: Problem, claims: Sequence[Claim[object]], leave: Callable[[], None],
+) -> Callable[..., tuple[Centre, Stationary]]:
+    """What proves a point: of many parameters probes of one pass first, where they may; before, that takes longer.
+
+    Args:
+        problem, claims: of the certificate.
+        leave: called where those decided nothing, before the longer way is gone.
+    """
     if problem.parameters <= MANY:
         return critical_point
     from certify.check.probed.suited import probing
-    return probing(problem, claims, critical_point)
+    return probing(problem, claims, critical_point, leave)
 
 
 def critical_point(problem: Problem, start: Parameters) -> tuple[Centre, Stationary]:

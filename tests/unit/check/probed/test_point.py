@@ -17,6 +17,8 @@ from safetensors.numpy import save
 from scipy.optimize import minimize
 
 from certify.check.kernel import CHANCE, decide
+from certify.check.limits import cost
+from certify.check.limits.held import Limits, TooLarge
 from certify.check.linalg.definite import Truth
 from certify.check.linalg.probes import DRAWN, MATRICES, MOST, ROOM, SHARE, TOGETHER, WIDEST
 from certify.check.main import main
@@ -26,6 +28,7 @@ from certify.check.reading.certificate import read_certificate
 from certify.check.reading.side import read_side
 from certify.check.reading.spec import read_spec
 from certify.check.reading.subject import build_problem
+from certify.check.run import check
 from certify.check.systems import critical_nearby
 from certify.check.systems.nearby import PRECISION, stated_centre
 from certify.check.systems.point import Ladder
@@ -264,6 +267,15 @@ def test_an_answer_of_another_form_is_none(bits, tail):
     assert answer.read(io.BufferedReader(io.BytesIO(b"[" * 10**6)), 30, 2, 2) is None
 
 
+@pytest.mark.parametrize("head", [b"[" * 4000, b'{"a":' * 900, b"1" * 4400, b"NaN"])
+def test_a_head_that_cannot_be_read_is_none(head):
+    assert answer.read(io.BufferedReader(io.BytesIO(head + b"\n")), 2001, 569, 30) is None
+
+
+def test_where_no_row_moves_there_is_no_answer():
+    assert answer.read(said_by(30, 2, 0, [9, 40]), 30, 0, 2) is None
+
+
 @pytest.mark.parametrize("program, executable", [
     ("import time; time.sleep(60)", sys.executable), ("", sys.executable), ("import os; os.abort()", sys.executable),
     ("print('[[9, 20]]')", sys.executable), ("", ""), ("", "/nowhere/python"),
@@ -271,11 +283,54 @@ def test_an_answer_of_another_form_is_none(bits, tail):
 def test_without_the_other_program_the_checker_goes_its_own_way(program, executable, path, monkeypatch, said):
     monkeypatch.setattr(answer, "PROGRAM", program)
     monkeypatch.setattr(answer, "PATIENCE", 1)
-    monkeypatch.setattr(answer.sys, "executable", executable)
+    monkeypatch.setattr(sys, "executable", executable)
     case = Case(path)
     assert case.known is None and said == []
+    left = []
     with ctx.workprec(PRECISION):
-        assert probing(case.problem, case.claims, lambda *_: "other")(case.problem, case.start) == "other"
+        find = probing(case.problem, case.claims, lambda *_: "other", lambda: left.append(1))
+        assert find(case.problem, case.start) == "other" and left == [1]
+
+
+class TestBeforeTheLongerWay:
+    """Its estimate is held against the limits, or said where there is none."""
+
+    ROLES = dict.fromkeys(("spec", "model", "graph", "data", "reference", "change", "evaluation", "witness"))
+
+    @pytest.fixture(autouse=True)
+    def short(self, monkeypatch):
+        """The probes are thought to take no time."""
+        monkeypatch.setattr(cost, "MANY", 20)
+        monkeypatch.setattr(cost, "_probed", lambda problem: cost.Cost(0.0, 0.0))
+
+    def no_proposal(self, monkeypatch):
+        lying(monkeypatch, lambda found: None)
+
+    def nothing_of_the_rank(self, monkeypatch):
+        monkeypatch.setattr(point.Probed, "rank", lambda *_: Truth.UNDECIDED)
+
+    WAYS = pytest.mark.parametrize("way", [no_proposal, nothing_of_the_rank])
+
+    @WAYS
+    @pytest.mark.parametrize("limits", [Limits(seconds=0.05), Limits(memory=35_000_000)])
+    def test_it_is_refused_above_a_limit(self, way, limits, path, monkeypatch):
+        way(self, monkeypatch)
+        lines = []
+        with pytest.raises(TooLarge, match="^random probes leave it open, and nothing is known of the certificate"):
+            check(path, self.ROLES, afford=limits.afford(lines.append))
+        assert len(lines) == 2
+
+    @WAYS
+    def test_without_limits_it_is_said_once(self, way, path, monkeypatch):
+        way(self, monkeypatch)
+        lines = []
+        check(path, self.ROLES, afford=Limits().afford(lines.append))
+        assert len(lines) == 2 and lines[1].startswith("random probes leave it open: without them it takes about ")
+
+    def test_what_probes_decide_is_within_the_limits(self, path):
+        lines = []
+        check(path, self.ROLES, afford=Limits(seconds=0.05).afford(lines.append))
+        assert len(lines) == 1 and lines[0].startswith("about 0 s")
 
 
 def test_beyond_the_bounds_that_chance_may_decide_nothing_is_proved(path, said):
