@@ -74,8 +74,7 @@ def check(
         within: base `nearby`: the share of the length of the weights that counts, instead of the spec's.
         baseline: what gates over time compare with; None: they are not checked.
         allowed: what the certificate may choose, beside the spec.
-        afford: called before anything is derived, and before a way is taken that is longer than it said; raises where
-            that would take too much.
+        afford: called before anything is derived, and before a longer way; raises where that would take too much.
     """
     certificate = read_certificate(read_bytes(path, "certificate file"), f"certificate file {show(str(path))}")
     if "suppressed" in certificate.top:
@@ -109,7 +108,8 @@ def check(
     claims = tuple(witnessed(claim, problem) for claim in certificate.claims)
     if afford is not None:
         afford(problem, claims, True)
-    ladder, solved, side = _solution(certificate.base, claims, problem, contents.get("witness"), tell, afford)
+    ladder, solved, side = _solution(certificate.base, claims, problem, contents.get("witness"), tell,
+                                     lambda: None if afford is None else afford(problem, claims, False))
     # a certificate of before V62 lacks the member, and states what the ends alone give: what is printed does not
     owned = near is not None and near.far and "within" in certificate.problem
     outcomes = check_claims(claims, spec, ladder, certificate.base if solved else None, side, owned)
@@ -135,7 +135,7 @@ def check(
 
 def _solution(
     base: Base, claims: Sequence[Claim[Witness]], problem: Problem, witness: bytes | None, tell: Tell,
-    afford: Afford | None,
+    leave: Callable[[], None],
 ) -> tuple[Ladder, bool, Mapping[str, Array]]:
     """V7 and V19: the evidence at the solution, whether one is proved, and the arrays of the side file."""
 
@@ -149,7 +149,7 @@ def _solution(
     if problem.solutions.stationary or problem.nearby:
         from certify.check.solution import solution
 
-        return solution(base, claims, problem, side, tell, afford)
+        return solution(base, claims, problem, side, tell, leave)
     ladder = Ladder(problem, tell)
     check_base(base, ladder)
     return ladder, base.distance is not None, side()

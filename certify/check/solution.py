@@ -13,8 +13,7 @@ from certify.check.systems.point import Ladder
 
 def solution(
     base: Base, claims: Sequence[Claim[Witness]], problem: Problem,
-    side: Callable[[], Mapping[str, Array]], tell: Callable[[str], None],
-    afford: Callable[[Problem, Sequence[Claim[Witness]], bool], None] | None = None,
+    side: Callable[[], Mapping[str, Array]], tell: Callable[[str], None], leave: Callable[[], None] = lambda: None,
 ) -> tuple[Ladder, bool, Mapping[str, Array]]:
     """The problem at every precision, at the weights of the solution; whether one is proved; and those arrays.
 
@@ -22,8 +21,7 @@ def solution(
         base, claims: of the certificate.
         problem: the problem.
         side: reads the arrays of the side file.
-        tell: called with a line of progress.
-        afford: raises where the way without probes of one pass would take too much; called before it is gone.
+        tell, leave: called with a line of progress, and before probes of one pass are left for a longer way.
 
     Raises:
         Invalid: `base` cannot be re-derived, or no solution is where it says.
@@ -51,10 +49,6 @@ def solution(
 
         if critical and critical != "M5a":
             from certify.check.systems.critical_nearby import finder, rungs
-
-            def leave() -> None:
-                if afford is not None:
-                    afford(problem, claims, False)
 
             centre, known = solve(problem, base, arrays, finder(problem, claims, leave))
             ladder = Ladder(problem, tell, centre, known, rungs=rungs(known))

@@ -22,6 +22,7 @@ from certify.check.systems.critical import Stationary
 from certify.check.systems.nearby import PRECISION, STEPS, Centre, spread
 from certify.format.refusal import Invalid
 
+Proved = tuple[Centre, Stationary]
 MANY = 2000
 WIDTHS = (WIDTH, PRECISION - 2 * SPARE)
 """Bits in fixed point that are tried in turn."""
@@ -32,22 +33,15 @@ def rungs(known: Stationary) -> list[tuple[int, int]]:
     return [(PRECISION, width) for width in WIDTHS if width >= known.width]
 
 
-def finder(
-    problem: Problem, claims: Sequence[Claim[object]], leave: Callable[[], None],
-) -> Callable[..., tuple[Centre, Stationary]]:
-    """What proves a point: of many parameters probes of one pass first, where they may; before, that takes longer.
-
-    Args:
-        problem, claims: of the certificate.
-        leave: called where those decided nothing, before the longer way is gone.
-    """
+def finder(problem: Problem, claims: Sequence[Claim[object]], leave: Callable[[], None]) -> Callable[..., Proved]:
+    """What proves a point: of many parameters probes of one pass first, where they may, and `leave` if they did not."""
     if problem.parameters <= MANY:
         return critical_point
     from certify.check.probed.suited import probing
     return probing(problem, claims, critical_point, leave)
 
 
-def critical_point(problem: Problem, start: Parameters) -> tuple[Centre, Stationary]:
+def critical_point(problem: Problem, start: Parameters) -> Proved:
     """A small ball with a zero of ∇L, near `start`, and what the rules look at over that ball.
 
     Let `A(w) = H(w) + μT̂T̂ᵀ`, T̂ the fields at the middle w' and μ a number, `F(w) = ∇L(w) + μT̂T̂ᵀ(w − w')`. The
@@ -69,7 +63,7 @@ def critical_point(problem: Problem, start: Parameters) -> tuple[Centre, Station
     raise AssertionError("the last round returns or raises")
 
 
-def _found(problem: Problem, start: Parameters, width: int) -> tuple[Centre, Stationary]:
+def _found(problem: Problem, start: Parameters, width: int) -> Proved:
     """Chord steps with X, proposed at the start, to a better middle, and the contraction around it."""
     X = _at(problem, start, width).proposal
     if X is None:
