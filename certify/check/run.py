@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from certify.check.systems.nearness import Nearness
 
 Tell = Callable[[str], None]
-Afford = Callable[[Problem, Sequence[Claim[Witness]]], None]
+Afford = Callable[[Problem, Sequence[Claim[Witness]], bool], None]
 OPTIONAL = ("radius", "reparameterised", "names", "count", "within", "weights_length")
 """Members of the problem that certificates written before they existed lack: they claim nothing, or false is meant."""
 
@@ -74,7 +74,7 @@ def check(
         within: base `nearby`: the share of the length of the weights that counts, instead of the spec's.
         baseline: what gates over time compare with; None: they are not checked.
         allowed: what the certificate may choose, beside the spec.
-        afford: called before anything is derived; raises where that would take too much.
+        afford: called before anything is derived, and before a longer way; raises where that would take too much.
     """
     certificate = read_certificate(read_bytes(path, "certificate file"), f"certificate file {show(str(path))}")
     if "suppressed" in certificate.top:
@@ -107,8 +107,9 @@ def check(
     check_asked(certificate.claims, spec)
     claims = tuple(witnessed(claim, problem) for claim in certificate.claims)
     if afford is not None:
-        afford(problem, claims)
-    ladder, solved, side = _solution(certificate.base, claims, problem, contents.get("witness"), tell)
+        afford(problem, claims, True)
+    ladder, solved, side = _solution(certificate.base, claims, problem, contents.get("witness"), tell,
+                                     lambda: None if afford is None else afford(problem, claims, False))
     # a certificate of before V62 lacks the member, and states what the ends alone give: what is printed does not
     owned = near is not None and near.far and "within" in certificate.problem
     outcomes = check_claims(claims, spec, ladder, certificate.base if solved else None, side, owned)
@@ -134,6 +135,7 @@ def check(
 
 def _solution(
     base: Base, claims: Sequence[Claim[Witness]], problem: Problem, witness: bytes | None, tell: Tell,
+    leave: Callable[[], None],
 ) -> tuple[Ladder, bool, Mapping[str, Array]]:
     """V7 and V19: the evidence at the solution, whether one is proved, and the arrays of the side file."""
 
@@ -147,7 +149,7 @@ def _solution(
     if problem.solutions.stationary or problem.nearby:
         from certify.check.solution import solution
 
-        return solution(base, claims, problem, side, tell)
+        return solution(base, claims, problem, side, tell, leave)
     ladder = Ladder(problem, tell)
     check_base(base, ladder)
     return ladder, base.distance is not None, side()

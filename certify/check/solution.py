@@ -13,7 +13,7 @@ from certify.check.systems.point import Ladder
 
 def solution(
     base: Base, claims: Sequence[Claim[Witness]], problem: Problem,
-    side: Callable[[], Mapping[str, Array]], tell: Callable[[str], None],
+    side: Callable[[], Mapping[str, Array]], tell: Callable[[str], None], leave: Callable[[], None] = lambda: None,
 ) -> tuple[Ladder, bool, Mapping[str, Array]]:
     """The problem at every precision, at the weights of the solution; whether one is proved; and those arrays.
 
@@ -21,7 +21,7 @@ def solution(
         base, claims: of the certificate.
         problem: the problem.
         side: reads the arrays of the side file.
-        tell: called with a line of progress.
+        tell, leave: called with a line of progress, and before probes of one pass are left for a longer way.
 
     Raises:
         Invalid: `base` cannot be re-derived, or no solution is where it says.
@@ -48,9 +48,9 @@ def solution(
         from certify.check.systems.nearby import interpolating, solve
 
         if critical and critical != "M5a":
-            from certify.check.systems.critical_nearby import critical_point, rungs
+            from certify.check.systems.critical_nearby import finder, rungs
 
-            centre, known = solve(problem, base, arrays, critical_point)
+            centre, known = solve(problem, base, arrays, finder(problem, claims, leave))
             ladder = Ladder(problem, tell, centre, known, rungs=rungs(known))
         else:
             ladder = Ladder(problem, tell, solve(problem, base, arrays, interpolating)[0])

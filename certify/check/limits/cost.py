@@ -9,9 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from certify.check.probed.suited import suited
 from certify.check.reading.certificate import Claim
 from certify.check.reading.subject import Problem
+from certify.check.systems.critical_nearby import MANY
 from certify.check.table import row_of, system_of
+
+Claims = Sequence[Claim[object]]
 
 HEAD, STARTED = "head", 30.0
 """The rules of a last layer alone; and megabytes of the program itself."""
@@ -46,44 +50,60 @@ def _units(problem: Problem) -> int:
     return problem.layers[0].inputs + sum(layer.outputs for layer in problem.layers)
 
 
-def _interpolation(problem: Problem) -> Cost:
+def _interpolation(problem: Problem, probed: bool) -> Cost:
     """Passes over the rows, the kernel entry by entry, and factorisations of it."""
     N, depth, passes = problem.kernel_rows, len(problem.layers) + 1, problem.parameters * problem.kernel_rows
     return Cost(1 + 2.4e-6 * N**2 * depth + 1.2e-8 * N**3 + 6e-7 * passes, 40 + 2e-4 * N**2 * depth + 5e-6 * passes)
 
 
-def _critical(problem: Problem) -> Cost:
+def _critical(problem: Problem, probed: bool) -> Cost:
     """Passes, second derivatives entry by entry, their inverse, and what every row does to the gradient."""
+    if probed:
+        return _probed(problem)
     p, n, k = problem.parameters, len(problem.features), problem.outputs
     columns = len(problem.features[0]) if problem.moves.inputs else 1
     seconds = 0.2 + 1.2e-6 * n * k * _units(problem) + 5e-5 * n * p + 6.5e-6 * p**2 * columns + 2e-8 * p**3
     return Cost(seconds, 10 + 4.4e-5 * n * k * _units(problem) + 9e-4 * n * p + 8.5e-6 * p**2 * columns)
 
 
-def _sublevel(problem: Problem) -> Cost:
+def _probed(problem: Problem) -> Cost:
+    """The critical map where random probes decide: an inverse and motions of all rows from another process, a pass."""
+    p, n = problem.parameters, len(problem.features)
+    motions = p * len(problem.moving) * len(problem.features[0])
+    seconds = 0.5 + 6.5e-11 * p**3 + 3.3e-11 * p * motions + 5e-7 * motions + 2.6e-7 * p**2 + 4.2e-6 * n * p
+    return Cost(seconds, 80 + 1.6e-5 * motions + 3e-5 * p**2 + 2e-4 * n * p)
+
+
+def _sublevel(problem: Problem, probed: bool) -> Cost:
     """Passes."""
     n, p = len(problem.features), problem.parameters
     return Cost(0.1 + 4.1e-8 * n * p + 5.1e-6 * n * _units(problem),
                 15 + 1.6e-6 * n * p + 2.6e-4 * n * _units(problem) + 8.4e-4 * p)
 
 
-def _head(problem: Problem) -> Cost:
+def _head(problem: Problem, probed: bool) -> Cost:
     """Outputs of the last layer, and the second derivatives of the whole loss."""
     n, p, k = len(problem.features) + len(problem.evaluation), problem.parameters, problem.outputs
     return Cost(1.5 + 1.7e-4 * n * k + 1.2e-5 * p**2 * k, 27 + 8.7e-3 * n * k + 8.3e-5 * p**2 * k)
 
 
-SYSTEMS: dict[str, Callable[[Problem], Cost]] = {
+SYSTEMS: dict[str, Callable[[Problem, bool], Cost]] = {
     "interpolation": _interpolation, "critical": _critical, "sublevel": _sublevel, HEAD: _head}
 """By the map of the problem, but for the rules of a last layer alone."""
 
 
-def cost_of(problem: Problem, claims: Sequence[Claim[object]]) -> Cost:
-    """About what the claims cost together: those of one system share what they rest on."""
+def cost_of(problem: Problem, claims: Claims, probed: bool = True) -> Cost:
+    """About what the claims cost together: those of one system share what they rest on.
+
+    Args:
+        problem, claims: of the certificate.
+        probed: whether critical points may be left to probes of one pass, where they are for it.
+    """
+    probed = probed and problem.parameters > MANY and suited(problem, claims)
     found: dict[str, tuple[float, float]] = {}
     for claim in claims:
         module = row_of(claim, problem).module
         system = HEAD if module.startswith(f"{HEAD}.") else system_of(claim, problem)
-        one, (seconds, megabytes) = SYSTEMS[system](problem), found.get(system, (0.0, 0.0))
+        one, (seconds, megabytes) = SYSTEMS[system](problem, probed), found.get(system, (0.0, 0.0))
         found[system] = max(seconds, one.seconds * MORE.get(module, 1.0)), max(megabytes, one.megabytes)
     return Cost(sum(s for s, _ in found.values()), STARTED + sum(m for _, m in found.values()))

@@ -44,16 +44,19 @@ class Limits:
     def __bool__(self) -> bool:
         return self.seconds is not None or self.memory is not None
 
-    def afford(self, tell: Callable[[str], None]) -> Callable[[Problem, Sequence[Claim[object]]], None]:
-        """What says the estimate, and raises `TooLarge` where it is above a limit."""
+    def afford(self, tell: Callable[[str], None]) -> Callable[[Problem, Sequence[Claim[object]], bool], None]:
+        """What says the estimate, with probes or where they leave something open; raises `TooLarge` above a limit."""
 
-        def judge(problem: Problem, claims: Sequence[Claim[object]]) -> None:
-            cost = import_module("certify.check.limits.cost").cost_of(problem, claims)
-            tell(f"about {cost} on one core, by the sizes alone")
+        def judge(problem: Problem, claims: Sequence[Claim[object]], probed: bool) -> None:
+            cost = import_module("certify.check.limits.cost").cost_of(problem, claims, probed)
+            tell(f"about {cost} on one core, by the sizes alone" if probed else
+                 f"random probes leave it open: without them it takes about {cost} on one core, by the sizes alone")
+            known = ("nothing was checked: it would take" if probed else
+                     "random probes leave it open, and nothing is known of the certificate: without them it would take")
             for flag, needed, allowed in (("--seconds", cost.seconds, self.seconds),
                                           ("--memory", cost.megabytes * 1e6, self.memory)):
                 if allowed is not None and needed > allowed:
-                    raise TooLarge(f"nothing was checked: it would take about {cost}, more than {flag} allows; raise "
+                    raise TooLarge(f"{known} about {cost}, more than {flag} allows; raise "
                                    "it, or check where there is more")
 
         return judge

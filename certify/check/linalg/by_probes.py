@@ -17,11 +17,15 @@ from certify.check.linalg.balls import ZERO, largest
 from certify.check.linalg.by_factor import ByFactor
 from certify.check.linalg.definite import Definiteness, Truth
 from certify.check.linalg.fixed import Fixed, enclosed, scale
+from certify.check.linalg.hadamard import Factored
 from certify.check.linalg.probes import Image, bound_of, may_draw, shortened
-from certify.check.linalg.proposals import proposed
+from certify.check.linalg.proposals import proposed, proposed_of_sum
 
 WIDE, FACTOR = 120, 96
 """Bits of a matrix in fixed point, and of the factor that is asked for."""
+
+SHORT = 100
+"""Bits of vectors on the way through a sum of products."""
 
 LONG = 1 << 16
 """Bits of the number 1 in a product beyond which, or below 0, a factor was made for another matrix."""
@@ -40,18 +44,18 @@ class Found:
     near: tuple[Fixed, Fixed]
 
 
-def definite_by_proposal(A: Fixed | arb_mat, blocks: Mapping[int, list[list[arb]]]) -> Found | None:
+def definite_by_proposal(A: Fixed | Factored | arb_mat, blocks: Mapping[int, list[list[arb]]]) -> Found | None:
     """Whether a proposed R proves `A ≻ 0`: `‖RAR' − I‖ ≤ ‖RÂR' − I‖ + ‖R‖²r_A < 1`; None where it does not.
 
     Args:
-        A: the matrix.
+        A: the matrix, or what it is a sum of.
         blocks: of Q, by their place.
     """
-    A = A if isinstance(A, Fixed) else enclosed(A, WIDE)
+    A = enclosed(A, WIDE) if isinstance(A, arb_mat) else A
     if not may_draw(A.shape[0]) or not A.radius.is_finite():
         return None
     sent = [(at * len(Q), [[float(x.mid()) for x in row] for row in Q]) for at, Q in blocks.items()]
-    told = proposed("factor", A, FACTOR, sent)
+    told = proposed("factor", A, FACTOR, sent) if isinstance(A, Fixed) else proposed_of_sum(A, FACTOR, sent)
     if told is None or not _is_lower(told[0].mid):
         return None
     R = told[0]
@@ -61,12 +65,25 @@ def definite_by_proposal(A: Fixed | arb_mat, blocks: Mapping[int, list[list[arb]
     one = fmpz(1) << bits
 
     def off(V: fmpz_mat) -> Image:
-        return R.mid * (A.mid * (turned * V)) - V * one, bits, ZERO
+        if isinstance(A, Fixed):
+            return R.mid * (A.mid * (turned * V)) - V * one, bits, ZERO
+        return _cut_short(R, A, turned, V)
 
     defect = (bound_of("RKRᵀ − I", A.shape[0], off) + R.reach ** 2 * A.radius).upper()
     if not defect < 1:
         return None
     return Found(Definiteness(Truth.PROVED, arb_mat(R.mid) * scale(R.bits), defect), (told[1], told[2]))
+
+
+def _cut_short(R: Fixed, A: Factored, turned: fmpz_mat, V: fmpz_mat) -> Image:
+    """`(RÂRᵀ − I)V` with `RᵀV` and its image cut: each by less than a unit an entry, and R and Â stand before them."""
+    image, drop = shortened(turned * V, SHORT)
+    image, more = shortened(A.times(image), SHORT)
+    left = R.bits + A.bits - drop - more
+    lost = R.reach * arb(V.nrows()).sqrt() * (A.reach * scale(R.bits - drop) * bool(drop) + scale(left) * bool(more))
+    up = max(0, -left - R.bits)
+    bits = left + R.bits + up
+    return R.mid * image * (fmpz(1) << up) - V * (fmpz(1) << bits), bits, lost.upper()
 
 
 def _is_lower(M: fmpz_mat) -> bool:

@@ -21,6 +21,9 @@ DRAWN, ROOM, BYTES = 16, 40, 6
 SHARE = arb(2) ** -5
 """Of the largest entry: by less of it a direction is missed by one vector with a probability of √2 times that."""
 
+TOGETHER, MATRICES = 24, 1 << 32
+"""Vectors for bounds of many matrices at once, up to so many: together as one bound by 16 vectors."""
+
 MOST, WIDEST = 128, 1 << 24
 """Bounds in one check, and rows, up to which the probability is the stated one."""
 
@@ -41,11 +44,11 @@ def may_draw(rows: int) -> bool:
     return said is not None and len(said) < MOST and rows <= WIDEST
 
 
-def drawn(rows: int) -> fmpz_mat:
+def drawn(rows: int, vectors: int = DRAWN) -> fmpz_mat:
     """Integers from `−2^40` to `2^40 − 1`, each as likely."""
-    raw = os.urandom(rows * DRAWN * BYTES)
+    raw = os.urandom(rows * vectors * BYTES)
     mask, low = (1 << ROOM + 1) - 1, 1 << ROOM
-    return fmpz_mat(rows, DRAWN, [(int.from_bytes(raw[i:i + BYTES], "little") & mask) - low
+    return fmpz_mat(rows, vectors, [(int.from_bytes(raw[i:i + BYTES], "little") & mask) - low
                                   for i in range(0, len(raw), BYTES)])
 
 
@@ -92,16 +95,19 @@ def residual(X: Fixed, A: Fixed) -> arb:
 
 
 def _beyond(longest: arb, least: arb, lost: list[arb]) -> arb:
-    """The τ of :func:`bound_of`, near the smallest."""
+    """The τ of :func:`bound_of`, near the smallest: looked for from `longest`, then from where errors take a half."""
     steps = len(lost)
     if longest == 0 and all(d == 0 for d in lost):
         return ZERO
-    tau = ((longest / least).root(steps) * (1 + arb(2) ** -20)).upper()
-    for _ in range(TRIES):
-        left = least - sum((d / tau ** (i + 1) for i, d in enumerate(lost)), ZERO)
-        if left > 0 and longest < tau ** steps * left:
-            return tau
-        tau = (tau * WIDER).upper()
+    first = (longest / least).root(steps)
+    halves = largest([(2 * steps * d / least).root(i + 1) for i, d in enumerate(lost)])
+    for start in (first, first.max(halves)):
+        tau = (start * (1 + arb(2) ** -20)).upper()
+        for _ in range(TRIES):
+            left = least - sum((d / tau ** (i + 1) for i, d in enumerate(lost)), ZERO)
+            if left > 0 and longest < tau ** steps * left:
+                return tau
+            tau = (tau * WIDER).upper()
     return arb("inf")
 
 

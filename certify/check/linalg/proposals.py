@@ -6,28 +6,26 @@ It runs another program of this package, with numpy and LAPACK. Where there is n
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from array import array
 from collections.abc import Sequence
 
 from flint import arb, fmpz, fmpz_mat
 
 from certify.check.linalg.fixed import Fixed
+from certify.check.linalg.hadamard import Factored
+from certify.check.probed.other_process import answered
 
 WORD, MOST = 60, 120
 """Bits of the second of two integers that an entry is sent as, and bits of an entry that are sent."""
 
 PROGRAM = ("import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
            "from certify.finders.proposals.__main__ import main; sys.exit(main())")
-FLAGS = ("-I", "-c")
 
 COLUMNS = 64
 """Of vectors that are proposed, at most: what judges them takes time by the cube."""
 
-PATIENCE, SPEED = 600, 10**7
-"""Seconds that any proposal may take, and the n³ for which it may take one more."""
+PATIENCE, SPEED = 300, 5 * 10**7
+"""Seconds that any proposal may take, and the n³ for which it may take one more: ten times what that takes."""
 
 
 Blocks = Sequence[tuple[int, Sequence[Sequence[float]]]]
@@ -42,24 +40,42 @@ def proposed(kind: str, A: Fixed, bits: int, blocks: Blocks = ()) -> list[Fixed]
         A, bits: the matrix, and bits: of the fraction of an inverse, of the largest entry of a factor.
         blocks: those of Q on its diagonal, with the row where each begins.
     """
-    n, values = A.shape[0], A.mid.entries()
-    drop = max(0, max((x.bit_length() for x in values), default=0) - MOST)
+    words, drop = _words(A)
+    return _answered({"kind": kind, "rows": A.shape[0], "bits": A.bits - drop, "wanted": bits, "blocks": blocks}, words,
+                     1 if kind == "inverse" else 3)
+
+
+def proposed_of_sum(A: Factored, bits: int, blocks: Blocks = ()) -> list[Fixed] | None:
+    """The same of a factor, of a sum of entrywise products that is told by what it is made of."""
+    told, sizes, counts = [], [], []
+    for C, B, inputs in A.layers:
+        for M in (*(() if C is B else (C,)), B, inputs):
+            words, drop = _words(M)
+            told.append(words)
+            sizes.append([*M.shape, M.bits - drop])
+        counts.append(2 if C is B else 3)
+    return _answered({"kind": "sum", "rows": A.shape[0], "layers": sizes, "counts": counts, "wanted": bits,
+                      "blocks": blocks}, b"".join(told), 3)
+
+
+def _words(A: Fixed) -> tuple[bytes, int]:
+    """Both words of every entry, and how many bits were cut off."""
+    values = A.mid.entries()
+    drop = max(0, max(max(values).bit_length(), min(values).bit_length()) - MOST) if values else 0
     values = [x >> drop for x in values] if drop else values
     half = 1 << WORD - 1
     first = array("q", [int(x + half >> WORD) for x in values])
     rest = array("q", [int(x) - (y << WORD) for x, y in zip(values, first, strict=True)])
-    if sys.byteorder != "little" or not sys.executable:
-        return None
-    asked = json.dumps({"kind": kind, "rows": n, "bits": A.bits - drop, "wanted": bits, "blocks": blocks}).encode()
-    command = [sys.executable, *FLAGS, PROGRAM, json.dumps([path or os.getcwd() for path in sys.path])]
-    one = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
-    del values
-    try:
-        done = subprocess.run(command, input=asked + b"\n" + first.tobytes() + rest.tobytes(), capture_output=True,
-                              check=False, env=os.environ | one, timeout=PATIENCE + n**3 // SPEED)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return read(done.stdout, n, 1 if kind == "inverse" else 3) if done.returncode == 0 else None
+    return first.tobytes() + rest.tobytes(), drop
+
+
+def _answered(asked: dict[str, object], words: bytes, wanted: int) -> list[Fixed] | None:
+    """What the other process says to a line and integers."""
+    n = asked["rows"]
+    assert isinstance(n, int)
+    most = 100 + 16 * n * (n + COLUMNS * (wanted - 1))
+    return answered(PROGRAM, (json.dumps(asked).encode() + b"\n", words), PATIENCE + n**3 // SPEED,
+                    lambda said: read(said.read(most), n, wanted))
 
 
 def read(said: bytes, n: int, wanted: int) -> list[Fixed] | None:

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from certify.check.systems.critical_function_norm import Seen
     from certify.check.systems.data_derivative.motion import Motion
 
-
 MOST, BESIDE = 45_000, 500
 """Features times parameters and these up to which columns of C take less time than products of factors, without C."""
 
@@ -159,6 +158,15 @@ class Stationary:
         """X, or the D of the function norm, which must have been proved one."""
         assert self.measured.X is not None
         return self.measured.X
+
+    @property
+    def proved(self) -> bool:
+        """Whether A is proved nonsingular."""
+        return self.measured.X is not None
+
+    def slack(self, end: arb, number: int | None = None) -> arb:
+        """A δ: squares below `end²(1 − δ)`, above `end²(1 + δ)` decide how long motions are, of one row or of all."""
+        return self.measured.defect
 
     def rank(self, least: float) -> Truth:
         """Whether `|Av| > least·|v|` for all v: `(1 − ε)/|X|_F > least`, or `‖X‖ < (1 − ε)/least`."""

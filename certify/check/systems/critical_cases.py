@@ -62,7 +62,7 @@ def theorem(point: Point, name: str) -> Finding:
 
 def nonsingular(point: Point) -> Finding:
     """A is nonsingular."""
-    found, s = point.of(stationary).measured.X is not None, point.of(stationary).fields.dimension
+    found, s = point.of(stationary).proved, point.of(stationary).fields.dimension
     words = "is proved" if found else f"is not proved at {point.precision} bits to be"
     return judged(found, False, f"A = H + TTᵀ, with {s} symmetry fields, {words} nonsingular")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from flint import arb, arb_mat
@@ -15,11 +16,14 @@ from certify.check.kernel import WIDTH
 from certify.check.linalg.balls import norm
 from certify.check.linalg.definite import Truth
 from certify.check.linalg.fixed import Fixed, enclosed, product
+from certify.check.reading.certificate import Claim
 from certify.check.reading.subject import Problem
 from certify.check.systems.critical import Stationary
 from certify.check.systems.nearby import PRECISION, STEPS, Centre, spread
 from certify.format.refusal import Invalid
 
+Proved = tuple[Centre, Stationary]
+MANY = 2000
 WIDTHS = (WIDTH, PRECISION - 2 * SPARE)
 """Bits in fixed point that are tried in turn."""
 
@@ -29,7 +33,15 @@ def rungs(known: Stationary) -> list[tuple[int, int]]:
     return [(PRECISION, width) for width in WIDTHS if width >= known.width]
 
 
-def critical_point(problem: Problem, start: Parameters) -> tuple[Centre, Stationary]:
+def finder(problem: Problem, claims: Sequence[Claim[object]], leave: Callable[[], None]) -> Callable[..., Proved]:
+    """What proves a point: of many parameters probes of one pass first, where they may, and `leave` if they did not."""
+    if problem.parameters <= MANY:
+        return critical_point
+    from certify.check.probed.suited import probing
+    return probing(problem, claims, critical_point, leave)
+
+
+def critical_point(problem: Problem, start: Parameters) -> Proved:
     """A small ball with a zero of ∇L, near `start`, and what the rules look at over that ball.
 
     Let `A(w) = H(w) + μT̂T̂ᵀ`, T̂ the fields at the middle w' and μ a number, `F(w) = ∇L(w) + μT̂T̂ᵀ(w − w')`. The
@@ -51,14 +63,14 @@ def critical_point(problem: Problem, start: Parameters) -> tuple[Centre, Station
     raise AssertionError("the last round returns or raises")
 
 
-def _found(problem: Problem, start: Parameters, width: int) -> tuple[Centre, Stationary]:
+def _found(problem: Problem, start: Parameters, width: int) -> Proved:
     """Chord steps with X, proposed at the start, to a better middle, and the contraction around it."""
     X = _at(problem, start, width).proposal
     if X is None:
         raise Invalid("witness file", "a centre is stated", "H + TTᵀ there is not proved to be nonsingular")
     middle = start
     for _ in range(STEPS):
-        middle = _moved(problem, middle, _step(problem, middle, X, width))
+        middle = moved(problem, middle, _step(problem, middle, X, width))
     radius = (4 * norm(_step(problem, middle, X, width).entries())).upper()
     over = _at(problem, spread(problem, middle, radius), width, X)
     found = over.inverse
@@ -74,7 +86,7 @@ def _found(problem: Problem, start: Parameters, width: int) -> tuple[Centre, Sta
 
 def _step(problem: Problem, at: Parameters, X: Fixed, width: int) -> arb_mat:
     """`X∇L`, a column."""
-    return product(X, enclosed(_gradient(problem, at), width), width).balls()
+    return product(X, enclosed(gradient_at(problem, at), width), width).balls()
 
 
 def _at(problem: Problem, parameters: Parameters, width: int, near: Fixed | None = None) -> Stationary:
@@ -83,14 +95,14 @@ def _at(problem: Problem, parameters: Parameters, width: int, near: Fixed | None
     return Stationary(plain, parameters, forward(problem, parameters, problem.points), None, width, near)
 
 
-def _gradient(problem: Problem, parameters: Parameters) -> arb_mat:
+def gradient_at(problem: Problem, parameters: Parameters) -> arb_mat:
     """∇L as a column."""
     passed = forward(problem, parameters, problem.points)
     found = gradient(problem, parameters, passed, objective(problem, passed.outputs).plain)
     return arb_mat(len(found), 1, found)
 
 
-def _moved(problem: Problem, at: Parameters, step: arb_mat) -> Parameters:
+def moved(problem: Problem, at: Parameters, step: arb_mat) -> Parameters:
     """`w − step` on the free layers, as exact numbers: a proposal, nothing is proved here."""
     values = [(w - s).mid() for w, s in zip(weights_by_units(problem, at), step.entries(), strict=True)]
     weights, biases, place = list(at.weights), list(at.biases), 0

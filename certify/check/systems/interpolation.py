@@ -16,7 +16,7 @@ from certify.check.enclosure.network import tangent_kernel
 from certify.check.enclosure.norms import layer_squares
 from certify.check.hypotheses import Check, Stated, counting, measured, solution, tilt
 from certify.check.kernel import CHANCE, Finding, Positive, decide, expect
-from certify.check.linalg.balls import ONE, ZERO, gram
+from certify.check.linalg.balls import ZERO, gram
 from certify.check.linalg.definite import Definiteness, Truth, definiteness
 from certify.check.reading.certificate import Claim
 from certify.check.reading.subject import Problem
@@ -28,7 +28,7 @@ from certify.format.refusal import Invalid
 if TYPE_CHECKING:
     from certify.check.linalg.by_factor import ByFactor
     from certify.check.linalg.by_probes import Found
-    from certify.check.linalg.fixed import Fixed
+    from certify.check.probed.many_equations import ManyEquations
 
 Block = list[list[arb]]
 
@@ -53,8 +53,8 @@ class Interpolation:
         Of the contrasts where critical points of the cross-entropy are solutions of an interpolation system (M5a).
         """
         problem, at = self.problem, self.point
-        if self._fixed is not None:
-            return self._fixed.balls()
+        if self._many is not None:
+            return self._many.factored.formed.balls()
         if not problem.reference and not problem.contrasts:
             return tangent_kernel(problem, at.forward, at.backward, layer_squares(problem))
         from certify.check.enclosure.effects import kernel
@@ -71,29 +71,29 @@ class Interpolation:
         """The same by random probes: of many equations, where the caller lets them decide."""
         if CHANCE.get() is None or self.problem.interpolation_rows <= PROBED:
             return None
-        probed, K = import_module("certify.check.linalg.by_probes"), self._fixed
-        found: Found | None = probed.definite_by_proposal(self.kernel if K is None else K, self.moved)
+        probed, K = import_module("certify.check.linalg.by_probes"), self._many
+        found: Found | None = probed.definite_by_proposal(self.kernel if K is None else K.factored, self.moved)
         return found
 
     @cached_property
-    def _fixed(self) -> Fixed | None:
-        """The kernel of many equations in fixed point; None where it is made in another way."""
-        problem, at = self.problem, self.point
+    def _many(self) -> ManyEquations | None:
+        """The kernel of many equations by what it is a sum of; None where it is made in another way."""
+        problem = self.problem
         if CHANCE.get() is None or problem.interpolation_rows <= PROBED or problem.reference or problem.contrasts:
             return None
-        layers = []
-        for h, square in layer_squares(problem).items():
-            B, A = at.backward.adjoints[h - 1], at.forward.inputs[h - 1]
-            biased = problem.layers[h - 1].biases is not None
-            layers.append((B * square, B, arb_mat([[*row, ONE] for row in A.tolist()]) if biased else A))
-        found: Fixed = import_module("certify.check.linalg.hadamard").summed(layers)
+        found: ManyEquations = import_module("certify.check.probed.many_equations").ManyEquations(self.point)
         return found
+
+    def energy(self, z: list[arb]) -> arb:
+        """`zᵀKz`."""
+        row = arb_mat([z])
+        return (row * self.kernel * row.transpose())[0, 0] if self._many is None else self._many.energy(z)
 
     @cached_property
     def factor(self) -> ByFactor | None:
         """Asked before other matrices of many rows are factorised; None of few rows, and where K ≻ 0 is not proved."""
         found = self.definite
-        if self.kernel.nrows() <= MANY or found.R is None:
+        if found.R is None or found.R.nrows() <= MANY:
             return None
         if self._proposed is not None and self.moved:
             probed = import_module("certify.check.linalg.by_probes")

@@ -2,7 +2,8 @@
 
 Both are a line of JSON and then integers of eight bytes, row by row: for every entry first the whole numbers of 2^60,
 then the rest. Nothing goes out where there is no proposal. With a factor R come vectors for the largest eigenvalues of
-`RRᵀ` and of `RQRᵀ`; the blocks of Q on its diagonal, and where each begins, are in the line.
+`RRᵀ` and of `RQRᵀ`; the blocks of Q on its diagonal, and where each begins, are in the line. A tangent kernel comes
+in as the factors it is a sum of.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from certify.finders.proposals.inverses import inverse, inverse_factor, topmost
-from certify.finders.proposals.sliced import Array, Pair, sum_of
+from certify.finders.proposals.sliced import Array, Pair, product, product_of, sum_of
 
 WORD, HALF, MOST = 60, 26, 120
 
@@ -43,12 +44,12 @@ def main() -> int:
     end_with_parent()
     asked = json.loads(sys.stdin.buffer.readline())
     n = asked["rows"]
-    words = [np.frombuffer(sys.stdin.buffer.read(8 * n * n), dtype="<i8").reshape(n, n) for _ in range(2)]
-    found = (inverse if asked["kind"] == "inverse" else inverse_factor)(_floats(words[0], words[1], asked["bits"]))
+    A = _sum(asked["layers"], asked["counts"]) if asked["kind"] == "sum" else _read(n, n, asked["bits"])
+    found = (inverse if asked["kind"] == "inverse" else inverse_factor)(A)
     if found is None or (asked["kind"] == "inverse" and _length(found[0]) + asked["wanted"] > MOST):
         return 1
     answers: list[Pair] = [found]
-    if asked["kind"] == "factor":
+    if asked["kind"] != "inverse":
         R = found[0]
         turned = np.zeros_like(R)
         for at, block in asked["blocks"]:
@@ -62,6 +63,41 @@ def main() -> int:
     for _, first, rest in parts:
         sys.stdout.buffer.write(first.astype("<i8").tobytes() + rest.astype("<i8").tobytes())
     return 0
+
+
+def _read(rows: int, columns: int, bits: int) -> Pair:
+    """A matrix from standard input."""
+    words = [np.frombuffer(sys.stdin.buffer.read(8 * rows * columns), dtype="<i8").reshape(rows, columns)
+             for _ in range(2)]
+    return _floats(words[0], words[1], bits)
+
+
+def _sum(sizes: list[tuple[int, int, int]], counts: list[int]) -> Pair:
+    """The sum over layers of the entrywise products of `CBᵀ` and `AAᵀ`, an entry of it for several of `CBᵀ`.
+
+    Two matrices stand for a layer where C is B, else three.
+    """
+    K: Pair | None = None
+    matrices = iter([_read(*size) for size in sizes])
+    for count in counts:
+        C = next(matrices)
+        B, A = (C if count == 2 else next(matrices)), next(matrices)
+        L, M = product(C, _turned(B)), product(A, _turned(A))
+        k = len(L[0]) // len(M[0])
+        high, low = (np.repeat(np.repeat(part, k, axis=0), k, axis=1) for part in M)
+        found, lost = product_of(L[0], high)
+        more = lost + (L[0] * low + L[1] * high)
+        if K is None:
+            K = sum_of(found, more)
+        else:
+            first, rest = sum_of(K[0], found)
+            K = sum_of(first, rest + (more + K[1]))
+    assert K is not None
+    return K
+
+
+def _turned(M: Pair) -> Pair:
+    return np.ascontiguousarray(M[0].T), None if M[1] is None else np.ascontiguousarray(M[1].T)
 
 
 def _length(M: Array) -> int:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 from scipy.linalg.lapack import dpotrf, dtrtri
 
-from certify.finders.proposals.sliced import SHORT, Array, Pair, product, sum_of
+from certify.finders.proposals.sliced import LEVELS, SHORT, Array, Pair, product, sum_of
+
+MILD = 1e13
+"""A condition number up to which a slice less of every product is enough."""
 
 ROUNDS, FAR = 3, 0.25
 """Corrections of the factor, and the residual from which none helps."""
@@ -36,8 +39,10 @@ def inverse_factor(A: Pair) -> tuple[Array, Array] | None:
     if failed or singular:
         return None
     R = np.tril(R)
-    E = -_residual(product(product((R, None), A), (np.ascontiguousarray(R.T), None)))
-    E = (E + E.T) / 2
+    levels = LEVELS - int(np.linalg.norm(R) ** 2 * np.linalg.norm(A[0]) < MILD)
+    moved = product((R, None), A, levels, lower=True)
+    E = np.tril(-_residual(product(moved, (np.ascontiguousarray(R.T), None), levels, half=True)))
+    E += np.tril(E, -1).T
     if not np.isfinite(E).all() or np.linalg.norm(E) > FAR:
         return None
     F = np.zeros_like(E)

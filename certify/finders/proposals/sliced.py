@@ -15,8 +15,8 @@ Pair = tuple[Array, Array | None]
 LEVELS, SHORT = 5, 3
 """Slices of a pair and levels of a product; slices that hold one float whole."""
 
-BAND = 1024
-"""Rows of a product at a time."""
+BAND, NARROW = 1024, 256
+"""Rows of a product at a time; the same where a part of it is left out."""
 
 
 def sum_of(a: Array, b: Array) -> tuple[Array, Array]:
@@ -24,6 +24,20 @@ def sum_of(a: Array, b: Array) -> tuple[Array, Array]:
     s = a + b
     z = s - a
     return s, (a - (s - z)) + (b - z)
+
+
+def product_of(a: Array, b: Array) -> tuple[Array, Array]:
+    """`ab` rounded, entry by entry, and what is lost."""
+    p = a * b
+    (x, lower), (y, rest) = _halves(a), _halves(b)
+    return p, ((x * y - p) + x * rest + lower * y) + lower * rest
+
+
+def _halves(a: Array) -> tuple[Array, Array]:
+    """Two numbers of at most 26 bits whose sum it is."""
+    t = a * float((1 << 27) + 1)
+    high = t - (t - a)
+    return high, a - high
 
 
 def slices(H: Array, L: Array | None, beta: int) -> tuple[list[Array], Array]:
@@ -39,23 +53,33 @@ def slices(H: Array, L: Array | None, beta: int) -> tuple[list[Array], Array]:
     return parts, exponents
 
 
-def product(A: Pair, B: Pair, levels: int = LEVELS) -> tuple[Array, Array]:
-    """`AB`, some rows at a time."""
+def product(
+    A: Pair, B: Pair, levels: int = LEVELS, lower: bool = False, half: bool = False,
+) -> tuple[Array, Array]:
+    """`AB`, some rows at a time.
+
+    Args:
+        A, B, levels: the pairs, and how far down products of slices go.
+        lower: whether nothing stands above the diagonal of A.
+        half: whether what stands above the diagonal of `AB` may be left out, and nothing stands below that of B.
+    """
     n = A[0].shape[1]
     beta = (53 - max(n - 1, 1).bit_length()) // 2
     right, across = slices(B[0].T, None if B[1] is None else B[1].T, beta)
     shape = (A[0].shape[0], B[0].shape[1])
     high, low = np.zeros(shape), np.zeros(shape)
-    for at in range(0, shape[0], BAND):
-        rows = slice(at, at + BAND)
-        left, down = slices(A[0][rows], None if A[1] is None else A[1][rows], beta)
-        h, rest = np.zeros((len(down), shape[1])), np.zeros((len(down), shape[1]))
+    band = NARROW if lower or half else BAND
+    for at in range(0, shape[0], band):
+        rows, inner, wide = slice(at, at + band), at + band if lower or half else n, at + band if half else shape[1]
+        left, down = slices(A[0][rows, :inner], None if A[1] is None else A[1][rows, :inner], beta)
+        h, rest = (np.zeros((len(down), min(wide, shape[1]))) for _ in range(2))
         for level in range(levels):
             for s, part in enumerate(left):
                 if 0 <= level - s < len(right):
-                    h, lost = sum_of(h, np.ldexp(part @ right[level - s].T, -beta * (level + 2)))
+                    found = part @ right[level - s][:wide, :inner].T
+                    h, lost = sum_of(h, np.ldexp(found, -beta * (level + 2)))
                     rest += lost
         h, rest = sum_of(h, rest)
-        scale = down[:, None] + across[None, :]
-        high[rows], low[rows] = np.ldexp(h, scale), np.ldexp(rest, scale)
+        scale = down[:, None] + across[None, :wide]
+        high[rows, :wide], low[rows, :wide] = np.ldexp(h, scale), np.ldexp(rest, scale)
     return high, low

@@ -113,8 +113,8 @@ def test_estimates_are_of_the_right_size(folder, seconds):
     """Processor seconds that were measured; within a factor of ten, as it says."""
     found = []
 
-    def note(problem, claims):
-        found.append(cost_of(problem, claims))
+    def note(problem, claims, probed):
+        found.append(cost_of(problem, claims, probed))
         raise TooLarge("enough")
 
     with pytest.raises(TooLarge):

@@ -66,9 +66,9 @@ def upper(point: Point, most: float, radius: float | None = None) -> Finding:
         return Finding(Truth.UNDECIDED, "C is not proved zero, and only then the modulus can be 0")
 
     def judge(motion: Largest) -> Finding:
-        if motion.below(square * (1 - at.measured.defect)) is Truth.PROVED:
+        if motion.below(square * (1 - at.slack(each))) is Truth.PROVED:
             return Finding(Truth.PROVED, "‖A⁻¹C‖ < upper is proved")
-        wrong = motion.below(square * (1 + at.measured.defect)) is Truth.DISPROVED
+        wrong = motion.below(square * (1 + at.slack(each))) is Truth.DISPROVED
         return judged(False, wrong, "‖A⁻¹C‖ is larger" if wrong else "‖A⁻¹C‖ < upper is not proved")
 
     return in_turn(at.motions(), judge)

@@ -64,11 +64,11 @@ def _tried(point: Point, number: int, end: float, wanted: Truth) -> Finding:
     at = point.of(stationary)
 
     def judge(grams: list[arb_mat]) -> Finding:
-        G = grams[number]
-        if wanted is Truth.PROVED and all(x == 0 for x in G.entries()):
+        G, slack = grams[number], at.slack(arb(end), number)
+        if wanted is Truth.PROVED and slack < 1 and all(x == 0 for x in G.entries()):
             return Finding(Truth.PROVED, "the row has no effect")
         top = point.once((_tried, number, id(grams)), partial(Topmost, G))
-        return _judged(G, top, arb(end) ** 2, at.measured.defect, wanted)
+        return _judged(G, top, arb(end) ** 2, slack, wanted)
 
     return in_turn(at.grams(), judge)
 

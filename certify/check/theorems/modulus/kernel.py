@@ -89,8 +89,7 @@ def _forms(at: Interpolation, z: list[arb]) -> tuple[arb, arb]:
     for i, Q in at.moved.items():
         part = z[i * k:i * k + k]
         q = sum((x * Q[a][b] * y for a, x in enumerate(part) for b, y in enumerate(part)), q)
-    row = arb_mat([z])
-    return q, (row * at.kernel * row.transpose())[0, 0]
+    return q, at.energy(z)
 
 
 def _quotient(at: Interpolation, z: list[arb]) -> str:

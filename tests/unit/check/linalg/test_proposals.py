@@ -63,7 +63,7 @@ def test_more_vectors_than_can_be_judged_soon_are_none():
 def test_a_process_that_hangs_dies_or_is_not_there_proposes_nothing(program, executable, monkeypatch):
     monkeypatch.setattr(proposals, "PROGRAM", program)
     monkeypatch.setattr(proposals, "PATIENCE", 1)
-    monkeypatch.setattr(proposals.sys, "executable", executable)
+    monkeypatch.setattr(sys, "executable", executable)
     start = time.perf_counter()
     assert proposals.proposed("inverse", Fixed(unit(), 0, arb(0)), 60) is None
     assert time.perf_counter() - start < 20

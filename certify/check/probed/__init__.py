@@ -1,0 +1,1 @@
+"""Critical points of many parameters and kernels of many equations: where random probes decide, nothing is formed."""

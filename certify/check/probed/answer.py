@@ -1,0 +1,162 @@
+"""What another process proposes of a critical point: an inverse and the motions of all rows; nothing is believed.
+
+It runs another program of this package, with numpy and LAPACK, and is told the passes in floats. All that it says is
+here, and fixed, before anything is drawn. Where there is no such program, or it fails, there is no proposal.
+"""
+
+from __future__ import annotations
+
+import json
+from array import array
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from operator import mul
+from typing import IO
+
+from flint import arb, fmpz, fmpz_mat
+
+from certify.check.enclosure.activation import ACTIVATIONS
+from certify.check.enclosure.network import Forward, Parameters, first_weights, layer_slopes
+from certify.check.enclosure.objective import Objective
+from certify.check.enclosure.units import extended
+from certify.check.linalg.fixed import BAND, scale
+from certify.check.probed.other_process import answered
+from certify.check.reading.subject import Problem
+
+PROGRAM = ("import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
+           "from certify.finders.proposals.motions import main; sys.exit(main())")
+
+PATIENCE, SPEED = 120, 10**9
+"""Seconds that a proposal may take, and the products of numbers for which it may take one more: ten times as long as
+it takes where nothing else runs."""
+
+VECTORS, FRACTION = 24, 40
+"""Vectors that are proposed for the largest eigenvalues, and bits of their fraction."""
+
+LONG, APART = 1000, 300
+"""Bits that a matrix may have, and by which those of two rows may differ."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Exact numbers, whatever they mean.
+
+    Attributes:
+        bands: X, `2^bits` times, some rows after the others.
+        bits: of X.
+        square: the sum of the squares of its integers.
+        tops, vectors: for the largest eigenvalues of `XXᵀ` and of the motions, `2^40` times.
+        row_bits: of every moving row.
+        motions: `Y_iᵀ`, `(d, p)`, `2^row_bits` times, row after row, as integers of eight bytes.
+    """
+
+    bands: list[fmpz_mat]
+    bits: int
+    square: int
+    tops: fmpz_mat
+    vectors: fmpz_mat
+    row_bits: list[int]
+    motions: memoryview
+
+    @cached_property
+    def size(self) -> arb:
+        """`|X|_F`, from above."""
+        return (arb(fmpz(self.square)).sqrt() * scale(self.bits)).upper()
+
+    def motion(self, number: int) -> fmpz_mat:
+        """`Y_iᵀ` of the moving row at that place."""
+        p, each = self.vectors.nrows(), len(self.motions) // len(self.row_bits)
+        return fmpz_mat(each // (8 * p), p, self.motions[number * each:(number + 1) * each].cast("q").tolist())
+
+
+def asked(problem: Problem, parameters: Parameters, passed: Forward, objective: Objective) -> Answer | None:
+    """What is proposed at exact parameters; None where nothing is."""
+    p, moving, d = problem.parameters, len(problem.moving), len(problem.features[0])
+    return answered(PROGRAM, _told(problem, parameters, passed, objective),
+                    PATIENCE + p * p * (p + moving * d) // SPEED, lambda said: read(said, p, moving, d))
+
+
+def _told(problem: Problem, parameters: Parameters, passed: Forward, objective: Objective) -> Iterator[bytes]:
+    """A line, and floats: `Passes` of certify.finders.proposals.motions."""
+    depth, phi = len(problem.layers), ACTIVATIONS[problem.activation]
+    layers = [(layer.outputs, layer.inputs, layer.biases is not None) for layer in problem.layers]
+    yield json.dumps({
+        "layers": layers, "rows": passed.outputs.nrows(), "outputs": problem.outputs, "decay": problem.weight_decay,
+        "free": [h - 1 for h in problem.free], "moving": list(problem.moving)}).encode() + b"\n"
+    for W in parameters.weights:
+        yield _floats(W.entries())
+    for h in range(1, depth + 1):
+        yield _floats(extended(problem, h, passed).entries())
+    for h in range(1, depth):
+        yield _floats(layer_slopes(problem, h, passed.before[h - 1], False))
+    for before in passed.before:
+        yield _floats(phi.curvature(z) for z in before)
+    yield _floats(objective.slopes.entries())
+    yield _floats(x for M in objective.curvatures for x in M.entries())
+    yield _floats(first_weights(problem, parameters).entries())
+    yield _floats(map(arb, problem.scale or (1.0,) * problem.layers[0].inputs))
+
+
+def _floats(values: Iterable[arb]) -> bytes:
+    return array("d", [float(v.mid()) for v in values]).tobytes()
+
+
+def read(said: IO[bytes], p: int, moving: int, d: int) -> Answer | None:
+    """The integers of an answer; None where it has another form.
+
+    Args:
+        said: a line with the bits of X, of the vectors and of every row, and after it the integers of each.
+        p, moving, d: parameters, rows that move, and features.
+    """
+    head = said.readline(8 * moving + 64)
+    try:
+        sizes = json.loads(head if head.endswith(b"\n") else b"")
+    except (ValueError, RecursionError):  # of brackets in brackets
+        return None
+    if moving < 1 or not isinstance(sizes, list) or len(sizes) != moving + 2 or not all(
+            type(x) is int and abs(x) <= LONG for x in sizes) or sizes[1] != FRACTION or (
+            max(sizes[2:]) - min(sizes[2:]) > APART):
+        return None
+    bands, square = [], 0
+    for at in range(0, p, BAND):
+        rows = min(BAND, p - at)
+        values = _taken(said, 8 * rows * p)
+        if values is None:
+            return None
+        numbers = values.cast("q").tolist()
+        square += sum(map(mul, numbers, numbers))
+        bands.append(fmpz_mat(rows, p, numbers))
+        del numbers
+    *both, motions = (_taken(said, 8 * size) for size in (p * VECTORS, p * VECTORS, moving * d * p))
+    if motions is None or None in both or said.read(1):
+        return None
+    tops, vectors = (fmpz_mat(p, VECTORS, values.cast("q").tolist()) for values in both if values is not None)
+    return Answer(bands, sizes[0], square, tops, vectors, sizes[2:], motions)
+
+
+def _taken(said: IO[bytes], size: int) -> memoryview | None:
+    """So many bytes; None where there are fewer."""
+    found = memoryview(bytearray(size))
+    at = 0
+    while at < size:
+        more = said.readinto(found[at:])  # type: ignore[attr-defined]
+        if not more:
+            return None
+        at += more
+    return found
+
+
+def transposed_times(X: list[fmpz_mat], U: fmpz_mat) -> fmpz_mat:
+    """`XᵀU` of a matrix in bands."""
+    found, rows, at = None, U.tolist(), 0
+    for band in X:
+        part = band.transpose() * fmpz_mat(rows[at:at + band.nrows()])
+        found, at = part if found is None else found + part, at + band.nrows()
+    assert found is not None
+    return found
+
+
+def times(X: list[fmpz_mat], g: fmpz_mat) -> fmpz_mat:
+    """`Xg` of a matrix in bands."""
+    return fmpz_mat([row for band in X for row in (band * g).tolist()])

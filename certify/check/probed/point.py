@@ -1,0 +1,267 @@
+"""A critical point of many parameters and the motions of its rows, proved by what 24 random vectors see (W5).
+
+X near `H⁻¹` and `Y_i` near `H⁻¹C_i` are proposed. With `w = Xᵀu` one pass gives `Hw` and all `C_iᵀw`, so `uᵀ(XH − I)`
+and `uᵀX(HY_i − C_i)`; of random u these bound `‖XH − I‖`, and how far every `Y_i` is from the truth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from flint import arb, arb_mat, ctx, fmpz, fmpz_mat
+
+from certify.check.enclosure.network import Forward, Parameters, forward
+from certify.check.enclosure.objective import objective
+from certify.check.judgements import HasZero
+from certify.check.kernel import CHANCE, WIDTH
+from certify.check.linalg.balls import largest, norm, squares
+from certify.check.linalg.definite import Truth, definiteness
+from certify.check.linalg.deflated import EXACT, Few, Largest
+from certify.check.linalg.fixed import Fixed, enclosed, scale
+from certify.check.linalg.probes import MATRICES, ROOM, SHARE, TOGETHER, drawn, may_draw
+from certify.check.probed.answer import FRACTION, Answer, asked, times, transposed_times
+from certify.check.probed.over_ball import hessian_off
+from certify.check.probed.products import Products, products
+from certify.check.reading.subject import Problem
+from certify.check.systems.critical import Stationary
+from certify.check.systems.critical_nearby import gradient_at, moved
+from certify.check.systems.nearby import Centre, spread
+
+STEPS, SMALLEST = 2, -400
+"""Chord steps to the middle, and the binary logarithm of the least radius around it."""
+
+LONG = 120
+"""Bits of the gradient in a chord step."""
+
+PASS = 62
+"""Bits of `Hw` where it meets the motions."""
+
+
+class Traced(Largest):
+    """A matrix without negative values that is known by its trace and what it does to a few vectors."""
+
+    def __init__(self, few: Few) -> None:
+        super().__init__(Fixed(fmpz_mat(1, 1, [1]), 0, arb(0)))  # not 0, whatever it is
+        self.__dict__["few"] = few
+
+    def below(self, most: arb) -> Truth:
+        """By the vectors alone."""
+        return self.by_vectors(most)
+
+
+def traced(V: fmpz_mat, moved: fmpz_mat, bits: int, trace: fmpz) -> Traced | None:
+    """Of `G ⪰ 0`: `zᵀGz ≤ tr G − tr((VᵀV)⁻¹VᵀGV)` for unit vectors z with `Vᵀz = 0`, as no value of G is below 0.
+
+    With `R(VᵀV)Rᵀ = I + E`, `‖E‖ ≤ ε`, the second trace is at least `tr(RVᵀGVRᵀ)/(1 + ε)`. None where the vectors are
+    not proved independent.
+
+    Args:
+        V: `2^40` times the vectors.
+        moved: `2^bits` times G times V.
+        bits, trace: `2^bits` times that of G.
+    """
+    with ctx.workprec(EXACT):
+        one = scale(2 * FRACTION)
+        units, forms = arb_mat(V.transpose() * V) * one, arb_mat(V.transpose() * moved) * one * scale(bits)
+        images = arb_mat(moved.transpose() * moved) * one * scale(2 * bits)
+        found = definiteness(units)
+        if found.R is None:
+            return None
+        kept = (found.R * forms * found.R.transpose()).trace() / (1 + found.defect)
+        left = (arb(trace) * scale(bits) - kept).max(arb(0)).upper()
+        return Traced(Few(units, forms, images - forms * forms * 2 + forms * units * forms, left))
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What is proved of an answer.
+
+    Attributes:
+        error: `‖XH(w) − I‖` for every w of the ball, below 1.
+        off: for every moving row at least `‖H⁻¹C_i − Y_i‖`.
+        grams: `Y_iᵀY_i`.
+        all: `YYᵀ`.
+    """
+
+    error: arb
+    off: list[arb]
+    grams: list[arb_mat]
+    all: Traced
+
+
+class Probed(Stationary):
+    """What the rules of M5c look at, where an answer was judged.
+
+    Args:
+        problem, parameters, passed: as of :class:`Stationary`; the balls hold the critical point.
+        answer, judged: what was proposed, and what is proved of it.
+        leave: called before whole matrices are made, which takes longer.
+    """
+
+    def __init__(
+        self, problem: Problem, parameters: Parameters, passed: Forward, answer: Answer, judged: Judged,
+        leave: Callable[[], None],
+    ) -> None:
+        super().__init__(problem, parameters, passed, None, WIDTH)
+        self._leave = leave
+        self._answer, self._judged = replace(answer, motions=memoryview(b"")), judged
+
+    def finer(self, width: int) -> Stationary:
+        """The same by whole matrices, where a rule is left open."""
+        if width != self.width:
+            self._leave()
+        return super().finer(width)
+
+    @property
+    def proved(self) -> bool:
+        """It was."""
+        return True
+
+    @cached_property
+    def _off(self) -> arb:
+        """`‖H⁻¹C − Y‖` of all rows together."""
+        return norm(self._judged.off).upper()
+
+    def slack(self, end: arb, number: int | None = None) -> arb:
+        """`δ = 2e/end + (e/end)²` with how far e the motion is from Y: `end²(1 − δ) ≤ (end − e)²` where `e ≤ end`."""
+        part = (self._off if number is None else self._judged.off[number]) / end
+        return (2 * part + part ** 2).upper()
+
+    def motions(self) -> Iterator[Largest]:
+        """The one."""
+        yield self._judged.all
+
+    def grams(self) -> Iterator[list[arb_mat]]:
+        """The one."""
+        yield self._judged.grams
+
+    def rank(self, least: float) -> Truth:
+        """Whether `(1 − ε)/‖X‖ > least`, by `|X|_F` or by vectors; false where `‖X‖ > (1 + ε)/least`."""
+        error, stated = self._judged.error, arb(least)
+        if (1 - error) > stated * self._answer.size:
+            return Truth.PROVED
+        if self._squared is None:
+            return Truth.UNDECIDED
+        if self._squared.below(((1 - error) / stated) ** 2) is Truth.PROVED:
+            return Truth.PROVED
+        wrong = self._squared.below(((1 + error) / stated) ** 2) is Truth.DISPROVED
+        return Truth.DISPROVED if wrong else Truth.UNDECIDED
+
+    @cached_property
+    def _squared(self) -> Traced | None:
+        """`XXᵀ`."""
+        answer = self._answer
+        moved = times(answer.bands, transposed_times(answer.bands, answer.tops))
+        return traced(answer.tops, moved, 2 * answer.bits, fmpz(answer.square))
+
+    def forms(self, z: Sequence[arb]) -> tuple[arb, arb]:
+        """`|Cᵀz|²` and `|Hz|²`, by one pass."""
+        found = products(self.problem, self.parameters, self.passed, objective(self.problem, self.passed.outputs),
+                         arb_mat(len(z), 1, list(z)))
+        rows = found.forms.tolist()
+        return squares(x for i in self.problem.moving for x in rows[i]), squares(found.images.entries())
+
+
+def probed_point(
+    problem: Problem, start: Parameters, leave: Callable[[], None] = lambda: None,
+) -> tuple[Centre, Stationary] | None:
+    """A small ball with a zero of ∇L near `start`, as of `critical_nearby`; None where nothing is proved so.
+
+    Args:
+        problem, start: the problem, and the stated centre.
+        leave: as of :class:`Probed`.
+
+    Raises:
+        NotSmooth: a pre-activation is not proved away from a kink.
+    """
+    said = CHANCE.get()
+    if said is None or not may_draw(problem.parameters) or len(problem.moving) > MATRICES - 2:
+        return None
+    at = forward(problem, start, problem.points)
+    answer = asked(problem, start, at, objective(problem, at.outputs))
+    if answer is None:
+        return None
+    middle = start
+    for _ in range(STEPS):
+        middle = moved(problem, middle, _step(problem, middle, answer))
+    last = norm(_step(problem, middle, answer).entries()).upper()
+    if not last.is_finite():
+        return None
+    radius = (4 * last + arb(2) ** SMALLEST).upper()
+    around = spread(problem, middle, radius)
+    passed = forward(problem, around, problem.points)
+    said.append("X(HY − C), XH − I")  # all that they are of is fixed now
+    judged = _judged(problem, middle, around, passed, radius, answer)
+    if judged is None or HasZero(last, judged.error, radius, "a critical point").judged().truth is not Truth.PROVED:
+        return None
+    return Centre(middle, radius), Probed(problem, around, passed, answer, judged, leave)
+
+
+def _step(problem: Problem, at: Parameters, answer: Answer) -> arb_mat:
+    """`X∇L`, a column."""
+    g = enclosed(gradient_at(problem, at), LONG)
+    found = arb_mat(times(answer.bands, g.mid)) * scale(g.bits + answer.bits)
+    error = arb(0, (answer.size * g.radius).upper())
+    return arb_mat(found.nrows(), 1, [x + error for x in found.entries()])
+
+
+def _judged(
+    problem: Problem, middle: Parameters, around: Parameters, passed: Forward, radius: arb, answer: Answer,
+) -> Judged | None:
+    """By vectors that are drawn here: with `|⟨u, e⟩| ≥ s` for one of them where e is the direction that counts."""
+    p, least = problem.parameters, arb(2) ** ROOM * SHARE
+    u = drawn(p, TOGETHER)
+    w = arb_mat(transposed_times(answer.bands, u)) * scale(answer.bits)
+    found = products(problem, around, passed, objective(problem, passed.outputs), w)
+    seen = _longest(found.images - arb_mat(u)) / least
+    far = hessian_off(problem, middle, forward(problem, middle, problem.points), radius)
+    error = (seen + answer.size * far).upper()
+    if not error < 1:
+        return None
+    sums = _Sums(problem, answer, found)
+    off, grams = [], []
+    for number in range(len(problem.moving)):
+        gram, away = sums.row(number)
+        grams.append(gram)
+        off.append((away / least / (1 - error)).upper())
+    found_all = sums.all()
+    return None if found_all is None else Judged(error, off, grams, found_all)
+
+
+def _longest(M: arb_mat) -> arb:
+    """The length of the longest column, from above."""
+    return largest([norm(column).upper() for column in M.transpose().tolist()])
+
+
+class _Sums:
+    """Row by row what is made of the motions, each of which is looked at once.
+
+    Args:
+        problem, answer: of them.
+        found: along the vectors.
+    """
+
+    def __init__(self, problem: Problem, answer: Answer, found: Products) -> None:
+        self._problem, self._answer = problem, answer
+        self._images, self._forms = enclosed(found.images, PASS), found.forms.tolist()
+        self._bits, self._trace = max(answer.row_bits), fmpz(0)
+        self._moved = fmpz_mat(answer.vectors.nrows(), answer.vectors.ncols())
+
+    def row(self, number: int) -> tuple[arb_mat, arb]:
+        """`Y_iᵀY_i`, and at least the longest `uᵀX(HY_i − C_i)`."""
+        answer, images, at = self._answer, self._images, TOGETHER * self._problem.moving[number]
+        M, bits = answer.motion(number), answer.row_bits[number]
+        gram, more = M * M.transpose(), fmpz(1) << 2 * (self._bits - bits)
+        trace = sum([gram[j, j] for j in range(gram.nrows())], fmpz(0))
+        self._trace += trace * more
+        self._moved += M.transpose() * (M * answer.vectors * more)
+        meet = arb_mat(M * images.mid) * scale(bits + images.bits)
+        away = _longest(meet - arb_mat(self._forms[at:at + TOGETHER]).transpose())
+        return (arb_mat(gram) * scale(2 * bits),
+                (away + images.radius * arb(trace).sqrt() * scale(bits)).upper())
+
+    def all(self) -> Traced | None:
+        """`YYᵀ`."""
+        return traced(self._answer.vectors, self._moved, 2 * self._bits, self._trace)

@@ -1,0 +1,62 @@
+"""Which certificates are checked by probes of one pass: said before anything is derived, by sizes and words alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from certify.check.enclosure.activation import ACTIVATIONS
+from certify.check.kernel import CHANCE
+from certify.check.reading.certificate import Claim
+from certify.check.reading.subject import Problem
+from certify.check.table import row_of
+
+if TYPE_CHECKING:
+    from certify.check.enclosure.network import Parameters
+    from certify.check.systems.critical import Stationary
+    from certify.check.systems.nearby import Centre
+
+    Find = Callable[[Problem, Parameters], tuple[Centre, Stationary]]
+
+LARGEST = 1 << 30
+"""Bytes of the motions of all rows beyond which they are not held."""
+
+MODULES = ("modulus.critical", "modulus.critical_rows")
+"""Rules that need no more than it proves."""
+
+
+def motions_bytes(problem: Problem) -> int:
+    """That the motions of all rows take."""
+    return 8 * len(problem.moving) * len(problem.features[0]) * problem.parameters
+
+
+def suited(problem: Problem, claims: Sequence[Claim[object]]) -> bool:
+    """Moving features, in Euclidean norm, at a critical point nearby where weight decay leaves no symmetry (M5c)."""
+    plain = problem.lengths.plain and problem.changed is None and problem.row_weights is None and problem.bias_decay
+    return (CHANCE.get() is not None and problem.nearby and plain
+            and problem.moves.inputs and problem.weight_decay > 0 and bool(problem.layers)
+            and ACTIVATIONS[problem.activation].third is not None and motions_bytes(problem) <= LARGEST
+            and all(row_of(claim, problem).module in MODULES for claim in claims))
+
+
+def probing(problem: Problem, claims: Sequence[Claim[object]], other: Find, leave: Callable[[], None]) -> Find:
+    """What finds the critical point: probes first where they are for it, and the other way where they prove nothing.
+
+    Args:
+        problem, claims: of the certificate.
+        other: the other way.
+        leave: called before that is gone, here or for what is left open at the point.
+    """
+    if not suited(problem, claims):
+        return other
+
+    def find(problem: Problem, start: Parameters) -> tuple[Centre, Stationary]:
+        from certify.check.probed.point import probed_point
+
+        found = probed_point(problem, start, leave)
+        if found is None:
+            leave()
+            return other(problem, start)
+        return found
+
+    return find

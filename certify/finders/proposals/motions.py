@@ -1,0 +1,200 @@
+"""What moving features do to a critical point, proposed to the checker: X near `H⁻¹`, `Y_i` near `H⁻¹C_i`, vectors.
+
+A line of JSON and floats come in on standard input: the passes of a network at the point, row by row. A line with bits
+and then integers of eight bytes go out: X, vectors near its largest left singular vectors, vectors near those of all
+`Y_i` beside each other, and `Y_iᵀ` of every moving row. All of it is computed in floats and nothing here is trusted.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from certify.finders.proposals.__main__ import end_with_parent
+from certify.finders.proposals.sliced import Array
+
+LONG, FINE, FRACTION = 60, 50, 40
+"""Bits of the largest entry of X and of each `Y_i`, and of the fraction of the vectors."""
+
+CHUNK = 16
+"""Rows whose columns are made at a time."""
+
+VECTORS, STEPS = 24, 6
+"""Of the subspace iteration."""
+
+
+@dataclass(frozen=True)
+class Passes:
+    """The passes at the point, and how the loss bends.
+
+    Attributes:
+        weights: `W_h`.
+        inputs: `ã_{h−1}`, a row each, with a last 1 where the layer has a bias.
+        slopes, bends: `φ'(z_h)` and `φ''(z_h)` of the hidden layers.
+        ends, curvatures: slopes and second derivatives of the rows' terms at the outputs.
+        first, scale: `∂z_1` and `∂x` by the features in their units.
+        free, biased, moving, decay: layers from 0 on, which have a bias, rows, and weight decay.
+    """
+
+    weights: list[Array]
+    inputs: list[Array]
+    slopes: list[Array]
+    bends: list[Array]
+    ends: Array
+    curvatures: Array
+    first: Array
+    scale: Array
+    free: list[int]
+    biased: list[bool]
+    moving: list[int]
+    decay: float
+
+
+def read() -> Passes:
+    """From standard input."""
+    asked = json.loads(sys.stdin.buffer.readline())
+    sizes, n, k = asked["layers"], asked["rows"], asked["outputs"]
+
+    def floats(*shape: int) -> Array:
+        return np.frombuffer(sys.stdin.buffer.read(8 * math.prod(shape)), dtype="<f8").reshape(shape)
+
+    weights = [floats(m, d) for m, d, _ in sizes]
+    inputs = [floats(n, d + biased) for _, d, biased in sizes]
+    slopes, bends = ([floats(n, m) for m, *_ in sizes[:-1]] for _ in range(2))
+    d = sizes[0][1]
+    return Passes(weights, inputs, slopes, bends, floats(n, k), floats(n, k, k), floats(sizes[0][0], d), floats(d),
+                  asked["free"], [biased for *_, biased in sizes], asked["moving"], asked["decay"])
+
+
+class Curvature:
+    """Second derivatives by structure, as H1 and H3 of proofs/hessian.md have them."""
+
+    def __init__(self, at: Passes) -> None:
+        self.at, depth = at, len(at.weights)
+        self.adjoints, self.seconds = [at.ends], [at.curvatures]
+        for h in range(depth - 1, 0, -1):
+            W, D = at.weights[h], at.slopes[h - 1]
+            back = self.adjoints[0] @ W
+            S = np.einsum("ra,nrs,sb->nab", W, self.seconds[0], W, optimize=True) * D[:, :, None] * D[:, None, :]
+            every = np.arange(W.shape[1])
+            S[:, every, every] += at.bends[h - 1] * back
+            self.adjoints.insert(0, back * D)
+            self.seconds.insert(0, S)
+
+    def swept(self, rows: Array, h: int, z: Array, a: Array) -> dict[int, tuple[Array, Array]]:
+        """How `δ_g` and `ã_{g−1}` move from layer h on, along motions z of its pre-activations and a of its inputs."""
+        found = {}
+        for g in range(h, len(self.at.weights)):
+            if g > h:
+                a = self.at.slopes[g - 1][rows][:, :, None] * z
+                z = self.at.weights[g] @ a
+            if g in self.at.free:
+                inner = np.pad(a, ((0, 0), (0, 1), (0, 0))) if self.at.biased[g] else a
+                found[g] = self.seconds[g][rows] @ z, inner
+        return found
+
+    def hessian(self) -> Array:
+        """Of the whole objective, unit by unit."""
+        at, every = self.at, np.arange(len(self.at.ends))
+        starts, size = {}, 0
+        for h in at.free:
+            starts[h] = size
+            size += self.adjoints[h].shape[1] * at.inputs[h].shape[1]
+        H = np.zeros((size, size))
+        for h in at.free:
+            m, wide = self.adjoints[h].shape[1], at.inputs[h].shape[1]
+            unit = np.broadcast_to(np.eye(m), (len(every), m, m))
+            for g, (P, T) in self.swept(every, h, unit, np.zeros((len(every), wide - at.biased[h], m))).items():
+                M, N = self.adjoints[g].shape[1], at.inputs[g].shape[1]
+                faced = _facing(at.inputs[h], at.inputs[g])
+                block: Array = (P.reshape(len(every), -1).T @ faced).reshape(M, m, wide, N).transpose(1, 2, 0, 3)
+                if g != h:
+                    faced = _facing(at.inputs[h], self.adjoints[g])
+                    block = block + (T.reshape(len(every), -1).T @ faced).reshape(N, m, wide, M).transpose(1, 2, 3, 0)
+                block = np.reshape(block, (m * wide, M * N))
+                i, j = (slice(starts[a], starts[a] + len(part)) for a, part in ((h, block), (g, block.T)))
+                H[i, j] = block
+                H[j, i] = block.T
+        H[np.arange(size), np.arange(size)] += at.decay
+        return H
+
+    def columns(self, rows: Array) -> Array:
+        """`C_i` of some rows, `(rows, p, d)`."""
+        at, n = self.at, len(rows)
+        z, a = (np.broadcast_to(M, (n, *M.shape)) for M in (at.first, np.diag(at.scale)))
+        parts = []
+        for g, (N, P) in self.swept(rows, 0, z, a).items():
+            inner, outer = at.inputs[g][rows], self.adjoints[g][rows]
+            block = N[:, :, None, :] * inner[:, None, :, None] + outer[:, :, None, None] * P[:, None, :, :]
+            parts.append(block.reshape(n, -1, block.shape[-1]))
+        return np.concatenate(parts, axis=1)
+
+
+def _facing(A: Array, B: Array) -> Array:
+    """Row by row the products of every entry of A with every entry of B."""
+    return (A[:, :, None] * B[:, None, :]).reshape(len(A), -1)
+
+
+def proposed(at: Passes) -> tuple[Array, Array, Array, Array]:
+    """X, its vectors, those of the motions, and `Y_iᵀ` one under the other."""
+    of = Curvature(at)
+    X = np.linalg.inv(of.hessian())
+    d, moving = len(at.scale), np.array(at.moving)
+    Y = np.empty((len(moving) * d, len(X)))
+    for start in range(0, len(moving), CHUNK):
+        C = of.columns(moving[start:start + CHUNK])
+        np.matmul(C.transpose(0, 2, 1).reshape(-1, len(X)), X.T, out=Y[start * d:start * d + len(C) * d])
+    return X, _topmost(X.T), _topmost(Y), Y
+
+
+def _topmost(M: Array) -> Array:
+    """Orthonormal columns near the eigenvectors of the largest eigenvalues of `MᵀM`."""
+    V = np.random.default_rng(0).standard_normal((M.shape[1], VECTORS))
+    for _ in range(STEPS):
+        V = np.linalg.qr(M.T @ (M @ V))[0]
+    return V
+
+
+def whole(M: Array, longest: int) -> tuple[int, Array]:
+    """Bits of the fraction, and integers, the largest of so many bits; of a matrix of zeros 0 bits."""
+    most = float(np.abs(M).max())
+    bits = longest - math.frexp(most)[1] if most else 0
+    return bits, np.rint(np.ldexp(M, bits)).astype("<i8")
+
+
+def answers(X: Array, tops: Array, V: Array, Y: Array, d: int) -> Iterator[bytes]:
+    """A line, and the integers."""
+    bits, first = whole(X, LONG)
+    rows = [whole(Y[at:at + d], FINE)[0] if Y[at:at + d].any() else None for at in range(0, len(Y), d)]
+    most = max((bits for bits in rows if bits is not None), default=0)  # of rows without motion, which fit any bits
+    rows = [most if bits is None else bits for bits in rows]
+    yield json.dumps([bits, FRACTION, *rows]).encode() + b"\n"
+    yield first.tobytes()
+    for M in (tops, V):
+        yield np.rint(np.ldexp(M, FRACTION)).astype("<i8").tobytes()
+    for at in range(0, len(Y), d):
+        yield whole(Y[at:at + d], FINE)[1].tobytes()
+
+
+def main() -> int:
+    """Answer one question; nothing goes out where there is no proposal."""
+    end_with_parent()
+    at = read()
+    try:
+        found = proposed(at)
+    except np.linalg.LinAlgError:
+        return 1
+    if not all(np.isfinite(M).all() for M in found):
+        return 1
+    for part in answers(*found, len(at.scale)):
+        sys.stdout.buffer.write(part)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
