@@ -9,7 +9,7 @@ SYSTEM, THEOREM, CHECK = "systems/head/rows/", "theorems/head/rows/", "check/the
 REFIT, CHANGE, HEAD, TRAP, PULLS, SLABS, BENDS = (SYSTEM + name for name in (
     "refit.py", "change.py", "head.py", "boxes/trap.py", "boxes/pulls.py", "boxes/slabs.py", "boxes/bends.py"))
 GAMMA, NEAREST = SYSTEM + "losses/gamma.py", SYSTEM + "nearest.py"
-TREE, SECOND = THEOREM + "boxes/tree.py", THEOREM + "boxes/second.py"
+TREE, SECOND, LEAVES = (THEOREM + f"boxes/{name}.py" for name in ("tree", "second", "leaves"))
 NODE, WALK, CONTRASTS = (THEOREM + f"squared/{name}.py" for name in ("node", "tree", "contrasts"))
 SHARED, ASIDE = THEOREM + "squared_tree/", THEOREM + "squared_aside/"
 ENERGY, DUALS, SCORES, BRANCHES, PRIMALS = (THEOREM + f"energy/{name}.py" for name in ("method", "duals", "scores", "tree", "primals"))
@@ -87,6 +87,9 @@ ROWS: tuple[Mutant, ...] = (
     Mutant("tree: a child too few", TREE, "for a in range(int(need.max()))]", "for a in range(int(need.max()) - 1)]", ("rows_box_tree@9",)),
     Mutant("tree: a leaf that fails does not count", TREE, "        self.failed[live[~stand]] = True", "        pass", ("rows_box_tree@2",)),
     Mutant("tree: a changed row keeps its label", TRAP, "        S[list(rows)] *= -1.0\n", "        S[list(rows)] *= 1.0\n", ("rows_box_tree@1",)),
+    Mutant("leaves: rows that are left out keep their curvature", LEAVES, "most[some[less]], gone[some[less]] = bound, out[less]", "most[some[less]] = bound", ("rows_left_out",)),
+    Mutant("leaves: rows that are left out have none", LEAVES, "out = own[some] + (lost", "out = own[some] + 0.0 * (lost", ("rows_left_out",)),
+    Mutant("check leaves: rows that are left out keep their curvature", CHECK + "boxes/leaves.py", "best, found = factor, (arb(rest), arb(gone))", "best, found = factor, (arb(rest), own)", ("checked_rows_left_out",)),
     # D7
     Mutant("energy: a quarter for a half of |r|²/μ", DUALS, "far * far / (2.0 * rows.mu[0])", "far * far / (4.0 * rows.mu[0])", ("rows_energy@0",)),
     Mutant("energy: averages give back twice", SCORES, "pair = -Q / (2.0 * k * k)", "pair = -Q / (0.5 * k * k)", ("rows_energy@3",)),

@@ -29,6 +29,10 @@ WEIGHT, SLOPE, CELL, LAST = 30, 38, 12, 27
 """Negative binary logarithms of the units of weights and slopes and of the width of a table's cell; and the margin
 beyond which a slope is less than a unit from 0 or 1: `e^−27·2^38 < 1`."""
 
+UNITS, POINTS, LONGEST = (2.0**-200, 2.0 ** (WEIGHT - CELL - 8)), (2.0**-200, 2.0**200), 2.0**200
+"""Between what the units of rows (a margin's unit is far below the width of a cell) and of points lie, and the largest
+weight of a leaf: whole numbers of other sizes would not fit doubles. Others are looked at in balls."""
+
 CURVED = 2.0 ** (-2 * CELL - 2)
 """Of the slope, or of what it is from 1: what a chord over a cell is off by, twice, as `|p''| ≤ min(p, 1 − p)`."""
 
@@ -135,7 +139,8 @@ class ManyLeaves:
         self.long, self.longest = sum(lengths, ZERO).upper(), max(lengths, key=float) * (1 + power(-50))
         self.unit = s.unit * power(-WEIGHT)
         self.table = table(self.unit)
-        self.near = [max(int(float((abs(t) / self.unit).lower()) * (1 - 2.0**-50)), 0) for t in b.c.t]
+        near = [float((abs(t) / self.unit).lower()) * (1 - 2.0**-50) for t in b.c.t]
+        self.near = [int(min(max(0.0, x), 2.0**400)) for x in near]
         self.points = [float((x / (seen.unit * power(-WEIGHT))).upper()) * (1 + 2.0**-50)
                        for x in Lengths(b, e).sharp]
         self.across = s.mat.transpose()
@@ -148,14 +153,17 @@ class ManyLeaves:
 
     def some(self, leaves: Sequence[tuple[int, Sequence[float], Sequence[int]]]) -> Iterator[list[bool]]:
         """Which of the points wanted each leaf proves; a leaf is a row, weights, and the points."""
-        rows, weights, wanted = [i for i, _, _ in leaves], [w for _, w, _ in leaves], [at for _, _, at in leaves]
+        rows, wanted = [i for i, _, _ in leaves], [at for _, _, at in leaves]
         if not rows:
             return
-        W = fmpz_mat(len(rows), self.s.mat.ncols(), [round(x * 2.0**WEIGHT) for w in weights for x in w])
+        fits = [all(abs(x) <= LONGEST for x in w) for _, w, _ in leaves]
+        whole = [round(x * 2.0**WEIGHT) if fit else 0 for fit, (_, w, _) in zip(fits, leaves, strict=True) for x in w]
+        W = fmpz_mat(len(rows), self.s.mat.ncols(), whole)
         size = [norm(line).upper() for line in (arb_mat(W) * power(-WEIGHT)).tolist()]
         moved = self._moved(rows, W, size)
-        for line, x, r, which in zip((W * self.seen_across).tolist(), moved, size, wanted, strict=True):
-            if not x.is_finite():
+        lines = (W * self.seen_across).tolist()
+        for line, x, r, which, fit in zip(lines, moved, size, wanted, fits, strict=True):
+            if not (fit and x.is_finite()):
                 yield [False] * len(which)
                 continue
             margins, reach = list(map(int, line)), float(x.upper()) * (1 + 2.0**-50)
@@ -192,8 +200,9 @@ class ManyLeaves:
         """At least how much farther from 0 than at the centre each margin is; only the most where that is little."""
         one, more = float(self.unit.upper()) * (1 + 2.0**-50), float(off.upper()) * (1 + 2.0**-50)
         most = max(max(map(sub, margins, self.near)), -min(map(add, margins, self.near)), 0) * one + more
-        if most <= FIRST:
-            return [most * (1 + 2.0**-50)]
+        most *= 1 + 2.0**-50
+        if most <= FIRST:  # as it is returned: above that every row needs a number of its own
+            return [most]
         return [((abs(x) - t) * one + more) * (1 + 2.0**-50) if abs(x) > t else more
                 for x, t in zip(margins, self.near, strict=True)]
 
@@ -204,4 +213,10 @@ def many(b: Base, e: Points, count: int) -> ManyLeaves | None:
     if count < MANY or s.n * s.p < LARGE or s.weights is not None or b.c.out:
         return None
     own, seen = whole_rows(s.rows, s.short.mat.ncols()), whole_rows(e.rows, s.p)
-    return ManyLeaves(b, e, own, seen) if own is not None and seen is not None else None
+    if own is None or seen is None or not (_between(own.unit, UNITS) and _between(seen.unit, POINTS)):
+        return None
+    return ManyLeaves(b, e, own, seen)
+
+
+def _between(x: arb, ends: tuple[float, float]) -> bool:
+    return bool(x > ends[0]) and bool(x < ends[1])
