@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None, supervised: bool = False) -> int:
             if not options.quiet:
                 print(f"{time.perf_counter() - start:6.1f} s  {line}", file=sys.stderr, flush=True)
 
-        result, drawn = _checked(options, tell, limits.afford(tell) if limits or not options.quiet else None)
+        result, drawn = _checked(options, tell, limits.afford(tell) if limits or not options.quiet else lambda *_: None)
         if options.baseline is not None and result.over is None:
             raise Usage("--baseline: the spec has no gate with max_increase or max_decrease")
     except Usage as error:
@@ -98,7 +98,7 @@ def main(argv: Sequence[str] | None = None, supervised: bool = False) -> int:
     return worst(exit_status(result.outcomes), over)
 
 
-def _checked(options: argparse.Namespace, tell: Tell, afford: Afford | None) -> tuple[Result, list[str]]:
+def _checked(options: argparse.Namespace, tell: Tell, afford: Afford) -> tuple[Result, list[str]]:
     """The certificate checked, and what random probes decided of it."""
     given, drawn = {role: getattr(options, role) for role in ROLES}, list[str]()
     token = CHANCE.set(None if options.exact else drawn)

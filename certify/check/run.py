@@ -63,7 +63,7 @@ class Result:
 def check(
     path: Path, given: dict[str, Path | None], asked: Sequence[Gate] = (), tell: Tell = lambda _: None,
     within: float | None = None, baseline: Path | None = None, allowed: Allowed | None = None,
-    afford: Afford | None = None,
+    afford: Afford = lambda *_: None,
 ) -> Result:
     """Check a certificate against the original files, in the order of proofs/certificate-format.md.
 
@@ -106,10 +106,9 @@ def check(
     tell(f"the problem is the spec's: {problem.equations} equations, {problem.parameters} parameters")
     check_asked(certificate.claims, spec)
     claims = tuple(witnessed(claim, problem) for claim in certificate.claims)
-    if afford is not None:
-        afford(problem, claims, True)
+    afford(problem, claims, True)
     ladder, solved, side = _solution(certificate.base, claims, problem, contents.get("witness"), tell,
-                                     lambda: None if afford is None else afford(problem, claims, False))
+                                     lambda: afford(problem, claims, False))
     # a certificate of before V62 lacks the member, and states what the ends alone give: what is printed does not
     owned = near is not None and near.far and "within" in certificate.problem
     outcomes = check_claims(claims, spec, ladder, certificate.base if solved else None, side, owned)

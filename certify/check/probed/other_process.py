@@ -17,10 +17,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from threading import Timer
-from typing import IO, TYPE_CHECKING, TypeVar
-
-if TYPE_CHECKING:
-    from typing_extensions import Buffer
+from typing import IO, Any, TypeVar
 
 FLAGS = ("-I", "-c")
 WAITS = os.name == "posix"
@@ -39,7 +36,7 @@ class _Said(io.RawIOBase):
         """It is."""
         return True
 
-    def readinto(self, into: Buffer) -> int | None:
+    def readinto(self, into: Any) -> int | None:
         """As many bytes as there are, at least one unless the pipe is closed."""
         _wait(self._pipe, selectors.EVENT_READ, self._until)
         return self._pipe.readinto(into)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from certify.check.enclosure.activation import ACTIVATIONS
@@ -51,9 +52,8 @@ def probing(problem: Problem, claims: Sequence[Claim[object]], other: Find, leav
         return other
 
     def find(problem: Problem, start: Parameters) -> tuple[Centre, Stationary]:
-        from certify.check.probed.point import probed_point
-
-        found = probed_point(problem, start, leave)
+        found: tuple[Centre, Stationary] | None = import_module("certify.check.probed.point").probed_point(
+            problem, start, leave)
         if found is None:
             leave()
             return other(problem, start)
