@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 
-from certify.check.probed.suited import suited
 from certify.check.reading.certificate import Claim
 from certify.check.reading.subject import Problem
-from certify.check.systems.critical_nearby import MANY
 from certify.check.table import row_of, system_of
 
 Claims = Sequence[Claim[object]]
@@ -99,7 +98,12 @@ def cost_of(problem: Problem, claims: Claims, probed: bool = True) -> Cost:
         problem, claims: of the certificate.
         probed: whether critical points may be left to probes of one pass, where they are for it.
     """
-    probed = probed and problem.parameters > MANY and suited(problem, claims)
+    if probed and problem.nearby:  # what is loaded for an estimate alone would count with what a verdict rests on
+        most = import_module("certify.check.systems.critical_nearby").MANY
+        suited = import_module("certify.check.probed.suited").suited
+        probed = problem.parameters > most and suited(problem, claims)
+    else:
+        probed = False
     found: dict[str, tuple[float, float]] = {}
     for claim in claims:
         module = row_of(claim, problem).module

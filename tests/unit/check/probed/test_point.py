@@ -300,7 +300,7 @@ class TestBeforeTheLongerWay:
     @pytest.fixture(autouse=True)
     def short(self, monkeypatch):
         """The probes are thought to take no time."""
-        monkeypatch.setattr(cost, "MANY", 20)
+        monkeypatch.setattr(critical_nearby, "MANY", 20)
         monkeypatch.setattr(cost, "_probed", lambda problem: cost.Cost(0.0, 0.0))
 
     def no_proposal(self, monkeypatch):
