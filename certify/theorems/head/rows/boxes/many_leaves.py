@@ -52,6 +52,11 @@ class ManyLeaves:
     flips: dict[int, int] = field(default_factory=dict)
     given_up: bool = False
     begun: bool = False
+    idle: NDArray[np.bool_] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """What is good before any leaf is looked at needs none."""
+        self.idle = self.good.copy()
 
     @property
     def alive(self) -> NDArray[np.bool_]:
@@ -83,7 +88,7 @@ class ManyLeaves:
                 def judge(of: Rows, V: Array, size: Array, at: Rows = at) -> Rows:
                     return self._judge(at[of], V, size, long, asked)
 
-                self.W[at] = finder.run(self.rows[at], judge, left, self.W[at] if self.begun else None)
+                finder.run(self.rows[at], judge, left, self.W[at] if self.begun else None)
                 done += len(at)
         self.begun = True
         return True
@@ -91,7 +96,9 @@ class ManyLeaves:
     def _judge(self, at: Rows, V: Array, size: Array, long: Array, asked: NDArray[np.bool_]) -> Rows:
         """Which of some leaves none of the points asked about needs to be any nearer."""
         moved = judged(self.b, self.rows[at], V)
-        self.good[:, at] |= above(self.b, moved, V, self.points, long).T
+        # what is good is so by the weights that are kept: those judged last
+        self.W[at] = V
+        self.good[:, at] = self.idle[:, at] | above(self.b, moved, V, self.points, long).T
         open_ = ~self.good[:, at] & (self.alive & asked)[:, None]
         wrong = open_ & (self.points @ V.T <= 0.0)
         for i in np.flatnonzero(wrong.any(axis=0) & (size < POLISHED)):

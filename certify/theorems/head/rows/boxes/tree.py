@@ -362,7 +362,7 @@ class Tree:
         for i in bad:
             if self.left() <= 0.0:
                 break
-            good[:, i] |= self._again(b, rows, W, i, points, task) | ~wanted[:, i]
+            good[:, i] = self._again(b, rows, W, i, points, task) | ~wanted[:, i]  # by the weights that are kept
             for j in np.flatnonzero(~good[:, i] & still & (points @ W[i] <= 0.0)):
                 self.flips[int(live[j])], still[j] = ((*task.out, int(rows[i])), W[i]), False
         stand = np.asarray(good.all(axis=1))

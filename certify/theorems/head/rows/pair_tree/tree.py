@@ -26,7 +26,7 @@ REACH = 0.4
 LITTLE, SINGLE = (256, 512), (128,)
 """Rows with a step of their own at a node after which two rows follow, and one: few first, and all that there are."""
 
-BOXES, ROOTS, FIRST = 4, 8, 24
+BOXES, ROOTS, FIRST = 4, 6, 24
 """Bounds that are tried at an inner node and at the root, and for how many hot rows the first one: every row less is a
 child less."""
 
@@ -167,8 +167,9 @@ class PairTree(Tree):
             self.likely[task.parent] = min(worst, self.most_hot) + task.branch
         return self._children(node, c, order, live, task, after, kept, start)
 
-    def _searched(self, c: Centre, order: Rows, live: Rows, h: int, k: int, most: int) -> list[tuple[Box, Rows, Array]]:
-        """At most so many bounds by the present steps, around h hot rows, so that most points need few."""
+    def _searched(self, c: Centre, order: Rows, live: Rows, h: int, k: int, most: int, share: float = 1.0,
+                  ) -> list[tuple[Box, Rows, Array]]:
+        """At most so many bounds by the present steps, around h hot rows, so that a share of the points needs few."""
         kept, low, high, zero = [], -1, min(self.most_hot, len(order) - 2) + 1, np.full(len(self.points), -1.0)
         h = max(min(h, high - 1), 0)
         for _ in range(most):
@@ -180,7 +181,7 @@ class PairTree(Tree):
                 continue
             needs = self.needs(found, order, self.points[live])
             kept.append((found, needs, zero))
-            worst = int(np.quantile(needs, POINTS if k > 2 else 1.0, method="higher"))
+            worst = int(np.quantile(needs, share, method="higher"))
             if worst > h + h // 8:  # a bound for fewer rows is sharper
                 low, high = h, min(high, worst)
                 h = int(np.sqrt(max(low, 1) * high))
@@ -234,7 +235,7 @@ class PairTree(Tree):
         if not self.sums.relabels and (task.parent >= 0 or len(order) < MANY):
             return super()._branch(node, c, order, live, task, after)
         if not self.sums.relabels:
-            kept = self._searched(c, order, live, FIRST, task.k, ROOTS)
+            kept = self._searched(c, order, live, FIRST, task.k, ROOTS, POINTS)
             return self._children(node, c, order, live, task, after, kept, 0)
         k, found, h, st = task.k, None, 0, self.now
         for st, h in apart(self.now, k, self.most_hot) if self.now is not None else ():

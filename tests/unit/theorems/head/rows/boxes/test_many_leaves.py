@@ -12,8 +12,8 @@ from certify.systems.head.rows.boxes.trap import Sums, centre, sums
 from certify.systems.head.rows.change import RowChange
 from certify.theorems.head.rows.box_tree import BoxTree
 from certify.theorems.head.rows.boxes import tree
-from certify.theorems.head.rows.boxes.leaves import Base, base, judged, stays
-from certify.theorems.head.rows.boxes.many_leaves import many_leaves
+from certify.theorems.head.rows.boxes.leaves import Base, base, judged, lengths, stays
+from certify.theorems.head.rows.boxes.many_leaves import ManyLeaves, many_leaves
 from certify.theorems.head.rows.method import Budget
 from tests.families.logistic_heads import logistic_head, margins, refit
 
@@ -52,10 +52,23 @@ def test_leaves_against_refits(relabels: bool) -> None:
         true = np.array([refitted(s, i) for i in rows])
         assert ((e @ true.T)[found.good] > 0).all()
         assert all(e[j] @ true[i] < 0 for j, i in found.flips.items())
+        assert not (found.good & ~stays(b, rows, found.W, e).T).any()  # by the weights that are kept
         good, flipped = good + int(found.good.sum()), flipped + len(found.flips)
         left = ~found.good & found.alive[:, None]
         assert left.mean() < 0.01  # whatever is no flip is proved, but for ties
     assert good > 5000 and flipped > (40 if relabels else 5)
+
+
+def test_what_is_good_is_so_by_the_weights_that_are_kept() -> None:
+    """A checker sees these alone: what nearer weights proved before does not count."""
+    s, b, e = example(1, False)
+    rows = np.arange(len(s.S))
+    true, every = np.array([refitted(s, i) for i in rows]), np.ones(len(e), bool)
+    found = ManyLeaves(b, rows, e, np.zeros((len(e), len(rows)), bool), np.tile(b.c.w, (len(rows), 1)))
+    found._judge(rows, true, np.zeros(len(rows)), lengths(b, e), every)
+    assert found.good.mean() > 0.9 and (true == found.W).all()
+    found._judge(rows, true + 0.5, np.ones(len(rows)), lengths(b, e), every)
+    assert found.good.mean() < 0.5 and (true + 0.5 == found.W).all()
 
 
 @pytest.mark.parametrize("relabels", [False, True])
