@@ -19,6 +19,7 @@ from certify.check.linalg.by_probes import ByProbes, Found, definite_by_proposal
 from certify.check.linalg.definite import Definiteness, Truth
 from certify.check.linalg.fixed import Fixed
 from certify.check.linalg.probes import MOST
+from tests.families.processes import runs
 
 ROOT, N = Path(__file__).resolve().parents[4], 20
 
@@ -104,15 +105,7 @@ def test_a_proposal_that_nobody_waits_for_ends():
         os.kill(inside, 0)
         process.send_signal(signal.SIGKILL)
     until = time.perf_counter() + 20
-    while _runs(inside) and time.perf_counter() < until:
+    while runs(inside) and time.perf_counter() < until:
         time.sleep(0.1)
-    assert not _runs(inside)
+    assert not runs(inside)
 
-
-def _runs(pid: int) -> bool:
-    """Whether there is such a process that has not ended; one that nobody waits for may keep its number."""
-    try:
-        os.kill(pid, 0)
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except (ProcessLookupError, FileNotFoundError):
-        return False

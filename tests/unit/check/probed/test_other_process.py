@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import time
-from pathlib import Path
 
 import pytest
 
 from certify.check.probed.other_process import answered
+from tests.families.processes import runs
 
 posix = pytest.mark.skipif(os.name != "posix", reason="elsewhere only the process itself is ended")
 
@@ -50,17 +50,10 @@ def test_what_it_started_ends_with_it():
     child = answered(program, (b"",), 60, lambda said: int(said.readline()))
     assert child is not None
     until = time.perf_counter() + 20
-    while _runs(child) and time.perf_counter() < until:
+    while runs(child) and time.perf_counter() < until:
         time.sleep(0.1)
-    assert not _runs(child)
+    assert not runs(child)
 
-
-def _runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except (ProcessLookupError, FileNotFoundError):
-        return False
 
 
 def test_what_reading_raises_is_raised_and_leaves_nothing():
