@@ -46,7 +46,7 @@ class Node:
     branch: int
     w: Array
     hot: Rows = field(default_factory=lambda: np.zeros(0, np.int64))
-    h: NDArray[np.int16] = field(default_factory=lambda: np.zeros(0, np.int16))
+    h: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
     boxes: list[tuple[int, Codes, int]] = field(default_factory=list)
     second: list[Array] = field(default_factory=list)
     leaves: tuple[Rows, Array] | None = None

@@ -133,7 +133,7 @@ class Tree:
             w = boxes.minimiser(s, kept, task.w, NEAR)
             c = centre(s, kept, w)
         w = c.w
-        node = Node(task.parent, task.branch, w, h=np.full(len(self.points), -1, np.int16))
+        node = Node(task.parent, task.branch, w, h=np.full(len(self.points), -1, np.int32))
         self._say(f"nodes {k}")
         wrong = live[~(self.points[live] @ w > 0.0)]
         for j in wrong:

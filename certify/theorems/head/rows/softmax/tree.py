@@ -135,7 +135,7 @@ class Tree:
     def _work(self, task: Task, live: Whole) -> tuple[Node, list[Task]]:
         """A node's box, its points' numbers, and its children."""
         V = self.refitter.newton(self._choices([task.out]), task.V[None])[0]
-        node = Node(task.parent, task.branch, task.code, V, np.full(len(self.head.points), -1, np.int16))
+        node = Node(task.parent, task.branch, task.code, V, np.full(len(self.head.points), -1, np.int32))
         stays = self._sides([task.out], V[None])[0]
         self.failed[live[~stays[live]]] = True
         live = live[stays[live]]

@@ -38,7 +38,7 @@ class Node:
     branch: int
     code: int
     V: Array
-    h: NDArray[np.int16]
+    h: NDArray[np.int32]
     hot: Whole = field(default_factory=lambda: np.zeros(0, np.int64))
     box: Box | None = None
     leaves: Whole = field(default_factory=lambda: np.zeros((0, 2), np.int64))
