@@ -177,8 +177,8 @@ def formed(st: Steps, h: int, first: Rows, other: Rows) -> tuple[Array, Array]:
 class Bounds:
     """Everything that does not depend on the distance reached, for one h and k."""
 
-    def __init__(self, st: Steps, h: int, k: int) -> None:
-        self.st, self.h, self.k = st, h, k
+    def __init__(self, st: Steps, h: int, k: int, most: int | None = None) -> None:
+        self.st, self.h, self.k, self.most = st, h, k, most
         self.rows = st.rows[h:]
         r = self.r = _rows(st, h, k)
         self.columns = np.arange(len(self.rows))
@@ -219,7 +219,7 @@ class Bounds:
     def form(self, C: Array) -> None:
         """Choose the pairs whose crude bounds are largest, and form them."""
         f = len(C)
-        most = FORMED if f <= WIDE else LABELS if self.st.c.sums.relabels else MANY
+        most = self.most or (FORMED if f <= WIDE else LABELS if self.st.c.sums.relabels else MANY)
         a, b = np.triu_indices(f, 1)
         if len(a) > most:
             take = np.argpartition(-C[a, b], most)[:most]
@@ -355,12 +355,20 @@ class Bounds:
         return top(C, C_far, k - 1) / 6.0 * RAISE, far * RAISE
 
 
-def bound(st: Steps, h: int, k: int, first: float = FIRST) -> Bound | None:
-    """A proved bound for the rows after the first h, k of which may follow; None where none was found."""
+def bound(st: Steps, h: int, k: int, first: float = FIRST, most: int | None = None) -> Bound | None:
+    """A proved bound for the rows after the first h, k of which may follow; None where none was found.
+
+    Args:
+        st: the single steps.
+        h: how many of their rows are kept out.
+        k: rows that may follow.
+        first: the distance that is tried first.
+        most: how many pairs are formed one by one; None: few.
+    """
     if not (h < len(st.rows) and np.isfinite(st.reach)) or (len(st.far) and k > len(st.rows) - h):
         return None
     try:
-        all_ = Bounds(st, h, k)
+        all_ = Bounds(st, h, k, most)
     except OverflowError:
         return None
     moved = max(first, FIRST) * st.lengths
