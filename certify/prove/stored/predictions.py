@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from certify._version import __version__
 from certify.format.errors import EnclosureError, InputError
 from certify.inputs.given import given_rows
 from certify.inputs.sklearn.linear import linear
 from certify.problem.perturbations.codes import code_rows
 from certify.prove.rows import LARGEST, kind_of
+from certify.prove.stored.site import Site, Stored, opened
+from certify.prove.stored.spread import spread
 from certify.rigor.environment import require_sound
 from certify.rigor.fp import Array
 from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.losses import HEAD_LOSSES
 from certify.systems.head.rows.ridge import Ridge, ridge
-from certify.systems.head.rows.stored.on_disk import OnDisk, on_disk
 from certify.systems.head.rows.stored.parquet import Parquet
-from certify.systems.head.rows.stored.rows import BESIDE, BLOCK
+from certify.systems.head.rows.stored.ranks.store import digest
+from certify.systems.head.rows.stored.ranks.team import Team
+from certify.systems.head.rows.stored.ranks.wire import Message
+from certify.systems.head.rows.stored.rows import BESIDE, BLOCK, part_of
 from certify.theorems.head.rows.squared.streamed.deletions import FLIPS, STAYS, deleted
 from certify.theorems.head.rows.squared.streamed.labels import tolerated
 from certify.theorems.head.rows.squared_labels import Targets
@@ -37,8 +44,8 @@ OBJECTS = 2000
 LARGEST_SHARE = 4
 """One part in so many of the memory is for the largest numbers of the evaluation rows."""
 
-
-Stored = OnDisk | Parquet
+COPIES = 6
+"""Copies of the sums of a part, for each level of their tree, while ranks tell each other of them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,10 +74,23 @@ class StoredPredictions:
         return (f"StoredPredictions({self.words}: {len(self.proved)} predictions proved to stay, "
                 f"{len(self.flipped)} flipped, {len(self.undecided)} undecided)")
 
+    def json(self) -> str:
+        """All of it on one line: the same bytes for the same question, whoever has read which rows.
+
+        >>> none = np.zeros(0, dtype=np.int64)
+        >>> StoredPredictions("any 2 rows deleted", np.array([0, 2]), np.array([1]), none, rows={1: (7, 9)}).json()
+        '{"words": "any 2 rows deleted", "proved": [0, 2], "flipped": [1], "undecided": [], "tolerated": null,
+          "rows": {"1": [7, 9]}, "reason": ""}'
+        """
+        ends = None if self.tolerated is None else self.tolerated.tolist()
+        return json.dumps({"words": self.words, "proved": self.proved.tolist(), "flipped": self.flipped.tolist(),
+                           "undecided": self.undecided.tolist(), "tolerated": ends,
+                           "rows": {str(j): list(rows) for j, rows in self.rows.items()}, "reason": self.reason})
+
 
 def stored_predictions(
     estimator: Any, X: Any, y: Any, X_eval: Any, *, delete: int | None = None, relabel: int | None = None,
-    memory: float = 4e9,
+    memory: float = 4e9, ranks: int | str = 1, checkpoint: str | os.PathLike[str] | None = None,
 ) -> StoredPredictions:
     """Which predictions stay when any `delete` training rows of a file are left out, or any `relabel` are relabelled.
 
@@ -79,7 +99,8 @@ def stored_predictions(
     grows as their number does. Labels are answered from both ends (D3), deletions by one bound for all choices (D4c),
     which is good where the rows asked about carry little of what is known, so together less than 1 of leverage.
 
-    Nothing of it is written as a certificate.
+    Rows are shared out among `ranks` processes. Their answer is the same to the last bit, however many there are, if
+    their processors multiply alike; it is proved if they do not. Nothing of it is written as a certificate.
 
     Args:
         estimator: a fitted RidgeClassifier.
@@ -90,11 +111,18 @@ def stored_predictions(
         y: `(n,)` labels.
         X_eval: `(N, d)` evaluation rows.
         delete, relabel: how many rows, one of them.
-        memory: bytes that may be used; what does not fit is refused before anything is read.
+        memory: bytes that each rank may use; what does not fit is refused before anything is read.
+        ranks: how many processes read rows, this one among them: the others are started here, and end with the answer.
+            "torchrun": those that torchrun has started; each of them calls this with the same arguments.
+        checkpoint: a folder where what was found is kept, so that a run which was ended goes on where it was; with
+            another number of ranks with the last reading that was finished. An answer takes it away. Nobody else may
+            write to it.
 
     Raises:
-        InputError: another estimator, data that do not fit it, too little memory, or a file that is written to.
+        InputError: another estimator, data that do not fit it, too little memory, a file that is written to, or ranks
+            that see other rows.
         EnclosureError: numbers that overflow.
+        RankLost: another rank has ended.
 
     >>> import tempfile
     >>> from sklearn.linear_model import RidgeClassifier
@@ -110,22 +138,76 @@ def stored_predictions(
     source, head, alpha = _read(estimator, X, y, X_eval)
     if count > source.shape[0]:
         raise InputError(kind, f"{count} of {source.shape[0]} rows", f"give at most {source.shape[0]}")
-    room = _room(source, head, memory, 1 if kind == "relabel" else 4 * count)
-    system = ridge(source, (alpha, 0.0), head.decayed)  # head.mu() rounds alpha / n, and n of it is not alpha
+    room = _room(source, head, memory, 1 if kind == "relabel" else 4 * count, ranks != 1)
+    asked = _Asked(kind, count, source, head, alpha, room)
+    site = Site(source, head.Y, _label(head), len(_codes(head)), "" if checkpoint is None else os.fspath(checkpoint),
+                asked.digest())
+    found = spread(site, ranks, partial(_answered, asked))
+    source.require_unchanged()
+    return _of_message(found)
+
+
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """A question, and all that it is asked with."""
+
+    kind: str
+    count: int
+    source: Stored
+    head: Head
+    alpha: float
+    room: int
+
+    def digest(self) -> str:
+        """Of all but the rows."""
+        h = self.head
+        words = [__version__, self.kind, self.count, self.alpha.hex(), self.source.shape, h.loss.name]
+        return digest([json.dumps(words).encode(), h.V, h.decayed, h.points, h.Y, _codes(h)])
+
+
+def _answered(asked: _Asked, team: Team) -> Message:
+    """By rank 0."""
+    head = asked.head
+    # head.mu() rounds alpha / n, and n of it is not alpha
+    system = ridge(asked.source, (asked.alpha, 0.0), head.decayed, readers=team)
     if isinstance(system, str):
         raise EnclosureError("stored_predictions", system, "fit with a larger alpha")
-    known = head.today >= 0
-    asked = _relabelled if kind == "relabel" else _deleted
-    found = asked(system, head, np.flatnonzero(known), count, room)
-    source.require_unchanged()
-    return found
+    known = np.flatnonzero(head.today >= 0)
+    found = (_relabelled(system, head, known, team.per_row["open"], asked.count, asked.room)
+             if asked.kind == "relabel" else _deleted(system, head, known, asked.count))
+    return _as_message(found)
 
 
-def _relabelled(system: Ridge, head: Head, at: Whole, count: int, room: int) -> StoredPredictions:
+def _as_message(found: StoredPredictions) -> Message:
+    """An answer, for other ranks."""
+    arrays = {"proved": found.proved, "flipped": found.flipped, "undecided": found.undecided}
+    if found.tolerated is not None:
+        arrays["tolerated"] = found.tolerated
+    rows = [[j, list(rows)] for j, rows in found.rows.items()]
+    return Message("answer", {"words": found.words, "reason": found.reason, "rows": rows}, arrays)
+
+
+def _of_message(message: Message) -> StoredPredictions:
+    """The answer that such a message says."""
+    rows = {int(j): tuple(map(int, rows)) for j, rows in message.words["rows"]}
+    proved, flipped, undecided = (message.arrays[name] for name in ("proved", "flipped", "undecided"))
+    return StoredPredictions(str(message.words["words"]), proved, flipped, undecided, message.arrays.get("tolerated"),
+                             rows, str(message.words["reason"]))
+
+
+def _codes(head: Head) -> Array:
+    assert head.codes is not None
+    return head.codes
+
+
+def _label(head: Head) -> Whole:
+    assert head.label is not None
+    return head.label
+
+
+def _relabelled(system: Ridge, head: Head, at: Whole, others: Any, count: int, room: int) -> StoredPredictions:
     """D3."""
-    assert head.codes is not None and head.label is not None
-    others = head.label[:, None] != np.arange(len(head.codes))
-    found = tolerated(system, Targets(head.Y, head.codes, others), head.points[at], head.today[at], 0.0, room)
+    found = tolerated(system, Targets(head.Y, _codes(head), others), head.points[at], head.today[at], 0.0, room)
     N = len(head.points)
     ends = np.tile(np.array([-1, system.n]), (N, 1))
     ends[at, 0], ends[at, 1] = found.lower, found.upper
@@ -136,7 +218,7 @@ def _relabelled(system: Ridge, head: Head, at: Whole, count: int, room: int) -> 
         reason="labels that rounding does not part from another one" if len(open_) else "")
 
 
-def _deleted(system: Ridge, head: Head, at: Whole, count: int, room: int) -> StoredPredictions:
+def _deleted(system: Ridge, head: Head, at: Whole, count: int) -> StoredPredictions:
     """D4c."""
     found = deleted(system, head.Y, head.points[at], head.today[at], 0.0, count)
     status = np.zeros(len(head.points), dtype=np.int64)
@@ -148,13 +230,6 @@ def _deleted(system: Ridge, head: Head, at: Whole, count: int, room: int) -> Sto
     return StoredPredictions(f"any {count} rows deleted", np.flatnonzero(status == STAYS),
                              np.flatnonzero(status == FLIPS), open_, None,
                              {int(at[j]): rows for j, rows in found.rows.items()}, why)
-
-
-def _opened(X: Any, ones: bool) -> Stored:
-    """The rows of a file of either kind."""
-    if isinstance(X, str | os.PathLike) and os.fspath(X).endswith(".parquet"):
-        return Parquet(os.fspath(X), ones)
-    return on_disk(X, ones)
 
 
 def same_names(found: tuple[str, ...], known: Any) -> None:
@@ -181,7 +256,7 @@ def _read(estimator: Any, X: Any, y: Any, X_eval: Any) -> tuple[Stored, Head, fl
     if read.by_label is not None or read.balanced:
         raise InputError("class_weight", "weights of labels", "fit without them")
     assert read.targets is not None
-    source = _opened(X, read.bias is not None)
+    source = opened(X, read.bias is not None)
     if isinstance(source, Parquet):
         same_names(source.names, getattr(estimator, "feature_names_in_", None))
     n, m = source.shape
@@ -205,7 +280,7 @@ def _read(estimator: Any, X: Any, y: Any, X_eval: Any) -> tuple[Stored, Head, fl
     return source, head, read.weight_decay
 
 
-def _room(source: Stored, head: Head, memory: float, each: int) -> int:
+def _room(source: Stored, head: Head, memory: float, each: int, others: bool) -> int:
     """Bytes for the largest numbers of the evaluation rows.
 
     Raises:
@@ -214,7 +289,9 @@ def _room(source: Stored, head: Head, memory: float, each: int) -> int:
     (n, m), N, k = source.shape, len(head.points), head.k
     contrasts = N * max(k - 1, 1)
     beside = max(BESIDE, BLOCK * (N + 2 * k * k))
-    fixed = BASE + source.held + NUMBERS * (MATRICES * m * m + WIDE * N * m + n * (6 * k + 6) + 12 * 2**20 + 2 * beside)
+    levels = (-(-n // part_of(m))).bit_length() + 1
+    matrices = MATRICES + levels * (COPIES if others else 1)
+    fixed = BASE + source.held + NUMBERS * (matrices * m * m + WIDE * N * m + n * (6 * k + 6) + 12 * 2**20 + 2 * beside)
     needed = fixed + contrasts * (NUMBERS * 16 * each + OBJECTS)
     if not memory >= needed:
         raise InputError("memory", f"{memory:.3g} bytes, where {needed:.3g} are needed",
