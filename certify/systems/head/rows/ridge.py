@@ -146,10 +146,10 @@ def ridge(phi: Array | Source, mu: tuple[float, float], decayed: NDArray[np.bool
     squares = scale * scale
     H[np.diag_indices_from(H)] += decay * squares
     diagonal = np.where(decayed, mu[1] * squares, 0.0) * RAISE + 2 * U * np.abs(np.diagonal(H))
-    return _factored(rows, found.longest, loose, H, found.columns(), unit_of(rows), diagonal)
+    return factored(rows, found.longest, loose, H, found.columns(), unit_of(rows), diagonal)
 
 
-def _factored(rows: Rows, longest: float, loose: float, H: Array, columns: Array, unit: float,
+def factored(rows: Rows, longest: float, loose: float, H: Array, columns: Array, unit: float,
               diagonal: Array) -> Ridge | str:
     """R from a Cholesky factor, judged by `‖RHRᵀ − I‖` with every rounding and what H leaves out."""
     refusal = ("the squares of the features and the decay do not make a matrix that floats prove positive definite; "
