@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -135,15 +136,20 @@ def stored_predictions(
     StoredPredictions(any 2 rows deleted: 20 predictions proved to stay, 0 flipped, 0 undecided)
     """
     kind, count = kind_of(delete=delete, relabel=relabel)
-    source, head, alpha = _read(estimator, X, y, X_eval)
-    if count > source.shape[0]:
-        raise InputError(kind, f"{count} of {source.shape[0]} rows", f"give at most {source.shape[0]}")
-    room = _room(source, head, memory, 1 if kind == "relabel" else 4 * count, ranks != 1)
-    asked = _Asked(kind, count, source, head, alpha, room)
-    site = Site(source, head.Y, _label(head), len(_codes(head)), "" if checkpoint is None else os.fspath(checkpoint),
-                asked.digest())
-    found = spread(site, ranks, partial(_answered, asked))
-    source.require_unchanged()
+    sources = list[Stored]()
+
+    def prepare() -> tuple[Site, Callable[[Team], Message]]:
+        source, head, alpha = _read(estimator, X, y, X_eval)
+        if count > source.shape[0]:
+            raise InputError(kind, f"{count} of {source.shape[0]} rows", f"give at most {source.shape[0]}")
+        room = _room(source, head, memory, 1 if kind == "relabel" else 4 * count, ranks != 1)
+        sources.append(source)
+        asked = _Asked(kind, count, source, head, alpha, room)
+        folder = "" if checkpoint is None else os.fspath(checkpoint)
+        return Site(source, head.Y, _label(head), len(_codes(head)), folder, asked.digest()), partial(_answered, asked)
+
+    found = spread(ranks, prepare)
+    sources[0].require_unchanged()
     return _of_message(found)
 
 
