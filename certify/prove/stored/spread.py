@@ -89,7 +89,7 @@ def _served(prepare: Prepare, channel: Channel) -> Message:
         channel.send(refusal(error))
         raise
     channel.send(_hello(site))
-    found = serve(channel, site.source, TASKS, site.per_row(), store)
+    found = serve(channel, (site.source, site.source.require_unchanged), TASKS, site.per_row(), store)
     if found.about == "refused":
         words = [str(found.words.get(part, "")) for part in ("asked", "found", "remedy")]
         raise ERRORS.get(str(found.words.get("error")), CertifyError)(*words)
