@@ -15,8 +15,8 @@ from certify._version import __version__
 from certify.format.errors import EnclosureError, InputError
 from certify.inputs.given import given_rows
 from certify.inputs.sklearn.linear import linear
-from certify.problem.perturbations.codes import code_rows
-from certify.prove.rows import LARGEST, kind_of
+from certify.problem.perturbations.codes import Codes, code_rows
+from certify.prove.rows import LARGEST, VERBS, kind_of
 from certify.prove.stored.site import Site, Stored, opened
 from certify.prove.stored.spread import spread
 from certify.rigor.environment import require_sound
@@ -29,7 +29,9 @@ from certify.systems.head.rows.stored.ranks.store import digest
 from certify.systems.head.rows.stored.ranks.team import Team
 from certify.systems.head.rows.stored.ranks.wire import Message
 from certify.systems.head.rows.stored.rows import BESIDE, BLOCK, part_of
-from certify.theorems.head.rows.squared.streamed.deletions import FLIPS, STAYS, deleted
+from certify.theorems.head.rows.curved.centre import centre
+from certify.theorems.head.rows.curved.changed import Changed, changed
+from certify.theorems.head.rows.squared.streamed.deletions import FLIPS, STAYS, Deleted, deleted
 from certify.theorems.head.rows.squared.streamed.labels import tolerated
 from certify.theorems.head.rows.squared_labels import Targets
 
@@ -44,6 +46,8 @@ OBJECTS = 2000
 
 LARGEST_SHARE = 4
 """One part in so many of the memory is for the largest numbers of the evaluation rows."""
+
+ESTIMATORS = ("RidgeClassifier", "LogisticRegression")
 
 COPIES = 6
 """Copies of the sums of a part, for each level of their tree, while ranks tell each other of them."""
@@ -173,15 +177,39 @@ class _Asked:
 
 def _answered(asked: _Asked, team: Team) -> Message:
     """By rank 0."""
+    known = np.flatnonzero(asked.head.today >= 0)
+    return _as_message((_squared if asked.head.loss.quadratic else _curved)(asked, known, team))
+
+
+def _squared(asked: _Asked, known: Whole, team: Team) -> StoredPredictions:
+    """D3, D4c."""
     head = asked.head
     # head.mu() rounds alpha / n, and n of it is not alpha
     system = ridge(asked.source, (asked.alpha, 0.0), head.decayed, readers=team)
     if isinstance(system, str):
         raise EnclosureError("stored_predictions", system, "fit with a larger alpha")
-    known = np.flatnonzero(head.today >= 0)
-    found = (_relabelled(system, head, known, team.per_row["open"], asked.count, asked.room)
-             if asked.kind == "relabel" else _deleted(system, head, known, asked.count))
-    return _as_message(found)
+    if asked.kind == "relabel":
+        return _relabelled(system, head, known, team.per_row["open"], asked.count, asked.room)
+    return _deleted(system, head, known, asked.count)
+
+
+def _curved(asked: _Asked, known: Whole, team: Team) -> StoredPredictions:
+    """D1h."""
+    head, status = asked.head, np.zeros(len(asked.head.points), dtype=np.int64)
+    at = centre(asked.source, head.Y, asked.alpha, head.decayed, head.V[0], team)
+    if isinstance(at, str):
+        raise EnclosureError("stored_predictions", at, "fit with a smaller C")
+    found = changed(at, head.Y, head.points[known], head.today[known], asked.count, asked.kind == "relabel")
+    status[known] = found.status
+    return _told(f"any {asked.count} rows {VERBS[asked.kind]}", status, found, known,
+                 found.reason or "one bound for all choices does not part these from a flip")
+
+
+def _told(words: str, status: Whole, found: Deleted | Changed, known: Whole, why: str) -> StoredPredictions:
+    """An answer from what is proved of every evaluation row."""
+    open_ = np.flatnonzero((status != STAYS) & (status != FLIPS))
+    return StoredPredictions(words, np.flatnonzero(status == STAYS), np.flatnonzero(status == FLIPS), open_, None,
+                             {int(known[j]): rows for j, rows in found.rows.items()}, why if len(open_) else "")
 
 
 def _as_message(found: StoredPredictions) -> Message:
@@ -229,13 +257,10 @@ def _deleted(system: Ridge, head: Head, at: Whole, count: int) -> StoredPredicti
     found = deleted(system, head.Y, head.points[at], head.today[at], 0.0, count)
     status = np.zeros(len(head.points), dtype=np.int64)
     status[at] = found.status
-    open_ = np.flatnonzero((status != STAYS) & (status != FLIPS))
-    why = ("" if not len(open_) else f"any {count} rows together may carry all that is known of a direction (their "
-           f"leverages add up to {found.kappa:.2g}, which has to be below 1)" if not found.kappa < 1 else
+    why = (f"any {count} rows together may carry all that is known of a direction (their leverages add up to "
+           f"{found.kappa:.2g}, which has to be below 1)" if not found.kappa < 1 else
            "one bound for all choices does not part these from a flip")
-    return StoredPredictions(f"any {count} rows deleted", np.flatnonzero(status == STAYS),
-                             np.flatnonzero(status == FLIPS), open_, None,
-                             {int(at[j]): rows for j, rows in found.rows.items()}, why)
+    return _told(f"any {count} rows deleted", status, found, at, why)
 
 
 def same_names(found: tuple[str, ...], known: Any) -> None:
@@ -253,15 +278,24 @@ def same_names(found: tuple[str, ...], known: Any) -> None:
 
 def _read(estimator: Any, X: Any, y: Any, X_eval: Any) -> tuple[Stored, Head, float]:
     """The rows, a head with all but them, and the penalty in the sum form."""
-    if type(estimator).__name__ != "RidgeClassifier":
-        raise InputError("estimator", type(estimator).__name__, "give a fitted RidgeClassifier")
+    if type(estimator).__name__ not in ESTIMATORS:
+        raise InputError("estimator", type(estimator).__name__, f"give a fitted {' or '.join(ESTIMATORS)}")
     labels = np.asarray(y)
     if labels.ndim != 1:
         raise InputError("y", f"shape {labels.shape}", "give (n,) labels")
     read = linear(estimator, labels, 1)  # a penalty for one row is that of the sum, exactly
     if read.by_label is not None or read.balanced:
         raise InputError("class_weight", "weights of labels", "fit without them")
-    assert read.targets is not None
+    if read.targets is not None:
+        Y, codes = read.targets, code_rows(read.targets)
+    elif len(read.weights) > 1:
+        raise InputError("estimator", f"{type(estimator).__name__} of {len(read.weights)} classes",
+                         "give one of two classes, or a RidgeClassifier")
+    else:
+        assert read.labels is not None
+        signs = np.array([[-1.0], [1.0]])
+        codes = Codes(signs, read.labels.astype(np.int64).ravel())
+        Y = signs[codes.label]
     source = opened(X, read.bias is not None)
     if isinstance(source, Parquet):
         same_names(source.names, getattr(estimator, "feature_names_in_", None))
@@ -274,14 +308,13 @@ def _read(estimator: Any, X: Any, y: Any, X_eval: Any) -> tuple[Stored, Head, fl
             raise InputError(what, f"{width} columns", f"the estimator was fitted to {read.weights.shape[1]}")
     if m > LARGEST // len(read.weights):
         raise InputError("X", f"{m} columns for {len(read.weights)} outputs", f"give at most {LARGEST} weights")
-    require_sound(read.weights, read.bias, read.targets, points)
+    require_sound(read.weights, read.bias, Y, points)
     V: Array = read.weights if read.bias is None else np.hstack([read.weights, read.bias[:, None]])
     if read.bias is not None:
         points = np.hstack([points, np.ones((len(points), 1))])
-    codes = code_rows(read.targets)
     decayed = np.ones(m, dtype=bool)
-    decayed[-1] = read.bias is None
-    head = Head(np.zeros((n, 0)), np.zeros(n), read.targets, codes.codes, codes.label, HEAD_LOSSES[read.loss], V,
+    decayed[-1] = read.bias is None or read.bias_decay
+    head = Head(np.zeros((n, 0)), np.zeros(n), Y, codes.codes, codes.label, HEAD_LOSSES[read.loss], V,
                 read.weight_decay / n, decayed, False, points, np.zeros(len(points)))
     return source, head, read.weight_decay
 

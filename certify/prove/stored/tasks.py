@@ -5,13 +5,16 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Final
 
+from certify.systems.head.rows.stored.curved import CurvedNormal, CurvedSquares, Slopes
 from certify.systems.head.rows.stored.normal import Normal, Products, Squares
 from certify.systems.head.rows.stored.ranks.digests import Digests
 from certify.systems.head.rows.stored.ranks.reading import Made
+from certify.theorems.head.rows.curved.reach import Reach, Taken
 from certify.theorems.head.rows.squared.streamed.drops import Drops
 from certify.theorems.head.rows.squared.streamed.influences import Influences
 from certify.theorems.head.rows.squared.streamed.stretched import Stretched
 
-_TASKS: Final[tuple[Made, ...]] = (Squares, Normal, Products, Stretched, Influences, Drops, Digests)
+_TASKS: Final[tuple[Made, ...]] = (Squares, Normal, Products, Stretched, Influences, Drops, Digests, CurvedSquares,
+                                   CurvedNormal, Slopes, Reach, Taken)
 
 TASKS: Final = MappingProxyType({made.__name__: made for made in _TASKS})

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from certify.format.errors import EnclosureError
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
+from certify.systems.head.rows.stored.curved import CurvedNormal, CurvedSquares
 from certify.systems.head.rows.stored.normal import Normal, Products, Squares
 from certify.systems.head.rows.stored.rows import BLOCK, Held, Readers, Rows, Source
 from certify.systems.head.rows.stored.tree import levels
@@ -110,7 +111,7 @@ def unit_of(rows: Rows) -> float:
 
 
 def ridge(phi: Array | Source, mu: tuple[float, float], decayed: NDArray[np.bool_], phi_rad: Array | None = None,
-          readers: Readers | None = None) -> Ridge | str:
+          readers: Readers | None = None, curved: Array | None = None) -> Ridge | str:
     """Prove that `ΦᵀΦ + μ·diag(decayed)` is positive definite, or say why it was not.
 
     Args:
@@ -119,6 +120,8 @@ def ridge(phi: Array | Source, mu: tuple[float, float], decayed: NDArray[np.bool
         decayed: `(p,)` bool.
         phi_rad: `(n,)` Euclidean distance within which the true rows are; None: exact.
         readers: of the rows; None: whoever asks.
+        curved: `(p,)` weights of a logistic regression, each row then times the root of the curvature there: H is the
+            second derivative of the training loss, nearly, and the rows that are kept are not those that it is made of.
 
     >>> found = ridge(np.array([[1.0, 1.0], [-1.0, 1.0]]), (1.0, 0.0), np.array([True, False]))
     >>> found.delta < 1e-12, ridge(np.ones((2, 2)), (0.0, 0.0), np.array([True, True]))[:11]
@@ -126,7 +129,7 @@ def ridge(phi: Array | Source, mu: tuple[float, float], decayed: NDArray[np.bool
     """
     source: Source = Held(phi) if isinstance(phi, np.ndarray) else phi
     whole = Rows(source, np.ones(source.shape[1]), readers)
-    squares_of = whole.tallied(Squares()).squares() if mu[0] >= 0 else None
+    squares_of = whole.tallied(Squares() if curved is None else CurvedSquares(curved)).squares() if mu[0] >= 0 else None
     if squares_of is None:
         return "the features or the weight decay are not finite, or beyond 2^100"
     if not (0 <= mu[0] <= 2.0**200 and 0 <= mu[1] <= mu[0] + 2.0**-200):
@@ -140,7 +143,7 @@ def ridge(phi: Array | Source, mu: tuple[float, float], decayed: NDArray[np.bool
     loose = 0.0
     if phi_rad is not None and phi_rad.any():
         loose = float(fp.row_norms(phi_rad[None, :])[0] * scale.max() * RAISE)
-    found = rows.tallied(Normal())
+    found = rows.tallied(Normal() if curved is None else CurvedNormal(curved / scale))
     H = fp.require_finite(found.gram(), "normal matrix")
     H = np.tril(H) + np.tril(H, -1).T
     squares = scale * scale

@@ -91,11 +91,11 @@ class NormalFound:
 
     def columns(self) -> Array:
         """Upper bounds of the lengths of the columns."""
-        return _some(self._columns)
+        return some(self._columns)
 
     def gram(self) -> Array:
         """The sums."""
-        return _some(self._gram)
+        return some(self._gram)
 
     def told(self) -> Told:
         """As arrays."""
@@ -132,7 +132,7 @@ class ProductsFound:
 
     def sums(self) -> Array:
         """All of them."""
-        return _some(self._sums)
+        return some(self._sums)
 
     def told(self) -> Told:
         """As arrays."""
@@ -143,7 +143,8 @@ class ProductsFound:
         self._sums.add(told, "sums")
 
 
-def _some(tree: Tree) -> Array:
+def some(tree: Tree) -> Array:
+    """The total of a tree that has taken something."""
     found = tree.total()
     assert found is not None  # a source without rows is refused where it is opened
     return found
