@@ -1,4 +1,4 @@
-"""Which predictions of a ridge classifier stay when rows change that are too many for memory."""
+"""Which predictions of a ridge classifier or logistic regression stay when rows change that are too many for memory."""
 
 from __future__ import annotations
 
@@ -101,18 +101,20 @@ def stored_predictions(
 
     The model is trained again to the exact minimum after each change. The rows are read from the file some at a time,
     a few times over, and never held together: memory does not grow with them but for a few numbers a row, and time
-    grows as their number does. Labels are answered from both ends (D3), deletions by one bound for all choices (D4c),
-    which is good where the rows asked about carry little of what is known, so together less than 1 of leverage.
+    grows as their number does. Labels of a RidgeClassifier are answered from both ends (D3), its deletions by one bound
+    for all choices (D4c), which is good where the rows asked about carry little of what is known, so together less than
+    1 of leverage. A LogisticRegression of two classes is answered by one curvature for all choices (D1h), which is good
+    where they hardly move it: many rows, of which few change.
 
     Rows are shared out among `ranks` processes. Their answer is the same to the last bit, however many there are, if
     their processors multiply alike; it is proved if they do not. Nothing of it is written as a certificate.
 
     Args:
-        estimator: a fitted RidgeClassifier.
+        estimator: a fitted RidgeClassifier, or LogisticRegression of two classes.
         X: the `(n, d)` rows that it was fitted to, as the path of a `.npy` file or as
             `numpy.load(path, mmap_mode="r")`, of float32 or float64; or the path of a `.parquet` file, all of whose
             columns are features, and of which one row group at a time has to fit into memory. It is the file that is
-            read, as it is now.
+            read, as it is now. Of a LogisticRegression float32, or numbers that float32 holds.
         y: `(n,)` labels.
         X_eval: `(N, d)` evaluation rows.
         delete, relabel: how many rows, one of them.

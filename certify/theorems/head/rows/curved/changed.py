@@ -17,9 +17,6 @@ from certify.theorems.head.rows.curved.reach import Reach, Taken, TakenFound
 from certify.theorems.head.rows.squared.contrasts import Ints
 from certify.theorems.head.rows.squared.streamed.deletions import FLIPS, OPEN, STAYS
 
-ROUNDS = 60
-"""Steps towards the radius."""
-
 AGAIN = 1.0 + 2.0**-20
 """By which factor a curvature that is formed again, from other products, differs from the first one at most, beside
 twice its error."""
@@ -76,26 +73,33 @@ def moved(at: Centre, Y: Array, count: int, relabel: bool) -> Moved | str:
     if not left > 0:
         return (f"any {count} rows together may carry all that is known of a direction (their leverages add up to "
                 f"{kappa:.2g}, which has to be below 1)")
-    grown = _grown(at.drift, reach, pull, left)
-    if grown is None:
+    spread = _spread(at.drift, reach * pull, left, 1 + 2 * NEAR + off)
+    if spread is None:
         return f"any {count} rows together may move outputs too far for one curvature to bound it"
-    spread = max(grown / left, grown * (1 + 2 * NEAR + off)) * RAISE - 1.0
-    return Moved(reach, pull, spread * RAISE)
+    return Moved(reach, pull, spread)
 
 
-def _grown(drift: float, reach: float, pull: float, left: float) -> float | None:
-    """Bound of `e^(ω)`, ω what outputs move by, beyond which no refit lies; None where there is none."""
-    radius = pull
-    for _ in range(ROUNDS):
-        omega = (drift + reach * radius) * RAISE
-        if not omega < 50.0:
-            return None
-        grown = float(exp(np.array([omega]))[0]) * (1 + 4 * EXP_ERROR * U)
-        needed = pull * grown / left * RAISE
-        if needed < radius:
-            return grown
-        radius = needed * (1 + 2.0**-10)
-    return None
+def _spread(drift: float, far: float, left: float, more: float) -> float | None:
+    """By which part of itself a motion differs from the Newton step; None where nothing is known of it.
+
+    With ω so that `left·e^(−drift)(1 − e^(−ω)) > far` no output moves by more than ω, and the mean of the curvature on
+    the way is between `left·e^(−drift)(1 − e^(−ω))/ω` and `more·e^drift(e^ω − 1)/ω` times the one known.
+    """
+    grown = _exp(drift)
+    part = far * grown / left * RAISE
+    if not part < 0.99:
+        return None
+    omega = -math.log1p(-part) * (1 + 2.0**-20) + 2.0**-40  # any number will do that passes the next line
+    least = (1.0 - _exp(-omega)) * left / (grown * RAISE)
+    if not least * (1 - 8 * U) > far:
+        return None
+    largest = (_exp(omega) - 1.0) / omega * (grown * more * RAISE)
+    return (max(omega / least * RAISE, 2.0 - (1 - 8 * U) / largest) - 1.0) * RAISE + 8 * U
+
+
+def _exp(x: float) -> float:
+    """Upper bound of `e^x`."""
+    return float(exp(np.array([x]))[0]) * (1 + 4 * EXP_ERROR * U)
 
 
 def changed(at: Centre, Y: Array, points: Array, today: Ints, count: int, relabel: bool) -> Changed:

@@ -13,11 +13,13 @@ from certify.prove.stored.tasks import TASKS
 from certify.rigor import fp
 from certify.systems.head.rows.ridge import products_of, unit_of
 from certify.systems.head.rows.stored import rows as stored
+from certify.systems.head.rows.stored.curved import CurvedNormal, CurvedSquares, Slopes
 from certify.systems.head.rows.stored.normal import Normal, Products, Squares
 from certify.systems.head.rows.stored.ranks.wire import Message, decoded, encoded
 from certify.systems.head.rows.stored.rows import Held, Rows
 from certify.systems.head.rows.stored.tally import PerRow, Task
 from certify.systems.head.rows.stored.tree import Tree, levels
+from certify.theorems.head.rows.curved.reach import Reach, Taken
 from certify.theorems.head.rows.squared.contrasts import Contrast
 from certify.theorems.head.rows.squared.streamed.drops import Drops
 from certify.theorems.head.rows.squared.streamed.influences import Influences, as_lines
@@ -26,14 +28,21 @@ from certify.theorems.head.rows.squared.streamed.stretched import Stretched
 
 N, P, SIZE = 90, 4, 6
 RNG = np.random.default_rng(3)
-PHI = np.round(RNG.standard_normal((N, P)), 1) * 0.1
+PHI = (np.round(RNG.standard_normal((N, P)), 1) * 0.1).astype(np.float32).astype(np.float64)
 Y = np.eye(3)[RNG.integers(0, 3, N)]
+SIGNS = np.where(Y[:, :1] == 1, 1.0, -1.0)
 KINDS = [Contrast(0, 1), Contrast(2, 0)]
 ASKED = np.array([[0, 0], [1, 0], [2, 1]])
 TASKS_HERE: list[Task] = [
     Squares(), Normal(), Products(PerRow("Y", Y)), Stretched(np.tril(RNG.standard_normal((P, P))), 5),
     Influences(RNG.standard_normal((3, P)), RNG.standard_normal((3, P)), PerRow("Y", Y), as_lines(KINDS), ASKED,
                np.array([0.5, 1.0, 2.0]), 0.25, 4),
+    CurvedSquares(RNG.standard_normal(P)), CurvedNormal(RNG.standard_normal(P)),
+    Slopes(RNG.standard_normal(P), RNG.standard_normal(P), PerRow("Y", SIGNS)),
+    *(Reach(np.tril(RNG.standard_normal((P, P))), RNG.standard_normal(P), RNG.standard_normal(P), PerRow("Y", SIGNS), 5,
+            relabel) for relabel in (False, True)),
+    Taken(RNG.standard_normal((3, P)), np.array([1.0, -1.0, 1.0]), RNG.standard_normal(P), PerRow("Y", SIGNS), 4,
+          False),
     Drops(RNG.standard_normal((3, P)), PerRow("Y", Y), np.eye(3), PerRow("open", Y == 0), as_lines(KINDS), ASKED, 7),
 ]
 
