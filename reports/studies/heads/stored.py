@@ -117,7 +117,8 @@ def ask(n: int, folder: Path, memory: float, kind: str, ranks: int) -> None:
         found = certify.stored_predictions(model, folder / f"rows-{n}.npy", y, X_eval, **asked, memory=memory,
                                            ranks=ranks)
         line = {"rows": n, "model": kind, "ranks": ranks, **asked, "proved": len(found.proved),
-                "flipped": len(found.flipped), "undecided": len(found.undecided), "processor": round(time.process_time() - started, 2),
+                "flipped": len(found.flipped), "undecided": len(found.undecided),
+                "processor": round(time.process_time() - started, 2),
                 "others": round(spent() - others, 2), "load": round(os.getloadavg()[0], 1),
                 "wall": round(time.monotonic() - clock, 2),
                 "digest": hashlib.sha256(found.json().encode()).hexdigest()[:16],
