@@ -15,6 +15,7 @@ from certify.cli.gating.baseline import baseline as baseline_verb
 from certify.cli.options import Activation, Evaluation, Graph, Loss, NoBiasDecay, Normalization, WeightDecay
 from certify.cli.pages.report import report
 from certify.cli.polish import polish
+from certify.cli.stored_rows import rows
 
 __all__ = [  # importing a module of verbs adds them
     "Interrupted", "app", "attesting", "audits", "baseline_verb", "compare", "report"]
@@ -175,6 +176,7 @@ def init(
 
 
 app.command()(interruptible(polish))
+app.command()(interruptible(rows))
 
 
 @app.command()
