@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Sequence
+from numbers import Integral
 from typing import Final
 
 import numpy as np
@@ -41,14 +42,14 @@ def spread(ranks: int | str, prepare: Prepare) -> Message:
     """
     if ranks == TORCHRUN:
         return _by_torch(prepare)
-    if not isinstance(ranks, int) or isinstance(ranks, bool) or not 1 <= ranks <= MOST:
+    if not isinstance(ranks, Integral) or isinstance(ranks, bool) or not 1 <= ranks <= MOST:
         raise InputError("ranks", repr(ranks), f'give a number of processes from 1 to {MOST}, or "{TORCHRUN}"')
     site, ask = prepare()
     store = site.store()
     if ranks == 1:
         found = ask(Team(site.per_row(), (), store))
     else:
-        with started(ranks - 1, site) as channels:
+        with started(int(ranks) - 1, site) as channels:
             found = ask(Team(site.per_row(), channels, store))
     return _kept(found, store)
 
