@@ -12,10 +12,10 @@ import typer
 from certify.cli import attesting, audits, compare, gating
 from certify.cli.app import Interrupted, app, decimal, interruptible, whole
 from certify.cli.gating.baseline import baseline as baseline_verb
+from certify.cli.on_disk.rows import rows
 from certify.cli.options import Activation, Evaluation, Graph, Loss, NoBiasDecay, Normalization, WeightDecay
 from certify.cli.pages.report import report
 from certify.cli.polish import polish
-from certify.cli.stored_rows import rows
 
 __all__ = [  # importing a module of verbs adds them
     "Interrupted", "app", "attesting", "audits", "baseline_verb", "compare", "report"]
