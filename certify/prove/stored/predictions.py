@@ -187,7 +187,7 @@ def _squared(asked: _Asked, known: Whole, team: Team) -> StoredPredictions:
     """D3, D4c."""
     head = asked.head
     # head.mu() rounds alpha / n, and n of it is not alpha
-    system = ridge(asked.source, (asked.alpha, 0.0), head.decayed, readers=team)
+    system = ridge(asked.source, (asked.alpha, 0.0), head.decayed, readers=team, beside=head.Y)
     if isinstance(system, str):
         raise EnclosureError("stored_predictions", system, "fit with a larger alpha")
     if asked.kind == "relabel":

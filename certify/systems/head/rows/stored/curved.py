@@ -98,7 +98,7 @@ class CurvedNormalFound(NormalFound):
     """Of the parts so far."""
 
     def __init__(self, V: Array) -> None:
-        super().__init__()
+        super().__init__(None)
         self._V = V
 
     def take(self, number: int, start: int, part: Array) -> None:

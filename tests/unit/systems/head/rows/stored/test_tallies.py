@@ -34,7 +34,8 @@ SIGNS = np.where(Y[:, :1] == 1, 1.0, -1.0)
 KINDS = [Contrast(0, 1), Contrast(2, 0)]
 ASKED = np.array([[0, 0], [1, 0], [2, 1]])
 TASKS_HERE: list[Task] = [
-    Squares(), Normal(), Products(PerRow("Y", Y)), Stretched(np.tril(RNG.standard_normal((P, P))), 5),
+    Squares(), Normal(), Normal(PerRow("Y", Y)), Products(PerRow("Y", Y)),
+    Stretched(np.tril(RNG.standard_normal((P, P))), 5),
     Influences(RNG.standard_normal((3, P)), RNG.standard_normal((3, P)), PerRow("Y", Y), as_lines(KINDS), ASKED,
                np.array([0.5, 1.0, 2.0]), 0.25, 4),
     CurvedSquares(RNG.standard_normal(P)), CurvedNormal(RNG.standard_normal(P)),
