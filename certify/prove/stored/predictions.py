@@ -1,25 +1,23 @@
-"""Which predictions of a linear classifier stay when rows change that are too many for memory."""
+"""Which predictions of a ridge classifier or logistic regression stay when rows change that are too many for memory."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from types import MappingProxyType
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
 from certify._version import __version__
 from certify.format.errors import EnclosureError, InputError
-from certify.format.words import Loss
 from certify.inputs.given import given_rows
 from certify.inputs.sklearn.linear import linear
-from certify.problem.perturbations.codes import code_rows
-from certify.prove.rows import LARGEST, kind_of
-from certify.prove.stored.logistic import by_lengths
+from certify.problem.perturbations.codes import Codes, code_rows
+from certify.prove.rows import LARGEST, VERBS, kind_of
+from certify.prove.stored.logistic import Found, by_lengths
 from certify.prove.stored.site import Site, Stored, opened
 from certify.prove.stored.spread import spread
 from certify.rigor.environment import require_sound
@@ -32,7 +30,7 @@ from certify.systems.head.rows.stored.ranks.store import digest
 from certify.systems.head.rows.stored.ranks.team import Team
 from certify.systems.head.rows.stored.ranks.wire import Message
 from certify.systems.head.rows.stored.rows import BESIDE, BLOCK, part_of
-from certify.theorems.head.rows.squared.streamed.deletions import FLIPS, STAYS, deleted
+from certify.theorems.head.rows.squared.streamed.deletions import FLIPS, STAYS, Deleted, deleted
 from certify.theorems.head.rows.squared.streamed.labels import tolerated
 from certify.theorems.head.rows.squared_labels import Targets
 
@@ -45,10 +43,10 @@ MATRICES, WIDE = 10, 8
 OBJECTS = 2000
 """Bytes of Python's objects for each contrast."""
 
-ESTIMATORS = ("RidgeClassifier", "LogisticRegression")
-
 LARGEST_SHARE = 4
 """One part in so many of the memory is for the largest numbers of the evaluation rows."""
+
+ESTIMATORS = ("RidgeClassifier", "LogisticRegression")
 
 COPIES = 6
 """Copies of the sums of a part, for each level of their tree, while ranks tell each other of them."""
@@ -102,12 +100,10 @@ def stored_predictions(
 
     The model is trained again to the exact minimum after each change. The rows are read from the file some at a time,
     a few times over, and never held together: memory does not grow with them but for a few numbers a row, and time
-    grows as their number does.
-
-    Of a ridge classifier labels are answered from both ends (D3), deletions by one bound for all choices (D4c), which
-    is good where the rows asked about carry little of what is known, so together less than 1 of leverage. Of a logistic
-    regression both are answered by one bound from the lengths of rows (D14), which is good where rows are very many and
-    few of them change: of 10⁶ rows with 384 columns about 100.
+    grows as their number does. Labels of a RidgeClassifier are answered from both ends (D3), its deletions by one bound
+    for all choices (D4c), which is good where the rows asked about carry little of what is known, so together less than
+    1 of leverage. A LogisticRegression of two classes is answered from the lengths of rows by one bound for all choices
+    (D14), which is good where rows are very many and few of them change: of 10⁶ rows with 384 columns about 100.
 
     Rows are shared out among `ranks` processes. Their answer is the same to the last bit, however many there are, if
     their processors multiply alike; it is proved if they do not. Nothing of it is written as a certificate.
@@ -145,15 +141,20 @@ def stored_predictions(
     StoredPredictions(any 2 rows deleted: 20 predictions proved to stay, 0 flipped, 0 undecided)
     """
     kind, count = kind_of(delete=delete, relabel=relabel)
-    source, head, alpha = _read(estimator, X, y, X_eval)
-    if count > source.shape[0]:
-        raise InputError(kind, f"{count} of {source.shape[0]} rows", f"give at most {source.shape[0]}")
-    room = _room(source, head, memory, 1 if kind == "relabel" else 4 * count, ranks != 1)
-    asked = _Asked(kind, count, source, head, alpha, room)
-    site = Site(source, head.Y, _label(head), len(_codes(head)), "" if checkpoint is None else os.fspath(checkpoint),
-                asked.digest())
-    found = spread(site, ranks, partial(_answered, asked))
-    source.require_unchanged()
+    sources = list[Stored]()
+
+    def prepare() -> tuple[Site, Callable[[Team], Message]]:
+        source, head, alpha = _read(estimator, X, y, X_eval)
+        if count > source.shape[0]:
+            raise InputError(kind, f"{count} of {source.shape[0]} rows", f"give at most {source.shape[0]}")
+        room = _room(source, head, memory, 1 if kind == "relabel" else 4 * count, ranks != 1)
+        sources.append(source)
+        asked = _Asked(kind, count, source, head, alpha, room)
+        folder = "" if checkpoint is None else os.fspath(checkpoint)
+        return Site(source, head.Y, _label(head), len(_codes(head)), folder, asked.digest()), partial(_answered, asked)
+
+    found = spread(ranks, prepare)
+    sources[0].require_unchanged()
     return _of_message(found)
 
 
@@ -177,14 +178,15 @@ class _Asked:
 
 def _answered(asked: _Asked, team: Team) -> Message:
     """By rank 0."""
-    return _as_message(ANSWERS[asked.head.loss.name](asked, team, np.flatnonzero(asked.head.today >= 0)))
+    known = np.flatnonzero(asked.head.today >= 0)
+    return _as_message((_squared if asked.head.loss.quadratic else _logistic)(asked, known, team))
 
 
-def _by_squares(asked: _Asked, team: Team, known: Whole) -> StoredPredictions:
+def _squared(asked: _Asked, known: Whole, team: Team) -> StoredPredictions:
     """D3, D4c."""
     head = asked.head
     # head.mu() rounds alpha / n, and n of it is not alpha
-    system = ridge(asked.source, (asked.alpha, 0.0), head.decayed, readers=team)
+    system = ridge(asked.source, (asked.alpha, 0.0), head.decayed, readers=team, beside=head.Y)
     if isinstance(system, str):
         raise EnclosureError("stored_predictions", system, "fit with a larger alpha")
     if asked.kind == "relabel":
@@ -192,17 +194,19 @@ def _by_squares(asked: _Asked, team: Team, known: Whole) -> StoredPredictions:
     return _deleted(system, head, known, asked.count)
 
 
-def _by_lengths(asked: _Asked, team: Team, known: Whole) -> StoredPredictions:
+def _logistic(asked: _Asked, known: Whole, team: Team) -> StoredPredictions:
     """D14."""
-    relabels = asked.kind == "relabel"
-    found = by_lengths(asked.source, team, asked.head, asked.alpha, known, asked.count, relabels)
-    words = f"any {asked.count} rows {'relabelled' if relabels else 'deleted'}"
-    return _of_status(words, len(asked.head.points), known, found.status, found.rows, found.reason)
+    head, status = asked.head, np.zeros(len(asked.head.points), dtype=np.int64)
+    found = by_lengths(asked.source, team, head, asked.alpha, known, asked.count, asked.kind == "relabel")
+    status[known] = found.status
+    return _told(f"any {asked.count} rows {VERBS[asked.kind]}", status, found, known, found.reason)
 
 
-ANSWERS: Final[Mapping[str, Callable[[_Asked, Team, Whole], StoredPredictions]]] = MappingProxyType({
-    Loss.SQUARED: _by_squares, Loss.LOGISTIC: _by_lengths})
-"""By the loss: the answer about the evaluation rows whose label is known."""
+def _told(words: str, status: Whole, found: Deleted | Found, known: Whole, why: str) -> StoredPredictions:
+    """An answer from what is proved of every evaluation row."""
+    open_ = np.flatnonzero((status != STAYS) & (status != FLIPS))
+    return StoredPredictions(words, np.flatnonzero(status == STAYS), np.flatnonzero(status == FLIPS), open_, None,
+                             {int(known[j]): rows for j, rows in found.rows.items()}, why if len(open_) else "")
 
 
 def _as_message(found: StoredPredictions) -> Message:
@@ -248,21 +252,12 @@ def _relabelled(system: Ridge, head: Head, at: Whole, others: Any, count: int, r
 def _deleted(system: Ridge, head: Head, at: Whole, count: int) -> StoredPredictions:
     """D4c."""
     found = deleted(system, head.Y, head.points[at], head.today[at], 0.0, count)
-    open_ = ((found.status != STAYS) & (found.status != FLIPS)).any()
-    why = ("" if not open_ else f"any {count} rows together may carry all that is known of a direction (their "
-           f"leverages add up to {found.kappa:.2g}, which has to be below 1)" if not found.kappa < 1 else
+    status = np.zeros(len(head.points), dtype=np.int64)
+    status[at] = found.status
+    why = (f"any {count} rows together may carry all that is known of a direction (their leverages add up to "
+           f"{found.kappa:.2g}, which has to be below 1)" if not found.kappa < 1 else
            "one bound for all choices does not part these from a flip")
-    return _of_status(f"any {count} rows deleted", len(head.points), at, found.status, found.rows, why)
-
-
-def _of_status(words: str, N: int, at: Whole, status: Whole, rows: Mapping[int, tuple[int, ...]], why: str,
-               ) -> StoredPredictions:
-    """The answer from what became of the evaluation rows of these numbers; nothing is known of the others."""
-    whole = np.zeros(N, dtype=np.int64)
-    whole[at] = status
-    open_ = np.flatnonzero((whole != STAYS) & (whole != FLIPS))
-    return StoredPredictions(words, np.flatnonzero(whole == STAYS), np.flatnonzero(whole == FLIPS), open_, None,
-                             {int(at[j]): some for j, some in rows.items()}, why)
+    return _told(f"any {count} rows deleted", status, found, at, why)
 
 
 def same_names(found: tuple[str, ...], known: Any) -> None:
@@ -288,11 +283,16 @@ def _read(estimator: Any, X: Any, y: Any, X_eval: Any) -> tuple[Stored, Head, fl
     read = linear(estimator, labels, 1)  # a penalty for one row is that of the sum, exactly
     if read.by_label is not None or read.balanced:
         raise InputError("class_weight", "weights of labels", "fit without them")
-    if read.loss not in ANSWERS:
+    if read.targets is not None:
+        Y, codes = read.targets, code_rows(read.targets)
+    elif len(read.weights) > 1:
         raise InputError("estimator", f"{type(estimator).__name__} of {len(read.weights)} classes",
                          "give one of two classes, or a RidgeClassifier")
-    targets = 2.0 * read.labels[:, None] - 1.0 if read.targets is None and read.labels is not None else read.targets
-    assert targets is not None
+    else:
+        assert read.labels is not None
+        signs = np.array([[-1.0], [1.0]])
+        codes = Codes(signs, read.labels.astype(np.int64).ravel())
+        Y = signs[codes.label]
     source = opened(X, read.bias is not None)
     if isinstance(source, Parquet):
         same_names(source.names, getattr(estimator, "feature_names_in_", None))
@@ -305,14 +305,13 @@ def _read(estimator: Any, X: Any, y: Any, X_eval: Any) -> tuple[Stored, Head, fl
             raise InputError(what, f"{width} columns", f"the estimator was fitted to {read.weights.shape[1]}")
     if m > LARGEST // len(read.weights):
         raise InputError("X", f"{m} columns for {len(read.weights)} outputs", f"give at most {LARGEST} weights")
-    require_sound(read.weights, read.bias, targets, points)
+    require_sound(read.weights, read.bias, Y, points)
     V: Array = read.weights if read.bias is None else np.hstack([read.weights, read.bias[:, None]])
     if read.bias is not None:
         points = np.hstack([points, np.ones((len(points), 1))])
-    codes = code_rows(targets)
     decayed = np.ones(m, dtype=bool)
     decayed[-1] = read.bias is None or read.bias_decay
-    head = Head(np.zeros((n, 0)), np.zeros(n), targets, codes.codes, codes.label, HEAD_LOSSES[read.loss], V,
+    head = Head(np.zeros((n, 0)), np.zeros(n), Y, codes.codes, codes.label, HEAD_LOSSES[read.loss], V,
                 read.weight_decay / n, decayed, False, points, np.zeros(len(points)))
     return source, head, read.weight_decay
 
@@ -327,7 +326,7 @@ def _room(source: Stored, head: Head, memory: float, each: int, others: bool) ->
     contrasts = N * max(k - 1, 1)
     beside = max(BESIDE, BLOCK * (N + 2 * k * k))
     levels = (-(-n // part_of(m))).bit_length() + 1
-    matrices = MATRICES + levels * (COPIES if others else 1) * (1 if head.loss.name == Loss.SQUARED else 2)
+    matrices = MATRICES + levels * (COPIES if others else 1) * (1 if head.loss.quadratic else 2)
     fixed = BASE + source.held + NUMBERS * (matrices * m * m + WIDE * N * m + n * (6 * k + 6) + 12 * 2**20 + 2 * beside)
     needed = fixed + contrasts * (NUMBERS * 16 * each + OBJECTS)
     if not memory >= needed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Sequence
+from numbers import Integral
 from typing import Final
 
 import numpy as np
@@ -22,8 +23,8 @@ from certify.systems.head.rows.stored.ranks.team import ERRORS, Team, answered, 
 from certify.systems.head.rows.stored.ranks.wire import Message
 from certify.systems.head.rows.stored.rows import Rows
 
-Ask = Callable[[Team], Message]
-"""From whoever reads the rows to the answer."""
+Prepare = Callable[[], tuple[Site, Callable[[Team], Message]]]
+"""What a rank does first: to the rows as it has them, and from whoever reads the rows to the answer."""
 
 MOST: Final = 1024
 """Processes on one machine."""
@@ -31,39 +32,45 @@ MOST: Final = 1024
 TORCHRUN: Final = "torchrun"
 
 
-def spread(site: Site, ranks: int | str, ask: Ask) -> Message:
+def spread(ranks: int | str, prepare: Prepare) -> Message:
     """The answer, which does not depend on who has read which rows.
 
     Args:
-        site: the rows as this process has them.
         ranks: processes on this machine, this one among them; or "torchrun": those of torch.distributed, each of which
             calls this with the same question and returns the same answer.
-        ask: what rank 0 does.
+        prepare: called by this process; what it refuses, all ranks are told.
     """
-    store = site.store()
     if ranks == TORCHRUN:
-        found = _by_torch(site, store, ask)
-    elif isinstance(ranks, int) and not isinstance(ranks, bool) and 1 <= ranks <= MOST:
-        if ranks == 1:
-            found = ask(Team(site.per_row(), (), store))
-        else:
-            with started(ranks - 1, site) as channels:
-                found = ask(Team(site.per_row(), channels, store))
-    else:
+        return _by_torch(prepare)
+    if not isinstance(ranks, Integral) or isinstance(ranks, bool) or not 1 <= ranks <= MOST:
         raise InputError("ranks", repr(ranks), f'give a number of processes from 1 to {MOST}, or "{TORCHRUN}"')
+    site, ask = prepare()
+    store = site.store()
+    if ranks == 1:
+        found = ask(Team(site.per_row(), (), store))
+    else:
+        with started(int(ranks) - 1, site) as channels:
+            found = ask(Team(site.per_row(), channels, store))
+    return _kept(found, store)
+
+
+def _kept(found: Message, store: Store | None) -> Message:
+    """The answer; what was found on the way is not needed any more."""
     if store is not None:
         store.clear()
     return found
 
 
-def _by_torch(site: Site, store: Store | None, ask: Ask) -> Message:
+def _by_torch(prepare: Prepare) -> Message:
     from certify.systems.head.rows.stored.ranks.by_torch import TorchChannel, joined
 
     with joined() as group:
         if group.rank:
-            return _served(site, store, TorchChannel(0, group.group))
+            return _served(prepare, TorchChannel(0, group.group))
         channels = [TorchChannel(rank, group.group) for rank in range(1, group.size)]
         try:
+            site, ask = prepare()
+            store = site.store()
             _require_same(site, channels)
             found = ask(Team(site.per_row(), channels, store))
         except BaseException as error:
@@ -71,17 +78,23 @@ def _by_torch(site: Site, store: Store | None, ask: Ask) -> Message:
             raise
         for channel in channels:
             channel.send(found)
-        return found
+        return _kept(found, store)
 
 
-def _served(site: Site, store: Store | None, channel: Channel) -> Message:
+def _served(prepare: Prepare, channel: Channel) -> Message:
     """Of every rank but 0."""
+    try:
+        site, _ = prepare()
+        store = site.store()
+    except CertifyError as error:
+        channel.send(refusal(error))
+        raise
     channel.send(_hello(site))
-    found = serve(channel, site.source, TASKS, site.per_row(), store)
+    found = serve(channel, (site.source, site.source.require_unchanged), TASKS, site.per_row(), store)
     if found.about == "refused":
         words = [str(found.words.get(part, "")) for part in ("asked", "found", "remedy")]
         raise ERRORS.get(str(found.words.get("error")), CertifyError)(*words)
-    return found
+    return _kept(found, store)
 
 
 def _tell(channels: Sequence[Channel], error: BaseException) -> None:

@@ -16,7 +16,7 @@ from certify.theorems.head.rows.squared.streamed.drops import Drops
 from certify.theorems.head.rows.squared.streamed.influences import Influences
 from certify.theorems.head.rows.squared.streamed.stretched import Stretched
 
-_TASKS: Final[tuple[Made, ...]] = (
-    Squares, Normal, Products, Stretched, Influences, Drops, Digests, Curved, Pulled, Kept, Taken)
+_TASKS: Final[tuple[Made, ...]] = (Squares, Normal, Products, Stretched, Influences, Drops, Digests, Curved, Pulled,
+                                   Kept, Taken)
 
 TASKS: Final = MappingProxyType({made.__name__: made for made in _TASKS})

@@ -38,7 +38,7 @@ def main(link: int) -> None:
         sys.exit(2)
     channel.send(Message("ready"))
     try:
-        serve(channel, site.source, TASKS, site.per_row(), store)
+        serve(channel, (site.source, site.source.require_unchanged), TASKS, site.per_row(), store)
     except RankLost:
         sys.exit(0)
     except CertifyError:

@@ -7,7 +7,7 @@ residuals are measured by `|ρ|_{H⁻¹} ≤ |Rρ|/√(1 − δ)` with `‖RHR�
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.linalg
@@ -41,6 +41,7 @@ class Ridge:
         size_R: bound of `‖R‖_F`.
         reach: `‖R·|·|`columns`‖` and `‖|R|·`row norms of H`‖`, for the errors of a residual.
         longest: bound of the largest length of a row.
+        held: an array beside the rows, and the sums of its products with them that were found by the way.
     """
 
     rows: Rows
@@ -55,6 +56,7 @@ class Ridge:
     size_R: float
     reach: tuple[float, float]
     longest: float
+    held: tuple[Array, Array] | None = None
 
     @property
     def n(self) -> int:
@@ -89,7 +91,7 @@ class Solved:
     size: Array
 
 
-def products_of(rows: Rows, B: Array) -> tuple[Array, float]:
+def products_of(rows: Rows, B: Array, held: tuple[Array, Array] | None = None) -> tuple[Array, float]:
     """`AᵀB` of the rows A summed block by block, and c with `|error_ab| ≤ c·|A_a||B_b|` in column norms (R2).
 
     Blocks err by `dot_unit(BLOCK)·|A_a^i||B_b^i|`, which add up by Cauchy–Schwarz. So do the roundings of the sums of
@@ -98,8 +100,10 @@ def products_of(rows: Rows, B: Array) -> tuple[Array, float]:
     Args:
         rows: `(n, p)`.
         B: `(n, k)`.
+        held: of which array the sums are known.
     """
-    return fp.require_finite(rows.tallied(Products(rows.per_row(B))).sums(), "normal matrix"), unit_of(rows)
+    sums = held[1] if held is not None and held[0] is B else rows.tallied(Products(rows.per_row(B))).sums()
+    return fp.require_finite(sums, "normal matrix"), unit_of(rows)
 
 
 def unit_of(rows: Rows) -> float:
@@ -110,7 +114,7 @@ def unit_of(rows: Rows) -> float:
 
 
 def ridge(phi: Array | Source, mu: tuple[float, float], decayed: NDArray[np.bool_], phi_rad: Array | None = None,
-          readers: Readers | None = None) -> Ridge | str:
+          readers: Readers | None = None, beside: Array | None = None) -> Ridge | str:
     """Prove that `ΦᵀΦ + μ·diag(decayed)` is positive definite, or say why it was not.
 
     Args:
@@ -119,6 +123,7 @@ def ridge(phi: Array | Source, mu: tuple[float, float], decayed: NDArray[np.bool
         decayed: `(p,)` bool.
         phi_rad: `(n,)` Euclidean distance within which the true rows are; None: exact.
         readers: of the rows; None: whoever asks.
+        beside: `(n, k)` array whose products with the rows are wanted too, which saves a reading.
 
     >>> found = ridge(np.array([[1.0, 1.0], [-1.0, 1.0]]), (1.0, 0.0), np.array([True, False]))
     >>> found.delta < 1e-12, ridge(np.ones((2, 2)), (0.0, 0.0), np.array([True, True]))[:11]
@@ -140,13 +145,15 @@ def ridge(phi: Array | Source, mu: tuple[float, float], decayed: NDArray[np.bool
     loose = 0.0
     if phi_rad is not None and phi_rad.any():
         loose = float(fp.row_norms(phi_rad[None, :])[0] * scale.max() * RAISE)
-    found = rows.tallied(Normal())
+    found = rows.tallied(Normal(None if beside is None else rows.per_row(beside)))
     H = fp.require_finite(found.gram(), "normal matrix")
     H = np.tril(H) + np.tril(H, -1).T
     squares = scale * scale
     H[np.diag_indices_from(H)] += decay * squares
     diagonal = np.where(decayed, mu[1] * squares, 0.0) * RAISE + 2 * U * np.abs(np.diagonal(H))
-    return factored(rows, found.longest, loose, H, found.columns(), unit_of(rows), diagonal)
+    made = factored(rows, found.longest, loose, H, found.columns(), unit_of(rows), diagonal)
+    sums = found.sums()
+    return made if isinstance(made, str) or beside is None or sums is None else replace(made, held=(beside, sums))
 
 
 def factored(rows: Rows, longest: float, loose: float, H: Array, columns: Array, unit: float,

@@ -67,45 +67,54 @@ class SquaresFound:
 
 @dataclass(frozen=True, eq=False)
 class Normal:
-    """Sums of products of columns, and bounds of the lengths of columns and rows."""
+    """Sums of products of columns, and bounds of the lengths of columns and rows; with B those of `Products` too."""
 
+    B: PerRow | None = None
     beside: int = 0
 
     def tally(self) -> NormalFound:
         """Nothing yet."""
-        return NormalFound()
+        return NormalFound(self.B)
 
 
 class NormalFound:
     """Of the parts so far."""
 
-    def __init__(self) -> None:
-        self.longest = 0.0
-        self._columns, self._gram = Tree(longer), Tree()
+    def __init__(self, B: PerRow | None) -> None:
+        self.longest, self._B = 0.0, B
+        self._columns, self._gram, self._sums = Tree(longer), Tree(), Tree()
 
     def take(self, number: int, start: int, part: Array) -> None:
         """Another part."""
         self.longest = max(self.longest, float(fp.row_norms(part).max(initial=0.0)))
         self._columns.take(number, fp.row_norms(np.ascontiguousarray(part.T)))
         self._gram.take(number, summed(part, None))
+        if self._B is not None:
+            self._sums.take(number, summed(part, self._B.at(start, len(part))))
+
+    def sums(self) -> Array | None:
+        """Sums of products with B, if there is one."""
+        return self._sums.total()
 
     def columns(self) -> Array:
         """Upper bounds of the lengths of the columns."""
-        return _some(self._columns)
+        return some(self._columns)
 
     def gram(self) -> Array:
         """The sums."""
-        return _some(self._gram)
+        return some(self._gram)
 
     def told(self) -> Told:
         """As arrays."""
-        return {"longest": np.array([self.longest]), **self._columns.told("columns"), **self._gram.told("gram")}
+        return {"longest": np.array([self.longest]), **self._columns.told("columns"), **self._gram.told("gram"),
+                **self._sums.told("sums")}
 
     def add(self, told: Told) -> None:
         """Of the parts that follow."""
         self.longest = max(self.longest, float(told["longest"][0]))
         self._columns.add(told, "columns")
         self._gram.add(told, "gram")
+        self._sums.add(told, "sums")
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,7 +141,7 @@ class ProductsFound:
 
     def sums(self) -> Array:
         """All of them."""
-        return _some(self._sums)
+        return some(self._sums)
 
     def told(self) -> Told:
         """As arrays."""
@@ -143,7 +152,8 @@ class ProductsFound:
         self._sums.add(told, "sums")
 
 
-def _some(tree: Tree) -> Array:
+def some(tree: Tree) -> Array:
+    """The total of a tree that has taken something."""
     found = tree.total()
     assert found is not None  # a source without rows is refused where it is opened
     return found

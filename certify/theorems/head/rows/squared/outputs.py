@@ -39,7 +39,7 @@ class Outputs:
 
     def __init__(self, system: Ridge, Y: Array) -> None:
         self.system, self.Y = system, Y
-        self.b, self.unit = products_of(system.rows, Y)
+        self.b, self.unit = products_of(system.rows, Y, system.held)
         self.sizes = fp.row_norms(np.ascontiguousarray(Y.T))
         self.lengths = fp.row_norms(np.ascontiguousarray(self.b.T))
         self._fit: tuple[Array, Array, Array] | None = None

@@ -96,21 +96,16 @@ def joined() -> Iterator[Group]:
         import torch.distributed as dist
     except ImportError:
         raise MissingPackage("ranks", "torch is not installed", "pip install torch, or give ranks a number") from None
-    own = not dist.is_initialized()
-    if own and not {"RANK", "WORLD_SIZE", "MASTER_ADDR"} <= set(os.environ):
-        raise InputError("ranks", "torchrun, and this process was not started by it",
-                         "start it with torchrun, or give ranks a number")
-    if own:
-        dist.init_process_group("gloo", timeout=PATIENCE)
+    if not dist.is_initialized():
+        if not {"RANK", "WORLD_SIZE", "MASTER_ADDR"} <= set(os.environ):
+            raise InputError("ranks", "torchrun, and this process was not started by it",
+                             "start it with torchrun, or give ranks a number")
+        dist.init_process_group("gloo", timeout=PATIENCE)  # once: the next question finds it
+    group = dist.new_group(backend="gloo", timeout=PATIENCE)
     try:
-        group = dist.new_group(backend="gloo", timeout=PATIENCE)
-        try:
-            yield Group(dist.get_rank(), dist.get_world_size(), group)
-        finally:
-            dist.destroy_process_group(group)
+        yield Group(dist.get_rank(), dist.get_world_size(), group)
     finally:
-        if own:
-            dist.destroy_process_group()
+        dist.destroy_process_group(group)
 
 
 def _how(error: RuntimeError) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Callable, Mapping
 
 from certify.format.errors import CertifyError
 from certify.systems.head.rows.stored.ranks.channel import Channel
@@ -13,21 +12,15 @@ from certify.systems.head.rows.stored.ranks.team import refusal
 from certify.systems.head.rows.stored.ranks.wire import Message
 from certify.systems.head.rows.stored.rows import Source
 
-
-class File(Source, Protocol):
-    """A source that may change while it is read."""
-
-    def require_unchanged(self) -> None:
-        """Refuse what was found if the file is another one than it was."""
-        ...
+Place = tuple[Source, Callable[[], None]]
 
 
-def serve(channel: Channel, source: File, kinds: Mapping[str, Made], per_row: Keep, store: Store | None) -> Message:
+def serve(channel: Channel, place: Place, kinds: Mapping[str, Made], per_row: Keep, store: Store | None) -> Message:
     """Read for rank 0 until a message of it asks for nothing more, which is returned.
 
     Args:
         channel: to rank 0.
-        source: the rows as this rank sees them.
+        place: the rows as this rank sees them, and what refuses them if they are not the same any more.
         kinds: what may be asked, by name.
         per_row: arrays with a line for every row.
         store: where what was found is kept.
@@ -35,6 +28,7 @@ def serve(channel: Channel, source: File, kinds: Mapping[str, Made], per_row: Ke
     Raises:
         CertifyError: the rows cannot be read, which rank 0 is told, or it is gone.
     """
+    source, refuse_changed = place
     while True:
         message = channel.receive()
         if message.about != "read":
@@ -43,7 +37,7 @@ def serve(channel: Channel, source: File, kinds: Mapping[str, Made], per_row: Ke
             share = share_of(message, kinds, per_row)
             tally = share.task.tally()
             read(source, share, tally, store, _nothing)
-            source.require_unchanged()
+            refuse_changed()
         except CertifyError as error:
             channel.send(refusal(error))
             raise
