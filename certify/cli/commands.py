@@ -12,6 +12,7 @@ import typer
 from certify.cli import attesting, audits, compare, gating
 from certify.cli.app import Interrupted, app, decimal, interruptible, whole
 from certify.cli.gating.baseline import baseline as baseline_verb
+from certify.cli.on_disk.rows import rows
 from certify.cli.options import Activation, Evaluation, Graph, Loss, NoBiasDecay, Normalization, WeightDecay
 from certify.cli.pages.report import report
 from certify.cli.polish import polish
@@ -175,6 +176,7 @@ def init(
 
 
 app.command()(interruptible(polish))
+app.command()(interruptible(rows))
 
 
 @app.command()

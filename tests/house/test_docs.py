@@ -129,7 +129,7 @@ def test_the_reference_names_every_verb_key_and_public_name():
 
     pages = {name: (DOCS / "reference" / f"{name}.md").read_text(encoding="utf-8") for name in (
         "cli", "python", "quantities", "questions", "support")}
-    verbs = ("audit", "compare", "polish", "run", "check", "attest", "verify", "report", "init", "explain")
+    verbs = ("audit", "compare", "polish", "rows", "run", "check", "attest", "verify", "report", "init", "explain")
     assert all(f"## certify {verb}\n" in pages["cli"] for verb in verbs)
     assert all(f"### certify.{name}\n" in pages["python"] for name in certify.__all__ if name != "__version__")
     assert all(f'| `--ask "{one.words[0]}"` |' in pages["questions"] for one in QUESTIONS)

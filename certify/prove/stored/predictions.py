@@ -1,27 +1,36 @@
-"""Which predictions of a ridge classifier stay when rows change that are too many for memory."""
+"""Which predictions of a ridge classifier or logistic regression stay when rows change that are too many for memory."""
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from certify._version import __version__
 from certify.format.errors import EnclosureError, InputError
 from certify.inputs.given import given_rows
 from certify.inputs.sklearn.linear import linear
-from certify.problem.perturbations.codes import code_rows
-from certify.prove.rows import LARGEST, kind_of
+from certify.problem.perturbations.codes import Codes, code_rows
+from certify.prove.rows import LARGEST, VERBS, kind_of
+from certify.prove.stored.logistic import Found, by_lengths
+from certify.prove.stored.site import Site, Stored, opened
+from certify.prove.stored.spread import spread
 from certify.rigor.environment import require_sound
 from certify.rigor.fp import Array
 from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.losses import HEAD_LOSSES
 from certify.systems.head.rows.ridge import Ridge, ridge
-from certify.systems.head.rows.stored.on_disk import OnDisk, on_disk
 from certify.systems.head.rows.stored.parquet import Parquet
-from certify.systems.head.rows.stored.rows import BESIDE, BLOCK
-from certify.theorems.head.rows.squared.streamed.deletions import FLIPS, STAYS, deleted
+from certify.systems.head.rows.stored.ranks.store import digest
+from certify.systems.head.rows.stored.ranks.team import Team
+from certify.systems.head.rows.stored.ranks.wire import Message
+from certify.systems.head.rows.stored.rows import BESIDE, BLOCK, part_of
+from certify.theorems.head.rows.squared.streamed.deletions import FLIPS, STAYS, Deleted, deleted
 from certify.theorems.head.rows.squared.streamed.labels import tolerated
 from certify.theorems.head.rows.squared_labels import Targets
 
@@ -37,8 +46,10 @@ OBJECTS = 2000
 LARGEST_SHARE = 4
 """One part in so many of the memory is for the largest numbers of the evaluation rows."""
 
+ESTIMATORS = ("RidgeClassifier", "LogisticRegression")
 
-Stored = OnDisk | Parquet
+COPIES = 6
+"""Copies of the sums of a part, for each level of their tree, while ranks tell each other of them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,22 +78,38 @@ class StoredPredictions:
         return (f"StoredPredictions({self.words}: {len(self.proved)} predictions proved to stay, "
                 f"{len(self.flipped)} flipped, {len(self.undecided)} undecided)")
 
+    def json(self) -> str:
+        """All of it on one line: the same bytes for the same question, whoever has read which rows.
+
+        >>> none = np.zeros(0, dtype=np.int64)
+        >>> StoredPredictions("any 2 rows deleted", np.array([0, 2]), np.array([1]), none, rows={1: (7, 9)}).json()
+        '{"words": "any 2 rows deleted", "proved": [0, 2], "flipped": [1], "undecided": [], "tolerated": null,
+          "rows": {"1": [7, 9]}, "reason": ""}'
+        """
+        ends = None if self.tolerated is None else self.tolerated.tolist()
+        return json.dumps({"words": self.words, "proved": self.proved.tolist(), "flipped": self.flipped.tolist(),
+                           "undecided": self.undecided.tolist(), "tolerated": ends,
+                           "rows": {str(j): list(rows) for j, rows in self.rows.items()}, "reason": self.reason})
+
 
 def stored_predictions(
     estimator: Any, X: Any, y: Any, X_eval: Any, *, delete: int | None = None, relabel: int | None = None,
-    memory: float = 4e9,
+    memory: float = 4e9, ranks: int | str = 1, checkpoint: str | os.PathLike[str] | None = None,
 ) -> StoredPredictions:
     """Which predictions stay when any `delete` training rows of a file are left out, or any `relabel` are relabelled.
 
     The model is trained again to the exact minimum after each change. The rows are read from the file some at a time,
     a few times over, and never held together: memory does not grow with them but for a few numbers a row, and time
-    grows as their number does. Labels are answered from both ends (D3), deletions by one bound for all choices (D4c),
-    which is good where the rows asked about carry little of what is known, so together less than 1 of leverage.
+    grows as their number does. Labels of a RidgeClassifier are answered from both ends (D3), its deletions by one bound
+    for all choices (D4c), which is good where the rows asked about carry little of what is known, so together less than
+    1 of leverage. A LogisticRegression of two classes is answered from the lengths of rows by one bound for all choices
+    (D14), which is good where rows are very many and few of them change: of 10⁶ rows with 384 columns about 100.
 
-    Nothing of it is written as a certificate.
+    Rows are shared out among `ranks` processes. Their answer is the same to the last bit, however many there are, if
+    their processors multiply alike; it is proved if they do not. Nothing of it is written as a certificate.
 
     Args:
-        estimator: a fitted RidgeClassifier.
+        estimator: a fitted RidgeClassifier, or LogisticRegression of two classes.
         X: the `(n, d)` rows that it was fitted to, as the path of a `.npy` file or as
             `numpy.load(path, mmap_mode="r")`, of float32 or float64; or the path of a `.parquet` file, all of whose
             columns are features, and of which one row group at a time has to fit into memory. It is the file that is
@@ -90,11 +117,18 @@ def stored_predictions(
         y: `(n,)` labels.
         X_eval: `(N, d)` evaluation rows.
         delete, relabel: how many rows, one of them.
-        memory: bytes that may be used; what does not fit is refused before anything is read.
+        memory: bytes that each rank may use; what does not fit is refused before anything is read.
+        ranks: how many processes read rows, this one among them: the others are started here, and end with the answer.
+            "torchrun": those that torchrun has started; each of them calls this with the same arguments.
+        checkpoint: a folder where what was found is kept, so that a run which was ended goes on where it was; with
+            another number of ranks with the last reading that was finished. An answer takes it away. Nobody else may
+            write to it.
 
     Raises:
-        InputError: another estimator, data that do not fit it, too little memory, or a file that is written to.
+        InputError: another estimator, data that do not fit it, too little memory, a file that is written to, or ranks
+            that see other rows.
         EnclosureError: numbers that overflow.
+        RankLost: another rank has ended.
 
     >>> import tempfile
     >>> from sklearn.linear_model import RidgeClassifier
@@ -107,25 +141,104 @@ def stored_predictions(
     StoredPredictions(any 2 rows deleted: 20 predictions proved to stay, 0 flipped, 0 undecided)
     """
     kind, count = kind_of(delete=delete, relabel=relabel)
-    source, head, alpha = _read(estimator, X, y, X_eval)
-    if count > source.shape[0]:
-        raise InputError(kind, f"{count} of {source.shape[0]} rows", f"give at most {source.shape[0]}")
-    room = _room(source, head, memory, 1 if kind == "relabel" else 4 * count)
-    system = ridge(source, (alpha, 0.0), head.decayed)  # head.mu() rounds alpha / n, and n of it is not alpha
+    sources = list[Stored]()
+
+    def prepare() -> tuple[Site, Callable[[Team], Message]]:
+        source, head, alpha = _read(estimator, X, y, X_eval)
+        if count > source.shape[0]:
+            raise InputError(kind, f"{count} of {source.shape[0]} rows", f"give at most {source.shape[0]}")
+        room = _room(source, head, memory, 1 if kind == "relabel" else 4 * count, ranks != 1)
+        sources.append(source)
+        asked = _Asked(kind, count, source, head, alpha, room)
+        folder = "" if checkpoint is None else os.fspath(checkpoint)
+        return Site(source, head.Y, _label(head), len(_codes(head)), folder, asked.digest()), partial(_answered, asked)
+
+    found = spread(ranks, prepare)
+    sources[0].require_unchanged()
+    return _of_message(found)
+
+
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """A question, and all that it is asked with."""
+
+    kind: str
+    count: int
+    source: Stored
+    head: Head
+    alpha: float
+    room: int
+
+    def digest(self) -> str:
+        """Of all but the rows."""
+        h = self.head
+        words = [__version__, self.kind, self.count, self.alpha.hex(), self.source.shape, h.loss.name]
+        return digest([json.dumps(words).encode(), h.V, h.decayed, h.points, h.Y, _codes(h)])
+
+
+def _answered(asked: _Asked, team: Team) -> Message:
+    """By rank 0."""
+    known = np.flatnonzero(asked.head.today >= 0)
+    return _as_message((_squared if asked.head.loss.quadratic else _logistic)(asked, known, team))
+
+
+def _squared(asked: _Asked, known: Whole, team: Team) -> StoredPredictions:
+    """D3, D4c."""
+    head = asked.head
+    # head.mu() rounds alpha / n, and n of it is not alpha
+    system = ridge(asked.source, (asked.alpha, 0.0), head.decayed, readers=team, beside=head.Y)
     if isinstance(system, str):
         raise EnclosureError("stored_predictions", system, "fit with a larger alpha")
-    known = head.today >= 0
-    asked = _relabelled if kind == "relabel" else _deleted
-    found = asked(system, head, np.flatnonzero(known), count, room)
-    source.require_unchanged()
-    return found
+    if asked.kind == "relabel":
+        return _relabelled(system, head, known, team.per_row["open"], asked.count, asked.room)
+    return _deleted(system, head, known, asked.count)
 
 
-def _relabelled(system: Ridge, head: Head, at: Whole, count: int, room: int) -> StoredPredictions:
+def _logistic(asked: _Asked, known: Whole, team: Team) -> StoredPredictions:
+    """D14."""
+    head, status = asked.head, np.zeros(len(asked.head.points), dtype=np.int64)
+    found = by_lengths(asked.source, team, head, asked.alpha, known, asked.count, asked.kind == "relabel")
+    status[known] = found.status
+    return _told(f"any {asked.count} rows {VERBS[asked.kind]}", status, found, known, found.reason)
+
+
+def _told(words: str, status: Whole, found: Deleted | Found, known: Whole, why: str) -> StoredPredictions:
+    """An answer from what is proved of every evaluation row."""
+    open_ = np.flatnonzero((status != STAYS) & (status != FLIPS))
+    return StoredPredictions(words, np.flatnonzero(status == STAYS), np.flatnonzero(status == FLIPS), open_, None,
+                             {int(known[j]): rows for j, rows in found.rows.items()}, why if len(open_) else "")
+
+
+def _as_message(found: StoredPredictions) -> Message:
+    """An answer, for other ranks."""
+    arrays = {"proved": found.proved, "flipped": found.flipped, "undecided": found.undecided}
+    if found.tolerated is not None:
+        arrays["tolerated"] = found.tolerated
+    rows = [[j, list(rows)] for j, rows in found.rows.items()]
+    return Message("answer", {"words": found.words, "reason": found.reason, "rows": rows}, arrays)
+
+
+def _of_message(message: Message) -> StoredPredictions:
+    """The answer that such a message says."""
+    rows = {int(j): tuple(map(int, rows)) for j, rows in message.words["rows"]}
+    proved, flipped, undecided = (message.arrays[name] for name in ("proved", "flipped", "undecided"))
+    return StoredPredictions(str(message.words["words"]), proved, flipped, undecided, message.arrays.get("tolerated"),
+                             rows, str(message.words["reason"]))
+
+
+def _codes(head: Head) -> Array:
+    assert head.codes is not None
+    return head.codes
+
+
+def _label(head: Head) -> Whole:
+    assert head.label is not None
+    return head.label
+
+
+def _relabelled(system: Ridge, head: Head, at: Whole, others: Any, count: int, room: int) -> StoredPredictions:
     """D3."""
-    assert head.codes is not None and head.label is not None
-    others = head.label[:, None] != np.arange(len(head.codes))
-    found = tolerated(system, Targets(head.Y, head.codes, others), head.points[at], head.today[at], 0.0, room)
+    found = tolerated(system, Targets(head.Y, _codes(head), others), head.points[at], head.today[at], 0.0, room)
     N = len(head.points)
     ends = np.tile(np.array([-1, system.n]), (N, 1))
     ends[at, 0], ends[at, 1] = found.lower, found.upper
@@ -136,25 +249,15 @@ def _relabelled(system: Ridge, head: Head, at: Whole, count: int, room: int) -> 
         reason="labels that rounding does not part from another one" if len(open_) else "")
 
 
-def _deleted(system: Ridge, head: Head, at: Whole, count: int, room: int) -> StoredPredictions:
+def _deleted(system: Ridge, head: Head, at: Whole, count: int) -> StoredPredictions:
     """D4c."""
     found = deleted(system, head.Y, head.points[at], head.today[at], 0.0, count)
     status = np.zeros(len(head.points), dtype=np.int64)
     status[at] = found.status
-    open_ = np.flatnonzero((status != STAYS) & (status != FLIPS))
-    why = ("" if not len(open_) else f"any {count} rows together may carry all that is known of a direction (their "
-           f"leverages add up to {found.kappa:.2g}, which has to be below 1)" if not found.kappa < 1 else
+    why = (f"any {count} rows together may carry all that is known of a direction (their leverages add up to "
+           f"{found.kappa:.2g}, which has to be below 1)" if not found.kappa < 1 else
            "one bound for all choices does not part these from a flip")
-    return StoredPredictions(f"any {count} rows deleted", np.flatnonzero(status == STAYS),
-                             np.flatnonzero(status == FLIPS), open_, None,
-                             {int(at[j]): rows for j, rows in found.rows.items()}, why)
-
-
-def _opened(X: Any, ones: bool) -> Stored:
-    """The rows of a file of either kind."""
-    if isinstance(X, str | os.PathLike) and os.fspath(X).endswith(".parquet"):
-        return Parquet(os.fspath(X), ones)
-    return on_disk(X, ones)
+    return _told(f"any {count} rows deleted", status, found, at, why)
 
 
 def same_names(found: tuple[str, ...], known: Any) -> None:
@@ -172,16 +275,25 @@ def same_names(found: tuple[str, ...], known: Any) -> None:
 
 def _read(estimator: Any, X: Any, y: Any, X_eval: Any) -> tuple[Stored, Head, float]:
     """The rows, a head with all but them, and the penalty in the sum form."""
-    if type(estimator).__name__ != "RidgeClassifier":
-        raise InputError("estimator", type(estimator).__name__, "give a fitted RidgeClassifier")
+    if type(estimator).__name__ not in ESTIMATORS:
+        raise InputError("estimator", type(estimator).__name__, f"give a fitted {' or '.join(ESTIMATORS)}")
     labels = np.asarray(y)
     if labels.ndim != 1:
         raise InputError("y", f"shape {labels.shape}", "give (n,) labels")
     read = linear(estimator, labels, 1)  # a penalty for one row is that of the sum, exactly
     if read.by_label is not None or read.balanced:
         raise InputError("class_weight", "weights of labels", "fit without them")
-    assert read.targets is not None
-    source = _opened(X, read.bias is not None)
+    if read.targets is not None:
+        Y, codes = read.targets, code_rows(read.targets)
+    elif len(read.weights) > 1:
+        raise InputError("estimator", f"{type(estimator).__name__} of {len(read.weights)} classes",
+                         "give one of two classes, or a RidgeClassifier")
+    else:
+        assert read.labels is not None
+        signs = np.array([[-1.0], [1.0]])
+        codes = Codes(signs, read.labels.astype(np.int64).ravel())
+        Y = signs[codes.label]
+    source = opened(X, read.bias is not None)
     if isinstance(source, Parquet):
         same_names(source.names, getattr(estimator, "feature_names_in_", None))
     n, m = source.shape
@@ -193,19 +305,18 @@ def _read(estimator: Any, X: Any, y: Any, X_eval: Any) -> tuple[Stored, Head, fl
             raise InputError(what, f"{width} columns", f"the estimator was fitted to {read.weights.shape[1]}")
     if m > LARGEST // len(read.weights):
         raise InputError("X", f"{m} columns for {len(read.weights)} outputs", f"give at most {LARGEST} weights")
-    require_sound(read.weights, read.bias, read.targets, points)
+    require_sound(read.weights, read.bias, Y, points)
     V: Array = read.weights if read.bias is None else np.hstack([read.weights, read.bias[:, None]])
     if read.bias is not None:
         points = np.hstack([points, np.ones((len(points), 1))])
-    codes = code_rows(read.targets)
     decayed = np.ones(m, dtype=bool)
-    decayed[-1] = read.bias is None
-    head = Head(np.zeros((n, 0)), np.zeros(n), read.targets, codes.codes, codes.label, HEAD_LOSSES[read.loss], V,
+    decayed[-1] = read.bias is None or read.bias_decay
+    head = Head(np.zeros((n, 0)), np.zeros(n), Y, codes.codes, codes.label, HEAD_LOSSES[read.loss], V,
                 read.weight_decay / n, decayed, False, points, np.zeros(len(points)))
     return source, head, read.weight_decay
 
 
-def _room(source: Stored, head: Head, memory: float, each: int) -> int:
+def _room(source: Stored, head: Head, memory: float, each: int, others: bool) -> int:
     """Bytes for the largest numbers of the evaluation rows.
 
     Raises:
@@ -214,7 +325,9 @@ def _room(source: Stored, head: Head, memory: float, each: int) -> int:
     (n, m), N, k = source.shape, len(head.points), head.k
     contrasts = N * max(k - 1, 1)
     beside = max(BESIDE, BLOCK * (N + 2 * k * k))
-    fixed = BASE + source.held + NUMBERS * (MATRICES * m * m + WIDE * N * m + n * (6 * k + 6) + 12 * 2**20 + 2 * beside)
+    levels = (-(-n // part_of(m))).bit_length() + 1
+    matrices = MATRICES + levels * (COPIES if others else 1) * (1 if head.loss.quadratic else 2)
+    fixed = BASE + source.held + NUMBERS * (matrices * m * m + WIDE * N * m + n * (6 * k + 6) + 12 * 2**20 + 2 * beside)
     needed = fixed + contrasts * (NUMBERS * 16 * each + OBJECTS)
     if not memory >= needed:
         raise InputError("memory", f"{memory:.3g} bytes, where {needed:.3g} are needed",

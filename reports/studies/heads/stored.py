@@ -2,19 +2,23 @@
 
     python reports/studies/heads/stored.py make 1000000 --folder FOLDER      # 1.5 GB
     python reports/studies/heads/stored.py ask 1000000 --folder FOLDER       # a line of JSON for each question
+    python reports/studies/heads/stored.py ask 1000000 --folder FOLDER --model logistic --ranks 2
 
 The recipe was fixed before anything was proved. Row i belongs to class 0 or 1 by a fair coin; its 384 columns are
 standard normal numbers, shifted by plus or minus half of one direction of length 2; then it gets length 1, as sentence
 embeddings have, and is stored as float32. One label in twenty is the other one. Rows are drawn in blocks of 10⁴ from
 `default_rng([SEED, block])`, so that the rows of a smaller file are the first ones of a larger one; 300 evaluation rows
 come from block −1 (number 2³¹). The model is RidgeClassifier with its defaults (alpha 1, intercept), fitted here by
-normal equations that are summed block by block, because scikit-learn would hold all rows in float64.
+normal equations that are summed block by block, because scikit-learn would hold all rows in float64. So is
+LogisticRegression with its defaults (C = 1), by Newton's method from zero.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
+import os
 import resource
 import time
 from pathlib import Path
@@ -57,6 +61,37 @@ def make(n: int, folder: Path) -> None:
     np.savez(folder / f"fitted-{n}.npz", y=y, V=np.linalg.solve(H, b))
 
 
+def newton(X: Array, y: Array) -> Array:
+    """Weights of the logistic regression, the intercept last."""
+    V, decay = np.zeros(COLUMNS + 1), np.append(np.ones(COLUMNS), 0.0)
+    for _ in range(20):
+        H, g = np.diag(decay), decay * V
+        for start in range(0, len(X), BLOCK):
+            part = np.c_[np.asarray(X[start : start + BLOCK], dtype=np.float64), np.ones(len(X[start : start + BLOCK]))]
+            p = 1.0 / (1.0 + np.exp(-(part @ V)))
+            g += part.T @ (p - y[start : start + BLOCK])
+            H += (p * (1.0 - p) * part.T) @ part
+        step = np.linalg.solve(H, g)
+        V -= step
+        if np.abs(step).max() < 1e-9:
+            break
+    return V
+
+
+def logistic(n: int, folder: Path) -> tuple[Any, Array]:
+    """The logistic regression, and the labels; fitted once."""
+    from sklearn.linear_model import LogisticRegression
+
+    y, kept = estimator(n, folder)[1], folder / f"logistic-{n}.npy"
+    X = np.load(folder / f"rows-{n}.npy", mmap_mode="r")
+    if not kept.exists():
+        np.save(kept, newton(X, y))
+    V = np.load(kept)
+    found = LogisticRegression().fit(np.asarray(X[:200], dtype=np.float64), y[:200])
+    found.coef_, found.intercept_ = V[None, :-1], V[-1:]
+    return found, y
+
+
 def estimator(n: int, folder: Path) -> tuple[Any, Array]:
     """The classifier with the weights of the file, and the labels."""
     from sklearn.linear_model import RidgeClassifier
@@ -69,20 +104,24 @@ def estimator(n: int, folder: Path) -> tuple[Any, Array]:
     return found, y
 
 
-def ask(n: int, folder: Path, memory: float) -> None:
-    """Every question once, in one process, after a small one that loads what is loaded once."""
-    model, y = estimator(n, folder)
+def ask(n: int, folder: Path, memory: float, kind: str, ranks: int) -> None:
+    """Every question once, after a small one that loads what is loaded once."""
+    model, y = (logistic if kind == "logistic" else estimator)(n, folder)
     X_eval, y_eval = block(2**31, EVALUATED)
     small = folder / "small.npy"
     np.save(small, block(0, 500)[0])
     certify.stored_predictions(model, small, block(0, 500)[1], X_eval[:2], delete=1)
     small.unlink()
     for asked in QUESTIONS:
-        started, clock = time.process_time(), time.monotonic()
-        found = certify.stored_predictions(model, folder / f"rows-{n}.npy", y, X_eval, **asked, memory=memory)
-        line = {"rows": n, **asked, "proved": len(found.proved), "flipped": len(found.flipped),
-                "undecided": len(found.undecided), "processor": round(time.process_time() - started, 2),
+        started, others, clock = time.process_time(), spent(), time.monotonic()
+        found = certify.stored_predictions(model, folder / f"rows-{n}.npy", y, X_eval, **asked, memory=memory,
+                                           ranks=ranks)
+        line = {"rows": n, "model": kind, "ranks": ranks, **asked, "proved": len(found.proved),
+                "flipped": len(found.flipped), "undecided": len(found.undecided),
+                "processor": round(time.process_time() - started, 2),
+                "others": round(spent() - others, 2), "load": round(os.getloadavg()[0], 1),
                 "wall": round(time.monotonic() - clock, 2),
+                "digest": hashlib.sha256(found.json().encode()).hexdigest()[:16],
                 "peak MB": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)}
         if found.tolerated is not None:
             ends = found.tolerated
@@ -91,14 +130,22 @@ def ask(n: int, folder: Path, memory: float) -> None:
         print(json.dumps(line | {"accuracy": float(right.mean())}), flush=True)
 
 
+def spent() -> float:
+    """Seconds of processor of other ranks that have ended."""
+    found = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return found.ru_utime + found.ru_stime
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("do", choices=("make", "ask"))
     parser.add_argument("rows", type=int)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--memory", type=float, default=4e9)
+    parser.add_argument("--model", choices=("ridge", "logistic"), default="ridge")
+    parser.add_argument("--ranks", type=int, default=1)
     given = parser.parse_args()
     if given.do == "make":
         make(given.rows, given.folder)
     else:
-        ask(given.rows, given.folder, given.memory)
+        ask(given.rows, given.folder, given.memory, given.model, given.ranks)

@@ -7,7 +7,7 @@ residuals are measured by `|ρ|_{H⁻¹} ≤ |Rρ|/√(1 − δ)` with `‖RHR�
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.linalg
@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from certify.format.errors import EnclosureError
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
-from certify.systems.head.rows.stored.rows import BLOCK, Held, Rows, Source, lengths
+from certify.systems.head.rows.stored.normal import Normal, Products, Squares
+from certify.systems.head.rows.stored.rows import BLOCK, Held, Readers, Rows, Source
+from certify.systems.head.rows.stored.tree import levels
 
 POINTS = 2048
 """Points that are solved for at a time."""
@@ -39,6 +41,7 @@ class Ridge:
         size_R: bound of `‖R‖_F`.
         reach: `‖R·|·|`columns`‖` and `‖|R|·`row norms of H`‖`, for the errors of a residual.
         longest: bound of the largest length of a row.
+        held: an array beside the rows, and the sums of its products with them that were found by the way.
     """
 
     rows: Rows
@@ -53,6 +56,7 @@ class Ridge:
     size_R: float
     reach: tuple[float, float]
     longest: float
+    held: tuple[Array, Array] | None = None
 
     @property
     def n(self) -> int:
@@ -87,29 +91,30 @@ class Solved:
     size: Array
 
 
-def blocked_gram(rows: Rows, B: Array | None = None) -> tuple[Array, float]:
+def products_of(rows: Rows, B: Array, held: tuple[Array, Array] | None = None) -> tuple[Array, float]:
     """`AᵀB` of the rows A summed block by block, and c with `|error_ab| ≤ c·|A_a||B_b|` in column norms (R2).
 
-    Blocks err by `dot_unit(BLOCK)·|A_a^i||B_b^i|`, which add up by Cauchy–Schwarz; each of the sums of blocks is
-    rounded once, relative to at most `(1 + small)·|A_a||B_b|`.
+    Blocks err by `dot_unit(BLOCK)·|A_a^i||B_b^i|`, which add up by Cauchy–Schwarz. So do the roundings of the sums of
+    blocks, of all that are as far from the blocks together: relative to at most `(1 + small)·|A_a||B_b|`.
 
     Args:
         rows: `(n, p)`.
-        B: `(n, k)`; None: the rows.
+        B: `(n, k)`.
+        held: of which array the sums are known.
     """
-    p = rows.source.shape[1]
-    total = np.zeros((p, p if B is None else B.shape[1]))
-    pieces = 0
-    for start, part in rows.parts():
-        for at in range(0, len(part), BLOCK):
-            block = part[at : at + BLOCK]
-            total += block.T @ (block if B is None else B[start + at : start + at + BLOCK])
-            pieces += 1
-    return fp.require_finite(total, "normal matrix"), (fp.dot_unit(min(BLOCK, len(rows))) + 2 * pieces * U) * RAISE
+    sums = held[1] if held is not None and held[0] is B else rows.tallied(Products(rows.per_row(B))).sums()
+    return fp.require_finite(sums, "normal matrix"), unit_of(rows)
+
+
+def unit_of(rows: Rows) -> float:
+    """c of :func:`products_of`, for any B."""
+    n, step = len(rows), rows.step()
+    deep = min(-(-n // BLOCK), levels(-(-n // step), -(-min(n, step) // BLOCK)))
+    return (fp.dot_unit(min(BLOCK, n)) + 2 * deep * U) * RAISE
 
 
 def ridge(phi: Array | Source, mu: tuple[float, float], decayed: NDArray[np.bool_], phi_rad: Array | None = None,
-          ) -> Ridge | str:
+          readers: Readers | None = None, beside: Array | None = None) -> Ridge | str:
     """Prove that `ΦᵀΦ + μ·diag(decayed)` is positive definite, or say why it was not.
 
     Args:
@@ -117,13 +122,16 @@ def ridge(phi: Array | Source, mu: tuple[float, float], decayed: NDArray[np.bool
         mu: float and a bound of its error; the weight decay in the sum form.
         decayed: `(p,)` bool.
         phi_rad: `(n,)` Euclidean distance within which the true rows are; None: exact.
+        readers: of the rows; None: whoever asks.
+        beside: `(n, k)` array whose products with the rows are wanted too, which saves a reading.
 
     >>> found = ridge(np.array([[1.0, 1.0], [-1.0, 1.0]]), (1.0, 0.0), np.array([True, False]))
     >>> found.delta < 1e-12, ridge(np.ones((2, 2)), (0.0, 0.0), np.array([True, True]))[:11]
     (True, 'the squares')
     """
     source: Source = Held(phi) if isinstance(phi, np.ndarray) else phi
-    squares_of = _squares(source) if mu[0] >= 0 else None
+    whole = Rows(source, np.ones(source.shape[1]), readers)
+    squares_of = whole.tallied(Squares()).squares() if mu[0] >= 0 else None
     if squares_of is None:
         return "the features or the weight decay are not finite, or beyond 2^100"
     if not (0 <= mu[0] <= 2.0**200 and 0 <= mu[1] <= mu[0] + 2.0**-200):
@@ -133,31 +141,22 @@ def ridge(phi: Array | Source, mu: tuple[float, float], decayed: NDArray[np.bool
     if not (rough > 2.0**-200).all():
         return "a column of the features is zero, or almost, and bears no decay"
     scale = np.ldexp(1.0, -(np.frexp(rough)[1] // 2))
-    rows = Rows(source, scale)  # exact: below 2^-400 only what FLOOR pays for
+    rows = Rows(source, scale, readers)  # exact: below 2^-400 only what FLOOR pays for
     loose = 0.0
     if phi_rad is not None and phi_rad.any():
         loose = float(fp.row_norms(phi_rad[None, :])[0] * scale.max() * RAISE)
-    columns, long = lengths(rows)
-    H, unit = blocked_gram(rows)
+    found = rows.tallied(Normal(None if beside is None else rows.per_row(beside)))
+    H = fp.require_finite(found.gram(), "normal matrix")
     H = np.tril(H) + np.tril(H, -1).T
     squares = scale * scale
     H[np.diag_indices_from(H)] += decay * squares
     diagonal = np.where(decayed, mu[1] * squares, 0.0) * RAISE + 2 * U * np.abs(np.diagonal(H))
-    return _factored(rows, float(long.max()), loose, H, columns, unit, diagonal)
+    made = factored(rows, found.longest, loose, H, found.columns(), unit_of(rows), diagonal)
+    sums = found.sums()
+    return made if isinstance(made, str) or beside is None or sums is None else replace(made, held=(beside, sums))
 
 
-def _squares(source: Source) -> Array | None:
-    """About the squared lengths of the columns; None where an entry is not finite or beyond 2^100."""
-    rows = Rows(source, np.ones(source.shape[1]))
-    total = np.zeros(source.shape[1])
-    for _, part in rows.parts():
-        if not (np.isfinite(part).all() and np.max(np.abs(part), initial=0.0) <= 2.0**100):
-            return None
-        total += np.einsum("np,np->p", part, part)
-    return total
-
-
-def _factored(rows: Rows, longest: float, loose: float, H: Array, columns: Array, unit: float,
+def factored(rows: Rows, longest: float, loose: float, H: Array, columns: Array, unit: float,
               diagonal: Array) -> Ridge | str:
     """R from a Cholesky factor, judged by `‖RHRᵀ − I‖` with every rounding and what H leaves out."""
     refusal = ("the squares of the features and the decay do not make a matrix that floats prove positive definite; "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,8 +17,10 @@ from certify.format.errors import InputError
 from certify.prove.stored import predictions
 from certify.prove.stored.predictions import same_names
 from certify.systems.head.rows.stored import rows as stored
-from certify.systems.head.rows.stored.on_disk import on_disk
+from certify.systems.head.rows.stored.on_disk import OnDisk, on_disk
 from certify.systems.head.rows.stored.parquet import Parquet
+from certify.systems.head.rows.stored.ranks import team
+from certify.systems.head.rows.stored.ranks.reading import Share
 from certify.systems.head.rows.stored.state import state_of
 from certify.theorems.head.rows.squared.streamed import labels as by_parts
 
@@ -288,14 +289,19 @@ def test_no_part_is_longer_than_what_stands_beside_it_allows(monkeypatch: pytest
     model, X, y, X_eval = drawn(tmp_path, 3, n=3000)
     many = np.tile(X_eval, (20, 1))
     monkeypatch.setattr(stored, "BESIDE", 512 * len(many))
-    honest, seen = stored.Rows.parts, list[tuple[int, int]]()
+    read, part, seen, beside = team.read, OnDisk.part, list[tuple[int, int]](), [-1]
 
-    def watched(self: stored.Rows, beside: int = 0) -> Iterator[tuple[int, np.ndarray]]:
-        for start, part in honest(self, beside):
-            seen.append((beside, len(part)))
-            yield start, part
+    def noted(source: object, share: Share, *more: object) -> None:
+        beside[0] = share.task.beside
+        read(source, share, *more)
+        beside[0] = -1
 
-    monkeypatch.setattr(stored.Rows, "parts", watched)
+    def watched(self: OnDisk, start: int, stop: int) -> np.ndarray:
+        seen.append((beside[0], stop - start))
+        return part(self, start, stop)
+
+    monkeypatch.setattr(team, "read", noted)
+    monkeypatch.setattr(OnDisk, "part", watched)
     for change in ({"delete": 2}, {"relabel": 3}):
         seen.clear()
         found = certify.stored_predictions(model, tmp_path / "rows.npy", y, many, **change)

@@ -11,7 +11,7 @@ from certify.format.errors import InputError
 from certify.inputs.numbers import exact_float64
 from certify.rigor.fp import Array
 from certify.systems.head.rows.stored.rows import Ints
-from certify.systems.head.rows.stored.state import reopened, require_same, state_of
+from certify.systems.head.rows.stored.state import State, reopened, require_same, state_of
 
 COPIES = 3
 """Copies of a row group while it is read: columns as stored, as an array, and what the reader keeps."""
@@ -54,6 +54,11 @@ class Parquet:
         self._kept: tuple[int, np.ndarray[Any, Any]] | None = None
         if not self.names or min(sizes, default=0) < 0 or not self._starts[-1]:
             raise InputError("X", f"{path} without rows or columns", "give (n, d) numbers")
+
+    @property
+    def state(self) -> State:
+        """Of the file when it was asked about."""
+        return self._state
 
     @property
     def shape(self) -> tuple[int, int]:

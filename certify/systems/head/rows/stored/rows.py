@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from certify.rigor import fp
 from certify.rigor.fp import Array
+from certify.systems.head.rows.stored.tally import PerRow, Tally, Task
 
 Ints = NDArray[np.int64]
+Found = TypeVar("Found", bound=Tally, covariant=True)
 
 BLOCK = 512
 """Rows whose products are added before blocks are added: keeps the error of a sum of n terms near that of BLOCK."""
@@ -38,6 +39,26 @@ class Source(Protocol):
 
     def take(self, rows: Ints) -> Array:
         """`(r, p)` rows of these numbers."""
+        ...
+
+
+class Asking(Task, Protocol[Found]):
+    """A task with the type of what it finds."""
+
+    def tally(self) -> Found:
+        """A new one."""
+        ...
+
+
+class Readers(Protocol):
+    """Who reads the rows, if not whoever asks: others beside him, or somebody who keeps what was found."""
+
+    def name_of(self, array: NDArray[Any]) -> str:
+        """By which name they have an array that has a line for every row; "" if they do not."""
+        ...
+
+    def tallied(self, rows: Rows, task: Task, tally: Tally) -> None:
+        """Fill a new tally of a task with all parts."""
         ...
 
 
@@ -72,6 +93,7 @@ class Rows:
     Attributes:
         source: of the rows as they are.
         scale: `(p,)`.
+        readers: of the parts; None: whoever asks, one after another.
 
     >>> rows = Rows(Held(np.array([[1.0, 2.0], [3.0, 4.0]])), np.array([1.0, 0.5]))
     >>> rows[np.array([1])].tolist(), len(rows), rows.products(np.array([[1.0], [2.0]])).tolist()
@@ -80,6 +102,7 @@ class Rows:
 
     source: Source
     scale: Array
+    readers: Readers | None = None
 
     def __len__(self) -> int:
         return self.source.shape[0]
@@ -102,8 +125,26 @@ class Rows:
 
     def places(self, beside: int = 0) -> Iterator[tuple[int, int]]:
         """Where the parts begin and end."""
-        step = min(part_of(self.source.shape[1]), BLOCK * max(1, BESIDE // (BLOCK * max(beside, 1))))
+        step = self.step(beside)
         yield from ((start, min(start + step, len(self))) for start in range(0, len(self), step))
+
+    def step(self, beside: int = 0) -> int:
+        """Rows of every part but the last one."""
+        return min(part_of(self.source.shape[1]), BLOCK * max(1, BESIDE // (BLOCK * max(beside, 1))))
+
+    def tallied(self, task: Asking[Found]) -> Found:
+        """What a task finds of all parts, in their order."""
+        tally = task.tally()
+        if self.readers is not None:
+            self.readers.tallied(self, task, tally)
+            return tally
+        for number, (start, part) in enumerate(self.parts(task.beside)):
+            tally.take(number, start, part)
+        return tally
+
+    def per_row(self, array: NDArray[Any]) -> PerRow:
+        """An array that has a line for every row, for a task."""
+        return PerRow("" if self.readers is None else self.readers.name_of(array), array)
 
     def products(self, vectors: Array) -> Array:
         """`(n, r)` inner products with the columns of a `(p, r)` array: their terms are those of the scaled rows."""
@@ -127,12 +168,3 @@ def part_of(p: int) -> int:
     (1024, 512)
     """
     return BLOCK * max(1, AT_ONCE // (BLOCK * max(p, 1)))
-
-
-def lengths(rows: Rows) -> tuple[Array, Array]:
-    """Upper bounds of the lengths of the columns, `(p,)`, and of the rows, `(n,)`."""
-    columns, found = [], np.empty(len(rows))
-    for start, part in rows.parts():
-        columns.append(fp.row_norms(np.ascontiguousarray(part.T)))
-        found[start : start + len(part)] = fp.row_norms(part)
-    return fp.row_norms(np.ascontiguousarray(np.array(columns).T)), found

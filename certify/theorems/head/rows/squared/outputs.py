@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
-from certify.systems.head.rows.ridge import Ridge, Solved, blocked_gram, solve
+from certify.systems.head.rows.ridge import Ridge, Solved, products_of, solve
 from certify.theorems.head.rows.squared.contrasts import Contrast, Ints
 
 
@@ -38,7 +39,7 @@ class Outputs:
 
     def __init__(self, system: Ridge, Y: Array) -> None:
         self.system, self.Y = system, Y
-        self.b, self.unit = blocked_gram(system.rows, Y)
+        self.b, self.unit = products_of(system.rows, Y, system.held)
         self.sizes = fp.row_norms(np.ascontiguousarray(Y.T))
         self.lengths = fp.row_norms(np.ascontiguousarray(self.b.T))
         self._fit: tuple[Array, Array, Array] | None = None
@@ -95,22 +96,43 @@ class Outputs:
 
     def residuals(self, contrast: Contrast) -> Residuals:
         """Of a contrast of the outputs; `|Φ(v − v̂)|₂ ≤ |b − Hv̂|_{H⁻¹}` because `ΦᵀΦ ⪯ H` (D4, step 1)."""
-        r = contrast.of(self.fitted()[0])
-        return Residuals(r, *self.residual_errors(contrast, float(np.abs(r).max())))
+        values, each, off = self.fitted()
+        r = contrast.of(values)
+        return Residuals(r, *_errors(contrast, float(np.abs(r).max()), each, off))
 
-    def residual_errors(self, contrast: Contrast, largest: float) -> tuple[float, float]:
-        """What rounding costs every residual of a contrast, the largest of which is given, and length of the rest."""
-        _, each, off = self.fitted()
-        return (float(contrast.size(each)) + 2 * U * largest) * RAISE, float(contrast.size(off)) * RAISE
+    def residual_errors(self, contrast: Contrast, largest: float, most: Array) -> tuple[float, float]:
+        """What rounding costs every residual of a contrast, and length of the rest.
+
+        Args:
+            contrast: of the outputs.
+            largest: residual of it.
+            most: `(k,)` largest residual of every output.
+        """
+        return _errors(contrast, largest, self._each(most), self.refit.off)
+
+    @cached_property
+    def refit(self) -> Solved:
+        """Floats near the weights of the refit for scaled columns, `(k, p)`; length of what all residuals are off."""
+        s = self.system
+        found = solve(s, self.b.T / s.scale)
+        # what the right-hand side errs by, measured by |Rρ|/√(1 − δ)
+        wrong = self.sizes * (self.unit * s.reach[0] + s.loose * s.size_R) / math.sqrt(1 - s.delta)
+        return Solved(found.u, (found.off + wrong) * (RAISE * RAISE), found.size)
 
     def fitted(self) -> tuple[Array, Array, Array]:
         """Residuals of the outputs, `(n, k)`; for each output what rounding costs every one, and length of the rest."""
         if self._fit is None:
-            s = self.system
-            found = solve(s, self.b.T / s.scale)
-            values = self.Y - s.rows.products(found.u.T)
-            each = fp.dot_unit(s.p) * s.longest * found.size + 2 * U * np.abs(values).max(axis=0)
-            # what the right-hand side errs by, measured by |Rρ|/√(1 − δ)
-            wrong = self.sizes * (self.unit * s.reach[0] + s.loose * s.size_R) / math.sqrt(1 - s.delta)
-            self._fit = (fp.require_finite(values, "residuals"), each * RAISE, (found.off + wrong) * (RAISE * RAISE))
+            values = self.Y - self.system.rows.products(self.refit.u.T)
+            each = self._each(np.abs(values).max(axis=0))
+            self._fit = fp.require_finite(values, "residuals"), each, self.refit.off
         return self._fit
+
+    def _each(self, most: Array) -> Array:
+        """What rounding costs every residual `y − φ·u`, formed in any way; the largest one of each output is given."""
+        s = self.system
+        return np.asarray((fp.dot_unit(s.p) * s.longest * self.refit.size + 2 * U * most) * RAISE)
+
+
+def _errors(contrast: Contrast, largest: float, each: Array, off: Array) -> tuple[float, float]:
+    """Of a contrast, from those of the outputs."""
+    return (float(contrast.size(each)) + 2 * U * largest) * RAISE, float(contrast.size(off)) * RAISE

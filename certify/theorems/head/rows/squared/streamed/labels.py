@@ -9,10 +9,11 @@ import numpy as np
 from certify.rigor import fp
 from certify.rigor.fp import Array
 from certify.systems.head.rows.ridge import Ridge, Solved, solve
-from certify.theorems.head.rows.squared.contrasts import Contrast, Ints, Swing, contrasts, swing
+from certify.theorems.head.rows.squared.contrasts import Contrast, Ints, Swing, contrasts
 from certify.theorems.head.rows.squared.outputs import Outputs
-from certify.theorems.head.rows.squared.streamed.largest import Largest
-from certify.theorems.head.rows.squared_labels import Point, Targets, drops, ends_of
+from certify.theorems.head.rows.squared.streamed.drops import Drops
+from certify.theorems.head.rows.squared.streamed.influences import as_lines
+from certify.theorems.head.rows.squared_labels import Point, Targets, ends_of
 
 FIRST = 4096
 """Largest numbers that are kept at first of each contrast, if memory holds as many."""
@@ -87,25 +88,17 @@ def _pass(system: Ridge, targets: Targets, solved: Solved, asked: list[_Open], k
     below, above = ends
     points = np.unique([one.point for one in asked])
     place = {int(j): t for t, j in enumerate(points)}
-    largest = [Largest(kept) for _ in asked]
-    most = np.zeros(len(points))
-    kinds = {one.contrast for one in asked}
-    sizes: dict[Contrast, tuple[float, float]] = dict.fromkeys(kinds, (0.0, 0.0))
-    for start, part in system.rows.parts(len(points) + 2 * len(kinds)):
-        Q = fp.require_finite(solved.u[points] @ part.T, "influences")
-        most = np.maximum(most, np.maximum(Q.max(axis=1), -Q.min(axis=1)))
-        some = slice(start, start + len(part))
-        swings = {c: swing(c, targets.Y[some], targets.codes, targets.open_codes[some]) for c in kinds}
-        sizes = {c: (max(coarse, swings[c].coarse), max(size, swings[c].largest))
-                 for c, (coarse, size) in sizes.items()}
-        for one, found in zip(asked, largest, strict=True):
-            found.take(drops(Point(Q[place[one.point]], 0.0, 0.0), swings[one.contrast]))
+    kinds = {contrast: t for t, contrast in enumerate(dict.fromkeys(one.contrast for one in asked))}
+    places: Ints = np.array([[place[one.point], kinds[one.contrast]] for one in asked], dtype=np.int64)
+    rows = system.rows
+    tally = rows.tallied(Drops(solved.u[points], rows.per_row(targets.Y), targets.codes,
+                               rows.per_row(targets.open_codes), as_lines(list(kinds)), places, kept))
     unit = fp.dot_unit(system.p) * system.longest
     left, nothing = [], np.zeros(0)
-    for one, found in zip(asked, largest, strict=True):
+    for one, found in zip(asked, tally.largest, strict=True):
         j, top = one.point, found.sorted()[0]
-        point = Point(most[[place[j]]], unit * float(solved.size[j]) * fp.RAISE, float(solved.off[j]))
-        whole = Swing(nothing, nothing, *sizes[one.contrast])
+        point = Point(tally.influence[[place[j]]], unit * float(solved.size[j]) * fp.RAISE, float(solved.off[j]))
+        whole = Swing(nothing, nothing, *tally.sizes[kinds[one.contrast]].tolist())
         low, high = ends_of(point, whole, one.low, one.high, top)
         if found.whole:  # no other row takes anything
             low, high = _of_all(point, whole, one, top, system.n, (low, high))

@@ -1,6 +1,8 @@
-"""The largest numbers of a long sequence that comes in parts."""
+"""The largest numbers of a long sequence that comes in parts; of equal ones those that come first."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -10,6 +12,8 @@ from certify.theorems.head.rows.squared.contrasts import Ints
 
 class Largest:
     """The `most` largest positive numbers so far, with what stands beside them.
+
+    Which ones they are does not depend on how the sequence was divided.
 
     Args:
         most: how many, at least 1.
@@ -33,11 +37,7 @@ class Largest:
         at = np.flatnonzero(values > self.bar)
         if not len(at):
             return
-        kept = values[at][None, :] if beside is None else np.concatenate([values[at][None, :], beside[:, at]])
-        self._waiting.append(kept)
-        self._count += len(at)
-        if self._count > 2 * self.most:
-            self._settle()
+        self._keep(values[at][None, :] if beside is None else np.concatenate([values[at][None, :], beside[:, at]]))
 
     def sorted(self) -> tuple[Array, Array]:
         """The numbers, largest first, and what stands beside them."""
@@ -45,10 +45,52 @@ class Largest:
         at: Ints = np.argsort(-self._held[0], kind="stable")
         return self._held[0, at], self._held[1:, at]
 
+    def held(self) -> Array:
+        """The numbers, with what stands beside them in the rows below, in the order in which they came."""
+        self._settle()
+        return self._held
+
+    def add(self, held: Array, whole: bool) -> None:
+        """What another one holds of the sequence that follows, and whether that was all that is positive there."""
+        self.whole &= whole
+        if held.shape[1]:
+            self._keep(held)
+
+    def _keep(self, columns: Array) -> None:
+        self._waiting.append(columns)
+        self._count += columns.shape[1]
+        if self._count > 2 * self.most:
+            self._settle()
+
     def _settle(self) -> None:
-        held = np.concatenate([self._held, *self._waiting], axis=1)
-        if held.shape[1] > self.most:
-            at = np.argpartition(held[0], held.shape[1] - self.most)[held.shape[1] - self.most :]
-            held = held[:, at]
-            self.bar, self.whole = float(held[0].min()), False
-        self._held, self._waiting, self._count = held, [], held.shape[1]
+        if self._waiting:
+            held = np.concatenate([self._held, *self._waiting], axis=1)
+            if held.shape[1] > self.most:
+                held = held[:, _first_largest(held[0], self.most)]
+                self.bar, self.whole = float(held[0].min()), False
+            self._held, self._waiting, self._count = held, [], held.shape[1]
+
+
+def _first_largest(values: Array, most: int) -> Ints:
+    """Places of the largest numbers in their order; of those that equal the least of them the first ones."""
+    bar = np.partition(values, len(values) - most)[len(values) - most]
+    kept = values > bar
+    kept[np.flatnonzero(values == bar)[: most - int(kept.sum())]] = True
+    return np.flatnonzero(kept)
+
+
+def told_of(name: str, found: Sequence[Largest]) -> dict[str, Array]:
+    """What many of them hold, as arrays whose names begin so."""
+    if not found:
+        return {}
+    held = [one.held() for one in found]
+    counts = np.array([[one.shape[1] for one in held], [one.whole for one in found]], dtype=np.float64)
+    return {f"{name}.counts": counts, f"{name}.held": np.concatenate(held, axis=1)}
+
+
+def add_to(found: Sequence[Largest], told: Mapping[str, Array], name: str) -> None:
+    """What others hold of the sequences that follow, in the same order."""
+    start, counts = 0, told.get(f"{name}.counts", np.empty((2, 0)))
+    for one, count, whole in zip(found, counts[0].astype(np.int64).tolist(), counts[1].tolist(), strict=True):
+        one.add(told[f"{name}.held"][:, start : start + count], bool(whole))
+        start += count

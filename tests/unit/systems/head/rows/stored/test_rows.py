@@ -8,9 +8,10 @@ import pytest
 from certify.format.errors import EnclosureError
 from certify.rigor import fp, split
 from certify.systems.head.rows import ridge as ridges
-from certify.systems.head.rows.ridge import Ridge, blocked_gram, ridge
+from certify.systems.head.rows.ridge import Ridge, products_of, ridge
 from certify.systems.head.rows.stored import rows as stored
-from certify.systems.head.rows.stored.rows import Held, Rows, lengths
+from certify.systems.head.rows.stored.normal import Normal
+from certify.systems.head.rows.stored.rows import Held, Rows
 
 
 def whole_numbers(n: int, p: int) -> np.ndarray:
@@ -25,15 +26,21 @@ def test_sums_of_whole_numbers_are_exact_in_parts(monkeypatch: pytest.MonkeyPatc
     scaled = A * rows.scale
     assert [stop for _, stop in rows.places()][-1] == n
     assert np.array_equal(np.concatenate([part for _, part in rows.parts()]), scaled)
-    assert np.array_equal(blocked_gram(rows)[0], scaled.T @ scaled)
-    assert np.array_equal(blocked_gram(rows, Y)[0], scaled.T @ Y)
+    normal = rows.tallied(Normal())
+    assert np.array_equal(normal.gram(), scaled.T @ scaled)
+    assert np.array_equal(products_of(rows, Y)[0], scaled.T @ Y)
+    both = rows.tallied(Normal(rows.per_row(Y)))
+    assert np.array_equal(both.gram(), normal.gram())
+    assert np.array_equal(both.sums(), scaled.T @ Y)
+    assert products_of(rows, Y, (Y, scaled.T @ Y + 1.0))[0].tolist() == (scaled.T @ Y + 1.0).tolist()
+    assert np.array_equal(products_of(rows, Y, (Y.copy(), scaled.T @ Y + 1.0))[0], scaled.T @ Y)
     V = whole_numbers(3, 4)
     assert np.array_equal(rows.products(V), scaled @ V)
     assert np.array_equal(rows.against(V.T), V.T @ scaled.T)
-    columns, long = lengths(rows)
+    columns = normal.columns()
     assert (columns >= np.sqrt((scaled**2).sum(axis=0))).all()
     assert (columns <= np.sqrt((scaled**2).sum(axis=0)) * (1 + 1e-12)).all()
-    assert np.array_equal(long, fp.row_norms(scaled))
+    assert normal.longest == fp.row_norms(scaled).max()
 
 
 @pytest.mark.parametrize("at", [0, 700])

@@ -1,0 +1,1 @@
+"""Verbs about data that stay on disk."""

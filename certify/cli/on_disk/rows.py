@@ -1,0 +1,87 @@
+"""`certify rows`: rows that stay on disk, read by one process or several."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from certify.cli.app import decimal, whole
+
+NOTHING = 4
+"""Exit status where nothing was proved."""
+
+
+def rows(
+    model: Annotated[Path, typer.Argument(
+        metavar="MODEL", help="A fitted RidgeClassifier, or LogisticRegression of two classes: a .skops file.")],
+    data: Annotated[Path, typer.Argument(metavar="ROWS", help="The training rows: .npy, row by row, or .parquet.")],
+    labels: Annotated[Path, typer.Option("--labels", metavar="FILE", help="Their labels: .npy.")],
+    evaluation: Annotated[Path, typer.Option("--eval", metavar="FILE", help="Rows to predict: .npy.")],
+    delete: Annotated[int | None, typer.Option(
+        "--delete", parser=whole, metavar="M", help="Any M training rows are left out.")] = None,
+    relabel: Annotated[int | None, typer.Option(
+        "--relabel", parser=whole, metavar="M", help="Any M training rows get another label.")] = None,
+    nproc: Annotated[int, typer.Option(
+        "--nproc", parser=whole, metavar="N", help="Processes on this machine that share the rows.")] = 1,
+    torchrun: Annotated[bool, typer.Option(
+        "--torchrun", help="This process is one of those that torchrun has started.")] = False,
+    checkpoint: Annotated[Path | None, typer.Option(
+        "--checkpoint", metavar="DIR", help="Keep what was found there, for a run that follows one that was ended.")
+    ] = None,
+    memory: Annotated[float, typer.Option(
+        "--memory", parser=decimal, metavar="BYTES", help="What each process may use.")] = 4e9,
+    output: Annotated[Path | None, typer.Option(
+        "-o", "--output", metavar="FILE", help="Write the answer as JSON.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+) -> None:
+    """Say which predictions stay when any M rows of a large file are deleted or relabelled, without a certificate.
+
+    The answer has the same bytes whatever the number of processes. Exit status 4 if nothing was proved.
+    """
+    from certify.certificate.write import require_folder, write_together
+    from certify.cli.text import one_line
+    from certify.format.errors import InputError
+    from certify.inputs.sklearn.skops_file import estimator_of
+    from certify.prove.stored.predictions import stored_predictions
+
+    if torchrun and nproc != 1:
+        raise InputError("--nproc", f"{nproc}, and --torchrun", "give one of them")
+    if output is not None:
+        require_folder(output.parent, (output.name,))
+    found = stored_predictions(estimator_of(model), data, _array(labels, "--labels"), _array(evaluation, "--eval"),
+                               delete=delete, relabel=relabel, memory=memory, checkpoint=checkpoint,
+                               ranks="torchrun" if torchrun else nproc)
+    if not torchrun or os.environ.get("RANK") == "0":
+        if output is not None:
+            write_together({output: f"{found.json()}\n".encode()})
+        every = len(found.proved) + len(found.flipped) + len(found.undecided)
+        why = f" ({found.reason})" if found.reason else ""
+        print(found.json() if as_json else one_line(
+            f"{found.words}: {len(found.proved)} of {every} predictions proved to stay, {len(found.flipped)} flipped, "
+            f"{len(found.undecided)} undecided{why}"))
+        sys.stdout.flush()
+    raise typer.Exit(0 if len(found.proved) or len(found.flipped) else NOTHING)
+
+
+def _array(path: Path, asked: str) -> Any:
+    """The one array of a `.npy` file; whatever its header says, no more is read than the file holds.
+
+    Raises:
+        InputError: it is none, or would have to be unpickled.
+    """
+    import numpy as np
+
+    from certify.format.errors import InputError
+    from certify.systems.head.rows.stored.on_disk import DAMAGED
+
+    try:
+        found = np.load(path, mmap_mode="r", allow_pickle=False)
+    except DAMAGED as error:
+        raise InputError(asked, f"{path}: {' '.join(str(error).split())[:200]}", "give a .npy file") from None
+    if not isinstance(found, np.memmap):
+        raise InputError(asked, f"{path}, which holds no single array", "give a .npy file")
+    return np.array(found)

@@ -1,0 +1,76 @@
+"""The slopes and curvatures of some rows at given weights, with what is not known of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from certify.rigor import fp
+from certify.rigor.fp import RAISE, Array
+from certify.systems.head.rows.boxes.slabs import values_at
+from certify.systems.head.rows.stored.tally import PerRow
+
+
+@dataclass(frozen=True, eq=False)
+class At:
+    """Weights, in columns as they are scaled, and the labels of all rows.
+
+    Attributes:
+        w: (p,).
+        Y: (n, 1) labels ±1.
+    """
+
+    w: Array
+    Y: PerRow
+
+    def slopes(self, start: int, part: Array) -> Slopes:
+        """Of consecutive rows."""
+        sign = self.Y.at(start, len(part))[:, 0]
+        norms = fp.row_norms(fp.require_finite(part, "rows"))
+        t = fp.require_finite(sign * (part @ self.w), "margins")
+        size = float(fp.row_norms(self.w[None, :])[0])
+        return Slopes(sign, norms, *values_at(t, fp.dot_unit(len(self.w)) * norms * size * RAISE))
+
+
+@dataclass(frozen=True, eq=False)
+class Slopes:
+    """What is known of rows at some weights.
+
+    Attributes:
+        sign: labels ±1; `s = sign·φ`, `t = s·w`.
+        norms: upper bounds of their lengths.
+        p, p_off: `−l'(t)`, and its error.
+        D, D_off: `l''(t)`, and its error.
+    """
+
+    sign: Array
+    norms: Array
+    p: Array
+    p_off: Array
+    D: Array
+    D_off: Array
+
+    @property
+    def root(self) -> Array:
+        """Floats near `√l''`; what is said of H is of their squares, exactly."""
+        return np.asarray(np.sqrt(self.D))
+
+    @property
+    def pull(self) -> Array:
+        """Upper bounds of `−l'`."""
+        return np.asarray((self.p + self.p_off) * RAISE)
+
+
+@dataclass(frozen=True, eq=False)
+class Measure:
+    """Lengths in the norm of the inverse of H: `|v| ≤ (|Rv| + back·|v|₂)·gap`, R its factor."""
+
+    R: Array
+    back: float
+    gap: float
+
+    def of(self, part: Array, norms: Array) -> Array:
+        """Upper bounds of the lengths of rows."""
+        found = fp.row_norms(fp.require_finite(part @ self.R.T, "lengths"))
+        return np.asarray((found + self.back * norms) * self.gap * RAISE * RAISE)
