@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow
@@ -13,6 +15,7 @@ from sklearn.linear_model import LogisticRegression
 
 import certify
 from certify.format.errors import EnclosureError, InputError
+from certify.prove.stored import logistic
 from certify.systems.head.rows.stored import rows as stored
 
 Array = np.ndarray
@@ -111,3 +114,30 @@ def test_what_no_bound_holds_of_is_said(tmp_path: Path) -> None:
     three = LogisticRegression().fit(rng.standard_normal((60, 2)), np.arange(60) % 3)
     with pytest.raises(InputError, match="two classes"):
         certify.stored_predictions(three, path, np.arange(60) % 3, X_eval, delete=1)
+
+
+@pytest.mark.parametrize("relabels", [False, True])
+def test_every_step_is_asked_the_same_and_the_decay_is_known(relabels: bool, monkeypatch: pytest.MonkeyPatch,
+                                                             tmp_path: Path) -> None:
+    """What no refit of a small head would show: 1/C is rounded, and pulls of the other change are smaller."""
+    model, _, y, X_eval = drawn(tmp_path, 500, C=0.3)
+    asked: dict[str, tuple[Any, ...]] = {}
+
+    def heard(name: str) -> Any:
+        step = getattr(logistic, name)
+
+        def call(*given: Any) -> Any:
+            asked[name] = given
+            return step(*given)
+
+        return call
+
+    for name in ("settled", "reach", "answered"):
+        monkeypatch.setattr(logistic, name, heard(name))
+    certify.stored_predictions(model, tmp_path / "rows.npy", y, X_eval, **{"relabel" if relabels else "delete": 3})
+    assert asked["reach"][1:] == (3, relabels)
+    assert asked["answered"][3:] == (3, relabels)
+    rows, _, mu, off, _ = asked["settled"]
+    for value, scale in zip(mu[:2].tolist(), rows.scale.tolist(), strict=False):
+        assert 0 < abs(Fraction(value) - Fraction(scale) ** 2 / Fraction(model.C)) <= Fraction(off)
+    assert mu[2] == 0.0
