@@ -50,6 +50,8 @@ ESTIMATORS = ("RidgeClassifier", "LogisticRegression")
 LARGEST_SHARE = 4
 """One part in so many of the memory is for the largest numbers of the evaluation rows."""
 
+UNPARTED = "labels that rounding does not part from another one"
+
 COPIES = 6
 """Copies of the sums of a part, for each level of their tree, while ranks tell each other of them."""
 
@@ -242,7 +244,7 @@ def _relabelled(system: Ridge, head: Head, at: Whole, others: Any, count: int, r
     open_ = np.flatnonzero(~stays & ~flips)
     return StoredPredictions(
         f"any {count} rows relabelled", np.flatnonzero(stays), np.flatnonzero(flips), open_, ends,
-        reason="labels that rounding does not part from another one" if len(open_) else "")
+        reason=UNPARTED if len(open_) else "")
 
 
 def _deleted(system: Ridge, head: Head, at: Whole, count: int) -> StoredPredictions:
@@ -261,6 +263,7 @@ def _of_status(words: str, N: int, at: Whole, status: Whole, rows: Mapping[int, 
     whole = np.zeros(N, dtype=np.int64)
     whole[at] = status
     open_ = np.flatnonzero((whole != STAYS) & (whole != FLIPS))
+    why = why or (UNPARTED if len(open_) else "")
     return StoredPredictions(words, np.flatnonzero(whole == STAYS), np.flatnonzero(whole == FLIPS), open_, None,
                              {int(at[j]): some for j, some in rows.items()}, why)
 

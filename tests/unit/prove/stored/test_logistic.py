@@ -105,6 +105,9 @@ def test_what_no_bound_holds_of_is_said(tmp_path: Path) -> None:
         found = certify.stored_predictions(model, path, y, X_eval, **kind)
         assert len(found.undecided) == len(X_eval)
         assert "any 450 rows together" in found.reason
+    edge = np.array([[-model.intercept_[0] / model.coef_[0, 0], 0.0]])  # on the boundary, as far as floats see
+    found = certify.stored_predictions(model, path, y, edge, delete=1)
+    assert (found.undecided.tolist(), "rounding does not part" in found.reason) == ([0], True)
     far = np.load(path)
     far[0] *= 1e4
     np.save(path, far)
