@@ -50,6 +50,9 @@ ESTIMATORS = ("RidgeClassifier", "LogisticRegression")
 LARGEST_SHARE = 4
 """One part in so many of the memory is for the largest numbers of the evaluation rows."""
 
+SUMS: Final[Mapping[str, int]] = MappingProxyType({Loss.SQUARED: 1, Loss.LOGISTIC: 2})
+"""By the loss: sums of matrices that one reading makes."""
+
 UNPARTED = "labels that rounding does not part from another one"
 
 COPIES = 6
@@ -330,7 +333,7 @@ def _room(source: Stored, head: Head, memory: float, each: int, others: bool) ->
     contrasts = N * max(k - 1, 1)
     beside = max(BESIDE, BLOCK * (N + 2 * k * k))
     levels = (-(-n // part_of(m))).bit_length() + 1
-    matrices = MATRICES + levels * (COPIES if others else 1) * (1 if head.loss.name == Loss.SQUARED else 2)
+    matrices = MATRICES + levels * (COPIES if others else 1) * SUMS[head.loss.name]
     fixed = BASE + source.held + NUMBERS * (matrices * m * m + WIDE * N * m + n * (6 * k + 6) + 12 * 2**20 + 2 * beside)
     needed = fixed + contrasts * (NUMBERS * 16 * each + OBJECTS)
     if not memory >= needed:
