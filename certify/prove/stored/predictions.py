@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 import numpy as np
 
 from certify._version import __version__
 from certify.format.errors import EnclosureError, InputError
+from certify.format.words import Loss
 from certify.inputs.given import given_rows
 from certify.inputs.sklearn.linear import linear
 from certify.problem.perturbations.codes import Codes, code_rows
@@ -47,6 +49,11 @@ LARGEST_SHARE = 4
 """One part in so many of the memory is for the largest numbers of the evaluation rows."""
 
 ESTIMATORS = ("RidgeClassifier", "LogisticRegression")
+
+SUMS: Final[Mapping[str, int]] = MappingProxyType({Loss.SQUARED: 1, Loss.LOGISTIC: 2})
+"""By the loss: sums of matrices that one reading makes."""
+
+UNPARTED = "labels that rounding does not part from another one"
 
 COPIES = 6
 """Copies of the sums of a part, for each level of their tree, while ranks tell each other of them."""
@@ -206,7 +213,8 @@ def _told(words: str, status: Whole, found: Deleted | Found, known: Whole, why: 
     """An answer from what is proved of every evaluation row."""
     open_ = np.flatnonzero((status != STAYS) & (status != FLIPS))
     return StoredPredictions(words, np.flatnonzero(status == STAYS), np.flatnonzero(status == FLIPS), open_, None,
-                             {int(known[j]): rows for j, rows in found.rows.items()}, why if len(open_) else "")
+                             {int(known[j]): rows for j, rows in found.rows.items()},
+                             (why or UNPARTED) if len(open_) else "")
 
 
 def _as_message(found: StoredPredictions) -> Message:
@@ -246,7 +254,7 @@ def _relabelled(system: Ridge, head: Head, at: Whole, others: Any, count: int, r
     open_ = np.flatnonzero(~stays & ~flips)
     return StoredPredictions(
         f"any {count} rows relabelled", np.flatnonzero(stays), np.flatnonzero(flips), open_, ends,
-        reason="labels that rounding does not part from another one" if len(open_) else "")
+        reason=UNPARTED if len(open_) else "")
 
 
 def _deleted(system: Ridge, head: Head, at: Whole, count: int) -> StoredPredictions:
@@ -326,7 +334,7 @@ def _room(source: Stored, head: Head, memory: float, each: int, others: bool) ->
     contrasts = N * max(k - 1, 1)
     beside = max(BESIDE, BLOCK * (N + 2 * k * k))
     levels = (-(-n // part_of(m))).bit_length() + 1
-    matrices = MATRICES + levels * (COPIES if others else 1) * (1 if head.loss.quadratic else 2)
+    matrices = MATRICES + levels * (COPIES if others else 1) * SUMS[head.loss.name]
     fixed = BASE + source.held + NUMBERS * (matrices * m * m + WIDE * N * m + n * (6 * k + 6) + 12 * 2**20 + 2 * beside)
     needed = fixed + contrasts * (NUMBERS * 16 * each + OBJECTS)
     if not memory >= needed:

@@ -10,6 +10,10 @@ from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array
 from certify.systems.head.rows.boxes.slabs import values_at
 from certify.systems.head.rows.stored.tally import PerRow
+from certify.theorems.head.rows.pair_tree.curves import EVEN, curve
+
+FLAT = 600.0
+"""A margin beyond which nothing is said of the curvature."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +34,23 @@ class At:
         norms = fp.row_norms(fp.require_finite(part, "rows"))
         t = fp.require_finite(sign * (part @ self.w), "margins")
         size = float(fp.row_norms(self.w[None, :])[0])
-        return Slopes(sign, norms, *values_at(t, fp.dot_unit(len(self.w)) * norms * size * RAISE))
+        off = fp.dot_unit(len(self.w)) * norms * size * RAISE
+        p, p_off, _, _ = values_at(t, off)
+        return Slopes(sign, norms, p, p_off, *curvatures(t, off))
+
+
+def curvatures(t: Array, off: Array) -> tuple[Array, Array]:
+    """`l''` at margins within `off` of t, with errors that are a small part of it, however flat the loss is there.
+
+    `|(ln l'')'| ≤ 1`, so that it grows or falls by a factor of at most `e^off ≤ 1 + 2·off` on the way, if `off ≤ 1`.
+
+    >>> D, off = curvatures(np.array([0.0, 50.0]), np.array([0.0, 1e-13]))
+    >>> D.tolist()[0], bool(abs(D[1] - 1.9287498479639178e-22) <= off[1] < 1e-11 * D[1])
+    (0.25, True)
+    """
+    D = curve(np.minimum(np.abs(t), FLAT))
+    part = np.where((np.abs(t) < FLAT) & (off <= 1.0), EVEN - 1.0 + 2.0 * off, np.inf)
+    return D, D * part * EVEN
 
 
 @dataclass(frozen=True, eq=False)
