@@ -30,10 +30,10 @@ BOXES, ROOTS, FIRST = 4, 6, 24
 """Bounds that are tried at an inner node and at the root, and for how many hot rows the first one: every row less is a
 child less."""
 
-ROOT = 20_480
-"""Pairs of deletions that are formed one by one at the root, on which all else rests, where rows are not many."""
+ROOT, NOT_MANY = 20_480, 1500
+"""Pairs of deletions that are formed one by one at the root, on which all else rests; and up to how many rows."""
 
-MANY, POINTS = 1500, 0.98
+MANY, POINTS = 500, 0.98
 """Rows from which on the root is searched like that, and the share of the points that counts there: few are such that
 nothing proves them."""
 
@@ -116,7 +116,7 @@ class PairTree(Tree):
         """A proved bound for the rows after the first h, or None."""
         self._say("tries")
         first = WARM * self.reach.get(k, 0.0)
-        most = ROOT if not self.nodes and not self.sums.relabels and len(self.sums.S) < MANY else None
+        most = ROOT if not self.nodes and not self.sums.relabels and len(self.sums.S) < NOT_MANY else None
         found = bound(self.now, h, k, first, most) if self.now is not None and self.left() > 0.0 else None
         if found is None:
             return None
