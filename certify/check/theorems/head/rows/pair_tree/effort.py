@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 
@@ -28,10 +27,8 @@ MOST = 7
 """Turns of Newton's method where all is spent."""
 
 
-def efforts(hot: int, count: int) -> Iterator[Effort]:
+def efforts(hot: int, count: int) -> list[Effort]:
     """One after another, `own` at most count; the last has all of them."""
-    for one in LITTLE:
-        own = max(one.own, hot + one.own // 2)
-        if own < count:
-            yield Effort(own, one.turns, one.products, one.pairs)
-    yield Effort(count, MOST, None, None)
+    found = [Effort(own, one.turns, one.products, one.pairs) for one in LITTLE
+             if (own := max(one.own, hot + one.own // 2)) < count]
+    return [*found, Effort(count, MOST, None, None)]

@@ -15,7 +15,8 @@ MOST, TURNS = 5632, 12
 """Rows whose steps are formed, and turns of Newton's method for the longest."""
 
 
-def left_of_labels(node: Node, place: Place, b: Base, part: Points, numbers: dict[int, int]) -> set[int]:
+def left_of_labels(node: Node, place: Place, b: Base, part: Points, numbers: dict[int, int],
+                   fewer: dict[int, int]) -> set[int]:
     """Those of the points, each with how many hot rows are apart for it, that no bound of the node leaves positive.
 
     Steps are formed of the rows after the hot ones alone; a row that is turned would have to be so in all of them.

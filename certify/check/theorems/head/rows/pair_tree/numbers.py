@@ -1,4 +1,4 @@
-"""Doubles that bound: products by whole numbers, sums of the largest, and exponentials, for D12.
+"""Doubles that bound, many at a time: products by whole numbers, sums of the largest, and exponentials, for D12.
 
 All bounds are sums and products of nonnegative doubles; a formula has far fewer than 2^20 of them, and `UP` exceeds
 what so many roundings can take.
@@ -6,7 +6,9 @@ what so many roundings can take.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Sequence
+from functools import cache
 from math import frexp, inf, isnan, ldexp, nan
 
 from flint import arb, fmpz_mat
@@ -30,6 +32,30 @@ def up(x: arb) -> float:
 def exp(x: float) -> float:
     """`e^x` up to `2^-50` of itself, for |x| of at most EXPONENTS."""
     return float(arb(x).exp())
+
+
+CELL = 11
+"""Negative binary logarithm of the width of the cells of a table of exponentials."""
+
+
+@cache
+def _powers(most: int) -> list[float]:
+    """`e^−c·2^−CELL` for c from 0 to `most`, and for those from −most on where Python counts from the end."""
+    return [exp(-c * 2.0**-CELL) for c in (*range(most + 1), *range(-most, 0))]
+
+
+def exps(row: Iterable[float]) -> array[float]:
+    """`e^−x` for each, up to `2^-48` of itself, for |x| of at most EXPONENTS.
+
+    r is what x is beyond its cell, exactly; four terms of `e^−r` leave `2^-48.5`, the table and roundings `2^-49.8`.
+
+    >>> max(abs(y / exp(-x) - 1.0) for x, y in zip((-300.0, 0.001, 7.3), exps((-300.0, 0.001, 7.3)))) < 2.0**-48
+    True
+    """
+    row, one, unit, sixth = list(row), 2.0**CELL, 2.0**-CELL, 1.0 / 6.0
+    powers = _powers(1 << int(max(max(row, default=0.0), -min(row, default=0.0)) * one).bit_length())
+    return array("d", [powers[c] * (1.0 - (r := x - c * unit) * (1.0 - r * (0.5 - r * sixth)))
+                       for x in row for c in (int(x * one),)])
 
 
 def top(values: Iterable[float], other: float, k: int) -> float:

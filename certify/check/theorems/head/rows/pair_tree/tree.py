@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
+from operator import itemgetter
 
 from certify.check.theorems.head.rows.boxes.codes import TABLE
 from certify.check.theorems.head.rows.boxes.fixed_rows import Sums
@@ -29,44 +31,65 @@ def proved(s: Sums, e: Points, nodes: Sequence[Node], free: Sequence[int], count
     """
     stand = places(s, nodes, free, count, len(e.rows), where)
     good, part = [True] * len(e.rows), e
-    last: list[int] = []
+    last, enough = list[int](), dict[int, dict[int, int]]()
     for at, (node, place) in enumerate(zip(nodes, stand, strict=True)):
         if any(not 0 <= int(x) < len(TABLE) for _, codes, _ in node.boxes for x in codes):
             raise Invalid(f"{where}.nodes[{at}]", "a code is out of range", f"codes are 0 to {len(TABLE) - 1}")
-        live = [j for j in range(len(e.rows)) if node.numbers[j] >= 0 and good[j]]
+        alike = enough.get(node.parent, {})
+        live = [j for j in range(len(e.rows)) if node.numbers[j] >= 0 and good[j] and node.branch < alike.get(j, inf)]
         if not live:
             continue
         c = centre(s, place.out, node.weights)
         if live != last:
             last, part = live, e.some(live)
         last_one = last_labels if s.relabels else _last
-        open_ = last_one(node, place, c, part, live) if place.k == 1 else _inner(node, place, c, part, live, nodes)
+        open_ = last_one(node, place, c, part, live) if place.k == 1 else _inner(
+            node, place, c, part, live, nodes, enough.setdefault(at, {}))
         for j in open_:
             good[j] = False
     return [ok and nodes[0].numbers[j] >= 0 if nodes else False for j, ok in enumerate(good)]
 
 
-def _left(node: Node, place: Place, c: Centre, part: Points, numbers: dict[int, int]) -> set[int]:
-    """Those of the points, each with how many hot rows are apart for it, that no bound of the node leaves positive."""
+def _left(node: Node, place: Place, c: Centre, part: Points, numbers: dict[int, int], fewer: dict[int, int],
+          ) -> set[int]:
+    """Those of the points, each with how many hot rows are apart for it, that no bound of the node leaves positive.
+
+    In `fewer` is put of how many hot rows children are enough, where two by two nothing follows the others.
+    """
     left = set(numbers)
     b = base(c) if node.boxes and place.free and left else None
     if b is None:
         return left
     if c.sums.relabels:
-        return left_of_labels(node, place, b, part, numbers)
+        return left_of_labels(node, place, b, part, numbers, fewer)
     size = row_lengths(b.c.sums, (b.X, b.off, b.big))
     order, count = in_order(b, node.hot, place.free, size)
-    boxes = sorted(node.boxes, key=lambda box: -box[0])
-    for effort in efforts(len(node.hot), count):
+    boxes, tries, proved_any = sorted(node.boxes, key=itemgetter(0)), efforts(len(node.hot), count), False
+    for effort in tries:
+        if effort not in (tries[0], tries[-1]) and not proved_any:  # where little proves nothing all is needed
+            continue
         if not left or (st := steps(b, order, effort.own, effort.turns, effort.products, size)) is None:
             break
         for h, codes, _ in boxes:
             some = [at for at in sorted(left) if numbers[at] >= h]
             found = Bound(st, h, place.k, [TABLE[int(x)] for x in codes], effort.pairs) if some else None
             if found and found.proved:
-                drops = Drops(found, part.some(some))
-                left -= {at for a, at in enumerate(some) if drops.holds(a, numbers[at] - h)}
+                proved_any = True
+                left -= settled(found, part, some, numbers, h, fewer)
     return left
+
+
+def settled(found: Bound, part: Points, some: list[int], numbers: dict[int, int], h: int, fewer: dict[int, int],
+            ) -> set[int]:
+    """The points that a bound for the rows after the first h leaves positive, if children prove the others."""
+    drops, done = Drops(found, part.some(some)), set()
+    for a, at in enumerate(some):
+        if numbers[at] > h and drops.pairs(a):
+            fewer[at] = h
+        elif not drops.holds(a, numbers[at] - h):
+            continue
+        done.add(at)
+    return done
 
 
 def _last(node: Node, place: Place, c: Centre, part: Points, live: list[int]) -> list[int]:
@@ -118,11 +141,14 @@ def _by_steps(b: Base, size: list[float], node: Node, part: Points, needed: dict
     return left
 
 
-def _inner(node: Node, place: Place, c: Centre, part: Points, live: list[int], nodes: Sequence[Node]) -> list[int]:
-    """The points that a node with k > 1 leaves open."""
+def _inner(node: Node, place: Place, c: Centre, part: Points, live: list[int], nodes: Sequence[Node],
+           enough: dict[int, int]) -> list[int]:
+    """The points that a node with k > 1 leaves open; in `enough` is put after how many children nothing is needed."""
     whole = [at for at, j in enumerate(live) if node.numbers[j] == len(place.free)]
     still = {at for at, ok in zip(whole, alone(c, part, whole), strict=True) if ok} if whole else set()
     covered = {at: node.numbers[j] for at, j in enumerate(live) if all(
         a in place.children and nodes[place.children[a]].numbers[j] >= 0 for a in range(node.numbers[j]))}
-    left = _left(node, place, c, part, {at: number for at, number in covered.items() if at not in still})
+    fewer = dict[int, int]()
+    left = _left(node, place, c, part, {at: number for at, number in covered.items() if at not in still}, fewer)
+    enough |= {live[at]: h for at, h in fewer.items()}
     return [j for at, j in enumerate(live) if at not in covered or at in left]
