@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from functools import cached_property
 from heapq import nlargest
 from itertools import chain
 from math import inf, isfinite, ldexp, sqrt
@@ -21,11 +20,14 @@ from certify.check.theorems.head.rows.pair_tree.numbers import UP, both_tops, ex
 from certify.check.theorems.head.rows.pair_tree.products import largest, products
 from certify.check.theorems.head.rows.pair_tree.steps import Steps, lengths, row_lengths
 
-FORMED, MANY, LABELS, WIDE = 640, 2560, 20480, 512
+FORMED, MANY, LABELS, WIDE = 640, 1024, 20480, 512
 """Pairs that are formed one by one; where there are more than WIDE steps, so many, and so many of labels."""
 
 AT_ONCE = 256
 """Pairs at a time."""
+
+OPEN = 1024
+"""Pairs that may be left open for a point before they are looked at more closely."""
 
 SMALL, FARTHEST = 1.0, 128.0
 
@@ -43,7 +45,8 @@ class Bound:
 
     Attributes:
         proved: whether it is.
-        single, C, more: for k > 1 the share of each step before its pairs, what each pair adds, and the factor of both.
+        single, rest, C, C_far, C_two, more: for k > 1 the share of each step and of a far row before their pairs, what
+            pairs of steps, with a far row, and of far rows add, and the factor of all of these.
         rho, far, fixed: parts of the distance in the norm of A: of each step, of a far row, and of every choice.
         M: the inverse of A.
     """
@@ -234,8 +237,8 @@ class Bound:
         if st.far:
             C_far, C_two, beyond = self._far_pulled(C_far, C_two, pulled_far)
         self._pairs(C)
-        self.single, self.C = single, C
         C_far = C_far or [0.0] * f
+        self.single, self.C, self.C_far, self.rest, self.C_two = single, C, C_far, rest, C_two
         triple, triple_far = self._triples()
         rho = [x + 0.5 * top(row, z, k - 1) + b * y + q for x, row, z, b, y, q in zip(
             single, C, C_far, bent, long, triple, strict=True)]
@@ -247,7 +250,7 @@ class Bound:
         for a in range(len(C)):
             C[a][a] = 0.0
         self._pairs(C)
-        self.single, self.C = single, C
+        self.single, self.C, self.C_far, self.rest, self.C_two = single, C, [0.0] * len(C), 0.0, 0.0
         triple, _ = self._triples()
         return [(x + 0.5 * top(row, 0.0, self.k - 1) + q) * UP for x, row, q in zip(single, C, triple, strict=True)]
 
@@ -291,15 +294,18 @@ class Bound:
 
     def _pairs(self, C: list[array[float]]) -> None:
         """Form the pairs of steps whose bounds are largest, with their signs."""
-        st, h, f = self.st, self.h, len(C)
+        st, f = self.st, len(C)
         formed = (FORMED if f <= WIDE else LABELS if st.c.sums.relabels else MANY) if self.pairs is None else self.pairs
         if not formed or f < 2:
             return
         least = nlargest(formed, chain.from_iterable(row[:a] for a, row in enumerate(C)))[-1]
-        order = [(a, b) for b, row in enumerate(C) for a, x in enumerate(row[:b]) if x >= least][:formed]
-        for start in range(0, len(order), AT_ONCE):
-            part = order[start : start + AT_ONCE]
-            found = form(st, [(h + a, h + b) for a, b in part])
+        self.form(C, [(a, b) for b, row in enumerate(C) for a, x in enumerate(row[:b]) if x >= least][:formed])
+
+    def form(self, C: list[array[float]], pairs: Sequence[tuple[int, int]]) -> None:
+        """Take some pairs of steps with their signs, where that is less."""
+        for start in range(0, len(pairs), AT_ONCE):
+            part = pairs[start : start + AT_ONCE]
+            found = form(self.st, [(self.h + a, self.h + b) for a, b in part])
             long = lengths([G for G, _, _ in found], [size for _, size, _ in found], self.M)
             for (a, b), x, (_, size, error) in zip(part, long, found, strict=True):
                 C[a][b] = C[b][a] = min(C[a][b], (x + (error + 2.0**-50 * size) * self.root) * UP)
@@ -345,6 +351,7 @@ class Drops:
         self.loose = [up(e.short.epsilon) * one.size * UP for one in found.own]
         self.products = (e.short.mat * columns).tolist()
         self.units = [ldexp(1.0, one.unit) for one in found.own]
+        self.most = [max(row) for row in found.C] if found.k == 2 else []
 
     def _pushes(self, at: int, without: int = 0) -> tuple[list[float], float]:
         """What each step, but for the first ones, and a far row may take of the margin of a point."""
@@ -358,29 +365,37 @@ class Drops:
         return [(-float(x) * y * scale if x < 0 else 0.0) + z * norm for x, y, z in zip(
             self.products[at][without:], self.units[without:], self.loose[without:], strict=True)]
 
-    @cached_property
-    def _most(self) -> list[float]:
-        """What the worst pair of each step adds."""
-        return [max(row) for row in self.found.C]
+    def pairs(self, at: int) -> list[tuple[int, int]] | None:
+        """The pairs of steps, and of a step and any far row (-1), that may leave the margin of a point not positive.
 
-    def pairs(self, at: int) -> bool:
-        """Whether the margin of a point stays positive where any two of the steps are taken, looked at two by two."""
+        No other two steps and far rows do, nor one or none of them; None where far rows alone, or too many pairs may.
+        """
         found, seen = self.found, self.seen[at]
         own, more = self._own(at), seen * found.more
-        pushes, far = self._pushes(at) if found.st.far else ([0.0], 0.0)
-        # two and more roundings a term, all of nonnegative numbers
+        # all terms are nonnegative
         room, rest = self.margins[at] / (UP * UP * UP), seen * found.fixed
-        if found.k != 2 or not max(*pushes, far) + far + rest < room:
-            return False
-        each = [x + more * y for x, y in zip(own, found.single, strict=True)]
+        each, open_ = [x + more * y for x, y in zip(own, found.single, strict=True)], list[tuple[int, int]]()
+        if found.st.far:
+            far = self.other[at] * found.st.reach + more * found.rest
+            if not far + more * found.C_two + far + rest < room:
+                return None
+            open_ += [(a, -1) for a, (x, y) in enumerate(zip(each, found.C_far, strict=True))
+                      if not x + more * y + far + rest < room]
+        if found.k != 2 or len(own) < 2:
+            return None
         largest = max(each)
-        for a, (x, most) in enumerate(zip(each, self._most, strict=True)):
-            if x + largest + more * most + rest < room:
-                continue
-            if not all(x + y + more * z + rest < room for b, (y, z) in enumerate(zip(each, found.C[a], strict=True))
-                       if b != a):
-                return False
-        return len(each) > 1
+        for a, (x, row) in enumerate(zip(each, found.C, strict=True)):
+            if not x + largest + more * self.most[a] + rest < room:
+                open_ += [(b, a) for b, (y, z) in enumerate(zip(each[:a], row, strict=False))
+                          if not x + y + more * z + rest < room]
+                if len(open_) > OPEN:
+                    return None
+        return open_
+
+    def form(self, pairs: Sequence[tuple[int, int]]) -> None:
+        """Look at some pairs more closely."""
+        self.found.form(self.found.C, pairs)
+        self.most = [max(row) for row in self.found.C]
 
     def holds(self, at: int, without: int) -> bool:
         """Whether the margin of a point stays positive where none of the next so many steps is taken."""

@@ -46,8 +46,6 @@ def form(st: Steps, pairs: list[tuple[int, int]]) -> list[Pair]:
 
 
 def _second(z: Sequence[float], P: Sequence[float], E: Sequence[float], Q: Sequence[float]) -> list[int]:
-    """The second differences of slopes in whole numbers, cut off, from `z = e^−te^−τ`, `P` less the slope at t, and
-    E and slopes at the other step.
-    """
+    """Second differences of slopes, cut off, of `e^−te^−τ` and `p(t + τ) − p(t)` and the other's E and p."""
     one = 2.0**SLOPE
     return [int((x + y - v / (1.0 + v)) * one) for x, y, v in zip(P, Q, map(mul, z, E), strict=True)]

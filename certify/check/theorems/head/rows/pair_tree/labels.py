@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from certify.check.theorems.head.rows.boxes.codes import TABLE
 from certify.check.theorems.head.rows.boxes.leaves import Base, alone, base
 from certify.check.theorems.head.rows.boxes.margins import Points
@@ -16,7 +18,7 @@ MOST, TURNS = 5632, 12
 
 
 def left_of_labels(node: Node, place: Place, b: Base, part: Points, numbers: dict[int, int],
-                   fewer: dict[int, int]) -> set[int]:
+                   rest: dict[int, dict[int, set[int] | None]]) -> set[int]:
     """Those of the points, each with how many hot rows are apart for it, that no bound of the node leaves positive.
 
     Steps are formed of the rows after the hot ones alone; a row that is turned would have to be so in all of them.
@@ -37,7 +39,8 @@ def left_of_labels(node: Node, place: Place, b: Base, part: Points, numbers: dic
     return left
 
 
-def last_labels(node: Node, place: Place, c: Centre, part: Points, live: list[int]) -> list[int]:
+def last_labels(node: Node, place: Place, c: Centre, part: Points, live: list[int],
+                asked: Sequence[set[int] | None]) -> list[int]:
     """The points that a node with k = 1 leaves open.
 
     The hot rows before the box need leaves; of the others those that follow are looked at with every margin.

@@ -14,6 +14,9 @@ from certify.check.theorems.head.rows.pair_tree.numbers import UP
 BITS, AT_ONCE = 24, 1024
 """Of the largest whole numbers, so that thousands of their products fit a word; and steps at a time."""
 
+LOOKED_AT = 512
+"""Rows of the sum that are looked at one by one where a largest number is asked for."""
+
 
 def products(lines: Sequence[Sequence[float]], weight: Sequence[float], size: Sequence[float], squared: bool,
              ) -> list[array[float]]:
@@ -31,17 +34,14 @@ def products(lines: Sequence[Sequence[float]], weight: Sequence[float], size: Se
     unit = [ldexp(1.0, frexp(max(x, 2.0**-500))[1]) for x in size]
     scale, most = [1.0 / x for x in unit], max(weight, default=0.0) or 1.0
     power = ldexp(1.0, BITS) / (most if squared else sqrt(most))
-    blocks: list[list[list[int]]] = [[] for _ in range(0, f, AT_ONCE)]
-    for line, w in zip(lines, weight, strict=True):
-        y = (w if squared else sqrt(w)) * power * UP
-        whole = ([int(x * x * y) + 1 for x in map(mul, line, scale)] if squared else
-                 [int(x * y) + 1 for x in map(mul, line, scale)])
-        for at, block in enumerate(blocks):
-            block.append(whole[at * AT_ONCE : (at + 1) * AT_ONCE])
-    rows = len(lines)
-    mats = [fmpz_mat(rows, len(unit[at * AT_ONCE : (at + 1) * AT_ONCE]), [x for line in block for x in line])
-            for at, block in enumerate(blocks)]
-    del blocks
+    scales = [(w if squared else sqrt(w)) * power * UP for w in weight]
+    mats = []
+    for at in range(0, f, AT_ONCE):
+        part, whole = scale[at : at + AT_ONCE], list[int]()
+        for line, y in zip(lines, scales, strict=True):
+            whole += ([int(x * x * y) + 1 for x in map(mul, line[at : at + AT_ONCE], part)] if squared else
+                      [int(x * y) + 1 for x in map(mul, line[at : at + AT_ONCE], part)])
+        mats.append(fmpz_mat(len(lines), len(part), whole))
     found = [array("d", bytes(8 * f)) for _ in size]
     for at, left in enumerate(mats):
         for beside, right in enumerate(mats[: at + 1]):
@@ -61,8 +61,16 @@ def products(lines: Sequence[Sequence[float]], weight: Sequence[float], size: Se
 
 
 def largest(lines: Sequence[Sequence[float]], weight: Sequence[float], count: int) -> list[float]:
-    """Upper bounds of `max_j weight_j x_ja` for so many a; infinite where a weight is."""
-    found = [0.0 if all(x < inf for x in weight) else inf] * count
-    for line, w in zip(lines, weight, strict=True) if found[:1] == [0.0] else ():
-        found = [max(x, w * v) for x, v in zip(found, line, strict=True)]
+    """Upper bounds of `max_j weight_j x_ja` for so many a; infinite where a weight is.
+
+    The rows where that may be largest are looked at one by one, of the others the largest counts for all.
+    """
+    most = [w * max(line, default=0.0) for w, line in zip(weight, lines, strict=True)]
+    order = sorted(range(len(most)), key=most.__getitem__, reverse=True)
+    if not all(x < inf for x in weight):
+        return [inf] * count
+    found = [most[order[LOOKED_AT]] if len(order) > LOOKED_AT else 0.0] * count
+    for j in order[:LOOKED_AT]:
+        w = weight[j]
+        found = [y if (y := w * v) > x else x for x, v in zip(found, lines[j], strict=True)]
     return [x * UP for x in found]
