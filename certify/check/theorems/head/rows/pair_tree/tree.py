@@ -13,10 +13,11 @@ from certify.check.theorems.head.rows.boxes.singles import Singles
 from certify.check.theorems.head.rows.boxes.trap import Centre, centre
 from certify.check.theorems.head.rows.boxes.tree import Node, Place, places, refused
 from certify.check.theorems.head.rows.pair_tree.bound import Bound, Drops
-from certify.check.theorems.head.rows.pair_tree.effort import MOST, efforts
+from certify.check.theorems.head.rows.pair_tree.effort import efforts
 from certify.check.theorems.head.rows.pair_tree.labels import last_labels, left_of_labels
 from certify.check.theorems.head.rows.pair_tree.order import in_order
 from certify.check.theorems.head.rows.pair_tree.steps import row_lengths, steps
+from certify.check.theorems.head.rows.pair_tree.together import both
 from certify.format.refusal import Invalid
 
 Rest = dict[int, dict[int, set[int] | None]]
@@ -24,6 +25,8 @@ Rest = dict[int, dict[int, set[int] | None]]
 
 MORE = 4096
 """Pairs of steps that are formed for the points which few pairs leave open."""
+REFITTED = 48
+"""And how many of these are refitted, those that most points need."""
 
 
 def proved(s: Sums, e: Points, nodes: Sequence[Node], free: Sequence[int], count: int, where: str) -> list[bool]:
@@ -83,8 +86,8 @@ def settled(found: Bound, part: Points, some: list[int], numbers: dict[int, int]
             children: Collection[int], rest: Rest) -> set[int]:
     """The points that a bound for the rows after the first h leaves positive, if children prove the others.
 
-    Where two by two few pairs of later rows stay open the first of both in the order of hot rows has a child, and of
-    this the other one alone is asked, or all rows for far ones: that is put in `rest`.
+    Pairs of later rows that stay open are refitted, if they are few. Where that leaves any the first of both in the
+    order of hot rows has a child, and of this the other one alone is asked, or all rows for far ones: see `rest`.
     """
     drops, done, later = Drops(found, part.some(some)), set[int](), dict[int, list[tuple[int, int]]]()
     for a, at in enumerate(some):
@@ -93,9 +96,15 @@ def settled(found: Bound, part: Points, some: list[int], numbers: dict[int, int]
         elif (open_ := drops.pairs(a)) is not None:
             later[a] = open_
     drops.form(sorted({pair for open_ in later.values() for pair in open_ if pair[1] >= 0})[:MORE])
+    later = {a: open_ for a in later if (open_ := drops.pairs(a)) is not None}
+    wanted: dict[tuple[int, int], list[int]] = {}
+    for a, open_ in later.items():
+        for pair in open_:
+            wanted.setdefault(pair, []).append(some[a])
+    firm = {pair: both(found.st, (found.h + pair[0], found.h + pair[1]), part, at) for pair, at in sorted(
+        wanted.items(), key=lambda entry: -len(entry[1]))[:REFITTED] if pair[1] >= 0}
     for a, at in enumerate(some):
-        open_ = drops.pairs(a) if a in later else None
-        asked = None if open_ is None else _asked(found, open_, hot, h)
+        asked = _asked(found, [x for x in later[a] if at not in firm.get(x, ())], hot, h) if a in later else None
         if asked is not None and all(branch < h or branch in children for branch in asked):
             rest[at] = asked
         elif at in done or not drops.holds(a, numbers[at] - h):
@@ -137,9 +146,9 @@ def _last(node: Node, place: Place, c: Centre, part: Points, live: list[int], as
             needed.setdefault(i, []).append(at)
     left = _missing(node, c, part, needed, b)
     leaves = {i for i, _ in node.leaves}
-    for turns, without in ((1, leaves), (MOST, leaves), (MOST, set[int]())) if node.boxes else ():
+    for without in (leaves, set[int]()) if node.boxes else ():
         if left:
-            needed = _by_steps(b, node, part, needed, turns, without)
+            needed = _by_steps(b, node, part, needed, without)
             left = _missing(node, c, part, needed, b)
     return [live[at] for at in sorted(open_ | left)]
 
@@ -152,13 +161,13 @@ def _missing(node: Node, c: Centre, part: Points, needed: dict[int, list[int]], 
     return found | set(refused(node, c, part, stated, asked, b)) if asked else found
 
 
-def _by_steps(b: Base, node: Node, part: Points, needed: dict[int, list[int]], turns: int,
+def _by_steps(b: Base, node: Node, part: Points, needed: dict[int, list[int]],
               without: set[int]) -> dict[int, list[int]]:
     """For each of some rows the points that its deletion is not proved to leave positive by its own step either."""
     rows = sorted(set(needed) - without)
     if not rows:
         return needed
-    st = steps(b, rows, len(rows), turns)
+    st = steps(b, rows, len(rows))
     found = Bound(st, 0, 1, [TABLE[int(x)] for x in node.boxes[0][1]]) if st else None
     if found is None or not found.proved:
         return needed
