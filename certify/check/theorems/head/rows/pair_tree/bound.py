@@ -12,11 +12,10 @@ from operator import mul
 from flint import fmpz_mat
 
 from certify.check.theorems.head.rows.boxes.fixed_rows import WEIGHT, few, inverse
-from certify.check.theorems.head.rows.boxes.margins import Points
 from certify.check.theorems.head.rows.pair_tree.curves import BENT, FEWER, THIRD, curve, kept_part, most_between
 from certify.check.theorems.head.rows.pair_tree.formed import form
 from certify.check.theorems.head.rows.pair_tree.moved import size_of
-from certify.check.theorems.head.rows.pair_tree.numbers import UP, both_tops, exp, exps, roots, top, up
+from certify.check.theorems.head.rows.pair_tree.numbers import UP, both_tops, exp, exps, top, up
 from certify.check.theorems.head.rows.pair_tree.products import largest, products
 from certify.check.theorems.head.rows.pair_tree.steps import Steps, lengths, row_lengths
 
@@ -25,9 +24,6 @@ FORMED, MANY, LABELS, WIDE = 640, 1024, 20480, 512
 
 AT_ONCE = 256
 """Pairs at a time."""
-
-OPEN = 1024
-"""Pairs that may be left open for a point before they are looked at more closely."""
 
 SMALL, FARTHEST = 1.0, 128.0
 
@@ -45,8 +41,8 @@ class Bound:
 
     Attributes:
         proved: whether it is.
-        single, rest, C, C_far, C_two, more: for k > 1 the share of each step and of a far row before their pairs, what
-            pairs of steps, with a far row, and of far rows add, and the factor of all of these.
+        single, rest, C, C_far, C_two: for k > 1 the share of each step and of a far row before their pairs, and what
+            pairs of steps, with a far row, and of far rows add; kappa: for k = 2 the block of `√(d_id_l) s_i·A⁻¹s_l`.
         rho, far, fixed: parts of the distance in the norm of A: of each step, of a far row, and of every choice.
         M: the inverse of A.
     """
@@ -54,6 +50,7 @@ class Bound:
     def __init__(self, st: Steps, h: int, k: int, reach: Sequence[float], pairs: int | None = None) -> None:
         self.st, self.h, self.k, self.proved = st, h, k, False
         self.reach, self.pairs, longer, grown = list(reach), pairs, 1.0, 1.0
+        self.kappa: list[array[float]] = []
         self.rows, self.own = st.rows[h:], st.own[h:]
         self.pulled: tuple[list[list[float]], list[float], list[float]] | None = None
         self.part = 0.5 * (k - 2) / (k - 1) * UP if k > 2 else 0.0
@@ -92,7 +89,6 @@ class Bound:
         self.root = sqrt(up(found[2])) * UP
         rho, far = self._shares()
         gone = (1.0 - max(kappa)) / UP
-        self.more = UP * UP / gone
         # one row: its own leverage counts
         each = kappa[: len(rho)] if k == 1 else [max(kappa)] * len(rho)
         self.rho = [x * UP * UP / (1.0 - y) for x, y in zip(rho, each, strict=True)]
@@ -157,11 +153,14 @@ class Bound:
         root = [sqrt(self.low[i]) * UP for i in self.rows]
         units = [ldexp(1.0, s.short.unit[i]) for i in self.rows]
         one, most = ldexp(1.0, coarse.unit), 0.0
+        self.kappa = []
         short_ = [r * x * UP for r, x in zip(root, norms, strict=True)]
         scaled = [r * u for r, u in zip(root, units, strict=True)]
         for a, row in enumerate((whole * coarse.mat * whole.transpose()).tolist()):
             lead, own = scaled[a] * one, short_[a] * loose
             line = [abs(float(int(x))) * lead * y + own * z for x, y, z in zip(row, scaled, short_, strict=True)]
+            if k == 2:
+                self.kappa.append(array("d", line))
             mine, line[a] = line[a], 0.0
             most = max(most, mine + top(line, side[self.rows[a]] * far, k - 1))
         if st.far:
@@ -328,84 +327,3 @@ def _bends_less(second: float, own: float, moved: float) -> bool:
     """Whether one bound of the slope's bends is less than growth by exponentials, at a row's longest move."""
     grown = exp(min(moved, 50.0)) - 1.0
     return second * moved * moved <= own * grown * grown
-
-
-class Drops:
-    """What a bound leaves of the margins of points.
-
-    Args:
-        found: a proved bound.
-        e: the points.
-    """
-
-    def __init__(self, found: Bound, e: Points) -> None:
-        st = found.st
-        self.found, self.e = found, e
-        self.norms = [up(x) for x in e.norms]
-        X, off, big = found.M
-        bound = (big + off).upper()
-        self.seen = roots(e.forms(X, bound), off, self.norms)
-        self.other = roots(e.forms(st.b.X, (st.b.big + st.b.off).upper()), st.b.off, self.norms) if st.far else []
-        self.margins = [float(x.lower()) - abs(float(x.mid())) * (UP - 1.0) for x in (e.exact * st.c.w).entries()]
-        columns = fmpz_mat([one.whole for one in found.own]).transpose()
-        self.loose = [up(e.short.epsilon) * one.size * UP for one in found.own]
-        self.products = (e.short.mat * columns).tolist()
-        self.units = [ldexp(1.0, one.unit) for one in found.own]
-        self.most = [max(row) for row in found.C] if found.k == 2 else []
-
-    def _pushes(self, at: int, without: int = 0) -> tuple[list[float], float]:
-        """What each step, but for the first ones, and a far row may take of the margin of a point."""
-        found, seen = self.found, self.seen[at]
-        pushes = [x + r * seen for x, r in zip(self._own(at, without), found.rho[without:], strict=True)]
-        return pushes, (self.other[at] * found.st.reach + seen * found.far) * UP if found.st.far else 0.0
-
-    def _own(self, at: int, without: int = 0) -> list[float]:
-        """What the steps themselves take."""
-        scale, norm = ldexp(1.0, self.e.short.unit[at]), self.norms[at]
-        return [(-float(x) * y * scale if x < 0 else 0.0) + z * norm for x, y, z in zip(
-            self.products[at][without:], self.units[without:], self.loose[without:], strict=True)]
-
-    def pairs(self, at: int) -> list[tuple[int, int]] | None:
-        """The pairs of steps, and of a step and any far row (-1), that may leave the margin of a point not positive.
-
-        No other two steps and far rows do, nor one or none of them; None where far rows alone, or too many pairs may.
-        """
-        found, seen = self.found, self.seen[at]
-        own, more = self._own(at), seen * found.more
-        # all terms are nonnegative
-        room, rest = self.margins[at] / (UP * UP * UP), seen * found.fixed
-        each, open_ = [x + more * y for x, y in zip(own, found.single, strict=True)], list[tuple[int, int]]()
-        if found.st.far:
-            far = self.other[at] * found.st.reach + more * found.rest
-            if not far + more * found.C_two + far + rest < room:
-                return None
-            open_ += [(a, -1) for a, (x, y) in enumerate(zip(each, found.C_far, strict=True))
-                      if not x + more * y + far + rest < room]
-        if found.k != 2 or len(own) < 2:
-            return None
-        largest = max(each)
-        for a, (x, row) in enumerate(zip(each, found.C, strict=True)):
-            if not x + largest + more * self.most[a] + rest < room:
-                open_ += [(b, a) for b, (y, z) in enumerate(zip(each[:a], row, strict=False))
-                          if not x + y + more * z + rest < room]
-                if len(open_) > OPEN:
-                    return None
-        return open_
-
-    def form(self, pairs: Sequence[tuple[int, int]]) -> None:
-        """Look at some pairs more closely."""
-        self.found.form(self.found.C, pairs)
-        self.most = [max(row) for row in self.found.C]
-
-    def holds(self, at: int, without: int) -> bool:
-        """Whether the margin of a point stays positive where none of the next so many steps is taken."""
-        pushes, far = self._pushes(at, without)
-        down = (top(pushes, far, self.found.k) + self.seen[at] * self.found.fixed) * UP * UP
-        return down < self.margins[at]
-
-    def blocking(self, at: int) -> list[int]:
-        """The rows whose single deletion is not proved to leave the margin positive."""
-        pushes, far = self._pushes(at)
-        room, fixed, st = self.margins[at], self.seen[at] * self.found.fixed, self.found.st
-        found = [i for i, x in zip(self.found.rows, pushes, strict=True) if not (x + fixed) * UP * UP < room]
-        return found if (far + fixed) * UP * UP < room else found + st.far

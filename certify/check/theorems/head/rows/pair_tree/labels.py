@@ -9,7 +9,8 @@ from certify.check.theorems.head.rows.boxes.leaves import Base, alone, base
 from certify.check.theorems.head.rows.boxes.margins import Points
 from certify.check.theorems.head.rows.boxes.trap import Centre
 from certify.check.theorems.head.rows.boxes.tree import Node, Place, refused
-from certify.check.theorems.head.rows.pair_tree.bound import Bound, Drops
+from certify.check.theorems.head.rows.pair_tree.bound import Bound
+from certify.check.theorems.head.rows.pair_tree.drops import Drops
 from certify.check.theorems.head.rows.pair_tree.last import Last
 from certify.check.theorems.head.rows.pair_tree.steps import row_lengths, steps
 

@@ -12,7 +12,8 @@ from certify.check.theorems.head.rows.boxes.margins import Points
 from certify.check.theorems.head.rows.boxes.singles import Singles
 from certify.check.theorems.head.rows.boxes.trap import Centre, centre
 from certify.check.theorems.head.rows.boxes.tree import Node, Place, places, refused
-from certify.check.theorems.head.rows.pair_tree.bound import Bound, Drops
+from certify.check.theorems.head.rows.pair_tree.bound import Bound
+from certify.check.theorems.head.rows.pair_tree.drops import Drops
 from certify.check.theorems.head.rows.pair_tree.effort import efforts
 from certify.check.theorems.head.rows.pair_tree.labels import last_labels, left_of_labels
 from certify.check.theorems.head.rows.pair_tree.order import in_order
