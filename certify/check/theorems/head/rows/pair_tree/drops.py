@@ -47,7 +47,7 @@ class Drops:
         return pushes, (self.other[at] * found.st.reach + seen * found.far) * UP if found.st.far else 0.0
 
     def _share(self) -> None:
-        """For each pair of steps, for steps and far rows, and for two of these `R_T/(1 − κ_T)`, row by row b < a.
+        """`R_T/(1 − κ_T)` for each pair of steps, row by row b < a, for a step with any far row or none, and far ones.
 
         `κ_T ≤ max(d_a|s_a|², d_b|s_b|²) + √(d_ad_b)|s_a·A⁻¹s_b|`, norms in that of `A⁻¹` (Gershgorin).
         """
@@ -63,12 +63,11 @@ class Drops:
             self.shares.append(line)
             self.most[: a] = map(max, self.most, line)
             self.most[a] = max(line, default=0.0)
-        if found.st.far:
-            side = [sqrt(found.low[i]) * found.long[i] * UP for i in (*found.st.far, *found.rows)]
-            far = max(side[: len(found.st.far)])
-            self.far = [_over(x + y + found.rest, max(k, far * far) + z * far) for x, y, k, z in zip(
-                single, found.C_far, own, side[len(found.st.far) :], strict=True)]
-            self.two = _over(2.0 * found.rest + found.C_two, 2.0 * far * far)
+        gone = [0.0 if not own else sqrt(found.low[i]) * found.long[i] * UP for i in (*found.rows, *found.st.far)]
+        far = max(gone[len(single) :], default=0.0)
+        self.two = _over(2.0 * found.rest + found.C_two, 2.0 * far * far)
+        self.far = [_over(x + y + found.rest, max(k, far * far) + z * far) for x, y, k, z in zip(
+            single, found.C_far, own or [0.0] * len(single), gone, strict=False)]
 
     def _own(self, at: int, without: int = 0) -> list[float]:
         """What the steps themselves take."""
@@ -77,21 +76,20 @@ class Drops:
             self.products[at][without:], self.units[without:], self.loose[without:], strict=True)]
 
     def pairs(self, at: int) -> list[tuple[int, int]] | None:
-        """The pairs of steps, and of a step and any far row (-1), that may leave the margin of a point not positive.
+        """The pairs of steps, and of a step and no other or any far row (-1), that may leave a margin not positive.
 
-        No other two steps and far rows do, nor one or none of them; None where far rows alone, or too many pairs may.
+        No other choice of at most two rows does; None where far rows alone, or too many pairs may.
         """
         found, seen, own, open_ = self.found, self.seen[at], self._own(at), list[tuple[int, int]]()
         if found.k != 2 or len(own) < 2:
             return None
         # all terms are nonnegative
         room, rest = self.margins[at] / (UP * UP * UP), seen * found.fixed
-        if found.st.far:
-            far = self.other[at] * found.st.reach
-            if not 2.0 * far + seen * self.two + rest < room:
-                return None
-            open_ += [(a, -1) for a, (x, y) in enumerate(zip(own, self.far, strict=True))
-                      if not x + far + seen * y + rest < room]
+        far = self.other[at] * found.st.reach if found.st.far else 0.0
+        if not 2.0 * far + seen * self.two + rest < room:
+            return None
+        open_ += [(a, -1) for a, (x, y) in enumerate(zip(own, self.far, strict=True))
+                  if not x + far + seen * y + rest < room]
         largest = max(own)
         for a, (x, row) in enumerate(zip(own, self.shares, strict=True)):
             if not x + largest + seen * self.most[a] + rest < room:

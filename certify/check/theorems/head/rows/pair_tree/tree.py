@@ -88,7 +88,8 @@ def settled(found: Bound, part: Points, some: list[int], numbers: dict[int, int]
     """The points that a bound for the rows after the first h leaves positive, if children prove the others.
 
     Pairs of later rows that stay open are refitted, if they are few. Where that leaves any the first of both in the
-    order of hot rows has a child, and of this the other one alone is asked, or all rows for far ones: see `rest`.
+    order of hot rows has a child, and of this the other one alone is asked, or everything where it stays open with any
+    far row or by itself: see `rest`.
     """
     drops, done, later = Drops(found, part.some(some)), set[int](), dict[int, list[tuple[int, int]]]()
     for a, at in enumerate(some):
@@ -101,9 +102,10 @@ def settled(found: Bound, part: Points, some: list[int], numbers: dict[int, int]
     wanted: dict[tuple[int, int], list[int]] = {}
     for a, open_ in later.items():
         for pair in open_:
-            wanted.setdefault(pair, []).append(some[a])
+            if pair[1] >= 0:
+                wanted.setdefault(pair, []).append(some[a])
     firm = {pair: both(found.st, (found.h + pair[0], found.h + pair[1]), part, at) for pair, at in sorted(
-        wanted.items(), key=lambda entry: -len(entry[1]))[:REFITTED] if pair[1] >= 0}
+        wanted.items(), key=lambda entry: -len(entry[1]))[:REFITTED]}
     for a, at in enumerate(some):
         asked = _asked(found, [x for x in later[a] if at not in firm.get(x, ())], hot, h) if a in later else None
         if asked is not None and all(branch < h or branch in children for branch in asked):
