@@ -170,13 +170,11 @@ class Bound:
     def _gram(self, weight: list[float]) -> tuple[list[array[float]], list[float], float]:
         """What `Σ_j weight_j h_ijh_lj|s_j|` is at most in the norm of A, and with one or two far rows."""
         st, light, heavy, f = self.st, self.light, self.heavy, len(self.rows) if self.k > 1 else 0
-        size = [2.0 * max(max(one.tau), -min(one.tau)) for one in self.own[:f]]
-        lines = self.lines
+        lines, steps_ = self.lines, f + bool(st.far)
         if st.far:  # one step more
-            size.append(max(self.virtual))
             lines = [array("d", [*line, x]) for line, x in zip(lines, self.virtual, strict=True)]
-        C = products([lines[j] for j in light], [weight[j] / sqrt(self.low[j]) * UP for j in light], size, True)
-        D = products([lines[j] for j in heavy], [weight[j] * self.long[j] * UP for j in heavy], size, False)
+        C = products([lines[j] for j in light], [weight[j] / sqrt(self.low[j]) * UP for j in light], steps_, True)
+        D = products([lines[j] for j in heavy], [weight[j] * self.long[j] * UP for j in heavy], steps_, False)
         single, two = list[float](), 0.0
         if st.far:
             grown = [x / y * UP if y > 0.0 else 0.0 for x, y in zip(self.virtual, st.most, strict=True)]

@@ -1,7 +1,7 @@
 """D12, D13: steps to single refits while they are improved, each with what it does to every row.
 
-The steps are this program's own, `−πH⁻¹s_i` and Newton's method from there: any vectors will do, and of those that were
-looked at each row keeps the one that leaves the shortest gradient. A step is whole numbers, which are then exact.
+The steps are this program's own, `−πH⁻¹s_i` and Newton's method from there: any vectors will do. Where labels change a
+row keeps the one that leaves the shortest gradient. A step is whole numbers, which are then exact.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ FINE, SLOPE = 45, 52
 
 BLURRED = 0.5
 """`e^x − 1 ≤ 2x` for what margins are off by, as slopes are taken to be, holds for small x alone."""
-NEAR, LABELS = 2.0**-12, 2.0**-8
+NEAR, LABELS = 2.0**-12, 2.0**-9
 """Lengths of gradients, in the norm of the inverse Hessian, that are short enough where rows go and where labels
 change."""
-LESS, LEAST = 0.3, 0.05
-"""How far a correction goes where a longer one did not help, and the least share of it."""
+SLOW, LESS = 0.7, 0.5
+"""A correction of a label's step that leaves more than this part of a gradient is followed by one so much shorter."""
 AT_ONCE = 256
 """Steps at a time."""
 
@@ -124,16 +124,16 @@ class Moved:
     def correct(self) -> bool:
         """One step of Newton's method for the steps that leave most; False where all leave little."""
         enough = LABELS if self.s.relabels else NEAR
-        which = [a for a, x in enumerate(self.length) if x > enough and self.share[a] > LEAST]
+        which = [a for a, x in enumerate(self.length) if x > enough]
         for start in range(0, len(which), AT_ONCE):
             some = which[start : start + AT_ONCE]
             trial = [[ldexp(x, self.best[a].unit) - self.share[a] * v for x, v in zip(
                 self.best[a].whole, self.fix[a], strict=True)] for a in some]
             for a, (found, length, fix) in zip(some, self._look(some, trial), strict=True):
-                if found is not None and length < self.length[a]:
-                    self.best[a], self.length[a], self.fix[a] = found, length, fix
-                else:
+                if length > SLOW * self.length[a] and self.s.relabels:
                     self.share[a] *= LESS
+                if found is not None and (length < self.length[a] or not self.s.relabels):
+                    self.best[a], self.length[a], self.fix[a] = found, length, fix
         return bool(which)
 
     def _look(self, which: Sequence[int], steps: list[list[float]],

@@ -18,41 +18,37 @@ LOOKED_AT = 512
 """Rows of the sum that are looked at one by one where a largest number is asked for."""
 
 
-def products(lines: Sequence[Sequence[float]], weight: Sequence[float], size: Sequence[float], squared: bool,
-             ) -> list[array[float]]:
+def products(lines: Sequence[Sequence[float]], weight: Sequence[float], f: int, squared: bool) -> list[array[float]]:
     """Upper bounds of `Σ_j weight_j x_jax_jb`, or of `√Σ_j (weight_j x_jax_jb)²`, for all a and b.
 
     Args:
-        lines: row by row of the sum the numbers `x_ja ≥ 0`.
-        weight: `weight_j ≥ 0`.
-        size: of about what size the largest number of each a is: nothing rests on it.
+        lines: row by row of the sum f numbers `x_ja ≥ 0`.
+        weight: `weight_j ≥ 0`, finite.
+        f: how many steps there are.
         squared: whether it is the second.
     """
-    f = len(size)
     if not f:
         return []
-    unit = [ldexp(1.0, frexp(max(x, 2.0**-500))[1]) for x in size]
-    scale, most = [1.0 / x for x in unit], max(weight, default=0.0) or 1.0
-    power = ldexp(1.0, BITS) / (most if squared else sqrt(most))
-    scales = [(w if squared else sqrt(w)) * power * UP for w in weight]
-    mats = []
+    roots, power = [sqrt(w) * UP for w in weight], 2.0**BITS
+    unit = [ldexp(1.0, frexp(max(x, 2.0**-400))[1]) for x in largest(lines, roots, f)]
+    scale, mats = [1.0 / x for x in unit], []
     for at in range(0, f, AT_ONCE):
         part, whole = scale[at : at + AT_ONCE], list[int]()
-        for line, y in zip(lines, scales, strict=True):
+        for line, w in zip(lines, roots, strict=True):
+            y = w * w * power if squared else w * power
             whole += ([int(x * x * y) + 1 for x in map(mul, line[at : at + AT_ONCE], part)] if squared else
                       [int(x * y) + 1 for x in map(mul, line[at : at + AT_ONCE], part)])
         mats.append(fmpz_mat(len(lines), len(part), whole))
-    found = [array("d", bytes(8 * f)) for _ in size]
+    found = [array("d", bytes(8 * f)) for _ in unit]
     for at, left in enumerate(mats):
         for beside, right in enumerate(mats[: at + 1]):
             first, start = beside * AT_ONCE, at * AT_ONCE
             for a, row in enumerate((left.transpose() * right).tolist(), start):
+                one = unit[a] / power * UP
                 if squared:
-                    one = unit[a] / power * UP
                     line = array("d", [sqrt(float(x)) * one * u for x, u in zip(row, unit[first:], strict=False)])
                 else:
-                    one = unit[a] / power / power * UP
-                    line = array("d", [float(x) * one * u for x, u in zip(row, unit[first:], strict=False)])
+                    line = array("d", [float(x) * one / power * u for x, u in zip(row, unit[first:], strict=False)])
                 found[a][first : first + len(line)] = line
     for a, row in enumerate(found):
         for b in range(a):
