@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from certify.check.systems.nearness import Nearness
 
 Tell = Callable[[str], None]
-Afford = Callable[[Problem, Sequence[Claim[Witness]], bool], None]
+Afford = Callable[..., None]
 OPTIONAL = ("radius", "reparameterised", "names", "count", "within", "weights_length")
 """Members of the problem that certificates written before they existed lack: they claim nothing, or false is meant."""
 
@@ -109,6 +109,8 @@ def check(
     afford(problem, claims, True)
     ladder, solved, side = _solution(certificate.base, claims, problem, contents.get("witness"), tell,
                                      lambda: afford(problem, claims, False))
+    if any(".pair_tree." in name for name in side):
+        afford(problem, claims, True, side)
     # a certificate of before V62 lacks the member, and states what the ends alone give: what is printed does not
     owned = near is not None and near.far and "within" in certificate.problem
     outcomes = check_claims(claims, spec, ladder, certificate.base if solved else None, side, owned)

@@ -33,12 +33,10 @@ class Drops:
         self.seen = roots(e.forms(X, bound), off, self.norms)
         self.other = roots(e.forms(st.b.X, (st.b.big + st.b.off).upper()), st.b.off, self.norms) if st.far else []
         self.margins = [float(x.lower()) - abs(float(x.mid())) * (UP - 1.0) for x in (e.exact * st.c.w).entries()]
-        columns = fmpz_mat([one.whole for one in found.own]).transpose()
+        self.columns = fmpz_mat([one.whole for one in found.own]).transpose()
         self.loose = [up(e.short.epsilon) * one.size * UP for one in found.own]
-        self.products = (e.short.mat * columns).tolist()
         self.units = [ldexp(1.0, one.unit) for one in found.own]
-        if found.k == 2:
-            self._share()
+        self.shares: list[array[float]] = []
 
     def _pushes(self, at: int, without: int = 0) -> tuple[list[float], float]:
         """What each step, but for the first ones, and a far row may take of the margin of a point."""
@@ -52,8 +50,7 @@ class Drops:
         `κ_T ≤ max(d_a|s_a|², d_b|s_b|²) + √(d_ad_b)|s_a·A⁻¹s_b|`, norms in that of `A⁻¹` (Gershgorin).
         """
         found, single = self.found, self.found.single
-        self.most = [0.0] * len(single)
-        self.shares: list[array[float]] = []
+        self.most, self.shares = [0.0] * len(single), []
         own = [row[a] for a, row in enumerate(found.kappa)]
         for a, (x, row) in enumerate(zip(single, found.C, strict=True)):
             line = array("d", [x + y + z for y, z in zip(single[:a], row, strict=False)])
@@ -72,8 +69,9 @@ class Drops:
     def _own(self, at: int, without: int = 0) -> list[float]:
         """What the steps themselves take."""
         scale, norm = ldexp(1.0, self.e.short.unit[at]), self.norms[at]
+        products = (fmpz_mat([self.e.short.rows[at]]) * self.columns).entries()
         return [(-float(x) * y * scale if x < 0 else 0.0) + z * norm for x, y, z in zip(
-            self.products[at][without:], self.units[without:], self.loose[without:], strict=True)]
+            products[without:], self.units[without:], self.loose[without:], strict=True)]
 
     def pairs(self, at: int) -> list[tuple[int, int]] | None:
         """The pairs of steps, and of a step and no other or any far row (-1), that may leave a margin not positive.
@@ -83,6 +81,8 @@ class Drops:
         found, seen, own, open_ = self.found, self.seen[at], self._own(at), list[tuple[int, int]]()
         if found.k != 2 or len(own) < 2:
             return None
+        if not self.shares:
+            self._share()
         # all terms are nonnegative
         room, rest = self.margins[at] / (UP * UP * UP), seen * found.fixed
         far = self.other[at] * found.st.reach if found.st.far else 0.0

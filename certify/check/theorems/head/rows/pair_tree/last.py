@@ -36,19 +36,21 @@ class Last:
         followed: rows under whose steps every margin is followed.
         others: the other rows.
         reach: a positive number for each row of the data.
+        long: of how many rows the margins are followed under every step; None: LONG.
 
     Attributes:
         proved: whether it is; `rho`: how far each refit lies from its step, in the norm of A, rows as in `rows`.
     """
 
-    def __init__(self, b: Base, followed: Sequence[int], others: Sequence[int], reach: Sequence[float]) -> None:
+    def __init__(self, b: Base, followed: Sequence[int], others: Sequence[int], reach: Sequence[float],
+                 long: int | None = None) -> None:
         self.b, self.rows, self.proved = b, [*followed, *others], False
         s = b.c.sums
         self.norms = [up(x) for x in s.norms]
         self.size = row_lengths(s, (b.X, b.off, b.big))
         if not all(x < LARGEST for x in (*self.size, *self.norms, up(b.big + b.off), up(s.short.epsilon))):
             return
-        self.long = sorted(range(s.n), key=self.size.__getitem__, reverse=True)[:LONG]
+        self.long = sorted(range(s.n), key=self.size.__getitem__, reverse=True)[: LONG if long is None else long]
         far = max((self.size[i] for i in others), default=0.0)
         self.moved = [x * far * UP for x in self.size]
         near, found = self._squares(range(s.n), followed)
