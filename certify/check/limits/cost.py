@@ -1,8 +1,8 @@
 """About what a check costs, from the sizes of the problem alone: said before it begins, and held against limits.
 
 Fitted to the checks of the published reports, in processor seconds of one core: 78 of 96 lie within a factor of three,
-all within ten. What a tree of pairs takes is estimated when its side file is read; of other trees and of searches that a
-certificate brings along nothing is in the sizes.
+all within ten. What a tree of pairs takes is estimated when its side file is read; what other trees and searches take
+that a certificate brings along is not in its sizes.
 """
 
 from __future__ import annotations

@@ -14,7 +14,8 @@ CARAVAN = SimpleNamespace(nearby=False, features=((0.0,) * 85,) * 4366)
 
 def side(parents: list[int], hot: list[int], leaves: list[int]) -> dict[str, Array]:
     names = {"parent": parents, "hot_count": hot, "leaf_count": leaves}
-    return {f"a.pair_tree.{name}": Array((len(values),), tuple(map(float, values)), "i") for name, values in names.items()}
+    return {f"a.pair_tree.{name}": Array((len(values),), tuple(map(float, values)), "i")
+            for name, values in names.items()}
 
 
 def deletions(children: int) -> dict[str, Array]:

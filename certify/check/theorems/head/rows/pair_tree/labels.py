@@ -21,8 +21,7 @@ LITTLE = 64
 """Rows whose margins are followed under every step at first."""
 
 
-def left_of_labels(node: Node, place: Place, b: Base, part: Points, numbers: dict[int, int],
-                   rest: dict[int, dict[int, set[int] | None]]) -> set[int]:
+def left_of_labels(node: Node, place: Place, b: Base, part: Points, numbers: dict[int, int]) -> set[int]:
     """Those of the points, each with how many hot rows are apart for it, that no bound of the node leaves positive.
 
     Steps are formed of the rows after the hot ones alone; a row that is turned would have to be so in all of them.

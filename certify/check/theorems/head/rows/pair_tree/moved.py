@@ -121,9 +121,9 @@ class Moved:
                 self.length.append(length)
                 self.fix.append(fix)
 
-    def correct(self) -> bool:
-        """One step of Newton's method for the steps that leave most; False where all leave little."""
-        enough = LABELS if self.s.relabels else NEAR
+    def correct(self, enough: float | None = None) -> bool:
+        """One step of Newton's method for the steps that leave more than enough; False where there are none."""
+        enough = enough or (LABELS if self.s.relabels else NEAR)
         which = [a for a, x in enumerate(self.length) if x > enough]
         for start in range(0, len(which), AT_ONCE):
             some = which[start : start + AT_ONCE]
@@ -183,7 +183,7 @@ class Moved:
         whole = self.w_size + size
         weigh = sum(map(mul, P, self.norms)) + self.norms[i]
         rounded = 2.0**-50 * (max(map(abs, self.decay), default=0.0) * whole + size_of(pulled) + size_of(g))
-        return (blur * weigh + self.apart + rounded + self.decay_off * whole) * UP * UP
+        return float((blur * weigh + self.apart + rounded + self.decay_off * whole) * UP * UP)
 
 
 def _cut(step: Sequence[float]) -> tuple[list[int], int, float]:

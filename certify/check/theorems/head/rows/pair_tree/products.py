@@ -50,9 +50,9 @@ def products(lines: Sequence[Sequence[float]], weight: Sequence[float], f: int, 
                 else:
                     line = array("d", [float(x) * one / power * u for x, u in zip(row, unit[first:], strict=False)])
                 found[a][first : first + len(line)] = line
-    for a, row in enumerate(found):
+    for a, all_of_a in enumerate(found):
         for b in range(a):
-            found[b][a] = row[b]
+            found[b][a] = all_of_a[b]
     return found
 
 

@@ -29,6 +29,9 @@ MORE = 4096
 REFITTED = 48
 """And how many of these are refitted, those that most points need."""
 
+ROUGH = 2.0**-7
+"""What steps may leave of a gradient where one row follows, at first."""
+
 
 def proved(s: Sums, e: Points, nodes: Sequence[Node], free: Sequence[int], count: int, where: str) -> list[bool]:
     """Which points keep a positive margin under every deletion of at most `count` of the free rows.
@@ -67,7 +70,7 @@ def _left(node: Node, place: Place, c: Centre, part: Points, numbers: dict[int, 
     if b is None:
         return left
     if c.sums.relabels:
-        return left_of_labels(node, place, b, part, numbers, rest)
+        return left_of_labels(node, place, b, part, numbers)
     size = row_lengths(b.c.sums, (b.X, b.off, b.big))
     order, count = in_order(b, node.hot, place.free, size)
     first, *others = sorted(node.boxes, key=itemgetter(0))
@@ -149,9 +152,9 @@ def _last(node: Node, place: Place, c: Centre, part: Points, live: list[int], as
             needed.setdefault(i, []).append(at)
     left = _missing(node, c, part, needed, b)
     leaves = {i for i, _ in node.leaves}
-    for without in (leaves, set[int]()) if node.boxes else ():
+    for enough, without in ((ROUGH, leaves), (None, leaves), (None, set[int]())) if node.boxes else ():
         if left:
-            needed = _by_steps(b, node, part, needed, without)
+            needed = _by_steps(b, node, part, needed, enough, without)
             left = _missing(node, c, part, needed, b)
     return [live[at] for at in sorted(open_ | left)]
 
@@ -164,13 +167,13 @@ def _missing(node: Node, c: Centre, part: Points, needed: dict[int, list[int]], 
     return found | set(refused(node, c, part, stated, asked, b)) if asked else found
 
 
-def _by_steps(b: Base, node: Node, part: Points, needed: dict[int, list[int]],
+def _by_steps(b: Base, node: Node, part: Points, needed: dict[int, list[int]], enough: float | None,
               without: set[int]) -> dict[int, list[int]]:
     """For each of some rows the points that its deletion is not proved to leave positive by its own step either."""
     rows = sorted(set(needed) - without)
     if not rows:
         return needed
-    st = steps(b, rows, len(rows))
+    st = steps(b, rows, len(rows), enough=enough)
     found = Bound(st, 0, 1, [TABLE[int(x)] for x in node.boxes[0][1]]) if st else None
     if found is None or not found.proved:
         return needed
