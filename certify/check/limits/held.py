@@ -57,8 +57,7 @@ class Limits:
             tell(f"about {cost} on one core, with the trees of the side file" if side else
                  f"about {cost} on one core, by the sizes alone" if probed else
                  f"random probes leave it open: without them it takes about {cost} on one core, by the sizes alone")
-            known = ("the solution was checked, and nothing of the claims: it would take" if side else
-                     "nothing was checked: it would take" if probed else
+            known = ("nothing was checked: it would take" if probed else
                      "random probes leave it open, and nothing is known of the certificate: without them it would take")
             for flag, needed, allowed in (("--seconds", cost.seconds, self.seconds),
                                           ("--memory", cost.megabytes * 1e6, self.memory)):

@@ -42,7 +42,7 @@ def test_a_limit_refuses_the_tree_by_its_arrays(monkeypatch: pytest.MonkeyPatch)
     judge = held.Limits(seconds=100.0).afford(told.append)
     judge(CARAVAN, (), True, deletions(41))
     assert "with the trees of the side file" in told[-1]
-    with pytest.raises(held.TooLarge, match="nothing of the claims: it would take about"):
+    with pytest.raises(held.TooLarge, match="nothing was checked: it would take about"):
         judge(CARAVAN, (), True, deletions(4000))
     with pytest.raises(held.TooLarge, match="--memory"):
         held.Limits(memory=10**8).afford(told.append)(CARAVAN, (), True, deletions(41))

@@ -15,8 +15,7 @@ from certify.check.theorems.head.rows.boxes.fixed_rows import WEIGHT, few, inver
 from certify.check.theorems.head.rows.pair_tree.curves import BENT, FEWER, THIRD, curve, kept_part, most_between
 from certify.check.theorems.head.rows.pair_tree.formed import form
 from certify.check.theorems.head.rows.pair_tree.moved import size_of
-from certify.check.theorems.head.rows.pair_tree.numbers import UP, both_tops, exp, exps, top, up
-from certify.check.theorems.head.rows.pair_tree.products import largest, products
+from certify.check.theorems.head.rows.pair_tree.numbers import UP, both_tops, exp, exps, largest, products, top, up
 from certify.check.theorems.head.rows.pair_tree.steps import Steps, lengths, row_lengths
 
 FORMED, MANY, LABELS, WIDE = 640, 1024, 20480, 512

@@ -17,9 +17,6 @@ from certify.check.theorems.head.rows.pair_tree.steps import row_lengths, steps
 MOST, TURNS = 5632, 12
 """Rows whose steps are formed, and turns of Newton's method at most."""
 
-LITTLE = 64
-"""Rows whose margins are followed under every step at first."""
-
 
 def left_of_labels(node: Node, place: Place, b: Base, part: Points, numbers: dict[int, int]) -> set[int]:
     """Those of the points, each with how many hot rows are apart for it, that no bound of the node leaves positive.
@@ -57,15 +54,9 @@ def last_labels(node: Node, place: Place, c: Centre, part: Points, live: list[in
     if node.boxes:
         h, codes, _ = node.boxes[0]
         inside = set(node.hot)
-        followed, others = node.hot[h:], [i for i in place.free if i not in inside]
-        moved = [TABLE[int(x)] for x in codes]
-        for long in (LITTLE, None):  # few margins first, and then of the rows that are left
-            found = Last(b, [], [*followed, *others], moved, long) if long else Last(b, followed, others, moved)
-            if found.proved:
-                needed = {i: everyone for i in node.hot[:h]} | found.open(part)
-                followed, others = ([i for i in some if i in needed] for some in (followed, others))
-            if not followed and not others:
-                break
+        found = Last(b, node.hot[h:], [i for i in place.free if i not in inside], [TABLE[int(x)] for x in codes])
+        if found.proved:
+            needed = {i: everyone for i in node.hot[:h]} | found.open(part)
     stated = {i: a for a, (i, _) in enumerate(node.leaves)}
     for i in set(needed) - set(stated):
         open_ |= set(needed[i])

@@ -36,21 +36,19 @@ class Last:
         followed: rows under whose steps every margin is followed.
         others: the other rows.
         reach: a positive number for each row of the data.
-        long: of how many rows the margins are followed under every step; None: LONG.
 
     Attributes:
         proved: whether it is; `rho`: how far each refit lies from its step, in the norm of A, rows as in `rows`.
     """
 
-    def __init__(self, b: Base, followed: Sequence[int], others: Sequence[int], reach: Sequence[float],
-                 long: int | None = None) -> None:
+    def __init__(self, b: Base, followed: Sequence[int], others: Sequence[int], reach: Sequence[float]) -> None:
         self.b, self.rows, self.proved = b, [*followed, *others], False
         s = b.c.sums
         self.norms = [up(x) for x in s.norms]
         self.size = row_lengths(s, (b.X, b.off, b.big))
         if not all(x < LARGEST for x in (*self.size, *self.norms, up(b.big + b.off), up(s.short.epsilon))):
             return
-        self.long = sorted(range(s.n), key=self.size.__getitem__, reverse=True)[: LONG if long is None else long]
+        self.long = sorted(range(s.n), key=self.size.__getitem__, reverse=True)[:LONG]
         far = max((self.size[i] for i in others), default=0.0)
         self.moved = [x * far * UP for x in self.size]
         near, found = self._squares(range(s.n), followed)
@@ -96,7 +94,7 @@ class Last:
                 error = ((big * epsilon + up(coarse.off) * (1.0 + epsilon) + up(b.off)) * self.norms[i]
                          + sqrt(p) * ldexp(1.0, e)) * (1.0 + epsilon) + epsilon * big * self.norms[i]
                 one, error = ldexp(1.0, e), error * UP * UP
-                tau = [(abs(float(int(x))) * one * u + error * r) * UP
+                tau = [(abs(float(x)) * one * u + error * r) * UP
                        for x, u, r in zip(line, units, norms, strict=True)]
                 moved = list(map(max, moved, tau))
                 squares.append([x * x * UP for x in tau])

@@ -11,7 +11,7 @@ from certify.check.theorems.head.rows.boxes.margins import Points
 from certify.check.theorems.head.rows.boxes.trap import Centre, centre
 from certify.check.theorems.head.rows.pair_tree.steps import Steps
 
-ROUGH, TURNS = 3, 3
+ROUGH, TURNS = 2, 3
 """Newton's method from the sum of both steps: by the inverse of the node, and then by that at the weights reached."""
 
 

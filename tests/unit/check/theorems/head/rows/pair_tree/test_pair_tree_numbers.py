@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from certify.check.theorems.head.rows.boxes.fixed_rows import apart, sum_of, together
-from certify.check.theorems.head.rows.pair_tree.numbers import EXPONENTS, exps
-from certify.check.theorems.head.rows.pair_tree.products import largest, products
+from certify.check.theorems.head.rows.pair_tree.numbers import EXPONENTS, exps, largest, products
 
 WORDS = st.integers(-(1 << 62), 1 << 62)
 SIZES = st.floats(0.0, 1e3) | st.sampled_from([0.0, 1e-170, 1e-9, 1.0])
