@@ -25,9 +25,8 @@ FINE, SLOPE = 45, 52
 
 BLURRED = 0.5
 """`e^x − 1 ≤ 2x` for what margins are off by, as slopes are taken to be, holds for small x alone."""
-NEAR, LABELS = 2.0**-12, 2.0**-9
-"""Lengths of gradients, in the norm of the inverse Hessian, that are short enough where rows go and where labels
-change."""
+NEAR = 2.0**-14
+"""Length of a gradient, in the norm of the inverse Hessian, that is short enough."""
 SLOW, LESS = 0.7, 0.5
 """A correction of a label's step that leaves more than this part of a gradient is followed by one so much shorter."""
 AT_ONCE = 256
@@ -121,10 +120,9 @@ class Moved:
                 self.length.append(length)
                 self.fix.append(fix)
 
-    def correct(self, enough: float | None = None) -> bool:
-        """One step of Newton's method for the steps that leave more than enough; False where there are none."""
-        enough = enough or (LABELS if self.s.relabels else NEAR)
-        which = [a for a, x in enumerate(self.length) if x > enough]
+    def correct(self) -> bool:
+        """One step of Newton's method for the steps that leave much; False where there are none."""
+        which = [a for a, x in enumerate(self.length) if x > NEAR]
         for start in range(0, len(which), AT_ONCE):
             some = which[start : start + AT_ONCE]
             trial = [[ldexp(x, self.best[a].unit) - self.share[a] * v for x, v in zip(

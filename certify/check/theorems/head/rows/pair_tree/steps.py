@@ -94,7 +94,7 @@ def row_lengths(s: Sums, M: tuple[object, arb, arb]) -> list[float]:
 
 
 def steps(b: Base, order: list[int], count: int, turns: int = TURNS, products: int | None = None,
-          size: Sequence[float] = (), enough: float | None = None) -> Steps | None:
+          size: Sequence[float] = ()) -> Steps | None:
     """The steps of the free rows, the first `count` of the order their own; None where numbers are too large.
 
     Args:
@@ -104,16 +104,15 @@ def steps(b: Base, order: list[int], count: int, turns: int = TURNS, products: i
         turns: of Newton's method.
         products: of how many far rows products with all rows are formed, of those that are moved most; None: of all.
         size: lengths of all rows in the norm of the inverse, where they are known.
-        enough: of a gradient in the norm of the inverse; None: as :mod:`moved` has it.
     """
     try:
-        return _steps(b, order, count, turns, products, size, enough)
+        return _steps(b, order, count, turns, products, size)
     except (OverflowError, ValueError):  # stated weights may be so large that decay times weights is infinite
         return None
 
 
 def _steps(b: Base, order: list[int], count: int, turns: int, products: int | None,
-           size: Sequence[float], enough: float | None) -> Steps | None:
+           size: Sequence[float]) -> Steps | None:
     c, s = b.c, b.c.sums
     rows, far = order[:count], order[count:]
     size = list(size or row_lengths(s, (b.X, b.off, b.big)))
@@ -125,7 +124,7 @@ def _steps(b: Base, order: list[int], count: int, turns: int, products: int | No
     z = array("d", map(exp, [-x for x in t]))
     moved = Moved(b, rows, own, t, t_off, z)
     for _ in range(turns):
-        if not moved.correct(enough):
+        if not moved.correct():
             break
     own_steps = moved.best
     if not all(isfinite(x) for one in own_steps for x in (one.left_off, *one.left)):

@@ -14,7 +14,7 @@ from certify.check.theorems.head.rows.boxes.trap import Centre, centre
 from certify.check.theorems.head.rows.boxes.tree import Node, Place, places, refused
 from certify.check.theorems.head.rows.pair_tree.bound import Bound
 from certify.check.theorems.head.rows.pair_tree.drops import Drops
-from certify.check.theorems.head.rows.pair_tree.effort import efforts
+from certify.check.theorems.head.rows.pair_tree.effort import MOST, efforts
 from certify.check.theorems.head.rows.pair_tree.labels import last_labels, left_of_labels
 from certify.check.theorems.head.rows.pair_tree.order import in_order
 from certify.check.theorems.head.rows.pair_tree.steps import row_lengths, steps
@@ -28,9 +28,6 @@ MORE = 4096
 """Pairs of steps that are formed for the points which few pairs leave open."""
 REFITTED = 48
 """And how many of these are refitted, those that most points need."""
-
-ROUGH = 2.0**-7
-"""What steps may leave of a gradient where one row follows, at first."""
 
 
 def proved(s: Sums, e: Points, nodes: Sequence[Node], free: Sequence[int], count: int, where: str) -> list[bool]:
@@ -152,9 +149,9 @@ def _last(node: Node, place: Place, c: Centre, part: Points, live: list[int], as
             needed.setdefault(i, []).append(at)
     left = _missing(node, c, part, needed, b)
     leaves = {i for i, _ in node.leaves}
-    for enough, without in ((ROUGH, leaves), (None, leaves), (None, set[int]())) if node.boxes else ():
+    for turns, without in ((1, leaves), (MOST, leaves), (MOST, set[int]())) if node.boxes else ():
         if left:
-            needed = _by_steps(b, node, part, needed, enough, without)
+            needed = _by_steps(b, node, part, needed, turns, without)
             left = _missing(node, c, part, needed, b)
     return [live[at] for at in sorted(open_ | left)]
 
@@ -167,13 +164,13 @@ def _missing(node: Node, c: Centre, part: Points, needed: dict[int, list[int]], 
     return found | set(refused(node, c, part, stated, asked, b)) if asked else found
 
 
-def _by_steps(b: Base, node: Node, part: Points, needed: dict[int, list[int]], enough: float | None,
+def _by_steps(b: Base, node: Node, part: Points, needed: dict[int, list[int]], turns: int,
               without: set[int]) -> dict[int, list[int]]:
     """For each of some rows the points that its deletion is not proved to leave positive by its own step either."""
     rows = sorted(set(needed) - without)
     if not rows:
         return needed
-    st = steps(b, rows, len(rows), enough=enough)
+    st = steps(b, rows, len(rows), turns)
     found = Bound(st, 0, 1, [TABLE[int(x)] for x in node.boxes[0][1]]) if st else None
     if found is None or not found.proved:
         return needed
