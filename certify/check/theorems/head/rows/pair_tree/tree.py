@@ -149,7 +149,7 @@ def _last(node: Node, place: Place, c: Centre, part: Points, live: list[int], as
             needed.setdefault(i, []).append(at)
     left = _missing(node, c, part, needed, b)
     leaves = {i for i, _ in node.leaves}
-    for turns, without in ((1, leaves), (MOST, leaves), (MOST, set[int]())) if node.boxes else ():
+    for turns, without in ((MOST, leaves), (1, leaves), (MOST, set[int]())) if node.boxes else ():
         if left:
             needed = _by_steps(b, node, part, needed, turns, without)
             left = _missing(node, c, part, needed, b)
