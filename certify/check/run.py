@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from certify.check.systems.nearness import Nearness
 
 Tell = Callable[[str], None]
-Afford = Callable[[Problem, Sequence[Claim[Witness]], bool], None]
+Afford = Callable[..., None]
 OPTIONAL = ("radius", "reparameterised", "names", "count", "within", "weights_length")
 """Members of the problem that certificates written before they existed lack: they claim nothing, or false is meant."""
 
@@ -107,8 +107,7 @@ def check(
     check_asked(certificate.claims, spec)
     claims = tuple(witnessed(claim, problem) for claim in certificate.claims)
     afford(problem, claims, True)
-    ladder, solved, side = _solution(certificate.base, claims, problem, contents.get("witness"), tell,
-                                     lambda: afford(problem, claims, False))
+    ladder, solved, side = _solution(certificate.base, claims, problem, contents.get("witness"), tell, afford)
     # a certificate of before V62 lacks the member, and states what the ends alone give: what is printed does not
     owned = near is not None and near.far and "within" in certificate.problem
     outcomes = check_claims(claims, spec, ladder, certificate.base if solved else None, side, owned)
@@ -134,7 +133,7 @@ def check(
 
 def _solution(
     base: Base, claims: Sequence[Claim[Witness]], problem: Problem, witness: bytes | None, tell: Tell,
-    leave: Callable[[], None],
+    afford: Afford,
 ) -> tuple[Ladder, bool, Mapping[str, Array]]:
     """V7 and V19: the evidence at the solution, whether one is proved, and the arrays of the side file."""
 
@@ -142,13 +141,15 @@ def _solution(
         if witness is None and not problem.nearby and not any(array_names(claim.witness) for claim in claims):
             return {}  # nothing could need one
         from certify.check.reading.side import read_side
-
-        return read_side(claims, base, problem, witness)
+        found = read_side(claims, base, problem, witness)
+        if any(".pair_tree." in name for name in found):
+            afford(problem, claims, True, found)
+        return found
 
     if problem.solutions.stationary or problem.nearby:
         from certify.check.solution import solution
 
-        return solution(base, claims, problem, side, tell, leave)
+        return solution(base, claims, problem, side, tell, lambda: afford(problem, claims, False))
     ladder = Ladder(problem, tell)
     check_base(base, ladder)
     return ladder, base.distance is not None, side()

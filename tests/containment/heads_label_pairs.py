@@ -16,6 +16,7 @@ from certify.check.theorems.head.rows.boxes.stated import oriented as check_orie
 from certify.check.theorems.head.rows.boxes.trap import centre as check_centre
 from certify.check.theorems.head.rows.pair_tree import bound as checked
 from certify.check.theorems.head.rows.pair_tree import last as checked_last
+from certify.check.theorems.head.rows.pair_tree.drops import Drops
 from certify.check.theorems.head.rows.pair_tree.steps import steps as check_steps
 from certify.finders.head.boxes import minimiser
 from certify.systems.head.rows.boxes.trap import centre
@@ -25,6 +26,7 @@ from certify.theorems.head.rows.boxes.leaves import base
 from certify.theorems.head.rows.pair_tree import bound as bounds
 from certify.theorems.head.rows.pair_tree import last
 from certify.theorems.head.rows.pair_tree import steps as stepping
+from tests.containment.heads_pairs import two_by_two
 from tests.containment.registry import attack
 from tests.containment.rigor import Outcome, Violation
 from tests.families.logistic_heads import as_checked, logistic_head, refit
@@ -84,7 +86,9 @@ def _pairs(rng, head, s, points) -> bool:
             own = check_steps(near, rows, len(rows), turns)
             bound = checked.Bound(own, 0, 2, [TABLE[int(x)] for x in found.codes[0]])
             if bound.proved:
-                _judge(checked.Drops(bound, check_points(points.tolist(), points.shape[1])), points, refits, place)
+                seen = check_points(points.tolist(), points.shape[1])
+                _judge(drops := Drops(bound, seen), points, refits, place)
+                two_by_two(drops, seen, refits, points)
             elif turns and not noise:
                 raise Violation("the checker does not follow")
     return True

@@ -14,7 +14,9 @@ from certify.check.theorems.head.rows.boxes.margins import points as check_point
 from certify.check.theorems.head.rows.boxes.stated import oriented as check_oriented
 from certify.check.theorems.head.rows.boxes.trap import centre as check_centre
 from certify.check.theorems.head.rows.pair_tree import bound as checked
+from certify.check.theorems.head.rows.pair_tree.drops import Drops
 from certify.check.theorems.head.rows.pair_tree.steps import steps as check_steps
+from certify.check.theorems.head.rows.pair_tree.together import both
 from certify.finders.head.boxes import minimiser
 from certify.systems.head.rows.boxes.trap import centre
 from certify.systems.head.rows.change import RowChange
@@ -77,7 +79,10 @@ def _check(head, st, found, refits, place, points) -> None:
         bound = checked.Bound(own, found.h, k, codes, pairs)
         if not bound.proved and turns:
             raise Violation("the checker does not follow")
-        drops = checked.Drops(bound, check_points(points.tolist(), points.shape[1])) if bound.proved else None
+        seen = check_points(points.tolist(), points.shape[1])
+        drops = Drops(bound, seen) if bound.proved else None
+        if drops and k == 2:
+            two_by_two(drops, seen, refits, points)
         for at, point in enumerate(points if drops else ()):
             pushes, far = drops._pushes(at)
             pushes = pushes + [far] * len(own.far)
@@ -85,3 +90,29 @@ def _check(head, st, found, refits, place, points) -> None:
                 taken = sum(pushes[place[i]] for i in T) + drops.seen[at] * bound.fixed
                 if point @ w < drops.margins[at] - taken - NEAR:
                     raise Violation(f"the checker's, without {T}: {point @ w - drops.margins[at] + taken}")
+
+
+def two_by_two(drops, seen, refits, points) -> None:
+    """What is said of two rows by themselves, before and after some pairs are formed, and of their refits."""
+    found, place = drops.found, {i: a for a, i in enumerate(drops.found.rows)}
+    for formed in ([], [(a, b) for b in range(len(place)) for a in range(b)][::2]):
+        drops.form(formed)
+        for at, point in enumerate(points):
+            own, open_ = drops._own(at), drops.pairs(at)
+            for T, w in refits.items():
+                a, b = sorted([*(place.get(i, -1) for i in T), -1, -1])[-2:]
+                known = (a, b) if a >= 0 else (b, -1) if b >= 0 else None
+                if open_ is not None and known not in open_ and point @ w <= -NEAR:
+                    raise Violation(f"two by two, {T}: a point is moved that was said to stay")
+                if b < 0:
+                    continue
+                far = own[a] if a >= 0 else drops.other[at] * found.st.reach if found.st.far else 0.0
+                taken = own[b] + far + drops.seen[at] * ((drops.far[b] if a < 0 else drops.shares[b][a]) + found.fixed)
+                if point @ w < drops.margins[at] - taken - NEAR:
+                    raise Violation(f"two by two, {T}: {point @ w - drops.margins[at] + taken}")
+    refitted = {frozenset(T): w for T, w in refits.items()}
+    for pair in [(a, b) for b in range(len(place)) for a in range(b)][:2]:
+        w = refitted[frozenset(found.rows[a] for a in pair)]
+        for at in both(found.st, tuple(found.h + a for a in pair), seen, range(len(points))):
+            if points[at] @ w <= -NEAR:
+                raise Violation(f"refitted without {pair}: a point is moved that was said to stay")

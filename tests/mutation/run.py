@@ -25,6 +25,7 @@ from tests.mutation.mutants import CONSTANTS, LOGIC, Mutant
 from tests.mutation.mutants_graph import GRAPH
 from tests.mutation.mutants_norms import NORMS
 from tests.mutation.mutants_packed import PACKED
+from tests.mutation.mutants_pairs import PAIRS
 from tests.mutation.mutants_rows import ROWS
 from tests.mutation.mutants_second import SECOND
 from tests.mutation.mutants_sequences import SEQUENCES
@@ -187,10 +188,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--table", action="store_true")
     options = parser.parse_args(argv)
     if options.table:
-        print("\n\n".join(map(table, (CONSTANTS, LOGIC, TRAINING, GRAPH, SEQUENCES, SETS, NORMS, SECOND, ROWS,
+        print("\n\n".join(map(table, (CONSTANTS, LOGIC, TRAINING, GRAPH, SEQUENCES, SETS, NORMS, SECOND, ROWS, PAIRS,
                                       PACKED))))
         return 0
-    every = CONSTANTS + LOGIC + TRAINING + GRAPH + SEQUENCES + SETS + NORMS + SECOND + ROWS + PACKED
+    every = CONSTANTS + LOGIC + TRAINING + GRAPH + SEQUENCES + SETS + NORMS + SECOND + ROWS + PAIRS + PACKED
     mutants = tuple(m for m in every if not options.names or m.name in options.names)
     if options.hunt:
         hunt(tuple(m for m in mutants if options.names or not m.killers), options.hunt)

@@ -13,6 +13,7 @@ from tests.mutation.mutants_graph import GRAPH
 from tests.mutation.mutants_motion import MOTION
 from tests.mutation.mutants_norms import NORMS
 from tests.mutation.mutants_packed import PACKED
+from tests.mutation.mutants_pairs import PAIRS
 from tests.mutation.mutants_rows import ROWS
 from tests.mutation.mutants_second import SECOND
 from tests.mutation.mutants_sequences import SEQUENCES
@@ -20,7 +21,7 @@ from tests.mutation.mutants_sets import SETS
 from tests.mutation.mutants_training import TRAINING
 from tests.mutation.run import check_all, mutated_source
 
-ALL = CONSTANTS + LOGIC + TRAINING + GRAPH + SEQUENCES + SETS + NORMS + SECOND + ROWS + PACKED + MOTION
+ALL = CONSTANTS + LOGIC + TRAINING + GRAPH + SEQUENCES + SETS + NORMS + SECOND + ROWS + PAIRS + PACKED + MOTION
 
 QUICK = {
     "dot_unit": "product_binary64@1",
@@ -56,7 +57,7 @@ def test_a_mutant_without_a_killer_says_why():
 
 
 GROUPS = {"training": (TRAINING, 60), "graph": (GRAPH, 28), "sets": (SETS, 20), "second": (SECOND, 50),
-          "packed": (PACKED, 18), "sequences": (SEQUENCES, 28)}
+          "packed": (PACKED, 18), "sequences": (SEQUENCES, 28), "pairs": (PAIRS, 24)}
 """Mutants with a quick killer each, and how many there are at least."""
 EACH = 24
 """Of so many one is taken in every run of the tests, the others by `-m long`."""

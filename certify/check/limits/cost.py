@@ -1,15 +1,17 @@
 """About what a check costs, from the sizes of the problem alone: said before it begins, and held against limits.
 
 Fitted to the checks of the published reports, in processor seconds of one core: 78 of 96 lie within a factor of three,
-all within ten. What a tree or a search takes that a certificate brings along is not in its sizes.
+all within ten. What a tree of pairs takes is estimated when its side file is read; what other trees and searches take
+that a certificate brings along is not in its sizes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 
+from certify.check.reading.arrays import Array
 from certify.check.reading.certificate import Claim
 from certify.check.reading.subject import Problem
 from certify.check.table import row_of, system_of
@@ -91,12 +93,32 @@ SYSTEMS: dict[str, Callable[[Problem, bool], Cost]] = {
 """By the map of the problem, but for the rules of a last layer alone."""
 
 
-def cost_of(problem: Problem, claims: Claims, probed: bool = True) -> Cost:
+TREE = "pair_tree.parent"
+"""An array that tells of a tree of pairs: one number a node."""
+
+
+def tree(problem: Problem, side: Mapping[str, Array], start: str) -> Cost:
+    """A tree of pairs of rows, D12 and D13, by its nodes: what a tree brings along is in its arrays alone.
+
+    At a node after which two rows and more follow, steps of up to 1,536 rows, and of all where labels change, are held
+    against all rows; below it a step for each of some rows, and of labels a refit for each leaf.
+    """
+    n, p = len(problem.features), len(problem.features[0]) + 1
+    counts = {name: [int(x) for x in side[f"{start}{name}"].values] for name in ("parent", "hot_count", "leaf_count")}
+    inner = {x for x in counts["parent"] if x >= 0} or {0}
+    followed = sum(x for at, x in enumerate(counts["hot_count"]) if at not in inner)  # of labels alone
+    own, last = n if followed or n <= 1536 else 1024, len(counts["parent"]) - len(inner)
+    below = 3.5e-6 * n * p * last + 5e-7 * n * followed + 3e-6 * n * sum(counts["leaf_count"])
+    return Cost(8e-6 * own * n * len(inner) + below, 60 + 1.2e-4 * own * n)
+
+
+def cost_of(problem: Problem, claims: Claims, probed: bool = True, side: Mapping[str, Array] | None = None) -> Cost:
     """About what the claims cost together: those of one system share what they rest on.
 
     Args:
         problem, claims: of the certificate.
         probed: whether critical points may be left to probes of one pass, where they are for it.
+        side: the arrays of the claims, once they are read.
     """
     if probed and problem.nearby:  # what is loaded for an estimate alone would count with what a verdict rests on
         most = import_module("certify.check.systems.critical_nearby").MANY
@@ -110,4 +132,6 @@ def cost_of(problem: Problem, claims: Claims, probed: bool = True) -> Cost:
         system = HEAD if module.startswith(f"{HEAD}.") else system_of(claim, problem)
         one, (seconds, megabytes) = SYSTEMS[system](problem, probed), found.get(system, (0.0, 0.0))
         found[system] = max(seconds, one.seconds * MORE.get(module, 1.0)), max(megabytes, one.megabytes)
+    trees = [tree(problem, side or {}, name.removesuffix("parent")) for name in side or () if name.endswith(TREE)]
+    found[TREE] = sum(x.seconds for x in trees), max((x.megabytes for x in trees), default=0.0)
     return Cost(sum(s for s, _ in found.values()), STARTED + sum(m for _, m in found.values()))

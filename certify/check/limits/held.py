@@ -9,10 +9,11 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 
+from certify.check.reading.arrays import Array
 from certify.check.reading.certificate import Claim
 from certify.check.reading.subject import Problem
 from certify.format.canonical import FORMAT, Json
@@ -44,12 +45,17 @@ class Limits:
     def __bool__(self) -> bool:
         return self.seconds is not None or self.memory is not None
 
-    def afford(self, tell: Callable[[str], None]) -> Callable[[Problem, Sequence[Claim[object]], bool], None]:
-        """What says the estimate, with probes or where they leave something open; raises `TooLarge` above a limit."""
+    def afford(self, tell: Callable[[str], None]) -> Callable[..., None]:
+        """What says the estimate, with probes, where they leave something open, or with the trees of a side file.
 
-        def judge(problem: Problem, claims: Sequence[Claim[object]], probed: bool) -> None:
-            cost = import_module("certify.check.limits.cost").cost_of(problem, claims, probed)
-            tell(f"about {cost} on one core, by the sizes alone" if probed else
+        It raises `TooLarge` above a limit.
+        """
+
+        def judge(problem: Problem, claims: Sequence[Claim[object]], probed: bool,
+                  side: Mapping[str, Array] | None = None) -> None:
+            cost = import_module("certify.check.limits.cost").cost_of(problem, claims, probed, side or {})
+            tell(f"about {cost} on one core, with the trees of the side file" if side else
+                 f"about {cost} on one core, by the sizes alone" if probed else
                  f"random probes leave it open: without them it takes about {cost} on one core, by the sizes alone")
             known = ("nothing was checked: it would take" if probed else
                      "random probes leave it open, and nothing is known of the certificate: without them it would take")

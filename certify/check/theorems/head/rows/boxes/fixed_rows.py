@@ -6,12 +6,15 @@ and a unit is at most `2^(1−bits)` of the row's largest entry.
 
 from __future__ import annotations
 
+import sys
+from array import array
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from math import frexp, inf, ldexp, sqrt
 from operator import mul
 
-from flint import arb, arb_mat, fmpz_mat
+from flint import arb, arb_mat, fmpz, fmpz_mat
 
 from certify.check.linalg.balls import ZERO
 
@@ -57,6 +60,45 @@ def short(rows: list[list[float]], p: int) -> Short:
         whole.append([round(ldexp(x, -e)) for x in row])
         unit.append(e)
     return Short(fmpz_mat(len(rows), p, [x for row in whole for x in row]), whole, unit, arb(p).sqrt() * power(-bits))
+
+
+def together(columns: Iterable[Iterable[int | fmpz]], words: int) -> fmpz_mat:
+    """Of each column one integer: its numbers, which may be negative, side by side in so many words of 64 bits."""
+    return fmpz_mat([[sum_of(list(map(int, column)), words)] for column in columns])
+
+
+def sum_of(numbers: list[int], words: int) -> int:
+    """`Σ numbers_b·2^(64·words·b)` for numbers that fit a word."""
+    half = array("Q", bytes(8 * words * len(numbers)))
+    some = half[:]
+    half[::words], some[::words] = (array("Q", x) for x in (
+        [1 << 63] * len(numbers), [x + (1 << 63) for x in numbers]))
+    return _whole(some) - _whole(half)
+
+
+def _whole(words: array[int]) -> int:
+    if sys.byteorder == "big":
+        words.byteswap()
+    return int.from_bytes(words.tobytes(), "little")
+
+
+@cache
+def _halves(count: int, words: int) -> int:
+    return int.from_bytes((bytes(8 * words - 1) + b"\x80") * count, "little")
+
+
+def apart(x: fmpz, count: int, words: int) -> list[int]:
+    """The highest word of each of so many numbers side by side, rounded down.
+
+    >>> apart(fmpz(sum_of([5, -3, 0], 1)), 3, 1), apart(fmpz(sum_of([5, -3, 0], 2) << 64), 3, 2)
+    ([5, -3, 0], [5, -3, 0])
+    """
+    half = _halves(count, words)
+    found = array("q")
+    found.frombytes(((int(x) + half) ^ half).to_bytes(8 * words * count, "little"))
+    if sys.byteorder == "big":
+        found.byteswap()
+    return found[words - 1 :: words].tolist()
 
 
 TINY = 2.0**-960
@@ -205,6 +247,11 @@ class Sums:
     squares: Squares | None
     relabels: bool
     weights: list[arb] | None = None
+
+    @cached_property
+    def columns(self) -> fmpz_mat:
+        """Of each column of `long` one integer: n numbers side by side, of two words each."""
+        return together(self.across_long.tolist(), 2)
 
     @property
     def n(self) -> int:

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from heapq import nlargest
+from itertools import chain
 from math import inf, isfinite, ldexp, sqrt
 from operator import mul
 
 from flint import fmpz_mat
 
 from certify.check.theorems.head.rows.boxes.fixed_rows import WEIGHT, few, inverse
-from certify.check.theorems.head.rows.boxes.margins import Points
 from certify.check.theorems.head.rows.pair_tree.curves import BENT, FEWER, THIRD, curve, kept_part, most_between
 from certify.check.theorems.head.rows.pair_tree.formed import form
-from certify.check.theorems.head.rows.pair_tree.numbers import UP, both_tops, exp, gram, roots, top, up
-from certify.check.theorems.head.rows.pair_tree.steps import Steps, lengths, row_lengths, size_of
+from certify.check.theorems.head.rows.pair_tree.moved import size_of
+from certify.check.theorems.head.rows.pair_tree.numbers import UP, both_tops, exp, exps, largest, products, top, up
+from certify.check.theorems.head.rows.pair_tree.steps import Steps, lengths, row_lengths
 
-FORMED, MANY, LABELS, WIDE = 640, 2560, 20480, 512
+FORMED, MANY, LABELS, WIDE = 640, 1024, 20480, 512
 """Pairs that are formed one by one; where there are more than WIDE steps, so many, and so many of labels."""
+
+AT_ONCE = 256
+"""Pairs at a time."""
 
 SMALL, FARTHEST = 1.0, 128.0
 
@@ -35,6 +40,8 @@ class Bound:
 
     Attributes:
         proved: whether it is.
+        single, rest, C, C_far, C_two: for k > 1 the share of each step and of a far row before their pairs, and what
+            pairs of steps, with a far row, and of far rows add; kappa: for k = 2 the block of `√(d_id_l) s_i·A⁻¹s_l`.
         rho, far, fixed: parts of the distance in the norm of A: of each step, of a far row, and of every choice.
         M: the inverse of A.
     """
@@ -42,8 +49,8 @@ class Bound:
     def __init__(self, st: Steps, h: int, k: int, reach: Sequence[float], pairs: int | None = None) -> None:
         self.st, self.h, self.k, self.proved = st, h, k, False
         self.reach, self.pairs, longer, grown = list(reach), pairs, 1.0, 1.0
-        self.rows = st.rows[h:]
-        self.tau = st.tau[h:]
+        self.kappa: list[array[float]] = []
+        self.rows, self.own = st.rows[h:], st.own[h:]
         self.pulled: tuple[list[list[float]], list[float], list[float]] | None = None
         self.part = 0.5 * (k - 2) / (k - 1) * UP if k > 2 else 0.0
         if st.far and (k > len(self.rows) or st.c.sums.relabels) or not self.rows or not isfinite(st.reach):
@@ -68,7 +75,8 @@ class Bound:
         self.M = found
         self.low = [ldexp(w, -WEIGHT) for w in weights]
         self.long = row_lengths(s, found)
-        if not all(x < LARGEST for x in (*self.long, *st.lengths, *st.sizes, up(found[2]), up(s.short.epsilon),
+        sizes = (one.size for one in st.own)
+        if not all(x < LARGEST for x in (*self.long, *st.lengths, *sizes, up(found[2]), up(s.short.epsilon),
                                          *map(up, s.norms))):
             return inf
         if s.relabels:  # no row is gone
@@ -94,47 +102,37 @@ class Bound:
     def _margins(self) -> bool:
         """What rows of the sum do at a choice of the steps; False where margins are moved too far."""
         st, k, relabels = self.st, self.k, self.st.c.sums.relabels
-        self.least, self.most, self.second, self.third = [], [], [], []
-        moved: list[list[float]] = []
-        self.virtual, self.plain = [], st.most
-        for j, line in enumerate(zip(*self.tau, strict=True)):
-            t, other, kept = st.t[j], st.most[j], st.c.kept[j]
+        self.least, self.second, self.third = ([0.0] * st.c.sums.n for _ in range(3))
+        self.most, self.virtual, self.lines = [0.0] * st.c.sums.n, [0.0] * st.c.sums.n, list[Sequence[float]]()
+        for j, line in enumerate(zip(*(one.tau for one in self.own), strict=True)):
+            t, other = st.t[j], st.most[j]
             forth, back = both_tops(line, other, k)
             forth, back = (forth + k * st.off) * UP, (back + k * st.off) * UP
             far = max(forth, back)
             if not far < FARTHEST:
                 return False
-            if not kept:
-                self.least.append(0.0)
-                self.most.append(0.0)
-                self.second.append(0.0)
-                self.third.append(0.0)
-                moved.append([0.0] * len(line))
-                self.virtual.append(0.0)
+            if not st.c.kept[j]:
+                self.lines.append(bytes(len(line) if k > 1 else 0))
                 continue
             farthest = (max(abs(t - back), abs(t + forth)) + st.t_off) * UP
-            self.least.append(curve(farthest) / UP)
-            most = most_between(t, back, forth, st.t_off)
-            self.most.append(most)
+            self.least[j] = curve(farthest) / UP
+            self.most[j] = most = most_between(t, back, forth, st.t_off)
             second, own = min(THIRD, most * min(0.5 * farthest, 1.0) * UP), up(st.c.D[j]) * UP
             if far <= SMALL or relabels and _bends_less(second, own, max(max(line), -min(line), other)):
-                self.second.append(second)
-                self.third.append(most)
-                moved.append([abs(x) + st.off for x in line])
-                self.virtual.append(other)
+                self.second[j], self.third[j], self.virtual[j] = second, most, other
+                self.lines.append(array("d", [abs(x) + st.off for x in line] if k > 1 else ()))
                 continue
             later = exp(back if t > 0.0 else forth) * UP if k > 3 else 1.0
-            self.second.append(own)
-            self.third.append(own * later * UP)
-            sure = abs(t) > st.t_off
-            sign = 1.0 if t > 0.0 else -1.0
-            moved.append([x * sign if sure and x * sign > st.off else max(exp(abs(x) + st.off) * UP - 1.0, abs(x))
-                          for x in line])
-            moved[-1] = [(x + st.off) * UP for x in moved[-1]]
-            self.virtual.append(exp(other) * UP - 1.0 if other > 0.0 else 0.0)
-        self.moved = [list(line) for line in zip(*moved, strict=True)]
-        self.lines = moved
+            self.second[j], self.third[j] = own, own * later * UP
+            self.virtual[j] = exp(other) * UP - 1.0 if other > 0.0 else 0.0
+            self.lines.append(array("d", self._grown(line, t) if k > 1 else ()))
         return True
+
+    def _grown(self, line: Sequence[float], t: float) -> list[float]:
+        """What moves of a margin towards 0 do as growth of its curvature, and those away from 0 by their length."""
+        off, sign = self.st.off, 0.0 if abs(t) <= self.st.t_off else 1.0 if t > 0.0 else -1.0
+        return [(x + off) * UP if y * sign > off else (max(e * UP - 1.0, x) + off) * UP for x, y, e in zip(
+            map(abs, line), line, exps([-(abs(x) + off) for x in line]), strict=True)]
 
     def _own_leverage(self) -> list[float]:
         """The same of one row: for every step, and for the far rows."""
@@ -154,55 +152,46 @@ class Bound:
         root = [sqrt(self.low[i]) * UP for i in self.rows]
         units = [ldexp(1.0, s.short.unit[i]) for i in self.rows]
         one, most = ldexp(1.0, coarse.unit), 0.0
+        self.kappa = []
         short_ = [r * x * UP for r, x in zip(root, norms, strict=True)]
         scaled = [r * u for r, u in zip(root, units, strict=True)]
         for a, row in enumerate((whole * coarse.mat * whole.transpose()).tolist()):
             lead, own = scaled[a] * one, short_[a] * loose
             line = [abs(float(int(x))) * lead * y + own * z for x, y, z in zip(row, scaled, short_, strict=True)]
+            if k == 2:
+                self.kappa.append(array("d", line))
             mine, line[a] = line[a], 0.0
             most = max(most, mine + top(line, side[self.rows[a]] * far, k - 1))
         if st.far:
             most = max(most, far * far + (k - 1) * far * max(far, max(side[i] for i in self.rows)))
         return [most * UP * UP]
 
-    def _gram(self, weight: list[float]) -> tuple[list[list[float]], list[float], float]:
+    def _gram(self, weight: list[float]) -> tuple[list[array[float]], list[float], float]:
         """What `Σ_j weight_j h_ijh_lj|s_j|` is at most in the norm of A, and with one or two far rows."""
-        st = self.st
-        light, heavy = self.light, self.heavy
-        v = [weight[j] / sqrt(self.low[j]) * UP for j in light]
-        some = [[row[j] * row[j] * x for j, x in zip(light, v, strict=True)] for row in self.moved]
-        C = [[sqrt(x) * UP for x in row] for row in gram(some)] if self.k > 1 else []
-        linear = [sqrt(weight[j] * self.long[j]) * UP for j in heavy]
-        if heavy and self.k > 1:
-            pushed = [[row[j] * x for j, x in zip(heavy, linear, strict=True)] for row in self.moved]
-            C = [[x + y for x, y in zip(a, b, strict=True)] for a, b in zip(C, gram(pushed), strict=True)]
-        if not st.far:
-            return C, [], 0.0
-        grown = [x / y * UP if y > 0.0 else 0.0 for x, y in zip(self.virtual, self.plain, strict=True)]
-        lead = self._lead(weight, grown)
-        ratio = [lead[j] / sqrt(self.low[j]) * UP for j in light]
-        far, all_known = [self.virtual[j] for j in light], all(x < inf for x in ratio)
-        squares = [x * x * y for x, y in zip(far, v, strict=True)]
-        single = []
-        for row, mine in zip(self.moved, some, strict=True):
-            x = sqrt(sum(map(mul, mine, squares)))
-            if all_known:
-                x = min(x, max(map(mul, ratio, [row[j] for j in light]), default=0.0))
+        st, light, heavy, f = self.st, self.light, self.heavy, len(self.rows) if self.k > 1 else 0
+        lines, steps_ = self.lines, f + bool(st.far)
+        if st.far:  # one step more
+            lines = [array("d", [*line, x]) for line, x in zip(lines, self.virtual, strict=True)]
+        C = products([lines[j] for j in light], [weight[j] / sqrt(self.low[j]) * UP for j in light], steps_, True)
+        D = products([lines[j] for j in heavy], [weight[j] * self.long[j] * UP for j in heavy], steps_, False)
+        single, two = list[float](), 0.0
+        if st.far:
+            grown = [x / y * UP if y > 0.0 else 0.0 for x, y in zip(self.virtual, st.most, strict=True)]
+            lead = self._lead(weight, grown)
+            near = largest([lines[j] for j in light], [lead[j] / sqrt(self.low[j]) * UP for j in light], f + 1)
+            near = list(map(min, near, C.pop()))
+            for line in (*C, *D[:-1]):
+                line.pop()
             if heavy:
-                x += self._beside(weight, lead, row)
-            single.append(x * UP)
-        two = sqrt(sum(map(mul, squares, squares)))
-        if all_known:
-            two = min(two, max(map(mul, ratio, far), default=0.0))
+                sides = [lead[j] * self.long[j] * UP for j in heavy]
+                beside = [0.0 if all(x < inf for x in sides) else inf] * (f + 1)
+                for x, j in zip(sides, heavy, strict=True) if beside[0] == 0.0 else ():
+                    beside = [y + (v * x) ** 2 for y, v in zip(beside, lines[j], strict=True)]
+                near = [x + min(sqrt(y), z) for x, y, z in zip(near, beside, D.pop(), strict=True)]
+            *single, two = [x * UP for x in near]
         if heavy:
-            two += self._beside(weight, lead, self.virtual)
-        return C, single, two * UP
-
-    def _beside(self, weight: list[float], lead: dict[int, float], moved: Sequence[float]) -> float:
-        """The part of rows that count by their lengths, of a far row and a step or another far row."""
-        whole = sum(weight[j] * self.long[j] * moved[j] * self.virtual[j] for j in self.heavy)
-        sides = [lead[j] * self.long[j] * moved[j] for j in self.heavy if lead[j] < inf]
-        return min(whole, sqrt(sum(map(mul, sides, sides)))) if len(sides) == len(self.heavy) else whole
+            C = [array("d", map(sum, zip(x, y, strict=True))) for x, y in zip(C, D, strict=True)]
+        return C, single, two
 
     def _lead(self, weight: list[float], grown: list[float]) -> dict[int, float]:
         """What the step of a far row brings to a row at most, by its reach and the row's curvature in `H`."""
@@ -223,9 +212,9 @@ class Bound:
         # a curvature whose ball is no point is rounded down from its lower end
         lost = BENT + 2.0 * max((up(st.c.D[j].rad()) for j in kept), default=0.0) if st.far else 0.0
         rest = (0.5 * C_two + lost * sum(map(mul, self.virtual, self.long))) * UP if st.far else 0.0
-        left = st.left[self.h :]
-        single = [(x + y * self.root) * UP for x, y in zip(
-            lengths(left, [size_of(row) for row in left], self.M), st.left_off[self.h :], strict=True)]
+        left = [one.left for one in self.own]
+        single = [(x + one.left_off * self.root) * UP for x, one in zip(
+            lengths(left, [size_of(row) for row in left], self.M), self.own, strict=True)]
         if k == 1:
             return single, rest
         if st.c.sums.relabels:  # rows stay where they are in the sum
@@ -245,35 +234,34 @@ class Bound:
             C_far, C_two, beyond = self._far_pulled(C_far, C_two, pulled_far)
         self._pairs(C)
         C_far = C_far or [0.0] * f
+        self.single, self.C, self.C_far, self.rest, self.C_two = single, C, C_far, rest, C_two
         triple, triple_far = self._triples()
         rho = [x + 0.5 * top(row, z, k - 1) + b * y + q for x, row, z, b, y, q in zip(
             single, C, C_far, bent, long, triple, strict=True)]
         far = rest + 0.5 * (k - 1) * max(C_two, max(C_far, default=0.0)) + beyond + triple_far if st.far else 0.0
         return [x * UP for x in rho], far * UP
 
-    def _labels(self, C: list[list[float]], single: list[float]) -> list[float]:
+    def _labels(self, C: list[array[float]], single: list[float]) -> list[float]:
         """ρ of every step where labels change, and there are no far rows."""
         for a in range(len(C)):
             C[a][a] = 0.0
         self._pairs(C)
+        self.single, self.C, self.C_far, self.rest, self.C_two = single, C, [0.0] * len(C), 0.0, 0.0
         triple, _ = self._triples()
         return [(x + 0.5 * top(row, 0.0, self.k - 1) + q) * UP for x, row, q in zip(single, C, triple, strict=True)]
 
     def _pulled(self) -> tuple[list[list[float]], list[float], list[float]]:
         """What a step, and a far row, does to the slope of another step's row, and what pairs of them do."""
-        st, k, h = self.st, self.k, self.h
+        st, k = self.st, self.k
         pulled, pulled_far, bent = [], [], []
         for a, i in enumerate(self.rows):
             other = st.most[i]
-            own = st.z[i] * st.E[h + a][i]
-            base, slope = st.t[i] + self.tau[a][i], own / (1.0 + own)
+            changes = [one.tau[i] for one in self.own]
+            own = st.z[i] * self.own[a].E[i]
+            base, slope = st.t[i] + changes[a], own / (1.0 + own)
             base_off = (st.t_off + 2.0 * st.off + 2.0**-50 * abs(base)) * UP
-            line, changes = [], []
-            for b in range(len(self.rows)):
-                q = own * st.E[h + b][i]
-                p = q / (1.0 + q)
-                line.append(abs(p - slope) + 2.0 * st.blur * (p + slope))
-                changes.append(self.tau[b][i])
+            line = [abs((p := (q := own * one.E[i]) / (1.0 + q)) - slope) + 2.0 * st.blur * (p + slope)
+                    for one in self.own]
             line[a] = changes[a] = 0.0
             pulled.append(line)
             pulled_far.append(min(1.0, most_between(base, other, other, base_off)) * other * UP)
@@ -290,30 +278,33 @@ class Bound:
         st, k = self.st, self.k
         away = [self.most[l] * self.long[l] * UP for l in st.far]
         found, loose = [], st.off * max(away)
-        for row, x, y in zip(self.tau, C_far, pulled_far, strict=True):
-            found.append((x + y + max(map(mul, map(abs, [row[l] for l in st.far]), away)) + loose) * UP)
+        for one, x, y in zip(self.own, C_far, pulled_far, strict=True):
+            found.append((x + y + max(map(mul, map(abs, [one.tau[l] for l in st.far]), away)) + loose) * UP)
         two = (C_two + 2.0 * max(z * st.across[l] for l, z in zip(st.far, away, strict=True))) * UP
         beyond = 0.0
         if k > 2:
             for l in st.far:
-                reach = top([abs(row[l]) + st.off for row in self.tau], st.across[l], k - 1)
+                reach = top([abs(one.tau[l]) + st.off for one in self.own], st.across[l], k - 1)
                 beyond = max(beyond, min(THIRD, self.most[l]) * self.long[l] * reach * reach)
         return found, two, beyond * self.part * UP
 
-    def _pairs(self, C: list[list[float]]) -> None:
+    def _pairs(self, C: list[array[float]]) -> None:
         """Form the pairs of steps whose bounds are largest, with their signs."""
-        st, h = self.st, self.h
-        f = len(C)
+        st, f = self.st, len(C)
         formed = (FORMED if f <= WIDE else LABELS if st.c.sums.relabels else MANY) if self.pairs is None else self.pairs
-        if not formed:
+        if not formed or f < 2:
             return
-        order = nlargest(formed, ((C[a][b], a, b) for a in range(f) for b in range(a + 1, f)))
-        found = form(st, [(h + a, h + b) for _, a, b in order])
-        for start in range(0, len(order), 256):
-            part, sizes = found[start : start + 256], [size for _, size, _ in found[start : start + 256]]
-            long = lengths([G for G, _, _ in part], sizes, self.M)
-            for (crude, a, b), x, (_, size, error) in zip(order[start : start + 256], long, part, strict=True):
-                C[a][b] = C[b][a] = min(crude, (x + (error + 2.0**-50 * size) * self.root) * UP)
+        least = nlargest(formed, chain.from_iterable(row[:a] for a, row in enumerate(C)))[-1]
+        self.form(C, [(a, b) for b, row in enumerate(C) for a, x in enumerate(row[:b]) if x >= least][:formed])
+
+    def form(self, C: list[array[float]], pairs: Sequence[tuple[int, int]]) -> None:
+        """Take some pairs of steps with their signs, where that is less."""
+        for start in range(0, len(pairs), AT_ONCE):
+            part = pairs[start : start + AT_ONCE]
+            found = form(self.st, [(self.h + a, self.h + b) for a, b in part])
+            long = lengths([G for G, _, _ in found], [size for _, size, _ in found], self.M)
+            for (a, b), x, (_, size, error) in zip(part, long, found, strict=True):
+                C[a][b] = C[b][a] = min(C[a][b], (x + (error + 2.0**-50 * size) * self.root) * UP)
 
     def _triples(self) -> tuple[list[float], float]:
         """The share of each step, and of a far row, in what three and more steps do to the slopes."""
@@ -333,47 +324,3 @@ def _bends_less(second: float, own: float, moved: float) -> bool:
     """Whether one bound of the slope's bends is less than growth by exponentials, at a row's longest move."""
     grown = exp(min(moved, 50.0)) - 1.0
     return second * moved * moved <= own * grown * grown
-
-
-class Drops:
-    """What a bound leaves of the margins of points.
-
-    Args:
-        found: a proved bound.
-        e: the points.
-    """
-
-    def __init__(self, found: Bound, e: Points) -> None:
-        st = found.st
-        self.found, self.e = found, e
-        self.norms = [up(x) for x in e.norms]
-        X, off, big = found.M
-        bound = (big + off).upper()
-        self.seen = roots(e.forms(X, bound), off, self.norms)
-        self.other = roots(e.forms(st.b.X, (st.b.big + st.b.off).upper()), st.b.off, self.norms) if st.far else []
-        self.margins = [float(x.lower()) - abs(float(x.mid())) * (UP - 1.0) for x in (e.exact * st.c.w).entries()]
-        columns = fmpz_mat(st.delta[found.h :]).transpose()
-        self.loose = [up(e.short.epsilon) * x * UP for x in st.sizes[found.h :]]
-        self.products = (e.short.mat * columns).tolist()
-        self.units = [ldexp(1.0, u) for u in st.unit[found.h :]]
-
-    def _pushes(self, at: int, without: int = 0) -> tuple[list[float], float]:
-        """What each step, but for the first ones, and a far row may take of the margin of a point."""
-        found, scale = self.found, ldexp(1.0, self.e.short.unit[at])
-        seen, norm = self.seen[at], self.norms[at]
-        pushes = [max(-float(int(x)) * y * scale, 0.0) + z * norm + r * seen for x, y, z, r in zip(
-            self.products[at][without:], self.units[without:], self.loose[without:], found.rho[without:], strict=True)]
-        return pushes, (self.other[at] * found.st.reach + seen * found.far) * UP if found.st.far else 0.0
-
-    def holds(self, at: int, without: int) -> bool:
-        """Whether the margin of a point stays positive where none of the next so many steps is taken."""
-        pushes, far = self._pushes(at, without)
-        down = (top(pushes, far, self.found.k) + self.seen[at] * self.found.fixed) * UP * UP
-        return down < self.margins[at]
-
-    def blocking(self, at: int) -> list[int]:
-        """The rows whose single deletion is not proved to leave the margin positive."""
-        pushes, far = self._pushes(at)
-        room, fixed, st = self.margins[at], self.seen[at] * self.found.fixed, self.found.st
-        found = [i for i, x in zip(self.found.rows, pushes, strict=True) if not (x + fixed) * UP * UP < room]
-        return found if (far + fixed) * UP * UP < room else found + st.far

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 
@@ -24,14 +23,14 @@ class Effort:
 
 
 LITTLE = Effort(32, 0, 64, 0), Effort(64, 1, 64, 160), Effort(128, 3, 256, None)
+FEW = 16
+"""Free rows for each that has a step of its own, at most."""
 MOST = 7
 """Turns of Newton's method where all is spent."""
 
 
-def efforts(hot: int, count: int) -> Iterator[Effort]:
-    """One after another, `own` at most count; the last has all of them."""
-    for one in LITTLE:
-        own = max(one.own, hot + one.own // 2)
-        if own < count:
-            yield Effort(own, one.turns, one.products, one.pairs)
-    yield Effort(count, MOST, None, None)
+def efforts(hot: int, count: int, free: int) -> list[Effort]:
+    """One after another, `own` at most count; the last has all of them, and of many free rows few are never enough."""
+    found = [Effort(own, one.turns, one.products, one.pairs) for one in LITTLE
+             if free < FEW * one.own and (own := max(one.own, hot + one.own // 2)) < count]
+    return [*found, Effort(count, MOST, None, None)]

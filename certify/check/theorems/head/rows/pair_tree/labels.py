@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from certify.check.theorems.head.rows.boxes.codes import TABLE
 from certify.check.theorems.head.rows.boxes.leaves import Base, alone, base
 from certify.check.theorems.head.rows.boxes.margins import Points
 from certify.check.theorems.head.rows.boxes.trap import Centre
 from certify.check.theorems.head.rows.boxes.tree import Node, Place, refused
-from certify.check.theorems.head.rows.pair_tree.bound import Bound, Drops
+from certify.check.theorems.head.rows.pair_tree.bound import Bound
+from certify.check.theorems.head.rows.pair_tree.drops import Drops
 from certify.check.theorems.head.rows.pair_tree.last import Last
 from certify.check.theorems.head.rows.pair_tree.steps import row_lengths, steps
 
 MOST, TURNS = 5632, 12
-"""Rows whose steps are formed, and turns of Newton's method for the longest."""
+"""Rows whose steps are formed, and turns of Newton's method at most."""
 
 
 def left_of_labels(node: Node, place: Place, b: Base, part: Points, numbers: dict[int, int]) -> set[int]:
@@ -36,7 +39,8 @@ def left_of_labels(node: Node, place: Place, b: Base, part: Points, numbers: dic
     return left
 
 
-def last_labels(node: Node, place: Place, c: Centre, part: Points, live: list[int]) -> list[int]:
+def last_labels(node: Node, place: Place, c: Centre, part: Points, live: list[int],
+                asked: Sequence[set[int] | None]) -> list[int]:
     """The points that a node with k = 1 leaves open.
 
     The hot rows before the box need leaves; of the others those that follow are looked at with every margin.

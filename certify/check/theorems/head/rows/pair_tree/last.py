@@ -94,7 +94,7 @@ class Last:
                 error = ((big * epsilon + up(coarse.off) * (1.0 + epsilon) + up(b.off)) * self.norms[i]
                          + sqrt(p) * ldexp(1.0, e)) * (1.0 + epsilon) + epsilon * big * self.norms[i]
                 one, error = ldexp(1.0, e), error * UP * UP
-                tau = [(abs(float(int(x))) * one * u + error * r) * UP
+                tau = [(abs(float(x)) * one * u + error * r) * UP
                        for x, u, r in zip(line, units, norms, strict=True)]
                 moved = list(map(max, moved, tau))
                 squares.append([x * x * UP for x in tau])

@@ -69,8 +69,8 @@ def choices(found: bounds.Bound) -> Iterator[tuple[list[int], Array]]:
     """Rows, and where their steps lead."""
     st: Steps = found.st
     S, w = np.array(st.c.sums.rows), np.array([float(x.mid()) for x in st.c.w.entries()])
-    delta = {i: np.ldexp(np.array([int(x) for x in row], float), e)
-             for i, row, e in zip(st.rows, st.delta, st.unit, strict=True)}
+    delta = {i: np.ldexp(np.array(one.whole, float), one.unit)
+             for i, one in zip(st.rows, st.own, strict=True)}
     D = np.array([below(x) * 2.0**-44 for x in st.c.D])
     H = (S.T * D) @ S + np.diag([float(x.mid()) for x in st.c.sums.decay])
     for l in st.far:

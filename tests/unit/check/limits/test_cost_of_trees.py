@@ -1,0 +1,47 @@
+"""What a check of a tree of pairs is said to take, and that a limit refuses it by that."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from certify.check.limits import cost, held
+from certify.check.reading.arrays import Array
+
+SECONDS, MEGABYTES = 64.0, 845.0
+"""What a check of Caravan's tree for any 2 deleted rows at C = 0.1 took, a root and 41 children."""
+
+CARAVAN = SimpleNamespace(nearby=False, features=((0.0,) * 85,) * 4366)
+
+
+def side(parents: list[int], hot: list[int], leaves: list[int]) -> dict[str, Array]:
+    names = {"parent": parents, "hot_count": hot, "leaf_count": leaves}
+    return {f"a.pair_tree.{name}": Array((len(values),), tuple(map(float, values)), "i")
+            for name, values in names.items()}
+
+
+def deletions(children: int) -> dict[str, Array]:
+    return side([-1, *[0] * children], [children, *[0] * children], [0] * (children + 1))
+
+
+def test_what_was_measured_lies_within_a_factor_of_three() -> None:
+    said = cost.tree(CARAVAN, deletions(41), "a.pair_tree.")  # type: ignore[arg-type]
+    assert SECONDS / 3 < said.seconds < SECONDS * 3 and MEGABYTES / 3 < said.megabytes < MEGABYTES * 3
+
+
+def test_more_children_hot_rows_and_leaves_cost_more() -> None:
+    few, many = (cost.tree(CARAVAN, deletions(c), "a.pair_tree.").seconds for c in (4, 400))  # type: ignore[arg-type]
+    labels = side([-1, *[0] * 345], [345, *[1100] * 345], [0, *[106] * 345])
+    assert many > 5 * few and cost.tree(CARAVAN, labels, "a.pair_tree.").seconds > many  # type: ignore[arg-type]
+
+
+def test_a_limit_refuses_the_tree_by_its_arrays(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    judge = held.Limits(seconds=100.0).afford(told.append)
+    judge(CARAVAN, (), True, deletions(41))
+    assert "with the trees of the side file" in told[-1]
+    with pytest.raises(held.TooLarge, match="nothing was checked: it would take about"):
+        judge(CARAVAN, (), True, deletions(4000))
+    with pytest.raises(held.TooLarge, match="--memory"):
+        held.Limits(memory=10**8).afford(told.append)(CARAVAN, (), True, deletions(41))
