@@ -75,6 +75,7 @@ class PairTree(Tree):
     last: bool = False
     little: bool = False
     effort: int = 0
+    single: int = 0
     reach: dict[int, float] = field(default_factory=dict)
     ends: int = 0
     fewest: int = 0
@@ -209,7 +210,9 @@ class PairTree(Tree):
         self.failed[live[~stays_alone(c, points, b)]] = True
         order = in_order(b, task.free)
         open_, codes = np.ones((len(live), len(order)), bool), None
-        for own in (*SINGLE, None):
+        efforts = (*SINGLE, None)
+        for at in range(self.single, len(efforts)):  # of few rows what was not enough for a sister is not tried again
+            own, self.single = efforts[at], at if len(order) < NOT_MANY else 0
             st = steps(b, order, 1, own)
             found = self._by_steps(st, points, order) if st is not None else None
             if found is not None and found[1].sum() < open_.sum():
