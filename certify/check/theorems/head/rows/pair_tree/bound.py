@@ -303,7 +303,7 @@ class Bound:
         for start in range(0, len(pairs), AT_ONCE):
             part = pairs[start : start + AT_ONCE]
             found = form(self.st, [(self.h + a, self.h + b) for a, b in part])
-            long = lengths([G for G, _, _ in found], [size for _, size, _ in found], self.M)
+            long = lengths([list(G) for G, _, _ in found], [size for _, size, _ in found], self.M)
             for (a, b), x, (_, size, error) in zip(part, long, found, strict=True):
                 C[a][b] = C[b][a] = min(C[a][b], (x + (error + 2.0**-50 * size) * self.root) * UP)
 
