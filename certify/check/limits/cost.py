@@ -96,20 +96,28 @@ SYSTEMS: dict[str, Callable[[Problem, bool], Cost]] = {
 TREE = "pair_tree.parent"
 """An array that tells of a tree of pairs: one number a node."""
 
+FURTHER = 0.5
+"""What each further bound of a node takes beside its first one, with which the steps are formed."""
+
 
 def tree(problem: Problem, side: Mapping[str, Array], start: str) -> Cost:
     """A tree of pairs of rows, D12 and D13, by its nodes: what a tree brings along is in its arrays alone.
 
     At a node after which two rows and more follow, steps of up to 1,536 rows, and of all where labels change, are held
-    against all rows; below it a step for each of some rows, and of labels a refit for each leaf.
+    against all rows, once more for each further bound; below it a step for each of some rows, and of labels a refit
+    for each leaf.
     """
     n, p = len(problem.features), len(problem.features[0]) + 1
-    counts = {name: [int(x) for x in side[f"{start}{name}"].values] for name in ("parent", "hot_count", "leaf_count")}
-    inner = {x for x in counts["parent"] if x >= 0} or {0}
-    followed = sum(x for at, x in enumerate(counts["hot_count"]) if at not in inner)  # of labels alone
-    own, last = n if followed or n <= 1536 else 1024, len(counts["parent"]) - len(inner)
-    below = 3.5e-6 * n * p * last + 5e-7 * n * followed + 3e-6 * n * sum(counts["leaf_count"])
-    return Cost(8e-6 * own * n * len(inner) + below, 60 + 1.2e-4 * own * n)
+    arrays = [side.get(f"{start}{name}") for name in ("parent", "hot_count", "box_count", "leaf_count")]
+    if any(array is None for array in arrays):  # it is refused when it is read
+        return Cost(0.0, 0.0)
+    parents, hot, boxes, leaves = ([int(x) for x in array.values] for array in arrays if array is not None)
+    inner = {x for x in parents if x >= 0} or {0}
+    followed = sum(x for at, x in enumerate(hot) if at not in inner)  # of labels alone
+    own, last = n if followed or n <= 1536 else 1024, len(parents) - len(inner)
+    more = FURTHER * sum(max(x - 1, 0) for at, x in enumerate(boxes) if at in inner)
+    below = 3.5e-6 * n * p * last + 5e-7 * n * followed + 3e-6 * n * sum(leaves)
+    return Cost(8e-6 * own * n * (len(inner) + more) + below, 60 + 1.2e-4 * own * n)
 
 
 def cost_of(problem: Problem, claims: Claims, probed: bool = True, side: Mapping[str, Array] | None = None) -> Cost:

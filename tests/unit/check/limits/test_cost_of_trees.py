@@ -15,8 +15,9 @@ SECONDS, MEGABYTES = 64.0, 845.0
 CARAVAN = SimpleNamespace(nearby=False, features=((0.0,) * 85,) * 4366)
 
 
-def side(parents: list[int], hot: list[int], leaves: list[int]) -> dict[str, Array]:
-    names = {"parent": parents, "hot_count": hot, "leaf_count": leaves}
+def side(parents: list[int], hot: list[int], leaves: list[int], first: int = 1) -> dict[str, Array]:
+    names = {"parent": parents, "hot_count": hot, "leaf_count": leaves,
+             "box_count": [first, *[1] * (len(parents) - 1)]}
     return {f"a.pair_tree.{name}": Array((len(values),), tuple(map(float, values)), "i")
             for name, values in names.items()}
 
@@ -34,6 +35,20 @@ def test_more_children_hot_rows_and_leaves_cost_more() -> None:
     few, many = (cost.tree(CARAVAN, deletions(c), "a.pair_tree.").seconds for c in (4, 400))  # type: ignore[arg-type]
     labels = side([-1, *[0] * 345], [345, *[1100] * 345], [0, *[106] * 345])
     assert many > 5 * few and cost.tree(CARAVAN, labels, "a.pair_tree.").seconds > many  # type: ignore[arg-type]
+
+
+def test_further_bounds_of_a_node_cost_more() -> None:
+    one, ten = (cost.tree(CARAVAN, side([-1], [0], [0], bounds), "a.pair_tree.").seconds  # type: ignore[arg-type]
+                for bounds in (1, 10))
+    assert ten > 5 * one
+
+
+@pytest.mark.parametrize("name", ["hot_count", "box_count", "leaf_count"])
+def test_a_tree_without_an_array_is_left_to_its_reader(name: str) -> None:
+    """It is refused as invalid: the estimate before that must not fail."""
+    arrays = deletions(4)
+    del arrays[f"a.pair_tree.{name}"]
+    assert cost.tree(CARAVAN, arrays, "a.pair_tree.").seconds == 0.0  # type: ignore[arg-type]
 
 
 def test_a_limit_refuses_the_tree_by_its_arrays(monkeypatch: pytest.MonkeyPatch) -> None:

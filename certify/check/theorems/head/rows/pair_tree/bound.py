@@ -186,7 +186,8 @@ class Bound:
                 sides = [lead[j] * self.long[j] * UP for j in heavy]
                 beside = [0.0 if all(x < inf for x in sides) else inf] * (f + 1)
                 for x, j in zip(sides, heavy, strict=True) if beside[0] == 0.0 else ():
-                    beside = [y + (v * x) ** 2 for y, v in zip(beside, lines[j], strict=True)]
+                    moved = [v * x for v in lines[j]]
+                    beside = [y + z * z for y, z in zip(beside, moved, strict=True)]  # a power would raise
                 near = [x + min(sqrt(y), z) for x, y, z in zip(near, beside, D.pop(), strict=True)]
             *single, two = [x * UP for x in near]
         if heavy:
@@ -268,8 +269,8 @@ class Bound:
             forth, back = (x + k * st.off for x in both_tops(changes, other, k - 1))
             reach = max(abs(base - back), abs(base + forth)) + base_off
             bend = min(most_between(base, back, forth, base_off) * min(0.5 * reach, 1.0) * UP, THIRD)
-            bent.append(self.part * bend * top([abs(x) + st.off for x in changes], other, k - 1) ** 2 * UP
-                        if k > 2 else 0.0)
+            both = top([abs(x) + st.off for x in changes], other, k - 1)
+            bent.append(self.part * bend * both * both * UP if k > 2 else 0.0)
         return pulled, pulled_far, bent
 
     def _far_pulled(self, C_far: list[float], C_two: float, pulled_far: list[float],
@@ -302,7 +303,7 @@ class Bound:
         for start in range(0, len(pairs), AT_ONCE):
             part = pairs[start : start + AT_ONCE]
             found = form(self.st, [(self.h + a, self.h + b) for a, b in part])
-            long = lengths([G for G, _, _ in found], [size for _, size, _ in found], self.M)
+            long = lengths([list(G) for G, _, _ in found], [size for _, size, _ in found], self.M)
             for (a, b), x, (_, size, error) in zip(part, long, found, strict=True):
                 C[a][b] = C[b][a] = min(C[a][b], (x + (error + 2.0**-50 * size) * self.root) * UP)
 

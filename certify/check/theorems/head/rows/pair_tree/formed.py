@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from math import ldexp, sqrt
 from operator import mul, sub
@@ -40,7 +41,7 @@ def form(st: Steps, pairs: list[tuple[int, int]]) -> list[Pair]:
             weigh = 4.0 * (sum(norms) + norms[st.rows[a]] + norms[st.rows[b]])
             errors.append(((4.0 * st.blur + 2.0**-49) * (weigh + apart) + apart) * UP)
         for pair, row, error in zip(some, (fmpz_mat(lines) * long).tolist(), errors, strict=True):
-            G = [float(x) * unit for x in row]
+            G = array("d", [float(x) * unit for x in row])
             st.formed[pair] = G, size_of(G), error
     return [st.formed[pair] for pair in pairs]
 

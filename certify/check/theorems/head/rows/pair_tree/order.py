@@ -28,7 +28,7 @@ def in_order(b: Base, hot: Sequence[int], free: Sequence[int], size: Sequence[fl
     c, s = b.c, b.c.sums
     if not free:
         return [], 0
-    own = {i: min(up(c.D[i]) * size[i] ** 2, 1.0 - 2.0**-10) for i in free}
+    own = {i: min(up(c.D[i]) * size[i] * size[i], 1.0 - 2.0**-10) for i in free}
     heat = {i: up(c.p[i]) / (1.0 - own[i]) * size[i] for i in free}
     like = max(sorted(heat.values(), reverse=True)[min(LIKE, len(heat) - 1)], 2.0**-500)
     by_heat = sorted(free, key=heat.__getitem__, reverse=True)

@@ -36,7 +36,7 @@ AT_ONCE = 256
 """Far rows at a time."""
 
 
-Pair = tuple[list[float], float, float]
+Pair = tuple[Sequence[float], float, float]
 """A vector, its size and what it is off by."""
 
 

@@ -14,7 +14,7 @@ from certify.check.theorems.head.rows.boxes.trap import Centre, centre
 from certify.check.theorems.head.rows.boxes.tree import Node, Place, places, refused
 from certify.check.theorems.head.rows.pair_tree.bound import Bound
 from certify.check.theorems.head.rows.pair_tree.drops import Drops
-from certify.check.theorems.head.rows.pair_tree.effort import MOST, efforts
+from certify.check.theorems.head.rows.pair_tree.effort import MOST, NOT_MANY, efforts
 from certify.check.theorems.head.rows.pair_tree.labels import last_labels, left_of_labels
 from certify.check.theorems.head.rows.pair_tree.order import in_order
 from certify.check.theorems.head.rows.pair_tree.steps import row_lengths, steps
@@ -72,8 +72,13 @@ def _left(node: Node, place: Place, c: Centre, part: Points, numbers: dict[int, 
     order, count = in_order(b, node.hot, place.free, size)
     first, *others = sorted(node.boxes, key=itemgetter(0))
     boxes = [first, *reversed(others)]  # the first one speaks of all points, and few are left that need the sharpest
-    for effort in efforts(len(node.hot), count, len(order)):
-        if not left or (st := steps(b, order, effort.own, effort.turns, effort.products, size)) is None:
+    st, made = None, None
+    for effort in efforts(len(node.hot), count, len(order), not c.out and c.sums.n < NOT_MANY):
+        if not left:
+            break
+        if effort.steps != made:
+            st, made = steps(b, order, *effort.steps, size), effort.steps
+        if st is None:
             break
         for h, codes, _ in boxes:
             some = [at for at in sorted(left) if numbers[at] >= h]

@@ -14,6 +14,7 @@ from certify.check.theorems.head.rows.boxes.codes import TABLE
 from certify.format.refusal import Invalid
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
+from certify.systems.head.rows.losses.logistic import LogisticHead
 from certify.theorems.head.rows.method import Budget
 from certify.theorems.head.rows.pair_tree.method import PairTrees
 from tests.families.logistic_heads import as_checked, logistic_head, margins, stored
@@ -118,3 +119,18 @@ def test_rows_and_decays_that_doubles_do_not_hold_prove_nothing(size: float, dec
     with ctx.workprec(64):
         twin = dataclasses.replace(as_checked(far, tuple(range(head.n)), 2), decay=arb(decay))
         assert not any(pair_tree.proved(twin, stored(arrays), "claim", list(asked)))
+
+
+def test_growth_that_doubles_do_not_hold_proves_nothing() -> None:
+    """A first step carries the margin of a long row 126 beyond 0: squares of what is said of pairs are infinite."""
+    n, long, zero = 40, 1e6, np.zeros
+    phi, y = np.c_[np.full(n, 1e-3), np.ones(n)], -np.ones(n)
+    phi[:2, 0], y[:2] = (long, 1.0), 1.0
+    w = np.array([[27.0 / long, -5.0]])
+    head = Head(phi, zero(n), y[:, None], np.array([[-1.0], [1.0]]), ((y + 1) // 2).astype(np.int64), LogisticHead(),
+                w, long / 130.0 / n, np.ones(2, bool), False, np.array([[0.1, 1.0]]), zero(1))
+    none, one = zero(0, np.int64), np.ones(1, np.int64)
+    arrays = {"parent": -one, "branch": -one, "weights": w, "hot_count": one, "hot": one, "numbers": 0 * one[None],
+              "box_count": one, "box": 0 * one, "slabs": np.full((1, n), 2000), "leaf_count": 0 * one, "leaf": none,
+              "leaf_weights": zero((0, 2))}
+    assert found(head, arrays, 4, (True,)) == [False]

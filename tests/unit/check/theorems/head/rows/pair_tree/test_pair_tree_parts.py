@@ -110,8 +110,8 @@ def parts(seed: int, monkeypatch: pytest.MonkeyPatch) -> Array | None:
     return taken
 
 
-SHOW = (234, 720, 997, 2233)
-"""Seeds of heads where triples, bends of rows of T, or changes towards 0 are most of what is left."""
+SHOW = (234, 288, 720, 997, 1664, 2233)
+"""Seeds of heads where triples, bends of rows of T, far rows, or changes towards 0 are most of what is left."""
 
 
 def test_every_part_holds_at_every_choice(monkeypatch: pytest.MonkeyPatch) -> None:
