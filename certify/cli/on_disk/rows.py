@@ -37,6 +37,7 @@ def rows(
     output: Annotated[Path | None, typer.Option(
         "-o", "--output", metavar="FILE", help="Write the answer as JSON.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")] = False,
 ) -> None:
     """Say which predictions stay when any M rows of a large file are deleted or relabelled, without a certificate.
 
@@ -46,16 +47,19 @@ def rows(
     from certify.cli.text import one_line
     from certify.format.errors import InputError
     from certify.inputs.sklearn.skops_file import estimator_of
+    from certify.problem.progress import shown
     from certify.prove.stored.predictions import stored_predictions
 
     if torchrun and nproc != 1:
         raise InputError("--nproc", f"{nproc}, and --torchrun", "give one of them")
     if output is not None:
         require_folder(output.parent, (output.name,))
-    found = stored_predictions(estimator_of(model), data, _array(labels, "--labels"), _array(evaluation, "--eval"),
-                               delete=delete, relabel=relabel, memory=memory, checkpoint=checkpoint,
-                               ranks="torchrun" if torchrun else nproc)
-    if not torchrun or os.environ.get("RANK") == "0":
+    first = not torchrun or os.environ.get("RANK") == "0"
+    with shown(quiet or not first) as tell:
+        found = stored_predictions(estimator_of(model), data, _array(labels, "--labels"),
+                                   _array(evaluation, "--eval"), delete=delete, relabel=relabel, memory=memory,
+                                   checkpoint=checkpoint, ranks="torchrun" if torchrun else nproc, progress=tell)
+    if first:
         if output is not None:
             write_together({output: f"{found.json()}\n".encode()})
         every = len(found.proved) + len(found.flipped) + len(found.undecided)

@@ -54,6 +54,3 @@ def by_lengths(source: Source, readers: Readers, head: Head, decay: float, at: W
     status = answer.status
     why = "one bound for all choices does not part these from a flip" if (status == OPEN).any() else ""
     return Found(status, {int(j): answer.rows[j] for j in np.flatnonzero(status == FLIPS)}, why)
-
-
-__all__ = ["Found", "by_lengths"]

@@ -18,6 +18,7 @@ from certify.format.words import Loss
 from certify.inputs.given import given_rows
 from certify.inputs.sklearn.linear import linear
 from certify.problem.perturbations.codes import Codes, code_rows
+from certify.problem.progress import Progress, forward, told
 from certify.prove.rows import LARGEST, VERBS, kind_of
 from certify.prove.stored.logistic import Found, by_lengths
 from certify.prove.stored.site import Site, Stored, opened
@@ -53,6 +54,12 @@ ESTIMATORS = ("RidgeClassifier", "LogisticRegression")
 SUMS: Final[Mapping[str, int]] = MappingProxyType({Loss.SQUARED: 1, Loss.LOGISTIC: 2})
 """By the loss: sums of matrices that one reading makes."""
 
+READINGS: Final[Mapping[str, int]] = MappingProxyType({Loss.SQUARED: 4, Loss.LOGISTIC: 7})
+"""By the loss: how often the rows are read as a rule."""
+
+MOST_DONE = 0.97
+"""What of the work is said to be done at most while rows are read."""
+
 UNPARTED = "labels that rounding does not part from another one"
 
 COPIES = 6
@@ -66,7 +73,8 @@ class StoredPredictions:
     Attributes:
         words: what may happen to the rows.
         proved, flipped, undecided: numbers of the evaluation rows whose label stays under every choice, of those that
-            one choice flips, and of the others.
+            one choice flips, and of the others. A label that the exact minimum does not have even without a change is
+            among the flipped.
         tolerated: of labels `(N, 2)`: how many changes each evaluation row surely survives, and how many at most; −1
             where the exact minimum has another label already. None of deletions.
         rows: of deletions, for flipped evaluation rows the rows whose deletion does it.
@@ -102,6 +110,7 @@ class StoredPredictions:
 def stored_predictions(
     estimator: Any, X: Any, y: Any, X_eval: Any, *, delete: int | None = None, relabel: int | None = None,
     memory: float = 4e9, ranks: int | str = 1, checkpoint: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
 ) -> StoredPredictions:
     """Which predictions stay when any `delete` training rows of a file are left out, or any `relabel` are relabelled.
 
@@ -130,6 +139,7 @@ def stored_predictions(
         checkpoint: a folder where what was found is kept, so that a run which was ended goes on where it was; with
             another number of ranks with the last reading that was finished. An answer takes it away. Nobody else may
             write to it.
+        progress: told the stage and the fraction done; None: a bar, where somebody looks on.
 
     Raises:
         InputError: another estimator, data that do not fit it, too little memory, a file that is written to, or ranks
@@ -148,20 +158,27 @@ def stored_predictions(
     StoredPredictions(any 2 rows deleted: 20 predictions proved to stay, 0 flipped, 0 undecided)
     """
     kind, count = kind_of(delete=delete, relabel=relabel)
-    sources = list[Stored]()
+    sources = list[tuple[Stored, int]]()
 
     def prepare() -> tuple[Site, Callable[[Team], Message]]:
         source, head, alpha = _read(estimator, X, y, X_eval)
         if count > source.shape[0]:
             raise InputError(kind, f"{count} of {source.shape[0]} rows", f"give at most {source.shape[0]}")
         room = _room(source, head, memory, 1 if kind == "relabel" else 4 * count, ranks != 1)
-        sources.append(source)
+        sources.append((source, READINGS[head.loss.name]))
         asked = _Asked(kind, count, source, head, alpha, room)
         folder = "" if checkpoint is None else os.fspath(checkpoint)
         return Site(source, head.Y, _label(head), len(_codes(head)), folder, asked.digest()), partial(_answered, asked)
 
-    found = spread(ranks, prepare)
-    sources[0].require_unchanged()
+    with told(progress) as tell:
+        on = forward(tell)
+
+        def done(readings: float) -> None:
+            usual = sources[0][1]
+            on(f"rows read {readings:.1f} of about {usual} times", min(readings / usual, MOST_DONE))
+
+        found = spread(ranks, prepare, done)
+    sources[0][0].require_unchanged()
     return _of_message(found)
 
 

@@ -23,6 +23,9 @@ from certify.systems.head.rows.stored.ranks.team import ERRORS, Team, answered, 
 from certify.systems.head.rows.stored.ranks.wire import Message
 from certify.systems.head.rows.stored.rows import Rows
 
+Tell = Callable[[float], None]
+"""Told how many readings of the rows are done."""
+
 Prepare = Callable[[], tuple[Site, Callable[[Team], Message]]]
 """What a rank does first: to the rows as it has them, and from whoever reads the rows to the answer."""
 
@@ -32,25 +35,26 @@ MOST: Final = 1024
 TORCHRUN: Final = "torchrun"
 
 
-def spread(ranks: int | str, prepare: Prepare) -> Message:
+def spread(ranks: int | str, prepare: Prepare, tell: Tell) -> Message:
     """The answer, which does not depend on who has read which rows.
 
     Args:
         ranks: processes on this machine, this one among them; or "torchrun": those of torch.distributed, each of which
             calls this with the same question and returns the same answer.
         prepare: called by this process; what it refuses, all ranks are told.
+        tell: told by rank 0 how many readings are done.
     """
     if ranks == TORCHRUN:
-        return _by_torch(prepare)
+        return _by_torch(prepare, tell)
     if not isinstance(ranks, Integral) or isinstance(ranks, bool) or not 1 <= ranks <= MOST:
         raise InputError("ranks", repr(ranks), f'give a number of processes from 1 to {MOST}, or "{TORCHRUN}"')
     site, ask = prepare()
     store = site.store()
     if ranks == 1:
-        found = ask(Team(site.per_row(), (), store))
+        found = ask(Team(site.per_row(), (), store, tell))
     else:
         with started(int(ranks) - 1, site) as channels:
-            found = ask(Team(site.per_row(), channels, store))
+            found = ask(Team(site.per_row(), channels, store, tell))
     return _kept(found, store)
 
 
@@ -61,7 +65,7 @@ def _kept(found: Message, store: Store | None) -> Message:
     return found
 
 
-def _by_torch(prepare: Prepare) -> Message:
+def _by_torch(prepare: Prepare, tell: Tell) -> Message:
     from certify.systems.head.rows.stored.ranks.by_torch import TorchChannel, joined
 
     with joined() as group:
@@ -72,7 +76,7 @@ def _by_torch(prepare: Prepare) -> Message:
             site, ask = prepare()
             store = site.store()
             _require_same(site, channels)
-            found = ask(Team(site.per_row(), channels, store))
+            found = ask(Team(site.per_row(), channels, store, tell))
         except BaseException as error:
             _tell(channels, error)
             raise

@@ -11,6 +11,7 @@ from sklearn.linear_model import RidgeClassifier
 
 import certify
 from certify.cli.main import main
+from certify.problem import progress
 
 
 @pytest.fixture
@@ -39,6 +40,19 @@ def test_the_answer_is_printed_and_written(files: list[str], tmp_path: Path,
     assert capsys.readouterr().out == f"{right.json()}\n"
     assert main(["rows", *files, "--delete", "399"]) == 4
     assert "leverages add up" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("quiet", "nproc"), [(False, "1"), (False, "2"), (True, "1")])
+def test_what_is_read_is_told_and_quiet_is_quiet(quiet: bool, nproc: str, files: list[str],
+                                                 monkeypatch: pytest.MonkeyPatch,
+                                                 capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(progress, "_SECONDS_BETWEEN_LINES", 0.0)
+    assert main(["rows", *files, "--delete", "2", "--nproc", nproc, *(["--quiet"] if quiet else [])]) == 0
+    told = capsys.readouterr().err.splitlines()
+    assert bool(told) is not quiet
+    read = [float(line.split("rows read ")[1].split()[0]) for line in told]
+    assert read == sorted(read)
+    assert quiet or read[-1] == 4.0
 
 
 @pytest.mark.parametrize(("more", "words"), [

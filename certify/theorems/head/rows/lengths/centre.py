@@ -57,6 +57,12 @@ class Centre:
     step: Array
 
     @property
+    def place(self) -> tuple[Array, PerRow, Array, float, float]:
+        """What tasks that measure rows begin with."""
+        by = self.measure
+        return self.w, self.Y, by.R, by.back, by.gap
+
+    @property
     def measure(self) -> Measure:
         """Of lengths in the norm of the inverse of H."""
         s = self.system
@@ -87,7 +93,8 @@ def centre(rows: Rows, Y: PerRow, mu: Array, mu_off: float, w: Array) -> Centre:
     found, m = rows.tallied(Curved(w, Y)), len(w)
     unsure = (found.unsure + 16.0 * U) * RAISE
     if not (found.flattest > FLAT and unsure < UNSURE):
-        raise EnclosureError("curvature", "rows without any that floats know", "fit with more weight decay")
+        raise EnclosureError("curvature", "a row whose output is beyond 600, or not known to a small part of itself",
+                             "look at the longest rows, or fit with more weight decay")
     gram, columns = found.gram()
     H = np.tril(fp.require_finite(gram, "curvature"))
     H = H + np.tril(H, -1).T

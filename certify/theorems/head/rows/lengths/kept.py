@@ -14,9 +14,9 @@ from certify.rigor import fp
 from certify.rigor.activation.elementary import exp
 from certify.rigor.fp import RAISE, Array, U
 from certify.systems.head.rows.stored.normal import longer, summed
-from certify.systems.head.rows.stored.tally import PerRow, Told
+from certify.systems.head.rows.stored.tally import Told
 from certify.systems.head.rows.stored.tree import Tree
-from certify.theorems.head.rows.lengths.slopes import At, Measure
+from certify.theorems.head.rows.lengths.slopes import Measured
 from certify.theorems.head.rows.pair_tree.curves import EVEN, kept_part
 
 SHORT = 2.0**-10
@@ -24,14 +24,9 @@ SHORT = 2.0**-10
 
 
 @dataclass(frozen=True, eq=False)
-class Kept:
+class Kept(Measured):
     """`Σ (1 − unsure)ω_jr_j²φ_jφ_jᵀ` from below and `Σ η_j²r_j²φ_jφ_jᵀ` from above, within a distance."""
 
-    w: Array
-    Y: PerRow
-    R: Array
-    back: float
-    gap: float
     unsure: float
     distance: float
     beside: int = 0
@@ -45,13 +40,13 @@ class KeptFound:
     """Of the parts so far; first the one from below."""
 
     def __init__(self, task: Kept) -> None:
-        self._at, self._measure, self._task = At(task.w, task.Y), Measure(task.R, task.back, task.gap), task
+        self._task = task
         self._grams, self._columns = (Tree(), Tree()), (Tree(longer), Tree(longer))
 
     def take(self, number: int, start: int, part: Array) -> None:
         """Another part."""
-        at = self._at.slopes(start, part)
-        moved = self._task.distance * self._measure.of(part, at.norms) * RAISE
+        at, size = self._task.of(start, part)
+        moved = self._task.distance * size * RAISE
         for roots, gram, columns in zip(weights(at.root, moved, self._task.unsure), self._grams, self._columns,
                                         strict=True):
             W = part * roots[:, None]

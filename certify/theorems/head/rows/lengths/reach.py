@@ -46,8 +46,7 @@ def reach(c: Centre, count: int, relabels: bool) -> Reach | str:
         count: how many rows may change.
         relabels: whether they get the other label; else they are deleted.
     """
-    by = c.measure
-    longest = c.rows.tallied(Pulled(c.w, c.Y, by.R, by.back, by.gap, relabels, count))
+    longest = c.rows.tallied(Pulled(*c.place, relabels, count))
     most = float(longest.length.sorted()[0].max(initial=0.0))
     P = (c.residual + _sum(longest.pulls, count)) * RAISE
     kappa = 0.0 if relabels else _sum(longest.leverages, count)
@@ -64,7 +63,7 @@ def reach(c: Centre, count: int, relabels: bool) -> Reach | str:
             return Reach(found, left * found * RAISE, most)
         a = 2.0 * a if held <= 0.0 else max(1.1 * a, min(ROOM * P / held, 3.0 * a))
     return (f"any {count} rows together may pull too hard for one bound of all choices ({P:.2g} in the norm of the "
-            "inverse curvature)")
+            "inverse curvature); fewer of them may not")
 
 
 def _sum(largest: Largest, count: int) -> float:
@@ -82,8 +81,8 @@ def _first(P: float, kappa: float, most: float) -> float:
 
 def _shares(c: Centre, distance: float) -> tuple[float, float]:
     """F and Φ with `F·H ⪯ Σ ω_j l''_jφ_jφ_jᵀ + diag μ` and `Σ η_j²r_j²φ_jφ_jᵀ ⪯ Φ²·H` within the distance."""
-    by, system = c.measure, c.system
-    found = c.rows.tallied(Kept(c.w, c.Y, by.R, by.back, by.gap, c.unsure, distance))
+    system = c.system
+    found = c.rows.tallied(Kept(*c.place, c.unsure, distance))
     unit = (unit_of(c.rows) + WEIGHED) * RAISE
     A, columns = found.gram(0)
     A[np.diag_indices(len(A))] += c.mu
@@ -108,7 +107,10 @@ def _most(system: Ridge, A: Array, columns: Array, unit: float, diagonal: float)
     spread = float(fp.row_norms((np.abs(R) @ columns)[None, :])[0]) * fp.sum_up(m)
     off = (fp.dot_unit(m) * system.size_R * (fp.frobenius(left) + system.size_R * fp.frobenius(A))
            + unit * spread * spread + diagonal * system.size_R * system.size_R + U * fp.frobenius(M)) * RAISE
-    top = float(np.linalg.eigvalsh(M)[-1])
+    try:
+        top = float(np.linalg.eigvalsh(M)[-1])
+    except np.linalg.LinAlgError:  # no proposal
+        return float(np.inf)
     bound = top + SPARE * abs(top) + 2.0 * off
     G = -M
     G[np.diag_indices(m)] += bound

@@ -94,3 +94,19 @@ class Measure:
         """Upper bounds of the lengths of rows."""
         found = fp.row_norms(fp.require_finite(part @ self.R.T, "lengths"))
         return np.asarray((found + self.back * norms) * self.gap * RAISE * RAISE)
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """What every task has that looks at slopes and at lengths: of :class:`At` and of :class:`Measure`."""
+
+    w: Array
+    Y: PerRow
+    R: Array
+    back: float
+    gap: float
+
+    def of(self, start: int, part: Array) -> tuple[Slopes, Array]:
+        """Slopes of consecutive rows, and upper bounds of their lengths."""
+        at = At(self.w, self.Y).slopes(start, part)
+        return at, Measure(self.R, self.back, self.gap).of(part, at.norms)

@@ -8,26 +8,21 @@ import numpy as np
 
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
-from certify.systems.head.rows.stored.tally import PerRow, Told, most
+from certify.systems.head.rows.stored.tally import Told, most
 from certify.theorems.head.rows.lengths.kept import bend, bend_over
-from certify.theorems.head.rows.lengths.slopes import At, Measure, Slopes
+from certify.theorems.head.rows.lengths.slopes import Measured, Slopes
 from certify.theorems.head.rows.pair_tree.curves import EVEN
 from certify.theorems.head.rows.squared.streamed.largest import Largest, add_to, told_of
 
 
 @dataclass(frozen=True, eq=False)
-class Taken:
+class Taken(Measured):
     """The `count` rows that take most from each evaluation row.
 
     Attributes:
         u: (N, p) solutions for the evaluation rows.
     """
 
-    w: Array
-    Y: PerRow
-    R: Array
-    back: float
-    gap: float
     unsure: float
     distance: float
     relabels: bool
@@ -53,15 +48,15 @@ class TakenFound:
     """
 
     def __init__(self, task: Taken) -> None:
-        self._at, self._measure, self._task = At(task.w, task.Y), Measure(task.R, task.back, task.gap), task
+        self._task = task
         self.largest, self.bent = [Largest(task.count, 2) for _ in task.u], np.zeros(len(task.u))
 
     def take(self, number: int, start: int, part: Array) -> None:
         """Another part."""
-        at = self._at.slopes(start, part)
+        at, size = self._task.of(start, part)
         C = fp.require_finite(self._task.u @ part.T, "influences") * at.sign
         numbers = np.arange(start, start + len(part), dtype=np.float64)
-        moved = self._task.distance * self._measure.of(part, at.norms) * RAISE
+        moved = self._task.distance * size * RAISE
         self.bent = most(self.bent, (np.abs(C) * (bend_over(moved) * RAISE)).max(axis=1))
         low, high = np.ones(len(part)), np.ones(len(part))
         if not self._task.relabels:

@@ -116,6 +116,15 @@ def test_nothing_rests_on_where_the_centre_is(monkeypatch: pytest.MonkeyPatch) -
     assert wrong(0, 2, False)[0] == 0
 
 
+@pytest.mark.parametrize("times", [-40.0, -20.0, 20.0, 40.0])
+def test_weights_that_are_far_off_settle(times: float) -> None:
+    """Newton's first step from there leads away."""
+    c, _, _ = head(0)
+    again = settled(c.rows, c.Y, c.mu, 0.0, times * c.w)
+    assert again.residual < 1e-6
+    assert np.allclose(again.w, c.w, atol=1e-6)
+
+
 def test_weights_that_do_not_settle_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(centres, "TURNS", 1)
     with pytest.raises(EnclosureError, match="do not reach the minimum"):

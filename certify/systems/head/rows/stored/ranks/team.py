@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -29,11 +29,14 @@ class Team:
         per_row: arrays with a line for every row, by the names that all ranks know them by.
         channels: to ranks 1, 2, …
         store: where what was found is kept; None: nowhere.
+        tell: told how many readings are done, with the share of the one that goes on.
     """
 
     per_row: Mapping[str, NDArray[Any]]
     channels: Sequence[Channel] = ()
     store: Store | None = None
+    tell: Callable[[float], None] = lambda done: None
+    readings: int = 0
     _answers: dict[int, Message] = field(default_factory=dict)
 
     def name_of(self, array: NDArray[Any]) -> str:
@@ -49,13 +52,24 @@ class Team:
         kept = None if self.store is None or size == 1 else self.store.read(whole.key())
         if kept is not None and kept.words["next"] == parts:
             tally.add(kept.arrays)
+            self.readings += 1
             return
         for rank, channel in enumerate(self.channels, 1):
             channel.send(Share(task, rows.scale, step, ends[rank], ends[rank + 1]).message())
-        read(rows.source, Share(task, rows.scale, step, 0, ends[1]), tally, self.store, self._look)
+        own = 0
+
+        def each() -> None:
+            nonlocal own
+            own += 1
+            self.tell(self.readings + own / max(ends[1], 1))
+            self._look()
+
+        read(rows.source, Share(task, rows.scale, step, 0, ends[1]), tally, self.store, each)
         for rank, channel in enumerate(self.channels, 1):
             answer = self._answers.pop(rank, None) or answered(channel)
             tally.add(answer.arrays)
+        self.readings += 1
+        self.tell(self.readings)
         if self.store is not None and size > 1:
             self.store.write(whole.key(), {"next": parts}, dict(tally.told()))
 
