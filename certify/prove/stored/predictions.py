@@ -158,27 +158,22 @@ def stored_predictions(
     StoredPredictions(any 2 rows deleted: 20 predictions proved to stay, 0 flipped, 0 undecided)
     """
     kind, count = kind_of(delete=delete, relabel=relabel)
-    sources = list[tuple[Stored, int]]()
+    questions = list[_Asked]()
 
     def prepare() -> tuple[Site, Callable[[Team], Message]]:
-        source, head, alpha = _read(estimator, X, y, X_eval)
-        if count > source.shape[0]:
-            raise InputError(kind, f"{count} of {source.shape[0]} rows", f"give at most {source.shape[0]}")
-        room = _room(source, head, memory, 1 if kind == "relabel" else 4 * count, ranks != 1)
-        sources.append((source, READINGS[head.loss.name]))
-        asked = _Asked(kind, count, source, head, alpha, room)
-        folder = "" if checkpoint is None else os.fspath(checkpoint)
-        return Site(source, head.Y, _label(head), len(_codes(head)), folder, asked.digest()), partial(_answered, asked)
+        asked = _question(_read(estimator, X, y, X_eval), kind, count, memory, ranks != 1)
+        questions.append(asked)
+        return asked.site("" if checkpoint is None else os.fspath(checkpoint)), partial(_answered, asked)
 
     with told(progress) as tell:
         on = forward(tell)
 
         def done(readings: float) -> None:
-            usual = sources[0][1]
+            usual = READINGS[questions[0].head.loss.name]
             on(f"rows read {readings:.1f} of about {usual} times", min(readings / usual, MOST_DONE))
 
         found = spread(ranks, prepare, done)
-    sources[0][0].require_unchanged()
+    questions[0].source.require_unchanged()
     return _of_message(found)
 
 
@@ -198,6 +193,24 @@ class _Asked:
         h = self.head
         words = [__version__, self.kind, self.count, self.alpha.hex(), self.source.shape, h.loss.name]
         return digest([json.dumps(words).encode(), h.V, h.decayed, h.points, h.Y, _codes(h)])
+
+    def site(self, folder: str) -> Site:
+        """Where ranks work on it; folder: where what was found is kept, "": nowhere."""
+        head = self.head
+        return Site(self.source, head.Y, _label(head), len(_codes(head)), folder, self.digest())
+
+
+def _question(read: tuple[Stored, Head, float], kind: str, count: int, memory: float, others: bool) -> _Asked:
+    """A question about rows that were read.
+
+    Raises:
+        InputError: more changes than rows, or too little memory.
+    """
+    source, head, alpha = read
+    if count > source.shape[0]:
+        raise InputError(kind, f"{count} of {source.shape[0]} rows", f"give at most {source.shape[0]}")
+    room = _room(source, head, memory, 1 if kind == "relabel" else 4 * count, others)
+    return _Asked(kind, count, source, head, alpha, room)
 
 
 def _answered(asked: _Asked, team: Team) -> Message:
