@@ -93,9 +93,10 @@ class Moved:
         # slopes cut off, and rows in whole numbers
         self.apart = (2.0**-SLOPE * sum(self.norms) + sqrt(s.p) * ldexp(1.0, s.unit) * UP * s.n) * UP
         self.shift = 126 - FINE - LONG - s.p.bit_length()
-        self.best: list[Step] = []
-        self.fix: list[list[float]] = []
-        self.length: list[float] = []
+        none = [0.0] * s.p
+        self.best: list[Step | None] = [None] * len(rows)
+        self.least = [inf] * len(rows)
+        self.at, self.fix, self.length = [none] * len(rows), [none] * len(rows), [inf] * len(rows)
         self.share = [1.0] * len(rows)
         self._begin([[-x * y for y in z] for z, x in zip(self.Z, pull, strict=True)])
 
@@ -113,26 +114,30 @@ class Moved:
     def _begin(self, steps: list[list[float]]) -> None:
         for start in range(0, len(self.rows), AT_ONCE):
             which = range(start, min(start + AT_ONCE, len(self.rows)))
-            for found, length, fix in self._look(which, steps[start : start + AT_ONCE]):
-                if found is None:
-                    raise ValueError
-                self.best.append(found)
-                self.length.append(length)
-                self.fix.append(fix)
+            self._go(which, steps[start : start + AT_ONCE])
 
     def correct(self) -> bool:
         """One step of Newton's method for the steps that leave much; False where there are none."""
-        which = [a for a, x in enumerate(self.length) if x > NEAR]
+        which = [a for a, x in enumerate(self.least) if x > NEAR]
         for start in range(0, len(which), AT_ONCE):
             some = which[start : start + AT_ONCE]
-            trial = [[ldexp(x, self.best[a].unit) - self.share[a] * v for x, v in zip(
-                self.best[a].whole, self.fix[a], strict=True)] for a in some]
-            for a, (found, length, fix) in zip(some, self._look(some, trial), strict=True):
-                if length > SLOW * self.length[a] and self.s.relabels:
-                    self.share[a] *= LESS
-                if found is not None and (length < self.length[a] or not self.s.relabels):
-                    self.best[a], self.length[a], self.fix[a] = found, length, fix
+            self._go(some, [[x - self.share[a] * v for x, v in zip(self.at[a], self.fix[a], strict=True)]
+                            for a in some])
         return bool(which)
+
+    def _go(self, which: Sequence[int], steps: list[list[float]]) -> None:
+        """Look at steps, and keep the shortest gradients.
+
+        Where a row is left out the method goes on from wherever it came, as the way to a solution may lead far away:
+        the curvature is that of the centre. Where a label changes it goes on from the best.
+        """
+        for a, step, (found, length, fix) in zip(which, steps, self._look(which, steps), strict=True):
+            if length > SLOW * self.length[a] and self.s.relabels:
+                self.share[a] *= LESS
+            if length < self.length[a] or not self.s.relabels:
+                self.at[a], self.length[a], self.fix[a] = step, length, fix
+            if found is not None and length < self.least[a]:
+                self.best[a], self.least[a] = found, length
 
     def _look(self, which: Sequence[int], steps: list[list[float]],
               ) -> list[tuple[Step | None, float, list[float]]]:
@@ -142,9 +147,8 @@ class Moved:
         units = [ldexp(1.0, unit + s.unit + 64 - self.shift) for _, unit, _ in cut]
         lines = [array("d", map(mul, apart(x, s.n, 2), repeat(one))) for x, one in zip(products, units, strict=True)]
         far = [max(max(tau), -min(tau)) for tau in lines]
-        if not all(x < EXPONENTS for x in far):
-            lines = [tau if x < EXPONENTS else array("d", bytes(8 * s.n)) for tau, x in zip(lines, far, strict=True)]
-        E = [exps(tau) for tau in lines]
+        E = [exps(tau if x < EXPONENTS else array("d", [min(max(y, -EXPONENTS), EXPONENTS) for y in tau]))
+             for tau, x in zip(lines, far, strict=True)]
         P = [array("d", [x / (1.0 + x) for x in map(mul, self.z, row)]) for row in E]
         if self.kept:
             P = [array("d", map(mul, row, self.kept)) for row in P]
@@ -158,14 +162,15 @@ class Moved:
             # the rows in whole numbers, the words that are cut off, an eighth of that at most, and doubles
             off = (1.25 * s.p * ldexp(1.0, s.unit) * size + 2.0**-51 * far[at] + 2.0**-500) * UP
             blur = (2.0**-46 + 2.0 * self.t_off + 5.0 * off) * UP
-            if not (far[at] < EXPONENTS and blur < BLURRED and all(map(isfinite, g))):
-                found.append((None, inf, []))
-                continue
-            lost = self._lost(self.rows[a], P[at], blur, size, g, pulled[at])
+            if not all(map(isfinite, (far[at], *g))):
+                raise OverflowError
             lift = sum(map(mul, y, s.rows[self.rows[a]])) * self.D[a] / self.room[a]
             fix = [v + lift * q for v, q in zip(y, self.Z[a], strict=True)]
-            found.append((Step(whole, unit, size, lines[at], off, E[at], P[at], blur, g, lost),
-                          sqrt(max(sum(map(mul, y, g)), 0.0)), fix))
+            one = None
+            if far[at] < EXPONENTS and blur < BLURRED:
+                lost = self._lost(self.rows[a], P[at], blur, size, g, pulled[at])
+                one = Step(whole, unit, size, lines[at], off, E[at], P[at], blur, g, lost)
+            found.append((one, sqrt(max(sum(map(mul, y, g)), 0.0)), fix))
         return found
 
     def _pulled(self, rows: list[int], P: list[array[float]]) -> list[list[float]]:

@@ -126,8 +126,8 @@ def _steps(b: Base, order: list[int], count: int, turns: int, products: int | No
     for _ in range(turns):
         if not moved.correct():
             break
-    own_steps = moved.best
-    if not all(isfinite(x) for one in own_steps for x in (one.left_off, *one.left)):
+    own_steps = [one for one in moved.best if one is not None and isfinite(one.left_off)]
+    if len(own_steps) < len(rows):
         return None
     reach, most, across = _far(b, far, size, own, products)
     kept = [1.0 if there else 0.0 for there in c.kept]

@@ -147,3 +147,16 @@ def test_far_rows_count_what_balls_of_curvatures_are_wide() -> None:
         for l in set(T) & set(st.far):
             left = decay * v - (np.where(np.arange(n) == l, 0.0, 1.0) * slope(S @ v)) @ S - g
             assert np.sqrt(left @ np.linalg.solve(A, left)) <= found.far
+
+
+def test_the_way_to_a_refit_may_lead_far_away() -> None:
+    """Four rows of which one pulls against three: the curvature of the centre sends the first corrections 10⁴ away."""
+    S = [[0.358, 0.166, -1.0], [2.202, 1.22, 1.0], [-0.559, 2.302, 1.0], [0.465, 1.007, 1.0], [1.787, 1.885, 1.0]]
+    decay = 5 * 2.092297262387699e-9
+    w = refit(np.array(S), np.array([0.0, 1.0, 1.0, 1.0, 1.0]), np.full(3, decay))
+    b = base(centre(sums(S, [arb(decay)] * 3, False), [0], w.tolist()))
+    assert b is not None
+    st = steps(b, [1, 2, 3, 4], 4)
+    assert st is not None
+    long = st.own[2]
+    assert long.size > 10.0 and max(map(abs, long.left)) < 1e-5  # 0.57 where the method stays near
