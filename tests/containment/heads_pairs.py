@@ -58,7 +58,7 @@ def changed_rows_pairs(rng: np.random.Generator) -> Outcome:
               for size in range(k + 1) for T in combinations(rows, size)}
     place = {i: a for a, i in enumerate(rows)}
     for T, w in refits.items():
-        least = margin - pushes[:, [place[i] for i in T]].sum(axis=1) - fixed
+        least = margin - pushes[:, [min(place[i], len(st.rows) - found.h) for i in T]].sum(axis=1) - fixed
         if (points @ w < least - NEAR).any():
             raise Violation(f"without {T}: {(points @ w - least).min()}")
     with ctx.workprec(64), patch.multiple(checked, FORMED=formed, SMALL=small):

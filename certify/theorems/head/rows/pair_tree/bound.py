@@ -33,7 +33,7 @@ TURNS, GROW, ROOM = 6, 1.12, 1.01
 FIRST, FARTHEST = 0.02, 8.0
 """The distance that is tried first, and the largest."""
 
-PIECE = 1024
+PIECE = 64
 """Pairs at a time."""
 
 
@@ -64,7 +64,10 @@ class Bound:
     reach: float
 
     def drops(self, points: Array) -> tuple[Array, Array, Array]:
-        """Margins of points at the centre, what each row may take of them, and what is taken anyway."""
+        """Margins of points at the centre, what each row may take of them, and what is taken anyway.
+
+        The far rows are all alike: one last column is for any of them.
+        """
         st, c = self.steps, self.steps.c
         norms, p = fp.row_norms(points), len(c.w)
         unit = fp.dot_unit(p) * norms * RAISE
@@ -75,7 +78,7 @@ class Bound:
         pushes = np.maximum(pushes, -0.0) * RAISE + np.outer(seen, self.rho) * RAISE
         if len(st.far):
             other = (lengths(st.b.X, st.b.off, points, norms) * st.reach + seen * self.far) * RAISE
-            pushes = np.concatenate([pushes, np.repeat(other[:, None], len(st.far), axis=1)], axis=1)
+            pushes = np.concatenate([pushes, other[:, None]], axis=1)
         return margin, pushes, seen * self.fixed * RAISE
 
 
@@ -158,18 +161,22 @@ def formed(st: Steps, h: int, first: Rows, other: Rows) -> tuple[Array, Array]:
     unit = (4.0 * st.blur + 4.0 * fp.dot_unit(n)) * RAISE
     each = c.sums.norms @ st.P
     still = float(c.sums.norms @ st.P0)
+    E, slope = np.ascontiguousarray(st.E.T), np.ascontiguousarray(st.P.T)  # a step's numbers lie side by side
     for start in range(0, len(first), PIECE):
         a, b = first[start : start + PIECE] + h, other[start : start + PIECE] + h
-        z = (st.z[:, None] * st.E[:, a]) * st.E[:, b]
-        P = z / (1.0 + z)
+        P = st.z * E[a]
+        P *= E[b]
+        P /= 1.0 + P
         at = np.arange(len(a))
         i, j = st.rows[a], st.rows[b]
         gone = 0.0 if c.sums.relabels else 1.0  # rows whose labels change stay in the sum
-        x, y = gone * (P[i, at] - st.P[i, a]), gone * (P[j, at] - st.P[j, b])
-        P *= c.kept[:, None]
-        sums = c.sums.norms @ P + each[a] + each[b] + still
-        second = P - st.P[:, a] - st.P[:, b] + st.P0[:, None]
-        G[start : start + PIECE] = x[:, None] * S[i] + y[:, None] * S[j] - second.T @ S
+        x, y = gone * (P[at, i] - st.P[i, a]), gone * (P[at, j] - st.P[j, b])
+        P *= c.kept
+        sums = P @ c.sums.norms + each[a] + each[b] + still
+        P -= slope[a]
+        P -= slope[b]
+        P += st.P0
+        G[start : start + PIECE] = x[:, None] * S[i] + y[:, None] * S[j] - P @ S
         error[start : start + PIECE] = unit * (sums + 4.0 * (c.sums.norms[i] + c.sums.norms[j])) * fp.sum_up(n)
     return G, error
 
@@ -215,6 +222,8 @@ class Bounds:
         bend = most_between(self.base, sides[1], sides[0], self.base_off)
         bend = np.minimum(bend * np.minimum(0.5 * reach, 1.0), THIRD)
         self.bent = self.part * bend * top(across, self.other, k - 1) ** 2 * RAISE if k > 2 else 0.0 * self.base
+        self.away = np.abs(st.T[st.far, h:]) + st.off[st.far, None]  # how far steps move rows that are far
+        self.together = top(self.away, st.across[st.far], k - 1) if k > 2 else np.zeros(len(st.far))
 
     def form(self, C: Array) -> None:
         """Choose the pairs whose crude bounds are largest, and form them."""
@@ -238,7 +247,8 @@ class Bounds:
         squares, linear = weight * weight * inverse_of * RAISE, np.where(inverse_of > 0.0, 0.0, weight * long)
         bad = np.flatnonzero(linear > 0.0)
         f = len(self.rows) if self.k > 1 else 0  # one row has no pair
-        Q = np.sqrt((self.squares[:, :f].T * squares) @ self.squares[:, :f] * fp.sum_up(n))
+        root = self.squares[:, :f] * np.sqrt(squares)[:, None]
+        Q = np.sqrt(root.T @ root * fp.sum_up(n)) * RAISE
         if len(bad) and f:
             Q = Q + (r.moved[bad].T * linear[bad]) @ r.moved[bad]
         raised = fp.sum_up(n) * RAISE
@@ -304,12 +314,10 @@ class Bounds:
         beyond = 0.0
         if len(st.far) and not st.c.sums.relabels:
             away = r.most[st.far] * long[st.far]
-            T = (np.abs(st.T[st.far, self.h :]) + st.off[st.far, None]) * away[:, None]
-            C_far = (C_far + long[self.rows] * self.pulled_far + T.max(axis=0)) * RAISE
+            C_far = (C_far + long[self.rows] * self.pulled_far + (self.away * away[:, None]).max(axis=0)) * RAISE
             C_two = (C_two + 2.0 * float((away * st.across[st.far]).max())) * RAISE
-            reach = top(np.abs(st.T[st.far, self.h :]) + st.off[st.far, None], st.across[st.far], k - 1)
             bend = np.minimum(THIRD, r.most[st.far]) * long[st.far]
-            beyond = float((bend * reach * reach).max()) * self.part * RAISE
+            beyond = float((bend * self.together * self.together).max()) * self.part * RAISE
         if self.pairs is None:
             self.form(C)
         assert self.pairs is not None

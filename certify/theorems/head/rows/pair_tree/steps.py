@@ -27,8 +27,9 @@ change, and how many more may be; that many are looked at by leverage."""
 LONG, TURNS, ONCE = 64, 7, 2
 """Rows that move most, and Newton steps of theirs; steps of the others."""
 
-AT_ONCE = 512
-"""Far rows at a time."""
+AT_ONCE, ENOUGH = 256, 1.02
+"""Far rows at a time, those of the longest steps first; a row whose length allows the others no more than so many times
+what products have shown is done."""
 
 FARTHEST = 300.0
 """Largest margin and largest change of one that is looked at."""
@@ -158,23 +159,36 @@ def steps(b: Base, order: Rows, k: int, few: int | None = None) -> Steps | None:
 
 
 def _far(b: Base, far: Rows, size: Array) -> tuple[float, Array, Array]:
-    """The longest step `−πH⁻¹s_l` of the far rows, how far one of them moves each margin, and another one does."""
+    """The longest step `−πH⁻¹s_l` of the far rows, how far one of them moves each margin, and another one does.
+
+    Of those without products `|s_j·πH⁻¹s_l| ≤ |s_j|·π|s_l|`, in the norm of H⁻¹.
+    """
     c, s = b.c, b.c.sums
     most, across = np.zeros(len(s.S)), np.zeros(len(s.S))
     fine = b.own[far] < NEAR_ONE
     if not fine.all():
         return np.inf, most, across
     pull = np.ones(len(far)) if s.relabels else (c.at.p[far] + c.at.p_off[far]) / (1.0 - b.own[far]) * RAISE
-    Z = s.S @ b.X
+    heat = pull * size[far] * RAISE
+    order = np.argsort(-heat, kind="stable")
+    Z, rest, live = s.S @ b.X, np.zeros(len(s.S)), np.arange(len(s.S))
+    place = np.zeros(len(s.S), np.int64)
     for start in range(0, len(far), AT_ONCE):
-        rows, own = far[start : start + AT_ONCE], pull[start : start + AT_ONCE]
-        K = np.abs(Z @ s.S[rows].T)
+        done = heat[order[start]] * size[live] <= ENOUGH * across[live]
+        rest[live[done]] = heat[order[start]] * size[live[done]]
+        live = live[~done]
+        rows, own = far[order[start : start + AT_ONCE]], pull[order[start : start + AT_ONCE]]
+        K = np.abs(Z[live] @ s.S[rows].T)
         K *= own
-        most = np.maximum(most, K.max(axis=1))
-        K[rows, np.arange(len(rows))] = 0.0
-        across = np.maximum(across, K.max(axis=1))
+        most[live] = np.maximum(most[live], K.max(axis=1, initial=0.0))
+        place[:] = -1
+        place[live] = np.arange(len(live))
+        here = place[rows]
+        K[here[here >= 0], np.flatnonzero(here >= 0)] = 0.0
+        across[live] = np.maximum(across[live], K.max(axis=1, initial=0.0))
     loose = b.off * s.norms * float((s.norms[far] * pull).max(initial=0.0))
-    return float((pull * size[far]).max(initial=0.0)) * RAISE, (most + loose) * RAISE, (across + loose) * RAISE
+    most, across = (np.maximum(x + loose, rest * RAISE) * RAISE for x in (most, across))
+    return float(heat.max(initial=0.0)) * RAISE, most, across
 
 
 def _slope(z: Array) -> Array:

@@ -136,7 +136,7 @@ class PairTree(Tree):
         found: Bound = box.found  # type: ignore[assignment]
         margin, pushes, fixed = found.drops(points)
         f, far = len(found.steps.rows) - box.h, len(found.steps.far)
-        own, other = pushes[:, :f], pushes[:, f] if far else np.zeros(len(points))  # far rows are all alike
+        own, other = pushes[:, :f], pushes[:, f] if far else np.zeros(len(points))
 
         def holds(some: Rows, cut: Rows) -> NDArray[np.bool_]:
             left = np.where(np.arange(f) >= cut[:, None], own[some], 0.0)
@@ -231,8 +231,9 @@ class PairTree(Tree):
             if h < len(st.rows) and (found := bound(st, h, 1, WARM * self.reach.get(1, 0.0))) is not None:
                 self.reach[1] = found.reach
                 margin, pushes, fixed = found.drops(points)
-                open_ = np.ones((len(points), len(order)), bool)
-                open_[:, h : h + pushes.shape[1]] = ~((pushes + fixed[:, None]) * ROOM < margin[:, None])
+                open_, f = np.ones((len(points), len(order)), bool), len(st.rows)
+                left = ~((pushes + fixed[:, None]) * ROOM < margin[:, None])
+                open_[:, h:f], open_[:, f:] = left[:, : f - h], left[:, f - h :]
                 return found, open_
         return None
 

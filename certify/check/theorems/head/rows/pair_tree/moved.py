@@ -25,8 +25,9 @@ FINE, SLOPE = 45, 52
 
 BLURRED = 0.5
 """`e^x − 1 ≤ 2x` for what margins are off by, as slopes are taken to be, holds for small x alone."""
-NEAR = 2.0**-14
-"""Length of a gradient, in the norm of the inverse Hessian, that is short enough."""
+NEAR, NEARER, FIRST = 2.0**-14, 2.0**-40, 64
+"""Length of a gradient, in the norm of the inverse Hessian, that is short enough; and where all is spent that of the
+first rows, as margins may be thin."""
 SLOW, LESS = 0.7, 0.5
 """A correction of a label's step that leaves more than this part of a gradient is followed by one so much shorter."""
 AT_ONCE = 256
@@ -116,9 +117,9 @@ class Moved:
             which = range(start, min(start + AT_ONCE, len(self.rows)))
             self._go(which, steps[start : start + AT_ONCE])
 
-    def correct(self) -> bool:
+    def correct(self, fine: bool = False) -> bool:
         """One step of Newton's method for the steps that leave much; False where there are none."""
-        which = [a for a, x in enumerate(self.least) if x > NEAR]
+        which = [a for a, x in enumerate(self.least) if x > (NEARER if fine and a < FIRST else NEAR)]
         for start in range(0, len(which), AT_ONCE):
             some = which[start : start + AT_ONCE]
             self._go(some, [[x - self.share[a] * v for x, v in zip(self.at[a], self.fix[a], strict=True)]
@@ -126,17 +127,18 @@ class Moved:
         return bool(which)
 
     def _go(self, which: Sequence[int], steps: list[list[float]]) -> None:
-        """Look at steps, and keep the shortest gradients.
+        """Look at steps, and keep them.
 
         Where a row is left out the method goes on from wherever it came, as the way to a solution may lead far away:
-        the curvature is that of the centre. Where a label changes it goes on from the best.
+        the curvature is that of the centre, and far from it a short gradient says little. So the last step is kept that
+        bounds can use. Where a label changes it goes on from the shortest gradient.
         """
         for a, step, (found, length, fix) in zip(which, steps, self._look(which, steps), strict=True):
             if length > SLOW * self.length[a] and self.s.relabels:
                 self.share[a] *= LESS
             if length < self.length[a] or not self.s.relabels:
                 self.at[a], self.length[a], self.fix[a] = step, length, fix
-            if found is not None and length < self.least[a]:
+            if found is not None and (length < self.least[a] or not self.s.relabels):
                 self.best[a], self.least[a] = found, length
 
     def _look(self, which: Sequence[int], steps: list[list[float]],

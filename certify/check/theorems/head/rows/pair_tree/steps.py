@@ -124,7 +124,7 @@ def _steps(b: Base, order: list[int], count: int, turns: int, products: int | No
     z = array("d", map(exp, [-x for x in t]))
     moved = Moved(b, rows, own, t, t_off, z)
     for _ in range(turns):
-        if not moved.correct():
+        if not moved.correct(turns >= TURNS and not s.relabels):
             break
     own_steps = [one for one in moved.best if one is not None and isfinite(one.left_off)]
     if len(own_steps) < len(rows):
