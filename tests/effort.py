@@ -1,11 +1,11 @@
-"""How many examples a drawn test tries: a third in every run, all of them where `CERTIFY_TESTS=full` asks for it."""
+"""How many examples a drawn test tries: a sixth in every run, all of them where `CERTIFY_TESTS=full` asks for it."""
 
 from __future__ import annotations
 
 import os
 
 FULL = os.environ.get("CERTIFY_TESTS") == "full"
-SHARE, LEAST = 3, 10
+SHARE, LEAST = 6, 10
 """One example in so many is tried in every run, but at least so many: the same ones each time."""
 
 
