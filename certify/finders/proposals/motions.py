@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from certify.finders.proposals.__main__ import end_with_parent
+from certify.finders.proposals.parent import end_with_parent
 from certify.finders.proposals.sliced import Array
 
 LONG, FINE, FRACTION = 60, 50, 40
