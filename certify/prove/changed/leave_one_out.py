@@ -15,10 +15,11 @@ from certify.finders.head.refits import Refitter
 from certify.format.errors import InputError
 from certify.problem.problem import Problem
 from certify.problem.progress import Progress, told
+from certify.prove.changed.each_row import Ends, able, each_left_out
 from certify.prove.rows import asked_any
 from certify.rigor.fp import Array
 from certify.systems.head.rows.centred import centred
-from certify.systems.head.rows.change import NONE, Choices, RowChange, choices_of
+from certify.systems.head.rows.change import DELETED, NONE, Choices, RowChange, choices_of
 from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.of_problem import head_of
 from certify.systems.head.rows.refit import enclose_refits
@@ -192,8 +193,7 @@ def leave_one_out(problem: Problem, X_eval: Any, *, progress: Progress | None = 
         return left_out(problem, X_eval, tell)
 
 
-def left_out(problem: Problem, X_eval: Any, tell: Progress, each: Each = lambda refitter, choices, V: None,
-             ) -> LeaveOneOut:
+def left_out(problem: Problem, X_eval: Any, tell: Progress, each: Each | None = None) -> LeaveOneOut:
     """The same, and every batch of refits shown to somebody.
 
     Args:
@@ -205,6 +205,9 @@ def left_out(problem: Problem, X_eval: Any, tell: Progress, each: Each = lambda 
     head = head_of(asked)
     seen = centred(head)
     head = head if seen is None else seen.head  # the same outputs, from the middle of the rows
+    ends = _by_one_hessian(head, tuple(asked.rows), tell) if each is None and able(head) else None
+    if ends is not None:
+        return LeaveOneOut(ends.low, ends.high, np.array(asked.rows), *ends.base)
     refitter = Refitter(head)
     nothing = Choices(np.full((1, 0), NONE), np.full((1, 0), NONE))
     enclose = _Enclosed.of(head, refitter.V0)
@@ -215,7 +218,8 @@ def left_out(problem: Problem, X_eval: Any, tell: Progress, each: Each = lambda 
         tell("leaving each row out", done / head.n)
         V = refitter.solve(choices, GOAL * head.mu()[0] if refitter.large else 0.0,
                            partial(tell, "leaving each row out", done / head.n))
-        each(refitter, choices, V)
+        if each is not None:
+            each(refitter, choices, V)
         some = enclose.ends(choices, V)
         if refitter.large:
             enclose.narrow(choices, some, refitter)
@@ -223,6 +227,20 @@ def left_out(problem: Problem, X_eval: Any, tell: Progress, each: Each = lambda 
         highs.append(some[1])
         done += len(choices)
     return LeaveOneOut(np.concatenate(lows), np.concatenate(highs), np.array(asked.rows), low[0], high[0])
+
+
+def _by_one_hessian(head: Head, rows: tuple[int, ...], tell: Progress) -> Ends | None:
+    """By D1h; the rows that it leaves wide by the curvature at their own refits; None where rows stay without ends."""
+    ends = each_left_out(head, np.array(rows, dtype=np.int64), partial(tell, "leaving each row out"))
+    if ends is None:
+        return None
+    for place, V in zip(ends.wide.tolist(), ends.V, strict=True):
+        tell("leaving each row out", 1.0)
+        one = Choices(np.array([[rows[place]]]), np.array([[DELETED]]))
+        low, high = _Enclosed.of(head, V).ends(one, V[None])
+        if not (high[0] - low[0] >= ends.high[place] - ends.low[place]).all():
+            ends.low[place], ends.high[place] = low[0], high[0]
+    return ends if np.isfinite(ends.low).all() and np.isfinite(ends.high).all() else None
 
 
 @dataclass(frozen=True, eq=False)
