@@ -46,6 +46,8 @@ def enclose_inverse(H: Array, off: float) -> Inverse | None:
     True
     """
     N = len(H)
+    if not (np.abs(H).max(initial=0.0) <= fp.RANGE):  # NaN too
+        return None
     top = fp.frobenius(H) + off
     trace = float(np.sum(np.diagonal(H))) * fp.sum_up(N)
     if not np.isfinite(top + trace):

@@ -14,6 +14,9 @@ from certify.systems.head.rows.head import Whole
 from certify.systems.head.rows.left_out.inverse import Inverse, enclose_inverse
 from certify.systems.head.rows.left_out.reduced import Reduced
 
+MOST = 2.0**40
+"""Size of an output above which nothing is said."""
+
 CHORDS = 4
 """Steps from the weights whose second derivative is inverted to those that all refits are seen from."""
 
@@ -109,9 +112,9 @@ def _inverted(reduced: Reduced, V: Array) -> tuple[Array, Inverse, Array] | None
     of that at the outputs where that of floats was taken.
     """
     z = reduced.outputs(V)
-    s = reduced.softmax(z)
-    if not np.isfinite(s).all():
+    if not np.abs(z).max() <= MOST:
         return None
+    s = reduced.softmax(z)
     found = enclose_inverse(*reduced.hessian(s))
     if found is None:
         return None
@@ -119,7 +122,7 @@ def _inverted(reduced: Reduced, V: Array) -> tuple[Array, Inverse, Array] | None
     for _ in range(CHORDS):
         new = new - (found.P @ reduced.gradient(new).ravel()).reshape(V.shape)
     moved = reduced.outputs(new)
-    if not np.isfinite(moved).all():
+    if not np.abs(moved).max() <= MOST:
         return None
     move = np.hstack([moved - z, np.zeros((len(z), 1))])
     off = 2 * fp.dot_unit(reduced.m) * float(reduced.lengths.max()) * (fp.frobenius(V) + fp.frobenius(new))
