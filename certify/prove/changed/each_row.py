@@ -24,6 +24,9 @@ LARGE, LARGEST = 1500, 12_000
 NARROW = 2.0**-21
 """Half width of outputs, of the largest at a row, that is narrow enough."""
 
+SMALL = 2.0**-6
+"""An output that is less of the largest of all is as wide as if it were that much."""
+
 STEPS, PATIENCE, FALLS = 40, 3, 0.7
 """Steps of a row; after so many that leave more than that of the shortest gradient there are no more."""
 
@@ -73,9 +76,10 @@ def each_left_out(head: Head, rows: Whole, tell: Tell) -> Ends | None:
         shape = len(rows), len(reduced.points), len(reduced.E)
         low, high = np.full(shape, -np.inf), np.full(shape, np.inf)
         z, off = _outputs(at, np.zeros((*V.shape, 1)))
-        wide = at.contrast * whole_near(at)
-        base = z[0] - off[0] - wide, z[0] + off[0] + wide
-        steep = float((at.contrast / np.abs(z[0]).max(axis=1, keepdims=True)).max())
+        far = off[0] + at.contrast * whole_near(at) * RAISE
+        base = z[0] - far - 2 * U * np.abs(z[0]), z[0] + far + 2 * U * np.abs(z[0])
+        largest = np.abs(z[0]).max(axis=1, keepdims=True)
+        steep = float((at.contrast / np.maximum(largest, SMALL * largest.max())).max())
         order = np.argsort(-np.abs(at.pull[rows]).sum(axis=1), kind="stable")  # hot rows need more steps
         wide: list[int] = []
         weights: list[Array] = []

@@ -205,15 +205,25 @@ def left_out(problem: Problem, X_eval: Any, tell: Progress, each: Each | None = 
     head = head_of(asked)
     seen = centred(head)
     head = head if seen is None else seen.head  # the same outputs, from the middle of the rows
-    ends = _by_one_hessian(head, tuple(asked.rows), tell) if each is None and able(head) else None
-    if ends is not None:
-        return LeaveOneOut(ends.low, ends.high, np.array(asked.rows), *ends.base)
+    rows = np.array(asked.rows, dtype=np.int64)
+    ends = _by_one_hessian(head, rows, tell) if each is None and able(head) else None
+    if ends is None:
+        low, high, base = _one_by_one(head, rows, tell, each)
+        return LeaveOneOut(low, high, rows, *base)
+    without = np.flatnonzero(~(np.isfinite(ends.low) & np.isfinite(ends.high)).all(axis=(1, 2)))
+    if len(without):
+        ends.low[without], ends.high[without], _ = _one_by_one(head, rows[without], tell, None)
+    return LeaveOneOut(ends.low, ends.high, rows, *ends.base)
+
+
+def _one_by_one(head: Head, rows: Whole, tell: Progress, each: Each | None) -> tuple[Array, Array, tuple[Array, Array]]:
+    """Ends without each row, every refit solved and enclosed by itself, and those with all rows."""
     refitter = Refitter(head)
     nothing = Choices(np.full((1, 0), NONE), np.full((1, 0), NONE))
     enclose = _Enclosed.of(head, refitter.V0)
     low, high = enclose.ends(nothing, refitter.V0[None])
     lows, highs, done = [], [], 0
-    change, at_once = RowChange(False, 1, tuple(asked.rows)), max(1, (1 << 21) // (head.k * head.m))
+    change, at_once = RowChange(False, 1, tuple(rows.tolist())), max(1, (1 << 21) // (head.k * head.m))
     for choices in choices_of(head, change, 1, at_once=at_once):
         tell("leaving each row out", done / head.n)
         V = refitter.solve(choices, GOAL * head.mu()[0] if refitter.large else 0.0,
@@ -226,21 +236,21 @@ def left_out(problem: Problem, X_eval: Any, tell: Progress, each: Each | None = 
         lows.append(some[0])
         highs.append(some[1])
         done += len(choices)
-    return LeaveOneOut(np.concatenate(lows), np.concatenate(highs), np.array(asked.rows), low[0], high[0])
+    return np.concatenate(lows), np.concatenate(highs), (low[0], high[0])
 
 
-def _by_one_hessian(head: Head, rows: tuple[int, ...], tell: Progress) -> Ends | None:
-    """By D1h; the rows that it leaves wide by the curvature at their own refits; None where rows stay without ends."""
-    ends = each_left_out(head, np.array(rows, dtype=np.int64), partial(tell, "leaving each row out"))
+def _by_one_hessian(head: Head, rows: Whole, tell: Progress) -> Ends | None:
+    """By D1h, and the rows that it leaves wide by the curvature at their own refits (D1e)."""
+    ends = each_left_out(head, rows, partial(tell, "leaving each row out"))
     if ends is None:
         return None
     for place, V in zip(ends.wide.tolist(), ends.V, strict=True):
         tell("leaving each row out", 1.0)
-        one = Choices(np.array([[rows[place]]]), np.array([[DELETED]]))
+        one = Choices(rows[place].reshape(1, 1), np.array([[DELETED]]))
         low, high = _Enclosed.of(head, V).ends(one, V[None])
-        if not (high[0] - low[0] >= ends.high[place] - ends.low[place]).all():
+        if (high - low).max() < (ends.high[place] - ends.low[place]).max():
             ends.low[place], ends.high[place] = low[0], high[0]
-    return ends if np.isfinite(ends.low).all() and np.isfinite(ends.high).all() else None
+    return ends
 
 
 @dataclass(frozen=True, eq=False)

@@ -73,7 +73,7 @@ def enclose_inverse(H: Array, off: float) -> Inverse | None:
 
 
 def _apart(X: Array, L: Array, block: int = 768) -> float:
-    """Upper bound of `‖fl(XL) − 1‖` (Frobenius) for transposes of lower triangular X and L, by blocks that are not 0."""
+    """Upper bound of `‖fl(XL) − 1‖` (Frobenius) for transposes of lower triangular X and L, by blocks."""
     squares, N = 0.0, len(X)
     for i in range(0, N, block):
         for j in range(0, i + 1, block):
@@ -82,7 +82,7 @@ def _apart(X: Array, L: Array, block: int = 768) -> float:
             if i == j:
                 near[np.diag_indices_from(near)] -= 1.0
             squares += float(np.einsum("ab,ab->", near, near))
-    return float(np.sqrt(squares) * fp.sum_up(block * block + (N // block + 1) ** 2) * RAISE)
+    return float(np.sqrt(squares) * fp.sum_up(block * block + N) * RAISE)
 
 
 def _mirrored(P: Array, block: int = 512) -> Array:

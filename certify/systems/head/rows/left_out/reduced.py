@@ -49,8 +49,12 @@ class Reduced:
     @staticmethod
     def able(head: Head) -> bool:
         """Whether a head has this form."""
-        return ((head.loss.sigmoid or head.loss.name == "cross_entropy") and head.weights is None and head.new == 0
-                and not head.phi_rad.any() and not head.points_rad.any() and head.n > 1)
+        if not (head.weights is None and head.new == 0 and head.n > 1) or head.phi_rad.any() or head.points_rad.any():
+            return False
+        if head.loss.sigmoid:
+            return bool((np.abs(head.Y) == 1.0).all())
+        units = head.loss.shifted and bool((head.Y * (1.0 - head.Y) == 0.0).all())
+        return units and bool((head.Y.sum(axis=1) == 1.0).all())
 
     @staticmethod
     def of(head: Head) -> Reduced:

@@ -65,13 +65,15 @@ class Reference:
             return None
         V, inverse, s = made
         unsure = split_unit(reduced.m) * reduced.lengths * fp.frobenius(V) * RAISE
+        if not unsure.max() < 2.0**-4:
+            return None
         wider = (1.0 + 4.0 * float(unsure.max())) * RAISE
         square = _squares(inverse, reduced.phi)
         both = np.sort(np.sqrt(square), axis=0)
         rho = float((both[-1] + (both[-2] if len(both) > 1 else 0.0)).max()) * RAISE
         heavy = (_traces(s) + 4 * reduced.soft_error) * wider
-        lost = np.sqrt(float(heavy @ (unsure * unsure)) * fp.sum_up(reduced.n)) * RAISE
-        spread = np.sqrt(float(heavy @ (reduced.lengths * reduced.lengths)) * fp.sum_up(reduced.n)) * RAISE
+        lost = np.sqrt(float(heavy @ (unsure * unsure)) * fp.sum_up(reduced.n)) * wider * RAISE
+        spread = np.sqrt(float(heavy @ (reduced.lengths * reduced.lengths)) * fp.sum_up(reduced.n)) * wider * RAISE
         kappa = np.sqrt(square.sum(axis=0)) * RAISE
         pull = s - reduced.Y
         flat = _flat(reduced, inverse)

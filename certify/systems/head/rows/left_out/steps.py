@@ -210,7 +210,8 @@ def _reached(at: Reference, room: Array, gradients: tuple[Array, Array], missed:
     steep = at.rho * room * RAISE
 
     def grown(r: Array) -> Array:
-        return np.asarray(ratio * exp(np.minimum(np.where(np.isfinite(r), steep * r, 600.0), 600.0)) * RAISE / at.kept)
+        reach = np.where(steep * r < 600.0, steep * r, 600.0)  # NaN too: of these nothing is said
+        return np.asarray(ratio * exp(reach) * RAISE / at.kept)
 
     with np.errstate(all="ignore"):
         r = g_near * grown(np.zeros_like(g_near)) * 1.001 + fp.FLOOR

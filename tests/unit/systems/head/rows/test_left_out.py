@@ -54,7 +54,7 @@ def norm_of(at, row, D):
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(6))
 def test_outputs_of_exact_refits_lie_within_the_ends(loss, seed):
     _, head = drawn(seed, loss)
     ends = each_left_out(head, np.arange(head.n), lambda share: None)
@@ -116,8 +116,8 @@ def counted(loss, seeds, wrong=lambda at: at, off=0.0):
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_every_step_leads_as_near_as_is_said(loss):
-    finite, tight, false = counted(loss, range(12))
-    assert finite > 120 and tight > finite / 5 and not false
+    finite, tight, false = counted(loss, range(8))
+    assert finite > 80 and tight > finite / 5 and not false
 
 
 def test_weights_away_from_the_minimum_are_an_error_that_is_counted(monkeypatch):
@@ -176,11 +176,10 @@ def test_an_inverse_is_held_from_both_sides():
     assert np.linalg.norm(found.P, 2) <= found.size
 
 
-@pytest.mark.parametrize("H", [np.diag([1.0, -1e-300]), np.diag([1.0, np.nan]), np.diag([1.0, np.inf]), np.zeros((2, 2)),
-                               np.array([[1.0, 1.0], [1.0, 1.0]]), np.diag([1.0, 1e-17])])
+@pytest.mark.parametrize("H", [np.diag([1.0, -1e-300]), np.diag([1.0, np.nan]), np.diag([1.0, np.inf]),
+                               np.zeros((2, 2)), np.ones((2, 2)), np.diag([1.0, 1e-17])])
 def test_what_is_not_positive_definite_has_none(H):
-    assert enclose_inverse(H.copy(), 0.0) is None or np.array_equal(H, np.diag([1.0, 1e-17]))
-    assert enclose_inverse(H.copy(), 1e-16) is None or not np.diagonal(H).min() > 0
+    assert enclose_inverse(H.copy(), 1e-16) is None
 
 
 @pytest.mark.parametrize("wide", [np.nan, np.inf, 1e200])
