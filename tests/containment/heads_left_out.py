@@ -25,6 +25,8 @@ def rows_left_out(rng: np.random.Generator) -> Outcome:
     phi, points = head.phi.copy(), head.points.copy()
     if rng.random() < 0.2:
         phi[:, 0] = 0.0  # a column that only evaluation rows have
+    elif rng.random() < 0.3:
+        phi[: n // 2, 0] = 0.0
     if rng.random() < 0.3:
         points[: min(n, len(points))] = phi[: min(n, len(points))]
     away = 1.0 + 10.0 ** rng.uniform(-12, 0) * rng.standard_normal(head.V.shape)

@@ -165,6 +165,33 @@ def test_an_output_along_the_row_needs_what_the_row_held():
     assert caught
 
 
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("seed", range(4))
+def test_lengths_in_the_dual_norm_are_no_less_and_hardly_more(loss, seed):
+    _, head = drawn(seed, loss)
+    reduced = Reduced.of(head)
+    at = Reference.of(reduced, each_row.near_whole(reduced))
+    q, m = at.V.shape
+    H = np.array([[norm_of(at, [], e.reshape(q, m)) for e in np.eye(q * m)]])[0] ** 2
+    both = [[norm_of(at, [], (e + f).reshape(q, m)) ** 2 - a - b for f, b in zip(np.eye(q * m), H, strict=True)]
+            for e, a in zip(np.eye(q * m), H, strict=True)]
+    inverse = np.linalg.inv(np.array(both) / 2)
+
+    def size(c, x):
+        v = np.outer(c, x).ravel()
+        return np.sqrt(v @ inverse @ v)
+
+    contrast = np.array([[size(c, x) for c in reduced.E] for x in reduced.points])
+    assert (at.contrast >= contrast * (1 - 1e-6)).all() and (at.contrast <= contrast * 1.001).all()
+    ends = np.vstack([np.eye(q), np.zeros(q)])
+    assert at.rho >= (1 - 1e-6) * max(size(c - e, x) for x in reduced.phi for c in ends for e in ends)
+    assert (at.kappa >= (1 - 1e-6) * np.array([max(size(c, x) for c in np.eye(q)) for x in reduced.phi])).all()
+    last, others = at.flat
+    assert last**2 >= (1 - 1e-6) * np.linalg.norm(inverse[m - 1 :: m, m - 1 :: m], 2)
+    free = np.arange(q * m) % m != m - 1 if head.free_intercept else np.ones(q * m, dtype=bool)
+    assert others**2 >= (1 - 1e-6) * np.linalg.norm(inverse[np.ix_(free, free)], 2)
+
+
 def test_an_inverse_is_held_from_both_sides():
     rng = np.random.default_rng(0)
     B = rng.standard_normal((40, 25))
