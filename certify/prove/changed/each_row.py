@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from certify.finders.head.anderson import Mixed
 from certify.finders.head.near.whole import near_whole
+from certify.format.errors import EnclosureError
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
 from certify.systems.head.rows.head import Head, Whole
@@ -69,13 +70,12 @@ def each_left_out(head: Head, rows: Whole, tell: Tell) -> Ends | None:
     """
     reduced = Reduced.of(head)
     with np.errstate(all="ignore"):
-        V = near_whole(reduced, lambda: tell(0.0))
-        at = Reference.of(reduced, V) if np.isfinite(V).all() else None
+        at = _reference(reduced, tell)
         if at is None:
             return None
         shape = len(rows), len(reduced.points), len(reduced.E)
         low, high = np.full(shape, -np.inf), np.full(shape, np.inf)
-        z, off = _outputs(at, np.zeros((*V.shape, 1)))
+        z, off = _outputs(at, np.zeros((*at.V.shape, 1)))
         far = off[0] + at.contrast * whole_near(at) * RAISE
         base = z[0] - far - 2 * U * np.abs(z[0]), z[0] + far + 2 * U * np.abs(z[0])
         largest = np.abs(z[0]).max(axis=1, keepdims=True)
@@ -93,6 +93,15 @@ def each_left_out(head: Head, rows: Whole, tell: Tell) -> Ends | None:
                 weights.append(reduced.restored(at.V + d[..., b]))
     restored = np.array(weights).reshape(-1, head.k, head.m)
     return Ends(low, high, base, np.array(wide, dtype=np.int64), restored)
+
+
+def _reference(reduced: Reduced, tell: Tell) -> Reference | None:
+    """Near the minimum; None where numbers overflow on the way, or nothing is proved."""
+    try:
+        V = near_whole(reduced, lambda: tell(0.0))
+        return Reference.of(reduced, V) if np.isfinite(V).all() else None
+    except EnclosureError:
+        return None
 
 
 @dataclass(frozen=True)

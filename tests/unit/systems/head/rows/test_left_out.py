@@ -217,6 +217,18 @@ def test_weights_that_are_no_start_prove_nothing(wide):
         assert Reference.of(reduced, np.full((reduced.q, reduced.m), wide)) is None
 
 
+@pytest.mark.parametrize("scale", [1e-150, 1e60, 1e140, 1e160])
+def test_rows_of_odd_sizes_prove_nothing_or_what_is_true(scale):
+    _, head = drawn(2, "cross_entropy", decay=0.1, free=False)
+    head = replace(head, phi=head.phi * scale, points=head.points * scale)
+    ends = each_left_out(head, np.arange(2), lambda share: None)
+    if ends is not None and np.isfinite(ends.low[0]).all():
+        z = head.points @ refit_of(head, 0).T
+        z = z - z.mean(axis=1, keepdims=True)
+        room = 1e-12 * np.abs(z).max()
+        assert (ends.low[0] <= z + room).all() and (z - room <= ends.high[0]).all()
+
+
 def test_moves_that_are_no_numbers_or_too_far_prove_nothing():
     _, head = drawn(2, "cross_entropy")
     reduced = Reduced.of(head)
