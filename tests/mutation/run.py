@@ -23,6 +23,7 @@ import numpy as np
 
 from tests.mutation.mutants import CONSTANTS, LOGIC, Mutant
 from tests.mutation.mutants_graph import GRAPH
+from tests.mutation.mutants_left_out import LEFT_OUT
 from tests.mutation.mutants_norms import NORMS
 from tests.mutation.mutants_packed import PACKED
 from tests.mutation.mutants_pairs import PAIRS
@@ -192,9 +193,9 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     if options.table:
         print("\n\n".join(map(table, (CONSTANTS, LOGIC, TRAINING, GRAPH, SEQUENCES, SETS, NORMS, SECOND, ROWS, PAIRS,
-                                      PACKED))))
+                                      PACKED, LEFT_OUT))))
         return 0
-    every = CONSTANTS + LOGIC + TRAINING + GRAPH + SEQUENCES + SETS + NORMS + SECOND + ROWS + PAIRS + PACKED
+    every = CONSTANTS + LOGIC + TRAINING + GRAPH + SEQUENCES + SETS + NORMS + SECOND + ROWS + PAIRS + PACKED + LEFT_OUT
     mutants = tuple(m for m in every if not options.names or m.name in options.names)
     if options.hunt:
         hunt(tuple(m for m in mutants if options.names or not m.killers), options.hunt)
