@@ -20,7 +20,8 @@ from certify.check.enclosure.activation import ACTIVATIONS
 from certify.check.enclosure.network import Forward, Parameters, first_weights, layer_slopes
 from certify.check.enclosure.objective import Objective
 from certify.check.enclosure.units import extended
-from certify.check.linalg.fixed import BAND, scale
+from certify.check.linalg.deflated import LARGE
+from certify.check.linalg.fixed import BAND, Fixed, scale
 from certify.check.probed.other_process import answered
 from certify.check.reading.subject import Problem
 
@@ -46,18 +47,24 @@ class Answer:
         bands: X, `2^bits` times, some rows after the others.
         bits: of X.
         square: the sum of the squares of its integers.
-        tops, vectors: for the largest eigenvalues of `XXᵀ` and of the motions, `2^40` times.
         row_bits: of every moving row.
         motions: `Y_iᵀ`, `(d, p)`, `2^row_bits` times, row after row, as integers of eight bytes.
+        tops: for the largest eigenvalues of `XXᵀ` and of the motions, `2^40` times; None where the next is there.
+        gram: near `YYᵀ`, of the motions of all rows, where p is not too large.
     """
 
     bands: list[fmpz_mat]
     bits: int
     square: int
-    tops: fmpz_mat
-    vectors: fmpz_mat
     row_bits: list[int]
     motions: memoryview
+    tops: tuple[fmpz_mat, fmpz_mat] | None = None
+    gram: Fixed | None = None
+
+    @property
+    def parameters(self) -> int:
+        """p."""
+        return int(self.bands[0].ncols())
 
     @cached_property
     def size(self) -> arb:
@@ -66,7 +73,7 @@ class Answer:
 
     def motion(self, number: int) -> fmpz_mat:
         """`Y_iᵀ` of the moving row at that place."""
-        p, each = self.vectors.nrows(), len(self.motions) // len(self.row_bits)
+        p, each = self.parameters, len(self.motions) // len(self.row_bits)
         return fmpz_mat(each // (8 * p), p, self.motions[number * each:(number + 1) * each].cast("q").tolist())
 
 
@@ -83,7 +90,8 @@ def _told(problem: Problem, parameters: Parameters, passed: Forward, objective: 
     layers = [(layer.outputs, layer.inputs, layer.biases is not None) for layer in problem.layers]
     yield json.dumps({
         "layers": layers, "rows": passed.outputs.nrows(), "outputs": problem.outputs, "decay": problem.weight_decay,
-        "free": [h - 1 for h in problem.free], "moving": list(problem.moving)}).encode() + b"\n"
+        "free": [h - 1 for h in problem.free], "moving": list(problem.moving),
+        "formed": problem.parameters <= LARGE}).encode() + b"\n"
     for W in parameters.weights:
         yield _floats(W.entries())
     for h in range(1, depth + 1):
@@ -106,7 +114,7 @@ def read(said: IO[bytes], p: int, moving: int, d: int) -> Answer | None:
     """The integers of an answer; None where it has another form.
 
     Args:
-        said: a line with the bits of X, of the vectors and of every row, and after it the integers of each.
+        said: a line with the bits of X, of `YYᵀ` or the vectors, and of every row, and after it the integers of each.
         p, moving, d: parameters, rows that move, and features.
     """
     head = said.readline(8 * moving + 64)
@@ -115,9 +123,25 @@ def read(said: IO[bytes], p: int, moving: int, d: int) -> Answer | None:
     except (ValueError, RecursionError):  # of brackets in brackets
         return None
     if moving < 1 or not isinstance(sizes, list) or len(sizes) != moving + 2 or not all(
-            type(x) is int and abs(x) <= LONG for x in sizes) or sizes[1] != FRACTION or (
-            max(sizes[2:]) - min(sizes[2:]) > APART):
+            type(x) is int and abs(x) <= LONG for x in sizes) or max(sizes[2:]) - min(sizes[2:]) > APART:
         return None
+    X = _square(said, p)
+    tops, gram = None, None
+    if p <= LARGE:
+        formed = _square(said, p)
+        gram = None if formed is None else Fixed(joined(formed[0]), sizes[1], arb(0))
+    elif sizes[1] == FRACTION:
+        both = [_taken(said, 8 * p * VECTORS) for _ in range(2)]
+        first, second = (None if part is None else fmpz_mat(p, VECTORS, part.cast("q").tolist()) for part in both)
+        tops = None if first is None or second is None else (first, second)
+    motions = _taken(said, 8 * moving * d * p)
+    if X is None or motions is None or tops is None is gram or said.read(1):
+        return None
+    return Answer(X[0], sizes[0], X[1], sizes[2:], motions, tops, gram)
+
+
+def _square(said: IO[bytes], p: int) -> tuple[list[fmpz_mat], int] | None:
+    """A square matrix in bands, and the sum of the squares of its integers."""
     bands, square = [], 0
     for at in range(0, p, BAND):
         rows = min(BAND, p - at)
@@ -128,11 +152,12 @@ def read(said: IO[bytes], p: int, moving: int, d: int) -> Answer | None:
         square += sum(map(mul, numbers, numbers))
         bands.append(fmpz_mat(rows, p, numbers))
         del numbers
-    *both, motions = (_taken(said, 8 * size) for size in (p * VECTORS, p * VECTORS, moving * d * p))
-    if motions is None or None in both or said.read(1):
-        return None
-    tops, vectors = (fmpz_mat(p, VECTORS, values.cast("q").tolist()) for values in both if values is not None)
-    return Answer(bands, sizes[0], square, tops, vectors, sizes[2:], motions)
+    return bands, square
+
+
+def joined(bands: list[fmpz_mat]) -> fmpz_mat:
+    """A matrix in bands as a whole."""
+    return bands[0] if len(bands) == 1 else fmpz_mat([row for band in bands for row in band.tolist()])
 
 
 def _taken(said: IO[bytes], size: int) -> memoryview | None:

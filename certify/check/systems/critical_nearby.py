@@ -23,7 +23,9 @@ from certify.check.systems.nearby import PRECISION, STEPS, Centre, spread
 from certify.format.refusal import Invalid
 
 Proved = tuple[Centre, Stationary]
-MANY = 2000
+MANY, PRODUCTS = 2000, 10**9
+"""Parameters above which probes of one pass come first, and products of two numbers for what all rows do from which."""
+
 WIDTHS = (WIDTH, PRECISION - 2 * SPARE)
 """Bits in fixed point that are tried in turn."""
 
@@ -33,9 +35,15 @@ def rungs(known: Stationary) -> list[tuple[int, int]]:
     return [(PRECISION, width) for width in WIDTHS if width >= known.width]
 
 
+def large(problem: Problem) -> bool:
+    """Whether products of whole matrices take longer than one pass with all that another process proposes."""
+    p, moving = problem.parameters, len(problem.moving) * len(problem.features[0])
+    return p > MANY or p * p * moving > PRODUCTS
+
+
 def finder(problem: Problem, claims: Sequence[Claim[object]], leave: Callable[[], None]) -> Callable[..., Proved]:
-    """What proves a point: of many parameters probes of one pass first, where they may, and `leave` if they did not."""
-    if problem.parameters <= MANY:
+    """What proves a point: of a large problem probes of one pass first, where they may, and `leave` if they did not."""
+    if not large(problem):
         return critical_point
     from certify.check.probed.suited import probing
     return probing(problem, claims, critical_point, leave)

@@ -1,0 +1,120 @@
+"""Processor seconds, peak memory and verdict of `certify check`, and with --run of `certify run`, for every committed certificate.
+
+    python reports/benchmarks/check_all.py checks.jsonl                # those not yet in the file, quickest by claims.csv first
+    python reports/benchmarks/check_all.py checks.jsonl --run --only default/features bikeshare/features
+    python reports/benchmarks/check_all.py checks.jsonl --table        # what the file says, beside ../claims.csv
+
+Each is a process of its own with one thread; what its children take is counted too. One line of JSON each, as it ends.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+REPORTS = Path(__file__).resolve().parents[1]
+AUDITS = REPORTS / "audits"
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def stated() -> dict[str, tuple[float, float]]:
+    """The wall seconds of run and check in claims.csv, of each folder."""
+    with (REPORTS / "claims.csv").open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    return {f"{line['report']}/{line['spec']}".rstrip("/"): (float(line["run_seconds"]), float(line["check_seconds"]))
+            for line in lines}
+
+
+def folders() -> list[str]:
+    """Every folder with a certificate, the quickest check by claims.csv first."""
+    old = stated()
+    found = [str(path.parent.relative_to(AUDITS)) for path in AUDITS.glob("**/certificate.json")]
+    return sorted(found, key=lambda name: (old.get(name, (0.0, 0.0))[1], name))
+
+
+def measured(command: list[str], limit: float) -> dict[str, Any]:
+    """One process with all its children: user and system seconds, those by the clock, peak of the largest, last line."""
+    with tempfile.TemporaryFile("w+") as told:
+        begun = time.perf_counter()
+        process = subprocess.Popen([sys.executable, "-m", *command], cwd=REPORTS.parent, stdout=told,
+                                   stderr=subprocess.DEVNULL, env=os.environ | dict.fromkeys(THREADS, "1"),
+                                   start_new_session=True)  # fmt: skip
+        late = threading.Timer(limit, lambda: os.killpg(process.pid, signal.SIGKILL))
+        late.start()
+        _, status, used = os.wait4(process.pid, 0)
+        late.cancel()
+        took = time.perf_counter() - begun
+        told.seek(0)
+        said = told.read().strip().splitlines()
+    code = os.waitstatus_to_exitcode(status)
+    return {"seconds": round(used.ru_utime + used.ru_stime, 2), "clock": round(took, 2),
+            "megabytes": used.ru_maxrss // 1024, "exit": code, "ended": code != -signal.SIGKILL,
+            "said": said[-1][:100] if said else ""}
+
+
+def known(path: Path) -> dict[tuple[str, str], dict[str, Any]]:
+    """What the file already says; the last line of a folder counts."""
+    if not path.exists():
+        return {}
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    return {(line["folder"], line["what"]): line for line in lines}
+
+
+def table(path: Path) -> None:
+    """A line for each certificate, the largest loss against `run` first, and the sums."""
+    old, lines = stated(), known(path)
+    rows = []
+    for (name, what), line in lines.items():
+        if what == "check":
+            again = lines.get((name, "run"))
+            rows.append((name, again["seconds"] if again else old[name][0], "again" if again else "clock",
+                         old[name][1], line))  # fmt: skip
+    for name, run, how, before, line in sorted(rows, key=lambda row: row[1] - row[4]["seconds"]):
+        ratio = line["seconds"] / run
+        print(f"{name:48} run {run:7.1f} ({how}) check {before:7.1f} -> {line['seconds']:7.1f} {ratio:6.2f} "
+              f"{line['megabytes']:6} MB {'' if line['ended'] else 'NOT ENDED '}{line['said'][:30]}")
+    share = [row[4]["seconds"] / row[1] for row in rows]
+    print(f"{len(rows)} certificates: run {sum(row[1] for row in rows):.0f} s, check {sum(row[3] for row in rows):.0f} -> "
+          f"{sum(row[4]['seconds'] for row in rows):.0f} s; above 1x {sum(one > 1 for one in share)}, "
+          f"above 2x {sum(one > 2 for one in share)}")
+
+
+def main() -> None:
+    """Measure what is not yet in the file, or show it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--only", nargs="+", metavar="FOLDER", default=None)
+    parser.add_argument("--limit", type=float, default=240.0, help="seconds by the clock a process may take")
+    parser.add_argument("--run", action="store_true", help="measure certify run instead")
+    parser.add_argument("--again", action="store_true", help="also what the file already has")
+    parser.add_argument("--table", action="store_true")
+    options = parser.parse_args()
+    if options.table:
+        return table(options.file)
+    what = "run" if options.run else "check"
+    for name in options.only or folders():
+        if (name, what) in known(options.file) and not options.again:
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            command = ["certify.check", str(AUDITS / name / "certificate.json"), "--quiet"]
+            if options.run:
+                command = ["certify", "run", "--quiet", str(AUDITS / name / "certify.toml"), "--output",
+                           str(Path(folder) / "certificate.json")]  # fmt: skip
+            line = {"folder": name, "what": what, **measured(command, options.limit)}
+        with options.file.open("a") as file:
+            file.write(json.dumps(line) + "\n")
+    return None
+
+
+if __name__ == "__main__":
+    main()
