@@ -80,18 +80,27 @@ class Answer:
 def asked(problem: Problem, parameters: Parameters, passed: Forward, objective: Objective) -> Answer | None:
     """What is proposed at exact parameters; None where nothing is."""
     p, moving, d = problem.parameters, len(problem.moving), len(problem.features[0])
-    return answered(PROGRAM, _told(problem, parameters, passed, objective),
+    return answered(PROGRAM, _told(problem, parameters, passed, objective, True),
                     PATIENCE + p * p * (p + moving * d) // SPEED, lambda said: read(said, p, moving, d))
 
 
-def _told(problem: Problem, parameters: Parameters, passed: Forward, objective: Objective) -> Iterator[bytes]:
+def asked_inverse(problem: Problem, parameters: Parameters, passed: Forward, objective: Objective) -> Fixed | None:
+    """The same of X alone."""
+    p = problem.parameters
+    return answered(PROGRAM, _told(problem, parameters, passed, objective, False),
+                    PATIENCE + p * p * (p + passed.outputs.nrows()) // SPEED, lambda said: read_inverse(said, p))
+
+
+def _told(
+    problem: Problem, parameters: Parameters, passed: Forward, objective: Objective, motions: bool,
+) -> Iterator[bytes]:
     """A line, and floats: `Passes` of certify.finders.proposals.motions."""
     depth, phi = len(problem.layers), ACTIVATIONS[problem.activation]
     layers = [(layer.outputs, layer.inputs, layer.biases is not None) for layer in problem.layers]
     yield json.dumps({
         "layers": layers, "rows": passed.outputs.nrows(), "outputs": problem.outputs, "decay": problem.weight_decay,
         "free": [h - 1 for h in problem.free], "moving": list(problem.moving),
-        "formed": problem.parameters <= LARGE}).encode() + b"\n"
+        "motions": motions, "formed": problem.parameters <= LARGE}).encode() + b"\n"
     for W in parameters.weights:
         yield _floats(W.entries())
     for h in range(1, depth + 1):
@@ -117,13 +126,8 @@ def read(said: IO[bytes], p: int, moving: int, d: int) -> Answer | None:
         said: a line with the bits of X, of `YYᵀ` or the vectors, and of every row, and after it the integers of each.
         p, moving, d: parameters, rows that move, and features.
     """
-    head = said.readline(8 * moving + 64)
-    try:
-        sizes = json.loads(head if head.endswith(b"\n") else b"")
-    except (ValueError, RecursionError):  # of brackets in brackets
-        return None
-    if moving < 1 or not isinstance(sizes, list) or len(sizes) != moving + 2 or not all(
-            type(x) is int and abs(x) <= LONG for x in sizes) or max(sizes[2:]) - min(sizes[2:]) > APART:
+    sizes = _sizes(said, moving + 2)
+    if moving < 1 or sizes is None or max(sizes[2:]) - min(sizes[2:]) > APART:
         return None
     X = _square(said, p)
     tops, gram = None, None
@@ -138,6 +142,24 @@ def read(said: IO[bytes], p: int, moving: int, d: int) -> Answer | None:
     if X is None or motions is None or tops is None is gram or said.read(1):
         return None
     return Answer(X[0], sizes[0], X[1], sizes[2:], motions, tops, gram)
+
+
+def read_inverse(said: IO[bytes], p: int) -> Fixed | None:
+    """X of an answer of nothing else; None where it has another form."""
+    sizes = _sizes(said, 1)
+    X = None if sizes is None else _square(said, p)
+    return None if sizes is None or X is None or said.read(1) else Fixed(joined(X[0]), sizes[0], arb(0))
+
+
+def _sizes(said: IO[bytes], count: int) -> list[int] | None:
+    """The bits of a line; None where it has another form."""
+    head = said.readline(8 * count + 64)
+    try:
+        sizes = json.loads(head if head.endswith(b"\n") else b"")
+    except (ValueError, RecursionError):  # of brackets in brackets
+        return None
+    right = isinstance(sizes, list) and len(sizes) == count and all(type(x) is int and abs(x) <= LONG for x in sizes)
+    return sizes if right else None
 
 
 def _square(said: IO[bytes], p: int) -> tuple[list[fmpz_mat], int] | None:

@@ -39,7 +39,8 @@ class Passes:
         ends, curvatures: slopes and second derivatives of the rows' terms at the outputs.
         first, scale: `∂z_1` and `∂x` by the features in their units.
         free, biased, moving, decay: layers from 0 on, which have a bias, rows, and weight decay.
-        formed: whether `YYᵀ` is asked for, and no vectors.
+        motions: whether more than X is asked for.
+        formed: whether `YYᵀ` is, and no vectors.
     """
 
     weights: list[Array]
@@ -54,6 +55,7 @@ class Passes:
     biased: list[bool]
     moving: list[int]
     decay: float
+    motions: bool
     formed: bool
 
 
@@ -70,7 +72,8 @@ def read() -> Passes:
     slopes, bends = ([floats(n, m) for m, *_ in sizes[:-1]] for _ in range(2))
     d = sizes[0][1]
     return Passes(weights, inputs, slopes, bends, floats(n, k), floats(n, k, k), floats(sizes[0][0], d), floats(d),
-                  asked["free"], [biased for *_, biased in sizes], asked["moving"], asked["decay"], asked["formed"])
+                  asked["free"], [biased for *_, biased in sizes], asked["moving"], asked["decay"], asked["motions"],
+                  asked["formed"])
 
 
 class Curvature:
@@ -146,6 +149,8 @@ def proposed(at: Passes) -> tuple[Array, list[Array], Array]:
     """X, its vectors and those of the motions or `YYᵀ`, and `Y_iᵀ` one under the other."""
     of = Curvature(at)
     X = np.linalg.inv(of.hessian())
+    if not at.motions:
+        return X, [], np.empty((0, len(X)))
     d, moving = len(at.scale), np.array(at.moving)
     Y = np.empty((len(moving) * d, len(X)))
     for start in range(0, len(moving), CHUNK):
@@ -174,11 +179,18 @@ def whole(M: Array, bits: int | None) -> bytes:
 
 
 def answers(X: Array, between: list[Array], Y: Array, d: int) -> Iterator[bytes]:
-    """A line, and the integers: of one matrix between as many bits as of X, of two `FRACTION` of the fraction."""
+    """A line, and the integers: of one matrix between as many bits as of X, of two `FRACTION` of the fraction.
+
+    Of none X alone.
+    """
+    bits = fraction(X, LONG)
+    if not between:
+        yield json.dumps([bits or 0]).encode() + b"\n" + whole(X, bits)
+        return
     rows = [fraction(Y[at:at + d], FINE) for at in range(0, len(Y), d)]
     most = max((bits for bits in rows if bits is not None), default=0)  # of rows without motion, which fit any bits
     rows = [most if bits is None else bits for bits in rows]
-    bits, other = fraction(X, LONG), fraction(between[0], LONG) if len(between) == 1 else FRACTION
+    other = fraction(between[0], LONG) if len(between) == 1 else FRACTION
     yield json.dumps([bits or 0, other or 0, *rows]).encode() + b"\n"
     yield whole(X, bits)
     for M in between:
