@@ -11,6 +11,7 @@ from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from math import ldexp
 from operator import mul
 from typing import IO
 
@@ -77,30 +78,57 @@ class Answer:
         return fmpz_mat(each // (8 * p), p, self.motions[number * each:(number + 1) * each].cast("q").tolist())
 
 
+@dataclass(frozen=True)
+class Effects:
+    """For every moving row exact numbers, `(d, count)`, `2^bits` times, one matrix after the other."""
+
+    bits: list[int]
+    count: int
+    values: memoryview
+
+    def row(self, number: int) -> fmpz_mat:
+        """Those of the moving row at that place."""
+        each = len(self.values) // len(self.bits)
+        return fmpz_mat(each // (8 * self.count), self.count,
+                        self.values[number * each:(number + 1) * each].cast("q").tolist())
+
+
 def asked(problem: Problem, parameters: Parameters, passed: Forward, objective: Objective) -> Answer | None:
     """What is proposed at exact parameters; None where nothing is."""
     p, moving, d = problem.parameters, len(problem.moving), len(problem.features[0])
-    return answered(PROGRAM, _told(problem, parameters, passed, objective, True),
+    return answered(PROGRAM, _told(problem, parameters, passed, objective, "motions"),
                     PATIENCE + p * p * (p + moving * d) // SPEED, lambda said: read(said, p, moving, d))
 
 
 def asked_inverse(problem: Problem, parameters: Parameters, passed: Forward, objective: Objective) -> Fixed | None:
     """The same of X alone."""
     p = problem.parameters
-    return answered(PROGRAM, _told(problem, parameters, passed, objective, False),
+    return answered(PROGRAM, _told(problem, parameters, passed, objective, "inverse"),
                     PATIENCE + p * p * (p + passed.outputs.nrows()) // SPEED, lambda said: read_inverse(said, p))
 
 
+def asked_effects(
+    problem: Problem, parameters: Parameters, passed: Forward, objective: Objective, Y: Fixed,
+) -> Effects | None:
+    """The same of `YC_i` for every moving row."""
+    count, moving, d = Y.shape[0], len(problem.moving), len(problem.features[0])
+    return answered(PROGRAM, _told(problem, parameters, passed, objective, "effects", Y),
+                    PATIENCE + problem.parameters * count * moving * d // SPEED,
+                    lambda said: read_effects(said, count, moving, d))
+
+
 def _told(
-    problem: Problem, parameters: Parameters, passed: Forward, objective: Objective, motions: bool,
+    problem: Problem, parameters: Parameters, passed: Forward, objective: Objective, wanted: str,
+    vectors: Fixed | None = None,
 ) -> Iterator[bytes]:
-    """A line, and floats: `Passes` of certify.finders.proposals.motions."""
+    """A line, and floats: `Passes` of certify.finders.proposals.motions, and vectors, a row each."""
     depth, phi = len(problem.layers), ACTIVATIONS[problem.activation]
     layers = [(layer.outputs, layer.inputs, layer.biases is not None) for layer in problem.layers]
     yield json.dumps({
         "layers": layers, "rows": passed.outputs.nrows(), "outputs": problem.outputs, "decay": problem.weight_decay,
         "free": [h - 1 for h in problem.free], "moving": list(problem.moving),
-        "motions": motions, "formed": problem.parameters <= LARGE}).encode() + b"\n"
+        "wanted": wanted, "formed": problem.parameters <= LARGE,
+        "vectors": None if vectors is None else vectors.shape}).encode() + b"\n"
     for W in parameters.weights:
         yield _floats(W.entries())
     for h in range(1, depth + 1):
@@ -113,6 +141,8 @@ def _told(
     yield _floats(x for M in objective.curvatures for x in M.entries())
     yield _floats(first_weights(problem, parameters).entries())
     yield _floats(map(arb, problem.scale or (1.0,) * problem.layers[0].inputs))
+    if vectors is not None:
+        yield array("d", [ldexp(int(x), -vectors.bits) for x in vectors.mid.entries()]).tobytes()
 
 
 def _floats(values: Iterable[arb]) -> bytes:
@@ -149,6 +179,13 @@ def read_inverse(said: IO[bytes], p: int) -> Fixed | None:
     sizes = _sizes(said, 1)
     X = None if sizes is None else _square(said, p)
     return None if sizes is None or X is None or said.read(1) else Fixed(joined(X[0]), sizes[0], arb(0))
+
+
+def read_effects(said: IO[bytes], count: int, moving: int, d: int) -> Effects | None:
+    """Those of an answer of nothing else; None where it has another form."""
+    bits = _sizes(said, moving)
+    values = None if not bits else _taken(said, 8 * moving * d * count)
+    return None if not bits or values is None or said.read(1) else Effects(bits, count, values)
 
 
 def _sizes(said: IO[bytes], count: int) -> list[int] | None:
