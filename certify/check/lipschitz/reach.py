@@ -18,6 +18,7 @@ from certify.check.enclosure.activation import ACTIVATIONS
 from certify.check.enclosure.gradients import Descent
 from certify.check.enclosure.network import Forward, Parameters, backward, first_weights, layer_slopes
 from certify.check.linalg.balls import ZERO, largest, norm
+from certify.check.lipschitz.row_norms import row_norms
 from certify.check.reading.subject import Problem
 
 PRECISION = 64
@@ -93,16 +94,7 @@ class Reach:
         self.slopes = [[abs(s) for row in layer for s in row] for layer in d]
         self.before = [[z for i in self.places for z in passed.before[h][i * m:(i + 1) * m]]
                        for h, m in enumerate(widths)]
-        self.norms: list[list[arb]] = [[] for _ in range(depth)]
-        first = first_weights(problem, parameters)
-        start = [norm(row) for row in first.tolist()]
-        for at in range(len(moving)):
-            M = first
-            self.norms[0] += start
-            for h in range(1, depth):
-                scaled = [[s * x for x in row] for s, row in zip(d[h - 1][at], M.tolist(), strict=True)]
-                M = parameters.weights[h] * arb_mat(scaled)
-                self.norms[h] += [norm(row) for row in M.tolist()]
+        self.norms = row_norms(first_weights(problem, parameters), parameters.weights[1:], d, len(moving))
 
     def bounds(self, t: arb) -> list[Bounds[arb]]:
         """Bounds of the growth of every moving row's loss while it moves by at most t."""

@@ -1,0 +1,74 @@
+"""Upper bounds of the rows of every layer's Jacobian, one point after the other, by exact products of whole numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from operator import mul
+
+from flint import arb, arb_mat, fmpz, fmpz_mat
+
+from certify.check.linalg.balls import ZERO
+from certify.check.linalg.fixed import Fixed, cut, enclosed, scale
+
+BITS = 60
+"""Of the largest entry of a factor: with no more products of matrices are quickest."""
+
+
+def row_norms(
+    first: arb_mat, weights: Sequence[arb_mat], slopes: Sequence[Sequence[Sequence[arb]]], points: int,
+) -> list[list[arb]]:
+    """For every layer and point at least the lengths of the rows of `W_h D_{h−1} ⋯ D_1 W_1`, point by point.
+
+    Args:
+        first: `W_1`, the features counted in their units.
+        weights: `W_2` and so on.
+        slopes: per hidden layer and point the diagonal of `D_h`.
+        points: how many there are.
+    """
+    start, later = enclosed(first, BITS), [enclosed(W, BITS) for W in weights]
+    lengths = [x.upper() for x in _lengths(start)]
+    found = [lengths * points, *(list[arb]() for _ in weights)]
+    for at in range(points):
+        M, size = start, start.size
+        for h, (W, D) in enumerate(zip(later, slopes, strict=True)):
+            M = _after(W, D[at], M, size)
+            own = _lengths(M)
+            size = sum((x * x for x in own), ZERO).sqrt().upper()
+            found[h + 1] += own
+    return found
+
+
+def _after(W: Fixed, slopes: Sequence[arb], M: Fixed, size: arb) -> Fixed:
+    """`W diag(d) M`, with `|M̂|_F` at most `size`.
+
+    `|dM − d̂M̂|_F ≤ |d − d̂||M̂|_F + (|d̂| + |d − d̂|)r_M` with the largest entries of d, and what is cut off; then as of
+    any product.
+    """
+    d, wide = enclosed(arb_mat(1, len(slopes), list(slopes)), BITS), M.shape[1]
+    values = d.mid.entries()
+    most = arb(max((abs(x) for x in values), default=fmpz(0))) * scale(d.bits)
+    reached, lost = most * size, d.radius * size + (most + d.radius) * M.radius
+    bits = d.bits + M.bits
+    drop = max(0, bits - _fitting(reached))
+    scaled = [x * s >> drop for s, row in zip(values, M.mid.tolist(), strict=True) for x in row]
+    if drop:
+        short = cut((len(values), wide), bits - drop)
+        reached, lost = reached + short, lost + short
+    radius = W.radius * (reached + lost) + W.reach * lost
+    return Fixed(W.mid * fmpz_mat(len(values), wide, scaled), W.bits + bits - drop,
+                 radius.upper() if radius.is_finite() else arb("inf"))
+
+
+def _fitting(top: arb) -> int:
+    """Bits of the fraction of numbers up to that with about `BITS` bits."""
+    if not (top > 0 and top.is_finite()):
+        return BITS
+    man, exp = top.upper().man_exp()
+    return BITS - int(exp) - int(man).bit_length()
+
+
+def _lengths(M: Fixed) -> list[arb]:
+    """At least the length of every row, for every member."""
+    wide, values = M.shape[1], M.mid.entries()
+    return [(arb(sum(map(mul, row, row), fmpz(0))).sqrt() * scale(M.bits) + M.radius).upper()
+            for row in (values[at:at + wide] for at in range(0, len(values), wide))]
