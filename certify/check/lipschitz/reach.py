@@ -21,8 +21,11 @@ from certify.check.linalg.balls import ZERO, largest, norm
 from certify.check.lipschitz.row_norms import row_norms
 from certify.check.reading.subject import Problem
 
-PRECISION = 64
-"""Bits of the bounds: they are loose by far more than rounding."""
+PRECISIONS = (30, 64)
+"""Bits of the bounds, in turn: they are loose by far more than rounding."""
+
+SPARE = 4
+"""Bits less of entries of products of matrices: with 26 all are small numbers."""
 
 LEVELS = 16
 """Intervals of the geometric grid with ratio √2 below the budget, the last one down to 0."""
@@ -47,9 +50,26 @@ class Interval:
     rows: list[Bounds[arb]]
 
 
-def rise(problem: Problem, parameters: Parameters, passed: Forward, descent: Descent, radius: arb) -> arb:
-    """Upper bound of `n(L(u) − L(0))` over all u of the budget `radius > 0`."""
-    with ctx.workprec(PRECISION):
+def rise(
+    problem: Problem, parameters: Parameters, passed: Forward, descent: Descent, radius: arb, room: arb,
+) -> arb:
+    """Upper bound of `n(L(u) − L(0))` over all u of the budget `radius > 0`.
+
+    With more bits, where by few it is above the room that there is.
+    """
+    found = ZERO
+    for precision in PRECISIONS:
+        found = _rise(problem, parameters, passed, descent, radius, precision)
+        if found <= room:
+            break
+    return found
+
+
+def _rise(
+    problem: Problem, parameters: Parameters, passed: Forward, descent: Descent, radius: arb, precision: int,
+) -> arb:
+    """The same with so many bits."""
+    with ctx.workprec(precision):
         reach = Reach(problem, parameters, passed, descent)
         if problem.budget.own:
             return sum((_least(bounds, radius) for bounds in reach.bounds(radius)), ZERO)
@@ -79,7 +99,8 @@ class Reach:
     ) -> None:
         self.problem, self.phi = problem, ACTIVATIONS[problem.activation]
         moving, depth = problem.moving, len(problem.layers)
-        self.places = [problem.kept.index(i) for i in moving]
+        place = {i: at for at, i in enumerate(problem.kept)}
+        self.places = [place[i] for i in moving]
         if descent is not None:  # every row is kept
             seeded = backward(problem, parameters, passed, descent.losses.slopes, kinks=True).gradients.tolist()
             self.g = [norm(seeded[i]) for i in moving]
@@ -94,7 +115,8 @@ class Reach:
         self.slopes = [[abs(s) for row in layer for s in row] for layer in d]
         self.before = [[z for i in self.places for z in passed.before[h][i * m:(i + 1) * m]]
                        for h, m in enumerate(widths)]
-        self.norms = row_norms(first_weights(problem, parameters), parameters.weights[1:], d, len(moving))
+        self.norms = row_norms(first_weights(problem, parameters), parameters.weights[1:], d, len(moving),
+                               min(ctx.prec, PRECISIONS[-1]) - SPARE)
 
     def bounds(self, t: arb) -> list[Bounds[arb]]:
         """Bounds of the growth of every moving row's loss while it moves by at most t."""

@@ -10,12 +10,10 @@ from flint import arb, arb_mat, fmpz, fmpz_mat
 from certify.check.linalg.balls import ZERO
 from certify.check.linalg.fixed import Fixed, cut, enclosed, scale
 
-BITS = 60
-"""Of the largest entry of a factor: with no more products of matrices are quickest."""
-
 
 def row_norms(
     first: arb_mat, weights: Sequence[arb_mat], slopes: Sequence[Sequence[Sequence[arb]]], points: int,
+    width: int,
 ) -> list[list[arb]]:
     """For every layer and point at least the lengths of the rows of `W_h D_{h−1} ⋯ D_1 W_1`, point by point.
 
@@ -24,32 +22,34 @@ def row_norms(
         weights: `W_2` and so on.
         slopes: per hidden layer and point the diagonal of `D_h`.
         points: how many there are.
+        width: bits of the largest entry of a factor. With 26 all products are small numbers, and with 60 products of
+            matrices are still quick.
     """
-    start, later = enclosed(first, BITS), [enclosed(W, BITS) for W in weights]
+    start, later = enclosed(first, width), [enclosed(W, width) for W in weights]
     lengths = [x.upper() for x in _lengths(start)]
     found = [lengths * points, *(list[arb]() for _ in weights)]
     for at in range(points):
         M, size = start, start.size
         for h, (W, D) in enumerate(zip(later, slopes, strict=True)):
-            M = _after(W, D[at], M, size)
+            M = _after(W, D[at], M, size, width)
             own = _lengths(M)
             size = sum((x * x for x in own), ZERO).sqrt().upper()
             found[h + 1] += own
     return found
 
 
-def _after(W: Fixed, slopes: Sequence[arb], M: Fixed, size: arb) -> Fixed:
+def _after(W: Fixed, slopes: Sequence[arb], M: Fixed, size: arb, width: int) -> Fixed:
     """`W diag(d) M`, with `|M̂|_F` at most `size`.
 
     `|dM − d̂M̂|_F ≤ |d − d̂||M̂|_F + (|d̂| + |d − d̂|)r_M` with the largest entries of d, and what is cut off; then as of
     any product.
     """
-    d, wide = enclosed(arb_mat(1, len(slopes), list(slopes)), BITS), M.shape[1]
+    d, wide = enclosed(arb_mat(1, len(slopes), list(slopes)), width), M.shape[1]
     values = d.mid.entries()
     most = arb(max((abs(x) for x in values), default=fmpz(0))) * scale(d.bits)
     reached, lost = most * size, d.radius * size + (most + d.radius) * M.radius
     bits = d.bits + M.bits
-    drop = max(0, bits - _fitting(reached))
+    drop = max(0, bits - _fitting(reached, width))
     scaled = [x * s >> drop for s, row in zip(values, M.mid.tolist(), strict=True) for x in row]
     if drop:
         short = cut((len(values), wide), bits - drop)
@@ -59,12 +59,12 @@ def _after(W: Fixed, slopes: Sequence[arb], M: Fixed, size: arb) -> Fixed:
                  radius.upper() if radius.is_finite() else arb("inf"))
 
 
-def _fitting(top: arb) -> int:
-    """Bits of the fraction of numbers up to that with about `BITS` bits."""
+def _fitting(top: arb, width: int) -> int:
+    """Bits of the fraction of numbers up to that with about so many bits."""
     if not (top > 0 and top.is_finite()):
-        return BITS
+        return width
     man, exp = top.upper().man_exp()
-    return BITS - int(exp) - int(man).bit_length()
+    return width - int(exp) - int(man).bit_length()
 
 
 def _lengths(M: Fixed) -> list[arb]:

@@ -33,11 +33,11 @@ def member(x: arb, side: int) -> arb:
 
 
 @settings(max_examples=examples(150), deadline=None)
-@given(seed=st.integers(0, 10**9), side=st.integers(-1, 1))
-def test_they_bound_the_lengths_of_every_member(seed, side):
+@given(seed=st.integers(0, 10**9), side=st.integers(-1, 1), width=st.sampled_from([8, 26, 60]))
+def test_they_bound_the_lengths_of_every_member(seed, side, width):
     (first, *others), slopes, points = drawn(seed)
     with ctx.workprec(64):
-        found = row_norms(first, others, slopes, points)
+        found = row_norms(first, others, slopes, points, width)
     with ctx.workprec(4000):
         for at in range(points):
             M = arb_mat([[member(x, side) for x in row] for row in first.tolist()])
@@ -58,7 +58,7 @@ def test_of_exact_numbers_of_one_size_they_are_sharp(seed):
     one = lambda m, d: arb_mat(m, d, [arb(float(x)) for x in rng.uniform(0.5, 1, size=m * d)])  # noqa: E731
     first, second = one(5, 3), one(4, 5)
     slopes = [[[arb(float(x)) for x in rng.uniform(0.5, 1, size=5)]]]
-    found = row_norms(first, [second], slopes, 1)
+    found = row_norms(first, [second], slopes, 1, 60)
     D = arb_mat([[d * x for x in row] for d, row in zip(slopes[0][0], first.tolist(), strict=True)])
     for bound, row in zip(found[1], (second * D).tolist(), strict=True):
         assert norm(row).lower() <= bound <= norm(row) * (1 + arb(2) ** -48)
@@ -67,7 +67,7 @@ def test_of_exact_numbers_of_one_size_they_are_sharp(seed):
 def test_of_what_is_not_known_nothing_is_said():
     first, second = arb_mat([[1, 2], [3, 4]]), arb_mat([[1, 1]])
     for x in (arb("inf"), arb("nan"), arb(0, "inf")):
-        (bound,) = row_norms(first, [second], [[[x, arb(1)]]], 1)[1]
+        (bound,) = row_norms(first, [second], [[[x, arb(1)]]], 1, 60)[1]
         assert not bound < 1e300
-        (bound,) = row_norms(arb_mat([[0, 0], [0, 0]]), [second], [[[x, arb(1)]]], 1)[1]
+        (bound,) = row_norms(arb_mat([[0, 0], [0, 0]]), [second], [[[x, arb(1)]]], 1, 60)[1]
         assert not bound < 1e300
