@@ -1,10 +1,11 @@
-"""Processor seconds, peak memory and verdict of `certify check`, and with --run of `certify run`, for every committed certificate.
+"""Processor seconds, peak memory and verdict of `certify check`, or of `certify run`, for every committed certificate.
 
     python reports/benchmarks/check_all.py checks.jsonl                # those not yet in the file, quickest by claims.csv first
     python reports/benchmarks/check_all.py checks.jsonl --run --only default/features bikeshare/features
     python reports/benchmarks/check_all.py checks.jsonl --table        # what the file says, beside ../claims.csv
 
 Each is a process of its own with one thread; what its children take is counted too. One line of JSON each, as it ends.
+Certificates whose inputs are not in the repository are refused; the READMEs of their folders say how to make them.
 """
 
 from __future__ import annotations
@@ -23,7 +24,6 @@ from pathlib import Path
 from typing import Any
 
 REPORTS = Path(__file__).resolve().parents[1]
-AUDITS = REPORTS / "audits"
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -35,11 +35,12 @@ def stated() -> dict[str, tuple[float, float]]:
             for line in lines}
 
 
-def folders() -> list[str]:
-    """Every folder with a certificate, the quickest check by claims.csv first."""
+def folders() -> dict[str, Path]:
+    """Every folder with a certificate, by the report's name and the spec's; the quickest check by claims.csv first."""
     old = stated()
-    found = [str(path.parent.relative_to(AUDITS)) for path in AUDITS.glob("**/certificate.json")]
-    return sorted(found, key=lambda name: (old.get(name, (0.0, 0.0))[1], name))
+    found = {"/".join(path.relative_to(REPORTS).parts[1:-1]): path.parent
+             for group in ("audits", "estimates") for path in (REPORTS / group).rglob("certificate.json")}
+    return dict(sorted(found.items(), key=lambda item: (old.get(item[0], (0.0, 0.0))[1], item[0])))
 
 
 def measured(command: list[str], limit: float) -> dict[str, Any]:
@@ -72,20 +73,19 @@ def known(path: Path) -> dict[tuple[str, str], dict[str, Any]]:
 
 def table(path: Path) -> None:
     """A line for each certificate, the largest loss against `run` first, and the sums."""
-    old, lines = stated(), known(path)
-    rows = []
+    old, lines, rows = stated(), known(path), []
     for (name, what), line in lines.items():
-        if what == "check":
+        if what == "check" and name in old:
             again = lines.get((name, "run"))
-            rows.append((name, again["seconds"] if again else old[name][0], "again" if again else "clock",
-                         old[name][1], line))  # fmt: skip
-    for name, run, how, before, line in sorted(rows, key=lambda row: row[1] - row[4]["seconds"]):
-        ratio = line["seconds"] / run
-        print(f"{name:48} run {run:7.1f} ({how}) check {before:7.1f} -> {line['seconds']:7.1f} {ratio:6.2f} "
-              f"{line['megabytes']:6} MB {'' if line['ended'] else 'NOT ENDED '}{line['said'][:30]}")
-    share = [row[4]["seconds"] / row[1] for row in rows]
-    print(f"{len(rows)} certificates: run {sum(row[1] for row in rows):.0f} s, check {sum(row[3] for row in rows):.0f} -> "
-          f"{sum(row[4]['seconds'] for row in rows):.0f} s; above 1x {sum(one > 1 for one in share)}, "
+            run, how = (old[name][0], "clock") if again is None else (again["seconds"], "again")
+            rows.append((run - line["seconds"], name, run, how, old[name][1], line))
+    for _, name, run, how, before, line in sorted(rows, key=lambda row: row[0]):
+        print(f"{name:45} run {run:6.1f} ({how}) check {before:7.1f} -> {line['seconds']:6.1f} s "
+              f"{line['seconds'] / run:6.2f} {line['megabytes']:5} MB  {line['said'][:12]}"
+              + ("" if line["ended"] else " NOT ENDED"))
+    share = [row[5]["seconds"] / row[2] for row in rows]
+    print(f"{len(rows)} certificates: run {sum(row[2] for row in rows):.0f} s, check {sum(row[4] for row in rows):.0f} -> "
+          f"{sum(row[5]['seconds'] for row in rows):.0f} s; above 1x {sum(one > 1 for one in share)}, "
           f"above 2x {sum(one > 2 for one in share)}")
 
 
@@ -102,13 +102,14 @@ def main() -> None:
     if options.table:
         return table(options.file)
     what = "run" if options.run else "check"
-    for name in options.only or folders():
+    every = folders()
+    for name in options.only or every:
         if (name, what) in known(options.file) and not options.again:
             continue
         with tempfile.TemporaryDirectory() as folder:
-            command = ["certify.check", str(AUDITS / name / "certificate.json"), "--quiet"]
+            command = ["certify.check", str(every[name] / "certificate.json"), "--quiet"]
             if options.run:
-                command = ["certify", "run", "--quiet", str(AUDITS / name / "certify.toml"), "--output",
+                command = ["certify", "run", "--quiet", str(every[name] / "certify.toml"), "--output",
                            str(Path(folder) / "certificate.json")]  # fmt: skip
             line = {"folder": name, "what": what, **measured(command, options.limit)}
         with options.file.open("a") as file:

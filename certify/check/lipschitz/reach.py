@@ -21,8 +21,11 @@ from certify.check.linalg.balls import ZERO, largest, norm
 from certify.check.lipschitz.row_norms import row_norms
 from certify.check.reading.subject import Problem
 
-PRECISIONS = (30, 64)
-"""Bits of the bounds, in turn: they are loose by far more than rounding."""
+PRECISION, FEW = 64, 30
+"""Bits of the bounds, and those tried first: they are loose by far more than rounding.
+
+Not where there are kinks: the midpoint of two slopes is taken for an exact number, so that its bits have to hold it.
+"""
 
 SPARE = 4
 """Bits less of entries of products of matrices: with 26 all are small numbers."""
@@ -58,7 +61,7 @@ def rise(
     With more bits, where by few it is above the room that there is.
     """
     found = ZERO
-    for precision in PRECISIONS:
+    for precision in (PRECISION,) if ACTIVATIONS[problem.activation].kinked else (FEW, PRECISION):
         found = _rise(problem, parameters, passed, descent, radius, precision)
         if found <= room:
             break
@@ -116,7 +119,7 @@ class Reach:
         self.before = [[z for i in self.places for z in passed.before[h][i * m:(i + 1) * m]]
                        for h, m in enumerate(widths)]
         self.norms = row_norms(first_weights(problem, parameters), parameters.weights[1:], d, len(moving),
-                               min(ctx.prec, PRECISIONS[-1]) - SPARE)
+                               min(ctx.prec, PRECISION) - SPARE)
 
     def bounds(self, t: arb) -> list[Bounds[arb]]:
         """Bounds of the growth of every moving row's loss while it moves by at most t."""
@@ -151,20 +154,23 @@ class Reach:
         """
         steepest, spread = arb(self.phi.steepest), self.phi.spread
         rows, N = len(self.places), self.norms[0]
-        rho, steady = [ZERO] * len(N), [ZERO] * len(N)
+        rho, steady = [ZERO] * len(N), [ZERO] * len(N)  # of the first layer, whose Jacobian is W
         moved = [x * t for x in N]
         before = []
         for h in range(len(self.problem.layers) - 1):
             before.append(moved)
             unit, after = [], []
             for j, (x, d, z) in enumerate(zip(N, self.slopes[h], self.before[h], strict=True)):
-                change = self._change(z, moved[j]).min(2 * steepest)
+                free = self._change(z, moved[j])
+                change = free.min(2 * steepest)
                 most = steepest.min(d + change)
                 unit.append(most * moved[j] if spread is None else (most * moved[j]).min(arb(spread)))
-                rho[j] = most * rho[j] + change * x
-                if not self.phi.kinked:
-                    change = self._change(z, (x + steady[j]) * t)
-                    after.append(steepest.min(d + change) * steady[j] + change * x)
+                rho[j] = most * rho[j] + change * x if h else change * x
+                if not self.phi.kinked and h:
+                    free = self._change(z, (x + steady[j]) * t)
+                    after.append(steepest.min(d + free) * steady[j] + free * x)
+                elif not self.phi.kinked:
+                    after.append(free * x)
             W, N = self.sizes[h + 1], self.norms[h + 1]
             rho, unit = _through(rho, W, rows), _through(unit, W, rows)
             steady = _through(after, W, rows) if after else rho

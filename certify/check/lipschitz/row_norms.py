@@ -39,23 +39,30 @@ def row_norms(
 
 
 def _after(W: Fixed, slopes: Sequence[arb], M: Fixed, size: arb, width: int) -> Fixed:
-    """`W diag(d) M`, with `|M̂|_F` at most `size`.
+    """`W diag(d) M`, with `|M̂|_F` at most `size`; d is drawn into the factor with fewer entries."""
+    d = enclosed(arb_mat(1, len(slopes), list(slopes)), width)
+    if W.shape[0] < M.shape[1]:
+        return _times(M.turned, size, d, W.turned, W.size, width).turned
+    return _times(W, W.reach, d, M, size, width)
 
-    `|dM − d̂M̂|_F ≤ |d − d̂||M̂|_F + (|d̂| + |d − d̂|)r_M` with the largest entries of d, and what is cut off; then as of
+
+def _times(A: Fixed, reach: arb, d: Fixed, B: Fixed, size: arb, width: int) -> Fixed:
+    """`A diag(d) B`, with `‖Â‖` and `|B̂|_F` at most `reach` and `size`.
+
+    `|dB − d̂B̂|_F ≤ |d − d̂||B̂|_F + (|d̂| + |d − d̂|)r_B` with the largest entries of d, and what is cut off; then as of
     any product.
     """
-    d, wide = enclosed(arb_mat(1, len(slopes), list(slopes)), width), M.shape[1]
-    values = d.mid.entries()
+    values, wide = d.mid.entries(), B.shape[1]
     most = arb(max((abs(x) for x in values), default=fmpz(0))) * scale(d.bits)
-    reached, lost = most * size, d.radius * size + (most + d.radius) * M.radius
-    bits = d.bits + M.bits
+    reached, lost = most * size, d.radius * size + (most + d.radius) * B.radius
+    bits = d.bits + B.bits
     drop = max(0, bits - _fitting(reached, width))
-    scaled = [x * s >> drop for s, row in zip(values, M.mid.tolist(), strict=True) for x in row]
+    scaled = [x * s >> drop for s, row in zip(values, B.mid.tolist(), strict=True) for x in row]
     if drop:
         short = cut((len(values), wide), bits - drop)
         reached, lost = reached + short, lost + short
-    radius = W.radius * (reached + lost) + W.reach * lost
-    return Fixed(W.mid * fmpz_mat(len(values), wide, scaled), W.bits + bits - drop,
+    radius = A.radius * (reached + lost) + reach * lost
+    return Fixed(A.mid * fmpz_mat(len(values), wide, scaled), A.bits + bits - drop,
                  radius.upper() if radius.is_finite() else arb("inf"))
 
 
