@@ -18,7 +18,6 @@ from certify.check.reading.subject import Problem
 
 ITERATIONS, GUESS, ENOUGH = 300, 64, 2.0**-52
 """Of a power iteration: most steps, bits, and the relative change of the eigenvalue with which it ends."""
-
 Rows = list[list[arb]]
 
 
@@ -149,10 +148,9 @@ def spectral(W: arb_mat) -> arb:
     guess = estimate(rows)
     if len(rows) > len(rows[0]):
         W = W.transpose()
-    gram = W * W.transpose()
+    entries = (W * W.transpose()).tolist()
     for bits in (30, 24, 18, 14, 11, 8):
         s = arb(guess * (1 + 2.0**-bits))
-        entries = gram.tolist()
         difference = [[(s * s if i == j else ZERO) - x for j, x in enumerate(row)] for i, row in enumerate(entries)]
         if guess > 0 and definiteness(arb_mat(difference), sharp=False).truth is Truth.PROVED:
             return s.upper()
@@ -161,19 +159,17 @@ def spectral(W: arb_mat) -> arb:
 
 def estimate(rows: list[list[float]]) -> float:
     """The largest singular value by power iteration: a guess, of which nothing is proved."""
-    size = math.hypot(*(x for row in rows for x in row))
-    if not 0 < size < math.inf:
+    if not 0 < math.hypot(*(x for row in rows for x in row)) < math.inf:
         return 0.0
     with ctx.workprec(GUESS):
-        M = arb_mat(rows)
+        M, found = arb_mat(rows), ZERO
         G = (M * M.transpose() if M.nrows() < M.ncols() else M.transpose() * M).mid()
         v = arb_mat([[ONE + ONE / (j + 1)] for j in range(G.nrows())]).mid()
-        found = ZERO
         for _ in range(ITERATIONS):
+            v = (v * (1 / (v.transpose() * v)[0, 0].sqrt())).mid()
             image, before = (G * v).mid(), found
-            found = ((v.transpose() * image)[0, 0] / (v.transpose() * v)[0, 0]).mid()
-            length = (image.transpose() * image)[0, 0].sqrt().mid()
-            if not length > 0 or abs(found - before) <= found * ENOUGH:
+            found = (v.transpose() * image)[0, 0].mid()
+            if abs(found - before) <= found * ENOUGH or not found > 0:
                 break
-            v = (image * (1 / length)).mid()
+            v = image
         return float(found.max(ZERO).sqrt().mid())

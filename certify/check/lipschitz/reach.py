@@ -18,7 +18,6 @@ from certify.check.enclosure.activation import ACTIVATIONS
 from certify.check.enclosure.gradients import Descent
 from certify.check.enclosure.network import Forward, Parameters, backward, first_weights, layer_slopes
 from certify.check.linalg.balls import ZERO, largest, norm
-from certify.check.lipschitz.row_norms import row_norms
 from certify.check.reading.subject import Problem
 
 PRECISION, FEW = 64, 30
@@ -27,8 +26,8 @@ PRECISION, FEW = 64, 30
 Not where there are kinks: the midpoint of two slopes is taken for an exact number, so that its bits have to hold it.
 """
 
-SPARE = 4
-"""Bits less of entries of products of matrices: with 26 all are small numbers."""
+SPARE, LARGE = 4, 10**7
+"""Bits less of whole numbers, which with 26 are small; and products of two numbers for all rows from which they are."""
 
 LEVELS = 16
 """Intervals of the geometric grid with ratio √2 below the budget, the last one down to 0."""
@@ -118,8 +117,7 @@ class Reach:
         self.slopes = [[abs(s) for row in layer for s in row] for layer in d]
         self.before = [[z for i in self.places for z in passed.before[h][i * m:(i + 1) * m]]
                        for h, m in enumerate(widths)]
-        self.norms = row_norms(first_weights(problem, parameters), parameters.weights[1:], d, len(moving),
-                               min(ctx.prec, PRECISION) - SPARE)
+        self.norms = _norms(first_weights(problem, parameters), parameters.weights[1:], d, len(moving))
 
     def bounds(self, t: arb) -> list[Bounds[arb]]:
         """Bounds of the growth of every moving row's loss while it moves by at most t."""
@@ -183,6 +181,21 @@ class Reach:
         if not self.phi.kinked or abs(z) > moved:
             return change
         return change + (self.phi.jump if z > 0 or z < 0 else self.phi.jump / 2)
+
+
+def _norms(first: arb_mat, later: Sequence[arb_mat], d: Sequence[Sequence[list[arb]]], points: int) -> list[list[arb]]:
+    """Upper bounds of the lengths of the rows of `W_h D_{h−1} ⋯ D_1W_1`, per layer h and point by point."""
+    if points * first.ncols() * sum(W.nrows() * W.ncols() for W in later) > LARGE:
+        from certify.check.lipschitz.row_norms import row_norms
+
+        return row_norms(first, later, d, points, min(ctx.prec, PRECISION) - SPARE)
+    found = [[norm(row) for row in first.tolist()] * points, *(list[arb]() for _ in later)]
+    for at in range(points):
+        M = first
+        for h, W in enumerate(later):
+            M = W * arb_mat([[s * x for x in row] for s, row in zip(d[h][at], M.tolist(), strict=True)])
+            found[h + 1] += [norm(row) for row in M.tolist()]
+    return found
 
 
 def _through(values: list[arb], W: arb_mat, rows: int) -> list[arb]:
