@@ -1,8 +1,8 @@
 """Processor seconds, peak memory and verdict of `certify check`, or of `certify run`, for every committed certificate.
 
-    python reports/benchmarks/check_all.py checks.jsonl                # those not yet in the file, quickest by claims.csv first
+    python reports/benchmarks/check_all.py checks.jsonl          # those not yet in the file, the quickest first
     python reports/benchmarks/check_all.py checks.jsonl --run --only default/features bikeshare/features
-    python reports/benchmarks/check_all.py checks.jsonl --table        # what the file says, beside ../claims.csv
+    python reports/benchmarks/check_all.py checks.jsonl --table  # what the file says, beside ../claims.csv
 
 Each is a process of its own with one thread; what its children take is counted too. One line of JSON each, as it ends.
 Certificates whose inputs are not in the repository are refused; the READMEs of their folders say how to make them.
@@ -44,7 +44,7 @@ def folders() -> dict[str, Path]:
 
 
 def measured(command: list[str], limit: float) -> dict[str, Any]:
-    """One process with all its children: user and system seconds, those by the clock, peak of the largest, last line."""
+    """One process with its children: user and system seconds, those by the clock, peak of the largest, last line."""
     with tempfile.TemporaryFile("w+") as told:
         begun = time.perf_counter()
         process = subprocess.Popen([sys.executable, "-m", *command], cwd=REPORTS.parent, stdout=told,
@@ -84,9 +84,10 @@ def table(path: Path) -> None:
               f"{line['seconds'] / run:6.2f} {line['megabytes']:5} MB  {line['said'][:12]}"
               + ("" if line["ended"] else " NOT ENDED"))
     share = [row[5]["seconds"] / row[2] for row in rows]
-    print(f"{len(rows)} certificates: run {sum(row[2] for row in rows):.0f} s, check {sum(row[4] for row in rows):.0f} -> "
-          f"{sum(row[5]['seconds'] for row in rows):.0f} s; above 1x {sum(one > 1 for one in share)}, "
-          f"above 2x {sum(one > 2 for one in share)}")
+    run, before, after = (sum(row[2] for row in rows), sum(row[4] for row in rows),
+                          sum(row[5]["seconds"] for row in rows))
+    print(f"{len(rows)} certificates: run {run:.0f} s, check {before:.0f} -> {after:.0f} s; "
+          f"above 1x {sum(one > 1 for one in share)}, above 2x {sum(one > 2 for one in share)}")
 
 
 def main() -> None:

@@ -101,7 +101,7 @@ def test_a_radius_that_an_attack_refutes_is_refused(seed, tmp_path):
 @settings(QUIET, max_examples=examples(60))
 @given(seed=seeds, size=st.floats(1e-3, 30.0), few=st.booleans(), whole=st.booleans())
 def test_no_perturbation_grows_the_loss_more_than_the_bound(seed, size, few, whole, tmp_path):
-    """P3 against random perturbations and steps along the gradient, at exact high precision; by few bits or many, by whole numbers or balls."""
+    """P3 against random perturbations and steps along the gradient; by few bits or many, by whole numbers or balls."""
     case = sublevel(seed, tmp_path, level=1.0, parameter="features")
     spec = read_spec((tmp_path / "spec.toml").read_bytes())
     data, model = ((tmp_path / name).read_bytes() for name in ("data.npz", "model.safetensors"))
