@@ -14,11 +14,11 @@ from certify.theorems.head.rows.classes.reach import reach
 from certify.theorems.head.rows.classes.slopes import chances
 from certify.theorems.head.rows.classes.system import System
 
-LEAST, GENTLE, FEW = 0.05, 0.6, 500
+LEAST, GENTLE, FEW = 0.05, 0.6, 100
 """A row that pulls less has no step of its own, if its pull times the longest pair of outputs is below GENTLE; nor has
 one of those left when fewer than one evaluation row in FEW is open for their sake."""
 
-AT_ONCE, ROUNDS, NEAR = 128, 4, 0.02
+AT_ONCE, ROUNDS, NEAR = 128, 16, 0.08
 """Steps of one reading; how many a row gets at most; and a distance at which it gets no more."""
 
 
@@ -64,7 +64,7 @@ def alone(c: Centre, numbers: Array, points: Asked) -> Alone:
     longest, N = float(numbers[0].max()), len(points.points)
     here, _ = points.margins(c.V[None], np.zeros(1))
     found = Alone(np.full(N, np.inf), np.full(N, -1))
-    for start in range(0, len(order) + 1, AT_ONCE):
+    for start in range(0, len(order) + AT_ONCE, AT_ONCE):  # at last for no row at all
         rest = order[start:]
         pull, lost = (float(numbers[row, rest].max(initial=0.0)) for row in (1, 3))
         others = (here[:, 0] - points.lengths.max(axis=1) * by_lengths(c, numbers, pull, lost) * RAISE) * (1.0 - 4.0 * U)
@@ -95,7 +95,8 @@ def _tried(found: Alone, some: Refits, points: Asked) -> bool:
 def refits(c: Centre, numbers: Array, rows: Whole) -> Refits:
     """Where the minima without each of these rows lie, by as many readings as rounds are needed."""
     longest, _, _, leverage = numbers
-    W = c.V[None] - first_steps(c, rows)
+    newton = newton_of(c, rows)
+    W = c.V[None] + newton.first
     distance, todo = np.full(len(rows), np.inf), np.arange(len(rows))
     best = W.copy()
     for _ in range(ROUNDS):
@@ -104,32 +105,59 @@ def refits(c: Centre, numbers: Array, rows: Whole) -> Refits:
         far = reach(found.bound, held, np.zeros(len(todo)), float(longest.max()))
         better = far < distance[todo]
         distance[todo[better]], best[todo[better]] = far[better], W[todo[better]]
-        W[todo] -= found.steps
+        W[todo] -= newton.more(found.steps, todo)
         todo = todo[distance[todo] > NEAR]
         if not len(todo):
             break
     return Refits(rows, best, distance)
 
 
-def first_steps(c: Centre, rows: Whole) -> Array:
-    """(B, q, p) where Newton's step without each row leads; proposals, with the inverse of H by its factor.
+@dataclass(frozen=True, eq=False)
+class Newton:
+    """Newton's steps without single rows; proposals, with the inverse of H by its factor.
 
-    `(H − (x ⊗ I)A(xᵀ ⊗ I))⁻¹(x ⊗ g) = H⁻¹(x ⊗ (I − AK)⁻¹g)`, K the block of `H⁻¹` in x.
+    `(H − (x ⊗ I)A(xᵀ ⊗ I))⁻¹ = H⁻¹ + H⁻¹(x ⊗ I)(I − AK)⁻¹A(xᵀ ⊗ I)H⁻¹`, K the block of `H⁻¹` in x.
+
+    Attributes:
+        system: H.
+        part: (B, p) the rows.
+        A: (B, q, q).
+        turn: (B, q, q) about `(I − AK)⁻¹`.
+        first: (B, q, p) the first step from the centre.
     """
-    order = np.argsort(rows)
+
+    system: System
+    part: Array
+    A: Array
+    turn: Array
+    first: Array
+
+    def more(self, steps: Array, at: Whole) -> Array:
+        """From `H⁻¹g` to the step without the row, for some of the rows."""
+        part = self.part[at]
+        h = np.einsum("bqp,bp->bq", steps, part)
+        back = np.einsum("bij,bjk,bk->bi", self.turn[at], self.A[at], h)
+        return np.asarray(steps + _solved(self.system, back, part))
+
+
+def newton_of(c: Centre, rows: Whole) -> Newton:
+    """Of these rows."""
+    order, q = np.argsort(rows), len(c.V)
     part = np.empty((len(rows), c.V.shape[1]))
     part[order] = c.ground.rows[rows[order]]
     at, K = chances(c.V, part), c.measure.of(part).K
-    q = len(c.V)
     g = at.sigma.copy()
     g[np.arange(len(rows)), c.ground.label.array[rows]] -= 1.0
     sigma = at.sigma[:, :q]
     A = np.eye(q)[None] * sigma[:, None, :] - sigma[:, :, None] * sigma[:, None, :]
-    turned = np.linalg.solve(np.eye(q)[None] - A @ K, g[:, :q, None])[:, :, 0]
-    right = (turned[:, :, None] * part[:, None, :]).reshape(len(rows), -1)
-    # the gradient of what is left is minus that of the row
-    return -_solved(c.system, right).reshape(len(rows), q, -1)
+    try:
+        turn = np.linalg.inv(np.eye(q)[None] - A @ K)
+    except np.linalg.LinAlgError:  # then with H as it is
+        turn = np.tile(np.eye(q), (len(rows), 1, 1))
+    return Newton(c.system, part, A, turn, _solved(c.system, np.einsum("bij,bj->bi", turn, g[:, :q]), part))
 
 
-def _solved(by: System, right: Array) -> Array:
-    return np.asarray(((right @ by.R.T) @ by.R))
+def _solved(by: System, v: Array, part: Array) -> Array:
+    """About `H⁻¹(x ⊗ v)` for each row x."""
+    right = (v[:, :, None] * part[:, None, :]).reshape(len(part), -1)
+    return np.asarray(((right @ by.R.T) @ by.R).reshape(len(part), v.shape[1], -1))

@@ -86,11 +86,13 @@ def gradients(ground: Ground, V: Array, by: System, W: Array, without: Array, le
     What is off: sums of products (R2, over blocks and a tree), probabilities as computed, and those at outputs that are
     off by o, which move by at most `½|o|` together.
     """
-    found = ground.rows.tallied(Stepped(V, W, without, ground.label, leverage))
+    task = Stepped(V, W, without, ground.label, leverage)
+    found = ground.rows.tallied(task)
     B, q, p = W.shape
     pull = W - W.sum(axis=1, keepdims=True) / (q + 1)
     G = found.gradients() + ground.mu * pull
-    off = np.array([_off(ground, by, one) for one in W])
+    unit = _unit(len(ground.rows), ground.rows.step(task.beside))
+    off = np.array([_off(ground, by, one, unit) for one in W])
     flat = G.reshape(B, q * p)
     long = fp.row_norms(np.where(np.isfinite(flat), flat, 0.0))
     image = by.R @ flat.T
@@ -104,17 +106,19 @@ def _lacks(ground: Ground, found: SteppedFound) -> Array:
     return np.asarray(found.lacks() * fp.sum_up(len(ground.rows)) * RAISE)
 
 
-def _off(ground: Ground, by: System, W: Array) -> float:
-    """Euclidean length of what a gradient is off by."""
-    (q, p), n = W.shape, len(ground.rows)
-    parts = -(-n // BLOCK)
-    unit = fp.dot_unit(min(BLOCK, n)) + 2.0 * (levels(parts, 1) + parts.bit_length()) * U
-    total, squares = by.lengths
-    each = 1.5 * unit + (q + 24.0) * U + 0.5 * np.sqrt(q) * 2.0 * WIDEST * U
-    size = fp.frobenius(W)
-    off = total * each + 0.5 * np.sqrt(q) * fp.dot_unit(p) * largest_norm(W) * squares
-    return float((off + (ground.mu_off + (8.0 + 4.0 * q) * U * float(ground.mu.max(initial=0.0))) * size)
-                 * RAISE * RAISE)
+def _unit(n: int, step: int) -> float:
+    """Of sums of products of n rows: blocks in turn, then parts of `step` rows in a tree."""
+    deep = min(-(-n // BLOCK), levels(-(-n // step), -(-min(n, step) // BLOCK)))
+    return (fp.dot_unit(min(BLOCK, n)) + 2.0 * deep * U) * RAISE
+
+
+def _off(ground: Ground, by: System, W: Array, unit: float) -> float:
+    """Euclidean length of what a gradient is off by; slopes of a row are at most √2 long together."""
+    (q, _), (total, squares) = W.shape, by.lengths
+    each = 1.5 * unit + (q + 24.0) * U + np.sqrt(q) * WIDEST * U
+    off = total * each + 0.5 * np.sqrt(q) * fp.dot_unit(W.shape[1]) * largest_norm(W) * squares
+    decay = ground.mu_off + (8.0 + 4.0 * q) * U * float(ground.mu.max(initial=0.0))
+    return float((off + decay * fp.frobenius(W)) * RAISE * RAISE)
 
 
 def settled(ground: Ground, V: Array) -> Centre:

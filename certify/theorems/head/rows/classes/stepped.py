@@ -16,7 +16,7 @@ from certify.systems.head.rows.stored.tree import Tree
 from certify.theorems.head.rows.classes.slopes import FARTHEST_OFF, WIDEST, largest_norm, off_of
 from certify.theorems.head.rows.pair_tree.curves import EVEN
 
-LEFT = (0.97, 0.88, 0.7, 0.45, 0.2)
+LEFT = (0.97, 0.88, 0.7, 0.45, 0.2, 0.1, 0.05, 0.02, 0.01, 0.003)
 """Parts of their curvature that rows are asked to keep; what some of them lack is counted by their leverage."""
 
 
@@ -57,7 +57,8 @@ class SteppedFound:
 
     def __init__(self, task: Stepped) -> None:
         B, q, p = task.W.shape
-        self._task, self._flat = task, np.ascontiguousarray(task.W.reshape(B * q, p))
+        # all weights of a class side by side, so that what is done to a row goes along them
+        self._task, self._flat = task, np.ascontiguousarray(task.W.transpose(1, 0, 2).reshape(q * B, p))
         self._sizes = np.array([largest_norm(W) for W in task.W])
         self._size = largest_norm(task.V)
         self.known = np.ones(B, dtype=bool)
@@ -67,33 +68,35 @@ class SteppedFound:
         """Another part."""
         (B, q, p), b = self._task.W.shape, len(part)
         stop = start + b
-        Z = (part @ self._flat.T).reshape(b, B, q)
-        moved = Z - (part @ self._task.V.T)[:, None, :]
+        Z = (part @ self._flat.T).reshape(b, q, B)
+        moved = Z - (part @ self._task.V.T)[:, :, None]
         off = off_of(fp.row_norms(fp.require_finite(part, "rows"))[:, None], self._sizes[None, :] + self._size, p)
-        ranges = np.maximum(moved.max(axis=2), 0.0) - np.minimum(moved.min(axis=2), 0.0) + 2.0 * off
-        top, low = np.maximum(Z.max(axis=2), 0.0), np.minimum(Z.min(axis=2), 0.0)
-        wide = top - low
-        fine = (wide <= WIDEST) & (ranges <= WIDEST) & (off <= FARTHEST_OFF)
+        ranges = np.maximum(moved.max(axis=1), 0.0) - np.minimum(moved.min(axis=1), 0.0) + 2.0 * off
+        top = np.maximum(Z.max(axis=1), 0.0)
+        fine = (top - np.minimum(Z.min(axis=1), 0.0) <= WIDEST) & (ranges <= WIDEST) & (off <= FARTHEST_OFF)
         self.known &= fine.all(axis=0)
-        Z -= top[:, :, None]
-        E = exp(np.where(fine[:, :, None], Z, 0.0).reshape(b, B * q)).reshape(b, B, q)
-        E /= (E.sum(axis=2) + exp(np.where(fine, -top, 0.0)))[:, :, None]
+        if not fine.all():
+            Z, top, ranges = np.where(fine[:, None], Z, 0.0), np.where(fine, top, 0.0), np.where(fine, ranges, 0.0)
+        Z -= top[:, None]
+        E = exp(Z.reshape(b, q * B)).reshape(b, q, B)
+        E /= (E.sum(axis=1) + exp(-top))[:, None]
         label = self._task.label.at(start, b)
         inner = np.flatnonzero(label < q)
-        E[inner, :, label[inner]] -= 1.0
+        E[inner, label[inner]] -= 1.0
         own = np.flatnonzero((self._task.without >= start) & (self._task.without < stop))
         at = self._task.without[own].astype(np.int64) - start
-        E[at, own] = 0.0
+        E[at, :, own] = 0.0
         ranges[at, own] = 0.0
-        self._gradients.take(number, _sums(E.reshape(b, B * q), part))
-        kept = exp(-np.where(fine, ranges, 0.0) * RAISE) / EVEN
+        self._gradients.take(number, _sums(E.reshape(b, q * B), part))
+        kept = exp(-ranges * RAISE) / EVEN
         leverage = self._task.leverage[start:stop]
         lacks = [leverage @ np.maximum(share - kept, 0.0) for share in LEFT]
         self._lacks.take(number, np.stack(lacks))
 
     def gradients(self) -> Array:
         """(B, q, p) about `Σ_j (σ_j − y_j) ⊗ x_j` at each of the weights, over all rows but one."""
-        return some(self._gradients).reshape(self._task.W.shape)
+        B, q, p = self._task.W.shape
+        return np.ascontiguousarray(some(self._gradients).reshape(q, B, p).transpose(1, 0, 2))
 
     def lacks(self) -> Array:
         """(share, B) about what rows lack of each share of their curvature, by their leverages."""
