@@ -66,8 +66,8 @@ def _any(c: Centre, numbers: fp.Array, points: Asked, count: int, relabels: bool
                      f"a direction (their leverages add up to {lost:.2g}, which has to be below 1)")
     distance = by_lengths(c, numbers, pull, lost)
     if not np.isfinite(distance):
-        return Found(np.full(len(points.points), OPEN), {}, f"any {count} rows together may pull too hard for one bound "
-                     f"of all choices ({pull:.2g} in the norm of the inverse curvature); fewer of them may not")
+        return Found(np.full(len(points.points), OPEN), {}, f"any {count} rows together may pull too hard for one "
+                     f"bound of all choices ({pull:.2g} in the norm of the inverse curvature); fewer of them may not")
     status = np.where(points.margins(c.V[None], np.array([distance]))[0][:, 0] > 0.0, STAYS, OPEN)
     return Found(status, {}, UNPARTED if (status == OPEN).any() else "")
 

@@ -123,13 +123,15 @@ def stored_predictions(
     grows as their number does. Labels of a RidgeClassifier are answered from both ends (D3), its deletions by one bound
     for all choices (D4c), which is good where the rows asked about carry little of what is known, so together less than
     1 of leverage. A LogisticRegression of two classes is answered from the lengths of rows by one bound for all choices
-    (D14), which is good where rows are very many and few of them change: of 10⁶ rows with 384 columns about 100.
+    (D14), which is good where rows are very many and few of them change: of 10⁶ rows with 384 columns about 100. One of
+    several classes (softmax) is answered from the lengths of rows as well, by a bound that is not as good, and any one
+    deleted row by a step for each row that pulls hard (D15), which asks for a hundred readings and more.
 
     Rows are shared out among `ranks` processes. Their answer is the same to the last bit, however many there are, if
     their processors multiply alike; it is proved if they do not. Nothing of it is written as a certificate.
 
     Args:
-        estimator: a fitted RidgeClassifier, or LogisticRegression of two classes.
+        estimator: a fitted RidgeClassifier, or LogisticRegression.
         X: the `(n, d)` rows that it was fitted to, as the path of a `.npy` file or as
             `numpy.load(path, mmap_mode="r")`, of float32 or float64; or the path of a `.parquet` file, all of whose
             columns are features, and of which one row group at a time has to fit into memory. It is the file that is
@@ -244,7 +246,8 @@ def _smooth(by: Callable[..., Found], asked: _Asked, known: Whole, team: Team) -
 
 
 ANSWERS: Final[Mapping[str, Callable[[_Asked, Whole, Team], StoredPredictions]]] = MappingProxyType({
-    Loss.SQUARED: _squared, Loss.LOGISTIC: partial(_smooth, by_lengths), Loss.CROSS_ENTROPY: partial(_smooth, by_classes)})
+    Loss.SQUARED: _squared, Loss.LOGISTIC: partial(_smooth, by_lengths),
+    Loss.CROSS_ENTROPY: partial(_smooth, by_classes)})
 """By the loss: what answers a question."""
 
 

@@ -14,11 +14,11 @@ from certify.theorems.head.rows.classes.reach import reach
 from certify.theorems.head.rows.classes.slopes import chances
 from certify.theorems.head.rows.classes.system import System
 
-LEAST, GENTLE, FEW = 0.05, 0.6, 100
+LEAST, GENTLE, FEW = 0.05, 0.6, 60
 """A row that pulls less has no step of its own, if its pull times the longest pair of outputs is below GENTLE; nor has
 one of those left when fewer than one evaluation row in FEW is open for their sake."""
 
-AT_ONCE, ROUNDS, NEAR = 128, 16, 0.08
+AT_ONCE, ROUNDS, NEAR = 128, 16, 0.1
 """Steps of one reading; how many a row gets at most; and a distance at which it gets no more."""
 
 
@@ -62,12 +62,11 @@ def alone(c: Centre, numbers: Array, points: Asked) -> Alone:
     """The rows that pull hardest by a step each; the others by what the hardest of them may do."""
     order = np.argsort(-numbers[1], kind="stable")
     longest, N = float(numbers[0].max()), len(points.points)
-    here, _ = points.margins(c.V[None], np.zeros(1))
     found = Alone(np.full(N, np.inf), np.full(N, -1))
     for start in range(0, len(order) + AT_ONCE, AT_ONCE):  # at last for no row at all
         rest = order[start:]
         pull, lost = (float(numbers[row, rest].max(initial=0.0)) for row in (1, 3))
-        others = (here[:, 0] - points.lengths.max(axis=1) * by_lengths(c, numbers, pull, lost) * RAISE) * (1.0 - 4.0 * U)
+        others = points.margins(c.V[None], np.array([by_lengths(c, numbers, pull, lost)]))[0][:, 0]
         gentle = pull * longest <= GENTLE
         waiting = ((found.least > 0.0) & ~(others > 0.0) & (found.flips < 0)).sum()
         if gentle and (pull <= LEAST or waiting * FEW <= N):
@@ -154,6 +153,7 @@ def newton_of(c: Centre, rows: Whole) -> Newton:
         turn = np.linalg.inv(np.eye(q)[None] - A @ K)
     except np.linalg.LinAlgError:  # then with H as it is
         turn = np.tile(np.eye(q), (len(rows), 1, 1))
+    turn = np.asarray(turn, dtype=np.float64)
     return Newton(c.system, part, A, turn, _solved(c.system, np.einsum("bij,bj->bi", turn, g[:, :q]), part))
 
 

@@ -53,7 +53,8 @@ class Asked:
             label, rows = self.label[some], np.arange(len(Z))
             gaps = Z[rows, :, label][:, :, None] - Z
             off = 2.0 * fp.dot_unit(p) * self.norms[some][:, None] * sizes * RAISE
-            loose = (self.lengths[some][:, None, :] * distance[:, None] + off[:, :, None] + 4.0 * U * np.abs(gaps)) * RAISE
+            loose = self.lengths[some][:, None, :] * distance[:, None] + off[:, :, None] + 4.0 * U * np.abs(gaps)
+            loose *= RAISE
             for ends, out in ((gaps - loose, low), (gaps + loose, high)):
                 ends[rows, :, label] = np.inf
                 out[some] = ends.min(axis=2)

@@ -9,6 +9,7 @@ import numpy as np
 from certify.format.errors import EnclosureError
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
+from certify.systems.head.rows.head import Whole
 from certify.systems.head.rows.stored.rows import BLOCK, Rows
 from certify.systems.head.rows.stored.tally import PerRow
 from certify.systems.head.rows.stored.tree import levels
@@ -80,7 +81,7 @@ class Centre:
         return Measure(self.system.R, self.system.size, self.system.gap)
 
 
-def gradients(ground: Ground, V: Array, by: System, W: Array, without: Array, leverage: Array) -> Gradients:
+def gradients(ground: Ground, V: Array, by: System, W: Array, without: Whole, leverage: Array) -> Gradients:
     """The gradient at each of the weights W without a row each, by one reading.
 
     What is off: sums of products (R2, over blocks and a tree), probabilities as computed, and those at outputs that are

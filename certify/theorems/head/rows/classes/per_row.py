@@ -67,8 +67,10 @@ class EachFound:
 
 
 def measured(at: Chances, found: Lengths, label: Whole) -> Array:
-    """(4, b) upper bounds: `max_ab |x ⊗ (e_a − e_b)|_*`, `|x ⊗ (σ − y)|_*`, `max_t |x ⊗ (y − t)|_*`, and ℓ with
-    `Σ r_ab²(e_a − e_b)(e_a − e_b)ᵀ ⊗ xxᵀ ⪯ ℓH`."""
+    """(4, b) upper bounds of `max_ab |x ⊗ (e_a − e_b)|_*`, `|x ⊗ (σ − y)|_*`, `max_t |x ⊗ (y − t)|_*`, and the leverage.
+
+    The last one is ℓ with `Σ r_ab²(e_a − e_b)(e_a − e_b)ᵀ ⊗ xxᵀ ⪯ ℓH`.
+    """
     b, (q, rows) = found.pairs(), (found.K.shape[1], np.arange(len(label)))
     g = at.sigma.copy()
     g[rows, label] -= 1.0

@@ -12,7 +12,7 @@ FARTHEST = 16.0
 
 
 def reach(pull: Array, held: Array, lost: Array, longest: float) -> Array:
-    """Upper bounds `pull/(held·ω(a·longest) − lost)` of the distance, a one that is larger; infinite where none is found.
+    """Upper bounds `pull/(held·ω(a·longest) − lost)` of the distance, for an a beyond it; infinite where none is found.
 
     Args:
         pull: (B,) lengths of gradients.

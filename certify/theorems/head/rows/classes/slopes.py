@@ -26,7 +26,7 @@ def largest_norm(V: Array) -> float:
     return float(fp.row_norms(V).max())
 
 
-def off_of(norms: Array, size: float, p: int) -> Array:
+def off_of(norms: Array, size: float | Array, p: int) -> Array:
     """What computed outputs of rows of these lengths are off by, for weights at most `size` long."""
     return np.asarray(fp.dot_unit(p) * norms * size * RAISE)
 

@@ -9,6 +9,7 @@ import numpy as np
 from certify.rigor import fp
 from certify.rigor.activation.elementary import exp
 from certify.rigor.fp import RAISE, Array
+from certify.systems.head.rows.head import Whole
 from certify.systems.head.rows.stored import rows as parts
 from certify.systems.head.rows.stored.normal import some
 from certify.systems.head.rows.stored.tally import PerRow, Told
@@ -34,14 +35,14 @@ class Stepped:
 
     V: Array
     W: Array
-    without: Array
+    without: Whole
     label: PerRow
     leverage: Array
 
     @property
     def beside(self) -> int:
         """Outputs at all weights, a few times over."""
-        return 4 * self.W.shape[0] * (self.W.shape[1] + 1)
+        return 4 * int(self.W.shape[0]) * (self.W.shape[1] + 1)
 
     def tally(self) -> SteppedFound:
         """Nothing yet."""

@@ -43,13 +43,15 @@ def fitted(phi: Array, y: Array, keep: Array, k: int, decay: float) -> Array:
         W += fitted(phi, y[:1], keep[:1], k, decay) * SIZES  # the first choice is none
     eye = np.eye(k)
     free = np.kron(np.ones((k, k)), np.diag([0.0, 0.0, 1.0]))
+    pairs = (S[:, :, None] * S[:, None, :]).reshape(len(S), 9)
     for _ in range(25 if len(y) == 1 else 9):
         Z = np.einsum("np,tkp->tnk", S, W)
         E = np.exp(Z - Z.max(axis=2, keepdims=True))
         sigma = E / E.sum(axis=2, keepdims=True)
         G = np.einsum("tn,tnk,np->tkp", keep, sigma - eye[y], S) + mu * W
         A = keep[:, :, None, None] * (sigma[..., None] * eye - sigma[..., :, None] * sigma[..., None, :])
-        H = np.einsum("tnab,np,nq->tapbq", A, S, S).reshape(len(y), 3 * k, 3 * k) + np.kron(eye, np.diag(mu)) + free
+        H = (A.reshape(*A.shape[:2], k * k).transpose(0, 2, 1) @ pairs).reshape(-1, k, k, 3, 3).transpose(0, 1, 3, 2, 4)
+        H = H.reshape(len(y), 3 * k, 3 * k) + np.kron(eye, np.diag(mu)) + free
         W = W - np.linalg.solve(H, G.reshape(len(y), -1, 1)).reshape(W.shape)
     assert np.abs(G).max() < 1e-11
     return W / SIZES
