@@ -150,10 +150,9 @@ def newton_of(c: Centre, rows: Whole) -> Newton:
     sigma = at.sigma[:, :q]
     A = np.eye(q)[None] * sigma[:, None, :] - sigma[:, :, None] * sigma[:, None, :]
     try:
-        turn = np.linalg.inv(np.eye(q)[None] - A @ K)
+        turn: Array = np.asarray(np.linalg.inv(np.eye(q)[None] - A @ K), dtype=np.float64)
     except np.linalg.LinAlgError:  # then with H as it is
         turn = np.tile(np.eye(q), (len(rows), 1, 1))
-    turn = np.asarray(turn, dtype=np.float64)
     return Newton(c.system, part, A, turn, _solved(c.system, np.einsum("bij,bj->bi", turn, g[:, :q]), part))
 
 

@@ -67,7 +67,7 @@ class EachFound:
 
 
 def measured(at: Chances, found: Lengths, label: Whole) -> Array:
-    """(4, b) upper bounds of `max_ab |x ⊗ (e_a − e_b)|_*`, `|x ⊗ (σ − y)|_*`, `max_t |x ⊗ (y − t)|_*`, and the leverage.
+    """(4, b) upper bounds of `max_ab |x ⊗ (e_a − e_b)|_*`, `|x ⊗ (σ − y)|_*`, `max_t |x ⊗ (y − t)|_*`, and leverages.
 
     The last one is ℓ with `Σ r_ab²(e_a − e_b)(e_a − e_b)ᵀ ⊗ xxᵀ ⪯ ℓH`.
     """

@@ -42,7 +42,7 @@ class Stepped:
     @property
     def beside(self) -> int:
         """Outputs at all weights, a few times over."""
-        return 4 * int(self.W.shape[0]) * (self.W.shape[1] + 1)
+        return 4 * int(self.W.shape[0]) * (int(self.W.shape[1]) + 1)
 
     def tally(self) -> SteppedFound:
         """Nothing yet."""
