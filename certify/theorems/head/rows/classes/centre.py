@@ -134,6 +134,7 @@ def settled(ground: Ground, V: Array) -> Centre:
         if there is V:
             return Centre(ground, V, by, float(found.bound[0]))
         V = there
+        del by  # the next one takes as much memory
     raise EnclosureError("stored_predictions", "weights given from which steps do not reach the minimum",
                          "fit the estimator to the end, with a smaller tol")
 
