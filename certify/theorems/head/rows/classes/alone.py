@@ -104,10 +104,11 @@ def refits(c: Centre, numbers: Array, rows: Whole) -> Refits:
         far = reach(found.bound, held, np.zeros(len(todo)), float(longest.max()))
         better = far < distance[todo]
         distance[todo[better]], best[todo[better]] = far[better], W[todo[better]]
-        W[todo] -= newton.more(found.steps, todo)
-        todo = todo[distance[todo] > NEAR]
+        rest = distance[todo] > NEAR
+        todo = todo[rest]
         if not len(todo):
             break
+        W[todo] -= newton.more(found.steps[rest], todo)
     return Refits(rows, best, distance)
 
 
