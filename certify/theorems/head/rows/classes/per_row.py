@@ -77,9 +77,29 @@ def measured(at: Chances, found: Lengths, label: Whole) -> Array:
     # what σ − y is off by, class by class, times the longest of them
     unsure = (at.part * (1.0 + 4.0 * U) + (q + 8.0) * U) * found.sizes.max(axis=1)
     loose = (unsure + 2.0 * at.part * found.off) * found.gap * RAISE
-    roots, leverage = at.roots, np.zeros(len(label))
-    for one, other in pairs_of(q + 1):
-        both = roots[:, one] * roots[:, other] * b[:, one, other]
-        leverage += both * both
     return np.stack([b.max(axis=(1, 2)), (found.of(g[:, :q]) + loose) * RAISE, b[rows, label].max(axis=1),
-                     leverage * RAISE * RAISE])
+                     leverages(at.roots, found)])
+
+
+def leverages(roots: Array, found: Lengths) -> Array:
+    """(b,) upper bounds of the largest eigenvalue of `A^½KA^½`, by its trace and by that of its fourth power.
+
+    `tr (A^½KA^½)⁴ = tr (AK)⁴`, of which floats lose a part of `(|A|_F|K|_F)⁴`; K as computed is off by what
+    :class:`Lengths` says, which moves eigenvalues by `|A|_F` times as much.
+    """
+    q, b = found.K.shape[1], found.pairs()
+    A, trace = np.zeros((len(roots), q + 1, q + 1)), np.zeros(len(roots))
+    for one, other in pairs_of(q + 1):
+        r = roots[:, one] * roots[:, other]
+        trace += (r * b[:, one, other]) ** 2
+        for at, to, sign in ((one, one, 1.0), (other, other, 1.0), (one, other, -1.0), (other, one, -1.0)):
+            A[:, at, to] += sign * r * r
+    A = A[:, :q, :q]
+    N = A @ found.K
+    P = N @ N
+    size = np.sqrt(np.einsum("bij,bij->b", A, A)) * (1.0 + 4.0 * q * U)
+    long = np.sqrt(np.einsum("bc,bc->b", found.sizes, found.sizes)) * (1.0 + 4.0 * q * U)
+    fourth = np.einsum("bij,bji->b", P, P) + 32.0 * (q + 4) ** 2 * U * (size * long * long) ** 4
+    off = found.unit * long * long + (2.0 * np.sqrt(q) * long + q * found.off) * found.off
+    largest = (np.sqrt(np.sqrt(np.maximum(fourth, 0.0))) + size * off) * found.gap * found.gap
+    return np.asarray(np.minimum(trace, largest) * RAISE * RAISE)

@@ -125,12 +125,19 @@ def test_gradients_lengths_and_leverages_are_measured(seed: int) -> None:
         g += crossed(row, pull)
         pairs = {(a, b): long(crossed(row, [mpf((e == a) - (e == b)) for e in range(q)])) for a, b in pairs_of(q + 1)}
         roots = chances(c.V, row[None]).roots[0]
-        leverage = mp.fsum((mpf(float(roots[a] * roots[b])) * v) ** 2 for (a, b), v in pairs.items())
-        exact = (max(pairs.values()), long(crossed(row, pull)),
-                 max(v for ab, v in pairs.items() if y[i] in ab), leverage)
-        for one, bound in zip(exact, numbers[:, i].tolist(), strict=True):
-            assert one * mpf(SURE) ** 3 <= mpf(bound) * mpf(SURE) ** 3
+        exact = max(pairs.values()), long(crossed(row, pull)), max(v for ab, v in pairs.items() if y[i] in ab)
+        for one, bound in zip(exact, numbers[:3, i].tolist(), strict=True):
             assert one <= mpf(bound) <= one / mpf(SURE) ** 40
+        A = mp.zeros(q)
+        for a, b in pairs_of(q + 1):
+            d = matrix([mpf((e == a) - (e == b)) for e in range(q)])
+            A += mpf(float(roots[a] * roots[b])) ** 2 * d * d.T
+        each = [crossed(row, [mpf(e == a) for e in range(q)]) for a in range(q)]
+        K = matrix([[(u.T * inverse * v)[0] for v in each] for u in each])
+        half = mp.cholesky(A)
+        leverage = max(mp.eigsy(half.T * K * half, eigvals_only=True))
+        trace = mp.fsum((mpf(float(roots[a] * roots[b])) * v) ** 2 for (a, b), v in pairs.items())
+        assert leverage <= mpf(numbers[3, i]) <= min(trace, mp.root(q, 4) * leverage + mpf(1e-3)) / mpf(SURE) ** 40
         said = asked(c.measure, row[None], np.array([0])).lengths[0]
         assert all(pairs[0, b] <= mpf(said[b]) <= pairs[0, b] / mpf(SURE) ** 40 for b in range(1, q + 1))
     for a in range(q):
