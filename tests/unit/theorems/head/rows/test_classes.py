@@ -117,7 +117,7 @@ def wrong(case: tuple[int, int, int, float, float], near: float = 0.3) -> tuple[
     chosen, new, keep = choices(y, k, 1, False)
     exact = margins(points, c.ground.rows.scale, fitted(data(seed, n, k, long)[0], new, keep, k, decay))
     stays = (found.least > 0.0) & (found.stuck < 0)
-    bad = (found.least > exact.min(axis=1) + 1e-9) & (found.stuck < 0)
+    bad = (found.least > exact.min(axis=1) + 1e-9) & (found.stuck < 0)  # of no row at all too
     bad |= stays & (found.flips >= 0)
     for j in np.flatnonzero(found.flips >= 0):
         bad[j] |= exact[j, chosen.index((int(found.flips[j]),))] > 1e-9
@@ -212,7 +212,7 @@ def test_wrong_versions_are_caught(broken: str, monkeypatch: pytest.MonkeyPatch)
     elif broken == "margins":
         monkeypatch.setattr(alone_module, "NEAR", 10.0)
         real_lengths = alone_module.Asked.margins
-        monkeypatch.setattr(alone_module.Asked, "margins", lambda self, W, d: real_lengths(self, W, 0.0 * d))
+        monkeypatch.setattr(alone_module.Asked, "margins", lambda self, W, d: real_lengths(self, W, np.zeros(len(d))))
     elif broken == "own row":  # the row that goes is kept
         real_task = centres.Stepped
         monkeypatch.setattr(centres, "Stepped", lambda V, W, without, *rest: real_task(V, W, 0 * without - 1, *rest))
