@@ -42,7 +42,7 @@ class Measure:
                     K[start : start + step, d, c] = K[start : start + step, c, d]
         norms = fp.row_norms(part)
         return Lengths(fp.require_finite(K, "lengths"), fp.dot_unit(p) * self.size * norms * RAISE,
-                       (fp.dot_unit(len(self.R)) + 16.0 * q * U) * RAISE, self.gap)
+                       (fp.dot_unit(len(self.R)) + (16.0 + 2.0 * q) * q * U) * RAISE, self.gap)
 
 
 @dataclass(frozen=True, eq=False)

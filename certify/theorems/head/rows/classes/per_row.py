@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
 from certify.systems.head.rows.head import Whole
 from certify.systems.head.rows.stored.tally import PerRow, Told
@@ -13,8 +14,11 @@ from certify.theorems.head.rows.classes.lengths import Lengths, Measure
 from certify.theorems.head.rows.classes.pairs import pairs_of
 from certify.theorems.head.rows.classes.slopes import Chances, chances
 
-WIDTH = 4
-"""Numbers that are kept of a row."""
+WIDTH, HELD = 4, 8
+"""Numbers that are kept of a row, and matrices of all pairs of classes that are held of one while it is looked at."""
+
+LEAST = 2.0**-900
+"""Fourth powers below which they may have lost numbers to underflow."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +36,11 @@ class Each:
     R: Array
     size: float
     gap: float
-    beside: int = 0
+
+    @property
+    def beside(self) -> int:
+        """Numbers that are held beside each row: some matrices of all pairs of classes."""
+        return HELD * (len(self.V) + 1) ** 2
 
     def tally(self) -> EachFound:
         """Nothing yet."""
@@ -78,7 +86,7 @@ def measured(at: Chances, found: Lengths, label: Whole) -> Array:
     unsure = (at.part * (1.0 + 4.0 * U) + (q + 8.0) * U) * found.sizes.max(axis=1)
     loose = (unsure + 2.0 * at.part * found.off) * found.gap * RAISE
     return np.stack([b.max(axis=(1, 2)), (found.of(g[:, :q]) + loose) * RAISE, b[rows, label].max(axis=1),
-                     leverages(at.roots, found)])
+                     leverages(at.roots, found) * (1.0 + 3.0 * at.unsure) * RAISE])
 
 
 def leverages(roots: Array, found: Lengths) -> Array:
@@ -102,4 +110,5 @@ def leverages(roots: Array, found: Lengths) -> Array:
     fourth = np.einsum("bij,bji->b", P, P) + 32.0 * (q + 4) ** 2 * U * (size * long * long) ** 4
     off = found.unit * long * long + (2.0 * np.sqrt(q) * long + q * found.off) * found.off
     largest = (np.sqrt(np.sqrt(np.maximum(fourth, 0.0))) + size * off) * found.gap * found.gap
-    return np.asarray(np.minimum(trace, largest) * RAISE * RAISE)
+    trace *= fp.sum_up(q * (q + 1))
+    return np.asarray(np.where(fourth > LEAST, np.minimum(trace, largest), trace) * RAISE * RAISE)

@@ -61,7 +61,7 @@ def chances(V: Array, part: Array) -> Chances:
 
     Of two classes with outputs off by at most o each, the ratio of a probability to what is computed is within
     `e^{±2o'}`, `o' = o + 2u·(range of the outputs)` with the rounding of their differences; exponentials, the sum and
-    the quotient lose `(k + 8)u` more.
+    the quotient lose `(k + 16)u` more.
 
     >>> found = chances(np.array([[1.0]]), np.array([[0.0], [2.0]]))
     >>> found.sigma.round(4).tolist(), bool((found.part < 1e-14).all())

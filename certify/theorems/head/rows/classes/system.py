@@ -124,7 +124,7 @@ def factored(H: Array, columns: Array, unit: float, diagonal: float) -> tuple[Ar
         raise EnclosureError(*REFUSED)
     defect, left, spread = _defect(R, H, columns)
     size, c = fp.frobenius(R), fp.dot_unit(m)
-    delta = defect * (1.0 + 4.0 * U) + 4.0 * U * math.sqrt(m) + c * size * (left + size * fp.frobenius(H))
+    delta = defect * (1.0 + 4.0 * U) + 4.0 * U * math.sqrt(m) + c * size * (1.5 * left + size * fp.frobenius(H))
     delta = (delta + unit * spread * spread + diagonal * size * size) * RAISE
     if not delta <= 0.5:
         raise EnclosureError(*REFUSED)

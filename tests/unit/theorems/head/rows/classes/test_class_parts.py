@@ -19,7 +19,7 @@ from certify.theorems.head.rows.classes.answered import asked
 from certify.theorems.head.rows.classes.centre import Centre, Ground, gradients, kept_share
 from certify.theorems.head.rows.classes.lengths import Measure
 from certify.theorems.head.rows.classes.pairs import Pairs, pairs_of
-from certify.theorems.head.rows.classes.per_row import Each
+from certify.theorems.head.rows.classes.per_row import Each, measured
 from certify.theorems.head.rows.classes.reach import reach
 from certify.theorems.head.rows.classes.slopes import chances
 from certify.theorems.head.rows.classes.stepped import LEFT, Stepped
@@ -287,3 +287,21 @@ def test_parts_read_by_others_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
             assert set(told) == set(whole)
             assert all((told[name] == whole[name]).all() for name in whole)
     assert isinstance(g.label, PerRow)
+
+
+@pytest.mark.parametrize("output", [20.0, 150.0, 190.0, 250.0])
+def test_the_leverage_of_a_row_that_is_nearly_certain(output: float) -> None:
+    """Of one column and two classes it is r²x² where H is 1; its fourth power is below the least double from 190 on."""
+    part, V = np.array([[1.0]]), np.array([[output]])
+    at = chances(V, part)
+    claimed = measured(at, Measure(np.eye(1), 1.0, 1.0).of(part), np.array([0]))[3, 0]
+    true = float(at.roots[0, 0] * at.roots[0, 1]) ** 2
+    assert true <= claimed <= true * (1.0 + 1e-9) + 1e-300
+
+
+def test_a_part_is_shorter_where_classes_are_many() -> None:
+    """Six arrays of k × k numbers a row were held for hundreds of thousands of rows at once."""
+    label = PerRow("", np.zeros(4, np.int64))
+    few, many = (Each(np.zeros((k - 1, 3)), label, np.eye(3 * (k - 1)), 1.0, 1.0) for k in (3, 20))
+    rows = Rows(Held(np.zeros((300_000, 3))), np.ones(3))
+    assert rows.step(many.beside) * 8 * 400 <= 2**22 and rows.step(few.beside) > rows.step(many.beside)
