@@ -77,9 +77,10 @@ def each_left_out(head: Head, rows: Whole, tell: Tell) -> Ends | None:
         low, high = np.full(shape, -np.inf), np.full(shape, np.inf)
         z, off = _outputs(at, np.zeros((*at.V.shape, 1)))
         far = off[0] + at.contrast * whole_near(at) * RAISE
-        base = z[0] - far - 2 * U * np.abs(z[0]), z[0] + far + 2 * U * np.abs(z[0])
-        largest = np.abs(z[0]).max(axis=1, keepdims=True)
-        steep = float((at.contrast / np.maximum(largest, SMALL * largest.max())).max())
+        good = np.isfinite(far) & np.isfinite(z[0])  # an evaluation row may be so long that its square overflows
+        base = (np.where(good, z[0] - far - 2 * U * np.abs(z[0]), -np.inf),
+                np.where(good, z[0] + far + 2 * U * np.abs(z[0]), np.inf))
+        steep = _steepest(at.contrast, np.abs(z[0]).max(axis=1, keepdims=True))
         order = np.argsort(-np.abs(at.pull[rows]).sum(axis=1), kind="stable")  # hot rows need more steps
         wide: list[int] = []
         weights: list[Array] = []
@@ -93,6 +94,12 @@ def each_left_out(head: Head, rows: Whole, tell: Tell) -> Ends | None:
                 weights.append(reduced.restored(at.V + d[..., b]))
     restored = np.array(weights).reshape(-1, head.k, head.m)
     return Ends(low, high, base, np.array(wide, dtype=np.int64), restored)
+
+
+def _steepest(contrast: Array, largest: Array) -> float:
+    """What a move of the weights does to outputs at most, of rows where that is a number, beside the largest."""
+    parts = contrast / np.maximum(largest, SMALL * largest.max(initial=0.0, where=np.isfinite(largest)))
+    return float(parts.max(initial=0.0, where=np.isfinite(parts)))
 
 
 def _reference(reduced: Reduced, tell: Tell) -> Reference | None:

@@ -97,3 +97,18 @@ def test_progress_is_told_and_may_end_it():
     with pytest.raises(TimeoutError):
         left_out(problem, points, tell)
     assert told[0] == 0.0 and all(0.0 <= share <= 1.0 for share in told)
+
+
+def test_an_evaluation_row_of_which_nothing_is_known_has_no_ends() -> None:
+    """The square of its length overflows: ends are infinite and not NaN, and the other evaluation row is as it was."""
+    rng, (k, n, p) = np.random.default_rng(0), (10, 30, 160)
+    label = np.arange(n) % k
+    X = (rng.standard_normal((n, p)) + 0.5 * rng.standard_normal((k, p))[label]) / np.sqrt(p)
+    problem = certify.from_arrays([np.zeros((k, p))], [np.zeros(k)], X, label, loss="cross_entropy", weight_decay=1 / n,
+                                  bias_decay=False)
+    points = X[:2] * np.array([[1.0], [1e160]])
+    found = certify.leave_one_out(problem, points)
+    assert not np.isnan(found.base_lower).any() and not np.isnan(found.base_upper).any()
+    assert np.isinf(found.base_upper[1]).all() and np.isfinite(found.base_upper[0]).all()
+    assert np.isfinite(found.lower[:, 0]).all()
+    found.changes(0)
