@@ -22,7 +22,7 @@ def reach(pull: Array, held: Array, lost: Array, longest: float) -> Array:
 
     >>> found = reach(np.array([0.1, 0.1, 2.0]), np.ones(3), np.array([0.0, 0.5, 0.0]), 1.0)
     >>> found.round(4).tolist()
-    [0.1057, 0.2286, inf]
+    [0.1054, 0.2642, inf]
     """
     best = np.full(len(pull), np.inf)
     rest = np.maximum(held - lost, 0.0)

@@ -108,7 +108,7 @@ def factored(H: Array, columns: Array, unit: float, diagonal: float) -> tuple[Ar
         EnclosureError: δ is above ½, or there is no factor.
 
     >>> R, delta, size = factored(np.array([[4.0, 0.0], [0.0, 1.0]]), np.array([2.0, 1.0]), 1e-16, 0.0)
-    >>> R.tolist(), delta < 1e-14, 1.118 < size < 1.1181
+    >>> np.abs(R).tolist(), delta < 1e-14, 1.118 < size < 1.1181
     ([[0.5, 0.0], [0.0, 1.0]], True, True)
     """
     R, m = H.copy(), len(H)
