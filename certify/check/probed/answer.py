@@ -11,7 +11,7 @@ from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from math import ldexp
+from math import inf, ldexp
 from operator import mul
 from typing import IO
 
@@ -142,7 +142,15 @@ def _told(
     yield _floats(first_weights(problem, parameters).entries())
     yield _floats(map(arb, problem.scale or (1.0,) * problem.layers[0].inputs))
     if vectors is not None:
-        yield array("d", [ldexp(int(x), -vectors.bits) for x in vectors.mid.entries()]).tobytes()
+        yield array("d", [_float(int(x), -vectors.bits) for x in vectors.mid.entries()]).tobytes()
+
+
+def _float(whole: int, exponent: int) -> float:
+    """About `whole·2^exponent`; infinite where that is too large, of which nothing is proposed."""
+    try:
+        return ldexp(whole, exponent)
+    except OverflowError:
+        return inf
 
 
 def _floats(values: Iterable[arb]) -> bytes:

@@ -151,3 +151,8 @@ def test_an_answer_of_another_form_is_none():
     for bits, tail in (([9], b""), ([9, 8, 7], b""), ([9.0, 8], b""), ([2000, 8], b""), ({}, b""), ([9, 8], b"x")):
         assert answer.read_effects(answered(bits, tail), 4, 2, 3) is None
     assert answer.read_effects(answered([9, 8]), 5, 2, 3) is None and answer.read_effects(answered([]), 4, 0, 3) is None
+
+
+def test_numbers_beyond_doubles_are_infinite():
+    """A traceback ended a check of predictions whose motions are that large."""
+    assert answer._float(3, -1) == 1.5 and answer._float(1 << 2000, -10) == np.inf
