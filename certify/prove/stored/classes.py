@@ -15,9 +15,10 @@ from certify.theorems.head.rows.classes.answered import Asked, asked
 from certify.theorems.head.rows.classes.centre import Centre, Ground, settled
 from certify.theorems.head.rows.classes.per_row import Each
 from certify.theorems.head.rows.lengths.centre import scaled
+from certify.theorems.head.rows.lengths.words import UNPARTED, too_hard, too_heavy
 from certify.theorems.head.rows.squared.streamed.deletions import FLIPS, OPEN, STAYS
 
-UNPARTED = "one bound for all choices does not part these from a flip"
+CLOSE = "the refits without one row are not known near enough to part these from a flip"
 
 
 def by_classes(source: Source, readers: Readers, head: Head, decay: float, at: Whole, count: int, relabels: bool,
@@ -52,7 +53,7 @@ def _single(c: Centre, numbers: fp.Array, points: Asked) -> Found:
     stays = (found.least > 0.0) & (found.stuck < 0)
     flips = found.flips >= 0
     status = np.where(flips, FLIPS, np.where(stays, STAYS, OPEN))
-    why = "" if (status != OPEN).all() else UNPARTED
+    why = "" if (status != OPEN).all() else CLOSE
     if found.stuck >= 0:
         why = f"row {found.stuck} pulls so hard that no step is proved to lead near the minimum without it"
     return Found(status, {int(j): (int(found.flips[j]),) for j in np.flatnonzero(flips)}, why)
@@ -62,12 +63,10 @@ def _any(c: Centre, numbers: fp.Array, points: Asked, count: int, relabels: bool
     pull = _most(numbers[2 if relabels else 1], count)
     lost = 0.0 if relabels else _most(numbers[3], count)
     if not lost < 1.0:
-        return Found(np.full(len(points.points), OPEN), {}, f"any {count} rows together may carry all that is known of "
-                     f"a direction (their leverages add up to {lost:.2g}, which has to be below 1)")
+        return Found(np.full(len(points.points), OPEN), {}, too_heavy(count, lost))
     distance = by_lengths(c, numbers, pull, lost)
     if not np.isfinite(distance):
-        return Found(np.full(len(points.points), OPEN), {}, f"any {count} rows together may pull too hard for one "
-                     f"bound of all choices ({pull:.2g} in the norm of the inverse curvature); fewer of them may not")
+        return Found(np.full(len(points.points), OPEN), {}, too_hard(count, pull))
     status = np.where(points.margins(c.V[None], np.array([distance]))[0][:, 0] > 0.0, STAYS, OPEN)
     return Found(status, {}, UNPARTED if (status == OPEN).any() else "")
 

@@ -34,6 +34,9 @@ from certify.systems.head.rows.stored.ranks.store import digest
 from certify.systems.head.rows.stored.ranks.team import Team
 from certify.systems.head.rows.stored.ranks.wire import Message
 from certify.systems.head.rows.stored.rows import BESIDE, BLOCK, part_of
+from certify.theorems.head.rows.classes.pairs import at_once, pairs_of
+from certify.theorems.head.rows.lengths.words import UNPARTED as APART
+from certify.theorems.head.rows.lengths.words import any_rows, too_heavy
 from certify.theorems.head.rows.squared.streamed.deletions import FLIPS, STAYS, Deleted, deleted
 from certify.theorems.head.rows.squared.streamed.labels import tolerated
 from certify.theorems.head.rows.squared_labels import Targets
@@ -58,8 +61,12 @@ SUMS: Final[Mapping[str, int]] = MappingProxyType({Loss.SQUARED: 1, Loss.LOGISTI
 WHOLE: Final[Mapping[str, int]] = MappingProxyType({Loss.SQUARED: 0, Loss.LOGISTIC: 0, Loss.CROSS_ENTROPY: 2})
 """By the loss: matrices of all outputs that are held."""
 
-READINGS: Final[Mapping[str, int]] = MappingProxyType({Loss.SQUARED: 4, Loss.LOGISTIC: 7, Loss.CROSS_ENTROPY: 100})
-"""By the loss: how often the rows are read as a rule."""
+READINGS: Final[Mapping[str, tuple[int, int]]] = MappingProxyType(
+    {Loss.SQUARED: (4, 0), Loss.LOGISTIC: (7, 0), Loss.CROSS_ENTROPY: (8, 2)})
+"""By the loss: how often the rows are read as a rule, and how often more for the pairs of classes of one reading."""
+
+MORE = 1.25
+"""How many readings are expected where there were so many already, which nobody knows before."""
 
 MOST_DONE = 0.97
 """What of the work is said to be done at most while rows are read."""
@@ -175,8 +182,8 @@ def stored_predictions(
         on = forward(tell)
 
         def done(readings: float) -> None:
-            usual = READINGS[questions[0].head.loss.name]
-            on(f"rows read {readings:.1f} of about {usual} times", min(readings / usual, MOST_DONE))
+            usual = max(questions[0].readings(), MORE * readings)
+            on(f"rows read {readings:.1f} of about {usual:.0f} times", min(readings / usual, MOST_DONE))
 
         found = spread(ranks, prepare, done)
     questions[0].source.require_unchanged()
@@ -199,6 +206,11 @@ class _Asked:
         h = self.head
         words = [__version__, self.kind, self.count, self.alpha.hex(), self.source.shape, h.loss.name]
         return digest([json.dumps(words).encode(), h.V, h.decayed, h.points, h.Y, _codes(h)])
+
+    def readings(self) -> int:
+        """How often rows are read as a rule; single rows that pull hard take more."""
+        once, pairs = READINGS[self.head.loss.name]
+        return once + pairs * -(-len(pairs_of(self.head.k)) // at_once(self.source.shape[1]))
 
     def site(self, folder: str) -> Site:
         """Where ranks work on it; folder: where what was found is kept, "": nowhere."""
@@ -242,7 +254,7 @@ def _smooth(by: Callable[..., Found], asked: _Asked, known: Whole, team: Team) -
     head, status = asked.head, np.zeros(len(asked.head.points), dtype=np.int64)
     found = by(asked.source, team, head, asked.alpha, known, asked.count, asked.kind == "relabel")
     status[known] = found.status
-    return _told(f"any {asked.count} rows {VERBS[asked.kind]}", status, found, known, found.reason)
+    return _told(f"{any_rows(asked.count)} {VERBS[asked.kind]}", status, found, known, found.reason)
 
 
 ANSWERS: Final[Mapping[str, Callable[[_Asked, Whole, Team], StoredPredictions]]] = MappingProxyType({
@@ -295,7 +307,7 @@ def _relabelled(system: Ridge, head: Head, at: Whole, others: Any, count: int, r
     stays, flips = ends[:, 0] >= count, ends[:, 1] < count
     open_ = np.flatnonzero(~stays & ~flips)
     return StoredPredictions(
-        f"any {count} rows relabelled", np.flatnonzero(stays), np.flatnonzero(flips), open_, ends,
+        f"{any_rows(count)} relabelled", np.flatnonzero(stays), np.flatnonzero(flips), open_, ends,
         reason=UNPARTED if len(open_) else "")
 
 
@@ -304,10 +316,8 @@ def _deleted(system: Ridge, head: Head, at: Whole, count: int) -> StoredPredicti
     found = deleted(system, head.Y, head.points[at], head.today[at], 0.0, count)
     status = np.zeros(len(head.points), dtype=np.int64)
     status[at] = found.status
-    why = (f"any {count} rows together may carry all that is known of a direction (their leverages add up to "
-           f"{found.kappa:.2g}, which has to be below 1)" if not found.kappa < 1 else
-           "one bound for all choices does not part these from a flip")
-    return _told(f"any {count} rows deleted", status, found, at, why)
+    why = APART if found.kappa < 1 else too_heavy(count, found.kappa)
+    return _told(f"{any_rows(count)} deleted", status, found, at, why)
 
 
 def same_names(found: tuple[str, ...], known: Any) -> None:

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from flint import ctx, fmpz_mat
+from flint import arb, ctx, fmpz_mat
 from safetensors.numpy import save
 
 from certify.check.kernel import CHANCE
+from certify.check.linalg.balls import norm
+from certify.check.linalg.fixed import scale
 from certify.check.main import main
 from certify.check.probed import answer, effects
 from certify.check.systems.critical_nearby import critical_point
@@ -156,3 +158,20 @@ def test_an_answer_of_another_form_is_none():
 def test_numbers_beyond_doubles_are_infinite():
     """A traceback ended a check of predictions whose motions are that large."""
     assert answer._float(3, -1) == 1.5 and answer._float(1 << 2000, -10) == np.inf
+
+
+def test_members_of_vectors_that_are_hardly_known_are_within(at, monkeypatch):
+    """A vector that lies off the middle of its ball moves what a row does to it by up to `|C_i|` times as much."""
+    given, plain, radius = [], effects.effects, 1e-5
+    monkeypatch.setattr(effects, "effects", lambda at, Y: given.append(Y) or plain(at, Y))
+    assert Predictions(at).changes
+    wide = replace(given[0], radius=arb(radius))
+    middle = [arb(x) * scale(wide.bits) for x in wide.mid.tolist()[0]]
+    away, shares = np.random.default_rng(7).standard_normal((5, len(middle))), []
+    for move in away * (0.999 * radius / np.linalg.norm(away, axis=1, keepdims=True)):
+        true = at.data.row_forms([x + arb(float(v)) for x, v in zip(middle, move, strict=True)])
+        for effect, row in zip(plain(at, wide), true, strict=True):
+            off = norm([x - y for x, y in zip(row, effect.values[0], strict=True)])
+            assert off.lower() <= effect.off
+            shares.append(float(off / effect.off))
+    assert max(shares) > 1e-2  # without the radius what is left is rounding
