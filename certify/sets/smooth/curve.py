@@ -78,7 +78,6 @@ class Curve(ClosedSet):
 
     def floats(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """F and ∇F at the rows of x in floats, for proposals."""
-
         x_slope, y_slope = self.slopes
         return _roughly(self.terms, x), np.stack([_roughly(x_slope, x), _roughly(y_slope, x)], 1)
 
@@ -306,7 +305,7 @@ def _roughly(terms: Terms, x: np.ndarray) -> np.ndarray:
 
 
 def _evaluate(terms: Terms, w: Vector) -> Fraction:
-    """The value of a polynomial, in whole numbers over one denominator: a fraction is shortened once, not at each step."""
+    """The value of a polynomial, in whole numbers over one denominator, so that one fraction is shortened."""
     below = math.lcm(w[0].denominator, w[1].denominator)
     a, b = (v.numerator * (below // v.denominator) for v in w)
     top = max((i + j for i, j, _ in terms), default=0)
