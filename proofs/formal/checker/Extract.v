@@ -1,8 +1,8 @@
-(** Writes `Relabel.check` as OCaml over zarith's integers. Trusted, beside Coq's extraction: that the functions of
+(** Writes `Relabel.check` and `Delete.check_deleted` as OCaml over zarith's integers. Trusted, beside Coq's extraction: that the functions of
     `integer.ml` do what Coq's of the same names do, and that an OCaml int counts a list. *)
 From Coq Require Extraction.
 From Coq Require Import ZArith List ExtrOcamlBasic ExtrOcamlZBigInt ExtrOcamlNatInt.
-From Certify Require Import Relabel.
+From Certify Require Import Relabel Delete.
 
 Extract Inlined Constant Z.add => "Integer.add".
 Extract Inlined Constant Z.sub => "Integer.sub".
@@ -23,4 +23,4 @@ Extract Inlined Constant Z.of_nat => "Integer.of_int".
 Extract Inlined Constant Nat.ltb => "(<)".
 Extract Inlined Constant length => "List.length".
 Set Extraction Output Directory ".".
-Extraction "relabel.ml" check.
+Extraction "verified.ml" check check_deleted.

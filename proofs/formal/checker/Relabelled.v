@@ -79,6 +79,28 @@ have := ca i ltac:(apply/ssrnat.ltP; exact: ltn_ord); have := cb i ltac:(apply/s
 by rewrite /entry => -> ->; field; rewrite gt_eqF.
 Qed.
 
+(* the matrix that columns of integers stand for, and how far H times it is from the identity *)
+Definition approx (inverse : list (list Z)) (isc : Z) : 'M[R]_p :=
+  \matrix_(a, j) (fs ^+ 2 * zr (entry inverse j a) / zr isc).
+Lemma inverse_off inverse isc : length inverse = p -> wide p inverse -> 0 < zr isc ->
+  fro2 (1%:M - normal Phi Decay *m approx inverse isc) =
+  zr (off_unit 0 isc (apply_all chunk (zero_like (decay h)) H inverse)) / zr isc ^+ 2.
+Proof.
+move=> li wi i0; have [_ _ _ _ [f0 _ _ _]] := wfP; have [lH wH HE] := normalE.
+have [z zl] := zeros_like (decay h); rewrite (apply_allE chunk _ H inverse p z zl wi).
+have lI : length (images H inverse) = p by rewrite /images List.map_length.
+have wI : wide p (images H inverse) by rewrite -lH; exact: images_wide.
+rewrite (@off_unitE R isc _ p 0%N p lI wI (leqnn p)).
+rewrite /fro2 exchange_big big_distrl /=; apply: eq_bigr => j _; rewrite big_distrl /=; apply: eq_bigr => a _.
+rewrite -expr_div_n -[LHS]sqrrN; congr (_ ^+ 2); rewrite !mxE opprB mulrBl add0n; congr (_ - _); last first.
+  by rewrite -val_eqE /=; case: (_ == _); rewrite ?mulr1n ?mulr0n ?mul0r // divff // gt_eqF.
+have ja : (j < length inverse)%coq_nat by rewrite li; apply/ssrnat.ltP.
+have aH : (a < length H)%coq_nat by rewrite lH; apply/ssrnat.ltP.
+rewrite images_entry // (@dotzE R _ _ p) ?(wide_nth p) //.
+rewrite big_distrl /=; apply: eq_bigr => b _; rewrite HE mxE; field.
+by rewrite !gt_eqF.
+Qed.
+
 (** A floor of the form that was accepted is one. *)
 Lemma floor_sound inverse isc sigma : floor_of chunk h H inverse isc = Some sigma ->
   [/\ 0 < zr sigma.1, 0 < zr sigma.2, posdef (normal Phi Decay),
@@ -97,16 +119,12 @@ rewrite /floor_of (@zrL R) zr0; case: ltP => [l0 [<-] /=|_].
 case: ifP => // /andP[/andP[/andP[/same_lengthP li /List.forallb_forall ic]]].
 have wi : wide p inverse by apply/List.Forall_forall => c /ic/same_lengthP.
 have [lH wH HE] := normalE.
-have [z zl] := zeros_like (decay h).
-rewrite (apply_allE chunk _ H inverse p z zl wi) (@zrL R) (@zrS R) zr0 => i0 le /Some_inj<-.
+rewrite (@zrL R) (@zrS R) zr0 => i0 le /Some_inj<-.
 rewrite -[snd _]/(Z.mul _ _) -[fst _]/isc.
-set r := Z.add (Z.sqrt _) _.
-have lI : length (images H inverse) = p by rewrite /images List.map_length li.
-have wI : wide p (images H inverse) by rewrite -lH; exact: images_wide.
-rewrite !zrM (@off_unitE R isc _ p 0%N p lI wI (leqnn p)) in le *.
+set r := Z.add (Z.sqrt _) _; rewrite !zrM in le *.
 have two : zr (Zpos (xO xH)) = 2%:R by [].
 have four : zr (Zpos (xO (xO xH))) = 2%:R * 2%:R by rewrite -natrM.
-pose X : 'M[R]_p := \matrix_(a, j) (fs ^+ 2 * zr (entry inverse j a) / zr isc).
+pose X := approx inverse isc.
 have sq0 : Z.le Z0 (List.fold_left squares_from inverse Z0).
   apply/Z.leb_le; rewrite (@zrS R) (@sum_squaresE R inverse p p Z0 li wi) zr0 add0r.
   by do 2![apply: sumr_ge0 => ? _]; exact: sqr_ge0.
@@ -116,16 +134,7 @@ have rp : 0 < zr r.
 have rS : \sum_(j < p) \sum_(a < p) zr (entry inverse j a) ^+ 2 <= zr r ^+ 2.
   by move/Z.leb_le: rE; rewrite (@zrS R) (@sum_squaresE R inverse p p Z0 li wi) zr0 add0r zrM expr2.
 have E : fro2 (1%:M - normal Phi Decay *m X) <= (2%:R^-1) ^+ 2.
-  have -> : fro2 (1%:M - normal Phi Decay *m X) = (\sum_(j < p) \sum_(a < p)
-      (zr (entry (images H inverse) j a) - zr isc *+ (a == (0 + j)%N :> nat)) ^+ 2) / zr isc ^+ 2.
-    rewrite /fro2 exchange_big big_distrl /=; apply: eq_bigr => j _; rewrite big_distrl /=; apply: eq_bigr => a _.
-    rewrite -expr_div_n -[LHS]sqrrN; congr (_ ^+ 2); rewrite !mxE opprB mulrBl add0n; congr (_ - _); last first.
-      by rewrite -val_eqE /=; case: (_ == _); rewrite ?mulr1n ?mulr0n ?mul0r // divff // gt_eqF.
-    have ja : (j < length inverse)%coq_nat by rewrite li; apply/ssrnat.ltP.
-    have aH : (a < length H)%coq_nat by rewrite lH; apply/ssrnat.ltP.
-    rewrite images_entry // (@dotzE R _ _ p) ?(wide_nth p) //.
-    rewrite big_distrl /=; apply: eq_bigr => b _; rewrite HE mxE; field.
-    by rewrite !gt_eqF.
+  rewrite inverse_off //.
   rewrite ler_pdivrMr ?exprn_gt0 // exprVn expr2 mulrC ler_pdivlMr ?mulr_gt0 // mulrC -four expr2; exact: le.
 have F : fro2 X <= (fs ^+ 2 * zr r / zr isc) ^+ 2.
   have -> : fro2 X = (fs ^+ 2 / zr isc) ^+ 2 * \sum_(j < p) \sum_(a < p) zr (entry inverse j a) ^+ 2.
@@ -147,6 +156,30 @@ Qed.
 
 Variables (sigma : Z * Z) (total : Z).
 
+(* the weights that the centre stands for, and the gradient there *)
+Definition centred (b : base) : 'cV[R]_p := \col_a (fs * zr (at_ (centre b) a) / zr (centre_scale b)).
+Lemma gradientE b : length (centre b) = p -> 0 < zr (centre_scale b) ->
+  nsq (normal Phi Decay *m centred b - Phi^T *m given) =
+  zr (residual_from Z0 (target_scale h) (List.map (fun r => dot_from Z0 r (centre b)) H)
+    (List.map (Z.mul (centre_scale b)) (List.map (fun c => dot_from Z0 c (targets h)) (columns (decay h) (rows h)))))
+  / (fs * zr (centre_scale b) * ts) ^+ 2.
+Proof.
+move=> lb u0; have [_ rw [lt _ _] _ [f0 ts0 _ _]] := wfP; have [lH wH HE] := normalE.
+have [cl cols] := columnsP (decay h) (rows h) rw.
+rewrite (@residualE R _ _ _ p) ?List.map_length // zr0 add0r big_distrl /=.
+apply: eq_bigr => a _; rewrite -[LHS]expr2 -[RHS]expr_div_n; congr (_ ^+ 2).
+have aH : (a < length H)%coq_nat by rewrite lH; apply/ssrnat.ltP.
+have ac : (a < length (columns (decay h) (rows h)))%coq_nat by rewrite cl; apply/ssrnat.ltP.
+have [la ca] := cols a ltac:(apply/ssrnat.ltP; exact: ltn_ord).
+rewrite (nth_mapped (Z.mul _) _ _ Z0) ?List.map_length // !(nth_mapped _ _ _ nil) // !dot_fromE !Z.add_0_l zrM.
+rewrite (@dotzE R _ _ p) ?(wide_nth p) // (@dotzE R _ _ n) // mulrBl !mxE; congr (_ - _).
+  rewrite big_distrr big_distrl /=; apply: eq_bigr => c _; rewrite HE !mxE /entry; field.
+  by rewrite !gt_eqF.
+rewrite big_distrr big_distrl /=; apply: eq_bigr => i _; rewrite !mxE.
+have := ca i ltac:(apply/ssrnat.ltP; exact: ltn_ord); rewrite /entry => ->; field.
+by rewrite !gt_eqF.
+Qed.
+
 (* ---- today's weights ---- *)
 Lemma within_sound b : 0 < zr sigma.1 -> 0 < zr sigma.2 -> posdef (normal Phi Decay) ->
   (forall y, zr sigma.1 / (zr sigma.2 * fs ^+ 2) * enorm y <= enorm (normal Phi Decay *m y)) ->
@@ -154,8 +187,7 @@ Lemma within_sound b : 0 < zr sigma.1 -> 0 < zr sigma.2 -> posdef (normal Phi De
 Proof.
 move=> s1 s2 pH low; have [_ rw [lt lc lw] _ [f0 ts0 w0 _]] := wfP; have [lH wH HE] := normalE.
 move=> /andP[/andP[/andP[/same_lengthP lb]]]; rewrite !(@zrL R) (@zrS R) zr0 !(zrM, zrD) => u0 fb0 le.
-pose v : 'cV[R]_p := \col_a (fs * zr (at_ (centre b) a) / zr (centre_scale b)).
-have [cl cols] := columnsP (decay h) (rows h) rw.
+pose v := centred b.
 set step := residual_from 0 (centre_scale b) _ _ in le; set gradient := residual_from 0 (target_scale h) _ _ in le.
 have stepE : nsq (today - v) = zr step / (zr (centre_scale b) * zr (weight_scale h)) ^+ 2.
   rewrite (@residualE R _ _ _ p) ?List.map_length // zr0 add0r big_distrl /=.
@@ -163,18 +195,7 @@ have stepE : nsq (today - v) = zr step / (zr (centre_scale b) * zr (weight_scale
   rewrite (nth_mapped (Z.mul _) _ _ Z0); last by rewrite lb; apply/ssrnat.ltP.
   by rewrite !mxE !zrM; field; rewrite !gt_eqF.
 have gradE : nsq (normal Phi Decay *m v - Phi^T *m given) = zr gradient / (fs * zr (centre_scale b) * ts) ^+ 2.
-  rewrite (@residualE R _ _ _ p) ?List.map_length // zr0 add0r big_distrl /=.
-  apply: eq_bigr => a _; rewrite -[LHS]expr2 -[RHS]expr_div_n; congr (_ ^+ 2).
-  have aH : (a < length H)%coq_nat by rewrite lH; apply/ssrnat.ltP.
-  have ac : (a < length (columns (decay h) (rows h)))%coq_nat by rewrite cl; apply/ssrnat.ltP.
-  have [la ca] := cols a ltac:(apply/ssrnat.ltP; exact: ltn_ord).
-  rewrite (nth_mapped (Z.mul _) _ _ Z0) ?List.map_length // !(nth_mapped _ _ _ nil) // !dot_fromE !Z.add_0_l zrM.
-  rewrite (@dotzE R _ _ p) ?(wide_nth p) // (@dotzE R _ _ n) // mulrBl !mxE; congr (_ - _).
-    rewrite big_distrr big_distrl /=; apply: eq_bigr => c _; rewrite HE !mxE /entry; field.
-    by rewrite !gt_eqF.
-  rewrite big_distrr big_distrl /=; apply: eq_bigr => i _; rewrite !mxE.
-  have := ca i ltac:(apply/ssrnat.ltP; exact: ltn_ord); rewrite /entry => ->; field.
-  by rewrite !gt_eqF.
+  exact: gradientE.
 have s0 : 0 < zr sigma.1 / (zr sigma.2 * fs ^+ 2) by rewrite divr_gt0 // mulr_gt0 // exprn_gt0.
 apply: le_trans (minimiser_within pH given today v s0 low) _.
 have e1 := root_up (mulr_gt0 u0 w0) stepE (nsq_ge0 _).

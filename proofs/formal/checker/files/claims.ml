@@ -1,8 +1,9 @@
 (* What the claims of a certificate say of each evaluation row, and whether their numbers follow. *)
+type change = Nothing | Targets of float array | Gone of int list
 type asked = {
   name : string;
-  rows : (int * int option * int option * float array option) list;
-  (* evaluation row; so many changes are said to leave its label; so many not to; targets after such a change *)
+  rows : (int * int option * int option * change) list;
+  (* evaluation row; so many changes are said to leave its label; so many not to; such a change *)
   conclude : unit -> unit;  (* raises Malformed where the claim's ends do not follow from its rows *)
 }
 
@@ -19,36 +20,39 @@ let wholes where (a : Arrays.t) =
   if not a.whole then Refusal.malformed "%s are no whole numbers" where;
   Array.map int_of_float a.values
 
-(* V63, V64: the status of every row, and the changes that are said to flip rows *)
-let stable (s : Subject.t) claim where (lower, upper) =
+(* V64: the change that is said to flip an evaluation row, if there is one *)
+let flips (s : Subject.t) array where =
   let points = Array.length s.seen and n = List.length s.head.targets in
+  let point = wholes "flips.point" (array "flips.point") in
+  let rows : Arrays.t = array "flips.rows" and codes : Arrays.t = array "flips.codes" in
+  if Array.length point <> points || rows.shape <> codes.shape then
+    Refusal.malformed "%s: the arrays of flips do not fit" where;
+  let r = match rows.shape with [_; r] -> r | _ -> Refusal.malformed "%s: flips.rows has no two axes" where in
+  let rows = wholes "flips.rows" rows and codes = wholes "flips.codes" codes in
+  let targets = Array.map (fun t -> Z.to_float t /. Z.to_float s.head.target_scale) (Array.of_list s.head.targets) in
+  fun j ->
+    let at = point.(j) in
+    if at < 0 || (at + 1) * r > Array.length rows then Refusal.malformed "%s: row %d has no change" where j;
+    let news = Array.copy targets and gone = ref [] in
+    for k = at * r to at * r + r - 1 do
+      if rows.(k) <> -1 then begin
+        let fits = if s.deleted then codes.(k) = -1 else codes.(k) = 0 || codes.(k) = 1 in
+        if rows.(k) < 0 || rows.(k) >= n || not fits || List.mem rows.(k) !gone then
+          Refusal.malformed "%s: change %d is none" where at;
+        gone := rows.(k) :: !gone;
+        news.(rows.(k)) <- (if codes.(k) = 1 then s.high else s.low)
+      end
+    done;
+    if s.deleted then Gone (List.rev !gone) else Targets news
+
+(* V63: the status of every row *)
+let stable (s : Subject.t) claim where (lower, upper) =
+  let points = Array.length s.seen in
   let array = side_array s claim where in
   let status = wholes "status" (array "status") in
   if Array.length status <> points then Refusal.malformed "%s: a status for every evaluation row is needed" where;
-  let flips = Array.exists (fun v -> v = 1) status in
-  let change = if not flips then fun _ -> None else begin
-      let point = wholes "flips.point" (array "flips.point") in
-      let rows = array "flips.rows" and codes = array "flips.codes" in
-      if Array.length point <> points || rows.shape <> codes.shape then
-        Refusal.malformed "%s: the arrays of flips do not fit" where;
-      let r = match rows.shape with [_; r] -> r | _ -> Refusal.malformed "%s: flips.rows has no two axes" where in
-      let rows = wholes "flips.rows" rows and codes = wholes "flips.codes" codes in
-      let targets = Array.map (fun t -> Z.to_float t /. Z.to_float s.head.target_scale) (Array.of_list s.head.targets) in
-      fun j ->
-        if status.(j) <> 1 then None else begin
-          let at = point.(j) in
-          if at < 0 || (at + 1) * r > Array.length rows then Refusal.malformed "%s: row %d has no change" where j;
-          let news = Array.copy targets in
-          for k = at * r to at * r + r - 1 do
-            if rows.(k) <> -1 then begin
-              if rows.(k) < 0 || rows.(k) >= n || codes.(k) < 0 || codes.(k) > 1 then
-                Refusal.malformed "%s: change %d is none" where at;
-              news.(rows.(k)) <- (if codes.(k) = 1 then s.high else s.low)
-            end
-          done;
-          Some news
-        end
-    end in
+  let flip = if Array.exists (fun v -> v = 1) status then flips s array where else fun _ -> Nothing in
+  let change j = if status.(j) = 1 then flip j else Nothing in
   let rows = List.init points (fun j ->
       (j, (if status.(j) >= 2 then Some s.count else None), (if status.(j) = 1 then Some s.count else None), change j)) in
   let count f = Array.fold_left (fun c v -> if f v then c + 1 else c) 0 status in
@@ -67,13 +71,15 @@ let tolerated (s : Subject.t) claim where (lower, upper) =
     Refusal.malformed "%s: both ends of every evaluation row are needed" where;
   Array.iteri (fun j l -> if l < 0 || l > high.(j) || high.(j) > s.count then
                   Refusal.malformed "%s: the ends of row %d are %d and %d" where j l high.(j)) low;
+  let crossed = Array.exists (fun h -> h < s.count) high in
+  let flip = if s.deleted && crossed then flips s (side_array s claim where) where else fun _ -> Nothing in
   let half a =
     let a = Array.copy a in
     Array.sort (fun x y -> compare y x) a;
     a.((points + 1) / 2 - 1) in
   { name = Printf.sprintf "tolerated_changes: half of %d rows, at least %d, at most %d" points lower upper;
     rows = List.filter (fun (_, a, b, _) -> a <> None || b <> None) (List.init points (fun j ->
-        (j, (if low.(j) > 0 then Some low.(j) else None), (if high.(j) < s.count then Some (high.(j) + 1) else None), None)));
+        (j, (if low.(j) > 0 then Some low.(j) else None), (if high.(j) < s.count then Some (high.(j) + 1) else None), if high.(j) < s.count then flip j else Nothing)));
     conclude = fun () ->
       if lower <> half low || upper <> half high then
         Refusal.malformed "%s: its ends are not what half of the rows reach" where }

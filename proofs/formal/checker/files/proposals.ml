@@ -1,4 +1,4 @@
-(* What `Relabel.check` is told and does not believe: solutions, an inverse, levels and changed targets, from floats.
+(* What `Verified.check` is told and does not believe: solutions, an inverse, levels and changed targets, from floats.
    Nothing wrong here can make it say yes to what is false; it can only make it say no. *)
 
 (* H = L L^T in place, lower triangle; a pivot that is not positive becomes a small one *)
@@ -68,7 +68,7 @@ let bits_for wanted vectors =
 
 (* weights nearer the minimum than v, in units of solutions (v times scale over feature_scale): the gradient, exactly,
    and a step by the factor l *)
-let nearer (h : Relabel.head) scale l v =
+let nearer (h : Verified.head) scale l v =
   let p = List.length h.decay in
   let moments = Array.make p Z.zero in
   let dot a b = List.fold_left2 (fun s x y -> if Z.sign x = 0 then s else Z.add s (Z.mul x y)) Z.zero a b in
@@ -86,8 +86,8 @@ let nearer (h : Relabel.head) scale l v =
   List.mapi (fun a x -> Z.sub x (units bits step.(a))) v
 
 (* the level tau for m changes, and the targets after the worst change of k rows *)
-let levels (h : Relabel.head) kept lost q =
-  let q = Array.of_list q and t = Array.of_list h.Relabel.targets and c = Array.of_list h.Relabel.codes in
+let levels (h : Verified.head) kept lost q =
+  let q = Array.of_list q and t = Array.of_list h.Verified.targets and c = Array.of_list h.Verified.codes in
   let n = min (Array.length q) (min (Array.length t) (Array.length c)) in
   let worst i = List.fold_left (fun (v, at) code ->
       let w = Z.mul q.(i) (Z.sub t.(i) code) in

@@ -1,14 +1,14 @@
 (* What a spec asks, where it asks what this checker reads; every other key or word is beyond it. *)
 type t = {
   model : string; data : string; evaluation : string; features : string; seen : string; targets : string;
-  inputs : int; weight_decay : float; bias_decay : bool; count : int; moving : int list option; threshold : float option;
+  inputs : int; weight_decay : float; bias_decay : bool; deleted : bool; count : int; moving : int list option; threshold : float option;
   gates : (string * Toml.value) list list;
 }
 
 let words = [
   ("model", "activation", "identity"); ("training", "loss", "squared"); ("training", "normalization", "fixed");
   ("solution", "map", "critical"); ("solution", "base", "nearby"); ("solution", "layer", "all");
-  ("perturbation", "parameter", "labels"); ("perturbation", "set", "sparse"); ("perturbation", "rows", "all")]
+  ("perturbation", "parameter", "labels"); ("perturbation", "parameter", "deletions"); ("perturbation", "set", "sparse"); ("perturbation", "rows", "all")]
 let needed = [
   ("model", "file"); ("model", "widths"); ("data", "file"); ("data", "features"); ("data", "targets");
   ("training", "loss"); ("training", "weight_decay"); ("solution", "map"); ("solution", "base");
@@ -25,11 +25,13 @@ let read bytes =
   List.iter (fun ((table, key), v) ->
       let said = table ^ "." ^ key in
       if is_gate table then ()
-      else match List.find_opt (fun (t, k, _) -> t = table && k = key) words, v with
-        | Some (_, "rows", _), Toml.List _ -> ()
-        | Some (_, _, w), Toml.Text x when w = x -> ()
-        | Some (_, _, w), _ -> Refusal.beyond "%s: only %S is read here" said w
-        | None, _ ->
+      else match List.filter (fun (t, k, _) -> t = table && k = key) words, v with
+        | [(_, "rows", _)], Toml.List _ -> ()
+        | (_ :: _ as l), Toml.Text x when List.exists (fun (_, _, w) -> w = x) l -> ()
+        | (_ :: _ as l), _ ->
+          let read = String.concat " or " (List.map (fun (_, _, w) -> Printf.sprintf "%S" w) l) in
+          Refusal.beyond "%s: only %s is read here" said read
+        | [], _ ->
           if not (List.exists (List.mem (table, key)) [needed; others; told]) then
             Refusal.beyond "the spec has %s, which is not read here" said) found;
   List.iter (fun (t, k) -> if get t k = None then Refusal.beyond "the spec has no %s.%s" t k) needed;
@@ -56,6 +58,7 @@ let read bytes =
     bias_decay = (match get "training" "bias_decay" with
         | None | Some (Toml.Bool true) -> true | Some (Toml.Bool false) -> false
         | _ -> Refusal.malformed "training.bias_decay is neither true nor false");
+    deleted = text "perturbation" "parameter" = "deletions";
     count = whole "perturbation.count" (Option.get (get "perturbation" "count"));
     moving = (match get "perturbation" "rows" with
         | Some (Toml.List l) -> Some (List.map (whole "perturbation.rows") l) | _ -> None);

@@ -1,10 +1,11 @@
-(* From a certificate to the integers that `Relabel.check` is about. *)
+(* From a certificate to the integers that `Verified.check` is about. *)
 type t = {
-  head : Relabel.head;       (* exact *)
+  head : Verified.head;       (* exact *)
   rows : float array array;  (* the same features, for proposals *)
   seen : float array array;  (* of the evaluation rows *)
   above : bool option array; (* today's side; none where the output is the threshold *)
   count : int; low : float; high : float; feature_shift : int;
+  deleted : bool; may : bool list;  (* rows are deleted, not labels changed; which rows may change *)
   arrays : (string * Arrays.t Lazy.t) list;  (* of the side file *)
   gates : (string * Toml.value) list list;   (* of the spec *)
   distance : float;          (* that today's weights are said to have from the minimum *)
@@ -76,7 +77,7 @@ let read folder certificate =
   let text k v = agree k (fun x -> x = Json.Text v) in
   whole "n" n; whole "inputs" spec.inputs; whole "outputs" 1; whole "count" spec.count;
   whole "evaluation_rows" (Array.length seen); float "weight_decay" spec.weight_decay;
-  text "loss" "squared"; text "map" "critical"; text "parameter" "labels"; text "set" "sparse";
+  text "loss" "squared"; text "map" "critical"; text "parameter" (if spec.deleted then "deletions" else "labels"); text "set" "sparse";
   (match spec.threshold, Json.optional "threshold" problem with
    | None, None -> ()
    | Some t, Some v when Json.float "threshold" v = t -> ()
@@ -102,9 +103,9 @@ let read folder certificate =
   let p = Array.length weights in
   let each = Z.shift_left (Z.mul (Z.of_int n) (Z.of_int mu)) (2 * shift + mu_e) in
   let head = {
-    Relabel.rows = Array.to_list (Array.map (list shift) features);
+    Verified.rows = Array.to_list (Array.map (list shift) features);
     targets = list target_shift targets;
-    codes = List.init n (fun i -> if moves i then [Dyadic.scaled "" target_shift (if targets.(i) = low then high else low)] else []);
+    codes = List.init n (fun i -> if moves i && not spec.deleted then [Dyadic.scaled "" target_shift (if targets.(i) = low then high else low)] else []);
     decay = List.init p (fun j -> if bias <> None && j = p - 1 && not spec.bias_decay then Z.zero else each);
     weights = list weight_shift weights;
     threshold = Dyadic.scaled "threshold" target_shift threshold;
@@ -114,5 +115,6 @@ let read folder certificate =
     match Z.compare (Z.shift_left out target_shift) (Z.shift_left head.threshold (shift + weight_shift)) with
     | 0 -> None | c -> Some (c > 0) in
   { head; rows = features; seen; above = Array.map side seen; count = spec.count; low; high; feature_shift = shift;
+    deleted = spec.deleted; may = List.init n moves;
     arrays; gates = spec.gates;
     distance = Json.float "base.distance" (Json.member "base" "distance" (Json.member "the certificate" "base" certificate)) }
