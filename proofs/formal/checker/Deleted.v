@@ -137,11 +137,13 @@ Lemma residual_near (i : 'I_n) :
 Proof.
 have [e0 eE] := @rounded_up R (Z.mul gradient sigma.2) sigma.1 ltac:(by rewrite !zrM !mulr_ge0 // ltW) s1.
 rewrite -/r_err in e0 eE.
-have near := @influence_near R n p PhiR S S0 pH sg sg0 inv (PhiR^T *m given R h) (centred R h b) (zr r_err / (cs * ts)) i.
+have near := @influence_near R n p PhiR S S0 pH sg sg0 inv (PhiR^T *m given R h) (centred R h b)
+  (zr r_err / (cs * ts)) i.
 have -> : left_over PhiR S (given R h) i 0 - zr (at_ (residuals h b) i) / (cs * ts) =
     - (influence PhiR S (PhiR^T *m given R h) i 0 - (PhiR *m centred R h b) i 0).
   have -> : zr (at_ (residuals h b) i) / (cs * ts) = given R h i 0 - (PhiR *m centred R h b) i 0.
-    rewrite /residuals (nth_mapped _ _ _ (nil, Z0)) ?List.combine_length ?lt; last by rewrite Nat.min_id; exact/ssrnat.ltP.
+    rewrite /residuals (nth_mapped _ _ _ (nil, Z0)) ?List.combine_length ?lt; last first.
+      by rewrite Nat.min_id; exact/ssrnat.ltP.
     rewrite List.combine_nth ?lt //= -/(row_ i) dot_fromE Z.add_0_l zrB !zrM (@dotzE R _ _ p) //.
     have -> : (PhiR *m centred R h b) i 0 = (\sum_(j < p) zr (at_ (row_ i) j) * zr (at_ (centre b) j)) / cs.
       rewrite mxE big_distrl /=; apply: eq_bigr => j _; rewrite !mxE /entry -/(row_ i); field.
@@ -242,11 +244,13 @@ Qed.
 Let K_sym (i l : 'I_n) : K i l = K l i.
 Proof. exact: hat_entry. Qed.
 
-Let weight (i l : 'I_n) : R := if List.nth i cols None is Some c then (`|zr (at_ c l)| + zr err) * zr (reach (span_at ss l))
+Let weight (i l : 'I_n) : R :=
+  if List.nth i cols None is Some c then (`|zr (at_ c l)| + zr err) * zr (reach (span_at ss l))
   else if List.nth l cols None is Some c then (`|zr (at_ c i)| + zr err) * zr (reach (span_at ss l))
   else zr (root err (at_ ks i)) * (zr (root err (at_ ks l)) * zr (reach (span_at ss l))).
 
-Let column_at (i l : 'I_n) : at_ (List.map (fun r => dotz r (through (row_ l))) (rows h)) i = dotz (row_ i) (through (row_ l)).
+Let column_at (i l : 'I_n) :
+  at_ (List.map (fun r => dotz r (through (row_ l))) (rows h)) i = dotz (row_ i) (through (row_ l)).
 Proof. by rewrite (nth_mapped _ _ _ nil). Qed.
 
 Let weighs (i l : 'I_n) : `|K i l| * extent lo hi l <= weight i l / U.
@@ -344,7 +348,8 @@ split.
       ((r - zr rr) * U - ((isc - kz) * a + zr er * v) * (cs * ts) - zr pl * (cs * ts)) / (cs * ts * U).
       by field; rewrite !gt_eqF.
     by rewrite divr_gt0 ?subr_gt0 // mulr_gt0.
-  rewrite [(r - zr rr) / _]mulrBl [(_ + zr er * v) / _]mulrDl; move: pa res; rewrite !ler_norml => /andP[_ pa] /andP[res _].
+  rewrite [(r - zr rr) / _]mulrBl [(_ + zr er * v) / _]mulrDl; move: pa res.
+  rewrite !ler_norml => /andP[_ pa] /andP[res _].
   move: pa res; rewrite /lo -/a; set y1 := D * _; set y2 := (isc - kz) * a / U; set y3 := zr er * v / U.
   by set y4 := r / _; set y5 := zr rr / _; lra.
 have : zr pl / U < ((isc - kz) * c - zr er * v) / U - (r + zr rr) / (cs * ts).

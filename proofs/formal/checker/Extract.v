@@ -1,5 +1,5 @@
-(** Writes `Relabel.check` and `Delete.check_deleted` as OCaml over zarith's integers. Trusted, beside Coq's extraction: that the functions of
-    `integer.ml` do what Coq's of the same names do, and that an OCaml int counts a list. *)
+(** Writes `Relabel.check` and `Delete.check_deleted` as OCaml over zarith's integers. Trusted, beside Coq's extraction:
+    that the functions of `integer.ml` do what Coq's of the same names do, and that an OCaml int counts a list. *)
 From Coq Require Extraction.
 From Coq Require Import ZArith List ExtrOcamlBasic ExtrOcamlZBigInt ExtrOcamlNatInt.
 From Certify Require Import Relabel Delete.

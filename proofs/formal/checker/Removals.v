@@ -38,7 +38,8 @@ Lemma diagonalE k zero X M : zeros zero -> List.Forall (fun u => length u = leng
   diagonal k zero X M = List.map (fun r => dotz r (List.map (fun x => dotz x r) X)) M.
 Proof.
 move=> z hM; rewrite /diagonal; have [b0 hX] := max_absP X.
-apply: (@flat_chunks _ _ k (length M) M _ _ (fun u => length u = length zero) hM) => c hc; rewrite applyE // /dots; elim: c {hc} => [//|r c IH] /=.
+apply: (@flat_chunks _ _ k (length M) M _ _ (fun u => length u = length zero) hM) => c hc.
+rewrite applyE // /dots; elim: c {hc} => [//|r c IH] /=.
 by rewrite IH dot_fromE.
 Qed.
 

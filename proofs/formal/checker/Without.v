@@ -163,7 +163,8 @@ have units : (zr m * zr tau + zr (gains_from Z0 tau q ss) + zr m * (zr q_err * z
     (zr z - zr z_err) / (cs * ts).
   move: (tau) (gains_from _ _ _ _) (widest) (q_err) (z) (z_err) ok' => ta G wi qe zz ze ok'.
   rewrite (@zrL R) !(zrM, zrD, zrB) in ok'.
-  rewrite -subr_gt0; have -> : (zr zz - zr ze) / (cs * ts) - ((zr m * zr ta + zr G + zr m * (zr qe * zr wi)) / W + zr t0 / ts) =
+  rewrite -subr_gt0; have -> : (zr zz - zr ze) / (cs * ts) -
+      ((zr m * zr ta + zr G + zr m * (zr qe * zr wi)) / W + zr t0 / ts) =
     ((zr zz - zr ze) * (zr us * vs) - ((zr m * zr ta + zr G + zr m * (zr qe * zr wi)) * (cs * ts) +
       zr t0 * (cs * (zr us * vs)))) / (cs * ts * W).
     by rewrite /W; field; rewrite !gt_eqF.
@@ -223,13 +224,15 @@ Definition minimiser_without (h : head) (M : {set 'I_(length (rows h))}) (v : 'c
     of every minimiser of the loss without any rows, at most `kept` of those that may go. *)
 Definition stays_means (h : head) (mays : list bool) (x : point) := exists m, [/\ kept x = Some m,
   side (above x) (dot (at_point R h x) (today R h)) (level R h) &
-  forall M : {set 'I_(length (rows h))}, M \subset going h mays -> (#|M| <= Z.to_nat m)%N -> forall v, minimiser_without M v ->
+  forall M : {set 'I_(length (rows h))}, M \subset going h mays -> (#|M| <= Z.to_nat m)%N ->
+  forall v, minimiser_without M v ->
   side (above x) (dot (at_point R h x) v) (level R h)].
 
 (** Where `lost` was proved: without some rows, at most so many, it is across. *)
 Definition falls_means (h : head) (mays : list bool) (x : point) := exists m, [/\ lost x = Some m,
   side (above x) (dot (at_point R h x) (today R h)) (level R h) &
-  exists M : {set 'I_(length (rows h))}, [/\ M \subset going h mays, (#|M| <= Z.to_nat m)%N & forall v, minimiser_without M v ->
+  exists M : {set 'I_(length (rows h))}, [/\ M \subset going h mays, (#|M| <= Z.to_nat m)%N &
+  forall v, minimiser_without M v ->
   side (~~ above x) (dot (at_point R h x) v) (level R h)]].
 
 (** D4a from integers to verdict. If `check_deleted` answers, the head has a row and a column, the training loss has
@@ -296,7 +299,8 @@ move=> [<- <-]; split=> //; first by rewrite List.map_length.
 move=> x a hin; have [hx ->] : List.In x points /\ a = judged x (q x) (im x).
   elim: points {lens hP} hin => [//|y ys IH] /= [[<- <-]|/IH[]]; split=> //; [by left|by right].
 have [lx lu] : P x by move/List.Forall_forall: hP; exact.
-have only (M : {set 'I_(length (rows h))}) : M \subset going h (may w) -> (#|M| <= Z.to_nat (most w))%N -> forall v, minimiser_without M v ->
+have only (M : {set 'I_(length (rows h))}) : M \subset going h (may w) -> (#|M| <= Z.to_nat (most w))%N ->
+    forall v, minimiser_without M v ->
     v = refit_without (Phi R h) (Decay R h) (given R h) M.
   by move=> MA Mk v; have [pM _] := sound 0 M MA Mk; move/(minimiserP sH pM).
 have fits m M : Z.leb m (most w) -> (#|M : {set 'I_(length (rows h))}| <= Z.to_nat m)%N ->
@@ -305,7 +309,8 @@ have fits m M : Z.leb m (most w) -> (#|M : {set 'I_(length (rows h))}| <= Z.to_n
 split=> [k1|k2].
   have [m [kE mm td st]] := judged_kept wf s1 s2 pH inv low lb c0 v0 lss sound lx lu (erefl _) (erefl _) k1.
   exists m; split=> // M MA Mm v hv; rewrite (only M MA (fits m M mm Mm) v hv); exact: st.
-have [m [kE mm td [M [MA Mm st]]]] := judged_lost wf s1 s2 pH inv low lb c0 v0 lss lmay sound lx lu (erefl _) (erefl _) k2.
+have [m [kE mm td [M [MA Mm st]]]] :=
+  judged_lost wf s1 s2 pH inv low lb c0 v0 lss lmay sound lx lu (erefl _) (erefl _) k2.
 by exists m; split=> //; exists M; split=> // v hv; rewrite (only M MA (fits m M mm Mm) v hv).
 Qed.
 

@@ -79,7 +79,9 @@ let tolerated (s : Subject.t) claim where (lower, upper) =
     a.((points + 1) / 2 - 1) in
   { name = Printf.sprintf "tolerated_changes: half of %d rows, at least %d, at most %d" points lower upper;
     rows = List.filter (fun (_, a, b, _) -> a <> None || b <> None) (List.init points (fun j ->
-        (j, (if low.(j) > 0 then Some low.(j) else None), (if high.(j) < s.count then Some (high.(j) + 1) else None), if high.(j) < s.count then flip j else Nothing)));
+        let below = high.(j) < s.count in
+        (j, (if low.(j) > 0 then Some low.(j) else None), (if below then Some (high.(j) + 1) else None),
+         if below then flip j else Nothing)));
     conclude = fun () ->
       if lower <> half low || upper <> half high then
         Refusal.malformed "%s: its ends are not what half of the rows reach" where }

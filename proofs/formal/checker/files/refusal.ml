@@ -5,5 +5,5 @@ exception Beyond of string
 let malformed form = Printf.ksprintf (fun s -> raise (Malformed s)) form
 let beyond form = Printf.ksprintf (fun s -> raise (Beyond s)) form
 
-let start = Unix.gettimeofday ()
-let tell form = Printf.ksprintf (fun s -> Printf.printf "%6.1f s  %s\n%!" (Unix.gettimeofday () -. start) s) form
+(* with the seconds of processor so far *)
+let tell form = Printf.ksprintf (fun s -> Printf.printf "%6.1f s  %s\n%!" (Sys.time ()) s) form

@@ -1,121 +1,36 @@
-(* Any few rows deleted: what `Verified.check_deleted` is told and does not believe, and its answers. Floats all along;
-   nothing wrong here can make it say yes to what is false. *)
-
-(* columns of the hat matrix that are looked at, and of fewer rows all *)
-let looked_at, all_of = 512, 1024
+(* Any few rows deleted: `Verified.check_deleted` asked about a head, and about heads of which some rows are gone already.
+   Trusted: `without`, `lies`, `stays` and `judge`, which put its answers together. *)
 let span_bits = 80
-let rounds = 200
 
-(* x as a fraction of a scale *)
-let real scale =
-  let down = max 0 (Z.numbits scale - 900) in
-  let s = Z.to_float (Z.shift_right scale down) in
-  fun x -> Z.to_float (Z.shift_right x down) /. s
-
-(* the least k + 1 of what is kept are the largest that were seen *)
-let keep top x =
-  let last = Array.length top - 1 in
-  if x > top.(last) then begin
-    let at = ref last in
-    while !at > 0 && top.(!at - 1) < x do top.(!at) <- top.(!at - 1); decr at done;
-    top.(!at) <- x
-  end
-
-(* rows with much leverage, or a large residual beside it; those that flip a point *)
-let choose n (may : bool array) flipping (ks : float array) (r : float array) =
-  if n <= all_of then Array.make n true
-  else begin
-    let chosen = Array.make n false in
-    List.iter (fun i -> chosen.(i) <- true) flipping;
-    let by f =
-      let order = Array.init n Fun.id in
-      let v = Array.init n (fun i -> if may.(i) then f i else -1.) in
-      Array.stable_sort (fun i j -> Float.compare v.(j) v.(i)) order;
-      for k = 0 to min n (looked_at / 2) - 1 do chosen.(order.(k)) <- true done in
-    by (fun i -> ks.(i));
-    by (fun i -> sqrt (Float.max 0. ks.(i)) *. Float.abs r.(i) /. Float.max 1e-9 (1. -. ks.(i)));
-    chosen
-  end
-
-(* for every row x_i - xi_i, x_i + xi_i and a level, from a xi that grows until no others pull an entry out of it *)
-let spans (may : bool array) most ks (cols : float array option array) r k_err r_err =
-  let n = Array.length ks in
-  let others = most - 1 in
-  let d = Array.map (fun k -> 1. -. k) ks in
-  let x = Array.init n (fun i -> if may.(i) then r.(i) /. d.(i) else 0.) in
-  let xi = Array.init n (fun i -> if may.(i) then 1e-13 *. (1. +. Float.abs x.(i)) else 0.) in
-  let level = Array.make n 0. in
-  let looked = List.filter (fun l -> cols.(l) <> None) (List.init n Fun.id) in
-  let root = Array.map (fun k -> sqrt (Float.max 0. (k +. k_err))) ks in
-  let column l = match cols.(l) with Some c -> c | None -> assert false in
-  (* one row's level and pull from what every other does *)
-  let pulls least each =
-    let top = Array.make (others + 1) 0. in
-    each (keep top);
-    let tau = Float.max least top.(others) in
-    let sum = ref (float_of_int others *. tau) in
-    for k = 0 to others - 1 do sum := !sum +. Float.max 0. (top.(k) -. tau) done;
-    (tau, !sum) in
-  let step () =
-    let v = Array.init n (fun i -> Float.abs x.(i) +. xi.(i)) in
-    let g = ref 0. in
-    Array.iteri (fun l c -> if c = None then g := Float.max !g (root.(l) *. v.(l))) cols;
-    let changed = ref false and found = Array.make n None in
-    for i = 0 to n - 1 do
-      if may.(i) then
-        found.(i) <- Some (match cols.(i) with
-            | Some c -> pulls 0. (fun keep ->
-                for l = 0 to n - 1 do if l <> i then keep ((Float.abs c.(l) +. k_err) *. v.(l)) done)
-            | None -> pulls (root.(i) *. !g *. (1. +. 1e-9)) (fun keep ->
-                List.iter (fun l -> keep ((Float.abs (column l).(i) +. k_err) *. v.(l))) looked))
-    done;
-    Array.iteri (fun i f -> match f with
-        | None -> ()
-        | Some (tau, pull) ->
-          level.(i) <- tau;
-          let need = (pull *. (1. +. 1e-4) +. 2. *. (k_err *. v.(i) +. r_err)) /. d.(i) +. 1e-13 *. v.(i) in
-          if not (need <= xi.(i)) then begin xi.(i) <- need *. (1. +. 1e-3); changed := true end) found;
-    !changed in
-  let rec go k = if k = 0 then false else if step () then Array.for_all (fun y -> y < 1e12) xi && go (k - 1) else true in
-  if Array.exists2 (fun m y -> m && not (y > 0.)) may d || not (go rounds) then None
-  else Some (Array.init n (fun i -> (x.(i) -. xi.(i), x.(i) +. xi.(i), level.(i))))
-
-(* a level for m rows, from the gains of all *)
-let level_of m gains =
-  let top = Array.make (m + 1) 0. in
-  Array.iter (keep top) gains;
-  top.(m)
-
-let judge (s : Subject.t) asked =
+(* one head and at most `most` rows: for every point asked about, whether it was proved, and the rows that pull most;
+   none where no spans are found *)
+let one_head (s : Subject.t) most asked =
   let h = s.head in
   let n = List.length h.targets in
   let may = Array.of_list s.may in
-  let most = min s.count n in
-  if most < 1 then Refusal.beyond "perturbation.count is 0, of which nothing is proved here";
   let _, inverse, inverse_scale, scale, base, points = Labels.proposals ~always:true s asked in
   let gone_of = List.combine points (List.map (fun (_, _, _, c) -> match c with Claims.Gone l -> l | _ -> []) asked) in
   let flipping = List.sort_uniq compare (List.concat_map snd gone_of) in
   let open_spans = ref true in
   let kept_spans = ref [||] in
-  let residual = ref [||] in
-  let weights = List.map (real (Z.div base.centre_scale h.feature_scale)) base.centre in
+  let weights = List.map (Spans.real (Z.div base.centre_scale h.feature_scale)) base.centre in
   let weights = Array.of_list weights in
-  let targets = Array.of_list (List.map (real h.target_scale) h.targets) in
-  residual := Array.mapi (fun i r ->
+  let targets = Array.of_list (List.map (Spans.real h.target_scale) h.targets) in
+  let residual = Array.mapi (fun i r ->
       let out = ref 0. in
       Array.iteri (fun a x -> out := !out +. x *. weights.(a)) r;
-      targets.(i) -. !out) s.rows;
-  let k_real = real inverse_scale in
+      targets.(i) -. !out) s.rows in
+  let k_real = Spans.real inverse_scale in
   let choose ks =
     Refusal.tell "checked: the diagonal of the hat matrix";
-    Array.to_list (choose n may flipping (Array.of_list (List.map k_real ks)) !residual) in
+    Array.to_list (Spans.choose n may flipping (Array.of_list (List.map k_real ks)) residual) in
   let span_scale = Z.shift_left Z.one span_bits in
   let spans ks cols _ err r_err =
-    let r_real = real (Z.mul base.centre_scale h.target_scale) in
+    let r_real = Spans.real (Z.mul base.centre_scale h.target_scale) in
     let cols = Array.of_list (List.map (Option.map (fun c -> Array.of_list (List.map k_real c))) cols) in
     Refusal.tell "checked: %d columns of the hat matrix"
       (Array.fold_left (fun k c -> if c = None then k else k + 1) 0 cols);
-    match spans may most (Array.of_list (List.map k_real ks)) cols !residual (k_real err) (r_real r_err) with
+    match Spans.spans may most (Array.of_list (List.map k_real ks)) cols residual (k_real err) (r_real r_err) with
     | None -> open_spans := false; List.map (fun _ -> { Verified.low = Z.zero; high = Z.zero; mark = Z.zero }) ks
     | Some found ->
       Refusal.tell "proposals: spans";
@@ -125,18 +40,87 @@ let judge (s : Subject.t) asked =
       Array.to_list (Array.map (fun (a, b, t) ->
           { Verified.low = whole a; high = whole b;
             mark = Z.add (Proposals.units (span_bits + marks) t) Z.one }) found) in
-  let q_real = real scale in
+  let q_real = Spans.real scale and pulling = Hashtbl.create 16 in
   let propose (x : Verified.point) q =
     let q = Array.of_list (List.map q_real q) in
     let gains = Array.mapi (fun i (a, b) -> Float.max (q.(i) *. a) (q.(i) *. b)) !kept_spans in
     let gone = Array.make n false in
     List.iter (fun i -> gone.(i) <- true) (List.assq x gone_of);
-    let tau = match x.kept with Some m when Z.fits_int m -> level_of (max 0 (min n (Z.to_int m))) gains | _ -> 0. in
+    let first = ref 0 in
+    Array.iteri (fun i g -> if g > gains.(!first) then first := i) gains;
+    Hashtbl.replace pulling x.features !first;
+    let tau = match x.kept with Some m when Z.fits_int m -> Spans.level_of (max 0 (min n (Z.to_int m))) gains | _ -> 0. in
     (Z.shift_left (Proposals.units (span_bits) tau) (Z.numbits scale - 1), Array.to_list gone) in
   let witness = { Verified.may = s.may; most = Z.of_int most; inverse; inverse_scale; span_scale; choose; spans; propose } in
   match Verified.check_deleted Labels.chunk h witness scale base points with
-  | None when not !open_spans ->
-    Refusal.beyond "no spans are found that hold for all rows that may go; trees are not read here"
+  | None when not !open_spans -> None
   | None -> Refusal.malformed "the head is not accepted: it has no floor, no rows, or no spans"
+  | Some (near, answers) ->
+    let first (x : Verified.point) = Option.value ~default:0 (Hashtbl.find_opt pulling x.features) in
+    Some (near, List.map2 (fun x (kept, lost) -> (x, kept, lost, first x)) points answers)
+
+(* ---- heads of which some rows are gone already: trees (D4b), and rows that are said to flip a point ---- *)
+let without (s : Subject.t) gone =
+  let left = Array.make (Array.length s.rows) true in
+  List.iter (fun i -> left.(i) <- false) gone;
+  let those l = List.filteri (fun i _ -> left.(i)) l in
+  let h = s.head in
+  { s with head = { h with rows = those h.rows; targets = those h.targets; codes = those h.codes };
+           rows = Array.of_list (those (Array.to_list s.rows)); may = those s.may }
+
+(* whether an evaluation row lies on a side at the minimum of a head as it is *)
+let lies (s : Subject.t) j side =
+  let s = { s with above = Array.mapi (fun k a -> if k = j then Some side else a) s.above } in
+  let _, inverse, inverse_scale, scale, base, points = Labels.proposals s [(j, Some 0, None, Claims.Nothing)] in
+  (* the side of today's weights is asked for too; here weights near the minimum stand for them *)
+  let h = { s.head with weights = base.centre; weight_scale = Z.div base.centre_scale s.head.feature_scale } in
+  let propose (x : Verified.point) q = Proposals.levels h x.kept None q in
+  match Verified.check Labels.chunk h scale inverse inverse_scale propose None points with
+  | Some (_, [(yes, _)]) -> yes
+  | _ -> false
+
+(* other heads are looked at while this many products of two numbers do for all *)
+let work_left = ref 60_000_000_000
+let affordable (s : Subject.t) =
+  let p = List.length s.head.decay in
+  work_left := !work_left - (Array.length s.rows + p) * p * p - 1_000_000;
+  !work_left >= 0
+
+(* D4b for one point: at most k of the rows that may go; those of `order`, from the first on, are looked at one by one.
+   Either none of them goes, or one is the first of them that does. Rows have their places in `s`. *)
+let rec stays (s : Subject.t) j k order =
+  affordable s &&
+  if k = 0 then lies s j (s.above.(j) = Some true)
+  else
+    let apart = { s with may = List.mapi (fun i m -> m && not (List.mem i order)) s.may } in
+    let leaf = match one_head apart k [(j, Some k, None, Claims.Nothing)] with
+      | Some (_, [(_, kept, _, _)]) -> kept
+      | _ -> false in
+    let rec children (s : Subject.t) = function
+      | [] -> true
+      | i :: later ->
+        let after = List.map (fun l -> if l > i then l - 1 else l) later in
+        stays (without s [i]) j (k - 1) after
+        && children { s with may = List.mapi (fun l m -> m && l <> i) s.may } later in
+    leaf && children s (List.filter (fun i -> List.nth s.may i) order)
+
+let judge (s : Subject.t) asked =
+  let most = min s.count (Array.length s.rows) in
+  if most < 1 then Refusal.beyond "perturbation.count is 0, of which nothing is proved here";
+  match one_head s most asked with
+  | None -> Refusal.beyond "no spans are found that hold for all rows that may go; the trees of a certificate are not read here"
   | Some (false, _) -> Refusal.malformed "base.distance: that the weights are so near the minimum is not proved"
-  | Some (true, answers) -> List.combine points answers
+  | Some (true, found) ->
+    let count f = List.length (List.filter f found) in
+    Refusal.tell "checked: by spans alone %d of %d stay, %d of %d flip" (count (fun (_, k, _, _) -> k))
+      (count (fun ((x : Verified.point), _, _, _) -> x.kept <> None)) (count (fun (_, _, l, _) -> l))
+      (count (fun ((x : Verified.point), _, _, _) -> x.lost <> None));
+    List.map2 (fun ((x : Verified.point), kept, lost, first) (j, _, _, change) ->
+        let kept = kept || match x.kept with
+          | Some m when Z.leq m (Z.of_int most) && Z.sign m > 0 -> stays s j (Z.to_int m) [first]
+          | _ -> false in
+        let lost = lost || match x.lost, change with
+          | Some m, Claims.Gone l when Z.leq (Z.of_int (List.length l)) m && List.for_all (List.nth s.may) l ->
+            affordable s && lies (without s l) j (s.above.(j) <> Some true)
+          | _ -> false in
+        (x, (kept, lost))) found asked
