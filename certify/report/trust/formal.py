@@ -66,6 +66,10 @@ FORMAL: Final = (
             "deletions_second_order", "deletions_sorted", "tree"),
            "the identity; D4a for every set of at most k rows; D4b's tree; not what a node takes over from its "
            "parent"),
+    Formal(("D4",), "Spans.v", ("spans_hold",),
+           "D4a with spans, for every set of at most k rows: what no k − 1 others pull out of its span stays there"),
+    Formal(("D4",), "Spans.v", ("hat_near", "hat_CS"),
+           "the hat matrix through any approximate inverse, and `|K_il| ≤ s_is_l`"),
     Formal(("D4",), "Spectral.v", ("spectral_between", "spectral_bound", "row_sums"),
            "D4c for one set of rows, and row sums as a valid κ"),
     Formal(("D2",), "Convex.v", ("refit_near", "refit_unique"),
@@ -88,6 +92,12 @@ FORMAL: Final = (
            "one output, influences computed from any u, one error for all changes of targets"),
     Formal(("D3",), "Relabelled.v", ("check_sound", "check_refuses_empty"),
            "a program from integers to verdict, proved right for every minimiser and every change; extracted to "
+           "OCaml, [with what it trusts](formal/checker/README.md)"),
+    Formal(("D4",), "Deleted.v", ("spans_sound",),
+           "spans that integers were found to hold are spans of the head: hat matrix, residuals and levels with "
+           "their errors"),
+    Formal(("D4",), "Without.v", ("check_deleted_sound", "check_deleted_refuses_empty"),
+           "a program from integers to verdict, proved right for every minimiser without any few rows; extracted to "
            "OCaml, [with what it trusts](formal/checker/README.md)"),
     Formal(("R2",), "FloatDot.v", ("fdot_error_b64",),
            "one order of summation, binary64"),

@@ -1,4 +1,4 @@
-(* Any few rows deleted: `Verified.check_deleted` asked about a head, and about heads of which some rows are gone already.
+(* Any few rows deleted: `Verified.check_deleted` asked about a head, and about heads of which some rows are gone.
    Trusted: `without`, `lies`, `stays` and `judge`, which put its answers together. *)
 let span_bits = 80
 
@@ -49,9 +49,11 @@ let one_head (s : Subject.t) most asked =
     let first = ref 0 in
     Array.iteri (fun i g -> if g > gains.(!first) then first := i) gains;
     Hashtbl.replace pulling x.features !first;
-    let tau = match x.kept with Some m when Z.fits_int m -> Spans.level_of (max 0 (min n (Z.to_int m))) gains | _ -> 0. in
+    let tau = match x.kept with
+      | Some m when Z.fits_int m -> Spans.level_of (max 0 (min n (Z.to_int m))) gains | _ -> 0. in
     (Z.shift_left (Proposals.units (span_bits) tau) (Z.numbits scale - 1), Array.to_list gone) in
-  let witness = { Verified.may = s.may; most = Z.of_int most; inverse; inverse_scale; span_scale; choose; spans; propose } in
+  let witness =
+    { Verified.may = s.may; most = Z.of_int most; inverse; inverse_scale; span_scale; choose; spans; propose } in
   match Verified.check_deleted Labels.chunk h witness scale base points with
   | None when not !open_spans -> None
   | None -> Refusal.malformed "the head is not accepted: it has no floor, no rows, or no spans"
@@ -108,7 +110,7 @@ let judge (s : Subject.t) asked =
   let most = min s.count (Array.length s.rows) in
   if most < 1 then Refusal.beyond "perturbation.count is 0, of which nothing is proved here";
   match one_head s most asked with
-  | None -> Refusal.beyond "no spans are found that hold for all rows that may go; the trees of a certificate are not read here"
+  | None -> Refusal.beyond "no spans are found that hold for all rows that may go; a certificate's trees are not read here"
   | Some (false, _) -> Refusal.malformed "base.distance: that the weights are so near the minimum is not proved"
   | Some (true, found) ->
     let count f = List.length (List.filter f found) in

@@ -1,5 +1,5 @@
-(* What `Verified.check_deleted` is told and does not believe: which columns of the hat matrix to look at, spans, levels.
-   Floats all along; nothing wrong here can make it say yes to what is false. *)
+(* What `Verified.check_deleted` is told and does not believe: which columns of the hat matrix to look at, spans and
+   levels. Floats all along; nothing wrong here can make it say yes to what is false. *)
 
 (* columns of the hat matrix that are looked at, and of fewer rows all *)
 let looked_at, all_of = 512, 1024
@@ -75,7 +75,7 @@ let spans (may : bool array) most ks (cols : float array option array) r k_err r
           let need = (pull *. (1. +. 1e-4) +. 2. *. (k_err *. v.(i) +. r_err)) /. d.(i) +. 1e-13 *. v.(i) in
           if not (need <= xi.(i)) then begin xi.(i) <- need *. (1. +. 1e-3); changed := true end) found;
     !changed in
-  let rec go k = if k = 0 then false else if step () then Array.for_all (fun y -> y < 1e12) xi && go (k - 1) else true in
+  let rec go k = k > 0 && (not (step ()) || (Array.for_all (fun y -> y < 1e12) xi && go (k - 1))) in
   if Array.exists2 (fun m y -> m && not (y > 0.)) may d || not (go rounds) then None
   else Some (Array.init n (fun i -> (x.(i) -. xi.(i), x.(i) +. xi.(i), level.(i))))
 
