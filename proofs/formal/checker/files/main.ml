@@ -33,7 +33,7 @@ let run path =
   (match List.concat (List.map2 (fun a (j, _, _, _) -> if List.memq a wrong then [j] else []) answers asked) with
    | [] -> ()
    | j :: _ as l when s.deleted ->
-     Refusal.beyond "by spans alone what is said of evaluation row %d is not proved, nor of %d others of %d" j
+     Refusal.beyond "by spans and small trees what is said of evaluation row %d is not proved, nor of %d others of %d" j
        (List.length l - 1) (List.length asked)
    | j :: _ as l ->
      Refusal.malformed "what is said of evaluation row %d is not proved, nor of %d others" j (List.length l - 1));

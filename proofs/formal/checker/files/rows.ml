@@ -2,6 +2,10 @@
    Trusted: `without`, `lies`, `stays` and `judge`, which put its answers together. *)
 let span_bits = 80
 
+(* rows that are looked at one by one where spans alone do not prove a point: so many are tried, each in its turn *)
+let tried = [1; 2; 4; 6]
+let apart = 6
+
 (* one head and at most `most` rows: for every point asked about, whether it was proved, and the rows that pull most;
    none where no spans are found *)
 let one_head (s : Subject.t) most asked =
@@ -46,9 +50,14 @@ let one_head (s : Subject.t) most asked =
     let gains = Array.mapi (fun i (a, b) -> Float.max (q.(i) *. a) (q.(i) *. b)) !kept_spans in
     let gone = Array.make n false in
     List.iter (fun i -> gone.(i) <- true) (List.assq x gone_of);
-    let first = ref 0 in
-    Array.iteri (fun i g -> if g > gains.(!first) then first := i) gains;
-    Hashtbl.replace pulling x.features !first;
+    let order = Array.init n Fun.id in
+    let first k =  (* the place of the largest gain from k on comes to k *)
+      for i = k + 1 to n - 1 do
+        if gains.(order.(i)) > gains.(order.(k)) then begin
+          let l = order.(k) in order.(k) <- order.(i); order.(i) <- l end
+      done;
+      order.(k) in
+    Hashtbl.replace pulling x.features (List.init (min apart n) first);
     let tau = match x.kept with
       | Some m when Z.fits_int m -> Spans.level_of (max 0 (min n (Z.to_int m))) gains | _ -> 0. in
     (Z.shift_left (Proposals.units (span_bits) tau) (Z.numbits scale - 1), Array.to_list gone) in
@@ -58,7 +67,7 @@ let one_head (s : Subject.t) most asked =
   | None when not !open_spans -> None
   | None -> Refusal.malformed "the head is not accepted: it has no floor, no rows, or no spans"
   | Some (near, answers) ->
-    let first (x : Verified.point) = Option.value ~default:0 (Hashtbl.find_opt pulling x.features) in
+    let first (x : Verified.point) = Option.value ~default:[] (Hashtbl.find_opt pulling x.features) in
     Some (near, List.map2 (fun x (kept, lost) -> (x, kept, lost, first x)) points answers)
 
 (* ---- heads of which some rows are gone already: trees (D4b), and rows that are said to flip a point ---- *)
@@ -119,7 +128,8 @@ let judge (s : Subject.t) asked =
       (count (fun ((x : Verified.point), _, _, _) -> x.lost <> None));
     List.map2 (fun ((x : Verified.point), kept, lost, first) (j, _, _, change) ->
         let kept = kept || match x.kept with
-          | Some m when Z.leq m (Z.of_int most) && Z.sign m > 0 -> stays s j (Z.to_int m) [first]
+          | Some m when Z.leq m (Z.of_int most) && Z.sign m > 0 ->
+            List.exists (fun k -> stays s j (Z.to_int m) (List.filteri (fun i _ -> i < k) first)) tried
           | _ -> false in
         let lost = lost || match x.lost, change with
           | Some m, Claims.Gone l when Z.leq (Z.of_int (List.length l)) m && List.for_all (List.nth s.may) l ->
