@@ -1,13 +1,14 @@
 (* Any few rows deleted: `Verified.check_deleted` asked about a head, and about heads of which some rows are gone.
    Trusted: `without`, `lies`, `stays` and `judge`, which put its answers together. *)
 let span_bits = 80
+let largest_count = 200
 
 (* rows that are looked at one by one where spans alone do not prove a point: so many are tried, each in its turn *)
 let tried = [1; 2; 4; 6]
 let apart = 6
 
 (* one head and at most `most` rows: for every point asked about, whether it was proved, and the rows that pull most;
-   none where no spans are found *)
+   none where the head has no floor or no spans are found *)
 let one_head (s : Subject.t) most asked =
   let h = s.head in
   let n = List.length h.targets in
@@ -15,7 +16,6 @@ let one_head (s : Subject.t) most asked =
   let _, inverse, inverse_scale, scale, base, points = Labels.proposals ~always:true s asked in
   let gone_of = List.combine points (List.map (fun (_, _, _, c) -> match c with Claims.Gone l -> l | _ -> []) asked) in
   let flipping = List.sort_uniq compare (List.concat_map snd gone_of) in
-  let open_spans = ref true in
   let kept_spans = ref [||] in
   let weights = List.map (Spans.real (Z.div base.centre_scale h.feature_scale)) base.centre in
   let weights = Array.of_list weights in
@@ -35,7 +35,7 @@ let one_head (s : Subject.t) most asked =
     Refusal.tell "checked: %d columns of the hat matrix"
       (Array.fold_left (fun k c -> if c = None then k else k + 1) 0 cols);
     match Spans.spans may most (Array.of_list (List.map k_real ks)) cols residual (k_real err) (r_real r_err) with
-    | None -> open_spans := false; List.map (fun _ -> { Verified.low = Z.zero; high = Z.zero; mark = Z.zero }) ks
+    | None -> List.map (fun _ -> { Verified.low = Z.zero; high = Z.zero; mark = Z.zero }) ks
     | Some found ->
       Refusal.tell "proposals: spans";
       let whole = Proposals.units span_bits in
@@ -64,8 +64,7 @@ let one_head (s : Subject.t) most asked =
   let witness =
     { Verified.may = s.may; most = Z.of_int most; inverse; inverse_scale; span_scale; choose; spans; propose } in
   match Verified.check_deleted Labels.chunk h witness scale base points with
-  | None when not !open_spans -> None
-  | None -> Refusal.malformed "the head is not accepted: it has no floor, no rows, or no spans"
+  | None -> None
   | Some (near, answers) ->
     let first (x : Verified.point) = Option.value ~default:[] (Hashtbl.find_opt pulling x.features) in
     Some (near, List.map2 (fun x (kept, lost) -> (x, kept, lost, first x)) points answers)
@@ -93,8 +92,8 @@ let lies (s : Subject.t) j side =
 (* other heads are looked at while this many products of two numbers do for all *)
 let work_left = ref 60_000_000_000
 let affordable (s : Subject.t) =
-  let p = List.length s.head.decay in
-  work_left := !work_left - (Array.length s.rows + p) * p * p - 1_000_000;
+  let p = List.length s.head.decay and n = Array.length s.rows in
+  work_left := !work_left - (n + p) * p * p - 100 * n * min n 512 - 10_000_000;
   !work_left >= 0
 
 (* D4b for one point: at most k of the rows that may go; those of `order`, from the first on, are looked at one by one.
@@ -117,9 +116,12 @@ let rec stays (s : Subject.t) j k order =
 
 let judge (s : Subject.t) asked =
   let most = min s.count (Array.length s.rows) in
-  if most < 1 then Refusal.beyond "perturbation.count is 0, of which nothing is proved here";
+  if most < 1 || most > largest_count then
+    Refusal.beyond "perturbation.count is %d; 1 to %d rows are looked at here" s.count largest_count;
   match one_head s most asked with
-  | None -> Refusal.beyond "no spans are found that hold for all rows that may go; a certificate's trees are not read here"
+  | None ->
+    Refusal.beyond "no spans are found that hold for all rows that may go, or no floor of H; trees of a certificate \
+                    are not read"
   | Some (false, _) -> Refusal.malformed "base.distance: that the weights are so near the minimum is not proved"
   | Some (true, found) ->
     let count f = List.length (List.filter f found) in

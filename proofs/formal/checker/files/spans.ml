@@ -1,8 +1,9 @@
 (* What `Verified.check_deleted` is told and does not believe: which columns of the hat matrix to look at, spans and
    levels. Floats all along; nothing wrong here can make it say yes to what is false. *)
 
-(* columns of the hat matrix that are looked at, and of fewer rows all *)
-let looked_at, all_of = 512, 1024
+(* columns of the hat matrix that are looked at, fewer of very many rows; and of few rows all *)
+let looked_at n = max 16 (min 512 (20_000_000 / max 1 n))
+let all_of = 1024
 let rounds = 200
 
 (* x as a fraction of a scale *)
@@ -30,7 +31,7 @@ let choose n (may : bool array) flipping (ks : float array) (r : float array) =
       let order = Array.init n Fun.id in
       let v = Array.init n (fun i -> if may.(i) then f i else -1.) in
       Array.stable_sort (fun i j -> Float.compare v.(j) v.(i)) order;
-      for k = 0 to min n (looked_at / 2) - 1 do chosen.(order.(k)) <- true done in
+      for k = 0 to min n (looked_at n / 2) - 1 do chosen.(order.(k)) <- true done in
     by (fun i -> ks.(i));
     by (fun i -> sqrt (Float.max 0. ks.(i)) *. Float.abs r.(i) /. Float.max 1e-9 (1. -. ks.(i)));
     chosen
