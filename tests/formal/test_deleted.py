@@ -38,7 +38,8 @@ def margins(head: SmallHead, rows: list[int], count: int) -> np.ndarray[Any, Any
             left = [i for i in range(len(head.phi)) if i not in gone]
             phi, Y = head.phi[left], head.Y[left, 0]
             H = phi.T @ phi + head.mu * np.diag(head.decayed)
-            least = np.minimum(least, sign * (head.points @ np.linalg.lstsq(H, phi.T @ Y, rcond=None)[0] - head.threshold))
+            v = np.linalg.lstsq(H, phi.T @ Y, rcond=None)[0]
+            least = np.minimum(least, sign * (head.points @ v - head.threshold))
     return least
 
 

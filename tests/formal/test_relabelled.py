@@ -17,6 +17,7 @@ from safetensors.numpy import load_file, save_file
 
 from tests.formal.shared import BEYOND, INVALID, VALID, Certificate, drawn, objection, put, verdict, written
 
+
 @pytest.mark.parametrize("quantity", ["stable_predictions", "tolerated_changes"])
 @pytest.mark.parametrize("seed", range(12))
 def test_both_take_what_was_proved(program: Path, tmp_path: Path, seed: int, quantity: str) -> None:
