@@ -11,7 +11,7 @@ from flint import arb, fmpz, fmpz_mat
 from certify.check.linalg.fixed import scale
 from certify.check.reading.arrays import Array
 from certify.check.stored.ground import Ground, with_ones
-from certify.check.stored.npy import Stored, Values
+from certify.check.stored.npy import Stored
 from certify.check.theorems.head.rows.squared.ridge import FEATURE_BITS, Solution, Whole, whole_rows
 from certify.format.canonical import show
 from certify.format.refusal import Invalid

@@ -18,7 +18,7 @@ POINTS = 256
 """Points that a part of the rows is multiplied with at a time."""
 
 QUICK, SHARP = (24, 28), (FEATURE_BITS, 62)
-"""Bits of features and of solutions: short ones first, whose error is counted, and long ones for what they leave open."""
+"""Bits of features and of solutions: short ones first, whose error is counted, and long ones for what is left open."""
 
 
 @dataclass

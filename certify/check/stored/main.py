@@ -70,7 +70,8 @@ def outcomes_of(stated: Stated, gates: list[Gate]) -> list[Outcome]:
     claim = Claim(where="claim", quantity=QUANTITY, theorem=THEOREMS[stated.change], rigour="proved", verdict="",
                   lower=None if nothing else lower, upper=None if nothing else upper, unit=UNIT, gate=None, reason="",
                   hypotheses=(), rows=(), row_lower=(), row_upper=(), witness=Witness())
-    return [evaluate(claim, gate) for gate in gates or [None]]
+    asked: list[Gate | None] = [*gates] or [None]
+    return [evaluate(claim, gate) for gate in asked]
 
 
 def line_of(stated: Stated, outcomes: list[Outcome], drawn: int) -> str:

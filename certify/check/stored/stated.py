@@ -95,7 +95,7 @@ def _changed(value: object, flips: int, change: str, sizes: dict[str, int]) -> t
     if not NAMED[change] and value is None:
         return None
     if not NAMED[change] or not isinstance(value, list) or len(value) != flips:
-        raise Invalid("claim.changed", show(value), "null where labels change, else rows for each that flips, is needed")
+        raise Invalid("claim.changed", show(value), "null where labels change, else rows for each that flips")
     found = tuple(_rows(rows, "claim.changed", sizes["rows"]) for rows in value)
     longest = max(map(len, found), default=0)
     if longest > sizes["count"]:

@@ -38,14 +38,14 @@ def rows(
         "-o", "--output", metavar="FILE", help="Write the answer as JSON.")] = None,
     certificate: Annotated[Path | None, typer.Option(
         "--certificate", metavar="DIR",
-        help="Write certificate.json and model.safetensors there, for `certify check`: of a RidgeClassifier and --relabel."
-    )] = None,
+        help="Write certificate.json and model.safetensors there, which `certify check` proves again from the same "
+             "files: of a RidgeClassifier.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")] = False,
 ) -> None:
     """Say which predictions stay when any M rows of a large file are deleted or relabelled.
 
-    With --certificate others can prove it again from the same files. The answer has the same bytes whatever the number of processes. Exit status 4 if nothing was proved.
+    The answer has the same bytes whatever the number of processes. Exit status 4 if nothing was proved.
     """
     from certify.certificate.stored import intended
     from certify.certificate.write import require_folder, write_together

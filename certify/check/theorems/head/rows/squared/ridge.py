@@ -119,7 +119,7 @@ class Ridge:
         self._decay(self.phi.mid.transpose() * self.phi.mid, mu, decayed)
 
     def _decay(self, gram: fmpz_mat, mu: arb, decayed: Sequence[bool]) -> None:
-        """The normal matrix from the sums of products, in units of `2^(−2·FEATURE_BITS)`, to which the decay is added."""
+        """The normal matrix: the decay is added to sums of products in units of `2^(−2·FEATURE_BITS)`."""
         bits = 2 * FEATURE_BITS
         rounding = ZERO
         self.units = [fmpz(0)] * self.p
