@@ -25,6 +25,7 @@ class Condition:
         high, low: the same less the least and the largest new contrast.
         top: the largest of these in size.
         length: of the contrasts of all rows, from above.
+        outputs: with their signs, those that the contrast is of.
     """
 
     old: tuple[int, ...]
@@ -32,6 +33,7 @@ class Condition:
     low: tuple[int, ...]
     top: int
     length: arb
+    outputs: tuple[tuple[int, int], ...]
 
 
 def targets_of(classes: int) -> list[list[int]]:
@@ -64,7 +66,8 @@ def conditions_of(today: int, counts: Sequence[int]) -> list[Condition]:
         high = [t - min(c) for t, c in zip(old, new, strict=True)]
         low = [t - max(c) for t, c in zip(old, new, strict=True)]
         length = arb(sum(n * t * t for n, t in zip(counts, old, strict=True))).sqrt().upper()
-        found.append(Condition(tuple(old), tuple(high), tuple(low), max(map(abs, (*high, *low))), length))
+        found.append(Condition(tuple(old), tuple(high), tuple(low), max(map(abs, (*high, *low))), length,
+                               tuple((a, w) for a, w in enumerate(weights) if w)))
     return found
 
 

@@ -10,6 +10,7 @@ from flint import arb, fmpz, fmpz_mat
 
 from certify.check.linalg.fixed import scale
 from certify.check.reading.arrays import Array
+from certify.check.stored.beside import energies
 from certify.check.stored.ground import Ground, with_ones
 from certify.check.stored.npy import Stored
 from certify.check.theorems.head.rows.squared.ridge import FEATURE_BITS, Solution, Whole, whole_rows
@@ -76,12 +77,14 @@ class Row:
         label: by the given weights; −1 where rounding does not tell.
         solution: `H⁻¹e`.
         sums: products of the solution with the sums of the rows of every class.
+        energy: at least `|e|_{H⁻¹}`.
     """
 
     number: int
     label: int
     solution: Solution
     sums: tuple[fmpz, ...]
+    energy: arb
 
 
 def evaluated(ground: Ground, rows: Stored, weights: Weights, asked: Sequence[bool]) -> Iterator[Row]:
@@ -101,10 +104,11 @@ def evaluated(ground: Ground, rows: Stored, weights: Weights, asked: Sequence[bo
         E = whole_rows(with_ones(some) if ground.rows.ones else some, ground.system.shifts, FEATURE_BITS)
         labels = _labels(E, weights)
         solutions = ground.system.solved(E)
+        lengths = energies(E.mid.tolist(), E.bits, E.radius, solutions)
         U = fmpz_mat([solution.u for solution in solutions])
         sums = (U * ground.by_class).tolist()
         for r, i in enumerate(wanted):
-            yield Row(first + i, labels[r], solutions[r], tuple(sums[r]))
+            yield Row(first + i, labels[r], solutions[r], tuple(sums[r]), lengths[r])
 
 
 def _labels(E: Whole, weights: Weights) -> list[int]:

@@ -113,7 +113,7 @@ def _wrong(number: int, stays: bool, why: str) -> Invalid:
     return Invalid(f"claim.{'stays' if stays else 'flips'}, evaluation row {number}", "it is stated", why)
 
 
-def method(ground: Ground, stated: Stated) -> Labels:
+def method(ground: Ground, stated: Stated, tell: Callable[[str], None]) -> Labels:  # noqa: ARG001
     """What checks the rows that are stated."""
     stays = [False] * stated.evaluation_rows
     for j in stated.stays:

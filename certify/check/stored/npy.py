@@ -17,8 +17,8 @@ from certify.check.reading.formats.npz import NEEDED, NPY_TYPES, header
 from certify.format.canonical import show
 from certify.format.refusal import Invalid
 
-HEADER = 2**16
-"""Bytes that the header may have at most."""
+HEADER, AT_ONCE = 2**16, 2**20
+"""Bytes that the header may have at most, and that are hashed at a time."""
 
 TEXT, LETTER = 256, 4
 """Letters of a word at most, and bytes of a letter."""
@@ -102,7 +102,7 @@ class Stored:
 
 
 def stored(path: Path, role: str, record: FileRecord, axes: int) -> Stored:
-    """The array of a file, whose size and header have been looked at.
+    """The array of a file, whose bytes are the ones that are bound, and whose header has been looked at.
 
     Args:
         path: of the file.
@@ -114,8 +114,13 @@ def stored(path: Path, role: str, record: FileRecord, axes: int) -> Stored:
         Invalid: there is no such file, it has another size, or it is no array of numbers, row by row.
     """
     where = f"{role} file {show(str(path))}"
-    with _opened(path, f"{role} file {show(str(path))}", record, f"; say with --{role} where it is") as file:
-        head = file.read(HEADER)
+    with _opened(path, where, record, f"; say with --{role} where it is") as file:
+        head, digest = file.read(HEADER), sha256()
+        digest.update(head)
+        while part := file.read(AT_ONCE):
+            digest.update(part)
+    if digest.hexdigest() != record.sha256:  # before a word is said of what is in it
+        raise Invalid(where, f"the certificate binds sha256 {record.sha256}", "its bytes have another")
     start, order, typ, fortran, shape = header(head, where)
     letters = int(typ[1:]) if typ[0] == "U" and axes == 1 else 0
     if start > HEADER or (typ not in NPY_TYPES and not 0 < letters <= TEXT):

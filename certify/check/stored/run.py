@@ -10,7 +10,7 @@ from flint import ctx
 
 from certify.check.reading.arrays import read_arrays
 from certify.check.reading.files import Places, read_file
-from certify.check.stored import labels
+from certify.check.stored import deletions, labels
 from certify.check.stored.evaluated import evaluated, shape_of, weights_of_file
 from certify.check.stored.ground import Rows, classes_of, ground
 from certify.check.stored.npy import Stored, stored
@@ -24,7 +24,7 @@ PRECISION = 128
 AXES = {"data": 2, "labels": 1, "evaluation": 2}
 """By file the axes of its array."""
 
-METHODS = {"labels": labels.method}
+METHODS = {"labels": labels.method, "deletions": deletions.method}
 """By what may happen to rows: what checks the evaluation rows that are stated."""
 
 Tell = Callable[[str], None]
@@ -66,7 +66,7 @@ def check(path: Path, data: bytes, given: dict[str, Path | None], tell: Tell,
         tell("its inverse is proved")
         outputs = 1 if stated.classes == 2 else stated.classes
         weights = weights_of_file(model, outputs, stated.columns, rows.ones, "model file", base.system.shifts)
-        method = METHODS[stated.change](base, stated)
+        method = METHODS[stated.change](base, stated, tell)
         asked = [False] * stated.evaluation_rows
         for j in (*stated.stays, *stated.flips):
             asked[j] = True

@@ -1,0 +1,166 @@
+"""What stands beside every row once the rows were read: residuals of the model, and how much of what is known it is."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from heapq import nlargest
+from operator import mul
+
+from flint import arb, fmpz, fmpz_mat
+
+from certify.check.linalg.balls import ZERO
+from certify.check.linalg.fixed import scale
+from certify.check.stored.conditions import Condition, targets_of
+from certify.check.stored.ground import Ground
+from certify.check.theorems.head.rows.squared.ridge import FEATURE_BITS, Solution, Whole, whole_rows
+
+BITS = 40
+"""Bits of a residual behind the point; about those of the inverse that leverages are formed with."""
+
+MOST = 1 << 62
+"""What no number here exceeds."""
+
+FEATURES = 36
+"""Bits of features in leverages."""
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Numbers of every row.
+
+    Attributes:
+        residuals: of each output, in units of `2^−BITS`.
+        widest: the largest residual of a contrast of each row in size, in these units, no less.
+        off: of each output, at least the Euclidean length of what all its residuals are off by.
+        leverages: `K_ii` in units of `2^−BITS`, no less.
+    """
+
+    residuals: tuple[array[int], ...]
+    widest: array[int]
+    off: tuple[arb, ...]
+    leverages: array[int]
+
+    def largest(self, count: int) -> tuple[arb, arb, arb]:
+        """Of the `count` largest: leverages together, the length of the residuals, and `Σ√K_ii|r_i|`, all no less.
+
+        The residuals are those that were computed.
+        """
+        kappa = arb(sum(nlargest(count, self.leverages))) * scale(BITS)
+        length = arb(sum(nlargest(count, (x * x for x in self.widest)))).sqrt() * scale(BITS)
+        # what is under the root is in units of 2^−4BITS
+        squares = nlargest(count, (k * r * r for k, r in zip(self.leverages, self.widest, strict=True)))
+        both = sum((arb(x).sqrt() for x in squares), ZERO) * scale(BITS) * scale(BITS).sqrt()
+        return kappa.upper(), length.upper(), both.upper()
+
+    def contrast(self, condition: Condition, row: int) -> int:
+        """The residual of a contrast at a row, in units of `2^−BITS`."""
+        return sum(sign * self.residuals[a][row] for a, sign in condition.outputs)
+
+    def off_of(self, condition: Condition) -> arb:
+        """What the residuals of a contrast are off by."""
+        return sum((self.off[a] for a, _ in condition.outputs), ZERO)
+
+
+def beside(ground: Ground, tell: Callable[[str], None]) -> Beside:
+    """Read the rows once more.
+
+    Args:
+        ground: of the rows.
+        tell: told what was done.
+    """
+    solutions = _solutions(ground)
+    inverse, short = _short(ground)
+    shortest = scale(short)
+    residuals: list[array[int]] = [array("q") for _ in solutions]
+    widest, leverages, far = array("q"), array("q"), 0
+    across = [fmpz_mat(ground.system.p, 1, s.u) for s in solutions]
+    targets = targets_of(ground.rows.number)
+    squares = list[int]()
+    for first, part in ground.rows.parts():
+        whole = whole_rows(part, ground.system.shifts, FEATURE_BITS)
+        own = []
+        for a, (solution, column) in enumerate(zip(solutions, across, strict=True)):
+            up = FEATURE_BITS + solution.bits - BITS
+            fitted = [_moved(x, up) for x in (whole.mid * column).entries()]
+            own.append([(targets[y][a] << BITS) - x
+                        for y, x in zip(ground.rows.classes[first:first + len(part)], fitted, strict=True)])
+            residuals[a].extend(own[-1])
+        if len(own) == 1:
+            widest.extend([abs(x) + 1 for x in own[0]])
+        else:
+            widest.extend([max(row) - min(row) + 2 for row in zip(*own, strict=True)])
+        features = whole_rows(part, ground.system.shifts, FEATURES).mid
+        rows = features.tolist()
+        squares += [int(sum(map(mul, row, image), fmpz(0)))
+                    for row, image in zip(rows, (features * inverse).tolist(), strict=True)]
+        far = max(far, max(int(sum(map(mul, row, row), fmpz(0))) for row in rows))
+    error = _error(ground, arb(far).sqrt() * scale(FEATURES), shortest)
+    drop = 2 * FEATURES + short - BITS
+    more = ceiling(error)
+    leverages.extend([min(max(0, _moved(fmpz(x), drop) + 1) + more, MOST) for x in squares])
+    tell("residuals and leverages of all rows are known")
+    return Beside(tuple(residuals), widest, tuple(
+        (s.off + arb(ground.system.n).sqrt() * scale(BITS)).upper() for s in solutions), leverages)
+
+
+def _solutions(ground: Ground) -> list[Solution]:
+    """Weights of every output."""
+    targets = targets_of(ground.rows.number)
+    found = []
+    length = arb(ground.system.n).sqrt()
+    for a in range(len(targets[0])):
+        column = fmpz_mat(len(targets), 1, [target[a] for target in targets])
+        right = Whole((ground.by_class * column).transpose(), FEATURE_BITS, ZERO)
+        found += ground.system.solved(right, [(ground.system.loose * length).upper()])
+    return found
+
+
+def _short(ground: Ground) -> tuple[fmpz_mat, int]:
+    """The inverse in about `BITS` bits, and where they end."""
+    X = ground.system.inverse.X
+    assert X is not None
+    longest = max(x.bit_length() for x in X.mid.entries())
+    bits = X.bits - max(0, longest - BITS)
+    return X.at(bits).mid, bits
+
+
+def _error(ground: Ground, far: arb, unit: arb) -> arb:
+    """What `φ̂ᵀX̂φ̂` may be less than `φᵀH⁻¹φ` by, for rows of length `far` at most in short integers.
+
+    `|X − H⁻¹| ≤ ε‖H⁻¹‖` on either side of a row (W2), the cut of X is `p·unit` at most, and features are cut by
+    `√p·2^−FEATURES` and the distance within which they are known.
+    """
+    system = ground.system
+    X = system.inverse.X
+    assert X is not None
+    p = arb(system.p)
+    lost = p.sqrt() * scale(FEATURES) + system.loose
+    longest = far + lost
+    return (system.inverse.error * system.stretch**2 * longest**2 + X.size * (2 * longest * lost + lost**2)
+            + p * unit * longest**2).upper()
+
+
+def ceiling(error: arb) -> int:
+    """A number that is not negative in units of `2^−BITS`, rounded up; `MOST` where it is larger or no number.
+
+    >>> ceiling(arb(0)), ceiling(arb(2) ** -BITS), ceiling(arb("inf")) == MOST
+    (0, 1, True)
+    """
+    top = (error * arb(2) ** BITS).upper().ceil().upper() if error.is_finite() else arb(MOST)
+    return MOST if not top < MOST else int(top.unique_fmpz() or 0)
+
+
+def _moved(x: fmpz, drop: int) -> int:
+    """`x·2^−drop`, rounded down."""
+    return int(x) >> drop if drop >= 0 else int(x) << -drop
+
+
+def energies(rows: Sequence[Sequence[fmpz]], bits: int, radius: arb, solutions: Sequence[Solution]) -> list[arb]:
+    """At least `|e|_{H⁻¹}` of evaluation rows in integers: `|e|² = e·u + e·H⁻¹ρ` with `|ρ|_{H⁻¹} ≤ off`."""
+    found = []
+    for row, s in zip(rows, solutions, strict=True):
+        inner = arb(sum((x * y for x, y in zip(row, s.u, strict=True)), fmpz(0))) * scale(bits + s.bits)
+        found.append((s.off + (inner + radius * s.size).max(ZERO).upper().sqrt()).upper())
+    return found
