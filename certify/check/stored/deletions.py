@@ -22,8 +22,9 @@ from certify.check.stored.some import Named, Open, Taken, named, screened
 from certify.check.stored.stated import Stated
 from certify.format.refusal import Invalid
 
-KEPT = ((8, 64), (64, 2048))
-"""Rows that are looked at one by one at a first and a second reading: so many times those that go, and so many more."""
+KEPT = ((QUICK, 8, 64), (SHARP, 64, 2048), (SHARP, 1024, 2**15))
+"""Bits of a first reading and of others for what it leaves, and how many rows are then looked at for each contrast: so
+many times those that go, and so many more."""
 
 
 class Deletions:
@@ -84,9 +85,9 @@ class Deletions:
         """
         tell(f"{len(self._open)} evaluation rows are left for the influences of all training rows")
         left = self._open
-        for bits, (times, more) in zip((QUICK, SHARP), KEPT, strict=True):
+        for bits, times, more in KEPT:
             if left and self.taken is not None:
-                kept = times * self.count + more
+                kept = min(times * self.count + more, self.ground.system.n)
                 yes = screened(self.ground, self.beside, self.taken, left, self.count, kept, bits)
                 left = [one for one, proved in zip(left, yes, strict=True) if not proved]
                 tell(f"{len(left)} of them are left")

@@ -196,8 +196,8 @@ def _stays(beside: Beside, taken: Taken, one: Open, mine: _Kept, first: Weighing
         products = list(map(mul, c, r))
         top = nlargest(count, range(len(c)), key=products.__getitem__)
         guess = math.sqrt((sum(float(r[i]) ** 2 for i in top) + 1) / (sum(float(c[i]) ** 2 for i in top) + 1))
-        if not any(_holds(beside, taken, margin, mine, weighing(half, guess * f), first, (c, r), (count, each, size))
-                   for f in TRIED):
+        tried = (first, *(weighing(half, guess * f) for f in TRIED))
+        if not any(_holds(beside, taken, margin, mine, w, first, (c, r), (count, each, size)) for w in tried):
             return False
     return True
 
