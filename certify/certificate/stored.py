@@ -15,7 +15,6 @@ from certify.certificate.canonical import canonical_bytes, seal
 from certify.certificate.write import require_folder, write_together
 from certify.format.errors import InputError
 from certify.format.stored import FORMAT, NAMED, QUANTITY, THEOREMS
-from certify.format.words import Loss
 from certify.inputs.sklearn.linear import linear
 from certify.spec.sources import Digest, sha256_file
 from certify.systems.head.rows.stored.state import State, require_same, state_of
@@ -115,7 +114,7 @@ def intended(folder: Path, source: Path, estimator: Any, paths: Mapping[str, Pat
     """
     require_folder(folder, (CERTIFICATE, MODEL))
     read = linear(estimator, labels, 1)
-    if read.loss != Loss.SQUARED or read.targets is None:
+    if read.targets is None:  # whose loss is not squared
         raise InputError("--certificate", f"a {type(estimator).__name__}", "fit a RidgeClassifier, or ask without it")
     if CHANGES[kind] not in THEOREMS:
         raise InputError("--certificate", f"--{kind}", "ask without it, or about --relabel")

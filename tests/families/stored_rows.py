@@ -70,7 +70,7 @@ class Small:
                 for e, today in zip(self.with_ones(self.new), self.labels(), strict=True)]
 
     def deleted(self, count: int) -> list[tuple[bool, bool]]:
-        """Of each row to predict whether it stays under all deletions of at most `count` rows, and whether one flips."""
+        """Whether each row to predict stays under every deletion of at most `count` rows, and whether one flips it."""
         phi, found = self.with_ones(self.X), []
         for e, today in zip(self.with_ones(self.new), self.labels(), strict=True):
             worst = [oracle.worst_deletion(phi, self.targets, [self.penalty] * (count + 1), self.decayed, e, today,

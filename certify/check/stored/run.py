@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from flint import ctx
 
 from certify.check.reading.arrays import read_arrays
 from certify.check.reading.files import Places, read_file
 from certify.check.stored import deletions, labels
-from certify.check.stored.evaluated import evaluated, shape_of, weights_of_file
-from certify.check.stored.ground import Rows, classes_of, ground
+from certify.check.stored.evaluated import Row, evaluated, shape_of, weights_of_file
+from certify.check.stored.ground import Ground, Rows, classes_of, ground
 from certify.check.stored.npy import Stored, stored
 from certify.check.stored.stated import Stated, read_stated
 from certify.format.canonical import show
@@ -24,10 +25,18 @@ PRECISION = 128
 AXES = {"data": 2, "labels": 1, "evaluation": 2}
 """By file the axes of its array."""
 
-METHODS = {"labels": labels.method, "deletions": deletions.method}
-"""By what may happen to rows: what checks the evaluation rows that are stated."""
-
 Tell = Callable[[str], None]
+
+
+class Method(Protocol):
+    """What checks evaluation rows: one after the other, and then those that are left."""
+
+    def take(self, row: Row) -> None: ...  # noqa: D102
+    def decide(self, tell: Callable[[str], None]) -> None: ...  # noqa: D102
+
+
+METHODS: dict[str, Callable[[Ground, Stated, Tell], Method]] = {"labels": labels.method, "deletions": deletions.method}
+"""By what may happen to rows: what checks the evaluation rows that are stated."""
 
 
 @dataclass(frozen=True)

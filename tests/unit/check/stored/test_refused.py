@@ -12,6 +12,7 @@ import pytest
 
 from certify.check.stored.run import check
 from certify.format.refusal import Invalid
+from tests.effort import examples
 from tests.families.stored_rows import FILES, Small, bind_again, resealed, written
 
 PROBLEM = Small(np.array([[3.0, 1.0], [2.5, 0.0], [-2.0, 1.0], [-3.0, 0.5], [2.0, -1.0], [-2.5, -1.0]]),
@@ -160,3 +161,22 @@ def test_rows_may_be_numbers_of_any_kind(path: Path) -> None:
         np.save(path.parent / FILES["data"], PROBLEM.X.astype(kind))
         bind_again(path, "data")
         assert check(path, path.read_bytes(), {}, lambda _: None).stated.ends == (2, 2)
+
+
+@pytest.mark.parametrize("role", ["data", "labels", "evaluation"])
+def test_damaged_arrays_are_read_or_refused(path: Path, role: str) -> None:
+    """With a digest that fits: a header is damaged anywhere, and nothing else is raised."""
+    file = path.parent / FILES[role]
+    whole, rng, read = file.read_bytes(), np.random.default_rng(1), 0
+    for _ in range(examples(120)):
+        damaged = bytearray(whole)
+        for _ in range(int(rng.integers(1, 4))):
+            damaged[int(rng.integers(0, 100))] = int(rng.choice([0, 32, 39, 48, 57, 70, 85, 102, 255]))
+        file.write_bytes(damaged[:int(rng.choice([len(damaged), len(damaged) - 1]))])
+        bind_again(path, role)
+        try:
+            check(path, path.read_bytes(), {}, lambda _: None)
+            read += 1
+        except Invalid as refusal:
+            assert "\n" not in str(refusal)
+    assert read < 120
