@@ -22,7 +22,6 @@ from certify.check.run import Afford, Result, Tell, Usage, check
 from certify.check.verdicts import EXIT, INTERRUPTED, INVALID, Outcome, exit_status
 from certify.format.canonical import FORMAT, Json
 from certify.format.refusal import Invalid
-from certify.format.stored import FORMAT as STORED
 
 if TYPE_CHECKING:
     from certify.check.choices.allowed import Allowed
@@ -30,6 +29,9 @@ if TYPE_CHECKING:
 
 ROLES = ("spec", "model", "graph", "data", "labels", "reference", "change", "evaluation", "witness")
 CHOICES = ("merge_duplicates", "weight_tilt", "max_tilt", "least_radius_u", "least_radius_w")
+STORED = b'"format":"certify-rows/1"'
+"""What is in certificates about rows on disk, and in no other: a quote in a text is escaped."""
+
 WORDS = {"critical": "critical point", "interpolation": "solution"}
 
 
@@ -103,7 +105,7 @@ def main(argv: Sequence[str] | None = None, supervised: bool = False) -> int:
 
 def about_stored(path: Path) -> bool:
     """Whether a certificate is about rows on disk: canonical JSON says so in these bytes."""
-    return f'"format":"{STORED}"'.encode() in read_bytes(path, "certificate file")
+    return STORED in read_bytes(path, "certificate file")
 
 
 def _checked(options: argparse.Namespace, tell: Tell, afford: Afford) -> tuple[Result, list[str]]:

@@ -13,12 +13,14 @@ from typing import BinaryIO
 
 from certify.check.reading.arrays import unpack
 from certify.check.reading.certificate import FileRecord
-from certify.check.reading.formats.npz import NEEDED, NPY_TYPES, header
+from certify.check.reading.formats.npz import NPY_HEADER, NPY_TYPES
 from certify.format.canonical import show
 from certify.format.refusal import Invalid
 
 HEADER, AT_ONCE = 2**16, 2**20
 """Bytes that the header may have at most, and that are hashed at a time."""
+
+NEEDED = "an array of booleans, integers or floats of at most 64 bits is needed (never a pickle)"
 
 TEXT, LETTER = 256, 4
 """Letters of a word at most, and bytes of a letter."""
@@ -121,9 +123,9 @@ def stored(path: Path, role: str, record: FileRecord, axes: int) -> Stored:
             digest.update(part)
     if digest.hexdigest() != record.sha256:  # before a word is said of what is in it
         raise Invalid(where, f"the certificate binds sha256 {record.sha256}", "its bytes have another")
-    start, order, typ, fortran, shape = header(head, where)
+    start, order, typ, fortran, shape = _header(head, where)
     letters = int(typ[1:]) if typ[0] == "U" and axes == 1 else 0
-    if start > HEADER or (typ not in NPY_TYPES and not 0 < letters <= TEXT):
+    if typ not in NPY_TYPES and not 0 < letters <= TEXT:
         raise Invalid(where, f"its numbers are of type {typ}", NEEDED)
     if len(shape) != axes or 0 in shape or (fortran and axes > 1):
         raise Invalid(where, f"an array of shape {shape}{', columns before rows' * fortran}",
@@ -132,6 +134,30 @@ def stored(path: Path, role: str, record: FileRecord, axes: int) -> Stored:
     if start + shape[0] * found.bytes_a_row != record.bytes:
         raise Invalid(where, f"an array of shape {shape} and type {typ}", f"it has {record.bytes} bytes")
     return found
+
+
+def _header(data: bytes, name: str) -> tuple[int, str, str, bool, tuple[int, ...]]:
+    """Where the numbers begin, their order of bytes and type, whether columns come first, and the shape.
+
+    Args:
+        data: the first bytes, with the whole header.
+        name: how to call it in messages.
+
+    Raises:
+        Invalid: it is no array.
+    """
+    version = data[6:8]
+    if data[:6] != b"\x93NUMPY" or version not in (b"\x01\x00", b"\x02\x00", b"\x03\x00"):
+        raise Invalid(name, "it does not start like an .npy array", "numpy's format 1, 2 or 3 is needed")
+    width = 2 if version == b"\x01\x00" else 4
+    start = 8 + width + int.from_bytes(data[8:8 + width], "little")
+    found = data[8 + width:start].decode("latin-1")
+    match = NPY_HEADER.fullmatch(found)
+    if match is None or start > len(data):
+        raise Invalid(name, f"its header is {show(found.strip())}", NEEDED)
+    order, typ, fortran, dims = match.groups()
+    shape = tuple(int(d) for d in dims.replace(" ", "").split(",") if d)
+    return start, ">" if order == ">" else "<", typ, fortran == "True", shape
 
 
 def _opened(path: Path, where: str, record: FileRecord, remedy: str = "") -> BinaryIO:

@@ -11,8 +11,7 @@ from certify.format.refusal import Invalid
 
 NPY_TYPES = {"b1": "B", "i1": "b", "u1": "B", "i2": "h", "u2": "H", "i4": "i", "u4": "I", "i8": "q", "u8": "Q",
               "f2": "e", "f4": "f", "f8": "d"}
-NEEDED = "an array of booleans, integers or floats of at most 64 bits is needed (never a pickle)"
-_NPY_HEADER = re.compile(
+NPY_HEADER = re.compile(
     r"\{'descr': '([<>|=]?)([a-zA-Z]\d+)', 'fortran_order': (True|False), "
     r"'shape': \(((?:[0-9]{1,18}, ?){0,31}(?:[0-9]{1,18})?)\), ?\} *\n?")
 
@@ -33,35 +32,20 @@ def read(data: bytes, name: str) -> dict[str, Array]:
 
 
 def _npy(data: bytes, name: str) -> Array:
-    start, order, typ, fortran, shape = header(data, name)
-    if typ not in NPY_TYPES:
-        raise Invalid(name, f"its numbers are of type {typ}", NEEDED)
-    array = unpack(data[start:], order, NPY_TYPES[typ], typ[0], shape, name)
-    return _transposed(array, name) if fortran and len(shape) > 1 else array
-
-
-def header(data: bytes, name: str) -> tuple[int, str, str, bool, tuple[int, ...]]:
-    """Where the numbers of an `.npy` array begin, their order of bytes and type, whether columns come first, shape.
-
-    Args:
-        data: its first bytes, with the whole header.
-        name: how to call it in messages.
-
-    Raises:
-        Invalid: it is no such array.
-    """
     version = data[6:8]
     if data[:6] != b"\x93NUMPY" or version not in (b"\x01\x00", b"\x02\x00", b"\x03\x00"):
         raise Invalid(name, "it does not start like an .npy array", "numpy's format 1, 2 or 3 is needed")
     width = 2 if version == b"\x01\x00" else 4
     start = 8 + width + int.from_bytes(data[8:8 + width], "little")
-    found = data[8 + width:start].decode("latin-1")
-    match = _NPY_HEADER.fullmatch(found)
-    if match is None:
-        raise Invalid(name, f"its header is {show(found.strip())}", NEEDED)
+    header = data[8 + width:start].decode("latin-1")
+    match = NPY_HEADER.fullmatch(header)
+    if match is None or match[2] not in NPY_TYPES:
+        raise Invalid(name, f"its header is {show(header.strip())}",
+                      "an array of booleans, integers or floats of at most 64 bits is needed (never a pickle)")
     order, typ, fortran, dims = match.groups()
     shape = tuple(int(d) for d in dims.replace(" ", "").split(",") if d)
-    return start, ">" if order == ">" else "<", typ, fortran == "True", shape
+    array = unpack(data[start:], ">" if order == ">" else "<", NPY_TYPES[typ], typ[0], shape, name)
+    return _transposed(array, name) if fortran == "True" and len(shape) > 1 else array
 
 
 def _transposed(array: Array, name: str) -> Array:
