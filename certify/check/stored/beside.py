@@ -13,17 +13,17 @@ from flint import arb, fmpz, fmpz_mat
 from certify.check.linalg.balls import ZERO
 from certify.check.linalg.fixed import scale
 from certify.check.stored.conditions import Condition, targets_of
-from certify.check.stored.ground import Ground
+from certify.check.stored.ground import Ground, Summed
 from certify.check.theorems.head.rows.squared.ridge import FEATURE_BITS, Solution, Whole, whole_rows
 
-BITS = 40
-"""Bits of a residual behind the point; about those of the inverse that leverages are formed with."""
+BITS, INVERSE = 40, 61
+"""Bits of a residual and a leverage behind the point, and about those of the inverse that leverages are formed with."""
+
+SEEN = arb(2) ** -24
+"""What leverages may err by before each row is solved for."""
 
 MOST = 1 << 62
 """What no number here exceeds."""
-
-FEATURES = 36
-"""Bits of features in leverages."""
 
 
 @dataclass(frozen=True)
@@ -71,13 +71,12 @@ def beside(ground: Ground, tell: Callable[[str], None]) -> Beside:
         tell: told what was done.
     """
     solutions = _solutions(ground)
-    inverse, short = _short(ground)
-    shortest = scale(short)
+    inverse, short = _short(ground.system)
+    error, drop = _error(ground.system, scale(short)), 2 * FEATURE_BITS + short - BITS
     residuals: list[array[int]] = [array("q") for _ in solutions]
-    widest, leverages, far = array("q"), array("q"), 0
+    widest, leverages = array("q"), array("q")
     across = [fmpz_mat(ground.system.p, 1, s.u) for s in solutions]
     targets = targets_of(ground.rows.number)
-    squares = list[int]()
     for first, part in ground.rows.parts():
         whole = whole_rows(part, ground.system.shifts, FEATURE_BITS)
         own = []
@@ -91,15 +90,12 @@ def beside(ground: Ground, tell: Callable[[str], None]) -> Beside:
             widest.extend([abs(x) + 1 for x in own[0]])
         else:
             widest.extend([max(row) - min(row) + 2 for row in zip(*own, strict=True)])
-        features = whole_rows(part, ground.system.shifts, FEATURES).mid
-        rows = features.tolist()
-        squares += [int(sum(map(mul, row, image), fmpz(0)))
-                    for row, image in zip(rows, (features * inverse).tolist(), strict=True)]
-        far = max(far, max(int(sum(map(mul, row, row), fmpz(0))) for row in rows))
-    error = _error(ground, arb(far).sqrt() * scale(FEATURES), shortest)
-    drop = 2 * FEATURES + short - BITS
-    more = ceiling(error)
-    leverages.extend([min(max(0, _moved(fmpz(x), drop) + 1) + more, MOST) for x in squares])
+        if not error < SEEN:
+            leverages.extend(_solved(ground.system, whole))
+            continue
+        more = ceiling(error) + 1
+        leverages.extend([max(0, _moved(sum(map(mul, row, image), fmpz(0)), drop)) + more for row, image in zip(
+            whole.mid.tolist(), (whole.mid * inverse).tolist(), strict=True)])
     tell("residuals and leverages of all rows are known")
     return Beside(tuple(residuals), widest, tuple(
         (s.off + arb(ground.system.n).sqrt() * scale(BITS)).upper() for s in solutions), leverages)
@@ -117,29 +113,32 @@ def _solutions(ground: Ground) -> list[Solution]:
     return found
 
 
-def _short(ground: Ground) -> tuple[fmpz_mat, int]:
-    """The inverse in about `BITS` bits, and where they end."""
-    X = ground.system.inverse.X
+def _solved(system: Summed, part: Whole) -> list[int]:
+    """Leverages by solutions with their residuals: they take longer, and err little where the inverse does."""
+    lengths = energies(part.mid.tolist(), part.bits, part.radius, system.solved(part))
+    return [ceiling(length**2) for length in lengths]
+
+
+def _short(system: Summed) -> tuple[fmpz_mat, int]:
+    """The inverse in about `INVERSE` bits, and where they end."""
+    X = system.inverse.X
     assert X is not None
     longest = max(x.bit_length() for x in X.mid.entries())
-    bits = X.bits - max(0, longest - BITS)
+    bits = X.bits - max(0, longest - INVERSE)
     return X.at(bits).mid, bits
 
 
-def _error(ground: Ground, far: arb, unit: arb) -> arb:
-    """What `φ̂ᵀX̂φ̂` may be less than `φᵀH⁻¹φ` by, for rows of length `far` at most in short integers.
+def _error(system: Summed, unit: arb) -> arb:
+    """What `φ̂ᵀX̂φ̂` may be less than `φᵀH⁻¹φ` by; no row is longer than `√p` in scaled columns.
 
-    `|X − H⁻¹| ≤ ε‖H⁻¹‖` on either side of a row (W2), the cut of X is `p·unit` at most, and features are cut by
-    `√p·2^−FEATURES` and the distance within which they are known.
+    `|X − H⁻¹| ≤ ε‖H⁻¹‖` on either side of a row (W2), the cut of X is `p·unit` at most, and rows are known within a
+    distance.
     """
-    system = ground.system
     X = system.inverse.X
     assert X is not None
-    p = arb(system.p)
-    lost = p.sqrt() * scale(FEATURES) + system.loose
-    longest = far + lost
+    lost, longest = system.loose, arb(system.p).sqrt() + system.loose
     return (system.inverse.error * system.stretch**2 * longest**2 + X.size * (2 * longest * lost + lost**2)
-            + p * unit * longest**2).upper()
+            + system.p * unit * longest**2).upper()
 
 
 def ceiling(error: arb) -> int:

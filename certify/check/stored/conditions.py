@@ -62,9 +62,9 @@ def conditions_of(today: int, counts: Sequence[int]) -> list[Condition]:
     for b in others:
         weights = weights_of(today, b, k)
         old = [sum(w * t for w, t in zip(weights, target, strict=True)) for target in targets]
-        new = [[old[c] for c in range(classes) if c != y] for y in range(classes)]
-        high = [t - min(c) for t, c in zip(old, new, strict=True)]
-        low = [t - max(c) for t, c in zip(old, new, strict=True)]
+        order = sorted(old)  # of the others the least is the second where the own one is the least
+        high = [t - order[t == order[0]] for t in old]
+        low = [t - order[-2 if t == order[-1] else -1] for t in old]
         length = arb(sum(n * t * t for n, t in zip(counts, old, strict=True))).sqrt().upper()
         found.append(Condition(tuple(old), tuple(high), tuple(low), max(map(abs, (*high, *low))), length,
                                tuple((a, w) for a, w in enumerate(weights) if w)))
