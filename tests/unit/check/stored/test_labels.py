@@ -80,6 +80,8 @@ def test_a_tie_is_neither(tmp_path: Path) -> None:
 def test_weights_that_give_no_one_label_prove_nothing(tmp_path: Path) -> None:
     problem = Small(np.array([[1.0], [-1.0]]), np.array([1, 0]), np.array([[0.0]]), 2, 1.0, False)
     refused(written(tmp_path, problem, "labels", 1, [0], []), "do not give it one label")
+    three = Small(np.array([[1.0], [-1.0], [2.0]]), np.array([1, 0, 2]), np.array([[0.0]]), 3, 1.0, False)
+    refused(written(tmp_path, three, "labels", 1, [], [0]), "do not give it one label")
 
 
 @pytest.mark.parametrize("bits", [(4, 5), (24, 28), (60, 62)])
