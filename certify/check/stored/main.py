@@ -18,7 +18,7 @@ from certify.check.stored.run import Checked, check
 from certify.check.stored.stated import Stated
 from certify.check.verdicts import Outcome, evaluate, exit_status, overall
 from certify.format.canonical import Json
-from certify.format.stored import FORMAT, QUANTITY, ROLES, THEOREMS, change_words
+from certify.format.stored import FORMAT, NAMED, QUANTITY, ROLES, THEOREMS, change_words
 
 FOREIGN = ("within", "baseline", "merge_duplicates", "weight_tilt", "max_tilt", "least_radius_u", "least_radius_w",
            "spec", "graph", "reference", "change", "witness")
@@ -127,7 +127,9 @@ def cost_of(stated: Stated) -> Cost:
     """About what it takes if every evaluation row is left for the influences of all training rows."""
     n, p, N = float(stated.rows), float(stated.columns + 1), float(stated.evaluation_rows)
     seconds = 1.0 + n * p * 1.2e-6 + n * p * p / 1.1e9 + N * p * (2e-6 + p / 3e8) + N * n * (p / 2.4e9 + 2.5e-7)
-    return Cost(seconds, 200.0 + 1.5e-3 * p * p + 1.2e-5 * N * p + 2e-4 * n)
+    more = float(NAMED[stated.change])  # residuals and leverages, and a second reading of what the first leaves
+    seconds += more * (n * p * 2e-6 + n * p * p / 1.1e9 + N * n * (p / 2.4e9 + 1e-6))
+    return Cost(seconds, 200.0 + 1.5e-3 * p * p + 1.2e-5 * N * p + 2e-4 * n + more * (300.0 + 1e-4 * n * stated.classes))
 
 
 def _trusted() -> tuple[Json, str]:
