@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from certify.inputs.sklearn.read import Linear
     from certify.prove.stored.predictions import StoredPredictions
 
-CERTIFICATE, MODEL = "certificate.json", "model.safetensors"
+CERTIFICATE, MODEL = "certificate.json", "certificate.safetensors"
 
 CHANGES: Final[Mapping[str, str]] = {"relabel": "labels", "delete": "deletions"}
 """By what is asked: what a certificate calls it."""

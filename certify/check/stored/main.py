@@ -129,7 +129,8 @@ def cost_of(stated: Stated) -> Cost:
     seconds = 1.0 + n * p * 1.2e-6 + n * p * p / 1.1e9 + N * p * (2e-6 + p / 3e8) + N * n * (p / 2.4e9 + 2.5e-7)
     more = float(NAMED[stated.change])  # residuals and leverages, and a second reading of what the first leaves
     seconds += more * (n * p * 2e-6 + n * p * p / 1.1e9 + N * n * (p / 2.4e9 + 1e-6))
-    return Cost(seconds, 200.0 + 1.5e-3 * p * p + 1.2e-5 * N * p + 2e-4 * n + more * (300.0 + 1e-4 * n * stated.classes))
+    held = 200.0 + 1.5e-3 * p * p + 1.2e-5 * N * p + 2e-4 * n
+    return Cost(seconds, held + more * (300.0 + 1e-4 * n * stated.classes))
 
 
 def _trusted() -> tuple[Json, str]:

@@ -38,8 +38,8 @@ def rows(
         "-o", "--output", metavar="FILE", help="Write the answer as JSON.")] = None,
     certificate: Annotated[Path | None, typer.Option(
         "--certificate", metavar="DIR",
-        help="Write certificate.json and model.safetensors there, which `certify check` proves again from the same "
-             "files: of a RidgeClassifier.")] = None,
+        help="Write certificate.json and certificate.safetensors there, which `certify check` proves again from the "
+             "same files: of a RidgeClassifier.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")] = False,
 ) -> None:

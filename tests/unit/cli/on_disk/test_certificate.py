@@ -35,7 +35,7 @@ def test_what_is_written_is_proved_again_from_the_files_alone(
         out = tmp_path / f"out-{count}"
         assert main(["rows", *arguments, asked, str(count), "--certificate", str(out), "--json"]) == 0
         answer = json.loads(capsys.readouterr().out)
-        assert sorted(path.name for path in out.iterdir()) == ["certificate.json", "model.safetensors"]
+        assert sorted(path.name for path in out.iterdir()) == ["certificate.json", "certificate.safetensors"]
         assert check([str(out / "certificate.json"), "--json", "-q"]) == 0
         found = json.loads(capsys.readouterr().out)
         assert (found["format"], found["verdict"]) == ("certify-rows/1", "certified")
