@@ -198,6 +198,15 @@ def test_few_rows_and_short_integers_prove_nothing_more(bits: tuple[int, int], k
     assert proved[1] <= proved[0] and 0 < len(proved[0]) < 30
 
 
+def test_residuals_that_are_not_known_prove_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What residuals and influences are off by is taken off, and not only what is computed of them."""
+    problem = crowd(np.random.default_rng(2), 3)
+    monkeypatch.setattr(some.Taken, "most", lambda *_: some.arb(1e9))  # nothing by lengths
+    assert [j for j in range(8) if accepted(written(tmp_path, problem, "deletions", 2, [j], [], []))]
+    monkeypatch.setattr(beside.Beside, "off_of", lambda *_: some.arb(1e6))
+    assert not [j for j in range(8) if accepted(written(tmp_path, problem, "deletions", 2, [j], [], []))]
+
+
 def test_rows_that_carry_too_much_prove_nothing(tmp_path: Path) -> None:
     problem = small(np.random.default_rng(0), 2, 9, 3)
     path = written(tmp_path, problem, "deletions", 8, [0], [], [])
