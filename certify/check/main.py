@@ -16,7 +16,7 @@ from certify.check.kernel import CHANCE
 from certify.check.limits.held import Limits, TooLarge, hold, object_of, supervise
 from certify.check.limits.numbers import number_of, seconds_of, size_of
 from certify.check.reading.certificate import QUANTITIES, RANGES, Number
-from certify.check.reading.files import DIGITS
+from certify.check.reading.files import DIGITS, read_bytes
 from certify.check.reading.spec import Gate
 from certify.check.run import Afford, Result, Tell, Usage, check
 from certify.check.verdicts import EXIT, INTERRUPTED, INVALID, Outcome, exit_status
@@ -27,8 +27,11 @@ if TYPE_CHECKING:
     from certify.check.choices.allowed import Allowed
     from certify.check.systems.nearness import Nearness
 
-ROLES = ("spec", "model", "graph", "data", "reference", "change", "evaluation", "witness")
+ROLES = ("spec", "model", "graph", "data", "labels", "reference", "change", "evaluation", "witness")
 CHOICES = ("merge_duplicates", "weight_tilt", "max_tilt", "least_radius_u", "least_radius_w")
+STORED = b'"format":"certify-rows/1"'
+"""What is in certificates about rows on disk, and in no other: a quote in a text is escaped."""
+
 WORDS = {"critical": "critical point", "interpolation": "solution"}
 
 
@@ -59,6 +62,8 @@ def main(argv: Sequence[str] | None = None, supervised: bool = False) -> int:
             if not options.quiet:
                 print(f"{time.perf_counter() - start:6.1f} s  {line}", file=sys.stderr, flush=True)
 
+        if about_stored(options.certificate):
+            return int(import_module("certify.check.stored.main").main(options, limits, tell))
         result, drawn = _checked(options, tell, limits.afford(tell) if limits or not options.quiet else lambda *_: None)
         if options.baseline is not None and result.over is None:
             raise Usage("--baseline: the spec has no gate with max_increase or max_decrease")
@@ -96,6 +101,11 @@ def main(argv: Sequence[str] | None = None, supervised: bool = False) -> int:
         print(trusted.table(trusted.rings()), flush=True)
     over = 0 if result.over is None else worst(result.over.status, EXIT["open" if _unasked(result) else "met"])
     return worst(exit_status(result.outcomes), over)
+
+
+def about_stored(path: Path) -> bool:
+    """Whether a certificate is about rows on disk: canonical JSON says so in these bytes."""
+    return STORED in read_bytes(path, "certificate file")
 
 
 def _checked(options: argparse.Namespace, tell: Tell, afford: Afford) -> tuple[Result, list[str]]:

@@ -36,18 +36,24 @@ def rows(
         "--memory", parser=decimal, metavar="BYTES", help="What each process may use.")] = 4e9,
     output: Annotated[Path | None, typer.Option(
         "-o", "--output", metavar="FILE", help="Write the answer as JSON.")] = None,
+    certificate: Annotated[Path | None, typer.Option(
+        "--certificate", metavar="DIR",
+        help="Write certificate.json and certificate.safetensors there, which `certify check` proves again from the "
+             "same files: of a RidgeClassifier.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")] = False,
 ) -> None:
-    """Say which predictions stay when any M rows of a large file are deleted or relabelled, without a certificate.
+    """Say which predictions stay when any M rows of a large file are deleted or relabelled.
 
     The answer has the same bytes whatever the number of processes. Exit status 4 if nothing was proved.
     """
+    from certify.certificate.stored import intended
     from certify.certificate.write import require_folder, write_together
     from certify.cli.text import one_line
     from certify.format.errors import InputError
     from certify.inputs.sklearn.skops_file import estimator_of
     from certify.problem.progress import shown
+    from certify.prove.rows import kind_of
     from certify.prove.stored.predictions import stored_predictions
 
     if torchrun and nproc != 1:
@@ -55,11 +61,16 @@ def rows(
     if output is not None:
         require_folder(output.parent, (output.name,))
     first = not torchrun or os.environ.get("RANK") == "0"
+    estimator, targets, kind = estimator_of(model), _array(labels, "--labels"), kind_of(delete=delete, relabel=relabel)
+    files = {"data": data, "labels": labels, "evaluation": evaluation}
+    writes = intended(certificate, model, estimator, files, kind[0], targets) if certificate and first else None
     with shown(quiet or not first) as tell:
-        found = stored_predictions(estimator_of(model), data, _array(labels, "--labels"),
+        found = stored_predictions(estimator, data, targets,
                                    _array(evaluation, "--eval"), delete=delete, relabel=relabel, memory=memory,
                                    checkpoint=checkpoint, ranks="torchrun" if torchrun else nproc, progress=tell)
     if first:
+        if writes is not None:
+            writes.write(found, kind[1])
         if output is not None:
             write_together({output: f"{found.json()}\n".encode()})
         every = len(found.proved) + len(found.flipped) + len(found.undecided)

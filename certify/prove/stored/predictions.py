@@ -135,7 +135,7 @@ def stored_predictions(
     deleted row by a step for each row that pulls hard (D15), which asks for a hundred readings and more.
 
     Rows are shared out among `ranks` processes. Their answer is the same to the last bit, however many there are, if
-    their processors multiply alike; it is proved if they do not. Nothing of it is written as a certificate.
+    their processors multiply alike; it is proved if they do not. `certify rows` can write a certificate of it.
 
     Args:
         estimator: a fitted RidgeClassifier, or LogisticRegression.

@@ -9,9 +9,9 @@ from certify.check.reading.formats.zips import read_members
 from certify.format.canonical import show
 from certify.format.refusal import Invalid
 
-_NPY_TYPES = {"b1": "B", "i1": "b", "u1": "B", "i2": "h", "u2": "H", "i4": "i", "u4": "I", "i8": "q", "u8": "Q",
+NPY_TYPES = {"b1": "B", "i1": "b", "u1": "B", "i2": "h", "u2": "H", "i4": "i", "u4": "I", "i8": "q", "u8": "Q",
               "f2": "e", "f4": "f", "f8": "d"}
-_NPY_HEADER = re.compile(
+NPY_HEADER = re.compile(
     r"\{'descr': '([<>|=]?)([a-zA-Z]\d+)', 'fortran_order': (True|False), "
     r"'shape': \(((?:[0-9]{1,18}, ?){0,31}(?:[0-9]{1,18})?)\), ?\} *\n?")
 
@@ -38,13 +38,13 @@ def _npy(data: bytes, name: str) -> Array:
     width = 2 if version == b"\x01\x00" else 4
     start = 8 + width + int.from_bytes(data[8:8 + width], "little")
     header = data[8 + width:start].decode("latin-1")
-    match = _NPY_HEADER.fullmatch(header)
-    if match is None or match[2] not in _NPY_TYPES:
+    match = NPY_HEADER.fullmatch(header)
+    if match is None or match[2] not in NPY_TYPES:
         raise Invalid(name, f"its header is {show(header.strip())}",
                       "an array of booleans, integers or floats of at most 64 bits is needed (never a pickle)")
     order, typ, fortran, dims = match.groups()
     shape = tuple(int(d) for d in dims.replace(" ", "").split(",") if d)
-    array = unpack(data[start:], ">" if order == ">" else "<", _NPY_TYPES[typ], typ[0], shape, name)
+    array = unpack(data[start:], ">" if order == ">" else "<", NPY_TYPES[typ], typ[0], shape, name)
     return _transposed(array, name) if fortran == "True" and len(shape) > 1 else array
 
 

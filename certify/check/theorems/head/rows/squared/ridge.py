@@ -95,6 +95,12 @@ def exponents(rows: Rows, least: Sequence[float]) -> list[int]:
     return [math.frexp(m)[1] for m in most]
 
 
+def least(mu: arb, decayed: Sequence[bool]) -> list[float]:
+    """What the columns are scaled by at least: one that is short beside its decay is scaled by the decay."""
+    bare = float(mu.mid().max(ZERO).sqrt())
+    return [bare if d else 0.0 for d in decayed]
+
+
 class Ridge:
     """The normal matrix of rows of features.
 
@@ -107,11 +113,13 @@ class Ridge:
 
     def __init__(self, phi: Rows, mu: arb, decayed: Sequence[bool], loose: arb = ZERO) -> None:
         self.n, self.p = len(phi), len(decayed)
-        bare = float(mu.mid().max(ZERO).sqrt())  # a column that is short beside its decay is scaled by the decay
-        self.shifts = exponents(phi, [bare if d else 0.0 for d in decayed])
+        self.shifts = exponents(phi, least(mu, decayed))
         self.phi = whole_rows(phi, self.shifts, FEATURE_BITS)
         self.loose = (self.phi.radius + loose * arb(2) ** -min(self.shifts)).upper()
-        gram = self.phi.mid.transpose() * self.phi.mid
+        self._decay(self.phi.mid.transpose() * self.phi.mid, mu, decayed)
+
+    def _decay(self, gram: fmpz_mat, mu: arb, decayed: Sequence[bool]) -> None:
+        """The normal matrix: the decay is added to sums of products in units of `2^(−2·FEATURE_BITS)`."""
         bits = 2 * FEATURE_BITS
         rounding = ZERO
         self.units = [fmpz(0)] * self.p

@@ -1,0 +1,1 @@
+"""Certificates about rows that stay on disk: the rows are read some at a time, and never held together."""

@@ -1,0 +1,165 @@
+"""What stands beside every row once the rows were read: residuals of the model, and how much of what is known it is."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from heapq import nlargest
+from operator import mul
+
+from flint import arb, fmpz, fmpz_mat
+
+from certify.check.linalg.balls import ZERO
+from certify.check.linalg.fixed import scale
+from certify.check.stored.conditions import Condition, targets_of
+from certify.check.stored.ground import Ground, Summed
+from certify.check.theorems.head.rows.squared.ridge import FEATURE_BITS, Solution, Whole, whole_rows
+
+BITS, INVERSE = 40, 61
+"""Bits of a residual and a leverage behind the point, and about those of the inverse that leverages are formed with."""
+
+SEEN = arb(2) ** -24
+"""What leverages may err by before each row is solved for."""
+
+MOST = 1 << 62
+"""What no number here exceeds."""
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Numbers of every row.
+
+    Attributes:
+        residuals: of each output, in units of `2^−BITS`.
+        widest: the largest residual of a contrast of each row in size, in these units, no less.
+        off: of each output, at least the Euclidean length of what all its residuals are off by.
+        leverages: `K_ii` in units of `2^−BITS`, no less.
+    """
+
+    residuals: tuple[array[int], ...]
+    widest: array[int]
+    off: tuple[arb, ...]
+    leverages: array[int]
+
+    def largest(self, count: int) -> tuple[arb, arb, arb]:
+        """Of the `count` largest: leverages together, the length of the residuals, and `Σ√K_ii|r_i|`, all no less.
+
+        The residuals are those that were computed.
+        """
+        kappa = arb(sum(nlargest(count, self.leverages))) * scale(BITS)
+        length = arb(sum(nlargest(count, (x * x for x in self.widest)))).sqrt() * scale(BITS)
+        # what is under the root is in units of 2^−4BITS
+        squares = nlargest(count, (k * r * r for k, r in zip(self.leverages, self.widest, strict=True)))
+        both = sum((arb(x).sqrt() for x in squares), ZERO) * scale(BITS) * scale(BITS).sqrt()
+        return kappa.upper(), length.upper(), both.upper()
+
+    def contrast(self, condition: Condition, row: int) -> int:
+        """The residual of a contrast at a row, in units of `2^−BITS`."""
+        return sum(sign * self.residuals[a][row] for a, sign in condition.outputs)
+
+    def off_of(self, condition: Condition) -> arb:
+        """What the residuals of a contrast are off by."""
+        return sum((self.off[a] for a, _ in condition.outputs), ZERO)
+
+
+def beside(ground: Ground, tell: Callable[[str], None]) -> Beside:
+    """Read the rows once more.
+
+    Args:
+        ground: of the rows.
+        tell: told what was done.
+    """
+    solutions = _solutions(ground)
+    inverse, short = _short(ground.system)
+    error, drop = _error(ground.system, scale(short)), 2 * FEATURE_BITS + short - BITS
+    residuals: list[array[int]] = [array("q") for _ in solutions]
+    widest, leverages = array("q"), array("q")
+    across = [fmpz_mat(ground.system.p, 1, s.u) for s in solutions]
+    targets = targets_of(ground.rows.number)
+    for first, part in ground.rows.parts():
+        whole = whole_rows(part, ground.system.shifts, FEATURE_BITS)
+        own = []
+        for a, (solution, column) in enumerate(zip(solutions, across, strict=True)):
+            up = FEATURE_BITS + solution.bits - BITS
+            fitted = [_moved(x, up) for x in (whole.mid * column).entries()]
+            own.append([(targets[y][a] << BITS) - x
+                        for y, x in zip(ground.rows.classes[first:first + len(part)], fitted, strict=True)])
+            residuals[a].extend(own[-1])
+        if len(own) == 1:
+            widest.extend([abs(x) + 1 for x in own[0]])
+        else:
+            widest.extend([max(row) - min(row) + 2 for row in zip(*own, strict=True)])
+        if not error < SEEN:
+            leverages.extend(_solved(ground.system, whole))
+            continue
+        more = ceiling(error) + 1
+        leverages.extend([max(0, _moved(sum(map(mul, row, image), fmpz(0)), drop)) + more for row, image in zip(
+            whole.mid.tolist(), (whole.mid * inverse).tolist(), strict=True)])
+    tell("residuals and leverages of all rows are known")
+    return Beside(tuple(residuals), widest, tuple(
+        (s.off + arb(ground.system.n).sqrt() * scale(BITS)).upper() for s in solutions), leverages)
+
+
+def _solutions(ground: Ground) -> list[Solution]:
+    """Weights of every output."""
+    targets = targets_of(ground.rows.number)
+    found = []
+    length = arb(ground.system.n).sqrt()
+    for a in range(len(targets[0])):
+        column = fmpz_mat(len(targets), 1, [target[a] for target in targets])
+        right = Whole((ground.by_class * column).transpose(), FEATURE_BITS, ZERO)
+        found += ground.system.solved(right, [(ground.system.loose * length).upper()])
+    return found
+
+
+def _solved(system: Summed, part: Whole) -> list[int]:
+    """Leverages by solutions with their residuals: they take longer, and err little where the inverse does."""
+    lengths = energies(part.mid.tolist(), part.bits, part.radius, system.solved(part))
+    return [ceiling(length**2) for length in lengths]
+
+
+def _short(system: Summed) -> tuple[fmpz_mat, int]:
+    """The inverse in about `INVERSE` bits, and where they end."""
+    X = system.inverse.X
+    assert X is not None
+    longest = max(x.bit_length() for x in X.mid.entries())
+    bits = X.bits - max(0, longest - INVERSE)
+    return X.at(bits).mid, bits
+
+
+def _error(system: Summed, unit: arb) -> arb:
+    """What `φ̂ᵀX̂φ̂` may be less than `φᵀH⁻¹φ` by; no row is longer than `√p` in scaled columns.
+
+    `|X − H⁻¹| ≤ ε‖H⁻¹‖` on either side of a row (W2), the cut of X is `p·unit` at most, and rows are known within a
+    distance.
+    """
+    X = system.inverse.X
+    assert X is not None
+    lost, longest = system.loose, arb(system.p).sqrt() + system.loose
+    return (system.inverse.error * system.stretch**2 * longest**2 + X.size * (2 * longest * lost + lost**2)
+            + system.p * unit * longest**2).upper()
+
+
+def ceiling(error: arb) -> int:
+    """A number that is not negative in units of `2^−BITS`, rounded up; `MOST` where it is larger or no number.
+
+    >>> ceiling(arb(0)), ceiling(arb(2) ** -BITS), ceiling(arb("inf")) == MOST
+    (0, 1, True)
+    """
+    top = (error * arb(2) ** BITS).upper().ceil().upper() if error.is_finite() else arb(MOST)
+    return MOST if not top < MOST else int(top.unique_fmpz() or 0)
+
+
+def _moved(x: fmpz, drop: int) -> int:
+    """`x·2^−drop`, rounded down."""
+    return int(x) >> drop if drop >= 0 else int(x) << -drop
+
+
+def energies(rows: Sequence[Sequence[fmpz]], bits: int, radius: arb, solutions: Sequence[Solution]) -> list[arb]:
+    """At least `|e|_{H⁻¹}` of evaluation rows in integers: `|e|² = e·u + e·H⁻¹ρ` with `|ρ|_{H⁻¹} ≤ off`."""
+    found = []
+    for row, s in zip(rows, solutions, strict=True):
+        inner = arb(sum((x * y for x, y in zip(row, s.u, strict=True)), fmpz(0))) * scale(bits + s.bits)
+        found.append((s.off + (inner + radius * s.size).max(ZERO).upper().sqrt()).upper())
+    return found

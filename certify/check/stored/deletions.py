@@ -1,0 +1,133 @@
+"""D4c for rows on disk: which labels any m deletions leave, and which named ones turn.
+
+`K_MM ⪯ κI` for the m largest leverages together, `λ = κ/(1 − κ)`: deleting M takes `c_MᵀN⁻¹r_M` from a contrast, at
+most `|c_M||r_M|/(1 − κ)`, and at most the sum over M of `(1 + ½λ)c_i r_i + ¼λ(σc_i² + τr_i²)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from heapq import nlargest
+
+from flint import arb
+
+from certify.check.linalg.balls import ZERO, largest
+from certify.check.linalg.fixed import scale
+from certify.check.stored.beside import BITS, Beside, beside
+from certify.check.stored.conditions import Condition, conditions_of, margins
+from certify.check.stored.evaluated import Row
+from certify.check.stored.ground import Ground
+from certify.check.stored.largest import QUICK, SHARP, point_of
+from certify.check.stored.some import Named, Open, Taken, named, screened
+from certify.check.stored.stated import Stated
+from certify.format.refusal import Invalid
+
+KEPT = ((QUICK, 8, 64), (SHARP, 64, 2048), (SHARP, 1024, 2**15))
+"""Bits of a first reading and of others for what it leaves, and how many rows are then looked at for each contrast: so
+many times those that go, and so many more."""
+
+
+class Deletions:
+    """The evaluation rows that are stated to stay, or to flip, under any `count` deletions.
+
+    Args:
+        ground: of the training rows.
+        stated: what is stated.
+        tell: told what was done.
+    """
+
+    def __init__(self, ground: Ground, stated: Stated, tell: Callable[[str], None]) -> None:
+        self.ground, self.count = ground, stated.count
+        self.beside: Beside = beside(ground, tell)
+        kappa, length, both = self.beside.largest(stated.count)
+        off = 2 * largest(self.beside.off)
+        self.taken = None
+        if kappa < 1:
+            self.taken = Taken(kappa, (kappa / (1 - kappa)).upper(), (length + off).upper(),
+                               (both + kappa.sqrt() * off).upper())
+        assert stated.changed is not None
+        self.changed = dict(zip(stated.flips, stated.changed, strict=True))
+        self._open: list[Open] = []
+        self._flips: list[Open] = []
+        self._conditions: dict[int, list[Condition]] = {}
+
+    def take(self, row: Row) -> None:
+        """Another evaluation row: decided by lengths, or left.
+
+        Raises:
+            Invalid: what is stated of it is not so before any change.
+        """
+        flips = row.number in self.changed
+        if row.label < 0:
+            raise _wrong(row.number, flips, "the weights in the model file do not give it one label")
+        if row.label not in self._conditions:
+            self._conditions[row.label] = conditions_of(row.label, self.ground.counts)
+        found = margins(self.ground, row.solution, row.sums, self._conditions[row.label])
+        today = [margin.left(ZERO, 0, ZERO) for margin in found]
+        one = Open(row.number, found, point_of(row.solution), row.energy)
+        if flips:
+            if not any(value < 0 for value in today):
+                self._flips.append(one)
+            return
+        if not all(value > 0 for value in today):
+            raise _wrong(row.number, False, "it is not proved to have its label before any change")
+        if self.taken is None:
+            raise _wrong(row.number, False, f"leverages of {self.count} rows add up to 1 or more, so nothing follows")
+        most = self.taken.most(row.energy, row.solution.length + row.solution.off)
+        if not all(value > most for value in today):
+            self._open.append(one)
+
+    def decide(self, tell: Callable[[str], None]) -> None:
+        """All that are left, by single rows.
+
+        Raises:
+            Invalid: what is stated of one of them is not proved.
+        """
+        tell(f"{len(self._open)} evaluation rows are left for the influences of all training rows")
+        left = self._open
+        for bits, times, more in KEPT:
+            if left and self.taken is not None:
+                kept = min(times * self.count + more, self.ground.system.n)
+                yes = screened(self.ground, self.beside, self.taken, left, self.count, kept, bits)
+                left = [one for one, proved in zip(left, yes, strict=True) if not proved]
+                tell(f"{len(left)} of them are left")
+        if left:
+            raise _wrong(left[0].number, False, "it is not proved")
+        tell(f"{len(self._flips)} evaluation rows are flipped by rows that are named")
+        found = named(self.ground, self.beside, [one.point for one in self._flips],
+                      [self.changed[one.number] for one in self._flips])
+        for one, those in zip(self._flips, found, strict=True):
+            if not self._flipped(one, those):
+                raise _wrong(one.number, True, "the rows named are not proved to flip it")
+
+    def _flipped(self, one: Open, those: Named) -> bool:
+        """Whether the named rows take more than some contrast has.
+
+        `cᵀN⁻¹r ≥ c·r − ½λ(|c||r| − c·r)`, λ of as many rows as are named.
+        """
+        kappa = (arb(sum(nlargest(self.count, those.leverages))) * scale(BITS)).upper()
+        if not kappa < 1:
+            return False
+        lam = kappa / (1 - kappa)
+        c = [arb(x) * those.unit for x in those.influences]
+        for margin in one.margins:
+            r = [arb(self.beside.contrast(margin.condition, i)) * scale(BITS) for i in those.rows]
+            off_r = self.beside.off_of(margin.condition)
+            size_c = sum((x * x for x in c), ZERO).sqrt()
+            size_r = sum((x * x for x in r), ZERO).sqrt()
+            error = size_c * off_r + size_r * margin.off + margin.off * off_r
+            product = sum((x * y for x, y in zip(c, r, strict=True)), ZERO) + arb(0, 1) * error
+            most = (size_c + margin.off) * (size_r + off_r)
+            least = product - lam * (most - product) / 2
+            if margin.left(least, 0, ZERO) < 0:
+                return True
+        return False
+
+
+def _wrong(number: int, flips: bool, why: str) -> Invalid:
+    return Invalid(f"claim.{'flips' if flips else 'stays'}, evaluation row {number}", "it is stated", why)
+
+
+def method(ground: Ground, stated: Stated, tell: Callable[[str], None]) -> Deletions:
+    """What checks the rows that are stated."""
+    return Deletions(ground, stated, tell)

@@ -1,0 +1,200 @@
+"""The normal matrix of rows on disk, and the sums of the rows of every class: exact integers, some rows at a time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from operator import itemgetter
+
+from flint import arb, fmpz, fmpz_mat
+
+from certify.check.linalg.balls import ZERO
+from certify.check.linalg.fixed import cut
+from certify.check.stored.npy import Stored, Values
+from certify.check.theorems.head.rows.squared.ridge import FEATURE_BITS, Ridge, Whole, least, whole_rows
+from certify.format.refusal import Invalid
+
+AT_ONCE = 2**20
+"""Numbers that are read at a time, about."""
+
+BITS = (24, 36, FEATURE_BITS)
+"""Bits of features, the first of these that loses nothing, or the last: short ones are multiplied faster."""
+
+LARGEST = 2.0**500
+"""Size of features beyond which their squares are no doubles, nor ever asked about."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of features and their classes.
+
+    Attributes:
+        features: on disk.
+        classes: of every row, from 0.
+        number: of classes.
+        ones: whether a 1 follows the features of each row.
+    """
+
+    features: Stored
+    classes: Sequence[int]
+    number: int
+    ones: bool
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns, the 1 among them."""
+        return self.features.shape[0], self.features.shape[1] + self.ones
+
+    @property
+    def step(self) -> int:
+        """Rows of a part."""
+        return part_of(self.shape[1])
+
+    def parts(self) -> Iterator[tuple[int, list[Values]]]:
+        """Some rows after the others, with the number of the first."""
+        return ((first, with_ones(part) if self.ones else part) for first, part in self.features.numbers(self.step))
+
+
+def part_of(columns: int) -> int:
+    """Rows of a part.
+
+    >>> part_of(785), part_of(10**9)
+    (1335, 1)
+    """
+    return max(1, AT_ONCE // columns)
+
+
+def with_ones(part: list[Values]) -> list[Values]:
+    """The same rows, a 1 at the end of each."""
+    return [(*row, 1.0) for row in part]
+
+
+def classes_of(labels: Sequence[float] | Sequence[str], where: str) -> tuple[list[int], int]:
+    """The number of the class of every row: labels in order.
+
+    >>> classes_of([3.0, 1.0, 3.0], "labels")
+    ([1, 0, 1], 2)
+    """
+    found = {label: number for number, label in enumerate(sorted(set(labels)))}  # type: ignore[type-var]
+    if len(found) < 2:
+        raise Invalid(where, f"{len(found)} classes", "at least two are needed")
+    return [found[label] for label in labels], len(found)
+
+
+@dataclass(frozen=True)
+class Sums:
+    """What one reading of all rows gives.
+
+    Attributes:
+        gram: `Σ φ̂φ̂ᵀ`, integers in units of `2^(−2·FEATURE_BITS)`.
+        by_class: `(p, c)`: the sum of the φ̂ of every class, in units of `2^−FEATURE_BITS`.
+        lost: whether the φ̂ differ from the rows.
+    """
+
+    gram: fmpz_mat
+    by_class: fmpz_mat
+    lost: bool
+
+
+class Summed(Ridge):
+    """The normal matrix of rows that are not there any more.
+
+    Args:
+        rows: where they came from.
+        shifts: their columns' powers of two.
+        sums: of them.
+        mu: the penalty.
+        decayed: the columns that bear it.
+    """
+
+    def __init__(self, rows: Rows, shifts: list[int], sums: Sums, mu: arb, decayed: Sequence[bool]) -> None:
+        self.n, self.p = rows.shape
+        self.shifts, self.phi = shifts, Whole(fmpz_mat(0, self.p), FEATURE_BITS, ZERO)
+        self.loose = cut(rows.shape, FEATURE_BITS) if sums.lost else ZERO
+        self._decay(sums.gram, mu, decayed)
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What all questions about the rows rest on.
+
+    Attributes:
+        rows: the rows.
+        system: their normal matrix.
+        by_class: see `Sums`.
+        counts: rows of every class.
+    """
+
+    rows: Rows
+    system: Summed
+    by_class: fmpz_mat
+    counts: tuple[int, ...]
+
+
+def ground(rows: Rows, penalty: float, free: bool | None, tell: Callable[[str], None]) -> Ground:
+    """Read the rows: once for their sizes, and once or a few times more for the sums.
+
+    Args:
+        rows: on disk.
+        penalty: of the sum form, above 0.
+        free: whether the last column is an intercept without penalty.
+        tell: told what was done.
+    """
+    p = rows.shape[1]
+    decayed = [True] * (p - 1) + [not free]
+    mu = arb(penalty)
+    most = least(mu, decayed)
+    for first, part in rows.parts():
+        for row in part:
+            most = list(map(max, most, map(abs, row)))
+        if max(most) > LARGEST:
+            raise Invalid(f"{rows.features.where}, from row {first} on", "a feature is beyond 2^500",
+                          "features of ordinary size are needed")
+    tell("the rows are read, and their bytes are the ones the certificate binds")
+    shifts = [math.frexp(m)[1] for m in most]
+    sums = next(found for bits in BITS if (found := _sums(rows, shifts, bits)) is not None)
+    tell("the normal matrix is summed")
+    counts = [0] * rows.number
+    for y in rows.classes:
+        counts[y] += 1
+    return Ground(rows, Summed(rows, shifts, sums, mu, decayed), sums.by_class, tuple(counts))
+
+
+def _sums(rows: Rows, shifts: list[int], bits: int) -> Sums | None:
+    """The sums of rows in so many bits; None where more would lose less."""
+    p = rows.shape[1]
+    gram, by_class, lost = fmpz_mat(p, p), fmpz_mat(p, rows.number), False
+    for first, part in rows.parts():
+        whole = whole_rows(part, shifts, bits)
+        if whole.radius > 0:
+            if bits < BITS[-1]:
+                return None
+            lost = True
+        across = whole.mid.transpose()
+        gram += across * whole.mid
+        by_class += across * _members(rows.classes[first:first + len(part)], rows.number)
+    up = FEATURE_BITS - bits
+    return Sums(gram * (fmpz(1) << 2 * up), by_class * (fmpz(1) << up), lost)
+
+
+def _members(classes: Sequence[int], number: int) -> fmpz_mat:
+    """`(rows, classes)`: 1 where a row is of a class."""
+    found = fmpz_mat(len(classes), number)
+    for i, y in enumerate(classes):
+        found[i, y] = 1
+    return found
+
+
+def by_class(part: list[Values], classes: Sequence[int]) -> tuple[list[Values], list[int], list[tuple[int, int, int]]]:
+    """Rows of a part one class after another: these, their places in the part, and for each class its first and last.
+
+    >>> by_class([(1.0,), (2.0,), (3.0,)], [1, 0, 1])
+    ([(2.0,), (1.0,), (3.0,)], [1, 0, 2], [(0, 0, 1), (1, 1, 3)])
+    """
+    order = [i for i, _ in sorted(enumerate(classes), key=itemgetter(1))]
+    ends, found = list[tuple[int, int, int]](), [classes[i] for i in order]
+    for y in sorted(set(found)):
+        at = found.index(y)
+        ends.append((y, at, at + found.count(y)))
+    return [part[i] for i in order], order, ends

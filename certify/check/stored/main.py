@@ -1,0 +1,140 @@
+"""`certify check` of a certificate about rows on disk: what is printed, and the exit status."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+
+from certify.check.kernel import CHANCE
+from certify.check.limits.cost import Cost
+from certify.check.limits.held import Limits, TooLarge
+from certify.check.reading.certificate import Claim, Witness
+from certify.check.reading.files import DIGITS, read_bytes
+from certify.check.reading.spec import Gate, check_promise
+from certify.check.run import Usage
+from certify.check.stored.run import Checked, check
+from certify.check.stored.stated import Stated
+from certify.check.verdicts import Outcome, evaluate, exit_status, overall
+from certify.format.canonical import Json
+from certify.format.stored import FORMAT, NAMED, QUANTITY, ROLES, THEOREMS, change_words
+
+FOREIGN = ("within", "baseline", "merge_duplicates", "weight_tilt", "max_tilt", "least_radius_u", "least_radius_w",
+           "spec", "graph", "reference", "change", "witness")
+"""Options that mean nothing of such a certificate."""
+
+UNIT = "evaluation rows (label: the one that the given weights give)"
+
+
+def main(options: argparse.Namespace, limits: Limits, tell: Callable[[str], None]) -> int:
+    """Check the certificate, print its verdict, and return the exit status.
+
+    Raises:
+        Invalid, Usage, TooLarge: what is printed elsewhere.
+    """
+    given = next((name for name in FOREIGN if getattr(options, name)), None)
+    if given is not None:
+        raise Usage(f"--{given.replace('_', '-')}: the certificate is about rows on disk, of which this says nothing")
+    gates: list[Gate] = [*options.max, *options.min]
+    drawn = list[str]()
+    token = CHANCE.set(None if options.exact else drawn)
+    try:
+        data = read_bytes(options.certificate, "certificate file")
+
+        def afford(stated: Stated) -> None:
+            _afford(stated, gates, limits, tell)
+
+        found = check(options.certificate, data, {role: getattr(options, role) for role in ROLES}, tell, afford)
+    finally:
+        CHANCE.reset(token)
+    outcomes = outcomes_of(found.stated, gates)
+    if not options.quiet:
+        files = ", ".join(f"{role} {path} {digest[:DIGITS]}" for role, path, digest in found.files)
+        print(f"files: {files}", file=sys.stderr)
+    line, entry = line_of(found.stated, outcomes, len(drawn)), _object(found, outcomes, drawn)
+    trusted = _trusted() if options.trusted else None
+    if options.json:
+        print(json.dumps(entry if trusted is None else entry | {"trusted": trusted[0]}, allow_nan=False))
+    print("".join(c if c.isprintable() else "?" for c in line), file=sys.stderr if options.json else sys.stdout)
+    if trusted is not None and not options.json:
+        print(trusted[1])
+    sys.stdout.flush()
+    return exit_status(outcomes)
+
+
+def outcomes_of(stated: Stated, gates: list[Gate]) -> list[Outcome]:
+    """What becomes of the count that is proved, under each threshold of the caller."""
+    lower, upper = stated.ends
+    nothing = lower == 0 and upper == stated.evaluation_rows
+    claim = Claim(where="claim", quantity=QUANTITY, theorem=THEOREMS[stated.change], rigour="proved", verdict="",
+                  lower=None if nothing else lower, upper=None if nothing else upper, unit=UNIT, gate=None, reason="",
+                  hypotheses=(), rows=(), row_lower=(), row_upper=(), witness=Witness())
+    asked: list[Gate | None] = [*gates] or [None]
+    return [evaluate(claim, gate) for gate in asked]
+
+
+def line_of(stated: Stated, outcomes: list[Outcome], drawn: int) -> str:
+    """The verdict on one line, with all that the count depends on."""
+    lower, upper = stated.ends
+    gates = [f"{outcome.gate} {outcome.state} " for outcome in outcomes if outcome.gate is not None]
+    decay = {True: "an intercept without penalty", False: "an intercept with the penalty", None: "no intercept"}
+    chance = f"; {drawn} bounds by random probes, wrong with a probability below 2^-64" if drawn else ""
+    return (f"{overall(outcomes)[0]} {', '.join(gates) or QUANTITY + ' '}(proved in [{lower}, {upper}] of "
+            f"{stated.evaluation_rows} evaluation rows, {change_words(stated.change, stated.count, stated.rows)}; "
+            f"squared loss, penalty {stated.penalty!r}, {decay[stated.free]}, {stated.classes} classes) "
+            f"[thresholds: {'the command line' if gates else 'none'}{chance}]")
+
+
+def _object(found: Checked, outcomes: list[Outcome], drawn: list[str]) -> Json:
+    """The same as one JSON object."""
+    stated, claims = found.stated, []
+    for outcome in outcomes:
+        claim, gate = outcome.claim, outcome.gate
+        entry: Json = {"quantity": claim.quantity, "theorem": claim.theorem, "rigour": claim.rigour,
+                       "verdict": outcome.verdict, "gate": outcome.state, "lower": claim.lower, "upper": claim.upper,
+                       "unit": claim.unit, "reason": ""}
+        claims.append(entry if gate is None else entry | {gate.side: gate.value, "severity": gate.severity})
+    verdict, gates = overall(outcomes)
+    return {"format": FORMAT, "verdict": verdict, "gates": gates, "claims": claims,
+            "problem": {"loss": "squared", "penalty": stated.penalty, "intercept": stated.intercept,
+                        "change": stated.change, "count": stated.count, "rows": stated.rows,
+                        "evaluation_rows": stated.evaluation_rows, "classes": stated.classes},
+            "stays": list(stated.stays), "flips": list(stated.flips),
+            "thresholds": "the command line" if any(outcome.gate for outcome in outcomes) else "none",
+            "files": {role: {"path": path, "sha256": digest} for role, path, digest in found.files},
+            "soundness": {"mode": "probes", "bounds": drawn, "error": "2^-64"} if drawn else {"mode": "exact"}}
+
+
+def _afford(stated: Stated, gates: list[Gate], limits: Limits, tell: Callable[[str], None]) -> None:
+    """Refuse thresholds that no count could miss or meet, and a check that would take more than is allowed."""
+    for gate in gates:
+        if gate.quantity != QUANTITY:
+            raise Usage(f"--{gate.side} {gate.quantity}: the certificate has no claim on {gate.quantity}")
+        check_promise(gate, f"--{gate.side}")
+        if gate.value > stated.evaluation_rows or (gate.side == "max" and gate.value >= stated.evaluation_rows):
+            raise Usage(f"--{gate.side} {gate.quantity}: there are {stated.evaluation_rows} evaluation rows")
+    cost = cost_of(stated)
+    tell(f"at most about {cost} on one core, by the sizes alone")
+    for flag, needed, allowed in (("--seconds", cost.seconds, limits.seconds),
+                                  ("--memory", cost.megabytes * 1e6, limits.memory)):
+        if allowed is not None and needed > allowed:
+            raise TooLarge(f"nothing was checked: it would take up to about {cost}, more than {flag} allows; raise it, "
+                           "or check where there is more")
+
+
+def cost_of(stated: Stated) -> Cost:
+    """About what it takes if every evaluation row is left for the influences of all training rows."""
+    n, p, N = float(stated.rows), float(stated.columns + 1), float(stated.evaluation_rows)
+    seconds = 1.0 + n * p * 1.2e-6 + n * p * p / 1.1e9 + N * p * (2e-6 + p / 3e8) + N * n * (p / 2.4e9 + 2.5e-7)
+    more = float(NAMED[stated.change])  # residuals and leverages, and a second reading of what the first leaves
+    seconds += more * (n * p * 2e-6 + n * p * p / 1.1e9 + N * n * (p / 2.4e9 + 1e-6))
+    held = 200.0 + 1.5e-3 * p * p + 1.2e-5 * N * p + 2e-4 * n
+    return Cost(seconds, held + more * (300.0 + 1e-4 * n * stated.classes))
+
+
+def _trusted() -> tuple[Json, str]:
+    from certify.check import trusted
+
+    rings = trusted.rings()
+    return trusted.members(rings), trusted.table(rings)

@@ -1,0 +1,271 @@
+"""Influences of the rows that deletions may take most with, and of those that are named (D4c)."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from heapq import nlargest
+from operator import mul
+
+from flint import arb, fmpz, fmpz_mat
+
+from certify.check.linalg.balls import ZERO
+from certify.check.linalg.fixed import scale
+from certify.check.stored.beside import BITS, Beside
+from certify.check.stored.conditions import Margin
+from certify.check.stored.ground import Ground
+from certify.check.stored.largest import POINTS, Point
+from certify.check.theorems.head.rows.squared.ridge import FEATURE_BITS, whole_rows
+
+FINE = 30
+"""Bits of influences, against the length of their point, and of residuals, where they are multiplied."""
+
+CUT = BITS - FINE
+"""Bits by which residuals are cut for that."""
+
+TRIED = (1.0, 0.6, 1.6)
+"""Multiples of a first guess of σ."""
+
+ROOM, EACH = 2**28, 130
+"""Bytes for rows that are kept, and of each of them."""
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What deletions may take, whatever the point.
+
+    Attributes:
+        kappa, lam: bounds of the eigenvalues of `K_MM`, and `κ/(1 − κ)`.
+        length: at least `|r_M|`.
+        both: at least `Σ_M √K_ii|r_i|`.
+    """
+
+    kappa: arb
+    lam: arb
+    length: arb
+    both: arb
+
+    def most(self, energy: arb, size: arb) -> arb:
+        """At most `c_MᵀN⁻¹r_M`: by lengths, or by leverages row by row.
+
+        `|c_i| ≤ √K_ii|e|`, so `|c_M| ≤ √κ|e|`, and `cᵀN⁻¹r ≤ Σ|c_i||r_i| + λ|c_M||r_M|`.
+        """
+        reach = self.kappa.sqrt() * energy
+        whole = reach.min(size) * self.length / (1 - self.kappa)
+        return whole.min(energy * self.both + self.lam * reach * self.length).upper()
+
+
+@dataclass
+class Open:
+    """An evaluation row that single rows have to decide."""
+
+    number: int
+    margins: list[Margin]
+    point: Point
+    energy: arb
+
+
+@dataclass(frozen=True)
+class Weighing:
+    """`w = (1 + ½λ)cr + ¼λ(σc² + τr²)` of integers, times `2^52`: `once·cr + c2·c² + r2·r²`, `στ ≥ 1`, rounded up."""
+
+    once: int
+    c2: int
+    r2: int
+
+    def of(self, c: int, r: int) -> int:
+        """Of one row."""
+        return c * (self.once * r + self.c2 * c) + self.r2 * r * r
+
+    def over(self, other: Weighing) -> int:
+        """A whole number by which those of this one exceed those of another one at most, times `2^10`."""
+        return 1 + max(-(-(mine << 10) // max(1, its)) for mine, its in ((self.c2, other.c2), (self.r2, other.r2),
+                                                                        (self.once, other.once)))
+
+
+def weighing(half: int, sigma: float) -> Weighing:
+    """With `λ = half·2^−30`.
+
+    >>> weighing(0, 1.0).of(3, 5) == 15 << 52
+    True
+    """
+    s = max(1, int(min(sigma, 2.0**40) * 2.0**20))
+    return Weighing(((1 << 31) + half) << 21, half * s, half * -(-(1 << 40) // s))
+
+
+@dataclass
+class _Kept:
+    """The rows of a point with the largest bounds of w, whatever the contrast; `x·unit` are their influences."""
+
+    rows: list[tuple[int, int, int]]
+    unit: arb
+    drop: int
+    bar: int = 0
+
+    def take(self, more: list[tuple[int, int, int]], count: int) -> None:
+        """Others that exceed the bar."""
+        self.rows += more
+        if len(self.rows) > count:
+            self.rows.sort(reverse=True)
+            del self.rows[count:]
+            self.bar = self.rows[-1][0]
+
+
+def screened(ground: Ground, beside: Beside, taken: Taken, rows: Sequence[Open], count: int, kept: int,
+             bits: tuple[int, int]) -> list[bool]:
+    """Which evaluation rows are proved to keep their label, by one reading for as many as fit.
+
+    Args:
+        ground, beside, taken: of the training rows.
+        rows: the evaluation rows.
+        count: how many rows go.
+        kept: how many rows are looked at for each contrast.
+        bits: of features and solutions.
+    """
+    at_once = max(1, ROOM // (EACH * kept))
+    half = _up(taken.lam * 2**FINE)
+    found = []
+    for start in range(0, len(rows), at_once):
+        some = rows[start:start + at_once]
+        sizes = [_Kept([], ZERO, 0) for _ in some]
+        weighings = [weighing(half, _ratio(taken.length, one.energy * taken.kappa.sqrt(), one.energy)) for one in some]
+        each = _read(ground, beside, some, sizes, weighings, kept, bits)
+        found += [_stays(beside, taken, one, mine, w, count, half, off)
+                  for one, mine, w, off in zip(some, sizes, weighings, each, strict=True)]
+    return found
+
+
+def _ratio(above: arb, below: arb, energy: arb) -> float:
+    """σ in the units of integers: residuals in `2^−FINE`, influences in `energy·2^−FINE` about."""
+    value = float(above) / max(float(below), 1e-300) * _power(energy)
+    return value if math.isfinite(value) and value > 0 else 1.0
+
+
+def _power(energy: arb) -> float:
+    """A power of two about as large as the length of a point."""
+    return math.ldexp(1.0, math.frexp(max(float(energy), 2.0**-900))[1])
+
+
+def _read(ground: Ground, beside: Beside, some: Sequence[Open], kept: Sequence[_Kept], weighings: Sequence[Weighing],
+          most: int, bits: tuple[int, int]) -> list[arb]:
+    """Fill in what is kept; what each influence errs by."""
+    p, lost = ground.rows.shape[1], False
+    drops = [max(0, max(map(abs, one.point.u), default=0).bit_length() - bits[1]) for one in some]
+    short = [fmpz_mat([[x >> drop for x in some[j].point.u] for j, drop in list(enumerate(drops))[at:at + POINTS]])
+             for at in range(0, len(some), POINTS)]
+    by = []
+    for one, mine, w, drop in zip(some, kept, weighings, drops, strict=True):
+        mine.drop = bits[0] + one.point.bits - drop - FINE + round(math.log2(_power(one.energy)))
+        mine.unit = scale(bits[0] + one.point.bits - drop - mine.drop)
+        by.append(tuple(-(-x >> 42) for x in (w.once, w.c2, w.r2)))
+    for first, part in ground.rows.parts():
+        whole = whole_rows(part, ground.system.shifts, bits[0])
+        lost = lost or bool(whole.radius > 0)
+        widest = [(r >> CUT) + 2 for r in beside.widest[first:first + len(part)]]
+        across = whole.mid.transpose()
+        for at, us in zip(range(0, len(some), POINTS), short, strict=True):
+            values = list(map(int, (us * across).entries()))
+            for r, mine in enumerate(kept[at:at + POINTS]):
+                _take(mine, values[r * len(part):(r + 1) * len(part)], widest, first, by[at + r], most)
+    features = arb(p).sqrt() * scale(bits[0]) if lost and bits[0] < FEATURE_BITS else ZERO
+    return [(features * one.point.size + (p * scale(one.point.bits - drop) if drop else ZERO) + mine.unit).upper()
+            for one, mine, drop in zip(some, kept, drops, strict=True)]
+
+
+def _take(mine: _Kept, values: list[int], widest: list[int], first: int, by: tuple[int, ...], most: int) -> None:
+    """The rows of a part whose bound of w exceeds the bar."""
+    once, c2, r2 = by
+    bar, drop = mine.bar, mine.drop
+    own = [x >> drop for x in values] if drop >= 0 else [x << -drop for x in values]
+    more = [(w, i, x) for i, (x, r) in enumerate(zip(own, widest, strict=True), first)
+            if (w := (a := abs(x)) * (once * r + c2 * a) + r2 * r * r) > bar]
+    if more:
+        mine.take(more, most)
+
+
+def _stays(beside: Beside, taken: Taken, one: Open, mine: _Kept, first: Weighing, count: int, half: int, each: arb,
+           ) -> bool:
+    """Whether every contrast is proved to stay."""
+    c = [x for _, _, x in mine.rows]
+    # of all rows, not of those that are kept alone
+    size = ((one.energy * taken.kappa.sqrt()).upper() + one.margins[0].off + arb(count).sqrt() * each).upper()
+    for margin in one.margins:
+        r = [beside.contrast(margin.condition, i) >> CUT for _, i, _ in mine.rows]
+        products = list(map(mul, c, r))
+        top = nlargest(count, range(len(c)), key=products.__getitem__)
+        guess = math.sqrt((sum(float(r[i]) ** 2 for i in top) + 1) / (sum(float(c[i]) ** 2 for i in top) + 1))
+        tried = (first, *(weighing(half, guess * f) for f in TRIED))
+        if not any(_holds(beside, taken, margin, mine, w, first, (c, r), (count, each, size)) for w in tried):
+            return False
+    return True
+
+
+def _holds(beside: Beside, taken: Taken, margin: Margin, mine: _Kept, w: Weighing, first: Weighing,
+           values: tuple[list[int], list[int]], by: tuple[int, arb, arb]) -> bool:
+    """Whether a contrast stays, with one σ; rows that are not kept take no more than the bar."""
+    count, each, size = by
+    bar = (mine.bar * w.over(first)) << 32
+    terms = nlargest(count, [*map(w.of, *values), *[bar] * count])
+    unit = mine.unit * scale(FINE)
+    sum_ = arb(sum((x for x in terms if x > 0), 0)) * scale(52) * unit
+    dc = margin.off + arb(count).sqrt() * each
+    dr = beside.off_of(margin.condition) + arb(count).sqrt() * scale(FINE) * 2
+    c2, r2, once = (arb(x) * scale(52) for x in (w.c2, w.r2, w.once))
+    ratio = scale(FINE) / mine.unit
+    length = taken.length + dr
+    slack = once * (size * dr + length * dc + dc * dr) + c2 * ratio * (2 * size + dc) * dc
+    slack += r2 / ratio * (2 * length + dr) * dr
+    return bool(margin.left(sum_ + slack, 0, ZERO) > 0)
+
+
+def _up(x: arb) -> int:
+    """A number that is not negative, rounded up."""
+    return int(x.upper().ceil().upper().unique_fmpz() or 0)
+
+
+@dataclass(frozen=True)
+class Named:
+    """Rows that are named for a point.
+
+    Attributes:
+        rows: their numbers.
+        influences: of them on the point, in units of `unit`.
+        leverages: of them.
+        unit: of the influences.
+    """
+
+    rows: tuple[int, ...]
+    influences: list[int]
+    leverages: list[int]
+    unit: arb
+
+
+def named(ground: Ground, beside: Beside, points: Sequence[Point], rows: Sequence[tuple[int, ...]]) -> list[Named]:
+    """The influences of some rows on some points, by one reading.
+
+    Args:
+        ground, beside: of the training rows.
+        points: the points.
+        rows: for each of them.
+    """
+    if not points:
+        return []
+    wanted = sorted({i for those in rows for i in those})
+    asked: dict[int, list[int]] = {i: [] for i in wanted}
+    for j, those in enumerate(rows):
+        for i in those:
+            asked[i].append(j)
+    found: list[dict[int, int]] = [{} for _ in points]
+    for first, part in ground.rows.parts():
+        here = wanted[bisect_left(wanted, first):bisect_left(wanted, first + len(part))]
+        if not here:
+            continue
+        some = whole_rows([part[i - first] for i in here], ground.system.shifts, FEATURE_BITS).mid.tolist()
+        for i, row in zip(here, some, strict=True):
+            for j in asked[i]:
+                found[j][i] = int(sum(map(mul, row, map(fmpz, points[j].u)), fmpz(0)))
+    return [Named(those, [mine[i] for i in those], [beside.leverages[i] for i in those],
+                  scale(FEATURE_BITS + point.bits))
+            for those, mine, point in zip(rows, found, points, strict=True)]

@@ -1,0 +1,123 @@
+"""What a certificate about rows on disk states, read strictly; nothing of it is believed yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from certify.check.reading.certificate import FileRecord, choice, file_record, number, text, whole
+from certify.check.reading.told import check_told
+from certify.format.canonical import Json, decode, digest, kind, show
+from certify.format.refusal import Invalid
+from certify.format.stored import FORMAT, FREE, NAMED, QUANTITY, ROLES, THEOREMS
+
+TOP = ("format", "certify_version", "created", "subject", "problem", "claim", "environment", "digest")
+PROBLEM = ("loss", "penalty", "intercept", "change", "count", "rows", "columns", "evaluation_rows", "classes")
+CLAIM = ("quantity", "theorem", "lower", "upper", "stays", "flips", "changed")
+
+
+@dataclass(frozen=True)
+class Stated:
+    """A certificate whose form, but nothing else, has been checked.
+
+    Attributes:
+        subject: its files by role.
+        penalty, intercept, change, count: the recipe of the model, and what may happen to the rows.
+        rows, columns, evaluation_rows, classes: sizes.
+        stays, flips: numbers of evaluation rows, ascending, no row in both.
+        changed: for each that flips the rows whose deletion does it; None where labels change.
+    """
+
+    subject: dict[str, FileRecord]
+    penalty: float
+    intercept: str
+    change: str
+    count: int
+    rows: int
+    columns: int
+    evaluation_rows: int
+    classes: int
+    stays: tuple[int, ...]
+    flips: tuple[int, ...]
+    changed: tuple[tuple[int, ...], ...] | None
+
+    @property
+    def ends(self) -> tuple[int, int]:
+        """Of the number of evaluation rows whose label stays."""
+        return len(self.stays), self.evaluation_rows - len(self.flips)
+
+    @property
+    def free(self) -> bool | None:
+        """Whether the intercept carries no decay; None: there is none."""
+        return FREE[self.intercept]
+
+
+def read_stated(data: bytes, name: str) -> Stated:
+    """Parse a certificate: canonical bytes, digest, members, types.
+
+    Raises:
+        Invalid: it has another form.
+    """
+    top = decode(data, name)
+    choice(top.get("format"), "format", (FORMAT,))
+    _members(top, "certificate", TOP)
+    found = digest(top)
+    if top["digest"] != found:
+        raise Invalid("digest", f"{show(top['digest'])} is stated", f"the certificate's bytes give {found}")
+    text(top["certify_version"], "certify_version")
+    text(top["created"], "created")
+    check_told(top)
+    subject, problem, claim = (_members(top[at], at, names) for at, names in (
+        ("subject", ROLES), ("problem", PROBLEM), ("claim", CLAIM)))
+    choice(problem["loss"], "problem.loss", ("squared",))
+    penalty = number(problem["penalty"], "problem.penalty")
+    if not penalty > 0:
+        raise Invalid("problem.penalty", f"{penalty!r} is stated", "a number above 0 is needed")
+    sizes = {at: whole(problem[at], f"problem.{at}") for at in PROBLEM[4:]}
+    if not 1 <= sizes["count"] <= sizes["rows"]:
+        raise Invalid("problem.count", f"{sizes['count']} is stated", f"from 1 to {sizes['rows']} rows may change")
+    change = choice(problem["change"], "problem.change", tuple(THEOREMS))
+    choice(claim["quantity"], "claim.quantity", (QUANTITY,))
+    choice(claim["theorem"], "claim.theorem", (THEOREMS[change],))
+    stays, flips = (_rows(claim[at], f"claim.{at}", sizes["evaluation_rows"]) for at in ("stays", "flips"))
+    if not set(stays).isdisjoint(flips):
+        raise Invalid("claim.flips", f"row {min(set(stays) & set(flips))} is among them", "it is among stays too")
+    read = Stated({at: file_record(subject[at], f"subject.{at}") for at in ROLES}, float(penalty),
+                  choice(problem["intercept"], "problem.intercept", tuple(FREE)), change, **sizes, stays=stays,
+                  flips=flips, changed=_changed(claim["changed"], len(flips), change, sizes))
+    for at, end in zip(("lower", "upper"), read.ends, strict=True):
+        if whole(claim[at], f"claim.{at}") != end:
+            raise Invalid(f"claim.{at}", f"{claim[at]} is stated", f"the rows listed give {end}")
+    return read
+
+
+def _changed(value: object, flips: int, change: str, sizes: dict[str, int]) -> tuple[tuple[int, ...], ...] | None:
+    """The rows that go, for each that flips; nothing where they are found again."""
+    if not NAMED[change] and value is None:
+        return None
+    if not NAMED[change] or not isinstance(value, list) or len(value) != flips:
+        raise Invalid("claim.changed", show(value), "null where labels change, else rows for each that flips")
+    found = tuple(_rows(rows, "claim.changed", sizes["rows"]) for rows in value)
+    longest = max(map(len, found), default=0)
+    if longest > sizes["count"]:
+        raise Invalid("claim.changed", f"{longest} rows are deleted", f"at most {sizes['count']} may be")
+    return found
+
+
+def _rows(value: object, where: str, below: int) -> tuple[int, ...]:
+    """Numbers of rows, ascending."""
+    if not isinstance(value, list):
+        raise Invalid(where, f"it is {kind(value)}", "a list of numbers of rows is needed")
+    found = tuple(whole(x, where) for x in value)
+    if any(a >= b for a, b in zip(found, found[1:], strict=False)) or (found and found[-1] >= below):
+        raise Invalid(where, show(value), f"numbers of rows below {below}, ascending, are needed")
+    return found
+
+
+def _members(value: object, where: str, names: tuple[str, ...]) -> Json:
+    """An object with exactly these members."""
+    if not isinstance(value, dict):
+        raise Invalid(where, f"it is {kind(value)}", "an object is needed")
+    wrong = [f"{show(name)} is {'missing' if name in names else 'there'}" for name in sorted({*value} ^ {*names})]
+    if wrong:
+        raise Invalid(where, f"the member {wrong[0]}", f"exactly {', '.join(names)} are needed")
+    return value

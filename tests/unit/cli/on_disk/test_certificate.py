@@ -1,0 +1,121 @@
+"""`certify rows --certificate` and `certify check` of what it wrote."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skops.io
+from sklearn.linear_model import LogisticRegression, RidgeClassifier
+
+from certify.check.main import main as check
+from certify.cli.main import main
+
+
+def files(folder: Path, classes: int, intercept: bool = True) -> list[str]:
+    """Four files of a ridge classifier, as arguments."""
+    rng = np.random.default_rng(classes)
+    X = rng.standard_normal((300, 4)).astype(np.float32)
+    y = np.argmax(X[:, :classes] + rng.standard_normal((300, classes)), axis=1) if classes > 2 else X[:, 0] > 0.1
+    skops.io.dump(RidgeClassifier(fit_intercept=intercept).fit(X.astype(np.float64), y), folder / "model.skops")
+    for name, array in (("rows", X), ("labels", y), ("new", X[:40].astype(np.float64))):
+        np.save(folder / f"{name}.npy", array)
+    return [str(folder / "model.skops"), str(folder / "rows.npy"), "--labels", str(folder / "labels.npy"),
+            "--eval", str(folder / "new.npy")]
+
+
+@pytest.mark.parametrize("asked", ["--relabel", "--delete"])
+@pytest.mark.parametrize(("classes", "intercept"), [(2, True), (3, True), (3, False)])
+def test_what_is_written_is_proved_again_from_the_files_alone(
+        asked: str, classes: int, intercept: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = files(tmp_path, classes, intercept)
+    for count in (1, 6):
+        out = tmp_path / f"out-{count}"
+        assert main(["rows", *arguments, asked, str(count), "--certificate", str(out), "--json"]) == 0
+        answer = json.loads(capsys.readouterr().out)
+        assert sorted(path.name for path in out.iterdir()) == ["certificate.json", "certificate.safetensors"]
+        assert check([str(out / "certificate.json"), "--json", "-q"]) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert (found["format"], found["verdict"]) == ("certify-rows/1", "certified")
+        assert (found["stays"], found["flips"]) == (answer["proved"], answer["flipped"])
+        assert answer["proved"] and (answer["flipped"] or asked == "--delete")
+
+
+def test_files_may_lie_elsewhere(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments, out = files(tmp_path, 2), tmp_path / "out"
+    assert main(["rows", *arguments, "--relabel", "2", "--certificate", str(out)]) == 0
+    (tmp_path / "rows.npy").rename(tmp_path / "moved.npy")
+    assert check([str(out / "certificate.json")]) == 2
+    assert "say with --data where it is" in capsys.readouterr().out
+    assert check([str(out / "certificate.json"), "--data", str(tmp_path / "moved.npy")]) == 0
+    assert "moved.npy" in capsys.readouterr().err
+    (tmp_path / "labels.npy").rename(out / "labels.npy")  # beside the certificate it is found
+    assert check([str(out / "certificate.json"), "--data", str(tmp_path / "moved.npy")]) == 0
+
+
+def test_thresholds_are_the_callers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments, out = files(tmp_path, 3), tmp_path / "out"
+    assert main(["rows", *arguments, "--relabel", "2", "--certificate", str(out), "--json"]) == 0
+    answer, path = json.loads(capsys.readouterr().out), str(out / "certificate.json")
+    stays, most = len(answer["proved"]), 40 - len(answer["flipped"])
+    for more, status, words in (
+            ([f"--min=stable_predictions={stays}"], 0, f"certified stable_predictions ≥ {stays}.0 met"),
+            ([f"--min=stable_predictions={most + 1}"], 3, "refuted stable_predictions"),
+            ([f"--max=stable_predictions={stays - 1}"], 3, "failed"), ([f"--max=stable_predictions={most}"], 0, "met"),
+            (["--max=modulus=1"], 2, "no claim on modulus"), (["--min=stable_predictions=41"], 2, "40 evaluation rows"),
+            (["--max=stable_predictions=40"], 2, "40 evaluation rows"), (["--min=stable_predictions=0"], 2, "empty"),
+            (["--within", "1e-3"], 2, "--within"), (["--spec", "certify.toml"], 2, "--spec"),
+            (["--seconds", "0.5"], 4, "inconclusive"), (["--memory", "1MB"], 4, "inconclusive"),
+            (["--seconds", "300", "--memory", "4GB"], 0, "certified"),
+            (["--trusted"], 0, "certify/check/stored/run.py"),
+            (["--exact"], 0, "any 2 of 300 labels changed; squared loss, penalty 1.0, an intercept without penalty")):
+        assert check([path, "-q", *more]) == status, more
+        assert words in "".join(capsys.readouterr()), more
+
+
+def test_the_progress_says_what_is_done(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["rows", *files(tmp_path, 2), "--relabel", "2", "--certificate", str(tmp_path / "out")]) == 0
+    capsys.readouterr()
+    assert check([str(tmp_path / "out" / "certificate.json")]) == 0
+    told = capsys.readouterr()
+    assert "the normal matrix is summed" in told.err and "files: data " in told.err
+    assert told.out.startswith("certified stable_predictions (proved in [") and told.out.count("\n") == 1
+
+
+def test_what_cannot_be_certified_is_said_before_anything_is_proved(
+        tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments, out = files(tmp_path, 2), tmp_path / "out"
+    monkeypatch.setattr("certify.prove.stored.predictions.stored_predictions", None)  # it would be called
+    np.save(tmp_path / "columns.npy", np.asfortranarray(np.load(tmp_path / "new.npy")))
+    X, y = np.load(tmp_path / "rows.npy"), np.load(tmp_path / "labels.npy")
+    skops.io.dump(LogisticRegression().fit(X, y), tmp_path / "logistic.skops")
+    (tmp_path / "rows.parquet").write_bytes(b"PAR1")
+    (tmp_path / "file").write_bytes(b"")
+    for place, other, words in ((0, "logistic.skops", "fit a RidgeClassifier"),
+                                (1, "rows.parquet", "save the rows as .npy"), (5, "columns.npy", "row by row")):
+        changed = [*arguments]
+        changed[place] = str(tmp_path / other)
+        assert main(["rows", *changed, "--relabel", "1", "--certificate", str(out)]) == 2
+        said = capsys.readouterr().err
+        assert words in said and said.count("\n") == 1
+    assert main(["rows", *arguments, "--relabel", "1", "--certificate", str(tmp_path / "file")]) == 2
+    assert not out.exists()
+
+
+def test_a_file_that_is_written_to_meanwhile_has_no_certificate(
+        tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    from certify.prove.stored import predictions
+
+    arguments, out, proves = files(tmp_path, 2), tmp_path / "out", predictions.stored_predictions
+
+    def written_to(*given: object, **more: object) -> object:
+        found = proves(*given, **more)  # type: ignore[arg-type]
+        np.save(tmp_path / "labels.npy", np.load(tmp_path / "labels.npy")[::-1])
+        return found
+
+    monkeypatch.setattr(predictions, "stored_predictions", written_to)
+    assert main(["rows", *arguments, "--relabel", "1", "--certificate", str(out)]) == 2
+    assert "written to" in capsys.readouterr().err
+    assert not (out / "certificate.json").exists()
