@@ -1,0 +1,162 @@
+"""D15: the root and its children, point by point."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from operator import mul
+
+from certify.check.theorems.head.rows.changes.base import DELETED
+from certify.check.theorems.head.rows.refitted.refit import labels_after
+from certify.check.theorems.head.rows.softmax_pairs.bound import Bound, over
+from certify.check.theorems.head.rows.softmax_pairs.centre import centre
+from certify.check.theorems.head.rows.softmax_pairs.data import Data
+from certify.check.theorems.head.rows.softmax_pairs.drops import Choice, Drops, pairs_of
+from certify.check.theorems.head.rows.softmax_pairs.gradients import Gradients
+from certify.check.theorems.head.rows.softmax_pairs.metric import metric
+from certify.check.theorems.head.rows.softmax_pairs.stated import Stated
+from certify.check.theorems.head.rows.softmax_pairs.steps import Newton
+
+FORMED = 2048
+"""Pairs that are formed for points which they leave open."""
+SHARE, QUANTILE = 0.4, 0.1
+"""Of the room of a point the rows without a step may take together; and the part of points that are not looked at
+first."""
+PART = 1.0
+"""Of its leverage, at most, that a row is thought to have."""
+
+
+@dataclass
+class Leaves:
+    """Which points keep their label at named refits, each looked at once.
+
+    Attributes:
+        data: the head; `stated`: the weights of the leaves.
+    """
+
+    data: Data
+    stated: Stated
+    labels: dict[tuple[int, int], list[int]] = field(default_factory=dict)
+
+    def keep(self, pair: tuple[int, int], j: int) -> bool:
+        """Whether a point keeps its label without two rows."""
+        if pair not in self.stated.leaves:
+            return False
+        if pair not in self.labels:
+            change = tuple((i, DELETED) for i in pair)
+            self.labels[pair] = labels_after(self.data.head, [change], [self.stated.leaves[pair]])[0]
+        return self.labels[pair][j] == self.data.today[j]
+
+
+def proved(data: Data, stated: Stated, asked: Sequence[bool]) -> list[bool]:
+    """Which points keep today's label under every deletion of one or two of the rows that may be deleted, and of none.
+
+    A set of rows without a hot one is a choice at the root. Else the first of the hot rows in it has a child, at which
+    what is left of the set is a choice: see D15, two levels.
+    """
+    good = [want and label >= 0 for want, label in zip(asked, data.today, strict=True)]
+    leaves, count = Leaves(data, stated), data.head.count
+    apart = set[int]()
+    rows = [i for i in data.head.moving if i not in set(stated.hot)]
+    nodes: list[tuple[int | None, Sequence[float], list[int], int]] = [(None, stated.weights, rows, count)]
+    for q, weights in zip(stated.hot, stated.child_weights, strict=True):
+        apart.add(q)
+        nodes.append((q, weights, [i for i in data.head.moving if i not in apart], count - 1))
+    for (out, weights, rows, k), reach in zip(nodes, stated.reach, strict=True):
+        live = [j for j, ok in enumerate(good) if ok]
+        if live:
+            for j in _left(data, out, weights, rows if k else [], min(k, len(rows)), reach, live, leaves):
+                good[j] = False
+    return good
+
+
+def _left(data: Data, out: int | None, weights: Sequence[float], rows: Sequence[int], k: int, reach: Sequence[float],
+          live: Sequence[int], leaves: Leaves) -> set[int]:
+    """Those of some points that a node does not prove to keep their label without `out` and k more rows at most."""
+    left = set(live)
+    c = centre(data, weights, out)
+    if c is None:
+        return left
+    X = metric(c, [1.0 if c.there(j) else 0.0 for j in range(data.n)], False)
+    if X is None:
+        return left
+    newton = Newton(Gradients(c), X, X.blocks(data.table))
+    heat = _heat(newton, rows)
+    order = sorted(rows, key=heat.__getitem__, reverse=True)
+    excused = {pair for pair in leaves.stated.leaves} if out is None else {
+        (i + l - out,) for i, l in leaves.stated.leaves if out in (i, l)}
+    for count in _counts(newton, [heat[i] for i in order], live, k):
+        steps = newton.steps(order[:count])
+        own = [one for one in steps if one is not None]
+        far = [i for i, one in zip(order[:count], steps, strict=True) if one is None] + order[count:]
+        found = Bound(newton.gradients, own, far, k)
+        if found.prove(reach, excused):
+            left -= set(_settled(found, data, sorted(left), out, leaves))
+        if not left:
+            break
+    return left
+
+
+def _settled(found: Bound, data: Data, live: Sequence[int], out: int | None, leaves: Leaves) -> Iterator[int]:
+    """The points that a bound and leaves prove."""
+    drops = Drops(found, data.points, data.today, live)
+    open_ = dict(drops.open())
+    wanted: dict[tuple[int, int], int] = {}
+    for some in open_.values():
+        for pair in pairs_of(found, some or ()):
+            wanted[pair] = wanted.get(pair, 0) + 1
+    if wanted:
+        found.form(sorted(wanted, key=lambda pair: -wanted[pair])[:FORMED])
+        again = {at: j for at, j in enumerate(live) if open_[j]}
+        open_ |= {j: drops.point(at) for at, j in again.items()}
+    for j, some in open_.items():
+        if some is not None and all(_leaf(T, out, leaves, j) for T in some):
+            yield j
+
+
+def _leaf(T: Choice, out: int | None, leaves: Leaves, j: int) -> bool:
+    """Whether a leaf keeps the label of a point without the rows that are out and those of a choice."""
+    rows = sorted((*T, *(() if out is None else (out,))))
+    return len(rows) == 2 and leaves.keep((rows[0], rows[1]), j)
+
+
+def _heat(newton: Newton, rows: Sequence[int]) -> dict[int, float]:
+    """About how long the step of each row is: proposals."""
+    c, K = newton.gradients.c, newton.K
+    found = {}
+    for i in rows:
+        s = [column[i] for column in c.s]
+        pull = [x - (a == c.data.labels[i]) for a, x in enumerate(s)]
+        leverage = min(K.own(i, s, c.blur), 0.99)
+        found[i] = over(K.length(i, pull), leverage * leverage)
+    return found
+
+
+def _counts(newton: Newton, heat: Sequence[float], live: Sequence[int], k: int) -> list[int]:
+    """How many rows have steps of their own: as many as most points need, and then as many as all do; proposals."""
+    if not heat or not k:
+        return [0]
+    c = newton.gradients.c
+    data = c.data
+    points = data.points
+    needed = []
+    for j in live:
+        x, own = points.rows[j], data.today[j]
+        z = [sum(map(mul, x, c.weights[a * data.p : (a + 1) * data.p])) for a in range(data.k)]
+        needed.append(min(z[own] - y for a, y in enumerate(z) if a != own) / _seen(newton, j))
+    needed.sort()
+    found = []
+    for room in (needed[int(QUANTILE * (len(needed) - 1))], needed[0]):
+        count = sum(x * k > SHARE * room for x in heat)
+        if count not in found:
+            found.append(count)
+    return found
+
+
+def _seen(newton: Newton, j: int) -> float:
+    """How long a point is: a proposal."""
+    data = newton.gradients.c.data
+    if j not in newton.seen:
+        K = newton.X.blocks(data.points)
+        newton.seen = {i: K.widest(i) for i in range(data.points.n)}
+    return newton.seen[j]
