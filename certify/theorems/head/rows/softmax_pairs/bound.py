@@ -1,4 +1,4 @@
-"""D15: what is proved of a node when one or two of some rows are deleted, for all choices at once and pair by pair."""
+"""D16: what is proved of a node when one or two of some rows are deleted, for all choices at once and pair by pair."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from certify.systems.head.rows.boxes.trap import inverse, top_sums
 from certify.systems.head.rows.head import Whole
 from certify.systems.head.rows.losses.cross_entropy import softmax
 from certify.theorems.head.rows.boxes.stated import Codes, coded, decoded
-from certify.theorems.head.rows.softmax.centre import Centre, mean_least, mean_most, roots
+from certify.theorems.head.rows.softmax.centre import mean_least, mean_most, roots
 from certify.theorems.head.rows.softmax.trap import ROOT2, curved, hessian, own_blocks, pairs_of, seen
 from certify.theorems.head.rows.softmax_pairs.steps import Steps
 
@@ -184,13 +184,15 @@ class Bounds:
 def _norms(flat: Array, off: float, vectors: Array) -> Array:
     """Upper bounds of lengths of vectors in the norm of the inverse."""
     square = np.einsum("ij,ij->i", vectors @ flat, vectors)
-    return np.asarray(np.sqrt((np.maximum(square, 0.0) + off * np.einsum("ij,ij->i", vectors, vectors)) * RAISE) * RAISE)
+    square = np.maximum(square, 0.0) + off * np.einsum("ij,ij->i", vectors, vectors)
+    return np.asarray(np.sqrt(square * RAISE) * RAISE)
 
 
 def _block_norms(own: Array, off: float, norms: Array, u: Array) -> Array:
     """The same for `x ⊗ u`."""
     square = np.einsum("fa,fab,fb->f", u, own, u)
-    return np.asarray(np.sqrt((np.maximum(square, 0.0) + 2 * off * norms * norms * (u * u).sum(axis=1)) * RAISE) * RAISE)
+    square = np.maximum(square, 0.0) + 2 * off * norms * norms * (u * u).sum(axis=1)
+    return np.asarray(np.sqrt(square * RAISE) * RAISE)
 
 
 class Formed:

@@ -1,4 +1,4 @@
-"""D15: which rows, alone or in pairs, a bound leaves open for an evaluation row."""
+"""D16: which rows, alone or in pairs, a bound leaves open for an evaluation row."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""D15: any one or two rows deleted from a softmax head."""
+"""D16: any one or two rows deleted from a softmax head."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LARGE, MOST = 40_000_000, 2000
 
 
 class SoftmaxPairs(Method):
-    """Two deleted rows of a softmax head (D15)."""
+    """Two deleted rows of a softmax head (D16)."""
 
     name: ClassVar[str] = "softmax_pairs"
 
@@ -41,7 +41,7 @@ class SoftmaxPairs(Method):
         return ""
 
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
-        """The points that no two rows move, if all of it was finished in time, and rows whose deletion flips a point."""
+        """The points that no two rows move, if all was finished in time, and rows whose deletion flips a point."""
         tree = Tree(head, change, budget.share(SHARE).left)
         with np.errstate(all="ignore"):
             proved = tree.run(todo)

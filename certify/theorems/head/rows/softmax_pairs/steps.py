@@ -1,4 +1,4 @@
-"""D15: the single refits of a node, each with what it does to every row. proofs/heads-softmax-pairs.md.
+"""D16: the single refits of a node, each with what it does to every row. proofs/heads-softmax-pairs.md.
 
 `δ_i` is any matrix near `W_i − Ŵ`, `W_i` the minimiser without row i; Newton's method with the curvature of the centre
 less that of the row proposes it. Rows with small pulls have none: for them δ = 0.
@@ -99,7 +99,7 @@ def steps(b: Near, rows: Whole, start: Array | None = None, turns: int = TURNS) 
         turns: corrections at most.
     """
     c, head = b.c, b.c.head
-    n, k, p = head.n, head.k, head.m
+    k, p = head.k, head.m
     delta = _newton(b, rows, np.zeros((len(rows), k, p)) if start is None else start, turns)
     size = np.sqrt(np.einsum("fkp,fkp->f", delta, delta)) * fp.sum_up(k * p) + fp.FLOOR
     most = float(size.max(initial=0.0))
@@ -146,8 +146,9 @@ def _left(c: Centre, rows: Whole, delta: Array, size: Array, P: Array, s_off: Ar
 
 
 def _newton(b: Near, rows: Whole, start: Array, turns: int) -> Array:
-    """Proposals: Newton's method with the factor of the centre less the row, `A = EᵀE`:
-    `(H − x ⊗ A ⊗ xᵀ)⁻¹v = y + X(x ⊗ 1)Eᵀ(1 − EKEᵀ)⁻¹E(xᵀ ⊗ 1)y`, `y = Xv`.
+    """Proposals: Newton's method with the factor of the centre less the row.
+
+    With `A = EᵀE`, `y = Xv`: `(H − x ⊗ A ⊗ xᵀ)⁻¹v = y + X(x ⊗ 1)Eᵀ(1 − EKEᵀ)⁻¹E(xᵀ ⊗ 1)y`.
     """
     c, head = b.c, b.c.head
     n, k, p = head.n, head.k, head.m

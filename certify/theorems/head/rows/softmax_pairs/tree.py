@@ -1,4 +1,4 @@
-"""D15, the two levels: rows that move others far are deleted one by one, and the rest is bounded pair by pair.
+"""D16, the two levels: rows that move others far are deleted one by one, and the rest is bounded pair by pair.
 
 The root holds every pair without a hot row; the child of a hot row every other row beside it. What a bound leaves open
 is refitted, or its row is hot.
@@ -18,7 +18,9 @@ from certify.rigor.fp import Array
 from certify.systems.head.rows.change import DELETED, Choices, RowChange
 from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.refit import enclose_refits
+from certify.theorems.head.rows.boxes.stated import Codes
 from certify.theorems.head.rows.flips import Found
+from certify.theorems.head.rows.method import Mask
 from certify.theorems.head.rows.softmax.centre import centre
 from certify.theorems.head.rows.softmax_pairs.bound import Bound, Formed, bound
 from certify.theorems.head.rows.softmax_pairs.judge import Open, judge
@@ -60,12 +62,12 @@ class Tree:
     left: Callable[[], float]
     hot: list[int] = field(default_factory=list)
     weights: list[Array] = field(default_factory=list)
-    codes: list[Array] = field(default_factory=list)
+    codes: list[Codes] = field(default_factory=list)
     leaf: list[tuple[int, int]] = field(default_factory=list)
     leaf_weights: list[Array] = field(default_factory=list)
     why: str = ""
 
-    def run(self, todo: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    def run(self, todo: Mask) -> Mask:
         """Which points are proved to stay."""
         self.found, self.refitter = Found(self.head), Refitter(self.head)
         self.open = todo & (self.head.today >= 0)
@@ -90,7 +92,8 @@ class Tree:
             self.why, self.open = "no bound of pairs was found", np.zeros_like(self.open)
             return
         hot, found, left = got
-        self.st: Steps = st  # type: ignore[assignment]
+        assert st is not None
+        self.st = st
         self.hot, self.weights, self.codes = hot, [V], [found.codes]
         self._pairs(left)
         for a, i in enumerate(hot):
@@ -134,20 +137,20 @@ class Tree:
     def _child(self, i: int, rest: Whole) -> None:
         """The refits without a hot row and one of the rest."""
         st, k, m = self.st, self.head.k, self.head.m
-        place = {int(row): a for a, row in enumerate(st.rows)}
         start = np.zeros((self.head.n, k, m))
         start[st.rows] = st.delta
-        out = Choices(np.array([[i]]), np.full((1, 1), DELETED))
-        V = self.refitter.V0 + (st.delta[place[i]] if i in place else 0.0)
-        W = self.refitter.newton(out, V[None])[0]
+        without = Choices(np.array([[i]]), np.full((1, 1), DELETED))
+        W = self.refitter.newton(without, (self.refitter.V0 + start[i])[None])[0]
         self.weights.append(W)
-        self.codes.append(np.zeros((1, self.head.n), dtype=self.codes[0].dtype))
+        self.codes.append(np.zeros((1, self.head.n), dtype=np.int64))
         b, best = near(centre(self.head, W, (i,))), None
-        for most in CHILD if b is not None else ():
-            rows = self._long(b, rest, most)
-            own = steps(b, rows, start[rows], TURNS)
-            best = self._beside(own, rest) if own is not None else None
-            if best is not None and (len(best[1]) <= FEW or len(rows) < most):
+        for most in CHILD:
+            rows = self._long(b, rest, most) if b is not None else rest[:0]
+            own = steps(b, rows, start[rows], TURNS) if b is not None else None
+            if own is None or (best := self._beside(own, rest) or best) is None:
+                continue
+            start[own.rows] = own.delta
+            if len(best[1]) <= FEW or len(rows) < most:
                 break
         if best is None:
             self.open[:] = False
@@ -155,11 +158,9 @@ class Tree:
             return
         found, sets, points = best
         self.codes[-1] = found.codes
-        at = {int(row): a for a, row in enumerate(own.rows)} if own is not None else {}
-        guess = np.array([W + (own.delta[at[l]] if l in at else 0.0) for l in sets.tolist()]).reshape(-1, k, m)
-        self._refit(np.stack([np.full_like(sets, i), sets], axis=1), points, guess)
+        self._refit(np.stack([np.full_like(sets, i), sets], axis=1), points, W + start[sets])
 
-    def _beside(self, st: Steps, rest: Whole) -> tuple[Bound, Whole, Array] | None:
+    def _beside(self, st: Steps, rest: Whole) -> tuple[Bound, Whole, Mask] | None:
         """A bound of single rows, those that it leaves open, and for which points `(rows, N)`."""
         ranges = st.ranges.copy()
         ranges[np.arange(len(st.rows)), st.rows] = 0.0
@@ -190,7 +191,7 @@ class Tree:
                           for pair in sets.tolist()]).reshape(-1, self.head.k, self.head.m)
         self._refit(sets, wanted, guess)
 
-    def _refit(self, sets: Whole, wanted: Array, guess: Array) -> None:
+    def _refit(self, sets: Whole, wanted: Mask, guess: Array) -> None:
         """Refits of pairs; points that they do not keep, of those for which they are wanted, are given up.
 
         Args:
@@ -211,8 +212,9 @@ class Tree:
             sides, _ = self.head.sides(W, enclose_refits(self.head, choices, W))
             bad = np.flatnonzero((wanted[at] & self.open & (sides != self.head.today)).any(axis=1))
             if len(bad):
-                W[bad] = self.refitter.solve(choices.part(bad), check=self._check)
-                sides[bad], _ = self.head.sides(W[bad], enclose_refits(self.head, choices.part(bad), W[bad]))
+                again = Choices(choices.rows[bad], choices.codes[bad])
+                W[bad] = self.refitter.solve(again, check=self._check)
+                sides[bad], _ = self.head.sides(W[bad], enclose_refits(self.head, again, W[bad]))
             self.found.take(choices, W, sides)
             self.open &= ~(wanted[at] & (sides != self.head.today)).any(axis=0)
             self.leaf += [(int(i), int(l)) for i, l in part]
