@@ -1,4 +1,4 @@
-"""D15 in whole numbers and doubles that bound: any one or two rows deleted from a softmax head."""
+"""D16 in whole numbers and doubles that bound: any one or two rows deleted from a softmax head."""
 
 from __future__ import annotations
 

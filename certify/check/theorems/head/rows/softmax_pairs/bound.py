@@ -1,6 +1,6 @@
-"""D15 in doubles that bound: how far minimisers without one or two rows lie from the sums of single steps.
+"""D16 in doubles that bound: how far minimisers without one or two rows lie from the sums of single steps.
 
-For each choice T of at most two rows `share_T ≥ R_T/(1 − κ_T)`, infinite where D15 does not speak of T: that is where
+For each choice T of at most two rows `share_T ≥ R_T/(1 − κ_T)`, infinite where D16 does not speak of T: that is where
 it is not below a. Where `∇G_T(Ŵ_T)` is formed R_T is its own length. Else
 
 * `R_{i,l} = |e_i|_* + |e_l|_* + |g|_* + √min(Q_il, Q_li) + λ_i h_li + λ_l h_il`, where Q leaves the rows i and l out,
@@ -23,8 +23,8 @@ from certify.check.theorems.head.rows.softmax_pairs.gradients import Gradients
 from certify.check.theorems.head.rows.softmax_pairs.metric import Blocks, Metric, metric
 from certify.check.theorems.head.rows.softmax_pairs.moved import Step, both
 
-TRIES, NEAR, GROWN = 3, 1.05, 8.0
-"""Tries with larger χ, room in these, and how many times as large they may become: any `χ_j > 0` will do."""
+TRIES, NEAR, LARGEST = 3, 1.05, 64.0
+"""Tries with larger χ, room in these, and the largest distance that is worth one: any `χ_j > 0` will do."""
 FORMED, AT_ONCE = 512, 16
 """Pairs that are formed where their bounds are too large, and at a time."""
 FARTHEST = 128.0
@@ -33,7 +33,7 @@ Pair = tuple[int, int]
 
 
 class Bound:
-    """D15 at a node, for steps of some rows, none of others, and at most k deleted rows.
+    """D16 at a node, for steps of some rows, none of others, and at most k deleted rows.
 
     Attributes:
         steps, far: rows with steps, and rows without.
@@ -69,40 +69,37 @@ class Bound:
         return [exp(-x) * (1.0 - 2.0**-40) if self.gradients.c.there(j) else 0.0 for j, x in enumerate(most)]
 
     def prove(self, reach: Sequence[float], excused: Collection[tuple[int, ...]]) -> bool:
-        """Whether D15 holds with χ as stated, or larger; choices that are excused need not be spoken of.
+        """Whether D16 holds with some χ, or a larger one; choices that are excused need not be spoken of.
 
         Args:
-            reach: χ.
+            reach: χ at first.
             excused: rows of such choices, ascending.
         """
-        grown, kept = 1.0, [*reach]
         self.excused_pairs = {(T[0], T[1]) for T in excused if len(T) > 1}
-        for _ in range(TRIES):
-            needed = self._with([grown * x for x in kept])
-            if needed is None:
+        taken = list(reach)
+        for turn in range(TRIES):
+            if not self._with(taken):
                 return False
             worst = self._worst(excused)
-            if not worst >= self.a:
+            if worst < self.a or turn == TRIES - 1 or not worst < LARGEST:
                 break
-            if not worst < inf or not grown * (longer := worst / self.a * NEAR) < GROWN:
-                break
-            grown *= longer
+            taken = [max(x, NEAR * worst * y) for x, y in zip(taken, self.seen, strict=True)]
         self._settle()
         return self.none < inf
 
-    def _with(self, reach: Sequence[float]) -> bool | None:
-        """All shares for one χ; None where A is not proved positive definite."""
+    def _with(self, reach: Sequence[float]) -> bool:
+        """All shares for one χ; False where A is not proved positive definite."""
         c = self.gradients.c
         if self.least is None:
-            return None
+            return False
         self.d = [kept_part(x, y) for x, y in zip(self.least, reach, strict=True)]
         found = metric(c, self.d)
         if found is None:
-            return None
+            return False
         self.M: Metric = found
         self.K: Blocks = found.blocks(c.data.table)
-        seen = [self.K.widest(j) for j in range(c.data.n)]
-        self.a = min((x / (y * UP) for j, (x, y) in enumerate(zip(reach, seen, strict=True)) if c.there(j)),
+        self.seen = [self.K.widest(j) for j in range(c.data.n)]
+        self.a = min((x / (y * UP) for j, (x, y) in enumerate(zip(reach, self.seen, strict=True)) if c.there(j)),
                      default=inf)
         self.own = [self.K.own(j, s, c.blur) for j, s in enumerate(self.lines)]
         self.kappa = [d * x * x * UP * UP for d, x in zip(self.d, self.own, strict=True)]
@@ -230,7 +227,7 @@ class Bound:
         return max(worst, max(pairs, default=0.0), max(self.beside, default=0.0), self.two)
 
     def _settle(self) -> None:
-        """Choices of which D15 does not speak have infinite shares."""
+        """Choices of which D16 does not speak have infinite shares."""
         a = self.a
 
         def spoken(x: float) -> float:

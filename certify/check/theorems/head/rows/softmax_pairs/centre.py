@@ -1,4 +1,4 @@
-"""D15: outputs and probabilities of all rows at a node's weights, and the gradient there."""
+"""D16: outputs and probabilities of all rows at a node's weights, and the gradient there."""
 
 from __future__ import annotations
 

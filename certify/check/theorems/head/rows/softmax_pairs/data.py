@@ -1,4 +1,4 @@
-"""D15: what the checker reads off a softmax head, and the hypotheses that are about the problem itself."""
+"""D16: what the checker reads off a softmax head, and the hypotheses that are about the problem itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""D15: which choices a bound does not prove to leave a point its label."""
+"""D16: which choices a bound does not prove to leave a point its label."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""D15 in whole numbers: gradients of the sum without some rows, from probabilities of all rows."""
+"""D16 in whole numbers: gradients of the sum without some rows, from probabilities of all rows."""
 
 from __future__ import annotations
 

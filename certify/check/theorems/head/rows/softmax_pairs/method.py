@@ -1,4 +1,4 @@
-"""D15: any one or two rows deleted from a softmax head, by single refits and their pairs, derived again."""
+"""D16: any one or two rows deleted from a softmax head, by single refits and their pairs, derived again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""D15: a matrix `A = Σ d_jA_j ⊗ x_jx_jᵀ + decay + tie` below the curvature, and lengths in the norm of its inverse.
+"""D16: a matrix `A = Σ d_jA_j ⊗ x_jx_jᵀ + decay + tie` below the curvature, and lengths in the norm of its inverse.
 
 Of rows the k × k blocks `(x_jᵀ ⊗ 1)A⁻¹(x_j ⊗ 1)` are formed, and the roots of what their own curvature sees of these.
 """

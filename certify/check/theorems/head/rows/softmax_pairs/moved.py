@@ -1,4 +1,4 @@
-"""D15: what a step does to all rows, in doubles that bound; and probabilities at sums of two steps.
+"""D16: what a step does to all rows, in doubles that bound; and probabilities at sums of two steps.
 
 A step is whole numbers, which are then exact. Its row leaves the sum: what it does to that row is nowhere needed, as
 `Δ_i − B_il = −(σ(z_i + τ^l_i) − σ(z_i))` for the rows of `T = {i, l}`, so all its numbers there are 0.

@@ -1,4 +1,4 @@
-"""D15: what a certificate states, read and judged for form."""
+"""D16: what a certificate states, read and judged for form."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""D15: this program's own steps: Newton's method with the inverse at a node's centre, the row's curvature taken out.
+"""D16: this program's own steps: Newton's method with the inverse at a node's centre, the row's curvature taken out.
 
 All of it is proposals; a step is looked at in the end as it is.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import exp as plain
 from math import inf, isfinite, sqrt
 from operator import mul, neg
@@ -39,6 +40,11 @@ class Newton:
     K: Blocks
     found: dict[int, Step] = field(default_factory=dict)
     seen: dict[int, float] = field(default_factory=dict)
+
+    @cached_property
+    def wide(self) -> list[float]:
+        """About the largest `|x ⊗ (e_a − e_b)|` of each row."""
+        return [self.K.widest(j) for j in range(self.gradients.c.data.n)]
 
     def steps(self, rows: Sequence[int]) -> list[Step | None]:
         """The steps of some rows, of which those that are new are looked at."""

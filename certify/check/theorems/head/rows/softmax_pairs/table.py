@@ -1,4 +1,4 @@
-"""D15: rows in whole numbers, and the products of the entries of each."""
+"""D16: rows in whole numbers, and the products of the entries of each."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""D15: the root and its children, point by point."""
+"""D16: the root and its children, point by point."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import mul
 
@@ -22,8 +22,8 @@ FORMED = 2048
 SHARE, QUANTILE = 0.4, 0.1
 """Of the room of a point the rows without a step may take together; and the part of points that are not looked at
 first."""
-PART = 1.0
-"""Of its leverage, at most, that a row is thought to have."""
+ROOM = 1.5
+"""How much longer than at the centre the pulls of rows without steps are thought to be."""
 
 
 @dataclass
@@ -52,7 +52,7 @@ def proved(data: Data, stated: Stated, asked: Sequence[bool]) -> list[bool]:
     """Which points keep today's label under every deletion of one or two of the rows that may be deleted, and of none.
 
     A set of rows without a hot one is a choice at the root. Else the first of the hot rows in it has a child, at which
-    what is left of the set is a choice: see D15, two levels.
+    what is left of the set is a choice: see D16, two levels.
     """
     good = [want and label >= 0 for want, label in zip(asked, data.today, strict=True)]
     leaves, count = Leaves(data, stated), data.head.count
@@ -82,19 +82,33 @@ def _left(data: Data, out: int | None, weights: Sequence[float], rows: Sequence[
         return left
     newton = Newton(Gradients(c), X, X.blocks(data.table))
     heat = _heat(newton, rows)
-    order = sorted(rows, key=heat.__getitem__, reverse=True)
-    excused = {pair for pair in leaves.stated.leaves} if out is None else {
+    excused: set[tuple[int, ...]] = set(leaves.stated.leaves) if out is None else {
         (i + l - out,) for i, l in leaves.stated.leaves if out in (i, l)}
+    apart = {T[0] for T in excused if len(T) == 1}
+    # one long step spoils the bound of all others: at a child rows with a leaf are left to it first
+    for without in (apart, set[int]()) if apart else (apart,):
+        if left:
+            left -= _tried(newton, [i for i in rows if i not in without], heat, k, reach, sorted(left), leaves, excused)
+    return left
+
+
+def _tried(newton: Newton, rows: Sequence[int], heat: Mapping[int, float], k: int, reach: Sequence[float],
+           live: Sequence[int], leaves: Leaves, excused: set[tuple[int, ...]]) -> set[int]:
+    """The points that bounds for some rows prove, and leaves for the others of a child."""
+    out, done = newton.gradients.c.out, set[int]()
+    order, there = sorted(rows, key=heat.__getitem__, reverse=True), set(rows)
+    beside = [T for T in excused if len(T) == 1 and T[0] not in there]
     for count in _counts(newton, [heat[i] for i in order], live, k):
         steps = newton.steps(order[:count])
         own = [one for one in steps if one is not None]
         far = [i for i, one in zip(order[:count], steps, strict=True) if one is None] + order[count:]
-        found = Bound(newton.gradients, own, far, k)
-        if found.prove(reach, excused):
-            left -= set(_settled(found, data, sorted(left), out, leaves))
-        if not left:
+        found, longest = Bound(newton.gradients, own, far, k), max((heat[i] for i in far), default=0.0)
+        if found.prove([max(x, ROOM * k * longest * y) for x, y in zip(reach, newton.wide, strict=True)], excused):
+            some = _settled(found, leaves.data, [j for j in live if j not in done], out, leaves)
+            done |= {j for j in some if all(_leaf(T, out, leaves, j) for T in beside)}
+        if len(done) == len(live):
             break
-    return left
+    return done
 
 
 def _settled(found: Bound, data: Data, live: Sequence[int], out: int | None, leaves: Leaves) -> Iterator[int]:
