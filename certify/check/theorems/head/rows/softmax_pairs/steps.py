@@ -18,8 +18,8 @@ from certify.check.theorems.head.rows.softmax_pairs.gradients import Gradients
 from certify.check.theorems.head.rows.softmax_pairs.metric import Blocks, Metric
 from certify.check.theorems.head.rows.softmax_pairs.moved import Cut, Step, changes, cut, grown, looked
 
-TURNS, NEAR, AT_ONCE = 7, 2.0**-10, 16
-"""Steps of Newton's method; a gradient that is short enough; steps at a time."""
+TURNS, AT_ONCE = 7, 16
+"""Steps of Newton's method, and rows at a time."""
 SLOW, LESS = 1.0, 0.5
 """A correction after which more than this part of a gradient is left is taken back, and tried so much shorter."""
 LONGEST = 250.0
@@ -32,13 +32,14 @@ class Newton:
     Attributes:
         gradients: the node.
         X: an inverse at the centre, a proposal; `K`: its blocks.
-        found: steps by row; `seen`: about how long points are.
+        found: steps by row; `reached`: how near to the refit they were to be; `seen`: about how long points are.
     """
 
     gradients: Gradients
     X: Metric
     K: Blocks
     found: dict[int, Step] = field(default_factory=dict)
+    reached: dict[int, float] = field(default_factory=dict)
     seen: dict[int, float] = field(default_factory=dict)
 
     @cached_property
@@ -46,22 +47,24 @@ class Newton:
         """About the largest `|x ⊗ (e_a − e_b)|` of each row."""
         return [self.K.widest(j) for j in range(self.gradients.c.data.n)]
 
-    def steps(self, rows: Sequence[int]) -> list[Step | None]:
-        """The steps of some rows, of which those that are new are looked at."""
-        new = [i for i in rows if i not in self.found]
+    def steps(self, rows: Sequence[int], near: float) -> list[Step | None]:
+        """The steps of some rows that leave gradients of such a length, if they can; those that are known are not."""
+        new = [i for i in rows if not self.reached.get(i, inf) <= near]
         for at in range(0, len(new), AT_ONCE):
             some = new[at : at + AT_ONCE]
-            for i, one in zip(some, looked(self.gradients, some, self._refits(some)), strict=True):
+            for i, one in zip(some, looked(self.gradients, some, self._refits(some, near)), strict=True):
+                self.reached[i] = near
                 if one is not None:
                     self.found[i] = one
         return [self.found.get(i) for i in rows]
 
-    def _refits(self, rows: Sequence[int]) -> list[Cut]:
-        """Near the refits without each row alone."""
+    def _refits(self, rows: Sequence[int], near: float) -> list[Cut]:
+        """Near the refits without each row alone, from where the last steps are."""
         c = self.gradients.c
         none = cut([0.0] * c.data.size)
-        best, least = [none] * len(rows), [inf] * len(rows)
-        tried, fixes = [none] * len(rows), [[0.0] * c.data.size for _ in rows]
+        tried = [self.found[i].cut if i in self.found else none for i in rows]
+        best, least = list(tried), [inf] * len(rows)
+        fixes = [[0.0] * c.data.size for _ in rows]
         share = [1.0] * len(rows)
         at = list(range(len(rows)))
         inner = [self._inner(i) for i in rows]
@@ -76,7 +79,7 @@ class Newton:
                 else:
                     share[a] *= LESS
                 tried[a] = cut([x - share[a] * y for x, y in zip(best[a].step, fixes[a], strict=True)])
-            at = [a for a in at if least[a] > NEAR]
+            at = [a for a in at if least[a] > near]
             if not at:
                 break
         return best

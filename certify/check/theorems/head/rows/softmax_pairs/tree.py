@@ -22,6 +22,8 @@ FORMED = 2048
 SHARE, QUANTILE = 0.4, 0.1
 """Of the room of a point the rows without a step may take together; and the part of points that are not looked at
 first."""
+NEAR, NEARER, MOST = 2.0**-10, 2.0**-20, 640
+"""How near steps are to refits first and last, and how many there are last."""
 ROOM = 1.5
 """How much longer than at the centre the pulls of rows without steps are thought to be."""
 
@@ -98,8 +100,8 @@ def _tried(newton: Newton, rows: Sequence[int], heat: Mapping[int, float], k: in
     out, done = newton.gradients.c.out, set[int]()
     order, there = sorted(rows, key=heat.__getitem__, reverse=True), set(rows)
     beside = [T for T in excused if len(T) == 1 and T[0] not in there]
-    for count in _counts(newton, [heat[i] for i in order], live, k):
-        steps = newton.steps(order[:count])
+    for count, near in _efforts(newton, [heat[i] for i in order], live, k):
+        steps = newton.steps(order[:count], near)
         own = [one for one in steps if one is not None]
         far = [i for i, one in zip(order[:count], steps, strict=True) if one is None] + order[count:]
         found, longest = Bound(newton.gradients, own, far, k), max((heat[i] for i in far), default=0.0)
@@ -146,25 +148,27 @@ def _heat(newton: Newton, rows: Sequence[int]) -> dict[int, float]:
     return found
 
 
-def _counts(newton: Newton, heat: Sequence[float], live: Sequence[int], k: int) -> list[int]:
-    """How many rows have steps of their own: as many as most points need, and then as many as all do; proposals."""
+def _efforts(newton: Newton, heat: Sequence[float], live: Sequence[int], k: int) -> list[tuple[int, float]]:
+    """How many rows have steps, and how near these are to refits: as most points need, as all do, and more.
+
+    Nothing rests on it.
+    """
     if not heat or not k:
-        return [0]
+        return [(0, NEAR)]
     c = newton.gradients.c
     data = c.data
-    points = data.points
     needed = []
     for j in live:
-        x, own = points.rows[j], data.today[j]
+        x, own = data.points.rows[j], data.today[j]
         z = [sum(map(mul, x, c.weights[a * data.p : (a + 1) * data.p])) for a in range(data.k)]
         needed.append(min(z[own] - y for a, y in enumerate(z) if a != own) / _seen(newton, j))
     needed.sort()
-    found = []
+    found = list[tuple[int, float]]()
     for room in (needed[int(QUANTILE * (len(needed) - 1))], needed[0]):
         count = sum(x * k > SHARE * room for x in heat)
-        if count not in found:
-            found.append(count)
-    return found
+        if not found or count > found[-1][0]:
+            found.append((count, NEAR))
+    return [*found, (max(found[-1][0], min(len(heat), MOST)), NEARER)]
 
 
 def _seen(newton: Newton, j: int) -> float:
