@@ -61,28 +61,39 @@ class Newton:
     def _refits(self, rows: Sequence[int], near: float) -> list[Cut]:
         """Near the refits without each row alone, from where the last steps are."""
         c = self.gradients.c
-        none = cut([0.0] * c.data.size)
-        tried = [self.found[i].cut if i in self.found else none for i in rows]
-        best, least = list(tried), [inf] * len(rows)
-        fixes = [[0.0] * c.data.size for _ in rows]
-        share = [1.0] * len(rows)
-        at = list(range(len(rows)))
         inner = [self._inner(i) for i in rows]
-        for _ in range(TURNS):
+        still = [self._still(i) for i in rows]
+        first = self._turned(rows, inner, still)
+        tried = [self.found[i].cut if i in self.found else cut([-x for x in fix])
+                 for i, fix in zip(rows, first, strict=True)]
+        best, least, share, fixes = list(tried), [inf] * len(rows), [1.0] * len(rows), list(first)
+        # what a first step leaves is about the square of its length
+        at = [a for a, (i, g) in enumerate(zip(rows, still, strict=True))
+              if i in self.found or not sum(map(mul, first[a], g)) < near]
+        for turn in range(TURNS):
+            if not at:
+                break
             slopes = [grown(c, tau, _exp) for tau in changes(c, [tried[a] for a in at])]
             left = self.gradients.at([tried[a].step for a in at], slopes, [[rows[a]] for a in at])
             turned = self._turned([rows[a] for a in at], [inner[a] for a in at], left)
             for a, g, fix in zip(at, left, turned, strict=True):
                 length = sqrt(max(sum(map(mul, fix, g)), 0.0)) if all(map(isfinite, fix)) else inf
-                if length < SLOW * least[a]:
+                if length < SLOW * least[a] or not turn:
                     best[a], least[a], fixes[a] = tried[a], length, fix
                 else:
                     share[a] *= LESS
                 tried[a] = cut([x - share[a] * y for x, y in zip(best[a].step, fixes[a], strict=True)])
+                if length * length < near < length:  # the next one is near enough, and is not looked at here
+                    best[a], least[a] = tried[a], 0.0
             at = [a for a in at if least[a] > near]
-            if not at:
-                break
         return best
+
+    def _still(self, i: int) -> list[float]:
+        """About the gradient at the centre without a row."""
+        c = self.gradients.c
+        x, p = c.data.table.rows[i], c.data.p
+        pull = [column[i] - (a == c.data.labels[i]) for a, column in enumerate(c.s)]
+        return [u - pull[a // p] * x[a % p] for a, u in enumerate(c.g)]
 
     def _inner(self, i: int) -> list[list[float]]:
         """`EᵀME` with `M = (1 − EKEᵀ)⁻¹`, by which the inverse without the row's own curvature is made."""
