@@ -20,7 +20,7 @@ from certify.theorems.head.rows.softmax_pairs.steps import Steps
 TURNS, GROW, ROOM = 6, 1.15, 1.01
 """Attempts at a distance, what it grows by, and what a checker's numbers may need."""
 
-FIRST, FARTHEST = 0.02, 64.0
+FIRST, FARTHEST = 0.02, 500.0
 """The distance that is tried first, and the farthest that outputs may move beyond the steps."""
 
 PIECE = 32

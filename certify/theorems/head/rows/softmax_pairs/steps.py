@@ -18,7 +18,7 @@ from certify.systems.head.rows.losses.cross_entropy import softmax
 from certify.theorems.head.rows.softmax.centre import Centre, roots
 from certify.theorems.head.rows.softmax.trap import ROOT2, hessian, own_blocks
 
-TURNS, SETTLED = 6, 1e-9
+TURNS, SETTLED = 6, 1e-6
 """Corrections at most, and how short one is, in the norm of the Hessian, that is the last."""
 
 FARTHEST = 60.0
