@@ -24,7 +24,7 @@ from certify.theorems.head.rows.method import Mask
 from certify.theorems.head.rows.softmax.centre import centre
 from certify.theorems.head.rows.softmax_pairs.bound import Bound, Formed, bound
 from certify.theorems.head.rows.softmax_pairs.judge import Open, judge
-from certify.theorems.head.rows.softmax_pairs.steps import Near, Steps, near, steps
+from certify.theorems.head.rows.softmax_pairs.steps import Near, Steps, near, settled, steps
 
 STEPS, SHORT = 640, 1e-3
 """Rows with a step of their own at the root at most, and how far a row pulls at least that has one."""
@@ -45,8 +45,8 @@ WORSE, MOST_LOST = 0.8, 0.25
 LEAVES, AT_ONCE = 8, 256
 """Open pairs of a row from which on it is hot, which is less work than refits; and refits at a time."""
 
-FEW, MOST_LEAVES = 24, 20_000
-"""Refits of a child that are few, and of all most."""
+FEW, MOST_LEAVES, LEAF_TURNS = 24, 20_000, 16
+"""Refits of a child that are few, of all most, and corrections of one."""
 
 
 @dataclass(eq=False)
@@ -95,8 +95,8 @@ class Tree:
             self.why, self.open = "no bound of pairs was found", np.zeros_like(self.open)
             return
         hot, found, left = got
-        assert st is not None
-        self.st = st
+        assert st is not None and b is not None
+        self.st, self.near = st, b
         self.hot, self.weights, self.codes = hot, [V], [found.codes]
         self._pairs(left)
         for a, i in enumerate(hot):
@@ -164,8 +164,10 @@ class Tree:
             return
         found, sets, points = best
         self.codes[-1] = found.codes
+        assert b is not None
+        guess = settled(b, sets[:, None], W + start[sets], LEAF_TURNS) if len(sets) else start[sets]
         self.refitter.start_from(without, W)
-        self._refit(np.stack([np.full_like(sets, i), sets], axis=1), points, W + start[sets])
+        self._refit(np.stack([np.full_like(sets, i), sets], axis=1), points, guess)
 
     def _beside(self, st: Steps, rest: Whole) -> tuple[Bound, Whole, Mask] | None:
         """A bound of single rows, those that it leaves open, and for which points `(rows, N)`."""
@@ -196,6 +198,9 @@ class Tree:
         place = {int(row): a for a, row in enumerate(self.st.rows)}
         guess = np.array([self.refitter.V0 + sum(self.st.delta[place[l]] for l in pair if l in place)
                           for pair in sets.tolist()]).reshape(-1, self.head.k, self.head.m)
+        for start in range(0, len(sets), AT_ONCE):
+            part = slice(start, start + AT_ONCE)
+            guess[part] = settled(self.near, sets[part], guess[part], LEAF_TURNS)
         self._refit(sets, wanted, guess)
 
     def _refit(self, sets: Whole, wanted: Mask, guess: Array) -> None:
