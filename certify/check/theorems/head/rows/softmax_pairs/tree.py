@@ -1,0 +1,180 @@
+"""D16: the root and its children, point by point."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from operator import mul
+
+from certify.check.theorems.head.rows.changes.base import DELETED
+from certify.check.theorems.head.rows.refitted.refit import labels_after
+from certify.check.theorems.head.rows.softmax_pairs.bound import Bound, over
+from certify.check.theorems.head.rows.softmax_pairs.centre import centre
+from certify.check.theorems.head.rows.softmax_pairs.data import Data
+from certify.check.theorems.head.rows.softmax_pairs.drops import Choice, Drops, pairs_of
+from certify.check.theorems.head.rows.softmax_pairs.gradients import Gradients
+from certify.check.theorems.head.rows.softmax_pairs.metric import metric
+from certify.check.theorems.head.rows.softmax_pairs.stated import Stated
+from certify.check.theorems.head.rows.softmax_pairs.steps import Newton
+
+FORMED = 2048
+"""Pairs that are formed for points which they leave open."""
+SHARE, QUANTILE = 0.4, 0.1
+"""Of the room of a point the rows without a step may take together; and the part of points that are not looked at
+first."""
+NEAR, NEARER, MOST = 2.0**-10, 2.0**-20, 640
+"""How near steps are to refits first and last, and how many there are last."""
+ROOM = 1.5
+"""How much longer than at the centre the pulls of rows without steps are thought to be."""
+
+
+@dataclass
+class Leaves:
+    """Which points keep their label at named refits, each looked at once.
+
+    Attributes:
+        data: the head; `stated`: the weights of the leaves.
+    """
+
+    data: Data
+    stated: Stated
+    labels: dict[tuple[int, int], list[int]] = field(default_factory=dict)
+
+    def keep(self, pair: tuple[int, int], j: int) -> bool:
+        """Whether a point keeps its label without two rows."""
+        if pair not in self.stated.leaves:
+            return False
+        if pair not in self.labels:
+            change = tuple((i, DELETED) for i in pair)
+            self.labels[pair] = labels_after(self.data.head, [change], [self.stated.leaves[pair]])[0]
+        return self.labels[pair][j] == self.data.today[j]
+
+
+def proved(data: Data, stated: Stated, asked: Sequence[bool]) -> list[bool]:
+    """Which points keep today's label under every deletion of one or two of the rows that may be deleted, and of none.
+
+    A set of rows without a hot one is a choice at the root. Else the first of the hot rows in it has a child, at which
+    what is left of the set is a choice: see D16, two levels.
+    """
+    good = [want and label >= 0 for want, label in zip(asked, data.today, strict=True)]
+    leaves, count = Leaves(data, stated), data.head.count
+    apart = set[int]()
+    rows = [i for i in data.head.moving if i not in set(stated.hot)]
+    nodes: list[tuple[int | None, Sequence[float], list[int], int]] = [(None, stated.weights, rows, count)]
+    for q, weights in zip(stated.hot, stated.child_weights, strict=True):
+        apart.add(q)
+        nodes.append((q, weights, [i for i in data.head.moving if i not in apart], count - 1))
+    for (out, weights, rows, k), reach in zip(nodes, stated.reach, strict=True):
+        live = [j for j, ok in enumerate(good) if ok]
+        if live:
+            for j in _left(data, out, weights, rows if k else [], min(k, len(rows)), reach, live, leaves):
+                good[j] = False
+    return good
+
+
+def _left(data: Data, out: int | None, weights: Sequence[float], rows: Sequence[int], k: int, reach: Sequence[float],
+          live: Sequence[int], leaves: Leaves) -> set[int]:
+    """Those of some points that a node does not prove to keep their label without `out` and k more rows at most."""
+    left = set(live)
+    c = centre(data, weights, out)
+    if c is None:
+        return left
+    X = metric(c, [1.0 if c.there(j) else 0.0 for j in range(data.n)], False)
+    if X is None:
+        return left
+    newton = Newton(Gradients(c), X, X.blocks(data.table))
+    heat = _heat(newton, rows)
+    excused: set[tuple[int, ...]] = set(leaves.stated.leaves) if out is None else {
+        (i + l - out,) for i, l in leaves.stated.leaves if out in (i, l)}
+    apart = {T[0] for T in excused if len(T) == 1}
+    # one long step spoils the bound of all others: at a child rows with a leaf are left to it first
+    for without in (apart, set[int]()) if apart else (apart,):
+        if left:
+            left -= _tried(newton, [i for i in rows if i not in without], heat, k, reach, sorted(left), leaves, excused)
+    return left
+
+
+def _tried(newton: Newton, rows: Sequence[int], heat: Mapping[int, float], k: int, reach: Sequence[float],
+           live: Sequence[int], leaves: Leaves, excused: set[tuple[int, ...]]) -> set[int]:
+    """The points that bounds for some rows prove, and leaves for the others of a child."""
+    out, done = newton.gradients.c.out, set[int]()
+    order, there = sorted(rows, key=heat.__getitem__, reverse=True), set(rows)
+    beside = [T for T in excused if len(T) == 1 and T[0] not in there]
+    for count, near in _efforts(newton, [heat[i] for i in order], live, k):
+        steps = newton.steps(order[:count], near)
+        own = [one for one in steps if one is not None]
+        far = [i for i, one in zip(order[:count], steps, strict=True) if one is None] + order[count:]
+        found, longest = Bound(newton.gradients, own, far, k), max((heat[i] for i in far), default=0.0)
+        if found.prove([max(x, ROOM * k * longest * y) for x, y in zip(reach, newton.wide, strict=True)], excused):
+            some = _settled(found, leaves.data, [j for j in live if j not in done], out, leaves)
+            done |= {j for j in some if all(_leaf(T, out, leaves, j) for T in beside)}
+        if len(done) == len(live):
+            break
+    return done
+
+
+def _settled(found: Bound, data: Data, live: Sequence[int], out: int | None, leaves: Leaves) -> Iterator[int]:
+    """The points that a bound and leaves prove."""
+    drops = Drops(found, data.points, data.today, live)
+    open_ = dict(drops.open())
+    wanted: dict[tuple[int, int], int] = {}
+    for some in open_.values():
+        for pair in pairs_of(found, some or ()):
+            wanted[pair] = wanted.get(pair, 0) + 1
+    if wanted:
+        found.form(sorted(wanted, key=lambda pair: -wanted[pair])[:FORMED])
+        again = {at: j for at, j in enumerate(live) if open_[j]}
+        open_ |= {j: drops.point(at) for at, j in again.items()}
+    for j, some in open_.items():
+        if some is not None and all(_leaf(T, out, leaves, j) for T in some):
+            yield j
+
+
+def _leaf(T: Choice, out: int | None, leaves: Leaves, j: int) -> bool:
+    """Whether a leaf keeps the label of a point without the rows that are out and those of a choice."""
+    rows = sorted((*T, *(() if out is None else (out,))))
+    return len(rows) == 2 and leaves.keep((rows[0], rows[1]), j)
+
+
+def _heat(newton: Newton, rows: Sequence[int]) -> dict[int, float]:
+    """About how long the step of each row is: proposals."""
+    c, K = newton.gradients.c, newton.K
+    found = {}
+    for i in rows:
+        s = [column[i] for column in c.s]
+        pull = [x - (a == c.data.labels[i]) for a, x in enumerate(s)]
+        leverage = min(K.own(i, s, c.blur), 0.99)
+        found[i] = over(K.length(i, pull), leverage * leverage)
+    return found
+
+
+def _efforts(newton: Newton, heat: Sequence[float], live: Sequence[int], k: int) -> list[tuple[int, float]]:
+    """How many rows have steps, and how near these are to refits: as most points need, as all do, and more.
+
+    Nothing rests on it.
+    """
+    if not heat or not k:
+        return [(0, NEAR)]
+    c = newton.gradients.c
+    data = c.data
+    needed = []
+    for j in live:
+        x, own = data.points.rows[j], data.today[j]
+        z = [sum(map(mul, x, c.weights[a * data.p : (a + 1) * data.p])) for a in range(data.k)]
+        needed.append(min(z[own] - y for a, y in enumerate(z) if a != own) / _seen(newton, j))
+    needed.sort()
+    found = list[tuple[int, float]]()
+    for room in (needed[int(QUANTILE * (len(needed) - 1))], needed[0]):
+        count = sum(x * k > SHARE * room for x in heat)
+        if not found or count > found[-1][0]:
+            found.append((count, NEAR))
+    return [*found, (max(found[-1][0], min(len(heat), MOST)), NEARER)]
+
+
+def _seen(newton: Newton, j: int) -> float:
+    """How long a point is: a proposal."""
+    data = newton.gradients.c.data
+    if j not in newton.seen:
+        K = newton.X.blocks(data.points)
+        newton.seen = {i: K.widest(i) for i in range(data.points.n)}
+    return newton.seen[j]
