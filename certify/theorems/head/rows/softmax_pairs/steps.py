@@ -167,12 +167,12 @@ def _newton(b: Near, rows: Whole, start: Array, turns: int) -> Array:
         g = (np.ascontiguousarray(R.transpose(0, 2, 1)).reshape(-1, n) @ head.phi).reshape(len(live), k, p)
         g += c.decay * (c.V + delta[live])
         g[:, :, -1] += c.tie * delta[live][:, :, -1].sum(axis=1)[:, None]
-        y = (g.reshape(len(live), -1) @ flat).reshape(len(live), k, p)
+        y = (g.reshape(len(live), k * p) @ flat).reshape(len(live), k, p)
         u = np.einsum("fab,fbp,fp->fa", gone[live], y, x[live], optimize=True)
-        pulled = (u[:, :, None] * x[live][:, None, :]).reshape(len(live), -1) @ flat
+        pulled = (u[:, :, None] * x[live][:, None, :]).reshape(len(live), k * p) @ flat
         fix = y + pulled.reshape(len(live), k, p)
         delta[live] -= fix
-        size[live] = np.sqrt(np.maximum(np.einsum("fx,fx->f", fix.reshape(len(live), -1), g.reshape(len(live), -1)), 0))
+        size[live] = np.sqrt(np.maximum(np.einsum("fx,fx->f", fix.reshape(len(live), k * p), g.reshape(len(live), k * p)), 0))
     return np.asarray(np.where(np.isfinite(delta).all(axis=(1, 2), keepdims=True), delta, 0.0))
 
 
@@ -197,7 +197,7 @@ def settled(b: Near, rows: Whole, W: Array, turns: int = TURNS) -> Array:
         R[at, rows] = 0.0
         g = (np.ascontiguousarray(R.transpose(0, 2, 1)).reshape(-1, n) @ head.phi).reshape(B, k, p) + c.decay * W
         g[:, :, -1] += c.tie * (W - c.V)[:, :, -1].sum(axis=1)[:, None]
-        y = g.reshape(B, -1) @ flat
+        y = g.reshape(B, k * p) @ flat
         seen = np.einsum("bkp,brp->brk", y.reshape(B, k, p), x)
         u = np.einsum("brea,bresf,bsfc,bsc->bra", E, gone, E, seen, optimize=True)
         W -= (y + np.einsum("bra,brax->bx", u, U)).reshape(B, k, p)
