@@ -20,7 +20,7 @@ from certify.theorems.head.rows.softmax_pairs.steps import Steps
 TURNS, GROW, ROOM = 6, 1.15, 1.01
 """Attempts at a distance, what it grows by, and what a checker's numbers may need."""
 
-FIRST, FARTHEST = 0.02, 64.0
+FIRST, FARTHEST = 0.02, 500.0
 """The distance that is tried first, and the farthest that outputs may move beyond the steps."""
 
 PIECE = 32
@@ -233,7 +233,7 @@ def formed(st: Steps, first: Whole, other: Whole) -> tuple[Array, Array]:
         both *= kept
         g = (np.ascontiguousarray(both.transpose(0, 2, 1)).reshape(-1, n) @ head.phi).reshape(len(a), k, p)
         g -= one[:, :, None] * head.phi[i][:, None, :] + two[:, :, None] * head.phi[j][:, None, :]
-        G[start : start + PIECE] = g.reshape(len(a), -1)
+        G[start : start + PIECE] = g.reshape(len(a), k * p)
     i, j = st.rows[first], st.rows[other]
     own = norms[i] * (2.0 * st.s_off[i] + 32.0 * U) + norms[j] * (2.0 * st.s_off[j] + 32.0 * U)
     return G, np.asarray((whole + own) * RAISE)

@@ -9,6 +9,7 @@ import numpy as np
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
 from certify.systems.head.rows.head import Whole
+from certify.theorems.head.rows.method import Mask
 from certify.theorems.head.rows.softmax.trap import ROOT2, own_blocks, seen
 from certify.theorems.head.rows.softmax_pairs.bound import Bound
 from certify.theorems.head.rows.softmax_pairs.steps import changes
@@ -16,8 +17,9 @@ from certify.theorems.head.rows.softmax_pairs.steps import changes
 ROOM = 1.0 + 2.0**-8
 """A checker has steps and rounding of its own."""
 
-MANY = 400
-"""Pairs that stay open for one line of an evaluation row, above which it is lost."""
+MANY, LOOKED_AT = 400, 4
+"""Pairs that stay open for one line of an evaluation row, above which it is lost; and rows at whose pairs is looked
+first."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +59,7 @@ def margins(b: Bound, at: Whole) -> Margins:
     whole[: len(b.place)] = push
     lengths = seen(own_blocks(b.X, x), b.off, norms, (a, q))
     shape = (len(at) * (k - 1),)
-    return Margins(np.repeat(at, k - 1), gap.reshape(shape), whole.reshape(len(b.rows), -1).T, lengths.reshape(shape))
+    return Margins(np.repeat(at, k - 1), gap.reshape(shape), whole.reshape(len(b.rows), whole.shape[1] * whole.shape[2]).T, lengths.reshape(shape))
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,10 +90,11 @@ def judge(b: Bound, at: Whole) -> Open:
         top = share.max(axis=1)
         for j in np.flatnonzero(~lost & ~(2.0 * top * RAISE < m.gap)):
             some = np.flatnonzero(~((share[j] + top[j]) * RAISE < m.gap[j]))
-            push = m.push[j, some]
-            taken = push[:, None] + push
-            taken = np.where(taken > 0.0, taken * ROOM, taken) + m.seen[j] * b.pair[np.ix_(some, some)] * ROOM
-            one, two = np.nonzero(np.triu(~(taken < m.gap[j]), 1))
+            most = some[np.argsort(-share[j, some])[:LOOKED_AT]]
+            if _open(b, m, int(j), most, some).sum() > 2 * MANY:
+                lost[j] = True
+                continue
+            one, two = np.nonzero(np.triu(_open(b, m, int(j), some, some), 1))
             if len(one) > MANY:
                 lost[j] = True
                 continue
@@ -101,6 +104,14 @@ def judge(b: Bound, at: Whole) -> Open:
     gone = np.unique(m.point[lost])
     found = np.stack([np.concatenate(part) for part in (point, *_sorted(first, other))])
     return Open(gone, *np.unique(found[:, ~np.isin(found[0], gone)], axis=1))
+
+
+def _open(b: Bound, m: Margins, j: int, first: Whole, other: Whole) -> Mask:
+    """Which pairs are open for a line."""
+    assert b.pair is not None
+    taken = m.push[j, first][:, None] + m.push[j, other]
+    taken = np.where(taken > 0.0, taken * ROOM, taken) + m.seen[j] * b.pair[np.ix_(first, other)] * ROOM
+    return np.asarray(~(taken < m.gap[j]) & (first[:, None] != other))
 
 
 def _sorted(first: list[Whole], other: list[Whole]) -> tuple[list[Whole], list[Whole]]:

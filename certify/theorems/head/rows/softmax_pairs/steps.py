@@ -18,7 +18,7 @@ from certify.systems.head.rows.losses.cross_entropy import softmax
 from certify.theorems.head.rows.softmax.centre import Centre, roots
 from certify.theorems.head.rows.softmax.trap import ROOT2, hessian, own_blocks
 
-TURNS, SETTLED = 6, 1e-9
+TURNS, SETTLED = 6, 1e-6
 """Corrections at most, and how short one is, in the norm of the Hessian, that is the last."""
 
 FARTHEST = 60.0
@@ -167,10 +167,38 @@ def _newton(b: Near, rows: Whole, start: Array, turns: int) -> Array:
         g = (np.ascontiguousarray(R.transpose(0, 2, 1)).reshape(-1, n) @ head.phi).reshape(len(live), k, p)
         g += c.decay * (c.V + delta[live])
         g[:, :, -1] += c.tie * delta[live][:, :, -1].sum(axis=1)[:, None]
-        y = (g.reshape(len(live), -1) @ flat).reshape(len(live), k, p)
+        y = (g.reshape(len(live), k * p) @ flat).reshape(len(live), k, p)
         u = np.einsum("fab,fbp,fp->fa", gone[live], y, x[live], optimize=True)
-        pulled = (u[:, :, None] * x[live][:, None, :]).reshape(len(live), -1) @ flat
+        pulled = (u[:, :, None] * x[live][:, None, :]).reshape(len(live), k * p) @ flat
         fix = y + pulled.reshape(len(live), k, p)
         delta[live] -= fix
-        size[live] = np.sqrt(np.maximum(np.einsum("fx,fx->f", fix.reshape(len(live), -1), g.reshape(len(live), -1)), 0))
+        size[live] = np.sqrt(np.maximum(np.einsum("fx,fx->f", fix.reshape(len(live), k * p), g.reshape(len(live), k * p)), 0))
     return np.asarray(np.where(np.isfinite(delta).all(axis=(1, 2), keepdims=True), delta, 0.0))
+
+
+def settled(b: Near, rows: Whole, W: Array, turns: int = TURNS) -> Array:
+    """Proposals: weights `(B, k, p)` nearer to the refits without `(B, r)` rows, by the same for several rows at once."""
+    c, head = b.c, b.c.head
+    n, k, p = head.n, head.k, head.m
+    B, r = rows.shape
+    x, W = head.phi[rows], W.copy()
+    E = roots(c, rows.ravel()).reshape(B, r, k, k)
+    U = np.tensordot(x, b.X, axes=(2, 1)).reshape(B, r, k, k * p)  # X(x ⊗ e_a)
+    K = np.einsum("bsacp,brp->brcsa", U.reshape(B, r, k, k, p), x, optimize=True)
+    inner = np.einsum("brec,brcsa,bsfa->bresf", E, K, E, optimize=True).reshape(B, r * k, r * k)
+    try:
+        gone = np.linalg.inv(np.eye(r * k) - inner).reshape(B, r, k, r, k)
+    except np.linalg.LinAlgError:
+        return W
+    flat, at = b.X.reshape(k * p, k * p), np.arange(B)[:, None]
+    for _ in range(turns):
+        P, _error = softmax((W.reshape(B * k, p) @ head.phi.T).reshape(B, k, n).transpose(0, 2, 1))
+        R = (P - head.Y) * c.kept[:, None]
+        R[at, rows] = 0.0
+        g = (np.ascontiguousarray(R.transpose(0, 2, 1)).reshape(-1, n) @ head.phi).reshape(B, k, p) + c.decay * W
+        g[:, :, -1] += c.tie * (W - c.V)[:, :, -1].sum(axis=1)[:, None]
+        y = g.reshape(B, k * p) @ flat
+        seen = np.einsum("bkp,brp->brk", y.reshape(B, k, p), x)
+        u = np.einsum("brea,bresf,bsfc,bsc->bra", E, gone, E, seen, optimize=True)
+        W -= (y + np.einsum("bra,brax->bx", u, U)).reshape(B, k, p)
+    return W

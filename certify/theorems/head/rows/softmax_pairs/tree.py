@@ -24,26 +24,29 @@ from certify.theorems.head.rows.method import Mask
 from certify.theorems.head.rows.softmax.centre import centre
 from certify.theorems.head.rows.softmax_pairs.bound import Bound, Formed, bound
 from certify.theorems.head.rows.softmax_pairs.judge import Open, judge
-from certify.theorems.head.rows.softmax_pairs.steps import Near, Steps, near, steps
+from certify.theorems.head.rows.softmax_pairs.steps import Near, Steps, near, settled, steps
 
 STEPS, SHORT = 640, 1e-3
 """Rows with a step of their own at the root at most, and how far a row pulls at least that has one."""
 
-CHILD, TURNS, APART = (64, 320), 2, (0, 4, 8, 16, 32, 64)
+CHILD, TURNS, APART = (160, 400), 4, (0, 4, 16, 64)
 """The same at a child, few first; corrections of the steps of the root there; and rows that are refitted by themselves
 where a bound holds for the others alone."""
 
-HOT = (0, 2, 5, 10, 16, 24, 32, 48, 64, 80, 100, 130, 160, 200, 240, 280)
+HOT = (0, 4, 12, 24, 40, 60, 80, 100, 130, 160, 200, 250)
 """Numbers of hot rows that are tried."""
 
-SIGNED, WORSE = 8000, 0.8
-"""Pairs that are formed with their signs; and with what part of the lost points more hot rows are worth it."""
+FEW_SIGNED, SIGNED = 1500, 8000
+"""Pairs that are formed with their signs while hot rows are chosen, and at last."""
+
+WORSE, MOST_LOST = 0.8, 0.25
+"""With what part of the lost points more hot rows are worth it; and what part may be lost where no more are tried."""
 
 LEAVES, AT_ONCE = 8, 256
 """Open pairs of a row from which on it is hot, which is less work than refits; and refits at a time."""
 
-FEW, MOST_LEAVES = 24, 20_000
-"""Refits of a child that are few, and of all most."""
+FEW, MOST_LEAVES, LEAF_TURNS = 24, 20_000, 16
+"""Refits of a child that are few, of all most, and corrections of one."""
 
 
 @dataclass(eq=False)
@@ -92,8 +95,8 @@ class Tree:
             self.why, self.open = "no bound of pairs was found", np.zeros_like(self.open)
             return
         hot, found, left = got
-        assert st is not None
-        self.st = st
+        assert st is not None and b is not None
+        self.st, self.near = st, b
         self.hot, self.weights, self.codes = hot, [V], [found.codes]
         self._pairs(left)
         for a, i in enumerate(hot):
@@ -112,27 +115,30 @@ class Tree:
         ranges = st.ranges.copy()
         ranges[np.arange(len(st.rows)), st.rows] = 0.0
         order = st.rows[np.argsort(-ranges.max(axis=1, initial=0.0), kind="stable")]
-        known, best = Formed(st), None
+        known, best, points = Formed(st), None, np.flatnonzero(self.open)
         for h in HOT:
             if h > len(order):
                 break
             self._check()
-            hot = order[:h].tolist()
-            found = bound(st, np.setdiff1d(free, order[:h]), self.change.count, SIGNED, known)
+            found = bound(st, np.setdiff1d(free, order[:h]), self.change.count, FEW_SIGNED, known)
             if found is None:
                 continue
-            left = judge(found, np.flatnonzero(self.open))
-            hot += _cover(left)
-            if best is not None and len(left.lost) > WORSE * len(best[1].lost):
+            left = judge(found, points)
+            lost = len(left.lost)
+            if best is not None and WORSE * best[1] < lost < MOST_LOST * len(points):
                 break
-            best = hot, left
-            if not len(left.lost) and len(hot) <= h + h // 8:
+            best = h, lost
+            if not lost and not len(left.point):
                 break
         if best is None:
             return None
-        hot = best[0]
-        found = bound(st, np.setdiff1d(free, np.array(hot, dtype=np.int64)), self.change.count, SIGNED, known)
-        return (hot, found, judge(found, np.flatnonzero(self.open))) if found is not None else None
+        hot: list[int] = order[: best[0]].tolist()
+        while (found := bound(st, np.setdiff1d(free, np.array(hot, dtype=np.int64)), self.change.count, SIGNED, known)):
+            left = judge(found, points)
+            if not (more := _cover(left)):
+                return hot, found, left
+            hot += more
+        return None
 
     def _child(self, i: int, rest: Whole) -> None:
         """The refits without a hot row and one of the rest."""
@@ -158,7 +164,10 @@ class Tree:
             return
         found, sets, points = best
         self.codes[-1] = found.codes
-        self._refit(np.stack([np.full_like(sets, i), sets], axis=1), points, W + start[sets])
+        assert b is not None
+        guess = settled(b, sets[:, None], W + start[sets], LEAF_TURNS) if len(sets) else start[sets]
+        self.refitter.start_from(without, W)
+        self._refit(np.stack([np.full_like(sets, i), sets], axis=1), points, guess)
 
     def _beside(self, st: Steps, rest: Whole) -> tuple[Bound, Whole, Mask] | None:
         """A bound of single rows, those that it leaves open, and for which points `(rows, N)`."""
@@ -189,6 +198,9 @@ class Tree:
         place = {int(row): a for a, row in enumerate(self.st.rows)}
         guess = np.array([self.refitter.V0 + sum(self.st.delta[place[l]] for l in pair if l in place)
                           for pair in sets.tolist()]).reshape(-1, self.head.k, self.head.m)
+        for start in range(0, len(sets), AT_ONCE):
+            part = slice(start, start + AT_ONCE)
+            guess[part] = settled(self.near, sets[part], guess[part], LEAF_TURNS)
         self._refit(sets, wanted, guess)
 
     def _refit(self, sets: Whole, wanted: Mask, guess: Array) -> None:
