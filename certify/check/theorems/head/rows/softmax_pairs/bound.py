@@ -15,19 +15,24 @@ from __future__ import annotations
 from array import array
 from collections.abc import Collection, Sequence
 from math import inf, sqrt
+from operator import mul
+
+from flint import fmpz_mat
 
 from certify.check.theorems.head.rows.pair_tree.curves import kept_part
 from certify.check.theorems.head.rows.pair_tree.moved import size_of
-from certify.check.theorems.head.rows.pair_tree.numbers import UP, exp, products
+from certify.check.theorems.head.rows.pair_tree.numbers import UP, exp
 from certify.check.theorems.head.rows.softmax_pairs.gradients import Gradients
-from certify.check.theorems.head.rows.softmax_pairs.metric import Blocks, Metric, metric
+from certify.check.theorems.head.rows.softmax_pairs.metric import Blocks, Metric, metric, shortened
 from certify.check.theorems.head.rows.softmax_pairs.moved import Step, both
 
 TRIES, NEAR, LARGEST = 3, 1.05, 64.0
 """Tries with larger χ, room in these, and the largest distance that is worth one: any `χ_j > 0` will do."""
 FORMED, AT_ONCE = 512, 16
 """Pairs that are formed where their bounds are too large, and at a time."""
-FARTHEST = 128.0
+BITS = 26
+"""Of whole numbers in sums for all pairs."""
+FARTHEST, LEAST = 128.0, 2.0**-40
 
 Pair = tuple[int, int]
 
@@ -68,17 +73,18 @@ class Bound:
             return None
         return [exp(-x) * (1.0 - 2.0**-40) if self.gradients.c.there(j) else 0.0 for j, x in enumerate(most)]
 
-    def prove(self, reach: Sequence[float], excused: Collection[tuple[int, ...]]) -> bool:
+    def prove(self, reach: Sequence[float], excused: Collection[tuple[int, ...]], whole: Metric | None = None) -> bool:
         """Whether D16 holds with some χ, or a larger one; choices that are excused need not be spoken of.
 
         Args:
             reach: χ at first.
             excused: rows of such choices, ascending.
+            whole: the inverse for `d_j = 1`: then one number d, the least that a row keeps, is taken for all of them.
         """
         self.excused_pairs = {(T[0], T[1]) for T in excused if len(T) > 1}
         taken = list(reach)
         for turn in range(TRIES):
-            if not self._with(taken):
+            if not self._with(taken, whole):
                 return False
             worst = self._worst(excused)
             if worst < self.a or turn == TRIES - 1 or not worst < LARGEST:
@@ -87,13 +93,18 @@ class Bound:
         self._settle()
         return self.none < inf
 
-    def _with(self, reach: Sequence[float]) -> bool:
+    def _with(self, reach: Sequence[float], whole: Metric | None) -> bool:
         """All shares for one χ; False where A is not proved positive definite."""
         c = self.gradients.c
         if self.least is None:
             return False
         self.d = [kept_part(x, y) for x, y in zip(self.least, reach, strict=True)]
-        found = metric(c, self.d)
+        if whole is not None:  # A ⪰ d·(the whole), as decay and tie are no less
+            least = min((x for j, x in enumerate(self.d) if c.there(j)), default=0.0)
+            self.d = [least if c.there(j) else 0.0 for j in range(c.data.n)]
+            found = shortened(whole, least) if LEAST < least <= 1.0 else None
+        else:
+            found = metric(c, self.d)
         if found is None:
             return False
         self.M: Metric = found
@@ -132,11 +143,12 @@ class Bound:
 
     def _pairs(self) -> None:
         """Shares of pairs of steps."""
-        f, rows = len(self.steps), [one.row for one in self.steps]
+        rows = [one.row for one in self.steps]
         n = self.gradients.c.data.n
         on = [j for j in range(n) if self.d[j] > 0.0]
-        lines = [array("d", [*(one.grown[j] for one in self.steps), *(one.long[j] for one in self.steps)]) for j in on]
-        Q = crossed(lines, [1.0 / sqrt(self.d[j]) * UP for j in on], f)
+        weight = [1.0 / sqrt(self.d[j]) * UP for j in on]
+        Q = crossed([[one.grown[j] for j in on] for one in self.steps],
+                    [list(map(mul, (one.long[j] for j in on), weight)) for one in self.steps])
         bare = [j for j in range(n) if self.gradients.c.there(j) and not self.d[j] > 0.0]
         for a, (one, i) in enumerate(zip(self.steps, rows, strict=True)):
             line = array("d")
@@ -272,7 +284,16 @@ def ordered(i: int, l: int) -> Pair:
     return (i, l) if i < l else (l, i)
 
 
-def crossed(lines: Sequence[Sequence[float]], weight: Sequence[float], f: int) -> list[list[float]]:
-    """`√Σ_j (weight_j u_jav_jb)²` for numbers `u_j0 … v_j0 …` of each row, from above, for all a and b."""
-    found = products(lines, weight, 2 * f, True)
-    return [list(line[f:]) for line in found[:f]]
+def crossed(first: Sequence[Sequence[float]], second: Sequence[Sequence[float]]) -> list[list[float]]:
+    """At least `√Σ_j (u_jav_jb)²` for lines `u_a` and `v_b` of numbers ≥ 0: squares in whole numbers, and one more."""
+    def whole(lines: Sequence[Sequence[float]]) -> tuple[list[list[int]], list[float]]:
+        tops = [max((x * x for x in line), default=0.0) or 1.0 for line in lines]
+        return [[int(x * x / y * 2.0**BITS) + 1 if x > 0.0 else 0 for x in line] for line, y in zip(
+            lines, tops, strict=True)], tops
+
+    (U, one), (V, other) = whole(first), whole(second)
+    if not U or not U[0]:
+        return [[0.0] * len(V) for _ in U]
+    scale = [sqrt(x) * 2.0**-BITS * UP for x in other]
+    return [[sqrt(float(int(x))) * y * z for x, z in zip(row, scale, strict=True)] for row, y in zip(
+        (fmpz_mat(U) * fmpz_mat(V).transpose()).tolist(), [sqrt(x) * UP for x in one], strict=True)]

@@ -6,7 +6,7 @@ Of rows the k × k blocks `(x_jᵀ ⊗ 1)A⁻¹(x_j ⊗ 1)` are formed, and the 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import frexp, inf, ldexp, sqrt
 from operator import mul
 
@@ -20,7 +20,7 @@ from certify.check.theorems.head.rows.pair_tree.numbers import UP, up
 from certify.check.theorems.head.rows.softmax_pairs.centre import Centre
 from certify.check.theorems.head.rows.softmax_pairs.table import Table
 
-WEIGHT, WIDTH, FINE, VECTOR = 60, 72, 57, 40
+WEIGHT, WIDTH, FINE, VECTOR = 60, 60, 54, 40
 """Bits after the point of a row's weight; of the matrix and its inverse; of the inverse in forms; of a vector."""
 LARGEST = 2.0**200
 SQUARINGS = 4
@@ -92,6 +92,11 @@ class Metric:
         rounded = (self.off + 2.0**-50 * k * self.big) * self.stretch
         return Blocks(k, [dense(line, k) for line in K],
                       [(x + rounded * r * r) * UP * UP for x, r in zip(loose, t.norms, strict=True)])
+
+
+def shortened(M: Metric, part: float) -> Metric:
+    """The inverse of a matrix of which at least so large a part, at most 1, is left."""
+    return replace(M, stretch=M.stretch / part * UP, big=M.big / part * UP)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from operator import mul
 
 from certify.check.theorems.head.rows.changes.base import DELETED
-from certify.check.theorems.head.rows.refitted.refit import labels_after
+from certify.check.theorems.head.rows.refitted.judge import Judge
+from certify.check.theorems.head.rows.refitted.refit import Change, labels_after
 from certify.check.theorems.head.rows.softmax_pairs.bound import Bound, over
 from certify.check.theorems.head.rows.softmax_pairs.centre import centre
 from certify.check.theorems.head.rows.softmax_pairs.data import Data
@@ -24,6 +25,8 @@ SHARE, QUANTILE = 0.4, 0.1
 first."""
 NEAR, NEARER, MOST = 2.0**-10, 2.0**-20, 640
 """How near steps are to refits first and last, and how many there are last."""
+AT_ONCE = 64
+"""Leaves at a time."""
 ROOM = 1.5
 """How much longer than at the centre the pulls of rows without steps are thought to be."""
 
@@ -33,21 +36,40 @@ class Leaves:
     """Which points keep their label at named refits, each looked at once.
 
     Attributes:
-        data: the head; `stated`: the weights of the leaves.
+        data: the head; `stated`: the weights of the leaves; `live`: the points in question.
+        all_kept: by pair the points that were proved together; `labels`: labels at refits that were looked at alone.
     """
 
     data: Data
     stated: Stated
+    live: list[int]
     labels: dict[tuple[int, int], list[int]] = field(default_factory=dict)
+    all_kept: dict[tuple[int, int], set[int]] = field(default_factory=dict)
 
     def keep(self, pair: tuple[int, int], j: int) -> bool:
         """Whether a point keeps its label without two rows."""
         if pair not in self.stated.leaves:
             return False
+        if not self.all_kept and self.stated.leaves:
+            self._together()
+        if j in self.all_kept[pair]:
+            return True
         if pair not in self.labels:
-            change = tuple((i, DELETED) for i in pair)
-            self.labels[pair] = labels_after(self.data.head, [change], [self.stated.leaves[pair]])[0]
+            self.labels[pair] = labels_after(self.data.head, [_deleted(pair)], [self.stated.leaves[pair]])[0]
         return self.labels[pair][j] == self.data.today[j]
+
+    def _together(self) -> None:
+        """The leaves at which all points in question are soon proved to keep their labels."""
+        packed, pairs = Judge(self.data.head).packed, list(self.stated.leaves)
+        for at in range(0, len(pairs), AT_ONCE):
+            some = pairs[at : at + AT_ONCE]
+            kept = [False] * len(some) if packed is None else packed.keep(
+                [_deleted(pair) for pair in some], [self.stated.leaves[pair] for pair in some], self.live)
+            self.all_kept |= {pair: set(self.live) if ok else set() for pair, ok in zip(some, kept, strict=True)}
+
+
+def _deleted(pair: tuple[int, int]) -> Change:
+    return tuple((i, DELETED) for i in pair)
 
 
 def proved(data: Data, stated: Stated, asked: Sequence[bool]) -> list[bool]:
@@ -57,7 +79,7 @@ def proved(data: Data, stated: Stated, asked: Sequence[bool]) -> list[bool]:
     what is left of the set is a choice: see D16, two levels.
     """
     good = [want and label >= 0 for want, label in zip(asked, data.today, strict=True)]
-    leaves, count = Leaves(data, stated), data.head.count
+    leaves, count = Leaves(data, stated, [j for j, ok in enumerate(good) if ok]), data.head.count
     apart = set[int]()
     rows = [i for i in data.head.moving if i not in set(stated.hot)]
     nodes: list[tuple[int | None, Sequence[float], list[int], int]] = [(None, stated.weights, rows, count)]
@@ -79,7 +101,7 @@ def _left(data: Data, out: int | None, weights: Sequence[float], rows: Sequence[
     c = centre(data, weights, out)
     if c is None:
         return left
-    X = metric(c, [1.0 if c.there(j) else 0.0 for j in range(data.n)], False)
+    X = metric(c, [1.0 if c.there(j) else 0.0 for j in range(data.n)], k == 1)
     if X is None:
         return left
     newton = Newton(Gradients(c), X, X.blocks(data.table))
@@ -105,9 +127,11 @@ def _tried(newton: Newton, rows: Sequence[int], heat: Mapping[int, float], k: in
         own = [one for one in steps if one is not None]
         far = [i for i, one in zip(order[:count], steps, strict=True) if one is None] + order[count:]
         found, longest = Bound(newton.gradients, own, far, k), max((heat[i] for i in far), default=0.0)
-        if found.prove([max(x, ROOM * k * longest * y) for x, y in zip(reach, newton.wide, strict=True)], excused):
-            some = _settled(found, leaves.data, [j for j in live if j not in done], out, leaves)
-            done |= {j for j in some if all(_leaf(T, out, leaves, j) for T in beside)}
+        start = [max(x, ROOM * k * longest * y) for x, y in zip(reach, newton.wide, strict=True)]
+        for whole in (newton.X, None) if k == 1 else (None,):
+            if len(done) < len(live) and found.prove(start, excused, whole):
+                some = _settled(found, leaves.data, [j for j in live if j not in done], out, leaves)
+                done |= {j for j in some if all(_leaf(T, out, leaves, j) for T in beside)}
         if len(done) == len(live):
             break
     return done

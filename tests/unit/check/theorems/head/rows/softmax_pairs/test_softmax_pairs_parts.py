@@ -100,7 +100,8 @@ def test_gradients_and_moves_of_steps_hold_the_true_ones(case: tuple[int, bool, 
             assert (np.array(one.grown)[others] >= np.expm1(wide)[others] * (1 - ROOM) - 1e-15).all()
             for j in others:
                 size = np.sqrt(max(tau[j] @ curvature(c, j) @ tau[j], 0.0))
-                assert one.long[j] >= size * (np.expm1(wide[j]) / wide[j] if wide[j] > 1e-6 else 1.0) * (1 - 1e-6) - 1e-12
+                size *= np.expm1(wide[j]) / wide[j] if wide[j] > 1e-6 else 1.0
+                assert one.long[j] >= size * (1 - 1e-6) - 1e-12
             g = gradient(head, c, V + delta, (one.row,)).ravel()
             assert np.linalg.norm(g - one.left) <= one.left_off + 1e-11
             assert one.grown[one.row] == one.long[one.row] == one.range[one.row] == 0.0
