@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from operator import mul
 
-from certify.check.theorems.head.rows.changes.base import DELETED
-from certify.check.theorems.head.rows.refitted.judge import Judge
-from certify.check.theorems.head.rows.refitted.refit import Change, labels_after
 from certify.check.theorems.head.rows.softmax_pairs.bound import Bound, over
 from certify.check.theorems.head.rows.softmax_pairs.centre import centre
 from certify.check.theorems.head.rows.softmax_pairs.data import Data
 from certify.check.theorems.head.rows.softmax_pairs.drops import Choice, Drops, pairs_of
 from certify.check.theorems.head.rows.softmax_pairs.gradients import Gradients
+from certify.check.theorems.head.rows.softmax_pairs.leaves import Leaves
 from certify.check.theorems.head.rows.softmax_pairs.metric import metric
 from certify.check.theorems.head.rows.softmax_pairs.stated import Stated
 from certify.check.theorems.head.rows.softmax_pairs.steps import Newton
@@ -25,51 +22,8 @@ SHARE, QUANTILE = 0.4, 0.1
 first."""
 NEAR, NEARER, MOST = 2.0**-10, 2.0**-20, 640
 """How near steps are to refits first and last, and how many there are last."""
-AT_ONCE = 64
-"""Leaves at a time."""
 ROOM = 1.5
 """How much longer than at the centre the pulls of rows without steps are thought to be."""
-
-
-@dataclass
-class Leaves:
-    """Which points keep their label at named refits, each looked at once.
-
-    Attributes:
-        data: the head; `stated`: the weights of the leaves; `live`: the points in question.
-        all_kept: by pair the points that were proved together; `labels`: labels at refits that were looked at alone.
-    """
-
-    data: Data
-    stated: Stated
-    live: list[int]
-    labels: dict[tuple[int, int], list[int]] = field(default_factory=dict)
-    all_kept: dict[tuple[int, int], set[int]] = field(default_factory=dict)
-
-    def keep(self, pair: tuple[int, int], j: int) -> bool:
-        """Whether a point keeps its label without two rows."""
-        if pair not in self.stated.leaves:
-            return False
-        if not self.all_kept and self.stated.leaves:
-            self._together()
-        if j in self.all_kept[pair]:
-            return True
-        if pair not in self.labels:
-            self.labels[pair] = labels_after(self.data.head, [_deleted(pair)], [self.stated.leaves[pair]])[0]
-        return self.labels[pair][j] == self.data.today[j]
-
-    def _together(self) -> None:
-        """The leaves at which all points in question are soon proved to keep their labels."""
-        packed, pairs = Judge(self.data.head).packed, list(self.stated.leaves)
-        for at in range(0, len(pairs), AT_ONCE):
-            some = pairs[at : at + AT_ONCE]
-            kept = [False] * len(some) if packed is None else packed.keep(
-                [_deleted(pair) for pair in some], [self.stated.leaves[pair] for pair in some], self.live)
-            self.all_kept |= {pair: set(self.live) if ok else set() for pair, ok in zip(some, kept, strict=True)}
-
-
-def _deleted(pair: tuple[int, int]) -> Change:
-    return tuple((i, DELETED) for i in pair)
 
 
 def proved(data: Data, stated: Stated, asked: Sequence[bool]) -> list[bool]:
@@ -119,7 +73,7 @@ def _left(data: Data, out: int | None, weights: Sequence[float], rows: Sequence[
 def _tried(newton: Newton, rows: Sequence[int], heat: Mapping[int, float], k: int, reach: Sequence[float],
            live: Sequence[int], leaves: Leaves, excused: set[tuple[int, ...]]) -> set[int]:
     """The points that bounds for some rows prove, and leaves for the others of a child."""
-    out, done = newton.gradients.c.out, set[int]()
+    done = set[int]()
     order, there = sorted(rows, key=heat.__getitem__, reverse=True), set(rows)
     beside = [T for T in excused if len(T) == 1 and T[0] not in there]
     for count, near in _efforts(newton, [heat[i] for i in order], live, k):
@@ -130,14 +84,15 @@ def _tried(newton: Newton, rows: Sequence[int], heat: Mapping[int, float], k: in
         start = [max(x, ROOM * k * longest * y) for x, y in zip(reach, newton.wide, strict=True)]
         for whole in (newton.X, None) if k == 1 else (None,):
             if len(done) < len(live) and found.prove(start, excused, whole):
-                some = _settled(found, leaves.data, [j for j in live if j not in done], out, leaves)
-                done |= {j for j in some if all(_leaf(T, out, leaves, j) for T in beside)}
+                some = _settled(found, leaves.data, [j for j in live if j not in done], newton, leaves)
+                done |= {j for j in some if all(_leaf(T, newton, leaves, j) for T in beside)}
         if len(done) == len(live):
             break
     return done
 
 
-def _settled(found: Bound, data: Data, live: Sequence[int], out: int | None, leaves: Leaves) -> Iterator[int]:
+def _settled(found: Bound, data: Data, live: Sequence[int], newton: Newton, leaves: Leaves,
+             ) -> Iterator[int]:
     """The points that a bound and leaves prove."""
     drops = Drops(found, data.points, data.today, live)
     open_ = dict(drops.open())
@@ -150,14 +105,15 @@ def _settled(found: Bound, data: Data, live: Sequence[int], out: int | None, lea
         again = {at: j for at, j in enumerate(live) if open_[j]}
         open_ |= {j: drops.point(at) for at, j in again.items()}
     for j, some in open_.items():
-        if some is not None and all(_leaf(T, out, leaves, j) for T in some):
+        if some is not None and all(_leaf(T, newton, leaves, j) for T in some):
             yield j
 
 
-def _leaf(T: Choice, out: int | None, leaves: Leaves, j: int) -> bool:
-    """Whether a leaf keeps the label of a point without the rows that are out and those of a choice."""
-    rows = sorted((*T, *(() if out is None else (out,))))
-    return len(rows) == 2 and leaves.keep((rows[0], rows[1]), j)
+def _leaf(T: Choice, newton: Newton, leaves: Leaves, j: int) -> bool:
+    """Whether a leaf, or a refit, keeps the label of a point without the rows that are out and those of a choice."""
+    out = newton.gradients.c.out
+    rows = tuple(sorted((*T, *(() if out is None else (out,)))))
+    return leaves.keep(rows, j, lambda: newton.refit(T))
 
 
 def _heat(newton: Newton, rows: Sequence[int]) -> dict[int, float]:

@@ -11,6 +11,7 @@ import pytest
 from flint import arb, ctx
 
 from certify.check.theorems.head.rows.losses.base import row_loss
+from certify.check.theorems.head.rows.softmax_pairs import leaves as leaves_module
 from certify.check.theorems.head.rows.softmax_pairs import proved
 from certify.format.refusal import Invalid
 from certify.systems.head.rows.head import Head
@@ -47,7 +48,9 @@ def test_with_every_row_hot_and_every_pair_a_leaf_all_that_stays_is_proved() -> 
 
 @cache
 def example() -> tuple[Head, Refits, Arrays, list[int]]:
-    """A certificate without whose hot row, or without one of whose leaves, something is not proved."""
+    """A certificate without whose hot row, or without one of whose leaves, something is not proved by bounds."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr(leaves_module, "OWN", 0)
     for seed in range(60):
         head, refits = drawn(seed, False, 12, 0.1)
         some = longest(refits, 6)
@@ -55,8 +58,15 @@ def example() -> tuple[Head, Refits, Arrays, list[int]]:
         found = check(head, arrays)
         if not any(found) or check(head, proposed(refits, [], list(combinations(sorted(some), 2)))) == found:
             continue
+        patch.undo()
         return head, refits, arrays, [j for j, ok in enumerate(found) if ok]
     raise AssertionError
+
+
+@pytest.fixture
+def _bounds_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The checker makes no refits of its own."""
+    monkeypatch.setattr(leaves_module, "OWN", 0)
 
 
 def without(arrays: Arrays, size: int, a: int) -> Arrays:
@@ -65,6 +75,7 @@ def without(arrays: Arrays, size: int, a: int) -> Arrays:
         arrays["leaf_weights"], range(a * size, a * size + size))}
 
 
+@pytest.mark.usefixtures("_bounds_alone")
 def test_a_missing_hot_row_or_leaf_proves_less() -> None:
     head, refits, arrays, good = example()
     size, n, leaves = head.V.size, head.n, len(arrays["leaf"]) // 2
@@ -102,6 +113,7 @@ def replace_decay(head: Head, part: float) -> Head:
                 head.decayed, False, head.points, head.points_rad)
 
 
+@pytest.mark.usefixtures("_bounds_alone")
 def test_codes_are_a_beginning_and_nothing_rests_on_them() -> None:
     head, refits, arrays, _ = example()
     stays = refits.stays(2)
