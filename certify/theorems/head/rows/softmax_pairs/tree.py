@@ -69,6 +69,7 @@ class Tree:
     leaf: list[tuple[int, int]] = field(default_factory=list)
     leaf_weights: list[Array] = field(default_factory=list)
     why: str = ""
+    effort: int = 0
 
     def run(self, todo: Mask) -> Mask:
         """Which points are proved to stay."""
@@ -150,7 +151,8 @@ class Tree:
         self.weights.append(W)
         self.codes.append(np.zeros((1, self.head.n), dtype=np.int64))
         b, best = near(centre(self.head, W, (i,))), None
-        for most in CHILD:
+        for at in range(self.effort, len(CHILD)):  # what was not enough for a sister is not tried again
+            most, self.effort = CHILD[at], at
             rows = self._long(b, rest, most) if b is not None else rest[:0]
             own = steps(b, rows, start[rows], TURNS) if b is not None else None
             if own is None or (best := self._beside(own, rest) or best) is None:
