@@ -20,8 +20,12 @@ from certify.theorems.head.rows.softmax_pairs.steps import Steps
 TURNS, GROW, ROOM = 6, 1.15, 1.01
 """Attempts at a distance, what it grows by, and what a checker's numbers may need."""
 
-FIRST, FARTHEST = 0.02, 500.0
-"""The distance that is tried first, and the farthest that outputs may move beyond the steps."""
+FIRST, FARTHEST, HOPELESS = 0.02, 500.0, 4.0
+"""The range beyond the steps that is tried first, the farthest, and a distance from which on nothing is proved of any
+evaluation row."""
+
+TIGHT = 0.7
+"""What part of the ranges is to be needed: less of them leaves more of the curvature."""
 
 PIECE = 32
 """Pairs at a time."""
@@ -239,8 +243,8 @@ def formed(st: Steps, first: Whole, other: Whole) -> tuple[Array, Array]:
     return G, np.asarray((whole + own) * RAISE)
 
 
-def bound(st: Steps, free: Whole, count: int, signed: int = 0, known: Formed | None = None, first: float = FIRST,
-          ) -> Bound | None:
+def bound(st: Steps, free: Whole, count: int, signed: int = 0, known: Formed | None = None,
+          first: Array | float = FIRST) -> Bound | None:
     """A proved bound for some rows; None where none was found.
 
     Args:
@@ -249,20 +253,23 @@ def bound(st: Steps, free: Whole, count: int, signed: int = 0, known: Formed | N
         count: how many may be deleted, 1 or 2.
         signed: how many pairs are formed with their signs.
         known: those that were.
-        first: the distance that is tried first.
+        first: the ranges beyond the steps that are tried first.
     """
     all_ = Bounds(st, free, min(count, len(free)), signed, known or Formed(st))
-    moved = np.full(st.c.head.n, first)
+    moved = np.broadcast_to(np.asarray(first, np.float64), (st.c.head.n,))
+    best = None
     for _ in range(TURNS):
         codes = coded(moved[None, :])
         with np.errstate(all="ignore"):
             got = all_.found(codes)
         if got is None:
-            return None
+            break
         found, needed = got
         if (needed < decoded(codes)[0]).all():
-            return replace(found, codes=codes)
-        if not needed.max() < FARTHEST:
-            return None
+            best = replace(found, codes=codes)
+            if needed.max() > TIGHT * decoded(codes)[0].max():
+                break
+        elif not (needed.max() < FARTHEST and found.reach < HOPELESS):
+            break
         moved = needed * GROW
-    return None
+    return best

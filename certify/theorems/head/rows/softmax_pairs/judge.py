@@ -59,7 +59,8 @@ def margins(b: Bound, at: Whole) -> Margins:
     whole[: len(b.place)] = push
     lengths = seen(own_blocks(b.X, x), b.off, norms, (a, q))
     shape = (len(at) * (k - 1),)
-    return Margins(np.repeat(at, k - 1), gap.reshape(shape), whole.reshape(len(b.rows), whole.shape[1] * whole.shape[2]).T, lengths.reshape(shape))
+    push = whole.reshape(len(b.rows), *shape).T
+    return Margins(np.repeat(at, k - 1), gap.reshape(shape), push, lengths.reshape(shape))
 
 
 @dataclass(frozen=True, eq=False)

@@ -172,12 +172,12 @@ def _newton(b: Near, rows: Whole, start: Array, turns: int) -> Array:
         pulled = (u[:, :, None] * x[live][:, None, :]).reshape(len(live), k * p) @ flat
         fix = y + pulled.reshape(len(live), k, p)
         delta[live] -= fix
-        size[live] = np.sqrt(np.maximum(np.einsum("fx,fx->f", fix.reshape(len(live), k * p), g.reshape(len(live), k * p)), 0))
+        size[live] = np.sqrt(np.maximum(np.einsum("fkp,fkp->f", fix, g), 0.0))
     return np.asarray(np.where(np.isfinite(delta).all(axis=(1, 2), keepdims=True), delta, 0.0))
 
 
 def settled(b: Near, rows: Whole, W: Array, turns: int = TURNS) -> Array:
-    """Proposals: weights `(B, k, p)` nearer to the refits without `(B, r)` rows, by the same for several rows at once."""
+    """Proposals: weights `(B, k, p)` nearer to the refits without `(B, r)` rows, several rows at once."""
     c, head = b.c, b.c.head
     n, k, p = head.n, head.k, head.m
     B, r = rows.shape

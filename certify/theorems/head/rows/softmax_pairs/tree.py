@@ -18,11 +18,11 @@ from certify.rigor.fp import Array
 from certify.systems.head.rows.change import DELETED, Choices, RowChange
 from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.refit import enclose_refits
-from certify.theorems.head.rows.boxes.stated import Codes
+from certify.theorems.head.rows.boxes.stated import Codes, decoded
 from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Mask
 from certify.theorems.head.rows.softmax.centre import centre
-from certify.theorems.head.rows.softmax_pairs.bound import Bound, Formed, bound
+from certify.theorems.head.rows.softmax_pairs.bound import FIRST, Bound, Formed, bound
 from certify.theorems.head.rows.softmax_pairs.judge import Open, judge
 from certify.theorems.head.rows.softmax_pairs.steps import Near, Steps, near, settled, steps
 
@@ -41,6 +41,9 @@ FEW_SIGNED, SIGNED = 1500, 8000
 
 WORSE, MOST_LOST = 0.8, 0.25
 """With what part of the lost points more hot rows are worth it; and what part may be lost where no more are tried."""
+
+WARM = 0.9
+"""Times the ranges of the last bound: with what the search for ranges begins."""
 
 LEAVES, AT_ONCE = 8, 256
 """Open pairs of a row from which on it is hot, which is less work than refits; and refits at a time."""
@@ -69,6 +72,8 @@ class Tree:
     leaf: list[tuple[int, int]] = field(default_factory=list)
     leaf_weights: list[Array] = field(default_factory=list)
     why: str = ""
+    effort: int = 0
+    warm: dict[int, Array | float] = field(default_factory=dict)
 
     def run(self, todo: Mask) -> Mask:
         """Which points are proved to stay."""
@@ -120,7 +125,7 @@ class Tree:
             if h > len(order):
                 break
             self._check()
-            found = bound(st, np.setdiff1d(free, order[:h]), self.change.count, FEW_SIGNED, known)
+            found = self._bound(st, np.setdiff1d(free, order[:h]), self.change.count, FEW_SIGNED, known)
             if found is None:
                 continue
             left = judge(found, points)
@@ -133,12 +138,19 @@ class Tree:
         if best is None:
             return None
         hot: list[int] = order[: best[0]].tolist()
-        while (found := bound(st, np.setdiff1d(free, np.array(hot, dtype=np.int64)), self.change.count, SIGNED, known)):
+        while found := self._bound(st, np.setdiff1d(free, np.array(hot, np.int64)), self.change.count, SIGNED, known):
             left = judge(found, points)
             if not (more := _cover(left)):
                 return hot, found, left
             hot += more
         return None
+
+    def _bound(self, st: Steps, free: Whole, count: int, signed: int = 0, known: Formed | None = None) -> Bound | None:
+        """A bound; the search for ranges begins where the last one of as many rows ended."""
+        found = bound(st, free, count, signed, known, WARM * self.warm.get(count, FIRST))
+        if found is not None:
+            self.warm[count] = decoded(found.codes)[0]
+        return found
 
     def _child(self, i: int, rest: Whole) -> None:
         """The refits without a hot row and one of the rest."""
@@ -150,7 +162,8 @@ class Tree:
         self.weights.append(W)
         self.codes.append(np.zeros((1, self.head.n), dtype=np.int64))
         b, best = near(centre(self.head, W, (i,))), None
-        for most in CHILD:
+        for at in range(self.effort, len(CHILD)):  # what was not enough for a sister is not tried again
+            most, self.effort = CHILD[at], at
             rows = self._long(b, rest, most) if b is not None else rest[:0]
             own = steps(b, rows, start[rows], TURNS) if b is not None else None
             if own is None or (best := self._beside(own, rest) or best) is None:
@@ -175,7 +188,7 @@ class Tree:
         ranges[np.arange(len(st.rows)), st.rows] = 0.0
         order = st.rows[np.argsort(-ranges.max(axis=1, initial=0.0), kind="stable")]
         for apart in APART:
-            found = bound(st, np.setdiff1d(rest, order[:apart]), 1) if apart <= len(order) else None
+            found = self._bound(st, np.setdiff1d(rest, order[:apart]), 1) if apart <= len(order) else None
             if found is None:
                 continue
             left = judge(found, np.flatnonzero(self.open))
