@@ -22,6 +22,8 @@ SHARE, QUANTILE = 0.4, 0.1
 first."""
 NEAR, NEARER, MOST = 2.0**-10, 2.0**-20, 640
 """How near steps are to refits first and last, and how many there are last."""
+LARGE = 40_000_000
+"""Probabilities that are held at most."""
 ROOM = 1.5
 """How much longer than at the centre the pulls of rows without steps are thought to be."""
 
@@ -42,9 +44,14 @@ def proved(data: Data, stated: Stated, asked: Sequence[bool]) -> list[bool]:
         nodes.append((q, weights, [i for i in data.head.moving if i not in apart], count - 1))
     for (out, weights, rows, k), reach in zip(nodes, stated.reach, strict=True):
         live = [j for j, ok in enumerate(good) if ok]
-        if live:
-            for j in _left(data, out, weights, rows if k else [], min(k, len(rows)), reach, live, leaves):
-                good[j] = False
+        if not live:
+            break
+        try:
+            left = _left(data, out, weights, rows if k else [], min(k, len(rows)), reach, live, leaves)
+        except (OverflowError, ValueError):  # numbers that no double holds: nothing is proved
+            left = set(live)
+        for j in left:
+            good[j] = False
     return good
 
 
@@ -76,6 +83,9 @@ def _tried(newton: Newton, rows: Sequence[int], heat: Mapping[int, float], k: in
     done = set[int]()
     order, there = sorted(rows, key=heat.__getitem__, reverse=True), set(rows)
     beside = [T for T in excused if len(T) == 1 and T[0] not in there]
+    live = [j for j in live if all(_leaf(T, newton, leaves, j) for T in beside)]
+    if not live:
+        return done
     for count, near in _efforts(newton, [heat[i] for i in order], live, k):
         steps = newton.steps(order[:count], near)
         own = [one for one in steps if one is not None]
@@ -84,8 +94,7 @@ def _tried(newton: Newton, rows: Sequence[int], heat: Mapping[int, float], k: in
         start = [max(x, ROOM * k * longest * y) for x, y in zip(reach, newton.wide, strict=True)]
         for whole in (newton.X, None) if k == 1 else (None,):
             if len(done) < len(live) and found.prove(start, excused, whole):
-                some = _settled(found, leaves.data, [j for j in live if j not in done], newton, leaves)
-                done |= {j for j in some if all(_leaf(T, newton, leaves, j) for T in beside)}
+                done |= set(_settled(found, leaves.data, [j for j in live if j not in done], newton, leaves))
         if len(done) == len(live):
             break
     return done
@@ -143,12 +152,12 @@ def _efforts(newton: Newton, heat: Sequence[float], live: Sequence[int], k: int)
         z = [sum(map(mul, x, c.weights[a * data.p : (a + 1) * data.p])) for a in range(data.k)]
         needed.append(min(z[own] - y for a, y in enumerate(z) if a != own) / _seen(newton, j))
     needed.sort()
-    found = list[tuple[int, float]]()
+    found, most = list[tuple[int, float]](), max(1, LARGE // (data.n * data.k))
     for room in (needed[int(QUANTILE * (len(needed) - 1))], needed[0]):
-        count = sum(x * k > SHARE * room for x in heat)
+        count = min(sum(x * k > SHARE * room for x in heat), most)
         if not found or count > found[-1][0]:
             found.append((count, NEAR))
-    return [*found, (max(found[-1][0], min(len(heat), MOST)), NEARER)]
+    return [*found, (max(found[-1][0], min(len(heat), MOST, most)), NEARER)]
 
 
 def _seen(newton: Newton, j: int) -> float:
