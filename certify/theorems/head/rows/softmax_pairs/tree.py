@@ -40,7 +40,7 @@ FEW_SIGNED, SIGNED = 1500, 8000
 """Pairs that are formed with their signs while hot rows are chosen, and at last."""
 
 SAMPLE, WORSE, MOST_LOST = 100, 0.8, 0.25
-"""Evaluation rows that are looked at for that; with what part of the lost ones more hot rows are worth it; and what part
+"""Evaluation rows that are looked at for that, with what part of the lost ones more hot rows are worth it, and what part
 may be lost where no more are tried."""
 
 WARM = 0.9
