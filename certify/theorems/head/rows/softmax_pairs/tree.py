@@ -39,8 +39,9 @@ HOT = (0, 4, 12, 24, 40, 60, 80, 100, 130, 160, 200, 250)
 FEW_SIGNED, SIGNED = 1500, 8000
 """Pairs that are formed with their signs while hot rows are chosen, and at last."""
 
-WORSE, MOST_LOST = 0.8, 0.25
-"""With what part of the lost points more hot rows are worth it; and what part may be lost where no more are tried."""
+SAMPLE, WORSE, MOST_LOST = 100, 0.8, 0.25
+"""Evaluation rows that are looked at for that, with what part of the lost ones more hot rows are worth it, and what part
+may be lost where no more are tried."""
 
 WARM = 0.9
 """Times the ranges of the last bound: with what the search for ranges begins."""
@@ -121,6 +122,7 @@ class Tree:
         ranges[np.arange(len(st.rows)), st.rows] = 0.0
         order = st.rows[np.argsort(-ranges.max(axis=1, initial=0.0), kind="stable")]
         known, best, points = Formed(st), None, np.flatnonzero(self.open)
+        some = points[:: max(1, len(points) // SAMPLE)]
         for h in HOT:
             if h > len(order):
                 break
@@ -128,9 +130,9 @@ class Tree:
             found = self._bound(st, np.setdiff1d(free, order[:h]), self.change.count, FEW_SIGNED, known)
             if found is None:
                 continue
-            left = judge(found, points)
+            left = judge(found, some)
             lost = len(left.lost)
-            if best is not None and WORSE * best[1] < lost < MOST_LOST * len(points):
+            if best is not None and WORSE * best[1] < lost < MOST_LOST * len(some):
                 break
             best = h, lost
             if not lost and not len(left.point):
