@@ -69,8 +69,8 @@ def _left(data: Data, out: int | None, weights: Sequence[float], rows: Sequence[
     heat = _heat(newton, rows)
     excused: set[tuple[int, ...]] = set(leaves.stated.leaves) if out is None else {
         (i + l - out,) for i, l in leaves.stated.leaves if out in (i, l)}
-    apart = {T[0] for T in excused if len(T) == 1}
-    # one long step spoils the bound of all others: at a child rows with a leaf are left to it first
+    apart = {T[0] for T in excused if len(T) == 1 and all(_leaf(T, newton, leaves, j) for j in live)}
+    # one long step spoils the bound of all others: at a child rows with a leaf for all points are left to it first
     for without in (apart, set[int]()) if apart else (apart,):
         if left:
             left -= _tried(newton, [i for i in rows if i not in without], heat, k, reach, sorted(left), leaves, excused)
