@@ -36,7 +36,8 @@ LOSSES = {"squared_labels": ("squared",), "squared_deletions": ("squared",), "sq
           "squared_aside": ("squared",), "box": ("logistic",),
           "box_tree": ("logistic",), "pair_tree": ("logistic",), "cells": ("logistic",),
           "softmax_box": ("cross_entropy",), "softmax_tree": ("cross_entropy",),
-          "softmax_pairs": ("cross_entropy",), "energy": ("logistic", "cross_entropy"), "enumeration": ("squared", "logistic", "cross_entropy")}
+          "softmax_pairs": ("cross_entropy",), "energy": ("logistic", "cross_entropy"),
+          "enumeration": ("squared", "logistic", "cross_entropy")}
 """Of every method the losses that it is about."""
 
 BLURRED = ("enumeration", "squared_labels")

@@ -76,6 +76,7 @@ class Bounds:
         self.place = np.flatnonzero(own)
         self.rows = np.concatenate([st.rows[own], np.setdiff1d(free, st.rows[own])])
         self.ranges = st.ranges[self.place]
+        self.ranges[np.arange(len(self.place)), st.rows[self.place]] = 0.0  # a row that goes is not in the sum
         self.reach = np.asarray(top_sums(self.ranges.T, count)[0] if len(self.place) else np.zeros(st.c.head.n))
         self.E = roots(st.c, self.rows)
         self.pairs: tuple[Whole, Whole] | None = None
@@ -84,14 +85,14 @@ class Bounds:
             grown = np.asarray(exp(self.ranges) * RAISE - 1.0)
             self.first = np.maximum(grown, self.ranges) ** 2 * RAISE
             self.second = (mean_most(self.ranges) * st.lengths[self.place]) ** 2 * RAISE
+            self.second[np.arange(len(self.place)), st.rows[self.place]] = 0.0
             self.bent = self._bent()
 
     def _bent(self) -> Array:
-        """`(f, r, k)` floats `B_li`: what a step moves the slope of another row by, at that row's own step."""
+        """`(f, r, k)` floats: what a step moves the slope of another row by."""
         st, c = self.st, self.st.c
         f = len(self.place)
-        base = c.Z[self.rows].copy()
-        base[:f] += st.T[self.place, self.rows[:f]]
+        base = c.Z[self.rows]
         there, _ = softmax(base)
         moved, _ = softmax(base + st.T[self.place][:, self.rows])
         B = moved - there

@@ -40,8 +40,8 @@ FEW_SIGNED, SIGNED = 1500, 8000
 """Pairs that are formed with their signs while hot rows are chosen, and at last."""
 
 SAMPLE, WORSE, MOST_LOST = 100, 0.8, 0.25
-"""Evaluation rows that are looked at for that, with what part of the lost ones more hot rows are worth it, and what part
-may be lost where no more are tried."""
+"""Evaluation rows that are looked at for that; with what part of the lost ones more hot rows are worth it, and what
+part may be lost where no more are tried."""
 
 WARM = 0.9
 """Times the ranges of the last bound: with what the search for ranges begins."""
