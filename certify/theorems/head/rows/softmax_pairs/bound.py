@@ -141,7 +141,7 @@ class Bounds:
             np.fill_diagonal(both, 0.0)
             pair = np.asarray((alone[:, None] + alone + C + still) / (1.0 - both) * ROOM * RAISE)
             np.fill_diagonal(pair, 0.0)
-            reach = max(reach, float(pair.max(initial=0.0)))
+            reach = max(reach, float(pair.max(initial=0.0))) if np.isfinite(pair).all() else np.inf
         if not reach < np.inf:
             return None
         reach *= RAISE

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from certify.finders.head.refits import Refitter
+from certify.format.errors import EnclosureError
 from certify.problem.limits import OutOfTime
 from certify.rigor.fp import Array
 from certify.systems.head.rows.change import DELETED, Choices, RowChange
@@ -84,6 +85,8 @@ class Tree:
             self._search()
         except OutOfTime:
             self.why, self.open = "its time was up", np.zeros_like(todo)
+        except (EnclosureError, np.linalg.LinAlgError):  # a row that has all the curvature, or numbers that overflow
+            self.why, self.open = "a decomposition or a number was not finite", np.zeros_like(todo)
         return self.open
 
     def _check(self) -> None:
