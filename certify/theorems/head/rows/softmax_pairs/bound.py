@@ -24,6 +24,9 @@ FIRST, FARTHEST, HOPELESS = 0.02, 500.0, 4.0
 """The range beyond the steps that is tried first, the farthest, and a distance from which on nothing is proved of any
 evaluation row."""
 
+HEAVY, LIGHTER = 0.45, 8
+"""What part of the curvature a row may take with it, where two go together; and attempts at that."""
+
 TIGHT = 0.7
 """What part of the ranges is to be needed: less of them leaves more of the curvature."""
 
@@ -79,6 +82,7 @@ class Bounds:
         self.ranges[np.arange(len(self.place)), st.rows[self.place]] = 0.0  # a row that goes is not in the sum
         self.reach = np.asarray(top_sums(self.ranges.T, count)[0] if len(self.place) else np.zeros(st.c.head.n))
         self.E = roots(st.c, self.rows)
+        self.counted = np.ones(st.c.head.n)
         self.pairs: tuple[Whole, Whole] | None = None
         self.G, self.G_off = np.zeros((0, 0)), np.zeros(0)
         if count == 2:
@@ -100,11 +104,24 @@ class Bounds:
         return np.asarray(B)
 
     def found(self, codes: Codes) -> tuple[Bound, Array] | None:
-        """The bound for codes of χ, and how large these have to be; None where it is not proved."""
+        """The bound for codes of χ, and how large these have to be; None where it is not proved.
+
+        Curvature that rows of R have is counted less where they would take most of it with them.
+        """
+        for _ in range(LIGHTER):
+            got = self._found(codes)
+            if not isinstance(got, np.ndarray):
+                return got
+            heavy = got > HEAVY
+            self.counted[self.rows[heavy]] *= 0.75 * HEAVY / got[heavy]
+        return None
+
+    def _found(self, codes: Codes) -> tuple[Bound, Array] | Array | None:
+        """The same; or the parts κ of the rows, where two of them are too large together."""
         st, c = self.st, self.st.c
         head, norms = c.head, c.head.phi_norm
         n, k, p, f = head.n, head.k, head.m, len(self.place)
-        d = exp(-self.reach) * mean_least(decoded(codes)[0]) * c.kept * (1.0 - 2.0**-40)
+        d = exp(-self.reach) * mean_least(decoded(codes)[0]) * c.kept * self.counted * (1.0 - 2.0**-40)
         if not (d[c.kept > 0.0] > 2.0**-200).all():
             return None
         curve_off = (2 + 2 * np.sqrt(k) + k * c.s_off) * c.s_off + 2 * (fp.dot_unit(n) + 8 * U)
@@ -129,6 +146,8 @@ class Bounds:
         slope = c.S[far] - head.Y[far]
         alone[f:] = _block_norms(own[far], off, norms[far], slope) + norms[far] * root * (st.s_off[far] + 4 * U) + still
         alone *= RAISE
+        if kappa.max(initial=0.0) > (HEAVY if self.count == 2 else 1.0 - HEAVY / 2.0):
+            return np.asarray(kappa)
         if not kappa.max(initial=0.0) < 1.0:
             return None
         single = np.asarray(alone / (1.0 - kappa) * ROOM * RAISE)
