@@ -174,9 +174,9 @@ def tested(problem: Problem) -> dict[str, Any]:
         CertifyError: a machine on which nothing can be proved.
     """
     from certify.problem.fitting import fit_of
-    from certify.rigor.environment import self_test
+    from certify.rigor.environment import recorded
 
-    return self_test() | {"fit": fit_of(problem).as_json()}  # a free member: the format has no other
+    return recorded() | {"fit": fit_of(problem).as_json()}  # a free member: the format has no other
 
 
 def write(audit: Loaded, proved: Proved, environment: Mapping[str, Any], folder: Path,

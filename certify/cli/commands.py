@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +21,12 @@ from certify.cli.polish import polish
 
 __all__ = [  # importing a module of verbs adds them
     "Interrupted", "app", "attesting", "audits", "baseline_verb", "compare", "report"]
+
+
+@cache
+def command() -> Callable[..., None]:
+    """All verbs as one command, put together once a process: that takes as long as a small proof."""
+    return typer.main.get_command(app)
 
 
 @app.command()

@@ -38,12 +38,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _verb(arguments: list[str]) -> int:
-    from certify.cli.commands import Interrupted, app
+    from certify.cli.commands import Interrupted, command
     from certify.cli.text import one_line
     from certify.format.errors import CertifyError
 
     try:
-        app(args=arguments, prog_name="certify")
+        command()(args=arguments, prog_name="certify")
     except SystemExit as leave:
         return leave.code if isinstance(leave.code, int) else int(leave.code is not None)
     except Interrupted:

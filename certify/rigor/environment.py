@@ -100,7 +100,6 @@ def self_test() -> dict[str, Any]:
 
     return {
         "rounding": "to nearest",
-        "flush_to_zero": flushes_to_zero(),
         "fma": uses_fma(),
         "products": "componentwise, integers exact",
         "unit_roundoff": fp.U,
@@ -111,15 +110,27 @@ def self_test() -> dict[str, Any]:
         "blas": _blas(),
         "machine": platform.machine(),
         "system": sys.platform,
-        "threads": os.environ.get("OPENBLAS_NUM_THREADS", "default"),
-    }
+    } | _changing()
 
 
 @cache
-def _tested() -> bool:
+def _tested() -> dict[str, Any]:
     """The whole self-test, once a process; a refusal is not remembered, so it is repeated."""
-    self_test()
-    return True
+    return self_test()
+
+
+def recorded() -> dict[str, Any]:
+    """What a certificate records: the self-test, once a process, and what a thread can change, as it is now.
+
+    Raises:
+        EnvironmentRefused: if a probe contradicts the rounding model.
+    """
+    _require_rounding()
+    return _tested() | _changing()
+
+
+def _changing() -> dict[str, Any]:
+    return {"flush_to_zero": flushes_to_zero(), "threads": os.environ.get("OPENBLAS_NUM_THREADS", "default")}
 
 
 def require_sound(*arrays: Array | None) -> None:

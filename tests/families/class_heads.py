@@ -48,30 +48,34 @@ def refit(phi: Array, Y: Array, mu: float, decayed: NDArray[np.bool_], steps: in
     k, m = Y.shape[1], phi.shape[1]
     V, ridge = np.zeros((k, m)), np.where(decayed, mu, 0.0)
 
-    def parts(V: Array) -> tuple[float, Array, Array]:
+    def value(V: Array) -> float:
         Z = phi @ V.T
         if k == 1:
-            t = Y * Z
-            q = 1 / (1 + np.exp(t))
-            value = float(np.logaddexp(0, -t).sum() + 0.5 * (ridge * V * V).sum())
-            H = (phi.T * (q * (1 - q))[:, 0]) @ phi + np.diag(ridge)
-            return value, -(Y * q).T @ phi + ridge * V, H
-        top = Z.max(1, keepdims=True)
-        E = np.exp(Z - top)
+            return float(np.logaddexp(0, -Y * Z).sum() + 0.5 * (ridge * V * V).sum())
+        top = Z.max(1)
+        lost = np.log(np.exp(Z - top[:, None]).sum(1)) + top - (Y * Z).sum(1)
+        return float(lost.sum() + 0.5 * (ridge * V * V).sum())
+
+    def derivatives(V: Array) -> tuple[Array, Array]:
+        Z = phi @ V.T
+        if k == 1:
+            q = 1 / (1 + np.exp(Y * Z))
+            return -(Y * q).T @ phi + ridge * V, (phi.T * (q * (1 - q))[:, 0]) @ phi + np.diag(ridge)
+        E = np.exp(Z - Z.max(1, keepdims=True))
         S = E / E.sum(1, keepdims=True)
-        value = float((np.log(E.sum(1)) + top[:, 0] - (Y * Z).sum(1)).sum() + 0.5 * (ridge * V * V).sum())
-        H = np.einsum("ia,ab,im,il->ambl", S, np.eye(k), phi, phi) - np.einsum("ia,ib,im,il->ambl", S, S, phi, phi)
-        H = H.reshape(k * m, k * m) + np.diag(np.tile(ridge, k))
-        return value, (S - Y).T @ phi + ridge * V, H
+        M = S[:, :, None] * (np.eye(k) - S[:, None, :])
+        H = M.reshape(len(phi), -1).T @ (phi[:, :, None] * phi[:, None, :]).reshape(len(phi), -1)
+        H = H.reshape(k, k, m, m).transpose(0, 2, 1, 3).reshape(k * m, k * m)
+        return (S - Y).T @ phi + ridge * V, H + np.diag(np.tile(ridge, k))
 
     for _ in range(steps):
-        value, g, H = parts(V)
+        g, H = derivatives(V)
         step = np.linalg.lstsq(H, g.ravel(), rcond=None)[0].reshape(k, m)
-        length = 1.0
-        while parts(V - length * step)[0] > value and length > 1e-8:
+        length, now, largest = 1.0, value(V), float(np.abs(step).max())
+        while largest > 1e-6 and value(V - length * step) > now and length > 1e-8:  # rounding decides nothing near it
             length /= 2
         V = V - length * step
-        if np.abs(step).max() < 1e-12:
+        if largest < 1e-12:
             break
     return V
 

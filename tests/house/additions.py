@@ -26,7 +26,8 @@ class Copy:
     rows: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        shutil.copytree(ROOT / "certify", self.folder / "certify", ignore=shutil.ignore_patterns("__pycache__"))
+        half = shutil.ignore_patterns("*.pyc.*")  # what another process is compiling just now
+        shutil.copytree(ROOT / "certify", self.folder / "certify", ignore=half)
 
     def file(self, path: str, text: str) -> None:
         """Add a file."""
@@ -42,9 +43,7 @@ class Copy:
         lines = place.read_text(encoding="utf-8").splitlines()
         at = next(i for i, text in enumerate(lines) if after in text)
         lines.insert(at + 1, line)
-        place.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        if path not in self.rows:
-            self.rows.append(path)
+        self._change(path, "\n".join(lines) + "\n")
 
     def entry(self, path: str, old: str, more: str) -> None:
         """Add an entry to a list that stands on one line: `old` stays, `more` follows it."""
@@ -52,7 +51,13 @@ class Copy:
         text = place.read_text(encoding="utf-8")
         if text.count(old) != 1:
             raise ValueError(f"{old!r} stands {text.count(old)} times in {path}")
-        place.write_text(text.replace(old, old + more), encoding="utf-8")
+        self._change(path, text.replace(old, old + more))
+
+    def _change(self, path: str, text: str) -> None:
+        place = self.folder / "certify" / path
+        for compiled in place.parent.glob(f"__pycache__/{place.stem}.*"):  # no clock decides whether it is stale
+            compiled.unlink()
+        place.write_text(text, encoding="utf-8")
         if path not in self.rows:
             self.rows.append(path)
 

@@ -10,6 +10,7 @@ import pytest
 from tests.containment.registry import attacks
 from tests.mutation.mutants import CONSTANTS, LOGIC
 from tests.mutation.mutants_graph import GRAPH
+from tests.mutation.mutants_left_out import LEFT_OUT
 from tests.mutation.mutants_motion import MOTION
 from tests.mutation.mutants_norms import NORMS
 from tests.mutation.mutants_packed import PACKED
@@ -19,9 +20,10 @@ from tests.mutation.mutants_second import SECOND
 from tests.mutation.mutants_sequences import SEQUENCES
 from tests.mutation.mutants_sets import SETS
 from tests.mutation.mutants_training import TRAINING
-from tests.mutation.run import check_all, mutated_source
+from tests.mutation.run import check_all, mutated_source, workplace
 
-ALL = CONSTANTS + LOGIC + TRAINING + GRAPH + SEQUENCES + SETS + NORMS + SECOND + ROWS + PAIRS + PACKED + MOTION
+ALL = (CONSTANTS + LOGIC + TRAINING + GRAPH + SEQUENCES + SETS + NORMS + SECOND + ROWS + PAIRS + PACKED + MOTION
+       + LEFT_OUT)
 
 QUICK = {
     "dot_unit": "product_binary64@1",
@@ -38,6 +40,12 @@ QUICK = {
     "congruence: ε without the error": "congruence*3",
     "modulus: θ itself, no Cholesky": "moduli@0",
 }
+
+
+@pytest.fixture(scope="module")
+def folder():
+    with workplace() as place:
+        yield place
 
 
 def test_every_mutant_is_a_change_of_the_source():
@@ -57,25 +65,26 @@ def test_a_mutant_without_a_killer_says_why():
 
 
 GROUPS = {"training": (TRAINING, 60), "graph": (GRAPH, 28), "sets": (SETS, 20), "second": (SECOND, 50),
-          "packed": (PACKED, 18), "sequences": (SEQUENCES, 28), "pairs": (PAIRS, 24)}
+          "packed": (PACKED, 18), "sequences": (SEQUENCES, 28), "pairs": (PAIRS, 24),
+          "left out": (LEFT_OUT, 9)}
 """Mutants with a quick killer each, and how many there are at least."""
 EACH = 24
 """Of so many one is taken in every run of the tests, the others by `-m long`."""
 
 
 @pytest.mark.parametrize("group", GROUPS)
-def test_some_mutants_of_each_group_are_killed(group):
+def test_some_mutants_of_each_group_are_killed(group, folder):
     mutants, least = GROUPS[group]
     found = tuple(m for m in mutants if m.killers)
     assert len(found) > least
-    assert check_all(found[::EACH]) == []
+    assert check_all(found[::EACH], folder) == []
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("part", range(1, EACH))
 @pytest.mark.parametrize("group", GROUPS)
-def test_the_other_mutants_of_each_group_are_killed(group, part):
-    assert check_all(tuple(m for m in GROUPS[group][0] if m.killers)[part::EACH]) == []
+def test_the_other_mutants_of_each_group_are_killed(group, part, folder):
+    assert check_all(tuple(m for m in GROUPS[group][0] if m.killers)[part::EACH], folder) == []
 
 
 def quick():
@@ -84,13 +93,13 @@ def quick():
     return mutants
 
 
-def test_quick_mutants_are_killed():
-    assert check_all(quick()[::3]) == []
+def test_quick_mutants_are_killed(folder):
+    assert check_all(quick()[::3], folder) == []
 
 
 @pytest.mark.long
-def test_every_quick_mutant_is_killed():
-    assert check_all(quick()) == []
+def test_every_quick_mutant_is_killed(folder):
+    assert check_all(quick(), folder) == []
 
 
 ROWS_QUICK = ("refit: σ without the mean of rows", "alternatives: one dropped",
@@ -106,10 +115,10 @@ def changed_rows():
     return mutants
 
 
-def test_mutants_of_changed_rows_and_of_motions_are_killed():
-    assert check_all(changed_rows()[::3] + MOTION[::4]) == []
+def test_mutants_of_changed_rows_and_of_motions_are_killed(folder):
+    assert check_all(changed_rows()[::3] + MOTION[::4], folder) == []
 
 
 @pytest.mark.long
-def test_more_mutants_of_changed_rows_and_of_motions_are_killed():
-    assert check_all(changed_rows() + MOTION) == []
+def test_more_mutants_of_changed_rows_and_of_motions_are_killed(folder):
+    assert check_all(changed_rows() + MOTION, folder) == []

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
+import numpy as np
 from flint import arb, arb_mat, ctx
 
 BITS, STEPS = 300, 200
@@ -59,14 +61,16 @@ def refit(
     """
     with ctx.workprec(BITS):
         own = [1.0] * len(phi) if weights is None else weights
-        rows = [(list(map(arb, x)), (new or {}).get(i, y), arb(own[i])) for i, (x, y) in enumerate(
-                    zip(phi, Y, strict=True))
-                if i not in gone]
+        kept = [i for i in range(len(phi)) if i not in gone]
+        rows = Rows(arb_mat([list(map(arb, phi[i])) for i in kept]), [(new or {}).get(i, Y[i]) for i in kept],
+                    [arb(own[i]) for i in kept])
         k, m = len(Y[0]), len(phi[0])
         tied = loss == "cross_entropy" and not decayed[-1]
-        V = arb_mat([[arb(0)] * m for _ in range(k)])
+        V = arb_mat(_start(rows, loss, mu, decayed, k).tolist())
+        if tied:  # no step changes the sum
+            V[k - 1, m - 1] = -sum((V[a, m - 1] for a in range(k - 1)), arb(0)).mid()
+        g, H = _derivatives(rows, V, loss, mu, decayed, tied)
         for _ in range(STEPS):
-            g, H = _derivatives(rows, V, loss, mu, decayed, tied)
             try:
                 flat = _mid(H.solve(g, algorithm="approx")).entries()
             except ZeroDivisionError:  # on the way, where no row of a loss with kinks holds the intercept
@@ -79,15 +83,63 @@ def refit(
             here = sum((a * b for a, b in zip(g.entries(), flat, strict=True)), arb(0))
             while True:
                 trial = _mid(arb_mat([[V[a, j] - t * flat[a * m + j] for j in range(m)] for a in range(k)]))
-                there = _derivatives(rows, trial, loss, mu, decayed, tied)[0].entries()
-                falls = sum((a * b for a, b in zip(there, flat, strict=True)), arb(0))
-                if (falls > -here / 100 if loss in KINKED else _size(there) < now) or t < arb(2) ** -40:
+                there, H = _derivatives(rows, trial, loss, mu, decayed, tied)
+                falls = sum((a * b for a, b in zip(there.entries(), flat, strict=True)), arb(0))
+                less = falls > -here / 100 if loss in KINKED else _size(there.entries()) < now
+                if less or t < arb(2) ** -40:
                     break
                 t /= 2
-            V = trial
+            V, g = trial, there
         else:
             raise AssertionError("the oracle did not settle")
         return V.tolist()
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Those that are left: features, targets and weights."""
+
+    X: arb_mat
+    Y: list[Sequence[float]]
+    c: list[arb]
+
+
+def _start(rows: Rows, loss: str, mu: arb, decayed: Sequence[bool], k: int) -> np.ndarray:
+    """Where the steps begin: some of the same in floats for losses with exponentials, 0 for others.
+
+    Nothing rests on it: the steps end where they end, only sooner.
+    """
+    X, Y, c = (np.array([[float(v) for v in row] for row in part]) for part in (
+        rows.X.tolist(), rows.Y, [[v] for v in rows.c]))
+    V = np.zeros((k, X.shape[1]))
+    ridge = np.where(decayed, float(mu), 0.0)
+    if loss not in ("logistic", "one_vs_rest", "cross_entropy"):
+        return V
+
+    def derivatives(V: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        Z = X @ V.T
+        if loss == "cross_entropy":
+            S = np.exp(Z - Z.max(axis=1, keepdims=True))
+            S /= S.sum(axis=1, keepdims=True)
+            s, M = S - Y, S[:, :, None] * (np.eye(k) - S[:, None, :])
+        else:
+            q = 1 / (1 + np.exp(Y * Z))
+            s, M = -Y * q, (q * (1 - q))[:, :, None] * np.eye(k)
+        outer = X[:, None, :, None, None] * X[:, None, None, None, :]
+        H = ((c[:, :, None] * M)[:, :, None, :, None] * outer).sum(axis=0).reshape(V.size, V.size)
+        return (c * s).T @ X + ridge * V, H + np.diag(np.tile(ridge, k))
+
+    with np.errstate(all="ignore"):
+        g, H = derivatives(V)
+        for _ in range(40):
+            if not np.isfinite(H).all():
+                break
+            step = np.linalg.lstsq(H, g.ravel(), rcond=None)[0].reshape(V.shape)
+            there = derivatives(V - step)
+            if not np.abs(there[0]).max() < np.abs(g).max():
+                break
+            V, (g, H) = V - step, there
+    return V
 
 
 def _size(x):
@@ -96,18 +148,19 @@ def _size(x):
 
 def _derivatives(rows, V, loss, mu, decayed, tied):
     k, m = V.nrows(), V.ncols()
-    g = [arb(0)] * (k * m)
+    turned, X = rows.X.transpose(), rows.X.tolist()
+    Z = (rows.X * V.transpose()).tolist()
+    s = [[c * v for v in _slope(loss, z, y)] for z, y, c in zip(Z, rows.Y, rows.c, strict=True)]
+    M = [[[c * v for v in row] for row in _curvature(loss, z, y)] for z, y, c in zip(Z, rows.Y, rows.c, strict=True)]
+    g = [x for column in (turned * arb_mat(s)).transpose().tolist() for x in column]
     H = [[arb(0)] * (k * m) for _ in range(k * m)]
-    for x, y, c in rows:
-        z = [sum((V[a, j] * x[j] for j in range(m)), arb(0)) for a in range(k)]
-        s = [c * v for v in _slope(loss, z, y)]
-        M = [[c * v for v in row] for row in _curvature(loss, z, y)]
-        for a in range(k):
-            for j in range(m):
-                g[a * m + j] += s[a] * x[j]
-                for b in range(k):
-                    for i in range(m):
-                        H[a * m + j][b * m + i] += M[a][b] * x[j] * x[i]
+    for a in range(k):
+        for b in range(k):
+            own = [row[a][b] for row in M]
+            if any(own):
+                block = (turned * arb_mat([[v * x for x in row] for v, row in zip(own, X, strict=True)])).tolist()
+                for j in range(m):
+                    H[a * m + j][b * m:(b + 1) * m] = block[j]
     for a in range(k):
         for j in range(m):
             if decayed[j]:

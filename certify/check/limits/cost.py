@@ -129,9 +129,9 @@ def cost_of(problem: Problem, claims: Claims, probed: bool = True, side: Mapping
         side: the arrays of the claims, once they are read.
     """
     if probed and problem.nearby:  # what is loaded for an estimate alone would count with what a verdict rests on
-        most = import_module("certify.check.systems.critical_nearby").MANY
+        large = import_module("certify.check.systems.critical_nearby").large
         suited = import_module("certify.check.probed.suited").suited
-        probed = problem.parameters > most and suited(problem, claims)
+        probed = large(problem) and suited(problem, claims)
     else:
         probed = False
     found: dict[str, tuple[float, float]] = {}

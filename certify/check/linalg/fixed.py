@@ -17,7 +17,7 @@ from flint import arb, arb_mat, ctx, fmpz, fmpz_mat
 from certify.check.linalg.balls import ONE, ZERO, largest
 
 BAND = 1024
-"""Rows of a product that are held at full length at a time."""
+"""Rows of a product that are held at full length at a time, or up to twice as many where these are all."""
 
 MARGIN, SOME = 3, 10**5
 """Bits by which entries of a product may exceed those looked at, which are so many, before they take more room."""
@@ -187,7 +187,7 @@ def frobenius(M: arb_mat) -> arb:
 def banded(A: fmpz_mat) -> Iterator[fmpz_mat]:
     """The matrix, some rows at a time."""
     m, q = A.nrows(), A.ncols()
-    if m <= BAND:
+    if m <= 2 * BAND:
         yield A
         return
     flat = A.entries()

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from flint import arb, arb_mat
+from flint import arb, arb_mat, ctx
 
 from certify.check.enclosure.activation import ACTIVATIONS
 from certify.check.enclosure.network import given
@@ -16,7 +16,8 @@ from certify.check.linalg.balls import ONE, ZERO, norm, squares
 from certify.check.linalg.definite import Truth, definiteness
 from certify.check.reading.subject import Problem
 
-ITERATIONS = 300
+ITERATIONS, GUESS, ENOUGH = 300, 64, 2.0**-52
+"""Of a power iteration: most steps, bits, and the relative change of the eigenvalue with which it ends."""
 Rows = list[list[arb]]
 
 
@@ -147,10 +148,9 @@ def spectral(W: arb_mat) -> arb:
     guess = estimate(rows)
     if len(rows) > len(rows[0]):
         W = W.transpose()
-    gram = W * W.transpose()
+    entries = (W * W.transpose()).tolist()
     for bits in (30, 24, 18, 14, 11, 8):
         s = arb(guess * (1 + 2.0**-bits))
-        entries = gram.tolist()
         difference = [[(s * s if i == j else ZERO) - x for j, x in enumerate(row)] for i, row in enumerate(entries)]
         if guess > 0 and definiteness(arb_mat(difference), sharp=False).truth is Truth.PROVED:
             return s.upper()
@@ -158,18 +158,18 @@ def spectral(W: arb_mat) -> arb:
 
 
 def estimate(rows: list[list[float]]) -> float:
-    """The largest singular value by power iteration in floats."""
-    size = math.hypot(*(x for row in rows for x in row))
-    if not 0 < size < math.inf:
+    """The largest singular value by power iteration: a guess, of which nothing is proved."""
+    if not 0 < math.hypot(*(x for row in rows for x in row)) < math.inf:
         return 0.0
-    v = [1.0 + 1.0 / (j + 1) for j in range(len(rows[0]))]
-    found = 0.0
-    for _ in range(ITERATIONS):
-        length = math.hypot(*v)
-        if not length > 0:
-            return found
-        v = [x / length for x in v]
-        image = [sum(x * y for x, y in zip(row, v, strict=True)) for row in rows]
-        found = math.hypot(*image)
-        v = [sum(row[j] * y for row, y in zip(rows, image, strict=True)) for j in range(len(v))]
-    return found
+    with ctx.workprec(GUESS):
+        M, found = arb_mat(rows), ZERO
+        G = (M * M.transpose() if M.nrows() < M.ncols() else M.transpose() * M).mid()
+        v = arb_mat([[ONE + ONE / (j + 1)] for j in range(G.nrows())]).mid()
+        for _ in range(ITERATIONS):
+            v = (v * (1 / (v.transpose() * v)[0, 0].sqrt())).mid()
+            image, before = (G * v).mid(), found
+            found = (v.transpose() * image)[0, 0].mid()
+            if abs(found - before) <= found * ENOUGH or not found > 0:
+                break
+            v = image
+        return float(found.max(ZERO).sqrt().mid())

@@ -20,8 +20,14 @@ from certify.check.enclosure.network import Forward, Parameters, backward, first
 from certify.check.linalg.balls import ZERO, largest, norm
 from certify.check.reading.subject import Problem
 
-PRECISION = 64
-"""Bits of the bounds: they are loose by far more than rounding."""
+PRECISION, FEW = 64, 30
+"""Bits of the bounds, and those tried first: they are loose by far more than rounding.
+
+Not where there are kinks: the midpoint of two slopes is taken for an exact number, so that its bits have to hold it.
+"""
+
+SPARE, LARGE = 4, 10**7
+"""Bits less of whole numbers, which with 26 are small; and products of two numbers for all rows from which they are."""
 
 LEVELS = 16
 """Intervals of the geometric grid with ratio √2 below the budget, the last one down to 0."""
@@ -46,9 +52,26 @@ class Interval:
     rows: list[Bounds[arb]]
 
 
-def rise(problem: Problem, parameters: Parameters, passed: Forward, descent: Descent, radius: arb) -> arb:
-    """Upper bound of `n(L(u) − L(0))` over all u of the budget `radius > 0`."""
-    with ctx.workprec(PRECISION):
+def rise(
+    problem: Problem, parameters: Parameters, passed: Forward, descent: Descent, radius: arb, room: arb,
+) -> arb:
+    """Upper bound of `n(L(u) − L(0))` over all u of the budget `radius > 0`.
+
+    With more bits, where by few it is above the room that there is.
+    """
+    found = ZERO
+    for precision in (PRECISION,) if ACTIVATIONS[problem.activation].kinked else (FEW, PRECISION):
+        found = _rise(problem, parameters, passed, descent, radius, precision)
+        if found <= room:
+            break
+    return found
+
+
+def _rise(
+    problem: Problem, parameters: Parameters, passed: Forward, descent: Descent, radius: arb, precision: int,
+) -> arb:
+    """The same with so many bits."""
+    with ctx.workprec(precision):
         reach = Reach(problem, parameters, passed, descent)
         if problem.budget.own:
             return sum((_least(bounds, radius) for bounds in reach.bounds(radius)), ZERO)
@@ -78,7 +101,8 @@ class Reach:
     ) -> None:
         self.problem, self.phi = problem, ACTIVATIONS[problem.activation]
         moving, depth = problem.moving, len(problem.layers)
-        self.places = [problem.kept.index(i) for i in moving]
+        place = {i: at for at, i in enumerate(problem.kept)}
+        self.places = [place[i] for i in moving]
         if descent is not None:  # every row is kept
             seeded = backward(problem, parameters, passed, descent.losses.slopes, kinks=True).gradients.tolist()
             self.g = [norm(seeded[i]) for i in moving]
@@ -93,16 +117,7 @@ class Reach:
         self.slopes = [[abs(s) for row in layer for s in row] for layer in d]
         self.before = [[z for i in self.places for z in passed.before[h][i * m:(i + 1) * m]]
                        for h, m in enumerate(widths)]
-        self.norms: list[list[arb]] = [[] for _ in range(depth)]
-        first = first_weights(problem, parameters)
-        start = [norm(row) for row in first.tolist()]
-        for at in range(len(moving)):
-            M = first
-            self.norms[0] += start
-            for h in range(1, depth):
-                scaled = [[s * x for x in row] for s, row in zip(d[h - 1][at], M.tolist(), strict=True)]
-                M = parameters.weights[h] * arb_mat(scaled)
-                self.norms[h] += [norm(row) for row in M.tolist()]
+        self.norms = _norms(first_weights(problem, parameters), parameters.weights[1:], d, len(moving))
 
     def bounds(self, t: arb) -> list[Bounds[arb]]:
         """Bounds of the growth of every moving row's loss while it moves by at most t."""
@@ -137,20 +152,23 @@ class Reach:
         """
         steepest, spread = arb(self.phi.steepest), self.phi.spread
         rows, N = len(self.places), self.norms[0]
-        rho, steady = [ZERO] * len(N), [ZERO] * len(N)
+        rho, steady = [ZERO] * len(N), [ZERO] * len(N)  # of the first layer, whose Jacobian is W
         moved = [x * t for x in N]
         before = []
         for h in range(len(self.problem.layers) - 1):
             before.append(moved)
             unit, after = [], []
             for j, (x, d, z) in enumerate(zip(N, self.slopes[h], self.before[h], strict=True)):
-                change = self._change(z, moved[j]).min(2 * steepest)
+                free = self._change(z, moved[j])
+                change = free.min(2 * steepest)
                 most = steepest.min(d + change)
                 unit.append(most * moved[j] if spread is None else (most * moved[j]).min(arb(spread)))
-                rho[j] = most * rho[j] + change * x
-                if not self.phi.kinked:
-                    change = self._change(z, (x + steady[j]) * t)
-                    after.append(steepest.min(d + change) * steady[j] + change * x)
+                rho[j] = most * rho[j] + change * x if h else change * x
+                if not self.phi.kinked and h:
+                    free = self._change(z, (x + steady[j]) * t)
+                    after.append(steepest.min(d + free) * steady[j] + free * x)
+                elif not self.phi.kinked:
+                    after.append(free * x)
             W, N = self.sizes[h + 1], self.norms[h + 1]
             rho, unit = _through(rho, W, rows), _through(unit, W, rows)
             steady = _through(after, W, rows) if after else rho
@@ -163,6 +181,21 @@ class Reach:
         if not self.phi.kinked or abs(z) > moved:
             return change
         return change + (self.phi.jump if z > 0 or z < 0 else self.phi.jump / 2)
+
+
+def _norms(first: arb_mat, later: Sequence[arb_mat], d: Sequence[Sequence[list[arb]]], points: int) -> list[list[arb]]:
+    """Upper bounds of the lengths of the rows of `W_h D_{h−1} ⋯ D_1W_1`, per layer h and point by point."""
+    if points * first.ncols() * sum(W.nrows() * W.ncols() for W in later) > LARGE:
+        from certify.check.lipschitz.row_norms import row_norms
+
+        return row_norms(first, later, d, points, min(ctx.prec, PRECISION) - SPARE)
+    found = [[norm(row) for row in first.tolist()] * points, *(list[arb]() for _ in later)]
+    for at in range(points):
+        M = first
+        for h, W in enumerate(later):
+            M = W * arb_mat([[s * x for x in row] for s, row in zip(d[h][at], M.tolist(), strict=True)])
+            found[h + 1] += [norm(row) for row in M.tolist()]
+    return found
 
 
 def _through(values: list[arb], W: arb_mat, rows: int) -> list[arb]:

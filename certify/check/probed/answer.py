@@ -11,6 +11,7 @@ from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from math import inf, ldexp
 from operator import mul
 from typing import IO
 
@@ -20,7 +21,8 @@ from certify.check.enclosure.activation import ACTIVATIONS
 from certify.check.enclosure.network import Forward, Parameters, first_weights, layer_slopes
 from certify.check.enclosure.objective import Objective
 from certify.check.enclosure.units import extended
-from certify.check.linalg.fixed import BAND, scale
+from certify.check.linalg.deflated import LARGE
+from certify.check.linalg.fixed import BAND, Fixed, scale
 from certify.check.probed.other_process import answered
 from certify.check.reading.subject import Problem
 
@@ -46,18 +48,24 @@ class Answer:
         bands: X, `2^bits` times, some rows after the others.
         bits: of X.
         square: the sum of the squares of its integers.
-        tops, vectors: for the largest eigenvalues of `XXᵀ` and of the motions, `2^40` times.
         row_bits: of every moving row.
         motions: `Y_iᵀ`, `(d, p)`, `2^row_bits` times, row after row, as integers of eight bytes.
+        tops: for the largest eigenvalues of `XXᵀ` and of the motions, `2^40` times; None where the next is there.
+        gram: near `YYᵀ`, of the motions of all rows, where p is not too large.
     """
 
     bands: list[fmpz_mat]
     bits: int
     square: int
-    tops: fmpz_mat
-    vectors: fmpz_mat
     row_bits: list[int]
     motions: memoryview
+    tops: tuple[fmpz_mat, fmpz_mat] | None = None
+    gram: Fixed | None = None
+
+    @property
+    def parameters(self) -> int:
+        """p."""
+        return int(self.bands[0].ncols())
 
     @cached_property
     def size(self) -> arb:
@@ -66,24 +74,61 @@ class Answer:
 
     def motion(self, number: int) -> fmpz_mat:
         """`Y_iᵀ` of the moving row at that place."""
-        p, each = self.vectors.nrows(), len(self.motions) // len(self.row_bits)
+        p, each = self.parameters, len(self.motions) // len(self.row_bits)
         return fmpz_mat(each // (8 * p), p, self.motions[number * each:(number + 1) * each].cast("q").tolist())
+
+
+@dataclass(frozen=True)
+class Effects:
+    """For every moving row exact numbers, `(d, count)`, `2^bits` times, one matrix after the other."""
+
+    bits: list[int]
+    count: int
+    values: memoryview
+
+    def row(self, number: int) -> fmpz_mat:
+        """Those of the moving row at that place."""
+        each = len(self.values) // len(self.bits)
+        return fmpz_mat(each // (8 * self.count), self.count,
+                        self.values[number * each:(number + 1) * each].cast("q").tolist())
 
 
 def asked(problem: Problem, parameters: Parameters, passed: Forward, objective: Objective) -> Answer | None:
     """What is proposed at exact parameters; None where nothing is."""
     p, moving, d = problem.parameters, len(problem.moving), len(problem.features[0])
-    return answered(PROGRAM, _told(problem, parameters, passed, objective),
+    return answered(PROGRAM, _told(problem, parameters, passed, objective, "motions"),
                     PATIENCE + p * p * (p + moving * d) // SPEED, lambda said: read(said, p, moving, d))
 
 
-def _told(problem: Problem, parameters: Parameters, passed: Forward, objective: Objective) -> Iterator[bytes]:
-    """A line, and floats: `Passes` of certify.finders.proposals.motions."""
+def asked_inverse(problem: Problem, parameters: Parameters, passed: Forward, objective: Objective) -> Fixed | None:
+    """The same of X alone."""
+    p = problem.parameters
+    return answered(PROGRAM, _told(problem, parameters, passed, objective, "inverse"),
+                    PATIENCE + p * p * (p + passed.outputs.nrows()) // SPEED, lambda said: read_inverse(said, p))
+
+
+def asked_effects(
+    problem: Problem, parameters: Parameters, passed: Forward, objective: Objective, Y: Fixed,
+) -> Effects | None:
+    """The same of `YC_i` for every moving row."""
+    count, moving, d = Y.shape[0], len(problem.moving), len(problem.features[0])
+    return answered(PROGRAM, _told(problem, parameters, passed, objective, "effects", Y),
+                    PATIENCE + problem.parameters * count * moving * d // SPEED,
+                    lambda said: read_effects(said, count, moving, d))
+
+
+def _told(
+    problem: Problem, parameters: Parameters, passed: Forward, objective: Objective, wanted: str,
+    vectors: Fixed | None = None,
+) -> Iterator[bytes]:
+    """A line, and floats: `Passes` of certify.finders.proposals.motions, and vectors, a row each."""
     depth, phi = len(problem.layers), ACTIVATIONS[problem.activation]
     layers = [(layer.outputs, layer.inputs, layer.biases is not None) for layer in problem.layers]
     yield json.dumps({
         "layers": layers, "rows": passed.outputs.nrows(), "outputs": problem.outputs, "decay": problem.weight_decay,
-        "free": [h - 1 for h in problem.free], "moving": list(problem.moving)}).encode() + b"\n"
+        "free": [h - 1 for h in problem.free], "moving": list(problem.moving),
+        "wanted": wanted, "formed": problem.parameters <= LARGE,
+        "vectors": None if vectors is None else vectors.shape}).encode() + b"\n"
     for W in parameters.weights:
         yield _floats(W.entries())
     for h in range(1, depth + 1):
@@ -96,6 +141,16 @@ def _told(problem: Problem, parameters: Parameters, passed: Forward, objective: 
     yield _floats(x for M in objective.curvatures for x in M.entries())
     yield _floats(first_weights(problem, parameters).entries())
     yield _floats(map(arb, problem.scale or (1.0,) * problem.layers[0].inputs))
+    if vectors is not None:
+        yield array("d", [_float(int(x), -vectors.bits) for x in vectors.mid.entries()]).tobytes()
+
+
+def _float(whole: int, exponent: int) -> float:
+    """About `whole·2^exponent`; infinite where that is too large, of which nothing is proposed."""
+    try:
+        return ldexp(whole, exponent)
+    except OverflowError:
+        return inf
 
 
 def _floats(values: Iterable[arb]) -> bytes:
@@ -106,18 +161,54 @@ def read(said: IO[bytes], p: int, moving: int, d: int) -> Answer | None:
     """The integers of an answer; None where it has another form.
 
     Args:
-        said: a line with the bits of X, of the vectors and of every row, and after it the integers of each.
+        said: a line with the bits of X, of `YYᵀ` or the vectors, and of every row, and after it the integers of each.
         p, moving, d: parameters, rows that move, and features.
     """
-    head = said.readline(8 * moving + 64)
+    sizes = _sizes(said, moving + 2)
+    if moving < 1 or sizes is None or max(sizes[2:]) - min(sizes[2:]) > APART:
+        return None
+    X = _square(said, p)
+    tops, gram = None, None
+    if p <= LARGE:
+        formed = _square(said, p)
+        gram = None if formed is None else Fixed(joined(formed[0]), sizes[1], arb(0))
+    elif sizes[1] == FRACTION:
+        both = [_taken(said, 8 * p * VECTORS) for _ in range(2)]
+        first, second = (None if part is None else fmpz_mat(p, VECTORS, part.cast("q").tolist()) for part in both)
+        tops = None if first is None or second is None else (first, second)
+    motions = _taken(said, 8 * moving * d * p)
+    if X is None or motions is None or tops is None is gram or said.read(1):
+        return None
+    return Answer(X[0], sizes[0], X[1], sizes[2:], motions, tops, gram)
+
+
+def read_inverse(said: IO[bytes], p: int) -> Fixed | None:
+    """X of an answer of nothing else; None where it has another form."""
+    sizes = _sizes(said, 1)
+    X = None if sizes is None else _square(said, p)
+    return None if sizes is None or X is None or said.read(1) else Fixed(joined(X[0]), sizes[0], arb(0))
+
+
+def read_effects(said: IO[bytes], count: int, moving: int, d: int) -> Effects | None:
+    """Those of an answer of nothing else; None where it has another form."""
+    bits = _sizes(said, moving)
+    values = None if not bits else _taken(said, 8 * moving * d * count)
+    return None if not bits or values is None or said.read(1) else Effects(bits, count, values)
+
+
+def _sizes(said: IO[bytes], count: int) -> list[int] | None:
+    """The bits of a line; None where it has another form."""
+    head = said.readline(8 * count + 64)
     try:
         sizes = json.loads(head if head.endswith(b"\n") else b"")
     except (ValueError, RecursionError):  # of brackets in brackets
         return None
-    if moving < 1 or not isinstance(sizes, list) or len(sizes) != moving + 2 or not all(
-            type(x) is int and abs(x) <= LONG for x in sizes) or sizes[1] != FRACTION or (
-            max(sizes[2:]) - min(sizes[2:]) > APART):
-        return None
+    right = isinstance(sizes, list) and len(sizes) == count and all(type(x) is int and abs(x) <= LONG for x in sizes)
+    return sizes if right else None
+
+
+def _square(said: IO[bytes], p: int) -> tuple[list[fmpz_mat], int] | None:
+    """A square matrix in bands, and the sum of the squares of its integers."""
     bands, square = [], 0
     for at in range(0, p, BAND):
         rows = min(BAND, p - at)
@@ -128,11 +219,12 @@ def read(said: IO[bytes], p: int, moving: int, d: int) -> Answer | None:
         square += sum(map(mul, numbers, numbers))
         bands.append(fmpz_mat(rows, p, numbers))
         del numbers
-    *both, motions = (_taken(said, 8 * size) for size in (p * VECTORS, p * VECTORS, moving * d * p))
-    if motions is None or None in both or said.read(1):
-        return None
-    tops, vectors = (fmpz_mat(p, VECTORS, values.cast("q").tolist()) for values in both if values is not None)
-    return Answer(bands, sizes[0], square, tops, vectors, sizes[2:], motions)
+    return bands, square
+
+
+def joined(bands: list[fmpz_mat]) -> fmpz_mat:
+    """A matrix in bands as a whole."""
+    return bands[0] if len(bands) == 1 else fmpz_mat([row for band in bands for row in band.tolist()])
 
 
 def _taken(said: IO[bytes], size: int) -> memoryview | None:

@@ -10,68 +10,31 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from flint import arb, arb_mat, ctx, fmpz, fmpz_mat
+from flint import arb, arb_mat, fmpz
 
 from certify.check.enclosure.network import Forward, Parameters, forward
 from certify.check.enclosure.objective import objective
 from certify.check.judgements import HasZero
 from certify.check.kernel import CHANCE, WIDTH
-from certify.check.linalg.balls import largest, norm, squares
-from certify.check.linalg.definite import Truth, definiteness
-from certify.check.linalg.deflated import EXACT, Few, Largest
-from certify.check.linalg.fixed import Fixed, enclosed, scale
+from certify.check.linalg.balls import norm, squares
+from certify.check.linalg.definite import Truth
+from certify.check.linalg.deflated import Largest
+from certify.check.linalg.fixed import Fixed, enclosed, product, scale
 from certify.check.linalg.probes import MATRICES, ROOM, SHARE, TOGETHER, drawn, may_draw
-from certify.check.probed.answer import FRACTION, Answer, asked, times, transposed_times
+from certify.check.probed.answer import Answer, asked, joined, times, transposed_times
 from certify.check.probed.over_ball import hessian_off
-from certify.check.probed.products import Products, products
+from certify.check.probed.products import products
+from certify.check.probed.rows import SMALLEST, Rows, longest, traced
 from certify.check.reading.subject import Problem
 from certify.check.systems.critical import Stationary
 from certify.check.systems.critical_nearby import gradient_at, moved
 from certify.check.systems.nearby import Centre, spread
 
-STEPS, SMALLEST = 2, -400
-"""Chord steps to the middle, and the binary logarithm of the least radius around it."""
+STEPS = 2
+"""Chord steps to the middle."""
 
 LONG = 120
 """Bits of the gradient in a chord step."""
-
-PASS = 62
-"""Bits of `Hw` where it meets the motions."""
-
-
-class Traced(Largest):
-    """A matrix without negative values that is known by its trace and what it does to a few vectors."""
-
-    def __init__(self, few: Few) -> None:
-        super().__init__(Fixed(fmpz_mat(1, 1, [1]), 0, arb(0)))  # not 0, whatever it is
-        self.__dict__["few"] = few
-
-    def below(self, most: arb) -> Truth:
-        """By the vectors alone."""
-        return self.by_vectors(most)
-
-
-def traced(V: fmpz_mat, moved: fmpz_mat, bits: int, trace: fmpz) -> Traced | None:
-    """Of `G ⪰ 0`: `zᵀGz ≤ tr G − tr((VᵀV)⁻¹VᵀGV)` for unit vectors z with `Vᵀz = 0`, as no value of G is below 0.
-
-    With `R(VᵀV)Rᵀ = I + E`, `‖E‖ ≤ ε`, the second trace is at least `tr(RVᵀGVRᵀ)/(1 + ε)`. None where the vectors are
-    not proved independent.
-
-    Args:
-        V: `2^40` times the vectors.
-        moved: `2^bits` times G times V.
-        bits, trace: `2^bits` times that of G.
-    """
-    with ctx.workprec(EXACT):
-        one = scale(2 * FRACTION)
-        units, forms = arb_mat(V.transpose() * V) * one, arb_mat(V.transpose() * moved) * one * scale(bits)
-        images = arb_mat(moved.transpose() * moved) * one * scale(2 * bits)
-        found = definiteness(units)
-        if found.R is None:
-            return None
-        kept = (found.R * forms * found.R.transpose()).trace() / (1 + found.defect)
-        left = (arb(trace) * scale(bits) - kept).max(arb(0)).upper()
-        return Traced(Few(units, forms, images - forms * forms * 2 + forms * units * forms, left))
 
 
 @dataclass(frozen=True)
@@ -88,7 +51,7 @@ class Judged:
     error: arb
     off: list[arb]
     grams: list[arb_mat]
-    all: Traced
+    all: Largest
 
 
 class Probed(Stationary):
@@ -150,11 +113,15 @@ class Probed(Stationary):
         return Truth.DISPROVED if wrong else Truth.UNDECIDED
 
     @cached_property
-    def _squared(self) -> Traced | None:
-        """`XXᵀ`."""
+    def _squared(self) -> Largest | None:
+        """`XXᵀ`: itself, or known by what it does to a few vectors."""
         answer = self._answer
-        moved = times(answer.bands, transposed_times(answer.bands, answer.tops))
-        return traced(answer.tops, moved, 2 * answer.bits, fmpz(answer.square))
+        if answer.tops is None:
+            X = Fixed(joined(answer.bands), answer.bits, arb(0))
+            return Largest(product(X, X.turned, self.width))
+        V = answer.tops[0]
+        moved = times(answer.bands, transposed_times(answer.bands, V))
+        return traced(V, moved, 2 * answer.bits, fmpz(answer.square))
 
     def forms(self, z: Sequence[arb]) -> tuple[arb, arb]:
         """`|Cᵀz|²` and `|Hz|²`, by one pass."""
@@ -177,7 +144,7 @@ def probed_point(
         NotSmooth: a pre-activation is not proved away from a kink.
     """
     said = CHANCE.get()
-    if said is None or not may_draw(problem.parameters) or len(problem.moving) > MATRICES - 2:
+    if said is None or not may_draw(problem.parameters) or len(problem.moving) > MATRICES - 3:
         return None
     at = forward(problem, start, problem.points)
     answer = asked(problem, start, at, objective(problem, at.outputs))
@@ -192,7 +159,7 @@ def probed_point(
     radius = (4 * last + arb(2) ** SMALLEST).upper()
     around = spread(problem, middle, radius)
     passed = forward(problem, around, problem.points)
-    said.append("X(HY − C), XH − I")  # all that they are of is fixed now
+    said.append("X(HY − C), XH − I" + ", G − YYᵀ" * (answer.tops is None))  # all that they are of is fixed now
     judged = _judged(problem, middle, around, passed, radius, answer)
     if judged is None or HasZero(last, judged.error, radius, "a critical point").judged().truth is not Truth.PROVED:
         return None
@@ -215,53 +182,15 @@ def _judged(
     u = drawn(p, TOGETHER)
     w = arb_mat(transposed_times(answer.bands, u)) * scale(answer.bits)
     found = products(problem, around, passed, objective(problem, passed.outputs), w)
-    seen = _longest(found.images - arb_mat(u)) / least
+    seen = longest(found.images - arb_mat(u)) / least
     far = hessian_off(problem, middle, forward(problem, middle, problem.points), radius)
     error = (seen + answer.size * far).upper()
     if not error < 1:
         return None
-    sums = _Sums(problem, answer, found)
-    off, grams = [], []
+    rows, off, grams = Rows(problem, answer, found, u), [], []
     for number in range(len(problem.moving)):
-        gram, away = sums.row(number)
+        gram, away = rows.row(number)
         grams.append(gram)
         off.append((away / least / (1 - error)).upper())
-    found_all = sums.all()
+    found_all = rows.all(least)
     return None if found_all is None else Judged(error, off, grams, found_all)
-
-
-def _longest(M: arb_mat) -> arb:
-    """The length of the longest column, from above."""
-    return largest([norm(column).upper() for column in M.transpose().tolist()])
-
-
-class _Sums:
-    """Row by row what is made of the motions, each of which is looked at once.
-
-    Args:
-        problem, answer: of them.
-        found: along the vectors.
-    """
-
-    def __init__(self, problem: Problem, answer: Answer, found: Products) -> None:
-        self._problem, self._answer = problem, answer
-        self._images, self._forms = enclosed(found.images, PASS), found.forms.tolist()
-        self._bits, self._trace = max(answer.row_bits), fmpz(0)
-        self._moved = fmpz_mat(answer.vectors.nrows(), answer.vectors.ncols())
-
-    def row(self, number: int) -> tuple[arb_mat, arb]:
-        """`Y_iᵀY_i`, and at least the longest `uᵀX(HY_i − C_i)`."""
-        answer, images, at = self._answer, self._images, TOGETHER * self._problem.moving[number]
-        M, bits = answer.motion(number), answer.row_bits[number]
-        gram, more = M * M.transpose(), fmpz(1) << 2 * (self._bits - bits)
-        trace = sum([gram[j, j] for j in range(gram.nrows())], fmpz(0))
-        self._trace += trace * more
-        self._moved += M.transpose() * (M * answer.vectors * more)
-        meet = arb_mat(M * images.mid) * scale(bits + images.bits)
-        away = _longest(meet - arb_mat(self._forms[at:at + TOGETHER]).transpose())
-        return (arb_mat(gram) * scale(2 * bits),
-                (away + images.radius * arb(trace).sqrt() * scale(bits)).upper())
-
-    def all(self) -> Traced | None:
-        """`YYᵀ`."""
-        return traced(self._answer.vectors, self._moved, 2 * self._bits, self._trace)

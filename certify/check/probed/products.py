@@ -7,7 +7,7 @@ With `ż_h = W_hȧ_{h−1} + Z_hã_{h−1}`, `ȧ_h = φ'∘ż_h`, `δ̇_H = Mḟ
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from flint import arb, arb_mat
@@ -20,6 +20,9 @@ from certify.check.linalg.blocks import sides
 from certify.check.reading.subject import Problem
 
 Flat = list[arb]
+
+HELD = 1 << 19
+"""About so many numbers of one layer, of all vectors, are held at a time."""
 
 
 @dataclass(frozen=True)
@@ -38,15 +41,46 @@ class Products:
 def products(
     problem: Problem, parameters: Parameters, passed: Forward, objective: Objective, vectors: arb_mat,
 ) -> Products:
-    """Both, at every point of the balls.
+    """Both, at every point of the balls: some rows of the data at a time, as `Hz` is a sum over them.
 
     Args:
         problem: one whose features move, of a network that is twice continuously differentiable.
         parameters, passed, objective: of the point.
         vectors: `(p, q)`, counted unit by unit.
     """
-    depth, n, q = len(problem.layers), passed.outputs.nrows(), vectors.ncols()
-    parts = _parts(problem, vectors)
+    n, widest = passed.outputs.nrows(), max(max(layer.inputs, layer.outputs) for layer in problem.layers)
+    step, images = max(1, HELD // (widest * vectors.ncols())), vectors * arb(problem.weight_decay)
+    parts, forms = _parts(problem, vectors), Flat()
+    for some, own in _parted(passed, objective, step):
+        found = _products(problem, parameters, some, own, parts, vectors.ncols())
+        images, forms = images + found.images, forms + found.forms.entries()
+    return Products(images, arb_mat(n * vectors.ncols(), problem.layers[0].inputs, forms))
+
+
+def _parted(passed: Forward, objective: Objective, step: int) -> Iterator[tuple[Forward, Objective]]:
+    """The same of so many rows of the data at a time."""
+    n = passed.outputs.nrows()
+    inputs = [_parts_of(A, step) for A in passed.inputs]
+    others = [_parts_of(A, step) for A in (passed.outputs, objective.plain, objective.slopes)]
+    for at, start in enumerate(range(0, n, step)):
+        before = tuple(z[start * (len(z) // n):(start + step) * (len(z) // n)] for z in passed.before)
+        outputs, plain, slopes = (parts[at] for parts in others)
+        yield (Forward(tuple(parts[at] for parts in inputs), before, outputs),
+               Objective(plain, slopes, objective.curvatures[start:start + step]))
+
+
+def _parts_of(M: arb_mat, step: int) -> list[arb_mat]:
+    """So many rows after the others."""
+    rows = M.tolist()
+    return [arb_mat(rows[start:start + step]) for start in range(0, len(rows), step)]
+
+
+def _products(
+    problem: Problem, parameters: Parameters, passed: Forward, objective: Objective,
+    parts: dict[int, list[list[Flat]]], q: int,
+) -> Products:
+    """Of some rows, and without the decay."""
+    depth, n = len(problem.layers), passed.outputs.nrows()
     slopes = {h: layer_slopes(problem, h, passed.before[h - 1], False) for h in range(1, depth)}
     inner, turned = _onward(problem, parameters, passed, parts, slopes, q)
     outer = turned[depth]
@@ -62,7 +96,7 @@ def products(
         if h in parts:
             own, a = arb_mat(n, q * m, B).transpose() * extended(problem, h, passed), inner[h]
             across = None if a is None else V.transpose() * arb_mat(n, q * d, a)
-            images[h] = _image(problem, h, own.entries(), across, parts[h])
+            images[h] = _image(problem, h, own.entries(), across, q)
         W = first_weights(problem, parameters) if h == 1 else parameters.weights[h - 1]
         u = (arb_mat(n * q, m, B) * W).entries()
         if h in parts:
@@ -128,15 +162,12 @@ def _without_bias(part: list[list[Flat]], m: int, d: int, scale: Sequence[float]
                     for r in range(m)])
 
 
-def _image(
-    problem: Problem, h: int, own: Flat, across: arb_mat | None, part: list[list[Flat]],
-) -> list[Flat]:
+def _image(problem: Problem, h: int, own: Flat, across: arb_mat | None, q: int) -> list[Flat]:
     """For every vector the part of `Hz` in layer h: `own` by vector, unit and input, `across` unit by unit."""
-    (m, wide), d, decay = sides(problem, h), problem.layers[h - 1].inputs, arb(problem.weight_decay)
+    (m, wide), d = sides(problem, h), problem.layers[h - 1].inputs
     more, found = None if across is None else across.tolist(), []
-    for c, Z in enumerate(part):
-        flat = [x + decay * z for x, z in zip(own[c * m * wide:(c + 1) * m * wide], (v for row in Z for v in row),
-                                              strict=True)]
+    for c in range(q):
+        flat = own[c * m * wide:(c + 1) * m * wide]
         if more is not None:
             for r, row in enumerate(more):
                 for s, x in enumerate(row[c * d:(c + 1) * d]):

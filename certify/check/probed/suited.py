@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     Find = Callable[[Problem, Parameters], tuple[Centre, Stationary]]
 
-LARGEST = 1 << 30
+LARGEST = 1 << 31
 """Bytes of the motions of all rows beyond which they are not held."""
 
 MODULES = ("modulus.critical", "modulus.critical_rows")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from flint import arb, arb_mat
@@ -12,7 +13,7 @@ from certify.check.enclosure.network import Parameters, forward
 from certify.check.enclosure.objective import objective
 from certify.check.enclosure.units import gradient, weights_by_units
 from certify.check.judgements import HasZero
-from certify.check.kernel import WIDTH
+from certify.check.kernel import CHANCE, WIDTH, NotSmooth
 from certify.check.linalg.balls import norm
 from certify.check.linalg.definite import Truth
 from certify.check.linalg.fixed import Fixed, enclosed, product
@@ -23,7 +24,12 @@ from certify.check.systems.nearby import PRECISION, STEPS, Centre, spread
 from certify.format.refusal import Invalid
 
 Proved = tuple[Centre, Stationary]
-MANY = 2000
+MANY, PRODUCTS = 2000, 10**9
+"""Parameters above which probes of one pass come first, and products of two numbers for what all rows do from which."""
+
+ASKED = 10**5
+"""Rows times parameters above which another process is asked for X."""
+
 WIDTHS = (WIDTH, PRECISION - 2 * SPARE)
 """Bits in fixed point that are tried in turn."""
 
@@ -33,9 +39,15 @@ def rungs(known: Stationary) -> list[tuple[int, int]]:
     return [(PRECISION, width) for width in WIDTHS if width >= known.width]
 
 
+def large(problem: Problem) -> bool:
+    """Whether products of whole matrices take longer than one pass with all that another process proposes."""
+    p, moving = problem.parameters, len(problem.moving) * len(problem.features[0])
+    return p > MANY or p * p * moving > PRODUCTS
+
+
 def finder(problem: Problem, claims: Sequence[Claim[object]], leave: Callable[[], None]) -> Callable[..., Proved]:
-    """What proves a point: of many parameters probes of one pass first, where they may, and `leave` if they did not."""
-    if problem.parameters <= MANY:
+    """What proves a point: of a large problem probes of one pass first, where they may, and `leave` if they did not."""
+    if not large(problem):
         return critical_point
     from certify.check.probed.suited import probing
     return probing(problem, claims, critical_point, leave)
@@ -54,6 +66,10 @@ def critical_point(problem: Problem, start: Parameters) -> Proved:
         Invalid: nothing was proved.
         NotSmooth: a pre-activation is not proved away from a kink.
     """
+    told = _told(problem, start)
+    if told is not None:
+        with suppress(Invalid, NotSmooth):  # where it is no inverse the middle may be anywhere
+            return _found(problem, start, WIDTH, told)
     for width in WIDTHS:
         try:
             return _found(problem, start, width)
@@ -63,9 +79,21 @@ def critical_point(problem: Problem, start: Parameters) -> Proved:
     raise AssertionError("the last round returns or raises")
 
 
-def _found(problem: Problem, start: Parameters, width: int) -> Proved:
+def _told(problem: Problem, start: Parameters) -> Fixed | None:
+    """What another process proposes for X, where it may be asked and that takes less time; nothing is believed."""
+    if CHANCE.get() is None or len(problem.points) * problem.parameters <= ASKED or problem.graph is not None:
+        return None
+    at = _at(problem, start, WIDTH)
+    if at.fields.columns is not None:
+        return None
+    from certify.check.probed.answer import asked_inverse
+
+    return asked_inverse(at.problem, start, at.passed, at.plain.objective)
+
+
+def _found(problem: Problem, start: Parameters, width: int, told: Fixed | None = None) -> Proved:
     """Chord steps with X, proposed at the start, to a better middle, and the contraction around it."""
-    X = _at(problem, start, width).proposal
+    X = _at(problem, start, width).proposal if told is None else told
     if X is None:
         raise Invalid("witness file", "a centre is stated", "H + TTᵀ there is not proved to be nonsingular")
     middle = start

@@ -17,7 +17,7 @@ NOTHING = 4
 
 def rows(
     model: Annotated[Path, typer.Argument(
-        metavar="MODEL", help="A fitted RidgeClassifier, or LogisticRegression of two classes: a .skops file.")],
+        metavar="MODEL", help="A fitted RidgeClassifier, or LogisticRegression: a .skops file.")],
     data: Annotated[Path, typer.Argument(metavar="ROWS", help="The training rows: .npy, row by row, or .parquet.")],
     labels: Annotated[Path, typer.Option("--labels", metavar="FILE", help="Their labels: .npy.")],
     evaluation: Annotated[Path, typer.Option("--eval", metavar="FILE", help="Rows to predict: .npy.")],

@@ -10,33 +10,16 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import sys
-import threading
-import time
 from typing import Any
 
 import numpy as np
 
 from certify.finders.proposals.inverses import inverse, inverse_factor, topmost
+from certify.finders.proposals.parent import end_with_parent
 from certify.finders.proposals.sliced import Array, Pair, product, product_of, sum_of
 
 WORD, HALF, MOST = 60, 26, 120
-
-LOOK = 0.5
-"""Seconds between two looks at whether the checker still waits."""
-
-
-def end_with_parent() -> None:
-    """End this process soon after the one that started it: nobody waits for an answer then."""
-    started = os.getppid()
-
-    def look() -> None:
-        while os.getppid() == started:
-            time.sleep(LOOK)
-        os._exit(1)
-
-    threading.Thread(target=look, daemon=True).start()
 
 
 def main() -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.linalg.lapack import dpotrf, dtrtri
 
 from certify.finders.proposals.sliced import LEVELS, SHORT, Array, Pair, product, sum_of
 
@@ -34,6 +33,8 @@ def inverse(A: Pair) -> tuple[Array, Array] | None:
 
 def inverse_factor(A: Pair) -> tuple[Array, Array] | None:
     """A lower triangular R with `RARᵀ ≈ I`: `R₀ + FR₀` for LAPACK's R₀, where `(I + F)(R₀AR₀ᵀ)(I + F)ᵀ ≈ I`."""
+    from scipy.linalg.lapack import dpotrf, dtrtri  # twice as long to load as numpy, and nothing else here needs it
+
     L, failed = dpotrf(A[0], lower=1, clean=1)
     R, singular = dtrtri(L, lower=1) if not failed else (L, 1)
     if failed or singular:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from certify.finders.proposals.__main__ import end_with_parent
+from certify.finders.proposals.parent import end_with_parent
 from certify.finders.proposals.sliced import Array
 
 LONG, FINE, FRACTION = 60, 50, 40
@@ -39,6 +39,9 @@ class Passes:
         ends, curvatures: slopes and second derivatives of the rows' terms at the outputs.
         first, scale: `∂z_1` and `∂x` by the features in their units.
         free, biased, moving, decay: layers from 0 on, which have a bias, rows, and weight decay.
+        wanted: `inverse`, which is X alone, `motions`, or `effects`.
+        formed: whether `YYᵀ` is asked for, and no vectors.
+        vectors: the y_j of `effects`, a row each, of which `C_iᵀy_j` is asked.
     """
 
     weights: list[Array]
@@ -53,6 +56,9 @@ class Passes:
     biased: list[bool]
     moving: list[int]
     decay: float
+    wanted: str
+    formed: bool
+    vectors: Array | None
 
 
 def read() -> Passes:
@@ -67,8 +73,10 @@ def read() -> Passes:
     inputs = [floats(n, d + biased) for _, d, biased in sizes]
     slopes, bends = ([floats(n, m) for m, *_ in sizes[:-1]] for _ in range(2))
     d = sizes[0][1]
-    return Passes(weights, inputs, slopes, bends, floats(n, k), floats(n, k, k), floats(sizes[0][0], d), floats(d),
-                  asked["free"], [biased for *_, biased in sizes], asked["moving"], asked["decay"])
+    ends = floats(n, k), floats(n, k, k), floats(sizes[0][0], d), floats(d)
+    return Passes(weights, inputs, slopes, bends, *ends, asked["free"], [biased for *_, biased in sizes],
+                  asked["moving"], asked["decay"], asked["wanted"], asked["formed"],
+                  None if asked["vectors"] is None else floats(*asked["vectors"]))
 
 
 class Curvature:
@@ -140,16 +148,24 @@ def _facing(A: Array, B: Array) -> Array:
     return (A[:, :, None] * B[:, None, :]).reshape(len(A), -1)
 
 
-def proposed(at: Passes) -> tuple[Array, Array, Array, Array]:
-    """X, its vectors, those of the motions, and `Y_iᵀ` one under the other."""
+def proposed(at: Passes) -> tuple[Array, list[Array], Array]:
+    """X, its vectors and those of the motions or `YYᵀ`, and `Y_iᵀ` one under the other."""
     of = Curvature(at)
     X = np.linalg.inv(of.hessian())
-    d, moving = len(at.scale), np.array(at.moving)
-    Y = np.empty((len(moving) * d, len(X)))
+    if at.wanted == "inverse":
+        return X, [], np.empty((0, len(X)))
+    Y = moved(of, X)
+    return X, [Y.T @ Y] if at.formed else [_topmost(X.T), _topmost(Y)], Y
+
+
+def moved(of: Curvature, rows: Array) -> Array:
+    """`C_iᵀ` times the transposed rows, of every moving row of the data one under the other."""
+    d, moving = len(of.at.scale), np.array(of.at.moving)
+    found = np.empty((len(moving) * d, len(rows)))
     for start in range(0, len(moving), CHUNK):
         C = of.columns(moving[start:start + CHUNK])
-        np.matmul(C.transpose(0, 2, 1).reshape(-1, len(X)), X.T, out=Y[start * d:start * d + len(C) * d])
-    return X, _topmost(X.T), _topmost(Y), Y
+        np.matmul(C.transpose(0, 2, 1).reshape(-1, C.shape[1]), rows.T, out=found[start * d:start * d + len(C) * d])
+    return found
 
 
 def _topmost(M: Array) -> Array:
@@ -160,38 +176,69 @@ def _topmost(M: Array) -> Array:
     return V
 
 
-def whole(M: Array, longest: int) -> tuple[int, Array]:
-    """Bits of the fraction, and integers, the largest of so many bits; of a matrix of zeros 0 bits."""
-    most = float(np.abs(M).max())
-    bits = longest - math.frexp(most)[1] if most else 0
-    return bits, np.rint(np.ldexp(M, bits)).astype("<i8")
+def fraction(M: Array, longest: int) -> int | None:
+    """Bits of the fraction of numbers of which the largest has so many bits as an integer; None of zeros."""
+    most = max(float(M.max()), -float(M.min()))
+    return longest - math.frexp(most)[1] if most else None
 
 
-def answers(X: Array, tops: Array, V: Array, Y: Array, d: int) -> Iterator[bytes]:
+def whole(M: Array, bits: int | None) -> bytes:
+    """Integers of eight bytes."""
+    return np.rint(np.ldexp(M, bits or 0)).astype("<i8").tobytes()
+
+
+def each(Y: Array, d: int) -> list[int]:
+    """Bits of the fraction of d numbers after the others; those of zeros fit any, and get the most."""
+    rows = [fraction(Y[at:at + d], FINE) for at in range(0, len(Y), d)]
+    most = max((bits for bits in rows if bits is not None), default=0)
+    return [most if bits is None else bits for bits in rows]
+
+
+def effects(S: Array, d: int) -> Iterator[bytes]:
     """A line, and the integers."""
-    bits, first = whole(X, LONG)
-    rows = [whole(Y[at:at + d], FINE)[0] if Y[at:at + d].any() else None for at in range(0, len(Y), d)]
-    most = max((bits for bits in rows if bits is not None), default=0)  # of rows without motion, which fit any bits
-    rows = [most if bits is None else bits for bits in rows]
-    yield json.dumps([bits, FRACTION, *rows]).encode() + b"\n"
-    yield first.tobytes()
-    for M in (tops, V):
-        yield np.rint(np.ldexp(M, FRACTION)).astype("<i8").tobytes()
-    for at in range(0, len(Y), d):
-        yield whole(Y[at:at + d], FINE)[1].tobytes()
+    rows = each(S, d)
+    yield json.dumps(rows).encode() + b"\n"
+    for at, row in enumerate(rows):
+        yield whole(S[at * d:at * d + d], row)
+
+
+def answers(X: Array, between: list[Array], Y: Array, d: int) -> Iterator[bytes]:
+    """A line, and the integers: of one matrix between as many bits as of X, of two `FRACTION` of the fraction.
+
+    Of none X alone.
+    """
+    bits = fraction(X, LONG)
+    if not between:
+        yield json.dumps([bits or 0]).encode() + b"\n" + whole(X, bits)
+        return
+    rows = each(Y, d)
+    other = fraction(between[0], LONG) if len(between) == 1 else FRACTION
+    yield json.dumps([bits or 0, other or 0, *rows]).encode() + b"\n"
+    yield whole(X, bits)
+    for M in between:
+        yield whole(M, other)
+    for at, row in enumerate(rows):
+        yield whole(Y[at * d:at * d + d], row)
 
 
 def main() -> int:
     """Answer one question; nothing goes out where there is no proposal."""
     end_with_parent()
     at = read()
+    if at.vectors is not None:
+        S = moved(Curvature(at), at.vectors)
+        if not np.isfinite(S).all():
+            return 1
+        for part in effects(S, len(at.scale)):
+            sys.stdout.buffer.write(part)
+        return 0
     try:
-        found = proposed(at)
+        X, between, Y = proposed(at)
     except np.linalg.LinAlgError:
         return 1
-    if not all(np.isfinite(M).all() for M in found):
+    if not all(np.isfinite(M).all() for M in (X, *between, Y)):
         return 1
-    for part in answers(*found, len(at.scale)):
+    for part in answers(X, between, Y, len(at.scale)):
         sys.stdout.buffer.write(part)
     return 0
 

@@ -55,12 +55,12 @@ def key_of(spec: Spec, path: Path, folder: Path, merge_duplicates: bool) -> Key 
         InputError: a file cannot be read.
         EnvironmentRefused: nothing can be proved on this machine.
     """
-    from certify.rigor.environment import self_test
+    from certify.rigor.environment import recorded
 
     if spec.model.factory is not None:
         return "model.factory is code, of which no digest says what it does"
     sources = {role: digest_of(file, role) for role, file in _files(spec, path)}
-    subject, tested = subject_member(sources, folder), self_test()
+    subject, tested = subject_member(sources, folder), recorded()
     content = {"format": FORMAT, "certify": __version__, "program": program(), "subject": subject,
                "merge_duplicates": merge_duplicates, "machine": tested, "processors": os.cpu_count()}
     return Key(hashlib.sha256(canonical_bytes(content)).hexdigest(), sources, subject, tested)

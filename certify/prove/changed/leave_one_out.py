@@ -15,10 +15,11 @@ from certify.finders.head.refits import Refitter
 from certify.format.errors import InputError
 from certify.problem.problem import Problem
 from certify.problem.progress import Progress, told
+from certify.prove.changed.each_row import Ends, able, each_left_out
 from certify.prove.rows import asked_any
 from certify.rigor.fp import Array
 from certify.systems.head.rows.centred import centred
-from certify.systems.head.rows.change import NONE, Choices, RowChange, choices_of
+from certify.systems.head.rows.change import DELETED, NONE, Choices, RowChange, choices_of
 from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.of_problem import head_of
 from certify.systems.head.rows.refit import enclose_refits
@@ -192,8 +193,7 @@ def leave_one_out(problem: Problem, X_eval: Any, *, progress: Progress | None = 
         return left_out(problem, X_eval, tell)
 
 
-def left_out(problem: Problem, X_eval: Any, tell: Progress, each: Each = lambda refitter, choices, V: None,
-             ) -> LeaveOneOut:
+def left_out(problem: Problem, X_eval: Any, tell: Progress, each: Each | None = None) -> LeaveOneOut:
     """The same, and every batch of refits shown to somebody.
 
     Args:
@@ -205,24 +205,52 @@ def left_out(problem: Problem, X_eval: Any, tell: Progress, each: Each = lambda 
     head = head_of(asked)
     seen = centred(head)
     head = head if seen is None else seen.head  # the same outputs, from the middle of the rows
+    rows = np.array(asked.rows, dtype=np.int64)
+    ends = _by_one_hessian(head, rows, tell) if each is None and able(head) else None
+    if ends is None:
+        low, high, base = _one_by_one(head, rows, tell, each)
+        return LeaveOneOut(low, high, rows, *base)
+    without = np.flatnonzero(~(np.isfinite(ends.low) & np.isfinite(ends.high)).all(axis=(1, 2)))
+    if len(without):
+        ends.low[without], ends.high[without], _ = _one_by_one(head, rows[without], tell, None)
+    return LeaveOneOut(ends.low, ends.high, rows, *ends.base)
+
+
+def _one_by_one(head: Head, rows: Whole, tell: Progress, each: Each | None) -> tuple[Array, Array, tuple[Array, Array]]:
+    """Ends without each row, every refit solved and enclosed by itself, and those with all rows."""
     refitter = Refitter(head)
     nothing = Choices(np.full((1, 0), NONE), np.full((1, 0), NONE))
     enclose = _Enclosed.of(head, refitter.V0)
     low, high = enclose.ends(nothing, refitter.V0[None])
     lows, highs, done = [], [], 0
-    change, at_once = RowChange(False, 1, tuple(asked.rows)), max(1, (1 << 21) // (head.k * head.m))
+    change, at_once = RowChange(False, 1, tuple(rows.tolist())), max(1, (1 << 21) // (head.k * head.m))
     for choices in choices_of(head, change, 1, at_once=at_once):
         tell("leaving each row out", done / head.n)
         V = refitter.solve(choices, GOAL * head.mu()[0] if refitter.large else 0.0,
                            partial(tell, "leaving each row out", done / head.n))
-        each(refitter, choices, V)
+        if each is not None:
+            each(refitter, choices, V)
         some = enclose.ends(choices, V)
         if refitter.large:
             enclose.narrow(choices, some, refitter)
         lows.append(some[0])
         highs.append(some[1])
         done += len(choices)
-    return LeaveOneOut(np.concatenate(lows), np.concatenate(highs), np.array(asked.rows), low[0], high[0])
+    return np.concatenate(lows), np.concatenate(highs), (low[0], high[0])
+
+
+def _by_one_hessian(head: Head, rows: Whole, tell: Progress) -> Ends | None:
+    """By D1h, and the rows that it leaves wide by the curvature at their own refits (D1e)."""
+    ends = each_left_out(head, rows, partial(tell, "leaving each row out"))
+    if ends is None:
+        return None
+    for place, V in zip(ends.wide.tolist(), ends.V, strict=True):
+        tell("leaving each row out", 1.0)
+        one = Choices(rows[place].reshape(1, 1), np.array([[DELETED]]))
+        low, high = _Enclosed.of(head, V).ends(one, V[None])
+        if (high - low).max() < (ends.high[place] - ends.low[place]).max():
+            ends.low[place], ends.high[place] = low[0], high[0]
+    return ends
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,6 +12,7 @@ from certify.systems.head.rows.stored.rows import Readers, Rows, Source
 from certify.theorems.head.rows.lengths.answered import answered
 from certify.theorems.head.rows.lengths.centre import scaled, settled
 from certify.theorems.head.rows.lengths.reach import reach
+from certify.theorems.head.rows.lengths.words import UNPARTED
 from certify.theorems.head.rows.squared.streamed.deletions import FLIPS, OPEN
 
 
@@ -52,5 +53,5 @@ def by_lengths(source: Source, readers: Readers, head: Head, decay: float, at: W
         return Found(np.full(len(at), OPEN), {}, found)
     answer = answered(c, found, head.points[at] * sign, count, relabels)
     status = answer.status
-    why = "one bound for all choices does not part these from a flip" if (status == OPEN).any() else ""
+    why = UNPARTED if (status == OPEN).any() else ""
     return Found(status, {int(j): answer.rows[j] for j in np.flatnonzero(status == FLIPS)}, why)

@@ -20,6 +20,7 @@ from certify.inputs.sklearn.linear import linear
 from certify.problem.perturbations.codes import Codes, code_rows
 from certify.problem.progress import Progress, forward, told
 from certify.prove.rows import LARGEST, VERBS, kind_of
+from certify.prove.stored.classes import by_classes
 from certify.prove.stored.logistic import Found, by_lengths
 from certify.prove.stored.site import Site, Stored, opened
 from certify.prove.stored.spread import spread
@@ -33,6 +34,9 @@ from certify.systems.head.rows.stored.ranks.store import digest
 from certify.systems.head.rows.stored.ranks.team import Team
 from certify.systems.head.rows.stored.ranks.wire import Message
 from certify.systems.head.rows.stored.rows import BESIDE, BLOCK, part_of
+from certify.theorems.head.rows.classes.pairs import at_once, pairs_of
+from certify.theorems.head.rows.lengths.words import UNPARTED as APART
+from certify.theorems.head.rows.lengths.words import any_rows, too_heavy
 from certify.theorems.head.rows.squared.streamed.deletions import FLIPS, STAYS, Deleted, deleted
 from certify.theorems.head.rows.squared.streamed.labels import tolerated
 from certify.theorems.head.rows.squared_labels import Targets
@@ -51,11 +55,18 @@ LARGEST_SHARE = 4
 
 ESTIMATORS = ("RidgeClassifier", "LogisticRegression")
 
-SUMS: Final[Mapping[str, int]] = MappingProxyType({Loss.SQUARED: 1, Loss.LOGISTIC: 2})
+SUMS: Final[Mapping[str, int]] = MappingProxyType({Loss.SQUARED: 1, Loss.LOGISTIC: 2, Loss.CROSS_ENTROPY: 3})
 """By the loss: sums of matrices that one reading makes."""
 
-READINGS: Final[Mapping[str, int]] = MappingProxyType({Loss.SQUARED: 4, Loss.LOGISTIC: 7})
-"""By the loss: how often the rows are read as a rule."""
+WHOLE: Final[Mapping[str, int]] = MappingProxyType({Loss.SQUARED: 0, Loss.LOGISTIC: 0, Loss.CROSS_ENTROPY: 2})
+"""By the loss: matrices of all outputs that are held."""
+
+READINGS: Final[Mapping[str, tuple[int, int]]] = MappingProxyType(
+    {Loss.SQUARED: (4, 0), Loss.LOGISTIC: (7, 0), Loss.CROSS_ENTROPY: (8, 2)})
+"""By the loss: how often the rows are read as a rule, and how often more for the pairs of classes of one reading."""
+
+MORE = 1.25
+"""How many readings are expected where there were so many already, which nobody knows before."""
 
 MOST_DONE = 0.97
 """What of the work is said to be done at most while rows are read."""
@@ -119,13 +130,15 @@ def stored_predictions(
     grows as their number does. Labels of a RidgeClassifier are answered from both ends (D3), its deletions by one bound
     for all choices (D4c), which is good where the rows asked about carry little of what is known, so together less than
     1 of leverage. A LogisticRegression of two classes is answered from the lengths of rows by one bound for all choices
-    (D14), which is good where rows are very many and few of them change: of 10⁶ rows with 384 columns about 100.
+    (D14), which is good where rows are very many and few of them change: of 10⁶ rows with 384 columns about 100. One of
+    several classes (softmax) is answered from the lengths of rows as well, by a bound that is not as good, and any one
+    deleted row by a step for each row that pulls hard (D15), which asks for a hundred readings and more.
 
     Rows are shared out among `ranks` processes. Their answer is the same to the last bit, however many there are, if
     their processors multiply alike; it is proved if they do not. Nothing of it is written as a certificate.
 
     Args:
-        estimator: a fitted RidgeClassifier, or LogisticRegression of two classes.
+        estimator: a fitted RidgeClassifier, or LogisticRegression.
         X: the `(n, d)` rows that it was fitted to, as the path of a `.npy` file or as
             `numpy.load(path, mmap_mode="r")`, of float32 or float64; or the path of a `.parquet` file, all of whose
             columns are features, and of which one row group at a time has to fit into memory. It is the file that is
@@ -169,8 +182,8 @@ def stored_predictions(
         on = forward(tell)
 
         def done(readings: float) -> None:
-            usual = READINGS[questions[0].head.loss.name]
-            on(f"rows read {readings:.1f} of about {usual} times", min(readings / usual, MOST_DONE))
+            usual = max(questions[0].readings(), MORE * readings)
+            on(f"rows read {readings:.1f} of about {usual:.0f} times", min(readings / usual, MOST_DONE))
 
         found = spread(ranks, prepare, done)
     questions[0].source.require_unchanged()
@@ -194,6 +207,11 @@ class _Asked:
         words = [__version__, self.kind, self.count, self.alpha.hex(), self.source.shape, h.loss.name]
         return digest([json.dumps(words).encode(), h.V, h.decayed, h.points, h.Y, _codes(h)])
 
+    def readings(self) -> int:
+        """How often rows are read as a rule; single rows that pull hard take more."""
+        once, pairs = READINGS[self.head.loss.name]
+        return once + pairs * -(-len(pairs_of(self.head.k)) // at_once(self.source.shape[1]))
+
     def site(self, folder: str) -> Site:
         """Where ranks work on it; folder: where what was found is kept, "": nowhere."""
         head = self.head
@@ -216,7 +234,7 @@ def _question(read: tuple[Stored, Head, float], kind: str, count: int, memory: f
 def _answered(asked: _Asked, team: Team) -> Message:
     """By rank 0."""
     known = np.flatnonzero(asked.head.today >= 0)
-    return _as_message((_squared if asked.head.loss.quadratic else _logistic)(asked, known, team))
+    return _as_message(ANSWERS[asked.head.loss.name](asked, known, team))
 
 
 def _squared(asked: _Asked, known: Whole, team: Team) -> StoredPredictions:
@@ -231,12 +249,18 @@ def _squared(asked: _Asked, known: Whole, team: Team) -> StoredPredictions:
     return _deleted(system, head, known, asked.count)
 
 
-def _logistic(asked: _Asked, known: Whole, team: Team) -> StoredPredictions:
-    """D14."""
+def _smooth(by: Callable[..., Found], asked: _Asked, known: Whole, team: Team) -> StoredPredictions:
+    """D14, D15."""
     head, status = asked.head, np.zeros(len(asked.head.points), dtype=np.int64)
-    found = by_lengths(asked.source, team, head, asked.alpha, known, asked.count, asked.kind == "relabel")
+    found = by(asked.source, team, head, asked.alpha, known, asked.count, asked.kind == "relabel")
     status[known] = found.status
-    return _told(f"any {asked.count} rows {VERBS[asked.kind]}", status, found, known, found.reason)
+    return _told(f"{any_rows(asked.count)} {VERBS[asked.kind]}", status, found, known, found.reason)
+
+
+ANSWERS: Final[Mapping[str, Callable[[_Asked, Whole, Team], StoredPredictions]]] = MappingProxyType({
+    Loss.SQUARED: _squared, Loss.LOGISTIC: partial(_smooth, by_lengths),
+    Loss.CROSS_ENTROPY: partial(_smooth, by_classes)})
+"""By the loss: what answers a question."""
 
 
 def _told(words: str, status: Whole, found: Deleted | Found, known: Whole, why: str) -> StoredPredictions:
@@ -283,7 +307,7 @@ def _relabelled(system: Ridge, head: Head, at: Whole, others: Any, count: int, r
     stays, flips = ends[:, 0] >= count, ends[:, 1] < count
     open_ = np.flatnonzero(~stays & ~flips)
     return StoredPredictions(
-        f"any {count} rows relabelled", np.flatnonzero(stays), np.flatnonzero(flips), open_, ends,
+        f"{any_rows(count)} relabelled", np.flatnonzero(stays), np.flatnonzero(flips), open_, ends,
         reason=UNPARTED if len(open_) else "")
 
 
@@ -292,10 +316,8 @@ def _deleted(system: Ridge, head: Head, at: Whole, count: int) -> StoredPredicti
     found = deleted(system, head.Y, head.points[at], head.today[at], 0.0, count)
     status = np.zeros(len(head.points), dtype=np.int64)
     status[at] = found.status
-    why = (f"any {count} rows together may carry all that is known of a direction (their leverages add up to "
-           f"{found.kappa:.2g}, which has to be below 1)" if not found.kappa < 1 else
-           "one bound for all choices does not part these from a flip")
-    return _told(f"any {count} rows deleted", status, found, at, why)
+    why = APART if found.kappa < 1 else too_heavy(count, found.kappa)
+    return _told(f"{any_rows(count)} deleted", status, found, at, why)
 
 
 def same_names(found: tuple[str, ...], known: Any) -> None:
@@ -323,14 +345,14 @@ def _read(estimator: Any, X: Any, y: Any, X_eval: Any) -> tuple[Stored, Head, fl
         raise InputError("class_weight", "weights of labels", "fit without them")
     if read.targets is not None:
         Y, codes = read.targets, code_rows(read.targets)
-    elif len(read.weights) > 1:
-        raise InputError("estimator", f"{type(estimator).__name__} of {len(read.weights)} classes",
-                         "give one of two classes, or a RidgeClassifier")
+    elif read.loss not in ANSWERS:
+        raise InputError("estimator", f"{type(estimator).__name__} of one class against the others",
+                         "give a RidgeClassifier, or fit without OneVsRestClassifier and liblinear")
     else:
         assert read.labels is not None
-        signs = np.array([[-1.0], [1.0]])
-        codes = Codes(signs, read.labels.astype(np.int64).ravel())
-        Y = signs[codes.label]
+        targets = np.array([[-1.0], [1.0]]) if len(read.weights) == 1 else np.eye(len(read.weights))
+        codes = Codes(targets, read.labels.astype(np.int64).ravel())
+        Y = targets[codes.label]
     source = opened(X, read.bias is not None)
     if isinstance(source, Parquet):
         same_names(source.names, getattr(estimator, "feature_names_in_", None))
@@ -365,6 +387,7 @@ def _room(source: Stored, head: Head, memory: float, each: int, others: bool) ->
     beside = max(BESIDE, BLOCK * (N + 2 * k * k))
     levels = (-(-n // part_of(m))).bit_length() + 1
     matrices = MATRICES + levels * (COPIES if others else 1) * SUMS[head.loss.name]
+    matrices += WHOLE[head.loss.name] * (k - 1) ** 2
     fixed = BASE + source.held + NUMBERS * (matrices * m * m + WIDE * N * m + n * (6 * k + 6) + 12 * 2**20 + 2 * beside)
     needed = fixed + contrasts * (NUMBERS * 16 * each + OBJECTS)
     if not memory >= needed:

@@ -47,8 +47,8 @@ class Site:
     inputs: str
 
     def per_row(self) -> dict[str, NDArray[Any]]:
-        """Arrays with a line for every row: targets, and which codes a row may be given."""
-        return {"Y": self.Y, "open": self.label[:, None] != np.arange(self.codes)}
+        """Arrays with a line for every row: targets, which code a row has, and which it may be given."""
+        return {"Y": self.Y, "label": self.label, "open": self.label[:, None] != np.arange(self.codes)}
 
     def store(self) -> Store | None:
         """Where what was found of these rows is kept."""

@@ -8,6 +8,9 @@ from typing import Final
 from certify.systems.head.rows.stored.normal import Normal, Products, Squares
 from certify.systems.head.rows.stored.ranks.digests import Digests
 from certify.systems.head.rows.stored.ranks.reading import Made
+from certify.theorems.head.rows.classes.pairs import Pairs
+from certify.theorems.head.rows.classes.per_row import Each
+from certify.theorems.head.rows.classes.stepped import Stepped
 from certify.theorems.head.rows.lengths.curved import Curved
 from certify.theorems.head.rows.lengths.kept import Kept
 from certify.theorems.head.rows.lengths.pulled import Pulled
@@ -17,6 +20,6 @@ from certify.theorems.head.rows.squared.streamed.influences import Influences
 from certify.theorems.head.rows.squared.streamed.stretched import Stretched
 
 _TASKS: Final[tuple[Made, ...]] = (Squares, Normal, Products, Stretched, Influences, Drops, Digests, Curved, Pulled,
-                                   Kept, Taken)
+                                   Kept, Taken, Pairs, Each, Stepped)
 
 TASKS: Final = MappingProxyType({made.__name__: made for made in _TASKS})

@@ -35,15 +35,16 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], ModuleType]:
 @pytest.mark.parametrize("number", range(8))
 def test_a_last_layer(number: int, script: Callable[[str, str], ModuleType], monkeypatch: pytest.MonkeyPatch) -> None:
     module = script("falsification", "last_layer")
-    found = module.search(number, 2000)
-    assert found["broken"] == 0 and found["tries"] == 2000 and found["nearest"] > 0.05
+    monkeypatch.setattr(module, "BATCH", 400)  # one of changes drawn at random, one of the worst
+    found = module.search(number, 800)
+    assert found["broken"] == 0 and found["tries"] == 800 and found["nearest"] > 0.05
     right = module.enclose_motion
 
     def wrong(*arguments: Any) -> Any:
         return tuple(replace(moved, distance=moved.distance * found["nearest"] / 20) for moved in right(*arguments))
 
     monkeypatch.setattr(module, "enclose_motion", wrong)
-    assert module.search(number, 2000)["broken"] > 0
+    assert module.search(number, 800)["broken"] > 0
 
 
 def test_exact_fits_and_windows(script: Callable[[str, str], ModuleType], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,7 +86,8 @@ def test_the_sublevel_map(script: Callable[[str, str], ModuleType]) -> None:
     (lip, radii), floats = maps.claimed(problem, 1.5), maps.Map(problem)
     own = module.search(floats, radii.kappa, radii.radius_u, radii.radius_w, 1000, 7, 250)
     assert own.tries >= 1000 and own.broken == 0 and 0.9 * lip < own.worst < radii.kappa
-    assert own == module.search(floats, radii.kappa, radii.radius_u, radii.radius_w, 1000, 7, 250)
+    first, again = (module.search(floats, radii.kappa, radii.radius_u, radii.radius_w, 250, 7, 250) for _ in range(2))
+    assert first == again
     for kappa, times in ((0.9 * lip, 1), (1.0001 * lip, 10), (radii.kappa, 100)):
         assert module.search(floats, kappa, times * radii.radius_u, times * radii.radius_w, 500, 7, 250).broken > 0
 

@@ -48,7 +48,7 @@ def test_the_page_says_what_was_measured():
         assert (damping, without) == (float(line["damping"]), float(line["undamped_residual"]))
 
 
-@pytest.mark.parametrize("name", ["batchnorm", "cnn"])
+@pytest.mark.parametrize("name", ["batchnorm", pytest.param("cnn", marks=pytest.mark.long)])
 def test_it_converges_untouched(models, name):
     import certify
 

@@ -92,7 +92,8 @@ def test_the_first_answer_is_of_the_moved_rows_and_comes_before_the_rest(tmp_pat
     """Ctrl-C after it: what was printed stays, nothing is written."""
     spec = write(tmp_path)
     status, out, err = call("estimate", spec)
-    assert status == 0 and err.startswith("first answer, other rows not held yet: mean loss of the moved rows ")
+    first = "\nfirst answer, other rows not held yet: mean loss of the moved rows "
+    assert status == 0 and first in f"\n{err}"  # on a busy machine the progress stands before it
     start = json.loads((tmp_path / "estimate.json").read_text())["result"]["start"]
     assert f"-> {start['evidence']['loss_after']:.3g}, residual" in err
     assert "first answer" not in call("estimate", spec, "--quiet")[2]
@@ -110,7 +111,7 @@ def test_the_first_answer_is_of_the_moved_rows_and_comes_before_the_rest(tmp_pat
 
     monkeypatch.setattr(module, "measure", second)
     status, out, err = call("estimate", spec)
-    assert (status, out) == (130, "") and err.startswith("first answer") and files(tmp_path) == before
+    assert (status, out) == (130, "") and first in f"\n{err}" and files(tmp_path) == before
 
 
 def damped(folder, extra=""):

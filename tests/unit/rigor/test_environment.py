@@ -214,3 +214,17 @@ def test_float32_below_its_normal_range_is_not_read_as_zero_on_a_thread_that_flu
         with pytest.raises(EnvironmentRefused, match="row 0.*subnormal"):
             table.read("x")
         assert table.read("y").tolist() == [0, 0]
+
+
+def test_what_is_recorded_is_tested_once_and_what_a_thread_can_change_every_time(monkeypatch):
+    monkeypatch.setattr(environment, "_tested", cache(environment._tested.__wrapped__))
+    sizes = []
+    monkeypatch.setattr(environment, "product_is_componentwise", lambda size: sizes.append(size) or True)
+    first = environment.recorded()
+    assert first == environment.self_test() and sizes == [64, 300] * 2
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "77")
+    monkeypatch.setattr(environment, "flushes_to_zero", lambda: True)
+    assert environment.recorded() == first | {"threads": "77", "flush_to_zero": True} and sizes == [64, 300] * 2
+    monkeypatch.setattr(environment, "rounds_to_nearest", lambda: False)
+    with pytest.raises(EnvironmentRefused, match="round to nearest"):
+        environment.recorded()

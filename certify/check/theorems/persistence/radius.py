@@ -82,7 +82,7 @@ def lower(point: Point, least: float) -> Finding:
         return Finding(Truth.UNDECIDED, "this checker bounds no rise for moving features of a graph")
     from certify.check.lipschitz import reach as growth
 
-    rise = growth.rise(point.problem, point.parameters, point.forward, descent, arb(least))
+    rise = growth.rise(point.problem, point.parameters, point.forward, descent, arb(least), descent.room)
     return judged(rise <= descent.room, False,
                      _room(rise, descent.room, "is, by the bounds of this checker, at most") + "; they do not reach it")
 

@@ -13,7 +13,7 @@ from flint import arb, ctx
 from certify.check.enclosure.losses.base import loss_of
 from certify.check.enclosure.network import Forward, forward
 from certify.check.enclosure.units import pulled
-from certify.check.kernel import Unproved
+from certify.check.kernel import CHANCE, Unproved
 from certify.check.linalg.balls import ZERO, largest, norm
 from certify.check.linalg.fixed import Fixed, enclosed, product
 from certify.check.systems.critical import Stationary, stationary
@@ -66,6 +66,12 @@ class Predictions:
         problem = self.problem
         if problem.budget.single:
             return self._of_one(Y, lost)
+        if CHANCE.get() is not None and problem.moves.inputs:
+            from certify.check.probed.effects import effects
+
+            found = effects(self.at, Y)
+            if found is not None:
+                return supremum(problem, len(lost), ((e.values, [x * e.size + e.off for x in lost]) for e in found))
         return supremum(problem, len(lost), ((S, [e * size for e in lost]) for S, size in self.at.data.through(Y)))
 
     def _of_one(self, Y: Fixed, lost: Sequence[arb]) -> list[arb]:

@@ -94,7 +94,7 @@ def test_the_largest_block_counts_where_floats_cannot_tell(first, second):
 @pytest.mark.skipif(os.name != "posix", reason="no parents to look for")
 def test_a_proposal_that_nobody_waits_for_ends():
     """A check that is killed, as `--seconds` does, leaves no process behind."""
-    inner = "import time; from certify.finders.proposals.__main__ import end_with_parent; end_with_parent(); " \
+    inner = "import time; from certify.finders.proposals.parent import end_with_parent; end_with_parent(); " \
             "print('ready', flush=True); time.sleep(60)"
     outer = "import subprocess, sys; " \
             f"p = subprocess.Popen([sys.executable, '-c', {inner!r}], stdout=subprocess.PIPE); " \

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -186,3 +187,11 @@ def test_both_slopes_are_kept_where_the_sign_is_open(bits):
     low, high = ends_at_the_kink(bits)
     assert not low > LEAK and not high < 1
     assert ends_at_the_kink(53)[1] < 1
+
+
+@pytest.mark.parametrize("activation, bits", [("tanh", [30, 64]), ("leaky_relu", [64]), ("relu", [64])])
+def test_few_bits_are_tried_where_nothing_is_taken_for_exact(activation, bits, monkeypatch):
+    tried = []
+    monkeypatch.setattr(growth, "_rise", lambda *told: tried.append(told[-1]) or arb(1))
+    growth.rise(SimpleNamespace(activation=activation), None, None, None, arb(1), arb("0.5"))
+    assert tried == bits

@@ -144,13 +144,19 @@ def test_the_verdict_is_the_same_and_says_so(path, capsys):
     exact = capsys.readouterr().out
     assert main([str(path), "--quiet", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)["soundness"]
-    assert found == {"mode": "probes", "bounds": ["X(HY − C), XH − I"], "error": "2^-64"}
+    assert found == {"mode": "probes", "bounds": ["X(HY − C), XH − I, G − YYᵀ"], "error": "2^-64"}
     main([str(path), "--quiet"])
     probed = capsys.readouterr().out
     assert "1 bounds by random probes" in probed and probed.startswith(exact.split(" [")[0])
 
 
-def test_what_is_proved_lies_around_what_is_stated(path):
+FORMED = pytest.mark.parametrize("most", [2000, 0])
+"""Parameters up to which `YYᵀ` is proposed itself, and not vectors for it."""
+
+
+@FORMED
+def test_what_is_proved_lies_around_what_is_stated(most, path, monkeypatch):
+    monkeypatch.setattr(answer, "LARGE", most)
     case = Case(path)
     modulus, rows = case.claims
     assert case.decided(partial(critical.upper, most=modulus.upper)) is Truth.PROVED
@@ -193,8 +199,10 @@ def test_a_rank_or_a_distance_beyond_the_truth_is_refused(path, capsys):
         assert main([str(forged), "--quiet"]) == 2 and capsys.readouterr().out.startswith("invalid ")
 
 
+@FORMED
 @pytest.mark.parametrize("factor", [0.0, 0.5, 0.9, 1 - 1e-6])
-def test_motions_that_are_too_small_prove_no_end_below_the_truth(factor, path, monkeypatch):
+def test_motions_that_are_too_small_prove_no_end_below_the_truth(factor, most, path, monkeypatch):
+    monkeypatch.setattr(answer, "LARGE", most)
     case = Case(path)
     lying(monkeypatch, lambda found: replace(found, motions=rows_times(found, factor)))
     least = case.claims[0].lower
@@ -205,8 +213,10 @@ def test_motions_that_are_too_small_prove_no_end_below_the_truth(factor, path, m
         assert case.decided(partial(critical_rows.row_upper, number=number, upper=most)) is not Truth.PROVED
 
 
+@FORMED
 @pytest.mark.parametrize("factor", [1 + 1e-6, 1.1, 3.0])
-def test_motions_that_are_too_large_prove_no_end_above_the_truth(factor, path, monkeypatch):
+def test_motions_that_are_too_large_prove_no_end_above_the_truth(factor, most, path, monkeypatch):
+    monkeypatch.setattr(answer, "LARGE", most)
     case = Case(path)
     lying(monkeypatch, lambda found: replace(found, motions=rows_times(found, factor, only=3)))
     least = case.claims[1].row_upper[3] * (1 + 1e-9)
@@ -234,13 +244,50 @@ def test_no_inverse_proves_no_point(change, path, monkeypatch):
 @pytest.mark.parametrize("change", [lambda V: V * 0, lambda V: fmpz_mat([[x // 3 for x in row] for row in V.tolist()]),
                                     lambda V: fmpz_mat([[row[0]] * len(row) for row in V.tolist()])])
 def test_vectors_that_see_nothing_prove_nothing_false(change, path, monkeypatch):
+    monkeypatch.setattr(answer, "LARGE", 0)
     case = Case(path)
-    lying(monkeypatch, lambda found: replace(found, vectors=change(found.vectors), tops=change(found.tops)))
+    lying(monkeypatch, lambda found: replace(found, tops=tuple(change(V) for V in found.tops)))
     found = case.decided(partial(critical.upper, most=case.claims[0].lower * (1 - 1e-9)))
     assert found is not Truth.PROVED
 
 
-def test_the_rank_is_decided_both_ways(path):
+def other_gram(change):
+    """An answer with another matrix for `YYᵀ`."""
+    return lambda found: replace(found, gram=replace(found.gram, **change(found.gram)))
+
+
+def with_entry(G):
+    mid = fmpz_mat(G.mid)
+    mid[3, 5] += 1 << 50
+    return {"mid": mid}
+
+
+@pytest.mark.parametrize("change", [
+    lambda G: {"mid": G.mid * 0}, lambda G: {"bits": G.bits + 1}, lambda G: {"bits": G.bits - 1}, with_entry,
+    lambda G: {"mid": fmpz_mat([[x * 999999 // 1000000 for x in row] for row in G.mid.tolist()])},
+    lambda G: {"mid": -G.mid}, lambda G: {"mid": fmpz_mat([list(row)[::-1] for row in G.mid.tolist()])},
+])
+def test_another_matrix_than_that_of_the_motions_proves_nothing_false(change, path, monkeypatch):
+    """It errs by what is seen of it, on both sides of the truth; the rows, which do not rest on it, are proved."""
+    case = Case(path)
+    lying(monkeypatch, other_gram(change))
+    modulus, rows = case.claims
+    assert case.decided(partial(critical.upper, most=modulus.lower * (1 - 1e-9))) is not Truth.PROVED
+    assert case.decided(partial(critical.upper, most=modulus.upper * (1 + 1e-9))) is not Truth.DISPROVED
+    assert case.decided(partial(critical_rows.row_upper, number=0, upper=rows.row_upper[0])) is Truth.PROVED
+
+
+def test_no_motion_at_all_is_no_proof_that_nothing_moves(path, monkeypatch):
+    """That `YYᵀ` is 0, exactly, says nothing of C."""
+    case = Case(path)
+    lying(monkeypatch, lambda found: other_gram(lambda G: {"mid": G.mid * 0})(
+        replace(found, motions=rows_times(found, 0.0))))
+    assert case.decided(partial(critical.upper, most=case.claims[0].lower * (1 - 1e-9))) is not Truth.PROVED
+
+
+@FORMED
+def test_the_rank_is_decided_both_ways(most, path, monkeypatch):
+    monkeypatch.setattr(answer, "LARGE", most)
     case = Case(path)
     found = case.known[1]
     rank = next(h.value for h in case.claims[0].hypotheses if h.name == "rank")
@@ -250,17 +297,22 @@ def test_the_rank_is_decided_both_ways(path):
 
 
 def said_by(p, d, moving, bits, tail=b""):
+    between = p * p if answer.LARGE else 48 * p
     return io.BufferedReader(io.BytesIO(json.dumps(bits).encode() + b"\n" + array(
-        "q", [1] * (p * p + 48 * p + moving * d * p)).tobytes() + tail))
+        "q", [1] * (p * p + between + moving * d * p)).tobytes() + tail))
 
 
+@FORMED
 @pytest.mark.parametrize("bits, tail", [
-    ([9, 40, 9], b""), ([9, 40, 9, 9, 9], b""), ([9, 41, 9, 9], b""), ([9.0, 40, 9, 9], b""), ([True, 40, 9, 9], b""),
+    ([9, 40, 9], b""), ([9, 40, 9, 9, 9], b""), ([9, 4100, 9, 9], b""), ([9.0, 40, 9, 9], b""),
+    ([True, 40, 9, 9], b""),
     ([9, 40, 9, 999], b""), ([9, 40, -500, 9], b""),
     ([2000, 40, 9, 9], b""), ({}, b""), ([9, 40, 9, 9], b"x"), (9, b""),
 ])
-def test_an_answer_of_another_form_is_none(bits, tail):
+def test_an_answer_of_another_form_is_none(bits, tail, most, monkeypatch):
+    monkeypatch.setattr(answer, "LARGE", most)
     assert answer.read(said_by(30, 2, 2, bits, tail), 30, 2, 2) is None
+    assert (answer.read(said_by(30, 2, 2, [9, 41, 9, 9]), 30, 2, 2) is None) == (most == 0)
     found = answer.read(said_by(30, 2, 2, [9, 40, 9, 9]), 30, 2, 2)
     assert found.square == 900 and found.motion(1) == fmpz_mat(2, 30, [1] * 60)
     assert answer.read(said_by(29, 2, 2, [9, 40, 9, 9]), 30, 2, 2) is None

@@ -35,13 +35,15 @@ EVALUATION = np.array([[2.0], [-3.0]])
 
 
 def test_random_attacks():
-    _, tally, messages, _ = attack("prediction_changes", 5, range(24))
-    assert messages == [] and tally["decided"] > 8
+    cases = range(examples(24))
+    _, tally, messages, _ = attack("prediction_changes", 5, cases)
+    assert messages == [] and tally["decided"] > len(cases) / 3
 
 
 def test_random_attacks_on_exact_fits():
-    _, tally, messages, _ = attack("fit_predictions", 5, range(60))
-    assert messages == [] and tally["decided"] > 40
+    cases = range(examples(60))
+    _, tally, messages, _ = attack("fit_predictions", 5, cases)
+    assert messages == [] and tally["decided"] > len(cases) * 2 / 3
 
 
 def asked(problem: Problem, **members: object) -> Bound:
@@ -256,7 +258,12 @@ def test_wrong_formulas_for_exact_fits_are_caught(monkeypatch):
 
     for wrong in (diagonal, lambda *a: replace(right(*a), free=np.ones(len(a[1].rad), dtype=bool))):
         monkeypatch.setattr(fit_predictions, "fit_effects", wrong)
-        assert attack("fit_predictions", 5, range(60))[1]["violated"] > 5
+        violated = 0
+        for case in range(60):
+            violated += attack("fit_predictions", 5, range(case, case + 1))[1]["violated"]
+            if violated > 5:
+                break
+        assert violated > 5
 
 
 def test_what_stands_in_the_way_of_exact_fits():

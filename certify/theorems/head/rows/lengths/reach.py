@@ -14,6 +14,7 @@ from certify.systems.head.rows.ridge import Ridge, unit_of
 from certify.theorems.head.rows.lengths.centre import WEIGHED, Centre
 from certify.theorems.head.rows.lengths.kept import Kept
 from certify.theorems.head.rows.lengths.pulled import Pulled
+from certify.theorems.head.rows.lengths.words import too_hard, too_heavy
 from certify.theorems.head.rows.squared.streamed.largest import Largest
 
 TRIES, FARTHEST, ROOM = 5, 16.0, 1.02
@@ -51,8 +52,7 @@ def reach(c: Centre, count: int, relabels: bool) -> Reach | str:
     P = (c.residual + _sum(longest.pulls, count)) * RAISE
     kappa = 0.0 if relabels else _sum(longest.leverages, count)
     if not kappa < 1.0:
-        return (f"any {count} rows together may carry all that is known of a direction (their leverages add up to "
-                f"{kappa:.2g}, which has to be below 1)")
+        return too_heavy(count, kappa)
     a = _first(P, kappa, most)
     for _ in range(TRIES):
         if not a * most < FARTHEST:
@@ -62,8 +62,7 @@ def reach(c: Centre, count: int, relabels: bool) -> Reach | str:
         if held > 0.0 and (found := P / held * RAISE) < a:
             return Reach(found, left * found * RAISE, most)
         a = 2.0 * a if held <= 0.0 else max(1.1 * a, min(ROOM * P / held, 3.0 * a))
-    return (f"any {count} rows together may pull too hard for one bound of all choices ({P:.2g} in the norm of the "
-            "inverse curvature); fewer of them may not")
+    return too_hard(count, P)
 
 
 def _sum(largest: Largest, count: int) -> float:

@@ -161,7 +161,7 @@ def formed(st: Steps, h: int, first: Rows, other: Rows) -> tuple[Array, Array]:
     unit = (4.0 * st.blur + 4.0 * fp.dot_unit(n)) * RAISE
     each = c.sums.norms @ st.P
     still = float(c.sums.norms @ st.P0)
-    E, slope = np.ascontiguousarray(st.E.T), np.ascontiguousarray(st.P.T)  # a step's numbers lie side by side
+    E, slope = st.by_step
     for start in range(0, len(first), PIECE):
         a, b = first[start : start + PIECE] + h, other[start : start + PIECE] + h
         P = st.z * E[a]

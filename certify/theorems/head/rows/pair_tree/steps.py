@@ -8,6 +8,7 @@ a relative error of z is one of p, so that no further exponential is formed for 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,6 +86,11 @@ class Steps:
     def c(self) -> Centre:
         """The centre."""
         return self.b.c
+
+    @cached_property
+    def by_step(self) -> tuple[Array, Array]:
+        """E and P `(f, n)`: the numbers of a step side by side."""
+        return np.ascontiguousarray(self.E.T), np.ascontiguousarray(self.P.T)
 
 
 def lengths(X: Array, off: float, rows: Array, norms: Array) -> Array:

@@ -18,6 +18,9 @@ from certify.systems.head.rows.stored.ranks.wire import Message, decoded, encode
 from certify.systems.head.rows.stored.rows import Held, Rows
 from certify.systems.head.rows.stored.tally import PerRow, Task
 from certify.systems.head.rows.stored.tree import Tree, levels
+from certify.theorems.head.rows.classes.pairs import Pairs
+from certify.theorems.head.rows.classes.per_row import Each
+from certify.theorems.head.rows.classes.stepped import Stepped
 from certify.theorems.head.rows.lengths.curved import Curved
 from certify.theorems.head.rows.lengths.kept import Kept
 from certify.theorems.head.rows.lengths.pulled import Pulled
@@ -35,6 +38,7 @@ Y = np.eye(3)[RNG.integers(0, 3, N)]
 SIGNS = np.where(Y[:, :1] == 1, 1.0, -1.0)
 FACTOR = np.tril(RNG.standard_normal((P, P)))
 KINDS = [Contrast(0, 1), Contrast(2, 0)]
+LABEL, CENTRE = PerRow("label", np.argmax(Y, axis=1)), RNG.standard_normal((2, P))
 ASKED = np.array([[0, 0], [1, 0], [2, 1]])
 TASKS_HERE: list[Task] = [
     Squares(), Normal(), Normal(PerRow("Y", Y)), Products(PerRow("Y", Y)),
@@ -47,6 +51,9 @@ TASKS_HERE: list[Task] = [
     *(Taken(RNG.standard_normal(P), PerRow("Y", SIGNS), FACTOR, 1e-13, 1.0, 1e-12, 0.3, relabel,
             RNG.standard_normal((3, P)), 4) for relabel in (False, True)),
     Drops(RNG.standard_normal((3, P)), PerRow("Y", Y), np.eye(3), PerRow("open", Y == 0), as_lines(KINDS), ASKED, 7),
+    Pairs(CENTRE, 0, 3), Each(CENTRE, LABEL, np.tril(RNG.standard_normal((2 * P, 2 * P))), 1.0, 1.0),
+    Stepped(CENTRE, CENTRE + 0.1 * RNG.standard_normal((3, 2, P)), np.array([-1, 5, 40]), LABEL,
+            RNG.uniform(0.0, 0.5, N)),
 ]
 
 
