@@ -50,8 +50,15 @@ class Centre:
         return j != self.out
 
 
-def centre(data: Data, weights: Sequence[float], out: int | None) -> Centre | None:
-    """Everything at weights, in balls and then in doubles; None where numbers are too large."""
+def centre(data: Data, weights: Sequence[float], out: int | None, tie: float | None = None) -> Centre | None:
+    """Everything at weights, in balls and then in doubles; None where numbers are too large.
+
+    Args:
+        data: the head.
+        weights: the weights.
+        out: the row that is out.
+        tie: that of another node; None: one of about the curvature here.
+    """
     flat, n, k, p = list(weights), data.n, data.k, data.p
     head = data.head
     z = head.outputs(flat)
@@ -78,6 +85,7 @@ def centre(data: Data, weights: Sequence[float], out: int | None) -> Centre | No
     size = up(norm(map(arb, flat)))
     if not (blur < SURE and all(map(isfinite, g)) and size < 2.0**400):
         return None
-    tie = sum(x * (1.0 - x) for column in s for x in column) / (k * k) if data.free else 0.0
+    if tie is None:
+        tie = sum(x * (1.0 - x) for column in s for x in column) / (k * k) if data.free else 0.0
     g_off = up(norm([x - y for x, y in zip(balls, g, strict=True)]))
     return Centre(data, flat, size, out, s, blur * UP, g, g_off, tie) if n and g_off < 2.0**400 else None

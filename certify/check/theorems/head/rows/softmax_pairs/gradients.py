@@ -48,13 +48,18 @@ class Gradients:
     def at(self, steps: Sequence[Sequence[float]], slopes: Sequence[Columns], gone: Sequence[Sequence[int]],
            ) -> list[list[float]]:
         """The gradient at the centre with each step, without its rows `gone`, from the probabilities there."""
+        return self.of(steps, [[list(map(int, map(mul, column, repeat(2.0**SLOPE)))) for column in columns]
+                               for columns in slopes], gone)
+
+    def of(self, steps: Sequence[Sequence[float]], slopes: Sequence[list[list[int]]], gone: Sequence[Sequence[int]],
+           ) -> list[list[float]]:
+        """The same from probabilities in whole numbers of SLOPE bits."""
         c, data = self.c, self.c.data
         k, p, n = data.k, data.p, data.n
         flat: list[int] = []
-        for columns, rows in zip(slopes, gone, strict=True):
+        for lines, rows in zip(slopes, gone, strict=True):
             out = [*rows, *([] if c.out is None else [c.out])]
-            for column in columns:
-                line = list(map(int, map(mul, column, repeat(2.0**SLOPE))))
+            for line in lines:
                 for i in out:
                     line[i] = 0
                 flat += line

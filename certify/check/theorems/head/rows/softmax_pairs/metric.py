@@ -5,15 +5,16 @@ Of rows the k × k blocks `(x_jᵀ ⊗ 1)A⁻¹(x_j ⊗ 1)` are formed, and the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import frexp, inf, ldexp, sqrt
 from operator import mul
 
 from flint import arb, arb_mat, fmpz_mat
 
 from certify.check.linalg.balls import ZERO
-from certify.check.linalg.fixed import Fixed
+from certify.check.linalg.fixed import Fixed, cut
 from certify.check.linalg.inverse import judged, proposed
 from certify.check.theorems.head.rows.boxes.fixed_rows import LOST
 from certify.check.theorems.head.rows.pair_tree.numbers import UP, up
@@ -34,7 +35,7 @@ class Metric:
 
     Attributes:
         c: the node's centre.
-        X: whole numbers of `2^−bits`, symmetric up to nothing that forms look at.
+        X: whole numbers of `2^−bits`, symmetric.
         off, stretch: `A⁻¹ ⪯ stretch·(X + off)`.
         big: at least `‖A⁻¹‖` and `‖X‖`; `root` at least `√big`.
     """
@@ -72,26 +73,28 @@ class Metric:
         return [[ldexp(float(int(x)), unit - self.bits) for x in row]
                 for row, unit in zip((fmpz_mat(whole) * self.X).tolist(), units, strict=True)] if whole else []
 
+    @cached_property
+    def columns(self) -> fmpz_mat:
+        """Of each block (a, b), a ≤ b, what products of the entries of a row are summed with."""
+        k, p, X = self.c.data.k, self.c.data.p, self.X.tolist()
+        pairs = [(i, j) for i in range(p) for j in range(i, p)]
+        return fmpz_mat([[X[a * p + i][b * p + j] + X[a * p + j][b * p + i] if i != j else X[a * p + i][b * p + i]
+                          for i, j in pairs] for a in range(k) for b in range(a, k)]).transpose()
+
     def blocks(self, t: Table) -> Blocks:
         """The k × k blocks of all rows of a table.
 
         `|x·X_abx − ⟨X_ab, Ŝ⟩| ≤ |X_ab|_F|Ŝ − xxᵀ|_F`, and `|X_ab|_F ≤ √p‖X‖`.
         """
         k, p = self.c.data.k, self.c.data.p
-        X, places = self.X.tolist(), [(a, b) for a in range(k) for b in range(a, k)]
-        pairs = [(i, j) for i in range(p) for j in range(i, p)]
-        columns = [[X[a * p + i][b * p + j] + X[a * p + j][b * p + i] if i != j else X[a * p + i][b * p + i]
-                    for i, j in pairs] for a, b in places]
-        M = fmpz_mat(columns).transpose()
-        K: list[list[float]] = []
+        K: list[list[list[float]]] = []
         loose: list[float] = []
         for part in t.squares():
             one = ldexp(self.stretch, part.unit - self.bits)
-            K += [[float(int(x)) * one for x in row] for row in (part.across * M).tolist()]
+            K += [dense([float(int(x)) * one for x in row], k) for row in (part.across * self.columns).tolist()]
             loose += [k * sqrt(p) * self.big * up(x) * self.stretch * UP for x in part.off]
         rounded = (self.off + 2.0**-50 * k * self.big) * self.stretch
-        return Blocks(k, [dense(line, k) for line in K],
-                      [(x + rounded * r * r) * UP * UP for x, r in zip(loose, t.norms, strict=True)])
+        return Blocks(k, K, [(x + rounded * r * r) * UP * UP for x, r in zip(loose, t.norms, strict=True)])
 
 
 def shortened(M: Metric, part: float) -> Metric:
@@ -117,12 +120,33 @@ class Blocks:
         """The largest of these for a row."""
         return max(self.seen(j, a, b) for a in range(self.k) for b in range(a))
 
+    def farthest(self, h: Sequence[float]) -> float:
+        """The largest of these times a number of each row; what is soon seen to be no more is not looked at closely."""
+        found = 0.0
+        for j, x in enumerate(h):
+            K = self.K[j]
+            top, low = max(map(max, K)), min(map(min, K))
+            if x and not x * rooted(2.0 * (top - low) + 2.0**-49 * max(top, -low) + 2.0 * self.loose[j]) <= found:
+                found = max(found, x * self.widest(j) * UP)
+        return found
+
     def length(self, j: int, u: Sequence[float]) -> float:
         """At least `|x ⊗ u|_*`."""
         K, whole = self.K[j], sum(map(mul, u, u))
         form = sum(x * sum(map(mul, line, u)) for x, line in zip(u, K, strict=True))
         size = sum(map(sum, (map(abs, line) for line in K)))
         return rooted(max(form, 0.0) + (self.loose[j] + 2.0**-48 * size) * whole)
+
+    def all_own(self, j: int, s: Sequence[float], blur: float) -> float:
+        """At least the sum of the eigenvalues of `A^½KA^½`, A the curvature at probabilities off by `blur`.
+
+        `Σ s_a(e_a − s)·K(e_a − s) = Σ s_aK_aa + (Σ s_a − 2)s·Ks` with E as in :meth:`own`, `|E|_F² ≤ 2`.
+        """
+        K = self.K[j]
+        size = sum(map(sum, (map(abs, line) for line in K)))
+        form = sum(x * K[a][a] for a, x in enumerate(s)) + (sum(s) - 2.0) * sum(
+            x * sum(map(mul, line, s)) for x, line in zip(s, K, strict=True))
+        return (max(form, 0.0) + 2.0**-46 * size + 2.0 * self.loose[j]) * (1.0 + blur) * UP
 
     def own(self, j: int, s: Sequence[float], blur: float) -> float:
         """At least the root of the largest eigenvalue of `A^½KA^½`, A the curvature at probabilities off by `blur`.
@@ -166,7 +190,7 @@ def short(vectors: Sequence[Sequence[float]]) -> tuple[list[list[int]], list[int
 
 
 def gram(c: Centre, d: Sequence[float]) -> Fixed:
-    """A in fixed point, with what it is off by.
+    """A in fixed point of about WIDTH bits, with what it is off by.
 
     `vᵀA_jv = Σ_{a<b} s_as_b(v_a − v_b)²`: where every product is off by `2^−35` of itself at most, as those of the
     doubles s are, so is the form, which is less than d_j and lengths are rounded by. A stands for the sum with these
@@ -176,36 +200,42 @@ def gram(c: Centre, d: Sequence[float]) -> Fixed:
     data, k, p = c.data, c.data.k, c.data.p
     places, one = [(a, b) for a in range(k) for b in range(a, k)], 2.0**WEIGHT
     lines = list(zip(*c.s, strict=True))
-    sums, at, unsure, unit = [[0] * len(places)] * (p * (p + 1) // 2), 0, 0.0, 0
+    sums, at, unsure, unit = fmpz_mat(p * (p + 1) // 2, len(places)), 0, 0.0, 0
     for part in data.table.squares():
         m, unit = len(part.off), part.unit
         weigh = [_laplacian(s, x, places) for s, x in zip(lines[at : at + m], [y * one for y in d[at : at + m]],
                                                           strict=True)]
-        found = (part.mat * fmpz_mat(weigh)).tolist()
-        sums = [[x + int(y) for x, y in zip(*pair, strict=True)] for pair in zip(sums, found, strict=True)]
+        sums += part.mat * fmpz_mat(weigh)
         each = zip(data.table.norms[at : at + m], d[at : at + m], part.off, strict=True)
         unsure += sum(k / one * (r * r + up(o)) + x * up(o) for r, x, o in each)
         at += m
-    bits, place = WEIGHT - unit, {}
-    number = 0
-    for i in range(p):
-        for j in range(i, p):
-            place[i, j] = place[j, i] = number
-            number += 1
-    block = {pair: q for q, pair in enumerate(places)}
-    whole = [[sums[place[i, j]][block[min(a, b), max(a, b)]] for b in range(k) for j in range(p)]
-             for a in range(k) for i in range(p)]
+    bits, flat = WEIGHT - unit, sums.entries()
+    drop = max(0, max((int(x).bit_length() for x in flat[:: len(places)]), default=0) - WIDTH)
+    whole, bits = _spread(fmpz_mat(p * (p + 1) // 2, len(places), [x >> drop for x in flat]), k, p), bits - drop
     scale = arb(2) ** bits
     held = [int((x * scale).floor().mid().unique_fmpz() or 0) for x in [*data.decay, arb(c.tie)]]
     for a in range(k):
         for i in range(p):
-            whole[a * p + i][a * p + i] += held[i]
+            whole[a * p + i, a * p + i] += held[i]
         for b in range(k if data.free else 0):
-            whole[a * p + p - 1][b * p + p - 1] += held[p]
-    # decay and tie are cut off to whole numbers
+            whole[a * p + p - 1, b * p + p - 1] += held[p]
+    # decay and tie are cut off to whole numbers, and so are all entries
     rest = sum((k * (x - arb(y) / scale).abs_upper() for x, y in zip([*data.decay, arb(c.tie)], held,
-                                                                    strict=True)), ZERO)
-    return Fixed(fmpz_mat(whole), bits, (arb(unsure * UP) + rest).upper())
+                                                                    strict=True)), cut((k * p, k * p), bits))
+    return Fixed(whole, bits, (arb(unsure * UP) + rest).upper())
+
+
+def _spread(sums: fmpz_mat, k: int, p: int) -> fmpz_mat:
+    """The kp × kp matrix of blocks (a, b), a ≤ b, one a column, of which the entries (i, j), i ≤ j, stand below."""
+    number = {pair: at for at, pair in enumerate((i, j) for i in range(p) for j in range(i, p))}
+    place = [number[min(i, j), max(i, j)] for i in range(p) for j in range(p)]
+    block, columns = {}, iter(sums.transpose().tolist())
+    for a in range(k):
+        for b in range(a, k):
+            column = next(columns)
+            block[a, b] = block[b, a] = [column[at] for at in place]
+    return fmpz_mat(k * p, k * p, [x for a in range(k) for i in range(p) for b in range(k)
+                                   for x in block[a, b][i * p : i * p + p]])
 
 
 def _laplacian(s: Sequence[float], d: float, places: Sequence[tuple[int, int]]) -> list[int]:
@@ -213,6 +243,11 @@ def _laplacian(s: Sequence[float], d: float, places: Sequence[tuple[int, int]]) 
     k = len(s)
     w = {(a, b): int(d * s[a] * s[b]) + 1 if d > 0.0 else 0 for a, b in places if a != b}
     return [-w[a, b] if a != b else sum(w[min(a, c), max(a, c)] for c in range(k) if c != a) for a, b in places]
+
+
+def _longest(M: fmpz_mat) -> int:
+    """Bits of the largest number on the diagonal, and so of a positive semidefinite matrix: what is cut off by."""
+    return max((int(M[i, i]).bit_length() for i in range(M.nrows())), default=0)
 
 
 def metric(c: Centre, d: Sequence[float], prove: bool = True) -> Metric | None:
@@ -230,12 +265,11 @@ def metric(c: Centre, d: Sequence[float], prove: bool = True) -> Metric | None:
     A = gram(c, d)
     if not A.radius.is_finite():
         return None
-    longest = max((int(x).bit_length() for x in A.mid.entries()), default=0)
-    A = A.at(A.bits + WIDTH - longest)
     X = proposed(A, WIDTH)
     if X is None:
         return None
-    largest = max((int(x).bit_length() for x in X.mid.entries()), default=0)
+    X = Fixed(X.mid + X.mid.transpose(), X.bits + 1, ZERO)  # blocks (a, b) stand for (b, a) as well
+    largest = _longest(X.mid)
     if not prove:
         X = X.at(X.bits + FINE - largest) if largest > FINE else X
         return Metric(c, X.mid, X.bits, 0.0, up(X.reach), 1.0)
@@ -246,6 +280,6 @@ def metric(c: Centre, d: Sequence[float], prove: bool = True) -> Metric | None:
     stretch = (1 / (1 - A.radius * big)).upper()
     if not (big < LARGEST and A.radius * big < NEAR):
         return None
-    cut = X.at(X.bits + FINE - largest) if largest > FINE else X
-    off = up(found.error * big + cut.radius) * UP
-    return Metric(c, cut.mid, cut.bits, off, (up(big) + up(cut.radius)) * up(stretch) * UP, up(stretch))
+    short_ = X.at(X.bits + FINE - largest) if largest > FINE else X
+    off = up(found.error * big + short_.radius) * UP
+    return Metric(c, short_.mid, short_.bits, off, (up(big) + up(short_.radius)) * up(stretch) * UP, up(stretch))

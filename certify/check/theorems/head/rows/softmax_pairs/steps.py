@@ -90,6 +90,10 @@ class Newton:
             at = [a for a in at if least[a] > near]
         return best
 
+    def corrections(self, rows: Sequence[int], left: Sequence[list[float]]) -> list[list[float]]:
+        """What Newton's method would take off steps of some rows where such gradients are left."""
+        return self._turned(rows, [self._inner(i) for i in rows], left) if rows else []
+
     def refit(self, gone: Sequence[int]) -> list[float]:
         """Weights near the refit without some rows, from the sum of their steps: a proposal."""
         c = self.gradients.c

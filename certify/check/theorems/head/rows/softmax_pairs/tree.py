@@ -7,6 +7,7 @@ from operator import mul
 
 from certify.check.theorems.head.rows.softmax_pairs.bound import Bound, over
 from certify.check.theorems.head.rows.softmax_pairs.centre import centre
+from certify.check.theorems.head.rows.softmax_pairs.child import Children
 from certify.check.theorems.head.rows.softmax_pairs.data import Data
 from certify.check.theorems.head.rows.softmax_pairs.drops import Choice, Drops, pairs_of
 from certify.check.theorems.head.rows.softmax_pairs.gradients import Gradients
@@ -42,12 +43,16 @@ def proved(data: Data, stated: Stated, asked: Sequence[bool]) -> list[bool]:
     for q, weights in zip(stated.hot, stated.child_weights, strict=True):
         apart.add(q)
         nodes.append((q, weights, [i for i in data.head.moving if i not in apart], count - 1))
+    children: Children | None = None
     for (out, weights, rows, k), reach in zip(nodes, stated.reach, strict=True):
         live = [j for j, ok in enumerate(good) if ok]
         if not live:
             break
         try:
-            left = _left(data, out, weights, rows if k else [], min(k, len(rows)), reach, live, leaves)
+            if out is None or children is None:
+                children, left = _left(data, weights, rows, min(k, len(rows)), reach, live, leaves)
+            else:
+                left = children.left(out, weights, rows if k else [], live)
         except (OverflowError, ValueError):  # numbers that no double holds: nothing is proved
             left = set(live)
         for j in left:
@@ -55,37 +60,23 @@ def proved(data: Data, stated: Stated, asked: Sequence[bool]) -> list[bool]:
     return good
 
 
-def _left(data: Data, out: int | None, weights: Sequence[float], rows: Sequence[int], k: int, reach: Sequence[float],
-          live: Sequence[int], leaves: Leaves) -> set[int]:
-    """Those of some points that a node does not prove to keep their label without `out` and k more rows at most."""
-    left = set(live)
-    c = centre(data, weights, out)
-    if c is None:
-        return left
-    X = metric(c, [1.0 if c.there(j) else 0.0 for j in range(data.n)], k == 1)
-    if X is None:
-        return left
+def _left(data: Data, weights: Sequence[float], rows: Sequence[int], k: int, reach: Sequence[float],
+          live: Sequence[int], leaves: Leaves) -> tuple[Children | None, set[int]]:
+    """Those of some points that the root does not prove to keep their label without k rows at most; and its children."""
+    c = centre(data, weights, None)
+    X = None if c is None else metric(c, [1.0] * data.n, k == 1)
+    if c is None or X is None:
+        return None, set(live)
     newton = Newton(Gradients(c), X, X.blocks(data.table))
-    heat = _heat(newton, rows)
-    excused: set[tuple[int, ...]] = set(leaves.stated.leaves) if out is None else {
-        (i + l - out,) for i, l in leaves.stated.leaves if out in (i, l)}
-    apart = {T[0] for T in excused if len(T) == 1 and all(_leaf(T, newton, leaves, j) for j in live)}
-    # one long step spoils the bound of all others: at a child rows with a leaf for all points are left to it first
-    for without in (apart, set[int]()) if apart else (apart,):
-        if left:
-            left -= _tried(newton, [i for i in rows if i not in without], heat, k, reach, sorted(left), leaves, excused)
-    return left
+    done = _tried(newton, rows, _heat(newton, rows), k, reach, live, leaves, set(leaves.stated.leaves))
+    return Children(newton, leaves), set(live) - done
 
 
 def _tried(newton: Newton, rows: Sequence[int], heat: Mapping[int, float], k: int, reach: Sequence[float],
            live: Sequence[int], leaves: Leaves, excused: set[tuple[int, ...]]) -> set[int]:
-    """The points that bounds for some rows prove, and leaves for the others of a child."""
+    """The points that bounds for some rows prove, and leaves for the others."""
     done = set[int]()
-    order, there = sorted(rows, key=heat.__getitem__, reverse=True), set(rows)
-    beside = [T for T in excused if len(T) == 1 and T[0] not in there]
-    live = [j for j in live if all(_leaf(T, newton, leaves, j) for T in beside)]
-    if not live:
-        return done
+    order = sorted(rows, key=heat.__getitem__, reverse=True)
     for count, near in _efforts(newton, [heat[i] for i in order], live, k):
         steps = newton.steps(order[:count], near)
         own = [one for one in steps if one is not None]
@@ -119,10 +110,8 @@ def _settled(found: Bound, data: Data, live: Sequence[int], newton: Newton, leav
 
 
 def _leaf(T: Choice, newton: Newton, leaves: Leaves, j: int) -> bool:
-    """Whether a leaf, or a refit, keeps the label of a point without the rows that are out and those of a choice."""
-    out = newton.gradients.c.out
-    rows = tuple(sorted((*T, *(() if out is None else (out,)))))
-    return leaves.keep(rows, j, lambda: newton.refit(T))
+    """Whether a leaf, or a refit, keeps the label of a point without the rows of a choice."""
+    return leaves.keep(T, j, lambda: newton.refit(T))
 
 
 def _heat(newton: Newton, rows: Sequence[int]) -> dict[int, float]:
