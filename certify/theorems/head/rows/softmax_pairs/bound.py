@@ -171,9 +171,7 @@ class Bounds:
         """`(r, r)` upper bounds of `|Γ_il|_*`; 0 for two rows without steps."""
         st, c, f, r = self.st, self.st.c, len(self.place), len(self.rows)
         flat, off, root = inv
-        norms, n = c.head.phi_norm[self.rows], c.head.n
-        weigh = np.where(d > 0.0, c.kept / np.maximum(d, 2.0**-200), 0.0) * RAISE
-        Q = (self.first * weigh) @ self.second.T * fp.sum_up(n)
+        norms = c.head.phi_norm[self.rows]
         moved = np.einsum("fra,rab,frb->fr", self.bent, own[self.rows], self.bent, optimize=True)
         length2 = np.einsum("fra,fra->fr", self.bent, self.bent) + 1e-30
         wide = np.sqrt(np.maximum(moved, 0.0) + 2.0 * off * (norms * norms) * length2)
@@ -182,9 +180,7 @@ class Bounds:
         C = np.zeros((r, r))
         C[:f] = wide
         C[:, :f] += wide.T
-        crude = np.sqrt(np.minimum(Q, Q.T)) * RAISE
-        np.fill_diagonal(crude, 0.0)
-        C[:f, :f] += crude
+        C[:f, :f] += self.crude(d)
         C *= RAISE
         if self.pairs is None:
             self._form(C[:f, :f])
@@ -194,6 +190,14 @@ class Bounds:
             signed = (_norms(flat, off, self.G) + self.G_off * root) * RAISE
             C[a, b] = C[b, a] = np.minimum(signed, C[a, b])
         return C
+
+    def crude(self, d: Array) -> Array:
+        """`(f, f)` upper bounds of `|Σ Δ_j ⊗ x_j|_*` over all rows but the two, by second differences (Lemma 2)."""
+        weigh = np.where(d > 0.0, self.st.c.kept / np.maximum(d, 2.0**-200), 0.0) * RAISE
+        Q = (self.first * weigh) @ self.second.T * fp.sum_up(len(d))
+        found = np.sqrt(np.minimum(Q, Q.T)) * RAISE
+        np.fill_diagonal(found, 0.0)
+        return np.asarray(found)
 
     def _form(self, C: Array) -> None:
         """Form the pairs whose crude bounds are largest."""

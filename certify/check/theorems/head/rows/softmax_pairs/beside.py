@@ -104,18 +104,25 @@ class Beside:
         for h, row in zip(self.h, (data.table.exact * V.transpose()).tolist(), strict=True):
             mid = [float(x.mid()) for x in row]
             rho = (max(mid) - min(mid) + 2.0 * max(up(x.rad()) for x in row) + 2.0**-50 * max(map(abs, mid))) * UP
-            found.append(0.0 if not h else rho * exp(0.5 * rho) * UP / h * UP if rho < 2.0 * FARTHEST else inf)
+            found.append(rho * exp(0.5 * rho) * UP / h * UP if h > 0.0 and rho < 2.0 * FARTHEST else inf)
+        found[self.out] = 0.0
         return found
 
     def second(self, step: Step, left: float) -> float:
         """R of a step of the root by second differences (Lemma 4); `left` is the length of its gradient there."""
-        c, root, l = self.c, self.root, step.row
-        c_j = list(map(mul, self.changed, step.long))
-        Q = sqrt(sum(map(mul, c_j, c_j)) * UP) * UP
+        return (self.still + left + self.root_still + self.differences(step) + self.own_moves(step)) * UP
+
+    def differences(self, step: Step) -> float:
+        """At least `|Σ Δ_j ⊗ x_j|_*` over all rows but the hot one and that of the step."""
+        c = list(map(mul, self.changed, step.long))
+        return sqrt(sum(map(mul, c, c)) * UP) * UP
+
+    def own_moves(self, step: Step) -> float:
+        """At least how long what each of these two rows does to the other's pull is."""
+        c, root, l, q = self.c, self.root, step.row, self.out
         here = self.seen(l, list(map(sub, self.lines[l], (x[l] for x in root.s))), c.blur + root.blur)
-        there = self.seen(self.out, [x[self.out] - y[self.out] for x, y in zip(step.s, root.s, strict=True)],
-                          step.blur + root.blur)
-        return (self.still + left + self.root_still + Q + here + there) * UP
+        there = self.seen(q, [x[q] - y[q] for x, y in zip(step.s, root.s, strict=True)], step.blur + root.blur)
+        return (here + there) * UP
 
     def lengths(self, steps: Sequence[Step]) -> list[float]:
         """At least the lengths of the gradients of steps, each where it was made."""

@@ -47,6 +47,7 @@ class Bound:
         shares: of pairs of steps, for a > b; `most`: the largest for each step.
         beside: the largest share of a step with a row without one; `two`: of two such rows; `extra`: shares of those
             that are excused, which these are without, the row with a step first.
+        bent: what second differences of pairs of steps make of the gradient, for a > b.
         M, K: the inverse of A, and its blocks of rows.
     """
 
@@ -149,13 +150,14 @@ class Bound:
         weight = [1.0 / sqrt(self.d[j]) * UP for j in on]
         Q = crossed([[one.grown[j] for j in on] for one in self.steps],
                     [list(map(mul, (one.long[j] for j in on), weight)) for one in self.steps])
+        self.bent = [[min(Q[a][b], Q[b][a]) for b in range(a)] for a in range(len(rows))]
         bare = [j for j in range(n) if self.gradients.c.there(j) and not self.d[j] > 0.0]
         for a, (one, i) in enumerate(zip(self.steps, rows, strict=True)):
             line = array("d")
             for b in range(a):
                 other, l = self.steps[b], rows[b]
                 lost = inf if any(one.grown[j] and other.grown[j] for j in bare) else 0.0
-                C = min(Q[a][b], Q[b][a]) + self.own[i] * other.long[i] + self.own[l] * one.long[l] + lost
+                C = self.bent[a][b] + self.own[i] * other.long[i] + self.own[l] * one.long[l] + lost
                 R = self.left[a] + self.left[b] + self.still + C
                 if (a, b) in self.formed:
                     R = min(R, self._formed_length(a, b))

@@ -40,7 +40,7 @@ class Children:
         """What of each row counts: a proposal."""
         wide = self.newton.wide
         most = CALM * sorted(wide)[len(wide) // 2]
-        return [min(1.0, most / x) if x > 0.0 else 1.0 for x in wide]
+        return [most / x if x > most > 0.0 else 1.0 for x in wide]
 
     def left(self, out: int, weights: Sequence[float], rows: Sequence[int], live: Sequence[int]) -> set[int]:
         """The points that are not proved to keep their label without the hot row and one of some others, or none."""

@@ -179,3 +179,57 @@ def test_what_is_not_finite_has_no_step() -> None:
     far: Array = np.full((3, head.k, head.m), 1e6) * np.arange(float(head.k))[:, None]
     assert steps(b, np.arange(3), far, 0) is None
     assert steps(b, np.arange(3), np.full((3, head.k, head.m), np.inf), 0) is not None  # a step of 0 is one
+
+
+def _softmax(Z: Array) -> Array:
+    E = np.exp(Z - Z.max(axis=-1, keepdims=True))
+    return np.asarray(E / E.sum(axis=-1, keepdims=True))
+
+
+def _curvature(head: Head, W: Array, rows: list[int]) -> Array:
+    """That of the rows' losses."""
+    S = _softmax(head.phi[rows] @ W.T)
+    A = np.einsum("ja,ab->jab", S, np.eye(head.k)) - S[:, :, None] * S[:, None, :]
+    return np.einsum("jab,jp,jq->apbq", A, head.phi[rows], head.phi[rows]).reshape(head.k * head.m, -1)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_second_differences_are_no_longer_than_is_said(seed: int) -> None:
+    head, rng = drawn(seed, False)
+    st, rows = made(head, rng, ())
+    all_ = Bounds(st, rows, 2, 0, Formed(st))
+    V, delta = st.c.V, st.delta[all_.place]
+    decay = np.diag(np.tile(np.where(head.decayed, head.n * head.weight_decay, 0.0), head.k))
+    X, said = np.linalg.inv(_curvature(head, V, list(range(head.n))) + decay), all_.crude(np.ones(head.n))
+    for a, q in combinations(range(len(delta)), 2):
+        D = [_softmax(head.phi @ W.T) for W in (V + delta[a] + delta[q], V + delta[a], V + delta[q], V)]
+        second = D[0] - D[1] - D[2] + D[3]
+        second[all_.rows[[a, q]]] = 0.0
+        g = (second.T @ head.phi).ravel()
+        assert said[a, q] >= np.sqrt(max(g @ X @ g, 0.0)) * (1 - 1e-6) - 1e-10
+
+
+@pytest.mark.parametrize("x", [1e-3, 2.0])
+@pytest.mark.parametrize("seed", range(8))
+def test_the_matrix_lies_below_the_curvature_at_every_sum_of_steps(seed: int, x: float) -> None:
+    """With a small χ what steps leave of it, with a large one what moves of that range leave."""
+    head, rng = drawn(seed, False)
+    st, rows = made(head, rng, ())
+    got = Bounds(st, rows, 2, 0, Formed(st)).found(coded(np.full(head.n, x)))
+    if got is None:
+        return
+    b = got[0]
+    A, full = np.linalg.inv(b.X.reshape(head.k * head.m, -1)), np.zeros((head.n, head.k, head.m))
+    decay = np.diag(np.tile(np.where(head.decayed, head.n * head.weight_decay, 0.0), head.k))
+    full[st.rows] = st.delta
+    for T in [(), *combinations(b.rows.tolist(), 2)]:
+        W, rest = st.c.V + full[list(T)].sum(axis=0), [j for j in range(head.n) if j not in T]
+        more = _curvature(head, st.c.V, list(T))  # what the rows that go are counted with is no more than theirs
+        v = rng.standard_normal((20, head.k, head.m))
+        v *= x / np.ptp(np.einsum("bkm,jm->bjk", v, head.phi), axis=2).max(axis=1)[:, None, None]
+        if x < 0.1:  # all directions, as the moves are short
+            assert np.linalg.eigvalsh(_curvature(head, W, rest) + more + decay - A).min() > -1e-3 * x * head.n - 1e-9
+        for u in (*v, *-v):
+            moved = (_softmax(head.phi[rest] @ (W + u).T) - _softmax(head.phi[rest] @ W.T)).T @ head.phi[rest]
+            there = float((moved * u).sum() + u.ravel() @ (more + decay) @ u.ravel())
+            assert there >= u.ravel() @ A @ u.ravel() * (1 - 1e-6) - 1e-12

@@ -196,3 +196,40 @@ def test_the_inverse_of_what_is_singular_is_none() -> None:
         head, _, c, _ = made((0, True, None, 0.0))
         assert metric(c, [0.0] * head.n) is None  # nothing holds the intercepts but their tie
         assert metric(c, [1.0] * head.n) is not None
+
+
+@pytest.mark.parametrize("case", [case for case in cases() if case[2] is None])
+def test_second_differences_are_no_longer_than_is_said(case: tuple[int, bool, int | None, float]) -> None:
+    with ctx.workprec(64):
+        head, _, c, n = made(case)
+        steps = [one for one in n.steps(range(head.n), 2.0**-20) if one is not None]
+        b = Bound(n.gradients, steps, [], 2)
+        if not b.prove([1.0] * head.n, set()):
+            return
+        X, V = np.linalg.inv(below(head, c, b.d)), np.array(c.weights).reshape(head.V.shape)
+        delta = [np.array(one.cut.step).reshape(V.shape) for one in steps]
+        for a, q in combinations(range(len(steps)), 2):
+            D = [softmax(head.phi @ W.T) for W in (V + delta[a] + delta[q], V + delta[a], V + delta[q], V)]
+            second = D[0] - D[1] - D[2] + D[3]
+            second[[steps[a].row, steps[q].row]] = 0.0
+            g = (second.T @ head.phi).ravel()
+            assert b.bent[q][a] >= np.sqrt(g @ X @ g) * (1 - 1e-6) - 1e-10
+
+
+@pytest.mark.parametrize("reach", [1e-6, 2.0])
+def test_what_rows_keep_of_their_curvature_is_there_at_every_sum_of_steps(reach: float) -> None:
+    """d_j with a small χ is no more than what steps leave, with a large one than what a move of it leaves."""
+    with ctx.workprec(64):
+        for case in (case for case in cases() if case[2] is None):
+            head, _, c, n = made(case)
+            steps = [one for one in n.steps(range(head.n), 2.0**-8) if one is not None]
+            b = Bound(n.gradients, steps, [], 2)
+            if not b._with([reach] * head.n, None):
+                continue
+            V = np.array(c.weights).reshape(head.V.shape)
+            for T in [(), *combinations(steps, 2)]:
+                Z = head.phi @ (V + sum(np.array(one.cut.step).reshape(V.shape) for one in T)).T
+                for j in (i for i in range(head.n) if i not in {one.row for one in T}):
+                    for u in (sign * reach * e for e in np.eye(head.k) for sign in (1.0, -1.0)):
+                        there = (softmax(Z[j] + u) - softmax(Z[j])) @ u
+                        assert there >= b.d[j] * (u @ curvature(c, j) @ u) * (1 - 1e-6) - 1e-17
