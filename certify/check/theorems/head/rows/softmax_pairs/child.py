@@ -67,6 +67,7 @@ class Child:
     def __init__(self, all_: Children, beside: Beside, points: Points) -> None:
         self.all, self.b, self.points = all_, beside, points
         self.gradient: dict[int, list[float]] = {}
+        self.nearest: dict[int, tuple[Step, float]] = {}
         self.out = beside.out
 
     def left(self, rows: Sequence[int]) -> set[int]:
@@ -132,9 +133,8 @@ class Child:
         """By this program's own steps."""
         if not rows:
             return {}
-        of_root = {one.row: one for one in self._of_root(rows) if one is not None}
-        self.own.found |= of_root
-        self.own.reached |= dict.fromkeys(of_root, inf)
+        self.own.found |= {one.row: one for one in self._of_root(rows) if one is not None} | {
+            l: one for l, (one, _) in self.nearest.items()}
         made = self.own.steps(rows, NEARER)
         return {l: self.points.live for l in rows} | self._made(
             {one.row: one.cut.step for one in made if one is not None})
@@ -147,6 +147,8 @@ class Child:
             if made is not None:
                 one, R = made
                 self.gradient[l] = one.left
+                if l not in self.nearest or R < self.nearest[l][1]:
+                    self.nearest[l] = made
                 share = self.b.step_share(one, R)
                 if share < inf:
                     found[l] = self.points.open(share, self.all.pushes.found(one.cut))

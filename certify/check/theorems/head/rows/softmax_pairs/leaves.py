@@ -11,7 +11,7 @@ from certify.check.theorems.head.rows.refitted.refit import Change, labels_after
 from certify.check.theorems.head.rows.softmax_pairs.data import Data
 from certify.check.theorems.head.rows.softmax_pairs.stated import Stated
 
-AT_ONCE, OWN = 64, 32
+AT_ONCE, OWN = 64, 96
 """Leaves at a time; and choices without one that are refitted here, as bounds differ a little."""
 
 
