@@ -1,8 +1,8 @@
 """D16, one choice at a time: what a row more does beside a hot one that is out.
 
-`H = Σ h_j²A_j ⊗ x_jx_jᵀ + decay + tie` at the child's weights, h_j = 0 of the hot row, less than 1 of rows whose outputs
-move far, else 1. A row l with a step δ, or none (δ = 0), leaves `|W_T − Ŵ_T|` so short that differences of outputs of x
-are off by `|x ⊗ (e_q − e_r)|_* · w_l`, by
+`H = Σ h_j²A_j ⊗ x_jx_jᵀ + decay + tie` at the child's weights, h_j = 0 of the hot row, less than 1 of rows whose
+outputs move far, else 1. A row l with a step δ, or none (δ = 0), leaves `|W_T − Ŵ_T|` so short that differences of
+outputs of x are off by `|x ⊗ (e_q − e_r)|_* · w_l`, by
 
 * `y = R·e^P·w/(1 − κ) < 1`, `w_l = −ln(1 − y)/w ≤ (R·e^P/(1 − κ))(1 + y/(2(1 − y)))`,
 

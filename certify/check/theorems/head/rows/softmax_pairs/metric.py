@@ -5,7 +5,7 @@ Of rows the k × k blocks `(x_jᵀ ⊗ 1)A⁻¹(x_j ⊗ 1)` are formed, and the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import frexp, inf, ldexp, sqrt
@@ -143,8 +143,8 @@ class Blocks:
         `Σ s_a(e_a − s)·K(e_a − s) = Σ s_aK_aa + (Σ s_a − 2)s·Ks` with E as in :meth:`own`, `|E|_F² ≤ 2`.
         """
         K = self.K[j]
-        size = sum(map(sum, (map(abs, line) for line in K)))
-        form = sum(x * K[a][a] for a, x in enumerate(s)) + (sum(s) - 2.0) * sum(
+        size: float = sum(map(sum, (map(abs, line) for line in K)))
+        form: float = sum(x * K[a][a] for a, x in enumerate(s)) + (sum(s) - 2.0) * sum(
             x * sum(map(mul, line, s)) for x, line in zip(s, K, strict=True))
         return (max(form, 0.0) + 2.0**-46 * size + 2.0 * self.loose[j]) * (1.0 + blur) * UP
 

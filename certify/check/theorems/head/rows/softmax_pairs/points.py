@@ -80,8 +80,8 @@ class Points:
                     gap = outputs[j][own] - outputs[j][a]
                     self.room[a * self.count + j] = (float(gap.lower()) - abs(float(gap.mid())) * (UP - 1.0)) / UP**3
                     self.seen[a * self.count + j] = blocks.seen(j, own, a)
-        self.least = min((x / y / UP if x > 0.0 else -1.0 for x, y in zip(self.room, self.seen, strict=True) if y > 0.0),
-                         default=inf)
+        pairs = [(x, y) for x, y in zip(self.room, self.seen, strict=True) if y > 0.0]
+        self.least = min((x / y / UP if x > 0.0 else -1.0 for x, y in pairs), default=inf)
 
     def open(self, share: float, push: array[float] | None = None) -> list[int]:
         """The points that a choice is not proved to leave their label."""

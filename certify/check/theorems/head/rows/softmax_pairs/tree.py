@@ -37,39 +37,35 @@ def proved(data: Data, stated: Stated, asked: Sequence[bool]) -> list[bool]:
     """
     good = [want and label >= 0 for want, label in zip(asked, data.today, strict=True)]
     leaves, count = Leaves(data, stated, [j for j, ok in enumerate(good) if ok]), data.head.count
-    apart = set[int]()
-    rows = [i for i in data.head.moving if i not in set(stated.hot)]
-    nodes: list[tuple[int | None, Sequence[float], list[int], int]] = [(None, stated.weights, rows, count)]
+    apart = set(stated.hot)
+    rows = [i for i in data.head.moving if i not in apart]
+    try:
+        children, live = _root(data, stated, rows, min(count, len(rows)), leaves)
+    except (OverflowError, ValueError):  # numbers that no double holds: nothing is proved
+        children, live = None, []
+    apart.clear()
     for q, weights in zip(stated.hot, stated.child_weights, strict=True):
         apart.add(q)
-        nodes.append((q, weights, [i for i in data.head.moving if i not in apart], count - 1))
-    children: Children | None = None
-    for (out, weights, rows, k), reach in zip(nodes, stated.reach, strict=True):
-        live = [j for j, ok in enumerate(good) if ok]
-        if not live:
+        if children is None or not live:
             break
         try:
-            if out is None or children is None:
-                children, left = _left(data, weights, rows, min(k, len(rows)), reach, live, leaves)
-            else:
-                left = children.left(out, weights, rows if k else [], live)
-        except (OverflowError, ValueError):  # numbers that no double holds: nothing is proved
+            left = children.left(q, weights, [i for i in data.head.moving if i not in apart] if count > 1 else [], live)
+        except (OverflowError, ValueError):
             left = set(live)
-        for j in left:
-            good[j] = False
-    return good
+        live = [j for j in live if j not in left]
+    kept = set(live)
+    return [j in kept for j in range(len(good))]
 
 
-def _left(data: Data, weights: Sequence[float], rows: Sequence[int], k: int, reach: Sequence[float],
-          live: Sequence[int], leaves: Leaves) -> tuple[Children | None, set[int]]:
-    """Those of some points that the root does not prove to keep their label without k rows at most; and its children."""
-    c = centre(data, weights, None)
+def _root(data: Data, stated: Stated, rows: Sequence[int], k: int, leaves: Leaves) -> tuple[Children | None, list[int]]:
+    """The children of the root, and those of the points in question that keep their label without k rows at most."""
+    c, live = centre(data, stated.weights, None), leaves.live
     X = None if c is None else metric(c, [1.0] * data.n, k == 1)
-    if c is None or X is None:
-        return None, set(live)
+    if c is None or X is None or not live:
+        return None, []
     newton = Newton(Gradients(c), X, X.blocks(data.table))
-    done = _tried(newton, rows, _heat(newton, rows), k, reach, live, leaves, set(leaves.stated.leaves))
-    return Children(newton, leaves), set(live) - done
+    done = _tried(newton, rows, _heat(newton, rows), k, stated.reach[0], live, leaves, set(stated.leaves))
+    return Children(newton, leaves), sorted(done)
 
 
 def _tried(newton: Newton, rows: Sequence[int], heat: Mapping[int, float], k: int, reach: Sequence[float],

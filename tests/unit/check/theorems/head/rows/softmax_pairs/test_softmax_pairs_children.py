@@ -96,7 +96,8 @@ def _keeps(z: Array, wide: float, least: Array) -> None:
             assert (softmax(z + u) - softmax(z)) @ u >= u @ least @ u * (1 - 1e-6) - 1e-13
 
 
-def distances_hold(head: Head, refits: Refits, c: Centre, b: Beside, T: tuple[int, ...], start: Array, w: float) -> None:
+def distances_hold(head: Head, refits: Refits, c: Centre, b: Beside, T: tuple[int, ...], start: Array, w: float,
+                   ) -> None:
     W = refits(*T, b.out)
     if c.tie:  # of the minimisers the one that N picks
         W = W.copy()
