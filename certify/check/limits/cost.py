@@ -130,8 +130,8 @@ def classes(problem: Problem, side: Mapping[str, Array], start: str) -> Cost:
     hot, N = len(side[f"{start}hot"].values), p * problem.outputs
     steps, evaluated = min(n, 640) * n * k, len(problem.evaluation)
     root = 0.3 + 5e-6 * steps + 1e-8 * N**3 + 1e-8 * n * N**2
-    child = 0.05 + 2.5e-7 * steps + 6e-9 * N**3 + 1e-8 * (n + evaluated) * N**2
-    return Cost(root + hot * child, 60 + 2e-5 * steps + 2e-4 * N**2)
+    child = 0.05 + 4e-7 * steps + 6e-9 * N**3 + 1.5e-9 * (n + evaluated) * N**2
+    return Cost(root + hot * child, 60 + 5e-5 * steps + 5e-4 * N**2)
 
 
 KINDS: dict[str, Callable[[Problem, Mapping[str, Array], str], Cost]] = {TREE: tree, CLASSES: classes}

@@ -78,6 +78,8 @@ def test_what_is_left_of_the_curvature_is_no_more_than_is_there(case: tuple[int,
         head, _, c, b, steps = child(case)
         V, n = np.array(c.weights).reshape(head.V.shape), head.n
         wide = [b.K.widest(j) for j in range(n)]
+        assert all(np.exp(-x) >= h * (1 - 1e-15) for x, h in zip(b.allowed, b.h, strict=True))
+        assert b.far >= max(h * x for h, x in zip(b.h, wide, strict=True))
         for one in [None, *steps]:
             l = next(i for i in range(n) if i != b.out) if one is None else one.row
             for R in (1e-6, 0.3 / b.far):
