@@ -132,7 +132,8 @@ def test_pairs_of_several_classes_are_estimated_by_their_hot_rows():
 
     with pytest.raises(TooLarge):
         module.check(AUDITS / "wine" / "interpolation" / "certificate.json", dict.fromkeys(ROLES), afford=note)
-    sides = [{}, *({"stable_predictions.rows.softmax_pairs.hot": Array((h,), tuple(range(h)), "i")} for h in (0, 10, 20))]
+    name = "stable_predictions.rows.softmax_pairs.hot"
+    sides = [{}, *({name: Array((h,), tuple(range(h)), "i")} for h in (0, 10, 20))]
     none, root, ten, twenty = (cost_of(*found[0], True, side).seconds for side in sides)
     assert none < root < ten < twenty and (twenty - root) == pytest.approx(2 * (ten - root)) and ten - root > 0.5
 
