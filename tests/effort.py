@@ -19,6 +19,11 @@ def examples(number: int) -> int:
 T = TypeVar("T")
 
 
+def turn(things: Sequence[T], number: int, share: int = 3) -> Sequence[T]:
+    """Of the things that are tried on the member with this number one in so many, other ones on the next member."""
+    return things if FULL else things[number % share::share]
+
+
 def some(things: Sequence[T], share: int = SHARE) -> Sequence[T]:
     """Of many things of one kind those that this run tries: one in so many, the first among them."""
     return things if FULL else things[::share]

@@ -63,30 +63,29 @@ def _search(C: Polyhedron, D: ConvexSet, bodies: tuple[Round, ...], middle: Vect
         for sign in (1, -1):
             row = tuple(Fraction(sign * (i == j)) for i in range(C.space))
             cone = cone.cut(homogeneous(row, dot(row, first.centre) + first.radius))
-    known: dict[Vector, Extent] = {}
+    known: dict[Vector, tuple[Vector, Extent, bool]] = {}  # a corner stays one for many cuts
 
-    def at(x: Vector) -> Extent:
+    def seen(x: Vector) -> tuple[Vector, Extent, bool]:
         if x not in known:
-            known[x] = D.distance(x)
+            known[x] = (x, D.distance(x), all(body.contains(x) for body in bodies))
         return known[x]
 
-    best = at(middle)
+    best = seen(middle)[1]
     for _ in range(CUTS):
-        corners = _corners(cone)
-        top = max(corners, key=lambda v: (at(v).upper, at(v).square or 0))
-        inside = [v for v in corners if all(body.contains(v) for body in bodies)]
+        corners = [seen(v) for v in _corners(cone)]
+        top, far, met = max(corners, key=lambda corner: (corner[1].upper, corner[1].square or 0))
         pulled = _pulled(middle, top, bodies)
-        best = max([best, *(at(v) for v in inside), at(pulled)], key=lambda e: e.lower)
-        if top in inside and all(at(v).upper <= at(top).upper for v in corners):
-            return at(top)
-        if at(top).upper - best.lower <= tolerance * at(top).upper:
-            return Extent(best.lower, at(top).upper)
-        outside = [v for v in corners if v not in inside and at(v).upper > best.lower]
-        for v in sorted(outside, key=lambda v: -at(v).upper)[: 2 * C.space]:
+        best = max([best, *(there for _, there, inside in corners if inside), seen(pulled)[1]], key=lambda e: e.lower)
+        if met:
+            return far
+        if far.upper - best.lower <= tolerance * far.upper:
+            return Extent(best.lower, far.upper)
+        outside = [(v, there) for v, there, inside in corners if not inside and there.upper > best.lower]
+        for v, _ in sorted(outside, key=lambda corner: -corner[1].upper)[: 2 * C.space]:
             for body in bodies:
                 if not body.contains(v):
                     cone = _tangent(cone, v, body)
-    return Extent(best.lower, max(at(v).upper for v in _corners(cone)), reason=f"{CUTS} cuts were not enough")
+    return Extent(best.lower, max(seen(v)[1].upper for v in _corners(cone)), reason=f"{CUTS} cuts were not enough")
 
 
 def _corners(cone: Cone) -> Rows:

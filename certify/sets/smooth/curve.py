@@ -66,18 +66,20 @@ class Curve(ClosedSet):
         return _scaled_derivatives(self.terms)
 
     @cached_property
+    def slopes(self) -> tuple[Terms, Terms]:
+        """The first derivatives, as polynomials."""
+        return _by_first(self.terms), _by_second(self.terms)
+
+    @cached_property
     def second(self) -> tuple[tuple[Terms, Terms], tuple[Terms, Terms]]:
         """The second derivatives, as polynomials."""
-        x, y = _by_first(self.terms), _by_second(self.terms)
+        x, y = self.slopes
         return (_by_first(x), _by_second(x)), (_by_first(y), _by_second(y))
 
     def floats(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """F and ∇F at the rows of x in floats, for proposals."""
-
-        def at(terms: Terms) -> np.ndarray:
-            return sum((float(c) * x[:, 0] ** i * x[:, 1] ** j for i, j, c in terms), np.zeros(len(x)))
-
-        return at(self.terms), np.stack([at(_by_first(self.terms)), at(_by_second(self.terms))], 1)
+        x_slope, y_slope = self.slopes
+        return _roughly(self.terms, x), np.stack([_roughly(x_slope, x), _roughly(y_slope, x)], 1)
 
     def value(self, w: Vector) -> Fraction:
         """`F(w)`."""
@@ -85,7 +87,7 @@ class Curve(ClosedSet):
 
     def gradient(self, w: Vector) -> Vector:
         """`∇F(w)`."""
-        return _evaluate(_by_first(self.terms), w), _evaluate(_by_second(self.terms), w)
+        return _evaluate(self.slopes[0], w), _evaluate(self.slopes[1], w)
 
     def contains(self, point: Any) -> bool:
         """Whether `F(point) = 0`."""
@@ -198,7 +200,7 @@ def polished(curve: Curve, p: Vector, x: np.ndarray) -> Vector:
         lam = -float((x - origin) @ g[0]) / max(float(g[0] @ g[0]), 1e-300)
         for _ in range(20):
             f, g = curve.floats(x[None])
-            H = np.array([[float(_evaluate(t, tuple(map(Fraction, x.tolist())))) for t in row] for row in curve.second])
+            H = np.array([[_roughly(terms, x[None])[0] for terms in row] for row in curve.second])
             K = np.block([[np.eye(2) + lam * H, g.T], [g, np.zeros((1, 1))]])
             right = -np.concatenate([x - origin + lam * g[0], f])
             if not (np.isfinite(K).all() and abs(np.linalg.det(K)) > 1e-300):
@@ -297,8 +299,19 @@ def clear(
     return (fp.sqrt_down(heap[0][0]) if heap else s), None
 
 
+def _roughly(terms: Terms, x: np.ndarray) -> np.ndarray:
+    """The values of a polynomial at the rows of x in floats."""
+    return sum((float(c) * x[:, 0] ** i * x[:, 1] ** j for i, j, c in terms), np.zeros(len(x)))
+
+
 def _evaluate(terms: Terms, w: Vector) -> Fraction:
-    return sum((c * w[0] ** i * w[1] ** j for i, j, c in terms), Fraction(0))
+    """The value of a polynomial, in whole numbers over one denominator, so that one fraction is shortened."""
+    below = math.lcm(w[0].denominator, w[1].denominator)
+    a, b = (v.numerator * (below // v.denominator) for v in w)
+    top = max((i + j for i, j, _ in terms), default=0)
+    shared = math.lcm(*(c.denominator for _, _, c in terms))
+    above = sum(c.numerator * (shared // c.denominator) * a**i * b**j * below ** (top - i - j) for i, j, c in terms)
+    return Fraction(above, shared * below**top)
 
 
 def _scaled_derivatives(terms: Terms) -> tuple[tuple[int, Terms], ...]:

@@ -89,6 +89,10 @@ def test_curves_with_a_known_distance():
     assert 1.0 in cusp.distance([-1, 0])
     toy = Curve({(1, 1): 1, (0, 0): "-5/2"}).distance([1, 2])
     assert round(toy.lower, 6) == round(toy.upper, 6) == 0.215027
+
+
+@pytest.mark.long
+def test_excess_of_a_curve_over_another():
     moved = excess(Curve({(1, 1): 1, (0, 0): "-5/2"}), Curve({(1, 1): 1, (0, 0): -2}), Ball([1, 2], "1/2"))
     assert 0 < moved.lower <= moved.upper <= moved.lower * (1 + 1e-3)
 

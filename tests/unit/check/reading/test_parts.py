@@ -8,6 +8,7 @@ from itertools import combinations, product
 
 from certify.check.reading.certificate import QUANTITIES
 from certify.check.reading.spec import PARTS, parts, read_spec
+from tests.effort import FULL, some
 
 PLAIN = b"""version = 1
 [model]
@@ -28,10 +29,10 @@ def test_what_is_not_looked_at_is_not_wrong():
     demands = {name: import_module(f"certify.check.reading.sections.{name}").demands for name in PARTS}
     names = ("map", "base", "set", "norm", "weight_norm", "parameter", "loss", "layer", "radius", "evaluation",
              "direction")
-    for number, words in enumerate(product(
+    for number, words in some(list(enumerate(product(
             ("interpolation", "critical", "sublevel"), ("given", "nearby"), ("total", "per_sample", "sparse", "given"),
             (2, "inf"), ("euclidean", "function"), ("features", "labels", "sample_weights"), ("squared", "logistic"),
-            ("all", 2), (None, 0.0, 0.5), (None, "e.npz"), (None, "down"))):
+            ("all", 2), (None, 0.0, 0.5), (None, "e.npz"), (None, "down")))), 7):
         more = dict(GIVEN[number % 3::3 + number % 4]) if number % 2 else {}
         spec = replace(plain, **dict(zip(names, words, strict=True)), **more)
         for quantities in (chosen[number % len(chosen)], chosen[(number + 7) % len(chosen)], set()):
@@ -40,4 +41,4 @@ def test_what_is_not_looked_at_is_not_wrong():
                 if name not in asked:
                     seen[name] += 1
                     assert not any(wrong for wrong, *_ in demands[name](spec, quantities)), (name, spec, quantities)
-    assert min(seen.values()) > 2000
+    assert min(seen.values()) > (2000 if FULL else 280)

@@ -21,7 +21,7 @@ from certify.check.enclosure.units import by_units
 from certify.check.main import line_of
 from certify.check.systems.critical import Stationary
 from certify.format.refusal import Invalid
-from tests.effort import examples
+from tests.effort import FULL, examples, turn
 from tests.families import emitter
 from tests.families.prover_cases import checked, critical, edit, forged, prove, settled
 from tests.oracles import critical_truth
@@ -316,10 +316,10 @@ def test_every_member_changed(tampered):
     certificate, folder = tampered
     assert checked(certificate, folder).verdict == "certified"
     tried = accepted = 0
-    for path, value in list(leaves(certificate)):
+    for number, (path, value) in enumerate(list(leaves(certificate))):
         if path[0] == "digest" or path[:2] == ("problem", "rationale"):
             continue
-        for new in mutations(value):
+        for new in turn(mutations(value), number):
             forgery = changed(certificate, path, new)
             if new == "__missing__":
                 place = forgery
@@ -339,7 +339,7 @@ def test_every_member_changed(tampered):
             else:
                 accepted += 1
                 assert expected is not False, f"{path}: {value!r} changed to {new!r} was accepted"
-    assert tried > 400
+    assert tried > (400 if FULL else 130)
     assert accepted < tried / 5
 
 
