@@ -190,7 +190,7 @@ def _curvature(head: Head, W: Array, rows: list[int]) -> Array:
     """That of the rows' losses."""
     S = _softmax(head.phi[rows] @ W.T)
     A = np.einsum("ja,ab->jab", S, np.eye(head.k)) - S[:, :, None] * S[:, None, :]
-    return np.einsum("jab,jp,jq->apbq", A, head.phi[rows], head.phi[rows]).reshape(head.k * head.m, -1)
+    return np.asarray(np.einsum("jab,jp,jq->apbq", A, head.phi[rows], head.phi[rows]).reshape(head.k * head.m, -1))
 
 
 @pytest.mark.parametrize("seed", range(8))

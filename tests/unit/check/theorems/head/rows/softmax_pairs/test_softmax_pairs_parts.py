@@ -128,8 +128,9 @@ def test_refits_are_as_near_as_is_said(case: tuple[int, bool, int | None, float]
             assert b.own[j] ** 2 >= most * (1 - 1e-6) - 1e-9 and b.kappa[j] >= b.d[j] * most * (1 - 1e-6) - 1e-9
             assert b.K.widest(j) ** 2 >= max((np.eye(k)[a] - np.eye(k)[q]) @ (out.T @ X @ out) @ (
                 np.eye(k)[a] - np.eye(k)[q]) for a in range(k) for q in range(a)) * (1 - 1e-6)
-        shares = {(): b.none} | {(one.row,): x for one, x in zip(steps, b.single, strict=True)} | {
-            (l,): x for l, x in zip(far, b.far_single, strict=True)}
+        shares: dict[tuple[int, ...], float] = {(): b.none}
+        shares |= {(one.row,): x for one, x in zip(steps, b.single, strict=True)}
+        shares |= {(l,): x for l, x in zip(far, b.far_single, strict=True)}
         place = {one.row: a for a, one in enumerate(steps)}
         for i, l in combinations(rows, 2) if c.out is None else ():
             a, q = (place.get(x, -1) for x in (i, l))
