@@ -111,8 +111,8 @@ class Bound:
         self.M: Metric = found
         self.K: Blocks = found.blocks(c.data.table)
         self.seen = [self.K.widest(j) for j in range(c.data.n)]
-        self.a = min((x / (y * UP) for j, (x, y) in enumerate(zip(reach, self.seen, strict=True)) if c.there(j)),
-                     default=inf)
+        self.a = min((x / (y * UP) if y < inf else 0.0
+                      for j, (x, y) in enumerate(zip(reach, self.seen, strict=True)) if c.there(j)), default=inf)
         self.own = [self.K.own(j, s, c.blur) for j, s in enumerate(self.lines)]
         self.kappa = [d * x * x * UP * UP for d, x in zip(self.d, self.own, strict=True)]
         self._shares()
@@ -276,9 +276,14 @@ class Bound:
 
 
 def over(share: float, kappa: float) -> float:
-    """`share/(1 − κ)`, from above; infinite where κ is not below 1."""
+    """`share/(1 − κ)`, from above; infinite where κ is not below 1 or one of them is no number.
+
+    >>> over(1.0, 0.5) >= 2.0, over(float("nan"), 0.5), over(1.0, float("nan"))
+    (True, inf, inf)
+    """
     kappa = kappa * UP * UP
-    return share * UP * UP / (1.0 - kappa) * UP if kappa < 1.0 else inf
+    found = share * UP * UP / (1.0 - kappa) * UP if kappa < 1.0 else inf
+    return found if found < inf else inf
 
 
 def ordered(i: int, l: int) -> Pair:

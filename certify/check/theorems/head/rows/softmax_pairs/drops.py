@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Sequence
-from math import ldexp, sqrt
+from math import inf, ldexp, sqrt
 
 from flint import arb, arb_mat, fmpz_mat
 
@@ -74,6 +74,8 @@ class Drops:
             y = push[self._step(i)] if i not in b.place else 0.0
             if not y + seen * x < room:
                 found.append(ordered(i, l))
+        if not all(y < inf for y in push):
+            return None
         largest = max(push, default=0.0)
         for a, (x, most, y) in enumerate(zip(b.beside, b.most, push, strict=True)):
             if not y + seen * x < room:

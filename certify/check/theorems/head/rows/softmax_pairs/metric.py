@@ -146,7 +146,8 @@ class Blocks:
         size: float = sum(map(sum, (map(abs, line) for line in K)))
         form: float = sum(x * K[a][a] for a, x in enumerate(s)) + (sum(s) - 2.0) * sum(
             x * sum(map(mul, line, s)) for x, line in zip(s, K, strict=True))
-        return (max(form, 0.0) + 2.0**-46 * size + 2.0 * self.loose[j]) * (1.0 + blur) * UP
+        found = (max(form, 0.0) + 2.0**-46 * size + 2.0 * self.loose[j]) * (1.0 + blur) * UP
+        return found if found < inf else inf
 
     def own(self, j: int, s: Sequence[float], blur: float) -> float:
         """At least the root of the largest eigenvalue of `A^½KA^½`, A the curvature at probabilities off by `blur`.
@@ -178,8 +179,12 @@ def dense(line: Sequence[float], k: int) -> list[list[float]]:
 
 
 def rooted(square: float) -> float:
-    """At least the root of a number ≥ 0 that was rounded."""
-    return sqrt(square * UP) * UP + LOST
+    """At least the root of a number ≥ 0 that was rounded; infinite where that is beyond doubles, or is no number.
+
+    >>> rooted(float("nan")), rooted(float("inf"))
+    (inf, inf)
+    """
+    return sqrt(square * UP) * UP + LOST if square < inf else inf
 
 
 def short(vectors: Sequence[Sequence[float]]) -> tuple[list[list[int]], list[int]]:

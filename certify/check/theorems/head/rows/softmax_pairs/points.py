@@ -17,6 +17,10 @@ from certify.check.theorems.head.rows.softmax_pairs.metric import Blocks
 from certify.check.theorems.head.rows.softmax_pairs.moved import Cut
 
 
+KEPT = 40_000_000
+"""Numbers that are kept of what steps take, at most; others are found again."""
+
+
 class Pushes:
     """What steps take of the differences of outputs of points, today's class less each other one.
 
@@ -34,10 +38,13 @@ class Pushes:
         self.known: dict[int, array[float]] = {}
 
     def of(self, row: int, cut: Cut) -> array[float]:
-        """Those of the root's step of a row: kept."""
-        if row not in self.known:
-            self.known[row] = self.found(cut)
-        return self.known[row]
+        """Those of the root's step of a row: kept, where there is room."""
+        if row in self.known:
+            return self.known[row]
+        found = self.found(cut)
+        if (len(self.known) + 1) * len(found) <= KEPT:
+            self.known[row] = found
+        return found
 
     def found(self, cut: Cut) -> array[float]:
         """By class and point at least what a step takes, never below 0.
@@ -51,7 +58,7 @@ class Pushes:
         mine, one, found = [lines[own][j] for j, own in enumerate(d.today)], ldexp(1.0, cut.unit), array("d")
         scale, loose = [x * one for x in self.units], [x * cut.size * UP for x in self.loose]
         for line in lines:
-            found.extend([x * UP + y if x > 0.0 else y for x, y in zip(
+            found.extend([y if x <= 0.0 else x * UP + y for x, y in zip(
                 map(mul, map(sub, line, mine), scale), loose, strict=True)])
         return found
 
@@ -80,8 +87,8 @@ class Points:
                     gap = outputs[j][own] - outputs[j][a]
                     self.room[a * self.count + j] = (float(gap.lower()) - abs(float(gap.mid())) * (UP - 1.0)) / UP**3
                     self.seen[a * self.count + j] = blocks.seen(j, own, a)
-        pairs = [(x, y) for x, y in zip(self.room, self.seen, strict=True) if y > 0.0]
-        self.least = min((x / y / UP if x > 0.0 else -1.0 for x, y in pairs), default=inf)
+        pairs = [(x, y) for x, y in zip(self.room, self.seen, strict=True) if y != 0.0]
+        self.least = min((x / y / UP if 0.0 < x < inf and 0.0 < y < inf else -1.0 for x, y in pairs), default=inf)
 
     def open(self, share: float, push: array[float] | None = None) -> list[int]:
         """The points that a choice is not proved to leave their label."""
