@@ -7,7 +7,7 @@ from operator import mul
 
 from certify.check.theorems.head.rows.softmax_pairs.bound import Bound, over
 from certify.check.theorems.head.rows.softmax_pairs.centre import centre
-from certify.check.theorems.head.rows.softmax_pairs.child import Children
+from certify.check.theorems.head.rows.softmax_pairs.children.child import Children
 from certify.check.theorems.head.rows.softmax_pairs.data import Data
 from certify.check.theorems.head.rows.softmax_pairs.drops import Choice, Drops, pairs_of
 from certify.check.theorems.head.rows.softmax_pairs.gradients import Gradients

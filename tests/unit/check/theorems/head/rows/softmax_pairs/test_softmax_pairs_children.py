@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from flint import ctx
 
-from certify.check.theorems.head.rows.softmax_pairs.beside import Beside
 from certify.check.theorems.head.rows.softmax_pairs.centre import Centre, centre
+from certify.check.theorems.head.rows.softmax_pairs.children.beside import Beside
+from certify.check.theorems.head.rows.softmax_pairs.children.points import Points, Pushes
 from certify.check.theorems.head.rows.softmax_pairs.metric import metric
 from certify.check.theorems.head.rows.softmax_pairs.moved import Step, cut
-from certify.check.theorems.head.rows.softmax_pairs.points import Points, Pushes
 from certify.systems.head.rows.head import Head
 from tests.unit.check.theorems.head.rows.softmax_pairs.proposals import Refits
 from tests.unit.check.theorems.head.rows.softmax_pairs.test_softmax_pairs_parts import (

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from functools import cached_property
 from math import inf, isfinite
 
-from certify.check.theorems.head.rows.softmax_pairs.beside import Beside
 from certify.check.theorems.head.rows.softmax_pairs.centre import centre
+from certify.check.theorems.head.rows.softmax_pairs.children.beside import Beside
+from certify.check.theorems.head.rows.softmax_pairs.children.points import Points, Pushes
 from certify.check.theorems.head.rows.softmax_pairs.leaves import Leaves
 from certify.check.theorems.head.rows.softmax_pairs.metric import metric
 from certify.check.theorems.head.rows.softmax_pairs.moved import Step, cut
-from certify.check.theorems.head.rows.softmax_pairs.points import Points, Pushes
 from certify.check.theorems.head.rows.softmax_pairs.steps import Newton
 
 CALM = 1.25
