@@ -16,7 +16,6 @@ from certify.check.theorems.head.rows.softmax_pairs.data import Data
 from certify.check.theorems.head.rows.softmax_pairs.metric import Blocks
 from certify.check.theorems.head.rows.softmax_pairs.moved import Cut
 
-
 KEPT = 40_000_000
 """Numbers that are kept of what steps take, at most; others are found again."""
 
