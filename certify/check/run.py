@@ -142,7 +142,7 @@ def _solution(
             return {}  # nothing could need one
         from certify.check.reading.side import read_side
         found = read_side(claims, base, problem, witness)
-        if any(".pair_tree." in name for name in found):
+        if any(".pair_tree." in name or ".softmax_pairs." in name for name in found):
             afford(problem, claims, True, found)
         return found
 

@@ -6,7 +6,7 @@ from typing import Final
 
 METHODS: Final = ("squared_labels", "squared_deletions", "enumeration", "box", "box_tree", "energy", "cells",
                   "softmax_box", "every_choice", "softmax_tree", "new_rows", "squared_tree", "pair_tree",
-                  "squared_aside")
+                  "squared_aside", "softmax_pairs")
 """In the order of their numbers, which never change; a new one is added at the end."""
 
 OPEN, FLIPPED, FIRST = 0, 1, 2

@@ -36,7 +36,8 @@ LOSSES = {"squared_labels": ("squared",), "squared_deletions": ("squared",), "sq
           "squared_aside": ("squared",), "box": ("logistic",),
           "box_tree": ("logistic",), "pair_tree": ("logistic",), "cells": ("logistic",),
           "softmax_box": ("cross_entropy",), "softmax_tree": ("cross_entropy",),
-          "energy": ("logistic", "cross_entropy"), "enumeration": ("squared", "logistic", "cross_entropy")}
+          "softmax_pairs": ("cross_entropy",), "energy": ("logistic", "cross_entropy"),
+          "enumeration": ("squared", "logistic", "cross_entropy")}
 """Of every method the losses that it is about."""
 
 BLURRED = ("enumeration", "squared_labels")
@@ -435,7 +436,8 @@ def _alone(name: str) -> Callable[[np.random.Generator], Outcome]:
 
 THEOREMS = {"squared_labels": "D3", "squared_deletions": "D4", "squared_tree": "D4",
             "squared_aside": "D4", "box": "D5", "box_tree": "D6", "pair_tree": "D12",
-            "energy": "D7", "cells": "D8", "softmax_box": "D9", "softmax_tree": "D10", "enumeration": "D2"}
+            "energy": "D7", "cells": "D8", "softmax_box": "D9", "softmax_tree": "D10",
+            "softmax_pairs": "D16", "enumeration": "D2"}
 
 for _name, _theorem in THEOREMS.items():
     attack(f"rows_{_name}", _theorem, slow=20)(_alone(_name))

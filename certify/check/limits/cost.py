@@ -1,7 +1,7 @@
 """About what a check costs, from the sizes of the problem alone: said before it begins, and held against limits.
 
 Fitted to the checks of the published reports, in processor seconds of one core: 78 of 96 lie within a factor of three,
-all within ten. What a tree of pairs takes is estimated when its side file is read; what other trees and searches take
+all within ten. What trees of pairs take is estimated when their side file is read; what other trees and searches take
 that a certificate brings along is not in its sizes.
 """
 
@@ -93,8 +93,8 @@ SYSTEMS: dict[str, Callable[[Problem, bool], Cost]] = {
 """By the map of the problem, but for the rules of a last layer alone."""
 
 
-TREE = "pair_tree.parent"
-"""An array that tells of a tree of pairs: one number a node."""
+TREE, CLASSES = "pair_tree.parent", "softmax_pairs.hot"
+"""Arrays that tell of a tree of pairs: one number a node; and of pairs of several classes: one a hot row."""
 
 FURTHER = 0.5
 """What each further bound of a node takes beside its first one, with which the steps are formed."""
@@ -120,6 +120,24 @@ def tree(problem: Problem, side: Mapping[str, Array], start: str) -> Cost:
     return Cost(8e-6 * own * n * (len(inner) + more) + below, 60 + 1.2e-4 * own * n)
 
 
+def classes(problem: Problem, side: Mapping[str, Array], start: str) -> Cost:
+    """Pairs of rows of several classes, D16, by its hot rows: what of it a certificate brings along are arrays alone.
+
+    The root has steps of up to some hundred rows, each formed some times, and bounds of all pairs; a child of a hot row
+    a matrix of all weights, its inverse, blocks of it for all rows, and steps that are formed again.
+    """
+    n, p, k = len(problem.features), len(problem.features[0]) + 1, problem.outputs
+    hot, N = len(side[f"{start}hot"].values), p * problem.outputs
+    steps, evaluated = min(n, 640) * n * k, len(problem.evaluation)
+    root = 0.3 + 5e-6 * steps + 1e-8 * N**3 + 1e-8 * n * N**2
+    child = 0.05 + 4e-7 * steps + 6e-9 * N**3 + 1.5e-9 * (n + evaluated) * N**2
+    return Cost(root + hot * child, 60 + 5e-5 * steps + 5e-4 * N**2)
+
+
+KINDS: dict[str, Callable[[Problem, Mapping[str, Array], str], Cost]] = {TREE: tree, CLASSES: classes}
+"""By the end of the name of an array that there is one of for each."""
+
+
 def cost_of(problem: Problem, claims: Claims, probed: bool = True, side: Mapping[str, Array] | None = None) -> Cost:
     """About what the claims cost together: those of one system share what they rest on.
 
@@ -140,6 +158,7 @@ def cost_of(problem: Problem, claims: Claims, probed: bool = True, side: Mapping
         system = HEAD if module.startswith(f"{HEAD}.") else system_of(claim, problem)
         one, (seconds, megabytes) = SYSTEMS[system](problem, probed), found.get(system, (0.0, 0.0))
         found[system] = max(seconds, one.seconds * MORE.get(module, 1.0)), max(megabytes, one.megabytes)
-    trees = [tree(problem, side or {}, name.removesuffix("parent")) for name in side or () if name.endswith(TREE)]
+    trees = [kind(problem, side or {}, name.removesuffix(end.partition(".")[2]))
+             for name in side or () for end, kind in KINDS.items() if name.endswith(end)]
     found[TREE] = sum(x.seconds for x in trees), max((x.megabytes for x in trees), default=0.0)
     return Cost(sum(s for s, _ in found.values()), STARTED + sum(m for _, m in found.values()))

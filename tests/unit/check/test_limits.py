@@ -15,6 +15,7 @@ from certify.check.limits.cost import cost_of
 from certify.check.limits.held import Limits, TooLarge
 from certify.check.limits.numbers import size_of
 from certify.check.main import main
+from certify.check.reading.arrays import Array
 from tests.families import emitter
 from tests.families.check_cases import plain
 
@@ -120,6 +121,21 @@ def test_estimates_are_of_the_right_size(folder, seconds):
     with pytest.raises(TooLarge):
         module.check(AUDITS / folder / "certificate.json", dict.fromkeys(ROLES), afford=note)
     assert seconds / 10 <= found[0].seconds <= seconds * 10 and found[0].megabytes > 30
+
+
+def test_pairs_of_several_classes_are_estimated_by_their_hot_rows():
+    found = []
+
+    def note(problem, claims, probed, side=None):
+        found.append((problem, claims))
+        raise TooLarge("enough")
+
+    with pytest.raises(TooLarge):
+        module.check(AUDITS / "wine" / "interpolation" / "certificate.json", dict.fromkeys(ROLES), afford=note)
+    name = "stable_predictions.rows.softmax_pairs.hot"
+    sides = [{}, *({name: Array((h,), tuple(range(h)), "i")} for h in (0, 10, 20))]
+    none, root, ten, twenty = (cost_of(*found[0], True, side).seconds for side in sides)
+    assert none < root < ten < twenty and (twenty - root) == pytest.approx(2 * (ten - root)) and ten - root > 0.5
 
 
 def test_no_limit_is_none():

@@ -1,0 +1,1 @@
+"""D16: the children of hot rows, choice by choice."""
