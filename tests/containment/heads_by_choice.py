@@ -13,6 +13,7 @@ from certify.systems.head.rows.change import RowChange
 from certify.theorems.head.rows.box_tree import oriented
 from certify.theorems.head.rows.boxes.leaves import base
 from certify.theorems.head.rows.by_choice import metric as metrics
+from certify.theorems.head.rows.by_choice import pieces as choices
 from certify.theorems.head.rows.by_choice.judge import Judge
 from certify.theorems.head.rows.by_choice.pieces import Formed, Pieces, pieces
 from certify.theorems.head.rows.pair_tree import bound as bounds
@@ -42,6 +43,7 @@ def changed_rows_by_choice(rng: np.random.Generator) -> Outcome:
     small, large = float(rng.choice([0.0, 0.1, 1.0])), float(rng.choice([0.0, 0.1, np.inf]))
     few = {2: int(rng.integers(1, n)), 3: int(rng.integers(1, n))}
     with patch.multiple(stepping, MOST=own, ALONE=own, SPARE=0), patch.multiple(bounds, SMALL=small), patch.multiple(
+            choices, EACH=int(rng.integers(1, n)), TOGETHER=2), patch.multiple(
             metrics, FEW=few, MORE=int(rng.integers(2, n)), SEEN=int(rng.integers(own, n + 1))):
         st = stepping.steps(b, order, k, own)
         if st is None or len(st.rows) - h < 1:

@@ -70,8 +70,8 @@ class Judge:
         else:
             j, l = np.triu_indices(f + 1 - start, 1)
             j, l = np.append(j, f - start), np.append(l, f - start)  # two far rows
-            third = p.triples(i, start)[j, l]
             j, l = j + start, l + start
+            third = p.triples(i, j, l)
         left = p.left(i, j, l, third)
         return j, l, left, p.distance(left, p.lost(i, j, l))
 

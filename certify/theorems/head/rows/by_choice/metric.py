@@ -109,7 +109,8 @@ class Taken:
     def largest(self, w: Array, few: int) -> Array:
         """At least the largest eigenvalue of `Σ w_js_js_jᵀ` over the rows seen: for each column, few with their signs.
 
-        Of the rows that count most the norm of their products, of the others the root of the sum of their squares.
+        Of the rows that count most the norm of their products, of the others the root of the sum of their squares, and
+        the trace of the product of both.
         """
         left, inner, weight = w.copy(), np.zeros(w.shape[1]), w * self.squares[:, None]
         for i in range(w.shape[1]):
@@ -119,8 +120,11 @@ class Taken:
             lost = self.off * float(w[J, i] @ (self.sizes[J] * self.sizes[J])) * fp.sum_up(len(w))
             inner[i] = spectral(B) + lost
             left[J, i] = 0.0
-        others = np.sqrt(((self.K2 @ left) * left).sum(axis=0)) * fp.sum_up(len(w))
-        return np.asarray((inner + others) * RAISE * RAISE)
+        seen = self.K2 @ left * fp.sum_up(len(w))
+        others = np.sqrt((seen * left).sum(axis=0)) * fp.sum_up(len(w))
+        both, half = (seen * (w - left)).sum(axis=0) * fp.sum_up(len(w)), 0.5 * (inner - others)
+        found = 0.5 * (inner + others) + np.sqrt(half * half + both)
+        return np.asarray(np.minimum(inner + others, found) * RAISE * RAISE)
 
     def of_choices(self, choices: Rows, few: int) -> Array:
         """At least the largest eigenvalue of what a choice takes, its own rows among it: `(T, k)` columns, `(T,)`."""

@@ -5,7 +5,8 @@ Column f stands for any far row, and for none: whatever a smaller choice leaves 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -21,8 +22,11 @@ LARGE, ROUGH = {2: 0.25, 3: 0.05}, 0.25
 """What a pair may do by its crude bound without being formed with its signs, by how many rows may follow; and where
 nothing is to be proved yet."""
 
-MOST, PIECE = 12_000, 256
-"""Most pairs that are formed; and triples at a time."""
+MOST = 12_000
+"""Most pairs that are formed."""
+
+EACH, TOGETHER = 160, 16
+"""Steps of which triples are formed with each; and how many of the others count as one there."""
 
 ROOM = 1.0 + 2.0**-16
 """Of what is proved, a little to spare."""
@@ -80,29 +84,29 @@ class Pieces:
     light: Array
     heavy: Array
     moved: Array
+    known: dict[int, Array] = field(default_factory=dict)
 
-    def triples(self, i: int, cut: int = 0) -> Array:
-        """(f + 1 − cut, f + 1 − cut) what i does with any two columns from `cut` on, to the slopes of all rows."""
-        H = self.moved[:, cut:]
-        own = self.moved[:, i]
-        R = H * (np.sqrt(self.light) * own)[:, None]
-        found = np.sqrt(_products(R, H))
-        bad = np.flatnonzero(self.heavy > 0.0)
-        if len(bad):
-            found += (H[bad].T * (self.heavy[bad] * own[bad])) @ H[bad]
-        return np.asarray(found * fp.sum_up(len(H)) * fp.sum_up(len(H)))
+    @cached_property
+    def groups(self) -> tuple[Rows, Array]:
+        """To which group of columns each one belongs, and the longest moves of each group: the first are alone."""
+        n, f = self.moved.shape
+        group = np.where(np.arange(f) < EACH, np.arange(f), EACH + (np.arange(f) - EACH) // TOGETHER)
+        starts = np.flatnonzero(np.diff(group, prepend=-1))
+        return group, np.maximum.reduceat(self.moved, starts, axis=1)
 
-    def triple(self, i: Rows, j: Rows, l: Rows) -> Array:
-        """The same of given triples."""
-        found = np.zeros(len(i))
-        bad = np.flatnonzero(self.heavy > 0.0)
-        squares, rest = self.moved * self.moved, self.moved[bad] * self.heavy[bad, None]
-        for start in range(0, len(i), PIECE):
-            at = slice(start, start + PIECE)
-            each = squares[:, i[at]] * squares[:, j[at]] * squares[:, l[at]]
-            more = rest[:, i[at]] * self.moved[bad][:, j[at]] * self.moved[bad][:, l[at]]
-            found[at] = np.sqrt(self.light @ each) + more.sum(axis=0)
-        return np.asarray(found * fp.sum_up(len(self.moved)) * fp.sum_up(len(self.moved)))
+    def triples(self, i: int, j: Rows, l: Rows) -> Array:
+        """What i does with pairs of other columns to the slopes of all rows."""
+        group, H = self.groups
+        if group[i] not in self.known:
+            self.known.clear()
+            own, bad = H[:, group[i]], np.flatnonzero(self.heavy > 0.0)
+            squares = H[:, group[i] :] ** 2
+            found = np.sqrt((squares.T * (self.light * own * own)) @ squares)
+            if len(bad):
+                rest = H[bad, group[i] :]
+                found += (rest.T * (self.heavy[bad] * own[bad])) @ rest
+            self.known[int(group[i])] = found * fp.sum_up(len(H)) * fp.sum_up(len(H))
+        return np.asarray(self.known[int(group[i])][group[j] - group[i], group[l] - group[i]])
 
     def left(self, i: Rows | int, j: Rows, l: Rows, third: Array | float) -> Array:
         """What the gradient is at most at the sums of steps of choices; l is empty where two rows may follow."""
@@ -131,11 +135,6 @@ class Pieces:
         kept = (1.0 - lost) * (1.0 - 4.0 * U)
         r = np.where(kept > 2.0**-10, left / np.maximum(kept, 2.0**-10) * (ROOM * RAISE), np.inf)
         return np.asarray(np.where(r < self.metric.reach, r, np.inf))
-
-
-def _products(R: Array, H: Array) -> Array:
-    """`Σ_j (R_jaH_jb)²` for all a and b: sums of products of squares."""
-    return np.asarray((R * R).T @ (H * H))
 
 
 def pieces(formed_: Formed, a: Metric) -> Pieces:
