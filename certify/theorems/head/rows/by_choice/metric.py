@@ -31,7 +31,7 @@ that takes much; and all whose squares are."""
 AT_ONCE = 256
 """Choices at a time."""
 
-MOST = {2: 16, 3: 64}
+MOST = {2: 8, 3: 64}
 """Steps that take much, by how many rows may follow."""
 
 

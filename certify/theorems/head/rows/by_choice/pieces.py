@@ -18,7 +18,7 @@ from certify.theorems.head.rows.pair_tree.bound import Bounds, formed, top
 from certify.theorems.head.rows.pair_tree.curves import FEWER, most_between
 from certify.theorems.head.rows.pair_tree.steps import Steps, lengths
 
-LARGE, ROUGH = {2: 0.25, 3: 0.05}, 0.25
+LARGE, ROUGH = {2: 0.35, 3: 0.05}, 0.25
 """What a pair may do by its crude bound without being formed with its signs, by how many rows may follow; and where
 nothing is to be proved yet."""
 

@@ -20,17 +20,18 @@ from certify.theorems.head.rows.pair_tree.cover import permuted
 from certify.theorems.head.rows.pair_tree.steps import Steps, in_order, steps
 from certify.theorems.head.rows.pair_tree.tree import PairTree
 
-OWN, REACH = {2: 448, 3: 512}, {2: 2.0, 3: 1.5}
+OWN, REACH = {2: 384, 3: 512}, {2: 2.0, 3: 1.5}
 """By how many rows may follow: rows with a step of their own; and how far around a sum of steps is looked."""
 
-EXACT, OPEN = {2: (160, 40), 3: (1500, 300)}, 2000
+EXACT, OPEN = {2: (160, 40), 3: (3000, 600)}, 6000
 """Choices with the same first row that are looked at closer, and closer still, by how many rows may follow; and open ones of all up to which no row more is set apart."""
 
 HOT, FEWER = {2: 4, 3: 40}, 0.004
 """Rows that are set apart at most; and of two rows the share of points that one leaves open which is set apart."""
 
-SHARE, LESS = 0.03, 0.02
-"""Of the points: what counts when rows are set apart is what all others bear, and those that bear least are given up."""
+SHARE, LESS, BEAR = 0.03, 0.02, 0.25
+"""Of the points: what counts when three rows are set apart is what all others bear, and so many are given up, those that
+bear least; where two rows may follow those that bear less than that distance."""
 
 
 @dataclass(eq=False)
@@ -78,7 +79,8 @@ class ChoiceTree(PairTree):
                 return None
             judge = Judge(found, len(hot), self.points[live])
         room = judge.room()
-        open_, all_ = np.zeros((judge.f + 1, len(live)), bool), np.flatnonzero(room >= np.quantile(room, LESS))
+        weak = room < (np.quantile(room, LESS) if k > 2 else BEAR)
+        open_, all_ = np.zeros((judge.f + 1, len(live)), bool), np.flatnonzero(~weak)
         judge = judge.some(all_)
         for i in range(judge.f + 1):
             if not self.left() > 0.0:
@@ -95,7 +97,7 @@ class ChoiceTree(PairTree):
             need = np.max([np.where(open_[i], a + 1, 0) for a, i in enumerate(hot)], axis=0, initial=0)
             st = permuted(st, np.concatenate([hot, np.setdiff1d(np.arange(len(st.rows)), hot)]))
             open_[hot] = False
-        bad = open_.any(axis=0) | (room < np.quantile(room, LESS))
+        bad = open_.any(axis=0) | weak
         return st, np.where(bad, len(self.sums.S) + 1, need)
 
     def _pieces(self, st: Steps, h: int, k: int, large: float) -> Pieces | None:
