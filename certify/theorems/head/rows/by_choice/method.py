@@ -12,8 +12,8 @@ from certify.theorems.head.rows.box_tree import met, oriented, refusal
 from certify.theorems.head.rows.by_choice.tree import ChoiceTree
 from certify.theorems.head.rows.method import Budget, Mask, Method, Part
 
-FEWEST, MOST, LARGE = 2, 3, 14_000_000
-"""Deleted rows; and most entries of the training rows."""
+FEWEST, MOST, LEAST, LARGE = 2, 3, 1 << 21, 14_000_000
+"""Deleted rows; and least and most entries of the training rows: of fewer, trees of pairs decide as much."""
 
 SHARE = 0.97
 """Of the time that is left."""
@@ -30,8 +30,8 @@ class ByChoice(Method):
             return "choices are looked at one by one where two or three rows are deleted"
         if head.weights is not None:
             return "rows carry weights, and choices of rows are for those that count the same"
-        if head.phi.size > LARGE:
-            return f"there are {head.n} rows, too many for choices one by one"
+        if not LEAST <= head.phi.size <= LARGE:
+            return f"the training rows have {head.phi.size} entries, and choices one by one are for {LEAST} to {LARGE}"
         return refusal(head, change)
 
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:

@@ -29,9 +29,9 @@ EXACT, OPEN = {2: (160, 40), 3: (3000, 600)}, 6000
 HOT, FEWER = {2: 4, 3: 40}, 0.004
 """Rows that are set apart at most; and of two rows the share of points that one leaves open which is set apart."""
 
-SHARE, LESS, BEAR = 0.03, 0.02, 0.25
-"""Of the points: what counts when three rows are set apart is what all others bear, and so many are given up, those that
-bear least; where two rows may follow those that bear less than that distance."""
+SHARE, LESS, BEAR = 0.03, 0.02, {2: 0.25, 3: 1.0}
+"""Of the points: what counts when rows are set apart is what all others bear; and at most so many are given up where
+three rows may follow, those that bear less than a distance, as nearly all choices would be looked at for them."""
 
 
 @dataclass(eq=False)
@@ -79,7 +79,7 @@ class ChoiceTree(PairTree):
                 return None
             judge = Judge(found, len(hot), self.points[live])
         room = judge.room()
-        weak = room < (np.quantile(room, LESS) if k > 2 else BEAR)
+        weak = room < (min(BEAR[k], float(np.quantile(room, LESS))) if k > 2 else BEAR[k])
         open_, all_ = np.zeros((judge.f + 1, len(live)), bool), np.flatnonzero(~weak)
         judge = judge.some(all_)
         for i in range(judge.f + 1):
