@@ -8,7 +8,8 @@ from unittest.mock import patch
 import numpy as np
 
 from certify.finders.head.boxes import minimiser
-from certify.systems.head.rows.boxes.trap import centre
+from certify.rigor.fp import Array
+from certify.systems.head.rows.boxes.trap import Sums, centre
 from certify.systems.head.rows.change import RowChange
 from certify.theorems.head.rows.box_tree import oriented
 from certify.theorems.head.rows.boxes.leaves import base
@@ -55,7 +56,7 @@ def changed_rows_by_choice(rng: np.random.Generator) -> Outcome:
         return _compare(p, h, s, points, few[k])
 
 
-def _compare(p: Pieces, h: int, s, points, few: int) -> Outcome:
+def _compare(p: Pieces, h: int, s: Sums, points: Array, few: int) -> Outcome:
     """Distances of all choices, as they are looked at first and closer, and the points that none leaves open."""
     a, judge, f = p.metric, Judge(p, h, points), p.moved.shape[1] - 1
     st, n, k = a.st, len(s.S), p.k

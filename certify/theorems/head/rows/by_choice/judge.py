@@ -76,7 +76,12 @@ class Judge:
         return j, l, left, p.distance(left, p.lost(i, j, l))
 
     def open_by(self, i: int, exact: tuple[int, int] = (0, 0)) -> Mask:
-        """(N,) the points that some choice with the first column i leaves open; as many choices are looked at closer."""
+        """(N,) the points that some choice with the first column i leaves open.
+
+        Args:
+            i: the column.
+            exact: up to how many open choices they are looked at closer, and closer still.
+        """
         p = self.pieces
         j, l, left, r = self.slab(i)
         most, open_ = self.most[i], np.zeros(len(self.margin), bool)
@@ -95,10 +100,10 @@ class Judge:
             if 0 < len(j) <= at_most:
                 T = np.stack([np.full(len(j), i), j, *([l] if len(l) else [])], axis=1)
                 r = np.minimum(r, p.distance(left, p.taken.of_choices(T, few)))
-                hit = self.takes(some, i, j, l, r).any(axis=0)
-                j, l, left, r = j[hit], l[hit] if len(l) else l, left[hit], r[hit]
+                at = np.flatnonzero(self.takes(some, i, j, l, r).any(axis=0))
+                j, l, left, r = j[at], l[at] if len(l) else l, left[at], r[at]
         for start in range(0, len(j), AT_ONCE):
-            at = slice(start, start + AT_ONCE)
+            at = np.arange(start, min(start + AT_ONCE, len(j)))
             open_[some] |= self.takes(some, i, j[at], l[at] if len(l) else l, r[at]).any(axis=1)
         return open_
 
@@ -109,4 +114,4 @@ class Judge:
         if len(l):
             moved += V[:, l]
         moved += self.seen[at][:, None] * r
-        return np.asarray(~(moved * (ROOM * RAISE) < self.margin[at][:, None]))
+        return np.asarray(~(moved * (ROOM * RAISE) < self.margin[at][:, None]), bool)

@@ -155,8 +155,9 @@ def taken(a: Metric, h: int, k: int) -> Taken:
     heavy[rows] = np.inf
     seen: Rows = np.argpartition(-heavy, SEEN)[:SEEN] if SEEN < n else np.arange(n)
     squares = a.long * a.long
-    rest = (squares @ w - squares[seen] @ w[seen] if SEEN < n else np.zeros(f + 1)) + 4.0 * fp.dot_unit(n) * (squares @ w)
-    rest = np.maximum(rest, 0.0) * fp.sum_up(n)
+    whole = squares @ w
+    rest = np.maximum(whole - squares[seen] @ w[seen], 0.0) + 4.0 * fp.dot_unit(n) * whole if SEEN < n else 0.0 * whole
+    rest = rest * fp.sum_up(n)
     place = np.zeros(n, np.int64)
     place[seen] = np.arange(len(seen))
     places, sizes, w = place[rows], s.norms[seen], w[seen]

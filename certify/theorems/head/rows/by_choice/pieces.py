@@ -66,7 +66,8 @@ class Pieces:
         metric: the metric; `k`: rows that may follow.
         fixed: what every choice has.
         alone: (f + 1,) what single steps leave; `pair`: (f + 1, f + 1) what pairs do.
-        taken: shares of the curvature that steps take; `shared`: (f + 1, f + 1) of it where the other row is, both ways.
+        taken: shares of the curvature that steps take.
+        shared: (f + 1, f + 1) of it where the row of the other is, both ways.
         across: (f + 1, f + 1) products of the rows that are out.
         bent: (f + 1, f + 1) roots: what two steps do to the row of a third is the product of two of its numbers.
         light, heavy: (n,) weights of products of three moves, in squares and by lengths; `moved` (n, f + 1).

@@ -24,10 +24,12 @@ OWN, REACH = {2: 384, 3: 512}, {2: 2.0, 3: 1.5}
 """By how many rows may follow: rows with a step of their own; and how far around a sum of steps is looked."""
 
 EXACT, OPEN = {2: (160, 40), 3: (3000, 600)}, 6000
-"""Choices with the same first row that are looked at closer, and closer still, by how many rows may follow; and open ones of all up to which no row more is set apart."""
+"""Choices with the same first row that are looked at closer, and closer still, by how many rows may follow; and open
+ones of all up to which no row more is set apart."""
 
-HOT, FEWER = {2: 4, 3: 40}, 0.004
-"""Rows that are set apart at most; and of two rows the share of points that one leaves open which is set apart."""
+HOT, MORE, FEWER = 40, {2: 4, 3: 8}, 0.004
+"""Rows that are set apart at most of three; how many more, by how many rows may follow, that leave at least so large a
+share of the points open."""
 
 SHARE, LESS, BEAR = 0.03, 0.02, {2: 0.25, 3: 1.0}
 """Of the points: what counts when rows are set apart is what all others bear; and at most so many are given up where
@@ -72,12 +74,13 @@ class ChoiceTree(PairTree):
         if (found := self._pieces(st, 0, k, ROUGH if k > 2 else LARGE[k])) is None:
             return None
         judge = Judge(found, 0, self.points[live])
-        hot = apart(judge, HOT[k]) if k > 2 else np.zeros(0, np.int64)
-        if len(hot):
+        hot = apart(judge, HOT) if k > 2 else np.zeros(0, np.int64)
+        h = len(hot)
+        if h:
             st = permuted(st, np.concatenate([hot, np.setdiff1d(np.arange(len(st.rows)), hot)]))
-            if (found := self._pieces(st, len(hot), k, LARGE[k])) is None:
+            if (found := self._pieces(st, h, k, LARGE[k])) is None:
                 return None
-            judge = Judge(found, len(hot), self.points[live])
+            judge = Judge(found, h, self.points[live])
         room = judge.room()
         weak = room < (min(BEAR[k], float(np.quantile(room, LESS))) if k > 2 else BEAR[k])
         open_, all_ = np.zeros((judge.f + 1, len(live)), bool), np.flatnonzero(~weak)
@@ -86,17 +89,13 @@ class ChoiceTree(PairTree):
             if not self.left() > 0.0:
                 return None
             open_[i, all_] = judge.open_by(i, EXACT[k])
-            if k > 2 and open_[i].any():
-                all_ = all_[keep := np.flatnonzero(~open_[i, all_])]
-                judge = judge.some(keep)
         self._say(f"open {k}", int(open_.any(axis=0).sum()))
-        need = np.full(len(live), len(hot))
-        if k == 2:
-            hot = np.argsort(-open_[:-1].sum(axis=1), kind="stable")[: HOT[k]]
-            hot = hot[open_[hot].sum(axis=1) > FEWER * len(live)]
-            need = np.max([np.where(open_[i], a + 1, 0) for a, i in enumerate(hot)], axis=0, initial=0)
-            st = permuted(st, np.concatenate([hot, np.setdiff1d(np.arange(len(st.rows)), hot)]))
-            open_[hot] = False
+        more = np.argsort(-open_[:-1].sum(axis=1), kind="stable")[: MORE[k]]  # of these rows nodes are asked, too
+        more = more[open_[more].sum(axis=1) > FEWER * len(live)]
+        need = np.max([np.where(open_[i], h + a + 1, h) for a, i in enumerate(more)], axis=0, initial=h)
+        hot = np.concatenate([np.arange(h), h + more])
+        st = permuted(st, np.concatenate([hot, np.setdiff1d(np.arange(len(st.rows)), hot)]))
+        open_[more] = False
         bad = open_.any(axis=0) | weak
         return st, np.where(bad, len(self.sums.S) + 1, need)
 
@@ -122,11 +121,10 @@ def apart(judge: Judge, limit: int) -> Rows:
         j, l, _, r = judge.slab(i)
         some = np.flatnonzero(~(r < bear))
         bad.append(np.stack([np.full(len(some), i), j[some], *([l[some]] if len(l) else [])]))
-    B = np.concatenate(bad, axis=1)
-    hot: list[int] = []
+    B, hot = np.asarray(np.concatenate(bad, axis=1), np.int64), list[int]()
     while B.shape[1] > OPEN and len(hot) < limit:
         count = np.bincount(B.ravel(), minlength=f + 1)
         count[f] = 0
         hot.append(int(count.argmax()))
-        B = B[:, ~(hot[-1] == B).any(axis=0)]
+        B = B[:, np.flatnonzero((B != hot[-1]).all(axis=0))]
     return np.array(hot, np.int64)

@@ -21,7 +21,6 @@ from tests.containment import heads_by_choice
 from tests.containment.rigor import Violation
 from tests.families.logistic_heads import logistic_head, margins
 
-
 Wrong = list[tuple[object, str, Any]]
 _left, _lost = Pieces.left, Pieces.lost
 
