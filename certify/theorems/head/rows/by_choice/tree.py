@@ -27,6 +27,9 @@ EXACT, OPEN = {2: (160, 40), 3: (3000, 600)}, 6000
 """Choices with the same first row that are looked at closer, and closer still, by how many rows may follow; and open
 ones of all up to which no row more is set apart."""
 
+LOOKED = 2_000_000
+"""Choices that are looked at for rows to set apart."""
+
 HOT, MORE, FEWER = 40, {2: 4, 3: 8}, 0.004
 """Rows that are set apart at most of three; how many more, by how many rows may follow, that leave at least so large a
 share of the points open."""
@@ -34,6 +37,9 @@ share of the points open."""
 SHARE, LESS, BEAR = 0.03, 0.02, {2: 0.25, 3: 1.0}
 """Of the points: what counts when rows are set apart is what all others bear; and at most so many are given up where
 three rows may follow, those that bear less than a distance, as nearly all choices would be looked at for them."""
+
+LATE = 45.0
+"""Seconds below which no choice is looked at closer."""
 
 
 @dataclass(eq=False)
@@ -88,7 +94,7 @@ class ChoiceTree(PairTree):
         for i in range(judge.f + 1):
             if not self.left() > 0.0:
                 return None
-            open_[i, all_] = judge.open_by(i, EXACT[k])
+            open_[i, all_] = judge.open_by(i, EXACT[k] if self.left() > LATE else (0, 0))
         self._say(f"open {k}", int(open_.any(axis=0).sum()))
         more = np.argsort(-open_[:-1].sum(axis=1), kind="stable")[: MORE[k]]  # of these rows nodes are asked, too
         more = more[open_[more].sum(axis=1) > FEWER * len(live)]
@@ -121,6 +127,8 @@ def apart(judge: Judge, limit: int) -> Rows:
         j, l, _, r = judge.slab(i)
         some = np.flatnonzero(~(r < bear))
         bad.append(np.stack([np.full(len(some), i), j[some], *([l[some]] if len(l) else [])]))
+        if sum(one.shape[1] for one in bad) > LOOKED:  # the hottest rows come first, and nothing rests on it
+            break
     B, hot = np.asarray(np.concatenate(bad, axis=1), np.int64), list[int]()
     while B.shape[1] > OPEN and len(hot) < limit:
         count = np.bincount(B.ravel(), minlength=f + 1)
