@@ -141,7 +141,7 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
             continue
         asked = asked_of(name, head if seen is None or name not in REFITS else seen.head, change)
         if isinstance(asked, str):
-            reasons.append(f"{name}: {asked}")
+            reasons += [f"{name}: {asked}"] if name not in UNCHECKED else []
             continue
         if not attacked and name not in first and not _method(name).complete(head, asked):
             cut |= _attack(head, change, todo, found, budget, tell)
