@@ -12,22 +12,23 @@ from certify.theorems.head.rows.box_tree import met, oriented, refusal
 from certify.theorems.head.rows.by_choice.tree import ChoiceTree
 from certify.theorems.head.rows.method import Budget, Mask, Method, Part
 
-FEWEST, MOST, LEAST, LARGE = 2, 3, 1 << 21, 14_000_000
-"""Deleted rows; and least and most entries of the training rows: of fewer, trees of pairs decide as much."""
+COUNT, LEAST, LARGE = 3, 1 << 21, 14_000_000
+"""Deleted rows, as trees of pairs decide nearly all of two; and least and most entries of the training rows, as they do
+of fewer as well."""
 
 SHARE = 0.97
 """Of the time that is left."""
 
 
 class ByChoice(Method):
-    """Two or three deleted rows of a logistic head (D17). No certificate states it: it has no checker."""
+    """Three deleted rows of a logistic head (D17). No certificate states it: it has no checker."""
 
     name: ClassVar[str] = "by_choice"
 
     def able(self, head: Head, change: RowChange) -> str:
         """Whether the theorem applies."""
-        if change.relabels or not FEWEST <= change.count <= MOST:
-            return "choices are looked at one by one where two or three rows are deleted"
+        if change.relabels or change.count != COUNT:
+            return f"choices are looked at one by one where {COUNT} rows are deleted"
         if head.weights is not None:
             return "rows carry weights, and choices of rows are for those that count the same"
         if not LEAST <= head.phi.size <= LARGE:

@@ -120,9 +120,9 @@ def test_it_goes_before_other_trees_where_nothing_is_certified(monkeypatch: pyte
 
 def test_what_it_is_not_for(monkeypatch: pytest.MonkeyPatch) -> None:
     head, rows = drawn(1, 2, 11, 1.0), tuple(range(11))
-    assert "entries" in ByChoice().able(head, RowChange(False, 2, rows))
+    assert "entries" in ByChoice().able(head, RowChange(False, 3, rows))
     monkeypatch.setattr(method, "LEAST", 0)
-    assert not ByChoice().able(head, RowChange(False, 2, rows))
-    for change in (RowChange(True, 2, rows), RowChange(False, 1, rows), RowChange(False, 4, rows)):
-        assert "two or three" in ByChoice().able(head, change)
-    assert "fixed one" in ByChoice().able(dataclasses.replace(head, remaining=True), RowChange(False, 2, rows))
+    assert not ByChoice().able(head, RowChange(False, 3, rows))
+    for change in (RowChange(True, 3, rows), RowChange(False, 2, rows), RowChange(False, 4, rows)):
+        assert "where 3 rows" in ByChoice().able(head, change)
+    assert "fixed one" in ByChoice().able(dataclasses.replace(head, remaining=True), RowChange(False, 3, rows))
