@@ -30,7 +30,7 @@ from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.of_problem import change_of_rows, given_base, head_of
 from certify.theorems.head.rows.new_rows.survey import NewFlips
-from certify.theorems.head.rows.survey import Survey, survey
+from certify.theorems.head.rows.survey import CLASSES, Survey, survey
 
 VERBS = {"delete": "deleted", "relabel": "relabelled"}
 
@@ -247,7 +247,7 @@ def stable_predictions(
     _tell_of_lost(head, change)
     _tell_of_classes(problem)
     with told(progress) as tell:
-        found = survey(head, change, seconds, tell)
+        found = survey(head, change, seconds, tell, tuple(CLASSES))
     return StablePredictions(change, found, head, distance, problem.classes)
 
 

@@ -24,7 +24,7 @@ from certify.systems.head.rows.labels import labels_of
 from certify.systems.head.rows.of_problem import change_of_rows, given_base
 from certify.theorems.head.rows.method import Mask
 from certify.theorems.head.rows.new_rows.survey import NewFlips
-from certify.theorems.head.rows.survey import CLASSES, Survey, survey
+from certify.theorems.head.rows.survey import CHECKED, Survey, survey
 from certify.theorems.rule import Rule
 
 SURVEY = "changed rows"
@@ -139,8 +139,8 @@ def _reason(found: Survey) -> str:
     left = int(found.undecided.sum())
     if not left:
         return ""
-    refused = [line for line in found.reasons if line.partition(":")[0] in CLASSES]
-    said = found.reasons if len(refused) == len(CLASSES) else [line for line in found.reasons if line not in refused]
+    refused = [line for line in found.reasons if line.partition(":")[0] in CHECKED]
+    said = found.reasons if len(refused) == len(CHECKED) else [line for line in found.reasons if line not in refused]
     why = f" ({'; '.join(said)})" if said else ""  # that a method is for other losses helps where all of them are
     open_ = f"{left} predictions are neither proved to stay nor flipped by a change that was found{why}"
     return f"{open_}: {remedy(found.tried, found.cut)}"

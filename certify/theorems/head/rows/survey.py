@@ -14,7 +14,7 @@ from certify.finders.head.floats import FloatHead, float_head
 from certify.finders.head.greedy import greedy
 from certify.finders.head.plain_attack import plain_attack
 from certify.format.errors import EnclosureError
-from certify.format.methods import FIRST, FLIPPED, OPEN, status_of
+from certify.format.methods import FIRST, FLIPPED, OPEN, UNCHECKED, status_of
 from certify.rigor.finder import proposed
 from certify.systems.head.rows.centred import Centred, centred
 from certify.systems.head.rows.change import Choices, RowChange
@@ -33,8 +33,13 @@ CLASSES: Final[Mapping[str, str]] = {
     "pair_tree": "pair_tree.method:PairTrees", "box_tree": "box_tree:BoxTree",
     "softmax_box": "softmax_box:SoftmaxBox", "softmax_pairs": "softmax_pairs.method:SoftmaxPairs",
     "softmax_tree": "softmax_tree:SoftmaxTree", "energy": "energy:Energy",
+    "by_choice": "by_choice.method:ByChoice", "pair_tree": "pair_tree.method:PairTrees", "box_tree": "box_tree:BoxTree",
+    "softmax_box": "softmax_box:SoftmaxBox", "softmax_tree": "softmax_tree:SoftmaxTree", "energy": "energy:Energy",
     "enumeration": "enumeration:Enumeration", "every_choice": "every_choice:EveryChoice"}
 """Modules and classes of the methods, in the order in which they are tried (but see :func:`order`)."""
+
+CHECKED: Final = tuple(name for name in CLASSES if name not in UNCHECKED)
+"""Those that certificates state: a checker derives again what they prove."""
 
 ATTACK = 0.25
 """Share of the time for the search of changes that flip."""
@@ -106,7 +111,7 @@ class Survey:
 
 
 def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell = lambda stage, share: None,
-           methods: tuple[str, ...] = tuple(CLASSES)) -> Survey:
+           methods: tuple[str, ...] = CHECKED) -> Survey:
     """What every point's label does under all choices of a change.
 
     Args:
@@ -114,7 +119,7 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
         change: what may happen to the rows.
         seconds: time; with less of it fewer points are decided.
         tell: told the stage and the fraction of points decided.
-        methods: those that may be used.
+        methods: those that may be used; as a rule those that certificates state.
     """
     if isinstance(change, NewRows):
         return _of_new_rows(head, change, Budget(seconds), tell)
@@ -139,7 +144,7 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
             continue
         asked = asked_of(name, head if seen is None or name not in REFITS else seen.head, change)
         if isinstance(asked, str):
-            reasons.append(f"{name}: {asked}")
+            reasons += [f"{name}: {asked}"] if name not in UNCHECKED else []
             continue
         if not attacked and name not in first and not _method(name).complete(head, asked):
             cut |= _attack(head, change, todo, found, budget, tell)
@@ -162,6 +167,8 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
         status[new] = status_of(name)
         if new.any():
             parts[name] = part
+            if name in UNCHECKED:
+                said.append(f"{name} proved {int(new.sum())}, and no certificate states what it proves")
         if left := int((todo & ~new & ~found.flipped).sum()):
             said.append(attempt(name, left, part.why, late))
     if not (attacked or tried and budget.left() <= 0) and (todo := known & ~found.flipped & (status == OPEN)).any():
