@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, TextIO
+from typing import TYPE_CHECKING, NoReturn
 
 from certify.check.kernel import CHANCE
 from certify.check.limits.held import Limits, TooLarge, hold, object_of, supervise
@@ -19,6 +19,7 @@ from certify.check.reading.certificate import QUANTITIES, RANGES, Number
 from certify.check.reading.files import DIGITS, read_bytes
 from certify.check.reading.spec import Gate
 from certify.check.run import Afford, Result, Tell, Usage, check
+from certify.check.said import say
 from certify.check.verdicts import EXIT, INTERRUPTED, INVALID, Outcome, exit_status
 from certify.format.canonical import FORMAT, Json
 from certify.format.refusal import Invalid
@@ -89,7 +90,7 @@ def main(argv: Sequence[str] | None = None, supervised: bool = False) -> int:
         return INTERRUPTED
     caution = "" if result.near is None else result.near.caution()
     for line in (*(() if options.quiet else _notes(result)), *([caution] if caution else [])):
-        _say(line, sys.stderr)
+        say(line, sys.stderr)
     found = _object(result) | {"soundness": {"mode": "probes", "bounds": drawn, "error": "2^-64"} if drawn else
                                {"mode": "exact"}}
     if options.trusted:
@@ -217,12 +218,7 @@ def _print(line: str, value: Json, as_json: bool) -> None:
     """The verdict line on stdout, or the object there and the line on stderr."""
     if as_json:
         print(json.dumps(value, allow_nan=False))
-    _say(line, sys.stderr if as_json else sys.stdout)
-
-
-def _say(line: str, stream: TextIO) -> None:
-    """One line; what cannot be printed of names in it is left out."""
-    print("".join(c if c.isprintable() else "?" for c in line), file=stream, flush=True)
+    say(line, sys.stderr if as_json else sys.stdout)
 
 
 def line_of(result: Result, drawn: int = 0) -> str:
