@@ -50,7 +50,8 @@ class Small:
 
     @property
     def targets(self) -> list[list[float]]:
-        return [self.codes[label] for label in self.y]
+        codes = self.codes
+        return [codes[label] for label in self.y]
 
     def weights(self) -> np.ndarray:
         """Floats near the minimum, `(k, p)`."""

@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
+from pathlib import PurePath
 
 from certify.check.kernel import CHANCE
 from certify.check.limits.cost import Cost
@@ -82,7 +83,7 @@ def line_of(found: Checked, outcomes: list[Outcome], drawn: int) -> str:
     """The verdict on one line, with all that the count depends on."""
     stated = found.stated
     lower, upper = stated.ends
-    model = next(f"{path} {digest[:DIGITS]}" for role, path, digest in found.files if role == "model")
+    model = next(f"{PurePath(path).name} {digest[:DIGITS]}" for role, path, digest in found.files if role == "model")
     gates = [f"{outcome.gate} {outcome.state}" for outcome in outcomes if outcome.gate is not None]
     decay = {True: "an intercept without penalty", False: "an intercept with the penalty", None: "no intercept"}
     chance = f"; {drawn} bounds by random probes, wrong with a probability below 2^-64" if drawn else ""

@@ -154,7 +154,8 @@ def test_a_damaged_header_is_refused(path: Path, header: bytes) -> None:
     ("<U" + "9" * 5000, "(6,)", "its numbers are of type"), ("<U" + "9" * 4000, "(6,)", "its numbers are of type"),
     ("<U0", "(6,)", "its numbers are of type"), ("<U01", "(6,)", "its numbers are of type"),
     ("<U257", "(6,)", "its numbers are of type"), ("<i8", "(6)", "as numpy writes"),
-    ("<i8", "(006,)", "as numpy writes"), ("<i8", "()", "1 axes"), ("<i8", "(" + "999999999999999999, " * 31 + ")", "1 axes")])
+    ("<i8", "(006,)", "as numpy writes"), ("<i8", "()", "1 axes"),
+    ("<i8", "(" + "999999999999999999, " * 31 + ")", "1 axes")])
 def test_other_headers_of_labels_are_refused_in_a_short_line(path: Path, kind: str, shape: str, words: str) -> None:
     header = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
     file = path.parent / FILES["labels"]
