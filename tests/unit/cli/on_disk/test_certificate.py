@@ -12,6 +12,7 @@ from sklearn.linear_model import LogisticRegression, RidgeClassifier
 
 from certify.check.main import main as check
 from certify.cli.main import main
+from tests.effort import examples
 
 
 def files(folder: Path, classes: int, intercept: bool = True) -> list[str]:
@@ -41,6 +42,28 @@ def test_what_is_written_is_proved_again_from_the_files_alone(
         assert (found["format"], found["verdict"]) == ("certify-rows/1", "certified")
         assert (found["stays"], found["flips"]) == (answer["proved"], answer["flipped"])
         assert answer["proved"] and (answer["flipped"] or asked == "--delete")
+
+
+@pytest.mark.parametrize("seed", range(examples(60)))
+def test_certificates_about_rare_classes_check(seed: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where classes may vanish the checker follows what is written, however much it would prove itself."""
+    rng = np.random.default_rng([16, seed])
+    classes, asked = int(rng.choice([2, 3, 4])), ("--relabel", "--delete")[seed % 2]
+    y = np.concatenate([np.repeat(np.arange(classes), rng.integers(1, 4, classes)), np.full(30, classes - 1),
+                        np.full(30, classes - 2)])
+    centres = 1.5 * rng.standard_normal((classes, 3))
+    X, new = centres[y] + rng.standard_normal((len(y), 3)), centres[rng.integers(0, classes, 30)]
+    model = RidgeClassifier(alpha=float(rng.choice([0.1, 10.0])), fit_intercept=bool(rng.integers(2))).fit(X, y)
+    skops.io.dump(model, tmp_path / "model.skops")
+    for name, array in (("rows", X), ("labels", y), ("new", new + 0.5 * rng.standard_normal(new.shape))):
+        np.save(tmp_path / f"{name}.npy", array)
+    status = main(["rows", *(str(tmp_path / name) for name in ("model.skops", "rows.npy")), "--labels",
+                   str(tmp_path / "labels.npy"), "--eval", str(tmp_path / "new.npy"), asked,
+                   str(rng.integers(1, 4)), "--certificate", str(tmp_path / "out"), "--json"])
+    answer = json.loads(capsys.readouterr().out)
+    assert check([str(tmp_path / "out" / "certificate.json"), "--json", "-q"]) == status
+    found = json.loads(capsys.readouterr().out)
+    assert (found["stays"], found["flips"]) == (answer["proved"], answer["flipped"])
 
 
 def test_files_may_lie_elsewhere(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
