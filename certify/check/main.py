@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from certify.check.kernel import CHANCE
 from certify.check.limits.held import Limits, TooLarge, hold, object_of, supervise
@@ -19,7 +19,6 @@ from certify.check.reading.certificate import QUANTITIES, RANGES, Number
 from certify.check.reading.files import DIGITS, read_bytes
 from certify.check.reading.spec import Gate
 from certify.check.run import Afford, Result, Tell, Usage, check
-from certify.check.said import say
 from certify.check.verdicts import EXIT, INTERRUPTED, INVALID, Outcome, exit_status
 from certify.format.canonical import FORMAT, Json
 from certify.format.refusal import Invalid
@@ -219,6 +218,11 @@ def _print(line: str, value: Json, as_json: bool) -> None:
     if as_json:
         print(json.dumps(value, allow_nan=False))
     say(line, sys.stderr if as_json else sys.stdout)
+
+
+def say(line: str, stream: TextIO) -> None:
+    """One line; what cannot be printed of names in it is left out."""
+    print("".join(c if c.isprintable() else "?" for c in line), file=stream, flush=True)
 
 
 def line_of(result: Result, drawn: int = 0) -> str:

@@ -11,7 +11,6 @@ from typing import Any, Generic, TypeVar
 from certify.check.reading.told import check_told
 from certify.format.canonical import FORMAT, LARGEST_INTEGER, Json, decode, digest, kind, show
 from certify.format.refusal import Invalid
-from certify.format.stored import FORMAT as ON_DISK
 
 VERDICTS = ("certified", "refuted", "inconclusive")
 STATES = ("met", "failed", "open")
@@ -126,10 +125,8 @@ class Certificate:
 def read_certificate(data: bytes, name: str = "certificate") -> Certificate:
     """Parse a certificate: canonical bytes, digest, members, types."""
     top = decode(data, name)
-    if top.get("format") != FORMAT:
-        rows = "a certificate about rows on disk is for certify check alone, and nothing else reads it"
-        raise Invalid("format", f"{show(top.get('format'))} is stated",
-                      rows if top.get("format") == ON_DISK else f"this checker knows {FORMAT} only")
+    if (said := top.get("format")) != FORMAT:
+        raise Invalid("format", f"{show(said)} is stated", f"{FORMAT} is needed (certify-rows/1: certify check alone)")
     _members(top, "certificate", (*TOP, *(name for name in ("over_time", "suppressed") if name in top)))
     found = digest(top)
     if top["digest"] != found:

@@ -11,11 +11,11 @@ from pathlib import PurePath
 from certify.check.kernel import CHANCE
 from certify.check.limits.cost import Cost
 from certify.check.limits.held import Limits, TooLarge
+from certify.check.main import say
 from certify.check.reading.certificate import Claim, Witness
 from certify.check.reading.files import DIGITS, read_bytes
 from certify.check.reading.spec import Gate, check_promise
 from certify.check.run import Usage
-from certify.check.said import say
 from certify.check.stored.deletions import KEPT
 from certify.check.stored.labels import EACH, ROOM
 from certify.check.stored.run import Checked, check

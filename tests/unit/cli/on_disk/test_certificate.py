@@ -147,7 +147,7 @@ def test_what_signs_and_reports_says_who_reads_it(tmp_path: Path) -> None:
     from certify.format.refusal import Invalid
 
     assert main(["rows", *files(tmp_path, 2), "--relabel", "1", "--certificate", str(tmp_path), "-q"]) == 0
-    with pytest.raises(Invalid, match="for certify check alone"):
+    with pytest.raises(Invalid, match="certify-rows.1: certify check alone"):
         read_certificate((tmp_path / "certificate.json").read_bytes())
 
 
