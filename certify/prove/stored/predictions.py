@@ -143,8 +143,7 @@ def stored_predictions(
         estimator: a fitted RidgeClassifier, or LogisticRegression.
         X: the `(n, d)` rows that it was fitted to, as the path of a `.npy` file or as
             `numpy.load(path, mmap_mode="r")`, of float32 or float64; or the path of a `.parquet` file, all of whose
-            columns are features, and of which one row group at a time has to fit into memory. It is the file that is
-            read, as it is now.
+            columns are features, and one row group of which has to fit into memory. The file is read as it is now.
         y: `(n,)` labels.
         X_eval: `(N, d)` evaluation rows.
         delete, relabel: how many rows, one of them.
