@@ -31,8 +31,8 @@ CHANGES: Final[Mapping[str, str]] = {"relabel": "labels", "delete": "deletions"}
 AXES: Final[Mapping[str, int]] = {"data": 2, "labels": 1, "evaluation": 2}
 """By file the axes of its array."""
 
-LETTERS, LARGEST = 256, 8
-"""Letters of a word, and bytes of a number, that the checker reads."""
+LETTERS, LARGEST, EXACT = 256, 8, 2**53
+"""Letters of a word, bytes of a number, and size of an integer, that the checker reads."""
 
 
 @dataclass(frozen=True)
@@ -140,6 +140,11 @@ def _require_read(role: str, path: Path, axes: int) -> None:
             words or (found.dtype.kind in "biuf" and size <= LARGEST)):
         raise InputError(asked, f"{found.dtype} of shape {found.shape}",
                          f"save an array of {axes} axes, row by row (C order), of numbers of at most 64 bits")
+    if found.dtype.kind in "iu" and size == LARGEST and found.size:
+        largest = max(int(found.max()), -int(found.min()))
+        if largest > EXACT:
+            raise InputError(asked, f"the integer {largest}, in size beyond 2^53, which certify check does not read",
+                             "number the classes from 0 on" if role == "labels" else "save it as float64")
 
 
 def _digest_of(content: bytes, path: Path) -> Digest:

@@ -89,7 +89,7 @@ def main(argv: Sequence[str] | None = None, supervised: bool = False) -> int:
         return INTERRUPTED
     caution = "" if result.near is None else result.near.caution()
     for line in (*(() if options.quiet else _notes(result)), *([caution] if caution else [])):
-        _say(line, sys.stderr)
+        say(line, sys.stderr)
     found = _object(result) | {"soundness": {"mode": "probes", "bounds": drawn, "error": "2^-64"} if drawn else
                                {"mode": "exact"}}
     if options.trusted:
@@ -217,10 +217,10 @@ def _print(line: str, value: Json, as_json: bool) -> None:
     """The verdict line on stdout, or the object there and the line on stderr."""
     if as_json:
         print(json.dumps(value, allow_nan=False))
-    _say(line, sys.stderr if as_json else sys.stdout)
+    say(line, sys.stderr if as_json else sys.stdout)
 
 
-def _say(line: str, stream: TextIO) -> None:
+def say(line: str, stream: TextIO) -> None:
     """One line; what cannot be printed of names in it is left out."""
     print("".join(c if c.isprintable() else "?" for c in line), file=stream, flush=True)
 

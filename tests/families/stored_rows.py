@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import combinations, product
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,8 @@ class Small:
 
     @property
     def targets(self) -> list[list[float]]:
-        return [self.codes[label] for label in self.y]
+        codes = self.codes
+        return [codes[label] for label in self.y]
 
     def weights(self) -> np.ndarray:
         """Floats near the minimum, `(k, p)`."""
@@ -77,6 +79,43 @@ class Small:
                                            range(len(phi)), m) for m in range(count + 1)]
             found.append((all(w is not None and w > 0 for w in worst), any(w is not None and w < 0 for w in worst)))
         return found
+
+    def after(self, labels: Sequence[int], kept: Sequence[int]) -> list[int | None] | None:
+        """What rows get whose training kept these rows with these labels, exactly; None of a tie, or of no one model.
+
+        Classes are those that the kept rows have, as scikit-learn finds them: of two one output, of one this one.
+        """
+        there = sorted({labels[i] for i in kept})
+        if len(there) == 1:
+            return [there[0]] * len(self.new)
+        phi = self.with_ones(self.X)
+        codes = [[-1.0], [1.0]] if len(there) == 2 else (2.0 * np.eye(len(there)) - 1.0).tolist()
+        W = oracle.refit([phi[i] for i in kept], [codes[there.index(labels[i])] for i in kept], self.penalty,
+                         self.decayed)
+        if W is None:
+            return None
+        found = [[a for a in range(len(there)) if oracle.margin(W, e, a) > 0] for e in self.with_ones(self.new)]
+        return [there[one[0]] if one else None for one in found]
+
+    def truth(self, change: str, count: int) -> list[tuple[bool, bool]]:
+        """Whether each row to predict stays under every change of at most `count` rows, and whether one flips it."""
+        n, today = len(self.X), self.labels()
+        found = [(True, False)] * len(self.new)
+        for m in range(count + 1):
+            for rows in combinations(range(n), m):
+                for labels in [self.y.tolist()] if change == "deletions" else self._relabelled(rows):
+                    kept = [i for i in range(n) if change == "labels" or i not in rows]
+                    now = self.after(labels, kept) or [None] * len(found)
+                    found = [(stays and b == a, flips or b not in (a, None))
+                             for (stays, flips), a, b in zip(found, today, now, strict=True)]
+        return found
+
+    def _relabelled(self, rows: Sequence[int]) -> Iterator[list[int]]:
+        for new in product(*([c for c in range(self.classes) if c != self.y[i]] for i in rows)):
+            labels = self.y.tolist()
+            for i, label in zip(rows, new, strict=True):
+                labels[i] = label
+            yield labels
 
 
 def small(rng: np.random.Generator, classes: int, n: int = 6, evaluated: int = 4) -> Small:

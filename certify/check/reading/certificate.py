@@ -125,8 +125,8 @@ class Certificate:
 def read_certificate(data: bytes, name: str = "certificate") -> Certificate:
     """Parse a certificate: canonical bytes, digest, members, types."""
     top = decode(data, name)
-    if top.get("format") != FORMAT:
-        raise Invalid("format", f"{show(top.get('format'))} is stated", f"this checker knows {FORMAT} only")
+    if (said := top.get("format")) != FORMAT:
+        raise Invalid("format", f"{show(said)} is stated", f"{FORMAT} is needed (certify-rows/1: certify check alone)")
     _members(top, "certificate", (*TOP, *(name for name in ("over_time", "suppressed") if name in top)))
     found = digest(top)
     if top["digest"] != found:

@@ -12,15 +12,19 @@ from flint import arb, fmpz, fmpz_mat
 
 from certify.check.linalg.balls import ZERO
 from certify.check.linalg.fixed import scale
-from certify.check.stored.conditions import Condition, targets_of
+from certify.check.stored.conditions import Condition
 from certify.check.stored.ground import Ground, Summed
 from certify.check.theorems.head.rows.squared.ridge import FEATURE_BITS, Solution, Whole, whole_rows
+from certify.format.refusal import Invalid
 
 BITS, INVERSE = 40, 61
 """Bits of a residual and a leverage behind the point, and about those of the inverse that leverages are formed with."""
 
 SEEN = arb(2) ** -24
 """What leverages may err by before each row is solved for."""
+
+ONE = 1 << BITS
+"""The number 1."""
 
 MOST = 1 << 62
 """What no number here exceeds."""
@@ -76,15 +80,18 @@ def beside(ground: Ground, tell: Callable[[str], None]) -> Beside:
     residuals: list[array[int]] = [array("q") for _ in solutions]
     widest, leverages = array("q"), array("q")
     across = [fmpz_mat(ground.system.p, 1, s.u) for s in solutions]
-    targets = targets_of(ground.rows.number)
     for first, part in ground.rows.parts():
         whole = whole_rows(part, ground.system.shifts, FEATURE_BITS)
         own = []
         for a, (solution, column) in enumerate(zip(solutions, across, strict=True)):
             up = FEATURE_BITS + solution.bits - BITS
             fitted = [_moved(x, up) for x in (whole.mid * column).entries()]
-            own.append([(targets[y][a] << BITS) - x
+            of = a if len(solutions) > 1 else 1
+            own.append([(ONE if y == of else -ONE) - x
                         for y, x in zip(ground.rows.classes[first:first + len(part)], fitted, strict=True)])
+            if max(map(abs, own[-1])) > MOST // 2:
+                raise Invalid("problem", "the model is the one minimum",
+                              f"residuals beyond 2^{MOST.bit_length() - 2 - BITS} are found, of which nothing follows")
             residuals[a].extend(own[-1])
         if len(own) == 1:
             widest.extend([abs(x) + 1 for x in own[0]])
@@ -103,12 +110,11 @@ def beside(ground: Ground, tell: Callable[[str], None]) -> Beside:
 
 def _solutions(ground: Ground) -> list[Solution]:
     """Weights of every output."""
-    targets = targets_of(ground.rows.number)
-    found = []
+    found, sums = list[Solution](), ground.by_class.transpose().tolist()
+    total = [sum(column, fmpz(0)) for column in zip(*sums, strict=True)]
     length = arb(ground.system.n).sqrt()
-    for a in range(len(targets[0])):
-        column = fmpz_mat(len(targets), 1, [target[a] for target in targets])
-        right = Whole((ground.by_class * column).transpose(), FEATURE_BITS, ZERO)
+    for own in sums if len(sums) > 2 else sums[1:]:  # targets are 1 for the own output and −1 for the others
+        right = Whole(fmpz_mat([[2 * x - y for x, y in zip(own, total, strict=True)]]), FEATURE_BITS, ZERO)
         found += ground.system.solved(right, [(ground.system.loose * length).upper()])
     return found
 

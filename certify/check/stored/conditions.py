@@ -13,38 +13,33 @@ from flint import arb, fmpz
 from certify.check.linalg.fixed import scale
 from certify.check.stored.ground import Ground
 from certify.check.theorems.head.rows.squared.ridge import FEATURE_BITS, Solution
-from certify.check.theorems.head.rows.squared_labels import weights_of
 
 
 @dataclass(frozen=True)
 class Condition:
     """The output of a label less another one, or one output and its sign: `Σ_i q_i t_i > 0`.
 
+    Rows of `today` have `t = size`, rows of `other` have −size, and rows of all other classes 0.
+
     Attributes:
-        old: the contrast t of the target of each class.
-        high, low: the same less the least and the largest new contrast.
-        top: the largest of these in size.
+        today, other: the classes.
+        size: 2, or 1 of one output.
         length: of the contrasts of all rows, from above.
+        spare: how many rows may leave `other` without its last one: a class without rows is none of the model's.
         outputs: with their signs, those that the contrast is of.
     """
 
-    old: tuple[int, ...]
-    high: tuple[int, ...]
-    low: tuple[int, ...]
-    top: int
+    today: int
+    other: int
+    size: int
     length: arb
+    spare: int
     outputs: tuple[tuple[int, int], ...]
 
-
-def targets_of(classes: int) -> list[list[int]]:
-    """By class the targets: ±1 of one output for two classes, else 1 for its own output and −1 for the others.
-
-    >>> targets_of(2), targets_of(3)
-    ([[-1], [1]], [[1, -1, -1], [-1, 1, -1], [-1, -1, 1]])
-    """
-    if classes == 2:
-        return [[-1], [1]]
-    return [[1 if a == y else -1 for a in range(classes)] for y in range(classes)]
+    @property
+    def top(self) -> int:
+        """What a changed row may take at most, for each unit of its influence."""
+        return 2 * self.size
 
 
 def conditions_of(today: int, counts: Sequence[int]) -> list[Condition]:
@@ -53,22 +48,22 @@ def conditions_of(today: int, counts: Sequence[int]) -> list[Condition]:
     Args:
         today: the class.
         counts: rows of every class.
+
+    >>> [(c.other, c.size, c.spare, c.outputs) for c in conditions_of(1, (3, 4))]
+    [(0, 1, 2, ((0, 1),))]
+    >>> [(c.other, c.size, c.spare, c.outputs) for c in conditions_of(1, (3, 4, 1))]
+    [(0, 2, 2, ((1, 1), (0, -1))), (2, 2, 0, ((1, 1), (2, -1)))]
     """
-    classes = len(counts)
-    targets = targets_of(classes)
-    k = len(targets[0])
-    others = [-1] if k == 1 else [b for b in range(classes) if b != today]
-    found = []
-    for b in others:
-        weights = weights_of(today, b, k)
-        old = [sum(w * t for w, t in zip(weights, target, strict=True)) for target in targets]
-        order = sorted(old)  # of the others the least is the second where the own one is the least
-        high = [t - order[t == order[0]] for t in old]
-        low = [t - order[-2 if t == order[-1] else -1] for t in old]
-        length = arb(sum(n * t * t for n, t in zip(counts, old, strict=True))).sqrt().upper()
-        found.append(Condition(tuple(old), tuple(high), tuple(low), max(map(abs, (*high, *low))), length,
-                               tuple((a, w) for a, w in enumerate(weights) if w)))
-    return found
+    two = len(counts) == 2
+    size = 1 if two else 2
+    return [Condition(today, b, size, (arb(counts[today] + n).sqrt() * size).upper(), n - 1,
+                      ((0, 1 if today else -1),) if two else ((today, 1), (b, -1)))
+            for b, n in enumerate(counts) if b != today]
+
+
+def lasts(rows: int) -> str:
+    """Why no label of a class of so few rows stays."""
+    return f"its class has {rows} row{'s' * (rows > 1)}, and loses every one, so no model that is trained again has it"
 
 
 @dataclass(frozen=True)
@@ -108,5 +103,5 @@ def margins(ground: Ground, solution: Solution, sums: Sequence[fmpz], conditions
         conditions: of its label.
     """
     unit = scale(FEATURE_BITS + solution.bits)
-    return [Margin(c, arb(sum((t * x for t, x in zip(c.old, sums, strict=True) if t), fmpz(0))) * unit, solution.off,
-                   solution.length) for c in conditions]
+    return [Margin(c, arb(c.size * (sums[c.today] - sums[c.other])) * unit, solution.off, solution.length)
+            for c in conditions]

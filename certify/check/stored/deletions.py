@@ -6,6 +6,7 @@ most `|c_M||r_M|/(1 − κ)`, and at most the sum over M of `(1 + ½λ)c_i r_i +
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from heapq import nlargest
 
@@ -14,7 +15,7 @@ from flint import arb
 from certify.check.linalg.balls import ZERO, largest
 from certify.check.linalg.fixed import scale
 from certify.check.stored.beside import BITS, Beside, beside
-from certify.check.stored.conditions import Condition, conditions_of, margins
+from certify.check.stored.conditions import conditions_of, lasts, margins
 from certify.check.stored.evaluated import Row
 from certify.check.stored.ground import Ground
 from certify.check.stored.largest import QUICK, SHARP, point_of
@@ -34,6 +35,9 @@ class Deletions:
         ground: of the training rows.
         stated: what is stated.
         tell: told what was done.
+
+    Attributes:
+        already: how many of those that flip have another label before any change.
     """
 
     def __init__(self, ground: Ground, stated: Stated, tell: Callable[[str], None]) -> None:
@@ -49,7 +53,7 @@ class Deletions:
         self.changed = dict(zip(stated.flips, stated.changed, strict=True))
         self._open: list[Open] = []
         self._flips: list[Open] = []
-        self._conditions: dict[int, list[Condition]] = {}
+        self.already = 0
 
     def take(self, row: Row) -> None:
         """Another evaluation row: decided by lengths, or left.
@@ -60,13 +64,15 @@ class Deletions:
         flips = row.number in self.changed
         if row.label < 0:
             raise _wrong(row.number, flips, "the weights in the model file do not give it one label")
-        if row.label not in self._conditions:
-            self._conditions[row.label] = conditions_of(row.label, self.ground.counts)
-        found = margins(self.ground, row.solution, row.sums, self._conditions[row.label])
+        if not flips and self.ground.counts[row.label] <= self.count:
+            raise _wrong(row.number, flips, lasts(self.ground.counts[row.label]))
+        found = margins(self.ground, row.solution, row.sums, conditions_of(row.label, self.ground.counts))
         today = [margin.left(ZERO, 0, ZERO) for margin in found]
         one = Open(row.number, found, point_of(row.solution), row.energy)
         if flips:
-            if not any(value < 0 for value in today):
+            lost = any(value < 0 for value in today)
+            self.already += lost
+            if not lost or self.changed[row.number]:  # rows that are named have to do it
                 self._flips.append(one)
             return
         if not all(value > 0 for value in today):
@@ -101,7 +107,7 @@ class Deletions:
                 raise _wrong(one.number, True, "the rows named are not proved to flip it")
 
     def _flipped(self, one: Open, those: Named) -> bool:
-        """Whether the named rows take more than some contrast has.
+        """Whether the named rows take more than some contrast has, and leave a row of the class that wins.
 
         `cᵀN⁻¹r ≥ c·r − ½λ(|c||r| − c·r)`, λ of as many rows as are named.
         """
@@ -110,7 +116,10 @@ class Deletions:
             return False
         lam = kappa / (1 - kappa)
         c = [arb(x) * those.unit for x in those.influences]
+        gone = Counter(self.ground.rows.classes[i] for i in those.rows)
         for margin in one.margins:
+            if gone[margin.condition.other] > margin.condition.spare:
+                continue
             r = [arb(self.beside.contrast(margin.condition, i)) * scale(BITS) for i in those.rows]
             off_r = self.beside.off_of(margin.condition)
             size_c = sum((x * x for x in c), ZERO).sqrt()

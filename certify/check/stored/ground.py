@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from operator import itemgetter
 
 from flint import arb, fmpz, fmpz_mat
@@ -49,7 +50,7 @@ class Rows:
     @property
     def step(self) -> int:
         """Rows of a part."""
-        return part_of(self.shape[1])
+        return part_of(max(self.shape[1], self.number))
 
     def parts(self) -> Iterator[tuple[int, list[Values]]]:
         """Some rows after the others, with the number of the first."""
@@ -57,7 +58,7 @@ class Rows:
 
 
 def part_of(columns: int) -> int:
-    """Rows of a part.
+    """Rows of a part, of so many columns, or with a place for each of so many classes.
 
     >>> part_of(785), part_of(10**9)
     (1335, 1)
@@ -193,8 +194,9 @@ def by_class(part: list[Values], classes: Sequence[int]) -> tuple[list[Values], 
     ([(2.0,), (1.0,), (3.0,)], [1, 0, 2], [(0, 0, 1), (1, 1, 3)])
     """
     order = [i for i, _ in sorted(enumerate(classes), key=itemgetter(1))]
-    ends, found = list[tuple[int, int, int]](), [classes[i] for i in order]
-    for y in sorted(set(found)):
-        at = found.index(y)
-        ends.append((y, at, at + found.count(y)))
+    ends, at = list[tuple[int, int, int]](), 0
+    for y, those in groupby(order, classes.__getitem__):
+        last = at + len(list(those))
+        ends.append((y, at, last))
+        at = last
     return [part[i] for i in order], order, ends

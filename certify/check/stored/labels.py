@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from flint import arb
 
-from certify.check.stored.conditions import Condition, Margin, conditions_of, margins
+from certify.check.stored.conditions import Margin, conditions_of, lasts, margins
 from certify.check.stored.evaluated import Row
 from certify.check.stored.ground import Ground
 from certify.check.stored.largest import QUICK, SHARP, Found, Point, largest, point_of
@@ -45,12 +45,15 @@ class Labels:
         ground: of the training rows.
         stays: which of the evaluation rows are stated to stay.
         count: how many labels change.
+
+    Attributes:
+        already: how many of those that flip have another label before any change.
     """
 
     def __init__(self, ground: Ground, stays: Sequence[bool], count: int) -> None:
         self.ground, self.stays, self.count = ground, stays, count
+        self.already = 0
         self._open: list[Open] = []
-        self._conditions: dict[int, list[Condition]] = {}
 
     def take(self, row: Row) -> None:
         """Another evaluation row: decided by lengths, or left for influences.
@@ -61,14 +64,15 @@ class Labels:
         stays = self.stays[row.number]
         if row.label < 0:
             raise _wrong(row.number, stays, "the weights in the model file do not give it one label")
-        if row.label not in self._conditions:
-            self._conditions[row.label] = conditions_of(row.label, self.ground.counts)
-        found = margins(self.ground, row.solution, row.sums, self._conditions[row.label])
+        if stays and self.ground.counts[row.label] <= self.count:
+            raise _wrong(row.number, stays, lasts(self.ground.counts[row.label]))
+        found = margins(self.ground, row.solution, row.sums, conditions_of(row.label, self.ground.counts))
         if stays and all(margin.far(self.count) for margin in found):
             return
         if stays and not all(margin.left(arb(0), 0, arb(0)) > 0 for margin in found):
             raise _wrong(row.number, stays, "it is not proved to have its label before any change")
         if not stays and any(margin.left(arb(0), 0, arb(0)) < 0 for margin in found):
+            self.already += 1
             return
         self._open.append(Open(row.number, stays, found, point_of(row.solution)))
 
@@ -101,9 +105,11 @@ class Labels:
 
     def _decided(self, one: Open, found: Found, j: int) -> bool:
         """Whether what is stated is proved."""
-        unit, each = found.units[j], found.each[j]
-        after = ((margin, drops := one.point.drops(margin.condition, self.count), arb(sum(drops)) * unit)
-                 for margin in one.margins)
+        unit, each, order = found.units[j], found.each[j], one.point.order()
+        # a class that wins has a row left
+        after = ((m, drops := one.point.drops(m.condition, self.count, order,
+                                              self.count if one.stays else m.condition.spare),
+                  arb(sum(drops)) * unit) for m in one.margins)
         if one.stays:
             return all(margin.left(taken, self.count, each) > 0 for margin, _, taken in after)
         return any(margin.left(taken, len(drops), each) < 0 for margin, drops, taken in after)

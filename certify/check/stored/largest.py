@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from flint import arb, fmpz_mat
 
@@ -52,14 +53,26 @@ class Point:
             del kept[count:]
             self.bars[place] = kept[-1]
 
-    def drops(self, condition: Condition, count: int) -> list[int]:
-        """What the rows that take most from a condition take, in falling order; fewer where fewer take anything."""
-        found = list[int]()
-        for y, (high, low) in enumerate(zip(condition.high, condition.low, strict=True)):
-            if high > 0:
-                found += [high * x for x in self.most[2 * y]]
-            if low < 0:
-                found += [-low * x for x in self.most[2 * y + 1]]
+    def order(self) -> list[tuple[int, int]]:
+        """All that was found, of either sign, in falling order, with the class."""
+        return sorted(((x, place // 2) for place, kept in enumerate(self.most) for x in kept), reverse=True)
+
+    def drops(self, condition: Condition, count: int, order: Sequence[tuple[int, int]], spare: int) -> list[int]:
+        """What the rows that take most from a condition take, in falling order; fewer where fewer take anything.
+
+        A row of `today` that pulls its way takes its contrast twice, as the other class, and so does one of `other`
+        that pushes; a row of another class takes its whole influence, as one of both.
+
+        Args:
+            condition: what they take from.
+            count: of the rows.
+            order: `order()`.
+            spare: how many rows of `other` at most.
+        """
+        c = condition
+        found = [c.top * x for x in (*self.most[2 * c.today],
+                                     *sorted(self.most[2 * c.other + 1], reverse=True)[:spare])]
+        found += [c.size * x for x, _ in islice((one for one in order if one[1] not in (c.today, c.other)), count)]
         return sorted(found, reverse=True)[:count]
 
 

@@ -6,15 +6,20 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
+from pathlib import PurePath
 
 from certify.check.kernel import CHANCE
 from certify.check.limits.cost import Cost
 from certify.check.limits.held import Limits, TooLarge
+from certify.check.main import say
 from certify.check.reading.certificate import Claim, Witness
 from certify.check.reading.files import DIGITS, read_bytes
 from certify.check.reading.spec import Gate, check_promise
 from certify.check.run import Usage
+from certify.check.stored.deletions import KEPT
+from certify.check.stored.labels import EACH, ROOM
 from certify.check.stored.run import Checked, check
+from certify.check.stored.some import EACH as EACH_KEPT
 from certify.check.stored.stated import Stated
 from certify.check.verdicts import Outcome, evaluate, exit_status, overall
 from certify.format.canonical import Json
@@ -51,12 +56,12 @@ def main(options: argparse.Namespace, limits: Limits, tell: Callable[[str], None
     outcomes = outcomes_of(found.stated, gates)
     if not options.quiet:
         files = ", ".join(f"{role} {path} {digest[:DIGITS]}" for role, path, digest in found.files)
-        print(f"files: {files}", file=sys.stderr)
-    line, entry = line_of(found.stated, outcomes, len(drawn)), _object(found, outcomes, drawn)
+        say(f"files: {files}", sys.stderr)
+    line, entry = line_of(found, outcomes, len(drawn)), _object(found, outcomes, drawn)
     trusted = _trusted() if options.trusted else None
     if options.json:
         print(json.dumps(entry if trusted is None else entry | {"trusted": trusted[0]}, allow_nan=False))
-    print("".join(c if c.isprintable() else "?" for c in line), file=sys.stderr if options.json else sys.stdout)
+    say(line, sys.stderr if options.json else sys.stdout)
     if trusted is not None and not options.json:
         print(trusted[1])
     sys.stdout.flush()
@@ -74,15 +79,20 @@ def outcomes_of(stated: Stated, gates: list[Gate]) -> list[Outcome]:
     return [evaluate(claim, gate) for gate in asked]
 
 
-def line_of(stated: Stated, outcomes: list[Outcome], drawn: int) -> str:
+def line_of(found: Checked, outcomes: list[Outcome], drawn: int) -> str:
     """The verdict on one line, with all that the count depends on."""
+    stated = found.stated
     lower, upper = stated.ends
-    gates = [f"{outcome.gate} {outcome.state} " for outcome in outcomes if outcome.gate is not None]
+    model = next(f"{PurePath(path).name} {digest[:DIGITS]}" for role, path, digest in found.files if role == "model")
+    gates = [f"{outcome.gate} {outcome.state}" for outcome in outcomes if outcome.gate is not None]
     decay = {True: "an intercept without penalty", False: "an intercept with the penalty", None: "no intercept"}
     chance = f"; {drawn} bounds by random probes, wrong with a probability below 2^-64" if drawn else ""
-    return (f"{overall(outcomes)[0]} {', '.join(gates) or QUANTITY + ' '}(proved in [{lower}, {upper}] of "
+    flips = len(stated.flips)
+    already = f"; {found.already} of {flips} that flip have another label before any change" if flips else ""
+    return (f"{overall(outcomes)[0]} {', '.join(gates) or QUANTITY} (proved in [{lower}, {upper}] of "
             f"{stated.evaluation_rows} evaluation rows, {change_words(stated.change, stated.count, stated.rows)}; "
-            f"squared loss, penalty {stated.penalty!r}, {decay[stated.free]}, {stated.classes} classes) "
+            f"squared loss, penalty {stated.penalty!r}, {decay[stated.free]}, {stated.classes} classes; "
+            f"a label is the one that the weights in {model} give{already}) "
             f"[thresholds: {'the command line' if gates else 'none'}{chance}]")
 
 
@@ -99,8 +109,9 @@ def _object(found: Checked, outcomes: list[Outcome], drawn: list[str]) -> Json:
     return {"format": FORMAT, "verdict": verdict, "gates": gates, "claims": claims,
             "problem": {"loss": "squared", "penalty": stated.penalty, "intercept": stated.intercept,
                         "change": stated.change, "count": stated.count, "rows": stated.rows,
-                        "evaluation_rows": stated.evaluation_rows, "classes": stated.classes},
-            "stays": list(stated.stays), "flips": list(stated.flips),
+                        "columns": stated.columns, "evaluation_rows": stated.evaluation_rows,
+                        "classes": stated.classes},
+            "stays": list(stated.stays), "flips": list(stated.flips), "already": found.already,
             "thresholds": "the command line" if any(outcome.gate for outcome in outcomes) else "none",
             "files": {role: {"path": path, "sha256": digest} for role, path, digest in found.files},
             "soundness": {"mode": "probes", "bounds": drawn, "error": "2^-64"} if drawn else {"mode": "exact"}}
@@ -124,13 +135,22 @@ def _afford(stated: Stated, gates: list[Gate], limits: Limits, tell: Callable[[s
 
 
 def cost_of(stated: Stated) -> Cost:
-    """About what it takes if every evaluation row is left for the influences of all training rows."""
+    """About what it takes if every evaluation row is left for the influences of all training rows.
+
+    Readings hold the largest influences of as many evaluation rows as fit: those of every class and sign with labels,
+    and with deletions all that are looked at.
+    """
+    c, m = float(stated.classes), float(stated.count)
     n, p, N = float(stated.rows), float(stated.columns + 1), float(stated.evaluation_rows)
     seconds = 1.0 + n * p * 1.2e-6 + n * p * p / 1.1e9 + N * p * (2e-6 + p / 3e8) + N * n * (p / 2.4e9 + 2.5e-7)
+    seconds += n * c * p * 1e-8 + N * c * 1e-5
     more = float(NAMED[stated.change])  # residuals and leverages, and a second reading of what the first leaves
-    seconds += more * (n * p * 2e-6 + n * p * p / 1.1e9 + N * n * (p / 2.4e9 + 1e-6))
-    held = 200.0 + 1.5e-3 * p * p + 1.2e-5 * N * p + 2e-4 * n
-    return Cost(seconds, held + more * (300.0 + 1e-4 * n * stated.classes))
+    kept = min(n, KEPT[1][1] * m + KEPT[1][2])
+    room, looked = (N * EACH_KEPT * kept, N * c * kept * 3e-6) if more else (N * EACH * 4 * m * c, N * c * m * 2e-6)
+    seconds += 2 * room / ROOM * n * p * 1.2e-6 + looked
+    seconds += more * (n * p * 2e-6 + n * p * p / 1.1e9 + N * n * (p / 2.4e9 + 1e-6) + n * c * (p * 1e-8 + 1e-6))
+    held = 200.0 + 1.5e-3 * p * p + 1.2e-5 * N * p + 2e-4 * n + c * (1e-3 * N + 3e-4 * p)
+    return Cost(seconds, held + more * (300.0 + 1e-4 * n * c))
 
 
 def _trusted() -> tuple[Json, str]:

@@ -5,16 +5,15 @@ from __future__ import annotations
 import math
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
 
-from certify.check.reading.arrays import unpack
 from certify.check.reading.certificate import FileRecord
 from certify.check.reading.formats.npz import NPY_HEADER, NPY_TYPES
-from certify.format.canonical import show
+from certify.format.canonical import LARGEST_INTEGER, show
 from certify.format.refusal import Invalid
 
 HEADER, AT_ONCE = 2**16, 2**20
@@ -25,7 +24,16 @@ NEEDED = "an array of booleans, integers or floats of at most 64 bits is needed 
 TEXT, LETTER = 256, 4
 """Letters of a word at most, and bytes of a letter."""
 
+LETTERS = frozenset(map(str, range(1, TEXT + 1)))
+"""Numbers of letters that a word may have, as they are written."""
+
 Values = tuple[float, ...]
+
+READ: dict[str, tuple[Callable[[float], bool], str]] = {
+    "f": (math.isfinite, "finite numbers are"), "b": (lambda x: x <= 1, "0 or 1 is"),
+    "i": (lambda x: abs(x) <= LARGEST_INTEGER, "integers up to 2^53 in size are"),
+    "u": (lambda x: x <= LARGEST_INTEGER, "integers up to 2^53 in size are")}
+"""By the kind of numbers: which of them are read, and what is needed."""
 
 
 @dataclass(frozen=True)
@@ -77,12 +85,14 @@ class Stored:
         code, width = NPY_TYPES[self.typ], math.prod(self.shape[1:])
         for first, part in self.parts(rows):
             count = len(part) // self.bytes_a_row
-            values = struct.unpack(f"{self.order}{count * width}{code}", part)
-            if self.typ[0] != "f":
-                values = unpack(part, self.order, code, self.typ[0], (count, width), self.where).values
-            elif not all(map(math.isfinite, values)):
-                at = first + next(i for i, x in enumerate(values) if not math.isfinite(x)) // width
-                raise Invalid(f"{self.where}, row {at}", "a number of it is not finite", "finite numbers are needed")
+            found = struct.unpack(f"{self.order}{count * width}{code}", part)
+            good, words = READ[self.typ[0]]
+            if not all(map(good, found)):
+                wrong = next(i for i, x in enumerate(found) if not good(x))
+                place = f"row {first + wrong // width}, column {wrong % width}"
+                raise Invalid(f"{self.where}, {place if len(self.shape) > 1 else f'entry {first + wrong}'}",
+                              f"{found[wrong]} is in it", f"{words} needed")
+            values = found if self.typ[0] == "f" else tuple(map(float, found))
             yield first, [values[i:i + width] for i in range(0, count * width, width)]
 
     def words(self) -> list[str] | list[float]:
@@ -124,15 +134,15 @@ def stored(path: Path, role: str, record: FileRecord, axes: int) -> Stored:
     if digest.hexdigest() != record.sha256:  # before a word is said of what is in it
         raise Invalid(where, f"the certificate binds sha256 {record.sha256}", "its bytes have another")
     start, order, typ, fortran, shape = _header(head, where)
-    letters = int(typ[1:]) if typ[0] == "U" and axes == 1 else 0
-    if typ not in NPY_TYPES and not 0 < letters <= TEXT:
-        raise Invalid(where, f"its numbers are of type {typ}", NEEDED)
+    words = typ[0] == "U" and axes == 1 and typ[1:] in LETTERS
+    if typ not in NPY_TYPES and not words:
+        raise Invalid(where, f"its numbers are of type {show(typ, 20)}", NEEDED)
     if len(shape) != axes or 0 in shape or (fortran and axes > 1):
-        raise Invalid(where, f"an array of shape {shape}{', columns before rows' * fortran}",
+        raise Invalid(where, f"an array of shape {show(list(shape))}{', columns before rows' * fortran}",
                       f"{axes} axes are needed, none of them empty, row by row")
     found = Stored(path, where, record, start, order, typ, shape)
     if start + shape[0] * found.bytes_a_row != record.bytes:
-        raise Invalid(where, f"an array of shape {shape} and type {typ}", f"it has {record.bytes} bytes")
+        raise Invalid(where, f"an array of shape {list(shape)} and type {typ}", f"it has {record.bytes} bytes")
     return found
 
 
@@ -157,6 +167,8 @@ def _header(data: bytes, name: str) -> tuple[int, str, str, bool, tuple[int, ...
         raise Invalid(name, f"its header is {show(found.strip())}", NEEDED)
     order, typ, fortran, dims = match.groups()
     shape = tuple(int(d) for d in dims.replace(" ", "").split(",") if d)
+    if dims.replace(" ", "") not in (",".join(map(str, shape)) + end for end in (",", "" if len(shape) != 1 else ",")):
+        raise Invalid(name, f"its header has the shape {show(f'({dims})')}", "a shape as numpy writes it is needed")
     return start, ">" if order == ">" else "<", typ, fortran == "True", shape
 
 

@@ -29,7 +29,13 @@ Tell = Callable[[str], None]
 
 
 class Method(Protocol):
-    """What checks evaluation rows: one after the other, and then those that are left."""
+    """What checks evaluation rows: one after the other, and then those that are left.
+
+    Attributes:
+        already: how many of those that flip have another label before any change.
+    """
+
+    already: int
 
     def take(self, row: Row) -> None: ...  # noqa: D102
     def decide(self, tell: Callable[[str], None]) -> None: ...  # noqa: D102
@@ -45,10 +51,12 @@ class Checked:
 
     Attributes:
         stated: what it states, all of which is proved.
+        already: how many of those that flip have another label before any change.
         files: role, path and digest of each file.
     """
 
     stated: Stated
+    already: int
     files: tuple[tuple[str, str, str], ...]
 
 
@@ -82,7 +90,7 @@ def check(path: Path, data: bytes, given: dict[str, Path | None], tell: Tell,
         for row in evaluated(base, arrays["evaluation"], weights, asked):
             method.take(row)
         method.decide(tell)
-    return Checked(stated, tuple((role, str(places.found[role]), stated.subject[role].sha256)
+    return Checked(stated, method.already, tuple((role, str(places.found[role]), stated.subject[role].sha256)
                                  for role in stated.subject))
 
 

@@ -12,6 +12,9 @@ from certify.format.stored import FORMAT, FREE, NAMED, QUANTITY, ROLES, THEOREMS
 
 TOP = ("format", "certify_version", "created", "subject", "problem", "claim", "environment", "digest")
 PROBLEM = ("loss", "penalty", "intercept", "change", "count", "rows", "columns", "evaluation_rows", "classes")
+LARGEST = 2.0**1000
+"""The largest penalty, whose root is as large as the largest features."""
+
 CLAIM = ("quantity", "theorem", "lower", "upper", "stays", "flips", "changed")
 
 
@@ -70,8 +73,8 @@ def read_stated(data: bytes, name: str) -> Stated:
         ("subject", ROLES), ("problem", PROBLEM), ("claim", CLAIM)))
     choice(problem["loss"], "problem.loss", ("squared",))
     penalty = number(problem["penalty"], "problem.penalty")
-    if not penalty > 0:
-        raise Invalid("problem.penalty", f"{penalty!r} is stated", "a number above 0 is needed")
+    if not 0 < penalty <= LARGEST:
+        raise Invalid("problem.penalty", f"{penalty!r} is stated", "a number above 0 is needed, at most 2^1000")
     sizes = {at: whole(problem[at], f"problem.{at}") for at in PROBLEM[4:]}
     if not 1 <= sizes["count"] <= sizes["rows"]:
         raise Invalid("problem.count", f"{sizes['count']} is stated", f"from 1 to {sizes['rows']} rows may change")

@@ -24,6 +24,7 @@ from certify.prove.stored.classes import by_classes
 from certify.prove.stored.logistic import Found, by_lengths
 from certify.prove.stored.site import Site, Stored, opened
 from certify.prove.stored.spread import spread
+from certify.prove.stored.vanishing import KEPT, classes_of
 from certify.rigor.environment import require_sound
 from certify.rigor.fp import Array
 from certify.systems.head.rows.head import Head, Whole
@@ -88,7 +89,7 @@ class StoredPredictions:
             among the flipped.
         tolerated: of labels `(N, 2)`: how many changes each evaluation row surely survives, and how many at most; −1
             where the exact minimum has another label already. None of deletions.
-        rows: of deletions, for flipped evaluation rows the rows whose deletion does it.
+        rows: of deletions, for flipped evaluation rows the rows whose deletion does it; none where none has to go.
         reason: why some are undecided; "" where none is.
     """
 
@@ -125,14 +126,15 @@ def stored_predictions(
 ) -> StoredPredictions:
     """Which predictions stay when any `delete` training rows of a file are left out, or any `relabel` are relabelled.
 
-    The model is trained again to the exact minimum after each change. The rows are read from the file some at a time,
-    a few times over, and never held together: memory does not grow with them but for a few numbers a row, and time
-    grows as their number does. Labels of a RidgeClassifier are answered from both ends (D3), its deletions by one bound
-    for all choices (D4c), which is good where the rows asked about carry little of what is known, so together less than
-    1 of leverage. A LogisticRegression of two classes is answered from the lengths of rows by one bound for all choices
-    (D14), which is good where rows are very many and few of them change: of 10⁶ rows with 384 columns about 100. One of
-    several classes (softmax) is answered from the lengths of rows as well, by a bound that is not as good, and any one
-    deleted row by a step for each row that pulls hard (D15), which asks for a hundred readings and more.
+    The model is trained again to the exact minimum after each change, a RidgeClassifier with the classes that still
+    have rows. The rows are read from the file some at a time, a few times over, and never held together: memory does
+    not grow with them but for a few numbers a row, and time grows as their number does. Labels of a RidgeClassifier are
+    answered from both ends (D3), its deletions by one bound for all choices (D4c), which is good where the rows asked
+    about carry little of what is known, so together less than 1 of leverage. A LogisticRegression of two classes is
+    answered from the lengths of rows by one bound for all choices (D14), which is good where rows are very many and few
+    of them change: of 10⁶ rows with 384 columns about 100. One of several classes (softmax) is answered from the
+    lengths of rows as well, by a bound that is not as good, and any one deleted row by a step for each row that pulls
+    hard (D15), which asks for a hundred readings and more.
 
     Rows are shared out among `ranks` processes. Their answer is the same to the last bit, however many there are, if
     their processors multiply alike; it is proved if they do not. `certify rows` can write a certificate of it.
@@ -141,8 +143,7 @@ def stored_predictions(
         estimator: a fitted RidgeClassifier, or LogisticRegression.
         X: the `(n, d)` rows that it was fitted to, as the path of a `.npy` file or as
             `numpy.load(path, mmap_mode="r")`, of float32 or float64; or the path of a `.parquet` file, all of whose
-            columns are features, and of which one row group at a time has to fit into memory. It is the file that is
-            read, as it is now.
+            columns are features, and one row group of which has to fit into memory. The file is read as it is now.
         y: `(n,)` labels.
         X_eval: `(N, d)` evaluation rows.
         delete, relabel: how many rows, one of them.
@@ -254,7 +255,8 @@ def _smooth(by: Callable[..., Found], asked: _Asked, known: Whole, team: Team) -
     head, status = asked.head, np.zeros(len(asked.head.points), dtype=np.int64)
     found = by(asked.source, team, head, asked.alpha, known, asked.count, asked.kind == "relabel")
     status[known] = found.status
-    return _told(f"{any_rows(asked.count)} {VERBS[asked.kind]}", status, found, known, found.reason)
+    kept = KEPT if classes_of(head).may_vanish(asked.count) else ""
+    return _told(f"{any_rows(asked.count)} {VERBS[asked.kind]}{kept}", status, found, known, found.reason)
 
 
 ANSWERS: Final[Mapping[str, Callable[[_Asked, Whole, Team], StoredPredictions]]] = MappingProxyType({
@@ -301,22 +303,22 @@ def _label(head: Head) -> Whole:
 def _relabelled(system: Ridge, head: Head, at: Whole, others: Any, count: int, room: int) -> StoredPredictions:
     """D3."""
     found = tolerated(system, Targets(head.Y, _codes(head), others), head.points[at], head.today[at], 0.0, room)
-    N = len(head.points)
-    ends = np.tile(np.array([-1, system.n]), (N, 1))
-    ends[at, 0], ends[at, 1] = found.lower, found.upper
+    ends, classes = np.tile(np.array([-1, system.n]), (len(head.points), 1)), classes_of(head)
+    ends[at, 0], ends[at, 1] = classes.tolerated((found.lower, found.upper), head.today[at])
     stays, flips = ends[:, 0] >= count, ends[:, 1] < count
     open_ = np.flatnonzero(~stays & ~flips)
     return StoredPredictions(
         f"{any_rows(count)} relabelled", np.flatnonzero(stays), np.flatnonzero(flips), open_, ends,
-        reason=UNPARTED if len(open_) else "")
+        reason=(classes.words(count) or UNPARTED) if len(open_) else "")
 
 
 def _deleted(system: Ridge, head: Head, at: Whole, count: int) -> StoredPredictions:
     """D4c."""
-    found = deleted(system, head.Y, head.points[at], head.today[at], 0.0, count)
+    classes = classes_of(head)
+    found = classes.deleted(deleted(system, head.Y, head.points[at], head.today[at], 0.0, count), head.today[at], count)
     status = np.zeros(len(head.points), dtype=np.int64)
     status[at] = found.status
-    why = APART if found.kappa < 1 else too_heavy(count, found.kappa)
+    why = (classes.words(count) or APART) if found.kappa < 1 else too_heavy(count, found.kappa)
     return _told(f"{any_rows(count)} deleted", status, found, at, why)
 
 

@@ -27,16 +27,19 @@ def refused(path: Path, words: str) -> None:
 
 
 def both(folder: Path, problem: Small, count: int) -> None:
-    """All true statements are proved together, and each false one refused alone."""
-    tolerated = problem.tolerated()
-    stays = [j for j, (strict, _) in enumerate(tolerated) if count <= strict]
-    flips = [j for j, (_, loose) in enumerate(tolerated) if count > loose]
+    """Statements that hold whatever classes vanish are proved together, and each false one is refused alone."""
+    tolerated, truth, counts = problem.tolerated(), problem.truth("labels", count), np.bincount(problem.y)
+    today = problem.labels()
+    stays = [j for j, (strict, _) in enumerate(tolerated) if count <= strict and counts[today[j]] > count]
+    flips = [j for j, (_, loose) in enumerate(tolerated) if count > loose and (
+        loose < 0 or min(np.delete(counts, today[j])) > count)]
+    assert all(truth[j][0] for j in stays) and all(truth[j][1] for j in flips)
     assert checked(written(folder / "true", problem, "labels", count, stays, flips)) == (
         len(stays), len(tolerated) - len(flips))
-    for j in range(len(tolerated)):
-        if j not in stays:
+    for j, (stay, flip) in enumerate(truth):
+        if not stay:
             refused(written(folder / "stays", problem, "labels", count, [j], []), f"stays, evaluation row {j}")
-        if j not in flips:
+        if not flip:
             refused(written(folder / "flips", problem, "labels", count, [], [j]), f"flips, evaluation row {j}")
 
 
@@ -108,7 +111,7 @@ def test_influences_are_off_by_what_is_said_at_most(bits: tuple[int, int], tmp_p
 
 def test_a_condition_is_a_ball_of_all_that_is_not_known() -> None:
     """With nothing known better than by 1/4 a value of 5 is not above what four changes of 2 at most may take."""
-    condition = conditions.Condition((1, 2), (2, 1), (0, 0), 2, largest.arb(3), ((0, 1),))
+    condition = conditions.Condition(1, 0, 1, largest.arb(3), 4, ((0, 1),))
     margin = conditions.Margin(condition, largest.arb(5), largest.arb(0.25), largest.arb(1))
     for value, k, each, radius in ((5, 0, 0.0, 0.75), (1, 4, 0.0, 1.75), (1, 4, 0.5, 5.75)):
         left = margin.left(largest.arb(5 - value), k, largest.arb(each))
@@ -130,10 +133,12 @@ def test_the_largest_are_kept_whatever_the_parts() -> None:
 def test_influences_are_kept_by_class_and_sign() -> None:
     """Of three classes the rows that take most from the label 0 against 1 are those of 0 that pull it, and of 1."""
     (condition, _) = conditions.conditions_of(0, (2, 3, 4))
-    assert (condition.old, condition.high, condition.low) == ((2, -2, 0), (4, -2, 2), (2, -4, -2))
+    assert (condition.today, condition.other, condition.size, condition.spare) == (0, 1, 2, 2)
     assert condition.length > 4.47 and condition.top == 4
     point = largest.Point(largest.array("q", [1]), 0, largest.arb(1))
     point.start(3)
     for place, values in enumerate([[5, 3], [9], [7], [2], [6], [1]]):
         point.take(place, values, 2)
-    assert point.drops(condition, 4) == [20, 12, 12, 8]  # 4·5 of class 0, 4·3, 2·6 of class 2, 4·2 of class 1
+    # 4·5 of class 0, 4·3, 2·6 of class 2, 4·2 of class 1
+    assert point.drops(condition, 4, point.order(), 2) == [20, 12, 12, 8]
+    assert point.drops(condition, 4, point.order(), 0) == [20, 12, 12, 2]

@@ -50,6 +50,7 @@ def put(*keys: str, value: object) -> Callable[[dict[str, Any]], None]:
     (("certify_version",), 1, "certify_version"), (("environment",), {"a": "\x1b[2J"}, "environment"),
     (("more",), 1, "more"), (("problem", "loss"), "logistic", "problem.loss"),
     (("problem", "penalty"), 0, "problem.penalty"), (("problem", "penalty"), 1e6, "claim"),
+    (("problem", "penalty"), 2.0**1001, "penalty.*at most 2\\^1000"),
     (("problem", "penalty"), -1.0, "problem.penalty"), (("problem", "penalty"), True, "problem.penalty"),
     (("problem", "intercept"), "none", "model file"), (("problem", "intercept"), "maybe", "problem.intercept"),
     (("problem", "change"), "rows", "problem.change"), (("problem", "change"), "deletions", "claim"),
@@ -111,12 +112,13 @@ def test_one_changed_byte_of_a_file_is_refused_and_nothing_of_it_said(path: Path
 
 @pytest.mark.parametrize(("role", "array", "words"), [
     ("data", np.asfortranarray(np.arange(12.0).reshape(6, 2)), "columns before rows"),
-    ("data", np.arange(12.0), "2 axes"), ("data", np.full((6, 2), np.nan), "not finite"),
+    ("data", np.arange(12.0), "2 axes"), ("data", np.full((6, 2), np.nan), "row 0, column 0.*finite"),
     ("data", np.full((6, 2), 1e200), "beyond 2"), ("data", np.zeros((0, 2)), "none of them empty"),
     ("data", np.full((6, 2), 1j), "header|type"), ("labels", np.arange(5), "5 labels"),
-    ("labels", np.ones(6), "1 classes"), ("labels", np.array([1.0, 0, 1, 0, np.nan, 0]), "not finite"),
+    ("labels", np.ones(6), "1 classes"), ("labels", np.array([1.0, 0, 1, 0, np.nan, 0]), "entry 4.*finite"),
     ("labels", np.array([[1], [0]] * 3), "1 axes"), ("evaluation", np.ones((3, 3)), "3 columns"),
-    ("evaluation", np.full((3, 2), np.inf), "not finite"), ("labels", np.arange(6), "problem.classes"),
+    ("evaluation", np.full((3, 2), np.inf), "row 0, column 0.*finite"), ("labels", np.arange(6), "problem.classes"),
+    ("labels", np.array([0, 0, 1, 1, 2**53 + 2, 0]), r"labels.npy\", entry 4: 9007199254740994 is in it.*2\^53"),
 ])
 def test_arrays_of_another_form_are_refused(path: Path, role: str, array: np.ndarray, words: str) -> None:
     np.save(path.parent / FILES[role], array)
@@ -146,6 +148,35 @@ def test_a_damaged_header_is_refused(path: Path, header: bytes) -> None:
     file.write_bytes(header + file.read_bytes()[len(header):])
     if header:
         refused(bind_again(path, "data"), "data file")
+
+
+@pytest.mark.parametrize(("kind", "shape", "words"), [
+    ("<U" + "9" * 5000, "(6,)", "its numbers are of type"), ("<U" + "9" * 4000, "(6,)", "its numbers are of type"),
+    ("<U0", "(6,)", "its numbers are of type"), ("<U01", "(6,)", "its numbers are of type"),
+    ("<U257", "(6,)", "its numbers are of type"), ("<i8", "(6)", "as numpy writes"),
+    ("<i8", "(006,)", "as numpy writes"), ("<i8", "()", "1 axes"),
+    ("<i8", "(" + "999999999999999999, " * 31 + ")", "1 axes")])
+def test_other_headers_of_labels_are_refused_in_a_short_line(path: Path, kind: str, shape: str, words: str) -> None:
+    header = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+    file = path.parent / FILES["labels"]
+    file.write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + PROBLEM.y.tobytes())
+    with pytest.raises(Invalid, match=words) as caught:
+        check(path, bind_again(path, "labels").read_bytes(), {}, lambda _: None)
+    assert len(str(caught.value)) < 500 + len(str(path))
+
+
+def test_residuals_that_no_word_holds_are_refused(path: Path) -> None:
+    """Of rows that nearly depend on each other, whose weights are as large as the penalty is small."""
+    a = 2.0**44
+    problem = Small(np.array([[a + 1, a], [a, a - 1], [0.0, 0.0]]), np.array([1, 0, 1]), np.array([[1.0, 0.0]]), 2,
+                    2.0**-108, False)
+    problem = _Given(problem.X, problem.y, problem.new, 2, problem.penalty, False)
+    refused(written(path.parent, problem, "deletions", 1, [0], [], []), "problem: .*residuals beyond 2\\^21")
+
+
+class _Given(Small):
+    def weights(self) -> np.ndarray:
+        return np.array([[1.0, 1.0]])
 
 
 def test_labels_may_be_words_or_numbers_of_any_kind(path: Path) -> None:

@@ -12,6 +12,7 @@ from sklearn.linear_model import LogisticRegression, RidgeClassifier
 
 from certify.check.main import main as check
 from certify.cli.main import main
+from tests.effort import examples
 
 
 def files(folder: Path, classes: int, intercept: bool = True) -> list[str]:
@@ -43,6 +44,28 @@ def test_what_is_written_is_proved_again_from_the_files_alone(
         assert answer["proved"] and (answer["flipped"] or asked == "--delete")
 
 
+@pytest.mark.parametrize("seed", range(examples(60)))
+def test_certificates_about_rare_classes_check(seed: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where classes may vanish the checker follows what is written, however much it would prove itself."""
+    rng = np.random.default_rng([16, seed])
+    classes, asked = int(rng.choice([2, 3, 4])), ("--relabel", "--delete")[seed % 2]
+    y = np.concatenate([np.repeat(np.arange(classes), rng.integers(1, 4, classes)), np.full(30, classes - 1),
+                        np.full(30, classes - 2)])
+    centres = 1.5 * rng.standard_normal((classes, 3))
+    X, new = centres[y] + rng.standard_normal((len(y), 3)), centres[rng.integers(0, classes, 30)]
+    model = RidgeClassifier(alpha=float(rng.choice([0.1, 10.0])), fit_intercept=bool(rng.integers(2))).fit(X, y)
+    skops.io.dump(model, tmp_path / "model.skops")
+    for name, array in (("rows", X), ("labels", y), ("new", new + 0.5 * rng.standard_normal(new.shape))):
+        np.save(tmp_path / f"{name}.npy", array)
+    status = main(["rows", *(str(tmp_path / name) for name in ("model.skops", "rows.npy")), "--labels",
+                   str(tmp_path / "labels.npy"), "--eval", str(tmp_path / "new.npy"), asked,
+                   str(rng.integers(1, 4)), "--certificate", str(tmp_path / "out"), "--json"])
+    answer = json.loads(capsys.readouterr().out)
+    assert check([str(tmp_path / "out" / "certificate.json"), "--json", "-q"]) == status
+    found = json.loads(capsys.readouterr().out)
+    assert (found["stays"], found["flips"]) == (answer["proved"], answer["flipped"])
+
+
 def test_files_may_lie_elsewhere(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments, out = files(tmp_path, 2), tmp_path / "out"
     assert main(["rows", *arguments, "--relabel", "2", "--certificate", str(out)]) == 0
@@ -61,7 +84,7 @@ def test_thresholds_are_the_callers(tmp_path: Path, capsys: pytest.CaptureFixtur
     answer, path = json.loads(capsys.readouterr().out), str(out / "certificate.json")
     stays, most = len(answer["proved"]), 40 - len(answer["flipped"])
     for more, status, words in (
-            ([f"--min=stable_predictions={stays}"], 0, f"certified stable_predictions ≥ {stays}.0 met"),
+            ([f"--min=stable_predictions={stays}"], 0, f"certified stable_predictions ≥ {stays}.0 met (proved"),
             ([f"--min=stable_predictions={most + 1}"], 3, "refuted stable_predictions"),
             ([f"--max=stable_predictions={stays - 1}"], 3, "failed"), ([f"--max=stable_predictions={most}"], 0, "met"),
             (["--max=modulus=1"], 2, "no claim on modulus"), (["--min=stable_predictions=41"], 2, "40 evaluation rows"),
@@ -73,6 +96,59 @@ def test_thresholds_are_the_callers(tmp_path: Path, capsys: pytest.CaptureFixtur
             (["--exact"], 0, "any 2 of 300 labels changed; squared loss, penalty 1.0, an intercept without penalty")):
         assert check([path, "-q", *more]) == status, more
         assert words in "".join(capsys.readouterr()), more
+
+
+def test_the_line_says_what_a_label_is_and_what_needs_no_change(tmp_path: Path,
+                                                                capsys: pytest.CaptureFixture[str]) -> None:
+    """Weights that are not near the minimum give other labels than it before any row changes."""
+    arguments, out = files(tmp_path, 3), tmp_path / "out"
+    model = skops.io.load(tmp_path / "model.skops")
+    model.coef_[[0, 1]] = model.coef_[[1, 0]]
+    skops.io.dump(model, tmp_path / "model.skops")
+    for asked in ("--relabel", "--delete"):
+        assert main(["rows", *arguments, asked, "2", "--certificate", str(out), "--json"]) == 0
+        flips = json.loads(capsys.readouterr().out)["flipped"]
+        assert check([str(out / "certificate.json"), "-q", "--json"]) == 0
+        said = capsys.readouterr()
+        found = json.loads(said.out)
+        assert 0 < found["already"] <= len(flips) and found["problem"]["columns"] == 4
+        assert f"; {found['already']} of {len(flips)} that flip have another label before any change) [" in said.err
+        assert f"certificate.safetensors {found['files']['model']['sha256'][:12]} give" in said.err
+    top = json.loads((out / "certificate.json").read_bytes())["claim"]
+    assert top["changed"].count([]) == found["already"]
+
+
+def test_names_of_files_reach_no_terminal_as_they_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments, out = files(tmp_path, 2), tmp_path / "out"
+    named = tmp_path / "a\n\x1b[32mcertified\x1b[0m.npy"
+    (tmp_path / "rows.npy").rename(named)
+    arguments[1] = str(named)
+    assert main(["rows", *arguments, "--relabel", "2", "--certificate", str(out), "-q"]) == 0
+    capsys.readouterr()
+    assert check([str(out / "certificate.json")]) == 0
+    told = capsys.readouterr()
+    assert "\x1b" not in told.out + told.err and "a??[32mcertified?[0m.npy" in told.err
+
+
+def test_integers_that_no_double_holds_are_refused_before_anything_is_proved(
+        tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments, out = files(tmp_path, 3), tmp_path / "out"
+    y = np.load(tmp_path / "labels.npy").astype(np.uint64) * 2**60
+    np.save(tmp_path / "labels.npy", y)
+    X = np.load(tmp_path / "rows.npy").astype(float)
+    skops.io.dump(RidgeClassifier().fit(X, y), tmp_path / "model.skops")
+    assert main(["rows", *arguments, "--relabel", "1", "--certificate", str(out)]) == 2
+    said = capsys.readouterr().err
+    assert "beyond 2^53" in said and said.count("\n") == 1 and not out.exists()
+
+
+def test_what_signs_and_reports_says_who_reads_it(tmp_path: Path) -> None:
+    from certify.check.reading.certificate import read_certificate
+    from certify.format.refusal import Invalid
+
+    assert main(["rows", *files(tmp_path, 2), "--relabel", "1", "--certificate", str(tmp_path), "-q"]) == 0
+    with pytest.raises(Invalid, match="certify-rows.1: certify check alone"):
+        read_certificate((tmp_path / "certificate.json").read_bytes())
 
 
 def test_the_progress_says_what_is_done(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

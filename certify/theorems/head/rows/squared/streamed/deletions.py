@@ -98,7 +98,8 @@ def deleted(system: Ridge, Y: Array, points: Array, today: Ints, threshold: floa
                      errors[one.point], outputs.residual_errors(one.contrast, size, found.residual), (lam, count))
         if ends[0] > one.high:
             status[one.point] = FLIPS
-            rows.setdefault(one.point, tuple(sorted(found.first[t].sorted()[1][0].astype(int).tolist())))
+            those = () if one.high < 0 else tuple(sorted(found.first[t].sorted()[1][0].astype(int).tolist()))
+            rows[one.point] = min(rows.get(one.point, those), those, key=len)  # none where it is lost before any change
         elif not ends[1] < one.low and status[one.point] != FLIPS:
             status[one.point] = OPEN
     return Deleted(status, rows, kappa)
