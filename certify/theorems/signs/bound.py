@@ -12,10 +12,12 @@ from certify.theorems.signs.design import Design
 from certify.theorems.signs.groups import Tables, tables, worst
 from certify.theorems.signs.pairs import Pairs, largest
 
-SHARE = 0.95
+SHARE = 0.85
 """How much of what a row does on its own is counted with its pairs."""
 TILTS = (1.0, 1.2)
 """Weights of the column against the response that are tried."""
+WELL, HOPELESS = 0.98, 1.3
+"""Ratios at which no other weight is tried."""
 
 
 @dataclass(eq=False)
@@ -24,11 +26,14 @@ class Bounds:
 
     Attributes:
         design: the regression.
+        most: no more rows than about this will be asked for: bounds are sharpest up to it.
     """
 
     design: Design
+    most: int = 1 << 20
     pairs: Pairs = field(init=False)
     least: float = field(init=False)
+    _sum: tuple[int, float] | None = field(init=False, default=None)
     _tables: dict[float, Tables | None] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -38,14 +43,28 @@ class Bounds:
         off = fp.dot_unit(n) * a * b + root * (d.a_off * b + d.b_off * a) + n * d.a_off * d.b_off
         self.least = 4 * (float(d.a @ d.b) - float(off) * RAISE)
 
-    def survives(self, k: int) -> bool:
-        """Whether it is proved that no k rows or fewer turn the sign or leave the coefficient undetermined."""
+    def ratio(self, k: int) -> float:
+        """Below 1 if it is proved that no k rows or fewer turn the sign or leave the coefficient undetermined.
+
+        How far it is from 1 says which k to ask next, and no more.
+        """
         if k == 0:
-            return self.design.covariance()[0] > 0
+            return 0.0 if self.design.covariance()[0] > 0 else float("inf")
         if self.least <= 0 or k >= len(self.design.a) - self.design.W.shape[1] - 1:
-            return False
-        kappa = self.pairs.largest_eigenvalue(k)
-        return any(self.taken(k, tilt, kappa) < self.least for tilt in TILTS)
+            return float("inf")
+        kappa, best = self.pairs.largest_eigenvalue(k), float("inf")
+        for tilt in TILTS:
+            best = min(best, self.taken(k, tilt, kappa) / self.least)
+            if best < WELL or best > HOPELESS:
+                break
+        return best
+
+    def _about(self, u: Array, k: int) -> float:
+        """About the largest `|Σ u_iw_i|` over k rows."""
+        if self._sum is None:
+            self._sum = k, self.pairs.longest_sum(u, k)
+        asked, value = self._sum
+        return float(max(value * (k / asked) ** 0.75, 1e-300))
 
     def taken(self, k: int, tilt: float, kappa: float) -> float:
         """At most this is what any k rows take from `4aᵀPb`; infinite where nothing is proved.
@@ -72,7 +91,7 @@ class Bounds:
             return float("inf")
         factor = (1 / room) * (1 + 8 * U)
         apart = (turns + s * d.a_left + t * d.b_left) * RAISE  # what is added to |Σ u_iw_i|, from above
-        split = max(apart / max(self.pairs.longest_sum(u, k), 1e-300), 2.0**-10)
+        split = max(apart / self._about(u, k), 2.0**-10)
         share = SHARE / k
         w = (1 - SHARE) * c + self.pairs.weighted(u, c, k, factor * (1 + split), share)
         off = self.pairs.weighted_off(u, u_off, c_off, k, factor * (1 + split), share) + c_off
@@ -88,7 +107,8 @@ class Bounds:
         if d.groups is None:
             return None
         if tilt not in self._tables:
-            self._tables[tilt] = tables(d.a, d.b, u, d.W, d.groups, (d.a_off, d.b_off, u_off, d.w_off))
+            self._tables[tilt] = tables(d.a, d.b, u, d.W, d.groups, (d.a_off, d.b_off, u_off, d.w_off),
+                                        max(1, self.most))
         return self._tables[tilt]
 
     def _worst(self, w: Array, grouped: Tables | None, slope: float, spare: float, k: int) -> float:

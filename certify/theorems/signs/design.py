@@ -74,7 +74,7 @@ def enclosed(x: Array, y: Array, Z: Array, groups: Groups | None) -> Design | No
         R = _orthonormalising(Z0)
         if R is None or len(x) <= Z.shape[1] + 1:
             return None
-        size = float(fp.frobenius(R)) if R.size else 0.0
+        size = _frobenius(R)
         W = Z0 @ R
         rows = float(fp.row_norms(Z0).max(initial=FLOOR))
         w_off = (fp.dot_unit(R.shape[0]) * rows * size + float(np.linalg.norm(z_off)) * size) * RAISE + FLOOR
@@ -83,8 +83,8 @@ def enclosed(x: Array, y: Array, Z: Array, groups: Groups | None) -> Design | No
         sign = 1 if float(a @ b) >= 0 else -1
         b = b * sign
         (a, a_off), (b, b_off) = _unit(a, a_off), _unit(b, b_off)
-        n, whole, root = len(x), float(fp.frobenius(W)), float(np.sqrt(len(x))) * RAISE
-        defect = (float(fp.frobenius(W.T @ W - np.eye(W.shape[1]))) + fp.dot_unit(n) * whole * whole
+        n, whole, root = len(x), _frobenius(W), float(np.sqrt(len(x))) * RAISE
+        defect = (_frobenius(W.T @ W - np.eye(W.shape[1])) + fp.dot_unit(n) * whole * whole
                   + 2 * whole * root * w_off + n * w_off * w_off) * RAISE
         left = [(float(_norm(W.T @ v)) + fp.dot_unit(n) * whole * _norm(v) + root * w_off * (_norm(v) + root * off)
                  + whole * root * off) * RAISE for v, off in ((a, a_off), (b, b_off))]
@@ -94,6 +94,10 @@ def enclosed(x: Array, y: Array, Z: Array, groups: Groups | None) -> Design | No
     if max(a_off, b_off) > 2.0**-20 or defect > 2.0**-20:  # the column is a combination of the controls, or nearly
         return None
     return Design(a, b, W, g, order.astype(np.int64), a_off, b_off, w_off, left[0], left[1], defect, sign)
+
+
+def _frobenius(A: Array) -> float:
+    return float(fp.frobenius(A)) if A.size else FLOOR
 
 
 def _norm(v: Array) -> float:

@@ -13,8 +13,10 @@ from certify.rigor.fp import RAISE, Array, U
 if TYPE_CHECKING:
     from certify.theorems.signs.design import Groups
 
-PAIRED = 64
+PAIRED = 4096
 """Groups of more rows than this are bounded by the lengths of their rows alone."""
+AT_ONCE = 1 << 22
+"""Products of pairs in memory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,8 +31,9 @@ class Tables:
     squares: list[Array]
 
 
-def tables(a: Array, b: Array, u: Array, W: Array, groups: Groups, offs: tuple[float, float, float, float]) -> Tables:
-    """The tables, from above. `offs`: what an entry of a, b, u, and a row of W, errs by."""
+def tables(a: Array, b: Array, u: Array, W: Array, groups: Groups, offs: tuple[float, float, float, float],
+           most: int) -> Tables:
+    """The tables, from above; sharper up to `most` rows. `offs`: what an entry of a, b, u, and a row of W, errs by."""
     a_off, b_off, u_off, w_off = offs
     lengths = fp.row_norms(W) + w_off
     out = Tables([], [], [])
@@ -46,7 +49,7 @@ def tables(a: Array, b: Array, u: Array, W: Array, groups: Groups, offs: tuple[f
         lu, hu = _ends(u[rows], u_off)
         long = np.cumsum(np.sort(lengths[rows])[::-1])[:-1] * up
         if size <= PAIRED:
-            long = np.minimum(long, _paired(W[rows], w_off, up))
+            long = np.minimum(long, _paired(W[rows], w_off, up, most))
         long = np.minimum(long, long[::-1])  # all rows of a group sum to zero
         rest = RAISE / (size - m)
         out.products.append(_whole(4 * np.maximum(ha * hb, la * lb) * rest))
@@ -70,14 +73,22 @@ def _ends(v: Array, off: float) -> tuple[Array, Array]:
     return np.minimum(low, 0.0), np.maximum(high, 0.0)
 
 
-def _paired(W: Array, off: float, up: float) -> Array:
-    """`|Σ w|` of any m rows from the products of pairs: m rows of m largest positive entries each."""
-    longest = float(fp.row_norms(W).max())
+def _paired(W: Array, off: float, up: float, most: int) -> Array:
+    """`|Σ w|` of any m rows from the products of pairs: m rows of m largest positive entries each; up to `most` rows."""
+    longest, size = float(fp.row_norms(W).max()), len(W)
     wrong = (fp.dot_unit(W.shape[1]) * longest * longest + 2 * longest * off + off * off) * RAISE
-    G = np.maximum(W @ W.T, 0.0) + wrong
-    falling = np.cumsum(-np.sort(-G, axis=1), axis=1)  # (size, size): of row i the j + 1 largest
-    out = [-np.sort(-falling[:, m - 1])[:m].sum() for m in range(1, len(W))]
-    return np.asarray(np.sqrt(np.maximum(out, 0.0)) * up)
+    most = min(most, size - 1)
+    out = np.full(size - 1, np.inf)
+    step = max(1, AT_ONCE // size)
+    parts = []
+    for start in range(0, size, step):
+        G = np.maximum(W[start : start + step] @ W.T, 0.0) + wrong
+        top = -np.sort(np.partition(-G, most - 1, axis=1)[:, :most], axis=1) if most < size else -np.sort(-G, axis=1)
+        parts.append(np.cumsum(top, axis=1))
+    falling = np.concatenate(parts)  # (size, most): of row i the j + 1 largest
+    for m in range(1, most + 1):
+        out[m - 1] = -np.partition(-falling[:, m - 1], m - 1)[:m].sum()
+    return np.asarray(np.sqrt(out) * up)
 
 
 def worst(parts: list[Array], k: int) -> Array:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from certify.rigor import fp
-from certify.rigor.fp import RAISE, Array, U
+from certify.rigor.fp import FLOOR, RAISE, Array, U
 
 AT_ONCE = 1 << 22
 """Products of pairs in memory."""
@@ -18,9 +18,16 @@ KEPT = 1 << 22
 
 def largest(V: Array, k: int) -> Array:
     """`(rows,)` the sum of the k largest entries of each row."""
-    if k >= V.shape[1]:
+    return _largest_of(V.copy(), k)
+
+
+def _largest_of(V: Array, k: int) -> Array:
+    """The same; the entries are put into another order."""
+    n = V.shape[1]
+    if k >= n:
         return np.asarray(V.sum(axis=1))
-    return np.asarray(-np.partition(-V, k - 1, axis=1)[:, :k].sum(axis=1))
+    V.partition(n - k, axis=1)
+    return np.asarray(V[:, n - k :].sum(axis=1))
 
 
 @dataclass(eq=False)
@@ -55,7 +62,7 @@ class Pairs:
             part = slice(start, min(n, start + step))
             yield part, self.W[part] @ self.W.T if self._all is None else self._all[part]
 
-    def largest_eigenvalue(self, k: int, passes: int = 3) -> float:
+    def largest_eigenvalue(self, k: int) -> float:
         """No `Σ w_i w_iᵀ` of at most k rows has an eigenvalue above this.
 
         The least of three bounds of the block of products: its trace, its Frobenius norm, and (Collatz) the largest
@@ -65,15 +72,16 @@ class Pairs:
         k = min(k, n)
         diagonal = np.einsum("ij,ij->i", self.W, self.W) + self.wrong
         best = float(largest(diagonal[None, :], k)[0]) * up
-        for turn in range(passes):
-            v = np.maximum(self.v, 1e-3 * self.v.max())
+        for turn in range(2 if self._all is None else 4):
+            v = np.maximum(self.v, 1e-3 * self.v.max() + FLOOR)
             slack = self.wrong * float(largest(v[None, :], k)[0])
             rows, squares = np.empty(n), np.empty(n)
             for part, G in self.blocks():
-                G = np.abs(G)
-                rows[part] = largest(G * v, k) + slack
                 if turn == 0:
-                    squares[part] = largest(G * G, k)
+                    squares[part] = _largest_of(G * G, k)
+                V = np.abs(G)
+                V *= v
+                rows[part] = _largest_of(V, k) + slack
             if turn == 0:
                 best = min(best, (float(np.sqrt(largest(squares[None, :], k)[0])) + k * self.wrong) * up)
             best = min(best, float((rows / v).max()) * up)
@@ -89,7 +97,7 @@ class Pairs:
             V *= u
             V += lift
             np.maximum(V, 0.0, out=V)
-            out[part] = largest(V, k)
+            out[part] = _largest_of(V, k)
         return out
 
     def longest_sum(self, u: Array, k: int) -> float:

@@ -28,11 +28,11 @@ def survival(x: Array, y: Array, Z: Array, groups: Groups | None, seconds: float
     if design is None:
         return None
     until = monotonic() + seconds
-    bounds = Bounds(design)
-    if not bounds.survives(0):
+    bounds = Bounds(design, min(most if most is not None else len(x), _alone(design)))
+    if bounds.ratio(0) >= 1:
         return Survival(design.sign, -1, None)
     rows = _turned(design, x, y, Z, groups, until)
-    limit = min(most if most is not None else len(x), _alone(design))
+    limit = bounds.most
     if rows is not None:
         limit = min(limit, len(rows) - 1)
     return Survival(design.sign, _largest(bounds, limit, until), rows)
@@ -45,14 +45,21 @@ def _alone(design: Design) -> int:
 
 
 def _largest(bounds: Bounds, limit: int, until: float) -> int:
-    """The largest k up to the limit that is proved, by halves; what was proved when the time is up."""
-    low, high = 0, limit + 1
+    """The largest k up to the limit that is proved; what was proved when the time is up.
+
+    The ratio grows with k, slowly first: k is guessed from the line through the two ends, and from halves.
+    """
+    low, high, at_low, at_high = 0, limit + 1, 0.0, 4.0
+    turn = 0
     while high - low > 1 and monotonic() < until:
-        k = (low + high) // 2
-        if bounds.survives(k):
-            low = k
+        line = low + (high - low) * (1 - at_low) / (min(at_high, 4.0) - at_low)
+        k = int(line if turn % 3 < 2 else (low + high) / 2)
+        k, turn = min(max(k, low + 1), high - 1), turn + 1
+        ratio = bounds.ratio(k)
+        if ratio < 1:
+            low, at_low = k, ratio
         else:
-            high = k
+            high, at_high = k, ratio
     return low
 
 
