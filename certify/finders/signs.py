@@ -25,7 +25,8 @@ def rows_that_turn(a: Array, b: Array, W: Array, groups: np.ndarray[Any, Any] | 
         dummies = np.zeros((n, int(groups.max()) + 1))
         dummies[np.arange(n), groups] = 1 / np.sqrt(np.bincount(groups))[groups]
         W, p = np.hstack([dummies, W]), p + dummies.shape[1]
-    kept, rows, inverse = np.ones(n, dtype=bool), [], np.eye(p)
+    kept, inverse = np.ones(n, dtype=bool), np.eye(p)
+    rows: list[int] = []
     h = (W * W).sum(axis=1)
     left_a, left_b = np.array(a), np.array(b)
     value = float(a @ b)
@@ -37,9 +38,9 @@ def rows_that_turn(a: Array, b: Array, W: Array, groups: np.ndarray[Any, Any] | 
         if gain[i] <= 0:
             return None
         column = inverse @ W[i]
-        inverse += np.outer(column, column) / room[i]
+        inverse = np.asarray(inverse + np.outer(column, column) / room[i])
         if len(rows) % 64 == 63:  # rounding adds up
-            inverse = np.linalg.pinv(W[kept].T @ W[kept] - np.outer(W[i], W[i]), hermitian=True)
+            inverse = np.asarray(np.linalg.pinv(W[kept].T @ W[kept] - np.outer(W[i], W[i]), hermitian=True))
         turn = W @ column / room[i]
         left_a, left_b = left_a + turn * left_a[i], left_b + turn * left_b[i]
         h = h + turn * turn * room[i]

@@ -1,6 +1,6 @@
 """How many rows must go before a coefficient turns: certify beside ACRE and OHARE, on the data sets of their paper.
 
-    python reports/benchmarks/signs.py --code FOLDER --peer PYTHON [--cases vra boston …]   # writes signs.json, signs.md
+    python reports/benchmarks/signs.py --code FOLDER --peer PYTHON [--cases vra boston …]  # writes signs.json, .md
 
 FOLDER: a copy of ittai-rubinstein/ols_robustness (its code and data; none of it is here). PYTHON: an interpreter with
 what it imports. Each regression is read by its own loaders and measured by its own auditor there, in a process of its
@@ -46,7 +46,8 @@ def regressions(case: str) -> Any:
         columns = [c for c in table.columns if c != "medv"]
         for one in columns:
             rest = " + ".join(c for c in columns if c != one)
-            yield f"boston {one}", LinearRegression(data=table, formula=f"medv ~ {one} + {rest}", column_of_interest=one)
+            formula = f"medv ~ {one} + {rest}"
+            yield f"boston {one}", LinearRegression(data=table, formula=formula, column_of_interest=one)
     else:
         from data.angelucci_degiorgi_data import load_angelucci_data  # type: ignore[import-not-found]
         for each in load_angelucci_data(which_regression=1, log_hectareas=True):
@@ -118,7 +119,8 @@ def ours(file: Path) -> None:
 
 def rows_of(command: list[str], folder: Path | None) -> list[dict[str, Any]]:
     threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    done = subprocess.run(command, cwd=folder, env={**os.environ, **threads}, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=folder, env={**os.environ, **threads}, capture_output=True, text=True,
+                          check=False)
     rows = [json.loads(line[4:]) for line in done.stdout.splitlines() if line.startswith("ROW ")]
     if done.returncode or not rows:
         print(done.stderr[-2000:], file=sys.stderr)
@@ -145,10 +147,10 @@ def measure(case: str, options: argparse.Namespace) -> list[dict[str, Any]]:
 
 def page(result: list[dict[str, Any]]) -> str:
     lines = ["# Rows that must go before a coefficient turns, beside ACRE and OHARE", "",
-             "*At least*: proved that no fewer rows turn the sign (theirs in plain floating point, ours with every rounding",
-             "error bounded). *Found*: rows that turn it (theirs: the smaller of AMIP and KZC21; ours: a greedy search,",
-             "proved by fitting without them). Seconds are processor time, memory is the largest resident size. `signs.py`.",
-             "", "| regression | n × d | ACRE at least | OHARE at least | **certify at least** | found by theirs, ours "
+             "*At least*: proved that no fewer rows turn the sign (theirs in plain floating point, ours with every",
+             "rounding error bounded). *Found*: rows that turn it (theirs: the smaller of AMIP and KZC21; ours: a greedy",
+             "search, proved by fitting without them). Seconds: processor time. GB: the largest resident size.", "",
+             "| regression | n × d | ACRE at least | OHARE at least | **certify at least** | found by theirs, ours "
              "| seconds ACRE, OHARE, certify | GB ACRE, OHARE, certify |", "|---|---|---:|---:|---:|---:|---:|---:|"]
     for row in result:
         acre, ohare, mine = row.get("acre"), row.get("ohare"), row.get("certify")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from certify.theorems.signs.bound import Bounds
+from certify.theorems.signs.design import enclosed
 from certify.theorems.signs.survey import survival, turns
 from tests.containment.registry import attack
 from tests.containment.rigor import Outcome, Violation
@@ -33,6 +35,15 @@ def drawn(rng: np.random.Generator) -> tuple[list[list[int]], list[int], np.ndar
     return rows.tolist(), y.tolist(), groups, codes
 
 
+def proved_of(x: np.ndarray, y: np.ndarray, Z: np.ndarray, groups: np.ndarray | None, most: int) -> int:
+    """The largest k that the inequality alone proves, whatever rows a search would find; −1 for none."""
+    design = enclosed(x, y, Z, groups)
+    if design is None:
+        return -1
+    bounds = Bounds(design, most)
+    return max((k for k in range(most + 1) if bounds.ratio(k) < 1), default=-1)
+
+
 @attack("least_squares_sign", "O1", slow=4)
 def signs(rng: np.random.Generator) -> Outcome:
     """Both ends of how many deletions a sign survives, against every deletion."""
@@ -46,8 +57,12 @@ def signs(rng: np.random.Generator) -> Outcome:
         return "refused"
     if found.lower >= 0 and (today is None or today == 0 or (today > 0) != (found.sign > 0)):
         raise Violation(f"the sign today is {found.sign}, the coefficient {today}")
-    if found.lower > survived(rows, y, most):
-        raise Violation(f"{found.lower} rows are survived, {survived(rows, y, most)} are exact")
+    exact = survived(rows, y, most)
+    if found.lower > exact:
+        raise Violation(f"{found.lower} rows are survived, {exact} are exact")
+    proved = proved_of(X[:, 0], np.asarray(y, dtype=np.float64), Z, groups, most)
+    if proved > exact:
+        raise Violation(f"{proved} rows are survived by the inequality, {exact} are exact")
     if found.rows is not None:
         left = [i for i in range(len(rows)) if i not in found.rows]
         now = coefficient([rows[i] for i in left], [y[i] for i in left])

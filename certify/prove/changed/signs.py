@@ -68,7 +68,7 @@ def sign_survives(
     >>> import numpy as np
     >>> t = np.arange(40.0)
     >>> sign_survives(t[:, None], 0.1 * t + np.cos(9 * t))
-    SignSurvival(column 0: stays positive without any 16 rows, proved; 27 are known to turn it)
+    SignSurvival(column 0: stays positive without any 15 rows, proved; 27 are known to turn it)
     """
     names = columns_of(X)
     rows, target = given_rows(X, "X"), given_numbers(y, "y")
@@ -85,7 +85,7 @@ def sign_survives(
     found = survival(rows[:, j], target, controls, labels, seconds, most)
     if found is None:
         raise InputError("X", _dependent(rows, labels, intercept, names),
-                         "leave out one of the columns that depend on each other, such as one of a set of one-hot codes")
+                         "leave out one of the columns that depend on each other, such as one of some one-hot codes")
     return _result(found, names[j] if names is not None else f"column {j}", n)
 
 

@@ -86,18 +86,18 @@ class Bounds:
         grouped = self._grouped(tilt, u, u_off)
         turns = float(worst(grouped.turns, k).max()) if grouped else 0.0
         squares = float(worst(grouped.squares, k).max()) if grouped else 0.0
-        room = 1 - d.defect - (kappa + squares) * RAISE
+        room = 1 - d.defect - (kappa + squares) * RAISE - 4 * U
         if not room > 0.0:
             return float("inf")
         factor = (1 / room) * (1 + 8 * U)
         apart = (turns + s * d.a_left + t * d.b_left) * RAISE  # what is added to |Σ u_iw_i|, from above
-        split = max(apart / self._about(u, k), 2.0**-10)
+        split = max(apart / self._about(u, k), 2.0**-16)
         share = SHARE / k
         w = (1 - SHARE) * c + self.pairs.weighted(u, c, k, factor * (1 + split), share)
         off = self.pairs.weighted_off(u, u_off, c_off, k, factor * (1 + split), share) + c_off
         spare = share * float(largest(np.maximum(c, 0.0)[None, :], k)[0])
         slope = (1 + 1 / split) * factor * apart * RAISE
-        total = self._worst(w, grouped, slope, spare, k) + slope * (s * d.a_left + t * d.b_left)
+        total = self._worst(w, grouped, slope, spare, k) + slope * (s * d.a_left + t * d.b_left) * RAISE
         size = k * (float(np.abs(w).max()) + float(np.abs(c).max()) + spare)
         total += (k * off + share * k * k * c_off + (4 * k + 64) * U * size) * RAISE
         return total / scale * (1 + 8 * U) + 8 * U * abs(total)

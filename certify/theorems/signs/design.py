@@ -64,6 +64,8 @@ def enclosed(x: Array, y: Array, Z: Array, groups: Groups | None) -> Design | No
 
     None: the controls depend on each other (after the means of groups are taken from them), or x on them, to rounding.
     """
+    if not (np.isfinite(x).all() and np.isfinite(y).all() and np.isfinite(Z).all()):
+        return None
     order = np.arange(len(x)) if groups is None else np.argsort(groups, kind="stable")
     x, y, Z = x[order], y[order], Z[order]
     g = None if groups is None else groups[order]
@@ -91,7 +93,7 @@ def enclosed(x: Array, y: Array, Z: Array, groups: Groups | None) -> Design | No
     numbers = (a_off, b_off, w_off, *left, defect)
     if not (np.isfinite(numbers).all() and np.isfinite(a).all() and np.isfinite(b).all() and np.isfinite(W).all()):
         return None
-    if max(a_off, b_off) > 2.0**-20 or defect > 2.0**-20:  # the column is a combination of the controls, or nearly
+    if not a.any() or max(a_off, b_off) > 2.0**-20 or defect > 2.0**-20:  # the column follows from controls, nearly
         return None
     return Design(a, b, W, g, order.astype(np.int64), a_off, b_off, w_off, left[0], left[1], defect, sign)
 

@@ -74,7 +74,7 @@ def _ends(v: Array, off: float) -> tuple[Array, Array]:
 
 
 def _paired(W: Array, off: float, up: float, most: int) -> Array:
-    """`|Σ w|` of any m rows from the products of pairs: m rows of m largest positive entries each; up to `most` rows."""
+    """`|Σ w|` of any m rows from the products of pairs: m rows of m largest positive entries each; up to `most`."""
     longest, size = float(fp.row_norms(W).max()), len(W)
     wrong = (fp.dot_unit(W.shape[1]) * longest * longest + 2 * longest * off + off * off) * RAISE
     most = min(most, size - 1)

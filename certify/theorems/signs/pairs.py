@@ -56,6 +56,7 @@ class Pairs:
             self._all = self.W @ self.W.T
 
     def blocks(self) -> Iterator[tuple[slice, Array]]:
+        """Rows of all products, some at a time."""
         n = len(self.W)
         step = max(1, AT_ONCE // n)
         for start in range(0, n, step):
@@ -106,7 +107,7 @@ class Pairs:
 
     def weighted_off(self, u: Array, u_off: float, c_off: float, k: int, factor: float, share: float) -> float:
         """What one number of :meth:`weighted` errs by, but for the rounding of the sum."""
-        top, longest = float(np.abs(u).max()) + u_off, float(self.v.max())
+        top = float(np.abs(u).max()) + u_off
         longest = float(fp.row_norms(self.W).max()) + self.off
         pair = top * top * self.wrong + 2 * top * u_off * longest * longest + 8 * U * top * top * longest * longest
         return k * (factor * pair + share * c_off) * RAISE

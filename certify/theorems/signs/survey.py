@@ -15,7 +15,7 @@ from certify.theorems.signs.design import Design, Groups, enclosed
 
 @dataclass(frozen=True)
 class Survival:
-    """Any `lower` rows may go: proved, −1 if not even the sign of today is. `rows` turn it: proved; None if not found."""
+    """Any `lower` rows may go: proved, −1 if not even today's sign is. `rows` turn it: proved; None if not found."""
 
     sign: int
     lower: int
@@ -82,5 +82,6 @@ def turns(x: Array, y: Array, Z: Array, groups: Groups | None, rows: Groups, sig
     kept[rows] = False
     Z = Z[kept]
     left = None if groups is None else np.unique(groups[kept], return_inverse=True)[1]
-    after = enclosed(x[kept], y[kept], Z[:, np.abs(Z).max(axis=0, initial=0.0) > 0], left)  # columns of zeros do nothing
+    Z = Z[:, np.abs(Z).max(axis=0, initial=0.0) > 0]  # columns of zeros do nothing
+    after = enclosed(x[kept], y[kept], Z, left)
     return after is not None and after.sign == -sign and after.covariance()[0] > 0
