@@ -37,7 +37,9 @@ class SignSurvival:
         if self.lower < 0:
             return f"SignSurvival({self.column}: the sign is not proved, whatever is left out)"
         sign = "positive" if self.positive else "negative"
-        found = f"{len(self.rows)} are known to turn it" if self.rows else "none are known to turn it"
+        found = f"{len(self.rows)} found that turn it" if self.rows else "none found that turn it"
+        if self.lower == 0:
+            return f"SignSurvival({self.column}: {sign}, proved of all rows together; {found})"
         counted = "row" if self.lower == 1 else "rows"
         return f"SignSurvival({self.column}: stays {sign} without any {self.lower} {counted}, proved; {found})"
 
@@ -68,7 +70,7 @@ def sign_survives(
     >>> import numpy as np
     >>> t = np.arange(40.0)
     >>> sign_survives(t[:, None], 0.1 * t + np.cos(9 * t))
-    SignSurvival(column 0: stays positive without any 15 rows, proved; 27 are known to turn it)
+    SignSurvival(column 0: stays positive without any 15 rows, proved; 27 found that turn it)
     """
     names = columns_of(X)
     rows, target = given_rows(X, "X"), given_numbers(y, "y")
