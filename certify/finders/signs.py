@@ -9,6 +9,8 @@ import numpy as np
 
 from certify.rigor.fp import Array
 
+NUMBERS = 1 << 28
+"""Nothing is looked for where rows times controls and groups are more than this."""
 SINGULAR = 1e-9
 """A row whose leverage is this near to 1 decides a control of its own, and what it does to others is nothing."""
 
@@ -21,6 +23,8 @@ def rows_that_turn(a: Array, b: Array, W: Array, groups: np.ndarray[Any, Any] | 
     `a_ib_i/(1 − h_i)`, with the residuals and the leverage of the fit to the rows that are left.
     """
     n, p = W.shape
+    if n * (p + (0 if groups is None else int(groups.max()) + 1)) > NUMBERS:
+        return None
     if groups is not None:
         dummies = np.zeros((n, int(groups.max()) + 1))
         dummies[np.arange(n), groups] = 1 / np.sqrt(np.bincount(groups))[groups]

@@ -12,6 +12,9 @@ from certify.inputs.given import columns_of, given_numbers, given_rows
 from certify.rigor.fp import Array
 from certify.theorems.signs.survey import Survival, survival
 
+MOST_ROWS = 60_000
+"""All pairs of rows are looked at: of more rows that takes hours."""
+
 Labels = np.ndarray[Any, np.dtype[np.int64]]
 
 
@@ -65,7 +68,7 @@ def sign_survives(
         seconds: no new number of rows is begun after this time.
 
     Raises:
-        InputError: arrays of other shapes, or columns that depend on each other.
+        InputError: arrays of other shapes, more than 60,000 rows, or columns that depend on each other.
 
     >>> import numpy as np
     >>> t = np.arange(40.0)
@@ -77,6 +80,8 @@ def sign_survives(
     n, d = rows.shape
     if target.shape != (n,):
         raise InputError("y", f"shape {target.shape}", f"give {n} numbers, one for each row of X")
+    if n > MOST_ROWS:
+        raise InputError("X", f"{n} rows", f"give at most {MOST_ROWS}: all pairs of rows are looked at")
     if most is not None and most < 0:
         raise InputError("most", f"{most}", "give 0 or more")
     j = _place(column, names, d)

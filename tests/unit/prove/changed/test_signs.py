@@ -62,6 +62,8 @@ def test_columns_that_depend_on_each_other_are_named():
         sign_survives(X, y, "dose")
     with pytest.raises(InputError, match="give 60 numbers"):
         sign_survives(X[["dose"]], y[:5], "dose")
+    with pytest.raises(InputError, match="at most 60000"):
+        sign_survives(np.ones((60_001, 1)), np.ones(60_001))
     X["code"] = np.repeat([0.0, 1.0], 30)
     with pytest.raises(InputError, match="code follows"):
         sign_survives(X[["dose", "code"]], y, "dose", groups=np.repeat([5, 6], 30))
