@@ -12,6 +12,9 @@ from certify.rigor.fp import Array
 from certify.theorems.signs.bound import Bounds
 from certify.theorems.signs.design import Design, Groups, enclosed
 
+SEARCH = 1 / 3
+"""Share of the time in which rows that turn the sign are looked for: the proof has the rest."""
+
 
 @dataclass(frozen=True)
 class Survival:
@@ -27,15 +30,15 @@ def survival(x: Array, y: Array, Z: Array, groups: Groups | None, seconds: float
     design = enclosed(x, y, Z, groups)
     if design is None:
         return None
-    until = monotonic() + seconds
+    begun = monotonic()
     bounds = Bounds(design, min(most if most is not None else len(x), _alone(design)))
     if bounds.ratio(0) >= 1:
         return Survival(design.sign, -1, None)
-    rows = _turned(design, x, y, Z, groups, until)
+    rows = _turned(design, x, y, Z, groups, begun + SEARCH * seconds)
     limit = bounds.most
     if rows is not None:
         limit = min(limit, len(rows) - 1)
-    return Survival(design.sign, _largest(bounds, limit, until), rows)
+    return Survival(design.sign, _largest(bounds, limit, begun + seconds), rows)
 
 
 def _alone(design: Design) -> int:
