@@ -96,4 +96,6 @@ def _kind(label: Any) -> Any:
 
 
 def _name(kind: Any) -> str:
-    return f"({', '.join(_name(part) for part in kind)})" if isinstance(kind, tuple) else str(getattr(kind, "__name__", kind))
+    if isinstance(kind, tuple):
+        return f"({', '.join(_name(part) for part in kind)})"
+    return str(getattr(kind, "__name__", kind))
