@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from certify.problem.problem import Problem as Problem
     from certify.prove.changed.coefficients import coefficients as coefficients
     from certify.prove.changed.leave_one_out import leave_one_out as leave_one_out
+    from certify.prove.changed.signs import sign_survives as sign_survives
     from certify.prove.changed.tolerated import tolerated_changes as tolerated_changes
     from certify.prove.estimators import from_sklearn as from_sklearn
     from certify.prove.given_weights import from_arrays as from_arrays
@@ -41,6 +42,7 @@ PLACES = {
     "from_sklearn": "certify.prove.estimators",
     "polish": "certify.certificate.polished",
     "sensitivity": "certify.estimation",
+    "sign_survives": "certify.prove.changed.signs",
     "leave_one_out": "certify.prove.changed.leave_one_out",
     "stability": "certify.prove.stability",
     "stable_predictions": "certify.prove.rows",

@@ -33,7 +33,7 @@ RESULTS: Final = (
     "certify.prove.changed.accuracy.Accuracy", "certify.prove.changed.leave_one_out.LeaveOneOut",
     "certify.prove.changed.leave_one_out.Influence", "certify.prove.changed.tolerated.ToleratedChanges",
     "certify.prove.changed.tolerated_shown.Tolerance", "certify.prove.changed.coefficients.Coefficients",
-    "certify.problem.bound.Bound",
+    "certify.prove.changed.signs.SignSurvival", "certify.problem.bound.Bound",
 )
 """What the functions of `certify` return."""
 

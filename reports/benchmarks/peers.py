@@ -1,4 +1,4 @@
-"""Damped inverse-Hessian products beside those of pyDVL, curvlinops and dattri, in the same process.
+"""Damped inverse-Hessian products beside those of pyDVL, curvlinops, dattri, captum, kronfluence, in one process.
 
     python reports/benchmarks/peers.py --cases mlp resnet resnet-bn      # writes peers.json and peers.md
     python reports/benchmarks/peers.py --cases resnet-20 --weights resnet20-12fca82f.th --images FOLDER
@@ -6,7 +6,7 @@
 The peers are an environment of their own (pyDVL lowers numpy to 1.26); a peer that is not installed is left out, and
 said so. Every method gets the same float32 (or float64) network, rows, right-hand sides and damping, and is timed from
 there to the answer, everything it prepares included. Cases run again replace their rows in peers.json; others stay.
-Networks and data: `peers_nets.py`. Exact answer: dense float64 Hessian; ResNet-20: a long float64 solve.
+Networks and data: `peers_nets.py`; captum and kronfluence, which factor first: `peers_factors.py`. Exact answer: dense float64 Hessian; ResNet-20: a long float64 solve.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ import torch.nn.functional as F  # noqa: E402
 from peers_nets import Case, case  # noqa: E402
 from torch.func import functional_call  # noqa: E402
 
-PEERS = {"pydvl": "pyDVL", "curvlinops": "curvlinops-for-pytorch", "dattri": "dattri"}
+PEERS = {"pydvl": "pyDVL", "curvlinops": "curvlinops-for-pytorch", "dattri": "dattri", "captum": "captum",
+         "kronfluence": "kronfluence"}
 BUDGETS = {"mlp": (10, 30, 100), "resnet": (10, 40), "resnet-bn": (10, 40), "resnet-20": (5, 15)}
 Method = tuple[str, str, Callable[[Case, torch.Tensor, int], torch.Tensor]]
 """Who, which setting, and the answers (r, p) for right-hand sides (r, p), which are those of the first r test rows."""
@@ -131,6 +132,20 @@ def methods(c: Case, installed: dict[str, str]) -> Iterator[Method]:
         yield "pydvl", "Direct", pydvl("direct", 0)
     if not large and "dattri" in installed:
         yield "dattri", "explicit", dattri("explicit", 0)
+    yield from factoring(large, installed)
+
+
+def factoring(large: bool, installed: dict[str, str]) -> Iterator[Method]:
+    """The peers that factor a curvature first; captum's Hessian of ResNet-20 does not fit."""
+    import peers_factors as peer
+
+    if "captum" in installed:
+        for size in () if large else (50, 0):
+            yield "captum", f"naive, {size or 'all'} eigenvectors", peer.captum("naive", size)
+        for size in (15,) if large else (10, 50):
+            yield "captum", f"Arnoldi, {size} products", peer.captum("arnoldi", size)
+    if "kronfluence" in installed:
+        yield "kronfluence", "EK-FAC", peer.kronfluence()
 
 
 def right_hand_sides(c: Case) -> torch.Tensor:
@@ -194,7 +209,7 @@ def measure(c: Case, r: int, installed: dict[str, str], repeats: int) -> dict[st
     G = right_hand_sides(c)[:r].detach()
     X, basis = exact(c, G)
     print(c.name, c.X.dtype, r, basis, flush=True)
-    tried = [m for m in methods(c, installed) if r == 1 or m[0] == "certify" or " 10 it" in m[1]]
+    tried = [m for m in methods(c, installed) if r == 1 or m[0] in ("certify", "kronfluence") or " 10 it" in m[1]]
     runs: list[list[tuple[float, float, float]]] = [[] for _ in tried]
     raised = [""] * len(tried)
     for _ in range(repeats):  # round by round, so that what else the machine does meets all alike
