@@ -149,7 +149,7 @@ def page(result: list[dict[str, Any]]) -> str:
     lines = ["# Rows that must go before a coefficient turns, beside ACRE and OHARE", "",
              "*At least*: proved that no fewer rows turn the sign (theirs in plain floating point, ours with every",
              "rounding error bounded). *Found*: rows that turn it (theirs: the smaller of AMIP and KZC21; ours: a",
-             "greedy search, proved by fitting without them). Seconds: processor time. GB: the largest resident size of",
+             "greedy search, proved by fitting without them). Seconds: processor time. GB: largest resident size of",
              "the process (theirs: one for all regressions of a paper, ours: one each).", "",
              "| regression | n × d | ACRE at least | OHARE at least | **certify at least** | found by theirs, ours "
              "| seconds ACRE, OHARE, certify | GB ACRE, OHARE, certify |",
