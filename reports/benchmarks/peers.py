@@ -6,7 +6,8 @@
 The peers are an environment of their own (pyDVL lowers numpy to 1.26); a peer that is not installed is left out, and
 said so. Every method gets the same float32 (or float64) network, rows, right-hand sides and damping, and is timed from
 there to the answer, everything it prepares included. Cases run again replace their rows in peers.json; others stay.
-Networks and data: `peers_nets.py`; captum and kronfluence, which factor first: `peers_factors.py`. Exact answer: dense float64 Hessian; ResNet-20: a long float64 solve.
+Networks and data: `peers_nets.py`; captum and kronfluence, which factor a curvature first: `peers_factors.py`.
+Exact answer: dense float64 Hessian; ResNet-20: a long float64 solve.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Peers of `peers.py` that factor a curvature first: captum (eigenvectors of the Hessian), kronfluence (EK-FAC).
 
-Neither hands out an inverse-Hessian product. captum's influence is `(Rᵀg)·(Rᵀh)` with `RRᵀ ≈ (H + δI)⁻¹`, so its product
-is `R(Rᵀg)`. kronfluence fits factors with its analyzer; what it puts in the place of the product is `Q_S((Q_Sᵀ G Q_A)/(Λ +
-δ))Q_Aᵀ` for each layer, which is computed here from these factors: its estimate of the Gauss–Newton matrix, with
-labels drawn from the model, in the place of the Hessian.
+Neither hands out an inverse-Hessian product. captum's influence is `(Rᵀg)·(Rᵀh)` with `RRᵀ ≈ (H + δI)⁻¹`, so its
+product is `R(Rᵀg)`. kronfluence fits factors with its analyzer; what it puts in the place of the product is
+`Q_S((Q_Sᵀ G Q_A)/(Λ + δ))Q_Aᵀ` for each layer, which is computed here from these factors: its estimate of the
+Gauss–Newton matrix, with labels drawn from the model, in the place of the Hessian.
 """
 
 from __future__ import annotations
@@ -25,14 +25,15 @@ Run = Callable[[Case, torch.Tensor, int], torch.Tensor]
 
 
 def captum(name: str, size: int) -> Run:
-    """`naive`: all of the Hessian, `size` of its eigenvectors (0: all); `arnoldi`: a Krylov space of `size` products."""
+    """`naive`: the Hessian, `size` of its eigenvectors (0: all); `arnoldi`: a Krylov space of `size` products."""
     from captum.influence._core.arnoldi_influence_function import ArnoldiInfluenceFunction
     from captum.influence._core.influence_function import NaiveInfluenceFunction
 
     def run(c: Case, G: torch.Tensor, r: int) -> torch.Tensor:
         rows = DataLoader(TensorDataset(c.X, c.y), batch_size=len(c.X))
         shared: dict[str, Any] = {
-            "model": c.module, "train_dataset": rows, "checkpoint": "", "loss_fn": nn.CrossEntropyLoss(),
+            "model": c.module, "train_dataset": rows, "checkpoint": "",
+            "loss_fn": nn.CrossEntropyLoss(),
             "checkpoints_load_func": lambda model, file: 0.0, "sample_wise_grads_per_batch": True,
             "hessian_reg": len(c.X) * c.damping, "hessian_inverse_tol": 1e-12}
         if name == "naive":

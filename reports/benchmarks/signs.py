@@ -5,7 +5,7 @@
 FOLDER: a copy of ittai-rubinstein/ols_robustness (its code and data; none of it is here). PYTHON: an interpreter with
 what it imports. Each regression is read by its own loaders and measured by its own auditor there, in a process of its
 own (``--inside``); the same arrays are given to certify here. Seconds are processor time in the process, from the
-arrays to the answer; memory is the largest resident size of a process that does nothing else. One thread.
+arrays to the answer; memory is the largest resident size so far of the process: theirs runs a case after another.
 """
 
 from __future__ import annotations
@@ -148,10 +148,12 @@ def measure(case: str, options: argparse.Namespace) -> list[dict[str, Any]]:
 def page(result: list[dict[str, Any]]) -> str:
     lines = ["# Rows that must go before a coefficient turns, beside ACRE and OHARE", "",
              "*At least*: proved that no fewer rows turn the sign (theirs in plain floating point, ours with every",
-             "rounding error bounded). *Found*: rows that turn it (theirs: the smaller of AMIP and KZC21; ours: a greedy",
-             "search, proved by fitting without them). Seconds: processor time. GB: the largest resident size.", "",
+             "rounding error bounded). *Found*: rows that turn it (theirs: the smaller of AMIP and KZC21; ours: a",
+             "greedy search, proved by fitting without them). Seconds: processor time. GB: largest resident size of",
+             "the process (theirs: one for all regressions of a paper, ours: one each).", "",
              "| regression | n × d | ACRE at least | OHARE at least | **certify at least** | found by theirs, ours "
-             "| seconds ACRE, OHARE, certify | GB ACRE, OHARE, certify |", "|---|---|---:|---:|---:|---:|---:|---:|"]
+             "| seconds ACRE, OHARE, certify | GB ACRE, OHARE, certify |",
+             "|---|---|---:|---:|---:|---:|---:|---:|"]
     for row in result:
         acre, ohare, mine = row.get("acre"), row.get("ohare"), row.get("certify")
         peers = [one for one in (acre, ohare) if one]

@@ -50,19 +50,26 @@ def _alone(design: Design) -> int:
 def _largest(bounds: Bounds, limit: int, until: float) -> int:
     """The largest k up to the limit that is proved; what was proved when the time is up.
 
-    The ratio grows with k, slowly first: k is guessed from the line through the two ends, and from halves.
+    The first k is half the limit, the next where the line through the last two proved ones reaches 1, or the line
+    between the ends once both are known; each third one halves what is left.
     """
-    low, high, at_low, at_high = 0, limit + 1, 0.0, 4.0
-    turn = 0
+    low, high, turn = 0, limit + 1, 0
+    proved, failed = [(0, 0.0)], float("inf")
     while high - low > 1 and monotonic() < until:
-        line = low + (high - low) * (1 - at_low) / (min(at_high, 4.0) - at_low)
-        k = int(line if turn % 3 < 2 else (low + high) / 2)
+        (before, there), (at, here) = (proved[-2:] if len(proved) > 1 else [(0, 0.0), (0, 0.0)])
+        if turn % 3 == 2 or at == before:
+            k = (low + high) // 2
+        elif failed < float("inf"):
+            k = int(low + (high - low) * (1 - here) / (failed - here))
+        else:
+            k = int(at + (1 - here) * (at - before) / max(here - there, 1e-9))
         k, turn = min(max(k, low + 1), high - 1), turn + 1
         ratio = bounds.ratio(k)
         if ratio < 1:
-            low, at_low = k, ratio
+            low = k
+            proved.append((k, ratio))
         else:
-            high, at_high = k, ratio
+            high, failed = k, min(ratio, 4.0)
     return low
 
 
