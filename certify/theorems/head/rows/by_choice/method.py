@@ -9,7 +9,7 @@ import numpy as np
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.box_tree import met, oriented, refusal
-from certify.theorems.head.rows.by_choice.tree import ChoiceTree
+from certify.theorems.head.rows.by_choice.tree import OWN, ChoiceTree
 from certify.theorems.head.rows.method import Budget, Mask, Method, Part
 
 COUNT, LEAST, LARGE = 3, 1 << 21, 14_000_000
@@ -33,6 +33,8 @@ class ByChoice(Method):
             return "rows carry weights, and choices of rows are for those that count the same"
         if not LEAST <= head.phi.size <= LARGE:
             return f"the training rows have {head.phi.size} entries, and choices one by one are for {LEAST} to {LARGE}"
+        if head.n * OWN[COUNT] > LARGE:  # what steps do to every row is held a few times over
+            return f"choices are looked at one by one for up to {LARGE // OWN[COUNT]} rows; there are {head.n}"
         return refusal(head, change)
 
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:

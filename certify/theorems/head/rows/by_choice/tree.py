@@ -133,6 +133,8 @@ def apart(judge: Judge, limit: int) -> Rows:
     while B.shape[1] > OPEN and len(hot) < limit:
         count = np.bincount(B.ravel(), minlength=f + 1)
         count[f] = 0
+        if not count.any():
+            break
         hot.append(int(count.argmax()))
         B = B[:, np.flatnonzero((B != hot[-1]).all(axis=0))]
     return np.array(hot, np.int64)

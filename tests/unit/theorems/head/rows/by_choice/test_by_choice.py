@@ -11,6 +11,7 @@ import pytest
 from certify.format.methods import BEYOND, FIRST, METHODS, UNCHECKED
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
+from certify.theorems.head.rows.box_tree import oriented
 from certify.theorems.head.rows.by_choice import method, metric, tree
 from certify.theorems.head.rows.by_choice.method import ByChoice
 from certify.theorems.head.rows.by_choice.metric import Taken
@@ -84,6 +85,34 @@ def test_it_says_no_more_than_all_refits_say(monkeypatch: pytest.MonkeyPatch, co
     assert stays > 0.5 * true > 0
 
 
+@pytest.mark.parametrize(("open_", "more"), [(0, 2), (6000, 0)])
+def test_what_is_open_or_not_looked_at_is_not_proved(monkeypatch: pytest.MonkeyPatch, open_: int, more: int) -> None:
+    """Thin heads, few rows whose choices may be left to nodes, and time that is up at any call."""
+    for name, value in (("OWN", {2: 13, 3: 13}), ("OPEN", open_), ("LESS", 0.0), ("BEAR", {2: 0.0, 3: 0.0}),
+                        ("MORE", {2: more, 3: more})):
+        monkeypatch.setattr(tree, name, value)
+    flipping = proved = 0
+    for seed in range(24):
+        count = 2 + seed % 2
+        head = drawn(seed, count, 10, (1.0, 3.0, 10.0)[seed % 3])
+        rows, rng, calls = tuple(range(10)), np.random.default_rng(seed), 0
+        least = np.min(list(margins(head, rows, count, False).values()), axis=0)
+        last = int(rng.integers(2, 24))
+
+        def left(last: int = last) -> float:
+            nonlocal calls
+            calls += 1
+            return 100.0 if calls < last else 0.0
+
+        s, points = oriented(head, RowChange(False, count, rows))
+        for clock in (lambda: 100.0, left):
+            good = tree.ChoiceTree(s, points, clock).run(count, head.today >= 0, np.arange(10))
+            assert not (good & (least <= 0)).any()
+            proved += int(good.sum())
+        flipping += int(((least <= 0) & (head.today >= 0)).sum())
+    assert flipping > 10 and proved > 10
+
+
 def test_drawn_heads_are_held() -> None:
     found = [heads_by_choice.changed_rows_by_choice(np.random.default_rng([17, i])) for i in range(12)]
     assert found.count("decided") > 5
@@ -125,4 +154,8 @@ def test_what_it_is_not_for(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not ByChoice().able(head, RowChange(False, 3, rows))
     for change in (RowChange(True, 3, rows), RowChange(False, 2, rows), RowChange(False, 4, rows)):
         assert "where 3 rows" in ByChoice().able(head, change)
+    monkeypatch.setattr(method, "LARGE", 512 * 10)
+    assert "up to 10 rows; there are 11" in ByChoice().able(head, RowChange(False, 3, rows))
+    monkeypatch.undo()
+    monkeypatch.setattr(method, "LEAST", 0)
     assert "fixed one" in ByChoice().able(dataclasses.replace(head, remaining=True), RowChange(False, 3, rows))
