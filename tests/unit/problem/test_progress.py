@@ -34,9 +34,9 @@ def test_a_long_question_is_watched_in_python(monkeypatch: pytest.MonkeyPatch) -
     X = np.array([[-2.0], [-1.5], [-1.0], [1.0], [1.5], [2.0]])
     problem = from_arrays([np.array([[1.5]])], [np.array([0.0])], X, (X.ravel() > 0).astype(float),
                           activation="identity", loss="logistic", weight_decay=0.1)
-    def survey(*arguments: Any) -> Any:
-        arguments[-1]("asking", 0.5)
-        return real(*arguments)
+    def survey(head: Any, change: Any, seconds: float, tell: Any, *more: Any) -> Any:
+        tell("asking", 0.5)
+        return real(head, change, seconds, tell, *more)
 
     real = rows.survey
     monkeypatch.setattr(rows, "survey", survey)
