@@ -144,7 +144,7 @@ def _require_read(role: str, path: Path, axes: int) -> None:
         largest = max(int(found.max()), -int(found.min()))
         if largest > EXACT:
             raise InputError(asked, f"the integer {largest}, in size beyond 2^53, which certify check does not read",
-                             "number the classes from 0 on" if role == "labels" else "save it as float64")
+                             "number classes from 0 on, and save features as float64")
 
 
 def _digest_of(content: bytes, path: Path) -> Digest:
