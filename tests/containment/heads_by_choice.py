@@ -6,6 +6,7 @@ from itertools import combinations
 from unittest.mock import patch
 
 import numpy as np
+from numpy.typing import NDArray
 
 from certify.finders.head.boxes import minimiser
 from certify.rigor.fp import Array
@@ -19,6 +20,7 @@ from certify.theorems.head.rows.by_choice.judge import Judge
 from certify.theorems.head.rows.by_choice.pieces import Formed, Pieces, pieces
 from certify.theorems.head.rows.pair_tree import bound as bounds
 from certify.theorems.head.rows.pair_tree import steps as stepping
+from tests.containment.by_choice_parts import Parts
 from tests.containment.registry import attack
 from tests.containment.rigor import Outcome, Violation
 from tests.families.logistic_heads import logistic_head, refit
@@ -35,7 +37,10 @@ def changed_rows_by_choice(rng: np.random.Generator) -> Outcome:
     n, k = int(rng.integers(9, 15)), int(rng.integers(2, 4))
     head = logistic_head(rng, n, decay=float(10.0 ** rng.uniform(0.0, 1.7)))
     s, points = oriented(head, RowChange(False, k, tuple(range(n))))
-    c = centre(s, s.whole, minimiser(s, s.whole, head.V[0]))
+    w = minimiser(s, s.whole, head.V[0])
+    if rng.random() < 0.25:  # weights that are not the minimiser's: their gradient counts
+        w = w + 10.0 ** rng.uniform(-6, -2) * rng.standard_normal(len(w))
+    c = centre(s, s.whole, w)
     b = base(c)
     if b is None:
         return "refused"
@@ -56,24 +61,38 @@ def changed_rows_by_choice(rng: np.random.Generator) -> Outcome:
             p = pieces(Formed(st, h, k, large), a)
         except OverflowError:  # steps move a margin farther than any bound looks, as the tree takes it
             return "refused"
-        return _compare(p, h, s, points, few[k])
+        return _compare(p, h, s, points, few[k], rng)
 
 
-def _compare(p: Pieces, h: int, s: Sums, points: Array, few: int) -> Outcome:
+def _compare(p: Pieces, h: int, s: Sums, points: Array, few: int, rng: np.random.Generator) -> Outcome:
     """Distances of all choices, as they are looked at first and closer, and the points that none leaves open."""
     a, judge, f = p.metric, Judge(p, h, points), p.moved.shape[1] - 1
     st, n, k = a.st, len(s.S), p.k
     M = (s.S.T * a.m) @ s.S + np.diag(s.decay)
     rows = st.rows[h:].tolist()
     known: dict[tuple[int, ...], float] = {}
-    open_: dict[tuple[int, ...], np.ndarray] = {}
+    open_: dict[tuple[int, ...], NDArray[np.bool_]] = {}
+    lefts: dict[tuple[int, ...], float] = {}
+    losts: dict[tuple[int, ...], float] = {}
+    rough: dict[tuple[int, ...], float] = {}
     for i in range(f + 1):
         j, l, left, r = judge.slab(i)
         T = np.stack([np.full(len(j), i), j, *([l] if len(l) else [])], axis=1)
         closer = p.distance(left, p.taken.of_choices(T, few))
-        moved = judge.takes(np.arange(len(points)), i, j, l, np.minimum(r, closer)).T
-        for one, x, y, z in zip(T.tolist(), r, closer, moved, strict=True):
+        every = np.arange(len(points))
+        if (judge.takes(every, i, j, l, r).any(axis=1) & ~judge.open_by(i)).any():
+            raise Violation(f"a choice that begins with {i} leaves a point open, and it is not said")
+        moved = judge.takes(every, i, j, l, np.minimum(r, closer)).T
+        lost = p.lost(i, j, l)
+        for one, x, y, z, u, v in zip(T.tolist(), r, closer, moved, left, lost, strict=True):
             known[tuple(one)], open_[tuple(one)] = min(x, y), z
+            lefts[tuple(one)], losts[tuple(one)], rough[tuple(one)] = u, v, x
+    parts = Parts(p, h, s)
+    parts.hold(lefts, losts)
+    parts.closer(rng)
+    firsts = [~judge.open_by(i) for i in range(f + 1)]
+    parts.points(points, known, {at: ~some for at, some in open_.items()})
+    parts.points(points, rough, {at: firsts[min(at)] for at in known})
     left_open = [judge.open_by(i, (10, 10)) for i in range(f + 1)]
     decided = False
     for size in range(k + 1):
@@ -85,7 +104,7 @@ def _compare(p: Pieces, h: int, s: Sums, points: Array, few: int) -> Outcome:
                 if np.sqrt(v @ M @ v) > known[at] + NEAR:
                     raise Violation(f"without {out}: {np.sqrt(v @ M @ v)} above {known[at]}")
                 decided = True
-            lost = points @ w <= -NEAR
-            if (lost & ~open_[at]).any() or (lost & ~left_open[min(at)]).any():
+            out_of = points @ w <= -NEAR
+            if (out_of & ~open_[at]).any() or (out_of & ~left_open[min(at)]).any():
                 raise Violation(f"without {out}: a point is moved that was said to stay")
     return "decided" if decided else "refused"
