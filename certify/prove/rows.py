@@ -259,6 +259,14 @@ def _tell_of_classes(problem: Problem) -> None:
                       + "; an audit, as its certificate, keeps the weight that each row has today", stacklevel=3)
 
 
+_WITHOUT = {
+    False: "refuses to fit without it, and answers are about the minimum of the loss of what is left",
+    True: "then fits the others alone and never predicts it, and answers are about the minimum of the loss with an "
+          "output for each of today's labels",
+}
+"""What scikit-learn does without a label, and what is answered, by whether other two are left."""
+
+
 def _tell_of_lost(head: Head, change: Change) -> None:
     """Warn where the changes may leave a label without rows, which many programs refuse to train on."""
     if not isinstance(change, RowChange):
@@ -271,8 +279,8 @@ def _tell_of_lost(head: Head, change: Change) -> None:
         of = np.flatnonzero(label == c)
         if len(of) <= change.count and set(of.tolist()) <= set(change.rows):
             warnings.warn(f"a label has {len(of)} rows, and any {change.count} may be "
-                          f"{'relabelled' if change.relabels else 'deleted'}: scikit-learn refuses to "
-                          "fit without it, and answers are about the minimum of the loss of what is left", stacklevel=3)
+                          f"{'relabelled' if change.relabels else 'deleted'}: scikit-learn "
+                          f"{_WITHOUT[len(codes) > 2]}", stacklevel=3)
 
 
 def distance_of(head: Head) -> float:

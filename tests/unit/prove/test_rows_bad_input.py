@@ -132,3 +132,10 @@ def test_a_minimum_without_a_class_is_said_to_be_one(estimator: Any, y: Any, cou
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         asked(LinearSVC(tol=1e-9, max_iter=10**5))()
+
+
+def test_of_three_classes_one_that_vanishes_is_never_predicted() -> None:
+    """scikit-learn fits the other two without a word, so that what is answered is not what it would say."""
+    three = np.where(np.arange(20) == 3, 2, Y)
+    with pytest.warns(UserWarning, match="a label has 1 rows, and any 1 may be deleted: scikit-learn then fits the ot"):
+        asked(RC(), y=three, delete=1)()
