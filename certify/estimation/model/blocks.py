@@ -81,21 +81,22 @@ def _layers_tell(problem: ModuleProblem) -> bool:
     """Whether the layers' own derivatives are all there is: on one row and on two, against a derivative of the whole.
 
     A weight that is also read elsewhere, a hook, a mask, a layer applied to something that is not the rows: all of
-    them show, for one direction drawn at random.
+    them show, for one direction of the weights and one of every row's outputs, drawn at random.
     """
     generator = torch.Generator().manual_seed(0)
     r = torch.randn(problem.p, generator=generator, dtype=torch.float64).to(problem.w)
-    return all(_agrees(problem, problem.X[:rows], r) for rows in (1, 2))
+    d = torch.randn(2, problem.k, generator=generator, dtype=torch.float64).to(problem.w)
+    return all(_agrees(problem, problem.X[:rows], r, d[:rows]) for rows in (1, 2))
 
 
-def _agrees(problem: ModuleProblem, x: torch.Tensor, r: torch.Tensor) -> bool:
-    k = problem.k
-    directions = torch.eye(k, dtype=x.dtype, device=x.device)[:, None, :].expand(k, len(x), k)
+def _agrees(problem: ModuleProblem, x: torch.Tensor, r: torch.Tensor, d: torch.Tensor) -> bool:
+    """One pass back, not one an output, as it is asked before every first answer."""
     try:
         _, along = jvp(lambda w: problem.function.outputs(w, x), (problem.w,), (r,))
+        along = (along * d.to(x)[: len(x)]).sum(1)
         found = torch.zeros_like(along)
-        for block in _by_layers(problem, x, directions):
-            found[:, block.output] += block.rows @ r[block.offset : block.offset + block.rows.shape[1]]
+        for block in _by_layers(problem, x, d.to(x)[None, : len(x)]):
+            found += block.rows @ r[block.offset : block.offset + block.rows.shape[1]]
     except (RuntimeError, IndexError, ValueError, TypeError) as error:
         if is_memory(error):
             raise
