@@ -83,7 +83,7 @@ class Bound:
             kappa = [0.0] * (len(self.rows) + 1)
         else:
             kappa = self._leverage() if k > 1 else self._own_leverage()
-        if not max(kappa) < 1.0:
+        if not all(x < 1.0 for x in kappa):  # a largest one would pass over what is no number
             return inf
         self.root = sqrt(up(found[2])) * UP
         rho, far = self._shares()

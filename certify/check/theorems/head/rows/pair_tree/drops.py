@@ -51,12 +51,11 @@ class Drops:
         """
         found, single = self.found, self.found.single
         self.most, self.shares = [0.0] * len(single), []
-        own = [row[a] for a, row in enumerate(found.kappa)]
+        own = [row[a] if row[a] < 1.0 else inf for a, row in enumerate(found.kappa)]  # a NaN has no place in an order
         for a, (x, row) in enumerate(zip(single, found.C, strict=True)):
             line = array("d", [x + y + z for y, z in zip(single[:a], row, strict=False)])
-            if own:
-                line = array("d", [_over(y, max(own[a], k) + z) for y, k, z in zip(
-                    line, own, found.kappa[a], strict=False)])
+            lost = [max(own[a], k) + z for k, z in zip(own, found.kappa[a], strict=False)] if own else [0.0] * a
+            line = array("d", [_over(y, k) for y, k in zip(line, lost, strict=False)])
             self.shares.append(line)
             self.most[: a] = map(max, self.most, line)
             self.most[a] = max(line, default=0.0)
@@ -120,6 +119,6 @@ class Drops:
 
 
 def _over(share: float, kappa: float) -> float:
-    """`share/(1 − κ)`, from above."""
+    """`share/(1 − κ)`, from above; infinite where one of them is no number, as a largest one would pass over it."""
     kappa = kappa * UP * UP
-    return share * UP / (1.0 - kappa) * UP if kappa < 1.0 else inf
+    return share * UP / (1.0 - kappa) * UP if kappa < 1.0 and share < inf else inf

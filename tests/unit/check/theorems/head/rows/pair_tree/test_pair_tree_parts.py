@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from itertools import combinations
+from math import inf, nan
 
 import numpy as np
 import pytest
@@ -13,10 +14,12 @@ from flint import arb, ctx
 from certify.check.theorems.head.rows.boxes.codes import TABLE
 from certify.check.theorems.head.rows.boxes.fixed_rows import sums
 from certify.check.theorems.head.rows.boxes.leaves import base
+from certify.check.theorems.head.rows.boxes.margins import points
 from certify.check.theorems.head.rows.boxes.slabs import below
 from certify.check.theorems.head.rows.boxes.stated import oriented
 from certify.check.theorems.head.rows.boxes.trap import centre
 from certify.check.theorems.head.rows.pair_tree import bound as bounds
+from certify.check.theorems.head.rows.pair_tree import drops
 from certify.check.theorems.head.rows.pair_tree.numbers import top
 from certify.check.theorems.head.rows.pair_tree.steps import Steps, steps
 from tests.families.logistic_heads import as_checked, logistic_head, refit
@@ -160,3 +163,40 @@ def test_the_way_to_a_refit_may_lead_far_away() -> None:
     assert st is not None
     long = st.own[2]
     assert long.size > 10.0 and max(map(abs, long.left)) < 1e-5  # 0.57 where the method stays near
+
+
+def small(relabels: bool = False) -> Steps:
+    """Steps of six rows of two columns."""
+    rng = np.random.default_rng(47)
+    S = 0.3 * rng.standard_normal((6, 2))
+    b = base(centre(sums(S.tolist(), [arb(1.0)] * 2, relabels), [], refit(S, np.ones(6), np.ones(2)).tolist()))
+    assert b is not None and (st := steps(b, list(range(6)), 6)) is not None
+    return st
+
+
+@pytest.mark.parametrize(("k", "which"), [(2, "_leverage"), (1, "_own_leverage")])
+def test_a_leverage_that_is_no_number_proves_nothing(monkeypatch: pytest.MonkeyPatch, k: int, which: str) -> None:
+    with ctx.workprec(64):
+        st = small()
+        assert bounds.Bound(st, 0, k, [1.0] * 6).proved
+        real = getattr(bounds.Bound, which)
+        monkeypatch.setattr(bounds.Bound, which, lambda self: [*real(self)[:-1], nan])  # a largest one is the first
+        assert not bounds.Bound(st, 0, k, [1.0] * 6).proved
+
+
+@pytest.mark.parametrize("relabels", [False, True])
+def test_what_pairs_do_that_is_no_number_leaves_them_open(relabels: bool) -> None:
+    with ctx.workprec(64):
+        st = small(relabels)
+        found = bounds.Bound(st, 0, 2, [2.0] * 6)
+        assert found.proved
+        seen = drops.Drops(found, points([[1.0, 0.5]], 2))
+        seen._share()
+        assert all(x < inf for line in seen.shares for x in line)
+        found.C[3][1] = nan
+        if found.kappa:
+            found.kappa[4][2] = found.kappa[5][5] = nan
+        seen._share()
+    open_ = {(a, b) for a, line in enumerate(seen.shares) for b, x in enumerate(line) if not x < inf}
+    assert open_ == ({(3, 1)} if relabels else {(3, 1), (4, 2), *((5, b) for b in range(5))})
+    assert all(x == inf for a, b in open_ for x in (seen.shares[a][b], seen.most[a], seen.most[b]))
