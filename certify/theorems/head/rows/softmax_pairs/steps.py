@@ -176,21 +176,29 @@ def _newton(b: Near, rows: Whole, start: Array, turns: int) -> Array:
     return np.asarray(np.where(np.isfinite(delta).all(axis=(1, 2), keepdims=True), delta, 0.0))
 
 
-def settled(b: Near, rows: Whole, W: Array, turns: int = TURNS) -> Array:
-    """Proposals: weights `(B, k, p)` nearer to the refits without `(B, r)` rows, several rows at once."""
-    c, head = b.c, b.c.head
+def settled(c: Centre, X: Array, rows: Whole, W: Array, turns: int = TURNS) -> Array:
+    """Proposals: weights `(B, k, p)` nearer to the refits without `(B, r)` rows, several rows at once.
+
+    Args:
+        c: the centre, of which these rows are not out.
+        X: `(k, p, k, p)` about the inverse of the Hessian there.
+        rows: the rows.
+        W: weights to begin with.
+        turns: corrections.
+    """
+    head = c.head
     n, k, p = head.n, head.k, head.m
     B, r = rows.shape
     x, W = head.phi[rows], W.copy()
     E = roots(c, rows.ravel()).reshape(B, r, k, k)
-    U = np.tensordot(x, b.X, axes=(2, 1)).reshape(B, r, k, k * p)  # X(x ⊗ e_a)
+    U = np.tensordot(x, X, axes=(2, 1)).reshape(B, r, k, k * p)  # X(x ⊗ e_a)
     K = np.einsum("bsacp,brp->brcsa", U.reshape(B, r, k, k, p), x, optimize=True)
     inner = np.einsum("brec,brcsa,bsfa->bresf", E, K, E, optimize=True).reshape(B, r * k, r * k)
     try:
         gone = np.linalg.inv(np.eye(r * k) - inner).reshape(B, r, k, r, k)
     except np.linalg.LinAlgError:
         return W
-    flat, at = b.X.reshape(k * p, k * p), np.arange(B)[:, None]
+    flat, at = X.reshape(k * p, k * p), np.arange(B)[:, None]
     for _ in range(turns):
         P, _error = softmax((W.reshape(B * k, p) @ head.phi.T).reshape(B, k, n).transpose(0, 2, 1))
         R = (P - head.Y) * c.kept[:, None]
