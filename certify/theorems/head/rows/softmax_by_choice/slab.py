@@ -34,8 +34,8 @@ what part of it has to be kept for that."""
 AT_ONCE, LEAVES = 32, 16
 """Choices at a time, and refits."""
 
-NEARER, ROUGH, GOAL = 2, 1e-2, 1e-9
-"""Corrections of candidates before the second look; gradients of those before the third; and of refits at last."""
+NEARER, MIXED, ROUGH, GOAL = 2, 16, 1e-3, 1e-9
+"""Corrections of candidates before the second look, and before the third; gradients of these, and of refits at last."""
 
 LESS, MOST = 4, 0.6
 """Matrices with less curvature of rows that candidates move; and what part of the candidates one is made for."""
@@ -129,7 +129,7 @@ class Slab:
         gone |= self._flipped(o)
         o = self._judged(m, self._nearer(o.without(gone).rest(), NEARER)).rest()
         if len(o.l) > FEW:
-            o = self._judged(m, self._solved(o))
+            o = self._judged(m, self._nearer(o, MIXED))
         gone |= self._flipped(o)
         o = o.without(gone).rest()
         for _ in range(LESS):
@@ -196,18 +196,10 @@ class Slab:
         for start in range(0, len(o.l), AT_ONCE):
             self.check()
             at = slice(start, start + AT_ONCE)
-            V = settled(self.near.c, self.near.blocks, rows[at], o.W[at], turns)
+            V = settled(self.near.c, self.near.blocks, rows[at], o.W[at], turns, ROUGH)
             good = np.isfinite(V).all(axis=(1, 2))
             found[at][good] = V[good]
         return replace(o, W=found, before=o.W)
-
-    def _solved(self, o: Open) -> Open:
-        """Candidates that are refits, nearly."""
-        without = deletions(np.array([[self.row]]))
-        self.s.refitter.start_from(without, self.s.W[self.a])
-        W = self.s.refitter.solve(deletions(self._sets(o.l)), ROUGH, self.check)
-        good = np.isfinite(W).all(axis=(1, 2))
-        return replace(o, W=np.where(good[:, None, None], W, o.W), before=o.W)
 
     def _alone(self, wanted: Mask) -> Mask:
         """Of the evaluation rows that the row alone leaves open, those that its refit does as well."""

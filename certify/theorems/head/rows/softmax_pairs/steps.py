@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from certify.finders.head.anderson import Mixed
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
 from certify.systems.head.rows.boxes.trap import inverse
@@ -176,7 +177,8 @@ def _newton(b: Near, rows: Whole, start: Array, turns: int) -> Array:
     return np.asarray(np.where(np.isfinite(delta).all(axis=(1, 2), keepdims=True), delta, 0.0))
 
 
-def settled(c: Centre, X: Array, rows: Whole, W: Array, turns: int = TURNS) -> Array:
+def settled(c: Centre, X: Array, rows: Whole, W: Array, turns: int = TURNS,
+            goal: float | None = None) -> Array:
     """Proposals: weights `(B, k, p)` nearer to the refits without `(B, r)` rows, several rows at once.
 
     Args:
@@ -185,6 +187,7 @@ def settled(c: Centre, X: Array, rows: Whole, W: Array, turns: int = TURNS) -> A
         rows: the rows.
         W: weights to begin with.
         turns: corrections.
+        goal: where it is given, each is mixed with those before it, until no gradient is longer, in the norm of X.
     """
     head = c.head
     n, k, p = head.n, head.k, head.m
@@ -199,6 +202,7 @@ def settled(c: Centre, X: Array, rows: Whole, W: Array, turns: int = TURNS) -> A
     except np.linalg.LinAlgError:
         return W
     flat, at = X.reshape(k * p, k * p), np.arange(B)[:, None]
+    mixed = Mixed()
     for _ in range(turns):
         P, _error = softmax((W.reshape(B * k, p) @ head.phi.T).reshape(B, k, n).transpose(0, 2, 1))
         R = (P - head.Y) * c.kept[:, None]
@@ -208,5 +212,11 @@ def settled(c: Centre, X: Array, rows: Whole, W: Array, turns: int = TURNS) -> A
         y = g.reshape(B, k * p) @ flat
         seen = np.einsum("bkp,brp->brk", y.reshape(B, k, p), x)
         u = np.einsum("brea,bresf,bsfc,bsc->bra", E, gone, E, seen, optimize=True)
-        W -= (y + np.einsum("bra,brax->bx", u, U)).reshape(B, k, p)
+        step = y + np.einsum("bra,brax->bx", u, U)
+        if goal is None:
+            W -= step.reshape(B, k, p)
+            continue
+        if not np.einsum("bx,bx->b", y, g.reshape(B, k * p)).max(initial=0.0) > goal * goal:
+            break
+        W = mixed.step(W.reshape(B, k * p), g.reshape(B, k * p), step).reshape(B, k, p)
     return W
