@@ -34,7 +34,7 @@ class Lines:
     own: Whole
     other: Whole
 
-    def part(self, some: Mask) -> Lines:
+    def part(self, some: Whole) -> Lines:
         """Some of them."""
         return Lines(self.head, self.at[some], self.own[some], self.other[some])
 
@@ -107,4 +107,5 @@ def look(m: Metric, out: Whole, W: Array, lines: Lines, lengths: Array) -> Look:
     rho, left, gaps = ranges(m, slopes.Z, slopes.off), left_of(m, slopes), lines.gaps(W)
     r = distances(m, rho, left, out)
     rho[out.T, np.arange(len(out))] = 0.0
-    return Look(~(lengths * (r[:, None, None] * ROOM) < gaps).all(axis=-1), gaps.min(axis=-1), left, rho)
+    good = (lengths * (r[:, None, None] * ROOM) < gaps).all(axis=-1)
+    return Look(np.asarray(~good), gaps.min(axis=-1), left, rho)

@@ -24,13 +24,14 @@ FIRST, GROW, TURNS = 1.5, 1.2, 3
 """Times what is left of the gradient: how far around a candidate is looked first; what that grows by; attempts."""
 
 WIDE, NEARLY_ALL = 1.0, 0.99
-"""Times the median of the lengths of rows: beyond it their curvature counts less. What part of them keeps as much as θ."""
+"""Times the median of the lengths of rows, beyond which their curvature counts less; and what part of them keeps as
+much as θ."""
 
 HALVINGS = 7
 """Steps of the search for the level t."""
 
-LEAST = 2.0**-10
-"""Part of H that has to be kept."""
+LEAST, TINY = 2.0**-10, 2.0**-100
+"""Part of H that has to be kept, and parts of a row's curvature that count as none."""
 
 FARTHEST = 500.0
 """Largest range of outputs that counts: beyond it nothing of a row's curvature is left in floats."""
@@ -92,13 +93,13 @@ def shorter(m: Metric) -> Array:
 
 
 def metric(c: Centre, h: Array) -> Metric | None:
-    """The matrix; None where it is not proved to be one.
+    """The matrix; None where it is not proved to be one, or its numbers are beyond doubles.
 
     Args:
         c: the centre, as it is in floats.
         h: `(n,)` parts of the rows' curvature, between 0 and 1; those of rows that are out do not count.
     """
-    h = np.asarray(h * c.kept)
+    h = np.where(h > TINY, h, 0.0) * c.kept
     if (inv := inverse_below(c, h)) is None:
         return None
     flat, off, root = inv
@@ -106,6 +107,8 @@ def metric(c: Centre, h: Array) -> Metric | None:
     own = own_blocks(flat.reshape(head.k, head.m, head.k, head.m), head.phi)
     long = seen(own, off, norms, pairs_of(head.k)).max(axis=1)
     lever = h * curved(own, off, norms, roots(c, np.arange(head.n))) ** 2 * RAISE
+    if not (np.isfinite(long).all() and np.isfinite(lever).all()):
+        return None
     wide = float(np.quantile(h * long, NEARLY_ALL))
     return Metric(c, h, flat, off, root, own, long, wide, np.asarray(lever))
 

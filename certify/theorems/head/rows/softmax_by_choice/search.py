@@ -70,15 +70,15 @@ class Search:
 
     def _search(self) -> None:
         head, refitter = self.head, Refitter(self.head)
-        V = refitter.V0
-        root = root_metric(as_it_is(centre(head, V))) if np.isfinite(V).all() else None
-        if root is None:
+        c = centre(head, refitter.V0)
+        root = root_metric(as_it_is(c))
+        pull = pulls(root, c) if root is not None else np.full(head.n, np.inf)
+        if root is None or not np.isfinite(pull).all():
             self.why = "the curvature of the unchanged head could not be bounded below"
             return
-        pull = pulls(root)
         free = np.array(self.change.rows, dtype=np.int64)
         order = free[np.argsort(-pull[free] / np.maximum(HALF - root.lever[free], SLIGHT), kind="stable")]
-        need = needed(root, tail(root, order, pull), np.flatnonzero(self.open))
+        need = needed(root, tail(root, c, order, pull), np.flatnonzero(self.open))
         self.need[self.open] = need
         self.open &= self.need <= len(order)
         self._check()
@@ -98,19 +98,24 @@ class Search:
             self.done = a + 1
 
 
-def pulls(m: Metric) -> Array:
-    """`(n,)` at least the gradients that rows leave that are deleted without a step, beside that at the centre."""
-    c: Centre = m.c
+def pulls(m: Metric, c: Centre) -> Array:
+    """`(n,)` at least the gradients that rows leave that are deleted without a step, beside that at the centre.
+
+    Args:
+        m: the matrix.
+        c: its centre, with the errors of its outputs.
+    """
     norms, k = c.head.phi_norm, c.head.k
     found = block_lengths(m.own, m.off, norms, c.S - c.head.Y) + norms * m.root * (np.sqrt(k) * c.s_off + 4.0 * U)
     return np.asarray(found * RAISE)
 
 
-def tail(m: Metric, order: Whole, pull: Array) -> Array:
+def tail(m: Metric, c: Centre, order: Whole, pull: Array) -> Array:
     """`(f + 1,)` at least the distances from the centre to refits without any two of the rows after the first h."""
-    n, f = m.c.head.n, len(order)
-    still = m.c.gradient * m.root * RAISE
-    parts = kept(m, np.zeros((n, len(AROUND))), AROUND, np.zeros((len(AROUND), 0), np.int64))
+    f = len(order)
+    still = c.gradient * m.root * RAISE
+    rho = np.repeat(2.0 * c.off[:, None] * RAISE, len(AROUND), axis=1)
+    parts = kept(m, rho, AROUND, np.zeros((len(AROUND), 0), np.int64))
     left, lever = (top_two(x[order]) for x in (pull, m.lever))
     found = np.full(f + 1, np.inf)
     for a, keeps in zip(AROUND, parts, strict=True):

@@ -34,8 +34,8 @@ what part of it has to be kept for that."""
 AT_ONCE, LEAVES = 32, 16
 """Choices at a time, and refits."""
 
-NEARER, MIXED, ROUGH, GOAL = 2, 16, 1e-3, 1e-9
-"""Corrections of candidates before the second look, and before the third; gradients of these, and of refits at last."""
+NEARER, GOAL = ((3, 1e-2), (8, 1e-3), (16, 1e-5)), 1e-9
+"""Corrections of candidates before each further look, and how short their gradients are to be; those of refits."""
 
 LESS, MOST = 4, 0.6
 """Matrices with less curvature of rows that candidates move; and what part of the candidates one is made for."""
@@ -122,14 +122,10 @@ class Slab:
             return np.ones(len(self.lines.at), dtype=bool)
         alone, wanted = self._without_steps(m)
         gone = self._alone(alone)
-        o = Open(self.after, self.s.W[self.a] + (self.s.W[self.s.place[self.after]] - self.s.refitter.V0),
-                 wanted & ~gone, np.zeros(wanted.shape), np.zeros((self.s.head.n, len(wanted))),
-                 np.full(len(wanted), np.inf))
-        o = self._judged(m, o.rest())
+        o = self._judged(m, self._sums(wanted & ~gone))
         gone |= self._flipped(o)
-        o = self._judged(m, self._nearer(o.without(gone).rest(), NEARER)).rest()
-        if len(o.l) > FEW:
-            o = self._judged(m, self._nearer(o, MIXED))
+        for turns, goal in NEARER:
+            o = self._judged(m, self._nearer(o.without(gone).rest(), turns, goal))
         gone |= self._flipped(o)
         o = o.without(gone).rest()
         for _ in range(LESS):
@@ -137,6 +133,13 @@ class Slab:
                 break
             o = self._judged(less, replace(o, left=o.left + np.inf)).rest()
         return gone | self._refitted(o)
+
+    def _sums(self, wanted: Mask) -> Open:
+        """The sums of two single steps of choices with one of the rows after it, as far as these are wanted."""
+        s, at = self.s, np.flatnonzero(wanted.any(axis=1))
+        l, wanted = self.after[at], wanted[at]
+        W = s.W[self.a] + (s.W[s.place[l]] - s.refitter.V0)
+        return Open(l, W, wanted, np.zeros(wanted.shape), np.zeros((s.head.n, len(l))), np.full(len(l), np.inf))
 
     def _less(self, o: Open) -> Metric | None:
         """The matrix with less curvature of rows that candidates move."""
@@ -179,7 +182,7 @@ class Slab:
         for start in range(0, len(o.l), AT_ONCE):
             self.check()
             at = np.arange(start, min(start + AT_ONCE, len(o.l)))
-            some = np.flatnonzero(o.wanted[at].any(axis=0))
+            some: Whole = np.flatnonzero(o.wanted[at].any(axis=0))
             found = look(m, sets[at], o.W[at], self.lines.part(some), lengths[some])
             o.wanted[np.ix_(at, some)] &= found.open
             good = found.left < o.left[at]
@@ -188,7 +191,7 @@ class Slab:
             o.low[np.ix_(at, some)], o.left[at], o.rho[:, at] = found_low, found.left[good], found.rho[:, good]
         return replace(o, before=None)
 
-    def _nearer(self, o: Open, turns: int) -> Open:
+    def _nearer(self, o: Open, turns: int, goal: float) -> Open:
         """Candidates that are corrected with the matrix of the centre."""
         assert self.near is not None
         rows = self._sets(o.l) if self.near is self.s.root else o.l[:, None]
@@ -196,7 +199,7 @@ class Slab:
         for start in range(0, len(o.l), AT_ONCE):
             self.check()
             at = slice(start, start + AT_ONCE)
-            V = settled(self.near.c, self.near.blocks, rows[at], o.W[at], turns, ROUGH)
+            V = settled(self.near.c, self.near.blocks, rows[at], o.W[at], turns, goal)
             good = np.isfinite(V).all(axis=(1, 2))
             found[at][good] = V[good]
         return replace(o, W=found, before=o.W)

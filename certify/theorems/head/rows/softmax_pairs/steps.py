@@ -187,7 +187,7 @@ def settled(c: Centre, X: Array, rows: Whole, W: Array, turns: int = TURNS,
         rows: the rows.
         W: weights to begin with.
         turns: corrections.
-        goal: where it is given, each is mixed with those before it, until no gradient is longer, in the norm of X.
+        goal: where it is given, each is mixed with those before it, until the gradient is shorter in the norm of X.
     """
     head = c.head
     n, k, p = head.n, head.k, head.m
@@ -201,22 +201,26 @@ def settled(c: Centre, X: Array, rows: Whole, W: Array, turns: int = TURNS,
         gone = np.linalg.inv(np.eye(r * k) - inner).reshape(B, r, k, r, k)
     except np.linalg.LinAlgError:
         return W
-    flat, at = X.reshape(k * p, k * p), np.arange(B)[:, None]
-    mixed = Mixed()
+    flat, mixed, on = X.reshape(k * p, k * p), Mixed(), np.arange(B)
     for _ in range(turns):
-        P, _error = softmax((W.reshape(B * k, p) @ head.phi.T).reshape(B, k, n).transpose(0, 2, 1))
+        P, _error = softmax((W[on].reshape(len(on) * k, p) @ head.phi.T).reshape(len(on), k, n).transpose(0, 2, 1))
         R = (P - head.Y) * c.kept[:, None]
-        R[at, rows] = 0.0
-        g = (np.ascontiguousarray(R.transpose(0, 2, 1)).reshape(-1, n) @ head.phi).reshape(B, k, p) + c.decay * W
-        g[:, :, -1] += c.tie * (W - c.V)[:, :, -1].sum(axis=1)[:, None]
-        y = g.reshape(B, k * p) @ flat
-        seen = np.einsum("bkp,brp->brk", y.reshape(B, k, p), x)
-        u = np.einsum("brea,bresf,bsfc,bsc->bra", E, gone, E, seen, optimize=True)
-        step = y + np.einsum("bra,brax->bx", u, U)
+        R[np.arange(len(on))[:, None], rows[on]] = 0.0
+        G = (np.ascontiguousarray(R.transpose(0, 2, 1)).reshape(-1, n) @ head.phi).reshape(len(on), k, p)
+        G += c.decay * W[on]
+        G[:, :, -1] += c.tie * (W[on] - c.V)[:, :, -1].sum(axis=1)[:, None]
+        g = G.reshape(len(on), k * p)
+        y = g @ flat
+        seen = np.einsum("bkp,brp->brk", y.reshape(-1, k, p), x[on])
+        u = np.einsum("brea,bresf,bsfc,bsc->bra", E[on], gone[on], E[on], seen, optimize=True)
+        step = y + np.einsum("bra,brax->bx", u, U[on])
         if goal is None:
             W -= step.reshape(B, k, p)
             continue
-        if not np.einsum("bx,bx->b", y, g.reshape(B, k * p)).max(initial=0.0) > goal * goal:
+        go = np.einsum("bx,bx->b", y, g) > goal * goal
+        on, g, step = on[go], g[go], step[go]
+        if not len(on):
             break
-        W = mixed.step(W.reshape(B, k * p), g.reshape(B, k * p), step).reshape(B, k, p)
+        mixed.keep(np.flatnonzero(go))
+        W[on] = mixed.step(W[on].reshape(len(on), k * p), g, step).reshape(-1, k, p)
     return W
