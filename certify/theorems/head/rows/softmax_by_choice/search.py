@@ -29,6 +29,10 @@ GOAL = 1e-3
 """Gradients of single refits that are small enough."""
 
 
+SLABS, RECENT, PUT_OFF = 60, 0.7, 0.1
+"""Slabs like the last ones that all others take as long as, or less; how long the last ones are remembered; and what
+part of the evaluation rows is put off where there is less time."""
+
 HALF, SLIGHT = 0.5, 0.02
 """Rows are the later the less they pull, and the less of the curvature they have: two of them leave a part of it."""
 
@@ -53,16 +57,14 @@ class Search:
     def run(self, todo: Mask) -> Mask:
         """Which points are proved to stay."""
         self.found = Found(self.head)
-        self.open = todo & (self.head.today >= 0)
-        self.need = np.full(len(todo), self.head.n + 1)
-        self.done = 0
+        self.open, self.proved = todo & (self.head.today >= 0), np.zeros_like(todo)
         try:
             self._search()
         except OutOfTime:
             self.why = "its time was up"
         except (EnclosureError, np.linalg.LinAlgError):  # a row that has all the curvature, or numbers that overflow
             self.why = "a decomposition or a number was not finite"
-        return np.asarray(self.open & (self.need <= self.done) & ~self.found.flipped)
+        return np.asarray(self.proved & ~self.found.flipped)
 
     def _check(self) -> None:
         if self.left() <= 0.0:
@@ -78,24 +80,35 @@ class Search:
             return
         free = np.array(self.change.rows, dtype=np.int64)
         order = free[np.argsort(-pull[free] / np.maximum(HALF - root.lever[free], SLIGHT), kind="stable")]
-        need = needed(root, tail(root, c, order, pull), np.flatnonzero(self.open))
-        self.need[self.open] = need
-        self.open &= self.need <= len(order)
+        at = np.flatnonzero(self.open)
+        bear, need = bears(root, at), np.full(len(self.open), len(order) + 1)
+        need[at] = needed(tail(root, c, order, pull), bear)
+        self.open &= need <= len(order)
+        self.proved |= self.open & (need == 0)
         self._check()
         W = refitter.solve(deletions(order[:, None]), GOAL, self._check)
         place = np.full(head.n, -1)
         place[order] = np.arange(len(order))
-        self._slabs(Singles(head, root, refitter, order, place, W))
+        s, points = Singles(head, root, refitter, order, place, W), at[np.argsort(bear, kind="stable")]
+        while len(points := points[(self.open & ~self.proved & ~self.found.flipped)[points]]):
+            self._slabs(s, need, points)
 
-    def _slabs(self, s: Singles) -> None:
-        for a in range(len(s.order)):
-            live = np.flatnonzero(self.open & ~self.found.flipped & (self.need > a))
+    def _slabs(self, s: Singles, need: Whole, points: Whole) -> None:
+        """The slabs for some points, those that bear least first, some of which are put off if the time is short."""
+        each = 0.0
+        for a in range(int(need[points].max())):
+            live = points[(self.open & ~self.found.flipped & (need > a))[points]]
             if not len(live):
-                self.done = len(s.order)
                 return
+            before = self.left()
             slab = Slab(s, a, lines_of(self.head, live), self.found, self._check)
             self.open[live[slab.open()]] = False
-            self.done = a + 1
+            done = points[self.open[points] & (need[points] == a + 1)]
+            self.proved[done] = True
+            spent = before - self.left()
+            each = spent if a == 0 else RECENT * each + (1.0 - RECENT) * spent
+            if len(points) > 1 and each * min(int(need[live].max()) - a, SLABS) > self.left():
+                points = points[max(1, int(PUT_OFF * len(points))) :]
 
 
 def pulls(m: Metric, c: Centre) -> Array:
@@ -139,8 +152,12 @@ def top_two(x: Array) -> Array:
     return found
 
 
-def needed(m: Metric, tails: Array, at: Whole) -> Whole:
-    """`(L,)` from which row on all pairs are proved at once for evaluation rows; one too many where none are."""
+def bears(m: Metric, at: Whole) -> Array:
+    """`(L,)` distances from the centre that evaluation rows bear, or less."""
     lines = lines_of(m.c.head, at)
-    bear = (lines.gaps(m.c.V[None])[0] / lines.lengths(m)).min(axis=-1) * (1.0 - 8.0 * U)
+    return np.asarray((lines.gaps(m.c.V[None])[0] / lines.lengths(m)).min(axis=-1) * (1.0 - 8.0 * U))
+
+
+def needed(tails: Array, bear: Array) -> Whole:
+    """`(L,)` from which row on all pairs are proved at once for evaluation rows; one too many where none are."""
     return np.asarray((~(tails[None, :] * RAISE < bear[:, None])).sum(axis=1), dtype=np.int64)
