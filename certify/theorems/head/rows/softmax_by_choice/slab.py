@@ -53,7 +53,7 @@ class Singles:
 
     Attributes:
         head: the head.
-        root: the matrix at the refit without any change, with all of its curvature.
+        root: the matrix at the refit without any change.
         refitter: of the head.
         order: `(f,)` the rows, those that pull most first; `place` `(n,)` where a row is among them.
         W: `(f, k, p)` about the refits.
@@ -113,7 +113,6 @@ class Slab:
     def __init__(self, s: Singles, a: int, lines: Lines, found: Found, check: Callable[[], None]) -> None:
         self.s, self.a, self.lines, self.found, self.check = s, a, lines, found, check
         self.row, self.after = int(s.order[a]), s.order[a + 1 :]
-        self.formed = self.refits = 0
 
     def open(self) -> Mask:
         """`(L,)` which evaluation rows are left open by some choice."""
@@ -178,7 +177,6 @@ class Slab:
         """What is still open after a look at candidates; those that are worse than the ones before are left."""
         o = replace(o, wanted=o.wanted.copy(), rho=o.rho.copy(), low=o.low.copy(), left=o.left.copy(), W=o.W.copy())
         sets, lengths, before = self._sets(o.l), self.lines.lengths(m), o.before if o.before is not None else o.W
-        self.formed += len(o.l)
         for start in range(0, len(o.l), AT_ONCE):
             self.check()
             at = np.arange(start, min(start + AT_ONCE, len(o.l)))
@@ -233,7 +231,6 @@ class Slab:
     def _proved(self, sets: Whole, W: Array, wanted: Mask) -> Mask:
         """`(L,)` the evaluation rows, of those that are wanted, whose labels refits do not keep."""
         choices, head = deletions(sets), self.s.head
-        self.refits += len(sets)
         W = self.s.refitter.newton(choices, W, GOAL, self.check)
         sides, _ = head.sides(W, enclose_refits(head, choices, W))
         self.found.take(choices, W, sides)
