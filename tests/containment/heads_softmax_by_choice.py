@@ -120,7 +120,8 @@ def near(head: Head, m: Metric, H: Array, W: Array, V: Array, r: float, out: tup
 
 def whole(head: Head, change: RowChange, seconds: float) -> tuple[int, int]:
     """A whole search against all refits: how many predictions it proves, and how many stay."""
-    least = np.min([worst(head, without(head, T)) for size in range(3) for T in combinations(change.rows, size)], axis=0)
+    choices = [T for size in range(3) for T in combinations(change.rows, size)]
+    least = np.min([worst(head, without(head, T)) for T in choices], axis=0)
     s = search.Search(head, change, lambda: seconds)
     good = s.run(head.today >= 0)
     if (good & (least < -NEAR)).any() or (s.found.flipped & (least > NEAR)).any():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from certify.theorems.head.rows.method import Budget
 from certify.theorems.head.rows.softmax.centre import centre
 from certify.theorems.head.rows.softmax_by_choice import candidates, method, metric, search, slab
 from certify.theorems.head.rows.softmax_by_choice.method import SoftmaxByChoice
+from certify.theorems.head.rows.softmax_by_choice.metric import Metric
 from certify.theorems.head.rows.survey import survey
 from tests.containment import heads_softmax_by_choice as attack
 from tests.containment.rigor import Violation
@@ -106,7 +108,7 @@ def test_time_that_is_up_at_any_call() -> None:
     head = attack.class_head(rng, 11, 3, 30, 0.05, True, 1.5)
     change = RowChange(False, 2, tuple(range(11)))
     least = np.min([attack.worst(head, attack.without(head, T)) for size in range(3)
-                    for T in attack.combinations(range(11), size)], axis=0)
+                    for T in combinations(range(11), size)], axis=0)
     for last in (1, 3, 6, 10, 20, 40, 80, 10_000):
         calls = 0
 
@@ -122,6 +124,46 @@ def test_time_that_is_up_at_any_call() -> None:
         assert bool(s.why) == (calls >= last)
         counts.append(int(good.sum()))
     assert counts[0] == 0 and counts == sorted(counts) and counts[-1] > 0
+
+
+def part(m: Metric, rho: Array, a: float, out: tuple[int, ...], more: float) -> float:
+    """`θ(1 − κ)` as the theorem has it, the least over all levels, rows without a step taking `more`."""
+    def f(x: Array) -> Array:
+        return np.asarray(-np.expm1(-x) / x)
+
+    theta = float(f(np.array([a * m.wide]))[0])
+    y = np.maximum(1.0 - np.exp(-rho) * f(a * m.long) / (theta * m.h), 0.0)
+    y[list(out)] = 1.0
+    levels = np.append(y, 0.0)[:, None]  # the least is at one of these
+    return theta * float(1.0 - more - (levels[:, 0] + np.maximum(y - levels, 0.0) @ m.lever).min())
+
+
+def holds(m: Metric, rho: Array, r: float, left: float, out: tuple[int, ...], more: float = 0.0) -> bool:
+    """Whether D18 says a distance: it falls with how far is looked, which is farther than it."""
+    return bool(np.isinf(r) or left <= r * part(m, rho, r, out, more) * (1.0 + 1e-6))
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_each_distance_is_one_that_the_theorem_says(seed: int) -> None:
+    """Of candidates looked at one by one, of rows without a step, and of all pairs of the last rows at once."""
+    rng = np.random.default_rng([seed, 5])
+    head = attack.class_head(rng, 14, int(rng.integers(2, 5)), 5, float(10.0 ** rng.uniform(-1.5, 0.0)), False, 1.0)
+    c = centre(head, attack.without(head, ()))
+    m = metric.root_metric(metric.as_it_is(c))
+    assert m is not None
+    rho, left = np.abs(rng.standard_normal((14, 40))) * 0.2, 10.0 ** rng.uniform(-3.0, 0.0, 40)
+    out = np.array([rng.choice(14, 1) for _ in range(40)])
+    one = metric.distances(m, rho, left, out)
+    assert np.isfinite(one).any()
+    for b in range(40):
+        assert holds(m, rho[:, b], float(one[b]), float(left[b]), (int(out[b, 0]),))
+    other = metric.without_steps(m, rho[:, 0], left[:14], m.lever, out[0])
+    for b in range(14):
+        assert holds(m, rho[:, 0], float(other[b]), float(left[b]), (int(out[0, 0]),), float(m.lever[b]))
+    pull, order = 10.0 ** rng.uniform(-4.0, -1.0, 14), rng.permutation(14)
+    for h, r in enumerate(search.tail(m, c, order, pull)):
+        for i, l in combinations(order[h:].tolist(), 2):
+            assert holds(m, np.zeros(14), float(r), float(pull[i] + pull[l]), (), float(m.lever[i] + m.lever[l]))
 
 
 @pytest.mark.parametrize("seed", range(6))
