@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from certify.format.errors import EnclosureError
+from certify.problem.limits import OutOfTime
 from certify.rigor.fp import Array
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
@@ -164,6 +165,61 @@ def test_each_distance_is_one_that_the_theorem_says(seed: int) -> None:
     for h, r in enumerate(search.tail(m, c, order, pull)):
         for i, l in combinations(order[h:].tolist(), 2):
             assert holds(m, np.zeros(14), float(r), float(pull[i] + pull[l]), (), float(m.lever[i] + m.lever[l]))
+
+
+@pytest.mark.parametrize("ends", [0, 1, 2, 4, 7])
+def test_a_point_is_proved_after_its_slabs_and_no_sooner(monkeypatch: pytest.MonkeyPatch, ends: int) -> None:
+    """The time ends in the slab `ends`; some evaluation rows are left open by one slab or flipped by another."""
+    need, seen = np.array([0, 1, 2, 3, 5, 5, 8, 11]), list[int]()
+
+    class Stub:
+        def __init__(self, s: search.Singles, a: int, lines: candidates.Lines, found: Any, check: Any) -> None:
+            self.a, self.lines, self.found = a, lines, found
+
+        def open(self) -> Any:
+            seen.append(self.a)
+            if self.a == ends:
+                raise OutOfTime
+            return (self.lines.at == 2) & (self.a == 1)
+
+    monkeypatch.setattr(search, "Slab", Stub)
+    monkeypatch.setattr(search, "needed", lambda tails, bear: need)
+    head = attack.class_head(np.random.default_rng(3), 10, 3, 8, 0.3, False, 2.0)
+    s = search.Search(head, RowChange(False, 2, tuple(range(10))), lambda: 1e9)
+    with np.errstate(all="ignore"):
+        good = s.run(head.today >= 0)
+    assert seen == list(range(ends + 1))
+    assert good.tolist() == [n <= ends and not (at == 2) for at, n in enumerate(need.tolist())]
+
+
+def test_what_refits_leave_open_a_slab_leaves_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    head = attack.class_head(np.random.default_rng(3), 10, 3, 8, 0.3, False, 2.0)
+    made: list[slab.Slab] = []
+    monkeypatch.setattr(slab.Slab, "_alone", lambda self, wanted: np.arange(len(wanted)) % 2 == 0)
+
+    class Kept(slab.Slab):
+        def open(self) -> Any:
+            made.append(self)
+            found = super().open()
+            assert found[::2].all()
+            return found
+
+    monkeypatch.setattr(search, "Slab", Kept)
+    monkeypatch.setattr(search, "needed", lambda tails, bear: np.full(len(bear), 2))
+    with np.errstate(all="ignore"):
+        search.Search(head, RowChange(False, 2, tuple(range(10))), lambda: 1e9).run(head.today >= 0)
+    assert made
+
+
+def test_what_points_bear_leaves_no_margin_below_zero() -> None:
+    for seed in range(10):
+        head = attack.class_head(np.random.default_rng([seed, 6]), 12, 4, 8, 0.3, False, 1.0)
+        m = metric.root_metric(metric.as_it_is(centre(head, attack.without(head, ()))))
+        assert m is not None
+        lines = candidates.lines_of(head, np.arange(8))
+        bear = search.bears(m, np.arange(8))
+        left = lines.gaps(m.c.V[None])[0] - lines.lengths(m) * bear[:, None]
+        assert (left[bear > 0.0] >= 0.0).all() and (left.min(axis=1)[bear > 0.0] < 1e-9).all() and (bear > 0.0).any()
 
 
 @pytest.mark.parametrize("seed", range(6))
