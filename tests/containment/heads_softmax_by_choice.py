@@ -9,6 +9,7 @@ import numpy as np
 from certify.rigor.fp import Array
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
+from certify.systems.head.rows.refit import enclose_slopes
 from certify.theorems.head.rows.softmax.centre import centre
 from certify.theorems.head.rows.softmax.trap import hessian
 from certify.theorems.head.rows.softmax_by_choice import candidates, search
@@ -85,7 +86,7 @@ def _candidates(rng: np.random.Generator, head: Head, V: Array) -> bool:
         W = without(head, out)
         Vt = candidate(rng, head, out, W, V)
         rows = np.array([out], dtype=np.int64).reshape(1, len(out))
-        slopes = candidates.enclose_slopes(head, candidates.deletions(rows), Vt[None])
+        slopes = enclose_slopes(head, candidates.deletions(rows), Vt[None])
         rho, left = metrics.ranges(m, slopes.Z, slopes.off), candidates.left_of(m, slopes)
         decided |= near(head, m, H, W, Vt, float(metrics.distances(m, rho, left, rows)[0]), out)
         seen = candidates.look(m, rows, Vt[None], lines, lengths)
