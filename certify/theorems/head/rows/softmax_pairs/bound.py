@@ -9,12 +9,13 @@ import numpy as np
 from certify.rigor import fp
 from certify.rigor.activation.elementary import exp
 from certify.rigor.fp import RAISE, Array, U
-from certify.systems.head.rows.boxes.trap import inverse, top_sums
+from certify.systems.head.rows.boxes.trap import top_sums
 from certify.systems.head.rows.head import Whole
 from certify.systems.head.rows.losses.cross_entropy import softmax
 from certify.theorems.head.rows.boxes.stated import Codes, coded, decoded
+from certify.theorems.head.rows.softmax.below import block_lengths, inverse_below, lengths_in
 from certify.theorems.head.rows.softmax.centre import mean_least, mean_most, roots
-from certify.theorems.head.rows.softmax.trap import ROOT2, curved, hessian, own_blocks, pairs_of, seen
+from certify.theorems.head.rows.softmax.trap import ROOT2, curved, own_blocks, pairs_of, seen
 from certify.theorems.head.rows.softmax_pairs.steps import Steps
 
 TURNS, GROW, ROOM = 6, 1.15, 1.01
@@ -120,20 +121,13 @@ class Bounds:
         """The same; or the parts κ of the rows, where two of them are too large together."""
         st, c = self.st, self.st.c
         head, norms = c.head, c.head.phi_norm
-        n, k, p, f = head.n, head.k, head.m, len(self.place)
+        k, p, f = head.k, head.m, len(self.place)
         d = exp(-self.reach) * mean_least(decoded(codes)[0]) * c.kept * self.counted * (1.0 - 2.0**-40)
         if not (d[c.kept > 0.0] > 2.0**-200).all():
             return None
-        curve_off = (2 + 2 * np.sqrt(k) + k * c.s_off) * c.s_off + 2 * (fp.dot_unit(n) + 8 * U)
-        unsure = float((d * norms * norms) @ curve_off) * fp.sum_up(n)
-        unsure = (unsure + 4 * U * k * (float(c.decay.sum()) + k * c.tie) + c.decay_off) * RAISE
-        H = hessian(c, d)
-        if not np.isfinite(H).all() or (inv := inverse(H, unsure)) is None:
+        if (inv := inverse_below(c, d)) is None:
             return None
-        flat, off = inv
-        size = fp.frobenius(flat) + off
-        off = (off + 8 * fp.dot_unit(k * p) * size) * RAISE
-        root = np.sqrt(size + off) * RAISE
+        flat, off, root = inv
         X = flat.reshape(k, p, k, p)
         own = own_blocks(X, head.phi)
         long = seen(own, off, norms, pairs_of(k)).max(axis=1)
@@ -141,10 +135,11 @@ class Bounds:
         still = float(root * c.gradient) * RAISE
         left = st.left[self.place].reshape(f, k * p)
         alone = np.empty(len(self.rows))
-        alone[:f] = _norms(flat, off, left) + st.left_off[self.place] * root
+        alone[:f] = lengths_in(flat, off, left) + st.left_off[self.place] * root
         far = self.rows[f:]
         slope = c.S[far] - head.Y[far]
-        alone[f:] = _block_norms(own[far], off, norms[far], slope) + norms[far] * root * (st.s_off[far] + 4 * U) + still
+        alone[f:] = block_lengths(own[far], off, norms[far], slope) + still
+        alone[f:] += norms[far] * root * (st.s_off[far] + 4 * U)
         alone *= RAISE
         if kappa.max(initial=0.0) > (HEAVY if self.count == 2 else 1.0 - HEAVY / 2.0):
             return np.asarray(kappa)
@@ -187,7 +182,7 @@ class Bounds:
         assert self.pairs is not None
         a, b = self.pairs
         if len(a):
-            signed = (_norms(flat, off, self.G) + self.G_off * root) * RAISE
+            signed = (lengths_in(flat, off, self.G) + self.G_off * root) * RAISE
             C[a, b] = C[b, a] = np.minimum(signed, C[a, b])
         return C
 
@@ -207,20 +202,6 @@ class Bounds:
             a, b = a[take], b[take]
         self.pairs = a, b
         self.G, self.G_off = self.known.pairs(self.place[a], self.place[b])
-
-
-def _norms(flat: Array, off: float, vectors: Array) -> Array:
-    """Upper bounds of lengths of vectors in the norm of the inverse."""
-    square = np.einsum("ij,ij->i", vectors @ flat, vectors)
-    square = np.maximum(square, 0.0) + off * np.einsum("ij,ij->i", vectors, vectors)
-    return np.asarray(np.sqrt(square * RAISE) * RAISE)
-
-
-def _block_norms(own: Array, off: float, norms: Array, u: Array) -> Array:
-    """The same for `x ⊗ u`."""
-    square = np.einsum("fa,fab,fb->f", u, own, u)
-    square = np.maximum(square, 0.0) + 2 * off * norms * norms * (u * u).sum(axis=1)
-    return np.asarray(np.sqrt(square * RAISE) * RAISE)
 
 
 class Formed:

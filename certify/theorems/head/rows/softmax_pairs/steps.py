@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from certify.finders.head.anderson import Mixed
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
 from certify.systems.head.rows.boxes.trap import inverse
@@ -176,29 +177,50 @@ def _newton(b: Near, rows: Whole, start: Array, turns: int) -> Array:
     return np.asarray(np.where(np.isfinite(delta).all(axis=(1, 2), keepdims=True), delta, 0.0))
 
 
-def settled(b: Near, rows: Whole, W: Array, turns: int = TURNS) -> Array:
-    """Proposals: weights `(B, k, p)` nearer to the refits without `(B, r)` rows, several rows at once."""
-    c, head = b.c, b.c.head
+def settled(c: Centre, X: Array, rows: Whole, W: Array, turns: int = TURNS,
+            goal: float | None = None) -> Array:
+    """Proposals: weights `(B, k, p)` nearer to the refits without `(B, r)` rows, several rows at once.
+
+    Args:
+        c: the centre, of which these rows are not out.
+        X: `(k, p, k, p)` about the inverse of the Hessian there.
+        rows: the rows.
+        W: weights to begin with.
+        turns: corrections.
+        goal: where it is given, each is mixed with those before it, until the gradient is shorter in the norm of X.
+    """
+    head = c.head
     n, k, p = head.n, head.k, head.m
     B, r = rows.shape
     x, W = head.phi[rows], W.copy()
     E = roots(c, rows.ravel()).reshape(B, r, k, k)
-    U = np.tensordot(x, b.X, axes=(2, 1)).reshape(B, r, k, k * p)  # X(x ⊗ e_a)
+    U = np.tensordot(x, X, axes=(2, 1)).reshape(B, r, k, k * p)  # X(x ⊗ e_a)
     K = np.einsum("bsacp,brp->brcsa", U.reshape(B, r, k, k, p), x, optimize=True)
     inner = np.einsum("brec,brcsa,bsfa->bresf", E, K, E, optimize=True).reshape(B, r * k, r * k)
     try:
         gone = np.linalg.inv(np.eye(r * k) - inner).reshape(B, r, k, r, k)
     except np.linalg.LinAlgError:
         return W
-    flat, at = b.X.reshape(k * p, k * p), np.arange(B)[:, None]
+    flat, mixed, on = X.reshape(k * p, k * p), Mixed(), np.arange(B)
     for _ in range(turns):
-        P, _error = softmax((W.reshape(B * k, p) @ head.phi.T).reshape(B, k, n).transpose(0, 2, 1))
+        P, _error = softmax((W[on].reshape(len(on) * k, p) @ head.phi.T).reshape(len(on), k, n).transpose(0, 2, 1))
         R = (P - head.Y) * c.kept[:, None]
-        R[at, rows] = 0.0
-        g = (np.ascontiguousarray(R.transpose(0, 2, 1)).reshape(-1, n) @ head.phi).reshape(B, k, p) + c.decay * W
-        g[:, :, -1] += c.tie * (W - c.V)[:, :, -1].sum(axis=1)[:, None]
-        y = g.reshape(B, k * p) @ flat
-        seen = np.einsum("bkp,brp->brk", y.reshape(B, k, p), x)
-        u = np.einsum("brea,bresf,bsfc,bsc->bra", E, gone, E, seen, optimize=True)
-        W -= (y + np.einsum("bra,brax->bx", u, U)).reshape(B, k, p)
+        R[np.arange(len(on))[:, None], rows[on]] = 0.0
+        G = (np.ascontiguousarray(R.transpose(0, 2, 1)).reshape(-1, n) @ head.phi).reshape(len(on), k, p)
+        G += c.decay * W[on]
+        G[:, :, -1] += c.tie * (W[on] - c.V)[:, :, -1].sum(axis=1)[:, None]
+        g = G.reshape(len(on), k * p)
+        y = g @ flat
+        seen = np.einsum("bkp,brp->brk", y.reshape(-1, k, p), x[on])
+        u = np.einsum("brea,bresf,bsfc,bsc->bra", E[on], gone[on], E[on], seen, optimize=True)
+        step = y + np.einsum("bra,brax->bx", u, U[on])
+        if goal is None:
+            W -= step.reshape(B, k, p)
+            continue
+        go = np.einsum("bx,bx->b", y, g) > goal * goal
+        on, g, step = on[go], g[go], step[go]
+        if not len(on):
+            break
+        mixed.keep(np.flatnonzero(go))
+        W[on] = mixed.step(W[on].reshape(len(on), k * p), g, step).reshape(-1, k, p)
     return W

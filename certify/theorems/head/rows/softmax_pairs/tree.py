@@ -183,7 +183,7 @@ class Tree:
         found, sets, points = best
         self.codes[-1] = found.codes
         assert b is not None
-        guess = settled(b, sets[:, None], W + start[sets], LEAF_TURNS) if len(sets) else start[sets]
+        guess = settled(b.c, b.X, sets[:, None], W + start[sets], LEAF_TURNS) if len(sets) else start[sets]
         self.refitter.start_from(without, W)
         self._refit(np.stack([np.full_like(sets, i), sets], axis=1), points, guess)
 
@@ -218,7 +218,7 @@ class Tree:
                           for pair in sets.tolist()]).reshape(-1, self.head.k, self.head.m)
         for start in range(0, len(sets), AT_ONCE):
             part = slice(start, start + AT_ONCE)
-            guess[part] = settled(self.near, sets[part], guess[part], LEAF_TURNS)
+            guess[part] = settled(self.near.c, self.near.X, sets[part], guess[part], LEAF_TURNS)
         self._refit(sets, wanted, guess)
 
     def _refit(self, sets: Whole, wanted: Mask, guess: Array) -> None:

@@ -1,0 +1,163 @@
+"""D18: slabs of choices, those of rows that pull most first; an evaluation row needs as many as its margins are small.
+
+All choices among the rows after the first h are proved at once, without a step for any of them; h depends on the
+evaluation row. So what was looked at is enough for some of them whenever the time is up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from certify.finders.head.refits import Refitter
+from certify.format.errors import EnclosureError
+from certify.problem.limits import OutOfTime
+from certify.rigor.fp import RAISE, Array, U
+from certify.systems.head.rows.change import RowChange
+from certify.systems.head.rows.head import Head, Whole
+from certify.theorems.head.rows.flips import Found
+from certify.theorems.head.rows.method import Mask
+from certify.theorems.head.rows.softmax.below import block_lengths
+from certify.theorems.head.rows.softmax.centre import Centre, centre
+from certify.theorems.head.rows.softmax_by_choice.candidates import deletions, lines_of
+from certify.theorems.head.rows.softmax_by_choice.metric import AROUND, LEAST, Metric, as_it_is, kept, root_metric
+from certify.theorems.head.rows.softmax_by_choice.slab import Singles, Slab
+
+GOAL = 1e-3
+"""Gradients of single refits that are small enough."""
+
+
+SLABS, RECENT, PUT_OFF = 60, 0.7, 0.1
+"""Slabs like the last ones that all others take as long as, or less; how long the last ones are remembered; and what
+part of the evaluation rows is put off where there is less time."""
+
+HALF, SLIGHT = 0.5, 0.02
+"""Rows are the later the less they pull, and the less of the curvature they have: two of them leave a part of it."""
+
+
+@dataclass(eq=False)
+class Search:
+    """The search.
+
+    Attributes:
+        head, change: the problem: one or two rows deleted.
+        left: seconds left.
+        why: what kept it from proving more, in words.
+        found: rows whose deletion flips evaluation rows.
+    """
+
+    head: Head
+    change: RowChange
+    left: Callable[[], float]
+    why: str = ""
+    found: Found = field(init=False)
+
+    def run(self, todo: Mask) -> Mask:
+        """Which points are proved to stay."""
+        self.found = Found(self.head)
+        self.open, self.proved = todo & (self.head.today >= 0), np.zeros_like(todo)
+        try:
+            self._search()
+        except OutOfTime:
+            self.why = "its time was up"
+        except (EnclosureError, np.linalg.LinAlgError):  # a row that has all the curvature, or numbers that overflow
+            self.why = "a decomposition or a number was not finite"
+        return np.asarray(self.proved & ~self.found.flipped)
+
+    def _check(self) -> None:
+        if self.left() <= 0.0:
+            raise OutOfTime
+
+    def _search(self) -> None:
+        head, refitter = self.head, Refitter(self.head)
+        c = centre(head, refitter.V0)
+        root = root_metric(as_it_is(c))
+        pull = pulls(root, c) if root is not None else np.full(head.n, np.inf)
+        if root is None or not np.isfinite(pull).all():
+            self.why = "the curvature of the unchanged head could not be bounded below"
+            return
+        free = np.array(self.change.rows, dtype=np.int64)
+        order = free[np.argsort(-pull[free] / np.maximum(HALF - root.lever[free], SLIGHT), kind="stable")]
+        at = np.flatnonzero(self.open)
+        bear, need = bears(root, at), np.full(len(self.open), len(order) + 1)
+        need[at] = needed(tail(root, c, order, pull), bear)
+        self.open &= need <= len(order)
+        self.proved |= self.open & (need == 0)
+        self._check()
+        W = refitter.solve(deletions(order[:, None]), GOAL, self._check)
+        place = np.full(head.n, -1)
+        place[order] = np.arange(len(order))
+        s, points = Singles(head, root, refitter, order, place, W), at[np.argsort(bear, kind="stable")]
+        while len(points := points[(self.open & ~self.proved & ~self.found.flipped)[points]]):
+            self._slabs(s, need, points)
+
+    def _slabs(self, s: Singles, need: Whole, points: Whole) -> None:
+        """The slabs for some points, those that bear least first, some of which are put off if the time is short."""
+        each = 0.0
+        for a in range(int(need[points].max())):
+            live = points[(self.open & ~self.found.flipped & (need > a))[points]]
+            if not len(live):
+                return
+            before = self.left()
+            slab = Slab(s, a, lines_of(self.head, live), self.found, self._check)
+            self.open[live[slab.open()]] = False
+            done = points[self.open[points] & (need[points] == a + 1)]
+            self.proved[done] = True
+            spent = before - self.left()
+            each = spent if a == 0 else RECENT * each + (1.0 - RECENT) * spent
+            if len(points) > 1 and each * min(int(need[live].max()) - a, SLABS) > self.left():
+                points = points[max(1, int(PUT_OFF * len(points))) :]
+
+
+def pulls(m: Metric, c: Centre) -> Array:
+    """`(n,)` at least the gradients that rows leave that are deleted without a step, beside that at the centre.
+
+    Args:
+        m: the matrix.
+        c: its centre, with the errors of its outputs.
+    """
+    norms, k = c.head.phi_norm, c.head.k
+    found = block_lengths(m.own, m.off, norms, c.S - c.head.Y) + norms * m.root * (np.sqrt(k) * c.s_off + 4.0 * U)
+    return np.asarray(found * RAISE)
+
+
+def tail(m: Metric, c: Centre, order: Whole, pull: Array) -> Array:
+    """`(f + 1,)` at least the distances from the centre to refits without any two of the rows after the first h."""
+    f = len(order)
+    still = c.gradient * m.root * RAISE
+    rho = np.repeat(2.0 * c.off[:, None] * RAISE, len(AROUND), axis=1)
+    parts = kept(m, rho, AROUND, np.zeros((len(AROUND), 0), np.int64))
+    left, lever = (top_two(x[order]) for x in (pull, m.lever))
+    found = np.full(f + 1, np.inf)
+    for a, keeps in zip(AROUND, parts, strict=True):
+        own = keeps - lever * RAISE
+        r = np.where(own > LEAST, (left + still) / np.maximum(own, LEAST) * (RAISE * RAISE), np.inf)
+        found = np.where(r * RAISE < a, np.minimum(found, r), found)
+    return found
+
+
+def top_two(x: Array) -> Array:
+    """`(f + 1,)` sums of the two largest entries from a place on.
+
+    >>> top_two(np.array([1.0, 3.0, 2.0]))
+    array([5., 5., 2., 0.])
+    """
+    found = np.zeros(len(x) + 1)
+    one = two = 0.0
+    for i in range(len(x) - 1, -1, -1):
+        one, two = max(one, float(x[i])), max(two, min(one, float(x[i])))
+        found[i] = one + two
+    return found
+
+
+def bears(m: Metric, at: Whole) -> Array:
+    """`(L,)` distances from the centre that evaluation rows bear, or less."""
+    lines = lines_of(m.c.head, at)
+    return np.asarray((lines.gaps(m.c.V[None])[0] / lines.lengths(m)).min(axis=-1) * (1.0 - 8.0 * U))
+
+
+def needed(tails: Array, bear: Array) -> Whole:
+    """`(L,)` from which row on all pairs are proved at once for evaluation rows; one too many where none are."""
+    return np.asarray((~(tails[None, :] * RAISE < bear[:, None])).sum(axis=1), dtype=np.int64)

@@ -1,0 +1,238 @@
+"""D18: all choices with one row and one of those after it, cheap bounds first and refits last."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from certify.finders.head.refits import Refitter
+from certify.rigor.activation.elementary import exp
+from certify.rigor.fp import RAISE, Array, U
+from certify.systems.head.rows.head import Head, Whole
+from certify.systems.head.rows.refit import enclose_refits, enclose_slopes
+from certify.theorems.head.rows.flips import Found
+from certify.theorems.head.rows.method import Mask
+from certify.theorems.head.rows.softmax.below import block_lengths
+from certify.theorems.head.rows.softmax.centre import centre
+from certify.theorems.head.rows.softmax_by_choice.candidates import Lines, deletions, left_of, look
+from certify.theorems.head.rows.softmax_by_choice.metric import (
+    Metric,
+    as_it_is,
+    kept,
+    metric,
+    ranges,
+    without_steps,
+)
+from certify.theorems.head.rows.softmax_pairs.steps import settled
+
+AROUND, UNMOVED = 0.01, 0.6
+"""How far is looked around a refit without one row, to see whether the matrix of the unchanged one will do for it; and
+what part of it has to be kept for that."""
+
+AT_ONCE, LEAVES = 32, 16
+"""Choices at a time, and refits."""
+
+NEARER, GOAL = ((3, 1e-2), (8, 1e-3), (16, 1e-5)), 1e-9
+"""Corrections of candidates before each further look, and how short their gradients are to be; those of refits."""
+
+LESS, MOST = 4, 0.6
+"""Matrices with less curvature of rows that candidates move; and what part of the candidates one is made for."""
+
+FAR = 6.0
+"""Range of outputs beyond which a matrix is not made for a candidate."""
+
+FEW = 4
+"""Choices up to which refits take less time than a matrix."""
+
+
+@dataclass(frozen=True, eq=False)
+class Singles:
+    """Refits without one row each.
+
+    Attributes:
+        head: the head.
+        root: the matrix at the refit without any change.
+        refitter: of the head.
+        order: `(f,)` the rows, those that pull most first; `place` `(n,)` where a row is among them.
+        W: `(f, k, p)` about the refits.
+    """
+
+    head: Head
+    root: Metric
+    refitter: Refitter
+    order: Whole
+    place: Whole
+    W: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Open:
+    """Choices that leave evaluation rows open.
+
+    Attributes:
+        l: `(B,)` their other rows.
+        W: `(B, k, p)` candidates for their refits.
+        wanted: `(B, L)` the evaluation rows.
+        low: `(B, L)` margins there, in floats.
+        rho: `(n, B)` by how much the candidates moved the outputs of other rows.
+        left: `(B,)` what they leave of the gradient.
+        before: candidates before a correction that was not looked at yet.
+    """
+
+    l: Whole
+    W: Array
+    wanted: Mask
+    low: Array
+    rho: Array
+    left: Array
+    before: Array | None = None
+
+    def rest(self) -> Open:
+        """Those that still do."""
+        at = np.flatnonzero(self.wanted.any(axis=1))
+        return Open(self.l[at], self.W[at], self.wanted[at], self.low[at], self.rho[:, at], self.left[at])
+
+    def without(self, gone: Mask) -> Open:
+        """The same without some evaluation rows."""
+        return replace(self, wanted=self.wanted & ~gone)
+
+
+class Slab:
+    """The choices whose first row is the a-th.
+
+    Args:
+        s: the single refits.
+        a: the number of the row.
+        lines: the evaluation rows in question.
+        found: takes rows whose deletion flips one.
+        check: raises when the time is up.
+    """
+
+    def __init__(self, s: Singles, a: int, lines: Lines, found: Found, check: Callable[[], None]) -> None:
+        self.s, self.a, self.lines, self.found, self.check = s, a, lines, found, check
+        self.row, self.after = int(s.order[a]), s.order[a + 1 :]
+
+    def open(self) -> Mask:
+        """`(L,)` which evaluation rows are left open by some choice."""
+        m = self._metric()
+        if m is None:
+            return np.ones(len(self.lines.at), dtype=bool)
+        alone, wanted = self._without_steps(m)
+        gone = self._alone(alone)
+        o = self._judged(m, self._sums(wanted & ~gone))
+        gone |= self._flipped(o)
+        for turns, goal in NEARER:
+            o = self._judged(m, self._nearer(o.without(gone).rest(), turns, goal))
+        gone |= self._flipped(o)
+        o = o.without(gone).rest()
+        for _ in range(LESS):
+            if len(o.l) <= FEW or (less := self._less(o)) is None:
+                break
+            o = self._judged(less, replace(o, left=o.left + np.inf)).rest()
+        return gone | self._refitted(o)
+
+    def _sums(self, wanted: Mask) -> Open:
+        """The sums of two single steps of choices with one of the rows after it, as far as these are wanted."""
+        s, at = self.s, np.flatnonzero(wanted.any(axis=1))
+        l, wanted = self.after[at], wanted[at]
+        W = s.W[self.a] + (s.W[s.place[l]] - s.refitter.V0)
+        return Open(l, W, wanted, np.zeros(wanted.shape), np.zeros((s.head.n, len(l))), np.full(len(l), np.inf))
+
+    def _less(self, o: Open) -> Metric | None:
+        """The matrix with less curvature of rows that candidates move."""
+        assert self.near is not None
+        return metric(self.near.c, self.s.root.h * exp(-np.minimum(np.quantile(o.rho, MOST, axis=1), FAR)))
+
+    def _metric(self) -> Metric | None:
+        """The matrix of the unchanged head, or of its own where the row moves too much."""
+        s, head = self.s, self.s.head
+        slopes = enclose_slopes(head, deletions(np.array([[self.row]])), s.W[self.a][None])
+        rho = ranges(s.root, slopes.Z, slopes.off)
+        if kept(s.root, rho, np.array([AROUND]), np.array([[self.row]]))[0] > UNMOVED:
+            self.near: Metric | None = s.root
+        else:
+            self.near = metric(as_it_is(centre(head, s.W[self.a], (self.row,))), s.root.h)
+        return self.near
+
+    def _without_steps(self, m: Metric) -> tuple[Mask, Mask]:
+        """What the refit without the row alone leaves open: `(L,)` without another one, `(f, L)` with each."""
+        head, V, norms = self.s.head, self.s.W[self.a][None], self.s.head.phi_norm[self.after]
+        out = np.array([self.row])
+        slopes = enclose_slopes(head, deletions(out[None]), V)
+        left = left_of(m, slopes)[0]
+        own = block_lengths(m.own[self.after], m.off, norms, slopes.g[self.after, 0])
+        own += norms * m.root * (np.sqrt(head.k) * slopes.error + 0.5 * slopes.off[self.after, 0]) * RAISE
+        lefts = np.append((left + own) * RAISE, left)
+        r = without_steps(m, ranges(m, slopes.Z, slopes.off)[:, 0], lefts, np.append(m.lever[self.after], 0.0), out)
+        bear = (self.lines.gaps(V)[0] / self.lines.lengths(m)).min(axis=-1) * (1.0 - 8.0 * U)
+        wanted = ~(r[:, None] * RAISE < bear)
+        return wanted[-1], wanted[:-1]
+
+    def _sets(self, l: Whole) -> Whole:
+        return np.stack([np.full_like(l, self.row), l], axis=1)
+
+    def _judged(self, m: Metric, o: Open) -> Open:
+        """What is still open after a look at candidates; those that are worse than the ones before are left."""
+        o = replace(o, wanted=o.wanted.copy(), rho=o.rho.copy(), low=o.low.copy(), left=o.left.copy(), W=o.W.copy())
+        sets, lengths, before = self._sets(o.l), self.lines.lengths(m), o.before if o.before is not None else o.W
+        for start in range(0, len(o.l), AT_ONCE):
+            self.check()
+            at = np.arange(start, min(start + AT_ONCE, len(o.l)))
+            some: Whole = np.flatnonzero(o.wanted[at].any(axis=0))
+            found = look(m, sets[at], o.W[at], self.lines.part(some), lengths[some])
+            o.wanted[np.ix_(at, some)] &= found.open
+            good = found.left < o.left[at]
+            o.W[at[~good]] = before[at[~good]]
+            at, found_low = at[good], found.low[good]
+            o.low[np.ix_(at, some)], o.left[at], o.rho[:, at] = found_low, found.left[good], found.rho[:, good]
+        return replace(o, before=None)
+
+    def _nearer(self, o: Open, turns: int, goal: float) -> Open:
+        """Candidates that are corrected with the matrix of the centre."""
+        assert self.near is not None
+        rows = self._sets(o.l) if self.near is self.s.root else o.l[:, None]
+        found = o.W.copy()
+        for start in range(0, len(o.l), AT_ONCE):
+            self.check()
+            at = slice(start, start + AT_ONCE)
+            V = settled(self.near.c, self.near.blocks, rows[at], o.W[at], turns, goal)
+            good = np.isfinite(V).all(axis=(1, 2))
+            found[at][good] = V[good]
+        return replace(o, W=found, before=o.W)
+
+    def _alone(self, wanted: Mask) -> Mask:
+        """Of the evaluation rows that the row alone leaves open, those that its refit does as well."""
+        W = self.s.W[self.a][None]
+        return self._proved(np.array([[self.row]]), W, wanted[None]) if wanted.any() else wanted
+
+    def _flipped(self, o: Open) -> Mask:
+        """`(L,)` evaluation rows that candidates flip, and what refits say of those that do most."""
+        low = np.where(o.wanted, o.low, np.inf)
+        points = np.flatnonzero(low.min(axis=0, initial=np.inf) < 0.0)
+        wanted = np.zeros_like(o.wanted)
+        if len(points):
+            wanted[low[:, points].argmin(axis=0), points] = True
+        return self._refitted(replace(o, wanted=wanted).rest())
+
+    def _refitted(self, o: Open) -> Mask:
+        """The evaluation rows, of those that are open, whose labels refits do not keep; for these no more are made."""
+        gone = np.zeros(len(self.lines.at), dtype=bool)
+        order = np.argsort(-o.wanted.sum(axis=1), kind="stable")
+        for start in range(0, len(order), LEAVES):
+            self.check()
+            at = order[start : start + LEAVES]
+            at = at[(o.wanted[at] & ~gone).any(axis=1)]
+            if len(at):
+                gone |= self._proved(np.sort(self._sets(o.l[at]), axis=1), o.W[at], o.wanted[at] & ~gone)
+        return gone
+
+    def _proved(self, sets: Whole, W: Array, wanted: Mask) -> Mask:
+        """`(L,)` the evaluation rows, of those that are wanted, whose labels refits do not keep."""
+        choices, head = deletions(sets), self.s.head
+        W = self.s.refitter.newton(choices, W, GOAL, self.check)
+        sides, _ = head.sides(W, enclose_refits(head, choices, W))
+        self.found.take(choices, W, sides)
+        at = self.lines.at
+        return np.asarray((wanted & (sides[:, at] != head.today[at])).any(axis=0))
