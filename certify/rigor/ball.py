@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from certify.format.errors import EnclosureError
 from certify.rigor import fp
@@ -39,6 +41,22 @@ class Balls:
         require_range(mid.hi, "forward and backward pass")
         fp.require_finite(rad, "radius of a pass")
         return Balls(mid, rad, (arithmetic.row_norms(mid) + rad) * RAISE)
+
+    def taken(self, rows: NDArray[np.intp]) -> Balls:
+        """These of the vectors, in this order."""
+        lo = None if self.mid.lo is None else self.mid.lo[rows]
+        return Balls(Pair(self.mid.hi[rows], lo), self.rad[rows], self.norm[rows])
+
+
+def joined(parts: Sequence[Balls]) -> Balls:
+    """The vectors of all parts, one after another; centres in float64.
+
+    >>> from certify.rigor.arithmetic import Binary64
+    >>> joined([exact_points(np.eye(2), Binary64())] * 2).rad.shape
+    (4,)
+    """
+    return Balls(Pair(np.concatenate([b.mid.hi for b in parts])), np.concatenate([b.rad for b in parts]),
+                 np.concatenate([b.norm for b in parts]))
 
 
 def rounded(balls: Balls) -> Balls:
