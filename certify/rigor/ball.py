@@ -48,6 +48,27 @@ class Balls:
         return Balls(Pair(self.mid.hi[rows], lo), self.rad[rows], self.norm[rows])
 
 
+class Collected:
+    """Balls with centres in float64 that come some rows at a time, each copied once.
+
+    >>> from certify.rigor.arithmetic import Binary64
+    >>> whole = Collected(2, 2)
+    >>> whole.put(0, exact_points(np.eye(2), Binary64()))
+    >>> whole.balls.mid.hi.trace()
+    np.float64(2.0)
+    """
+
+    def __init__(self, rows: int, columns: int) -> None:
+        """Room for them: NaN until it is filled, so that a row that never came spoils what is computed from it."""
+        nothing = np.full(rows, np.nan)
+        self.balls = Balls(Pair(np.empty((rows, columns))), nothing, nothing.copy())
+
+    def put(self, start: int, balls: Balls) -> None:
+        """Keep these as the rows from `start` on."""
+        own = slice(start, start + len(balls.rad))
+        self.balls.mid.hi[own], self.balls.rad[own], self.balls.norm[own] = balls.mid.hi, balls.rad, balls.norm
+
+
 def joined(parts: Sequence[Balls]) -> Balls:
     """The vectors of all parts, one after another; centres in float64.
 

@@ -95,6 +95,28 @@ class KernelParts:
         return total.reshape(m * k, q * k)
 
 
+    def floats(self, rows: slice, columns: slice, out: Array) -> None:
+        """Write the midpoint of :meth:`tile` in binary64 to `out`, with two buffers of its size.
+
+        What is not finite stays so: whoever factorises it refuses.
+        """
+        k, m, q = self.outputs, rows.stop - rows.start, columns.stop - columns.start
+        left, right = np.empty((m * k, q * k)), np.empty((m, q))
+        for h, (b, a, bias) in enumerate(self.layers):
+            np.matmul(_samples(b.mid, rows, k).hi, _samples(b.mid, columns, k).hi.T, out=left)
+            np.matmul(a.mid.hi[rows], a.mid.hi[columns].T, out=right)
+            if bias:
+                right += 1.0
+            if k > 1:
+                left.reshape(m, k, q, k)[...] *= right[:, None, :, None]
+            else:
+                left *= right
+            if h == 0:
+                out[...] = left
+            else:
+                out += left
+
+
 def kernel_parts(
     passed: Forward, adjoints: tuple[Balls, ...], layers: tuple[int, ...], biases: tuple[bool, ...],
     arithmetic: Arithmetic,

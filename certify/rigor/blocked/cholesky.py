@@ -48,7 +48,7 @@ def factor_next(columns: Columns, earlier: Sequence[Columns]) -> Residual | None
     """Overwrite one more block of columns by those of the Cholesky factor; None where there is none.
 
     Args:
-        columns: entries of the matrix, from which other numbers may have been subtracted once.
+        columns: entries of the matrix, from which other numbers may have been subtracted twice.
         earlier: the columns of the factor to their left.
     """
     for block in earlier:
@@ -62,7 +62,7 @@ def factor_updated(columns: Columns, earlier: int) -> Residual | None:
     if not math.isfinite(squares):  # NaN and overflow, wherever they came from, are in some residual
         return None
     halvings = max(1, math.ceil(columns.width / LEAF)).bit_length()
-    return Residual(squares, max(WIDTH, columns.width), earlier + halvings + 1)
+    return Residual(squares, max(WIDTH, columns.width), earlier + halvings + 2)
 
 
 def factor_defect(size: Fraction, order: int, left: Residual) -> Fraction | None:

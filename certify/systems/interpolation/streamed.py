@@ -16,7 +16,7 @@ from certify.problem.perturbations.parameters import FITS
 from certify.problem.problem import Problem
 from certify.problem.progress import Progress
 from certify.rigor.arithmetic import Arithmetic, Binary64, DoubleDouble, SlicedProducts
-from certify.rigor.ball import Balls, joined, rounded
+from certify.rigor.ball import Collected, joined, rounded
 
 ROWS = 2000
 """Rows of a pass: what only the pass needs is given back before the next."""
@@ -61,34 +61,30 @@ def stream(problem: Problem, progress: Progress, fine: bool = False) -> Streamed
     kept, k, weights = np.array(problem.kept), problem.outputs, known_weights(net)
     ahead, back = (DoubleDouble(), DoubleDouble()) if fine else (SlicedProducts(), Binary64())
     moves = np.isin(kept, np.array(problem.rows))
-    found: list[tuple[Forward, list[Balls], list[Balls], BlockFactor]] = []
-    layers = net.layers(problem.layer)
+    layers, found, Qs = net.layers(problem.layer), [], []
+    inputs = {h: Collected(len(kept), net.widths[h - 1]) for h in layers}
+    turned = {h: Collected(len(kept) * k, net.widths[h]) for h in layers}
     for start in range(0, len(kept), ROWS):
         progress(f"forward and backward pass ({ahead.name})", start / len(kept))
         own = slice(start, start + ROWS)
         passed = forward(net, weights, problem.X[kept[own]], ahead)
-        adjoints = tuple(backward(net, weights, passed, back))
+        adjoints = backward(net, weights, passed, back)
         Q, _ = FITS[problem.parameter].factor(
             adjoints[0], problem.scale, len(kept[own]), k, moves[own], problem.norm)
-        scaled = problem.layer_scale.adjoints(adjoints, back)
-        inputs = [rounded(passed.inputs[h - 1]) for h in layers]
-        found.append((passed.without_layers(), inputs, [rounded(scaled[h]) for h in layers], Q))
-    parts = _parts(net, layers, found)
-    Q = BlockFactor(np.concatenate([q.C for *_, q in found]), np.concatenate([q.eta for *_, q in found]))
-    return Streamed(_passed([p for p, *_ in found]), parts, Q)
-
-
-def _parts(
-    net: Network, layers: tuple[int, ...], found: Sequence[tuple[Forward, list[Balls], list[Balls], BlockFactor]]
-) -> KernelParts:
-    """The parts of the kernel over all rows."""
-    inputs = {h: joined([a[i] for _, a, _, _ in found]) for i, h in enumerate(layers)}
-    adjoints = {h: joined([b[i] for _, _, b, _ in found]) for i, h in enumerate(layers)}
-    passed = _passed([p for p, *_ in found])
-    ordered = tuple(inputs.get(h, passed.output) for h in range(1, net.depth + 1))
-    turned = tuple(adjoints.get(h, passed.output) for h in range(net.depth + 1))  # of other layers nothing is read
-    biases = tuple(b is not None for b in net.biases)
-    return kernel_parts(replace(passed, inputs=ordered), turned, layers, biases, Binary64())
+        adjoints = problem.layer_scale.adjoints(adjoints, back)
+        for h in layers:
+            inputs[h].put(start, rounded(passed.inputs[h - 1]))
+            turned[h].put(start * k, rounded(adjoints[h]))
+        found.append(passed.without_layers())
+        Qs.append(Q)
+    passed = _passed(found)
+    # of layers that are not free nothing is read
+    whole = replace(passed, inputs=tuple(inputs[h].balls if h in inputs else passed.output
+                                         for h in range(1, net.depth + 1)))
+    balls = tuple(turned[h].balls if h in turned else passed.output for h in range(net.depth + 1))
+    parts = kernel_parts(whole, balls, layers, tuple(b is not None for b in net.biases), Binary64())
+    Q = BlockFactor(np.concatenate([q.C for q in Qs]), np.concatenate([q.eta for q in Qs]))
+    return Streamed(passed, parts, Q)
 
 
 def _passed(parts: Sequence[Forward]) -> Forward:

@@ -9,11 +9,10 @@ import numpy as np
 from certify.network.layers.kernel import KernelParts
 from certify.problem.perturbations.factor import BlockFactor
 from certify.rigor import fp
-from certify.rigor.arithmetic import Binary64
 from certify.rigor.blocked.columns import WIDTH, Columns, blocks
 from certify.rigor.fp import RAISE, Array
 
-TILE = 256
+TILE = 512
 """Samples of a tile of the kernel."""
 
 
@@ -27,9 +26,8 @@ def kernel_columns(parts: KernelParts, samples: slice) -> Columns:
         columns = slice(j, min(j + step, samples.stop))
         for i in range(j, n, step):
             rows = slice(i, min(i + step, n))
-            tile = parts.tile(rows, columns, Binary64()).hi
-            found[(rows.start - first) * k : (rows.stop - first) * k,
-                  (columns.start - first) * k : (columns.stop - first) * k] = tile
+            parts.floats(rows, columns, found[(rows.start - first) * k : (rows.stop - first) * k,
+                                              (columns.start - first) * k : (columns.stop - first) * k])
     return Columns(first * k, found)
 
 

@@ -23,14 +23,14 @@ from certify.theorems.modulus.streamed.columns import kernel_columns, sample_blo
 from certify.theorems.modulus.streamed.energy import energy_above
 from certify.theorems.modulus.streamed.factor import Leading, decided, finish, lead, needed_shift
 
-SHARES = (64, 16, 4)
+SHARES = (64, 12, 3)
 """One row in so many: the last rows, whose own modulus bounds that of all from below, and of which the last share is
 factorised anew for every threshold."""
 
 CLOSE = 1e-3
 """Relative gap of the ends at which nothing more is tried."""
 
-_TRIED = (2e-4, 1e-3, 1e-2, 0.1)
+_TRIED = (1e-6, 1e-4, 1e-2, 0.1)
 """Relative distances of `κ²` from its estimate at which a proof is tried."""
 
 _ROUNDS = 3

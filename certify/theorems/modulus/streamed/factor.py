@@ -27,17 +27,15 @@ class Leading:
     Attributes:
         factor: blocks of columns of the factor; they go down through the last rows.
         left: its residual.
-        last: columns of the Schur complement of the last rows, nothing of their own subtracted yet.
+        last: columns of the Schur complement of the last rows, of whose own D nothing is subtracted yet.
         diagonal: `K̂_ii` of all equations.
-        D: `(n, k, k)` blocks that were subtracted from the first rows, 0 for the last.
-        shift: subtracted beside from every diagonal entry.
+        shift: subtracted from every diagonal entry.
     """
 
     factor: tuple[Columns, ...]
     left: Residual
     last: tuple[Columns, ...]
     diagonal: tuple[float, ...]
-    D: Array
     shift: float
 
 
@@ -72,7 +70,7 @@ def lead(
     k, n = parts.outputs, parts.samples
     factor: list[Columns] = []
     left, diagonal = Residual(), []
-    for samples in (own for own in sample_blocks(first, k)):
+    for samples in sample_blocks(first, k):
         columns = kernel_columns(parts, samples)
         diagonal += columns.diagonal().tolist()
         subtract_blocks(columns, D, shift)
@@ -84,20 +82,19 @@ def lead(
         tell(1.0 - (1.0 - samples.stop / n) ** 3)
     for columns in last:
         diagonal += columns.diagonal().tolist()
+        subtract_blocks(columns, 0.0 * D, shift)
         for block in factor:
             subtract_gram(columns.entries, block.below(columns.start))
-    kept = D.copy()
-    kept[first:] = 0.0
-    return Leading(tuple(factor), left, last, tuple(diagonal), kept, shift)
+    return Leading(tuple(factor), left, last, tuple(diagonal), shift)
 
 
 def finish(at: Leading, D: Array) -> tuple[tuple[Columns, ...], Residual] | None:
-    """The factor of the last rows with `D_i + shift·I` subtracted from theirs, and its residual."""
+    """The factor of the last rows with `D_i` subtracted from theirs, and its residual."""
     done: list[Columns] = []
     left = Residual()
     for block in at.last:
         columns = block.copy()
-        subtract_blocks(columns, D, at.shift)
+        subtract_blocks(columns, D, 0.0)
         for earlier in done:
             subtract_gram(columns.entries, earlier.below(columns.start))
         residual = factor_updated(columns, len(at.factor) + len(done))
