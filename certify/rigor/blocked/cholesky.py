@@ -12,7 +12,7 @@ from scipy.linalg.blas import dtrsm
 from scipy.linalg.lapack import dpotrf
 
 from certify.rigor import fp
-from certify.rigor.blocked.columns import WIDTH, Columns, subtract_gram
+from certify.rigor.blocked.columns import Columns, subtract_gram
 from certify.rigor.fp import Array
 
 LEAF = 64
@@ -53,16 +53,17 @@ def factor_next(columns: Columns, earlier: Sequence[Columns]) -> Residual | None
     """
     for block in earlier:
         subtract_gram(columns.entries, block.below(columns.start))
-    return factor_updated(columns, len(earlier))
+    return factor_updated(columns, earlier)
 
 
-def factor_updated(columns: Columns, earlier: int) -> Residual | None:
-    """The same where all `earlier` blocks were subtracted before."""
+def factor_updated(columns: Columns, earlier: Sequence[Columns]) -> Residual | None:
+    """The same where the products of all `earlier` blocks were subtracted before."""
     squares = _factor(columns.entries, 0, columns.width)
     if not math.isfinite(squares):  # NaN and overflow, wherever they came from, are in some residual
         return None
     halvings = max(1, math.ceil(columns.width / LEAF)).bit_length()
-    return Residual(squares, max(WIDTH, columns.width), earlier + halvings + 2)
+    longest = max(block.width for block in (columns, *earlier))
+    return Residual(squares, longest, len(earlier) + halvings + 2)
 
 
 def factor_defect(size: Fraction, order: int, left: Residual) -> Fraction | None:
@@ -88,7 +89,7 @@ def factor_defect(size: Fraction, order: int, left: Residual) -> Fraction | None
 
 
 def _factor(C: Array, start: int, stop: int) -> float:
-    """Factorise columns `start` to `stop` of C, by halves; the sum of squares of what is left out, NaN where it stops."""
+    """Factorise columns `start` to `stop` of C, by halves; the squares of what is left out, NaN where it stops."""
     if stop - start > LEAF:
         middle = start + (stop - start) // 2
         squares = _factor(C, start, middle)
@@ -105,7 +106,7 @@ def _factor(C: Array, start: int, stop: int) -> float:
     squares = float(np.vdot(left, left))
     C[start:stop, start:stop] = L
     for i in range(stop, len(C), _ROWS):
-        old = np.ascontiguousarray(C[i : i + _ROWS, start:stop])
+        old = C[i : i + _ROWS, start:stop].copy()
         new = dtrsm(1.0, L.T, old.T, lower=0, trans_a=1).T
         C[i : i + _ROWS, start:stop] = new
         old -= new @ L.T

@@ -44,7 +44,8 @@ class Columns:
 
     def diagonal(self) -> Array:
         """The entries on the diagonal, to be changed in place."""
-        return np.einsum("ii->i", self.entries[: self.width])
+        square: Array = np.einsum("ii->i", self.entries[: self.width])
+        return square
 
 
 def blocks(N: int, width: int, start: int = 0) -> list[slice]:

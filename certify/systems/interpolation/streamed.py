@@ -15,8 +15,9 @@ from certify.problem.perturbations.factor import BlockFactor
 from certify.problem.perturbations.parameters import FITS
 from certify.problem.problem import Problem
 from certify.problem.progress import Progress
-from certify.rigor.arithmetic import Arithmetic, Binary64, DoubleDouble, SlicedProducts
+from certify.rigor.arithmetic import Binary64, DoubleDouble, SlicedProducts
 from certify.rigor.ball import Collected, joined, rounded
+from certify.rigor.fp import Array
 
 ROWS = 2000
 """Rows of a pass: what only the pass needs is given back before the next."""
@@ -36,22 +37,21 @@ class Streamed:
     parts: KernelParts
     Q: BlockFactor
 
+    def multipliers(self, z: Array) -> list[float]:
+        """A witness, as a certificate states it."""
+        return [float(v) for v in z]
+
     def taken(self, samples: NDArray[np.intp]) -> Streamed:
         """The equations of these samples, in this order."""
         Q = BlockFactor(self.Q.C[samples], self.Q.eta[samples])
         return Streamed(self.passed, self.parts.taken(samples), Q)
 
 
-def streamable(problem: Problem) -> bool:
-    """Whether the equations are those of the network's own rows at its own weights, and their kernel is M3's."""
-    return not problem.nearby and problem.measure.rows == 0 and isinstance(problem.network, Network)
-
-
 def stream(problem: Problem, progress: Progress, fine: bool = False) -> Streamed:
     """Enclose passes and perturbation of an interpolation problem, some rows at a time.
 
     Args:
-        problem: one that :func:`streamable` admits.
+        problem: one that :func:`certify.systems.interpolation.cost.streamable` admits; more outputs are no harm.
         progress: told the stage.
         fine: passes in double-double, a hundred times slower. Without, the forward pass has products in slices: what
             is off there is multiplied by every layer behind it, and float64 products alone would lose 500 times more.

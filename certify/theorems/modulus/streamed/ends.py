@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
+from numpy.typing import NDArray
 
 from certify.finders.near_rows import nearest_last
 from certify.finders.top_vector import Top, backward_solve, forward_solve, top_pair
+from certify.format.digits import at_least, at_most
 from certify.network.layers.kernel import KernelParts
 from certify.problem.perturbations.factor import BlockFactor
 from certify.problem.progress import Progress
@@ -33,8 +35,8 @@ CLOSE = 1e-3
 _TRIED = (1e-6, 1e-4, 1e-2, 0.1)
 """Relative distances of `κ²` from its estimate at which a proof is tried."""
 
-_ROUNDS = 3
-"""Most factorisations of the first rows."""
+_ROUNDS = 8
+"""Most factorisations of the first rows; the second usually has the κ of all rows."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +46,18 @@ class Step:
     Attributes:
         ends: both, or None, and the vector that proves the lower one, rows in their own order.
         rows: rows that were looked at.
-        means: what the last step was, in words.
     """
 
     ends: ModulusEnds
     rows: int
-    means: str
+
+    @property
+    def words(self) -> str:
+        """The ends in a sentence."""
+        lower, upper = self.ends.lower, self.ends.upper
+        known = [] if lower is None else [f"at least {at_least(lower)}"]
+        known += [] if upper is None else [f"at most {at_most(upper)}"]
+        return f"from {self.rows} rows: the modulus is {' and '.join(known)}"
 
 
 def streamed_modulus(at: Streamed, progress: Progress, close: float = CLOSE) -> Iterator[Step]:
@@ -77,24 +85,26 @@ def streamed_modulus(at: Streamed, progress: Progress, close: float = CLOSE) -> 
         better = _better(best, found)
         if better is not best:
             best = better
-            yield Step(best, n - first, "lower end of the rows that others almost repeat")
+            yield Step(best, n - first)
     if best.lower is None:
         return
     below = best.lower
-    for round in range(_ROUNDS):
-        found = search.of_all(first, own, below)
+    for _ in range(_ROUNDS):
+        found, lost = search.of_all(first, own, below)
         better = _better(best, found)
         if better is not best:
             best = better
-            yield Step(best, n, "all rows")
+            yield Step(best, n)
         assert best.lower is not None
-        if best.upper is not None and best.upper <= best.lower * (1.0 + close):
+        if best.upper is not None and best.upper <= best.lower * (1.0 + max(close, 2.0 * lost)):
             return
-        raised = best.lower if found.upper is not None or best.lower > 1.001 * below else 1.5 * below
-        if found.upper is not None and raised < below * (1.0 + close):
+        if found.upper is None:
+            below *= 2.0  # the first rows alone have a larger modulus than the last: count less of theirs
+        elif abs(best.lower / below - 1.0) <= close / 4.0:
             return
-        below = raised
-        own = () if round + 1 < _ROUNDS else own
+        else:
+            below = best.lower
+        own = ()
 
 
 def _better(old: ModulusEnds, new: ModulusEnds) -> ModulusEnds:
@@ -118,7 +128,7 @@ class _Search:
     """
 
     at: Streamed
-    order: Array
+    order: NDArray[np.intp]
     progress: Progress
 
     def of_last(self, first: int) -> tuple[ModulusEnds, tuple[Columns, ...]]:
@@ -133,20 +143,20 @@ class _Search:
         z[first * parts.outputs :] = top.z
         return self._lower(z), own
 
-    def of_all(self, first: int, own: tuple[Columns, ...], below: float) -> ModulusEnds:
-        """Both ends from all rows, the first of which count as if κ were `below`."""
+    def of_all(self, first: int, own: tuple[Columns, ...], below: float) -> tuple[ModulusEnds, float]:
+        """Both ends from all rows, the first of which count as if κ were `below`, and what rounding alone parts."""
         parts, Q = self.at.parts, self.at.Q
         kappa2 = fp.up(Fraction(below) ** 2)
         D = scaled_blocks(Q, kappa2)
         led = lead(parts, D, needed_shift(parts), first, own or _columns(parts, first),
                    lambda done: self.progress("Cholesky by blocks of columns", done))
-        if led is None:
-            return ModulusEnds(None, None, None)
-        top = _top([block.copy() for block in led.last], Q.C[first:])
-        if top is None or not top.value > 0:
-            return ModulusEnds(None, None, None)
-        lower = self._lower(_carried_back(led, top.z, len(parts.e)))
-        return ModulusEnds(lower.lower, self._upper(led, D, kappa2, top.value, first), lower.z)
+        top = None if led is None else _top([block.copy() for block in led.last], Q.C[first:])
+        if led is None or top is None or not top.value > 0:
+            return ModulusEnds(None, None, None), 0.0
+        z = _carried_back(led, top.z, len(parts.e))
+        lower = self._lower(z)
+        lost = led.shift * float(z @ z) * top.value / max(float(np.sum(_gathered(Q, z) ** 2)), 1e-300) / 2.0
+        return ModulusEnds(lower.lower, self._upper(led, D, kappa2, top.value, first), lower.z), lost
 
     def _upper(self, led: Leading, D: Array, kappa2: float, value: float, first: int) -> float | None:
         """The least tried κ with `K − D ≻ 0` proved, D as it was for the first rows and `Q/κ²` for the last."""
@@ -172,6 +182,12 @@ class _Search:
         own = np.empty_like(z).reshape(len(self.order), -1)
         own[self.order] = z.reshape(len(self.order), -1)
         return ModulusEnds(lower, None, own.ravel())
+
+
+def _gathered(Q: BlockFactor, z: Array) -> Array:
+    """`Cᵀz`, in floats."""
+    n, k, _ = Q.C.shape
+    return np.asarray(np.einsum("ikq,ik->iq", Q.C, z.reshape(n, k)))
 
 
 def _columns(parts: KernelParts, first: int) -> tuple[Columns, ...]:

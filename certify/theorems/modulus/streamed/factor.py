@@ -43,7 +43,7 @@ def needed_shift(parts: KernelParts) -> float:
     """What rounding and radii ask to be subtracted from the diagonal, and hardly more."""
     n, k = parts.samples, parts.outputs
     trace = Fraction(float(np.sum(parts.s * parts.s)))
-    unit = fp.block_unit(2 * WIDTH, len(sample_blocks(n, k)) + 64)
+    unit = fp.block_unit(max(WIDTH, k), len(sample_blocks(n, k)) + 16)
     return fp.up(_MARGIN * ((unit + _ALLOWED * Fraction(fp.U)) * trace + radius_norm(parts)) + 8 * Fraction(fp.FLOOR))
 
 
@@ -97,7 +97,7 @@ def finish(at: Leading, D: Array) -> tuple[tuple[Columns, ...], Residual] | None
         subtract_blocks(columns, D, 0.0)
         for earlier in done:
             subtract_gram(columns.entries, earlier.below(columns.start))
-        residual = factor_updated(columns, len(at.factor) + len(done))
+        residual = factor_updated(columns, (*at.factor, *done))
         if residual is None:
             return None
         left += residual
