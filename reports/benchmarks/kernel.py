@@ -12,7 +12,7 @@ the network's own outputs).
 Compared, one thread, processor seconds of one process, one round after the other:
 
 * without proof: forward and backward pass; kernel by tiles of 512 on and below the diagonal; LAPACK's Cholesky in place;
-* gate: the same passes enclosed, `verify_streamed_modulus_below` at 1.01 times the upper end;
+* gate: passes enclosed, `verify_streamed_modulus_below` at 1.01 times the upper end;
 * both ends: `streamed_modulus` until they are within 1 % of each other.
 
 Memory is the growth of the resident set in fresh processes. `--trace` prints the ends as they improve.

@@ -55,7 +55,7 @@ def factor_holds(M: np.ndarray, width: int, leaf: int, D: np.ndarray | None = No
     return "decided"
 
 
-@attack("blocked_cholesky", "R5b")
+@attack("blocked_cholesky", "R5")
 def any_blocked_cholesky(rng: np.random.Generator) -> Outcome:
     """Symmetric matrices near the border of what has a factor, in blocks of every width."""
     N = int(rng.integers(1, 9))
@@ -96,7 +96,7 @@ def streamed(problem: Problem, width: int, factor: float) -> Outcome:
     return exact.decided(holds)
 
 
-@attack("streamed_modulus", "M2k", slow=1)
+@attack("streamed_modulus", "M2", slow=1)
 def any_streamed_modulus(rng: np.random.Generator) -> Outcome:
     problem = families.problem(rng)
     factor = 1.0 + float(rng.choice([-1e-3, -1e-9, -1e-13, 1e-14, 1e-9, 1e-3, 0.1]))

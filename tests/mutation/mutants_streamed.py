@@ -18,7 +18,7 @@ STREAMED: tuple[Mutant, ...] = (
     Mutant("streamed: last rows' κ alone", AT + "ends.py", "Fraction(max(tried, kappa2))", "Fraction(min(tried, kappa2))", ("streamed_modulus*40",)),
     Mutant("streamed: any factor will do", AT + "ends.py", "if found is not None and decided(parts, led, D, led.left + found[1]):", "if True:", note="a factor with so much subtracted from its diagonal is nearly always a proof; where not, a unit test of R5b has it"),
     Mutant("streamed: radius of K", AT + "factor.py", "> defect + radius_norm(parts)", "> defect", note="the shift is made for the radius too, and no exact network is as far away; a unit test has a kernel that is"),
-    Mutant("streamed: bias forgotten", "network/layers/kernel.py", "                right += 1.0", "                right += 0.0", ("streamed_modulus*40",)),
+    Mutant("streamed: bias counted twice", "network/layers/kernel.py", "                right += 1.0", "                right += 2.0", ("streamed_modulus*40",)),
     Mutant("streamed energy: one layer of weights less", AT + "energy.py", "squares += _square(", "squares = _square(", ("streamed_modulus*40",)),
     Mutant("streamed energy: biases", AT + "energy.py", "return found + Fraction(fp.frobenius(ones[None, :])) ** 2 if bias else found", "return found", ("streamed_modulus*40",)),
     Mutant("streamed energy: radii and sums", AT + "energy.py", "(fp.sqrt_up(squares) + missing) ** 2", "fp.sqrt_up(squares) ** 2", note=SLACK),

@@ -94,7 +94,6 @@ class KernelParts:
         m, _, q, _ = total.shape
         return total.reshape(m * k, q * k)
 
-
     def floats(self, rows: slice, columns: slice, out: Array) -> None:
         """Write the midpoint of :meth:`tile` in binary64 to `out`, with two buffers of its size.
 
