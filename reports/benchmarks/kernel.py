@@ -11,7 +11,7 @@ the network's own outputs).
 
 Compared, one thread, processor seconds of one process, one round after the other:
 
-* without proof: forward and backward pass; kernel by tiles of 512 on and below the diagonal; LAPACK's Cholesky in place;
+* without proof: both passes; kernel by tiles of 512 on and below the diagonal; LAPACK's Cholesky in place;
 * gate: passes enclosed, `verify_streamed_modulus_below` at 1.01 times the upper end;
 * both ends: `streamed_modulus` until they are within 1 % of each other.
 
@@ -257,10 +257,9 @@ def main() -> int:
         again = [sys.executable, __file__, "--cache", str(options.cache), "--net", str(options.net), "--memory", str(n)]
         used = {kind: float(subprocess.run([*again, kind], check=True, stdout=subprocess.PIPE, text=True).stdout)
                 for kind in ("gate", "both ends")}
-        result[str(n)] = {**t, "memory": used}
+        result[str(n)] = {**t, "memory": used, "rate": speed, "load": os.getloadavg()[0]}
         lines += rows_of(n, t, used, speed)
         print(json.dumps(result[str(n)]), file=sys.stderr, flush=True)
-    result["rate"], result["load"] = speed, os.getloadavg()[0]
     (HERE / "kernel.json").write_text(json.dumps(result, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     print("\n".join(lines))
     return 0

@@ -88,7 +88,7 @@ def killer(name: str) -> Callable[[], None]:
     attack, _, only = name.partition("@")
     attack, _, cases = attack.partition("*")
     if not cases and not only:
-        for module in ("bounds", "training", "second", "packed", "aside", "rows", "streamed"):  # they register their own
+        for module in ("bounds", "training", "second", "packed", "aside", "rows", "streamed"):  # each registers its own
             importlib.import_module(f"tests.mutation.killers_{module}")
         return importlib.import_module("tests.mutation.killers").KILLERS[name]
     one = importlib.import_module("tests.containment.attack").one
