@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from certify.format.errors import EnclosureError
 from certify.rigor import fp
@@ -39,6 +41,43 @@ class Balls:
         require_range(mid.hi, "forward and backward pass")
         fp.require_finite(rad, "radius of a pass")
         return Balls(mid, rad, (arithmetic.row_norms(mid) + rad) * RAISE)
+
+    def taken(self, rows: NDArray[np.intp]) -> Balls:
+        """These of the vectors, in this order."""
+        lo = None if self.mid.lo is None else self.mid.lo[rows]
+        return Balls(Pair(self.mid.hi[rows], lo), self.rad[rows], self.norm[rows])
+
+
+class Collected:
+    """Balls with centres in float64 that come some rows at a time, each copied once.
+
+    >>> from certify.rigor.arithmetic import Binary64
+    >>> whole = Collected(2, 2)
+    >>> whole.put(0, exact_points(np.eye(2), Binary64()))
+    >>> whole.balls.mid.hi.trace()
+    np.float64(2.0)
+    """
+
+    def __init__(self, rows: int, columns: int) -> None:
+        """Room for them: NaN until it is filled, so that a row that never came spoils what is computed from it."""
+        nothing = np.full(rows, np.nan)
+        self.balls = Balls(Pair(np.empty((rows, columns))), nothing, nothing.copy())
+
+    def put(self, start: int, balls: Balls) -> None:
+        """Keep these as the rows from `start` on."""
+        own = slice(start, start + len(balls.rad))
+        self.balls.mid.hi[own], self.balls.rad[own], self.balls.norm[own] = balls.mid.hi, balls.rad, balls.norm
+
+
+def joined(parts: Sequence[Balls]) -> Balls:
+    """The vectors of all parts, one after another; centres in float64.
+
+    >>> from certify.rigor.arithmetic import Binary64
+    >>> joined([exact_points(np.eye(2), Binary64())] * 2).rad.shape
+    (4,)
+    """
+    return Balls(Pair(np.concatenate([b.mid.hi for b in parts])), np.concatenate([b.rad for b in parts]),
+                 np.concatenate([b.norm for b in parts]))
 
 
 def rounded(balls: Balls) -> Balls:

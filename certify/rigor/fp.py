@@ -48,6 +48,9 @@ DOT_EXTRA = 2
 CHOLESKY_EXTRA = 8
 """`|A − LLᵀ| ≤ (N + CHOLESKY_EXTRA)·u·|L||Lᵀ|` for a Cholesky that ran to the end (R4)."""
 
+BLOCK_EXTRA = 6
+"""A sum in parts of at most b products, q subtractions: off by `(b + 2q + BLOCK_EXTRA)u·|l_i||l_j|` (R5b)."""
+
 PAIR_ADD = 8.0
 """Double-double sum: error ≤ PAIR_ADD·u²·(|a| + |b|) (R6)."""
 
@@ -83,6 +86,13 @@ def cholesky_unit(n: int) -> Fraction:
     """`γ/(1 − γ)` with `γ = (N + 8)u` (R4)."""
     gamma = Fraction(n + CHOLESKY_EXTRA) * Fraction(U)
     return gamma / (1 - gamma)
+
+
+def block_unit(longest: int, parts: int) -> Fraction:
+    """`(b + 2q + 6)u` of sums in q parts of at most b products each, subtracted one after another (R5b)."""
+    if longest + parts > 2**32:
+        raise EnclosureError("sum in parts", f"{longest} products, {parts} parts", "the bound needs fewer than 2^32")
+    return Fraction(longest + 2 * parts + BLOCK_EXTRA) * Fraction(U)
 
 
 _SMALLEST_NORMAL = Fraction(2) ** -1022

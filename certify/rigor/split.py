@@ -26,17 +26,21 @@ def split_product(A: Array, B: Array) -> Array:
     """`fl(A Bᵀ)`, `(r, k)` times `(c, k)`: the products of leading slices are exact, and the rest is small.
 
     `A = A₁ + A₂`, A₁ whole multiples of a power of two for each row, with t bits, `k·2^(2t) ≤ 2^53`: every sum in
-    `A₁B₁ᵀ` is exact in any order, `A₁B₂ᵀ + A₂Bᵀ` is one product of length 2k with factors 2^(−t)√k times as long, and
+    `A₁B₁ᵀ` is exact in any order, `A₁B₂ᵀ + A₂Bᵀ` is one sum of 2k products with factors 2^(−t)√k times as long, and
     one addition rounds. Rows have to be within :data:`certify.rigor.fp.RANGE` and not so small that slices underflow.
     """
     t = _bits(A.shape[1])
     B1 = _leading(B, t)
-    both, found = np.hstack([B - B1, B]).T, np.empty((len(A), len(B)))
+    B2, found = B - B1, np.empty((len(A), len(B)))
     step = max(1, _AT_ONCE // max(A.shape[1], 1))  # slices of all rows of a large matrix would not fit
     for start in range(0, len(A), step):
         part = A[start : start + step]
         A1 = _leading(part, t)
-        found[start : start + step] = A1 @ B1.T + np.hstack([A1, part - A1]) @ both
+        rest = part - A1
+        small = A1 @ B2.T
+        if rest.any():  # not for numbers of few bits, pixels for example
+            small += rest @ B.T
+        np.add(A1 @ B1.T, small, out=found[start : start + step])
     return found
 
 

@@ -91,6 +91,10 @@ class TieredRule(FitRule):
         """The bound without a congruence, where such a tier is among the costs."""
         raise NotImplementedError
 
+    def streamed(self, at: InterpolationPoint, fine: bool) -> Bound:
+        """The bound without a whole kernel, where such a tier is among the costs."""
+        raise NotImplementedError
+
     def relaxes(self, problem: Problem, block: int) -> bool:
         """Whether the ends differ by what a relaxation loses, which no arithmetic closes.
 
@@ -154,6 +158,8 @@ class TieredRule(FitRule):
     def _attempt(self, at: InterpolationPoint, quantity: str, tier: Tier) -> Bound:
         """The bound as this tier gives it."""
         try:
+            if tier.streamed:
+                return self.streamed(at, tier.passes.extended)
             lin = at.linearised(tier)
             if lin.passed.kinks[0]:
                 return self.open(at, quantity, kink_reason(at.problem, lin), at.hypotheses(lin, None, False))

@@ -31,6 +31,7 @@ from tests.mutation.mutants_rows import ROWS
 from tests.mutation.mutants_second import SECOND
 from tests.mutation.mutants_sequences import SEQUENCES
 from tests.mutation.mutants_sets import SETS
+from tests.mutation.mutants_streamed import STREAMED
 from tests.mutation.mutants_training import TRAINING
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -87,7 +88,7 @@ def killer(name: str) -> Callable[[], None]:
     attack, _, only = name.partition("@")
     attack, _, cases = attack.partition("*")
     if not cases and not only:
-        for module in ("bounds", "training", "second", "packed", "aside", "rows"):  # they register their own
+        for module in ("bounds", "training", "second", "packed", "aside", "rows", "streamed"):  # each registers its own
             importlib.import_module(f"tests.mutation.killers_{module}")
         return importlib.import_module("tests.mutation.killers").KILLERS[name]
     one = importlib.import_module("tests.containment.attack").one
@@ -193,9 +194,10 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     if options.table:
         print("\n\n".join(map(table, (CONSTANTS, LOGIC, TRAINING, GRAPH, SEQUENCES, SETS, NORMS, SECOND, ROWS, PAIRS,
-                                      PACKED, LEFT_OUT))))
+                                      PACKED, LEFT_OUT, STREAMED))))
         return 0
-    every = CONSTANTS + LOGIC + TRAINING + GRAPH + SEQUENCES + SETS + NORMS + SECOND + ROWS + PAIRS + PACKED + LEFT_OUT
+    every = (CONSTANTS + LOGIC + TRAINING + GRAPH + SEQUENCES + SETS + NORMS + SECOND + ROWS + PAIRS + PACKED + LEFT_OUT
+             + STREAMED)
     mutants = tuple(m for m in every if not options.names or m.name in options.names)
     if options.hunt:
         hunt(tuple(m for m in mutants if options.names or not m.killers), options.hunt)

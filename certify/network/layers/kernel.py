@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from certify.network.layers.passes import Forward
 from certify.rigor import fp
@@ -46,17 +47,89 @@ def tangent_kernel(
         arithmetic: what computes the midpoints.
         tile: equations in a tile of the result.
     """
-    n, k = passed.output.mid.shape
-    parts = [(adjoints[h], passed.inputs[h - 1], biases[h - 1]) for h in layers]
+    parts = kernel_parts(passed, adjoints, layers, biases, arithmetic)
+    mid = _midpoint(parts, arithmetic, tile)
+    fp.require_finite(np.einsum("ii->i", mid.hi), "tangent kernel")
+    return Kernel(mid, parts.e, parts.s)
+
+
+@dataclass(frozen=True, eq=False)
+class KernelParts:
+    """What a tangent kernel is made of, layer by layer, with the radius it will have.
+
+    Attributes:
+        layers: adjoint `B_h`, `(n·k, ·)`, input `a_{h−1}`, `(n, ·)`, and whether there is a bias.
+        outputs: k.
+        e, s: `(n·k,)` as those of :class:`Kernel`.
+    """
+
+    layers: tuple[tuple[Balls, Balls, bool], ...]
+    outputs: int
+    e: Array
+    s: Array
+
+    @property
+    def samples(self) -> int:
+        """n."""
+        return len(self.e) // self.outputs
+
+    def taken(self, samples: NDArray[np.intp]) -> KernelParts:
+        """Those of these samples, in this order."""
+        equations = (samples[:, None] * self.outputs + np.arange(self.outputs)).ravel()
+        layers = tuple((b.taken(equations), a.taken(samples), bias) for b, a, bias in self.layers)
+        return KernelParts(layers, self.outputs, self.e[equations], self.s[equations])
+
+    def tile(self, rows: slice, columns: slice, arithmetic: Arithmetic) -> Pair:
+        """The midpoint for some samples against others, `Σ_h ⟨B_h^{i,a}, B_h^{j,b}⟩ (⟨a^i, a^j⟩ + [bias])`."""
+        total: Pair | None = None
+        k = self.outputs
+        for b, a, bias in self.layers:
+            left = arithmetic.product(_samples(b.mid, rows, k), _samples(b.mid, columns, k))
+            right = arithmetic.product(_samples(a.mid, rows, 1), _samples(a.mid, columns, 1))
+            if bias:
+                right = arithmetic.add(right, Pair(np.ones((1, 1))))
+            m, q = right.shape
+            total = arithmetic.accumulate(total, left.reshape(m, k, q, k), right.reshape(m, 1, q, 1))
+        assert total is not None  # there is always a layer
+        m, _, q, _ = total.shape
+        return total.reshape(m * k, q * k)
+
+    def floats(self, rows: slice, columns: slice, out: Array) -> None:
+        """Write the midpoint of :meth:`tile` in binary64 to `out`, with two buffers of its size.
+
+        What is not finite stays so: whoever factorises it refuses.
+        """
+        k, m, q = self.outputs, rows.stop - rows.start, columns.stop - columns.start
+        left, right = np.empty((m * k, q * k)), np.empty((m, q))
+        for h, (b, a, bias) in enumerate(self.layers):
+            np.matmul(_samples(b.mid, rows, k).hi, _samples(b.mid, columns, k).hi.T, out=left)
+            np.matmul(a.mid.hi[rows], a.mid.hi[columns].T, out=right)
+            if bias:
+                right += 1.0
+            if k > 1:
+                left.reshape(m, k, q, k)[...] *= right[:, None, :, None]
+            else:
+                left *= right
+            if h == 0:
+                out[...] = left
+            else:
+                out += left
+
+
+def kernel_parts(
+    passed: Forward, adjoints: tuple[Balls, ...], layers: tuple[int, ...], biases: tuple[bool, ...],
+    arithmetic: Arithmetic,
+) -> KernelParts:
+    """The parts of a kernel that `arithmetic` will form, as of :func:`tangent_kernel` (R10)."""
+    k = passed.output.mid.shape[1]
+    parts = tuple((adjoints[h], passed.inputs[h - 1], biases[h - 1]) for h in layers)
     sizes = [_radius(b, a, bias, k, arithmetic) for b, a, bias in parts]
     e = np.sum([e for e, _ in sizes], axis=0) * RAISE
     s = _root_of_squares(np.array([s for _, s in sizes]))
     e = (e + arithmetic.unit * len(layers) * s) * RAISE  # summing the layers
     # the floors make e_i s_j ≥ 2^-990, above what underflow can cost an entry (R0)
     e, s = np.maximum(e, fp.KERNEL_FLOOR_E), np.maximum(s, fp.KERNEL_FLOOR_S)
-    mid = _midpoint(parts, n, k, arithmetic, tile)
-    fp.require_finite(np.einsum("ii->i", mid.hi), "tangent kernel")
-    return Kernel(mid, fp.require_finite(e, "kernel radius"), fp.require_finite(s, "kernel size"))
+    return KernelParts(parts, k, fp.require_finite(e, "kernel radius"), fp.require_finite(s, "kernel size"))
 
 
 def _radius(b: Balls, a: Balls, bias: bool, k: int, arithmetic: Arithmetic) -> tuple[Array, Array]:
@@ -77,16 +150,17 @@ def _radius(b: Balls, a: Balls, bias: bool, k: int, arithmetic: Arithmetic) -> t
     return e, s
 
 
-def _midpoint(parts: list[tuple[Balls, Balls, bool]], n: int, k: int, arithmetic: Arithmetic, size: int) -> Pair:
+def _midpoint(parts: KernelParts, arithmetic: Arithmetic, size: int) -> Pair:
     """The kernel's midpoint: tiles on and below the diagonal, each summed over the layers in the cache and mirrored.
 
     Every product is computed once, and only the result is as large as N².
     """
+    n, k = parts.samples, parts.outputs
     step = max(1, size // k)
     result: list[Array] = []
     for i in range(0, n, step):
         for j in range(0, i + 1, step):
-            tile = _tile(parts, slice(i, i + step), slice(j, j + step), k, arithmetic)
+            tile = parts.tile(slice(i, i + step), slice(j, j + step), arithmetic)
             halves = [tile.hi] if tile.lo is None else [tile.hi, tile.lo]
             result = result or [np.empty((n * k, n * k)) for _ in halves]
             for whole, half in zip(result, halves, strict=True):
@@ -96,23 +170,6 @@ def _midpoint(parts: list[tuple[Balls, Balls, bool]], n: int, k: int, arithmetic
                 whole[rows, columns] = half
                 whole[columns, rows] = half.T
     return Pair(*result)
-
-
-def _tile(
-    parts: list[tuple[Balls, Balls, bool]], rows: slice, columns: slice, k: int, arithmetic: Arithmetic
-) -> Pair:
-    """The midpoint for some samples against others, `Σ_h ⟨B_h^{i,a}, B_h^{j,b}⟩ (⟨a^i, a^j⟩ + [bias])`."""
-    total: Pair | None = None
-    for b, a, bias in parts:
-        left = arithmetic.product(_samples(b.mid, rows, k), _samples(b.mid, columns, k))
-        right = arithmetic.product(_samples(a.mid, rows, 1), _samples(a.mid, columns, 1))
-        if bias:
-            right = arithmetic.add(right, Pair(np.ones((1, 1))))
-        m, q = right.shape
-        total = arithmetic.accumulate(total, left.reshape(m, k, q, k), right.reshape(m, 1, q, 1))
-    assert total is not None  # there is always a layer
-    m, _, q, _ = total.shape
-    return total.reshape(m * k, q * k)
 
 
 def _samples(A: Pair, samples: slice, k: int) -> Pair:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from certify.problem.cost import BASE_MEMORY, JACOBIAN_LIMIT, PASS_DOUBLE, Cost
@@ -15,12 +16,16 @@ DIRECT_FROM = 1500
 FINE_PASSES_FROM = 6000
 """Equations from which the direct tier starts with double-double passes: they cost less than a failed Cholesky."""
 
+STREAMED_FROM = 3000
+"""Equations from which the kernel of a network with one output is made as it is factorised, and never held whole."""
+
 CONGRUENCE_LIMIT, EXTENDED_LIMIT = 12_000, 6000
 """Most equations for the congruence and for the double-double tier, whatever the memory: beyond, BLAS takes hours."""
 
 # Measured, one thread: numbers of N² in memory at the peak, floating-point operations of N³, and seconds of N² that do
 # not scale with matrix products; of the Jacobian tier numbers of N·p and operations of N²·p beside.
 _DIRECT: Final = (3, 3.0, 2e-7)
+_STREAMED: Final = (1, 1.0, 1e-7)
 _CONGRUENCE: Final = (15, 40.0, 3e-7)
 DOUBLE_DOUBLE: Final = (30, 100.0, 4e-6)
 JACOBIAN: Final = (20, 72.0)
@@ -74,12 +79,26 @@ def solution_cost(problem: Problem) -> tuple[Cost, ...]:
     return (matrix_cost(problem, "solution", DOUBLE_DOUBLE, "an exact solution nearby", predictions=True, vital=True),)
 
 
+def streamable(problem: Problem) -> bool:
+    """Whether the equations are the outputs of the network on its own rows at its own weights, one output a row.
+
+    Of several outputs the theorem about cross-entropy wants differences, which are taken of a whole kernel.
+    """
+    return problem.outputs == 1 and not problem.nearby and problem.measure.rows == 0
+
+
 def direct_tiers(problem: Problem) -> tuple[Cost, ...]:
     """The tiers of a total budget that need no congruence."""
     N, found = problem.kernel_size, []
     if problem.row_budgets or problem.change is not None or N < DIRECT_FROM:
         return ()
     first = "modulus, tried first"
+    if N >= STREAMED_FROM and streamable(problem):
+        streamed = matrix_cost(problem, "streamed", _STREAMED, first)
+        passes = PASS_DOUBLE[1] * N * sum(problem.network.widths) / 2
+        fine = replace(streamed, name="finer streamed", rest=streamed.rest + passes,
+                       when="modulus, where rounding leaves a gap")
+        return (streamed, fine)
     if N < FINE_PASSES_FROM:
         found.append(matrix_cost(problem, "direct", _DIRECT, first))
     when = "modulus, where rounding leaves a gap" if found else first

@@ -21,6 +21,7 @@ from certify.systems.interpolation.cost import DIRECT_FROM, solution_cost
 from certify.systems.interpolation.equal_rows import refuting_pair
 from certify.systems.interpolation.linearisation import Linearisation, linearise
 from certify.systems.interpolation.nearby import Solution, prove_nearby
+from certify.systems.interpolation.streamed import Streamed
 from certify.systems.point import Answer, Point
 from certify.systems.remedies import fewer_rows
 
@@ -34,16 +35,20 @@ class Tier:
         passes: of the passes.
         jacobian: whether J is formed.
         direct: whether the congruence is left out.
+        streamed: whether the kernel is made as it is factorised.
     """
 
     arithmetic: Arithmetic
     passes: Arithmetic
     jacobian: bool = False
     direct: bool = False
+    streamed: bool = False
 
 
 TIERS: Final[dict[str, Tier]] = {
     "direct": Tier(Binary64(), Binary64(), direct=True), "finer direct": Tier(Binary64(), DoubleDouble(), direct=True),
+    "streamed": Tier(Binary64(), Binary64(), streamed=True),
+    "finer streamed": Tier(Binary64(), DoubleDouble(), streamed=True),
     "congruence": Tier(Binary64(), Binary64()), "double-double": Tier(DoubleDouble(), DoubleDouble()),
     "Jacobian": Tier(DoubleDouble(), DoubleDouble(), jacobian=True),
 }
@@ -145,7 +150,7 @@ class InterpolationPoint(Point):
         statement = f"there are at least as many free parameters as equations ({p.parameters} and {equations})"
         return (Hypothesis("counting", statement, p.parameters - equations, equations <= p.parameters),)
 
-    def hypotheses(self, lin: Linearisation, sigma: float | None, full_rank: bool) -> tuple[Hypothesis, ...]:
+    def hypotheses(self, lin: Linearisation | Streamed, sigma: float | None, full_rank: bool) -> tuple[Hypothesis, ...]:
         """The hypotheses of M1 with their verified values.
 
         Args:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from certify.problem.problem import Problem
 from certify.systems.interpolation.congruence import Failure
 from certify.systems.interpolation.linearisation import Linearisation
+from certify.systems.interpolation.streamed import Streamed
 
 
 def equal_reason(i: int, j: int) -> str:
@@ -12,7 +13,7 @@ def equal_reason(i: int, j: int) -> str:
     return f"rows {i} and {j} have equal features, and no exact fit follows when they move apart: remove one of them"
 
 
-def kink_reason(problem: Problem, lin: Linearisation) -> str:
+def kink_reason(problem: Problem, lin: Linearisation | Streamed) -> str:
     """Which pre-activations may be 0, and what to do."""
     count, first = lin.passed.kinks
     where = ", ".join(f"{_row(problem, k.row)} layer {k.layer} unit {k.unit} ({k.value:.1e})" for k in first)

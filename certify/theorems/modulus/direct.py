@@ -11,6 +11,7 @@ from fractions import Fraction
 import numpy as np
 from scipy.linalg.blas import dtrsv
 
+from certify.finders.top_vector import top_pair
 from certify.format.errors import InputError
 from certify.network.layers.kernel import Kernel
 from certify.problem.perturbations.factor import BlockFactor
@@ -19,8 +20,6 @@ from certify.rigor.arithmetic import Arithmetic
 from certify.rigor.cholesky import factor_in_place, least_float_shift
 from certify.rigor.fp import Array
 from certify.theorems.modulus.kernel import ModulusEnds, rayleigh
-
-LANCZOS_STEPS = 60
 
 
 def direct_modulus(K: Kernel, Q: BlockFactor, arithmetic: Arithmetic) -> ModulusEnds:
@@ -107,42 +106,10 @@ def propose_vector(K: Array, Q: BlockFactor) -> Array | None:
     L = K.copy()
     if not factor_in_place(L):
         return None
-    n, k, q = Q.C.shape
-
-    def spread(v: Array) -> Array:
-        return np.asarray(np.einsum("ikq,iq->ik", Q.C, v.reshape(n, q)).ravel())
-
-    def gather(y: Array) -> Array:
-        return np.asarray(np.einsum("ikq,ik->iq", Q.C, y.reshape(n, k)).ravel())
-
     # L holds the lower factor row by row; its transpose is an upper factor column by column, which BLAS reads as is
     def solve(b: Array) -> Array:
         half = dtrsv(L.T, b, lower=0, trans=1)
         return np.asarray(dtrsv(L.T, half, lower=0, trans=0))
 
-    rng = np.random.default_rng(0)
-    v = gather(spread(rng.standard_normal(n * q)))
-    if not v.any():
-        return None
-    basis: list[Array] = [v / np.linalg.norm(v)]
-    alpha: list[float] = []
-    beta: list[float] = []
-    for _ in range(min(LANCZOS_STEPS, n * q)):
-        w = gather(solve(spread(basis[-1])))
-        alpha.append(float(w @ basis[-1]))
-        for b in basis:
-            w -= (w @ b) * b
-        norm = float(np.linalg.norm(w))
-        if not np.isfinite(norm):
-            return None
-        try:
-            values, vectors = np.linalg.eigh(np.diag(alpha) + np.diag(beta, 1) + np.diag(beta, -1))
-        except np.linalg.LinAlgError:
-            return None
-        if norm * abs(vectors[-1, -1]) <= 3e-5 * values[-1]:
-            break
-        beta.append(norm)
-        basis.append(w / norm)
-    top = np.array(basis[: len(alpha)]).T @ vectors[:, -1]
-    z = solve(spread(top))
-    return z if np.isfinite(z).all() and z.any() else None
+    top = top_pair(Q.C, solve)
+    return None if top is None else top.z

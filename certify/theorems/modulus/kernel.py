@@ -108,9 +108,13 @@ def rayleigh(K: Kernel | Jacobian, Q: BlockFactor, z: Array, arithmetic: Arithme
     if not np.isfinite(z).all() or not z.any():
         return None
     z = np.ldexp(z, -int(np.frexp(np.max(np.abs(z)))[1]))
-    n, k, q = Q.C.shape
-    top = _perturbation_form(Q, z.reshape(n, k))
-    bottom = energy(K, z, arithmetic)
+    return quotient(Q, z, energy(K, z, arithmetic))
+
+
+def quotient(Q: BlockFactor, z: Array, bottom: Fraction) -> float | None:
+    """`√(zᵀQz / bottom)` rounded down, for an upper bound of `zᵀKz` and a z with entries at most 1 in size (M2)."""
+    n, k, _ = Q.C.shape
+    top = perturbation_form(Q, z.reshape(n, k))
     if top <= 0 or bottom <= 0:
         return None
     return fp.down(fp.sqrt_down(top / bottom))
@@ -121,7 +125,7 @@ def energy(K: Kernel | Jacobian, z: Array, arithmetic: Arithmetic) -> Fraction:
     return _kernel_form(K, z, arithmetic) if isinstance(K, Kernel) else _jacobian_form(K, z, arithmetic)
 
 
-def _perturbation_form(Q: BlockFactor, z: Array) -> Fraction:
+def perturbation_form(Q: BlockFactor, z: Array) -> Fraction:
     """Lower bound of `zᵀQz`: `|Cᵀz|² − Σ η_i |z_i|²`, `Cᵀz` in floats with an error of `(k+2)u‖C_i‖_F|z_i|` a block."""
     n, k, q = Q.C.shape
     y = fp.require_finite(np.einsum("ikq,ik->iq", Q.C, z), "perturbation form").ravel()

@@ -13,9 +13,12 @@ from certify.systems.interpolation.congruence import Congruence
 from certify.systems.interpolation.cost import direct_tiers, tiers
 from certify.systems.interpolation.linearisation import Linearisation
 from certify.systems.interpolation.point import InterpolationPoint
-from certify.theorems.fits import TieredRule, of_modulus
+from certify.systems.interpolation.streamed import Streamed, stream
+from certify.systems.interpolation.words import kink_reason
+from certify.theorems.fits import COARSE_GAP, TieredRule, of_modulus
 from certify.theorems.modulus.direct import direct_modulus
 from certify.theorems.modulus.kernel import ModulusEnds, enclose_modulus
+from certify.theorems.modulus.streamed.ends import streamed_modulus
 
 
 class Total(TieredRule):
@@ -44,6 +47,19 @@ class Total(TieredRule):
         ends = direct_modulus(lin.kernel, lin.Q, lin.arithmetic)
         return self._of(at, lin, ends, at.hypotheses(lin, None, ends.upper is not None))
 
+    def streamed(self, at: InterpolationPoint, fine: bool) -> Bound:
+        """Both ends from a kernel that is made as it is factorised; told as they improve."""
+        at.forget()  # one large factor at a time
+        lin = stream(at.problem, at.progress, fine)
+        if lin.passed.kinks[0]:
+            return self.open(at, MODULUS.name, kink_reason(at.problem, lin), at.hypotheses(lin, None, False))
+        ends = ModulusEnds(None, None, None)
+        for step in streamed_modulus(lin, at.progress, COARSE_GAP / 2):
+            at.limits.check()
+            ends = step.ends
+            at.progress(step.words, 0.5)
+        return self._of(at, lin, ends, at.hypotheses(lin, None, ends.upper is not None))
+
     def enclosed(
         self, at: InterpolationPoint, quantity: str, lin: Linearisation, X: Congruence,
         hypotheses: tuple[Hypothesis, ...],
@@ -52,7 +68,8 @@ class Total(TieredRule):
         return self._of(at, lin, enclose_modulus(lin.kernel, lin.Q, X, lin.arithmetic), hypotheses)
 
     def _of(
-        self, at: InterpolationPoint, lin: Linearisation, ends: ModulusEnds, hypotheses: tuple[Hypothesis, ...]
+        self, at: InterpolationPoint, lin: Linearisation | Streamed, ends: ModulusEnds,
+        hypotheses: tuple[Hypothesis, ...],
     ) -> Bound:
         lower, upper = at.problem.measure.lengths(ends.lower, ends.upper)
         ends = ModulusEnds(lower, upper, ends.z)
