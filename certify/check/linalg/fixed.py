@@ -204,7 +204,12 @@ def bands(A: fmpz_mat, B: fmpz_mat) -> Iterator[Integers]:
 
 def _longest(values: Integers) -> int:
     """About the length of the largest entry: of some of them, all over."""
-    return max((x.bit_length() for x in values[::1 + len(values) // SOME]), default=0)
+    return longest(values[::1 + len(values) // SOME])
+
+
+def longest(values: Integers) -> int:
+    """The length of the largest entry, of which the largest or the smallest number is one."""
+    return max(max(values).bit_length(), min(values).bit_length()) if values else 0
 
 
 def product(A: Fixed, B: Fixed, width: int) -> Fixed:

@@ -32,8 +32,9 @@ if TYPE_CHECKING:
 
 Block = list[list[arb]]
 
-MANY, PROBED = 300, 800
-"""Equations from which factorisations take longest, and from which random probes take less time than products."""
+MANY, FACTORED = 300, 800
+"""Equations from which factorisations take longest, so that another process proposes factors and random probes judge
+them, and from which a kernel is not formed for that."""
 
 
 class Interpolation:
@@ -69,7 +70,7 @@ class Interpolation:
     @cached_property
     def _proposed(self) -> Found | None:
         """The same by random probes: of many equations, where the caller lets them decide."""
-        if CHANCE.get() is None or self.problem.interpolation_rows <= PROBED:
+        if CHANCE.get() is None or self.problem.interpolation_rows <= MANY:
             return None
         probed, K = import_module("certify.check.linalg.by_probes"), self._many
         found: Found | None = probed.definite_by_proposal(self.kernel if K is None else K.factored, self.moved)
@@ -79,7 +80,7 @@ class Interpolation:
     def _many(self) -> ManyEquations | None:
         """The kernel of many equations by what it is a sum of; None where it is made in another way."""
         problem = self.problem
-        if CHANCE.get() is None or problem.interpolation_rows <= PROBED or problem.reference or problem.contrasts:
+        if CHANCE.get() is None or problem.interpolation_rows <= FACTORED or problem.reference or problem.contrasts:
             return None
         found: ManyEquations = import_module("certify.check.probed.many_equations").ManyEquations(self.point)
         return found

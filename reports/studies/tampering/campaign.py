@@ -54,7 +54,7 @@ def mutant(source: Source, rng: random.Random) -> tuple[bytes, bytes | None, lis
             else:
                 consistent.TOGETHER[kind](rng, top, held)
             side = save(held)
-        except (KeyError, IndexError, TypeError, AttributeError, ValueError, OverflowError):
+        except (KeyError, IndexError, TypeError, AttributeError, ValueError, OverflowError, StopIteration):
             continue  # what an earlier change took away
     if side is not None and isinstance(top.get("subject"), dict) and "witness" in top["subject"]:
         top["subject"]["witness"] = {"path": "witness.safetensors", "sha256": hashlib.sha256(side).hexdigest(),
