@@ -62,6 +62,14 @@ class Interpolation:
 
         return kernel(problem, at.forward, at.backward, at.of(reference))
 
+    def is_definite(self, A: arb_mat) -> Truth:
+        """Whether a matrix of the size of K is positive definite: of many rows a proposed factor is judged first."""
+        if CHANCE.get() is not None and A.nrows() > MANY:
+            found: Found | None = import_module("certify.check.linalg.by_probes").definite_by_proposal(A, {})
+            if found is not None:
+                return found.definite.truth
+        return definiteness(A, sharp=False).truth
+
     @cached_property
     def definite(self) -> Definiteness:
         """Whether K ≻ 0, with R such that `K⁻¹ = Rᵀ(I + E)⁻¹R`, `‖E‖ ≤ defect`."""
