@@ -18,6 +18,7 @@ from certify.check.hypotheses import Check, Stated, counting, measured, solution
 from certify.check.kernel import CHANCE, Finding, Positive, decide, expect
 from certify.check.linalg.balls import ZERO, gram
 from certify.check.linalg.definite import Definiteness, Truth, definiteness
+from certify.check.linalg.fixed import frobenius
 from certify.check.reading.certificate import Claim
 from certify.check.reading.subject import Problem
 from certify.check.systems.point import Ladder, Point
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from certify.check.probed.many_equations import ManyEquations
 
 Block = list[list[arb]]
+
+MILD = 2.0**40
+"""Condition of K, or more, up to which a factor of less than K is asked for."""
 
 MANY, FACTORED = 300, 800
 """Equations from which factorisations take longest, so that another process proposes factors and random probes judge
@@ -63,8 +67,12 @@ class Interpolation:
         return kernel(problem, at.forward, at.backward, at.of(reference))
 
     def is_definite(self, A: arb_mat) -> Truth:
-        """Whether a matrix of the size of K is positive definite: of many rows a proposed factor is judged first."""
-        if CHANCE.get() is not None and A.nrows() > MANY:
+        """Whether K less some blocks is positive definite: of many rows a proposed factor is judged first.
+
+        It is nearer to a singular matrix than K, and where K is near to one already floats find no factor.
+        """
+        R = None if self._proposed is None else self._proposed.definite.R
+        if R is not None and frobenius(R) ** 2 * frobenius(A) < MILD:
             found: Found | None = import_module("certify.check.linalg.by_probes").definite_by_proposal(A, {})
             if found is not None:
                 return found.definite.truth

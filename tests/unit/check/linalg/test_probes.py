@@ -30,7 +30,7 @@ def said(monkeypatch):
     """Where chance is allowed, and matrices are large from few rows on."""
     monkeypatch.setattr(inverse, "PROBED", 10)
     monkeypatch.setattr(interpolation, "MANY", 10)
-    monkeypatch.setattr(interpolation, "PROBED", 10)
+    monkeypatch.setattr(interpolation, "FACTORED", 10)
     token = CHANCE.set([])
     yield CHANCE.get()
     CHANCE.reset(token)
