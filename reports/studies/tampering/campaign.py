@@ -108,9 +108,22 @@ class Tally:
             self.megabytes[kind] = max(self.megabytes[kind], used)
 
 
-def run(seconds: float, seed: int, only: str, most: int | None = None) -> Json:
-    """Draw and check mutants until the time is up, or there are so many."""
-    rng, seen, start, tally = random.Random(seed), set[bytes](), time.time(), Tally()
+def draw(source: Source, rng: random.Random) -> tuple[bytes, bytes | None, list[str], bytes | None]:
+    """A mutant and its mark; no mark where it is the original."""
+    data, side, done = mutant(source, rng)
+    same = side is None and json_or_none(data) == source.top
+    return data, side, done, None if same else hashlib.sha256(source.name.encode() + data + (side or b"")).digest()
+
+
+def run(seconds: float, seed: int, only: str, after: tuple[int, int] = (0, 0)) -> Json:
+    """Draw and check mutants until the time is up.
+
+    Args:
+        seconds, seed: of this run.
+        only: what the paths of sources hold.
+        after: the seed and the rounds of an earlier run, whose mutants are left out.
+    """
+    rng, seen, start, tally, rounds = random.Random(seed), set[bytes | None]({None}), time.time(), Tally(), 0
 
     def stop(*_: object) -> None:
         raise Slow
@@ -118,17 +131,20 @@ def run(seconds: float, seed: int, only: str, most: int | None = None) -> Json:
     signal.signal(signal.SIGALRM, stop)
     with tempfile.TemporaryDirectory() as scratch:
         sources = [Source(folder, Path(scratch)) for folder in folders(only)]
-        while time.time() - start < seconds and (most is None or len(seen) < most):
+        earlier = random.Random(after[0])
+        seen |= {draw(source, earlier)[-1] for _ in range(after[1]) for source in sources}
+        known = len(seen)
+        while time.time() - start < seconds:
+            rounds += 1
             for source in sources:
-                data, side, done = mutant(source, rng)
-                mark = hashlib.sha256(source.name.encode() + data + (side or b"")).digest()
-                if mark in seen or (json_or_none(data) == source.top and side is None):
+                data, side, done, mark = draw(source, rng)
+                if mark in seen:
                     tally.counts["all"]["drawn again"] += 1
                     continue
                 seen.add(mark)
                 tally.add(source, data, side, done)
     return {"seed": seed, "seconds": round(time.time() - start), "processor_seconds": round(time.process_time()),
-            "sources": len(sources), "mutants": len(seen),
+            "sources": len(sources), "rounds": rounds, "after": list(after), "mutants": len(seen) - known,
             "counts": {kind: dict(sorted(found.items())) for kind, found in sorted(tally.counts.items())},
             "megabytes": dict(sorted(tally.megabytes.items())), "accepted": dict(tally.accepted.most_common()),
             "slowest": [round(tally.slowest[0], 2), tally.slowest[1]], "violations": tally.violations}
@@ -147,9 +163,11 @@ if __name__ == "__main__":
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--seed", type=int, default=20261128)
     parser.add_argument("--only", default="", help="sources whose path holds this")
+    parser.add_argument("--after", type=int, nargs=2, default=(0, 0), metavar=("SEED", "ROUNDS"),
+                        help="an earlier run, whose mutants are left out")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
-    found = run(options.seconds, options.seed, options.only)
+    found = run(options.seconds, options.seed, options.only, tuple(options.after))
     text = json.dumps(found, indent=1, ensure_ascii=True)
     if options.out:
         options.out.write_text(text + "\n", encoding="utf-8")
