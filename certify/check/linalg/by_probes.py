@@ -94,27 +94,13 @@ def _is_lower(M: fmpz_mat) -> bool:
     return not any(any(values[r * n + r + 1:r * n + n]) for r in range(n))
 
 
-FORMED = 800
-"""Rows up to which the products of matrices are made where products with vectors leave something open."""
-
-
 class ByProbes(ByFactor):
-    """As :class:`ByFactor`, which of not too many rows is asked what this leaves open."""
+    """As :class:`ByFactor`, which is asked what this leaves open."""
 
     def __init__(self, found: Found, blocks: Mapping[int, list[list[arb]]], width: int) -> None:
         assert found.definite.R is not None
         super().__init__(found.definite.R, found.definite.defect, blocks, width)
         self._whole, self._near = found.factor, found.near
-        rows = found.definite.R.nrows()
-        self._formed = ByFactor(found.definite.R, found.definite.defect, blocks, width) if rows <= FORMED else None
-
-    def is_above(self, least: float) -> bool:
-        """As there."""
-        return super().is_above(least) or self._formed is not None and self._formed.is_above(least)
-
-    def is_beyond(self, most: arb) -> bool:
-        """As there."""
-        return super().is_beyond(most) or self._formed is not None and self._formed.is_beyond(most)
 
     @cached_property
     def _factor(self) -> Fixed:

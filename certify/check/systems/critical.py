@@ -220,19 +220,10 @@ class Stationary:
                        product(Y.turned, Y, self.width))
 
     def weighted(self, weights: Sequence[arb_mat]) -> Largest:
-        """A matrix with the largest eigenvalue of `XΣC_iE_iC_iᵀXᵀ`, with the weights `E_i ⪰ 0` of the moving rows.
-
-        Of diagonal weights `E = W²`, with fewer columns than parameters, it is `(XCW)ᵀXCW`.
-        """
+        """`XΣC_iE_iC_iᵀXᵀ` with the symmetric weights E_i of the moving rows."""
         if self.data.structured:
             return self._seen(self.curvature.cross(weights))
-        q, scales = self.data.each, _along(weights)
-        if scales is not None and scales.nrows() <= self.problem.parameters:
-            sharp = 2 * self.width  # some weights are large, and what C errs by is multiplied by them and by X
-            known = self if self.kind == "output" else self.finer(sharp)
-            Y = product(self.D, product(known.data.columns, enclosed(scales, sharp), sharp), sharp)
-            return Largest(product(Y.turned, Y, sharp))
-        columns = self.data.columns.turned.balls().tolist()
+        columns, q = self.data.columns.turned.balls().tolist(), self.data.each
         blocks = [arb_mat(columns[i:i + q]).transpose() for i in range(0, len(columns), q)]
         left = beside([block * E for block, E in zip(blocks, weights, strict=True)])
         return self._seen(product(enclosed(left, self.width), self.data.columns.turned, self.width))
@@ -274,17 +265,6 @@ class Stationary:
         energy = (norm_of(image) + arb(0, image.radius)) ** 2
         energy = energy if self.seen is None else self.seen.dual_square(image, self.width)
         return squares(x for form in self.data.row_forms(z) for x in form), energy
-
-
-def _along(weights: Sequence[arb_mat]) -> arb_mat | None:
-    """The diagonal matrix of the roots, column by column; None where some weights are not diagonal, or below 0."""
-    q = weights[0].nrows() if weights else 0
-    if any(E[a, b] != 0 for E in weights for a in range(q) for b in range(q) if a != b):
-        return None
-    roots = [E[a, a].sqrt() for E in weights for a in range(q)]
-    if not roots or not all(w.is_finite() for w in roots):
-        return None
-    return arb_mat([[w if i == j else ZERO for j in range(len(roots))] for i, w in enumerate(roots)])
 
 
 def completed(H: arb_mat, fields: Fields) -> arb_mat:

@@ -18,7 +18,6 @@ from certify.check.hypotheses import Check, Stated, counting, measured, solution
 from certify.check.kernel import CHANCE, Finding, Positive, decide, expect
 from certify.check.linalg.balls import ZERO, gram
 from certify.check.linalg.definite import Definiteness, Truth, definiteness
-from certify.check.linalg.fixed import frobenius
 from certify.check.reading.certificate import Claim
 from certify.check.reading.subject import Problem
 from certify.check.systems.point import Ladder, Point
@@ -33,12 +32,8 @@ if TYPE_CHECKING:
 
 Block = list[list[arb]]
 
-MILD = 2.0**40
-"""Condition of K, or more, up to which a factor of less than K is asked for."""
-
-MANY, FACTORED = 300, 800
-"""Equations from which factorisations take longest, so that another process proposes factors and random probes judge
-them, and from which a kernel is not formed for that."""
+MANY, PROBED = 300, 800
+"""Equations from which factorisations take longest, and from which random probes take less time than products."""
 
 
 class Interpolation:
@@ -66,18 +61,6 @@ class Interpolation:
 
         return kernel(problem, at.forward, at.backward, at.of(reference))
 
-    def is_definite(self, A: arb_mat) -> Truth:
-        """Whether K less some blocks is positive definite: of many rows a proposed factor is judged first.
-
-        It is nearer to a singular matrix than K, and where K is near to one already floats find no factor.
-        """
-        R = None if self._proposed is None else self._proposed.definite.R
-        if R is not None and frobenius(R) ** 2 * frobenius(A) < MILD:
-            found: Found | None = import_module("certify.check.linalg.by_probes").definite_by_proposal(A, {})
-            if found is not None:
-                return found.definite.truth
-        return definiteness(A, sharp=False).truth
-
     @cached_property
     def definite(self) -> Definiteness:
         """Whether K ≻ 0, with R such that `K⁻¹ = Rᵀ(I + E)⁻¹R`, `‖E‖ ≤ defect`."""
@@ -86,7 +69,7 @@ class Interpolation:
     @cached_property
     def _proposed(self) -> Found | None:
         """The same by random probes: of many equations, where the caller lets them decide."""
-        if CHANCE.get() is None or self.problem.interpolation_rows <= MANY:
+        if CHANCE.get() is None or self.problem.interpolation_rows <= PROBED:
             return None
         probed, K = import_module("certify.check.linalg.by_probes"), self._many
         found: Found | None = probed.definite_by_proposal(self.kernel if K is None else K.factored, self.moved)
@@ -96,7 +79,7 @@ class Interpolation:
     def _many(self) -> ManyEquations | None:
         """The kernel of many equations by what it is a sum of; None where it is made in another way."""
         problem = self.problem
-        if CHANCE.get() is None or problem.interpolation_rows <= FACTORED or problem.reference or problem.contrasts:
+        if CHANCE.get() is None or problem.interpolation_rows <= PROBED or problem.reference or problem.contrasts:
             return None
         found: ManyEquations = import_module("certify.check.probed.many_equations").ManyEquations(self.point)
         return found

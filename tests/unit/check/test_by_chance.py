@@ -21,7 +21,7 @@ from tests.families.check_cases import plain
 def _few(monkeypatch):
     """Matrices are large from some rows on."""
     monkeypatch.setattr(interpolation, "MANY", 20)
-    monkeypatch.setattr(interpolation, "FACTORED", 20)
+    monkeypatch.setattr(interpolation, "PROBED", 20)
 
 
 @pytest.fixture(scope="module")

@@ -30,7 +30,7 @@ def said(monkeypatch):
     """Where chance is allowed, and matrices are large from few rows on."""
     monkeypatch.setattr(inverse, "PROBED", 10)
     monkeypatch.setattr(interpolation, "MANY", 10)
-    monkeypatch.setattr(interpolation, "FACTORED", 10)
+    monkeypatch.setattr(interpolation, "PROBED", 10)
     token = CHANCE.set([])
     yield CHANCE.get()
     CHANCE.reset(token)
@@ -362,32 +362,6 @@ def test_the_constants_are_those_of_the_stated_probability():
     assert missed ** probes.DRAWN < arb(2) ** -71
     assert probes.MOST * arb(2) ** -71 <= arb(2) ** -64
     assert 8 * probes.BYTES > probes.ROOM  # a byte more than the bits and the sign that are taken of them
-
-
-@pytest.mark.parametrize("small", [True, False])
-def test_what_vectors_leave_open_is_asked_of_the_matrix_where_it_is_small(small, monkeypatch):
-    K, blocks = drawn_system(2)
-    monkeypatch.setattr(by_probes, "FORMED", len(K) - (not small))
-    monkeypatch.setattr(by_probes.Applied, "by_vectors", lambda *_: Truth.UNDECIDED)
-    with ctx.workprec(128):
-        at = system(K, blocks)[1]
-        at._many, at.problem.interpolation_rows = None, len(K)
-        found = at.factor
-        assert isinstance(found, ByProbes) and found.is_beyond(arb(1e6)) is small
-        assert not found.is_beyond(arb(1e-6))
-
-
-def test_less_than_the_kernel_is_definite_by_a_factor_that_is_proposed(said):
-    K, blocks = drawn_system(2)
-    with ctx.workprec(128):
-        at = system(K, blocks)[1]
-        at._many, at.problem.interpolation_rows = None, len(K)
-        assert at._proposed is not None
-        drawn, N = len(said), len(K)
-        less = K - np.eye(N) * np.linalg.eigvalsh(K.astype(float))[0] / 2
-        assert at.is_definite(arb_mat(less.tolist())) is Truth.PROVED and len(said) == drawn + 1
-        more = K - np.eye(N) * np.linalg.eigvalsh(K.astype(float))[0] * 2
-        assert at.is_definite(arb_mat(more.tolist())) is Truth.DISPROVED
 
 
 def test_the_longest_number_may_be_below_zero():

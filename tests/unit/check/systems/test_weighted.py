@@ -11,6 +11,7 @@ from flint import arb, arb_mat, ctx, fmpz_mat
 from certify.check.linalg.definite import Truth
 from certify.check.linalg.fixed import Fixed
 from certify.check.systems.critical import Stationary
+from certify.check.systems.data_derivative.weighted import weighted
 
 STEP = 1e-9
 
@@ -43,7 +44,7 @@ def test_it_lies_between_what_is_a_little_less_and_a_little_more(q, seed):
     X, C, weights = drawn(seed, q)
     top = np.linalg.svd(X @ C * np.sqrt(weights), compute_uv=False)[0] ** 2
     with ctx.workprec(128):
-        found = stationary(X, C, q).weighted(balls(weights, q))
+        found = weighted(stationary(X, C, q), balls(weights, q))
         assert found.plain.shape == (5 * q, 5 * q)
         assert found.below(arb(top * (1 + STEP))) is Truth.PROVED
         assert found.below(arb(top * (1 - STEP))) is not Truth.PROVED
@@ -52,7 +53,7 @@ def test_it_lies_between_what_is_a_little_less_and_a_little_more(q, seed):
 def test_what_c_errs_by_counts_with_the_largest_weight():
     X, C, weights = drawn(0, 1)
     with ctx.workprec(128):
-        exact, loose = (stationary(X, C, 1, error).weighted(balls(weights, 1)) for error in (0, 2.0**-20))
+        exact, loose = (weighted(stationary(X, C, 1, error), balls(weights, 1)) for error in (0, 2.0**-20))
         most = float(weights.max()) ** 0.5 * np.linalg.norm(X, 2)
         size = np.linalg.svd(X @ C * np.sqrt(weights), compute_uv=False)[0]
         assert loose.plain.radius > 2 * size * most * 2.0**-20 * (1 - 1e-6) > 1000 * exact.plain.radius
@@ -63,15 +64,15 @@ def test_weights_that_are_not_diagonal_go_the_other_way():
     E = [arb_mat([[arb(2), arb(1)], [arb(1), arb(2)]])] * 5
     top = np.linalg.eigvalsh(X @ C @ np.kron(np.eye(5), [[2, 1], [1, 2]]) @ C.T @ X.T)[-1]
     with ctx.workprec(128):
-        found = stationary(X, C, 2).weighted(E)
+        found = weighted(stationary(X, C, 2), E)
         assert found.plain.shape == (20, 20)
         assert found.below(arb(top * (1 + STEP))) is Truth.PROVED
         assert found.below(arb(top * (1 - STEP))) is not Truth.PROVED
-        assert stationary(X, C, 2).weighted([-e for e in E]).below(arb(-1)) is not Truth.PROVED
+        assert weighted(stationary(X, C, 2), [-e for e in E]).below(arb(-1)) is not Truth.PROVED
 
 
 def test_weights_below_zero_are_no_squares():
     X, C, weights = drawn(2, 1)
     with ctx.workprec(128):
-        found = stationary(X, C, 1).weighted(balls(-weights, 1))
+        found = weighted(stationary(X, C, 1), balls(-weights, 1))
         assert found.plain.shape == (20, 20)
