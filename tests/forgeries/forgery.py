@@ -18,7 +18,7 @@ from tests.families import emitter
 
 Json = dict[str, Any]
 ROOT = Path(__file__).resolve().parents[2]
-GOLDEN, FILES = "tests/golden/0.2.0", "tests/forgeries/files"
+GOLDEN, FILES, KINDS = "tests/golden/0.2.0", "tests/forgeries/files", "tests/forgeries/kinds"
 
 
 class Work:

@@ -9,7 +9,7 @@ import pytest
 
 from certify.check.main import main
 from tests.forgeries.corpus import FORGERIES, README, table
-from tests.forgeries.forgery import FILES, ROOT
+from tests.forgeries.forgery import FILES, KINDS, ROOT
 
 GROWTH = 256 << 10
 """Most that the process may grow by, in kB."""
@@ -32,6 +32,11 @@ def test_a_forgery_is_refused_with_the_reason(name, tmp_path, capsys):
 def test_what_forgeries_start_from_is_honest(path, capsys):
     expected = 4 if path.parent.name in ("rescaled-copy", "chosen-tilt") else 0
     assert main([str(path), "--quiet"]) == expected, capsys.readouterr().out
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / KINDS).glob("*/certificate.json")), ids=lambda path: path.parent.name)
+def test_a_certificate_of_every_kind_is_true(path, capsys):
+    assert main([str(path), "--quiet"]) != 2, capsys.readouterr().out
 
 
 def test_the_table_is_that_of_the_rows():

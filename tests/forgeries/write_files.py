@@ -1,4 +1,7 @@
-"""Write the honest certificates in `files/`, and the copy of a solution: ``python -m tests.forgeries.write_files``."""
+"""Write the honest certificates in `files/` and `kinds/`, and the copy of a solution.
+
+    python -m tests.forgeries.write_files
+"""
 
 from __future__ import annotations
 
@@ -16,8 +19,8 @@ import numpy as np
 from certify.systems.critical import settle
 from tests.families import emitter
 from tests.families.prover_cases import edit, prove
-from tests.forgeries import seeds
-from tests.forgeries.forgery import FILES, ROOT
+from tests.forgeries import seeds, specimens
+from tests.forgeries.forgery import FILES, KINDS, ROOT
 from tests.unit.check.systems.test_nearness import NEARBY, audited, deep_linear, without
 
 
@@ -68,8 +71,9 @@ def main() -> None:
     os.environ["SOURCE_DATE_EPOCH"] = "1795824000"
     makers = {"rescaled-copy": rescaled_copy, "weight-tilt": weight_tilt, "chosen-tilt": chosen_tilt,
               **{name: lambda folder, name=name: seeds.prove(name, folder) for name in seeds.SEEDS}}
-    for name, make in makers.items():
-        folder = ROOT / FILES / name
+    every = {ROOT / FILES / name: make for name, make in makers.items()} | {
+        ROOT / KINDS / name: make for name, make in specimens.MAKERS.items()}
+    for folder, make in every.items():
         if not folder.exists():
             folder.parent.mkdir(parents=True, exist_ok=True)
             make(folder)

@@ -16,7 +16,7 @@ from certify.check.linalg.applied import Applied
 from certify.check.linalg.balls import ZERO, largest
 from certify.check.linalg.by_factor import ByFactor
 from certify.check.linalg.definite import Definiteness, Truth
-from certify.check.linalg.fixed import Fixed, enclosed, scale
+from certify.check.linalg.fixed import Fixed, enclosed, longest, scale
 from certify.check.linalg.hadamard import Factored
 from certify.check.linalg.probes import Image, bound_of, may_draw, shortened
 from certify.check.linalg.proposals import proposed, proposed_of_sum
@@ -37,10 +37,12 @@ class Found:
 
     Attributes:
         definite: `A ≻ 0`, and the factor.
+        factor: the same, in fixed point.
         near: columns that are proposed for `RR'` and for `RQR'`.
     """
 
     definite: Definiteness
+    factor: Fixed
     near: tuple[Fixed, Fixed]
 
 
@@ -72,7 +74,7 @@ def definite_by_proposal(A: Fixed | Factored | arb_mat, blocks: Mapping[int, lis
     defect = (bound_of("RKRᵀ − I", A.shape[0], off) + R.reach ** 2 * A.radius).upper()
     if not defect < 1:
         return None
-    return Found(Definiteness(Truth.PROVED, arb_mat(R.mid) * scale(R.bits), defect), (told[1], told[2]))
+    return Found(Definiteness(Truth.PROVED, arb_mat(R.mid) * scale(R.bits), defect), R, (told[1], told[2]))
 
 
 def _cut_short(R: Fixed, A: Factored, turned: fmpz_mat, V: fmpz_mat) -> Image:
@@ -98,7 +100,17 @@ class ByProbes(ByFactor):
     def __init__(self, found: Found, blocks: Mapping[int, list[list[arb]]], width: int) -> None:
         assert found.definite.R is not None
         super().__init__(found.definite.R, found.definite.defect, blocks, width)
-        self._turned, self._near = self._factor.turned, found.near
+        self._whole, self._near = found.factor, found.near
+
+    @cached_property
+    def _factor(self) -> Fixed:
+        """With fewer bits."""
+        R = self._whole
+        return R.at(R.bits - max(0, longest(R.mid.entries()) - self._width))
+
+    @cached_property
+    def _turned(self) -> Fixed:
+        return self._factor.turned
 
     @cached_property
     def _squared(self) -> Applied:

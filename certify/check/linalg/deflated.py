@@ -13,7 +13,7 @@ from flint import arb, arb_mat, ctx, fmpz, fmpz_mat
 
 from certify.check.linalg.balls import ZERO
 from certify.check.linalg.definite import Truth, definiteness, inverse_factor
-from certify.check.linalg.fixed import Fixed, enclosed, scale, squares
+from certify.check.linalg.fixed import Fixed, enclosed, longest, scale, squares
 
 SMALL, LARGE = 96, 2000
 """Up to so many rows a factorisation alone decides; beyond so many none is tried."""
@@ -123,7 +123,7 @@ class Largest:
 def straightened(W: fmpz_mat) -> fmpz_mat:
     """Nearly orthonormal columns with nearly the same span, with `FRACTION` bits; a proposal."""
     values = W.entries()
-    drop = max(0, max(x.bit_length() for x in values) - PLACES)
+    drop = max(0, longest(values) - PLACES)
     W = fmpz_mat(W.nrows(), W.ncols(), [x >> drop for x in values])
     m, gram = W.ncols(), arb_mat(W.transpose() * W)
     with ctx.workprec(EXACT):

@@ -22,8 +22,8 @@ BAND = 1024
 MARGIN, SOME = 3, 10**5
 """Bits by which entries of a product may exceed those looked at, which are so many, before they take more room."""
 
-FEW, BELOW = 1000, 1 - 2.0**-10
-"""Entries of balls that are looked at first, and how far below a power of two the others must lie."""
+FEW, BELOW, BEYOND = 1000, 1 - 2.0**-10, (0, 1, 2, 3, 4, 6, 8, 12, 16)
+"""Entries of balls that are looked at first, how far below a power of two the others must lie, and which are tried."""
 
 NARROW = 8
 """Rows or columns below which the Frobenius norm of a matrix is soon made."""
@@ -162,14 +162,14 @@ def enclosed(M: arb_mat, width: int) -> Fixed:
 
 
 def _length(M: arb_mat) -> int | None:
-    """The largest `⌊log₂|x|⌋ + 1` of exact numbers x that are not 0, or one more; None if all are.
+    """The largest `⌊log₂|x|⌋ + 1` of exact numbers x that are not 0, or a few more; None if all are.
 
     Some of them say what it may be, and whether all lie below is then seen at once.
     """
     (m, n), step = (M.nrows(), M.ncols()), 1 + M.nrows() * M.ncols() // FEW
     most = max((abs(float(M[at // n, at % n])) for at in range(0, m * n, step)), default=0.0)
     if 0 < most < math.inf:
-        for top in range(math.frexp(most)[1], math.frexp(most)[1] + MARGIN):
+        for top in (math.frexp(most)[1] + more for more in BEYOND):
             if filled((m, n), arb(0, arb(2) ** top * BELOW)).contains(M):
                 return top
     return max((x.bit_length() + int(e) for x, e in (y.man_exp() for y in M.entries()) if x != 0), default=None)
@@ -202,9 +202,9 @@ def bands(A: fmpz_mat, B: fmpz_mat) -> Iterator[Integers]:
         yield (rows * B).entries()
 
 
-def _longest(values: Integers) -> int:
-    """About the length of the largest entry: of some of them, all over."""
-    return max((x.bit_length() for x in values[::1 + len(values) // SOME]), default=0)
+def longest(values: Integers) -> int:
+    """The length of the largest entry, of which the largest or the smallest number is one."""
+    return max(max(values).bit_length(), min(values).bit_length()) if values else 0
 
 
 def product(A: Fixed, B: Fixed, width: int) -> Fixed:
@@ -217,7 +217,7 @@ def product(A: Fixed, B: Fixed, width: int) -> Fixed:
     values: Integers = []
     for band in bands(A.mid, B.mid):
         if drop is None:
-            drop = max(0, _longest(band) + MARGIN - width)
+            drop = max(0, longest(band[::1 + len(band) // SOME]) + MARGIN - width)
         values += [x >> drop for x in band] if drop else band
     bits -= drop or 0
     radius = radius + (cut(shape, bits) if drop else ZERO)

@@ -69,7 +69,8 @@ class Factored:
             left, rows = C.mid.tolist(), B.mid.tolist()
             weighed = fmpz_mat([[v for c in range(q) for v in (
                 fmpz_mat(1, k, x[c][i * k:i * k + k]) * part).entries()] for i, part in enumerate(_parts(rows, k))])
-            image = (A.mid * (weighed.transpose() * A.mid).transpose()).tolist()
+            across = A.mid.transpose()
+            image = (A.mid * across * weighed if n <= A.shape[1] else A.mid * (across * weighed)).tolist()
             up = fmpz(1) << self.bits - C.bits - B.bits - 2 * A.bits
             part = fmpz_mat([row for own, v in zip(_parts(left, k), image, strict=True)
                              for row in (own * fmpz_mat(q, m, v).transpose() * up).tolist()])

@@ -13,7 +13,7 @@ from flint import arb, fmpz, fmpz_mat
 
 from certify.check.kernel import CHANCE
 from certify.check.linalg.balls import ZERO, largest
-from certify.check.linalg.fixed import Fixed, scale
+from certify.check.linalg.fixed import Fixed, longest, scale
 
 DRAWN, ROOM, BYTES = 16, 40, 6
 """Vectors, and bits of their entries beside the sign, of which so many bytes are drawn."""
@@ -114,5 +114,5 @@ def _beyond(longest: arb, least: arb, lost: list[arb]) -> arb:
 def shortened(M: fmpz_mat, places: int) -> tuple[fmpz_mat, int]:
     """Entries of about so many bits, rounded down, and how many were cut off."""
     values = M.entries()
-    drop = max(0, max((x.bit_length() for x in values), default=0) - places)
+    drop = max(0, longest(values) - places)
     return (fmpz_mat(M.nrows(), M.ncols(), [x >> drop for x in values]) if drop else M), drop

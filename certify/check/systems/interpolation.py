@@ -16,7 +16,7 @@ from certify.check.enclosure.network import tangent_kernel
 from certify.check.enclosure.norms import layer_squares
 from certify.check.hypotheses import Check, Stated, counting, measured, solution, tilt
 from certify.check.kernel import CHANCE, Finding, Positive, decide, expect
-from certify.check.linalg.balls import ZERO, gram
+from certify.check.linalg.balls import gram
 from certify.check.linalg.definite import Definiteness, Truth, definiteness
 from certify.check.reading.certificate import Claim
 from certify.check.reading.subject import Problem
@@ -106,7 +106,7 @@ class Interpolation:
     @cached_property
     def moved(self) -> dict[int, Block]:
         """The diagonal blocks `G_iG_iᵀ` of Q that are not zero by definition, by kept position (:attr:`effects`)."""
-        return {at: [[_dot(u, v) for v in G] for u in G] for at, G in self.effects.items()}
+        return {at: gram(arb_mat(G)).tolist() for at, G in self.effects.items()}
 
     @cached_property
     def effects(self) -> dict[int, Block]:
@@ -205,7 +205,3 @@ TILTED = HYPOTHESES | {"tilt": tilt}
 def hypotheses(claim: Claim[object], problem: Problem) -> Mapping[str, Check]:
     """Those of the map."""
     return TILTED if problem.solutions.stationary else HYPOTHESES
-
-
-def _dot(u: list[arb], v: list[arb]) -> arb:
-    return sum((x * y for x, y in zip(u, v, strict=True)), ZERO)

@@ -14,7 +14,7 @@ from certify.check.linalg import by_probes, inverse, probes, proposals
 from certify.check.linalg.applied import VECTORS, Applied
 from certify.check.linalg.by_probes import ByProbes, definite_by_proposal
 from certify.check.linalg.definite import Truth, definiteness
-from certify.check.linalg.fixed import Fixed, enclosed
+from certify.check.linalg.fixed import Fixed, enclosed, longest
 from certify.check.linalg.hadamard import energy, factored
 from certify.check.linalg.inverse import judged, proposed
 from certify.check.linalg.probes import DRAWN, MOST, ROOM, _beyond, bound_of, drawn, may_draw, residual
@@ -362,3 +362,7 @@ def test_the_constants_are_those_of_the_stated_probability():
     assert missed ** probes.DRAWN < arb(2) ** -71
     assert probes.MOST * arb(2) ** -71 <= arb(2) ** -64
     assert 8 * probes.BYTES > probes.ROOM  # a byte more than the bits and the sign that are taken of them
+
+
+def test_the_longest_number_may_be_below_zero():
+    assert longest([fmpz(3), fmpz(-9), fmpz(1)]) == 4 and longest([fmpz(-1)]) == 1 and longest([]) == 0

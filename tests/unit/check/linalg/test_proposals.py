@@ -17,7 +17,7 @@ from certify.check.kernel import CHANCE
 from certify.check.linalg import by_probes, inverse, proposals
 from certify.check.linalg.by_probes import ByProbes, Found, definite_by_proposal
 from certify.check.linalg.definite import Definiteness, Truth
-from certify.check.linalg.fixed import Fixed
+from certify.check.linalg.fixed import Fixed, enclosed
 from certify.check.linalg.probes import MOST
 from tests.families.processes import runs
 
@@ -85,7 +85,7 @@ def test_beyond_the_bounds_that_chance_may_decide_nothing_is_proved(said):
 def test_the_largest_block_counts_where_floats_cannot_tell(first, second):
     with ctx.workprec(128):
         R, V = arb_mat(unit()) / 3, Fixed(unit(1 << 40, 5), 40, arb(0))
-        at = ByProbes(Found(Definiteness(Truth.PROVED, R.mid(), arb(0)), (V, V)),
+        at = ByProbes(Found(Definiteness(Truth.PROVED, R.mid(), arb(0)), enclosed(R.mid(), 96), (V, V)),
                       {0: [[arb(10) ** first]], 1: [[arb(10) ** second]]}, 60)
         r = at._factor.radius
         assert r > 0 and at._moved.plain.radius >= 2 * r / 3 * arb(10) ** second

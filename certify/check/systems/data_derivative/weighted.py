@@ -1,0 +1,43 @@
+"""Rows of a critical point with diagonal weights, by a matrix as large as they have columns (V25)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from flint import arb, arb_mat
+
+from certify.check.linalg.balls import ZERO
+from certify.check.linalg.deflated import Largest
+from certify.check.linalg.fixed import enclosed, product
+
+if TYPE_CHECKING:
+    from certify.check.systems.critical import Stationary
+
+
+def weighted(at: Stationary, weights: Sequence[arb_mat]) -> Largest:
+    """A matrix with the largest eigenvalue of `XΣC_iE_iC_iᵀXᵀ`: where `E = W²` is diagonal `(XCW)ᵀXCW`.
+
+    C has twice the bits: some weights are large, and what it errs by is multiplied by them and by X.
+
+    Args:
+        at: the point, whose X has been proved an inverse.
+        weights: the E_i of the moving rows.
+    """
+    roots = None if at.data.structured else _roots(weights)
+    if roots is None or len(roots) > at.problem.parameters:
+        return at.weighted(weights)
+    W = arb_mat([[w if i == j else ZERO for j in range(len(roots))] for i, w in enumerate(roots)])
+    bits = 2 * at.width
+    known = at if at.kind == "output" else at.finer(bits)
+    Y = product(at.D, product(known.data.columns, enclosed(W, bits), bits), bits)
+    return Largest(product(Y.turned, Y, bits))
+
+
+def _roots(weights: Sequence[arb_mat]) -> list[arb] | None:
+    """The diagonal of W, column by column; None where E is not diagonal, or not all of it at least 0."""
+    q = weights[0].nrows() if weights else 0
+    if any(E[a, b] != 0 for E in weights for a in range(q) for b in range(q) if a != b):
+        return None
+    roots = [E[a, a].sqrt() for E in weights for a in range(q)]
+    return roots if roots and all(w.is_finite() for w in roots) else None

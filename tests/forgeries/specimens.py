@@ -1,0 +1,201 @@
+"""A small honest certificate of every kind of claim that golden ones and seeds lack.
+
+`python -m tests.forgeries.write_files` writes them into `kinds/`. Where a head would be proved by another method first,
+or its choices counted out, the prover is kept from that: what it writes is checked as any other certificate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+from unittest.mock import patch
+
+import numpy as np
+
+from certify.cli.main import main as certify
+from certify.systems.head.rows.change import RowChange
+from certify.systems.head.rows.head import Head
+from certify.theorems.head.rows import claims, enumeration
+from certify.theorems.head.rows.moves import counted, measures, ranges
+from certify.theorems.head.rows.refitted import walk
+from certify.theorems.head.rows.survey import survey
+from tests.families import emitter, prover_cases, stored_rows
+from tests.families.check_cases import plain
+from tests.forgeries import seeds
+from tests.golden.heads import DELETED, EVALUATION, LABELS, Asked, write
+
+Make = Callable[[Path], None]
+
+RIDGE: Final = Asked("", "squared", evaluation=EVALUATION + "threshold = 0.0")
+SOFTMAX: Final = Asked("", "cross_entropy", decay=0.2)
+
+BY_METHOD: Final[Mapping[str, Asked]] = MappingProxyType({
+    "squared_labels": replace(RIDGE, change=LABELS + "2"), "squared_deletions": replace(RIDGE, change=DELETED + "2"),
+    "squared_tree": replace(RIDGE, change=DELETED + "3"), "squared_aside": replace(RIDGE, change=DELETED + "2"),
+    "box": Asked(DELETED + "1", decay=1.0), "box_tree": Asked(DELETED + "2"), "pair_tree": Asked(DELETED + "2"),
+    "cells": Asked(DELETED + "2", decay=0.2), "energy": Asked(LABELS + "2"),
+    "softmax_box": replace(SOFTMAX, change=DELETED + "1"), "softmax_pairs": replace(SOFTMAX, change=DELETED + "2"),
+    "softmax_tree": replace(SOFTMAX, change=LABELS + "1"),
+})
+"""What each method proves alone."""
+
+TWO = Asked(DELETED + "2", decay=0.3, bar="max = 9", evaluation="", quantity="distance")
+OUTPUTS = replace(TWO, evaluation=EVALUATION, quantity="prediction_change")
+VALUES = replace(TWO, evaluation='[evaluation]\ncoefficients = "all"\n', quantity="functional")
+NOISE = 'parameter = "features"\nset = "per_sample"\nradius = 0.05'
+
+SET = "[perturbation]\n"
+INF = SET + 'set = "per_sample"\nnorm = "inf"\nradius = 0.25\n'
+SPARSE = SET + 'set = "sparse"\ncount = 2\nnorm = 1\nradius = 8.0\n'
+POINTS = seeds.POINTS.format("threshold = 0.125\n")
+BOTH = ("modulus max 8", "sample_modulus max 8")
+
+
+def _run(spec: Path) -> None:
+    status = certify(["run", str(spec), "--quiet"])
+    assert status in (0, 3, 4), (spec, status)
+
+
+def _patched(patches: list[tuple[Any, str, Any]], asked: Asked, folder: Path) -> None:
+    with ExitStack() as stack:
+        for owner, name, value in patches:
+            stack.enter_context(patch.object(owner, name, value))
+        _run(write(asked, folder))
+
+
+def _alone(name: str) -> tuple[Any, str, Any]:
+    return claims, "survey", partial(survey, methods=(name,))
+
+
+def by_method(name: str, folder: Path) -> None:
+    """By one method alone."""
+    _patched([_alone(name)], BY_METHOD[name], folder)
+
+
+def by_sums(folder: Path) -> None:
+    """Sums of smaller refits, however few there are."""
+    plenty = walk.by_sums
+
+    def few(head: Head, change: RowChange, many: int = 1) -> bool:
+        return plenty(head, change, min(many, 1))
+
+    _patched([_alone("enumeration"), (enumeration, "by_sums", few), (walk, "by_sums", few)],
+             Asked(LABELS + "2", decay=0.5), folder)
+
+
+MANY: Final = ((counted, "LEAVES", 1), (counted, "ONE_BY_ONE", 1), (ranges, "ONE_BY_ONE", 0))
+NO_BOXES: Final = tuple((one, "boxed", lambda *_: None) for one in (measures.Distance, measures.Outputs))
+
+
+def not_counted(asked: Asked, boxes: bool, folder: Path) -> None:
+    """Where choices are said to be too many to be counted out: by trees of boxes, or without them by norms."""
+    _patched([*MANY, *(() if boxes else NO_BOXES)], asked, folder)
+
+
+def question(asked: Asked, folder: Path) -> None:
+    """As a user asks it."""
+    _run(write(asked, folder))
+
+
+def drawn(make: Callable[..., object], seed: int, folder: Path, **fixed: Any) -> None:
+    """A problem of a family."""
+    make(seed, folder, **fixed)
+    assert prover_cases.prove(folder) is not None
+
+
+def twins(edits: dict[str, str], gates: tuple[str, ...], folder: Path) -> None:
+    """Two equal rows that cannot move apart."""
+    case = plain(rows=[3, 1], activation="relu", gates=seeds.gates(*gates))
+    case.X[3] = case.X[1]
+    _run(seeds.of_case(folder, case, edits))
+
+
+def deep(edits: dict[str, str], gate: str, folder: Path) -> None:
+    """Three layers, of which the last adjusts; constants row by row are better than norms of layers."""
+    rng, shapes = np.random.default_rng(0), ((6, 2), (6, 6), (1, 6))
+    case = emitter.Case([rng.normal(size=shape) / shape[1]**0.5 for shape in shapes],
+                        [np.zeros(shape[0]) for shape in shapes], "tanh", rng.normal(size=(3, 2)), np.zeros((3, 1)),
+                        gates=seeds.gates(gate), layer=3)
+    folder.mkdir(parents=True)
+    seeds.more(folder)
+    _run(seeds.of_case(folder, case, edits))
+
+
+def wide(folder: Path) -> None:
+    """More columns than that all their signs are gone through."""
+    rng = np.random.default_rng(5)
+    case = plain(weights=[rng.normal(size=(4, 7)), rng.normal(size=(2, 4))], X=rng.normal(size=(4, 7)),
+                 gates=seeds.gates(*BOTH))
+    _run(seeds.of_case(folder, case, {SET: INF}))
+
+
+def wide_ridge(folder: Path) -> None:
+    """The same at a critical point nearby."""
+    rng = np.random.default_rng(5)
+    X, y = rng.normal(size=(9, 7)), rng.normal(size=(9, 1))
+    w = np.linalg.solve(X.T @ X / 9 + 0.5 * np.eye(7), X.T @ y / 9).T
+    case = emitter.Case([w], [None], "identity", X, y, gates=seeds.gates(*BOTH))
+    _run(seeds.of_case(folder, case, {"[solution]\n": seeds.NEAR, SET: INF,
+                                      "[training]\n": "[training]\nweight_decay = 0.5\n"}))
+
+
+def labels_after_change(folder: Path) -> None:
+    """Labels that stay after one change of the data."""
+    folder.mkdir(parents=True)
+    seeds.more(folder)
+    seeds.change(folder, 3, 2, 1e-4)
+    case = seeds.fit(gates=seeds.gates("stable_predictions min 1"))
+    _run(seeds.of_case(folder, case, {SET: POINTS + 'set = "given"\nfile = "change.npz"\n'}))
+
+
+def from_below(folder: Path) -> None:
+    """What is proved at a critical point with symmetries, stated as lower ends alone, which need no rank (M5d)."""
+    prover_cases.critical_set(10, folder, set="total", relative=False)
+    made = prover_cases.prove(folder)
+    assert made is not None and made["base"]["tilt"] != "weights"
+    for claim in made["claims"]:
+        rows = claim["quantity"] == "sample_modulus"
+        claim |= {"upper": None, "hypotheses": [], "theorem": "M5d", "witness": {
+            name: v for name, v in claim["witness"].items() if name == "z"}, **(
+                {"lower": None, "rows": [], "row_lower": [], "row_upper": []} if rows else {})}
+        emitter.judge(claim, claim["gate"])
+    emitter.write(emitter.total(made), folder)
+
+
+def on_disk(change: str, classes: int, folder: Path) -> None:
+    """Rows on disk, whose certificate states what is true of every row, by exact arithmetic."""
+    problem = stored_rows.small(np.random.default_rng(0), classes)
+    truth = problem.truth(change, 1)
+    stays, flips = ([j for j, row in enumerate(truth) if row[at]] for at in (0, 1))
+    deleted = change == "deletions"
+    stored_rows.written(folder, problem, change, 1, stays, [] if deleted else flips, [] if deleted else None)
+
+
+RADIUS = SET + "radius = 0.05\n"
+
+MAKERS: Final[Mapping[str, Make]] = MappingProxyType({
+    **{name.replace("_", "-"): partial(by_method, name) for name in BY_METHOD},
+    "sums": by_sums, "weights-by-boxes": partial(not_counted, TWO, True),
+    "weights-by-norms": partial(not_counted, TWO, False), "outputs-by-boxes": partial(not_counted, OUTPUTS, True),
+    "outputs-by-norms": partial(not_counted, OUTPUTS, False), "values-by-boxes": partial(not_counted, VALUES, True),
+    "noise-weights": partial(question, replace(TWO, change=NOISE)),
+    "noise-outputs": partial(question, replace(OUTPUTS, change=NOISE)),
+    "twins-per-sample": partial(twins, {SET: INF}, BOTH),
+    "twins-sparse": partial(twins, {SET: SPARSE}, ("first_order_distance max 8",)),
+    "twins-aubin": partial(twins, {SET: "[aubin]\n" + SET}, ("aubin max 8",)),
+    "constants": partial(deep, {SET: RADIUS}, "distance max 80"),
+    "constants-labels": partial(deep, {SET: POINTS + "radius = 0.05\n"}, "stable_predictions min 1"),
+    "wide": wide, "wide-ridge": wide_ridge, "labels-after-change": labels_after_change, "from-below": from_below,
+    "first-order-total": partial(drawn, prover_cases.perturbed, 0, set="total"),
+    "exact-fit": partial(drawn, prover_cases.critical, 1),
+    "exact-fit-set": partial(drawn, prover_cases.critical_set, 1),
+    "critical-set": partial(drawn, prover_cases.critical_set, 2),
+    "critical-set-at-size": partial(drawn, prover_cases.critical_set, 3),
+    "disk-labels": partial(on_disk, "labels", 2), "disk-deletions": partial(on_disk, "deletions", 3),
+})
+"""By the name of the folder."""
