@@ -14,7 +14,8 @@ from functools import cached_property
 from flint import arb, fmpz, fmpz_mat
 
 from certify.check.linalg.balls import ZERO
-from certify.check.linalg.fixed import Fixed, scale
+from certify.check.linalg.fixed import Fixed, norm_of, scale
+from certify.check.stored.lengths.sizes import Sizes
 from certify.check.theorems.head.rows.squared.ridge import FEATURE_BITS, Ridge, Whole, whole_rows
 from certify.format.refusal import Invalid
 
@@ -24,14 +25,14 @@ BITS, WEIGHT_BITS = 2 * FEATURE_BITS, 64
 MEANT, SOME = arb(2) ** -17, arb(2) ** -16
 """What θ and λs have to stay below; and by what part lengths in the norm of H exceed those in that of K then."""
 
-WIDTHS = (31, 40, 50, FEATURE_BITS)
+WIDTHS = (28, 31, 40, 50, FEATURE_BITS)
 """Bits of features, of which the first are taken that lose little."""
 
-LITTLE, MARGIN = arb(2) ** -13, arb(2) ** -14
+LITTLE, MARGIN = arb(2) ** -11, arb(2) ** -14
 """What the gradient may lose by the bits of features, against the distance; and a margin."""
 
-ROOM = 10
-"""Bits of squared lengths, against those of an average row."""
+ROOM, WIDE = 6, 40
+"""Bits of squared lengths, against those of an average row; and where these do not do."""
 
 
 class Proposed(Ridge):
@@ -39,7 +40,7 @@ class Proposed(Ridge):
 
     Args:
         rows: of the matrix, in columns as they are.
-        shifts: powers of two by which columns are scaled.
+        sizes: how columns are scaled, and how long rows are then.
         n: rows of features.
         mu: the penalty.
         decayed: the columns that bear it.
@@ -48,17 +49,18 @@ class Proposed(Ridge):
         Invalid: it is not symmetric, larger than the curvature of so many rows may be, or no inverse is found.
     """
 
-    def __init__(self, rows: Sequence[Sequence[float]], shifts: list[int], n: int, mu: arb, decayed: Sequence[bool],
+    def __init__(self, rows: Sequence[Sequence[float]], sizes: Sizes, n: int, mu: arb, decayed: Sequence[bool],
                  ) -> None:
-        self.n, self.p, self.shifts = n, len(shifts), shifts
+        shifts = sizes.shifts
+        self.n, self.p, self.shifts, self.longest = n, len(shifts), shifts, sizes.longest
         self.phi, self.loose = Whole(fmpz_mat(0, self.p), FEATURE_BITS, ZERO), ZERO
         found = [whole_rows([row], [s + own for s in shifts], BITS) for row, own in zip(rows, shifts, strict=True)]
         mid = fmpz_mat([one.mid.entries() for one in found])
         self.units = [fmpz(0)] * self.p
         decay = [mu * scale(2 * s) if bears else ZERO for s, bears in zip(shifts, decayed, strict=True)]
         self.decay = [int((x * arb(2) ** BITS).mid().floor().unique_fmpz() or 0) for x in decay]
-        most = (n + max(self.decay) * scale(BITS) + 1) * arb(2) ** BITS
-        if mid != mid.transpose() or not all(most > abs(x) for x in mid.entries()):
+        most = (n + 1 << BITS) + max(self.decay)
+        if mid != mid.transpose() or max(map(abs, mid.entries())) > most:
             raise Invalid("witness file", "it has a curvature", "a symmetric matrix of the size of these rows is needed")
         self.matrix = Fixed(mid, BITS, ZERO)
         if self.inverse.X is None:
@@ -71,13 +73,16 @@ class Proposed(Ridge):
         assert X is not None
         return (X.size.min(X.reach) / (1 - self.inverse.error)).sqrt().upper()
 
-    def short(self) -> tuple[fmpz_mat, int, arb]:
-        """The inverse in few bits, where they end, and what `φᵀX̂φ` may be less than `φᵀK⁻¹φ`, no row beyond `√p`."""
+    def short(self, room: int) -> tuple[fmpz_mat, int, arb]:
+        """The inverse in few bits, where they end, and what `φᵀX̂φ` may be less than `φᵀK⁻¹φ` of any row."""
         X = self.inverse.X
         assert X is not None
-        bits = min(X.bits, (self.n * self.p).bit_length() + ROOM)
-        error = self.inverse.error * self.stretch**2 + self.p * scale(bits)
-        return X.at(bits).mid, bits, (error * self.p).upper()
+        bits = min(X.bits, (self.n * self.p).bit_length() + room)
+        drop = X.bits - bits
+        half = fmpz(1) << drop >> 1
+        found = fmpz_mat(self.p, self.p, [(x + half) >> drop for x in X.mid.entries()])
+        left = norm_of(Fixed(X.mid - found * (fmpz(1) << drop), X.bits, ZERO))
+        return found, bits, ((self.inverse.error * self.stretch**2 + left) * self.longest**2).upper()
 
 
 @dataclass(frozen=True)
@@ -85,20 +90,21 @@ class Cut:
     """What bits of features lose, all of it no less.
 
     Attributes:
-        bits: of features in scaled columns.
+        bits, room: of features in scaled columns, and of squared lengths.
         row: the length of what a row loses.
         margin: what a margin at the centre loses.
         stacked: λ, the Frobenius norm of what `r_jφ_j` lose together.
     """
 
     bits: int
+    room: int
     row: arb
     margin: arb
     stacked: arb
 
 
-def cut_of(system: Proposed, centre: arb, distance: arb) -> Cut:
-    """The fewest bits that lose little, or the most.
+def cuts_of(system: Proposed, centre: arb, distance: arb) -> list[Cut]:
+    """The fewest bits that may do, and the most.
 
     Args:
         system: the curvature.
@@ -109,12 +115,13 @@ def cut_of(system: Proposed, centre: arb, distance: arb) -> Cut:
     for bits in WIDTHS:
         row = (arb(system.p).sqrt() * scale(bits)).upper()
         # r_j ≤ 0.51, and its square is cut to WEIGHT_BITS
-        stacked = (n * (row * 0.51 + arb(system.p).sqrt() * scale(WEIGHT_BITS).sqrt())).upper()
-        found.append(Cut(bits, row, (row * centre).upper(), stacked))
-        lost = n * found[-1].margin + n * n * row * system.stretch
-        if lost < LITTLE * distance and found[-1].margin < MARGIN and stacked * system.stretch * 2 < MEANT:
-            break
-    return found[-1]
+        stacked = (n * (row * 0.51 + system.longest * scale(WEIGHT_BITS).sqrt())).upper()
+        found.append(Cut(bits, WIDE if bits == WIDTHS[-1] else ROOM, row, (row * centre).upper(), stacked))
+    for one in found:
+        lost = n * one.margin + n * n * one.row * system.stretch
+        if lost < LITTLE * distance and one.margin < MARGIN and one.stacked * system.stretch * 2 < MEANT:
+            return [one, found[-1]] if one is not found[-1] else [one]
+    return [found[-1]]
 
 
 def theta(system: Proposed, off: arb, lost: Cut) -> tuple[arb, arb]:

@@ -17,10 +17,10 @@ from certify.check.stored.beside import energies
 from certify.check.stored.conditions import lasts
 from certify.check.stored.evaluated import Weights, weights_of_file
 from certify.check.stored.ground import Rows
-from certify.check.stored.lengths.curvature import SOME, Cut, Proposed, cut_of, theta
+from certify.check.stored.lengths.curvature import SOME, Cut, Proposed, cuts_of, theta
 from certify.check.stored.lengths.points import FINE, Point, Points, evaluated
 from certify.check.stored.lengths.reading import MOVED, SLOPE_BITS, Asked, Reading
-from certify.check.stored.lengths.sizes import shifts_of
+from certify.check.stored.lengths.sizes import sizes_of
 from certify.check.stored.lengths.slopes import bend_over, kept
 from certify.check.stored.npy import Stored
 from certify.check.stored.stated import Stated
@@ -107,14 +107,13 @@ class Lengths:
         if not self.distance > 0:
             raise Invalid("witness file", "it has a distance", "a number above 0 is needed")
         mu, decayed = arb(stated.penalty), [True] * (p - 1) + [not stated.free]
-        shifts = shifts_of(rows, mu, decayed)
+        sizes = sizes_of(rows, mu, decayed)
         tell("the rows are read, and their bytes are the ones the certificate binds")
         values = arrays["curvature"].values
-        self.system = Proposed([values[a * p:(a + 1) * p] for a in range(p)], shifts, rows.shape[0], mu, decayed)
+        self.system = Proposed([values[a * p:(a + 1) * p] for a in range(p)], sizes, rows.shape[0], mu, decayed)
         # ŵ may be any vector: it is these integers
         own = {"weight": Array((1, p), arrays["centre"].values, "f")}
-        self.centre = weights_of_file(own, 1, p, False, "witness file", shifts)
-        self.lost = cut_of(self.system, self.centre.length, self.distance)
+        self.centre = weights_of_file(own, 1, p, False, "witness file", sizes.shifts)
         self.counts = Counter(rows.classes)
         self.already = 0
 
@@ -139,17 +138,28 @@ class Lengths:
             if one.rows is not None or not one.margin > one.energy * self.distance:
                 left.append(one)
         self.tell(f"{len(left)} evaluation rows are left for the influences of all training rows")
-        points = Points(left, self.stated.count)
-        reading = Reading(Asked(self.rows, self.system, self.lost, self.centre, self.distance,
-                                self.stated.change == "deletions", points))
+        *quick, sharp = cuts_of(self.system, self.centre.length, self.distance)
+        for lost in quick:
+            try:
+                return self._proved(left, lost)
+            except Invalid as refusal:
+                self.tell(f"features of {lost.bits} bits do not do ({refusal})")
+        return self._proved(left, sharp)
+
+    def _proved(self, left: list[Point], lost: Cut) -> None:
+        """By one reading all that lengths do not decide."""
+        for one in left:
+            one.start()
+        reading = Reading(Asked(self.rows, self.system, lost, self.centre, self.distance,
+                                self.stated.change == "deletions", Points(left, self.stated.count)))
         held = self._held(reading)
         self.tell("the minimum is near enough to the centre after every change")
         for one in left:
-            unit = scale(self.lost.bits + one.solution.bits)
-            proved = _stays(one, held, unit) if one.rows is None else _flips(one, held, unit)
-            if not proved:
+            unit = scale(lost.bits + one.solution.bits)
+            if not (_stays(one, held, unit) if one.rows is None else _flips(one, held, unit)):
                 raise _wrong(one, "it is not proved")
-            self.already += one.rows is not None and bool(one.margin + held.rest(one, unit) < 0)
+        self.already = sum(one.rows is not None and bool(one.margin + held.rest(
+            one, scale(lost.bits + one.solution.bits)) < 0) for one in left)
 
     def _possible(self, one: Point) -> None:
         """Refuse what no model that is trained again says: a class without rows is none of its."""
@@ -166,7 +176,7 @@ class Lengths:
 
     def _held(self, reading: Reading) -> Held:
         """The reading, and what D14 says then: `P < (F − κ)a` for the distance a that is stated."""
-        system, lost = self.system, self.lost
+        system, lost = self.system, reading.asked.lost
         off = self._off(reading)
         part, moved = theta(system, off + scale(system.matrix.bits), lost)
         unsure = arb(reading.unsure)
@@ -190,15 +200,15 @@ class Lengths:
         p, said = self.system.p, CHANCE.get()
         if said is not None and p >= PROBED:
             return bound_of("H − K", p, reading.image)
-        image, bits, _ = reading.image(None)
-        return Fixed(image, bits, ZERO).size
+        image, bits, error = reading.image(None)
+        return Fixed(image, bits, ZERO).size + error * arb(p).sqrt()
 
     def _gamma(self, reading: Reading, unsure: arb) -> arb:
         """At least `|∇G(ŵ)|` in the norm of the inverse of H.
 
         `|Σ α_js_j| ≤ |α/r|₂` there, as `Σ r_j²s_js_jᵀ ⪯ H`: what margins lose, `α_j ≤ (1 + ε)r_j²·δ` with `r_j ≤ 0.51`.
         """
-        system, lost, centre = self.system, self.lost, self.centre
+        system, lost, centre = self.system, reading.asked.lost, self.centre
         n, p = arb(system.n), system.p
         own = [mu * x for mu, x in zip(system.decay, centre.mid.entries(), strict=True)]
         here, there = system.matrix.bits + centre.bits, lost.bits + SLOPE_BITS
@@ -206,7 +216,7 @@ class Lengths:
                  for x, y in zip(own, reading.pulled.entries(), strict=True)]
         g = Whole(fmpz_mat(1, p, whole), GRADIENT_BITS, (2 * arb(p).sqrt() * scale(GRADIENT_BITS)).upper())
         (length,) = energies([whole], g.bits, g.radius, system.solved(g))
-        cuts = (arb(reading.slack) + 1) * scale(SLOPE_BITS) * n * arb(p).sqrt()
+        cuts = (arb(reading.slack) + 1) * scale(SLOPE_BITS) * n * system.longest
         cuts += arb(reading.squares).sqrt() * scale(SLOPE_BITS) * n.sqrt() * lost.row
         cuts += scale(system.matrix.bits) * centre.length
         margins = (1 + unsure) * lost.margin.exp() * lost.margin * n.sqrt() * arb(0.51)

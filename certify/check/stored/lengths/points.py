@@ -47,6 +47,10 @@ class Point:
     bent: int = 0
     named: dict[int, tuple[int, arb]] = field(default_factory=dict)
 
+    def start(self) -> None:
+        """Forget what was found."""
+        self.most, self.bar, self.bent, self.named = [], 0, 0, {}
+
     def take(self, values: Sequence[int], weights: Sequence[int], bends: Sequence[int], count: int) -> None:
         """Influences of rows that follow, what these weigh, and how they bend."""
         self.bent = max(self.bent, max(map(mul, map(abs, values), bends)))

@@ -24,6 +24,9 @@ from certify.format.refusal import Invalid
 AT_ONCE = 64
 """Rows of a block: the squares of its lengths are on the diagonal of a small product."""
 
+WHOLE, DRAWN = 60, 15
+"""Bits behind the point of features that are weighed, and of their products with random probes, which are larger."""
+
 SLOPE_BITS, PLACES = 60, 64
 """Bits of a slope behind the point, and of balls of a row."""
 
@@ -73,7 +76,7 @@ class Reading:
         self.pulls, self.leverages = array("d"), array("d")
         self.longest, self.unsure, self.squares, self.slack = 0.0, 0.0, 0, 0.0
         self.pulled = fmpz_mat(asked.system.p, 1)
-        self._short, bits, more = asked.system.short()
+        self._short, bits, more = asked.system.short(asked.lost.room)
         self._unit, self._more = scale(2 * asked.lost.bits + bits), more
         # |v| in the norm of the inverse of H, by that of K; and what a row loses of its length
         self._beside = (asked.lost.row * asked.system.stretch).upper()
@@ -82,18 +85,20 @@ class Reading:
         """Read the rows; `(Ĥ − K)V` as integers, their bits, and an error; V is the identity where there is none."""
         system, lost = self.asked.system, self.asked.lost
         p = system.p
-        total = fmpz_mat(p, p if V is None else V.ncols())
+        width, fine = (p, WHOLE) if V is None else (V.ncols(), DRAWN)
+        total, drop = fmpz_mat(p, width), lost.bits + WEIGHT_BITS - fine
         for first, turned, block in self._blocks():
             weights = self._row_by_row(first, block, turned)
-            image = (block if V is None else block * V).tolist()
-            total += turned * fmpz_mat([[d * x for x in row] for d, row in zip(weights, image, strict=True)])
-        bits = 2 * lost.bits + WEIGHT_BITS
-        up = bits - system.matrix.bits
-        rest = fmpz_mat(p, p, [fmpz(0)] * (p * p)) - system.matrix.mid
+            image = list(map(int, (block if V is None else block * V).entries()))
+            short = [d * x >> drop for i, d in enumerate(weights) for x in image[i * width:(i + 1) * width]]
+            total += turned * fmpz_mat(len(weights), width, short)
+        rest = -system.matrix.mid
         for a, own in enumerate(system.decay):
             rest[a, a] += own
-        rest = rest * (fmpz(1) << up)
-        return total + (rest if V is None else rest * V), bits, ZERO
+        # |Φ̂ᵀδ| ≤ √n·longest·√n·2^−fine in every column, for what is cut off
+        error = system.longest * system.n * scale(fine)
+        up = fmpz(1) << system.matrix.bits - lost.bits - fine
+        return total * up + (rest if V is None else rest * V), system.matrix.bits, error.upper()
 
     def largest(self, count: int) -> tuple[arb, arb]:
         """The sums of the largest pulls and leverages, no less."""
@@ -104,7 +109,7 @@ class Reading:
         """Some rows after the others in integers: the number of the first, and the block, turned and as it is."""
         asked = self.asked
         factors = [math.ldexp(1.0, asked.lost.bits - s) for s in asked.system.shifts]
-        for first, part in asked.rows.parts():
+        for first, part in asked.rows.features.numbers(asked.rows.step):
             for at in range(0, len(part), AT_ONCE):
                 some = part[at:at + AT_ONCE]
                 block = fmpz_mat(len(some), asked.system.p, self._integers(some, factors))
@@ -112,10 +117,11 @@ class Reading:
 
     def _integers(self, some: Sequence[Values], factors: Sequence[float]) -> list[int]:
         """Scaled features, cut: the product is exact but where it is far below 1."""
-        values = list[int]()
+        values, last = list[int](), [int(factors[-1])] * self.asked.rows.ones
         try:
             for row in some:
                 values += map(int, map(mul, row, factors))
+                values += last
         except (OverflowError, ValueError):  # larger than in the first reading
             raise Invalid(self.asked.rows.features.where, "it was read before", "it is another file now") from None
         return values
