@@ -52,7 +52,8 @@ def main(options: argparse.Namespace, limits: Limits, tell: Callable[[str], None
                 raise Usage("--witness: the certificate has no witness file")
             _afford(stated, gates, limits, tell)
 
-        found = check(options.certificate, data, {role: getattr(options, role) for role in (*ROLES, WITNESS)}, tell, afford)
+        places = {role: getattr(options, role) for role in (*ROLES, WITNESS)}
+        found = check(options.certificate, data, places, tell, afford)
     finally:
         CHANCE.reset(token)
     outcomes = outcomes_of(found.stated, gates)

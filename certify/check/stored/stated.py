@@ -108,8 +108,7 @@ def _changed(value: object, flips: int, theorem: str, sizes: dict[str, int]) -> 
     if not NAMED[theorem] and value is None:
         return None
     if not NAMED[theorem] or not isinstance(value, list) or len(value) != flips:
-        raise Invalid("claim.changed", show(value), f"{'rows for each that flips' if NAMED[theorem] else 'null'} with "
-                      f"{theorem}")
+        raise Invalid("claim.changed", show(value), "null with D3, else rows for each that flips")
     found = tuple(_rows(rows, "claim.changed", sizes["rows"]) for rows in value)
     longest = max(map(len, found), default=0)
     if longest > sizes["count"]:

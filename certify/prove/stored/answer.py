@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-import numpy as np
+from numpy.typing import NDArray
 
 from certify.rigor.fp import Array
 from certify.systems.head.rows.head import Whole
@@ -48,6 +49,7 @@ class StoredPredictions:
     def json(self) -> str:
         """All of it but the witness on one line: the same bytes for the same question, whoever has read which rows.
 
+        >>> import numpy as np
         >>> none = np.zeros(0, dtype=np.int64)
         >>> StoredPredictions("any 2 rows deleted", np.array([0, 2]), np.array([1]), none, rows={1: (7, 9)}).json()
         '{"words": "any 2 rows deleted", "proved": [0, 2], "flipped": [1], "undecided": [], "tolerated": null,
@@ -61,7 +63,7 @@ class StoredPredictions:
 
 def as_message(found: StoredPredictions) -> Message:
     """An answer, for other ranks."""
-    arrays = {"proved": found.proved, "flipped": found.flipped, "undecided": found.undecided}
+    arrays: dict[str, NDArray[Any]] = {"proved": found.proved, "flipped": found.flipped, "undecided": found.undecided}
     if found.tolerated is not None:
         arrays["tolerated"] = found.tolerated
     arrays |= {WITNESS + name: array for name, array in found.witness.items()}

@@ -65,9 +65,10 @@ def with_witness(source: Source, readers: Readers, head: Head, decay: float, at:
     if isinstance(found, str):
         return Found(np.full(len(at), OPEN), {}, f"{found}; for a certificate every row counts as the longest one")
     answer = answered(c, found, _turned(head, at), count, relabels)
-    scale = c.rows.scale
-    return _found(answer.beyond(SLACK * found.distance * answer.lengths), answer, {
-        "centre": c.w * scale, "curvature": c.system.H / scale[:, None] / scale, "distance": np.array([found.distance])})
+    scale, room = c.rows.scale, SLACK * found.distance * answer.lengths
+    return _found(answer.beyond(room), answer, {
+        "centre": c.w * scale, "curvature": c.system.H / scale[:, None] / scale,
+        "distance": np.array([found.distance])})
 
 
 def _centre(source: Source, readers: Readers, head: Head, decay: float) -> Centre:

@@ -61,7 +61,8 @@ class Proposed(Ridge):
         self.decay = [int((x * arb(2) ** BITS).mid().floor().unique_fmpz() or 0) for x in decay]
         most = (n + 1 << BITS) + max(self.decay)
         if mid != mid.transpose() or max(map(abs, mid.entries())) > most:
-            raise Invalid("witness file", "it has a curvature", "a symmetric matrix of the size of these rows is needed")
+            raise Invalid("witness file", "it has a curvature",
+                          "a symmetric matrix, no larger than these rows may have, is needed")
         self.matrix = Fixed(mid, BITS, ZERO)
         if self.inverse.X is None:
             raise Invalid("witness file", "it has a curvature", "no inverse of it was found")

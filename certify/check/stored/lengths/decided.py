@@ -15,7 +15,7 @@ from certify.check.linalg.probes import bound_of
 from certify.check.reading.arrays import Array
 from certify.check.stored.beside import energies
 from certify.check.stored.conditions import lasts
-from certify.check.stored.evaluated import Weights, weights_of_file
+from certify.check.stored.evaluated import weights_of_file
 from certify.check.stored.ground import Rows
 from certify.check.stored.lengths.curvature import SOME, Cut, Proposed, cuts_of, theta
 from certify.check.stored.lengths.points import FINE, Point, Points, evaluated
@@ -49,7 +49,7 @@ class Held:
         unsure: ε.
         distance: of the minimum from ŵ, whatever the choice.
         longest: the largest length of a row.
-        share: what `H⁻¹ − K⁻¹` is at most, between K: `|(H − K)u|` in the norm of the inverse of K over `|u|` in that of K.
+        share: what `|(H − K)u|` is at most of `|u|`, in the norms of the inverse of K and of K.
         lost: what bits of features lose.
         count: how many rows may change.
     """
@@ -242,4 +242,5 @@ def _flips(one: Point, held: Held, unit: arb) -> bool:
 
 
 def _wrong(one: Point, why: str) -> Invalid:
-    return Invalid(f"claim.{'stays' if one.rows is None else 'flips'}, evaluation row {one.number}", "it is stated", why)
+    where = f"claim.{'stays' if one.rows is None else 'flips'}, evaluation row {one.number}"
+    return Invalid(where, "it is stated", why)

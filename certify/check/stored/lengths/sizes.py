@@ -11,7 +11,6 @@ from certify.check.stored.ground import LARGEST, Rows
 from certify.check.theorems.head.rows.squared.ridge import least
 from certify.format.refusal import Invalid
 
-
 BESIDE = 2.0**-16
 """Part of what a penalty is worth below which entries of a column count as this part."""
 

@@ -166,13 +166,17 @@ def test_what_cannot_be_certified_is_said_before_anything_is_proved(
     monkeypatch.setattr("certify.prove.stored.predictions.stored_predictions", None)  # it would be called
     np.save(tmp_path / "columns.npy", np.asfortranarray(np.load(tmp_path / "new.npy")))
     X, y = np.load(tmp_path / "rows.npy"), np.load(tmp_path / "labels.npy")
-    skops.io.dump(LogisticRegression().fit(X, y), tmp_path / "logistic.skops")
+    several = np.where(X[:, 1] > 1, 2, y)
+    skops.io.dump(LogisticRegression().fit(X, several), tmp_path / "logistic.skops")
+    np.save(tmp_path / "several.npy", several)
     (tmp_path / "rows.parquet").write_bytes(b"PAR1")
     (tmp_path / "file").write_bytes(b"")
-    for place, other, words in ((0, "logistic.skops", "fit a RidgeClassifier"),
+    for place, other, words in ((0, "logistic.skops", "LogisticRegression of several classes: fit a RidgeClassifier"),
                                 (1, "rows.parquet", "save the rows as .npy"), (5, "columns.npy", "row by row")):
         changed = [*arguments]
         changed[place] = str(tmp_path / other)
+        if place == 0:
+            changed[3] = str(tmp_path / "several.npy")
         assert main(["rows", *changed, "--relabel", "1", "--certificate", str(out)]) == 2
         said = capsys.readouterr().err
         assert words in said and said.count("\n") == 1
