@@ -68,7 +68,7 @@ def test_both_ends_are_near_the_truth(change: str, tmp_path: Path) -> None:
 
 def test_probes_and_the_whole_matrix_say_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     problem = crowd(np.random.default_rng(7), 400, True, 30)
-    problem = replace(problem, new=problem.new * np.linspace(0.0, 0.5, 30)[:, None])
+    problem = problem.near(np.linspace(-0.5, 0.5, 30))
     said = list[list[int]]()
     for probed in (False, True):
         monkeypatch.setattr(decided, "PROBED", 1)
