@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import combinations
 from pathlib import Path
 
@@ -58,13 +59,18 @@ class Logistic:
         return w
 
     def weights(self) -> Array:
+        return self._kept
+
+    @cached_property
+    def _kept(self) -> Array:
         return self.minima(np.where(self.y == 1, 1.0, -1.0)[None], np.ones((1, len(self.y))))[0]
 
     def near(self, outputs: Array) -> Logistic:
         """With evaluation rows that are moved so far that they have these outputs."""
         w = self.weights()
         own, d = self.with_ones(self.new) @ w, self.X.shape[1]
-        return replace(self, new=self.new + np.outer(outputs - own, w[:d]) / (w[:d] @ w[:d]))
+        along = w[:d] * self.X.var(axis=0)
+        return replace(self, new=self.new + np.outer(outputs - own, along) / (w[:d] @ along))
 
     def refits(self, change: str, count: int) -> tuple[list[Choice], Array]:
         """Every choice of at most `count` rows, and the minimum after it."""

@@ -134,8 +134,7 @@ class Lengths:
         left = list[Point]()
         for one in evaluated(self.system, new, self.rows.ones, self.centre, given, asked):
             self._possible(one)
-            # |e·(w − ŵ)| ≤ |e||w − ŵ|
-            if one.rows is not None or not one.margin > one.energy * self.distance:
+            if one.rows is not None or not apart(one, self.distance):
                 left.append(one)
         self.tell(f"{len(left)} evaluation rows are left for the influences of all training rows")
         *quick, sharp = cuts_of(self.system, self.centre.length, self.distance)
@@ -156,7 +155,7 @@ class Lengths:
         self.tell("the minimum is near enough to the centre after every change")
         for one in left:
             unit = scale(lost.bits + one.solution.bits)
-            if not (_stays(one, held, unit) if one.rows is None else _flips(one, held, unit)):
+            if not (least(one, held, unit) > 0 if one.rows is None else most(one, held, unit) < 0):
                 raise _wrong(one, "it is not proved")
         self.already = sum(one.rows is not None and bool(one.margin + held.rest(
             one, scale(lost.bits + one.solution.bits)) < 0) for one in left)
@@ -228,17 +227,22 @@ def _moved(x: fmpz, up: int) -> fmpz:
     return x << up if up >= 0 else x >> -up
 
 
-def _stays(one: Point, held: Held, unit: arb) -> bool:
-    """Whether the rows that take most take less than there is."""
+def apart(one: Point, distance: arb) -> bool:
+    """Whether lengths alone keep a label: `|e·(w − ŵ)| ≤ |e||w − ŵ|`."""
+    return bool(one.margin > one.energy * distance)
+
+
+def least(one: Point, held: Held, unit: arb) -> arb:
+    """At most `e·w` after any choice: the rows that take most, and what linearising leaves."""
     taken = arb(sum(one.most, fmpz(0))) * unit * scale(FINE) + held.count * held.each(one)
-    return bool(one.margin - taken - held.rest(one, unit) > 0)
+    return (one.margin - taken - held.rest(one, unit)).lower()
 
 
-def _flips(one: Point, held: Held, unit: arb) -> bool:
-    """Whether the rows that are named take more than there is."""
+def most(one: Point, held: Held, unit: arb) -> arb:
+    """At least `e·w` after the choice that is named."""
     error = arb(0, 1) * held.each(one)
     taken = sum(((arb(value) * unit + error) * pull for value, pull in one.named.values()), ZERO)
-    return bool(one.margin - taken + held.rest(one, unit) < 0)
+    return (one.margin - taken + held.rest(one, unit)).upper()
 
 
 def _wrong(one: Point, why: str) -> Invalid:

@@ -114,7 +114,7 @@ def test_a_class_that_may_lose_its_rows_neither_stays_nor_wins(tmp_path: Path) -
     rng = np.random.default_rng(3)
     X = rng.standard_normal((300, 2)) - [2.0, 0.0]
     X[:2] = [[3.0, 0.0], [2.5, 0.5]]
-    problem = Logistic(X, (np.arange(300) < 2).astype(int), np.array([[30.0, 0.0], [-3.0, 0.0]]), 20.0, False)
+    problem = Logistic(X, (np.arange(300) < 2).astype(int), np.array([[30.0, 0.0], [-3.0, 0.0]]), 200.0, False)
     assert (problem.with_ones(problem.new) @ problem.weights() > 0).tolist() == [True, False]
     for change in ("labels", "deletions"):
         assert accepted(written(tmp_path, problem, change, 1, [0, 1]))
