@@ -124,7 +124,8 @@ def written(folder: Path, problem: Logistic, change: str, count: int, stays: Seq
     np.save(folder / FILES["labels"], problem.y)
     np.save(folder / FILES["evaluation"], problem.new)
     W, d = problem.weights() if given is None else given, problem.X.shape[1]
-    save_file({"weight": W[None, :d].copy()} | ({"bias": W[d:].copy()} if problem.free else {}), folder / FILES["model"])
+    bias = {"bias": W[d:].copy()} if problem.free else {}
+    save_file({"weight": W[None, :d].copy()} | bias, folder / FILES["model"])
     save_file(problem.witness(change, count), folder / WITNESS)
     top = {
         "format": "certify-rows/1", "certify_version": "0", "created": "2026-01-01T00:00:00Z", "environment": {},

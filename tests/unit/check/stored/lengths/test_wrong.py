@@ -40,7 +40,8 @@ def ends(problem: Logistic, change: str, count: int) -> dict[tuple[int, ...], fl
         some = [(*one, k) for one in some for k in range(count + 1 - sum(one))]
     some = [one for one in some if all(k <= len(p) for k, p in zip(one, places, strict=True))]
     choices = [tuple(sorted(int(i) for k, p in zip(one, places, strict=True) for i in p[:k])) for one in some]
-    signs, kept = np.tile(np.where(problem.y == 1, 1.0, -1.0), (len(choices), 1)), np.ones((len(choices), len(problem.y)))
+    signs = np.tile(np.where(problem.y == 1, 1.0, -1.0), (len(choices), 1))
+    kept = np.ones(signs.shape)
     for t, M in enumerate(choices):
         if change == "labels":
             signs[t, list(M)] *= -1.0
@@ -82,7 +83,8 @@ def moved(problem: Logistic, by: float) -> dict[str, np.ndarray]:
     """The curvature at weights that are not the minimum."""
     w = problem.weights() + by
     p = 1.0 / (1.0 + np.exp((2.0 * problem.y - 1.0) * problem.X[:, 0] * w[0]))
-    return {"centre": w, "curvature": np.array([[float((problem.X[:, 0] ** 2 * p * (1.0 - p)).sum()) + problem.penalty]])}
+    H = float((problem.X[:, 0] ** 2 * p * (1.0 - p)).sum()) + problem.penalty
+    return {"centre": w, "curvature": np.array([[H]])}
 
 
 @pytest.mark.parametrize("change", ["labels", "deletions"])
