@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Callable
 from pathlib import PurePath
@@ -90,12 +91,13 @@ def line_of(found: Checked, outcomes: list[Outcome], drawn: int) -> str:
     gates = [f"{outcome.gate} {outcome.state}" for outcome in outcomes if outcome.gate is not None]
     decay = {True: "an intercept without penalty", False: "an intercept with the penalty", None: "no intercept"}
     chance = f"; {drawn} bounds by random probes, wrong with a probability below 2^-64" if drawn else ""
+    near = "" if found.near is None else f", which are within {found.near:.1e} of the minimum by their length"
     flips = len(stated.flips)
     already = f"; {found.already} of {flips} that flip have another label before any change" if flips else ""
     return (f"{overall(outcomes)[0]} {', '.join(gates) or QUANTITY} (proved in [{lower}, {upper}] of "
             f"{stated.evaluation_rows} evaluation rows, {change_words(stated.change, stated.count, stated.rows)}; "
             f"{stated.loss} loss, penalty {stated.penalty!r}, {decay[stated.free]}, {stated.classes} classes; "
-            f"a label is the one that the weights in {model} give{already}) "
+            f"a label is the one that the weights in {model} give{near}{already}) "
             f"[thresholds: {'the command line' if gates else 'none'}{chance}]")
 
 
@@ -115,6 +117,7 @@ def _object(found: Checked, outcomes: list[Outcome], drawn: list[str]) -> Json:
                         "columns": stated.columns, "evaluation_rows": stated.evaluation_rows,
                         "classes": stated.classes},
             "stays": list(stated.stays), "flips": list(stated.flips), "already": found.already,
+            **({} if found.near is None else {"near": found.near if math.isfinite(found.near) else None}),
             "thresholds": "the command line" if any(outcome.gate for outcome in outcomes) else "none",
             "files": {role: {"path": path, "sha256": digest} for role, path, digest in found.files},
             "soundness": {"mode": "probes", "bounds": drawn, "error": "2^-64"} if drawn else {"mode": "exact"}}
@@ -163,7 +166,7 @@ def cost_by_lengths(stated: Stated) -> Cost:
     n, p, N = float(stated.rows), float(stated.columns + 1), float(stated.evaluation_rows)
     seconds = 1.0 + n * (p * 1.0e-6 + p * p / 1.1e9 + 4e-5) + p**3 * 8e-8 + N * p * (2e-6 + p / 3e8)
     seconds += N * n * (p / 1e9 + 5e-7)
-    return Cost(seconds, 200.0 + 4e-3 * p * p + 1.2e-4 * N * p + 2e-4 * n)
+    return Cost(seconds, 200.0 + 1e-3 * p * p + 5e-5 * N * p + 2e-4 * n)
 
 
 def _trusted() -> tuple[Json, str]:

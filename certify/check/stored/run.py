@@ -54,11 +54,13 @@ class Checked:
     Attributes:
         stated: what it states, all of which is proved.
         already: how many of those that flip have another label before any change.
+        near: at least how far the weights are from the minimum, as a part of their length; None: it was not asked.
         files: role, path and digest of each file.
     """
 
     stated: Stated
     already: int
+    near: float | None
     files: tuple[tuple[str, str, str], ...]
 
 
@@ -78,11 +80,12 @@ def check(path: Path, data: bytes, given: dict[str, Path | None], tell: Tell,
     rows = _rows(stated, arrays)
     model = read_arrays(read_file(places, "model"), "model file")
     afford(stated)
-    by = _squared if stated.loss == "squared" else _logistic
+    by: Callable[..., Method | Lengths] = _squared if stated.loss == "squared" else _logistic
     with ctx.workprec(PRECISION):
-        already = by(places, stated, rows, arrays, model, tell).already
-    return Checked(stated, already, tuple((role, str(places.found[role]), stated.subject[role].sha256)
-                                          for role in stated.subject))
+        found = by(places, stated, rows, arrays, model, tell)
+    near = found.near if isinstance(found, Lengths) else None
+    return Checked(stated, found.already, near, tuple((role, str(places.found[role]), stated.subject[role].sha256)
+                                                      for role in stated.subject))
 
 
 def _squared(_: Places, stated: Stated, rows: Rows, arrays: dict[str, Stored], model: dict[str, Array],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,17 +10,17 @@ from dataclasses import dataclass
 from flint import arb, fmpz, fmpz_mat
 
 from certify.check.kernel import CHANCE
-from certify.check.linalg.balls import ZERO
+from certify.check.linalg.balls import ZERO, largest
 from certify.check.linalg.fixed import Fixed, scale
 from certify.check.linalg.probes import bound_of
 from certify.check.reading.arrays import Array
 from certify.check.stored.beside import energies
 from certify.check.stored.conditions import lasts
-from certify.check.stored.evaluated import weights_of_file
+from certify.check.stored.evaluated import Weights, weights_of_file
 from certify.check.stored.ground import Rows
 from certify.check.stored.lengths.curvature import SOME, Cut, Proposed, cuts_of, theta
 from certify.check.stored.lengths.points import FINE, Point, Points, evaluated
-from certify.check.stored.lengths.reading import MOVED, SLOPE_BITS, Asked, Reading
+from certify.check.stored.lengths.reading import MOVED, SLOPE_BITS, Asked, Reading, above
 from certify.check.stored.lengths.sizes import sizes_of
 from certify.check.stored.lengths.slopes import bend_over, kept
 from certify.check.stored.npy import Stored
@@ -42,11 +43,12 @@ PROBED = 16
 
 @dataclass(frozen=True)
 class Held:
-    """What holds for every choice of rows; everything no less.
+    """What holds for every choice of rows; everything no less, but for `borne`.
 
     Attributes:
         gamma: the length of the gradient in the norm of the inverse of H.
         unsure: ε.
+        borne: at most `(1 − ε)ω` of the longest row: what is left of the curvature.
         distance: of the minimum from ŵ, whatever the choice.
         longest: the largest length of a row.
         share: what `|(H − K)u|` is at most of `|u|`, in the norms of the inverse of K and of K.
@@ -56,6 +58,7 @@ class Held:
 
     gamma: arb
     unsure: arb
+    borne: arb
     distance: arb
     longest: arb
     share: arb
@@ -89,7 +92,7 @@ class Lengths:
 
     Attributes:
         already: how many of those that flip have another label before any change.
-        near: at least the distance of the weights of the model file from the minimum, by their length.
+        near: at least how far the weights of the model file are from the minimum, as a part of their length.
 
     Raises:
         Invalid: a witness of another form.
@@ -115,7 +118,7 @@ class Lengths:
         own = {"weight": Array((1, p), arrays["centre"].values, "f")}
         self.centre = weights_of_file(own, 1, p, False, "witness file", sizes.shifts)
         self.counts = Counter(rows.classes)
-        self.already = 0
+        self.already, self.near = 0, math.inf
 
     def decide(self, new: Stored, model: dict[str, Array]) -> None:
         """Every evaluation row that is stated.
@@ -140,12 +143,28 @@ class Lengths:
         *quick, sharp = cuts_of(self.system, self.centre.length, self.distance)
         for lost in quick:
             try:
-                return self._proved(left, lost)
+                held = self._proved(left, lost)
+                break
             except Invalid as refusal:
                 self.tell(f"features of {lost.bits} bits do not do ({refusal})")
-        return self._proved(left, sharp)
+        else:
+            held = self._proved(left, sharp)
+        self.near = self._near(held, given)
 
-    def _proved(self, left: list[Point], lost: Cut) -> None:
+    def _near(self, held: Held, given: Weights) -> float:
+        """`|ŵ − w| ≤ γ/F` in the norm of H; of the weights that were given, in columns as they are."""
+        units = [scale(s) for s in self.system.shifts]
+        lengths = [ZERO, ZERO]
+        for x, y, unit in zip(given.mid.entries(), self.centre.mid.entries(), units, strict=True):
+            own = arb(x) * scale(given.bits) * unit
+            off = own - arb(y) * scale(self.centre.bits) * unit
+            lengths = [lengths[0] + own * own, lengths[1] + off * off]
+        cut = largest(units) * scale(given.bits) * arb(len(units)).sqrt()
+        moved = held.gamma / held.borne * self.system.stretch * (1 + SOME) * largest(units)
+        part = (lengths[1].sqrt() + cut + moved) / (lengths[0].sqrt() - cut).max(ZERO)
+        return above(part)
+
+    def _proved(self, left: list[Point], lost: Cut) -> Held:
         """By one reading all that lengths do not decide."""
         for one in left:
             one.start()
@@ -159,6 +178,7 @@ class Lengths:
                 raise _wrong(one, "it is not proved")
         self.already = sum(one.rows is not None and bool(one.margin + held.rest(
             one, scale(lost.bits + one.solution.bits)) < 0) for one in left)
+        return held
 
     def _possible(self, one: Point) -> None:
         """Refuse what no model that is trained again says: a class without rows is none of its."""
@@ -186,13 +206,13 @@ class Lengths:
         kappa = kappa if self.stated.change == "deletions" else ZERO
         longest = arb(reading.longest)
         x = (self.distance * longest).upper()
-        share = (1 - unsure) * kept(x) - kappa if x < MOVED else ZERO
-        if not gamma + pulls < share * self.distance:
+        borne = (1 - unsure) * kept(x) if x < MOVED else ZERO
+        if not gamma + pulls < (borne - kappa) * self.distance:
             raise Invalid("witness file", "the minimum moves no farther than its distance, whichever rows change",
                           f"that is not proved: they may pull {float((gamma + pulls).mid()):.3g}, of which "
-                          f"{float((share * self.distance).mid()):.3g} is borne")
+                          f"{float(((borne - kappa) * self.distance).mid()):.3g} is borne")
         share = ((1 + moved) ** 2 * (1 + part) - 1).upper()
-        return Held(gamma, unsure, self.distance, longest, share, lost, self.stated.count)
+        return Held(gamma, unsure, borne, self.distance, longest, share, lost, self.stated.count)
 
     def _off(self, reading: Reading) -> arb:
         """At least `‖Ĥ − K‖` for the middle of K, by one reading."""

@@ -106,7 +106,19 @@ def test_weights_far_from_the_minimum_name_labels_alone(tmp_path: Path) -> None:
     assert accepted(written(tmp_path, problem, "labels", 1, [j]))
     assert not accepted(written(tmp_path, problem, "labels", 1, [j], given=turned))
     path = written(tmp_path, problem, "labels", 1, [], [j], [[]], given=turned)
-    assert check(path, path.read_bytes(), {}, lambda _: None).already == 1
+    found = check(path, path.read_bytes(), {}, lambda _: None)
+    assert found.already == 1 and found.near is not None and 2.0 <= found.near < 2.001
+
+
+def test_how_far_weights_are_from_the_minimum_is_said(tmp_path: Path) -> None:
+    problem = crowd(np.random.default_rng(5), 400, True, 20)
+    w = problem.weights()
+    for part in (0.0, 1e-4, 0.05):
+        given = w * (1 + part)
+        path = written(tmp_path, problem, "labels", 1, [], given=given)
+        found = check(path, path.read_bytes(), {}, lambda _: None).near
+        away = float(np.linalg.norm(given - w) / np.linalg.norm(given))
+        assert found is not None and away <= found < 1.001 * away + 1e-3
 
 
 def test_a_class_that_may_lose_its_rows_neither_stays_nor_wins(tmp_path: Path) -> None:
