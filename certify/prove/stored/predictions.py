@@ -96,8 +96,8 @@ def stored_predictions(
     lengths of rows as well, by a bound that is not as good, and any one deleted row by a step for each row that pulls
     hard (D15), which asks for a hundred readings and more.
 
-    Rows are shared out among `ranks` processes. Their answer is the same to the last bit, however many there are, if
-    their processors multiply alike; it is proved if they do not. `certify rows` can write a certificate of it.
+    Rows are shared out among `ranks` processes, however many with the same answer to the last bit, if their processors
+    multiply alike; it is proved if they do not. `certify rows` can write a certificate of it.
 
     Args:
         estimator: a fitted RidgeClassifier, or LogisticRegression.
@@ -110,12 +110,10 @@ def stored_predictions(
         memory: bytes that each rank may use; what does not fit is refused before anything is read.
         ranks: how many processes read rows, this one among them: the others are started here, and end with the answer.
             "torchrun": those that torchrun has started; each of them calls this with the same arguments.
-        checkpoint: a folder where what was found is kept, so that a run which was ended goes on where it was; with
-            another number of ranks with the last reading that was finished. An answer takes it away. Nobody else may
-            write to it.
+        checkpoint: a folder where what was found is kept, so that a run which was ended goes on where it was; of another
+            number of ranks after the last whole reading. An answer takes it away. Nobody else may write to it.
         progress: told the stage and the fraction done; None: a bar, where somebody looks on.
-        witness: of a LogisticRegression of two classes also keep what a certificate starts from. Every row then counts
-            as the longest one does, and what is decided by less than others can derive again stays open.
+        witness: keep what a certificate of a LogisticRegression starts from, and say no more than it can.
 
     Raises:
         InputError: another estimator, data that do not fit it, too little memory, a file that is written to, or ranks
