@@ -110,8 +110,8 @@ def stored_predictions(
         memory: bytes that each rank may use; what does not fit is refused before anything is read.
         ranks: how many processes read rows, this one among them: the others are started here, and end with the answer.
             "torchrun": those that torchrun has started; each of them calls this with the same arguments.
-        checkpoint: a folder where what was found is kept, so that a run which was ended goes on where it was; of another
-            number of ranks after the last whole reading. An answer takes it away. Nobody else may write to it.
+        checkpoint: a folder where what was found is kept, so that a run which was ended goes on where it was; by other
+            ranks after the last whole reading. An answer takes it away. Nobody else may write to it.
         progress: told the stage and the fraction done; None: a bar, where somebody looks on.
         witness: keep what a certificate of a LogisticRegression starts from, and say no more than it can.
 
