@@ -15,7 +15,6 @@ from certify.certificate.canonical import canonical_bytes, seal
 from certify.certificate.write import require_folder, write_together
 from certify.format.errors import InputError
 from certify.format.stored import BESIDE, FORMAT, NAMED, QUANTITY, THEOREMS
-from certify.format.words import Loss
 from certify.inputs.sklearn.linear import linear
 from certify.spec.sources import Digest, sha256_file
 from certify.systems.head.rows.stored.state import State, require_same, state_of
@@ -125,8 +124,8 @@ def intended(folder: Path, source: Path, estimator: Any, paths: Mapping[str, Pat
         InputError: what the checker does not read.
     """
     read = linear(estimator, labels, 1)
-    if read.loss not in THEOREMS or (read.targets is None and read.loss == Loss.SQUARED):
-        several = " of several classes" if read.loss == Loss.CROSS_ENTROPY else ""
+    if read.loss not in THEOREMS:
+        several = " of several classes" if len(read.weights) > 1 else ""
         raise InputError("--certificate", f"a {type(estimator).__name__}{several}",
                          "fit a RidgeClassifier, or a LogisticRegression of two classes, or ask without it")
     require_folder(folder, (CERTIFICATE, MODEL, *([WITNESS] if BESIDE[THEOREMS[read.loss][CHANGES[kind]]] else [])))

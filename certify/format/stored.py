@@ -30,6 +30,12 @@ NAMED: Final = MappingProxyType({"D3": False, "D4": True, "D14": True})
 BESIDE: Final = MappingProxyType({"D3": False, "D4": False, "D14": True})
 """By the theorem: whether there is a witness file."""
 
+CLASSES: Final = MappingProxyType({"squared": 2**31, "logistic": 2})
+"""By the loss: classes at most."""
+
+DELETES: Final = MappingProxyType({"labels": False, "deletions": True})
+"""By what may happen to rows: whether they go."""
+
 FREE: Final = MappingProxyType({"none": None, "free": True, "decayed": False})
 """By the word for the intercept: whether it carries no decay; None: there is none."""
 

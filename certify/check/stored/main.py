@@ -131,7 +131,7 @@ def _afford(stated: Stated, gates: list[Gate], limits: Limits, tell: Callable[[s
         check_promise(gate, f"--{gate.side}")
         if gate.value > stated.evaluation_rows or (gate.side == "max" and gate.value >= stated.evaluation_rows):
             raise Usage(f"--{gate.side} {gate.quantity}: there are {stated.evaluation_rows} evaluation rows")
-    cost = cost_of(stated)
+    cost = COSTS[stated.loss](stated)
     tell(f"at most about {cost} on one core, by the sizes alone")
     for flag, needed, allowed in (("--seconds", cost.seconds, limits.seconds),
                                   ("--memory", cost.megabytes * 1e6, limits.memory)):
@@ -146,8 +146,6 @@ def cost_of(stated: Stated) -> Cost:
     Readings hold the largest influences of as many evaluation rows as fit: those of every class and sign with labels,
     and with deletions all that are looked at.
     """
-    if stated.loss == "logistic":
-        return cost_by_lengths(stated)
     c, m = float(stated.classes), float(stated.count)
     n, p, N = float(stated.rows), float(stated.columns + 1), float(stated.evaluation_rows)
     seconds = 1.0 + n * p * 1.2e-6 + n * p * p / 1.1e9 + N * p * (2e-6 + p / 3e8) + N * n * (p / 2.4e9 + 2.5e-7)
@@ -167,6 +165,10 @@ def cost_by_lengths(stated: Stated) -> Cost:
     seconds = 1.0 + n * (p * 1.0e-6 + p * p / 1.1e9 + 4e-5) + p**3 * 8e-8 + N * p * (2e-6 + p / 3e8)
     seconds += N * n * (p / 1e9 + 5e-7)
     return Cost(seconds, 200.0 + 1e-3 * p * p + 5e-5 * N * p + 2e-4 * n)
+
+
+COSTS: dict[str, Callable[[Stated], Cost]] = {"squared": cost_of, "logistic": cost_by_lengths}
+"""By the loss: about what a check takes."""
 
 
 def _trusted() -> tuple[Json, str]:

@@ -80,9 +80,8 @@ def check(path: Path, data: bytes, given: dict[str, Path | None], tell: Tell,
     rows = _rows(stated, arrays)
     model = read_arrays(read_file(places, "model"), "model file")
     afford(stated)
-    by: Callable[..., Method | Lengths] = _squared if stated.loss == "squared" else _logistic
     with ctx.workprec(PRECISION):
-        found = by(places, stated, rows, arrays, model, tell)
+        found = BY_LOSS[stated.loss](places, stated, rows, arrays, model, tell)
     near = found.near if isinstance(found, Lengths) else None
     return Checked(stated, found.already, near, tuple((role, str(places.found[role]), stated.subject[role].sha256)
                                                       for role in stated.subject))
@@ -113,6 +112,10 @@ def _logistic(places: Places, stated: Stated, rows: Rows, arrays: dict[str, Stor
     found = Lengths(rows, stated, read_arrays(read_file(places, WITNESS), "witness file"), tell)
     found.decide(arrays["evaluation"], model)
     return found
+
+
+BY_LOSS: dict[str, Callable[..., Method | Lengths]] = {"squared": _squared, "logistic": _logistic}
+"""By the loss: what checks all that is stated."""
 
 
 def _rows(stated: Stated, arrays: dict[str, Stored]) -> Rows:

@@ -8,7 +8,7 @@ from certify.check.reading.certificate import FileRecord, choice, file_record, n
 from certify.check.reading.told import check_told
 from certify.format.canonical import Json, decode, digest, kind, show
 from certify.format.refusal import Invalid
-from certify.format.stored import BESIDE, FORMAT, FREE, NAMED, QUANTITY, ROLES, THEOREMS, WITNESS
+from certify.format.stored import BESIDE, CLASSES, DELETES, FORMAT, FREE, NAMED, QUANTITY, ROLES, THEOREMS, WITNESS
 
 TOP = ("format", "certify_version", "created", "subject", "problem", "claim", "environment", "digest")
 PROBLEM = ("loss", "penalty", "intercept", "change", "count", "rows", "columns", "evaluation_rows", "classes")
@@ -50,6 +50,11 @@ class Stated:
         return THEOREMS[self.loss][self.change]
 
     @property
+    def deletes(self) -> bool:
+        """Whether rows go; else their labels change."""
+        return DELETES[self.change]
+
+    @property
     def ends(self) -> tuple[int, int]:
         """Of the number of evaluation rows whose label stays."""
         return len(self.stays), self.evaluation_rows - len(self.flips)
@@ -87,8 +92,8 @@ def read_stated(data: bytes, name: str) -> Stated:
     sizes = {at: whole(problem[at], f"problem.{at}") for at in PROBLEM[4:]}
     if not 1 <= sizes["count"] <= sizes["rows"]:
         raise Invalid("problem.count", f"{sizes['count']} is stated", f"from 1 to {sizes['rows']} rows may change")
-    if loss == "logistic" and sizes["classes"] != 2:
-        raise Invalid("problem.classes", f"{sizes['classes']} are stated", "the logistic loss is of two")
+    if sizes["classes"] > CLASSES[loss]:
+        raise Invalid("problem.classes", f"{sizes['classes']} are stated", f"the {loss} loss is of {CLASSES[loss]}")
     choice(claim["quantity"], "claim.quantity", (QUANTITY,))
     choice(claim["theorem"], "claim.theorem", (theorem,))
     stays, flips = (_rows(claim[at], f"claim.{at}", sizes["evaluation_rows"]) for at in ("stays", "flips"))

@@ -191,7 +191,7 @@ def _question(read: tuple[Stored, Head, float], kind: str, count: int, memory: f
     if count > source.shape[0]:
         raise InputError(kind, f"{count} of {source.shape[0]} rows", f"give at most {source.shape[0]}")
     room = _room(source, head, memory, 1 if kind == "relabel" else 4 * count, others)
-    return _Asked(kind, count, source, head, alpha, room, witness and head.loss.name == Loss.LOGISTIC)
+    return _Asked(kind, count, source, head, alpha, room, witness and head.loss.name in WITNESSED)
 
 
 def _answered(asked: _Asked, team: Team) -> Message:
@@ -215,7 +215,7 @@ def _squared(asked: _Asked, known: Whole, team: Team) -> StoredPredictions:
 def _smooth(by: Callable[..., Found], asked: _Asked, known: Whole, team: Team) -> StoredPredictions:
     """D14, D15."""
     head, status = asked.head, np.zeros(len(asked.head.points), dtype=np.int64)
-    by = with_witness if asked.witness else by
+    by = WITNESSED[head.loss.name] if asked.witness else by
     found = by(asked.source, team, head, asked.alpha, known, asked.count, asked.kind == "relabel")
     kept = KEPT if classes_of(head).may_vanish(asked.count) else ""
     if asked.witness:
@@ -229,6 +229,9 @@ ANSWERS: Final[Mapping[str, Callable[[_Asked, Whole, Team], StoredPredictions]]]
     Loss.SQUARED: _squared, Loss.LOGISTIC: partial(_smooth, by_lengths),
     Loss.CROSS_ENTROPY: partial(_smooth, by_classes)})
 """By the loss: what answers a question."""
+
+WITNESSED: Final[Mapping[str, Callable[..., Found]]] = MappingProxyType({Loss.LOGISTIC: with_witness})
+"""By the loss: what answers it where a certificate starts from a witness."""
 
 
 def _told(words: str, status: Whole, found: Deleted | Found, known: Whole, why: str) -> StoredPredictions:

@@ -169,7 +169,7 @@ class Lengths:
         for one in left:
             one.start()
         reading = Reading(Asked(self.rows, self.system, lost, self.centre, self.distance,
-                                self.stated.change == "deletions", Points(left, self.stated.count)))
+                                self.stated.deletes, Points(left, self.stated.count)))
         held = self._held(reading)
         self.tell("the minimum is near enough to the centre after every change")
         for one in left:
@@ -189,7 +189,7 @@ class Lengths:
             raise _wrong(one, lasts(own))
         if one.rows is not None:
             gone = Counter(self.rows.classes[i] for i in one.rows)
-            more = gone[one.label] if self.stated.change == "labels" else 0
+            more = 0 if self.stated.deletes else gone[one.label]
             if other - gone[1 - one.label] + more < 1:
                 raise _wrong(one, "the rows named leave no row of the other class")
 
@@ -203,7 +203,7 @@ class Lengths:
             raise Invalid("witness file", "it has a centre", "the curvature of a row is not known there")
         gamma = self._gamma(reading, unsure)
         pulls, kappa = reading.largest(self.stated.count)
-        kappa = kappa if self.stated.change == "deletions" else ZERO
+        kappa = kappa if self.stated.deletes else ZERO
         longest = arb(reading.longest)
         x = (self.distance * longest).upper()
         borne = (1 - unsure) * kept(x) if x < MOVED else ZERO
