@@ -14,16 +14,16 @@ from certify.certificate.build import file_member, now
 from certify.certificate.canonical import canonical_bytes, seal
 from certify.certificate.write import require_folder, write_together
 from certify.format.errors import InputError
-from certify.format.stored import FORMAT, NAMED, QUANTITY, THEOREMS
+from certify.format.stored import BESIDE, FORMAT, NAMED, QUANTITY, THEOREMS
 from certify.inputs.sklearn.linear import linear
 from certify.spec.sources import Digest, sha256_file
 from certify.systems.head.rows.stored.state import State, require_same, state_of
 
 if TYPE_CHECKING:
     from certify.inputs.sklearn.read import Linear
-    from certify.prove.stored.predictions import StoredPredictions
+    from certify.prove.stored.answer import StoredPredictions
 
-CERTIFICATE, MODEL = "certificate.json", "certificate.safetensors"
+CERTIFICATE, MODEL, WITNESS = "certificate.json", "certificate.safetensors", "witness.safetensors"
 
 CHANGES: Final[Mapping[str, str]] = {"relabel": "labels", "delete": "deletions"}
 """By what is asked: what a certificate calls it."""
@@ -54,8 +54,13 @@ class Intended:
     read: Linear
     change: str
 
-    def write(self, found: StoredPredictions, count: int) -> Path:
-        """Write the certificate and the weights; the path of the certificate.
+    @property
+    def theorem(self) -> str:
+        """What the certificate will rest on."""
+        return THEOREMS[self.read.loss][self.change]
+
+    def write(self, found: StoredPredictions, count: int) -> Path | None:
+        """Write the certificate, the weights and the witness; the path of the certificate, None where none may be.
 
         Args:
             found: what was proved.
@@ -68,16 +73,22 @@ class Intended:
 
         arrays = {"weight": self.read.weights} | ({} if self.read.bias is None else {"bias": self.read.bias})
         weights = save({name: np.ascontiguousarray(array, dtype=np.float64) for name, array in arrays.items()})
-        made = _digest_of(weights, self.folder / MODEL)
+        beside = {self.folder / MODEL: weights}
+        if BESIDE[self.theorem]:
+            if not found.witness:
+                return None
+            beside[self.folder / WITNESS] = save({name: np.ascontiguousarray(x) for name, x in found.witness.items()})
         subject = {role: file_member(Digest(path, sha256_file(path, role), self.states[role][2]), self.folder)
-                   for role, path in self.paths.items()} | {"model": file_member(made, self.folder)}
+                   for role, path in self.paths.items()} | {
+            role: file_member(_digest_of(content, path), self.folder)
+            for role, (path, content) in zip(("model", "witness"), beside.items(), strict=False)}
         for role, path in self.paths.items():
             require_same(str(path), self.states[role])
         certificate = seal({
             "format": FORMAT, "certify_version": __version__, "created": now(), "subject": subject,
-            "problem": self._problem(count), "claim": claim_member(found, self.change),
+            "problem": self._problem(count), "claim": claim_member(found, self.theorem),
             "environment": {"read_from": {"model": {"name": self.source.name, "sha256": sha256_file(self.source)}}}})
-        write_together({self.folder / MODEL: weights, self.folder / CERTIFICATE: canonical_bytes(certificate)})
+        write_together(beside | {self.folder / CERTIFICATE: canonical_bytes(certificate)})
         return self.folder / CERTIFICATE
 
     def _problem(self, count: int) -> dict[str, Any]:
@@ -85,17 +96,17 @@ class Intended:
         sizes = {role: np.load(path, mmap_mode="r", allow_pickle=False).shape for role, path in self.paths.items()}
         k = len(self.read.weights)
         intercept = "none" if self.read.bias is None else "decayed" if self.read.bias_decay else "free"
-        return {"loss": "squared", "penalty": float(self.read.weight_decay), "intercept": intercept,
+        return {"loss": str(self.read.loss), "penalty": float(self.read.weight_decay), "intercept": intercept,
                 "change": self.change, "count": count, "rows": sizes["data"][0], "columns": sizes["data"][1],
                 "evaluation_rows": sizes["evaluation"][0], "classes": 2 if k == 1 else k}
 
 
-def claim_member(found: StoredPredictions, change: str) -> dict[str, Any]:
+def claim_member(found: StoredPredictions, theorem: str) -> dict[str, Any]:
     """What was proved of every evaluation row."""
     stays, flips = found.proved.tolist(), found.flipped.tolist()
     every = len(stays) + len(flips) + len(found.undecided)
-    changed = [list(found.rows[j]) if j in found.rows else [] for j in flips] if NAMED[change] else None
-    return {"quantity": QUANTITY, "theorem": THEOREMS[change], "lower": len(stays), "upper": every - len(flips),
+    changed = [list(found.rows[j]) if j in found.rows else [] for j in flips] if NAMED[theorem] else None
+    return {"quantity": QUANTITY, "theorem": theorem, "lower": len(stays), "upper": every - len(flips),
             "stays": stays, "flips": flips, "changed": changed}
 
 
@@ -112,12 +123,12 @@ def intended(folder: Path, source: Path, estimator: Any, paths: Mapping[str, Pat
     Raises:
         InputError: what the checker does not read.
     """
-    require_folder(folder, (CERTIFICATE, MODEL))
     read = linear(estimator, labels, 1)
-    if read.targets is None:  # whose loss is not squared
-        raise InputError("--certificate", f"a {type(estimator).__name__}", "fit a RidgeClassifier, or ask without it")
-    if CHANGES[kind] not in THEOREMS:
-        raise InputError("--certificate", f"--{kind}", "ask without it, or about --relabel")
+    if read.loss not in THEOREMS:
+        several = " of several classes" if len(read.weights) > 1 else ""
+        raise InputError("--certificate", f"a {type(estimator).__name__}{several}",
+                         "fit a RidgeClassifier, or a LogisticRegression of two classes, or ask without it")
+    require_folder(folder, (CERTIFICATE, MODEL, *([WITNESS] if BESIDE[THEOREMS[read.loss][CHANGES[kind]]] else [])))
     states = {role: state_of(str(path)) for role, path in paths.items()}
     for role, axes in AXES.items():
         _require_read(role, paths[role], axes)

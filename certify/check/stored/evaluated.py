@@ -102,7 +102,7 @@ def evaluated(ground: Ground, rows: Stored, weights: Weights, asked: Sequence[bo
             continue
         some = [part[i] for i in wanted]
         E = whole_rows(with_ones(some) if ground.rows.ones else some, ground.system.shifts, FEATURE_BITS)
-        labels = _labels(E, weights)
+        labels = labels_of(E, weights)
         solutions = ground.system.solved(E)
         lengths = energies(E.mid.tolist(), E.bits, E.radius, solutions)
         U = fmpz_mat([solution.u for solution in solutions])
@@ -111,7 +111,7 @@ def evaluated(ground: Ground, rows: Stored, weights: Weights, asked: Sequence[bo
             yield Row(first + i, labels[r], solutions[r], tuple(sums[r]), lengths[r])
 
 
-def _labels(E: Whole, weights: Weights) -> list[int]:
+def labels_of(E: Whole, weights: Weights) -> list[int]:
     """The label of each row: the largest output, or of one output whether it is positive; −1 where two may be it.
 
     `|e·v − ê·v̂| ≤ |e − ê||v| + |ê||v − v̂|`.

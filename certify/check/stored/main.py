@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Callable
 from pathlib import PurePath
@@ -23,10 +24,10 @@ from certify.check.stored.some import EACH as EACH_KEPT
 from certify.check.stored.stated import Stated
 from certify.check.verdicts import Outcome, evaluate, exit_status, overall
 from certify.format.canonical import Json
-from certify.format.stored import FORMAT, NAMED, QUANTITY, ROLES, THEOREMS, change_words
+from certify.format.stored import FORMAT, NAMED, QUANTITY, ROLES, WITNESS, change_words
 
 FOREIGN = ("within", "baseline", "merge_duplicates", "weight_tilt", "max_tilt", "least_radius_u", "least_radius_w",
-           "spec", "graph", "reference", "change", "witness")
+           "spec", "graph", "reference", "change")
 """Options that mean nothing of such a certificate."""
 
 UNIT = "evaluation rows (label: the one that the given weights give)"
@@ -48,9 +49,12 @@ def main(options: argparse.Namespace, limits: Limits, tell: Callable[[str], None
         data = read_bytes(options.certificate, "certificate file")
 
         def afford(stated: Stated) -> None:
+            if options.witness and WITNESS not in stated.subject:
+                raise Usage("--witness: the certificate has no witness file")
             _afford(stated, gates, limits, tell)
 
-        found = check(options.certificate, data, {role: getattr(options, role) for role in ROLES}, tell, afford)
+        places = {role: getattr(options, role) for role in (*ROLES, WITNESS)}
+        found = check(options.certificate, data, places, tell, afford)
     finally:
         CHANCE.reset(token)
     outcomes = outcomes_of(found.stated, gates)
@@ -72,7 +76,7 @@ def outcomes_of(stated: Stated, gates: list[Gate]) -> list[Outcome]:
     """What becomes of the count that is proved, under each threshold of the caller."""
     lower, upper = stated.ends
     nothing = lower == 0 and upper == stated.evaluation_rows
-    claim = Claim(where="claim", quantity=QUANTITY, theorem=THEOREMS[stated.change], rigour="proved", verdict="",
+    claim = Claim(where="claim", quantity=QUANTITY, theorem=stated.theorem, rigour="proved", verdict="",
                   lower=None if nothing else lower, upper=None if nothing else upper, unit=UNIT, gate=None, reason="",
                   hypotheses=(), rows=(), row_lower=(), row_upper=(), witness=Witness())
     asked: list[Gate | None] = [*gates] or [None]
@@ -87,12 +91,13 @@ def line_of(found: Checked, outcomes: list[Outcome], drawn: int) -> str:
     gates = [f"{outcome.gate} {outcome.state}" for outcome in outcomes if outcome.gate is not None]
     decay = {True: "an intercept without penalty", False: "an intercept with the penalty", None: "no intercept"}
     chance = f"; {drawn} bounds by random probes, wrong with a probability below 2^-64" if drawn else ""
+    near = "" if found.near is None else f", which are within {found.near:.1e} of the minimum by their length"
     flips = len(stated.flips)
     already = f"; {found.already} of {flips} that flip have another label before any change" if flips else ""
     return (f"{overall(outcomes)[0]} {', '.join(gates) or QUANTITY} (proved in [{lower}, {upper}] of "
             f"{stated.evaluation_rows} evaluation rows, {change_words(stated.change, stated.count, stated.rows)}; "
-            f"squared loss, penalty {stated.penalty!r}, {decay[stated.free]}, {stated.classes} classes; "
-            f"a label is the one that the weights in {model} give{already}) "
+            f"{stated.loss} loss, penalty {stated.penalty!r}, {decay[stated.free]}, {stated.classes} classes; "
+            f"a label is the one that the weights in {model} give{near}{already}) "
             f"[thresholds: {'the command line' if gates else 'none'}{chance}]")
 
 
@@ -107,11 +112,12 @@ def _object(found: Checked, outcomes: list[Outcome], drawn: list[str]) -> Json:
         claims.append(entry if gate is None else entry | {gate.side: gate.value, "severity": gate.severity})
     verdict, gates = overall(outcomes)
     return {"format": FORMAT, "verdict": verdict, "gates": gates, "claims": claims,
-            "problem": {"loss": "squared", "penalty": stated.penalty, "intercept": stated.intercept,
+            "problem": {"loss": stated.loss, "penalty": stated.penalty, "intercept": stated.intercept,
                         "change": stated.change, "count": stated.count, "rows": stated.rows,
                         "columns": stated.columns, "evaluation_rows": stated.evaluation_rows,
                         "classes": stated.classes},
             "stays": list(stated.stays), "flips": list(stated.flips), "already": found.already,
+            **({} if found.near is None else {"near": found.near if math.isfinite(found.near) else None}),
             "thresholds": "the command line" if any(outcome.gate for outcome in outcomes) else "none",
             "files": {role: {"path": path, "sha256": digest} for role, path, digest in found.files},
             "soundness": {"mode": "probes", "bounds": drawn, "error": "2^-64"} if drawn else {"mode": "exact"}}
@@ -125,7 +131,7 @@ def _afford(stated: Stated, gates: list[Gate], limits: Limits, tell: Callable[[s
         check_promise(gate, f"--{gate.side}")
         if gate.value > stated.evaluation_rows or (gate.side == "max" and gate.value >= stated.evaluation_rows):
             raise Usage(f"--{gate.side} {gate.quantity}: there are {stated.evaluation_rows} evaluation rows")
-    cost = cost_of(stated)
+    cost = COSTS[stated.loss](stated)
     tell(f"at most about {cost} on one core, by the sizes alone")
     for flag, needed, allowed in (("--seconds", cost.seconds, limits.seconds),
                                   ("--memory", cost.megabytes * 1e6, limits.memory)):
@@ -144,13 +150,25 @@ def cost_of(stated: Stated) -> Cost:
     n, p, N = float(stated.rows), float(stated.columns + 1), float(stated.evaluation_rows)
     seconds = 1.0 + n * p * 1.2e-6 + n * p * p / 1.1e9 + N * p * (2e-6 + p / 3e8) + N * n * (p / 2.4e9 + 2.5e-7)
     seconds += n * c * p * 1e-8 + N * c * 1e-5
-    more = float(NAMED[stated.change])  # residuals and leverages, and a second reading of what the first leaves
+    more = float(NAMED[stated.theorem])  # residuals and leverages, and a second reading of what the first leaves
     kept = min(n, KEPT[1][1] * m + KEPT[1][2])
     room, looked = (N * EACH_KEPT * kept, N * c * kept * 3e-6) if more else (N * EACH * 4 * m * c, N * c * m * 2e-6)
     seconds += 2 * room / ROOM * n * p * 1.2e-6 + looked
     seconds += more * (n * p * 2e-6 + n * p * p / 1.1e9 + N * n * (p / 2.4e9 + 1e-6) + n * c * (p * 1e-8 + 1e-6))
     held = 200.0 + 1.5e-3 * p * p + 1.2e-5 * N * p + 2e-4 * n + c * (1e-3 * N + 3e-4 * p)
     return Cost(seconds, held + more * (300.0 + 1e-4 * n * c))
+
+
+def cost_by_lengths(stated: Stated) -> Cost:
+    """About what it takes if every evaluation row is left for the influences of all training rows."""
+    n, p, N = float(stated.rows), float(stated.columns + 1), float(stated.evaluation_rows)
+    seconds = 1.0 + n * (p * 1.0e-6 + p * p / 1.1e9 + 4e-5) + p**3 * 8e-8 + N * p * (2e-6 + p / 3e8)
+    seconds += N * n * (p / 1e9 + 5e-7)
+    return Cost(seconds, 200.0 + 1e-3 * p * p + 5e-5 * N * p + 2e-4 * n)
+
+
+COSTS: dict[str, Callable[[Stated], Cost]] = {"squared": cost_of, "logistic": cost_by_lengths}
+"""By the loss: about what a check takes."""
 
 
 def _trusted() -> tuple[Json, str]:

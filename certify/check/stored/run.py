@@ -9,15 +9,17 @@ from typing import Protocol
 
 from flint import ctx
 
-from certify.check.reading.arrays import read_arrays
+from certify.check.reading.arrays import Array, read_arrays
 from certify.check.reading.files import Places, read_file
 from certify.check.stored import deletions, labels
 from certify.check.stored.evaluated import Row, evaluated, shape_of, weights_of_file
 from certify.check.stored.ground import Ground, Rows, classes_of, ground
+from certify.check.stored.lengths.decided import Lengths
 from certify.check.stored.npy import Stored, stored
 from certify.check.stored.stated import Stated, read_stated
 from certify.format.canonical import show
 from certify.format.refusal import Invalid
+from certify.format.stored import WITNESS
 
 PRECISION = 128
 """Bits of balls."""
@@ -52,11 +54,13 @@ class Checked:
     Attributes:
         stated: what it states, all of which is proved.
         already: how many of those that flip have another label before any change.
+        near: at least how far the weights are from the minimum, as a part of their length; None: it was not asked.
         files: role, path and digest of each file.
     """
 
     stated: Stated
     already: int
+    near: float | None
     files: tuple[tuple[str, str, str], ...]
 
 
@@ -77,21 +81,41 @@ def check(path: Path, data: bytes, given: dict[str, Path | None], tell: Tell,
     model = read_arrays(read_file(places, "model"), "model file")
     afford(stated)
     with ctx.workprec(PRECISION):
-        base = ground(rows, stated.penalty, stated.free, tell)
-        if base.system.inverse.X is None:
-            raise Invalid("problem", "the model is the one minimum", "no inverse of the normal matrix was found")
-        tell("its inverse is proved")
-        outputs = 1 if stated.classes == 2 else stated.classes
-        weights = weights_of_file(model, outputs, stated.columns, rows.ones, "model file", base.system.shifts)
-        method = METHODS[stated.change](base, stated, tell)
-        asked = [False] * stated.evaluation_rows
-        for j in (*stated.stays, *stated.flips):
-            asked[j] = True
-        for row in evaluated(base, arrays["evaluation"], weights, asked):
-            method.take(row)
-        method.decide(tell)
-    return Checked(stated, method.already, tuple((role, str(places.found[role]), stated.subject[role].sha256)
-                                 for role in stated.subject))
+        found = BY_LOSS[stated.loss](places, stated, rows, arrays, model, tell)
+    near = found.near if isinstance(found, Lengths) else None
+    return Checked(stated, found.already, near, tuple((role, str(places.found[role]), stated.subject[role].sha256)
+                                                      for role in stated.subject))
+
+
+def _squared(_: Places, stated: Stated, rows: Rows, arrays: dict[str, Stored], model: dict[str, Array],
+             tell: Tell) -> Method:
+    """D3, D4c."""
+    base = ground(rows, stated.penalty, stated.free, tell)
+    if base.system.inverse.X is None:
+        raise Invalid("problem", "the model is the one minimum", "no inverse of the normal matrix was found")
+    tell("its inverse is proved")
+    outputs = 1 if stated.classes == 2 else stated.classes
+    weights = weights_of_file(model, outputs, stated.columns, rows.ones, "model file", base.system.shifts)
+    method = METHODS[stated.change](base, stated, tell)
+    asked = [False] * stated.evaluation_rows
+    for j in (*stated.stays, *stated.flips):
+        asked[j] = True
+    for row in evaluated(base, arrays["evaluation"], weights, asked):
+        method.take(row)
+    method.decide(tell)
+    return method
+
+
+def _logistic(places: Places, stated: Stated, rows: Rows, arrays: dict[str, Stored], model: dict[str, Array],
+              tell: Tell) -> Lengths:
+    """D14."""
+    found = Lengths(rows, stated, read_arrays(read_file(places, WITNESS), "witness file"), tell)
+    found.decide(arrays["evaluation"], model)
+    return found
+
+
+BY_LOSS: dict[str, Callable[..., Method | Lengths]] = {"squared": _squared, "logistic": _logistic}
+"""By the loss: what checks all that is stated."""
 
 
 def _rows(stated: Stated, arrays: dict[str, Stored]) -> Rows:

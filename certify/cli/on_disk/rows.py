@@ -39,7 +39,8 @@ def rows(
     certificate: Annotated[Path | None, typer.Option(
         "--certificate", metavar="DIR",
         help="Write certificate.json and certificate.safetensors there, which `certify check` proves again from the "
-             "same files: of a RidgeClassifier.")] = None,
+             "same files: of a RidgeClassifier, or of a LogisticRegression of two classes, with a "
+             "witness.safetensors.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")] = False,
 ) -> None:
@@ -67,10 +68,12 @@ def rows(
     with shown(quiet or not first) as tell:
         found = stored_predictions(estimator, data, targets,
                                    _array(evaluation, "--eval"), delete=delete, relabel=relabel, memory=memory,
-                                   checkpoint=checkpoint, ranks="torchrun" if torchrun else nproc, progress=tell)
+                                   checkpoint=checkpoint, ranks="torchrun" if torchrun else nproc, progress=tell,
+                                   witness=certificate is not None)
     if first:
         if writes is not None:
-            writes.write(found, kind[1])
+            if writes.write(found, kind[1]) is None:
+                print(f"no certificate is written, because nothing is proved: {found.reason}", file=sys.stderr)
         if output is not None:
             write_together({output: f"{found.json()}\n".encode()})
         every = len(found.proved) + len(found.flipped) + len(found.undecided)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from certify.rigor.fp import RAISE, U
+from certify.rigor.fp import RAISE, Array, U
 from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.stored.rows import Readers, Rows, Source
-from certify.theorems.head.rows.lengths.answered import answered
-from certify.theorems.head.rows.lengths.centre import scaled, settled
-from certify.theorems.head.rows.lengths.reach import reach
+from certify.theorems.head.rows.lengths.answered import Answered, answered
+from certify.theorems.head.rows.lengths.centre import Centre, scaled, settled
+from certify.theorems.head.rows.lengths.reach import SLACK, plainly, reach
 from certify.theorems.head.rows.lengths.words import UNPARTED
 from certify.theorems.head.rows.squared.streamed.deletions import FLIPS, OPEN
 
@@ -24,11 +25,13 @@ class Found:
         status: STAYS, FLIPS or OPEN.
         rows: for those that flip, by place, rows whose change does it.
         reason: why some are open; "" where none is.
+        witness: by name the arrays that a certificate starts from.
     """
 
     status: Whole
     rows: dict[int, tuple[int, ...]]
     reason: str
+    witness: Mapping[str, Array] = field(default_factory=dict)
 
 
 def by_lengths(source: Source, readers: Readers, head: Head, decay: float, at: Whole, count: int, relabels: bool,
@@ -43,15 +46,45 @@ def by_lengths(source: Source, readers: Readers, head: Head, decay: float, at: W
         count: how many rows may change.
         relabels: whether they get the other label; else they are deleted.
     """
-    rows = scaled(Rows(source, np.ones(source.shape[1]), readers), decay, head.decayed)
-    squares = rows.scale * rows.scale
-    mu = np.where(head.decayed, decay, 0.0) * squares
-    c = settled(rows, rows.per_row(head.Y), mu, 2.0 * U * float(mu.max(initial=0.0)) * RAISE, head.V[0] / rows.scale)
-    sign = np.where(head.today[at] > 0, 1.0, -1.0)[:, None]
+    c = _centre(source, readers, head, decay)
     found = reach(c, count, relabels)
     if isinstance(found, str):
         return Found(np.full(len(at), OPEN), {}, found)
-    answer = answered(c, found, head.points[at] * sign, count, relabels)
-    status = answer.status
+    answer = answered(c, found, _turned(head, at), count, relabels)
+    return _found(answer.status, answer)
+
+
+def with_witness(source: Source, readers: Readers, head: Head, decay: float, at: Whole, count: int, relabels: bool,
+                 ) -> Found:
+    """The same as far as `certify check` derives it again from what is found here; arguments as of `by_lengths`.
+
+    What has so little to spare that other roundings may not prove it stays open.
+    """
+    c = _centre(source, readers, head, decay)
+    found = plainly(c, count, relabels)
+    if isinstance(found, str):
+        return Found(np.full(len(at), OPEN), {}, f"{found}; for a certificate every row counts as the longest one")
+    answer = answered(c, found, _turned(head, at), count, relabels)
+    scale, room = c.rows.scale, SLACK * found.distance * answer.lengths
+    return _found(answer.beyond(room), answer, {
+        "centre": c.w * scale, "curvature": c.system.H / scale[:, None] / scale,
+        "distance": np.array([found.distance])})
+
+
+def _centre(source: Source, readers: Readers, head: Head, decay: float) -> Centre:
+    """Weights near the minimum, and what is known there."""
+    rows = scaled(Rows(source, np.ones(source.shape[1]), readers), decay, head.decayed)
+    squares = rows.scale * rows.scale
+    mu = np.where(head.decayed, decay, 0.0) * squares
+    return settled(rows, rows.per_row(head.Y), mu, 2.0 * U * float(mu.max(initial=0.0)) * RAISE,
+                   head.V[0] / rows.scale)
+
+
+def _turned(head: Head, at: Whole) -> Array:
+    """Evaluation rows, turned so that their label is that of positive outputs."""
+    return np.asarray(head.points[at] * np.where(head.today[at] > 0, 1.0, -1.0)[:, None])
+
+
+def _found(status: Whole, answer: Answered, witness: Mapping[str, Array] | None = None) -> Found:
     why = UNPARTED if (status == OPEN).any() else ""
-    return Found(status, {int(j): answer.rows[j] for j in np.flatnonzero(status == FLIPS)}, why)
+    return Found(status, {int(j): answer.rows[j] for j in np.flatnonzero(status == FLIPS)}, why, witness or {})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
 from typing import Any, Final
@@ -20,8 +20,9 @@ from certify.inputs.sklearn.linear import linear
 from certify.problem.perturbations.codes import Codes, code_rows
 from certify.problem.progress import Progress, forward, told
 from certify.prove.rows import LARGEST, VERBS, kind_of
+from certify.prove.stored.answer import StoredPredictions, as_message, of_message
 from certify.prove.stored.classes import by_classes
-from certify.prove.stored.logistic import Found, by_lengths
+from certify.prove.stored.logistic import Found, by_lengths, with_witness
 from certify.prove.stored.site import Site, Stored, opened
 from certify.prove.stored.spread import spread
 from certify.prove.stored.vanishing import KEPT, classes_of
@@ -78,51 +79,10 @@ COPIES = 6
 """Copies of the sums of a part, for each level of their tree, while ranks tell each other of them."""
 
 
-@dataclass(frozen=True, eq=False)
-class StoredPredictions:
-    """Which predictions stay under every choice of changed rows, and which do not.
-
-    Attributes:
-        words: what may happen to the rows.
-        proved, flipped, undecided: numbers of the evaluation rows whose label stays under every choice, of those that
-            one choice flips, and of the others. A label that the exact minimum does not have even without a change is
-            among the flipped.
-        tolerated: of labels `(N, 2)`: how many changes each evaluation row surely survives, and how many at most; −1
-            where the exact minimum has another label already. None of deletions.
-        rows: of deletions, for flipped evaluation rows the rows whose deletion does it; none where none has to go.
-        reason: why some are undecided; "" where none is.
-    """
-
-    words: str
-    proved: Whole
-    flipped: Whole
-    undecided: Whole
-    tolerated: Whole | None = None
-    rows: dict[int, tuple[int, ...]] = field(default_factory=dict)
-    reason: str = ""
-
-    def __repr__(self) -> str:
-        return (f"StoredPredictions({self.words}: {len(self.proved)} predictions proved to stay, "
-                f"{len(self.flipped)} flipped, {len(self.undecided)} undecided)")
-
-    def json(self) -> str:
-        """All of it on one line: the same bytes for the same question, whoever has read which rows.
-
-        >>> none = np.zeros(0, dtype=np.int64)
-        >>> StoredPredictions("any 2 rows deleted", np.array([0, 2]), np.array([1]), none, rows={1: (7, 9)}).json()
-        '{"words": "any 2 rows deleted", "proved": [0, 2], "flipped": [1], "undecided": [], "tolerated": null,
-          "rows": {"1": [7, 9]}, "reason": ""}'
-        """
-        ends = None if self.tolerated is None else self.tolerated.tolist()
-        return json.dumps({"words": self.words, "proved": self.proved.tolist(), "flipped": self.flipped.tolist(),
-                           "undecided": self.undecided.tolist(), "tolerated": ends,
-                           "rows": {str(j): list(rows) for j, rows in self.rows.items()}, "reason": self.reason})
-
-
 def stored_predictions(
     estimator: Any, X: Any, y: Any, X_eval: Any, *, delete: int | None = None, relabel: int | None = None,
     memory: float = 4e9, ranks: int | str = 1, checkpoint: str | os.PathLike[str] | None = None,
-    progress: Progress | None = None,
+    progress: Progress | None = None, witness: bool = False,
 ) -> StoredPredictions:
     """Which predictions stay when any `delete` training rows of a file are left out, or any `relabel` are relabelled.
 
@@ -136,8 +96,8 @@ def stored_predictions(
     lengths of rows as well, by a bound that is not as good, and any one deleted row by a step for each row that pulls
     hard (D15), which asks for a hundred readings and more.
 
-    Rows are shared out among `ranks` processes. Their answer is the same to the last bit, however many there are, if
-    their processors multiply alike; it is proved if they do not. `certify rows` can write a certificate of it.
+    Rows are shared out among `ranks` processes, however many with the same answer to the last bit, if their processors
+    multiply alike; it is proved if they do not. `certify rows` can write a certificate of it.
 
     Args:
         estimator: a fitted RidgeClassifier, or LogisticRegression.
@@ -150,10 +110,10 @@ def stored_predictions(
         memory: bytes that each rank may use; what does not fit is refused before anything is read.
         ranks: how many processes read rows, this one among them: the others are started here, and end with the answer.
             "torchrun": those that torchrun has started; each of them calls this with the same arguments.
-        checkpoint: a folder where what was found is kept, so that a run which was ended goes on where it was; with
-            another number of ranks with the last reading that was finished. An answer takes it away. Nobody else may
-            write to it.
+        checkpoint: a folder where what was found is kept, so that a run which was ended goes on where it was; by other
+            ranks after the last whole reading. An answer takes it away. Nobody else may write to it.
         progress: told the stage and the fraction done; None: a bar, where somebody looks on.
+        witness: keep what a certificate of a LogisticRegression starts from, and say no more than it can.
 
     Raises:
         InputError: another estimator, data that do not fit it, too little memory, a file that is written to, or ranks
@@ -175,7 +135,7 @@ def stored_predictions(
     questions = list[_Asked]()
 
     def prepare() -> tuple[Site, Callable[[Team], Message]]:
-        asked = _question(_read(estimator, X, y, X_eval), kind, count, memory, ranks != 1)
+        asked = _question(_read(estimator, X, y, X_eval), kind, count, memory, ranks != 1, witness)
         questions.append(asked)
         return asked.site("" if checkpoint is None else os.fspath(checkpoint)), partial(_answered, asked)
 
@@ -188,7 +148,7 @@ def stored_predictions(
 
         found = spread(ranks, prepare, done)
     questions[0].source.require_unchanged()
-    return _of_message(found)
+    return of_message(found)
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,11 +161,12 @@ class _Asked:
     head: Head
     alpha: float
     room: int
+    witness: bool = False
 
     def digest(self) -> str:
         """Of all but the rows."""
         h = self.head
-        words = [__version__, self.kind, self.count, self.alpha.hex(), self.source.shape, h.loss.name]
+        words = [__version__, self.kind, self.count, self.alpha.hex(), self.source.shape, h.loss.name, self.witness]
         return digest([json.dumps(words).encode(), h.V, h.decayed, h.points, h.Y, _codes(h)])
 
     def readings(self) -> int:
@@ -219,7 +180,8 @@ class _Asked:
         return Site(self.source, head.Y, _label(head), len(_codes(head)), folder, self.digest())
 
 
-def _question(read: tuple[Stored, Head, float], kind: str, count: int, memory: float, others: bool) -> _Asked:
+def _question(read: tuple[Stored, Head, float], kind: str, count: int, memory: float, others: bool, witness: bool,
+              ) -> _Asked:
     """A question about rows that were read.
 
     Raises:
@@ -229,13 +191,13 @@ def _question(read: tuple[Stored, Head, float], kind: str, count: int, memory: f
     if count > source.shape[0]:
         raise InputError(kind, f"{count} of {source.shape[0]} rows", f"give at most {source.shape[0]}")
     room = _room(source, head, memory, 1 if kind == "relabel" else 4 * count, others)
-    return _Asked(kind, count, source, head, alpha, room)
+    return _Asked(kind, count, source, head, alpha, room, witness and head.loss.name in WITNESSED)
 
 
 def _answered(asked: _Asked, team: Team) -> Message:
     """By rank 0."""
     known = np.flatnonzero(asked.head.today >= 0)
-    return _as_message(ANSWERS[asked.head.loss.name](asked, known, team))
+    return as_message(ANSWERS[asked.head.loss.name](asked, known, team))
 
 
 def _squared(asked: _Asked, known: Whole, team: Team) -> StoredPredictions:
@@ -253,16 +215,23 @@ def _squared(asked: _Asked, known: Whole, team: Team) -> StoredPredictions:
 def _smooth(by: Callable[..., Found], asked: _Asked, known: Whole, team: Team) -> StoredPredictions:
     """D14, D15."""
     head, status = asked.head, np.zeros(len(asked.head.points), dtype=np.int64)
+    by = WITNESSED[head.loss.name] if asked.witness else by
     found = by(asked.source, team, head, asked.alpha, known, asked.count, asked.kind == "relabel")
-    status[known] = found.status
     kept = KEPT if classes_of(head).may_vanish(asked.count) else ""
-    return _told(f"{any_rows(asked.count)} {VERBS[asked.kind]}{kept}", status, found, known, found.reason)
+    if asked.witness:
+        found, kept = classes_of(head).kept(found, head.today[known], asked.count, asked.kind == "relabel"), ""
+    status[known] = found.status
+    told = _told(f"{any_rows(asked.count)} {VERBS[asked.kind]}{kept}", status, found, known, found.reason)
+    return replace(told, witness=found.witness)
 
 
 ANSWERS: Final[Mapping[str, Callable[[_Asked, Whole, Team], StoredPredictions]]] = MappingProxyType({
     Loss.SQUARED: _squared, Loss.LOGISTIC: partial(_smooth, by_lengths),
     Loss.CROSS_ENTROPY: partial(_smooth, by_classes)})
 """By the loss: what answers a question."""
+
+WITNESSED: Final[Mapping[str, Callable[..., Found]]] = MappingProxyType({Loss.LOGISTIC: with_witness})
+"""By the loss: what answers it where a certificate starts from a witness."""
 
 
 def _told(words: str, status: Whole, found: Deleted | Found, known: Whole, why: str) -> StoredPredictions:
@@ -271,23 +240,6 @@ def _told(words: str, status: Whole, found: Deleted | Found, known: Whole, why: 
     return StoredPredictions(words, np.flatnonzero(status == STAYS), np.flatnonzero(status == FLIPS), open_, None,
                              {int(known[j]): rows for j, rows in found.rows.items()},
                              (why or UNPARTED) if len(open_) else "")
-
-
-def _as_message(found: StoredPredictions) -> Message:
-    """An answer, for other ranks."""
-    arrays = {"proved": found.proved, "flipped": found.flipped, "undecided": found.undecided}
-    if found.tolerated is not None:
-        arrays["tolerated"] = found.tolerated
-    rows = [[j, list(rows)] for j, rows in found.rows.items()]
-    return Message("answer", {"words": found.words, "reason": found.reason, "rows": rows}, arrays)
-
-
-def _of_message(message: Message) -> StoredPredictions:
-    """The answer that such a message says."""
-    rows = {int(j): tuple(map(int, rows)) for j, rows in message.words["rows"]}
-    proved, flipped, undecided = (message.arrays[name] for name in ("proved", "flipped", "undecided"))
-    return StoredPredictions(str(message.words["words"]), proved, flipped, undecided, message.arrays.get("tolerated"),
-                             rows, str(message.words["reason"]))
 
 
 def _codes(head: Head) -> Array:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from certify.systems.head.rows.head import Head, Whole
 from certify.theorems.head.rows.squared.streamed.deletions import FLIPS, OPEN, STAYS, Deleted
+
+if TYPE_CHECKING:
+    from certify.prove.stored.logistic import Found
 
 KEPT = ", the classes those of the labels as they are"
 """What is said where a class may lose its last row, and is one of the model's all the same."""
@@ -62,6 +66,28 @@ class Classes:
                 status[j] = OPEN
                 del rows[int(j)]
         return Deleted(status, rows, found.kappa)
+
+
+    def kept(self, found: Found, today: Whole, count: int, relabels: bool) -> Found:
+        """What is proved of one of two classes, if a class without rows is none.
+
+        Args:
+            found: what is proved while both are there.
+            today: the class of each evaluation row.
+            count: how many rows may change.
+            relabels: whether they get the other class; else they are deleted.
+        """
+        status, rows, why = found.status.copy(), dict(found.rows), ""
+        status[(status == STAYS) & (self.rows[today] <= count)] = OPEN
+        for j in np.flatnonzero((status == FLIPS) & (self.rows[1 - today] <= count)):
+            gone = np.bincount(self.own[list(rows[int(j)])], minlength=2)
+            other = 1 - int(today[j])
+            if self.rows[other] - gone[other] + relabels * gone[1 - other] < 1:
+                status[j] = OPEN
+                del rows[int(j)]
+        if (status != found.status).any():
+            why = self.words(count)
+        return replace(found, status=status, rows=rows, reason=why or found.reason)
 
 
 def classes_of(head: Head) -> Classes:

@@ -3,6 +3,7 @@
     python reports/studies/heads/stored.py make 1000000 --folder FOLDER      # 1.5 GB
     python reports/studies/heads/stored.py ask 1000000 --folder FOLDER       # a line of JSON for each question
     python reports/studies/heads/stored.py ask 1000000 --folder FOLDER --model logistic --ranks 2
+    python reports/studies/heads/stored.py certify 100000 --folder FOLDER --model logistic
 
 The recipe was fixed before anything was proved. Row i belongs to class 0 or 1 by a fair coin; its 384 columns are
 standard normal numbers, shifted by plus or minus half of one direction of length 2; then it gets length 1, as sentence
@@ -20,6 +21,8 @@ import hashlib
 import json
 import os
 import resource
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -29,6 +32,7 @@ import numpy as np
 import certify
 
 SEED, COLUMNS, BLOCK, EVALUATED = 20261129, 384, 10_000, 300
+CERTIFIED = {10_000: ({"relabel": 1}, {"delete": 1}), 100_000: ({"relabel": 10}, {"delete": 10})}
 QUESTIONS = ({"relabel": 100}, {"delete": 10}, {"delete": 100})
 Array = np.ndarray[Any, Any]
 
@@ -130,6 +134,30 @@ def ask(n: int, folder: Path, memory: float, kind: str, ranks: int) -> None:
         print(json.dumps(line | {"accuracy": float(right.mean())}), flush=True)
 
 
+def certified(n: int, folder: Path, kind: str) -> None:
+    """A certificate of each question, and its check, each in a process of its own."""
+    import skops.io
+
+    model, y = (logistic if kind == "logistic" else estimator)(n, folder)
+    skops.io.dump(model, folder / f"{kind}-{n}.skops")
+    np.save(folder / f"labels-{n}.npy", y)
+    np.save(folder / "new.npy", block(2**31, EVALUATED)[0])
+    for asked in CERTIFIED[n]:
+        ((verb, count),) = asked.items()
+        out = folder / f"certificate-{kind}-{n}-{verb}-{count}"
+        run = ["rows", folder / f"{kind}-{n}.skops", folder / f"rows-{n}.npy", "--labels", folder / f"labels-{n}.npy",
+               "--eval", folder / "new.npy", f"--{verb}", str(count), "--certificate", out, "-q"]
+        again = ["check", out / "certificate.json", "-q"]
+        for name, what in (("run", run), ("check", again), ("check, exactly", [*again, "--exact"])):
+            started = spent()
+            ended = subprocess.run([sys.executable, "-m", "certify", *map(str, what)], capture_output=True, text=True,
+                                   check=False)
+            most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+            print(json.dumps({"rows": n, "model": kind, **asked, "what": name, "status": ended.returncode,
+                              "said": ended.stdout[:90].strip(), "processor": round(spent() - started, 2),
+                              "largest peak so far MB": round(most)}), flush=True)
+
+
 def spent() -> float:
     """Seconds of processor of other ranks that have ended."""
     found = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -138,7 +166,7 @@ def spent() -> float:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("do", choices=("make", "ask"))
+    parser.add_argument("do", choices=("make", "ask", "certify"))
     parser.add_argument("rows", type=int)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--memory", type=float, default=4e9)
@@ -147,5 +175,7 @@ if __name__ == "__main__":
     given = parser.parse_args()
     if given.do == "make":
         make(given.rows, given.folder)
+    elif given.do == "certify":
+        certified(given.rows, given.folder, given.model)
     else:
         ask(given.rows, given.folder, given.memory, given.model, given.ranks)

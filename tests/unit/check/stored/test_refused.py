@@ -48,7 +48,8 @@ def put(*keys: str, value: object) -> Callable[[dict[str, Any]], None]:
 @pytest.mark.parametrize(("keys", "value", "words"), [
     (("format",), "certify-rows/2", "format"), (("created",), "yesterday", "created"),
     (("certify_version",), 1, "certify_version"), (("environment",), {"a": "\x1b[2J"}, "environment"),
-    (("more",), 1, "more"), (("problem", "loss"), "logistic", "problem.loss"),
+    (("more",), 1, "more"), (("problem", "loss"), "hinge", "problem.loss"),
+    (("problem", "loss"), "logistic", "subject: the member \"witness\" is missing"),
     (("problem", "penalty"), 0, "problem.penalty"), (("problem", "penalty"), 1e6, "claim"),
     (("problem", "penalty"), 2.0**1001, "penalty.*at most 2\\^1000"),
     (("problem", "penalty"), -1.0, "problem.penalty"), (("problem", "penalty"), True, "problem.penalty"),

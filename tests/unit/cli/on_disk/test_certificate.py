@@ -44,6 +44,47 @@ def test_what_is_written_is_proved_again_from_the_files_alone(
         assert answer["proved"] and (answer["flipped"] or asked == "--delete")
 
 
+@pytest.mark.parametrize("asked", ["--relabel", "--delete"])
+@pytest.mark.parametrize("options", [{"C": 3.0}, {"C": 0.1, "solver": "liblinear"}, {"fit_intercept": False}])
+def test_a_logistic_regression_is_proved_again_from_the_files_alone(
+        asked: str, options: dict[str, object], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments, out = files(tmp_path, 2), tmp_path / "out"
+    X, y = np.load(tmp_path / "rows.npy").astype(float), np.load(tmp_path / "labels.npy")
+    y = X[:, 0] + np.random.default_rng(1).logistic(size=len(X)) > 0.1
+    np.save(tmp_path / "labels.npy", y)
+    new = X[:40] / np.array([1.0, 2.0, 4.0, 8.0])
+    model = LogisticRegression(tol=1e-8, **options).fit(X, y)
+    np.save(tmp_path / "new.npy", new - np.outer(0.9 * (new @ model.coef_[0] + model.intercept_), model.coef_[0]) / (
+        model.coef_[0] @ model.coef_[0]))
+    skops.io.dump(model, tmp_path / "model.skops")
+    assert main(["rows", *arguments, asked, "1", "--certificate", str(out), "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert sorted(path.name for path in out.iterdir()) == ["certificate.json", "certificate.safetensors",
+                                                           "witness.safetensors"]
+    for exact in ([], ["--exact"]):
+        assert check([str(out / "certificate.json"), "--json", *exact]) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert (found["stays"], found["flips"]) == (answer["proved"], answer["flipped"])
+        assert found["problem"]["loss"] == "logistic" and answer["proved"] and answer["undecided"]
+
+
+def test_where_nothing_is_proved_no_certificate_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments, out = files(tmp_path, 2), tmp_path / "out"
+    X, y = np.load(tmp_path / "rows.npy").astype(float), np.load(tmp_path / "labels.npy")
+    skops.io.dump(LogisticRegression(C=100.0).fit(X, y), tmp_path / "model.skops")
+    assert main(["rows", *arguments, "--relabel", "50", "--certificate", str(out)]) == 4
+    said = capsys.readouterr()
+    assert "no certificate is written, because nothing is proved: any 50 rows together" in said.err
+    assert not (out / "certificate.json").exists()
+
+
+def test_a_witness_file_is_named_where_there_is_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments, out = files(tmp_path, 2), tmp_path / "out"
+    assert main(["rows", *arguments, "--relabel", "2", "--certificate", str(out)]) == 0
+    assert check([str(out / "certificate.json"), "--witness", str(tmp_path / "rows.npy")]) == 2
+    assert "--witness: the certificate has no witness file" in "".join(capsys.readouterr())
+
+
 @pytest.mark.parametrize("seed", range(examples(60)))
 def test_certificates_about_rare_classes_check(seed: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Where classes may vanish the checker follows what is written, however much it would prove itself."""
@@ -166,13 +207,17 @@ def test_what_cannot_be_certified_is_said_before_anything_is_proved(
     monkeypatch.setattr("certify.prove.stored.predictions.stored_predictions", None)  # it would be called
     np.save(tmp_path / "columns.npy", np.asfortranarray(np.load(tmp_path / "new.npy")))
     X, y = np.load(tmp_path / "rows.npy"), np.load(tmp_path / "labels.npy")
-    skops.io.dump(LogisticRegression().fit(X, y), tmp_path / "logistic.skops")
+    several = np.where(X[:, 1] > 1, 2, y)
+    skops.io.dump(LogisticRegression().fit(X, several), tmp_path / "logistic.skops")
+    np.save(tmp_path / "several.npy", several)
     (tmp_path / "rows.parquet").write_bytes(b"PAR1")
     (tmp_path / "file").write_bytes(b"")
-    for place, other, words in ((0, "logistic.skops", "fit a RidgeClassifier"),
+    for place, other, words in ((0, "logistic.skops", "LogisticRegression of several classes; fit a RidgeClassifier"),
                                 (1, "rows.parquet", "save the rows as .npy"), (5, "columns.npy", "row by row")):
         changed = [*arguments]
         changed[place] = str(tmp_path / other)
+        if place == 0:
+            changed[3] = str(tmp_path / "several.npy")
         assert main(["rows", *changed, "--relabel", "1", "--certificate", str(out)]) == 2
         said = capsys.readouterr().err
         assert words in said and said.count("\n") == 1

@@ -24,16 +24,22 @@ class Answered:
     Attributes:
         least: (N,) lower bounds of `e·w` after every choice.
         most: (N,) upper bounds of it after one choice, and `rows` which.
+        lengths: (N,) of e in the norm of the inverse of H, from above.
     """
 
     least: Array
     most: Array
     rows: list[tuple[int, ...]]
+    lengths: Array
 
     @property
     def status(self) -> Ints:
         """(N,) STAYS under every choice, FLIPS under one, or OPEN."""
-        return np.where(self.least > 0.0, STAYS, np.where(self.most < 0.0, FLIPS, OPEN))
+        return self.beyond(np.zeros(len(self.least)))
+
+    def beyond(self, room: Array) -> Ints:
+        """(N,) the same, but OPEN where less is left to spare."""
+        return np.where(self.least > room, STAYS, np.where(self.most < -room, FLIPS, OPEN))
 
 
 def answered(c: Centre, found: Reach, points: Array, count: int, relabels: bool) -> Answered:
@@ -65,4 +71,4 @@ def answered(c: Centre, found: Reach, points: Array, count: int, relabels: bool)
         rows.append(tuple(sorted(beside[0].astype(int).tolist())))
         ends[:, j] = float(values.sum()) * fp.sum_up(count), float(beside[1].sum()) / fp.sum_up(count)
     room = 4.0 * U * (np.abs(margin) + loose + ends)
-    return Answered(margin - (ends[0] + loose) - room[0], margin - (ends[1] - loose) + room[1], rows)
+    return Answered(margin - (ends[0] + loose) - room[0], margin - (ends[1] - loose) + room[1], rows, seen)

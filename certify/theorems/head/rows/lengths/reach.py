@@ -12,9 +12,10 @@ from certify.rigor.cholesky import verify_definite
 from certify.rigor.fp import RAISE, Array, U
 from certify.systems.head.rows.ridge import Ridge, unit_of
 from certify.theorems.head.rows.lengths.centre import WEIGHED, Centre
-from certify.theorems.head.rows.lengths.kept import Kept
+from certify.theorems.head.rows.lengths.kept import Kept, bend
 from certify.theorems.head.rows.lengths.pulled import Pulled
 from certify.theorems.head.rows.lengths.words import too_hard, too_heavy
+from certify.theorems.head.rows.pair_tree.curves import kept_part
 from certify.theorems.head.rows.squared.streamed.largest import Largest
 
 TRIES, FARTHEST, ROOM = 5, 16.0, 1.02
@@ -22,6 +23,9 @@ TRIES, FARTHEST, ROOM = 5, 16.0, 1.02
 
 SPARE = 2.0**-30
 """Part of a proposed eigenvalue that is given away before it is proved."""
+
+SLACK, STEPS = 2.0**-10, 60
+"""Part of a distance that is left to whoever derives it again, in other roundings; and distances that are tried."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,10 +51,7 @@ def reach(c: Centre, count: int, relabels: bool) -> Reach | str:
         count: how many rows may change.
         relabels: whether they get the other label; else they are deleted.
     """
-    longest = c.rows.tallied(Pulled(*c.place, relabels, count))
-    most = float(longest.length.sorted()[0].max(initial=0.0))
-    P = (c.residual + _sum(longest.pulls, count)) * RAISE
-    kappa = 0.0 if relabels else _sum(longest.leverages, count)
+    P, kappa, most = _pulled(c, count, relabels)
     if not kappa < 1.0:
         return too_heavy(count, kappa)
     a = _first(P, kappa, most)
@@ -63,6 +64,40 @@ def reach(c: Centre, count: int, relabels: bool) -> Reach | str:
             return Reach(found, left * found * RAISE, most)
         a = 2.0 * a if held <= 0.0 else max(1.1 * a, min(ROOM * P / held, 3.0 * a))
     return too_hard(count, P)
+
+
+def plainly(c: Centre, count: int, relabels: bool) -> Reach | str:
+    """The distance as far as every row loses the curvature of the longest one, with some to spare: for a certificate.
+
+    Args:
+        c: the centre.
+        count: how many rows may change.
+        relabels: whether they get the other label; else they are deleted.
+    """
+    P, kappa, most = _pulled(c, count, relabels)
+    if not kappa < 1.0:
+        return too_heavy(count, kappa)
+    a, found = _first(P, kappa, most), None
+    for _ in range(STEPS):
+        x = np.array([a * most * RAISE])
+        if not x[0] < FARTHEST:
+            break
+        held = float(kept_part(np.ones(1), x)[0]) * (1.0 - c.unsure) * (1.0 - 8.0 * U) - kappa - 4.0 * U
+        near = P / held * RAISE * (1.0 + SLACK) if held > 0.0 else np.inf
+        if near <= a:
+            found = Reach(a, (float(bend(x)[0]) * (1.0 + c.unsure) + c.unsure) * a * RAISE * RAISE, most)
+        if found is not None and not near < a * (1.0 - SLACK):
+            break
+        a = near if near <= a else 1.05 * a
+    return too_hard(count, P) if found is None else found
+
+
+def _pulled(c: Centre, count: int, relabels: bool) -> tuple[float, float, float]:
+    """P, κ and the length of the longest row, all no less."""
+    longest = c.rows.tallied(Pulled(*c.place, relabels, count))
+    most = float(longest.length.sorted()[0].max(initial=0.0))
+    P = (c.residual + _sum(longest.pulls, count)) * RAISE
+    return P, 0.0 if relabels else _sum(longest.leverages, count), most
 
 
 def _sum(largest: Largest, count: int) -> float:
