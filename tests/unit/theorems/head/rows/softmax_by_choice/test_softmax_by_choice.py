@@ -267,7 +267,8 @@ def test_the_method_says_what_it_is_not_for(monkeypatch: pytest.MonkeyPatch) -> 
     two = RowChange(False, 2, tuple(range(12)))
     assert "less than" in able(head, two)
     monkeypatch.setattr(method, "LEAST", 0)
-    assert able(head, two) == "" and SoftmaxByChoice().complete(head, two)
+    assert able(head, two) == "" and SoftmaxByChoice().sure(head, two, 9.0)
+    assert not SoftmaxByChoice().sure(head, two, 1e-3)  # then the search for flips goes before it
     assert "labels" in able(head, RowChange(True, 2, tuple(range(12))))
     assert "3 rows" in able(head, RowChange(False, 3, tuple(range(12))))
     assert "exactly" in able(dataclasses.replace(head, phi_rad=np.full(12, 0.1)), two)
