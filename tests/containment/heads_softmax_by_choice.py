@@ -92,8 +92,9 @@ def _candidates(rng: np.random.Generator, head: Head, V: Array) -> bool:
         seen = candidates.look(m, rows, Vt[None], lines, lengths)
         if (~seen.open[0] & (worst(head, W) < -NEAR)).any():
             raise Violation(f"without {out}: a point is moved that was said to stay")
-        a = 10.0 ** rng.uniform(-3.0, 1.0)
-        steep(rng, head, m, H, Vt, out, float(metrics.kept(m, rho, np.array([a]), rows)[0]), a)
+        other = rng.spawn(1)[0]
+        a = float(10.0 ** other.uniform(-3.0, 1.0))
+        steep(other, head, m, H, Vt, out, float(metrics.kept(m, rho, np.array([a]), rows)[0]), a)
         decided |= one_more(rng, head, m, H, Vt, out, rho, left)
     return decided
 
