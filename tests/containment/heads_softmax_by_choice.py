@@ -92,8 +92,38 @@ def _candidates(rng: np.random.Generator, head: Head, V: Array) -> bool:
         seen = candidates.look(m, rows, Vt[None], lines, lengths)
         if (~seen.open[0] & (worst(head, W) < -NEAR)).any():
             raise Violation(f"without {out}: a point is moved that was said to stay")
+        other = rng.spawn(1)[0]
+        a = float(10.0 ** other.uniform(-3.0, 1.0))
+        steep(other, head, m, H, Vt, out, float(metrics.kept(m, rho, np.array([a]), rows)[0]), a)
         decided |= one_more(rng, head, m, H, Vt, out, rho, left)
     return decided
+
+
+def steep(rng: np.random.Generator, head: Head, m: Metric, H: Array, V: Array, out: tuple[int, ...], part: float,
+          a: float) -> None:
+    """`⟨∇G_T(V + v) − ∇G_T(V), v⟩ ≥ θ(1 − κ)|v|²` where `|v| ≤ a`, in directions that rows feel most and in others."""
+    u = rng.standard_normal((24, head.k))
+    u[8:] = 0.0
+    j, q, r = rng.integers(head.n, size=16), *np.array([rng.choice(head.k, 2, replace=False) for _ in range(16)]).T
+    u[np.arange(8, 24), q], u[np.arange(8, 24), r] = 1.0, -1.0
+    rows = np.concatenate([rng.integers(head.n, size=8), j])
+    pulls = np.einsum("dk,dp->dkp", u, head.phi[rows]).reshape(24, -1)
+    v = np.concatenate([np.linalg.solve(H, pulls.T).T, rng.standard_normal((6, H.shape[0]))])
+    v *= (a * rng.choice([1.0, 0.5], len(v)) / np.sqrt(np.einsum("di,ij,dj->d", v, H, v)))[:, None]
+    D, Z = np.einsum("jp,dkp->djk", head.phi, v.reshape(-1, head.k, head.m)), head.phi @ V.T
+    left = ~np.isin(np.arange(head.n), out)
+    found = (((shares(Z + D) - shares(Z)) * D).sum(axis=2) * left).sum(axis=1)
+    w = v.reshape(-1, head.k, head.m)
+    found += (m.c.decay * w * w).sum(axis=(1, 2)) + m.c.tie * w[:, :, -1].sum(axis=1) ** 2
+    least = part * np.einsum("di,ij,dj->d", v, H, v)
+    if (found < least * (1.0 - 1e-6) - 1e-12).any():
+        raise Violation(f"without {out}: {found.min()} below {least.max()}: less of the curvature is kept")
+
+
+def shares(Z: Array) -> Array:
+    """The softmax of outputs."""
+    E = np.exp(Z - Z.max(axis=-1, keepdims=True))
+    return np.asarray(E / E.sum(axis=-1, keepdims=True))
 
 
 def one_more(rng: np.random.Generator, head: Head, m: Metric, H: Array, Vt: Array, out: tuple[int, ...], rho: Array,

@@ -9,7 +9,7 @@ import numpy as np
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.method import Budget, Mask, Method, Part
-from certify.theorems.head.rows.softmax_box import refusal
+from certify.theorems.head.rows.softmax_box import unmet
 from certify.theorems.head.rows.softmax_by_choice.search import Search
 
 SHARE = 0.9
@@ -21,6 +21,10 @@ EACH = 1.8e-4
 LEAST, LARGE, MOST = 1 << 18, 40_000_000, 2000
 """Least entries of the training rows for every class, as other methods decide as much of fewer; most of what steps of
 all rows do to all rows; and most weights."""
+
+HELD, PASSES = 20_000_000, 20_000_000_000
+"""Most margins of evaluation rows, one for each row that may go, as a slab holds them a few times over; and most
+products with the matrix that a look at all rows forms between two looks at the clock."""
 
 
 class SoftmaxByChoice(Method):
@@ -34,7 +38,7 @@ class SoftmaxByChoice(Method):
             return "labels change, and choices of rows of several classes are for deletions"
         if change.count != 2:
             return f"{change.count} rows are deleted, and choices of rows of several classes are for 2"
-        if why := refusal(head, change):
+        if why := unmet(head, change):
             return why
         if head.phi_rad.any() or head.points_rad.any():
             return "it needs inputs of the last layer that are known exactly"
@@ -44,6 +48,10 @@ class SoftmaxByChoice(Method):
             return f"there are {head.k * head.m} weights, and choices of rows of several classes are for {MOST}"
         if head.n * head.k * len(change.rows) > LARGE:
             return f"there are {head.n} rows of {head.k} classes, too many to look at choices one by one"
+        if len(change.rows) * len(head.points) > HELD:
+            return f"{len(change.rows)} rows may go and {len(head.points)} predictions are asked for: too many together"
+        if (head.n + len(head.points)) * (head.k * head.m) ** 2 > PASSES:
+            return f"there are {head.k * head.m} weights, too many for so many rows"
         return ""
 
     def sure(self, head: Head, change: RowChange, left: float) -> bool:
