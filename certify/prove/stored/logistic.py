@@ -16,7 +16,6 @@ from certify.theorems.head.rows.lengths.reach import SLACK, plainly, reach
 from certify.theorems.head.rows.lengths.words import UNPARTED
 from certify.theorems.head.rows.squared.streamed.deletions import FLIPS, OPEN
 
-
 NEAR, WORTH = 2.0**-19, 2.0**-32
 """What the curvature in floats may err by, as a part of it in any direction, for a certificate: `certify check` asks
 for 2^−17. And the part of a penalty below which it scales no squares of a column."""

@@ -163,7 +163,7 @@ class Reading:
         """`r²` is the float in the middle of a ball around `l''`.
 
         Raises:
-            Invalid: the ball is wider than any curvature is large, as where features in few bits say little of a margin.
+            Invalid: the ball is wider than any curvature is large, as where bits of features say little of a margin.
         """
         if not bent < 1:
             raise Invalid("witness file", "it has a centre", "the curvature of a row is not known there")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from certify.check.stored.main import cost_by_lengths
 from certify.check.stored.run import check
 from certify.format.refusal import Invalid
 from tests.effort import examples
@@ -226,3 +228,13 @@ def test_rows_named_leave_one_of_the_other_class(tmp_path: Path) -> None:
             path = written(tmp_path, problem, change, 3, [], [0], [named])
             check(path, path.read_bytes(), {}, lambda _: None)
         assert words not in str(caught.value)
+
+
+def test_what_a_check_takes_is_said_with_all_that_is_held(path: Path) -> None:
+    """The largest influences of every evaluation row, as many as rows may change, and the rows that are named."""
+    stated = replace(check(path, path.read_bytes(), {}, lambda _: None).stated, rows=6000, evaluation_rows=1500)
+    one, many = cost_by_lengths(replace(stated, count=1)), cost_by_lengths(replace(stated, count=3000))
+    assert many.seconds > 1.5 * one.seconds and many.megabytes > one.megabytes + 1500 * 3000 * 64e-6
+    assert stated.changed is not None
+    named = cost_by_lengths(replace(stated, count=1, changed=(tuple(range(10**6)),)))
+    assert named.megabytes > one.megabytes + 10**6 * 400e-6
