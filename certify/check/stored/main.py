@@ -7,6 +7,7 @@ import json
 import math
 import sys
 from collections.abc import Callable
+from decimal import ROUND_CEILING, Context, Decimal
 from pathlib import PurePath
 
 from certify.check.kernel import CHANCE
@@ -29,6 +30,9 @@ from certify.format.stored import FORMAT, NAMED, QUANTITY, ROLES, WITNESS, chang
 FOREIGN = ("within", "baseline", "merge_duplicates", "weight_tilt", "max_tilt", "least_radius_u", "least_radius_w",
            "spec", "graph", "reference", "change")
 """Options that mean nothing of such a certificate."""
+
+DIGITS_SAID = 2
+"""Digits of a distance, rounded up."""
 
 UNIT = "evaluation rows (label: the one that the given weights give)"
 
@@ -91,7 +95,7 @@ def line_of(found: Checked, outcomes: list[Outcome], drawn: int) -> str:
     gates = [f"{outcome.gate} {outcome.state}" for outcome in outcomes if outcome.gate is not None]
     decay = {True: "an intercept without penalty", False: "an intercept with the penalty", None: "no intercept"}
     chance = f"; {drawn} bounds by random probes, wrong with a probability below 2^-64" if drawn else ""
-    near = "" if found.near is None else f", which are within {found.near:.1e} of the minimum by their length"
+    near = "" if found.near is None else f", {near_words(found.near)}"
     flips = len(stated.flips)
     already = f"; {found.already} of {flips} that flip have another label before any change" if flips else ""
     return (f"{overall(outcomes)[0]} {', '.join(gates) or QUANTITY} (proved in [{lower}, {upper}] of "
@@ -99,6 +103,20 @@ def line_of(found: Checked, outcomes: list[Outcome], drawn: int) -> str:
             f"{stated.loss} loss, penalty {stated.penalty!r}, {decay[stated.free]}, {stated.classes} classes; "
             f"a label is the one that the weights in {model} give{near}{already}) "
             f"[thresholds: {'the command line' if gates else 'none'}{chance}]")
+
+
+def near_words(near: float) -> str:
+    """How far weights are from the minimum, in digits that are no less than what is proved.
+
+    >>> near_words(1.04405e-3)
+    'which are within 1.1e-3 of the minimum by their length'
+    >>> near_words(math.inf)
+    'of which no distance from the minimum is proved'
+    """
+    if not math.isfinite(near):
+        return "of which no distance from the minimum is proved"
+    digits = Context(prec=DIGITS_SAID, rounding=ROUND_CEILING).plus(Decimal(near))
+    return f"which are within {digits:.{DIGITS_SAID - 1}e} of the minimum by their length"
 
 
 def _object(found: Checked, outcomes: list[Outcome], drawn: list[str]) -> Json:
@@ -160,11 +178,16 @@ def cost_of(stated: Stated) -> Cost:
 
 
 def cost_by_lengths(stated: Stated) -> Cost:
-    """About what it takes if every evaluation row is left for the influences of all training rows."""
-    n, p, N = float(stated.rows), float(stated.columns + 1), float(stated.evaluation_rows)
-    seconds = 1.0 + n * (p * 1.0e-6 + p * p / 1.1e9 + 4e-5) + p**3 * 8e-8 + N * p * (2e-6 + p / 3e8)
-    seconds += N * n * (p / 1e9 + 5e-7)
-    return Cost(seconds, 200.0 + 1e-3 * p * p + 5e-5 * N * p + 2e-4 * n)
+    """About what it takes if every evaluation row is left for the influences of all training rows, twice.
+
+    The second reading is of features in all their bits, where few do not do. Of every evaluation row the largest
+    influences are held, as many as rows may change, and sorted with those of each block.
+    """
+    n, p, N, m = float(stated.rows), float(stated.columns + 1), float(stated.evaluation_rows), float(stated.count)
+    named = float(sum(map(len, stated.changed or ())))
+    reading = n * (p * 1.0e-6 + p * p / 1.1e9 + 4e-5) + N * n * (p / 1e9 + 5e-7 + m * 1.6e-10) + named * 1e-5
+    seconds = 1.0 + n * p * 1.0e-6 + 2 * reading + p**3 * 8e-8 + N * p * (2e-6 + p / 3e8)
+    return Cost(seconds, 200.0 + 1e-3 * p * p + 5e-5 * N * p + 2e-4 * n + 8e-5 * N * m + 5e-4 * named)
 
 
 COSTS: dict[str, Callable[[Stated], Cost]] = {"squared": cost_of, "logistic": cost_by_lengths}

@@ -16,6 +16,14 @@ from certify.theorems.head.rows.lengths.reach import SLACK, plainly, reach
 from certify.theorems.head.rows.lengths.words import UNPARTED
 from certify.theorems.head.rows.squared.streamed.deletions import FLIPS, OPEN
 
+NEAR, WORTH = 2.0**-19, 2.0**-32
+"""What the curvature in floats may err by, as a part of it in any direction, for a certificate: `certify check` asks
+for 2^−17. And the part of a penalty below which it scales no squares of a column."""
+
+ALIKE = ("for a certificate columns depend on each other too nearly: the curvature in floats is not near enough to the "
+         "exact one; more weight decay may do")
+"""Why then no evaluation row is certified."""
+
 
 @dataclass(frozen=True, eq=False)
 class Found:
@@ -61,6 +69,8 @@ def with_witness(source: Source, readers: Readers, head: Head, decay: float, at:
     What has so little to spare that other roundings may not prove it stays open.
     """
     c = _centre(source, readers, head, decay)
+    if not _told_by_floats(c):
+        return Found(np.full(len(at), OPEN), {}, ALIKE)
     found = plainly(c, count, relabels)
     if isinstance(found, str):
         return Found(np.full(len(at), OPEN), {}, f"{found}; for a certificate every row counts as the longest one")
@@ -78,6 +88,22 @@ def _centre(source: Source, readers: Readers, head: Head, decay: float) -> Centr
     mu = np.where(head.decayed, decay, 0.0) * squares
     return settled(rows, rows.per_row(head.Y), mu, 2.0 * U * float(mu.max(initial=0.0)) * RAISE,
                    head.V[0] / rows.scale)
+
+
+def _told_by_floats(c: Centre) -> bool:
+    """Whether the curvature in floats is near the exact one in every direction: also in columns as the checker scales.
+
+    It divides by the largest entries, of which squares are about n-th parts of sums, and weighs all roundings alike.
+    Nothing is proved of that here; where it is guessed too well the certificate is refused.
+    """
+    H = c.system.H
+    squares = np.maximum(16.0 * (np.diagonal(H) - c.mu) / len(c.rows), WORTH * c.mu)
+    if not (c.system.delta < NEAR and (squares > 2.0**-100).all()):
+        return False
+    lengths = np.sqrt(squares)
+    S = H / lengths[:, None] / lengths
+    least = float(np.linalg.eigvalsh(S)[0])
+    return bool(U * float(np.diagonal(S).max()) < NEAR * least)
 
 
 def _turned(head: Head, at: Whole) -> Array:

@@ -2,7 +2,7 @@
 
 `H = Σ r_j²φ_jφ_jᵀ + diag μ` is never formed. A matrix K near it is proposed; one reading of the rows says what `K` errs
 by: as a bound by random probes drawn when K is known, or exactly. With `(1 − θ)K ⪯ Ĥ ⪯ (1 + θ)K` for the Ĥ of rows in
-integers, whose stacked matrix differs by λ from that of H: `(1 − λs)²(1 − θ)K ⪯ H ⪯ (1 + λs)²(1 + θ)K`, `s = ‖Ĥ‖^−½`.
+integers, whose stacked matrix differs by λ from that of H: `(1 − λs)²(1 − θ)K ⪯ H ⪯ (1 + λs)²(1 + θ)K`, `s = ‖Ĥ⁻¹‖^½`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from certify.check.stored.lengths.sizes import Sizes
 from certify.check.theorems.head.rows.squared.ridge import FEATURE_BITS, Ridge, Whole, whole_rows
 from certify.format.refusal import Invalid
 
-BITS, WEIGHT_BITS = 2 * FEATURE_BITS, 64
+BITS = WEIGHT_BITS = 2 * FEATURE_BITS
 """Bits of the matrix behind the point, and of the weights `r_j²`."""
 
 MEANT, SOME = arb(2) ** -17, arb(2) ** -16

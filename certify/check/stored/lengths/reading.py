@@ -160,7 +160,13 @@ class Reading:
         return mid
 
     def _weight(self, bent: arb) -> int:
-        """`r²` is the float in the middle of a ball around `l''`."""
+        """`r²` is the float in the middle of a ball around `l''`.
+
+        Raises:
+            Invalid: the ball is wider than any curvature is large, as where bits of features say little of a margin.
+        """
+        if not bent < 1:
+            raise Invalid("witness file", "it has a centre", "the curvature of a row is not known there")
         square = float(bent.mid())
         part = above((bent / square - 1).abs_upper()) if square > 0 else math.inf
         self.unsure = max(self.unsure, part)

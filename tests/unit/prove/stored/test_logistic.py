@@ -140,3 +140,17 @@ def test_every_step_is_asked_the_same_and_the_decay_is_known(relabels: bool, mon
     for value, scale in zip(mu[:2].tolist(), rows.scale.tolist(), strict=False):
         assert 0 < abs(Fraction(value) - Fraction(scale) ** 2 / Fraction(model.C)) <= Fraction(off)
     assert mu[2] == 0.0
+
+
+@pytest.mark.parametrize(("columns", "C"), [
+    (lambda x, z: np.c_[x, x + 1e-5 * z], 1e6),  # almost one column
+    (lambda x, z: np.c_[x, x + 1e-2 * z, 1e-6 * z], 100.0)])  # and one that its penalty outweighs by far
+def test_what_floats_do_not_tell_a_checker_is_not_written(columns: Any, C: float, tmp_path: Path) -> None:
+    x, z = np.random.default_rng(3).standard_normal((2, 400))
+    X, y = columns(x, z), x + np.random.default_rng(4).logistic(size=400) > 0
+    np.save(tmp_path / "rows.npy", X)
+    model = LogisticRegression(C=C, tol=1e-10, max_iter=500).fit(X, y)
+    given = model, tmp_path / "rows.npy", y, columns(np.array([3.0, -3.0]), np.zeros(2))
+    found = certify.stored_predictions(*given, delete=1, witness=True)
+    assert (len(found.undecided), dict(found.witness)) == (2, {}) and "depend on each other too nearly" in found.reason
+    assert certify.stored_predictions(*given, delete=1).proved.tolist() == [0, 1]

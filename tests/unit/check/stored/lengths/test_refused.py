@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from certify.check.stored.main import cost_by_lengths
 from certify.check.stored.run import check
 from certify.format.refusal import Invalid
 from tests.effort import examples
@@ -199,3 +201,40 @@ def test_damaged_witness_files_are_read_or_refused(seed: int, path: Path) -> Non
         check(path, path.read_bytes(), {}, lambda _: None)
     except Invalid as refusal:
         assert "\n" not in str(refusal)
+
+
+@pytest.mark.parametrize("exponent", [62, 66, 100, 500, 1000])
+def test_a_centre_along_a_direction_without_rows_is_refused(exponent: int, tmp_path: Path) -> None:
+    """Two equal columns: outputs are as they were, and features in whatever bits say nothing of them."""
+    x = np.random.default_rng(0).standard_normal((200, 1))
+    y = (x[:, 0] + np.random.default_rng(1).logistic(size=200) > 0).astype(int)
+    problem = Logistic(np.hstack([x, x]), y, np.array([[2.0, 2.0], [-2.0, -2.0]]), 1.0, False)
+    path = written(tmp_path, problem, "labels", 1, [0, 1])
+    check(path, path.read_bytes(), {}, lambda _: None)
+    away = load_file(path.parent / WITNESS)["centre"] + 2.0**exponent * np.array([1.0, -1.0])
+    refused(with_witness(path, centre=away), "witness file: it has a centre, but the curvature of a row")
+
+
+def test_rows_named_leave_one_of_the_other_class(tmp_path: Path) -> None:
+    """Rows of the own class that go as well do not make up for it, but where they change sides."""
+    x = np.r_[np.random.default_rng(0).standard_normal(300) - 1.0, 3.0, 2.5]
+    problem = Logistic(x[:, None], (np.arange(302) >= 300).astype(int), np.array([[-3.0]]), 20.0, False)
+    words = "the rows named leave no row of the other class"
+    for named in ([300, 301], [0, 300, 301]):
+        refused(written(tmp_path, problem, "deletions", 3, [], [0], [named]), words)
+    refused(written(tmp_path, problem, "labels", 3, [], [0], [[300, 301]]), words)
+    for change, named in (("labels", [0, 300, 301]), ("deletions", [0, 1, 300])):
+        with pytest.raises(Invalid) as caught:
+            path = written(tmp_path, problem, change, 3, [], [0], [named])
+            check(path, path.read_bytes(), {}, lambda _: None)
+        assert words not in str(caught.value)
+
+
+def test_what_a_check_takes_is_said_with_all_that_is_held(path: Path) -> None:
+    """The largest influences of every evaluation row, as many as rows may change, and the rows that are named."""
+    stated = replace(check(path, path.read_bytes(), {}, lambda _: None).stated, rows=6000, evaluation_rows=1500)
+    one, many = cost_by_lengths(replace(stated, count=1)), cost_by_lengths(replace(stated, count=3000))
+    assert many.seconds > 1.5 * one.seconds and many.megabytes > one.megabytes + 1500 * 3000 * 64e-6
+    assert stated.changed is not None
+    named = cost_by_lengths(replace(stated, count=1, changed=(tuple(range(10**6)),)))
+    assert named.megabytes > one.megabytes + 10**6 * 400e-6
