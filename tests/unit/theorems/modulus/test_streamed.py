@@ -70,7 +70,7 @@ def test_the_same_as_the_whole_kernel_proves(monkeypatch):
     assert by_blocks.lower <= by_congruence.upper and by_congruence.lower <= by_blocks.upper
     assert by_blocks.upper < 1.01 * by_blocks.lower and len(by_blocks.witness["z"]) == 12
     assert any("the modulus is at least" in words and "at most" in words for words in told)
-    assert [c.name for c in cost.direct_tiers(found)] == ["streamed", "finer streamed"]
+    assert [c.name for c in cost.direct_tiers(found)] == ["streamed", "finer streamed", "direct", "finer direct"]
     assert [c.name for c in cost.direct_tiers(problem(12, outputs=2))] == ["direct", "finer direct"]
 
 
