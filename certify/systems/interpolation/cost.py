@@ -93,8 +93,9 @@ def streamable(problem: Problem) -> bool:
 def _streamed_tiers(problem: Problem) -> tuple[Cost, ...]:
     """Both tiers without a whole kernel; upper numbers, counted from the passes.
 
-    Beside the factor and the columns that are being made: inputs and adjoints of all rows, in two orders, and the pass
-    over some rows that is under way. The kernel is made anew for every factorisation.
+    Inputs and adjoints of all rows are held, and beside them the pass over some rows that is under way; later the same
+    once more, in the order of the factorisation, beside the factor and the columns that are being made. The kernel is
+    made anew for every factorisation.
     """
     N, units = problem.kernel_size, sum(problem.network.widths)
     usual = matrix_cost(problem, "streamed", _STREAMED, "modulus, tried first")
@@ -102,8 +103,9 @@ def _streamed_tiers(problem: Problem) -> tuple[Cost, ...]:
     found = []
     for name, when, (numbers, seconds) in (
         ("streamed", usual.when, PASS), ("finer streamed", "modulus, where rounding leaves a gap", PASS_DOUBLE)):
-        memory = usual.memory + 8 * (4 * N * units + 2048 * N + numbers * min(N, PASS_ROWS) * units)
-        found.append(replace(usual, name=name, when=when, memory=int(memory), flops=work,
+        passing = BASE_MEMORY + 8 * (2 * N + numbers * min(N, PASS_ROWS)) * units
+        memory = max(passing, usual.memory + 8 * N * (4 * units + 2048))
+        found.append(replace(usual, name=name, when=when, memory=memory, flops=work,
                              rest=usual.rest + seconds * N * units / 2))
     return tuple(found)
 

@@ -120,7 +120,7 @@ def test_a_kernel_without_a_factor_is_said_to_be_one():
     assert steps[-1].ends.upper is None and np.isinf(steps[-1].lost)
 
 
-@pytest.mark.parametrize("wrong", [OutOfTime(), MemoryError(), EnclosureError("it overflows"),
+@pytest.mark.parametrize("wrong", [OutOfTime(), MemoryError(), EnclosureError("a", "b", "c"),
                                    np.linalg.LinAlgError("it gave up")])
 def test_what_was_proved_is_kept_however_it_ends(monkeypatch, many, wrong):
     def ending(*a):
@@ -142,8 +142,9 @@ def test_costs_are_upper_ones(n, measured):
     weights = tuple(np.zeros((b, a)) for a, b in zip(widths, widths[1:], strict=False))
     net = Network(weights, (None, None, None), "tanh")
     found = cost._streamed_tiers(Problem(net, np.arange(n)[:, None] * np.ones(784), None, "targets", (0,)))
-    assert all(c.memory >= measured * 8 * n**2 and c.flops >= ends.ROUNDS * n**3 / 3 for c in found)
-    assert found[0].memory < 3 * measured * 8 * n**2 and found[0].memory < found[1].memory
+    held = [c.memory - cost.BASE_MEMORY for c in found]
+    assert all(c.flops >= ends.ROUNDS * n**3 / 3 for c in found)
+    assert measured * 8 * n**2 <= held[0] < 3 * measured * 8 * n**2 and held[0] <= held[1]
 
 
 def test_what_is_not_streamed():
