@@ -33,6 +33,9 @@ factorised anew for every threshold."""
 CLOSE = 1e-3
 """Relative gap of the ends at which nothing more is tried."""
 
+LEAST, MOST = 1e-120, 1e120
+"""Between these lies every `κ²` of D, so that what underflows there is less than FLOOR."""
+
 _TRIED = (1e-6, 1e-4, 1e-2, 0.1)
 """Relative distances of `κ²` from its estimate at which a proof is tried."""
 
@@ -172,6 +175,8 @@ class _Search:
         """Both ends from all rows, the first of which count as if κ were `below`, and what rounding alone parts."""
         parts, Q = self.at.parts, self.at.Q
         kappa2 = fp.up(Fraction(below) ** 2)
+        if not LEAST < kappa2 < MOST:
+            return ModulusEnds(None, None, None), 0.0
         D = scaled_blocks(Q, kappa2)
         led = lead(parts, D, needed_shift(parts), first, own or _columns(parts, first),
                    lambda done: self.progress("Cholesky by blocks of columns", done))
@@ -199,7 +204,7 @@ class _Search:
         last = BlockFactor(Q.C[first:], Q.eta[first:])
         for delta in _TRIED:
             tried = max(value * (1.0 + delta), kappa2)  # less would prove no more
-            if not 1e-120 < tried < 1e120:
+            if not tried < MOST:
                 return None
             D[first:] = scaled_blocks(last, tried)
             found = finish(led, D)

@@ -109,7 +109,7 @@ def test_a_kernel_that_is_not_finite_proves_nothing():
 
 @pytest.mark.parametrize("wrong", ["blocks", "shift", "radius"])
 def test_wrong_versions_claim_what_is_false(monkeypatch, wrong):
-    """Nothing subtracted, nothing kept for rounding, the radius forgotten: each is seen by a threshold too low."""
+    """Nothing subtracted, any factor taken for a proof, the radius forgotten: each is seen by a threshold too low."""
     found = problem(8)
     at = stream(found, silent)
     truth = whole(at, 8)
@@ -117,10 +117,11 @@ def test_wrong_versions_claim_what_is_false(monkeypatch, wrong):
         monkeypatch.setattr("certify.theorems.modulus.streamed.gate.scaled_blocks", lambda Q, k: 0.0 * Q.C)
         assert verify_streamed_modulus_below(at, truth / 2)
     if wrong == "shift":
-        assert not verify_streamed_modulus_below(at, truth * (1 - 1e-6))
-        monkeypatch.setattr(factor, "factor_defect", lambda *a: 0)
-        monkeypatch.setattr("certify.theorems.modulus.streamed.gate.needed_shift", lambda parts: -1e-4)
-        assert not verify_streamed_modulus_below(at, truth * (1 - 1e-6))  # the sign of the shift is looked at
+        gate = "certify.theorems.modulus.streamed.gate"
+        monkeypatch.setattr(f"{gate}.needed_shift", lambda parts: -1e-4 * float(np.sum(parts.s**2)))
+        assert not verify_streamed_modulus_below(at, truth * (1 - 1e-6))  # there is a factor, and its shift is too small
+        monkeypatch.setattr(f"{gate}.decided", lambda *a: True)
+        assert verify_streamed_modulus_below(at, truth * (1 - 1e-6))
     if wrong == "radius":
         parts = at.parts
         big = factor.KernelParts(parts.layers, parts.outputs, parts.e + 1.0, parts.s)
