@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
@@ -22,7 +23,7 @@ from certify.theorems.rule import Rule
 from certify.theorems.tiers import better, gap
 
 GAP, COARSE_GAP = 1e-6, 1e-2
-"""Relative gap of two ends above which the next tier is tried, up to and beyond `FINE_LIMIT` equations."""
+"""Relative gap of two ends above which the next tier is tried, below `FINE_LIMIT` equations and from there on."""
 
 FINE_LIMIT = 3000
 
@@ -91,8 +92,8 @@ class TieredRule(FitRule):
         """The bound without a congruence, where such a tier is among the costs."""
         raise NotImplementedError
 
-    def streamed(self, at: InterpolationPoint, fine: bool) -> Bound:
-        """The bound without a whole kernel, where such a tier is among the costs."""
+    def streamed(self, at: InterpolationPoint, fine: bool, keep: Callable[[Bound], None]) -> Bound:
+        """The bound without a whole kernel, where such a tier is among the costs; `keep` takes it as it improves."""
         raise NotImplementedError
 
     def relaxes(self, problem: Problem, block: int) -> bool:
@@ -136,7 +137,10 @@ class TieredRule(FitRule):
             if refused:
                 missed.append(refused)
                 continue
-            found = at.attempt(cost.name, partial(self._attempt, at, quantity, TIERS[cost.name]))
+            kept: list[Bound] = []
+            found = at.attempt(cost.name, partial(self._attempt, at, quantity, TIERS[cost.name], kept.append))
+            for bound in kept[-1:]:  # proved, whatever ended the tier
+                best = better(best, bound)
             if isinstance(found, str):
                 missed.append(found)
                 at.forget()  # out of memory or time: keep nothing that is not needed any more
@@ -153,13 +157,15 @@ class TieredRule(FitRule):
             # the relaxation has a gap of its own, which no arithmetic closes
             found = [lin.congruence for lin in at.kept()]
             return any(isinstance(X, Congruence) and X.error <= ROUNDING for X in found)
-        return gap(best) <= (GAP if at.problem.kernel_size <= FINE_LIMIT else COARSE_GAP)
+        return gap(best) <= (GAP if at.problem.kernel_size < FINE_LIMIT else COARSE_GAP)
 
-    def _attempt(self, at: InterpolationPoint, quantity: str, tier: Tier) -> Bound:
+    def _attempt(
+        self, at: InterpolationPoint, quantity: str, tier: Tier, keep: Callable[[Bound], None]
+    ) -> Bound:
         """The bound as this tier gives it."""
         try:
             if tier.streamed:
-                return self.streamed(at, tier.passes.extended)
+                return self.streamed(at, tier.passes.extended, keep)
             lin = at.linearised(tier)
             if lin.passed.kinks[0]:
                 return self.open(at, quantity, kink_reason(at.problem, lin), at.hypotheses(lin, None, False))

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from unittest.mock import patch
 
 import numpy as np
 
+from certify.network.network import Network
+from certify.problem.problem import Problem
 from certify.rigor.blocked import cholesky
-from tests.containment.streamed import defect, factor_holds
+from certify.rigor.blocked.columns import Columns
+from certify.theorems.modulus.streamed import ends, factor
+from tests.containment.streamed import defect, factor_holds, streamed
 from tests.mutation.killers import killer
 
 
@@ -37,3 +42,67 @@ def factors_that_lie() -> None:
             M = np.array([[1.0, 0.0], [1.0, 1.0 + excess]])  # its lower part
             with patch.object(cholesky, "dpotrf", lambda *a, **o: (np.array([[1.0, 0.99], [0.0, 0.2]]), 0)):
                 factor_holds(M - np.diag([0.0, 2 * excess]), 2, 2)
+
+
+@killer
+def solves_that_lie() -> None:
+    """BLAS's rows below a diagonal block, a little too short."""
+    honest = cholesky.dtrsm
+    with patch.object(cholesky, "dtrsm", lambda *a, **o: honest(*a, **o) * (1 - 1e-3)):
+        for width in (1, 2):
+            factor_holds(np.array([[1.0, 1.0], [1.0, 1.0 - 1e-4]]), width, 1)
+
+
+def exact_fit(seed: int) -> Problem:
+    """Seven rows of a network of one hidden layer, of which two almost repeat: these are factorised last."""
+    rng = np.random.default_rng(seed)
+    weights = (rng.standard_normal((9, 3)) / 2, rng.standard_normal((1, 9)) / 3)
+    net = Network(weights, (0.1 * rng.standard_normal(9), np.zeros(1)), "tanh")
+    X = rng.standard_normal((7, 3))
+    X[4] = X[1] + 0.1 * rng.standard_normal(3)
+    return Problem(net, X, None, "features", tuple(range(7)))
+
+
+TOO_LOW = (-0.1, -1e-2, -1e-3, -1e-6, -1e-9, 1e-6, 1e-2)
+"""What is tried first must fail."""
+
+
+@killer
+def thresholds_that_are_too_low() -> None:
+    """A proof is tried below the modulus: every row that is forgotten makes one."""
+    with patch.object(ends, "_TRIED", TOO_LOW):
+        for seed in range(4):
+            for width in (1, 2):
+                streamed(exact_fit(seed), width, 1 - 1e-6)
+
+
+def _lying(where: str, blocks: int) -> None:
+    """A factor that is too short or too long, in so many blocks of one half of the work: what is off is counted."""
+    exact, honest = cholesky.dpotrf, getattr(factor, where)
+
+    def lies(columns: Columns, earlier: tuple[Columns, ...]) -> object:
+        if len(earlier) >= blocks:
+            return honest(columns, earlier)
+        with patch.object(cholesky, "dpotrf", lambda *a, **o: (exact(*a, **o)[0] * (1 - size), 0)):
+            return honest(columns, earlier)
+
+    for size in (1e-2, 1e-4, -1e-2, -1e-4):
+        with ExitStack() as patches:
+            patches.enter_context(patch.object(ends, "_TRIED", TOO_LOW))
+            patches.enter_context(patch.object(cholesky, "LEAF", 1))
+            patches.enter_context(patch.object(factor, where, lies))
+            for seed in range(4):
+                streamed(exact_fit(seed), 1 + seed % 2, 1 + 1e-6)
+
+
+@killer
+def first_rows_that_lie() -> None:
+    """Those that are factorised once for all thresholds."""
+    _lying("factor_next", 1)
+    _lying("factor_next", 7)
+
+
+@killer
+def last_rows_that_lie() -> None:
+    """Those that are factorised for every threshold."""
+    _lying("factor_updated", 7)

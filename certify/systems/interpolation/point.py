@@ -14,7 +14,7 @@ from certify.problem.cost import Cost
 from certify.problem.limits import Limits
 from certify.problem.problem import Problem
 from certify.problem.progress import Progress, silent
-from certify.rigor.arithmetic import Arithmetic, Binary64, DoubleDouble
+from certify.rigor.arithmetic import Arithmetic, Binary64, DoubleDouble, SlicedProducts
 from certify.systems.interpolation.base_point import base_point
 from certify.systems.interpolation.contrasts import contrasted
 from certify.systems.interpolation.cost import DIRECT_FROM, solution_cost
@@ -47,7 +47,7 @@ class Tier:
 
 TIERS: Final[dict[str, Tier]] = {
     "direct": Tier(Binary64(), Binary64(), direct=True), "finer direct": Tier(Binary64(), DoubleDouble(), direct=True),
-    "streamed": Tier(Binary64(), Binary64(), streamed=True),
+    "streamed": Tier(Binary64(), SlicedProducts(), streamed=True),
     "finer streamed": Tier(Binary64(), DoubleDouble(), streamed=True),
     "congruence": Tier(Binary64(), Binary64()), "double-double": Tier(DoubleDouble(), DoubleDouble()),
     "Jacobian": Tier(DoubleDouble(), DoubleDouble(), jacobian=True),

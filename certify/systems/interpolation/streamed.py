@@ -18,9 +18,10 @@ from certify.problem.progress import Progress
 from certify.rigor.arithmetic import Binary64, DoubleDouble, SlicedProducts
 from certify.rigor.ball import Collected, joined, rounded
 from certify.rigor.fp import Array
+from certify.systems.interpolation.cost import PASS_ROWS
 
-ROWS = 2000
-"""Rows of a pass: what only the pass needs is given back before the next."""
+ROWS = PASS_ROWS
+"""Rows of a pass."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -26,17 +27,23 @@ from certify.theorems.modulus.streamed.energy import energy_above
 from certify.theorems.modulus.streamed.factor import Leading, decided, finish, lead, needed_shift
 
 SHARES = (64, 12, 3)
-"""One row in so many: the last rows, whose own modulus bounds that of all from below, and of which the last share is
+"""One row in so many: the last rows, whose own modulus bounds that of all from below. The third that comes last is
 factorised anew for every threshold."""
 
 CLOSE = 1e-3
 """Relative gap of the ends at which nothing more is tried."""
 
+LEAST, MOST = 1e-120, 1e120
+"""Between these lies every `κ²` of D, so that what underflows there is less than FLOOR."""
+
 _TRIED = (1e-6, 1e-4, 1e-2, 0.1)
 """Relative distances of `κ²` from its estimate at which a proof is tried."""
 
-_ROUNDS = 8
+ROUNDS = 8
 """Most factorisations of the first rows; the second usually has the κ of all rows."""
+
+_ROOM, _GROWTH = 1e-4, 16.0
+"""What κ is above the estimate of all rows at first, relatively, and the factor by which that grows where it fails."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +53,13 @@ class Step:
     Attributes:
         ends: both, or None, and the vector that proves the lower one, rows in their own order.
         rows: rows that were looked at.
+        lost: estimate of what rounding and radii alone part the ends by, relatively; infinite where the kernel itself
+            had no factor.
     """
 
     ends: ModulusEnds
     rows: int
+    lost: float = 0.0
 
     @property
     def words(self) -> str:
@@ -63,11 +73,13 @@ class Step:
 def streamed_modulus(at: Streamed, progress: Progress, close: float = CLOSE) -> Iterator[Step]:
     """Better and better ends of `lip S`; each step is proved by itself, and none is worse than the one before.
 
-    1. The rows that others almost repeat are put last; the ends of 1/64, 1/16 and 1/4 of all are lower ends.
-    2. `K̂ − D` is factorised up to the last quarter, `D = Q/κ²` for the best κ so far; its Schur complement S is small.
+    1. The rows that others almost repeat are put last; the ends of 1/64, 1/12 and 1/3 of all are lower ends.
+    2. `K̂ − D` is factorised up to the last third, `D = Q/κ²` for the best κ so far; its Schur complement S is small.
     3. The top pair of `S⁻¹Q` there, carried back to all rows, gives the lower end; the least κ for which the factor of
-       `S − Q/κ²` proves `K − D ≻ 0` the upper one: rows outside the quarter count a little more than they have to.
+       `S − Q/κ²` proves `K − D ≻ 0` the upper one: rows outside the third count a little more than they have to.
     4. Where that leaves a gap, 2 and 3 again with the better κ.
+    5. Where the first rows have no factor for that κ, or it leaves the gap as it is, `K̂` alone is factorised. Its top
+       pair over all rows is the estimate of κ for 2 and 3, and above it κ grows until an upper end is found.
 
     Args:
         at: the equations.
@@ -86,25 +98,41 @@ def streamed_modulus(at: Streamed, progress: Progress, close: float = CLOSE) -> 
         if better is not best:
             best = better
             yield Step(best, n - first)
-    if best.lower is None:
-        return
-    below = best.lower
-    for _ in range(_ROUNDS):
-        found, lost = search.of_all(first, own, below)
-        better = _better(best, found)
-        if better is not best:
-            best = better
-            yield Step(best, n)
+    if best.lower is not None:
+        yield from _with_all(search, first, own, best, close)
+
+
+def _with_all(
+    search: _Search, first: int, own: tuple[Columns, ...], best: ModulusEnds, close: float
+) -> Iterator[Step]:
+    """Steps 2 to 5 of :func:`streamed_modulus`; the last one says what rounding made."""
+    n = search.at.parts.samples
+    assert best.lower is not None
+    below, estimate, room, lost = best.lower, None, _ROOM, 0.0
+    for _ in range(ROUNDS):
+        found, here = search.of_all(first, own, below)
+        own = ()
+        best = _better(best, found)
+        lost = here if found.upper is not None else lost
+        yield Step(best, n, lost)
         assert best.lower is not None
         if best.upper is not None and best.upper <= best.lower * (1.0 + max(close, 2.0 * lost)):
             return
-        if found.upper is None:
-            below *= 2.0  # the first rows alone have a larger modulus than the last: count less of theirs
-        elif abs(best.lower / below - 1.0) <= close / 4.0:
-            return
-        else:
+        if estimate is None and found.upper is not None and best.lower > below * (1.0 + close / 4.0):
             below = best.lower
-        own = ()
+            continue
+        if estimate is None:
+            whole = search.of_kernel()
+            if whole is None:
+                yield Step(best, n, lost if best.upper is not None else math.inf)
+                return
+            best, estimate = _better(best, whole[0]), whole[1]
+            yield Step(best, n, lost)
+        elif found.upper is None:
+            room *= _GROWTH
+        else:
+            return
+        below = max(estimate, best.lower or 0.0) * (1.0 + room)
 
 
 def _better(old: ModulusEnds, new: ModulusEnds) -> ModulusEnds:
@@ -147,6 +175,8 @@ class _Search:
         """Both ends from all rows, the first of which count as if κ were `below`, and what rounding alone parts."""
         parts, Q = self.at.parts, self.at.Q
         kappa2 = fp.up(Fraction(below) ** 2)
+        if not LEAST < kappa2 < MOST:
+            return ModulusEnds(None, None, None), 0.0
         D = scaled_blocks(Q, kappa2)
         led = lead(parts, D, needed_shift(parts), first, own or _columns(parts, first),
                    lambda done: self.progress("Cholesky by blocks of columns", done))
@@ -158,18 +188,28 @@ class _Search:
         lost = led.shift * float(z @ z) * top.value / max(float(np.sum(_gathered(Q, z) ** 2)), 1e-300) / 2.0
         return ModulusEnds(lower.lower, self._upper(led, D, kappa2, top.value, first), lower.z), lost
 
+    def of_kernel(self) -> tuple[ModulusEnds, float] | None:
+        """A lower end from the top pair of `(K̂ − shift)⁻¹Q`, and its κ; None where there is no such factor."""
+        parts, Q = self.at.parts, self.at.Q
+        n, k = parts.samples, parts.outputs
+        led = lead(parts, np.zeros((n, k, k)), needed_shift(parts), n, (),
+                   lambda done: self.progress("Cholesky of the kernel itself", done))
+        top = None if led is None else top_pair(
+            Q.C, lambda b: backward_solve(led.factor, forward_solve(led.factor, b)))
+        return None if top is None or not top.value > 0 else (self._lower(top.z), math.sqrt(top.value))
+
     def _upper(self, led: Leading, D: Array, kappa2: float, value: float, first: int) -> float | None:
         """The least tried κ with `K − D ≻ 0` proved, D as it was for the first rows and `Q/κ²` for the last."""
         parts, Q = self.at.parts, self.at.Q
         last = BlockFactor(Q.C[first:], Q.eta[first:])
         for delta in _TRIED:
-            tried = value * (1.0 + delta)
-            if not 1e-120 < tried < 1e120:
+            tried = max(value * (1.0 + delta), kappa2)  # less would prove no more
+            if not tried < MOST:
                 return None
             D[first:] = scaled_blocks(last, tried)
             found = finish(led, D)
             if found is not None and decided(parts, led, D, led.left + found[1]):
-                return fp.up(fp.sqrt_up(Fraction(max(tried, kappa2))))
+                return fp.up(fp.sqrt_up(Fraction(tried)))
         return None
 
     def _lower(self, z: Array) -> ModulusEnds:

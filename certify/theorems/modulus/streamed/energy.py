@@ -19,7 +19,7 @@ def energy_above(parts: KernelParts, z: Array) -> Fraction:
     """Upper bound of `zᵀKz = Σ_h |Σ_i c_i [a_i, 1]ᵀ|_F²`, `c_i = Σ_a z_(i,a) B_h^(i,a)`, whichever the exact parts are.
 
     What is off in a layer, in norm, is at most `Σ_i |z_i|(β q + r α)` for the radii r, q of B and a, and
-    `(b + 2m + 6 + k)u Σ_i |z_i|βα` for the sums, m products of at most b samples each (R2b), k outputs.
+    `(b + k + 2m + 9)u Σ_i |z_i|βα` for the sums, m products of at most b samples each (R2b), k outputs.
 
     Args:
         parts: what the kernel is made of.

@@ -70,7 +70,7 @@ def test_the_same_as_the_whole_kernel_proves(monkeypatch):
     assert by_blocks.lower <= by_congruence.upper and by_congruence.lower <= by_blocks.upper
     assert by_blocks.upper < 1.01 * by_blocks.lower and len(by_blocks.witness["z"]) == 12
     assert any("the modulus is at least" in words and "at most" in words for words in told)
-    assert [c.name for c in cost.direct_tiers(found)] == ["streamed", "finer streamed"]
+    assert [c.name for c in cost.direct_tiers(found)] == ["streamed", "finer streamed", "direct", "finer direct"]
     assert [c.name for c in cost.direct_tiers(problem(12, outputs=2))] == ["direct", "finer direct"]
 
 
@@ -109,7 +109,7 @@ def test_a_kernel_that_is_not_finite_proves_nothing():
 
 @pytest.mark.parametrize("wrong", ["blocks", "shift", "radius"])
 def test_wrong_versions_claim_what_is_false(monkeypatch, wrong):
-    """Nothing subtracted, nothing kept for rounding, the radius forgotten: each is seen by a threshold too low."""
+    """Nothing subtracted, any factor taken for a proof, the radius forgotten: each is seen by a threshold too low."""
     found = problem(8)
     at = stream(found, silent)
     truth = whole(at, 8)
@@ -117,10 +117,11 @@ def test_wrong_versions_claim_what_is_false(monkeypatch, wrong):
         monkeypatch.setattr("certify.theorems.modulus.streamed.gate.scaled_blocks", lambda Q, k: 0.0 * Q.C)
         assert verify_streamed_modulus_below(at, truth / 2)
     if wrong == "shift":
-        assert not verify_streamed_modulus_below(at, truth * (1 - 1e-6))
-        monkeypatch.setattr(factor, "factor_defect", lambda *a: 0)
-        monkeypatch.setattr("certify.theorems.modulus.streamed.gate.needed_shift", lambda parts: -1e-4)
-        assert not verify_streamed_modulus_below(at, truth * (1 - 1e-6))  # the sign of the shift is looked at
+        gate = "certify.theorems.modulus.streamed.gate"
+        monkeypatch.setattr(f"{gate}.needed_shift", lambda parts: -1e-4 * float(np.sum(parts.s**2)))
+        assert not verify_streamed_modulus_below(at, truth * (1 - 1e-6))  # there is a factor, and its shift is too small
+        monkeypatch.setattr(f"{gate}.decided", lambda *a: True)
+        assert verify_streamed_modulus_below(at, truth * (1 - 1e-6))
     if wrong == "radius":
         parts = at.parts
         big = factor.KernelParts(parts.layers, parts.outputs, parts.e + 1.0, parts.s)
