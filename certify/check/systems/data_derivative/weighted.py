@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
 
 def weighted(at: Stationary, weights: Sequence[arb_mat]) -> Largest:
-    """A matrix with the largest eigenvalue of `XΣC_iE_iC_iᵀXᵀ`: where `E = W²` is diagonal `(XCW)ᵀXCW`.
+    """A matrix with the eigenvalues above 0 of `XΣC_iE_iC_iᵀXᵀ`: where `E = W²` is diagonal `(XCW)ᵀXCW`.
 
-    C has twice the bits: some weights are large, and what it errs by is multiplied by them and by X.
+    Bounds that are asked for are above 0, so that no other eigenvalue matters. C has twice the bits, but for an output
+    tilt: some weights are large, and what it errs by is multiplied by them and by X.
 
     Args:
         at: the point, whose X has been proved an inverse.
@@ -37,7 +38,7 @@ def weighted(at: Stationary, weights: Sequence[arb_mat]) -> Largest:
 def _roots(weights: Sequence[arb_mat]) -> list[arb] | None:
     """The diagonal of W, column by column; None where E is not diagonal, or not all of it at least 0."""
     q = weights[0].nrows() if weights else 0
-    if any(E[a, b] != 0 for E in weights for a in range(q) for b in range(q) if a != b):
+    if not all(E[a, b] == 0 for E in weights for a in range(q) for b in range(q) if a != b):  # a ball around 0 is not 0
         return None
     roots = [E[a, a].sqrt() for E in weights for a in range(q)]
     return roots if roots and all(w.is_finite() for w in roots) else None

@@ -76,3 +76,27 @@ def test_weights_below_zero_are_no_squares():
     with ctx.workprec(128):
         found = weighted(stationary(X, C, 1), balls(-weights, 1))
         assert found.plain.shape == (20, 20)
+
+
+@pytest.mark.parametrize("off", ["[0.9 +/- 0.95]", "nan"])
+def test_what_may_be_0_is_not_taken_for_0(off):
+    """Balls: were the numbers off the diagonal dropped, 1.01 would be said to be enough for up to 1 + 1.85."""
+    E = [arb_mat([[arb(1), arb(off)], [arb(off), arb(1)]])]
+    with ctx.workprec(128):
+        assert weighted(stationary(np.eye(2, dtype=int), np.eye(2, dtype=int), 2), E).below(arb(1.01)) is not Truth.PROVED
+
+
+def test_every_row_has_to_have_diagonal_weights():
+    E = [arb_mat([[1, 0], [0, 1]]), arb_mat([[1, 0.9], [0.9, 1]])]
+    with ctx.workprec(128):
+        found = weighted(stationary(np.eye(4, dtype=int), np.eye(4, dtype=int), 2), E)
+        assert found.below(arb(1.5)) is not Truth.PROVED
+        assert found.below(arb(1.91)) is Truth.PROVED
+
+
+def test_what_weights_err_by_counts():
+    E = [arb_mat([[arb(4, 1)]])]
+    with ctx.workprec(128):
+        found = weighted(stationary(np.eye(1, dtype=int), np.eye(1, dtype=int), 1), E)
+        assert found.below(arb(4.5)) is not Truth.PROVED
+        assert found.below(arb(5.2)) is Truth.PROVED

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import copy
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from flint import arb, arb_mat
 from hypothesis import HealthCheck, assume, given, settings
 from safetensors.numpy import load, save
 
+from certify.check.linalg.definite import Truth
+from certify.check.theorems.modulus import critical_sets
 from certify.format.refusal import Invalid
 from tests.effort import examples
 from tests.families import emitter
@@ -151,3 +155,17 @@ def test_lower_ends_alone_need_no_rank(tmp_path):
         checked(forged(certificate, at, **bare), tmp_path)
     with pytest.raises(Invalid, match="lower"):
         checked(forged(certificate, at, lower=claim["upper"] * 1.01, upper=claim["upper"] * 2), tmp_path)
+
+
+def test_what_the_inverse_errs_by_makes_the_weights_prove_less(monkeypatch):
+    """`ε = 0.1`: `A² − … ≻ 0` is asked of `(1 − ε)² = 0.81`, neither of 0.9 nor of more than 1."""
+    asked = []
+    at = SimpleNamespace(measured=SimpleNamespace(error=arb(0.1)))
+    point = SimpleNamespace(problem=SimpleNamespace(at_once=1), precision=60, of=lambda _: at, once=lambda _, do: do())
+    body = SimpleNamespace(stretch=arb(1), E=arb_mat([[1]]))
+    for name, value in (("_around", lambda *_: {0: body}), ("stationary", None),
+                        ("nonsingular", lambda _: SimpleNamespace(truth=Truth.PROVED)),
+                        ("weighted", lambda *_: SimpleNamespace(below=lambda x: asked.append(x) or Truth.PROVED))):
+        monkeypatch.setattr(critical_sets, name, value)
+    assert critical_sets.by_weights(point, 1.0, 0.5, [1.0], None).truth is Truth.PROVED
+    assert 0.80 < float(asked[0].mid()) < 0.8101
