@@ -267,15 +267,15 @@ def test_a_system_is_decided_as_by_its_factor(k, said):
     assert probed == exact
 
 
-@pytest.mark.parametrize("k, layers", [(1, 1), (3, 2), (2, 3)])
+@pytest.mark.parametrize("k, layers, inputs", [(1, 1, 6), (3, 2, 2), (2, 3, 6)])  # fewer inputs than rows, too
 @pytest.mark.parametrize("radius", [0, 1e-20])
 @pytest.mark.parametrize("prec", [128, 256])
-def test_a_sum_of_entrywise_products_lies_in_its_enclosure(k, layers, radius, prec):
+def test_a_sum_of_entrywise_products_lies_in_its_enclosure(k, layers, inputs, radius, prec):
     """Against the same with exact rationals, for members at the rims of the balls; formed, and times vectors."""
     rng = np.random.default_rng(k)
     drawn, made = [], []
     for _ in range(layers):
-        B, A = rng.normal(size=(5 * k, 4)) * 10.0 ** rng.integers(-8, 9), rng.normal(size=(5, 6))
+        B, A = rng.normal(size=(5 * k, 4)) * 10.0 ** rng.integers(-8, 9), rng.normal(size=(5, inputs))
         scale = Fraction(int(rng.integers(1, 9)), 8)
         member = [[[Fraction(x) + Fraction(radius) * int(rng.choice([-1, 1])) for x in row] for row in M.tolist()]
                   for M in (B, A)]

@@ -81,9 +81,9 @@ def test_weights_below_zero_are_no_squares():
 @pytest.mark.parametrize("off", ["[0.9 +/- 0.95]", "nan"])
 def test_what_may_be_0_is_not_taken_for_0(off):
     """Balls: were the numbers off the diagonal dropped, 1.01 would be said to be enough for up to 1 + 1.85."""
-    E = [arb_mat([[arb(1), arb(off)], [arb(off), arb(1)]])]
+    E, one = [arb_mat([[arb(1), arb(off)], [arb(off), arb(1)]])], np.eye(2, dtype=int)
     with ctx.workprec(128):
-        assert weighted(stationary(np.eye(2, dtype=int), np.eye(2, dtype=int), 2), E).below(arb(1.01)) is not Truth.PROVED
+        assert weighted(stationary(one, one, 2), E).below(arb(1.01)) is not Truth.PROVED
 
 
 def test_every_row_has_to_have_diagonal_weights():
