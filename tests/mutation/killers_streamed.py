@@ -76,7 +76,7 @@ def thresholds_that_are_too_low() -> None:
                 streamed(exact_fit(seed), width, 1 - 1e-6)
 
 
-def _lying(where: str, blocks: int) -> None:
+def _lying(where: str, blocks: int, size: float) -> None:
     """A factor that is too short or too long, in so many blocks of one half of the work: what is off is counted."""
     exact, honest = cholesky.dpotrf, getattr(factor, where)
 
@@ -86,23 +86,27 @@ def _lying(where: str, blocks: int) -> None:
         with patch.object(cholesky, "dpotrf", lambda *a, **o: (exact(*a, **o)[0] * (1 - size), 0)):
             return honest(columns, earlier)
 
-    for size in (1e-2, 1e-4, -1e-2, -1e-4):
-        with ExitStack() as patches:
-            patches.enter_context(patch.object(ends, "_TRIED", TOO_LOW))
-            patches.enter_context(patch.object(cholesky, "LEAF", 1))
-            patches.enter_context(patch.object(factor, where, lies))
-            for seed in range(4):
-                streamed(exact_fit(seed), 1 + seed % 2, 1 + 1e-6)
+    with ExitStack() as patches:
+        patches.enter_context(patch.object(ends, "_TRIED", TOO_LOW))
+        patches.enter_context(patch.object(cholesky, "LEAF", 1))
+        patches.enter_context(patch.object(factor, where, lies))
+        for seed in range(4):
+            streamed(exact_fit(seed), 1 + seed % 2, 1 + 1e-6)
+
+
+LIES = (1e-2, 1e-4, -1e-2, -1e-4)
 
 
 @killer
 def first_rows_that_lie() -> None:
     """Those that are factorised once for all thresholds."""
-    _lying("factor_next", 1)
-    _lying("factor_next", 7)
+    for size in LIES:
+        _lying("factor_next", 1, size)
+        _lying("factor_next", 7, size)
 
 
 @killer
 def last_rows_that_lie() -> None:
     """Those that are factorised for every threshold."""
-    _lying("factor_updated", 7)
+    for size in LIES:
+        _lying("factor_updated", 7, size)

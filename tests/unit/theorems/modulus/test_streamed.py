@@ -119,7 +119,7 @@ def test_wrong_versions_claim_what_is_false(monkeypatch, wrong):
     if wrong == "shift":
         gate = "certify.theorems.modulus.streamed.gate"
         monkeypatch.setattr(f"{gate}.needed_shift", lambda parts: -1e-4 * float(np.sum(parts.s**2)))
-        assert not verify_streamed_modulus_below(at, truth * (1 - 1e-6))  # there is a factor, and its shift is too small
+        assert not verify_streamed_modulus_below(at, truth * (1 - 1e-6))  # there is a factor; its shift is too small
         monkeypatch.setattr(f"{gate}.decided", lambda *a: True)
         assert verify_streamed_modulus_below(at, truth * (1 - 1e-6))
     if wrong == "radius":
