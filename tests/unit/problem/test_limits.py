@@ -93,10 +93,10 @@ def test_a_later_tier_that_fails_keeps_what_an_earlier_one_proved(problem, monke
     whole = prover(found).bound("modulus")
     attempt = fits.TieredRule._attempt
 
-    def failing(self, at, quantity, tier):
+    def failing(self, at, quantity, tier, *kept):
         if tier.arithmetic.name != "binary64":
             raise error
-        return attempt(self, at, quantity, tier)
+        return attempt(self, at, quantity, tier, *kept)
 
     monkeypatch.setattr(fits.TieredRule, "_attempt", failing)
     monkeypatch.setattr(fits, "GAP", 0.0)  # go on to the next tier
@@ -159,8 +159,8 @@ def test_tiers_are_chosen_by_what_fits(problem, monkeypatch):
     monkeypatch.setattr(fits, "GAP", -1.0)  # nothing is ever enough
     tried = []
     attempt = fits.TieredRule._attempt
-    monkeypatch.setattr(fits.TieredRule, "_attempt", lambda self, at, quantity, tier: tried.append(
-        tier.arithmetic.name) or attempt(self, at, quantity, tier))
+    monkeypatch.setattr(fits.TieredRule, "_attempt", lambda self, at, quantity, tier, *kept: tried.append(
+        tier.arithmetic.name) or attempt(self, at, quantity, tier, *kept))
     for most, names in ((need["congruence"] - 1, 0), (need["congruence"], 1), (need["double-double"], 2),
                         (need["Jacobian"], 3)):
         tried.clear()
