@@ -7,6 +7,7 @@ from random import Random
 
 from flint import arb, arb_mat, ctx, fmpz, fmpz_mat
 
+from certify.check.linalg.definite import Truth
 from certify.check.linalg.deflated import EXACT, FRACTION, Few, Largest, straightened
 from certify.check.linalg.fixed import Fixed, scale
 from certify.check.linalg.probes import Apply, Image, bound_of
@@ -14,8 +15,8 @@ from certify.check.linalg.probes import Apply, Image, bound_of
 VECTORS, STEPS = 24, 12
 """Fewer vectors than of a matrix that is there: the rest need not be small, as its operator norm is bounded."""
 
-POWER = 8
-"""Steps of the bound of what is left: it is at most some 1.6 times too large."""
+POWER, MORE = 8, 24
+"""Steps of the bound of what is left: it is at most some 1.6 times too large, and 1.2 times where that leaves open."""
 
 
 class Applied(Largest):
@@ -35,13 +36,21 @@ class Applied(Largest):
     ) -> None:
         super().__init__(Fixed(fmpz_mat(0, 0), 0, radius))
         self._what, self._rows, self._exactly, self._apply, self._near = what, rows, exactly, apply, near
+        self._steps = POWER
+
+    def by_vectors(self, most: arb) -> Truth:
+        """As of a matrix that is there; what is left is bounded more sharply where it alone leaves open."""
+        found = super().by_vectors(most)
+        if found is Truth.UNDECIDED and self.few.left.is_finite() and not self.few.left < most:
+            self._steps = MORE
+            del self.few
+            found = super().by_vectors(most)
+        return found
 
     @cached_property
     def few(self) -> Few:
         """As for a matrix that is there; what is left of it is bounded by probes, drawn when V is fixed."""
-        V = self._found() if self._near is None else self._near.at(FRACTION).mid
-        image, bits, _ = self._exactly(V)
-        B = V.transpose() * image
+        V, image, B, bits = self._projected
 
         def left(y: fmpz_mat) -> Image:
             """`(Ĝ − VBVᵀ)y`."""
@@ -49,13 +58,20 @@ class Applied(Largest):
             one, own = fmpz(1) << max(0, bits - more) + 4 * FRACTION, fmpz(1) << max(0, more - bits)
             return moved * one - V * (B * (V.transpose() * y)) * own, max(bits, more) + 4 * FRACTION, error
 
-        rest = bound_of(f"what is left of {self._what}", self._rows, left, POWER)
+        rest = bound_of(f"what is left of {self._what}", self._rows, left, self._steps)
         with ctx.workprec(EXACT):
             units = arb_mat(V.transpose() * V) * scale(2 * FRACTION)
             forms = arb_mat(B) * scale(2 * FRACTION + bits)
             images = arb_mat(image.transpose() * image) * scale(2 * FRACTION + 2 * bits)
             away = images - forms * forms * 2 + forms * units * forms
             return Few(units, forms, away, rest)
+
+    @cached_property
+    def _projected(self) -> tuple[fmpz_mat, fmpz_mat, fmpz_mat, int]:
+        """V, `ĜV` and `VᵀĜV`, and the bits of these two."""
+        V = self._found() if self._near is None else self._near.at(FRACTION).mid
+        image, bits, _ = self._exactly(V)
+        return V, image, V.transpose() * image, bits
 
     def _found(self) -> fmpz_mat:
         """Columns from a few steps of subspace iteration."""

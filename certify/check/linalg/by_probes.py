@@ -6,9 +6,9 @@ products of matrices is made.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 
 from flint import arb, arb_mat, fmpz, fmpz_mat
 
@@ -21,8 +21,11 @@ from certify.check.linalg.hadamard import Factored
 from certify.check.linalg.probes import Image, bound_of, may_draw, shortened
 from certify.check.linalg.proposals import proposed, proposed_of_sum
 
-WIDE, FACTOR = 120, 96
-"""Bits of a matrix in fixed point, and of the factor that is asked for."""
+WIDE, FACTOR, PLAIN = 120, 96, 60
+"""Bits of a matrix in fixed point, of a sharp factor, and of the one of floats that is asked for first."""
+
+NEAR = arb(2) ** -20
+"""How near to the inverse a factor of floats must be: it is ten times as soon there, and decides most of the claims."""
 
 SHORT = 100
 """Bits of vectors on the way through a sum of products."""
@@ -39,40 +42,54 @@ class Found:
         definite: `A ≻ 0`, and the factor.
         factor: the same, in fixed point.
         near: columns that are proposed for `RR'` and for `RQR'`.
+        sharper: the same by a factor of more bits; None where there is none.
     """
 
     definite: Definiteness
     factor: Fixed
     near: tuple[Fixed, Fixed]
+    sharper: Callable[[], Found | None] = lambda: None
 
 
-def definite_by_proposal(A: Fixed | Factored | arb_mat, blocks: Mapping[int, list[list[arb]]]) -> Found | None:
+def factor_found(A: Fixed | Factored | arb_mat, blocks: Mapping[int, list[list[arb]]]) -> Found | None:
+    """By a factor of floats, with a sharper one behind it, or else by a sharper one."""
+    A = enclosed(A, WIDE) if isinstance(A, arb_mat) else A
+    found = definite_by_proposal(A, blocks, PLAIN)
+    if found is None:
+        return definite_by_proposal(A, blocks)
+    return replace(found, sharper=partial(definite_by_proposal, A, blocks))
+
+
+def definite_by_proposal(
+    A: Fixed | Factored | arb_mat, blocks: Mapping[int, list[list[arb]]], bits: int = FACTOR,
+) -> Found | None:
     """Whether a proposed R proves `A ≻ 0`: `‖RAR' − I‖ ≤ ‖RÂR' − I‖ + ‖R‖²r_A < 1`; None where it does not.
 
     Args:
         A: the matrix, or what it is a sum of.
         blocks: of Q, by their place.
+        bits: of the factor; with `PLAIN` of them it has to be `NEAR`.
     """
     A = enclosed(A, WIDE) if isinstance(A, arb_mat) else A
     if not may_draw(A.shape[0]) or not A.radius.is_finite():
         return None
     sent = [(at * len(Q), [[float(x.mid()) for x in row] for row in Q]) for at, Q in blocks.items()]
-    told = proposed("factor", A, FACTOR, sent) if isinstance(A, Fixed) else proposed_of_sum(A, FACTOR, sent)
+    told = proposed("factor", A, bits, sent) if isinstance(A, Fixed) else proposed_of_sum(A, bits, sent)
     if told is None or not _is_lower(told[0].mid):
         return None
     R = told[0]
-    turned, bits = R.mid.transpose(), A.bits + 2 * R.bits
-    if not 0 <= bits <= LONG:  # made for another matrix
+    turned, whole = R.mid.transpose(), A.bits + 2 * R.bits
+    if not 0 <= whole <= LONG:  # made for another matrix
         return None
-    one = fmpz(1) << bits
+    one = fmpz(1) << whole
 
     def off(V: fmpz_mat) -> Image:
         if isinstance(A, Fixed):
-            return R.mid * (A.mid * (turned * V)) - V * one, bits, ZERO
+            return R.mid * (A.mid * (turned * V)) - V * one, whole, ZERO
         return _cut_short(R, A, turned, V)
 
     defect = (bound_of("RKRᵀ − I", A.shape[0], off) + R.reach ** 2 * A.radius).upper()
-    if not defect < 1:
+    if not defect < (1 if bits > PLAIN else NEAR):
         return None
     return Found(Definiteness(Truth.PROVED, arb_mat(R.mid) * scale(R.bits), defect), R, (told[1], told[2]))
 
@@ -95,12 +112,25 @@ def _is_lower(M: fmpz_mat) -> bool:
 
 
 class ByProbes(ByFactor):
-    """As :class:`ByFactor`, which is asked what this leaves open."""
+    """As :class:`ByFactor`, which is asked what this and a sharper factor leave open."""
 
     def __init__(self, found: Found, blocks: Mapping[int, list[list[arb]]], width: int) -> None:
         assert found.definite.R is not None
         super().__init__(found.definite.R, found.definite.defect, blocks, width)
-        self._whole, self._near = found.factor, found.near
+        self._whole, self._near, self._more = found.factor, found.near, found.sharper
+
+    def is_above(self, least: float) -> bool:
+        """Whether `K − least²·I ≻ 0` is proved, `least > 0`."""
+        return super().is_above(least) or (self._sharper is not None and self._sharper.is_above(least))
+
+    def is_beyond(self, most: arb) -> bool:
+        """Whether `most²K − Q ≻ 0` is proved."""
+        return super().is_beyond(most) or (self._sharper is not None and self._sharper.is_beyond(most))
+
+    @cached_property
+    def _sharper(self) -> ByProbes | None:
+        found = self._more()
+        return None if found is None else ByProbes(found, self._blocks, self._width)
 
     @cached_property
     def _factor(self) -> Fixed:

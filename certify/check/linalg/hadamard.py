@@ -13,8 +13,8 @@ from certify.check.kernel import PRECISIONS
 from certify.check.linalg.balls import ZERO
 from certify.check.linalg.fixed import Fixed, cut, enclosed
 
-SPARE, FACTORS = 8, 100
-"""Bits of the balls that numbers in fixed point do without, and bits of the factors where fewer do."""
+SPARE, FACTORS, HELD = 8, 100, 1 << 22
+"""Bits of balls that numbers in fixed point do without, bits of the factors where fewer do, and numbers at a time."""
 
 Factors = tuple[arb_mat, arb_mat, arb_mat]
 """C, B and A of a layer: `CB'` of the equations, symmetric, and `AA'` of the rows; C may be B itself."""
@@ -62,10 +62,17 @@ class Factored:
 
     def times(self, V: fmpz_mat) -> fmpz_mat:
         """The sum of the products of the middles times integers, exact and never formed: `Σ c_(i,a)·(ÃÃ'B'V)_i`."""
-        q, found = V.ncols(), None
+        columns, widest = V.transpose().tolist(), max(B.shape[1] for _, B, _ in self.layers)
+        some = max(1, HELD // (widest * self.layers[0][2].shape[0]))
+        parts = [self._times(columns[at:at + some]).transpose().tolist() for at in range(0, len(columns), some)]
+        return fmpz_mat([column for part in parts for column in part]).transpose()
+
+    def _times(self, x: list[list[fmpz]]) -> fmpz_mat:
+        """Of some columns."""
+        q, found = len(x), None
         for C, B, A in self.layers:
             n, m = A.shape[0], B.shape[1]
-            k, x = self.shape[0] // n, V.transpose().tolist()
+            k = self.shape[0] // n
             left, rows = C.mid.tolist(), B.mid.tolist()
             weighed = fmpz_mat([[v for c in range(q) for v in (
                 fmpz_mat(1, k, x[c][i * k:i * k + k]) * part).entries()] for i, part in enumerate(_parts(rows, k))])

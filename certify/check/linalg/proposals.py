@@ -42,7 +42,7 @@ def proposed(kind: str, A: Fixed, bits: int, blocks: Blocks = ()) -> list[Fixed]
     """
     words, drop = _words(A)
     return _answered({"kind": kind, "rows": A.shape[0], "bits": A.bits - drop, "wanted": bits, "blocks": blocks}, words,
-                     1 if kind == "inverse" else 3)
+                     *((1, 2) if kind == "inverse" else (3, words_of(bits))))
 
 
 def proposed_of_sum(A: Factored, bits: int, blocks: Blocks = ()) -> list[Fixed] | None:
@@ -55,7 +55,12 @@ def proposed_of_sum(A: Factored, bits: int, blocks: Blocks = ()) -> list[Fixed] 
             sizes.append([*M.shape, M.bits - drop])
         counts.append(2 if C is B else 3)
     return _answered({"kind": "sum", "rows": A.shape[0], "layers": sizes, "counts": counts, "wanted": bits,
-                      "blocks": blocks}, b"".join(told), 3)
+                      "blocks": blocks}, b"".join(told), 3, words_of(bits))
+
+
+def words_of(bits: int) -> int:
+    """Integers that an entry of a factor of so many bits comes as: of one, the factor is one of floats."""
+    return 1 if bits <= WORD else 2
 
 
 def _words(A: Fixed) -> tuple[bytes, int]:
@@ -69,21 +74,22 @@ def _words(A: Fixed) -> tuple[bytes, int]:
     return first.tobytes() + rest.tobytes(), drop
 
 
-def _answered(asked: dict[str, object], words: bytes, wanted: int) -> list[Fixed] | None:
+def _answered(asked: dict[str, object], words: bytes, wanted: int, each: int) -> list[Fixed] | None:
     """What the other process says to a line and integers."""
     n = asked["rows"]
     assert isinstance(n, int)
-    most = 100 + 16 * n * (n + COLUMNS * (wanted - 1))
-    return answered(PROGRAM, (json.dumps(asked).encode() + b"\n", words), PATIENCE + n**3 // SPEED,
-                    lambda said: read(said.read(most), n, wanted))
+    most = 100 + 8 * each * n * (n + COLUMNS * (wanted - 1))
+    return answered(PROGRAM, (json.dumps(asked | {"words": each}).encode() + b"\n", words), PATIENCE + n**3 // SPEED,
+                    lambda said: read(said.read(most), n, wanted, each))
 
 
-def read(said: bytes, n: int, wanted: int) -> list[Fixed] | None:
+def read(said: bytes, n: int, wanted: int, words: int = 2) -> list[Fixed] | None:
     """The integers of an answer, whatever they mean; None where it has another form.
 
     Args:
-        said: a line with bits and columns of every matrix, and after it both words of each.
+        said: a line with bits and columns of every matrix, and after it the words of each.
         n, wanted: rows of all matrices, and how many there are; the first has as many columns as rows.
+        words: of each, one or two.
     """
     head, newline, body = said.partition(b"\n")
     try:
@@ -92,13 +98,13 @@ def read(said: bytes, n: int, wanted: int) -> list[Fixed] | None:
         return None
     if len(sizes) != wanted or not all(type(x) is int and 0 <= x < 1 << 16 for pair in sizes for x in pair) or (
             sizes[0][1] != n or any(columns > COLUMNS for _, columns in sizes[1:])) or (
-            len(body) != 16 * n * sum(columns for _, columns in sizes)):
+            len(body) != 8 * words * n * sum(columns for _, columns in sizes)):
         return None
     found, at, view = [], 0, memoryview(body)
     for bits, columns in sizes:
-        end = at + 8 * n * columns
-        first, rest = (view[a:a + end - at].cast("q").tolist() for a in (at, end))
-        mid = fmpz_mat(n, columns, first) * (fmpz(1) << WORD) + fmpz_mat(n, columns, rest)
-        found.append(Fixed(mid, bits, arb(0)))
-        at = 2 * end - at
+        size = 8 * n * columns
+        mid, *rest = (fmpz_mat(n, columns, view[at + k * size:at + (k + 1) * size].cast("q").tolist())
+                      for k in range(words))
+        found.append(Fixed(mid * (fmpz(1) << WORD) + rest[0] if rest else mid, bits, arb(0)))
+        at += words * size
     return found

@@ -72,7 +72,7 @@ class Interpolation:
         if CHANCE.get() is None or self.problem.interpolation_rows <= PROBED:
             return None
         probed, K = import_module("certify.check.linalg.by_probes"), self._many
-        found: Found | None = probed.definite_by_proposal(self.kernel if K is None else K.factored, self.moved)
+        found: Found | None = probed.factor_found(self.kernel if K is None else K.factored, self.moved)
         return found
 
     @cached_property

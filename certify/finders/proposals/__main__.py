@@ -1,9 +1,9 @@
 """`python -m certify.finders.proposals`: a matrix comes in on standard input, a proposal goes out on standard output.
 
 Both are a line of JSON and then integers of eight bytes, row by row: for every entry first the whole numbers of 2^60,
-then the rest. Nothing goes out where there is no proposal. With a factor R come vectors for the largest eigenvalues of
-`RRᵀ` and of `RQRᵀ`; the blocks of Q on its diagonal, and where each begins, are in the line. A tangent kernel comes
-in as the factors it is a sum of.
+then the rest; one integer for every entry of a factor of floats. Nothing goes out where there is no proposal. With a
+factor R come vectors for the largest eigenvalues of `RRᵀ` and of `RQRᵀ`; the blocks of Q on its diagonal, and where
+each begins, are in the line. A tangent kernel comes in as the factors it is a sum of.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -26,9 +27,10 @@ def main() -> int:
     """Answer one question."""
     end_with_parent()
     asked = json.loads(sys.stdin.buffer.readline())
-    n = asked["rows"]
-    A = _sum(asked["layers"], asked["counts"]) if asked["kind"] == "sum" else _read(n, n, asked["bits"])
-    found = (inverse if asked["kind"] == "inverse" else inverse_factor)(A)
+    n, plain = asked["rows"], asked["words"] == 1
+    A = _read(n, n, asked["bits"]) if asked["kind"] != "sum" else (
+        (_plain_sum if plain else _sum)(asked["layers"], asked["counts"]))
+    found = inverse(A) if asked["kind"] == "inverse" else inverse_factor(A, plain)
     if found is None or (asked["kind"] == "inverse" and _length(found[0]) + asked["wanted"] > MOST):
         return 1
     answers: list[Pair] = [found]
@@ -38,13 +40,14 @@ def main() -> int:
         for at, block in asked["blocks"]:
             rows = slice(at, at + len(block))
             turned[rows] = np.array(block) @ R.T[rows]
-        answers += [(topmost(G), None) for G in (R @ R.T, R @ turned)]
+        answers += [(topmost(R, T), None) for T in (R.T, turned)]
     wanted = asked["wanted"]
-    parts = [_integers(high, low, wanted if asked["kind"] == "inverse" else wanted - _length(high))
+    parts = [_integers(high, low, wanted if asked["kind"] == "inverse" else wanted - _length(high), plain)
              for high, low in answers]
-    sys.stdout.buffer.write(json.dumps([[bits, first.shape[1]] for bits, first, _ in parts]).encode() + b"\n")
-    for _, first, rest in parts:
-        sys.stdout.buffer.write(first.astype("<i8").tobytes() + rest.astype("<i8").tobytes())
+    sys.stdout.buffer.write(json.dumps([[bits, words[0].shape[1]] for bits, words in parts]).encode() + b"\n")
+    for _, words in parts:
+        for word in words:
+            sys.stdout.buffer.write(word.astype("<i8").tobytes())
     return 0
 
 
@@ -56,15 +59,9 @@ def _read(rows: int, columns: int, bits: int) -> Pair:
 
 
 def _sum(sizes: list[tuple[int, int, int]], counts: list[int]) -> Pair:
-    """The sum over layers of the entrywise products of `CBᵀ` and `AAᵀ`, an entry of it for several of `CBᵀ`.
-
-    Two matrices stand for a layer where C is B, else three.
-    """
+    """The sum over layers of the entrywise products of `CBᵀ` and `AAᵀ`, an entry of it for several of `CBᵀ`."""
     K: Pair | None = None
-    matrices = iter([_read(*size) for size in sizes])
-    for count in counts:
-        C = next(matrices)
-        B, A = (C if count == 2 else next(matrices)), next(matrices)
+    for C, B, A in _layers(sizes, counts):
         L, M = product(C, _turned(B)), product(A, _turned(A))
         k = len(L[0]) // len(M[0])
         high, low = (np.repeat(np.repeat(part, k, axis=0), k, axis=1) for part in M)
@@ -79,6 +76,25 @@ def _sum(sizes: list[tuple[int, int, int]], counts: list[int]) -> Pair:
     return K
 
 
+def _plain_sum(sizes: list[tuple[int, int, int]], counts: list[int]) -> Pair:
+    """The same in floats."""
+    K: Any = None
+    for C, B, A in _layers(sizes, counts):
+        part, M = C[0] @ B[0].T, A[0] @ A[0].T
+        k = len(part) // len(M)
+        part.reshape(len(M), k, len(M), k)[...] *= M[:, None, :, None]
+        K = part if K is None else K + part
+    return K, None
+
+
+def _layers(sizes: list[tuple[int, int, int]], counts: list[int]) -> Iterator[tuple[Pair, Pair, Pair]]:
+    """C, B and A of each; two matrices stand for a layer where C is B, else three."""
+    matrices = iter([_read(*size) for size in sizes])
+    for count in counts:
+        C = next(matrices)
+        yield C, C if count == 2 else next(matrices), next(matrices)
+
+
 def _turned(M: Pair) -> Pair:
     return np.ascontiguousarray(M[0].T), None if M[1] is None else np.ascontiguousarray(M[1].T)
 
@@ -88,12 +104,14 @@ def _length(M: Array) -> int:
     return math.frexp(float(np.abs(M).max()))[1]
 
 
-def _integers(high: Array, low: Array | None, bits: int) -> tuple[int, Array, Array]:
-    """Bits of the fraction, and both words of every entry."""
+def _integers(high: Array, low: Array | None, bits: int, plain: bool) -> tuple[int, list[Array]]:
+    """Bits of the fraction, and the words of every entry."""
+    if plain:
+        return bits, [np.rint(np.ldexp(high, bits))]
     scaled = np.ldexp(high, bits - WORD)
     first = np.rint(scaled)
     rest = np.ldexp(scaled - first, WORD)
-    return bits, first, np.rint(rest if low is None else rest + np.ldexp(low, bits))
+    return bits, [first, np.rint(rest if low is None else rest + np.ldexp(low, bits))]
 
 
 def _floats(first: Any, rest: Any, bits: int) -> Pair:

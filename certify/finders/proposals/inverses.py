@@ -12,6 +12,9 @@ MILD = 1e13
 ROUNDS, FAR = 3, 0.25
 """Corrections of the factor, and the residual from which none helps."""
 
+PLAIN = 2.0**-24
+"""The residual at a vector from which a factor of floats is none: its judge asks for less than 2^-20 of its norm."""
+
 VECTORS, STEPS = 32, 40
 """Of the subspace iteration for the largest eigenvalues."""
 
@@ -31,8 +34,11 @@ def inverse(A: Pair) -> tuple[Array, Array] | None:
     return sum_of(X, lost + low)
 
 
-def inverse_factor(A: Pair) -> tuple[Array, Array] | None:
-    """A lower triangular R with `RARᵀ ≈ I`: `R₀ + FR₀` for LAPACK's R₀, where `(I + F)(R₀AR₀ᵀ)(I + F)ᵀ ≈ I`."""
+def inverse_factor(A: Pair, plain: bool = False) -> Pair | None:
+    """A lower triangular R with `RARᵀ ≈ I`: `R₀ + FR₀` for LAPACK's R₀, where `(I + F)(R₀AR₀ᵀ)(I + F)ᵀ ≈ I`.
+
+    Plain: `R₀`, where it is near.
+    """
     from scipy.linalg.lapack import dpotrf, dtrtri  # twice as long to load as numpy, and nothing else here needs it
 
     L, failed = dpotrf(A[0], lower=1, clean=1)
@@ -40,6 +46,9 @@ def inverse_factor(A: Pair) -> tuple[Array, Array] | None:
     if failed or singular:
         return None
     R = np.tril(R)
+    if plain:
+        v = np.random.default_rng(0).standard_normal(len(R))
+        return (R, None) if np.linalg.norm(R @ (A[0] @ (R.T @ v)) - v) < PLAIN * np.linalg.norm(v) else None
     levels = LEVELS - int(np.linalg.norm(R) ** 2 * np.linalg.norm(A[0]) < MILD)
     moved = product((R, None), A, levels, lower=True)
     E = np.tril(-_residual(product(moved, (np.ascontiguousarray(R.T), None), levels, half=True)))
@@ -55,11 +64,11 @@ def inverse_factor(A: Pair) -> tuple[Array, Array] | None:
     return sum_of(R, np.tril(F @ R))
 
 
-def topmost(G: Array) -> Array:
-    """Orthonormal columns near the eigenvectors of the largest eigenvalues of a positive semidefinite matrix."""
-    V = np.random.default_rng(0).standard_normal((G.shape[0], VECTORS))
+def topmost(R: Array, T: Array) -> Array:
+    """Orthonormal columns near the eigenvectors of the largest eigenvalues of RT, positive semidefinite."""
+    V = np.random.default_rng(0).standard_normal((len(R), VECTORS))
     for _ in range(STEPS):
-        V = np.linalg.qr(G @ V)[0]
+        V = np.linalg.qr(R @ (T @ V))[0]
     return V
 
 

@@ -1,0 +1,146 @@
+"""A factor of floats first, a sharper one where it leaves open, and more steps where what is left does."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from flint import arb, arb_mat, ctx, fmpz_mat
+
+from certify.check.kernel import CHANCE
+from certify.check.linalg import applied, by_probes, proposals
+from certify.check.linalg.applied import Applied
+from certify.check.linalg.by_probes import FACTOR, NEAR, PLAIN, ByProbes, definite_by_proposal, factor_found
+from certify.check.linalg.definite import Truth
+from certify.check.linalg.fixed import Fixed, enclosed
+from certify.check.linalg.hadamard import factored
+from tests.unit.check.linalg.test_probes import applying, layers_of, orthogonal, symmetric
+
+N = 60
+
+
+@pytest.fixture(autouse=True)
+def said():
+    """Where chance is allowed."""
+    token = CHANCE.set([])
+    yield CHANCE.get()
+    CHANCE.reset(token)
+
+
+def spread(decades: float) -> arb_mat:
+    """Definite, with a condition number of so many decades; each of its numbers is exact."""
+    U = orthogonal(N, 1)
+    half = np.rint((U * np.logspace(0, -decades / 2, N)) @ U.T * 2**30)
+    whole = fmpz_mat([[int(x) for x in row] for row in half.tolist()])
+    return arb_mat(whole * whole.transpose()) * arb(2) ** -60
+
+
+def moving(K: arb_mat) -> tuple[dict[int, list[list[arb]]], float]:
+    """One row that moves, and the modulus of it: `√(K⁻¹)₀₀`."""
+    with ctx.workprec(400):
+        return {0: [[arb(1)]]}, float((K.inv()[0, 0]).sqrt())
+
+
+@pytest.mark.parametrize("decades", [1, 6])
+def test_a_factor_of_floats_proves_what_is_well_conditioned(decades, said):
+    with ctx.workprec(128):
+        K = spread(decades)
+        found = factor_found(enclosed(K, 120), {})
+        R = found.definite.R
+        assert found.definite.truth is Truth.PROVED and said == ["RKRᵀ − I"]
+        assert max(abs(int(x)).bit_length() for x in found.factor.mid.entries()) <= PLAIN
+        exact = R * K * R.transpose() - arb_mat(np.eye(N).tolist())
+        norm = float(np.linalg.norm([[float(x) for x in row] for row in exact.tolist()], 2))
+        assert norm <= float(found.definite.defect) < float(NEAR)
+
+
+def test_where_no_factor_of_floats_is_near_a_sharper_one_is_asked(said):
+    with ctx.workprec(128):
+        K = enclosed(spread(13), 120)
+        assert definite_by_proposal(K, {}, PLAIN) is None
+        found = factor_found(K, {})
+        assert found is not None and found.definite.truth is Truth.PROVED and found.sharper() is None
+        assert max(abs(int(x)).bit_length() for x in found.factor.mid.entries()) > PLAIN
+
+
+def test_a_factor_of_floats_that_is_not_near_enough_is_none(monkeypatch):
+    with ctx.workprec(128):
+        K = enclosed(spread(3), 120)
+        assert definite_by_proposal(K, {}, PLAIN) is not None
+        monkeypatch.setattr(by_probes, "NEAR", arb(2) ** -60)
+        assert definite_by_proposal(K, {}, PLAIN) is None and definite_by_proposal(K, {}, FACTOR) is not None
+
+
+def test_a_sharper_factor_decides_what_floats_leave_open(said):
+    """Beyond the truth by less than what the factor of floats is off."""
+    with ctx.workprec(200):
+        K = spread(9)
+        blocks, modulus = moving(K)
+        found = factor_found(enclosed(K, 120), blocks)
+        assert found.definite.defect > 1e-12
+        near = arb(modulus) * (1 + found.definite.defect / 100)
+        at = ByProbes(found, blocks, 120)
+        alone = ByProbes(by_probes.Found(found.definite, found.factor, found.near), blocks, 120)
+        assert alone.is_beyond(arb(modulus) * 1.01) and not alone.is_beyond(near)
+        assert at.is_beyond(near) and said.count("RKRᵀ − I") == 2
+        assert not at.is_beyond(arb(modulus) * (1 - arb(2) ** -45))
+        least = np.linalg.eigvalsh([[float(x) for x in row] for row in K.tolist()])[0] ** 0.5
+        assert at.is_above(float(least * 0.99)) and not at.is_above(float(least * 1.01))
+
+
+def test_a_sum_is_proposed_in_floats_too(said):
+    with ctx.workprec(128):
+        of = factored(layers_of(3))
+        found = factor_found(of, {})
+        R = found.definite.R
+        assert said == ["RKRᵀ − I"] and float(found.definite.defect) < float(NEAR)
+        exact = R * of.formed.balls() * R.transpose() - arb_mat(np.eye(24).tolist())
+        assert sum((abs(x).lower() ** 2 for x in exact.entries()), arb(0)).sqrt() < found.definite.defect * 5
+        thin = [(B * 0, B * 0, A) for _, B, A in layers_of(3)]
+        assert factor_found(factored(thin), {}) is None
+
+
+def test_what_is_not_definite_is_not_proved():
+    with ctx.workprec(128):
+        assert factor_found(arb_mat(symmetric([1e9] * 59 + [-3.0]).tolist()), {}) is None
+        assert factor_found(arb_mat(np.ones((N, N)).tolist()), {}) is None
+
+
+@pytest.mark.parametrize("wrong", ["twice", "above"])
+def test_a_factor_of_floats_that_is_wrong_proves_nothing(wrong, monkeypatch):
+    with ctx.workprec(128):
+        K = enclosed(spread(2), 120)
+        honest, *near = proposals.proposed("factor", K, PLAIN)
+        mid = fmpz_mat(honest.mid)
+        if wrong == "twice":
+            mid[N - 1, 0] = mid[N - 1, 0] * 2 + (1 << 55)
+        else:
+            mid[0, N - 1] = 1
+        monkeypatch.setattr(by_probes, "proposed", lambda *_: [Fixed(mid, honest.bits, arb(0)), *near])
+        assert factor_found(K, {}) is None
+
+
+def test_an_answer_of_one_word_has_its_own_length():
+    assert proposals.read(b"[[9, 1]]\n" + bytes(8), 1, 1, 1)[0].mid == fmpz_mat(1, 1)
+    assert proposals.read(b"[[9, 1]]\n" + bytes(16), 1, 1, 1) is None
+    assert proposals.read(b"[[9, 1]]\n" + bytes(8), 1, 1, 2) is None
+    whole = (3).to_bytes(8, "little") + (5).to_bytes(8, "little")
+    assert proposals.read(b"[[9, 1]]\n" + whole, 1, 1)[0].mid[0, 0] == (3 << 60) + 5
+    assert proposals.read(b"[[9, 1]]\n" + whole[8:], 1, 1, 1)[0].mid[0, 0] == 5
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_more_steps_where_what_is_left_is_nearly_as_large(seed, monkeypatch, said):
+    """Eight steps bound what the vectors leave 1.6 times too large: as large as the largest eigenvalue."""
+    values = np.r_[1e12, np.linspace(0.8e12, 0.7e12, 89)]
+    M = symmetric(values, seed)
+    found, U = np.linalg.eigh(M)
+    top, V = float(found[-1]), U[:, -8:]
+    near = Fixed(fmpz_mat(90, 8, [int(x) for x in np.rint(V.ravel() * 2.0**40)]), 40, arb(0))
+
+    def asked(share: float) -> Truth:
+        return Applied("M", 90, applying(M), applying(M), arb(0), near).by_vectors(arb(top * share))
+
+    assert asked(1 + 1e-6) is Truth.PROVED and len(said) == 2
+    assert asked(1 - 1e-6) is not Truth.PROVED and asked(0.9) is not Truth.PROVED
+    monkeypatch.setattr(applied, "MORE", applied.POWER)
+    assert asked(1 + 1e-6) is Truth.UNDECIDED
