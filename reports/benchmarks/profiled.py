@@ -1,11 +1,12 @@
 """Where the processor time of `certify run` goes, on ten reports that were chosen before any was measured.
 
-    python reports/benchmarks/profiled.py                         # all ten, then profiled.json and the table; half an hour
-    python reports/benchmarks/profiled.py wine/interpolation      # one report, printed alone
+    python reports/benchmarks/profiled.py                      # all ten, then profiled.json and the table; half an hour
+    python reports/benchmarks/profiled.py wine/interpolation   # one report, printed alone
 
 A timer of processor time interrupts each run every 2 ms. What has passed since the last interrupt counts for the
-innermost function of `certify` on the stack, or for "imports" while a module is being imported. A long call of LAPACK
-holds the interrupt up, and then counts in full. The floor is the time of the products in `FLOPS` at the rate at which
+innermost function of `certify` on the stack, or for "imports" while a module is being imported. A long product of
+matrices holds the interrupt up, to the first line of the next function at times: a function that has only been entered
+is passed over. The floor is the time of the products in `FLOPS` at the rate at which
 this machine multiplies 1024 × 1024 matrices in the same run: no bytes, no passes, no proof of rounding.
 """
 
@@ -31,13 +32,13 @@ IMPORTS, OUTSIDE = "imports", "outside certify"
 
 
 def interpolation(rows: int, outputs: int, widths: tuple[int, ...]) -> float:
-    """Both Gram matrices of each layer (K and Q), two Cholesky factors and one inverse of `rows · outputs` equations."""
+    """Both Gram matrices of each layer (K and Q), two Cholesky factors and one inverse of all equations."""
     equations = rows * outputs
     return sum(rows**2 * a + equations**2 * b for a, b in zip(widths, widths[1:], strict=False)) + 5 * equations**3 / 3
 
 
 def critical(rows: int, outputs: int, features: int, parameters: int) -> float:
-    """The Hessian of `rows · outputs` outputs, its Cholesky factor, and `H⁻¹G_u` for all features with its Gram matrix."""
+    """The Hessian of all outputs, its Cholesky factor, and `H⁻¹G_u` for all features with its Gram matrix."""
     moved = rows * features
     return (rows * outputs + moved) * parameters**2 + parameters**3 / 3 + moved * parameters**2
 
@@ -79,7 +80,8 @@ def place(frame: Any) -> str:
         path = frame.f_code.co_filename
         if path.startswith("<frozen importlib"):
             return IMPORTS
-        if not inner and f"{os.sep}certify{os.sep}" in path:
+        entered = frame.f_lineno == frame.f_code.co_firstlineno and frame.f_code.co_name != "<lambda>"
+        if not inner and not entered and f"{os.sep}certify{os.sep}" in path:
             inner = f"{path.rpartition(f'{os.sep}certify{os.sep}')[2]}:{frame.f_code.co_qualname}"
         frame = frame.f_back
     return inner or OUTSIDE
