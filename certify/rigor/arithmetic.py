@@ -18,7 +18,7 @@ from certify.format.errors import EnclosureError
 from certify.rigor import fp
 from certify.rigor.activation import Activation
 from certify.rigor.fp import Array, U
-from certify.rigor.split import split_product, split_unit
+from certify.rigor.split import sliced, split_product, split_unit, summed_products
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +62,14 @@ class Arithmetic(ABC):
     @abstractmethod
     def product(self, A: Pair, B: Pair) -> Pair:
         """Enclosed `A Bᵀ` for `(n, k)` and `(q, k)` pairs (error: `product_unit(k)`)."""
+
+    def symmetric_unit(self, k: int) -> float:
+        """c such that `‖ΔC‖_F ≤ c·‖A‖_F·‖B‖_F` of :meth:`symmetric_product`."""
+        return self.product_unit(k)
+
+    def symmetric_product(self, A: Pair, B: Pair) -> Pair:
+        """Enclosed `A Bᵀ` that is known to be symmetric (error: `symmetric_unit(k)`)."""
+        return self.product(A, B)
 
     @abstractmethod
     def add(self, A: Pair, B: Pair) -> Pair:
@@ -198,19 +206,21 @@ class DoubleDouble(Arithmetic):
 
     def product(self, A: Pair, B: Pair) -> Pair:
         """Sum of exact products of integer slices, small terms last."""
+        return self._product(A, B, False)
+
+    def symmetric_unit(self, k: int) -> float:
+        """Twice :meth:`product_unit`: what lies above the diagonal errs as its mirror image does (R7)."""
+        return 2.0 * self.product_unit(k)
+
+    def symmetric_product(self, A: Pair, B: Pair) -> Pair:
+        """The same below the diagonal, and its mirror image above."""
+        return self._product(A, B, True)
+
+    def _product(self, A: Pair, B: Pair, symmetric: bool) -> Pair:
         t, s = self._slicing(A.shape[1])
-        slices_a, slices_b = _slices(A, t, s), _slices(B, t, s)
-        hi = np.zeros((A.shape[0], B.shape[0]))
-        lo = np.zeros_like(hi)
-        limit = 2.0**53 / A.shape[1] if A.shape[1] else math.inf
-        for order in range(s):
-            for p in range(order + 1):
-                (I, ulp_i), (J, ulp_j) = slices_a[p], slices_b[order - p]
-                if not np.max(np.abs(I), initial=0.0) * np.max(np.abs(J), initial=0.0) <= limit:
-                    raise EnclosureError("sliced product", "a slice that is too large", "this is a defect: report it")
-                hi, e = two_sum(hi, (I @ J.T) * ulp_i * ulp_j.T)
-                lo += e
-        return Pair(*_finite(two_sum(hi, lo)))
+        require_range(A.hi, "sliced product")
+        require_range(B.hi, "sliced product")
+        return Pair(*_finite(summed_products(sliced(A.hi, A.lo, t, s), sliced(B.hi, B.lo, t, s), symmetric)))
 
     def add(self, A: Pair, B: Pair) -> Pair:
         """Error ≤ 8u²(|a| + |b|) (R6)."""
@@ -235,20 +245,3 @@ def _low(A: Pair) -> Array:
 
 def _finite(parts: tuple[Array, Array]) -> tuple[Array, Array]:
     return fp.require_finite(parts[0], "double-double"), fp.require_finite(parts[1], "double-double")
-
-
-def _slices(A: Pair, t: int, s: int) -> list[tuple[Array, Array]]:
-    """Integers I_p and powers of two ulp_p (a row each) with `|a − Σ I_p ulp_p| ≤ 2^(e − st)`, `2^(e−1) ≤ max|a|`."""
-    require_range(A.hi, "sliced product")
-    largest = np.max(np.abs(A.hi), axis=1, keepdims=True, initial=0.0)
-    e = np.frexp(np.maximum(largest, fp.FLOOR))[1]
-    high = A.hi.copy()
-    low = np.zeros_like(high) if A.lo is None else A.lo.copy()
-    result = []
-    for p in range(s):
-        ulp = np.ldexp(1.0, e - (p + 1) * t)
-        ih, il = np.rint(high / ulp), np.rint(low / ulp)
-        high -= ih * ulp
-        low -= il * ulp
-        result.append((ih + il, ulp))
-    return result

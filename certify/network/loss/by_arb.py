@@ -39,12 +39,15 @@ def enclose_by_arb(
     try:
         for i in range(n):
             ball, slopes = one([flint.arb(a) + flint.arb(b) for a, b in zip(hi[i], lo[i], strict=True)], targets[i])
-            value[i] = float(ball.mid())
-            _accept(ball - value[i], 2.0**-52 * (1 + abs(value[i])))
+            size = float(ball)  # of its midpoint, the nearest
+            _accept(ball - size, 2.0**-52 * (1 + abs(size)))
+            value[i] = size
             for a, c in enumerate(slopes):
-                first[i, a] = float(c.mid())
-                second[i, a] = float((c - first[i, a]).mid())
-                _accept(c - first[i, a] - second[i, a], _ERROR)
+                leading = float(c)
+                rest = c - leading
+                following = float(rest)
+                _accept(rest - following, _ERROR)
+                first[i, a], second[i, a] = leading, following
     finally:
         flint.ctx.prec = precision
     double = output.mid.lo is not None

@@ -61,12 +61,12 @@ class ByBalls(Activation):
 
 def _pair(ball: arb, name: str, at: float, kinked: bool) -> tuple[float, float, float]:
     """Midpoint of a ball as two floats, and the error that Arb proves for them."""
-    first = float(ball.mid())
+    first = float(ball)  # of its midpoint, the nearest
     overflows = math.isinf(first)
     if overflows:  # hi + lo rounds beyond the largest float; a pair can still hold it
         first = math.copysign(sys.float_info.max, first)
     rest = ball - first
-    second = float(rest.mid())
+    second = float(rest)
     if overflows and not abs(second) <= 2.0**-53 * abs(first):
         raise EnclosureError(name, f"a value beyond the largest float at {at!r}", "rescale the weights or the data")
     error = EXTENDED_ERROR * (1.0 + abs(first))

@@ -74,8 +74,8 @@ def witness(K: Array) -> Array | None:
 def congruence(K: Kernel, arithmetic: Arithmetic) -> Congruence | Failure:
     """Find X and enclose `X K Xᵀ` (C1).
 
-    The error is `‖|X|e‖·‖|X|s‖·2` from the kernel's radius plus `c‖X‖_F²‖K‖_F + c‖XK‖_F‖X‖_F` from the two
-    products.
+    The error is `‖|X|e‖·‖|X|s‖·2` from the kernel's radius plus `c‖X‖_F²‖K‖_F + c'‖XK‖_F‖X‖_F` from the two
+    products, of which the second approximates a symmetric matrix.
 
     Args:
         K: enclosed kernel.
@@ -90,11 +90,11 @@ def congruence(K: Kernel, arithmetic: Arithmetic) -> Congruence | Failure:
         return _failure(sym, "the Cholesky factorisation of the kernel stops")
     N = len(X)
     T = arithmetic.product(Pair(X), Pair(K.mid.hi.T, None if K.mid.lo is None else K.mid.lo.T))
-    E = arithmetic.product(T, Pair(X))
+    E = arithmetic.symmetric_product(T, Pair(X))
     size_x, size_k = Fraction(fp.frobenius(X)), Fraction(fp.frobenius(K.mid.hi)) * Fraction(RAISE)
     size_t = Fraction(fp.frobenius(T.hi)) * Fraction(RAISE)
     c = Fraction(arithmetic.product_unit(N))
-    error = c * size_x * size_x * size_k + c * size_t * size_x
+    error = c * size_x * size_x * size_k + Fraction(arithmetic.symmetric_unit(N)) * size_t * size_x
     error += 2 * applied(X, K.e) * applied(X, K.s)
     if E.lo is not None:
         error += Fraction(fp.frobenius(E.lo))
