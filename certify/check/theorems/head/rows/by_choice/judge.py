@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 
 from certify.check.theorems.head.rows.by_choice.pieces import Pieces
@@ -28,9 +29,10 @@ def opened(p: Pieces, drops: Drops, cuts: Sequence[int]) -> set[int]:
                        if cut <= i and at not in open_)
         if not bears:
             continue
+        tight, order = [x for x, _ in bears], [at for _, at in bears]
         hard = list[tuple[tuple[int, ...], float, list[int]]]()
-        for T, r in _choices(p, triples, i, bears[0][0]):
-            if some := [at for tight, at in bears if not r < tight and not _stays(drops, at, pushes[at], T, r)]:
+        for T, r in _choices(p, triples, i, tight[0]):
+            if some := [at for at in order[: bisect_right(tight, r)] if not _stays(drops, at, pushes[at], T, r)]:
                 hard.append((T, r, some))
         hard.sort(key=lambda one: one[1])
         near, looked = hard[: max(LOOKED - looked, 0)], looked + len(hard)

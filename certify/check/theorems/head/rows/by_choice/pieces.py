@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
+from heapq import nlargest
 from itertools import combinations
 from math import inf, ldexp, sqrt
 
@@ -18,7 +19,10 @@ from certify.check.theorems.head.rows.by_choice.taken import Taken
 from certify.check.theorems.head.rows.pair_tree.bound import LARGEST, Bound
 from certify.check.theorems.head.rows.pair_tree.curves import THIRD, kept_part, most_between
 from certify.check.theorems.head.rows.pair_tree.numbers import UP, both_tops, up
-from certify.check.theorems.head.rows.pair_tree.steps import Steps, row_lengths
+from certify.check.theorems.head.rows.pair_tree.steps import row_lengths
+
+LARGE, MOST = {2: 0.2, 3: 0.05}, 12_000
+"""What a pair may do by lengths without being formed with its signs, by how many rows may follow; and most that are."""
 
 NONE = 2.0**-10
 """Share of the curvature below which a choice is open."""
@@ -35,9 +39,6 @@ class Pieces(Bound):
         alone, pair: what single steps leave of the gradient, and what pairs add to it, far rows last.
         bent: roots: what two steps do to the row of a third is the product of two of its numbers.
     """
-
-    def __init__(self, st: Steps, h: int, k: int, reach: Sequence[float], pairs: int) -> None:
-        super().__init__(st, h, k, reach, pairs)
 
     def _needed(self) -> float:
         """Below 1 where all numbers are proved; infinite where they are not."""
@@ -71,6 +72,11 @@ class Pieces(Bound):
         numbers = (self.fixed, *self.alone, *self.taken.own, *self.taken.share)
         fine = all(x < inf for x in numbers) and all(x < inf for table in tables for row in table for x in row)
         return 0.5 if fine and 0.0 < self.radius < inf else inf
+
+    def _pairs(self, C: list[array[float]]) -> None:
+        """Form with their signs the pairs that lengths leave large, the largest of them if there are too many."""
+        large = [(x, a, b) for b, row in enumerate(C) for a, x in enumerate(row[:b]) if x > LARGE[self.k]]
+        self.form(C, [(a, b) for _, a, b in nlargest(MOST, large)])
 
     def _triples(self) -> tuple[list[float], float]:
         """Triples are looked at one by one, and no row has a share in them."""

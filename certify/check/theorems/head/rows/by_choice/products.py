@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
 Table = Sequence[Sequence[float]]
 
-FEW, SQUARINGS = 64, 3
-"""Rows that count most, of which products are looked at with their signs, and squares of their matrix."""
+FEW, SIGNED, SQUARINGS = 64, 96, 3
+"""Rows that count most, of which products are looked at with their signs where what is asked for is among the largest
+of many; and squares of their matrix."""
 
 LEAST = 2.0**-400
 """In the place of a largest number that is less."""
@@ -58,29 +59,34 @@ class Gram:
         """Upper bounds of `Σ_j k_aj²w_jl`."""
         return times(self.K2, w)
 
-    def largest(self, columns: Table) -> list[float]:
+    def largest(self, columns: Table, signed: int = SIGNED) -> list[float]:
         """Upper bounds of the largest eigenvalues of `Σ_j w_js_js_jᵀ` in the norm of M, for columns of weights.
 
         Of the rows that count most the norm of their products, of the others the root of the sum of squares, and the
-        trace of the product of both.
+        trace of the product of both. The former are none but for so many columns of the largest bounds.
         """
         if not columns:
             return []
-        inner, left, apart = list[float](), list[list[float]](), list[list[int]]()
-        for w in columns:
-            weight = list(map(mul, w, self.long))
-            some = nlargest(FEW, range(len(w)), key=weight.__getitem__)
+        rough = self._beyond(columns, [[] for _ in columns])
+        some = nlargest(signed, range(len(columns)), key=rough.__getitem__)
+        parts = [nlargest(FEW, range(len(self.long)), key=list(map(mul, columns[a], self.long)).__getitem__)
+                 for a in some]
+        for a, x in zip(some, self._beyond([columns[a] for a in some], parts), strict=True):
+            rough[a] = min(rough[a], x)
+        return rough
+
+    def _beyond(self, columns: Table, parts: Sequence[Sequence[int]]) -> list[float]:
+        """The same with the rows of each column's part looked at with their signs."""
+        left = []
+        for w, part in zip(columns, parts, strict=True):
             rest = list(w)
-            for j in some:
+            for j in part:
                 rest[j] = 0.0
-            inner.append(self._inner(w, some))
             left.append(rest)
-            apart.append(some)
         found, seen = [], zip(*self.squares(list(zip(*left, strict=True))), strict=True)
-        for w, x, rest, some, line in zip(columns, inner, left, apart, seen, strict=True):
-            y = sqrt(sum(map(mul, line, rest)) * UP) * UP
-            z = sum([line[j] * w[j] for j in some]) * UP
-            half = 0.5 * (x - y)
+        for w, part, rest, line in zip(columns, parts, left, seen, strict=True):
+            x, y = self._inner(w, part) if part else 0.0, sqrt(sum(map(mul, line, rest)) * UP) * UP
+            z, half = sum([line[j] * w[j] for j in part]) * UP, 0.5 * (x - y)
             found.append(min(x + y, 0.5 * (x + y) + sqrt(half * half + z)) * UP)
         return found
 
@@ -96,10 +102,10 @@ class Gram:
 
 
 def _norm(M: fmpz_mat, squarings: int) -> float:
-    """At least the norm of a symmetric matrix of whole numbers: `‖M‖² = ‖M²‖`, its entries cut off to few bits."""
+    """At least the norm of a matrix of whole numbers: `‖M‖² = ‖MMᵀ‖`, the entries of that cut off to few bits."""
     if not squarings:
         return sqrt(float(sum([x * x for x in map(int, M.entries())]))) * UP
-    count, whole = M.nrows(), list(map(int, (M * M).entries()))
+    count, whole = M.nrows(), list(map(int, (M * M.transpose()).entries()))
     shift = max(max(max(whole), -min(whole)).bit_length() - BITS, 0)
     return sqrt((_norm(fmpz_mat(count, count, [x >> shift for x in whole]), squarings - 1) + count) * 2.0**shift) * UP
 

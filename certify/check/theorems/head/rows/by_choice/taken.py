@@ -67,7 +67,7 @@ class Taken:
                     line[l] = self.m[l]  # the rows with steps are the first that are seen
             columns.append(line)
         return [(x + sum([self.rest[l] + (self.own[f] if l == f else 0.0) for l in T])) * UP
-                for T, x in zip(choices, self.gram.largest(columns), strict=True)]
+                for T, x in zip(choices, self.gram.largest(columns, len(columns)), strict=True)]
 
 
 def _sums(lines: Table, weight: Sequence[float], f: int) -> list[float]:

@@ -21,9 +21,6 @@ from certify.format.refusal import Invalid
 OWN = {2: 384, 3: 512}
 """Rows with a step of their own, by how many rows may follow."""
 
-PAIRS = {2: 4096, 3: 12_000}
-"""Pairs that are formed with their signs at most."""
-
 
 def proved(s: Sums, e: Points, nodes: Sequence[Node], free: Sequence[int], count: int, where: str) -> list[bool]:
     """Which points keep a positive margin under every deletion of at most `count` of the free rows.
@@ -66,7 +63,7 @@ def _inner(node: Node, place: Place, c: Centre, part: Points, live: list[int], n
         st = steps(b, order, own, TURNS, None, size)
         for h, codes, _ in node.boxes if st is not None else ():
             some = [at for at in sorted(left) if covered[at] >= h]
-            found = Pieces(st, h, place.k, [TABLE[int(x)] for x in codes], PAIRS[place.k]) if some and st else None
+            found = Pieces(st, h, place.k, [TABLE[int(x)] for x in codes]) if some and st else None
             if found is not None and found.proved:
                 open_ = opened(found, Drops(found, part.some(some)), [covered[at] - h for at in some])
                 left -= {at for a, at in enumerate(some) if a not in open_}
