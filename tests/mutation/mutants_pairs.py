@@ -25,7 +25,7 @@ PAIRS: tuple[Mutant, ...] = (
     Mutant("check pairs of rows: a row that goes changes its own slope", CHECK + "formed.py", "line[l] = int((other.P[l] - st.still[l]) * 2.0**SLOPE)", "line[l] = 0", ("changed_rows_pairs@1",)),
     Mutant("check pairs of rows: steps leave no gradient", CHECK + "bound.py", "single = [(x + one.left_off * self.root) * UP for", "single = [0.0 * x for", ("changed_rows_pairs@2",)),
     Mutant("check pairs of rows: a step counts its own row", CHECK + "moved.py", "line[i] = line[i] - (1 << SLOPE) if self.s.relabels else 0", "line[i] = line[i] - (1 << SLOPE) if self.s.relabels else line[i]", ("changed_rows_pairs@1",)),
-    Mutant("check pairs of rows: two by two, rows keep their curvature", CHECK + "drops.py", "return share * UP / (1.0 - kappa) * UP if kappa < 1.0 else inf", "return share", ("changed_rows_pairs@12",)),
+    Mutant("check pairs of rows: two by two, rows keep their curvature", CHECK + "drops.py", "return share * UP / (1.0 - kappa) * UP if kappa < 1.0 and share < inf else inf", "return share", ("changed_rows_pairs@12",)),
     Mutant("check pairs of rows: two by two, no pair costs anything", CHECK + "drops.py", "line = array(\"d\", [x + y + z for y, z in", "line = array(\"d\", [x + y + 0.0 * z for y, z in", ("changed_rows_pairs@12",)),
     Mutant("check pairs of rows: two by two, one row alone is not looked at", CHECK + "drops.py", "open_ += [(a, -1) for a, (x, y) in enumerate(zip(own, self.far, strict=True))", "open_ += [(a, -1) for a, (x, y) in enumerate(zip(own[:0], self.far[:0], strict=True))", ("changed_rows_pairs@13",)),
     Mutant("check labels' pairs: no pair costs anything", CHECK + "bound.py", "(x + 0.5 * top(row, 0.0, self.k - 1) + q) * UP", "(x + q) * UP", ("changed_labels_pairs@0",)),
