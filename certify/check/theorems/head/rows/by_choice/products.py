@@ -7,15 +7,12 @@ from collections.abc import Sequence
 from heapq import nlargest
 from math import frexp, ldexp, sqrt
 from operator import mul
-from typing import TYPE_CHECKING
 
 from flint import fmpz_mat
 
 from certify.check.theorems.head.rows.boxes.fixed_rows import few
+from certify.check.theorems.head.rows.pair_tree.bound import Bound
 from certify.check.theorems.head.rows.pair_tree.numbers import BITS, UP, up
-
-if TYPE_CHECKING:
-    from certify.check.theorems.head.rows.by_choice.pieces import Pieces
 
 Table = Sequence[Sequence[float]]
 
@@ -36,7 +33,7 @@ class Gram:
         long: upper bounds of the squared lengths.
     """
 
-    def __init__(self, p: Pieces, rows: Sequence[int]) -> None:
+    def __init__(self, p: Bound, rows: Sequence[int]) -> None:
         s, (X, off, big) = p.st.c.sums, p.M
         coarse = few(X, s.p)
         whole = fmpz_mat([s.short.rows[i] for i in rows])

@@ -5,13 +5,10 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 from math import sqrt
-from typing import TYPE_CHECKING
 
 from certify.check.theorems.head.rows.by_choice.products import Gram, Table
+from certify.check.theorems.head.rows.pair_tree.bound import Bound
 from certify.check.theorems.head.rows.pair_tree.numbers import UP, exps, top
-
-if TYPE_CHECKING:
-    from certify.check.theorems.head.rows.by_choice.pieces import Pieces
 
 SEEN = 1024
 """Rows whose products with each other are formed."""
@@ -29,7 +26,7 @@ class Taken:
         there: `m_i s_i·M⁻¹N_lM⁻¹s_i`, how much of it is where row i is.
     """
 
-    def __init__(self, p: Pieces) -> None:
+    def __init__(self, p: Bound) -> None:
         st, s, rows, f = p.st, p.st.c.sums, p.rows, len(p.rows)
         w = shares(p)
         for a, i in enumerate(rows):
@@ -79,7 +76,7 @@ def _sums(lines: Table, weight: Sequence[float], f: int) -> list[float]:
     return [x * UP for x in found]
 
 
-def shares(p: Pieces) -> list[array[float]]:
+def shares(p: Bound) -> list[array[float]]:
     """For each row of the sum `m_jy^l_j`, `y ≥ 1 − e^{−v}`, of each step l and of a far one.
 
     v is how far a step moves the margin, but 0 for one that moves it towards 0 where the k largest of these do not lead
