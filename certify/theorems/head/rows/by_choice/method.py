@@ -42,4 +42,5 @@ class ByChoice(Method):
         s, points = oriented(head, change)
         tree = ChoiceTree(s, points, budget.share(SHARE).left)
         proved = tree.run(change.count, todo.copy(), np.array(change.rows, np.int64))
-        return Part(self.name, proved, {}, met(head, tree, change))
+        return Part(self.name, proved, tree.arrays(proved, change.count) if proved.any() else {},
+                    met(head, tree, change))

@@ -78,7 +78,7 @@ def test_it_says_no_more_than_all_refits_say(monkeypatch: pytest.MonkeyPatch, co
         least = np.min(list(margins(head, rows, count, False).values()), axis=0)
         todo = head.today >= 0
         part = ByChoice().prove(head, RowChange(False, count, rows), todo, Budget())
-        assert part is not None and part.flips is not None and not part.arrays
+        assert part is not None and part.flips is not None and bool(part.arrays) == part.proved.any()
         assert not (part.proved & (least <= 0)).any()
         assert not ((part.flips.point >= 0) & (least > 0)).any()
         stays, true = stays + int(part.proved.sum()), true + int((least > 0)[todo].sum())
