@@ -21,7 +21,7 @@ SHARE = 0.97
 
 
 class ByChoice(Method):
-    """Three deleted rows of a logistic head (D17). No certificate states it: it has no checker."""
+    """Three deleted rows of a logistic head (D17)."""
 
     name: ClassVar[str] = "by_choice"
 

@@ -75,6 +75,8 @@ def _choices(p: Pieces, triples: Triples | None, i: int, least: float) -> Iterat
                 yield (i, j), r
         return
     for j in range(i + 1, f + 1) if i < f else (f,):
+        if triples.below(i, j, least):
+            continue
         start, line = triples.with_two(i, j)
         for l, r in enumerate(line, start):
             if not r < least:
