@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from fractions import Fraction
 from math import inf, nan
 from typing import Any
@@ -10,10 +11,11 @@ import numpy as np
 import pytest
 from flint import arb, ctx, fmpz_mat
 
-from certify.check.theorems.head.rows.by_choice import judge, taken
+from certify.check.theorems.head.rows.by_choice import judge, taken, triples
 from certify.check.theorems.head.rows.by_choice.pieces import Pieces
 from certify.check.theorems.head.rows.by_choice.products import _norm, times
 from certify.check.theorems.head.rows.by_choice.taken import Taken
+from certify.check.theorems.head.rows.by_choice.triples import Triples
 from tests.containment import heads_by_choice_checked as contained
 from tests.containment.rigor import Violation
 
@@ -50,11 +52,24 @@ WRONG: dict[str, Wrong] = {
         [0.0] * (len(p.rows) + 1) for _ in p.low])],
     "points move with the steps alone": [(judge, "_stays", lambda drops, at, V, T, r: _pushes(drops, at, V, T, 0.0))],
     "one step takes all": [(judge, "_stays", lambda drops, at, V, T, r: _pushes(drops, at, V, T[:1], r))],
+    "all that follow two columns are passed over": [(Triples, "below", lambda self, i, j, least: True)],
     "margins move as far as they like": [(Pieces, "_needed", _forgetting("radius", lambda old: 1e9))],
 }
 SEEDS = {"steps are refits": (10, 30), "moves take none": (10, 17), "one step takes all": (75,),
          "moves take none, looked at closer or not": (10, 17), "margins move as far as they like": (10, 47)}
 """Of those that few heads show."""
+
+
+def three(seed: int, own: int) -> Pieces:
+    """The numbers of a head of nine rows, so many of them with steps of their own, of which three may follow."""
+    head = contained.logistic_head(np.random.default_rng([seed, 5]), 9, decay=200.0)
+    S = (head.phi * head.Y).tolist()
+    with ctx.workprec(64):
+        b = contained.base(contained.centre(contained.sums(S, [arb(200.0)] * head.m, False), [], head.V[0].tolist()))
+        assert b is not None and (st := contained.steps(b, list(range(9)), own)) is not None
+        found = Pieces(st, 0, 3, [2.0] * 9)
+    assert found.proved
+    return found
 
 
 def test_drawn_heads_are_held() -> None:
@@ -72,6 +87,31 @@ def test_wrong_versions_are_caught(monkeypatch: pytest.MonkeyPatch, what: str, w
         except Violation:
             return
     pytest.fail(what)
+
+
+@pytest.mark.parametrize("each", [1, 3, 64])
+def test_choices_that_are_passed_over_are_all_below_what_is_borne(monkeypatch: pytest.MonkeyPatch, each: int) -> None:
+    monkeypatch.setattr(triples, "EACH", each)
+    monkeypatch.setattr(triples, "TOGETHER", 2)
+    passed = 0
+    for seed in range(4):
+        p = three(seed, 9 - seed % 2)
+        found = Triples(p)
+        for i in range(len(p.rows) + 1):
+            for j in range(min(i + 1, len(p.rows)), len(p.rows) + 1):
+                most = max(found.with_two(i, j)[1])
+                over = [x for x in (0.5 * most, most, 1.01 * most, 2.0 * most, 9.0 * most) if found.below(i, j, x)]
+                assert all(most < x for x in over)
+                passed += len(over)
+                assert not found.below(i, j, nan)
+    assert passed > 100
+
+
+def test_what_is_no_number_is_not_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    p = three(1, 9)
+    monkeypatch.setattr(triples, "products", lambda lines, weight, f, squared: [array("d", [nan, *[0.0] * (f - 1)])] * f)
+    found = Triples(p)
+    assert not any(found.below(0, j, inf) for j in range(1, len(p.rows) + 1))
 
 
 def test_products_are_never_less_than_the_exact_ones() -> None:
