@@ -33,7 +33,7 @@ TURNS = 7
 
 SURE = 1.0 - 2.0**-10
 AT_ONCE, ENOUGH = 256, 1.02
-"""Far rows at a time, those of the longest steps first; and how many times what products have shown lengths may allow."""
+"""Far rows at a time, those of the longest steps first; and how many times what products show lengths may allow."""
 
 
 Pair = tuple[Sequence[float], float, float]

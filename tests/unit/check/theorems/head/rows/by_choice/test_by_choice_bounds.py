@@ -109,7 +109,7 @@ def test_choices_that_are_passed_over_are_all_below_what_is_borne(monkeypatch: p
 
 def test_what_is_no_number_is_not_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
     p = three(1, 9)
-    monkeypatch.setattr(triples, "products", lambda lines, weight, f, squared: [array("d", [nan, *[0.0] * (f - 1)])] * f)
+    monkeypatch.setattr(triples, "products", lambda lines, w, f, squared: [array("d", [nan, *[0.0] * (f - 1)])] * f)
     found = Triples(p)
     assert not any(found.below(0, j, inf) for j in range(1, len(p.rows) + 1))
 
