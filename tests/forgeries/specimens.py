@@ -21,6 +21,7 @@ from certify.cli.main import main as certify
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows import claims, enumeration
+from certify.theorems.head.rows.by_choice import method, tree
 from certify.theorems.head.rows.moves import counted, measures, ranges
 from certify.theorems.head.rows.refitted import walk
 from certify.theorems.head.rows.survey import survey
@@ -75,6 +76,11 @@ def _alone(name: str) -> tuple[Any, str, Any]:
 def by_method(name: str, folder: Path) -> None:
     """By one method alone."""
     _patched([_alone(name)], BY_METHOD[name], folder)
+
+
+def by_choices(folder: Path) -> None:
+    """Choices of three rows one by one, of a table however small, with rows set apart as soon as any is open."""
+    _patched([_alone("by_choice"), (method, "LEAST", 0), (tree, "OPEN", 0)], Asked(DELETED + "3"), folder)
 
 
 def by_sums(folder: Path) -> None:
@@ -180,7 +186,7 @@ RADIUS = SET + "radius = 0.05\n"
 
 MAKERS: Final[Mapping[str, Make]] = MappingProxyType({
     **{name.replace("_", "-"): partial(by_method, name) for name in BY_METHOD},
-    "sums": by_sums, "weights-by-boxes": partial(not_counted, TWO, True),
+    "by-choice": by_choices, "sums": by_sums, "weights-by-boxes": partial(not_counted, TWO, True),
     "weights-by-norms": partial(not_counted, TWO, False), "outputs-by-boxes": partial(not_counted, OUTPUTS, True),
     "outputs-by-norms": partial(not_counted, OUTPUTS, False), "values-by-boxes": partial(not_counted, VALUES, True),
     "noise-weights": partial(question, replace(TWO, change=NOISE)),

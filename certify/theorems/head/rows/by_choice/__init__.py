@@ -1,1 +1,1 @@
-"""D17: choices of two and three more deleted rows, each looked at by itself; no certificate states it."""
+"""D17: choices of two and three more deleted rows, each looked at by itself."""

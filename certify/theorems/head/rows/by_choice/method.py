@@ -21,7 +21,7 @@ SHARE = 0.97
 
 
 class ByChoice(Method):
-    """Three deleted rows of a logistic head (D17). No certificate states it: it has no checker."""
+    """Three deleted rows of a logistic head (D17)."""
 
     name: ClassVar[str] = "by_choice"
 
@@ -42,4 +42,5 @@ class ByChoice(Method):
         s, points = oriented(head, change)
         tree = ChoiceTree(s, points, budget.share(SHARE).left)
         proved = tree.run(change.count, todo.copy(), np.array(change.rows, np.int64))
-        return Part(self.name, proved, {}, met(head, tree, change))
+        return Part(self.name, proved, tree.arrays(proved, change.count) if proved.any() else {},
+                    met(head, tree, change))

@@ -17,6 +17,7 @@ from certify.rigor.fp import RAISE, Array, U
 from certify.rigor.spectral import spectral
 from certify.systems.head.rows.boxes.slabs import Rows
 from certify.systems.head.rows.boxes.trap import inverse, whole_numbers
+from certify.theorems.head.rows.boxes.stated import Codes, coded, decoded
 from certify.theorems.head.rows.pair_tree.bound import top
 from certify.theorems.head.rows.pair_tree.curves import EVEN, kept_part
 from certify.theorems.head.rows.pair_tree.steps import Steps, lengths
@@ -41,6 +42,7 @@ class Metric:
 
     Attributes:
         st: the steps.
+        codes: (1, n) of how far margins may move.
         m: (n,) what rows keep.
         X, off, size: the inverse, its error, and a bound of its norm.
         long: (n,) upper bounds of the rows' lengths in it.
@@ -48,6 +50,7 @@ class Metric:
     """
 
     st: Steps
+    codes: Codes
     m: Array
     X: Array
     off: float
@@ -60,8 +63,9 @@ def metric(st: Steps, reach: float) -> Metric | None:
     """The matrix for candidates around which margins move by what `reach` allows; None where it is not proved."""
     c, s, n = st.c, st.c.sums, len(st.c.sums.S)
     least = np.maximum(c.at.D - c.at.D_off, 0.0) * c.kept * (1.0 - 4.0 * U)
-    moved = np.maximum(reach * st.lengths, 2.0**-40)
+    codes = coded(reach * st.lengths[None, :])
     for turn in range(TURNS):
+        moved = decoded(codes)[0]
         m = kept_part(least, moved)
         M = (s.S.T * m) @ s.S
         M[np.diag_indices(len(M))] += s.decay
@@ -73,10 +77,10 @@ def metric(st: Steps, reach: float) -> Metric | None:
         off += 4.0 * fp.dot_unit(len(X)) * fp.frobenius(X)
         long = lengths(X, off, s.S, s.norms)
         if turn < TURNS - 1:
-            moved = np.maximum(reach * GROW * long, 2.0**-40)
+            codes = coded(reach * GROW * long[None, :])
     live = c.kept > 0.0
     got = float((moved[live] / long[live]).min(initial=np.inf)) * (1.0 - 4.0 * U)
-    return Metric(st, m, X, off, (fp.frobenius(X) + off) * RAISE, long, got)
+    return Metric(st, codes, m, X, off, (fp.frobenius(X) + off) * RAISE, long, got)
 
 
 @dataclass(frozen=True, eq=False)

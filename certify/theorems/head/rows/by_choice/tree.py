@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from certify.rigor.fp import Array
 from certify.systems.head.rows.boxes.slabs import Rows
-from certify.systems.head.rows.boxes.trap import Centre
+from certify.systems.head.rows.boxes.trap import WIDE, Centre
 from certify.theorems.head.rows.boxes.leaves import base
 from certify.theorems.head.rows.boxes.nodes import Node
+from certify.theorems.head.rows.boxes.stated import Codes
 from certify.theorems.head.rows.boxes.tree import Task
 from certify.theorems.head.rows.by_choice.judge import Judge
 from certify.theorems.head.rows.by_choice.metric import metric
@@ -44,7 +44,7 @@ LATE = 45.0
 
 @dataclass(eq=False)
 class ChoiceTree(PairTree):
-    """The search. Nothing that it leaves can be followed by a checker yet."""
+    """The search; of a node is kept which rows are set apart for all points, and the codes of its matrix."""
 
     last_open: dict[int, int] = field(default_factory=dict)
 
@@ -63,7 +63,7 @@ class ChoiceTree(PairTree):
         if found is None:
             self.failed[live] = True
             return []
-        st, need = found
+        st, need, first, codes = found
         hard = need > len(self.sums.S)
         self.failed[live[hard]] = True
         live, need = live[~hard], need[~hard]
@@ -71,12 +71,13 @@ class ChoiceTree(PairTree):
             return []
         h = int(need.max())
         node.h[live], node.hot = need, st.rows[:h]
+        node.boxes, node.second = [(first, codes, WIDE)], [np.full(len(self.points), -1.0)]
         rest = np.concatenate([st.rows, st.far])
         return [Task(len(self.nodes), a, (*task.out, int(st.rows[a])), rest[a + 1 :], k - 1, live[need > a],
                      c.w + st.delta[a], 0) for a in range(h)]
 
-    def _apart(self, st: Steps, k: int, live: Rows) -> tuple[Steps, Rows] | None:
-        """The steps with the rows to be set apart first, and how many of these each point needs."""
+    def _apart(self, st: Steps, k: int, live: Rows) -> tuple[Steps, Rows, int, Codes] | None:
+        """The steps with the rows to be set apart first, how many of these each point needs and all do, and codes."""
         if (found := self._pieces(st, 0, k, ROUGH if k > 2 else LARGE[k])) is None:
             return None
         judge = Judge(found, 0, self.points[live])
@@ -103,7 +104,7 @@ class ChoiceTree(PairTree):
         st = permuted(st, np.concatenate([hot, np.setdiff1d(np.arange(len(st.rows)), hot)]))
         open_[more] = False
         bad = open_.any(axis=0) | weak
-        return st, np.where(bad, len(self.sums.S) + 1, need)
+        return st, np.where(bad, len(self.sums.S) + 1, need), h, found.metric.codes
 
     def _pieces(self, st: Steps, h: int, k: int, large: float) -> Pieces | None:
         """All numbers for the steps after the first h; None where nothing is proved."""
@@ -113,10 +114,6 @@ class ChoiceTree(PairTree):
             return None
         a = metric(st, REACH[k])
         return pieces(formed, a) if a is not None and np.isfinite(st.reach) else None
-
-    def arrays(self, proved: NDArray[np.bool_], k: int) -> dict[str, NDArray[np.generic]]:
-        """None: there is no checker."""
-        return {}
 
 
 def apart(judge: Judge, limit: int) -> Rows:

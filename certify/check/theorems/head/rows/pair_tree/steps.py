@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from math import inf, isfinite, ldexp, sqrt
 from operator import attrgetter
 
-from flint import arb
+from flint import arb, fmpz_mat
 
 from certify.check.theorems.head.rows.boxes.fixed_rows import (
     Sums,
@@ -32,8 +32,8 @@ TURNS = 7
 """Steps of Newton's method for a row at most."""
 
 SURE = 1.0 - 2.0**-10
-AT_ONCE = 256
-"""Far rows at a time."""
+AT_ONCE, ENOUGH = 256, 1.02
+"""Far rows at a time, those of the longest steps first; and how many times what products show lengths may allow."""
 
 
 Pair = tuple[Sequence[float], float, float]
@@ -140,7 +140,8 @@ def _far(b: Base, far: list[int], size: list[float], own: list[float], products:
          ) -> tuple[float, list[float], list[float]]:
     """The longest `πH⁻¹s_l` of the far rows, how far one of them moves each margin, and how far another one does.
 
-    Of those without products `|s_j·πH⁻¹s_l| ≤ |s_j|·π|s_l|`, in the norm of H⁻¹.
+    Of those without products `|s_j·πH⁻¹s_l| ≤ |s_j|·π|s_l|`, in the norm of H⁻¹: a row for which the longest of them
+    allow little more than what products have shown needs no further ones.
     """
     c, s = b.c, b.c.sums
     if any(own[l] >= SURE for l in far):
@@ -148,20 +149,31 @@ def _far(b: Base, far: list[int], size: list[float], own: list[float], products:
     pull = {l: up(c.p[l]) / (1.0 - own[l]) * UP for l in far}
     heat = {l: pull[l] * size[l] * UP for l in far}
     reach = max(heat.values(), default=0.0)
-    some = far if products is None else sorted(far, key=heat.__getitem__, reverse=True)[:products]
-    formed = set(some)
-    rest = max((x for l, x in heat.items() if l not in formed), default=0.0)
-    most = [rest * x * UP for x in size]
-    across, loose = list(most), 0.0
-    for start in range(0, len(some), AT_ONCE):
-        loose = max(loose, _products(b, some[start : start + AT_ONCE], pull, most, across))
-    more = [loose * up(r) for r in s.norms]
-    return reach, [(x + y) * UP for x, y in zip(most, more, strict=True)], [
-        (x + y) * UP for x, y in zip(across, more, strict=True)]
+    order = sorted(far, key=heat.__getitem__, reverse=True)
+    some = len(far) if products is None else min(products, len(far))
+    most, across, rest = ([0.0] * s.n for _ in range(3))
+    live, loose = list(range(s.n)), 0.0
+    for start in range(0, some, AT_ONCE):
+        longest, still = heat[order[start]] * UP, list[int]()
+        for j in live:
+            if longest * size[j] > ENOUGH * across[j]:
+                still.append(j)
+            else:
+                rest[j] = longest * size[j]
+        if live := still:
+            more = _products(b, order[start : min(start + AT_ONCE, some)], pull, live, most, across)
+            loose = max(loose, more) if more < inf else inf
+    longest = max((heat[l] for l in order[some:]), default=0.0) * UP
+    for j in live:
+        rest[j] = longest * size[j]
+    off = [loose * up(r) for r in s.norms]
+    return reach, [max(x + y, z) * UP for x, y, z in zip(most, off, rest, strict=True)], [
+        max(x + y, z) * UP for x, y, z in zip(across, off, rest, strict=True)]
 
 
-def _products(b: Base, part: list[int], pull: dict[int, float], most: list[float], across: list[float]) -> float:
-    """Raise both to the products of some far rows with all rows; what a product is off by for a row of length 1."""
+def _products(b: Base, part: list[int], pull: dict[int, float], live: list[int], most: list[float],
+              across: list[float]) -> float:
+    """Raise both to the products of some far rows with live rows; what a product is off by for a row of length 1."""
     s = b.c.sums
     big = (b.big + b.off).upper()
     bits, coarse = short([[x * pull[l] for x in s.rows[l]] for l in part], s.p), few(b.X, s.p)
@@ -177,7 +189,8 @@ def _products(b: Base, part: list[int], pull: dict[int, float], most: list[float
     error = (up(big) * (up(bits.epsilon) + 2.0**-52) + up(coarse.off) * (1.0 + up(bits.epsilon)) + up(b.off)
              + up(s.short.epsilon) * up(big)) * longest + 2.0 * sqrt(s.p) * ldexp(1.0, exponent)
     place = {l: at for at, l in enumerate(part)}
-    for j, packed in enumerate((s.short.mat * together(columns, 1)).entries()):
+    rows = s.short.mat if len(live) == s.n else fmpz_mat([s.short.rows[j] for j in live])
+    for j, packed in zip(live, (rows * together(columns, 1)).entries(), strict=True):
         one, row = ldexp(1.0, s.short.unit[j] + exponent), apart(packed, len(part), 1)
         own_change = float(abs(row.pop(place[j]))) * one if j in place else 0.0
         others = float(max(max(row), -min(row))) * one if row else 0.0

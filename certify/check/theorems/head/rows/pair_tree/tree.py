@@ -52,7 +52,7 @@ def proved(s: Sums, e: Points, nodes: Sequence[Node], free: Sequence[int], count
         c = centre(s, place.out, node.weights)
         if live != last:
             last, part = live, e.some(live)
-        last_one = last_labels if s.relabels else _last
+        last_one = last_labels if s.relabels else last_deletion
         open_ = last_one(node, place, c, part, live, [asked[j][node.branch] if j in asked else None for j in live]) if (
             place.k == 1) else _inner(node, place, c, part, live, nodes, rest.setdefault(at, {}))
         for j in open_:
@@ -134,7 +134,7 @@ def _asked(found: Bound, open_: list[tuple[int, int]], hot: Sequence[int], h: in
     return asked
 
 
-def _last(node: Node, place: Place, c: Centre, part: Points, live: list[int], asked: Sequence[set[int] | None],
+def last_deletion(node: Node, place: Place, c: Centre, part: Points, live: list[int], asked: Sequence[set[int] | None],
           ) -> list[int]:
     """The points that a node with k = 1 leaves open; of some of them some rows are asked alone.
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from certify.format.methods import BEYOND, FIRST, METHODS, UNCHECKED
+from certify.format.methods import METHODS, UNCHECKED, status_of
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.box_tree import oriented
@@ -78,7 +78,7 @@ def test_it_says_no_more_than_all_refits_say(monkeypatch: pytest.MonkeyPatch, co
         least = np.min(list(margins(head, rows, count, False).values()), axis=0)
         todo = head.today >= 0
         part = ByChoice().prove(head, RowChange(False, count, rows), todo, Budget())
-        assert part is not None and part.flips is not None and not part.arrays
+        assert part is not None and part.flips is not None and bool(part.arrays) == part.proved.any()
         assert not (part.proved & (least <= 0)).any()
         assert not ((part.flips.point >= 0) & (least > 0)).any()
         stays, true = stays + int(part.proved.sum()), true + int((least > 0)[todo].sum())
@@ -130,21 +130,21 @@ def test_wrong_versions_are_caught(monkeypatch: pytest.MonkeyPatch, what: str, w
     pytest.fail(what)
 
 
-def test_certificates_do_not_use_it() -> None:
-    assert UNCHECKED == ("by_choice", "softmax_by_choice") and not set(UNCHECKED) & (set(METHODS) | set(CHECKED))
-    assert set(CLASSES) == {*CHECKED, *UNCHECKED}
+def test_certificates_state_it() -> None:
+    assert "by_choice" in CHECKED and "by_choice" in METHODS
+    assert not set(UNCHECKED) & (set(METHODS) | set(CHECKED)) and set(CLASSES) == {*CHECKED, *UNCHECKED}
 
 
-def test_it_goes_before_other_trees_where_nothing_is_certified(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_goes_before_other_trees(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(method, "LEAST", 0)
     head = drawn(1, 3, 12, 30.0)
     change = RowChange(False, 3, tuple(range(12)))
-    with_it, without = survey(head, change, methods=tuple(CLASSES)), survey(head, change)
+    others = tuple(name for name in CHECKED if name != "by_choice")
+    with_it, without = survey(head, change), survey(head, change, methods=others)
     assert (with_it.proved == without.proved).all() and (with_it.attacked == without.attacked).all()
-    assert "by_choice" not in without.parts
     alone = survey(head, change, methods=("by_choice",))
-    assert "by_choice" in alone.parts and (alone.status >= FIRST + BEYOND).any()
-    assert any("no certificate states" in reason for reason in alone.reasons)
+    assert "by_choice" in alone.parts and (alone.status == status_of("by_choice")).any()
+    assert not any("no certificate states" in reason for reason in alone.reasons)
 
 
 def test_what_it_is_not_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,12 +20,41 @@ from certify.check.theorems.head.rows.boxes.stated import oriented
 from certify.check.theorems.head.rows.boxes.trap import centre
 from certify.check.theorems.head.rows.pair_tree import bound as bounds
 from certify.check.theorems.head.rows.pair_tree import drops
+from certify.check.theorems.head.rows.pair_tree import steps as step_of
 from certify.check.theorems.head.rows.pair_tree.numbers import top
 from certify.check.theorems.head.rows.pair_tree.steps import Steps, steps
 from tests.families.logistic_heads import as_checked, logistic_head, refit
 
 Array = np.ndarray
 NEAR = 1.0 + 1e-7
+
+
+def test_far_rows_move_margins_no_farther_than_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Products go two rows at a time, and end where lengths allow little more: what was not formed is bounded too."""
+    monkeypatch.setattr(step_of, "AT_ONCE", 2)
+    formed, ended = step_of._products, 0
+    for seed in range(40):
+        rng = np.random.default_rng([seed, 46])
+        n, p = 12, int(rng.integers(1, 4))
+        S, decay = rng.standard_normal((n, p)) * 10.0 ** rng.uniform(-1, 1, (n, 1)), 10.0 ** rng.uniform(-1, 1)
+        w = refit(S, np.ones(n), np.full(p, decay))
+        b = base(centre(sums(S.tolist(), [arb(decay)] * p, False), [], w.tolist()))
+        looked: list[int] = []
+        monkeypatch.setattr(step_of, "_products", lambda b, part, pull, live, *more, looked=looked: (
+            looked.append(len(live)), formed(b, part, pull, live, *more))[1])
+        assert b is not None
+        far, some = rng.permutation(n)[: int(rng.integers(1, n))], rng.choice([None, 1, 3])
+        st = steps(b, [i for i in range(n) if i not in far] + far.tolist(), n - len(far), 0, some)
+        if st is None or not np.isfinite(st.reach):
+            continue
+        q, X = slope(S @ w), np.linalg.inv((S.T * (slope(S @ w) * slope(-(S @ w)))) @ S + decay * np.eye(p))
+        own = q * (1.0 - q) * np.einsum("ij,jk,ik->i", S, X, S)
+        moved = np.abs(S @ X @ S[far].T) * (q / (1.0 - own))[far]
+        assert (np.array(st.most) * NEAR >= moved.max(axis=1)).all()
+        moved[far, np.arange(len(far))] = 0.0
+        assert (np.array(st.across) * NEAR >= moved.max(axis=1)).all()
+        ended += some is None and (len(looked) < (len(far) + 1) // 2 or min(looked) < n)
+    assert ended > 5
 
 
 def slope(t: Array) -> Array:
