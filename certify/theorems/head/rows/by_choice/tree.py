@@ -12,7 +12,7 @@ from certify.systems.head.rows.boxes.slabs import Rows
 from certify.systems.head.rows.boxes.trap import Centre
 from certify.theorems.head.rows.boxes.leaves import base
 from certify.theorems.head.rows.boxes.nodes import Node
-from certify.theorems.head.rows.boxes.tree import Task
+from certify.theorems.head.rows.boxes.turns import Task
 from certify.theorems.head.rows.by_choice.judge import Judge
 from certify.theorems.head.rows.by_choice.metric import metric
 from certify.theorems.head.rows.by_choice.pieces import LARGE, ROUGH, Formed, Pieces, pieces
