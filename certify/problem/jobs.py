@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from multiprocessing import get_all_start_methods, get_context
@@ -26,6 +26,9 @@ JOBS: ContextVar[int] = ContextVar("jobs", default=1)
 """How many processes work at the same time."""
 
 MOST: Final = 1024
+
+AHEAD: Final = 16
+"""Questions that are asked before it is known what the first of them found: more processes have nothing to do."""
 
 Q = TypeVar("Q")
 A = TypeVar("A")
@@ -77,7 +80,7 @@ class Crew(Generic[Q, A]):
         forks = "fork" in get_all_start_methods() and sys.platform != "darwin"
         self._answer, self._jobs = answer, JOBS.get() if forks else 1
         self._answers: dict[int, tuple[BaseException | None, A]] = {}
-        self._asked, self._taken = 0, 0
+        self._asked, self._taken, self._failed = 0, 0, False
         self._waiting: deque[tuple[int, Q]] = deque()
         self._pipes: list[Connection] = []
         self._processes: list[BaseProcess] = []
@@ -98,16 +101,36 @@ class Crew(Generic[Q, A]):
         for end in self._end or ():
             os.close(end)
 
+    def all(self, questions: Iterable[Q], ahead: int) -> Iterator[A]:
+        """The answers to some questions, of which so many are asked before the answer to the first is taken."""
+        coming = iter(questions)
+        while True:
+            if self._asked - self._taken == ahead:
+                yield self.next()
+            try:
+                self.ask(next(coming))
+            except StopIteration:
+                break
+        while self._taken < self._asked:
+            yield self.next()
+
     def ask(self, question: Q) -> None:
         """Have a question answered."""
         number, self._asked = self._asked, self._asked + 1
         if self._jobs < 2:
-            self._answers[number] = None, self._answer(question)
+            if not self._failed:  # what is asked after a question that fails is never taken
+                self._alone(number, question)
             return
         if not self._processes:
             self._begin()
         self._waiting.append((number, question))
         self._give()
+
+    def _alone(self, number: int, question: Q) -> None:
+        try:
+            self._answers[number] = None, self._answer(question)
+        except (Exception, OutOfTime) as error:  # raised in its turn, as where another process answers
+            self._answers[number], self._failed = (error, None), True  # type: ignore[assignment]
 
     def next(self) -> A:
         """The answer to the first question whose answer was not taken yet.
@@ -176,6 +199,7 @@ def _serve(answer: Callable[[Any], Any], pipe: Connection, others: list[Connecti
 
     from threadpoolctl import threadpool_limits
 
+    JOBS.set(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first one hears it, too, and ends all
     for other in others:
         other.close()

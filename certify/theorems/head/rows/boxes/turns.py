@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from certify.finders.head import boxes
-from certify.problem.jobs import Crew
+from certify.problem.jobs import AHEAD, Crew
 from certify.rigor.fp import Array
 from certify.systems.head.rows.boxes.slabs import Rows
 from certify.systems.head.rows.boxes.trap import Sums
@@ -24,9 +24,6 @@ from certify.theorems.head.rows.boxes.nodes import Node
 
 STORED = 16_000_000
 """Most numbers that a certificate holds of a tree."""
-
-AHEAD = 16
-"""Nodes that are begun before it is known what the first of them found: more processes have nothing to do."""
 
 Flips = dict[int, tuple[tuple[int, ...], Array]]
 
