@@ -18,6 +18,7 @@ from certify.theorems.head.rows import survey
 from certify.theorems.head.rows.by_choice import tree as choices
 from certify.theorems.head.rows.method import Budget, Part
 from certify.theorems.head.rows.pair_tree import tree as pairs
+from certify.theorems.head.rows.refitted import walk
 from certify.theorems.head.rows.softmax_pairs import tree as softmax_pairs
 from tests.families.class_heads import class_head
 from tests.families.head_changes import KINDS
@@ -46,7 +47,9 @@ CASES: dict[str, tuple[str, Callable[[int], Case]]] = {
     "boxes, deletions": ("box_tree", logistic(3)), "boxes, labels": ("box_tree", logistic(2, True, decay=8.0)),
     "pairs": ("pair_tree", logistic(3)), "choices": ("by_choice", logistic(3, decay=10.0)),
     "pairs of classes": ("softmax_pairs", softmax(2)), "choices of classes": ("softmax_by_choice", softmax(2)),
-    "groups": ("every_choice", groups),
+    "boxes of classes": ("softmax_tree", softmax(2, decay=10.0)),
+    "groups": ("every_choice", groups), "refits": ("enumeration", logistic(3)),
+    "refits of labels": ("enumeration", softmax(2, True)), "sums": ("enumeration", logistic(2, True, 26, 8.0)),
 }
 
 
@@ -71,7 +74,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Trees with more nodes than they need on so few rows."""
     for module, name, value in ((choices, "OPEN", 30), (choices, "LESS", 0.0), (choices, "BEAR", {2: 0.0, 3: 0.0}),
                                 (choices, "OWN", {2: 14, 3: 14}), (pairs, "FIRST", 4), (softmax_pairs, "LEAVES", 3),
-                                (softmax_pairs, "HOT", (4, 6))):
+                                (softmax_pairs, "HOT", (4, 6)), (walk, "TOGETHER", 3), (walk, "MANY", 300)):
         monkeypatch.setattr(module, name, value)
 
 
