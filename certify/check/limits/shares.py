@@ -84,12 +84,12 @@ def shared(work: Callable[[int], T], count: int) -> list[T]:
             one.start()
             processes.append(one)
             there.close()
-        found = _gathered(ours, processes, count)
+        found: dict[int, Said[T]] = _gathered(ours, processes, count)
     finally:
-        for one in processes:
-            one.kill()
-        for one in processes:
-            one.join()
+        for process in processes:
+            process.kill()
+        for process in processes:
+            process.join()
         for pipe in ours:
             pipe.close()
         os.close(told)
