@@ -8,6 +8,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TextIO
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from certify.check.systems.nearness import Nearness
 
 ROLES = ("spec", "model", "graph", "data", "labels", "reference", "change", "evaluation", "witness")
+SHARES = "certify.check.limits.shares"
 CHOICES = ("merge_duplicates", "weight_tilt", "max_tilt", "least_radius_u", "least_radius_w")
 STORED = b'"format":"certify-rows/1"'
 """What is in certificates about rows on disk, and in no other: a quote in a text is escaped."""
@@ -53,7 +55,7 @@ def main(argv: Sequence[str] | None = None, supervised: bool = False) -> int:
     start = time.perf_counter()
     try:
         options = _parser().parse_args(arguments)
-        limits = Limits(options.seconds, options.memory)
+        limits = Limits(options.seconds, options.memory, options.jobs)
         if limits and not supervised:
             return supervise(arguments, limits)
         hold(limits)
@@ -64,7 +66,9 @@ def main(argv: Sequence[str] | None = None, supervised: bool = False) -> int:
 
         if about_stored(options.certificate):
             return int(import_module("certify.check.stored.main").main(options, limits, tell))
-        result, drawn = _checked(options, tell, limits.afford(tell) if limits or not options.quiet else lambda *_: None)
+        with import_module(SHARES).among(options.jobs) if options.jobs > 1 else nullcontext():
+            afford = limits.afford(tell) if limits or not options.quiet else lambda *_: None
+            result, drawn = _checked(options, tell, afford)
         if options.baseline is not None and result.over is None:
             raise Usage("--baseline: the spec has no gate with max_increase or max_decrease")
     except Usage as error:
@@ -159,10 +163,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--within", metavar="SHARE", type=_positive,
                         help="base nearby: how far the solution may be from the weights, as a share of their length, "
                              "instead of the spec's (default 1e-6)")
-    parser.add_argument("--merge-duplicates", action="store_true",
-                        help="equal rows may count as one, which the certificate alone says")
-    parser.add_argument("--weight-tilt", action="store_true",
-                        help="the loss may be tilted in weight space, which the certificate alone says")
+    for flag, may in (("merge-duplicates", "equal rows may count as one"),
+                      ("weight-tilt", "the loss may be tilted in weight space")):
+        parser.add_argument(f"--{flag}", action="store_true", help=f"{may}, which the certificate alone says")
     parser.add_argument("--max-tilt", metavar="LENGTH", type=_positive,
                         help="how long a tilt of the loss may be; a longer one decides nothing")
     for name in ("u", "w"):
@@ -178,6 +181,8 @@ def _parser() -> argparse.ArgumentParser:
                              "and both are inconclusive")
     parser.add_argument("--memory", metavar="SIZE", type=size_of,
                         help="how much memory it may take, as 4GB: the same")
+    parser.add_argument("--jobs", metavar="N", type=lambda text: import_module(SHARES).jobs_of(text), default=1,
+                        help="processes that share predictions under changed rows (default 1; -1: all processors)")
     parser.add_argument("--trusted", action="store_true",
                         help="after the verdict the files of certify that it rests on, with their lines")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
@@ -228,9 +233,7 @@ def say(line: str, stream: TextIO) -> None:
 def line_of(result: Result, drawn: int = 0) -> str:
     """The verdict with every claim, its threshold and its proved ends, on one line; first those that decided it.
 
-    Args:
-        result: what was checked.
-        drawn: how many bounds rest on random probes.
+    Of the bounds so many as were `drawn` rest on random probes.
     """
     deciding_first = sorted(result.outcomes, key=lambda outcome: outcome.verdict != result.verdict)
     parts = [_words(outcome, result.certificate.problem) for outcome in deciding_first]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from certify.cli.app import app, decimal, interruptible, whole
-from certify.cli.options import Activation, Evaluation, Graph, Loss, NoBiasDecay, Normalization, WeightDecay
+from certify.cli.options import Activation, Evaluation, Graph, Jobs, Loss, NoBiasDecay, Normalization, WeightDecay
 from certify.cli.text import one_line
 from certify.format.errors import InputError
 from certify.problem.progress import shown
@@ -68,6 +68,7 @@ def audit(
         "--level", metavar="X", help="Training loss that noise must not exceed (default: a tenth more).")] = None,
     seconds: Annotated[float, typer.Option(
         "--seconds", parser=decimal, metavar="X", help="For each question.")] = 60.0,
+    jobs: Jobs = 1,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Where to write.")] = Path("audit"),
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")] = False,
@@ -80,6 +81,7 @@ def audit(
     from certify.auditing.questions.counted import shared
     from certify.auditing.questions.shares import rows_or_share
     from certify.auditing.told import Told
+    from certify.problem.jobs import among
 
     (deleted, one), (relabelled, other) = rows_or_share("--delete", delete), rows_or_share("--relabel", relabel)
     require_counts(deleted, relabelled, seconds, prediction)
@@ -88,7 +90,9 @@ def audit(
                 weights)
     options = shared(Options(deleted, relabelled, rows_of(rows), noise_of(noise), level, seconds,
                              prediction=prediction), [one, other])
-    raise typer.Exit(run_audit(Files(model, data, evaluation), told, ask, options, output, as_json, quiet))
+    with among(jobs):
+        status = run_audit(Files(model, data, evaluation), told, ask, options, output, as_json, quiet)
+    raise typer.Exit(status)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from certify.cli import attesting, audits, compare, gating
 from certify.cli.app import Interrupted, app, decimal, interruptible, whole
 from certify.cli.gating.baseline import baseline as baseline_verb
 from certify.cli.on_disk.rows import rows
-from certify.cli.options import Activation, Evaluation, Graph, Loss, NoBiasDecay, Normalization, WeightDecay
+from certify.cli.options import Activation, Evaluation, Graph, Jobs, Loss, NoBiasDecay, Normalization, WeightDecay
 from certify.cli.pages.report import report
 from certify.cli.polish import polish
 
@@ -51,6 +51,7 @@ def run(
     suppressions: gating.Suppressions = None,
     on_inconclusive: gating.OnInconclusive = "fail",
     cache: gating.Cache = None,
+    jobs: Jobs = 1,
     form: Annotated[
         list[str] | None, typer.Option(
             "--format", metavar="NAME[=FILE]", help="text, json, markdown, sarif, junit, github, badge, model-card, "
@@ -65,6 +66,7 @@ def run(
     from certify.cli.gating.many import run_many, specs_of
     from certify.cli.gating.one import Asked, run_one
     from certify.format.errors import SpecError
+    from certify.problem.jobs import among
 
     given = spec or [Path("certify.toml")]
     asked = Asked(output, as_json, quiet, merge_duplicates, tuple(form or ()), on_inconclusive, baseline, suppressions,
@@ -75,7 +77,9 @@ def run(
             raise SpecError("--plan", f"{len(given)} specs or folders", "name one spec")
         _plan(given[0], output, merge_duplicates, as_json)
         return
-    raise typer.Exit(run_many(specs_of(given), asked) if several else run_one(given[0], asked))
+    with among(jobs):
+        status = run_many(specs_of(given), asked) if several else run_one(given[0], asked)
+    raise typer.Exit(status)
 
 
 def _plan(spec: Path, output: Path | None, merge_duplicates: bool, as_json: bool) -> None:

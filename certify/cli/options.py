@@ -1,4 +1,4 @@
-"""Options that `certify audit` and `certify init` share: what somebody says of the training, in one table."""
+"""Options that several verbs share: what somebody says of the training, and how many processes work, in one table."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from certify.cli.app import whole
 
 Activation = Annotated[
     str | None, typer.Option("--activation", metavar="WORD", help="Between the layers, as trained.")]
@@ -19,4 +21,7 @@ Graph = Annotated[Path | None, typer.Option(
     "--graph", metavar="FILE", help="A graph of `certify graph`: it describes the model.")]
 Evaluation = Annotated[Path | None, typer.Option(
     "--eval", metavar="FILE", help="Rows to predict (default: the training rows).")]
+Jobs = Annotated[int, typer.Option(
+    "--jobs", parser=whole, metavar="N", help="Processes that share the work on predictions under changed rows (-1: as "
+    "many as processors). What is proved stays the same; each takes memory of its own.")]
 """Each with its help; a verb names them by these types."""

@@ -16,6 +16,7 @@ from certify.format.words import Base, Map, Normalization, Parameter
 from certify.inputs.given import given_rows, same_columns
 from certify.inputs.prepared import Reads
 from certify.network.network import Network
+from certify.problem.jobs import among
 from certify.problem.problem import Problem
 from certify.problem.progress import Progress, told
 from certify.prove.changed.accuracy import Accuracy, accuracy_of
@@ -203,7 +204,8 @@ def stable_predictions(
     problem: Problem, X_eval: Any, *, delete: int | Sequence[int] | None = None,
     relabel: int | Mapping[int, Any] | None = None, groups: Any = None,
     relabel_pairs: Sequence[tuple[Any, Any]] | None = None, add: int | None = None, replace: int | None = None,
-    within: Any = None, threshold: float | None = None, seconds: float = 60.0, progress: Progress | None = None,
+    within: Any = None, threshold: float | None = None, seconds: float = 60.0, jobs: int = 1,
+    progress: Progress | None = None,
 ) -> StablePredictions:
     """Which predictions stay when any `delete` training rows are left out, or any `relabel` of them get another label.
 
@@ -228,6 +230,8 @@ def stable_predictions(
             of the training rows.
         threshold: of one output; None: 0, where the targets say that this parts two labels.
         seconds: time; with less of it fewer are decided, and none of them wrongly.
+        jobs: processes that share the work; −1: as many as there are processors. Where the time suffices the answer is
+            the same for any number.
         progress: told the stage in words and the fraction done; None: a bar in a terminal or a notebook.
 
     Raises:
@@ -246,7 +250,7 @@ def stable_predictions(
     distance = distance_of(head)
     _tell_of_lost(head, change)
     _tell_of_classes(problem)
-    with told(progress) as tell:
+    with among(jobs), told(progress) as tell:
         found = survey(head, change, seconds, tell, tuple(CLASSES))
     return StablePredictions(change, found, head, distance, problem.classes)
 

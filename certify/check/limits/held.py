@@ -35,12 +35,13 @@ class Limits:
     """What a check may take; None: as much as it needs.
 
     Attributes:
-        seconds: on the clock; the estimate, which is of one core, is held against it too.
-        memory: bytes.
+        seconds: on the clock; the estimate, which is of one core, is held against it too, shared by all jobs.
+        memory: bytes; jobs: processes.
     """
 
     seconds: float | None = None
     memory: int | None = None
+    jobs: int = 1
 
     def __bool__(self) -> bool:
         return self.seconds is not None or self.memory is not None
@@ -59,7 +60,7 @@ class Limits:
                  f"random probes leave it open: without them it takes about {cost} on one core, by the sizes alone")
             known = ("nothing was checked: it would take" if probed else
                      "random probes leave it open, and nothing is known of the certificate: without them it would take")
-            for flag, needed, allowed in (("--seconds", cost.seconds, self.seconds),
+            for flag, needed, allowed in (("--seconds", cost.seconds / self.jobs, self.seconds),
                                           ("--memory", cost.megabytes * 1e6, self.memory)):
                 if allowed is not None and needed > allowed:
                     raise TooLarge(f"{known} about {cost}, more than {flag} allows; raise "

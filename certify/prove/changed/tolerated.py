@@ -9,6 +9,7 @@ import numpy as np
 
 from certify.format.errors import InputError
 from certify.format.words import Parameter
+from certify.problem.jobs import among
 from certify.problem.problem import Problem
 from certify.problem.progress import Progress, told
 from certify.prove.changed.tolerated_shown import Tolerance, as_frame, as_html, drawn
@@ -85,7 +86,7 @@ class ToleratedChanges:
 
 def tolerated_changes(
     problem: Problem, X_eval: Any, kind: str, *, most: int = 10, threshold: float | None = None,
-    seconds: float = 60.0, progress: Progress | None = None,
+    seconds: float = 60.0, jobs: int = 1, progress: Progress | None = None,
 ) -> ToleratedChanges:
     """How many deleted or relabelled rows each prediction survives, from both sides.
 
@@ -93,7 +94,7 @@ def tolerated_changes(
     more rows, are only searched for what flips them. With less time the ends are further apart, and none is wrong.
 
     Args:
-        problem, X_eval, threshold, progress: as of :func:`certify.stable_predictions`.
+        problem, X_eval, threshold, jobs, progress: as of :func:`certify.stable_predictions`.
         kind: ``"delete"`` or ``"relabel"``.
         most: numbers up to it are asked one after another, where no theorem answers all at once.
         seconds: time.
@@ -104,7 +105,7 @@ def tolerated_changes(
         raise InputError("most", f"{most!r}", "give 1 or more")
     asked = labelled(asked_any(problem, X_eval, kind, 1), threshold)
     rows = tuple(asked.rows)
-    with told(progress) as tell:
+    with among(jobs), told(progress) as tell:
         search = Search(head_of(asked), Parameter(asked.parameter).relabels, rows, Budget(seconds), tell)
         search.run(min(most, len(rows)))
     return ToleratedChanges(np.minimum(search.lower, search.upper), search.upper, kind, search.head,

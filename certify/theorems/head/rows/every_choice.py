@@ -10,6 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from certify.finders.head.changed import Changed
+from certify.problem.jobs import AHEAD, Crew
 from certify.problem.limits import OutOfTime
 from certify.rigor.fp import Array
 from certify.systems.head.rows.change import Choices, RowChange
@@ -17,7 +18,7 @@ from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.head import Head
 from certify.systems.head.rows.refit import enclose_refits
 from certify.theorems.head.rows.flips import Found
-from certify.theorems.head.rows.method import Budget, Mask, Method, Part
+from certify.theorems.head.rows.method import Budget, Flips, Mask, Method, Part
 
 LEAVES = 1_000_000
 """Most refits."""
@@ -74,11 +75,21 @@ class EveryChoice(Method):
         refitter, found, clear = Changed(head, change.by_rows), Found(head), todo.copy()
         stored: list[Array] = []
         goal = goal_of(head, refitter.V0)
+
+        def decided(question: tuple[Choices, Mask, Mask]) -> tuple[Array, Mask, Flips]:
+            choices, known, flipped = question
+            own = found.beside(flipped)
+            V = decide(head, refitter, choices, known, goal, own, budget)
+            return V.reshape(len(V), -1), known, own.flips()
+
         try:
-            for choices in change.every(head):
-                budget.check()
-                V = decide(head, refitter, choices, clear, goal, found, budget)
-                stored.append(V.reshape(len(V), -1))
+            with Crew(decided) as crew:
+                for V, still, flips in crew.all(
+                        ((choices, clear.copy(), found.flipped) for choices in change.every(head)), AHEAD):
+                    budget.check()
+                    stored.append(V)
+                    clear &= still
+                    found.merge(flips)
         except OutOfTime:
             return Part(self.name, np.zeros_like(todo), flips=found.flips())
         flips = found.flips()
@@ -93,13 +104,13 @@ def decide(
     check = (budget or Budget()).check
     V = refitter.solve(choices, goal, check)
     sides, _ = head.sides(V, enclose_refits(head, choices, V))
-    open_ = np.flatnonzero(((sides < 0) & (clear & (found.point < 0))).any(axis=1))
+    open_ = np.flatnonzero(((sides < 0) & (clear & ~found.flipped)).any(axis=1))
     if len(open_):
         part = Choices(choices.rows[open_], choices.codes[open_])
         V[open_] = refitter.settled(part, V[open_], check)
         sides[open_], _ = head.sides(V[open_], enclose_refits(head, part, V[open_]))
     found.take(choices, V, sides)
-    clear &= ~((sides < 0) & (found.point < 0)).any(axis=0)
+    clear &= ~((sides < 0) & ~found.flipped).any(axis=0)
     return V
 
 

@@ -16,6 +16,8 @@ from certify.systems.head.rows.refit import enclose_refits
 from certify.theorems.head.rows.method import Flips, Mask
 
 OPEN: Final = -1
+ELSEWHERE: Final = -2
+"""A point that is flipped by a change which another search holds."""
 
 
 class Found:
@@ -30,6 +32,12 @@ class Found:
         self.head, self.seen = head, seen
         self.point = np.full(len(head.points), OPEN, dtype=np.int64)
         self._kept: list[tuple[Choices, Array]] = []
+
+    def beside(self, flipped: Mask) -> Found:
+        """A collector for the other points, whose changes are merged here."""
+        own = Found(self.head, self.seen)
+        own.point[flipped] = ELSEWHERE
+        return own
 
     @property
     def flipped(self) -> Mask:

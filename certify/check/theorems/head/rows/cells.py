@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from flint import arb, arb_mat, fmpq, fmpq_mat
 
+from certify.check.limits.shares import shared
 from certify.check.linalg.balls import ONE, ZERO, norm
 from certify.check.reading.arrays import Array
 from certify.check.theorems.head.rows.head import Head
@@ -69,12 +70,16 @@ def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool
     may = [ZERO] * head.n
     for i in head.moving:
         may[i] = ONE
-    stays = [False] * len(asked)
-    for number, j in enumerate(parts.points):
+    stays, edges = [False] * len(asked), head.evaluated.tolist()
+
+    def covered(number: int) -> bool:
+        j = parts.points[number]
         sign = 1 if head.today[j] == 1 else -1
-        e = [sign * x for x in head.evaluated.tolist()[j]]
-        plane = _plane(head, S, e, arb(sign * head.threshold), parts, number)
-        stays[j] = head.today[j] >= 0 and plane is not None and _covered(head, plane, parts, number, may)
+        plane = _plane(head, S, [sign * x for x in edges[j]], arb(sign * head.threshold), parts, number)
+        return head.today[j] >= 0 and plane is not None and _covered(head, plane, parts, number, may)
+
+    for j, good in zip(parts.points, shared(covered, len(parts.points)), strict=True):
+        stays[j] = good
     for row in parts.implied:
         j, by = row[0], [i for i in row[1:] if i != -1]
         stays[j] = (head.threshold == 0 and head.today[j] >= 0 and len(by) > 0 and all(stays[i] for i in by)

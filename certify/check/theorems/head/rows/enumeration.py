@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from itertools import groupby, islice
+from itertools import accumulate, groupby, islice
 
+from certify.check.limits.shares import shared
 from certify.check.reading.arrays import Array
 from certify.check.theorems.head.rows.changes.base import DELETED
 from certify.check.theorems.head.rows.head import Head
@@ -13,7 +14,8 @@ from certify.check.theorems.head.rows.refitted.last import SUMS, Last, sums_of
 from certify.check.theorems.head.rows.refitted.refit import Change
 from certify.format.refusal import Invalid
 
-AT_ONCE = 128
+AT_ONCE, TOGETHER = 128, 256
+"""Changes of a batch, and batches that are shared among processes."""
 AGAIN = {"again", "exact"}
 
 
@@ -61,13 +63,20 @@ def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool
     weights = arrays["weights"]
     if weights.shape[1:] != (size,) or weights.kind != "f":
         raise Invalid(f"{where}, weights", f"its shape is {weights.shape}", f"{size} weights a choice are needed")
-    judge, at = Judge(head), 0
-    for some in batches(head, head.count - summed):
-        if weights.shape[0] < at + len(some):
+    judge, at, every = Judge(head), 0, batches(head, head.count - summed)
+    while group := list(islice(every, TOGETHER)):
+        starts = list(accumulate(map(len, group), initial=at))
+        if weights.shape[0] < (end := starts[-1]):
             raise Invalid(f"{where}, weights", f"its shape is {weights.shape}", f"{size} weights a choice are needed")
-        V = [others.get(b, weights.values[b * size : (b + 1) * size]) for b in range(at, at + len(some))]
-        stays = judge.after(some, V, stays)
-        at += len(some)
+
+        def after(number: int, group: list[list[Change]] = group, starts: list[int] = starts,
+                  before: list[bool] = stays) -> list[bool]:
+            V = [others.get(b, weights.values[b * size : (b + 1) * size])
+                 for b in range(starts[number], starts[number + 1])]
+            return judge.after(group[number], V, before)
+
+        stays = [all(some) for some in zip(*shared(after, len(group)), strict=True)]
+        at = end
     if weights.shape[0] != at:
         raise Invalid(f"{where}, weights", f"it has {weights.shape[0]} rows", f"there are {at} choices")
     if summed:

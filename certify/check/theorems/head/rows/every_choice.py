@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import islice
 
+from certify.check.limits.shares import shared
 from certify.check.reading.arrays import Array
 from certify.check.theorems.head.rows.head import Head
-from certify.check.theorems.head.rows.refitted.refit import labels_after
+from certify.check.theorems.head.rows.refitted.refit import Change, labels_after
 from certify.format.refusal import Invalid
 
-AT_ONCE = 256
+AT_ONCE, TOGETHER = 256, 128
+"""Choices of a batch, and batches that are shared among processes."""
 
 
 def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool]) -> list[bool]:
@@ -29,12 +31,18 @@ def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool
         raise Invalid(where, f"its arrays are {', '.join(sorted(arrays))}", "weights alone is needed")
     weights, size = arrays["weights"], head.k * head.m
     every, at, stays = head.change.every(), 0, list(asked)
-    while some := list(islice(every, AT_ONCE)):
+    while some := list(islice(every, AT_ONCE * TOGETHER)):
         if weights.shape[1:] != (size,) or weights.shape[0] < at + len(some):
             raise Invalid(f"{where}, weights", f"its shape is {weights.shape}", f"{size} weights a choice are needed")
-        V = [weights.values[(at + b) * size : (at + b + 1) * size] for b in range(len(some))]
-        for labels in labels_after(head, some, V):
-            stays = [was and new == old for was, new, old in zip(stays, labels, head.today, strict=True)]
+
+        def kept(number: int, some: list[Change] = some, at: int = at) -> list[bool]:
+            part = range(number * AT_ONCE, min((number + 1) * AT_ONCE, len(some)))
+            V = [weights.values[(at + b) * size : (at + b + 1) * size] for b in part]
+            found = labels_after(head, [some[b] for b in part], V)
+            return [all(labels[j] == old for labels in found) for j, old in enumerate(head.today)]
+
+        for good in shared(kept, -(-len(some) // AT_ONCE)):
+            stays = [was and ok for was, ok in zip(stays, good, strict=True)]
         at += len(some)
     if weights.shape[0] != at:
         raise Invalid(f"{where}, weights", f"it has {weights.shape[0]} rows", f"there are {at} choices")

@@ -8,9 +8,8 @@ first one among them. At k = 1 single rows that the box leaves open are refitted
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,16 +17,14 @@ from numpy.typing import NDArray
 from certify.finders.head import boxes
 from certify.rigor.fp import RAISE, Array
 from certify.systems.head.rows.boxes.slabs import Rows
-from certify.systems.head.rows.boxes.trap import WIDE, Centre, Slabs, Sums, centre, drops, top_sums, trap
+from certify.systems.head.rows.boxes.trap import WIDE, Centre, Slabs, centre, drops, top_sums, trap
 from certify.theorems.head.rows.boxes.leaves import Base, base, refits, stays, stays_alone
 from certify.theorems.head.rows.boxes.many_leaves import LARGE, many_leaves
 from certify.theorems.head.rows.boxes.nodes import Box, Node, arrays
 from certify.theorems.head.rows.boxes.second import second, second_drops
 from certify.theorems.head.rows.boxes.singles import hot_rows, left_open, rough, steps
 from certify.theorems.head.rows.boxes.stated import coded, decoded
-
-STORED = 16_000_000
-"""Most numbers that a certificate holds of a tree."""
+from certify.theorems.head.rows.boxes.turns import Task, Turns
 
 STEPS = (0, 3, 6, 10, 15, 22, 30, 40, 55, 75, 100, 130, 180, 250, 350)
 LAST_STEPS = (0, 4, 10, 20, 40, 80, 180)
@@ -48,80 +45,13 @@ BREADTH = (0, WIDE, 64, 80, 120)
 """Of how many rows a box of a deletion forms the products, by k: with fewer, boxes need more rows to be hot."""
 
 
-@dataclass(frozen=True, eq=False)
-class Task:
-    """A node to be worked on."""
-
-    parent: int
-    branch: int
-    out: tuple[int, ...]
-    free: Rows
-    k: int
-    points: Rows
-    w: Array
-    hint: int
-
-
 @dataclass(eq=False)
-class Tree:
-    """The search, point by point: easy points first, and what is finished when time is up counts.
+class Tree(Turns):
+    """The search; `warm` are slabs from which that for those of other nodes starts, by how many rows may follow."""
 
-    Attributes:
-        sums: the training sum.
-        points: (N, p) oriented rows.
-        left: seconds left.
-    """
+    KEPT: ClassVar[tuple[str, ...]] = ("warm",)
 
-    sums: Sums
-    points: Array
-    left: Callable[[], float]
-    most_hot: int = 180
     warm: dict[int, Slabs] = field(default_factory=dict)
-    likely: dict[int, int] = field(default_factory=dict)
-    nodes: list[Node] = field(default_factory=list)
-    pending: Rows = field(default_factory=lambda: np.zeros(0, np.int64))
-    failed: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
-    flips: dict[int, tuple[tuple[int, ...], Array]] = field(default_factory=dict)
-    count: dict[str, int] = field(default_factory=dict)
-    stored: int = 0
-    rank: Rows = field(default_factory=lambda: np.zeros(0, np.int64))
-
-    def run(self, k: int, todo: NDArray[np.bool_], rows: Rows | None = None) -> NDArray[np.bool_]:
-        """Which points are proved to stay under every change of at most k of the rows (None: of all)."""
-        n, N = len(self.sums.S), len(self.points)
-        self.pending, self.failed = np.zeros(N, np.int64), ~todo
-        self.rank = np.zeros(N, np.int64)
-        w = boxes.minimiser(self.sums, self.sums.whole, np.zeros(self.sums.S.shape[1]))
-        queue: list[tuple[int, int, int, Task]] = []
-        entered = np.flatnonzero(todo)
-        self.pending[entered] = 1
-        heapq.heappush(queue, (0, 0, 0, Task(-1, 0, (), np.arange(n) if rows is None else rows, k, entered, w, 0)))
-        serial = 0
-        while queue and self.left() > 0.0 and self.stored < STORED:
-            task = heapq.heappop(queue)[-1]
-            live = task.points[~self.failed[task.points]]
-            if not len(live):
-                continue
-            node, children = self._work(task, live)
-            at = len(self.nodes)
-            self.nodes.append(node)
-            self.stored += node.numbers(task.k)
-            if at == 0:
-                self._rank(node)
-            for child in children:
-                serial += 1
-                self.pending[child.points] += 1
-                heapq.heappush(queue, (int(self.rank[child.points].min()), child.k, serial, child))
-            self.pending[live] -= 1
-        return np.asarray(todo & ~self.failed & (self.pending == 0))
-
-    def _rank(self, root: Node) -> None:
-        """Points that need fewer hot rows come first."""
-        order = np.lexsort((np.arange(len(root.h)), root.h))
-        self.rank[order] = np.arange(len(order))
-
-    def _say(self, what: str, by: int = 1) -> None:
-        self.count[what] = self.count.get(what, 0) + by
 
     def _work(self, task: Task, live: Rows) -> tuple[Node, list[Task]]:
         """A node's box, its points' numbers, and its children."""

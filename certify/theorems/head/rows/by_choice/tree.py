@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
+from certify.problem.jobs import AHEAD, Crew
 from certify.rigor.fp import Array
 from certify.systems.head.rows.boxes.slabs import Rows
 from certify.systems.head.rows.boxes.trap import WIDE, Centre
 from certify.theorems.head.rows.boxes.leaves import base
 from certify.theorems.head.rows.boxes.nodes import Node
 from certify.theorems.head.rows.boxes.stated import Codes
-from certify.theorems.head.rows.boxes.tree import Task
+from certify.theorems.head.rows.boxes.turns import Task
 from certify.theorems.head.rows.by_choice.judge import Judge
 from certify.theorems.head.rows.by_choice.metric import metric
 from certify.theorems.head.rows.by_choice.pieces import LARGE, ROUGH, Formed, Pieces, pieces
@@ -92,10 +94,15 @@ class ChoiceTree(PairTree):
         weak = room < (min(BEAR[k], float(np.quantile(room, LESS))) if k > 2 else BEAR[k])
         open_, all_ = np.zeros((judge.f + 1, len(live)), bool), np.flatnonzero(~weak)
         judge = judge.some(all_)
-        for i in range(judge.f + 1):
-            if not self.left() > 0.0:
-                return None
-            open_[i, all_] = judge.open_by(i, EXACT[k] if self.left() > LATE else (0, 0))
+
+        def slab(i: int) -> NDArray[np.bool_] | None:
+            return judge.open_by(i, EXACT[k] if self.left() > LATE else (0, 0)) if self.left() > 0.0 else None
+
+        with Crew(slab) as crew:
+            for i, found_open in enumerate(crew.all(range(judge.f + 1), AHEAD)):
+                if found_open is None:
+                    return None
+                open_[i, all_] = found_open
         self._say(f"open {k}", int(open_.any(axis=0).sum()))
         more = np.argsort(-open_[:-1].sum(axis=1), kind="stable")[: MORE[k]]  # of these rows nodes are asked, too
         more = more[open_[more].sum(axis=1) > FEWER * len(live)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,8 @@ from certify.theorems.head.rows.boxes.leaves import Base, base, stays_alone
 from certify.theorems.head.rows.boxes.many_leaves import LARGE
 from certify.theorems.head.rows.boxes.nodes import Box, Node
 from certify.theorems.head.rows.boxes.stated import Codes
-from certify.theorems.head.rows.boxes.tree import ROOM, Task, Tree
+from certify.theorems.head.rows.boxes.tree import ROOM, Tree
+from certify.theorems.head.rows.boxes.turns import Task
 from certify.theorems.head.rows.pair_tree.bound import Bound, bound, top
 from certify.theorems.head.rows.pair_tree.cover import apart
 from certify.theorems.head.rows.pair_tree.last import last
@@ -70,6 +72,8 @@ class Part:
 class PairTree(Tree):
     """The search; `now` are the steps at the node that is worked on."""
 
+    KEPT: ClassVar[tuple[str, ...]] = ("warm", "reach", "effort", "single")
+
     now: Steps | None = field(default=None)
     inverse: Base | None = field(default=None)
     last: bool = False
@@ -84,10 +88,11 @@ class PairTree(Tree):
     def _work(self, task: Task, live: Rows) -> tuple[Node, list[Task]]:
         self.last = task.k == 1
         self.little = task.k == 2 and task.parent >= 0 and not self.sums.relabels
-        found = super()._work(task, live)
-        if self.sums.relabels and self.last and task.parent == 0:
+        return super()._work(task, live)
+
+    def _ended(self, task: Task) -> None:
+        if self.sums.relabels and task.k == 1 and task.parent == 0:
             self._hurry()
-        return found
 
     def _hurry(self) -> None:
         """A tree of labels whose first prediction would take longer than there is time is given up: others go on."""

@@ -113,10 +113,13 @@ class Last:
 
     def open(self, block: Block, reaches: tuple[float, ...] = CORRECTED) -> Block:
         """Those of a block that leave a point open."""
-        live = self.live()
+        return block.part(self.which_open(block, self.live(), reaches))
+
+    def which_open(self, block: Block, live: Whole, reaches: tuple[float, ...]) -> Whole:
+        """Which of a block leave one of some points open."""
         if not len(live) or not len(block):
-            return block.part(np.zeros(0, np.int64))
-        return block.part(np.flatnonzero(~self.judge.keeps(self.choices(block), block.V, live, reaches)))
+            return np.zeros(0, np.int64)
+        return np.flatnonzero(~self.judge.keeps(self.choices(block), block.V, live, reaches))
 
     def nearer(self, block: Block) -> Block:
         """Weights nearer to the refits."""

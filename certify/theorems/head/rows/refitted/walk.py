@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -12,16 +14,17 @@ import numpy as np
 from certify.finders.head.anderson import Mixed
 from certify.finders.head.near.leaves import Starts, parents, starts
 from certify.finders.head.refits import Node, Refitter
+from certify.problem.jobs import AHEAD, Crew, among
 from certify.rigor.fp import Array
 from certify.systems.head.rows.change import Choices, RowChange
 from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.refit import AT_ONCE, refits_and_gradients
 from certify.theorems.head.rows.flips import Found
-from certify.theorems.head.rows.method import Budget, Mask
+from certify.theorems.head.rows.method import Budget, Flips, Mask
 from certify.theorems.head.rows.refitted.corrections import Corrections
 from certify.theorems.head.rows.refitted.far import Far, far
 from certify.theorems.head.rows.refitted.judge_pairs import judge_of
-from certify.theorems.head.rows.refitted.last import BLOCK, Last
+from certify.theorems.head.rows.refitted.last import BLOCK, Block, Last
 from certify.theorems.head.rows.refitted.sums import Sums
 
 TOGETHER = 64
@@ -55,6 +58,11 @@ its inputs may be."""
 
 SMALL = 1e-3
 """Of μ: the length of a gradient that decides most labels."""
+
+
+Below = tuple[list[Array], list[tuple[Whole, Whole, Array]], list[tuple[int, Array]], Mask, Flips]
+"""Of some parents the weights that are stored, all that was found if it is kept, weights in full, and what became of
+the points."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,13 +147,20 @@ class Walk:
         sums = Sums(len(self.rows), self.alternatives.shape[1], self.change.count, levels)
         last = Last(self.head, self.rows, self.alternatives, sums, self.refitter,
                     self._watched)
-        corrections = Corrections(last, self._settled)
-        started = time.monotonic()
-        for block in last.blocks():
-            self.summing += time.monotonic() - started
-            self.budget.check()
-            corrections.take(last.open(block, last.judge.summed))
+        corrections, begun = Corrections(last, self._settled), deque[Block]()
+
+        def asked() -> Iterator[tuple[Block, Whole]]:
             started = time.monotonic()
+            for block in last.blocks():
+                self.summing += time.monotonic() - started
+                begun.append(block)
+                yield block, self._watched()
+                started = time.monotonic()
+
+        with Crew(lambda question: last.which_open(*question, last.judge.summed)) as crew:
+            for which in crew.all(asked(), AHEAD):
+                self.budget.check()
+                corrections.take(begun.popleft().part(which))
         corrections.end()
         return {**last.judge.arrays(), "basis": last.basis, **corrections.arrays()}
 
@@ -159,14 +174,32 @@ class Walk:
 
     def _below(self, level: Level, keep: bool, stored: list[Array]) -> Iterator[tuple[Whole, Whole, Array]]:
         """Everything with one more row; nothing of it is kept but its weights where no level comes after it."""
-        for begin in range(0, len(level), TOGETHER):
-            at = slice(begin, begin + TOGETHER)
+        each = self.alternatives.shape[1]
+        after = len(self.rows) - 1 - (level.places[:, -1] if level.places.shape[1] else np.full(len(level), -1))
+        numbers = self._count + np.append(0, np.cumsum(after * each))
+        self._count = int(numbers[-1])
+
+        def looked_at(question: tuple[int, Mask, Mask]) -> Below:
+            begin, clear, flipped = question
+            own, at = copy(self), slice(begin, begin + TOGETHER)
+            own._count, own._thin, own._exact = int(numbers[begin]), 0, []
+            own.clear, own.found = clear, self.found.beside(flipped)
             places, codes = level.places[at], level.codes[at]
-            made = parents(self.refitter, Choices(self.rows[places], codes), level.V[at])
-            for below in self.families(places, codes, made):
-                stored.append(_flat(below[2]))
-                if keep:
-                    yield below
+            made = parents(own.refitter, Choices(own.rows[places], codes), level.V[at])
+            flat, kept = [], []
+            for below in own.families(places, codes, made):
+                flat.append(_flat(below[2]))
+                kept += [below] if keep else []
+            return flat, kept, own._exact, own.clear, own.found.flips()
+
+        questions = ((begin, self.clear.copy(), self.found.flipped) for begin in range(0, len(level), TOGETHER))
+        with Crew(looked_at) as crew:
+            for flat, kept, exact, clear, flips in crew.all(questions, AHEAD):
+                stored += flat
+                self._exact += exact
+                self.clear &= clear
+                self.found.merge(flips)
+                yield from kept
 
     def families(self, places: Whole, codes: Whole, made: list[Node]) -> Iterator[tuple[Whole, Whole, Array]]:
         """Changes with one more row, of those after their last: which, what they become, weights near the refits."""
@@ -333,7 +366,8 @@ def seconds_of_sums(head: Head, change: RowChange) -> float:
     rows = np.sort(np.random.default_rng(0).choice(len(change.rows), size=min(FEW, len(change.rows)), replace=False))
     few = replace(change, rows=tuple(change.rows[i] for i in rows))
     walk = Walk(head, few, head.today >= 0, Budget(), sums=True)
-    arrays = walk.all()
+    with among(1):
+        arrays = walk.all()
     open_ = (len(arrays["moved"]) + len(arrays.get("again", ()))) / few.choices(head, few.count)
     judge, B = judge_of(head, walk.refitter.V0), BLOCK
     some = Choices(np.tile(np.array(few.rows[: few.count]), (B, 1)), np.zeros((B, few.count), dtype=np.int64))

@@ -10,6 +10,7 @@ instead. One tree serves all points.
 from __future__ import annotations
 
 import heapq
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -17,12 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from certify.finders.head.refits import Refitter
+from certify.problem.jobs import AHEAD, Crew
 from certify.problem.limits import OutOfTime
 from certify.rigor.fp import Array
 from certify.systems.head.rows.change import DELETED, Choices, RowChange
 from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.refit import enclose_refits
 from certify.theorems.head.rows.flips import Found
+from certify.theorems.head.rows.method import Flips, Mask
 from certify.theorems.head.rows.softmax.centre import Centre, centre, changes_of
 from certify.theorems.head.rows.softmax.drops import drops
 from certify.theorems.head.rows.softmax.finder import ranges, shifts
@@ -60,6 +63,21 @@ class Task:
     hint: int
 
 
+Question = tuple[Task, Whole, Mask, Mask, dict[int, tuple[Array, Array]]]
+"""A node, its points; points that failed, and that are flipped; and where the search for boxes starts."""
+
+
+@dataclass(frozen=True, eq=False)
+class Worked:
+    """A node and its children, with what became known."""
+
+    node: Node
+    children: list[Task]
+    failed: Mask
+    flips: Flips
+    warm: dict[int, tuple[Array, Array]]
+
+
 @dataclass(eq=False)
 class Tree:
     """The search: easy points first, and what is finished when time is up counts.
@@ -90,28 +108,54 @@ class Tree:
         root = Task(-1, 0, DELETED, (), tuple(self.change.rows), min(self.change.count, len(self.change.rows)), points,
                     self.refitter.V0, 0)
         queue: list[tuple[int, int, int, Task]] = [(0, 0, 0, root)]
-        serial = 0
-        while queue and self.left() > 0.0 and self.stored < STORED:
-            task = heapq.heappop(queue)[-1]
-            live = task.points[~self.failed[task.points]]
-            if not len(live):
-                continue
-            at = len(self.nodes)
-            try:
-                node, children = self._work(task, live)
-            except OutOfTime:  # its points wait for it, and are not proved
-                break
-            self.nodes.append(node)
-            self.stored += node.numbers_held()
-            if at == 0:
-                order = np.lexsort((np.arange(N), node.h))
-                self.rank[order] = np.arange(N)
-            for child in children:
-                serial += 1
-                self.pending[child.points] += 1
-                heapq.heappush(queue, (int(self.rank[child.points].min()), child.k, serial, child))
-            self.pending[live] -= 1
+        serial, asked = 0, deque[tuple[Task, Whole, Question | None]]()
+        with Crew(self._worked) as crew:
+            while asked or (queue and self.left() > 0.0 and self.stored < STORED):
+                if queue and len(asked) < (AHEAD if self.nodes else 1) and self.left() > 0.0 and self.stored < STORED:
+                    task = heapq.heappop(queue)[-1]
+                    live = task.points[~self.failed[task.points]]
+                    if len(live):
+                        question = task, live, self.failed.copy(), self.found.flipped, self.warm.copy()
+                        if self.nodes:
+                            crew.ask(question)
+                        asked.append((task, live, None if self.nodes else question))
+                    continue
+                task, live, root_ = asked.popleft()
+                try:
+                    found = crew.next() if root_ is None else self._worked(root_)
+                except OutOfTime:  # its points wait for it, and are not proved
+                    break
+                for child in self._take(live, found):
+                    serial += 1
+                    self.pending[child.points] += 1
+                    heapq.heappush(queue, (int(self.rank[child.points].min()), child.k, serial, child))
         return np.asarray(todo & ~self.failed & (self.pending == 0))
+
+    def _worked(self, question: Question) -> Worked:
+        """A node, from what is known of others; nothing here changes."""
+        task, live, failed, flipped, warm = question
+        before = self.failed, self.found, self.warm
+        self.failed, self.found, self.warm = failed.copy(), before[1].beside(flipped), warm.copy()
+        try:
+            node, children = self._work(task, live)
+            news = {k: one for k, one in self.warm.items() if one is not warm.get(k)}
+            return Worked(node, children, self.failed, self.found.flips(), news)
+        finally:
+            self.failed, self.found, self.warm = before
+
+    def _take(self, live: Whole, found: Worked) -> list[Task]:
+        """Take what a node found, and its children."""
+        at = len(self.nodes)
+        self.nodes.append(found.node)
+        self.stored += found.node.numbers_held()
+        self.failed = self.failed | found.failed
+        self.found.merge(found.flips)
+        self.warm |= found.warm
+        if at == 0:
+            order = np.lexsort((np.arange(len(found.node.h)), found.node.h))
+            self.rank[order] = np.arange(len(order))
+        self.pending[live] -= 1
+        return [replace(child, parent=at) for child in found.children]
 
     def _check(self) -> None:
         if self.left() <= 0.0:

@@ -6,19 +6,21 @@ evaluation row. So what was looked at is enough for some of them whenever the ti
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from certify.finders.head.refits import Refitter
 from certify.format.errors import EnclosureError
+from certify.problem.jobs import AHEAD, JOBS, Crew
 from certify.problem.limits import OutOfTime
 from certify.rigor.fp import RAISE, Array, U
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head, Whole
 from certify.theorems.head.rows.flips import Found
-from certify.theorems.head.rows.method import Mask
+from certify.theorems.head.rows.method import Flips, Mask
 from certify.theorems.head.rows.softmax.below import block_lengths
 from certify.theorems.head.rows.softmax.centre import Centre, centre
 from certify.theorems.head.rows.softmax_by_choice.candidates import deletions, lines_of
@@ -95,20 +97,33 @@ class Search:
 
     def _slabs(self, s: Singles, need: Whole, points: Whole) -> None:
         """The slabs for some points, those that bear least first, some of which are put off if the time is short."""
-        each = 0.0
-        for a in range(int(need[points].max())):
-            live = points[(self.open & ~self.found.flipped & (need > a))[points]]
-            if not len(live):
-                return
-            before = self.left()
-            slab = Slab(s, a, lines_of(self.head, live), self.found, self._check)
-            self.open[live[slab.open()]] = False
-            done = points[self.open[points] & (need[points] == a + 1)]
-            self.proved[done] = True
-            spent = before - self.left()
-            each = spent if a == 0 else RECENT * each + (1.0 - RECENT) * spent
-            if len(points) > 1 and each * min(int(need[live].max()) - a, SLABS) > self.left():
-                points = points[max(1, int(PUT_OFF * len(points))) :]
+        each, jobs = 0.0, min(JOBS.get(), AHEAD)
+        begun = deque[tuple[int, Whole]]()
+
+        def asked() -> Iterator[tuple[int, Whole, Mask]]:
+            for a in range(int(need[points].max())):
+                live = points[(self.open & ~self.found.flipped & (need > a))[points]]
+                if not len(live):
+                    return
+                begun.append((a, live))
+                yield a, live, self.found.flipped
+
+        def looked_at(question: tuple[int, Whole, Mask]) -> tuple[Mask, Flips, float]:
+            a, live, flipped = question
+            before, found = self.left(), self.found.beside(flipped)
+            open_ = Slab(s, a, lines_of(self.head, live), found, self._check).open()
+            return open_, found.flips(), before - self.left()
+
+        with Crew(looked_at) as crew:
+            for open_, flips, spent in crew.all(asked(), AHEAD):
+                a, live = begun.popleft()
+                self.found.merge(flips)
+                self.open[live[open_]] = False
+                done = points[self.open[points] & (need[points] == a + 1)]
+                self.proved[done] = True
+                each = spent if a == 0 else RECENT * each + (1.0 - RECENT) * spent
+                if len(points) > 1 and each / jobs * min(int(need[live].max()) - a, SLABS) > self.left():
+                    points = points[max(1, int(PUT_OFF * len(points))) :]
 
 
 def pulls(m: Metric, c: Centre) -> Array:

@@ -6,14 +6,15 @@ is refitted, or its row is hot.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from certify.finders.head.refits import Refitter
 from certify.format.errors import EnclosureError
+from certify.problem.jobs import AHEAD, Crew
 from certify.problem.limits import OutOfTime
 from certify.rigor.fp import Array
 from certify.systems.head.rows.change import DELETED, Choices, RowChange
@@ -21,7 +22,7 @@ from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.refit import enclose_refits
 from certify.theorems.head.rows.boxes.stated import Codes, decoded
 from certify.theorems.head.rows.flips import Found
-from certify.theorems.head.rows.method import Mask
+from certify.theorems.head.rows.method import Flips, Mask
 from certify.theorems.head.rows.softmax.centre import centre
 from certify.theorems.head.rows.softmax_pairs.bound import FIRST, Bound, Formed, bound
 from certify.theorems.head.rows.softmax_pairs.judge import Open, judge
@@ -54,6 +55,25 @@ FEW, MOST_LEAVES, LEAF_TURNS = 24, 20_000, 16
 """Refits of a child that are few, of all most, and corrections of one."""
 
 
+Asked = tuple[int, Mask, Mask, int, int, dict[int, Array | float]]
+"""A hot row by its number; points that are open, and flipped; leaves; what was not enough for others, and ranges."""
+
+
+@dataclass(frozen=True, eq=False)
+class Child:
+    """What is found at a child: weights, codes and leaves, points that are open, and what later ones begin with."""
+
+    weights: list[Array]
+    codes: list[Codes]
+    leaf: list[tuple[int, int]]
+    leaf_weights: list[Array]
+    open: Mask
+    flips: Flips
+    why: str
+    effort: int
+    warm: dict[int, Array | float]
+
+
 @dataclass(eq=False)
 class Tree:
     """The search.
@@ -63,6 +83,7 @@ class Tree:
         left: seconds left.
         hot, weights, codes: what the certificate holds of the nodes, the root first; `leaf`, `leaf_weights` of refits.
         why: what kept it from proving more.
+        before: leaves of children before this one.
     """
 
     head: Head
@@ -76,6 +97,7 @@ class Tree:
     why: str = ""
     effort: int = 0
     warm: dict[int, Array | float] = field(default_factory=dict)
+    before: int = 0
 
     def run(self, todo: Mask) -> Mask:
         """Which points are proved to stay."""
@@ -108,11 +130,7 @@ class Tree:
         self.st, self.near = st, b
         self.hot, self.weights, self.codes = hot, [V], [found.codes]
         self._pairs(left)
-        for a, i in enumerate(hot):
-            self._check()
-            if not self.open.any():
-                return
-            self._child(i, np.setdiff1d(free, np.array(hot[: a + 1], dtype=np.int64)))
+        self._children(free)
 
     def _long(self, b: Near, free: Whole, most: int) -> Whole:
         """The rows that pull most."""
@@ -157,7 +175,38 @@ class Tree:
             self.warm[count] = decoded(found.codes)[0]
         return found
 
-    def _child(self, i: int, rest: Whole) -> None:
+    def _children(self, free: Whole) -> None:
+        """The hot rows one by one, by several processes: each is looked at with what was known when it was asked."""
+        def asked() -> Iterator[Asked]:
+            for a in range(len(self.hot)):
+                self._check()
+                if not self.open.any():
+                    return
+                yield a, self.open.copy(), self.found.flipped, len(self.leaf), self.effort, self.warm.copy()
+
+        def looked_at(question: Asked) -> Child:
+            a, open_, flipped, leaves, effort, warm = question
+            own = replace(self, effort=effort, warm=warm, weights=[], codes=[], leaf=[], leaf_weights=[], why="")
+            own.open, own.found, own.refitter = open_, self.found.beside(flipped), self.refitter
+            own.st, own.near, own.before = self.st, self.near, leaves
+            own.child(self.hot[a], np.setdiff1d(free, np.array(self.hot[: a + 1], dtype=np.int64)))
+            news = {count: one for count, one in own.warm.items() if one is not self.warm.get(count)}
+            return Child(own.weights, own.codes, own.leaf, own.leaf_weights, own.open, own.found.flips(), own.why,
+                         own.effort, news)
+
+        with Crew(looked_at) as crew:
+            for one in crew.all(asked(), AHEAD):
+                self.weights += one.weights
+                self.codes += one.codes
+                self.leaf += one.leaf
+                self.leaf_weights += one.leaf_weights
+                self.open &= one.open
+                self.found.merge(one.flips)
+                self.why = one.why or self.why
+                self.effort = max(self.effort, one.effort)
+                self.warm |= one.warm
+
+    def child(self, i: int, rest: Whole) -> None:
         """The refits without a hot row and one of the rest."""
         st, k, m = self.st, self.head.k, self.head.m
         start = np.zeros((self.head.n, k, m))
@@ -230,7 +279,7 @@ class Tree:
             guess: `(B, k, m)` weights near the refits.
         """
         use = np.flatnonzero((wanted & self.open).any(axis=1))
-        if len(use) + len(self.leaf) > MOST_LEAVES:
+        if len(use) + len(self.leaf) + self.before > MOST_LEAVES:
             self.open[:] = False
             self.why = f"more than {MOST_LEAVES} pairs would be refitted one by one"
             return

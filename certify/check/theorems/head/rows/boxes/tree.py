@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from certify.check.limits.shares import shared
 from certify.check.theorems.head.rows.boxes.codes import slabs
 from certify.check.theorems.head.rows.boxes.fixed_rows import Sums
 from certify.check.theorems.head.rows.boxes.leaves import Base, alone, base, leaves
@@ -61,20 +62,31 @@ def proved(s: Sums, e: Points, nodes: Sequence[Node], free: Sequence[int], count
     Raises:
         Invalid: the nodes are no tree, or a row, number or weight is out of place.
     """
-    stand = places(s, nodes, free, count, len(e.rows), where)
-    good, part = [True] * len(e.rows), e
-    last: list[int] = []
-    for node, place in zip(nodes, stand, strict=True):
-        live = [j for j in range(len(e.rows)) if node.numbers[j] >= 0 and good[j]]
+    stand, some = places(s, nodes, free, count, len(e.rows), where), Some(e)
+
+    def left_open(at: int) -> list[int]:
+        node, place = nodes[at], stand[at]
+        live = [j for j, number in enumerate(node.numbers) if number >= 0]
         if not live:
-            continue
-        c = centre(s, place.out, node.weights)
-        if live != last:  # brothers often speak of the same points
-            last, part = live, e.some(live)
-        open_ = last_level(node, place, c, part, live) if place.k == 1 else _inner(node, place, c, part, live, nodes)
-        for j in open_:
-            good[j] = False
-    return [ok and nodes[0].numbers[j] >= 0 if nodes else False for j, ok in enumerate(good)]
+            return []
+        c, part = centre(s, place.out, node.weights), some.of(live)
+        return last_level(node, place, c, part, live) if place.k == 1 else _inner(node, place, c, part, live, nodes)
+
+    open_ = {j for found in shared(left_open, len(nodes)) for j in found}
+    return [j not in open_ and nodes[0].numbers[j] >= 0 if nodes else False for j in range(len(e.rows))]
+
+
+class Some:
+    """Some of the points, which brothers often speak of one after another."""
+
+    def __init__(self, e: Points) -> None:
+        self.e, self._last, self._part = e, list[int](), e
+
+    def of(self, live: list[int]) -> Points:
+        """Those."""
+        if live != self._last:
+            self._last, self._part = live, self.e.some(live)
+        return self._part
 
 
 def places(s: Sums, nodes: Sequence[Node], free: Sequence[int], count: int, N: int, where: str) -> list[Place]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from operator import itemgetter
 
+from certify.check.limits.shares import shared
 from certify.check.theorems.head.rows.boxes.codes import TABLE
 from certify.check.theorems.head.rows.boxes.fixed_rows import Sums
 from certify.check.theorems.head.rows.boxes.leaves import Base, alone, base
 from certify.check.theorems.head.rows.boxes.margins import Points
 from certify.check.theorems.head.rows.boxes.singles import Singles
 from certify.check.theorems.head.rows.boxes.trap import Centre, centre
-from certify.check.theorems.head.rows.boxes.tree import Node, Place, places, refused
+from certify.check.theorems.head.rows.boxes.tree import Node, Place, Some, places, refused
 from certify.check.theorems.head.rows.pair_tree.bound import Bound
 from certify.check.theorems.head.rows.pair_tree.drops import Drops
 from certify.check.theorems.head.rows.pair_tree.effort import MOST, NOT_MANY, efforts
@@ -33,30 +34,37 @@ REFITTED = 48
 def proved(s: Sums, e: Points, nodes: Sequence[Node], free: Sequence[int], count: int, where: str) -> list[bool]:
     """Which points keep a positive margin under every deletion of at most `count` of the free rows.
 
-    As in D6, with the bound of D12 in the place of a box at every node after which two and more rows may follow.
+    As in D6, with the bound of D12 in the place of a box at every node after which two and more rows may follow. A node
+    is asked what its parent leaves, so that those after equally many deletions are looked at together.
 
     Raises:
         Invalid: the nodes are no tree, or a row, number, weight or code is out of place.
     """
-    stand = places(s, nodes, free, count, len(e.rows), where)
-    good, part = [True] * len(e.rows), e
-    last, rest = list[int](), dict[int, Rest]()
-    for at, (node, place) in enumerate(zip(nodes, stand, strict=True)):
+    stand, some = places(s, nodes, free, count, len(e.rows), where), Some(e)
+    for at, node in enumerate(nodes):
         if any(not 0 <= int(x) < len(TABLE) for _, codes, _ in node.boxes for x in codes):
             raise Invalid(f"{where}.nodes[{at}]", "a code is out of range", f"codes are 0 to {len(TABLE) - 1}")
-        asked = rest.get(node.parent, {})
+    good, rest = [True] * len(e.rows), dict[int, Rest]()
+
+    def looked_at(at: int) -> tuple[list[int], Rest]:
+        node, place, asked = nodes[at], stand[at], rest.get(nodes[at].parent, {})
         live = [j for j in range(len(e.rows)) if good[j] and (
             node.branch in asked[j] if j in asked else node.numbers[j] >= 0)]
         if not live:
-            continue
-        c = centre(s, place.out, node.weights)
-        if live != last:
-            last, part = live, e.some(live)
+            return [], {}
+        c, part, own = centre(s, place.out, node.weights), some.of(live), Rest()
         last_one = last_labels if s.relabels else last_deletion
         open_ = last_one(node, place, c, part, live, [asked[j][node.branch] if j in asked else None for j in live]) if (
-            place.k == 1) else _inner(node, place, c, part, live, nodes, rest.setdefault(at, {}))
-        for j in open_:
-            good[j] = False
+            place.k == 1) else _inner(node, place, c, part, live, nodes, own)
+        return open_, own
+
+    for k in sorted({place.k for place in stand}, reverse=True):  # nodes after equally many deletions
+        level = [at for at, place in enumerate(stand) if place.k == k]
+        for at, (open_, own) in zip(level, shared(lambda number, some=level: looked_at(some[number]), len(level)),
+                                    strict=True):
+            rest[at] = own
+            for j in open_:
+                good[j] = False
     return [ok and nodes[0].numbers[j] >= 0 if nodes else False for j, ok in enumerate(good)]
 
 

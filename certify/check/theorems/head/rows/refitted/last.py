@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
+from itertools import islice
 from math import comb
 
+from certify.check.limits.shares import shared
 from certify.check.reading.arrays import Array
 from certify.check.theorems.head.rows.head import Head
 from certify.check.theorems.head.rows.refitted.block import Block, Change, Corrected, Sums
@@ -17,7 +20,8 @@ from certify.check.theorems.head.rows.refitted.packed_pairs import PackedPairs
 from certify.format.refusal import Invalid
 
 SUMS = {"basis", "moved", "units"}
-AT_ONCE = 128
+AT_ONCE, TOGETHER = 128, 256
+"""Changes that are judged together by themselves, and blocks that are shared among processes."""
 TOO_LARGE = "a weight is too large"
 
 
@@ -94,26 +98,40 @@ class Last:
         exact = {number - smaller: weights for number, weights in others.items() if number >= smaller}
         waiting: list[tuple[int, Change, list[int]]] = []
         alone: list[tuple[Change, Sequence[float]]] = []
-        for block in self.sums.blocks():
-            at = self.corrected.within(block)
-            gone = [self.corrected.moved[place] for place in at]
-            more = [number for number in block.numbers if number in exact] if exact else []
-            if both := set(more) & set(gone):
-                raise Invalid(f"{self.where}, again", f"it names choice {smaller + min(both)}", "units correct it")
-            alone += [(block.changes[number - block.numbers[0]], exact[number]) for number in more]
-            if at:
-                lists = block.lists()
-                waiting += [(place, block.changes[b], [x[b] - HALF for x in lists])
-                            for place, b in zip(at, (number - block.numbers[0] for number in gone), strict=True)]
-            # with those that are judged elsewhere: curvature is shared out as it was for the prover
-            stays = self._judged(block, stays, self.held.summed, {*gone, *more})
-            while len(waiting) >= len(some := waiting[: self.corrected.at_once]) == self.corrected.at_once:
-                stays, waiting = self._corrected(some, stays), waiting[len(some) :]
-            while len(alone) >= AT_ONCE:
-                stays, alone = self._alone(alone[:AT_ONCE], stays), alone[AT_ONCE:]
-        if waiting:
-            stays = self._corrected(waiting, stays)
-        return self._alone(alone, stays) if alone else stays
+        every = self.sums.blocks()
+        while group := list(islice(every, TOGETHER)):
+            elsewhere = list[set[int]]()
+            for block in group:
+                at = self.corrected.within(block)
+                gone = [self.corrected.moved[place] for place in at]
+                more = [number for number in block.numbers if number in exact] if exact else []
+                if both := set(more) & set(gone):
+                    raise Invalid(f"{self.where}, again", f"it names choice {smaller + min(both)}", "units correct it")
+                alone += [(block.changes[number - block.numbers[0]], exact[number]) for number in more]
+                if at:
+                    lists = block.lists()
+                    waiting += [(place, block.changes[b], [x[b] - HALF for x in lists])
+                                for place, b in zip(at, (number - block.numbers[0] for number in gone), strict=True)]
+                # with those that are judged elsewhere: curvature is shared out as it was for the prover
+                elsewhere.append({*gone, *more})
+            judged = [partial(self._judged, block, reaches=self.held.summed, elsewhere=others)
+                      for block, others in zip(group, elsewhere, strict=True)]
+            many, few = self.corrected.at_once, AT_ONCE
+            for at_end in range(many, len(waiting) + 1, many):
+                judged.append(partial(self._corrected, waiting[at_end - many : at_end]))
+            for at_end in range(few, len(alone) + 1, few):
+                judged.append(partial(self._alone, alone[at_end - few : at_end]))
+            waiting, alone = waiting[len(waiting) // many * many :], alone[len(alone) // few * few :]
+            stays = self._by_all(judged, stays)
+        judged = [*([partial(self._corrected, waiting)] if waiting else []),
+                  *([partial(self._alone, alone)] if alone else [])]
+        return self._by_all(judged, stays) if judged else stays
+
+    @staticmethod
+    def _by_all(judged: Sequence[Callable[[list[bool]], list[bool]]], stays: list[bool]) -> list[bool]:
+        """The rows that stay after each of some blocks, which processes share."""
+        found = shared(lambda number: judged[number](stays), len(judged))
+        return [all(some) for some in zip(*found, strict=True)]
 
     def _corrected(self, some: list[tuple[int, Change, list[int]]], stays: list[bool]) -> list[bool]:
         try:

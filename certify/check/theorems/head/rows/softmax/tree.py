@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from flint import arb
 
+from certify.check.limits.shares import shared
 from certify.check.linalg.balls import ZERO
 from certify.check.theorems.head.rows.head import Head
 from certify.check.theorems.head.rows.refitted.refit import labels_after
@@ -23,13 +24,16 @@ def proved(head: Head, nodes: Sequence[Node], asked: Sequence[bool]) -> list[boo
     judged.
     """
     good = [want and number >= 0 for want, number in zip(asked, nodes[0].numbers, strict=True)]
-    for node in nodes:
+
+    def left_open(at: int) -> list[int]:
+        node = nodes[at]
         live = [j for j, number in enumerate(node.numbers) if number >= 0 and good[j]]
-        if live:
-            open_ = _last(head, node, live) if node.k == 1 and node.free else _inner(head, node, live, nodes)
-            for j in open_:
-                good[j] = False
-    return good
+        if not live:
+            return []
+        return _last(head, node, live) if node.k == 1 and node.free else _inner(head, node, live, nodes)
+
+    open_ = {j for found in shared(left_open, len(nodes)) for j in found}
+    return [ok and j not in open_ for j, ok in enumerate(good)]
 
 
 def _box(head: Head, node: Node) -> Box | None:

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 from flint import arb, ctx
 
+from certify.check.limits.shares import among
 from certify.check.reading.arrays import Array
 from certify.check.theorems.head.rows import enumeration
 from certify.check.theorems.head.rows.head import BITS
+from certify.check.theorems.head.rows.refitted import last
 from certify.check.theorems.head.rows.refitted.block import Block as WholeBlock
 from certify.check.theorems.head.rows.refitted.block import Sums as WholeSums
 from certify.check.theorems.head.rows.refitted.block import _signed, ones
@@ -232,6 +234,17 @@ def test_forged_weights_prove_less(honest, name):
     assert sum(clear)
     if name in ("a correction", "another basis", "other weights", "averages of nothing"):
         assert sum(found) < sum(clear)
+
+
+def test_any_number_of_processes_says_the_same(honest, monkeypatch):
+    head, change, arrays, clear = honest
+    monkeypatch.setattr(last, "TOGETHER", 3)
+    for new in ({}, FORGED["other weights"](arrays, head.n), FORGED["averages of nothing"](arrays, head.n)):
+        found = []
+        for jobs in (1, 2, 3):
+            with among(jobs):
+                found.append(proved(head, change, read(arrays | new), clear))
+        assert found[0] == found[1] == found[2] and (found[0] == clear) == (not new)
 
 
 @pytest.mark.parametrize(("bad", "why"), [

@@ -1,0 +1,216 @@
+"""Several processes on one proof: questions that need nothing of each other, and the answers in their order.
+
+The process forks, so that every other one has all that this one has. What is asked, and in which order, never depends
+on their number, and neither does a proof. Where there is no safe `fork` (Windows, macOS) one process does all of it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from multiprocessing import get_all_start_methods, get_context
+from multiprocessing.connection import Connection, Pipe, wait
+from multiprocessing.process import BaseProcess
+from types import TracebackType
+from typing import Any, Final, Generic, NoReturn, TypeVar
+
+from certify.format.errors import EnclosureError, InputError
+from certify.problem.limits import OutOfTime
+
+JOBS: ContextVar[int] = ContextVar("jobs", default=1)
+"""How many processes work at the same time."""
+
+MOST: Final = 1024
+
+AHEAD: Final = 16
+"""Questions that are asked before it is known what the first of them found: more processes have nothing to do."""
+
+Q = TypeVar("Q")
+A = TypeVar("A")
+
+
+def processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def number_of_jobs(jobs: int) -> int:
+    """How many processes are meant: from 1 on, or −1, as many as there are processors.
+
+    >>> number_of_jobs(3), number_of_jobs(-1) == processors()
+    (3, True)
+
+    Raises:
+        InputError: another number.
+    """
+    if isinstance(jobs, bool) or not isinstance(jobs, int) or not (jobs == -1 or 1 <= jobs <= MOST):
+        raise InputError("jobs", f"{jobs!r}", f"give a number of processes from 1 to {MOST}, or -1 for all processors")
+    return processors() if jobs == -1 else jobs
+
+
+@contextmanager
+def among(jobs: int) -> Iterator[None]:
+    """Proofs in the block are made by so many processes.
+
+    Raises:
+        InputError: a number that is none.
+    """
+    token = JOBS.set(number_of_jobs(jobs))
+    try:
+        yield
+    finally:
+        JOBS.reset(token)
+
+
+class Crew(Generic[Q, A]):
+    """Processes that answer questions; where one is allowed, this one itself, when it is asked.
+
+    The others begin with the first question, and end with the block.
+
+    Args:
+        answer: of a question; it may change nothing that another question looks at.
+    """
+
+    def __init__(self, answer: Callable[[Q], A]) -> None:
+        forks = "fork" in get_all_start_methods() and sys.platform != "darwin"
+        self._answer, self._jobs = answer, JOBS.get() if forks else 1
+        self._answers: dict[int, tuple[BaseException | None, A]] = {}
+        self._asked, self._taken, self._failed = 0, 0, False
+        self._waiting: deque[tuple[int, Q]] = deque()
+        self._pipes: list[Connection] = []
+        self._processes: list[BaseProcess] = []
+        self._idle: list[Connection] = []
+        self._end: tuple[int, int] | None = None
+
+    def __enter__(self) -> Crew[Q, A]:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        for one in self._processes:
+            one.kill()
+        for one in self._processes:
+            one.join()
+        for pipe in self._pipes:
+            pipe.close()
+        for end in self._end or ():
+            os.close(end)
+
+    def all(self, questions: Iterable[Q], ahead: int) -> Iterator[A]:
+        """The answers to some questions, of which so many are asked before the answer to the first is taken."""
+        coming = iter(questions)
+        while True:
+            if self._asked - self._taken == ahead:
+                yield self.next()
+            try:
+                self.ask(next(coming))
+            except StopIteration:
+                break
+        while self._taken < self._asked:
+            yield self.next()
+
+    def ask(self, question: Q) -> None:
+        """Have a question answered."""
+        number, self._asked = self._asked, self._asked + 1
+        if self._jobs < 2:
+            if not self._failed:  # what is asked after a question that fails is never taken
+                self._alone(number, question)
+            return
+        if not self._processes:
+            self._begin()
+        self._waiting.append((number, question))
+        self._give()
+
+    def _alone(self, number: int, question: Q) -> None:
+        try:
+            self._answers[number] = None, self._answer(question)
+        except (Exception, OutOfTime) as error:  # raised in its turn, as where another process answers
+            self._answers[number], self._failed = (error, None), True  # type: ignore[assignment]
+
+    def next(self) -> A:
+        """The answer to the first question whose answer was not taken yet.
+
+        Raises:
+            EnclosureError: a process ended without its answer.
+            Exception: what the answer raised.
+        """
+        number, self._taken = self._taken, self._taken + 1
+        while number not in self._answers:
+            for pipe in wait(self._pipes):
+                assert isinstance(pipe, Connection)
+                self._receive(pipe)
+            self._give()
+        error, answer = self._answers.pop(number)
+        if error is not None:
+            raise error
+        return answer
+
+    def _begin(self) -> None:
+        self._end = os.pipe()  # nobody writes: a pipe that nobody can write to any more says that this process is gone
+        for _ in range(self._jobs):
+            here, there = Pipe()
+            self._pipes.append(here)
+            one = get_context("fork").Process(target=_serve, args=(self._answer, there, self._pipes, self._end))
+            one.start()
+            self._processes.append(one)
+            there.close()
+        self._idle = list(self._pipes)
+
+    def _give(self) -> None:
+        while self._waiting and self._idle:
+            pipe = self._idle.pop()
+            try:
+                pipe.send(self._waiting.popleft())
+            except OSError:
+                self._lost(pipe)
+
+    def _receive(self, pipe: Connection) -> None:
+        try:
+            number, raised, answer = pipe.recv()
+        except (EOFError, OSError):
+            self._lost(pipe)
+        self._answers[number] = None if raised is None else _unpacked(*raised), answer
+        self._idle.append(pipe)
+
+    def _lost(self, pipe: Connection) -> NoReturn:
+        one = self._processes[self._pipes.index(pipe)]
+        one.join()
+        status = one.exitcode or 0
+        how = f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
+        raise EnclosureError("jobs", f"one of {self._jobs} processes {how}",
+                             "there may be too little memory for so many: give fewer jobs")
+
+
+def _unpacked(kind: type[BaseException], args: tuple[Any, ...], members: dict[str, Any]) -> BaseException:
+    """The exception as it was: what it is made from is not what it keeps."""
+    error: BaseException = kind.__new__(kind, *args)
+    vars(error).update(members)
+    return error
+
+
+def _serve(answer: Callable[[Any], Any], pipe: Connection, others: list[Connection], end: tuple[int, int]) -> None:
+    """Another process: questions and their answers, until the first one ends it or is gone itself."""
+    from threading import Thread
+
+    from threadpoolctl import threadpool_limits
+
+    JOBS.set(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first one hears it, too, and ends all
+    for other in others:
+        other.close()
+    told, ended = end
+    os.close(ended)
+    Thread(target=lambda: (os.read(told, 1), os._exit(1)), daemon=True).start()
+    with threadpool_limits(1):
+        while True:
+            number, question = pipe.recv()
+            try:
+                said = number, None, answer(question)
+            except (Exception, OutOfTime) as error:  # whatever it is, the first process raises it
+                said = number, (type(error), error.args, vars(error)), None
+            pipe.send(said)

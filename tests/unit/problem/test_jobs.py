@@ -1,0 +1,120 @@
+"""Questions to several processes: answers in their order, errors as they were, and no process that is left."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from certify.format.errors import EnclosureError, InputError
+from certify.problem.jobs import JOBS, Crew, among, number_of_jobs, processors
+from certify.problem.limits import OutOfTime
+from tests.families.processes import runs
+
+ROOT = Path(__file__).resolve().parents[3]
+BUSY = """
+import os, sys, time
+from certify.problem.jobs import Crew, among
+
+def answer(question):
+    os.write(1, f"{os.getpid()}\\n".encode())
+    time.sleep(60)
+
+with among(3), Crew(answer) as crew:
+    list(crew.all(range(9), 4))
+"""
+
+
+@pytest.mark.parametrize("jobs", [1, 2, 3])
+def test_answers_come_in_the_order_of_their_questions(jobs: int) -> None:
+    def answer(question: int) -> tuple[int, int]:
+        time.sleep(0.01 * (question % 3))
+        return question, os.getpid()
+
+    with among(jobs), Crew(answer) as crew:
+        found = list(crew.all(range(20), 6))
+        crew.ask(20)
+        crew.ask(21)
+        found += [crew.next(), crew.next()]
+    assert [question for question, _ in found] == list(range(22))
+    assert len({pid for _, pid in found}) == jobs and (os.getpid() in {pid for _, pid in found}) == (jobs == 1)
+    assert JOBS.get() == 1 and not multiprocessing.active_children()
+
+
+@pytest.mark.parametrize("jobs", [1, 2, 3])
+def test_so_many_questions_are_asked_before_the_first_answer_is_taken_whatever_their_number(jobs: int) -> None:
+    taken: list[int] = []
+    known: list[int] = []
+
+    def questions() -> object:
+        for number in range(8):
+            known.append(len(taken))
+            yield number
+
+    with among(jobs), Crew(lambda number: number) as crew:
+        for answer in crew.all(questions(), 3):
+            taken.append(answer)
+    assert known == [0, 0, 0, 1, 2, 3, 4, 5] and taken == list(range(8))
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("error", [ValueError("three"), InputError("a", "b", "c"), OutOfTime(), MemoryError()])
+def test_an_error_is_raised_in_its_turn_as_it_was(jobs: int, error: BaseException) -> None:
+    def answer(question: int) -> int:
+        if question == 3:
+            raise error
+        return question
+
+    seen = []
+    with pytest.raises(type(error)) as caught, among(jobs), Crew(answer) as crew:
+        for one in crew.all(range(9), 4):
+            seen.append(one)
+    assert seen == [0, 1, 2] and str(caught.value) == str(error) and vars(caught.value) == vars(error)
+    assert not multiprocessing.active_children()
+
+
+def test_a_process_that_is_killed_is_an_error() -> None:
+    def answer(question: int) -> int:
+        if question == 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return question
+
+    with pytest.raises(EnclosureError, match="one of 2 processes was ended by signal 9"), among(2), \
+            Crew(answer) as crew:
+        list(crew.all(range(9), 4))
+    assert not multiprocessing.active_children()
+
+
+def test_a_process_that_answers_no_more_questions_has_no_crew_of_its_own() -> None:
+    with among(2), Crew(lambda _: JOBS.get()) as crew:
+        assert list(crew.all(range(4), 2)) == [1] * 4
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 1), (signal.SIGTERM, -15), (signal.SIGKILL, -9)])
+def test_no_process_is_left_when_the_first_is_ended(number: int, status: int) -> None:
+    process = subprocess.Popen([sys.executable, "-c", BUSY], cwd=ROOT, stdout=subprocess.PIPE, text=True,
+                               stderr=subprocess.PIPE)
+    assert process.stdout is not None and process.stderr is not None
+    others = [int(process.stdout.readline()) for _ in range(3)]
+    assert len(set(others)) == 3 and all(runs(pid) for pid in others)
+    process.send_signal(number)
+    errors = process.stderr.read()
+    process.stdout.close()
+    assert process.wait(30) in (status, -2) and errors.count("Traceback") == (number == signal.SIGINT)
+    end = time.monotonic() + 20
+    while any(runs(pid) for pid in others) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not any(runs(pid) for pid in others)
+
+
+def test_numbers_of_processes() -> None:
+    assert [number_of_jobs(jobs) for jobs in (1, 7, -1)] == [1, 7, processors()]
+    for jobs in (0, -2, 1025, 1.0, True, "2", None):
+        with pytest.raises(InputError, match="give a number of processes"), among(jobs):  # type: ignore[arg-type]
+            pass

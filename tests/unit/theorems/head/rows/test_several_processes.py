@@ -1,0 +1,117 @@
+"""Proofs by several processes: the same bytes for any number of them, by every method that shares its work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+
+import numpy as np
+import pytest
+from flint import ctx
+
+from certify.check.limits import shares
+from certify.problem.jobs import among
+from certify.systems.head.rows.change import RowChange
+from certify.systems.head.rows.changes.base import Change
+from certify.systems.head.rows.head import Head
+from certify.theorems.head.rows import survey
+from certify.theorems.head.rows.by_choice import tree as choices
+from certify.theorems.head.rows.method import Budget, Part
+from certify.theorems.head.rows.pair_tree import tree as pairs
+from certify.theorems.head.rows.refitted import walk
+from certify.theorems.head.rows.softmax_pairs import tree as softmax_pairs
+from tests.families.class_heads import class_head
+from tests.families.head_changes import KINDS
+from tests.families.logistic_heads import as_checked, logistic_head, stored
+
+Case = tuple[Head, Change]
+
+
+def logistic(count: int, relabels: bool = False, n: int = 14, decay: float = 3.0) -> Callable[[int], Case]:
+    return lambda seed: (logistic_head(np.random.default_rng([seed, 31]), n, 8, decay),
+                         RowChange(relabels, count, tuple(range(n))))
+
+
+def softmax(count: int, relabels: bool = False, decay: float = 3.0) -> Callable[[int], Case]:
+    return lambda seed: (class_head(np.random.default_rng([seed, 32]), 13, 3, 8, decay, False, 2.0),
+                         RowChange(relabels, count, tuple(range(13))))
+
+
+def groups(seed: int) -> Case:
+    rng = np.random.default_rng([seed, 33])
+    head = class_head(rng, 12, 3, 8, 1.0, False, 2.0)
+    return head, KINDS["groups"](rng, head, False)[0]
+
+
+CASES: dict[str, tuple[str, Callable[[int], Case]]] = {
+    "boxes, deletions": ("box_tree", logistic(3)), "boxes, labels": ("box_tree", logistic(2, True, decay=8.0)),
+    "pairs": ("pair_tree", logistic(3)), "choices": ("by_choice", logistic(3, decay=10.0)),
+    "pairs of classes": ("softmax_pairs", softmax(2)), "choices of classes": ("softmax_by_choice", softmax(2)),
+    "boxes of classes": ("softmax_tree", softmax(2, decay=10.0)),
+    "groups": ("every_choice", groups), "refits": ("enumeration", logistic(3)),
+    "refits of labels": ("enumeration", softmax(2, True)), "sums": ("enumeration", logistic(2, True, 26, 8.0)),
+}
+
+
+def bytes_of(part: Part | None) -> list[bytes]:
+    """All that a method returns."""
+    if part is None:
+        return []
+    flips = part.flips
+    more = [] if flips is None else [flips.point, flips.rows, flips.codes, flips.weights]
+    named = [one for name in sorted(part.arrays) for one in (np.frombuffer(name.encode(), np.uint8), part.arrays[name])]
+    return [np.ascontiguousarray(one).tobytes() for one in (part.proved, *named, *more)]
+
+
+def proved(name: str, case: Case, jobs: int) -> Part | None:
+    head, change = case
+    with among(jobs), np.errstate(all="ignore"):
+        return survey._method(name).prove(head, change, head.today >= 0, Budget())
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trees with more nodes than they need on so few rows."""
+    for module, name, value in ((choices, "OPEN", 30), (choices, "LESS", 0.0), (choices, "BEAR", {2: 0.0, 3: 0.0}),
+                                (choices, "OWN", {2: 14, 3: 14}), (pairs, "FIRST", 4), (softmax_pairs, "LEAVES", 3),
+                                (softmax_pairs, "HOT", (4, 6)), (walk, "TOGETHER", 3), (walk, "MANY", 300)):
+        monkeypatch.setattr(module, name, value)
+
+
+@pytest.mark.parametrize("what", CASES)
+def test_any_number_of_processes_gives_the_same_bytes(what: str) -> None:
+    name, case_of = CASES[what]
+    any_proved = False
+    for seed in range(3):
+        case = case_of(seed)
+        found = [proved(name, case, jobs) for jobs in (1, 2, 3)]
+        assert bytes_of(found[0]) == bytes_of(found[1]) == bytes_of(found[2]) != []
+        any_proved |= found[0] is not None and bool(found[0].proved.any())
+    assert any_proved
+
+
+@pytest.mark.parametrize("what", ["boxes, deletions", "boxes, labels", "pairs"])
+def test_any_number_of_processes_accepts_and_refuses_the_same(what: str) -> None:
+    """Honest trees, and trees whose numbers of hot rows are less than they need."""
+    name, case_of = CASES[what]
+    accepted = refused = 0
+    for seed in range(3):
+        head, change = case_of(seed)
+        assert isinstance(change, RowChange)
+        part = proved(name, (head, change), 1)
+        assert part is not None
+        if not part.proved.any():
+            continue
+        forged = dict(part.arrays)
+        forged["numbers"] = np.minimum(forged["numbers"], 0)
+        twin = as_checked(head, change.rows, change.count, change.relabels)
+        module = import_module(f"certify.check.theorems.head.rows.{name}")
+        for arrays in (dict(part.arrays), forged):
+            answers = []
+            for jobs in (1, 2, 3):
+                with ctx.workprec(64), shares.among(jobs):
+                    answers.append(module.proved(twin, stored(arrays), "claim", part.proved.tolist()))
+            assert answers[0] == answers[1] == answers[2]
+            accepted += answers[0] == part.proved.tolist()
+            refused += answers[0] != part.proved.tolist()
+    assert accepted and refused
