@@ -14,7 +14,8 @@ from certify.systems.head.rows.refit import Slopes, enclose_slopes
 from certify.theorems.head.rows.method import Mask
 from certify.theorems.head.rows.softmax.below import lengths_in
 from certify.theorems.head.rows.softmax.trap import ROOT2, own_blocks, seen
-from certify.theorems.head.rows.softmax_by_choice.metric import Metric, distances, ranges
+from certify.theorems.head.rows.softmax_by_choice.metric import Metric, distances, left_at, ranges
+from certify.theorems.head.rows.softmax_by_choice.sums import Base, Steps, sums
 
 ROOM = 1.0 + 2.0**-20
 """Factor on every distance."""
@@ -73,8 +74,12 @@ def left_of(m: Metric, slopes: Slopes) -> Array:
     """`(B,)` at least what candidates leave of the gradient, in the norm of the inverse."""
     g = slopes.gradient.reshape(len(slopes.gradient), -1)
     raw = np.sqrt(np.einsum("bi,bi->b", g, g)) * (1.0 - (g.shape[1] + 8) * U)
-    error = np.maximum(slopes.size - raw, 0.0) * RAISE
-    return np.asarray((lengths_in(m.flat, m.off, g) + error * m.root) * RAISE)
+    return long_of(m, slopes.gradient, np.maximum(slopes.size - raw, 0.0) * RAISE)
+
+
+def long_of(m: Metric, gradient: Array, error: Array) -> Array:
+    """`(B,)` at least the lengths of gradients `(B, k, p)` that are off by at most `error` `(B,)`."""
+    return np.asarray((lengths_in(m.flat, m.off, gradient.reshape(len(gradient), -1)) + error * m.root) * RAISE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,13 +90,13 @@ class Look:
         open: `(B, L)` the evaluation rows.
         low: `(B, L)` lower bounds of margins at the candidates.
         left: `(B,)` what they leave of the gradient, at least.
-        rho: `(n, B)` ranges by which they moved the outputs of other rows.
+        e: `(n, B)` what other rows keep of their curvature there, at most, but for rounding.
     """
 
     open: Mask
     low: Array
     left: Array
-    rho: Array
+    e: Array
 
 
 def look(m: Metric, out: Whole, W: Array, lines: Lines, lengths: Array) -> Look:
@@ -104,8 +109,25 @@ def look(m: Metric, out: Whole, W: Array, lines: Lines, lengths: Array) -> Look:
         lines: the evaluation rows; `lengths` of these.
     """
     slopes = enclose_slopes(lines.head, deletions(out), W)
-    rho, left, gaps = ranges(m, slopes.Z, slopes.off), left_of(m, slopes), lines.gaps(W)
-    r = distances(m, rho, left, out)
-    rho[out.T, np.arange(len(out))] = 0.0
+    return _look(m, out, W, lines, lengths, left_of(m, slopes), left_at(ranges(m, slopes.Z, slopes.off)))
+
+
+def look_at_sums(m: Metric, base: Base, steps: Steps, which: Whole, out: Whole, W: Array, lines: Lines,
+                 lengths: Array) -> Look:
+    """The same of candidates that are sums of weights and steps.
+
+    Args:
+        m: the matrix.
+        base: the weights and the centre of the matrix.
+        steps: the steps; `which` `(B,)` of them.
+        out, W, lines, lengths: as of :func:`look`.
+    """
+    gradient, error, e = sums(base, steps, which, out, W)
+    return _look(m, out, W, lines, lengths, long_of(m, gradient, error), e)
+
+
+def _look(m: Metric, out: Whole, W: Array, lines: Lines, lengths: Array, left: Array, e: Array) -> Look:
+    gaps, r = lines.gaps(W), distances(m, e, left, out)
     good = (lengths * (r[:, None, None] * ROOM) < gaps).all(axis=-1)
-    return Look(np.asarray(~good), gaps.min(axis=-1), left, rho)
+    e[out.T, np.arange(len(out))] = 1.0
+    return Look(np.asarray(~good), gaps.min(axis=-1), left, e)
