@@ -43,8 +43,8 @@ def inverse_below(c: Centre, d: Array) -> tuple[Array, float, float] | None:
 def enclose_inverse(H: Array, unsure: float) -> tuple[Array, float] | None:
     """Symmetric X and e with `‖G⁻¹ − X‖ ≤ e` for every symmetric G within `unsure` of H; None if not proved.
 
-    `‖I − XH‖ ≤ ε < 1` gives an error of at most `ε‖X‖/(1 − ε)`. X comes from a Cholesky factor: half the time of what is
-    made for any H.
+    `‖I − XH‖ ≤ ε < 1` gives an error of at most `ε‖X‖/(1 − ε)`. X comes from a Cholesky factor, in half the time that
+    any H takes.
 
     >>> X, e = enclose_inverse(np.diag([1.0, 4.0]), 0.0)
     >>> X.tolist(), e < 1e-13, enclose_inverse(np.diag([1.0, -4.0]), 0.0)

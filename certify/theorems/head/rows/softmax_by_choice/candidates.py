@@ -10,12 +10,12 @@ from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
 from certify.systems.head.rows.change import DELETED, Choices
 from certify.systems.head.rows.head import Head, Whole
-from certify.systems.head.rows.refit import Slopes, enclose_slopes
+from certify.systems.head.rows.refit import Slopes
 from certify.theorems.head.rows.method import Mask
 from certify.theorems.head.rows.softmax.below import lengths_in
 from certify.theorems.head.rows.softmax.trap import ROOT2, own_blocks, seen
-from certify.theorems.head.rows.softmax_by_choice.metric import Metric, distances, left_at, ranges
-from certify.theorems.head.rows.softmax_by_choice.sums import Base, Steps, sums
+from certify.theorems.head.rows.softmax_by_choice.metric import Metric, distances
+from certify.theorems.head.rows.softmax_by_choice.sums import Found
 
 ROOM = 1.0 + 2.0**-20
 """Factor on every distance."""
@@ -91,43 +91,28 @@ class Look:
         low: `(B, L)` lower bounds of margins at the candidates.
         left: `(B,)` what they leave of the gradient, at least.
         e: `(n, B)` what other rows keep of their curvature there, at most, but for rounding.
+        gradient: `(B, k, p)` what is left of it, in floats.
     """
 
     open: Mask
     low: Array
     left: Array
     e: Array
+    gradient: Array
 
 
-def look(m: Metric, out: Whole, W: Array, lines: Lines, lengths: Array) -> Look:
+def look(m: Metric, found: Found, out: Whole, W: Array, lines: Lines, lengths: Array) -> Look:
     """Candidates for the refits of choices, and evaluation rows.
 
     Args:
         m: the matrix.
+        found: what the candidates leave.
         out: `(B, r)` the deleted rows.
         W: `(B, k, p)` candidates.
         lines: the evaluation rows; `lengths` of these.
     """
-    slopes = enclose_slopes(lines.head, deletions(out), W)
-    return _look(m, out, W, lines, lengths, left_of(m, slopes), left_at(ranges(m, slopes.Z, slopes.off)))
-
-
-def look_at_sums(m: Metric, base: Base, steps: Steps, which: Whole, out: Whole, W: Array, lines: Lines,
-                 lengths: Array) -> Look:
-    """The same of candidates that are sums of weights and steps.
-
-    Args:
-        m: the matrix.
-        base: the weights and the centre of the matrix.
-        steps: the steps; `which` `(B,)` of them.
-        out, W, lines, lengths: as of :func:`look`.
-    """
-    gradient, error, e = sums(base, steps, which, out, W)
-    return _look(m, out, W, lines, lengths, long_of(m, gradient, error), e)
-
-
-def _look(m: Metric, out: Whole, W: Array, lines: Lines, lengths: Array, left: Array, e: Array) -> Look:
-    gaps, r = lines.gaps(W), distances(m, e, left, out)
+    left, gaps, e = long_of(m, found.gradient, found.error), lines.gaps(W), found.e
+    r = distances(m, e, left, out)
     good = (lengths * (r[:, None, None] * ROOM) < gaps).all(axis=-1)
     e[out.T, np.arange(len(out))] = 1.0
-    return Look(np.asarray(~good), gaps.min(axis=-1), left, e)
+    return Look(np.asarray(~good), gaps.min(axis=-1), left, e, found.gradient)

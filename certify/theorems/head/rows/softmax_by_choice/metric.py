@@ -20,7 +20,7 @@ from certify.theorems.head.rows.softmax.below import inverse_below
 from certify.theorems.head.rows.softmax.centre import Centre, mean_least, roots
 from certify.theorems.head.rows.softmax.trap import curved, own_blocks, pairs_of, seen
 
-FIRST, GROW, TURNS = 1.5, 1.2, 3
+FIRST, GROW, TURNS = 2.0, 1.2, 3
 """Times what is left of the gradient: how far around a candidate is looked first; what that grows by; attempts."""
 
 WIDE, NEARLY_ALL = 1.0, 0.99

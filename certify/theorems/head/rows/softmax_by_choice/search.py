@@ -21,7 +21,7 @@ from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Mask
 from certify.theorems.head.rows.softmax.below import block_lengths
 from certify.theorems.head.rows.softmax.centre import Centre, centre
-from certify.theorems.head.rows.softmax_by_choice.candidates import Lines, deletions, lines_of
+from certify.theorems.head.rows.softmax_by_choice.candidates import Lines, lines_of
 from certify.theorems.head.rows.softmax_by_choice.metric import (
     AROUND,
     LEAST,
@@ -33,10 +33,11 @@ from certify.theorems.head.rows.softmax_by_choice.metric import (
 )
 from certify.theorems.head.rows.softmax_by_choice.slab import Singles, Slab
 from certify.theorems.head.rows.softmax_by_choice.sums import steps_of
+from certify.theorems.head.rows.softmax_pairs.steps import settled
 
-GOAL = 1e-3
-"""Gradients of single refits that are small enough."""
-
+TURNS, GOAL, AT_ONCE = 25, 1e-3, 32
+"""Corrections of single refits at most; how short their gradients are to be, in the norm of the inverse; and how many
+are made at a time."""
 
 SLABS, RECENT, PUT_OFF = 60, 0.7, 0.1
 """Slabs like the last ones that all others take as long as, or less; how long the last ones are remembered; and what
@@ -97,13 +98,24 @@ class Search:
         self.open &= need <= len(order)
         self.proved |= self.open & (need == 0)
         self._check()
-        W = refitter.solve(deletions(order[:, None]), GOAL, self._check)
+        W = self._singles(root, refitter.V0, order)
         place = np.full(head.n, -1)
         place[order] = np.arange(len(order))
         s = Singles(head, root, refitter, order, place, W, steps_of(head, W, refitter.V0), lengths)
         points = at[np.argsort(bear, kind="stable")]
         while len(points := points[(self.open & ~self.proved & ~self.found.flipped)[points]]):
             self._slabs(s, need, points)
+
+    def _singles(self, root: Metric, V: Array, order: Whole) -> Array:
+        """Weights near the refits without one row each."""
+        W = np.repeat(V[None], len(order), axis=0)
+        for start in range(0, len(order), AT_ONCE):
+            self._check()
+            at = slice(start, start + AT_ONCE)
+            found = settled(root.c, root.blocks, order[at, None], W[at], TURNS, GOAL)
+            good = np.isfinite(found).all(axis=(1, 2))
+            W[at][good] = found[good]
+        return W
 
     def _slabs(self, s: Singles, need: Whole, points: Whole) -> None:
         """The slabs for some points, those that bear least first, some of which are put off if the time is short."""

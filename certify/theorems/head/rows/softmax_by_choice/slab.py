@@ -15,7 +15,7 @@ from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Mask
 from certify.theorems.head.rows.softmax.below import block_lengths
 from certify.theorems.head.rows.softmax.centre import centre
-from certify.theorems.head.rows.softmax_by_choice.candidates import Lines, deletions, left_of, look, look_at_sums
+from certify.theorems.head.rows.softmax_by_choice.candidates import Lines, deletions, left_of, look
 from certify.theorems.head.rows.softmax_by_choice.metric import (
     Metric,
     as_it_is,
@@ -25,18 +25,22 @@ from certify.theorems.head.rows.softmax_by_choice.metric import (
     ranges,
     without_steps,
 )
-from certify.theorems.head.rows.softmax_by_choice.sums import Steps, base_of
+from certify.theorems.head.rows.softmax_by_choice.sums import Steps, at_sums, at_weights, base_of
 from certify.theorems.head.rows.softmax_pairs.steps import settled
 
-AROUND, UNMOVED = 0.01, 0.6
+AROUND, UNMOVED = 0.01, 0.35
 """How far is looked around a refit without one row, to see whether the matrix of the unchanged one will do for it; and
 what part of it has to be kept for that."""
 
 AT_ONCE, LEAVES = 32, 16
 """Choices at a time, and refits."""
 
-NEARER, GOAL = ((3, 1e-2), (8, 1e-3), (16, 1e-5)), 1e-9
-"""Corrections of candidates before each further look, and how short their gradients are to be; those of refits."""
+NEARER = (2, 1e-2), (6, 1e-3), (16, 1e-5)
+"""Corrections of candidates before each further look, and how short their gradients are to be."""
+
+CHORDS, SHORT, GOAL = 40, 1e-11, 1e-9
+"""Corrections before a refit, most of which then need no matrix of their own, and how short their gradients are to be
+in the norm of the inverse; and how short those of refits."""
 
 LESS, MOST = 4, 0.6
 """Matrices with less curvature of rows that candidates move; and what part of the candidates one is made for."""
@@ -81,7 +85,7 @@ class Open:
         wanted: `(B, L)` the evaluation rows.
         low: `(B, L)` margins there, in floats.
         e: `(n, B)` what other rows keep of their curvature at the candidates.
-        left: `(B,)` what they leave of the gradient.
+        left: `(B,)` what they leave of the gradient; `gradient` `(B, k, p)` that in floats.
         before: candidates before a correction that was not looked at yet.
     """
 
@@ -91,12 +95,14 @@ class Open:
     low: Array
     e: Array
     left: Array
+    gradient: Array
     before: Array | None = None
 
     def rest(self) -> Open:
         """Those that still do."""
         at = np.flatnonzero(self.wanted.any(axis=1))
-        return Open(self.l[at], self.W[at], self.wanted[at], self.low[at], self.e[:, at], self.left[at])
+        return Open(self.l[at], self.W[at], self.wanted[at], self.low[at], self.e[:, at], self.left[at],
+                    self.gradient[at])
 
     def without(self, gone: Mask) -> Open:
         """The same without some evaluation rows."""
@@ -143,7 +149,8 @@ class Slab:
         s, at = self.s, np.flatnonzero(wanted.any(axis=1))
         l, wanted = self.after[at], wanted[at]
         W = s.W[self.a] + s.steps.delta[s.place[l]]
-        return Open(l, W, wanted, np.zeros(wanted.shape), np.ones((s.head.n, len(l))), np.full(len(l), np.inf))
+        none = np.full_like(W, np.nan)
+        return Open(l, W, wanted, np.zeros(wanted.shape), np.ones((s.head.n, len(l))), np.full(len(l), np.inf), none)
 
     def _less(self, o: Open) -> Metric | None:
         """The matrix with less curvature of rows that candidates move."""
@@ -189,38 +196,41 @@ class Slab:
 
     def _judged(self, m: Metric, o: Open, sums: bool = False) -> Open:
         """What is still open after a look at candidates; those that are worse than the ones before are left."""
-        o = replace(o, wanted=o.wanted.copy(), e=o.e.copy(), low=o.low.copy(), left=o.left.copy(), W=o.W.copy())
+        o = replace(o, **{name: getattr(o, name).copy() for name in ("wanted", "e", "low", "left", "W", "gradient")})
         sets, lengths, before = self._sets(o.l), self._lengths(m), o.before if o.before is not None else o.W
-        base = base_of(m, self.s.W[self.a] if self.near is self.s.root else m.c.V) if sums else None
-        place = self.s.place[o.l]
+        base, place = base_of(m, self.s.W[self.a]), self.s.place[o.l]
+        if base is None:
+            return replace(o, W=before, before=None)
         for start in range(0, len(o.l), AT_ONCE):
             self.check()
             at = np.arange(start, min(start + AT_ONCE, len(o.l)))
             some: Whole = np.flatnonzero(o.wanted[at].any(axis=0))
-            part, long = self.lines.part(some), lengths[some]
-            if base is not None and self.s.steps.good[place[at]].all():
-                found = look_at_sums(m, base, self.s.steps, place[at], sets[at], o.W[at], part, long)
-            else:
-                found = look(m, sets[at], o.W[at], part, long)
+            W, steps = o.W[at], self.s.steps
+            left = at_sums(base, steps, place[at], sets[at], W) if sums else at_weights(base, sets[at], W)
+            found = look(m, left, sets[at], W, self.lines.part(some), lengths[some])
             o.wanted[np.ix_(at, some)] &= found.open
             good = found.left < o.left[at]
             o.W[at[~good]] = before[at[~good]]
-            at, found_low = at[good], found.low[good]
-            o.low[np.ix_(at, some)], o.left[at], o.e[:, at] = found_low, found.left[good], found.e[:, good]
+            at = at[good]
+            o.low[np.ix_(at, some)], o.left[at], o.e[:, at] = found.low[good], found.left[good], found.e[:, good]
+            o.gradient[at] = found.gradient[good]
         return replace(o, before=None)
 
     def _nearer(self, o: Open, turns: int, goal: float) -> Open:
         """Candidates that are corrected with the matrix of the centre."""
-        assert self.near is not None
-        rows = self._sets(o.l) if self.near is self.s.root else o.l[:, None]
         found = o.W.copy()
         for start in range(0, len(o.l), AT_ONCE):
             self.check()
-            at = slice(start, start + AT_ONCE)
-            V = settled(self.near.c, self.near.blocks, rows[at], o.W[at], turns, goal)
-            good = np.isfinite(V).all(axis=(1, 2))
-            found[at][good] = V[good]
+            at = np.arange(start, min(start + AT_ONCE, len(o.l)))
+            found[at] = self._settled(o, at, turns, goal)
         return replace(o, W=found, before=o.W)
+
+    def _settled(self, o: Open, at: Whole, turns: int, goal: float) -> Array:
+        """Some of them, corrected; as they are where that fails."""
+        assert self.near is not None
+        rows = self._sets(o.l[at]) if self.near is self.s.root else o.l[at, None]
+        V = settled(self.near.c, self.near.blocks, rows, o.W[at], turns, goal, o.gradient[at])
+        return np.where(np.isfinite(V).all(axis=(1, 2), keepdims=True), V, o.W[at])
 
     def _alone(self, wanted: Mask) -> Mask:
         """Of the evaluation rows that the row alone leaves open, those that its refit does as well."""
@@ -245,7 +255,8 @@ class Slab:
             at = order[start : start + LEAVES]
             at = at[(o.wanted[at] & ~gone).any(axis=1)]
             if len(at):
-                gone |= self._proved(np.sort(self._sets(o.l[at]), axis=1), o.W[at], o.wanted[at] & ~gone)
+                W = self._settled(o, at, CHORDS, SHORT)
+                gone |= self._proved(np.sort(self._sets(o.l[at]), axis=1), W, o.wanted[at] & ~gone)
         return gone
 
     def _proved(self, sets: Whole, W: Array, wanted: Mask) -> Mask:

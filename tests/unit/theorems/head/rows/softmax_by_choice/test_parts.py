@@ -22,7 +22,7 @@ from certify.theorems.head.rows.softmax.centre import centre, mean_least
 from certify.theorems.head.rows.softmax.trap import hessian
 from certify.theorems.head.rows.softmax_by_choice import candidates, method, metric, search, slab
 from certify.theorems.head.rows.softmax_by_choice.metric import AROUND, Metric
-from certify.theorems.head.rows.softmax_by_choice.sums import steps_of
+from certify.theorems.head.rows.softmax_by_choice.sums import at_weights, base_of, steps_of
 from tests.containment import heads_softmax_by_choice as attack
 from tests.containment.rigor import Violation
 from tests.families.class_heads import class_head
@@ -255,10 +255,11 @@ def test_masks_of_looks_are_those_of_exact_margins() -> None:
         lines = candidates.lines_of(head, np.flatnonzero(head.today >= 0))
         W = np.array([attack.without(head, tuple(T)) for T in rows.tolist()])
         W += 3e-3 * rng.standard_normal(W.shape)
-        found = candidates.look(m, rows, W, lines, lines.lengths(m))
-        slopes = enclose_slopes(head, candidates.deletions(rows), W)
-        e = metric.left_at(metric.ranges(m, slopes.Z, slopes.off))
-        r = metric.distances(m, e, candidates.left_of(m, slopes), rows)
+        base = base_of(m, V)
+        assert base is not None
+        left = at_weights(base, rows, W)
+        r = metric.distances(m, left.e, candidates.long_of(m, left.gradient, left.error), rows)
+        found = candidates.look(m, left, rows, W, lines, lines.lengths(m))
         for b in np.flatnonzero(np.isfinite(r)):
             near += _agrees(found.open[b], _bear(m, head, W[b])[lines.at], float(r[b]))
     assert (near > 10).all()
@@ -266,9 +267,9 @@ def test_masks_of_looks_are_those_of_exact_margins() -> None:
 
 def _least(m: Metric, rho: Array, left: float, out: tuple[int, ...], more: float) -> float:
     """The least distance that the theorem says, of those that are looked around."""
-    near = np.inf
+    near, e, rows = np.inf, metric.left_at(rho[:, None]), np.array([out], dtype=np.int64)
     for a in AROUND:
-        part = float(metric.kept(m, metric.left_at(rho[:, None]), np.array([a]), np.array([out], dtype=np.int64))[0]) - more
+        part = float(metric.kept(m, e, np.array([a]), rows)[0]) - more
         if part > 0.0 and left / part < a:
             near = min(near, left / part)
     return near

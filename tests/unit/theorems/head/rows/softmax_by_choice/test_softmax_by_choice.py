@@ -16,7 +16,7 @@ from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.method import Budget
 from certify.theorems.head.rows.softmax.centre import centre
-from certify.theorems.head.rows.softmax_by_choice import candidates, method, metric, search, slab
+from certify.theorems.head.rows.softmax_by_choice import candidates, method, metric, search, slab, sums
 from certify.theorems.head.rows.softmax_by_choice.method import SoftmaxByChoice
 from certify.theorems.head.rows.softmax_by_choice.metric import Metric
 from certify.theorems.head.rows.survey import survey
@@ -42,9 +42,13 @@ WRONG: dict[str, Wrong] = {
     "levels without their rows": [(metric, "level", lambda y, lever: _level(np.minimum(y, 0.3), lever))],
     "a row without a step takes none": [(metric, "without_steps", lambda m, e, left, beside, out: _without(
         m, e, left, 0.0 * beside, out))],
+    "rows keep what their classes do in the mean": [(sums, "_shared", lambda base, g, e, least, rows: _shared(
+        base, g, e, g.sum(axis=0) / base.centre.sum(axis=0), rows))],
+    "deleted rows are in the gradient": [(sums, "_shared", lambda base, g, e, least, rows: _shared(
+        base, g, e, least, rows[:0]))],
     "a far look costs nothing": [(metric, "kept", lambda m, e, a, out: _kept(m, e, 1e-6 * a, out))],
 }
-_without = metric.without_steps
+_without, _shared = metric.without_steps, sums._shared
 
 COVER: dict[str, Wrong] = {
     "no pairs": [(slab.Slab, "_sums", lambda self, wanted: _sums(self, np.zeros_like(wanted)))],
@@ -256,9 +260,13 @@ def test_no_number_is_no_proof() -> None:
         free = attack.class_head(np.random.default_rng(1), 10, 3, 5, 0.1, True, 1.0)
         c = metric.as_it_is(centre(free, attack.without(free, ())))
         assert metric.metric(c, np.zeros(10)) is None  # but not of an intercept without decay
-        V = np.full((1, head.k, head.m), np.nan)
-        lines = candidates.lines_of(head, np.arange(5))
-        assert candidates.look(m, out[:1], V, lines, lines.lengths(m)).open.all()
+        lines, nan = candidates.lines_of(head, np.arange(5)), np.full((1, head.k, head.m), np.nan)
+        for V in (nan, 0.0 * nan + np.inf, 1e200 * m.c.V[None], 1e4 * m.c.V[None]):
+            base, steps = sums.base_of(m, m.c.V), sums.steps_of(head, V, m.c.V)
+            assert base is not None and sums.base_of(m, V[0]) is None
+            for found in (sums.at_weights(base, out[:1], V), sums.at_sums(base, steps, out[0], out[:1], V)):
+                assert not np.isfinite(candidates.long_of(m, found.gradient, found.error)).any()
+                assert candidates.look(m, found, out[:1], V, lines, lines.lengths(m)).open.all()
 
 
 def test_the_method_says_what_it_is_not_for(monkeypatch: pytest.MonkeyPatch) -> None:
