@@ -12,7 +12,7 @@ from certify.systems.head.rows.head import Head
 from certify.systems.head.rows.refit import enclose_slopes
 from certify.theorems.head.rows.softmax.centre import centre
 from certify.theorems.head.rows.softmax.trap import hessian
-from certify.theorems.head.rows.softmax_by_choice import candidates, search
+from certify.theorems.head.rows.softmax_by_choice import candidates, search, sums
 from certify.theorems.head.rows.softmax_by_choice import metric as metrics
 from certify.theorems.head.rows.softmax_by_choice.metric import Metric
 from tests.containment.registry import attack
@@ -87,16 +87,30 @@ def _candidates(rng: np.random.Generator, head: Head, V: Array) -> bool:
         Vt = candidate(rng, head, out, W, V)
         rows = np.array([out], dtype=np.int64).reshape(1, len(out))
         slopes = enclose_slopes(head, candidates.deletions(rows), Vt[None])
-        rho, left = metrics.ranges(m, slopes.Z, slopes.off), candidates.left_of(m, slopes)
-        decided |= near(head, m, H, W, Vt, float(metrics.distances(m, rho, left, rows)[0]), out)
-        seen = candidates.look(m, rows, Vt[None], lines, lengths)
-        if (~seen.open[0] & (worst(head, W) < -NEAR)).any():
-            raise Violation(f"without {out}: a point is moved that was said to stay")
+        e, left = metrics.left_at(metrics.ranges(m, slopes.Z, slopes.off)), candidates.left_of(m, slopes)
+        decided |= near(head, m, H, W, Vt, float(metrics.distances(m, e, left, rows)[0]), out)
         other = rng.spawn(1)[0]
         a = float(10.0 ** other.uniform(-3.0, 1.0))
-        steep(other, head, m, H, Vt, out, float(metrics.kept(m, rho, np.array([a]), rows)[0]), a)
-        decided |= one_more(rng, head, m, H, Vt, out, rho, left)
+        for found in leaves(m, head, V, Vt, rows):
+            part = float(metrics.kept(m, found.e, np.array([a]), rows)[0])
+            steep(other.spawn(1)[0], head, m, H, Vt, out, part, a)
+            seen = candidates.look(m, found, rows, Vt[None], lines, lengths)
+            r = float(metrics.distances(m, found.e, candidates.long_of(m, found.gradient, found.error), rows)[0])
+            near(head, m, H, W, Vt, r, out)
+            if (~seen.open[0] & (worst(head, W) < -NEAR)).any():
+                raise Violation(f"without {out}: a point is moved that was said to stay")
+        steep(other, head, m, H, Vt, out, float(metrics.kept(m, e, np.array([a]), rows)[0]), a)
+        decided |= one_more(rng, head, m, H, Vt, out, e, left)
     return decided
+
+
+def leaves(m: Metric, head: Head, V: Array, Vt: Array, rows: Array) -> list[sums.Found]:
+    """What a candidate leaves: by itself, and as a step from other weights."""
+    base, steps = sums.base_of(m, V), sums.steps_of(head, Vt[None], V)
+    if base is None:
+        return []
+    first = np.zeros(1, dtype=np.int64)
+    return [sums.at_weights(base, rows, Vt[None]), sums.at_sums(base, steps, first, rows, Vt[None])]
 
 
 def steep(rng: np.random.Generator, head: Head, m: Metric, H: Array, V: Array, out: tuple[int, ...], part: float,
@@ -126,15 +140,14 @@ def shares(Z: Array) -> Array:
     return np.asarray(E / E.sum(axis=-1, keepdims=True))
 
 
-def one_more(rng: np.random.Generator, head: Head, m: Metric, H: Array, Vt: Array, out: tuple[int, ...], rho: Array,
+def one_more(rng: np.random.Generator, head: Head, m: Metric, H: Array, Vt: Array, out: tuple[int, ...], e: Array,
              left: Array) -> bool:
     """The same candidate for one row more, without a step for it."""
     l = int(rng.choice(np.setdiff1d(np.arange(head.n), out)))
     z = head.phi[l] @ Vt.T
-    e = np.exp(z - z.max())
-    slope = e / e.sum() - head.Y[l]
+    slope = shares(z) - head.Y[l]
     pull = np.sqrt(np.einsum("a,ab,b->", slope, m.own[l], slope)) * (1.0 + 1e-9)
-    r = metrics.without_steps(m, rho[:, 0], left + pull, m.lever[[l]], np.array(out, dtype=np.int64))
+    r = metrics.without_steps(m, e[:, 0], left + pull, m.lever[[l]], np.array(out, dtype=np.int64))
     return near(head, m, H, without(head, (*out, l)), Vt, float(r[0]), (*out, l))
 
 

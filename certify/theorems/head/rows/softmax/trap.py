@@ -84,12 +84,12 @@ def matrices(c: Centre, R: Array, proved: bool = True) -> Matrices | None:
 
 
 def own_blocks(M: Array, x: Array) -> Array:
-    """`(n, k, k)`: `(xᵀ ⊗ I)M(x ⊗ I)` for every row of x, in floats."""
+    """`(n, k, k)`: `(xᵀ ⊗ I)M(x ⊗ I)` of a symmetric M for every row of x, in floats."""
     k = len(M)
     out = np.empty((len(x), k, k))
     for a in range(k):
-        for b in range(k):
-            out[:, a, b] = np.einsum("ij,ij->i", x @ M[a, :, b, :], x)
+        for b in range(a + 1):
+            out[:, a, b] = out[:, b, a] = np.einsum("ij,ij->i", x @ M[a, :, b, :], x)
     return out
 
 

@@ -10,11 +10,12 @@ from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
 from certify.systems.head.rows.change import DELETED, Choices
 from certify.systems.head.rows.head import Head, Whole
-from certify.systems.head.rows.refit import Slopes, enclose_slopes
+from certify.systems.head.rows.refit import Slopes
 from certify.theorems.head.rows.method import Mask
 from certify.theorems.head.rows.softmax.below import lengths_in
 from certify.theorems.head.rows.softmax.trap import ROOT2, own_blocks, seen
-from certify.theorems.head.rows.softmax_by_choice.metric import Metric, distances, ranges
+from certify.theorems.head.rows.softmax_by_choice.metric import Metric, distances
+from certify.theorems.head.rows.softmax_by_choice.sums import Found
 
 ROOM = 1.0 + 2.0**-20
 """Factor on every distance."""
@@ -73,8 +74,12 @@ def left_of(m: Metric, slopes: Slopes) -> Array:
     """`(B,)` at least what candidates leave of the gradient, in the norm of the inverse."""
     g = slopes.gradient.reshape(len(slopes.gradient), -1)
     raw = np.sqrt(np.einsum("bi,bi->b", g, g)) * (1.0 - (g.shape[1] + 8) * U)
-    error = np.maximum(slopes.size - raw, 0.0) * RAISE
-    return np.asarray((lengths_in(m.flat, m.off, g) + error * m.root) * RAISE)
+    return long_of(m, slopes.gradient, np.maximum(slopes.size - raw, 0.0) * RAISE)
+
+
+def long_of(m: Metric, gradient: Array, error: Array) -> Array:
+    """`(B,)` at least the lengths of gradients `(B, k, p)` that are off by at most `error` `(B,)`."""
+    return np.asarray((lengths_in(m.flat, m.off, gradient.reshape(len(gradient), -1)) + error * m.root) * RAISE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,27 +90,29 @@ class Look:
         open: `(B, L)` the evaluation rows.
         low: `(B, L)` lower bounds of margins at the candidates.
         left: `(B,)` what they leave of the gradient, at least.
-        rho: `(n, B)` ranges by which they moved the outputs of other rows.
+        e: `(n, B)` what other rows keep of their curvature there, at most, but for rounding.
+        gradient: `(B, k, p)` what is left of it, in floats.
     """
 
     open: Mask
     low: Array
     left: Array
-    rho: Array
+    e: Array
+    gradient: Array
 
 
-def look(m: Metric, out: Whole, W: Array, lines: Lines, lengths: Array) -> Look:
+def look(m: Metric, found: Found, out: Whole, W: Array, lines: Lines, lengths: Array) -> Look:
     """Candidates for the refits of choices, and evaluation rows.
 
     Args:
         m: the matrix.
+        found: what the candidates leave.
         out: `(B, r)` the deleted rows.
         W: `(B, k, p)` candidates.
         lines: the evaluation rows; `lengths` of these.
     """
-    slopes = enclose_slopes(lines.head, deletions(out), W)
-    rho, left, gaps = ranges(m, slopes.Z, slopes.off), left_of(m, slopes), lines.gaps(W)
-    r = distances(m, rho, left, out)
-    rho[out.T, np.arange(len(out))] = 0.0
+    left, gaps, e = long_of(m, found.gradient, found.error), lines.gaps(W), found.e
+    r = distances(m, e, left, out)
     good = (lengths * (r[:, None, None] * ROOM) < gaps).all(axis=-1)
-    return Look(np.asarray(~good), gaps.min(axis=-1), left, rho)
+    e[out.T, np.arange(len(out))] = 1.0
+    return Look(np.asarray(~good), gaps.min(axis=-1), left, e, found.gradient)

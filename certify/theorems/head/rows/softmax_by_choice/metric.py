@@ -20,7 +20,7 @@ from certify.theorems.head.rows.softmax.below import inverse_below
 from certify.theorems.head.rows.softmax.centre import Centre, mean_least, roots
 from certify.theorems.head.rows.softmax.trap import curved, own_blocks, pairs_of, seen
 
-FIRST, GROW, TURNS = 1.5, 1.2, 3
+FIRST, GROW, TURNS = 2.0, 1.2, 3
 """Times what is left of the gradient: how far around a candidate is looked first; what that grows by; attempts."""
 
 WIDE, NEARLY_ALL = 1.0, 0.99
@@ -29,6 +29,9 @@ much as θ."""
 
 HALVINGS = 7
 """Steps of the search for the level t."""
+
+GRID = 4
+"""How far is looked are powers of two with exponents of so many parts, so that many candidates share one."""
 
 LEAST, TINY = 2.0**-10, 2.0**-100
 """Part of H that has to be kept, and parts of a row's curvature that count as none."""
@@ -126,21 +129,30 @@ def ranges(m: Metric, Z: Array, off: Array) -> Array:
     return np.asarray(wide * RAISE)
 
 
-def kept(m: Metric, rho: Array, a: Array, out: Whole) -> Array:
+def left_at(rho: Array) -> Array:
+    """`e^(−ρ)`, but for the rounding of :func:`kept`: what rows keep of their curvature at outputs moved by ranges.
+
+    Nothing is kept where a range is no number or too large.
+    """
+    return exp(-np.fmin(rho, FARTHEST))
+
+
+def kept(m: Metric, e: Array, a: Array, out: Whole) -> Array:
     """`(B,)` at most `θ(1 − κ)`, the part of H that is kept where choices are deleted.
 
     Args:
         m: the matrix.
-        rho: `(n, B)` ranges by which candidates moved the outputs.
+        e: `(n, B)` what rows keep of their curvature at candidates, within a part of 2⁻⁴¹.
         a: `(B,)` how far around them is looked.
         out: `(B, r)` the deleted rows.
     """
-    theta = mean_least(m.wide * a * RAISE)
-    keeps = exp(-np.minimum(rho, FARTHEST)) * mean_least(m.long[:, None] * a * RAISE) * (1.0 - 2.0**-40)
-    h = np.where(m.h > 0.0, m.h, 1.0)[:, None]
-    y = np.maximum(1.0 - keeps / (h * theta), 0.0) + 2.0**-40
+    some, of = np.unique(a, return_inverse=True)
+    theta = mean_least(m.wide * some * RAISE)
+    h = np.where(m.h > 0.0, m.h, 1.0)
+    keeps = mean_least(m.long * some[:, None] * RAISE) * (1.0 - 2.0**-40) / (h * theta[:, None])
+    y = np.maximum(1.0 - e * keeps[of.ravel()].T, 0.0) + 2.0**-40
     y[out.T, np.arange(out.shape[0])] = 1.0
-    return np.asarray(theta * (1.0 - level(y, m.lever)) * (1.0 - 4.0 * U))
+    return np.asarray(theta[of.ravel()] * (1.0 - level(y, m.lever)) * (1.0 - 4.0 * U))
 
 
 def level(y: Array, lever: Array) -> Array:
@@ -158,12 +170,12 @@ def level(y: Array, lever: Array) -> Array:
     return np.asarray(np.minimum(*sums) * RAISE)
 
 
-def distances(m: Metric, rho: Array, left: Array, out: Whole) -> Array:
+def distances(m: Metric, e: Array, left: Array, out: Whole) -> Array:
     """`(B,)` upper bounds of the distances from candidates to refits in the norm of H; infinite where none is proved.
 
     Args:
         m: the matrix.
-        rho: `(n, B)` ranges by which candidates moved the outputs.
+        e: `(n, B)` what rows keep of their curvature at candidates, within a part of 2⁻⁴¹.
         left: `(B,)` at least the gradients there, in the norm of the inverse.
         out: `(B, r)` the deleted rows.
     """
@@ -172,7 +184,8 @@ def distances(m: Metric, rho: Array, left: Array, out: Whole) -> Array:
     for _ in range(TURNS):
         if not len(todo):
             break
-        part = kept(m, rho[:, todo], a[todo], out[todo])
+        a[todo] = 2.0 ** (np.ceil(GRID * np.log2(np.maximum(a[todo], TINY))) / GRID)
+        part = kept(m, e[:, todo], a[todo], out[todo])
         r = np.where(part > LEAST, left[todo] / np.maximum(part, LEAST) * RAISE, np.inf)
         good = r * RAISE < a[todo]
         found[todo[good]] = r[good]
@@ -182,17 +195,17 @@ def distances(m: Metric, rho: Array, left: Array, out: Whole) -> Array:
     return found
 
 
-def without_steps(m: Metric, rho: Array, left: Array, beside: Array, out: Whole) -> Array:
+def without_steps(m: Metric, e: Array, left: Array, beside: Array, out: Whole) -> Array:
     """`(f,)` the same of one candidate and one more deleted row each, without a step for it.
 
     Args:
         m: the matrix.
-        rho: `(n,)` ranges by which the candidate moved the outputs.
+        e: `(n,)` what rows keep of their curvature at the candidate, within a part of 2⁻⁴¹.
         left: `(f,)` at least the gradients there.
         beside: `(f,)` the levers of the rows.
         out: `(r,)` the rows that are deleted as well.
     """
-    many = np.broadcast_to(rho[:, None], (len(rho), len(AROUND)))
+    many = np.broadcast_to(e[:, None], (len(e), len(AROUND)))
     parts = kept(m, many, AROUND, np.broadcast_to(out, (len(AROUND), len(out))))
     found = np.full(len(left), np.inf)
     for a, keeps in zip(AROUND, parts, strict=True):

@@ -23,13 +23,23 @@ from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Flips, Mask
 from certify.theorems.head.rows.softmax.below import block_lengths
 from certify.theorems.head.rows.softmax.centre import Centre, centre
-from certify.theorems.head.rows.softmax_by_choice.candidates import deletions, lines_of
-from certify.theorems.head.rows.softmax_by_choice.metric import AROUND, LEAST, Metric, as_it_is, kept, root_metric
+from certify.theorems.head.rows.softmax_by_choice.candidates import Lines, lines_of
+from certify.theorems.head.rows.softmax_by_choice.metric import (
+    AROUND,
+    LEAST,
+    Metric,
+    as_it_is,
+    kept,
+    left_at,
+    root_metric,
+)
 from certify.theorems.head.rows.softmax_by_choice.slab import Singles, Slab
+from certify.theorems.head.rows.softmax_by_choice.sums import steps_of
+from certify.theorems.head.rows.softmax_pairs.steps import settled
 
-GOAL = 1e-3
-"""Gradients of single refits that are small enough."""
-
+TURNS, GOAL, AT_ONCE = 25, 1e-3, 32
+"""Corrections of single refits at most; how short their gradients are to be, in the norm of the inverse; and how many
+are made at a time."""
 
 SLABS, RECENT, PUT_OFF = 60, 0.7, 0.1
 """Slabs like the last ones that all others take as long as, or less; how long the last ones are remembered; and what
@@ -83,17 +93,31 @@ class Search:
         free = np.array(self.change.rows, dtype=np.int64)
         order = free[np.argsort(-pull[free] / np.maximum(HALF - root.lever[free], SLIGHT), kind="stable")]
         at = np.flatnonzero(self.open)
-        bear, need = bears(root, at), np.full(len(self.open), len(order) + 1)
+        lines, lengths = lines_of(head, at), np.full((len(self.open), head.k - 1), np.inf)
+        lengths[at] = lines.lengths(root)
+        bear, need = bears(root, lines, lengths[at]), np.full(len(self.open), len(order) + 1)
         need[at] = needed(tail(root, c, order, pull), bear)
         self.open &= need <= len(order)
         self.proved |= self.open & (need == 0)
         self._check()
-        W = refitter.solve(deletions(order[:, None]), GOAL, self._check)
+        W = self._singles(root, refitter.V0, order)
         place = np.full(head.n, -1)
         place[order] = np.arange(len(order))
-        s, points = Singles(head, root, refitter, order, place, W), at[np.argsort(bear, kind="stable")]
+        s = Singles(head, root, refitter, order, place, W, steps_of(head, W, refitter.V0), lengths)
+        points = at[np.argsort(bear, kind="stable")]
         while len(points := points[(self.open & ~self.proved & ~self.found.flipped)[points]]):
             self._slabs(s, need, points)
+
+    def _singles(self, root: Metric, V: Array, order: Whole) -> Array:
+        """Weights near the refits without one row each."""
+        W = np.repeat(V[None], len(order), axis=0)
+        for start in range(0, len(order), AT_ONCE):
+            self._check()
+            at = slice(start, start + AT_ONCE)
+            found = settled(root.c, root.blocks, order[at, None], W[at], TURNS, GOAL)
+            good = np.isfinite(found).all(axis=(1, 2))
+            W[at][good] = found[good]
+        return W
 
     def _slabs(self, s: Singles, need: Whole, points: Whole) -> None:
         """The slabs for some points, those that bear least first, some of which are put off if the time is short."""
@@ -142,8 +166,8 @@ def tail(m: Metric, c: Centre, order: Whole, pull: Array) -> Array:
     """`(f + 1,)` at least the distances from the centre to refits without any two of the rows after the first h."""
     f = len(order)
     still = c.gradient * m.root * RAISE
-    rho = np.repeat(2.0 * c.off[:, None] * RAISE, len(AROUND), axis=1)
-    parts = kept(m, rho, AROUND, np.zeros((len(AROUND), 0), np.int64))
+    e = np.repeat(left_at(2.0 * c.off * RAISE)[:, None], len(AROUND), axis=1)
+    parts = kept(m, e, AROUND, np.zeros((len(AROUND), 0), np.int64))
     left, lever = (top_two(x[order]) for x in (pull, m.lever))
     found = np.full(f + 1, np.inf)
     for a, keeps in zip(AROUND, parts, strict=True):
@@ -167,10 +191,9 @@ def top_two(x: Array) -> Array:
     return found
 
 
-def bears(m: Metric, at: Whole) -> Array:
+def bears(m: Metric, lines: Lines, lengths: Array) -> Array:
     """`(L,)` distances from the centre that evaluation rows bear, or less."""
-    lines = lines_of(m.c.head, at)
-    return np.asarray((lines.gaps(m.c.V[None])[0] / lines.lengths(m)).min(axis=-1) * (1.0 - 8.0 * U))
+    return np.asarray((lines.gaps(m.c.V[None])[0] / lengths).min(axis=-1) * (1.0 - 8.0 * U))
 
 
 def needed(tails: Array, bear: Array) -> Whole:

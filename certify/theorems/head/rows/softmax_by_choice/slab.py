@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from certify.finders.head.refits import Refitter
-from certify.rigor.activation.elementary import exp
 from certify.rigor.fp import RAISE, Array, U
 from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.refit import enclose_refits, enclose_slopes
@@ -21,27 +20,33 @@ from certify.theorems.head.rows.softmax_by_choice.metric import (
     Metric,
     as_it_is,
     kept,
+    left_at,
     metric,
     ranges,
     without_steps,
 )
+from certify.theorems.head.rows.softmax_by_choice.sums import Steps, at_sums, at_weights, base_of
 from certify.theorems.head.rows.softmax_pairs.steps import settled
 
-AROUND, UNMOVED = 0.01, 0.6
+AROUND, UNMOVED = 0.01, 0.35
 """How far is looked around a refit without one row, to see whether the matrix of the unchanged one will do for it; and
 what part of it has to be kept for that."""
 
 AT_ONCE, LEAVES = 32, 16
 """Choices at a time, and refits."""
 
-NEARER, GOAL = ((3, 1e-2), (8, 1e-3), (16, 1e-5)), 1e-9
-"""Corrections of candidates before each further look, and how short their gradients are to be; those of refits."""
+NEARER = (2, 1e-2), (6, 1e-3), (16, 1e-5)
+"""Corrections of candidates before each further look, and how short their gradients are to be."""
+
+CHORDS, SHORT, GOAL = 40, 1e-11, 1e-9
+"""Corrections before a refit, most of which then need no matrix of their own, and how short their gradients are to be
+in the norm of the inverse; and how short those of refits."""
 
 LESS, MOST = 4, 0.6
 """Matrices with less curvature of rows that candidates move; and what part of the candidates one is made for."""
 
-FAR = 6.0
-"""Range of outputs beyond which a matrix is not made for a candidate."""
+LEAST_KEPT = 2.0**-9
+"""Part of a row's curvature below which a matrix is not made for a candidate."""
 
 FEW = 4
 """Choices up to which refits take less time than a matrix."""
@@ -56,7 +61,8 @@ class Singles:
         root: the matrix at the refit without any change.
         refitter: of the head.
         order: `(f,)` the rows, those that pull most first; `place` `(n,)` where a row is among them.
-        W: `(f, k, p)` about the refits.
+        W: `(f, k, p)` about the refits; `steps` to them from the unchanged one.
+        lengths: `(N, k − 1)` of evaluation rows in the norm of the root's inverse.
     """
 
     head: Head
@@ -65,6 +71,8 @@ class Singles:
     order: Whole
     place: Whole
     W: Array
+    steps: Steps
+    lengths: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,8 +84,8 @@ class Open:
         W: `(B, k, p)` candidates for their refits.
         wanted: `(B, L)` the evaluation rows.
         low: `(B, L)` margins there, in floats.
-        rho: `(n, B)` by how much the candidates moved the outputs of other rows.
-        left: `(B,)` what they leave of the gradient.
+        e: `(n, B)` what other rows keep of their curvature at the candidates.
+        left: `(B,)` what they leave of the gradient; `gradient` `(B, k, p)` that in floats.
         before: candidates before a correction that was not looked at yet.
     """
 
@@ -85,14 +93,16 @@ class Open:
     W: Array
     wanted: Mask
     low: Array
-    rho: Array
+    e: Array
     left: Array
+    gradient: Array
     before: Array | None = None
 
     def rest(self) -> Open:
         """Those that still do."""
         at = np.flatnonzero(self.wanted.any(axis=1))
-        return Open(self.l[at], self.W[at], self.wanted[at], self.low[at], self.rho[:, at], self.left[at])
+        return Open(self.l[at], self.W[at], self.wanted[at], self.low[at], self.e[:, at], self.left[at],
+                    self.gradient[at])
 
     def without(self, gone: Mask) -> Open:
         """The same without some evaluation rows."""
@@ -113,6 +123,7 @@ class Slab:
     def __init__(self, s: Singles, a: int, lines: Lines, found: Found, check: Callable[[], None]) -> None:
         self.s, self.a, self.lines, self.found, self.check = s, a, lines, found, check
         self.row, self.after = int(s.order[a]), s.order[a + 1 :]
+        self._seen: tuple[Metric, Array] | None = None
 
     def open(self) -> Mask:
         """`(L,)` which evaluation rows are left open by some choice."""
@@ -121,7 +132,7 @@ class Slab:
             return np.ones(len(self.lines.at), dtype=bool)
         alone, wanted = self._without_steps(m)
         gone = self._alone(alone)
-        o = self._judged(m, self._sums(wanted & ~gone))
+        o = self._judged(m, self._sums(wanted & ~gone), sums=True)
         gone |= self._flipped(o)
         for turns, goal in NEARER:
             o = self._judged(m, self._nearer(o.without(gone).rest(), turns, goal))
@@ -137,20 +148,21 @@ class Slab:
         """The sums of two single steps of choices with one of the rows after it, as far as these are wanted."""
         s, at = self.s, np.flatnonzero(wanted.any(axis=1))
         l, wanted = self.after[at], wanted[at]
-        W = s.W[self.a] + (s.W[s.place[l]] - s.refitter.V0)
-        return Open(l, W, wanted, np.zeros(wanted.shape), np.zeros((s.head.n, len(l))), np.full(len(l), np.inf))
+        W = s.W[self.a] + s.steps.delta[s.place[l]]
+        none = np.full_like(W, np.nan)
+        return Open(l, W, wanted, np.zeros(wanted.shape), np.ones((s.head.n, len(l))), np.full(len(l), np.inf), none)
 
     def _less(self, o: Open) -> Metric | None:
         """The matrix with less curvature of rows that candidates move."""
         assert self.near is not None
-        return metric(self.near.c, self.s.root.h * exp(-np.minimum(np.quantile(o.rho, MOST, axis=1), FAR)))
+        return metric(self.near.c, self.s.root.h * np.maximum(np.quantile(o.e, 1.0 - MOST, axis=1), LEAST_KEPT))
 
     def _metric(self) -> Metric | None:
         """The matrix of the unchanged head, or of its own where the row moves too much."""
         s, head = self.s, self.s.head
         slopes = enclose_slopes(head, deletions(np.array([[self.row]])), s.W[self.a][None])
-        rho = ranges(s.root, slopes.Z, slopes.off)
-        if kept(s.root, rho, np.array([AROUND]), np.array([[self.row]]))[0] > UNMOVED:
+        e = left_at(ranges(s.root, slopes.Z, slopes.off))
+        if kept(s.root, e, np.array([AROUND]), np.array([[self.row]]))[0] > UNMOVED:
             self.near: Metric | None = s.root
         else:
             self.near = metric(as_it_is(centre(head, s.W[self.a], (self.row,))), s.root.h)
@@ -165,42 +177,60 @@ class Slab:
         own = block_lengths(m.own[self.after], m.off, norms, slopes.g[self.after, 0])
         own += norms * m.root * (np.sqrt(head.k) * slopes.error + 0.5 * slopes.off[self.after, 0]) * RAISE
         lefts = np.append((left + own) * RAISE, left)
-        r = without_steps(m, ranges(m, slopes.Z, slopes.off)[:, 0], lefts, np.append(m.lever[self.after], 0.0), out)
-        bear = (self.lines.gaps(V)[0] / self.lines.lengths(m)).min(axis=-1) * (1.0 - 8.0 * U)
+        e = left_at(ranges(m, slopes.Z, slopes.off)[:, 0])
+        r = without_steps(m, e, lefts, np.append(m.lever[self.after], 0.0), out)
+        bear = (self.lines.gaps(V)[0] / self._lengths(m)).min(axis=-1) * (1.0 - 8.0 * U)
         wanted = ~(r[:, None] * RAISE < bear)
         return wanted[-1], wanted[:-1]
 
     def _sets(self, l: Whole) -> Whole:
         return np.stack([np.full_like(l, self.row), l], axis=1)
 
-    def _judged(self, m: Metric, o: Open) -> Open:
+    def _lengths(self, m: Metric) -> Array:
+        """Lengths of the evaluation rows in the norm of an inverse; those of the last one are kept."""
+        if m is self.s.root:
+            return self.s.lengths[self.lines.at]
+        if self._seen is None or self._seen[0] is not m:
+            self._seen = m, self.lines.lengths(m)
+        return self._seen[1]
+
+    def _judged(self, m: Metric, o: Open, sums: bool = False) -> Open:
         """What is still open after a look at candidates; those that are worse than the ones before are left."""
-        o = replace(o, wanted=o.wanted.copy(), rho=o.rho.copy(), low=o.low.copy(), left=o.left.copy(), W=o.W.copy())
-        sets, lengths, before = self._sets(o.l), self.lines.lengths(m), o.before if o.before is not None else o.W
+        o = replace(o, **{name: getattr(o, name).copy() for name in ("wanted", "e", "low", "left", "W", "gradient")})
+        sets, lengths, before = self._sets(o.l), self._lengths(m), o.before if o.before is not None else o.W
+        base, place = base_of(m, self.s.W[self.a]), self.s.place[o.l]
+        if base is None:
+            return replace(o, W=before, before=None)
         for start in range(0, len(o.l), AT_ONCE):
             self.check()
             at = np.arange(start, min(start + AT_ONCE, len(o.l)))
             some: Whole = np.flatnonzero(o.wanted[at].any(axis=0))
-            found = look(m, sets[at], o.W[at], self.lines.part(some), lengths[some])
+            W, steps = o.W[at], self.s.steps
+            left = at_sums(base, steps, place[at], sets[at], W) if sums else at_weights(base, sets[at], W)
+            found = look(m, left, sets[at], W, self.lines.part(some), lengths[some])
             o.wanted[np.ix_(at, some)] &= found.open
             good = found.left < o.left[at]
             o.W[at[~good]] = before[at[~good]]
-            at, found_low = at[good], found.low[good]
-            o.low[np.ix_(at, some)], o.left[at], o.rho[:, at] = found_low, found.left[good], found.rho[:, good]
+            at = at[good]
+            o.low[np.ix_(at, some)], o.left[at], o.e[:, at] = found.low[good], found.left[good], found.e[:, good]
+            o.gradient[at] = found.gradient[good]
         return replace(o, before=None)
 
     def _nearer(self, o: Open, turns: int, goal: float) -> Open:
         """Candidates that are corrected with the matrix of the centre."""
-        assert self.near is not None
-        rows = self._sets(o.l) if self.near is self.s.root else o.l[:, None]
         found = o.W.copy()
         for start in range(0, len(o.l), AT_ONCE):
             self.check()
-            at = slice(start, start + AT_ONCE)
-            V = settled(self.near.c, self.near.blocks, rows[at], o.W[at], turns, goal)
-            good = np.isfinite(V).all(axis=(1, 2))
-            found[at][good] = V[good]
+            at = np.arange(start, min(start + AT_ONCE, len(o.l)))
+            found[at] = self._settled(o, at, turns, goal)
         return replace(o, W=found, before=o.W)
+
+    def _settled(self, o: Open, at: Whole, turns: int, goal: float) -> Array:
+        """Some of them, corrected; as they are where that fails."""
+        assert self.near is not None
+        rows = self._sets(o.l[at]) if self.near is self.s.root else o.l[at, None]
+        V = settled(self.near.c, self.near.blocks, rows, o.W[at], turns, goal, o.gradient[at])
+        return np.where(np.isfinite(V).all(axis=(1, 2), keepdims=True), V, o.W[at])
 
     def _alone(self, wanted: Mask) -> Mask:
         """Of the evaluation rows that the row alone leaves open, those that its refit does as well."""
@@ -225,7 +255,8 @@ class Slab:
             at = order[start : start + LEAVES]
             at = at[(o.wanted[at] & ~gone).any(axis=1)]
             if len(at):
-                gone |= self._proved(np.sort(self._sets(o.l[at]), axis=1), o.W[at], o.wanted[at] & ~gone)
+                W = self._settled(o, at, CHORDS, SHORT)
+                gone |= self._proved(np.sort(self._sets(o.l[at]), axis=1), W, o.wanted[at] & ~gone)
         return gone
 
     def _proved(self, sets: Whole, W: Array, wanted: Mask) -> Mask:

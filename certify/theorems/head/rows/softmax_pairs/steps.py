@@ -177,8 +177,16 @@ def _newton(b: Near, rows: Whole, start: Array, turns: int) -> Array:
     return np.asarray(np.where(np.isfinite(delta).all(axis=(1, 2), keepdims=True), delta, 0.0))
 
 
+def shares(Z: Array) -> Array:
+    """About the softmax of outputs `(B, k, n)`, in their place: proposals need no bound of errors."""
+    Z -= Z.max(axis=1, keepdims=True)
+    np.exp(Z, out=Z)
+    Z /= Z.sum(axis=1, keepdims=True)
+    return Z
+
+
 def settled(c: Centre, X: Array, rows: Whole, W: Array, turns: int = TURNS,
-            goal: float | None = None) -> Array:
+            goal: float | None = None, first: Array | None = None) -> Array:
     """Proposals: weights `(B, k, p)` nearer to the refits without `(B, r)` rows, several rows at once.
 
     Args:
@@ -188,6 +196,7 @@ def settled(c: Centre, X: Array, rows: Whole, W: Array, turns: int = TURNS,
         W: weights to begin with.
         turns: corrections.
         goal: where it is given, each is mixed with those before it, until the gradient is shorter in the norm of X.
+        first: `(B, k, p)` the gradients at the weights to begin with, but for the tie.
     """
     head = c.head
     n, k, p = head.n, head.k, head.m
@@ -202,12 +211,16 @@ def settled(c: Centre, X: Array, rows: Whole, W: Array, turns: int = TURNS,
     except np.linalg.LinAlgError:
         return W
     flat, mixed, on = X.reshape(k * p, k * p), Mixed(), np.arange(B)
-    for _ in range(turns):
-        P, _error = softmax((W[on].reshape(len(on) * k, p) @ head.phi.T).reshape(len(on), k, n).transpose(0, 2, 1))
-        R = (P - head.Y) * c.kept[:, None]
-        R[np.arange(len(on))[:, None], rows[on]] = 0.0
-        G = (np.ascontiguousarray(R.transpose(0, 2, 1)).reshape(-1, n) @ head.phi).reshape(len(on), k, p)
-        G += c.decay * W[on]
+    for turn in range(turns):
+        if first is not None and not turn:
+            G = first.copy()
+        else:
+            R = shares((W[on].reshape(len(on) * k, p) @ head.phi.T).reshape(len(on), k, n))
+            R -= head.Y.T
+            R *= c.kept
+            R[np.arange(len(on))[:, None], :, rows[on]] = 0.0
+            G = (R.reshape(-1, n) @ head.phi).reshape(len(on), k, p)
+            G += c.decay * W[on]
         G[:, :, -1] += c.tie * (W[on] - c.V)[:, :, -1].sum(axis=1)[:, None]
         g = G.reshape(len(on), k * p)
         y = g @ flat

@@ -22,6 +22,7 @@ from certify.theorems.head.rows.softmax.centre import centre, mean_least
 from certify.theorems.head.rows.softmax.trap import hessian
 from certify.theorems.head.rows.softmax_by_choice import candidates, method, metric, search, slab
 from certify.theorems.head.rows.softmax_by_choice.metric import AROUND, Metric
+from certify.theorems.head.rows.softmax_by_choice.sums import at_weights, base_of, steps_of
 from tests.containment import heads_softmax_by_choice as attack
 from tests.containment.rigor import Violation
 from tests.families.class_heads import class_head
@@ -61,6 +62,11 @@ def _gradient(head: Head, V: Array, out: tuple[int, ...]) -> Array:
     pull = np.where(head.decayed, head.n * head.weight_decay, 0.0) * V
     return np.asarray(_pulls(head, V, left).sum(axis=0) + pull.ravel())
 
+
+
+def _singles(head: Head, m: Metric, order: Whole, place: Whole, W: Array) -> slab.Singles:
+    refitter, lines = Refitter(head), candidates.lines_of(head, np.arange(len(head.points)))
+    return slab.Singles(head, m, refitter, order, place, W, steps_of(head, W, refitter.V0), lines.lengths(m))
 
 
 def _farthest(m: Metric, Z: Array, off: Array) -> Array:
@@ -105,7 +111,7 @@ def _steep(times: int) -> None:
             rows = np.array([out], dtype=np.int64).reshape(1, len(out))
             slopes, a = enclose_slopes(head, candidates.deletions(rows), W[None]), float(10.0 ** rng.uniform(-2.0, 0.8))
             with np.errstate(all="ignore"):
-                part = metric.kept(m, metric.ranges(m, slopes.Z, slopes.off), np.array([a]), rows)
+                part = metric.kept(m, metric.left_at(metric.ranges(m, slopes.Z, slopes.off)), np.array([a]), rows)
             if part[0] > 0.0:
                 attack.steep(rng, head, m, hessian(m.c, m.h), W, out, float(part[0]), a)
 
@@ -249,9 +255,11 @@ def test_masks_of_looks_are_those_of_exact_margins() -> None:
         lines = candidates.lines_of(head, np.flatnonzero(head.today >= 0))
         W = np.array([attack.without(head, tuple(T)) for T in rows.tolist()])
         W += 3e-3 * rng.standard_normal(W.shape)
-        found = candidates.look(m, rows, W, lines, lines.lengths(m))
-        slopes = enclose_slopes(head, candidates.deletions(rows), W)
-        r = metric.distances(m, metric.ranges(m, slopes.Z, slopes.off), candidates.left_of(m, slopes), rows)
+        base = base_of(m, V)
+        assert base is not None
+        left = at_weights(base, rows, W)
+        r = metric.distances(m, left.e, candidates.long_of(m, left.gradient, left.error), rows)
+        found = candidates.look(m, left, rows, W, lines, lines.lengths(m))
         for b in np.flatnonzero(np.isfinite(r)):
             near += _agrees(found.open[b], _bear(m, head, W[b])[lines.at], float(r[b]))
     assert (near > 10).all()
@@ -259,9 +267,9 @@ def test_masks_of_looks_are_those_of_exact_margins() -> None:
 
 def _least(m: Metric, rho: Array, left: float, out: tuple[int, ...], more: float) -> float:
     """The least distance that the theorem says, of those that are looked around."""
-    near = np.inf
+    near, e, rows = np.inf, metric.left_at(rho[:, None]), np.array([out], dtype=np.int64)
     for a in AROUND:
-        part = float(metric.kept(m, rho[:, None], np.array([a]), np.array([out], dtype=np.int64))[0]) - more
+        part = float(metric.kept(m, e, np.array([a]), rows)[0]) - more
         if part > 0.0 and left / part < a:
             near = min(near, left / part)
     return near
@@ -286,7 +294,7 @@ def test_masks_of_rows_without_a_step_are_those_of_exact_margins(monkeypatch: py
         place = np.argsort(order)
         W = np.array([attack.without(head, (int(i),)) for i in order])
         W += 5e-3 * rng.standard_normal(W.shape)
-        s = slab.Singles(head, m, Refitter(head), order, place, W)
+        s = _singles(head, m, order, place, W)
         lines = candidates.lines_of(head, np.flatnonzero(head.today >= 0))
         for a in (0, 4):
             one = slab.Slab(s, a, lines, Found(head), lambda: None)
@@ -310,7 +318,7 @@ def test_refits_that_are_not_known_prove_nothing(monkeypatch: pytest.MonkeyPatch
     head = _head(2)
     V = attack.without(head, ())
     W = np.array([attack.without(head, (i,)) for i in range(12)])
-    s = slab.Singles(head, _root(head, V), Refitter(head), np.arange(12), np.arange(12), W)
+    s = _singles(head, _root(head, V), np.arange(12), np.arange(12), W)
     one = slab.Slab(s, 0, candidates.lines_of(head, np.flatnonzero(head.today >= 0)), Found(head), lambda: None)
     sets, wanted = np.array([[0, 1], [0, 2]]), np.ones((2, len(one.lines.at)), dtype=bool)
     both = np.array([attack.without(head, tuple(T)) for T in sets.tolist()])

@@ -16,7 +16,7 @@ from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.method import Budget
 from certify.theorems.head.rows.softmax.centre import centre
-from certify.theorems.head.rows.softmax_by_choice import candidates, method, metric, search, slab
+from certify.theorems.head.rows.softmax_by_choice import candidates, method, metric, search, slab, sums
 from certify.theorems.head.rows.softmax_by_choice.method import SoftmaxByChoice
 from certify.theorems.head.rows.softmax_by_choice.metric import Metric
 from certify.theorems.head.rows.survey import survey
@@ -28,23 +28,27 @@ _left, _kept, _level, _sums = candidates.left_of, metric.kept, metric.level, sla
 _needed, _top_two, _alone = search.needed, search.top_two, slab.Slab._alone
 
 
-def _no_rows(m: Any, rho: Array, a: Array, out: Array) -> Array:
-    return _kept(m, rho, a, np.zeros((len(a), 0), dtype=np.int64))
+def _no_rows(m: Any, e: Array, a: Array, out: Array) -> Array:
+    return _kept(m, e, a, np.zeros((len(a), 0), dtype=np.int64))
 
 
 WRONG: dict[str, Wrong] = {
     "half of the gradient": [(candidates, "left_of", lambda *given: 0.5 * _left(*given)),
                              (slab, "left_of", lambda *given: 0.5 * _left(*given))],
-    "moves take no curvature": [(metric, "kept", lambda m, rho, a, out: _kept(m, 0.0 * rho, a, out))],
+    "moves take no curvature": [(metric, "kept", lambda m, e, a, out: _kept(m, np.ones_like(e), a, out))],
     "rows that are out take none": [(metric, "kept", _no_rows)],
     "nothing is lost on the way": [(metric, "mean_least", lambda r: np.ones_like(r))],
     "nothing is lost": [(metric, "level", lambda y, lever: 0.0 * y[0])],
     "levels without their rows": [(metric, "level", lambda y, lever: _level(np.minimum(y, 0.3), lever))],
-    "a row without a step takes none": [(metric, "without_steps", lambda m, rho, left, beside, out: _without(
-        m, rho, left, 0.0 * beside, out))],
-    "a far look costs nothing": [(metric, "kept", lambda m, rho, a, out: _kept(m, rho, 1e-6 * a, out))],
+    "a row without a step takes none": [(metric, "without_steps", lambda m, e, left, beside, out: _without(
+        m, e, left, 0.0 * beside, out))],
+    "rows keep what their classes do in the mean": [(sums, "_shared", lambda base, g, e, least, rows: _shared(
+        base, g, e, g.sum(axis=0) / base.centre.sum(axis=0), rows))],
+    "deleted rows are in the gradient": [(sums, "_shared", lambda base, g, e, least, rows: _shared(
+        base, g, e, least, rows[:0]))],
+    "a far look costs nothing": [(metric, "kept", lambda m, e, a, out: _kept(m, e, 1e-6 * a, out))],
 }
-_without = metric.without_steps
+_without, _shared = metric.without_steps, sums._shared
 
 COVER: dict[str, Wrong] = {
     "no pairs": [(slab.Slab, "_sums", lambda self, wanted: _sums(self, np.zeros_like(wanted)))],
@@ -154,11 +158,11 @@ def test_each_distance_is_one_that_the_theorem_says(seed: int) -> None:
     assert m is not None
     rho, left = np.abs(rng.standard_normal((14, 40))) * 0.2, 10.0 ** rng.uniform(-3.0, 0.0, 40)
     out = np.array([rng.choice(14, 1) for _ in range(40)])
-    one = metric.distances(m, rho, left, out)
+    one = metric.distances(m, metric.left_at(rho), left, out)
     assert np.isfinite(one).any()
     for b in range(40):
         assert holds(m, rho[:, b], float(one[b]), float(left[b]), (int(out[b, 0]),))
-    other = metric.without_steps(m, rho[:, 0], left[:14], m.lever, out[0])
+    other = metric.without_steps(m, metric.left_at(rho[:, 0]), left[:14], m.lever, out[0])
     for b in range(14):
         assert holds(m, rho[:, 0], float(other[b]), float(left[b]), (int(out[0, 0]),), float(m.lever[b]))
     pull, order = 10.0 ** rng.uniform(-4.0, -1.0, 14), rng.permutation(14)
@@ -217,7 +221,7 @@ def test_what_points_bear_leaves_no_margin_below_zero() -> None:
         m = metric.root_metric(metric.as_it_is(centre(head, attack.without(head, ()))))
         assert m is not None
         lines = candidates.lines_of(head, np.arange(8))
-        bear = search.bears(m, np.arange(8))
+        bear = search.bears(m, lines, lines.lengths(m))
         left = lines.gaps(m.c.V[None])[0] - lines.lengths(m) * bear[:, None]
         assert (left[bear > 0.0] >= 0.0).all() and (left.min(axis=1)[bear > 0.0] < 1e-9).all() and (bear > 0.0).any()
 
@@ -243,22 +247,26 @@ def test_no_number_is_no_proof() -> None:
     head = attack.class_head(np.random.default_rng(1), 10, 3, 5, 0.1, False, 1.0)
     m = metric.root_metric(metric.as_it_is(centre(head, attack.without(head, ()))))
     assert m is not None
-    rho, out = np.zeros((10, 4)), np.zeros((4, 1), dtype=np.int64)
+    e, out = np.ones((10, 4)), np.zeros((4, 1), dtype=np.int64)
     with np.errstate(all="ignore"):
-        r = metric.distances(m, rho, np.array([np.nan, np.inf, 1e-3, 1e3]), out)
+        r = metric.distances(m, e, np.array([np.nan, np.inf, 1e-3, 1e3]), out)
         assert np.isinf(r[[0, 1, 3]]).all() and np.isfinite(r[2])
         bad = dataclasses.replace(m, lever=np.where(np.arange(10) == 3, np.nan, m.lever))
-        assert np.isinf(metric.distances(bad, rho, np.full(4, 1e-3), out)).all()
+        assert np.isinf(metric.distances(bad, e, np.full(4, 1e-3), out)).all()
         with pytest.raises(EnclosureError):
-            metric.distances(dataclasses.replace(m, long=np.nan * m.long), rho, np.full(4, 1e-3), out)
-        assert np.isinf(metric.distances(m, rho + 600.0, np.full(4, 1e-3), out)).all()
+            metric.distances(dataclasses.replace(m, long=np.nan * m.long), e, np.full(4, 1e-3), out)
+        assert np.isinf(metric.distances(m, 0.0 * e, np.full(4, 1e-3), out)).all()
         assert metric.metric(m.c, np.zeros(10)) is not None  # the decay alone is a matrix
         free = attack.class_head(np.random.default_rng(1), 10, 3, 5, 0.1, True, 1.0)
         c = metric.as_it_is(centre(free, attack.without(free, ())))
         assert metric.metric(c, np.zeros(10)) is None  # but not of an intercept without decay
-        V = np.full((1, head.k, head.m), np.nan)
-        lines = candidates.lines_of(head, np.arange(5))
-        assert candidates.look(m, out[:1], V, lines, lines.lengths(m)).open.all()
+        lines, nan = candidates.lines_of(head, np.arange(5)), np.full((1, head.k, head.m), np.nan)
+        for V in (nan, 0.0 * nan + np.inf, 1e200 * m.c.V[None], 1e4 * m.c.V[None]):
+            base, steps = sums.base_of(m, m.c.V), sums.steps_of(head, V, m.c.V)
+            assert base is not None and sums.base_of(m, V[0]) is None
+            for found in (sums.at_weights(base, out[:1], V), sums.at_sums(base, steps, out[0], out[:1], V)):
+                assert not np.isfinite(candidates.long_of(m, found.gradient, found.error)).any()
+                assert candidates.look(m, found, out[:1], V, lines, lines.lengths(m)).open.all()
 
 
 def test_the_method_says_what_it_is_not_for(monkeypatch: pytest.MonkeyPatch) -> None:
