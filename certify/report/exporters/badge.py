@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from html import escape
 from typing import Any
+from xml.sax.saxutils import escape, quoteattr
 
 from certify.format.digits import enclosure
 from certify.format.quantities import QUANTITIES
@@ -40,7 +40,7 @@ def render(certificate: Json) -> str:
     left, right = (round(len(part) * WIDE) + 2 * GAP for part in (LABEL, text))
     title = escape(f"{LABEL}: {text}")
     return f"""<svg xmlns="http://www.w3.org/2000/svg" width="{left + right}" height="20" role="img" \
-aria-label="{title}">
+aria-label={quoteattr(f"{LABEL}: {text}")}>
 <title>{title}</title>
 <rect width="{left}" height="20" fill="#444"/>
 <rect x="{left}" width="{right}" height="20" fill="{COLOURS[state]}"/>
