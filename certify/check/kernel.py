@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Protocol, TypeVar
 
 from flint import arb_mat, ctx
@@ -22,6 +23,9 @@ PRECISIONS = (128, 256, 512)
 
 WIDTH = 60
 """Bits of numbers in fixed point at the lowest; an entry of less than 62 bits needs no more room than that."""
+
+MANY = 128
+"""Rows of a matrix from which a factor without its inverse is tried first."""
 
 DIGITS = 17
 """Digits of a number that a message quotes."""
@@ -84,19 +88,27 @@ class Positive:
     Attributes:
         matrix: the balls.
         words: the statement.
-        sharp: see :func:`certify.check.linalg.definite.definiteness`.
     """
 
     matrix: arb_mat
     words: str
-    sharp: bool = True
 
     def judged(self) -> Finding:
         """By a factorisation: proved, or refuted by a vector."""
-        truth = definiteness(self.matrix, self.sharp).truth
+        truth = truth_of(self.matrix)
         said = {Truth.PROVED: "is proved", Truth.DISPROVED: "takes a negative value",
                 Truth.UNDECIDED: f"is not proved at {ctx.prec} bits"}
         return Finding(truth, f"{self.words} {said[truth]}")
+
+
+def soon_proved(A: arb_mat) -> bool:
+    """Whether a factor without its inverse proves A positive definite, of many rows; else nothing is known."""
+    return A.nrows() >= MANY and bool(import_module("certify.check.linalg.cholesky").proved(A))
+
+
+def truth_of(A: arb_mat) -> Truth:
+    """Whether every symmetric matrix in A is positive definite."""
+    return Truth.PROVED if soon_proved(A) else definiteness(A, sharp=False).truth
 
 
 class Judgement(Protocol):

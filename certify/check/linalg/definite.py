@@ -58,7 +58,7 @@ def definiteness(A: arb_mat, sharp: bool = True) -> Definiteness:
         below = (v * A * v.transpose())[0, 0] < 0
         return Definiteness(Truth.DISPROVED, v=v) if below else Definiteness(Truth.UNDECIDED)
     if A.nrows() <= LEAF:
-        defect = _norm(R * A * R.transpose() - _unit(A.nrows()))
+        defect = frobenius(R * A * R.transpose() - _unit(A.nrows()))
     else:
         bits = ctx.prec if sharp else ctx.prec // 2
         R = _rounded(R, bits)
@@ -94,11 +94,11 @@ def _defect(A: arb_mat, R: arb_mat, bits: int) -> arb:
     a, right, c, d = quarters(A.mid())
     parts = (P * a, Q * a + S * c, Q * right + S * d)
     X, V, W = short = tuple(_rounded(part, bits) for part in parts)
-    rounding = _norm(*(part - exact for part, exact in zip(parts, short, strict=True)))
-    lower = _norm(X * P.transpose() - _unit(P.nrows()), V * P.transpose(),
+    rounding = frobenius(*(part - exact for part, exact in zip(parts, short, strict=True)))
+    lower = frobenius(X * P.transpose() - _unit(P.nrows()), V * P.transpose(),
                   V * Q.transpose() + W * S.transpose() - _unit(S.nrows()))
-    size = _norm(R)
-    return (2 * (lower + rounding * size + size**2 * _norm(A - A.mid()))).upper()
+    size = frobenius(R)
+    return (2 * (lower + rounding * size + size**2 * frobenius(A - A.mid()))).upper()
 
 
 def _rounded(M: arb_mat, bits: int) -> arb_mat:
@@ -107,7 +107,7 @@ def _rounded(M: arb_mat, bits: int) -> arb_mat:
         return (M * ONE).mid()
 
 
-def _norm(*blocks: arb_mat) -> arb:
+def frobenius(*blocks: arb_mat) -> arb:
     """Upper bound of the Frobenius norm of blocks taken together: the root of the squares of their row sums.
 
     An entry x times the ball ±1 is a ball around 0 that contains `±|x|`, and these add up without cancelling.

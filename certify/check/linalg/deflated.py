@@ -58,7 +58,7 @@ class Largest:
     def symmetric(self) -> Fixed:
         """The symmetric part of the middle: no farther from a symmetric matrix."""
         G = self.plain
-        return Fixed(G.mid + G.mid.transpose(), G.bits + 1, G.radius)
+        return G if G.mid == G.mid.transpose() else Fixed(G.mid + G.mid.transpose(), G.bits + 1, G.radius)
 
     def below(self, most: arb) -> Truth:
         """Whether `most·I − G ≻ 0` for every member G.

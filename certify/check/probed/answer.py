@@ -52,6 +52,7 @@ class Answer:
         motions: `Y_iᵀ`, `(d, p)`, `2^row_bits` times, row after row, as integers of eight bytes.
         tops: for the largest eigenvalues of `XXᵀ` and of the motions, `2^40` times; None where the next is there.
         gram: near `YYᵀ`, of the motions of all rows, where p is not too large.
+        bounding: R for a bound of `‖X‖`, where it was asked.
     """
 
     bands: list[fmpz_mat]
@@ -61,6 +62,7 @@ class Answer:
     motions: memoryview
     tops: tuple[fmpz_mat, fmpz_mat] | None = None
     gram: Fixed | None = None
+    bounding: Fixed | None = None
 
     @property
     def parameters(self) -> int:
@@ -93,17 +95,21 @@ class Effects:
                         self.values[number * each:(number + 1) * each].cast("q").tolist())
 
 
-def asked(problem: Problem, parameters: Parameters, passed: Forward, objective: Objective) -> Answer | None:
-    """What is proposed at exact parameters; None where nothing is."""
+def asked(
+    problem: Problem, parameters: Parameters, passed: Forward, objective: Objective, most: float | None = None,
+) -> Answer | None:
+    """What is proposed at exact parameters, with R for that bound of `‖X‖`; None where nothing is."""
     p, moving, d = problem.parameters, len(problem.moving), len(problem.features[0])
-    return answered(PROGRAM, _told(problem, parameters, passed, objective, "motions"),
+    return answered(PROGRAM, _told(problem, parameters, passed, objective, "motions", most=most),
                     PATIENCE + p * p * (p + moving * d) // SPEED, lambda said: read(said, p, moving, d))
 
 
-def asked_inverse(problem: Problem, parameters: Parameters, passed: Forward, objective: Objective) -> Fixed | None:
-    """The same of X alone."""
+def asked_inverse(
+    problem: Problem, parameters: Parameters, passed: Forward, objective: Objective, most: float | None = None,
+) -> tuple[Fixed, Fixed | None] | None:
+    """The same of X alone, and R."""
     p = problem.parameters
-    return answered(PROGRAM, _told(problem, parameters, passed, objective, "inverse"),
+    return answered(PROGRAM, _told(problem, parameters, passed, objective, "inverse", most=most),
                     PATIENCE + p * p * (p + passed.outputs.nrows()) // SPEED, lambda said: read_inverse(said, p))
 
 
@@ -119,7 +125,7 @@ def asked_effects(
 
 def _told(
     problem: Problem, parameters: Parameters, passed: Forward, objective: Objective, wanted: str,
-    vectors: Fixed | None = None,
+    vectors: Fixed | None = None, most: float | None = None,
 ) -> Iterator[bytes]:
     """A line, and floats: `Passes` of certify.finders.proposals.motions, and vectors, a row each."""
     depth, phi = len(problem.layers), ACTIVATIONS[problem.activation]
@@ -127,7 +133,7 @@ def _told(
     yield json.dumps({
         "layers": layers, "rows": passed.outputs.nrows(), "outputs": problem.outputs, "decay": problem.weight_decay,
         "free": [h - 1 for h in problem.free], "moving": list(problem.moving),
-        "wanted": wanted, "formed": problem.parameters <= LARGE,
+        "wanted": wanted, "most": most, "formed": problem.parameters <= LARGE,
         "vectors": None if vectors is None else vectors.shape}).encode() + b"\n"
     for W in parameters.weights:
         yield _floats(W.entries())
@@ -161,11 +167,15 @@ def read(said: IO[bytes], p: int, moving: int, d: int) -> Answer | None:
     """The integers of an answer; None where it has another form.
 
     Args:
-        said: a line with the bits of X, of `YYᵀ` or the vectors, and of every row, and after it the integers of each.
+        said: a line with the bits of R (or none), of X, of `YYᵀ` or the vectors, and of every row, and after it the
+            integers of each.
         p, moving, d: parameters, rows that move, and features.
     """
     sizes = _sizes(said, moving + 2)
-    if moving < 1 or sizes is None or max(sizes[2:]) - min(sizes[2:]) > APART:
+    if moving < 1 or sizes is None:
+        return None
+    R = _first(said, p, sizes, moving + 2)
+    if max(sizes[2:]) - min(sizes[2:]) > APART:
         return None
     X = _square(said, p)
     tops, gram = None, None
@@ -179,39 +189,51 @@ def read(said: IO[bytes], p: int, moving: int, d: int) -> Answer | None:
     motions = _taken(said, 8 * moving * d * p)
     if X is None or motions is None or tops is None is gram or said.read(1):
         return None
-    return Answer(X[0], sizes[0], X[1], sizes[2:], motions, tops, gram)
+    return Answer(X[0], sizes[0], X[1], sizes[2:], motions, tops, gram, R)
 
 
-def read_inverse(said: IO[bytes], p: int) -> Fixed | None:
-    """X of an answer of nothing else; None where it has another form."""
+def read_inverse(said: IO[bytes], p: int) -> tuple[Fixed, Fixed | None] | None:
+    """X of an answer of nothing else, and R or None; None where it has another form."""
     sizes = _sizes(said, 1)
-    X = None if sizes is None else _square(said, p)
-    return None if sizes is None or X is None or said.read(1) else Fixed(joined(X[0]), sizes[0], arb(0))
+    if sizes is None:
+        return None
+    R = _first(said, p, sizes, 1)
+    X = _square(said, p)
+    return None if X is None or said.read(1) else (Fixed(joined(X[0]), sizes[0], arb(0)), R)
+
+
+def _first(said: IO[bytes], p: int, sizes: list[int], count: int) -> Fixed | None:
+    """R where it stands first: then one more is in the line than so many, and is taken out of it."""
+    if len(sizes) == count:
+        return None
+    bits, R = sizes.pop(0), _square(said, p)
+    return None if R is None else Fixed(joined(R[0]), bits, arb(0))
 
 
 def read_effects(said: IO[bytes], count: int, moving: int, d: int) -> Effects | None:
     """Those of an answer of nothing else; None where it has another form."""
-    bits = _sizes(said, moving)
+    bits = _sizes(said, moving, 0)
     values = None if not bits else _taken(said, 8 * moving * d * count)
     return None if not bits or values is None or said.read(1) else Effects(bits, count, values)
 
 
-def _sizes(said: IO[bytes], count: int) -> list[int] | None:
-    """The bits of a line; None where it has another form."""
+def _sizes(said: IO[bytes], count: int, more: int = 1) -> list[int] | None:
+    """The bits of a line, so many or up to so many more; None where it has another form."""
     head = said.readline(8 * count + 64)
     try:
         sizes = json.loads(head if head.endswith(b"\n") else b"")
     except (ValueError, RecursionError):  # of brackets in brackets
         return None
-    right = isinstance(sizes, list) and len(sizes) == count and all(type(x) is int and abs(x) <= LONG for x in sizes)
+    right = isinstance(sizes, list) and count <= len(sizes) <= count + more and all(
+        type(x) is int and abs(x) <= LONG for x in sizes)
     return sizes if right else None
 
 
 def _square(said: IO[bytes], p: int) -> tuple[list[fmpz_mat], int] | None:
     """A square matrix in bands, and the sum of the squares of its integers."""
-    bands, square = [], 0
-    for at in range(0, p, BAND):
-        rows = min(BAND, p - at)
+    bands, square, most = [], 0, BAND if p > 2 * BAND else p
+    for at in range(0, p, most):
+        rows = min(most, p - at)
         values = _taken(said, 8 * rows * p)
         if values is None:
             return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 from flint import arb, arb_mat
 
@@ -24,6 +25,8 @@ from certify.check.systems.nearby import PRECISION, STEPS, Centre, spread
 from certify.format.refusal import Invalid
 
 Proved = tuple[Centre, Stationary]
+Bounding = tuple[Fixed, float]
+Told = tuple[Fixed, Bounding | None]
 MANY, PRODUCTS = 2000, 10**9
 """Parameters above which probes of one pass come first, and products of two numbers for what all rows do from which."""
 
@@ -47,13 +50,14 @@ def large(problem: Problem) -> bool:
 
 def finder(problem: Problem, claims: Sequence[Claim[object]], leave: Callable[[], None]) -> Callable[..., Proved]:
     """What proves a point: of a large problem probes of one pass first, where they may, and `leave` if they did not."""
+    find: Callable[..., Proved] = partial(critical_point, claims=claims)
     if not large(problem):
-        return critical_point
+        return find
     from certify.check.probed.suited import probing
-    return probing(problem, claims, critical_point, leave)
+    return probing(problem, claims, find, leave)
 
 
-def critical_point(problem: Problem, start: Parameters) -> Proved:
+def critical_point(problem: Problem, start: Parameters, claims: Sequence[Claim[object]] = ()) -> Proved:
     """A small ball with a zero of ∇L, near `start`, and what the rules look at over that ball.
 
     Let `A(w) = H(w) + μT̂T̂ᵀ`, T̂ the fields at the middle w' and μ a number, `F(w) = ∇L(w) + μT̂T̂ᵀ(w − w')`. The
@@ -66,7 +70,7 @@ def critical_point(problem: Problem, start: Parameters) -> Proved:
         Invalid: nothing was proved.
         NotSmooth: a pre-activation is not proved away from a kink.
     """
-    told = _told(problem, start)
+    told = _told(problem, start, claims)
     if told is not None:
         with suppress(Invalid, NotSmooth):  # where it is no inverse the middle may be anywhere
             return _found(problem, start, WIDTH, told)
@@ -79,32 +83,38 @@ def critical_point(problem: Problem, start: Parameters) -> Proved:
     raise AssertionError("the last round returns or raises")
 
 
-def _told(problem: Problem, start: Parameters) -> Fixed | None:
-    """What another process proposes for X, where it may be asked and that takes less time; nothing is believed."""
+def _told(problem: Problem, start: Parameters, claims: Sequence[Claim[object]]) -> Told | None:
+    """What another process proposes for X, where it may be asked and that takes less time; nothing is believed.
+
+    With it R for the bound of `‖X‖` that the claims ask for.
+    """
     if CHANCE.get() is None or len(problem.points) * problem.parameters <= ASKED or problem.graph is not None:
         return None
     at = _at(problem, start, WIDTH)
     if at.fields.columns is not None:
         return None
     from certify.check.probed.answer import asked_inverse
+    from certify.check.probed.asked import most_of
 
-    return asked_inverse(at.problem, start, at.passed, at.plain.objective)
+    most = most_of(problem, claims)
+    found = asked_inverse(at.problem, start, at.passed, at.plain.objective, most)
+    return found and (found[0], None if found[1] is None or most is None else (found[1], most))
 
 
-def _found(problem: Problem, start: Parameters, width: int, told: Fixed | None = None) -> Proved:
+def _found(problem: Problem, start: Parameters, width: int, told: Told | None = None) -> Proved:
     """Chord steps with X, proposed at the start, to a better middle, and the contraction around it."""
-    X = _at(problem, start, width).proposal if told is None else told
+    X, bounding = (_at(problem, start, width).proposal, None) if told is None else told
     if X is None:
         raise Invalid("witness file", "a centre is stated", "H + TTᵀ there is not proved to be nonsingular")
     middle = start
     for _ in range(STEPS):
         middle = moved(problem, middle, _step(problem, middle, X, width))
-    radius = (4 * norm(_step(problem, middle, X, width).entries())).upper()
-    over = _at(problem, spread(problem, middle, radius), width, X)
+    last = norm(_step(problem, middle, X, width).entries())
+    radius = (4 * last).upper()
+    over = _at(problem, spread(problem, middle, radius), width, X, bounding)
     found = over.inverse
     if found.X is None:
         raise Invalid("witness file", "a centre is stated", "the Newton map near it is not proved to contract")
-    last = norm(_step(problem, middle, X, width).entries())
     if HasZero(last, found.error, radius, "a critical point").judged().truth is not Truth.PROVED:
         raise Invalid("witness file", "a centre is stated", "no critical point is proved near it")
     euclidean = problem.lengths.plain
@@ -117,10 +127,17 @@ def _step(problem: Problem, at: Parameters, X: Fixed, width: int) -> arb_mat:
     return product(X, enclosed(gradient_at(problem, at), width), width).balls()
 
 
-def _at(problem: Problem, parameters: Parameters, width: int, near: Fixed | None = None) -> Stationary:
+def _at(
+    problem: Problem, parameters: Parameters, width: int, near: Fixed | None = None,
+    bounding: Bounding | None = None,
+) -> Stationary:
     """What is looked at to prove the point, in Euclidean coordinates whatever the norm of the weights."""
-    plain = replace(problem, weight_norm="euclidean")
-    return Stationary(plain, parameters, forward(problem, parameters, problem.points), None, width, near)
+    plain, passed = replace(problem, weight_norm="euclidean"), forward(problem, parameters, problem.points)
+    if bounding is None:
+        return Stationary(plain, parameters, passed, None, width, near)
+    from certify.check.probed.asked import Asked
+
+    return Asked(plain, parameters, passed, None, width, near, bounding)
 
 
 def gradient_at(problem: Problem, parameters: Parameters) -> arb_mat:

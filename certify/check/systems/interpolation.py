@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 Block = list[list[arb]]
 
-MANY, PROBED = 300, 800
-"""Equations from which factorisations take longest, and from which random probes take less time than products."""
+PROBED = 800
+"""Equations from which random probes take less time than products."""
 
 
 class Interpolation:
@@ -91,17 +91,12 @@ class Interpolation:
 
     @cached_property
     def factor(self) -> ByFactor | None:
-        """Asked before other matrices of many rows are factorised; None of few rows, and where K ≻ 0 is not proved."""
-        found = self.definite
-        if found.R is None or found.R.nrows() <= MANY:
+        """Asked before other matrices are factorised; None but where random probes proved K ≻ 0."""
+        if self._proposed is None or not self.moved:
             return None
-        if self._proposed is not None and self.moved:
-            probed = import_module("certify.check.linalg.by_probes")
-            known: ByFactor = probed.ByProbes(self._proposed, self.moved, self.point.width)
-            return known
-        from certify.check.linalg.by_factor import ByFactor
-
-        return ByFactor(found.R, found.defect, self.moved, self.point.width)
+        probed = import_module("certify.check.linalg.by_probes")
+        known: ByFactor = probed.ByProbes(self._proposed, self.moved, self.point.width)
+        return known
 
     @cached_property
     def moved(self) -> dict[int, Block]:
@@ -178,7 +173,7 @@ def _shifted_definite(point: Point, least: float) -> Finding:
     square, rows = arb(least) ** 2, point.of(Interpolation).kernel.tolist()
     for r, row in enumerate(rows):
         row[r] -= square
-    return Positive(arb_mat(rows), f"K − {least!r}²·I ≻ 0", sharp=False).judged()
+    return Positive(arb_mat(rows), f"K − {least!r}²·I ≻ 0").judged()
 
 
 def _check_smooth(stated: Stated) -> None:

@@ -40,6 +40,7 @@ class Passes:
         first, scale: `∂z_1` and `∂x` by the features in their units.
         free, biased, moving, decay: layers from 0 on, which have a bias, rows, and weight decay.
         wanted: `inverse`, which is X alone, `motions`, or `effects`.
+        most: a bound of ‖X‖ for which R is asked too, with `R(most²I − XXᵀ)Rᵀ ≈ I`; None: none is.
         formed: whether `YYᵀ` is asked for, and no vectors.
         vectors: the y_j of `effects`, a row each, of which `C_iᵀy_j` is asked.
     """
@@ -57,6 +58,7 @@ class Passes:
     moving: list[int]
     decay: float
     wanted: str
+    most: float | None
     formed: bool
     vectors: Array | None
 
@@ -75,7 +77,7 @@ def read() -> Passes:
     d = sizes[0][1]
     ends = floats(n, k), floats(n, k, k), floats(sizes[0][0], d), floats(d)
     return Passes(weights, inputs, slopes, bends, *ends, asked["free"], [biased for *_, biased in sizes],
-                  asked["moving"], asked["decay"], asked["wanted"], asked["formed"],
+                  asked["moving"], asked["decay"], asked["wanted"], asked["most"], asked["formed"],
                   None if asked["vectors"] is None else floats(*asked["vectors"]))
 
 
@@ -158,6 +160,17 @@ def proposed(at: Passes) -> tuple[Array, list[Array], Array]:
     return X, [Y.T @ Y] if at.formed else [_topmost(X.T), _topmost(Y)], Y
 
 
+def bounding(X: Array, most: float) -> Array | None:
+    """R with `R(most²I − XXᵀ)Rᵀ ≈ I`; None where that is not positive definite."""
+    gap = -(X @ X.T)
+    gap[np.diag_indices_from(gap)] += most**2
+    try:
+        R: Array = np.linalg.inv(np.linalg.cholesky(gap))
+    except np.linalg.LinAlgError:
+        return None
+    return R if np.isfinite(R).all() else None
+
+
 def moved(of: Curvature, rows: Array) -> Array:
     """`C_iᵀ` times the transposed rows, of every moving row of the data one under the other."""
     d, moving = len(of.at.scale), np.array(of.at.moving)
@@ -202,18 +215,19 @@ def effects(S: Array, d: int) -> Iterator[bytes]:
         yield whole(S[at * d:at * d + d], row)
 
 
-def answers(X: Array, between: list[Array], Y: Array, d: int) -> Iterator[bytes]:
+def answers(X: Array, R: Array | None, between: list[Array], Y: Array, d: int) -> Iterator[bytes]:
     """A line, and the integers: of one matrix between as many bits as of X, of two `FRACTION` of the fraction.
 
-    Of none X alone.
+    Of none X alone. R comes first, where there is one.
     """
-    bits = fraction(X, LONG)
+    bits, first = fraction(X, LONG), [] if R is None else [fraction(R, FINE)]
+    start = b"" if R is None else whole(R, first[0])
     if not between:
-        yield json.dumps([bits or 0]).encode() + b"\n" + whole(X, bits)
+        yield json.dumps([*first, bits or 0]).encode() + b"\n" + start + whole(X, bits)
         return
     rows = each(Y, d)
     other = fraction(between[0], LONG) if len(between) == 1 else FRACTION
-    yield json.dumps([bits or 0, other or 0, *rows]).encode() + b"\n"
+    yield json.dumps([*first, bits or 0, other or 0, *rows]).encode() + b"\n" + start
     yield whole(X, bits)
     for M in between:
         yield whole(M, other)
@@ -238,7 +252,8 @@ def main() -> int:
         return 1
     if not all(np.isfinite(M).all() for M in (X, *between, Y)):
         return 1
-    for part in answers(X, between, Y, len(at.scale)):
+    R = None if at.most is None else bounding(X, at.most)
+    for part in answers(X, R, between, Y, len(at.scale)):
         sys.stdout.buffer.write(part)
     return 0
 

@@ -40,6 +40,13 @@ class ByBackward(DataDerivative):
     @cached_property
     def columns(self) -> Fixed:
         """C, row by row."""
+        return self._columns(None)
+
+    def times(self, factors: Sequence[arb]) -> Fixed:
+        """Factors go to the slopes, before anything is cut: a large one does not enlarge what C errs by."""
+        return self._columns(factors)
+
+    def _columns(self, factors: Sequence[arb] | None) -> Fixed:
         problem, passed, each = self.problem, self.curvature.passed, self.each
         slopes, factor = self.seeds()
         adjoints = backward(problem, self.curvature.parameters, passed, slopes).adjoints
@@ -48,7 +55,10 @@ class ByBackward(DataDerivative):
             t = self.curvature.scale[h] * factor
             inputs, deltas = extended(problem, h, passed).tolist(), (adjoints[h - 1] * t).tolist()
             rows = [i * each + a for i in problem.moving for a in range(each)]
-            parts.append(facing(enclosed(arb_mat([deltas[r] for r in rows]), self.width),
+            own = [deltas[r] for r in rows]
+            if factors is not None:
+                own = [[x * u for x in row] for row, u in zip(own, factors, strict=True)]
+            parts.append(facing(enclosed(arb_mat(own), self.width),
                                 enclosed(arb_mat([inputs[r // each] for r in rows]), self.width), self.width))
         cutoff = common(parts)
         mid = fmpz_mat([[x for row in rows for x in row]

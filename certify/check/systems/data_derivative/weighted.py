@@ -28,11 +28,8 @@ def weighted(at: Stationary, weights: Sequence[arb_mat]) -> Largest:
     roots = None if at.data.structured else _roots(weights)
     if roots is None or len(roots) > at.problem.parameters:
         return at.weighted(weights)
-    W = arb_mat([[w if i == j else ZERO for j in range(len(roots))] for i, w in enumerate(roots)])
-    bits = 2 * at.width
-    known = at if at.kind == "output" else at.finer(bits)
-    Y = product(at.D, product(known.data.columns, enclosed(W, bits), bits), bits)
-    return Largest(product(Y.turned, Y, bits))
+    Y = product(at.D, at.data.times(roots), at.width)
+    return Largest(product(Y.turned, Y, at.width))
 
 
 def _roots(weights: Sequence[arb_mat]) -> list[arb] | None:

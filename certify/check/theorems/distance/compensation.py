@@ -140,7 +140,7 @@ def _constants(claim: Claim[Layered], problem: Problem, side: Side) -> Array | N
 def _exceeds(gram: list[list[arb]], factor: arb, diagonal: list[arb]) -> bool:
     """Whether `factor·gram − diag(diagonal) ≻ 0` is proved."""
     rows = [[factor * x - (diagonal[i] if i == j else ZERO) for j, x in enumerate(row)] for i, row in enumerate(gram)]
-    return Positive(arb_mat(rows), "factor·gram − diag ≻ 0", sharp=False).judged().truth is Truth.PROVED
+    return Positive(arb_mat(rows), "factor·gram − diag ≻ 0").judged().truth is Truth.PROVED
 
 
 def row_budget(problem: Problem) -> arb:

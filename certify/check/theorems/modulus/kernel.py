@@ -8,7 +8,7 @@ from functools import partial
 
 from flint import arb, arb_mat
 
-from certify.check.kernel import DIGITS, Finding, expect, judged
+from certify.check.kernel import DIGITS, Finding, expect, judged, soon_proved
 from certify.check.linalg.balls import ZERO
 from certify.check.linalg.definite import Truth, definiteness
 from certify.check.reading.certificate import Claim, Vector, stated, vector
@@ -53,7 +53,10 @@ def upper(point: Point, most: float, radius: float | None = None) -> Finding:
         return Finding(Truth.UNDECIDED, "Q is not proved zero, and only then the modulus can be 0")
     if at.factor is not None and at.factor.is_beyond(each):
         return Finding(Truth.PROVED, "upper²K − Q ≻ 0 is proved")
-    found = definiteness(_scaled_difference(at, each ** 2), sharp=False)
+    matrix = _scaled_difference(at, each ** 2)
+    if soon_proved(matrix):
+        return Finding(Truth.PROVED, "upper²K − Q ≻ 0 is proved")
+    found = definiteness(matrix, sharp=False)
     if found.truth is Truth.DISPROVED:
         assert found.v is not None
         return Finding(Truth.DISPROVED, f"a vector proves lip S > {_quotient(at, found.v.entries())}")

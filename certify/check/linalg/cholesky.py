@@ -1,0 +1,116 @@
+"""Is a matrix of many rows positive definite? From an exact L alone, without its inverse: it is if `A − LLᵀ ≻ 0`.
+
+L is a Cholesky factor of `A − cI`, found by halves; so that `A − LLᵀ` is near cI. Numbers are whole multiples of one
+unit, which products take least time of. How L was found does not matter.
+"""
+
+from __future__ import annotations
+
+from flint import arb, arb_mat, ctx
+
+from certify.check.linalg.balls import ZERO
+from certify.check.linalg.definite import frobenius, inverse_factor, quarters
+from certify.check.linalg.fixed import filled
+
+LEAF = 16
+"""Rows of which balls say the factor."""
+
+PLACES = (64, 80)
+"""Bits after the point that are tried, where the largest number on the diagonal is near 1."""
+
+LARGEST, ROOM = 60, 2
+"""Binary digits before the point, at most, and those by which c exceeds what L is expected to lack."""
+
+APART = 1
+"""Binary digits by which the roots of the diagonal may differ before rows are brought to one size."""
+
+
+def proved(A: arb_mat) -> bool:
+    """Whether every symmetric matrix in A is proved to be positive definite, else nothing is known."""
+    return any(_proved(A, places) for places in PLACES)
+
+
+def _proved(A: arb_mat, places: int) -> bool:
+    """`M = LLᵀ + cI + E` with `‖E‖ < c` for every symmetric M in A, or in DAD for a diagonal D.
+
+    `‖E‖ ≤ |E|_F ≤ 2|lower blocks of E|_F`, as E is symmetric.
+    """
+    scaled = _brought_to_one(A)
+    if scaled is None:
+        return False
+    c = (arb(A.nrows()) ** 1.5).ceil().mid() * arb(2) ** (ROOM - places)  # each entry of LLᵀ lacks some √N units
+    a, _, low, d = quarters(scaled)
+    with ctx.workprec(2 * places + LARGEST):
+        a = _less(a, c)
+        first = _factor(_cut(a, places), places, True)
+        if first is None or first[1] is None:
+            return False
+        L, X = first[0], _cut(low * first[1].transpose(), places)
+        rest = _less(d - X * X.transpose(), c)
+        second = _factor(_cut(rest, places), places, False)
+        if second is None:
+            return False
+        return bool(2 * frobenius(a - L * L.transpose(), low - X * L.transpose(),
+                                  rest - second[0] * second[0].transpose()) < c)
+
+
+def _less(M: arb_mat, c: arb) -> arb_mat:
+    """`M − cI`."""
+    for j in range(M.nrows()):
+        M[j, j] -= c
+    return M
+
+
+def _brought_to_one(A: arb_mat) -> arb_mat | None:
+    """The matrix, with rows and columns times powers of two if the diagonal asks for it; None if that is not positive."""
+    sizes = []
+    for j in range(A.nrows()):
+        x = A[j, j].mid()
+        if not (x > 0 and x.is_finite()):
+            return None
+        mantissa, exponent = x.man_exp()
+        sizes.append((mantissa.bit_length() + int(exponent)) // 2)
+    if max(sizes) - min(sizes) <= APART:
+        return A * arb(2) ** (-2 * max(sizes))
+    units = [arb(2) ** -size for size in sizes]
+    return arb_mat([[x * (u * v) for x, v in zip(row, units, strict=True)]
+                    for row, u in zip(A.tolist(), units, strict=True)])
+
+
+def _factor(A: arb_mat, places: int, inverted: bool) -> tuple[arb_mat, arb_mat | None] | None:
+    """L with `LLᵀ ≈ A`, and its inverse where that is wanted; exact, and nothing is proved of them."""
+    if A.nrows() <= LEAF:
+        R = inverse_factor(A)
+        if R is None:
+            return None
+        L = R.inv().mid()
+        return (_cut(L, places), _cut(R, places)) if frobenius(L, R).is_finite() else None
+    a, _, low, d = quarters(A)
+    first = _factor(a, places, True)
+    if first is None or first[1] is None:
+        return None
+    P = first[1]
+    X = _cut(low * P.transpose(), places)
+    second = _factor(_cut(d - X * X.transpose(), places), places, inverted)
+    if second is None:
+        return None
+    L = _joined(first[0], X, second[0])
+    if not inverted or second[1] is None:
+        return L, None
+    return L, _joined(P, _cut(_cut(second[1] * X, places) * P * -1, places), second[1])
+
+
+def _cut(M: arb_mat, places: int) -> arb_mat:
+    """The middles as whole multiples of `2^−places`: added to a number so large that its last bit is one."""
+    high = filled((M.nrows(), M.ncols()), arb(3) * arb(2) ** LARGEST)
+    with ctx.workprec(LARGEST + 2 + places):
+        lifted = (M.mid() + high).mid()
+    with ctx.workprec(LARGEST + 4 + places):
+        return lifted - high
+
+
+def _joined(a: arb_mat, low: arb_mat, d: arb_mat) -> arb_mat:
+    """A matrix from its lower blocks."""
+    zeros = [ZERO] * d.nrows()
+    return arb_mat([row + zeros for row in a.tolist()]
+                   + [left + right for left, right in zip(low.tolist(), d.tolist(), strict=True)])
