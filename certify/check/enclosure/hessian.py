@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property, wraps
+from importlib import import_module
 from typing import TypeVar
 
 from flint import arb, arb_mat, ctx
@@ -34,6 +35,8 @@ Rows = list[list[arb]]
 SPARE = 20
 """Bits more where the square of an inverse stands between: its size meets what is cut off."""
 
+MANY = 10**5
+"""Rows times parameters from which equal entries of the Hessian are made once."""
 
 Result = TypeVar("Result")
 
@@ -96,7 +99,7 @@ class Curvature:
         self._adjoints = backward(problem, parameters, passed, objective.slopes).adjoints
         self._deltas = {h: self._adjoints[h - 1].tolist() for h in problem.free}
         self._inputs = {h: extended(problem, h, passed).tolist() for h in problem.free}
-        self._slopes = {h: _cut(layer_slopes(problem, h, passed.before[h - 1], False), self.rows)
+        self.slopes = {h: _cut(layer_slopes(problem, h, passed.before[h - 1], False), self.rows)
                         for h in range(1, len(problem.layers))}
 
     def at_width(self) -> AbstractContextManager[None]:
@@ -118,15 +121,17 @@ class Curvature:
         parameters (r, s) of layer h and (t, u) of layer g; the second sum only for h < g.
         """
         blocks, every = {}, range(self.rows)
-        for h in self.problem.free:
+        if self.rows * self.problem.parameters > MANY:
+            blocks = import_module("certify.check.enclosure.hessian_halves").blocks(self)
+        for h in () if blocks else self.problem.free:
             moves = [self._tangents(i, h) for i in every]
             A, _ = self.factors(h, every)
-            for g in self._later(h):
+            for g in self.later(h):
                 B, F = self.factors(g, every)
-                first = product(self._listed([m.adjoints[g].transpose() for m in moves]).turned, self._facing(A, B),
+                first = product(self.listed([m.adjoints[g].transpose() for m in moves]).turned, facing(A, B, self.width),
                                 self.width)
                 second = None if g == h else product(
-                    self._facing(A, F).turned, self._listed([m.inputs[g].transpose() for m in moves]), self.width)
+                    facing(A, F, self.width).turned, self.listed([m.inputs[g].transpose() for m in moves]), self.width)
                 blocks[h, g] = placed(self.problem, h, g, first, second)
         decay = {h: arb(self.problem.weight_decay) * s * s for h, s in self.scale.items()}
         return assembled(self.problem, blocks, decay)
@@ -144,12 +149,12 @@ class Curvature:
         scaled = moves if weights is None else [m.times(E) for m, E in zip(moves, weights, strict=True)]
 
         def grams(first: str, h: int, second: str, g: int) -> Fixed:
-            return self._listed([getattr(m, first)[h] * getattr(other, second)[g].transpose()
+            return self.listed([getattr(m, first)[h] * getattr(other, second)[g].transpose()
                                  for m, other in zip(scaled, moves, strict=True)], wide)
 
         for h in self.problem.free:
             A, E = self.factors(h, moving, wide)
-            for g in self._later(h):
+            for g in self.later(h):
                 B, F = self.factors(g, moving, wide)
                 blocks[h, g] = placed(self.problem, h, g, total([
                     product(grams("adjoints", h, "adjoints", g).turned, facing(A, B, wide), self.width),
@@ -176,7 +181,7 @@ class Curvature:
         columns = columns_by_layer(self.problem, X)
         for h in self.problem.free:
             A, E = self.factors(h, moving, wide, units)
-            for g in self._later(h):
+            for g in self.later(h):
                 B, F = self.factors(g, moving, wide, units)
                 first, second = rearranged(self.problem, h, g, product(columns[h].turned, columns[g], wide))
                 parts = (
@@ -207,7 +212,7 @@ class Curvature:
         """`C_iu`, `(p, 1)`."""
         scale = self.problem.scale or (1.0,) * len(u)
         a = arb_mat([[arb(s) * v] for s, v in zip(scale, u, strict=True)])
-        return self._moved(i, self._swept(i, 1, self.parameters.weights[0] * a, a))
+        return self._moved(i, self.swept(i, 1, self.parameters.weights[0] * a, a))
 
     def _moved(self, i: int, moves: Tangents) -> arb_mat:
         """How row i's gradient moves along the directions."""
@@ -231,7 +236,7 @@ class Curvature:
         return found
 
     @cached_property
-    def _seconds(self) -> list[dict[int, arb_mat]]:
+    def seconds(self) -> list[dict[int, arb_mat]]:
         """`∂²ψ_i/∂z_h²` for every row and layer: `DWᵀSWD + diag(φ''(z) ∘ Wᵀδ)`, from the last layer down."""
         depth, found = len(self.problem.layers), []
         phi, deltas = ACTIVATIONS[self.problem.activation], self._adjoints
@@ -241,7 +246,7 @@ class Curvature:
         for i, M in enumerate(self.objective.curvatures):
             S = {depth: M}
             for h in range(depth - 1, 0, -1):
-                W, D = self.parameters.weights[h], self._slopes[h][i]
+                W, D = self.parameters.weights[h], self.slopes[h][i]
                 rows = (W.transpose() * S[h + 1] * W).tolist()
                 for r, (d, bend) in enumerate(zip(D, bends[h][i], strict=True)):
                     rows[r] = [d * v * e for v, e in zip(rows[r], D, strict=True)]
@@ -253,11 +258,11 @@ class Curvature:
     def _tangents(self, i: int, h: int) -> Tangents:
         """Row i along the pre-activations of layer h."""
         m, d = self.problem.layers[h - 1].outputs, self.problem.layers[h - 1].inputs
-        return self._swept(i, h, _diagonal([self.scale[h]] * m), arb_mat(d, m))
+        return self.swept(i, h, _diagonal([self.scale[h]] * m), arb_mat(d, m))
 
     def feature_tangents(self, i: int) -> Tangents:
         """Row i along its features, in their units."""
-        return self._swept(i, 1, *self._features)
+        return self.swept(i, 1, *self._features)
 
     @cached_property
     def _features(self) -> tuple[arb_mat, arb_mat]:
@@ -265,20 +270,20 @@ class Curvature:
         scale = self.problem.scale or (1.0,) * self.problem.layers[0].inputs
         return first_weights(self.problem, self.parameters), _diagonal([arb(u) for u in scale])
 
-    def _swept(self, i: int, h: int, z: arb_mat, a: arb_mat) -> Tangents:
+    def swept(self, i: int, h: int, z: arb_mat, a: arb_mat) -> Tangents:
         """From the motion z of the pre-activations of layer h and a of its inputs to all later layers."""
         adjoints, inputs = {}, {}
         for g in range(h, len(self.problem.layers) + 1):
             if g > h:
-                a = arb_mat([[d * v for v in row] for d, row in zip(self._slopes[g - 1][i], z.tolist(), strict=True)])
+                a = arb_mat([[d * v for v in row] for d, row in zip(self.slopes[g - 1][i], z.tolist(), strict=True)])
                 z = self.parameters.weights[g - 1] * a
             if g in self.problem.free:
                 bias = [[ZERO] * a.ncols()] if self.problem.layers[g - 1].biases is not None else []
                 t = self.scale[g]
-                adjoints[g], inputs[g] = self._seconds[i][g] * z * t, arb_mat(a.tolist() + bias) * t
+                adjoints[g], inputs[g] = self.seconds[i][g] * z * t, arb_mat(a.tolist() + bias) * t
         return Tangents(adjoints, inputs)
 
-    def _later(self, h: int) -> list[int]:
+    def later(self, h: int) -> list[int]:
         return [g for g in self.problem.free if g >= h]
 
     def factors(
@@ -291,10 +296,7 @@ class Curvature:
             second = [[v / unit for v in row] for row, unit in zip(second, units, strict=True)]
         return enclosed(arb_mat(first), width), enclosed(arb_mat(second), width)
 
-    def _facing(self, A: Fixed, B: Fixed) -> Fixed:
-        return facing(A, B, self.width)
-
-    def _listed(self, matrices: Sequence[arb_mat], width: int | None = None) -> Fixed:
+    def listed(self, matrices: Sequence[arb_mat], width: int | None = None) -> Fixed:
         """One matrix a row, row-major."""
         return enclosed(arb_mat([M.entries() for M in matrices]), self.width if width is None else width)
 

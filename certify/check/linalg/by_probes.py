@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 
 from flint import arb, arb_mat, fmpz, fmpz_mat
 
@@ -24,8 +24,8 @@ from certify.check.linalg.proposals import proposed, proposed_of_sum
 WIDE, FACTOR, PLAIN = 120, 96, 60
 """Bits of a matrix in fixed point, of a sharp factor, and of the one of floats that is asked for first."""
 
-NEAR = arb(2) ** -20
-"""How near to the inverse a factor of floats must be: it is ten times as soon there, and decides most of the claims."""
+LARGE, NEAR = 2000, arb(2) ** -20
+"""Rows beyond which a factor of floats comes first, ten times as soon there, and how near to the inverse it must be."""
 
 SHORT = 100
 """Bits of vectors on the way through a sum of products."""
@@ -50,14 +50,19 @@ class Found:
     near: tuple[Fixed, Fixed]
     sharper: Callable[[], Found | None] = lambda: None
 
+    @property
+    def sharpest(self) -> Found:
+        """That one, or this where there is none."""
+        return self.sharper() or self
+
 
 def factor_found(A: Fixed | Factored | arb_mat, blocks: Mapping[int, list[list[arb]]]) -> Found | None:
-    """By a factor of floats, with a sharper one behind it, or else by a sharper one."""
+    """Of many rows by a factor of floats, with a sharper one behind it; where that is none by a sharper one."""
     A = enclosed(A, WIDE) if isinstance(A, arb_mat) else A
-    found = definite_by_proposal(A, blocks, PLAIN)
+    found = definite_by_proposal(A, blocks, PLAIN) if A.shape[0] > LARGE else None
     if found is None:
         return definite_by_proposal(A, blocks)
-    return replace(found, sharper=partial(definite_by_proposal, A, blocks))
+    return replace(found, sharper=cache(partial(definite_by_proposal, A, blocks)))
 
 
 def definite_by_proposal(

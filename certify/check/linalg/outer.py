@@ -87,11 +87,11 @@ def _packed(lists: Sequence[tuple[Sequence[Integers], Sequence[Integers]]], drop
 def _off(A: Fixed, B: Fixed) -> arb:
     """How far the products of one pair are off, in Frobenius norm."""
     found = A.radius * B.radius
-    found = found if A.radius.is_zero() else found + A.radius * _longest_row(B)
-    return found if B.radius.is_zero() else found + _longest_row(A) * B.radius
+    found = found if A.radius.is_zero() else found + A.radius * longest_row(B)
+    return found if B.radius.is_zero() else found + longest_row(A) * B.radius
 
 
-def _longest_row(M: Fixed) -> arb:
+def longest_row(M: Fixed) -> arb:
     """Upper bound of the lengths of the rows: the largest sum of absolute values."""
     sums = (arb_mat(M.mid) * arb(0, 1)) * filled((M.shape[1], 1), ONE)
     return (largest([x.abs_upper() for x in sums.entries()]) * scale(M.bits)).upper()

@@ -21,8 +21,8 @@ DRAWN, ROOM, BYTES = 16, 40, 6
 SHARE = arb(2) ** -5
 """Of the largest entry: by less of it a direction is missed by one vector with a probability of √2 times that."""
 
-TOGETHER, MATRICES = 24, 1 << 32
-"""Vectors for bounds of many matrices at once, up to so many: together as one bound by 16 vectors."""
+MATRICES = 1 << 32
+"""Up to so many matrices may be bounded at once."""
 
 MOST, WIDEST = 128, 1 << 24
 """Bounds in one check, and rows, up to which the probability is the stated one."""
@@ -42,6 +42,15 @@ def may_draw(rows: int) -> bool:
     """Whether one more bound may rest on chance."""
     said = CHANCE.get()
     return said is not None and len(said) < MOST and rows <= WIDEST
+
+
+def together(matrices: int) -> int:
+    """Vectors for bounds of so many matrices at once, all together as one bound by 16: the least k with `N·2^(76 − 9k/2) ≤ 1`.
+
+    >>> together(1), together(571), together(MATRICES)
+    (17, 19, 24)
+    """
+    return -(-(152 + (matrices**2 - 1).bit_length()) // 9)
 
 
 def drawn(rows: int, vectors: int = DRAWN) -> fmpz_mat:

@@ -231,9 +231,9 @@ def _sizes(said: IO[bytes], count: int, more: int = 1) -> list[int] | None:
 
 def _square(said: IO[bytes], p: int) -> tuple[list[fmpz_mat], int] | None:
     """A square matrix in bands, and the sum of the squares of its integers."""
-    bands, square = [], 0
-    for at in range(0, p, BAND):
-        rows = min(BAND, p - at)
+    bands, square, most = [], 0, BAND if p > 2 * BAND else p
+    for at in range(0, p, most):
+        rows = min(most, p - at)
         values = _taken(said, 8 * rows * p)
         if values is None:
             return None

@@ -16,7 +16,7 @@ from certify.check.reading.certificate import Claim
 from certify.check.reading.subject import Problem
 from certify.check.systems.critical import Stationary
 
-NEAR = 1 - 2.0**-32
+NEAR = 1 - 2.0**-31
 """Of the bound that is stated: what it leaves is for what X lacks of an inverse."""
 
 

@@ -16,7 +16,7 @@ from certify.check.enclosure.hessian import Curvature
 from certify.check.kernel import CHANCE
 from certify.check.linalg.balls import ZERO, norm
 from certify.check.linalg.fixed import Fixed, scale
-from certify.check.linalg.probes import MATRICES, ROOM, SHARE, TOGETHER, drawn, may_draw
+from certify.check.linalg.probes import MATRICES, ROOM, SHARE, drawn, may_draw, together
 from certify.check.probed.answer import Effects, asked_effects
 from certify.check.probed.products import products
 from certify.check.probed.rows import longest
@@ -70,12 +70,13 @@ def _suited(problem: Problem, count: int) -> bool:
 def _judged(at: Stationary, Y: Fixed, told: Effects) -> Iterator[Effect]:
     """`‖S_i − YC_i‖` by vectors that are drawn here, and the rest of Y by its radius."""
     problem, least = at.problem, arb(2) ** ROOM * SHARE
-    u = drawn(Y.shape[0], TOGETHER)
+    count = together(len(problem.moving))
+    u = drawn(Y.shape[0], count)
     w = arb_mat(Y.mid.transpose() * u) * scale(Y.bits)
     forms = products(problem, at.parameters, at.passed, at.curvature.objective, w).forms.tolist()
     for number, i in enumerate(problem.moving):
         S, bits = told.row(number), told.bits[number]
-        seen = arb_mat(S * u) * scale(bits) - arb_mat(forms[i * TOGETHER:(i + 1) * TOGETHER]).transpose()
+        seen = arb_mat(S * u) * scale(bits) - arb_mat(forms[i * count:(i + 1) * count]).transpose()
         size = _size(at.curvature, i)
         yield Effect((arb_mat(S.transpose()) * scale(bits)).tolist(),
                      (longest(seen) / least + size * Y.radius).upper(), size)

@@ -20,8 +20,9 @@ from certify.check.linalg.balls import norm, squares
 from certify.check.linalg.definite import Truth
 from certify.check.linalg.deflated import Largest
 from certify.check.linalg.fixed import Fixed, enclosed, product, scale
-from certify.check.linalg.probes import MATRICES, ROOM, SHARE, TOGETHER, drawn, may_draw
+from certify.check.linalg.probes import MATRICES, ROOM, SHARE, drawn, may_draw, together
 from certify.check.probed.answer import Answer, asked, joined, times, transposed_times
+from certify.check.probed.bounding import is_below
 from certify.check.probed.over_ball import hessian_off
 from certify.check.probed.products import products
 from certify.check.probed.rows import SMALLEST, Rows, longest, traced
@@ -61,14 +62,15 @@ class Probed(Stationary):
         problem, parameters, passed: as of :class:`Stationary`; the balls hold the critical point.
         answer, judged: what was proposed, and what is proved of it.
         leave: called before whole matrices are made, which takes longer.
+        most: a bound of `‖X‖` for which a factor was asked.
     """
 
     def __init__(
         self, problem: Problem, parameters: Parameters, passed: Forward, answer: Answer, judged: Judged,
-        leave: Callable[[], None],
+        leave: Callable[[], None], most: float | None,
     ) -> None:
         super().__init__(problem, parameters, passed, None, WIDTH)
-        self._leave = leave
+        self._leave, self._most = leave, most
         self._answer, self._judged = replace(answer, motions=memoryview(b"")), judged
 
     def finer(self, width: int) -> Stationary:
@@ -105,12 +107,22 @@ class Probed(Stationary):
         error, stated = self._judged.error, arb(least)
         if (1 - error) > stated * self._answer.size:
             return Truth.PROVED
+        if self._most is not None and arb(self._most) * least <= 1 - error and self._below:
+            return Truth.PROVED
         if self._squared is None:
             return Truth.UNDECIDED
         if self._squared.below(((1 - error) / stated) ** 2) is Truth.PROVED:
             return Truth.PROVED
         wrong = self._squared.below(((1 + error) / stated) ** 2) is Truth.DISPROVED
         return Truth.DISPROVED if wrong else Truth.UNDECIDED
+
+    @cached_property
+    def _below(self) -> bool:
+        """Whether that is a bound of `‖X‖`, by the factor that was proposed for it."""
+        answer = self._answer
+        if answer.bounding is None or self._most is None:
+            return False
+        return is_below(Fixed(joined(answer.bands), answer.bits, arb(0)), answer.bounding, self._most)
 
     @cached_property
     def _squared(self) -> Largest | None:
@@ -132,13 +144,13 @@ class Probed(Stationary):
 
 
 def probed_point(
-    problem: Problem, start: Parameters, leave: Callable[[], None] = lambda: None,
+    problem: Problem, start: Parameters, leave: Callable[[], None] = lambda: None, most: float | None = None,
 ) -> tuple[Centre, Stationary] | None:
     """A small ball with a zero of ∇L near `start`, as of `critical_nearby`; None where nothing is proved so.
 
     Args:
         problem, start: the problem, and the stated centre.
-        leave: as of :class:`Probed`.
+        leave, most: as of :class:`Probed`.
 
     Raises:
         NotSmooth: a pre-activation is not proved away from a kink.
@@ -147,7 +159,7 @@ def probed_point(
     if said is None or not may_draw(problem.parameters) or len(problem.moving) > MATRICES - 3:
         return None
     at = forward(problem, start, problem.points)
-    answer = asked(problem, start, at, objective(problem, at.outputs))
+    answer = asked(problem, start, at, objective(problem, at.outputs), most)
     if answer is None:
         return None
     middle = start
@@ -163,7 +175,7 @@ def probed_point(
     judged = _judged(problem, middle, around, passed, radius, answer)
     if judged is None or HasZero(last, judged.error, radius, "a critical point").judged().truth is not Truth.PROVED:
         return None
-    return Centre(middle, radius), Probed(problem, around, passed, answer, judged, leave)
+    return Centre(middle, radius), Probed(problem, around, passed, answer, judged, leave, most)
 
 
 def _step(problem: Problem, at: Parameters, answer: Answer) -> arb_mat:
@@ -179,7 +191,7 @@ def _judged(
 ) -> Judged | None:
     """By vectors that are drawn here: with `|⟨u, e⟩| ≥ s` for one of them where e is the direction that counts."""
     p, least = problem.parameters, arb(2) ** ROOM * SHARE
-    u = drawn(p, TOGETHER)
+    u = drawn(p, together(len(problem.moving) + 3))
     w = arb_mat(transposed_times(answer.bands, u)) * scale(answer.bits)
     found = products(problem, around, passed, objective(problem, passed.outputs), w)
     seen = longest(found.images - arb_mat(u)) / least

@@ -8,7 +8,7 @@ from certify.check.linalg.balls import largest, norm
 from certify.check.linalg.definite import Truth, definiteness
 from certify.check.linalg.deflated import EXACT, Few, Largest
 from certify.check.linalg.fixed import Fixed, enclosed, scale
-from certify.check.linalg.probes import TOGETHER, shortened
+from certify.check.linalg.probes import shortened
 from certify.check.probed.answer import FRACTION, Answer
 from certify.check.probed.products import Products
 from certify.check.reading.subject import Problem
@@ -82,14 +82,15 @@ class Rows:
 
     def row(self, number: int) -> tuple[arb_mat, arb]:
         """`Y_iᵀY_i`, and at least the longest `uᵀX(HY_i − C_i)`."""
-        answer, images, at = self._answer, self._images, TOGETHER * self._problem.moving[number]
+        answer, images, count = self._answer, self._images, self._drawn.ncols()
+        at = count * self._problem.moving[number]
         M, bits = answer.motion(number), answer.row_bits[number]
         gram = M * M.transpose()
         trace = sum([gram[j, j] for j in range(gram.nrows())], fmpz(0))
         size = arb(trace).sqrt() * scale(bits)
         self._add(M, bits, trace, size)
         meet = arb_mat(M * images.mid) * scale(bits + images.bits)
-        away = longest(meet - arb_mat(self._forms[at:at + TOGETHER]).transpose())
+        away = longest(meet - arb_mat(self._forms[at:at + count]).transpose())
         return arb_mat(gram) * scale(2 * bits), (away + images.radius * size).upper()
 
     def _add(self, M: fmpz_mat, bits: int, trace: fmpz, size: arb) -> None:

@@ -52,8 +52,9 @@ def probing(problem: Problem, claims: Sequence[Claim[object]], other: Find, leav
         return other
 
     def find(problem: Problem, start: Parameters) -> tuple[Centre, Stationary]:
+        most = import_module("certify.check.probed.asked").most_of(problem, claims)
         found: tuple[Centre, Stationary] | None = import_module("certify.check.probed.point").probed_point(
-            problem, start, leave)
+            problem, start, leave, most)
         if found is None:
             leave()
             return other(problem, start)

@@ -109,12 +109,12 @@ def _found(problem: Problem, start: Parameters, width: int, told: Told | None = 
     middle = start
     for _ in range(STEPS):
         middle = moved(problem, middle, _step(problem, middle, X, width))
-    radius = (4 * norm(_step(problem, middle, X, width).entries())).upper()
+    last = norm(_step(problem, middle, X, width).entries())
+    radius = (4 * last).upper()
     over = _at(problem, spread(problem, middle, radius), width, X, bounding)
     found = over.inverse
     if found.X is None:
         raise Invalid("witness file", "a centre is stated", "the Newton map near it is not proved to contract")
-    last = norm(_step(problem, middle, X, width).entries())
     if HasZero(last, found.error, radius, "a critical point").judged().truth is not Truth.PROVED:
         raise Invalid("witness file", "a centre is stated", "no critical point is proved near it")
     euclidean = problem.lengths.plain

@@ -64,7 +64,12 @@ class Interpolation:
     @cached_property
     def definite(self) -> Definiteness:
         """Whether K ≻ 0, with R such that `K⁻¹ = Rᵀ(I + E)⁻¹R`, `‖E‖ ≤ defect`."""
-        return definiteness(self.kernel) if self._proposed is None else self._proposed.definite
+        return definiteness(self.kernel) if self._proposed is None else self._proposed.sharpest.definite
+
+    @property
+    def truth(self) -> Truth:
+        """Whether K ≻ 0; of many equations without what R would be exact for."""
+        return self.definite.truth if self._proposed is None else Truth.PROVED
 
     @cached_property
     def _proposed(self) -> Found | None:
@@ -148,10 +153,10 @@ class Interpolation:
 
 def kernel_definite(point: Point) -> Finding:
     """K ≻ 0."""
-    found = point.of(Interpolation).definite
+    found = point.of(Interpolation).truth
     words = {Truth.PROVED: "K ≻ 0 is proved", Truth.DISPROVED: "a vector v with vᵀKv < 0 was found",
              Truth.UNDECIDED: f"K ≻ 0 is not proved at {point.precision} bits"}
-    return Finding(found.truth, words[found.truth])
+    return Finding(found, words[found])
 
 
 def require_rank(where: str, ladder: Ladder) -> None:

@@ -27,9 +27,9 @@ def supremum(problem: Problem, count: int, effects: Iterable[Sequence[Any]]) -> 
     budget, q = problem.budget, problem.row_norm
     held: Rows = [[] for _ in range(count)]
     for S, wide in effects:
-        for j, row in enumerate(S):
-            error = wide[j] * q.longest(len(row))
-            budget.gather(held[j], (q.dual(row) + arb(0, error.upper())).max(ZERO))
+        around = arb(0, 1) * q.longest(len(S[0])) if S else ZERO
+        for sizes, row, error in zip(held, S, wide, strict=True):
+            budget.gather(sizes, (q.dual(row) + error * around).max(ZERO))
     assert problem.radius is not None  # the spec was checked
     return [budget.most(sizes, problem.at_once) * arb(problem.radius) for sizes in held]
 

@@ -34,7 +34,7 @@ class RowNorm:
 
     def dual(self, values: Sequence[arb]) -> arb:
         """`|v|_{q*}`, the most that `⟨v, u⟩` is for `|u|_q ≤ 1`."""
-        return norm(values)
+        return norm(values) if len(values) > 1 else abs(values[0])
 
     def longest(self, numbers: int) -> arb:
         """The greatest Euclidean length in the ball, of so many numbers."""

@@ -48,7 +48,7 @@ class PerturbationSet:
 
     def gather(self, held: list[arb], size: arb) -> None:
         """Add the size of one row to what :meth:`most` is made of: here to the sum."""
-        held[:] = [sum(held, ZERO) + size]
+        held[:] = [held[0] + size if held else size]
 
     def most(self, held: Sequence[arb], at_once: int) -> arb:
         """The same of gathered sizes."""

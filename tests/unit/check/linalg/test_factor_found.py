@@ -13,14 +13,18 @@ from certify.check.linalg.by_probes import FACTOR, NEAR, PLAIN, ByProbes, defini
 from certify.check.linalg.definite import Truth
 from certify.check.linalg.fixed import Fixed, enclosed
 from certify.check.linalg.hadamard import factored
+from certify.check.systems import interpolation
+from tests.unit.check.linalg.test_by_factor import drawn as drawn_system
+from tests.unit.check.linalg.test_by_factor import system
 from tests.unit.check.linalg.test_probes import applying, layers_of, orthogonal, symmetric
 
 N = 60
 
 
 @pytest.fixture(autouse=True)
-def said():
-    """Where chance is allowed."""
+def said(monkeypatch):
+    """Where chance is allowed, and matrices are large from few rows on."""
+    monkeypatch.setattr(by_probes, "LARGE", 10)
     token = CHANCE.set([])
     yield CHANCE.get()
     CHANCE.reset(token)
@@ -85,6 +89,28 @@ def test_a_sharper_factor_decides_what_floats_leave_open(said):
         assert not at.is_beyond(arb(modulus) * (1 - arb(2) ** -45))
         least = np.linalg.eigvalsh([[float(x) for x in row] for row in K.tolist()])[0] ** 0.5
         assert at.is_above(float(least * 0.99)) and not at.is_above(float(least * 1.01))
+
+
+def test_of_few_rows_the_sharp_factor_comes_at_once(monkeypatch, said):
+    monkeypatch.setattr(by_probes, "LARGE", N)
+    with ctx.workprec(128):
+        found = factor_found(enclosed(spread(2), 120), {})
+        assert found.sharpest is found and said == ["RKRᵀ − I"]
+        monkeypatch.setattr(by_probes, "LARGE", N - 1)
+        near = factor_found(enclosed(spread(2), 120), {})
+        assert near.sharpest is near.sharpest is not near and len(said) == 3
+        assert near.sharpest.definite.defect <= near.definite.defect / 100
+
+
+def test_rows_have_the_sharp_factor(monkeypatch, said):
+    """`(K⁻¹)ᵢᵢ` of a row is stated as sharply as its factor is: floats would not do."""
+    monkeypatch.setattr(interpolation, "PROBED", 10)
+    K, blocks = drawn_system(2)
+    with ctx.workprec(128):
+        at = system(K, blocks)[1]
+        at._many, at.problem.interpolation_rows = None, len(K)
+        assert at.truth is Truth.PROVED and len(said) == 1
+        assert at.definite.defect < arb(2) ** -55 < at._proposed.definite.defect and len(said) == 2
 
 
 def test_a_sum_is_proposed_in_floats_too(said):
