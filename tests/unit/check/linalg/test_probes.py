@@ -29,7 +29,6 @@ STEP = 1e-7
 def said(monkeypatch):
     """Where chance is allowed, and matrices are large from few rows on."""
     monkeypatch.setattr(inverse, "PROBED", 10)
-    monkeypatch.setattr(interpolation, "MANY", 10)
     monkeypatch.setattr(interpolation, "PROBED", 10)
     token = CHANCE.set([])
     yield CHANCE.get()
