@@ -15,7 +15,7 @@ from typing import Protocol, TypeVar
 
 from flint import arb_mat, ctx
 
-from certify.check.linalg.definite import Truth, definiteness
+from certify.check.linalg.definite import MANY, Truth, definiteness
 from certify.format.refusal import Invalid
 
 PRECISIONS = (128, 256, 512)
@@ -23,9 +23,6 @@ PRECISIONS = (128, 256, 512)
 
 WIDTH = 60
 """Bits of numbers in fixed point at the lowest; an entry of less than 62 bits needs no more room than that."""
-
-MANY = 128
-"""Rows of a matrix from which a factor without its inverse is tried first."""
 
 DIGITS = 17
 """Digits of a number that a message quotes."""
@@ -95,7 +92,7 @@ class Positive:
 
     def judged(self) -> Finding:
         """By a factorisation: proved, or refuted by a vector."""
-        truth = truth_of(self.matrix)
+        truth = Truth.PROVED if soon_proved(self.matrix) else definiteness(self.matrix, sharp=False).truth
         said = {Truth.PROVED: "is proved", Truth.DISPROVED: "takes a negative value",
                 Truth.UNDECIDED: f"is not proved at {ctx.prec} bits"}
         return Finding(truth, f"{self.words} {said[truth]}")
@@ -104,11 +101,6 @@ class Positive:
 def soon_proved(A: arb_mat) -> bool:
     """Whether a factor without its inverse proves A positive definite, of many rows; else nothing is known."""
     return A.nrows() >= MANY and bool(import_module("certify.check.linalg.cholesky").proved(A))
-
-
-def truth_of(A: arb_mat) -> Truth:
-    """Whether every symmetric matrix in A is positive definite."""
-    return Truth.PROVED if soon_proved(A) else definiteness(A, sharp=False).truth
 
 
 class Judgement(Protocol):

@@ -202,6 +202,8 @@ MAKERS: Final[Mapping[str, Make]] = MappingProxyType({
     "exact-fit-set": partial(drawn, prover_cases.critical_set, 1),
     "critical-set": partial(drawn, prover_cases.critical_set, 2),
     "critical-set-at-size": partial(drawn, prover_cases.critical_set, 3),
+    "critical-set-by-weights": partial(drawn, prover_cases.critical_set, 0, set="per_sample",
+                                       parameter="sample_weights", relative=False),
     "disk-labels": partial(on_disk, "labels", 2), "disk-deletions": partial(on_disk, "deletions", 3),
 })
 """By the name of the folder."""

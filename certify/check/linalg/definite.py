@@ -13,7 +13,7 @@ from flint import arb, arb_mat, ctx
 
 from certify.check.linalg.balls import ONE, ZERO
 
-LEAF = 16
+LEAF, MANY = 16, 128  # rows that are taken entry by entry, and of which a factor without its inverse is tried first
 
 
 class Truth(Enum):

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from flint import arb, arb_mat, fmpz_mat
 
 from certify.check.linalg.balls import ONE, ZERO, largest, norm
-from certify.check.linalg.fixed import FAR, Fixed, Integers, cut, filled, scale
+from certify.check.linalg.fixed import FAR, Fixed, Integers, cut, filled, longest, scale
 
 PACKED, LONGEST = 4, 62
 """Columns from which rows of products are made in one long integer, and bits that a number may then have."""
@@ -27,7 +27,7 @@ def facings(blocks: Sequence[Sequence[Pair]], width: int) -> Fixed:
     Row i of one pair errs by at most `r_A,i|b_i| + |a_i|r_B,i + r_A,i r_B,i`: over all rows by
     `r_A·max|b_i| + max|a_i|·r_B + r_Ar_B`. Pairs add up, each with what is cut off; blocks stand side by side.
     """
-    sizes = [max(_length_of(A.mid.entries()) + _length_of(B.mid.entries()) - A.bits - B.bits for A, B in pairs)
+    sizes = [max(longest(A.mid.entries()) + longest(B.mid.entries()) - A.bits - B.bits for A, B in pairs)
                for pairs in blocks]
     most = min(A.bits + B.bits for pairs in blocks for A, B in pairs)
     bits = min(most, width - max(sizes))
@@ -53,7 +53,7 @@ def _block(pairs: Sequence[Pair], bits: int) -> list[int]:
     if drop <= LONGEST and columns >= PACKED and sys.byteorder == "little":
         lists = [(u, [[y << drop - own for y in row] for row in v] if own < drop else v)
                  for (u, v), own in zip(lists, drops, strict=True)]
-        sizes = [[_length_of([x for row in M for x in row]) for M in pair] for pair in lists]
+        sizes = [[longest([x for row in M for x in row]) for M in pair] for pair in lists]
         if max(*map(max, sizes), max(map(sum, sizes)) + 1 - drop) <= LONGEST:
             return _packed(lists, drop)
         lists = [(A.mid.tolist(), B.mid.tolist()) for A, B in pairs]
@@ -95,8 +95,3 @@ def longest_row(M: Fixed) -> arb:
     """Upper bound of the lengths of the rows: the largest sum of absolute values."""
     sums = (arb_mat(M.mid) * arb(0, 1)) * filled((M.shape[1], 1), ONE)
     return (largest([x.abs_upper() for x in sums.entries()]) * scale(M.bits)).upper()
-
-
-def _length_of(values: Integers) -> int:
-    """The length of the largest entry."""
-    return max(max(values).bit_length(), min(values).bit_length()) if values else 0

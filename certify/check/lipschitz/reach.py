@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import TypeVar
 
 from flint import arb, arb_mat, ctx
@@ -256,7 +256,7 @@ def _multipliers(intervals: Sequence[Interval], radius: arb) -> list[float]:
     """The most promising μ, by floats."""
     parts = [(float(p.low), float(p.high), [([(float(a), float(q)) for a, q in pairs], float(constant))
                                             for pairs, constant in p.rows]) for p in intervals]
-    value, far = partial(_estimate, parts, float(radius)), float(radius)
+    value, far = cache(partial(_estimate, parts, float(radius))), float(radius)
     size = math.hypot(*(pairs[0][0] for pairs, _ in parts[0][2])) / far
     bend = max(pairs[0][1] for pairs, _ in parts[0][2])
     stop = 1e3 * (size + bend)
@@ -279,7 +279,7 @@ def _refined(value: Callable[[float], float], best: float, ratio: float) -> floa
 def _estimate(
     parts: Sequence[tuple[float, float, list[Bounds[float]]]], radius: float, mu: float,
 ) -> float:
-    """:func:`_dual` in floats."""
+    """:func:`_dual` in floats; an interval is left as soon as it gives no more than another."""
     total = 0.5 * mu * radius * radius
     for i in range(len(parts[0][2])):
         most = 0.0
@@ -287,7 +287,12 @@ def _estimate(
             pairs, constant = rows[i]
             least = constant - 0.5 * mu * low * low
             for a, q in pairs:
-                least = min(least, _peak(a, q, mu, low, high))
-            most = max(most, least)
+                if least <= most:
+                    break
+                peak = _peak(a, q, mu, low, high)
+                if peak < least:
+                    least = peak
+            if least > most:
+                most = least
         total += most
     return total

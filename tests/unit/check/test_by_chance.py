@@ -20,7 +20,6 @@ from tests.families.check_cases import plain
 @pytest.fixture(autouse=True)
 def _few(monkeypatch):
     """Matrices are large from some rows on."""
-    monkeypatch.setattr(interpolation, "MANY", 20)
     monkeypatch.setattr(interpolation, "PROBED", 20)
 
 

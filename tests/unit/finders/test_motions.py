@@ -20,7 +20,7 @@ def test_rows_without_motion_are_sent_with_the_others(scale, formed, monkeypatch
     Y[d:2 * d] = 0
     V = np.linalg.qr(rng.normal(size=(p, 24)))[0]
     monkeypatch.setattr(answer, "LARGE", p if formed else 0)
-    said = io.BufferedReader(io.BytesIO(b"".join(answers(np.eye(p), [Y.T @ Y] if formed else [V, V], Y, d))))
+    said = io.BufferedReader(io.BytesIO(b"".join(answers(np.eye(p), None, [Y.T @ Y] if formed else [V, V], Y, d))))
     found = answer.read(said, p, 3, d)
     assert found is not None
     for number in range(3):

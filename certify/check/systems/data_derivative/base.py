@@ -73,11 +73,6 @@ class DataDerivative(ABC):
             own = Fixed(fmpz_mat(columns[start:start + q]), C.bits, C.radius)
             yield [row[start:start + q] for row in S], (own.size + C.radius).upper()
 
-    def times(self, factors: Sequence[arb]) -> Fixed:
-        """C with each column times a number."""
-        rows = [[x * u for x, u in zip(row, factors, strict=True)] for row in self.columns.balls().tolist()]
-        return enclosed(arb_mat(rows), self.width)
-
     def image(self, change: Mapping[int, Sequence[arb]]) -> Fixed:
         """`Cu` of a change by moving row."""
         step = arb_mat([[v] for row in self.problem.moving for v in change[row]])

@@ -10,6 +10,7 @@ from flint import arb, arb_mat
 from certify.check.linalg.balls import ZERO
 from certify.check.linalg.deflated import Largest
 from certify.check.linalg.fixed import enclosed, product
+from certify.check.systems.data_derivative.backward import ByBackward
 
 if TYPE_CHECKING:
     from certify.check.systems.critical import Stationary
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
 def weighted(at: Stationary, weights: Sequence[arb_mat]) -> Largest:
     """A matrix with the eigenvalues above 0 of `XΣC_iE_iC_iᵀXᵀ`: where `E = W²` is diagonal `(XCW)ᵀXCW`.
 
-    Bounds that are asked for are above 0, so that no other eigenvalue matters. C has twice the bits, but for an output
-    tilt: some weights are large, and what it errs by is multiplied by them and by X.
+    Bounds that are asked for are above 0, so that no other eigenvalue matters. Some weights are large, and what C errs by
+    is multiplied by them and by X: they go to the slopes that C is made of, before anything is cut; where there are none
+    C has twice the bits, but for an output tilt.
 
     Args:
         at: the point, whose X has been proved an inverse.
@@ -28,8 +30,14 @@ def weighted(at: Stationary, weights: Sequence[arb_mat]) -> Largest:
     roots = None if at.data.structured else _roots(weights)
     if roots is None or len(roots) > at.problem.parameters:
         return at.weighted(weights)
-    Y = product(at.D, at.data.times(roots), at.width)
-    return Largest(product(Y.turned, Y, at.width))
+    if isinstance(at.data, ByBackward):
+        Y = product(at.D, at.data.times(roots), at.width)
+        return Largest(product(Y.turned, Y, at.width))
+    W = arb_mat([[w if i == j else ZERO for j in range(len(roots))] for i, w in enumerate(roots)])
+    bits = 2 * at.width
+    known = at if at.kind == "output" else at.finer(bits)
+    Y = product(at.D, product(known.data.columns, enclosed(W, bits), bits), bits)
+    return Largest(product(Y.turned, Y, bits))
 
 
 def _roots(weights: Sequence[arb_mat]) -> list[arb] | None:

@@ -11,7 +11,7 @@ from functools import partial
 
 from flint import arb, arb_mat
 
-from certify.check.kernel import Finding, expect, truth_of
+from certify.check.kernel import Finding, Positive, expect
 from certify.check.linalg.balls import ZERO, root
 from certify.check.linalg.definite import Truth, definiteness
 from certify.check.reading.arrays import Array
@@ -114,7 +114,7 @@ def by_weights(
         return Finding(Truth.DISPROVED if total > arb(most) ** 2 else Truth.UNDECIDED,
                        f"the weights give {total.sqrt().str(17, radius=False)}")
     key = ("by_weights", tuple(dual), shape)  # two claims may differ in the radius alone
-    found = point.once(key, lambda: truth_of(arb_mat(rows)))
+    found = point.once(key, lambda: Positive(arb_mat(rows), "").judged().truth)
     words = {Truth.PROVED: "the weights prove it", Truth.DISPROVED: "K − blkdiag(E_i/d_i) takes a negative value",
              Truth.UNDECIDED: f"K − blkdiag(E_i/d_i) ≻ 0 is not proved at {point.precision} bits"}
     return Finding(Truth.PROVED if found is Truth.PROVED else Truth.UNDECIDED, words[found])

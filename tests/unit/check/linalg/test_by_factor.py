@@ -12,7 +12,6 @@ from flint import arb, arb_mat, ctx
 from certify.check.linalg.by_factor import ByFactor
 from certify.check.linalg.definite import Truth
 from certify.check.linalg.deflated import VECTORS
-from certify.check.systems import interpolation
 from certify.check.systems.interpolation import Interpolation
 from certify.check.systems.point import Point
 from certify.check.theorems.modulus import kernel
@@ -20,19 +19,21 @@ from certify.check.theorems.modulus import kernel
 STEP = 1e-7
 
 
-@pytest.fixture(autouse=True)
-def _few(monkeypatch):
-    monkeypatch.setattr(interpolation, "MANY", 10)
-
-
 def system(K, blocks):
-    """A point at which these matrices are known; K of whole numbers; and what its factor proves."""
+    """A point at which these matrices are known; K of whole numbers."""
     at = Interpolation.__new__(Interpolation)
     at.problem = SimpleNamespace(block=blocks[0].shape[0])
     at.kernel = arb_mat(K.tolist())
     at.moved = {i: [[arb(int(x)) for x in row] for row in Q.tolist()] for i, Q in enumerate(blocks) if Q.any()}
     point = at.point = Point(SimpleNamespace(), 128)
     point._found[Interpolation,] = at
+    return point, at
+
+
+def with_factor(K, blocks):
+    """The same, where a factor of K is asked first."""
+    point, at = system(K, blocks)
+    at.factor = ByFactor(at.definite.R, at.definite.defect, at.moved, 60)
     return point, at
 
 
@@ -53,7 +54,7 @@ def test_both_ends_are_near_and_true(k):
     modulus = float(scipy.linalg.eigh(Q.astype(float), K.astype(float), eigvals_only=True)[-1]) ** 0.5
     least = float(np.linalg.eigvalsh(K.astype(float))[0]) ** 0.5
     with ctx.workprec(128):
-        factor = system(K, blocks)[1].factor
+        factor = with_factor(K, blocks)[1].factor
         assert factor.is_beyond(arb(modulus * (1 + STEP))) and not factor.is_beyond(arb(modulus * (1 - STEP)))
         assert not factor.is_above(least * (1 + STEP))
         assert factor.is_above(least * (1 - STEP)) or not _falls_off(K)
@@ -68,11 +69,11 @@ def _falls_off(K):
 def test_nothing_is_proved_without_its_part():
     K, blocks = drawn(2)
     with ctx.workprec(128):
-        assert system(-K, blocks)[1].factor is None
-        at = system(K, blocks)[1]
+        assert system(-K, blocks)[1].definite.R is None
+        at = with_factor(K, blocks)[1]
         assert at.factor.is_beyond(arb(1))
-        at = system(K, blocks)[1]
-        at.moved[1] = [[arb(10**14), arb(0)], [arb(0), arb(1)]]  # far larger effects of one row
+        at = with_factor(K, blocks)[1]  # far larger effects of one row
+        at.moved[1] = [[arb(10**14), arb(0)], [arb(0), arb(1)]]
         assert not at.factor.is_beyond(arb(1))
         found = at.definite
         assert not ByFactor(found.R, arb(1) - arb(2) ** -40, {}, 60).is_above(1.0)  # a factor that hardly is one
@@ -84,8 +85,9 @@ def test_the_rule_asks_the_factor_of_many_equations_first(monkeypatch):
     asked = []
     monkeypatch.setattr(ByFactor, "is_beyond", lambda self, most: asked.append(most) or False)
     with ctx.workprec(128):
-        point = system(K, blocks)[0]
+        point = with_factor(K, blocks)[0]
         assert kernel.upper(point, 1e3).truth is Truth.PROVED and len(asked) == 1
         assert kernel.upper(point, 1e-9).truth is Truth.DISPROVED
-        monkeypatch.setattr(interpolation, "MANY", 10**9)
-        assert kernel.upper(system(K, blocks)[0], 1e3).truth is Truth.PROVED and len(asked) == 2
+        point, at = with_factor(K, blocks)
+        at.factor = None
+        assert kernel.upper(point, 1e3).truth is Truth.PROVED and len(asked) == 2

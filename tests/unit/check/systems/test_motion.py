@@ -129,3 +129,18 @@ def test_rows_that_hardly_count_are_known_as_well_as_the_others():
             trace = sum((G[j, j] for j in range(G.nrows())), arb(0))
             assert trace.rad() <= arb(2) ** -30 * trace.mid()
             assert place % 2 == 0 or trace < arb(2) ** -50
+
+
+@settings(max_examples=examples(40), deadline=None)
+@given(seed=SEEDS, parameter=st.sampled_from(["targets", "sample_weights"]))
+def test_columns_times_numbers_are_known_as_well_as_columns(seed, parameter):
+    """Of very different size, each of its own column."""
+    rng, problem, _, found = drawn(seed, parameter=parameter, loss="squared")
+    with ctx.workprec(128):
+        data = data_derivative(found)
+        factors = [arb(2) ** int(e) / 3 for e in rng.integers(-30, 31, data.columns.shape[1])]
+        C = data.columns.balls().tolist()
+        plain = arb_mat([[x * u for x, u in zip(row, factors, strict=True)] for row in C])
+        scaled = data.times(factors)
+        assert all(x.overlaps(y) for x, y in zip(scaled.balls().entries(), plain.entries(), strict=True))
+        assert scaled.radius < 1e-13 * (1 + fixed.frobenius(plain))
