@@ -98,6 +98,8 @@ def block_unit(longest: int, parts: int) -> Fraction:
 _SMALLEST_NORMAL = Fraction(2) ** -1022
 _AT_ONCE = 2**18
 """Entries that are looked at at a time."""
+_LARGEST_SQUARE = 2.0**1000
+"""Sums of squares up to it did not overflow on the way."""
 
 
 def flushes() -> bool:
@@ -223,8 +225,8 @@ def require_finite(x: Array, what: str) -> Array:
 def row_norms(A: Array) -> Array:
     """Upper bounds of the Euclidean norms of the rows of A, at least `FLOOR` (R3).
 
-    `√(fl Σ a²)·(1 + (k+8)u)` after scaling by a power of two: a sum of k squares of numbers in [−1, 1], one of
-    them at least ½, has relative error ≤ (k+3)u however it is ordered.
+    `√(fl Σ a²)·(1 + (k+8)u)`: a sum of k squares has relative error ≤ (k+3)u however it is ordered, where it is at
+    least 2^−900. Below that the norm is less than `FLOOR`; where one could overflow, rows are scaled by a power of two.
 
     Args:
         A: `(…, k)` finite array.
@@ -234,14 +236,23 @@ def row_norms(A: Array) -> Array:
     """
     k = A.shape[-1]
     dot_unit(k)
+    if A.dtype != np.float64:
+        A = A.astype(np.float64)  # squares of whole numbers would wrap around
+    squares = np.einsum("...k,...k->...", A, A)
+    roots = np.sqrt(squares) if np.max(squares, initial=0.0) <= _LARGEST_SQUARE else _scaled_roots(A)
+    return np.maximum(require_finite(roots * (1.0 + (k + 8) * U), "row norms"), FLOOR)
+
+
+def _scaled_roots(A: Array) -> Array:
+    """`√Σ a²` of rows brought to entries of at most 1."""
+    k = A.shape[-1]
     if A.ndim == 2 and A.size > _AT_ONCE and len(A) > 1:  # three copies of a large matrix would not fit
         step = max(1, _AT_ONCE // max(k, 1))
-        return np.concatenate([row_norms(A[i : i + step]) for i in range(0, len(A), step)])
+        return np.concatenate([_scaled_roots(A[i : i + step]) for i in range(0, len(A), step)])
     scale = np.maximum(np.max(np.abs(A), axis=-1, initial=0.0), FLOOR)
     scale = np.ldexp(1.0, np.frexp(scale)[1])  # power of two above the largest entry
     B = A / scale[..., None]
-    norms = scale * np.sqrt(np.sum(B * B, axis=-1)) * (1.0 + (k + 8) * U)
-    return np.maximum(require_finite(norms, "row norms"), FLOOR)
+    return np.asarray(scale * np.sqrt(np.sum(B * B, axis=-1)))
 
 
 def frobenius(A: Array) -> float:

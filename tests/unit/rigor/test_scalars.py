@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from fractions import Fraction
 
 import numpy as np
@@ -79,6 +80,24 @@ def test_row_norms_have_a_floor_and_are_close():
     assert fp.row_norms(np.zeros((2, 3))).tolist() == [fp.FLOOR, fp.FLOOR]
     norms = fp.row_norms(np.array([[3.0, 4.0], [3e200, 4e200], [3e-100, 4e-100]]))
     assert np.allclose(norms, [5.0, 5e200, 5e-100], rtol=1e-14)
+
+
+@pytest.mark.parametrize("power", [-1074, -560, -511, -452, -450, -449, -401, -399, 0, 499, 500, 501])
+def test_row_norms_where_squares_underflow_or_overflow(power):
+    """Numbers of many bits, so that the sums round, on both sides of every threshold."""
+    A = np.ldexp([[1.1, 1.3, -1.7], [0.0, 0.0, 1.9]], power)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        norms = fp.row_norms(A)
+    for row, norm in zip(A.tolist(), norms.tolist(), strict=True):
+        square = sum(Fraction(a) ** 2 for a in row)
+        assert square <= Fraction(norm) ** 2 and norm >= fp.FLOOR
+        assert norm == fp.FLOOR or Fraction(norm) ** 2 <= square * (1 + Fraction(2) ** -46)
+
+
+def test_row_norms_of_whole_numbers_do_not_wrap_around():
+    assert fp.row_norms(np.full((1, 4), 100, dtype=np.int8))[0] >= 200.0
+    assert fp.row_norms(np.full((1, 4), 1e30, dtype=np.float32))[0] >= 1.99e30
 
 
 def test_inner_products_that_are_too_long_are_refused():
