@@ -85,7 +85,7 @@ def distances(p: pieces.Pieces) -> Iterator[tuple[tuple[int, ...], float]]:
         for j in range(min(i + 1, f), f + 1) if three else ():
             start, line = three.with_two(i, j)
             found += [((i, j, l), r) for l, r in enumerate(line, start)]
-        closer = p.taken.of_choices([T for T, _ in found])
+        closer = p.taken.of_choices([T for T, _ in found], products.FEW)
         for (T, r), x in zip(found, closer, strict=True):
             third = three.third(*T) if three else 0.0
             yield T, min(r, p.closer(p.left(T, third), x))

@@ -99,8 +99,8 @@ SYSTEMS: dict[str, Callable[[Problem, bool], Cost]] = {
 """By the map of the problem, but for the rules of a last layer alone."""
 
 
-TREE, CLASSES = "pair_tree.parent", "softmax_pairs.hot"
-"""Arrays that tell of a tree of pairs: one number a node; and of pairs of several classes: one a hot row."""
+TREE, CLASSES, CHOICES = "pair_tree.parent", "softmax_pairs.hot", "by_choice.parent"
+"""Arrays that tell of a tree: one number a node; and of pairs of several classes: one a hot row."""
 
 FURTHER = 0.5
 """What each further bound of a node takes beside its first one, with which the steps are formed."""
@@ -140,7 +140,26 @@ def classes(problem: Problem, side: Mapping[str, Array], start: str) -> Cost:
     return Cost(root + hot * child, 60 + 5e-5 * steps + 5e-4 * N**2)
 
 
-KINDS: dict[str, Callable[[Problem, Mapping[str, Array], str], Cost]] = {TREE: tree, CLASSES: classes}
+def choices(problem: Problem, side: Mapping[str, Array], start: str) -> Cost:
+    """Choices of two and three rows one by one, D17, by the nodes of their tree.
+
+    A node after which two rows and more follow has two matrices of all weights with their inverses, and steps of some
+    hundred rows that are held against all rows; where three follow thousands of pairs are formed, and all triples are
+    looked at. What a last node takes is less.
+    """
+    n, p = len(problem.features), len(problem.features[0]) + 1
+    depth = list[int]()
+    for parent in [int(x) for x in side[f"{start}parent"].values]:
+        depth.append(depth[parent] + 1 if 0 <= parent < len(depth) else 0)
+    left = [max(problem.at_once - x, 1) for x in depth]
+    node = 2.5e-9 * n * p**2 + 5e-8 * p**3 + 1.2e-5 * min(n, 384) * n
+    first = node + 2.5e-6 * min(n, 512) * n + 9e-10 * min(n * n // 2, 8500) * n * p + 2.5e-6 * min(n, 512) ** 3 / 6
+    seconds = sum({1: 0.1 * node, 2: node}.get(k, first) for k in left)
+    return Cost(seconds, 60 + 2.5e-4 * n * p + 1.5e-4 * min(n, 512) * n)
+
+
+KINDS: dict[str, Callable[[Problem, Mapping[str, Array], str], Cost]] = {
+    TREE: tree, CLASSES: classes, CHOICES: choices}
 """By the end of the name of an array that there is one of for each."""
 
 

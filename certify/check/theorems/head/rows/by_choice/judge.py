@@ -6,12 +6,19 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 
 from certify.check.theorems.head.rows.by_choice.pieces import Pieces
+from certify.check.theorems.head.rows.by_choice.products import FEW
 from certify.check.theorems.head.rows.by_choice.triples import Triples
 from certify.check.theorems.head.rows.pair_tree.drops import Drops
 from certify.check.theorems.head.rows.pair_tree.numbers import UP
 
 LOOKED = 4096
 """Choices of a node that are looked at closer, each by all that it takes of the curvature."""
+
+CLOSER = ((FEW, LOOKED), (4 * FEW, 512))
+"""With how many rows' products with their signs, one after the other, and how many choices then at most."""
+
+Hard = tuple[tuple[int, ...], float, list[int]]
+"""A choice, what it leaves of the gradient, and the points that it may leave open."""
 
 SPARE = UP * UP * UP * UP
 """Of a margin, for what rounding takes of a distance that is borne."""
@@ -23,26 +30,28 @@ def opened(p: Pieces, drops: Drops, cuts: Sequence[int]) -> set[int]:
     pushes = [[*(x * UP for x in drops._own(at)), far[at] * p.st.reach * UP if far else 0.0] for at in range(len(cuts))]
     most = [_most(V, p.k) for V in pushes]
     triples = Triples(p) if p.k > 2 else None
-    open_, looked = set[int](), 0
+    open_, hard = set[int](), list[Hard]()
     for i in range(f + 1):
         bears = sorted((_borne(drops, at, most[at][i]), at) for at, cut in enumerate(cuts)
                        if cut <= i and at not in open_)
         if not bears:
             continue
         tight, order = [x for x, _ in bears], [at for _, at in bears]
-        hard = list[tuple[tuple[int, ...], float, list[int]]]()
         for T, r in _choices(p, triples, i, tight[0]):
-            if some := [at for at in order[: bisect_right(tight, r)] if not _stays(drops, at, pushes[at], T, r)]:
-                hard.append((T, r, some))
-        hard.sort(key=lambda one: one[1])
-        near, looked = hard[: max(LOOKED - looked, 0)], looked + len(hard)
-        for _, _, some in hard[len(near) :]:
-            open_ |= set(some)
-        for (T, _, some), taken in zip(near, p.taken.of_choices([T for T, _, _ in near]), strict=True):
-            third = triples.third(*T) if triples else 0.0
-            r = p.closer(p.left(T, third), taken)
-            open_ |= {at for at in some if not _stays(drops, at, pushes[at], T, r)}
-    return open_
+            some = [at for at in order[: bisect_right(tight, r)] if not _stays(drops, at, pushes[at], T, r)]
+            if some and len(hard) < LOOKED:
+                hard.append((T, p.left(T, triples.third(*T) if triples else 0.0), some))
+            else:
+                open_ |= set(some)
+    for few, most in CLOSER:
+        hard = [(T, left, [at for at in some if at not in open_]) for T, left, some in hard]
+        hard = [one for one in hard if one[2]]
+        if len(hard) > most:
+            break
+        found = p.taken.of_choices([T for T, _, _ in hard], few)
+        hard = [(T, left, [at for at in some if not _stays(drops, at, pushes[at], T, p.closer(left, x))])
+                for (T, left, some), x in zip(hard, found, strict=True)]
+    return open_.union(*(some for _, _, some in hard))
 
 
 def _stays(drops: Drops, at: int, V: Sequence[float], T: Sequence[int], r: float) -> bool:

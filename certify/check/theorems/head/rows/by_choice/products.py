@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
+from functools import cached_property
 from heapq import nlargest
-from math import frexp, ldexp, sqrt
+from math import frexp, inf, ldexp, sqrt
 from operator import mul
 
 from flint import fmpz_mat
@@ -54,9 +55,14 @@ class Gram:
 
     def squares(self, w: Table) -> list[array[float]]:
         """Upper bounds of `Σ_j k_aj²w_jl`."""
-        return times(self.K2, w)
+        return times(self.whole, w)
 
-    def largest(self, columns: Table, signed: int = SIGNED) -> list[float]:
+    @cached_property
+    def whole(self) -> Rounded:
+        """The squares in whole numbers."""
+        return rounded(self.K2)
+
+    def largest(self, columns: Table, signed: int = SIGNED, few: int = 0) -> list[float]:
         """Upper bounds of the largest eigenvalues of `Σ_j w_js_js_jᵀ` in the norm of M, for columns of weights.
 
         Of the rows that count most the norm of their products, of the others the root of the sum of squares, and the
@@ -64,9 +70,9 @@ class Gram:
         """
         if not columns:
             return []
-        rough = self._beyond(columns, [[] for _ in columns])
+        rough = [inf] * len(columns) if signed >= len(columns) else self._beyond(columns, [[] for _ in columns])
         some = nlargest(signed, range(len(columns)), key=rough.__getitem__)
-        parts = [nlargest(FEW, range(len(self.long)), key=list(map(mul, columns[a], self.long)).__getitem__)
+        parts = [nlargest(few or FEW, range(len(self.long)), key=list(map(mul, columns[a], self.long)).__getitem__)
                  for a in some]
         for a, x in zip(some, self._beyond([columns[a] for a in some], parts), strict=True):
             rough[a] = min(rough[a], x)
@@ -107,16 +113,21 @@ def _norm(M: fmpz_mat, squarings: int) -> float:
     return sqrt((_norm(fmpz_mat(count, count, [x >> shift for x in whole]), squarings - 1) + count) * 2.0**shift) * UP
 
 
-def times(A: Table, B: Table) -> list[array[float]]:
-    """Upper bounds of the product of two matrices of nonnegative doubles, finite ones.
+Rounded = tuple[fmpz_mat, list[float]]
+"""Whole numbers, and what those of each row count in times `2^BITS`."""
 
-    In whole numbers of BITS bits of each row's and each column's largest, rounded up and one more.
-    """
-    power = 2.0**BITS
+
+def rounded(A: Table) -> Rounded:
+    """Nonnegative finite doubles in whole numbers of BITS bits of each row's largest, rounded up and one more."""
     left = [ldexp(1.0, frexp(max(max(row), LEAST))[1]) for row in A]
+    return fmpz_mat([[int(x * (2.0**BITS / y)) + 1 for x in row] for row, y in zip(A, left, strict=True)]), left
+
+
+def times(A: Rounded, B: Table) -> list[array[float]]:
+    """Upper bounds of the product of two matrices of nonnegative doubles, of the second each column rounded alike."""
+    (one, left), power = A, 2.0**BITS
     right = [ldexp(1.0, frexp(max(max(column), LEAST))[1]) for column in zip(*B, strict=True)]
     scale, unit = [power / x for x in right], 1.0 / power
-    one = fmpz_mat([[int(x * (power / y)) + 1 for x in row] for row, y in zip(A, left, strict=True)])
     other = fmpz_mat([[int(x * y) + 1 for x, y in zip(row, scale, strict=True)] for row in B])
     return [array("d", [float(int(x)) * (y * unit) * (z * unit) * UP for x, z in zip(row, right, strict=True)])
             for row, y in zip((one * other).tolist(), left, strict=True)]

@@ -10,8 +10,11 @@ from certify.check.theorems.head.rows.by_choice.products import Gram, Table
 from certify.check.theorems.head.rows.pair_tree.bound import Bound
 from certify.check.theorems.head.rows.pair_tree.numbers import UP, exps, top
 
-SEEN = 1024
+SEEN = 3072
 """Rows whose products with each other are formed."""
+
+AT_ONCE = 256
+"""Choices at a time."""
 
 LESS = 1.0 - 2.0**-40
 """Covers what an exponential and its product are off by."""
@@ -54,17 +57,22 @@ class Taken:
             self.across[a][a] = 0.0
         self.across.append(array("d", [*(side[i] * far * UP for i in rows), far * far * UP]))
 
-    def of_choices(self, choices: Sequence[Sequence[int]]) -> list[float]:
+    def of_choices(self, choices: Sequence[Sequence[int]], few: int) -> list[float]:
         """At least the largest eigenvalue of all that choices of columns take, their own rows among it (Lemma 3)."""
-        columns, f = [], len(self.own) - 1
-        for T in choices:
-            line = [min(sum([row[l] for l in T]) * UP, m) for row, m in zip(self.w, self.m, strict=True)]
-            for l in T:
-                if l < f:
-                    line[l] = self.m[l]  # the rows with steps are the first that are seen
-            columns.append(line)
+        found, f = list[float](), len(self.own) - 1
+        for start in range(0, len(choices), AT_ONCE):
+            part = choices[start : start + AT_ONCE]
+            found += self.gram.largest([self._column(T) for T in part], len(part), few)
         return [(x + sum([self.rest[l] + (self.own[f] if l == f else 0.0) for l in T])) * UP
-                for T, x in zip(choices, self.gram.largest(columns, len(columns)), strict=True)]
+                for T, x in zip(choices, found, strict=True)]
+
+    def _column(self, T: Sequence[int]) -> list[float]:
+        """Weights of the rows that are seen."""
+        line = [min(sum([row[l] for l in T]) * UP, m) for row, m in zip(self.w, self.m, strict=True)]
+        for l in T:
+            if l < len(self.own) - 1:
+                line[l] = self.m[l]  # the rows with steps are the first that are seen
+        return line
 
 
 def _sums(lines: Table, weight: Sequence[float], f: int) -> list[float]:

@@ -6,11 +6,14 @@ from array import array
 from collections.abc import Sequence
 from math import inf, ldexp, sqrt
 
-from flint import fmpz_mat
+from flint import fmpz, fmpz_mat
 
 from certify.check.theorems.head.rows.boxes.margins import Points
 from certify.check.theorems.head.rows.pair_tree.bound import Bound
 from certify.check.theorems.head.rows.pair_tree.numbers import UP, roots, top, up
+
+AT_ONCE = 256
+"""Points whose products with steps are held at once."""
 
 OPEN = 1024
 """Pairs that may be left open for a point before they are looked at more closely."""
@@ -37,6 +40,7 @@ class Drops:
         self.loose = [up(e.short.epsilon) * one.size * UP for one in found.own]
         self.units = [ldexp(1.0, one.unit) for one in found.own]
         self.shares: list[array[float]] = []
+        self.known: tuple[int, list[list[fmpz]]] = -1, []
 
     def _pushes(self, at: int, without: int = 0) -> tuple[list[float], float]:
         """What each step, but for the first ones, and a far row may take of the margin of a point."""
@@ -67,8 +71,10 @@ class Drops:
 
     def _own(self, at: int, without: int = 0) -> list[float]:
         """What the steps themselves take."""
-        scale, norm = ldexp(1.0, self.e.short.unit[at]), self.norms[at]
-        products = (fmpz_mat([self.e.short.rows[at]]) * self.columns).entries()
+        scale, norm, start = ldexp(1.0, self.e.short.unit[at]), self.norms[at], at - at % AT_ONCE
+        if self.known[0] != start:  # many points at once take less than one after the other
+            self.known = start, (fmpz_mat(self.e.short.rows[start : start + AT_ONCE]) * self.columns).tolist()
+        products = self.known[1][at - start]
         return [(-float(x) * y * scale if x < 0 else 0.0) + z * norm for x, y, z in zip(
             products[without:], self.units[without:], self.loose[without:], strict=True)]
 

@@ -13,7 +13,7 @@ from flint import arb, ctx, fmpz_mat
 
 from certify.check.theorems.head.rows.by_choice import judge, taken, triples
 from certify.check.theorems.head.rows.by_choice.pieces import Pieces
-from certify.check.theorems.head.rows.by_choice.products import _norm, times
+from certify.check.theorems.head.rows.by_choice.products import _norm, rounded, times
 from certify.check.theorems.head.rows.by_choice.taken import Taken
 from certify.check.theorems.head.rows.by_choice.triples import Triples
 from tests.containment import heads_by_choice_checked as contained
@@ -37,7 +37,7 @@ def _none(table: Any) -> Any:
     return [[0.0] * len(row) for row in table]
 
 
-_unseen = (Taken, "of_choices", lambda self, choices: [np.inf for _ in choices])
+_unseen = (Taken, "of_choices", lambda self, choices, few: [np.inf for _ in choices])
 WRONG: dict[str, Wrong] = {
     "pairs do nothing": [(Pieces, "_needed", _forgetting("pair", _none))],
     "steps are refits": [(Pieces, "_needed", _forgetting("alone", lambda old: [0.0] * len(old)))],
@@ -121,7 +121,7 @@ def test_products_are_never_less_than_the_exact_ones() -> None:
                 for shape in ((4, 5), (5, 3)))
         exact = [[sum(Fraction(x) * Fraction(y) for x, y in zip(row, column, strict=True)) for column in B.T.tolist()]
                  for row in A.tolist()]
-        found = times(A.tolist(), B.tolist())
+        found = times(rounded(A.tolist()), B.tolist())
         assert all(Fraction(x) >= y for one, other in zip(found, exact, strict=True)
                    for x, y in zip(one, other, strict=True))
         assert (np.array(found) <= np.array(exact, float) + 2.0**-20 * np.outer(A.max(axis=1), B.max(axis=0))).all()
