@@ -48,6 +48,7 @@ CASES: dict[str, tuple[str, Callable[[int], Case]]] = {
     "pairs": ("pair_tree", logistic(3)), "choices": ("by_choice", logistic(3, decay=10.0)),
     "pairs of classes": ("softmax_pairs", softmax(2)), "choices of classes": ("softmax_by_choice", softmax(2)),
     "boxes of classes": ("softmax_tree", softmax(2, decay=10.0)),
+    "energies": ("energy", logistic(2, True)), "energies of classes": ("energy", softmax(2, True)),
     "groups": ("every_choice", groups), "refits": ("enumeration", logistic(3)),
     "refits of labels": ("enumeration", softmax(2, True)), "sums": ("enumeration", logistic(2, True, 26, 8.0)),
 }
