@@ -10,7 +10,6 @@ import numpy as np
 
 from certify.finders.head.refits import Refitter
 from certify.format.errors import EnclosureError
-from certify.problem.jobs import AHEAD, JOBS, Crew
 from certify.rigor.fp import Array
 from certify.systems.head.rows.change import NONE, Choices, RowChange
 from certify.systems.head.rows.head import Head
@@ -20,6 +19,7 @@ from certify.theorems.head.rows.energy.rows import Index, Rows, logistic_rows, s
 from certify.theorems.head.rows.energy.tree import Open, Tree
 from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Budget, Flips, Mask, Method, Part
+from certify.theorems.jobs import AHEAD, JOBS, Crew
 
 MOST = 2**25
 """Most slopes of all dual points of a point: alternatives times rows times outputs."""

@@ -14,7 +14,6 @@ import numpy as np
 
 from certify.finders.head.refits import Refitter
 from certify.format.errors import EnclosureError
-from certify.problem.jobs import AHEAD, JOBS, Crew
 from certify.problem.limits import OutOfTime
 from certify.rigor.fp import RAISE, Array, U
 from certify.systems.head.rows.change import RowChange
@@ -26,6 +25,7 @@ from certify.theorems.head.rows.softmax.centre import Centre, centre
 from certify.theorems.head.rows.softmax_by_choice.candidates import deletions, lines_of
 from certify.theorems.head.rows.softmax_by_choice.metric import AROUND, LEAST, Metric, as_it_is, kept, root_metric
 from certify.theorems.head.rows.softmax_by_choice.slab import Singles, Slab
+from certify.theorems.jobs import AHEAD, JOBS, Crew
 
 GOAL = 1e-3
 """Gradients of single refits that are small enough."""
