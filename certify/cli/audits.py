@@ -81,7 +81,7 @@ def audit(
     from certify.auditing.questions.counted import shared
     from certify.auditing.questions.shares import rows_or_share
     from certify.auditing.told import Told
-    from certify.problem.jobs import among
+    from certify.theorems.jobs import among
 
     (deleted, one), (relabelled, other) = rows_or_share("--delete", delete), rows_or_share("--relabel", relabel)
     require_counts(deleted, relabelled, seconds, prediction)

@@ -66,7 +66,7 @@ def run(
     from certify.cli.gating.many import run_many, specs_of
     from certify.cli.gating.one import Asked, run_one
     from certify.format.errors import SpecError
-    from certify.problem.jobs import among
+    from certify.theorems.jobs import among
 
     given = spec or [Path("certify.toml")]
     asked = Asked(output, as_json, quiet, merge_duplicates, tuple(form or ()), on_inconclusive, baseline, suppressions,

@@ -16,7 +16,6 @@ from certify.format.words import Base, Map, Normalization, Parameter
 from certify.inputs.given import given_rows, same_columns
 from certify.inputs.prepared import Reads
 from certify.network.network import Network
-from certify.problem.jobs import among
 from certify.problem.problem import Problem
 from certify.problem.progress import Progress, told
 from certify.prove.changed.accuracy import Accuracy, accuracy_of
@@ -32,6 +31,7 @@ from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.of_problem import change_of_rows, given_base, head_of
 from certify.theorems.head.rows.new_rows.survey import NewFlips
 from certify.theorems.head.rows.survey import CLASSES, Survey, survey
+from certify.theorems.jobs import among
 
 VERBS = {"delete": "deleted", "relabel": "relabelled"}
 

@@ -9,7 +9,6 @@ import numpy as np
 
 from certify.format.errors import InputError
 from certify.format.words import Parameter
-from certify.problem.jobs import among
 from certify.problem.problem import Problem
 from certify.problem.progress import Progress, told
 from certify.prove.changed.tolerated_shown import Tolerance, as_frame, as_html, drawn
@@ -20,6 +19,7 @@ from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.of_problem import head_of
 from certify.theorems.head.rows.method import Budget
 from certify.theorems.head.rows.tolerance.search import Search
+from certify.theorems.jobs import among
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,6 @@ from typing import ClassVar
 import numpy as np
 
 from certify.finders.head.changed import Changed
-from certify.problem.jobs import AHEAD, Crew
 from certify.problem.limits import OutOfTime
 from certify.rigor.fp import Array
 from certify.systems.head.rows.change import Choices, RowChange
@@ -19,6 +18,7 @@ from certify.systems.head.rows.head import Head
 from certify.systems.head.rows.refit import enclose_refits
 from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Budget, Flips, Mask, Method, Part
+from certify.theorems.jobs import AHEAD, Crew
 
 LEAVES = 1_000_000
 """Most refits."""

@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from certify.finders.head import boxes
-from certify.problem.jobs import AHEAD, Crew
 from certify.rigor.fp import Array
 from certify.systems.head.rows.boxes.slabs import Rows
 from certify.systems.head.rows.boxes.trap import Sums
 from certify.theorems.head.rows.boxes.nodes import Node
+from certify.theorems.jobs import AHEAD, Crew
 
 STORED = 16_000_000
 """Most numbers that a certificate holds of a tree."""

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from certify.problem.jobs import AHEAD, Crew
 from certify.rigor.fp import Array
 from certify.systems.head.rows.boxes.slabs import Rows
 from certify.systems.head.rows.boxes.trap import WIDE, Centre
@@ -21,6 +20,7 @@ from certify.theorems.head.rows.by_choice.pieces import LARGE, ROUGH, Formed, Pi
 from certify.theorems.head.rows.pair_tree.cover import permuted
 from certify.theorems.head.rows.pair_tree.steps import Steps, in_order, steps
 from certify.theorems.head.rows.pair_tree.tree import PairTree
+from certify.theorems.jobs import AHEAD, Crew
 
 OWN, REACH = {2: 384, 3: 512}, {2: 2.0, 3: 1.5}
 """By how many rows may follow: rows with a step of their own; and how far around a sum of steps is looked."""

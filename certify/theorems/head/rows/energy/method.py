@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -18,6 +19,7 @@ from certify.theorems.head.rows.energy.rows import Index, Rows, logistic_rows, s
 from certify.theorems.head.rows.energy.tree import Open, Tree
 from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Budget, Flips, Mask, Method, Part
+from certify.theorems.jobs import AHEAD, JOBS, Crew
 
 MOST = 2**25
 """Most slopes of all dual points of a point: alternatives times rows times outputs."""
@@ -91,22 +93,39 @@ def _prove(name: str, head: Head, change: RowChange, todo: Mask, budget: Budget)
     balanced = (head.points[:, -1] != 0.0) | head.decayed.all() | (head.k > 1)
     points = np.flatnonzero(todo & (head.today >= 0) & balanced).tolist()
     order = sorted(points, key=lambda j: -float(_gap(head, j, start)))
+    jobs = JOBS.get()
+
+    def grown(question: tuple[int, bool, int]) -> Grown:
+        j, first, waiting = question
+        if budget.left() <= 0:
+            return Grown(None, np.inf, False, [])
+        turn = max(LEAST, budget.left() * SHARE, budget.left() * jobs / waiting)
+        return trees.grown(j, Budget(min(turn, budget.left())), first)
+
     first = True
-    while order and budget.left() > 0:
-        again = []
-        for place, j in enumerate(order):
-            if budget.left() <= 0:
-                break
-            turn = max(LEAST, budget.left() * SHARE, budget.left() / (len(order) - place))
-            record = trees.grow(j, Budget(min(turn, budget.left())), first)
-            if record is None:
-                again += [j] if j not in trees.hopeless else []
-            elif len(whole.vectors) + len(record.vectors) <= VECTORS // len(start):
-                whole.join(record)
-                proved[j] = True
-                done.append(j)
-        order, first = sorted(again, key=lambda j: trees.score[j]), False
+    with Crew(grown) as crew:
+        while order and budget.left() > 0:
+            again, questions = [], ((j, first, len(order) - place) for place, j in enumerate(order))
+            for j, one in zip(order, crew.all(questions, AHEAD), strict=True):
+                trees.take(j, one)
+                if one.record is None:
+                    again += [j] if not one.hopeless else []
+                elif len(whole.vectors) + len(one.record.vectors) <= VECTORS // len(start):
+                    whole.join(one.record)
+                    proved[j] = True
+                    done.append(j)
+            order, first = sorted(again, key=lambda j: trees.score[j]), False
     return Part(name, proved, whole.arrays(np.array(done, dtype=np.int64), len(start)), trees.flips())
+
+
+@dataclass(frozen=True, eq=False)
+class Grown:
+    """What became of a point: the record if it is done, the score of a set at its root, and sets that are left open."""
+
+    record: Record | None
+    score: float
+    hopeless: bool
+    open: list[Index]
 
 
 class Trees:
@@ -132,6 +151,19 @@ class Trees:
         # a waiting tree holds slopes, targets and scores of the nodes on its path; two of them as a rule
         size = 8 * (len(rows.lines) + 1) * (3 * len(rows.tau) + 3 * len(rows.lines))
         self._room = KEPT // (2 * size)
+
+    def grown(self, j: int, budget: Budget, root: bool) -> Grown:
+        """What becomes of a point; another process may ask, which goes on with trees that it began itself."""
+        before = len(self._open)
+        record, open_ = self.grow(j, budget, root), self._open[before:]
+        del self._open[before:]
+        return Grown(record, self.score.get(j, np.inf), j in self.hopeless, open_)
+
+    def take(self, j: int, one: Grown) -> None:
+        """What was found of a point, here or elsewhere."""
+        self.score.setdefault(j, one.score)
+        self.hopeless |= {j} if one.hopeless else set()
+        self._open += one.open
 
     def grow(self, j: int, budget: Budget, root: bool) -> Record | None:
         """Go on with a point's tree: the record when it is done, None when time is up, or, if asked, at its root."""

@@ -14,7 +14,6 @@ import numpy as np
 from certify.finders.head.anderson import Mixed
 from certify.finders.head.near.leaves import Starts, parents, starts
 from certify.finders.head.refits import Node, Refitter
-from certify.problem.jobs import AHEAD, Crew, among
 from certify.rigor.fp import Array
 from certify.systems.head.rows.change import Choices, RowChange
 from certify.systems.head.rows.head import Head, Whole
@@ -26,6 +25,7 @@ from certify.theorems.head.rows.refitted.far import Far, far
 from certify.theorems.head.rows.refitted.judge_pairs import judge_of
 from certify.theorems.head.rows.refitted.last import BLOCK, Block, Last
 from certify.theorems.head.rows.refitted.sums import Sums
+from certify.theorems.jobs import AHEAD, Crew, among
 
 TOGETHER = 64
 """Parents whose Hessians are formed together."""
@@ -157,7 +157,10 @@ class Walk:
                 yield block, self._watched()
                 started = time.monotonic()
 
-        with Crew(lambda question: last.which_open(*question, last.judge.summed)) as crew:
+        def open_of(question: tuple[Block, Whole]) -> Whole:
+            return last.which_open(*question, last.judge.summed)
+
+        with Crew(open_of) as crew:
             for which in crew.all(asked(), AHEAD):
                 self.budget.check()
                 corrections.take(begun.popleft().part(which))

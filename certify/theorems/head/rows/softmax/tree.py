@@ -18,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from certify.finders.head.refits import Refitter
-from certify.problem.jobs import AHEAD, Crew
 from certify.problem.limits import OutOfTime
 from certify.rigor.fp import Array
 from certify.systems.head.rows.change import DELETED, Choices, RowChange
@@ -32,6 +31,7 @@ from certify.theorems.head.rows.softmax.finder import ranges, shifts
 from certify.theorems.head.rows.softmax.nominal import nominal
 from certify.theorems.head.rows.softmax.trap import Trap, matrices, own_blocks, pairs_of, trap
 from certify.theorems.head.rows.softmax.tree_record import Box, Node
+from certify.theorems.jobs import AHEAD, Crew
 
 STORED = 16_000_000
 """Most numbers that a certificate holds of a tree."""

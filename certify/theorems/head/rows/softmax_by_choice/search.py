@@ -14,7 +14,6 @@ import numpy as np
 
 from certify.finders.head.refits import Refitter
 from certify.format.errors import EnclosureError
-from certify.problem.jobs import AHEAD, JOBS, Crew
 from certify.problem.limits import OutOfTime
 from certify.rigor.fp import RAISE, Array, U
 from certify.systems.head.rows.change import RowChange
@@ -36,6 +35,7 @@ from certify.theorems.head.rows.softmax_by_choice.metric import (
 from certify.theorems.head.rows.softmax_by_choice.slab import Singles, Slab
 from certify.theorems.head.rows.softmax_by_choice.sums import steps_of
 from certify.theorems.head.rows.softmax_pairs.steps import settled
+from certify.theorems.jobs import AHEAD, JOBS, Crew
 
 TURNS, GOAL, AT_ONCE = 25, 1e-3, 32
 """Corrections of single refits at most; how short their gradients are to be, in the norm of the inverse; and how many

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from certify.finders.head.refits import Refitter
 from certify.format.errors import EnclosureError
-from certify.problem.jobs import AHEAD, Crew
 from certify.problem.limits import OutOfTime
 from certify.rigor.fp import Array
 from certify.systems.head.rows.change import DELETED, Choices, RowChange
@@ -27,6 +26,7 @@ from certify.theorems.head.rows.softmax.centre import centre
 from certify.theorems.head.rows.softmax_pairs.bound import FIRST, Bound, Formed, bound
 from certify.theorems.head.rows.softmax_pairs.judge import Open, judge
 from certify.theorems.head.rows.softmax_pairs.steps import Near, Steps, near, settled, steps
+from certify.theorems.jobs import AHEAD, Crew
 
 STEPS, SHORT = 640, 1e-3
 """Rows with a step of their own at the root at most, and how far a row pulls at least that has one."""

@@ -10,7 +10,6 @@ import pytest
 from flint import ctx
 
 from certify.check.limits import shares
-from certify.problem.jobs import among
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.head import Head
@@ -20,6 +19,7 @@ from certify.theorems.head.rows.method import Budget, Part
 from certify.theorems.head.rows.pair_tree import tree as pairs
 from certify.theorems.head.rows.refitted import walk
 from certify.theorems.head.rows.softmax_pairs import tree as softmax_pairs
+from certify.theorems.jobs import among
 from tests.families.class_heads import class_head
 from tests.families.head_changes import KINDS
 from tests.families.logistic_heads import as_checked, logistic_head, stored
@@ -48,6 +48,7 @@ CASES: dict[str, tuple[str, Callable[[int], Case]]] = {
     "pairs": ("pair_tree", logistic(3)), "choices": ("by_choice", logistic(3, decay=10.0)),
     "pairs of classes": ("softmax_pairs", softmax(2)), "choices of classes": ("softmax_by_choice", softmax(2)),
     "boxes of classes": ("softmax_tree", softmax(2, decay=10.0)),
+    "energies": ("energy", logistic(2, True)), "energies of classes": ("energy", softmax(2, True)),
     "groups": ("every_choice", groups), "refits": ("enumeration", logistic(3)),
     "refits of labels": ("enumeration", softmax(2, True)), "sums": ("enumeration", logistic(2, True, 26, 8.0)),
 }

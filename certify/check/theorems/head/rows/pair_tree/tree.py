@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from operator import itemgetter
 
 from certify.check.limits.shares import shared
@@ -24,6 +25,8 @@ from certify.format.refusal import Invalid
 
 Rest = dict[int, dict[int, set[int] | None]]
 """For points what is left to children by their branches: some rows, or all that are free there."""
+Looked = tuple[list[int], Rest]
+"""Points that a node leaves open, and what it leaves to its children."""
 
 MORE = 4096
 """Pairs of steps that are formed for the points which few pairs leave open."""
@@ -46,7 +49,7 @@ def proved(s: Sums, e: Points, nodes: Sequence[Node], free: Sequence[int], count
             raise Invalid(f"{where}.nodes[{at}]", "a code is out of range", f"codes are 0 to {len(TABLE) - 1}")
     good, rest = [True] * len(e.rows), dict[int, Rest]()
 
-    def looked_at(at: int) -> tuple[list[int], Rest]:
+    def looked_at(at: int) -> Looked:
         node, place, asked = nodes[at], stand[at], rest.get(nodes[at].parent, {})
         live = [j for j in range(len(e.rows)) if good[j] and (
             node.branch in asked[j] if j in asked else node.numbers[j] >= 0)]
@@ -60,12 +63,15 @@ def proved(s: Sums, e: Points, nodes: Sequence[Node], free: Sequence[int], count
 
     for k in sorted({place.k for place in stand}, reverse=True):  # nodes after equally many deletions
         level = [at for at, place in enumerate(stand) if place.k == k]
-        for at, (open_, own) in zip(level, shared(lambda number, some=level: looked_at(some[number]), len(level)),
-                                    strict=True):
+        for at, (open_, own) in zip(level, shared(partial(_of, looked_at, level), len(level)), strict=True):
             rest[at] = own
             for j in open_:
                 good[j] = False
     return [ok and nodes[0].numbers[j] >= 0 if nodes else False for j, ok in enumerate(good)]
+
+
+def _of(look: Callable[[int], Looked], level: Sequence[int], number: int) -> Looked:
+    return look(level[number])
 
 
 def _left(node: Node, place: Place, c: Centre, part: Points, numbers: dict[int, int], rest: Rest) -> set[int]:

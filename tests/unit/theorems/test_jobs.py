@@ -13,14 +13,14 @@ from pathlib import Path
 import pytest
 
 from certify.format.errors import EnclosureError, InputError
-from certify.problem.jobs import JOBS, Crew, among, number_of_jobs, processors
 from certify.problem.limits import OutOfTime
+from certify.theorems.jobs import JOBS, Crew, among, number_of_jobs, processors
 from tests.families.processes import runs
 
 ROOT = Path(__file__).resolve().parents[3]
 BUSY = """
 import os, sys, time
-from certify.problem.jobs import Crew, among
+from certify.theorems.jobs import Crew, among
 
 def answer(question):
     os.write(1, f"{os.getpid()}\\n".encode())

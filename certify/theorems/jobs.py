@@ -32,6 +32,8 @@ AHEAD: Final = 16
 
 Q = TypeVar("Q")
 A = TypeVar("A")
+Raised = tuple[type[BaseException], tuple[Any, ...], dict[str, Any]]
+"""What an exception is made from, and what it keeps."""
 
 
 def processors() -> int:
@@ -174,7 +176,7 @@ class Crew(Generic[Q, A]):
             number, raised, answer = pipe.recv()
         except (EOFError, OSError):
             self._lost(pipe)
-        self._answers[number] = None if raised is None else _unpacked(*raised), answer
+        self._answers[number] = None if raised is None else _unpacked(raised), answer
         self._idle.append(pipe)
 
     def _lost(self, pipe: Connection) -> NoReturn:
@@ -186,8 +188,9 @@ class Crew(Generic[Q, A]):
                              "there may be too little memory for so many: give fewer jobs")
 
 
-def _unpacked(kind: type[BaseException], args: tuple[Any, ...], members: dict[str, Any]) -> BaseException:
-    """The exception as it was: what it is made from is not what it keeps."""
+def _unpacked(raised: Raised) -> BaseException:
+    """The exception as it was."""
+    kind, args, members = raised
     error: BaseException = kind.__new__(kind, *args)
     vars(error).update(members)
     return error
@@ -209,6 +212,7 @@ def _serve(answer: Callable[[Any], Any], pipe: Connection, others: list[Connecti
     with threadpool_limits(1):
         while True:
             number, question = pipe.recv()
+            said: tuple[int, Raised | None, Any]
             try:
                 said = number, None, answer(question)
             except (Exception, OutOfTime) as error:  # whatever it is, the first process raises it
