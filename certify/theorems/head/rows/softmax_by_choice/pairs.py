@@ -7,6 +7,7 @@ proofs/heads-softmax-by-choice.md.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,8 +36,8 @@ class Pairs:
     Attributes:
         m: the matrix.
         rows: `(f,)` the rows.
-        grown: `(f, n)` at least `(e^ρ_ij − 1)²/h_j`, 0 at the row itself.
-        moved: `(f, n)` at least `((e^ρ_ij − 1)/ρ_ij)²|τ^i_j|_j²`, ρ the ranges and |τ| the lengths of moves.
+        grown: `(f, n)` at least `(e^ρ_ij − 1)²/h_j`, ρ the ranges of moves; 0 at the row itself.
+        moved: `(f, n)` at least `((e^ρ_ij − 1)/ρ_ij)²|τ^i_j|_j²`, |τ| their lengths; 0 at the row itself.
         left: `(f,)` at least `R_i + ½R_∅`, the gradients in the norm of the inverse.
         lost: `(f,)` at least the share of H that a step and the deletion of its row take.
         far: `(f,)` at least the lengths of the steps in the norm of H.
@@ -75,7 +76,7 @@ class Pairs:
         return found
 
 
-def pairs_of(m: Metric, c: Centre, rows: Whole, W: Array) -> Pairs | None:
+def pairs_of(m: Metric, c: Centre, rows: Whole, W: Array, check: Callable[[], None]) -> Pairs | None:
     """What single steps do; None where the centre is not known well enough.
 
     Args:
@@ -83,6 +84,7 @@ def pairs_of(m: Metric, c: Centre, rows: Whole, W: Array) -> Pairs | None:
         c: the centre, with the errors of its outputs.
         rows: the rows.
         W: `(f, k, p)` weights near the refits without one of them each.
+        check: raises when the time is up.
     """
     head = c.head
     if not (float(c.off.max(initial=0.0)) <= SURE and (m.h > 0.0).all()):
@@ -92,6 +94,8 @@ def pairs_of(m: Metric, c: Centre, rows: Whole, W: Array) -> Pairs | None:
     delta = W - c.V
     size = np.sqrt(np.einsum("fkp,fkp->f", delta, delta)) * fp.sum_up(k * head.m) + fp.FLOOR
     for i in range(f):
+        if i % AT_ONCE == 0:
+            check()
         T = delta[i] @ head.phi.T
         off = (fp.dot_unit(head.m) + 2.0 * U) * size[i] * head.phi_norm * RAISE
         top, low = T.max(axis=0), T.min(axis=0)
@@ -103,7 +107,7 @@ def pairs_of(m: Metric, c: Centre, rows: Whole, W: Array) -> Pairs | None:
     grown, moved = (ranges * mean) ** 2 / m.h * (RAISE * RAISE), (lengths * mean) ** 2 * (RAISE * RAISE)
     on = np.arange(f)
     shares = 1.0 - left_at(ranges) + 2.0**-40
-    shares[on, rows] = grown[on, rows] = 0.0
+    shares[on, rows] = grown[on, rows] = moved[on, rows] = 0.0
     lost = [level(shares[at : at + AT_ONCE].T, m.lever) for at in range(0, f, AT_ONCE)]
     still = left_of(m, enclose_slopes(head, deletions(np.zeros((1, 0), np.int64)), c.V[None]))[0]
     left = [left_of(m, enclose_slopes(head, deletions(rows[at : at + AT_ONCE, None]), W[at : at + AT_ONCE]))

@@ -102,7 +102,7 @@ class Search:
         W = self._singles(root, refitter.V0, order)
         place = np.full(head.n, -1)
         place[order] = np.arange(len(order))
-        steps, pairs = steps_of(head, W, refitter.V0), pairs_of(root, c, order, W)
+        steps, pairs = steps_of(head, W, refitter.V0), pairs_of(root, c, order, W, self._check)
         s = Singles(head, root, refitter, order, place, W, steps, lengths, pairs)
         points = at[np.argsort(bear, kind="stable")]
         while len(points := points[(self.open & ~self.proved & ~self.found.flipped)[points]]):
