@@ -89,39 +89,50 @@ def pairs_of(m: Metric, c: Centre, rows: Whole, W: Array, check: Callable[[], No
     head = c.head
     if not (float(c.off.max(initial=0.0)) <= SURE and (m.h > 0.0).all()):
         return None
-    f, (n, k) = len(rows), c.S.shape
-    S, prob, ranges, lengths = c.S.T, (c.S + c.s_off[:, None]).T, np.empty((f, n)), np.empty((f, n))
     delta = W - c.V
-    size = np.sqrt(np.einsum("fkp,fkp->f", delta, delta)) * fp.sum_up(k * head.m) + fp.FLOOR
-    for i in range(f):
-        if i % AT_ONCE == 0:
-            check()
-        T = delta[i] @ head.phi.T
+    size = np.sqrt(np.einsum("fkp,fkp->f", delta, delta)) * fp.sum_up(delta[0].size) + fp.FLOOR
+    shape = len(rows), head.n
+    grown, moved, left, lost, data = np.empty(shape), np.empty(shape), *(np.empty(len(rows)) for _ in range(3))
+    for start in range(0, len(rows), AT_ONCE):
+        check()
+        at = slice(start, start + AT_ONCE)
+        ranges, long = _moves(c, delta[at], size[at])
+        mean, shares, own = mean_most(ranges), 1.0 - left_at(ranges) + 2.0**-40, rows[at]
+        grown[at], moved[at] = (ranges * mean) ** 2 / m.h * (RAISE * RAISE), (long * mean) ** 2 * (RAISE * RAISE)
+        for found in (grown[at], moved[at], shares):
+            found[np.arange(len(own)), own] = 0.0
+        lost[at], data[at] = level(shares.T, m.lever) + m.lever[own], (long * long) @ m.h * ROOM
+        left[at] = left_of(m, enclose_slopes(head, deletions(own[:, None]), W[at]))
+    still = left_of(m, enclose_slopes(head, deletions(np.zeros((1, 0), np.int64)), c.V[None]))[0]
+    least = np.sqrt(m.lever / m.h * RAISE) * RAISE
+    return Pairs(m, rows, grown, moved, left + 0.5 * still, lost, _lengths(m, delta, size, data), least)
+
+
+def _moves(c: Centre, delta: Array, size: Array) -> tuple[Array, Array]:
+    """`(f, n)` at least the ranges of what steps add to outputs, and at least their lengths in `A(Ŵx_j)`."""
+    head, (n, k) = c.head, c.S.shape
+    S, prob = c.S.T, (c.S + c.s_off[:, None]).T
+    ranges, lengths = np.empty((len(delta), n)), np.empty((len(delta), n))
+    for i, step in enumerate(delta):
+        T = step @ head.phi.T
         off = (fp.dot_unit(head.m) + 2.0 * U) * size[i] * head.phi_norm * RAISE
         top, low = T.max(axis=0), T.min(axis=0)
         ranges[i] = (top - low + 2.0 * off) * RAISE
         most = np.maximum(np.abs(top), np.abs(low))
         T -= (T * S).sum(axis=0)
         lengths[i] = (np.sqrt((T * T * prob).sum(axis=0)) * RAISE + off + 4.0 * U * (k + 2.0) * most) * RAISE
-    mean = mean_most(ranges)
-    grown, moved = (ranges * mean) ** 2 / m.h * (RAISE * RAISE), (lengths * mean) ** 2 * (RAISE * RAISE)
-    on = np.arange(f)
-    shares = 1.0 - left_at(ranges) + 2.0**-40
-    shares[on, rows] = grown[on, rows] = moved[on, rows] = 0.0
-    lost = [level(shares[at : at + AT_ONCE].T, m.lever) for at in range(0, f, AT_ONCE)]
-    still = left_of(m, enclose_slopes(head, deletions(np.zeros((1, 0), np.int64)), c.V[None]))[0]
-    left = [left_of(m, enclose_slopes(head, deletions(rows[at : at + AT_ONCE, None]), W[at : at + AT_ONCE]))
-            for at in range(0, f, AT_ONCE)]
-    far = _lengths(m, delta, size, lengths)
-    least = np.sqrt(m.lever / m.h * RAISE) * RAISE
-    return Pairs(m, rows, grown, moved, np.concatenate(left) + 0.5 * still, np.concatenate(lost) + m.lever[rows], far,
-                 least)
+    return ranges, lengths
 
 
-def _lengths(m: Metric, delta: Array, size: Array, lengths: Array) -> Array:
-    """`(f,)` at least the lengths of steps in the norm of H: `Σ h_j|τ_j|² + Σ μ_c|δ_c|² + ν(Σ_a δ_a,last)²`."""
+def _lengths(m: Metric, delta: Array, size: Array, data: Array) -> Array:
+    """`(f,)` at least the lengths of steps in the norm of H, `Σ h_j|τ_j|² + Σ μ_c|δ_c|² + ν(Σ_a δ_a,last)²`.
+
+    Args:
+        m: the matrix.
+        delta: `(f, k, p)` the steps; `size` `(f,)` at least their lengths.
+        data: `(f,)` at least the first sum.
+    """
     c, (k, p) = m.c, delta.shape[1:]
-    data = (lengths * lengths) @ m.h * ROOM
     decay = np.einsum("fkp,p->f", delta * delta, c.decay + c.decay_off)
     last = np.abs(delta[:, :, -1].sum(axis=1)) + 2.0 * k * U * size
     return np.asarray(np.sqrt((data + decay + c.tie * last * last) * fp.sum_up(len(m.h) + k * p)) * RAISE)

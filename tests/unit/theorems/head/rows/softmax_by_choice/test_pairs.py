@@ -170,7 +170,7 @@ def test_masks_that_forget_a_distance_are_wrong(monkeypatch: pytest.MonkeyPatch,
     if wrong == "distances":
         monkeypatch.setattr(Pairs, "distances", lambda self, i, others: np.full(len(others), 1e-9))
     else:
-        monkeypatch.setattr(pairs, "_lengths", lambda m, delta, size, lengths: np.zeros(len(delta)))
+        monkeypatch.setattr(pairs, "_lengths", lambda m, delta, size, data: np.zeros(len(delta)))
     with pytest.raises(AssertionError):
         test_masks_are_those_of_refits()
 
