@@ -15,7 +15,7 @@ from certify.theorems.head.rows.softmax_by_choice.search import Search
 SHARE = 0.9
 """Of the time that is left."""
 
-EACH = 1.8e-4
+EACH = 6.5e-5
 """Seconds for each entry of the training rows of all classes, a few more than digits takes at C = 10."""
 
 LEAST, LARGE, MOST = 1 << 18, 40_000_000, 2000

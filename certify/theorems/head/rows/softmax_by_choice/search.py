@@ -32,6 +32,7 @@ from certify.theorems.head.rows.softmax_by_choice.metric import (
     left_at,
     root_metric,
 )
+from certify.theorems.head.rows.softmax_by_choice.pairs import pairs_of
 from certify.theorems.head.rows.softmax_by_choice.slab import Singles, Slab
 from certify.theorems.head.rows.softmax_by_choice.sums import steps_of
 from certify.theorems.head.rows.softmax_pairs.steps import settled
@@ -103,7 +104,8 @@ class Search:
         W = self._singles(root, refitter.V0, order)
         place = np.full(head.n, -1)
         place[order] = np.arange(len(order))
-        s = Singles(head, root, refitter, order, place, W, steps_of(head, W, refitter.V0), lengths)
+        steps, pairs = steps_of(head, W, refitter.V0), pairs_of(root, c, order, W, self._check)
+        s = Singles(head, root, refitter, order, place, W, steps, lengths, pairs)
         points = at[np.argsort(bear, kind="stable")]
         while len(points := points[(self.open & ~self.proved & ~self.found.flipped)[points]]):
             self._slabs(s, need, points)

@@ -15,7 +15,7 @@ from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Mask
 from certify.theorems.head.rows.softmax.below import block_lengths
 from certify.theorems.head.rows.softmax.centre import centre
-from certify.theorems.head.rows.softmax_by_choice.candidates import Lines, deletions, left_of, look
+from certify.theorems.head.rows.softmax_by_choice.candidates import ROOM, Lines, deletions, left_of, look
 from certify.theorems.head.rows.softmax_by_choice.metric import (
     Metric,
     as_it_is,
@@ -25,6 +25,7 @@ from certify.theorems.head.rows.softmax_by_choice.metric import (
     ranges,
     without_steps,
 )
+from certify.theorems.head.rows.softmax_by_choice.pairs import Pairs
 from certify.theorems.head.rows.softmax_by_choice.sums import Steps, at_sums, at_weights, base_of
 from certify.theorems.head.rows.softmax_pairs.steps import settled
 
@@ -63,6 +64,7 @@ class Singles:
         order: `(f,)` the rows, those that pull most first; `place` `(n,)` where a row is among them.
         W: `(f, k, p)` about the refits; `steps` to them from the unchanged one.
         lengths: `(N, k − 1)` of evaluation rows in the norm of the root's inverse.
+        pairs: what sums of two steps leave in the matrix of the root; None where that is not known.
     """
 
     head: Head
@@ -73,6 +75,7 @@ class Singles:
     W: Array
     steps: Steps
     lengths: Array
+    pairs: Pairs | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,6 +135,8 @@ class Slab:
             return np.ones(len(self.lines.at), dtype=bool)
         alone, wanted = self._without_steps(m)
         gone = self._alone(alone)
+        if m is self.s.root and self.s.pairs is not None:
+            wanted = self._paired(self.s.pairs, wanted & ~gone)
         o = self._judged(m, self._sums(wanted & ~gone), sums=True)
         gone |= self._flipped(o)
         for turns, goal in NEARER:
@@ -143,6 +148,25 @@ class Slab:
                 break
             o = self._judged(less, replace(o, left=o.left + np.inf)).rest()
         return gone | self._refitted(o)
+
+    def _paired(self, pairs: Pairs, wanted: Mask) -> Mask:
+        """`(f, L)` what is open after sums of two steps were judged by what each of the steps does."""
+        s, at = self.s, np.flatnonzero(wanted.any(axis=1))
+        W, others, lengths, wanted = s.W[self.a], s.place[self.after[at]], self._lengths(s.root), wanted.copy()
+        r = pairs.distances(self.a, others)
+        bear = (self.lines.gaps(W[None])[0] / lengths).min(axis=-1) * (1.0 - 8.0 * U)
+        wanted[at] &= ~(((pairs.far[others] + r) * (RAISE * RAISE))[:, None] < bear)
+        near = np.flatnonzero(np.isfinite(r) & wanted[at].any(axis=1))
+        size = np.sqrt(np.einsum("kp,kp->", W, W)) + s.steps.size[others]
+        for start in range(0, len(near), AT_ONCE):
+            self.check()
+            b = near[start : start + AT_ONCE]
+            some = np.flatnonzero(wanted[at[b]].any(axis=0))
+            lines, V = self.lines.part(some), W + s.steps.delta[others[b]]
+            rounded = 8.0 * U * size[b, None] * s.head.points_norm[lines.at]  # of V, which is the sum of floats
+            need = lengths[some] * (r[b, None, None] * ROOM) + rounded[..., None]
+            wanted[np.ix_(at[b], some)] &= ~(need < lines.gaps(V)).all(axis=-1)
+        return wanted
 
     def _sums(self, wanted: Mask) -> Open:
         """The sums of two single steps of choices with one of the rows after it, as far as these are wanted."""
