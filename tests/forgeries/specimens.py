@@ -25,7 +25,7 @@ from certify.theorems.head.rows.by_choice import method, tree
 from certify.theorems.head.rows.moves import counted, measures, ranges
 from certify.theorems.head.rows.refitted import walk
 from certify.theorems.head.rows.survey import survey
-from tests.families import emitter, prover_cases, stored_rows
+from tests.families import emitter, prover_cases, stored_logistic, stored_rows
 from tests.families.check_cases import plain
 from tests.forgeries import seeds
 from tests.golden.heads import DELETED, EVALUATION, LABELS, Asked, write
@@ -182,6 +182,15 @@ def on_disk(change: str, classes: int, folder: Path) -> None:
     stored_rows.written(folder, problem, change, 1, stays, [] if deleted else flips, [] if deleted else None)
 
 
+def on_disk_by_lengths(change: str, folder: Path) -> None:
+    """A logistic regression of rows on disk: four rows stay, and one is flipped by the row that is named."""
+    outputs = np.array([3.0, -3.0, 2.0, -2.0, 0.01, -0.01, 0.02, 0.5])
+    problem = stored_logistic.crowd(np.random.default_rng(2), 300, True, len(outputs)).near(outputs)
+    choices, w = problem.refits(change, 1)
+    named = choices[int(problem.margins(w)[4].argmin())]
+    stored_logistic.written(folder, problem, change, 1, range(4), [4], [named])
+
+
 RADIUS = SET + "radius = 0.05\n"
 
 MAKERS: Final[Mapping[str, Make]] = MappingProxyType({
@@ -205,5 +214,7 @@ MAKERS: Final[Mapping[str, Make]] = MappingProxyType({
     "critical-set-by-weights": partial(drawn, prover_cases.critical_set, 0, set="per_sample",
                                        parameter="sample_weights", relative=False),
     "disk-labels": partial(on_disk, "labels", 2), "disk-deletions": partial(on_disk, "deletions", 3),
+    "disk-logistic-labels": partial(on_disk_by_lengths, "labels"),
+    "disk-logistic-deletions": partial(on_disk_by_lengths, "deletions"),
 })
 """By the name of the folder."""

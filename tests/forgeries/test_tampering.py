@@ -17,6 +17,11 @@ def test_no_violation(only):
     assert found["mutants"] > 5 and not found["violations"], found["violations"]
 
 
+def test_no_violation_of_a_logistic_regression_on_disk():
+    found = campaign.run(4.0, 7, "disk-logistic-deletions")
+    assert found["mutants"] > 3 and not found["violations"], found["violations"]
+
+
 def test_a_violation_would_be_seen():
     folder = ROOT / "tests/golden/0.2.0/targets"
     old = json.loads((folder / "certificate.json").read_bytes())["claims"][0]
@@ -43,6 +48,16 @@ def test_what_is_false_of_rows_on_disk_would_be_seen(tmp_path):
     assert set(claim["stays"]) < set(every)
     assert exact.is_true(source.folder, source.top | {"claim": claim | {"stays": list(every)}}) is False
     assert exact.is_true(source.folder, source.top | {"problem": source.top["problem"] | {"rows": 9}}) is None
+
+
+def test_what_is_false_of_a_logistic_regression_on_disk_would_be_seen(tmp_path):
+    for change, count in (("deletions", 1), ("labels", 1)):
+        source = Source(*folders(f"disk-logistic-{change}"), tmp_path)
+        claim, problem = source.top["claim"], source.top["problem"]
+        assert exact.is_true(source.folder, source.top) is True and problem["count"] == count
+        assert exact.is_true(source.folder, source.top | {"claim": claim | {"stays": [0, 4]}}) is False
+        assert exact.is_true(source.folder, source.top | {"claim": claim | {"flips": [0]}}) is False
+        assert exact.is_true(source.folder, source.top | {"problem": problem | {"count": 2}}) is None
 
 
 def test_lies_agree_with_themselves(tmp_path):

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from heapq import nlargest
-from operator import mul
 
 from flint import arb, fmpz, fmpz_mat
 
 from certify.check.linalg.balls import ZERO
-from certify.check.linalg.fixed import scale
+from certify.check.linalg.fixed import cut, scale
 from certify.check.stored.conditions import Condition
 from certify.check.stored.ground import Ground, Summed
-from certify.check.theorems.head.rows.squared.ridge import FEATURE_BITS, Solution, Whole, whole_rows
+from certify.check.stored.whole import matrix
+from certify.check.theorems.head.rows.squared.ridge import FEATURE_BITS, Solution, Whole
 from certify.format.refusal import Invalid
 
 BITS, INVERSE = 40, 61
 """Bits of a residual and a leverage behind the point, and about those of the inverse that leverages are formed with."""
+
+AT_ONCE = 32
+"""Rows that are multiplied with each other for their leverages."""
 
 SEEN = arb(2) ** -24
 """What leverages may err by before each row is solved for."""
@@ -76,19 +79,19 @@ def beside(ground: Ground, tell: Callable[[str], None]) -> Beside:
     """
     solutions = _solutions(ground)
     inverse, short = _short(ground.system)
-    error, drop = _error(ground.system, scale(short)), 2 * FEATURE_BITS + short - BITS
+    error, drop = _error(ground.system, scale(short)), 2 * ground.bits + short - BITS
     residuals: list[array[int]] = [array("q") for _ in solutions]
     widest, leverages = array("q"), array("q")
-    across = [fmpz_mat(ground.system.p, 1, s.u) for s in solutions]
-    for first, part in ground.rows.parts():
-        whole = whole_rows(part, ground.system.shifts, FEATURE_BITS)
+    across = fmpz_mat([s.u for s in solutions]).transpose()
+    ups = [ground.bits + s.bits - BITS for s in solutions]
+    p, classes, more = ground.system.p, ground.rows.classes, ceiling(error) + 1
+    for first, part in ground.rows.parts(ground.system.shifts, ground.bits):
+        block = matrix(part, p)
+        here = classes[first:first + block.nrows()]
         own = []
-        for a, (solution, column) in enumerate(zip(solutions, across, strict=True)):
-            up = FEATURE_BITS + solution.bits - BITS
-            fitted = [_moved(x, up) for x in (whole.mid * column).entries()]
+        for a, (up, fitted) in enumerate(zip(ups, (block * across).transpose().tolist(), strict=True)):
             of = a if len(solutions) > 1 else 1
-            own.append([(ONE if y == of else -ONE) - x
-                        for y, x in zip(ground.rows.classes[first:first + len(part)], fitted, strict=True)])
+            own.append([(ONE if y == of else -ONE) - _moved(x, up) for y, x in zip(here, fitted, strict=True)])
             if max(map(abs, own[-1])) > MOST // 2:
                 raise Invalid("problem", "the model is the one minimum",
                               f"residuals beyond 2^{MOST.bit_length() - 2 - BITS} are found, of which nothing follows")
@@ -97,12 +100,11 @@ def beside(ground: Ground, tell: Callable[[str], None]) -> Beside:
             widest.extend([abs(x) + 1 for x in own[0]])
         else:
             widest.extend([max(row) - min(row) + 2 for row in zip(*own, strict=True)])
-        if not error < SEEN:
-            leverages.extend(_solved(ground.system, whole))
-            continue
-        more = ceiling(error) + 1
-        leverages.extend([max(0, _moved(sum(map(mul, row, image), fmpz(0)), drop)) + more for row, image in zip(
-            whole.mid.tolist(), (whole.mid * inverse).tolist(), strict=True)])
+        if error < SEEN:
+            leverages.extend([max(0, _moved(x, drop)) + more for x in _energies(part, p, inverse)])
+        else:
+            radius = cut((block.nrows(), p), ground.bits) if ground.system.loose > 0 else ZERO
+            leverages.extend(_solved(ground.system, Whole(block, ground.bits, radius)))
     tell("residuals and leverages of all rows are known")
     return Beside(tuple(residuals), widest, tuple(
         (s.off + arb(ground.system.n).sqrt() * scale(BITS)).upper() for s in solutions), leverages)
@@ -117,6 +119,14 @@ def _solutions(ground: Ground) -> list[Solution]:
         right = Whole(fmpz_mat([[2 * x - y for x, y in zip(own, total, strict=True)]]), FEATURE_BITS, ZERO)
         found += ground.system.solved(right, [(ground.system.loose * length).upper()])
     return found
+
+
+def _energies(part: list[int], p: int, X: fmpz_mat) -> Iterator[fmpz]:
+    """`φ̂ᵀXφ̂` of every row: the diagonals of products of few rows with themselves."""
+    for at in range(0, len(part), AT_ONCE * p):
+        block = matrix(part[at:at + AT_ONCE * p], p)
+        squares = (block * X) * block.transpose()
+        yield from (squares[i, i] for i in range(block.nrows()))
 
 
 def _solved(system: Summed, part: Whole) -> list[int]:

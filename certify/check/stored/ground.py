@@ -5,15 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import chain, groupby
 from operator import itemgetter
 
 from flint import arb, fmpz, fmpz_mat
 
 from certify.check.linalg.balls import ZERO
 from certify.check.linalg.fixed import cut
+from certify.check.stored.columns import column_sizes
 from certify.check.stored.npy import Stored, Values
-from certify.check.theorems.head.rows.squared.ridge import FEATURE_BITS, Ridge, Whole, least, whole_rows
+from certify.check.stored.whole import Whole, floats, matrix
+from certify.check.theorems.head.rows.squared import ridge
+from certify.check.theorems.head.rows.squared.ridge import FEATURE_BITS, Ridge, least
 from certify.format.refusal import Invalid
 
 AT_ONCE = 2**20
@@ -21,9 +24,6 @@ AT_ONCE = 2**20
 
 BITS = (24, 36, FEATURE_BITS)
 """Bits of features, the first of these that loses nothing, or the last: short ones are multiplied faster."""
-
-LARGEST = 2.0**500
-"""Size of features beyond which their squares are no doubles, nor ever asked about."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,14 @@ class Rows:
         """Rows of a part."""
         return part_of(max(self.shape[1], self.number))
 
-    def parts(self) -> Iterator[tuple[int, list[Values]]]:
-        """Some rows after the others, with the number of the first."""
-        return ((first, with_ones(part) if self.ones else part) for first, part in self.features.numbers(self.step))
+    def parts(self, shifts: Sequence[int], bits: int) -> Iterator[tuple[int, list[int]]]:
+        """Some rows after the others in whole numbers, row by row, with the number of the first.
+
+        Args:
+            shifts: of the columns.
+            bits: behind the point, in scaled columns.
+        """
+        return Whole(self.features, self.ones, shifts, bits).parts(self.step)
 
 
 def part_of(columns: int) -> int:
@@ -111,7 +116,7 @@ class Summed(Ridge):
 
     def __init__(self, rows: Rows, shifts: list[int], sums: Sums, mu: arb, decayed: Sequence[bool]) -> None:
         self.n, self.p = rows.shape
-        self.shifts, self.phi = shifts, Whole(fmpz_mat(0, self.p), FEATURE_BITS, ZERO)
+        self.shifts, self.phi = shifts, ridge.Whole(fmpz_mat(0, self.p), FEATURE_BITS, ZERO)
         self.loose = cut(rows.shape, FEATURE_BITS) if sums.lost else ZERO
         self._decay(sums.gram, mu, decayed)
 
@@ -125,12 +130,14 @@ class Ground:
         system: their normal matrix.
         by_class: see `Sums`.
         counts: rows of every class.
+        bits: of features, with which a reading loses no more than the sums have: nothing, if less than `FEATURE_BITS`.
     """
 
     rows: Rows
     system: Summed
     by_class: fmpz_mat
     counts: tuple[int, ...]
+    bits: int
 
 
 def ground(rows: Rows, penalty: float, free: bool | None, tell: Callable[[str], None]) -> Ground:
@@ -146,35 +153,33 @@ def ground(rows: Rows, penalty: float, free: bool | None, tell: Callable[[str], 
     decayed = [True] * (p - 1) + [not free]
     mu = arb(penalty)
     most = least(mu, decayed)
-    for first, part in rows.parts():
-        for row in part:
-            most = list(map(max, most, map(abs, row)))
-        if max(most) > LARGEST:
-            raise Invalid(f"{rows.features.where}, from row {first} on", "a feature is beyond 2^500",
-                          "features of ordinary size are needed")
+    if rows.ones:
+        most[-1] = max(most[-1], 1.0)
+    most[:rows.features.shape[1]] = column_sizes(rows.features, rows.step, most[:rows.features.shape[1]])
     tell("the rows are read, and their bytes are the ones the certificate binds")
     shifts = [math.frexp(m)[1] for m in most]
-    sums = next(found for bits in BITS if (found := _sums(rows, shifts, bits)) is not None)
+    bits, sums = next((bits, found) for bits in BITS if (found := _sums(rows, shifts, bits)) is not None)
     tell("the normal matrix is summed")
     counts = [0] * rows.number
     for y in rows.classes:
         counts[y] += 1
-    return Ground(rows, Summed(rows, shifts, sums, mu, decayed), sums.by_class, tuple(counts))
+    return Ground(rows, Summed(rows, shifts, sums, mu, decayed), sums.by_class, tuple(counts), bits)
 
 
 def _sums(rows: Rows, shifts: list[int], bits: int) -> Sums | None:
     """The sums of rows in so many bits; None where more would lose less."""
-    p = rows.shape[1]
+    p, whole = rows.shape[1], Whole(rows.features, rows.ones, shifts, bits)
     gram, by_class, lost = fmpz_mat(p, p), fmpz_mat(p, rows.number), False
-    for first, part in rows.parts():
-        whole = whole_rows(part, shifts, bits)
-        if whole.radius > 0:
+    for first, part in rows.features.parts(rows.step):
+        values = floats(rows.features, part)
+        if not (lost or whole.exact(values)):
             if bits < BITS[-1]:
                 return None
             lost = True
-        across = whole.mid.transpose()
-        gram += across * whole.mid
-        by_class += across * _members(rows.classes[first:first + len(part)], rows.number)
+        block = matrix(whole.of(values), p)
+        across = block.transpose()
+        gram += across * block
+        by_class += across * _members(rows.classes[first:first + block.nrows()], rows.number)
     up = FEATURE_BITS - bits
     return Sums(gram * (fmpz(1) << 2 * up), by_class * (fmpz(1) << up), lost)
 
@@ -187,16 +192,21 @@ def _members(classes: Sequence[int], number: int) -> fmpz_mat:
     return found
 
 
-def by_class(part: list[Values], classes: Sequence[int]) -> tuple[list[Values], list[int], list[tuple[int, int, int]]]:
-    """Rows of a part one class after another: these, their places in the part, and for each class its first and last.
+def by_class(part: list[int], classes: Sequence[int]) -> tuple[list[int], list[tuple[int, int, int]]]:
+    """Rows of a part one class after another, and for each class its first and last.
 
-    >>> by_class([(1.0,), (2.0,), (3.0,)], [1, 0, 1])
-    ([(2.0,), (1.0,), (3.0,)], [1, 0, 2], [(0, 0, 1), (1, 1, 3)])
+    Args:
+        part: row by row.
+        classes: of the rows.
+
+    >>> by_class([1, 2, 3], [1, 0, 1])
+    ([2, 1, 3], [(0, 0, 1), (1, 1, 3)])
     """
+    width = len(part) // len(classes)
     order = [i for i, _ in sorted(enumerate(classes), key=itemgetter(1))]
     ends, at = list[tuple[int, int, int]](), 0
     for y, those in groupby(order, classes.__getitem__):
         last = at + len(list(those))
         ends.append((y, at, last))
         at = last
-    return [part[i] for i in order], order, ends
+    return list(chain.from_iterable(part[i * width:(i + 1) * width] for i in order)), ends

@@ -96,7 +96,7 @@ class Labels:
         left = []
         for start in range(0, len(rows), at_once):
             some = rows[start:start + at_once]
-            found = largest(self.ground.rows, self.ground.system.shifts, [one.point for one in some], self.count, bits)
+            found = largest(self.ground, [one.point for one in some], self.count, bits)
             left += [one for j, one in enumerate(some) if not self._decided(one, found, j)]
             for one in some:
                 one.point.start(0)

@@ -12,8 +12,9 @@ from flint import arb, fmpz_mat
 from certify.check.linalg.balls import ZERO
 from certify.check.linalg.fixed import scale
 from certify.check.stored.conditions import Condition
-from certify.check.stored.ground import Rows, by_class
-from certify.check.theorems.head.rows.squared.ridge import FEATURE_BITS, Solution, whole_rows
+from certify.check.stored.ground import Ground, by_class
+from certify.check.stored.whole import matrix
+from certify.check.theorems.head.rows.squared.ridge import FEATURE_BITS, Solution
 
 POINTS = 256
 """Points that a part of the rows is multiplied with at a time."""
@@ -89,36 +90,34 @@ class Found:
     each: list[arb]
 
 
-def largest(rows: Rows, shifts: Sequence[int], points: Sequence[Point], count: int, bits: tuple[int, int]) -> Found:
+def largest(ground: Ground, points: Sequence[Point], count: int, bits: tuple[int, int]) -> Found:
     """Fill in the largest influences on some points by one reading of the rows.
 
     An influence `φ·u` errs by `√p·2^−f|u|` for features cut to f bits, and by `p·2^−b` for u cut to b bits, as no
     scaled feature exceeds 1.
 
     Args:
-        rows: on disk.
-        shifts: of their columns.
+        ground: of the rows.
         points: the points.
         count: how many are kept of every class and sign.
-        bits: of features and solutions.
+        bits: of features, no more than with which nothing more is lost, and of solutions.
     """
+    rows, shifts, bits = ground.rows, ground.system.shifts, (min(bits[0], ground.bits), bits[1])
     p, drops = rows.shape[1], list[int]()
     for point in points:
         point.start(rows.number)
         drops.append(max(0, max(map(abs, point.u), default=0).bit_length() - bits[1]))
     short = [fmpz_mat([[x >> drop for x in points[j].u] for j, drop in list(enumerate(drops))[at:at + POINTS]])
              for at in range(0, len(points), POINTS)]
-    lost = False
-    for first, part in rows.parts():
-        ordered, _, ends = by_class(part, rows.classes[first:first + len(part)])
-        whole = whole_rows(ordered, shifts, bits[0])
-        lost = lost or bool(whole.radius > 0)
-        across = whole.mid.transpose()
+    for first, part in rows.parts(shifts, bits[0]):
+        ordered, ends = by_class(part, rows.classes[first:first + len(part) // p])
+        across = matrix(ordered, p).transpose()
+        size = across.ncols()
         for at, us in zip(range(0, len(points), POINTS), short, strict=True):
             values = list(map(int, (us * across).entries()))
             for r, point in enumerate(points[at:at + POINTS]):
-                _take(point, values[r * len(part):(r + 1) * len(part)], ends, count)
-    features = arb(p).sqrt() * scale(bits[0]) if lost and bits[0] < FEATURE_BITS else ZERO
+                _take(point, values[r * size:(r + 1) * size], ends, count)
+    features = arb(p).sqrt() * scale(bits[0]) if bits[0] < ground.bits else ZERO
     units = [scale(bits[0] + point.bits - drop) for point, drop in zip(points, drops, strict=True)]
     each = [(features * point.size + (p * scale(point.bits - drop) if drop else ZERO)).upper()
             for point, drop in zip(points, drops, strict=True)]

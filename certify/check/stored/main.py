@@ -178,15 +178,15 @@ def cost_of(stated: Stated) -> Cost:
 
 
 def cost_by_lengths(stated: Stated) -> Cost:
-    """About what it takes if every evaluation row is left for the influences of all training rows, twice.
+    """About what it takes if every evaluation row is left for the influences of all training rows, three times.
 
-    The second reading is of features in all their bits, where few do not do. Of every evaluation row the largest
+    The first reading has bounds of most lengths, the last one features in all their bits, where less does not do. Of every evaluation row the largest
     influences are held, as many as rows may change, and sorted with those of each block.
     """
     n, p, N, m = float(stated.rows), float(stated.columns + 1), float(stated.evaluation_rows), float(stated.count)
     named = float(sum(map(len, stated.changed or ())))
     reading = n * (p * 1.0e-6 + p * p / 1.1e9 + 4e-5) + N * n * (p / 1e9 + 5e-7 + m * 1.6e-10) + named * 1e-5
-    seconds = 1.0 + n * p * 1.0e-6 + 2 * reading + p**3 * 8e-8 + N * p * (2e-6 + p / 3e8)
+    seconds = 1.0 + n * p * 1.0e-6 + 3 * reading + p**3 * 8e-8 + N * p * (2e-6 + p / 3e8)
     return Cost(seconds, 200.0 + 1e-3 * p * p + 5e-5 * N * p + 2e-4 * n + 8e-5 * N * m + 5e-4 * named)
 
 

@@ -82,18 +82,33 @@ class Stored:
 
     def numbers(self, rows: int) -> Iterator[tuple[int, list[Values]]]:
         """The same, as finite floats row by row."""
-        code, width = NPY_TYPES[self.typ], math.prod(self.shape[1:])
+        width = math.prod(self.shape[1:])
         for first, part in self.parts(rows):
-            count = len(part) // self.bytes_a_row
-            found = struct.unpack(f"{self.order}{count * width}{code}", part)
-            good, words = READ[self.typ[0]]
-            if not all(map(good, found)):
-                wrong = next(i for i, x in enumerate(found) if not good(x))
-                place = f"row {first + wrong // width}, column {wrong % width}"
-                raise Invalid(f"{self.where}, {place if len(self.shape) > 1 else f'entry {first + wrong}'}",
-                              f"{found[wrong]} is in it", f"{words} needed")
-            values = found if self.typ[0] == "f" else tuple(map(float, found))
-            yield first, [values[i:i + width] for i in range(0, count * width, width)]
+            values = self.values(first, part)
+            yield first, [values[i:i + width] for i in range(0, len(values), width)]
+
+    def values(self, first: int, part: bytes) -> Values:
+        """The numbers of a part, one after the other.
+
+        Args:
+            first: the number of its first row.
+            part: as bytes.
+
+        Raises:
+            Invalid: one of them is not finite, or too large to be exact.
+        """
+        width, found = math.prod(self.shape[1:]), self.unpacked(part)
+        good, words = READ[self.typ[0]]
+        if not all(map(good, found)):
+            wrong = next(i for i, x in enumerate(found) if not good(x))
+            place = f"row {first + wrong // width}, column {wrong % width}"
+            raise Invalid(f"{self.where}, {place if len(self.shape) > 1 else f'entry {first + wrong}'}",
+                          f"{found[wrong]} is in it", f"{words} needed")
+        return found if self.typ[0] == "f" else tuple(map(float, found))
+
+    def unpacked(self, part: bytes) -> Values:
+        """The numbers of a part, whatever they are."""
+        return struct.unpack(f"{self.order}{len(part) // int(self.typ[1:])}{NPY_TYPES[self.typ]}", part)
 
     def words(self) -> list[str] | list[float]:
         """All of a list: numbers, or words.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from heapq import nlargest
 from operator import mul
 
-from flint import arb, fmpz, fmpz_mat
+from flint import arb, fmpz_mat
 
 from certify.check.linalg.balls import ZERO
 from certify.check.linalg.fixed import scale
@@ -17,7 +17,7 @@ from certify.check.stored.beside import BITS, Beside
 from certify.check.stored.conditions import Margin
 from certify.check.stored.ground import Ground
 from certify.check.stored.largest import POINTS, Point
-from certify.check.theorems.head.rows.squared.ridge import FEATURE_BITS, whole_rows
+from certify.check.stored.whole import matrix
 
 FINE = 30
 """Bits of influences, against the length of their point, and of residuals, where they are multiplied."""
@@ -151,7 +151,7 @@ def _power(energy: arb) -> float:
 def _read(ground: Ground, beside: Beside, some: Sequence[Open], kept: Sequence[_Kept], weighings: Sequence[Weighing],
           most: int, bits: tuple[int, int]) -> list[arb]:
     """Fill in what is kept; what each influence errs by."""
-    p, lost = ground.rows.shape[1], False
+    p, bits = ground.rows.shape[1], (min(bits[0], ground.bits), bits[1])
     drops = [max(0, max(map(abs, one.point.u), default=0).bit_length() - bits[1]) for one in some]
     short = [fmpz_mat([[x >> drop for x in some[j].point.u] for j, drop in list(enumerate(drops))[at:at + POINTS]])
              for at in range(0, len(some), POINTS)]
@@ -160,16 +160,15 @@ def _read(ground: Ground, beside: Beside, some: Sequence[Open], kept: Sequence[_
         mine.drop = bits[0] + one.point.bits - drop - FINE + round(math.log2(_power(one.energy)))
         mine.unit = scale(bits[0] + one.point.bits - drop - mine.drop)
         by.append(tuple(-(-x >> 42) for x in (w.once, w.c2, w.r2)))
-    for first, part in ground.rows.parts():
-        whole = whole_rows(part, ground.system.shifts, bits[0])
-        lost = lost or bool(whole.radius > 0)
-        widest = [(r >> CUT) + 2 for r in beside.widest[first:first + len(part)]]
-        across = whole.mid.transpose()
+    for first, part in ground.rows.parts(ground.system.shifts, bits[0]):
+        across = matrix(part, p).transpose()
+        size = across.ncols()
+        widest = [(r >> CUT) + 2 for r in beside.widest[first:first + size]]
         for at, us in zip(range(0, len(some), POINTS), short, strict=True):
             values = list(map(int, (us * across).entries()))
             for r, mine in enumerate(kept[at:at + POINTS]):
-                _take(mine, values[r * len(part):(r + 1) * len(part)], widest, first, by[at + r], most)
-    features = arb(p).sqrt() * scale(bits[0]) if lost and bits[0] < FEATURE_BITS else ZERO
+                _take(mine, values[r * size:(r + 1) * size], widest, first, by[at + r], most)
+    features = arb(p).sqrt() * scale(bits[0]) if bits[0] < ground.bits else ZERO
     return [(features * one.point.size + (p * scale(one.point.bits - drop) if drop else ZERO) + mine.unit).upper()
             for one, mine, drop in zip(some, kept, drops, strict=True)]
 
@@ -258,14 +257,12 @@ def named(ground: Ground, beside: Beside, points: Sequence[Point], rows: Sequenc
         for i in those:
             asked[i].append(j)
     found: list[dict[int, int]] = [{} for _ in points]
-    for first, part in ground.rows.parts():
-        here = wanted[bisect_left(wanted, first):bisect_left(wanted, first + len(part))]
-        if not here:
-            continue
-        some = whole_rows([part[i - first] for i in here], ground.system.shifts, FEATURE_BITS).mid.tolist()
-        for i, row in zip(here, some, strict=True):
+    p = ground.rows.shape[1]
+    for first, part in ground.rows.parts(ground.system.shifts, ground.bits):
+        for i in wanted[bisect_left(wanted, first):bisect_left(wanted, first + len(part) // p)]:
+            row = part[(i - first) * p:(i - first + 1) * p]
             for j in asked[i]:
-                found[j][i] = int(sum(map(mul, row, map(fmpz, points[j].u)), fmpz(0)))
+                found[j][i] = sum(map(mul, row, points[j].u))
     return [Named(those, [mine[i] for i in those], [beside.leverages[i] for i in those],
-                  scale(FEATURE_BITS + point.bits))
+                  scale(ground.bits + point.bits))
             for those, mine, point in zip(rows, found, points, strict=True)]

@@ -19,7 +19,10 @@ BY = {D1_MOVES: ("counted", "norms", "boxes"), D1_RANGES: ("counted", "boxes")}
 """What may bound every change (V68, V72 of proofs/certificate-format.md)."""
 
 ON_DISK = {"labels": "D3", "deletions": "D4"}
-"""By what happens to rows on disk the theorem of the claim (V85)."""
+"""By what happens to rows on disk the theorem of the claim with the squared loss (V85)."""
+
+LENGTHS = "D14"
+"""That of the logistic loss, whatever happens to them."""
 
 
 def every() -> set[str]:
@@ -30,13 +33,14 @@ def every() -> set[str]:
         found |= {_member(theorem, name) for name in theorem.witness.members()}
     found |= {f"D1 {quantity.name}, by {by}" for theorem, bys in BY.items() for quantity in theorem.quantities
               for by in bys}
-    return found | {_on_disk(change, two) for change in ON_DISK for two in (True, False)}
+    found |= {_on_disk(label, change, two) for change, label in ON_DISK.items() for two in (True, False)}
+    return found | {_on_disk(LENGTHS, change, True) for change in ON_DISK}
 
 
 def of(top: Json, arrays: Arrays) -> set[str]:
     """The kinds of a certificate with its side file; claims that state no end have none."""
     if "claim" in top:
-        return {_on_disk(top["problem"]["change"], top["problem"]["classes"] == 2)}
+        return {_on_disk(top["claim"]["theorem"], top["problem"]["change"], top["problem"]["classes"] == 2)}
     found = set(_methods(arrays))
     for claim in top["claims"]:
         label, quantity, witness = claim["theorem"], claim["quantity"], claim["witness"]
@@ -71,5 +75,7 @@ def _member(theorem: Theorem, name: str) -> str:
     return f"{theorem.label} ({theorem.system}, {theorem.quantities[0].name}), witness: {name}"
 
 
-def _on_disk(change: str, two: bool) -> str:
-    return f"{ON_DISK[change]} on disk, {'two classes' if two else 'more classes'}"
+def _on_disk(label: str, change: str, two: bool) -> str:
+    if label == LENGTHS:
+        return f"{label} on disk, {change}"
+    return f"{label} on disk, {'two classes' if two else 'more classes'}"

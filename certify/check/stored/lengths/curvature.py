@@ -8,7 +8,7 @@ integers, whose stacked matrix differs by λ from that of H: `(1 − λs)²(1 �
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from flint import arb, fmpz, fmpz_mat
@@ -30,6 +30,9 @@ WIDTHS = (28, 31, 40, 50, FEATURE_BITS)
 
 LITTLE, MARGIN = arb(2) ** -11, arb(2) ** -14
 """What the gradient may lose by the bits of features, against the distance; and a margin."""
+
+FEWEST = 32
+"""Columns below which the form of a row is no longer to make than its bound."""
 
 ROOM, WIDE = 6, 40
 """Bits of squared lengths, against those of an average row; and where these do not do."""
@@ -95,6 +98,7 @@ class Cut:
         row: the length of what a row loses.
         margin: what a margin at the centre loses.
         stacked: λ, the Frobenius norm of what `r_jφ_j` lose together.
+        exactly: whether the form of every row is made, and not of those alone that may be the longest or pull most.
     """
 
     bits: int
@@ -102,10 +106,11 @@ class Cut:
     row: arb
     margin: arb
     stacked: arb
+    exactly: bool = True
 
 
 def cuts_of(system: Proposed, centre: arb, distance: arb) -> list[Cut]:
-    """The fewest bits that may do, and the most.
+    """What is tried, one after the other: the fewest bits that may do, and the most.
 
     Args:
         system: the curvature.
@@ -121,7 +126,8 @@ def cuts_of(system: Proposed, centre: arb, distance: arb) -> list[Cut]:
     for one in found:
         lost = n * one.margin + n * n * one.row * system.stretch
         if lost < LITTLE * distance and one.margin < MARGIN and one.stacked * system.stretch * 2 < MEANT:
-            return [one, found[-1]] if one is not found[-1] else [one]
+            first = [replace(one, exactly=False)] if system.p >= FEWEST else []
+            return first + ([one, found[-1]] if one is not found[-1] else [one])
     return [found[-1]]
 
 

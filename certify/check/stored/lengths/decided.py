@@ -169,7 +169,7 @@ class Lengths:
         for one in left:
             one.start()
         reading = Reading(Asked(self.rows, self.system, lost, self.centre, self.distance,
-                                self.stated.deletes, Points(left, self.stated.count)))
+                                self.stated.deletes, Points(left, self.stated.count), self.stated.count))
         held = self._held(reading)
         self.tell("the minimum is near enough to the centre after every change")
         for one in left:
@@ -198,7 +198,7 @@ class Lengths:
         system, lost = self.system, reading.asked.lost
         off = self._off(reading)
         part, moved = theta(system, off + scale(system.matrix.bits), lost)
-        unsure = arb(reading.unsure)
+        unsure = reading.doubt
         if not unsure < UNSURE:
             raise Invalid("witness file", "it has a centre", "the curvature of a row is not known there")
         gamma = self._gamma(reading, unsure)

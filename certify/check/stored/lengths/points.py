@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from operator import mul
 
 from flint import arb, fmpz_mat
@@ -51,13 +52,14 @@ class Point:
         """Forget what was found."""
         self.most, self.bar, self.bent, self.named = [], 0, 0, {}
 
-    def take(self, values: Sequence[int], weights: Sequence[int], bends: Sequence[int], count: int) -> None:
-        """Influences of rows that follow, what these weigh, and how they bend."""
-        self.bent = max(self.bent, max(map(mul, map(abs, values), bends)))
-        if self.rows is not None:
+    def take(self, values: Sequence[int], pulls: Pulls, count: int) -> None:
+        """Influences of rows that follow, and what these weigh."""
+        largest = max(max(values), -min(values))
+        self.bent = max(self.bent, largest * pulls.bend)
+        if self.rows is not None or largest * pulls.heaviest <= self.bar:
             return
         bar = self.bar
-        more = [x for x in map(mul, values, weights) if x > bar]
+        more = [x for x in map(mul, values, pulls.weights) if x > bar]
         if more:
             self.most += more
             if len(self.most) > count:
@@ -73,14 +75,19 @@ class Pulls:
     Attributes:
         signs: labels ±1.
         weights: signs times upper bounds of π, in units of `2^−FINE`.
-        bends: upper bounds of β, in these units.
-        between: π, as balls.
+        bend: an upper bound of every β, in these units.
+        between: by place π, as a ball, of the rows that are named for a point.
     """
 
     signs: list[int]
     weights: list[int]
-    bends: list[int]
-    between: list[arb]
+    bend: int
+    between: dict[int, arb]
+
+    @cached_property
+    def heaviest(self) -> int:
+        """The largest weight in size."""
+        return max(map(abs, self.weights))
 
 
 class Points:
@@ -106,7 +113,7 @@ class Points:
         values, size = list(map(int, (self.across * turned).entries())), turned.ncols()
         for at, one in enumerate(self.points):
             own = values[at * size:(at + 1) * size]
-            one.take(own, pulls.weights, pulls.bends, self.count)
+            one.take(own, pulls, self.count)
         places = {id(one): at for at, one in enumerate(self.points)} if self.wanted else {}
         for row in range(first, first + size) if self.wanted else ():
             for one in self.wanted.get(row, ()):

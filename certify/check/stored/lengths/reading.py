@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from heapq import nlargest
-from operator import mul
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from heapq import heappush, heappushpop, nlargest
 
 from flint import arb, ctx, fmpz, fmpz_mat
 
-from certify.check.linalg.balls import ZERO
+from certify.check.linalg.balls import ONE, ZERO
 from certify.check.linalg.fixed import scale
 from certify.check.stored.evaluated import Weights
 from certify.check.stored.ground import Rows
 from certify.check.stored.lengths.curvature import SOME, WEIGHT_BITS, Cut, Proposed
 from certify.check.stored.lengths.points import FINE, Points, Pulls
+from certify.check.stored.lengths.row_lengths import RowLengths
 from certify.check.stored.lengths.slopes import bend_over, grown, slopes
-from certify.check.stored.npy import Values
+from certify.check.stored.whole import matrix
 from certify.format.refusal import Invalid
 
 AT_ONCE = 64
@@ -29,6 +29,9 @@ WHOLE, DRAWN = 60, 15
 
 SLOPE_BITS, PLACES = 60, 64
 """Bits of a slope behind the point, and of balls of a row."""
+
+LONGER = 1.125
+"""Times the longest row so far as which others may count; and leverages by the square of it."""
 
 FARTHEST, MOVED = 600, 16
 """A margin beyond which nothing is said of the curvature; and how far it may move at most."""
@@ -46,6 +49,7 @@ class Asked:
         distance: how far the minimum is said to move.
         deletes: whether rows are deleted; else they get the other label.
         points: the evaluation rows that lengths do not decide.
+        count: how many rows may change.
     """
 
     rows: Rows
@@ -55,6 +59,27 @@ class Asked:
     distance: arb
     deletes: bool
     points: Points
+    count: int
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A row.
+
+    Attributes:
+        y: its label, 1 or −1.
+        p, bent: slope and curvature at what is left of its features.
+        square: `r²`.
+        top: at least its slope.
+        length: at least `|s|` in the norm of the inverse of H.
+    """
+
+    y: int
+    p: arb
+    bent: arb
+    square: float
+    top: float
+    length: float
 
 
 class Reading:
@@ -64,9 +89,11 @@ class Reading:
         asked: what it is made with.
 
     Attributes:
-        pulls, leverages: `q_j|s_j|` and `r_j²|s_j|²` of every row, in the norm of the inverse of H.
+        pulls, leverages: `q_j|s_j|` and `r_j²|s_j|²` of every row, in the norm of the inverse of H; lengths by
+            bounds alone where these show that a row is not among those that pull most, nor any sum of leverages more
+            than `LONGER²` times as large.
         longest: the largest `|s_j|`.
-        unsure: ε, so that `|l''(t_j) − r_j²| ≤ εr_j²`.
+        unsure: ε₀, so that `|l''(t̂_j) − r_j²| ≤ ε₀r_j²` at what is left of the features.
         pulled: `Σ p̂_jy_jφ̂_j`, in units of `2^−(bits + SLOPE_BITS)`.
         squares, slack: `Σ p̂_j²`, and what each is off by but for less than 1, in units of `2^−SLOPE_BITS`.
     """
@@ -74,12 +101,16 @@ class Reading:
     def __init__(self, asked: Asked) -> None:
         self.asked = asked
         self.pulls, self.leverages = array("d"), array("d")
+        self._most: tuple[list[float], list[float]] = ([], [])
+        self._known = 0.0
         self.longest, self.unsure, self.squares, self.slack = 0.0, 0.0, 0, 0.0
         self.pulled = fmpz_mat(asked.system.p, 1)
         self._short, bits, more = asked.system.short(asked.lost.room)
+        self._forms = RowLengths(self._short, asked.lost.exactly)
         self._unit, self._more = scale(2 * asked.lost.bits + bits), more
         # |v| in the norm of the inverse of H, by that of K; and what a row loses of its length
         self._beside = (asked.lost.row * asked.system.stretch).upper()
+        self._part = self._moved_part()
 
     def image(self, V: fmpz_mat | None) -> tuple[fmpz_mat, int, arb]:
         """Read the rows; `(Ĥ − K)V` as integers, their bits, and an error; V is the identity where there is none."""
@@ -87,8 +118,9 @@ class Reading:
         p = system.p
         width, fine = (p, WHOLE) if V is None else (V.ncols(), DRAWN)
         total, drop = fmpz_mat(p, width), lost.bits + WEIGHT_BITS - fine
-        for first, turned, block in self._blocks():
-            weights = self._row_by_row(first, block, turned)
+        for first, values, block in self._blocks():
+            turned = block.transpose()
+            weights = self._row_by_row(first, values, block, turned)
             image = list(map(int, (block if V is None else block * V).entries()))
             short = [d * x >> drop for i, d in enumerate(weights) for x in image[i * width:(i + 1) * width]]
             total += turned * fmpz_mat(len(weights), width, short)
@@ -105,98 +137,140 @@ class Reading:
         found = [sum((arb(x) for x in nlargest(count, those)), ZERO).upper() for those in (self.pulls, self.leverages)]
         return found[0], found[1]
 
-    def _blocks(self) -> Iterator[tuple[int, fmpz_mat, fmpz_mat]]:
-        """Some rows after the others in integers: the number of the first, and the block, turned and as it is."""
-        asked = self.asked
-        factors = [math.ldexp(1.0, asked.lost.bits - s) for s in asked.system.shifts]
-        for first, part in asked.rows.features.numbers(asked.rows.step):
-            for at in range(0, len(part), AT_ONCE):
-                some = part[at:at + AT_ONCE]
-                block = fmpz_mat(len(some), asked.system.p, self._integers(some, factors))
-                yield first + at, block.transpose(), block
+    def _blocks(self) -> Iterator[tuple[int, list[int], fmpz_mat]]:
+        """Some rows after the others in integers: the number of the first, all of them in a row, and as a matrix."""
+        asked, p = self.asked, self.asked.system.p
+        for first, part in asked.rows.parts(asked.system.shifts, asked.lost.bits):
+            for at in range(0, len(part), AT_ONCE * p):
+                values = part[at:at + AT_ONCE * p]
+                yield first + at // p, values, matrix(values, p)
 
-    def _integers(self, some: Sequence[Values], factors: Sequence[float]) -> list[int]:
-        """Scaled features, cut: the product is exact but where it is far below 1."""
-        values, last = list[int](), [int(factors[-1])] * self.asked.rows.ones
-        try:
-            for row in some:
-                values += map(int, map(mul, row, factors))
-                values += last
-        except (OverflowError, ValueError):  # larger than in the first reading
-            raise Invalid(self.asked.rows.features.where, "it was read before", "it is another file now") from None
-        return values
-
-    def _row_by_row(self, first: int, block: fmpz_mat, turned: fmpz_mat) -> list[int]:
+    def _row_by_row(self, first: int, values: list[int], block: fmpz_mat, turned: fmpz_mat) -> list[int]:
         """Slopes and lengths of a block; `r_j²` in units of `2^−WEIGHT_BITS`."""
-        asked, squares = self.asked, (block * self._short) * turned
-        unit = scale(asked.lost.bits + asked.centre.bits)
-        off, weights, slopes_ = arb(0, 1) * asked.lost.margin, list[int](), list[int]()
-        pulls = Pulls([], [], [], [])
-        outputs = (block * asked.centre.mid).entries()
+        asked = self.asked
+        classes, unit = asked.rows.classes, scale(asked.lost.bits + asked.centre.bits)
+        forms, seen, weights, slopes_ = self._forms.over(block, turned), list[Seen](), list[int](), list[int]()
         with ctx.workprec(PLACES):
-            for i, value in enumerate(outputs):
-                y = 1 if asked.rows.classes[first + i] else -1
+            for i, value in enumerate((block * asked.centre.mid).entries()):
+                y = 1 if classes[first + i] else -1
                 t = arb(value * y) * unit
                 if not abs(t) < FARTHEST:
                     raise Invalid(f"{asked.rows.features.where}, row {first + i}",
                                   f"its margin at the centre is beyond {FARTHEST}", "nothing is said of its curvature")
-                p, bent = slopes(t + off)
-                weights.append(self._weight(bent))
-                slopes_.append(y * self._slope(t))
-                length = self._length(squares[i, i])
-                self._count(p, length, float(bent.mid()))
-                if asked.points.points:
-                    self._weigh(pulls, y, p, bent, length)
+                p, bent = slopes(t)
+                one = Seen(y, p, bent, self._square(bent), above(p + bent * self._part), self._length(forms[i]))
+                seen.append(one)
+                weights.append(int(math.ldexp(one.square, WEIGHT_BITS)))
+                slopes_.append(y * self._slope(p))
+            self._exactly(seen, values)
+            for one in seen:
+                self._count(one.top, one.length, one.square)
+            if asked.points.points:
+                asked.points.take(first, turned, self._weighed(first, seen))
         self.pulled += turned * fmpz_mat(len(slopes_), 1, slopes_)
-        asked.points.take(first, turned, pulls)
         return weights
 
-    def _slope(self, t: arb) -> int:
+    def _exactly(self, seen: list[Seen], values: list[int]) -> None:
+        """The form itself of the rows that may be among those that pull most, or have more than may be counted."""
+        if self._forms.exactly:
+            return
+        p, count, (pulls, leverages) = self.asked.system.p, self.asked.count, self._most
+        bar, other = (own[0] if len(own) == count else -1.0 for own in self._most)
+        wanted = [i for i, one in enumerate(seen) if one.length > self._known or self._pull(one.top, one.length) > bar
+                  or leverage(one.length, one.square) > LONGER * LONGER * other]
+        rows = [x for i in wanted for x in values[i * p:(i + 1) * p]]
+        forms = self._forms.exact(rows) if wanted else []
+        for i, form in zip(wanted, forms, strict=True):
+            one = seen[i] = replace(seen[i], length=min(seen[i].length, self._length(form)))
+            self._known = max(self._known, LONGER * one.length)
+            for own, value in ((pulls, self._pull(one.top, one.length)),
+                               (leverages, leverage(one.length, one.square))):
+                (heappush if len(own) < count else heappushpop)(own, value)
+
+    def _slope(self, p: arb) -> int:
         """`p̂` near the slope at what is left of the features, in units of `2^−SLOPE_BITS`."""
-        ball = slopes(t)[0] * arb(2) ** SLOPE_BITS
-        mid = int(ball.mid().floor().unique_fmpz() or 0)
-        self.slack = max(self.slack, above(ball.rad()))
+        mid = int(math.ldexp(float(p.mid()), SLOPE_BITS))
+        off = abs(p * arb(2) ** SLOPE_BITS - mid)
+        if not off < self.slack:
+            self.slack = 2 * above(off)
         self.squares += mid * mid
         return mid
 
-    def _weight(self, bent: arb) -> int:
-        """`r²` is the float in the middle of a ball around `l''`.
+    def _square(self, bent: arb) -> float:
+        """`r²` is the float in the middle of a ball around `l''` at what is left of the features."""
+        square = float(bent.mid())
+        off = abs(bent - square)
+        if not off <= square * self.unsure:
+            part = off / square if square > 0 else arb("inf")
+            self.unsure = 2 * above(part)
+        return square
+
+    def _moved_part(self) -> arb:
+        """`e^δ − 1`: l'' changes by no larger part where a margin moves by δ, and p by no more than that of l''.
 
         Raises:
-            Invalid: the ball is wider than any curvature is large, as where bits of features say little of a margin.
+            Invalid: it is large, as where bits of features say little of a margin.
         """
-        if not bent < 1:
+        part = grown(self.asked.lost.margin)
+        if not part < 1:
             raise Invalid("witness file", "it has a centre", "the curvature of a row is not known there")
-        square = float(bent.mid())
-        part = above((bent / square - 1).abs_upper()) if square > 0 else math.inf
-        self.unsure = max(self.unsure, part)
-        return int(math.ldexp(square, WEIGHT_BITS))
+        return part
 
-    def _length(self, square: fmpz) -> arb:
+    @property
+    def doubt(self) -> arb:
+        """ε, so that `|l''(t_j) − r_j²| ≤ εr_j²`: `l''(t_j)` is off `l''(t̂_j) ≤ (1 + ε₀)r_j²` by `e^δ − 1` of it."""
+        return (self.unsure + (1 + arb(self.unsure)) * self._part).upper()
+
+    def _length(self, square: int) -> float:
         """At least `|s|` in the norm of the inverse of H."""
         inner = (arb(square) * self._unit + self._more).max(ZERO)
-        return ((inner.upper().sqrt() + self._beside) * (1 + SOME)).upper()
+        return above((inner.upper().sqrt() + self._beside) * (1 + SOME))
 
-    def _count(self, p: arb, length: arb, square: float) -> None:
+    def _pull(self, p: float, length: float) -> float:
+        """At most what a row pulls."""
+        return over(p * length) if self.asked.deletes else length
+
+    def _count(self, p: float, length: float, square: float) -> None:
         """A row's pull and leverage."""
-        self.longest = max(self.longest, above(length))
-        self.pulls.append(above(p.upper() * length if self.asked.deletes else length))
-        self.leverages.append(above(length * length * square))
+        self.longest = max(self.longest, length)
+        self.pulls.append(self._pull(p, length))
+        self.leverages.append(leverage(length, square))
 
-    def _weigh(self, pulls: Pulls, y: int, p: arb, bent: arb, length: arb) -> None:
-        """Between what a row pulls where its margin may have moved: `p ± (1 + ε)r²(e^x − 1)`, within 0 and 1."""
-        x = (self.asked.distance * length).upper()
-        if not x < MOVED:
+    def _weighed(self, first: int, seen: list[Seen]) -> Pulls:
+        """Between what rows pull where their margins may have moved: `p ± (1 + ε)r²(e^x − 1)`, within 0 and 1."""
+        asked, weights, between = self.asked, list[int](), dict[int, arb]()
+        farthest = (asked.distance * max(one.length for one in seen)).upper()
+        if not farthest < MOVED:
             raise Invalid("witness file", "it has a distance", "margins may move so far that nothing follows")
-        low = high = arb(1)
-        if self.asked.deletes:
-            # |l'(t + τ) − l'(t)| ≤ l''(t)(e^|τ| − 1), of all margins in the ball
-            change = bent.upper() * grown(x)
-            low, high = (p.lower() - change).max(ZERO).lower(), (p.upper() + change).min(arb(1)).upper()
-        pulls.signs.append(y)
-        pulls.weights.append(y * integer(high))
-        pulls.bends.append(integer(bend_over(x)))
-        pulls.between.append(low.union(high))
+        for i, one in enumerate(seen):
+            ball = ONE
+            if asked.deletes:
+                # |l'(t + τ) − l'(t)| ≤ l''(t)(e^|τ| − 1), of all margins near the one that is seen
+                x = (asked.distance * one.length).upper()
+                change = (one.bent * (self._part + (1 + self._part) * grown(x))).upper()
+                high = (one.p + change).upper().min(ONE)
+                if first + i in asked.points.wanted:
+                    ball = (one.p - change).lower().max(ZERO).union(high)
+                weights.append(one.y * integer(high))
+            else:
+                weights.append(one.y << FINE)
+            if first + i in asked.points.wanted:
+                between[i] = ball
+        return Pulls([one.y for one in seen], weights, integer(bend_over(farthest)), between)
+
+
+def leverage(length: float, square: float) -> float:
+    """At most `r²|s|²`.
+
+    >>> leverage(0.1, 0.25) >= 0.0025
+    True
+    """
+    return over(over(length * length) * square)
+
+
+def over(x: float) -> float:
+    """At least a product of two numbers that are not negative, which is rounded to x."""
+    return math.nextafter(x, math.inf)
 
 
 def above(x: arb) -> float:
@@ -211,4 +285,4 @@ def above(x: arb) -> float:
 
 def integer(x: arb) -> int:
     """A number that is not negative in units of `2^−FINE`, rounded up."""
-    return int((x * arb(2) ** FINE).upper().ceil().upper().unique_fmpz() or 0)
+    return math.ceil(math.ldexp(above(x), FINE))

@@ -96,9 +96,10 @@ def test_influences_are_off_by_what_is_said_at_most(bits: tuple[int, int], tmp_p
     record = FileRecord("rows.npy", sha256((tmp_path / "rows.npy").read_bytes()).hexdigest(),
                         (tmp_path / "rows.npy").stat().st_size)
     rows = ground.Rows(npy.stored(path.parent / "rows.npy", "data", record, 2), list(range(7)), 7, True)
-    system = ground.ground(rows, 1.0, True, lambda _: None).system
+    base = ground.ground(rows, 1.0, True, lambda _: None)
+    system = base.system
     points = [largest.point_of(s) for s in system.solutions(problem.with_ones(problem.new))]
-    found = largest.largest(rows, system.shifts, points, 1, bits)
+    found = largest.largest(base, points, 1, bits)
     assert all((each > 0) is (bits[0] < 60) for each in found.each)
     for point, unit, each in zip(points, found.units, found.each, strict=True):
         for y, row in enumerate(problem.with_ones(problem.X)):

@@ -58,7 +58,7 @@ def answered(c: Centre, found: Reach, points: Array, count: int, relabels: bool)
     seen = c.measure.of(E, lengths)
     margin = E @ c.w
     unsure = fp.dot_unit(m) * lengths * float(fp.row_norms(c.w[None, :])[0]) * RAISE
-    taken = c.rows.tallied(Taken(*c.place, c.unsure, found.distance, relabels, solved.u, count))
+    taken = c.rows.tallied(Taken(*c.place, c.unsure, found.distance * found.counted, relabels, solved.u, count))
     each = (found.longest * solved.off + fp.dot_unit(m) * system.longest * solved.size) * RAISE
     # what linearising leaves, by the lengths of both sides or by Σ l''_jτ_j² ≤ distance² alone
     along = (taken.bent + each * float(bend_over(np.array([found.distance * found.longest]))[0])) * found.distance**2

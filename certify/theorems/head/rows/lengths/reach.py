@@ -24,6 +24,10 @@ TRIES, FARTHEST, ROOM = 5, 16.0, 1.02
 SPARE = 2.0**-30
 """Part of a proposed eigenvalue that is given away before it is proved."""
 
+LONGER = 1.125
+"""Times the longest row as which rows count for a certificate, and its square for leverages: a checker may know no more
+than that."""
+
 SLACK, STEPS = 2.0**-10, 60
 """Part of a distance that is left to whoever derives it again, in other roundings; and distances that are tried."""
 
@@ -36,11 +40,13 @@ class Reach:
         distance: upper bound of `|Δ|` in the norm of H.
         bent: upper bound of what linearising leaves, in the norm of the inverse of H.
         longest: the largest length of a row in that norm.
+        counted: how many times its length a row counts where its margin moves.
     """
 
     distance: float
     bent: float
     longest: float
+    counted: float = 1.0
 
 
 def reach(c: Centre, count: int, relabels: bool) -> Reach | str:
@@ -75,6 +81,7 @@ def plainly(c: Centre, count: int, relabels: bool) -> Reach | str:
         relabels: whether they get the other label; else they are deleted.
     """
     P, kappa, most = _pulled(c, count, relabels)
+    most, kappa = most * LONGER, kappa * LONGER * LONGER
     if not kappa < 1.0:
         return too_heavy(count, kappa)
     a, found = _first(P, kappa, most), None
@@ -85,7 +92,7 @@ def plainly(c: Centre, count: int, relabels: bool) -> Reach | str:
         held = float(kept_part(np.ones(1), x)[0]) * (1.0 - c.unsure) * (1.0 - 8.0 * U) - kappa - 4.0 * U
         near = P / held * RAISE * (1.0 + SLACK) if held > 0.0 else np.inf
         if near <= a:
-            found = Reach(a, (float(bend(x)[0]) * (1.0 + c.unsure) + c.unsure) * a * RAISE * RAISE, most)
+            found = Reach(a, (float(bend(x)[0]) * (1.0 + c.unsure) + c.unsure) * a * RAISE * RAISE, most, LONGER)
         if found is not None and not near < a * (1.0 - SLACK):
             break
         a = near if near <= a else 1.05 * a

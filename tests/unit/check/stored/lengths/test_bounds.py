@@ -51,7 +51,7 @@ def looked(path: Path, patch: Patch) -> Seen:
         assert own.across is not None
         columns = (own.across * turned).tolist()
         seen.values += [[int(column[i]) * pulls.signs[i] for column in columns] for i in range(turned.ncols())]
-        seen.bends += pulls.bends
+        seen.bends += [pulls.bend] * turned.ncols()
         seen.points[:] = own.points
         take(own, first, turned, pulls)
 
