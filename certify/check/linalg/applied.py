@@ -39,13 +39,18 @@ class Applied(Largest):
         self._steps = POWER
 
     def by_vectors(self, most: arb) -> Truth:
-        """As of a matrix that is there; what is left is bounded more sharply where it alone leaves open."""
+        """As of a matrix that is there; what is left is bounded more sharply, once, where it alone leaves open."""
         found = super().by_vectors(most)
-        if found is Truth.UNDECIDED and self.few.left.is_finite() and not self.few.left < most:
-            self._steps = MORE
-            del self.few
-            found = super().by_vectors(most)
-        return found
+        if found is not Truth.UNDECIDED or not self.plain.radius.is_finite() or self._steps == MORE:
+            return found
+        before = self.few
+        if not before.left.is_finite() or before.left < most:
+            return found
+        self._steps = MORE
+        del self.few
+        if not self.few.left.is_finite():  # no bound more may rest on chance
+            self.few = before
+        return super().by_vectors(most)
 
     @cached_property
     def few(self) -> Few:

@@ -13,6 +13,7 @@ from certify.check.linalg.by_probes import FACTOR, NEAR, PLAIN, ByProbes, defini
 from certify.check.linalg.definite import Truth
 from certify.check.linalg.fixed import Fixed, enclosed
 from certify.check.linalg.hadamard import factored
+from certify.check.linalg.probes import MOST
 from certify.check.systems import interpolation
 from tests.unit.check.linalg.test_by_factor import drawn as drawn_system
 from tests.unit.check.linalg.test_by_factor import system
@@ -170,3 +171,19 @@ def test_more_steps_where_what_is_left_is_nearly_as_large(seed, monkeypatch, sai
     assert asked(1 - 1e-6) is not Truth.PROVED and asked(0.9) is not Truth.PROVED
     monkeypatch.setattr(applied, "MORE", applied.POWER)
     assert asked(1 + 1e-6) is Truth.UNDECIDED
+
+
+def test_what_is_left_is_bounded_again_once_and_not_lost(said):
+    """Claims that stay open take no more draws, and where none is left the first bound stays."""
+    values = np.r_[1e12, np.linspace(0.8e12, 0.7e12, 89)]
+    M = symmetric(values, 1)
+    found, U = np.linalg.eigh(M)
+    near = Fixed(fmpz_mat(90, 8, [int(x) for x in np.rint(U[:, -8:].ravel() * 2.0**40)]), 40, arb(0))
+    at = Applied("M", 90, applying(M), applying(M), arb(0), near)
+    for share in (0.99999, 0.99998, 0.99997):
+        assert at.by_vectors(arb(float(found[-1]) * share)) is not Truth.PROVED
+    assert len(said) <= 2 and at.by_vectors(arb(float(found[-1]) * 1.00001)) is Truth.PROVED
+    said += ["other"] * (MOST - 1 - len(said))
+    last = Applied("M", 90, applying(M), applying(M), arb(0), near)
+    assert last.by_vectors(arb(float(found[-1]) * 1.00001)) is Truth.UNDECIDED and len(said) == MOST
+    assert last.by_vectors(arb(float(found[-1]) * 2)) is Truth.PROVED
