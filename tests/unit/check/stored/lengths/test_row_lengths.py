@@ -16,6 +16,22 @@ from tests.effort import examples
 from tests.families.stored_logistic import crowd, written
 
 
+@pytest.fixture(autouse=True)
+def worth(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every bound is asked for."""
+    monkeypatch.setattr(row_lengths, "WORTH", np.inf)
+
+
+def test_a_bound_that_would_leave_nothing_is_not_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(row_lengths, "WORTH", 1.25)
+    monkeypatch.setattr(row_lengths, "DIRECTIONS", 1)
+    alike, apart = (fmpz_mat([[a, 0, 0], [0, b, 0], [0, 0, 10**6]]) for a, b in ((10**6, 99 * 10**4), (10**6, 3)))
+    assert RowLengths(alike, False).bounded and not RowLengths(alike, True).bounded
+    assert not RowLengths(apart, False).bounded
+    block = fmpz_mat([[1, 2, 3]])
+    assert RowLengths(apart, False).over(block, block.transpose()) == forms(apart, [[1, 2, 3]])
+
+
 def drawn(rng: np.random.Generator, p: int, bits: int) -> fmpz_mat:
     """A symmetric matrix with a few large eigenvalues, or none, of either sign."""
     A = rng.standard_normal((p, p)) * 10.0 ** rng.uniform(-3, 1, p)
