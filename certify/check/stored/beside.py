@@ -23,6 +23,9 @@ BITS, INVERSE = 40, 61
 AT_ONCE = 32
 """Rows that are multiplied with each other for their leverages."""
 
+FINEST = 28
+"""Bits behind the point to which leverages are formed at most."""
+
 SEEN = arb(2) ** -24
 """What leverages may err by before each row is solved for."""
 
@@ -136,11 +139,11 @@ def _solved(system: Summed, part: Whole) -> list[int]:
 
 
 def _short(system: Summed) -> tuple[fmpz_mat, int]:
-    """The inverse in about `INVERSE` bits, and where they end."""
+    """The inverse in about `INVERSE` bits, or as many as leverages need, and where they end."""
     X = system.inverse.X
     assert X is not None
     longest = max(x.bit_length() for x in X.mid.entries())
-    bits = X.bits - max(0, longest - INVERSE)
+    bits = min(X.bits - max(0, longest - INVERSE), FINEST + 2 * system.p.bit_length())
     return X.at(bits).mid, bits
 
 

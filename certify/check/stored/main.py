@@ -180,8 +180,8 @@ def cost_of(stated: Stated) -> Cost:
 def cost_by_lengths(stated: Stated) -> Cost:
     """About what it takes if every evaluation row is left for the influences of all training rows, three times.
 
-    The first reading has bounds of most lengths, the last one features in all their bits, where less does not do. Of every evaluation row the largest
-    influences are held, as many as rows may change, and sorted with those of each block.
+    The first reading has bounds of most lengths, the last one features in all their bits, where less does not do. Of
+    every evaluation row the largest influences are held, as many as rows may change, and sorted with those of a block.
     """
     n, p, N, m = float(stated.rows), float(stated.columns + 1), float(stated.evaluation_rows), float(stated.count)
     named = float(sum(map(len, stated.changed or ())))

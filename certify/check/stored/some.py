@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from heapq import nlargest
+from math import isqrt
 from operator import mul
 
 from flint import arb, fmpz_mat
@@ -27,6 +28,9 @@ CUT = BITS - FINE
 
 TRIED = (1.0, 0.6, 1.6)
 """Multiples of a first guess of σ."""
+
+FEW = 64
+"""One row in so many has a residual that is large by itself."""
 
 ROOM, EACH = 2**28, 130
 """Bytes for rows that are kept, and of each of them."""
@@ -177,11 +181,29 @@ def _take(mine: _Kept, values: list[int], widest: list[int], first: int, by: tup
     """The rows of a part whose bound of w exceeds the bar."""
     once, c2, r2 = by
     bar, drop = mine.bar, mine.drop
-    own = [x >> drop for x in values] if drop >= 0 else [x << -drop for x in values]
-    more = [(w, i, x) for i, (x, r) in enumerate(zip(own, widest, strict=True), first)
-            if (w := (a := abs(x)) * (once * r + c2 * a) + r2 * r * r) > bar]
+    own = values if drop >= 0 else [x << -drop for x in values]
+    drop = max(drop, 0)
+    more = [(w, first + i, x) for i in _possible(own, widest, by, bar, drop)
+            if (w := (a := abs(x := own[i] >> drop)) * (once * (r := widest[i]) + c2 * a) + r2 * r * r) > bar]
     if more:
         mine.take(more, most)
+
+
+def _possible(values: list[int], widest: list[int], by: tuple[int, ...], bar: int, drop: int) -> Iterable[int]:
+    """The places of all rows whose bound may exceed the bar, and a few more.
+
+    Among rows whose residual is no larger than r those whose influence is at most a have no bound above
+    `a·(once·r + c2·a) + r2·r²`; r is what all but a few have.
+    """
+    once, c2, r2 = by
+    r = nlargest(1 + len(widest) // FEW, widest)[-1]
+    left = bar - r2 * r * r
+    if left <= 0 or c2 <= 0:
+        return range(len(values))
+    a = (isqrt((once * r) ** 2 + 4 * c2 * left) - once * r) // (2 * c2)
+    high, low = a + 1 << drop, -a << drop
+    return sorted({i for i, x in enumerate(values) if x >= high or x < low} | {
+        i for i, x in enumerate(widest) if x > r})
 
 
 def _stays(beside: Beside, taken: Taken, one: Open, mine: _Kept, first: Weighing, count: int, half: int, each: arb,

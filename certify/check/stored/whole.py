@@ -11,7 +11,6 @@ from operator import mul
 
 from flint import fmpz_mat
 
-from certify.check.reading.formats.npz import NPY_TYPES
 from certify.check.stored.npy import Stored
 from certify.check.theorems.head.rows.squared.ridge import whole_rows
 from certify.format.refusal import Invalid
@@ -90,8 +89,10 @@ class Whole:
 
 def floats(file: Stored, part: bytes) -> Sequence[float]:
     """The numbers of a part, unlooked at."""
-    if file.order == NATIVE and file.typ in ("f4", "f8"):
-        return memoryview(part).cast(NPY_TYPES[file.typ]).tolist()
+    if file.order == NATIVE and file.typ == "f4":
+        return memoryview(part).cast("f").tolist()
+    if file.order == NATIVE and file.typ == "f8":
+        return memoryview(part).cast("d").tolist()
     found = file.unpacked(part)
     return found if file.typ[0] == "f" else list(map(float, found))
 

@@ -109,13 +109,15 @@ class Cut:
     exactly: bool = True
 
 
-def cuts_of(system: Proposed, centre: arb, distance: arb) -> list[Cut]:
+def cuts_of(system: Proposed, centre: arb, distance: arb, deletes: bool) -> list[Cut]:
     """What is tried, one after the other: the fewest bits that may do, and the most.
 
     Args:
         system: the curvature.
         centre: the length of the centre.
         distance: how far the minimum is said to move.
+        deletes: whether rows are deleted; where labels change a row pulls as hard as it is long, and bounds would
+            leave nearly all that are about as long.
     """
     n, found = arb(system.n).sqrt(), list[Cut]()
     for bits in WIDTHS:
@@ -126,7 +128,7 @@ def cuts_of(system: Proposed, centre: arb, distance: arb) -> list[Cut]:
     for one in found:
         lost = n * one.margin + n * n * one.row * system.stretch
         if lost < LITTLE * distance and one.margin < MARGIN and one.stacked * system.stretch * 2 < MEANT:
-            first = [replace(one, exactly=False)] if system.p >= FEWEST else []
+            first = [replace(one, exactly=False)] if deletes and system.p >= FEWEST else []
             return first + ([one, found[-1]] if one is not found[-1] else [one])
     return [found[-1]]
 

@@ -140,7 +140,7 @@ class Lengths:
             if one.rows is not None or not apart(one, self.distance):
                 left.append(one)
         self.tell(f"{len(left)} evaluation rows are left for the influences of all training rows")
-        *quick, sharp = cuts_of(self.system, self.centre.length, self.distance)
+        *quick, sharp = cuts_of(self.system, self.centre.length, self.distance, self.stated.deletes)
         for lost in quick:
             try:
                 held = self._proved(left, lost)

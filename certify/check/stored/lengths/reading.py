@@ -172,7 +172,7 @@ class Reading:
 
     def _exactly(self, seen: list[Seen], values: list[int]) -> None:
         """The form itself of the rows that may be among those that pull most, or have more than may be counted."""
-        if self._forms.exactly:
+        if not self._forms.bounded:
             return
         p, count, (pulls, leverages) = self.asked.system.p, self.asked.count, self._most
         bar, other = (own[0] if len(own) == count else -1.0 for own in self._most)

@@ -23,6 +23,10 @@ DIRECTIONS, STEPS = 12, 8
 BITS, SQUARINGS = 30, 4
 """Bits of matrices whose powers bound a norm, and of directions; and how often they are squared."""
 
+WORTH = 1.25
+"""Times the mean of the diagonal as which the bound may take the length of a row: beyond it forms are made at once."""
+
+
 @dataclass(frozen=True)
 class RowLengths:
     """The form and its bound.
@@ -35,6 +39,15 @@ class RowLengths:
     X: fmpz_mat
     exactly: bool
 
+    @cached_property
+    def bounded(self) -> bool:
+        """Whether rows are bounded first: where that may leave most of them."""
+        if self.exactly:
+            return False
+        _, _, level, drop = self._bound
+        mean = sum(float(self.X[j, j]) for j in range(self.X.nrows())) / self.X.nrows()
+        return bool(level <= WORTH * mean * 2.0**drop)
+
     def over(self, block: fmpz_mat, turned: fmpz_mat) -> list[int]:
         """At least the form of every row of a block.
 
@@ -42,7 +55,7 @@ class RowLengths:
             block: rows.
             turned: its transpose.
         """
-        if self.exactly:
+        if not self.bounded:
             return _diagonal(block * self.X, turned)
         directions, signs, level, drop = self._bound
         along = block * directions

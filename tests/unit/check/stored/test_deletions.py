@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
@@ -220,3 +221,20 @@ def test_rows_named_have_a_form(tmp_path: Path) -> None:
         resealed(path, lambda top, value=changed: top["claim"].update(changed=value))  # type: ignore[misc]
         with pytest.raises(Invalid, match=words):
             check(path, path.read_bytes(), {}, lambda _: None)
+
+
+@pytest.mark.parametrize("drop", [-3, 0, 2, 7])
+def test_no_row_above_the_bar_is_passed_over(drop: int) -> None:
+    """Rows that cannot exceed it are left out at once: those that do are the same as where every one is looked at."""
+    rng = random.Random(drop)
+    for _ in range(300):
+        n = rng.randint(1, 150)
+        values = [rng.randint(-4096, 4096) for _ in range(n)]
+        widest = [rng.randint(0, 1 << rng.randint(1, 9)) for _ in range(n)]
+        once, c2, r2 = rng.randint(0, 50), rng.choice([0, 1, 5, 40]), rng.randint(0, 9)
+        kept = some._Kept([], some.ZERO, drop, rng.choice([0, 10**3, 10**5, 10**6, 10**7]))
+        bar = kept.bar
+        some._take(kept, values, widest, 5, (once, c2, r2), n)
+        sizes = [x >> drop if drop >= 0 else x << -drop for x in values]
+        weights = [abs(x) * (once * r + c2 * abs(x)) + r2 * r * r for x, r in zip(sizes, widest, strict=True)]
+        assert sorted(kept.rows) == sorted((w, 5 + i, sizes[i]) for i, w in enumerate(weights) if w > bar)

@@ -16,6 +16,22 @@ from tests.effort import examples
 from tests.families.stored_logistic import crowd, written
 
 
+@pytest.fixture(autouse=True)
+def worth(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every bound is asked for."""
+    monkeypatch.setattr(row_lengths, "WORTH", np.inf)
+
+
+def test_a_bound_that_would_leave_nothing_is_not_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(row_lengths, "WORTH", 1.25)
+    monkeypatch.setattr(row_lengths, "DIRECTIONS", 1)
+    alike, apart = (fmpz_mat([[a, 0, 0], [0, b, 0], [0, 0, 10**6]]) for a, b in ((10**6, 99 * 10**4), (10**6, 3)))
+    assert RowLengths(alike, False).bounded and not RowLengths(alike, True).bounded
+    assert not RowLengths(apart, False).bounded
+    block = fmpz_mat([[1, 2, 3]])
+    assert RowLengths(apart, False).over(block, block.transpose()) == forms(apart, [[1, 2, 3]])
+
+
 def drawn(rng: np.random.Generator, p: int, bits: int) -> fmpz_mat:
     """A symmetric matrix with a few large eigenvalues, or none, of either sign."""
     A = rng.standard_normal((p, p)) * 10.0 ** rng.uniform(-3, 1, p)
@@ -86,13 +102,12 @@ def test_wrong_bounds_are_seen(wrong: object, monkeypatch: pytest.MonkeyPatch) -
     assert any(own < form for own, form in zip(found, forms(X, rows), strict=True))
 
 
-@pytest.mark.parametrize("change", ["labels", "deletions"])
 @pytest.mark.parametrize("longer", [1.0, 1.5])
-def test_what_matters_of_a_reading_is_as_if_every_form_were_made(change: str, longer: float, tmp_path: Path,
+def test_what_matters_of_a_reading_is_as_if_every_form_were_made(longer: float, tmp_path: Path,
                                                                  monkeypatch: pytest.MonkeyPatch) -> None:
     """The largest pulls and leverages are the same, and the longest row counts no more than it may."""
     problem = crowd(np.random.default_rng(4), 400, True, 6)
-    path = written(tmp_path, problem, change, 3, [])
+    path = written(tmp_path, problem, "deletions", 3, [])
     seen: list[reading.Reading] = []
     image = reading.Reading.image
 
