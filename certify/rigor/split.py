@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from certify.format.errors import EnclosureError
 from certify.rigor import fp
@@ -76,8 +77,8 @@ class Slices:
 
     parts: Array
     largest: tuple[float, ...]
-    exponents: Array
-    lengths: Array
+    exponents: NDArray[np.int_]
+    lengths: NDArray[np.int64]
 
 
 def sliced(hi: Array, lo: Array | None, bits: int, count: int) -> Slices:

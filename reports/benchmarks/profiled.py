@@ -1,6 +1,6 @@
 """Where the processor time of `certify run` goes, on ten reports that were chosen before any was measured.
 
-    python reports/benchmarks/profiled.py                      # all ten, then profiled.json and the table; half an hour
+    python reports/benchmarks/profiled.py                      # all ten and the toy: three minutes
     python reports/benchmarks/profiled.py wine/interpolation   # one report, printed alone
 
 A timer of processor time interrupts each run every 2 ms. What has passed since the last interrupt counts for the
@@ -139,7 +139,7 @@ def line(report: str, found: dict[str, Any], per_second: float) -> str:
 
 
 def main() -> None:
-    """The table, and with no report named also the file it came from."""
+    """The table, a row a report."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("reports", nargs="*", metavar="REPORT")
     parser.add_argument("--code", type=Path, default=HERE.parents[1], help="another checkout, for before and after")
@@ -151,12 +151,8 @@ def main() -> None:
     per_second = rate()
     print(f"{per_second / 1e9:.1f} Gflop a processor second\n")
     print("| report | seconds | floor | ratio | largest shares |\n|---|---:|---:|---:|---|")
-    kept = {}
     for report in options.reports or list(FLOPS):
-        kept[report] = profile(report, options.code)
-        print(line(report, kept[report], per_second), flush=True)
-    if not options.reports:
-        (HERE / "profiled.json").write_text(json.dumps({"rate": per_second, "reports": kept}, indent=1) + "\n")
+        print(line(report, profile(report, options.code), per_second), flush=True)
 
 
 if __name__ == "__main__":

@@ -113,7 +113,7 @@ CONSTANTS: tuple[Mutant, ...] = (
     Mutant("witness: δ²", WITNESS, " + delta**2", "", ("witness@1",)),
     # congruence
     Mutant("congruence: first product", CONGRUENCE, "c * size_x * size_x * size_k + ", "", ("ill_conditioned_congruence",)),
-    Mutant("congruence: second product", CONGRUENCE, " + c * size_t * size_x", "", note=SLACK),
+    Mutant("congruence: second product", CONGRUENCE, " + Fraction(arithmetic.symmetric_unit(N)) * size_t * size_x", "", note=SLACK),
     Mutant("congruence: both products", CONGRUENCE, "c = Fraction(arithmetic.product_unit(N))", "c = Fraction(0)", ("congruence@0",)),
     Mutant("congruence: kernel radius", CONGRUENCE, "2 * applied(X, K.e) * applied(X, K.s)", "0", ("congruence@1",)),
     Mutant("congruence: low part", CONGRUENCE, "error += Fraction(fp.frobenius(E.lo))", "error += 0", note=SLACK),
