@@ -14,7 +14,7 @@ from certify.check.theorems.head.rows.pair_tree.numbers import UP
 LOOKED = 4096
 """Choices of a node that are looked at closer, each by all that it takes of the curvature."""
 
-CLOSER = ((FEW, LOOKED), (4 * FEW, 512))
+CLOSER = ((FEW, LOOKED), (4 * FEW, 512), (10 * FEW, 64))
 """With how many rows' products with their signs, one after the other, and how many choices then at most."""
 
 Hard = tuple[tuple[int, ...], float, list[int]]
