@@ -101,7 +101,8 @@ class Gram:
         scale, count = 2.0**BITS / most, len(some)
         whole = fmpz_mat([[int(x * scale) for x in row] for row in B])
         lost = self.loose * sum([w[j] * self.sizes[j] * self.sizes[j] for j in some])
-        return ((_norm(whole, SQUARINGS + (MORE if count > FEW else 0)) + 2.0 * count) * (most * 2.0**-BITS) + lost) * UP
+        found = _norm(whole, SQUARINGS + (MORE if count > FEW else 0)) + 2.0 * count
+        return (found * (most * 2.0**-BITS) + lost) * UP
 
 
 def _norm(M: fmpz_mat, squarings: int) -> float:
