@@ -153,7 +153,7 @@ def choices(problem: Problem, side: Mapping[str, Array], start: str) -> Cost:
         depth.append(depth[parent] + 1 if 0 <= parent < len(depth) else 0)
     left = [max(problem.at_once - x, 1) for x in depth]
     node = 2.5e-9 * n * p**2 + 5e-8 * p**3 + 1.2e-5 * min(n, 384) * n
-    first = node + 2.5e-6 * min(n, 512) * n + 9e-10 * min(n * n // 2, 8500) * n * p + 2.5e-6 * min(n, 512) ** 3 / 6
+    first = node + 2.5e-6 * min(n, 512) * n + 1.3e-9 * min(n * n // 2, 8500) * n * p + 2.5e-6 * min(n, 512) ** 3 / 6
     seconds = sum({1: 0.1 * node, 2: node}.get(k, first) for k in left)
     return Cost(seconds, 60 + 2.5e-4 * n * p + 1.5e-4 * min(n, 512) * n)
 

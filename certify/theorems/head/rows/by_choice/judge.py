@@ -88,7 +88,7 @@ class Judge:
         some = np.flatnonzero(~((most + self.seen * r.max()) * (ROOM * RAISE) < self.margin))
         if not len(some):
             return open_
-        tight = (self.margin[some] * (1.0 - 2.0**-8) - most[some]) / self.seen[some]
+        tight = (self.margin[some] * ((1.0 - 2.0**-8) / ROOM) - most[some]) / self.seen[some]
         which = np.flatnonzero(~(r < tight.min()))
         hit = np.zeros(len(which), bool)
         for start in range(0, len(which), AT_ONCE):

@@ -14,7 +14,7 @@ from certify.check.theorems.head.rows.pair_tree.numbers import UP
 LOOKED = 4096
 """Choices of a node that are looked at closer, each by all that it takes of the curvature."""
 
-CLOSER = ((FEW, LOOKED), (4 * FEW, 512))
+CLOSER = ((FEW, LOOKED), (4 * FEW, 512), (10 * FEW, 64))
 """With how many rows' products with their signs, one after the other, and how many choices then at most."""
 
 Hard = tuple[tuple[int, ...], float, list[int]]
@@ -43,10 +43,10 @@ def opened(p: Pieces, drops: Drops, cuts: Sequence[int]) -> set[int]:
                 hard.append((T, p.left(T, triples.third(*T) if triples else 0.0), some))
             else:
                 open_ |= set(some)
-    for few, most in CLOSER:
+    for few, limit in CLOSER:
         hard = [(T, left, [at for at in some if at not in open_]) for T, left, some in hard]
         hard = [one for one in hard if one[2]]
-        if len(hard) > most:
+        if len(hard) > limit:
             break
         found = p.taken.of_choices([T for T, _, _ in hard], few)
         hard = [(T, left, [at for at in some if not _stays(drops, at, pushes[at], T, p.closer(left, x))])

@@ -17,9 +17,9 @@ from certify.check.theorems.head.rows.pair_tree.numbers import BITS, UP, up
 
 Table = Sequence[Sequence[float]]
 
-FEW, SIGNED, SQUARINGS = 64, 96, 3
+FEW, SIGNED, SQUARINGS, MORE = 64, 512, 3, 2
 """Rows that count most, of which products are looked at with their signs where what is asked for is among the largest
-of many; and squares of their matrix."""
+of many; squares of their matrix, and how many more of one of more rows."""
 
 LEAST = 2.0**-400
 """In the place of a largest number that is less."""
@@ -101,7 +101,8 @@ class Gram:
         scale, count = 2.0**BITS / most, len(some)
         whole = fmpz_mat([[int(x * scale) for x in row] for row in B])
         lost = self.loose * sum([w[j] * self.sizes[j] * self.sizes[j] for j in some])
-        return ((_norm(whole, SQUARINGS) + 2.0 * count) * (most * 2.0**-BITS) + lost) * UP
+        found = _norm(whole, SQUARINGS + (MORE if count > FEW else 0)) + 2.0 * count
+        return (found * (most * 2.0**-BITS) + lost) * UP
 
 
 def _norm(M: fmpz_mat, squarings: int) -> float:
