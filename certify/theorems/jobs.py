@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -158,7 +159,9 @@ class Crew(Generic[Q, A]):
             here, there = Pipe()
             self._pipes.append(here)
             one = get_context("fork").Process(target=_serve, args=(self._answer, there, self._pipes, self._end))
-            one.start()
+            with warnings.catch_warnings():  # threads of BLAS start again, and those that wait for others hold nothing
+                warnings.simplefilter("ignore", DeprecationWarning)
+                one.start()
             self._processes.append(one)
             there.close()
         self._idle = list(self._pipes)

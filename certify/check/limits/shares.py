@@ -10,17 +10,18 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from multiprocessing import get_all_start_methods, get_context
-from multiprocessing.connection import Connection, Pipe, wait
-from multiprocessing.process import BaseProcess
-from threading import Thread
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from certify.check.limits.held import TooLarge
 from certify.check.limits.numbers import number_of
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+    from multiprocessing.process import BaseProcess
 
 JOBS: ContextVar[int] = ContextVar("JOBS", default=1)
 """How many processes work at the same time."""
@@ -73,6 +74,9 @@ def shared(work: Callable[[int], T], count: int) -> list[T]:
     jobs, memory = _affordable(min(JOBS.get(), count))
     if jobs < 2:
         return [work(part) for part in range(count)]
+    from multiprocessing import get_context
+    from multiprocessing.connection import Pipe
+
     told, ended = os.pipe()  # no process writes: that nobody can any more tells the others that this one is gone
     ours: list[Connection] = []
     processes: list[BaseProcess] = []
@@ -81,7 +85,9 @@ def shared(work: Callable[[int], T], count: int) -> list[T]:
             here, there = Pipe()
             ours.append(here)
             one = get_context("fork").Process(target=_serve, args=(work, there, ours, (told, ended), memory))
-            one.start()
+            with warnings.catch_warnings():  # threads of this process, if any, hold nothing that the others need
+                warnings.simplefilter("ignore", DeprecationWarning)
+                one.start()
             processes.append(one)
             there.close()
         found: dict[int, Said[T]] = _gathered(ours, processes, count)
@@ -102,6 +108,8 @@ def shared(work: Callable[[int], T], count: int) -> list[T]:
 
 def _gathered(pipes: Sequence[Connection], processes: Sequence[BaseProcess], count: int) -> dict[int, Said[T]]:
     """What was said of every part; each process is given the next one when it has answered."""
+    from multiprocessing.connection import wait
+
     found: dict[int, Said[T]] = {}
     waiting, pipe = iter(range(count)), pipes[0]
     try:
@@ -141,6 +149,8 @@ def _how(status: int | None) -> str:
 def _serve(work: Callable[[int], T], pipe: Connection, others: Sequence[Connection], parent: tuple[int, int],
            memory: int | None) -> None:
     """Another process: parts and their answers, until the first one ends it or is gone itself."""
+    from threading import Thread
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first one hears it, too, and ends all
     for other in others:
         other.close()
@@ -169,7 +179,7 @@ def _affordable(jobs: int) -> tuple[int, int | None]:
 
     Each begins with what this one has, and is to have as much again at least.
     """
-    if jobs < 2 or "fork" not in get_all_start_methods() or sys.platform == "darwin":
+    if jobs < 2 or not hasattr(os, "fork") or sys.platform == "darwin":
         return 1, None
     import resource
 

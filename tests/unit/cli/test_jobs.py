@@ -55,7 +55,8 @@ def test_from_python() -> None:
 
 
 SLOW = """
-import os, sys, time
+import os, signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a test may run where it is ignored
 from certify.cli.main import main
 from certify.theorems.head.rows.refitted.walk import Walk
 

@@ -24,7 +24,8 @@ from tests.families.processes import runs
 ROOT = Path(__file__).resolve().parents[4]
 AUDIT = ROOT / "reports" / "audits" / "stock-logistic" / "deleted-1" / "certificate.json"
 BUSY = """
-import os, sys, time
+import os, signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a test may run where it is ignored
 from certify.check.limits.shares import among, shared
 
 def work(part):

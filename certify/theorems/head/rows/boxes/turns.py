@@ -107,8 +107,9 @@ class Turns(ABC):
         heapq.heappush(queue, (0, 0, 0, Task(-1, 0, (), np.arange(n) if rows is None else rows, k, entered, w, 0)))
         serial, asked = 0, deque[tuple[Task, Rows, Worked | None]]()
         with Crew(self._worked) as crew:
-            while asked or (queue and self.left() > 0.0 and self.stored < STORED):
-                if queue and len(asked) < (AHEAD if self.nodes else 1) and self.left() > 0.0 and self.stored < STORED:
+            while True:
+                going = bool(queue) and self.left() > 0.0 and self.stored < STORED
+                if going and len(asked) < (AHEAD if self.nodes else 1):
                     task = heapq.heappop(queue)[-1]
                     live = task.points[~self.failed[task.points]]
                     if len(live) and task.parent < 0:  # nothing can be done beside the root, and all begin with it
@@ -117,6 +118,8 @@ class Turns(ABC):
                         crew.ask((task, live, self._known(task)))
                         asked.append((task, live, None))
                     continue
+                if not asked:
+                    break
                 task, live, own = asked.popleft()
                 for child in self._take(task, live, own or crew.next()):
                     serial += 1

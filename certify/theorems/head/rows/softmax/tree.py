@@ -110,8 +110,9 @@ class Tree:
         queue: list[tuple[int, int, int, Task]] = [(0, 0, 0, root)]
         serial, asked = 0, deque[tuple[Task, Whole, Question | None]]()
         with Crew(self._worked) as crew:
-            while asked or (queue and self.left() > 0.0 and self.stored < STORED):
-                if queue and len(asked) < (AHEAD if self.nodes else 1) and self.left() > 0.0 and self.stored < STORED:
+            while True:
+                going = bool(queue) and self.left() > 0.0 and self.stored < STORED
+                if going and len(asked) < (AHEAD if self.nodes else 1):
                     task = heapq.heappop(queue)[-1]
                     live = task.points[~self.failed[task.points]]
                     if len(live):
@@ -120,6 +121,8 @@ class Tree:
                             crew.ask(question)
                         asked.append((task, live, None if self.nodes else question))
                     continue
+                if not asked:
+                    break
                 task, live, root_ = asked.popleft()
                 try:
                     found = crew.next() if root_ is None else self._worked(root_)

@@ -186,11 +186,11 @@ class Tree:
 
         def looked_at(question: Asked) -> Child:
             a, open_, flipped, leaves, effort, warm = question
-            own = replace(self, effort=effort, warm=warm, weights=[], codes=[], leaf=[], leaf_weights=[], why="")
+            own = replace(self, effort=effort, warm=warm.copy(), weights=[], codes=[], leaf=[], leaf_weights=[], why="")
             own.open, own.found, own.refitter = open_, self.found.beside(flipped), self.refitter
             own.st, own.near, own.before = self.st, self.near, leaves
             own.child(self.hot[a], np.setdiff1d(free, np.array(self.hot[: a + 1], dtype=np.int64)))
-            news = {count: one for count, one in own.warm.items() if one is not self.warm.get(count)}
+            news = {count: one for count, one in own.warm.items() if one is not warm.get(count)}
             return Child(own.weights, own.codes, own.leaf, own.leaf_weights, own.open, own.found.flips(), own.why,
                          own.effort, news)
 

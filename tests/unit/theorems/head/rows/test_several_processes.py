@@ -116,3 +116,20 @@ def test_any_number_of_processes_accepts_and_refuses_the_same(what: str) -> None
             accepted += answers[0] == part.proved.tolist()
             refused += answers[0] != part.proved.tolist()
     assert accepted and refused
+
+
+@pytest.mark.parametrize("what", ["boxes, deletions", "pairs of classes", "boxes of classes", "refits"])
+def test_what_is_not_finished_in_time_is_not_proved(what: str) -> None:
+    """However many answers are on their way then."""
+    name, case_of = CASES[what]
+    for head, change in map(case_of, range(3)):
+        whole = proved(name, (head, change), 1)
+        if whole is not None and whole.proved.any():
+            break
+    else:
+        pytest.fail("nothing is proved with all the time")
+    for seconds in (0.0, 0.02, 0.1):
+        with among(2), np.errstate(all="ignore"):
+            part = survey._method(name).prove(head, change, head.today >= 0, Budget(seconds))
+        assert part is None or not (part.proved & ~whole.proved).any()
+

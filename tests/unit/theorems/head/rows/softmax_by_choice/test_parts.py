@@ -336,7 +336,8 @@ def test_a_point_that_rows_flip_is_not_proved(monkeypatch: pytest.MonkeyPatch) -
             self.found, self.lines = found, lines
 
         def open(self) -> Mask:
-            self.found.point[5] = 0
+            self.found.point[5] = len(self.found._kept)
+            self.found._kept.append((candidates.deletions(np.array([[0]])), head.V))
             return np.zeros(len(self.lines.at), dtype=bool)
 
     monkeypatch.setattr(search, "Slab", Stub)
