@@ -103,7 +103,10 @@ class Search:
         place = np.full(head.n, -1)
         place[order] = np.arange(len(order))
         steps, pairs = steps_of(head, W, refitter.V0), pairs_of(root, c, order, W, self._check)
-        s = Singles(head, root, refitter, order, place, W, steps, lengths, pairs)
+        gaps = np.full((len(order), len(self.open)), -np.inf)
+        for start in range(0, len(order), AT_ONCE):
+            gaps[start : start + AT_ONCE, at] = lines.gaps(steps.delta[start : start + AT_ONCE]).min(axis=-1)
+        s = Singles(head, root, refitter, order, place, W, steps, lengths, gaps, pairs)
         points = at[np.argsort(bear, kind="stable")]
         while len(points := points[(self.open & ~self.proved & ~self.found.flipped)[points]]):
             self._slabs(s, need, points)

@@ -66,7 +66,9 @@ def _gradient(head: Head, V: Array, out: tuple[int, ...]) -> Array:
 
 def _singles(head: Head, m: Metric, order: Whole, place: Whole, W: Array) -> slab.Singles:
     refitter, lines = Refitter(head), candidates.lines_of(head, np.arange(len(head.points)))
-    return slab.Singles(head, m, refitter, order, place, W, steps_of(head, W, refitter.V0), lines.lengths(m))
+    steps = steps_of(head, W, refitter.V0)
+    gaps = lines.gaps(steps.delta).min(axis=-1)
+    return slab.Singles(head, m, refitter, order, place, W, steps, lines.lengths(m), gaps)
 
 
 def _farthest(m: Metric, Z: Array, off: Array) -> Array:
