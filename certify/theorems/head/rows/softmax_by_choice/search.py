@@ -40,9 +40,10 @@ TURNS, GOAL, AT_ONCE = 25, 1e-3, 32
 """Corrections of single refits at most; how short their gradients are to be, in the norm of the inverse; and how many
 are made at a time."""
 
-SLABS, RECENT, PUT_OFF = 60, 0.7, 0.1
-"""Slabs like the last ones that all others take as long as, or less; how long the last ones are remembered; and what
-part of the evaluation rows is put off where there is less time."""
+SLABS, RECENT, EARLY, PUT_OFF = 60, 0.7, 8, 0.1
+"""Slabs like the last ones that all others take as long as, or less; how long the last ones are remembered; how many,
+which find what flips, tell nothing of the others; and what part of the evaluation rows is put off where there is less
+time."""
 
 HALF, SLIGHT = 0.5, 0.02
 """Rows are the later the less they pull, and the less of the curvature they have: two of them leave a part of it."""
@@ -136,7 +137,7 @@ class Search:
             self.proved[done] = True
             spent = before - self.left()
             each = spent if a == 0 else RECENT * each + (1.0 - RECENT) * spent
-            if len(points) > 1 and each * min(int(need[live].max()) - a, SLABS) > self.left():
+            if a >= EARLY and len(points) > 1 and each * min(int(need[live].max()) - a, SLABS) > self.left():
                 points = points[max(1, int(PUT_OFF * len(points))) :]
 
 
