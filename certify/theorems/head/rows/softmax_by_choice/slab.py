@@ -292,9 +292,16 @@ class Slab:
             at = order[start : start + LEAVES]
             at = at[(o.wanted[at] & ~gone).any(axis=1)]
             if len(at):
-                W = self._settled(o, at, CHORDS, SHORT)
-                gone |= self._proved(np.sort(self._sets(o.l[at]), axis=1), W, o.wanted[at] & ~gone)
+                sets = np.sort(self._sets(o.l[at]), axis=1)
+                gone |= self._proved(sets, self._best(sets, o, at), o.wanted[at] & ~gone)
         return gone
+
+    def _best(self, sets: Whole, o: Open, at: Whole) -> Array:
+        """Where refits begin: some candidates after corrections, or as they are where these have gone astray."""
+        refitter, found = self.s.refitter, self._settled(o, at, CHORDS, SHORT)
+        old, new = (np.linalg.norm(refitter.gradients(deletions(sets), W).reshape(len(at), -1), axis=1)
+                    for W in (o.W[at], found))
+        return np.where((new < old)[:, None, None], found, o.W[at])
 
     def _proved(self, sets: Whole, W: Array, wanted: Mask) -> Mask:
         """`(L,)` the evaluation rows, of those that are wanted, whose labels refits do not keep."""
