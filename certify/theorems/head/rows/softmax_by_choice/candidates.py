@@ -101,7 +101,8 @@ class Look:
     gradient: Array
 
 
-def look(m: Metric, found: Found, out: Whole, W: Array, lines: Lines, lengths: Array) -> Look:
+def look(m: Metric, found: Found, out: Whole, W: Array, lines: Lines, lengths: Array,
+         least: Array | None = None) -> Look:
     """Candidates for the refits of choices, and evaluation rows.
 
     Args:
@@ -110,9 +111,15 @@ def look(m: Metric, found: Found, out: Whole, W: Array, lines: Lines, lengths: A
         out: `(B, r)` the deleted rows.
         W: `(B, k, p)` candidates.
         lines: the evaluation rows; `lengths` of these.
+        least: `(B, L)` lower bounds of all margins at the candidates, by which most are judged, where they are known.
     """
-    left, gaps, e = long_of(m, found.gradient, found.error), lines.gaps(W), found.e
-    r = distances(m, e, left, out)
-    good = (lengths * (r[:, None, None] * ROOM) < gaps).all(axis=-1)
+    left, e = long_of(m, found.gradient, found.error), found.e
+    far = distances(m, e, left, out)[:, None] * ROOM
+    low = np.full((len(W), len(lines.at)), -np.inf) if least is None else least.copy()
+    open_ = ~(lengths.max(axis=-1) * far < low)
+    some: Whole = np.flatnonzero(open_.any(axis=0))
+    gaps = lines.part(some).gaps(W)
+    open_[:, some] &= ~(lengths[some] * far[..., None] < gaps).all(axis=-1)
+    low[:, some] = gaps.min(axis=-1)
     e[out.T, np.arange(len(out))] = 1.0
-    return Look(np.asarray(~good), gaps.min(axis=-1), left, e, found.gradient)
+    return Look(open_, low, left, e, found.gradient)

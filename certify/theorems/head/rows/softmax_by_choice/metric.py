@@ -27,8 +27,8 @@ WIDE, NEARLY_ALL = 1.0, 0.99
 """Times the median of the lengths of rows, beyond which their curvature counts less; and what part of them keeps as
 much as θ."""
 
-HALVINGS = 7
-"""Steps of the search for the level t."""
+HALVINGS, LOWEST = 6, 2.0**-7
+"""Steps of the search for the level t; and the lowest one, below which most rows are."""
 
 GRID = 4
 """How far is looked are powers of two with exponents of so many parts, so that many candidates share one."""
@@ -161,7 +161,9 @@ def level(y: Array, lever: Array) -> Array:
     >>> bool(0.5 <= level(np.array([[1.0], [0.5]]), np.array([0.0, 2.0]))[0] < 0.52)
     True
     """
-    low, high = np.zeros(y.shape[1]), np.ones(y.shape[1])
+    some = np.flatnonzero(~((y.max(axis=1) <= LOWEST) & (lever < np.inf)))  # others count at no level from there on
+    y, lever = y[some], lever[some]
+    low, high = np.full(y.shape[1], LOWEST), np.ones(y.shape[1])
     for _ in range(HALVINGS):
         t = 0.5 * (low + high)
         heavy = lever @ (y > t) > 1.0

@@ -26,7 +26,7 @@ from certify.theorems.head.rows.softmax_by_choice.metric import (
     without_steps,
 )
 from certify.theorems.head.rows.softmax_by_choice.pairs import Pairs
-from certify.theorems.head.rows.softmax_by_choice.sums import Steps, at_sums, at_weights, base_of
+from certify.theorems.head.rows.softmax_by_choice.sums import Base, Steps, at_sums, at_weights, base_of
 from certify.theorems.head.rows.softmax_pairs.steps import settled
 
 AROUND, UNMOVED = 0.01, 0.35
@@ -64,6 +64,7 @@ class Singles:
         order: `(f,)` the rows, those that pull most first; `place` `(n,)` where a row is among them.
         W: `(f, k, p)` about the refits; `steps` to them from the unchanged one.
         lengths: `(N, k − 1)` of evaluation rows in the norm of the root's inverse.
+        gaps: `(f, N)` at most what each step adds to the margins of evaluation rows.
         pairs: what sums of two steps leave in the matrix of the root; None where that is not known.
     """
 
@@ -75,6 +76,7 @@ class Singles:
     W: Array
     steps: Steps
     lengths: Array
+    gaps: Array
     pairs: Pairs | None = None
 
 
@@ -127,6 +129,7 @@ class Slab:
         self.s, self.a, self.lines, self.found, self.check = s, a, lines, found, check
         self.row, self.after = int(s.order[a]), s.order[a + 1 :]
         self._seen: tuple[Metric, Array] | None = None
+        self._here: Array | None = None
 
     def open(self) -> Mask:
         """`(L,)` which evaluation rows are left open by some choice."""
@@ -231,7 +234,8 @@ class Slab:
             some: Whole = np.flatnonzero(o.wanted[at].any(axis=0))
             W, steps = o.W[at], self.s.steps
             left = at_sums(base, steps, place[at], sets[at], W) if sums else at_weights(base, sets[at], W)
-            found = look(m, left, sets[at], W, self.lines.part(some), lengths[some])
+            least = self._least(base, place[at], some) if sums else None
+            found = look(m, left, sets[at], W, self.lines.part(some), lengths[some], least)
             o.wanted[np.ix_(at, some)] &= found.open
             good = found.left < o.left[at]
             o.W[at[~good]] = before[at[~good]]
@@ -239,6 +243,15 @@ class Slab:
             o.low[np.ix_(at, some)], o.left[at], o.e[:, at] = found.low[good], found.left[good], found.e[:, good]
             o.gradient[at] = found.gradient[good]
         return replace(o, before=None)
+
+    def _least(self, base: Base, which: Whole, some: Whole) -> Array:
+        """`(B, L)` lower bounds of all margins of some evaluation rows at sums of steps: those of both, added up."""
+        if self._here is None:
+            self._here = self.lines.gaps(base.V[None])[0].min(axis=-1)
+        at, size = self.lines.at[some], base.size + self.s.steps.size[which]
+        rounded = 8.0 * U * size[:, None] * self.s.head.points_norm[at]  # of candidates, which are sums of floats
+        low = self._here[some] + self.s.gaps[which[:, None], at]
+        return np.asarray(low - rounded - 2.0 * U * np.abs(low))
 
     def _nearer(self, o: Open, turns: int, goal: float) -> Open:
         """Candidates that are corrected with the matrix of the centre."""
@@ -279,9 +292,16 @@ class Slab:
             at = order[start : start + LEAVES]
             at = at[(o.wanted[at] & ~gone).any(axis=1)]
             if len(at):
-                W = self._settled(o, at, CHORDS, SHORT)
-                gone |= self._proved(np.sort(self._sets(o.l[at]), axis=1), W, o.wanted[at] & ~gone)
+                sets = np.sort(self._sets(o.l[at]), axis=1)
+                gone |= self._proved(sets, self._best(sets, o, at), o.wanted[at] & ~gone)
         return gone
+
+    def _best(self, sets: Whole, o: Open, at: Whole) -> Array:
+        """Where refits begin: some candidates after corrections, or as they are where these have gone astray."""
+        refitter, found = self.s.refitter, self._settled(o, at, CHORDS, SHORT)
+        old, new = (np.linalg.norm(refitter.gradients(deletions(sets), W).reshape(len(at), -1), axis=1)
+                    for W in (o.W[at], found))
+        return np.where((new < old)[:, None, None], found, o.W[at])
 
     def _proved(self, sets: Whole, W: Array, wanted: Mask) -> Mask:
         """`(L,)` the evaluation rows, of those that are wanted, whose labels refits do not keep."""

@@ -203,7 +203,9 @@ def settled(c: Centre, X: Array, rows: Whole, W: Array, turns: int = TURNS,
     B, r = rows.shape
     x, W = head.phi[rows], W.copy()
     E = roots(c, rows.ravel()).reshape(B, r, k, k)
-    U = np.tensordot(x, X, axes=(2, 1)).reshape(B, r, k, k * p)  # X(x ⊗ e_a)
+    U = np.empty((B, r, k, k * p))  # X(x ⊗ e_a)
+    for a in range(k):
+        U[:, :, a] = x @ X[a].reshape(p, k * p)
     K = np.einsum("bsacp,brp->brcsa", U.reshape(B, r, k, k, p), x, optimize=True)
     inner = np.einsum("brec,brcsa,bsfa->bresf", E, K, E, optimize=True).reshape(B, r * k, r * k)
     try:

@@ -152,7 +152,9 @@ def test_masks_are_those_of_refits() -> None:
         lines = candidates.lines_of(head, np.flatnonzero(head.today >= 0))
         every = candidates.lines_of(head, np.arange(300))
         order = np.arange(head.n)
-        s = slab.Singles(head, m, Refitter(head), order, order, W, sums.steps_of(head, W, c.V), every.lengths(m), found)
+        steps = sums.steps_of(head, W, c.V)
+        gaps = every.gaps(steps.delta).min(axis=-1)
+        s = slab.Singles(head, m, Refitter(head), order, order, W, steps, every.lengths(m), gaps, found)
         for a in (0, 1):
             one = slab.Slab(s, a, lines, Found(head), lambda: None)
             wanted = np.ones((head.n - a - 1, len(lines.at)), dtype=bool)

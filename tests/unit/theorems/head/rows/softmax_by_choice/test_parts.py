@@ -66,7 +66,9 @@ def _gradient(head: Head, V: Array, out: tuple[int, ...]) -> Array:
 
 def _singles(head: Head, m: Metric, order: Whole, place: Whole, W: Array) -> slab.Singles:
     refitter, lines = Refitter(head), candidates.lines_of(head, np.arange(len(head.points)))
-    return slab.Singles(head, m, refitter, order, place, W, steps_of(head, W, refitter.V0), lines.lengths(m))
+    steps = steps_of(head, W, refitter.V0)
+    gaps = lines.gaps(steps.delta).min(axis=-1)
+    return slab.Singles(head, m, refitter, order, place, W, steps, lines.lengths(m), gaps)
 
 
 def _farthest(m: Metric, Z: Array, off: Array) -> Array:
@@ -199,6 +201,44 @@ def test_margins_of_large_columns_that_cancel() -> None:
                 assert Fraction(float(low[b, i, at])) <= exact
                 above += Fraction(float(F[i, q] - F[i, r])) > exact
     assert above > 20
+
+
+def _added(part: float) -> tuple[int, int]:
+    """Margins of both summands, added up, are below all margins at the sum, exactly; columns of points cancel."""
+    near = above = 0
+    for seed in range(6):
+        head, rng = _head(seed, k=2 + seed % 3), np.random.default_rng([seed, 12])
+        points = rng.standard_normal((12, head.m)) * 1e6
+        W = rng.standard_normal((head.n, head.k, head.m))
+        W[:, 1:] = W[:, :1] + rng.standard_normal((head.n, 1, 1)) * 1e-12
+        head = dataclasses.replace(head, points=points, points_rad=np.zeros(12))
+        V = attack.without(head, ())
+        order = np.arange(head.n)
+        s = _singles(head, _root(head, V), order, order, W)
+        s = dataclasses.replace(s, gaps=part * s.gaps)
+        one = slab.Slab(s, 0, candidates.lines_of(head, np.arange(12)), Found(head), lambda: None)
+        base, others, some = base_of(s.root, W[0]), np.arange(1, head.n), np.arange(0, 12, 2)
+        assert base is not None
+        low = one._least(base, others, some)
+        for b, l in enumerate(others):
+            at = W[0] + s.steps.delta[l]
+            for i, e in enumerate(some):
+                x = [Fraction(float(one)) for one in points[e]]
+                z = [sum(Fraction(float(w)) * v for w, v in zip(row, x, strict=True)) for row in at]
+                own = int(head.today[e])
+                exact = min(z[own] - y for a, y in enumerate(z) if a != own)
+                above += Fraction(float(low[b, i])) > exact
+                near += exact - Fraction(float(low[b, i])) < 1e-3
+    return above, near
+
+
+def test_margins_of_sums() -> None:
+    above, near = _added(1.0)
+    assert not above and near > 20
+
+
+def test_margins_of_sums_that_forget_a_step_are_too_large() -> None:
+    assert _added(0.99)[0] > 0
 
 
 @pytest.mark.parametrize("seed", range(4))

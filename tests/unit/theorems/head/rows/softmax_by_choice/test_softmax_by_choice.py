@@ -107,8 +107,10 @@ def test_choices_that_are_left_out_are_missed(monkeypatch: pytest.MonkeyPatch, w
     pytest.fail(what)
 
 
-def test_time_that_is_up_at_any_call() -> None:
+@pytest.mark.parametrize("early", [0, 8])
+def test_time_that_is_up_at_any_call(monkeypatch: pytest.MonkeyPatch, early: int) -> None:
     """What was not looked at is not proved, and evaluation rows that were put off are looked at later."""
+    monkeypatch.setattr(search, "EARLY", early)
     rng, counts = np.random.default_rng(18), []
     head = attack.class_head(rng, 11, 3, 30, 0.05, True, 1.5)
     change = RowChange(False, 2, tuple(range(11)))
