@@ -45,6 +45,7 @@ class Interpolation:
 
     def __init__(self, point: Point) -> None:
         self.point, self.problem = point, point.problem
+        self._blocks: dict[int, arb_mat] = {}
 
     @cached_property
     def kernel(self) -> arb_mat:
@@ -141,9 +142,10 @@ class Interpolation:
 
         `P/(1 + defect) ⪯ (K⁻¹)_ii ⪯ P/(1 − defect)`.
         """
-        k = self.problem.block
-        columns = [self.inverse_columns[at * k + a][at * k:] for a in range(k)]
-        return gram(arb_mat(columns))
+        if at not in self._blocks:
+            k = self.problem.block
+            self._blocks[at] = gram(arb_mat([self.inverse_columns[at * k + a][at * k:] for a in range(k)]))
+        return self._blocks[at]
 
 
 def kernel_definite(point: Point) -> Finding:
