@@ -122,7 +122,7 @@ class Curvature:
         """
         blocks, every = {}, range(self.rows)
         if self.rows * self.problem.parameters > MANY:
-            blocks = import_module("certify.check.enclosure.hessian_halves").blocks(self)
+            blocks = import_module("certify.check.enclosure.second.halves").blocks(self)
         for h in () if blocks else self.problem.free:
             moves = [self._tangents(i, h) for i in every]
             A, _ = self.factors(h, every)

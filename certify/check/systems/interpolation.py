@@ -45,7 +45,6 @@ class Interpolation:
 
     def __init__(self, point: Point) -> None:
         self.point, self.problem = point, point.problem
-        self._blocks: dict[int, arb_mat] = {}
 
     @cached_property
     def kernel(self) -> arb_mat:
@@ -142,10 +141,9 @@ class Interpolation:
 
         `P/(1 + defect) ⪯ (K⁻¹)_ii ⪯ P/(1 − defect)`.
         """
-        if at not in self._blocks:
-            k = self.problem.block
-            self._blocks[at] = gram(arb_mat([self.inverse_columns[at * k + a][at * k:] for a in range(k)]))
-        return self._blocks[at]
+        k = self.problem.block
+        columns = [self.inverse_columns[at * k + a][at * k:] for a in range(k)]
+        return gram(arb_mat(columns))
 
 
 def kernel_definite(point: Point) -> Finding:

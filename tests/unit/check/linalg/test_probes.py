@@ -15,9 +15,9 @@ from certify.check.linalg.applied import VECTORS, Applied
 from certify.check.linalg.by_probes import ByProbes, definite_by_proposal
 from certify.check.linalg.definite import Truth, definiteness
 from certify.check.linalg.fixed import Fixed, enclosed, longest
-from certify.check.linalg.hadamard import energy, factored
 from certify.check.linalg.inverse import judged, proposed
 from certify.check.linalg.probes import DRAWN, MOST, ROOM, _beyond, bound_of, drawn, may_draw, residual
+from certify.check.probed.hadamard import energy, factored
 from certify.check.systems import interpolation
 from tests.unit.check.linalg.test_by_factor import drawn as drawn_system
 from tests.unit.check.linalg.test_by_factor import system, with_factor
