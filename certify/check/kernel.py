@@ -92,15 +92,11 @@ class Positive:
 
     def judged(self) -> Finding:
         """By a factorisation: proved, or refuted by a vector."""
-        truth = Truth.PROVED if soon_proved(self.matrix) else definiteness(self.matrix, sharp=False).truth
+        soon = self.matrix.nrows() >= MANY and import_module("certify.check.linalg.cholesky").proved(self.matrix)
+        truth = Truth.PROVED if soon else definiteness(self.matrix, sharp=False).truth
         said = {Truth.PROVED: "is proved", Truth.DISPROVED: "takes a negative value",
                 Truth.UNDECIDED: f"is not proved at {ctx.prec} bits"}
         return Finding(truth, f"{self.words} {said[truth]}")
-
-
-def soon_proved(A: arb_mat) -> bool:
-    """Whether a factor without its inverse proves A positive definite, of many rows; else nothing is known."""
-    return A.nrows() >= MANY and bool(import_module("certify.check.linalg.cholesky").proved(A))
 
 
 class Judgement(Protocol):

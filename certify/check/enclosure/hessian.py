@@ -122,16 +122,16 @@ class Curvature:
         """
         blocks, every = {}, range(self.rows)
         if self.rows * self.problem.parameters > MANY:
-            blocks = import_module("certify.check.enclosure.hessian_halves").blocks(self)
+            blocks = import_module("certify.check.enclosure.second.halves").blocks(self)
         for h in () if blocks else self.problem.free:
             moves = [self._tangents(i, h) for i in every]
             A, _ = self.factors(h, every)
-            for g in self.later(h):
+            for g in self._later(h):
                 B, F = self.factors(g, every)
-                first = product(self.listed([m.adjoints[g].transpose() for m in moves]).turned, facing(A, B, self.width),
-                                self.width)
-                second = None if g == h else product(
-                    facing(A, F, self.width).turned, self.listed([m.inputs[g].transpose() for m in moves]), self.width)
+                first = product(self.listed([m.adjoints[g].transpose() for m in moves]).turned,
+                                facing(A, B, self.width), self.width)
+                second = None if g == h else product(facing(A, F, self.width).turned, self.listed(
+                    [m.inputs[g].transpose() for m in moves]), self.width)
                 blocks[h, g] = placed(self.problem, h, g, first, second)
         decay = {h: arb(self.problem.weight_decay) * s * s for h, s in self.scale.items()}
         return assembled(self.problem, blocks, decay)
@@ -154,7 +154,7 @@ class Curvature:
 
         for h in self.problem.free:
             A, E = self.factors(h, moving, wide)
-            for g in self.later(h):
+            for g in self._later(h):
                 B, F = self.factors(g, moving, wide)
                 blocks[h, g] = placed(self.problem, h, g, total([
                     product(grams("adjoints", h, "adjoints", g).turned, facing(A, B, wide), self.width),
@@ -181,7 +181,7 @@ class Curvature:
         columns = columns_by_layer(self.problem, X)
         for h in self.problem.free:
             A, E = self.factors(h, moving, wide, units)
-            for g in self.later(h):
+            for g in self._later(h):
                 B, F = self.factors(g, moving, wide, units)
                 first, second = rearranged(self.problem, h, g, product(columns[h].turned, columns[g], wide))
                 parts = (
@@ -283,7 +283,7 @@ class Curvature:
                 adjoints[g], inputs[g] = self.seconds[i][g] * z * t, arb_mat(a.tolist() + bias) * t
         return Tangents(adjoints, inputs)
 
-    def later(self, h: int) -> list[int]:
+    def _later(self, h: int) -> list[int]:
         return [g for g in self.problem.free if g >= h]
 
     def factors(

@@ -17,9 +17,9 @@ from certify.check.linalg.balls import ZERO, largest
 from certify.check.linalg.by_factor import ByFactor
 from certify.check.linalg.definite import Definiteness, Truth
 from certify.check.linalg.fixed import Fixed, enclosed, longest, scale
-from certify.check.linalg.hadamard import Factored
 from certify.check.linalg.probes import Image, bound_of, may_draw, shortened
 from certify.check.linalg.proposals import proposed, proposed_of_sum
+from certify.check.probed.hadamard import Factored
 
 WIDE, FACTOR, PLAIN = 120, 96, 60
 """Bits of a matrix in fixed point, of a sharp factor, and of the one of floats that is asked for first."""

@@ -62,7 +62,7 @@ def _less(M: arb_mat, c: arb) -> arb_mat:
 
 
 def _brought_to_one(A: arb_mat) -> arb_mat | None:
-    """The matrix, with rows and columns times powers of two if the diagonal asks for it; None if that is not positive."""
+    """The matrix, rows and columns times powers of two if the diagonal asks for it; None if that is not positive."""
     sizes = []
     for j in range(A.nrows()):
         x = A[j, j].mid()

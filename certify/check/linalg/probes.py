@@ -45,7 +45,7 @@ def may_draw(rows: int) -> bool:
 
 
 def together(matrices: int) -> int:
-    """Vectors for bounds of so many matrices at once, all together as one bound by 16: the least k with `N·2^(76 − 9k/2) ≤ 1`.
+    """Vectors for bounds of so many matrices at once, together as one by 16: the least k with `N·2^76 ≤ 2^(9k/2)`.
 
     >>> together(1), together(571), together(MATRICES)
     (17, 19, 24)

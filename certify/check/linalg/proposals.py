@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from flint import arb, fmpz, fmpz_mat
 
 from certify.check.linalg.fixed import Fixed
-from certify.check.linalg.hadamard import Factored
+from certify.check.probed.hadamard import Factored
 from certify.check.probed.other_process import answered
 
 WORD, MOST = 60, 120

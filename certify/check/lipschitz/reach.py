@@ -289,10 +289,7 @@ def _estimate(
             for a, q in pairs:
                 if least <= most:
                     break
-                peak = _peak(a, q, mu, low, high)
-                if peak < least:
-                    least = peak
-            if least > most:
-                most = least
+                least = min(least, _peak(a, q, mu, low, high))
+            most = max(most, least)
         total += most
     return total

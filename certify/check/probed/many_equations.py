@@ -9,7 +9,7 @@ from flint import arb, arb_mat
 
 from certify.check.enclosure.norms import layer_squares
 from certify.check.linalg.balls import ONE
-from certify.check.linalg.hadamard import Factored, Factors, energy, factored
+from certify.check.probed.hadamard import Factored, Factors, energy, factored
 from certify.check.systems.point import Point
 
 

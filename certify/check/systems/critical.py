@@ -196,11 +196,11 @@ class Stationary:
             return None
         from certify.check.systems.data_derivative.motion import motion
 
-        return motion(self.data, self.D)
+        return motion(self.data, self.D, self.data.structured)
 
     def motions(self) -> Iterator[Largest]:
         """Matrices of which each has `‖DC‖²` as its largest eigenvalue, to be tried in turn."""
-        if self.data.structured and self.swept is not None:
+        if self.data.structured and self.swept is not None and self.swept.all is not None:
             yield self.swept.all
         yield self.motion
 

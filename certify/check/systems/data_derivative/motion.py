@@ -13,14 +13,14 @@ from certify.check.systems.data_derivative.base import DataDerivative
 
 @dataclass(frozen=True)
 class Motion:
-    """`YYᵀ`, whose largest eigenvalue is `‖DC‖²`, and `(DC_i)ᵀ(DC_i)` of every moving row."""
+    """`YYᵀ`, whose largest eigenvalue is `‖DC‖²`, where it was asked; and `(DC_i)ᵀ(DC_i)` of every moving row."""
 
-    all: Largest
+    all: Largest | None
     rows: list[arb_mat]
 
 
-def motion(data: DataDerivative, D: Fixed) -> Motion:
-    """Both, of an exact D."""
+def motion(data: DataDerivative, D: Fixed, summed: bool = True) -> Motion:
+    """Both, of an exact D; of rows alone where the sum of all is not asked."""
     d, turned, whole = data.each, D.turned, None
     rows: dict[int, arb_mat] = {}
     for places, part in data.parts():
@@ -31,10 +31,10 @@ def motion(data: DataDerivative, D: Fixed) -> Motion:
             own = _squared(M, Y.bits, Y.radius)
             square += _trace(own)
             rows[place] = own.balls()
-        own = _squared(Y.mid.transpose(), Y.bits, Y.radius, square)
-        whole = own if whole is None else _sum(whole, own)
-    assert whole is not None
-    return Motion(Largest(whole), [rows[place] for place in range(len(rows))])
+        if summed:
+            own = _squared(Y.mid.transpose(), Y.bits, Y.radius, square)
+            whole = own if whole is None else _sum(whole, own)
+    return Motion(None if whole is None else Largest(whole), [rows[place] for place in range(len(rows))])
 
 
 def _squared(M: fmpz_mat, bits: int, radius: arb, square: arb | None = None) -> Fixed:

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 def weighted(at: Stationary, weights: Sequence[arb_mat]) -> Largest:
     """A matrix with the eigenvalues above 0 of `XΣC_iE_iC_iᵀXᵀ`: where `E = W²` is diagonal `(XCW)ᵀXCW`.
 
-    Bounds that are asked for are above 0, so that no other eigenvalue matters. Some weights are large, and what C errs by
-    is multiplied by them and by X: they go to the slopes that C is made of, before anything is cut; where there are none
-    C has twice the bits, but for an output tilt.
+    Bounds that are asked for are above 0, so that no other eigenvalue matters. Some weights are large, and what C errs
+    by is multiplied by them and by X: they go to the slopes that C is made of, before anything is cut; where there are
+    none C has twice the bits, but for an output tilt.
 
     Args:
         at: the point, whose X has been proved an inverse.

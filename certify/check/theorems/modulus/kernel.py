@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 
 from flint import arb, arb_mat
 
-from certify.check.kernel import DIGITS, Finding, expect, judged, soon_proved
+from certify.check.kernel import DIGITS, Finding, expect, judged
 from certify.check.linalg.balls import ZERO
-from certify.check.linalg.definite import Truth, definiteness
+from certify.check.linalg.definite import MANY, Truth, definiteness
 from certify.check.reading.certificate import Claim, Vector, stated, vector
 from certify.check.reading.subject import Problem
 from certify.check.rule import Refutable, Rule, Side, check_refutable, check_vector, interpolating, modulus, times
@@ -54,7 +55,7 @@ def upper(point: Point, most: float, radius: float | None = None) -> Finding:
     if at.factor is not None and at.factor.is_beyond(each):
         return Finding(Truth.PROVED, "upper²K − Q ≻ 0 is proved")
     matrix = _scaled_difference(at, each ** 2)
-    if soon_proved(matrix):
+    if matrix.nrows() >= MANY and import_module("certify.check.linalg.cholesky").proved(matrix):
         return Finding(Truth.PROVED, "upper²K − Q ≻ 0 is proved")
     found = definiteness(matrix, sharp=False)
     if found.truth is Truth.DISPROVED:

@@ -15,12 +15,12 @@ from certify.check.linalg.applied import VECTORS, Applied
 from certify.check.linalg.by_probes import ByProbes, definite_by_proposal
 from certify.check.linalg.definite import Truth, definiteness
 from certify.check.linalg.fixed import Fixed, enclosed, longest
-from certify.check.linalg.hadamard import energy, factored
 from certify.check.linalg.inverse import judged, proposed
 from certify.check.linalg.probes import DRAWN, MOST, ROOM, _beyond, bound_of, drawn, may_draw, residual
+from certify.check.probed.hadamard import energy, factored
 from certify.check.systems import interpolation
 from tests.unit.check.linalg.test_by_factor import drawn as drawn_system
-from tests.unit.check.linalg.test_by_factor import system
+from tests.unit.check.linalg.test_by_factor import system, with_factor
 
 STEP = 1e-7
 
@@ -258,7 +258,7 @@ def test_a_system_is_decided_as_by_its_factor(k, said):
         found = at.factor
         assert isinstance(found, ByProbes) and said[0] == "RKRᵀ − I"
         CHANCE.set(None)
-        other = system(K, blocks)[1].factor
+        other = with_factor(K, blocks)[1].factor
         ends = [e for e in np.linspace(0.2, 3, 12)]
         exact = [other.is_beyond(arb(e) * arb(float(np.sqrt(np.trace(sum(blocks)) / np.trace(K))))) for e in ends]
         CHANCE.set(said)

@@ -20,6 +20,7 @@ from certify.check.linalg.probes import MOST
 from certify.check.probed import answer, asked
 from certify.check.probed.asked import NEAR, Asked, most_of
 from certify.check.probed.bounding import is_below
+from certify.check.probed.point import Probed
 from certify.check.systems import critical_nearby
 from certify.check.systems.nearby import PRECISION
 from certify.finders.proposals.motions import bounding
@@ -117,6 +118,18 @@ def test_rank_needs_a_bound_that_is_no_larger_than_what_it_needs(error, monkeypa
     assert other.rank((1 - error) / most * (1 - 1e-12)) is Truth.UNDECIDED
 
 
+@pytest.mark.parametrize("error", [0.0, 0.25])
+def test_so_does_rank_where_one_pass_proved_the_point(error):
+    X, top, factor = drawn(0)
+    most = top * (1 + STEP)
+    at = Probed.__new__(Probed)
+    at.__dict__ |= {"_judged": SimpleNamespace(error=arb(error)), "_most": most, "_squared": None, "_answer":
+                    SimpleNamespace(size=arb(10) ** 9, bands=[exact(X).mid], bits=BITS, bounding=factor(most))}
+    for least, expected in (((1 - error) / most * (1 - 1e-12), Truth.PROVED), ((1 - error) / top, Truth.UNDECIDED),
+                            ((1 - error) / most * (1 + 1e-12), Truth.UNDECIDED), (1 / top, Truth.UNDECIDED)):
+        assert at.rank(least) is expected
+
+
 def stated(*values, name="rank", holds=True):
     return SimpleNamespace(hypotheses=[SimpleNamespace(name=name, value=v, holds=holds) for v in values])
 
@@ -124,7 +137,8 @@ def stated(*values, name="rank", holds=True):
 def test_the_bound_that_is_asked_for_is_that_of_the_largest_rank():
     problem = SimpleNamespace(parameters=10)
     assert most_of(problem, [stated(0.25, 0.5), stated(None), stated(9.0, name="smooth")]) == 2 * NEAR
-    assert most_of(problem, [stated(0.5, holds=False)]) is most_of(problem, []) is most_of(problem, [stated(0.0)]) is None
+    for none in ([stated(0.5, holds=False)], [], [stated(0.0)]):
+        assert most_of(problem, none) is None
     assert most_of(SimpleNamespace(parameters=10**6), [stated(0.5)]) is None
 
 

@@ -29,6 +29,14 @@ def motion(found, D) -> Motion:
     return motions.motion(data_derivative(found), D)
 
 
+def test_rows_alone_are_the_same():
+    rng, _, _, found = drawn(1)
+    with ctx.workprec(128):
+        D = exact(rng, found.problem.parameters)
+        both, alone = motion(found, D), motions.motion(data_derivative(found), D, False)
+        assert alone.all is None and [M.str() for M in alone.rows] == [M.str() for M in both.rows]
+
+
 def exact(rng, p):
     return Fixed(fmpz_mat(p + 1, p, [int(x) for x in rng.integers(-2, 3, (p + 1) * p)]), 0, arb(0))
 

@@ -1,6 +1,6 @@
 """Blocks of the Hessian of many rows, where entries are equal or 0: each is made once, or not at all.
 
-With `S_i = ∂²ψ_i/∂z_h²` the block of layer h with itself is `Σ_i S_i[r, t]·ã_s ã_u` at the parameters (r, s) and (t, u):
+With `S_i = ∂²ψ_i/∂z_h²` the block of layer h with itself is `Σ_i S_i[r, t]·ã_s ã_u` at parameters (r, s) and (t, u):
 symmetric in r and t, and in s and u. An input of the next layer moves with its own unit alone.
 """
 
@@ -24,7 +24,7 @@ def blocks(at: Curvature) -> dict[tuple[int, int], Fixed]:
     """Those of all pairs of layers h ≤ g, without the decay, as `Curvature.hessian` puts them together."""
     found, every, width = {}, range(at.rows), at.width
     for h in at.problem.free:
-        t, (A, _), later = at.scale[h], at.factors(h, every), [g for g in at.later(h) if g > h]
+        t, (A, _), later = at.scale[h], at.factors(h, every), [g for g in at.problem.free if g > h]
         found[h, h] = own_block([at.seconds[i][h] * t**2 for i in every], A, width)
         moves = [_onward(at, i, h) for i in every] if later else []
         for g in later:
@@ -61,7 +61,7 @@ def own_block(seconds: Sequence[arb_mat], inputs: Fixed, width: int) -> Fixed:
 
 
 def squared(A: Fixed, width: int) -> Fixed:
-    """Row by row the products of every entry with itself and those after it, as :func:`certify.check.linalg.outer.facing`.
+    """Row by row the products of every entry with itself and those after it, as of `facing`.
 
     A row a within r of â errs by at most `r(2|â| + r)`.
     """

@@ -10,7 +10,7 @@ from flint import arb, arb_mat, ctx, fmpz_mat
 from hypothesis import given, settings
 
 from certify.check.enclosure import hessian
-from certify.check.enclosure.hessian_halves import own_block, squared, turning
+from certify.check.enclosure.second.halves import own_block, squared, turning
 from certify.check.linalg.fixed import Fixed
 from certify.check.linalg.outer import facing
 from tests.effort import examples

@@ -1,0 +1,1 @@
+"""Second derivatives of many rows, with less to make."""
