@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from importlib import import_module
 
@@ -15,14 +16,17 @@ from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows import survey
 from certify.theorems.head.rows.by_choice import tree as choices
+from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Budget, Part
 from certify.theorems.head.rows.pair_tree import tree as pairs
-from certify.theorems.head.rows.refitted import walk
+from certify.theorems.head.rows.refitted import far, walk
 from certify.theorems.head.rows.softmax_pairs import tree as softmax_pairs
 from certify.theorems.jobs import among
 from tests.families.class_heads import class_head
 from tests.families.head_changes import KINDS
+from tests.families.heads import any_rows, drawn_head
 from tests.families.logistic_heads import as_checked, logistic_head, stored
+from tests.oracles.head_rows import stays
 
 Case = tuple[Head, Change]
 
@@ -43,6 +47,15 @@ def groups(seed: int) -> Case:
     return head, KINDS["groups"](rng, head, False)[0]
 
 
+def far_labels(seed: int) -> Case:
+    """A head of so many weights that its refits are found without a Hessian of each."""
+    rng = np.random.default_rng([seed, 34])
+    head = drawn_head(rng, "cross_entropy", n=30, N=20, d=52, apart=0.1, decay=0.03, free=True, classes=3)
+    change = any_rows(head, 1, True)
+    assert far.far(head, change)
+    return head, change
+
+
 CASES: dict[str, tuple[str, Callable[[int], Case]]] = {
     "boxes, deletions": ("box_tree", logistic(3)), "boxes, labels": ("box_tree", logistic(2, True, decay=8.0)),
     "pairs": ("pair_tree", logistic(3)), "choices": ("by_choice", logistic(3, decay=10.0)),
@@ -51,6 +64,7 @@ CASES: dict[str, tuple[str, Callable[[int], Case]]] = {
     "energies": ("energy", logistic(2, True)), "energies of classes": ("energy", softmax(2, True)),
     "groups": ("every_choice", groups), "refits": ("enumeration", logistic(3)),
     "refits of labels": ("enumeration", softmax(2, True)), "sums": ("enumeration", logistic(2, True, 26, 8.0)),
+    "far labels": ("enumeration", far_labels),
 }
 
 
@@ -89,6 +103,33 @@ def test_any_number_of_processes_gives_the_same_bytes(what: str) -> None:
         assert bytes_of(found[0]) == bytes_of(found[1]) == bytes_of(found[2]) != []
         any_proved |= found[0] is not None and bool(found[0].proved.any())
     assert any_proved
+
+
+@pytest.mark.parametrize("what", ["groups", "refits", "far labels"])
+def test_a_flip_that_another_process_finds_is_in_the_answer(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the first process finds none itself: the change of no row flips nothing."""
+    name, case_of = CASES[what]
+    take, first, flips = Found.take, os.getpid(), 0
+    for seed in range(3):
+        case = case_of(seed)
+        alone = proved(name, case, 1)
+        with monkeypatch.context() as patched:
+            patched.setattr(Found, "take", lambda self, *some: None if os.getpid() == first else take(self, *some))
+            among_two = proved(name, case, 2)
+        assert bytes_of(among_two) == bytes_of(alone) != []
+        flips += alone is not None and alone.flips is not None and int((alone.flips.point >= 0).sum())
+    assert flips
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_far_labels_by_several_processes_are_those_of_every_refit(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(far, "LEAST", 1)
+    monkeypatch.setattr(far, "BATCH", 200)  # several batches
+    head = drawn_head(np.random.default_rng(seed), "cross_entropy", n=9, N=12, apart=2.0, decay=0.1, classes=3)
+    change = any_rows(head, 1, True)
+    part, truth = proved("enumeration", (head, change), 2), stays(head, change)
+    assert part is not None and part.flips is not None and not truth.all()
+    assert (part.proved == truth).all() and ((part.flips.point >= 0) == ~truth).all()
 
 
 @pytest.mark.parametrize("what", ["boxes, deletions", "boxes, labels", "pairs"])
