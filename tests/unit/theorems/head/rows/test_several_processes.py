@@ -159,6 +159,30 @@ def test_any_number_of_processes_accepts_and_refuses_the_same(what: str) -> None
     assert accepted and refused
 
 
+@pytest.mark.parametrize("name", ["enumeration", "every_choice"])
+def test_a_wrong_refit_of_one_group_of_choices_counts_after_all_later_ones(
+    name: str, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The rows that an earlier group leaves open stay open, whatever a later one says."""
+    module = import_module(f"certify.check.theorems.head.rows.{name}")
+    monkeypatch.setattr(module, "AT_ONCE", 4)
+    monkeypatch.setattr(module, "TOGETHER", 3)
+    head, change = logistic(2)(0)
+    assert isinstance(change, RowChange)
+    part = proved(name, (head, change), 1)
+    assert part is not None and part.proved.any() and set(part.arrays) == {"weights"}
+    weights, twin = part.arrays["weights"], as_checked(head, change.rows, change.count, change.relabels)
+    assert len(weights) > 4 * 3 * 3
+    for wrong in (None, 0, 3, len(weights) // 2, len(weights) - 1):
+        forged = weights.copy()
+        if wrong is not None:
+            forged[wrong] = 1e3
+        for jobs in (1, 2):
+            with ctx.workprec(64), shares.among(jobs):
+                found = module.proved(twin, stored({"weights": forged}), "claim", part.proved.tolist())
+            assert found == (part.proved if wrong is None else part.proved & False).tolist()
+
+
 @pytest.mark.parametrize("what", ["boxes, deletions", "pairs of classes", "boxes of classes", "refits"])
 def test_what_is_not_finished_in_time_is_not_proved(what: str) -> None:
     """However many answers are on their way then."""
