@@ -21,7 +21,7 @@ from certify.format.refusal import Invalid
 
 SUMS = {"basis", "moved", "units"}
 AT_ONCE, TOGETHER = 128, 32
-"""Changes that are judged together by themselves, and blocks that are shared among processes, which hold all of them."""
+"""Changes that are judged together by themselves, and blocks that are shared among processes, with memory of all."""
 TOO_LARGE = "a weight is too large"
 Part = Callable[[list[bool]], list[bool]]
 
