@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
 from importlib import import_module
 
@@ -11,6 +12,7 @@ import pytest
 from flint import ctx
 
 from certify.check.limits import shares
+from certify.format.errors import ProcessLost
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.head import Head
@@ -20,6 +22,7 @@ from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Budget, Part
 from certify.theorems.head.rows.pair_tree import tree as pairs
 from certify.theorems.head.rows.refitted import far, walk
+from certify.theorems.head.rows.softmax_by_choice import search
 from certify.theorems.head.rows.softmax_pairs import tree as softmax_pairs
 from certify.theorems.jobs import among
 from tests.families.class_heads import class_head
@@ -198,3 +201,22 @@ def test_what_is_not_finished_in_time_is_not_proved(what: str) -> None:
             part = survey._method(name).prove(head, change, head.today >= 0, Budget(seconds))
         assert part is None or not (part.proved & ~whole.proved).any()
 
+
+@pytest.mark.parametrize(("what", "kind", "at"), [("pairs of classes", softmax_pairs.Tree, "child"),
+                                                  ("choices of classes", search.Slab, "open")])
+def test_a_process_that_is_killed_ends_a_proof_and_is_told(
+    what: str, kind: type, at: str, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No search takes it for a number that overflows."""
+    name, case_of = CASES[what]
+    first, honest = os.getpid(), getattr(kind, at)
+
+    def killed(self: object, *some: object) -> object:
+        if os.getpid() != first:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return honest(self, *some)
+
+    monkeypatch.setattr(kind, at, killed)
+    assert proved(name, case_of(0), 1) is not None
+    with pytest.raises(ProcessLost, match="one of 2 processes was ended by signal 9"):
+        proved(name, case_of(0), 2)
