@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from certify.check.kernel import CHANCE
-from certify.check.limits.held import Limits, TooLarge, hold, object_of, supervise
+from certify.check.limits.held import Limits, TooLarge, end_with, hold, object_of, supervise
 from certify.check.limits.numbers import number_of, seconds_of, size_of
 from certify.check.reading.certificate import QUANTITIES, RANGES, Number
 from certify.check.reading.files import DIGITS, read_bytes
@@ -58,6 +59,8 @@ def main(argv: Sequence[str] | None = None, supervised: bool = False) -> int:
         limits = Limits(options.seconds, options.memory, options.jobs)
         if limits and not supervised:
             return supervise(arguments, limits)
+        if supervised:
+            end_with(os.getppid())
         hold(limits)
 
         def tell(line: str) -> None:

@@ -53,6 +53,10 @@ class EnclosureError(CertifyError):
         return f"{self.found} ({self.asked}): {self.remedy}"
 
 
+class ProcessLost(CertifyError):
+    """One of several processes ended without its answer: nothing is known of what it was asked."""
+
+
 class CertificateError(CertifyError):
     """A certificate is malformed or does not belong to the files it names."""
 

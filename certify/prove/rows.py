@@ -237,6 +237,7 @@ def stable_predictions(
     Raises:
         InputError: what does not fit together.
         SpecError: no theorem answers.
+        ProcessLost: one of several processes was ended.
     """
     if not seconds > 0:
         raise InputError("seconds", f"{seconds!r}", "give a number above 0")

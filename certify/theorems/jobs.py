@@ -9,18 +9,20 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from multiprocessing import get_all_start_methods, get_context
+from multiprocessing import current_process, get_all_start_methods, get_context
 from multiprocessing.connection import Connection, Pipe, wait
 from multiprocessing.process import BaseProcess
+from operator import index
 from types import TracebackType
 from typing import Any, Final, Generic, NoReturn, TypeVar
 
-from certify.format.errors import EnclosureError, InputError
+from certify.format.errors import InputError, ProcessLost
 from certify.problem.limits import OutOfTime
 
 JOBS: ContextVar[int] = ContextVar("jobs", default=1)
@@ -30,6 +32,9 @@ MOST: Final = 1024
 
 AHEAD: Final = 16
 """Questions that are asked before it is known what the first of them found: more processes have nothing to do."""
+
+LOOK: Final = 1.0
+"""Seconds after which a process looks again whether another one is still there."""
 
 Q = TypeVar("Q")
 A = TypeVar("A")
@@ -51,9 +56,13 @@ def number_of_jobs(jobs: int) -> int:
     Raises:
         InputError: another number.
     """
-    if isinstance(jobs, bool) or not isinstance(jobs, int) or not (jobs == -1 or 1 <= jobs <= MOST):
+    try:
+        meant = 0 if isinstance(jobs, bool) else index(jobs)  # whole numbers of numpy are such, too
+    except TypeError:
+        meant = 0
+    if not (meant == -1 or 1 <= meant <= MOST):
         raise InputError("jobs", f"{jobs!r}", f"give a number of processes from 1 to {MOST}, or -1 for all processors")
-    return processors() if jobs == -1 else jobs
+    return processors() if meant == -1 else meant
 
 
 @contextmanager
@@ -73,36 +82,39 @@ def among(jobs: int) -> Iterator[None]:
 class Crew(Generic[Q, A]):
     """Processes that answer questions; where one is allowed, this one itself, when it is asked.
 
-    The others begin with the first question, and end with the block.
+    The others begin with the first question, and end with the block. Where no other can begin (too many files are open,
+    or processes there, or this one may have none, as those of a `multiprocessing.Pool`), this one does all of it.
 
     Args:
         answer: of a question; it may change nothing that another question looks at.
     """
 
     def __init__(self, answer: Callable[[Q], A]) -> None:
-        forks = "fork" in get_all_start_methods() and sys.platform != "darwin"
-        self._answer, self._jobs = answer, JOBS.get() if forks else 1
+        forks = "fork" in get_all_start_methods() and sys.platform != "darwin" and not current_process().daemon
+        self._answer, self._jobs = answer, min(JOBS.get(), AHEAD) if forks else 1
         self._answers: dict[int, tuple[BaseException | None, A]] = {}
         self._asked, self._taken, self._failed = 0, 0, False
         self._waiting: deque[tuple[int, Q]] = deque()
         self._pipes: list[Connection] = []
         self._processes: list[BaseProcess] = []
         self._idle: list[Connection] = []
-        self._end: tuple[int, int] | None = None
 
     def __enter__(self) -> Crew[Q, A]:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
                  trace: TracebackType | None) -> None:
+        self._stop()
+
+    def _stop(self) -> None:
+        """End all others."""
         for one in self._processes:
             one.kill()
         for one in self._processes:
             one.join()
         for pipe in self._pipes:
             pipe.close()
-        for end in self._end or ():
-            os.close(end)
+        self._processes, self._pipes = [], []
 
     def all(self, questions: Iterable[Q], ahead: int) -> Iterator[A]:
         """The answers to some questions, of which so many are asked before the answer to the first is taken."""
@@ -120,12 +132,12 @@ class Crew(Generic[Q, A]):
     def ask(self, question: Q) -> None:
         """Have a question answered."""
         number, self._asked = self._asked, self._asked + 1
+        if self._jobs > 1 and not self._processes:
+            self._begin()
         if self._jobs < 2:
             if not self._failed:  # what is asked after a question that fails is never taken
                 self._alone(number, question)
             return
-        if not self._processes:
-            self._begin()
         self._waiting.append((number, question))
         self._give()
 
@@ -139,12 +151,12 @@ class Crew(Generic[Q, A]):
         """The answer to the first question whose answer was not taken yet.
 
         Raises:
-            EnclosureError: a process ended without its answer.
+            ProcessLost: a process ended without its answer.
             Exception: what the answer raised.
         """
         number, self._taken = self._taken, self._taken + 1
         while number not in self._answers:
-            for pipe in wait(self._pipes):
+            for pipe in wait(self._pipes, LOOK) or self._silent():
                 assert isinstance(pipe, Connection)
                 self._receive(pipe)
             self._give()
@@ -153,18 +165,34 @@ class Crew(Generic[Q, A]):
             raise error
         return answer
 
+    def _silent(self) -> list[Connection]:
+        """Pipes of processes that ended: they say nothing where a process of another thread holds their other end."""
+        gone = [pipe for pipe, one in zip(self._pipes, self._processes, strict=True) if not one.is_alive()]
+        for pipe in gone:
+            if not pipe.poll():
+                self._lost(pipe)
+        return gone
+
     def _begin(self) -> None:
-        self._end = os.pipe()  # nobody writes: a pipe that nobody can write to any more says that this process is gone
-        for _ in range(self._jobs):
-            here, there = Pipe()
-            self._pipes.append(here)
-            one = get_context("fork").Process(target=_serve, args=(self._answer, there, self._pipes, self._end))
+        try:
+            for _ in range(self._jobs):
+                self._one_more()
+        except OSError:  # no file or process more is allowed
+            self._stop()
+            self._jobs = 1
+        self._idle = list(self._pipes)
+
+    def _one_more(self) -> None:
+        here, there = Pipe()
+        self._pipes.append(here)
+        try:
+            one = get_context("fork").Process(target=_serve, args=(self._answer, there, self._pipes, os.getpid()))
             with warnings.catch_warnings():  # threads of BLAS start again, and those that wait for others hold nothing
                 warnings.simplefilter("ignore", DeprecationWarning)
                 one.start()
-            self._processes.append(one)
+        finally:
             there.close()
-        self._idle = list(self._pipes)
+        self._processes.append(one)
 
     def _give(self) -> None:
         while self._waiting and self._idle:
@@ -187,7 +215,7 @@ class Crew(Generic[Q, A]):
         one.join()
         status = one.exitcode or 0
         how = f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
-        raise EnclosureError("jobs", f"one of {self._jobs} processes {how}",
+        raise ProcessLost("jobs", f"one of {self._jobs} processes {how}",
                              "there may be too little memory for so many: give fewer jobs")
 
 
@@ -199,7 +227,14 @@ def _unpacked(raised: Raised) -> BaseException:
     return error
 
 
-def _serve(answer: Callable[[Any], Any], pipe: Connection, others: list[Connection], end: tuple[int, int]) -> None:
+def _watch(first: int) -> None:
+    """End this process when the first one is gone: a pipe would not tell, whose end processes of other threads hold."""
+    while os.getppid() == first:
+        time.sleep(LOOK)
+    os._exit(1)
+
+
+def _serve(answer: Callable[[Any], Any], pipe: Connection, others: list[Connection], first: int) -> None:
     """Another process: questions and their answers, until the first one ends it or is gone itself."""
     from threading import Thread
 
@@ -209,15 +244,19 @@ def _serve(answer: Callable[[Any], Any], pipe: Connection, others: list[Connecti
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first one hears it, too, and ends all
     for other in others:
         other.close()
-    told, ended = end
-    os.close(ended)
-    Thread(target=lambda: (os.read(told, 1), os._exit(1)), daemon=True).start()
+    Thread(target=_watch, args=(first,), daemon=True).start()
     with threadpool_limits(1):
         while True:
-            number, question = pipe.recv()
+            try:
+                number, question = pipe.recv()
+            except EOFError:
+                os._exit(1)
             said: tuple[int, Raised | None, Any]
             try:
                 said = number, None, answer(question)
             except (Exception, OutOfTime) as error:  # whatever it is, the first process raises it
                 said = number, (type(error), error.args, vars(error)), None
-            pipe.send(said)
+            try:
+                pipe.send(said)
+            except BrokenPipeError:  # the first one is gone
+                os._exit(1)

@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -21,6 +22,9 @@ from certify.format.canonical import FORMAT, Json
 INSIDE = ("import json, sys; sys.path[:] = json.loads(sys.argv.pop(1)); "
           "from certify.check.main import main; sys.exit(main(sys.argv[1:], supervised=True))")
 """What the process of its own runs, with the caller's places of modules and no other."""
+
+LOOK, STACK = 1.0, 1 << 18
+"""Seconds after which a process looks again whether its parent is there, and bytes of the thread that does."""
 
 GRACE = 2
 """Seconds after which the process ends itself where its parent did not end it."""
@@ -85,6 +89,20 @@ def hold(limits: Limits) -> None:
         sys.excepthook = lambda *_: None  # what fails then fails anywhere, in an import too; the parent says so
     if limits.seconds is not None and hasattr(signal, "setitimer"):
         signal.setitimer(signal.ITIMER_REAL, limits.seconds + GRACE)  # its signal ends a process that does not heed it
+
+
+def end_with(parent: int) -> None:
+    """From now on this process ends when the one that began it is gone, however that one ended."""
+    import threading
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(LOOK)
+        os._exit(1)
+
+    before = threading.stack_size(STACK)
+    threading.Thread(target=watch, daemon=True).start()
+    threading.stack_size(before)
 
 
 def supervise(arguments: Sequence[str], limits: Limits) -> int:

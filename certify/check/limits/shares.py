@@ -2,7 +2,7 @@
 
 The process forks, so that every other one has all that was read, and takes their answers through pipes. Parts and
 order are the same for any number of processes, and so is the verdict. A process that ends without its answer leaves the
-check inconclusive. Where there is no `fork` one process does all of it.
+check inconclusive. Where there is no `fork`, or no process more can begin, one process does all of it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from certify.check.limits.held import TooLarge
+from certify.check.kernel import CHANCE
+from certify.check.limits.held import TooLarge, end_with
 from certify.check.limits.numbers import number_of
 
 if TYPE_CHECKING:
@@ -74,36 +75,54 @@ def shared(work: Callable[[int], T], count: int) -> list[T]:
     jobs, memory = _affordable(min(JOBS.get(), count))
     if jobs < 2:
         return [work(part) for part in range(count)]
-    from multiprocessing import get_context
-    from multiprocessing.connection import Pipe
-
-    told, ended = os.pipe()  # no process writes: that nobody can any more tells the others that this one is gone
     ours: list[Connection] = []
     processes: list[BaseProcess] = []
     try:
-        for _ in range(jobs):
-            here, there = Pipe()
-            ours.append(here)
-            one = get_context("fork").Process(target=_serve, args=(work, there, ours, (told, ended), memory))
-            with warnings.catch_warnings():  # threads of this process, if any, hold nothing that the others need
-                warnings.simplefilter("ignore", DeprecationWarning)
-                one.start()
-            processes.append(one)
-            there.close()
+        if not _begun(work, jobs, memory, ours, processes):
+            return [work(part) for part in range(count)]
         found: dict[int, Said[T]] = _gathered(ours, processes, count)
     finally:
-        for process in processes:
-            process.kill()
-        for process in processes:
-            process.join()
-        for pipe in ours:
-            pipe.close()
-        os.close(told)
-        os.close(ended)
+        _stop(ours, processes)
     for part in range(count):
         if (raised := found[part][0]) is not None:
             raise _unpacked(raised)
     return [found[part][1] for part in range(count)]
+
+
+def _begun(work: Callable[[int], T], jobs: int, memory: int | None, ours: list[Connection],
+           processes: list[BaseProcess]) -> bool:
+    """Begin so many processes; False, and none is left, where no file or process more is allowed."""
+    from multiprocessing import get_context
+    from multiprocessing.connection import Pipe
+
+    try:
+        for _ in range(jobs):
+            here, there = Pipe()
+            ours.append(here)
+            try:
+                one = get_context("fork").Process(target=_serve, args=(work, there, ours, os.getpid(), memory))
+                with warnings.catch_warnings():  # threads of this process, if any, hold nothing that the others need
+                    warnings.simplefilter("ignore", DeprecationWarning)
+                    one.start()
+            finally:
+                there.close()
+            processes.append(one)
+    except OSError:
+        _stop(ours, processes)
+        return False
+    return True
+
+
+def _stop(pipes: list[Connection], processes: list[BaseProcess]) -> None:
+    """End all others."""
+    for process in processes:
+        process.kill()
+    for process in processes:
+        process.join()
+    for pipe in pipes:
+        pipe.close()
+    pipes.clear()
+    processes.clear()
 
 
 def _gathered(pipes: Sequence[Connection], processes: Sequence[BaseProcess], count: int) -> dict[int, Said[T]]:
@@ -146,17 +165,15 @@ def _how(status: int | None) -> str:
     return f"was ended by signal {-status}" if status is not None and status < 0 else f"ended with status {status}"
 
 
-def _serve(work: Callable[[int], T], pipe: Connection, others: Sequence[Connection], parent: tuple[int, int],
+def _serve(work: Callable[[int], T], pipe: Connection, others: Sequence[Connection], first: int,
            memory: int | None) -> None:
     """Another process: parts and their answers, until the first one ends it or is gone itself."""
-    from threading import Thread
-
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first one hears it, too, and ends all
     for other in others:
         other.close()
-    told, ended = parent
-    os.close(ended)
-    Thread(target=lambda: (os.read(told, 1), os._exit(1)), daemon=True).start()
+    JOBS.set(1)  # a part may share its own work, which is done by this process
+    CHANCE.set(None)  # the first one would not hear what is drawn here, and would not count it: nothing is
+    end_with(first)
     if memory is not None:
         import resource
 
@@ -171,7 +188,10 @@ def _serve(work: Callable[[int], T], pipe: Connection, others: Sequence[Connecti
             said = part, None, work(part)
         except Exception as error:  # whatever it is, the first process raises it
             said = part, _packed(error), None
-        pipe.send(said)
+        try:
+            pipe.send(said)
+        except BrokenPipeError:  # the first one is gone
+            os._exit(1)
 
 
 def _affordable(jobs: int) -> tuple[int, int | None]:
@@ -179,7 +199,7 @@ def _affordable(jobs: int) -> tuple[int, int | None]:
 
     Each begins with what this one has, and is to have as much again at least.
     """
-    if jobs < 2 or not hasattr(os, "fork") or sys.platform == "darwin":
+    if jobs < 2 or not hasattr(os, "fork") or sys.platform == "darwin" or _childless():
         return 1, None
     import resource
 
@@ -193,3 +213,10 @@ def _affordable(jobs: int) -> tuple[int, int | None]:
         return 1, None
     jobs = min(jobs, (most - own) // (2 * own))
     return jobs, (most - own) // max(jobs, 1)
+
+
+def _childless() -> bool:
+    """Whether this process may have no others, as one of a `multiprocessing.Pool`."""
+    from multiprocessing import current_process
+
+    return bool(current_process().daemon)

@@ -8,13 +8,16 @@ import signal
 import subprocess
 import sys
 import time
+from multiprocessing.connection import Connection
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from certify.format.errors import EnclosureError, InputError
+from certify.format.errors import InputError, ProcessLost
 from certify.problem.limits import OutOfTime
-from certify.theorems.jobs import JOBS, Crew, among, number_of_jobs, processors
+from certify.theorems import jobs as module
+from certify.theorems.jobs import AHEAD, JOBS, Crew, among, number_of_jobs, processors
 from tests.families.processes import runs
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -86,7 +89,7 @@ def test_a_process_that_is_killed_is_an_error() -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         return question
 
-    with pytest.raises(EnclosureError, match="one of 2 processes was ended by signal 9"), among(2), \
+    with pytest.raises(ProcessLost, match="one of 2 processes was ended by signal 9"), among(2), \
             Crew(answer) as crew:
         list(crew.all(range(9), 4))
     assert not multiprocessing.active_children()
@@ -114,8 +117,94 @@ def test_no_process_is_left_when_the_first_is_ended(number: int, status: int) ->
     assert not any(runs(pid) for pid in others)
 
 
+THREADS = """
+import os, threading, time
+from certify.check.limits import shares
+from certify.theorems.jobs import Crew, among
+
+def answer(question):
+    os.write(1, f"{os.getpid()}\\n".encode())
+    time.sleep(60)
+
+def crew():
+    with among(2), Crew(answer) as crew:
+        list(crew.all(range(9), 4))
+
+def check():
+    with shares.among(2):
+        shares.shared(answer, 8)
+
+for work in (crew, crew, check, check):
+    threading.Thread(target=work).start()
+"""
+
+
+def test_no_process_of_any_thread_is_left() -> None:
+    """Processes that threads began hold each other's pipes."""
+    process = subprocess.Popen([sys.executable, "-c", THREADS], cwd=ROOT, stdout=subprocess.PIPE, text=True,
+                               stderr=subprocess.DEVNULL)
+    assert process.stdout is not None
+    others = [int(process.stdout.readline()) for _ in range(8)]
+    assert len(set(others)) == 8
+    process.kill()
+    process.stdout.close()
+    process.wait(30)
+    end = time.monotonic() + 20
+    while any(runs(pid) for pid in others) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not any(runs(pid) for pid in others)
+
+
+def test_a_process_that_ends_is_heard_of_where_its_pipe_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process, begun by another thread in between, holds the other end."""
+    held: list[int] = []
+    pipe = module.Pipe
+
+    def kept() -> tuple[Connection, Connection]:
+        here, there = pipe()
+        held.append(os.dup(there.fileno()))
+        return here, there
+
+    monkeypatch.setattr(module, "Pipe", kept)
+    try:
+        with pytest.raises(ProcessLost, match="one of 2 processes ended with status 7"), among(2), \
+                Crew(lambda _: os._exit(7)) as crew:
+            list(crew.all(range(9), 4))
+    finally:
+        for number in held:
+            os.close(number)
+
+
+def test_no_more_processes_begin_than_have_something_to_do() -> None:
+    with among(100), Crew(lambda _: os.getpid()) as crew:
+        crew.ask(0)
+        assert len(multiprocessing.active_children()) == AHEAD
+
+
+@pytest.mark.parametrize("after", [0, 1])
+def test_where_no_other_process_can_begin_one_does_all_of_it(after: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, pipe = [0], module.Pipe
+
+    def full() -> object:
+        made[0] += 1
+        if made[0] > after:
+            raise OSError(24, "Too many open files")
+        return pipe()
+
+    monkeypatch.setattr(module, "Pipe", full)
+    with among(3), Crew(lambda number: (number, os.getpid())) as crew:
+        assert list(crew.all(range(5), 3)) == [(number, os.getpid()) for number in range(5)]
+    assert made == [after + 1] and not multiprocessing.active_children()
+
+
+def test_a_process_that_may_have_no_others_does_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(multiprocessing.current_process()._config, "daemon", True)  # type: ignore[attr-defined]
+    with among(3), Crew(lambda _: os.getpid()) as crew:
+        assert list(crew.all(range(3), 2)) == [os.getpid()] * 3
+
+
 def test_numbers_of_processes() -> None:
-    assert [number_of_jobs(jobs) for jobs in (1, 7, -1)] == [1, 7, processors()]
-    for jobs in (0, -2, 1025, 1.0, True, "2", None):
+    assert [number_of_jobs(jobs) for jobs in (1, 7, -1, np.int64(2))] == [1, 7, processors(), 2]
+    for jobs in (0, -2, 1025, 1.0, True, "2", None, np.int64(0), np.float64(2.0)):
         with pytest.raises(InputError, match="give a number of processes"), among(jobs):  # type: ignore[arg-type]
             pass

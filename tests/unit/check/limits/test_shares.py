@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from certify.check.kernel import CHANCE
 from certify.check.limits import shares
 from certify.check.limits.held import Limits, TooLarge
 from certify.check.limits.shares import among, jobs_of, shared
@@ -34,6 +35,20 @@ def work(part):
 
 with among(2):
     shared(work, 8)
+"""
+
+
+WITH_LIMITS = """
+import sys
+from certify.check.limits import held
+busy = (
+    "import os, time; from certify.check.limits import shares; "
+    "say = lambda part: (os.write(2, (str(os.getpid()) + chr(10)).encode()), time.sleep(60)); "
+    "work = lambda *_: (os.write(2, (str(os.getpid()) + chr(10)).encode()), shares.shared(say, 2)); "
+    "import certify.check.main as main; main._checked = work; ")
+held.INSIDE = held.INSIDE.replace("from certify.check.main import main; ", busy).replace("main(sys", "main.main(sys")
+from certify.check.main import main
+sys.exit(main())
 """
 
 
@@ -127,6 +142,57 @@ def test_no_process_is_left_when_the_first_is_ended(number: int) -> None:
     while any(runs(pid) for pid in others) and time.monotonic() < end:
         time.sleep(0.05)
     assert not any(runs(pid) for pid in others)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_nothing_of_a_check_with_limits_is_left_when_it_is_ended(number: int) -> None:
+    """Neither the process that is held to them nor those that share its work."""
+    process = subprocess.Popen([sys.executable, "-c", WITH_LIMITS, str(AUDIT), "--seconds", "100", "--jobs", "2"],
+                               cwd=ROOT, stdout=subprocess.DEVNULL, text=True, stderr=subprocess.PIPE)
+    assert process.stderr is not None
+    others = [int(process.stderr.readline()) for _ in range(3)]
+    assert len({*others, process.pid}) == 4 and all(runs(pid) for pid in others)
+    process.send_signal(number)
+    assert process.wait(30) == -number
+    end = time.monotonic() + 20
+    while any(runs(pid) for pid in others) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not any(runs(pid) for pid in others)
+    process.stderr.close()
+
+
+@pytest.mark.parametrize("after", [0, 1])
+def test_where_no_other_process_can_begin_one_does_all_of_it(after: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    from multiprocessing import connection
+
+    made, pipe = [0], connection.Pipe
+
+    def full() -> object:
+        made[0] += 1
+        if made[0] > after:
+            raise OSError(24, "Too many open files")
+        return pipe()
+
+    monkeypatch.setattr(connection, "Pipe", full)
+    with among(3):
+        assert shared(lambda part: (part, os.getpid()), 5) == [(part, os.getpid()) for part in range(5)]
+    assert made == [after + 1] and not multiprocessing.active_children()
+
+
+def test_a_process_that_may_have_no_others_does_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(multiprocessing.current_process()._config, "daemon", True)  # type: ignore[attr-defined]
+    with among(3):
+        assert shared(lambda part: os.getpid(), 3) == [os.getpid()] * 3
+
+
+def test_another_process_shares_nothing_and_draws_nothing() -> None:
+    token = CHANCE.set([])
+    try:
+        with among(2):
+            assert shared(lambda part: (shares.JOBS.get(), CHANCE.get()), 3) == [(1, None)] * 3
+        assert CHANCE.get() == []
+    finally:
+        CHANCE.reset(token)
 
 
 @pytest.mark.parametrize("flags", [[], ["--seconds", "100"], ["--memory", "8GB"]])

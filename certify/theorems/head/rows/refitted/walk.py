@@ -109,8 +109,12 @@ class Walk:
         self._exact: list[tuple[int, Array]] = []
         self._count = self._thin = 0
         self.summing = 0.0
-        self._far = Far(head, self.judge, self._watched, self.budget.check) if far(head, change) else None
+        self._far = self._own_far()
         self.summed = by_sums(head, change, 0 if sums else MANY) and sums is not False
+
+    def _own_far(self) -> Far | None:
+        """What judges by this walk and by no other: flips go where it looks for them."""
+        return Far(self.head, self.judge, self._watched, self.budget.check) if far(self.head, self.change) else None
 
     def all(self) -> dict[str, np.ndarray]:
         """Go through all of them; what a checker needs of each.
@@ -187,6 +191,7 @@ class Walk:
             own, at = copy(self), slice(begin, begin + TOGETHER)
             own._count, own._thin, own._exact = int(numbers[begin]), 0, []
             own.clear, own.found = clear, self.found.beside(flipped)
+            own._far = own._own_far()
             places, codes = level.places[at], level.codes[at]
             made = parents(own.refitter, Choices(own.rows[places], codes), level.V[at])
             flat, kept = [], []

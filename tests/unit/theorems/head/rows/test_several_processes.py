@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable
 from importlib import import_module
 
@@ -10,19 +12,24 @@ import pytest
 from flint import ctx
 
 from certify.check.limits import shares
+from certify.format.errors import ProcessLost
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows import survey
 from certify.theorems.head.rows.by_choice import tree as choices
+from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Budget, Part
 from certify.theorems.head.rows.pair_tree import tree as pairs
-from certify.theorems.head.rows.refitted import walk
+from certify.theorems.head.rows.refitted import far, walk
+from certify.theorems.head.rows.softmax_by_choice import search
 from certify.theorems.head.rows.softmax_pairs import tree as softmax_pairs
 from certify.theorems.jobs import among
 from tests.families.class_heads import class_head
 from tests.families.head_changes import KINDS
+from tests.families.heads import any_rows, drawn_head
 from tests.families.logistic_heads import as_checked, logistic_head, stored
+from tests.oracles.head_rows import stays
 
 Case = tuple[Head, Change]
 
@@ -43,6 +50,15 @@ def groups(seed: int) -> Case:
     return head, KINDS["groups"](rng, head, False)[0]
 
 
+def far_labels(seed: int) -> Case:
+    """A head of so many weights that its refits are found without a Hessian of each."""
+    rng = np.random.default_rng([seed, 34])
+    head = drawn_head(rng, "cross_entropy", n=30, N=20, d=52, apart=0.1, decay=0.03, free=True, classes=3)
+    change = any_rows(head, 1, True)
+    assert far.far(head, change)
+    return head, change
+
+
 CASES: dict[str, tuple[str, Callable[[int], Case]]] = {
     "boxes, deletions": ("box_tree", logistic(3)), "boxes, labels": ("box_tree", logistic(2, True, decay=8.0)),
     "pairs": ("pair_tree", logistic(3)), "choices": ("by_choice", logistic(3, decay=10.0)),
@@ -51,6 +67,7 @@ CASES: dict[str, tuple[str, Callable[[int], Case]]] = {
     "energies": ("energy", logistic(2, True)), "energies of classes": ("energy", softmax(2, True)),
     "groups": ("every_choice", groups), "refits": ("enumeration", logistic(3)),
     "refits of labels": ("enumeration", softmax(2, True)), "sums": ("enumeration", logistic(2, True, 26, 8.0)),
+    "far labels": ("enumeration", far_labels),
 }
 
 
@@ -91,6 +108,33 @@ def test_any_number_of_processes_gives_the_same_bytes(what: str) -> None:
     assert any_proved
 
 
+@pytest.mark.parametrize("what", ["groups", "refits", "far labels"])
+def test_a_flip_that_another_process_finds_is_in_the_answer(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the first process finds none itself: the change of no row flips nothing."""
+    name, case_of = CASES[what]
+    take, first, flips = Found.take, os.getpid(), 0
+    for seed in range(3):
+        case = case_of(seed)
+        alone = proved(name, case, 1)
+        with monkeypatch.context() as patched:
+            patched.setattr(Found, "take", lambda self, *some: None if os.getpid() == first else take(self, *some))
+            among_two = proved(name, case, 2)
+        assert bytes_of(among_two) == bytes_of(alone) != []
+        flips += alone is not None and alone.flips is not None and int((alone.flips.point >= 0).sum())
+    assert flips
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_far_labels_by_several_processes_are_those_of_every_refit(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(far, "LEAST", 1)
+    monkeypatch.setattr(far, "BATCH", 200)  # several batches
+    head = drawn_head(np.random.default_rng(seed), "cross_entropy", n=9, N=12, apart=2.0, decay=0.1, classes=3)
+    change = any_rows(head, 1, True)
+    part, truth = proved("enumeration", (head, change), 2), stays(head, change)
+    assert part is not None and part.flips is not None and not truth.all()
+    assert (part.proved == truth).all() and ((part.flips.point >= 0) == ~truth).all()
+
+
 @pytest.mark.parametrize("what", ["boxes, deletions", "boxes, labels", "pairs"])
 def test_any_number_of_processes_accepts_and_refuses_the_same(what: str) -> None:
     """Honest trees, and trees whose numbers of hot rows are less than they need."""
@@ -118,6 +162,30 @@ def test_any_number_of_processes_accepts_and_refuses_the_same(what: str) -> None
     assert accepted and refused
 
 
+@pytest.mark.parametrize("name", ["enumeration", "every_choice"])
+def test_a_wrong_refit_of_one_group_of_choices_counts_after_all_later_ones(
+    name: str, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The rows that an earlier group leaves open stay open, whatever a later one says."""
+    module = import_module(f"certify.check.theorems.head.rows.{name}")
+    monkeypatch.setattr(module, "AT_ONCE", 4)
+    monkeypatch.setattr(module, "TOGETHER", 3)
+    head, change = logistic(2)(0)
+    assert isinstance(change, RowChange)
+    part = proved(name, (head, change), 1)
+    assert part is not None and part.proved.any() and set(part.arrays) == {"weights"}
+    weights, twin = part.arrays["weights"], as_checked(head, change.rows, change.count, change.relabels)
+    assert len(weights) > 4 * 3 * 3
+    for wrong in (None, 0, 3, len(weights) // 2, len(weights) - 1):
+        forged = weights.copy()
+        if wrong is not None:
+            forged[wrong] = 1e3
+        for jobs in (1, 2):
+            with ctx.workprec(64), shares.among(jobs):
+                found = module.proved(twin, stored({"weights": forged}), "claim", part.proved.tolist())
+            assert found == (part.proved if wrong is None else part.proved & False).tolist()
+
+
 @pytest.mark.parametrize("what", ["boxes, deletions", "pairs of classes", "boxes of classes", "refits"])
 def test_what_is_not_finished_in_time_is_not_proved(what: str) -> None:
     """However many answers are on their way then."""
@@ -133,3 +201,22 @@ def test_what_is_not_finished_in_time_is_not_proved(what: str) -> None:
             part = survey._method(name).prove(head, change, head.today >= 0, Budget(seconds))
         assert part is None or not (part.proved & ~whole.proved).any()
 
+
+@pytest.mark.parametrize(("what", "kind", "at"), [("pairs of classes", softmax_pairs.Tree, "child"),
+                                                  ("choices of classes", search.Slab, "open")])
+def test_a_process_that_is_killed_ends_a_proof_and_is_told(
+    what: str, kind: type, at: str, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No search takes it for a number that overflows."""
+    name, case_of = CASES[what]
+    first, honest = os.getpid(), getattr(kind, at)
+
+    def killed(self: object, *some: object) -> object:
+        if os.getpid() != first:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return honest(self, *some)
+
+    monkeypatch.setattr(kind, at, killed)
+    assert proved(name, case_of(0), 1) is not None
+    with pytest.raises(ProcessLost, match="one of 2 processes was ended by signal 9"):
+        proved(name, case_of(0), 2)

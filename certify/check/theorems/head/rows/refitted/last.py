@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from math import comb
 
-from certify.check.limits.shares import shared
+from certify.check.limits.shares import JOBS, shared
 from certify.check.reading.arrays import Array
 from certify.check.theorems.head.rows.head import Head
 from certify.check.theorems.head.rows.refitted.block import Block, Change, Corrected, Sums
@@ -20,9 +20,10 @@ from certify.check.theorems.head.rows.refitted.packed_pairs import PackedPairs
 from certify.format.refusal import Invalid
 
 SUMS = {"basis", "moved", "units"}
-AT_ONCE, TOGETHER = 128, 256
-"""Changes that are judged together by themselves, and blocks that are shared among processes."""
+AT_ONCE, TOGETHER = 128, 32
+"""Changes that are judged together by themselves, and blocks that are shared among processes, with memory of all."""
 TOO_LARGE = "a weight is too large"
+Part = Callable[[list[bool]], list[bool]]
 
 
 def sums_of(head: Head) -> set[str]:
@@ -94,44 +95,48 @@ class Last:
             gc.unfreeze()
 
     def _after(self, stays: list[bool], others: Mapping[int, Sequence[float]]) -> list[bool]:
-        smaller = self.sums.smaller
+        """Every part is judged for the rows that stay after the groups before it, for any number of processes."""
+        every = self._parts(others)
+        while True:
+            group = islice(every, TOGETHER)
+            if JOBS.get() > 1:
+                some = list(group)
+                found = shared(partial(_of, some, stays), len(some))
+            else:  # one after the other, as each has memory of its own
+                found = [part(stays) for part in group]
+            if not found:
+                return stays
+            stays = [all(ok) for ok in zip(*found, strict=True)]
+
+    def _parts(self, others: Mapping[int, Sequence[float]]) -> Iterator[Part]:
+        """The blocks, and those of them that are judged elsewhere, of the rows before it which stay after it."""
+        smaller, many, few = self.sums.smaller, self.corrected.at_once, AT_ONCE
         exact = {number - smaller: weights for number, weights in others.items() if number >= smaller}
         waiting: list[tuple[int, Change, list[int]]] = []
         alone: list[tuple[Change, Sequence[float]]] = []
-        every = self.sums.blocks()
-        while group := list(islice(every, TOGETHER)):
-            elsewhere = list[set[int]]()
-            for block in group:
-                at = self.corrected.within(block)
-                gone = [self.corrected.moved[place] for place in at]
-                more = [number for number in block.numbers if number in exact] if exact else []
-                if both := set(more) & set(gone):
-                    raise Invalid(f"{self.where}, again", f"it names choice {smaller + min(both)}", "units correct it")
-                alone += [(block.changes[number - block.numbers[0]], exact[number]) for number in more]
-                if at:
-                    lists = block.lists()
-                    waiting += [(place, block.changes[b], [x[b] - HALF for x in lists])
-                                for place, b in zip(at, (number - block.numbers[0] for number in gone), strict=True)]
-                # with those that are judged elsewhere: curvature is shared out as it was for the prover
-                elsewhere.append({*gone, *more})
-            judged = [partial(self._judged, block, reaches=self.held.summed, elsewhere=others)
-                      for block, others in zip(group, elsewhere, strict=True)]
-            many, few = self.corrected.at_once, AT_ONCE
-            for at_end in range(many, len(waiting) + 1, many):
-                judged.append(partial(self._corrected, waiting[at_end - many : at_end]))
-            for at_end in range(few, len(alone) + 1, few):
-                judged.append(partial(self._alone, alone[at_end - few : at_end]))
-            waiting, alone = waiting[len(waiting) // many * many :], alone[len(alone) // few * few :]
-            stays = self._by_all(judged, stays)
-        judged = [*([partial(self._corrected, waiting)] if waiting else []),
-                  *([partial(self._alone, alone)] if alone else [])]
-        return self._by_all(judged, stays) if judged else stays
-
-    @staticmethod
-    def _by_all(judged: Sequence[Callable[[list[bool]], list[bool]]], stays: list[bool]) -> list[bool]:
-        """The rows that stay after each of some blocks, which processes share."""
-        found = shared(lambda number: judged[number](stays), len(judged))
-        return [all(some) for some in zip(*found, strict=True)]
+        for block in self.sums.blocks():
+            at = self.corrected.within(block)
+            gone = [self.corrected.moved[place] for place in at]
+            more = [number for number in block.numbers if number in exact] if exact else []
+            if both := set(more) & set(gone):
+                raise Invalid(f"{self.where}, again", f"it names choice {smaller + min(both)}", "units correct it")
+            alone += [(block.changes[number - block.numbers[0]], exact[number]) for number in more]
+            if at:
+                lists = block.lists()
+                waiting += [(place, block.changes[b], [x[b] - HALF for x in lists])
+                            for place, b in zip(at, (number - block.numbers[0] for number in gone), strict=True)]
+            # with those that are judged elsewhere: curvature is shared out as it was for the prover
+            yield partial(self._judged, block, reaches=self.held.summed, elsewhere={*gone, *more})
+            while len(waiting) >= many:
+                yield partial(self._corrected, waiting[:many])
+                waiting = waiting[many:]
+            while len(alone) >= few:
+                yield partial(self._alone, alone[:few])
+                alone = alone[few:]
+        if waiting:
+            yield partial(self._corrected, waiting)
+        if alone:
+            yield partial(self._alone, alone)
 
     def _corrected(self, some: list[tuple[int, Change, list[int]]], stays: list[bool]) -> list[bool]:
         try:
@@ -155,3 +160,7 @@ class Last:
         lists = block.lists()
         return self.judge.after([block.changes[b] for b in rest],
                                 [[(x[b] - HALF) / 2.0**V for x in lists] for b in rest], stays)
+
+
+def _of(parts: Sequence[Part], stays: list[bool], number: int) -> list[bool]:
+    return parts[number](stays)

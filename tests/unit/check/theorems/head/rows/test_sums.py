@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import combinations
+from weakref import ref
 
 import numpy as np
 import pytest
@@ -245,6 +246,26 @@ def test_any_number_of_processes_says_the_same(honest, monkeypatch):
             with among(jobs):
                 found.append(proved(head, change, read(arrays | new), clear))
         assert found[0] == found[1] == found[2] and (found[0] == clear) == (not new)
+
+
+def test_one_process_holds_one_block_at_a_time(honest, monkeypatch):
+    head, change, arrays, clear = honest
+    seen, most = [], []
+    blocks = WholeSums.blocks
+
+    def watched(self):
+        for block in blocks(self):
+            seen.append(ref(block))
+            most.append(sum(one() is not None for one in seen))
+            yield block
+
+    monkeypatch.setattr(WholeSums, "blocks", watched)
+    for jobs in (1, 2):
+        with among(jobs):
+            assert proved(head, change, read(arrays), clear) == clear
+        assert len(most) > 2 and (max(most) <= 2) == (jobs == 1)
+        seen.clear()
+        most.clear()
 
 
 @pytest.mark.parametrize(("bad", "why"), [
