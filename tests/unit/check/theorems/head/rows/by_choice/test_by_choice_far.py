@@ -147,6 +147,19 @@ def test_what_rows_and_steps_take_of_the_curvature(k: int) -> None:
 
 
 @pytest.mark.parametrize("k", [2, 3])
+def test_rows_keep_what_their_shares_leave_of_the_curvature(k: int) -> None:
+    """Lemma 1: some margins are moved across 0 by one step, some by several only."""
+    for seed in SEEDS:
+        for decay in (1.0, 4.0, 20.0):
+            e = example(seed, k, decay)
+            y = [np.array(line) / m for line, m in zip(shares(e.p), e.m, strict=True)]
+            for out in combinations(range(N), k):
+                kept = bend(e.t + sum(e.S @ e.steps[j] for j in out)) / bend(e.t)
+                for j in range(N):
+                    assert kept[j] >= 1.0 - sum(y[j][e.column(l)] for l in out) - LOOSE
+
+
+@pytest.mark.parametrize("k", [2, 3])
 @pytest.mark.parametrize("few", [1, 3, 64])
 def test_what_choices_take_of_the_curvature(k: int, few: int) -> None:
     for seed in SEEDS:
