@@ -13,6 +13,7 @@ import pytest
 
 from certify.check.theorems.head.rows.by_choice import judge, triples
 from certify.check.theorems.head.rows.by_choice.pieces import Pieces
+from certify.check.theorems.head.rows.by_choice.products import Gram
 from certify.check.theorems.head.rows.by_choice.triples import Triples
 
 F, N = 4, 5
@@ -152,3 +153,15 @@ def test_what_three_do_together_counts_where_choices_are_looked_at_closer(monkey
     assert judge.opened(p, drops, [0]) == {0}
     assert sorted(T for T, _ in asked) == choices(3)
     assert all(third(p, T) < x for T, x in asked)
+
+
+def test_products_that_are_off_by_what_they_may_are_held() -> None:
+    """Each is as much too small as it may be."""
+    for seed in range(10):
+        rng = np.random.default_rng([seed, 47])
+        rows, sizes, w = rng.uniform(0.1, 1.0, (N, 2)), rng.uniform(0.5, 2.0, N), rng.uniform(0.0, 1.0, N)
+        gram, root = object.__new__(Gram), np.sqrt(w)
+        gram.loose, gram.sizes = 0.01, sizes.tolist()
+        gram.K = [array("d", row) for row in (rows @ rows.T - 0.01 * np.outer(sizes, sizes)).tolist()]
+        true = float(np.linalg.norm(np.outer(root, root) * (rows @ rows.T), 2))
+        assert true <= gram._inner(w.tolist(), list(range(N))) <= true + 0.02 * float(w @ sizes**2)
