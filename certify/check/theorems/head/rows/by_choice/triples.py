@@ -47,8 +47,11 @@ class Triples:
             some = [self.lines[j] for j in p.light], [self.lines[j] for j in p.heavy]
             light = [p.third[j] * line[g] / sqrt(p.low[j]) * UP for j, line in zip(p.light, some[0], strict=True)]
             heavy = [p.third[j] * line[g] * p.long[j] * UP for j, line in zip(p.heavy, some[1], strict=True)]
-            both = zip(products(some[0], light, count, True), products(some[1], heavy, count, False), strict=True)
-            found = [[(x + y) * UP for x, y in zip(one, other, strict=True)] for one, other in both]
+            try:
+                both = zip(products(some[0], light, count, True), products(some[1], heavy, count, False), strict=True)
+                found = [[(x + y) * UP for x, y in zip(one, other, strict=True)] for one, other in both]
+            except (OverflowError, ValueError):  # a product is infinite, or no number
+                found = [[inf] * count] * count
             # a largest one passes over what is no number
             self.known = g, [line if all(x < inf for x in line) else [inf] * count for line in found]
             self.most = [_later(line) for line in self.known[1]]

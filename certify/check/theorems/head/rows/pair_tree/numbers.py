@@ -105,8 +105,9 @@ def products(lines: Sequence[Sequence[float]], weight: Sequence[float], f: int, 
     for at in range(0, f, AT_ONCE):
         part, whole = scale[at : at + AT_ONCE], list[int]()
         for line, w in zip(lines, roots, strict=True):
-            y = w * w * power if squared else w * power
-            whole += ([int(x * x * y) + 1 for x in map(mul, line[at : at + AT_ONCE], part)] if squared else
+            y = w * power
+            # weight by weight: where a weight is tiny or 0 the square of a number alone may be infinite
+            whole += ([int((x * w) * (x * y)) + 1 for x in map(mul, line[at : at + AT_ONCE], part)] if squared else
                       [int(x * y) + 1 for x in map(mul, line[at : at + AT_ONCE], part)])
         mats.append(fmpz_mat(len(lines), len(part), whole))
     found = [array("d", bytes(8 * f)) for _ in unit]

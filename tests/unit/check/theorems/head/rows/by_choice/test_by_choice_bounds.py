@@ -114,6 +114,39 @@ def test_what_is_no_number_is_not_passed_over(monkeypatch: pytest.MonkeyPatch) -
     assert not any(found.below(0, j, inf) for j in range(1, len(p.rows) + 1))
 
 
+@pytest.mark.parametrize("error", [OverflowError, ValueError])
+def test_products_that_fail_leave_all_choices_open(monkeypatch: pytest.MonkeyPatch, error: type[Exception]) -> None:
+    def fails(*_: object) -> None:
+        raise error
+
+    p = three(1, 8)
+    monkeypatch.setattr(triples, "products", fails)
+    found, f = Triples(p), len(p.rows)
+    for i, j in ((0, 1), (0, f), (f, f)):
+        assert not found.below(i, j, 1e300) and set(found.with_two(i, j)[1]) == {inf}
+        assert found.third(i, j, f) == inf
+
+
+def test_a_step_that_moves_a_margin_by_a_hundred() -> None:
+    """Squares of what it does elsewhere are beyond doubles, and weights are 0: no traceback."""
+    S = np.c_[0.5 + 0.1 * np.random.default_rng(0).standard_normal(8), np.full(8, -0.3)]
+    S[0] = 0.0, 120.0
+    w = contained.refit(S, np.ones(8), np.ones(2))
+    with ctx.workprec(64):
+        b = contained.base(contained.centre(contained.sums(S.tolist(), [arb(1), arb(1)], False), [], w.tolist()))
+        assert b is not None and (st := contained.steps(b, list(range(8)), 8)) is not None
+        assert max(abs(x) for one in st.own for x in one.tau) > 80.0
+        p = Pieces(st, 0, 3, [0.3 * x for x in st.lengths])
+        assert p.proved
+        found = Triples(p)
+        for i in range(8):
+            for j in range(i + 1, 9):
+                start, line = found.with_two(i, j)
+                assert all(0.0 <= found.third(i, j, l) < inf for l in range(start, 9))
+                assert all(r > 0.0 for r in line)
+        assert not judge.opened(p, contained.Drops(p, contained.points([[1.0, 0.0]], 2)), [7])
+
+
 def test_products_are_never_less_than_the_exact_ones() -> None:
     for seed in range(20):
         rng = np.random.default_rng([19, seed])

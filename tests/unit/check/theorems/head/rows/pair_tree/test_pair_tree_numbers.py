@@ -59,3 +59,14 @@ def test_sums_are_sharp_where_sizes_are_alike() -> None:
     truth = lines.T @ (lines * weight[:, None])
     roots = np.sqrt((lines.T**2) @ (lines**2 * (weight**2)[:, None]))
     assert (np.abs(plain / truth - 1.0) < 1e-6).all() and (np.abs(squared / roots - 1.0) < 1e-6).all()
+
+
+def test_numbers_whose_squares_are_infinite_and_weights_that_are_tiny_or_none() -> None:
+    """The bound is one, and as small as the weight makes it: nothing is no number."""
+    for weight in (0.0, 2.0**-1000, 2.0**-600):
+        for x in (2.0**160, 2.0**184):
+            exact = Fraction(weight) * Fraction(x) ** 2
+            for squared in (False, True):
+                found = products([[x, 0.0]], [weight], 2, squared)
+                assert exact <= Fraction(found[0][0]) <= exact * (1 + Fraction(1, 1 << 20)) + Fraction(1, 1 << 400)
+                assert 0.0 <= found[0][1] < 2.0**-100
