@@ -60,16 +60,19 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # a test may run where
 from certify.cli.main import main
 from certify.theorems.head.rows.refitted.walk import Walk
 
-def families(self, *given):
+honest = Walk.families
+
+def families(self, places, codes, made):
+    if not places.shape[1]:  # the first of all is asked alone
+        yield from honest(self, places, codes, made)
+        return
     os.write(1, f"{os.getpid()}\\n".encode())
     time.sleep(60)
-    return iter(())
 
 Walk.families = families
 Walk.sample = lambda self, families: (1, 1e-9)
 from certify.theorems.head.rows.refitted import walk
 walk.TOGETHER = 4
-walk.Walk._below.__globals__["parents"] = lambda *given: []
 sys.exit(main(["run", "other.toml", "-o", "out", "-q", "--jobs", "2"]))
 """
 

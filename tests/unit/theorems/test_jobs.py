@@ -197,6 +197,21 @@ def test_where_no_other_process_can_begin_one_does_all_of_it(after: int, monkeyp
     assert made == [after + 1] and not multiprocessing.active_children()
 
 
+def test_where_a_fork_is_not_safe_one_does_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    with among(3), Crew(lambda _: os.getpid()) as crew:
+        assert list(crew.all(range(3), 2)) == [os.getpid()] * 3
+
+
+def test_another_process_leaves_ctrl_c_to_the_first() -> None:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a test may run where it is ignored
+    try:
+        with among(2), Crew(lambda _: signal.getsignal(signal.SIGINT)) as crew:
+            assert list(crew.all(range(2), 2)) == [signal.SIG_IGN] * 2
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_a_process_that_may_have_no_others_does_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(multiprocessing.current_process()._config, "daemon", True)  # type: ignore[attr-defined]
     with among(3), Crew(lambda _: os.getpid()) as crew:

@@ -185,6 +185,26 @@ def test_a_process_that_may_have_no_others_does_all_of_it(monkeypatch: pytest.Mo
         assert shared(lambda part: os.getpid(), 3) == [os.getpid()] * 3
 
 
+def test_where_a_fork_is_not_safe_or_memory_is_not_known_one_does_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "platform", "darwin")
+        assert shares._affordable(4) == (1, None)
+    assert shares._affordable(4) == (4, None)
+    monkeypatch.setattr(resource, "getrlimit", lambda which: (1 << 40, resource.RLIM_INFINITY))
+    assert shares._affordable(4)[0] == 4
+    monkeypatch.setattr(shares, "PAGES", "/nowhere")
+    assert shares._affordable(4) == (1, None)
+
+
+def test_another_process_leaves_ctrl_c_to_the_first() -> None:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a test may run where it is ignored
+    try:
+        with among(2):
+            assert shared(lambda part: signal.getsignal(signal.SIGINT), 2) == [signal.SIG_IGN] * 2
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_another_process_shares_nothing_and_draws_nothing() -> None:
     token = CHANCE.set([])
     try:
