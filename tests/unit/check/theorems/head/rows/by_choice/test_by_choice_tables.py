@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from itertools import combinations, combinations_with_replacement
-from math import sqrt
+from math import inf, nan, sqrt
 from types import SimpleNamespace
 from typing import Any
 
@@ -28,7 +28,7 @@ def drawn(rng: np.random.Generator, *shape: int, symmetric: bool = False) -> Any
 
 
 def made(seed: int, k: int) -> Pieces:
-    """Tables of four columns and a last one, and of five rows of the sum."""
+    """Tables of four columns and a last one, and of five rows of the sum; looked at closer nothing is proved."""
     rng = np.random.default_rng([seed, 41])
     p = object.__new__(Pieces)
     p.k, p.rows, p.radius, p.fixed = k, list(range(F)), 1e9, drawn(rng, 1)[0]
@@ -38,7 +38,7 @@ def made(seed: int, k: int) -> Pieces:
     for a in range(F):
         across[a][a] = 0.0
     taken: Any = SimpleNamespace(own=drawn(rng, F + 1), share=drawn(rng, F + 1), across=across,
-                                 there=drawn(rng, F + 1, F + 1))
+                                 there=drawn(rng, F + 1, F + 1), of_choices=lambda T, few: [1.0] * len(T))
     p.taken = taken
     p.lines, p.virtual = [array("d", rng.uniform(0.2, 1.0, F)) for _ in range(N)], rng.uniform(0.2, 1.0, N).tolist()
     p.light, p.heavy, p.third = [0, 1, 3], [2, 4], (10.0 ** rng.uniform(-4.0, -1.0, N)).tolist()
@@ -138,11 +138,40 @@ def test_the_most_that_choices_from_a_column_on_may_take(k: int) -> None:
             assert true <= found[i] <= true * (1.0 + SHARP)
 
 
+def test_what_is_no_number_is_not_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A largest one of later columns would pass over it."""
+    p = made(1, 3)
+    assert Triples(p).below(0, 1, inf) and Triples(p).below(0, 2, inf)
+    monkeypatch.setattr(triples, "products", lambda lines, w, f, squared: [array("d", [
+        nan if a == F - 1 else 0.0 for a in range(f)])] * f)
+    assert not Triples(p).below(0, 1, inf) and not Triples(p).below(0, 2, inf)
+
+
+@pytest.mark.parametrize("k", [2, 3])
+@pytest.mark.parametrize("looked", [0, 3, 4096])
+def test_points_are_open_by_the_choices_from_their_cut_on_that_take_them(
+        monkeypatch: pytest.MonkeyPatch, k: int, looked: int) -> None:
+    monkeypatch.setattr(judge, "LOOKED", looked)
+    opened = 0
+    for seed in range(10):
+        p, rng, count = made(seed, k), np.random.default_rng([seed, 53]), 40
+        V, seen = rng.uniform(0.0, 0.2, (count, F + 1)), rng.uniform(0.5, 2.0, count)
+        margins, cuts = rng.uniform(0.0, 1.5, count), rng.integers(0, F + 1, count).tolist()
+        p.st = SimpleNamespace(reach=0.5)  # type: ignore[assignment]
+        drops: Any = SimpleNamespace(other=(2.0 * V[:, F]).tolist(), margins=margins.tolist(), seen=seen.tolist(),
+                                     _own=lambda at, V=V: V[at, :F].tolist())
+        true = {at for at in range(count) if any(
+            sum(V[at, i] for i in T) + seen[at] * distance(p, T) >= margins[at] for T in choices(k)
+            if T[0] >= cuts[at])}
+        assert judge.opened(p, drops, cuts) == true
+        opened += len(true)
+    assert 80 < opened < 320
+
+
 def test_what_three_do_together_counts_where_choices_are_looked_at_closer(monkeypatch: pytest.MonkeyPatch) -> None:
     """Choices that lengths leave open are asked for their own curvature, with all that is left of the gradient."""
     p, asked = made(1, 3), list[tuple[tuple[int, ...], float]]()
     drops: Any = SimpleNamespace(other=[], margins=[1.0], seen=[1e9], _own=lambda at: [0.0] * F)
-    p.taken.of_choices = lambda T, few: [1.0] * len(T)  # type: ignore[method-assign]
     real = Pieces.left
 
     def noted(self: Pieces, T: tuple[int, ...], third_: float) -> float:
