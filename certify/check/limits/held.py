@@ -121,7 +121,9 @@ def supervise(arguments: Sequence[str], limits: Limits) -> int:
 
     flags = ["-I", "-X", "utf8", *["-O"] * sys.flags.optimize]
     command = [sys.executable, *flags, "-c", INSIDE, json.dumps([path or os.getcwd() for path in sys.path]), *arguments]
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:
+    # the thread that looks for this process has memory of the others: one of its own would count 64 MB and is not used
+    own = os.environ | {"MALLOC_ARENA_MAX": "1"}
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env=own) as process:
         try:
             printed, _ = process.communicate(timeout=limits.seconds)
         except subprocess.TimeoutExpired:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from certify.check.kernel import CHANCE
-from certify.check.limits import shares
+from certify.check.limits import held, shares
 from certify.check.limits.held import Limits, TooLarge
 from certify.check.limits.shares import among, jobs_of, shared
 from certify.check.main import main
@@ -159,6 +159,17 @@ def test_nothing_of_a_check_with_limits_is_left_when_it_is_ended(number: int) ->
         time.sleep(0.05)
     assert not any(runs(pid) for pid in others)
     process.stderr.close()
+
+
+def test_looking_for_the_first_process_takes_little_of_the_memory_that_is_allowed(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str],
+) -> None:
+    size = "(lambda: int(open('/proc/self/statm').read().split()[0]) * 4096)"
+    monkeypatch.setattr(held, "INSIDE", "import json, os, sys, time; sys.path[:] = json.loads(sys.argv.pop(1)); "
+                        "from certify.check.limits import held; import threading; "
+                        f"before = {size}(); held.end_with(os.getppid()); time.sleep(0.3); print({size}() - before)")
+    assert held.supervise([], Limits(seconds=60.0)) == 0
+    assert int(capfd.readouterr().out) < 4 << 20
 
 
 @pytest.mark.parametrize("after", [0, 1])
