@@ -82,10 +82,10 @@ class Proposed(Ridge):
         X = self.inverse.X
         assert X is not None
         bits = min(X.bits, (self.n * self.p).bit_length() + room)
-        drop = X.bits - bits
+        whole, drop = X.mid + X.mid.transpose(), X.bits - bits + 1  # twice its symmetric part, which has its form
         half = fmpz(1) << drop >> 1
-        found = fmpz_mat(self.p, self.p, [(x + half) >> drop for x in X.mid.entries()])
-        left = norm_of(Fixed(X.mid - found * (fmpz(1) << drop), X.bits, ZERO))
+        found = fmpz_mat(self.p, self.p, [(x + half) >> drop for x in whole.entries()])
+        left = norm_of(Fixed(whole - found * (fmpz(1) << drop), X.bits + 1, ZERO))
         return found, bits, ((self.inverse.error * self.stretch**2 + left) * self.longest**2).upper()
 
 

@@ -200,7 +200,7 @@ class Reading:
         """`r²` is the float in the middle of a ball around `l''` at what is left of the features."""
         square = float(bent.mid())
         off = abs(bent - square)
-        if not off <= square * self.unsure:
+        if not off <= arb(square) * self.unsure:
             part = off / square if square > 0 else arb("inf")
             self.unsure = 2 * above(part)
         return square

@@ -42,7 +42,7 @@ class RowLengths:
     @cached_property
     def bounded(self) -> bool:
         """Whether rows are bounded first: where that may leave most of them."""
-        if self.exactly:
+        if self.exactly or self.X != self.X.transpose():
             return False
         _, _, level, drop = self._bound
         mean = sum(float(self.X[j, j]) for j in range(self.X.nrows())) / self.X.nrows()

@@ -135,3 +135,21 @@ def test_what_matters_of_a_reading_is_as_if_every_form_were_made(longer: float, 
     assert every.longest <= few.longest <= longer * every.longest
     assert all(x >= y * (1 - 1e-12) for x, y in zip(few.pulls, every.pulls, strict=True))
     assert all(x >= y * (1 - 1e-12) for x, y in zip(few.leverages, every.leverages, strict=True))
+
+
+@pytest.mark.parametrize("p", [1, 3, 8])
+@pytest.mark.parametrize("x", [2**31 - 1, 2**40 - 1, 2**70 - 1])
+def test_norms_of_matrices_of_one_number_are_exact_whole_numbers(p: int, x: int) -> None:
+    """What is cut off must be counted at every step: here the norm is `px`, and what is cut is all ones."""
+    assert norm_over(fmpz_mat(p, p, [x] * (p * p))) >= p * x
+
+
+def test_a_form_that_is_not_symmetric_is_made() -> None:
+    """Its powers say nothing of its norm: `[[0, 1], [0, 0]]` has a square of 0."""
+    s = 10**9
+    X = fmpz_mat([[4 * s, 0, 0, 0], [0, 4 * s, 0, 0], [0, 0, 4 * s + s, s], [0, 0, -s, 4 * s - s]])
+    rows = fmpz_mat([[0, 0, 3, 1], [1, 2, 3, 4]])
+    lengths = RowLengths(X, False)
+    assert not lengths.bounded
+    exact = (rows * X * rows.transpose()).tolist()
+    assert lengths.over(rows, rows.transpose()) == [int(exact[0][0]), int(exact[1][1])]
