@@ -16,7 +16,7 @@ from certify.check.kernel import CHANCE
 from certify.check.linalg.definite import Truth
 from certify.check.linalg.fixed import Fixed
 from certify.check.linalg.inverse import Inverse
-from certify.check.linalg.probes import MOST
+from certify.check.linalg.probes import MATRICES, MOST, together
 from certify.check.probed import answer, asked
 from certify.check.probed.asked import NEAR, Asked, most_of
 from certify.check.probed.bounding import is_below
@@ -171,3 +171,10 @@ def _inverse(case: Case):
     with ctx.workprec(PRECISION):
         X = critical_nearby.critical_point(case.problem, case.start)[1].X
     return X.balls().tolist()
+
+
+@pytest.mark.parametrize("matrices", [1, 2, 3, 19, 571, 2**20, MATRICES])
+def test_as_many_vectors_as_keep_the_probability_of_one_bound(matrices):
+    """One vector misses with less than `2^-4.5`, of N matrices some one with N times that to the k: at most `2^-76`."""
+    k = together(matrices)
+    assert matrices**2 * 2**152 <= 2 ** (9 * k) and matrices**2 * 2**152 > 2 ** (9 * (k - 1))
