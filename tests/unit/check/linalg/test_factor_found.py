@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from certify.check.linalg.hadamard import factored
 from flint import arb, arb_mat, ctx, fmpz_mat
 
 from certify.check.kernel import CHANCE
@@ -14,6 +13,7 @@ from certify.check.linalg.by_probes import FACTOR, NEAR, PLAIN, ByProbes, defini
 from certify.check.linalg.definite import Truth
 from certify.check.linalg.fixed import Fixed, enclosed
 from certify.check.linalg.probes import MOST
+from certify.check.probed.hadamard import factored
 from certify.check.systems import interpolation
 from tests.unit.check.linalg.test_by_factor import drawn as drawn_system
 from tests.unit.check.linalg.test_by_factor import system
