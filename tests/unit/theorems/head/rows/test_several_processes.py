@@ -102,8 +102,8 @@ def test_any_number_of_processes_gives_the_same_bytes(what: str) -> None:
     any_proved = False
     for seed in range(3):
         case = case_of(seed)
-        found = [proved(name, case, jobs) for jobs in (1, 2, 3)]
-        assert bytes_of(found[0]) == bytes_of(found[1]) == bytes_of(found[2]) != []
+        found = [proved(name, case, jobs) for jobs in ((1, 2, 3) if seed == 0 else (1, 2 + seed % 2))]
+        assert all(bytes_of(one) == bytes_of(found[0]) != [] for one in found)
         any_proved |= found[0] is not None and bool(found[0].proved.any())
     assert any_proved
 
@@ -153,10 +153,10 @@ def test_any_number_of_processes_accepts_and_refuses_the_same(what: str) -> None
         module = import_module(f"certify.check.theorems.head.rows.{name}")
         for arrays in (dict(part.arrays), forged):
             answers = []
-            for jobs in (1, 2, 3):
+            for jobs in (1, 2 + seed % 2):
                 with ctx.workprec(64), shares.among(jobs):
                     answers.append(module.proved(twin, stored(arrays), "claim", part.proved.tolist()))
-            assert answers[0] == answers[1] == answers[2]
+            assert answers[0] == answers[1]
             accepted += answers[0] == part.proved.tolist()
             refused += answers[0] != part.proved.tolist()
     assert accepted and refused
@@ -176,14 +176,13 @@ def test_a_wrong_refit_of_one_group_of_choices_counts_after_all_later_ones(
     assert part is not None and part.proved.any() and set(part.arrays) == {"weights"}
     weights, twin = part.arrays["weights"], as_checked(head, change.rows, change.count, change.relabels)
     assert len(weights) > 4 * 3 * 3
-    for wrong in (None, 0, 3, len(weights) // 2, len(weights) - 1):
+    for at, wrong in enumerate((None, 0, 3, len(weights) // 2, len(weights) - 1)):
         forged = weights.copy()
         if wrong is not None:
             forged[wrong] = 1e3
-        for jobs in (1, 2):
-            with ctx.workprec(64), shares.among(jobs):
-                found = module.proved(twin, stored({"weights": forged}), "claim", part.proved.tolist())
-            assert found == (part.proved if wrong is None else part.proved & False).tolist()
+        with ctx.workprec(64), shares.among(1 + at % 2):
+            found = module.proved(twin, stored({"weights": forged}), "claim", part.proved.tolist())
+        assert found == (part.proved if wrong is None else part.proved & False).tolist()
 
 
 @pytest.mark.parametrize("what", ["boxes, deletions", "pairs of classes", "boxes of classes", "refits"])
