@@ -61,6 +61,7 @@ def duals(rows: Rows, q: Array, tau: Array, e: Array) -> Duals:
         q, good = np.clip(q, 0.0, 1.0), np.ones(len(q), dtype=bool)
     else:
         q, good = on_grid(rows, q, tau, e)
+    rows.check()
     off = q - tau
     r = off @ rows.A
     error = dot_unit(len(rows.A) + 4) * rows.size * row_norms(off)
@@ -69,6 +70,7 @@ def duals(rows: Rows, q: Array, tau: Array, e: Array) -> Duals:
     r[:, ~rows.decayed] = 0.0
     size = row_norms(e[None])[0]
     error = (error + (doubt + 4.0 * U * np.abs(nu)) * size + 2.0 * U * row_norms(r)) * RAISE
+    rows.check()
     return Duals(q, tau, r, error, np.where(good, values(rows, heights(rows, q), r, error), NOTHING))
 
 
@@ -89,6 +91,7 @@ def on_grid(rows: Rows, q: Array, tau: Array, e: Array) -> tuple[Array, NDArray[
         gap = whole.sum(1) - np.rint(tau.reshape(whole.shape).sum(1)).astype(np.int64) * int(GRID)
         first = int(np.flatnonzero(e[free])[0])
         for c in np.flatnonzero(e[free] == 0.0):
+            rows.check()
             for b in range(len(whole)):
                 give, get, size = (c, first, gap[b, c]) if gap[b, c] > 0 else (first, c, -gap[b, c])
                 row = int(whole[b, :, give].argmax())
