@@ -38,16 +38,19 @@ class SoftmaxBox(Method):
             return None
 
     def _prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
+        budget.check()
         changes = changes_of(head, change)
         V = Refitter(head).V0
-        if not np.isfinite(V).all() or budget.left() <= 0:
+        budget.check()
+        if not np.isfinite(V).all():
             return None
         with np.errstate(all="ignore"):
             plain = nominal(head)
             c = centre(plain.head, V, check=budget.check)
             proposed = ranges(c, changes, lambda: budget.left() > 0)
-            if proposed is None or budget.left() <= 0:
+            if proposed is None:
                 return None
+            budget.check()
             r, x, shift = proposed
             t = trap(c, changes, r, x, shift)
             if t is None or not ((t.outside < r).all() and (t.inside < x).all()):

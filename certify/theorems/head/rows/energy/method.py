@@ -60,15 +60,14 @@ class Energy(Method):
 
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
         """The points whose trees are done, the widest margins first."""
-        rows = replace(rows_of(head, change), check=budget.check)
+        rows, nothing = replace(rows_of(head, change), check=budget.check), np.zeros(len(todo), dtype=bool)
         with np.errstate(all="ignore"):
             try:
                 start = minimise(rows, rows.tau[None], head.V.reshape(1, -1), None, 1e-10)[0]
-                if why := too_long(rows, start, budget.left()):
-                    return Part(self.name, np.zeros(len(todo), dtype=bool), why=why)
+                why = too_long(rows, start, budget.left())
             except OutOfTime:
-                return None
-            return _prove(self.name, head, change, todo, budget, rows, start)
+                return Part(self.name, nothing)
+            return Part(self.name, nothing, why=why) if why else _prove(head, change, todo, budget, rows, start)
 
 
 def rows_of(head: Head, change: RowChange) -> Rows:
@@ -109,7 +108,7 @@ def normals(head: Head, j: int) -> Array:
     return np.asarray(np.delete(e, a, axis=0).reshape(head.k - 1, -1))
 
 
-def _prove(name: str, head: Head, change: RowChange, todo: Mask, budget: Budget, rows: Rows, start: Array) -> Part:
+def _prove(head: Head, change: RowChange, todo: Mask, budget: Budget, rows: Rows, start: Array) -> Part:
     trees = Trees(head, rows, change.count, start)
     proved, whole, done = np.zeros(len(head.points), dtype=bool), Record(), []
     # where the intercept is free a multiplier has to balance it, which a functional without it has none for
@@ -138,7 +137,7 @@ def _prove(name: str, head: Head, change: RowChange, todo: Mask, budget: Budget,
                     proved[j] = True
                     done.append(j)
             order, first = sorted(again, key=lambda j: trees.score[j]), False
-    return Part(name, proved, whole.arrays(np.array(done, dtype=np.int64), len(start)), trees.flips())
+    return Part(Energy.name, proved, whole.arrays(np.array(done, dtype=np.int64), len(start)), trees.flips())
 
 
 @dataclass(frozen=True, eq=False)
