@@ -43,6 +43,9 @@ class Duals:
         return Duals(self.q[lines], self.tau[lines], self.r[lines], self.error[lines], self.value[lines])
 
 
+_AT_ONCE = 2**22
+"""Slopes whose entropies are found before the time is looked at again."""
+
 NOTHING = -1e300
 """A lower bound where there is none: finite, so that no NaN comes of it."""
 
@@ -52,7 +55,12 @@ GRID = 2.0**40
 
 def heights(rows: Rows, q: Array) -> Array:
     """Lower bounds of the entropies H(q)."""
-    return binary_entropy(q) if rows.width == 1 else entropy(q)
+    height, step = binary_entropy if rows.width == 1 else entropy, max(1, _AT_ONCE // len(rows.A))
+    found = np.empty(len(q))
+    for start in range(0, len(q), step):
+        rows.check()
+        found[start : start + step] = height(q[start : start + step])
+    return found
 
 
 def duals(rows: Rows, q: Array, tau: Array, e: Array) -> Duals:
@@ -70,7 +78,6 @@ def duals(rows: Rows, q: Array, tau: Array, e: Array) -> Duals:
     r[:, ~rows.decayed] = 0.0
     size = row_norms(e[None])[0]
     error = (error + (doubt + 4.0 * U * np.abs(nu)) * size + 2.0 * U * row_norms(r)) * RAISE
-    rows.check()
     return Duals(q, tau, r, error, np.where(good, values(rows, heights(rows, q), r, error), NOTHING))
 
 

@@ -67,7 +67,9 @@ class Energy(Method):
                 why = too_long(rows, start, budget.left())
             except OutOfTime:
                 return Part(self.name, nothing)
-            return Part(self.name, nothing, why=why) if why else _prove(head, change, todo, budget, rows, start)
+            if why:
+                return Part(self.name, nothing, why=why, late=True)
+            return _prove(head, change, todo, budget, rows, start)
 
 
 def rows_of(head: Head, change: RowChange) -> Rows:

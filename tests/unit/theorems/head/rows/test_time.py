@@ -19,6 +19,7 @@ from certify.theorems.head.rows.method import Budget, Method
 from certify.theorems.head.rows.softmax import trap
 from certify.theorems.head.rows.softmax_box import SoftmaxBox
 from certify.theorems.head.rows.softmax_tree import SoftmaxTree
+from certify.theorems.head.rows.survey import survey
 from tests.families.class_heads import class_head
 
 ROWS = 10
@@ -99,3 +100,12 @@ def test_energies_do_not_begin_where_no_point_could_end(clock: Clock) -> None:
     assert not part.proved.any()
     assert "its first step" in part.why
     assert clock.now < 9.0
+
+
+@pytest.mark.parametrize("why", ["", "its first step is long"])
+def test_more_time_is_asked_for_where_energies_do_not_begin(monkeypatch: pytest.MonkeyPatch, why: str) -> None:
+    monkeypatch.setattr(energy, "too_long", lambda *_: why)
+    found = survey(head_of(), RowChange(True, 1, tuple(range(ROWS))), methods=("energy",))
+    assert found.cut == bool(why)
+    assert any(line.endswith("open, as " + why) for line in found.reasons) == bool(why)
+    assert found.proved.any() != bool(why)
