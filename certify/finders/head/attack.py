@@ -90,8 +90,8 @@ class Attack:
         self.leverages = self.newton.leverages()
         self.fits: dict[bytes, Array | None] = {}
         self.random = np.random.default_rng(0)
+        self.chunk = max(1, LANES // (head.phi.shape[0] * head.k * head.k))  # each row has a matrix of its outputs
         self.lanes, self.promise = self._lanes()
-        self.chunk = max(1, LANES // (head.phi.shape[0] * head.k))
         T = len(self.lanes)
         self.margin = np.full(T, np.inf)
         self.sets = Sets(np.full((T, change.count), -1), np.full((T, change.count), -1))
@@ -123,7 +123,10 @@ class Attack:
         return self._flips()
 
     def _lanes(self) -> tuple[Lanes, Array]:
-        """The margins to lower and the share of each that first order takes, largest share first."""
+        """The margins to lower and the share of each that first order takes, largest share first.
+
+        Those that are not looked at in time are left out.
+        """
         head, change = self.head, self.change
         N = len(head.points)
         if head.k == 1:
@@ -134,12 +137,13 @@ class Attack:
             all_lanes = Lanes(point, up, head.today[point], np.ones(len(point)))
         margin = self._margins(self.newton.centre[None], all_lanes)[0]
         taken = np.zeros(len(all_lanes))
-        step = max(1, LANES // (head.phi.shape[0] * head.k))
-        for low in range(0, len(all_lanes), step):
-            part = all_lanes.at(slice(low, low + step))
+        for low in range(0, len(all_lanes), self.chunk):
+            if self._over():
+                break
+            part = all_lanes.at(slice(low, low + self.chunk))
             score = self._scores(part, self._empty(len(part)), self._centres(len(part)), True)
             top = -np.partition(-score.worth, change.count - 1, axis=1)[:, : change.count]
-            taken[low : low + step] = np.maximum(top, 0).sum(axis=1)
+            taken[low : low + self.chunk] = np.maximum(top, 0).sum(axis=1)
         promise = taken / np.maximum(margin, 1e-300)
         order = np.argsort(-promise, kind="stable")
         rank = np.zeros(N, int)

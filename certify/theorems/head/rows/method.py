@@ -73,6 +73,7 @@ class Part:
         tolerated: `(N,)` both ends of the number of changes that each point survives, whatever number was asked about;
             None where the method does not know.
         why: what kept it from proving more, in words; "" where it does not say.
+        late: whether that was the time, though some is left: it could not have ended what it did not begin.
     """
 
     method: str
@@ -81,6 +82,7 @@ class Part:
     flips: Flips | None = None
     tolerated: tuple[Whole, Whole] | None = None
     why: str = ""
+    late: bool = False
 
 
 class Method(ABC):

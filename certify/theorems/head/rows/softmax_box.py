@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from certify.finders.head.refits import Refitter
+from certify.problem.limits import OutOfTime
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.method import Budget, Mask, Method, Part
@@ -30,17 +31,26 @@ class SoftmaxBox(Method):
         return refusal(head, change)
 
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
-        """The points whose margins the box leaves positive; None where there is no box."""
+        """The points whose margins the box leaves positive; None where there is no box, or no time for it."""
+        try:
+            return self._prove(head, change, todo, budget)
+        except OutOfTime:
+            return None
+
+    def _prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
+        budget.check()
         changes = changes_of(head, change)
         V = Refitter(head).V0
-        if not np.isfinite(V).all() or budget.left() <= 0:
+        budget.check()
+        if not np.isfinite(V).all():
             return None
         with np.errstate(all="ignore"):
             plain = nominal(head)
-            c = centre(plain.head, V)
+            c = centre(plain.head, V, check=budget.check)
             proposed = ranges(c, changes, lambda: budget.left() > 0)
-            if proposed is None or budget.left() <= 0:
+            if proposed is None:
                 return None
+            budget.check()
             r, x, shift = proposed
             t = trap(c, changes, r, x, shift)
             if t is None or not ((t.outside < r).all() and (t.inside < x).all()):

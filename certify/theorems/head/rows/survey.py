@@ -157,7 +157,7 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
             name == "box_tree" and boxes_first(head, change, methods))
         own = budget.share(0.5) if halved else budget
         part = _proved(name, head, seen, asked, todo, own)
-        late = own.left() <= 0
+        late = own.left() <= 0 or (part is not None and part.late)
         tried, cut = tried + 1, cut or late
         if part is None:
             said.append(attempt(name, int(todo.sum()), "" if late else "no bound could be enclosed", late))

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from itertools import combinations
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
+from certify.finders.head import attack as search
 from certify.finders.head.attack import Flips, attack
 from certify.finders.head.floats import FloatHead, float_head
 from certify.finders.head.newton import Newton, Sets
@@ -115,3 +118,24 @@ def test_a_count_above_the_rows_and_weights_that_are_no_numbers() -> None:
     verified(head, attack(head, False, 50, 5.0), 12, False)
     broken = float_head(head.phi * np.nan, head.targets, "squared", 1.0, head.weights, head.points)
     assert (attack(broken, True, 2, 5.0).found < 0).all()
+
+
+@pytest.mark.parametrize("seconds", [0.0, 2.0, 9.0, 16.0])
+@pytest.mark.parametrize("deletes", [True, False])
+def test_that_the_search_ends_within_a_step_of_its_limit(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, deletes: bool,
+) -> None:
+    """On a clock that all scores of a batch of one margin move by a second."""
+    now = [0.0]
+
+    def slow(*given: Any) -> Any:
+        now[0] += 1.0
+        return scores(*given)
+
+    scores = search.scores
+    monkeypatch.setattr(search, "scores", slow)
+    monkeypatch.setattr(search, "LANES", 1)
+    monkeypatch.setattr(search, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    head = drawn("cross_entropy", 3)
+    verified(head, attack(head, deletes, 3, seconds), 3, deletes)
+    assert seconds <= now[0] <= seconds + 2.0

@@ -43,6 +43,9 @@ class Duals:
         return Duals(self.q[lines], self.tau[lines], self.r[lines], self.error[lines], self.value[lines])
 
 
+_AT_ONCE = 2**22
+"""Slopes whose entropies are found before the time is looked at again."""
+
 NOTHING = -1e300
 """A lower bound where there is none: finite, so that no NaN comes of it."""
 
@@ -52,7 +55,12 @@ GRID = 2.0**40
 
 def heights(rows: Rows, q: Array) -> Array:
     """Lower bounds of the entropies H(q)."""
-    return binary_entropy(q) if rows.width == 1 else entropy(q)
+    height, step = binary_entropy if rows.width == 1 else entropy, max(1, _AT_ONCE // len(rows.A))
+    found = np.empty(len(q))
+    for start in range(0, len(q), step):
+        rows.check()
+        found[start : start + step] = height(q[start : start + step])
+    return found
 
 
 def duals(rows: Rows, q: Array, tau: Array, e: Array) -> Duals:
@@ -61,6 +69,7 @@ def duals(rows: Rows, q: Array, tau: Array, e: Array) -> Duals:
         q, good = np.clip(q, 0.0, 1.0), np.ones(len(q), dtype=bool)
     else:
         q, good = on_grid(rows, q, tau, e)
+    rows.check()
     off = q - tau
     r = off @ rows.A
     error = dot_unit(len(rows.A) + 4) * rows.size * row_norms(off)
@@ -89,6 +98,7 @@ def on_grid(rows: Rows, q: Array, tau: Array, e: Array) -> tuple[Array, NDArray[
         gap = whole.sum(1) - np.rint(tau.reshape(whole.shape).sum(1)).astype(np.int64) * int(GRID)
         first = int(np.flatnonzero(e[free])[0])
         for c in np.flatnonzero(e[free] == 0.0):
+            rows.check()
             for b in range(len(whole)):
                 give, get, size = (c, first, gap[b, c]) if gap[b, c] > 0 else (first, c, -gap[b, c])
                 row = int(whole[b, :, give].argmax())

@@ -43,13 +43,19 @@ def hessians(rows: Rows, q: Array) -> Array:
         return out
     out = np.empty((len(q), p, p))
     for b, line in enumerate(q):
-        if rows.width == 1:
-            out[b] = (rows.A.T * (line * (1.0 - line))) @ rows.A
-        else:
-            grouped = (line[:, None] * rows.A).reshape(-1, rows.width, p).sum(1)
-            out[b] = (rows.A.T * line) @ rows.A - grouped.T @ grouped
-        out[b, np.arange(p), np.arange(p)] += rows.ridge
+        rows.check()
+        out[b] = _hessian(rows, line)
     return out
+
+
+def _hessian(rows: Rows, line: Array) -> Array:
+    if rows.width == 1:
+        H = (rows.A.T * (line * (1.0 - line))) @ rows.A
+    else:
+        grouped = (line[:, None] * rows.A).reshape(-1, rows.width, rows.A.shape[1]).sum(1)
+        H = (rows.A.T * line) @ rows.A - grouped.T @ grouped
+    H[np.diag_indices(len(H))] += rows.ridge
+    return np.asarray(H)
 
 
 def _steps(H: Array, g: Array, e: Array | None) -> Array:
@@ -78,6 +84,7 @@ def lengths(rows: Rows, tau: Array, w: Array, z: Array, step: Array, slope: Arra
     bend = -(shift * step).sum(1)
     low, high, a = np.zeros(len(w)), np.full(len(w), np.inf), np.ones(len(w))
     for _ in range(_LINE_STEPS):
+        rows.check()
         q = slopes(rows, z + a[:, None] * dz)
         h = straight + a * bend + (q * dz).sum(1)
         if (np.abs(h) <= 0.1 * np.abs(slope)).all():
@@ -103,6 +110,7 @@ def minimise(rows: Rows, tau: Array, w: Array, e: Array | None = None, tolerance
     for _ in range(_STEPS):
         left = []
         for part in np.array_split(live, -(-len(live) // batch)):
+            rows.check()
             z = w[part] @ rows.A.T
             q = slopes(rows, z)
             g = (q - tau[part]) @ rows.A + rows.ridge * w[part]
@@ -175,6 +183,7 @@ def _chords(
     live, last = np.arange(len(w)), np.full(len(w), np.inf)
     slow = []
     for _ in range(4):
+        rows.check()
         q = slopes(rows, w[live] @ rows.A.T)
         g = (q - target[live]) @ rows.A + rows.ridge * w[live]
         step = g @ P - (factor[live] * (S_[live] * g).sum(1))[:, None] * S_[live]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import combinations
 
 import numpy as np
@@ -23,12 +24,13 @@ _TRIPLES = 200
 """Most alternatives whose triples are searched for a list."""
 
 
-def survivors(found: list[Scores], count: int) -> Index:
+def survivors(found: list[Scores], count: int, check: Callable[[], None] = lambda: None) -> Index:
     """Alternatives that some set of nonnegative score may hold, those gone left out of the others' sets in turn."""
     kept = np.arange(count)
     while len(kept):
         alive = np.ones(len(kept), dtype=bool)
         for s in found:
+            check()
             alive &= ~(s.within(kept).each() < -SLACK)
         if alive.all():
             break

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 
 from certify.finders.head.refits import Refitter
 from certify.format.errors import EnclosureError
+from certify.problem.limits import DOUBT, OutOfTime, duration, seconds
 from certify.rigor.fp import Array
 from certify.systems.head.rows.change import NONE, Choices, RowChange
 from certify.systems.head.rows.head import Head
-from certify.theorems.head.rows.energy.finder import minimise
+from certify.theorems.head.rows.energy.finder import hessians, minimise, slopes
 from certify.theorems.head.rows.energy.record import Record
 from certify.theorems.head.rows.energy.rows import Index, Rows, logistic_rows, softmax_rows
 from certify.theorems.head.rows.energy.tree import Open, Tree
@@ -58,8 +60,16 @@ class Energy(Method):
 
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
         """The points whose trees are done, the widest margins first."""
+        rows, nothing = replace(rows_of(head, change), check=budget.check), np.zeros(len(todo), dtype=bool)
         with np.errstate(all="ignore"):
-            return _prove(self.name, head, change, todo, budget)
+            try:
+                start = minimise(rows, rows.tau[None], head.V.reshape(1, -1), None, 1e-10)[0]
+                why = too_long(rows, start, budget.left())
+            except OutOfTime:
+                return Part(self.name, nothing)
+            if why:
+                return Part(self.name, nothing, why=why, late=True)
+            return _prove(head, change, todo, budget, rows, start)
 
 
 def rows_of(head: Head, change: RowChange) -> Rows:
@@ -73,6 +83,22 @@ def rows_of(head: Head, change: RowChange) -> Rows:
     return softmax_rows(head.phi, head.label, head.k, head.decayed, mu, allowed)
 
 
+def too_long(rows: Rows, start: Array, left: float) -> str:
+    """Why not even one point would be proved in time, in words; empty where it may be.
+
+    With several outputs it takes a Hessian of every alternative against each other class at least. The time of one is
+    taken here.
+    """
+    if rows.width == 1 or not np.isfinite(left):
+        return ""
+    began = time.monotonic()
+    hessians(rows, slopes(rows, rows.A @ start)[None])
+    needed = (time.monotonic() - began) * len(rows.lines) * (rows.width - 1)
+    if needed <= DOUBT * left:
+        return ""
+    return f"its first step for one prediction needs about {duration(needed)}, and {seconds(left)} were left"
+
+
 def normals(head: Head, j: int) -> Array:
     """Vectors e, one a line, with e·w > 0 while the label of point j beats each of the others."""
     x, a = head.points[j], int(head.today[j])
@@ -84,9 +110,7 @@ def normals(head: Head, j: int) -> Array:
     return np.asarray(np.delete(e, a, axis=0).reshape(head.k - 1, -1))
 
 
-def _prove(name: str, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part:
-    rows = rows_of(head, change)
-    start = minimise(rows, rows.tau[None], head.V.reshape(1, -1), None, 1e-10)[0]
+def _prove(head: Head, change: RowChange, todo: Mask, budget: Budget, rows: Rows, start: Array) -> Part:
     trees = Trees(head, rows, change.count, start)
     proved, whole, done = np.zeros(len(head.points), dtype=bool), Record(), []
     # where the intercept is free a multiplier has to balance it, which a functional without it has none for
@@ -115,7 +139,7 @@ def _prove(name: str, head: Head, change: RowChange, todo: Mask, budget: Budget)
                     proved[j] = True
                     done.append(j)
             order, first = sorted(again, key=lambda j: trees.score[j]), False
-    return Part(name, proved, whole.arrays(np.array(done, dtype=np.int64), len(start)), trees.flips())
+    return Part(Energy.name, proved, whole.arrays(np.array(done, dtype=np.int64), len(start)), trees.flips())
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,6 +202,9 @@ class Trees:
                     return None
         except Open as one:
             self._open.append(one.chosen)
+        except OutOfTime:  # nothing is stated of it
+            self.score.setdefault(j, np.inf)
+            return None
         except (EnclosureError, np.linalg.LinAlgError):
             pass
         else:

@@ -33,6 +33,7 @@ def _near_minimum(rows: Rows, tau: Array, w: Array, e: Array) -> tuple[Array, In
     w, live, missing = short(w), np.arange(len(w)), []
     size = float(row_norms(e[None])[0])
     for _ in range(_STEPS):
+        rows.check()
         z = w[live] @ rows.A.T
         q = slopes(rows, z)
         g = (q - tau[live]) @ rows.A + rows.ridge * w[live]

@@ -7,6 +7,7 @@ enters by τ alone, linearly: a changed label adds a fixed vector to τ.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -36,6 +37,7 @@ class Rows:
         code: `(L,)` what it becomes.
         decayed: `(p,)` which weights decay.
         mu: lower and upper bound of the decay μ of the sum form.
+        check: raises when time is up; whatever loops over alternatives asks it between two of them.
     """
 
     A: Array
@@ -47,6 +49,7 @@ class Rows:
     code: Index
     decayed: NDArray[Any]
     mu: tuple[float, float]
+    check: Callable[[], None] = lambda: None
 
     @cached_property
     def norms(self) -> Array:

@@ -21,6 +21,9 @@ from certify.theorems.head.rows.energy.rows import Index, Rows
 
 LOW = -np.inf
 
+_PRODUCTS = 2**34
+"""Products that are formed before the time is looked at again."""
+
 SHARES = (0.0, 0.5, 1.0)
 """Shares θ of what an item adds by itself that are counted with its partners."""
 
@@ -47,7 +50,13 @@ def spread(rows: Rows, points: Duals, chosen: Index) -> Array:
     tall = np.concatenate([(points.r - points.r[-1]) * scale, (q - q[-1]) * root], 1)
     norms = row_norms(tall)
     square = (tall * tall).sum(1)
-    Q = square[:, None] + square[None, :] - 2.0 * (tall @ tall.T)
+    Q = square[:, None] + square[None, :]
+    for start in range(0, len(tall), at_once := max(1, _PRODUCTS // tall.size)):
+        rows.check()
+        end = start + at_once
+        Q[start:end, start:] -= 2.0 * (tall[start:end] @ tall[start:].T)
+        Q[end:, start:end] = Q[start:end, end:].T
+    rows.check()
     for offset in range(rows.width):  # what a row's own alternatives add at its lines
         at = owner * rows.width + offset
         mine = q[np.arange(len(chosen)), at]

@@ -113,7 +113,7 @@ class Tree:
             yield np.inf
             found = self.families(node)
             every = [s for _, s, _ in found]
-            kept = survivors(every, len(node.free))
+            kept = survivors(every, len(node.free), self.rows.check)
             if not len(kept) and min(s.base + s.k * s.single[-1] for s in every) < -SLACK:
                 self.record.step(CLOSED)
                 return
@@ -145,6 +145,7 @@ class Tree:
             for _, s, _ in found:
                 beside &= ~(s.beside(int(x)) < -SLACK)
             kept = np.flatnonzero(beside)
+            rows.check()
             self.record.step(SPLIT, x, len(kept), *kept)
             chosen = np.append(node.chosen, free[x])
             points = self.below(node, chosen, int(x), kept)
@@ -192,6 +193,7 @@ class Tree:
             family = flat(rows, tau, free, short(at))
             if not side(family, e, k) > 0:
                 break
+            rows.check()
             s = scores(rows, node.points, family, Q, free, k)
             worst = s.worst()
             if best is None or worst < best[0]:

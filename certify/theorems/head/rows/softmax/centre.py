@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +31,7 @@ class Centre:
         tie: weight of the squared change of the sum of the intercepts, where they carry no decay.
         gradient: at least `|∇G|`.
         kept: `(n,)` 1 for rows that are in the sum, 0 for those that are deleted already.
+        check: raises when time is up; what goes over all rows piece by piece asks it between two pieces.
     """
 
     head: Head
@@ -44,9 +46,10 @@ class Centre:
     tie: float
     gradient: float
     kept: Array
+    check: Callable[[], None] = lambda: None
 
 
-def centre(head: Head, V: Array, out: tuple[int, ...] = ()) -> Centre:
+def centre(head: Head, V: Array, out: tuple[int, ...] = (), check: Callable[[], None] = lambda: None) -> Centre:
     """Everything at weights V, of the sum without the rows `out`."""
     rows = np.array([out], dtype=np.int64).reshape(1, len(out))
     slopes = enclose_slopes(head, Choices(rows, np.full_like(rows, DELETED)), V[None])
@@ -58,7 +61,7 @@ def centre(head: Head, V: Array, out: tuple[int, ...] = ()) -> Centre:
     mid, wrong = head.mu()
     tie = float(np.mean((S * (1 - S)).sum(axis=1))) * head.n / head.k**2 if head.free_intercept else 0.0
     return Centre(head, V, Z, off, S, s_off, spread_of(S.max(axis=1), s_off), np.where(head.decayed, mid, 0.0), wrong,
-                  tie, float(slopes.size[0]), kept)
+                  tie, float(slopes.size[0]), kept, check)
 
 
 def spread_of(top: Array, off: Array) -> Array:

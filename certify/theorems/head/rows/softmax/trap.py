@@ -238,6 +238,7 @@ def each(c: Centre, M: Matrices, s: Sources, x: Array, w: int, pairs: tuple[Whol
     a, b = (np.broadcast_to(q, (len(x), q.shape[-1])) for q in pairs)
     step = max(1, AT_ONCE // (w * max(k * k, a.shape[1] * (2 * k + 2 * alternatives))))
     for at in _pieces(len(x), step):
+        c.check()
         K = _blocks(M.mean, x[at], c.head.phi[rows])
         J = np.arange(len(K))[:, None]
         Q = np.einsum("jawc,wtc->jawt", K, p, optimize=True)
@@ -266,6 +267,7 @@ def strays(c: Centre, M: Matrices, s: Sources, rows: Whole, root: Array, floor: 
     w, k, found = s.wide, len(M.mean), np.empty(len(rows))
     others, p, slack = s.rows[:w], s.p[:w], s.slack[:w]
     for at in _pieces(len(rows), max(1, AT_ONCE // (2 * w * k * k))):
+        c.check()
         K = np.einsum("jea,jawc->jewc", root[at], _blocks(M.mean, c.head.phi[rows[at]], c.head.phi[others]),
                       optimize=True)
         near = np.einsum("jewc,wtc->jewt", K, p, optimize=True)

@@ -199,12 +199,12 @@ class Tree:
     def _centre(self, out: tuple[Row, ...], V: Array) -> Centre:
         """The centre of a node."""
         if not self.change.relabels:
-            return centre(self.plain.head, V, tuple(row for row, _ in out))
+            return centre(self.plain.head, V, tuple(row for row, _ in out), self._check)
         assert self.head.codes is not None
         Y = self.head.Y.copy()
         for row, code in out:
             Y[row] = self.head.codes[code]
-        return centre(replace(self.plain.head, Y=Y), V)
+        return centre(replace(self.plain.head, Y=Y), V, check=self._check)
 
     def _order(self, c: Centre, free: tuple[int, ...]) -> Whole:
         """The free rows, those that move their own outputs most first."""
