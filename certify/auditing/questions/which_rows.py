@@ -113,6 +113,10 @@ class WhichRows(Question):
                       and claim["upper"] <= APART * (claim["lower"] or 0.0) for claim in certificate["claims"])
         return "" if claimed else most(subject, ranking)
 
+    def needs_ranking(self, certificate: Mapping[str, Any]) -> bool:
+        """Where its claims are about predictions, as outputs and weights are left open."""
+        return all(claim["quantity"] in COUNTS for claim in certificate["claims"])
+
     def doubt(self, subject: Subject, options: Options, certificate: Mapping[str, Any]) -> str:
         """That rows count by rounding alone."""
         for claim in certificate["claims"]:
