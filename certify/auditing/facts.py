@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -136,6 +137,26 @@ def guessed(targets: str | None, features: str, told: Told) -> tuple[str, ...]:
     if features and not told.features and features not in _FEATURES:
         found.append(f"features are {features!r}: --features names others")
     return tuple(found)
+
+
+def of_target(error: InputError, targets: str | None, said: str | None) -> InputError:
+    """The error, which says what was taken as the target where it is about that and nobody named it.
+
+    Args:
+        error: about anything.
+        targets: name of what was taken.
+        said: name of the targets, where somebody said it.
+
+    >>> print(of_target(InputError("y, entry 3", "nan", "give the targets"), "age", None))
+    'age', taken as the target, entry 3: nan; give the targets, or name another column with --targets NAME
+    >>> print(of_target(InputError("X", "3 columns", "give 4"), "age", None))
+    X: 3 columns; give 4
+    """
+    own = None if targets is None else re.match(rf"y\b|(?:column|array) '{re.escape(targets)}'", error.asked)
+    if own is None or said is not None:
+        return error
+    return InputError(f"{targets!r}, taken as the target{error.asked[own.end():]}", error.found,
+                      f"{error.remedy}, or name another column with --targets NAME")
 
 
 def loss_facts(y: np.ndarray[Any, Any] | None, outputs: int) -> LossFacts:

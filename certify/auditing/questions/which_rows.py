@@ -143,8 +143,18 @@ class WhichRows(Question):
         if not low:
             return (f"no training row's absence changes {what} by more than {at_most(high, 4)} from {START}, when it "
                     f"is left out {subject.again}")
-        return (f"{named} {sure} to {what}: when it is left out {subject.again} the change from "
-                f"{START} is at least {at_least(low, 4)}, and no row's absence makes it more than {at_most(high, 4)}")
+        moved, verb, it = _moved(subject, claim["quantity"])
+        return (f"{named} {sure} to {what}: when it is left out {subject.again} {moved} {verb} by at least "
+                f"{at_least(low, 4)} from {START}, and no row's absence moves {it} by more than {at_most(high, 4)}")
+
+
+def _moved(subject: Subject, quantity: str) -> tuple[str, str, str]:
+    """What moves, in what unit, with its verb, and what it is called after that."""
+    if quantity == DISTANCE.name:
+        return "the weights (root of the sum of squares)", "move", "them"
+    several = subject.network.widths[-1] > 1
+    odds = " (log-odds)" if subject.loss == Loss.LOGISTIC else ""
+    return f"{subject.outputs}{odds}", "move" if several else "moves", "them" if several else "one"
 
 
 def _ratio(subject: Subject) -> float:
