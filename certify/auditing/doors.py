@@ -90,7 +90,7 @@ def raw_rows(path: Path, role: str, told: Told, known: RawRows | None = None) ->
     Raises:
         InputError: it cannot be read, or what is named is not there.
     """
-    facts = data_facts(path, targets=told.targets if known is None else known.targets)
+    facts = data_facts(path, targets=told.targets if known is None else known.targets, option=True)
     archive = open_archive(read_source(path, role), role)
     asked = f"{role} file {path.name}"
 

@@ -96,7 +96,7 @@ def network_facts(model: Path, graph: Path | None, asked: str | None, any_networ
     return NetworkFacts(tuple(widths), asked or said or ("identity" if len(widths) == 2 else None))
 
 
-def data_facts(data: Path, targets: str | None = None) -> DataFacts:
+def data_facts(data: Path, targets: str | None = None, option: bool = False) -> DataFacts:
     """Names of features and targets: the usual ones if they are there, else the first two arrays.
 
     Of a table the target is a column with a usual name or the last, and the features are all others.
@@ -104,6 +104,7 @@ def data_facts(data: Path, targets: str | None = None) -> DataFacts:
     Args:
         data: the file.
         targets: the name of the targets, where somebody said it.
+        option: whether `--targets` can name others.
 
     Raises:
         InputError: the file cannot be read, or its targets are no numbers.
@@ -115,7 +116,10 @@ def data_facts(data: Path, targets: str | None = None) -> DataFacts:
     names: tuple[str, ...] = archive.names
     if archive.table:
         target = targets or next((name for name in names if name in _TARGETS), names[-1])
-        y = archive.read_words(target) if target in names else None
+        try:
+            y = archive.read_words(target) if target in names else None
+        except InputError as error:
+            raise (of_target(error, target, targets) if option else error) from None
         return DataFacts(tuple(name for name in names if name != target), target, y)
     usual = [name for name in names if name in _FEATURES]
     wanted = [name for name in names if name in _TARGETS] if targets is None else [targets]

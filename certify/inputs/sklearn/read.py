@@ -15,6 +15,9 @@ from certify.inputs.given import given_numbers
 from certify.network.network import Network
 from certify.rigor.fp import Array
 
+FEW = 5
+"""Labels that are named in a message."""
+
 
 @dataclass(frozen=True, eq=False)
 class Linear:
