@@ -66,8 +66,8 @@ def test_columns_of_a_table_are_those_the_estimator_was_fitted_to_by_name(tmp_pa
     last = table(tmp_path / "last.csv", ("class", *"abc"), [Y, *X.T])
     capsys.readouterr()
     assert main(["audit", str(tmp_path / "m.skops"), last, "-q", "-o", str(tmp_path / "no")]) == 2
-    assert capsys.readouterr().err == ("certify: data file: column 'c', which the model was fitted to, was taken as the "
-                                       "target; name the target with --targets NAME\n")
+    assert capsys.readouterr().err == ("certify: data file: column 'c', which the model was fitted to, was taken as "
+                                       "the target; name the target with --targets NAME\n")
 
 
 @pytest.mark.parametrize(("last", "wanted"), [

@@ -149,7 +149,7 @@ def test_rows_are_not_ranked_beyond_what_is_held_or_in_no_time(monkeypatch):
     (("which rows matter",), 4, "inconclusive 0 of 1 question answered with a proof; 1 open (which rows)"),
     (("which rows matter", "rows deleted"), 0, "certified 1 of 2 questions answered with a proof; 1 open (which rows)"),
     (("prediction 1",), 4, "inconclusive 0 of 1 question answered with a proof; 1 open (one prediction)")])
-def test_a_question_on_rows_that_were_not_ranked_in_time_is_open(asked, status, headline, monkeypatch, tmp_path, capsys):
+def test_a_question_on_rows_not_ranked_in_time_is_open(asked, status, headline, monkeypatch, tmp_path, capsys):
     model, X, y, points = drawn("softmax")
     for name, arrays in (("linear", {"coef": model.coef_, "intercept": model.intercept_}),
                          ("train", {"X": X, "y": np.unique(y, return_inverse=True)[1]}), ("new", {"X": points})):
