@@ -34,6 +34,7 @@ from certify.format.quantities import (
 )
 from certify.format.words import Loss
 from certify.network.graph.graph import GraphNetwork
+from certify.network.loss.losses import loss_named
 from certify.network.network import Network
 from certify.problem.bound import Bound
 from certify.problem.problem import Problem
@@ -153,8 +154,9 @@ def _moved(subject: Subject, quantity: str) -> tuple[str, str, str]:
     if quantity == DISTANCE.name:
         return "the weights (root of the sum of squares)", "move", "them"
     several = subject.network.widths[-1] > 1
-    odds = " (log-odds)" if subject.loss == Loss.LOGISTIC else ""
-    return f"{subject.outputs}{odds}", "move" if several else "moves", "them" if several else "one"
+    unit = loss_named(subject.loss).unit
+    what = f"{subject.outputs} ({unit})" if unit else subject.outputs
+    return (what, "move", "them") if several else (what, "moves", "one")
 
 
 def _ratio(subject: Subject) -> float:

@@ -21,7 +21,7 @@ from certify.rigor import fp
 
 _INTEGER: Final = re.compile(r"[+-]?[0-9]+")
 _DECIMAL: Final = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-_INFINITE: Final = ("inf", "infinity")
+_INFINITE: Final = re.compile(r"[+-]?inf(inity)?", flags=re.IGNORECASE)
 _MISSING: Final = ("", "na", "n/a", "nan", "null", "none", "-", "?", ".")
 
 
@@ -114,7 +114,7 @@ class CsvArchive(Archive):
             raise InputError(where, f"{field!r}, a missing value", "give every row a number, or leave the row out")
         if _DECIMAL.fullmatch(field):
             raise InputError(where, f"{field[:60]!r} is beyond the range of doubles", "give a number below 1.8e308")
-        if field.lower().lstrip("+-") in _INFINITE:
+        if _INFINITE.fullmatch(field):
             raise InputError(where, f"{field!r}, which is no finite number", "correct it, or leave the row out")
         remedy = "write 1234.5, with a decimal point and without separators of thousands"
         if field.isalpha():

@@ -306,3 +306,18 @@ def test_a_row_is_called_the_one_that_matters_most_where_no_other_is_beyond_it(e
              "rows": [3, 4], "row_lower": list(lows), "row_upper": list(highs), "witness": {}}
     said = WhichRows().answer(subject, Options(), claim)
     assert f"training row 3 {wanted}" in said
+
+
+@pytest.mark.parametrize(("kind", "quantity", "wanted"), [
+    ("raw", "prediction_change", "an output (log-odds) moves by at least 2 from today's exact minimum, and no row's "
+                                 "absence moves one by more than 3"),
+    ("softmax", "prediction_change", "the outputs of a row together (root of the sum of squares) move by at least 2 "
+                                     "from today's exact minimum, and no row's absence moves them by more than 3"),
+    ("raw", "distance", "the weights (root of the sum of squares) move by at least 2 from today's exact minimum, and "
+                        "no row's absence moves them by more than 3")])
+def test_the_row_that_matters_is_said_with_what_it_moves_and_in_what_unit(kind, quantity, wanted):
+    model, X, y, points = drawn(kind)
+    subject = certify.audit(certify.from_sklearn(model, X, y), points, ask="rows deleted").subject
+    claim = {"quantity": quantity, "lower": 2.0, "upper": 3.0, "witness": {"changed": [4]}}
+    said = WhichRows().answer(subject, Options(), claim)
+    assert said.startswith("training row 4 may matter most") and said.endswith(wanted)
