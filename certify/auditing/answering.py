@@ -15,6 +15,7 @@ import numpy as np
 from certify.auditing.questions.base import Asked, Options, Question, Wanted
 from certify.auditing.ranked.left_out import Ranking
 from certify.auditing.ranked.named import named
+from certify.auditing.shown.headline import ALONE, settled
 from certify.auditing.spec_run import CERTIFICATE, REPORT, WITNESS, Loaded, Proved, load, prove, tested, write
 from certify.auditing.subject import Subject
 from certify.certificate.audit_folder import DRAFT, SPEC
@@ -43,6 +44,8 @@ UNSEEN: Final = "Not looked at yet: write what you need."
 
 APART: Final = 10.0
 """How many times the lower end the upper end of a size may be for a reader to learn something from it."""
+
+UNHELD: Final = "no certificate holds this ranking"
 
 UNCHECKED: Final = ("what is said of each row by itself is proved by this run alone: no certificate holds it, and "
                     "`certify check` does not derive it again")
@@ -148,8 +151,8 @@ def answered(subject: Subject, question: Question, options: Options, folder: Pat
     answers = _with_ranking(subject, question, options, ranked, certificate, answers, folder)
     cautions, doubt = tuple(cautions_of(certificate)), question.doubt(subject, options, certificate)
     seconds = time.monotonic() - started
-    answers = [replace(one, cautions=cautions if one.in_certificate else (UNCHECKED, *cautions), seconds=seconds)
-               for one in answers]
+    answers = [replace(one, cautions=cautions if one.in_certificate or one.lower is None else (UNCHECKED, *cautions),
+                       seconds=seconds) for one in answers]
     if not doubt:
         return answers
     return [replace(one, verdict=str(Verdict.INCONCLUSIVE), sentence=f"{sentence} is left open", reason=doubt,
@@ -180,16 +183,38 @@ def _with_ranking(subject: Subject, question: Question, options: Options, rankin
     if ranking is None:
         return [replace(first, ranking=question.tabled(subject, certificate)), *others]
     if isinstance(ranking, str):
-        return [replace(first, ranking={"rows": [], "reason": ranking}), *others]
+        rows = {"rows": [], "reason": ranking}
+        if not question.needs_ranking(certificate):
+            return [replace(first, ranking=rows), *others]
+        return [_alone(subject, question, options, None, f"{question.sentence(subject, options)} is left open",
+                       ranking, folder, rows), *answers]
     rows, sentence = named(subject, ranking), question.ranked(subject, options, ranking, certificate)
     if not sentence:
         return [replace(first, ranking=rows), *others]
     low, high = ranking.most.size[0], ranking.upper
-    said = bool(low) or high <= 0
-    return [Answer(question.sentence(subject, options), question.slug, "leave_one_out", low,
-                   high if math.isfinite(high) else None, "", str(Verdict.CERTIFIED if said else Verdict.INCONCLUSIVE),
-                   sentence, "" if said else "no row is proved to change anything", (), 0, False, 0.0, folder, rows,
-                   False), *answers]
+    why = "" if low or high <= 0 else "no row is proved to change anything"
+    return [_alone(subject, question, options, (low, high), f"{sentence}; {UNHELD}", why, folder, rows), *answers]
+
+
+def _alone(subject: Subject, question: Question, options: Options, ends: tuple[float, float] | None, sentence: str,
+           reason: str, folder: Path, rows: Mapping[str, Any]) -> Answer:
+    """The answer of a ranking, which no certificate states; it is open where there is a reason, as where no ends are.
+
+    Args:
+        subject: what it is about.
+        question: that it answers.
+        options: of the question.
+        ends: the most that is proved to be changed, and what nothing changes more than; None where nothing is ranked.
+        sentence: the answer in words.
+        reason: why it is open; "" where it is proved.
+        folder: of the question.
+        rows: member `ranking`.
+    """
+    low, high = ends or (None, math.inf)
+    return Answer(question.sentence(subject, options), question.slug, ALONE, low,
+                  high if math.isfinite(high) else None, "",
+                  str(Verdict.INCONCLUSIVE if reason else Verdict.CERTIFIED), sentence, reason, (), 0, False, 0.0,
+                  folder, rows, False)
 
 
 def draft(subject: Subject, question: Question, options: Options) -> str:
@@ -302,12 +327,14 @@ def _says_something(wanted: Wanted, claim: Mapping[str, Any], total: int) -> boo
 def overall(answers: Sequence[Answer]) -> str:
     """The verdict of an audit.
 
-    Refuted if a threshold that somebody gave is; certified if something was proved and no such threshold is open; else
-    inconclusive.
+    Refuted if a threshold that somebody gave is; certified if a question is answered and no such threshold is open;
+    else inconclusive.
     """
     given = [answer.verdict for answer in answers if answer.asked]
     if "refuted" in given:
         return "refuted"
-    if "inconclusive" in given or not any(answer.verdict != "inconclusive" for answer in answers):
+    if "inconclusive" in given or not any(
+            settled([(one.quantity, one.verdict) for one in answers if one.question == question])
+            for question in {one.question for one in answers}):
         return "inconclusive"
     return "certified"

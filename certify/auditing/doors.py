@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 
 import numpy as np
 
-from certify.auditing.facts import data_facts, guessed
+from certify.auditing.facts import data_facts, guessed, of_target
 from certify.auditing.missing import Unsaid, refuse
 from certify.auditing.store import stored, weights_kept
 from certify.auditing.subject import Given, Subject, threshold_notes, threshold_of
@@ -68,6 +68,9 @@ class RawRows:
         if self.names is None or tuple(names) == self.names:
             return self
         for name in names:
+            if name == self.targets:
+                raise InputError(asked, f"column {name!r}, which the model was fitted to, was taken as the target",
+                                 "name the target with --targets NAME")
             if name not in self.names:
                 raise InputError(asked, f"no column {name!r}, which the model was fitted to; it holds "
                                  f"{listed(self.names)} as features", "give the data it was fitted to")
@@ -87,7 +90,7 @@ def raw_rows(path: Path, role: str, told: Told, known: RawRows | None = None) ->
     Raises:
         InputError: it cannot be read, or what is named is not there.
     """
-    facts = data_facts(path, targets=told.targets if known is None else known.targets)
+    facts = data_facts(path, targets=told.targets if known is None else known.targets, option=True)
     archive = open_archive(read_source(path, role), role)
     asked = f"{role} file {path.name}"
 
@@ -135,7 +138,10 @@ def through_door(model: Path, data: Path, evaluation: Path | None, told: Told, f
     rows = raw_rows(data, "data", told)
     with warnings.catch_warnings(record=True) as heard:  # what a caller in Python is warned of, a reader has to know
         warnings.simplefilter("always", UserWarning)
-        problem, name, rows = door(model, rows, told, folder)
+        try:
+            problem, name, rows = door(model, rows, told, folder)
+        except InputError as error:
+            raise of_target(error, rows.targets, told.targets) from None
         if rows.weights is not None and problem.weights is None:
             problem = replace(problem, weights=SampleWeights(rows.weights))
     points = None if evaluation is None else raw_rows(evaluation, "evaluation", told, rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -95,7 +96,7 @@ def network_facts(model: Path, graph: Path | None, asked: str | None, any_networ
     return NetworkFacts(tuple(widths), asked or said or ("identity" if len(widths) == 2 else None))
 
 
-def data_facts(data: Path, targets: str | None = None) -> DataFacts:
+def data_facts(data: Path, targets: str | None = None, option: bool = False) -> DataFacts:
     """Names of features and targets: the usual ones if they are there, else the first two arrays.
 
     Of a table the target is a column with a usual name or the last, and the features are all others.
@@ -103,6 +104,7 @@ def data_facts(data: Path, targets: str | None = None) -> DataFacts:
     Args:
         data: the file.
         targets: the name of the targets, where somebody said it.
+        option: whether `--targets` can name others.
 
     Raises:
         InputError: the file cannot be read, or its targets are no numbers.
@@ -114,7 +116,10 @@ def data_facts(data: Path, targets: str | None = None) -> DataFacts:
     names: tuple[str, ...] = archive.names
     if archive.table:
         target = targets or next((name for name in names if name in _TARGETS), names[-1])
-        y = archive.read_words(target) if target in names else None
+        try:
+            y = archive.read_words(target) if target in names else None
+        except InputError as error:
+            raise (of_target(error, target, targets) if option else error) from None
         return DataFacts(tuple(name for name in names if name != target), target, y)
     usual = [name for name in names if name in _FEATURES]
     wanted = [name for name in names if name in _TARGETS] if targets is None else [targets]
@@ -136,6 +141,26 @@ def guessed(targets: str | None, features: str, told: Told) -> tuple[str, ...]:
     if features and not told.features and features not in _FEATURES:
         found.append(f"features are {features!r}: --features names others")
     return tuple(found)
+
+
+def of_target(error: InputError, targets: str | None, said: str | None) -> InputError:
+    """The error, which says what was taken as the target where it is about that and nobody named it.
+
+    Args:
+        error: about anything.
+        targets: name of what was taken.
+        said: name of the targets, where somebody said it.
+
+    >>> print(of_target(InputError("y, entry 3", "nan", "give the targets"), "age", None))
+    'age', taken as the target, entry 3: nan; give the targets, or name another column with --targets NAME
+    >>> print(of_target(InputError("X", "3 columns", "give 4"), "age", None))
+    X: 3 columns; give 4
+    """
+    own = None if targets is None else re.match(rf"y\b|(?:column|array) '{re.escape(targets)}'", error.asked)
+    if own is None or said is not None:
+        return error
+    return InputError(f"{targets!r}, taken as the target{error.asked[own.end():]}", error.found,
+                      f"{error.remedy}, or name another column with --targets NAME")
 
 
 def loss_facts(y: np.ndarray[Any, Any] | None, outputs: int) -> LossFacts:

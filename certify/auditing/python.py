@@ -29,7 +29,7 @@ def audit(
     level: float | None = None, ask: str | Sequence[str] = (), seconds: float = 60.0,
     folder: str | Path | None = None, progress: Progress | None = None,
 ) -> Audit:
-    """Ask what is commonly asked about a trained model and the data it was trained on, each answer with a certificate.
+    """Ask what is commonly asked about a trained model and its data; answers without a certificate say so.
 
     Which predictions stay, whichever `delete` rows are left out or `relabel` labels are wrong; which rows matter most;
     how far features may be off before the training loss exceeds a level. What cannot be asked is said with the reason.

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from certify.auditing.doors import through_door
-from certify.auditing.facts import data_facts, guessed, loss_facts, network_facts
+from certify.auditing.facts import data_facts, guessed, loss_facts, network_facts, of_target
 from certify.auditing.missing import Unsaid, refuse
 from certify.auditing.store import KEPT
 from certify.auditing.subject import Given, Subject, threshold_notes, threshold_of
@@ -53,7 +53,7 @@ def recognise(model: Path, data: Path, evaluation: Path | None, told: Told, fold
 def _network(model: Path, data: Path, evaluation: Path | None, told: Told) -> Subject:
     """A model that is a network of a spec as it is; its files are named as they were given."""
     facts = network_facts(model, told.graph, told.activation, False)
-    rows = data_facts(data)
+    rows = data_facts(data, told.targets, True)
     features = list(told.features) or (rows.features if isinstance(rows.features, str) else list(rows.features))
     targets = told.targets or rows.targets
     if isinstance(features, list) and len(features) == 1 and not isinstance(rows.features, tuple):
@@ -71,7 +71,10 @@ def _network(model: Path, data: Path, evaluation: Path | None, told: Told) -> Su
         names["model"] |= {"widths": list(facts.widths), "activation": activation or ACTIVATIONS[0]}
     raw = _read_targets(data, targets, rows.y)
     loss = told.loss or loss_facts(raw, facts.widths[-1]).word
-    network, found = _read(names, loss or "squared", targets=loss is not None)
+    try:
+        network, found = _read(names, loss or "squared", targets=loss is not None)
+    except InputError as error:
+        raise of_target(error, targets, told.targets) from None
     unsaid = Unsaid(facts.needs_activation, loss is None, told.weight_decay is None)
     if loss is None or told.weight_decay is None or facts.needs_activation:
         refuse(unsaid, network, found.X, raw, loss, told.bias_decay)

@@ -177,6 +177,10 @@ class Question(ABC):
         """What a ranking says, in a sentence; "" where the claims of the certificate say it."""
         return ""
 
+    def needs_ranking(self, certificate: Mapping[str, Any]) -> bool:
+        """Whether no claim of the certificate answers it, so that it is open where rows are not ranked."""
+        return False
+
     def doubt(self, subject: Subject, options: Options, certificate: Mapping[str, Any]) -> str:
         """Why a proved claim does not answer the question, though it is true; "" where it does."""
         return ""

@@ -18,6 +18,10 @@ NUMBER = r"\b([0-9]{1,9})\b"
 class Counted(Question):
     """A question about a number of rows, which is the member `option` of the options."""
 
+    def demanded(self, options: Options) -> bool:
+        """Where another number of rows than one was given too."""
+        return options.named or options.of(self.option) != 1
+
     def rest(self, phrase: str) -> str:
         """Without the number of rows, or the share of them."""
         pattern = SHARE if re.search(SHARE, phrase, flags=re.IGNORECASE) else NUMBER

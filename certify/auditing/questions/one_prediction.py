@@ -118,6 +118,10 @@ class OnePrediction(Question):
         said = flips(subject, ranking)
         return f"{most(subject, ranking)}; {said}" if said else most(subject, ranking)
 
+    def needs_ranking(self, certificate: Mapping[str, Any]) -> bool:
+        """Always: claims say what happens to the prediction, and not which rows matter."""
+        return True
+
     def answer(self, subject: Subject, options: Options, claim: Claim) -> str:
         """A claim in words."""
         name, change = f"prediction {options.prediction}", f"whichever training row is left out {subject.again}"

@@ -34,6 +34,7 @@ from certify.format.quantities import (
 )
 from certify.format.words import Loss
 from certify.network.graph.graph import GraphNetwork
+from certify.network.loss.losses import loss_named
 from certify.network.network import Network
 from certify.problem.bound import Bound
 from certify.problem.problem import Problem
@@ -113,6 +114,10 @@ class WhichRows(Question):
                       and claim["upper"] <= APART * (claim["lower"] or 0.0) for claim in certificate["claims"])
         return "" if claimed else most(subject, ranking)
 
+    def needs_ranking(self, certificate: Mapping[str, Any]) -> bool:
+        """Where its claims are about predictions, as outputs and weights are left open."""
+        return all(claim["quantity"] in COUNTS for claim in certificate["claims"])
+
     def doubt(self, subject: Subject, options: Options, certificate: Mapping[str, Any]) -> str:
         """That rows count by rounding alone."""
         for claim in certificate["claims"]:
@@ -139,8 +144,19 @@ class WhichRows(Question):
         if not low:
             return (f"no training row's absence changes {what} by more than {at_most(high, 4)} from {START}, when it "
                     f"is left out {subject.again}")
-        return (f"{named} {sure} to {what}: when it is left out {subject.again} the change from "
-                f"{START} is at least {at_least(low, 4)}, and no row's absence makes it more than {at_most(high, 4)}")
+        moved, verb, it = _moved(subject, claim["quantity"])
+        return (f"{named} {sure} to {what}: when it is left out {subject.again} {moved} {verb} by at least "
+                f"{at_least(low, 4)} from {START}, and no row's absence moves {it} by more than {at_most(high, 4)}")
+
+
+def _moved(subject: Subject, quantity: str) -> tuple[str, str, str]:
+    """What moves, in what unit, with its verb, and what it is called after that."""
+    if quantity == DISTANCE.name:
+        return "the weights (root of the sum of squares)", "move", "them"
+    several = subject.network.widths[-1] > 1
+    unit = loss_named(subject.loss).unit
+    what = f"{subject.outputs} ({unit})" if unit else subject.outputs
+    return (what, "move", "them") if several else (what, "moves", "one")
 
 
 def _ratio(subject: Subject) -> float:

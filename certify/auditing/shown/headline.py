@@ -3,9 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
-INCONCLUSIVE = "inconclusive"
+INCONCLUSIVE: Final = "inconclusive"
+
+ALONE: Final = "leave_one_out"
+"""What a ranking measures, which no certificate states. It alone answers a question that has it: what is proved beside
+it, e.g. which predictions stay, is no answer to which rows matter."""
+
+
+def settled(answers: Sequence[tuple[str, str]]) -> bool:
+    """Whether one question has an answer that is proved or refuted.
+
+    Args:
+        answers: quantity and verdict of each of its answers.
+
+    >>> settled([("stable_predictions", "certified")]), settled([(ALONE, INCONCLUSIVE), ("distance", "certified")])
+    (True, False)
+    """
+    own = [verdict for quantity, verdict in answers if quantity == ALONE]
+    return any(verdict != INCONCLUSIVE for verdict in own or [verdict for _, verdict in answers])
 
 
 def headline(content: Mapping[str, Any]) -> str:
@@ -24,12 +41,13 @@ def headline(content: Mapping[str, Any]) -> str:
     >>> headline({"answers": [], "skipped": [skipped, skipped]})
     'no question applies; 2 do not apply (labels wrong, labels wrong)'
     """
-    proved: dict[str, bool] = {}
+    found: dict[str, list[tuple[str, str]]] = {}
     names: dict[str, str] = {}
     for answer in content["answers"]:
         asked = answer["question"]
         names[asked] = answer.get("ask", asked)
-        proved[asked] = proved.get(asked, False) or answer["verdict"] != INCONCLUSIVE
+        found.setdefault(asked, []).append((answer.get("quantity", ""), answer["verdict"]))
+    proved = {asked: settled(answers) for asked, answers in found.items()}
     failed = [one["question"] for one in content["skipped"] if one.get("applies")]
     apart = [one["question"] for one in content["skipped"] if not one.get("applies")]
     count, done = len(proved) + len(failed), sum(proved.values())

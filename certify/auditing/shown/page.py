@@ -61,7 +61,8 @@ def _grouped(content: Mapping[str, Any]) -> list[dict[str, Any]]:
         said = found[-1]["answers"]
         if any(one["answer"] == answer["answer"] for one in said):
             continue  # a question that is open says the same of each of its quantities
-        why, ways = ("", ()) if any(one["reason"] == answer["reason"] for one in said) else brief(answer["reason"])
+        told = {one["reason"] for one in said} | {(answer.get("ranking") or {}).get("reason")}
+        why, ways = ("", ()) if answer["reason"] in told else brief(answer["reason"])
         said.append({**answer, "why": why, "ways": ways})
     return found
 

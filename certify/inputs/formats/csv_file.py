@@ -21,6 +21,7 @@ from certify.rigor import fp
 
 _INTEGER: Final = re.compile(r"[+-]?[0-9]+")
 _DECIMAL: Final = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_INFINITE: Final = re.compile(r"[+-]?inf(inity)?", flags=re.IGNORECASE)
 _MISSING: Final = ("", "na", "n/a", "nan", "null", "none", "-", "?", ".")
 
 
@@ -113,6 +114,8 @@ class CsvArchive(Archive):
             raise InputError(where, f"{field!r}, a missing value", "give every row a number, or leave the row out")
         if _DECIMAL.fullmatch(field):
             raise InputError(where, f"{field[:60]!r} is beyond the range of doubles", "give a number below 1.8e308")
+        if _INFINITE.fullmatch(field):
+            raise InputError(where, f"{field!r}, which is no finite number", "correct it, or leave the row out")
         remedy = "write 1234.5, with a decimal point and without separators of thousands"
         if field.isalpha():
             remedy = "only numbers can be read: give every category a number, and the network what it was trained on"

@@ -164,7 +164,8 @@ READERS: Final[Mapping[str, Callable[[Any, Array, int], Linear]]] = MappingProxy
 REFUSED: Final[Mapping[str, tuple[str, str]]] = MappingProxyType({
     "HuberRegressor": ("which fits a scale together with the weights, so that its loss is not that of a head",
                        "fit Ridge, or train a head with the Huber loss of threshold 1"),
-    "SVC": ("whose hinge has a slope that jumps, or whose kernel is no head", "fit LinearSVC"),
+    "SVC": ("which is not supported: its loss has a kink, and with a kernel it is no linear model",
+            "fit LinearSVC with loss='squared_hinge'"),
     "Lasso": ("whose penalty is l1", "fit Ridge"), "ElasticNet": ("whose penalty is l1", "fit Ridge"),
 })
 """By the name of the class: why it is not one of them, and which is."""

@@ -15,6 +15,9 @@ from certify.inputs.given import given_numbers
 from certify.network.network import Network
 from certify.rigor.fp import Array
 
+FEW = 5
+"""Labels that are named in a message."""
+
 
 @dataclass(frozen=True, eq=False)
 class Linear:
@@ -95,14 +98,22 @@ def numbers(estimator: Any, y: Array) -> Any:
     try:
         places = np.searchsorted(classes, flat)
     except TypeError:  # words beside numbers have no order
-        raise InputError("y", f"labels that the estimator was not fitted to, e.g. {flat[0]!s}",
-                         f"give the targets it was fitted to: {', '.join(map(repr, classes[:5].tolist()))}") from None
+        raise _unknown(classes, flat) from None
     if not (places < len(classes)).all() or not (classes[np.minimum(places, len(classes) - 1)] == flat).all():
-        raise InputError("y", "labels that the estimator was not fitted to", "give the targets it was fitted to")
+        raise _unknown(classes, flat)
     if len(np.unique(places)) < len(classes):
         raise InputError("y", f"{len(np.unique(places))} of the {len(classes)} labels that the estimator was fitted to",
                          "give the targets it was fitted to")
     return places
+
+
+def _unknown(classes: Array, labels: Array) -> InputError:
+    """The first label that is none of the classes, with its row."""
+    known = set(classes.tolist())
+    row = next((i for i, label in enumerate(labels.tolist()) if label not in known), 0)
+    more = ", …" if len(classes) > FEW else ""
+    return InputError("y", f"labels that the estimator was not fitted to, first {labels[row]!s:.40} in row {row}",
+                      f"give the targets it was fitted to: {', '.join(map(repr, classes[:FEW].tolist()))}{more}")
 
 
 def layer(estimator: Any) -> tuple[Array, Array | None]:

@@ -32,6 +32,9 @@ ALLOWED: Final = frozenset({
 
 What skops trusts by itself are the estimators of scikit-learn, arrays and ufuncs of numpy and scipy, and numbers."""
 
+TREES: Final = ("sklearn.tree.", "sklearn.ensemble.")
+"""How types that trees and forests hold begin."""
+
 _DAMAGED: Final = "save the fitted estimator again with skops.io.dump"
 _ERRORS: Final = (*ZIP_ERRORS, json.JSONDecodeError, TypeError, AttributeError, ImportError, RecursionError,
                   AssertionError, SyntaxError, TokenError)
@@ -68,6 +71,10 @@ def estimator_in(source: Source) -> Any:
     except _ERRORS as error:
         raise InputError(asked, f"no file of skops, or damaged ({_short(error)})", _DAMAGED) from None
     strange = [name for name in named if name not in ALLOWED]
+    if any(name.startswith(TREES) for name in strange):
+        raise InputError(asked, f"it holds {listed(strange)}: decision trees, and forests of them, are not supported; "
+                         "nothing of it was loaded", "fit a linear model or a network that from_sklearn reads, e.g. "
+                         "LogisticRegression or Ridge")
     if strange:
         raise InputError(asked, f"it holds {listed(strange)}, which may run code; nothing of it was loaded",
                          "give an estimator of scikit-learn that from_sklearn reads, or call it in Python where you "

@@ -116,8 +116,9 @@ def _units(scalers: list[Any], columns: int) -> tuple[tuple[float, ...], tuple[f
 def _scaler(step: Any) -> tuple[str, Callable[[Any], Any]]:
     name = type(step).__name__
     if name not in SCALERS:
-        raise InputError("estimator", f"a pipeline with {name}", f"apply it to X and X_eval before; only "
-                         f"{', '.join(SCALERS)} are known in a pipeline")
+        raise InputError("estimator", f"a pipeline with {name}", "apply it to X and X_eval before (from files: save "
+                         f"model[-1], and tables of model[:-1].transform of the rows); only {', '.join(SCALERS)} are "
+                         "known in a pipeline")
     if not hasattr(step, "scale_"):
         raise InputError("estimator", f"{name} that is not fitted", "call fit first")
     fitted = getattr(step, "feature_names_in_", None)

@@ -39,6 +39,7 @@ class Loss(ABC):
         weighs: whether its targets weigh the classes, so that none may be negative.
         quadratic: whether its second derivative by the outputs is the identity everywhere.
         output: what an output is, in words, where it is not what a target is.
+        unit: in what an output is counted, where it has a unit of its own.
         shifts: whether one number added to all outputs of a row changes nothing.
     """
 
@@ -48,6 +49,7 @@ class Loss(ABC):
     quadratic: ClassVar[bool] = False
     shifts: ClassVar[bool] = False
     output: ClassVar[str] = ""
+    unit: ClassVar[str] = ""
 
     @abstractmethod
     def terms(self, output: Balls, targets: Array | None, labels: Array | None, arithmetic: Arithmetic) -> LossTerms:

@@ -17,7 +17,7 @@ from certify.rigor.fp import RAISE, Array
 class Logistic(Loss):
     """`log(1 + e^(−sf))` of one output, s = ±1 from labels 0/1 or −1/1."""
 
-    name = "logistic"
+    name, unit = "logistic", "log-odds"
 
     def terms(self, output: Balls, targets: Array | None, labels: Array | None, arithmetic: Arithmetic) -> LossTerms:
         """By balls at the midpoints."""

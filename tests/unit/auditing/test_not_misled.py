@@ -63,6 +63,42 @@ def test_columns_of_a_table_are_those_the_estimator_was_fitted_to_by_name(tmp_pa
     assert said in capsys.readouterr().err and said in (tmp_path / "wide" / "audit.json").read_text()
     missing = table(tmp_path / "m.csv", "abdy", [*X.T, Y])
     assert main(["audit", str(tmp_path / "m.skops"), missing, "-q", "-o", str(tmp_path / "no")]) == 2
+    last = table(tmp_path / "last.csv", ("class", *"abc"), [Y, *X.T])
+    capsys.readouterr()
+    assert main(["audit", str(tmp_path / "m.skops"), last, "-q", "-o", str(tmp_path / "no")]) == 2
+    assert capsys.readouterr().err == ("certify: data file: column 'c', which the model was fitted to, was taken as "
+                                       "the target; name the target with --targets NAME\n")
+
+
+@pytest.mark.parametrize(("last", "wanted"), [
+    ([0.0, 0.0, 0.5], "'d', taken as the target: labels that the estimator was not fitted to, first 0.5 in row 2; give "
+                      "the targets it was fitted to: 0, 1, or name another column with --targets NAME"),
+    (["1", "2", "oak"], "'d', taken as the target in data file {data}, row 2 (line 4): 'oak' is no decimal number; "
+                        "only numbers can be read: give every category a number, and the network what it was trained "
+                        "on, or name another column with --targets NAME")])
+def test_an_error_says_what_was_taken_as_the_target(last, wanted, tmp_path, capsys):
+    pytest.importorskip("skops.io").dump(logistic(), tmp_path / "m.skops")
+    data = table(tmp_path / "d.csv", ("class", *"abcd"), [Y, *X.T, [*last, *[0] * (len(Y) - 3)]])
+    asked = ["audit", str(tmp_path / "m.skops"), data, "-q", "-o", str(tmp_path / "out")]
+    assert main(asked) == 2
+    assert capsys.readouterr().err == f"certify: {wanted.format(data=data)}\n"
+    assert main([*asked, "--targets", "class", "--features", "a,b,c", "--ask", "rows deleted"]) == 0
+
+
+def test_an_error_of_a_linear_model_says_what_was_taken_as_the_target(linear, capsys):
+    data = table(linear / "last.csv", ("class", *"ab", "c"), [Y, *X.T])
+    asked = ["audit", str(linear / "m.npz"), data, *TOLD, "-q", "-o", str(linear / "out")]
+    assert main(asked) == 2
+    assert "'c', taken as the target" in (said := capsys.readouterr().err) and "--targets NAME" in said
+    assert main([*asked, "--targets", "class", "--ask", "rows deleted"]) == 0
+
+
+@pytest.mark.parametrize(("options", "status"), [
+    (("--delete", "500"), 4), (("--relabel", "18"), 4), (("--ask", "500 rows deleted"), 4), ((), 0)])
+def test_a_number_of_rows_that_makes_no_sense_is_a_question_without_an_answer(options, status, linear, capsys):
+    assert main(["audit", str(linear / "m.npz"), str(linear / "d.csv"), *TOLD, "-q", "-o", str(linear / "out"),
+                 *options]) == status
+    assert capsys.readouterr().out.splitlines()[-1].startswith("certified" if status == 0 else "inconclusive")
 
 
 def test_labels_to_predict_are_those_of_the_column_of_the_training_targets(linear, capsys):

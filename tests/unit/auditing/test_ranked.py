@@ -127,6 +127,8 @@ def test_what_no_certificate_holds_is_said_and_the_one_beside_it_checks(kind, tm
     assert "no certificate holds it" in first["cautions"][0] and not any(
         "no certificate" in words for one in others for words in one["cautions"])
     assert others[0]["quantity"] == "stable_predictions" and found.verdict == "certified"
+    assert first["answer"].endswith("; no certificate holds this ranking")
+    assert not any("no certificate" in one["answer"] for one in others)
     assert check([str(tmp_path / "certificate.json")]) == 0, capsys.readouterr()
 
 
@@ -141,6 +143,31 @@ def test_rows_are_not_ranked_beyond_what_is_held_or_in_no_time(monkeypatch):
     monkeypatch.setattr("certify.auditing.ranked.left_out.time", clock)
     found = certify.audit(problem, points, ask="which rows matter").answers
     assert "the time was up" in found[0].ranking["reason"]
+
+
+@pytest.mark.parametrize(("asked", "status", "headline"), [
+    (("which rows matter",), 4, "inconclusive 0 of 1 question answered with a proof; 1 open (which rows)"),
+    (("which rows matter", "rows deleted"), 0, "certified 1 of 2 questions answered with a proof; 1 open (which rows)"),
+    (("prediction 1",), 4, "inconclusive 0 of 1 question answered with a proof; 1 open (one prediction)")])
+def test_a_question_on_rows_not_ranked_in_time_is_open(asked, status, headline, monkeypatch, tmp_path, capsys):
+    model, X, y, points = drawn("softmax")
+    for name, arrays in (("linear", {"coef": model.coef_, "intercept": model.intercept_}),
+                         ("train", {"X": X, "y": np.unique(y, return_inverse=True)[1]}), ("new", {"X": points})):
+        np.savez(tmp_path / f"{name}.npz", **arrays)
+    clock = SimpleNamespace(monotonic=iter(range(0, 10**6, 1000)).__next__)
+    monkeypatch.setattr("certify.auditing.ranked.left_out.time", clock)
+    files, out = [str(tmp_path / f"{name}.npz") for name in ("linear", "train", "new")], tmp_path / "out"
+    assert main(["audit", files[0], files[1], "--eval", files[2], "--loss", "cross_entropy", "--weight-decay",
+                 repr(1 / len(X)), "--no-bias-decay", "-o", str(out), "-q",
+                 *(word for one in asked for word in ("--ask", one))]) == status
+    said = capsys.readouterr()
+    lines, content = said.out.splitlines(), json.loads((out / "audit.json").read_text())
+    assert lines[0].startswith("open    which training rows matter most") and "[the time was up" in lines[0]
+    assert lines[-1] == headline and any(line.startswith("proved ") for line in lines)  # what stays, beside it
+    assert content["answers"][0]["verdict"] == "inconclusive" and content["verdict"] == headline.partition(" ")[0]
+    assert "no certificate holds" not in said.err + lines[0]
+    page = (out / "audit.html").read_text()
+    assert "left open" in page and page.count("the time was up") == 1
 
 
 def test_the_rows_of_one_prediction_are_named_and_one_that_flips_it_alone(tmp_path, capsys):
@@ -279,3 +306,18 @@ def test_a_row_is_called_the_one_that_matters_most_where_no_other_is_beyond_it(e
              "rows": [3, 4], "row_lower": list(lows), "row_upper": list(highs), "witness": {}}
     said = WhichRows().answer(subject, Options(), claim)
     assert f"training row 3 {wanted}" in said
+
+
+@pytest.mark.parametrize(("kind", "quantity", "wanted"), [
+    ("raw", "prediction_change", "an output (log-odds) moves by at least 2 from today's exact minimum, and no row's "
+                                 "absence moves one by more than 3"),
+    ("softmax", "prediction_change", "the outputs of a row together (root of the sum of squares) move by at least 2 "
+                                     "from today's exact minimum, and no row's absence moves them by more than 3"),
+    ("raw", "distance", "the weights (root of the sum of squares) move by at least 2 from today's exact minimum, and "
+                        "no row's absence moves them by more than 3")])
+def test_the_row_that_matters_is_said_with_what_it_moves_and_in_what_unit(kind, quantity, wanted):
+    model, X, y, points = drawn(kind)
+    subject = certify.audit(certify.from_sklearn(model, X, y), points, ask="rows deleted").subject
+    claim = {"quantity": quantity, "lower": 2.0, "upper": 3.0, "witness": {"changed": [4]}}
+    said = WhichRows().answer(subject, Options(), claim)
+    assert said.startswith("training row 4 may matter most") and said.endswith(wanted)

@@ -84,7 +84,7 @@ def test_labels_that_are_none_are_refused_in_one_line() -> None:
             found.accuracy(wrong)
         assert str(caught.value) == said
     for fitted in (RidgeClassifier().fit(X, y), LogisticRegression().fit(X, y)):
-        with pytest.raises(InputError, match="labels that the estimator was not fitted to, e.g. 0; give the targets"):
+        with pytest.raises(InputError, match="not fitted to, first 0 in row 0; give the targets .*: 'ham', 'spam'"):
             from_sklearn(fitted, X, np.zeros(30, dtype=int).astype(object))
         with pytest.raises(InputError, match="labels that the estimator was not fitted to"):
             from_sklearn(fitted, X, TWO)
