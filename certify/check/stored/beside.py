@@ -45,12 +45,14 @@ class Beside:
         widest: the largest residual of a contrast of each row in size, in these units, no less.
         off: of each output, at least the Euclidean length of what all its residuals are off by.
         leverages: `K_ii` in units of `2^−BITS`, no less.
+        above: by how much one of them may exceed `K_ii` at most.
     """
 
     residuals: tuple[array[int], ...]
     widest: array[int]
     off: tuple[arb, ...]
     leverages: array[int]
+    above: int
 
     def largest(self, count: int) -> tuple[arb, arb, arb]:
         """Of the `count` largest: leverages together, the length of the residuals, and `Σ√K_ii|r_i|`, all no less.
@@ -84,33 +86,36 @@ def beside(ground: Ground, tell: Callable[[str], None]) -> Beside:
     inverse, short = _short(ground.system)
     error, drop = _error(ground.system, scale(short)), 2 * ground.bits + short - BITS
     residuals: list[array[int]] = [array("q") for _ in solutions]
-    widest, leverages = array("q"), array("q")
+    leverages = array("q")
     across = fmpz_mat([s.u for s in solutions]).transpose()
     ups = [ground.bits + s.bits - BITS for s in solutions]
     p, classes, more = ground.system.p, ground.rows.classes, ceiling(error) + 1
     for first, part in ground.rows.parts(ground.system.shifts, ground.bits):
         block = matrix(part, p)
         here = classes[first:first + block.nrows()]
-        own = []
         for a, (up, fitted) in enumerate(zip(ups, (block * across).transpose().tolist(), strict=True)):
             of = a if len(solutions) > 1 else 1
-            own.append([(ONE if y == of else -ONE) - _moved(x, up) for y, x in zip(here, fitted, strict=True)])
-            if max(map(abs, own[-1])) > MOST // 2:
+            own = [(ONE if y == of else -ONE) - _moved(x, up) for y, x in zip(here, fitted, strict=True)]
+            if max(map(abs, own)) > MOST // 2:
                 raise Invalid("problem", "the model is the one minimum",
                               f"residuals beyond 2^{MOST.bit_length() - 2 - BITS} are found, of which nothing follows")
-            residuals[a].extend(own[-1])
-        if len(own) == 1:
-            widest.extend([abs(x) + 1 for x in own[0]])
-        else:
-            widest.extend([max(row) - min(row) + 2 for row in zip(*own, strict=True)])
+            residuals[a].extend(own)
         if error < SEEN:
             leverages.extend([max(0, _moved(x, drop)) + more for x in _energies(part, p, inverse)])
         else:
             radius = cut((block.nrows(), p), ground.bits) if ground.system.loose > 0 else ZERO
             leverages.extend(_solved(ground.system, Whole(block, ground.bits, radius)))
     tell("residuals and leverages of all rows are known")
-    return Beside(tuple(residuals), widest, tuple(
-        (s.off + arb(ground.system.n).sqrt() * scale(BITS)).upper() for s in solutions), leverages)
+    return Beside(tuple(residuals), widest_of(residuals), tuple(
+        (s.off + arb(ground.system.n).sqrt() * scale(BITS)).upper() for s in solutions), leverages,
+        2 * more if error < SEEN else ONE)
+
+
+def widest_of(residuals: Sequence[array[int]]) -> array[int]:
+    """The largest residual of a contrast of each row in size, a unit more for each output that it is of."""
+    if len(residuals) == 1:
+        return array("q", [abs(x) + 1 for x in residuals[0]])
+    return array("q", [max(row) - min(row) + 2 for row in zip(*residuals, strict=True)])
 
 
 def _solutions(ground: Ground) -> list[Solution]:
@@ -172,7 +177,7 @@ def ceiling(error: arb) -> int:
 
 def _moved(x: fmpz, drop: int) -> int:
     """`x·2^−drop`, rounded down."""
-    return int(x) >> drop if drop >= 0 else int(x) << -drop
+    return int(x >> drop) if drop >= 0 else int(x) << -drop
 
 
 def energies(rows: Sequence[Sequence[fmpz]], bits: int, radius: arb, solutions: Sequence[Solution]) -> list[arb]:

@@ -1,7 +1,8 @@
 """D4c for rows on disk: which labels any m deletions leave, and which named ones turn.
 
 `K_MM ⪯ κI` for the m largest leverages together, `λ = κ/(1 − κ)`: deleting M takes `c_MᵀN⁻¹r_M` from a contrast, at
-most `|c_M||r_M|/(1 − κ)`, and at most the sum over M of `(1 + ½λ)c_i r_i + ¼λ(σc_i² + τr_i²)`.
+most `|c_M||r_M|/(1 − κ)`, and at most the sum over M of `(1 + ½λ)c_i r_i + ¼λ(σc_i² + τr_i²)`. One row takes
+`c_ir_i/(1 − K_ii)` (D4f).
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ from heapq import nlargest
 
 from flint import arb
 
-from certify.check.linalg.balls import ZERO, largest
+from certify.check.linalg.balls import ONE, ZERO, largest
 from certify.check.linalg.fixed import scale
 from certify.check.stored.beside import BITS, Beside, beside
 from certify.check.stored.conditions import conditions_of, lasts, margins
 from certify.check.stored.evaluated import Row
 from certify.check.stored.ground import Ground
 from certify.check.stored.largest import QUICK, SHARP, point_of
+from certify.check.stored.one_row import divided
 from certify.check.stored.some import Named, Open, Taken, named, screened
 from certify.check.stored.stated import Stated
 from certify.format.refusal import Invalid
@@ -43,12 +45,15 @@ class Deletions:
     def __init__(self, ground: Ground, stated: Stated, tell: Callable[[str], None]) -> None:
         self.ground, self.count = ground, stated.count
         self.beside: Beside = beside(ground, tell)
-        kappa, length, both = self.beside.largest(stated.count)
-        off = 2 * largest(self.beside.off)
-        self.taken = None
+        kappa = self.beside.largest(stated.count)[0]
+        self.taken, self.stays = None, self.beside
         if kappa < 1:
-            self.taken = Taken(kappa, (kappa / (1 - kappa)).upper(), (length + off).upper(),
-                               (both + kappa.sqrt() * off).upper())
+            alone = stated.count == 1
+            self.stays = divided(self.beside) if alone else self.beside
+            _, length, both = self.stays.largest(stated.count)
+            off = 2 * largest(self.stays.off)
+            self.taken = Taken(kappa, ZERO if alone else (kappa / (1 - kappa)).upper(), (length + off).upper(),
+                               (both + kappa.sqrt() * off).upper(), alone)
         assert stated.changed is not None
         self.changed = dict(zip(stated.flips, stated.changed, strict=True))
         self._open: list[Open] = []
@@ -94,7 +99,7 @@ class Deletions:
         for bits, times, more in KEPT:
             if left and self.taken is not None:
                 kept = min(times * self.count + more, self.ground.system.n)
-                yes = screened(self.ground, self.beside, self.taken, left, self.count, kept, bits)
+                yes = screened(self.ground, self.stays, self.taken, left, self.count, kept, bits)
                 left = [one for one, proved in zip(left, yes, strict=True) if not proved]
                 tell(f"{len(left)} of them are left")
         if left:
@@ -109,12 +114,16 @@ class Deletions:
     def _flipped(self, one: Open, those: Named) -> bool:
         """Whether the named rows take more than some contrast has, and leave a row of the class that wins.
 
-        `cᵀN⁻¹r ≥ c·r − ½λ(|c||r| − c·r)`, λ of as many rows as are named.
+        `cᵀN⁻¹r ≥ c·r − ½λ(|c||r| − c·r)`, λ of as many rows as are named; of one `cr/(1 − K)`, K from
+        either side.
         """
         kappa = (arb(sum(nlargest(self.count, those.leverages))) * scale(BITS)).upper()
         if not kappa < 1:
             return False
-        lam = kappa / (1 - kappa)
+        alone = len(those.rows) == 1
+        lam = ZERO if alone else kappa / (1 - kappa)
+        most_left = 1 - arb(max(0, those.leverages[0] - self.beside.above)) * scale(BITS) if alone else ONE
+        least_left = 1 - kappa if alone else ONE
         c = [arb(x) * those.unit for x in those.influences]
         gone = Counter(self.ground.rows.classes[i] for i in those.rows)
         for margin in one.margins:
@@ -128,6 +137,7 @@ class Deletions:
             product = sum((x * y for x, y in zip(c, r, strict=True)), ZERO) + arb(0, 1) * error
             most = (size_c + margin.off) * (size_r + off_r)
             least = product - lam * (most - product) / 2
+            least = (least / most_left).min(least / least_left)  # more than 0 is least by the first, less by the other
             if margin.left(least, 0, ZERO) < 0:
                 return True
         return False

@@ -52,14 +52,15 @@ class Rows:
         """Rows of a part."""
         return part_of(max(self.shape[1], self.number))
 
-    def parts(self, shifts: Sequence[int], bits: int) -> Iterator[tuple[int, list[int]]]:
+    def parts(self, shifts: Sequence[int], bits: int, step: int = 0) -> Iterator[tuple[int, list[int]]]:
         """Some rows after the others in whole numbers, row by row, with the number of the first.
 
         Args:
             shifts: of the columns.
             bits: behind the point, in scaled columns.
+            step: how many rows; `self.step` where nothing is said.
         """
-        return Whole(self.features, self.ones, shifts, bits).parts(self.step)
+        return Whole(self.features, self.ones, shifts, bits).parts(step or self.step)
 
 
 def part_of(columns: int) -> int:

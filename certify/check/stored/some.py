@@ -44,12 +44,14 @@ class Taken:
         kappa, lam: bounds of the eigenvalues of `K_MM`, and `κ/(1 − κ)`.
         length: at least `|r_M|`.
         both: at least `Σ_M √K_ii|r_i|`.
+        alone: whether M is one row, and residuals are divided by `1 − K_ii`.
     """
 
     kappa: arb
     lam: arb
     length: arb
     both: arb
+    alone: bool = False
 
     def most(self, energy: arb, size: arb) -> arb:
         """At most `c_MᵀN⁻¹r_M`: by lengths, or by leverages row by row.
@@ -57,7 +59,7 @@ class Taken:
         `|c_i| ≤ √K_ii|e|`, so `|c_M| ≤ √κ|e|`, and `cᵀN⁻¹r ≤ Σ|c_i||r_i| + λ|c_M||r_M|`.
         """
         reach = self.kappa.sqrt() * energy
-        whole = reach.min(size) * self.length / (1 - self.kappa)
+        whole = reach.min(size) * self.length / (1 if self.alone else 1 - self.kappa)
         return whole.min(energy * self.both + self.lam * reach * self.length).upper()
 
 
@@ -198,9 +200,9 @@ def _possible(values: list[int], widest: list[int], by: tuple[int, ...], bar: in
     once, c2, r2 = by
     r = nlargest(1 + len(widest) // FEW, widest)[-1]
     left = bar - r2 * r * r
-    if left <= 0 or c2 <= 0:
+    if left <= 0 or not (c2 or once * r):
         return range(len(values))
-    a = (isqrt((once * r) ** 2 + 4 * c2 * left) - once * r) // (2 * c2)
+    a = (isqrt((once * r) ** 2 + 4 * c2 * left) - once * r) // (2 * c2) if c2 else left // (once * r)
     high, low = a + 1 << drop, -a << drop
     return sorted({i for i, x in enumerate(values) if x >= high or x < low} | {
         i for i, x in enumerate(widest) if x > r})

@@ -66,10 +66,10 @@ class Held:
     count: int
 
     def each(self, one: Point) -> arb:
-        """What an influence `c_j = s_j·H⁻¹e` may err by: `|s_j||e − Hu|`, and the bits of the row."""
+        """What an influence `c_j = s_j·H⁻¹e` may err by: `|s_j||e − Hu|`, and the bits of the row and of u."""
         s = one.solution
         off = s.off + self.share * (one.energy + s.off)
-        return (self.longest * off * (1 + SOME) + self.lost.row * s.size).upper()
+        return (self.longest * off * (1 + SOME) + self.lost.row * s.size + one.cut).upper()
 
     def rest(self, one: Point, unit: arb) -> arb:
         """What linearising leaves, and the gradient: by lengths, or by the largest influence that bends."""
@@ -166,18 +166,16 @@ class Lengths:
 
     def _proved(self, left: list[Point], lost: Cut) -> Held:
         """By one reading all that lengths do not decide."""
-        for one in left:
-            one.start()
         reading = Reading(Asked(self.rows, self.system, lost, self.centre, self.distance,
-                                self.stated.deletes, Points(left, self.stated.count), self.stated.count))
+                                self.stated.deletes, Points(left, self.stated.count, lost.bits), self.stated.count))
         held = self._held(reading)
         self.tell("the minimum is near enough to the centre after every change")
         for one in left:
-            unit = scale(lost.bits + one.solution.bits)
+            unit = one.unit(lost.bits)
             if not (least(one, held, unit) > 0 if one.rows is None else most(one, held, unit) < 0):
                 raise _wrong(one, "it is not proved")
-        self.already = sum(one.rows is not None and bool(one.margin + held.rest(
-            one, scale(lost.bits + one.solution.bits)) < 0) for one in left)
+        self.already = sum(one.rows is not None and bool(one.margin + held.rest(one, one.unit(lost.bits)) < 0)
+                           for one in left)
         return held
 
     def _possible(self, one: Point) -> None:
@@ -235,7 +233,7 @@ class Lengths:
                  for x, y in zip(own, reading.pulled.entries(), strict=True)]
         g = Whole(fmpz_mat(1, p, whole), GRADIENT_BITS, (2 * arb(p).sqrt() * scale(GRADIENT_BITS)).upper())
         (length,) = energies([whole], g.bits, g.radius, system.solved(g))
-        cuts = (arb(reading.slack) + 1) * scale(SLOPE_BITS) * n * system.longest
+        cuts = reading.slack * scale(SLOPE_BITS) * n * system.longest
         cuts += arb(reading.squares).sqrt() * scale(SLOPE_BITS) * n.sqrt() * lost.row
         cuts += scale(system.matrix.bits) * centre.length
         margins = (1 + unsure) * lost.margin.exp() * lost.margin * n.sqrt() * arb(0.51)

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from operator import mul
 
-from flint import arb, fmpz_mat
+from flint import arb, fmpz, fmpz_mat
 
-from certify.check.linalg.fixed import scale
+from certify.check.linalg.balls import ZERO
+from certify.check.linalg.fixed import longest, scale
 from certify.check.stored.beside import energies
 from certify.check.stored.evaluated import BATCH, Weights, labels_of
 from certify.check.stored.ground import with_ones
@@ -19,6 +20,10 @@ from certify.check.theorems.head.rows.squared.ridge import FEATURE_BITS, Solutio
 
 FINE = 30
 """Bits of what a row pulls, and of how it bends."""
+
+SHORT, FEWEST = 62, 20
+"""Bits that an influence has at most where its point is cut for that, as longer integers take ten times as long to be
+read; and with how few bits of a point that is not done."""
 
 
 @dataclass
@@ -35,6 +40,7 @@ class Point:
         bar: how large another one has to be.
         bent: the largest `|c_j|β(x_j)`.
         named: by row `y_jφ̂_j·u`, and between what it pulls.
+        drop: how many bits of u are cut off in all of these.
     """
 
     number: int
@@ -47,10 +53,24 @@ class Point:
     bar: int = 0
     bent: int = 0
     named: dict[int, tuple[int, arb]] = field(default_factory=dict)
+    drop: int = 0
 
-    def start(self) -> None:
-        """Forget what was found."""
+    def start(self, bits: int) -> list[fmpz]:
+        """Forget what was found; what is left of u for features of so many bits, each less than 1 in size."""
         self.most, self.bar, self.bent, self.named = [], 0, 0, {}
+        u = self.solution.u
+        room = SHORT - bits - len(u).bit_length()
+        self.drop = max(0, longest(u) - room) if room >= FEWEST else 0
+        return [x >> self.drop for x in u]
+
+    def unit(self, bits: int) -> arb:
+        """Of influences, with features of so many bits."""
+        return scale(bits + self.solution.bits - self.drop)
+
+    @property
+    def cut(self) -> arb:
+        """What an influence loses by the bits that are cut off u: less than one of them in every column."""
+        return len(self.solution.u) * scale(self.solution.bits - self.drop) if self.drop else ZERO
 
     def take(self, values: Sequence[int], pulls: Pulls, count: int) -> None:
         """Influences of rows that follow, and what these weigh."""
@@ -96,11 +116,12 @@ class Points:
     Args:
         points: all of them.
         count: how many rows may change.
+        bits: of features.
     """
 
-    def __init__(self, points: list[Point], count: int) -> None:
+    def __init__(self, points: list[Point], count: int, bits: int) -> None:
         self.points, self.count = points, count
-        self.across = fmpz_mat([one.solution.u for one in points]) if points else None
+        self.across = fmpz_mat([one.start(bits) for one in points]) if points else None
         self.wanted: dict[int, list[Point]] = {}
         for one in points:
             for row in one.rows or ():

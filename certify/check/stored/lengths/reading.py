@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from heapq import heappush, heappushpop, nlargest
 
 from flint import arb, ctx, fmpz, fmpz_mat
@@ -17,7 +17,7 @@ from certify.check.stored.ground import Rows
 from certify.check.stored.lengths.curvature import SOME, WEIGHT_BITS, Cut, Proposed
 from certify.check.stored.lengths.points import FINE, Points, Pulls
 from certify.check.stored.lengths.row_lengths import RowLengths
-from certify.check.stored.lengths.slopes import bend_over, grown, slopes
+from certify.check.stored.lengths.slopes import ROUNDED, bend_over, grown, in_doubles, slopes
 from certify.check.stored.whole import matrix
 from certify.format.refusal import Invalid
 
@@ -27,8 +27,11 @@ AT_ONCE = 64
 WHOLE, DRAWN = 60, 15
 """Bits behind the point of features that are weighed, and of their products with random probes, which are larger."""
 
-SLOPE_BITS, PLACES = 60, 64
-"""Bits of a slope behind the point, and of balls of a row."""
+SLOPE_BITS, PLACES, ROOT = 60, 64, 64
+"""Bits of a slope behind the point, of balls of a row, and of its length behind the point."""
+
+RAISED = 1 + 2.0**-50
+"""More than what a product or a sum of doubles that are not negative is rounded down by, and than two of them are."""
 
 LONGER = 1.125
 """Times the longest row so far as which others may count; and leverages by the square of it."""
@@ -62,22 +65,21 @@ class Asked:
     count: int
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Seen:
     """A row.
 
     Attributes:
         y: its label, 1 or −1.
-        p, bent: slope and curvature at what is left of its features.
-        square: `r²`.
-        top: at least its slope.
+        value: its margin at the centre, times y, in units that its reading has.
+        bent: its curvature at what is left of its features, but for `ROUNDED`; it is `r²`.
+        top: at least its slope there, wherever margins are that are near the one that is seen.
         length: at least `|s|` in the norm of the inverse of H.
     """
 
     y: int
-    p: arb
-    bent: arb
-    square: float
+    value: fmpz
+    bent: float
     top: float
     length: float
 
@@ -93,9 +95,8 @@ class Reading:
             bounds alone where these show that a row is not among those that pull most, nor any sum of leverages more
             than `LONGER²` times as large.
         longest: the largest `|s_j|`.
-        unsure: ε₀, so that `|l''(t̂_j) − r_j²| ≤ ε₀r_j²` at what is left of the features.
         pulled: `Σ p̂_jy_jφ̂_j`, in units of `2^−(bits + SLOPE_BITS)`.
-        squares, slack: `Σ p̂_j²`, and what each is off by but for less than 1, in units of `2^−SLOPE_BITS`.
+        squares: `Σ p̂_j²`, in units of `2^−2SLOPE_BITS`.
     """
 
     def __init__(self, asked: Asked) -> None:
@@ -103,14 +104,16 @@ class Reading:
         self.pulls, self.leverages = array("d"), array("d")
         self._most: tuple[list[float], list[float]] = ([], [])
         self._known = 0.0
-        self.longest, self.unsure, self.squares, self.slack = 0.0, 0.0, 0, 0.0
+        self.longest, self.squares = 0.0, 0
         self.pulled = fmpz_mat(asked.system.p, 1)
         self._short, bits, more = asked.system.short(asked.lost.room)
         self._forms = RowLengths(self._short, asked.lost.exactly)
-        self._unit, self._more = scale(2 * asked.lost.bits + bits), more
         # |v| in the norm of the inverse of H, by that of K; and what a row loses of its length
-        self._beside = (asked.lost.row * asked.system.stretch).upper()
+        self._up, self._more = 2 * ROOT - 2 * asked.lost.bits - bits, _whole(more, 2 * ROOT)
+        self._times = above(scale(ROOT) * (1 + SOME) * RAISED)
+        self._beside = above(asked.lost.row * asked.system.stretch * (1 + SOME) * RAISED)
         self._part = self._moved_part()
+        self._place = scale(asked.lost.bits + asked.centre.bits)
 
     def image(self, V: fmpz_mat | None) -> tuple[fmpz_mat, int, arb]:
         """Read the rows; `(Ĥ − K)V` as integers, their bits, and an error; V is the identity where there is none."""
@@ -121,7 +124,7 @@ class Reading:
         for first, values, block in self._blocks():
             turned = block.transpose()
             weights = self._row_by_row(first, values, block, turned)
-            image = list(map(int, (block if V is None else block * V).entries()))
+            image = (block if V is None else block * V).entries()
             short = [d * x >> drop for i, d in enumerate(weights) for x in image[i * width:(i + 1) * width]]
             total += turned * fmpz_mat(len(weights), width, short)
         rest = -system.matrix.mid
@@ -140,35 +143,34 @@ class Reading:
     def _blocks(self) -> Iterator[tuple[int, list[int], fmpz_mat]]:
         """Some rows after the others in integers: the number of the first, all of them in a row, and as a matrix."""
         asked, p = self.asked, self.asked.system.p
-        for first, part in asked.rows.parts(asked.system.shifts, asked.lost.bits):
-            for at in range(0, len(part), AT_ONCE * p):
-                values = part[at:at + AT_ONCE * p]
-                yield first + at // p, values, matrix(values, p)
+        for first, values in asked.rows.parts(asked.system.shifts, asked.lost.bits, AT_ONCE):
+            yield first, values, matrix(values, p)
 
-    def _row_by_row(self, first: int, values: list[int], block: fmpz_mat, turned: fmpz_mat) -> list[int]:
+    def _row_by_row(self, first: int, values: list[int], block: fmpz_mat, turned: fmpz_mat) -> list[fmpz]:
         """Slopes and lengths of a block; `r_j²` in units of `2^−WEIGHT_BITS`."""
-        asked = self.asked
-        classes, unit = asked.rows.classes, scale(asked.lost.bits + asked.centre.bits)
-        forms, seen, weights, slopes_ = self._forms.over(block, turned), list[Seen](), list[int](), list[int]()
+        asked, part, unit = self.asked, above(self._part), self._place
+        seen, slopes_ = list[Seen](), list[int]()
         with ctx.workprec(PLACES):
-            for i, value in enumerate((block * asked.centre.mid).entries()):
-                y = 1 if classes[first + i] else -1
-                t = arb(value * y) * unit
+            for i, (value, form) in enumerate(zip((block * asked.centre.mid).entries(),
+                                                  self._forms.over(block, turned), strict=True)):
+                y = 1 if asked.rows.classes[first + i] else -1
+                t = arb(value) * unit
                 if not abs(t) < FARTHEST:
                     raise Invalid(f"{asked.rows.features.where}, row {first + i}",
                                   f"its margin at the centre is beyond {FARTHEST}", "nothing is said of its curvature")
-                p, bent = slopes(t)
-                one = Seen(y, p, bent, self._square(bent), above(p + bent * self._part), self._length(forms[i]))
-                seen.append(one)
-                weights.append(int(math.ldexp(one.square, WEIGHT_BITS)))
-                slopes_.append(y * self._slope(p))
+                p, bent = in_doubles(t if y > 0 else -t)
+                mid = int(p * 2.0**SLOPE_BITS)
+                self.squares += mid * mid
+                slopes_.append(y * mid)
+                top = (p + bent * part) * RAISED * (1 + ROUNDED)
+                seen.append(Seen(y, value, bent, top, self._length(form)))
             self._exactly(seen, values)
             for one in seen:
-                self._count(one.top, one.length, one.square)
+                self._count(one.top, one.length, one.bent)
             if asked.points.points:
                 asked.points.take(first, turned, self._weighed(first, seen))
         self.pulled += turned * fmpz_mat(len(slopes_), 1, slopes_)
-        return weights
+        return [fmpz(int(math.ldexp(one.bent, WEIGHT_BITS))) for one in seen]
 
     def _exactly(self, seen: list[Seen], values: list[int]) -> None:
         """The form itself of the rows that may be among those that pull most, or have more than may be counted."""
@@ -177,33 +179,16 @@ class Reading:
         p, count, (pulls, leverages) = self.asked.system.p, self.asked.count, self._most
         bar, other = (own[0] if len(own) == count else -1.0 for own in self._most)
         wanted = [i for i, one in enumerate(seen) if one.length > self._known or self._pull(one.top, one.length) > bar
-                  or leverage(one.length, one.square) > LONGER * LONGER * other]
+                  or leverage(one.length, one.bent) > LONGER * LONGER * other]
         rows = [x for i in wanted for x in values[i * p:(i + 1) * p]]
         forms = self._forms.exact(rows) if wanted else []
         for i, form in zip(wanted, forms, strict=True):
-            one = seen[i] = replace(seen[i], length=min(seen[i].length, self._length(form)))
+            one = seen[i]
+            one.length = min(one.length, self._length(form))
             self._known = max(self._known, LONGER * one.length)
             for own, value in ((pulls, self._pull(one.top, one.length)),
-                               (leverages, leverage(one.length, one.square))):
+                               (leverages, leverage(one.length, one.bent))):
                 (heappush if len(own) < count else heappushpop)(own, value)
-
-    def _slope(self, p: arb) -> int:
-        """`p̂` near the slope at what is left of the features, in units of `2^−SLOPE_BITS`."""
-        mid = int(math.ldexp(float(p.mid()), SLOPE_BITS))
-        off = abs(p * arb(2) ** SLOPE_BITS - mid)
-        if not off < self.slack:
-            self.slack = 2 * above(off)
-        self.squares += mid * mid
-        return mid
-
-    def _square(self, bent: arb) -> float:
-        """`r²` is the float in the middle of a ball around `l''` at what is left of the features."""
-        square = float(bent.mid())
-        off = abs(bent - square)
-        if not off <= arb(square) * self.unsure:
-            part = off / square if square > 0 else arb("inf")
-            self.unsure = 2 * above(part)
-        return square
 
     def _moved_part(self) -> arb:
         """`e^δ − 1`: l'' changes by no larger part where a margin moves by δ, and p by no more than that of l''.
@@ -219,16 +204,21 @@ class Reading:
     @property
     def doubt(self) -> arb:
         """ε, so that `|l''(t_j) − r_j²| ≤ εr_j²`: `l''(t_j)` is off `l''(t̂_j) ≤ (1 + ε₀)r_j²` by `e^δ − 1` of it."""
-        return (self.unsure + (1 + arb(self.unsure)) * self._part).upper()
+        return (ROUNDED + (1 + arb(ROUNDED)) * self._part).upper()
 
-    def _length(self, square: int) -> float:
+    @property
+    def slack(self) -> arb:
+        """What each `p̂_j` is off the slope at what is left of the features, in units of `2^−SLOPE_BITS`."""
+        return 1 + arb(ROUNDED) * arb(2) ** SLOPE_BITS
+
+    def _length(self, square: fmpz) -> float:
         """At least `|s|` in the norm of the inverse of H."""
-        inner = (arb(square) * self._unit + self._more).max(ZERO)
-        return above((inner.upper().sqrt() + self._beside) * (1 + SOME))
+        inner = (square << self._up if self._up >= 0 else (square >> -self._up) + 1) + self._more
+        return (float(inner.isqrt() + 1) * self._times + self._beside) * RAISED if inner > 0 else self._beside
 
     def _pull(self, p: float, length: float) -> float:
         """At most what a row pulls."""
-        return over(p * length) if self.asked.deletes else length
+        return p * length * RAISED if self.asked.deletes else length
 
     def _count(self, p: float, length: float, square: float) -> None:
         """A row's pull and leverage."""
@@ -238,25 +228,28 @@ class Reading:
 
     def _weighed(self, first: int, seen: list[Seen]) -> Pulls:
         """Between what rows pull where their margins may have moved: `p ± (1 + ε)r²(e^x − 1)`, within 0 and 1."""
-        asked, weights, between = self.asked, list[int](), dict[int, arb]()
+        asked = self.asked
         farthest = (asked.distance * max(one.length for one in seen)).upper()
         if not farthest < MOVED:
             raise Invalid("witness file", "it has a distance", "margins may move so far that nothing follows")
-        for i, one in enumerate(seen):
-            ball = ONE
-            if asked.deletes:
-                # |l'(t + τ) − l'(t)| ≤ l''(t)(e^|τ| − 1), of all margins near the one that is seen
-                x = (asked.distance * one.length).upper()
-                change = (one.bent * (self._part + (1 + self._part) * grown(x))).upper()
-                high = (one.p + change).upper().min(ONE)
-                if first + i in asked.points.wanted:
-                    ball = (one.p - change).lower().max(ZERO).union(high)
-                weights.append(one.y * integer(high))
-            else:
-                weights.append(one.y << FINE)
-            if first + i in asked.points.wanted:
-                between[i] = ball
+        weights = [one.y << FINE for one in seen]
+        if asked.deletes:
+            # |l'(t + τ) − l'(t)| ≤ l''(t)(e^|τ| − 1), of all margins near the one that is seen; and that rises at most
+            # as it does for the longest row
+            steep = above((1 + self._part) * (1 + ROUNDED) * grown(farthest) / farthest * asked.distance * RAISED)
+            heavy = ((one.top + one.bent * (steep * one.length) * RAISED) * RAISED for one in seen)
+            weights = [one.y * (math.ceil(min(high, 1.0) * 2.0**FINE)) for one, high in zip(seen, heavy, strict=True)]
+        between = {i: self._between(one) for i, one in enumerate(seen) if first + i in asked.points.wanted}
         return Pulls([one.y for one in seen], weights, integer(bend_over(farthest)), between)
+
+    def _between(self, one: Seen) -> arb:
+        """The same, from both sides, of a row that is named."""
+        if not self.asked.deletes:
+            return ONE
+        p, bent = slopes(arb(one.value * one.y) * self._place)
+        x = (self.asked.distance * one.length).upper()
+        change = (bent * (self._part + (1 + self._part) * grown(x))).upper()
+        return (p - change).lower().max(ZERO).union((p + change).upper().min(ONE))
 
 
 def leverage(length: float, square: float) -> float:
@@ -265,12 +258,7 @@ def leverage(length: float, square: float) -> float:
     >>> leverage(0.1, 0.25) >= 0.0025
     True
     """
-    return over(over(length * length) * square)
-
-
-def over(x: float) -> float:
-    """At least a product of two numbers that are not negative, which is rounded to x."""
-    return math.nextafter(x, math.inf)
+    return length * length * square * RAISED
 
 
 def above(x: arb) -> float:
@@ -286,3 +274,9 @@ def above(x: arb) -> float:
 def integer(x: arb) -> int:
     """A number that is not negative in units of `2^−FINE`, rounded up."""
     return math.ceil(math.ldexp(above(x), FINE))
+
+
+def _whole(x: arb, bits: int) -> fmpz:
+    """A number that is not negative in units of `2^−bits`, rounded up."""
+    found: fmpz = (x * arb(2) ** bits).upper().ceil().upper().unique_fmpz()
+    return found

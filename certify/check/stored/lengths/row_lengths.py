@@ -48,7 +48,7 @@ class RowLengths:
         mean = sum(float(self.X[j, j]) for j in range(self.X.nrows())) / self.X.nrows()
         return bool(level <= WORTH * mean * 2.0**drop)
 
-    def over(self, block: fmpz_mat, turned: fmpz_mat) -> list[int]:
+    def over(self, block: fmpz_mat, turned: fmpz_mat) -> list[fmpz]:
         """At least the form of every row of a block.
 
         Args:
@@ -62,7 +62,7 @@ class RowLengths:
         parts = zip(_diagonal(block, turned), _diagonal(along * signs, along.transpose()), strict=True)
         return [-(-(level * own + more) >> drop) for own, more in parts]
 
-    def exact(self, rows: list[int]) -> list[int]:
+    def exact(self, rows: list[int]) -> list[fmpz]:
         """The form of some rows, one after the other."""
         p = self.X.nrows()
         block = fmpz_mat(len(rows) // p, p, rows)
@@ -94,10 +94,10 @@ class RowLengths:
         return across, diagonal, int(level << up) + norm_over(left), up
 
 
-def _diagonal(A: fmpz_mat, B: fmpz_mat) -> list[int]:
+def _diagonal(A: fmpz_mat, B: fmpz_mat) -> list[fmpz]:
     """Of a product."""
     found = A * B
-    return [int(found[i, i]) for i in range(A.nrows())]
+    return [found[i, i] for i in range(A.nrows())]
 
 
 def _direction(left: fmpz_mat, drawn: random.Random) -> tuple[list[int], int] | None:

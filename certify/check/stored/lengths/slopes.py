@@ -5,9 +5,13 @@ from __future__ import annotations
 from flint import arb
 
 from certify.check.linalg.balls import ONE
+from certify.format.refusal import Invalid
 
 SHORT = arb(2) ** -20
 """A move below which `e^x − 1 − x` is not taken from the exponential."""
+
+ROUNDED, NEAR = 2.0**-47, 2.0**-51
+"""By what part doubles of slopes and curvatures may be off, and that of the exponential that they are made of."""
 
 
 def slopes(t: arb) -> tuple[arb, arb]:
@@ -21,6 +25,28 @@ def slopes(t: arb) -> tuple[arb, arb]:
     e = (t if turned else -t).exp()
     small = e / (1 + e)
     return (1 - small if turned else small), small / (1 + e)
+
+
+def in_doubles(t: arb) -> tuple[float, float]:
+    """The same of a margin that is known, as doubles: each times 1 ± `ROUNDED` is between what it stands for.
+
+    With `f = (1 + η)e^−|t|`, `|η| ≤ 2^−50`: `f/(1 + f)` in doubles is off by `2^−50 + 2·2^−53` of itself and less than
+    `2^−49`, over `1 + f` again by less than `2^−48`; and `1 − f/(1 + f) ≥ ½`.
+
+    Raises:
+        Invalid: the margin is not known so well.
+
+    >>> p, bent = in_doubles(arb(50))
+    >>> bool(abs(p / bent - 1) < 1e-14), in_doubles(arb(0))
+    (True, (0.5, 0.25))
+    """
+    turned = t < 0
+    e = (t if turned else -t).exp()
+    f = float(e)
+    if not abs(e - f) < f * NEAR:
+        raise Invalid("witness file", "it has a centre", "a margin there is not known")
+    small = f / (1.0 + f)
+    return (1.0 - small if turned else small), small / (1.0 + f)
 
 
 def kept(x: arb) -> arb:

@@ -120,7 +120,7 @@ def bounded(problem: Logistic, seen: Seen, centre: Array, deletes: bool) -> None
             np.abs(new[one.number] * w).sum())
         assert float(one.energy) * more >= energy[one.number]
         c = sign * s * (phi @ solved[one.number])
-        influences = np.array([float(row[k]) for row in seen.values]) * float(scale(held.lost.bits + one.solution.bits))
+        influences = np.array([float(row[k]) for row in seen.values]) * float(one.unit(held.lost.bits))
         off = np.abs(influences - c).max() - e * z.max() * energy[one.number]
         assert float(held.each(one)) >= off
     assert (np.array(seen.bends) * float(scale(points.FINE)) * (1.0 + e) >= beta * (1.0 - 1e-6)).all()

@@ -119,7 +119,7 @@ def not_grown(patch: Patch) -> None:
 
 
 def one_row_fewer(patch: Patch) -> None:
-    patch.setattr(decided, "Points", lambda those, count: points.Points(those, count - 1))
+    patch.setattr(decided, "Points", lambda those, count, bits: points.Points(those, count - 1, bits))
 
 
 def no_gradient(patch: Patch) -> None:

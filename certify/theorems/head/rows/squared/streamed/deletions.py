@@ -1,6 +1,7 @@
 """D4c by parts of the rows: what deleting any m of them takes from contrasts of evaluation rows, both ends.
 
 The eigenvalues of `K_MM` are at most its trace, the m largest `K_ii` together, so that no pair of rows is looked at.
+One row takes `c_ir_i/(1 − K_ii)`, exactly (D4f).
 """
 
 from __future__ import annotations
@@ -48,6 +49,15 @@ class _Asked:
     high: float
 
 
+def diagonal_error(system: Ridge, kappa: float) -> float:
+    """What `|Rφ_i|²`, as it is computed, differs from `K_ii ≤ κ` by at most.
+
+    `(1 − δ)K_ii ≤ |Rφ_i|² ≤ (1 + δ)K_ii` (Lemma 1), `|Rφ_i| ≤ 2` as `δ ≤ 1`, and `Rφ_i` errs as in `most_of_trace`.
+    """
+    wrong = fp.dot_unit(system.p) * system.longest * system.size_R * RAISE
+    return float((system.delta * kappa + wrong * (4 + wrong) + fp.dot_unit(system.p) * (2 + wrong) ** 2) * RAISE)
+
+
 def most_of_trace(system: Ridge, count: int) -> float:
     """κ with `K_MM ⪯ κI` for every M of at most `count` rows: the largest `K_ii` together.
 
@@ -62,7 +72,7 @@ def most_of_trace(system: Ridge, count: int) -> float:
 
 
 def deleted(system: Ridge, Y: Array, points: Array, today: Ints, threshold: float, count: int) -> Deleted:
-    """What deleting any `count` rows does to the labels of points (D4c).
+    """What deleting any `count` rows does to the labels of points (D4c, and D4f of one).
 
     Args:
         system: of all rows, with the weight decay after the deletions.
@@ -75,7 +85,8 @@ def deleted(system: Ridge, Y: Array, points: Array, today: Ints, threshold: floa
     N, kappa = len(points), most_of_trace(system, count)
     if not kappa < 1 - 1e-9:
         return Deleted(np.full(N, OPEN), {}, kappa)
-    lam = kappa / (1.0 - kappa) * (RAISE * RAISE)
+    alone = count == 1 and diagonal_error(system, kappa) < 0.5 * (1.0 - kappa)
+    lam = 0.0 if alone else kappa / (1.0 - kappa) * (RAISE * RAISE)
     solved, outputs = solve(system, points), Outputs(system, Y)
     asked: list[_Asked] = []
     for a in np.unique(today):
@@ -86,7 +97,7 @@ def deleted(system: Ridge, Y: Array, points: Array, today: Ints, threshold: floa
     kinds = {contrast: t for t, contrast in enumerate(dict.fromkeys(one.contrast for one in asked))}
     places: Ints = np.array([[one.point, kinds[one.contrast]] for one in asked], dtype=np.int64).reshape(-1, 2)
     task = Influences(solved.u, outputs.refit.u, system.rows.per_row(Y), as_lines(list(kinds)), places,
-                      np.ones(len(asked)), lam, count)
+                      np.ones(len(asked)), lam, count, system.R if alone else None)
     task = replace(task, sigma=_sigmas(system, task, list(kinds)))
     found = system.rows.tallied(task)
     unit = fp.dot_unit(system.p) * system.longest
@@ -94,8 +105,12 @@ def deleted(system: Ridge, Y: Array, points: Array, today: Ints, threshold: floa
     status, rows = np.full(N, STAYS), dict[int, tuple[int, ...]]()
     for t, one in enumerate(asked):
         size = float(found.contrasted[kinds[one.contrast]])
+        off = outputs.residual_errors(one.contrast, size * RAISE, found.residual * RAISE)
+        if alone:
+            rounded = diagonal_error(system, kappa) * size + 8 * U * (size + one.contrast.size(found.residual))
+            off = _divided(off, float(rounded), kappa)
         ends = _ends((found.bound[t], found.first[t], float(task.sigma[t])), (float(found.influence[one.point]), size),
-                     errors[one.point], outputs.residual_errors(one.contrast, size, found.residual), (lam, count))
+                     errors[one.point], off, (lam, count))
         if ends[0] > one.high:
             status[one.point] = FLIPS
             those = () if one.high < 0 else tuple(sorted(found.first[t].sorted()[1][0].astype(int).tolist()))
@@ -103,6 +118,12 @@ def deleted(system: Ridge, Y: Array, points: Array, today: Ints, threshold: floa
         elif not ends[1] < one.low and status[one.point] != FLIPS:
             status[one.point] = OPEN
     return Deleted(status, rows, kappa)
+
+
+def _divided(off: tuple[float, float], rounded: float, kappa: float) -> tuple[float, float]:
+    """What `r_i/(1 − K_ii)` is off, each and together: `(|r − r̂| + |r̂/D̂||D − D̂|)/D`, `D ≥ 1 − κ`."""
+    left = (1.0 - kappa) * (1.0 - 4 * U)
+    return (off[0] + rounded) / left * RAISE, off[1] / left * RAISE
 
 
 def _sigmas(system: Ridge, task: Influences, kinds: list[Contrast]) -> Array:

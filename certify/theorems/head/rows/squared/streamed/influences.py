@@ -41,6 +41,7 @@ class Influences:
         sigma: `(A,)` σ of D4c.
         lam: λ of D4c.
         count: how many rows go.
+        R: where one row goes: residuals are divided by `1 − |Rφ_i|²`, about what it leaves (D4f).
     """
 
     u: Array
@@ -51,6 +52,7 @@ class Influences:
     sigma: Array
     lam: float
     count: int
+    R: Array | None = None
 
     @property
     def beside(self) -> int:
@@ -64,7 +66,11 @@ class Influences:
     def of(self, start: int, part: Array) -> tuple[Array, Array]:
         """`(N, b)` influences and `(b, k)` residuals of a part."""
         C = fp.require_finite(self.u @ part.T, "influences")
-        return C, fp.require_finite(self.Y.at(start, len(part)) - part @ self.fit.T, "residuals")
+        values = self.Y.at(start, len(part)) - part @ self.fit.T
+        if self.R is not None:
+            stretched = part @ self.R.T
+            values /= (1.0 - np.einsum("ij,ij->i", stretched, stretched))[:, None]
+        return C, fp.require_finite(values, "residuals")
 
 
 class InfluencesFound:
