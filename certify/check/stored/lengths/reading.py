@@ -30,8 +30,9 @@ WHOLE, DRAWN = 60, 15
 SLOPE_BITS, PLACES, ROOT = 60, 64, 64
 """Bits of a slope behind the point, of balls of a row, and of its length behind the point."""
 
-RAISED = 1 + 2.0**-50
-"""More than what a product or a sum of doubles that are not negative is rounded down by, and than two of them are."""
+RAISED, LEAST = 1 + 2.0**-50, 2.0**-1000
+"""More than what a few products or sums of doubles that are not negative are rounded down by; and where they may be so
+small that another part of them is."""
 
 LONGER = 1.125
 """Times the longest row so far as which others may count; and leverages by the square of it."""
@@ -258,7 +259,7 @@ def leverage(length: float, square: float) -> float:
     >>> leverage(0.1, 0.25) >= 0.0025
     True
     """
-    return length * length * square * RAISED
+    return length * length * square * RAISED + LEAST
 
 
 def above(x: arb) -> float:
@@ -277,6 +278,12 @@ def integer(x: arb) -> int:
 
 
 def _whole(x: arb, bits: int) -> fmpz:
-    """A number that is not negative in units of `2^−bits`, rounded up."""
-    found: fmpz = (x * arb(2) ** bits).upper().ceil().upper().unique_fmpz()
+    """A number that is not negative in units of `2^−bits`, rounded up.
+
+    Raises:
+        Invalid: it is none, or infinite.
+    """
+    found: fmpz | None = (x * arb(2) ** bits).upper().ceil().upper().unique_fmpz() if x.is_finite() else None
+    if found is None:
+        raise Invalid("witness file", "it has a curvature", "an inverse of it is needed that says how long rows are")
     return found

@@ -30,8 +30,8 @@ def slopes(t: arb) -> tuple[arb, arb]:
 def in_doubles(t: arb) -> tuple[float, float]:
     """The same of a margin that is known, as doubles: each times 1 ± `ROUNDED` is between what it stands for.
 
-    With `f = (1 + η)e^−|t|`, `|η| ≤ 2^−50`: `f/(1 + f)` in doubles is off by `2^−50 + 2·2^−53` of itself and less than
-    `2^−49`, over `1 + f` again by less than `2^−48`; and `1 − f/(1 + f) ≥ ½`.
+    With `f = (1 + η)e^−|t|`, `|η| ≤ 2^−50`: `f/(1 + f)` in doubles is off by less than `2^−49` of itself, and over
+    `1 + f` again by less than `2^−48`; `1 − f/(1 + f)` is at least ½ (proofs/heads-lengths.md).
 
     Raises:
         Invalid: the margin is not known so well.

@@ -33,7 +33,8 @@ def accepted(path: Path) -> bool:
 def rare(rng: np.random.Generator, classes: int) -> Small:
     """Rows of which two have a feature that the others lack, so that each of them carries most of what is known."""
     y = np.arange(12) % classes
-    X = np.hstack([rng.standard_normal((12, 2)) + np.array([[-2.0, 0.0], [2.0, 0.0], [0.0, 3.0]])[y], np.zeros((12, 1))])
+    middle = np.array([[-2.0, 0.0], [2.0, 0.0], [0.0, 3.0]])
+    X = np.hstack([rng.standard_normal((12, 2)) + middle[y], np.zeros((12, 1))])
     X[:2, 2] = 3.0, 2.0
     return Small(X, y, np.zeros((0, 3)), classes, 1.0, bool(rng.random() < 0.5))
 
@@ -137,8 +138,9 @@ def test_residuals_are_divided_by_what_a_row_leaves() -> None:
     found = one_row.divided(numbers(3 << 30, beside.ONE - (beside.ONE >> 2)))
     assert list(found.residuals[0]) == [3 << 32, 0] and found.widest[0] >= 3 << 32
     assert found.off[0] >= 4
-    below = one_row.divided(numbers(-1, beside.ONE >> 1))
-    assert below.residuals[0][0] <= -2 and below.off[0] >= 2 and below.leverages == numbers(0, beside.ONE >> 1).leverages
+    given = numbers(-1, beside.ONE >> 1)
+    below = one_row.divided(given)
+    assert below.residuals[0][0] <= -2 and below.off[0] >= 2 and below.leverages == given.leverages
 
 
 def test_a_row_that_leaves_nothing_is_refused() -> None:
