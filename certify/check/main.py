@@ -67,9 +67,9 @@ def main(argv: Sequence[str] | None = None, supervised: bool = False) -> int:
             if not options.quiet:
                 print(f"{time.perf_counter() - start:6.1f} s  {line}", file=sys.stderr, flush=True)
 
-        if about_stored(options.certificate):
-            return int(import_module("certify.check.stored.main").main(options, limits, tell))
         with import_module(SHARES).among(options.jobs) if options.jobs > 1 else nullcontext():
+            if about_stored(options.certificate):
+                return int(import_module("certify.check.stored.main").main(options, limits, tell))
             afford = limits.afford(tell) if limits or not options.quiet else lambda *_: None
             result, drawn = _checked(options, tell, afford)
         if options.baseline is not None and result.over is None:

@@ -61,6 +61,21 @@ def among(jobs: int) -> Iterator[None]:
         JOBS.reset(token)
 
 
+def groups(count: int, most: int) -> list[range]:
+    """So many things in groups of at most so many, and of fewer where each process is to have one.
+
+    For what is found of each of them whatever else is in its group.
+
+    >>> groups(5, 3), groups(2, 3)
+    ([range(0, 3), range(3, 5)], [range(0, 2)])
+    >>> with among(2):
+    ...     groups(5, 9)
+    [range(0, 3), range(3, 5)]
+    """
+    size = max(1, min(most, -(-count // JOBS.get())))
+    return [range(at, min(at + size, count)) for at in range(0, count, size)]
+
+
 def shared(work: Callable[[int], T], count: int) -> list[T]:
     """`work(0)`, …, `work(count − 1)`.
 

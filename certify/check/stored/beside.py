@@ -9,6 +9,7 @@ from heapq import nlargest
 
 from flint import arb, fmpz, fmpz_mat
 
+from certify.check.limits.shares import JOBS, shared
 from certify.check.linalg.balls import ZERO
 from certify.check.linalg.fixed import cut, scale
 from certify.check.stored.conditions import Condition
@@ -85,30 +86,53 @@ def beside(ground: Ground, tell: Callable[[str], None]) -> Beside:
     solutions = _solutions(ground)
     inverse, short = _short(ground.system)
     error, drop = _error(ground.system, scale(short)), 2 * ground.bits + short - BITS
-    residuals: list[array[int]] = [array("q") for _ in solutions]
-    leverages = array("q")
     across = fmpz_mat([s.u for s in solutions]).transpose()
     ups = [ground.bits + s.bits - BITS for s in solutions]
-    p, classes, more = ground.system.p, ground.rows.classes, ceiling(error) + 1
-    for first, part in ground.rows.parts(ground.system.shifts, ground.bits):
-        block = matrix(part, p)
-        here = classes[first:first + block.nrows()]
-        for a, (up, fitted) in enumerate(zip(ups, (block * across).transpose().tolist(), strict=True)):
-            of = a if len(solutions) > 1 else 1
-            own = [(ONE if y == of else -ONE) - _moved(x, up) for y, x in zip(here, fitted, strict=True)]
-            if max(map(abs, own)) > MOST // 2:
-                raise Invalid("problem", "the model is the one minimum",
-                              f"residuals beyond 2^{MOST.bit_length() - 2 - BITS} are found, of which nothing follows")
-            residuals[a].extend(own)
-        if error < SEEN:
-            leverages.extend([max(0, _moved(x, drop)) + more for x in _energies(part, p, inverse)])
-        else:
-            radius = cut((block.nrows(), p), ground.bits) if ground.system.loose > 0 else ZERO
-            leverages.extend(_solved(ground.system, Whole(block, ground.bits, radius)))
+    more = ceiling(error) + 1
+    turns = JOBS.get()
+
+    def work(turn: int) -> list[tuple[int, list[array[int]], array[int]]]:
+        found = []
+        for first, part in ground.rows.parts(ground.system.shifts, ground.bits, turn=turn, turns=turns):
+            block = matrix(part, ground.system.p)
+            own = _residuals(ground, block, first, ups, (block * across).transpose().tolist())
+            if error < SEEN:
+                those = [max(0, _moved(x, drop)) + more for x in _energies(part, ground.system.p, inverse)]
+            else:
+                radius = cut((block.nrows(), ground.system.p), ground.bits) if ground.system.loose > 0 else ZERO
+                those = _solved(ground.system, Whole(block, ground.bits, radius))
+            found.append((first, own, array("q", those)))
+        return found
+
+    residuals: list[array[int]] = [array("q") for _ in solutions]
+    leverages = array("q")
+    for _, own, those in sorted(part for found in shared(work, turns) for part in found):
+        leverages.extend(those)
+        for every, values in zip(residuals, own, strict=True):
+            every.extend(values)
     tell("residuals and leverages of all rows are known")
     return Beside(tuple(residuals), widest_of(residuals), tuple(
         (s.off + arb(ground.system.n).sqrt() * scale(BITS)).upper() for s in solutions), leverages,
         2 * more if error < SEEN else ONE)
+
+
+def _residuals(ground: Ground, block: fmpz_mat, first: int, ups: Sequence[int], fitted: list[list[fmpz]],
+               ) -> list[array[int]]:
+    """Of some rows, for every output.
+
+    Raises:
+        Invalid: one of them is so large that nothing follows.
+    """
+    here = ground.rows.classes[first:first + block.nrows()]
+    found: list[array[int]] = []
+    for a, (up, values) in enumerate(zip(ups, fitted, strict=True)):
+        of = a if len(ups) > 1 else 1
+        own = [(ONE if y == of else -ONE) - _moved(x, up) for y, x in zip(here, values, strict=True)]
+        if max(map(abs, own)) > MOST // 2:
+            raise Invalid("problem", "the model is the one minimum",
+                          f"residuals beyond 2^{MOST.bit_length() - 2 - BITS} are found, of which nothing follows")
+        found.append(array("q", own))
+    return found
 
 
 def widest_of(residuals: Sequence[array[int]]) -> array[int]:

@@ -10,6 +10,7 @@ from operator import itemgetter
 
 from flint import arb, fmpz, fmpz_mat
 
+from certify.check.limits.shares import JOBS, shared
 from certify.check.linalg.balls import ZERO
 from certify.check.linalg.fixed import cut
 from certify.check.stored.columns import column_sizes
@@ -52,15 +53,17 @@ class Rows:
         """Rows of a part."""
         return part_of(max(self.shape[1], self.number))
 
-    def parts(self, shifts: Sequence[int], bits: int, step: int = 0) -> Iterator[tuple[int, list[int]]]:
+    def parts(self, shifts: Sequence[int], bits: int, step: int = 0, turn: int = 0, turns: int = 1,
+              ) -> Iterator[tuple[int, list[int]]]:
         """Some rows after the others in whole numbers, row by row, with the number of the first.
 
         Args:
             shifts: of the columns.
             bits: behind the point, in scaled columns.
             step: how many rows; `self.step` where nothing is said.
+            turn, turns: only every so many parts, from which on.
         """
-        return Whole(self.features, self.ones, shifts, bits).parts(step or self.step)
+        return Whole(self.features, self.ones, shifts, bits).parts(step or self.step, turn, turns)
 
 
 def part_of(columns: int) -> int:
@@ -169,9 +172,27 @@ def ground(rows: Rows, penalty: float, free: bool | None, tell: Callable[[str], 
 
 def _sums(rows: Rows, shifts: list[int], bits: int) -> Sums | None:
     """The sums of rows in so many bits; None where more would lose less."""
+    turns = JOBS.get()
+    found = shared(lambda turn: _some_sums(rows, shifts, bits, turn, turns), turns)
+    p, up = rows.shape[1], FEATURE_BITS - bits
+    gram, by_class, lost = fmpz_mat(p, p), fmpz_mat(p, rows.number), False
+    for one in found:
+        if one is None:
+            return None
+        gram += fmpz_mat(p, p, one[0])
+        by_class += fmpz_mat(p, rows.number, one[1])
+        lost = lost or one[2]
+    return Sums(gram * (fmpz(1) << 2 * up), by_class * (fmpz(1) << up), lost)
+
+
+def _some_sums(rows: Rows, shifts: list[int], bits: int, turn: int, turns: int,
+               ) -> tuple[list[fmpz], list[fmpz], bool] | None:
+    """Those of every so many parts."""
     p, whole = rows.shape[1], Whole(rows.features, rows.ones, shifts, bits)
     gram, by_class, lost = fmpz_mat(p, p), fmpz_mat(p, rows.number), False
-    for first, part in rows.features.parts(rows.step):
+    for number, (first, part) in enumerate(rows.features.parts(rows.step)):
+        if number % turns != turn:
+            continue
         values = floats(rows.features, part)
         if not (lost or whole.exact(values)):
             if bits < BITS[-1]:
@@ -181,8 +202,7 @@ def _sums(rows: Rows, shifts: list[int], bits: int) -> Sums | None:
         across = block.transpose()
         gram += across * block
         by_class += across * _members(rows.classes[first:first + block.nrows()], rows.number)
-    up = FEATURE_BITS - bits
-    return Sums(gram * (fmpz(1) << 2 * up), by_class * (fmpz(1) << up), lost)
+    return gram.entries(), by_class.entries(), lost
 
 
 def _members(classes: Sequence[int], number: int) -> fmpz_mat:

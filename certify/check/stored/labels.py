@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from flint import arb
 
+from certify.check.limits.shares import groups, shared
 from certify.check.stored.conditions import Margin, conditions_of, lasts, margins
 from certify.check.stored.evaluated import Row
 from certify.check.stored.ground import Ground
@@ -91,16 +92,19 @@ class Labels:
 
     def _undecided(self, rows: list[Open], bits: tuple[int, int], tell: Callable[[str], None]) -> list[Open]:
         """What influences in so many bits leave open."""
-        each = EACH * 4 * self.count * self.ground.rows.number
-        at_once = max(1, ROOM // each)
-        left = []
-        for start in range(0, len(rows), at_once):
-            some = rows[start:start + at_once]
+        parts = groups(len(rows), ROOM // (EACH * 4 * self.count * self.ground.rows.number))
+
+        def group(number: int) -> list[bool]:
+            some = [rows[j] for j in parts[number]]
             found = largest(self.ground, [one.point for one in some], self.count, bits)
-            left += [one for j, one in enumerate(some) if not self._decided(one, found, j)]
+            yes = [self._decided(one, found, j) for j, one in enumerate(some)]
             for one in some:
                 one.point.start(0)
-            tell(f"influences on {start + len(some)} of {len(rows)} evaluation rows, {len(left)} of them left")
+            return yes
+
+        decided = [yes for found in shared(group, len(parts)) for yes in found]
+        left = [one for one, yes in zip(rows, decided, strict=True) if not yes]
+        tell(f"influences on {len(rows)} evaluation rows, {len(left)} of them left")
         return left
 
     def _decided(self, one: Open, found: Found, j: int) -> bool:

@@ -12,6 +12,7 @@ from operator import mul
 
 from flint import arb, fmpz_mat
 
+from certify.check.limits.shares import groups, shared
 from certify.check.linalg.balls import ZERO
 from certify.check.linalg.fixed import scale
 from certify.check.stored.beside import BITS, Beside
@@ -130,17 +131,17 @@ def screened(ground: Ground, beside: Beside, taken: Taken, rows: Sequence[Open],
         kept: how many rows are looked at for each contrast.
         bits: of features and solutions.
     """
-    at_once = max(1, ROOM // (EACH * kept))
-    half = _up(taken.lam * 2**FINE)
-    found = []
-    for start in range(0, len(rows), at_once):
-        some = rows[start:start + at_once]
+    half, parts = _up(taken.lam * 2**FINE), groups(len(rows), ROOM // (EACH * kept))
+
+    def group(number: int) -> list[bool]:
+        some = [rows[j] for j in parts[number]]
         sizes = [_Kept([], ZERO, 0) for _ in some]
         weighings = [weighing(half, _ratio(taken.length, one.energy * taken.kappa.sqrt(), one.energy)) for one in some]
         each = _read(ground, beside, some, sizes, weighings, kept, bits)
-        found += [_stays(beside, taken, one, mine, w, count, half, off)
-                  for one, mine, w, off in zip(some, sizes, weighings, each, strict=True)]
-    return found
+        return [_stays(beside, taken, one, mine, w, count, half, off)
+                for one, mine, w, off in zip(some, sizes, weighings, each, strict=True)]
+
+    return [yes for found in shared(group, len(parts)) for yes in found]
 
 
 def _ratio(above: arb, below: arb, energy: arb) -> float:

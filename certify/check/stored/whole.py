@@ -42,14 +42,19 @@ class Whole:
         except OverflowError:
             return None
 
-    def parts(self, step: int) -> Iterator[tuple[int, list[int]]]:
+    def parts(self, step: int, turn: int = 0, turns: int = 1) -> Iterator[tuple[int, list[int]]]:
         """So many rows after the others, row by row, with the number of the first.
+
+        Args:
+            step: how many rows.
+            turn, turns: only every so many parts, from which on; all are read, so that it is the file that is bound.
 
         Raises:
             Invalid: it is another file now.
         """
-        for first, part in self.file.parts(step):
-            yield first, self.of(floats(self.file, part))
+        for number, (first, part) in enumerate(self.file.parts(step)):
+            if number % turns == turn:
+                yield first, self.of(floats(self.file, part))
 
     def of(self, values: Sequence[float]) -> list[int]:
         """The integers of some rows.

@@ -45,6 +45,8 @@ TASKS_HERE: list[Task] = [
     Stretched(np.tril(RNG.standard_normal((P, P))), 5),
     Influences(RNG.standard_normal((3, P)), RNG.standard_normal((3, P)), PerRow("Y", Y), as_lines(KINDS), ASKED,
                np.array([0.5, 1.0, 2.0]), 0.25, 4),
+    Influences(RNG.standard_normal((3, P)), RNG.standard_normal((3, P)), PerRow("Y", Y), as_lines(KINDS), ASKED,
+               np.ones(3), 0.0, 1, np.tril(RNG.standard_normal((P, P)))),
     Curved(RNG.standard_normal(P), PerRow("Y", SIGNS)),
     *(Pulled(RNG.standard_normal(P), PerRow("Y", SIGNS), FACTOR, 1e-13, 1.0, relabel, 5) for relabel in (False, True)),
     Kept(RNG.standard_normal(P), PerRow("Y", SIGNS), FACTOR, 1e-13, 1.0, 1e-12, 0.3),
