@@ -67,6 +67,27 @@ class Beside:
         both = sum((arb(x).sqrt() for x in squares), ZERO) * scale(BITS) * scale(BITS).sqrt()
         return kappa.upper(), length.upper(), both.upper()
 
+    def divided(self) -> Beside:
+        """The same with `r_i/(1 − K̄_ii)` for residuals, `K̄_ii` the bound of each leverage, all below 1 (D4f).
+
+        What they are off by grows as much as that of the row of the largest leverage, and each is rounded down once
+        more.
+
+        Raises:
+            Invalid: one of them is beyond what a number here may be.
+        """
+        left = [ONE - k for k in self.leverages]
+        try:
+            residuals = tuple(array("q", [(r << BITS) // d for r, d in zip(own, left, strict=True)])
+                              for own in self.residuals)
+            widest = widest_of(residuals)
+        except OverflowError:
+            raise Invalid("claim", "predictions stay when one row is deleted",
+                          "a row may carry all that is known of a direction, so nothing follows") from None
+        grown = 1 / (arb(min(left)) * scale(BITS))
+        off = tuple((e * grown + arb(len(left)).sqrt() * scale(BITS)).upper() for e in self.off)
+        return Beside(residuals, widest, off, self.leverages, self.above)
+
     def contrast(self, condition: Condition, row: int) -> int:
         """The residual of a contrast at a row, in units of `2^−BITS`."""
         return sum(sign * self.residuals[a][row] for a, sign in condition.outputs)

@@ -20,7 +20,6 @@ from certify.check.stored.conditions import conditions_of, lasts, margins
 from certify.check.stored.evaluated import Row
 from certify.check.stored.ground import Ground
 from certify.check.stored.largest import QUICK, SHARP, point_of
-from certify.check.stored.one_row import divided
 from certify.check.stored.some import Named, Open, Taken, named, screened
 from certify.check.stored.stated import Stated
 from certify.format.refusal import Invalid
@@ -49,7 +48,7 @@ class Deletions:
         self.taken, self.stays = None, self.beside
         if kappa < 1:
             alone = stated.count == 1
-            self.stays = divided(self.beside) if alone else self.beside
+            self.stays = self.beside.divided() if alone else self.beside
             _, length, both = self.stays.largest(stated.count)
             off = 2 * largest(self.stays.off)
             self.taken = Taken(kappa, ZERO if alone else (kappa / (1 - kappa)).upper(), (length + off).upper(),

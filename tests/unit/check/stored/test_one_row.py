@@ -12,7 +12,7 @@ import pytest
 from flint import arb
 
 from certify.check.linalg.balls import ZERO
-from certify.check.stored import beside, conditions, deletions, largest, one_row, run, some
+from certify.check.stored import beside, conditions, deletions, largest, run, some
 from certify.check.stored.run import check
 from certify.format.refusal import Invalid
 from tests.effort import examples
@@ -81,7 +81,7 @@ def test_what_is_true_by_a_hundredth_of_what_a_row_takes_is_proved_and_nothing_e
 
 def test_residuals_that_are_not_divided_prove_what_is_false(tmp_path: Path, monkeypatch: Patch) -> None:
     problem = rare(np.random.default_rng(3), 2)
-    monkeypatch.setattr(deletions, "divided", lambda found: found)
+    monkeypatch.setattr(beside.Beside, "divided", lambda found: found)
     wrong = 0
     for seed in range(6):
         moved, _ = at_the_border(problem, np.random.default_rng(seed), -0.2)
@@ -135,17 +135,17 @@ def numbers(residual: int, leverage: int) -> beside.Beside:
 
 
 def test_residuals_are_divided_by_what_a_row_leaves() -> None:
-    found = one_row.divided(numbers(3 << 30, beside.ONE - (beside.ONE >> 2)))
+    found = numbers(3 << 30, beside.ONE - (beside.ONE >> 2)).divided()
     assert list(found.residuals[0]) == [3 << 32, 0] and found.widest[0] >= 3 << 32
     assert found.off[0] >= 4
     given = numbers(-1, beside.ONE >> 1)
-    below = one_row.divided(given)
+    below = given.divided()
     assert below.residuals[0][0] <= -2 and below.off[0] >= 2 and below.leverages == given.leverages
 
 
 def test_a_row_that_leaves_nothing_is_refused() -> None:
     with pytest.raises(Invalid, match="all that is known of a direction"):
-        one_row.divided(numbers(beside.MOST // 2, beside.ONE - 1))
+        numbers(beside.MOST // 2, beside.ONE - 1).divided()
 
 
 def test_lengths_of_one_row() -> None:
