@@ -89,12 +89,12 @@ def stored_predictions(
     The model is trained again to the exact minimum after each change, a RidgeClassifier with the classes that still
     have rows. The rows are read from the file some at a time, a few times over, and never held together: memory does
     not grow with them but for a few numbers a row, and time grows as their number does. Labels of a RidgeClassifier are
-    answered from both ends (D3), its deletions by one bound for all choices (D4c), which is good where the rows asked
-    about carry little of what is known, so together less than 1 of leverage. A LogisticRegression of two classes is
-    answered from the lengths of rows by one bound for all choices (D14), which is good where rows are very many and few
-    of them change: of 10⁶ rows with 384 columns about 100. One of several classes (softmax) is answered from the
-    lengths of rows as well, by a bound that is not as good, and any one deleted row by a step for each row that pulls
-    hard (D15), which asks for a hundred readings and more.
+    answered from both ends (D3), and so is any one row deleted (D4f); more of them by one bound for all choices (D4c),
+    which is good where these rows carry little of what is known, so together less than 1 of leverage. A
+    LogisticRegression of two classes is answered from the lengths of rows by one bound for all choices (D14), which is
+    good where rows are very many and few of them change: of 10⁶ rows with 384 columns about 100. One of several classes
+    (softmax) is answered from the lengths of rows as well, by a bound that is not as good, and any one deleted row by a
+    step for each row that pulls hard (D15), which asks for a hundred readings and more.
 
     Rows are shared out among `ranks` processes, however many with the same answer to the last bit, if their processors
     multiply alike; it is proved if they do not. `certify rows` can write a certificate of it.
