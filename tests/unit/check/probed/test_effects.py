@@ -15,7 +15,8 @@ from safetensors.numpy import save
 
 from certify.check.kernel import CHANCE
 from certify.check.linalg.balls import norm
-from certify.check.linalg.fixed import scale
+from certify.check.linalg.fixed import Fixed, scale
+from certify.check.linalg.probes import MOST
 from certify.check.main import main
 from certify.check.probed import answer, effects
 from certify.check.systems.critical_nearby import critical_point
@@ -140,7 +141,7 @@ def test_what_it_is_not_for(at, said):
     for other in ({"activation": "elu"}, {"parameter": "sample_weights"}, {"weight_norm": "relative"}):
         assert not suited(replace(at.problem, **other), 9)
     CHANCE.set(None)
-    assert effects.effects(at, None) is None
+    assert effects.changes(at, Fixed(fmpz_mat(9, 37), 0, arb(0)), []) is None
 
 
 def answered(bits: object, tail: bytes = b"") -> io.BufferedReader:
@@ -149,8 +150,9 @@ def answered(bits: object, tail: bytes = b"") -> io.BufferedReader:
 
 def test_an_answer_of_another_form_is_none():
     found = answer.read_effects(answered([9, 8]), 4, 2, 3)
-    assert found is not None and found.row(1) == fmpz_mat(3, 4, list(range(12, 24)))
-    for bits, tail in (([9], b""), ([9, 8, 7], b""), ([9.0, 8], b""), ([2000, 8], b""), ({}, b""), ([9, 8], b"x")):
+    assert found is not None and found.of(1).cast("q").tolist() == list(range(6, 12))
+    for bits, tail in (([9], b""), ([9, 8, 7], b""), ([9.0, 8], b""), ([2000, 8], b""), ({}, b""), ([9, 8], b"x"),
+                       ([answer.APART + 1, 0], b"")):
         assert answer.read_effects(answered(bits, tail), 4, 2, 3) is None
     assert answer.read_effects(answered([9, 8]), 5, 2, 3) is None and answer.read_effects(answered([]), 4, 0, 3) is None
 
@@ -160,18 +162,64 @@ def test_numbers_beyond_doubles_are_infinite():
     assert answer._float(3, -1) == 1.5 and answer._float(1 << 2000, -10) == np.inf
 
 
+def asked(at, monkeypatch) -> tuple[Fixed, answer.Effects]:
+    """The vectors, and what is proposed of them."""
+    seen, plain = [], effects.asked_effects
+    monkeypatch.setattr(effects, "asked_effects", lambda *told: seen.append((told[-1], plain(*told))) or seen[-1][1])
+    assert Predictions(at).changes
+    return seen[0]
+
+
 def test_members_of_vectors_that_are_hardly_known_are_within(at, monkeypatch):
     """A vector that lies off the middle of its ball moves what a row does to it by up to `|C_i|` times as much."""
-    given, plain, radius = [], effects.effects, 1e-5
-    monkeypatch.setattr(effects, "effects", lambda at, Y: given.append(Y) or plain(at, Y))
-    assert Predictions(at).changes
-    wide = replace(given[0], radius=arb(radius))
-    middle = [arb(x) * scale(wide.bits) for x in wide.mid.tolist()[0]]
-    away, shares = np.random.default_rng(7).standard_normal((5, len(middle))), []
+    (Y, told), radius, shares = asked(at, monkeypatch), 1e-5, []
+    off, sizes = effects.bounded(at, Y, told, 5), effects.sizes_of_rows(at.curvature, at.problem.moving)
+    middle = [arb(x) * scale(Y.bits) for x in Y.mid.tolist()[0]]
+    away = np.random.default_rng(7).standard_normal((5, len(middle)))
     for move in away * (0.999 * radius / np.linalg.norm(away, axis=1, keepdims=True)):
         true = at.data.row_forms([x + arb(float(v)) for x, v in zip(middle, move, strict=True)])
-        for effect, row in zip(plain(at, wide), true, strict=True):
-            off = norm([x - y for x, y in zip(row, effect.values[0], strict=True)])
-            assert off.lower() <= effect.off
-            shares.append(float(off / effect.off))
-    assert max(shares) > 1e-2  # without the radius what is left is rounding
+        for i, row in enumerate(true):
+            own = [arb(x) * scale(told.bits[i]) for x in told.of(0).cast("q").tolist()[4 * i:4 * i + 4]]
+            lost = norm([x - y for x, y in zip(row, own, strict=True)])
+            assert lost.lower() <= off[i] + radius * sizes[i]
+            shares.append(float(lost / (off[i] + radius * sizes[i])))
+    assert max(shares) > 1e-3  # without the radius what is left is rounding
+
+
+def test_a_radius_of_the_vectors_counts(at, monkeypatch):
+    """In every change, as often as the sizes of the rows that may move at once are long."""
+    Y, told = asked(at, monkeypatch)
+    monkeypatch.setattr(effects, "asked_effects", lambda *_: told)
+    sharp, wide = (effects.changes(at, replace(Y, radius=r), [arb(0)] * 9) for r in (Y.radius, arb(1e-5)))
+    least = norm(at.curvature.feature_block(0).entries()) * 1e-5 * arb(at.problem.radius)
+    for x, y in zip(sharp, wide, strict=True):
+        assert y.contains(x) and y.rad() > least / 2 and x.rad() < 1e-9 * x
+
+
+def test_sizes_of_rows_are_no_less_than_those_of_their_blocks(at):
+    for i, size in enumerate(effects.sizes_of_rows(at.curvature, at.problem.moving)):
+        true = norm(at.curvature.feature_block(i).entries())
+        assert true <= size < 30 * true
+
+
+@pytest.mark.parametrize("share", effects.SHARES)
+def test_every_row_is_off_by_no_more_than_is_seen(share, at, monkeypatch):
+    """A row that is wrong by a little, or by a lot, in one number of one vector."""
+    Y, told = asked(at, monkeypatch)
+    honest = effects.bounded(at, Y, told, share)
+    for place, by in ((0, 1 << 20), (7, 1 << 40), (13, -(1 << 49))):
+        values = np.frombuffer(told.values, dtype="<i8").copy().reshape(told.count, N, 4)
+        values[3, place, 2] += by
+        found = effects.bounded(at, Y, replace(told, values=memoryview(values.tobytes())), share)
+        true = abs(by) * 2.0 ** -told.bits[place]
+        assert float(found[place]) >= true * (1 - 1e-6) - float(honest[place])
+        others = [(float(x), float(y)) for x, y in zip(found, honest, strict=True)]
+        assert all(x < 1e3 * y for i, (x, y) in enumerate(others) if i != place)
+
+
+def test_vectors_that_see_more_are_drawn_where_little_is_left_open(at, monkeypatch, said):
+    monkeypatch.setattr(effects, "ENOUGH", arb(2) ** -200)
+    assert Predictions(at).changes and said == ["S − YC"] * 2
+    said += ["another"] * MOST
+    assert all(x.is_finite() for x in Predictions(at).changes), "by products"
+    assert len(said) == 2 + MOST

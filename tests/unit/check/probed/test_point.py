@@ -20,7 +20,7 @@ from certify.check.kernel import CHANCE, decide
 from certify.check.limits import cost
 from certify.check.limits.held import Limits, TooLarge
 from certify.check.linalg.definite import Truth
-from certify.check.linalg.probes import DRAWN, MATRICES, MOST, ROOM, SHARE, WIDEST, together
+from certify.check.linalg.probes import DRAWN, LEAST, MATRICES, MOST, ROOM, SHARE, WIDEST, together
 from certify.check.main import main
 from certify.check.probed import answer, point
 from certify.check.probed.suited import probing, suited
@@ -401,10 +401,13 @@ def test_what_it_is_for(path):
     assert not suited(case.problem, case.claims)
 
 
-def test_the_constants_are_those_of_the_stated_probability():
-    """All matrices together are missed with less than one matrix is by 16 vectors."""
-    missed = arb(2).sqrt() * (SHARE + arb(WIDEST).sqrt() / arb(2) ** ROOM)
-    assert missed ** DRAWN < arb(2) ** -71
+@pytest.mark.parametrize("share", range(SHARE, LEAST + 1))
+def test_the_constants_are_those_of_the_stated_probability(share):
+    """All matrices together are missed with less than one matrix is by 16 vectors, by whatever share they are seen."""
+    missed = arb(2).sqrt() * (arb(2) ** -share + arb(WIDEST).sqrt() / arb(2) ** ROOM)
+    assert (arb(2).sqrt() * (arb(2) ** -SHARE + arb(2) ** -28)) ** DRAWN < arb(2) ** -71
     for matrices in (1, 2, 3, 500, 571, 572, 10**6, MATRICES - 1, MATRICES):
-        assert matrices * missed ** together(matrices) < arb(2) ** -75
-        assert matrices * missed ** (together(matrices) - 1) > arb(2) ** -80, "no more than are needed"
+        assert matrices * missed ** together(matrices, share) < arb(2) ** -75
+        fewer = matrices * missed ** (together(matrices, share) - 1)
+        assert fewer > arb(2) ** -(76 + share), "no more than are needed"
+
