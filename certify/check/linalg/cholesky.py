@@ -6,6 +6,8 @@ unit, which products take least time of. How L was found does not matter.
 
 from __future__ import annotations
 
+from functools import cache
+
 from flint import arb, arb_mat, ctx
 
 from certify.check.linalg.balls import ZERO
@@ -15,8 +17,8 @@ from certify.check.linalg.fixed import filled
 LEAF = 16
 """Rows of which balls say the factor."""
 
-PLACES = (64, 80)
-"""Bits after the point that are tried, where the largest number on the diagonal is near 1."""
+PLACES = (76, 88)
+"""Bits after the point that are tried, where the largest number on the diagonal is near 1; 64 take hardly less time."""
 
 LARGEST, ROOM = 60, 2
 """Binary digits before the point, at most, and those by which c exceeds what L is expected to lack."""
@@ -102,11 +104,17 @@ def _factor(A: arb_mat, places: int, inverted: bool) -> tuple[arb_mat, arb_mat |
 
 def _cut(M: arb_mat, places: int) -> arb_mat:
     """The middles as whole multiples of `2^−places`: added to a number so large that its last bit is one."""
-    high = filled((M.nrows(), M.ncols()), arb(3) * arb(2) ** LARGEST)
+    high = _high(M.nrows(), M.ncols())
     with ctx.workprec(LARGEST + 2 + places):
         lifted = (M.mid() + high).mid()
     with ctx.workprec(LARGEST + 4 + places):
         return lifted - high
+
+
+@cache
+def _high(rows: int, columns: int) -> arb_mat:
+    """A number everywhere whose last bit, of so many more, is a unit; nobody changes it."""
+    return filled((rows, columns), arb(3) * arb(2) ** LARGEST)
 
 
 def _joined(a: arb_mat, low: arb_mat, d: arb_mat) -> arb_mat:

@@ -17,8 +17,8 @@ from certify.check.linalg.probes import Image, bound_of
 LONG = 1 << 12
 """Bits of the number 1 in the product beyond which, or below 0, a factor was made for another matrix."""
 
-ROUGH = 12
-"""The share of a vector's largest entry, `2^−12`: a bound below 1 is asked for, of what is near `2^−40`."""
+ROUGH = 9
+"""Some vector sees `2^−9` of its largest entry of any direction: a bound below 1 is asked for, of what is far below."""
 
 
 def is_below(X: Fixed, R: Fixed, most: float) -> bool:

@@ -1,4 +1,4 @@
-"""A critical point of many parameters and the motions of its rows, proved by what 24 random vectors see (W5).
+"""A critical point of many parameters and the motions of its rows, proved by what random vectors see (W5).
 
 X near `H⁻¹` and `Y_i` near `H⁻¹C_i` are proposed. With `w = Xᵀu` one pass gives `Hw` and all `C_iᵀw`, so `uᵀ(XH − I)`
 and `uᵀX(HY_i − C_i)`; of random u these bound `‖XH − I‖`, and how far every `Y_i` is from the truth.
