@@ -17,8 +17,9 @@ from certify.check.linalg.fixed import filled
 LEAF = 16
 """Rows of which balls say the factor."""
 
-PLACES = (76, 88)
-"""Bits after the point that are tried, where the largest number on the diagonal is near 1; 64 take hardly less time."""
+PLACES, FEWER = (76, 88), 64
+"""Bits after the point that are tried, where the largest number on the diagonal is near 1, and of balls too wide for
+these: fewer take hardly less time."""
 
 LARGEST, ROOM = 60, 2
 """Binary digits before the point, at most, and those by which c exceeds what L is expected to lack."""
@@ -29,18 +30,25 @@ APART = 1
 
 def proved(A: arb_mat) -> bool:
     """Whether every symmetric matrix in A is proved to be positive definite, else nothing is known."""
-    return any(_proved(A, places) for places in PLACES)
-
-
-def _proved(A: arb_mat, places: int) -> bool:
-    """`M = LLᵀ + cI + E` with `‖E‖ < c` for every symmetric M in A, or in DAD for a diagonal D.
-
-    `‖E‖ ≤ |E|_F ≤ 2|lower blocks of E|_F`, as E is symmetric.
-    """
     scaled = _brought_to_one(A)
     if scaled is None:
         return False
-    c = (arb(A.nrows()) ** 1.5).ceil().mid() * arb(2) ** (ROOM - places)  # each entry of LLᵀ lacks some √N units
+    wide = 4 * frobenius(scaled - scaled.mid())
+    narrow = [places for places in PLACES if wide < _shift(scaled, places)]
+    return any(_proved(scaled, places) for places in narrow or [FEWER])
+
+
+def _shift(A: arb_mat, places: int) -> arb:
+    """The c of :func:`_proved`: each entry of `LLᵀ` lacks some √N units."""
+    return (arb(A.nrows()) ** 1.5).ceil().mid() * arb(2) ** (ROOM - places)
+
+
+def _proved(scaled: arb_mat, places: int) -> bool:
+    """`M = LLᵀ + cI + E` with `‖E‖ < c` for every symmetric M, in A or in DAD for a diagonal D.
+
+    `‖E‖ ≤ |E|_F ≤ 2|lower blocks of E|_F`, as E is symmetric.
+    """
+    c = _shift(scaled, places)
     a, _, low, d = quarters(scaled)
     with ctx.workprec(2 * places + LARGEST):
         a = _less(a, c)

@@ -45,6 +45,9 @@ class Told:
 LOOSE, ENOUGH = 9, arb(2) ** -32
 """The share of the largest entry that some vector sees of any direction is `2^−9`; a larger bound is not taken."""
 
+WIDE = 500
+"""Parameters from which the pass takes less time than the Hessian."""
+
 
 class Asked(Stationary):
     """What the rules look at.
@@ -65,7 +68,7 @@ class Asked(Stationary):
     @cached_property
     def inverse(self) -> Inverse:
         """By one pass, of a small ball, where that shows enough; else by the Hessian."""
-        found = self._by_pass() if passing(self.problem) else None
+        found = self._by_pass() if self.problem.parameters >= WIDE and passing(self.problem) else None
         return super().inverse if found is None else found
 
     def _by_pass(self) -> Inverse | None:

@@ -26,8 +26,9 @@ PARAMETERS = ("features", "sample_weights")
 
 @pytest.fixture(autouse=True)
 def said(monkeypatch):
-    """Where chance may decide, and rows are many from few on."""
+    """Where chance may decide, and rows and parameters are many from few on."""
     monkeypatch.setattr(critical_nearby, "ASKED", 0)
+    monkeypatch.setattr(asked, "WIDE", 0)
     token = CHANCE.set([])
     with ctx.workprec(PRECISION):
         yield CHANCE.get()
@@ -128,11 +129,14 @@ def test_forms_are_those_of_the_hessian(case):
     assert "completed" not in known.__dict__
 
 
-def test_what_it_is_not_for(case, said):
+def test_what_it_is_not_for(case, said, monkeypatch):
     assert passing(case.problem)
     for other in ({"weight_norm": "relative"}, {"activation": "elu"}, {"row_weights": (1.0,) * 14}, {"layers": ()},
                   {"bias_decay": False}):
         assert not passing(replace(case.problem, **other))
+    monkeypatch.setattr(asked, "WIDE", 38)
+    assert "completed" in found(case).__dict__ and said == []
+    monkeypatch.setattr(asked, "WIDE", 37)
     said += ["another"] * MOST
     known = found(case)
     assert "completed" in known.__dict__ and len(said) == MOST

@@ -156,6 +156,7 @@ def test_an_answer_with_a_factor_has_it_first():
 def test_a_point_is_proved_with_it_and_without(path, monkeypatch, said):  # noqa: F811
     """A stated rank of a real point: by the factor if there is one, and the same without."""
     monkeypatch.setattr(critical_nearby, "ASKED", 0)
+    monkeypatch.setattr(asked, "WIDE", 0)
     case = Case(path)
     least = 0.9 / float(np.linalg.norm(np.array([[float(x) for x in row] for row in _inverse(case)]), 2))
     with ctx.workprec(PRECISION):
