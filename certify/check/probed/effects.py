@@ -7,7 +7,10 @@ of sizes is a norm of these, so that what they are off by counts once for each p
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from heapq import nlargest
+from math import isqrt
+from operator import mul
 
 from flint import arb, arb_mat, fmpz
 
@@ -23,6 +26,7 @@ from certify.check.probed.lanes import MOST, sums
 from certify.check.probed.products import products
 from certify.check.reading.subject import Problem
 from certify.check.systems.critical import Stationary
+from certify.check.words.row_norms.base import RowNorm
 
 LEAST, LARGEST = 10**9, 1 << 31
 """Products of two numbers for all rows from which it takes less time, and bytes beyond which nothing is asked."""
@@ -84,13 +88,26 @@ def _sizes(problem: Problem, told: Effects) -> list[arb]:
 
     A size lacks less than one unit of its row, which is counted with what the row is off.
     """
-    d, top, found = len(problem.features[0]), max(told.bits), []
-    dual, most, once = problem.row_norm.dual_of_integers, problem.budget.most_of_integers, problem.at_once
+    d, top, found, dual = len(problem.features[0]), max(told.bits), [], dual_of(problem.row_norm)
     places = [(at * d, top - bits) for at, bits in enumerate(told.bits)]
     for j in range(told.count):
         values = told.of(j).cast("q").tolist()
-        found.append(most([dual(values[start:start + d]) << shift for start, shift in places], once))
+        found.append(most_of(problem, [dual(values[start:start + d]) << shift for start, shift in places]))
     return found
+
+
+def dual_of(q: RowNorm) -> Callable[[Sequence[int]], int]:
+    """`|v|_{q*}` of integers, or less than 1 below it."""
+    if q.boxed:
+        return lambda values: sum(map(abs, values))
+    return (lambda values: max(map(abs, values))) if q.cross else lambda values: isqrt(sum(map(mul, values, values)))
+
+
+def most_of(problem: Problem, sizes: Sequence[int]) -> arb:
+    """What the budget of radius 1 makes of integers: the root of their squares' sum, or the sum of all or of some."""
+    if problem.budget.joint:
+        return arb(sum(map(mul, sizes, sizes))).sqrt()
+    return arb(sum(nlargest(problem.at_once, sizes) if problem.budget.counted else sizes))
 
 
 def bounded(at: Stationary, Y: Fixed, told: Effects, share: int) -> list[arb]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib import import_module
-from math import isqrt
-from operator import mul
 
 from flint import arb
 
@@ -37,10 +35,6 @@ class RowNorm:
     def dual(self, values: Sequence[arb]) -> arb:
         """`|v|_{q*}`, the most that `⟨v, u⟩` is for `|u|_q ≤ 1`."""
         return norm(values) if len(values) > 1 else abs(values[0])
-
-    def dual_of_integers(self, values: Sequence[int]) -> int:
-        """The same of integers, or less than 1 below it."""
-        return isqrt(sum(map(mul, values, values)))
 
     def longest(self, numbers: int) -> arb:
         """The greatest Euclidean length in the ball, of so many numbers."""

@@ -23,10 +23,6 @@ class Largest(RowNorm):
         """The sum of the sizes."""
         return sum(map(abs, values), ZERO)
 
-    def dual_of_integers(self, values: Sequence[int]) -> int:
-        """The sum of the sizes."""
-        return sum(map(abs, values))
-
     def longest(self, numbers: int) -> arb:
         """`√d`, at a corner."""
         return arb(numbers).sqrt()

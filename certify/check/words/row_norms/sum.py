@@ -23,9 +23,5 @@ class Sum(RowNorm):
         """The largest."""
         return largest([abs(v) for v in values])
 
-    def dual_of_integers(self, values: Sequence[int]) -> int:
-        """The largest size."""
-        return max(map(abs, values))
-
 
 NORM = Sum()

@@ -54,10 +54,6 @@ class PerturbationSet:
         """The same of gathered sizes."""
         return sum(held, ZERO)
 
-    def most_of_integers(self, sizes: Sequence[int], at_once: int) -> arb:
-        """The same of integers: here their sum."""
-        return arb(sum(sizes))
-
 
 def set_of(word: str) -> PerturbationSet:
     """The set of a word that the spec's reader knows.

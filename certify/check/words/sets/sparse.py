@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from heapq import nlargest
 
 from flint import arb
 
@@ -31,10 +30,6 @@ class Sparse(PerturbationSet):
         low = sum(sorted((v.lower() for v in held), reverse=True)[:at_once], ZERO)
         high = sum(sorted((v.upper() for v in held), reverse=True)[:at_once], ZERO)
         return low.union(high)
-
-    def most_of_integers(self, sizes: Sequence[int], at_once: int) -> arb:
-        """The sum of the largest."""
-        return arb(sum(nlargest(at_once, sizes)))
 
 
 SET = Sparse()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from operator import mul
 
 from flint import arb
 
@@ -31,10 +30,6 @@ class Total(PerturbationSet):
     def most(self, held: Sequence[arb], at_once: int) -> arb:
         """`√Σ s_i²` (Cauchy and Schwarz)."""
         return root(sum(held, ZERO))
-
-    def most_of_integers(self, sizes: Sequence[int], at_once: int) -> arb:
-        """The root of the sum of their squares."""
-        return arb(sum(map(mul, sizes, sizes))).sqrt()
 
 
 SET = Total()
