@@ -17,9 +17,9 @@ from certify.check.linalg.fixed import filled
 LEAF = 16
 """Rows of which balls say the factor."""
 
-PLACES, FEWER = (76, 88), 64
+PLACES, FEWER = (68, 80), 64
 """Bits after the point that are tried, where the largest number on the diagonal is near 1, and of balls too wide for
-these: fewer take hardly less time."""
+these. 64 leave the `rank` of some fits open that 68 decide; 76 take half as long again."""
 
 LARGEST, ROOM = 60, 2
 """Binary digits before the point, at most, and those by which c exceeds what L is expected to lack."""

@@ -7,10 +7,13 @@ import json
 from array import array
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from flint import arb, ctx, fmpz_mat
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from safetensors.numpy import save
 
 from certify.check.kernel import CHANCE
@@ -22,7 +25,10 @@ from certify.check.probed import answer, effects
 from certify.check.systems.critical_nearby import critical_point
 from certify.check.systems.nearby import PRECISION
 from certify.check.theorems.predictions.critical import Predictions
+from certify.check.words.row_norms.base import norm_of
+from certify.check.words.sets.base import set_of
 from certify.cli.main import main as certify
+from tests.effort import examples
 from tests.families import emitter
 from tests.unit.check.probed.test_point import SPEC, N, trained
 
@@ -223,3 +229,26 @@ def test_vectors_that_see_more_are_drawn_where_little_is_left_open(at, monkeypat
     said += ["another"] * MOST
     assert all(x.is_finite() for x in Predictions(at).changes), "by products"
     assert len(said) == 2 + MOST
+
+
+INTEGERS = st.lists(st.integers(-(1 << 60), 1 << 60), min_size=1, max_size=6)
+
+
+@pytest.mark.parametrize("q", [1, 2, "inf"])
+@given(values=INTEGERS)
+@settings(max_examples=examples(60), deadline=None)
+def test_dual_norms_of_integers_lack_less_than_one(q, values):
+    with ctx.workprec(200):
+        found, true = effects.dual_of(norm_of(q))(values), norm_of(q).dual([arb(x) for x in values])
+        assert found - arb(2) ** -60 < true < found + 1
+
+
+@pytest.mark.parametrize("word", ["total", "per_sample", "sparse"])
+@given(sizes=st.lists(st.integers(0, 1 << 60), min_size=4, max_size=7), some=st.integers(1, 4))
+@settings(max_examples=examples(60), deadline=None)
+def test_a_budget_makes_the_same_of_integers(word, sizes, some):
+    budget = set_of(word)
+    with ctx.workprec(200):
+        found = effects.most_of(SimpleNamespace(budget=budget, at_once=some), sizes)
+        true = budget.shared([arb(x) for x in sizes], some)
+        assert found.overlaps(true) and abs(found - true) < arb(2) ** -60
