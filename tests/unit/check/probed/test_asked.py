@@ -10,7 +10,7 @@ from flint import arb, arb_mat, ctx, fmpz_mat
 
 from certify.check.kernel import CHANCE
 from certify.check.linalg.fixed import scale
-from certify.check.linalg.probes import MOST
+from certify.check.linalg.probes import MOST, ROOM
 from certify.check.probed import answer, asked
 from certify.check.probed.asked import ENOUGH, Asked, Told
 from certify.check.probed.over_ball import hessian_off
@@ -46,11 +46,11 @@ def found(case: Case) -> Stationary:
     return critical_nearby.critical_point(case.problem, case.start)[1]
 
 
-def off(known: Stationary) -> np.ndarray:
-    """`XH − I` by the Hessian itself."""
-    X = arb_mat(known.X.mid) * scale(known.X.bits)
+def off(known: Stationary, mid: fmpz_mat | None = None) -> np.ndarray:
+    """`XH − I` by the Hessian itself, of these integers in the place of those of X."""
     H = Stationary(known.problem, known.parameters, known.passed, None, 120).completed.balls()
-    return np.array([[float(x.mid()) for x in row] for row in (X * H).tolist()]) - np.eye(known.problem.parameters)
+    XH = arb_mat(known.X.mid if mid is None else mid) * scale(known.X.bits) * H
+    return np.array([[float(x.mid()) for x in row] for row in XH.tolist()]) - np.eye(known.problem.parameters)
 
 
 def test_what_it_lacks_of_an_inverse_is_no_more_than_is_said(case, said):
@@ -150,3 +150,23 @@ def test_a_row_of_the_data_that_counts_more_is_seen(case):
     rows[0] = [x * (1 + arb(2) ** -20) for x in rows[0]]
     known.plain.objective = replace(known.plain.objective, slopes=arb_mat(rows))
     assert known._by_pass() is None
+
+
+def test_what_some_vector_sees_for_certain_is_no_less_in_the_error(case, monkeypatch):
+    """Of 9 vectors, each of which sees as little of a row of `XH − I` as one that is drawn must."""
+    known, place = found(case), 4
+
+    def least(rows: int, count: int) -> fmpz_mat:
+        assert (rows, count) == (known.problem.parameters, 9)
+        return fmpz_mat(rows, count, [1 << ROOM - 9 if i // count == place else 0 for i in range(rows * count)])
+
+    monkeypatch.setattr(asked, "drawn", least)
+    monkeypatch.setattr(asked, "ENOUGH", 1)
+    mid = fmpz_mat(known.X.mid)
+    mid[place, 7] += 1 << known.X.bits - 14
+    known.__dict__ |= {"_told": replace(known._told, X=replace(known.X, mid=mid))}
+    true = np.linalg.norm(off(known, mid)[place])
+    error = float(known._by_pass().error)
+    assert true * (1 - 1e-9) <= error <= true * (1 + 1e-6)
+    del known.__dict__["inverse"]
+    assert known.inverse.defect >= 2 * error + error**2 * 0.99

@@ -17,13 +17,15 @@ from hypothesis import strategies as st
 from safetensors.numpy import save
 
 from certify.check.kernel import CHANCE
+from certify.check.linalg import probes
 from certify.check.linalg.balls import norm
 from certify.check.linalg.fixed import Fixed, scale
-from certify.check.linalg.probes import MOST
+from certify.check.linalg.probes import MOST, ROOM
 from certify.check.main import main
 from certify.check.probed import answer, effects
 from certify.check.systems.critical_nearby import critical_point
 from certify.check.systems.nearby import PRECISION
+from certify.check.theorems.predictions import critical
 from certify.check.theorems.predictions.critical import Predictions
 from certify.check.words.row_norms.base import norm_of
 from certify.check.words.sets.base import set_of
@@ -252,3 +254,129 @@ def test_a_budget_makes_the_same_of_integers(word, sizes, some):
         found = effects.most_of(SimpleNamespace(budget=budget, at_once=some), sizes)
         true = budget.shared([arb(x) for x in sizes], some)
         assert found.overlaps(true) and abs(found - true) < arb(2) ** -60
+
+
+class Stub:
+    """Rows of two features, of which one vector's effects, and what they are off by, are stated."""
+
+    values, bits = [[3, -1], [1, 1], [0, 5]], [0, 1, 3]
+    away, sizes, lost, radius, far = [0.25, 0.0, 0.5], [0.5, 2.0, 1.0], 0.125, 0.0625, 0.75
+
+    def __init__(self, word: str, q: int | str, **other: object) -> None:
+        self.__dict__ |= other
+        self.problem = SimpleNamespace(
+            features=[[0.0, 0.0]] * 3, moving=(0, 1, 2), row_norm=norm_of(q), budget=set_of(word), at_once=2,
+            radius=self.far)
+        self.curvature = SimpleNamespace(objective=None)
+        self.parameters = self.passed = None
+
+    def change(self, monkeypatch) -> arb:
+        told = answer.Effects(self.bits, 1, memoryview(array("q", [x for row in self.values for x in row]).tobytes()))
+        for name, value in (("asked_effects", told), ("_suited", True), ("sizes_of_rows", list(map(arb, self.sizes))),
+                            ("bounded", list(map(arb, self.away)))):
+            monkeypatch.setattr(effects, name, lambda *_, value=value: value)
+        Y = Fixed(fmpz_mat(1, 1), 0, arb(self.radius))
+        return effects.changes(self, Y, [arb(self.lost)])[0]
+
+    def members(self):
+        """Changes of effects that lie as far from those stated as they may, in the worst directions."""
+        p = self.problem
+        for sign in (1, -1):
+            rows = []
+            for row, bits, e, size in zip(self.values, self.bits, self.away, self.sizes, strict=True):
+                own, off = [arb(x) * scale(bits) for x in row], arb(e) + (arb(self.lost) + self.radius) * size
+                if p.row_norm.boxed:  # as much of each, away from 0 or to it
+                    parts = [off / arb(2).sqrt()] * 2
+                elif p.row_norm.cross:
+                    parts = [off if abs(x) == max(abs(v) for v in row) else arb(0) for x in row]
+                else:
+                    parts = [off * abs(x) / max(norm(own), arb(1) / 10**9) for x in own]
+                moved = [x + sign * d * (1 if x >= 0 else -1) for x, d in zip(own, parts, strict=True)]
+                rows.append(p.row_norm.dual(moved))
+            yield p.budget.shared(rows, p.at_once) * self.far
+
+
+@pytest.mark.parametrize("q", [1, 2, "inf"])
+@pytest.mark.parametrize("word", ["total", "per_sample", "sparse"])
+@pytest.mark.parametrize("other", [
+    {}, {"away": [0.0] * 3, "sizes": [0.0] * 3}, {"sizes": [0.0] * 3}, {"away": [0.0] * 3, "lost": 0.0},
+    {"away": [0.0] * 3, "radius": 0.0}, {"values": [[1, 1], [1, 1], [1, 1]], "bits": [0, 0, 0], "away": [0.0] * 3,
+                                         "sizes": [0.0] * 3},
+])
+def test_what_rows_are_off_by_counts_in_the_worst_direction(word, q, other, monkeypatch):
+    """With what their vectors are off by, in the length that the norm of a row makes of it, and what roots lose."""
+    stub = Stub(word, q, **other)
+    found = stub.change(monkeypatch)
+    for member in stub.members():
+        assert found.lower() <= member.upper() and member.lower() <= found.upper()
+    parts = sum(((arb(e) + (arb(stub.lost) + stub.radius) * size) * 2 + scale(bits) * 2
+                 for e, size, bits in zip(stub.away, stub.sizes, stub.bits, strict=True)), arb(0))
+    assert found.rad() <= parts * stub.far, "and no more than all of it twice"
+
+
+def sees_so_much(rows: int, place: int, share: int):
+    """Vectors of which each sees no more of the unit vector at that place than one of those that are drawn must."""
+    def drawn(size: int, count: int) -> fmpz_mat:
+        assert size == rows and count == probes.together(N, share)
+        return fmpz_mat(size, count, [1 << ROOM - share if i // count == place else 0 for i in range(size * count)])
+    return drawn
+
+
+@pytest.mark.parametrize("share", effects.SHARES)
+def test_what_some_vector_sees_for_certain_bounds_every_row(share, at, monkeypatch):
+    """An error in one vector y_j of as little as that sees of it is no less in the bound."""
+    Y, told = asked(at, monkeypatch)
+    values = np.frombuffer(told.values, dtype="<i8").copy().reshape(told.count, N, 4)
+    values[3, 5, 2] += 1 << 46
+    monkeypatch.setattr(effects, "drawn", sees_so_much(9, 3, share))
+    found = effects.bounded(at, Y, replace(told, values=memoryview(values.tobytes())), share)
+    true = 2.0 ** (46 - told.bits[5])
+    assert true * (1 - 1e-6) <= float(found[5]) <= true * (1 + 1e-6)
+
+
+def test_rows_that_move_are_those_that_are_compared(at, monkeypatch):
+    """Where only some of the data's rows move, each with its own."""
+    moving = (2, 5, 11)
+    problem = replace(at.problem, moving=moving)
+    some = type(at)(problem, at.parameters, at.passed, None, at.width, at.X)
+    Y, told = asked(some, monkeypatch)
+    assert len(told.bits) == 3
+    off, sizes = effects.bounded(some, Y, told, 5), effects.sizes_of_rows(some.curvature, moving)
+    assert all(float(e) < 1e-9 * float(size) * float(Y.size) for e, size in zip(off, sizes, strict=True))
+
+
+def test_sizes_of_rows_are_products_of_norms(at):
+    """By an oracle in floats, of a network of two layers."""
+    curvature, problem = at.curvature, at.problem
+    W, V = (np.array([[float(x) for x in row] for row in M.tolist()]) for M in curvature.parameters.weights)
+    scales = np.array(problem.scale)
+    for i, size in enumerate(effects.sizes_of_rows(curvature, problem.moving)):
+        S = [np.array([[float(x) for x in row] for row in curvature.seconds[i][h].tolist()]) for h in (1, 2)]
+        D = np.array([float(x) for x in curvature.slopes[1][i]])
+        z = np.linalg.norm(W * scales)
+        inner = abs(D).max() * z
+        inputs, deltas = ([np.linalg.norm([float(x) for x in found[h][i]]) for h in (1, 2)]
+                          for found in (curvature._inputs, curvature._deltas))
+        first = np.linalg.norm(S[0]) * z * inputs[0] + deltas[0] * np.linalg.norm(scales)
+        last = np.linalg.norm(S[1]) * np.linalg.norm(V) * inner * inputs[1] + deltas[1] * inner
+        assert float(size) == pytest.approx(np.hypot(first, last), rel=1e-9)
+
+
+@pytest.mark.parametrize("error, radius", [(0.125, 0.0), (2.0**-20, 3.0), (0.5, 1.0)])
+def test_what_vectors_lack_is_a_part_of_their_whole_length(error, radius, at, monkeypatch):
+    """`|A⁻¹g − y| ≤ ε/(1 − ε)·|y|` for every y within the radius of the middle."""
+    seen = []
+    at.__dict__["inverse"] = replace(at.inverse, error=arb(error))
+    plain = critical.product
+
+    def wide(*told):
+        seen.append(replace(plain(*told), radius=arb(radius)))
+        return seen[0]
+
+    monkeypatch.setattr(critical, "product", wide)
+    monkeypatch.setattr(Predictions, "_changes", lambda self, Y, lost: seen.append(lost) or lost)
+    assert Predictions(at).changes
+    Y, lost = seen
+    for row, found in zip(Y.mid.tolist(), lost, strict=True):
+        least = (norm([arb(x) * scale(Y.bits) for x in row]) + radius) * error / (1 - error)
+        assert found >= least * (1 - arb(2) ** -60) and found < least * (1 + arb(2) ** -40)

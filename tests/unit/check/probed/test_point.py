@@ -411,3 +411,30 @@ def test_the_constants_are_those_of_the_stated_probability(share):
         fewer = matrices * missed ** (together(matrices, share) - 1)
         assert fewer > arb(2) ** -(76 + share), "no more than are needed"
 
+
+@pytest.mark.parametrize("share", point.SHARES)
+def test_what_some_vector_sees_for_certain_bounds_every_row(share, path, monkeypatch):
+    """Of `X(HY_i − C_i)`, each vector seeing as little as one that is drawn must: no bound is less than the truth."""
+    monkeypatch.setattr(point, "SHARES", (share,))
+    honest, place, many, by = Case(path).known[1], 4, together(N + 3, share), 1 << 45
+
+    def least(rows: int, count: int) -> fmpz_mat:
+        assert count == many
+        return fmpz_mat(rows, count, [1 << ROOM - share if i // count == place else 0 for i in range(rows * count)])
+
+    def by_one(found: answer.Answer) -> answer.Answer:
+        values = np.frombuffer(found.motions, dtype="<i8").copy().reshape(N, 4, -1)
+        values[5, 2, place] += by
+        return replace(found, motions=memoryview(values.tobytes()))
+
+    monkeypatch.setattr(point, "drawn", least)
+    lying(monkeypatch, by_one)
+    found = Case(path).known[1]._judged  # XHY_i − XC_i moves by XH, which is near I, times that
+    assert float(found.off[5]) == pytest.approx(by * 2.0 ** -honest._answer.row_bits[5], rel=1e-6)
+
+
+def test_vectors_that_see_more_are_drawn_where_a_row_is_known_too_little(path, monkeypatch, said):
+    monkeypatch.setattr(point, "ENOUGH", arb(2) ** -300)
+    assert Case(path).known is not None and len(said) == 2
+    said += ["another"] * (MOST - len(said) - 1)
+    assert Case(path).known is None and len(said) == MOST, "the bound that may still be had is not sharp"
