@@ -299,7 +299,8 @@ class Stub:
 @pytest.mark.parametrize("q", [1, 2, "inf"])
 @pytest.mark.parametrize("word", ["total", "per_sample", "sparse"])
 @pytest.mark.parametrize("other", [
-    {}, {"away": [0.0] * 3, "sizes": [0.0] * 3}, {"sizes": [0.0] * 3}, {"away": [0.0] * 3, "lost": 0.0},
+    {}, {"values": [[3 << 30, -(1 << 30)], [1 << 30, 1 << 30], [0, 5 << 30]], "bits": [30, 31, 33]},
+    {"away": [0.0] * 3, "sizes": [0.0] * 3}, {"sizes": [0.0] * 3}, {"away": [0.0] * 3, "lost": 0.0},
     {"away": [0.0] * 3, "radius": 0.0}, {"values": [[1, 1], [1, 1], [1, 1]], "bits": [0, 0, 0], "away": [0.0] * 3,
                                          "sizes": [0.0] * 3},
 ])
