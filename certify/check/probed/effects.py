@@ -32,12 +32,15 @@ LEAST, LARGEST = 10**9, 1 << 31
 """Products of two numbers for all rows from which it takes less time, and bytes beyond which nothing is asked."""
 
 SHARES, ENOUGH = (10, 5), arb(2) ** -32
-"""Of the largest entry some vector sees `2^−10` of any direction; where that leaves more of the changes open than so
-much of their mean, more vectors see `2^−5`."""
+"""Of the largest entry some vector sees `2^−10` of any direction; where that leaves more of some change open than so
+much of it, more vectors see `2^−5`."""
 
 
-def changes(at: Stationary, Y: Fixed, lost: Sequence[arb]) -> list[arb] | None:
-    """The largest change of every prediction over the budget; None where nothing is proposed, or this is not for it.
+def changes(at: Stationary, Y: Fixed, lost: Sequence[arb]) -> list[arb | None]:
+    """The largest change of every prediction over the budget; None where products with C have to decide.
+
+    That is everywhere if nothing is proposed or this is not for the problem, and of predictions that change so little
+    beside others that what the vectors leave open is not small beside their own change.
 
     `C_iᵀA⁻¹g_j` lies within `e_i + |A⁻¹g_j − y_j||C_i|` of `S_i^j`.
 
@@ -47,27 +50,29 @@ def changes(at: Stationary, Y: Fixed, lost: Sequence[arb]) -> list[arb] | None:
         lost: for each at least `|A⁻¹g_j − y_j|`.
     """
     said, problem, objective = CHANCE.get(), at.problem, at.curvature.objective
+    nothing: list[arb | None] = [None] * Y.shape[0]
     if said is None or not _suited(problem, Y.shape[0]):
-        return None
+        return nothing
     told = asked_effects(problem, at.parameters, at.passed, objective, Y)
     if told is None:
-        return None
+        return nothing
     found, top = _sizes(problem, told), max(told.bits)
     longest = problem.row_norm.longest(len(problem.features[0]))
     of_rows = _most(problem, [longest * size for size in sizes_of_rows(at.curvature, problem.moving)])
     off = arb("inf")
     for share in SHARES:
         if not may_draw(Y.shape[0]):
-            return None
+            return nothing
         said.append("S − YC")  # both are fixed now
         away = bounded(at, Y, told, share)
         off = _most(problem, [e * longest + scale(bits) for e, bits in zip(away, told.bits, strict=True)])
-        if off * len(found) < sum(found, ZERO) * scale(top) * ENOUGH:
+        sharp = [bool(off < v * scale(top) * ENOUGH) for v in found]
+        if all(sharp):
             break
     assert problem.radius is not None  # the spec was checked
     each = [off + (x + Y.radius) * of_rows for x in lost]
-    return [(v * scale(top) + arb(0, e.upper())).max(ZERO) * arb(problem.radius)
-            for v, e in zip(found, each, strict=True)]
+    return [(v * scale(top) + arb(0, e.upper())).max(ZERO) * arb(problem.radius) if enough and e.is_finite() else None
+            for v, e, enough in zip(found, each, sharp, strict=True)]
 
 
 def _suited(problem: Problem, count: int) -> bool:
@@ -146,7 +151,8 @@ def sizes_of_rows(curvature: Curvature, rows: Sequence[int]) -> list[arb]:
                 z = (weights[h - 1] * a).upper()
             if h in problem.free:
                 inputs, deltas = curvature.factors(h, [i])
-                total += (norm(curvature.seconds[i][h].entries()) * z * (inputs.size + inputs.radius)
-                          + (deltas.size + deltas.radius) * a) ** 2
+                own = (norm(curvature.seconds[i][h].entries()) * z * (inputs.size + inputs.radius)
+                       + (deltas.size + deltas.radius) * a).upper()
+                total += own * own  # a power of a ball around 0 is no number
         found.append(total.sqrt().upper())
     return found

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from flint import arb, ctx
+from flint import arb, ctx, fmpz_mat
 
 from certify.check.enclosure.losses.base import loss_of
 from certify.check.enclosure.network import Forward, forward
@@ -67,13 +67,18 @@ class Predictions:
         problem = self.problem
         if problem.budget.single:
             return self._of_one(Y, lost)
+        found: list[arb | None] = [None] * len(lost)
         if CHANCE.get() is not None and problem.moves.inputs:
             from certify.check.probed.effects import changes
 
             found = changes(self.at, Y, lost)
-            if found is not None:
-                return found
-        return supremum(problem, len(lost), ((S, [e * size for e in lost]) for S, size in self.at.data.through(Y)))
+        left, rows = [j for j, x in enumerate(found) if x is None], Y.mid.tolist()
+        if not left:
+            return [x for x in found if x is not None]
+        rest = Y if len(left) == len(found) else Fixed(fmpz_mat([rows[j] for j in left]), Y.bits, Y.radius)
+        own = iter(supremum(problem, len(left), ((S, [lost[j] * size for j in left])
+                                                 for S, size in self.at.data.through(rest))))
+        return [next(own) if x is None else x for x in found]
 
     def _of_one(self, Y: Fixed, lost: Sequence[arb]) -> list[arb]:
         """`|⟨y_j, Cu⟩|` of the one given change."""

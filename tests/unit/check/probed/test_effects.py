@@ -110,17 +110,39 @@ def times(factor: float):
     return change
 
 
-@pytest.mark.parametrize("change", [
-    one_number, times(0.0), times(-1.0), times(0.5), times(1 - 1e-6), times(1 + 1e-6),
-    lambda found: replace(found, bits=[bits + 1 for bits in found.bits]),
-    lambda found: replace(found, bits=[found.bits[0] - 20, *found.bits[1:]]),
-])
+NOTHING = times(0.0)
+LIES = [one_number, NOTHING, times(-1.0), times(0.5), times(1 - 1e-6), times(1 + 1e-6),
+        lambda found: replace(found, bits=[bits + 1 for bits in found.bits]),
+        lambda found: replace(found, bits=[found.bits[0] - 20, *found.bits[1:]])]
+
+
+@pytest.mark.parametrize("change", [lie for lie in LIES if lie is not NOTHING])
 def test_of_other_numbers_the_truth_is_still_within(change, at, monkeypatch):
+    """Where what they leave open may be as large as the changes, and they decide."""
     honest, truth = effects.asked_effects, exact(at, monkeypatch)
+    monkeypatch.setattr(effects, "ENOUGH", arb(2) ** 200)
     monkeypatch.setattr(effects, "asked_effects", lambda *told: change(honest(*told)))
     found = Predictions(at).changes
     assert all(x.overlaps(y) for x, y in zip(found, truth, strict=True))
     assert any(x.rad() > 1e-9 * y for x, y in zip(found, truth, strict=True))
+
+
+@pytest.mark.parametrize("change", LIES)
+def test_where_they_leave_much_open_products_decide(change, at, monkeypatch):
+    honest, plain, truth, passed = effects.asked_effects, effects.changes, exact(at, monkeypatch), []
+    monkeypatch.setattr(effects, "asked_effects", lambda *told: change(honest(*told)))
+    monkeypatch.setattr(effects, "changes", lambda *asked: passed.append(plain(*asked)) or passed[0])
+    found = Predictions(at).changes
+    assert all(x.overlaps(y) and x.rad() < 1e-9 * y for x, y in zip(found, truth, strict=True)) and None in passed[0]
+
+
+def test_some_predictions_by_products_and_others_by_what_is_proposed(at, monkeypatch):
+    """Predictions that change little beside others; a check of an honest certificate ended as invalid."""
+    truth, plain, some = exact(at, monkeypatch), effects.changes, (1, 4, 8)
+    monkeypatch.setattr(effects, "changes",
+                        lambda *asked: [None if j in some else x for j, x in enumerate(plain(*asked))])
+    found = Predictions(at).changes
+    assert all(x.overlaps(y) and x.rad() < 1e-9 * y for x, y in zip(found, truth, strict=True))
 
 
 def test_without_an_answer_products_decide(at, monkeypatch, said):
@@ -149,7 +171,7 @@ def test_what_it_is_not_for(at, said):
     for other in ({"activation": "elu"}, {"parameter": "sample_weights"}, {"weight_norm": "relative"}):
         assert not suited(replace(at.problem, **other), 9)
     CHANCE.set(None)
-    assert effects.changes(at, Fixed(fmpz_mat(9, 37), 0, arb(0)), []) is None
+    assert effects.changes(at, Fixed(fmpz_mat(9, 37), 0, arb(0)), []) == [None] * 9
 
 
 def answered(bits: object, tail: bytes = b"") -> io.BufferedReader:
@@ -275,6 +297,7 @@ class Stub:
         for name, value in (("asked_effects", told), ("_suited", True), ("sizes_of_rows", list(map(arb, self.sizes))),
                             ("bounded", list(map(arb, self.away)))):
             monkeypatch.setattr(effects, name, lambda *_, value=value: value)
+        monkeypatch.setattr(effects, "ENOUGH", arb(2) ** 200)  # what is open may be as large as the change
         Y = Fixed(fmpz_mat(1, 1), 0, arb(self.radius))
         return effects.changes(self, Y, [arb(self.lost)])[0]
 
