@@ -6,6 +6,8 @@ unit, which products take least time of. How L was found does not matter.
 
 from __future__ import annotations
 
+from functools import cache
+
 from flint import arb, arb_mat, ctx
 
 from certify.check.linalg.balls import ZERO
@@ -15,8 +17,9 @@ from certify.check.linalg.fixed import filled
 LEAF = 16
 """Rows of which balls say the factor."""
 
-PLACES = (64, 80)
-"""Bits after the point that are tried, where the largest number on the diagonal is near 1."""
+PLACES, FEWER = (68, 80), 64
+"""Bits after the point that are tried, where the largest number on the diagonal is near 1, and of balls too wide for
+these. 64 leave the `rank` of some fits open that 68 decide; 76 take half as long again."""
 
 LARGEST, ROOM = 60, 2
 """Binary digits before the point, at most, and those by which c exceeds what L is expected to lack."""
@@ -27,18 +30,25 @@ APART = 1
 
 def proved(A: arb_mat) -> bool:
     """Whether every symmetric matrix in A is proved to be positive definite, else nothing is known."""
-    return any(_proved(A, places) for places in PLACES)
-
-
-def _proved(A: arb_mat, places: int) -> bool:
-    """`M = LLᵀ + cI + E` with `‖E‖ < c` for every symmetric M in A, or in DAD for a diagonal D.
-
-    `‖E‖ ≤ |E|_F ≤ 2|lower blocks of E|_F`, as E is symmetric.
-    """
     scaled = _brought_to_one(A)
     if scaled is None:
         return False
-    c = (arb(A.nrows()) ** 1.5).ceil().mid() * arb(2) ** (ROOM - places)  # each entry of LLᵀ lacks some √N units
+    wide = 4 * frobenius(scaled - scaled.mid())
+    narrow = [places for places in PLACES if wide < _shift(scaled, places)]
+    return any(_proved(scaled, places) for places in narrow or [FEWER])
+
+
+def _shift(A: arb_mat, places: int) -> arb:
+    """The c of :func:`_proved`: each entry of `LLᵀ` lacks some √N units."""
+    return (arb(A.nrows()) ** 1.5).ceil().mid() * arb(2) ** (ROOM - places)
+
+
+def _proved(scaled: arb_mat, places: int) -> bool:
+    """`M = LLᵀ + cI + E` with `‖E‖ < c` for every symmetric M, in A or in DAD for a diagonal D.
+
+    `‖E‖ ≤ |E|_F ≤ 2|lower blocks of E|_F`, as E is symmetric.
+    """
+    c = _shift(scaled, places)
     a, _, low, d = quarters(scaled)
     with ctx.workprec(2 * places + LARGEST):
         a = _less(a, c)
@@ -102,11 +112,17 @@ def _factor(A: arb_mat, places: int, inverted: bool) -> tuple[arb_mat, arb_mat |
 
 def _cut(M: arb_mat, places: int) -> arb_mat:
     """The middles as whole multiples of `2^−places`: added to a number so large that its last bit is one."""
-    high = filled((M.nrows(), M.ncols()), arb(3) * arb(2) ** LARGEST)
+    high = _high(M.nrows(), M.ncols())
     with ctx.workprec(LARGEST + 2 + places):
         lifted = (M.mid() + high).mid()
     with ctx.workprec(LARGEST + 4 + places):
         return lifted - high
+
+
+@cache
+def _high(rows: int, columns: int) -> arb_mat:
+    """A number everywhere whose last bit, of so many more, is a unit; nobody changes it."""
+    return filled((rows, columns), arb(3) * arb(2) ** LARGEST)
 
 
 def _joined(a: arb_mat, low: arb_mat, d: arb_mat) -> arb_mat:

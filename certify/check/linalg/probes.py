@@ -18,8 +18,9 @@ from certify.check.linalg.fixed import Fixed, longest, scale
 DRAWN, ROOM, BYTES = 16, 40, 6
 """Vectors, and bits of their entries beside the sign, of which so many bytes are drawn."""
 
-SHARE = arb(2) ** -5
-"""Of the largest entry: by less of it a direction is missed by one vector with a probability of √2 times that."""
+SHARE, LEAST = 5, 12
+"""Some vector sees `2^−5` of its largest entry of any direction: by less a direction is missed by one of them with a
+probability of √2 times that. With `2^−t`, t up to 12, fewer vectors do, and bounds are larger by as much."""
 
 MATRICES = 1 << 32
 """Up to so many matrices may be bounded at once."""
@@ -44,13 +45,19 @@ def may_draw(rows: int) -> bool:
     return said is not None and len(said) < MOST and rows <= WIDEST
 
 
-def together(matrices: int) -> int:
-    """Vectors for bounds of so many matrices at once, together as one by 16: the least k with `N·2^76 ≤ 2^(9k/2)`.
+def together(matrices: int, share: int = SHARE) -> int:
+    """Vectors for bounds of so many matrices at once, together as one by 16: the least k with `N·2^76 ≤ 2^(k(t − ½))`.
+
+    Args:
+        matrices: N.
+        share: t, from `SHARE` to `LEAST`.
 
     >>> together(1), together(571), together(MATRICES)
     (17, 19, 24)
+    >>> together(1, 9), together(571, 12)
+    (9, 8)
     """
-    return -(-(152 + (matrices**2 - 1).bit_length()) // 9)
+    return -(-(152 + (matrices**2 - 1).bit_length()) // (2 * share - 1))
 
 
 def drawn(rows: int, vectors: int = DRAWN) -> fmpz_mat:
@@ -61,20 +68,27 @@ def drawn(rows: int, vectors: int = DRAWN) -> fmpz_mat:
                                   for i in range(0, len(raw), BYTES)])
 
 
-def bound_of(what: str, rows: int, apply: Apply, steps: int = 1) -> arb:
+def bound_of(what: str, rows: int, apply: Apply, steps: int = 1, share: int = SHARE) -> arb:
     """An upper bound of `‖E‖`, exact; of a symmetric E also by more steps, which is sharper.
 
     For the direction u in which E is longest some drawn v has `|⟨u, v⟩| ≥ s` (s = 2^35), but with a probability below
     `(√2(2^-5 + √rows/2^40))^16`. Then `|Ev| ≥ ‖E‖s`. With steps `y_i = Ey_{i-1} + δ_i`, `|δ_i| ≤ d_i`, E symmetric:
     `|y_k| ≥ |⟨u, y_k⟩| ≥ τ^k(s − Σ τ^-i d_i)` for `τ ≤ ‖E‖`, if that is positive: a τ for which it is false is a bound.
     Infinite where none may be had.
+
+    Args:
+        what: E in words.
+        rows: of E.
+        apply: gives what E does.
+        steps: how often.
+        share: t: beyond `SHARE` fewer vectors, with `s = 2^(40 − t)`, which do where a bound need not be near.
     """
     said = CHANCE.get()
     if said is None or not may_draw(rows):
         return arb("inf")
     said.append(what)
-    y, bits = drawn(rows), 0
-    least = arb(2) ** ROOM * SHARE
+    y, bits = drawn(rows, DRAWN if share == SHARE else together(1, share)), 0
+    least = arb(2) ** (ROOM - share)
     lost: list[arb] = []
     for step in range(steps):
         y, more, error = apply(y)

@@ -82,17 +82,16 @@ class Answer:
 
 @dataclass(frozen=True)
 class Effects:
-    """For every moving row exact numbers, `(d, count)`, `2^bits` times, one matrix after the other."""
+    """For every vector y_j exact numbers near `C_iᵀy_j`, `2^bits` times, d for each moving row, row after row."""
 
     bits: list[int]
     count: int
     values: memoryview
 
-    def row(self, number: int) -> fmpz_mat:
-        """Those of the moving row at that place."""
-        each = len(self.values) // len(self.bits)
-        return fmpz_mat(each // (8 * self.count), self.count,
-                        self.values[number * each:(number + 1) * each].cast("q").tolist())
+    def of(self, place: int) -> memoryview:
+        """Those of the vector at that place, as integers of eight bytes."""
+        each = len(self.values) // self.count
+        return self.values[place * each:(place + 1) * each]
 
 
 def asked(
@@ -180,7 +179,7 @@ def read(said: IO[bytes], p: int, moving: int, d: int) -> Answer | None:
     X = _square(said, p)
     tops, gram = None, None
     if p <= LARGE:
-        formed = _square(said, p)
+        formed = _square(said, p, False)
         gram = None if formed is None else Fixed(joined(formed[0]), sizes[1], arb(0))
     elif sizes[1] == FRACTION:
         both = [_taken(said, 8 * p * VECTORS) for _ in range(2)]
@@ -198,7 +197,7 @@ def read_inverse(said: IO[bytes], p: int) -> tuple[Fixed, Fixed | None] | None:
     if sizes is None:
         return None
     R = _first(said, p, sizes, 1)
-    X = _square(said, p)
+    X = _square(said, p, False)
     return None if X is None or said.read(1) else (Fixed(joined(X[0]), sizes[0], arb(0)), R)
 
 
@@ -206,7 +205,7 @@ def _first(said: IO[bytes], p: int, sizes: list[int], count: int) -> Fixed | Non
     """R where it stands first: then one more is in the line than so many, and is taken out of it."""
     if len(sizes) == count:
         return None
-    bits, R = sizes.pop(0), _square(said, p)
+    bits, R = sizes.pop(0), _square(said, p, False)
     return None if R is None else Fixed(joined(R[0]), bits, arb(0))
 
 
@@ -214,7 +213,9 @@ def read_effects(said: IO[bytes], count: int, moving: int, d: int) -> Effects | 
     """Those of an answer of nothing else; None where it has another form."""
     bits = _sizes(said, moving, 0)
     values = None if not bits else _taken(said, 8 * moving * d * count)
-    return None if not bits or values is None or said.read(1) else Effects(bits, count, values)
+    if not bits or values is None or max(bits) - min(bits) > APART or said.read(1):
+        return None
+    return Effects(bits, count, values)
 
 
 def _sizes(said: IO[bytes], count: int, more: int = 1) -> list[int] | None:
@@ -229,8 +230,8 @@ def _sizes(said: IO[bytes], count: int, more: int = 1) -> list[int] | None:
     return sizes if right else None
 
 
-def _square(said: IO[bytes], p: int) -> tuple[list[fmpz_mat], int] | None:
-    """A square matrix in bands, and the sum of the squares of its integers."""
+def _square(said: IO[bytes], p: int, sized: bool = True) -> tuple[list[fmpz_mat], int] | None:
+    """A square matrix in bands, and the sum of the squares of its integers where that is asked for."""
     bands, square, most = [], 0, BAND if p > 2 * BAND else p
     for at in range(0, p, most):
         rows = min(most, p - at)
@@ -238,7 +239,7 @@ def _square(said: IO[bytes], p: int) -> tuple[list[fmpz_mat], int] | None:
         if values is None:
             return None
         numbers = values.cast("q").tolist()
-        square += sum(map(mul, numbers, numbers))
+        square += sum(map(mul, numbers, numbers)) if sized else 0
         bands.append(fmpz_mat(rows, p, numbers))
         del numbers
     return bands, square

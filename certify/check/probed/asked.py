@@ -1,17 +1,30 @@
-"""A critical point nearby of which another process proposed X, and a factor for a bound of `‖X‖`."""
+"""A critical point nearby of which another process proposed X, and a factor for a bound of `‖X‖`.
+
+That X is an inverse is seen by what one pass along random vectors gives, where it shows enough: neither the Hessian
+nor a product with it is made then.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
-from flint import arb
+from flint import arb, arb_mat
 
-from certify.check.enclosure.network import Forward, Parameters
+from certify.check.enclosure.network import Forward, Parameters, forward
+from certify.check.kernel import CHANCE
+from certify.check.linalg.balls import squares
 from certify.check.linalg.definite import Truth
 from certify.check.linalg.deflated import LARGE
-from certify.check.linalg.fixed import Fixed
+from certify.check.linalg.fixed import Fixed, scale
+from certify.check.linalg.inverse import Inverse
+from certify.check.linalg.probes import ROOM, drawn, may_draw, together
 from certify.check.probed.bounding import is_below
+from certify.check.probed.over_ball import hessian_off
+from certify.check.probed.products import products
+from certify.check.probed.rows import longest
+from certify.check.probed.suited import passing
 from certify.check.reading.certificate import Claim
 from certify.check.reading.subject import Problem
 from certify.check.systems.critical import Stationary
@@ -20,29 +33,77 @@ NEAR = 1 - 2.0**-31
 """Of the bound that is stated: what it leaves is for what X lacks of an inverse."""
 
 
+@dataclass(frozen=True)
+class Told:
+    """What was proposed: X, and R for this bound of `‖X‖`; None where it was not asked for, or is not there."""
+
+    X: Fixed
+    R: Fixed | None = None
+    most: float | None = None
+
+
+LOOSE, ENOUGH = 9, arb(2) ** -32
+"""The share of the largest entry that some vector sees of any direction is `2^−9`; a larger bound is not taken."""
+
+WIDE = 500
+"""Parameters from which the pass takes less time than the Hessian."""
+
+
 class Asked(Stationary):
     """What the rules look at.
 
     Args:
-        problem, parameters, passed, tilt, width, near: as of :class:`Stationary`.
-        bounding: R for this bound of `‖X‖`; of neither is anything proved.
+        problem, parameters, passed, width: as of :class:`Stationary`, without a tilt; the balls are `around` this.
+        told: what was proposed, of which nothing is proved.
+        around: the middle of the balls, exact, and the radius of a ball that they hold.
     """
 
     def __init__(
-        self, problem: Problem, parameters: Parameters, passed: Forward, tilt: str | None, width: int,
-        near: Fixed | None, bounding: tuple[Fixed, float],
+        self, problem: Problem, parameters: Parameters, passed: Forward, width: int, told: Told,
+        around: tuple[Parameters, arb],
     ) -> None:
-        super().__init__(problem, parameters, passed, tilt, width, near)
-        self._bounding = bounding
+        super().__init__(problem, parameters, passed, None, width, told.X)
+        self._told, self._around = told, around
+
+    @cached_property
+    def inverse(self) -> Inverse:
+        """By one pass, of a small ball, where that shows enough; else by the Hessian."""
+        found = self._by_pass() if self.problem.parameters >= WIDE and passing(self.problem) else None
+        return super().inverse if found is None else found
+
+    def _by_pass(self) -> Inverse | None:
+        """`‖XH − I‖` by `H(Xᵀu) − u` of vectors u that are drawn here (W5), H nowhere formed."""
+        said, X, (middle, radius) = CHANCE.get(), self._told.X, self._around
+        if said is None or not may_draw(self.problem.parameters):
+            return None
+        said.append("XH − I")  # all that it is of is fixed now
+        u = drawn(self.problem.parameters, together(1, LOOSE))
+        with self.plain.at_width():
+            along = arb_mat(X.mid.transpose() * u) * scale(X.bits)
+            images = products(self.problem, self.parameters, self.passed, self.plain.objective, along).images
+            seen = longest(images - arb_mat(u)) * scale(ROOM - LOOSE)
+            far = hessian_off(self.problem, middle, forward(self.problem, middle, self.problem.points), radius)
+            error = (seen + X.size * far).upper()
+        return Inverse(X, error, (2 * error + error**2).upper()) if error < ENOUGH else None
+
+    def forms(self, z: Sequence[arb]) -> tuple[arb, arb]:
+        """`|Cᵀz|²` and `|Hz|²`, the second by one pass where H is nowhere formed."""
+        if "completed" in self.__dict__:
+            return super().forms(z)
+        column = arb_mat(len(z), 1, list(z))
+        found = products(self.problem, self.parameters, self.passed, self.plain.objective, column)
+        return squares(x for form in self.data.row_forms(z) for x in form), squares(found.images.entries())
 
     @cached_property
     def _below(self) -> bool:
-        """Whether it is a bound."""
-        return self.inverse.X is not None and is_below(self.inverse.X, *self._bounding)
+        """Whether R proves the bound of `‖X‖`."""
+        R, most = self._told.R, self._told.most
+        return R is not None and most is not None and self.inverse.X is not None and is_below(self.inverse.X, R, most)
 
     def rank(self, least: float) -> Truth:
         """Whether `‖X‖ < (1 − ε)/least`, by R where it was made for no more; else as it is found without."""
-        if arb(self._bounding[1]) * least <= 1 - self.inverse.error and self._below:
+        most = self._told.most
+        if most is not None and arb(most) * least <= 1 - self.inverse.error and self._below:
             return Truth.PROVED
         return super().rank(least)
 

@@ -17,6 +17,9 @@ from certify.check.linalg.probes import Image, bound_of
 LONG = 1 << 12
 """Bits of the number 1 in the product beyond which, or below 0, a factor was made for another matrix."""
 
+ROUGH = 9
+"""Some vector sees `2^−9` of its largest entry of any direction: a bound below 1 is asked for, of what is far below."""
+
 
 def is_below(X: Fixed, R: Fixed, most: float) -> bool:
     """Whether R proves `‖X‖ < most`, of exact X and R of as many rows; else nothing is known."""
@@ -30,4 +33,4 @@ def is_below(X: Fixed, R: Fixed, most: float) -> bool:
         image = turned * V
         return R.mid * (image * c - X.mid * (across * image)) - V * one, bits + own, ZERO
 
-    return bool(bound_of("R(c²I − XXᵀ)Rᵀ − I", X.shape[0], off) < 1)
+    return bool(bound_of("R(c²I − XXᵀ)Rᵀ − I", X.shape[0], off, share=ROUGH) < 1)

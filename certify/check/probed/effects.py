@@ -1,94 +1,158 @@
 """What every moving row does to predictions, proposed by another process and judged by one pass (W6).
 
 With `Y = JX`, a row y_j for each prediction, `S_i ≈ YC_i` is proposed for every row. Along `w = Yᵀu` one pass gives all
-`C_iᵀw`, so `uᵀ(YC_i − S_i)`; of random u these bound how far every S_i is from the truth.
+`C_iᵀw`, so `uᵀ(YC_i − S_i)`; of random u these bound how far every S_i is from the truth. The most that a budget makes
+of sizes is a norm of these, so that what they are off by counts once for each prediction.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from heapq import nlargest
+from math import isqrt
+from operator import mul
 
-from flint import arb, arb_mat, ctx
+from flint import arb, arb_mat, fmpz
 
 from certify.check.enclosure.activation import ACTIVATIONS
 from certify.check.enclosure.hessian import Curvature
+from certify.check.enclosure.network import first_weights
 from certify.check.kernel import CHANCE
-from certify.check.linalg.balls import ZERO, norm
+from certify.check.linalg.balls import ZERO, largest, norm
 from certify.check.linalg.fixed import Fixed, scale
-from certify.check.linalg.probes import MATRICES, ROOM, SHARE, drawn, may_draw, together
+from certify.check.linalg.probes import MATRICES, ROOM, drawn, may_draw, together
 from certify.check.probed.answer import Effects, asked_effects
+from certify.check.probed.lanes import MOST, sums
 from certify.check.probed.products import products
-from certify.check.probed.rows import longest
 from certify.check.reading.subject import Problem
 from certify.check.systems.critical import Stationary
+from certify.check.words.row_norms.base import RowNorm
 
 LEAST, LARGEST = 10**9, 1 << 31
 """Products of two numbers for all rows from which it takes less time, and bytes beyond which nothing is asked."""
 
-
-@dataclass(frozen=True)
-class Effect:
-    """What one row does.
-
-    Attributes:
-        values: for each y_j exact numbers near `C_iᵀy_j`, one a feature.
-        off: at least how far they are from it, in Euclidean length, for every y_j.
-        size: at least `|C_i|_F`.
-    """
-
-    values: list[list[arb]]
-    off: arb
-    size: arb
+SHARES, ENOUGH = (10, 5), arb(2) ** -32
+"""Of the largest entry some vector sees `2^−10` of any direction; where that leaves more of some change open than so
+much of it, more vectors see `2^−5`."""
 
 
-def effects(at: Stationary, Y: Fixed) -> Iterator[Effect] | None:
-    """Of every moving row in turn; None where nothing is proposed, or this is not for the problem.
+def changes(at: Stationary, Y: Fixed, lost: Sequence[arb]) -> list[arb | None]:
+    """The largest change of every prediction over the budget; None where products with C have to decide.
+
+    That is everywhere if nothing is proposed or this is not for the problem, and of predictions that change so little
+    beside others that what the vectors leave open is not small beside their own change.
+
+    `C_iᵀA⁻¹g_j` lies within `e_i + |A⁻¹g_j − y_j||C_i|` of `S_i^j`.
 
     Args:
         at: a point where features move.
         Y: the vectors y_j, a row each.
+        lost: for each at least `|A⁻¹g_j − y_j|`.
     """
-    said, objective = CHANCE.get(), at.curvature.objective
-    if said is None or not _suited(at.problem, Y.shape[0]):
-        return None
-    told = asked_effects(at.problem, at.parameters, at.passed, objective, Y)
+    said, problem, objective = CHANCE.get(), at.problem, at.curvature.objective
+    nothing: list[arb | None] = [None] * Y.shape[0]
+    if said is None or not _suited(problem, Y.shape[0]):
+        return nothing
+    told = asked_effects(problem, at.parameters, at.passed, objective, Y)
     if told is None:
-        return None
-    said.append("S − YC")  # both are fixed now
-    return _judged(at, Y, told)
+        return nothing
+    found, top = _sizes(problem, told), max(told.bits)
+    longest = problem.row_norm.longest(len(problem.features[0]))
+    of_rows = _most(problem, [longest * size for size in sizes_of_rows(at.curvature, problem.moving)])
+    off = arb("inf")
+    for share in SHARES:
+        if not may_draw(Y.shape[0]):
+            return nothing
+        said.append("S − YC")  # both are fixed now
+        away = bounded(at, Y, told, share)
+        off = _most(problem, [e * longest + scale(bits) for e, bits in zip(away, told.bits, strict=True)])
+        sharp = [bool(off < v * scale(top) * ENOUGH) for v in found]
+        if all(sharp):
+            break
+    assert problem.radius is not None  # the spec was checked
+    each = [off + (x + Y.radius) * of_rows for x in lost]
+    return [(v * scale(top) + arb(0, e.upper())).max(ZERO) * arb(problem.radius) if enough and e.is_finite() else None
+            for v, e, enough in zip(found, each, sharp, strict=True)]
 
 
 def _suited(problem: Problem, count: int) -> bool:
     """Whether the pass is for the problem, and takes less time than products with C."""
     numbers = len(problem.moving) * len(problem.features[0]) * count
-    return (problem.moves.inputs and problem.graph is None and problem.lengths.plain
+    return (problem.moves.inputs and problem.graph is None and problem.lengths.plain and count <= MOST
             and ACTIVATIONS[problem.activation].third is not None and 0 < len(problem.moving) < MATRICES
             and may_draw(count) and numbers * problem.parameters > LEAST and 8 * numbers <= LARGEST)
 
 
-def _judged(at: Stationary, Y: Fixed, told: Effects) -> Iterator[Effect]:
-    """`‖S_i − YC_i‖` by vectors that are drawn here, and the rest of Y by its radius."""
-    problem, least = at.problem, arb(2) ** ROOM * SHARE
-    count = together(len(problem.moving))
-    u = drawn(Y.shape[0], count)
+def _most(problem: Problem, sizes: Sequence[arb]) -> arb:
+    """What the budget of radius 1 makes of the sizes of all rows, from above."""
+    return problem.budget.shared(sizes, problem.at_once).upper()
+
+
+def _sizes(problem: Problem, told: Effects) -> list[arb]:
+    """For every vector what the budget makes of its numbers, in units of the most bits, of sizes rounded down by one.
+
+    A size lacks less than one unit of its row, which is counted with what the row is off.
+    """
+    d, top, found, dual = len(problem.features[0]), max(told.bits), [], dual_of(problem.row_norm)
+    places = [(at * d, top - bits) for at, bits in enumerate(told.bits)]
+    for j in range(told.count):
+        values = told.of(j).cast("q").tolist()
+        found.append(most_of(problem, [dual(values[start:start + d]) << shift for start, shift in places]))
+    return found
+
+
+def dual_of(q: RowNorm) -> Callable[[Sequence[int]], int]:
+    """`|v|_{q*}` of integers, or less than 1 below it."""
+    if q.boxed:
+        return lambda values: sum(map(abs, values))
+    return (lambda values: max(map(abs, values))) if q.cross else lambda values: isqrt(sum(map(mul, values, values)))
+
+
+def most_of(problem: Problem, sizes: Sequence[int]) -> arb:
+    """What the budget of radius 1 makes of integers: the root of their squares' sum, or the sum of all or of some."""
+    if problem.budget.joint:
+        return arb(sum(map(mul, sizes, sizes))).sqrt()
+    return arb(sum(nlargest(problem.at_once, sizes) if problem.budget.counted else sizes))
+
+
+def bounded(at: Stationary, Y: Fixed, told: Effects, share: int) -> list[arb]:
+    """For every moving row at least `‖S_i − ŶC_i‖`, Ŷ the middle, by vectors that are drawn here."""
+    problem, least, m = at.problem, arb(2) ** (ROOM - share), Y.shape[0]
+    d, count = len(problem.features[0]), together(len(problem.moving), share)
+    u = drawn(m, count)
     w = arb_mat(Y.mid.transpose() * u) * scale(Y.bits)
-    forms = products(problem, at.parameters, at.passed, at.curvature.objective, w).forms.tolist()
+    with at.curvature.at_width():
+        forms = products(problem, at.parameters, at.passed, at.curvature.objective, w).forms.tolist()
+    columns = [[int(x) for x in column] for column in u.transpose().tolist()]
+    along = sums((told.of(j) for j in range(m)), columns, d * len(problem.moving))
+    found = []
     for number, i in enumerate(problem.moving):
-        S, bits = told.row(number), told.bits[number]
-        seen = arb_mat(S * u) * scale(bits) - arb_mat(forms[i * count:(i + 1) * count]).transpose()
-        size = _size(at.curvature, i)
-        yield Effect((arb_mat(S.transpose()) * scale(bits)).tolist(),
-                     (longest(seen) / least + size * Y.radius).upper(), size)
+        unit, start = scale(told.bits[number]), number * d
+        seen = [norm(fmpz(x) * unit - y for x, y in zip(own[start:start + d], forms[i * count + c], strict=True))
+                for c, own in enumerate(along)]
+        found.append((largest([x.upper() for x in seen]) / least).upper())
+    return found
 
 
-def _size(curvature: Curvature, i: int) -> arb:
-    """At least `|C_i|_F`: in layer h it is `δ̇_h[r, j]ã[s] + δ_h[r]ȧ[s, j]`."""
-    total = ZERO
-    with ctx.workprec(curvature.width):
-        moves = curvature.feature_tangents(i)
-        for h, turned in moves.adjoints.items():
-            inputs, deltas = curvature.factors(h, [i])
-            total += (norm(turned.entries()) * (inputs.size + inputs.radius)
-                      + (deltas.size + deltas.radius) * norm(moves.inputs[h].entries())) ** 2
-        return total.sqrt().upper()
+def sizes_of_rows(curvature: Curvature, rows: Sequence[int]) -> list[arb]:
+    """At least `|C_i|_F` of every row, of which the entries in layer h are `δ̇_h[r, j]ã[s] + δ_h[r]ȧ[s, j]`.
+
+    `|δ̇_h| ≤ |∂²ψ_i/∂z_h²||ż_h|`, `|ż_h| ≤ |W_h||ȧ_{h−1}|` and `|ȧ_h| ≤ max|φ'(z_h)||ż_h|`, all of them of Frobenius.
+    """
+    problem, found = curvature.problem, []
+    weights = [norm(W.entries()).upper() for W in curvature.parameters.weights]
+    units = norm([arb(s) for s in problem.scale or (1.0,) * problem.layers[0].inputs]).upper()
+    first = norm(first_weights(problem, curvature.parameters).entries()).upper()
+    for i in rows:
+        total, z, a = ZERO, first, units
+        for h in range(1, len(problem.layers) + 1):
+            if h > 1:
+                a = (largest([abs(x).upper() for x in curvature.slopes[h - 1][i]]) * z).upper()
+                z = (weights[h - 1] * a).upper()
+            if h in problem.free:
+                inputs, deltas = curvature.factors(h, [i])
+                own = (norm(curvature.seconds[i][h].entries()) * z * (inputs.size + inputs.radius)
+                       + (deltas.size + deltas.radius) * a).upper()
+                total += own * own  # a power of a ball around 0 is no number
+        found.append(total.sqrt().upper())
+    return found

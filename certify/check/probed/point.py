@@ -1,4 +1,4 @@
-"""A critical point of many parameters and the motions of its rows, proved by what 24 random vectors see (W5).
+"""A critical point of many parameters and the motions of its rows, proved by what random vectors see (W5).
 
 X near `H⁻¹` and `Y_i` near `H⁻¹C_i` are proposed. With `w = Xᵀu` one pass gives `Hw` and all `C_iᵀw`, so `uᵀ(XH − I)`
 and `uᵀX(HY_i − C_i)`; of random u these bound `‖XH − I‖`, and how far every `Y_i` is from the truth.
@@ -20,7 +20,7 @@ from certify.check.linalg.balls import norm, squares
 from certify.check.linalg.definite import Truth
 from certify.check.linalg.deflated import Largest
 from certify.check.linalg.fixed import Fixed, enclosed, product, scale
-from certify.check.linalg.probes import MATRICES, ROOM, SHARE, drawn, may_draw, together
+from certify.check.linalg.probes import MATRICES, ROOM, drawn, may_draw, together
 from certify.check.probed.answer import Answer, asked, joined, times, transposed_times
 from certify.check.probed.bounding import is_below
 from certify.check.probed.over_ball import hessian_off
@@ -33,6 +33,9 @@ from certify.check.systems.nearby import Centre, spread
 
 STEPS = 2
 """Chord steps to the middle."""
+
+SHARES, ENOUGH = (11, 5), arb(2) ** -33
+"""Of the largest entry some vector sees `2^−11` of any direction, or where that is not sharp `2^−5`."""
 
 LONG = 120
 """Bits of the gradient in a chord step."""
@@ -53,6 +56,12 @@ class Judged:
     off: list[arb]
     grams: list[arb_mat]
     all: Largest
+
+    @property
+    def sharp(self) -> bool:
+        """Whether every row is known to so small a part of its size that vectors which see more are not needed."""
+        return all(off < ENOUGH * gram.trace().sqrt() for off, gram in zip(self.off, self.grams, strict=True)
+                   if gram.trace() > 0)
 
 
 class Probed(Stationary):
@@ -171,8 +180,15 @@ def probed_point(
     radius = (4 * last + arb(2) ** SMALLEST).upper()
     around = spread(problem, middle, radius)
     passed = forward(problem, around, problem.points)
-    said.append("X(HY − C), XH − I" + ", G − YYᵀ" * (answer.tops is None))  # all that they are of is fixed now
-    judged = _judged(problem, middle, around, passed, radius, answer)
+    far = hessian_off(problem, middle, forward(problem, middle, problem.points), radius)
+    judged = None
+    for share in SHARES:
+        if not may_draw(problem.parameters):
+            return None
+        said.append("X(HY − C), XH − I" + ", G − YYᵀ" * (answer.tops is None))  # all that they are of is fixed now
+        judged = _judged(problem, around, passed, far, answer, share)
+        if judged is not None and judged.sharp:
+            break
     if judged is None or HasZero(last, judged.error, radius, "a critical point").judged().truth is not Truth.PROVED:
         return None
     return Centre(middle, radius), Probed(problem, around, passed, answer, judged, leave, most)
@@ -187,15 +203,14 @@ def _step(problem: Problem, at: Parameters, answer: Answer) -> arb_mat:
 
 
 def _judged(
-    problem: Problem, middle: Parameters, around: Parameters, passed: Forward, radius: arb, answer: Answer,
+    problem: Problem, around: Parameters, passed: Forward, far: arb, answer: Answer, share: int,
 ) -> Judged | None:
     """By vectors that are drawn here: with `|⟨u, e⟩| ≥ s` for one of them where e is the direction that counts."""
-    p, least = problem.parameters, arb(2) ** ROOM * SHARE
-    u = drawn(p, together(len(problem.moving) + 3))
+    p, least = problem.parameters, arb(2) ** (ROOM - share)
+    u = drawn(p, together(len(problem.moving) + 3, share))
     w = arb_mat(transposed_times(answer.bands, u)) * scale(answer.bits)
     found = products(problem, around, passed, objective(problem, passed.outputs), w)
     seen = longest(found.images - arb_mat(u)) / least
-    far = hessian_off(problem, middle, forward(problem, middle, problem.points), radius)
     error = (seen + answer.size * far).upper()
     if not error < 1:
         return None

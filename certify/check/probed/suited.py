@@ -31,12 +31,16 @@ def motions_bytes(problem: Problem) -> int:
     return 8 * len(problem.moving) * len(problem.features[0]) * problem.parameters
 
 
+def passing(problem: Problem) -> bool:
+    """Whether one pass gives `Hz`, and H is bounded on a small ball: all terms as they are, φ C³ with a bound."""
+    plain = problem.lengths.plain and problem.changed is None and problem.row_weights is None and problem.bias_decay
+    return bool(problem.layers) and plain and ACTIVATIONS[problem.activation].third is not None
+
+
 def suited(problem: Problem, claims: Sequence[Claim[object]]) -> bool:
     """Moving features, in Euclidean norm, at a critical point nearby where weight decay leaves no symmetry (M5c)."""
-    plain = problem.lengths.plain and problem.changed is None and problem.row_weights is None and problem.bias_decay
-    return (CHANCE.get() is not None and problem.nearby and plain
-            and problem.moves.inputs and problem.weight_decay > 0 and bool(problem.layers)
-            and ACTIVATIONS[problem.activation].third is not None and motions_bytes(problem) <= LARGEST
+    return (CHANCE.get() is not None and problem.nearby and passing(problem)
+            and problem.moves.inputs and problem.weight_decay > 0 and motions_bytes(problem) <= LARGEST
             and all(row_of(claim, problem).module in MODULES for claim in claims))
 
 

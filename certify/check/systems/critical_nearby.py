@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 from flint import arb, arb_mat
 
@@ -24,9 +25,10 @@ from certify.check.systems.critical import Stationary
 from certify.check.systems.nearby import PRECISION, STEPS, Centre, spread
 from certify.format.refusal import Invalid
 
+if TYPE_CHECKING:
+    from certify.check.probed.asked import Told
+
 Proved = tuple[Centre, Stationary]
-Bounding = tuple[Fixed, float]
-Told = tuple[Fixed, Bounding | None]
 MANY, PRODUCTS = 2000, 10**9
 """Parameters above which probes of one pass come first, and products of two numbers for what all rows do from which."""
 
@@ -94,16 +96,16 @@ def _told(problem: Problem, start: Parameters, claims: Sequence[Claim[object]]) 
     if at.fields.columns is not None:
         return None
     from certify.check.probed.answer import asked_inverse
-    from certify.check.probed.asked import most_of
+    from certify.check.probed.asked import Told, most_of
 
     most = most_of(problem, claims)
     found = asked_inverse(at.problem, start, at.passed, at.plain.objective, most)
-    return found and (found[0], None if found[1] is None or most is None else (found[1], most))
+    return found and Told(*found, most)
 
 
 def _found(problem: Problem, start: Parameters, width: int, told: Told | None = None) -> Proved:
     """Chord steps with X, proposed at the start, to a better middle, and the contraction around it."""
-    X, bounding = (_at(problem, start, width).proposal, None) if told is None else told
+    X = _at(problem, start, width).proposal if told is None else told.X
     if X is None:
         raise Invalid("witness file", "a centre is stated", "H + TTᵀ there is not proved to be nonsingular")
     middle = start
@@ -111,7 +113,8 @@ def _found(problem: Problem, start: Parameters, width: int, told: Told | None = 
         middle = moved(problem, middle, _step(problem, middle, X, width))
     last = norm(_step(problem, middle, X, width).entries())
     radius = (4 * last).upper()
-    over = _at(problem, spread(problem, middle, radius), width, X, bounding)
+    around = spread(problem, middle, radius)
+    over = _at(problem, around, width, X) if told is None else _asked(problem, around, width, told, (middle, radius))
     found = over.inverse
     if found.X is None:
         raise Invalid("witness file", "a centre is stated", "the Newton map near it is not proved to contract")
@@ -127,17 +130,20 @@ def _step(problem: Problem, at: Parameters, X: Fixed, width: int) -> arb_mat:
     return product(X, enclosed(gradient_at(problem, at), width), width).balls()
 
 
-def _at(
-    problem: Problem, parameters: Parameters, width: int, near: Fixed | None = None,
-    bounding: Bounding | None = None,
-) -> Stationary:
+def _at(problem: Problem, parameters: Parameters, width: int, near: Fixed | None = None) -> Stationary:
     """What is looked at to prove the point, in Euclidean coordinates whatever the norm of the weights."""
     plain, passed = replace(problem, weight_norm="euclidean"), forward(problem, parameters, problem.points)
-    if bounding is None:
-        return Stationary(plain, parameters, passed, None, width, near)
+    return Stationary(plain, parameters, passed, None, width, near)
+
+
+def _asked(
+    problem: Problem, parameters: Parameters, width: int, told: Told, around: tuple[Parameters, arb],
+) -> Stationary:
+    """The same where X was proposed, over balls around a middle that hold a ball of that radius."""
     from certify.check.probed.asked import Asked
 
-    return Asked(plain, parameters, passed, None, width, near, bounding)
+    plain, passed = replace(problem, weight_norm="euclidean"), forward(problem, parameters, problem.points)
+    return Asked(plain, parameters, passed, width, told, around)
 
 
 def gradient_at(problem: Problem, parameters: Parameters) -> arb_mat:

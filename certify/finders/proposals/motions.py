@@ -208,11 +208,12 @@ def each(Y: Array, d: int) -> list[int]:
 
 
 def effects(S: Array, d: int) -> Iterator[bytes]:
-    """A line, and the integers."""
+    """A line with the bits of every row, and for each vector the integers of all rows after the others."""
     rows = each(S, d)
     yield json.dumps(rows).encode() + b"\n"
-    for at, row in enumerate(rows):
-        yield whole(S[at * d:at * d + d], row)
+    units = np.repeat(np.array(rows, dtype=np.int64), d)
+    for column in S.T:
+        yield np.rint(np.ldexp(column, units)).astype("<i8").tobytes()
 
 
 def answers(X: Array, R: Array | None, between: list[Array], Y: Array, d: int) -> Iterator[bytes]:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from flint import arb, ctx
+from flint import arb, ctx, fmpz_mat
 
 from certify.check.enclosure.losses.base import loss_of
 from certify.check.enclosure.network import Forward, forward
 from certify.check.enclosure.units import pulled
 from certify.check.kernel import CHANCE, Unproved
-from certify.check.linalg.balls import ZERO, largest, norm
-from certify.check.linalg.fixed import Fixed, enclosed, product
+from certify.check.linalg.balls import ZERO, largest
+from certify.check.linalg.fixed import Fixed, enclosed, product, squares
 from certify.check.systems.critical import Stationary, stationary
 from certify.check.systems.point import Point
 from certify.check.theorems.predictions.supremum import require_smooth, supremum
@@ -52,7 +52,8 @@ class Predictions:
         J = pulled(problem, at.parameters, passed)
         Y = product(enclosed(J, at.width), at.X.turned, at.width)
         error = at.inverse.error
-        lost = [(norm(row) * error / (1 - error)).upper() for row in Y.balls().tolist()]
+        part = error / (1 - error)
+        lost = [((squares(row, Y.bits).sqrt() + Y.radius) * part).upper() for row in Y.mid.tolist()]
         every = self._changes(Y, lost)
         self.changes = [largest(every[j:j + k]) for j in range(0, len(every), k)]
         self.agreed = _agreed(at, passed)
@@ -66,13 +67,18 @@ class Predictions:
         problem = self.problem
         if problem.budget.single:
             return self._of_one(Y, lost)
+        found: list[arb | None] = [None] * len(lost)
         if CHANCE.get() is not None and problem.moves.inputs:
-            from certify.check.probed.effects import effects
+            from certify.check.probed.effects import changes
 
-            found = effects(self.at, Y)
-            if found is not None:
-                return supremum(problem, len(lost), ((e.values, [x * e.size + e.off for x in lost]) for e in found))
-        return supremum(problem, len(lost), ((S, [e * size for e in lost]) for S, size in self.at.data.through(Y)))
+            found = changes(self.at, Y, lost)
+        left, rows = [j for j, x in enumerate(found) if x is None], Y.mid.tolist()
+        if not left:
+            return [x for x in found if x is not None]
+        rest = Y if len(left) == len(found) else Fixed(fmpz_mat([rows[j] for j in left]), Y.bits, Y.radius)
+        own = iter(supremum(problem, len(left), ((S, [lost[j] * size for j in left])
+                                                 for S, size in self.at.data.through(rest))))
+        return [next(own) if x is None else x for x in found]
 
     def _of_one(self, Y: Fixed, lost: Sequence[arb]) -> list[arb]:
         """`|⟨y_j, Cu⟩|` of the one given change."""

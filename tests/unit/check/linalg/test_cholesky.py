@@ -112,3 +112,13 @@ def test_many_rows_are_tried_so_first_and_others_never(monkeypatch):
         assert Positive(near(N), "it").judged().truth is Truth.PROVED
     assert asked == [MANY, MANY + 1], "and where it proves nothing a factorisation in balls does"
     assert Positive(-near(MANY + 1), "it").judged().truth is Truth.DISPROVED
+
+
+def test_balls_too_wide_for_many_bits_are_proved_with_fewer():
+    """What numbers are cut by must exceed the radii."""
+    A = near(40)
+    c = cholesky._shift(A, cholesky.PLACES[0])
+    for share, expected in ((arb(1) / 2, True), (arb(100), False)):
+        B = arb_mat((A * arb(2) ** -8).tolist())
+        B[3, 2] = B[2, 3] = B[2, 3] + arb(0, (c * share).upper())
+        assert proved(B) == expected

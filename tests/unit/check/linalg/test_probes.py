@@ -357,7 +357,7 @@ def test_a_factor_of_another_sum_proves_nothing(monkeypatch):
 
 def test_the_constants_are_those_of_the_stated_probability():
     """One bound fails with less than 2^-71, all that a check may have with at most 2^-64, as W4 counts them."""
-    missed = arb(2).sqrt() * (probes.SHARE + arb(probes.WIDEST).sqrt() / arb(2) ** probes.ROOM)
+    missed = arb(2).sqrt() * (arb(2) ** -probes.SHARE + arb(probes.WIDEST).sqrt() / arb(2) ** probes.ROOM)
     assert missed ** probes.DRAWN < arb(2) ** -71
     assert probes.MOST * arb(2) ** -71 <= arb(2) ** -64
     assert 8 * probes.BYTES > probes.ROOM  # a byte more than the bits and the sign that are taken of them

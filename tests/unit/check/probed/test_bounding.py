@@ -18,7 +18,7 @@ from certify.check.linalg.fixed import Fixed
 from certify.check.linalg.inverse import Inverse
 from certify.check.linalg.probes import MATRICES, MOST, together
 from certify.check.probed import answer, asked
-from certify.check.probed.asked import NEAR, Asked, most_of
+from certify.check.probed.asked import NEAR, Asked, Told, most_of
 from certify.check.probed.bounding import is_below
 from certify.check.probed.point import Probed
 from certify.check.systems import critical_nearby
@@ -100,8 +100,8 @@ def test_no_factor_is_proposed_of_what_is_no_bound():
 def point(X, most: float, R: Fixed, error: float = 0.0) -> Asked:
     """A point where X was proved an inverse up to that."""
     at = Asked.__new__(Asked)
-    at.__dict__ |= {"inverse": Inverse(exact(X), arb(error), arb(3 * error)), "_bounding": (R, most), "_ranks": {},
-                    "width": 60}
+    at.__dict__ |= {"inverse": Inverse(exact(X), arb(error), arb(3 * error)), "_told": Told(exact(X), R, most),
+                    "_ranks": {}, "width": 60}
     return at
 
 
@@ -156,15 +156,16 @@ def test_an_answer_with_a_factor_has_it_first():
 def test_a_point_is_proved_with_it_and_without(path, monkeypatch, said):  # noqa: F811
     """A stated rank of a real point: by the factor if there is one, and the same without."""
     monkeypatch.setattr(critical_nearby, "ASKED", 0)
+    monkeypatch.setattr(asked, "WIDE", 0)
     case = Case(path)
     least = 0.9 / float(np.linalg.norm(np.array([[float(x) for x in row] for row in _inverse(case)]), 2))
     with ctx.workprec(PRECISION):
         claims = [stated(least)]
         _, known = critical_nearby.critical_point(case.problem, case.start, claims)
-        assert isinstance(known, Asked) and known.rank(least) is Truth.PROVED and len(said) == 1
-        assert known.rank(2 * least) is not Truth.PROVED
+        assert isinstance(known, Asked) and known.rank(least) is Truth.PROVED
+        assert said[1:] == ["XH − I", "R(c²I − XXᵀ)Rᵀ − I"] and known.rank(2 * least) is not Truth.PROVED
         _, known = critical_nearby.critical_point(case.problem, case.start)
-        assert not isinstance(known, Asked) and known.rank(least) is Truth.PROVED and len(said) == 1
+        assert isinstance(known, Asked) and known.rank(least) is Truth.PROVED and said[3:] == ["XH − I"]
 
 
 def _inverse(case: Case):

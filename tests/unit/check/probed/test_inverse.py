@@ -12,6 +12,7 @@ from flint import arb, ctx, fmpz_mat
 
 from certify.check.kernel import CHANCE
 from certify.check.probed import answer
+from certify.check.probed import asked as answered
 from certify.check.systems import critical, critical_nearby
 from certify.check.systems.nearby import PRECISION
 from tests.unit.check.probed.test_point import Case, path  # noqa: F401
@@ -19,8 +20,9 @@ from tests.unit.check.probed.test_point import Case, path  # noqa: F401
 
 @pytest.fixture(autouse=True)
 def asked(monkeypatch):
-    """Where another process may be asked, of a point of any size."""
+    """Where another process may be asked, of a point of any size, and no pass judges what it says."""
     monkeypatch.setattr(critical_nearby, "ASKED", 0)
+    monkeypatch.setattr(answered, "WIDE", 10**9)
     token = CHANCE.set([])
     yield
     assert CHANCE.get() == [], "nothing rests on chance here"

@@ -20,7 +20,7 @@ from certify.check.kernel import CHANCE, decide
 from certify.check.limits import cost
 from certify.check.limits.held import Limits, TooLarge
 from certify.check.linalg.definite import Truth
-from certify.check.linalg.probes import DRAWN, MATRICES, MOST, ROOM, SHARE, WIDEST, together
+from certify.check.linalg.probes import DRAWN, LEAST, MATRICES, MOST, ROOM, SHARE, WIDEST, together
 from certify.check.main import main
 from certify.check.probed import answer, point
 from certify.check.probed.suited import probing, suited
@@ -401,10 +401,40 @@ def test_what_it_is_for(path):
     assert not suited(case.problem, case.claims)
 
 
-def test_the_constants_are_those_of_the_stated_probability():
-    """All matrices together are missed with less than one matrix is by 16 vectors."""
-    missed = arb(2).sqrt() * (SHARE + arb(WIDEST).sqrt() / arb(2) ** ROOM)
-    assert missed ** DRAWN < arb(2) ** -71
+@pytest.mark.parametrize("share", range(SHARE, LEAST + 1))
+def test_the_constants_are_those_of_the_stated_probability(share):
+    """All matrices together are missed with less than one matrix is by 16 vectors, by whatever share they are seen."""
+    missed = arb(2).sqrt() * (arb(2) ** -share + arb(WIDEST).sqrt() / arb(2) ** ROOM)
+    assert (arb(2).sqrt() * (arb(2) ** -SHARE + arb(2) ** -28)) ** DRAWN < arb(2) ** -71
     for matrices in (1, 2, 3, 500, 571, 572, 10**6, MATRICES - 1, MATRICES):
-        assert matrices * missed ** together(matrices) < arb(2) ** -75
-        assert matrices * missed ** (together(matrices) - 1) > arb(2) ** -80, "no more than are needed"
+        assert matrices * missed ** together(matrices, share) < arb(2) ** -75
+        fewer = matrices * missed ** (together(matrices, share) - 1)
+        assert fewer > arb(2) ** -(76 + share), "no more than are needed"
+
+
+@pytest.mark.parametrize("share", point.SHARES)
+def test_what_some_vector_sees_for_certain_bounds_every_row(share, path, monkeypatch):
+    """Of `X(HY_i − C_i)`, each vector seeing as little as one that is drawn must: no bound is less than the truth."""
+    monkeypatch.setattr(point, "SHARES", (share,))
+    honest, place, many, by = Case(path).known[1], 4, together(N + 3, share), 1 << 45
+
+    def least(rows: int, count: int) -> fmpz_mat:
+        assert count == many
+        return fmpz_mat(rows, count, [1 << ROOM - share if i // count == place else 0 for i in range(rows * count)])
+
+    def by_one(found: answer.Answer) -> answer.Answer:
+        values = np.frombuffer(found.motions, dtype="<i8").copy().reshape(N, 4, -1)
+        values[5, 2, place] += by
+        return replace(found, motions=memoryview(values.tobytes()))
+
+    monkeypatch.setattr(point, "drawn", least)
+    lying(monkeypatch, by_one)
+    found = Case(path).known[1]._judged  # XHY_i − XC_i moves by XH, which is near I, times that
+    assert float(found.off[5]) == pytest.approx(by * 2.0 ** -honest._answer.row_bits[5], rel=1e-6)
+
+
+def test_vectors_that_see_more_are_drawn_where_a_row_is_known_too_little(path, monkeypatch, said):
+    monkeypatch.setattr(point, "ENOUGH", arb(2) ** -300)
+    assert Case(path).known is not None and len(said) == 2
+    said += ["another"] * (MOST - len(said) - 1)
+    assert Case(path).known is None and len(said) == MOST, "the bound that may still be had is not sharp"

@@ -1,0 +1,172 @@
+"""A proposed inverse judged by one pass: what is said holds of the Hessian that is nowhere formed, no lie believed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from flint import arb, arb_mat, ctx, fmpz_mat
+
+from certify.check.kernel import CHANCE
+from certify.check.linalg.fixed import scale
+from certify.check.linalg.probes import MOST, ROOM
+from certify.check.probed import answer, asked
+from certify.check.probed.asked import ENOUGH, Asked, Told
+from certify.check.probed.over_ball import hessian_off
+from certify.check.probed.products import Products
+from certify.check.probed.suited import passing
+from certify.check.systems import critical_nearby
+from certify.check.systems.critical import Stationary
+from certify.check.systems.nearby import PRECISION
+from tests.unit.check.probed.test_point import Case, path  # noqa: F401
+
+PARAMETERS = ("features", "sample_weights")
+
+
+@pytest.fixture(autouse=True)
+def said(monkeypatch):
+    """Where chance may decide, and rows and parameters are many from few on."""
+    monkeypatch.setattr(critical_nearby, "ASKED", 0)
+    monkeypatch.setattr(asked, "WIDE", 0)
+    token = CHANCE.set([])
+    with ctx.workprec(PRECISION):
+        yield CHANCE.get()
+    CHANCE.reset(token)
+
+
+@pytest.fixture(params=PARAMETERS)
+def case(request, path) -> Case:  # noqa: F811
+    found = Case(path)
+    found.problem = replace(found.problem, parameter=request.param, scale=None)
+    return found
+
+
+def found(case: Case) -> Stationary:
+    return critical_nearby.critical_point(case.problem, case.start)[1]
+
+
+def off(known: Stationary, mid: fmpz_mat | None = None) -> np.ndarray:
+    """`XH − I` by the Hessian itself, of these integers in the place of those of X."""
+    H = Stationary(known.problem, known.parameters, known.passed, None, 120).completed.balls()
+    XH = arb_mat(known.X.mid if mid is None else mid) * scale(known.X.bits) * H
+    return np.array([[float(x.mid()) for x in row] for row in XH.tolist()]) - np.eye(known.problem.parameters)
+
+
+def test_what_it_lacks_of_an_inverse_is_no_more_than_is_said(case, said):
+    known = found(case)
+    assert isinstance(known, Asked) and said == ["XH − I"] and "completed" not in known.__dict__
+    assert np.linalg.norm(off(known), 2) <= float(known.inverse.error) < float(ENOUGH)
+    assert known.inverse.defect >= 2 * known.inverse.error + known.inverse.error**2
+
+
+def lying(monkeypatch, change):
+    """What the other process answers, changed."""
+    honest = answer.asked_inverse
+    monkeypatch.setattr(answer, "asked_inverse", lambda *told: change(honest(*told)))
+
+
+def by_one(told):
+    X = told[0]
+    mid = fmpz_mat(X.mid)
+    mid[5, 3] += 1 << X.bits - 14
+    return replace(X, mid=mid), told[1]
+
+
+def by_all(told):
+    return replace(told[0], mid=told[0].mid * 1023, bits=told[0].bits + 10), told[1]
+
+
+@pytest.mark.parametrize("change", [by_one, by_all])
+def test_an_inverse_that_lacks_more_is_judged_by_the_hessian(change, case, monkeypatch):
+    """And what is said of it holds."""
+    lying(monkeypatch, change)
+    known = found(case)
+    assert isinstance(known, Asked) and "completed" in known.__dict__
+    assert float(ENOUGH) < np.linalg.norm(off(known), 2) <= float(known.inverse.error)
+
+
+@pytest.mark.parametrize("change", [
+    lambda X: replace(X, mid=X.mid * 0), lambda X: replace(X, mid=X.mid * -1), lambda X: replace(X, bits=X.bits + 3),
+    lambda X: replace(X, bits=-10), None,
+])
+def test_what_is_no_inverse_proves_nothing(change, case, monkeypatch):
+    """The check goes on as where nothing is proposed."""
+    lying(monkeypatch, lambda told: change and (change(told[0]), None))
+    known = found(case)
+    assert not isinstance(known, Asked) and np.linalg.norm(off(known), 2) <= float(known.inverse.error)
+
+
+def test_how_far_the_hessian_moves_on_the_ball_counts(case, monkeypatch):
+    """The vectors see the matrix at its middle alone."""
+    monkeypatch.setattr(asked, "ENOUGH", 1)
+    known, radius = found(case), arb(2) ** -30
+    problem, (middle, _) = known.problem, known._around
+    passed = critical_nearby.forward(problem, middle, problem.points)
+    far = known.X.size * hessian_off(problem, middle, passed, radius)
+    wide = Asked(problem, middle, passed, 60, Told(known.X), (middle, radius))
+    assert wide.inverse.error >= far > 100 * known.inverse.error
+    beyond = Asked(problem, middle, passed, 60, Told(known.X), (middle, arb("inf")))
+    assert beyond._by_pass() is None
+
+
+@pytest.mark.parametrize("value", [arb("nan"), arb("inf"), arb(0, 1)])
+def test_a_pass_that_says_nothing_proves_nothing(value, case, monkeypatch):
+    known = found(case)
+    size = known.problem.parameters
+    monkeypatch.setattr(asked, "products", lambda *told: Products(
+        arb_mat(size, told[-1].ncols(), [value] * (size * told[-1].ncols())), arb_mat(0, 0)))
+    del known.__dict__["inverse"]
+    assert known._by_pass() is None and known.inverse.X is not None and "completed" in known.__dict__
+
+
+def test_forms_are_those_of_the_hessian(case):
+    known = found(case)
+    z = [arb(x) for x in np.random.default_rng(3).standard_normal(known.problem.parameters)]
+    exact = Stationary(known.problem, known.parameters, known.passed, None, 60)
+    for x, y in zip(known.forms(z), exact.forms(z), strict=True):
+        assert x.overlaps(y) and x.rad() < 1e-12 * x
+    assert "completed" not in known.__dict__
+
+
+def test_what_it_is_not_for(case, said, monkeypatch):
+    assert passing(case.problem)
+    for other in ({"weight_norm": "relative"}, {"activation": "elu"}, {"row_weights": (1.0,) * 14}, {"layers": ()},
+                  {"bias_decay": False}):
+        assert not passing(replace(case.problem, **other))
+    monkeypatch.setattr(asked, "WIDE", 38)
+    assert "completed" in found(case).__dict__ and said == []
+    monkeypatch.setattr(asked, "WIDE", 37)
+    said += ["another"] * MOST
+    known = found(case)
+    assert "completed" in known.__dict__ and len(said) == MOST
+    CHANCE.set(None)
+    assert not isinstance(found(case), Asked)
+
+
+def test_a_row_of_the_data_that_counts_more_is_seen(case):
+    known = found(case)
+    rows = known.plain.objective.slopes.tolist()
+    rows[0] = [x * (1 + arb(2) ** -20) for x in rows[0]]
+    known.plain.objective = replace(known.plain.objective, slopes=arb_mat(rows))
+    assert known._by_pass() is None
+
+
+def test_what_some_vector_sees_for_certain_is_no_less_in_the_error(case, monkeypatch):
+    """Of 9 vectors, each of which sees as little of a row of `XH − I` as one that is drawn must."""
+    known, place = found(case), 4
+
+    def least(rows: int, count: int) -> fmpz_mat:
+        assert (rows, count) == (known.problem.parameters, 9)
+        return fmpz_mat(rows, count, [1 << ROOM - 9 if i // count == place else 0 for i in range(rows * count)])
+
+    monkeypatch.setattr(asked, "drawn", least)
+    monkeypatch.setattr(asked, "ENOUGH", 1)
+    mid = fmpz_mat(known.X.mid)
+    mid[place, 7] += 1 << known.X.bits - 14
+    known.__dict__ |= {"_told": replace(known._told, X=replace(known.X, mid=mid))}
+    true = np.linalg.norm(off(known, mid)[place])
+    error = float(known._by_pass().error)
+    assert true * (1 - 1e-9) <= error <= true * (1 + 1e-6)
+    del known.__dict__["inverse"]
+    assert known.inverse.defect >= 2 * error + error**2 * 0.99
