@@ -20,7 +20,7 @@ from certify.report.phrases.decisions.over_time import over_time_advice, over_ti
 from certify.report.phrases.decisions.suppressed import suppressed_lines
 from certify.report.phrases.rescaling import rescaling_note
 from certify.spec.vocabulary import CHECKED, DATA_FORMATS, MODEL_FORMATS
-from certify.systems.head.nearness import FAR
+from certify.systems.head.nearness import ANOTHER, FAR
 
 if TYPE_CHECKING:
     from certify.prove.stability import Stability
@@ -190,13 +190,19 @@ def remembered(certificate: Json) -> str:
 def _far_head(certificate: Json) -> str:
     """That the one solution of a head is not near the given weights, in words; empty where it is.
 
-    >>> _far_head({"problem": {"within": None, "weights_length": 2.0}, "base": {"distance": 0.0625}})[:45]
-    'the one solution is proved only within 0.0313'
+    >>> _far_head({"problem": {"within": None, "weights_length": 2.0}, "base": {"distance": 1.0}})[:45]
+    'the one solution is proved only within 0.5 of'
+    >>> _far_head({"problem": {"within": None, "weights_length": 2.0}, "base": {"distance": 0.0625}})[:52]
+    'the claims are about the exact minimum of the stated'
     """
     share = share_of(certificate["problem"], certificate["base"]["distance"])
     if certificate["problem"].get("within", 0) is not None or share is None or share <= FAR:
         return ""
     on = "train the last layer on" if "graph" in certificate["problem"] else "`certify polish SPEC` trains on to it"
+    if share <= ANOTHER:
+        return (f"the claims are about the exact minimum of the stated loss; the weights in the file stop up to "
+                f"{at_most(share, 3)} of their length short of it, as solvers do. To come nearer, fit with a smaller "
+                f"tolerance (scikit-learn: tol=1e-8); or {on}")
     known = "weights" in certificate["problem"]
     ways = f"{on[0].upper() if on[0] != '`' else on[0]}{on[1:]}" if known else (
         f"If rows carried weights in training, name these ([data] weights, --weights); else {on}")
