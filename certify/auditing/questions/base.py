@@ -28,6 +28,10 @@ SMALL: Final = 1e-3
 """A threshold for a quantity of which nothing is known yet."""
 
 
+USED: Final = ("delete", "relabel", "rows", "prediction", "noise", "level")
+"""Members of the options that some questions are about, and others not."""
+
+
 @dataclass(frozen=True)
 class Options:
     """What somebody says of the questions.
@@ -42,6 +46,8 @@ class Options:
         seconds: for each question.
         named: whether somebody asked these questions by name, so that one without an answer counts as open.
         prediction: the number of the one evaluation row that is asked about, or None.
+        given: which of `delete` and `relabel` somebody gave apart from the phrases, be it the number that is the
+            default.
     """
 
     delete: int = 1
@@ -53,6 +59,18 @@ class Options:
     named: bool = False
     prediction: int | None = None
     shares: tuple[Share, ...] = ()
+    given: frozenset[str] = frozenset()
+
+    @property
+    def said(self) -> frozenset[str]:
+        """The members that somebody gave, and that some question has to use.
+
+        >>> sorted(Options(relabel=20, level=0.5, given=frozenset({"delete"})).said)
+        ['delete', 'level', 'relabel']
+        """
+        unsaid = Options()
+        return self.given | {one.option for one in self.shares} | {
+            name for name in USED if getattr(self, name) != getattr(unsaid, name)}
 
     def of(self, option: str) -> Any:
         """What was said of one of them: rows, a number of rows or a share."""
@@ -103,6 +121,11 @@ class Question(ABC):
     option: ClassVar[str] = ""
     ranks_first: ClassVar[bool] = False
     files: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def uses(self) -> tuple[str, ...]:
+        """The members of the options that it is about, of :data:`USED`."""
+        return (self.option,) if self.option else ()
 
     def unprompted(self, options: Options) -> bool:
         """Whether an audit asks it without being told to."""

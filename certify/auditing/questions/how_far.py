@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar, Final
+
 from certify.auditing.questions.base import (
     Asked,
     Claim,
@@ -13,7 +15,7 @@ from certify.auditing.questions.base import (
 from certify.auditing.questions.counted import Counted
 from certify.auditing.subject import Subject
 
-UP_TO = 3
+UP_TO: Final = 3
 """Rows asked about at least."""
 
 
@@ -23,11 +25,20 @@ class HowFar(Counted):
     slug = "how-far"
     words = ("how far from changing", "how far", "how many rows", "tolerated", "survive", "margin")
     option = "delete"
+    parameter: ClassVar[str] = "deletions"
+    may: ClassVar[str] = "training rows may be left out"
+    one: ClassVar[str] = "training row is left out"
+    single: ClassVar[str] = "row left out"
+    plural: ClassVar[str] = "rows left out"
+    unit: ClassVar[str] = "rows"
+
+    def meant(self, options: Options) -> str:
+        """The question about labels, where a number of them was given and none of rows that are left out."""
+        return "how-far-labels" if "relabel" in options.said and "delete" not in options.said else self.slug
 
     def sentence(self, subject: Subject, options: Options) -> str:
         """The question in a sentence."""
-        return (f"how many training rows may be left out, up to {_most(options)}, {subject.again}, until each "
-                "prediction changes")
+        return f"how many {self.may}, up to {self.most(options)}, {subject.again}, until each prediction changes"
 
     def against(self, subject: Subject, options: Options) -> str:
         """Why it cannot be asked."""
@@ -41,24 +52,27 @@ class HowFar(Counted):
 
     def asked(self, subject: Subject, options: Options) -> Asked:
         """The spec."""
-        change = {"parameter": "deletions", "set": "sparse", "count": _most(options)}
-        return Asked(of_head(subject, change), [Wanted("tolerated_changes", "min")])
+        change = {"parameter": self.parameter, "set": "sparse", "count": self.most(options)}
+        tables = of_head(subject, change, fewer=self.parameter == "deletions")
+        return Asked(tables, [Wanted("tolerated_changes", "min")])
 
     def answer(self, subject: Subject, options: Options, claim: Claim) -> str:
         """A claim in words."""
         low, high = claim["lower"], claim["upper"]
-        of, asked, least = rows_word(subject), _most(options), int(low or 0)
+        of, asked, least = rows_word(subject), self.most(options), int(low or 0)
         most = asked if high is None else int(high)
         if not most:
-            return f"more than half of the {of} change when some one training row is left out {subject.again}"
+            return f"more than half of the {of} change when some one {self.one} {subject.again}"
         if not least and most < asked:
-            return (f"fewer than half of the {of} survive any {most + 1} rows left out {subject.again}; of fewer "
-                    "rows it is open")
+            return (f"fewer than half of the {of} survive any {most + 1} {self.plural} {subject.again}; of fewer "
+                    f"{self.unit} it is open")
         if not least:
-            return f"whether half of the {of} survive any row left out {subject.again} is open; asked up to {asked}"
-        ends = "row" if least == most == 1 else f"{least} rows" if least == most else f"{least} to {most} rows"
-        return f"at least half of the {of} survive any {ends} left out {subject.again}; asked up to {asked}"
+            return f"whether half of the {of} survive any {self.single} {subject.again} is open; asked up to {asked}"
+        if least == most == 1:
+            return f"at least half of the {of} survive any {self.single} {subject.again}; asked up to {asked}"
+        ends = f"{least}" if least == most else f"{least} to {most}"
+        return f"at least half of the {of} survive any {ends} {self.plural} {subject.again}; asked up to {asked}"
 
-
-def _most(options: Options) -> int:
-    return max(options.delete, UP_TO)
+    def most(self, options: Options) -> int:
+        """The number up to which it is asked."""
+        return max(getattr(options, self.option), UP_TO)

@@ -368,7 +368,23 @@ def test_what_half_of_the_predictions_survive_says_nothing_of_no_row(lower, uppe
 
     from certify.auditing.questions.base import Options
     from certify.auditing.questions.how_far import HowFar
+    from certify.auditing.questions.how_far_labels import HowFarLabels
 
     subject = SimpleNamespace(own=False, again="and the model trained again")
+    labels = HowFarLabels().answer(subject, Options(), {"lower": lower, "upper": upper})
+    assert "wrong" in labels and "left out" not in labels and "row" not in labels
     words = HowFar().answer(subject, Options(), {"lower": lower, "upper": upper})
     assert words.replace(" and the model trained again", "") == said
+
+
+def test_how_many_wrong_labels_each_prediction_survives_is_what_python_proves(fitted, files, capsys):
+    command = [*asked(files, fitted, "--relabel", "4", "--json", "-q", out="margins"), "--ask", "how far from changing"]
+    assert main(command) == 0
+    (answer,) = json.loads(capsys.readouterr().out)["answers"]
+    model, X, y, points, _ = fitted
+    found = certify.tolerated_changes(certify.from_sklearn(model, X, y), points, "relabel", most=4)
+    claim = json.loads((files / "margins" / "certificate.json").read_text())["claims"][0]
+    assert answer["question"].startswith("how many training labels may be wrong, up to 4,")
+    assert [int(low) for low in claim["row_lower"]] == np.minimum(found.lower, 4).tolist()
+    assert np.median(found.lower) >= answer["lower"] > 0
+    assert check([str(files / "margins" / "certificate.json")]) == 0, capsys.readouterr()
