@@ -190,6 +190,7 @@ def test_without_weight_decay_the_questions_about_rows_say_why(fitted, files, ca
     assert main(command) == 0
     said = capsys.readouterr()
     assert "does not apply: rows deleted: the loss has no weight decay" in said.err
+    assert "sign_survives" not in said.err and "certify polish" in said.err
     assert "may be off by up to" in said.out
     last = said.out.splitlines()[-1]  # what does not apply counts neither as answered nor as failed
     assert last == "certified 2 of 2 questions answered with a proof; 2 do not apply (rows deleted, labels wrong)"
