@@ -94,10 +94,13 @@ def estimator_in(source: Source) -> Any:
 def _in_python(content: bytes) -> str:
     """What from_sklearn says in Python of the estimator that a file names; nothing is built of it."""
     try:
-        name = json.loads(zipfile.ZipFile(io.BytesIO(content)).read("schema.json"))["__class__"]
-    except (*_ERRORS, KeyError):
+        held = json.loads(zipfile.ZipFile(io.BytesIO(content)).read("schema.json"))
+        while held["__class__"] == "Pipeline":
+            held = held["content"]["content"]["steps"]["content"][-1]["content"][-1]
+        name = held["__class__"]
+    except _ERRORS:
         return ""
-    if name in READERS or name in (*SEARCHES, "Pipeline"):
+    if name in READERS or name in SEARCHES:
         return ", or call it in Python where you trust the file"
     return f" ({name[:60]!r} is none)" if isinstance(name, str) else ""
 

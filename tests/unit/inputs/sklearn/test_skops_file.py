@@ -83,7 +83,7 @@ RIDGE = Ridge().fit(X, REAL)
 @pytest.mark.parametrize(("content", "said"), [
     (RandomForestClassifier(2).fit(X, Y),
      "decision trees, and forests of them, are not supported; nothing of it was loaded"),
-    (CalibratedClassifierCV(LogisticRegression(), cv=2).fit(X, Y),
+    (make_pipeline(StandardScaler(), CalibratedClassifierCV(LogisticRegression(), cv=2)).fit(X, Y),
      r"which may run code; .*from_sklearn reads \('CalibratedClassifierCV' is none\)$"),
     (GridSearchCV(KernelRidge(kernel=np.dot), {"alpha": [1.0, 2.0]}), "or call it in Python where you trust the file$"),
     (KernelRidge(kernel=np.dot), "it holds 'numpy.dot', which may run code"),
