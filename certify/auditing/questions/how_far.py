@@ -13,7 +13,9 @@ from certify.auditing.questions.base import (
     rows_word,
 )
 from certify.auditing.questions.counted import Counted
+from certify.auditing.questions.one_prediction import alone, no_such
 from certify.auditing.subject import Subject
+from certify.certificate.audit_folder import PREDICTION
 
 UP_TO: Final = 3
 """Rows asked about at least."""
@@ -25,6 +27,7 @@ class HowFar(Counted):
     slug = "how-far"
     words = ("how far from changing", "how far", "how many rows", "tolerated", "survive", "margin")
     option = "delete"
+    files = (PREDICTION,)
     parameter: ClassVar[str] = "deletions"
     may: ClassVar[str] = "training rows may be left out"
     one: ClassVar[str] = "training row is left out"
@@ -32,13 +35,26 @@ class HowFar(Counted):
     plural: ClassVar[str] = "rows left out"
     unit: ClassVar[str] = "rows"
 
+    @property
+    def uses(self) -> tuple[str, ...]:
+        """The number of rows, and the prediction if one is named."""
+        return (self.option, "prediction")
+
+    def misnamed(self, subject: Subject, options: Options) -> str:
+        """An evaluation row that is not there."""
+        return no_such(subject, options.prediction)
+
+    def narrowed(self, subject: Subject, options: Options) -> Subject:
+        """The one evaluation row, where one is named."""
+        return subject if options.prediction is None else alone(subject, options.prediction)
+
     def meant(self, options: Options) -> str:
         """The question about labels, where a number of them was given and none of rows that are left out."""
         return "how-far-labels" if "relabel" in options.said and "delete" not in options.said else self.slug
 
     def sentence(self, subject: Subject, options: Options) -> str:
         """The question in a sentence."""
-        return f"how many {self.may}, up to {self.most(options)}, {subject.again}, until each prediction changes"
+        return f"how many {self.may}, up to {self.most(options)}, {subject.again}, until {_which(options)} changes"
 
     def against(self, subject: Subject, options: Options) -> str:
         """Why it cannot be asked."""
@@ -59,8 +75,15 @@ class HowFar(Counted):
     def answer(self, subject: Subject, options: Options, claim: Claim) -> str:
         """A claim in words."""
         low, high = claim["lower"], claim["upper"]
-        of, asked, least = rows_word(subject), self.most(options), int(low or 0)
+        asked, least = self.most(options), int(low or 0)
         most = asked if high is None else int(high)
+        if options.prediction is not None:
+            return self._of_one(subject, f"prediction {options.prediction}", least, most, asked)
+        return self._of_half(subject, least, most, asked) + self._each(claim, asked)
+
+    def _of_half(self, subject: Subject, least: int, most: int, asked: int) -> str:
+        """What half of the predictions survive."""
+        of = rows_word(subject)
         if not most:
             return f"more than half of the {of} change when some one {self.one} {subject.again}"
         if not least and most < asked:
@@ -73,6 +96,38 @@ class HowFar(Counted):
         ends = f"{least}" if least == most else f"{least} to {most}"
         return f"at least half of the {of} survive any {ends} {self.plural} {subject.again}; asked up to {asked}"
 
+    def _each(self, claim: Claim, asked: int) -> str:
+        """How many predictions survive all that was asked about, and which one survives fewest."""
+        ends = [(asked if high is None else int(high), int(low or 0), row) for row, low, high in zip(
+            claim.get("rows") or (), claim.get("row_lower") or (), claim.get("row_upper") or (), strict=True)]
+        if not ends:
+            return ""
+        all_, fewer = sum(low >= asked for _, low, _ in ends), sum(high < asked for high, _, _ in ends)
+        said = [f"{all_} of {len(ends)} survive as many"]
+        if fewer:
+            high, low, row = min(ends)
+            number = f"{low}" if low == high else f"{low} to {high}"
+            said.append(f"{fewer} {'does' if fewer == 1 else 'do'} not (fewest: prediction {row}, which survives "
+                        f"{number})")
+        if len(ends) > all_ + fewer:
+            said.append(f"{len(ends) - all_ - fewer} open")
+        return f": {', '.join(said)}"
+
+    def _of_one(self, subject: Subject, name: str, least: int, most: int, asked: int) -> str:
+        """What the one prediction survives that was asked about."""
+        if not most:
+            return f"{name} changes when some one {self.one} {subject.again}"
+        flips = f", and not some {most + 1}" if most < asked else ""
+        if not least:
+            return f"whether {name} survives any {self.single} {subject.again} is open{flips}; asked up to {asked}"
+        what = self.single if least == 1 else f"{least} {self.plural}"
+        between = f"; of {least + 1}{f' to {most}' if most > least + 1 else ''} it is open" if most > least else ""
+        return f"{name} survives any {what} {subject.again}{flips}{between}; asked up to {asked}"
+
     def most(self, options: Options) -> int:
         """The number up to which it is asked."""
         return max(getattr(options, self.option), UP_TO)
+
+
+def _which(options: Options) -> str:
+    return "each prediction" if options.prediction is None else f"prediction {options.prediction}"

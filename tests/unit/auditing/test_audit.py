@@ -354,38 +354,3 @@ def test_a_row_that_flips_is_named_with_the_training_rows_that_flip_it():
     assert _example(both) == " (row 7 by training rows 2, 3 together)"
     many = {"witness": {"flipped": [7], "changed": list(range(50))}}
     assert _example(many) == " (row 7 by training rows 0, 1, 2, 3, 4, 5 and 44 more together)"
-
-
-@pytest.mark.parametrize(("lower", "upper", "said"), [
-    (0, 0, "more than half of the predictions change when some one training row is left out"),
-    (0, 1, "fewer than half of the predictions survive any 2 rows left out; of fewer rows it is open"),
-    (0, 3, "whether half of the predictions survive any row left out is open; asked up to 3"),
-    (None, None, "whether half of the predictions survive any row left out is open; asked up to 3"),
-    (1, 1, "at least half of the predictions survive any row left out; asked up to 3"),
-    (1, 3, "at least half of the predictions survive any 1 to 3 rows left out; asked up to 3"),
-    (3, 3, "at least half of the predictions survive any 3 rows left out; asked up to 3")])
-def test_what_half_of_the_predictions_survive_says_nothing_of_no_row(lower, upper, said):
-    from types import SimpleNamespace
-
-    from certify.auditing.questions.base import Options
-    from certify.auditing.questions.how_far import HowFar
-    from certify.auditing.questions.how_far_labels import HowFarLabels
-
-    subject = SimpleNamespace(own=False, again="and the model trained again")
-    labels = HowFarLabels().answer(subject, Options(), {"lower": lower, "upper": upper})
-    assert "wrong" in labels and "left out" not in labels and "row" not in labels
-    words = HowFar().answer(subject, Options(), {"lower": lower, "upper": upper})
-    assert words.replace(" and the model trained again", "") == said
-
-
-def test_how_many_wrong_labels_each_prediction_survives_is_what_python_proves(fitted, files, capsys):
-    command = [*asked(files, fitted, "--relabel", "4", "--json", "-q", out="margins"), "--ask", "how far from changing"]
-    assert main(command) == 0
-    (answer,) = json.loads(capsys.readouterr().out)["answers"]
-    model, X, y, points, _ = fitted
-    found = certify.tolerated_changes(certify.from_sklearn(model, X, y), points, "relabel", most=4)
-    claim = json.loads((files / "margins" / "certificate.json").read_text())["claims"][0]
-    assert answer["question"].startswith("how many training labels may be wrong, up to 4,")
-    assert [int(low) for low in claim["row_lower"]] == np.minimum(found.lower, 4).tolist()
-    assert np.median(found.lower) >= answer["lower"] > 0
-    assert check([str(files / "margins" / "certificate.json")]) == 0, capsys.readouterr()
