@@ -153,7 +153,8 @@ class StablePredictions:
 
     def __repr__(self) -> str:
         return (f"StablePredictions({self.change.words}: {len(self.proved)} of "
-                f"{len(self.survey.status)} predictions proved to stay, {len(self.attacked)} flipped, "
+                f"{len(self.survey.status)} prediction{'' if len(self.survey.status) == 1 else 's'} proved to stay, "
+                f"{len(self.attacked)} flipped, "
                 f"{len(self.undecided)} undecided)")
 
     def _repr_html_(self) -> str:

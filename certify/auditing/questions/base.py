@@ -250,9 +250,15 @@ def wanted(subject: Subject) -> list[Wanted]:
     return found + ([Wanted("correct_predictions", "min")] if subject.right and not subject.logarithmic else [])
 
 
-def rows_word(subject: Subject) -> str:
-    """What the evaluation rows are, in words."""
-    return "predictions for the training rows" if subject.own else "predictions"
+def rows_word(subject: Subject, count: int = 0) -> str:
+    """What the evaluation rows are, in words, where there are so many.
+
+    Args:
+        subject: what it is about.
+        count: 1 where there is one.
+    """
+    word = "prediction" if count == 1 else "predictions"
+    return f"{word} for the training rows" if subject.own else word
 
 
 def of_rows(subject: Subject, claim: Claim, change: str) -> str:
@@ -269,7 +275,7 @@ def of_rows(subject: Subject, claim: Claim, change: str) -> str:
 def _stay(subject: Subject, claim: Claim, change: str) -> str:
     low, high = _ends(subject, claim)
     flipped, N = subject.points - high, subject.points
-    parts = [f"{low} of {N} {rows_word(subject)} proved to stay, {change}"]
+    parts = [f"{low} of {N} {rows_word(subject, N)} proved to stay, {change}"]
     if flipped:
         parts.append(f"{flipped} {'flip' if flipped > 1 else 'flips'}{_already(claim)}{_example(claim)}")
     parts.append(f"{high - low} undecided" if high > low else "none is left undecided")
@@ -280,7 +286,8 @@ def _right(subject: Subject, claim: Claim, change: str) -> str:
     (low, high), N = _ends(subject, claim), subject.points
     ends = f"{low}" if low == high else f"{low} to {high}"
     share = math.floor(1000 * low / N) / 10  # what is proved is never rounded up
-    return f"{ends} of {N} {rows_word(subject)} are right and stay right, {change} ({share:.1f} % proved)"
+    stay = "is right and stays right" if N == 1 else "are right and stay right"
+    return f"{ends} of {N} {rows_word(subject, N)} {stay}, {change} ({share:.1f} % proved)"
 
 
 def _ends(subject: Subject, claim: Claim) -> tuple[int, int]:
