@@ -323,8 +323,10 @@ def threshold_of(subject: Subject, told: float | None) -> float | None:
 
 
 def threshold_notes(subject: Subject, told: float | None) -> tuple[str, ...]:
-    """That outputs are parted at the logarithm of what was said; nothing where they are not logarithms."""
-    if told is None or not subject.logarithmic:
+    """Which two labels what was said parts, and that outputs are parted at its logarithm where they are logarithms."""
+    if told is None:
         return ()
+    if not subject.logarithmic:
+        return (f"a label says whether an output is above {told:g}: a prediction stays where it stays on its side",)
     return (f"outputs are logarithms of what is predicted: {told:g} parts them at {math.log(told)!r}, its logarithm "
             "rounded, and which labels are right is not asked",)

@@ -314,7 +314,7 @@ def _reached(low: float | None) -> str:
     return f"; {at_least(low, 4)} is reached" if low else ""
 
 
-def _flips(claim: Claim) -> list[tuple[int, list[int]]]:
+def flips_of(claim: Claim) -> list[tuple[int, list[int]]]:
     """Flipped predictions, each with the training rows whose change flips it; with none: no row need change."""
     flipped, changed = claim["witness"].get("flipped") or [], claim["witness"].get("changed") or []
     width = len(changed) // max(len(flipped), 1)  # as many numbers a prediction, filled up with -1
@@ -323,7 +323,7 @@ def _flips(claim: Claim) -> list[tuple[int, list[int]]]:
 
 def _already(claim: Claim) -> str:
     """Of how many flipped predictions the exact minimum of today's data gives another label; "" where of none."""
-    flips = _flips(claim)
+    flips = flips_of(claim)
     same = [j for j, rows in flips if not rows]
     if not same:
         return ""
@@ -335,7 +335,7 @@ def _already(claim: Claim) -> str:
 
 def _example(claim: Claim) -> str:
     """One prediction that changed rows flip, with these; "" where none does."""
-    flips = _flips(claim)
+    flips = flips_of(claim)
     by = [(j, rows) for j, rows in flips if rows]
     if not by:
         return ""

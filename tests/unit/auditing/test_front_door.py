@@ -128,3 +128,18 @@ def test_a_model_of_another_format_is_told_all_that_are_read(tmp_path, capsys, n
     assert main(["audit", str(tmp_path / name), str(tmp_path / "train.npz"), "-o", str(tmp_path / "out")]) == 2
     said = capsys.readouterr().err
     assert wanted in said and all(ending in said for ending in DOORS)
+
+
+def test_a_threshold_says_which_labels_it_parts(tmp_path, capsys):
+    from sklearn.linear_model import Ridge
+
+    X = np.arange(12.0)[:, None]
+    y = 20.0 * X[:, 0] + 5.0 * np.cos(9 * X[:, 0])
+    model = Ridge().fit(X, y)
+    np.savez(tmp_path / "m.npz", coef=model.coef_, intercept=model.intercept_)
+    np.savez(tmp_path / "d.npz", X=X, y=y)
+    assert main(["audit", str(tmp_path / "m.npz"), str(tmp_path / "d.npz"), "--loss", "squared", "--weight-decay",
+                 repr(1 / 12), "--no-bias-decay", "--threshold", "120.5", "--ask", "rows deleted", "-o",
+                 str(tmp_path / "out")]) == 0
+    assert "note: a label says whether an output is above 120.5: a prediction stays" in capsys.readouterr().err
+    assert "above 120.5" in (tmp_path / "out" / "audit.html").read_text()
