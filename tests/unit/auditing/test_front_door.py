@@ -143,3 +143,5 @@ def test_a_threshold_says_which_labels_it_parts(tmp_path, capsys):
                  str(tmp_path / "out")]) == 0
     assert "note: a label says whether an output is above 120.5: a prediction stays" in capsys.readouterr().err
     assert "above 120.5" in (tmp_path / "out" / "audit.html").read_text()
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "A linear model, " in page and "identity network" not in page
