@@ -25,7 +25,8 @@ class HowFar(Counted):
     """For every prediction how many rows may be left out, up to a number, until it changes."""
 
     slug = "how-far"
-    words = ("how far from changing", "how far", "how many rows", "tolerated", "survive", "margin")
+    words: ClassVar[tuple[str, ...]] = ("how far from changing", "how far", "how many rows", "tolerated", "survive",
+                                        "margin")
     option = "delete"
     files = (PREDICTION,)
     parameter: ClassVar[str] = "deletions"
@@ -126,7 +127,8 @@ class HowFar(Counted):
 
     def most(self, options: Options) -> int:
         """The number up to which it is asked."""
-        return max(getattr(options, self.option), UP_TO)
+        given: int = getattr(options, self.option)
+        return max(given, UP_TO)
 
 
 def _which(options: Options) -> str:
