@@ -135,7 +135,12 @@ def through_door(model: Path, data: Path, evaluation: Path | None, told: Told, f
     door = _factory if told.factory is not None else DOORS.get(model.suffix.lower())
     if door is None or (door is _onnx and (told.graph is not None or is_chain(model))):
         return None
-    rows = raw_rows(data, "data", told)
+    try:
+        rows = raw_rows(data, "data", told)
+    except InputError:
+        if door is _estimator:
+            _require_read(model)  # words in a table may be for a step of a pipeline that is not known
+        raise
     with warnings.catch_warnings(record=True) as heard:  # what a caller in Python is warned of, a reader has to know
         warnings.simplefilter("always", UserWarning)
         try:
@@ -182,6 +187,14 @@ def _estimator(model: Path, rows: RawRows, told: Told, folder: Path) -> tuple[Pr
         rows = rows.arranged([str(name) for name in fitted], "data file")
     name = type(unwrapped(estimator, rows.X.shape[1])[0]).__name__
     return from_sklearn(estimator, rows.X, _targets(rows), rows.weights), name, rows
+
+
+def _require_read(model: Path) -> None:
+    """Refuse a file whose estimator cannot be read, or has steps before it that cannot."""
+    from certify.inputs.sklearn.linear import require_read
+    from certify.inputs.sklearn.skops_file import estimator_of
+
+    require_read(estimator_of(model))
 
 
 def _linear(model: Path, rows: RawRows, told: Told, folder: Path) -> tuple[Problem, str, RawRows]:

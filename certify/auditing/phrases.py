@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Final
 
 from certify.auditing.questions import QUESTIONS
@@ -16,10 +17,15 @@ FILLERS: Final = frozenset("""
     a an and the of my our your any all may can could i we you do does did if is are was were be been being to for from
     with by training row rows record records sample samples point points prediction predictions stay stays survive
     change changes what happens when which how many much would should model models still each every users user data
-    some it them they that s there at most up until feature features values value off out
+    some it them they that s there at most up until feature features values value off out whichever
 """.split())
 """Words that say nothing of which question is meant, or how it is."""
-ROWS, PREDICTION = "rows", "prediction"
+OF_OPTIONS: Final = MappingProxyType({
+    "delete": ("rows that are left out", "rows deleted"), "relabel": ("wrong labels", "labels wrong"),
+    "rows": ("these rows", "these rows"), "prediction": ("one prediction", "which rows matter"),
+    "noise": ("noise", "noise"), "level": ("noise", "noise")})
+"""By option: what the questions that use it are about, and what asks one of them."""
+
 
 def asked_for(phrases: Sequence[str], options: Options) -> tuple[tuple[Question, ...], Options]:
     """The questions that phrases mean, and the options with the numbers and columns that stand in them.
@@ -47,13 +53,15 @@ def asked_for(phrases: Sequence[str], options: Options) -> tuple[tuple[Question,
         if any(one.option and options.of(one.option) != before.of(one.option) for one in found):
             raise InputError(f"--ask {phrase!r}", "other rows, or another number of them, than an earlier --ask has",
                              "ask for each in an audit of its own, with another folder")
+        if question.option in said.said and options.of(question.option) != said.of(question.option):
+            raise InputError(f"--ask {phrase!r}", f"another number than --{question.option} has",
+                             f"say it once: leave out --{question.option}, or the number in the phrase")
         if question not in found:
             found.append(question)
-    if options.rows and not any(question.option == ROWS for question in found):
-        raise InputError("--rows", "named, and no question is about these rows", "add --ask 'these rows'")
-    if options.prediction is not None and not any(question.option == PREDICTION for question in found):
-        raise InputError("--prediction", "named, and no question is about one prediction",
-                         "add --ask 'which rows matter'")
+    for option, (subject, words) in OF_OPTIONS.items():
+        if option in said.said and not any(option in question.uses for question in found):
+            raise InputError(f"--{option}", f"named, and no question is about {subject}",
+                             f"add --ask {words!r}, or leave out --{option}")
     return tuple(found), options
 
 
@@ -70,7 +78,8 @@ def _require_read(phrase: str, question: Question) -> None:
         InputError: naming them.
     """
     own = {part for word in (*question.words, question.slug) for part in re.findall(r"[a-z0-9]+", word)}
-    left = [word for word in re.findall(r"[^\W_]+", question.rest(phrase).lower()) if word not in own | FILLERS]
+    left = [word for word in re.findall(r"\w+", question.rest(phrase).lower())  # a name with _ is named whole
+            if not {part for part in word.split("_") if part} <= own | FILLERS]
     if left:
         raise InputError(f"--ask {phrase!r}",
                          f"taken for {question.words[0]!r}, and {', '.join(map(repr, left))} means nothing there",

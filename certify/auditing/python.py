@@ -14,7 +14,7 @@ from certify.auditing.audit import Audit, audit_subject
 from certify.auditing.phrases import asked_for
 from certify.auditing.questions.base import Options
 from certify.auditing.questions.counted import counted, shared
-from certify.auditing.questions.shares import rows_or_share
+from certify.auditing.questions.shares import given_of, rows_or_share
 from certify.auditing.store import stored
 from certify.certificate.alone import working
 from certify.certificate.write import require_folder
@@ -24,10 +24,10 @@ from certify.problem.progress import Progress, shown, watched
 
 
 def audit(
-    problem: Problem, X_eval: Any = None, y_eval: Any = None, *, delete: int | str = 1, relabel: int | str = 1,
-    rows: Sequence[int] = (), prediction: int | None = None, noise: Mapping[str | int, float] | None = None,
-    level: float | None = None, ask: str | Sequence[str] = (), seconds: float = 60.0,
-    folder: str | Path | None = None, progress: Progress | None = None,
+    problem: Problem, X_eval: Any = None, y_eval: Any = None, *, delete: int | str | None = None,
+    relabel: int | str | None = None, rows: Sequence[int] = (), prediction: int | None = None,
+    noise: Mapping[str | int, float] | None = None, level: float | None = None, ask: str | Sequence[str] = (),
+    seconds: float = 60.0, folder: str | Path | None = None, progress: Progress | None = None,
 ) -> Audit:
     """Ask what is commonly asked about a trained model and its data; answers without a certificate say so.
 
@@ -38,7 +38,7 @@ def audit(
         problem: from :func:`certify.from_sklearn` and its like.
         X_eval: `(N, d)` rows to predict, as the model takes them; None: the training rows.
         y_eval: their labels in the words of y, so that those that are *right* and stay are counted too.
-        delete, relabel: how many rows are left out, or have another label; ``"1%"``: no more than that share.
+        delete, relabel: how many rows are left out, or have another label; ``"1%"``: no more than that share; None: 1.
         rows: these rows are left out, all at once.
         prediction: number of one of the rows to predict: which training rows matter most to it, and whether one of
             them alone flips it.
@@ -71,7 +71,8 @@ def audit(
     (deleted, one), (relabelled, other) = rows_or_share("delete", delete), rows_or_share("relabel", relabel)
     options = Options(_whole("delete", deleted, 1), _whole("relabel", relabelled, 1),
                       tuple(_whole("rows", row, 0) for row in rows), _amounts(noise or {}), level, float(seconds),
-                      prediction=None if prediction is None else _whole("prediction", prediction, 0))
+                      prediction=None if prediction is None else _whole("prediction", prediction, 0),
+                      given=given_of(delete, relabel))
     options = shared(options, [one, other])
     questions, options = asked_for([ask] if isinstance(ask, str) else list(ask), options)
     keep = tempfile.TemporaryDirectory(prefix="certify-audit-") if folder is None else None

@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from certify.format.errors import InputError
-from certify.format.words import Normalization
+from certify.format.words import Loss, Normalization
 from certify.network.graph.graph import GraphNetwork
 from certify.network.loss.losses import loss_named
 from certify.network.network import Network
@@ -34,6 +34,11 @@ LAYERS: Final = "the layers before the last"
 
 START: Final = "today's exact minimum"
 """From where the motion of outputs and weights is counted: training stops near it, and the given weights are there."""
+
+LEAST_SQUARES: Final = (
+    "fit Ridge with an alpha above 0, and say it with --weight-decay where no file does; how many rows the sign of a "
+    "coefficient of plain least squares survives, certify.sign_survives(X, y, column) proves in Python")
+"""What helps where questions about whole rows have no answer."""
 
 LARGEST: Final = 20_000
 """Weights of a head at most, as of the questions about rows in Python."""
@@ -239,12 +244,18 @@ class Subject:
         if self.y is None and self.labels is None:
             return "the data has no targets: name them with --targets"
         if self.weight_decay == 0:
-            return ("the loss has no weight decay, so that its minimum need not be one point: train the last layer "
-                    "with a penalty (certify polish finishes it), and say it with --weight-decay")
+            return "the loss has no weight decay, so that its minimum need not be one point: " + (
+                LEAST_SQUARES if self._least_squares else
+                "train the last layer with a penalty (certify polish finishes it), and say it with --weight-decay")
         size = self.network.parameters("last" if isinstance(self.network, GraphNetwork) else self.network.depth)
         if size > LARGEST:
             return f"the last layer has {size} weights, and a refit solves a system of that size: at most {LARGEST}"
         return ""
+
+    @property
+    def _least_squares(self) -> bool:
+        """Whether it is one linear output that is fitted by squares."""
+        return isinstance(self.network, Network) and self.network.widths[1:] == (1,) and self.loss == Loss.SQUARED
 
     @cached_property
     def _against_last(self) -> str:
@@ -312,8 +323,10 @@ def threshold_of(subject: Subject, told: float | None) -> float | None:
 
 
 def threshold_notes(subject: Subject, told: float | None) -> tuple[str, ...]:
-    """That outputs are parted at the logarithm of what was said; nothing where they are not logarithms."""
-    if told is None or not subject.logarithmic:
+    """Which two labels what was said parts, and that outputs are parted at its logarithm where they are logarithms."""
+    if told is None:
         return ()
+    if not subject.logarithmic:
+        return (f"a label says whether an output is above {told:g}: a prediction stays where it stays on its side",)
     return (f"outputs are logarithms of what is predicted: {told:g} parts them at {math.log(told)!r}, its logarithm "
             "rounded, and which labels are right is not asked",)

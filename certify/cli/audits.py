@@ -37,8 +37,8 @@ def audit(
     evaluation: Evaluation = None,
     ask: Annotated[list[str], typer.Option(
         "--ask", metavar="WORDS", help="'rows deleted', 'labels wrong', 'noise in age', 'which rows matter', 'these "
-        "rows', 'how far from changing', 'signs of coefficients'; several times for several (default: what is "
-        "commonly asked).")] = [],  # noqa: B006
+        "rows', 'how far from changing', 'how many labels wrong', 'signs of coefficients'; several times for several "
+        "(default: what is commonly asked).")] = [],  # noqa: B006
     activation: Activation = None,
     loss: Loss = None,
     weight_decay: WeightDecay = None,
@@ -55,8 +55,10 @@ def audit(
     factory: Annotated[str | None, typer.Option(
         "--factory", metavar="MODULE:CALLABLE", help="Makes the torch module of these weights; its code is run.")
     ] = None,
-    delete: Annotated[str, typer.Option("--delete", metavar="K", help="Rows that are left out, or 1%.")] = "1",
-    relabel: Annotated[str, typer.Option("--relabel", metavar="K", help="Labels that are wrong, or 1%.")] = "1",
+    delete: Annotated[str | None, typer.Option(
+        "--delete", metavar="K", help="Rows that are left out, or 1% (default: 1).")] = None,
+    relabel: Annotated[str | None, typer.Option(
+        "--relabel", metavar="K", help="Labels that are wrong, or 1% (default: 1).")] = None,
     rows: Annotated[
         str | None, typer.Option("--rows", metavar="ROWS", help="These rows are left out, e.g. 3,17,40-49.")] = None,
     prediction: Annotated[int | None, typer.Option(
@@ -79,7 +81,7 @@ def audit(
     """
     from certify.auditing.questions.base import Options
     from certify.auditing.questions.counted import shared
-    from certify.auditing.questions.shares import rows_or_share
+    from certify.auditing.questions.shares import given_of, rows_or_share
     from certify.auditing.told import Told
     from certify.theorems.jobs import among
 
@@ -89,7 +91,7 @@ def audit(
                 () if features is None else tuple(features.split(",")), targets, threshold, graph, factory,
                 weights)
     options = shared(Options(deleted, relabelled, rows_of(rows), noise_of(noise), level, seconds,
-                             prediction=prediction), [one, other])
+                             prediction=prediction, given=given_of(delete, relabel)), [one, other])
     with among(jobs):
         status = run_audit(Files(model, data, evaluation), told, ask, options, output, as_json, quiet)
     raise typer.Exit(status)

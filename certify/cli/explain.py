@@ -5,10 +5,14 @@ from __future__ import annotations
 import difflib
 import re
 import textwrap
+from typing import Final
 
-from certify.cli.own_words import ASKED, key, table
+from certify.cli.own_words import ASKED, Asked, key, meant, table
 from certify.format.errors import SpecError
 from certify.format.texts import labels, text
+
+SLIP: Final = 0.85
+"""How alike a word and a known one are where the one is taken for a slip of the other."""
 
 WORDS: dict[str, str] = {
     "tilt": """What makes given weights an exact critical point (map = "critical", base = "given").
@@ -316,14 +320,25 @@ def explain(label: str) -> str:
         raise SpecError(f"explain {label}", "no certificate or report names such a theorem",
                         "look in proofs/README.md of the repository, which lists all of them")
     if word not in names and word in asked:
-        said = f"{word.replace('_', ' ')}: {' '.join(asked[word].answer.split())}"
-        return textwrap.fill(said, 118, break_on_hyphens=False, break_long_words=False)
+        return _answered(word.replace("_", " "), asked[word])
     if word not in names:
         known = {**{one: one.replace("_", " ") for one in asked}, **names}
+        found = meant(label) if not difflib.get_close_matches(word, known, n=1, cutoff=SLIP) else ()
+        if len(found) == 1:
+            return _answered(f"{' '.join(label.split())} (taken for: {found[0].names[0]})", found[0])
+        if found:
+            raise SpecError(f"explain {label}", f"it may mean {' or '.join(one.names[0] for one in found)}",
+                            "name one of them")
         close = [known[match] for match in difflib.get_close_matches(word, known, n=3)]
         hint = f" (did you mean {' or '.join(close)}?)" if close else ""
         raise SpecError(f"explain {label}", "no such label or word", f"`certify explain` alone lists them{hint}")
     return f"{names[word]}: {_said(names[word])}"
+
+
+def _answered(said: str, asked: Asked) -> str:
+    """A question in users' words, with its answer."""
+    return textwrap.fill(f"{said}: {' '.join(asked.answer.split())}", 118, break_on_hyphens=False,
+                         break_long_words=False)
 
 
 def _said(name: str) -> str:

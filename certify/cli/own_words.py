@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
+
+FILLERS: Final = frozenset("a an and any are at can could did do does for from had has have i if in is it its me my of "
+                           "on or our should some that the their then they this to up was we were will with would you "
+                           "your".split())
+"""Words that say nothing of which question is meant."""
 
 
 @dataclass(frozen=True)
@@ -41,14 +47,23 @@ deleted row. `certify estimate` writes estimated weights without the rows; nothi
           """Which predictions stay when any m labels are wrong, and nobody knows which? Of a linear model or a last
 layer: certify audit MODEL DATA --ask "2 labels wrong". In Python certify.stable_predictions(problem, X_new, relabel=2),
 and .accuracy(y_new) of what it returns. In a spec: parameter = "labels", set = "sparse", count = 2. One kind of mistake
-alone: `pairs`. How many wrong labels each prediction survives: certify.tolerated_changes(problem, X_new, "relabel"), or
-`tolerated_changes`. With the squared loss this is exact for every number; with others it is for a few rows. It does not
-find labels that look wrong."""),
+alone: `pairs`. How many wrong labels each prediction survives: see `how many rows`. With
+the squared loss this is exact for every number; with others it is for a few rows. It does not find labels that look
+wrong."""),
     Asked(("accuracy", "certified accuracy", "score", "test accuracy"),
           """How many labels are right and stay right whichever rows change: the gate correct_predictions, with
 [evaluation] targets; in Python stable_predictions(...).accuracy(y_new). Both ends are proved. The accuracy of
 today's network on its training data is printed by every run, and is no claim. How the accuracy of a deep network
 whose layers all train would change cannot be asked yet."""),
+    Asked(("how many rows", "how many labels", "how far from changing", "margin", "tolerated",
+           "how many until it flips", "how many before it flips", "how many rows until it changes",
+           "how many labels until it changes"),
+          """How many rows may be left out, or how many labels be wrong, until a prediction changes? Of a linear model
+or a last layer: certify audit MODEL DATA --ask "how far from changing" for rows that are left out, --relabel 20 --ask
+"how many labels wrong" for wrong labels. The certificate, and the page of the question, have both ends of every
+prediction. In Python: certify.tolerated_changes(problem, X_new, "relabel"), or "delete". In a spec: a gate on
+tolerated_changes, with parameter = "labels" or "deletions" and count, the most that is asked about. See
+`tolerated_changes`, `label noise`, `delete`."""),
     Asked(("compare", "comparison", "better", "is b better than a", "two models", "versus", "which model"),
           """certify compare A B says which of two models is proved better, question by question, of two
 certificates or the folders of two audits on the same rows. Only ends that do not overlap decide: where the upper end of
@@ -162,3 +177,27 @@ def key(word: str) -> str:
     ('which_rows', 'scikit_learn')
     """
     return "_".join(word.lower().replace("-", " ").replace("_", " ").split())
+
+
+def meant(phrase: str) -> tuple[Asked, ...]:
+    """The questions that share most words with a phrase, counting names of which all words stand in it; several: alike.
+
+    >>> [one.names[0] for one in meant("how many wrong rows before my prediction flips?")]
+    ['how many rows']
+    >>> [one.names[0] for one in meant("mislabelled rows")], meant("the weather")
+    (['label noise'], ())
+    """
+    said = _stems(phrase)
+    scores = {one: len({stem for name in one.names if _stems(name) <= said for stem in _stems(name)}) for one in ASKED}
+    most = max(scores.values())
+    return tuple(one for one, score in scores.items() if score == most > 0)
+
+
+def _stems(text: str) -> frozenset[str]:
+    """Its words that mean something, without their endings.
+
+    >>> sorted(_stems("The mislabelled or mislabeled rows, which flipped"))
+    ['flip', 'mislabel', 'row', 'which']
+    """
+    words = [word for word in re.findall(r"[^\W_]+", text.lower()) if word not in FILLERS]
+    return frozenset(re.sub(r"(.)\1$", r"\1", re.sub(r"(?<=...)(ing|ed|es|e|s)$", "", word)) for word in words)

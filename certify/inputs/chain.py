@@ -19,7 +19,8 @@ torch's softplus is x itself above the threshold 20; certify's is log(1 + exp x)
 """
 
 BATCH_NORM: Final = ("train without it; or export the network to .onnx: there it is folded, and the claims are marked, "
-                     "as they are about the folded parameters")
+                     "as they are about the folded parameters; or ask about its last layer: --factory "
+                     "MODULE:CALLABLE of `certify audit` makes the module, in Python certify.from_module takes it")
 
 BRANCHES: Final = "only one chain of layers can be read"
 SOFTMAX: Final = "export the module without it: the cross-entropy loss takes the outputs before the softmax"

@@ -9,7 +9,7 @@ import numpy as np
 
 from certify.format.errors import InputError
 from certify.inputs.given import columns_of, given_data, given_numbers, given_rows, same_columns
-from certify.inputs.sklearn.linear import linear
+from certify.inputs.sklearn.linear import linear, require_read
 from certify.inputs.sklearn.read import Linear
 from certify.inputs.sklearn.wrapped import Prepared, unwrapped
 from certify.problem.problem import Problem
@@ -56,6 +56,7 @@ def from_sklearn(estimator: Any, X: Any, y: Any = None, sample_weight: Any = Non
     >>> str(problem.loss), problem.weight_decay, problem.bias_decay
     ('logistic', 0.25, False)
     """
+    require_read(estimator)
     table, y = given_data(X, y)
     rows = given_rows(table, "X")
     if np.ndim(y) not in (1, 2) or len(rows) != len(y):

@@ -25,6 +25,7 @@ from certify.prove.rows_shown import FLIPS, STAYS, UNDECIDED, Prediction, as_fra
 from certify.rigor.environment import require_sound
 from certify.rigor.finder import proposed
 from certify.rigor.fp import Array
+from certify.systems.head.nearness import ANOTHER
 from certify.systems.head.rows.change import DELETED, NONE, RowChange
 from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.head import Head, Whole
@@ -34,9 +35,6 @@ from certify.theorems.head.rows.survey import CLASSES, Survey, survey
 from certify.theorems.jobs import among
 
 VERBS = {"delete": "deleted", "relabel": "relabelled"}
-
-ANOTHER = 0.1
-"""Share of the length of the given weights beyond which their minimum is likely that of another training."""
 
 LARGEST = 20_000
 """Weights of a head at most: a matrix of their square takes 3.2 GB."""
@@ -155,7 +153,8 @@ class StablePredictions:
 
     def __repr__(self) -> str:
         return (f"StablePredictions({self.change.words}: {len(self.proved)} of "
-                f"{len(self.survey.status)} predictions proved to stay, {len(self.attacked)} flipped, "
+                f"{len(self.survey.status)} prediction{'' if len(self.survey.status) == 1 else 's'} proved to stay, "
+                f"{len(self.attacked)} flipped, "
                 f"{len(self.undecided)} undecided)")
 
     def _repr_html_(self) -> str:

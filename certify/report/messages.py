@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from certify.format.digits import at_least, at_most, enclosure, shortest
 from certify.format.labels import COUNTED, label_meaning
@@ -20,7 +20,7 @@ from certify.report.phrases.decisions.over_time import over_time_advice, over_ti
 from certify.report.phrases.decisions.suppressed import suppressed_lines
 from certify.report.phrases.rescaling import rescaling_note
 from certify.spec.vocabulary import CHECKED, DATA_FORMATS, MODEL_FORMATS
-from certify.systems.head.nearness import FAR
+from certify.systems.head.nearness import ANOTHER, FAR
 
 if TYPE_CHECKING:
     from certify.prove.stability import Stability
@@ -187,21 +187,33 @@ def remembered(certificate: Json) -> str:
     return "" if found is None else found.sentence()
 
 
+BOUND: Final = "a bound, and no distance: they may be nearer"
+ALL_ROWS: Final = "Are these all the rows, and no others, that they were fitted to?"
+"""What a reader has to know, and to ask, of a minimum beside the given weights."""
+
+
 def _far_head(certificate: Json) -> str:
     """That the one solution of a head is not near the given weights, in words; empty where it is.
 
-    >>> _far_head({"problem": {"within": None, "weights_length": 2.0}, "base": {"distance": 0.0625}})[:45]
-    'the one solution is proved only within 0.0313'
+    >>> _far_head({"problem": {"within": None, "weights_length": 2.0}, "base": {"distance": 1.0}})[:45]
+    'the one solution is proved only within 0.5 of'
+    >>> _far_head({"problem": {"within": None, "weights_length": 2.0}, "base": {"distance": 0.0625}})[:52]
+    'the claims are about the exact minimum of the stated'
     """
     share = share_of(certificate["problem"], certificate["base"]["distance"])
     if certificate["problem"].get("within", 0) is not None or share is None or share <= FAR:
         return ""
     on = "train the last layer on" if "graph" in certificate["problem"] else "`certify polish SPEC` trains on to it"
-    known = "weights" in certificate["problem"]
+    if share <= ANOTHER:
+        return (f"the claims are about the exact minimum of the stated loss on these rows; the weights in the file are "
+                f"within {at_most(share, 3)} of their length of it ({BOUND}). Solvers stop a little short: to come "
+                f"nearer, fit with a smaller tolerance (scikit-learn: tol=1e-8); or {on}. {ALL_ROWS}")
+    known = certificate["problem"].get("row_weights") is not None
     ways = f"{on[0].upper() if on[0] != '`' else on[0]}{on[1:]}" if known else (
         f"If rows carried weights in training, name these ([data] weights, --weights); else {on}")
-    return (f"the one solution is proved only within {at_most(share, 3)} of the length of the given weights. The "
-            f"claims are about that solution, which the weights in the file only come near to. {ways}")
+    return (f"the one solution is proved only within {at_most(share, 3)} of the length of the given weights ({BOUND}). "
+            f"The claims are about that solution, and not about the weights in the file. {ALL_ROWS} "
+            f"{ways}")
 
 
 def unused_radius(certificate: Json) -> str:

@@ -89,7 +89,9 @@ def _subtitle(problem: Problem) -> Phrase:
     moves = f"the {row.noun} of {rows} {verb}" if row.sized or not problem.count else (
         f"at most {{count}} of {rows} {row.whole[problem.count == 1]}")
     moves = moves if not (kind := condition(problem)) else kind.replace("{", "{{").replace("}", "}}")
-    network = "A fully connected {activation} network, {widths}," if problem.graph is None else "A network of {widths},"
+    network = "A network of {widths}," if problem.graph is not None else (
+        "A linear model, {widths}," if len(problem.widths or ()) == 2 else
+        "A fully connected {activation} network, {widths},")
     widths = Span("whole" if len(problem.widths or ()) < 8 else "text", architecture(problem))
     if problem.graph is not None:
         widths = Span("text", operations(problem))

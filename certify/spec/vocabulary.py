@@ -38,6 +38,8 @@ FOREIGN: Final[dict[str, str]] = {
     **dict.fromkeys((".pkl", ".pickle", ".joblib"), "a pickle can run code, and none is opened: write a scikit-learn "
                     "estimator with skops.io.dump and give `certify audit` the .skops file; else load it where you "
                     "trust it, and " + _ARRAYS.format(": scikit-learn's coefs_ transposed")),
+    **dict.fromkeys((".json", ".ubj", ".bst"), "of trees, as those of XGBoost, nothing is proved: fit a linear model "
+                    "or a network; of one that others wrote, " + _ARRAYS.format("")),
     **dict.fromkeys((".ckpt", ".bin", ".tar"), "if torch.save wrote it, name it .pt; else " + _ARRAYS.format("")),
     **dict.fromkeys((".pb", ".tflite", ".mlmodel"), "export it as .onnx, or " + _ARRAYS.format("")),
 }

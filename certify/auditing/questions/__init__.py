@@ -7,6 +7,7 @@ from typing import Final
 from certify.auditing.questions.base import Question
 from certify.auditing.questions.coefficients import Coefficients
 from certify.auditing.questions.how_far import HowFar
+from certify.auditing.questions.how_far_labels import HowFarLabels
 from certify.auditing.questions.labels_wrong import LabelsWrong
 from certify.auditing.questions.noise import Noise
 from certify.auditing.questions.one_prediction import OnePrediction
@@ -16,5 +17,5 @@ from certify.auditing.questions.which_rows import WhichRows
 
 QUESTIONS: Final[tuple[Question, ...]] = (
     RowsDeleted(), LabelsWrong(), Noise(), WhichRows(), OnePrediction(), TheseRows(), HowFar(),
-    Coefficients())
+    HowFarLabels(), Coefficients())
 """In the order in which they are asked."""

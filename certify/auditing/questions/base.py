@@ -28,6 +28,10 @@ SMALL: Final = 1e-3
 """A threshold for a quantity of which nothing is known yet."""
 
 
+USED: Final = ("delete", "relabel", "rows", "prediction", "noise", "level")
+"""Members of the options that some questions are about, and others not."""
+
+
 @dataclass(frozen=True)
 class Options:
     """What somebody says of the questions.
@@ -42,6 +46,8 @@ class Options:
         seconds: for each question.
         named: whether somebody asked these questions by name, so that one without an answer counts as open.
         prediction: the number of the one evaluation row that is asked about, or None.
+        given: which of `delete` and `relabel` somebody gave apart from the phrases, be it the number that is the
+            default.
     """
 
     delete: int = 1
@@ -53,6 +59,18 @@ class Options:
     named: bool = False
     prediction: int | None = None
     shares: tuple[Share, ...] = ()
+    given: frozenset[str] = frozenset()
+
+    @property
+    def said(self) -> frozenset[str]:
+        """The members that somebody gave, and that some question has to use.
+
+        >>> sorted(Options(relabel=20, level=0.5, given=frozenset({"delete"})).said)
+        ['delete', 'level', 'relabel']
+        """
+        unsaid = Options()
+        return self.given | {one.option for one in self.shares} | {
+            name for name in USED if getattr(self, name) != getattr(unsaid, name)}
 
     def of(self, option: str) -> Any:
         """What was said of one of them: rows, a number of rows or a share."""
@@ -103,6 +121,11 @@ class Question(ABC):
     option: ClassVar[str] = ""
     ranks_first: ClassVar[bool] = False
     files: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def uses(self) -> tuple[str, ...]:
+        """The members of the options that it is about, of :data:`USED`."""
+        return (self.option,) if self.option else ()
 
     def unprompted(self, options: Options) -> bool:
         """Whether an audit asks it without being told to."""
@@ -227,9 +250,15 @@ def wanted(subject: Subject) -> list[Wanted]:
     return found + ([Wanted("correct_predictions", "min")] if subject.right and not subject.logarithmic else [])
 
 
-def rows_word(subject: Subject) -> str:
-    """What the evaluation rows are, in words."""
-    return "predictions for the training rows" if subject.own else "predictions"
+def rows_word(subject: Subject, count: int = 0) -> str:
+    """What the evaluation rows are, in words, where there are so many.
+
+    Args:
+        subject: what it is about.
+        count: 1 where there is one.
+    """
+    word = "prediction" if count == 1 else "predictions"
+    return f"{word} for the training rows" if subject.own else word
 
 
 def of_rows(subject: Subject, claim: Claim, change: str) -> str:
@@ -246,7 +275,7 @@ def of_rows(subject: Subject, claim: Claim, change: str) -> str:
 def _stay(subject: Subject, claim: Claim, change: str) -> str:
     low, high = _ends(subject, claim)
     flipped, N = subject.points - high, subject.points
-    parts = [f"{low} of {N} {rows_word(subject)} proved to stay, {change}"]
+    parts = [f"{low} of {N} {rows_word(subject, N)} proved to stay, {change}"]
     if flipped:
         parts.append(f"{flipped} {'flip' if flipped > 1 else 'flips'}{_already(claim)}{_example(claim)}")
     parts.append(f"{high - low} undecided" if high > low else "none is left undecided")
@@ -257,7 +286,8 @@ def _right(subject: Subject, claim: Claim, change: str) -> str:
     (low, high), N = _ends(subject, claim), subject.points
     ends = f"{low}" if low == high else f"{low} to {high}"
     share = math.floor(1000 * low / N) / 10  # what is proved is never rounded up
-    return f"{ends} of {N} {rows_word(subject)} are right and stay right, {change} ({share:.1f} % proved)"
+    stay = "is right and stays right" if N == 1 else "are right and stay right"
+    return f"{ends} of {N} {rows_word(subject, N)} {stay}, {change} ({share:.1f} % proved)"
 
 
 def _ends(subject: Subject, claim: Claim) -> tuple[int, int]:
@@ -284,7 +314,7 @@ def _reached(low: float | None) -> str:
     return f"; {at_least(low, 4)} is reached" if low else ""
 
 
-def _flips(claim: Claim) -> list[tuple[int, list[int]]]:
+def flips_of(claim: Claim) -> list[tuple[int, list[int]]]:
     """Flipped predictions, each with the training rows whose change flips it; with none: no row need change."""
     flipped, changed = claim["witness"].get("flipped") or [], claim["witness"].get("changed") or []
     width = len(changed) // max(len(flipped), 1)  # as many numbers a prediction, filled up with -1
@@ -293,7 +323,7 @@ def _flips(claim: Claim) -> list[tuple[int, list[int]]]:
 
 def _already(claim: Claim) -> str:
     """Of how many flipped predictions the exact minimum of today's data gives another label; "" where of none."""
-    flips = _flips(claim)
+    flips = flips_of(claim)
     same = [j for j, rows in flips if not rows]
     if not same:
         return ""
@@ -305,7 +335,7 @@ def _already(claim: Claim) -> str:
 
 def _example(claim: Claim) -> str:
     """One prediction that changed rows flip, with these; "" where none does."""
-    flips = _flips(claim)
+    flips = flips_of(claim)
     by = [(j, rows) for j, rows in flips if rows]
     if not by:
         return ""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 
-from certify.auditing.questions.base import MOST, Asked, Claim, Options, Wanted, of_head
+from certify.auditing.questions.base import MOST, Asked, Claim, Options, Wanted, flips_of, of_head
 from certify.auditing.questions.counted import Counted
 from certify.auditing.subject import Subject
 
@@ -65,7 +66,7 @@ class Coefficients(Counted):
     def answer(self, subject: Subject, options: Options, claim: Claim) -> str:
         """A claim in words."""
         low, high = int(claim["lower"] or 0), int(subject.points if claim["upper"] is None else claim["upper"])
-        flipped = list(claim["witness"].get("flipped") or [])
+        flipped = flips_of(claim)
         said = [f"{low} of {subject.points} coefficients proved to keep their sign, whichever {_rows(options.delete)} "
                 f"left out {subject.again}"]
         if flipped:
@@ -74,11 +75,18 @@ class Coefficients(Counted):
         return "; ".join(said)
 
 
-def _named(subject: Subject, columns: list[int]) -> str:
-    """Columns by their names, a few of them."""
+def _named(subject: Subject, flipped: Sequence[tuple[int, Sequence[int]]]) -> str:
+    """Columns by their names, a few of them, each with the rows without which it turns."""
     known = subject.names if subject.names is not None and len(subject.names) == subject.points else None
-    called = [f"column {j}" if known is None else known[j] for j in columns[:MOST]]
-    return ", ".join(called) + (f" and {len(columns) - MOST} more" if len(columns) > MOST else "")
+    called = [f"{f'column {j}' if known is None else known[j]}{_without(rows)}" for j, rows in flipped[:MOST]]
+    return ", ".join(called) + (f" and {len(flipped) - MOST} more" if len(flipped) > MOST else "")
+
+
+def _without(rows: Sequence[int]) -> str:
+    if not rows:
+        return " (already at today's exact minimum)"
+    more = f" and {len(rows) - MOST} more" if len(rows) > MOST else ""
+    return f" (without row{'s' if len(rows) > 1 else ''} {', '.join(map(str, rows[:MOST]))}{more})"
 
 
 def _rows(count: int) -> str:

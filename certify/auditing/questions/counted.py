@@ -19,8 +19,8 @@ class Counted(Question):
     """A question about a number of rows, which is the member `option` of the options."""
 
     def demanded(self, options: Options) -> bool:
-        """Where another number of rows than one was given too."""
-        return options.named or options.of(self.option) != 1
+        """Where a number of rows was given too."""
+        return options.named or self.option in options.said
 
     def rest(self, phrase: str) -> str:
         """Without the number of rows, or the share of them."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar, Final
+
 from certify.auditing.questions.base import (
     Asked,
     Claim,
@@ -11,9 +13,11 @@ from certify.auditing.questions.base import (
     rows_word,
 )
 from certify.auditing.questions.counted import Counted
+from certify.auditing.questions.one_prediction import alone, no_such
 from certify.auditing.subject import Subject
+from certify.certificate.audit_folder import PREDICTION
 
-UP_TO = 3
+UP_TO: Final = 3
 """Rows asked about at least."""
 
 
@@ -21,13 +25,37 @@ class HowFar(Counted):
     """For every prediction how many rows may be left out, up to a number, until it changes."""
 
     slug = "how-far"
-    words = ("how far from changing", "how far", "how many rows", "tolerated", "survive", "margin")
+    words: ClassVar[tuple[str, ...]] = ("how far from changing", "how far", "how many rows", "tolerated", "survive",
+                                        "margin")
     option = "delete"
+    files = (PREDICTION,)
+    parameter: ClassVar[str] = "deletions"
+    may: ClassVar[str] = "training rows may be left out"
+    one: ClassVar[str] = "training row is left out"
+    single: ClassVar[str] = "row left out"
+    plural: ClassVar[str] = "rows left out"
+    unit: ClassVar[str] = "rows"
+
+    @property
+    def uses(self) -> tuple[str, ...]:
+        """The number of rows, and the prediction if one is named."""
+        return (self.option, "prediction")
+
+    def misnamed(self, subject: Subject, options: Options) -> str:
+        """An evaluation row that is not there."""
+        return no_such(subject, options.prediction)
+
+    def narrowed(self, subject: Subject, options: Options) -> Subject:
+        """The one evaluation row, where one is named."""
+        return subject if options.prediction is None else alone(subject, options.prediction)
+
+    def meant(self, options: Options) -> str:
+        """The question about labels, where a number of them was given and none of rows that are left out."""
+        return "how-far-labels" if "relabel" in options.said and "delete" not in options.said else self.slug
 
     def sentence(self, subject: Subject, options: Options) -> str:
         """The question in a sentence."""
-        return (f"how many training rows may be left out, up to {_most(options)}, {subject.again}, until each "
-                "prediction changes")
+        return f"how many {self.may}, up to {self.most(options)}, {subject.again}, until {_which(options)} changes"
 
     def against(self, subject: Subject, options: Options) -> str:
         """Why it cannot be asked."""
@@ -41,24 +69,67 @@ class HowFar(Counted):
 
     def asked(self, subject: Subject, options: Options) -> Asked:
         """The spec."""
-        change = {"parameter": "deletions", "set": "sparse", "count": _most(options)}
-        return Asked(of_head(subject, change), [Wanted("tolerated_changes", "min")])
+        change = {"parameter": self.parameter, "set": "sparse", "count": self.most(options)}
+        tables = of_head(subject, change, fewer=self.parameter == "deletions")
+        return Asked(tables, [Wanted("tolerated_changes", "min")])
 
     def answer(self, subject: Subject, options: Options, claim: Claim) -> str:
         """A claim in words."""
         low, high = claim["lower"], claim["upper"]
-        of, asked, least = rows_word(subject), _most(options), int(low or 0)
+        asked, least = self.most(options), int(low or 0)
         most = asked if high is None else int(high)
+        if options.prediction is not None:
+            return self._of_one(subject, f"prediction {options.prediction}", least, most, asked)
+        return self._of_half(subject, least, most, asked) + self._each(claim, asked)
+
+    def _of_half(self, subject: Subject, least: int, most: int, asked: int) -> str:
+        """What half of the predictions survive."""
+        of = rows_word(subject)
         if not most:
-            return f"more than half of the {of} change when some one training row is left out {subject.again}"
+            return f"more than half of the {of} change when some one {self.one} {subject.again}"
         if not least and most < asked:
-            return (f"fewer than half of the {of} survive any {most + 1} rows left out {subject.again}; of fewer "
-                    "rows it is open")
+            return (f"fewer than half of the {of} survive any {most + 1} {self.plural} {subject.again}; of fewer "
+                    f"{self.unit} it is open")
         if not least:
-            return f"whether half of the {of} survive any row left out {subject.again} is open; asked up to {asked}"
-        ends = "row" if least == most == 1 else f"{least} rows" if least == most else f"{least} to {most} rows"
-        return f"at least half of the {of} survive any {ends} left out {subject.again}; asked up to {asked}"
+            return f"whether half of the {of} survive any {self.single} {subject.again} is open; asked up to {asked}"
+        if least == most == 1:
+            return f"at least half of the {of} survive any {self.single} {subject.again}; asked up to {asked}"
+        ends = f"{least}" if least == most else f"{least} to {most}"
+        return f"at least half of the {of} survive any {ends} {self.plural} {subject.again}; asked up to {asked}"
+
+    def _each(self, claim: Claim, asked: int) -> str:
+        """How many predictions survive all that was asked about, and which one survives fewest."""
+        ends = [(asked if high is None else int(high), int(low or 0), row) for row, low, high in zip(
+            claim.get("rows") or (), claim.get("row_lower") or (), claim.get("row_upper") or (), strict=True)]
+        if not ends:
+            return ""
+        all_, fewer = sum(low >= asked for _, low, _ in ends), sum(high < asked for high, _, _ in ends)
+        said = [f"{all_} of {len(ends)} survive as many"]
+        if fewer:
+            high, low, row = min(ends)
+            number = f"{low}" if low == high else f"{low} to {high}"
+            said.append(f"{fewer} {'does' if fewer == 1 else 'do'} not (fewest: prediction {row}, which survives "
+                        f"{number})")
+        if len(ends) > all_ + fewer:
+            said.append(f"{len(ends) - all_ - fewer} open")
+        return f": {', '.join(said)}"
+
+    def _of_one(self, subject: Subject, name: str, least: int, most: int, asked: int) -> str:
+        """What the one prediction survives that was asked about."""
+        if not most:
+            return f"{name} changes when some one {self.one} {subject.again}"
+        flips = f", and not some {most + 1}" if most < asked else ""
+        if not least:
+            return f"whether {name} survives any {self.single} {subject.again} is open{flips}; asked up to {asked}"
+        what = self.single if least == 1 else f"{least} {self.plural}"
+        between = f"; of {least + 1}{f' to {most}' if most > least + 1 else ''} it is open" if most > least else ""
+        return f"{name} survives any {what} {subject.again}{flips}{between}; asked up to {asked}"
+
+    def most(self, options: Options) -> int:
+        """The number up to which it is asked."""
+        given: int = getattr(options, self.option)
+        return max(given, UP_TO)
 
 
-def _most(options: Options) -> int:
-    return max(options.delete, UP_TO)
+def _which(options: Options) -> str:
+    return "each prediction" if options.prediction is None else f"prediction {options.prediction}"

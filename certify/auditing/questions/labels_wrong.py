@@ -29,13 +29,7 @@ class LabelsWrong(Counted):
 
     def against(self, subject: Subject, options: Options) -> str:
         """Why it cannot be asked."""
-        if subject.against_head:
-            return subject.against_head
-        if subject.labels is None and loss_named(subject.loss).slides and not _codes(subject):
-            return "the targets are amounts, not labels: labels, or targets -1 and 1, can be wrong"
-        if options.relabel >= subject.n:
-            return f"{options.relabel} of {subject.n} labels cannot all be wrong"
-        return ""
+        return against_labels(subject, options.relabel)
 
     def asked(self, subject: Subject, options: Options) -> Asked:
         """The spec."""
@@ -45,6 +39,15 @@ class LabelsWrong(Counted):
     def answer(self, subject: Subject, options: Options, claim: Claim) -> str:
         """A claim in words."""
         return of_rows(subject, claim, f"whichever {_labels(options.relabel)} wrong {subject.again}")
+
+
+def against_labels(subject: Subject, count: int) -> str:
+    """Why no so many labels of a subject can be wrong, or none be asked about; "" where they can."""
+    if subject.against_head:
+        return subject.against_head
+    if subject.labels is None and loss_named(subject.loss).slides and not _codes(subject):
+        return "the targets are amounts, not labels: labels, or targets -1 and 1, can be wrong"
+    return f"{count} of {subject.n} labels cannot all be wrong" if count >= subject.n else ""
 
 
 def _labels(count: int) -> str:

@@ -31,6 +31,11 @@ class Noise(Question):
     slug = "noise"
     words = ("noise", "measurement error", "off by", "perturbed", "drift", "inaccurate")
 
+    @property
+    def uses(self) -> tuple[str, ...]:
+        """The features, and the level."""
+        return ("noise", "level")
+
     def sentence(self, subject: Subject, options: Options) -> str:
         """The question in a sentence."""
         return (f"how far may {_columns(subject, options)} of every training row be off before the "

@@ -48,9 +48,7 @@ class OnePrediction(Question):
 
     def misnamed(self, subject: Subject, options: Options) -> str:
         """An evaluation row that is not there."""
-        if options.prediction is None or options.prediction < subject.points:
-            return ""
-        return f"there is no prediction {options.prediction}: they are numbered from 0 to {subject.points - 1}"
+        return no_such(subject, options.prediction)
 
     def unprompted(self, options: Options) -> bool:
         """Where a prediction is named."""
@@ -84,15 +82,8 @@ class OnePrediction(Question):
 
     def narrowed(self, subject: Subject, options: Options) -> Subject:
         """The one evaluation row, in a file of its own."""
-        from safetensors.numpy import save
-
         assert options.prediction is not None
-        path = subject.root / PREDICTION
-        row = np.ascontiguousarray(subject.to_predict[options.prediction : options.prediction + 1])
-        subject.root.mkdir(parents=True, exist_ok=True)
-        write_together({path: save({"X": row})})
-        tables = {**subject.tables, "evaluation": {"file": PREDICTION, "features": "X"}}
-        return replace(subject, tables=tables, evaluated=row, points=1, own=False, right=False)
+        return alone(subject, options.prediction)
 
     def asked(self, subject: Subject, options: Options) -> Asked:
         """The spec: any one row left out, with that one evaluation row."""
@@ -139,6 +130,25 @@ class OnePrediction(Question):
         reached = f"; {at_least(low, 4)} is reached" if low else ""
         return (f"{_outputs(subject)} of {name} change by no more than {at_most(high, 4)} from {START}, {change}"
                 f"{reached}")
+
+
+def no_such(subject: Subject, prediction: int | None) -> str:
+    """That there is no evaluation row of that number; "" where there is, or none is named."""
+    if prediction is None or prediction < subject.points:
+        return ""
+    return f"there is no prediction {prediction}: they are numbered from 0 to {subject.points - 1}"
+
+
+def alone(subject: Subject, prediction: int) -> Subject:
+    """The subject with one evaluation row, which is written to a file of its own."""
+    from safetensors.numpy import save
+
+    path = subject.root / PREDICTION
+    row = np.ascontiguousarray(subject.to_predict[prediction : prediction + 1])
+    subject.root.mkdir(parents=True, exist_ok=True)
+    write_together({path: save({"X": row})})
+    tables = {**subject.tables, "evaluation": {"file": PREDICTION, "features": "X"}}
+    return replace(subject, tables=tables, evaluated=row, points=1, own=False, right=False)
 
 
 def _outputs(subject: Subject) -> str:

@@ -61,8 +61,13 @@ def share(text: str, option: str) -> Share | None:
     return Share(option, percent, found[1])
 
 
-def rows_or_share(name: str, given: int | str) -> tuple[int, Share | None]:
-    """A number of rows, or a share of them, for the option of that name.
+def given_of(delete: int | str | None, relabel: int | str | None) -> frozenset[str]:
+    """Which of the two was given."""
+    return frozenset(name for name, value in (("delete", delete), ("relabel", relabel)) if value is not None)
+
+
+def rows_or_share(name: str, given: int | str | None) -> tuple[int, Share | None]:
+    """A number of rows, or a share of them, for the option of that name; one row where nothing was given.
 
     Raises:
         InputError: neither.
@@ -71,7 +76,7 @@ def rows_or_share(name: str, given: int | str) -> tuple[int, Share | None]:
     Fraction(2, 1)
     """
     if not isinstance(given, str):
-        return given, None
+        return 1 if given is None else given, None
     found = share(given, name.lstrip("-")) if re.fullmatch(rf"\s*{SHARE}\s*", given, flags=re.IGNORECASE) else None
     if found is not None:
         return 1, found

@@ -21,10 +21,10 @@ def rows(
     data: Annotated[Path, typer.Argument(metavar="ROWS", help="The training rows: .npy, row by row, or .parquet.")],
     labels: Annotated[Path, typer.Option("--labels", metavar="FILE", help="Their labels: .npy.")],
     evaluation: Annotated[Path, typer.Option("--eval", metavar="FILE", help="Rows to predict: .npy.")],
-    delete: Annotated[int | None, typer.Option(
-        "--delete", parser=whole, metavar="M", help="Any M training rows are left out.")] = None,
-    relabel: Annotated[int | None, typer.Option(
-        "--relabel", parser=whole, metavar="M", help="Any M training rows get another label.")] = None,
+    delete: Annotated[str | None, typer.Option(
+        "--delete", metavar="M", help="Any M training rows are left out, or 1%.")] = None,
+    relabel: Annotated[str | None, typer.Option(
+        "--relabel", metavar="M", help="Any M training rows get another label, or 1%.")] = None,
     nproc: Annotated[int, typer.Option(
         "--nproc", parser=whole, metavar="N", help="Processes on this machine that share the rows.")] = 1,
     torchrun: Annotated[bool, typer.Option(
@@ -62,12 +62,14 @@ def rows(
     if output is not None:
         require_folder(output.parent, (output.name,))
     first = not torchrun or os.environ.get("RANK") == "0"
-    estimator, targets, kind = estimator_of(model), _array(labels, "--labels"), kind_of(delete=delete, relabel=relabel)
+    estimator, targets = estimator_of(model), _array(labels, "--labels")
+    changes = {"delete": _number("--delete", delete, targets), "relabel": _number("--relabel", relabel, targets)}
+    kind = kind_of(**changes)
     files = {"data": data, "labels": labels, "evaluation": evaluation}
     writes = intended(certificate, model, estimator, files, kind[0], targets) if certificate and first else None
     with shown(quiet or not first) as tell:
         found = stored_predictions(estimator, data, targets,
-                                   _array(evaluation, "--eval"), delete=delete, relabel=relabel, memory=memory,
+                                   _array(evaluation, "--eval"), **changes, memory=memory,
                                    checkpoint=checkpoint, ranks="torchrun" if torchrun else nproc, progress=tell,
                                    witness=certificate is not None)
     if first:
@@ -79,10 +81,24 @@ def rows(
         every = len(found.proved) + len(found.flipped) + len(found.undecided)
         why = f" ({found.reason})" if found.reason else ""
         print(found.json() if as_json else one_line(
-            f"{found.words}: {len(found.proved)} of {every} predictions proved to stay, {len(found.flipped)} flipped, "
-            f"{len(found.undecided)} undecided{why}"))
+            f"{found.words}: {len(found.proved)} of {every} prediction{'' if every == 1 else 's'} proved to stay, "
+            f"{len(found.flipped)} flipped, {len(found.undecided)} undecided{why}"))
         sys.stdout.flush()
     raise typer.Exit(0 if len(found.proved) or len(found.flipped) else NOTHING)
+
+
+def _number(option: str, given: str | None, labels: Any) -> int | None:
+    """How many rows: a number, or a share of them.
+
+    Raises:
+        InputError: neither, or a share of less than one row.
+    """
+    from certify.auditing.questions.shares import rows_or_share
+
+    if given is None:
+        return None
+    number, share = rows_or_share(option, given)
+    return number if share is None else share.of(len(labels))
 
 
 def _array(path: Path, asked: str) -> Any:

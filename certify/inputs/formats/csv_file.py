@@ -117,6 +117,6 @@ class CsvArchive(Archive):
         if _INFINITE.fullmatch(field):
             raise InputError(where, f"{field!r}, which is no finite number", "correct it, or leave the row out")
         remedy = "write 1234.5, with a decimal point and without separators of thousands"
-        if field.isalpha():
+        if not any(one.isdigit() for one in field):
             remedy = "only numbers can be read: give every category a number, and the network what it was trained on"
         raise InputError(where, f"{field[:60]!r} is no decimal number", remedy)

@@ -42,7 +42,8 @@ def open_archive(source: Source, role: str) -> Archive:
     ending, readers = source.path.suffix.lower(), _readers(role, source.path.parent)
     if ending not in readers:
         remedy = FOREIGN.get(ending) if role == "model" else None
-        raise InputError(asked, f"'{ending}' is no format that can be read ({', '.join(readers)})",
+        more = "; `certify audit` reads .skops too, and .npz of a linear model" if role == "model" else ""
+        raise InputError(asked, f"'{ending}' is no format that can be read ({', '.join(readers)}{more})",
                          remedy or "save it in one of them")
     disguised, usual = _what_it_really_is(source.content)
     if disguised and ending not in usual:

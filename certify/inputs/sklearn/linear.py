@@ -14,6 +14,7 @@ from certify.inputs.sklearn.kernels import READERS as KERNELS
 from certify.inputs.sklearn.mean_losses import READERS as MEANS
 from certify.inputs.sklearn.networks import READERS as NETWORKS
 from certify.inputs.sklearn.read import Linear, by_label, layer, numbers, real_targets, refuse, strength
+from certify.inputs.sklearn.wrapped import parted, scaler
 from certify.rigor.fp import Array
 
 
@@ -28,11 +29,7 @@ def linear(estimator: Any, y: Any, n: int) -> Linear:
     Raises:
         InputError: another estimator, one that is not fitted, or options that are not known here.
     """
-    name = type(estimator).__name__
-    if name in REFUSED:
-        raise InputError("estimator", f"{name}, {REFUSED[name][0]}", REFUSED[name][1])
-    if name not in READERS:
-        raise InputError("estimator", name, f"use one of {', '.join(READERS)}")
+    name = _known(estimator)
     if not any(hasattr(estimator, attribute) for attribute in FITTED):
         raise InputError("estimator", f"{name} that is not fitted", "call fit first")
     try:
@@ -41,6 +38,34 @@ def linear(estimator: Any, y: Any, n: int) -> Linear:
         if error.obj is not estimator:
             raise
         raise InputError("estimator", f"{name} without its '{error.name}'", "fit it, or save it, again") from None
+
+
+def require_read(estimator: Any) -> None:
+    """Refuse an estimator, or a step of a pipeline before it, that is not known here.
+
+    That is said before the rows are read: words in them may be for such a step.
+
+    Raises:
+        InputError: with what would be read.
+    """
+    inner, steps = parted(estimator)
+    _known(inner)
+    for step in steps:
+        scaler(step)
+
+
+def _known(estimator: Any) -> str:
+    """The name of its class.
+
+    Raises:
+        InputError: it is none of `READERS`.
+    """
+    name = type(estimator).__name__
+    if name in REFUSED:
+        raise InputError("estimator", f"{name}, {REFUSED[name][0]}", REFUSED[name][1])
+    if name not in READERS:
+        raise InputError("estimator", name, f"use one of {', '.join(READERS)}")
+    return name
 
 
 def _logistic(estimator: Any, y: Array, n: int) -> Linear:

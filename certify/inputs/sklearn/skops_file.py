@@ -12,6 +12,8 @@ from typing import Any, Final
 
 from certify.format.errors import InputError, MissingPackage
 from certify.inputs.formats.archive import ZIP_ERRORS, available_memory, listed
+from certify.inputs.sklearn.linear import READERS
+from certify.inputs.sklearn.wrapped import SEARCHES
 from certify.spec.sources import Source, read_source
 
 _KERNELS: Final = ("CompoundKernel", "ConstantKernel", "DotProduct", "ExpSineSquared", "Exponentiation", "Matern",
@@ -32,7 +34,7 @@ ALLOWED: Final = frozenset({
 
 What skops trusts by itself are the estimators of scikit-learn, arrays and ufuncs of numpy and scipy, and numbers."""
 
-TREES: Final = ("sklearn.tree.", "sklearn.ensemble.")
+TREES: Final = ("sklearn.tree.", "sklearn.ensemble.", "xgboost.", "lightgbm.", "catboost.")
 """How types that trees and forests hold begin."""
 
 _DAMAGED: Final = "save the fitted estimator again with skops.io.dump"
@@ -77,8 +79,7 @@ def estimator_in(source: Source) -> Any:
                          "LogisticRegression or Ridge")
     if strange:
         raise InputError(asked, f"it holds {listed(strange)}, which may run code; nothing of it was loaded",
-                         "give an estimator of scikit-learn that from_sklearn reads, or call it in Python where you "
-                         "trust the file")
+                         "give an estimator of scikit-learn that from_sklearn reads" + _in_python(source.content))
     try:
         found = loads(source.content, trusted=named)
     except _ERRORS as error:
@@ -88,6 +89,20 @@ def estimator_in(source: Source) -> Any:
         raise InputError(asked, f"it holds a {type(found).__name__}, which is no estimator",
                          "save the fitted estimator with skops.io.dump")
     return found
+
+
+def _in_python(content: bytes) -> str:
+    """What from_sklearn says in Python of the estimator that a file names; nothing is built of it."""
+    try:
+        held = json.loads(zipfile.ZipFile(io.BytesIO(content)).read("schema.json"))
+        while held["__class__"] == "Pipeline":
+            held = held["content"]["content"]["steps"]["content"][-1]["content"][-1]
+        name = held["__class__"]
+    except _ERRORS:
+        return ""
+    if name in READERS or name in SEARCHES:
+        return ", or call it in Python where you trust the file"
+    return f" ({name[:60]!r} is none)" if isinstance(name, str) else ""
 
 
 def _require_archive(content: bytes, asked: str) -> None:

@@ -78,8 +78,21 @@ def unwrapped(estimator: Any, columns: int) -> tuple[Any, Prepared | None]:
     Raises:
         InputError: a step that is no scaler, or a search that fitted no best estimator.
     """
-    steps: list[tuple[str, Callable[[Any], Any]]] = []
-    scalers: list[Any] = []
+    estimator, scalers = parted(estimator)
+    steps = tuple(scaler(step) for step in scalers)
+    if not steps:
+        return estimator, None
+    units, offsets = _units(scalers, columns)
+    return estimator, Prepared(steps, columns, units=units, offsets=offsets)
+
+
+def parted(estimator: Any) -> tuple[Any, list[Any]]:
+    """The estimator itself, and the steps of pipelines before it.
+
+    Raises:
+        InputError: a search that fitted no best estimator.
+    """
+    steps: list[Any] = []
     while True:
         name = type(estimator).__name__
         if name in SEARCHES:
@@ -88,14 +101,10 @@ def unwrapped(estimator: Any, columns: int) -> tuple[Any, Prepared | None]:
             estimator = estimator.best_estimator_
         elif name == "Pipeline":
             *before, (_, last) = estimator.steps
-            scalers += [step for _, step in before if step is not None and not isinstance(step, str)]
-            steps = [_scaler(step) for step in scalers]
+            steps += [step for _, step in before if step is not None and not isinstance(step, str)]
             estimator = last
         else:
-            if not steps:
-                return estimator, None
-            units, offsets = _units(scalers, columns)
-            return estimator, Prepared(tuple(steps), columns, units=units, offsets=offsets)
+            return estimator, steps
 
 
 def _units(scalers: list[Any], columns: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -113,7 +122,12 @@ def _units(scalers: list[Any], columns: int) -> tuple[tuple[float, ...], tuple[f
     return tuple(unit.tolist()), tuple(offset.tolist())
 
 
-def _scaler(step: Any) -> tuple[str, Callable[[Any], Any]]:
+def scaler(step: Any) -> tuple[str, Callable[[Any], Any]]:
+    """A step of a pipeline with its name.
+
+    Raises:
+        InputError: it is none that is known, or is not fitted.
+    """
     name = type(step).__name__
     if name not in SCALERS:
         raise InputError("estimator", f"a pipeline with {name}", "apply it to X and X_eval before (from files: save "

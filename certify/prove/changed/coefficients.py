@@ -12,7 +12,7 @@ import numpy as np
 
 from certify.finders.head.refits import Refitter
 from certify.format.errors import InputError
-from certify.format.words import Parameter
+from certify.format.words import Loss, Parameter
 from certify.inputs.given import given_numbers
 from certify.network.network import Network
 from certify.problem.problem import Problem
@@ -118,6 +118,9 @@ def coefficients(
     if (delete is None) == (relabel is None):
         raise InputError("coefficients", "none or both kinds of changes", "give delete or relabel, one of them")
     kind, count = kind_of(delete=delete, relabel=relabel)
+    if problem.weight_decay == 0 and problem.loss == Loss.SQUARED and getattr(problem.network, "depth", 0) == 1:
+        raise InputError("coefficients", "plain least squares, whose solution without a penalty need not be stable",
+                         "ask certify.sign_survives(X, y, column), which is for it, or fit Ridge with an alpha above 0")
     asked = asked_any(replaced(problem, prepare=None), problem.X[:1], kind, count)  # X is prepared already
     head, change = head_of(asked), RowChange(Parameter(asked.parameter).relabels, count, tuple(asked.rows))
     A, names = _functionals(head, combinations, asked)

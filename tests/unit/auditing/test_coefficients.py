@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 
 import certify
 from certify.check.main import main as check
 from certify.cli.main import main
+from certify.format.errors import InputError
 
 N, D = 40, 4
 
@@ -35,7 +37,9 @@ def test_each_sign_is_that_of_every_refit(rows: tuple[np.ndarray, np.ndarray], t
     assert 0 < stay.sum() < D  # the recipe shows both
     assert (answer.lower, answer.upper, answer.total) == (stay.sum(), stay.sum(), D)
     assert answer.sentence.startswith(f"{stay.sum()} of {D} coefficients proved to keep their sign")
-    assert all(f"column {j}" in answer.sentence for j in turned)
+    for j in map(int, turned):  # with a row without which it turns
+        (row,) = re.findall(rf"column {j} \(without row (\d+)\)", answer.sentence)
+        assert np.sign(refits[int(row)][j]) != np.sign(model.coef_[j])
     assert check([str(tmp_path / "certificate.json")]) == 0
     assert sum(bar.get_width() for bar in found.plot().patches) == D  # not as many as the rows to predict
 
@@ -45,6 +49,23 @@ def test_several_outputs_have_no_one_sign(capsys: pytest.CaptureFixture[str]) ->
     X, y = rng.normal(size=(30, 2)), np.arange(30) % 3
     found = certify.audit(certify.from_sklearn(LogisticRegression().fit(X, y), X, y), ask="coefficients")
     assert not found.answers and "several outputs" in found.skipped[0].reason and found.verdict == "inconclusive"
+
+
+def test_plain_least_squares_is_told_who_answers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    X = np.arange(12.0)[:, None]
+    y = X[:, 0] + np.cos(9 * X[:, 0])
+    fitted = LinearRegression().fit(X, y)
+    np.savez(tmp_path / "m.npz", coef=fitted.coef_, intercept=fitted.intercept_)
+    np.savez(tmp_path / "d.npz", X=X, y=y)
+    status = main(["audit", str(tmp_path / "m.npz"), str(tmp_path / "d.npz"), "--loss", "squared", "--weight-decay",
+                   "0", "--ask", "signs of coefficients", "-q", "-o", str(tmp_path / "out")])
+    said = capsys.readouterr()
+    assert status == 4 and "certify.sign_survives(X, y, column)" in said.out and "polish" not in said.out
+    with pytest.warns(UserWarning, match="no penalty"):
+        problem = certify.from_sklearn(fitted, X, y)
+    with pytest.raises(InputError, match="ask certify.sign_survives"):
+        certify.coefficients(problem, delete=1)
+    assert certify.sign_survives(X, y).lower >= 1
 
 
 def test_a_share_becomes_a_number_and_is_said(rows: tuple[np.ndarray, np.ndarray], tmp_path: Path,

@@ -89,3 +89,59 @@ def test_rows_of_tokens_are_not_asked_to_move(tmp_path, capsys):
                  "-o", str(tmp_path / "out"), "-q", "--ask", "which rows matter"]) == 4
     said = "".join(capsys.readouterr())
     assert "error" not in said and "which rows matter): its rows are whole numbers" in said
+
+
+def test_a_pipeline_that_reads_words_is_told_what_to_save(tmp_path, capsys):
+    skops, pandas = pytest.importorskip("skops.io"), pytest.importorskip("pandas")
+    from sklearn.compose import ColumnTransformer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder
+
+    import certify
+    from certify.format.errors import InputError
+
+    X = pandas.DataFrame({"months": [1.0, 2.0, 30.0, 40.0, 3.0, 50.0], "contract": ["month-to-month", "year"] * 3})
+    y = np.array([1, 1, 0, 0, 1, 0])
+    model = make_pipeline(ColumnTransformer([("words", OneHotEncoder(), ["contract"])], remainder="passthrough"),
+                          LogisticRegression()).fit(X, y)
+    skops.dump(model, tmp_path / "model.skops")
+    X.assign(y=y).to_csv(tmp_path / "train.csv", index=False)
+    assert main(["audit", str(tmp_path / "model.skops"), str(tmp_path / "train.csv"), "-o", str(tmp_path / "o")]) == 2
+    cure = "a pipeline with ColumnTransformer; apply it to X and X_eval before (from files: save model[-1], and tables"
+    assert cure in capsys.readouterr().err
+    with pytest.raises(InputError) as refused:
+        certify.from_sklearn(model, X, y)
+    assert cure in str(refused.value)
+    problem = certify.from_sklearn(model[-1], model[:-1].transform(X), y)
+    assert len(problem.X) == 6
+
+
+@pytest.mark.parametrize(("name", "wanted"), [
+    ("xgb.json", "of trees, as those of XGBoost, nothing is proved"), ("lr.joblib", "`certify audit` reads .skops too"),
+    ("lr.onx", "`certify audit` reads .skops too")])
+def test_a_model_of_another_format_is_told_all_that_are_read(tmp_path, capsys, name, wanted):
+    from certify.auditing.doors import DOORS
+
+    (tmp_path / name).write_text("{}")
+    np.savez(tmp_path / "train.npz", X=np.eye(3), y=np.arange(3.0))
+    assert main(["audit", str(tmp_path / name), str(tmp_path / "train.npz"), "-o", str(tmp_path / "out")]) == 2
+    said = capsys.readouterr().err
+    assert wanted in said and all(ending in said for ending in DOORS)
+
+
+def test_a_threshold_says_which_labels_it_parts(tmp_path, capsys):
+    from sklearn.linear_model import Ridge
+
+    X = np.arange(12.0)[:, None]
+    y = 20.0 * X[:, 0] + 5.0 * np.cos(9 * X[:, 0])
+    model = Ridge().fit(X, y)
+    np.savez(tmp_path / "m.npz", coef=model.coef_, intercept=model.intercept_)
+    np.savez(tmp_path / "d.npz", X=X, y=y)
+    assert main(["audit", str(tmp_path / "m.npz"), str(tmp_path / "d.npz"), "--loss", "squared", "--weight-decay",
+                 repr(1 / 12), "--no-bias-decay", "--threshold", "120.5", "--ask", "rows deleted", "-o",
+                 str(tmp_path / "out")]) == 0
+    assert "note: a label says whether an output is above 120.5: a prediction stays" in capsys.readouterr().err
+    assert "above 120.5" in (tmp_path / "out" / "audit.html").read_text()
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "A linear model, " in page and "identity network" not in page

@@ -135,3 +135,17 @@ def test_balanced_ridge_counts_its_codes(tmp_path: Path) -> None:
     answer = found.answers[0]
     assert answer.lower == answer.upper == int(stays.sum())
     assert problem.weights is not None and np.allclose(problem.weights.as_fitted(problem), weights)
+
+
+@pytest.mark.parametrize(("rows", "weights"), [(24, True), (12, True), (12, False), (23, False)])
+def test_a_minimum_beside_the_weights_is_asked_about_and_given_weights_are_not_missed(
+        rows: int, weights: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tol = 1e-2 if rows == 24 else 1e-10  # of all rows the solver stops short
+    model = linear.LogisticRegression(tol=tol, max_iter=5000).fit(X, Y, W if weights else None)
+    np.savez(tmp_path / "m.npz", coef=model.coef_, intercept=model.intercept_)
+    data = table(tmp_path / "d.csv", "abwy", [column[-rows:] for column in (*X.T, W if weights else np.ones(24), Y)])
+    assert main(["audit", str(tmp_path / "m.npz"), data, *TOLD, "--ask", "rows deleted", "--weights", "w", "-o",
+                 str(tmp_path / "out"), "-q"]) in (0, 4)
+    said = capsys.readouterr().err
+    assert "Are these all the rows, and no others, that they were fitted to?" in said and "a bound, and no dist" in said
+    assert "name these" not in said and "carried weights" not in said

@@ -22,7 +22,11 @@ from certify.format.errors import InputError
     ("rows deleted", "rows-deleted"), ("5 rows deleted", "rows-deleted"), ("may I forget a user?", "rows-deleted"),
     ("labels wrong", "labels-wrong"), ("label noise", "labels-wrong"), ("noise in age", "noise"),
     ("which rows matter", "which-rows"), ("these rows", "these-rows"), ("How far from changing?", "how-far"),
-    ("influence", "which-rows"), ("mislabelled", "labels-wrong")])
+    ("influence", "which-rows"), ("mislabelled", "labels-wrong"), ("how many rows until it changes", "how-far"),
+    ("how many labels wrong until each prediction changes", "how-far-labels"),
+    ("labels wrong: how far from changing", "how-far-labels"), ("how far from changing, labels", "how-far-labels"),
+    ("How many labels can be wrong before my prediction flips?", "how-far-labels"),
+    ("how many predictions stay whichever 5 labels are wrong", "labels-wrong")])
 def test_people_say_it_in_their_words(phrase, slug):
     assert asked_for([phrase], Options())[0][0].slug == slug
 
@@ -73,6 +77,12 @@ def test_what_is_a_code():
 def test_words_of_which_nothing_is_made_are_refused(phrase):
     with pytest.raises(InputError, match="means nothing there"):
         asked_for([phrase], Options())
+
+
+def test_a_name_with_an_underscore_is_named_whole() -> None:
+    with pytest.raises(InputError, match="and 'noise_db' means nothing there"):
+        asked_for(["3 rows deleted noise_db"], Options())
+    assert asked_for(["rows_deleted"], Options())[0][0].slug == "rows-deleted"
 
 
 def test_numbers_in_words_and_amounts_are_read():
@@ -133,4 +143,28 @@ def test_what_is_no_number_of_rows_is_refused(given_rows: str) -> None:
 def test_two_shares_of_one_option_are_two_questions() -> None:
     with pytest.raises(InputError, match="another number"):
         asked_for(["1% of rows deleted", "2% of rows deleted"], Options())
-    assert asked_for(["5 rows deleted"], shared(Options(), [share("1%", "delete")]))[1].shares == ()
+    with pytest.raises(InputError, match="another number than --delete has"):
+        asked_for(["5 rows deleted"], shared(Options(), [share("1%", "delete")]))
+    assert asked_for(["5 rows deleted"], Options(delete=5))[1].delete == 5
+
+
+def test_how_many_labels_is_asked_where_a_number_of_labels_is_given() -> None:
+    for options, slug in ((Options(relabel=20), "how-far-labels"), (Options(delete=20), "how-far"),
+                          (Options(given=frozenset({"relabel"})), "how-far-labels"), (Options(), "how-far")):
+        assert [q.slug for q in asked_for(["how far from changing"], options)[0]] == [slug]
+    _, options = asked_for(["how many labels wrong, up to 20"], Options())
+    assert (options.relabel, options.delete) == (20, 1)
+
+
+@pytest.mark.parametrize(("phrase", "options", "option"), [
+    ("rows deleted", Options(relabel=20), "relabel"), ("signs of coefficients", Options(relabel=5), "relabel"),
+    ("which rows matter", Options(delete=5), "delete"),
+    ("labels wrong", Options(given=frozenset({"delete"})), "delete"),
+    ("how far from changing", Options(delete=5, relabel=5), "relabel"), ("rows deleted", Options(level=0.5), "level"),
+    ("rows deleted", Options(noise=(("age", 1.0),)), "noise"), ("noise", Options(rows=(3,)), "rows"),
+    ("noise", Options(prediction=0), "prediction"),
+    ("rows deleted", shared(Options(), [share("1%", "relabel")]), "relabel")])
+def test_what_no_question_uses_is_refused(phrase: str, options: Options, option: str) -> None:
+    with pytest.raises(InputError, match=f"^--{option}: named, and no question is about"):
+        asked_for([phrase], options)
+    assert asked_for([], options)[0]

@@ -36,6 +36,22 @@ def test_an_answer_names_what_exists(asked):
             assert quantity in {*QUANTITIES, *ESTIMATED}, quantity
 
 
+@pytest.mark.parametrize(("phrase", "name"), [
+    ("how many wrong rows before my prediction flips", "how many rows"), ("delete user data", "delete"),
+    ("How many labels can be wrong until my prediction changes?", "how many rows"), ("data poisoning", "poisoning"),
+    ("how robust", "robust"), ("mislabelled rows", "label noise"), ("may I forget a user?", "unlearn"),
+    ("do coefficients survive", "coefficient")])
+def test_a_phrase_is_taken_for_the_question_that_shares_its_words_and_says_so(phrase: str, name: str) -> None:
+    (asked,) = [one for one in ASKED if one.names[0] == name]
+    said = " ".join(explain(phrase).split())
+    assert said == f"{phrase} (taken for: {name}): {' '.join(asked.answer.split())}"
+
+
+def test_a_phrase_of_two_questions_is_refused_with_both() -> None:
+    with pytest.raises(SpecError, match="it may mean delete or poisoning; name one of them"):
+        explain("deleted and poisoned")
+
+
 def test_no_word_has_two_meanings():
     names = [key(name) for one in ASKED for name in one.names]
     assert len(names) == len(set(names)) == len(table())

@@ -142,7 +142,8 @@ def _reason(found: Survey) -> str:
     refused = [line for line in found.reasons if line.partition(":")[0] in CHECKED]
     said = found.reasons if len(refused) == len(CHECKED) else [line for line in found.reasons if line not in refused]
     why = f" ({'; '.join(said)})" if said else ""  # that a method is for other losses helps where all of them are
-    open_ = f"{left} predictions are neither proved to stay nor flipped by a change that was found{why}"
+    open_ = (f"{left} {'prediction is' if left == 1 else 'predictions are'} neither proved to stay nor flipped by a "
+             f"change that was found{why}")
     return f"{open_}: {remedy(found.tried, found.cut)}"
 
 

@@ -69,6 +69,18 @@ def test_what_cannot_be_asked_is_said_on_one_line(files: list[str], more: list[s
     assert said.count("\n") == 1
 
 
+def test_a_share_is_a_number_of_rows_as_in_an_audit(files: list[str], tmp_path: Path,
+                                                    capsys: pytest.CaptureFixture[str]) -> None:
+    np.save(tmp_path / "new.npy", np.load(tmp_path / "new.npy")[:1])
+    assert main(["rows", *files, "--relabel", "0.5%", "-q"]) in (0, 4)
+    said = capsys.readouterr().out
+    assert main(["rows", *files, "--relabel", "2", "-q"]) in (0, 4)
+    assert capsys.readouterr().out == said and " of 1 prediction proved to stay" in said
+    for wrong in ("0.1%", "x", "2 rows", "0"):
+        assert main(["rows", *files, "--relabel", wrong, "-q"]) == 2, wrong
+        assert capsys.readouterr().err.count("\n") == 1
+
+
 def test_labels_that_would_have_to_be_unpickled_are_refused(files: list[str], tmp_path: Path,
                                                             capsys: pytest.CaptureFixture[str]) -> None:
     np.save(tmp_path / "labels.npy", np.array(["a", 1], dtype=object), allow_pickle=True)

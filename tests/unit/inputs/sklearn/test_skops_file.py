@@ -14,6 +14,7 @@ import pytest
 
 pytest.importorskip("skops")
 import skops.io as sio
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process import kernels as gp
@@ -82,6 +83,9 @@ RIDGE = Ridge().fit(X, REAL)
 @pytest.mark.parametrize(("content", "said"), [
     (RandomForestClassifier(2).fit(X, Y),
      "decision trees, and forests of them, are not supported; nothing of it was loaded"),
+    (make_pipeline(StandardScaler(), CalibratedClassifierCV(LogisticRegression(), cv=2)).fit(X, Y),
+     r"which may run code; .*from_sklearn reads \('CalibratedClassifierCV' is none\)$"),
+    (GridSearchCV(KernelRidge(kernel=np.dot), {"alpha": [1.0, 2.0]}), "or call it in Python where you trust the file$"),
     (KernelRidge(kernel=np.dot), "it holds 'numpy.dot', which may run code"),
     (Evil(), "it holds '.*Evil', which may run code"),
     (pickle.dumps(RIDGE), r"a Python pickle \(which can run code; nothing in it was executed\)"),
@@ -91,8 +95,8 @@ RIDGE = Ridge().fit(X, REAL)
     (archive(schema_json='{"a": 1}'), "no file of skops, or damaged"),
     ({"weights": np.ones(3)}, "it holds a dict, which is no estimator"),
     (np.ones(3), "it holds a ndarray, which is no estimator"),
-], ids=["forest", "function", "own class", "pickle", "empty", "text", "cut", "no schema", "list", "no protocol", "dict",
-        "array"])
+], ids=["forest", "calibrated", "search", "function", "own class", "pickle", "empty", "text", "cut",
+        "no schema", "list", "no protocol", "dict", "array"])
 def test_anything_else_is_refused_in_one_line(content: Any, said: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=said) as caught:
         estimator_of(stored(tmp_path, content))

@@ -1,8 +1,9 @@
 """D18: the matrix in which distances from candidates are measured, and what a choice takes of it.
 
-`H = Σ h_jA_j ⊗ x_jx_jᵀ + diag μ + ∇²N`, `A_j` at a centre, `0 ≤ h_j ≤ 1`. A row keeps `e^(−ρ_j)f(aw_j)` of its `A_j`
-around a candidate that moved its outputs by a range of ρ_j; what is missing of `h_jA_j` is a share `y_j`, and
-`t + Σ (y_j − t)₊ℓ_j` is at least the share κ of all rows together, for any t. proofs/heads-softmax-by-choice.md.
+`H = Σ h_jA_j ⊗ x_jx_jᵀ + diag μ + ∇²N`, `A_j` at a centre, `0 ≤ h_j ≤ 1`. Of its `A_j` a row keeps what
+its classes leave (Lemma 0, never less than `e^(−ρ_j)` of a range ρ_j) times `f(aw_j)` around a candidate; what is
+missing of `h_jA_j` is a share `y_j`, and `t + Σ (y_j − t)₊ℓ_j` is at least the share κ of all rows together, for any t.
+proofs/heads-softmax-by-choice.md.
 """
 
 from __future__ import annotations
