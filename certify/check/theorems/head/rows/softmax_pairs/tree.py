@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from operator import mul
 
+from certify.check.limits.shares import shared
 from certify.check.theorems.head.rows.softmax_pairs.bound import Bound, over
 from certify.check.theorems.head.rows.softmax_pairs.centre import centre
 from certify.check.theorems.head.rows.softmax_pairs.children.child import Children
@@ -43,16 +44,19 @@ def proved(data: Data, stated: Stated, asked: Sequence[bool]) -> list[bool]:
         children, live = _root(data, stated, rows, min(count, len(rows)), leaves)
     except (OverflowError, ValueError):  # numbers that no double holds: nothing is proved
         children, live = None, []
-    apart.clear()
-    for q, weights in zip(stated.hot, stated.child_weights, strict=True):
-        apart.add(q)
-        if children is None or not live:
-            break
+    if children is None or not live:
+        return [False] * len(good)
+
+    def left(a: int) -> set[int]:
+        """The points that are open at a child, which asks nothing of the others: their order does not matter."""
+        gone = set(stated.hot[: a + 1])
+        others = [i for i in data.head.moving if i not in gone] if count > 1 else []
         try:
-            left = children.left(q, weights, [i for i in data.head.moving if i not in apart] if count > 1 else [], live)
+            return children.left(stated.hot[a], stated.child_weights[a], others, live)
         except (OverflowError, ValueError):
-            left = set(live)
-        live = [j for j in live if j not in left]
+            return set(live)
+
+    live = sorted(set(live).difference(*shared(left, len(stated.hot))))
     kept = set(live)
     return [j in kept for j in range(len(good))]
 
