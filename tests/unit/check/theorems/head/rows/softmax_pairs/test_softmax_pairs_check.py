@@ -10,11 +10,16 @@ import numpy as np
 import pytest
 from flint import arb, ctx
 
+from certify.check.limits.shares import among
 from certify.check.theorems.head.rows.losses.base import row_loss
 from certify.check.theorems.head.rows.softmax_pairs import leaves as leaves_module
 from certify.check.theorems.head.rows.softmax_pairs import proved
 from certify.format.refusal import Invalid
+from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
+from certify.theorems.head.rows.method import Budget, Part
+from certify.theorems.head.rows.softmax_pairs import tree
+from certify.theorems.head.rows.softmax_pairs.method import SoftmaxPairs
 from tests.families.class_heads import as_checked
 from tests.unit.check.theorems.head.rows.softmax_pairs.proposals import Arrays, Refits, drawn, longest, proposed, stored
 
@@ -44,6 +49,53 @@ def test_with_every_row_hot_and_every_pair_a_leaf_all_that_stays_is_proved() -> 
     head, refits = drawn(1, False)
     arrays = proposed(refits, range(head.n), list(combinations(range(head.n), 2)))
     assert (np.array(check(head, arrays)) == refits.stays(2)).all()
+
+
+def searched(seed: int, free: bool) -> tuple[Head, Refits, Part]:
+    """What a search with many hot rows proves."""
+    head, refits = drawn(seed, free, 12, 0.3 if seed % 2 else 0.1)
+    patch = pytest.MonkeyPatch()
+    patch.setattr(tree, "HOT", (2, 4, 6))
+    patch.setattr(tree, "LEAVES", 3)
+    part = SoftmaxPairs().prove(head, RowChange(False, 2, tuple(range(head.n))), head.today >= 0, Budget())
+    patch.undo()
+    assert part is not None
+    return head, refits, part
+
+
+@pytest.mark.parametrize("free", [False, True])
+def test_all_that_the_search_proves_is_followed(free: bool) -> None:
+    """What its slabs say of hot rows the checker finds by other bounds."""
+    said = hot = 0
+    for seed in range(6):
+        head, refits, part = searched(seed, free)
+        if not part.proved.any():
+            continue
+        found = np.array(check(head, dict(part.arrays)))
+        assert (found >= part.proved).all() and not (found & ~refits.stays(2)).any()
+        said, hot = said + int(part.proved.sum()), hot + len(part.arrays["hot"])
+    assert said > 10 and hot > 5
+
+
+def test_any_number_of_processes_finds_the_same() -> None:
+    """Also where children leave points open, and where one has numbers beyond doubles."""
+    rng = np.random.default_rng(7)
+    head, _, part = searched(1, False)
+    size = head.V.size
+    arrays = dict(part.arrays)
+    moved = arrays["child_weights"].reshape(-1, size) + np.linspace(0.0, 2.0, len(arrays["hot"]))[:, None] * (
+        rng.standard_normal(size))
+    beyond = moved.copy()
+    beyond[0] *= 2.0**505
+    some: list[list[bool]] = []
+    for weights in (arrays["child_weights"], moved, beyond):
+        found = []
+        for jobs in (1, 2, 3):
+            with among(jobs):
+                found.append(check(head, arrays | {"child_weights": np.ravel(weights)}))
+        assert found[0] == found[1] == found[2]
+        some.append(found[0])
+    assert any(some[0]) and not any(some[2]) and sum(some[1]) < sum(some[0])
 
 
 @cache
