@@ -44,7 +44,7 @@ class SoftmaxPairs(Method):
         if head.n * head.k * min(len(change.rows), STEPS) > LARGE:
             return f"there are {head.n} rows of {head.k} classes, too many for pairs of single refits"
         if head.n * head.k * len(change.rows) > STEPPED:
-            return f"{len(change.rows)} of {head.n} rows may go, too many for pairs of single refits of {head.k} classes"
+            return f"{len(change.rows)} of {head.n} rows may go, too many for pairs of single refits"
         if len(change.rows) * len(head.points) > HELD:
             return f"{len(change.rows)} rows may go and {len(head.points)} predictions are asked for: too many together"
         if (head.n + len(head.points)) * (head.k * head.m) ** 2 > PASSES:
