@@ -38,8 +38,14 @@ class Leaves:
         """The same for a child, which counts its own refits: what it finds is the same in any process."""
         return Leaves(self.data, self.stated, self.live, self.labels, self.all_kept, 0, min(BESIDE, self.most))
 
-    def keep(self, rows: tuple[int, ...], j: int, refit: Callable[[], list[float]]) -> bool:
-        """Whether a point keeps its label without one or two rows: at a leaf, or of a few at weights found here."""
+    def keep(self, rows: tuple[int, ...], j: int, refit: Callable[[], list[float]] | None) -> bool:
+        """Whether a point keeps its label without one or two rows: at a leaf, or of a few at weights found here.
+
+        Args:
+            rows: the rows.
+            j: the point.
+            refit: finds weights; None: leaves and what is known count alone.
+        """
         named = self.stated.leaves.get((rows[0], rows[-1])) if len(rows) == 2 else None
         if named is not None:
             if not self.all_kept:
@@ -48,10 +54,11 @@ class Leaves:
                 return True
         if rows not in self.labels:
             if named is None:
-                if self.refits >= self.most:
+                if refit is None or self.refits >= self.most:
                     return False
                 self.refits += 1
-            self.labels[rows] = labels_after(self.data.head, [_deleted(rows)], [refit() if named is None else named])[0]
+                named = refit()
+            self.labels[rows] = labels_after(self.data.head, [_deleted(rows)], [named])[0]
         return self.labels[rows][j] == self.data.today[j]
 
     def _together(self) -> None:

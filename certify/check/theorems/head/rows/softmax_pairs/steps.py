@@ -20,8 +20,8 @@ from certify.check.theorems.head.rows.softmax_pairs.moved import Cut, Step, chan
 
 TURNS, AT_ONCE = 7, 16
 """Steps of Newton's method, and rows at a time."""
-REFITTED = 24
-"""The same for a refit that is judged by itself."""
+REFITTED, ENOUGH = 24, 2.0**-40
+"""The same for a refit that is judged by itself, and how short a gradient is that is not made shorter."""
 SLOW, LESS = 1.0, 0.5
 """A correction after which more than this part of a gradient is left is taken back, and tried so much shorter."""
 LONGEST = 250.0
@@ -110,6 +110,8 @@ class Newton:
                 best, least, fix = step, length, found
             else:
                 share *= LESS
+            if least < ENOUGH:
+                break
             step = [x - share * y for x, y in zip(best, fix, strict=True)]
         return [x + y for x, y in zip(c.weights, best, strict=True)]
 

@@ -77,7 +77,8 @@ def _tried(newton: Newton, rows: Sequence[int], heat: Mapping[int, float], k: in
     """The points that bounds for some rows prove, and leaves for the others."""
     done = set[int]()
     order = sorted(rows, key=heat.__getitem__, reverse=True)
-    for count, near in _efforts(newton, [heat[i] for i in order], live, k):
+    efforts = _efforts(newton, [heat[i] for i in order], live, k)
+    for count, near in efforts:
         steps = newton.steps(order[:count], near)
         own = [one for one in steps if one is not None]
         far = [i for i, one in zip(order[:count], steps, strict=True) if one is None] + order[count:]
@@ -85,15 +86,16 @@ def _tried(newton: Newton, rows: Sequence[int], heat: Mapping[int, float], k: in
         start = [max(x, ROOM * k * longest * y) for x, y in zip(reach, newton.wide, strict=True)]
         for whole in (newton.X, None) if k == 1 else (None,):
             if len(done) < len(live) and found.prove(start, excused, whole):
-                done |= set(_settled(found, leaves.data, [j for j in live if j not in done], newton, leaves))
+                rest, last = [j for j in live if j not in done], (count, near) == efforts[-1]
+                done |= set(_settled(found, leaves.data, rest, newton, leaves, last))
         if len(done) == len(live):
             break
     return done
 
 
-def _settled(found: Bound, data: Data, live: Sequence[int], newton: Newton, leaves: Leaves,
+def _settled(found: Bound, data: Data, live: Sequence[int], newton: Newton, leaves: Leaves, last: bool,
              ) -> Iterator[int]:
-    """The points that a bound and leaves prove."""
+    """The points that a bound and leaves prove, and refits made here where no sharper bound comes after it."""
     drops = Drops(found, data.points, data.today, live)
     open_ = dict(drops.open())
     wanted: dict[tuple[int, int], int] = {}
@@ -105,13 +107,13 @@ def _settled(found: Bound, data: Data, live: Sequence[int], newton: Newton, leav
         again = {at: j for at, j in enumerate(live) if open_[j]}
         open_ |= {j: drops.point(at) for at, j in again.items()}
     for j, some in open_.items():
-        if some is not None and all(_leaf(T, newton, leaves, j) for T in some):
+        if some is not None and all(_leaf(T, newton, leaves, j, last) for T in some):
             yield j
 
 
-def _leaf(T: Choice, newton: Newton, leaves: Leaves, j: int) -> bool:
-    """Whether a leaf, or a refit, keeps the label of a point without the rows of a choice."""
-    return leaves.keep(T, j, lambda: newton.refit(T))
+def _leaf(T: Choice, newton: Newton, leaves: Leaves, j: int, last: bool) -> bool:
+    """Whether a leaf, or at last a refit, keeps the label of a point without the rows of a choice."""
+    return leaves.keep(T, j, (lambda: newton.refit(T)) if last else None)
 
 
 def _heat(newton: Newton, rows: Sequence[int]) -> dict[int, float]:
