@@ -24,7 +24,7 @@ from certify.theorems.head.rows.boxes.stated import Codes, decoded
 from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Flips, Mask
 from certify.theorems.head.rows.softmax.centre import centre
-from certify.theorems.head.rows.softmax_by_choice.candidates import lines_of
+from certify.theorems.head.rows.softmax_by_choice.candidates import deletions, lines_of
 from certify.theorems.head.rows.softmax_by_choice.metric import Metric, as_it_is, root_metric
 from certify.theorems.head.rows.softmax_by_choice.singles import near_refits, singles
 from certify.theorems.head.rows.softmax_by_choice.slab import Slab
@@ -201,8 +201,11 @@ class Tree:
 
     def _nearest(self, root: Metric, hot: Whole, W: Array) -> Array:
         """Nearer to the refits without hot rows: what a child's weights leave of the gradient counts in every pair."""
-        found = settled(root.c, root.blocks, hot[:, None], W, TURNS, NEAREST) if len(hot) else W
-        return np.where(np.isfinite(found).all(axis=(1, 2), keepdims=True), found, W)
+        if not len(hot):
+            return W
+        found, rows = settled(root.c, root.blocks, hot[:, None], W, TURNS, NEAREST), deletions(hot[:, None])
+        old, new = (np.linalg.norm(self.refitter.gradients(rows, V).reshape(len(hot), -1), axis=1) for V in (W, found))
+        return np.where((new < old)[:, None, None], found, W)
 
     def _pairs(self, left: Open) -> None:
         """Refits of the pairs that the root leaves open."""

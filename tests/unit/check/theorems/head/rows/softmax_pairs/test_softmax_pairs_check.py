@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from certify.check.limits.shares import among
 from certify.check.theorems.head.rows.losses.base import row_loss
 from certify.check.theorems.head.rows.softmax_pairs import leaves as leaves_module
 from certify.check.theorems.head.rows.softmax_pairs import proved
+from certify.check.theorems.head.rows.softmax_pairs.children.child import Children
 from certify.format.refusal import Invalid
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
@@ -96,6 +98,23 @@ def test_any_number_of_processes_finds_the_same() -> None:
         assert found[0] == found[1] == found[2]
         some.append(found[0])
     assert any(some[0]) and not any(some[2]) and sum(some[1]) < sum(some[0])
+
+
+@pytest.mark.parametrize("kind", [OverflowError, ValueError])
+def test_numbers_beyond_doubles_at_a_child_prove_nothing(
+    kind: type[Exception], monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    head, _, part = searched(1, False)
+    honest, last = Children.left, int(part.arrays["hot"][-1])
+
+    def left(self: Children, out: int, *others: Any) -> set[int]:
+        if out == last:
+            raise kind
+        return honest(self, out, *others)
+
+    assert any(check(head, dict(part.arrays)))
+    monkeypatch.setattr(Children, "left", left)
+    assert not any(check(head, dict(part.arrays)))
 
 
 @cache
