@@ -98,7 +98,7 @@ class Slab:
         check: raises when the time is up.
 
     Attributes:
-        refits: pairs of rows, the lesser one first, with weights at which labels that were asked about stay.
+        refits: by two rows, the lesser one first, weights at which labels that were asked about stay.
     """
 
     def __init__(self, s: Singles, a: int, lines: Lines, found: Found, check: Callable[[], None]) -> None:
@@ -106,7 +106,7 @@ class Slab:
         self.row, self.after = int(s.order[a]), s.order[a + 1 :]
         self._seen: tuple[Metric, Array] | None = None
         self._here: Array | None = None
-        self.refits: list[tuple[tuple[int, int], Array]] = []
+        self.refits: dict[tuple[int, int], Array] = {}
 
     def open(self) -> Mask:
         """`(L,)` which evaluation rows are left open by some choice."""
@@ -288,6 +288,6 @@ class Slab:
         self.found.take(choices, W, sides)
         at = self.lines.at
         kept = sides[:, at] == head.today[at]
-        self.refits += [((int(T[0]), int(T[-1])), V) for T, V, ok in zip(sets, W, wanted & kept, strict=True)
-                        if len(T) > 1 and ok.any()]
+        self.refits |= {(int(T[0]), int(T[-1])): V for T, V, ok in zip(sets, W, wanted & kept, strict=True)
+                        if len(T) > 1 and ok.any()}
         return np.asarray((wanted & ~kept).any(axis=0))

@@ -58,8 +58,8 @@ LEAVES, AT_ONCE = 8, 256
 MOST_LEAVES, LEAF_TURNS = 20_000, 16
 """Refits at most, and corrections of one."""
 
-Refit = tuple[tuple[int, int], Array]
-"""Two rows, and weights near the refit without them."""
+Refits = dict[tuple[int, int], Array]
+"""By two rows weights near the refit without them."""
 
 
 @dataclass(eq=False)
@@ -115,7 +115,8 @@ class Tree:
         self.st, self.near = st, b
         self.hot, self.weights, self.codes = hot, [V], [found.codes]
         self._pairs(left)
-        self._children(free)
+        if hot and (self.open & ~self.found.flipped).any():
+            self._children(free)
 
     def _long(self, b: Near, free: Whole, most: int) -> Whole:
         """The rows that pull most."""
@@ -186,7 +187,7 @@ class Tree:
                 begun.append(live)
                 yield a, live, self.found.flipped
 
-        def looked_at(question: tuple[int, Whole, Mask]) -> tuple[Mask, Flips, list[Refit]]:
+        def looked_at(question: tuple[int, Whole, Mask]) -> tuple[Mask, Flips, Refits]:
             a, live, flipped = question
             slab = Slab(s, a, lines_of(self.head, live), self.found.beside(flipped), self._check)
             return slab.open(), slab.found.flips(), slab.refits
@@ -195,14 +196,19 @@ class Tree:
             for open_, flips, refits in crew.all(asked(), AHEAD):
                 self.open[begun.popleft()[open_]] = False
                 self.found.merge(flips)
-                self.leaf += [pair for pair, _ in refits]
-                self.leaf_weights += [V for _, V in refits]
+                self.leaf += list(refits)
+                self.leaf_weights += list(refits.values())
+                if len(self.leaf) > MOST_LEAVES:
+                    self._too_many()
+                    return
         self.open &= ~self.found.flipped
+
+    def _too_many(self) -> None:
+        self.open[:] = False
+        self.why = f"more than {MOST_LEAVES} pairs would be refitted one by one"
 
     def _nearest(self, root: Metric, hot: Whole, W: Array) -> Array:
         """Nearer to the refits without hot rows: what a child's weights leave of the gradient counts in every pair."""
-        if not len(hot):
-            return W
         found, rows = settled(root.c, root.blocks, hot[:, None], W, TURNS, NEAREST), deletions(hot[:, None])
         old, new = (np.linalg.norm(self.refitter.gradients(rows, V).reshape(len(hot), -1), axis=1) for V in (W, found))
         return np.where((new < old)[:, None, None], found, W)
@@ -233,8 +239,7 @@ class Tree:
         """
         use = np.flatnonzero((wanted & self.open).any(axis=1))
         if len(use) + len(self.leaf) > MOST_LEAVES:
-            self.open[:] = False
-            self.why = f"more than {MOST_LEAVES} pairs would be refitted one by one"
+            self._too_many()
             return
         for start in range(0, len(use), AT_ONCE):
             at = use[start : start + AT_ONCE]
