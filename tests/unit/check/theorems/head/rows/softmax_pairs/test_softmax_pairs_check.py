@@ -13,8 +13,10 @@ from flint import arb, ctx
 
 from certify.check.limits.shares import among
 from certify.check.theorems.head.rows.losses.base import row_loss
+from certify.check.theorems.head.rows.softmax_pairs import bound as bound_module
 from certify.check.theorems.head.rows.softmax_pairs import leaves as leaves_module
 from certify.check.theorems.head.rows.softmax_pairs import proved
+from certify.check.theorems.head.rows.softmax_pairs import steps as steps_module
 from certify.check.theorems.head.rows.softmax_pairs.children.child import Children
 from certify.format.refusal import Invalid
 from certify.systems.head.rows.change import RowChange
@@ -79,8 +81,10 @@ def test_all_that_the_search_proves_is_followed(free: bool) -> None:
     assert said > 10 and hot > 5
 
 
-def test_any_number_of_processes_finds_the_same() -> None:
-    """Also where children leave points open, and where one has numbers beyond doubles."""
+def test_any_number_of_processes_finds_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where children leave points open, and where one has numbers beyond doubles; steps and pairs are shared."""
+    for module in (bound_module, steps_module):
+        monkeypatch.setattr(module, "AT_ONCE", 2)
     rng = np.random.default_rng(7)
     head, _, part = searched(1, False)
     size = head.V.size
