@@ -13,10 +13,11 @@ from flint import arb, ctx
 
 from certify.check.limits.shares import among
 from certify.check.theorems.head.rows.losses.base import row_loss
+from certify.check.theorems.head.rows.softmax_pairs import aside, proved
 from certify.check.theorems.head.rows.softmax_pairs import bound as bound_module
 from certify.check.theorems.head.rows.softmax_pairs import leaves as leaves_module
-from certify.check.theorems.head.rows.softmax_pairs import proved
 from certify.check.theorems.head.rows.softmax_pairs import steps as steps_module
+from certify.check.theorems.head.rows.softmax_pairs import tree as tree_module
 from certify.check.theorems.head.rows.softmax_pairs.children.child import Children
 from certify.format.refusal import Invalid
 from certify.systems.head.rows.change import RowChange
@@ -102,6 +103,26 @@ def test_any_number_of_processes_finds_the_same(monkeypatch: pytest.MonkeyPatch)
         assert found[0] == found[1] == found[2]
         some.append(found[0])
     assert any(some[0]) and not any(some[2]) and sum(some[1]) < sum(some[0])
+
+
+@pytest.mark.usefixtures("_bounds_alone")
+@pytest.mark.parametrize("free", [False, True])
+def test_rows_of_open_choices_are_looked_at_by_themselves(free: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With no hot row, no leaf and no refit; what they prove is so, and a choice that no such row has stays open."""
+    monkeypatch.setattr(tree_module, "FORMED", 0)
+    said = {(many, most): 0 for many, most in ((1, 0), (1, 64), (4, 64))}
+    true = 0
+    for seed in range(6):
+        head, refits = drawn(seed, free, 12, 0.3)
+        stays, arrays = refits.stays(2), proposed(refits, [], [])
+        true += int(stays.sum())
+        for many, most in said:
+            monkeypatch.setattr(aside, "MANY", many)
+            monkeypatch.setattr(aside, "MOST", most)
+            found = np.array(check(head, arrays))
+            assert not (found & ~stays).any()
+            said[many, most] += int(found.sum())
+    assert said[1, 0] < said[1, 64] and said[1, 0] <= said[4, 64] <= said[1, 64] and said[1, 64] > 0.7 * true
 
 
 @pytest.mark.parametrize("kind", [OverflowError, ValueError])
