@@ -147,6 +147,7 @@ def example() -> tuple[Head, Refits, Arrays, list[int]]:
     """A certificate without whose hot row, or without one of whose leaves, something is not proved by bounds."""
     patch = pytest.MonkeyPatch()
     patch.setattr(leaves_module, "OWN", 0)
+    patch.setattr(aside, "MOST", 0)
     for seed in range(60):
         head, refits = drawn(seed, False, 12, 0.1)
         some = longest(refits, 6)
@@ -161,8 +162,9 @@ def example() -> tuple[Head, Refits, Arrays, list[int]]:
 
 @pytest.fixture
 def _bounds_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The checker makes no refits of its own."""
+    """The checker makes no refits of its own, and looks at no row that the certificate does not name."""
     monkeypatch.setattr(leaves_module, "OWN", 0)
+    monkeypatch.setattr(aside, "MOST", 0)
 
 
 def without(arrays: Arrays, size: int, a: int) -> Arrays:
