@@ -22,7 +22,7 @@ from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Flips, Mask
 from certify.theorems.head.rows.softmax.below import block_lengths
 from certify.theorems.head.rows.softmax.centre import Centre, centre
-from certify.theorems.head.rows.softmax_by_choice.candidates import Lines, deletions, lines_of
+from certify.theorems.head.rows.softmax_by_choice.candidates import Lines, lines_of
 from certify.theorems.head.rows.softmax_by_choice.metric import (
     AROUND,
     LEAST,
@@ -33,14 +33,9 @@ from certify.theorems.head.rows.softmax_by_choice.metric import (
     root_metric,
 )
 from certify.theorems.head.rows.softmax_by_choice.pairs import pairs_of
-from certify.theorems.head.rows.softmax_by_choice.slab import Singles, Slab
-from certify.theorems.head.rows.softmax_by_choice.sums import steps_of
-from certify.theorems.head.rows.softmax_pairs.steps import settled
+from certify.theorems.head.rows.softmax_by_choice.singles import Singles, near_refits, singles
+from certify.theorems.head.rows.softmax_by_choice.slab import Slab
 from certify.theorems.jobs import AHEAD, JOBS, Crew
-
-TURNS, GOAL, ROUGH, AT_ONCE = 25, 1e-3, 0.005, 32
-"""Corrections of single refits at most; how short their gradients are to be, in the norm of the inverse; how long, in
-that of weights, they are too long; and how many are made at a time."""
 
 SLABS, RECENT, EARLY, PUT_OFF = 60, 0.7, 8, 0.1
 """Slabs like the last ones that all others take as long as, or less; how long the last ones are remembered; how many,
@@ -102,31 +97,12 @@ class Search:
         self.open &= need <= len(order)
         self.proved |= self.open & (need == 0)
         self._check()
-        W = self._singles(root, refitter, order)
-        place = np.full(head.n, -1)
-        place[order] = np.arange(len(order))
-        steps, pairs = steps_of(head, W, refitter.V0), pairs_of(root, c, order, W, self._check)
-        gaps = np.full((len(order), len(self.open)), -np.inf)
-        for start in range(0, len(order), AT_ONCE):
-            gaps[start : start + AT_ONCE, at] = lines.gaps(steps.delta[start : start + AT_ONCE]).min(axis=-1)
-        s = Singles(head, root, refitter, order, place, W, steps, lengths, gaps, pairs)
+        W = near_refits(root, refitter, order, self._check)
+        pairs = pairs_of(root, c, order, W, self._check)
+        s = singles(root, refitter, order, W, lines, lengths, pairs)
         points = at[np.argsort(bear, kind="stable")]
         while len(points := points[(self.open & ~self.proved & ~self.found.flipped)[points]]):
             self._slabs(s, need, points)
-
-    def _singles(self, root: Metric, refitter: Refitter, order: Whole) -> Array:
-        """Weights near the refits without one row each: Newton's method where corrections leave too much."""
-        W = np.repeat(refitter.V0[None], len(order), axis=0)
-        for start in range(0, len(order), AT_ONCE):
-            self._check()
-            at = slice(start, start + AT_ONCE)
-            found = settled(root.c, root.blocks, order[at, None], W[at], TURNS, GOAL)
-            good = np.isfinite(found).all(axis=(1, 2))
-            W[at][good] = found[good]
-            g = refitter.gradients(deletions(order[at, None]), W[at])
-            rough = start + np.flatnonzero(~(np.linalg.norm(g.reshape(len(g), -1), axis=1) < ROUGH))
-            W[rough] = refitter.newton(deletions(order[rough, None]), W[rough], GOAL, self._check)
-        return W
 
     def _slabs(self, s: Singles, need: Whole, points: Whole) -> None:
         """The slabs for some points, those that bear least first, some of which are put off if the time is short."""

@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from certify.finders.head.refits import Refitter
 from certify.rigor.fp import RAISE, Array, U
-from certify.systems.head.rows.head import Head, Whole
+from certify.systems.head.rows.head import Whole
 from certify.systems.head.rows.refit import enclose_refits, enclose_slopes
 from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Mask
@@ -26,7 +25,8 @@ from certify.theorems.head.rows.softmax_by_choice.metric import (
     without_steps,
 )
 from certify.theorems.head.rows.softmax_by_choice.pairs import Pairs
-from certify.theorems.head.rows.softmax_by_choice.sums import Base, Steps, at_sums, at_weights, base_of
+from certify.theorems.head.rows.softmax_by_choice.singles import Singles
+from certify.theorems.head.rows.softmax_by_choice.sums import Base, at_sums, at_weights, base_of
 from certify.theorems.head.rows.softmax_pairs.steps import settled
 
 AROUND, UNMOVED = 0.01, 0.35
@@ -51,33 +51,6 @@ LEAST_KEPT = 2.0**-9
 
 FEW = 4
 """Choices up to which refits take less time than a matrix."""
-
-
-@dataclass(frozen=True, eq=False)
-class Singles:
-    """Refits without one row each.
-
-    Attributes:
-        head: the head.
-        root: the matrix at the refit without any change.
-        refitter: of the head.
-        order: `(f,)` the rows, those that pull most first; `place` `(n,)` where a row is among them.
-        W: `(f, k, p)` about the refits; `steps` to them from the unchanged one.
-        lengths: `(N, k − 1)` of evaluation rows in the norm of the root's inverse.
-        gaps: `(f, N)` at most what each step adds to the margins of evaluation rows.
-        pairs: what sums of two steps leave in the matrix of the root; None where that is not known.
-    """
-
-    head: Head
-    root: Metric
-    refitter: Refitter
-    order: Whole
-    place: Whole
-    W: Array
-    steps: Steps
-    lengths: Array
-    gaps: Array
-    pairs: Pairs | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,6 +96,9 @@ class Slab:
         lines: the evaluation rows in question.
         found: takes rows whose deletion flips one.
         check: raises when the time is up.
+
+    Attributes:
+        refits: by two rows, the lesser one first, weights at which labels that were asked about stay.
     """
 
     def __init__(self, s: Singles, a: int, lines: Lines, found: Found, check: Callable[[], None]) -> None:
@@ -130,6 +106,7 @@ class Slab:
         self.row, self.after = int(s.order[a]), s.order[a + 1 :]
         self._seen: tuple[Metric, Array] | None = None
         self._here: Array | None = None
+        self.refits: dict[tuple[int, int], Array] = {}
 
     def open(self) -> Mask:
         """`(L,)` which evaluation rows are left open by some choice."""
@@ -310,4 +287,7 @@ class Slab:
         sides, _ = head.sides(W, enclose_refits(head, choices, W))
         self.found.take(choices, W, sides)
         at = self.lines.at
-        return np.asarray((wanted & (sides[:, at] != head.today[at])).any(axis=0))
+        kept = sides[:, at] == head.today[at]
+        self.refits |= {(int(T[0]), int(T[-1])): V for T, V, ok in zip(sets, W, wanted & kept, strict=True)
+                        if len(T) > 1 and ok.any()}
+        return np.asarray((wanted & ~kept).any(axis=0))

@@ -6,8 +6,9 @@ is refitted, or its row is hot.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,10 @@ from certify.theorems.head.rows.boxes.stated import Codes, decoded
 from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Flips, Mask
 from certify.theorems.head.rows.softmax.centre import centre
+from certify.theorems.head.rows.softmax_by_choice.candidates import deletions, lines_of
+from certify.theorems.head.rows.softmax_by_choice.metric import Metric, as_it_is, root_metric
+from certify.theorems.head.rows.softmax_by_choice.singles import near_refits, singles
+from certify.theorems.head.rows.softmax_by_choice.slab import Slab
 from certify.theorems.head.rows.softmax_pairs.bound import FIRST, Bound, Formed, bound
 from certify.theorems.head.rows.softmax_pairs.judge import Open, judge
 from certify.theorems.head.rows.softmax_pairs.steps import Near, Steps, near, settled, steps
@@ -31,9 +36,8 @@ from certify.theorems.jobs import AHEAD, Crew
 STEPS, SHORT = 640, 1e-3
 """Rows with a step of their own at the root at most, and how far a row pulls at least that has one."""
 
-CHILD, TURNS, APART = (160, 400), 4, (0, 4, 16, 64)
-"""The same at a child, few first; corrections of the steps of the root there; and rows that are refitted by themselves
-where a bound holds for the others alone."""
+TURNS, NEAREST = 40, 1e-9
+"""Corrections of the refits without a hot row, and how short their gradients are to be."""
 
 HOT = (0, 4, 12, 24, 40, 60, 80, 100, 130, 160, 200, 250)
 """Numbers of hot rows that are tried."""
@@ -51,27 +55,11 @@ WARM = 0.9
 LEAVES, AT_ONCE = 8, 256
 """Open pairs of a row from which on it is hot, which is less work than refits; and refits at a time."""
 
-FEW, MOST_LEAVES, LEAF_TURNS = 24, 20_000, 16
-"""Refits of a child that are few, of all most, and corrections of one."""
+MOST_LEAVES, LEAF_TURNS = 20_000, 16
+"""Refits at most, and corrections of one."""
 
-
-Asked = tuple[int, Mask, Mask, int, int, dict[int, Array | float]]
-"""A hot row by its number; points that are open, and flipped; leaves; what was not enough for others, and ranges."""
-
-
-@dataclass(frozen=True, eq=False)
-class Child:
-    """What is found at a child: weights, codes and leaves, points that are open, and what later ones begin with."""
-
-    weights: list[Array]
-    codes: list[Codes]
-    leaf: list[tuple[int, int]]
-    leaf_weights: list[Array]
-    open: Mask
-    flips: Flips
-    why: str
-    effort: int
-    warm: dict[int, Array | float]
+Refits = dict[tuple[int, int], Array]
+"""By two rows weights near the refit without them."""
 
 
 @dataclass(eq=False)
@@ -83,7 +71,6 @@ class Tree:
         left: seconds left.
         hot, weights, codes: what the certificate holds of the nodes, the root first; `leaf`, `leaf_weights` of refits.
         why: what kept it from proving more.
-        before: leaves of children before this one.
     """
 
     head: Head
@@ -95,9 +82,7 @@ class Tree:
     leaf: list[tuple[int, int]] = field(default_factory=list)
     leaf_weights: list[Array] = field(default_factory=list)
     why: str = ""
-    effort: int = 0
     warm: dict[int, Array | float] = field(default_factory=dict)
-    before: int = 0
 
     def run(self, todo: Mask) -> Mask:
         """Which points are proved to stay."""
@@ -130,7 +115,8 @@ class Tree:
         self.st, self.near = st, b
         self.hot, self.weights, self.codes = hot, [V], [found.codes]
         self._pairs(left)
-        self._children(free)
+        if hot and (self.open & ~self.found.flipped).any():
+            self._children(free)
 
     def _long(self, b: Near, free: Whole, most: int) -> Whole:
         """The rows that pull most."""
@@ -176,83 +162,56 @@ class Tree:
         return found
 
     def _children(self, free: Whole) -> None:
-        """The hot rows one by one, by several processes: each is looked at with what was known when it was asked."""
-        def asked() -> Iterator[Asked]:
-            for a in range(len(self.hot)):
-                self._check()
-                if not self.open.any():
-                    return
-                yield a, self.open.copy(), self.found.flipped, len(self.leaf), self.effort, self.warm.copy()
+        """The hot rows one by one, by several processes: each with every row that is no hot one before it (D18)."""
+        self._check()
+        root, live = root_metric(as_it_is(self.near.c)), np.flatnonzero(self.open & ~self.found.flipped)
+        if root is None:
+            self.why, self.open = "the curvature of the unchanged head could not be bounded below", self.open & False
+            return
+        hot = np.array(self.hot, dtype=np.int64)
+        order = np.concatenate([hot, np.setdiff1d(free, hot)])
+        W = near_refits(root, self.refitter, order, self._check)
+        W[: len(hot)] = self._nearest(root, hot, W[: len(hot)])
+        lines, lengths = lines_of(self.head, live), np.full((len(self.open), self.head.k - 1), np.inf)
+        lengths[live] = lines.lengths(root)
+        s = singles(root, self.refitter, order, W, lines, lengths)
+        self.weights += list(W[: len(hot)])
+        self.codes += [np.zeros((1, self.head.n), dtype=np.int64)] * len(hot)
+        begun = deque[Whole]()
 
-        def looked_at(question: Asked) -> Child:
-            a, open_, flipped, leaves, effort, warm = question
-            own = replace(self, effort=effort, warm=warm.copy(), weights=[], codes=[], leaf=[], leaf_weights=[], why="")
-            own.open, own.found, own.refitter = open_, self.found.beside(flipped), self.refitter
-            own.st, own.near, own.before = self.st, self.near, leaves
-            own.child(self.hot[a], np.setdiff1d(free, np.array(self.hot[: a + 1], dtype=np.int64)))
-            news = {count: one for count, one in own.warm.items() if one is not warm.get(count)}
-            return Child(own.weights, own.codes, own.leaf, own.leaf_weights, own.open, own.found.flips(), own.why,
-                         own.effort, news)
+        def asked() -> Iterator[tuple[int, Whole, Mask]]:
+            for a in range(len(hot)):
+                self._check()
+                if not len(live := np.flatnonzero(self.open & ~self.found.flipped)):
+                    return
+                begun.append(live)
+                yield a, live, self.found.flipped
+
+        def looked_at(question: tuple[int, Whole, Mask]) -> tuple[Mask, Flips, Refits]:
+            a, live, flipped = question
+            slab = Slab(s, a, lines_of(self.head, live), self.found.beside(flipped), self._check)
+            return slab.open(), slab.found.flips(), slab.refits
 
         with Crew(looked_at) as crew:
-            for one in crew.all(asked(), AHEAD):
-                self.weights += one.weights
-                self.codes += one.codes
-                self.leaf += one.leaf
-                self.leaf_weights += one.leaf_weights
-                self.open &= one.open
-                self.found.merge(one.flips)
-                self.why = one.why or self.why
-                self.effort = max(self.effort, one.effort)
-                self.warm |= one.warm
+            for open_, flips, refits in crew.all(asked(), AHEAD):
+                self.open[begun.popleft()[open_]] = False
+                self.found.merge(flips)
+                self.leaf += list(refits)
+                self.leaf_weights += list(refits.values())
+                if len(self.leaf) > MOST_LEAVES:
+                    self._too_many()
+                    return
+        self.open &= ~self.found.flipped
 
-    def child(self, i: int, rest: Whole) -> None:
-        """The refits without a hot row and one of the rest."""
-        st, k, m = self.st, self.head.k, self.head.m
-        start = np.zeros((self.head.n, k, m))
-        start[st.rows] = st.delta
-        without = Choices(np.array([[i]]), np.full((1, 1), DELETED))
-        W = self.refitter.newton(without, (self.refitter.V0 + start[i])[None])[0]
-        self.weights.append(W)
-        self.codes.append(np.zeros((1, self.head.n), dtype=np.int64))
-        b, best = near(centre(self.head, W, (i,))), None
-        for at in range(self.effort, len(CHILD)):  # what was not enough for a sister is not tried again
-            most, self.effort = CHILD[at], at
-            rows = self._long(b, rest, most) if b is not None else rest[:0]
-            own = steps(b, rows, start[rows], TURNS) if b is not None else None
-            if own is None or (best := self._beside(own, rest) or best) is None:
-                continue
-            start[own.rows] = own.delta
-            if len(best[1]) <= FEW or len(rows) < most:
-                break
-        if best is None:
-            self.open[:] = False
-            self.why = "no bound was found beside a row that moves others far"
-            return
-        found, sets, points = best
-        self.codes[-1] = found.codes
-        assert b is not None
-        guess = settled(b.c, b.X, sets[:, None], W + start[sets], LEAF_TURNS) if len(sets) else start[sets]
-        self.refitter.start_from(without, W)
-        self._refit(np.stack([np.full_like(sets, i), sets], axis=1), points, guess)
+    def _too_many(self) -> None:
+        self.open[:] = False
+        self.why = f"more than {MOST_LEAVES} pairs would be refitted one by one"
 
-    def _beside(self, st: Steps, rest: Whole) -> tuple[Bound, Whole, Mask] | None:
-        """A bound of single rows, those that it leaves open, and for which points `(rows, N)`."""
-        ranges = st.ranges.copy()
-        ranges[np.arange(len(st.rows)), st.rows] = 0.0
-        order = st.rows[np.argsort(-ranges.max(axis=1, initial=0.0), kind="stable")]
-        for apart in APART:
-            found = self._bound(st, np.setdiff1d(rest, order[:apart]), 1) if apart <= len(order) else None
-            if found is None:
-                continue
-            left = judge(found, np.flatnonzero(self.open))
-            self.open[left.lost] = False
-            wanted = np.zeros((self.head.n, len(self.open)), dtype=bool)
-            wanted[left.first, left.point] = True
-            wanted[order[:apart]] = self.open
-            sets = np.flatnonzero(wanted.any(axis=1))
-            return found, sets, wanted[sets]
-        return None
+    def _nearest(self, root: Metric, hot: Whole, W: Array) -> Array:
+        """Nearer to the refits without hot rows: what a child's weights leave of the gradient counts in every pair."""
+        found, rows = settled(root.c, root.blocks, hot[:, None], W, TURNS, NEAREST), deletions(hot[:, None])
+        old, new = (np.linalg.norm(self.refitter.gradients(rows, V).reshape(len(hot), -1), axis=1) for V in (W, found))
+        return np.where((new < old)[:, None, None], found, W)
 
     def _pairs(self, left: Open) -> None:
         """Refits of the pairs that the root leaves open."""
@@ -279,9 +238,8 @@ class Tree:
             guess: `(B, k, m)` weights near the refits.
         """
         use = np.flatnonzero((wanted & self.open).any(axis=1))
-        if len(use) + len(self.leaf) + self.before > MOST_LEAVES:
-            self.open[:] = False
-            self.why = f"more than {MOST_LEAVES} pairs would be refitted one by one"
+        if len(use) + len(self.leaf) > MOST_LEAVES:
+            self._too_many()
             return
         for start in range(0, len(use), AT_ONCE):
             at = use[start : start + AT_ONCE]

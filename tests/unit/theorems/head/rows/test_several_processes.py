@@ -201,7 +201,7 @@ def test_what_is_not_finished_in_time_is_not_proved(what: str) -> None:
         assert part is None or not (part.proved & ~whole.proved).any()
 
 
-@pytest.mark.parametrize(("what", "kind", "at"), [("pairs of classes", softmax_pairs.Tree, "child"),
+@pytest.mark.parametrize(("what", "kind", "at"), [("pairs of classes", softmax_pairs.Slab, "open"),
                                                   ("choices of classes", search.Slab, "open")])
 def test_a_process_that_is_killed_ends_a_proof_and_is_told(
     what: str, kind: type, at: str, monkeypatch: pytest.MonkeyPatch,

@@ -19,6 +19,7 @@ from operator import mul
 
 from flint import fmpz_mat
 
+from certify.check.limits.shares import shared
 from certify.check.theorems.head.rows.pair_tree.curves import kept_part
 from certify.check.theorems.head.rows.pair_tree.moved import size_of
 from certify.check.theorems.head.rows.pair_tree.numbers import UP, exp
@@ -206,22 +207,25 @@ class Bound:
     def form(self, pairs: Sequence[Pair]) -> None:
         """Take the gradients at some sums of two steps themselves, where that is less; places a > b."""
         new = [pair for pair in pairs if pair not in self.formed]
-        for at in range(0, len(new), AT_ONCE):
-            some = new[at : at + AT_ONCE]
-            two = [(self.steps[a], self.steps[b]) for a, b in some]
-            slopes = [both(self.gradients.c, x, y) for x, y in two]
-            steps = [[u + v for u, v in zip(x.cut.step, y.cut.step, strict=True)] for x, y in two]
-            left = self.gradients.at(steps, [s for s, _ in slopes], [[x.row, y.row] for x, y in two])
-            for pair, (one, other), (_, blur), g in zip(some, two, slopes, left, strict=True):
-                # the sum of two exact steps is rounded
-                lost = self.gradients.lost(g, one.cut.size + other.cut.size, blur)
-                self.formed[pair] = g, size_of(g), lost
+        parts = [new[at : at + AT_ONCE] for at in range(0, len(new), AT_ONCE)]
+        for part, found in zip(parts, shared(lambda number: self._gradients(parts[number]), len(parts)), strict=True):
+            self.formed |= dict(zip(part, found, strict=True))
         lengths = self.M.lengths([self.formed[pair][0] for pair in pairs], [self.formed[pair][1] for pair in pairs])
         for (a, b), x in zip(pairs, lengths, strict=True):
             R = (x + self.M.root * self.formed[a, b][2]) * UP
             share = over(R, self.kappa[self.steps[a].row] + self.kappa[self.steps[b].row])
             self.shares[a][b] = min(self.shares[a][b], share if share < self.a else inf)
         self._largest()
+
+    def _gradients(self, pairs: Sequence[Pair]) -> list[tuple[list[float], float, float]]:
+        """The gradients at some sums of two steps, how long they are, and what they are off by."""
+        two = [(self.steps[a], self.steps[b]) for a, b in pairs]
+        slopes = [both(self.gradients.c, x, y) for x, y in two]
+        steps = [[u + v for u, v in zip(x.cut.step, y.cut.step, strict=True)] for x, y in two]
+        left = self.gradients.at(steps, [s for s, _ in slopes], [[x.row, y.row] for x, y in two])
+        # the sum of two exact steps is rounded
+        return [(g, size_of(g), self.gradients.lost(g, one.cut.size + other.cut.size, blur))
+                for (one, other), (_, blur), g in zip(two, slopes, left, strict=True)]
 
     def _worst(self, excused: Collection[tuple[int, ...]]) -> float:
         """The largest share of all choices that are not excused; those of pairs that are too large are formed first."""

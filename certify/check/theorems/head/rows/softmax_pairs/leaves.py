@@ -11,8 +11,9 @@ from certify.check.theorems.head.rows.refitted.refit import Change, labels_after
 from certify.check.theorems.head.rows.softmax_pairs.data import Data
 from certify.check.theorems.head.rows.softmax_pairs.stated import Stated
 
-AT_ONCE, OWN = 64, 96
-"""Leaves at a time; and choices without one that are refitted here, as bounds differ a little."""
+AT_ONCE, OWN, BESIDE = 64, 96, 16
+"""Leaves at a time; and choices without one that are refitted here, as bounds differ a little, at the root and at each
+child."""
 
 
 @dataclass
@@ -22,7 +23,7 @@ class Leaves:
     Attributes:
         data: the head; `stated`: the weights of the leaves; `live`: the points in question.
         all_kept: by pair the points that were proved together; `labels`: labels at refits that were looked
-            at alone; `refits`: how many of these are this program's own.
+            at alone; `refits`: how many of these are this program's own, of `most`.
     """
 
     data: Data
@@ -31,9 +32,20 @@ class Leaves:
     labels: dict[tuple[int, ...], list[int]] = field(default_factory=dict)
     all_kept: dict[tuple[int, ...], set[int]] = field(default_factory=dict)
     refits: int = 0
+    most: int = field(default_factory=lambda: OWN)
 
-    def keep(self, rows: tuple[int, ...], j: int, refit: Callable[[], list[float]]) -> bool:
-        """Whether a point keeps its label without one or two rows: at a leaf, or of a few at weights found here."""
+    def beside(self) -> Leaves:
+        """The same for a child, which counts its own refits: what it finds is the same in any process."""
+        return Leaves(self.data, self.stated, self.live, self.labels, self.all_kept, 0, min(BESIDE, self.most))
+
+    def keep(self, rows: tuple[int, ...], j: int, refit: Callable[[], list[float]] | None) -> bool:
+        """Whether a point keeps its label without one or two rows: at a leaf, or of a few at weights found here.
+
+        Args:
+            rows: the rows.
+            j: the point.
+            refit: finds weights; None: leaves and what is known count alone.
+        """
         named = self.stated.leaves.get((rows[0], rows[-1])) if len(rows) == 2 else None
         if named is not None:
             if not self.all_kept:
@@ -42,10 +54,11 @@ class Leaves:
                 return True
         if rows not in self.labels:
             if named is None:
-                if self.refits >= OWN:
+                if refit is None or self.refits >= self.most:
                     return False
                 self.refits += 1
-            self.labels[rows] = labels_after(self.data.head, [_deleted(rows)], [refit() if named is None else named])[0]
+                named = refit()
+            self.labels[rows] = labels_after(self.data.head, [_deleted(rows)], [named])[0]
         return self.labels[rows][j] == self.data.today[j]
 
     def _together(self) -> None:

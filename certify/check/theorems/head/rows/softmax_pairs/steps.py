@@ -8,20 +8,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from math import exp as plain
 from math import inf, isfinite, sqrt
 from operator import mul, neg
 
 from flint import arb, arb_mat
 
+from certify.check.limits.shares import shared
 from certify.check.theorems.head.rows.softmax_pairs.gradients import Gradients
 from certify.check.theorems.head.rows.softmax_pairs.metric import Blocks, Metric
 from certify.check.theorems.head.rows.softmax_pairs.moved import Cut, Step, changes, cut, grown, looked
 
 TURNS, AT_ONCE = 7, 16
 """Steps of Newton's method, and rows at a time."""
-REFITTED = 24
-"""The same for a refit that is judged by itself."""
+REFITTED, ENOUGH = 24, 2.0**-40
+"""The same for a refit that is judged by itself, and how short a gradient is that is not made shorter."""
 SLOW, LESS = 1.0, 0.5
 """A correction after which more than this part of a gradient is left is taken back, and tried so much shorter."""
 LONGEST = 250.0
@@ -52,12 +54,12 @@ class Newton:
     def steps(self, rows: Sequence[int], near: float) -> list[Step | None]:
         """The steps of some rows that leave gradients of such a length, if they can; those that are known are not."""
         new = [i for i in rows if not self.reached.get(i, inf) <= near]
-        for at in range(0, len(new), AT_ONCE):
-            some = new[at : at + AT_ONCE]
-            for i, one in zip(some, looked(self.gradients, some, self._refits(some, near)), strict=True):
-                self.reached[i] = near
-                if one is not None:
-                    self.found[i] = one
+        parts = [new[at : at + AT_ONCE] for at in range(0, len(new), AT_ONCE)]
+        made = shared(lambda at: looked(self.gradients, parts[at], self._refits(parts[at], near)), len(parts))
+        for i, one in zip(new, chain.from_iterable(made), strict=True):
+            self.reached[i] = near
+            if one is not None:
+                self.found[i] = one
         return [self.found.get(i) for i in rows]
 
     def _refits(self, rows: Sequence[int], near: float) -> list[Cut]:
@@ -110,6 +112,8 @@ class Newton:
                 best, least, fix = step, length, found
             else:
                 share *= LESS
+            if least < ENOUGH:
+                break
             step = [x - share * y for x, y in zip(best, fix, strict=True)]
         return [x + y for x, y in zip(c.weights, best, strict=True)]
 

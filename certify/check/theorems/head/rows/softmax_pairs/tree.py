@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from operator import mul
 
+from certify.check.limits.shares import shared
+from certify.check.theorems.head.rows.softmax_pairs.aside import kept
 from certify.check.theorems.head.rows.softmax_pairs.bound import Bound, over
 from certify.check.theorems.head.rows.softmax_pairs.centre import centre
 from certify.check.theorems.head.rows.softmax_pairs.children.child import Children
@@ -43,18 +45,20 @@ def proved(data: Data, stated: Stated, asked: Sequence[bool]) -> list[bool]:
         children, live = _root(data, stated, rows, min(count, len(rows)), leaves)
     except (OverflowError, ValueError):  # numbers that no double holds: nothing is proved
         children, live = None, []
-    apart.clear()
-    for q, weights in zip(stated.hot, stated.child_weights, strict=True):
-        apart.add(q)
-        if children is None or not live:
-            break
+    if children is None or not live:
+        return [False] * len(good)
+
+    def left(a: int) -> set[int]:
+        """The points that are open at a child, which asks nothing of the others: their order does not matter."""
+        gone = set(stated.hot[: a + 1])
+        others = [i for i in data.head.moving if i not in gone] if count > 1 else []
         try:
-            left = children.left(q, weights, [i for i in data.head.moving if i not in apart] if count > 1 else [], live)
+            return children.left(stated.hot[a], stated.child_weights[a], others, live)
         except (OverflowError, ValueError):
-            left = set(live)
-        live = [j for j in live if j not in left]
-    kept = set(live)
-    return [j in kept for j in range(len(good))]
+            return set(live)
+
+    kept_by_all = set(live).difference(*shared(left, len(stated.hot)))
+    return [j in kept_by_all for j in range(len(good))]
 
 
 def _root(data: Data, stated: Stated, rows: Sequence[int], k: int, leaves: Leaves) -> tuple[Children | None, list[int]]:
@@ -64,14 +68,16 @@ def _root(data: Data, stated: Stated, rows: Sequence[int], k: int, leaves: Leave
     if c is None or X is None or not live:
         return None, []
     newton = Newton(Gradients(c), X, X.blocks(data.table))
-    done = _tried(newton, rows, _heat(newton, rows), k, stated.reach[0], live, leaves, set(stated.leaves))
-    return Children(newton, leaves), sorted(done)
+    done, open_ = _tried(newton, rows, _heat(newton, rows), k, stated.reach[0], live, leaves, set(stated.leaves))
+    children = Children(newton, leaves)
+    return children, sorted(done | kept(children, open_))
 
 
 def _tried(newton: Newton, rows: Sequence[int], heat: Mapping[int, float], k: int, reach: Sequence[float],
-           live: Sequence[int], leaves: Leaves, excused: set[tuple[int, ...]]) -> set[int]:
-    """The points that bounds for some rows prove, and leaves for the others."""
-    done = set[int]()
+           live: Sequence[int], leaves: Leaves, excused: set[tuple[int, ...]],
+           ) -> tuple[set[int], dict[int, list[Choice]]]:
+    """The points that bounds for some rows prove, and leaves for the others; and choices that are open for the rest."""
+    done, rest = set[int](), dict[int, list[Choice]]()
     order = sorted(rows, key=heat.__getitem__, reverse=True)
     for count, near in _efforts(newton, [heat[i] for i in order], live, k):
         steps = newton.steps(order[:count], near)
@@ -81,15 +87,18 @@ def _tried(newton: Newton, rows: Sequence[int], heat: Mapping[int, float], k: in
         start = [max(x, ROOM * k * longest * y) for x, y in zip(reach, newton.wide, strict=True)]
         for whole in (newton.X, None) if k == 1 else (None,):
             if len(done) < len(live) and found.prove(start, excused, whole):
-                done |= set(_settled(found, leaves.data, [j for j in live if j not in done], newton, leaves))
+                for j, some in _open(found, leaves.data, [j for j in live if j not in done]).items():
+                    if some is not None:
+                        rest[j] = some
+                        if all(leaves.keep(T, j, None) for T in some):
+                            done.add(j)
         if len(done) == len(live):
             break
-    return done
+    return done, {j: some for j, some in rest.items() if j not in done}
 
 
-def _settled(found: Bound, data: Data, live: Sequence[int], newton: Newton, leaves: Leaves,
-             ) -> Iterator[int]:
-    """The points that a bound and leaves prove."""
+def _open(found: Bound, data: Data, live: Sequence[int]) -> dict[int, list[Choice] | None]:
+    """By point the choices that a bound does not prove; None where no choice is proved, or they are too many."""
     drops = Drops(found, data.points, data.today, live)
     open_ = dict(drops.open())
     wanted: dict[tuple[int, int], int] = {}
@@ -100,14 +109,7 @@ def _settled(found: Bound, data: Data, live: Sequence[int], newton: Newton, leav
         found.form(sorted(wanted, key=lambda pair: -wanted[pair])[:FORMED])
         again = {at: j for at, j in enumerate(live) if open_[j]}
         open_ |= {j: drops.point(at) for at, j in again.items()}
-    for j, some in open_.items():
-        if some is not None and all(_leaf(T, newton, leaves, j) for T in some):
-            yield j
-
-
-def _leaf(T: Choice, newton: Newton, leaves: Leaves, j: int) -> bool:
-    """Whether a leaf, or a refit, keeps the label of a point without the rows of a choice."""
-    return leaves.keep(T, j, lambda: newton.refit(T))
+    return open_
 
 
 def _heat(newton: Newton, rows: Sequence[int]) -> dict[int, float]:

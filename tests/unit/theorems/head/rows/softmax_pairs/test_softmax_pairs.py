@@ -154,6 +154,26 @@ def test_the_method_says_nothing_that_is_not_so(free: bool, monkeypatch: pytest.
     assert proved > 0.6 * stays, (proved, stays)
 
 
+def test_more_refits_than_a_certificate_holds_prove_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the root, and where slabs of hot rows make them."""
+    class Refitting(tree.Slab):
+        def open(self) -> np.ndarray:
+            found = super().open()
+            self.refits = {(self.row, int(l)): self.s.W[self.a] for l in self.after}
+            return found
+
+    monkeypatch.setattr(tree, "HOT", (6,))
+    head, rng = drawn(3, False)
+    whole = tree.Tree(head, RowChange(False, 2, tuple(range(head.n))), lambda: 1e9)
+    assert whole.run(head.today >= 0).any() and len(whole.hot) >= 6
+    monkeypatch.setattr(tree, "Slab", Refitting)
+    for most in (1000, 20):
+        monkeypatch.setattr(tree, "MOST_LEAVES", most)
+        some = tree.Tree(head, RowChange(False, 2, tuple(range(head.n))), lambda: 1e9)
+        assert some.run(head.today >= 0).any() == (most == 1000) == (not some.why)
+        assert len(set(some.leaf)) == len(some.leaf) == len(some.leaf_weights)
+
+
 def test_what_it_is_not_for() -> None:
     head, _ = drawn(0, False)
     rows = tuple(range(head.n))

@@ -65,7 +65,7 @@ class Child:
     """
 
     def __init__(self, all_: Children, beside: Beside, points: Points) -> None:
-        self.all, self.b, self.points = all_, beside, points
+        self.all, self.b, self.points, self.leaves = all_, beside, points, all_.leaves.beside()
         self.gradient: dict[int, list[float]] = {}
         self.nearest: dict[int, tuple[Step, float]] = {}
         self.out = beside.out
@@ -85,7 +85,7 @@ class Child:
 
     def _leaf(self, l: int, j: int) -> bool:
         """Whether a leaf, or a refit, keeps the label of a point."""
-        return self.all.leaves.keep(self._pair(l), j, lambda: self.own.refit((l,)))
+        return self.leaves.keep(self._pair(l), j, lambda: self.own.refit((l,)))
 
     def _of_root(self, rows: Sequence[int]) -> list[Step | None]:
         return self.all.newton.steps(rows, NEAR)
@@ -114,7 +114,7 @@ class Child:
 
     def _better(self, rows: Sequence[int]) -> dict[int, list[int]]:
         """By steps to the weights of leaves, and else by those of the root with corrections."""
-        c, named, newton = self.b.c, self.all.leaves.stated.leaves, self.all.newton
+        c, named, newton = self.b.c, self.leaves.stated.leaves, self.all.newton
         steps = {l: [x - y for x, y in zip(named[pair], c.weights, strict=True)]
                  for l in rows if (pair := self._pair(l)) in named}
         found = {l: self.points.live for l in rows} | self._made(steps)

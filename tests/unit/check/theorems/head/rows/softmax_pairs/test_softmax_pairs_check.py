@@ -5,16 +5,26 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pytest
 from flint import arb, ctx
 
+from certify.check.limits.shares import among
 from certify.check.theorems.head.rows.losses.base import row_loss
+from certify.check.theorems.head.rows.softmax_pairs import aside, proved
+from certify.check.theorems.head.rows.softmax_pairs import bound as bound_module
 from certify.check.theorems.head.rows.softmax_pairs import leaves as leaves_module
-from certify.check.theorems.head.rows.softmax_pairs import proved
+from certify.check.theorems.head.rows.softmax_pairs import steps as steps_module
+from certify.check.theorems.head.rows.softmax_pairs import tree as tree_module
+from certify.check.theorems.head.rows.softmax_pairs.children.child import Children
 from certify.format.refusal import Invalid
+from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
+from certify.theorems.head.rows.method import Budget, Part
+from certify.theorems.head.rows.softmax_pairs import tree
+from certify.theorems.head.rows.softmax_pairs.method import SoftmaxPairs
 from tests.families.class_heads import as_checked
 from tests.unit.check.theorems.head.rows.softmax_pairs.proposals import Arrays, Refits, drawn, longest, proposed, stored
 
@@ -46,11 +56,98 @@ def test_with_every_row_hot_and_every_pair_a_leaf_all_that_stays_is_proved() -> 
     assert (np.array(check(head, arrays)) == refits.stays(2)).all()
 
 
+def searched(seed: int, free: bool) -> tuple[Head, Refits, Part]:
+    """What a search with many hot rows proves."""
+    head, refits = drawn(seed, free, 12, 0.3 if seed % 2 else 0.1)
+    patch = pytest.MonkeyPatch()
+    patch.setattr(tree, "HOT", (2, 4, 6))
+    patch.setattr(tree, "LEAVES", 3)
+    part = SoftmaxPairs().prove(head, RowChange(False, 2, tuple(range(head.n))), head.today >= 0, Budget())
+    patch.undo()
+    assert part is not None
+    return head, refits, part
+
+
+@pytest.mark.parametrize("free", [False, True])
+def test_all_that_the_search_proves_is_followed(free: bool) -> None:
+    """What its slabs say of hot rows the checker finds by other bounds."""
+    said = hot = 0
+    for seed in range(6):
+        head, refits, part = searched(seed, free)
+        if not part.proved.any():
+            continue
+        found = np.array(check(head, dict(part.arrays)))
+        assert (found >= part.proved).all() and not (found & ~refits.stays(2)).any()
+        said, hot = said + int(part.proved.sum()), hot + len(part.arrays["hot"])
+    assert said > 10 and hot > 5
+
+
+def test_any_number_of_processes_finds_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where children leave points open, and where one has numbers beyond doubles; steps and pairs are shared."""
+    for module in (bound_module, steps_module):
+        monkeypatch.setattr(module, "AT_ONCE", 2)
+    rng = np.random.default_rng(7)
+    head, _, part = searched(1, False)
+    size = head.V.size
+    arrays = dict(part.arrays)
+    moved = arrays["child_weights"].reshape(-1, size) + np.linspace(0.0, 2.0, len(arrays["hot"]))[:, None] * (
+        rng.standard_normal(size))
+    beyond = moved.copy()
+    beyond[0] *= 2.0**505
+    some: list[list[bool]] = []
+    for weights in (arrays["child_weights"], moved, beyond):
+        found = []
+        for jobs in (1, 2, 3):
+            with among(jobs):
+                found.append(check(head, arrays | {"child_weights": np.ravel(weights)}))
+        assert found[0] == found[1] == found[2]
+        some.append(found[0])
+    assert any(some[0]) and not any(some[2]) and sum(some[1]) < sum(some[0])
+
+
+@pytest.mark.usefixtures("_bounds_alone")
+@pytest.mark.parametrize("free", [False, True])
+def test_rows_of_open_choices_are_looked_at_by_themselves(free: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With no hot row, no leaf and no refit; what they prove is so, and a choice that no such row has stays open."""
+    monkeypatch.setattr(tree_module, "FORMED", 0)
+    said = {(many, most): 0 for many, most in ((1, 0), (1, 64), (4, 64))}
+    true = 0
+    for seed in range(6):
+        head, refits = drawn(seed, free, 12, 0.3)
+        stays, arrays = refits.stays(2), proposed(refits, [], [])
+        true += int(stays.sum())
+        for many, most in said:
+            monkeypatch.setattr(aside, "MANY", many)
+            monkeypatch.setattr(aside, "MOST", most)
+            found = np.array(check(head, arrays))
+            assert not (found & ~stays).any()
+            said[many, most] += int(found.sum())
+    assert said[1, 0] < said[1, 64] and said[1, 0] <= said[4, 64] <= said[1, 64] and said[1, 64] > 0.7 * true
+
+
+@pytest.mark.parametrize("kind", [OverflowError, ValueError])
+def test_numbers_beyond_doubles_at_a_child_prove_nothing(
+    kind: type[Exception], monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    head, _, part = searched(1, False)
+    honest, last = Children.left, int(part.arrays["hot"][-1])
+
+    def left(self: Children, out: int, *others: Any) -> set[int]:
+        if out == last:
+            raise kind
+        return honest(self, out, *others)
+
+    assert any(check(head, dict(part.arrays)))
+    monkeypatch.setattr(Children, "left", left)
+    assert not any(check(head, dict(part.arrays)))
+
+
 @cache
 def example() -> tuple[Head, Refits, Arrays, list[int]]:
     """A certificate without whose hot row, or without one of whose leaves, something is not proved by bounds."""
     patch = pytest.MonkeyPatch()
     patch.setattr(leaves_module, "OWN", 0)
+    patch.setattr(aside, "MOST", 0)
     for seed in range(60):
         head, refits = drawn(seed, False, 12, 0.1)
         some = longest(refits, 6)
@@ -65,8 +162,9 @@ def example() -> tuple[Head, Refits, Arrays, list[int]]:
 
 @pytest.fixture
 def _bounds_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The checker makes no refits of its own."""
+    """The checker makes no refits of its own, and looks at no row that the certificate does not name."""
     monkeypatch.setattr(leaves_module, "OWN", 0)
+    monkeypatch.setattr(aside, "MOST", 0)
 
 
 def without(arrays: Arrays, size: int, a: int) -> Arrays:
