@@ -32,6 +32,7 @@ CLASSES: Final[Mapping[str, str]] = {
     "box": "box:Box", "cells": "cells:Cells",
     "by_choice": "by_choice.method:ByChoice", "pair_tree": "pair_tree.method:PairTrees", "box_tree": "box_tree:BoxTree",
     "softmax_box": "softmax_box:SoftmaxBox", "softmax_by_choice": "softmax_by_choice.method:SoftmaxByChoice",
+    "softmax_labels": "softmax_labels.method:SoftmaxLabels",
     "softmax_pairs": "softmax_pairs.method:SoftmaxPairs",
     "softmax_tree": "softmax_tree:SoftmaxTree", "energy": "energy:Energy",
     "enumeration": "enumeration:Enumeration", "every_choice": "every_choice:EveryChoice"}

@@ -1,0 +1,207 @@
+"""D18 for changed labels: all choices roughly first, then those nearer that leave an evaluation row open.
+
+An evaluation row is proved as soon as no choice leaves it open. So some are proved after the first round, and the
+others in turn, those with fewest open choices first: whenever the time is up, what was proved holds.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from certify.finders.head.near.descent import Descent
+from certify.finders.head.near.leaves import Starts, parents, starts
+from certify.finders.head.refits import Node, Refitter
+from certify.format.errors import EnclosureError
+from certify.problem.limits import OutOfTime
+from certify.rigor.fp import Array
+from certify.systems.head.rows.change import Choices, RowChange
+from certify.systems.head.rows.head import Head, Whole
+from certify.systems.head.rows.refit import enclose_refits
+from certify.theorems.head.rows.flips import Found
+from certify.theorems.head.rows.method import Mask
+from certify.theorems.head.rows.softmax.centre import centre
+from certify.theorems.head.rows.softmax_labels.judge import Judge, judge_of
+from certify.theorems.jobs import AHEAD, Crew
+
+ROUNDS = (0.1, 0.01, 1e-3, 1e-4, 1e-5, 1e-6)
+"""Lengths of gradients that are aimed at in turn, in μ."""
+
+REFITTED = 1e-4
+"""From which of them on distances are also bounded without a matrix (D1), as it is there for choices of which no matrix
+knows enough."""
+
+SURE, FLIPS = 1e-6, 24
+"""Gradients of choices that flip, in μ; and how many evaluation rows that seem flipped are looked at together."""
+
+PILOT = 96
+"""Refits by which the matrices are chosen."""
+
+BATCH = 1 << 21
+"""Entries of outputs of a batch."""
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """Choices that are looked at together.
+
+    Attributes:
+        which: `(B,)` their numbers.
+        V: `(B, k, m)` where they are; None: at the start.
+        goal: what gradient is aimed at, in μ.
+        live: `(L,)` the evaluation rows in question.
+    """
+
+    which: Whole
+    V: Array | None
+    goal: float
+    live: Whole
+
+
+@dataclass(eq=False)
+class Search:
+    """The search.
+
+    Attributes:
+        head, change: the problem: one label is wrong.
+        left: seconds left.
+        why: what kept it from proving more, in words.
+        found: labels whose change flips evaluation rows.
+    """
+
+    head: Head
+    change: RowChange
+    left: Callable[[], float]
+    why: str = ""
+    found: Found = field(init=False)
+
+    def run(self, todo: Mask) -> Mask:
+        """Which points are proved to stay."""
+        self.found = Found(self.head)
+        self.todo = todo & (self.head.today >= 0)
+        self.all = every(self.head, self.change)
+        self.open = np.ones((len(self.all), len(todo)), dtype=bool)
+        try:
+            self._search()
+        except OutOfTime:
+            self.why = "its time was up"
+        except (EnclosureError, np.linalg.LinAlgError):
+            self.why = "a decomposition or a number was not finite"
+        return np.asarray(self.todo & ~self.open.any(axis=0) & ~self.found.flipped)
+
+    def _check(self) -> None:
+        if self.left() <= 0.0:
+            raise OutOfTime
+
+    def _search(self) -> None:
+        head, self.refitter = self.head, Refitter(self.head)
+        nothing = Choices(np.zeros((1, 0), np.int64), np.zeros((1, 0), np.int64))
+        self.root: Node = parents(self.refitter, nothing, self.refitter.V0[None])[0]
+        self.step = max(1, BATCH // (head.n * head.k))
+        some = np.unique(np.linspace(0, len(self.all) - 1, min(PILOT, len(self.all))).astype(np.int64))
+        judge = judge_of(head, centre(head, self.refitter.V0), self._nearer(Question(some, None, ROUNDS[0], some)),
+                         self.all.part(some))
+        if judge is None:
+            self.why = "the curvature of the unchanged head could not be bounded below"
+            return
+        self.judge: Judge = judge
+        self.V = np.empty((len(self.all), head.k, head.m), np.float32)
+        self.low, self.worst = np.full(len(self.todo), np.inf), np.full(len(self.todo), -1)
+        for number, goal in enumerate(ROUNDS):
+            which = self._in_turn() if number else np.arange(len(self.all))
+            if not len(which):
+                return
+            self._round(which, goal, again=number > 0)
+            self._flip()
+        self.why = self.why or "refits are not known near enough"
+
+    def _live(self) -> Mask:
+        return np.asarray(self.todo & ~self.found.flipped)
+
+    def _in_turn(self) -> Whole:
+        """Choices that leave a point open, those first that points need which few choices leave open."""
+        live = np.flatnonzero(self._live())
+        live = live[np.argsort(self.open[:, live].sum(axis=0), kind="stable")]
+        turn = np.full(len(self.all), len(live))
+        for place in range(len(live) - 1, -1, -1):
+            turn[self.open[:, live[place]]] = place
+        order = np.argsort(turn, kind="stable")
+        return np.asarray(order[turn[order] < len(live)])
+
+    def _round(self, which: Whole, goal: float, again: bool) -> None:
+        """Some choices, to gradients of a length."""
+        begun = deque[Question]()
+
+        def asked() -> Iterator[Question]:
+            for start in range(0, len(which), self.step):
+                live, some = self._live(), which[start : start + self.step]
+                if again:
+                    some = some[self.open[np.ix_(some, np.flatnonzero(live))].any(axis=1)]
+                    live &= self.open[some].any(axis=0)
+                if not len(some):
+                    continue
+                begun.append(Question(some, self.V[some].astype(np.float64) if again else None, goal,
+                                      np.flatnonzero(live)))
+                yield begun[-1]
+
+        def looked_at(question: Question) -> tuple[Array, Mask, Array]:
+            V = self._nearer(question)
+            open_, low = self.judge.look(self.all.part(question.which), V, question.live)
+            if question.goal <= REFITTED:
+                sides, _ = self.head.sides(V, enclose_refits(self.head, self.all.part(question.which), V),
+                                           question.live)
+                open_ &= sides != self.head.today[question.live]
+            return V.astype(np.float32), open_, low
+
+        with Crew(looked_at) as crew:
+            for V, open_, low in crew.all(asked(), AHEAD):
+                self._check()
+                done = begun.popleft()
+                self.V[done.which] = V
+                self.open[np.ix_(done.which, done.live)] &= open_
+                lowest = low.argmin(axis=0)
+                less = low.min(axis=0, initial=np.inf) < np.minimum(self.low[done.live], 0.0)
+                self.low[done.live[less]] = low[lowest[less], np.flatnonzero(less)]
+                self.worst[done.live[less]] = done.which[lowest[less]]
+                if ((self.low < 0.0) & self._live()).sum() >= FLIPS:
+                    self._flip()
+
+    def _nearer(self, question: Question) -> Array:
+        """Weights near the refits of some choices; nothing of them is trusted."""
+        head, choices = self.head, self.all.part(question.which)
+        with np.errstate(all="ignore"):
+            at = starts(head, [self.root], np.zeros(len(choices), np.int64), choices.rows[:, 0], choices.codes[:, 0])
+            V = self.root.V
+            if question.V is not None:
+                V = question.V
+                at = self._from(at, choices, V)
+            way = Descent(head, V, choices, at)
+            way.to(np.full(len(choices), question.goal * head.mu()[0]), self._check)
+        return np.where(np.isfinite(way.V), way.V, 0.0)
+
+    def _from(self, at: Starts, choices: Choices, V: Array) -> Starts:
+        """The same, from weights that are nearer."""
+        return replace(at, V=V - at.step(np.arange(len(V)), self.refitter.gradients(choices, V)))
+
+    def _flip(self) -> None:
+        """Of points that a candidate seems to flip the choice that does it most, refitted to the end (D1)."""
+        points = np.flatnonzero((self.low < 0.0) & self._live())
+        which = np.unique(self.worst[points])
+        which = which[which > 0]  # the first one changes nothing
+        self.low[points] = np.inf  # where it does not, a candidate of a later round may
+        for start in range(0, len(which), self.step):
+            some = which[start : start + self.step]
+            V = self._nearer(Question(some, self.V[some].astype(np.float64), SURE, points))
+            self.found.prove(self.all.part(some), V)
+
+
+def every(head: Head, change: RowChange) -> Choices:
+    """No change, a row with its own label, and all choices of one wrong one."""
+    assert head.label is not None
+    none = [(change.rows[0], int(head.label[change.rows[0]]))]
+    each = none + [(row, code) for row in change.rows for code in change.alternatives(head, row)]
+    rows, codes = (np.array(part, np.int64).reshape(-1, 1) for part in zip(*each, strict=True))
+    return Choices(rows, codes)
