@@ -1,7 +1,8 @@
 """D18 for changed labels: all choices roughly first, then those nearer that leave an evaluation row open.
 
-An evaluation row is proved as soon as no choice leaves it open. So some are proved after the first round, and the
-others in turn, those with fewest open choices first: whenever the time is up, what was proved holds.
+An evaluation row is proved as soon as no choice leaves it open. After the first round they are taken in turn, those
+with fewest open choices first, and the choices that leave the next ones open are looked at until nothing more is to be
+gained: whenever the time is up, what was proved holds.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ REFITTED = 1e-4
 """From which of them on distances are also bounded without a matrix (D1), as it is there for choices of which no matrix
 knows enough."""
 
-SURE, FLIPS = 1e-6, 24
-"""Gradients of choices that flip, in μ; and how many evaluation rows that seem flipped are looked at together."""
+SURE, FLIPS = 2e-6, 24
+"""Gradients of choices that flip, in μ, more than the last of the rounds; and how many evaluation rows that seem flipped are looked at together."""
 
 PILOT = 96
 """Refits by which the matrices are chosen."""
@@ -83,7 +84,7 @@ class Search:
         self.found = Found(self.head)
         self.todo = todo & (self.head.today >= 0)
         self.all = every(self.head, self.change)
-        self.open = np.ones((len(self.all), len(todo)), dtype=bool)
+        self.open, self.lost = np.ones((len(self.all), len(todo)), dtype=bool), np.zeros_like(todo)
         try:
             self._search()
         except OutOfTime:
@@ -110,26 +111,31 @@ class Search:
         self.judge: Judge = judge
         self.V = np.empty((len(self.all), head.k, head.m), np.float32)
         self.low, self.worst = np.full(len(self.todo), np.inf), np.full(len(self.todo), -1)
-        for number, goal in enumerate(ROUNDS):
-            which = self._in_turn() if number else np.arange(len(self.all))
-            if not len(which):
-                return
-            self._round(which, goal, again=number > 0)
-            self._flip()
-        self.why = self.why or "refits are not known near enough"
+        self._round(np.arange(len(self.all)), ROUNDS[0], again=False)
+        self._flip()
+        while len(which := self._next()):
+            for goal in ROUNDS[1:]:
+                self._round(which, goal, again=True)
+                self._flip()
+            self.lost |= self.open[which].any(axis=0) & self._live()
+        self.why = "refits are not known near enough" if (self.lost & ~self.found.flipped).any() else ""
 
     def _live(self) -> Mask:
+        return np.asarray(self._standing() & ~self.lost)
+
+    def _standing(self) -> Mask:
         return np.asarray(self.todo & ~self.found.flipped)
 
-    def _in_turn(self) -> Whole:
-        """Choices that leave a point open, those first that points need which few choices leave open."""
+    def _next(self) -> Whole:
+        """Choices that leave the next points open, of which few do, a batch at least; none if no point is open."""
         live = np.flatnonzero(self._live())
         live = live[np.argsort(self.open[:, live].sum(axis=0), kind="stable")]
-        turn = np.full(len(self.all), len(live))
-        for place in range(len(live) - 1, -1, -1):
-            turn[self.open[:, live[place]]] = place
-        order = np.argsort(turn, kind="stable")
-        return np.asarray(order[turn[order] < len(live)])
+        some = np.zeros(len(self.all), dtype=bool)
+        for point in live:
+            some |= self.open[:, point]
+            if some.sum() >= self.step:
+                break
+        return np.flatnonzero(some)
 
     def _round(self, which: Whole, goal: float, again: bool) -> None:
         """Some choices, to gradients of a length."""
@@ -166,7 +172,7 @@ class Search:
                 less = low.min(axis=0, initial=np.inf) < np.minimum(self.low[done.live], 0.0)
                 self.low[done.live[less]] = low[lowest[less], np.flatnonzero(less)]
                 self.worst[done.live[less]] = done.which[lowest[less]]
-                if ((self.low < 0.0) & self._live()).sum() >= FLIPS:
+                if ((self.low < 0.0) & self._standing()).sum() >= FLIPS:
                     self._flip()
 
     def _nearer(self, question: Question) -> Array:
@@ -180,7 +186,10 @@ class Search:
                 at = self._from(at, choices, V)
             way = Descent(head, V, choices, at)
             way.to(np.full(len(choices), question.goal * head.mu()[0]), self._check)
-        return np.where(np.isfinite(way.V), way.V, 0.0)
+            found = np.where(np.isfinite(way.V), way.V, 0.0)
+            if question.goal <= ROUNDS[-1]:  # a last few, whose points lie near a tie
+                found = self.refitter.newton(choices, found, 0.0, self._check)
+        return found
 
     def _from(self, at: Starts, choices: Choices, V: Array) -> Starts:
         """The same, from weights that are nearer."""
@@ -188,7 +197,7 @@ class Search:
 
     def _flip(self) -> None:
         """Of points that a candidate seems to flip the choice that does it most, refitted to the end (D1)."""
-        points = np.flatnonzero((self.low < 0.0) & self._live())
+        points = np.flatnonzero((self.low < 0.0) & self._standing())
         which = np.unique(self.worst[points])
         which = which[which > 0]  # the first one changes nothing
         self.low[points] = np.inf  # where it does not, a candidate of a later round may

@@ -100,25 +100,29 @@ def test_time_that_is_up_at_any_call(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_point_is_proved_when_the_last_choice_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every round leaves some choices open, those of points that few leave open are next, and the time ends in it."""
+    """Choices of points that few leave open are next; what they leave open to the end is lost, and the time ends."""
     head, change, _ = few(monkeypatch)
-    turns: list[list[int]] = []
+    turns: list[tuple[list[int], float]] = []
 
     def round_(self: search.Search, which: Array, goal: float, again: bool) -> None:
-        turns.append(which.tolist())
-        if again:
-            self.open[which[0]] = False  # the first in turn is all that there is time for
+        turns.append((which.tolist(), goal))
+        if not again:
+            self.open[:] = False
+            self.open[[3, 5, 9], 4] = self.open[[5, 8], 7] = self.open[2, 11] = self.open[4, 13] = True
+            self.found.point[20] = -2
+        elif goal == search.ROUNDS[1]:
+            self.open[which[which != 4]] = False
+        if len(turns) == 1 + 3 * 5 + 1:
             raise OutOfTime
-        self.open[:] = False
-        self.open[[3, 5, 9], 4] = self.open[[5, 8], 7] = self.open[2, 11] = True
-        self.found.point[20] = -2
 
     monkeypatch.setattr(search.Search, "_round", round_)
+    monkeypatch.setattr(search, "BATCH", 42)  # one choice is a batch
     s = search.Search(head, change, lambda: 1e9)
     with np.errstate(all="ignore"):
         good = s.run(head.today >= 0)
-    assert turns == [list(range(29)), [2, 5, 8, 3, 9]] and s.why == "its time was up"
-    assert np.flatnonzero(~good).tolist() == [4, 7, 20]
+    order = [which for which, goal in turns if goal in search.ROUNDS[:2]]
+    assert order == [list(range(29)), [2], [4], [5, 8], [3, 9]] and s.why == "its time was up"
+    assert np.flatnonzero(~good).tolist() == [13, 20]
 
 
 def test_no_number_is_no_proof() -> None:
