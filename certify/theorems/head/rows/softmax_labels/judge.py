@@ -19,6 +19,9 @@ from certify.theorems.head.rows.softmax_by_choice.candidates import Lines, lines
 from certify.theorems.head.rows.softmax_by_choice.metric import Metric, as_it_is, metric
 from certify.theorems.head.rows.softmax_by_choice.sums import Base, Found, at_weights, base_of
 
+SPARE = 1.01
+"""Times lengths of evaluation rows: what is proved is to hold with a little to spare, for a checker's own roundings."""
+
 PARTS = (0.05, 0.5), (0.02, 0.1)
 """Of what refits leave of a row's curvature: the share of them that leave less, and how much of it counts. Of the first
 matrix distances are shorter, the second one knows some of nearly every refit."""
@@ -31,7 +34,7 @@ class Judge:
     Attributes:
         head: the head.
         base: outputs at the centre, which all matrices share.
-        metrics: the matrices; `lengths` `(N, k − 1)` for each.
+        metrics: the matrices; `lengths` `(N, k − 1)` for each, with room.
         lines: all evaluation rows.
     """
 
@@ -40,6 +43,10 @@ class Judge:
     metrics: tuple[Metric, ...]
     lengths: tuple[Array, ...]
     lines: Lines
+
+    def parts(self) -> Array:
+        """`(M, n)` what of each row's curvature is in each of the matrices, exactly."""
+        return np.array([m.h for m in self.metrics])
 
     def look(self, choices: Choices, W: Array, live: Whole) -> tuple[Mask, Array]:
         """What candidates leave open of some evaluation rows.
@@ -89,4 +96,4 @@ def judge_of(head: Head, c: Centre, V: Array, choices: Choices) -> Judge | None:
     made = [metric(c, part * np.quantile(e, share, axis=1)) for share, part in PARTS]
     metrics = tuple(m for m in made if m is not None)
     lines = lines_of(head, np.arange(len(head.points)))
-    return Judge(head, base, metrics, tuple(lines.lengths(m) for m in metrics), lines) if metrics else None
+    return Judge(head, base, metrics, tuple(SPARE * lines.lengths(m) for m in metrics), lines) if metrics else None

@@ -22,7 +22,7 @@ matrix that one look at all rows forms between two looks at the clock."""
 
 
 class SoftmaxLabels(Method):
-    """One changed label of a softmax head (D18). No certificate states it: it has no checker."""
+    """One changed label of a softmax head (D18)."""
 
     name: ClassVar[str] = "softmax_labels"
 
@@ -52,4 +52,4 @@ class SoftmaxLabels(Method):
         search = Search(head, change, budget.share(SHARE).left)
         with np.errstate(all="ignore"):
             proved = search.run(todo)
-        return Part(self.name, proved, {}, search.found.flips(), why=search.why)
+        return Part(self.name, proved, search.arrays() if proved.any() else {}, search.found.flips(), why=search.why)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from certify.finders.head.near.descent import Descent
 from certify.finders.head.near.leaves import Starts, parents, starts
@@ -34,6 +35,9 @@ ROUNDS = (0.1, 0.01, 1e-3, 1e-4, 1e-5, 1e-6)
 REFITTED = 1e-4
 """From which of them on distances are also bounded without a matrix (D1), as it is there for choices of which no matrix
 knows enough."""
+
+EXACT = 1e-3
+"""From which of them on weights are kept in eight bytes: four bytes leave a gradient about as long."""
 
 SURE, FLIPS = 2e-6, 24
 """Gradients of choices that flip, in μ, more than the last of the rounds; and how many evaluation rows that seem flipped are looked at together."""
@@ -71,6 +75,8 @@ class Search:
         left: seconds left.
         why: what kept it from proving more, in words.
         found: labels whose change flips evaluation rows.
+        exact: by number of a choice its weights where four bytes are not enough; at the first, no change, all matrices
+            have their centre.
     """
 
     head: Head
@@ -78,6 +84,7 @@ class Search:
     left: Callable[[], float]
     why: str = ""
     found: Found = field(init=False)
+    exact: dict[int, Array] = field(default_factory=dict)
 
     def run(self, todo: Mask) -> Mask:
         """Which points are proved to stay."""
@@ -109,7 +116,9 @@ class Search:
             self.why = "the curvature of the unchanged head could not be bounded below"
             return
         self.judge: Judge = judge
-        self.V = np.empty((len(self.all), head.k, head.m), np.float32)
+        self.V = np.zeros((len(self.all), head.k, head.m), np.float32)
+        self.V[0] = self.refitter.V0
+        self.exact[0] = self.refitter.V0
         self.low, self.worst = np.full(len(self.todo), np.inf), np.full(len(self.todo), -1)
         self._round(np.arange(len(self.all)), ROUNDS[0], again=False)
         self._flip()
@@ -146,34 +155,47 @@ class Search:
                 live, some = self._live(), which[start : start + self.step]
                 if again:
                     some = some[self.open[np.ix_(some, np.flatnonzero(live))].any(axis=1)]
-                    live &= self.open[some].any(axis=0)
                 if not len(some):
                     continue
-                begun.append(Question(some, self.V[some].astype(np.float64) if again else None, goal,
-                                      np.flatnonzero(live)))
+                begun.append(Question(some, self._weights(some) if again else None, goal, np.flatnonzero(live)))
                 yield begun[-1]
 
         def looked_at(question: Question) -> tuple[Array, Mask, Array]:
             V = self._nearer(question)
+            if question.goal > EXACT:
+                V = V.astype(np.float32).astype(np.float64)
+            V[question.which == 0] = self.refitter.V0
             open_, low = self.judge.look(self.all.part(question.which), V, question.live)
             if question.goal <= REFITTED:
                 sides, _ = self.head.sides(V, enclose_refits(self.head, self.all.part(question.which), V),
                                            question.live)
                 open_ &= sides != self.head.today[question.live]
-            return V.astype(np.float32), open_, low
+            return V, open_, low
 
         with Crew(looked_at) as crew:
             for V, open_, low in crew.all(asked(), AHEAD):
                 self._check()
                 done = begun.popleft()
                 self.V[done.which] = V
-                self.open[np.ix_(done.which, done.live)] &= open_
+                self.exact |= dict(zip(done.which.tolist(), V, strict=True)) if done.goal <= EXACT else {}
+                # what is proved is so of the weights that are kept: a point that others proved is looked at again
+                self.open[np.ix_(done.which, done.live)] = open_
                 lowest = low.argmin(axis=0)
                 less = low.min(axis=0, initial=np.inf) < np.minimum(self.low[done.live], 0.0)
                 self.low[done.live[less]] = low[lowest[less], np.flatnonzero(less)]
                 self.worst[done.live[less]] = done.which[lowest[less]]
                 if ((self.low < 0.0) & self._standing()).sum() >= FLIPS:
                     self._flip()
+
+    def _weights(self, which: Whole) -> Array:
+        """Those of some choices that are kept."""
+        return np.array([self.exact.get(b, self.V[b]) for b in which.tolist()], np.float64)
+
+    def arrays(self) -> dict[str, NDArray[np.generic]]:
+        """What a checker needs: weights of all choices, those in eight bytes by number, and what of rows counts."""
+        again = np.array(sorted(self.exact), np.int64)
+        return {"weights": self.V.reshape(len(self.V), -1), "again": again,
+                "exact": np.array([self.exact[b].ravel() for b in again.tolist()]), "parts": self.judge.parts()}
 
     def _nearer(self, question: Question) -> Array:
         """Weights near the refits of some choices; nothing of them is trusted."""
@@ -203,7 +225,7 @@ class Search:
         self.low[points] = np.inf  # where it does not, a candidate of a later round may
         for start in range(0, len(which), self.step):
             some = which[start : start + self.step]
-            V = self._nearer(Question(some, self.V[some].astype(np.float64), SURE, points))
+            V = self._nearer(Question(some, self._weights(some), SURE, points))
             self.found.prove(self.all.part(some), V)
 
 

@@ -68,13 +68,21 @@ def data_of(head: Head, where: str) -> Data:
     Raises:
         Invalid: the theorem is not about this problem.
     """
-    about(head, where)  # cross-entropy of two classes and more, a fixed decay, rows that may change, and one that stays
     if head.relabels or not 1 <= head.count <= MOST:
         raise Invalid(where, "labels change" if head.relabels else f"{head.count} rows are deleted",
                       "pairs of single refits of a softmax head are for one or two deleted rows")
+    return in_numbers(head, where)
+
+
+def in_numbers(head: Head, where: str) -> Data:
+    """The head in exact numbers, whatever changes.
+
+    Raises:
+        Invalid: the loss is another one, rows carry weights, or inputs or targets are not of the kind that is needed.
+    """
+    about(head, where)  # cross-entropy of two classes and more, a fixed decay, rows that may change, and one that stays
     if head.weights is not None:
-        raise Invalid(where, "rows carry weights", "pairs of single refits of a softmax head are for rows that count "
-                      "the same")
+        raise Invalid(where, "rows carry weights", "this is proved for rows that count the same")
     if not all(sorted(y) == [0.0] * (head.k - 1) + [1.0] for y in head.targets):
         raise Invalid(where, "a target is no unit vector", "labels are needed")
     mu = head.mu()

@@ -1,0 +1,116 @@
+"""D18 for changed labels: every choice has weights near its refit, and keeps the labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from certify.check.limits.shares import shared
+from certify.check.reading.arrays import Array
+from certify.check.theorems.head.rows.enumeration import changes_of, others_of
+from certify.check.theorems.head.rows.head import Head
+from certify.check.theorems.head.rows.refitted.refit import Change, labels_after
+from certify.check.theorems.head.rows.softmax_labels.candidates import Candidates
+from certify.check.theorems.head.rows.softmax_labels.matrix import Matrix, matrix
+from certify.check.theorems.head.rows.softmax_pairs.centre import Centre, centre
+from certify.check.theorems.head.rows.softmax_pairs.data import Data, in_numbers
+from certify.check.theorems.head.rows.softmax_pairs.gradients import Gradients
+from certify.format.refusal import Invalid
+
+AT_ONCE, TOGETHER = 16, 64
+"""Choices of a batch, and batches that are shared among processes."""
+NAMES = {"weights", "again", "exact", "parts"}
+
+
+def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool]) -> list[bool]:
+    """Which evaluation rows keep today's label whichever one label is wrong, and if none is.
+
+    Args:
+        head: the head.
+        arrays: `weights`, `(choices, km)` for no change and every choice in the order of enumerations; of some, by
+            number, in `again` others that are used: `exact`, that of no change among them; `parts`, `(M, n)` what of
+            each row's curvature is in each of M matrices.
+        where: the claim, for messages.
+        asked: the rows in question.
+
+    Raises:
+        Invalid: the arrays do not fit, or the theorem is not about this problem.
+    """
+    if not head.relabels or head.count != 1:
+        raise Invalid(where, "another change than that of one label", "one label that changes is needed")
+    data, size = in_numbers(head, where), head.k * head.m
+    changes = list(changes_of(head))
+    if set(arrays) != NAMES:
+        raise Invalid(where, f"its arrays are {', '.join(sorted(arrays))}", f"{', '.join(sorted(NAMES))} are needed")
+    weights = arrays["weights"]
+    if weights.shape != (len(changes), size) or weights.kind != "f":
+        raise Invalid(f"{where}.weights", f"its shape is {weights.shape}", f"{len(changes)} choices of {size} weights "
+                      "are needed")
+    others = others_of(arrays, where, size)
+    if beyond := [number for number in others if not 0 <= number < len(changes)]:
+        raise Invalid(f"{where}.again", f"it names choice {beyond[0]}", f"there are {len(changes)}, numbered from 0")
+    if 0 not in others:
+        raise Invalid(f"{where}.again", "choice 0 is missing", "the weights of no change are needed in eight bytes")
+    if not all(sorted(row) == [0.0] * (head.k - 1) + [1.0] for row in head.codes.rows):
+        raise Invalid(where, "a label stands for no unit vector", "cross-entropy of classes is needed")
+    stays = [yes and old >= 0 for yes, old in zip(asked, data.today, strict=True)]
+    parts = _parts(arrays["parts"], data.n, where)
+    try:
+        c = centre(data, others[0], None)
+        matrices = [] if c is None else _matrices(c, parts, stays)
+    except (OverflowError, ValueError):  # numbers that no double holds: nothing is proved by matrices
+        c, matrices = None, []
+    gradients = None if c is None else Gradients(replace(c, tie=0.0))
+
+    def after(at: int, before: list[bool]) -> list[bool]:
+        some = range(at, min(at + AT_ONCE, len(changes)))
+        V = [others.get(b, weights.values[b * size : (b + 1) * size]) for b in some]
+        return _after(data, gradients, matrices, [changes[b] for b in some], V, before)
+
+    for start in range(0, len(changes), AT_ONCE * TOGETHER):
+        starts = range(start, min(start + AT_ONCE * TOGETHER, len(changes)), AT_ONCE)
+
+        def one(number: int, starts: range = starts, before: list[bool] = stays) -> list[bool]:
+            return after(starts[number], before)
+
+        stays = [all(some) for some in zip(*shared(one, len(starts)), strict=True)]
+    return stays
+
+
+def _parts(array: Array, n: int, where: str) -> list[list[float]]:
+    """By matrix what of each row's curvature is in it.
+
+    Raises:
+        Invalid: the shape is another one, or a number is not from 0 to 1.
+    """
+    if len(array.shape) != 2 or array.shape[1] != n or array.kind != "f" or not array.shape[0]:
+        raise Invalid(f"{where}.parts", f"its shape is {array.shape}", f"{n} numbers of each matrix are needed")
+    if not all(0.0 <= x <= 1.0 for x in array.values):
+        raise Invalid(f"{where}.parts", "a number is not from 0 to 1", "such are needed")
+    return [list(map(float, array.values[at * n : at * n + n])) for at in range(array.shape[0])]
+
+
+def _matrices(c: Centre, parts: list[list[float]], stays: list[bool]) -> list[Matrix]:
+    """Those that are proved to be some, for the points in question."""
+    found = [matrix(c, h, [j for j, yes in enumerate(stays) if yes]) for h in parts]
+    return [one for one in found if one is not None]
+
+
+def _after(data: Data, gradients: Gradients | None, matrices: Sequence[Matrix], changes: Sequence[Change], V: Sequence[Sequence[float]],
+           stays: list[bool]) -> list[bool]:
+    """Which points stay after some choices as well: by a matrix, or by distances without one (D1)."""
+    open_ = [{j for j, yes in enumerate(stays) if yes}] * len(changes)
+    if gradients is not None and matrices:
+        try:
+            found = Candidates(gradients, changes, V)
+            for one in matrices:
+                open_ = [a & b for a, b in zip(open_, one.open(found, open_), strict=True)]
+        except (OverflowError, ValueError):
+            pass  # nothing is proved by these
+    rest = [b for b, some in enumerate(open_) if some]
+    found_labels = labels_after(data.head, [changes[b] for b in rest], [V[b] for b in rest]) if rest else []
+    kept = list(stays)
+    for b, labels in zip(rest, found_labels, strict=True):
+        for j in open_[b]:
+            kept[j] = kept[j] and labels[j] == data.today[j]
+    return kept
