@@ -40,7 +40,8 @@ EXACT = 1e-3
 """From which of them on weights are kept in eight bytes: four bytes leave a gradient about as long."""
 
 SURE, FLIPS = 2e-6, 24
-"""Gradients of choices that flip, in μ, more than the last of the rounds; and how many evaluation rows that seem flipped are looked at together."""
+"""Gradients of choices that flip, in μ, more than the last of the rounds; and how many points that seem flipped
+are looked at together."""
 
 PILOT = 96
 """Refits by which the matrices are chosen."""
@@ -152,10 +153,10 @@ class Search:
 
         def asked() -> Iterator[Question]:
             for start in range(0, len(which), self.step):
-                live, some = self._live(), which[start : start + self.step]
+                live, some = self._standing(), which[start : start + self.step]
                 if again:
-                    some = some[self.open[np.ix_(some, np.flatnonzero(live))].any(axis=1)]
-                if not len(some):
+                    some = some[self.open[np.ix_(some, np.flatnonzero(self._live()))].any(axis=1)]
+                if not len(some) or not live.any():
                     continue
                 begun.append(Question(some, self._weights(some) if again else None, goal, np.flatnonzero(live)))
                 yield begun[-1]

@@ -15,6 +15,7 @@ from operator import sub, truediv
 from certify.check.theorems.head.rows.pair_tree.moved import size_of
 from certify.check.theorems.head.rows.pair_tree.numbers import UP, exps
 from certify.check.theorems.head.rows.refitted.refit import Change
+from certify.check.theorems.head.rows.softmax_labels.margins import Margins
 from certify.check.theorems.head.rows.softmax_pairs.centre import Centre
 from certify.check.theorems.head.rows.softmax_pairs.gradients import Gradients
 from certify.check.theorems.head.rows.softmax_pairs.moved import BLURRED, Cut, changes, cut, grown, strayed
@@ -51,12 +52,21 @@ class Candidates:
         gradients: at steps from the centre, whose tie has no part in them.
         choices: the changes, of one row at most.
         weights: floats, `km` each.
+        margins: of the evaluation rows in question.
     """
 
     gradients: Gradients
     choices: Sequence[Change]
     weights: Sequence[Sequence[float]]
+    margins: Margins
     known: list[Candidate] = field(default_factory=list)
+    _left: dict[int, list[array[float]]] = field(default_factory=dict)
+
+    def left(self, one: Candidate) -> list[array[float]]:
+        """By class at most the margins at a candidate."""
+        if one.at not in self._left:
+            self._left[one.at] = self.margins.at(one.cut)
+        return self._left[one.at]
 
     def __post_init__(self) -> None:
         free, c = self.gradients, self.gradients.c

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import ceil, inf, ldexp, log2, sqrt
-from operator import gt, mul, sub
-
-from flint import arb_mat, fmpz_mat
+from itertools import repeat
+from math import ceil, inf, log2
+from operator import gt, mul
 
 from certify.check.theorems.head.rows.pair_tree.curves import kept_part
 from certify.check.theorems.head.rows.pair_tree.numbers import UP
@@ -34,8 +34,7 @@ class Matrix:
         M: its inverse.
         long: by row at least `w_j`; `lever`: at least `ℓ_j`.
         wide: lengths up to which rows keep as much as θ.
-        points: evaluation rows, and for each at least `|x ⊗ (e_own − e_a)|_*` by class.
-        gaps: for each at most the margins at the centre by class; infinite for its own.
+        seen: by class, of each evaluation row in question at least `|x ⊗ (e_own − e_a)|_*`.
         known: by how far is looked θ, and `f(aw_j)/(θh_j)`, at most.
     """
 
@@ -45,21 +44,20 @@ class Matrix:
     long: list[float]
     lever: list[float]
     wide: float
-    points: dict[int, list[float]]
-    gaps: dict[int, list[float]]
+    seen: list[array[float]]
     known: dict[float, tuple[float, list[float]]] = field(default_factory=dict)
 
     def open(self, some: Candidates, wanted: Sequence[set[int]]) -> list[set[int]]:
         """By choice which of the points in question are not proved to keep their label."""
         found = [set(one) for one in wanted]
-        lengths = self.M.lengths([one.g for one in some.known], [one.size for one in some.known])
-        near = []
-        for one, length in zip(some.known, lengths, strict=True):
+        known = [one for one in some.known if wanted[one.at]]
+        for one, length in zip(known, self.M.lengths([x.g for x in known], [x.size for x in known]), strict=True):
             r = self.distance(one, (length + self.M.root * one.off) * UP)
-            if r < inf and wanted[one.at]:
-                near.append((one, r))
-        for (one, r), drops in zip(near, self._pushes([one for one, _ in near]), strict=True):
-            found[one.at] = {j for j in wanted[one.at] if not self._keeps(j, r, drops[j])}
+            if r < inf:
+                left = some.left(one)
+                taken = [map(mul, line, repeat(r * UP)) for line in self.seen]
+                good = [list(map(gt, x, y)) for x, y in zip(left, taken, strict=True)]
+                found[one.at] -= {j for j, *all_of in zip(some.margins.live, *good, strict=True) if all(all_of)}
         return found
 
     def distance(self, one: Candidate, left: float) -> float:
@@ -98,31 +96,6 @@ class Matrix:
         kappa = (t * (1.0 - weight) + total) * UP if weight < 1.0 else inf
         return theta * (1.0 - kappa) * DOWN
 
-    def _keeps(self, j: int, r: float, push: Sequence[float]) -> bool:
-        """Whether all margins of a point are above 0 within a distance of a candidate."""
-        seen = map(mul, self.points[j], [r * UP] * len(push))
-        return all(map(gt, map(sub, self.gaps[j], push), seen))
-
-    def _pushes(self, some: Sequence[Candidate]) -> list[dict[int, list[float]]]:
-        """By candidate and point at least what its step takes of each margin."""
-        data = self.c.data
-        k, p, t = data.k, data.p, data.points
-        whole, units = t.alone
-        across = fmpz_mat(whole).transpose()
-        found = []
-        for one in some:
-            lines = (fmpz_mat([one.cut.whole[a * p : a * p + p] for a in range(k)]) * across).tolist()
-            columns = {j: [float(int(line[j])) for line in lines] for j in self.points}
-            taken = {}
-            for j, z in columns.items():
-                unit = ldexp(1.0, units[j])
-                # a point in whole numbers is off by half a unit an entry, and of a difference doubles round
-                loose = (sqrt(p) * unit + 2.0**-50 * t.norms[j]) * one.cut.size * UP
-                mine, scale = z[data.today[j]], unit * ldexp(1.0, one.cut.unit)
-                taken[j] = [(x - mine) * scale + loose + 2.0**-48 * (abs(x) + abs(mine)) * scale for x in z]
-            found.append(taken)
-        return found
-
 
 def fading(x: float) -> float:
     """At most `(1 − e^−x)/x`, which falls: 1 at 0, and 0 for what is no number.
@@ -146,13 +119,7 @@ def matrix(c: Centre, h: Sequence[float], live: Sequence[int]) -> Matrix | None:
     if not all(x < inf for x in [*long, *lever]):
         return None
     wide = sorted(map(mul, h, long))[int(NEARLY_ALL * (data.n - 1))]
-    V = arb_mat([c.weights[a * data.p : (a + 1) * data.p] for a in range(data.k)])
-    outputs, at = (data.points.exact * V.transpose()).tolist(), found.blocks(data.points)
-    points, gaps = {}, {}
-    for j in live:
-        own, line = data.today[j], outputs[j]
-        points[j] = [at.seen(j, own, a) if a != own else 0.0 for a in range(data.k)]
-        differences = [line[own] - x for x in line]
-        gaps[j] = [inf if a == own else float(x.lower()) - abs(float(x.mid())) * 2.0**-48
-                   for a, x in enumerate(differences)]
-    return Matrix(c, list(h), found, long, lever, wide, points, gaps)
+    at = found.blocks(data.points)
+    seen = [array("d", [at.seen(j, data.today[j], a) if a != data.today[j] else 0.0 for j in live])
+            for a in range(data.k)]
+    return Matrix(c, list(h), found, long, lever, wide, seen)

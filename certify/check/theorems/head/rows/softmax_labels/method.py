@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from certify.check.limits.shares import shared
 from certify.check.reading.arrays import Array
@@ -11,8 +11,9 @@ from certify.check.theorems.head.rows.enumeration import changes_of, others_of
 from certify.check.theorems.head.rows.head import Head
 from certify.check.theorems.head.rows.refitted.refit import Change, labels_after
 from certify.check.theorems.head.rows.softmax_labels.candidates import Candidates
+from certify.check.theorems.head.rows.softmax_labels.margins import Margins
 from certify.check.theorems.head.rows.softmax_labels.matrix import Matrix, matrix
-from certify.check.theorems.head.rows.softmax_pairs.centre import Centre, centre
+from certify.check.theorems.head.rows.softmax_pairs.centre import centre
 from certify.check.theorems.head.rows.softmax_pairs.data import Data, in_numbers
 from certify.check.theorems.head.rows.softmax_pairs.gradients import Gradients
 from certify.format.refusal import Invalid
@@ -55,17 +56,12 @@ def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool
         raise Invalid(where, "a label stands for no unit vector", "cross-entropy of classes is needed")
     stays = [yes and old >= 0 for yes, old in zip(asked, data.today, strict=True)]
     parts = _parts(arrays["parts"], data.n, where)
-    try:
-        c = centre(data, others[0], None)
-        matrices = [] if c is None else _matrices(c, parts, stays)
-    except (OverflowError, ValueError):  # numbers that no double holds: nothing is proved by matrices
-        c, matrices = None, []
-    gradients = None if c is None else Gradients(replace(c, tie=0.0))
+    known = _known(data, others[0], parts, [j for j, yes in enumerate(stays) if yes])
 
     def after(at: int, before: list[bool]) -> list[bool]:
         some = range(at, min(at + AT_ONCE, len(changes)))
         V = [others.get(b, weights.values[b * size : (b + 1) * size]) for b in some]
-        return _after(data, gradients, matrices, [changes[b] for b in some], V, before)
+        return _after(data, known, [changes[b] for b in some], V, before)
 
     for start in range(0, len(changes), AT_ONCE * TOGETHER):
         starts = range(start, min(start + AT_ONCE * TOGETHER, len(changes)), AT_ONCE)
@@ -90,20 +86,34 @@ def _parts(array: Array, n: int, where: str) -> list[list[float]]:
     return [list(map(float, array.values[at * n : at * n + n])) for at in range(array.shape[0])]
 
 
-def _matrices(c: Centre, parts: list[list[float]], stays: list[bool]) -> list[Matrix]:
-    """Those that are proved to be some, for the points in question."""
-    found = [matrix(c, h, [j for j, yes in enumerate(stays) if yes]) for h in parts]
-    return [one for one in found if one is not None]
+@dataclass(frozen=True)
+class Known:
+    """What all choices share: gradients at steps, margins, and the matrices that are proved to be some."""
+
+    gradients: Gradients
+    margins: Margins
+    matrices: list[Matrix]
 
 
-def _after(data: Data, gradients: Gradients | None, matrices: Sequence[Matrix], changes: Sequence[Change], V: Sequence[Sequence[float]],
+def _known(data: Data, weights: Sequence[float], parts: list[list[float]], live: Sequence[int]) -> Known | None:
+    """All of it for the points in question; None where there is none."""
+    try:
+        if not live or (c := centre(data, weights, None)) is None:
+            return None
+        found = [matrix(c, h, live) for h in parts]
+        return Known(Gradients(replace(c, tie=0.0)), Margins(c, live), [one for one in found if one is not None])
+    except (OverflowError, ValueError):  # numbers that no double holds: nothing is proved by matrices
+        return None
+
+
+def _after(data: Data, known: Known | None, changes: Sequence[Change], V: Sequence[Sequence[float]],
            stays: list[bool]) -> list[bool]:
     """Which points stay after some choices as well: by a matrix, or by distances without one (D1)."""
     open_ = [{j for j, yes in enumerate(stays) if yes}] * len(changes)
-    if gradients is not None and matrices:
+    if known is not None:
         try:
-            found = Candidates(gradients, changes, V)
-            for one in matrices:
+            found = Candidates(known.gradients, changes, V, known.margins)
+            for one in known.matrices:
                 open_ = [a & b for a, b in zip(open_, one.open(found, open_), strict=True)]
         except (OverflowError, ValueError):
             pass  # nothing is proved by these

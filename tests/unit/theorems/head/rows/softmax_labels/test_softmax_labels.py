@@ -31,7 +31,7 @@ WRONG: dict[str, Wrong] = {
     "moves take no curvature": [(metric, "kept", lambda m, e, a, out: _kept(m, np.ones_like(e), a, out))],
     "nothing is lost on the way": [(metric, "mean_least", lambda r: np.ones_like(r))],
     "nothing is lost": [(metric, "level", lambda y, lever: 0.0 * y[0])],
-    "rows keep what their classes do in the mean": [(sums, "_shared", lambda base, g, e, least, rows, new: _shared(
+    "rows keep what their classes do in the mean": [(sums, "_shared", lambda base, g, e, least, rows, new=None: _shared(
         base, g, e, g.sum(axis=0) / base.centre.sum(axis=0), rows, new))],
     "labels as they were": [(judge, "at_weights", lambda base, rows, W, new: _at(base, rows, W, base.head.Y[rows]))],
     "the row is deleted": [(judge, "at_weights", lambda base, rows, W, new: _at(base, rows, W))],

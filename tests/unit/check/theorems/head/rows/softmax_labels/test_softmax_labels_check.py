@@ -12,7 +12,7 @@ from flint import ctx
 from certify.check.reading.arrays import Array as Stored
 from certify.check.theorems.head.rows import softmax_labels as checker
 from certify.check.theorems.head.rows.head import Head as BallHead
-from certify.check.theorems.head.rows.softmax_labels import candidates, matrix, method
+from certify.check.theorems.head.rows.softmax_labels import candidates, margins, matrix, method
 from certify.check.theorems.head.rows.softmax_pairs.centre import centre
 from certify.check.theorems.head.rows.softmax_pairs.data import in_numbers
 from certify.check.theorems.head.rows.softmax_pairs.gradients import Gradients
@@ -99,7 +99,7 @@ def test_a_run_that_was_cut_off_states_what_the_checker_derives(monkeypatch: pyt
 
 @pytest.mark.parametrize("seed", range(4))
 def test_every_refit_lies_within_what_a_matrix_says(seed: int) -> None:
-    """Candidates near refits, far from them and at the centre, in matrices with all curvature, little and drawn parts."""
+    """Candidates near refits, far from them and at the centre, in matrices with all curvature, little and drawn."""
     head, change = drawn(seed, seed > 1, 12, 8)
     each, rng = attack.choices_of(head, change.rows), np.random.default_rng(seed)
     V, checked = without(head, ()), as_checked(head, change.rows, 1)
@@ -113,7 +113,8 @@ def test_every_refit_lies_within_what_a_matrix_says(seed: int) -> None:
         assert c is not None
         gradients = Gradients(replace(c, tie=0.0))
         changes = [((int(i), int(d)),) for (i,), (d,) in zip(some.rows, some.codes, strict=True)]
-        at = candidates.Candidates(gradients, changes, [one.ravel().tolist() for one in away])
+        at = candidates.Candidates(gradients, changes, [one.ravel().tolist() for one in away],
+                                   margins.Margins(c, list(range(8))))
         for h in (np.ones(12), np.full(12, 0.01), rng.random(12) ** 4):
             m = matrix.matrix(c, h.tolist(), list(range(8)))
             assert m is not None
@@ -193,8 +194,7 @@ WRONG: dict[str, tuple[object, str, Any]] = {
     "moves take no curvature": (matrix.Matrix, "kept", lambda self, e, a: _kept(self, [1.0] * len(e), a)),
     "nothing is lost on the way": (matrix, "fading", lambda x: 1.0),
     "half of the gradient": (matrix.Matrix, "distance", lambda self, one, left: _distance(self, one, 0.5 * left)),
-    "steps move no margin": (matrix.Matrix, "_pushes", lambda self, some: [
-        {j: [0.0] * self.c.data.k for j in self.points} for _ in some]),
+    "steps move no margin": (margins.Margins, "at", lambda self, cut: self.room),
     "nothing is lost": (matrix.Matrix, "kept", lambda self, e, a: 1.0),
 }
 _kept, _distance = matrix.Matrix.kept, matrix.Matrix.distance
