@@ -45,7 +45,8 @@ def changed_label_softmax(rng: np.random.Generator) -> Outcome:
 def _candidates(rng: np.random.Generator, head: Head, V: Array) -> bool:
     """Some choices in one matrix, and by the matrices that are chosen; whether anything was proved of one."""
     choices = choices_of(head, tuple(range(head.n)))
-    some = choices.part(rng.choice(len(choices), 6, replace=False))
+    at = rng.choice(len(choices), 6, replace=False)
+    some = Choices(choices.rows[at], choices.codes[at])
     refits = np.array([relabelled(head, int(i), int(c)) for (i,), (c,) in zip(some.rows, some.codes, strict=True)])
     away = 10.0 ** rng.uniform(-4.0, -0.3, len(some)) * (rng.random(len(some)) < 0.8)
     W = refits + away[:, None, None] * rng.standard_normal(refits.shape)

@@ -112,7 +112,7 @@ class Search:
         self.step = max(1, BATCH // (head.n * head.k))
         some = np.unique(np.linspace(0, len(self.all) - 1, min(PILOT, len(self.all))).astype(np.int64))
         judge = judge_of(head, centre(head, self.refitter.V0), self._nearer(Question(some, None, ROUNDS[0], some)),
-                         self.all.part(some))
+                         self._of(some))
         if judge is None:
             self.why = "the curvature of the unchanged head could not be bounded below"
             return
@@ -129,6 +129,10 @@ class Search:
                 self._flip()
             self.lost |= self.open[which].any(axis=0) & self._live()
         self.why = "refits are not known near enough" if (self.lost & ~self.found.flipped).any() else ""
+
+    def _of(self, which: Whole) -> Choices:
+        """Some of the choices."""
+        return Choices(self.all.rows[which], self.all.codes[which])
 
     def _live(self) -> Mask:
         return np.asarray(self._standing() & ~self.lost)
@@ -166,9 +170,9 @@ class Search:
             if question.goal > EXACT:
                 V = V.astype(np.float32).astype(np.float64)
             V[question.which == 0] = self.refitter.V0
-            open_, low = self.judge.look(self.all.part(question.which), V, question.live)
+            open_, low = self.judge.look(self._of(question.which), V, question.live)
             if question.goal <= REFITTED:
-                sides, _ = self.head.sides(V, enclose_refits(self.head, self.all.part(question.which), V),
+                sides, _ = self.head.sides(V, enclose_refits(self.head, self._of(question.which), V),
                                            question.live)
                 open_ &= sides != self.head.today[question.live]
             return V, open_, low
@@ -200,7 +204,7 @@ class Search:
 
     def _nearer(self, question: Question) -> Array:
         """Weights near the refits of some choices; nothing of them is trusted."""
-        head, choices = self.head, self.all.part(question.which)
+        head, choices = self.head, self._of(question.which)
         with np.errstate(all="ignore"):
             at = starts(head, [self.root], np.zeros(len(choices), np.int64), choices.rows[:, 0], choices.codes[:, 0])
             V = self.root.V
@@ -227,7 +231,7 @@ class Search:
         for start in range(0, len(which), self.step):
             some = which[start : start + self.step]
             V = self._nearer(Question(some, self._weights(some), SURE, points))
-            self.found.prove(self.all.part(some), V)
+            self.found.prove(self._of(some), V)
 
 
 def every(head: Head, change: RowChange) -> Choices:

@@ -18,7 +18,7 @@ from certify.check.theorems.head.rows.softmax_pairs.data import in_numbers
 from certify.check.theorems.head.rows.softmax_pairs.gradients import Gradients
 from certify.format.refusal import Invalid
 from certify.rigor.fp import Array
-from certify.systems.head.rows.change import RowChange
+from certify.systems.head.rows.change import Choices, RowChange
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.softmax_labels import search
 from tests.containment import heads_softmax_labels as attack
@@ -103,7 +103,8 @@ def test_every_refit_lies_within_what_a_matrix_says(seed: int) -> None:
     head, change = drawn(seed, seed > 1, 12, 8)
     each, rng = attack.choices_of(head, change.rows), np.random.default_rng(seed)
     V, checked = without(head, ()), as_checked(head, change.rows, 1)
-    some = each.part(np.sort(rng.choice(len(each), 8, replace=False)))
+    chosen = np.sort(rng.choice(len(each), 8, replace=False))
+    some = Choices(each.rows[chosen], each.codes[chosen])
     W = np.array([attack.relabelled(head, int(i), int(c)) for (i,), (c,) in zip(some.rows, some.codes, strict=True)])
     away = W + 10.0 ** rng.uniform(-4.0, -0.5, 8)[:, None, None] * rng.standard_normal(W.shape)
     away[0] = V
