@@ -142,7 +142,8 @@ def _solution(
             return {}  # nothing could need one
         from certify.check.reading.side import read_side
         found = read_side(claims, base, problem, witness)
-        if any(f".{method}." in name for name in found for method in ("pair_tree", "softmax_pairs", "by_choice")):
+        if any(f".{method}." in name for name in found for method in ("pair_tree", "softmax_pairs", "by_choice",
+                                                                    "softmax_labels")):
             afford(problem, claims, True, found)
         return found
 
