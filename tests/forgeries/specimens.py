@@ -200,7 +200,8 @@ RADIUS = SET + "radius = 0.05\n"
 
 MAKERS: Final[Mapping[str, Make]] = MappingProxyType({
     **{name.replace("_", "-"): partial(by_method, name) for name in BY_METHOD},
-    "by-choice": by_choices, "softmax-labels": by_labels, "sums": by_sums, "weights-by-boxes": partial(not_counted, TWO, True),
+    "by-choice": by_choices, "softmax-labels": by_labels, "sums": by_sums,
+    "weights-by-boxes": partial(not_counted, TWO, True),
     "weights-by-norms": partial(not_counted, TWO, False), "outputs-by-boxes": partial(not_counted, OUTPUTS, True),
     "outputs-by-norms": partial(not_counted, OUTPUTS, False), "values-by-boxes": partial(not_counted, VALUES, True),
     "noise-weights": partial(question, replace(TWO, change=NOISE)),

@@ -155,8 +155,8 @@ def test_wrong_labels_of_several_classes_are_estimated_by_their_choices():
     start = "stable_predictions.rows.softmax_labels."
     digits = SimpleNamespace(features=[[0.0] * 64] * 1347, evaluation=[[0.0] * 64] * 450, outputs=10)
     parts = Array((2, 1347), (0.5,) * 2694, "f")
-    none, some = (labels(digits, {f"{start}parts": parts, f"{start}weights": Array((count, 650), (), "f")}, start).seconds
-                  for count in (0, 480))
+    weights = [Array((count, 650), (), "f") for count in (0, 480)]
+    none, some = (labels(digits, {f"{start}parts": parts, f"{start}weights": one}, start).seconds for one in weights)
     assert 3 < none < 13 and 5 < some - none < 20
     labels(digits, {f"{start}parts": parts}, start)  # no weights: that is said when it is read
 

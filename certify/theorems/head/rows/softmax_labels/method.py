@@ -52,4 +52,5 @@ class SoftmaxLabels(Method):
         search = Search(head, change, budget.share(SHARE).left)
         with np.errstate(all="ignore"):
             proved = search.run(todo)
-        return Part(self.name, proved, search.arrays() if proved.any() else {}, search.found.flips(), why=search.why)
+        return Part(self.name, proved, search.arrays() if proved.any() else {}, search.found.flips(), why=search.why,
+                    late=search.late)

@@ -74,7 +74,7 @@ class Search:
     Attributes:
         head, change: the problem: one label is wrong.
         left: seconds left.
-        why: what kept it from proving more, in words.
+        why: what kept it from proving more, in words; `late`: whether that was the time.
         found: labels whose change flips evaluation rows.
         exact: by number of a choice its weights where four bytes are not enough; at the first, no change, all matrices
             have their centre.
@@ -84,6 +84,7 @@ class Search:
     change: RowChange
     left: Callable[[], float]
     why: str = ""
+    late: bool = False
     found: Found = field(init=False)
     exact: dict[int, Array] = field(default_factory=dict)
 
@@ -96,7 +97,7 @@ class Search:
         try:
             self._search()
         except OutOfTime:
-            self.why = "its time was up"
+            self.why, self.late = "its time was up", True
         except (EnclosureError, np.linalg.LinAlgError):
             self.why = "a decomposition or a number was not finite"
         return np.asarray(self.todo & ~self.open.any(axis=0) & ~self.found.flipped)
