@@ -127,7 +127,7 @@ class Search:
         while len(which := self._next()):
             for goal in ROUNDS[1:]:
                 self._round(which, goal, again=True)
-                self._flip()
+                self._flip(min(goal, SURE))
             self.lost |= self.open[which].any(axis=0) & self._live()
         self.why = "refits are not known near enough" if (self.lost & ~self.found.flipped).any() else ""
 
@@ -223,7 +223,7 @@ class Search:
         """The same, from weights that are nearer."""
         return replace(at, V=V - at.step(np.arange(len(V)), self.refitter.gradients(choices, V)))
 
-    def _flip(self) -> None:
+    def _flip(self, goal: float = SURE) -> None:
         """Of points that a candidate seems to flip the choice that does it most, refitted to the end (D1)."""
         points = np.flatnonzero((self.low < 0.0) & self._standing())
         which = np.unique(self.worst[points])
@@ -231,7 +231,7 @@ class Search:
         self.low[points] = np.inf  # where it does not, a candidate of a later round may
         for start in range(0, len(which), self.step):
             some = which[start : start + self.step]
-            V = self._nearer(Question(some, self._weights(some), SURE, points))
+            V = self._nearer(Question(some, self._weights(some), goal, points))
             self.found.prove(self._of(some), V)
 
 
