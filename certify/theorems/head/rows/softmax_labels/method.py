@@ -10,7 +10,7 @@ from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.method import Budget, Mask, Method, Part
 from certify.theorems.head.rows.refitted.far import far
-from certify.theorems.head.rows.softmax_box import unmet
+from certify.theorems.head.rows.softmax_box import inexact, unmet
 from certify.theorems.head.rows.softmax_labels.search import Search
 
 SHARE = 0.97
@@ -34,8 +34,8 @@ class SoftmaxLabels(Method):
             return why
         if not far(head, change):
             return "of a head with so few weights every choice is refitted in less time"
-        if head.phi_rad.any() or head.points_rad.any():
-            return "it needs inputs of the last layer that are known exactly"
+        if why := inexact(head):
+            return why
         choices, size = change.choices(head, 1), head.k * head.m
         if choices * size > STORED or choices * len(head.points) > HELD:
             return f"there are {choices} choices, too many to hold the refits of all"
