@@ -22,6 +22,8 @@ NEARLY_ALL, LEAST, FARTHEST = 0.99, 2.0**-10, 500.0
 """Part of the rows that keep as much as θ; what of H has to be kept; and how far is looked at most."""
 DOWN, TINY = 1.0 - 2.0**-40, 2.0**-30
 """Less than what roundings leave; and more than what they take from a share."""
+SMALL = 2.0**-500
+"""Parts of curvatures up to which nothing is said to be kept: quotients by smaller ones may be infinite."""
 
 
 @dataclass
@@ -35,7 +37,7 @@ class Matrix:
         long: by row at least `w_j`; `lever`: at least `ℓ_j`.
         wide: lengths up to which rows keep as much as θ.
         seen: by class, of each evaluation row in question at least `|x ⊗ (e_own − e_a)|_*`.
-        known: by how far is looked θ, and `f(aw_j)/(θh_j)`, at most.
+        known: by how far is looked θ, and `f(aw_j)/(θh_j)`, at most; 0 where `θh_j` is tiny.
     """
 
     c: Centre
@@ -78,7 +80,7 @@ class Matrix:
         """At most `θ(1 − κ)`: `κ = t + Σ (y_j − t)₊ℓ_j`, `y_j = 1 − e_jf(aw_j)/(θh_j)`, for the best of all t."""
         if a not in self.known:
             theta = fading(self.wide * a * UP)
-            keeps = [fading(w * a * UP) * DOWN / (theta * x) if x > 0.0 else 0.0
+            keeps = [fading(w * a * UP) * DOWN / (theta * x) if theta * x > SMALL else 0.0
                      for w, x in zip(self.long, self.h, strict=True)]
             self.known[a] = theta, keeps
         theta, keeps = self.known[a]

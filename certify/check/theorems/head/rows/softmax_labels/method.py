@@ -20,6 +20,8 @@ from certify.format.refusal import Invalid
 
 AT_ONCE, TOGETHER = 16, 64
 """Choices of a batch, and batches that are shared among processes."""
+MATRICES = 8
+"""Most matrices, as each takes an inverse; runs state two."""
 NAMES = {"weights", "again", "exact", "parts"}
 
 
@@ -77,10 +79,12 @@ def _parts(array: Array, n: int, where: str) -> list[list[float]]:
     """By matrix what of each row's curvature is in it.
 
     Raises:
-        Invalid: the shape is another one, or a number is not from 0 to 1.
+        Invalid: the shape is another one, there are too many, or a number is not from 0 to 1.
     """
     if len(array.shape) != 2 or array.shape[1] != n or array.kind != "f" or not array.shape[0]:
         raise Invalid(f"{where}.parts", f"its shape is {array.shape}", f"{n} numbers of each matrix are needed")
+    if array.shape[0] > MATRICES:
+        raise Invalid(f"{where}.parts", f"there are {array.shape[0]} matrices", f"{MATRICES} at most are needed")
     if not all(0.0 <= x <= 1.0 for x in array.values):
         raise Invalid(f"{where}.parts", "a number is not from 0 to 1", "such are needed")
     return [list(map(float, array.values[at * n : at * n + n])) for at in range(array.shape[0])]
