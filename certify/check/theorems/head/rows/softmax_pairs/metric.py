@@ -87,7 +87,7 @@ class Metric:
         `|x·X_abx − ⟨X_ab, Ŝ⟩| ≤ |X_ab|_F|Ŝ − xxᵀ|_F`, and `|X_ab|_F ≤ √p‖X‖`. What underflows is less than `2^−1060`
         of a square, for which :func:`rooted` has LOST.
         """
-        k, p, root = self.c.data.k, self.c.data.p, arb(self.c.data.p).sqrt()
+        k, root = self.c.data.k, arb(self.c.data.p).sqrt()
         K: list[list[list[float]]] = []
         loose: list[float] = []
         for part in t.squares():

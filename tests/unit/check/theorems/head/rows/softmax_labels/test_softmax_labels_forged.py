@@ -116,16 +116,25 @@ def test_every_group_of_choices_is_looked_at(monkeypatch: pytest.MonkeyPatch) ->
     assert said(with_points(head, head.points[some]), forged(W, 8)) == [False, True]
 
 
+def widened(head: Head) -> Head:
+    """With a feature before the others that is 0 of all training rows: weights of it are 0."""
+    nothing = np.zeros((head.n, 1))
+    points = np.c_[np.ones(len(head.points)), head.points]
+    return replace(with_points(head, points), phi=np.c_[nothing, head.phi], V=np.c_[nothing[: head.k], head.V],
+                   decayed=np.r_[True, head.decayed])
+
+
 def test_weights_without_sense_prove_no_other_choice() -> None:
-    """Of a batch of which one choice has weights that overflow another one moves points."""
-    head = made(4, 8, 4000)
+    """Of a batch of which one choice has weights that no step in whole numbers leads to others move points."""
+    head = widened(made(4, 8, 4000))
     W, least = by_choice(head)
     some = moved_by(least, slice(6, 9))[:5]
     assert len(some)
     part = with_points(head, head.points[some])
-    for size in (1e300, np.inf, np.nan):
+    for size in (1e300, np.inf, np.nan, 5e-324):
         other = W.copy()
-        other[2] = size
+        other[2] = W[0] if size < 1.0 else size
+        other[2, 0, 0] = size
         assert not any(said(part, forged(other, 8)))
 
 

@@ -27,7 +27,8 @@ LOST = 2.0**-499
 def at_scale(head: Head, S: int, points: Array) -> Head:
     """The same problem in another unit: training rows times `2^S`, and other evaluation rows."""
     return replace(head, phi=np.ldexp(head.phi, S), V=np.ldexp(head.V, -S),
-                   weight_decay=float(np.ldexp(head.weight_decay, 2 * S)), points=points, points_rad=np.zeros(len(points)))
+                   weight_decay=float(np.ldexp(head.weight_decay, 2 * S)), points=points,
+                   points_rad=np.zeros(len(points)))
 
 
 @pytest.mark.parametrize("S", [-95, 0, 300, 430])
