@@ -42,10 +42,9 @@ TURNS, GOAL, ROUGH, AT_ONCE = 25, 1e-3, 0.005, 32
 """Corrections of single refits at most; how short their gradients are to be, in the norm of the inverse; how long, in
 that of weights, they are too long; and how many are made at a time."""
 
-SLABS, RECENT, EARLY, PUT_OFF = 60, 0.7, 8, 0.1
-"""Slabs like the last ones that all others take as long as, or less; how long the last ones are remembered; how many,
-which find what flips, tell nothing of the others; and what part of the evaluation rows is put off where there is less
-time."""
+LATER, RECENT, EARLY, BEGUN = 3.0, 0.7, 8, 0.25
+"""Later slabs in the time of one of the last ones; how long the last ones are remembered; how many, which find what
+flips, tell nothing of the others; and what part of the evaluation rows is never put off for want of time."""
 
 FAR = 2.0 ** np.arange(-9.0, 2.0)
 """How far is looked around the centre for rows without steps."""
@@ -146,8 +145,8 @@ class Search:
         return W
 
     def _slabs(self, s: Singles, need: Whole, points: Whole) -> None:
-        """The slabs for some points, those that bear least first, some of which are put off if the time is short."""
-        each, jobs = 0.0, min(JOBS.get(), AHEAD)
+        """The slabs for some points; those that need more of them than there is time for are put off."""
+        each, jobs, least = 0.0, min(JOBS.get(), AHEAD), float(np.quantile(need[points], BEGUN))
         begun = deque[tuple[int, Whole]]()
 
         def asked() -> Iterator[tuple[int, Whole, Mask]]:
@@ -172,8 +171,8 @@ class Search:
                 done = points[self.open[points] & (need[points] == a + 1)]
                 self.proved[done] = True
                 each = spent if a == 0 else RECENT * each + (1.0 - RECENT) * spent
-                if a >= EARLY and len(points) > 1 and each / jobs * min(int(need[live].max()) - a, SLABS) > self.left():
-                    points = points[max(1, int(PUT_OFF * len(points))) :]
+                if a >= EARLY and each > 0.0:
+                    points = points[need[points] <= max(a + LATER * self.left() * jobs / each, least)]
 
 
 def pulls(m: Metric, c: Centre) -> Array:
