@@ -104,7 +104,9 @@ class Search:
         lines, lengths = lines_of(head, at), np.full((len(self.open), head.k - 1), np.inf)
         lengths[at] = lines.lengths(root)
         bear, need = bears(root, lines, lengths[at]), np.full(len(self.open), len(order) + 1)
-        need[at] = np.minimum(needed(tail(root, c, order, pull), bear), self._by_less(root, c, order, lines))
+        need[at] = needed(tail(root, c, order, pull), bear)
+        self.proved |= self.open & (need == 0)  # whatever time there is for more
+        need[at] = np.minimum(need[at], self._by_less(root, c, order, lines))
         self.open &= need <= len(order)
         self.proved |= self.open & (need == 0)
         self._check()

@@ -80,7 +80,7 @@ def found_of(base: Base, choices: Choices, W: Array) -> Found:
     return at_weights(base, choices.rows, W, codes[choices.codes])
 
 
-def judge_of(head: Head, c: Centre, V: Array, choices: Choices) -> Judge | None:
+def judge_of(head: Head, c: Centre, V: Array, choices: Choices, step: int = 64) -> Judge | None:
     """The matrices by some refits, of which nothing is trusted; None where no matrix is proved to be one.
 
     Args:
@@ -88,11 +88,13 @@ def judge_of(head: Head, c: Centre, V: Array, choices: Choices) -> Judge | None:
         c: the unchanged head.
         V: `(B, k, m)` weights near some refits.
         choices: of which changes.
+        step: how many of them are looked at together.
     """
     c = as_it_is(c)
     if (first := metric(c, np.ones(head.n))) is None or (base := base_of(first, c.V)) is None:
         return None
-    e = np.clip(found_of(base, choices, V).e, 0.0, 1.0)
+    some = [slice(start, start + step) for start in range(0, len(V), step)]
+    e = np.clip(np.concatenate([found_of(base, choices.part(part), V[part]).e for part in some], axis=1), 0.0, 1.0)
     made = [metric(c, part * np.quantile(e, share, axis=1)) for share, part in PARTS]
     metrics = tuple(m for m in made if m is not None)
     lines = lines_of(head, np.arange(len(head.points)))

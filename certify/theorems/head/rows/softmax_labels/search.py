@@ -43,11 +43,11 @@ SURE, FLIPS = 2e-6, 24
 """Gradients of choices that flip, in μ, more than the last of the rounds; and how many points that seem flipped
 are looked at together."""
 
-PILOT = 96
-"""Refits by which the matrices are chosen."""
+PILOT, FEWEST, KEPT = 96, 8, 1 << 24
+"""Most refits by which the matrices are chosen, and fewest; and numbers of what these leave of all rows, at most."""
 
 BATCH = 1 << 21
-"""Entries of outputs of a batch."""
+"""Entries of outputs of a batch, of training rows or of evaluation rows."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,10 +110,11 @@ class Search:
         head, self.refitter = self.head, Refitter(self.head)
         nothing = Choices(np.zeros((1, 0), np.int64), np.zeros((1, 0), np.int64))
         self.root: Node = parents(self.refitter, nothing, self.refitter.V0[None])[0]
-        self.step = max(1, BATCH // (head.n * head.k))
-        some = np.unique(np.linspace(0, len(self.all) - 1, min(PILOT, len(self.all))).astype(np.int64))
-        judge = judge_of(head, centre(head, self.refitter.V0), self._nearer(Question(some, None, ROUNDS[0], some)),
-                         self._of(some))
+        self.step = max(1, BATCH // (max(head.n, len(head.points)) * head.k))
+        some = np.unique(np.linspace(0, len(self.all) - 1, self._pilots()).astype(np.int64))
+        parts = [some[start : start + self.step] for start in range(0, len(some), self.step)]
+        V = np.concatenate([self._nearer(Question(part, None, ROUNDS[0], part)) for part in parts])
+        judge = judge_of(head, centre(head, self.refitter.V0), V, self._of(some), self.step)
         if judge is None:
             self.why = "the curvature of the unchanged head could not be bounded below"
             return
@@ -130,6 +131,10 @@ class Search:
                 self._flip(min(goal, SURE))
             self.lost |= self.open[which].any(axis=0) & self._live()
         self.why = "refits are not known near enough" if (self.lost & ~self.found.flipped).any() else ""
+
+    def _pilots(self) -> int:
+        """How many refits the matrices are chosen by."""
+        return min(PILOT, max(FEWEST, KEPT // self.head.n), len(self.all))
 
     def _of(self, which: Whole) -> Choices:
         """Some of the choices."""
@@ -180,7 +185,6 @@ class Search:
 
         with Crew(looked_at) as crew:
             for V, open_, low in crew.all(asked(), AHEAD):
-                self._check()
                 done = begun.popleft()
                 self.V[done.which] = V
                 self.exact |= dict(zip(done.which.tolist(), V, strict=True)) if done.goal <= EXACT else {}
@@ -190,6 +194,7 @@ class Search:
                 less = low.min(axis=0, initial=np.inf) < np.minimum(self.low[done.live], 0.0)
                 self.low[done.live[less]] = low[lowest[less], np.flatnonzero(less)]
                 self.worst[done.live[less]] = done.which[lowest[less]]
+                self._check()  # what was finished is kept
                 if ((self.low < 0.0) & self._standing()).sum() >= FLIPS:
                     self._flip()
 

@@ -69,7 +69,7 @@ def test_wrong_versions_are_caught(monkeypatch: pytest.MonkeyPatch, what: str, w
 
 def few(monkeypatch: pytest.MonkeyPatch) -> tuple[Head, RowChange, Array]:
     """A head of which most points stay, in batches of five choices, and the least margins of its points."""
-    monkeypatch.setattr(search, "BATCH", 200)
+    monkeypatch.setattr(search, "BATCH", 450)
     head = class_head(np.random.default_rng(18), 14, 3, 30, 0.05, True, 1.5)
     change = RowChange(True, 1, tuple(range(14)))
     each = search.every(head, change)
@@ -97,6 +97,40 @@ def test_time_that_is_up_at_any_call(monkeypatch: pytest.MonkeyPatch) -> None:
         assert bool(s.why) == (calls >= last)
         counts.append(int(good.sum()))
     assert counts[0] == 0 and counts == sorted(counts) and 0 < counts[2] < counts[-1]
+
+
+@pytest.mark.parametrize(("n", "points"), [(20, 3), (12, 200)])
+def test_no_batch_holds_more_than_it_may(monkeypatch: pytest.MonkeyPatch, n: int, points: int) -> None:
+    """Neither of the refits by which matrices are chosen nor where there are many evaluation rows."""
+    monkeypatch.setattr(search, "BATCH", 2000)
+    monkeypatch.setattr(search, "KEPT", 10 * n)
+    held, gaps = list[int](), candidates.Lines.gaps
+    monkeypatch.setattr(judge, "at_weights", lambda base, rows, W, new: (held.append(W.shape[0] * W.shape[1] * n),
+                                                                        _at(base, rows, W, new))[1])
+    monkeypatch.setattr(candidates.Lines, "gaps", lambda self, W: (held.append(W.shape[0] * W.shape[1] * len(self.at)),
+                                                                   gaps(self, W))[1])
+    head = class_head(np.random.default_rng(18), n, 3, points, 0.05, True, 1.5)
+    s = search.Search(head, RowChange(True, 1, tuple(range(n))), lambda: 1e9)
+    with np.errstate(all="ignore"):
+        s.run(head.today >= 0)
+    assert s._pilots() == 10 and 1000 < max(held) <= 2000
+
+
+def test_what_was_finished_is_kept_when_the_time_is_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also of the batch after which it was."""
+    head, change, _ = few(monkeypatch)
+    stored: list[int] = []
+
+    def check(self: search.Search) -> None:
+        stored.append(int((~self.open).any(axis=1).sum()))
+        if stored[-1]:
+            raise OutOfTime
+
+    monkeypatch.setattr(search.Search, "_check", check)
+    s = search.Search(head, change, lambda: 1e9)
+    with np.errstate(all="ignore"):
+        s.run(head.today >= 0)
+    assert stored[-1] > 0 and s.late
 
 
 def test_a_point_is_proved_when_the_last_choice_is(monkeypatch: pytest.MonkeyPatch) -> None:

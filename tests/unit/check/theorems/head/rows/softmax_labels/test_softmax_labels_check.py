@@ -69,7 +69,7 @@ def test_what_is_stated_is_derived_by_the_matrices_alone(monkeypatch: pytest.Mon
 
 def test_a_run_that_was_cut_off_states_what_the_checker_derives(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wherever that was: what is proved rests on the weights as they are then."""
-    monkeypatch.setattr(search, "BATCH", 200)
+    monkeypatch.setattr(search, "BATCH", 450)
     head = class_head(np.random.default_rng(18), 14, 3, 30, 0.05, True, 1.5)
     change, calls = RowChange(True, 1, tuple(range(14))), 0
 

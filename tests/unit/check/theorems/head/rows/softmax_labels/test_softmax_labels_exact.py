@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
-from math import inf
+from math import inf, nan
 from typing import Any
 
 import numpy as np
@@ -133,6 +133,36 @@ def test_a_gradient_that_is_far_off_leaves_every_point_open() -> None:
         assert m is not None and len(m.open(some, [set(LIVE)])[0]) < len(LIVE)
         some.known[0] = replace(some.known[0], off=10.0)
         assert m.open(some, [set(LIVE)]) == [set(LIVE)]
+
+
+def test_a_distance_is_within_what_was_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where less of the curvature is kept than for which it is, nothing is known of the refit."""
+    head = head_of(0)
+    monkeypatch.setattr(matrix, "TURNS", 1)
+    with ctx.workprec(64):
+        c = centred(head)
+        m = matrix.matrix(c, [0.5] * head.n, LIVE)
+        some = known(c, head, np.zeros((1, head.k, head.m))).known[0]
+    assert m is not None
+    for kept, found in ((0.9, True), (0.3, False)):
+        monkeypatch.setattr(matrix.Matrix, "kept", lambda self, e, a, kept=kept: kept)
+        assert (m.distance(some, 1e-3) < inf) == found
+
+
+@pytest.mark.parametrize("level", [0.0, 0.3])
+def test_what_is_kept_is_the_best_of_all_levels(level: float) -> None:
+    """Against shares by hand: `1 − t − Σ (y_j − t)₊ℓ_j`, for rows that lose all alike, and much or little."""
+    head = head_of(0)
+    with ctx.workprec(64):
+        m = matrix.matrix(centred(head), [0.5] * head.n, LIVE)
+    assert m is not None
+    m.lever = [0.4 if level else 0.05] * head.n
+    e = [0.5 * (1.0 - (0.9 if j < 3 else level)) for j in range(head.n)]  # y_j for a = 0
+    y = [1.0 - x / 0.5 for x in e]
+    best = min(t + sum(max(x - t, 0.0) * l for x, l in zip(y, m.lever, strict=True)) for t in [0.0, *y])
+    found = m.kept(e, 2.0**-60)
+    assert 1.0 - best - 1e-6 < found < 1.0 - best
+    assert m.kept([*e[1:], nan], 2.0**-60) == 0.0
 
 
 def candidate(head: Head, step: Array) -> list[Candidate]:
