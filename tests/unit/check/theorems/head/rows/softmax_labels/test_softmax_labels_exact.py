@@ -124,6 +124,36 @@ def test_margins_are_at_most_the_true_ones(across: bool) -> None:
     assert near > 100
 
 
+def test_lengths_and_shares_hold_the_true_ones() -> None:
+    """Those of a matrix with drawn parts of the curvature, against its inverse in floats."""
+    head = head_of(1)
+    h, eye = np.random.default_rng(1).uniform(0.05, 1.0, head.n), np.eye(head.k)
+    with ctx.workprec(64):
+        c = centred(head)
+        m = matrix.matrix(c, h.tolist(), LIVE)
+    assert m is not None
+    S = np.array(c.s).T
+    curved = np.array([np.diag(s) - np.outer(s, s) for s in S])
+    H = np.diag(np.tile(np.where(head.decayed, head.n * head.weight_decay, 0.0), head.k))
+    H = H + sum(x * np.kron(A, np.outer(p, p)) for x, A, p in zip(h, curved, head.phi, strict=True))
+    inverse = np.linalg.inv(H)
+
+    def block(x: Array) -> Array:
+        return np.asarray(np.kron(eye, x) @ inverse @ np.kron(eye, x).T)
+
+    for x, A, part, lever, long in zip(head.phi, curved, h, m.lever, m.long, strict=True):
+        K = block(x)
+        true = part * np.linalg.eigvals(A @ K).real.max()
+        assert true * (1.0 - 1e-9) <= lever <= true * 1.2
+        true = max(np.sqrt((a - b) @ K @ (a - b)) for a in eye for b in eye)
+        assert true * (1.0 - 1e-9) <= long <= true * (1.0 + 1e-6)
+    for j in LIVE:
+        own, K = c.data.today[j], block(np.array(c.data.points.rows[j]))
+        for a in range(head.k):
+            true = np.sqrt((eye[own] - eye[a]) @ K @ (eye[own] - eye[a]))
+            assert true * (1.0 - 1e-9) <= m.seen[a][j] <= true * (1.0 + 1e-6)
+
+
 def test_a_gradient_that_is_far_off_leaves_every_point_open() -> None:
     head = head_of(0)
     with ctx.workprec(64):

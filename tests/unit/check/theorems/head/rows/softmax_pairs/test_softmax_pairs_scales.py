@@ -103,11 +103,11 @@ def test_points_that_two_rows_turn_are_proved_at_no_scale(monkeypatch: pytest.Mo
 
 def test_a_long_row_takes_nothing_from_the_others() -> None:
     rng = np.random.default_rng(7)
-    head = class_head(rng, 10, 3, 20, 0.3, False, 2.0)
+    head = class_head(rng, 40, 3, 20, 0.1, False, 3.0)
     refits = Refits(head)
     alone = accepted(head, refits, 0, 0)
     assert sum(alone) > 8
-    for size in (1e8, 1e150, 1e-150):
+    for size in (1e8, 1e150, 1e-60):
         longer = at_scale(head, 0, np.r_[head.points, [size * head.points[0]]])
         assert accepted(longer, refits, 0, 0) == [*alone, alone[0]]
 
