@@ -142,7 +142,7 @@ def _solution(
             return {}  # nothing could need one
         from certify.check.reading.side import read_side
         found = read_side(claims, base, problem, witness)
-        if any(f".{method}." in name for name in found for method in ("pair_tree", "softmax_pairs", "by_choice")):
+        if any(method in name for name in found for method in (".pair_tree.", ".softmax_", ".by_choice.")):
             afford(problem, claims, True, found)
         return found
 

@@ -23,7 +23,7 @@ from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows import claims, enumeration
 from certify.theorems.head.rows.by_choice import method, tree
 from certify.theorems.head.rows.moves import counted, measures, ranges
-from certify.theorems.head.rows.refitted import walk
+from certify.theorems.head.rows.refitted import far, walk
 from certify.theorems.head.rows.survey import survey
 from tests.families import emitter, prover_cases, stored_logistic, stored_rows
 from tests.families.check_cases import plain
@@ -92,6 +92,11 @@ def by_sums(folder: Path) -> None:
 
     _patched([_alone("enumeration"), (enumeration, "by_sums", few), (walk, "by_sums", few)],
              Asked(LABELS + "2", decay=0.5), folder)
+
+
+def by_labels(folder: Path) -> None:
+    """One label of several classes, each choice by itself, of a head however small."""
+    _patched([_alone("softmax_labels"), (far, "LEAST", 0)], replace(SOFTMAX, change=LABELS + "1"), folder)
 
 
 MANY: Final = ((counted, "LEAVES", 1), (counted, "ONE_BY_ONE", 1), (ranges, "ONE_BY_ONE", 0))
@@ -195,7 +200,8 @@ RADIUS = SET + "radius = 0.05\n"
 
 MAKERS: Final[Mapping[str, Make]] = MappingProxyType({
     **{name.replace("_", "-"): partial(by_method, name) for name in BY_METHOD},
-    "by-choice": by_choices, "sums": by_sums, "weights-by-boxes": partial(not_counted, TWO, True),
+    "by-choice": by_choices, "softmax-labels": by_labels, "sums": by_sums,
+    "weights-by-boxes": partial(not_counted, TWO, True),
     "weights-by-norms": partial(not_counted, TWO, False), "outputs-by-boxes": partial(not_counted, OUTPUTS, True),
     "outputs-by-norms": partial(not_counted, OUTPUTS, False), "values-by-boxes": partial(not_counted, VALUES, True),
     "noise-weights": partial(question, replace(TWO, change=NOISE)),

@@ -100,7 +100,8 @@ SYSTEMS: dict[str, Callable[[Problem, bool], Cost]] = {
 
 
 TREE, CLASSES, CHOICES = "pair_tree.parent", "softmax_pairs.hot", "by_choice.parent"
-"""Arrays that tell of a tree: one number a node; and of pairs of several classes: one a hot row."""
+LABELS = "softmax_labels.parts"
+"""Arrays that tell of a tree: one number a node; of pairs of several classes: one a hot row; and of wrong labels."""
 
 FURTHER = 0.5
 """What each further bound of a node takes beside its first one, with which the steps are formed."""
@@ -158,8 +159,17 @@ def choices(problem: Problem, side: Mapping[str, Array], start: str) -> Cost:
     return Cost(seconds, 60 + 2.5e-4 * n * p + 1.5e-4 * min(n, 512) * n)
 
 
+def labels(problem: Problem, side: Mapping[str, Array], start: str) -> Cost:
+    """One wrong label of several classes, D18: a matrix of all weights or two, and every choice by itself."""
+    n, N, k = len(problem.features), len(problem.evaluation), problem.outputs
+    size, weights = (len(problem.features[0]) + 1) * k, side.get(f"{start}weights")
+    count = weights.shape[0] if weights is not None and weights.shape else 0
+    matrices = side[f"{start}parts"].shape[0] * (6e-9 * size**3 + 2.8e-9 * n * size**2)
+    return Cost(0.3 + matrices + count * (1.4e-6 * n * k + 1e-6 * N * k), 60 + 3.2e-5 * count * size + 5e-4 * size**2)
+
+
 KINDS: dict[str, Callable[[Problem, Mapping[str, Array], str], Cost]] = {
-    TREE: tree, CLASSES: classes, CHOICES: choices}
+    TREE: tree, CLASSES: classes, CHOICES: choices, LABELS: labels}
 """By the end of the name of an array that there is one of for each."""
 
 

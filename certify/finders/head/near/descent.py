@@ -38,17 +38,18 @@ class Descent:
 
     Args:
         head: with the cross-entropy, and rows that count alike.
-        parent: `(k, m)` the weights that the starts start from.
+        parent: `(k, m)` the weights that the starts start from; or `(B, k, m)`, of each.
         choices: B changes of labels.
         start: where they start.
     """
 
     def __init__(self, head: Head, parent: Array, choices: Choices, start: Starts) -> None:
-        B, size = len(choices), parent.size
+        B, size = len(choices), parent.shape[-2] * parent.shape[-1]
         self._ridge = head.mu()[0] * head.decayed
         self._start, self._phi = start, head.phi
         self._fixed = _fixed(head, choices)
-        self.V, self.g = np.repeat(parent[None], B, axis=0), np.zeros((B, *parent.shape))
+        self.V = np.broadcast_to(parent, (B, *parent.shape[-2:])).astype(np.float64)
+        self.g = np.zeros_like(self.V)
         self._moves = np.zeros((MEMORY, B, size), np.float32), np.zeros((MEMORY, B, size), np.float32)
         self._per, self._count = np.zeros((MEMORY, B), np.float32), np.zeros(B, dtype=np.int64)
         self._use(np.float32)

@@ -90,6 +90,19 @@ def unmet(head: Head, change: RowChange) -> str:
     return ""
 
 
+def inexact(head: Head) -> str:
+    """Why lengths of rows in doubles are not for a head; empty where they are.
+
+    A checker brings the largest entry of each evaluation row to 1 by a power of two, exactly.
+    """
+    if head.phi_rad.any() or head.points_rad.any():
+        return "it needs inputs of the last layer that are known exactly"
+    e = np.frexp(np.abs(head.points).max(axis=1, initial=0.0))[1][:, None]
+    if not (np.ldexp(np.ldexp(head.points, -e), e) == head.points).all():
+        return "entries of an evaluation row lie too far apart for doubles"
+    return ""
+
+
 def steps(head: Head, change: RowChange) -> int:
     """Products that a check takes."""
     k, f = head.k, len(change.rows)

@@ -32,6 +32,7 @@ CLASSES: Final[Mapping[str, str]] = {
     "box": "box:Box", "cells": "cells:Cells",
     "by_choice": "by_choice.method:ByChoice", "pair_tree": "pair_tree.method:PairTrees", "box_tree": "box_tree:BoxTree",
     "softmax_box": "softmax_box:SoftmaxBox", "softmax_by_choice": "softmax_by_choice.method:SoftmaxByChoice",
+    "softmax_labels": "softmax_labels.method:SoftmaxLabels",
     "softmax_pairs": "softmax_pairs.method:SoftmaxPairs",
     "softmax_tree": "softmax_tree:SoftmaxTree", "energy": "energy:Energy",
     "enumeration": "enumeration:Enumeration", "every_choice": "every_choice:EveryChoice"}
@@ -47,8 +48,8 @@ CHECKED: Final = tuple(name for name in CLASSES if name not in (*UNCHECKED, *UNS
 ATTACK = 0.25
 """Share of the time for the search of changes that flip."""
 
-REFITS = ("enumeration", "every_choice")
-"""Methods that refit every choice."""
+REFITS, CHOICES = ("enumeration", "every_choice"), "softmax_labels"
+"""Methods that refit every choice; and one that looks at each, and leaves little to them."""
 
 ROOM = 4.0
 """Times distances of stored weights that a checker may find, who looks at other roundings of them."""
@@ -262,7 +263,12 @@ def leading(head: Head, change: Change, budget: Budget, methods: tuple[str, ...]
         return not isinstance(asked, str) and (
             _method(name).complete(head, asked) or _method(name).sure(near, asked, budget.left()))
 
-    return frozenset(name for name in CLASSES if name in methods and leads(name))
+    found: set[str] = set()
+    for name in CLASSES:
+        # to measure refits of every choice some are made, which is for nothing where few points are left to them
+        if name in methods and not (name in REFITS and CHOICES in found) and leads(name):
+            found.add(name)
+    return frozenset(found)
 
 
 def order(head: Head, change: Change, budget: Budget, methods: tuple[str, ...], seen: Centred | None = None,

@@ -24,12 +24,12 @@ from certify.theorems.head.rows.softmax.below import block_lengths
 from certify.theorems.head.rows.softmax.centre import Centre, centre
 from certify.theorems.head.rows.softmax_by_choice.candidates import Lines, lines_of
 from certify.theorems.head.rows.softmax_by_choice.metric import (
-    AROUND,
     LEAST,
     Metric,
     as_it_is,
     kept,
     left_at,
+    metric,
     root_metric,
 )
 from certify.theorems.head.rows.softmax_by_choice.pairs import pairs_of
@@ -37,10 +37,16 @@ from certify.theorems.head.rows.softmax_by_choice.singles import Singles, near_r
 from certify.theorems.head.rows.softmax_by_choice.slab import Slab
 from certify.theorems.jobs import AHEAD, JOBS, Crew
 
-SLABS, RECENT, EARLY, PUT_OFF = 60, 0.7, 8, 0.1
-"""Slabs like the last ones that all others take as long as, or less; how long the last ones are remembered; how many,
-which find what flips, tell nothing of the others; and what part of the evaluation rows is put off where there is less
-time."""
+LATER, RECENT, EARLY, BEGUN = 3.0, 0.7, 8, 0.25
+"""Later slabs in the time of one of the last ones; how long the last ones are remembered; how many, which find what
+flips, tell nothing of the others; and what part of the evaluation rows is never put off for want of time."""
+
+FAR = 2.0 ** np.arange(-9.0, 2.0)
+"""How far is looked around the centre for rows without steps."""
+
+LESS = (0.5, 0.2, 0.1, 0.05, 0.02)
+"""Parts of the curvature in matrices for rows without steps: where two rows have most of some curvature, little of it
+is left in a matrix with all, and nothing is said of the rows from there on."""
 
 HALF, SLIGHT = 0.5, 0.02
 """Rows are the later the less they pull, and the less of the curvature they have: two of them leave a part of it."""
@@ -94,6 +100,8 @@ class Search:
         lengths[at] = lines.lengths(root)
         bear, need = bears(root, lines, lengths[at]), np.full(len(self.open), len(order) + 1)
         need[at] = needed(tail(root, c, order, pull), bear)
+        self.proved |= self.open & (need == 0)  # whatever time there is for more
+        need[at] = np.minimum(need[at], self._by_less(root, c, order, lines))
         self.open &= need <= len(order)
         self.proved |= self.open & (need == 0)
         self._check()
@@ -104,9 +112,19 @@ class Search:
         while len(points := points[(self.open & ~self.proved & ~self.found.flipped)[points]]):
             self._slabs(s, need, points)
 
+    def _by_less(self, root: Metric, c: Centre, order: Whole, lines: Lines) -> Whole:
+        """`(L,)` the same by matrices with less of all curvature, of which two rows take less; lengths are longer."""
+        found = np.full(len(lines.at), len(order) + 1)
+        for part in LESS:
+            self._check()
+            if (m := metric(root.c, part * root.h)) is not None:
+                bear = bears(m, lines, lines.lengths(m))
+                found = np.minimum(found, needed(tail(m, c, order, pulls(m, c)), bear))
+        return np.asarray(found)
+
     def _slabs(self, s: Singles, need: Whole, points: Whole) -> None:
-        """The slabs for some points, those that bear least first, some of which are put off if the time is short."""
-        each, jobs = 0.0, min(JOBS.get(), AHEAD)
+        """The slabs for some points; those that need more of them than there is time for are put off."""
+        each, jobs, least = 0.0, min(JOBS.get(), AHEAD), float(np.quantile(need[points], BEGUN))
         begun = deque[tuple[int, Whole]]()
 
         def asked() -> Iterator[tuple[int, Whole, Mask]]:
@@ -131,8 +149,8 @@ class Search:
                 done = points[self.open[points] & (need[points] == a + 1)]
                 self.proved[done] = True
                 each = spent if a == 0 else RECENT * each + (1.0 - RECENT) * spent
-                if a >= EARLY and len(points) > 1 and each / jobs * min(int(need[live].max()) - a, SLABS) > self.left():
-                    points = points[max(1, int(PUT_OFF * len(points))) :]
+                if a >= EARLY and each > 0.0:
+                    points = points[need[points] <= max(a + LATER * self.left() * jobs / each, least)]
 
 
 def pulls(m: Metric, c: Centre) -> Array:
@@ -151,11 +169,11 @@ def tail(m: Metric, c: Centre, order: Whole, pull: Array) -> Array:
     """`(f + 1,)` at least the distances from the centre to refits without any two of the rows after the first h."""
     f = len(order)
     still = c.gradient * m.root * RAISE
-    e = np.repeat(left_at(2.0 * c.off * RAISE)[:, None], len(AROUND), axis=1)
-    parts = kept(m, e, AROUND, np.zeros((len(AROUND), 0), np.int64))
+    e = np.repeat(left_at(2.0 * c.off * RAISE)[:, None], len(FAR), axis=1)
+    parts = kept(m, e, FAR, np.zeros((len(FAR), 0), np.int64))
     left, lever = (top_two(x[order]) for x in (pull, m.lever))
     found = np.full(f + 1, np.inf)
-    for a, keeps in zip(AROUND, parts, strict=True):
+    for a, keeps in zip(FAR, parts, strict=True):
         own = keeps - lever * RAISE
         r = np.where(own > LEAST, (left + still) / np.maximum(own, LEAST) * (RAISE * RAISE), np.inf)
         found = np.where(r * RAISE < a, np.minimum(found, r), found)

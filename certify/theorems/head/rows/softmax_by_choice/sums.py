@@ -125,13 +125,14 @@ def at_sums(base: Base, steps: Steps, which: Whole, rows: Whole, W: Array) -> Fo
     return _found(base, g, e, W, size, good * base.widest, rows.shape[1])
 
 
-def at_weights(base: Base, rows: Whole, W: Array) -> Found:
+def at_weights(base: Base, rows: Whole, W: Array, new: Array | None = None) -> Found:
     """Any candidates.
 
     Args:
         base: any weights, and the centre.
-        rows: `(B, r)` the rows that are deleted.
+        rows: `(B, r)` the rows that are deleted, or get other targets.
         W: `(B, k, p)` the candidates.
+        new: `(B, r, k)` these targets; None: the rows are deleted.
     """
     B, k, p = W.shape
     g = (W.reshape(B * k, p) @ base.head.phi.T).reshape(B, k, -1)
@@ -141,18 +142,20 @@ def at_weights(base: Base, rows: Whole, W: Array) -> Found:
     e = np.empty((B, g.shape[2]))
     for b in range(B):
         g[b] = exp(g[b])
-        _shared(base, g[b], e[b], (g[b] / base.centre).min(axis=0), rows[b])
-    return _found(base, g, e, W, lengths(W), np.where(widest <= WIDEST, widest, np.inf), rows.shape[1])
+        _shared(base, g[b], e[b], (g[b] / base.centre).min(axis=0), rows[b], None if new is None else new[b])
+    gone = rows.shape[1] if new is None else 0
+    return _found(base, g, e, W, lengths(W), np.where(widest <= WIDEST, widest, np.inf), gone)
 
 
-def _shared(base: Base, g: Array, e: Array, least: Array, rows: Whole) -> None:
+def _shared(base: Base, g: Array, e: Array, least: Array, rows: Whole, new: Array | None = None) -> None:
     """Slopes in the place of exponentials `(k, n)`, and what rows keep."""
     whole = g.sum(axis=0)
     np.multiply(least, base.whole, out=e)
     e /= whole
     g /= whole
+    own = 0.0 if new is None else g[:, rows] - new.T
     g -= base.head.Y.T
-    g[:, rows] = 0.0
+    g[:, rows] = own
 
 
 def _found(base: Base, g: Array, e: Array, W: Array, size: Array, widest: Array, gone: int) -> Found:

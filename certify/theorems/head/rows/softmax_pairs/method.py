@@ -9,7 +9,7 @@ import numpy as np
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.method import Budget, Mask, Method, Part
-from certify.theorems.head.rows.softmax_box import refusal
+from certify.theorems.head.rows.softmax_box import inexact, refusal
 from certify.theorems.head.rows.softmax_by_choice.method import HELD, LEAST, PASSES
 from certify.theorems.head.rows.softmax_pairs.tree import STEPS, Tree
 
@@ -37,8 +37,8 @@ class SoftmaxPairs(Method):
             return f"{change.count} rows are deleted, and pairs of single refits of several classes are for 2"
         if why := refusal(head, change):
             return why
-        if head.phi_rad.any() or head.points_rad.any():
-            return "it needs inputs of the last layer that are known exactly"
+        if why := inexact(head):
+            return why
         if head.k * head.m > MOST:
             return f"there are {head.k * head.m} weights, and pairs of single refits of several classes are for {MOST}"
         if head.n * head.k * min(len(change.rows), STEPS) > LARGE:

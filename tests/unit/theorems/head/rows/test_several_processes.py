@@ -67,7 +67,7 @@ CASES: dict[str, tuple[str, Callable[[int], Case]]] = {
     "energies": ("energy", logistic(2, True)), "energies of classes": ("energy", softmax(2, True)),
     "groups": ("every_choice", groups), "refits": ("enumeration", logistic(3)),
     "refits of labels": ("enumeration", softmax(2, True)), "sums": ("enumeration", logistic(2, True, 26, 8.0)),
-    "far labels": ("enumeration", far_labels),
+    "far labels": ("enumeration", far_labels), "labels of classes": ("softmax_labels", far_labels),
 }
 
 

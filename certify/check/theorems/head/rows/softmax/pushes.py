@@ -30,6 +30,9 @@ class Source:
 UP, WIDER = 1.0 + 2.0**-50, 1.0 + 2.0**-40
 """More than three roundings; what is left of radii where middles are rounded to doubles of twice their size."""
 
+LOST = 2.0**-1060
+"""More than what products and middles lose that underflow: of tiny evaluation rows all of them do."""
+
 
 def above(x: arb) -> float:
     """A double not below a number; none is left none."""
@@ -94,7 +97,7 @@ class Seen:
     def pushes(self, j: int, a: int, b: int, root: arb, without: int) -> tuple[list[float], Callable[[int], arb]]:
         """At least `(K(e_a − e_b))·P̂` of every row but one: roughly, `root ≥ |x ⊗ (e_a − e_b)|_A`, and exactly."""
         kept, direct, far, length = self._kept(without), self.over[a, b][j], self.far, above(root)
-        rough = [(direct[at] + length * far[at]) * UP for at in kept]
+        rough = [(direct[at] + length * far[at]) * UP + LOST for at in kept]
 
         def exact(place: int) -> arb:
             at = kept[place]

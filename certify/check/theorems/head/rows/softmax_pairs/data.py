@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import frexp, ldexp
 
 from flint import arb
 
@@ -28,7 +29,7 @@ class Data:
         labels: the class of each.
         k: classes.
         decay: of each column; `plain`, `plain_off`: the same in doubles, and what these are off by.
-        points: evaluation rows; `today`: their classes, −1 where there is none.
+        points: evaluation rows, each times a power of two; `today`: their classes, −1 where there is none.
     """
 
     head: Head
@@ -68,13 +69,21 @@ def data_of(head: Head, where: str) -> Data:
     Raises:
         Invalid: the theorem is not about this problem.
     """
-    about(head, where)  # cross-entropy of two classes and more, a fixed decay, rows that may change, and one that stays
     if head.relabels or not 1 <= head.count <= MOST:
         raise Invalid(where, "labels change" if head.relabels else f"{head.count} rows are deleted",
                       "pairs of single refits of a softmax head are for one or two deleted rows")
+    return in_numbers(head, where)
+
+
+def in_numbers(head: Head, where: str) -> Data:
+    """The head in exact numbers, whatever changes.
+
+    Raises:
+        Invalid: the loss is another one, rows carry weights, or inputs or targets are not of the kind that is needed.
+    """
+    about(head, where)  # cross-entropy of two classes and more, a fixed decay, rows that may change, and one that stays
     if head.weights is not None:
-        raise Invalid(where, "rows carry weights", "pairs of single refits of a softmax head are for rows that count "
-                      "the same")
+        raise Invalid(where, "rows carry weights", "this is proved for rows that count the same")
     if not all(sorted(y) == [0.0] * (head.k - 1) + [1.0] for y in head.targets):
         raise Invalid(where, "a target is no unit vector", "labels are needed")
     mu = head.mu()
@@ -84,7 +93,27 @@ def data_of(head: Head, where: str) -> Data:
     plain = [float(x.mid()) for x in decay]
     return Data(head, table(_exact(head.rows, where), head.m), [y.index(1.0) for y in head.targets], head.k, decay,
                 plain, max(up(x - y) for x, y in zip(decay, plain, strict=True)),
-                table(_exact(head.evaluated.tolist(), where), head.m), list(head.today))
+                table([_of_one(row, where) for row in _exact(head.evaluated.tolist(), where)], head.m),
+                list(head.today))
+
+
+def _of_one(row: Sequence[float], where: str) -> list[float]:
+    """A row times the power of two that brings its largest entry to ½ at least and below 1.
+
+    Margins and lengths grow as the row does, so that no label depends on it. Of short rows squares would underflow, and
+    one long row would leave few bits to all others, as rows in whole numbers have one unit.
+
+    Raises:
+        Invalid: entries lie so far apart that the smallest would underflow.
+
+    >>> _of_one([0.0, -3.0], "here"), _of_one([5e-324, 0.0], "here")
+    ([0.0, -0.75], [0.5, 0.0])
+    """
+    e = frexp(max(map(abs, row), default=0.0))[1]
+    found = [ldexp(x, -e) for x in row]
+    if not all(ldexp(x, e) == y for x, y in zip(found, row, strict=True)):
+        raise Invalid(where, "entries of an evaluation row lie too far apart for doubles", "nearer ones are needed")
+    return found
 
 
 def _exact(rows: Sequence[Sequence[arb]], where: str) -> list[list[float]]:

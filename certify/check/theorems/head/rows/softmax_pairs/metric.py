@@ -84,15 +84,17 @@ class Metric:
     def blocks(self, t: Table) -> Blocks:
         """The k × k blocks of all rows of a table.
 
-        `|x·X_abx − ⟨X_ab, Ŝ⟩| ≤ |X_ab|_F|Ŝ − xxᵀ|_F`, and `|X_ab|_F ≤ √p‖X‖`.
+        `|x·X_abx − ⟨X_ab, Ŝ⟩| ≤ |X_ab|_F|Ŝ − xxᵀ|_F`, and `|X_ab|_F ≤ √p‖X‖`. What underflows is less than `2^−1060`
+        of a square, for which :func:`rooted` has LOST.
         """
-        k, p = self.c.data.k, self.c.data.p
+        k, root = self.c.data.k, arb(self.c.data.p).sqrt()
         K: list[list[list[float]]] = []
         loose: list[float] = []
         for part in t.squares():
-            one = ldexp(self.stretch, part.unit - self.bits)
-            K += [dense([float(int(x)) * one for x in row], k) for row in (part.across * self.columns).tolist()]
-            loose += [k * sqrt(p) * self.big * up(x) * self.stretch * UP for x in part.off]
+            e = part.unit - self.bits  # 2^e alone may underflow, where the numbers of which it is the unit do not
+            K += [dense([ldexp(float(int(x)), e) * self.stretch for x in row], k)
+                  for row in (part.across * self.columns).tolist()]
+            loose += [up(k * root * arb(self.big) * x * arb(self.stretch)) for x in part.off]
         rounded = (self.off + 2.0**-50 * k * self.big) * self.stretch
         return Blocks(k, K, [(x + rounded * r * r) * UP * UP for x, r in zip(loose, t.norms, strict=True)])
 

@@ -42,10 +42,10 @@ WRONG: dict[str, Wrong] = {
     "levels without their rows": [(metric, "level", lambda y, lever: _level(np.minimum(y, 0.3), lever))],
     "a row without a step takes none": [(metric, "without_steps", lambda m, e, left, beside, out: _without(
         m, e, left, 0.0 * beside, out))],
-    "rows keep what their classes do in the mean": [(sums, "_shared", lambda base, g, e, least, rows: _shared(
-        base, g, e, g.sum(axis=0) / base.centre.sum(axis=0), rows))],
-    "deleted rows are in the gradient": [(sums, "_shared", lambda base, g, e, least, rows: _shared(
-        base, g, e, least, rows[:0]))],
+    "rows keep what their classes do in the mean": [(sums, "_shared", lambda base, g, e, least, rows, new=None: _shared(
+        base, g, e, g.sum(axis=0) / base.centre.sum(axis=0), rows, new))],
+    "deleted rows are in the gradient": [(sums, "_shared", lambda base, g, e, least, rows, new=None: _shared(
+        base, g, e, least, rows[:0], new))],
     "a far look costs nothing": [(metric, "kept", lambda m, e, a, out: _kept(m, e, 1e-6 * a, out))],
 }
 _without, _shared = metric.without_steps, sums._shared

@@ -16,7 +16,7 @@ from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.method import Budget, Part
 from certify.theorems.head.rows.softmax_box import SoftmaxBox
-from tests.families.class_heads import as_checked, class_head
+from tests.families.class_heads import as_checked, class_head, refit
 
 BITS = 64
 Arrays = dict[str, np.ndarray]
@@ -107,3 +107,27 @@ def test_what_is_malformed_or_not_meant_is_refused() -> None:
         check(head, arrays, part, False, head.n)
     with pytest.raises(Invalid):  # shifts of other targets
         check(head, arrays, part, True, 1)
+
+
+@pytest.mark.parametrize("relabels", [False, True])
+def test_points_that_a_change_turns_are_proved_at_no_scale(relabels: bool) -> None:
+    """What rows do to outputs underflows as a double, where margins are balls."""
+    head, _, arrays = found(relabels, 1)
+    rng, mu, all_of = np.random.default_rng(1), head.n * head.weight_decay, np.arange(head.n)
+    points = rng.standard_normal((4000, head.m))
+    changed = [(head.phi[all_of != i], head.Y[all_of != i]) for i in range(head.n)]
+    if relabels:
+        changed = [(head.phi, np.where((all_of == i)[:, None], np.eye(head.k)[c], head.Y))
+                   for i in range(head.n) for c in range(head.k)]
+    today = (points @ head.V.T).argmax(axis=1)
+    turned = np.any([(points @ refit(*one, mu, head.decayed).T).argmax(axis=1) != today for one in changed], axis=0)
+    some = np.flatnonzero(turned)[:40]
+    assert len(some) > 20
+    for S, e in ((0, 0), (100, -1000)):
+        part = replace(head, phi=np.ldexp(head.phi, S), V=np.ldexp(head.V, -S), points=np.ldexp(points[some], e),
+                       points_rad=np.zeros(len(some)), weight_decay=float(np.ldexp(head.weight_decay, 2 * S)))
+        scaled = {**arrays, "weights": np.ldexp(arrays["weights"], -S)}
+        stored = {name: Array(a.shape, tuple(a.ravel().tolist()), "f") for name, a in scaled.items()}
+        with ctx.workprec(BITS), np.errstate(all="ignore"):
+            twin = replace(as_checked(part, tuple(range(head.n)), 1, relabels), today=today[some].tolist())
+            assert not any(proved(twin, stored, "claim", [True] * len(some)))
