@@ -365,3 +365,15 @@ def test_the_constants_are_those_of_the_stated_probability():
 
 def test_the_longest_number_may_be_below_zero():
     assert longest([fmpz(3), fmpz(-9), fmpz(1)]) == 4 and longest([fmpz(-1)]) == 1 and longest([]) == 0
+
+
+@pytest.mark.parametrize("share, count", [(5, 16), (9, 9), (12, 7)])
+def test_a_bound_that_need_not_be_near_is_seen_by_fewer_vectors(share, count, monkeypatch):
+    """And is no less than what each of them sees for certain."""
+    def least(rows: int, vectors: int) -> fmpz_mat:
+        assert vectors == count
+        return fmpz_mat(rows, vectors, [1 << ROOM - share] * vectors + [0] * ((rows - 1) * vectors))
+
+    monkeypatch.setattr(probes, "drawn", least)
+    found = bound_of("M", 3, applying(np.diag([8.0, 1.0, 1.0])), share=share)
+    assert 8 <= found < 8 * (1 + arb(2) ** -10)
