@@ -123,10 +123,12 @@ def few(M: arb_mat, p: int) -> Few:
     bits = (WORD - p.bit_length()) // 2
     values = [float(x) for x in M.entries()]
     e = frexp(max(map(abs, values), default=0.0) or TINY)[1] - bits
-    # a double is off by 2^-53 of itself, or 2^-1075, far below half a unit: a whole unit covers both
-    half = power(e)
-    return Few(fmpz_mat(M.nrows(), M.ncols(), [round(ldexp(x, -e)) for x in values]), e,
-               half * arb(M.nrows() * M.ncols()).sqrt(), half * arb(M.nrows()).sqrt())
+    scaled = [ldexp(x, -e) for x in values]
+    whole = list(map(round, scaled))
+    # a double is off by 2^-53 of itself, or 2^-1075, far below 2^-20 of a unit; what is cut off is exact
+    lost = sqrt(sum([(x - k) ** 2 for x, k in zip(scaled, whole, strict=True)]) * UP) * UP + 2.0**-20 * sqrt(len(whole))
+    return Few(fmpz_mat(M.nrows(), M.ncols(), whole), e, (power(e) * arb(lost)).upper(),
+               power(e) * arb(M.nrows()).sqrt())
 
 
 def size(M: arb_mat) -> arb:

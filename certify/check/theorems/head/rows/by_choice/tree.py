@@ -26,7 +26,7 @@ from certify.format.refusal import Invalid
 OWN = {2: 384, 3: 512}
 """Rows with a step of their own, by how many rows may follow."""
 
-MANY, COARSE = 1 << 21, {2: 2.0**-7, 3: 2.0**-9}
+MANY, COARSE = 1 << 21, {2: 2.0**-7, 3: 2.0**-12}
 """Entries of the rows from which on steps may leave so much of the gradient, by how many rows may follow: bounds of
 pairs are far above it."""
 
