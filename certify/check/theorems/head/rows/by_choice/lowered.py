@@ -21,6 +21,9 @@ from certify.check.theorems.head.rows.pair_tree.numbers import UP, up
 APART, REST, MOST = 160, 2.0**-8, 0.125
 """Rows that are counted by themselves at most; what the others are to lose of the matrix, and what they may."""
 
+LARGEST = 2.0**100
+"""Of a matrix that is looked at in few bits."""
+
 SLACK = 2.0**-48
 """By how much of itself the square of a rounded root may be too large."""
 
@@ -56,7 +59,7 @@ def lowered(s: Sums, A: Metric, weights: Sequence[int]) -> Metric | None:
     lost = [ldexp(max(a - x, 0), -WEIGHT) for a, x in zip(A.weights, weights, strict=True)]
     J = _apart(lost, A.long)
     X, off, big = A.inverse
-    # A⁻¹ is at most X + off, which is at most 1 + zeta times A⁻¹
+    # A⁻¹ is at most X + off, which is at most A⁻¹ + 2 off, and 1 + zeta times A⁻¹
     above = X + arb_mat(s.p, s.p, [off if i == j else 0 for i in range(s.p) for j in range(s.p)])
     whole = up(max(s.decay, key=float, default=arb(0))) + sum(
         [m * up(r) * up(r) for m, r in zip(A.m, s.norms, strict=True)]) * UP
@@ -76,7 +79,7 @@ def lowered(s: Sums, A: Metric, weights: Sequence[int]) -> Metric | None:
     inverse = (above + W * W.transpose() / (1 - arb(defect))) / arb(part)
     mid = inverse.mid()
     mid = ((mid + mid.transpose()) * arb(0.5)).mid()
-    size_of = ((big + off + size(W) ** 2 / (1 - arb(defect))) / arb(part)).upper()
+    size_of = ((big + 2 * off + size(W) ** 2 / (1 - arb(defect))) / arb(part)).upper()
     fall = part * (1.0 - defect) / (1.0 + defect) / ((1.0 + zeta) * (1.0 + eta)) / UP
     found = [ldexp(min(a, x), -WEIGHT) for a, x in zip(A.weights, weights, strict=True)]
     return Metric(None, (mid, size(inverse - mid), size_of), found, [x * fall for x in kept],
@@ -104,7 +107,8 @@ def _factor(s: Sums, above: arb_mat, J: Sequence[int], root: Sequence[float]) ->
     found = definiteness(G)
     if found.truth is not Truth.PROVED or found.R is None:
         return None, inf
-    return V * found.R.transpose(), float(found.defect.upper()) * UP
+    W = V * found.R.transpose()
+    return (W, float(found.defect.upper()) * UP) if size(W) < LARGEST else (None, inf)
 
 
 def _lengths(s: Sums, long: Sequence[float], W: arb_mat, scale: float) -> list[float]:
