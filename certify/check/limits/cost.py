@@ -144,9 +144,10 @@ def classes(problem: Problem, side: Mapping[str, Array], start: str) -> Cost:
 def choices(problem: Problem, side: Mapping[str, Array], start: str) -> Cost:
     """Choices of two and three rows one by one, D17, by the nodes of their tree.
 
-    A node after which two rows and more follow has two matrices of all weights with their inverses, and steps of some
-    hundred rows that are held against all rows; where three follow thousands of pairs are formed, and all triples are
-    looked at. What a last node takes is less.
+    A node after which two rows and more follow has two matrices of all weights with their inverses, or one and the
+    root's, steps of some hundred rows that are held against all rows, and products of some thousand rows with each
+    other; where three rows follow thousands of pairs are formed, and all triples are looked at. What a last node takes
+    is less.
     """
     n, p = len(problem.features), len(problem.features[0]) + 1
     depth = list[int]()
@@ -156,7 +157,7 @@ def choices(problem: Problem, side: Mapping[str, Array], start: str) -> Cost:
     node = 2.5e-9 * n * p**2 + 5e-8 * p**3 + 1.2e-5 * min(n, 384) * n
     first = node + 2.5e-6 * min(n, 512) * n + 1.3e-9 * min(n * n // 2, 8500) * n * p + 2.5e-6 * min(n, 512) ** 3 / 6
     seconds = sum({1: 0.1 * node, 2: node}.get(k, first) for k in left)
-    return Cost(seconds, 60 + 2.5e-4 * n * p + 1.5e-4 * min(n, 512) * n)
+    return Cost(seconds, 60 + 4e-4 * n * p + 1.5e-4 * min(n, 512) * n + 1.4e-4 * min(n, 3072) ** 2)
 
 
 def labels(problem: Problem, side: Mapping[str, Array], start: str) -> Cost:

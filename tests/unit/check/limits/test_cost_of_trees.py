@@ -51,6 +51,14 @@ def test_a_tree_without_an_array_is_left_to_its_reader(name: str) -> None:
     assert cost.tree(CARAVAN, arrays, "a.pair_tree.").seconds == 0.0  # type: ignore[arg-type]
 
 
+def test_the_memory_of_a_tree_of_choices_is_what_was_seen() -> None:
+    """The root of MNIST 1/7, any 3 deleted, took 7.0 GB, of which some 0.3 are said without the tree."""
+    mnist = SimpleNamespace(features=((0.0,) * 784,) * 13007, at_once=3)
+    side_ = {"a.by_choice.parent": Array((1,), (-1.0,), "i")}
+    said = cost.choices(mnist, side_, "a.by_choice.")  # type: ignore[arg-type]
+    assert 0.85 < said.megabytes / 6700.0 < 1.15 and 100.0 < said.seconds < 1000.0
+
+
 def test_a_limit_refuses_the_tree_by_its_arrays(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[str] = []
     judge = held.Limits(seconds=100.0).afford(told.append)

@@ -24,8 +24,11 @@ FINE = 48
 MOST = 2_000_000
 """Most products of entries that are kept."""
 
-SQUARINGS, SMALL = 3, 48
-"""Squares of a matrix before the Frobenius norm is taken, and rows below which there is none."""
+SQUARINGS, SMALL, WIDE = 3, 48, 256
+"""Squares of a matrix before the Frobenius norm is taken, rows below which there is none, and rows from which on they
+are of whole numbers in few bits."""
+SHORT = 24
+"""Bits of these."""
 
 
 @cache
@@ -120,10 +123,12 @@ def few(M: arb_mat, p: int) -> Few:
     bits = (WORD - p.bit_length()) // 2
     values = [float(x) for x in M.entries()]
     e = frexp(max(map(abs, values), default=0.0) or TINY)[1] - bits
-    # a double is off by 2^-53 of itself, or 2^-1075, far below half a unit: a whole unit covers both
-    half = power(e)
-    return Few(fmpz_mat(M.nrows(), M.ncols(), [round(ldexp(x, -e)) for x in values]), e,
-               half * arb(M.nrows() * M.ncols()).sqrt(), half * arb(M.nrows()).sqrt())
+    scaled = [ldexp(x, -e) for x in values]
+    whole = list(map(round, scaled))
+    # a double is off by 2^-53 of itself, or 2^-1075, far below 2^-20 of a unit; what is cut off is exact
+    lost = sqrt(sum([(x - k) ** 2 for x, k in zip(scaled, whole, strict=True)]) * UP) * UP + 2.0**-20 * sqrt(len(whole))
+    return Few(fmpz_mat(M.nrows(), M.ncols(), whole), e, (power(e) * arb(lost)).upper(),
+               power(e) * arb(M.nrows()).sqrt())
 
 
 def size(M: arb_mat) -> arb:
@@ -134,6 +139,10 @@ def size(M: arb_mat) -> arb:
 
 def spectral(M: arb_mat) -> arb:
     """Upper bound of the norm of a symmetric matrix: `‖M‖⁸ = ‖M⁸‖`, and the Frobenius norm of that, of a large one."""
+    if M.nrows() >= WIDE and size(M) < HUGE:
+        coarse = few(M, M.nrows())
+        unit = power(coarse.unit)
+        return (arb(whole_norm(coarse.mat, SQUARINGS)) * unit + coarse.off + size(M - M.mid())).upper()
     power_of, roots = M, 0
     while roots < SQUARINGS and M.nrows() >= SMALL:
         power_of, roots = power_of * power_of, roots + 1
@@ -141,6 +150,22 @@ def spectral(M: arb_mat) -> arb:
     for _ in range(roots):
         found = found.sqrt().upper()
     return found.min(size(M)) if roots else found
+
+
+def whole_norm(M: fmpz_mat, squarings: int) -> float:
+    """At least the norm of a matrix of whole numbers: `‖M‖² = ‖MMᵀ‖`, the entries of that cut off to few bits.
+
+    Each is off by less than one, all of them by no more than the number of rows in the norm.
+
+    >>> whole_norm(fmpz_mat([[3, 0], [0, 1]]), 0) >= 10**0.5, 3.0 <= whole_norm(fmpz_mat([[3, 0], [0, 1]]), 3) < 3.4
+    (True, True)
+    """
+    if not squarings:
+        return sqrt(float(sum([x * x for x in map(int, M.entries())]))) * UP
+    count, whole = M.nrows(), list(map(int, (M * M.transpose()).entries()))
+    shift = max(max(max(whole), -min(whole)).bit_length() - SHORT, 0)
+    cut = fmpz_mat(count, count, [x >> shift for x in whole])
+    return sqrt((whole_norm(cut, squarings - 1) + count) * 2.0**shift) * UP
 
 
 def forms(s: Short, norms: list[arb], M: arb_mat, bound: arb) -> list[arb]:

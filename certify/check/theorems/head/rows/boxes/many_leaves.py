@@ -123,7 +123,7 @@ def table(unit: arb) -> Table:
 
 
 class ManyLeaves:
-    """Leaves at a centre of which no row is changed yet, where rows count alike.
+    """Leaves at a centre of which no label is changed yet, where rows count alike.
 
     Args:
         b: the inverse at the centre.
@@ -177,10 +177,10 @@ class ManyLeaves:
         for a, line in enumerate((W * self.across).tolist()):
             margins, i = list(map(int, line)), rows[a]
             slopes = self.table.slopes(margins)
-            slopes[i] = slopes[i] - one if relabels else 0
+            slopes[i] = slopes[i] - one
+            for j in () if relabels else (i, *b.c.out):
+                slopes[j] = margins[j] = 0
             total.append(sum(slopes) + (one if relabels else 0))
-            if not relabels:
-                margins[i] = 0
             lost.append(self._lost(margins, off * size[a]))
             pulls.append(slopes)
         # margins are off by |s − ŝ||w|, slopes by no more, and the sum of rows by |s − ŝ| times their slopes
@@ -210,7 +210,7 @@ class ManyLeaves:
 def many(b: Base, e: Points, count: int) -> ManyLeaves | None:
     """The same where leaves are many and rows allow it; else None."""
     s = b.c.sums
-    if count < MANY or s.n * s.p < LARGE or s.weights is not None or b.c.out:
+    if count < MANY or s.n * s.p < LARGE or s.weights is not None or (b.c.out and s.relabels):
         return None
     own, seen = whole_rows(s.rows, s.short.mat.ncols()), whole_rows(e.rows, s.p)
     if own is None or seen is None or not (_between(own.unit, UNITS) and _between(seen.unit, POINTS)):

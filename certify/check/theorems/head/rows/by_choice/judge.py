@@ -14,6 +14,9 @@ from certify.check.theorems.head.rows.pair_tree.numbers import UP
 LOOKED = 4096
 """Choices of a node that are looked at closer, each by all that it takes of the curvature."""
 
+FORMED = 12_000
+"""Choices of two rows that are looked at with the signs of their pairs before that."""
+
 CLOSER = ((FEW, LOOKED), (4 * FEW, 512), (10 * FEW, 64))
 """With how many rows' products with their signs, one after the other, and how many choices then at most."""
 
@@ -39,19 +42,37 @@ def opened(p: Pieces, drops: Drops, cuts: Sequence[int]) -> set[int]:
         tight, order = [x for x, _ in bears], [at for _, at in bears]
         for T, r in _choices(p, triples, i, tight[0]):
             some = [at for at in order[: bisect_right(tight, r)] if not _stays(drops, at, pushes[at], T, r)]
-            if some and len(hard) < LOOKED:
+            if some and len(hard) < (LOOKED if triples else FORMED):
                 hard.append((T, p.left(T, triples.third(*T) if triples else 0.0), some))
             else:
                 open_ |= set(some)
+    if p.k < 3:
+        hard = _signed(p, drops, pushes, _still(hard, open_))
     for few, limit in CLOSER:
-        hard = [(T, left, [at for at in some if at not in open_]) for T, left, some in hard]
-        hard = [one for one in hard if one[2]]
+        hard = _still(hard, open_)
         if len(hard) > limit:
             break
         found = p.taken.of_choices([T for T, _, _ in hard], few)
         hard = [(T, left, [at for at in some if not _stays(drops, at, pushes[at], T, p.closer(left, x))])
                 for (T, left, some), x in zip(hard, found, strict=True)]
     return open_.union(*(some for _, _, some in hard))
+
+
+def _still(hard: Sequence[Hard], open_: set[int]) -> list[Hard]:
+    """Those of points that are not open by others."""
+    found = [(T, left, [at for at in some if at not in open_]) for T, left, some in hard]
+    return [one for one in found if one[2]]
+
+
+def _signed(p: Pieces, drops: Drops, pushes: Sequence[Sequence[float]], hard: Sequence[Hard]) -> list[Hard]:
+    """Choices of two rows that stay hard when their pairs are formed with their signs."""
+    f, found = len(p.rows), list[Hard]()
+    p.form(p.pair, [(T[0], T[1]) for T, _, _ in hard if T[1] < f])
+    for T, _, some in hard:
+        r = p.pairs_of(T[0], T[1:])[0]
+        if some := [at for at in some if not _stays(drops, at, pushes[at], T, r)]:
+            found.append((T, p.left(T, 0.0), some))
+    return found
 
 
 def _stays(drops: Drops, at: int, V: Sequence[float], T: Sequence[int], r: float) -> bool:

@@ -14,44 +14,61 @@ from math import inf, ldexp, sqrt
 
 from certify.check.theorems.head.rows.boxes.fixed_rows import WEIGHT, inverse
 from certify.check.theorems.head.rows.boxes.slabs import below
+from certify.check.theorems.head.rows.by_choice.lowered import Metric, lowered
 from certify.check.theorems.head.rows.by_choice.products import Table
-from certify.check.theorems.head.rows.by_choice.taken import Taken
-from certify.check.theorems.head.rows.pair_tree.bound import LARGEST, Bound
+from certify.check.theorems.head.rows.by_choice.taken import Taken, Weighed
+from certify.check.theorems.head.rows.pair_tree.bound import LARGEST
 from certify.check.theorems.head.rows.pair_tree.curves import THIRD, kept_part, most_between
 from certify.check.theorems.head.rows.pair_tree.numbers import UP, both_tops, up
-from certify.check.theorems.head.rows.pair_tree.steps import row_lengths
+from certify.check.theorems.head.rows.pair_tree.steps import Steps, row_lengths
 
-LARGE, MOST = {2: 0.2, 3: 0.05}, 12_000
-"""What a pair may do by lengths without being formed with its signs, by how many rows may follow; and most that are."""
+LARGE, MOST = 0.05, 12_000
+"""What a pair may do by lengths without being formed with its signs, where three rows may follow; and most that are.
+Where two follow a pair is a choice, and is formed if it is hard."""
 
 NONE = 2.0**-10
 """Share of the curvature below which a choice is open."""
 
 
-class Pieces(Bound):
+class Pieces(Weighed):
     """The numbers of rows, pairs and triples of the steps after the first h, k of which may follow.
 
     What single steps and pairs leave of the gradient is what D12 has of it, in the norm of another matrix.
 
+    Args:
+        st, h, k, reach: as a :class:`Bound` has them.
+        known: a matrix of another node; that of this one is then below it.
+
     Attributes:
+        metric: M.
         radius: an a with `a|s_j| ≤ x_j` for all rows of the sum.
         taken: shares of the curvature.
         alone, pair: what single steps leave of the gradient, and what pairs add to it, far rows last.
         bent: roots: what two steps do to the row of a third is the product of two of its numbers.
     """
 
+    def __init__(self, st: Steps, h: int, k: int, reach: Sequence[float], known: Metric | None = None) -> None:
+        self.known = known
+        super().__init__(st, h, k, reach)
+
+    def _metric(self) -> Metric | None:
+        s, c = self.st.c.sums, self.st.c
+        least = [ldexp(float(below(D)), -WEIGHT) if kept else 0.0 for D, kept in zip(c.D, c.kept, strict=True)]
+        weights = [int(kept_part(x, y) * 2.0**WEIGHT) for x, y in zip(least, self.reach, strict=True)]
+        if self.known is not None:
+            return lowered(s, self.known, weights)
+        found = inverse(s, weights)
+        m = [ldexp(w, -WEIGHT) for w in weights]
+        return None if found is None else Metric(weights, found, m, m, row_lengths(s, found))
+
     def _needed(self) -> float:
         """Below 1 where all numbers are proved; infinite where they are not."""
         st, s, c = self.st, self.st.c.sums, self.st.c
-        least = [ldexp(float(below(D)), -WEIGHT) if kept else 0.0 for D, kept in zip(c.D, c.kept, strict=True)]
-        weights = [int(kept_part(x, y) * 2.0**WEIGHT) for x, y in zip(least, self.reach, strict=True)]
-        found = inverse(s, weights)
-        if found is None:
+        metric = self._metric()
+        if metric is None:
             return inf
-        self.M = found
-        self.low = [ldexp(w, -WEIGHT) for w in weights]
-        self.long = row_lengths(s, found)
-        sizes = (one.size for one in st.own)
+        self.metric, self.M, self.m, self.low, self.long = metric, metric.inverse, metric.m, metric.low, metric.long
+        found, sizes = self.M, (one.size for one in st.own)
         if not all(x < LARGEST for x in (*self.long, *st.lengths, *sizes, up(found[2]), up(found[1]),
                                          up(s.short.epsilon), *map(up, s.norms))):
             return inf
@@ -75,7 +92,9 @@ class Pieces(Bound):
 
     def _pairs(self, C: list[array[float]]) -> None:
         """Form with their signs the pairs that lengths leave large, the largest of them if there are too many."""
-        large = [(x, a, b) for b, row in enumerate(C) for a, x in enumerate(row[:b]) if x > LARGE[self.k]]
+        if self.k < 3:
+            return
+        large = [(x, a, b) for b, row in enumerate(C) for a, x in enumerate(row[:b]) if x > LARGE]
         self.form(C, [(a, b) for _, a, b in nlargest(MOST, large)])
 
     def _triples(self) -> tuple[list[float], float]:

@@ -11,7 +11,7 @@ from operator import mul
 
 from flint import fmpz_mat
 
-from certify.check.theorems.head.rows.boxes.fixed_rows import few
+from certify.check.theorems.head.rows.boxes.fixed_rows import few, whole_norm
 from certify.check.theorems.head.rows.pair_tree.bound import Bound
 from certify.check.theorems.head.rows.pair_tree.numbers import BITS, UP, up
 
@@ -101,17 +101,8 @@ class Gram:
         scale, count = 2.0**BITS / most, len(some)
         whole = fmpz_mat([[int(x * scale) for x in row] for row in B])
         lost = self.loose * sum([w[j] * self.sizes[j] * self.sizes[j] for j in some])
-        found = _norm(whole, SQUARINGS + (MORE if count > FEW else 0)) + 2.0 * count
+        found = whole_norm(whole, SQUARINGS + (MORE if count > FEW else 0)) + 2.0 * count
         return (found * (most * 2.0**-BITS) + lost) * UP
-
-
-def _norm(M: fmpz_mat, squarings: int) -> float:
-    """At least the norm of a matrix of whole numbers: `‖M‖² = ‖MMᵀ‖`, the entries of that cut off to few bits."""
-    if not squarings:
-        return sqrt(float(sum([x * x for x in map(int, M.entries())]))) * UP
-    count, whole = M.nrows(), list(map(int, (M * M.transpose()).entries()))
-    shift = max(max(max(whole), -min(whole)).bit_length() - BITS, 0)
-    return sqrt((_norm(fmpz_mat(count, count, [x >> shift for x in whole]), squarings - 1) + count) * 2.0**shift) * UP
 
 
 Rounded = tuple[fmpz_mat, list[float]]

@@ -20,6 +20,16 @@ LESS = 1.0 - 2.0**-40
 """Covers what an exponential and its product are off by."""
 
 
+class Weighed(Bound):
+    """A bound in the norm of a matrix that is at most `Σ m_js_js_jᵀ + diag μ`.
+
+    Attributes:
+        m: what rows count there.
+    """
+
+    m: list[float]
+
+
 class Taken:
     """Upper bounds of it, the last column that of any far row.
 
@@ -29,7 +39,7 @@ class Taken:
         there: `m_i s_i·M⁻¹N_lM⁻¹s_i`, how much of it is where row i is.
     """
 
-    def __init__(self, p: Bound) -> None:
+    def __init__(self, p: Weighed) -> None:
         st, s, rows, f = p.st, p.st.c.sums, p.rows, len(p.rows)
         w = shares(p)
         for a, i in enumerate(rows):
@@ -39,18 +49,18 @@ class Taken:
         others = sorted((j for j in range(s.n) if j not in out), key=heat.__getitem__, reverse=True)
         seen, beyond = [*rows, *others[: max(SEEN - f, 0)]], others[max(SEEN - f, 0) :]
         self.rest = _sums([w[j] for j in beyond], [p.long[j] * p.long[j] * UP for j in beyond], f)
-        self.m, self.gram, self.w = [p.low[j] for j in seen], Gram(p, seen), [w[j] for j in seen]
+        self.m, self.gram, self.w = [p.m[j] for j in seen], Gram(p, seen), [w[j] for j in seen]
         self.share = [(x + y) * UP for x, y in zip(self.gram.largest(list(zip(*self.w, strict=True))), self.rest,
                                                    strict=True)]
-        side = [sqrt(x) * y * UP for x, y in zip(p.low, p.long, strict=True)]
+        side = [sqrt(x) * y * UP for x, y in zip(p.m, p.long, strict=True)]
         far = max((side[l] for l in st.far), default=0.0)
         self.own = [*(side[i] * side[i] * UP for i in rows), far * far * UP]
         found = self.gram.squares(self.w)
-        self.there = [array("d", [min((p.low[i] * x + own * z) * UP, own * y * UP) for x, y, z in zip(
+        self.there = [array("d", [min((p.m[i] * x + own * z) * UP, own * y * UP) for x, y, z in zip(
             found[a], self.share, self.rest, strict=True)]) for a, (i, own) in enumerate(
                 zip(rows, self.own, strict=False))]
         self.there.append(array("d", [self.own[f] * y * UP for y in self.share]))
-        root = [sqrt(p.low[i]) * UP for i in rows]
+        root = [sqrt(p.m[i]) * UP for i in rows]
         self.across = [array("d", [*(x * r * y * UP for x, y in zip(self.gram.above(a)[:f], root, strict=True)),
                                    side[i] * far * UP]) for a, (i, r) in enumerate(zip(rows, root, strict=True))]
         for a in range(f):
@@ -84,7 +94,7 @@ def _sums(lines: Table, weight: Sequence[float], f: int) -> list[float]:
     return [x * UP for x in found]
 
 
-def shares(p: Bound) -> list[array[float]]:
+def shares(p: Weighed) -> list[array[float]]:
     """For each row of the sum `m_jy^l_j`, `y ≥ 1 − e^{−v}`, of each step l and of a far one.
 
     v is how far a step moves the margin, but 0 for one that moves it towards 0 where the k largest of these do not lead
@@ -92,7 +102,7 @@ def shares(p: Bound) -> list[array[float]]:
     """
     st, k, found = p.st, p.k, []
     for j, line in enumerate(zip(*(one.tau for one in p.own), strict=True)):
-        m, t, other = p.low[j], st.t[j], st.most[j]
+        m, t, other = p.m[j], st.t[j], st.most[j]
         if not m > 0.0:
             found.append(array("d", bytes(8 * (len(line) + 1))))
             continue

@@ -10,7 +10,7 @@ from math import inf, sqrt
 from certify.check.theorems.head.rows.by_choice.pieces import Pieces
 from certify.check.theorems.head.rows.pair_tree.numbers import UP, products
 
-EACH, TOGETHER = 64, 32
+EACH, TOGETHER = 160, 16
 """Steps of which triples are formed with each; and how many of the others count as one there."""
 
 
@@ -41,12 +41,12 @@ class Triples:
         self.last = [_later(line) for line in (p.alone, t.own, t.share, self.own)]
 
     def _thirds(self, g: int) -> list[list[float]]:
-        """`⟨h_g, h_a, h_b⟩` of a group with all pairs of groups."""
+        """`⟨h_g, h_a, h_b⟩` of a group with all pairs of groups from it on."""
         if self.known[0] != g:
-            p, count = self.p, self.group[-1] + 1
-            some = [self.lines[j] for j in p.light], [self.lines[j] for j in p.heavy]
-            light = [p.third[j] * line[g] / sqrt(p.low[j]) * UP for j, line in zip(p.light, some[0], strict=True)]
-            heavy = [p.third[j] * line[g] * p.long[j] * UP for j, line in zip(p.heavy, some[1], strict=True)]
+            p, count = self.p, self.group[-1] + 1 - g
+            some = [self.lines[j][g:] for j in p.light], [self.lines[j][g:] for j in p.heavy]
+            light = [p.third[j] * line[0] / sqrt(p.low[j]) * UP for j, line in zip(p.light, some[0], strict=True)]
+            heavy = [p.third[j] * line[0] * p.long[j] * UP for j, line in zip(p.heavy, some[1], strict=True)]
             try:
                 both = zip(products(some[0], light, count, True), products(some[1], heavy, count, False), strict=True)
                 found = [[(x + y) * UP for x, y in zip(one, other, strict=True)] for one, other in both]
@@ -59,7 +59,8 @@ class Triples:
 
     def third(self, i: int, j: int, l: int) -> float:
         """What three steps do to the slopes of all rows beyond what pairs do."""
-        return self._thirds(self.group[i])[self.group[j]][self.group[l]]
+        g = self.group[i]
+        return self._thirds(g)[self.group[j] - g][self.group[l] - g]
 
     def below(self, i: int, j: int, least: float) -> bool:
         """Whether the distances of all choices that :meth:`with_two` looks at are below a number.
@@ -69,8 +70,9 @@ class Triples:
         p, t, A, B, start = self.p, self.p.taken, self.p.alone, self.p.bent, min(j + 1, self.f)
         P, C, V, O, S = ((table[i][start], table[j][start]) for table in self.later)
         a, own, y, d = (line[start] for line in self.last)
-        self._thirds(self.group[i])
-        third, x = self.most[self.group[j]][self.group[start]], t.across[i][j]
+        g = self.group[i]
+        self._thirds(g)
+        third, x = self.most[self.group[j] - g][self.group[start] - g], t.across[i][j]
         left = A[i] + A[j] + p.pair[i][j] + p.fixed + a + sum(P) + third
         left += B[i][j] * C[0] + B[j][i] * C[1] + V[0] * V[1]
         lever = max(t.own[i] + x + O[0], t.own[j] + x + O[1], own + sum(O)) * UP
@@ -83,8 +85,9 @@ class Triples:
         O, S, x = t.across, self.shared, t.across[i][j]
         base, one, other = A[i] + A[j] + p.pair[i][j] + p.fixed, t.own[i] + x, t.own[j] + x
         share, both = t.share[i] + t.share[j], self.own[i] + self.own[j] + S[i][j]
-        third, bij, bji, distance = self._thirds(self.group[i])[self.group[j]], B[i][j], B[j][i], p.distance
-        each = zip(A[start:], p.pair[i][start:], p.pair[j][start:], [third[g] for g in self.group[start:]],
+        g, bij, bji, distance = self.group[i], B[i][j], B[j][i], p.distance
+        third = self._thirds(g)[self.group[j] - g]
+        each = zip(A[start:], p.pair[i][start:], p.pair[j][start:], [third[x - g] for x in self.group[start:]],
                    B[i][start:], B[j][start:], self.columns[i][start:], self.columns[j][start:], O[i][start:],
                    O[j][start:], t.own[start:], t.share[start:], S[i][start:], S[j][start:], self.own[start:],
                    strict=True)

@@ -7,7 +7,7 @@ row keeps the one that leaves the shortest gradient. A step is whole numbers, wh
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from math import exp as plain
@@ -62,6 +62,12 @@ class Step:
     left_off: float
 
 
+Cut = tuple[list[int], int, float]
+"""A step in whole numbers, their unit, and a bound of its norm."""
+Looked = tuple[Step | None, float, list[float]]
+"""A step with all of it, the length of the gradient there, and how to correct it."""
+
+
 class Moved:
     """The steps of some rows.
 
@@ -70,10 +76,11 @@ class Moved:
         rows: the rows.
         own: what each row of the data takes of the curvature.
         t, t_off: margins and what they are off by; `z`: `e^−t`.
+        start: by rows, steps of another centre to begin at; elsewhere `−πH⁻¹s_i`.
     """
 
     def __init__(self, b: Base, rows: list[int], own: list[float], t: list[float], t_off: float,
-                 z: Sequence[float]) -> None:
+                 z: Sequence[float], start: Mapping[int, Step]) -> None:
         self.c, self.s, self.rows, self.t_off, self.z = b.c, b.c.sums, rows, t_off, z
         s = self.s
         self.X = [[float(x) for x in row] for row in b.X.tolist()]
@@ -99,7 +106,7 @@ class Moved:
         self.least = [inf] * len(rows)
         self.at, self.fix, self.length = [none] * len(rows), [none] * len(rows), [inf] * len(rows)
         self.share = [1.0] * len(rows)
-        self._begin([[-x * y for y in z] for z, x in zip(self.Z, pull, strict=True)])
+        self._begin([[-x * y for y in z] for z, x in zip(self.Z, pull, strict=True)], start)
 
     def _times(self, rows: list[list[float]]) -> list[list[float]]:
         """Rows times X: proposals."""
@@ -112,14 +119,21 @@ class Moved:
         return [[ldexp(float(int(x)), e + u) for x in row]
                 for row, u in zip((short_.mat * M).tolist(), short_.unit, strict=True)]
 
-    def _begin(self, steps: list[list[float]]) -> None:
-        for start in range(0, len(self.rows), AT_ONCE):
-            which = range(start, min(start + AT_ONCE, len(self.rows)))
-            self._go(which, steps[start : start + AT_ONCE])
+    def _begin(self, steps: list[list[float]], known: Mapping[int, Step]) -> None:
+        there = [a for a, i in enumerate(self.rows) if i in known]
+        new = [a for a, i in enumerate(self.rows) if i not in known]
+        for start in range(0, len(there), AT_ONCE):  # what a step does to margins is the same at every centre
+            which = there[start : start + AT_ONCE]
+            some = [known[self.rows[a]] for a in which]
+            cut = [(one.whole, one.unit, one.size) for one in some]
+            self._keep(which, cut, self._left(which, cut, [one.tau for one in some], [one.E for one in some]))
+        for start in range(0, len(new), AT_ONCE):
+            which = new[start : start + AT_ONCE]
+            self._go(which, [steps[a] for a in which])
 
-    def correct(self, fine: bool = False) -> bool:
+    def correct(self, fine: bool = False, near: float = NEAR) -> bool:
         """One step of Newton's method for the steps that leave much; False where there are none."""
-        which = [a for a, x in enumerate(self.least) if x > (NEARER if fine and a < FIRST else NEAR)]
+        which = [a for a, x in enumerate(self.least) if x > (NEARER if fine and a < FIRST else near)]
         for start in range(0, len(which), AT_ONCE):
             some = which[start : start + AT_ONCE]
             self._go(some, [[x - self.share[a] * v for x, v in zip(self.at[a], self.fix[a], strict=True)]
@@ -127,13 +141,19 @@ class Moved:
         return bool(which)
 
     def _go(self, which: Sequence[int], steps: list[list[float]]) -> None:
-        """Look at steps, and keep them.
+        """Look at steps, and keep them."""
+        cut = [_cut(step) for step in steps]
+        self._keep(which, cut, self._left(which, cut, *self._moves(cut)))
+
+    def _keep(self, which: Sequence[int], cut: Sequence[Cut], looked: Sequence[Looked]) -> None:
+        """Keep steps that were looked at.
 
         Where a row is left out the method goes on from wherever it came, as the way to a solution may lead far away:
         the curvature is that of the centre, and far from it a short gradient says little. So the last step is kept that
         bounds can use. Where a label changes it goes on from the shortest gradient.
         """
-        for a, step, (found, length, fix) in zip(which, steps, self._look(which, steps), strict=True):
+        for a, (whole, unit, _), (found, length, fix) in zip(which, cut, looked, strict=True):
+            step = [ldexp(x, unit) for x in whole]
             if length > SLOW * self.length[a] and self.s.relabels:
                 self.share[a] *= LESS
             if length < self.length[a] or not self.s.relabels:
@@ -141,16 +161,21 @@ class Moved:
             if found is not None and (length < self.least[a] or not self.s.relabels):
                 self.best[a], self.least[a] = found, length
 
-    def _look(self, which: Sequence[int], steps: list[list[float]],
-              ) -> list[tuple[Step | None, float, list[float]]]:
-        """Steps in whole numbers with what they leave, the length of that, and how to correct it; None: too large."""
-        s, cut = self.s, [_cut(step) for step in steps]
+    def _moves(self, cut: Sequence[Cut]) -> tuple[list[array[float]], list[array[float]]]:
+        """What steps in whole numbers do to all margins, and `e^−τ`."""
+        s = self.s
         products = (fmpz_mat([[x << self.shift for x in whole] for whole, _, _ in cut]) * s.columns).entries()
         units = [ldexp(1.0, unit + s.unit + 64 - self.shift) for _, unit, _ in cut]
         lines = [array("d", map(mul, apart(x, s.n, 2), repeat(one))) for x, one in zip(products, units, strict=True)]
         far = [max(max(tau), -min(tau)) for tau in lines]
         E = [exps(tau if x < EXPONENTS else array("d", [min(max(y, -EXPONENTS), EXPONENTS) for y in tau]))
              for tau, x in zip(lines, far, strict=True)]
+        return lines, E
+
+    def _left(self, which: Sequence[int], cut: Sequence[Cut], lines: Sequence[array[float]],
+              E: Sequence[array[float]]) -> list[Looked]:
+        """Steps with what they leave, the length of that, and how to correct it; None: too large."""
+        s, far = self.s, [max(max(tau), -min(tau)) for tau in lines]
         P = [array("d", [x / (1.0 + x) for x in map(mul, self.z, row)]) for row in E]
         if self.kept:
             P = [array("d", map(mul, row, self.kept)) for row in P]
@@ -158,7 +183,7 @@ class Moved:
         exact = [[ldexp(x, unit) for x in whole] for whole, unit, _ in cut]
         left = [[d * (w + x) - g for d, w, x, g in zip(self.decay, self.w, step, row, strict=True)]
                 for step, row in zip(exact, pulled, strict=True)]
-        found: list[tuple[Step | None, float, list[float]]] = []
+        found: list[Looked] = []
         for at, (a, g, y) in enumerate(zip(which, left, self._times(left), strict=True)):
             whole, unit, size = cut[at]
             # the rows in whole numbers, the words that are cut off, an eighth of that at most, and doubles
@@ -191,7 +216,7 @@ class Moved:
         return float((blur * weigh + self.apart + rounded + self.decay_off * whole) * UP * UP)
 
 
-def _cut(step: Sequence[float]) -> tuple[list[int], int, float]:
+def _cut(step: Sequence[float]) -> Cut:
     """A step in whole numbers of FINE bits, their unit, and a bound of its norm."""
     e = frexp(max(map(abs, step), default=0.0))[1] - FINE
     one = ldexp(1.0, -e)

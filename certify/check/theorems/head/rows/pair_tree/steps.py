@@ -6,10 +6,11 @@ Slopes at sums of steps are `z/(1 + z)` with `z = e^{−t}e^{−τ}`, off by as 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf, isfinite, ldexp, sqrt
 from operator import attrgetter
+from types import MappingProxyType
 
 from flint import arb, fmpz_mat
 
@@ -25,7 +26,7 @@ from certify.check.theorems.head.rows.boxes.fixed_rows import (
 )
 from certify.check.theorems.head.rows.boxes.leaves import Base
 from certify.check.theorems.head.rows.boxes.trap import Centre
-from certify.check.theorems.head.rows.pair_tree.moved import Moved, Step
+from certify.check.theorems.head.rows.pair_tree.moved import NEAR, Moved, Step
 from certify.check.theorems.head.rows.pair_tree.numbers import EXPONENTS, UP, exp, up
 
 TURNS = 7
@@ -36,6 +37,7 @@ AT_ONCE, ENOUGH = 256, 1.02
 """Far rows at a time, those of the longest steps first; and how many times what products show lengths may allow."""
 
 
+NONE: Mapping[int, Step] = MappingProxyType({})
 Pair = tuple[Sequence[float], float, float]
 """A vector, its size and what it is off by."""
 
@@ -94,7 +96,7 @@ def row_lengths(s: Sums, M: tuple[object, arb, arb]) -> list[float]:
 
 
 def steps(b: Base, order: list[int], count: int, turns: int = TURNS, products: int | None = None,
-          size: Sequence[float] = ()) -> Steps | None:
+          size: Sequence[float] = (), start: Mapping[int, Step] = NONE, near: float = NEAR) -> Steps | None:
     """The steps of the free rows, the first `count` of the order their own; None where numbers are too large.
 
     Args:
@@ -104,16 +106,18 @@ def steps(b: Base, order: list[int], count: int, turns: int = TURNS, products: i
         turns: of Newton's method.
         products: of how many far rows products with all rows are formed, of those that are moved most; None: of all.
         size: lengths of all rows in the norm of the inverse, where they are known.
+        start: by rows, steps of another centre to begin at; elsewhere `−πH⁻¹s_i`.
+        near: length of a gradient that is short enough.
     """
     try:
-        return _steps(b, order, count, turns, products, size)
+        return _steps(b, order, count, (turns, start, near), products, size)
     except (OverflowError, ValueError):  # stated weights may be so large that decay times weights is infinite
         return None
 
 
-def _steps(b: Base, order: list[int], count: int, turns: int, products: int | None,
-           size: Sequence[float]) -> Steps | None:
-    c, s = b.c, b.c.sums
+def _steps(b: Base, order: list[int], count: int, way: tuple[int, Mapping[int, Step], float],
+           products: int | None, size: Sequence[float]) -> Steps | None:
+    c, s, (turns, start, near) = b.c, b.c.sums, way
     rows, far = order[:count], order[count:]
     size = list(size or row_lengths(s, (b.X, b.off, b.big)))
     t = [float(x.mid()) for x in c.t]
@@ -122,9 +126,9 @@ def _steps(b: Base, order: list[int], count: int, turns: int, products: int | No
         return None
     own = [0.0 if s.relabels else min(up(c.D[i]) * size[i] * size[i] * UP, SURE) for i in range(s.n)]
     z = array("d", map(exp, [-x for x in t]))
-    moved = Moved(b, rows, own, t, t_off, z)
+    moved = Moved(b, rows, own, t, t_off, z, start)
     for _ in range(turns):
-        if not moved.correct(turns >= TURNS and not s.relabels):
+        if not moved.correct(turns >= TURNS and not s.relabels, near):
             break
     own_steps = [one for one in moved.best if one is not None and isfinite(one.left_off)]
     if len(own_steps) < len(rows):

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from flint import arb, ctx, fmpz_mat
 
+from certify.check.theorems.head.rows.boxes.fixed_rows import whole_norm
 from certify.check.theorems.head.rows.by_choice import judge, taken, triples
 from certify.check.theorems.head.rows.by_choice.pieces import Pieces
-from certify.check.theorems.head.rows.by_choice.products import _norm, rounded, times
+from certify.check.theorems.head.rows.by_choice.products import rounded, times
 from certify.check.theorems.head.rows.by_choice.taken import Taken
 from certify.check.theorems.head.rows.by_choice.triples import Triples
 from tests.containment import heads_by_choice_checked as contained
@@ -158,7 +159,7 @@ def test_norms_of_whole_numbers_are_never_less(squarings: int) -> None:
         rng = np.random.default_rng([20, seed])
         M = rng.integers(-(1 << 24), 1 << 24, (6, 6))
         M = M + M.T if seed % 2 else M
-        found, true = _norm(fmpz_mat(M.tolist()), squarings), float(np.linalg.norm(M.astype(float), 2))
+        found, true = whole_norm(fmpz_mat(M.tolist()), squarings), float(np.linalg.norm(M.astype(float), 2))
         assert true * (1.0 - 1e-12) <= found <= true * 6.0 ** (0.5 / 2**squarings) * (1.0 + 1e-5)
 
 

@@ -168,8 +168,8 @@ def test_what_it_is_not_for() -> None:
 
 def test_choices_looked_at_closer_settle_what_few_numbers_leave_open(monkeypatch: pytest.MonkeyPatch) -> None:
     counts = []
-    for looked in (0, 4096):
-        monkeypatch.setattr(judge, "LOOKED", looked)
+    for closer in ((), judge.CLOSER):
+        monkeypatch.setattr(judge, "CLOSER", closer)
         counts.append(0)
         for seed in range(6):
             head = drawn(seed, 23, 6.0)
@@ -179,12 +179,40 @@ def test_choices_looked_at_closer_settle_what_few_numbers_leave_open(monkeypatch
 
 
 def test_pairs_formed_with_their_signs_settle_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    counts = []
-    for large in (np.inf, 0.05):
-        monkeypatch.setattr(pieces, "LARGE", {2: large, 3: large})
+    real, counts, formed = judge._signed, [], [0]
+
+    def signed(p: pieces.Pieces, drops: object, pushes: object, hard: list[judge.Hard]) -> list[judge.Hard]:
+        before = {T: p.pairs_of(T[0], T[1:])[0] for T, _, _ in hard}
+        found = real(p, drops, pushes, hard)  # type: ignore[arg-type]
+        assert {T for T, _, _ in found} <= set(before)
+        assert all(p.pairs_of(T[0], T[1:])[0] <= r for T, r in before.items())
+        formed[0] += len(before) - len(found)
+        return found
+
+    monkeypatch.setattr(judge, "CLOSER", ())
+    for way in (lambda p, drops, pushes, hard: hard, signed):
+        monkeypatch.setattr(judge, "_signed", way)
         counts.append(0)
         for seed in range(6):
             head = drawn(seed, 23, 6.0)
             arrays, good = proved(head, 2, N)
             counts[-1] += sum(found(head, arrays, 2, tuple(good.tolist()))) if good.any() else 0
-    assert counts[1] > counts[0]
+    assert counts[1] > counts[0] and formed[0] > 0
+
+
+def test_pairs_of_three_rows_are_formed_where_lengths_leave_them_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    head, arrays, asked = example(3)
+    real, pairs = pieces.Pieces.form, []
+
+    def form(self: pieces.Pieces, C: object, some: list[tuple[int, int]]) -> None:
+        pairs.append(len(some) if self.k > 2 else 0)
+        real(self, C, some)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(pieces.Pieces, "form", form)
+    counts = []
+    for large in (np.inf, 0.0):
+        monkeypatch.setattr(pieces, "LARGE", large)
+        pairs.clear()
+        assert found(head, arrays, 3, asked) == list(asked) or large
+        counts.append(sum(pairs))
+    assert counts[0] == 0 < counts[1]

@@ -43,6 +43,7 @@ def made(seed: int, k: int) -> Pieces:
     p.lines, p.virtual = [array("d", rng.uniform(0.2, 1.0, F)) for _ in range(N)], rng.uniform(0.2, 1.0, N).tolist()
     p.light, p.heavy, p.third = [0, 1, 3], [2, 4], (10.0 ** rng.uniform(-4.0, -1.0, N)).tolist()
     p.low, p.long = rng.uniform(0.1, 1.0, N).tolist(), rng.uniform(0.1, 1.0, N).tolist()
+    p.form = lambda C, pairs: None  # type: ignore[method-assign]
     return p
 
 
@@ -152,6 +153,7 @@ def test_what_is_no_number_is_not_passed_over(monkeypatch: pytest.MonkeyPatch) -
 def test_points_are_open_by_the_choices_from_their_cut_on_that_take_them(
         monkeypatch: pytest.MonkeyPatch, k: int, looked: int) -> None:
     monkeypatch.setattr(judge, "LOOKED", looked)
+    monkeypatch.setattr(judge, "FORMED", looked)
     opened = 0
     for seed in range(10):
         p, rng, count = made(seed, k), np.random.default_rng([seed, 53]), 40
