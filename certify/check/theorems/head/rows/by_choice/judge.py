@@ -17,7 +17,7 @@ LOOKED = 4096
 FORMED = 12_000
 """Choices of two rows that are looked at with the signs of their pairs before that."""
 
-CLOSER = ((FEW, LOOKED), (4 * FEW, 512), (10 * FEW, 64))
+CLOSER = ((FEW, LOOKED), (4 * FEW, 512), (10 * FEW, 64), (24 * FEW, 12))
 """With how many rows' products with their signs, one after the other, and how many choices then at most."""
 
 Hard = tuple[tuple[int, ...], float, list[int]]
