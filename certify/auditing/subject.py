@@ -255,7 +255,7 @@ class Subject:
     @property
     def _least_squares(self) -> bool:
         """Whether it is one linear output that is fitted by squares."""
-        return isinstance(self.network, Network) and self.network.widths[1:] == (1,) and self.loss == Loss.SQUARED
+        return isinstance(self.network, Network) and self.network.widths[1:] == (1,) and Loss(self.loss).least_squares
 
     @cached_property
     def _against_last(self) -> str:

@@ -34,22 +34,24 @@ class Loss(StrEnum):
         outputs_by_class: whether it has an output for each of two classes or more.
         of_heads: whether it is known of heads whose rows are left out or get other labels, and of nothing else.
         counts: whether its targets are numbers of which none is a label, so that only left out rows have a meaning.
+        least_squares: whether its minimum without a penalty is the fit of plain least squares.
     """
 
     one_output: bool
     outputs_by_class: bool
     of_heads: bool
     counts: bool
+    least_squares: bool
 
     def __new__(cls, word: str, one_output: bool = False, outputs_by_class: bool = False, of_heads: bool = False,
-                counts: bool = False) -> Loss:
+                counts: bool = False, least_squares: bool = False) -> Loss:
         """Python makes a member of its row."""
         self = str.__new__(cls, word)
         self._value_, self.one_output, self.outputs_by_class = word, one_output, outputs_by_class
-        self.of_heads, self.counts = of_heads, counts
+        self.of_heads, self.counts, self.least_squares = of_heads, counts, least_squares
         return self
 
-    SQUARED = "squared"
+    SQUARED = "squared", False, False, False, False, True
     CROSS_ENTROPY = "cross_entropy", False, True
     LOGISTIC = "logistic", True
     ONE_VS_REST = "one_vs_rest", False, True, True

@@ -16,6 +16,7 @@ from certify.auditing.questions.counted import Counted
 from certify.auditing.questions.one_prediction import alone, no_such
 from certify.auditing.subject import Subject
 from certify.certificate.audit_folder import PREDICTION
+from certify.format.words import Parameter
 
 UP_TO: Final = 3
 """Rows asked about at least."""
@@ -70,7 +71,7 @@ class HowFar(Counted):
     def asked(self, subject: Subject, options: Options) -> Asked:
         """The spec."""
         change = {"parameter": self.parameter, "set": "sparse", "count": self.most(options)}
-        tables = of_head(subject, change, fewer=self.parameter == "deletions")
+        tables = of_head(subject, change, fewer=Parameter(self.parameter).leaves)
         return Asked(tables, [Wanted("tolerated_changes", "min")])
 
     def answer(self, subject: Subject, options: Options, claim: Claim) -> str:

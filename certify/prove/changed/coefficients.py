@@ -118,7 +118,8 @@ def coefficients(
     if (delete is None) == (relabel is None):
         raise InputError("coefficients", "none or both kinds of changes", "give delete or relabel, one of them")
     kind, count = kind_of(delete=delete, relabel=relabel)
-    if problem.weight_decay == 0 and problem.loss == Loss.SQUARED and getattr(problem.network, "depth", 0) == 1:
+    linear = getattr(problem.network, "depth", 0) == 1
+    if linear and problem.weight_decay == 0 and Loss(problem.loss).least_squares:
         raise InputError("coefficients", "plain least squares, whose solution without a penalty need not be stable",
                          "ask certify.sign_survives(X, y, column), which is for it, or fit Ridge with an alpha above 0")
     asked = asked_any(replaced(problem, prepare=None), problem.X[:1], kind, count)  # X is prepared already
