@@ -22,6 +22,7 @@ from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.changes.new_rows import NewRows
 from certify.systems.head.rows.head import Head
 from certify.systems.head.rows.refit import enclose_refits
+from certify.systems.head.rows.weights import settled
 from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Budget, Flips, Mask, Method, Part
 from certify.theorems.head.rows.squared.worst import is_large, worst_deletions
@@ -31,6 +32,7 @@ CLASSES: Final[Mapping[str, str]] = {
     "squared_aside": "squared_aside:SquaredAside", "squared_deletions": "squared_deletions:SquaredDeletions",
     "box": "box:Box", "cells": "cells:Cells",
     "by_choice": "by_choice.method:ByChoice", "pair_tree": "pair_tree.method:PairTrees", "box_tree": "box_tree:BoxTree",
+    "by_counts": "boxes.by_counts:ByCounts",
     "softmax_box": "softmax_box:SoftmaxBox", "softmax_by_choice": "softmax_by_choice.method:SoftmaxByChoice",
     "softmax_pairs": "softmax_pairs.method:SoftmaxPairs",
     "softmax_tree": "softmax_tree:SoftmaxTree", "energy": "energy:Energy",
@@ -126,6 +128,7 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
     """
     if isinstance(change, NewRows):
         return _of_new_rows(head, change, Budget(seconds), tell)
+    head = settled(head, change)
     budget, seen = Budget(seconds), centred(head)
     found = Found(head, seen)
     status = np.full(len(head.points), OPEN)
