@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from certify.check.systems.nearness import Nearness
 
 ROLES = ("spec", "model", "graph", "data", "labels", "reference", "change", "evaluation", "witness")
-SHARES = "certify.check.limits.shares"
+SHARES, ALIVE = "certify.check.limits.shares", "certify.check.limits.alive"
 CHOICES = ("merge_duplicates", "weight_tilt", "max_tilt", "least_radius_u", "least_radius_w")
 STORED = b'"format":"certify-rows/1"'
 """What is in certificates about rows on disk, and in no other: a quote in a text is escaped."""
@@ -69,7 +69,8 @@ def main(argv: Sequence[str] | None = None, supervised: bool = False) -> int:
 
         if about_stored(options.certificate):
             return int(import_module("certify.check.stored.main").main(options, limits, tell))
-        with import_module(SHARES).among(options.jobs) if options.jobs > 1 else nullcontext():
+        with (nullcontext() if options.quiet else import_module(ALIVE).alive(tell),
+              import_module(SHARES).among(options.jobs) if options.jobs > 1 else nullcontext()):
             afford = limits.afford(tell) if limits or not options.quiet else lambda *_: None
             result, drawn = _checked(options, tell, afford)
         if options.baseline is not None and result.over is None:
