@@ -172,11 +172,11 @@ def remedy(tried: int, cut: bool) -> str:
         cut: whether one was stopped.
 
     >>> remedy(2, True)
-    'the time was up; give more of it, a smaller count, or train with more weight decay'
+    "a method's share of the time was up; give more time, a smaller count, or train with more weight decay"
     >>> remedy(2, False).partition(";")[0]
     'every method that applies ended before the time was up'
     """
     if cut:
-        return "the time was up; give more of it, a smaller count, or train with more weight decay"
+        return "a method's share of the time was up; give more time, a smaller count, or train with more weight decay"
     state = "every method that applies ended before the time was up" if tried else "no method applies"
     return f"{state}; give a smaller count, or train with more weight decay"

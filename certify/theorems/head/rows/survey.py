@@ -43,6 +43,17 @@ UNSEEN: Final = ("by_choice",)
 """Those that certificates may state, but that runs which write one do not use: a checker follows them on small heads,
 and of no table as large as they are for a whole check was seen. One point that it left open would refuse all."""
 
+STAGES: Final[Mapping[str, str]] = {
+    "squared_labels": "sums of influences", "squared_tree": "a tree over the rows that pull most",
+    "squared_aside": "rows that pull most set aside", "squared_deletions": "sums of influences",
+    "box": "one bound of all choices", "cells": "where a label would be lost", "by_choice": "choices one by one",
+    "pair_tree": "rows two by two", "box_tree": "a tree over the rows that pull most",
+    "by_counts": "a tree for each number of rows of each label", "softmax_box": "one bound of all choices",
+    "softmax_by_choice": "choices one by one", "softmax_pairs": "rows two by two",
+    "softmax_tree": "a tree over the rows that pull most", "energy": "where a label would be lost",
+    "enumeration": "a refit for each choice", "every_choice": "a refit for each choice"}
+"""What a method does, for those who wait."""
+
 CHECKED: Final = tuple(name for name in CLASSES if name not in (*UNCHECKED, *UNSEEN))
 """Those that runs use for certificates: a checker derives again what they prove."""
 
@@ -155,7 +166,7 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
         if not attacked and name not in first and not _method(name).complete(head, asked):
             cut |= _attack(head, change, todo, found, budget, tell)
             attacked, tried, todo = True, tried + 1, todo & ~found.flipped
-        tell(name, float((~todo).mean()))
+        tell(STAGES[name], float((~todo).mean()))
         halved = name in TREES and tree_first(head, change, methods) or (
             name == "box_tree" and boxes_first(head, change, methods))
         own = budget.share(0.5) if halved else budget

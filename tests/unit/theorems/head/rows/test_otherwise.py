@@ -9,6 +9,7 @@ import pytest
 
 from certify.theorems.head.rows import claims
 from certify.theorems.head.rows.claims import otherwise
+from certify.theorems.head.rows.survey import CLASSES, STAGES
 from tests.families.heads import any_rows
 from tests.families.other_heads import other_head
 
@@ -26,3 +27,7 @@ def test_of_a_large_table(loss: str, least: str, monkeypatch: pytest.MonkeyPatch
                   other_head(np.random.default_rng(0), "one_vs_rest", n=9)):
         assert otherwise(other, any_rows(other, 2, False)) == ""
     assert otherwise(head, replace(any_rows(head, 2, False), rows=(0, 1, 2))) == ""
+
+
+def test_every_method_says_in_words_what_it_does() -> None:
+    assert set(STAGES) == set(CLASSES) and not any("_" in words for words in STAGES.values())
