@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from certify.auditing.known import Known
 from certify.auditing.questions.base import Asked, Options, Question, Wanted
 from certify.auditing.ranked.left_out import Ranking
 from certify.auditing.ranked.named import named
@@ -51,7 +52,8 @@ UNCHECKED: Final = ("what is said of each row by itself is proved by this run al
                     "`certify check` does not derive it again")
 
 FIRST, LEAST = 0.6, 0.25
-"""Of the time that is left, what ranking rows is given where it is the answer; of all of it what it has at least."""
+"""Of the time that is left, what ranking rows is given where it is the answer; of all of it what it has at least, as
+has a spec that is asked instead of another."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,8 @@ class Answer:
 
 
 def answered(subject: Subject, question: Question, options: Options, folder: Path, tell: Progress,
-             announce: Callable[[Mapping[Path, bytes]], None] = lambda contents: None) -> list[Answer]:
+             announce: Callable[[Mapping[Path, bytes]], None] = lambda contents: None,
+             known: Known | None = None) -> list[Answer]:
     """Answer a question, and write `certify.toml`, `certificate.json` and `report.html` into a folder.
 
     Args:
@@ -115,6 +118,7 @@ def answered(subject: Subject, question: Question, options: Options, folder: Pat
         folder: where to write.
         tell: told the stage and the fraction done.
         announce: told the spec before it is written.
+        known: what questions before it proved.
 
     Raises:
         CertifyError: what the spec asks for has no answer, or the machine none.
@@ -132,14 +136,24 @@ def answered(subject: Subject, question: Question, options: Options, folder: Pat
         left = options.seconds - (time.monotonic() - started)
         return question.ranking(subject, options, audit.problem, max(share * left, LEAST * options.seconds), tell)
 
+    known = Known() if known is None else known
+
+    def proof(asked: Asked) -> Proved:
+        found = known.find(folder, asked)
+        if found is None:  # what is asked instead of another has some time, whatever that one took
+            begun = max(started, time.monotonic() - (1.0 - LEAST) * options.seconds)
+            found = prove(audit.problem, tell, limits_of(audit.problem, begun))
+            known.keep(folder, asked, found)
+        return found
+
     ranked = ranking(FIRST) if question.ranks_first else None
-    proved = prove(audit.problem, tell, limits_of(audit.problem, started))
+    proved = proof(asked)
     other = question.instead(subject, options, _bounds(proved))
     if other is not None:
         ranked = ranked or ranking(FIRST)  # is the answer then
         asked, tables = other, _limited(subject, other, options)
         audit = _loaded(folder, _spec_text(sentence, tables, asked, None))
-        proved = prove(audit.problem, tell, limits_of(audit.problem, started))
+        proved = proof(asked)
     ranked = ranked or ranking(1.0)
     text = _spec_text(sentence, tables, asked, _bounds(proved))
     final, claims = _held(audit, proved, folder, text)

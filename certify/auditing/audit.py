@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from certify.auditing.answering import Answer, answered, overall
+from certify.auditing.known import Known
 from certify.auditing.questions.base import Options, Question
 from certify.auditing.ranked.shown import lines as lines_of
 from certify.auditing.shown.page import page, rows_page
@@ -180,7 +181,7 @@ def audit_subject(subject: Subject, questions: Sequence[Question], options: Opti
         if wrong := question.misnamed(subject, options):
             raise InputError(f"audit, {question.words[0]}", wrong, "correct what is named: nothing was asked")
     later = tuple(question.words[0] for question in questions)
-    found = Audit(subject, (), (), folder, keep, later)
+    found, known = Audit(subject, (), (), folder, keep, later), Known()
     if not subject.stored:
         begin(folder, subject.files(), {})
     _write(found)
@@ -195,7 +196,8 @@ def audit_subject(subject: Subject, questions: Sequence[Question], options: Opti
                 for name in (SPEC, ROWS, *question.files):
                     require_free(place / name)
                 announce(folder, own)
-                answers = answered(subject.at(place), question, options, place, tell, partial(announce, folder, ()))
+                answers = answered(subject.at(place), question, options, place, tell, partial(announce, folder, ()),
+                                   known)
                 _write_rows(subject, answers, folder)
             except CertifyError as error:
                 reason = str(error).removeprefix(f"{DRAFT}: ")

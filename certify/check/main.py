@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from certify.check.systems.nearness import Nearness
 
 ROLES = ("spec", "model", "graph", "data", "labels", "reference", "change", "evaluation", "witness")
-SHARES = "certify.check.limits.shares"
+SHARES, ALIVE = "certify.check.limits.shares", "certify.check.limits.alive"
 CHOICES = ("merge_duplicates", "weight_tilt", "max_tilt", "least_radius_u", "least_radius_w")
 STORED = b'"format":"certify-rows/1"'
 """What is in certificates about rows on disk, and in no other: a quote in a text is escaped."""
@@ -67,7 +67,8 @@ def main(argv: Sequence[str] | None = None, supervised: bool = False) -> int:
             if not options.quiet:
                 print(f"{time.perf_counter() - start:6.1f} s  {line}", file=sys.stderr, flush=True)
 
-        with import_module(SHARES).among(options.jobs) if options.jobs > 1 else nullcontext():
+        with (nullcontext() if options.quiet else import_module(ALIVE).alive(tell),
+              import_module(SHARES).among(options.jobs) if options.jobs > 1 else nullcontext()):
             if about_stored(options.certificate):
                 return int(import_module("certify.check.stored.main").main(options, limits, tell))
             afford = limits.afford(tell) if limits or not options.quiet else lambda *_: None

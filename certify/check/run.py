@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 Tell = Callable[[str], None]
 Afford = Callable[..., None]
+METERED = ("pair_tree", "softmax_pairs", "softmax_labels", "by_choice", "box", "box_tree")
+"""Methods of which the arrays say what a check takes."""
 OPTIONAL = ("radius", "reparameterised", "names", "count", "within", "weights_length")
 """Members of the problem that certificates written before they existed lack: they claim nothing, or false is meant."""
 
@@ -142,7 +144,7 @@ def _solution(
             return {}  # nothing could need one
         from certify.check.reading.side import read_side
         found = read_side(claims, base, problem, witness)
-        if any(method in name for name in found for method in (".pair_tree.", ".softmax_", ".by_choice.")):
+        if any(f".{method}." in name for name in found for method in METERED):
             afford(problem, claims, True, found)
         return found
 

@@ -78,16 +78,41 @@ def told(progress: Progress | None) -> Iterator[Progress]:
         yield silent
 
 
-def time_left(elapsed: float, fraction: float) -> str:
-    """The time left if the rest goes as fast as the part before, in words.
+def time_left(elapsed: float, fraction: float, still: float = 0.0) -> str:
+    """The time left if the rest goes as fast as the part before, in words; nothing where that is not known.
+
+    Args:
+        elapsed: seconds.
+        fraction: the part that is done.
+        still: seconds for which it is the same: the rest takes longer than it seems where these are more.
 
     >>> time_left(3.0, 0.25), time_left(3.0, 0.01), time_left(9.0, 1.0)
     ('about 9 s left', '', '')
+    >>> time_left(38.0, 0.95, 1.0), time_left(38.0, 0.95, 13.0), time_left(2.4, 0.98)
+    ('about 2 s left', '', '')
     """
     if not 0.05 < fraction < 1.0:
         return ""
     left = elapsed * (1.0 - fraction) / fraction
+    if left < max(still, 0.5):
+        return ""
     return f"about {left:.0f} s left" if left < 90 else f"about {left / 60:.0f} min left"
+
+
+class _Rest:
+    """How long nothing more is done."""
+
+    def __init__(self) -> None:
+        self._fraction, self._since = 0.0, time.monotonic()
+
+    def reach(self, fraction: float) -> None:
+        """Take the part that is done now."""
+        if fraction != self._fraction:
+            self._fraction, self._since = fraction, time.monotonic()
+
+    def still(self) -> float:
+        """Seconds since another one was told."""
+        return time.monotonic() - self._since
 
 
 @contextmanager
@@ -103,10 +128,10 @@ def _bar() -> Iterator[Progress]:
         def render(self, task: Task) -> Text:
             """Both, in words."""
             elapsed = task.elapsed or 0.0
-            left = time_left(elapsed, task.completed)
+            left = time_left(elapsed, task.completed, rest.still())
             return Text(f"{elapsed:.0f} s{left and ', ' + left}")
 
-    started = time.monotonic()
+    started, rest = time.monotonic(), _Rest()
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(24), Times())
     console = Console(stderr=sys.stderr.isatty())  # in a notebook rich draws into the cell
     with ExitStack() as stack:
@@ -116,6 +141,7 @@ def _bar() -> Iterator[Progress]:
         def tell(stage: str, fraction: float) -> None:
             if not progress.live.is_started and time.monotonic() - started > _SECONDS_TO_A_BAR:
                 stack.enter_context(progress)
+            rest.reach(fraction)
             progress.update(task, description=stage, completed=fraction)
 
         _bars.append(tell)
@@ -129,13 +155,15 @@ _bars: list[Progress] = []
 
 def _lines() -> Progress:
     start = last = time.monotonic()
+    rest = _Rest()
 
     def tell(stage: str, fraction: float) -> None:
         nonlocal last
         now = time.monotonic()
+        rest.reach(fraction)
         if now - last >= _SECONDS_BETWEEN_LINES:
             last = now
-            left = time_left(now - start, fraction)
+            left = time_left(now - start, fraction, rest.still())
             print(f"{now - start:6.1f} s  {stage}{left and ', ' + left}", file=sys.stderr, flush=True)
 
     return tell

@@ -30,6 +30,7 @@ from certify.systems.head.rows.change import DELETED, NONE, RowChange
 from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.of_problem import change_of_rows, given_base, head_of
+from certify.theorems.head.rows.claims import remedy
 from certify.theorems.head.rows.new_rows.survey import NewFlips
 from certify.theorems.head.rows.survey import CLASSES, Survey, survey
 from certify.theorems.jobs import among
@@ -156,6 +157,18 @@ class StablePredictions:
                 f"{len(self.survey.status)} prediction{'' if len(self.survey.status) == 1 else 's'} proved to stay, "
                 f"{len(self.attacked)} flipped, "
                 f"{len(self.undecided)} undecided)")
+
+    def __str__(self) -> str:
+        """The same, and in plain words why predictions are undecided, and what helps."""
+        if not len(self.undecided):
+            return repr(self)
+        plain = [line for line in self.reasons if not {line.split(":")[0], line.split(" ")[0]} & {*CLASSES, "tried"}]
+        weights = self.head.weights
+        if weights is not None and weights.balanced:
+            plain.append("class_weight='balanced' lets every change of rows change all weights; certify.audit keeps "
+                         "today's weights of the rows, and has more bounds for these")
+        return "\n  ".join([repr(self), f"{len(self.undecided)} undecided: "
+                            f"{remedy(self.survey.tried, self.survey.cut)}", *plain])
 
     def _repr_html_(self) -> str:
         return as_html(self)

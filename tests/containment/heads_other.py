@@ -10,6 +10,7 @@ from flint import arb, ctx
 from certify.check.theorems.head.rows import enumeration
 from certify.check.theorems.head.rows.head import BITS
 from certify.check.theorems.head.rows.refitted.refit import distances
+from certify.finders.head.refits import Refitter
 from certify.systems.head.rows.change import DELETED, Choices
 from certify.systems.head.rows.head import Head
 from certify.systems.head.rows.nearest import nearest
@@ -183,3 +184,24 @@ def _gradient(head: Head, phi: np.ndarray, gone: int, V: np.ndarray) -> list[arb
 
 def _length(v: list[arb]) -> arb:
     return sum((x * x for x in v), arb(0)).mid().sqrt()
+
+
+@attack("rows_by_counts", "D19", slow=20)
+def by_counts(rng: np.random.Generator) -> Outcome:
+    """Balanced weights of rows that are left out, labels of very different numbers, points near the edge."""
+    n = int(rng.integers(14, 27))
+    head = other_head(rng, "logistic", n=n, d=1, N=12, weights="balanced", decay=float(10.0 ** rng.uniform(-1, 0.5)),
+                      scale=float(10.0 ** rng.choice([-0.5, 0.0, 0.5])))
+    assert head.codes is not None
+    label = (np.arange(n) >= n - int(rng.integers(3, n // 2 + 1))).astype(np.int64)
+    head = replace(head, label=label, Y=head.codes[label])
+    head = replace(head, V=Refitter(head).V0)
+    edge = -head.V[0, 1] / (head.V[0, 0] or 1.0)
+    head = replace(head, points=np.stack([edge + rng.normal(size=12) * head.phi[:, 0].std(), np.ones(12)], axis=1))
+    change = any_rows(head, 1, False)
+    found = survey(head, change, methods=("by_counts",))
+    if not found.proved.any():
+        return "refused"
+    if (found.proved & ~head_rows.stays(head, change)).any():
+        raise Violation(f"{found.status} is stated, and a refit says otherwise")
+    return "decided"

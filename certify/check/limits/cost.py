@@ -1,8 +1,8 @@
 """About what a check costs, from the sizes of the problem alone: said before it begins, and held against limits.
 
 Fitted to the checks of the published reports, in processor seconds of one core: 78 of 96 lie within a factor of three,
-all within ten. What trees of pairs take is estimated when their side file is read; what other trees and searches take
-that a certificate brings along is not in its sizes.
+all within ten. What boxes and trees take is estimated when their side file is read; what other searches take that a
+certificate brings along is not in its sizes.
 """
 
 from __future__ import annotations
@@ -103,6 +103,9 @@ TREE, CLASSES, CHOICES = "pair_tree.parent", "softmax_pairs.hot", "by_choice.par
 LABELS = "softmax_labels.parts"
 """Arrays that tell of a tree: one number a node; of pairs of several classes: one a hot row; and of wrong labels."""
 
+BOX, BOXES, WIDE = "rows.box.slabs", "box_tree.parent", 48
+"""Of a box for all choices, and of a tree of boxes; and of how many rows a box has products where it does not say."""
+
 FURTHER = 0.5
 """What each further bound of a node takes beside its first one, with which the steps are formed."""
 
@@ -169,8 +172,34 @@ def labels(problem: Problem, side: Mapping[str, Array], start: str) -> Cost:
     return Cost(0.3 + matrices + count * (1.4e-6 * n * k + 1e-6 * N * k), 60 + 3.2e-5 * count * size + 5e-4 * size**2)
 
 
+def bounded(problem: Problem, side: Mapping[str, Array], start: str) -> Cost:
+    """One box for all choices of changed rows, D5, and what it leaves of the margins of all evaluation rows."""
+    wide = side.get(f"{start}box.wide")
+    return _boxes(problem, [wide.values[0] if wide is not None and wide.values else WIDE], len(problem.evaluation))
+
+
+def grown(problem: Problem, side: Mapping[str, Array], start: str) -> Cost:
+    """A tree of boxes, D6, by its boxes and leaves."""
+    counts, leaves, numbers = (side.get(f"{start}{name}") for name in ("box_count", "leaf_count", "numbers"))
+    if counts is None or leaves is None or numbers is None:  # it is refused when it is read
+        return Cost(0.0, 0.0)
+    wide = side.get(f"{start}wide")
+    of = [max(x, WIDE) for x in wide.values] if wide is not None else [WIDE] * int(sum(counts.values))
+    found = _boxes(problem, of, sum(x >= 0 for x in numbers.values))
+    return Cost(found.seconds + 5e-6 * len(problem.features) * sum(leaves.values), found.megabytes)
+
+
+def _boxes(problem: Problem, wide: Sequence[float], points: int) -> Cost:
+    """Products of all rows once, for each box two inverses and products of so many rows, and margins of points."""
+    n, p = len(problem.features), len(problem.features[0]) + 1
+    each = 8e-5 * n + 1.3e-8 * n * p**2
+    seconds = 5e-5 * n + 1e-6 * n * p + 8e-9 * points * n * p
+    seconds += 1.5 * sum(each + n * x * (2.5e-7 + 9e-9 * p) for x in wide)
+    return Cost(seconds, 60 + 4.5e-4 * n * p + 1.6e-5 * n * max(wide, default=0.0))
+
+
 KINDS: dict[str, Callable[[Problem, Mapping[str, Array], str], Cost]] = {
-    TREE: tree, CLASSES: classes, CHOICES: choices, LABELS: labels}
+    TREE: tree, CLASSES: classes, CHOICES: choices, LABELS: labels, BOX: bounded, BOXES: grown}
 """By the end of the name of an array that there is one of for each."""
 
 

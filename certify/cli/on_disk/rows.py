@@ -14,6 +14,9 @@ from certify.cli.app import decimal, whole
 NOTHING = 4
 """Exit status where nothing was proved."""
 
+FITS = 1 << 30
+"""Bytes of a table up to which `certify audit`, which holds it in memory, is named where predictions stay open."""
+
 
 def rows(
     model: Annotated[Path, typer.Argument(
@@ -79,7 +82,10 @@ def rows(
         if output is not None:
             write_together({output: f"{found.json()}\n".encode()})
         every = len(found.proved) + len(found.flipped) + len(found.undecided)
-        why = f" ({found.reason})" if found.reason else ""
+        words = [found.reason] if found.reason else []
+        if len(found.undecided) and data.stat().st_size <= FITS:
+            words.append(_otherwise(*kind))
+        why = f" ({'; '.join(words)})" if words else ""
         print(found.json() if as_json else one_line(
             f"{found.words}: {len(found.proved)} of {every} prediction{'' if every == 1 else 's'} proved to stay, "
             f"{len(found.flipped)} flipped, {len(found.undecided)} undecided{why}"))
@@ -99,6 +105,14 @@ def _number(option: str, given: str | None, labels: Any) -> int | None:
         return None
     number, share = rows_or_share(option, given)
     return number if share is None else share.of(len(labels))
+
+
+def _otherwise(kind: str, count: int) -> str:
+    """The command that may decide what is left open here."""
+    asked = "rows deleted" if kind == "delete" else "labels wrong"
+    command = f"certify audit MODEL TABLE --eval NEW --ask \"{asked}\" --{kind} {count}"
+    return (f"of a table that fits into memory `{command}` looks at each row and may decide more; TABLE: an .npz with "
+            "X and y")
 
 
 def _array(path: Path, asked: str) -> Any:

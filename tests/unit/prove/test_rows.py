@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,6 +15,7 @@ from certify.format.errors import InputError
 from certify.network.network import Network
 from certify.prove import rows_shown
 from certify.prove.rows import StablePredictions
+from certify.systems.head.rows.weights import RowWeights
 
 X = np.array([[-2.0], [-1.5], [-1.0], [-0.5], [0.5], [1.0], [1.5], [2.0]])
 POINTS = np.array([[-3.0], [-0.05], [0.02], [0.3], [3.0]])
@@ -115,6 +117,20 @@ def test_evaluation_rows_that_are_none_are_refused(ask: Any, points: Any, said: 
 def test_changes_that_are_none_are_refused(given: dict[str, Any], said: str) -> None:
     with pytest.raises(InputError, match=said):
         stable_predictions(problem(), POINTS, **given)
+
+
+def test_print_says_why_predictions_are_undecided_and_what_helps(found: StablePredictions) -> None:
+    """In words: no name of a method."""
+    open_ = replace(found.survey, status=np.zeros_like(found.survey.status), tried=2, cut=True, reasons=(
+        "tried box: 3 predictions stay open", "cells: the loss is squared", "class 1 has 1 rows"))
+    first, *lines = str(replace(found, survey=open_)).splitlines()
+    assert first == repr(replace(found, survey=open_)) and "give more time" in lines[0]
+    assert lines[1:] == ["  class 1 has 1 rows"]
+    balanced = replace(found.head, weights=RowWeights(np.ones(found.head.n), None, True))
+    assert "certify.audit" in str(replace(found, survey=open_, head=balanced)).splitlines()[-1]
+    assert "box" not in str(replace(found, survey=open_, head=balanced))
+    stays = replace(found, survey=replace(open_, status=np.full_like(open_.status, 2)))
+    assert str(stays) == repr(stays)
 
 
 def test_as_many_rows_as_there_are() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 
 import numpy as np
 
 from certify.rigor.fp import RAISE, Array, U
-from certify.systems.head.rows.change import DELETED, NONE, Choices
+from certify.systems.head.rows.change import DELETED, NONE, Choices, RowChange
+from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.head import Head
 
 UNIT = 8 * U
@@ -83,3 +85,18 @@ class RowWeights:
         size = np.sqrt(np.einsum("nbk,nbk->nb", g, g)) * (1 + (g.shape[-1] + 8) * U) * RAISE
         off = (c * slack * (1 + UNIT) + 2 * UNIT * c * size) * RAISE + left * 2.0**-1000
         return g * c[..., None], left * c * (1 - 2 * UNIT), off
+
+
+def settled(head: Head, change: Change) -> Head:
+    """The head with weights of labels as those of its rows, where rows are left out and no label changes.
+
+    Where a product is rounded, and where weights are balanced, it stays as it is.
+    """
+    own = head.weights
+    if not isinstance(own, RowWeights) or own.labels is None or head.label is None or (
+            not isinstance(change, RowChange) or change.relabels):
+        return head
+    factors = own.labels[head.label]
+    pairs = np.unique(np.stack([own.rows, factors]), axis=1).T.tolist()
+    kept = all(s * t > 0.0 and Fraction(s) * Fraction(t) == Fraction(s * t) for s, t in pairs)
+    return replace(head, weights=RowWeights(own.rows * factors)) if kept else head

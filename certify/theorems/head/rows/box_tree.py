@@ -90,17 +90,27 @@ def oriented(head: Head, change: RowChange) -> tuple[Sums, Array]:
     weights, e = None, 0
     if head.weights is not None:  # divided by a power of two the sum has the same minimiser, and weights up to 1
         weights, e = scaled(head.weights.rows)
-    s = sums(head.phi * head.Y, np.where(head.decayed, np.ldexp(mid, -e), 0.0), float(np.ldexp(off, -e)),
-             change.relabels, weights)
+    return sums_of(head, change, weights, (float(np.ldexp(mid, -e)), float(np.ldexp(off, -e))))
+
+
+def sums_of(head: Head, change: RowChange, weights: Array | None, mu: tuple[float, float]) -> tuple[Sums, Array]:
+    """The same with weights up to 1, and μ in their unit: a float and an upper bound of its error."""
+    s = sums(head.phi * head.Y, np.where(head.decayed, mu[0], 0.0), mu[1], change.relabels, weights)
     return s, head.points * np.where(head.today == 1, 1.0, -1.0)[:, None]
 
 
 def met(head: Head, tree: Tree, change: RowChange) -> Flips:
     """Nodes and leaves at which a point lies on the other side, proved by their refits."""
     found = Found(head)
+    collect(found, tree, change)
+    return found.flips()
+
+
+def collect(found: Found, tree: Tree, change: RowChange) -> None:
+    """Keep those of them whose refits prove it."""
+    label = found.head.label
     for rows, w in tree.flips.values():
         padded = np.full((1, change.count), NONE, np.int64)
         padded[0, : len(rows)] = np.sort(np.array(rows, np.int64))
-        new = 1 - head.label[padded] if change.relabels and head.label is not None else DELETED
+        new = 1 - label[padded] if change.relabels and label is not None else DELETED
         found.prove(Choices(padded, np.where(padded == NONE, NONE, new)), w[None, None, :])
-    return found.flips()

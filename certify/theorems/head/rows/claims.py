@@ -18,7 +18,8 @@ from certify.problem.problem import Problem
 from certify.rigor.finder import proposed
 from certify.rigor.fp import Array
 from certify.systems.head.point import CENTRE, HeadPoint
-from certify.systems.head.rows.change import NONE
+from certify.systems.head.rows.change import NONE, RowChange
+from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.head import Head
 from certify.systems.head.rows.labels import labels_of
 from certify.systems.head.rows.of_problem import change_of_rows, given_base
@@ -36,6 +37,9 @@ TIME = 300.0
 UNKNOWN = ("no refit of the unchanged data is proved near any weights, so that nothing says which predictions change: "
            "give rows of every class, features of ordinary size, or more weight decay")
 """Why nothing is claimed where numbers overflow, or a free intercept has no finite minimum."""
+
+LARGE, LARGE_OF_TWO = 5_000, 50_000
+"""Rows from which on what `certify rows` does with lengths and steps may decide more: of several labels, and of two."""
 
 DECAYED = "the training loss is strongly convex in the weights of the last layer; the modulus is the weight decay"
 FREE = ("every weight of the last layer but the intercepts carries the weight decay; that the data hold the "
@@ -80,7 +84,8 @@ class ChangedRows(Rule[HeadPoint]):
         lower, upper = int((counted & found.proved).sum()), int((counted & ~found.attacked).sum())
         arrays = SideArray("rows", {"centre": np.ravel(centre), **arrays_of(found)}, of=STABLE_PREDICTIONS.name)
         return Bound(quantity, self.theorem.label, Rigour.PROVED, float(lower), float(upper), at.unit(quantity),
-                     (convex,), {"array": arrays, **lists_of(found)}, _reason(found))
+                     (convex,), {"array": arrays, **lists_of(found)},
+                     _reason(found, otherwise(head, change_of_rows(at.problem))))
 
 
 def right_of(problem: Problem, head: Head) -> Mask:
@@ -134,7 +139,20 @@ def lists_of(found: Survey) -> dict[str, list[int]]:
             "changed": [row for change in changes for row in (*change, *[NONE] * (width - len(change)))]}
 
 
-def _reason(found: Survey) -> str:
+def otherwise(head: Head, change: Change) -> str:
+    """Where another command may decide what is left open here, in words; else empty."""
+    linear = head.weights is None and not head.remaining and not head.phi_rad.any()
+    known = linear and head.loss.name in ("logistic", "cross_entropy", "squared")
+    if not known or not isinstance(change, RowChange) or len(change.rows) < head.n:
+        return ""
+    if head.n < (LARGE if head.k > 1 else LARGE_OF_TWO):
+        return ""
+    word = "relabel" if change.relabels else "delete"
+    return (f"; or ask `certify rows MODEL ROWS.npy --labels LABELS.npy --eval NEW.npy --{word} {change.count}`, whose "
+            "bounds are for large tables and may decide more")
+
+
+def _reason(found: Survey, other: str) -> str:
     """Why points are open, and what would decide them; empty where none is."""
     left = int(found.undecided.sum())
     if not left:
@@ -144,7 +162,7 @@ def _reason(found: Survey) -> str:
     why = f" ({'; '.join(said)})" if said else ""  # that a method is for other losses helps where all of them are
     open_ = (f"{left} {'prediction is' if left == 1 else 'predictions are'} neither proved to stay nor flipped by a "
              f"change that was found{why}")
-    return f"{open_}: {remedy(found.tried, found.cut)}"
+    return f"{open_}: {remedy(found.tried, found.cut)}{other}"
 
 
 def remedy(tried: int, cut: bool) -> str:
@@ -155,11 +173,11 @@ def remedy(tried: int, cut: bool) -> str:
         cut: whether one was stopped.
 
     >>> remedy(2, True)
-    'the time was up; give more of it, a smaller count, or train with more weight decay'
+    "a method's share of the time was up; give more time, a smaller count, or train with more weight decay"
     >>> remedy(2, False).partition(";")[0]
     'every method that applies ended before the time was up'
     """
     if cut:
-        return "the time was up; give more of it, a smaller count, or train with more weight decay"
+        return "a method's share of the time was up; give more time, a smaller count, or train with more weight decay"
     state = "every method that applies ended before the time was up" if tried else "no method applies"
     return f"{state}; give a smaller count, or train with more weight decay"

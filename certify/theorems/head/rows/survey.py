@@ -22,6 +22,7 @@ from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.changes.new_rows import NewRows
 from certify.systems.head.rows.head import Head
 from certify.systems.head.rows.refit import enclose_refits
+from certify.systems.head.rows.weights import settled
 from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Budget, Flips, Mask, Method, Part
 from certify.theorems.head.rows.squared.worst import is_large, worst_deletions
@@ -31,6 +32,7 @@ CLASSES: Final[Mapping[str, str]] = {
     "squared_aside": "squared_aside:SquaredAside", "squared_deletions": "squared_deletions:SquaredDeletions",
     "box": "box:Box", "cells": "cells:Cells",
     "by_choice": "by_choice.method:ByChoice", "pair_tree": "pair_tree.method:PairTrees", "box_tree": "box_tree:BoxTree",
+    "by_counts": "boxes.by_counts:ByCounts",
     "softmax_box": "softmax_box:SoftmaxBox", "softmax_by_choice": "softmax_by_choice.method:SoftmaxByChoice",
     "softmax_labels": "softmax_labels.method:SoftmaxLabels",
     "softmax_pairs": "softmax_pairs.method:SoftmaxPairs",
@@ -41,6 +43,17 @@ CLASSES: Final[Mapping[str, str]] = {
 UNSEEN: Final = ("by_choice",)
 """Those that certificates may state, but that runs which write one do not use: a checker follows them on small heads,
 and of no table as large as they are for a whole check was seen. One point that it left open would refuse all."""
+
+STAGES: Final[Mapping[str, str]] = {
+    "squared_labels": "sums of influences", "squared_tree": "a tree over the rows that pull most",
+    "squared_aside": "rows that pull most set aside", "squared_deletions": "sums of influences",
+    "box": "one bound of all choices", "cells": "where a label would be lost", "by_choice": "choices one by one",
+    "pair_tree": "rows two by two", "box_tree": "a tree over the rows that pull most",
+    "by_counts": "a tree for each number of rows of each label", "softmax_box": "one bound of all choices",
+    "softmax_by_choice": "choices one by one", "softmax_pairs": "rows two by two",
+    "softmax_tree": "a tree over the rows that pull most", "energy": "where a label would be lost",
+    "enumeration": "a refit for each choice", "every_choice": "a refit for each choice"}
+"""What a method does, for those who wait."""
 
 CHECKED: Final = tuple(name for name in CLASSES if name not in (*UNCHECKED, *UNSEEN))
 """Those that runs use for certificates: a checker derives again what they prove."""
@@ -127,6 +140,7 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
     """
     if isinstance(change, NewRows):
         return _of_new_rows(head, change, Budget(seconds), tell)
+    head = settled(head, change)
     budget, seen = Budget(seconds), centred(head)
     found = Found(head, seen)
     status = np.full(len(head.points), OPEN)
@@ -153,7 +167,7 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
         if not attacked and name not in first and not _method(name).complete(head, asked):
             cut |= _attack(head, change, todo, found, budget, tell)
             attacked, tried, todo = True, tried + 1, todo & ~found.flipped
-        tell(name, float((~todo).mean()))
+        tell(STAGES[name], float((~todo).mean()))
         halved = name in TREES and tree_first(head, change, methods) or (
             name == "box_tree" and boxes_first(head, change, methods))
         own = budget.share(0.5) if halved else budget

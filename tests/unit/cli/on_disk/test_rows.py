@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import skops.io
-from sklearn.linear_model import RidgeClassifier
+from sklearn.linear_model import LogisticRegression, RidgeClassifier
 
 import certify
 from certify.cli.main import main
@@ -89,3 +89,25 @@ def test_labels_that_would_have_to_be_unpickled_are_refused(files: list[str], tm
     np.savez(tmp_path / "more.npz", a=np.ones(3))
     assert main(["rows", *files, "--delete", "1", "--labels", str(tmp_path / "more.npz")]) == 2
     assert "no single array" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("kind", "question"), [("delete", "rows deleted"), ("relabel", "labels wrong")])
+def test_what_stays_open_names_the_other_command(kind: str, question: str, files: list[str], tmp_path: Path,
+                                                 monkeypatch: pytest.MonkeyPatch,
+                                                 capsys: pytest.CaptureFixture[str]) -> None:
+    """And the command that is named answers."""
+    X, y = np.load(tmp_path / "rows.npy").astype(np.float64), np.load(tmp_path / "labels.npy")
+    skops.io.dump(LogisticRegression(C=10.0, tol=1e-10).fit(X, y), tmp_path / "model.skops")
+    assert main(["rows", *files, f"--{kind}", "6"]) in (0, 4)
+    said = capsys.readouterr().out
+    assert " 0 undecided" not in said and "may decide more" in said
+    command = said.split("`")[1].split(" ")
+    assert command[:3] == ["certify", "audit", "MODEL"] and f'"{question}"' in said and said.count("`") == 2
+    np.savez(tmp_path / "table.npz", X=X, y=y.astype(int))
+    np.savez(tmp_path / "new.npz", X=np.load(tmp_path / "new.npy"))
+    assert main(["audit", files[0], str(tmp_path / "table.npz"), "--eval", str(tmp_path / "new.npz"), "--ask", question,
+                 f"--{kind}", "6", "--seconds", "2", "-q", "-o", str(tmp_path / "out")]) in (0, 4)
+    capsys.readouterr()
+    monkeypatch.setattr("certify.cli.on_disk.rows.FITS", 100)
+    main(["rows", *files, f"--{kind}", "6"])
+    assert "audit" not in capsys.readouterr().out

@@ -154,6 +154,7 @@ def check_methods(head: Head, status: list[int], arrays: Mapping[str, Array], wh
     for place, name in enumerate(METHODS):
         if name in used and derive:
             asked = [s == FIRST + place for s in status]
+            tell(f"{name}: {sum(asked)} predictions are looked at")
             _fits(head, name, f"{where}.status")
             module: Method = import_module(f"certify.check.theorems.head.rows.{name}")
             found = module.proved(head, parts.get(name, {}), f"{where}.{name}", asked)
