@@ -137,6 +137,7 @@ class ManyLeaves:
         lengths = [(x + b.off * r * r).max(ZERO).upper().sqrt().upper() for x, r in zip(
             forms_of(b.c.sums, [(b.X, bound)])[0], b.c.sums.norms, strict=True)]
         self.long, self.longest = sum(lengths, ZERO).upper(), max(lengths, key=float) * (1 + power(-50))
+        self.longest += power(-1073)  # floats that underflow order nothing
         self.unit = s.unit * power(-WEIGHT)
         self.table = table(self.unit)
         near = [float((abs(t) / self.unit).lower()) * (1 - 2.0**-50) for t in b.c.t]

@@ -112,8 +112,9 @@ def most(values: Iterable[arb], k: int) -> arb:
     if not all(x.is_finite() for x in tops):  # what is no number has no place in an order, and would be left out
         return arb("nan")
     tops.sort(key=float, reverse=True)
-    # a double of an upper bound orders up to rounding: what is left out exceeds what is taken by 2^-52 of it at most
-    return sum(tops[:k], ZERO) * (1 + power(-50)) if k else ZERO
+    # a double of an upper bound orders up to rounding: what is left out exceeds what is taken by 2^-52 of it at most,
+    # or by 2^-1074 where it underflows
+    return sum(tops[:k], ZERO) * (1 + power(-50)) + k * power(-1073) if k else ZERO
 
 
 def box(c: Centre, free: list[int], k: int, slabs: Sequence[Sequence[float]], wide: int = WIDE) -> Box | None:

@@ -115,6 +115,7 @@ def _dear(change: NewRows, value: arb, losses: list[arb], pulls: list[arb], c: C
         return False
     taken.sort(key=float, reverse=True)
     most = sum((x.max(ZERO) for x in taken[: change.deleted]), ZERO) * (1 + arb(2) ** -50)
+    most += len(taken) * arb(2) ** -1073  # where floats underflow they order nothing
     return bool(value - most > c.cost)
 
 
