@@ -43,7 +43,8 @@ def audit(
         prediction: number of one of the rows to predict: which training rows matter most to it, and whether one of
             them alone flips it.
         noise: by feature, name or number, the amount by which it may be off in every row.
-        level: the training loss that noise must not exceed; None: a tenth above today's.
+        level: the training loss that noise must not exceed; None: a tenth above today's, or as far above it as a
+            hundredth of the loss of a constant prediction, where that is more.
         ask: one question or more, e.g. ``"rows deleted"``, ``"noise in age"``; none: those that are commonly asked.
         seconds: for each question; with less of it fewer predictions are decided, and none wrongly.
         folder: where to write specs, certificates and pages; None: a temporary one (`.save(folder)` keeps them).

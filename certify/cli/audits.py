@@ -67,7 +67,8 @@ def audit(
     noise: Annotated[list[str], typer.Option(
         "--noise", metavar="COLUMN=R", help="This feature may be off by R in every row.")] = [],  # noqa: B006
     level: Annotated[float | None, typer.Option(
-        "--level", metavar="X", help="Training loss that noise must not exceed (default: a tenth more).")] = None,
+        "--level", metavar="X", help="Training loss that noise must not exceed (default: today's and a tenth "
+        "more, or 1 % of that of a constant prediction more, whichever is larger).")] = None,
     seconds: Annotated[float, typer.Option(
         "--seconds", parser=decimal, metavar="X", help="For each question.")] = 60.0,
     jobs: Jobs = 1,

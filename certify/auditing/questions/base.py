@@ -42,7 +42,8 @@ class Options:
         rows: these very rows, which are left out.
         noise: features that may be off, by name or number, each with the amount that has to be harmless, or None;
             empty: all of them alike.
-        level: the training loss up to which noise is asked about; None: a tenth more than today's.
+        level: the training loss up to which noise is asked about; None: a tenth more than today's,
+            or a hundredth of the loss of a constant prediction more, where that is more.
         seconds: for each question.
         named: whether somebody asked these questions by name, so that one without an answer counts as open.
         prediction: the number of the one evaluation row that is asked about, or None.

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 import certify
+from certify.auditing.questions.base import Options
+from certify.auditing.questions.noise import level
+from certify.cli.main import main
 from certify.format.errors import InputError
 
 
@@ -55,3 +61,17 @@ def test_an_amount_in_raw_units_decides():
     assert (small.verdict, large.verdict) == ("certified", "refuted")
     with pytest.raises(InputError, match="there is no column 'c'"):
         certify.audit(problem, ask="noise", noise={"c": 1.0})
+
+
+@pytest.mark.parametrize("scale", [0.1, 3.0])
+def test_the_default_level_is_the_one_that_the_help_says(scale: float, capsys: pytest.CaptureFixture[str]) -> None:
+    """A tenth more, and of a network that fits well what 1 % of a constant prediction's loss is more."""
+    y = np.array([[0.0], [2.0], [4.0], [6.0]])
+    today = scale * 0.5 * float(y.var())
+    subject = SimpleNamespace(y=y, fit=SimpleNamespace(value=today))
+    found = level(subject, Options())
+    assert found == pytest.approx(max(1.1 * today, today + 0.01 * 0.5 * float(y.var())), rel=0.01)
+    small = level(SimpleNamespace(y=y, fit=SimpleNamespace(value=0.001)), Options())
+    assert small == pytest.approx(0.001 + 0.025, rel=0.01)
+    assert main(["audit", "--help"]) == 0
+    assert "1 % of that of a constant prediction" in " ".join(re.sub("[│|]", " ", capsys.readouterr().out).split())
