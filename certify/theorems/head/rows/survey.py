@@ -50,7 +50,8 @@ STAGES: Final[Mapping[str, str]] = {
     "box": "one bound of all choices", "cells": "where a label would be lost", "by_choice": "choices one by one",
     "pair_tree": "rows two by two", "box_tree": "a tree over the rows that pull most",
     "by_counts": "a tree for each number of rows of each label", "softmax_box": "one bound of all choices",
-    "softmax_by_choice": "choices one by one", "softmax_pairs": "rows two by two",
+    "softmax_labels": "choices one by one", "softmax_by_choice": "choices one by one",
+    "softmax_pairs": "rows two by two",
     "softmax_tree": "a tree over the rows that pull most", "energy": "where a label would be lost",
     "enumeration": "a refit for each choice", "every_choice": "a refit for each choice"}
 """What a method does, for those who wait."""
