@@ -169,7 +169,7 @@ def test_more_time_is_advised_only_where_it_was_up(seconds, wanted):
     head = drawn_head(np.random.default_rng(5), "logistic", n=16, apart=4.0, decay=1.0)
     found = survey(head, any_rows(head, 1, True), seconds, methods=())  # the search for flips alone
     assert found.undecided.any() and wanted in remedy(found.tried, found.cut)
-    assert ("give more of it" in remedy(found.tried, found.cut)) == (seconds == 0.0)
+    assert ("give more time" in remedy(found.tried, found.cut)) == (seconds == 0.0)
 
 
 def test_no_time_is_advised_where_nothing_was_tried():

@@ -107,8 +107,8 @@ def _factor(s: Sums, above: arb_mat, J: Sequence[int], root: Sequence[float]) ->
     found = definiteness(G)
     if found.truth is not Truth.PROVED or found.R is None:
         return None, inf
-    W = V * found.R.transpose()
-    return (W, float(found.defect.upper()) * UP) if size(W) < LARGEST else (None, inf)
+    W, defect = V * found.R.transpose(), float(found.defect.upper()) * UP
+    return (W, defect) if size(W) < LARGEST and defect < 0.5 else (None, inf)
 
 
 def _lengths(s: Sums, long: Sequence[float], W: arb_mat, scale: float) -> list[float]:
