@@ -20,7 +20,7 @@ from certify.check.limits.numbers import number_of, seconds_of, size_of
 from certify.check.reading.certificate import QUANTITIES, RANGES, Number
 from certify.check.reading.files import DIGITS, read_bytes
 from certify.check.reading.spec import Gate
-from certify.check.run import Afford, Result, Tell, Usage, check
+from certify.check.run import Result, Tell, Usage, check
 from certify.check.verdicts import EXIT, INTERRUPTED, INVALID, Outcome, exit_status
 from certify.format.canonical import FORMAT, Json
 from certify.format.refusal import Invalid
@@ -71,8 +71,7 @@ def main(argv: Sequence[str] | None = None, supervised: bool = False) -> int:
               import_module(SHARES).among(options.jobs) if options.jobs > 1 else nullcontext()):
             if about_stored(options.certificate):
                 return int(import_module("certify.check.stored.main").main(options, limits, tell))
-            afford = limits.afford(tell) if limits or not options.quiet else lambda *_: None
-            result, drawn = _checked(options, tell, afford)
+            result, drawn = _checked(options, tell, limits)
         if options.baseline is not None and result.over is None:
             raise Usage("--baseline: the spec has no gate with max_increase or max_decrease")
     except Usage as error:
@@ -116,13 +115,13 @@ def about_stored(path: Path) -> bool:
     return STORED in read_bytes(path, "certificate file")
 
 
-def _checked(options: argparse.Namespace, tell: Tell, afford: Afford) -> tuple[Result, list[str]]:
+def _checked(options: argparse.Namespace, tell: Tell, limits: Limits) -> tuple[Result, list[str]]:
     """The certificate checked, and what random probes decided of it."""
     given, drawn = {role: getattr(options, role) for role in ROLES}, list[str]()
     token = CHANCE.set(None if options.exact else drawn)
     try:
-        return check(options.certificate, given, [*options.max, *options.min], tell, options.within,
-                     options.baseline, _allowed(options), afford), drawn
+        return check(options.certificate, given, [*options.max, *options.min], tell, options.within, options.baseline,
+                     _allowed(options), limits.afford(tell) if limits or not options.quiet else lambda *_: None), drawn
     finally:
         CHANCE.reset(token)
 

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 Tell = Callable[[str], None]
 Afford = Callable[..., None]
-METERED = ("pair_tree", "softmax_pairs", "softmax_labels", "by_choice", "box", "box_tree")
-"""Methods of which the arrays say what a check takes."""
 OPTIONAL = ("radius", "reparameterised", "names", "count", "within", "weights_length")
 """Members of the problem that certificates written before they existed lack: they claim nothing, or false is meant."""
 
@@ -144,7 +142,8 @@ def _solution(
             return {}  # nothing could need one
         from certify.check.reading.side import read_side
         found = read_side(claims, base, problem, witness)
-        if any(f".{method}." in name for name in found for method in METERED):
+        if any(f".{x}" in y for y in found for x in ("pair_tree.", "softmax_pairs.", "softmax_labels.", "by_choice.",
+                                                     "box.", "box_tree.")):
             afford(problem, claims, True, found)
         return found
 

@@ -82,9 +82,7 @@ def rows(
         if output is not None:
             write_together({output: f"{found.json()}\n".encode()})
         every = len(found.proved) + len(found.flipped) + len(found.undecided)
-        words = [found.reason] if found.reason else []
-        if len(found.undecided) and data.stat().st_size <= FITS:
-            words.append(_otherwise(*kind))
+        words = [line for line in (found.reason, _otherwise(data, *kind) if len(found.undecided) else "") if line]
         why = f" ({'; '.join(words)})" if words else ""
         print(found.json() if as_json else one_line(
             f"{found.words}: {len(found.proved)} of {every} prediction{'' if every == 1 else 's'} proved to stay, "
@@ -107,8 +105,10 @@ def _number(option: str, given: str | None, labels: Any) -> int | None:
     return number if share is None else share.of(len(labels))
 
 
-def _otherwise(kind: str, count: int) -> str:
-    """The command that may decide what is left open here."""
+def _otherwise(data: Path, kind: str, count: int) -> str:
+    """The command that may decide what is left open here; "" where the table is too large for it."""
+    if data.stat().st_size > FITS:
+        return ""
     asked = "rows deleted" if kind == "delete" else "labels wrong"
     command = f"certify audit MODEL TABLE --eval NEW --ask \"{asked}\" --{kind} {count}"
     return (f"of a table that fits into memory `{command}` looks at each row and may decide more; TABLE: an .npz with "

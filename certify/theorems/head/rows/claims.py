@@ -141,8 +141,7 @@ def lists_of(found: Survey) -> dict[str, list[int]]:
 
 def otherwise(head: Head, change: Change) -> str:
     """Where another command may decide what is left open here, in words; else empty."""
-    linear = head.weights is None and not head.remaining and not head.phi_rad.any()
-    known = linear and head.loss.name in ("logistic", "cross_entropy", "squared")
+    known = head.read_off and not head.remaining and not head.phi_rad.any()
     if not known or not isinstance(change, RowChange) or len(change.rows) < head.n:
         return ""
     if head.n < (LARGE if head.k > 1 else LARGE_OF_TWO):
