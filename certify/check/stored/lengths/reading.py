@@ -237,9 +237,11 @@ class Reading:
         if asked.deletes:
             # |l'(t + τ) − l'(t)| ≤ l''(t)(e^|τ| − 1), of all margins near the one that is seen; and that rises at most
             # as it does for the longest row
-            steep = above((1 + self._part) * (1 + ROUNDED) * grown(farthest) / farthest * asked.distance * RAISED)
+            rise = grown(farthest) / farthest if farthest > 0 else ONE
+            steep = above((1 + self._part) * (1 + ROUNDED) * rise * asked.distance * RAISED)
             heavy = ((one.top + one.bent * (steep * one.length) * RAISED) * RAISED for one in seen)
-            weights = [one.y * (math.ceil(min(high, 1.0) * 2.0**FINE)) for one, high in zip(seen, heavy, strict=True)]
+            # 1.0 comes first, so that it is taken where the other one is no number
+            weights = [one.y * (math.ceil(min(1.0, high) * 2.0**FINE)) for one, high in zip(seen, heavy, strict=True)]
         between = {i: self._between(one) for i, one in enumerate(seen) if first + i in asked.points.wanted}
         return Pulls([one.y for one in seen], weights, integer(bend_over(farthest)), between)
 

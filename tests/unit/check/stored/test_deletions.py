@@ -238,3 +238,13 @@ def test_no_row_above_the_bar_is_passed_over(drop: int) -> None:
         sizes = [x >> drop if drop >= 0 else x << -drop for x in values]
         weights = [abs(x) * (once * r + c2 * abs(x)) + r2 * r * r for x, r in zip(sizes, widest, strict=True)]
         assert sorted(kept.rows) == sorted((w, 5 + i, sizes[i]) for i, w in enumerate(weights) if w > bar)
+
+
+@pytest.mark.parametrize("r2", [0, 2])
+def test_no_row_is_passed_over_where_squares_of_influences_do_not_count(r2: int) -> None:
+    """As of one row: with alike residuals, so that the largest influence that is passed over is a sharp one."""
+    values, widest = list(range(-60, 60)), [7] * 120
+    for bar in (100, 500, 1000):
+        found = set(some._possible(values, widest, (3, 0, r2), bar, 0))
+        above = {i for i, x in enumerate(values) if abs(x) * 3 * 7 + r2 * 49 > bar}
+        assert above <= found and len(found - above) <= 2 and len(above) < 120

@@ -5,11 +5,12 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
-from flint import arb
+from flint import arb, fmpq, fmpq_mat
 
 from certify.check.linalg.balls import ZERO
 from certify.check.stored import beside, conditions, deletions, largest, run, some
@@ -19,6 +20,7 @@ from tests.effort import examples
 from tests.families.stored_rows import Small, written
 
 Patch = pytest.MonkeyPatch
+FIFTH = beside.ONE // 5
 
 
 def accepted(path: Path) -> bool:
@@ -102,7 +104,7 @@ def made(path: Path, monkeypatch: Patch) -> deletions.Deletions:
 
 
 def test_a_row_takes_no_less_than_is_said_of_it_from_either_side(tmp_path: Path, monkeypatch: Patch) -> None:
-    """With leverages known and with leverages of which only the larger end is, products above 0 and below."""
+    """Leverages known, those of which only the larger end is, and ends far apart; products above 0 and below."""
     problem = replace(rare(np.random.default_rng(5), 2), new=np.random.default_rng(6).standard_normal((8, 3)))
     seen = made(written(tmp_path, problem, "deletions", 1, [], [], []), monkeypatch)
     phi, E = (np.array(problem.with_ones(x)) for x in (problem.X, problem.new))
@@ -118,11 +120,11 @@ def test_a_row_takes_no_less_than_is_said_of_it_from_either_side(tmp_path: Path,
         for i in range(12):
             (those,) = some.named(seen.ground, seen.beside, [point], [(i,)])
             takes = float(c[i] * r[i] / (1.0 - K[i]))
-            for above in (known.above, beside.ONE):
-                seen.beside = replace(known, above=above)
+            for up, above in ((0, known.above), (0, beside.ONE), (FIFTH, FIFTH + known.above)):
+                seen.beside, raised = replace(known, above=above), [x + up for x in those.leverages]
                 for off in (1e-6, -1e-6):
                     margin = conditions.Margin(condition, arb(takes + off), solution.off, solution.length)
-                    yes = seen._flipped(some.Open(0, [margin], point, arb(1)), those)
+                    yes = seen._flipped(some.Open(0, [margin], point, arb(1)), replace(those, leverages=raised))
                     assert not (yes and off > 0), "it takes less"
                     sharp += yes
                     signs += takes < 0
@@ -137,10 +139,65 @@ def numbers(residual: int, leverage: int) -> beside.Beside:
 def test_residuals_are_divided_by_what_a_row_leaves() -> None:
     found = numbers(3 << 30, beside.ONE - (beside.ONE >> 2)).divided()
     assert list(found.residuals[0]) == [3 << 32, 0] and found.widest[0] >= 3 << 32
-    assert found.off[0] >= 4
+    assert float(found.off[0]) - 4 >= 1.414 * 2.0**-beside.BITS  # each of two is rounded once more
     given = numbers(-1, beside.ONE >> 1)
     below = given.divided()
     assert below.residuals[0][0] <= -2 and below.off[0] >= 2 and below.leverages == given.leverages
+
+
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_the_widest_residual_is_no_less_than_the_quotient(outputs: int) -> None:
+    rng = np.random.default_rng(outputs)
+    residuals = rng.integers(-1000, 1000, (outputs, 200))
+    leverages = rng.integers(0, beside.ONE, 200).tolist()
+    every = tuple(array("q", own) for own in residuals.tolist())
+    found = beside.Beside(every, beside.widest_of(every), (arb(1),) * outputs, array("q", leverages), 0).divided()
+    for row, k, widest in zip(residuals.T.tolist(), leverages, found.widest, strict=True):
+        size = abs(row[0]) if outputs == 1 else max(row) - min(row)
+        assert widest >= Fraction(size * beside.ONE, beside.ONE - k)
+
+
+def leverages_of(problem: Small) -> list[fmpq]:
+    """In fractions, in units of `2^−BITS`."""
+    rows = [[fmpq(*x.as_integer_ratio()) for x in row] for row in problem.with_ones(problem.X)]
+    phi = fmpq_mat(len(rows), len(rows[0]), [x for row in rows for x in row])
+    H = phi.transpose() * phi
+    for a, decayed in enumerate(problem.decayed):
+        H[a, a] += fmpq(*float(problem.penalty).as_integer_ratio()) * decayed
+    K = phi * H.inv() * phi.transpose()
+    return [K[i, i] * beside.ONE for i in range(len(rows))]
+
+
+@pytest.mark.parametrize("solved", [False, True])
+def test_leverages_exceed_the_exact_ones_by_no_more_than_is_said(
+        solved: bool, tmp_path: Path, monkeypatch: Patch) -> None:
+    """Where each row is solved for nothing but the larger end is known, however far it is."""
+    honest = beside._solved
+    if solved:
+        monkeypatch.setattr(beside, "SEEN", ZERO)
+        monkeypatch.setattr(beside, "_solved", lambda *given: [x + FIFTH for x in honest(*given)])
+    for seed in range(3):
+        problem = replace(rare(np.random.default_rng([seed, 11]), 2), new=np.ones((1, 3)))
+        found = made(written(tmp_path, problem, "deletions", 1, [], [], []), monkeypatch).beside
+        for most, exact in zip(found.leverages, leverages_of(problem), strict=True):
+            assert most - found.above <= exact <= most
+        assert solved or found.above < beside.ONE >> 20
+
+
+def test_what_residuals_are_off_by_counts_in_what_any_row_takes(tmp_path: Path, monkeypatch: Patch) -> None:
+    honest = deletions.beside
+    monkeypatch.setattr(deletions, "beside", lambda *given: replace(
+        found := honest(*given), off=tuple(arb(1 + a) for a in range(len(found.off)))))
+    crowd = np.random.default_rng(1).standard_normal((40, 2))
+    problem = Small(crowd, np.arange(40) % 3, np.ones((1, 2)), 3, 1.0, True)
+    for count in (1, 2):
+        seen = made(written(tmp_path, problem, "deletions", count, [], [], []), monkeypatch)
+        assert seen.taken is not None and seen.taken.alone == (count == 1)
+        kappa, length, both = seen.stays.largest(count)
+        for condition in conditions.conditions_of(2, (13, 13, 14)):
+            off = seen.stays.off_of(condition)
+            assert off > 2 and seen.taken.length > length + 0.99 * off
+            assert seen.taken.both > both + 0.99 * kappa.sqrt() * off
 
 
 def test_a_row_that_leaves_nothing_is_refused() -> None:

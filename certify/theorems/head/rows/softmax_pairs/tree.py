@@ -163,6 +163,7 @@ class Tree:
 
     def _children(self, free: Whole) -> None:
         """The hot rows one by one, by several processes: each with every row that is no hot one before it (D18)."""
+        assert self.change.count == 2  # a slab deletes one row more, whatever the change is
         self._check()
         root, live = root_metric(as_it_is(self.near.c)), np.flatnonzero(self.open & ~self.found.flipped)
         if root is None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from flint import arb, fmpz_mat
+from flint import arb, fmpz, fmpz_mat
 
 from certify.check.linalg.balls import ZERO
 from certify.check.linalg.fixed import scale
@@ -192,3 +193,16 @@ def test_weights_that_are_cut_are_no_nearer(tmp_path: Path, monkeypatch: Patch) 
         given = centre * (1.0 + 0.1 * rng.standard_normal(len(centre)))
         cut = Weights(fmpz_mat(len(given), 1, [int(x) for x in np.floor(given / unit * 64.0)]), 6, own.centre.length)
         assert own._near(held, cut) >= np.linalg.norm(given - centre) / np.linalg.norm(given)
+
+
+@pytest.mark.parametrize(("distance", "bent", "length", "weight"), [
+    (2.0, 0.25, 0.0, 0.5), (2.0, 0.25, 0.1, 0.5 + 0.25 * np.expm1(0.2)), (2.0**1023, 0.25, 5e-324, 0.5),
+    (1e308, 0.0, 1e-308, 0.5)])
+def test_pulls_are_weighed_where_rows_have_no_length_or_distances_no_double(
+        distance: float, bent: float, length: float, weight: float) -> None:
+    asked = SimpleNamespace(distance=arb(distance) * 8, deletes=True, points=SimpleNamespace(wanted=set()))
+    one = reading.Seen(1, fmpz(0), bent, 0.5, length / 8)
+    found = reading.Reading._weighed(SimpleNamespace(asked=asked, _part=ZERO), 0, [one])  # type: ignore[arg-type]
+    (top,) = (x * 2.0**-points.FINE for x in found.weights)
+    assert weight <= top <= 1.0
+    assert distance > 2.0 or top < weight * (1 + 1e-6) + 2.0**-points.FINE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -89,3 +90,47 @@ def test_what_the_diagonal_errs_by(seed: int) -> None:
     assert most <= diagonal_error(rough, float(K.max())) <= 1.1 * most
     assert most > diagonal_error(system, float(K.max()))
     assert np.abs(((scaled @ system.R.T) ** 2).sum(axis=1) - K).max() <= diagonal_error(system, float(K.max())) + 1e-13
+
+
+@pytest.mark.parametrize("sign", [-1.0, 1.0])
+def test_nothing_is_said_within_what_the_diagonal_errs_by(sign: float) -> None:
+    """A factor that is off by a thousandth: a threshold between what the row takes and what it seems to take."""
+    system, Y, phi = heavy()
+    H = phi.T @ phi + np.eye(2)
+    K, r = np.einsum("ij,ij->i", phi @ np.linalg.inv(H), phi), (Y - phi @ np.linalg.solve(H, phi.T @ Y))[:, 0]
+    e = np.array([[0.0, 1.0]]) if r[0] > 0 else np.array([[0.0, -1.0]])
+    c = phi @ np.linalg.solve(H, e[0])
+    factor = 1.0 + 1e-3 * sign
+    rough = replace(system, R=system.R * factor, delta=abs(factor**2 - 1.0) + system.delta)
+    whole, seems = (float(c[0] * r[0] / (1.0 - x * K[0])) for x in (1.0, factor**2))
+    margin = float(e[0] @ np.linalg.solve(H, phi.T @ Y[:, 0]))
+    between = np.array([0.1, 0.5, 0.9]) * (seems - whole) + whole
+    assert abs(seems - whole) > 1e-3 * whole
+    for takes in between:
+        # short of what it takes a label turns, beyond it stays, and neither is to be said of the other
+        wrong = FLIPS if takes > whole else STAYS
+        assert deleted(rough, Y, e, np.array([1]), margin - float(takes), 1).status.tolist() != [wrong]
+    for part, status in ((1.1, STAYS), (0.9, FLIPS)):
+        assert deleted(rough, Y, e, np.array([1]), margin - part * whole, 1).status.tolist() == [status]
+
+
+def test_what_quotients_are_off_by_is_no_less_than_what_is_divided() -> None:
+    for kappa in (0.0, 0.3, 0.9, 1.0 - 2.0**-20):
+        each, together = deletions._divided((3e-10, 7e-9), 2e-10, kappa)
+        left = 1 - Fraction(kappa)
+        assert Fraction(each) >= (Fraction(3e-10) + Fraction(2e-10)) / left
+        assert Fraction(together) >= Fraction(7e-9) / left
+
+
+def test_a_diagonal_that_is_not_known_is_not_divided_by(monkeypatch: pytest.MonkeyPatch) -> None:
+    system, Y, phi = heavy()
+    monkeypatch.setattr(deletions, "diagonal_error", lambda *_: 1.0)
+    given: list[np.ndarray | None] = []
+
+    def spied(*those: object) -> influences.Influences:
+        given.append(those[-1])  # type: ignore[arg-type]
+        return influences.Influences(*those)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(deletions, "Influences", spied)
+    assert deleted(system, Y, phi[:1], np.array([1]), -1e3, 1).status.tolist() == [STAYS]
+    assert given == [None]

@@ -36,7 +36,8 @@ class Metric:
         weights: whole numbers of `2^−WEIGHT` that M is the sum of; None where it is only held by both sums.
         inverse: X, what it is off by from the inverse of M, and a bound of the norm of that.
         m, low: see above.
-        long: upper bounds of the lengths of all rows in the norm of the inverse.
+        long: upper bounds of the lengths of all rows in the norm of the inverse; where M is the sum of its weights, in
+            that of X and what it is off by, which may be more.
     """
 
     weights: list[int] | None

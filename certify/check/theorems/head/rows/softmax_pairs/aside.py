@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from certify.check.limits.shares import shared
@@ -26,6 +27,8 @@ def kept(children: Children, open_: Mapping[int, Sequence[Choice]]) -> set[int]:
         open_: by point these choices, of rows that are not hot.
     """
     leaves, newton = children.leaves, children.newton
+    # refits begin at steps: those that a child adds are not known to one that another process looks at
+    newton = replace(newton, found=dict(newton.found))
     rest = {j: [T for T in some if not leaves.keep(T, j, None)] for j, some in open_.items()}
     rows = chosen({T for some in rest.values() for T in some})
     place = {i: a for a, i in enumerate(rows)}

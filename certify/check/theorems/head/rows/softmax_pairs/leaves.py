@@ -49,7 +49,7 @@ class Leaves:
         named = self.stated.leaves.get((rows[0], rows[-1])) if len(rows) == 2 else None
         if named is not None:
             if not self.all_kept:
-                self._together()
+                self.together()
             if j in self.all_kept[rows]:
                 return True
         if rows not in self.labels:
@@ -61,8 +61,8 @@ class Leaves:
             self.labels[rows] = labels_after(self.data.head, [_deleted(rows)], [named])[0]
         return self.labels[rows][j] == self.data.today[j]
 
-    def _together(self) -> None:
-        """The leaves at which all points in question are soon proved to keep their labels."""
+    def together(self) -> None:
+        """Find the leaves at which all points in question are soon proved to keep their labels."""
         packed, pairs = Judge(self.data.head).packed, list(self.stated.leaves)
         for at in range(0, len(pairs), AT_ONCE):
             some = pairs[at : at + AT_ONCE]

@@ -70,7 +70,10 @@ def _root(data: Data, stated: Stated, rows: Sequence[int], k: int, leaves: Leave
     newton = Newton(Gradients(c), X, X.blocks(data.table))
     done, open_ = _tried(newton, rows, _heat(newton, rows), k, stated.reach[0], live, leaves, set(stated.leaves))
     children = Children(newton, leaves)
-    return children, sorted(done | kept(children, open_))
+    left = sorted(done | kept(children, open_))
+    if left and stated.hot and stated.leaves and not leaves.all_kept:
+        leaves.together()  # once, and not by every process that looks at children
+    return children, left
 
 
 def _tried(newton: Newton, rows: Sequence[int], heat: Mapping[int, float], k: int, reach: Sequence[float],

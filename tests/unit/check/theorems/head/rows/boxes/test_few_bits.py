@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from flint import arb, arb_mat, ctx
+from flint import arb, arb_mat, ctx, fmpz_mat
 
 from certify.check.theorems.head.rows.boxes import fixed_rows
-from certify.check.theorems.head.rows.boxes.fixed_rows import few, power, size, spectral
+from certify.check.theorems.head.rows.boxes.fixed_rows import few, power, size, spectral, whole_norm
 
 
 @pytest.mark.parametrize("scale", [1.0, 1e-300, 1e200])
@@ -46,3 +46,26 @@ def test_what_is_beyond_doubles_has_no_norm_in_few_bits(monkeypatch: pytest.Monk
     with ctx.workprec(64):
         found = spectral(arb_mat([[arb(value), arb(0)], [arb(0), arb(1)]]))
         assert not found < fixed_rows.HUGE
+
+
+@pytest.mark.parametrize("what", ["cut off", "radius"])
+def test_the_norm_of_a_matrix_of_one_number_has_what_is_left_out(monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    """There the Frobenius norm is the norm, so what few bits cut off, or radii, has no room elsewhere."""
+    p = 9
+    monkeypatch.setattr(fixed_rows, "WIDE", p)
+    monkeypatch.setattr(fixed_rows, "WORD", 12 + p.bit_length())
+    for whole in range(32, 64, 5):
+        for sign in (1.0, -1.0):
+            x, radius = sign * (whole + 0.4 * (what == "cut off")), 0.5 * (what == "radius")
+            with ctx.workprec(64):
+                found = float(spectral(arb_mat([[arb(x, radius)] * p] * p)))
+            assert p * (abs(x) + radius) <= found < p * (abs(x) + radius) * 1.01
+
+
+@pytest.mark.parametrize("squarings", [1, 2, 3])
+def test_the_norm_of_a_product_of_two_vectors_is_never_less(monkeypatch: pytest.MonkeyPatch, squarings: int) -> None:
+    """As above, with four bits of each square kept."""
+    monkeypatch.setattr(fixed_rows, "SHORT", 4)
+    for seed in range(12):
+        v = np.random.default_rng([seed, 11]).integers(1, 100, 5)
+        assert float(v @ v) <= whole_norm(fmpz_mat(np.outer(v, v).tolist()), squarings)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import combinations
 from unittest.mock import patch
@@ -12,7 +12,7 @@ import pytest
 from flint import arb, ctx
 from numpy.typing import NDArray
 
-from certify.check.theorems.head.rows.by_choice import judge, taken
+from certify.check.theorems.head.rows.by_choice import judge, pieces, taken
 from certify.check.theorems.head.rows.by_choice.pieces import Pieces
 from certify.check.theorems.head.rows.by_choice.taken import shares
 from certify.check.theorems.head.rows.by_choice.triples import Triples
@@ -22,6 +22,8 @@ Array = NDArray[np.float64]
 N, OWN = 10, 6
 LOOSE = 1e-9
 SEEDS = range(4)
+LOW = (1.0, 0.0)
+"""Of what rows count, the part that a matrix is said to be above."""
 
 
 def slope(t: Array) -> Array:
@@ -34,7 +36,10 @@ def bend(t: Array) -> Array:
 
 @dataclass
 class Example:
-    """A head of ten rows, of which four have no step of their own, and the same in floats without any bound."""
+    """A head of ten rows, of which four have no step of their own, and the same in floats without any bound.
+
+    Its matrix may be said to be above less than what rows count there.
+    """
 
     p: Pieces
     S: Array
@@ -43,7 +48,7 @@ class Example:
 
     def __post_init__(self) -> None:
         st = self.p.st
-        self.t, self.m, self.f = self.S @ self.w, np.array(self.p.low), len(self.p.rows)
+        self.t, self.m, self.f = self.S @ self.w, np.array(self.p.m), len(self.p.rows)
         H = (self.S.T * bend(self.t)) @ self.S + np.diag(self.decay)
         self.inverse = np.linalg.inv((self.S.T * self.m) @ self.S + np.diag(self.decay))
         self.products = self.S @ self.inverse @ self.S.T
@@ -75,7 +80,7 @@ class Example:
 
 
 @cache
-def example(seed: int, k: int, decay: float = 4.0, seen: int = 4) -> Example:
+def example(seed: int, k: int, decay: float = 4.0, seen: int = 4, low: float = 1.0) -> Example:
     rng = np.random.default_rng([seed, 31])
     S = np.c_[rng.standard_normal((N, 2)), np.ones(N)] * rng.choice([-1.0, 1.0], (N, 1))
     S[0] *= 2.0
@@ -85,6 +90,11 @@ def example(seed: int, k: int, decay: float = 4.0, seen: int = 4) -> Example:
         b = contained.base(contained.centre(contained.sums(S.tolist(), [arb(decay)] * 3, False), [], w.tolist()))
         assert b is not None and (st := contained.steps(b, list(range(N)), OWN)) is not None
         p = Pieces(st, 0, k, [x for x in st.lengths])
+        if low < 1.0:
+            below = replace(p.metric, weights=None, low=[low * x for x in p.m])
+            with patch.object(pieces, "lowered", lambda *_: below):
+                p = Pieces(st, 0, k, p.reach, below)
+            assert p.low == below.low
     assert p.proved and len(st.far) == N - OWN
     return Example(p, S, mu, w)
 
@@ -129,10 +139,12 @@ def test_what_two_steps_do_to_the_row_of_a_third() -> None:
                     assert done <= B[at][e.column(i)] * B[at][e.column(j)] + 1e-13
 
 
+@pytest.mark.parametrize("low", LOW)
 @pytest.mark.parametrize("k", [2, 3])
-def test_what_rows_and_steps_take_of_the_curvature(k: int) -> None:
+def test_what_rows_and_steps_take_of_the_curvature(k: int, low: float) -> None:
     for seed in SEEDS:
-        e, t, f = example(seed, k), example(seed, k).p.taken, OWN
+        e, f = example(seed, k, low=low), OWN
+        t = e.p.taken
         own = e.m * np.diag(e.products)
         assert all(x <= t.own[e.column(j)] for j, x in enumerate(own))
         assert t.own[f] <= 1.001 * max(own[OWN:])
@@ -146,12 +158,13 @@ def test_what_rows_and_steps_take_of_the_curvature(k: int) -> None:
                 assert i == l or across <= t.across[e.column(i)][e.column(l)] * (1.0 + LOOSE)
 
 
+@pytest.mark.parametrize("low", LOW)
 @pytest.mark.parametrize("k", [2, 3])
-def test_rows_keep_what_their_shares_leave_of_the_curvature(k: int) -> None:
+def test_rows_keep_what_their_shares_leave_of_the_curvature(k: int, low: float) -> None:
     """Lemma 1: some margins are moved across 0 by one step, some by several only."""
     for seed in SEEDS:
         for decay in (1.0, 4.0, 20.0):
-            e = example(seed, k, decay)
+            e = example(seed, k, decay, low=low)
             y = [np.array(line) / m for line, m in zip(shares(e.p), e.m, strict=True)]
             for out in combinations(range(N), k):
                 kept = bend(e.t + sum(e.S @ e.steps[j] for j in out)) / bend(e.t)
@@ -159,11 +172,11 @@ def test_rows_keep_what_their_shares_leave_of_the_curvature(k: int) -> None:
                     assert kept[j] >= 1.0 - sum(y[j][e.column(l)] for l in out) - LOOSE
 
 
+@pytest.mark.parametrize(("few", "low"), [(1, 1.0), (3, 1.0), (64, 1.0), (64, LOW[1])])
 @pytest.mark.parametrize("k", [2, 3])
-@pytest.mark.parametrize("few", [1, 3, 64])
-def test_what_choices_take_of_the_curvature(k: int, few: int) -> None:
+def test_what_choices_take_of_the_curvature(k: int, few: int, low: float) -> None:
     for seed in SEEDS:
-        e = example(seed, k)
+        e = example(seed, k, low=low)
         some = list(combinations(range(N), k))
         found = e.p.taken.of_choices([tuple(sorted(map(e.column, out))) for out in some], few)
         for out, x in zip(some, found, strict=True):
