@@ -76,9 +76,8 @@ def rows(
                                    checkpoint=checkpoint, ranks="torchrun" if torchrun else nproc, progress=tell,
                                    witness=certificate is not None)
     if first:
-        if writes is not None:
-            if writes.write(found, kind[1]) is None:
-                print(f"no certificate is written, because nothing is proved: {found.reason}", file=sys.stderr)
+        if writes is not None and writes.write(found, kind[1]) is None:
+            print(f"no certificate is written, because nothing is proved: {found.reason}", file=sys.stderr)
         if output is not None:
             write_together({output: f"{found.json()}\n".encode()})
         every = len(found.proved) + len(found.flipped) + len(found.undecided)
