@@ -45,7 +45,7 @@ def total_of(values: list[arb], count: int) -> arb:
     """
     tops = [v.upper() for v in values]
     most = largest(tops)
-    if not most > 0:
-        return most  # all are 0, or one is not a number
+    if not (most > 0 and most.is_finite()):
+        return most  # all are 0, or one is not a number, which has no place in an order
     tops = sorted(tops, key=lambda v: float(v / most), reverse=True)[:count]
     return (sum(tops, ZERO) * (1 + arb(2) ** -50)).upper()

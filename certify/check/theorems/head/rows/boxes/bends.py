@@ -52,4 +52,5 @@ def _range_of_third(t: arb, lo: arb, hi: arb, ends: list[arb]) -> tuple[float, f
         least = -extreme
     if not (a > -turn_at or b < -turn_at):
         greatest = extreme
-    return float(least.lower()) * (1 + 2e-16) - 1e-18, float(greatest.upper()) * (1 + 2e-16) + 1e-18
+    low, high = float(least.lower()), float(greatest.upper())
+    return low - abs(low) * 2.0**-50 - 1e-18, high + abs(high) * 2.0**-50 + 1e-18

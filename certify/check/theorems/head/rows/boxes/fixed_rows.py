@@ -16,7 +16,8 @@ from operator import mul
 
 from flint import arb, arb_mat, fmpz, fmpz_mat
 
-from certify.check.linalg.balls import ZERO
+from certify.check.linalg.balls import ZERO, largest
+from certify.check.theorems.head.in_doubles import doubles
 
 WORD = 61
 LONG = 57
@@ -104,10 +105,6 @@ def apart(x: fmpz, count: int, words: int) -> list[int]:
     return found[words - 1 :: words].tolist()
 
 
-TINY = 2.0**-960
-"""In the place of the largest entry where all of them underflow: pulls of rows far from the boundary do."""
-
-
 @dataclass(frozen=True)
 class Few:
     """A matrix in few bits: `2^unit` times whole numbers, off by at most `off`, and each column by `column`."""
@@ -121,14 +118,15 @@ class Few:
 def few(M: arb_mat, p: int) -> Few:
     """The midpoints of a matrix with p rows, in as many bits as let p products fit a word; radii are not looked at."""
     bits = (WORD - p.bit_length()) // 2
-    values = [float(x) for x in M.entries()]
-    e = frexp(max(map(abs, values), default=0.0) or TINY)[1] - bits
+    values, moved = doubles(M)
+    e = frexp(max(map(abs, values), default=0.0))[1] - bits
     scaled = [ldexp(x, -e) for x in values]
     whole = list(map(round, scaled))
     # a double is off by 2^-53 of itself, or 2^-1075, far below 2^-20 of a unit; what is cut off is exact
     lost = sqrt(sum([(x - k) ** 2 for x, k in zip(scaled, whole, strict=True)]) * UP) * UP + 2.0**-20 * sqrt(len(whole))
-    return Few(fmpz_mat(M.nrows(), M.ncols(), whole), e, (power(e) * arb(lost)).upper(),
-               power(e) * arb(M.nrows()).sqrt())
+    unit = power(e + moved)
+    return Few(fmpz_mat(M.nrows(), M.ncols(), whole), e + moved, (unit * arb(lost)).upper(),
+               unit * arb(M.nrows()).sqrt())
 
 
 def size(M: arb_mat) -> arb:
@@ -227,10 +225,10 @@ def square_forms(q: Squares, norms: list[arb], p: int, matrices: list[arb_mat]) 
     """
     columns, scales = [], []
     for M in matrices:
-        rows = [[float(x) for x in row] for row in M.tolist()]
-        e = frexp(max((abs(x) for row in rows for x in row), default=0.0))[1] - FINE
-        columns.append([round(ldexp(rows[a][b], -e)) * (1 if a == b else 2) for a, b in q.pairs])
-        scales.append((e, p * power(e), size(M)))
+        values, moved = doubles(M)
+        e = frexp(max(map(abs, values), default=0.0))[1] - FINE
+        columns.append([round(ldexp(values[a * p + b], -e)) * (1 if a == b else 2) for a, b in q.pairs])
+        scales.append((e + moved, p * power(e + moved), size(M)))
     products = q.across * fmpz_mat([list(row) for row in zip(*columns, strict=True)])
     found = []
     for column, (e, rough, big) in zip(products.transpose().tolist(), scales, strict=True):
@@ -277,6 +275,11 @@ class Sums:
     def columns(self) -> fmpz_mat:
         """Of each column of `long` one integer: n numbers side by side, of two words each."""
         return together(self.across_long.tolist(), 2)
+
+    @cached_property
+    def longest(self) -> arb:
+        """The largest norm, from above."""
+        return largest(self.norms).upper()
 
     @property
     def n(self) -> int:
@@ -338,7 +341,9 @@ def sums(rows: list[list[float]], decay: list[arb], relabels: bool, weights: lis
                 each, relabels, weights)
 
 
-HUGE = 2.0**900
+SMALL, HUGE = 2.0**-900, 2.0**900
+"""Between what the norm of an inverse lies: doubles hold it, and what is far less, without losing bits."""
+
 WEIGHT = 44
 """Bits after the point of a row's weight in a Gram matrix."""
 
@@ -371,7 +376,7 @@ def inverse(s: Sums, weights: list[int]) -> tuple[arb_mat, arb, arb] | None:
     except ZeroDivisionError:
         return None
     big = spectral(Y)
-    if not (u * big < 0.5 and big < HUGE):
+    if not (u * big < 0.5 and SMALL < big < HUGE):
         return None
     mid = Y.mid()
     mid = (mid + mid.transpose()) * arb(0.5)

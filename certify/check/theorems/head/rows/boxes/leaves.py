@@ -61,7 +61,7 @@ def distance(b: Base, g: arb, lost: arb, own: arb) -> arb:
     """
     room = 1 - own
     moved = (g * (lost.max(ZERO) + NEAR).exp() / room).upper() if room > 0 else arb("nan")
-    far = NEAR / (b.big.sqrt() * max((float(r) for r in b.c.sums.norms), default=0.0) * (1 + power(-50)))
+    far = NEAR / (b.big.sqrt() * b.c.sums.longest)
     return moved if moved < far else arb("nan")
 
 

@@ -14,7 +14,7 @@ from operator import add, mul, sub
 
 from flint import arb, arb_mat, fmpz_mat
 
-from certify.check.linalg.balls import ZERO, norm
+from certify.check.linalg.balls import ZERO, largest, norm
 from certify.check.theorems.head.rows.boxes.fixed_rows import forms_of, power
 from certify.check.theorems.head.rows.boxes.leaves import FIRST, Base, Lengths, distance, held, own_share
 from certify.check.theorems.head.rows.boxes.margins import Points
@@ -136,8 +136,7 @@ class ManyLeaves:
         bound = (b.big + b.off).upper()
         lengths = [(x + b.off * r * r).max(ZERO).upper().sqrt().upper() for x, r in zip(
             forms_of(b.c.sums, [(b.X, bound)])[0], b.c.sums.norms, strict=True)]
-        self.long, self.longest = sum(lengths, ZERO).upper(), max(lengths, key=float) * (1 + power(-50))
-        self.longest += power(-1073)  # floats that underflow order nothing
+        self.long, self.longest = sum(lengths, ZERO).upper(), largest(lengths)
         self.unit = s.unit * power(-WEIGHT)
         self.table = table(self.unit)
         near = [float((abs(t) / self.unit).lower()) * (1 - 2.0**-50) for t in b.c.t]

@@ -9,12 +9,13 @@ With `H_D = Σ D_i s_is_iᵀ + diag(decay)` over the rows of the sum, D_i whole 
 from __future__ import annotations
 
 from collections.abc import Set
-from math import frexp, inf, ldexp
+from math import inf
 
 from flint import arb, arb_mat
 
 from certify.check.linalg.balls import ONE, ZERO, norm
 from certify.check.linalg.definite import Truth, definiteness
+from certify.check.theorems.head.in_doubles import exponent
 from certify.check.theorems.head.rows.boxes.bends import bends
 from certify.check.theorems.head.rows.boxes.fixed_rows import WEIGHT, few, forms_of, gram, inverse, power, size
 from certify.check.theorems.head.rows.boxes.margins import Points
@@ -101,21 +102,22 @@ class Second:
         if not found.c.sums.relabels:
             linear = (seen + away).max(-(seen - away) * found.back).max(ZERO) * found.sizes[i]
             return linear, (-beta).max(ZERO)
-        most = arb(_largest(seen, away, self.own[i]))
+        most = _largest(seen, away, self.own[i])
         return (seen + away).max(ZERO), (most - beta).max(ZERO)
 
     def _curves(self, seen: list[arb], away: list[arb]) -> tuple[list[int], int]:
         """`β_i` of the kept rows in whole numbers of `2^(unit − WEIGHT)`, at most half of `2^unit`, rounded up."""
         values = []
         for x, d, ends, kept in zip(seen, away, self.ranges, self.found.c.kept, strict=True):
-            values.append(_largest(x, d, ends) if kept else 0.0)
-        unit = frexp(max(map(abs, values), default=0.0))[1] + 2
-        return [int(ldexp(x, WEIGHT - unit)) + 4 if kept else 0
+            values.append(_largest(x, d, ends) if kept else ZERO)
+        unit = exponent(values) + 2
+        one = power(WEIGHT - unit)  # numbers below 2^WEIGHT are doubles that are off by less than one
+        return [int(float(x * one)) + 4 if kept else 0
                 for x, kept in zip(values, self.found.c.kept, strict=True)], unit
 
 
-def _largest(x: arb, d: arb, ends: tuple[float, float]) -> float:
-    """The largest product of a number within d of x and one between two others, up to rounding to a double."""
-    low, high = float((x - d).lower()), float((x + d).upper())
+def _largest(x: arb, d: arb, ends: tuple[float, float]) -> arb:
+    """At least the largest product of a number within d of x and one between two others."""
+    low, high = (x - d).lower(), (x + d).upper()
     least, greatest = ends
-    return max(low * least, low * greatest, high * least, high * greatest)
+    return (low * least).max(low * greatest).max(high * least).max(high * greatest).upper()

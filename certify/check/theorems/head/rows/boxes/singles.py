@@ -15,6 +15,7 @@ from operator import mul
 
 from flint import arb, fmpz_mat
 
+from certify.check.theorems.head.in_doubles import raised
 from certify.check.theorems.head.rows.boxes.fixed_rows import WEIGHT, Few, few, forms_of, length_above
 from certify.check.theorems.head.rows.boxes.leaves import Base
 from certify.check.theorems.head.rows.boxes.margins import Points
@@ -68,7 +69,7 @@ def _beside(columns: list[list[int]]) -> fmpz_mat:
 
 def up(x: arb) -> float:
     """A double above the absolute value."""
-    return float(x.abs_upper()) * UP
+    return raised(x.abs_upper())
 
 
 class Singles:

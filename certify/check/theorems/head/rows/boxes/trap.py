@@ -9,6 +9,7 @@ from flint import arb, arb_mat, fmpz
 
 from certify.check.linalg.balls import ONE, ZERO, norm
 from certify.check.linalg.fixed import whole
+from certify.check.theorems.head.norms import total_of
 from certify.check.theorems.head.rows.boxes.fixed_rows import (
     WEIGHT,
     Sums,
@@ -111,10 +112,7 @@ def most(values: Iterable[arb], k: int) -> arb:
     tops = [x.upper() for x in values]
     if not all(x.is_finite() for x in tops):  # what is no number has no place in an order, and would be left out
         return arb("nan")
-    tops.sort(key=float, reverse=True)
-    # a double of an upper bound orders up to rounding: what is left out exceeds what is taken by 2^-52 of it at most,
-    # or by 2^-1074 where it underflows
-    return sum(tops[:k], ZERO) * (1 + power(-50)) + k * power(-1073) if k else ZERO
+    return total_of(tops, k)
 
 
 def box(c: Centre, free: list[int], k: int, slabs: Sequence[Sequence[float]], wide: int = WIDE) -> Box | None:

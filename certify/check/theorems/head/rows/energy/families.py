@@ -8,6 +8,7 @@ from heapq import nlargest
 from flint import arb, arb_mat
 
 from certify.check.linalg.balls import ZERO, squares
+from certify.check.theorems.head.norms import total_of
 from certify.check.theorems.head.rows.energy.lines import Lines
 
 SAMPLES = 8
@@ -123,8 +124,7 @@ def bowl(lines: Lines, tau: list[int], free: list[int], k: int, numbers: tuple[l
     every = range(len(free))
     pair = [[float((bent[a][b] + cross[a][b] + cross[b][a]).mid()) for b in every] for a in every]
     sides = (D * arb_mat([[x] for x in e])).entries()
-    least = sum(sorted(min(0.0, float(x.lower())) for x in sides)[:k], 0.0)
-    side = sum((a * b for a, b in zip(e, w, strict=True)), ZERO) + least - abs(arb(least)) * 2.0**-45
+    side = sum((a * b for a, b in zip(e, w, strict=True)), ZERO) - total_of([(-x).max(ZERO) for x in sides], k)
     hidden = _hidden(columns, bent, cross, single, moved, roots)
     return Family(base, [float(x.upper()) for x in single], pair, hidden, side)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flint import arb
 
 from certify.check.linalg.balls import ZERO, norm
+from certify.check.theorems.head.norms import total_of
 from certify.check.theorems.head.rows.changes.any_rows import AnyRows
 from certify.check.theorems.head.rows.changes.base import DELETED
 from certify.check.theorems.head.rows.head import Head
@@ -35,8 +36,7 @@ def farthest(head: Head, today: list[float], where: str) -> arb:
     if not all(x.is_finite() for x in pulls):
         return arb("inf")
     count = min(head.count, len(pulls))
-    # floats of upper bounds order up to rounding, or 2^-1074 where they underflow
-    top = sum(sorted(pulls, key=float, reverse=True)[:count], ZERO) * (1 + arb(2) ** -50) + count * arb(2) ** -1073
+    top = total_of(pulls, count)
     least = head.mu(0 if head.relabels else count)
     pull = distance(head, (), today, Z) * head.mu() + (head.mu() - least) * norm([arb(x) for x in today])
     return ((pull + top) / least).upper() if least > 0 else arb("inf")

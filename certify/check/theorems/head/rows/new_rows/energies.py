@@ -10,6 +10,7 @@ from flint import arb, arb_mat
 
 from certify.check.linalg.balls import ZERO, squares
 from certify.check.reading.arrays import Array
+from certify.check.theorems.head.norms import total_of
 from certify.check.theorems.head.rows.changes.new_rows import NewRows
 from certify.check.theorems.head.rows.head import Head
 from certify.format.refusal import Invalid
@@ -113,10 +114,7 @@ def _dear(change: NewRows, value: arb, losses: list[arb], pulls: list[arb], c: C
     taken = [(losses[i] - c.losses[i] + pull).upper() for i, pull in zip(change.moving, pulls, strict=bool(pulls))]
     if not all(x.is_finite() for x in taken):  # what is no number has no place in an order
         return False
-    taken.sort(key=float, reverse=True)
-    most = sum((x.max(ZERO) for x in taken[: change.deleted]), ZERO) * (1 + arb(2) ** -50)
-    most += len(taken) * arb(2) ** -1073  # where floats underflow they order nothing
-    return bool(value - most > c.cost)
+    return bool(value - total_of([x.max(ZERO) for x in taken], change.deleted) > c.cost)
 
 
 def _pulls(head: Head, change: NewRows, e: list[arb], slopes: list[arb], short: arb) -> list[arb]:

@@ -14,6 +14,7 @@ from operator import mul
 
 from flint import arb, fmpz_mat
 
+from certify.check.theorems.head.in_doubles import raised
 from certify.check.theorems.head.rows.boxes.fixed_rows import length_above
 
 UP = 1.0 + 2.0**-30
@@ -30,7 +31,7 @@ EXPONENTS = 300.0
 def up(x: arb) -> float:
     """A double above the absolute value; infinite where there is none."""
     top = x.abs_upper()
-    return float(top) * UP if top.is_finite() else inf
+    return raised(top) if top.is_finite() else inf
 
 
 def exp(x: float) -> float:

@@ -63,6 +63,8 @@ def centre(data: Data, weights: Sequence[float], out: int | None, tie: float | N
     head = data.head
     z = head.outputs(flat)
     lines: list[list[arb]] = []
+    if not all(x.is_finite() for row in z for x in row):  # what is no number has no place in an order
+        return None
     for row in z:
         top = max(float(x.mid()) for x in row)
         low = min(float(x.mid()) for x in row)

@@ -23,7 +23,8 @@ from certify.check.theorems.head.rows.softmax_pairs.table import Table
 
 WEIGHT, WIDTH, FINE, VECTOR = 60, 60, 54, 40
 """Bits after the point of a row's weight; of the matrix and its inverse; of the inverse in forms; of a vector."""
-LARGEST = 2.0**200
+SMALLEST, LARGEST = 2.0**-900, 2.0**200
+"""Between what the norm of an inverse lies: doubles hold it, and what is far less, without losing bits."""
 SQUARINGS = 4
 NEAR = 2.0**-10
 """What a sum may be off by, times the norm of its inverse."""
@@ -285,7 +286,7 @@ def metric(c: Centre, d: Sequence[float], prove: bool = True) -> Metric | None:
         return None
     big = (X.reach / (1 - found.error)).upper()
     stretch = (1 / (1 - A.radius * big)).upper()
-    if not (big < LARGEST and A.radius * big < NEAR):
+    if not (SMALLEST < big < LARGEST and A.radius * big < NEAR):
         return None
     short_ = X.at(X.bits + FINE - largest) if largest > FINE else X
     off = up(found.error * big + short_.radius) * UP
