@@ -13,7 +13,8 @@ from certify.check.reading.arrays import Array
 from certify.check.theorems.head.rows.energy import proved, replay
 from certify.check.theorems.head.rows.energy.duals import Duals
 from certify.check.theorems.head.rows.energy.entropies import height
-from certify.check.theorems.head.rows.energy.families import _line, mean_curvature
+from certify.check.theorems.head.rows.energy.families import _line, bowl, mean_curvature
+from certify.check.theorems.head.rows.energy.lines import lines_of
 from certify.check.theorems.head.rows.energy.replay import CLOSED, FRESH, KEEP, LIST, SPLIT
 from certify.check.theorems.head.rows.energy.scores import Scores, returned
 from certify.format.refusal import Invalid
@@ -301,3 +302,24 @@ def test_heights_and_curvatures_are_bounds() -> None:
                 t = reach * float(share)
                 f = [v.max(arb(0)) + (-abs(v)).exp().log1p() for v in (z, z + t)]
                 assert (f[1] - f[0] - t / (1 + (-z).exp())) <= bound * t * t / 2 + arb(2) ** -80
+
+
+@pytest.mark.parametrize("e", [0, -900, -1060, -1080, -2000])
+def test_weights_that_follow_a_set_lie_on_their_side_of_the_tiniest_row(e: int) -> None:
+    """What every set moves them along an evaluation row counts, though it is below all doubles."""
+    head = class_head(np.random.default_rng([3, 1, 2]), 9, 1, decay=0.1, apart=3.0)
+    rng, count = np.random.default_rng(5), 2
+    with ctx.workprec(BITS):
+        lines = lines_of(as_checked(head, tuple(range(9)), count))
+        w, P = head.V.ravel().tolist(), (np.eye(head.m) + 0.1 * rng.standard_normal((head.m, head.m))).tolist()
+        row = [arb(x) * arb(2) ** e for x in (-1.0, *[0.5] * (head.m - 1))]
+        numbers = ([w, [0.0] * head.m, *P], [1.0] * 9)
+        found = bowl(lines, lines.tau, list(range(9)), count, numbers, row)
+        moves = [sum((-a * sum(arb(s) * p for s, p in zip(step, column, strict=True))
+                      for a, column in zip(row, zip(*P, strict=True), strict=True)), arb(0)) for step in lines.steps]
+        least = sum((a * b for a, b in zip(row, w, strict=True)), arb(0))
+        lowest = min((sum(moves[l] for l in some) for size in range(count + 1)
+                      for some in combinations(range(9), size)), key=lambda x: float(arb(x) * arb(2) ** -e))
+        assert lowest < 0
+        assert (found.side - least - lowest) * arb(2) ** -e <= 1e-12
+        assert (found.side - least - lowest) * arb(2) ** -e >= -1e-12
