@@ -341,7 +341,7 @@ def sums(rows: list[list[float]], decay: list[arb], relabels: bool, weights: lis
                 each, relabels, weights)
 
 
-SMALL, HUGE = 2.0**-900, 2.0**900
+LEAST, HUGE = 2.0**-900, 2.0**900
 """Between what the norm of an inverse lies: doubles hold it, and what is far less, without losing bits."""
 
 WEIGHT = 44
@@ -376,7 +376,7 @@ def inverse(s: Sums, weights: list[int]) -> tuple[arb_mat, arb, arb] | None:
     except ZeroDivisionError:
         return None
     big = spectral(Y)
-    if not (u * big < 0.5 and SMALL < big < HUGE):
+    if not (u * big < 0.5 and LEAST < big < HUGE):
         return None
     mid = Y.mid()
     mid = (mid + mid.transpose()) * arb(0.5)
