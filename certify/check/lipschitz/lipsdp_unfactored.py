@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from operator import mul
 
-from flint import arb, arb_mat, fmpz_mat
+from flint import arb, arb_mat, fmpz, fmpz_mat
 
 from certify.check.linalg.balls import ONE, largest
 from certify.check.linalg.fixed import scale, whole
-from certify.check.lipschitz.by_squaring import norms
+from certify.check.lipschitz.one_direction import Rest, below
 from certify.check.lipschitz.whole_numbers import WIDTH, Diagonal, Image, image, raised
 
 SMALL, DEEPEST = 0.125, 2
@@ -144,39 +145,82 @@ class Near:
         for known in slopes:
             parts.append(eliminated(known, values[at:at + len(known.halves)]))
             at += len(known.halves)
-        form = self._form(over, [part for part in parts if part is not None]) if None not in parts else None
-        if form is None:
-            return False
-        most = (bound ** 2 - form.radius) / scale(form.bits + 1)
-        return any(norm < most for norm in norms(form.mid + form.mid.transpose()))
+        known = [part for part in parts if part is not None]
+        found = self._form(over, known) if len(known) == len(slopes) else None
+        return found is not None and below(*found, bound ** 2)
 
-    def _form(self, over: Diagonal, parts: Sequence[Eliminated]) -> Image | None:
-        """`Q_0` up to its antisymmetric part; None where nothing is proved."""
+    def _form(self, over: Diagonal, parts: Sequence[Eliminated]) -> tuple[Image, Rest | None] | None:
+        """A, up to its antisymmetric part, and R with `Q_0 = A + R`; None where nothing is proved.
+
+        With one hidden layer `A = JᵀEJ`, and `R = UᵀDU + W_1ᵀGW_1` with `U = W_2ᵀEJ`. With two of them
+        `A = (CμJ)ᵀ(E + ECDCᵀE)CμJ`, and R holds `JᵀG_2J` too, `U = W_2ᵀ(μCᵀ(E + ECDCᵀE)CμJ + G_2J)`.
+        """
         first = self.layers[0].weights
         if not parts:
-            return first.turned * (over * first)
-        one, last = parts[0], parts[-1]
+            return first.turned * (over * first), None
+        one, last, J, second = parts[0], parts[-1], self.after, self.layers[1]
         q = self.layers[len(parts)].share(over, last.inverse)
         if not q < SMALL:
             return None
-        if last is one:
-            inner = over * self.after
-        else:
-            inner, most = self._second(over, last, q), last.most(q)
-            q = arb(1) if most is None else self.layers[1].share(most, one.inverse)
+        top, around = None, arb(0)
+        if last is not one:
+            top, around = Top.of(self.layers[2].weights, over, last, q), last.around.most
+            q = top.share(second.weights, one.inverse) + second.share(last.around, one.inverse)
             if not q < SMALL:
                 return None
-        U = (self.layers[1].weights.turned * inner).short()
-        return self.start.turned * U + U.turned * (one.against(q) * U) + first.turned * (one.around * first)
+        D = one.against(q)
 
-    def _second(self, over: Diagonal, last: Eliminated, q: arb) -> Image:
-        """`(μ(Q + QDQ)μ + G)J` with `Q = CᵀEC`: `(Cμ)ᵀ(E + E(CDCᵀ)E)CμJ`, and GJ."""
-        C, J = self.layers[2].weights, self.after
-        turned = last.mids * C.turned
-        reached = (over * (turned.turned * J).short()).short()
-        through = (C * (last.against(q) * C.turned)).short()
-        more = over * (through * reached).short()
-        return turned * (reached + more).short() + last.around * J
+        def seen(X: Image) -> Image:
+            Y, W = (J * X).short(), first * X
+            reached = over * Y if top is None else top.turned * top.lifted(Y)[1] + last.around * Y
+            U = (second.weights.turned * reached).short()
+            found = U.turned * (D * U) + W.turned * (one.around * W)
+            return found if top is None else found + Y.turned * (last.around * Y)
+
+        # QDQ ⪯ κqQ for Q ⪯ qΛ and D ⪯ κΛ⁻¹
+        share, far = one.kappa(D) * q, around * (J.reach + J.radius) ** 2
+        spread = far * (1 + share) + one.around.most * (first.reach + first.radius) ** 2
+        if top is None:
+            form = J.turned * (over * J)
+        else:
+            low, high = top.lifted(J)
+            form = low.turned * high
+        return form, Rest(seen, share.upper(), spread.upper())
+
+
+@dataclass(frozen=True)
+class Top:
+    """The second hidden layer of two: `P = E + ECDCᵀE` where C comes after it.
+
+    Attributes:
+        over: E.
+        turned: `μCᵀ`.
+        through: `CDCᵀ`.
+    """
+
+    over: Diagonal
+    turned: Image
+    through: Image
+
+    @classmethod
+    def of(cls, C: Image, over: Diagonal, last: Eliminated, q: arb) -> Top:
+        """With D of the layer."""
+        return cls(over, last.mids * C.turned, (C * (last.against(q) * C.turned)).short())
+
+    def lifted(self, Y: Image) -> tuple[Image, Image]:
+        """`CμY`, and P times that."""
+        low = (self.turned.turned * Y).short()
+        once = (self.over * low).short()
+        return low, (once + (self.over * (self.through * once).short()).short()).short()
+
+    def share(self, W: Image, factors: Diagonal) -> arb:
+        """Upper bound of the trace of `d^½(CμW)ᵀP(CμW)d^½`: a sum of products of entries of CμW and of PCμW."""
+        low, high = self.lifted(W)
+        columns = [sum(map(mul, u, v), fmpz(0)) for u, v in zip(
+            low.turned.mid.tolist(), high.turned.mid.tolist(), strict=True)]
+        exact = arb(sum(map(mul, columns, factors.values), fmpz(0))) * scale(low.bits + high.bits + factors.bits)
+        off = low.size * high.radius + low.radius * (high.size + high.radius)
+        return (exact + factors.most * off).upper()
 
 
 @dataclass(frozen=True)
@@ -199,13 +243,9 @@ class Eliminated(Hidden):
         values = [(x * factor >> WIDTH) + 1 for x in self.inverse.values]
         return Diagonal(values, self.inverse.bits, (arb(max(values)) * scale(self.inverse.bits)).upper())
 
-    def most(self, q: arb) -> Diagonal | None:
-        """At least `μ(Q + QDQ)μ + G` where `Q ⪯ qΛ`: `QDQ ⪯ κq²Λ`, κ the largest of the numbers in DΛ."""
-        D = self.against(q)
-        kappa = largest([arb(d) * x for d, x in zip(D.values, self.factors, strict=True)]) * scale(D.bits)
-        share, unit, more = q + kappa * q ** 2, scale(2 * self.mids.bits), scale(self.around.bits)
-        return raised([arb(m * m) * unit * share * x + arb(g) * more for m, x, g in zip(
-            self.mids.values, self.factors, self.around.values, strict=True)])
+    def kappa(self, D: Diagonal) -> arb:
+        """The largest of the numbers in DΛ."""
+        return largest([arb(d) * x for d, x in zip(D.values, self.factors, strict=True)]) * scale(D.bits)
 
 
 def eliminated(near: Hidden, factors: Sequence[arb]) -> Eliminated | None:

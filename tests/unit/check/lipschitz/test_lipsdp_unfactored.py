@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from certify.check.lipschitz import lipsdp_unfactored
-from certify.check.lipschitz.lipsdp_unfactored import Near, Unfactored, eliminated, hidden
-from certify.check.lipschitz.whole_numbers import WIDTH, raised
+from certify.check.lipschitz.lipsdp_unfactored import Near, Top, Unfactored, eliminated, hidden
+from certify.check.lipschitz.whole_numbers import WIDTH, Diagonal, raised
 from certify.finders.lipsdp_multipliers import closed_form, propose_multipliers
 from certify.network.lipschitz.lipsdp import Chain, chain_bound
 from tests.effort import examples
@@ -142,34 +142,49 @@ def test_slopes_are_widened_by_what_is_rounded(drawn):
             assert half <= arb(h) + 2 * arb(r) + arb(2) ** (1 - WIDTH)
 
 
+def exact(x: arb) -> Fraction:
+    man, exp = x.man_exp()
+    return Fraction(int(man)) * Fraction(2) ** int(exp)
+
+
+def told(d: Diagonal) -> list[Fraction]:
+    return [Fraction(int(x)) / Fraction(2) ** d.bits for x in d.values]
+
+
+def rows_of(M: np.ndarray) -> arb_mat:
+    return arb_mat([[arb(x) for x in row] for row in M.tolist()])
+
+
 @settings(max_examples=examples(60), deadline=None)
 @given(st.integers(0, 2**32))
-def test_traces_and_what_takes_their_place_are_upper_bounds(seed):
-    """In rationals: `q ≥ tr(Λ^-½QΛ^-½)`, `D ≥ Λ⁻¹/(1 − q)`, `G ≥ ρ²λ`, and the diagonal is above `μ(Q + QDQ)μ + G`."""
+def test_traces_and_what_takes_the_place_of_inverses_are_upper_bounds(seed):
+    """In rationals: `q ≥ tr(Λ^-½QΛ^-½)`, `D ≥ Λ⁻¹/(1 − q)`, `κ ≥ DΛ`, `G ≥ ρ²λ`; and the trace of a layer below."""
     rng = np.random.default_rng(seed)
-    m, n = (int(x) for x in rng.integers(1, 4, 2))
-    W = rng.standard_normal((m, n)) * 10.0 ** rng.uniform(-3, 3)
-    factors = 10.0 ** rng.uniform(-3, 3, n) * 50 * np.linalg.norm(W) ** 2
-    mids, halves = rng.uniform(-1, 1, n), rng.uniform(0, 0.1, n)
+    k, n, m = (int(x) for x in rng.integers(1, 4, 3))
+    C, W = (rng.standard_normal(shape) * 10.0 ** rng.uniform(-3, 3) for shape in ((k, n), (n, m)))
+    factors = 10.0 ** rng.uniform(-3, 3, n) * 50 * np.linalg.norm(C) ** 2
     with ctx.workprec(64):
-        layer = lipsdp_unfactored.layer(arb_mat([[arb(x) for x in row] for row in W.tolist()]))
-        part = eliminated(hidden([arb(x) for x in mids.tolist()], [arb(x) for x in halves.tolist()]),
-                          [arb(x) for x in factors.tolist()])
-        over = raised([arb(x) for x in rng.uniform(0, 2, m).tolist()])
-        q = layer.share(over, part.inverse)
-    exact = lambda x: Fraction(int(x.man_exp()[0])) * Fraction(2) ** int(x.man_exp()[1])  # noqa: E731
-    told = lambda d: [Fraction(int(x)) / Fraction(2) ** d.bits for x in d.values]  # noqa: E731
-    E, lam, rows = told(over), [Fraction(x) for x in factors.tolist()], [list(map(Fraction, r)) for r in W.tolist()]
-    Q = [[sum(e * row[a] * row[b] for e, row in zip(E, rows, strict=True)) for b in range(n)] for a in range(n)]
+        last = lipsdp_unfactored.layer(rows_of(C))
+        part = eliminated(hidden([arb(x) for x in rng.uniform(-1, 1, n).tolist()],
+                                 [arb(x) for x in rng.uniform(0, 0.1, n).tolist()]), [arb(x) for x in factors.tolist()])
+        over, below = (raised([arb(x) for x in rng.uniform(0, 2, size).tolist()]) for size in (k, m))
+        q = last.share(over, part.inverse)
+    E, lam, c, w = told(over), [Fraction(x) for x in factors.tolist()], *(
+        [list(map(Fraction, row)) for row in M.tolist()] for M in (C, W))
+    Q = [[sum(e * row[a] * row[b] for e, row in zip(E, c, strict=True)) for b in range(n)] for a in range(n)]
     assert exact(q) >= sum(Q[i][i] / lam[i] for i in range(n))
     if not q < 1:
         return
     with ctx.workprec(64):
-        D, G, most = told(part.against(q)), told(part.around), told(part.most(q))
-    mu, rho = told(part.mids), [exact(x) for x in part.halves]
+        top = Top.of(last.weights, over, part, q)
+        trace, inverse = top.share(lipsdp_unfactored.layer(rows_of(W)).weights, below), part.against(q)
+        kappa = part.kappa(inverse)
+    D, mu = told(inverse), told(part.mids)
     assert all(d * x * (1 - exact(q)) >= 1 for d, x in zip(D, lam, strict=True))
-    assert all(g >= h * h * x for g, h, x in zip(G, rho, lam, strict=True))
-    M = [[mu[a] * mu[b] * (Q[a][b] + sum(Q[a][i] * D[i] * Q[i][b] for i in range(n))) + (G[a] if a == b else 0)
-          for b in range(n)] for a in range(n)]
-    assert positive([[(most[a] * (1 + Fraction(1, 2**60)) + Fraction(1, 2**200) if a == b else 0) - M[a][b]
-                      for b in range(n)] for a in range(n)])
+    assert all(d * x <= exact(kappa.upper()) for d, x in zip(D, lam, strict=True))
+    assert all(g >= exact(h) ** 2 * x for g, h, x in zip(told(part.around), part.halves, lam, strict=True))
+    M = [[mu[a] * mu[b] * (Q[a][b] + sum(Q[a][i] * D[i] * Q[i][b] for i in range(n))) for b in range(n)]
+         for a in range(n)]
+    whole = sum(d * M[a][b] * w[a][i] * w[b][i] for i, d in enumerate(told(below)) for a in range(n) for b in range(n))
+    assert whole <= exact(trace) <= whole * (1 + Fraction(1, 2**9)) + sum(told(below)) * Fraction(
+        float(np.linalg.norm(C) * np.linalg.norm(W))) ** 2 / 2**9
