@@ -6,14 +6,16 @@ Layer by layer from the last one: what the units can add to a quadratic form is 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from flint import arb, arb_mat
 
 from certify.check.enclosure.activation import ACTIVATIONS
-from certify.check.enclosure.network import Forward, Parameters, first_weights, layer_slopes
+from certify.check.enclosure.network import Parameters, first_weights
 from certify.check.linalg.balls import ZERO, largest
 from certify.check.linalg.definite import Truth, definiteness
+from certify.check.lipschitz.lipsdp_unfactored import Unfactored
 from certify.check.lipschitz.reach import Reach
 from certify.check.reading.arrays import Array
 from certify.check.reading.subject import Problem
@@ -33,15 +35,21 @@ class Slopes:
 
 
 class FirstLayer:
-    """`WᵀMW ≺ s²I` for the first layer's W: decided in as many dimensions as W has rows, where these are fewer."""
+    """`WᵀMW ≺ s²I` for the first layer's W: decided in as many dimensions as W has rows, where these are fewer.
+
+    Attributes:
+        steep: L with `WWᵀ ⪯ LLᵀ`, so that `‖MW‖ ≤ ‖ML‖` for every M, and with no more columns.
+    """
 
     def __init__(self, W: arb_mat) -> None:
-        self.W, self.inverse, self.defect = W, None, ZERO
+        self.W, self.inverse, self.defect, self.steep = W, None, ZERO, W
         if W.nrows() < W.ncols():
             found = definiteness(W * W.transpose())
             if found.truth is Truth.PROVED:
                 assert found.R is not None  # ‖RWWᵀRᵀ‖ ≤ 1 + defect, so WᵀMW ⪯ c(1 + defect)I where M ≺ cRᵀR
                 self.inverse, self.defect = found.R.transpose() * found.R, found.defect
+                with suppress(ZeroDivisionError):  # where balls are too wide for an inverse
+                    self.steep = found.R.inv() * (1 + found.defect).sqrt()
 
     @property
     def around(self) -> arb_mat | None:
@@ -58,19 +66,21 @@ class FirstLayer:
 
 
 def layer_constants(
-    problem: Problem, parameters: Parameters, passed: Forward, layer: int, t: arb, stated: Array,
+    reach: Reach, parameters: Parameters, layer: int, t: arb, stated: Array,
 ) -> tuple[dict[int, arb], dict[int, arb]]:
     """What is proved of `|a(x_i + v) − a(x_i)|/|v|` and `|W(a(x_i + v) − a(x_i))|/|v|` of a layer, row by row.
 
     Args:
-        problem: the problem.
-        parameters, passed: at the given weights.
+        reach: what is known near the rows that move.
+        parameters: the given weights.
         layer: the layer, from 2.
         t: the radius of every moving row.
         stated: a line for each moving row: both bounds (0: none), the multipliers of the second, those of the first.
     """
-    first, slopes = FirstLayer(first_weights(problem, parameters)), _slopes(problem, parameters, passed, layer, t)
+    problem, slopes = reach.problem, _slopes(reach, layer, t)
+    first = FirstLayer(first_weights(problem, parameters))
     weights = [first.around, *parameters.weights[1:layer]]
+    quick = Unfactored([first.steep, *parameters.weights[1:layer]])
     inputs: dict[int, arb] = {}
     rows: dict[int, arb] = {}
     width = stated.shape[1]
@@ -78,20 +88,26 @@ def layer_constants(
         values = [arb(v) for v in stated.values[at * width:(at + 1) * width]]
         near, rest = slopes[at], values[2:]
         split = sum(len(s.mids) for s in near)
-        if values[1] > 0 and _proved(first, parameters.weights[layer - 1], weights, near, rest[:split], values[1]):
+        soon = quick.near([(s.mids, s.halves) for s in near])
+        if soon is not None and soon.rows_below(rest[:split], values[1]) or values[1] > 0 and _proved(
+                first, parameters.weights[layer - 1], weights, near, rest[:split], values[1]):
             rows[row] = values[1]
-        # no slope is larger than the far end of its interval
-        far = [abs(m) + h for m, h in zip(near[-1].mids, near[-1].halves, strict=True)]
-        last = _scaled(far, parameters.weights[layer - 2]) if layer > 2 else _scaled(far, first.around)
-        if not values[0] > 0:
-            continue
-        if layer == 2:
-            proved = first.below(last.transpose() * last, values[0])
-        else:
-            proved = _proved(first, last, weights, near[:-1], rest[split:], values[0])
-        if proved:
+        if soon is not None and soon.inputs_below(rest[split:], values[0]) or values[0] > 0 and _inputs(
+                first, parameters.weights[layer - 2], weights, near, rest[split:], values[0]):
             inputs[row] = values[0]
     return inputs, rows
+
+
+def _inputs(
+    first: FirstLayer, W: arb_mat, weights: Weights, near: Sequence[Slopes], values: Sequence[arb], bound: arb,
+) -> bool:
+    """Whether the last hidden layer, with weights W, is proved to be no steeper than `bound`."""
+    # no slope is larger than the far end of its interval
+    far = [abs(m) + h for m, h in zip(near[-1].mids, near[-1].halves, strict=True)]
+    if len(near) == 1:
+        last = _scaled(far, first.around)
+        return first.below(last.transpose() * last, bound)
+    return _proved(first, _scaled(far, W), weights, near[:-1], values, bound)
 
 
 def _proved(
@@ -189,20 +205,15 @@ def _scaled(values: Sequence[arb], W: arb_mat | None) -> arb_mat:
     return arb_mat([[v * x for x in row] for v, row in zip(values, W.tolist(), strict=True)])
 
 
-def _slopes(
-    problem: Problem, parameters: Parameters, passed: Forward, layer: int, t: arb,
-) -> list[list[Slopes]]:
+def _slopes(reach: Reach, layer: int, t: arb) -> list[list[Slopes]]:
     """Of every moving row, the intervals of the hidden layers before `layer`."""
-    moved = Reach(problem, parameters, passed).before_moved(t)
-    place = {row: at for at, row in enumerate(problem.kept)}
-    found: list[list[Slopes]] = [[] for _ in problem.moving]
-    for h in range(1, layer):
-        width = problem.layers[h - 1].outputs
-        slopes = layer_slopes(problem, h, passed.before[h - 1], kinks=True)
-        for at, row in enumerate(problem.moving):
-            here = slice(place[row] * width, (place[row] + 1) * width)
-            pairs = [quotients(problem.activation, z, s, far) for z, s, far in zip(
-                passed.before[h - 1][here], slopes[here], moved[h - 1][at * width:(at + 1) * width], strict=True)]
+    moved, activation = reach.before_moved(t), reach.problem.activation
+    found: list[list[Slopes]] = [[] for _ in reach.places]
+    for slopes, before, far in zip(reach.by_rows[:layer - 1], reach.before, moved, strict=False):
+        width = len(before) // max(len(found), 1)
+        for at, own in enumerate(slopes):
+            here = slice(at * width, (at + 1) * width)
+            pairs = [quotients(activation, z, s, most) for z, s, most in zip(before[here], own, far[here], strict=True)]
             found[at].append(Slopes([m for m, _ in pairs], [half for _, half in pairs]))
     return found
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache, partial
 
 from flint import arb, arb_mat, ctx
 
@@ -36,8 +38,11 @@ class Steepness:
 
 def steepness(
     problem: Problem, parameters: Parameters, passed: Forward, layer: int, t: arb, stated: Array | None = None,
-) -> Steepness:
+) -> Iterator[Steepness]:
     """Upper bounds for the kept rows, each moving by at most t; rows that do not move have 0.
+
+    Where both numbers of every row that moves are proved from their multipliers these come first. After them the least
+    of them and of the bounds by norms.
 
     Args:
         problem: the problem.
@@ -46,29 +51,49 @@ def steepness(
         t: the radius of every moving row.
         stated: numbers with multipliers that prove them, row by row (:mod:`certify.check.lipschitz.lipsdp`).
     """
+    reach = cache(partial(Reach, problem, parameters, passed))
+    inputs: dict[int, arb] = {}
+    rows: dict[int, arb] = {}
+    if stated is not None:
+        with ctx.workprec(PRECISION):
+            inputs, rows = layer_constants(reach(), parameters, layer, t, stated)
+            found = _kept(problem, inputs, rows)
+        if len(inputs) == len(rows) == len(problem.moving):
+            yield found
     with ctx.workprec(PRECISION):
-        steepest = arb(ACTIVATIONS[problem.activation].steepest)
-        reach = ONE if problem.scale is None else arb(max(map(abs, problem.scale)))
-        first = spectral(first_weights(problem, parameters))
-        for j in range(1, layer):
-            if j == 1:
-                reach = (first * steepest).min(_first_layer(problem, parameters, passed, t))
-            else:
-                reach = reach * spectral(parameters.weights[j - 1]) * steepest
-        after = first if layer == 1 else reach * spectral(parameters.weights[layer - 1])
-        rows = {i: after for i in problem.moving}
-        if layer == len(problem.layers):
-            for i, S in zip(problem.moving, Reach(problem, parameters, passed).steepest(t), strict=True):
-                rows[i] = S.min(after)
-            dual = output_steepness(problem, parameters, passed, t)
-            for i, S in zip(problem.moving, dual or (), strict=dual is not None):
-                rows[i] = S.min(rows[i])
-        inputs = {i: reach for i in problem.moving}
-        if stated is not None:
-            better = layer_constants(problem, parameters, passed, layer, t, stated)
-            for known, proved in zip((inputs, rows), better, strict=True):
-                known |= {i: value.min(known[i]) for i, value in proved.items()}
-        return Steepness(*([known.get(i, ZERO).upper() for i in problem.kept] for known in (inputs, rows)))
+        every = _by_norms(problem, parameters, passed, layer, t, reach)
+        for known, proved in zip(every, (inputs, rows), strict=True):
+            known |= {i: value.min(known[i]) for i, value in proved.items()}
+        found = _kept(problem, *every)
+    yield found
+
+
+def _kept(problem: Problem, inputs: dict[int, arb], rows: dict[int, arb]) -> Steepness:
+    """Of every kept row: 0 where it does not move."""
+    return Steepness(*([known.get(i, ZERO).upper() for i in problem.kept] for known in (inputs, rows)))
+
+
+def _by_norms(
+    problem: Problem, parameters: Parameters, passed: Forward, layer: int, t: arb, reach: Callable[[], Reach],
+) -> tuple[dict[int, arb], dict[int, arb]]:
+    """Both bounds of every row that moves, from norms of layers and what is known near the rows."""
+    steepest = arb(ACTIVATIONS[problem.activation].steepest)
+    far = ONE if problem.scale is None else arb(max(map(abs, problem.scale)))
+    first = spectral(first_weights(problem, parameters))
+    for j in range(1, layer):
+        if j == 1:
+            far = (first * steepest).min(_first_layer(problem, parameters, passed, t))
+        else:
+            far = far * spectral(parameters.weights[j - 1]) * steepest
+    after = first if layer == 1 else far * spectral(parameters.weights[layer - 1])
+    rows = {i: after for i in problem.moving}
+    if layer == len(problem.layers):
+        for i, S in zip(problem.moving, reach().steepest(t), strict=True):
+            rows[i] = S.min(after)
+        dual = output_steepness(problem, parameters, passed, t)
+        for i, S in zip(problem.moving, dual or (), strict=dual is not None):
+            rows[i] = S.min(rows[i])
+    return {i: far for i in problem.moving}, rows
 
 
 def _first_layer(problem: Problem, parameters: Parameters, passed: Forward, t: arb) -> arb:

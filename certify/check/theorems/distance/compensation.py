@@ -12,7 +12,7 @@ from certify.check.kernel import DIGITS, Finding, Positive, expect
 from certify.check.linalg.balls import ONE, ZERO, largest
 from certify.check.linalg.definite import Truth
 from certify.check.lipschitz.lipsdp import multipliers
-from certify.check.lipschitz.of_layers import steepness
+from certify.check.lipschitz.of_layers import Steepness, steepness
 from certify.check.reading.arrays import Array
 from certify.check.reading.certificate import Claim, Number, Pair, number, stated, two_rows
 from certify.check.reading.subject import Problem
@@ -107,7 +107,18 @@ def upper(point: Point, most: float, layer: int, sigma: float, stated: Array | N
     if problem.layers[layer - 1].biases is not None:
         A = arb_mat([[*row, ONE] for row in A.tolist()])
     gram = (A * A.transpose()).tolist()
-    near = steepness(problem, point.parameters, point.forward, layer, row_budget(problem), stated)
+    finding = Finding(Truth.UNDECIDED, "nothing is known of the rows")
+    for near in steepness(problem, point.parameters, point.forward, layer, row_budget(problem), stated):
+        finding = _compensated(gram, near, arb(most) * layer_squares(problem)[layer].sqrt(), layer, sigma, r)
+        if finding.truth is Truth.PROVED:
+            break
+    return finding
+
+
+def _compensated(
+    gram: list[list[arb]], near: Steepness, most: arb, layer: int, sigma: float, r: arb,
+) -> Finding:
+    """Both statements, from one set of bounds; `most` in the weights of the layer."""
     omega = largest(near.inputs).upper()
     even = [ONE if omega == 0 else (w / omega).min(ONE) for w in near.inputs]
     if not _exceeds(gram, ONE, [(arb(sigma) * w) ** 2 for w in even]):
@@ -115,7 +126,7 @@ def upper(point: Point, most: float, layer: int, sigma: float, stated: Array | N
     room = 1 - omega * r / arb(sigma)
     if not room > 0:
         return Finding(Truth.UNDECIDED, f"the inputs of layer {layer} may lose their rank within the budget")
-    kappa = arb(most) * room / r * layer_squares(problem)[layer].sqrt()
+    kappa = most * room / r
     proved = _exceeds(gram, kappa ** 2, [S ** 2 for S in near.rows])
     return Finding(Truth.PROVED if proved else Truth.UNDECIDED,
                    f"‖A⁺diag(S)‖ < {kappa.lower().str(DIGITS, radius=False)} is needed and not proved")

@@ -158,7 +158,8 @@ def test_no_constant_below_a_secant_is_proved_whatever_the_multipliers(seed, act
     for size in (0.1, 1.0, 10.0, 1e3):
         values = np.concatenate([attained * (1 - 1e-6), size * np.exp(rng.standard_normal((2, count)))], axis=1)
         stated = Array(values.shape, tuple(values.ravel().tolist()), "f")
-        assert layer_constants(problem, parameters_of(problem), passed, h, arb(t), stated) == ({}, {})
+        reach = growth.Reach(problem, parameters_of(problem), passed)
+        assert layer_constants(reach, parameters_of(problem), h, arb(t), stated) == ({}, {})
 
 
 @settings(max_examples=examples(300), deadline=None)
