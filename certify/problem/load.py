@@ -88,10 +88,17 @@ def load_problem(path: str | Path, merge_duplicates: bool = False) -> Problem:
         together=None if spec.perturbation.groups is None else load_groups(spec, folder, len(X)),
         relabelled=spec.perturbation.relabelled, pairs=spec.perturbation.pairs,
         fresh=spec.perturbation.fresh, box=spec.perturbation.box,
-        weights=None if spec.data.weights is None else SampleWeights(load_weights(spec, folder, len(X))),
+        weights=_weighed(spec, folder, len(X)),
     )
     require_problem(problem)
     return problem
+
+
+def _weighed(spec: Spec, folder: Path, n: int) -> SampleWeights | None:
+    """What rows count: the numbers of the data, or by how many rows each label has; None: all the same."""
+    if spec.training.class_weight is not None:
+        return SampleWeights(balanced=True)
+    return None if spec.data.weights is None else SampleWeights(load_weights(spec, folder, n))
 
 
 def _weights(spec: Spec, inputs: int, names: tuple[str, ...] | None) -> tuple[Array, Functionals]:

@@ -165,8 +165,8 @@ class StablePredictions:
         plain = [line for line in self.reasons if not {line.split(":")[0], line.split(" ")[0]} & {*CLASSES, "tried"}]
         weights = self.head.weights
         if weights is not None and weights.balanced:
-            plain.append("class_weight='balanced' lets every change of rows change all weights; certify.audit keeps "
-                         "today's weights of the rows, and has more bounds for these")
+            plain.append("class_weight='balanced' lets every change of rows change all weights: trees are grown for "
+                         "rows left out of a logistic regression of two labels, and else every choice is refitted")
         return "\n  ".join([repr(self), f"{len(self.undecided)} undecided: "
                             f"{remedy(self.survey.tried, self.survey.cut)}", *plain])
 

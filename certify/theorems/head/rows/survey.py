@@ -32,7 +32,7 @@ CLASSES: Final[Mapping[str, str]] = {
     "squared_aside": "squared_aside:SquaredAside", "squared_deletions": "squared_deletions:SquaredDeletions",
     "box": "box:Box", "cells": "cells:Cells",
     "by_choice": "by_choice.method:ByChoice", "pair_tree": "pair_tree.method:PairTrees", "box_tree": "box_tree:BoxTree",
-    "by_counts": "boxes.by_counts:ByCounts",
+    "by_counts": "by_counts.method:ByCounts",
     "softmax_box": "softmax_box:SoftmaxBox", "softmax_by_choice": "softmax_by_choice.method:SoftmaxByChoice",
     "softmax_labels": "softmax_labels.method:SoftmaxLabels",
     "softmax_pairs": "softmax_pairs.method:SoftmaxPairs",

@@ -12,8 +12,8 @@ from certify.finders.head.refits import Refitter
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
 from certify.systems.head.rows.weights import RowWeights, settled
-from certify.theorems.head.rows.boxes import by_counts
-from certify.theorems.head.rows.boxes.by_counts import ByCounts, Case, cases
+from certify.theorems.head.rows.by_counts import method as by_counts
+from certify.theorems.head.rows.by_counts.method import ByCounts, Case, cases
 from certify.theorems.head.rows.method import Budget
 from certify.theorems.head.rows.survey import survey
 from tests.families.heads import any_rows

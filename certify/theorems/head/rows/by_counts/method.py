@@ -28,18 +28,20 @@ class Case:
     """So many rows of each label are left out.
 
     Attributes:
+        gone: how many, of label 0 and of label 1.
         change: any so many rows, those exactly among them.
         weights: `(n,)` whole numbers in the ratio of the weights of the rows then.
         mu: μ in the same unit: the nearest float, and an upper bound of its error.
     """
 
+    gone: tuple[int, int]
     change: RowChange
     weights: Array
     mu: tuple[float, float]
 
 
 class ByCounts(Method):
-    """Deleted rows of a logistic head whose weights are balanced (D19). It has no checker."""
+    """Deleted rows of a logistic head whose weights are balanced (D19)."""
 
     name: ClassVar[str] = "by_counts"
     weighs: ClassVar[bool] = True
@@ -59,7 +61,7 @@ class ByCounts(Method):
 
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
         """The points that stay in every case, and rows it met whose change flips a point."""
-        proved, found, late = todo.copy(), Found(head), False
+        proved, found, late, trees = todo.copy(), Found(head), False, list[tuple[Case, Tree]]()
         waiting = list(cases(head, change))
         for at, case in enumerate(waiting):
             if not proved.any():
@@ -73,8 +75,11 @@ class ByCounts(Method):
             tree = Tree(s, points, own.left)
             proved &= tree.run(case.change.count, proved.copy(), np.array(case.change.rows, np.int64))
             collect(found, tree, case.change)
+            trees.append((case, tree))
             late |= own.left() <= 0.0
-        return Part(self.name, proved, {}, found.flips(), late=late)
+        arrays = {f"{case.gone[0]}-{case.gone[1]}.{name}": array for case, tree in trees if proved.any()
+                  for name, array in tree.arrays(proved, case.change.count).items()}
+        return Part(self.name, proved, arrays, found.flips(), late=late)
 
 
 def cases(head: Head, change: RowChange) -> Iterator[Case]:
@@ -95,4 +100,4 @@ def cases(head: Head, change: RowChange) -> Iterator[Case]:
             fp.up(unit)  # refuses what no float holds
             mid = float(unit)
             weights = np.where(head.label == 0, float(left[1]), float(left[0]))
-            yield Case(RowChange(False, max(size, 1), rows), weights, (mid, fp.up(abs(Fraction(mid) - unit))))
+            yield Case(gone, RowChange(False, max(size, 1), rows), weights, (mid, fp.up(abs(Fraction(mid) - unit))))

@@ -1,0 +1,41 @@
+"""D19: each number of rows of each label that may go has a tree of boxes, with the weights that are then balanced."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from certify.check.reading.arrays import Array
+from certify.check.theorems.head.rows import box_tree
+from certify.check.theorems.head.rows.by_counts.cases import cases, head_of
+from certify.check.theorems.head.rows.head import Head
+from certify.format.canonical import show
+from certify.format.refusal import Invalid
+
+
+def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool]) -> list[bool]:
+    """Which evaluation rows keep today's label whichever rows are left out.
+
+    Args:
+        head: a head whose labels are balanced.
+        arrays: for each case of a rows of label 0 and b of label 1 a tree, whose arrays are named `a-b.…`.
+        where: the claim, for messages.
+        asked: the rows in question.
+
+    Raises:
+        Invalid: a case has no tree, there are arrays of none, or the theorem is not about this problem.
+    """
+    if not head.balanced or head.relabels or len(head.codes.rows) != 2:
+        raise Invalid(where, "by_counts is stated", "it is for rows left out, and balanced weights of two labels")
+    every = {f"{a}-{b}": (a, b) for a, b in cases(head, where)}
+    trees: dict[str, dict[str, Array]] = {}
+    for name, array in arrays.items():
+        case, _, part = name.partition(".")
+        trees.setdefault(case, {})[part] = array
+    if set(trees) != set(every):
+        raise Invalid(where, f"there are trees of {show(sorted(trees))}", f"those of {show(sorted(every))} are needed: "
+                      "each so many rows of the two labels, as may be left out")
+    stays = list(asked)
+    for name, case in every.items():
+        found = box_tree.proved(head_of(head, case), trees[name], f"{where}.{name}", asked)
+        stays = [was and ok for was, ok in zip(stays, found, strict=True)]
+    return stays
