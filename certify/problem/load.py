@@ -35,7 +35,7 @@ def load_problem(path: str | Path, merge_duplicates: bool = False) -> Problem:
     """
     from certify.inputs import load_data, load_reference, read_graph_network, read_network, units
     from certify.inputs.arrays import placed_change
-    from certify.inputs.groups import load_groups, load_weights
+    from certify.inputs.groups import load_groups
     from certify.spec import load_spec
     from certify.spec.validity import require_rows
 
@@ -96,6 +96,8 @@ def load_problem(path: str | Path, merge_duplicates: bool = False) -> Problem:
 
 def _weighed(spec: Spec, folder: Path, n: int) -> SampleWeights | None:
     """What rows count: the numbers of the data, or by how many rows each label has; None: all the same."""
+    from certify.inputs.groups import load_weights
+
     if spec.training.class_weight is not None:
         return SampleWeights(balanced=True)
     return None if spec.data.weights is None else SampleWeights(load_weights(spec, folder, n))
