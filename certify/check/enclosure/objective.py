@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flint import arb, arb_mat
+from flint import arb_mat
 
 from certify.check.enclosure.gradients import losses
 from certify.check.enclosure.losses.base import loss_of

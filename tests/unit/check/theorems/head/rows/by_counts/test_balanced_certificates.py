@@ -57,7 +57,7 @@ class Case:
 
     def refit(self, change: Change) -> Any:
         """By the oracle, with the weights that are balanced after the change."""
-        new = {row: code for row, code in change}
+        new = dict(change)
         after = np.array([new.get(i, int(c)) for i, c in enumerate(self.label)])
         left = after[after >= 0]
         c = np.array([len(left) / (max(self.k, 2) * max((left == y).sum(), 1)) for y in after])
@@ -196,7 +196,7 @@ def test_forged_arrays_are_refused(edit: str, honest: tuple[Path, Case, Any]) ->
         arrays = {name if not name.startswith(trees) else trees + names.get(case := name[len(trees):][:3], case)
                   + name[len(trees) + 3:]: array for name, array in arrays.items()}
     elif edit == "more":
-        arrays |= {name.replace("0-0", "3-0"): array for name, array in arrays.items() if "0-0" in name}
+        arrays |= {name.replace("2-0", "3-0"): array for name, array in arrays.items() if "2-0" in name}
     else:  # without all rows of a label
         arrays[f"{START}.flips.rows"] = np.array([[9, 10, 11]])
         arrays[f"{START}.flips.codes"] = np.array([[-1, -1, -1]])
