@@ -41,7 +41,7 @@ def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool
                       "each so many rows of the two labels, as may be left out")
     labels, = labels_after(head, [()], [list(whole.values)])
     stays = [want and old == now for want, old, now in zip(asked, head.today, labels, strict=True)]
-    for name, case in every.items():
-        found = box_tree.proved(head_of(head, case), trees[name], f"{where}.{name}", asked, following(head, case))
+    for name, gone in every.items():
+        found = box_tree.proved(head_of(head, gone), trees[name], f"{where}.{name}", asked, following(head, gone))
         stays = [was and ok for was, ok in zip(stays, found, strict=True)]
     return stays
