@@ -13,6 +13,7 @@ from certify.auditing.subject import LAYERS, Subject, threshold_of
 from certify.certificate.audit_folder import DATA, EVALUATION, GRAPH, MODEL, begin
 from certify.certificate.checkable import model_bytes
 from certify.format.errors import InputError
+from certify.format.words import Loss, Normalization
 from certify.inputs.given import given_numbers
 from certify.inputs.graph_file import graph_bytes
 from certify.inputs.sklearn.wrapped import Prepared
@@ -75,7 +76,8 @@ def stored(problem: Problem, X_eval: Any, y_eval: Any, folder: Path, model: str 
                       problem.weight_decay, problem.bias_decay, problem.normalization, tables, folder,
                       problem.n if X_eval is None else len(points), X_eval is None, right, problem.names,
                       classes=problem.classes, notes=notes, weights=weights,
-                      weighing="" if weights is None else WEIGHTS, stored=True, behind=_behind(problem.prepare),
+                      weighing="" if weights is None else WEIGHTS, balanced=_followed(problem), stored=True,
+                      behind=_behind(problem.prepare),
                       evaluated=None if X_eval is None else points)
     if isinstance(problem.prepare, Prepared) and problem.prepare.units is not None:
         subject = replace(subject, names=problem.column_names,  # every column is scaled by itself, and keeps its name
@@ -90,8 +92,19 @@ def weights_kept(problem: Problem) -> tuple[str, ...]:
         return ()
     if not problem.weights.by_label:
         return (KEPT,)
+    if _followed(problem):
+        return ("class_weight='balanced' is followed where rows are left out, and it is asked which predictions stay "
+                "or how many rows until one changes: the rows that are left are balanced anew. In every other question "
+                "a row keeps the weight that it has today",)
     return ("class_weight is taken as the weights that it gave the rows when the model was fitted: a row keeps its own "
             "where its label changes, or how many rows a label has, which a fit with class_weight anew would follow",)
+
+
+def _followed(problem: Problem) -> bool:
+    """Whether what is proved of rows left out follows balanced weights: of the logistic loss, in a sum (D19)."""
+    follows = Normalization(problem.normalization).follows
+    return (problem.weights is not None and problem.weights.balanced and not follows
+            and Loss(problem.loss).one_output)
 
 
 def _labels(problem: Problem, y_eval: Any, N: int) -> Array:

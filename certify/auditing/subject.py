@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from certify.format.errors import InputError
-from certify.format.words import Loss, Normalization
+from certify.format.words import BALANCED, Loss, Normalization
 from certify.network.graph.graph import GraphNetwork
 from certify.network.loss.losses import loss_named
 from certify.network.network import Network
@@ -90,6 +90,8 @@ class Subject:
         given: of each file that somebody named its role, its name and its SHA-256 when the audit began.
         weights: `(n,)` what every row counts in the training loss; None: all 1.
         weighing: their name in the data file, for questions about whole rows; "" where there are none.
+        balanced: whether the class weights of a fit to the rows that are left are known, where they are balanced.
+        anew: whether a question is about such a fit, and rows do not keep their weights.
         notes: what a reader has to know of how it was understood.
         behind: what stands before the features of the network, e.g. ``"StandardScaler"``, or `LAYERS`; "" where
             these are the features of the data.
@@ -120,6 +122,8 @@ class Subject:
     given: tuple[tuple[str, str, str], ...] = ()
     weights: Array | None = None
     weighing: str = ""
+    balanced: bool = False
+    anew: bool = False
     notes: tuple[str, ...] = ()
     behind: str = ""
     stored: bool = False
@@ -232,9 +236,15 @@ class Subject:
     def again(self) -> str:
         """What happens after rows change, e.g. ``"and the model trained again"``."""
         alone = self.behind == LAYERS or isinstance(self.network, GraphNetwork) or self.network.depth > 1
-        kept = "" if self.weights is None else " (every row with the weight it has today)"
+        kept = "" if self.weights is None else " (class weights balanced anew)" if self.anew else (
+            " (every row with the weight it has today)")
         held = " (every layer before it held as it is)" if isinstance(self.network, GraphNetwork) else ""
         return f"and the {'last layer alone' if alone else 'model'} trained again{kept}{held}"
+
+    @property
+    def rebalanced(self) -> Subject:
+        """The same for a question about rows that are left out: class weights are balanced anew where that is known."""
+        return replace(self, anew=True) if self.balanced else self
 
     @property
     def against_head(self) -> str:
@@ -288,7 +298,8 @@ class Subject:
         divided = fewer and self.normalization != Normalization.FIXED
         return {"loss": self.loss, "weight_decay": float(self.weight_decay),
                 **({} if self.bias_decay else {"bias_decay": False}),
-                **({"normalization": str(self.normalization)} if divided else {})}
+                **({"normalization": str(self.normalization)} if divided else {}),
+                **({"class_weight": BALANCED} if self.anew else {})}
 
 
 def is_code(y: Array) -> bool:

@@ -14,7 +14,7 @@ from certify.certificate.canonical import Json, seal
 from certify.certificate.schema import BY_ROW, validate
 from certify.format.canonical import FORMAT
 from certify.format.labels import FROM_FILE
-from certify.format.words import Normalization
+from certify.format.words import BALANCED, Normalization
 from certify.network.graph.graph import GraphNetwork
 from certify.problem.bound import Bound
 from certify.problem.nearness import weights_length, within
@@ -164,6 +164,7 @@ def _training(problem: Problem) -> Json:
     spec, weights = problem.spec, None if problem.weights is None else problem.weights.rows
     return ({} if problem.bias_decay else {"bias_decay": False}) | (
         {} if problem.normalization == Normalization.FIXED else {"normalization": problem.normalization}) | (
+        {} if problem.weights is None or not problem.weights.balanced else {"class_weight": BALANCED}) | (
         {} if spec is None or weights is None else {"row_weights": {
             "by": spec.data.weights, "least": float(weights.min()), "largest": float(weights.max())}})
 

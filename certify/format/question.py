@@ -39,6 +39,7 @@ class Question:
         undecayed: whether biases carry none.
         down: whether sample weights only fall.
         weighed: whether rows carry weights of their own in the training loss.
+        balanced: whether they carry those that follow how many rows each label has.
         targets, radius, level, count, change, reference, units, window, evaluation: whether the spec says them; units
             are columns or a scale of the features, change is the file of the one change.
     """
@@ -68,6 +69,7 @@ class Question:
     window: bool = False
     evaluation: bool = False
     weighed: bool = False
+    balanced: bool = False
 
 
 KEYS: Final = tuple(field.name for field in fields(Question))
@@ -145,6 +147,12 @@ LAWS: Final = (
         "its targets are numbers, of which none is a label"),
     Law(Domain(weighed=True), _ROWS,
         "weights of rows are known of heads whose rows are left out or get other labels, and of nothing else"),
+    Law(Domain(balanced=True), _ROWS,
+        "balanced weights are known of heads whose rows are left out or get other labels, and of nothing else"),
+    Law(Domain(balanced=True), Domain(loss=tuple(loss for loss in Loss if not loss.counts)),
+        "its targets are numbers, of which none is a label"),
+    Law(Domain(balanced=True), Domain(weighed=False),
+        "what is balanced where rows carry weights of their own is not settled: multiply them, and name the products"),
     Law(Domain(map=_LOSS), Domain(targets=True), "this map needs the training loss, and the loss needs targets"),
     Law(Domain(base=Base.NEARBY), Domain(targets=True), 'base = "nearby" needs the targets in the file'),
     Law(Domain(map=Map.INTERPOLATION), Domain(parameter=_STAYING),

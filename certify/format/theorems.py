@@ -159,7 +159,8 @@ Q7_CRITICAL: Final = Theorem("Q7", System.CRITICAL, (q.DISTANCE,), "finite.md#q7
 _LAST: Final = Domain(map=Map.CRITICAL, base=Base.NEARBY, network=Network.CHAIN, layer=_HEAD, weight_norm=_EUCLIDEAN,
                       decay=True, norm=2, set=_BUDGETS)
 _MOTION: Final = _LAST.also(parameter=_MOVES, undecayed=False, normalization=Normalization.FIXED)
-_FLIPS: Final = _MOTION.also(parameter=Parameter.LABELS, loss=(Loss.CROSS_ENTROPY, Loss.LOGISTIC), weighed=False)
+_FLIPS: Final = _MOTION.also(parameter=Parameter.LABELS, loss=(Loss.CROSS_ENTROPY, Loss.LOGISTIC), weighed=False,
+                                     balanced=False)
 _ROWS: Final = _LAST.also(set=(Set.SPARSE, Set.GIVEN), parameter=tuple(p for p in Parameter if p.discrete))
 _ROWS_OF_A_GRAPH: Final = _ROWS.also(network=Network.GRAPH, layer=Layer.LAST)
 

@@ -324,6 +324,8 @@ ROW_NORMS: Final = (1, 2, "inf")
 """The norm of one row's change."""
 DOWN: Final = "down"
 """The one direction that can be stated: sample weights only fall."""
+BALANCED: Final = "balanced"
+"""The one word of class weights: the rows of every label count as much together as those of any other."""
 INVALID, INTERRUPTED = 2, 130
 """Exit statuses beside those of :class:`State`."""
 

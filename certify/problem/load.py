@@ -35,7 +35,7 @@ def load_problem(path: str | Path, merge_duplicates: bool = False) -> Problem:
     """
     from certify.inputs import load_data, load_reference, read_graph_network, read_network, units
     from certify.inputs.arrays import placed_change
-    from certify.inputs.groups import load_groups, load_weights
+    from certify.inputs.groups import load_groups
     from certify.spec import load_spec
     from certify.spec.validity import require_rows
 
@@ -88,10 +88,19 @@ def load_problem(path: str | Path, merge_duplicates: bool = False) -> Problem:
         together=None if spec.perturbation.groups is None else load_groups(spec, folder, len(X)),
         relabelled=spec.perturbation.relabelled, pairs=spec.perturbation.pairs,
         fresh=spec.perturbation.fresh, box=spec.perturbation.box,
-        weights=None if spec.data.weights is None else SampleWeights(load_weights(spec, folder, len(X))),
+        weights=_weighed(spec, folder, len(X)),
     )
     require_problem(problem)
     return problem
+
+
+def _weighed(spec: Spec, folder: Path, n: int) -> SampleWeights | None:
+    """What rows count: the numbers of the data, or by how many rows each label has; None: all the same."""
+    from certify.inputs.groups import load_weights
+
+    if spec.training.class_weight is not None:
+        return SampleWeights(balanced=True)
+    return None if spec.data.weights is None else SampleWeights(load_weights(spec, folder, n))
 
 
 def _weights(spec: Spec, inputs: int, names: tuple[str, ...] | None) -> tuple[Array, Functionals]:

@@ -95,6 +95,7 @@ class Problem(Statement):
         require_functionals(self)
         if self.weights is not None:
             self.weights.require(self.n)
+            self.weights.require_labels(self)
         found = equal_rows(self.X)
         if self.groups not in (None, (), found):
             raise InputError("groups", f"{self.groups}", f"the groups of equal rows are {found}")

@@ -34,7 +34,8 @@ def question_of(problem: Statement, quantity: str) -> Question:
         radius=problem.radius is not None, level=problem.level is not None, count=problem.count is not None,
         change=problem.change is not None, reference=problem.reference is not None, units=problem.units is not None,
         window=spec is not None and spec.window is not None, evaluation=problem.evaluation is not None,
-        weighed=problem.weights is not None)
+        weighed=problem.weights is not None and not problem.weights.balanced,
+        balanced=problem.weights is not None and problem.weights.balanced)
 
 
 def _network(problem: Statement) -> Network:

@@ -51,6 +51,20 @@ class SampleWeights:
         own: Array = by_label[found.label]
         return own if self.rows is None else self.rows * own
 
+    def require_labels(self, problem: Targeted) -> None:
+        """Refuse balanced weights of targets that are no labels, or where a label has no row.
+
+        Raises:
+            InputError: with what would work.
+        """
+        if not self.balanced:
+            return
+        found = codes_of(problem)
+        counts = np.bincount(found.label, minlength=len(found.codes))
+        if (counts == 0).any():
+            raise InputError("class_weight", f"'balanced', and label {int(np.argmin(counts))} has no row",
+                             "leave out labels and outputs that no row has")
+
     def require(self, n: int) -> None:
         """Refuse numbers that are no weights.
 

@@ -60,7 +60,7 @@ class Statement:
         bias_decay: whether the biases carry the weight decay too.
         classes: what a user calls the labels, in the order of their numbers; None: as the data has them.
         weights: of the rows in the sum of the losses, by row and by label; None: all 1. Known of heads whose rows are
-            left out or get other labels, and in Python alone.
+            left out or get other labels; by label, but for balanced ones, in Python alone.
         prepare: what is done to rows of features before the network, in floats; None: nothing. X is prepared already.
             It may say how many `columns` a row has before it, and whether what it makes is `of_rows`: of the training
             rows, so that a new row would have others.

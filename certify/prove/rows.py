@@ -163,10 +163,6 @@ class StablePredictions:
         if not len(self.undecided):
             return repr(self)
         plain = [line for line in self.reasons if not {line.split(":")[0], line.split(" ")[0]} & {*CLASSES, "tried"}]
-        weights = self.head.weights
-        if weights is not None and weights.balanced:
-            plain.append("class_weight='balanced' lets every change of rows change all weights; certify.audit keeps "
-                         "today's weights of the rows, and has more bounds for these")
         return "\n  ".join([repr(self), f"{len(self.undecided)} undecided: "
                             f"{remedy(self.survey.tried, self.survey.cut)}", *plain])
 
@@ -271,9 +267,11 @@ def stable_predictions(
 def _tell_of_classes(problem: Problem) -> None:
     """Warn that weights follow labels here, as in a fit anew, and not in audits and specs."""
     if problem.weights is not None and problem.weights.by_label:
-        warnings.warn("class_weight: a row that is relabelled counts as its new label does"
-                      + (", and balanced weights follow the rows that are left" if problem.weights.balanced else "")
-                      + "; an audit, as its certificate, keeps the weight that each row has today", stacklevel=3)
+        warnings.warn("class_weight: a row that is relabelled counts as its new label does" + (
+            ", and balanced weights follow the rows that are left; an audit asks so where rows are left out of a "
+            "logistic regression of two labels, and else keeps the weight that each row has today"
+            if problem.weights.balanced
+            else "; an audit, as its certificate, keeps the weight that each row has today"), stacklevel=3)
 
 
 _WITHOUT = {

@@ -208,7 +208,7 @@ def _far_head(certificate: Json) -> str:
         return (f"the claims are about the exact minimum of the stated loss on these rows; the weights in the file are "
                 f"within {at_most(share, 3)} of their length of it ({BOUND}). Solvers stop a little short: to come "
                 f"nearer, fit with a smaller tolerance (scikit-learn: tol=1e-8); or {on}. {ALL_ROWS}")
-    known = certificate["problem"].get("row_weights") is not None
+    known = any(certificate["problem"].get(name) is not None for name in ("row_weights", "class_weight"))
     ways = f"{on[0].upper() if on[0] != '`' else on[0]}{on[1:]}" if known else (
         f"If rows carried weights in training, name these ([data] weights, --weights); else {on}")
     return (f"the one solution is proved only within {at_most(share, 3)} of the length of the given weights ({BOUND}). "

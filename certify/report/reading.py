@@ -23,7 +23,8 @@ from certify.report.phrases.changed_rows import disagreement
 from certify.spec.nearest import meaningless, refusal
 
 MEMBERS = {"units": "scale", "down": "direction", "decay": "weight_decay", "undecayed": "bias_decay", "change": "set",
-           "targets": "map", "reference": "tau", "weighed": "row_weights"}
+           "targets": "map", "reference": "tau", "weighed": "row_weights",
+           "balanced": "class_weight"}
 """The member of a problem that answers a key of a question, where it has another name."""
 REMEDY = "run `certify run` again and leave the file as it was written"
 
@@ -85,7 +86,8 @@ def _question(problem: Problem, quantity: str) -> Question:
         count=problem.count is not None, change=not Set(problem.set).sized and not Parameter(problem.parameter).leaves,
         reference=problem.tau is not None,
         units=problem.scale is not None, window=problem.window is not None,
-        evaluation=problem.evaluation_rows is not None, weighed=problem.row_weights is not None)
+        evaluation=problem.evaluation_rows is not None, weighed=problem.row_weights is not None,
+        balanced=problem.class_weight is not None)
 
 
 def _agree_problem(problem: Problem) -> None:

@@ -89,7 +89,7 @@ WRITTEN: Final[Mapping[str, Key]] = MappingProxyType({
     "window": Key("[window] radius", 1, {True: "give [window] radius (of the ball around the given weights)"}),
     "evaluation": Key("[evaluation] file", 1, {True: "give [evaluation] file (the rows whose predictions are "
                                                      "compared)"}),
-    "weighed": Key("data.weights", 3),
+    "weighed": Key("data.weights", 3), "balanced": Key("training.class_weight", 3),
 })
 """Every key of a question."""
 WORDY: Final = frozenset(("network", "layer"))

@@ -35,7 +35,8 @@ def questions(spec: Spec) -> tuple[Question, ...]:
         count=p.count is not None, change=p.file is not None or p.array is not None,
         reference=spec.weights.reference is not None or spec.weights.tau is not None,
         units=p.columns is not None or p.scale is not None, window=spec.window is not None,
-        evaluation=spec.evaluation is not None, weighed=spec.data.weights is not None) for name in names)
+        evaluation=spec.evaluation is not None, weighed=spec.data.weights is not None,
+        balanced=spec.training.class_weight is not None) for name in names)
 
 
 def _network(spec: Spec) -> Network:

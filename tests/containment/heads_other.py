@@ -7,7 +7,9 @@ from dataclasses import replace
 import numpy as np
 from flint import arb, ctx
 
+from certify.check.reading.optional.class_weight import balanced
 from certify.check.theorems.head.rows import enumeration
+from certify.check.theorems.head.rows.by_counts import method as checked
 from certify.check.theorems.head.rows.head import BITS
 from certify.check.theorems.head.rows.refitted.refit import distances
 from certify.finders.head.refits import Refitter
@@ -21,8 +23,8 @@ from certify.theorems.head.rows.survey import survey
 from tests.containment.registry import attack
 from tests.containment.rigor import Outcome, Violation
 from tests.families.heads import any_rows, ball_head
-from tests.families.logistic_heads import stored
 from tests.families.other_heads import LABELLED, NUMBERS, other_head
+from tests.families.row_heads import as_checked, stored
 from tests.oracles import head_refit, head_rows
 
 WEIGHTS = ("", "", "rows", "labels", "both", "balanced")
@@ -189,7 +191,8 @@ def _length(v: list[arb]) -> arb:
 @attack("rows_by_counts", "D19", slow=20)
 def by_counts(rng: np.random.Generator) -> Outcome:
     """Balanced weights of rows that are left out, labels of very different numbers, points near the edge."""
-    n = int(rng.integers(14, 27))
+    count = int(rng.integers(1, 3))
+    n = int(rng.integers(14, 27)) if count == 1 else int(rng.integers(8, 13))
     head = other_head(rng, "logistic", n=n, d=1, N=12, weights="balanced", decay=float(10.0 ** rng.uniform(-1, 0.5)),
                       scale=float(10.0 ** rng.choice([-0.5, 0.0, 0.5])))
     assert head.codes is not None
@@ -198,10 +201,16 @@ def by_counts(rng: np.random.Generator) -> Outcome:
     head = replace(head, V=Refitter(head).V0)
     edge = -head.V[0, 1] / (head.V[0, 0] or 1.0)
     head = replace(head, points=np.stack([edge + rng.normal(size=12) * head.phi[:, 0].std(), np.ones(12)], axis=1))
-    change = any_rows(head, 1, False)
+    change = any_rows(head, count, False)
     found = survey(head, change, methods=("by_counts",))
     if not found.proved.any():
         return "refused"
     if (found.proved & ~head_rows.stays(head, change)).any():
         raise Violation(f"{found.status} is stated, and a refit says otherwise")
+    with ctx.workprec(BITS):
+        seen = as_checked(head, change)
+        seen = replace(seen, balanced=True, weights=balanced(seen.codes.label, 2))
+        arrays = stored(dict(found.parts["by_counts"].arrays))
+        if checked.proved(seen, arrays, "by_counts", found.proved.tolist()) != found.proved.tolist():
+            raise Violation("the checker does not follow")
     return "decided"

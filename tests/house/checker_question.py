@@ -29,4 +29,4 @@ def questions(spec: Spec) -> tuple[Question, ...]:
         count=spec.count is not None, change=spec.change is not None or spec.array is not None,
         reference=spec.reference is not None, units=spec.columns is not None or spec.scale is not None,
         window=spec.window is not None, evaluation=(spec.evaluation or spec.functionals) is not None,
-        weighed=spec.row_weights is not None) for name in names)
+        weighed=spec.row_weights is not None, balanced=spec.class_weight is not None) for name in names)

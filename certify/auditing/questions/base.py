@@ -237,7 +237,8 @@ def of_head(subject: Subject, change: Mapping[str, Any], fewer: bool = True) -> 
         change: the table `perturbation`.
         fewer: whether rows are left out.
     """
-    data = {**subject.tables["data"], **({"weights": subject.weighing} if subject.weighing else {})}
+    kept = {"weights": subject.weighing} if subject.weighing and not subject.anew else {}
+    data = {**subject.tables["data"], **kept}
     return {"model": subject.tables["model"], "data": data, "training": subject.training(fewer),
             "solution": {"map": "critical", "base": "nearby", **subject.last}, "perturbation": change,
             "evaluation": evaluation(subject)}

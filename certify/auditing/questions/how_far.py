@@ -56,13 +56,18 @@ class HowFar(Counted):
 
     def sentence(self, subject: Subject, options: Options) -> str:
         """The question in a sentence."""
-        return f"how many {self.may}, up to {self.most(options)}, {subject.again}, until {_which(options)} changes"
+        again = self.after(subject).again
+        return f"how many {self.may}, up to {self.most(options)}, {again}, until {_which(options)} changes"
 
     def against(self, subject: Subject, options: Options) -> str:
         """Why it cannot be asked."""
         if not subject.against_head and not subject.classifies:
             return "outputs are amounts, so that none flips: --threshold says what parts two labels"
         return subject.against_head
+
+    def after(self, subject: Subject) -> Subject:
+        """What is trained again: where rows are left out with class weights balanced anew, if they were balanced."""
+        return subject.rebalanced if Parameter(self.parameter).leaves else subject
 
     def unprompted(self, options: Options) -> bool:
         """It takes long."""
@@ -71,11 +76,12 @@ class HowFar(Counted):
     def asked(self, subject: Subject, options: Options) -> Asked:
         """The spec."""
         change = {"parameter": self.parameter, "set": "sparse", "count": self.most(options)}
-        tables = of_head(subject, change, fewer=Parameter(self.parameter).leaves)
+        tables = of_head(self.after(subject), change, fewer=Parameter(self.parameter).leaves)
         return Asked(tables, [Wanted("tolerated_changes", "min")])
 
     def answer(self, subject: Subject, options: Options, claim: Claim) -> str:
         """A claim in words."""
+        subject = self.after(subject)
         low, high = claim["lower"], claim["upper"]
         asked, least = self.most(options), int(low or 0)
         most = asked if high is None else int(high)

@@ -24,7 +24,7 @@ class RowsDeleted(Counted):
     def sentence(self, subject: Subject, options: Options) -> str:
         """The question in a sentence."""
         what = "which predictions stay" if subject.classifies else "how far do outputs change"
-        return f"{what}, whichever {_rows(options.delete)} left out {subject.again}"
+        return f"{what}, whichever {_rows(options.delete)} left out {subject.rebalanced.again}"
 
     def against(self, subject: Subject, options: Options) -> str:
         """Why it cannot be asked."""
@@ -35,11 +35,11 @@ class RowsDeleted(Counted):
     def asked(self, subject: Subject, options: Options) -> Asked:
         """The spec."""
         change = {"parameter": "deletions", "set": "sparse", "count": options.delete}
-        return Asked(of_head(subject, change), wanted(subject))
+        return Asked(of_head(subject.rebalanced, change), wanted(subject))
 
     def answer(self, subject: Subject, options: Options, claim: Claim) -> str:
         """A claim in words."""
-        return of_rows(subject, claim, f"whichever {_rows(options.delete)} left out {subject.again}")
+        return of_rows(subject, claim, f"whichever {_rows(options.delete)} left out {subject.rebalanced.again}")
 
 
 def _rows(count: int) -> str:

@@ -22,6 +22,7 @@ _WORDS = {
     "model.activation": ("relu", "leaky_relu", "elu", "tanh", "sigmoid", "softplus", "gelu", "silu", "identity"),
     "training.loss": ("squared", "cross_entropy", "logistic", "one_vs_rest", "squared_hinge", "huber", "poisson",
                       "gamma"), "training.normalization": ("fixed", "remaining"),
+    "training.class_weight": ("balanced",),
     "solution.map": ("interpolation", "critical", "sublevel"),
     "solution.base": ("given", "nearby"),
     "weights.norm": ("euclidean", "relative", "function"),
@@ -37,7 +38,7 @@ _WORDS = {
 _KEYS = {
     "model": ("file", "widths", "activation", "graph"),
     "data": ("file", "features", "targets", "weights"),
-    "training": ("loss", "weight_decay", "bias_decay", "normalization"),
+    "training": ("loss", "weight_decay", "bias_decay", "normalization", "class_weight"),
     "solution": ("map", "base", "layer", "level", "within"),
     "weights": ("norm", "reference", "tau"),
     "perturbation": ("parameter", "rows", "columns", "scale", "set", "norm", "radius", "count", "direction", "file",
@@ -102,6 +103,7 @@ class Spec:
         functionals: name of what multiplies the intercept in each evaluation row, or columns of single weights.
         evaluation_features, evaluation_targets: as `features`, `targets`, of that file; None for those of the data.
         row_weights, about: name of the weights of the rows (None: all 1); what a reader is told, and nothing rests on.
+        class_weight: `balanced` where rows of every label count the same together; None: they do not.
         threshold: of one output, above which its label lies; None: above 0.
         graph: name of the graph file; widths and shape, that of one row, are then known with the graph.
     """
@@ -149,6 +151,7 @@ class Spec:
     normalization: str = "fixed"
     kind: Json | None = None
     row_weights: str | None = None
+    class_weight: str | None = None
     about: Json | None = None
 
     @property
@@ -251,7 +254,8 @@ def parts(spec: Spec, quantities: set[str]) -> tuple[str, ...]:
         "aubin": spec.aubin, "window": spec.window is not None, "graph": spec.graph is not None,
         "perturbation": spec.norm != 2 or any(key is not None for key in (spec.count, spec.change, spec.array)),
         "evaluation": (spec.evaluation or spec.functionals or spec.direction) is not None,
-        "whole_rows": not spec.bias_decay or spec.normalization != "fixed" or bool(spec.kind or spec.row_weights),
+        "whole_rows": not spec.bias_decay or spec.normalization != "fixed" or bool(
+            spec.kind or spec.row_weights or spec.class_weight),
         "functionals": spec.functionals is not None,
     }
     return tuple(name for name in PARTS if name in asked or there.get(name))

@@ -22,7 +22,7 @@ WORDS: Final[dict[str, type[StrEnum]]] = {
     "normalization": Normalization}
 """The words of a problem, by attribute."""
 ATTRIBUTES: Final = {"units": "scale", "down": "direction", "targets": "y", "decay": "weight_decay",
-                     "undecayed": "bias_decay=False", "weighed": "weights"}
+                     "undecayed": "bias_decay=False", "weighed": "weights", "balanced": "weights"}
 """The attribute of a problem that answers a key of a question, where it has another name."""
 
 

@@ -23,7 +23,7 @@ Json = Mapping[str, Any]
 
 ASKED = ("map", "base", "layer", "parameter", "set", "norm", "weight_norm", "count", "relabelled", "radius", "level",
          "window", "rows", "loss", "threshold", "tau", "functionals", "direction", "scale", "normalization", "pairs",
-         "fresh")
+         "fresh", "class_weight")
 """Members of a problem that say what is asked, whatever the model and the data are."""
 NAMED = ("grouped", "row_weights")
 """Members of which the name of the array says what is asked."""

@@ -150,6 +150,10 @@ def average_loss(problem: Problem, weights: str) -> str:
         average += f", each times the weight that its row carries (from {_range(problem.row_weights)})"
         decay += (". A row keeps its weight whatever happens: neither another label nor how many rows each label has "
                   "changes it, as a fit with class weights anew would")
+    if problem.class_weight is not None:
+        average += (", where a row counts the more the fewer rows of its label there are, so that those of every label "
+                    "count the same together")
+        decay += ". What rows count follows the rows that are left and the labels that they then have"
     return f"“Training loss” means: {average}{PARAMETERS[problem.parameter].weighted}{decay}."
 
 
@@ -160,6 +164,8 @@ def loss_facts(problem: Problem) -> Terms:
     decay += "; none of the biases" if problem.bias_decay is False else ""
     own = problem.row_weights
     carried = [] if own is None else [("weights of rows", f"{prose(own.by)} in the data, from {_range(own)}")]
+    if problem.class_weight is not None:
+        carried = [("weights of rows", "balanced: those of every label count the same together, whichever are left")]
     return [("loss of a row", f"{loss.name}: {loss.meaning}"), *carried, ("weight decay", decay)]
 
 

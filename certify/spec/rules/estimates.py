@@ -95,6 +95,7 @@ def _require_unused(spec: Spec, name: str) -> None:
     p, what = spec.perturbation, "the change in the file is taken as it is"
     unused: Mapping[str, tuple[Callable[[], Any], str]] = {
         "data.weights": (lambda: spec.data.weights, "every row counts the same in them"),
+        "training.class_weight": (lambda: spec.training.class_weight, "every row counts the same in them"),
         "training.bias_decay": (lambda: None if spec.training.bias_decay else False, "they decay all weights"),
         "solution.within": (lambda: spec.solution.within, "they prove no solution nearby"),
         "perturbation.columns": (lambda: p.columns, f"{what}, with 0 where nothing moves"),

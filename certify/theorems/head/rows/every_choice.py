@@ -58,8 +58,10 @@ class EveryChoice(Method):
         return ""
 
     def complete(self, head: Head, change: Change) -> bool:
-        """Where every choice is refitted in seconds."""
-        return not self.able(head, change) and change.leaves(head) * head.n * head.k * head.m <= FEW
+        """Where every choice is refitted in seconds; of balanced labels single rows, as trees are soon checked."""
+        balanced = head.weights is not None and head.weights.balanced and head.loss.sigmoid
+        leaves = 0 if self.able(head, change) else change.leaves(head)
+        return 0 < leaves * head.n * head.k * head.m <= FEW and not (balanced and leaves > head.n + 1)
 
     def seconds(self, head: Head, change: Change) -> float:
         """The time of all refits, from that of some that lie apart."""

@@ -32,7 +32,7 @@ CLASSES: Final[Mapping[str, str]] = {
     "squared_aside": "squared_aside:SquaredAside", "squared_deletions": "squared_deletions:SquaredDeletions",
     "box": "box:Box", "cells": "cells:Cells",
     "by_choice": "by_choice.method:ByChoice", "pair_tree": "pair_tree.method:PairTrees", "box_tree": "box_tree:BoxTree",
-    "by_counts": "boxes.by_counts:ByCounts",
+    "by_counts": "by_counts.method:ByCounts",
     "softmax_box": "softmax_box:SoftmaxBox", "softmax_by_choice": "softmax_by_choice.method:SoftmaxByChoice",
     "softmax_labels": "softmax_labels.method:SoftmaxLabels",
     "softmax_pairs": "softmax_pairs.method:SoftmaxPairs",
@@ -88,6 +88,9 @@ LONGEST, SHORTER = 60.0, 20.0
 """Seconds that it may take at most: of labels, and of deletions, where it finds what it finds at once."""
 
 AT_ONCE, MENTIONED = 512, 3
+
+REWEIGHED = ("every change of rows changes all balanced weights; trees are grown for rows left out of a logistic "
+             "regression of two labels, and else every choice is refitted, where these are few")
 
 Tell = Callable[[str, float], None]
 
@@ -147,6 +150,8 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
     status = np.full(len(head.points), OPEN)
     known = head.today >= 0
     reasons = [] if known.all() else [f"{int((~known).sum())} points lie too near a tie for today's label to be known"]
+    if head.weights is not None and head.weights.balanced and isinstance(asked_of("by_counts", head, change), str):
+        reasons.append(REWEIGHED)
     if gone := vanishing(head, change):  # then there is no refit that could keep a label
         reasons, known = [*reasons, *gone], np.zeros_like(known)
     parts: dict[str, Part] = {}

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 
 from certify.check.reading.arrays import Array
 from certify.check.theorems.head.rows.boxes.stated import nodes, oriented
+from certify.check.theorems.head.rows.boxes.tree import Follow
 from certify.check.theorems.head.rows.boxes.tree import proved as tree_proves
 from certify.check.theorems.head.rows.head import Head
 from certify.format.refusal import Invalid
 
 
-def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool]) -> list[bool]:
+def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool], follow: Follow | None = None,
+           ) -> list[bool]:
     """Which evaluation rows keep today's label after every change.
 
     Args:
@@ -19,6 +21,7 @@ def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool
         arrays: the tree, see :func:`certify.check.theorems.head.rows.boxes.stated.nodes`.
         where: the claim, for messages.
         asked: the rows in question.
+        follow: where exactly so many rows of each kind change, which rows may follow others; None: at most so many.
 
     Raises:
         Invalid: the arrays are no tree, or the theorem is not about this problem.
@@ -27,5 +30,6 @@ def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool
     if head.weights is not None and "second" in arrays and any(not x < 0 for x in arrays["second"].values):
         raise Invalid(f"{where}, second", "the second order is stated", "rows carry weights, and it is for rows that "
                       "count the same")
-    found = tree_proves(s, points, nodes(head, arrays, where, asked), head.moving, head.count, where)
+    found = tree_proves(s, points, nodes(head, arrays, where, asked), head.moving, head.count, where,
+                        follow)
     return [yes and old >= 0 for yes, old in zip(found, head.today, strict=True)]

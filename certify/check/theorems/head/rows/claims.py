@@ -29,11 +29,12 @@ from certify.format.methods import FIRST, FLIPPED, METHODS, OPEN
 from certify.format.refusal import Invalid
 
 CORRECT = "correct_predictions"
+NO_MINIMUM = "a free intercept has no finite minimum"
 FLIPS = ("point", "rows", "codes", "weights")
 NEW = ("new", "labels")
 """Arrays of flips where rows are new."""
-WEIGHED = ("every_choice", "box", "box_tree")
-"""Methods that take rows that carry weights."""
+WEIGHED, BALANCED = ("every_choice", "box", "box_tree"), ("every_choice", "by_counts")
+"""Methods that take rows that carry weights, which stay; and balanced ones, which every change of rows changes."""
 SOLVED = {"squared_labels"}
 """Methods that make the normal matrix of the squared loss, by which refits are soon judged."""
 KINDS, PLAIN = ("every_choice", "new_rows"), ("enumeration",)
@@ -172,33 +173,39 @@ def _fits(head: Head, name: str, where: str) -> None:
         Invalid: there is none, or it may leave no row of a label.
     """
     kind = head.kind
-    if head.weights is not None and name not in WEIGHED:
-        raise Invalid(where, f"rows are stated to stay by {name}", "rows carry weights, and that is for rows that "
-                      f"count the same; one of {show(list(WEIGHED))} is needed")
+    known = BALANCED if head.balanced else WEIGHED
+    if head.weights is not None and name not in known:
+        raise Invalid(where, f"rows are stated to stay by {name}", "rows carry weights, and that is for "
+                      f"{'weights that stay' * head.balanced or 'rows that count the same'}; one of "
+                      f"{show(list(known))} is needed")
     if kind is None or name in KINDS:
         return
     if kind.plain is None or name in PLAIN:
         raise Invalid(where, f"rows are stated to stay by {name}", "that is for any rows deleted, or any relabelled")
-    if head.free_intercept and not head.loss.quadratic:
-        check_classes(AnyRows(kind.labels, head.relabels, head.count, head.moving), where, f"{name} is stated")
+    check_classes(head, AnyRows(kind.labels, head.relabels, head.count, head.moving), where, f"{name} is stated")
 
 
 def _keeps_classes(claim: Claim[object], head: Head) -> None:
-    """Where the intercept is free and the loss not quadratic, every class keeps a row: else there may be no refit.
+    """Every class keeps a row where refits need one.
 
     Raises:
         Invalid: a number is stated, and a class may lose all its rows.
     """
-    if not claim.lower or not head.free_intercept or head.loss.quadratic:
+    if claim.lower:
+        check_classes(head, head.change, f"{claim.where}.lower", show(claim.lower))
+
+
+def check_classes(head: Head, change: Rows, where: str, stated: str) -> None:
+    """No label may lose all its rows where the intercept is free and the loss not quadratic, or labels are balanced.
+
+    Raises:
+        Invalid: one may, so that there may be no refit.
+    """
+    if not head.balanced and (not head.free_intercept or head.loss.quadratic):
         return
-    check_classes(head.change, f"{claim.where}.lower", show(claim.lower))
-
-
-def check_classes(change: Rows, where: str, stated: str) -> None:
-    """No label may lose all its rows; raises `Invalid`."""
     for c in change.emptied():
-        raise Invalid(where, stated, f"label {c} may lose all its {len(change.labels.rows(c))} rows; then a free "
-                      "intercept has no finite minimum")
+        raise Invalid(where, stated, f"label {c} may lose all its {len(change.labels.rows(c))} rows; then "
+                      f"{'balanced weights have no meaning' if head.balanced else NO_MINIMUM}")
 
 
 def _agree(claim: Claim[object], status: list[int], flipped: list[bool], where: str) -> None:

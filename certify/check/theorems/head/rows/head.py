@@ -75,6 +75,7 @@ class Head:
         kind: what may happen to the rows, where that is not that any `count` of `moving` change; these say then the
             change of any rows that contains it, of no rows where there is none.
         weights: the c_i, which stay with the rows whatever labels these get; None: all 1.
+        balanced: whether they do not stay: they are `n'/(c·n'_y)` of the rows that are left, and `weights` are today's.
         new: how many rows, the last ones, are new: the n of `μ = nλ` does not count them.
     """
 
@@ -100,6 +101,7 @@ class Head:
     kind: Rows | None = None
     new: int = 0
     weights: list[arb] | None = None
+    balanced: bool = False
 
     @property
     def change(self) -> Rows:
@@ -170,7 +172,7 @@ def head_of(point: Point) -> Head:
     evaluated = arb_mat(0, phi.ncols()) if not points else arb_mat(_inputs(
         forward(problem, point.parameters, points).inputs[-1], biased, stated))
     relabels = RELABELS[problem.parameter]
-    codes = codes_of(problem, relabels or bool(problem.kind and (
+    codes = codes_of(problem, relabels or problem.class_weight is not None or bool(problem.kind and (
         problem.kind["relabelled"] or problem.kind["fresh"])))
     kind = kind_of(problem, codes, relabels)
     plain = Plain(relabels, problem.count or 0, problem.moving) if kind is None else (
@@ -185,7 +187,7 @@ def head_of(point: Point) -> Head:
         lengths=[norm(row).upper() for row in evaluated.tolist()], threshold=threshold,
         today=[label(f, threshold, ZERO) for f in outputs], moving=plain.moving, count=plain.count,
         relabels=plain.relabels, kind=kind,
-        weights=None if problem.row_weights is None else [arb(c) for c in problem.row_weights],
+        weights=problem.counts, balanced=problem.class_weight is not None,
     )
 
 

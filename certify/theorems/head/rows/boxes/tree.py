@@ -8,6 +8,7 @@ first one among them. At k = 1 single rows that the box leaves open are refitted
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -47,11 +48,18 @@ BREADTH = (0, WIDE, 64, 80, 120)
 
 @dataclass(eq=False)
 class Tree(Turns):
-    """The search; `warm` are slabs from which that for those of other nodes starts, by how many rows may follow."""
+    """The search.
+
+    Attributes:
+        warm: slabs from which that for those of other nodes starts, by how many rows may follow.
+        follow: of rows those that may follow others, where exactly so many rows of each kind change; None: at most so
+            many of all, whichever they are.
+    """
 
     KEPT: ClassVar[tuple[str, ...]] = ("warm",)
 
     warm: dict[int, Slabs] = field(default_factory=dict)
+    follow: Callable[[Sequence[int], Rows], Rows] | None = None
 
     def _work(self, task: Task, live: Rows) -> tuple[Node, list[Task]]:
         """A node's box, its points' numbers, and its children."""
@@ -68,7 +76,7 @@ class Tree(Turns):
         wrong = live[~(self.points[live] @ w > 0.0)]
         for j in wrong:
             self.flips[int(j)] = (task.out, w)
-        self.failed[wrong] = True
+        self.failed[wrong] |= self.follow is None  # else more rows change, and another label says nothing
         live = live[~self.failed[live]]
         if not len(live):
             return node, []
@@ -153,7 +161,8 @@ class Tree(Turns):
         k, n = task.k, len(order)
         need = np.min([needs for _, needs, _ in kept], axis=0) if kept else np.full(len(live), n + 1)
         if n <= self.most_hot and (need > n).any():  # all rows are hot, and the centre stands for no further row
-            need = np.where((need > n) & stays_alone(c, self.points[live]), n, need)
+            stand = stays_alone(c, self.points[live]) if self.follow is None else True  # else no row is left for none
+            need = np.where((need > n) & stand, n, need)
         hard = need > min(self.most_hot, n)
         self.failed[live[hard]] = True
         kept = [(box, needs[~hard], shares) for box, needs, shares in kept]
@@ -169,8 +178,9 @@ class Tree(Turns):
         node.hot = order[: int(need.max())]
         if k == 2 and not c.sums.relabels and len(node.hot) and (b := base(c)) is not None:
             after = refits(b, node.hot, 12)  # all children at once, by one factor
-        return [Task(len(self.nodes), a, (*task.out, int(order[a])), order[a + 1 :], k - 1, live[need > a], after[a],
-                     max(0, start - a - 1)) for a in range(int(need.max()))]
+        free = self.follow or (lambda out, rows: rows)
+        return [Task(len(self.nodes), a, out := (*task.out, int(order[a])), free(out, order[a + 1 :]), k - 1,
+                     live[need > a], after[a], max(0, start - a - 1)) for a in range(int(need.max()))]
 
     def _remember(self, k: int, box: Box) -> None:
         """Slabs from which the search for those of brothers starts."""
@@ -260,7 +270,7 @@ class Tree(Turns):
             bare = ~(fixed * ROOM < margin)
         else:
             bare = np.ones(len(live), bool)
-        if bare.any():  # leaves say nothing of the case that no further row changes
+        if bare.any() and self.follow is None:  # leaves say nothing of the case that no further row changes
             self.failed[live[bare]] = ~stays_alone(c, points[bare])
         node.hot = order[:at]
         node.h[live] = at

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from certify.check.limits.shares import shared
@@ -16,6 +16,9 @@ from certify.check.theorems.head.rows.boxes.second import Second
 from certify.check.theorems.head.rows.boxes.singles import Singles
 from certify.check.theorems.head.rows.boxes.trap import Box, Centre, box, centre
 from certify.format.refusal import Invalid
+
+Follow = Callable[[list[int], list[int]], list[int]]
+"""Rows that are changed, and free ones: which of these may follow, where exactly so many rows of each kind change."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +55,9 @@ class Place:
     children: dict[int, int] = field(default_factory=dict)
 
 
-def proved(s: Sums, e: Points, nodes: Sequence[Node], free: Sequence[int], count: int, where: str) -> list[bool]:
-    """Which points keep a positive margin under every change of at most `count` of the free rows.
+def proved(s: Sums, e: Points, nodes: Sequence[Node], free: Sequence[int], count: int, where: str,
+           follow: Follow | None = None) -> list[bool]:
+    """Which points keep a positive margin under every change of at most `count` free rows, or of exactly `count`.
 
     A point is proved at a node if one of its boxes proves it for sets that avoid the first h hot rows, h its number
     there, and each of the first h children proves it: a set that does not avoid them has a first one among them. At
@@ -62,7 +66,7 @@ def proved(s: Sums, e: Points, nodes: Sequence[Node], free: Sequence[int], count
     Raises:
         Invalid: the nodes are no tree, or a row, number or weight is out of place.
     """
-    stand, some = places(s, nodes, free, count, len(e.rows), where), Some(e)
+    stand, some, exact = places(s, nodes, free, count, len(e.rows), where, follow), Some(e), follow is not None
 
     def left_open(at: int) -> list[int]:
         node, place = nodes[at], stand[at]
@@ -70,7 +74,8 @@ def proved(s: Sums, e: Points, nodes: Sequence[Node], free: Sequence[int], count
         if not live:
             return []
         c, part = centre(s, place.out, node.weights), some.of(live)
-        return last_level(node, place, c, part, live) if place.k == 1 else _inner(node, place, c, part, live, nodes)
+        return (last_level(node, place, c, part, live, exact) if place.k == 1 else
+                _inner(node, place, c, part, live, nodes, exact))
 
     open_ = {j for found in shared(left_open, len(nodes)) for j in found}
     return [j not in open_ and nodes[0].numbers[j] >= 0 if nodes else False for j in range(len(e.rows))]
@@ -89,8 +94,9 @@ class Some:
         return self._part
 
 
-def places(s: Sums, nodes: Sequence[Node], free: Sequence[int], count: int, N: int, where: str) -> list[Place]:
-    """The form of the tree.
+def places(s: Sums, nodes: Sequence[Node], free: Sequence[int], count: int, N: int, where: str,
+           follow: Follow | None = None) -> list[Place]:
+    """The form of the tree; `follow` says of rows which may follow others, None: all.
 
     Raises:
         Invalid: see above.
@@ -110,7 +116,8 @@ def places(s: Sums, nodes: Sequence[Node], free: Sequence[int], count: int, N: i
                 raise Invalid(here, f"it is branch {node.branch}", "a branch of its parent that no other node is")
             up.children[node.branch] = at
             gone = set(above.hot[: node.branch + 1])
-            place = Place([*up.out, above.hot[node.branch]], [i for i in up.free if i not in gone], up.k - 1)
+            out, rest = [*up.out, above.hot[node.branch]], [i for i in up.free if i not in gone]
+            place = Place(out, rest if follow is None else follow(out, rest), up.k - 1)
         if len(node.weights) != s.p or len(node.numbers) != N or not all(x - x == 0 for x in node.weights):
             raise Invalid(here, f"{len(node.weights)} weights, {len(node.numbers)} numbers",
                           f"{s.p} finite weights and {N} numbers are needed")
@@ -140,10 +147,11 @@ def _boxes(node: Node, place: Place, c: Centre) -> list[tuple[int, Box, Sequence
     return found
 
 
-def _inner(node: Node, place: Place, c: Centre, part: Points, live: list[int], nodes: Sequence[Node]) -> list[int]:
+def _inner(node: Node, place: Place, c: Centre, part: Points, live: list[int], nodes: Sequence[Node],
+           exact: bool = False) -> list[int]:
     """The points that a node with k > 1 leaves open, children counted as far as they say something of a point.
 
-    Where all free rows are hot no further row changes, and the centre itself is judged.
+    Where all free rows are hot no further row changes, and the centre itself is judged, or no choice is left if exact.
     """
     margins = []
     for h, proof, shares in _boxes(node, place, c):
@@ -151,7 +159,7 @@ def _inner(node: Node, place: Place, c: Centre, part: Points, live: list[int], n
         second = Second(proof, part) if any(x >= 0 for x in shares) else None
         margins.append((h, Margins(proof, part), second, shares))
     whole = [at for at, j in enumerate(live) if node.numbers[j] == len(place.free)]
-    still = dict(zip(whole, alone(c, part, whole), strict=True)) if whole else {}
+    still = dict(zip(whole, [True] * len(whole) if exact else alone(c, part, whole), strict=True)) if whole else {}
     open_ = []
     for at, j in enumerate(live):
         number = node.numbers[j]
@@ -164,8 +172,8 @@ def _inner(node: Node, place: Place, c: Centre, part: Points, live: list[int], n
     return open_
 
 
-def last_level(node: Node, place: Place, c: Centre, part: Points, live: list[int]) -> list[int]:
-    """The points that a node with k = 1 leaves open."""
+def last_level(node: Node, place: Place, c: Centre, part: Points, live: list[int], exact: bool = False) -> list[int]:
+    """The points that a node with k = 1 leaves open; if exact one more row changes, and else at most one."""
     boxes = _boxes(node, place, c)
     everyone = list(range(len(live)))
     bare, needed, b = everyone, {i: everyone for i in place.free}, None
@@ -182,7 +190,7 @@ def last_level(node: Node, place: Place, c: Centre, part: Points, live: list[int
         if b and not c.sums.relabels and c.sums.weights is None:
             needed = Singles(b, place.free, part).open()
     open_: set[int] = set()
-    if bare:  # leaves say nothing of the case that no further row changes
+    if bare and not exact:  # leaves say nothing of the case that no further row changes
         open_ |= {at for at, ok in zip(bare, alone(c, part, bare, b), strict=True) if not ok}
     rows = {i: a for a, (i, _) in enumerate(node.leaves)}
     for i in set(needed) - set(rows):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from flint import arb, arb_mat, ctx
 
 from certify.check.linalg.balls import ONE, ZERO, norm
+from certify.check.reading.optional.class_weight import balanced
 from certify.check.theorems.head.rows.changes.base import DELETED, Choice
 from certify.check.theorems.head.rows.head import FAR_BITS, OPEN, Head, Middle, label
 
@@ -107,12 +108,13 @@ def distance_in_doubles(head: Head, v: Sequence[float]) -> arb:
 
 @dataclass(frozen=True)
 class Pulled:
-    """Rows after a change: their slopes, these times what rows count, their targets, and which are deleted."""
+    """Rows after a change: slopes, these times what rows count, targets, which are deleted, and what rows count."""
 
     g: list[list[arb]]
     pulls: list[list[arb]]
     targets: list[list[float]]
     gone: set[int]
+    counts: list[arb] | None
 
 
 def _slopes(head: Head, change: Change, Z: list[list[arb]]) -> Pulled:
@@ -121,14 +123,33 @@ def _slopes(head: Head, change: Change, Z: list[list[arb]]) -> Pulled:
     gone = {i for i, code in change if code == DELETED}
     g = [[ZERO] * head.k if i in gone else head.loss.slope(z, y)
          for i, (z, y) in enumerate(zip(Z, targets, strict=True))]
-    pulls = g if head.weights is None else [[c * x for x in row] for c, row in zip(head.weights, g, strict=True)]
-    return Pulled(g, pulls, targets, gone)
+    counts = counted(head, change)
+    pulls = g if counts is None else [[c * x for x in row] for c, row in zip(counts, g, strict=True)]
+    return Pulled(g, pulls, targets, gone, counts)
 
 
-def _floors(head: Head, i: int, g: list[arb], y: list[float], reach: arb) -> list[arb]:
-    """Curvatures of row i from below, times what it counts: c_i D_i for D_i in D1b."""
-    found = head.loss.floors(g, y, reach)
-    return found if head.weights is None else [head.weights[i] * x for x in found]
+def counted(head: Head, change: Change) -> list[arb] | None:
+    """What every row counts after a change, 0 where it is deleted from balanced labels; None: all 1.
+
+    Raises:
+        Invalid: labels are balanced, and one has no row left.
+    """
+    if not head.balanced:
+        return head.weights
+    new = dict(change)
+    left = [i for i in range(head.n) if new.get(i, 0) != DELETED]
+    found = [ZERO] * head.n
+    for i, c in zip(left, balanced([new.get(i, head.codes.label[i]) for i in left], len(head.codes.rows)), strict=True):
+        found[i] = c
+    return found
+
+
+def _floors(head: Head, pulled: Pulled, i: int, reach: arb) -> list[arb]:
+    """Curvatures of row i from below, times what it counts: c_i D_i for D_i in D1b; none of a row that is deleted."""
+    if i in pulled.gone:
+        return []
+    found = head.loss.floors(pulled.g[i], pulled.targets[i], reach)
+    return found if pulled.counts is None else [pulled.counts[i] * x for x in found]
 
 
 def _alone(head: Head, change: Change, v: Sequence[float], Z: list[list[arb]], moved: bool,
@@ -143,13 +164,12 @@ def _seen(head: Head, pulled: Pulled, v: Sequence[float], sums: list[list[arb]],
 
     c is the middle of the rows by their curvature at V̂, that of each change. The gradient counts as longer by `lost`.
     """
-    g, targets, gone = pulled.g, pulled.targets, pulled.gone
-    mu = head.mu(len(gone))
+    mu = head.mu(len(pulled.gone))
     held = [0.0 if head.free_intercept and j == head.m - 1 else 1.0 for j in range(head.m)]
     pull = [[mu * x * d for x, d in zip(v[a * head.m : (a + 1) * head.m], held, strict=True)] for a in range(head.k)]
     middle = None
     if moved:
-        least = [[] if i in gone else _floors(head, i, g[i], targets[i], ZERO) for i in range(head.n)]
+        least = [_floors(head, pulled, i, ZERO) for i in range(head.n)]
         middle = head.middle([sum((x.lower().max(ZERO) for x in row), ZERO) for row in least])
     whole = [[x + y for x, y in zip(*row, strict=True)] for row in zip(sums, pull, strict=True)]
     if middle is not None:
@@ -159,7 +179,7 @@ def _seen(head: Head, pulled: Pulled, v: Sequence[float], sums: list[list[arb]],
         return (size / mu).upper(), None
     ball, found, before = ZERO, arb("inf"), arb("inf")
     for _ in range(TRIES):
-        sigma = modulus(head, g, targets, gone, mu, ball, middle)
+        sigma = modulus(head, pulled, mu, ball, middle)
         if not sigma > 0:
             break
         near = (size / sigma).upper()
@@ -172,18 +192,16 @@ def _seen(head: Head, pulled: Pulled, v: Sequence[float], sums: list[list[arb]],
     return found, middle
 
 
-def modulus(head: Head, g: list[list[arb]], targets: list[list[float]], gone: set[int], mu: arb, ball: arb,
-            middle: Middle | None = None) -> arb:
+def modulus(head: Head, pulled: Pulled, mu: arb, ball: arb, middle: Middle | None = None) -> arb:
     """A lower bound of the modulus of `G_M` within `ball` of V̂, where outputs of row i move by `ball·|φ_i|` (D1b).
 
     `D_i` below every row's curvature, `s = Σ D_i`, `t = |Σ D_i x_i|`: `μs/(μ + s + t²/s)`. Of a loss that is a sum
     over the outputs the least of theirs. From a middle c of the rows: with `x − c` for x.
     """
     sizes = head.sizes if middle is None else middle.sizes
-    each = [[] if i in gone else _floors(head, i, g[i], targets[i], ball * size) for i, size in enumerate(sizes)]
+    each = [_floors(head, pulled, i, ball * size) for i, size in enumerate(sizes)]
     least: arb | None = None
-    now = [] if middle is None else [
-        [] if i in gone else _floors(head, i, g[i], targets[i], ZERO) for i in range(head.n)]
+    now = [] if middle is None else [_floors(head, pulled, i, ZERO) for i in range(head.n)]
     for a in range(max(map(len, each), default=0)):
         D = [floors[a].lower().max(ZERO) if floors else ZERO for floors in each]
         held = _held(head, D, mu, middle)

@@ -136,8 +136,8 @@ def _proved(head: Head, part: str, arrays: dict[str, Array], where: str, ladder:
     status, flips, _ = read(some, arrays, where)
     if flips or any(OPEN < s < FIRST for s in status):
         raise Invalid(f"{where}.status", show(status), "0, or a method that proves, is needed here")
-    if any(s >= FIRST for s in status) and head.free_intercept and not head.loss.quadratic:
-        check_classes(some.change, f"{where}.status", f"{count} changed rows are survived")
+    if any(s >= FIRST for s in status):
+        check_classes(some, some.change, f"{where}.status", f"{count} changed rows are survived")
     check_methods(some, status, arrays, where, ladder.tell)
     return [(j, count) for j, s in zip(at, status, strict=True) if s >= FIRST]
 

@@ -12,8 +12,8 @@ from certify.finders.head.refits import Refitter
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
 from certify.systems.head.rows.weights import RowWeights, settled
-from certify.theorems.head.rows.boxes import by_counts
-from certify.theorems.head.rows.boxes.by_counts import ByCounts, Case, cases
+from certify.theorems.head.rows.by_counts import method as by_counts
+from certify.theorems.head.rows.by_counts.method import ByCounts, Case, cases
 from certify.theorems.head.rows.method import Budget
 from certify.theorems.head.rows.survey import survey
 from tests.families.heads import any_rows
@@ -51,9 +51,12 @@ def test_what_is_proved_stays_at_every_refit(seed: int, n: int, count: int, shar
 
 
 def wrong_today(head: Head, change: RowChange) -> Iterator[Case]:
-    """Weights of today in every case, as an audit has them."""
-    found = list(cases(head, change))
-    return (replace(case, weights=found[-1].weights, mu=found[-1].mu) for case in found)
+    """Weights of today in every case."""
+    assert head.label is not None
+    counts = np.bincount(head.label)
+    mu = 2 * head.n * head.weight_decay * float(counts.prod()) / head.n
+    weights = counts[1 - head.label].astype(np.float64)
+    return (replace(case, weights=weights, mu=(mu, 2.0**-50 * mu)) for case in cases(head, change))
 
 
 def wrong_label(head: Head, change: RowChange) -> Iterator[Case]:
@@ -81,8 +84,8 @@ def test_cases_hold_every_split_once() -> None:
     change = any_rows(head, 2, False)
     found = list(cases(head, change))
     assert sorted(case.weights[[-1, 0]].tolist() for case in found) == sorted(
-        [8.0 - a, 4.0 - b] for a in range(3) for b in range(3 - a))
-    assert found[-1].change.count == 1 and [case.change.count for case in found[:3]] == [2, 2, 2]
+        [8.0 - a, 4.0 - b] for a in range(3) for b in range(3 - a) if a + b)
+    assert [case.change.count for case in found] == [2, 2, 2, 1, 1]
 
 
 def test_refuses_what_it_is_not_about() -> None:
