@@ -209,7 +209,7 @@ def _squared(asked: _Asked, known: Whole, team: Team) -> StoredPredictions:
         raise EnclosureError("stored_predictions", system, "fit with a larger alpha")
     if asked.kind == "relabel":
         return _relabelled(system, head, known, team.per_row["open"], asked.count, asked.room)
-    return _deleted(system, head, known, asked.count)
+    return _deleted(system, head, known, asked.count, asked.room)
 
 
 def _smooth(by: Callable[..., Found], asked: _Asked, known: Whole, team: Team) -> StoredPredictions:
@@ -264,10 +264,11 @@ def _relabelled(system: Ridge, head: Head, at: Whole, others: Any, count: int, r
         reason=(classes.words(count) or UNPARTED) if len(open_) else "")
 
 
-def _deleted(system: Ridge, head: Head, at: Whole, count: int) -> StoredPredictions:
-    """D4c."""
+def _deleted(system: Ridge, head: Head, at: Whole, count: int, room: int) -> StoredPredictions:
+    """D4a, D4c, D4f."""
     classes = classes_of(head)
-    found = classes.deleted(deleted(system, head.Y, head.points[at], head.today[at], 0.0, count), head.today[at], count)
+    found = deleted(system, head.Y, head.points[at], head.today[at], 0.0, count, room)
+    found = classes.deleted(found, head.today[at], count)
     status = np.zeros(len(head.points), dtype=np.int64)
     status[at] = found.status
     why = (classes.words(count) or APART) if found.kappa < 1 else too_heavy(count, found.kappa)
