@@ -2,7 +2,7 @@
 
 `K_MM ⪯ κI` for the m largest leverages together, `λ = κ/(1 − κ)`: deleting M takes `c_MᵀN⁻¹r_M` from a contrast, at
 most `|c_M||r_M|/(1 − κ)`, and at most the sum over M of `(1 + ½λ)c_i r_i + ¼λ(σc_i² + τr_i²)`. One row takes
-`c_ir_i/(1 − K_ii)` (D4f).
+`c_ir_i/(1 − K_ii)` (D4f). Where leverages of m rows may add up to much, rows are compared with each other (D4a).
 """
 
 from __future__ import annotations

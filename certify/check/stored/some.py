@@ -1,4 +1,4 @@
-"""Influences of the rows that deletions may take most with, and of those that are named (D4c)."""
+"""Influences of the rows that deletions may take most with, and of those that are named (D4c, D4a)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """D4c by parts of the rows: what deleting any m of them takes from contrasts of evaluation rows, both ends.
 
 The eigenvalues of `K_MM` are at most its trace, the m largest `K_ii` together, so that no pair of rows is looked at.
-One row takes `c_ir_i/(1 − K_ii)`, exactly (D4f).
+One row takes `c_ir_i/(1 − K_ii)`, exactly (D4f). Where leverages add up to much, rows are compared with each other (D4a).
 """
 
 from __future__ import annotations
