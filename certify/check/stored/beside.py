@@ -47,6 +47,7 @@ class Beside:
         off: of each output, at least the Euclidean length of what all its residuals are off by.
         leverages: `K_ii` in units of `2^−BITS`, no less.
         above: by how much one of them may exceed `K_ii` at most.
+        xi: of a comparison, in these units, what others may add to a residual that is divided (D4a).
     """
 
     residuals: tuple[array[int], ...]
@@ -54,6 +55,7 @@ class Beside:
     off: tuple[arb, ...]
     leverages: array[int]
     above: int
+    xi: array[int] | None = None
 
     def largest(self, count: int) -> tuple[arb, arb, arb]:
         """Of the `count` largest: leverages together, the length of the residuals, and `Σ√K_ii|r_i|`, all no less.
@@ -105,8 +107,8 @@ def beside(ground: Ground, tell: Callable[[str], None]) -> Beside:
         tell: told what was done.
     """
     solutions = _solutions(ground)
-    inverse, short = _short(ground.system)
-    error, drop = _error(ground.system, scale(short)), 2 * ground.bits + short - BITS
+    inverse, short = short_inverse(ground.system)
+    error, drop = error_of(ground.system, scale(short)), 2 * ground.bits + short - BITS
     across = fmpz_mat([s.u for s in solutions]).transpose()
     ups = [ground.bits + s.bits - BITS for s in solutions]
     more = ceiling(error) + 1
@@ -188,7 +190,7 @@ def _solved(system: Summed, part: Whole) -> list[int]:
     return [ceiling(length**2) for length in lengths]
 
 
-def _short(system: Summed) -> tuple[fmpz_mat, int]:
+def short_inverse(system: Summed) -> tuple[fmpz_mat, int]:
     """The inverse in about `INVERSE` bits, or as many as leverages need, and where they end."""
     X = system.inverse.X
     assert X is not None
@@ -197,7 +199,7 @@ def _short(system: Summed) -> tuple[fmpz_mat, int]:
     return X.at(bits).mid, bits
 
 
-def _error(system: Summed, unit: arb) -> arb:
+def error_of(system: Summed, unit: arb) -> arb:
     """What `φ̂ᵀX̂φ̂` may be less than `φᵀH⁻¹φ` by; no row is longer than `√p` in scaled columns.
 
     `|X − H⁻¹| ≤ ε‖H⁻¹‖` on either side of a row (W2), the cut of X is `p·unit` at most, and rows are known within a

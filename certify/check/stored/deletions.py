@@ -2,7 +2,7 @@
 
 `K_MM ⪯ κI` for the m largest leverages together, `λ = κ/(1 − κ)`: deleting M takes `c_MᵀN⁻¹r_M` from a contrast, at
 most `|c_M||r_M|/(1 − κ)`, and at most the sum over M of `(1 + ½λ)c_i r_i + ¼λ(σc_i² + τr_i²)`. One row takes
-`c_ir_i/(1 − K_ii)` (D4f).
+`c_ir_i/(1 − K_ii)` (D4f). Where leverages of m rows may add up to much, rows are compared with each other (D4a).
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from flint import arb
 from certify.check.linalg.balls import ONE, ZERO, largest
 from certify.check.linalg.fixed import scale
 from certify.check.stored.beside import BITS, Beside, beside
-from certify.check.stored.conditions import conditions_of, lasts, margins
+from certify.check.stored.comparison.blocks import AT_ONCE, NOTHING, Blocks
+from certify.check.stored.comparison.found import compared
+from certify.check.stored.conditions import Margin, conditions_of, lasts, margins
 from certify.check.stored.evaluated import Row
 from certify.check.stored.ground import Ground
 from certify.check.stored.largest import QUICK, SHARP, point_of
@@ -27,6 +29,10 @@ from certify.format.refusal import Invalid
 KEPT = ((QUICK, 8, 64), (SHARP, 64, 2048), (SHARP, 1024, 2**15))
 """Bits of a first reading and of others for what it leaves, and how many rows are then looked at for each contrast: so
 many times those that go, and so many more."""
+
+
+HEAVY = 0.5
+"""Leverages together from which rows are compared with each other, or nothing but the trace is known of them."""
 
 
 class Deletions:
@@ -45,8 +51,11 @@ class Deletions:
         self.ground, self.count = ground, stated.count
         self.beside: Beside = beside(ground, tell)
         kappa = self.beside.largest(stated.count)[0]
-        self.taken, self.stays = None, self.beside
-        if kappa < 1:
+        self.taken: Taken | None = None
+        self.stays, self.blocks = self.beside, None
+        if stated.count > 1 and not kappa < HEAVY and (found := compared(ground, self.beside, stated.count, tell)):
+            self.taken, self.stays, self.blocks = found.taken, found.beside, Blocks(ground)
+        elif kappa < 1:
             alone = stated.count == 1
             self.stays = self.beside.divided() if alone else self.beside
             _, length, both = self.stays.largest(stated.count)
@@ -104,42 +113,51 @@ class Deletions:
         if left:
             raise _wrong(left[0].number, False, "it is not proved")
         tell(f"{len(self._flips)} evaluation rows are flipped by rows that are named")
-        found = named(self.ground, self.beside, [one.point for one in self._flips],
-                      [self.changed[one.number] for one in self._flips])
-        for one, those in zip(self._flips, found, strict=True):
-            if not self._flipped(one, those):
-                raise _wrong(one.number, True, "the rows named are not proved to flip it")
+        step = max(1, AT_ONCE // self.count) if self.blocks else max(1, len(self._flips))
+        for at in range(0, len(self._flips), step):
+            some = self._flips[at:at + step]
+            found = named(self.ground, self.beside, [one.point for one in some],
+                          [self.changed[one.number] for one in some], self.blocks is not None)
+            for one, those in zip(some, found, strict=True):
+                if not self._flipped(one, those):
+                    raise _wrong(one.number, True, "the rows named are not proved to flip it")
 
     def _flipped(self, one: Open, those: Named) -> bool:
-        """Whether the named rows take more than some contrast has, and leave a row of the class that wins.
+        """Whether the named rows take more than some contrast has, and leave a row of the class that wins."""
+        gone = Counter(self.ground.rows.classes[i] for i in those.rows)
+        takes = self._by_block if self.blocks and those.features else self._by_trace
+        return any(bool(margin.left(takes(margin, those), 0, ZERO) < 0) for margin in one.margins
+                   if gone[margin.condition.other] <= margin.condition.spare)
 
-        `cᵀN⁻¹r ≥ c·r − ½λ(|c||r| − c·r)`, λ of as many rows as are named; of one `cr/(1 − K)`, K from
-        either side.
+    def _by_block(self, margin: Margin, those: Named) -> arb:
+        """`cᵀN⁻¹r`, N inverted."""
+        assert self.blocks is not None
+        off_c, off_r = (arb(0, 1) * off for off in (margin.off, self.beside.off_of(margin.condition)))
+        r = [arb(self.beside.contrast(margin.condition, i)) * scale(BITS) + off_r for i in those.rows]
+        return self.blocks.taken(those.features, [arb(x) * those.unit + off_c for x in those.influences], r)
+
+    def _by_trace(self, margin: Margin, those: Named) -> arb:
+        """`cᵀN⁻¹r ≥ c·r − ½λ(|c||r| − c·r)`, λ of as many rows as are named.
+
+        Of one row it is `cr/(1 − K)`, K from either side.
         """
         kappa = (arb(sum(nlargest(self.count, those.leverages))) * scale(BITS)).upper()
         if not kappa < 1:
-            return False
+            return NOTHING
         alone = len(those.rows) == 1
         lam = ZERO if alone else kappa / (1 - kappa)
         most_left = 1 - arb(max(0, those.leverages[0] - self.beside.above)) * scale(BITS) if alone else ONE
         least_left = 1 - kappa if alone else ONE
         c = [arb(x) * those.unit for x in those.influences]
-        gone = Counter(self.ground.rows.classes[i] for i in those.rows)
-        for margin in one.margins:
-            if gone[margin.condition.other] > margin.condition.spare:
-                continue
-            r = [arb(self.beside.contrast(margin.condition, i)) * scale(BITS) for i in those.rows]
-            off_r = self.beside.off_of(margin.condition)
-            size_c = sum((x * x for x in c), ZERO).sqrt()
-            size_r = sum((x * x for x in r), ZERO).sqrt()
-            error = size_c * off_r + size_r * margin.off + margin.off * off_r
-            product = sum((x * y for x, y in zip(c, r, strict=True)), ZERO) + arb(0, 1) * error
-            most = (size_c + margin.off) * (size_r + off_r)
-            least = product - lam * (most - product) / 2
-            least = (least / most_left).min(least / least_left)  # more than 0 is least by the first, less by the other
-            if margin.left(least, 0, ZERO) < 0:
-                return True
-        return False
+        r = [arb(self.beside.contrast(margin.condition, i)) * scale(BITS) for i in those.rows]
+        off_r = self.beside.off_of(margin.condition)
+        size_c = sum((x * x for x in c), ZERO).sqrt()
+        size_r = sum((x * x for x in r), ZERO).sqrt()
+        error = size_c * off_r + size_r * margin.off + margin.off * off_r
+        product = sum((x * y for x, y in zip(c, r, strict=True)), ZERO) + arb(0, 1) * error
+        most = (size_c + margin.off) * (size_r + off_r)
+        least = product - lam * (most - product) / 2
+        return (least / most_left).min(least / least_left)  # more than 0 is least by the first, less by the other
 
 
 def _wrong(number: int, flips: bool, why: str) -> Invalid:

@@ -89,7 +89,7 @@ def check(path: Path, data: bytes, given: dict[str, Path | None], tell: Tell,
 
 def _squared(_: Places, stated: Stated, rows: Rows, arrays: dict[str, Stored], model: dict[str, Array],
              tell: Tell) -> Method:
-    """D3, D4c."""
+    """D3, D4a, D4c, D4f."""
     base = ground(rows, stated.penalty, stated.free, tell)
     if base.system.inverse.X is None:
         raise Invalid("problem", "the model is the one minimum", "no inverse of the normal matrix was found")

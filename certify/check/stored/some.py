@@ -1,8 +1,9 @@
-"""Influences of the rows that deletions may take most with, and of those that are named (D4c)."""
+"""Influences of the rows that deletions may take most with, and of those that are named (D4c, D4a)."""
 
 from __future__ import annotations
 
 import math
+from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -217,21 +218,28 @@ def _stays(beside: Beside, taken: Taken, one: Open, mine: _Kept, first: Weighing
     size = ((one.energy * taken.kappa.sqrt()).upper() + one.margins[0].off + arb(count).sqrt() * each).upper()
     for margin in one.margins:
         r = [beside.contrast(margin.condition, i) >> CUT for _, i, _ in mine.rows]
+        more = None if beside.xi is None else [(beside.xi[i] >> CUT) + 1 for _, i, _ in mine.rows]
         products = list(map(mul, c, r))
         top = nlargest(count, range(len(c)), key=products.__getitem__)
         guess = math.sqrt((sum(float(r[i]) ** 2 for i in top) + 1) / (sum(float(c[i]) ** 2 for i in top) + 1))
         tried = (first, *(weighing(half, guess * f) for f in TRIED))
-        if not any(_holds(beside, taken, margin, mine, w, first, (c, r), (count, each, size)) for w in tried):
+        if not any(_holds(beside, taken, margin, mine, w, first, (c, r, more), (count, each, size)) for w in tried):
             return False
     return True
 
 
 def _holds(beside: Beside, taken: Taken, margin: Margin, mine: _Kept, w: Weighing, first: Weighing,
-           values: tuple[list[int], list[int]], by: tuple[int, arb, arb]) -> bool:
-    """Whether a contrast stays, with one σ; rows that are not kept take no more than the bar."""
-    count, each, size = by
+           values: tuple[list[int], list[int], list[int] | None], by: tuple[int, arb, arb]) -> bool:
+    """Whether a contrast stays, with one σ; rows that are not kept take no more than the bar.
+
+    What others may add to a row is `|c_i|ξ_i` where there is a comparison, and then λ = 0.
+    """
+    (count, each, size), (c, r, more) = by, values
     bar = (mine.bar * w.over(first)) << 32
-    terms = nlargest(count, [*map(w.of, *values), *[bar] * count])
+    own: Iterable[int] = map(w.of, c, r)
+    if more is not None:
+        own = [x + w.once * abs(y) * z for x, y, z in zip(own, c, more, strict=True)]
+    terms = nlargest(count, [*own, *[bar] * count])
     unit = mine.unit * scale(FINE)
     sum_ = arb(sum((x for x in terms if x > 0), 0)) * scale(52) * unit
     dc = margin.off + arb(count).sqrt() * each
@@ -258,21 +266,25 @@ class Named:
         influences: of them on the point, in units of `unit`.
         leverages: of them.
         unit: of the influences.
+        features: of the rows in whole numbers, where they are wanted.
     """
 
     rows: tuple[int, ...]
     influences: list[int]
     leverages: list[int]
     unit: arb
+    features: tuple[array[int], ...] = ()
 
 
-def named(ground: Ground, beside: Beside, points: Sequence[Point], rows: Sequence[tuple[int, ...]]) -> list[Named]:
+def named(ground: Ground, beside: Beside, points: Sequence[Point], rows: Sequence[tuple[int, ...]],
+          whole: bool = False) -> list[Named]:
     """The influences of some rows on some points, by one reading.
 
     Args:
         ground, beside: of the training rows.
         points: the points.
         rows: for each of them.
+        whole: whether their features are wanted too.
     """
     if not points:
         return []
@@ -282,12 +294,15 @@ def named(ground: Ground, beside: Beside, points: Sequence[Point], rows: Sequenc
         for i in those:
             asked[i].append(j)
     found: list[dict[int, int]] = [{} for _ in points]
+    features: dict[int, array[int]] = {}
     p = ground.rows.shape[1]
     for first, part in ground.rows.parts(ground.system.shifts, ground.bits):
         for i in wanted[bisect_left(wanted, first):bisect_left(wanted, first + len(part) // p)]:
             row = part[(i - first) * p:(i - first + 1) * p]
+            if whole:
+                features[i] = array("q", row)
             for j in asked[i]:
                 found[j][i] = sum(map(mul, row, points[j].u))
     return [Named(those, [mine[i] for i in those], [beside.leverages[i] for i in those],
-                  scale(ground.bits + point.bits))
+                  scale(ground.bits + point.bits), tuple(features[i] for i in those if whole))
             for those, mine, point in zip(rows, found, points, strict=True)]

@@ -89,9 +89,9 @@ def stored_predictions(
     The model is trained again to the exact minimum after each change, a RidgeClassifier with the classes that still
     have rows. The rows are read from the file some at a time, a few times over, and never held together: memory does
     not grow with them but for a few numbers a row, and time grows as their number does. Labels of a RidgeClassifier are
-    answered from both ends (D3), and so is any one row deleted (D4f); more of them by one bound for all choices (D4c),
-    which is good where these rows carry little of what is known, so together less than 1 of leverage. A
-    LogisticRegression of two classes is answered from the lengths of rows by one bound for all choices (D14), which is
+    answered from both ends (D3), and so is any one row deleted (D4f); more of them by one bound for all choices: where
+    these rows carry little of what is known, by their leverages together (D4c), else by a comparison of the rows with
+    each other (D4a), for which 3 kB a row are kept of the memory given where there is so much. A LogisticRegression of two classes is answered from the lengths of rows by one bound for all choices (D14), which is
     good where rows are very many and few of them change: of 10⁶ rows with 384 columns about 100. One of several classes
     (softmax) is answered from the lengths of rows as well, by a bound that is not as good, and any one deleted row by a
     step for each row that pulls hard (D15), which asks for a hundred readings and more.
@@ -201,7 +201,7 @@ def _answered(asked: _Asked, team: Team) -> Message:
 
 
 def _squared(asked: _Asked, known: Whole, team: Team) -> StoredPredictions:
-    """D3, D4c."""
+    """D3, D4a, D4c, D4f."""
     head = asked.head
     # head.mu() rounds alpha / n, and n of it is not alpha
     system = ridge(asked.source, (asked.alpha, 0.0), head.decayed, readers=team, beside=head.Y)
@@ -209,7 +209,7 @@ def _squared(asked: _Asked, known: Whole, team: Team) -> StoredPredictions:
         raise EnclosureError("stored_predictions", system, "fit with a larger alpha")
     if asked.kind == "relabel":
         return _relabelled(system, head, known, team.per_row["open"], asked.count, asked.room)
-    return _deleted(system, head, known, asked.count)
+    return _deleted(system, head, known, asked.count, asked.room)
 
 
 def _smooth(by: Callable[..., Found], asked: _Asked, known: Whole, team: Team) -> StoredPredictions:
@@ -264,10 +264,11 @@ def _relabelled(system: Ridge, head: Head, at: Whole, others: Any, count: int, r
         reason=(classes.words(count) or UNPARTED) if len(open_) else "")
 
 
-def _deleted(system: Ridge, head: Head, at: Whole, count: int) -> StoredPredictions:
-    """D4c."""
+def _deleted(system: Ridge, head: Head, at: Whole, count: int, room: int) -> StoredPredictions:
+    """D4a, D4c, D4f."""
     classes = classes_of(head)
-    found = classes.deleted(deleted(system, head.Y, head.points[at], head.today[at], 0.0, count), head.today[at], count)
+    found = deleted(system, head.Y, head.points[at], head.today[at], 0.0, count, room)
+    found = classes.deleted(found, head.today[at], count)
     status = np.zeros(len(head.points), dtype=np.int64)
     status[at] = found.status
     why = (classes.words(count) or APART) if found.kappa < 1 else too_heavy(count, found.kappa)

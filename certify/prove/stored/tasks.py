@@ -15,11 +15,13 @@ from certify.theorems.head.rows.lengths.curved import Curved
 from certify.theorems.head.rows.lengths.kept import Kept
 from certify.theorems.head.rows.lengths.pulled import Pulled
 from certify.theorems.head.rows.lengths.taken import Taken
+from certify.theorems.head.rows.squared.streamed.crossed import Crossed
 from certify.theorems.head.rows.squared.streamed.drops import Drops
 from certify.theorems.head.rows.squared.streamed.influences import Influences
+from certify.theorems.head.rows.squared.streamed.own import Own
 from certify.theorems.head.rows.squared.streamed.stretched import Stretched
 
 _TASKS: Final[tuple[Made, ...]] = (Squares, Normal, Products, Stretched, Influences, Drops, Digests, Curved, Pulled,
-                                   Kept, Taken, Pairs, Each, Stepped)
+                                   Kept, Taken, Pairs, Each, Stepped, Own, Crossed)
 
 TASKS: Final = MappingProxyType({made.__name__: made for made in _TASKS})

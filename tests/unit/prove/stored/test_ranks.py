@@ -69,6 +69,19 @@ def test_one_two_and_four_ranks_give_the_same_bytes(short: None, tmp_path: Path,
     assert len(alone.flipped)
 
 
+def test_ranks_give_the_same_bytes_where_rows_are_compared(short: None, tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    X = np.c_[np.round(rng.standard_normal((1500, 3)), 1), np.zeros((1500, 3))]
+    X[[0, 700, 1400], [3, 4, 5]] = 2.0, 2.0, -2.0  # leverages that add up to more than 1
+    y = X[:, 0] + 0.5 * rng.standard_normal(1500) > 0
+    np.save(tmp_path / "rows.npy", X)
+    model, X_eval = RidgeClassifier().fit(X, y), X[:200] * [0.05, 1, 1, 1, 1, 1]
+    answers = [certify.stored_predictions(model, tmp_path / "rows.npy", y, X_eval, delete=3, ranks=ranks)
+               for ranks in (1, 2)]
+    assert answers[0].json() == answers[1].json()
+    assert len(answers[0].proved) > 100 and len(answers[0].flipped) > 0
+
+
 def test_rows_that_a_rank_cannot_read_are_refused_as_one_process_refuses_them(short: None, tmp_path: Path) -> None:
     model, X, y, X_eval = drawn(tmp_path, 2000, 2)
     X[1900, 2] = np.nan  # in what rank 1 reads

@@ -53,8 +53,13 @@ def factor(system: Ridge, rows: Ints) -> Factor:
     A = A if len(rows) == len(A) else A[rows]
     wrong = fp.dot_unit(system.p) * system.longest * system.size_R * RAISE
     length = (float(fp.row_norms(A).max(initial=0.0)) + wrong) * RAISE
+    return Factor(A, wrong, length, entry_error(system, wrong, length))
+
+
+def entry_error(system: Ridge, wrong: float, length: float) -> float:
+    """What `a_i·a_l` as it is computed differs from `K_il` by at most, a row off by `wrong` and no longer than that."""
     error = (fp.dot_unit(system.p) + system.delta / (1.0 - system.delta)) * length * length
-    return Factor(A, wrong, length, (error + wrong * 2 * length + fp.FLOOR) * RAISE)
+    return (error + wrong * 2 * length + fp.FLOOR) * RAISE
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,20 +78,20 @@ class Majorant:
     bars: Array
     roots: Array
 
-    def sums(self, v: Array, s: int) -> Array:
-        """Upper bounds of the sums of the s largest `|K_il|v_l`, `l ≠ i`; `v ≥ 0`."""
+    def sums(self, v: Array, s: int, of: Ints | None = None) -> Array:
+        """Upper bounds of the sums of the s largest `|K_il|v_l`, `l ≠ i`; `v ≥ 0`; of some rows, 0 of all others."""
         n = len(v)
         if s <= 0 or n < 2:
             return np.zeros(n)
         short = self.roots > 0
-        if not short.any():
+        if of is None and not short.any():
             most = _largest(v, s)
             return np.concatenate([self._sums(v, s, slice(at, at + ROWS), [(self.bars, most)])
                                    for at in range(0, n, ROWS)])
-        found = np.empty(n)
+        found, of = np.zeros(n), np.arange(n) if of is None else of
         # of a short row: entries under its bar in columns of long rows, and products of roots in all others
         others = [(self.bars, _largest(v[~short], s)), (self.roots, _largest((self.roots * v)[short] * RAISE, s))]
-        for rows, beside in ((np.flatnonzero(~short), [(self.bars, _largest(v, s))]), (np.flatnonzero(short), others)):
+        for rows, beside in ((of[~short[of]], [(self.bars, _largest(v, s))]), (of[short[of]], others)):
             for at in range(0, len(rows), ROWS):
                 some = rows[at : at + ROWS]
                 found[some] = self._sums(v, s, some, beside)

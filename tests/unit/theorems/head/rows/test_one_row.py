@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from certify.systems.head.rows.ridge import Ridge, ridge
-from certify.theorems.head.rows.squared.streamed import deletions, influences
+from certify.theorems.head.rows.squared.streamed import compared, deletions, influences
 from certify.theorems.head.rows.squared.streamed.deletions import FLIPS, STAYS, deleted, diagonal_error, most_of_trace
 from tests.effort import examples
 from tests.families.squared_heads import small_head
@@ -116,7 +116,7 @@ def test_nothing_is_said_within_what_the_diagonal_errs_by(sign: float) -> None:
 
 def test_what_quotients_are_off_by_is_no_less_than_what_is_divided() -> None:
     for kappa in (0.0, 0.3, 0.9, 1.0 - 2.0**-20):
-        each, together = deletions._divided((3e-10, 7e-9), 2e-10, kappa)
+        each, together = compared.divided((3e-10, 7e-9), 2e-10, kappa)
         left = 1 - Fraction(kappa)
         assert Fraction(each) >= (Fraction(3e-10) + Fraction(2e-10)) / left
         assert Fraction(together) >= Fraction(7e-9) / left

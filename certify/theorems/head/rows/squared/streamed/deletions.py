@@ -1,7 +1,7 @@
 """D4c by parts of the rows: what deleting any m of them takes from contrasts of evaluation rows, both ends.
 
 The eigenvalues of `K_MM` are at most its trace, the m largest `K_ii` together, so that no pair of rows is looked at.
-One row takes `c_ir_i/(1 − K_ii)`, exactly (D4f).
+One row takes `c_ir_i/(1 − K_ii)`, exactly (D4f). Where leverages add up to much, rows are compared with each other (D4a).
 """
 
 from __future__ import annotations
@@ -16,12 +16,20 @@ from certify.systems.head.rows.ridge import Ridge, solve
 from certify.theorems.head.rows.squared.contrasts import Contrast, Ints, contrasts
 from certify.theorems.head.rows.squared.outputs import Outputs
 from certify.theorems.head.rows.squared.spectral import bound_of
+from certify.theorems.head.rows.squared.streamed.compared import compared, divided
 from certify.theorems.head.rows.squared.streamed.influences import Influences, as_lines
 from certify.theorems.head.rows.squared.streamed.largest import Largest
+from certify.theorems.head.rows.squared.streamed.named import taken_by
 from certify.theorems.head.rows.squared.streamed.stretched import Stretched
 
 STAYS, OPEN, FLIPS = 1, 0, -1
 """What is proved of a label."""
+
+HEAVY = 0.5
+"""Leverages together from which rows are compared with each other: a bound of `K_MM` by them is coarse then."""
+
+ROOM = 2**30
+"""Bytes for numbers that are kept of every row, where nothing is said."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,30 +57,40 @@ class _Asked:
     high: float
 
 
+def off_in_length(system: Ridge) -> float:
+    """What `Rφ_i` errs by in length at most, as it is computed."""
+    return fp.dot_unit(system.p) * system.longest * system.size_R * RAISE
+
+
 def diagonal_error(system: Ridge, kappa: float) -> float:
     """What `|Rφ_i|²`, as it is computed, differs from `K_ii ≤ κ` by at most.
 
-    `(1 − δ)K_ii ≤ |Rφ_i|² ≤ (1 + δ)K_ii` (Lemma 1), `|Rφ_i| ≤ 2` as `δ ≤ 1`, and `Rφ_i` errs as in `most_of_trace`.
+    `(1 − δ)K_ii ≤ |Rφ_i|² ≤ (1 + δ)K_ii` (Lemma 1), `|Rφ_i| ≤ 2` as `δ ≤ 1`, and `Rφ_i` errs as in `leverages`.
     """
-    wrong = fp.dot_unit(system.p) * system.longest * system.size_R * RAISE
+    wrong = off_in_length(system)
     return float((system.delta * kappa + wrong * (4 + wrong) + fp.dot_unit(system.p) * (2 + wrong) ** 2) * RAISE)
 
 
-def most_of_trace(system: Ridge, count: int) -> float:
-    """κ with `K_MM ⪯ κI` for every M of at most `count` rows: the largest `K_ii` together.
+def leverages(system: Ridge, count: int) -> Array:
+    """`(count,)` bounds of the largest `K_ii`, in falling order.
 
     `K_ii ≤ |Rφ_i|²/(1 − δ)` (Lemma 1), and `Rφ_i` errs by `dot_unit(p)·|φ_i|·‖R‖` in length at most.
     """
-    wrong = fp.dot_unit(system.p) * system.longest * system.size_R * RAISE
     lengths = np.zeros(count)  # rows whose computed length is 0 are not among the largest, and err as others do
     found = system.rows.tallied(Stretched(system.R, count)).largest.sorted()[0]
     lengths[: len(found)] = found
-    lengths = (lengths + wrong) * RAISE
-    return float((lengths * lengths).sum()) * fp.sum_up(count) / (1.0 - system.delta) * RAISE
+    lengths = (lengths + off_in_length(system)) * RAISE
+    return np.asarray(lengths * lengths / (1.0 - system.delta) * RAISE)
 
 
-def deleted(system: Ridge, Y: Array, points: Array, today: Ints, threshold: float, count: int) -> Deleted:
-    """What deleting any `count` rows does to the labels of points (D4c, and D4f of one).
+def most_of_trace(system: Ridge, count: int) -> float:
+    """κ with `K_MM ⪯ κI` for every M of at most `count` rows: the largest `K_ii` together."""
+    return float(leverages(system, count).sum()) * fp.sum_up(count)
+
+
+def deleted(system: Ridge, Y: Array, points: Array, today: Ints, threshold: float, count: int,
+            room: int = ROOM) -> Deleted:
+    """What deleting any `count` rows does to the labels of points (D4c, D4f of one, D4a where leverages are large).
 
     Args:
         system: of all rows, with the weight decay after the deletions.
@@ -81,12 +99,8 @@ def deleted(system: Ridge, Y: Array, points: Array, today: Ints, threshold: floa
         today: `(N,)` labels.
         threshold: of one output.
         count: how many rows go, at least 1.
+        room: bytes for numbers that are kept of every row.
     """
-    N, kappa = len(points), most_of_trace(system, count)
-    if not kappa < 1 - 1e-9:
-        return Deleted(np.full(N, OPEN), {}, kappa)
-    alone = count == 1 and diagonal_error(system, kappa) < 0.5 * (1.0 - kappa)
-    lam = 0.0 if alone else kappa / (1.0 - kappa) * (RAISE * RAISE)
     solved, outputs = solve(system, points), Outputs(system, Y)
     asked: list[_Asked] = []
     for a in np.unique(today):
@@ -95,35 +109,83 @@ def deleted(system: Ridge, Y: Array, points: Array, today: Ints, threshold: floa
             low, high = outputs.margins(solved, contrast, at)
             asked += [_Asked(int(j), contrast, float(x), float(y)) for j, x, y in zip(at, low, high, strict=True)]
     kinds = {contrast: t for t, contrast in enumerate(dict.fromkeys(one.contrast for one in asked))}
+    case = _case(system, outputs, Y, list(kinds), count, room)
+    if case is None:
+        return Deleted(np.full(len(points), OPEN), {}, most_of_trace(system, count))
     places: Ints = np.array([[one.point, kinds[one.contrast]] for one in asked], dtype=np.int64).reshape(-1, 2)
     task = Influences(solved.u, outputs.refit.u, system.rows.per_row(Y), as_lines(list(kinds)), places,
-                      np.ones(len(asked)), lam, count, system.R if alone else None)
-    task = replace(task, sigma=_sigmas(system, task, list(kinds)))
+                      np.ones(len(asked)), case.lam, count, system.R if case.divided else None)
+    task = replace(task, sigma=_sigmas(system, task, list(kinds)), xi=case.xi)
     found = system.rows.tallied(task)
     unit = fp.dot_unit(system.p) * system.longest
     errors = [(float(unit * size) * RAISE, float(off)) for size, off in zip(solved.size, solved.off, strict=True)]
-    status, rows = np.full(N, STAYS), dict[int, tuple[int, ...]]()
+    status, rows = np.full(len(points), STAYS), dict[int, tuple[int, ...]]()
     for t, one in enumerate(asked):
         size = float(found.contrasted[kinds[one.contrast]])
         off = outputs.residual_errors(one.contrast, size * RAISE, found.residual * RAISE)
-        if alone:
-            rounded = diagonal_error(system, kappa) * size + 8 * U * (size + one.contrast.size(found.residual))
-            off = _divided(off, float(rounded), kappa)
+        if case.divided:
+            wrong = diagonal_error(system, case.largest) * size
+            wrong += 8 * U * (size + float(one.contrast.size(found.residual)))
+            off = divided(off, wrong, case.largest)
         ends = _ends((found.bound[t], found.first[t], float(task.sigma[t])), (float(found.influence[one.point]), size),
-                     errors[one.point], off, (lam, count))
+                     errors[one.point], off, case, count)
         if ends[0] > one.high:
             status[one.point] = FLIPS
             those = () if one.high < 0 else tuple(sorted(found.first[t].sorted()[1][0].astype(int).tolist()))
             rows[one.point] = min(rows.get(one.point, those), those, key=len)  # none where it is lost before any change
         elif not ends[1] < one.low and status[one.point] != FLIPS:
             status[one.point] = OPEN
-    return Deleted(status, rows, kappa)
+        if case.xi is not None and status[one.point] == OPEN and not ends[1] < one.low:
+            those = tuple(sorted(found.first[t].sorted()[1][0].astype(int).tolist()))
+            if those and _taken(system, outputs, one, those, (solved.u[one.point], errors[one.point])) > one.high:
+                status[one.point], rows[one.point] = FLIPS, those
+    return Deleted(status, rows, case.kappa)
 
 
-def _divided(off: tuple[float, float], rounded: float, kappa: float) -> tuple[float, float]:
-    """What `r_i/(1 − K_ii)` is off, each and together: `(|r − r̂| + |r̂/D̂||D − D̂|)/D`, `D ≥ 1 − κ`."""
-    left = (1.0 - kappa) * (1.0 - 4 * U)
-    return (off[0] + rounded) / left * RAISE, off[1] / left * RAISE
+def _taken(system: Ridge, outputs: Outputs, one: _Asked, rows: tuple[int, ...],
+           point: tuple[Array, tuple[float, float]]) -> float:
+    """What the rows that are named take from a contrast at least, by their own block of the hat matrix."""
+    at: Ints = np.array(rows, dtype=np.int64)
+    values = outputs.Y[at] - system.rows[at] @ outputs.refit.u.T
+    r = one.contrast.of(values)
+    sizes = np.abs(values).max(axis=0) * RAISE
+    each, off = outputs.residual_errors(one.contrast, float(np.abs(r).max()) * RAISE, sizes)
+    return taken_by(system, at, point, (r, float(np.sqrt(len(at)) * each + off) * RAISE), off_in_length(system))
+
+
+@dataclass(frozen=True, eq=False)
+class _Case:
+    """By which theorem deletions are bounded.
+
+    Attributes:
+        kappa: bound of the eigenvalues of `K_MM`, below 1.
+        largest: of `K_ii`.
+        lam: λ of D4c; 0 with the other ones.
+        xi: `(n,)` a comparison of D4a.
+        divided: whether residuals are divided by `1 − K_ii`.
+    """
+
+    kappa: float
+    largest: float
+    lam: float
+    xi: Array | None
+    divided: bool
+
+
+def _case(system: Ridge, outputs: Outputs, Y: Array, kinds: list[Contrast], count: int, room: int) -> _Case | None:
+    """The one that says most; None where nothing follows from any."""
+    most = leverages(system, count)
+    kappa, largest = float(most.sum()) * fp.sum_up(count), float(most[0])
+    wrong_d = diagonal_error(system, largest)
+    sharp = largest < 1 - 1e-9 and wrong_d < 0.5 * (1.0 - largest)
+    if count == 1 and sharp:
+        return _Case(kappa, largest, 0.0, None, True)
+    if count > 1 and sharp and kappa >= HEAVY and kinds:
+        found = compared(system, outputs, system.rows.per_row(Y), kinds, (largest, wrong_d, off_in_length(system)),
+                         count, room)
+        if found is not None and found.least > 0:
+            return _Case(min(kappa, 1.0 - found.least), largest, 0.0, found.xi, True)
+    return None if not kappa < 1 - 1e-9 else _Case(kappa, largest, kappa / (1.0 - kappa) * (RAISE * RAISE), None, False)
 
 
 def _sigmas(system: Ridge, task: Influences, kinds: list[Contrast]) -> Array:
@@ -138,10 +200,14 @@ def _sigmas(system: Ridge, task: Influences, kinds: list[Contrast]) -> Array:
 
 
 def _ends(found: tuple[Largest, Largest, float], sizes: tuple[float, float], errors: tuple[float, float],
-          off: tuple[float, float], by: tuple[float, int]) -> tuple[float, float]:
+          off: tuple[float, float], case: _Case, m: int) -> tuple[float, float]:
     """What the rows found take at least, and what any take at most; sizes and errors are those of `bound_of`."""
-    (bound, first, sigma), (lam, m) = found, by
+    (bound, first, sigma), lam = found, case.lam
     high = bound_of(float(bound.sorted()[0].sum()), sizes, errors, off, lam, sigma, m)
+    if case.xi is not None:  # of what |c_i|ξ_i is off: |c_M − ĉ_M| adds up to so much at most
+        wide = float(case.xi.max())
+        high = (high + wide * (m * (errors[0] + 16 * U * sizes[0]) + np.sqrt(m) * errors[1])) * RAISE
+        return 0.0, high  # where no row goes
     product, beside = first.sorted()
     if len(product) < m:  # fewer rows than were asked about take anything: nothing is known of the others
         return -np.inf, high

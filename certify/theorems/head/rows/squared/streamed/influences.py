@@ -41,7 +41,8 @@ class Influences:
         sigma: `(A,)` σ of D4c.
         lam: λ of D4c.
         count: how many rows go.
-        R: where one row goes: residuals are divided by `1 − |Rφ_i|²`, about what it leaves (D4f).
+        R: where it is given, residuals are divided by `1 − |Rφ_i|²`, about what a row leaves (D4f, D4a).
+        xi: `(n,)` the comparison of D4a, `|c_i|ξ_i` of which is added to a term.
     """
 
     u: Array
@@ -53,6 +54,7 @@ class Influences:
     lam: float
     count: int
     R: Array | None = None
+    xi: Array | None = None
 
     @property
     def beside(self) -> int:
@@ -97,6 +99,7 @@ class InfluencesFound:
         self.influence = most(self.influence, np.maximum(C.max(axis=1), -C.min(axis=1)))
         self.residual = most(self.residual, np.abs(values).max(axis=0))
         at = np.arange(start, start + len(part), dtype=np.float64)
+        xi = None if self._task.xi is None else self._task.xi[start : start + len(part)]
         last, r = -1, np.empty(0)
         for one, (point, contrast) in enumerate(self._task.asked.tolist()):
             if contrast != last:  # never all contrasts of all rows at once
@@ -104,8 +107,9 @@ class InfluencesFound:
                 self.contrasted[contrast] = max(self.contrasted[contrast], float(np.abs(r).max()))
             c = C[point]
             product = c * r
-            self.bound[one].take(terms_of(product, c, r, self._task.lam, float(self._task.sigma[one])))
-            self.first[one].take(product, np.array([at, c, r]))
+            self.bound[one].take(terms_of(product, c, r, self._task.lam, float(self._task.sigma[one])) if xi is None
+                                 else product + np.abs(c) * xi)
+            self.first[one].take(product, (at, c, r))
 
     def told(self) -> Told:
         """As arrays."""

@@ -32,12 +32,11 @@ class Largest:
         self._waiting: list[Array] = []
         self._count = 0
 
-    def take(self, values: Array, beside: Array | None = None) -> None:
-        """One part: `(b,)` numbers, and `(width, b)` beside them."""
+    def take(self, values: Array, beside: Sequence[Array] | Array = ()) -> None:
+        """One part: `(b,)` numbers, and `width` times as many beside them."""
         at = np.flatnonzero(values > self.bar)
-        if not len(at):
-            return
-        self._keep(values[at][None, :] if beside is None else np.concatenate([values[at][None, :], beside[:, at]]))
+        if len(at):
+            self._keep(np.array([values[at], *(one[at] for one in beside)]))
 
     def sorted(self) -> tuple[Array, Array]:
         """The numbers, largest first, and what stands beside them."""
