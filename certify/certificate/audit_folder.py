@@ -19,7 +19,7 @@ from certify.format.errors import CertifyError, InputError
 from certify.spec.sources import sha256_file
 
 SPEC: Final = "certify.toml"
-PAGE, JSON = "audit.html", "audit.json"
+PAGE, JSON, PREDICTIONS = "audit.html", "audit.json", "predictions.csv"
 MODEL, DATA, EVALUATION = "model.safetensors", "data.safetensors", "evaluation.safetensors"
 GRAPH: Final = "graph.json"
 PREDICTION, ROWS = "prediction.safetensors", "rows.html"

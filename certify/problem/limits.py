@@ -199,7 +199,8 @@ def named(tier: str) -> str:
     """
     own = {"solution": "the proof of an exact solution nearby", "passes": "a pass through the network",
            "head": "the pass to the last layer", "changed rows": "the search over changed rows",
-           "exact": "the exact computation", "radius": "the search for the radius", "aubin": "the proof of explicit radii",
+           "exact": "the exact computation", "radius": "the search for the radius",
+           "aubin": "the proof of explicit radii",
            "window": "the comparison of both sets",
            "distance": "the proof of an exact fit of the moved data",
            "Hessian": "the Hessian with its inverse", "last layer": "the metrics of the last layer",

@@ -141,12 +141,12 @@ class _Pace:
         elapsed, fraction = time.monotonic() - self._begun, self._told[-1][1]
         before, earlier = [one for one in self._told if one[0] <= elapsed / 2][-1]
         left = time_left(elapsed, fraction, before, earlier)
-        share = f"{100.0 * fraction:.0f} % done" if 0.01 <= fraction < 1.0 else ""
+        share = f"{100.0 * fraction:.0f} % done" if LEAST_TOLD < fraction < 1.0 else ""
         return ", ".join(part for part in (share, left) if part)
 
 
-MOST_TOLD = 1000
-"""Moments that are kept of one piece of work."""
+MOST_TOLD, LEAST_TOLD = 1000, 0.02
+"""Moments that are kept of one piece of work; and the part that a run counts as done when its files are read."""
 
 
 @contextmanager

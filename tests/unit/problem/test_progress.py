@@ -87,7 +87,7 @@ def told_at(monkeypatch: pytest.MonkeyPatch, *moments: tuple[float, str, float])
 
 def test_a_line_says_which_part_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
     assert told_at(monkeypatch, (0.0, "rows", 0.0), (3.0, "rows", 0.02), (6.0, "rows", 0.25), (9.0, "rows", 1.0)) == [
-        "   3.0 s  rows, 2 % done", "   6.0 s  rows, 25 % done, 10 to 18 s left", "   9.0 s  rows"]
+        "   3.0 s  rows", "   6.0 s  rows, 25 % done, 10 to 18 s left", "   9.0 s  rows"]
 
 
 def test_the_time_left_grows_with_what_slows_down(monkeypatch: pytest.MonkeyPatch) -> None:
