@@ -188,7 +188,6 @@ def audit_subject(subject: Subject, questions: Sequence[Question], options: Opti
     found, known = Audit(subject, (), (), folder, keep, later), Known()
     if not subject.stored:
         begin(folder, subject.files(), {})
-    require_free(folder / PREDICTIONS)
     announce(folder, (PREDICTIONS,))
     _write(found)
     for done, question in enumerate(questions, 1):

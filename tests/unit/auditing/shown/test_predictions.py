@@ -134,6 +134,7 @@ def test_a_file_of_somebody_is_not_written_over(fitted: tuple[Any, ...], tmp_pat
     from certify.auditing.questions import QUESTIONS
     from certify.auditing.questions.base import Options
     from certify.auditing.store import stored
+    from certify.certificate.audit_folder import announce
 
     model, X, y, points = fitted
     problem = certify.from_sklearn(model, X, y)
@@ -142,12 +143,18 @@ def test_a_file_of_somebody_is_not_written_over(fitted: tuple[Any, ...], tmp_pat
     def run() -> None:
         audit_subject(stored(problem, points, None, tmp_path), asked, Options(), tmp_path, lambda *_: None)
 
-    run()
-    run()  # what an audit wrote goes
-    (tmp_path / "predictions.csv").write_text("mine")
+    place = tmp_path / "predictions.csv"
+    place.write_text("mine")
     with pytest.raises(InputError, match=r"predictions\.csv in it was not written by an audit"):
         run()
-    assert (tmp_path / "predictions.csv").read_text() == "mine"
+    place.unlink()
+    run()
+    announce(tmp_path, ("predictions.csv",))  # as one that is killed while it writes leaves it
+    run()  # what an audit wrote goes
+    place.write_text("mine")
+    with pytest.raises(InputError, match=r"predictions\.csv in it was changed since an audit wrote it"):
+        run()
+    assert place.read_text() == "mine" and (tmp_path / "audit.html").is_file()
 
 
 def test_outputs_that_overflow_make_no_table(fitted: tuple[Any, ...], tmp_path: Path) -> None:
