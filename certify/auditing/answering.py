@@ -17,6 +17,7 @@ from certify.auditing.questions.base import Asked, Options, Question, Wanted
 from certify.auditing.ranked.left_out import Ranking
 from certify.auditing.ranked.named import named
 from certify.auditing.shown.headline import ALONE, settled
+from certify.auditing.shown.predictions import Column, column
 from certify.auditing.spec_run import CERTIFICATE, REPORT, WITNESS, Loaded, Proved, load, prove, tested, write
 from certify.auditing.subject import Subject
 from certify.certificate.audit_folder import DRAFT, SPEC
@@ -76,6 +77,7 @@ class Answer:
         seconds: of the question.
         folder: where its spec, certificate and page are.
         ranking: training rows by what hangs on each, as `--json` has them; None where the question names none.
+        predictions: what its certificate says of every prediction, with the first answer of a question; None: nothing.
         in_certificate: whether its certificate holds it, so that `certify check` derives it again; else it is proved by
             this run alone.
     """
@@ -96,6 +98,7 @@ class Answer:
     folder: Path
     ranking: Mapping[str, Any] | None = None
     in_certificate: bool = True
+    predictions: Column | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Its members for `--json`; the folder as a path from that of the audit is the caller's."""
@@ -123,7 +126,7 @@ def answered(subject: Subject, question: Question, options: Options, folder: Pat
     Raises:
         CertifyError: what the spec asks for has no answer, or the machine none.
     """
-    started = time.monotonic()
+    started, points = time.monotonic(), subject.points
     require_folder(folder, (SPEC, CERTIFICATE, REPORT, WITNESS))
     subject = question.narrowed(subject, options)
     asked, sentence = question.asked(subject, options), question.sentence(subject, options)
@@ -168,7 +171,8 @@ def answered(subject: Subject, question: Question, options: Options, folder: Pat
     answers = [replace(one, cautions=cautions if one.in_certificate or one.lower is None else (UNCHECKED, *cautions),
                        seconds=seconds) for one in answers]
     if not doubt:
-        return answers
+        told = column(question.slug.replace("-", " "), sentence, certificate, points)
+        return [replace(answers[0], predictions=told), *answers[1:]]
     return [replace(one, verdict=str(Verdict.INCONCLUSIVE), sentence=f"{sentence} is left open", reason=doubt,
                     ranking=None)
             for one in answers]

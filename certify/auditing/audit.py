@@ -17,11 +17,13 @@ from certify.auditing.known import Known
 from certify.auditing.questions.base import Options, Question
 from certify.auditing.ranked.shown import lines as lines_of
 from certify.auditing.shown.page import page, rows_page
+from certify.auditing.shown.predictions import Table, today_of
 from certify.auditing.subject import Subject
 from certify.certificate.audit_folder import (
     DRAFT,
     JSON,
     PAGE,
+    PREDICTIONS,
     RESULTS,
     ROWS,
     SPEC,
@@ -65,6 +67,7 @@ class Audit:
         folder: where specs, certificates and pages are; the first question's lie in it, those of others in folders.
         keep: what has to live as long as the files.
         waiting: questions that are not asked yet; none once the audit is done.
+        predictions: what was said of each prediction; None where nothing was.
     """
 
     subject: Subject
@@ -73,6 +76,7 @@ class Audit:
     folder: Path
     keep: Any = None
     waiting: tuple[str, ...] = ()
+    predictions: Table | None = None
 
     @property
     def verdict(self) -> str:
@@ -184,6 +188,7 @@ def audit_subject(subject: Subject, questions: Sequence[Question], options: Opti
     found, known = Audit(subject, (), (), folder, keep, later), Known()
     if not subject.stored:
         begin(folder, subject.files(), {})
+    announce(folder, (PREDICTIONS,))
     _write(found)
     for done, question in enumerate(questions, 1):
         reason = question.against(subject, options)
@@ -204,7 +209,8 @@ def audit_subject(subject: Subject, questions: Sequence[Question], options: Opti
             finally:
                 remember(folder, own)
         skipped = [Skipped(question.words[0], reason, question.demanded(options), applies)] if reason else []
-        found = Audit(subject, (*found.answers, *answers), (*found.skipped, *skipped), folder, keep, later[done:])
+        found = Audit(subject, (*found.answers, *answers), (*found.skipped, *skipped), folder, keep, later[done:],
+                      _tabled(found.predictions, subject, answers))
         _write(found)
         for where in dict.fromkeys(_place(answer, folder) for answer in answers):
             remember(folder, [f"{where}{name}" for name in (SPEC, ROWS, *RESULTS)])
@@ -215,10 +221,20 @@ def audit_subject(subject: Subject, questions: Sequence[Question], options: Opti
 
 
 def _write(found: Audit) -> None:
-    content = found.as_json()
+    content, table = found.as_json(), found.predictions
+    rows = {} if table is None else {found.folder / PREDICTIONS: table.csv().encode()}
     write_together({found.folder / JSON: (json.dumps(content, indent=1, allow_nan=False) + "\n").encode(),
-                    found.folder / PAGE: page(content).encode()})
-    remember(found.folder, [PAGE, JSON])
+                    found.folder / PAGE: page(content, table).encode(), **rows})
+    remember(found.folder, [PAGE, JSON, *([PREDICTIONS] if rows else [])])
+
+
+def _tabled(table: Table | None, subject: Subject, answers: Sequence[Answer]) -> Table | None:
+    """The table of predictions with what these answers say of them; one that says what another one did is left out."""
+    known = () if table is None else table.columns
+    more = [one.predictions for one in answers
+            if one.predictions is not None and all(one.predictions.change != column.change for column in known)]
+    today = None if not more else today_of(subject) if table is None else table.today
+    return table if today is None else Table(today, (*known, *more))
 
 
 def _write_rows(subject: Subject, answers: Sequence[Answer], folder: Path) -> None:

@@ -76,6 +76,7 @@ def run_audit(
     decided.compare_questions(lambda: (problem_member(audit.problem), subject_member(sources, folder)))
     environment = tested(audit.problem) | origin
     proved = prove(audit.problem, tell, limits_of(audit.problem, started))
+    policy.took(proved.seconds)
     tell("writing certificate and report", 0.97)
     made = make(Loaded(audit.problem, sources), proved, environment, folder, beside)
     certificate = put(made, decided.applied(made.certificate, folder), folder)
@@ -159,12 +160,14 @@ class Proved:
         base: what is known of the base point.
         arrays: for the side file.
         far: why nothing counts, as the exact solution lies too far from the given weights; "" where it does.
+        seconds: what each quantity took, on the clock; the first one with what others share.
     """
 
     claims: list[Claim]
     base: dict[str, Any]
     arrays: dict[str, Any]
     far: str
+    seconds: Mapping[str, float]
 
 
 def tested(problem: Problem) -> dict[str, Any]:
@@ -309,7 +312,7 @@ def prove(problem: Problem, tell: Progress, limits: Limits) -> Proved:
     from certify.systems.interpolation.witnesses import solution_arrays
 
     assert problem.spec is not None
-    names = asked(problem)
+    names, begun, seconds = asked(problem), time.monotonic(), dict[str, float]()
     share = _Share(tell)
     at = prover(problem, share, limits)
     arrays: dict[str, Any] = {} if at.solution is None else dict(solution_arrays(at.solution))
@@ -317,6 +320,7 @@ def prove(problem: Problem, tell: Progress, limits: Limits) -> Proved:
     for done, name in enumerate(names):
         share.window(done / len(names), (done + 1) / len(names))
         bounds[name] = at.bound(name)
+        begun, seconds[name] = time.monotonic(), time.monotonic() - begun
     held: list[tuple[Bound, Gate | None]] = []
     asking: tuple[Gate | None, ...] = problem.spec.gate or (None,) * len(names)
     for name, gate in zip([gate.quantity for gate in problem.spec.gate] or names, asking, strict=True):
@@ -327,7 +331,7 @@ def prove(problem: Problem, tell: Progress, limits: Limits) -> Proved:
     base = at.base()
     far = too_far(problem, base.get("distance"))
     claims = [Claim(bound, gate, evaluate(bound, gate, far)) for bound, gate in held]
-    return Proved(claims, base, arrays, far)
+    return Proved(claims, base, arrays, far, seconds)
 
 
 class _Share:

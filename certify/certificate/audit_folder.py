@@ -19,7 +19,7 @@ from certify.format.errors import CertifyError, InputError
 from certify.spec.sources import sha256_file
 
 SPEC: Final = "certify.toml"
-PAGE, JSON = "audit.html", "audit.json"
+PAGE, JSON, PREDICTIONS = "audit.html", "audit.json", "predictions.csv"
 MODEL, DATA, EVALUATION = "model.safetensors", "data.safetensors", "evaluation.safetensors"
 GRAPH: Final = "graph.json"
 PREDICTION, ROWS = "prediction.safetensors", "rows.html"
@@ -53,9 +53,10 @@ def begin(folder: Path, inputs: Collection[Path], writes: Mapping[Path, bytes]) 
         if (folder / name).resolve() in read:
             raise InputError(asked, f"{name} in it is read by this audit and would be replaced",
                              "name another folder with -o")
-    for name in dict.fromkeys((SPEC, *(path.name for path in writes), *(n for n in known if Path(n).name == SPEC))):
-        path = folder / name
-        if os.path.lexists(path) and not _same(path, known.get(name)):
+    ours = (SPEC, PREDICTIONS, *(path.name for path in writes), *(n for n in known if Path(n).name == SPEC))
+    for name in dict.fromkeys(ours):
+        path, coming = folder / name, name == PREDICTIONS and known.get(name) == COMING
+        if os.path.lexists(path) and not coming and not _same(path, known.get(name)):
             said = "was changed since an audit wrote it" if name in known else "was not written by an audit"
             raise InputError(asked, f"{name} in it {said}", "name another folder with -o, or move that file")
     for name in (PAGE, JSON):  # first, as they name the others

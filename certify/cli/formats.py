@@ -45,13 +45,15 @@ class Formats:
                 raise SpecError(f"--format {name}={path}", "the run reads or writes this file itself",
                                 "name another file")
 
-    def written(self, certificate: Json, folder: Path, plain: Callable[[], str]) -> dict[Path, bytes]:
+    def written(self, certificate: Json, folder: Path, plain: Callable[[], str],
+                seconds: Mapping[str, float]) -> dict[Path, bytes]:
         """The content of every file.
 
         Args:
             certificate: the certificate.
             folder: where it lies.
             plain: the object of `--json`, as text.
+            seconds: what each quantity took; empty where it was not proved now.
 
         Raises:
             SpecError: a file is one that the certificate is about.
@@ -62,7 +64,8 @@ class Formats:
         from certify.report.exporters import EXPORTERS, exporter
 
         where = seen(folder)
-        made = {name: exporter(name).content(certificate, where) for name in self.files.values() if name in EXPORTERS}
+        made = {name: exporter(name).content(certificate, where, seconds) for name in self.files.values()
+                if name in EXPORTERS}
         made |= {TEXT: (certificate_line(certificate) + "\n").encode(), JSON: (plain() + "\n").encode()}
         return {path: made[name] for path, name in self.files.items()}
 

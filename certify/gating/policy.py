@@ -28,6 +28,7 @@ class Policy:
         cache: the folder of kept proofs.
         tell: told in words what the cache refused or does not keep.
         found: told when a proof that is taken from the cache was made.
+        took: told the seconds of each quantity that is proved now.
     """
 
     baseline: Path | None = None
@@ -35,6 +36,7 @@ class Policy:
     cache: Path | None = None
     tell: Callable[[str], None] = lambda _: None
     found: Callable[[str], None] = lambda _: None
+    took: Callable[[Mapping[str, float]], None] = lambda _: None
 
     def read(self, gates: Sequence[Gate], written: Sequence[Path]) -> Decided:
         """Read the files.

@@ -83,7 +83,7 @@ def fit(
     total, right = 0.0, 0
     try:
         with np.errstate(over="ignore", invalid="ignore"):
-            for part, f in _outputs(network, X[:rows]):
+            for part, f in outputs_of(network, X[:rows]):
                 numbers, classes = (None if array is None else array[part] for array in (y, labels))
                 losses, hits = of.rough(f, of.aims(numbers, classes, outputs))
                 total += float(np.sum(losses if weights is None else weights[:rows][part] * losses))
@@ -113,8 +113,12 @@ def training_loss(problem: Problem) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _outputs(network: Network | GraphNetwork, X: Array) -> Iterator[tuple[slice, Array]]:
-    """Outputs of some rows at a time, with their places."""
+def outputs_of(network: Network | GraphNetwork, X: Array) -> Iterator[tuple[slice, Array]]:
+    """Outputs of some rows at a time, with their places, in floats; columns are outputs.
+
+    Raises:
+        EnclosureError: an activation met NaN or infinity.
+    """
     if isinstance(network, GraphNetwork):
         from certify.network.graph.compiled import compile_graph
         from certify.network.graph.floats import outputs_in_floats

@@ -80,7 +80,7 @@ class Limits:
 
         >>> from certify.problem.cost import Cost
         >>> Limits(1 << 30, stated=True).refusal(Cost("congruence", 3 << 30, 0.0, 1.0))
-        'the congruence tier needs about 3.0 GiB, and memory_limit is 1.0 GiB'
+        'the congruence computation needs about 3.0 GiB, and memory_limit is 1.0 GiB'
         """
         if cost.memory > self.memory:
             there = "memory_limit is" if self.stated else "this machine has"
@@ -192,20 +192,22 @@ def flops() -> float:
 
 
 def named(tier: str) -> str:
-    """A tier as the subject of a sentence.
+    """A way of computing as the subject of a sentence.
 
-    >>> named("congruence"), named("solution")
-    ('the congruence tier', 'the proof of an exact solution nearby')
+    >>> named("congruence"), named("solution"), named("head")
+    ('the congruence computation', 'the proof of an exact solution nearby', 'the pass to the last layer')
     """
     own = {"solution": "the proof of an exact solution nearby", "passes": "a pass through the network",
-           "radius": "the search for the radius", "aubin": "the proof of explicit radii",
+           "head": "the pass to the last layer", "changed rows": "the search over changed rows",
+           "exact": "the exact computation", "radius": "the search for the radius",
+           "aubin": "the proof of explicit radii",
            "window": "the comparison of both sets",
            "distance": "the proof of an exact fit of the moved data",
            "Hessian": "the Hessian with its inverse", "last layer": "the metrics of the last layer",
            "change": "the search for a change that leads far",
            "constants": "LipSDP for every row", "predictions": "the changes of predictions",
            "mixed derivative": "the product with the mixed derivative"}
-    return own.get(tier, f"the {tier} tier")
+    return own.get(tier, f"the {tier} computation")
 
 
 def size(count: int) -> str:

@@ -78,41 +78,75 @@ def told(progress: Progress | None) -> Iterator[Progress]:
         yield silent
 
 
-def time_left(elapsed: float, fraction: float, still: float = 0.0) -> str:
-    """The time left if the rest goes as fast as the part before, in words; nothing where that is not known.
+def time_left(elapsed: float, fraction: float, before: float = 0.0, earlier: float = 0.0) -> str:
+    """The time left, in words; nothing where that is not known.
+
+    The shorter end is by the pace so far, the longer one by the pace since some earlier moment, as what is left is
+    often the harder part.
 
     Args:
         elapsed: seconds.
         fraction: the part that is done.
-        still: seconds for which it is the same: the rest takes longer than it seems where these are more.
+        before: seconds that had elapsed at that moment.
+        earlier: the part that was done then.
 
-    >>> time_left(3.0, 0.25), time_left(3.0, 0.01), time_left(9.0, 1.0)
-    ('about 9 s left', '', '')
-    >>> time_left(38.0, 0.95, 1.0), time_left(38.0, 0.95, 13.0), time_left(2.4, 0.98)
-    ('about 2 s left', '', '')
+    >>> time_left(4.0, 0.25), time_left(4.0, 0.25, 2.0, 0.125), time_left(4.0, 0.01), time_left(9.0, 1.0)
+    ('about 12 s left', 'about 12 s left', '', '')
+    >>> time_left(40.0, 0.8, 20.0, 0.75), time_left(40.0, 0.8, 20.0, 0.8), time_left(300.0, 0.5, 150.0, 0.45)
+    ('10 to 80 s left', '', '5 to 25 min left')
+    >>> time_left(40.0, 0.4, 20.0, 0.4)
+    '60 s left or more'
     """
     if not 0.05 < fraction < 1.0:
         return ""
-    left = elapsed * (1.0 - fraction) / fraction
-    if left < max(still, 0.5):
+    usual = elapsed * (1.0 - fraction) / fraction
+    if earlier >= fraction:  # nothing more was done since, and no pace says how long that goes on
+        return f"{_rounded(usual)} left or more" if usual >= elapsed - before else ""
+    low, high = sorted((usual, (elapsed - before) * (1.0 - fraction) / (fraction - earlier)))
+    if high < 0.5:
         return ""
-    return f"about {left:.0f} s left" if left < 90 else f"about {left / 60:.0f} min left"
+    if high <= NEAR * low:
+        return f"about {_rounded((low + high) / 2)} left"
+    longest = _rounded(high)
+    unit = longest.split()[1]
+    return f"{low / (60.0 if unit == 'min' else 1.0):.0f} to {longest} left"
 
 
-class _Rest:
-    """How long nothing more is done."""
+NEAR = 1.5
+"""How many times the shorter end of the time left the longer one may be, that both are told as one."""
+
+
+def _rounded(value: float) -> str:
+    return f"{value:.0f} s" if value < 90 else f"{value / 60:.0f} min"
+
+
+class _Pace:
+    """How fast the work went, of which the part that is done is told now and then."""
 
     def __init__(self) -> None:
-        self._fraction, self._since = 0.0, time.monotonic()
+        self._begun = time.monotonic()
+        self._told = [(0.0, 0.0)]
 
     def reach(self, fraction: float) -> None:
-        """Take the part that is done now."""
-        if fraction != self._fraction:
-            self._fraction, self._since = fraction, time.monotonic()
+        """Take the part that is done now; a smaller one belongs to a piece of work that begins."""
+        if fraction < self._told[-1][1]:
+            self._begun, self._told = time.monotonic(), [(0.0, fraction)]
+        elif fraction > self._told[-1][1]:
+            self._told.append((time.monotonic() - self._begun, fraction))
+            if len(self._told) > MOST_TOLD:
+                del self._told[1::2]
 
-    def still(self) -> float:
-        """Seconds since another one was told."""
-        return time.monotonic() - self._since
+    def said(self) -> str:
+        """The part that is done and the time left, in words; "" where neither is known."""
+        elapsed, fraction = time.monotonic() - self._begun, self._told[-1][1]
+        before, earlier = [one for one in self._told if one[0] <= elapsed / 2][-1]
+        left = time_left(elapsed, fraction, before, earlier)
+        share = f"{100.0 * fraction:.0f} % done" if LEAST_TOLD < fraction < 1.0 else ""
+        return ", ".join(part for part in (share, left) if part)
+
+
+MOST_TOLD, LEAST_TOLD = 1000, 0.02
+"""Moments that are kept of one piece of work; and the part that a run counts as done when its files are read."""
 
 
 @contextmanager
@@ -123,15 +157,14 @@ def _bar() -> Iterator[Progress]:
     from rich.text import Text
 
     class Times(ProgressColumn):
-        """Elapsed time and time left."""
+        """Elapsed time, the part that is done, and time left."""
 
         def render(self, task: Task) -> Text:
             """Both, in words."""
-            elapsed = task.elapsed or 0.0
-            left = time_left(elapsed, task.completed, rest.still())
-            return Text(f"{elapsed:.0f} s{left and ', ' + left}")
+            said = pace.said()
+            return Text(f"{task.elapsed or 0.0:.0f} s{said and ', ' + said}")
 
-    started, rest = time.monotonic(), _Rest()
+    started, pace = time.monotonic(), _Pace()
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(24), Times())
     console = Console(stderr=sys.stderr.isatty())  # in a notebook rich draws into the cell
     with ExitStack() as stack:
@@ -141,7 +174,7 @@ def _bar() -> Iterator[Progress]:
         def tell(stage: str, fraction: float) -> None:
             if not progress.live.is_started and time.monotonic() - started > _SECONDS_TO_A_BAR:
                 stack.enter_context(progress)
-            rest.reach(fraction)
+            pace.reach(fraction)
             progress.update(task, description=stage, completed=fraction)
 
         _bars.append(tell)
@@ -155,15 +188,15 @@ _bars: list[Progress] = []
 
 def _lines() -> Progress:
     start = last = time.monotonic()
-    rest = _Rest()
+    pace = _Pace()
 
     def tell(stage: str, fraction: float) -> None:
         nonlocal last
         now = time.monotonic()
-        rest.reach(fraction)
+        pace.reach(fraction)
         if now - last >= _SECONDS_BETWEEN_LINES:
             last = now
-            left = time_left(now - start, fraction, rest.still())
-            print(f"{now - start:6.1f} s  {stage}{left and ', ' + left}", file=sys.stderr, flush=True)
+            said = pace.said()
+            print(f"{now - start:6.1f} s  {stage}{said and ', ' + said}", file=sys.stderr, flush=True)
 
     return tell

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from certify.certificate.schema import Certificate, Problem
 from certify.report.digits import count
+from certify.report.glance.asked import answers, lead
 from certify.report.maps import MAPS
 from certify.report.pages.redacted import SAID, redacted, require_no_rows
 from certify.report.phrases.listing import named_rows
@@ -61,8 +62,11 @@ def build_opened(opened: Certificate, rows: RowData | None = None, view: View = 
     """The same of a certificate that was read strictly."""
     require_no_rows(rows is not None, view.redact)
     shown = redacted(opened) if view.redact else opened
+    asked, model = answers(shown.claims, shown.problem), _model(shown)
     return Report(
-        title=f"Sensitivity of {visible(basename(shown.subject.model.path))} to its training data",
+        title="".join(span.text for span in asked[0].asked),
+        model=model,
+        answer=lead(asked, model),
         subtitle=_subtitle(shown.problem),
         created=_date(shown.created),
         verdict=shown.verdict,
@@ -70,6 +74,13 @@ def build_opened(opened: Certificate, rows: RowData | None = None, view: View = 
         previous=view.previous or against_baseline(shown),
         left_out=SAID if view.redact else (),
     )
+
+
+def _model(shown: Certificate) -> str:
+    """The file of the model, and what it was made from where the spec tells."""
+    name, about = visible(basename(shown.subject.model.path)), shown.problem.about
+    made = about.model if about is not None else None
+    return name if made is None or made.name == name else f"{name} (made from {visible(made.name)})"
 
 
 def _date(created: str) -> str:

@@ -369,11 +369,14 @@ class Symbols:
 class Report:
     """Everything a report says: its head, and its sections in the order in which they are read.
 
-    `previous` is what has changed since an earlier certificate, where one was given; `left_out` says what was left out,
-    where something was asked to be.
+    The head is about the first claim: `title` asks its question, and `answer` answers it in a sentence, which names the
+    `model`; `subtitle` says what that is. `previous` is what has changed since an earlier certificate, where one was
+    given; `left_out` says what was left out, where something was asked to be.
     """
 
     title: str
+    model: str
+    answer: Phrase
     subtitle: Phrase
     created: str
     verdict: str

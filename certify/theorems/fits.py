@@ -111,7 +111,8 @@ class TieredRule(FitRule):
             return self._exact(at, quantity)
         best, missed = self._climb(at, quantity)
         if best is None:
-            reason = "; ".join(missed) or f"{at.problem.kernel_size} equations are more than any tier for it takes"
+            equations = f"{at.problem.kernel_size} equations are more than any way of computing it takes"
+            reason = "; ".join(missed) or equations
             return self.open(at, quantity, ": ".join(filter(None, (reason, self.remedy(at)))), at.counting())
         if missed and not self._enough(at, best):
             return replace(best, reason="; ".join(filter(None, (best.reason, *missed))))

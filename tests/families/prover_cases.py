@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -139,14 +140,40 @@ def edit(folder: Path, changes: dict[str, str]) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-def prove(folder: Path) -> Json | None:
-    """What `certify run` writes, or None where it refuses the problem."""
-    for name in ("certificate.json", "witness.safetensors"):
+WRITTEN = ("certificate.json", "witness.safetensors", "report.html")
+_proved: dict[frozenset[tuple[str, bytes]], dict[str, bytes] | None] = {}
+"""What runs on the very same files wrote in this process; None where they were refused."""
+
+
+def prove(folder: Path, anew: bool = False) -> Json | None:
+    """What `certify run` writes, or None where it refuses the problem.
+
+    Tests do many things to one certificate: of files that were proved before it is what was written then.
+
+    Args:
+        folder: of `spec.toml` and what it names.
+        anew: where a part of the prover is replaced: nothing that was proved before, and nothing kept for others.
+    """
+    for name in WRITTEN:
         (folder / name).unlink(missing_ok=True)
-    if certify(["run", str(folder / "spec.toml"), "--quiet"]) == 2:
+    given = _contents(folder)
+    key = frozenset((name, sha256(content).digest()) for name, content in given.items())
+    if anew or key not in _proved:
+        refused = certify(["run", str(folder / "spec.toml"), "--quiet"]) == 2
+        written = {name: content for name, content in _contents(folder).items() if given.get(name) != content}
+        _proved[key] = None if refused else written
+    contents = _proved.pop(key) if anew else _proved[key]
+    if contents is None:
         return None
-    result: Json = json.loads((folder / "certificate.json").read_text(encoding="utf-8"))
-    return result
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
+    found: Json = json.loads(contents["certificate.json"])
+    return found
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    """Every file of a folder."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def checked(certificate: Json, folder: Path) -> Result:

@@ -14,9 +14,21 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from certify.certificate.canonical import canonical_bytes, seal
+from certify.check.stored.run import check
+from certify.format.refusal import Invalid
 from tests.oracles import squared_head as oracle
 
 FILES = {"data": "rows.npy", "labels": "labels.npy", "evaluation": "new.npy", "model": "model.safetensors"}
+
+
+def accepted(path: Path) -> bool:
+    """Whether a check accepts a certificate; one that is refused is so for what it says of a row."""
+    try:
+        check(path, path.read_bytes(), {}, lambda _: None)
+    except Invalid as refusal:
+        assert "evaluation row" in str(refusal)
+        return False
+    return True
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from certify.auditing.ranked.shown import ends, few, flips_alone, signed
 from certify.auditing.shown.headline import headline
+from certify.auditing.shown.predictions import MOST, Table, named
 from certify.auditing.shown.reasons import brief
 from certify.report.exporters.html import running
 
@@ -17,15 +18,17 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 
-def page(content: Mapping[str, Any]) -> str:
+def page(content: Mapping[str, Any], predictions: Table | None = None) -> str:
     """One self-contained HTML page.
 
     Args:
         content: the object of `--json`.
+        predictions: what was said of each of them, of which the page shows the first.
     """
     answers = _grouped(content)
     return _environment().get_template("audit.html").render(
-        audit=content, answers=answers, percent=_percent, summary=headline(content), coded=_coded,
+        audit=content, answers=answers, predictions=predictions, most=MOST, percent=_percent,
+        summary=headline(content), coded=_coded,
         stopped=[one for one in content["skipped"] if one.get("applies")],
         apart=[one for one in content["skipped"] if not one.get("applies")])
 
@@ -84,5 +87,6 @@ def _environment() -> Environment:
 
     loader = ChoiceLoader([PackageLoader(f"certify.{place}", "templates") for place in ("auditing.shown", "report")])
     made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    made.globals |= {"signed": signed, "flips_alone": flips_alone, "ends": ends, "few": few, **running()}
+    made.globals |= {"signed": signed, "flips_alone": flips_alone, "ends": ends, "few": few, "named": named}
+    made.globals |= running()
     return made

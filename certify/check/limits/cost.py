@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from importlib import import_module
 
 from certify.check.reading.arrays import Array
-from certify.check.reading.certificate import Claim
+from certify.check.reading.certificate import Claim, Witness, array_names
 from certify.check.reading.subject import Problem
 from certify.check.table import row_of, system_of
 
@@ -210,6 +210,12 @@ KINDS: dict[str, Callable[[Problem, Mapping[str, Array], str], Cost]] = {
     TREE: tree, CLASSES: classes, CHOICES: choices, LABELS: labels, BOX: bounded, BOXES: grown,
     COUNTS: counted}
 """By the end of the name of an array that there is one of for each."""
+
+
+def searched(problem: Problem, claims: Claims) -> bool:
+    """Whether a claim about a last layer brings along what a search found, which the sizes do not tell."""
+    return any(isinstance(claim.witness, Witness) and array_names(claim.witness)
+               and row_of(claim, problem).module.startswith(f"{HEAD}.") for claim in claims)
 
 
 def cost_of(problem: Problem, claims: Claims, probed: bool = True, side: Mapping[str, Array] | None = None) -> Cost:

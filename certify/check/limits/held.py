@@ -58,10 +58,13 @@ class Limits:
 
         def judge(problem: Problem, claims: Sequence[Claim[object]], probed: bool,
                   side: Mapping[str, Array] | None = None) -> None:
-            cost = import_module("certify.check.limits.cost").cost_of(problem, claims, probed, side or {})
+            costs = import_module("certify.check.limits.cost")
+            cost = costs.cost_of(problem, claims, probed, side or {})
+            sized = f"about {cost} on one core, by the sizes alone: most checks take a third to three times that"
             tell(f"about {cost} on one core, with the trees of the side file" if side else
-                 f"about {cost} on one core, by the sizes alone" if probed else
-                 f"random probes leave it open: without them it takes about {cost} on one core, by the sizes alone")
+                 f"random probes leave it open: without them it takes {sized}" if not probed else
+                 f"at least about {cost} on one core, by the sizes alone: what searches found comes to it"
+                 if costs.searched(problem, claims) else sized)
             known = ("nothing was checked: it would take" if probed else
                      "random probes leave it open, and nothing is known of the certificate: without them it would take")
             for flag, needed, allowed in (("--seconds", cost.seconds / self.jobs, self.seconds),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,16 +27,18 @@ class Asked:
     suppressions: Path | None = None
     cache: Path | None = None
 
-    def policy(self, tell: Callable[[str], None], found: Callable[[str], None]) -> Policy:
+    def policy(self, tell: Callable[[str], None], found: Callable[[str], None],
+               took: Callable[[Mapping[str, float]], None] = lambda _: None) -> Policy:
         """What changes no proof.
 
         Args:
             tell: told in words what the cache refused or does not keep.
             found: told when a proof that is taken from the cache was made.
+            took: told the seconds of each quantity that is proved now.
         """
         from certify.gating.policy import Policy
 
-        return Policy(self.baseline, self.suppressions, self.cache, tell, found)
+        return Policy(self.baseline, self.suppressions, self.cache, tell, found, took)
 
 
 def run_one(spec: Path, asked: Asked) -> int:
@@ -58,17 +60,18 @@ def run_one(spec: Path, asked: Asked) -> int:
     wanted.require_apart((spec, *(folder / name for name in (CERTIFICATE, REPORT, WITNESS))))
     for path in wanted.files:
         require_folder(path.parent, (path.name,))
-    told, made = list[str](), list[str]()
+    told, made, times = list[str](), list[str](), dict[str, float]()
     with shown(asked.quiet) as tell:
         certificate = run_audit(spec, asked.output, asked.merge_duplicates, tell,
-                                asked.policy(told.append, made.append))
-    write_together(wanted.written(certificate, folder, lambda: as_text(run_object(certificate))))
+                                asked.policy(told.append, made.append, times.update))
+    write_together(wanted.written(certificate, folder, lambda: as_text(run_object(certificate)), times))
     notes = [*(f"warning: {words}" for words in told), *(f"from cache: proved {when}" for when in made)]
-    _say(certificate, asked, wanted, folder, notes)
+    _say(certificate, asked, wanted, folder, notes, times)
     return status_of(certificate, asked.on_inconclusive)
 
 
-def _say(certificate: dict[str, Any], asked: Asked, wanted: Formats, folder: Path, notes: list[str]) -> None:
+def _say(certificate: dict[str, Any], asked: Asked, wanted: Formats, folder: Path, notes: list[str],
+         times: Mapping[str, float]) -> None:
     """Print what became of it."""
     from certify.auditing.spec_run import CERTIFICATE, REPORT
     from certify.cli.formats import JSON, as_text, seen
@@ -83,7 +86,7 @@ def _say(certificate: dict[str, Any], asked: Asked, wanted: Formats, folder: Pat
     if not quiet and remembered(certificate):
         print(one_line(remembered(certificate)), file=sys.stderr, flush=True)
     if wanted.medium is not None:
-        print(wanted.medium.text(certificate, seen(folder)), end="")
+        print(wanted.medium.text(certificate, seen(folder), times), end="")
     elif wanted.out == JSON:
         print(as_text(run_object(certificate)))
     else:

@@ -14,7 +14,7 @@ import numpy as np
 from certify.finders.head.refits import Refitter
 from certify.format.errors import InputError
 from certify.problem.problem import Problem
-from certify.problem.progress import Progress, told
+from certify.problem.progress import Progress, part, told
 from certify.prove.changed.each_row import Ends, able, each_left_out
 from certify.prove.rows import asked_any
 from certify.rigor.fp import Array
@@ -30,6 +30,10 @@ GOAL = 1e-7
 
 WIDE = 2.0**-21
 """Width of outputs over the largest at a row above which they are worth more steps."""
+
+ALONE, WIDEST = "leaving each row out", "once more the rows whose absence is known least"
+TOLD = 20
+"""Batches at least, so that the part that is done is told, where several are solved one after the other anyway."""
 
 Each = Callable[[Refitter, Choices, Array], None]
 """Somebody who is shown refits."""
@@ -223,16 +227,18 @@ def _one_by_one(head: Head, rows: Whole, tell: Progress, each: Each | None) -> t
     enclose = _Enclosed.of(head, refitter.V0)
     low, high = enclose.ends(nothing, refitter.V0[None])
     lows, highs, done = [], [], 0
-    change, at_once = RowChange(False, 1, tuple(rows.tolist())), max(1, (1 << 21) // (head.k * head.m))
+    held, steps = max(1, (1 << 21) // (head.k * head.m)), -(-len(rows) // (TOLD * refitter.step))
+    change, at_once = RowChange(False, 1, tuple(rows.tolist())), min(held, steps * refitter.step)
     for choices in choices_of(head, change, 1, at_once=at_once):
-        tell("leaving each row out", done / head.n)
-        V = refitter.solve(choices, GOAL * head.mu()[0] if refitter.large else 0.0,
-                           partial(tell, "leaving each row out", done / head.n))
+        share = done / len(rows)
+        tell(ALONE, share)
+        V = refitter.solve(choices, GOAL * head.mu()[0] if refitter.large else 0.0, partial(tell, ALONE, share))
         if each is not None:
             each(refitter, choices, V)
         some = enclose.ends(choices, V)
         if refitter.large:
-            enclose.narrow(choices, some, refitter)
+            own = part(tell, share, share + len(choices) / len(rows))
+            enclose.narrow(choices, some, refitter, partial(own, ALONE))
         lows.append(some[0])
         highs.append(some[1])
         done += len(choices)
@@ -241,11 +247,11 @@ def _one_by_one(head: Head, rows: Whole, tell: Progress, each: Each | None) -> t
 
 def _by_one_hessian(head: Head, rows: Whole, tell: Progress) -> Ends | None:
     """By D1h, and the rows that it leaves wide by the curvature at their own refits (D1e)."""
-    ends = each_left_out(head, rows, partial(tell, "leaving each row out"))
+    ends = each_left_out(head, rows, partial(tell, ALONE))
     if ends is None:
         return None
-    for place, V in zip(ends.wide.tolist(), ends.V, strict=True):
-        tell("leaving each row out", 1.0)
+    for done, (place, V) in enumerate(zip(ends.wide.tolist(), ends.V, strict=True)):
+        tell(WIDEST, done / len(ends.wide))
         one = Choices(rows[place].reshape(1, 1), np.array([[DELETED]]))
         low, high = _Enclosed.of(head, V).ends(one, V[None])
         if (high - low).max() < (ends.high[place] - ends.low[place]).max():
@@ -277,7 +283,8 @@ class _Enclosed:
             F[open_], off[open_] = self.head.outputs(V[open_], enclose_refits(self.head, part, V[open_]))
         return F - off, F + off
 
-    def narrow(self, choices: Choices, ends: tuple[Array, Array], refitter: Refitter) -> None:
+    def narrow(self, choices: Choices, ends: tuple[Array, Array], refitter: Refitter,
+               tell: Callable[[float], None]) -> None:
         """Solve those to the end, in place, whose outputs are known to less than `WIDE` of the largest at a row.
 
         Their own curvature is then the reference: where a row held much, that of the refit with it says little.
@@ -286,6 +293,7 @@ class _Enclosed:
         with np.errstate(all="ignore"):
             wide = (high - low) / np.abs(high + low).max(axis=2, keepdims=True)
         for b in np.flatnonzero(~(wide.max(axis=(1, 2)) <= WIDE)):
+            tell(b / len(choices))
             one = choices.part(slice(b, b + 1))
             V = refitter.solve(one)
             own = self if self.root is None else _Enclosed.of(self.head, V[0])

@@ -6,9 +6,13 @@ import posixpath
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 from certify.format.errors import MissingPackage, SpecError
+
+UNTIMED: Final[Mapping[str, float]] = MappingProxyType({})
+"""Of a certificate alone nobody knows how long its run took."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,8 @@ class Exporter:
             certificate.
         places: whether files are named as seen from where the reader is, so that `render` takes the certificate's
             folder too.
+        timed: whether it says how long a run took, so that `render` takes seconds by quantity too: a certificate has
+            none, as it is the same whenever it is made.
         view: makes the same of a certificate and of what else was asked of the report; None: it has no place for that.
         printed: whether it is text, which may be printed.
         needs: a package that it needs, which the extra of its name brings.
@@ -34,6 +40,7 @@ class Exporter:
     media: str
     render: Callable[..., str | bytes]
     places: bool = False
+    timed: bool = False
     view: Callable[..., str | bytes] | None = None
     printed: bool = True
     needs: str = ""
@@ -54,14 +61,16 @@ class Exporter:
             raise MissingPackage(f"--format {self.name}", f"{self.needs} is not installed",
                                  f"pip install 'certify[{self.name}]'")
 
-    def content(self, certificate: Mapping[str, Any], folder: str = "") -> bytes:
+    def content(self, certificate: Mapping[str, Any], folder: str = "",
+                seconds: Mapping[str, float] = UNTIMED) -> bytes:
         """The report as the bytes of a file.
 
         Args:
             certificate: the dictionary read from ``certificate.json``.
             folder: where it lies, as seen from where the reader is.
+            seconds: what each quantity took in the run that made it; empty where that is not known.
         """
-        made = self.render(certificate, folder) if self.places else self.render(certificate)
+        made = self._made(certificate, folder, seconds)
         return made if isinstance(made, bytes) else made.encode("utf-8")
 
     def viewed(self, certificate: Mapping[str, Any], view: Any) -> bytes:
@@ -80,17 +89,20 @@ class Exporter:
         made = self.view(certificate, view)
         return made if isinstance(made, bytes) else made.encode("utf-8")
 
-    def text(self, certificate: Mapping[str, Any], folder: str = "") -> str:
+    def text(self, certificate: Mapping[str, Any], folder: str = "", seconds: Mapping[str, float] = UNTIMED) -> str:
         """The report.
 
         Args:
-            certificate: the dictionary read from ``certificate.json``.
-            folder: where it lies, as seen from where the reader is.
+            certificate, folder, seconds: as of `content`.
         """
-        made = self.render(certificate, folder) if self.places else self.render(certificate)
+        made = self._made(certificate, folder, seconds)
         if isinstance(made, bytes):
             raise SpecError(f"--format {self.name}", "it is no text to be printed", f"give {self.name}=FILE")
         return made
+
+    def _made(self, certificate: Mapping[str, Any], folder: str, seconds: Mapping[str, float]) -> str | bytes:
+        more = {"folder": folder} if self.places else {}
+        return self.render(certificate, **more, **({"seconds": seconds} if self.timed else {}))
 
 
 def placed(folder: str, path: str) -> str:

@@ -3,6 +3,10 @@
 A gate that failed is a failure, one that is open an error of type ``inconclusive``, and a gate of severity ``warn``
 that is not met is skipped with its reason. A claim without a gate is a case that passes where it is certified; where
 it is not it is skipped, or an error where there is no gate at all and so decides the exit status.
+
+`time` is what the proof took in the run that writes the file: the first claim of a quantity has all of it, as another
+gate on it is held against the same proof. Of a certificate alone, or of a proof from a cache, it is not known and left
+out.
 """
 
 from __future__ import annotations
@@ -13,7 +17,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from certify.format.words import State
 from certify.prove.gates import gates_of
-from certify.report.exporters.exporter import Exporter, placed
+from certify.report.exporters.exporter import UNTIMED, Exporter, placed
 from certify.report.exporters.outcomes import Outcome, outcomes
 from certify.report.messages import verdict_line
 from certify.report.phrases.decisions.suppressed import words
@@ -24,27 +28,32 @@ Json = Mapping[str, Any]
 KINDS = {State.FAILED: ("failure", "failed"), State.OPEN: ("error", "inconclusive")}
 
 
-def render(certificate: Json, folder: str = "") -> str:
+def render(certificate: Json, folder: str = "", seconds: Mapping[str, float] = UNTIMED) -> str:
     """Return one test suite of one case a claim.
 
     Args:
         certificate: the dictionary read from ``certificate.json``.
         folder: where it lies, as seen from where the reader is.
+        seconds: what each quantity took; empty where that is not known.
 
     Raises:
         CertificateError: the certificate is malformed or contradicts itself.
     """
     every = outcomes(certificate)
     spec = placed(folder, certificate["subject"]["spec"]["path"])
-    suite = Element("testsuite", name=f"certify {_clean(spec)}", tests=str(len(every.claims)), time="0",
+    suite = Element("testsuite", name=f"certify {_clean(spec)}", tests=str(len(every.claims)),
                     timestamp=certificate["created"].rstrip("Z"), hostname="localhost")
     properties = SubElement(suite, "properties")
     for name, value in (("verdict", certificate["verdict"]), ("gates", gates_of(certificate)),
                         ("certificate", certificate["digest"]), ("certify", certificate["certify_version"])):
         SubElement(properties, "property", name=name, value=_clean(value))
+    if seconds:
+        suite.set("time", f"{sum(seconds.values()):.3f}")
     tally = {"failure": 0, "error": 0, "skipped": 0}
+    left = dict(seconds)
     for one in every.claims:
-        kind = _case(suite, one, spec, every.said(one))
+        took = left.pop(one.quantity, 0.0) if seconds else None
+        kind = _case(suite, one, spec, every.said(one), took)
         if kind:
             tally[kind] += 1
     for kind, name in (("failure", "failures"), ("error", "errors"), ("skipped", "skipped")):
@@ -56,9 +65,11 @@ def render(certificate: Json, folder: str = "") -> str:
     return '<?xml version="1.0" encoding="utf-8"?>\n' + tostring(suites, encoding="unicode") + "\n"
 
 
-def _case(suite: Element, one: Outcome, spec: str, said: str) -> str:
+def _case(suite: Element, one: Outcome, spec: str, said: str, took: float | None) -> str:
     """Add a claim; what it counts as, empty where it passes."""
-    case = SubElement(suite, "testcase", name=_clean(one.asked), classname=_clean(spec), time="0")
+    case = SubElement(suite, "testcase", name=_clean(one.asked), classname=_clean(spec))
+    if took is not None:
+        case.set("time", f"{took:.3f}")
     properties = SubElement(case, "properties")
     for name, value in (("lower", one.lower), ("upper", one.upper), ("unit", one.unit), ("rigour", one.rigour),
                         ("theorem", one.theorem), ("fingerprint", one.fingerprint)):
@@ -84,4 +95,4 @@ def _clean(text: str) -> str:
                    else "\ufffd" for c in text)
 
 
-EXPORTER = Exporter("junit", ".xml", "application/xml", render, places=True)
+EXPORTER = Exporter("junit", ".xml", "application/xml", render, places=True, timed=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from certify.certificate.schema import Claim, Problem
@@ -14,7 +15,7 @@ from certify.report.phrases.parameters import PARAMETERS
 from certify.report.phrases.words import OPENING
 from certify.report.quantities import QUANTITIES
 from certify.report.sentences import name
-from certify.report.statements import Phrase, prose, say
+from certify.report.statements import Phrase, Span, prose, say
 
 DIGITS = 4
 COUNTED = (shares, counted)
@@ -49,6 +50,21 @@ class Answer:
 def answers(claims: list[Claim], problem: Problem) -> tuple[Answer, ...]:
     """Every claim at a glance."""
     return tuple(_answer(claim, problem) for claim in claims)
+
+
+def lead(found: Sequence[Answer], model: str) -> Phrase:
+    """The answer to the first question, as a sentence that says of which model.
+
+    Args:
+        found: every claim at a glance.
+        model: what it is called.
+    """
+    first, others = found[0], len(found) - 1
+    unit = f" ({first.unit})" if first.unit and any(span.kind == "number" for span in first.said) else ""
+    more = "" if not others else " One more question stands below." if others == 1 else (
+        f" {others} more questions stand below.")
+    start = Span("text", f"The answer for {model}: ")
+    return (start, *first.said, Span("text", f"{unit}{', proved' if first.proved else ''}.{more}"))
 
 
 def _answer(claim: Claim, problem: Problem) -> Answer:

@@ -39,7 +39,8 @@ def document(report: Report) -> dict[str, Any]:
         if placed.section.title:
             blocks.append(heading(placed.section.title))
         blocks += SETTERS.get(placed.section.name, _elsewhere)(placed.content, report)
-    return {"title": report.title, "subtitle": "".join(span.text for span in report.subtitle),
+    return {"title": report.title, "model": report.model, "answer": "".join(span.text for span in report.answer),
+            "subtitle": "".join(span.text for span in report.subtitle),
             "created": report.created, "verdict": report.verdict, "blocks": blocks}
 
 

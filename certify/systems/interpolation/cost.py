@@ -116,7 +116,7 @@ def direct_tiers(problem: Problem) -> tuple[Cost, ...]:
     if problem.row_budgets or problem.change is not None or N < DIRECT_FROM:
         return ()
     streamed = _streamed_tiers(problem) if N >= STREAMED_FROM and streamable(problem) else ()
-    first = "modulus, where the streamed tiers leave a gap" if streamed else "modulus, tried first"
+    first = "modulus, where the streamed ways leave a gap" if streamed else "modulus, tried first"
     if N < FINE_PASSES_FROM:
         found.append(matrix_cost(problem, "direct", _DIRECT, first))
     when = "modulus, where rounding leaves a gap" if found else first

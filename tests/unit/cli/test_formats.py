@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
 from certify.cli.formats import PLAIN
 from certify.cli.main import main
+from certify.problem.bound import Bound
 from certify.report.exporters import EXPORTERS
+from certify.systems.point import Point
 from tests.families.small import SPEC, files, gate, write
 
 GATES = {0: dict(max=1e6), 3: dict(max=1e-6)}
@@ -71,3 +75,26 @@ def test_no_format_is_written_over_the_data(tmp_path: Path, capsys: pytest.Captu
     assert main(["run", str(spec), "--format", f"csv={tmp_path / 'train.npz'}"]) == 2
     assert "reads or writes this file itself" in capsys.readouterr().err
     assert (tmp_path / "train.npz").read_bytes() == data
+
+
+def test_junit_says_how_long_each_proof_took(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first gate on a quantity has the time of its proof, another none; a certificate alone has no time."""
+    gates = gate(max=1e6) + gate(max=2e6) + gate("sample_modulus", max=1e6)
+    spec, slow, real = write(tmp_path, SPEC + gates), {"modulus": 0.3, "sample_modulus": 0.1}, Point.bound
+
+    def bound(self: Point, quantity: str) -> Bound:
+        time.sleep(slow[quantity])
+        return real(self, quantity)
+
+    monkeypatch.setattr(Point, "bound", bound)
+    assert main(["run", str(spec), "--format", f"junit={tmp_path / 'timed.xml'}", "--cache", str(tmp_path / "c")]) == 0
+    suite = ElementTree.parse(tmp_path / "timed.xml").getroot()[0]
+    first, second, third = (float(case.get("time", "nan")) for case in suite.findall("testcase"))
+    assert first >= 0.3 and second == 0.0 and 0.1 <= third < first
+    assert abs(float(suite.get("time", "nan")) - first - third) < 0.01
+    for again in (["run", str(spec), "--cache", str(tmp_path / "c")], ["report", str(tmp_path / "certificate.json")]):
+        out = tmp_path / f"{again[0]}.xml"
+        asked = ["--format", f"junit={out}"] if again[0] == "run" else ["--format", "junit", "-o", str(out)]
+        assert main([*again, *asked]) == 0
+        root = ElementTree.parse(out).getroot()
+        assert root.findall(".//testcase") and not any("time" in one.attrib for one in root.iter())

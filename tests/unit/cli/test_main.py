@@ -256,7 +256,7 @@ def test_plan_computes_and_writes_nothing(tmp_path, call, monkeypatch):
 
 
 @pytest.mark.parametrize("limit, words", [
-    ('memory_limit = "100 MB"', "the congruence tier needs about 150 MiB, and memory_limit is 95 MiB"),
+    ('memory_limit = "100 MB"', "the congruence computation needs about 150 MiB, and memory_limit is 95 MiB"),
     ("time_limit = 1e-6", "of time_limit are left"),
 ])
 def test_limits_leave_gates_open_and_are_planned(tmp_path, call, limit, words):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -70,3 +71,34 @@ def test_what_was_given_is_told_and_nobody_else(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(sys, "stderr", io.StringIO())  # no terminal: a log, a test
     with told(None) as tell:
         assert tell is silent
+
+
+def told_at(monkeypatch: pytest.MonkeyPatch, *moments: tuple[float, str, float]) -> list[str]:
+    """The lines of a log of what is told at these seconds."""
+    clock, log = [100.0], io.StringIO()
+    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    monkeypatch.setattr(sys, "stderr", log)
+    with shown(quiet=False) as tell:
+        for second, stage, fraction in moments:
+            clock[0] = 100.0 + second
+            tell(stage, fraction)
+    return log.getvalue().splitlines()
+
+
+def test_a_line_says_which_part_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert told_at(monkeypatch, (0.0, "rows", 0.0), (3.0, "rows", 0.02), (6.0, "rows", 0.25), (9.0, "rows", 1.0)) == [
+        "   3.0 s  rows", "   6.0 s  rows, 25 % done, 10 to 18 s left", "   9.0 s  rows"]
+
+
+def test_the_time_left_grows_with_what_slows_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nine tenths at once and the rest slowly: the pace since is the longer end, and a rest of no pace has no end."""
+    quick = (1.0, "points", 0.9)
+    slow = [(second, "points", 0.9 + second / 1000.0) for second in (10.0, 20.0, 40.0)]
+    assert told_at(monkeypatch, quick, *slow)[-1] == "  40.0 s  points, 94 % done, 3 to 60 s left"
+    assert told_at(monkeypatch, quick, (40.0, "points", 0.9)) == ["  40.0 s  points, 90 % done"]
+
+
+def test_the_time_left_is_that_of_the_question_that_is_asked_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = [(float(second), "one", second / 60.0) for second in range(0, 61, 2)]
+    lines = told_at(monkeypatch, *first, (60.5, "two", 0.0), (64.5, "two", 0.5))
+    assert lines[-1] == "  64.5 s  two, 50 % done, about 4 s left"

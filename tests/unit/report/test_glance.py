@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from certify.report.exporters.html import render
 from certify.report.glance.asked import answers
 from certify.report.glance.scales import _over, _under, factors, percent_down, percent_up
-from certify.report.model import build
+from certify.report.model import View, build
 from certify.report.phrases.sets import SETS
 from certify.report.phrases.threats import THREATS
 from certify.report.quantities import QUANTITIES
@@ -57,6 +57,30 @@ def test_every_claim_has_a_question_and_an_answer(name: str) -> None:
         assert one.proved == (claim["rigour"] == "proved" and not unknown)
         if claim["rigour"] != "proved":
             assert "without proof" in words(one.said) or "not proved" in words(one.said)
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_a_page_begins_with_its_question_its_model_and_the_answer(name: str) -> None:
+    """And the answer says proved only where the claim's own line does."""
+    made = SHAPES[name]()
+    report, first = build(made), content(made, "overview").answers[0]
+    said = words(report.answer)
+    assert report.title == words(first.asked) and report.title.startswith("If ") and report.model in said
+    assert words(first.said) in said and said.endswith(".") and (", proved." in said) == first.proved
+    assert ("stand" in said) == (len(made["claims"]) > 1) and "Sensitivity of" not in render(made)
+    page = without_script(render(made)).split("</header>")[0].split("<body>")[1]
+    assert page.count("<h1>") == 1 and page.index("<h1>") < page.index('class="lead"') < page.index('class="subtitle"')
+
+
+def test_the_model_is_the_bound_file_and_what_the_spec_says_it_was_made_from() -> None:
+    made = samples.certified()
+    made["problem"]["about"] = {"model": {"name": "made\u202e<b>.skops", "sha256": "0" * 64}}
+    made = samples.seal(made)
+    report = build(made)
+    assert report.model == "model.safetensors (made from made\\u202e<b>.skops)"
+    assert "<b>.skops" not in render(made) and "&lt;b&gt;.skops" in render(made)
+    hidden = build(made, None, View(redact=True))
+    assert "skops" not in hidden.model and "model" not in hidden.model
 
 
 def test_every_quantity_asks_something() -> None:

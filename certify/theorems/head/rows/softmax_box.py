@@ -20,6 +20,11 @@ from certify.theorems.head.rows.softmax.trap import WIDE, trap
 MOST = 200_000_000
 """Most products that a checker forms of changed rows, as `steps` counts them."""
 
+MOST_WEIGHTS, HELD, PASSES = 2000, 20_000_000, 20_000_000_000
+"""Of what looks at choices of rows one by one: most weights; most margins of evaluation rows, one for each row that may
+go, as they are held a few times over; and most products with the matrix that a look at all rows forms between two looks
+at the clock."""
+
 
 class SoftmaxBox(Method):
     """Deleted or relabelled rows of a softmax head, all choices at once (D9)."""
@@ -90,16 +95,45 @@ def unmet(head: Head, change: RowChange) -> str:
     return ""
 
 
+def unknown(head: Head) -> str:
+    """Why a head is not for what takes its rows as they are; empty where it is."""
+    inexact_inputs = head.phi_rad.any() or head.points_rad.any()
+    return "it needs inputs of the last layer that are known exactly" if inexact_inputs else ""
+
+
 def inexact(head: Head) -> str:
     """Why lengths of rows in doubles are not for a head; empty where they are.
 
     A checker brings the largest entry of each evaluation row to 1 by a power of two, exactly.
     """
-    if head.phi_rad.any() or head.points_rad.any():
-        return "it needs inputs of the last layer that are known exactly"
+    if why := unknown(head):
+        return why
     e = np.frexp(np.abs(head.points).max(axis=1, initial=0.0))[1][:, None]
     if not (np.ldexp(np.ldexp(head.points, -e), e) == head.points).all():
         return "entries of an evaluation row lie too far apart for doubles"
+    return ""
+
+
+def for_pairs(head: Head, change: RowChange, what: str) -> str:
+    """Why what looks at pairs of deleted rows of large softmax heads is not for a problem; "" where it may be.
+
+    Args:
+        head, change: of the problem.
+        what: that it looks at, in words.
+    """
+    if change.relabels:
+        return f"labels change, and {what} of several classes are for deletions"
+    if change.count != 2:
+        return f"{change.count} rows are deleted, and {what} of several classes are for 2"
+    if why := unmet(head, change) or unknown(head):
+        return why
+    size = head.k * head.m
+    if size > MOST_WEIGHTS:
+        return f"there are {size} weights, and {what} of several classes are for {MOST_WEIGHTS}"
+    if len(change.rows) * len(head.points) > HELD:
+        return f"{len(change.rows)} rows may go and {len(head.points)} predictions are asked for: too many together"
+    if (head.n + len(head.points)) * size**2 > PASSES:
+        return f"there are {size} weights, too many for so many rows"
     return ""
 
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from certify.check.limits import cost, held
+from certify.check.main import ROLES
 from certify.check.reading.arrays import Array
+from certify.check.run import check
 
 SECONDS, MEGABYTES = 64.0, 845.0
 """What a check of Caravan's tree for any 2 deleted rows at C = 0.1 took, a root and 41 children."""
 
+AUDITS = Path(__file__).parents[4] / "reports" / "audits"
 CARAVAN = SimpleNamespace(nearby=False, features=((0.0,) * 85,) * 4366)
 
 
@@ -68,6 +73,25 @@ def test_a_limit_refuses_the_tree_by_its_arrays(monkeypatch: pytest.MonkeyPatch)
         judge(CARAVAN, (), True, deletions(4000))
     with pytest.raises(held.TooLarge, match="--memory"):
         held.Limits(memory=10**8).afford(told.append)(CARAVAN, (), True, deletions(41))
+
+
+@pytest.mark.parametrize(("folder", "said"), [
+    ("breast-cancer-logistic/last-layer-any-5", "at least about"), ("wine/interpolation", "about")])
+def test_the_first_line_is_no_promise(folder: str, said: str) -> None:
+    """Of a search the sizes tell the least alone; of other claims how far such estimates lay from what was measured."""
+    told: list[str] = []
+
+    class Enough(Exception):
+        pass
+
+    def first(*known: Any) -> None:
+        held.Limits().afford(told.append)(*known)
+        raise Enough
+
+    with pytest.raises(Enough):
+        check(AUDITS / folder / "certificate.json", dict.fromkeys(ROLES), afford=first)
+    (line,) = told
+    assert line.startswith(f"{said} ") and ("three times that" in line) == (said == "about")
 
 
 EMBEDDINGS = SimpleNamespace(nearby=False, features=((0.0,) * 128,) * 20_000, evaluation=((0.0,) * 128,) * 500)

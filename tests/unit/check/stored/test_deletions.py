@@ -15,17 +15,8 @@ from certify.check.stored.run import check
 from certify.check.theorems.head.rows.squared import ridge
 from certify.format.refusal import Invalid
 from tests.effort import examples
-from tests.families.stored_rows import Small, resealed, small, written
+from tests.families.stored_rows import Small, accepted, resealed, small, written
 from tests.oracles import squared_head as oracle
-
-
-def accepted(path: Path) -> bool:
-    try:
-        check(path, path.read_bytes(), {}, lambda _: None)
-    except Invalid as refusal:
-        assert "evaluation row" in str(refusal)
-        return False
-    return True
 
 
 def flipping(problem: Small, j: int, count: int) -> list[int] | None:

@@ -17,19 +17,10 @@ from certify.check.stored import beside, conditions, deletions, largest, run, so
 from certify.check.stored.run import check
 from certify.format.refusal import Invalid
 from tests.effort import examples
-from tests.families.stored_rows import Small, written
+from tests.families.stored_rows import Small, accepted, written
 
 Patch = pytest.MonkeyPatch
 FIFTH = beside.ONE // 5
-
-
-def accepted(path: Path) -> bool:
-    try:
-        check(path, path.read_bytes(), {}, lambda _: None)
-    except Invalid as refusal:
-        assert "evaluation row" in str(refusal)
-        return False
-    return True
 
 
 def rare(rng: np.random.Generator, classes: int) -> Small:

@@ -173,7 +173,7 @@ def test_a_motion_that_is_not_the_shortest_in_the_norm_is_refused(monkeypatch, t
     for seed in range(60):
         critical(seed, tmp_path, loss="cross_entropy", activation="relu", decay=0.0, n=15)
         normed(tmp_path, seed, "function")
-        certificate = prove(tmp_path)
+        certificate = prove(tmp_path, anew=True)
         claims = [] if certificate is None else certificate["claims"]
         if len(claims) != 2 or claims[1]["theorem"] != "M5b" or not claims[1]["lower"]:
             continue

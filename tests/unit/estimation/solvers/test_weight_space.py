@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+from functools import cache
+
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -42,7 +45,9 @@ def mlp():
 NETS = {"mlp": mlp, "resnet": lambda: Residual(False), "resnet-bn": lambda: Residual(True)}
 
 
-def problem(name, *, n=24, chunk=None, dtype=torch.float64, decay=0.0):
+@cache
+def trained(name, n):
+    """The net after some steps, its rows and their labels: every test is about the same few nets."""
     torch.manual_seed(3)
     net = NETS[name]()
     X = torch.randn(n, 4) if name == "mlp" else torch.randn(n, 1, 4, 4)
@@ -56,7 +61,12 @@ def problem(name, *, n=24, chunk=None, dtype=torch.float64, decay=0.0):
         optimiser.zero_grad()
         nn.functional.cross_entropy(net(X), y).backward()
         optimiser.step()
-    return module_problem(net.to(dtype), X.to(dtype), y, loss="cross_entropy", map="critical", chunk=chunk,
+    return net, X, y
+
+
+def problem(name, *, n=24, chunk=None, dtype=torch.float64, decay=0.0):
+    net, X, y = trained(name, n)
+    return module_problem(deepcopy(net).to(dtype), X.to(dtype), y, loss="cross_entropy", map="critical", chunk=chunk,
                           weight_decay=decay)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from certify import leave_one_out
+from certify.finders.head import refits
 from certify.format.errors import InputError
 from certify.prove.changed.leave_one_out import LeaveOneOut
 from tests.oracles.squared_head import refit
@@ -70,6 +71,16 @@ def test_a_change_that_is_not_told_from_none_has_no_direction():
     found = LeaveOneOut(*ends, np.arange(3), np.array([[1.5]]), np.array([[1.5]]))
     assert [one.row for one in found.most_influential(0)] == [1, 2, 0]
     assert (other.row, other.lower, other.upper, other.direction) == (9, -np.inf, np.inf, "open")
+
+
+def test_the_part_that_is_done_is_told(monkeypatch):
+    """Where a few rows at a time are solved one hears of each of them, of the rows asked about and not of all."""
+    problem, heard = squared(np.random.default_rng(1), free=True), []
+    whole = leave_one_out(problem, POINTS)
+    monkeypatch.setattr(refits, "AT_ONCE", 2 * 7)
+    found = leave_one_out(problem, POINTS, progress=lambda stage, share: heard.append((stage, share)))
+    assert sorted({share for stage, share in heard if stage == "leaving each row out"}) == [0, 2 / 7, 4 / 7, 6 / 7]
+    assert np.allclose(found.lower, whole.lower, atol=1e-9) and (found.lower <= whole.upper).all()
 
 
 def test_frames_and_line():

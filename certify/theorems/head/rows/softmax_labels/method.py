@@ -10,15 +10,14 @@ from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.method import Budget, Mask, Method, Part
 from certify.theorems.head.rows.refitted.far import far
-from certify.theorems.head.rows.softmax_box import inexact, unmet
+from certify.theorems.head.rows.softmax_box import MOST_WEIGHTS, PASSES, inexact, unmet
 from certify.theorems.head.rows.softmax_labels.search import Search
 
 SHARE = 0.97
 """Of the time that is left: what comes after decides next to nothing of such heads."""
 
-STORED, HELD, MOST, PASSES = 60_000_000, 100_000_000, 2000, 20_000_000_000
-"""Most weights of all refits; most choices times evaluation rows; most weights of a head; and most products with the
-matrix that one look at all rows forms between two looks at the clock."""
+STORED, HELD = 60_000_000, 100_000_000
+"""Most weights of all refits; and most choices times evaluation rows."""
 
 
 class SoftmaxLabels(Method):
@@ -39,7 +38,7 @@ class SoftmaxLabels(Method):
         choices, size = change.choices(head, 1), head.k * head.m
         if choices * size > STORED or choices * len(head.points) > HELD:
             return f"there are {choices} choices, too many to hold the refits of all"
-        if size > MOST or (head.n + len(head.points)) * size**2 > PASSES:
+        if size > MOST_WEIGHTS or (head.n + len(head.points)) * size**2 > PASSES:
             return f"there are {size} weights, too many for so many rows"
         return ""
 

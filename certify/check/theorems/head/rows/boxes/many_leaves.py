@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from math import frexp
 from operator import add, mul, sub
 
-from flint import arb, arb_mat, fmpz_mat
+from flint import arb, arb_mat, ctx, fmpz, fmpz_mat
 
 from certify.check.linalg.balls import ZERO, largest, norm
 from certify.check.theorems.head.rows.boxes.fixed_rows import forms_of, power
@@ -114,6 +114,13 @@ class Table:
 
 def table(unit: arb) -> Table:
     """For margins in multiples of a unit far below the width of a cell."""
+    return _table(unit.mid().man_exp(), unit.rad().man_exp(), ctx.prec)
+
+
+@lru_cache(maxsize=1)
+def _table(middle: tuple[fmpz, fmpz], radius: tuple[fmpz, fmpz], _: int) -> Table:
+    """Of a unit `middle ± radius`, made once for all nodes of a tree: they share its rows, and it takes seconds."""
+    unit = arb(middle, radius)
     cell = -CELL - frexp(float(unit.upper()))[1]
     width = unit * power(cell)
     half = int(float((arb(LAST) / width).upper())) + 1

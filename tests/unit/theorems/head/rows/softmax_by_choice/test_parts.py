@@ -15,6 +15,7 @@ from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.losses.squared import SquaredHead
 from certify.systems.head.rows.refit import enclose_slopes
+from certify.theorems.head.rows import softmax_box
 from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Mask
 from certify.theorems.head.rows.softmax.below import inverse_below
@@ -400,7 +401,7 @@ def test_the_method_has_hypotheses_and_limits_of_its_own(monkeypatch: pytest.Mon
     assert "every row" in able(_head(4, n=2, k=2), RowChange(False, 2, (0, 1)))
     for name, words in (("HELD", "too many together"), ("PASSES", "so many rows")):
         with monkeypatch.context() as small:
-            small.setattr(method, name, 1)
+            small.setattr(softmax_box, name, 1)
             assert words in able(head, two)
-    monkeypatch.setattr("certify.theorems.head.rows.softmax_box.MOST", 1)
+    monkeypatch.setattr(softmax_box, "MOST", 1)
     assert able(head, two) == ""  # what a checker of D9 forms is nothing to it

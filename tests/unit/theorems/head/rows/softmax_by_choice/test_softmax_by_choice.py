@@ -14,6 +14,7 @@ from certify.problem.limits import OutOfTime
 from certify.rigor.fp import Array
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
+from certify.theorems.head.rows import softmax_box
 from certify.theorems.head.rows.method import Budget
 from certify.theorems.head.rows.softmax.centre import centre
 from certify.theorems.head.rows.softmax_by_choice import candidates, method, metric, search, slab, sums
@@ -282,9 +283,9 @@ def test_the_method_says_what_it_is_not_for(monkeypatch: pytest.MonkeyPatch) -> 
     assert "labels" in able(head, RowChange(True, 2, tuple(range(12))))
     assert "3 rows" in able(head, RowChange(False, 3, tuple(range(12))))
     assert "exactly" in able(dataclasses.replace(head, phi_rad=np.full(12, 0.1)), two)
-    for name, words in (("MOST", "weights"), ("LARGE", "too many")):
+    for of, name, words in ((softmax_box, "MOST_WEIGHTS", "weights"), (method, "LARGE", "too many")):
         with monkeypatch.context() as small:
-            small.setattr(method, name, 1)
+            small.setattr(of, name, 1)
             assert words in able(head, two)
 
 

@@ -188,7 +188,7 @@ def test_what_it_is_not_for(monkeypatch: pytest.MonkeyPatch) -> None:
     head.points[2, 0], head.points[2, -1] = 2.0**600, 3.0 * 2.0**-1070
     assert "too far apart" in able(head, one)
     head.points[2, -1] = 1.0
-    for limit, words in (("STORED", "hold"), ("HELD", "hold"), ("MOST", "weights"), ("PASSES", "weights")):
+    for limit, words in (("STORED", "hold"), ("HELD", "hold"), ("MOST_WEIGHTS", "weights"), ("PASSES", "weights")):
         with monkeypatch.context() as patched:
             patched.setattr(method, limit, 1)
             assert words in able(head, one)

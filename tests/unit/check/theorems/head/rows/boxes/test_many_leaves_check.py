@@ -127,6 +127,21 @@ def test_chords_hold_the_slope(unit: float) -> None:
             assert abs(float(arb(got) / 2**SLOPE - p)) <= 3 * 2.0**-SLOPE + CURVED * near
 
 
+def test_one_unit_has_one_table_and_another_has_its_own() -> None:
+    """It is kept for the nodes of a tree; a ball of other ends is another unit, and so is another precision."""
+    unit, wide = arb(2.0**-30), arb(2.0**-30, 2.0**-50)
+    with ctx.workprec(64):
+        first = table(unit)
+        assert table(arb(2.0**-30)) is first
+        for other in (wide, arb(3 * 2.0**-31), arb(2.0**-31)):
+            made = table(other)
+            assert made is not first and (made.cell, made.at) != (first.cell, first.at)
+        assert table(unit).at == first.at
+        again = table(unit)
+    with ctx.workprec(80):
+        assert table(unit) is not again
+
+
 def test_rows_that_are_no_multiples() -> None:
     g = np.random.default_rng(5)
     assert whole_rows(g.normal(size=(20, 3)).tolist(), 3) is None

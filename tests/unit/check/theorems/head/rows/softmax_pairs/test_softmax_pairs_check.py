@@ -25,6 +25,7 @@ from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.method import Budget, Part
 from certify.theorems.head.rows.softmax_pairs import tree
 from certify.theorems.head.rows.softmax_pairs.method import SoftmaxPairs
+from tests.effort import some
 from tests.families.class_heads import as_checked
 from tests.unit.check.theorems.head.rows.softmax_pairs.proposals import Arrays, Refits, drawn, longest, proposed, stored
 
@@ -94,15 +95,15 @@ def test_any_number_of_processes_finds_the_same(monkeypatch: pytest.MonkeyPatch)
         rng.standard_normal(size))
     beyond = moved.copy()
     beyond[0] *= 2.0**505
-    some: list[list[bool]] = []
+    sets: list[list[bool]] = []
     for weights in (arrays["child_weights"], moved, beyond):
         found = []
         for jobs in (1, 2, 3):
             with among(jobs):
                 found.append(check(head, arrays | {"child_weights": np.ravel(weights)}))
         assert found[0] == found[1] == found[2]
-        some.append(found[0])
-    assert any(some[0]) and not any(some[2]) and sum(some[1]) < sum(some[0])
+        sets.append(found[0])
+    assert any(sets[0]) and not any(sets[2]) and sum(sets[1]) < sum(sets[0])
 
 
 @pytest.mark.usefixtures("_bounds_alone")
@@ -112,7 +113,7 @@ def test_rows_of_open_choices_are_looked_at_by_themselves(free: bool, monkeypatc
     monkeypatch.setattr(tree_module, "FORMED", 0)
     said = {(many, most): 0 for many, most in ((1, 0), (1, 64), (4, 64))}
     true = 0
-    for seed in range(6):
+    for seed in some(range(6), 2):
         head, refits = drawn(seed, free, 12, 0.3)
         stays, arrays = refits.stays(2), proposed(refits, [], [])
         true += int(stays.sum())
@@ -180,11 +181,10 @@ def test_a_missing_hot_row_or_leaf_proves_less() -> None:
     none = arrays | {"hot": arrays["hot"][:0], "child_weights": arrays["child_weights"][:0],
                      "codes": arrays["codes"][:n]}
     assert sum(check(head, none)) < len(good)
-    fewer = [sum(check(head, without(arrays, size, a))) for a in range(leaves)]
-    assert min(fewer) < len(good) and max(fewer) <= len(good)
-    stays = refits.stays(2)
-    for a in range(leaves):
-        assert not (np.array(check(head, without(arrays, size, a))) & ~stays).any()
+    found = np.array([check(head, without(arrays, size, a)) for a in range(leaves)])
+    fewer, stays = found.sum(axis=1), refits.stays(2)
+    assert fewer.min() < len(good) and fewer.max() <= len(good)
+    assert not (found & ~stays).any()
 
 
 def test_other_weights_prove_nothing_of_the_true_refits() -> None:

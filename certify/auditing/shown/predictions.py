@@ -1,0 +1,268 @@
+"""What became of each prediction: today's output, and what every question says of it; as a table and as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import inf
+from typing import Any, Final
+
+import numpy as np
+
+from certify.auditing.subject import Subject
+from certify.format.errors import EnclosureError
+from certify.format.quantities import STABLE_PREDICTIONS, TOLERATED_CHANGES
+from certify.problem.fitting import outputs_of
+from certify.rigor.fp import Array
+
+STAYS, FLIPS, OPEN = "stays", "flips", "open"
+RANKS: Final = {FLIPS: 0, OPEN: 1, STAYS: 2}
+"""Those come first of which most is to be feared."""
+
+KEPT: Final = STABLE_PREDICTIONS.name
+SURVIVED: Final = TOLERATED_CHANGES.name
+"""What tells of single predictions."""
+
+ASKED: Final = ("parameter", "set", "count", "rows", "relabelled", "fresh", "direction", "radius")
+"""Members of a problem that say what changes."""
+
+MOST, NAMED = 200, 8
+"""Predictions on a page, and training rows that are named there of a change."""
+
+NONE: Final = -1
+"""In a certificate, in the place of a training row: a change of fewer rows."""
+
+FORMULA: Final = re.compile(r"[=+\-@\t\r]")
+"""How what a spreadsheet takes for a formula begins."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What one question says of one prediction.
+
+    Attributes:
+        word: in a word or a few.
+        rank: smaller ones come first.
+        least: how many changes it survives at least; of equal ranks smaller ones come first.
+        rows: the training rows whose change flips it; none where it does not flip, or has another label already when
+            the model is trained to its end on today's data.
+    """
+
+    word: str
+    rank: int
+    least: float = inf
+    rows: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Column:
+    """What one claim says of every prediction.
+
+    Attributes:
+        heading: what changes, in a few words.
+        question: that it answers, in a sentence.
+        change: what the claim is about; two columns of one change say the same.
+        cells: one a prediction.
+    """
+
+    heading: str
+    question: str
+    change: tuple[Any, ...]
+    cells: tuple[Cell, ...]
+
+    @property
+    def flips(self) -> bool:
+        """Whether a prediction flips."""
+        return any(cell.word == FLIPS for cell in self.cells)
+
+
+def column(name: str, question: str, certificate: Mapping[str, Any], points: int) -> Column | None:
+    """What a certificate says of every prediction; None where it says nothing of single ones, or is about others.
+
+    Args:
+        name: of the question, in a word or two.
+        question: in a sentence.
+        certificate: whose claims tell of predictions by the number of their row.
+        points: how many predictions there are.
+    """
+    problem = certificate["problem"]
+    if problem.get("evaluation_rows") != points:
+        return None
+    for claim in certificate["claims"]:
+        quantity, witness = claim["quantity"], claim["witness"]
+        if quantity == SURVIVED and len(claim.get("row_lower") or ()) == points:
+            ends = zip(claim["row_lower"], claim["row_upper"], strict=True)
+            cells = tuple(_survives(low, high, problem.get("count")) for low, high in ends)
+        elif quantity == KEPT and witness.get("flipped") is not None:
+            cells = _fates(witness, points)
+        else:
+            continue
+        change = (quantity, *(repr(problem.get(key)) for key in ASKED))
+        return Column(_heading(name, quantity, problem), question, change, cells)
+    return None
+
+
+def _heading(name: str, quantity: str, problem: Mapping[str, Any]) -> str:
+    """What changes, in a few words; the name of the question where these are none of the usual words.
+
+    >>> change = {"parameter": "deletions", "count": 1, "rows": "all"}
+    >>> _heading("x", KEPT, change), _heading("x", KEPT, change | {"count": 5, "parameter": "labels"})
+    ('any 1 row left out', 'any 5 labels wrong')
+    >>> _heading("x", SURVIVED, change), _heading("x", KEPT, change | {"count": None, "rows": [3, 17]})
+    ('rows left out that it survives', '2 named rows left out')
+    """
+    word = {"deletions": ("row", "left out"), "labels": ("label", "wrong")}.get(problem["parameter"])
+    if word is None or problem.get("relabelled") is not None or problem.get("fresh") is not None:
+        return name
+    noun, what = word
+    if quantity == SURVIVED:
+        return f"{noun}s {what} that it survives"
+    rows, count = problem["rows"], problem.get("count")
+    listed = isinstance(rows, list)
+    if count is None:
+        return f"{len(rows)} named {noun}{'' if len(rows) == 1 else 's'} {what}" if listed else name
+    of = f" of {len(rows)} that are named" if listed else ""
+    return f"any {count} {noun}{'' if count == 1 else 's'} {what}{of}"
+
+
+def _fates(witness: Mapping[str, Any], points: int) -> tuple[Cell, ...]:
+    flipped, changed, undecided = witness["flipped"], witness["changed"], set(witness["undecided"])
+    width = len(changed) // max(len(flipped), 1)
+    by = {point: tuple(row for row in changed[a * width : (a + 1) * width] if row != NONE)
+          for a, point in enumerate(flipped)}
+    words = [FLIPS if point in by else OPEN if point in undecided else STAYS for point in range(points)]
+    return tuple(Cell(word, RANKS[word], rows=by.get(point, ())) for point, word in enumerate(words))
+
+
+def _survives(low: float | None, high: float | None, most: int | None) -> Cell:
+    """How many changed rows a prediction survives, both ends; more than were asked about is not known.
+
+    >>> [_survives(*ends, 3).word for ends in ((0, 0), (1, 2), (1, 3), (3, 3), (None, None))]
+    ['0', '1 to 2', '1 or more', '3 or more', '0 or more']
+    """
+    least = int(low or 0)
+    if high is None or high == most:
+        return Cell(f"{least} or more", RANKS[STAYS], least)
+    return Cell(f"{least}" if least == high else f"{least} to {int(high)}", RANKS[STAYS], least)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One prediction.
+
+    Attributes:
+        row: its number.
+        label, output, margin: of today.
+        cells: what is said of it.
+    """
+
+    row: int
+    label: str
+    output: float
+    margin: float
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Today:
+    """What the given weights say of every prediction, in floats.
+
+    Attributes:
+        labels: in words.
+        outputs: that of the label; of one output this.
+        margins: by how much it lies on its side of what parts the labels, or above the largest other output.
+        several: whether there are several outputs.
+    """
+
+    labels: tuple[str, ...]
+    outputs: Array
+    margins: Array
+    several: bool
+
+
+def today_of(subject: Subject) -> Today | None:
+    """Today's labels, outputs and margins; None where outputs overflow or stand for no labels.
+
+    Args:
+        subject: whose predictions they are.
+    """
+    if not subject.classifies:
+        return None
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):
+            F = np.concatenate([found for _, found in outputs_of(subject.network, subject.to_predict)])
+    except EnclosureError:
+        return None
+    if not np.isfinite(F).all():
+        return None
+    if F.shape[1] == 1:
+        over = F[:, 0] - (subject.threshold or 0.0)
+        at, outputs, margins = (over > 0).astype(np.int64), F[:, 0], np.abs(over)
+        words: Sequence[Any] = subject.classes or ("below", "above")
+    else:
+        at, order = np.argmax(F, axis=1), np.sort(F, axis=1)
+        outputs, margins = order[:, -1], order[:, -1] - order[:, -2]
+        words = subject.classes or range(F.shape[1])
+    return Today(tuple(str(words[label]) for label in at), outputs, margins, F.shape[1] > 1)
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """All predictions, with what was said of them.
+
+    Attributes:
+        today: of the given weights.
+        columns: one a change.
+    """
+
+    today: Today
+    columns: tuple[Column, ...]
+
+    @cached_property
+    def lines(self) -> tuple[Line, ...]:
+        """Every prediction: what flips, then what is open, then what survives least; the smallest margin first."""
+        today, cells = self.today, zip(*(one.cells for one in self.columns), strict=True)
+        found = [Line(row, *one) for row, one in enumerate(zip(
+            today.labels, today.outputs.tolist(), today.margins.tolist(), cells, strict=True))]
+        return tuple(sorted(found, key=lambda line: (
+            min(cell.rank for cell in line.cells), min(cell.least for cell in line.cells), line.margin, line.row)))
+
+    def csv(self) -> str:
+        """A header and a line a prediction, in the order of their rows; numbers in full."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        heads = [part for one in self.columns for part in _with_rows(one, one.heading, f"{one.heading}: training rows")]
+        writer.writerow(["prediction", "label today", "output today", "margin today", *heads])
+        for line in sorted(self.lines, key=lambda line: line.row):
+            told = [part for one, cell in zip(self.columns, line.cells, strict=True)
+                    for part in _with_rows(one, cell.word, " ".join(map(str, cell.rows)))]
+            writer.writerow([line.row, _guarded(line.label), repr(line.output), repr(line.margin), *told])
+        return text.getvalue()
+
+
+def _with_rows(column: Column, word: str, rows: str) -> tuple[str, ...]:
+    """What stands of a column in a line: training rows too where some prediction flips."""
+    return (word, rows) if column.flips else (word,)
+
+
+def named(rows: Sequence[int]) -> str:
+    """Some training rows, the first of many.
+
+    >>> named((3, 17)), named(tuple(range(10)))
+    ('3, 17', '0, 1, 2, 3, 4, 5, 6, 7 and 2 more')
+    """
+    more = len(rows) - NAMED
+    return ", ".join(map(str, rows[:NAMED])) + (f" and {more} more" if more > 0 else "")
+
+
+def _guarded(text: str) -> str:
+    """Foreign text of a cell, which no spreadsheet takes for a formula; a number stays one."""
+    try:
+        float(text)
+    except ValueError:
+        return f"'{text}" if FORMULA.match(text) else text
+    return text
