@@ -105,6 +105,10 @@ def apart(x: fmpz, count: int, words: int) -> list[int]:
     return found[words - 1 :: words].tolist()
 
 
+TINY = 2.0**-960
+"""In the place of the largest entry where all of them are 0: what such a matrix is off by is next to nothing."""
+
+
 @dataclass(frozen=True)
 class Few:
     """A matrix in few bits: `2^unit` times whole numbers, off by at most `off`, and each column by `column`."""
@@ -119,7 +123,7 @@ def few(M: arb_mat, p: int) -> Few:
     """The midpoints of a matrix with p rows, in as many bits as let p products fit a word; radii are not looked at."""
     bits = (WORD - p.bit_length()) // 2
     values, moved = doubles(M)
-    e = frexp(max(map(abs, values), default=0.0))[1] - bits
+    e = frexp(max(map(abs, values), default=0.0) or TINY)[1] - bits
     scaled = [ldexp(x, -e) for x in values]
     whole = list(map(round, scaled))
     # a double is off by 2^-53 of itself, or 2^-1075, far below 2^-20 of a unit; what is cut off is exact

@@ -14,6 +14,7 @@ from operator import mul
 
 from flint import arb, arb_mat
 
+from certify.check.linalg.balls import largest
 from certify.check.linalg.definite import Truth, definiteness
 from certify.check.theorems.head.rows.boxes.fixed_rows import WEIGHT, Sums, few, size
 from certify.check.theorems.head.rows.pair_tree.numbers import UP, up
@@ -62,7 +63,7 @@ def lowered(s: Sums, A: Metric, weights: Sequence[int]) -> Metric | None:
     X, off, big = A.inverse
     # A⁻¹ is at most X + off, which is at most A⁻¹ + 2 off, and 1 + zeta times A⁻¹
     above = X + arb_mat(s.p, s.p, [off if i == j else 0 for i in range(s.p) for j in range(s.p)])
-    whole = up(max(s.decay, key=float, default=arb(0))) + sum(
+    whole = up(largest(s.decay)) + sum(
         [m * up(r) * up(r) for m, r in zip(A.m, s.norms, strict=True)]) * UP
     zeta = 2.0 * up(off) * whole * UP
     W, defect = _factor(s, above, J, [sqrt(lost[j]) * (1.0 + 0.25 * SLACK) for j in J])

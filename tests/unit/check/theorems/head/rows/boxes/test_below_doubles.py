@@ -11,6 +11,7 @@ from flint import arb, arb_mat, ctx
 
 from certify.check.theorems.head.in_doubles import doubles, raised
 from certify.check.theorems.head.rows.boxes.fixed_rows import few
+from certify.check.theorems.head.rows.boxes.second import _largest
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
 from certify.systems.head.rows.losses.logistic import LogisticHead
@@ -87,3 +88,13 @@ def test_doubles_of_balls_keep_their_bits() -> None:
         assert all(arb(2) ** moved * v == x for v, x in zip(values, M.entries(), strict=True))
     for x in (arb(2) ** -5000, arb("1e-320"), arb("0.1"), arb(3) * arb(2) ** -1075, arb(10) ** 300):
         assert raised(x.upper()) > x
+
+
+@pytest.mark.parametrize("e", [0, -1060, -1080, 1020])
+def test_products_of_what_lies_in_two_ranges_are_not_below_the_largest(e: int) -> None:
+    for seed in range(50):
+        rng = np.random.default_rng(seed)
+        x, d, low, high = (float(v) for v in (rng.normal(), abs(rng.normal()), -abs(rng.normal()), abs(rng.normal())))
+        found = _largest(arb(x) * arb(2) ** e, arb(d) * arb(2) ** e, (low, high))
+        with ctx.workprec(400):
+            assert all(found >= (arb(x) + s * arb(d)) * end * arb(2) ** e for s in (-1, 0, 1) for end in (low, high))

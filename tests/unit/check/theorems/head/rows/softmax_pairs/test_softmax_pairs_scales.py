@@ -118,3 +118,16 @@ def test_entries_too_far_apart_are_refused() -> None:
     head.points[1, 0], head.points[1, -1] = 2.0**600, 3.0 * 2.0**-1070
     with ctx.workprec(64), np.errstate(all="ignore"), pytest.raises(Invalid, match="too far apart"):
         data_of(as_checked(head, tuple(range(8)), 2, False), "here")
+
+
+@pytest.mark.parametrize("none", [np.nan, np.inf])
+def test_weights_that_are_no_numbers_are_no_centre(none: float) -> None:
+    """Whichever one it is: the largest of some outputs passes over what is no number, wherever it stands."""
+    head = class_head(np.random.default_rng(3), 12, 3, 2, 0.3, False, 2.0)
+    with ctx.workprec(64):
+        data = data_of(as_checked(head, tuple(range(12)), 2, False), "here")
+        assert centre(data, head.V.ravel().tolist(), None) is not None
+        for place in range(head.V.size):
+            V = head.V.ravel().copy()
+            V[place] = none
+            assert centre(data, V.tolist(), None) is None
