@@ -91,8 +91,9 @@ def stored_predictions(
     not grow with them but for a few numbers a row, and time grows as their number does. Labels of a RidgeClassifier are
     answered from both ends (D3), and so is any one row deleted (D4f); more of them by one bound for all choices: where
     these rows carry little of what is known, by their leverages together (D4c), else by a comparison of the rows with
-    each other (D4a), for which 3 kB a row are kept of the memory given where there is so much. A LogisticRegression of two classes is answered from the lengths of rows by one bound for all choices (D14), which is
-    good where rows are very many and few of them change: of 10⁶ rows with 384 columns about 100. One of several classes
+    each other (D4a), which is kept in up to 3 kB a row where the memory given has as much. A LogisticRegression of two
+    classes is answered from the lengths of rows by one bound for all choices (D14), which is good where rows are very
+    many and few of them change: of 10⁶ rows with 384 columns about 100. One of several classes
     (softmax) is answered from the lengths of rows as well, by a bound that is not as good, and any one deleted row by a
     step for each row that pulls hard (D15), which asks for a hundred readings and more.
 
