@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 
+from certify.check.stored.comparison import entries
 from certify.check.stored.run import check
 from certify.format.refusal import Invalid
 from tests.containment.registry import attack
@@ -58,3 +60,10 @@ def deleted(rng: np.random.Generator) -> Outcome:
             raise Violation(f"row {j}: {stays}, {flips} with {count} deletions, {stay}, {flip} is true")
         decided |= stays or flips
     return "decided" if decided else "refused"
+
+
+@attack("stored_compared", "D4", slow=40)
+def compared(rng: np.random.Generator) -> Outcome:
+    """The same where entries of the hat matrix are formed for three rows alone, two of which are kept of each."""
+    with patch.object(entries, "LONGEST", 3), patch.object(entries, "KEPT", 2):
+        return deleted(rng)

@@ -90,11 +90,11 @@ def stored_predictions(
     have rows. The rows are read from the file some at a time, a few times over, and never held together: memory does
     not grow with them but for a few numbers a row, and time grows as their number does. Labels of a RidgeClassifier are
     answered from both ends (D3), and so is any one row deleted (D4f); more of them by one bound for all choices: where
-    these rows carry little of what is known, by their leverages together (D4c), else by a comparison of the rows with
-    each other (D4a), for which 3 kB a row are kept of the memory given where there is so much. A LogisticRegression of two classes is answered from the lengths of rows by one bound for all choices (D14), which is
-    good where rows are very many and few of them change: of 10⁶ rows with 384 columns about 100. One of several classes
-    (softmax) is answered from the lengths of rows as well, by a bound that is not as good, and any one deleted row by a
-    step for each row that pulls hard (D15), which asks for a hundred readings and more.
+    they carry little of what is known by their leverages (D4c), else by a comparison of rows with each other (D4a), for
+    which up to 3 kB a row are kept of the memory given. A LogisticRegression of two classes is answered from lengths of
+    rows by one bound for all choices (D14), good where rows are very many and few change: of 10⁶ rows with 384 columns
+    about 100. One of several classes (softmax) is answered from the lengths of rows as well, by a bound that is not as
+    good, and any one deleted row by a step for each row that pulls hard (D15): a hundred readings and more.
 
     Rows are shared out among `ranks` processes, however many with the same answer to the last bit, if their processors
     multiply alike; it is proved if they do not. `certify rows` can write a certificate of it.

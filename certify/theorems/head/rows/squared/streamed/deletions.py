@@ -1,7 +1,7 @@
 """D4c by parts of the rows: what deleting any m of them takes from contrasts of evaluation rows, both ends.
 
 The eigenvalues of `K_MM` are at most its trace, the m largest `K_ii` together, so that no pair of rows is looked at.
-One row takes `c_ir_i/(1 − K_ii)`, exactly (D4f). Where leverages add up to much, rows are compared with each other (D4a).
+One row takes `c_ir_i/(1 − K_ii)`, exactly (D4f). Where leverages add up to much, rows are compared (D4a).
 """
 
 from __future__ import annotations
@@ -110,8 +110,8 @@ def deleted(system: Ridge, Y: Array, points: Array, today: Ints, threshold: floa
             asked += [_Asked(int(j), contrast, float(x), float(y)) for j, x, y in zip(at, low, high, strict=True)]
     kinds = {contrast: t for t, contrast in enumerate(dict.fromkeys(one.contrast for one in asked))}
     case = _case(system, outputs, Y, list(kinds), count, room)
-    if case is None:
-        return Deleted(np.full(len(points), OPEN), {}, most_of_trace(system, count))
+    if isinstance(case, float):
+        return Deleted(np.full(len(points), OPEN), {}, case)
     places: Ints = np.array([[one.point, kinds[one.contrast]] for one in asked], dtype=np.int64).reshape(-1, 2)
     task = Influences(solved.u, outputs.refit.u, system.rows.per_row(Y), as_lines(list(kinds)), places,
                       np.ones(len(asked)), case.lam, count, system.R if case.divided else None)
@@ -172,8 +172,8 @@ class _Case:
     divided: bool
 
 
-def _case(system: Ridge, outputs: Outputs, Y: Array, kinds: list[Contrast], count: int, room: int) -> _Case | None:
-    """The one that says most; None where nothing follows from any."""
+def _case(system: Ridge, outputs: Outputs, Y: Array, kinds: list[Contrast], count: int, room: int) -> _Case | float:
+    """The one that says most; where nothing follows from any, what leverages add up to."""
     most = leverages(system, count)
     kappa, largest = float(most.sum()) * fp.sum_up(count), float(most[0])
     wrong_d = diagonal_error(system, largest)
@@ -185,7 +185,9 @@ def _case(system: Ridge, outputs: Outputs, Y: Array, kinds: list[Contrast], coun
                          count, room)
         if found is not None and found.least > 0:
             return _Case(min(kappa, 1.0 - found.least), largest, 0.0, found.xi, True)
-    return None if not kappa < 1 - 1e-9 else _Case(kappa, largest, kappa / (1.0 - kappa) * (RAISE * RAISE), None, False)
+    if not kappa < 1 - 1e-9:
+        return kappa
+    return _Case(kappa, largest, kappa / (1.0 - kappa) * (RAISE * RAISE), None, False)
 
 
 def _sigmas(system: Ridge, task: Influences, kinds: list[Contrast]) -> Array:

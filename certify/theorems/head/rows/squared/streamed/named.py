@@ -31,7 +31,7 @@ def taken_by(system: Ridge, rows: Ints, point: tuple[Array, tuple[float, float]]
     N: Array = np.asarray(np.eye(m) - A @ A.T, dtype=np.float64)
     r, off_r = residuals
     try:
-        X: Array = np.linalg.inv(N)
+        X: Array = np.asarray(np.linalg.inv(N), dtype=np.float64)
     except np.linalg.LinAlgError:
         return -np.inf
     x = X @ r
