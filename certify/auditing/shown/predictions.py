@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import inf
@@ -23,9 +23,8 @@ STAYS, FLIPS, OPEN = "stays", "flips", "open"
 RANKS: Final = {FLIPS: 0, OPEN: 1, STAYS: 2}
 """Those come first of which most is to be feared."""
 
-KEPT: Final = STABLE_PREDICTIONS.name
-SURVIVED: Final = TOLERATED_CHANGES.name
-"""What tells of single predictions."""
+WHAT: Final = {"deletions": ("row", "left out"), "labels": ("label", "wrong")}
+"""What changes and what becomes of it, by the parameter of a problem."""
 
 ASKED: Final = ("parameter", "set", "count", "rows", "relabelled", "fresh", "direction", "radius")
 """Members of a problem that say what changes."""
@@ -93,33 +92,28 @@ def column(name: str, question: str, certificate: Mapping[str, Any], points: int
     if problem.get("evaluation_rows") != points:
         return None
     for claim in certificate["claims"]:
-        quantity, witness = claim["quantity"], claim["witness"]
-        if quantity == SURVIVED and len(claim.get("row_lower") or ()) == points:
-            ends = zip(claim["row_lower"], claim["row_upper"], strict=True)
-            cells = tuple(_survives(low, high, problem.get("count")) for low, high in ends)
-        elif quantity == KEPT and witness.get("flipped") is not None:
-            cells = _fates(witness, points)
-        else:
+        teller = TELLERS.get(claim["quantity"])
+        if teller is None or (cells := teller.cells(claim, problem)) is None:
             continue
-        change = (quantity, *(repr(problem.get(key)) for key in ASKED))
-        return Column(_heading(name, quantity, problem), question, change, cells)
+        change = (claim["quantity"], *(repr(problem.get(key)) for key in ASKED))
+        return Column(_heading(name, teller.survives, problem), question, change, cells)
     return None
 
 
-def _heading(name: str, quantity: str, problem: Mapping[str, Any]) -> str:
+def _heading(name: str, survives: bool, problem: Mapping[str, Any]) -> str:
     """What changes, in a few words; the name of the question where these are none of the usual words.
 
     >>> change = {"parameter": "deletions", "count": 1, "rows": "all"}
-    >>> _heading("x", KEPT, change), _heading("x", KEPT, change | {"count": 5, "parameter": "labels"})
+    >>> _heading("x", False, change), _heading("x", False, change | {"count": 5, "parameter": "labels"})
     ('any 1 row left out', 'any 5 labels wrong')
-    >>> _heading("x", SURVIVED, change), _heading("x", KEPT, change | {"count": None, "rows": [3, 17]})
+    >>> _heading("x", True, change), _heading("x", False, change | {"count": None, "rows": [3, 17]})
     ('rows left out that it survives', '2 named rows left out')
     """
-    word = {"deletions": ("row", "left out"), "labels": ("label", "wrong")}.get(problem["parameter"])
+    word = WHAT.get(problem["parameter"])
     if word is None or problem.get("relabelled") is not None or problem.get("fresh") is not None:
         return name
     noun, what = word
-    if quantity == SURVIVED:
+    if survives:
         return f"{noun}s {what} that it survives"
     rows, count = problem["rows"], problem.get("count")
     listed = isinstance(rows, list)
@@ -129,13 +123,25 @@ def _heading(name: str, quantity: str, problem: Mapping[str, Any]) -> str:
     return f"any {count} {noun}{'' if count == 1 else 's'} {what}{of}"
 
 
-def _fates(witness: Mapping[str, Any], points: int) -> tuple[Cell, ...]:
+def _fates(claim: Mapping[str, Any], problem: Mapping[str, Any]) -> tuple[Cell, ...] | None:
+    """Which predictions stay; None where the certificate does not list them."""
+    witness, points = claim["witness"], problem["evaluation_rows"]
+    if witness.get("flipped") is None:
+        return None
     flipped, changed, undecided = witness["flipped"], witness["changed"], set(witness["undecided"])
     width = len(changed) // max(len(flipped), 1)
     by = {point: tuple(row for row in changed[a * width : (a + 1) * width] if row != NONE)
           for a, point in enumerate(flipped)}
     words = [FLIPS if point in by else OPEN if point in undecided else STAYS for point in range(points)]
     return tuple(Cell(word, RANKS[word], rows=by.get(point, ())) for point, word in enumerate(words))
+
+
+def _ends(claim: Mapping[str, Any], problem: Mapping[str, Any]) -> tuple[Cell, ...] | None:
+    """How many changes each prediction survives; None where the certificate does not say it of each."""
+    low, high = claim.get("row_lower") or (), claim.get("row_upper") or ()
+    if len(low) != problem["evaluation_rows"]:
+        return None
+    return tuple(_survives(*ends, problem.get("count")) for ends in zip(low, high, strict=True))
 
 
 def _survives(low: float | None, high: float | None, most: int | None) -> Cell:
@@ -148,6 +154,23 @@ def _survives(low: float | None, high: float | None, most: int | None) -> Cell:
     if high is None or high == most:
         return Cell(f"{least} or more", RANKS[STAYS], least)
     return Cell(f"{least}" if least == high else f"{least} to {int(high)}", RANKS[STAYS], least)
+
+
+@dataclass(frozen=True)
+class Teller:
+    """What claims of a quantity say of single predictions.
+
+    Attributes:
+        cells: of a claim and its problem.
+        survives: whether they say how many changes a prediction survives.
+    """
+
+    cells: Callable[[Mapping[str, Any], Mapping[str, Any]], tuple[Cell, ...] | None]
+    survives: bool
+
+
+TELLERS: Final = {STABLE_PREDICTIONS.name: Teller(_fates, False), TOLERATED_CHANGES.name: Teller(_ends, True)}
+"""By the quantity of a claim."""
 
 
 @dataclass(frozen=True)
