@@ -42,6 +42,7 @@ BY_METHOD: Final[Mapping[str, Asked]] = MappingProxyType({
     "cells": Asked(DELETED + "2", decay=0.2), "energy": Asked(LABELS + "2"),
     "softmax_box": replace(SOFTMAX, change=DELETED + "1"), "softmax_pairs": replace(SOFTMAX, change=DELETED + "2"),
     "softmax_tree": replace(SOFTMAX, change=LABELS + "1"),
+    "by_counts": Asked(DELETED + "2", balanced='class_weight = "balanced"\n'),
 })
 """What each method proves alone."""
 

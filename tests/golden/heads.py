@@ -28,7 +28,7 @@ targets = "y"
 loss = "{loss}"
 weight_decay = {decay}
 bias_decay = {bias_decay}
-[solution]
+{balanced}[solution]
 map = "critical"
 base = "nearby"
 [perturbation]
@@ -55,6 +55,7 @@ class Asked:
     bar: str = "min = 1"
     evaluation: str = EVALUATION
     weights: str = ""
+    balanced: str = ""
 
     @property
     def classes(self) -> int:
@@ -108,7 +109,7 @@ def write(asked: Asked, folder: Path) -> Path:
     np.savez(folder / "data.npz", X=X, y=y, user=(np.arange(ROWS) % USERS).astype(float),
              c=1.0 + np.arange(ROWS) % 3)
     np.savez(folder / "more.npz", X=points, y=(points[:, 0] > 0).astype(float))
-    spec = SPEC.format(outputs=len(V), loss=asked.loss, decay=asked.decay, weights=asked.weights,
+    spec = SPEC.format(outputs=len(V), loss=asked.loss, decay=asked.decay, weights=asked.weights, balanced=asked.balanced,
                        bias_decay=str(asked.bias_decay).lower(),
                        change=asked.change, evaluation=asked.evaluation, quantity=asked.quantity, bar=asked.bar)
     (folder / "spec.toml").write_text(spec, encoding="utf-8")

@@ -297,7 +297,8 @@ def _read(estimator: Any, X: Any, y: Any, X_eval: Any) -> tuple[Stored, Head, fl
         raise InputError("y", f"shape {labels.shape}", "give (n,) labels")
     read = linear(estimator, labels, 1)  # a penalty for one row is that of the sum, exactly
     if read.by_label is not None or read.balanced:
-        raise InputError("class_weight", "weights of labels", "fit without them")
+        raise InputError("class_weight", "weights of labels",
+                         "fit without them, or ask certify.audit with the rows in memory, which follows balanced ones")
     if read.targets is not None:
         Y, codes = read.targets, code_rows(read.targets)
     elif read.loss not in ANSWERS:

@@ -33,6 +33,8 @@ def oriented(head: Head, where: str) -> tuple[Sums, Points]:
     """
     if not isinstance(head.loss, Logistic) or head.k != 1 or head.remaining or head.threshold:
         raise Invalid(where, "boxes are stated", "they are for the logistic loss, a fixed decay and the threshold 0")
+    if head.balanced:
+        raise Invalid(where, "boxes are stated", "labels are balanced, and boxes are for weights that stay")
     if head.count < 1 or (not head.relabels and head.free_intercept and head.count >= head.n):
         raise Invalid(where, f"{head.count} rows change", "at least one is needed, and fewer deleted than there are")
     if sorted(head.codes.rows) != [[-1.0], [1.0]]:

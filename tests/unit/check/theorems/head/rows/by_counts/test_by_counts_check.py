@@ -11,6 +11,7 @@ import pytest
 from flint import arb, ctx
 
 from certify.check.reading.optional.class_weight import balanced
+from certify.check.theorems.head.rows import box_tree
 from certify.check.theorems.head.rows.by_counts import cases as derived
 from certify.check.theorems.head.rows.by_counts import method as checker
 from certify.check.theorems.head.rows.claims import check_classes
@@ -231,6 +232,9 @@ def test_other_problems_are_refused() -> None:
                        (replace(twin, threshold=0.5), "threshold 0")):
         with pytest.raises(Invalid, match=words):
             checker.proved(one, arrays, "here", asked)
+    tree = {name.removeprefix("1-1."): array for name, array in arrays.items() if name.startswith("1-1.")}
+    with pytest.raises(Invalid, match="weights that stay"):
+        box_tree.proved(twin, tree, "here", asked)
     several = seen(other_head(np.random.default_rng(1), "cross_entropy", n=12, weights="balanced"), change)
     with pytest.raises(Invalid, match="two labels"):
         checker.proved(several, arrays, "here", asked)
