@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import TYPE_CHECKING
+
+from flint import arb
 
 from certify.check.enclosure.activation import ACTIVATIONS
 from certify.check.kernel import DIGITS, Finding, judged
-from certify.check.linalg.balls import smallest
 from certify.check.linalg.definite import Truth
 from certify.check.systems.point import Point
 
@@ -29,8 +31,8 @@ def smooth(point: Point, least: float) -> Finding:
         _ = point.backward  # raises NotSmooth
         seen = point.of(reference)
         layers = [*point.forward.before, *(() if seen is None else seen.passed.before)]
-        sizes = [abs(z).lower() for layer in layers for z in layer]
-        if sizes and not smallest(sizes) >= least:
+        smallest = reduce(arb.min, (abs(z).lower() for layer in layers for z in layer), arb("inf"))  # min would pass over what is no number
+        if not smallest >= least:
             below = any(abs(z) < least for layer in layers for z in layer)
-            return judged(False, below, f"one pre-activation is {smallest(sizes).str(DIGITS, radius=False)} in size")
+            return judged(False, below, f"one pre-activation is {smallest.str(DIGITS, radius=False)} in size")
     return Finding(Truth.PROVED, "the network is differentiable at the data")
