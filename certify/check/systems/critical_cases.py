@@ -100,7 +100,7 @@ def smooth(point: Point, least: float) -> Finding:
     """V9 for second derivatives: no pre-activation within `least` of a jump of φ' or φ''."""
     require_second(point.problem, point.forward)
     if ACTIVATIONS[point.problem.activation].broken:
-        smallest = reduce(arb.min, (abs(z).lower() for layer in point.forward.before for z in layer), arb("inf"))  # min would pass over what is no number
+        smallest = reduce(arb.min, (abs(z).lower() for layer in point.forward.before for z in layer), arb("inf"))
         if not smallest >= least:
             below = any(abs(z) < least for layer in point.forward.before for z in layer)
             return judged(False, below, f"one pre-activation is {smallest.str(DIGITS, radius=False)} in size")

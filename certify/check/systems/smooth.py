@@ -31,7 +31,7 @@ def smooth(point: Point, least: float) -> Finding:
         _ = point.backward  # raises NotSmooth
         seen = point.of(reference)
         layers = [*point.forward.before, *(() if seen is None else seen.passed.before)]
-        smallest = reduce(arb.min, (abs(z).lower() for layer in layers for z in layer), arb("inf"))  # min would pass over what is no number
+        smallest = reduce(arb.min, (abs(z).lower() for layer in layers for z in layer), arb("inf"))
         if not smallest >= least:
             below = any(abs(z) < least for layer in layers for z in layer)
             return judged(False, below, f"one pre-activation is {smallest.str(DIGITS, radius=False)} in size")
