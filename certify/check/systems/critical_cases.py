@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import partial, reduce
+from functools import partial
 from typing import TypeVar
 
 from flint import arb
@@ -100,10 +100,10 @@ def smooth(point: Point, least: float) -> Finding:
     """V9 for second derivatives: no pre-activation within `least` of a jump of φ' or φ''."""
     require_second(point.problem, point.forward)
     if ACTIVATIONS[point.problem.activation].broken:
-        smallest = reduce(arb.min, (abs(z).lower() for layer in point.forward.before for z in layer), arb("inf"))
-        if not smallest >= least:
+        sizes = [abs(z).lower() for layer in point.forward.before for z in layer]
+        if not all(x >= least for x in sizes):  # false of what is no number
             below = any(abs(z) < least for layer in point.forward.before for z in layer)
-            return judged(False, below, f"one pre-activation is {smallest.str(DIGITS, radius=False)} in size")
+            return judged(False, below, f"one pre-activation is {min(sizes).str(DIGITS, radius=False)} in size")
     return Finding(Truth.PROVED, "the network is twice differentiable at the data")
 
 

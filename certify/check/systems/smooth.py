@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from functools import reduce
 from typing import TYPE_CHECKING
-
-from flint import arb
 
 from certify.check.enclosure.activation import ACTIVATIONS
 from certify.check.kernel import DIGITS, Finding, judged
@@ -31,8 +28,8 @@ def smooth(point: Point, least: float) -> Finding:
         _ = point.backward  # raises NotSmooth
         seen = point.of(reference)
         layers = [*point.forward.before, *(() if seen is None else seen.passed.before)]
-        smallest = reduce(arb.min, (abs(z).lower() for layer in layers for z in layer), arb("inf"))
-        if not smallest >= least:
+        sizes = [abs(z).lower() for layer in layers for z in layer]
+        if not all(x >= least for x in sizes):  # false of what is no number
             below = any(abs(z) < least for layer in layers for z in layer)
-            return judged(False, below, f"one pre-activation is {smallest.str(DIGITS, radius=False)} in size")
+            return judged(False, below, f"one pre-activation is {min(sizes).str(DIGITS, radius=False)} in size")
     return Finding(Truth.PROVED, "the network is differentiable at the data")
