@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import reduce
 
 from flint import arb, arb_mat
 
@@ -41,15 +40,6 @@ def largest(values: Sequence[arb]) -> arb:
     for v in values:
         most = most.max(v)
     return most
-
-
-def smallest(values: Iterable[arb]) -> arb:
-    """The smallest of some numbers, one at least; no number where one of them is none.
-
-    >>> smallest([arb("1e-400"), arb("1e-500")]) < arb("1e-499"), smallest([arb(1), arb("nan")]).is_finite()
-    (True, False)
-    """
-    return reduce(arb.min, values)
 
 
 def mirrored(rows: list[list[arb]]) -> arb_mat:

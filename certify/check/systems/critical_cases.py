@@ -13,7 +13,7 @@ from certify.check.enclosure.hessian import require_second
 from certify.check.hypotheses import Check, Stated, measured, solution, tilt
 from certify.check.judgements import Equal
 from certify.check.kernel import DIGITS, Finding, decide, expect, judged
-from certify.check.linalg.balls import ZERO, smallest
+from certify.check.linalg.balls import ZERO
 from certify.check.linalg.definite import Truth
 from certify.check.reading.certificate import Claim
 from certify.check.systems.critical import stationary
@@ -101,9 +101,9 @@ def smooth(point: Point, least: float) -> Finding:
     require_second(point.problem, point.forward)
     if ACTIVATIONS[point.problem.activation].broken:
         sizes = [abs(z).lower() for layer in point.forward.before for z in layer]
-        if sizes and not smallest(sizes) >= least:
+        if not all(x >= least for x in sizes):  # false of what is no number
             below = any(abs(z) < least for layer in point.forward.before for z in layer)
-            return judged(False, below, f"one pre-activation is {smallest(sizes).str(DIGITS, radius=False)} in size")
+            return judged(False, below, f"one pre-activation is {min(sizes).str(DIGITS, radius=False)} in size")
     return Finding(Truth.PROVED, "the network is twice differentiable at the data")
 
 

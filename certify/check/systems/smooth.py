@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from certify.check.enclosure.activation import ACTIVATIONS
 from certify.check.kernel import DIGITS, Finding, judged
-from certify.check.linalg.balls import smallest
 from certify.check.linalg.definite import Truth
 from certify.check.systems.point import Point
 
@@ -30,7 +29,7 @@ def smooth(point: Point, least: float) -> Finding:
         seen = point.of(reference)
         layers = [*point.forward.before, *(() if seen is None else seen.passed.before)]
         sizes = [abs(z).lower() for layer in layers for z in layer]
-        if sizes and not smallest(sizes) >= least:
+        if not all(x >= least for x in sizes):  # false of what is no number
             below = any(abs(z) < least for layer in layers for z in layer)
-            return judged(False, below, f"one pre-activation is {smallest(sizes).str(DIGITS, radius=False)} in size")
+            return judged(False, below, f"one pre-activation is {min(sizes).str(DIGITS, radius=False)} in size")
     return Finding(Truth.PROVED, "the network is differentiable at the data")

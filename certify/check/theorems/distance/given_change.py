@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import partial, reduce
 
 from flint import arb, ctx
 
 from certify.check.enclosure.network import forward
 from certify.check.enclosure.norms import layer_squares
 from certify.check.kernel import DIGITS, Finding, expect
-from certify.check.linalg.balls import ZERO, root, smallest
+from certify.check.linalg.balls import ZERO, root
 from certify.check.linalg.definite import Truth
 from certify.check.lipschitz.over_ball import passes, steepness
 from certify.check.reading.certificate import Claim, Number
@@ -80,7 +80,7 @@ def check_upper(
         scale = layer_squares(problem)
         gaps = layer_gaps(problem, centre.middle)
         far = root(sum((gaps[h] / scale[h] for h in scale), ZERO))
-        far = far + centre.radius / smallest(scale.values()).lower().sqrt()
+        far = far + centre.radius / reduce(arb.min, scale.values()).lower().sqrt()
         if not far <= arb(most):
             raise Invalid(where, f"{most!r} is stated",
                           f"the solution is proved within {far.upper().str(DIGITS, radius=False)}")
