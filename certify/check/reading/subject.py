@@ -263,14 +263,13 @@ def build_problem(
                 raise Invalid("problem.merge_duplicates", f"rows {of} and {row} have equal features",
                               "with base nearby merged rows need equal targets")
     found = Problem(
-        layers=layers, activation=spec.activation,
+        layers=layers, activation=spec.activation, labels=table.labels, names=table.names or None, graph=net,
         free=tuple(range(1, len(layers) + 1)) if isinstance(spec.layer, str) else (spec.layer,),
         features=features, targets=table.targets, groups=groups, kept=kept,
         moving=tuple(sorted({first.get(i, i) for i in listed})), parameter=spec.parameter,
         map=spec.map, base=spec.base, level=spec.level, loss=spec.loss, weight_decay=spec.weight_decay, set=spec.set,
         scale=None if spec.columns is None and spec.scale is None else _part("optional.columns").units(
             spec, table.names),
-        labels=table.labels, names=table.names or None, graph=net,
         norm=spec.norm, radius=spec.radius, count=spec.count, direction=spec.direction, radius_u=spec.radius_u,
         radius_w=spec.radius_w, window=spec.window, weight_norm=spec.weight_norm, tau=spec.tau,
         change=None if spec.change is None else _part("optional.change").read_change(spec, change, list(listed), first),
@@ -279,7 +278,8 @@ def build_problem(
         threshold=spec.threshold, bias_decay=spec.bias_decay, normalization=spec.normalization,
         **({} if spec.functionals is None else _part("optional.functionals").read(spec, evaluation, table.names)),
         kind=spec.kind and _part("optional.row_kind").placed(spec, data, _named("data", spec.data), len(features)),
-        row_weights=(spec.row_weights or spec.class_weight) and _part("optional.row_weights").read(spec, data, table),
+        row_weights=None if spec.row_weights is None and spec.class_weight is None else _part(
+            "optional.row_weights").read(spec, data, table),
     )
     return found if net is None or spec.layer == "all" else _part("optional.last_node").of_last(found, net)
 

@@ -290,7 +290,7 @@ def test_numbers_that_are_no_weights_are_refused_by_both(
         check(folder / "certificate.json", NONE)
 
 
-@pytest.mark.parametrize("name", ["v", "y", "X"])
+@pytest.mark.parametrize("name", ["v", "y", "X", ""])
 def test_a_name_that_is_none_of_weights_is_refused_by_both(
     name: str, honest: tuple[Path, Case, dict[str, Any]],
 ) -> None:
