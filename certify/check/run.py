@@ -142,7 +142,7 @@ def _solution(
             return {}  # nothing could need one
         from certify.check.reading.side import read_side
         found = read_side(claims, base, problem, witness)
-        if any(x in name for name in found for x in (".pair_tree.", ".softmax_", ".by_choice.", ".box", ".by_counts.")):
+        if any(x in name for name in found for x in (".pair_tree.", ".softmax_", ".by_choice.", ".box")):
             afford(problem, claims, True, found)
         return found
 

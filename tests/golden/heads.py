@@ -109,8 +109,8 @@ def write(asked: Asked, folder: Path) -> Path:
     np.savez(folder / "data.npz", X=X, y=y, user=(np.arange(ROWS) % USERS).astype(float),
              c=1.0 + np.arange(ROWS) % 3)
     np.savez(folder / "more.npz", X=points, y=(points[:, 0] > 0).astype(float))
-    spec = SPEC.format(outputs=len(V), loss=asked.loss, decay=asked.decay, weights=asked.weights, balanced=asked.balanced,
-                       bias_decay=str(asked.bias_decay).lower(),
+    spec = SPEC.format(outputs=len(V), loss=asked.loss, decay=asked.decay, weights=asked.weights,
+                       bias_decay=str(asked.bias_decay).lower(), balanced=asked.balanced,
                        change=asked.change, evaluation=asked.evaluation, quantity=asked.quantity, bar=asked.bar)
     (folder / "spec.toml").write_text(spec, encoding="utf-8")
     return folder / "spec.toml"

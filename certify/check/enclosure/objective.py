@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flint import arb_mat
+from flint import arb, arb_mat
 
 from certify.check.enclosure.gradients import losses
 from certify.check.enclosure.losses.base import loss_of
@@ -43,7 +43,8 @@ def objective(problem: Problem, outputs: arb_mat, tilt: arb_mat | None = None) -
     if changed is not None and changed.shares is not None:
         plain = arb_mat([[s * v for v in row] for s, row in zip(changed.shares, plain.tolist(), strict=True)])
         bent = [M * s for s, M in zip(changed.shares, bent, strict=True)]
-    if (own := problem.counts) is not None:
+    if problem.row_weights is not None:
+        own = [arb(c) for c in problem.row_weights]
         plain = arb_mat([[s * v for v in row] for s, row in zip(own, plain.tolist(), strict=True)])
         bent = [M * s for s, M in zip(own, bent, strict=True)]
     return Objective(plain, plain if tilt is None else plain - tilt, tuple(M * (ONE / n) for M in bent))

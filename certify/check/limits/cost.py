@@ -103,9 +103,8 @@ TREE, CLASSES, CHOICES = "pair_tree.parent", "softmax_pairs.hot", "by_choice.par
 LABELS = "softmax_labels.parts"
 """Arrays that tell of a tree: one number a node; of pairs of several classes: one a hot row; and of wrong labels."""
 
-BOX, BOXES, COUNTS, WIDE = "rows.box.slabs", "box_tree.parent", "by_counts.weights", 48
-"""Of a box for all choices, of a tree of boxes, and of trees by the counts of labels; and of how many rows a box has
-products where it does not say."""
+BOX, BOXES, WIDE = "rows.box.slabs", "box_tree.parent", 48
+"""Of a box for all choices, and of a tree of boxes; and of how many rows a box has products where it does not say."""
 
 FURTHER = 0.5
 """What each further bound of a node takes beside its first one, with which the steps are formed."""
@@ -190,13 +189,6 @@ def grown(problem: Problem, side: Mapping[str, Array], start: str) -> Cost:
     return Cost(found.seconds + 5e-6 * len(problem.features) * sum(leaves.values), found.megabytes)
 
 
-def counted(problem: Problem, side: Mapping[str, Array], start: str) -> Cost:
-    """A tree of boxes for each number of rows of the two labels that may go, D19."""
-    every = {name.removeprefix(start).partition(".")[0] for name in side if name.startswith(start)}
-    found = [grown(problem, side, f"{start}{case}.") for case in every - {"weights"}]
-    return Cost(sum(x.seconds for x in found), max((x.megabytes for x in found), default=0.0))
-
-
 def _boxes(problem: Problem, wide: Sequence[float], points: int) -> Cost:
     """Products of all rows once, for each box two inverses and products of so many rows, and margins of points."""
     n, p = len(problem.features), len(problem.features[0]) + 1
@@ -207,8 +199,7 @@ def _boxes(problem: Problem, wide: Sequence[float], points: int) -> Cost:
 
 
 KINDS: dict[str, Callable[[Problem, Mapping[str, Array], str], Cost]] = {
-    TREE: tree, CLASSES: classes, CHOICES: choices, LABELS: labels, BOX: bounded, BOXES: grown,
-    COUNTS: counted}
+    TREE: tree, CLASSES: classes, CHOICES: choices, LABELS: labels, BOX: bounded, BOXES: grown}
 """By the end of the name of an array that there is one of for each."""
 
 

@@ -33,7 +33,7 @@ def motions_bytes(problem: Problem) -> int:
 
 def passing(problem: Problem) -> bool:
     """Whether one pass gives `Hz`, and H is bounded on a small ball: all terms as they are, φ C³ with a bound."""
-    plain = problem.lengths.plain and problem.changed is None and problem.counts is None and problem.bias_decay
+    plain = problem.lengths.plain and problem.changed is None and problem.row_weights is None and problem.bias_decay
     return bool(problem.layers) and plain and ACTIVATIONS[problem.activation].third is not None
 
 

@@ -22,13 +22,11 @@ _WORDS = {
     "model.activation": ("relu", "leaky_relu", "elu", "tanh", "sigmoid", "softplus", "gelu", "silu", "identity"),
     "training.loss": ("squared", "cross_entropy", "logistic", "one_vs_rest", "squared_hinge", "huber", "poisson",
                       "gamma"), "training.normalization": ("fixed", "remaining"),
-    "training.class_weight": ("balanced",),
-    "solution.map": ("interpolation", "critical", "sublevel"),
-    "solution.base": ("given", "nearby"),
+    "solution.map": ("interpolation", "critical", "sublevel"), "solution.base": ("given", "nearby"),
     "weights.norm": ("euclidean", "relative", "function"),
     "perturbation.parameter": ("features", "targets", "sample_weights", "labels", "deletions"),
     "perturbation.set": ("total", "per_sample", "sparse", "given"),
-    "run.arithmetic": ("float", "exact"),
+    "run.arithmetic": ("float", "exact"), "training.class_weight": ("balanced",),
     "gate.quantity": ("modulus", "sample_modulus", "first_order_distance", "distance", "aubin", "persistence_radius",
                       "stable_predictions", "correct_predictions", "tolerated_changes", "functional",
                       "prediction_change", "first_order_prediction_change", "excess", "hausdorff"),
@@ -62,7 +60,7 @@ WORDS_OF_PARTS = {
     "persistence_radius": ("maps",), "sparse": ("perturbation",), "given": ("perturbation",),
     "critical": ("maps", "evaluation"), "sublevel": ("maps",), "sample_weights": ("maps",), "function": ("weights",),
     "labels": ("evaluation", "whole_rows"), "deletions": ("perturbation", "evaluation", "whole_rows"),
-    **dict.fromkeys(("one_vs_rest", "squared_hinge", "huber", "poisson", "gamma"), ("whole_rows",)),
+    **dict.fromkeys(("one_vs_rest", "squared_hinge", "huber", "poisson", "gamma", "balanced"), ("whole_rows",)),
 }
 """The parts that say what a quantity, a set, a map, a parameter or a norm goes with; no other word needs one."""
 IMPLIED = {"deletions": "sparse"}  # the set that a parameter means without saying so
@@ -102,8 +100,7 @@ class Spec:
         aubin: whether there is a section `[aubin]`; its radii are None for the best found.
         functionals: name of what multiplies the intercept in each evaluation row, or columns of single weights.
         evaluation_features, evaluation_targets: as `features`, `targets`, of that file; None for those of the data.
-        row_weights, about: name of the weights of the rows (None: all 1); what a reader is told, and nothing rests on.
-        class_weight: `balanced` where rows of every label count the same together; None: they do not.
+        row_weights, class_weight, about: name of the weights of rows (None: all 1); `balanced`; what is told untrusted.
         threshold: of one output, above which its label lies; None: above 0.
         graph: name of the graph file; widths and shape, that of one row, are then known with the graph.
     """
@@ -246,7 +243,7 @@ def _parts(sections: dict[str, Json], top: Json) -> Json:
 
 def parts(spec: Spec, quantities: set[str]) -> tuple[str, ...]:
     """The parts of which a demand could be broken; what the others demand cannot be."""
-    words = (*quantities, spec.map, spec.set, spec.parameter, spec.loss)
+    words = (*quantities, spec.map, spec.set, spec.parameter, spec.loss, spec.class_weight or "")
     asked = {part for word in words for part in WORDS_OF_PARTS.get(word, ())}
     there = {
         "maps": spec.base != "given" or any(
@@ -254,8 +251,7 @@ def parts(spec: Spec, quantities: set[str]) -> tuple[str, ...]:
         "aubin": spec.aubin, "window": spec.window is not None, "graph": spec.graph is not None,
         "perturbation": spec.norm != 2 or any(key is not None for key in (spec.count, spec.change, spec.array)),
         "evaluation": (spec.evaluation or spec.functionals or spec.direction) is not None,
-        "whole_rows": not spec.bias_decay or spec.normalization != "fixed" or bool(
-            spec.kind or spec.row_weights or spec.class_weight),
+        "whole_rows": not spec.bias_decay or spec.normalization != "fixed" or bool(spec.kind or spec.row_weights),
         "functionals": spec.functionals is not None,
     }
     return tuple(name for name in PARTS if name in asked or there.get(name))

@@ -65,8 +65,7 @@ class Problem:
         parameter: `features`, `targets`, `sample_weights`, `labels` or `deletions`.
         map, base, level, loss, weight_decay, set: as in the spec.
         labels: every row's class label, or None.
-        bias_decay, normalization, kind, row_weights, class_weight: as in the spec; kind with its groups `together`,
-            weights by row.
+        bias_decay, normalization, kind, row_weights: as in the spec; kind with its groups `together`, weights by row.
         scale: unit of every feature, 0 for one that may not move; None: all 1.
         names: name of every feature; None where the data has no names.
         weight_norm: as in the spec.
@@ -122,8 +121,7 @@ class Problem:
     bias_decay: bool = True
     normalization: str = "fixed"
     kind: Json | None = None
-    row_weights: Vector | None = None
-    class_weight: str | None = None
+    row_weights: Sequence[float | arb] | None = None
     enter: Callable[[Sequence[Any]], Sequence[Any]] = tuple
 
     @cached_property
@@ -216,14 +214,6 @@ class Problem:
         """Most rows that move at once."""
         return len(self.moving) if self.count is None else min(self.count, len(self.moving))
 
-    @cached_property
-    def counts(self) -> list[arb] | None:
-        """What every row counts in the training loss today; None: all the same."""
-        if self.class_weight is not None:
-            found: list[arb] = _part("optional.class_weight").today(self)
-            return found
-        return None if self.row_weights is None else [arb(c) for c in self.row_weights]
-
     @property
     def full(self) -> int:
         """Most rows that move by the whole radius at once."""
@@ -273,24 +263,23 @@ def build_problem(
                 raise Invalid("problem.merge_duplicates", f"rows {of} and {row} have equal features",
                               "with base nearby merged rows need equal targets")
     found = Problem(
-        layers=layers, activation=spec.activation,
+        layers=layers, activation=spec.activation, labels=table.labels, names=table.names or None, graph=net,
         free=tuple(range(1, len(layers) + 1)) if isinstance(spec.layer, str) else (spec.layer,),
         features=features, targets=table.targets, groups=groups, kept=kept,
         moving=tuple(sorted({first.get(i, i) for i in listed})), parameter=spec.parameter,
         map=spec.map, base=spec.base, level=spec.level, loss=spec.loss, weight_decay=spec.weight_decay, set=spec.set,
         scale=None if spec.columns is None and spec.scale is None else _part("optional.columns").units(
             spec, table.names),
-        labels=table.labels, names=table.names or None, graph=net,
         norm=spec.norm, radius=spec.radius, count=spec.count, direction=spec.direction, radius_u=spec.radius_u,
         radius_w=spec.radius_w, window=spec.window, weight_norm=spec.weight_norm, tau=spec.tau,
         change=None if spec.change is None else _part("optional.change").read_change(spec, change, list(listed), first),
         **({} if reference is None and evaluation is None else _part("optional.more_rows").read(
             spec, {"reference": reference, "evaluation": evaluation}, table.names, _named)),
         threshold=spec.threshold, bias_decay=spec.bias_decay, normalization=spec.normalization,
-        class_weight=spec.class_weight,
         **({} if spec.functionals is None else _part("optional.functionals").read(spec, evaluation, table.names)),
         kind=spec.kind and _part("optional.row_kind").placed(spec, data, _named("data", spec.data), len(features)),
-        row_weights=None if spec.row_weights is None else _part("optional.row_weights").read(spec, data, len(features)),
+        row_weights=None if spec.row_weights is None and spec.class_weight is None else _part(
+            "optional.row_weights").read(spec, data, table),
     )
     return found if net is None or spec.layer == "all" else _part("optional.last_node").of_last(found, net)
 
@@ -310,10 +299,9 @@ def describe(problem: Problem, spec: Spec, merge: bool) -> Json:
         network |= {"tau": problem.tau, "reference_rows": len(problem.reference)}
     more = {"evaluation_rows": len(problem.evaluation) or None, "threshold": spec.threshold, "window": spec.window,
             "direction": spec.direction, "bias_decay": None if spec.bias_decay else False,
-            "functionals": problem.functionals and problem.functionals.described,
+            "functionals": problem.functionals and problem.functionals.described, "class_weight": spec.class_weight,
             "normalization": None if spec.normalization == "fixed" else spec.normalization, "about": spec.about,
-            "class_weight": spec.class_weight,
-            "row_weights": problem.row_weights and _part("optional.row_weights").stated(spec, problem.row_weights)}
+            "row_weights": spec.row_weights and _part("optional.row_weights").stated(spec, problem.row_weights)}
     network |= {key: value for key, value in more.items() if value is not None}
     network |= {} if problem.kind is None else _part("optional.row_kind").described(problem.kind)
     return network | {

@@ -6,12 +6,19 @@ from collections import Counter
 from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING
 
-from flint import arb
+from flint import arb, ctx
 
 from certify.format.refusal import Invalid
 
 if TYPE_CHECKING:
-    from certify.check.reading.subject import Problem
+    from certify.check.reading.data import Data
+
+BITS = 128
+"""Precision of quotients that many bounds rest on."""
+
+
+class Balanced(tuple[arb, ...]):
+    """Weights that follow how many rows of each label are left: those of today."""
 
 
 def balanced(labels: Sequence[Hashable], codes: int) -> list[arb]:
@@ -28,13 +35,18 @@ def balanced(labels: Sequence[Hashable], codes: int) -> list[arb]:
     return [shares[label] for label in labels]
 
 
-def today(problem: Problem) -> list[arb]:
+def today(rows: Data, outputs: int) -> Balanced:
     """The same of the training rows as they are.
 
+    Args:
+        rows: with their labels, or targets that stand for some.
+        outputs: of the network.
+
     Raises:
-        Invalid: a class has no row, or there are no labels.
+        Invalid: a label has no row, or there are no targets.
     """
-    known: Sequence[Hashable] | None = problem.targets if problem.labels is None else problem.labels
+    known: Sequence[Hashable] | None = rows.targets if rows.labels is None else rows.labels
     if known is None:
         raise Invalid("training.class_weight", "there are no targets", "labels are needed")
-    return balanced(known, len(set(known)) if problem.labels is None else max(problem.outputs, 2))
+    with ctx.workprec(BITS):
+        return Balanced(balanced(known, len(set(known)) if rows.labels is None else max(outputs, 2)))

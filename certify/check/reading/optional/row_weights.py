@@ -1,24 +1,35 @@
-"""What every row counts in the training loss, `(1/n) Σ c_i ℓ_i`: an array or column of the data file."""
+"""What every row counts in the training loss, `(1/n) Σ c_i ℓ_i`: an array or column of the data file, or balanced."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from flint import arb
+
 from certify.check.reading.arrays import read_arrays
+from certify.check.reading.optional.class_weight import today
 from certify.format.canonical import Json, show
 from certify.format.refusal import Invalid
 
 if TYPE_CHECKING:
-    from certify.check.reading.data import Vector
+    from certify.check.reading.data import Data, Vector
     from certify.check.reading.spec import Spec
 
 
-def read(spec: Spec, data: bytes, n: int) -> Vector:
+def read(spec: Spec, data: bytes, table: Data) -> Sequence[float | arb]:
     """The weights of the rows, all above 0.
 
     Raises:
-        Invalid: there are none of that name, or not one positive number a row.
+        Invalid: there are none of that name, or not one positive number a row; or a label has no row.
     """
+    if spec.class_weight is not None:
+        return today(table, spec.widths[-1] if spec.widths else 0)
+    return named(spec, data, len(table.features))
+
+
+def named(spec: Spec, data: bytes, n: int) -> Vector:
+    """Those of the data file."""
     key = str(spec.row_weights)
     if spec.data.lower().endswith(".csv"):
         from certify.check.reading.formats.table import Table

@@ -85,13 +85,12 @@ def _said(spec: Spec, quantities: set[str]) -> dict[str, object]:
         "radius": _size(spec.radius), "bias_decay": spec.bias_decay, "normalization": spec.normalization,
         "counts_alone": bool(quantities) and quantities <= set(COUNTED), "listed": not isinstance(spec.rows, str),
         "one_output": spec.widths[-1:] in ((), (1,)), "known": bool(spec.widths), "kind": (spec.kind or {}).get("word"),
-        "weighed": spec.row_weights is not None, "balanced": spec.class_weight is not None,
-        "whole": spec.layer == "all",
+        "weighed": spec.row_weights is not None, "whole": spec.layer == "all",
         "units": (spec.columns or spec.scale) is not None, "aubin": spec.aubin, "gates": bool(spec.gates),
         "evaluation": (spec.evaluation or spec.functionals) is not None, "one_layer": depth == 1,
         **{key: getattr(spec, key) is not None for key in (
             "level", "count", "change", "array", "graph", "window", "threshold", "direction", "within", "targets",
-            "functionals")},
+            "functionals", "class_weight")},
         **{key: not quantities.isdisjoint(some) for key, some in ASKED.items()},
     }
 

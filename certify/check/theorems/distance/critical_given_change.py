@@ -36,7 +36,7 @@ def check_ends(claim: Claim[Found], ladder: Ladder, side: Side) -> None:
     Raises:
         Invalid: one cannot be re-derived.
     """
-    if ladder.problem.counts is not None:
+    if ladder.problem.row_weights is not None:
         raise Invalid(f"{claim.where}.theorem", f"{claim.theorem} is stated", "rows carry weights, and only D1 is "
                       "proved with these")
     if claim.upper is not None:

@@ -18,7 +18,7 @@ def refused(problem: Problem) -> str:
         return str(words)
     if not problem.bias_decay or problem.normalization != "fixed" or problem.kind or problem.functionals:
         return "every weight must decay, the losses be divided by n, rows change one by one, no functionals be asked"
-    if problem.counts is not None:
+    if problem.row_weights is not None:
         return "rows carry weights, and only D1 is proved with these"
     moves, flips = problem.moves, not problem.moves.sized
     if problem.budget.single or problem.norm != 2 or moves.leaves or ((problem.radius or 0) > 0) == flips:

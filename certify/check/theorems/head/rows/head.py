@@ -11,6 +11,7 @@ from flint import arb, arb_mat
 
 from certify.check.enclosure.network import forward
 from certify.check.linalg.balls import ONE, ZERO, norm
+from certify.check.reading.optional.class_weight import Balanced
 from certify.check.reading.subject import Problem
 from certify.check.systems.point import Ladder, Point
 from certify.check.theorems.head.rows.changes.any_rows import AnyRows
@@ -172,7 +173,7 @@ def head_of(point: Point) -> Head:
     evaluated = arb_mat(0, phi.ncols()) if not points else arb_mat(_inputs(
         forward(problem, point.parameters, points).inputs[-1], biased, stated))
     relabels = RELABELS[problem.parameter]
-    codes = codes_of(problem, relabels or problem.class_weight is not None or bool(problem.kind and (
+    codes = codes_of(problem, relabels or isinstance(problem.row_weights, Balanced) or bool(problem.kind and (
         problem.kind["relabelled"] or problem.kind["fresh"])))
     kind = kind_of(problem, codes, relabels)
     plain = Plain(relabels, problem.count or 0, problem.moving) if kind is None else (
@@ -187,7 +188,8 @@ def head_of(point: Point) -> Head:
         lengths=[norm(row).upper() for row in evaluated.tolist()], threshold=threshold,
         today=[label(f, threshold, ZERO) for f in outputs], moving=plain.moving, count=plain.count,
         relabels=plain.relabels, kind=kind,
-        weights=problem.counts, balanced=problem.class_weight is not None,
+        weights=None if problem.row_weights is None else [arb(c) for c in problem.row_weights],
+        balanced=isinstance(problem.row_weights, Balanced),
     )
 
 

@@ -86,7 +86,7 @@ class ByCounts(Method):
             collect(found, tree, case.change)
             trees.append((case, tree))
             late |= own.left() <= 0.0
-        arrays = {f"{case.gone[0]}-{case.gone[1]}.{name}": array for case, tree in trees if proved.any()
+        arrays = {f"{case.gone[0]}-{case.gone[1]}.box_tree.{name}": array for case, tree in trees if proved.any()
                   for name, array in tree.arrays(proved, case.change.count).items()}
         arrays |= {"weights": whole.ravel()} if proved.any() else {}
         return Part(self.name, proved, arrays, found.flips(), late=late)

@@ -18,7 +18,7 @@ def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool
 
     Args:
         head: a head whose labels are balanced.
-        arrays: for each case of a rows of label 0 and b of label 1 a tree, whose arrays are named `a-b.…`; and
+        arrays: for each case of a rows of label 0 and b of label 1 those of a tree, named `a-b.box_tree.…`; and
             `weights` (km) near the refit of all rows.
         where: the claim, for messages.
         asked: the rows in question.
@@ -34,7 +34,7 @@ def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool
     if whole is None or whole.shape != (head.m,) or whole.kind != "f":
         raise Invalid(f"{where}.weights", "they are missing, or of another form", f"{head.m} numbers are needed")
     for name, array in ((name, array) for name, array in arrays.items() if array is not whole):
-        case, _, part = name.partition(".")
+        case, _, part = name.partition(".box_tree.")
         trees.setdefault(case, {})[part] = array
     if set(trees) != set(every):
         raise Invalid(where, f"there are trees of {show(sorted(trees))}", f"those of {show(sorted(every))} are needed: "

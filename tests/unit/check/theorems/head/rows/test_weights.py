@@ -232,7 +232,7 @@ def test_a_theorem_for_rows_that_count_the_same_is_refused(honest: tuple[Path, C
         with pytest.raises(Invalid):
             check(folder / "certificate.json", NONE)
     given = SimpleNamespace(where="claims[0]", theorem="Q7", lower=None, upper=None)
-    ladder = SimpleNamespace(problem=SimpleNamespace(counts=case.c.tolist()))
+    ladder = SimpleNamespace(problem=SimpleNamespace(row_weights=tuple(case.c.tolist())))
     with pytest.raises(Invalid, match="only D1 is proved"):
         critical_given_change.check_ends(given, ladder, {})  # type: ignore[arg-type]
 
@@ -290,7 +290,7 @@ def test_numbers_that_are_no_weights_are_refused_by_both(
         check(folder / "certificate.json", NONE)
 
 
-@pytest.mark.parametrize("name", ["v", "y", "X"])
+@pytest.mark.parametrize("name", ["v", "y", "X", ""])
 def test_a_name_that_is_none_of_weights_is_refused_by_both(
     name: str, honest: tuple[Path, Case, dict[str, Any]],
 ) -> None:

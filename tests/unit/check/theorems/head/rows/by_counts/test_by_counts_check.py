@@ -212,13 +212,16 @@ def test_what_is_no_cover_is_refused() -> None:
             followed(head, change, {name: array for name, array in {**arrays, **edit}.items() if array is not None},
                      part.proved)
     assert not followed(head, change, {**arrays, "weights": -arrays["weights"]}, part.proved).any()
+    with pytest.raises(Invalid, match="trees of"):
+        followed(head, change, arrays | {"1-1.parent": np.array([-1])}, part.proved)
     for extra in ("0-0", "3-0", "", "1-1-0", "01-1", "-1-0"):
         with pytest.raises(Invalid, match="trees of"):
-            followed(head, change, arrays | {f"{extra}.parent": np.array([-1])}, part.proved)
+            followed(head, change, arrays | {f"{extra}.box_tree.parent": np.array([-1])}, part.proved)
     with pytest.raises(Invalid, match="trees of"):
         followed(head, change, {"weights": arrays["weights"]}, part.proved)
     with pytest.raises(Invalid, match="arrays are"):
-        followed(head, change, {name: array for name, array in arrays.items() if name != "1-1.slabs"}, part.proved)
+        followed(head, change, {name: array for name, array in arrays.items() if name != "1-1.box_tree.slabs"},
+                 part.proved)
 
 
 def test_other_problems_are_refused() -> None:
@@ -232,7 +235,7 @@ def test_other_problems_are_refused() -> None:
                        (replace(twin, threshold=0.5), "threshold 0")):
         with pytest.raises(Invalid, match=words):
             checker.proved(one, arrays, "here", asked)
-    tree = {name.removeprefix("1-1."): array for name, array in arrays.items() if name.startswith("1-1.")}
+    tree = {name.removeprefix("1-1.box_tree."): array for name, array in arrays.items() if name.startswith("1-1.")}
     with pytest.raises(Invalid, match="weights that stay"):
         box_tree.proved(twin, tree, "here", asked)
     several = seen(other_head(np.random.default_rng(1), "cross_entropy", n=12, weights="balanced"), change)
