@@ -19,6 +19,7 @@ from certify.check.reading.files import DIGITS, read_bytes
 from certify.check.reading.spec import Gate, check_promise
 from certify.check.run import Usage
 from certify.check.stored.comparison.entries import LONGEST
+from certify.check.stored.comparison.found import FEW
 from certify.check.stored.deletions import KEPT
 from certify.check.stored.labels import EACH, ROOM
 from certify.check.stored.run import Checked, check
@@ -174,9 +175,9 @@ def cost_of(stated: Stated) -> Cost:
     room, looked = (N * EACH_KEPT * kept, N * c * kept * 3e-6) if more else (N * EACH * 4 * m * c, N * c * m * 2e-6)
     seconds += 2 * room / ROOM * n * p * 1.2e-6 + looked
     seconds += more * (n * p * 2e-6 + n * p * p / 1.1e9 + N * n * (p / 2.4e9 + 1e-6) + n * c * (p * 1e-8 + 1e-6))
-    if more and m > 1:  # rows may have to be compared: their entries with long ones, and steps of a comparison
+    if more and 1 < m <= FEW:  # rows may have to be compared: their entries with long ones, and steps of a comparison
         L = min(n, LONGEST)
-        seconds += n * p * 2.4e-6 + n * L * (p / 1.1e9 + 3e-7) + L * p * (2e-6 + p / 3e8) + 5e-4 * n + 8e-3 * L
+        seconds += n * p * 2.4e-6 + n * L * (p / 1.1e9 + 3e-7) + L * p * (2e-6 + p / 3e8) + 5e-4 * n + 3e-2 * L
     held = 200.0 + 1.5e-3 * p * p + 1.2e-5 * N * p + 2e-4 * n + c * (1e-3 * N + 3e-4 * p)
     return Cost(seconds, held + more * (300.0 + 1e-4 * n * c + (m > 1) * (250.0 + 1e-4 * n)))
 

@@ -24,7 +24,10 @@ LEAST, WIDEST = 1 << 20, 1 << 61
 SPARE = 8
 """A comparison is looked for that holds with one part in `2^SPARE` to spare."""
 
-INNER, OUTER, CLOSE = 400, 12, 13
+FEW = 64
+"""Rows that may go at most, so that no step takes long."""
+
+INNER, OUTER, CLOSE = 100, 12, 13
 """Steps among long rows, steps over all rows, and bits to which they have to agree."""
 
 
@@ -69,7 +72,7 @@ def compared(ground: Ground, beside: Beside, count: int, tell: Callable[[str], N
         tell: told what was done.
     """
     left = [ONE - k for k in beside.leverages]
-    if min(left) < LEAST or (max(beside.widest) << BITS) // min(left) >= WIDEST:
+    if count > FEW or min(left) < LEAST or (max(beside.widest) << BITS) // min(left) >= WIDEST:
         return None
     stays = beside.divided()
     each = 2 * ceiling(largest(beside.off)) + 3  # of two outputs, each divided and rounded down

@@ -144,6 +144,14 @@ def test_residuals_that_are_not_known_are_not_compared(tmp_path: Path, monkeypat
             y >= x + least * 2**40 for x, y in zip(base.beside.xi, other.beside.xi, strict=True)))
 
 
+def test_many_rows_are_not_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a step takes grows with how many go."""
+    seen = made(written(tmp_path, crowded(np.random.default_rng(5), 2, 90), "deletions", 1, [], [], []), monkeypatch)
+    monkeypatch.setattr(found, "entries", lambda *_: pytest.fail("entries were formed"))
+    with ctx.workprec(128):
+        assert compared(seen.ground, seen.beside, found.FEW + 1, lambda _: None) is None
+
+
 def test_a_row_that_carries_a_direction_is_not_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     problem = crowded(np.random.default_rng(5), 2, 40)
     seen = made(written(tmp_path, problem, "deletions", 1, [], [], []), monkeypatch)

@@ -186,12 +186,13 @@ def test_what_named_rows_take_is_no_more_than_they_do(seed: int) -> None:
     K, r = phi @ np.linalg.solve(H, phi.T), (Y - phi @ np.linalg.solve(H, phi.T @ Y))[:, 0]
     e = np.random.default_rng([seed, 2]).standard_normal(6)
     u = np.linalg.solve(H, e)
+    rows = phi * system.scale
     for M in ([3], [0, 1], [0, 1, 2], [2, 5, 7, 11]):
         exact = float((phi @ u)[M] @ np.linalg.solve(np.eye(len(M)) - K[np.ix_(M, M)], r[M]))
         point = u / system.scale, (1e-14, 1e-13)
-        found = named.taken_by(system, np.array(M), point, (r[M], 1e-13), deletions.off_in_length(system))
+        found = named.taken_by(system, rows[M], point, (r[M], 1e-13), deletions.off_in_length(system))
         assert exact - 1e-9 <= found <= exact
-        wide = named.taken_by(system, np.array(M), (point[0], (0.0, 0.1)), (r[M], 1e-13), 1e-16)
+        wide = named.taken_by(system, rows[M], (point[0], (0.0, 0.1)), (r[M], 1e-13), 1e-16)
         assert wide <= exact - 0.05 * np.linalg.norm(np.linalg.solve(np.eye(len(M)) - K[np.ix_(M, M)], r[M]))
-        assert named.taken_by(system, np.array(M), point, (r[M], np.inf), 1e-16) == -np.inf
-    assert named.taken_by(system, np.array([0]), point, (r[[0]], 0.0), np.inf) == -np.inf
+        assert named.taken_by(system, rows[M], point, (r[M], np.inf), 1e-16) == -np.inf
+    assert named.taken_by(system, rows[[0]], point, (r[[0]], 0.0), np.inf) == -np.inf

@@ -20,14 +20,18 @@ from certify.theorems.head.rows.squared.outputs import Outputs
 from certify.theorems.head.rows.squared.streamed.crossed import Crossed
 from certify.theorems.head.rows.squared.streamed.own import Own
 
-LONGEST, KEPT = 1024, 48
-"""Rows in whose rows and columns the hat matrix is formed, and entries of each row that are kept of it."""
+LONGEST, KEPT, ENTRIES = 1024, 48, 2**23
+"""Rows in whose rows and columns the hat matrix is formed, entries of each row that are kept of it, and of all rows:
+as many as a checker keeps, which has to find as much."""
 
 EACH = 64
 """Bytes for each entry that is kept, with its column, while parts are put together."""
 
 SPARE = 1.0 + 2.0**-6
 """Factor by which more is proved than needed, so that a checker which rounds more finds as much."""
+
+FEW = 64
+"""Rows that may go at most: a checker looks at no more."""
 
 INNER, OUTER, LARGEST = 400, 12, 1e3
 """Steps of the iteration among long rows, steps over all rows, and how large a comparison is given up, against x."""
@@ -71,8 +75,8 @@ def compared(system: Ridge, outputs: Outputs, Y: PerRow, kinds: list[Contrast], 
     """
     kappa, wrong_d, wrong = lengths
     n = system.n
-    kept = min(KEPT, LONGEST, n, room // (EACH * n))
-    if kept < 1:
+    kept = min(KEPT, LONGEST, n, max(1, ENTRIES // n), room // (EACH * n))
+    if kept < 1 or count > FEW:
         return None
     own = system.rows.tallied(Own(system.R, outputs.refit.u, Y))
     d, r = own.rows()

@@ -6,6 +6,7 @@ One row takes `c_ir_i/(1 − K_ii)`, exactly (D4f). Where leverages add up to mu
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -27,6 +28,9 @@ STAYS, OPEN, FLIPS = 1, 0, -1
 
 HEAVY = 0.5
 """Leverages together from which rows are compared with each other: a bound of `K_MM` by them is coarse then."""
+
+AT_ONCE = 2**23
+"""Numbers of rows that are named, which are held at a time."""
 
 ROOM = 2**30
 """Bytes for numbers that are kept of every row, where nothing is said."""
@@ -60,6 +64,10 @@ class _Asked:
 def off_in_length(system: Ridge) -> float:
     """What `Rφ_i` errs by in length at most, as it is computed."""
     return fp.dot_unit(system.p) * system.longest * system.size_R * RAISE
+
+
+_Named = tuple[_Asked, tuple[int, ...]]
+"""A contrast, and rows whose deletion may turn it."""
 
 
 def diagonal_error(system: Ridge, kappa: float) -> float:
@@ -119,7 +127,7 @@ def deleted(system: Ridge, Y: Array, points: Array, today: Ints, threshold: floa
     found = system.rows.tallied(task)
     unit = fp.dot_unit(system.p) * system.longest
     errors = [(float(unit * size) * RAISE, float(off)) for size, off in zip(solved.size, solved.off, strict=True)]
-    status, rows = np.full(len(points), STAYS), dict[int, tuple[int, ...]]()
+    status, rows, named = np.full(len(points), STAYS), dict[int, tuple[int, ...]](), list[_Named]()
     for t, one in enumerate(asked):
         size = float(found.contrasted[kinds[one.contrast]])
         off = outputs.residual_errors(one.contrast, size * RAISE, found.residual * RAISE)
@@ -135,22 +143,34 @@ def deleted(system: Ridge, Y: Array, points: Array, today: Ints, threshold: floa
             rows[one.point] = min(rows.get(one.point, those), those, key=len)  # none where it is lost before any change
         elif not ends[1] < one.low and status[one.point] != FLIPS:
             status[one.point] = OPEN
-        if case.xi is not None and status[one.point] == OPEN and not ends[1] < one.low:
-            those = tuple(sorted(found.first[t].sorted()[1][0].astype(int).tolist()))
-            if those and _taken(system, outputs, one, those, (solved.u[one.point], errors[one.point])) > one.high:
-                status[one.point], rows[one.point] = FLIPS, those
+        if case.xi is not None and not ends[1] < one.low:
+            named.append((one, tuple(sorted(found.first[t].sorted()[1][0].astype(int).tolist()))))
+    for one, those, least in _taken(system, outputs, named, (solved.u, errors)):
+        if status[one.point] == OPEN and least > one.high:
+            status[one.point], rows[one.point] = FLIPS, those
     return Deleted(status, rows, case.kappa)
 
 
-def _taken(system: Ridge, outputs: Outputs, one: _Asked, rows: tuple[int, ...],
-           point: tuple[Array, tuple[float, float]]) -> float:
-    """What the rows that are named take from a contrast at least, by their own block of the hat matrix."""
-    at: Ints = np.array(rows, dtype=np.int64)
-    values = outputs.Y[at] - system.rows[at] @ outputs.refit.u.T
-    r = one.contrast.of(values)
-    sizes = np.abs(values).max(axis=0) * RAISE
-    each, off = outputs.residual_errors(one.contrast, float(np.abs(r).max()) * RAISE, sizes)
-    return taken_by(system, at, point, (r, float(np.sqrt(len(at)) * each + off) * RAISE), off_in_length(system))
+def _taken(system: Ridge, outputs: Outputs, named: list[_Named], points: tuple[Array, list[tuple[float, float]]],
+           ) -> Iterator[tuple[_Asked, tuple[int, ...], float]]:
+    """What rows that are named take from a contrast at least, by their own block of the hat matrix.
+
+    So many rows as fit are read at a time, in their order: a part of a file is read once for all of them.
+    """
+    named = [(one, those) for one, those in named if those]
+    step = max(1, AT_ONCE // (system.p * max((len(those) for _, those in named), default=1)))
+    for start in range(0, len(named), step):
+        some = named[start : start + step]
+        at: Ints = np.unique([i for _, those in some for i in those])
+        phi = system.rows[at]
+        for one, those in some:
+            places = np.searchsorted(at, those)
+            values = outputs.Y[at[places]] - phi[places] @ outputs.refit.u.T
+            r = one.contrast.of(values)
+            sizes = np.abs(values).max(axis=0) * RAISE
+            each, off = outputs.residual_errors(one.contrast, float(np.abs(r).max()) * RAISE, sizes)
+            point, off_r = (points[0][one.point], points[1][one.point]), float(np.sqrt(len(those)) * each + off) * RAISE
+            yield one, those, taken_by(system, phi[places], point, (r, off_r), off_in_length(system))
 
 
 @dataclass(frozen=True, eq=False)

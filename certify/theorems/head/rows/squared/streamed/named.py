@@ -7,11 +7,10 @@ import numpy as np
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
 from certify.systems.head.rows.ridge import Ridge
-from certify.theorems.head.rows.squared.contrasts import Ints
 from certify.theorems.head.rows.squared.majorant import entry_error
 
 
-def taken_by(system: Ridge, rows: Ints, point: tuple[Array, tuple[float, float]], residuals: tuple[Array, float],
+def taken_by(system: Ridge, phi: Array, point: tuple[Array, tuple[float, float]], residuals: tuple[Array, float],
              wrong: float) -> float:
     """A lower bound of `c_M·(I − K_MM)⁻¹r_M`; −∞ where none is proved.
 
@@ -20,13 +19,12 @@ def taken_by(system: Ridge, rows: Ints, point: tuple[Array, tuple[float, float]]
 
     Args:
         system: of all rows.
-        rows: M.
+        phi: `(m, p)` these rows, scaled.
         point: its solution u, and what `φ·u` errs by: every one, and the length of the rest.
         residuals: r̂ of these rows, and at least the length of what they are off by.
         wrong: what a stretched row errs by in length.
     """
-    phi, m = system.rows[rows], len(rows)
-    A = phi @ system.R.T
+    A, m = phi @ system.R.T, len(phi)
     error = m * (entry_error(system, wrong, (float(fp.row_norms(A).max()) + wrong) * RAISE) + 2 * U)  # of N in length
     N: Array = np.asarray(np.eye(m) - A @ A.T, dtype=np.float64)
     r, off_r = residuals
