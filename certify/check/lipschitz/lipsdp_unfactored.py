@@ -89,7 +89,7 @@ class Unfactored:
     """
 
     def __init__(self, weights: Sequence[arb_mat]) -> None:
-        self._layers = [layer(W) for W in weights]
+        self._layers = [layer(W) for W in weights] if len(weights) <= DEEPEST + 2 else [None]
 
     def near(self, slopes: Sequence[tuple[Sequence[arb], Sequence[arb]]]) -> Near | None:
         """At one row: the middles and half-widths of the intervals of slopes, layer by layer."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from flint import arb, arb_mat, fmpz, fmpz_mat
 
 from certify.check.linalg.balls import ZERO
-from certify.check.linalg.fixed import cut, enclosed, longest, scale
+from certify.check.linalg.fixed import cut, enclosed, longest, scale, whole
 from certify.check.lipschitz.over_ball import spectral
 
 WIDTH = 26
@@ -114,5 +114,4 @@ def raised(values: Sequence[arb]) -> Diagonal | None:
     man, exp = most.man_exp()
     bits = WIDTH - int(exp) - int(man).bit_length()
     unit = scale(-bits)
-    whole = [(x * unit).upper().ceil().unique_fmpz() for x in tops]
-    return Diagonal(whole, bits, (most + scale(bits)).upper())
+    return Diagonal([whole((x * unit).upper().ceil()) for x in tops], bits, (most + scale(bits)).upper())
