@@ -81,7 +81,8 @@ def _soon(form: Image, rest: Rest, most: arb) -> bool:
     if not sigma > 0:
         return False
     # of a multiple of vvᵀ nothing is left across, and its entries are rounded down
-    left = [x - u * w * along // (size * size) for x, (u, w) in zip(A.entries(), product(v, v), strict=True)]
+    square, scaled = size * size, [along * u for u in v]
+    left = [x - u * w // square for x, (u, w) in zip(A.entries(), product(scaled, v), strict=True)]
     for norm in norms(fmpz_mat(n, n, left)):
         tau = (norm + n) * unit
         mu = room - tau - (1 + APART) * ((tau + off) * rest.share + rest.spread)

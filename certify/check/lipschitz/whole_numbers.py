@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from flint import arb, arb_mat, fmpz, fmpz_mat
 
@@ -35,7 +36,7 @@ class Image:
     size: arb
     radius: arb
 
-    @property
+    @cached_property
     def turned(self) -> Image:
         """The transposes."""
         return replace(self, mid=self.mid.transpose())
