@@ -89,7 +89,7 @@ class Unfactored:
     """
 
     def __init__(self, weights: Sequence[arb_mat]) -> None:
-        self._layers = [layer(W) for W in weights]
+        self._layers = [layer(W) for W in weights] if len(weights) <= DEEPEST + 2 else [None]
 
     def near(self, slopes: Sequence[tuple[Sequence[arb], Sequence[arb]]]) -> Near | None:
         """At one row: the middles and half-widths of the intervals of slopes, layer by layer."""
@@ -141,12 +141,14 @@ class Near:
         """
         if over is None or len(slopes) > DEEPEST or not all(v > 0 and v.is_finite() for v in (bound, *values)):
             return False
-        parts, at = [], 0
+        parts, at = list[Eliminated](), 0
         for known in slopes:
-            parts.append(eliminated(known, values[at:at + len(known.halves)]))
+            part = eliminated(known, values[at:at + len(known.halves)])
+            if part is None:
+                return False
+            parts.append(part)
             at += len(known.halves)
-        known = [part for part in parts if part is not None]
-        found = self._form(over, known) if len(known) == len(slopes) else None
+        found = self._form(over, parts)
         return found is not None and below(*found, bound ** 2)
 
     def _form(self, over: Diagonal, parts: Sequence[Eliminated]) -> tuple[Image, Rest | None] | None:

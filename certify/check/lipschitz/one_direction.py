@@ -72,22 +72,21 @@ def _soon(form: Image, rest: Rest, most: arb) -> bool:
     v = _vector(A)
     image = (A * fmpz_mat(n, 1, v)).entries()
     size, along = sum(map(mul, v, v), fmpz(0)), sum(map(mul, v, image), fmpz(0))
-    if size == 0:
-        return False
     across = (arb(sum(map(mul, image, image), fmpz(0)) * size - along * along) / size).sqrt() * unit
-    length = arb(size).sqrt()
-    seen = rest.seen(Image(fmpz_mat(n, 1, v), 0, length.upper(), length.upper(), ZERO))
+    length = arb(size).sqrt().upper()
+    seen = rest.seen(Image(fmpz_mat(n, 1, v), 0, length, length, ZERO))
     more = seen.mid[0, 0] * scale(seen.bits) + seen.radius
-    sigma = (most - off) * size - along * unit - (1 + ONE / APART) * more
+    room = most - off  # no member is farther above the middle
+    sigma = room * size - along * unit - (1 + ONE / APART) * more
     if not sigma > 0:
         return False
-    error = (across + off * length) ** 2
     # of a multiple of vvᵀ nothing is left across, and its entries are rounded down
-    left = [x - u * w * along // (size * size) for x, (u, w) in zip(A.entries(), product(v, v), strict=True)]
+    square, scaled = size * size, [along * u for u in v]
+    left = [x - u * w // square for x, (u, w) in zip(A.entries(), product(scaled, v), strict=True)]
     for norm in norms(fmpz_mat(n, n, left)):
-        tau = (norm + n) * unit + off
-        mu = most - tau - (1 + APART) * (tau * rest.share + rest.spread)
-        if mu > 0 and error < sigma * mu:
+        tau = (norm + n) * unit
+        mu = room - tau - (1 + APART) * ((tau + off) * rest.share + rest.spread)
+        if across ** 2 < sigma * mu:
             return True
     return False
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from flint import arb, arb_mat, fmpz, fmpz_mat
 
 from certify.check.linalg.balls import ZERO
-from certify.check.linalg.fixed import cut, enclosed, longest, scale
+from certify.check.linalg.fixed import cut, enclosed, longest, scale, whole
 from certify.check.lipschitz.over_ball import spectral
 
 WIDTH = 26
@@ -35,7 +36,7 @@ class Image:
     size: arb
     radius: arb
 
-    @property
+    @cached_property
     def turned(self) -> Image:
         """The transposes."""
         return replace(self, mid=self.mid.transpose())
@@ -114,5 +115,4 @@ def raised(values: Sequence[arb]) -> Diagonal | None:
     man, exp = most.man_exp()
     bits = WIDTH - int(exp) - int(man).bit_length()
     unit = scale(-bits)
-    whole = [(x * unit).upper().ceil().unique_fmpz() for x in tops]
-    return Diagonal(whole, bits, (most + scale(bits)).upper())
+    return Diagonal([whole((x * unit).upper().ceil()) for x in tops], bits, (most + scale(bits)).upper())

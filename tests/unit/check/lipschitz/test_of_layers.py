@@ -16,13 +16,16 @@ from certify.check.enclosure.activation import ACTIVATIONS
 from certify.check.enclosure.activations.piecewise import LEAK
 from certify.check.enclosure.network import forward
 from certify.check.enclosure.network import given as parameters_of
+from certify.check.lipschitz import lipsdp
 from certify.check.lipschitz import of_layers as steepness
 from certify.check.lipschitz import reach as growth
 from certify.check.lipschitz.lipsdp import layer_constants, multipliers, quotients
+from certify.check.lipschitz.lipsdp_unfactored import Unfactored
 from certify.check.main import check
 from certify.check.reading.arrays import Array
 from certify.check.reading.spec import read_spec
 from certify.check.reading.subject import build_problem
+from certify.check.theorems.distance import compensation
 from certify.format.refusal import Invalid
 from certify.report.exporters.html import render
 from tests.containment.sublevel_aubin import PHI
@@ -103,6 +106,39 @@ def test_smaller_constants_do_not_buy_a_smaller_bound(tmp_path):
     certificate["claims"][0]["upper"] *= 0.9
     with pytest.raises(Invalid, match="upper"):
         altered(certificate, tmp_path, **{NAME: array})
+
+
+@pytest.mark.parametrize("without", ["a factorisation", "whole numbers"])
+def test_each_way_proves_it_without_the_other(without, tmp_path, monkeypatch):
+    made(tmp_path, kind='set = "total"\nradius = 0.0003')
+    if without == "a factorisation":
+        monkeypatch.setattr(lipsdp, "_proved", lambda *_: pytest.fail("a layer was factorised"))
+    else:
+        monkeypatch.setattr(Unfactored, "near", lambda *_: None)
+    assert check(tmp_path / "certificate.json", NO_FILES).verdict == "certified"
+
+
+def test_what_is_stated_comes_alone_and_then_beside_norms(tmp_path, monkeypatch):
+    """A stated number that is far too large is proved, too; it does no harm where norms are better."""
+    seen = []
+
+    def told(*asked):
+        for found in right(*asked):
+            seen.append(found)
+            yield found
+
+    right = compensation.steepness
+    monkeypatch.setattr(compensation, "steepness", told)
+    certificate = made(tmp_path)
+    assert check(tmp_path / "certificate.json", NO_FILES).verdict == "certified" and len(seen) == 1
+    array = load_file(tmp_path / "witness.safetensors")[NAME]
+    array[:, :2] *= 2.0**20
+    with pytest.raises(Invalid, match="upper"):
+        altered(certificate, tmp_path, **{NAME: array})
+    first, large, small, *_ = seen
+    for kind in ("inputs", "rows"):
+        pairs = list(zip(*(getattr(found, kind) for found in (first, large, small)), strict=True))
+        assert all(stated < norms < far for stated, far, norms in pairs)
 
 
 @pytest.mark.parametrize("shape", [lambda a: a[:, :-1], lambda a: a[:-1], lambda a: a.ravel(), lambda a: None])

@@ -32,9 +32,9 @@ def rational(rows: list[list[int]]) -> list[list[Fraction]]:
     return [[Fraction(x, 2**BITS) for x in row] for row in rows]
 
 
-def rest(R: list[list[int]], share: float, spread: float) -> Rest:
-    """R as it is, and what is said of it."""
-    known = image(R)
+def rest(R: list[list[int]], share: float, spread: float, far: float = 0.0) -> Rest:
+    """R as it is up to a radius, and what is said of it."""
+    known = image(R, far)
     return Rest(lambda X: X.turned * (known * X), arb(share), arb(spread))
 
 
@@ -54,21 +54,21 @@ def problem(rng: np.random.Generator):
     return A, R, share * (1 + 1e-9), spread
 
 
-def least(A, R, share: float, spread: float, radius: float, proves) -> float:
+def least(A, R, share: float, spread: float, radius: float, proves, far: float = 0.0) -> float:
     """About the least number that is proved."""
     with ctx.workprec(64):
         low, high = 0.0, 4.0
         for _ in range(30):
             middle = (low + high) / 2
-            proved = proves(image(A, radius), rest(R, share, spread), arb(middle))
+            proved = proves(image(A, radius), rest(R, share, spread, far), arb(middle))
             low, high = (low, middle) if proved else (middle, high)
     return high
 
 
 @settings(max_examples=examples(100), deadline=None)
-@given(st.integers(0, 2**32), st.sampled_from([0.0, 1e-9, 1e-3]))
-def test_what_is_proved_is_so_in_rationals(seed, radius):
-    """Of a member as long as may be along the largest direction of the sum, or antisymmetric beside the middle."""
+@given(st.integers(0, 2**32), st.sampled_from([0.0, 1e-9, 1e-3]), st.sampled_from([0.0, 1e-9, 1e-3]))
+def test_what_is_proved_is_so_in_rationals(seed, radius, far):
+    """Of members as long as may be along the largest direction of the sum, or antisymmetric beside the middle."""
     rng = np.random.default_rng(seed)
     A, R, share, spread = problem(rng)
     n = len(A)
@@ -78,11 +78,12 @@ def test_what_is_proved_is_so_in_rationals(seed, radius):
     top = [Fraction(x) for x in np.linalg.eigh(np.array(total, float))[1][:, -1].tolist()]
     size = sum(x * x for x in top)
     for proves in (below, one_direction._soon):
-        most = least(told, R, share, spread, radius, proves)
+        most = least(told, R, share, spread + far, radius, proves, far)
         if most == 4.0:
             continue
-        assert positive([[(Fraction(most) if i == j else 0) - x - Fraction(radius) * (1 - Fraction(1, 2**40)) * top[i]
-                          * top[j] / size for j, x in enumerate(row)] for i, row in enumerate(total)])
+        longer = (Fraction(radius) + Fraction(far)) * (1 - Fraction(1, 2**40)) / size
+        assert positive([[(Fraction(most) if i == j else 0) - x - longer * top[i] * top[j]
+                          for j, x in enumerate(row)] for i, row in enumerate(total)])
 
 
 @settings(max_examples=examples(40), deadline=None)
@@ -114,6 +115,32 @@ def test_what_is_across_counts(share, spread):
         assert below(image(A), rest(R, share, spread), arb(2.1))  # from all of R
 
 
+def test_what_mixes_both_counts():
+    """R of (1, 1) alone: along the vector and across it as large, and twice as large between them."""
+    A, R = whole(np.diag([1.0, 0.5])), whole(np.full((2, 2), 0.1))
+    with ctx.workprec(64):
+        assert not one_direction._soon(image(A), rest(R, 0.0, 0.2), arb(1.107))
+    total = [[x + y for x, y in zip(*rows, strict=True)] for rows in zip(rational(A), rational(R), strict=True)]
+    assert not positive([[Fraction(1107, 1000) * (i == j) - x for j, x in enumerate(row)]
+                         for i, row in enumerate(total)])
+
+
+def test_any_vector_may_be_proposed(monkeypatch):
+    """Along that of the smaller eigenvalue nothing is near: the larger one lies across, with all that it is off by."""
+    none = whole(np.zeros((2, 2)))
+    with ctx.workprec(64), monkeypatch.context() as patch:
+        patch.setattr(one_direction, "_vector", lambda A: [fmpz(1), fmpz(0)])
+        A = whole(np.diag([0.25, 1.0]))
+        assert one_direction._soon(image(A), rest(none, 0.0, 0.0), arb(1 + 2.0**-20))
+        for radius, most in ((0.0, 1 - 2.0**-20), (1e-3, 1.0005)):
+            assert not one_direction._soon(image(A, radius), rest(none, 0.0, 0.0), arb(most))
+        # eigenvalues 6 and 11; of twice that 12/5 of (1, 2)(1, 2)ᵀ is taken away, rounded down, which leaves 21.8 of 22
+        patch.setattr(one_direction, "_vector", lambda A: [fmpz(1), fmpz(2)])
+        unit = 2.0 ** (-BITS - 1)
+        assert not one_direction._soon(image([[10, -2], [-2, 7]]), rest(none, 0.0, 0.0), arb(21.9 * unit))
+        assert one_direction._soon(image([[10, -2], [-2, 7]]), rest(none, 0.0, 0.0), arb(25 * unit))
+
+
 def test_of_numbers_that_are_none_nothing_is_said():
     A, R = whole(np.diag([1.0, 0.5])), whole(np.diag([0.001, 0.001]))
     with ctx.workprec(64):
@@ -128,6 +155,19 @@ def test_of_numbers_that_are_none_nothing_is_said():
         assert below(zero, None, arb(1)) and not below(zero, None, arb(0))
         assert not one_direction._soon(zero, rest(R, 0.0, 0.001), arb(1))  # no vector is found, and all of R is made
         assert below(zero, rest(R, 0.0, 0.001), arb(1))
+
+
+@pytest.mark.parametrize("n", [1, 3])
+def test_what_is_cut_off_counts(n):
+    """A's entries just below a multiple of what is cut: between what is left and the truth nothing is proved."""
+    entry = 2**BITS - 1
+    A, R = [[entry] * n] * n, whole(np.zeros((n, n)))
+    for most in (1 - 2.0**-31, 1 - 2.0**-35):
+        with ctx.workprec(64):
+            assert not below(image(A), rest(R, 0.0, 0.0), arb(most) * n)
+            assert not one_direction._soon(image(A), rest(R, 0.0, 0.0), arb(most) * n)
+    with ctx.workprec(64):
+        assert one_direction._soon(image(A), rest(R, 0.0, 0.0), arb(1 + 2.0**-20) * n)
 
 
 def test_the_vector_is_near_the_largest_direction():
