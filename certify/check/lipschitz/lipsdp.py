@@ -193,7 +193,7 @@ def _slopes(
     problem: Problem, parameters: Parameters, passed: Forward, layer: int, t: arb,
 ) -> list[list[Slopes]]:
     """Of every moving row, the intervals of the hidden layers before `layer`."""
-    moved = Reach(problem, parameters, passed).before_moved(t)
+    *_, moved = Reach(problem, parameters, passed).sweep(t)
     place = {row: at for at, row in enumerate(problem.kept)}
     found: list[list[Slopes]] = [[] for _ in problem.moving]
     for h in range(1, layer):
