@@ -93,8 +93,7 @@ def backward(
     Args:
         problem, parameters, passed: of the forward pass.
         seeds: `(rows, k)` the c_i; then there is one row for each point. None: one for each point and output.
-        kinks: whether there may be kinks; the slope there is the midpoint of both sides.
-        slopes: :func:`layer_slopes` of every hidden layer, where they are known.
+        kinks, slopes: whether there may be kinks, whose slope is the midpoint of both sides; the layers' slopes, if known.
 
     Raises:
         NotSmooth: a pre-activation is not proved away from a kink, and `kinks` is false.
@@ -102,8 +101,7 @@ def backward(
     n, k, depth = passed.outputs.nrows(), problem.outputs, len(problem.layers)
     unit = [ONE if a == b else ZERO for _ in range(n) for a in range(k) for b in range(k)]
     B, each = (arb_mat(n * k, k, unit), k) if seeds is None else (seeds, 1)
-    if slopes is None:
-        slopes = [layer_slopes(problem, h, passed.before[h - 1], kinks) for h in range(1, depth)]
+    slopes = slopes or [layer_slopes(problem, h, passed.before[h - 1], kinks) for h in range(1, depth)]
     adjoints = [B]
     for h in range(depth - 1, 0, -1):
         width = problem.layers[h - 1].outputs
