@@ -161,4 +161,4 @@ def test_some_rows_have_the_bounds_that_they_have_among_all(seed, size, tmp_path
         whole, some = reach.bounds(arb(size)), list(range(len(problem.moving)))[::-2]
         for i, (pairs, constant) in zip(some, reach.of(some).bounds(arb(size)), strict=True):
             for x, y in zip([constant, *sum(pairs, ())], [whole[i][1], *sum(whole[i][0], ())], strict=True):
-                assert abs(x - y) <= 1e-20 * abs(y)
+                assert x.overlaps(y) and abs(x.mid() - y.mid()) <= 1e-20 * y.abs_upper()
