@@ -105,8 +105,8 @@ def backward(
     adjoints = [B]
     for h in range(depth - 1, 0, -1):
         width = problem.layers[h - 1].outputs
-        spread = [s for i in range(n) for _ in range(each) for s in slopes[h - 1][i * width:(i + 1) * width]]
-        B = arb_mat(n * each, width, [u * s for u, s in zip((B * parameters.weights[h]).entries(), spread, strict=True)])
+        slope = [s for i in range(n) for _ in range(each) for s in slopes[h - 1][i * width:(i + 1) * width]]
+        B = arb_mat(n * each, width, [u * s for u, s in zip((B * parameters.weights[h]).entries(), slope, strict=True)])
         adjoints.append(B)
     return Backward(tuple(reversed(adjoints)), B * first_weights(problem, parameters))
 
