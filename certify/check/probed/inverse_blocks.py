@@ -35,7 +35,7 @@ class Inverse:
         x, r = arb_mat(self.columns[start:start + size]), arb_mat(self.off[start:start + size])
         length, left = ((M * M.transpose()).trace().sqrt() for M in (x, r))
         wide = arb_mat(size, size, [arb(0, (self.loose * length**2).upper())] * size**2)
-        P = arb_mat([row[start:start + size] for row in x.tolist()]) + x * r.transpose() + wide
+        P = arb_mat([row[start:start + size] for row in x.tolist()]) + r * x.transpose() + wide
         held = definiteness(P)
         if held.R is not None:
             lost = self.most * (left + self.loose * length) ** 2
