@@ -85,28 +85,28 @@ def forward(
 
 
 def backward(
-    problem: Problem, parameters: Parameters, passed: Forward, seeds: arb_mat | None = None, kinks: bool = False,
+    problem: Problem, parameters: Parameters, passed: Forward, seeds: arb_mat | None = None,
+    slopes: Sequence[list[arb]] = (),
 ) -> Backward:
     """Enclose the derivatives of every output, or of `⟨c_i, f(x_i)⟩`.
 
     Args:
         problem, parameters, passed: of the forward pass.
         seeds: `(rows, k)` the c_i; then there is one row for each point. None: one for each point and output.
-        kinks: whether there may be kinks; the slope there is the midpoint of both sides.
+        slopes: :func:`layer_slopes` of all hidden layers where they are known, as where there may be kinks.
 
     Raises:
-        NotSmooth: a pre-activation is not proved away from a kink, and `kinks` is false.
+        NotSmooth: a pre-activation is not proved away from a kink, and no slopes are given.
     """
     n, k, depth = passed.outputs.nrows(), problem.outputs, len(problem.layers)
     unit = [ONE if a == b else ZERO for _ in range(n) for a in range(k) for b in range(k)]
     B, each = (arb_mat(n * k, k, unit), k) if seeds is None else (seeds, 1)
-    slopes = [layer_slopes(problem, h, passed.before[h - 1], kinks) for h in range(1, depth)]
+    slopes = slopes or [layer_slopes(problem, h, passed.before[h - 1], False) for h in range(1, depth)]
     adjoints = [B]
     for h in range(depth - 1, 0, -1):
         width = problem.layers[h - 1].outputs
-        pulled = (B * parameters.weights[h]).entries()
-        spread = [s for i in range(n) for _ in range(each) for s in slopes[h - 1][i * width:(i + 1) * width]]
-        B = arb_mat(n * each, width, [u * s for u, s in zip(pulled, spread, strict=True)])
+        slope = [s for i in range(n) for _ in range(each) for s in slopes[h - 1][i * width:(i + 1) * width]]
+        B = arb_mat(n * each, width, [u * s for u, s in zip((B * parameters.weights[h]).entries(), slope, strict=True)])
         adjoints.append(B)
     return Backward(tuple(reversed(adjoints)), B * first_weights(problem, parameters))
 
@@ -146,7 +146,7 @@ def tangent_kernel(
 
 
 def layer_slopes(problem: Problem, h: int, before: tuple[arb, ...], kinks: bool) -> list[arb]:
-    """Derivatives of the activation of hidden layer h, row-major; see :func:`backward`."""
+    """Derivatives of the activation of hidden layer h, row-major; at a kink, if that is let, the midpoint of both."""
     phi, width = ACTIVATIONS[problem.activation], problem.layers[h - 1].outputs
     if phi.kinked and not kinks:
         for at, z in enumerate(before):

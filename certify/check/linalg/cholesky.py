@@ -52,12 +52,12 @@ def _proved(scaled: arb_mat, places: int) -> bool:
     a, _, low, d = quarters(scaled)
     with ctx.workprec(2 * places + LARGEST):
         a = _less(a, c)
-        first = _factor(_cut(a, places), places, True)
+        first = factor(cut(a, places), places, True)
         if first is None or first[1] is None:
             return False
-        L, X = first[0], _cut(low * first[1].transpose(), places)
+        L, X = first[0], cut(low * first[1].transpose(), places)
         rest = _less(d - X * X.transpose(), c)
-        second = _factor(_cut(rest, places), places, False)
+        second = factor(cut(rest, places), places, False)
         if second is None:
             return False
         return bool(2 * frobenius(a - L * L.transpose(), low - X * L.transpose(),
@@ -87,30 +87,30 @@ def _brought_to_one(A: arb_mat) -> arb_mat | None:
                     for row, u in zip(A.tolist(), units, strict=True)])
 
 
-def _factor(A: arb_mat, places: int, inverted: bool) -> tuple[arb_mat, arb_mat | None] | None:
+def factor(A: arb_mat, places: int, inverted: bool) -> tuple[arb_mat, arb_mat | None] | None:
     """L with `LLᵀ ≈ A`, and its inverse where that is wanted; exact, and nothing is proved of them."""
     if A.nrows() <= LEAF:
         R = inverse_factor(A)
         if R is None:
             return None
         L = R.inv().mid()
-        return (_cut(L, places), _cut(R, places)) if frobenius(L, R).is_finite() else None
+        return (cut(L, places), cut(R, places)) if frobenius(L, R).is_finite() else None
     a, _, low, d = quarters(A)
-    first = _factor(a, places, True)
+    first = factor(a, places, True)
     if first is None or first[1] is None:
         return None
     P = first[1]
-    X = _cut(low * P.transpose(), places)
-    second = _factor(_cut(d - X * X.transpose(), places), places, inverted)
+    X = cut(low * P.transpose(), places)
+    second = factor(cut(d - X * X.transpose(), places), places, inverted)
     if second is None:
         return None
     L = _joined(first[0], X, second[0])
     if not inverted or second[1] is None:
         return L, None
-    return L, _joined(P, _cut(_cut(second[1] * X, places) * P * -1, places), second[1])
+    return L, _joined(P, cut(cut(second[1] * X, places) * P * -1, places), second[1])
 
 
-def _cut(M: arb_mat, places: int) -> arb_mat:
+def cut(M: arb_mat, places: int) -> arb_mat:
     """The middles as whole multiples of `2^−places`: added to a number so large that its last bit is one."""
     high = _high(M.nrows(), M.ncols())
     with ctx.workprec(LARGEST + 2 + places):

@@ -207,7 +207,7 @@ def _scaled(values: Sequence[arb], W: arb_mat | None) -> arb_mat:
 
 def _slopes(reach: Reach, layer: int, t: arb) -> list[list[Slopes]]:
     """Of every moving row, the intervals of the hidden layers before `layer`."""
-    moved, activation = reach.before_moved(t), reach.problem.activation
+    activation, (*_, moved) = reach.problem.activation, reach.sweep(t)
     found: list[list[Slopes]] = [[] for _ in reach.places]
     for slopes, before, far in zip(reach.by_rows[:layer - 1], reach.before, moved, strict=False):
         width = len(before) // max(len(found), 1)

@@ -88,7 +88,7 @@ def _by_norms(
     after = first if layer == 1 else far * spectral(parameters.weights[layer - 1])
     rows = {i: after for i in problem.moving}
     if layer == len(problem.layers):
-        for i, S in zip(problem.moving, reach().steepest(t), strict=True):
+        for i, S in zip(problem.moving, _last_layer(reach(), t), strict=True):
             rows[i] = S.min(after)
         dual = output_steepness(problem, parameters, passed, t)
         for i, S in zip(problem.moving, dual or (), strict=dual is not None):
@@ -118,6 +118,13 @@ def _first_layer(problem: Problem, parameters: Parameters, passed: Forward, t: a
         if all(_below(G, square) for G in grams):
             return square.sqrt().upper()
     return arb("inf")
+
+
+def _last_layer(reach: Reach, t: arb) -> list[arb]:
+    """Bounds of `|∂f/∂x|`, in Frobenius norm, on the ball of radius t around every moving row."""
+    (moved, *_), k = reach.sweep(t), reach.problem.outputs
+    return [norm(u + v for u, v in zip(reach.norms[-1][at:at + k], moved[at:at + k], strict=True))
+            for at in range(0, len(moved), k)]
 
 
 def _slopes(problem: Problem, passed: Forward, moved: list[arb]) -> list[arb]:

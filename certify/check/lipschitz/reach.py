@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from copy import copy
 from functools import cache, partial
+from itertools import accumulate
 from typing import TypeVar
 
 from flint import arb, arb_mat, ctx
@@ -29,8 +30,9 @@ Not where there are kinks: the midpoint of two slopes is taken for an exact numb
 SPARE, LARGE = 4, 10**7
 """Bits less of whole numbers, which with 26 are small; and products of two numbers for all rows from which they are."""
 
-LEVELS = 16
-"""Intervals of the geometric grid with ratio √2 below the budget, the last one down to 0."""
+LEVELS, SHARES = 16, (2.0**-10, 0.0, math.inf)
+"""Intervals of the geometric grid with ratio √2 below the budget, the last one down to 0; and the share of the room
+that rows which keep one interval may take together, after the first trial that fails, the second and the third."""
 
 TRIALS = 60
 """Multipliers tried."""
@@ -42,14 +44,8 @@ Real = TypeVar("Real", float, arb)
 Bounds = tuple[list[tuple[Real, Real]], Real]
 """Of one row: pairs `(a, q)`, each with `ℓ_i(u) − ℓ_i ≤ at + ½qt²` for `|u_i| = t` in a range, and a constant bound."""
 
-
-@dataclass(frozen=True)
-class Interval:
-    """An interval of `t = |u_i|` and the bounds of every moving row that hold on it."""
-
-    low: arb
-    high: arb
-    rows: list[Bounds[arb]]
+Grid = list[tuple[Real, Real, Bounds[Real]]]
+"""Of one row: intervals of t that cover `[0, ε]`, the topmost first, and what bounds its growth on each of them."""
 
 
 def rise(
@@ -61,31 +57,40 @@ def rise(
     """
     found = ZERO
     for precision in (PRECISION,) if ACTIVATIONS[problem.activation].kinked else (FEW, PRECISION):
-        found = _rise(problem, parameters, passed, descent, radius, precision)
+        found = _rise(problem, parameters, passed, descent, radius, room, precision)
         if found <= room:
             break
     return found
 
 
 def _rise(
-    problem: Problem, parameters: Parameters, passed: Forward, descent: Descent, radius: arb, precision: int,
+    problem: Problem, parameters: Parameters, passed: Forward, descent: Descent, radius: arb, room: arb, precision: int,
 ) -> arb:
     """The same with so many bits."""
     with ctx.workprec(precision):
         reach = Reach(problem, parameters, passed, descent)
         if problem.budget.own:
-            return sum((_least(bounds, radius) for bounds in reach.bounds(radius)), ZERO)
-        intervals = _intervals(reach, radius)
-        return min((_dual(intervals, radius, arb(mu)) for mu in _multipliers(intervals, radius)),
-                   key=lambda bound: float(bound.upper()))
+            return sum((_most(bounds, ZERO, ZERO, radius) for bounds in reach.bounds(radius)), ZERO)
+        return _shared(reach, radius, room)
 
 
-def _least(bounds: Bounds[arb], t: arb) -> arb:
-    """The least of one row's bounds at t."""
-    pairs, least = bounds
-    for a, q in pairs:
-        least = least.min(a * t + q * t**2 / 2)
-    return least
+def _shared(reach: Reach, radius: arb, room: arb) -> arb:
+    """The same of a total budget: with one interval for every row, then with a grid for those that need it."""
+    found, grids = ZERO, [[(ZERO, radius, bounds)] for bounds in reach.bounds(radius)]
+    for share in SHARES:
+        found, each = min((_dual(grids, radius, arb(mu)) for mu in _multipliers(grids, radius)),
+                          key=lambda bound: float(bound[0].upper()))
+        if found <= room:
+            break
+        _refine(grids, reach, radius, _heavy(grids, each, share * float(room)))
+    return found
+
+
+def _heavy(grids: Sequence[Grid[arb]], each: Sequence[arb], most: float) -> list[int]:
+    """Rows with one interval, but for as many of the least bounds as add up to `most` at most."""
+    wide = sorted((i for i, grid in enumerate(grids) if len(grid) == 1), key=lambda i: float(each[i]))
+    sums = accumulate(float(each[i]) for i in wide)
+    return [i for i, total in zip(wide, sums, strict=True) if not total <= most]
 
 
 class Reach:
@@ -103,15 +108,15 @@ class Reach:
         moving, depth = problem.moving, len(problem.layers)
         place = {i: at for at, i in enumerate(problem.kept)}
         self.places = [place[i] for i in moving]
+        all_slopes = [layer_slopes(problem, h, passed.before[h - 1], kinks=True) for h in range(1, depth)]
         if descent is not None:  # every row is kept
-            seeded = backward(problem, parameters, passed, descent.losses.slopes, kinks=True).gradients.tolist()
+            seeded = backward(problem, parameters, passed, descent.losses.slopes, slopes=all_slopes).gradients.tolist()
             self.g = [norm(seeded[i]) for i in moving]
             slopes = descent.losses.slopes.tolist()
             self.c = [norm(slopes[i]) for i in moving]
             self.bend = [descent.losses.bends[i] for i in moving]
         self.sizes = [arb_mat(W.ncols(), W.nrows(), [abs(w) for w in W.transpose().entries()])
                       for W in parameters.weights]
-        all_slopes = [layer_slopes(problem, h, passed.before[h - 1], kinks=True) for h in range(1, depth)]
         widths = [problem.layers[h].outputs for h in range(depth - 1)]
         d = self.by_rows = [[s[i * m:(i + 1) * m] for i in self.places]
                             for s, m in zip(all_slopes, widths, strict=True)]
@@ -120,9 +125,20 @@ class Reach:
                        for h, m in enumerate(widths)]
         self.norms = _norms(first_weights(problem, parameters), parameters.weights[1:], d, len(moving))
 
+    def of(self, rows: Sequence[int]) -> Reach:
+        """The same of some of the moving rows, by their place among them."""
+        part, many = copy(self), len(self.places)
+        part.places = [self.places[i] for i in rows]
+        part.by_rows = [[layer[i] for i in rows] for layer in self.by_rows]
+        part.g, part.c, part.bend = ([values[i] for i in rows] for values in (self.g, self.c, self.bend))
+        part.slopes, part.before, part.norms = ([[x for i in rows for x in layer[i * m:(i + 1) * m]]
+                                                 for layer in layers for m in (len(layer) // many,)]
+                                                for layers in (self.slopes, self.before, self.norms))
+        return part
+
     def bounds(self, t: arb) -> list[Bounds[arb]]:
         """Bounds of the growth of every moving row's loss while it moves by at most t."""
-        moved, steady, output, _ = self._sweep(t)
+        moved, steady, output, _ = self.sweep(t)
         k, found = self.problem.outputs, []
         for i, (g, c, bend) in enumerate(zip(self.g, self.c, self.bend, strict=True)):
             part = slice(i * k, (i + 1) * k)
@@ -135,18 +151,7 @@ class Reach:
             found.append((pairs, c * far + bend * far * far / 2))
         return found
 
-    def steepest(self, t: arb) -> list[arb]:
-        """Bounds of `|∂f/∂x|`, in Frobenius norm, on the ball of radius t around every moving row."""
-        moved, *_ = self._sweep(t)
-        k = self.problem.outputs
-        return [norm(u + v for u, v in zip(self.norms[-1][at:at + k], moved[at:at + k], strict=True))
-                for at in range(0, len(moved), k)]
-
-    def before_moved(self, t: arb) -> list[list[arb]]:
-        """Bounds, a hidden layer each, of how far the pre-activations of every moving row move, row-major."""
-        return self._sweep(t)[3]
-
-    def _sweep(self, t: arb) -> tuple[list[arb], list[arb], list[arb], list[list[arb]]]:
+    def sweep(self, t: arb) -> tuple[list[arb], list[arb], list[arb], list[list[arb]]]:
         """Movement of the outputs' Jacobian rows; the same, with `·/t` nondecreasing in t; movement of the outputs.
 
         Last, the movement of the pre-activations of every hidden layer.
@@ -204,18 +209,16 @@ def _through(values: list[arb], W: arb_mat, rows: int) -> list[arb]:
     return (arb_mat(rows, W.nrows(), values) * W).entries()
 
 
-def _intervals(reach: Reach, radius: arb) -> list[Interval]:
-    """`[0, radius]` cut at the powers of √2 below it, each interval with the bounds of its upper end."""
+def _refine(grids: list[Grid[arb]], reach: Reach, radius: arb, rows: Sequence[int]) -> None:
+    """Cut `[0, radius]` at the powers of √2 below it for these rows, each interval with the bounds of its upper end."""
     man, exp = radius.man_exp()
     top = 2 * (int(exp) + int(man).bit_length())
     while _node(top - 1) >= radius:
         top -= 1
-    made = []
-    for level in range(top, top - LEVELS, -1):
-        high = radius if level == top else _node(level)
-        low = ZERO if level == top - LEVELS + 1 else _node(level - 1)
-        made.append(Interval(low, high, reach.bounds(high)))
-    return made
+    part, cuts = reach.of(rows), [radius, *(_node(level) for level in range(top - 1, top - LEVELS, -1))]
+    bounds = [[grids[i][0][2] for i in rows], *(part.bounds(high) for high in cuts[1:])]
+    for i, own in zip(rows, zip(*bounds, strict=True), strict=True):
+        grids[i] = list(zip([*cuts[1:], ZERO], cuts, own, strict=True))
 
 
 def _node(level: int) -> arb:
@@ -223,12 +226,10 @@ def _node(level: int) -> arb:
     return arb(2) ** (level // 2) if level % 2 == 0 else (arb(2).sqrt() * arb(2) ** (level // 2)).upper()
 
 
-def _dual(intervals: Sequence[Interval], radius: arb, mu: arb) -> arb:
-    """`½με² + Σ_i max_{t ≤ ε} (bound of ℓ_i(t) − ℓ_i − ½μt²)`, which bounds the growth for every μ ≥ 0."""
-    total = mu * radius**2 / 2
-    for i in range(len(intervals[0].rows)):
-        total += largest([_most(part.rows[i], mu, part.low, part.high) for part in intervals])
-    return total
+def _dual(grids: Sequence[Grid[arb]], radius: arb, mu: arb) -> tuple[arb, list[arb]]:
+    """`½με² + Σ_i max_{t ≤ ε} (bound of ℓ_i(t) − ℓ_i − ½μt²)`, a bound of the growth for every μ ≥ 0; each maximum."""
+    each = [largest([_most(bounds, mu, low, high) for low, high, bounds in grid]) for grid in grids]
+    return sum(each, mu * radius**2 / 2), each
 
 
 def _most(bounds: Bounds[arb], mu: arb, low: arb, high: arb) -> arb:
@@ -253,13 +254,13 @@ def _peak(a: Real, q: Real, mu: Real, low: Real, high: Real) -> Real:
     return a * high + abs(bend) * high * high / 2
 
 
-def _multipliers(intervals: Sequence[Interval], radius: arb) -> list[float]:
+def _multipliers(grids: Sequence[Grid[arb]], radius: arb) -> list[float]:
     """The most promising μ, by floats."""
-    parts = [(float(p.low), float(p.high), [([(float(a), float(q)) for a, q in pairs], float(constant))
-                                            for pairs, constant in p.rows]) for p in intervals]
-    value, far = cache(partial(_estimate, parts, float(radius))), float(radius)
-    size = math.hypot(*(pairs[0][0] for pairs, _ in parts[0][2])) / far
-    bend = max(pairs[0][1] for pairs, _ in parts[0][2])
+    rows = [[(float(low), float(high), ([(float(a), float(q)) for a, q in pairs], float(constant)))
+             for low, high, (pairs, constant) in grid] for grid in grids]
+    value, far = cache(partial(_estimate, rows, float(radius))), float(radius)
+    size = math.hypot(*(grid[0][2][0][0][0] for grid in rows)) / far
+    bend = max(grid[0][2][0][0][1] for grid in rows)
     stop = 1e3 * (size + bend)
     start = max(0.05 * size, 1e-15 * stop)  # an exact fit has no slopes
     if not 0 < start < stop < 1e300:
@@ -277,15 +278,12 @@ def _refined(value: Callable[[float], float], best: float, ratio: float) -> floa
     return best
 
 
-def _estimate(
-    parts: Sequence[tuple[float, float, list[Bounds[float]]]], radius: float, mu: float,
-) -> float:
+def _estimate(rows: Sequence[Grid[float]], radius: float, mu: float) -> float:
     """:func:`_dual` in floats; an interval is left as soon as it gives no more than another."""
     total = 0.5 * mu * radius * radius
-    for i in range(len(parts[0][2])):
+    for grid in rows:
         most = 0.0
-        for low, high, rows in parts:
-            pairs, constant = rows[i]
+        for low, high, (pairs, constant) in grid:
             least = constant - 0.5 * mu * low * low
             for a, q in pairs:
                 if least <= most:

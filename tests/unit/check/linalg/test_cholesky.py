@@ -90,17 +90,17 @@ def test_numbers_that_are_none_are_not_proved(x):
 @pytest.mark.parametrize("which", [True, False])
 def test_another_factor_proves_nothing(change, which, N, monkeypatch):
     """Of the first half of the rows, whose inverse is asked for, or of the second."""
-    A, honest = near(N), cholesky._factor
+    A, honest = near(N), cholesky.factor
     assert proved(A)
-    monkeypatch.setattr(cholesky, "_factor", lambda B, places, inverted: (
+    monkeypatch.setattr(cholesky, "factor", lambda B, places, inverted: (
         (change(found[0]), found[1]) if (found := honest(B, places, inverted)) and inverted is which else found))
     assert not proved(A)
 
 
 def test_another_inverse_proves_nothing(monkeypatch):
     """The lower left block of L is made with it."""
-    A, honest = near(40), cholesky._factor
-    monkeypatch.setattr(cholesky, "_factor", lambda B, places, inverted: (
+    A, honest = near(40), cholesky.factor
+    monkeypatch.setattr(cholesky, "factor", lambda B, places, inverted: (
         (found[0], found[1] * (1 + arb(2) ** -20)) if (found := honest(B, places, inverted)) and inverted else found))
     assert not proved(A)
 

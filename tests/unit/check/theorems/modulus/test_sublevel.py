@@ -124,7 +124,8 @@ def test_no_perturbation_grows_the_loss_more_than_the_bound(seed, size, few, who
             passed = network.forward(problem, point.parameters, [tuple(x) for x in (case.X + u * units).tolist()])
             moved = losses(problem, passed.outputs)
             assert not sum(moved.values, arb(0)) - still > bound
-            back = network.backward(problem, point.parameters, passed, moved.slopes, kinks=True).gradients.tolist()
+            slopes = [network.layer_slopes(problem, h, z, True) for h, z in enumerate(passed.before, 1)]
+            back = network.backward(problem, point.parameters, passed, moved.slopes, slopes).gradients.tolist()
             slope = 10 * np.array([[float(v.mid()) for v in row] for row in back]) * moving
 
 

@@ -1,0 +1,84 @@
+"""Blocks of the inverse of a matrix, proved definite, by a proposed inverse whose error counts squared (W8)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from math import frexp, inf
+
+from flint import arb, arb_mat, ctx
+
+from certify.check.kernel import Finding
+from certify.check.linalg.cholesky import LARGEST, cut, factor
+from certify.check.linalg.definite import Truth, definiteness, frobenius
+from certify.check.systems.interpolation import Interpolation
+from certify.check.systems.point import Point
+
+PLACES, FINE = 52, 96
+"""Bits after the point of the proposed inverse, with which products are quick, and of the matrix, near 1 in size."""
+
+Rule = Callable[[Point, int, float], Finding]
+
+
+@dataclass(frozen=True)
+class Inverse:
+    """Columns x of the proposed X and `e − K̂x` of every place, how far K̂ is from K, a bound of `‖K⁻¹‖`, and a unit."""
+
+    columns: list[list[arb]]
+    off: list[list[arb]]
+    loose: arb
+    most: arb
+    unit: arb
+
+    def block(self, start: int, size: int) -> Iterator[tuple[arb_mat, arb]]:
+        """P and ε with `P/(1 + ε) ⪯ (K⁻¹)_ii ⪯ P/(1 − ε)`; nothing where P is not proved definite."""
+        x, r = arb_mat(self.columns[start:start + size]), arb_mat(self.off[start:start + size])
+        length, left = ((M * M.transpose()).trace().sqrt() for M in (x, r))
+        wide = arb_mat(size, size, [arb(0, (self.loose * length**2).upper())] * size**2)
+        P = arb_mat([row[start:start + size] for row in x.tolist()]) + r * x.transpose() + wide
+        held = definiteness(P)
+        if held.R is not None:
+            lost = self.most * (left + self.loose * length) ** 2
+            yield P * self.unit, (lost * frobenius(held.R) ** 2 / (1 - held.defect)).upper()
+
+
+def inverse_of(K: arb_mat) -> Inverse | None:
+    """An inverse that proves K definite; None where nothing is proved."""
+    N, top = K.nrows(), max(float(K[j, j].mid()) for j in range(K.nrows()))
+    if not 0 < top < inf:
+        return None
+    unit = arb(2) ** -frexp(top)[1]
+    with ctx.workprec(2 * FINE + LARGEST):
+        A = K * unit
+        found = factor(cut(A, PLACES), PLACES, True)
+        if found is None or found[1] is None or not all(found[1][j, j] > 0 for j in range(N)):
+            return None
+        square = found[1].transpose() * found[1]
+        X, near = cut(square, PLACES), cut(A, FINE)
+        off = near * X * -1
+        for j in range(N):
+            off[j, j] += 1
+        loose, apart = frobenius(A - near), frobenius(square - X)
+        rest = frobenius(off) + loose * frobenius(X)
+        if not rest + frobenius(A) * apart < 1:
+            return None
+        most = (square.trace() + apart) / (1 - rest)
+        return Inverse(X.transpose().tolist(), off.transpose().tolist(), loose, most, unit)
+
+
+def tried_first(rules: tuple[Rule, Rule], compared: Callable[..., Finding]) -> tuple[Rule, Rule]:
+    """The rules of the upper and the lower ends of rows, by these blocks where they prove what is stated."""
+    def by(rule: Rule, above: bool) -> Rule:
+        def either(point: Point, number: int, end: float) -> Finding:
+            found, k = point.of(_inverse_at), point.problem.block
+            for P, lost in found.block(number * k, k) if found is not None and end > 0 else ():
+                said = compared(point, number, arb(end) ** 2, above, P, lost)
+                if said.truth is Truth.PROVED:
+                    return said
+            return rule(point, number, end)
+        return either
+    return by(rules[0], True), by(rules[1], False)
+
+
+def _inverse_at(point: Point) -> Inverse | None:
+    return inverse_of(point.of(Interpolation).kernel)
