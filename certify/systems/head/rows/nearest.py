@@ -19,9 +19,11 @@ from certify.rigor.arithmetic import DoubleDouble, Pair, two_sum
 from certify.rigor.ball import Balls, affine, known_matrix
 from certify.rigor.fp import RAISE, Array, U
 from certify.systems.head.rows.centred import FAR
+from certify.systems.head.rows.change import NONE, Choices
 from certify.systems.head.rows.head import Head
 from certify.systems.head.rows.losses.balls import enclosed_slopes
 from certify.systems.head.rows.refit import ROOM, TRIES
+from certify.systems.head.rows.weights import UNIT
 
 Curved = Callable[[Array], Sequence[Array]]
 """By output, or for all together: lower bounds `(n,)` of what rows curve where their outputs move by `(n,)` at most."""
@@ -31,8 +33,9 @@ SMALL = 1 << 17
 
 
 def known_finely(head: Head) -> bool:
-    """Whether the intercept is free, and rows count whatever label they have."""
-    return head.free_intercept and head.m >= 2 and not (head.weights and head.weights.by_label)
+    """Whether the intercept is free, and what rows count is known: as they say, or balanced."""
+    return head.free_intercept and head.m >= 2 and not (
+        head.weights and head.weights.by_label and not head.weights.balanced)
 
 
 def nearest(head: Head, centre: Array) -> float:
@@ -64,7 +67,7 @@ def _nearest(head: Head, centre: Array) -> float:
     if not total > 0:
         return float("inf")
     if head.weights is not None:
-        v = _counted(v, head.weights.rows, exact)
+        v = _counted(v, *_counts(head), exact)
     x = head.phi[:, :-1]
     found = _from(head, centre, np.zeros(x.shape[1]), curved, v, exact)
     if np.linalg.norm(x.mean(axis=0)) > FAR:
@@ -77,7 +80,8 @@ def _read_off(head: Head, outputs: Balls, exact: DoubleDouble) -> tuple[Balls, C
     labels = head.Y[:, 0] if head.loss.sigmoid else None
     v = enclose_losses(head.loss.name, outputs, None if head.loss.sigmoid else head.Y, labels, exact).slopes
     error = float((v.rad + _low(v)).max()) * RAISE
-    D = head.loss.curvatures(v.mid.hi, error) * _counts(head) * (1 - 2 * U)
+    counts, off = _counts(head)
+    D = head.loss.curvatures(v.mid.hi, error) * counts * (1 - off - 2 * U)
 
     def curved(reach: Array) -> Sequence[Array]:
         return (D * np.fmax(1.0 - head.loss.fading * reach * (RAISE / 8), 0.0) ** 8 * (1 - 2.0**-48),)
@@ -90,11 +94,12 @@ def _by_balls(head: Head, outputs: Balls, exact: DoubleDouble) -> tuple[Balls, C
     v = enclosed_slopes(head.loss, outputs, head.Y, exact)
     Z, off = outputs.mid.hi, outputs.rad + _low(outputs)
     g, error = head.loss.slopes(Z, head.Y)
+    counts, lost = _counts(head)
 
     def curved(reach: Array) -> Sequence[Array]:
         if not np.isfinite(error):
             return (np.zeros(head.n),)
-        return [D * _counts(head) * (1 - 2 * U) for D in head.loss.floors(Z, (off + reach) * RAISE, g)]
+        return [D * counts * (1 - lost - 2 * U) for D in head.loss.floors(Z, (off + reach) * RAISE, g)]
 
     return v, curved
 
@@ -104,9 +109,14 @@ def _low(x: Balls) -> Array | float:
     return 0.0 if x.mid.lo is None else fp.row_norms(x.mid.lo)
 
 
-def _counts(head: Head) -> Array:
-    """What every row counts."""
-    return np.ones(head.n) if head.weights is None else head.weights.rows
+def _counts(head: Head) -> tuple[Array, float]:
+    """What every row counts today, and how far that may be off, relatively: balanced weights are rounded quotients."""
+    if head.weights is None:
+        return np.ones(head.n), 0.0
+    if not head.weights.balanced:
+        return head.weights.rows, 0.0
+    nothing = Choices(np.full((1, 0), NONE), np.full((1, 0), NONE))
+    return head.weights.of(head, nothing)[:, 0], 2 * UNIT
 
 
 def _from(head: Head, centre: Array, c: Array, curved: Curved, v: Balls, exact: DoubleDouble) -> float:
@@ -118,10 +128,10 @@ def _from(head: Head, centre: Array, c: Array, curved: Curved, v: Balls, exact: 
     return _held(head, rows, curved, _size(head, centre, rows, v, exact)) * stretch * RAISE
 
 
-def _counted(v: Balls, counts: Array, exact: DoubleDouble) -> Balls:
-    """Slopes times what rows count."""
+def _counted(v: Balls, counts: Array, off: float, exact: DoubleDouble) -> Balls:
+    """Slopes times what rows count, which may be off by so much of it."""
     mid = exact.multiply(v.mid, Pair(counts[:, None]))
-    rad = (counts * v.rad + exact.unit * counts * v.norm) * RAISE + fp.FLOOR
+    rad = ((counts * v.rad) * (1 + off) + (exact.unit + off) * counts * v.norm) * RAISE + fp.FLOOR
     return Balls.make(mid, rad, exact)
 
 

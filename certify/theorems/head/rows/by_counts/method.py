@@ -19,11 +19,15 @@ from certify.rigor.fp import Array
 from certify.systems.head.rows.change import NONE, Choices, RowChange
 from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.head import Head, Whole
+from certify.systems.head.rows.nearest import known_finely, nearest
 from certify.systems.head.rows.refit import enclose_refits
 from certify.theorems.head.rows.box_tree import collect, refusal, scaled, sums_of
 from certify.theorems.head.rows.boxes.tree import Tree
 from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Budget, Mask, Method, Part
+
+ROOM = 4.0
+"""Times the distance of weights that a checker may find, who looks at other roundings of them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +48,12 @@ class Case:
 
 
 class ByCounts(Method):
-    """Deleted rows of a logistic head whose weights are balanced (D19)."""
+    """Deleted rows of a logistic head whose weights are balanced (D19).
+
+    A point stays if it has its label at the refit of all rows, and keeps it under every deletion of exactly `a_y` rows
+    of label y, for all `a_0 + a_1` up to the count, of the head whose rows weigh as many rows as the other label has
+    left, with `μ_a = 2μn'_0n'_1/n'`. Every label keeps a row, and n is fixed.
+    """
 
     name: ClassVar[str] = "by_counts"
     weighs: ClassVar[bool] = True
@@ -68,9 +77,7 @@ class ByCounts(Method):
         whole = proposed(lambda: unchanged_refit(head))
         if whole is None:
             return None
-        nothing = Choices(np.full((1, 0), NONE), np.full((1, 0), NONE))
-        labels, _ = head.sides(whole[None], enclose_refits(head, nothing, whole[None]))
-        proved = todo & (labels[0] == head.today)
+        proved = todo & (labels_at(head, whole) == head.today)
         waiting = list(cases(head, change))
         for at, case in enumerate(waiting):
             if not proved.any():
@@ -90,6 +97,15 @@ class ByCounts(Method):
                   for name, array in tree.arrays(proved, case.change.count).items()}
         arrays |= {"weights": whole.ravel()} if proved.any() else {}
         return Part(self.name, proved, arrays, found.flips(), late=late)
+
+
+def labels_at(head: Head, whole: Array) -> Whole:
+    """`(N,)` labels at the refit of all rows, which weights are near; −1 where they are not proved."""
+    nothing = Choices(np.full((1, 0), NONE), np.full((1, 0), NONE))
+    radius = enclose_refits(head, nothing, whole[None])
+    if known_finely(head):  # rows far from the origin are counted from their middle
+        radius = np.minimum(radius, nearest(head, whole))
+    return np.asarray(head.sides(whole[None], ROOM * radius)[0][0])
 
 
 def cases(head: Head, change: RowChange) -> Iterator[Case]:

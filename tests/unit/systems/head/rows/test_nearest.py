@@ -14,6 +14,7 @@ from sklearn.datasets import load_diabetes
 from sklearn.linear_model import Ridge
 
 from certify.check.linalg.balls import norm
+from certify.check.reading.optional.class_weight import balanced
 from certify.check.theorems.head.rows.base import IDLE, ROUNDING
 from certify.check.theorems.head.rows.head import BITS
 from certify.check.theorems.head.rows.refitted.refit import distance
@@ -72,6 +73,32 @@ def test_a_checker_accepts_what_is_stated_of_columns_of_any_size(loss: str, seed
     if np.isfinite(stated):
         assert found <= stated <= most, (float(found), stated, float(most))
     assert np.isfinite(stated) or not found.is_finite()
+
+
+@pytest.mark.parametrize("loss", ["logistic", "cross_entropy"])
+def test_a_checker_accepts_it_of_balanced_labels(loss: str) -> None:
+    """Of columns far from the origin, too; and what is stated bounds the distance that the oracle's weights prove."""
+    proved = 0
+    for seed in range(8):
+        head, _ = raw_head(np.random.default_rng([seed, 19]), loss)
+        assert head.label is not None and head.codes is not None
+        if len(set(head.label.tolist())) < len(head.codes):
+            continue
+        head = replace(head, weights=RowWeights(np.ones(head.n), None, True))
+        centre = PlainRefits(head).newton(Choices(np.full((1, 0), NONE), np.full((1, 0), NONE)), head.V[None])[0]
+        head = replace(head, V=centre)
+        assert known_finely(head)
+        stated = given_base(head, centre)[1] * ROOM
+        with ctx.workprec(BITS):
+            ball = ball_head(head, any_rows(head, 1, False))
+            ball = replace(ball, balanced=True, weights=balanced(head.label.tolist(), len(head.codes)))
+            flat = centre.ravel().tolist()
+            found = distance(ball, (), flat, ball.outputs(flat)).upper()
+            most = (IDLE * found + ROUNDING * ball.scale).upper()
+        if np.isfinite(stated):
+            assert found <= stated <= most, (seed, float(found), stated, float(most))
+        proved += np.isfinite(stated) and stated < 1e-3
+    assert proved >= 4
 
 
 @pytest.mark.parametrize("weighed", [False, True])
