@@ -194,6 +194,9 @@ def test_what_named_rows_take_is_no_more_than_they_do(seed: int) -> None:
         assert exact - 1e-9 <= found <= exact
         wide = named.taken_by(system, rows[M], (point[0], (0.0, 0.1)), (r[M], 1e-13), 1e-16)
         assert wide <= exact - 0.05 * np.linalg.norm(np.linalg.solve(np.eye(len(M)) - K[np.ix_(M, M)], r[M]))
+        away = np.linalg.norm(np.linalg.solve(np.eye(len(M)) - K[np.ix_(M, M)], (phi @ u)[M]))
+        assert named.taken_by(system, rows[M], point, (r[M], 0.05), 1e-16) <= exact - 0.05 * away * (1 - 1e-9)
+        assert named.taken_by(system, rows[M], point, (r[M], 1e-13), 1e-3) < found - 1e-5 * abs(exact)
         assert named.taken_by(system, rows[M], point, (r[M], np.inf), 1e-16) == -np.inf
     assert named.taken_by(system, rows[[0]], point, (r[[0]], 0.0), np.inf) == -np.inf
 
