@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from flint import arb, ctx
 
-from certify.check.stored import deletions
+from certify.check.stored import deletions, some
 from certify.check.stored.comparison import blocks, entries, found
 from certify.check.stored.comparison.found import compared
 from tests.effort import examples
@@ -180,3 +180,27 @@ def test_what_named_rows_take_is_in_its_ball(tmp_path: Path, monkeypatch: pytest
             assert float(wide.rad()) >= 0.1 * float(least)
         monkeypatch.setattr(taken, "_error", arb(0, 2))  # no block is proved to have an inverse
         assert not taken.taken([rows[0]], [arb(1)], [arb(1)]).is_finite()
+
+
+def test_what_others_add_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two rows share a column, and take more together than each by itself: in between nothing stays."""
+    rng = np.random.default_rng(12)
+    X = np.c_[rng.standard_normal((60, 2)), np.zeros(60)]
+    X[:2] = [0.1, 0.0, 0.9], [0.0, 0.1, 0.8]
+    y = (X[:, 0] + 0.3 * rng.standard_normal(60) > 0).astype(int)
+    y[:2] = 1
+    problem = Small(X, y, np.c_[np.linspace(-2, 2, 201), np.zeros(201), np.ones(201)], 2, 1.0, True)
+    K, R, phi = hat(problem)
+    H, E = phi.T @ phi + np.diag(np.array(problem.decayed) * 1.0), np.array(problem.with_ones(problem.new))
+    C, margins = phi[:2] @ np.linalg.solve(H, E.T), E @ np.linalg.solve(H, phi.T @ np.array(problem.targets))[:, 0]
+    N = np.eye(2) - K[:2, :2]
+    alone, both = C.T @ (R[:2, 0] / np.diag(N)), C.T @ np.linalg.solve(N, R[:2, 0])
+    between = np.flatnonzero((alone * 1.02 < margins) & (margins < both * 0.98)).tolist()
+    beyond = np.flatnonzero((3 * both < margins) & (both > 0)).tolist()
+    assert len(between) > 3 and len(beyond) > 3
+    monkeypatch.setattr(some.Taken, "most", lambda *_: arb(1e9))  # nothing by lengths
+    for those, stays in ((between[::3], False), (beyond[::9], True)):
+        for j in those:
+            assert accepted(written(tmp_path, problem, "deletions", 2, [j], [], [])) == stays
+            if not stays:
+                assert accepted(written(tmp_path, problem, "deletions", 2, [], [j], [[0, 1]]))

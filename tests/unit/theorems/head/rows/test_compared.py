@@ -194,5 +194,44 @@ def test_what_named_rows_take_is_no_more_than_they_do(seed: int) -> None:
         assert exact - 1e-9 <= found <= exact
         wide = named.taken_by(system, rows[M], (point[0], (0.0, 0.1)), (r[M], 1e-13), 1e-16)
         assert wide <= exact - 0.05 * np.linalg.norm(np.linalg.solve(np.eye(len(M)) - K[np.ix_(M, M)], r[M]))
+        away = np.linalg.norm(np.linalg.solve(np.eye(len(M)) - K[np.ix_(M, M)], (phi @ u)[M]))
+        assert named.taken_by(system, rows[M], point, (r[M], 0.05), 1e-16) <= exact - 0.05 * away * (1 - 1e-9)
+        assert named.taken_by(system, rows[M], point, (r[M], 1e-13), 1e-3) < found - 1e-5 * abs(exact)
         assert named.taken_by(system, rows[M], point, (r[M], np.inf), 1e-16) == -np.inf
     assert named.taken_by(system, rows[[0]], point, (r[[0]], 0.0), np.inf) == -np.inf
+
+
+def paired(n: int = 60) -> tuple[np.ndarray, np.ndarray, list[tuple[np.ndarray, float, float, float]]]:
+    """Two rows that share a feature, and points at which both take more together than each alone.
+
+    Of each point its margin, what both take by themselves, added, and what they take together.
+    """
+    rng = np.random.default_rng(12)
+    phi = np.c_[rng.standard_normal((n, 2)), np.zeros(n)]
+    phi[:2] = [0.1, 0.0, 0.9], [0.0, 0.1, 0.8]
+    y = np.where(phi[:, :1] + 0.3 * rng.standard_normal((n, 1)) > 0, 1.0, -1.0)
+    y[:2] = 1.0
+    H = phi.T @ phi + np.eye(3)
+    K, w = phi @ np.linalg.solve(H, phi.T), np.linalg.solve(H, phi.T @ y)
+    r = (y - phi @ w)[:, 0]
+    found = []
+    for b in np.linspace(-2, 2, 401):
+        e = np.array([b, 0.0, 1.0])
+        c = phi @ np.linalg.solve(H, e)
+        N = np.eye(2) - K[:2, :2]
+        alone, both = float((c[:2] * r[:2] / np.diag(N)).sum()), float(c[:2] @ np.linalg.solve(N, r[:2]))
+        found.append((e, float((e @ w)[0]), alone, both))
+    return phi, y, found
+
+
+def test_what_others_add_is_counted() -> None:
+    phi, y, points = paired()
+    system = ridge(phi, (1.0, 0.0), np.ones(3, dtype=bool))
+    assert isinstance(system, Ridge)
+    assert deletions.most_of_trace(system, 2) > deletions.HEAVY
+    between = [e for e, margin, alone, both in points if alone * 1.02 < margin < both * 0.98]
+    beyond = [e for e, margin, alone, both in points if 3 * both < margin]
+    assert len(between) > 5 and len(beyond) > 5
+    for some, known in ((between, {FLIPS}), (beyond, {STAYS})):
+        found = deleted(system, y, np.array(some), np.ones(len(some), dtype=np.int64), 0.0, 2)
+        assert set(found.status.tolist()) == known
