@@ -148,7 +148,7 @@ def test_out_of_memory_in_the_midst_is_inconclusive_and_written(tmp_path, monkey
     monkeypatch.setattr(point, "linearise", full)
     certificate = run_audit(path)
     assert (certificate["verdict"], certificate["gates"]) == ("inconclusive", "open")
-    assert "the congruence tier ran out of memory" in certificate["claims"][0]["reason"]
+    assert "the congruence computation ran out of memory" in certificate["claims"][0]["reason"]
     assert json.loads((tmp_path / "certificate.json").read_bytes())["gates"] == "open"
 
 
