@@ -263,7 +263,7 @@ def test_limits_leave_gates_open_and_are_planned(tmp_path, call, limit, words):
     write(tmp_path, SPEC + f"[run]\n{limit}\n" + gate(max=1e6))
     status, out, _ = call("run", tmp_path / "certify.toml", "--plan")
     assert status == 0 and "limit is" in out
-    assert "not feasible: the congruence tier needs" in out
+    assert "not feasible: the congruence computation needs" in out
     status, out, err = call("run", tmp_path / "certify.toml")
     assert status == 4 and out.startswith("inconclusive") and out.endswith("[gates open]\n") and words in err
     assert set(files(tmp_path)) > {"certificate.json", "report.html"}

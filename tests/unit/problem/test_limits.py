@@ -103,7 +103,7 @@ def test_a_later_tier_that_fails_keeps_what_an_earlier_one_proved(problem, monke
     bound = prover(found, limits=Limits(1 << 40, seconds=1e6)).bound("modulus")
     assert bound.lower <= whole.upper and whole.lower <= bound.upper
     words = "ran out of memory" if error is MemoryError else "was reached before"
-    assert words in bound.reason and "the double-double tier" in bound.reason
+    assert words in bound.reason and "the double-double computation" in bound.reason
 
 
 @pytest.mark.parametrize("more", ["", '[solution]\nbase = "nearby"\n', '[solution]\nmap = "sublevel"\n', PERSISTENCE])
@@ -148,7 +148,7 @@ def test_out_of_memory_in_the_midst_is_inconclusive_and_written(tmp_path, monkey
     monkeypatch.setattr(point, "linearise", full)
     certificate = run_audit(path)
     assert (certificate["verdict"], certificate["gates"]) == ("inconclusive", "open")
-    assert "the congruence tier ran out of memory" in certificate["claims"][0]["reason"]
+    assert "the congruence computation ran out of memory" in certificate["claims"][0]["reason"]
     assert json.loads((tmp_path / "certificate.json").read_bytes())["gates"] == "open"
 
 

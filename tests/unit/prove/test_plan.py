@@ -67,11 +67,11 @@ def test_what_the_direct_tier_can_do_is_not_left_out(problem, monkeypatch):
                                         "and Jacobian, which some problems need")
     assert not remarks["sample_modulus"][0]
     reason = prover(both).bound("sample_modulus").reason
-    assert "ask for modulus alone with a gate" in reason and "the congruence tier needs about" in reason
+    assert "ask for modulus alone with a gate" in reason and "the congruence computation needs about" in reason
     limited(monkeypatch, found["direct"].memory - 1)
     alone = problem(1600, gate(max=1.0), hidden=400)
     assert tiers(alone)["direct"].refused
-    assert re.search("the direct tier needs .* use at most about 1599 rows", prover(alone).bound("modulus").reason)
+    assert re.search("the direct computation needs .* use at most about 1599 rows", prover(alone).bound("modulus").reason)
 
 
 def test_beyond_the_caps_only_the_direct_tier_is_left(problem, monkeypatch):
