@@ -7,13 +7,14 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from flint import arb, arb_mat, ctx
+from flint import arb, arb_mat, ctx, fmpz_mat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from certify.check.linalg.balls import ONE
 from certify.check.lipschitz import lipsdp_unfactored
 from certify.check.lipschitz.lipsdp_unfactored import Near, Top, Unfactored, eliminated, hidden
-from certify.check.lipschitz.whole_numbers import WIDTH, Diagonal, raised
+from certify.check.lipschitz.whole_numbers import WIDTH, Diagonal, Image, raised
 from certify.finders.lipsdp_multipliers import closed_form, propose_multipliers
 from certify.network.lipschitz.lipsdp import Chain, chain_bound
 from tests.effort import examples
@@ -188,3 +189,38 @@ def test_traces_and_what_takes_the_place_of_inverses_are_upper_bounds(seed):
     whole = sum(d * M[a][b] * w[a][i] * w[b][i] for i, d in enumerate(told(below)) for a in range(n) for b in range(n))
     assert whole <= exact(trace) <= whole * (1 + Fraction(1, 2**9)) + sum(told(below)) * Fraction(
         float(np.linalg.norm(C) * np.linalg.norm(W))) ** 2 / 2**9
+
+
+def real(M: Image) -> np.ndarray:
+    return np.array([[float(Fraction(int(x)) / Fraction(2) ** M.bits) for x in row] for row in M.mid.tolist()])
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("small", ["", "first", "second", "ends"])
+def test_what_slopes_add_is_no_more_than_is_said(depth, seed, small):
+    """`R ⪯ share·A + spread·I`, each term of it alone where others are small; with one unit a layer it is met."""
+    rng = np.random.default_rng(seed)
+    widths = [3, *([1] * depth if seed < 3 else rng.integers(1, 4, depth).tolist()), 1]
+    matrices = [rng.standard_normal((m, d)) for d, m in zip(widths, widths[1:], strict=False)]
+    matrices[-1] *= 1e-6 if small == "ends" else 1.0
+    with ctx.workprec(64):
+        row, parts = near_of(matrices, widths[1:-1], rng), []
+        for j, known in enumerate(row.slopes):
+            halves = [x * (2.0**-20 if small == ("first", "second")[j] else 1) for x in known.halves]
+            factors = [arb(40.0 * 10.0 ** (2 * (depth - j)))] * len(halves)
+            parts.append(eliminated(replace(known, halves=halves), factors))
+        form, rest = row._form(raised([ONE]), parts)
+        one = Image(fmpz_mat([[int(i == j) for j in range(3)] for i in range(3)]), 0, ONE, arb(2), arb(0))
+        seen = rest.seen(one)
+    A, R = real(form), real(seen)
+    over = float(rest.share) * A + float(rest.spread) * np.eye(3) - R
+    assert np.linalg.eigvalsh(over + over.T)[0] >= -1e-12 - 2 * float(form.radius + seen.radius)
+    assert R.any() and np.linalg.eigvalsh(R + R.T)[0] >= -1e-12 - 2 * float(seen.radius)
+
+
+def near_of(matrices: list[np.ndarray], widths: list[int], rng: np.random.Generator) -> Near:
+    found = Unfactored([rows_of(W) for W in matrices]).near(
+        [([arb(x) for x in rng.uniform(0.5, 1, m).tolist()], [arb(0.1)] * m) for m in widths])
+    assert found is not None
+    return found
