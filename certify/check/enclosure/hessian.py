@@ -20,7 +20,7 @@ from typing import TypeVar
 from flint import arb, arb_mat, ctx
 
 from certify.check.enclosure.activation import ACTIVATIONS
-from certify.check.enclosure.network import Forward, Parameters, backward, first_weights, layer_slopes
+from certify.check.enclosure.network import Forward, Parameters, backward, first_weights
 from certify.check.enclosure.objective import Objective
 from certify.check.enclosure.units import extended, gradient, matrices
 from certify.check.kernel import WIDTH, NotSmooth
@@ -96,11 +96,11 @@ class Curvature:
         self.problem, self.parameters, self.passed, self.objective = problem, parameters, passed, objective
         self.rows, self.width = passed.outputs.nrows(), width
         self.scale = dict.fromkeys(problem.free, ONE) if scale is None else scale
-        self._adjoints = backward(problem, parameters, passed, objective.slopes).adjoints
+        adjoint = backward(problem, parameters, passed, objective.slopes)
+        self._adjoints = adjoint.adjoints
         self._deltas = {h: self._adjoints[h - 1].tolist() for h in problem.free}
         self._inputs = {h: extended(problem, h, passed).tolist() for h in problem.free}
-        self.slopes = {h: _cut(layer_slopes(problem, h, passed.before[h - 1], False), self.rows)
-                        for h in range(1, len(problem.layers))}
+        self.slopes = {h: _cut(found, self.rows) for h, found in enumerate(adjoint.slopes, 1)}
 
     def at_width(self) -> AbstractContextManager[None]:
         """No more bits than fixed point keeps, and some to spare."""

@@ -52,10 +52,12 @@ class Backward:
     Attributes:
         adjoints: per layer, `B_h = ∂f/∂z_h`.
         gradients: `∂f/∂x · diag(scale)`, `(rows·k, inputs)`.
+        slopes: per hidden layer, the derivatives of the activation, row-major.
     """
 
     adjoints: tuple[arb_mat, ...]
     gradients: arb_mat
+    slopes: tuple[list[arb], ...] = ()
 
 
 def given(problem: Problem) -> Parameters:
@@ -101,14 +103,15 @@ def backward(
     n, k, depth = passed.outputs.nrows(), problem.outputs, len(problem.layers)
     unit = [ONE if a == b else ZERO for _ in range(n) for a in range(k) for b in range(k)]
     B, each = (arb_mat(n * k, k, unit), k) if seeds is None else (seeds, 1)
-    slopes = slopes or [layer_slopes(problem, h, passed.before[h - 1], False) for h in range(1, depth)]
+    slopes = slopes or [layer_slopes(problem, h, passed.before[h - 1], False, passed.inputs[h])
+                        for h in range(1, depth)]
     adjoints = [B]
     for h in range(depth - 1, 0, -1):
         width = problem.layers[h - 1].outputs
         slope = [s for i in range(n) for _ in range(each) for s in slopes[h - 1][i * width:(i + 1) * width]]
         B = arb_mat(n * each, width, [u * s for u, s in zip((B * parameters.weights[h]).entries(), slope, strict=True)])
         adjoints.append(B)
-    return Backward(tuple(reversed(adjoints)), B * first_weights(problem, parameters))
+    return Backward(tuple(reversed(adjoints)), B * first_weights(problem, parameters), tuple(slopes))
 
 
 def first_weights(problem: Problem, parameters: Parameters) -> arb_mat:
@@ -145,12 +148,21 @@ def tangent_kernel(
     return arb_mat([[upper[c][r - c] for c in range(r)] + upper[r] for r in range(N)])
 
 
-def layer_slopes(problem: Problem, h: int, before: tuple[arb, ...], kinks: bool) -> list[arb]:
-    """Derivatives of the activation of hidden layer h, row-major; at a kink, if that is let, the midpoint of both."""
+def layer_slopes(
+    problem: Problem, h: int, before: tuple[arb, ...], kinks: bool, after: arb_mat | None = None,
+) -> list[arb]:
+    """Derivatives of the activation of hidden layer h, row-major; at a kink, if that is let, the midpoint of both.
+
+    Args:
+        problem, h, before, kinks: the layer, and its pre-activations.
+        after: its values there, with which derivatives may take less time.
+    """
     phi, width = ACTIVATIONS[problem.activation], problem.layers[h - 1].outputs
     if phi.kinked and not kinks:
         for at, z in enumerate(before):
             if not (z > 0 or z < 0):
                 row, unit = problem.kept[at // width], at % width
                 raise NotSmooth(f"the input of unit {unit} of layer {h} at row {row}", z == 0)
+    if phi.slope_beside is not None and after is not None:
+        return list(map(phi.slope_beside, before, after.entries()))
     return [phi.slope(z) if not phi.kinked or z > 0 or z < 0 else phi.slope(z).mid() for z in before]

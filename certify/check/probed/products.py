@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from flint import arb, arb_mat
 
 from certify.check.enclosure.activation import ACTIVATIONS
-from certify.check.enclosure.network import Forward, Parameters, backward, first_weights, layer_slopes
+from certify.check.enclosure.network import Forward, Parameters, backward, first_weights
 from certify.check.enclosure.objective import Objective
 from certify.check.enclosure.units import extended
 from certify.check.linalg.blocks import sides
@@ -81,14 +81,15 @@ def _products(
 ) -> Products:
     """Of some rows, and without the decay."""
     depth, n = len(problem.layers), passed.outputs.nrows()
-    slopes = {h: layer_slopes(problem, h, passed.before[h - 1], False) for h in range(1, depth)}
+    adjoint = backward(problem, parameters, passed, objective.slopes)
+    slopes = dict(enumerate(adjoint.slopes, 1))
     inner, turned = _onward(problem, parameters, passed, parts, slopes, q)
     outer = turned[depth]
     assert outer is not None
     k = problem.outputs
     B = [x for i, M in enumerate(objective.curvatures)
          for x in (arb_mat(q, k, outer[i * q * k:(i + 1) * q * k]) * M).entries()]
-    adjoints, phi = backward(problem, parameters, passed, objective.slopes).adjoints, ACTIVATIONS[problem.activation]
+    adjoints, phi = adjoint.adjoints, ACTIVATIONS[problem.activation]
     images: dict[int, list[Flat]] = {}
     for h in range(depth, 0, -1):
         m, d = problem.layers[h - 1].outputs, problem.layers[h - 1].inputs

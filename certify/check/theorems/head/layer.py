@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -23,12 +24,17 @@ GRAM = 4000
 
 @dataclass(frozen=True)
 class Effect:
-    """N, the part κ of B that is lost, what the rows' spans grow by, and the spread ς of the outputs at w̄."""
+    """N, the part κ of B that is lost, what the rows' spans grow by, and the spread ς of the outputs at w̄.
+
+    Attributes:
+        closer: another bound of N, which takes longer: for where this one is too large.
+    """
 
     gradient: arb
     lost: arb = ZERO
     wider: arb = ZERO
     bent: arb = ZERO
+    closer: Callable[[], arb] | None = None
 
 
 @dataclass(frozen=True)

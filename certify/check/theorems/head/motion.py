@@ -5,7 +5,9 @@ The claim names θ and T. Everything is recomputed from the files: Hessian, its 
 
 from __future__ import annotations
 
-from flint import arb, arb_mat
+from dataclasses import replace
+
+from flint import arb, arb_mat, ctx
 
 from certify.check.enclosure.losses.base import loss_of
 from certify.check.kernel import DIGITS, Finding
@@ -17,7 +19,7 @@ from certify.check.systems.point import Point
 from certify.check.theorems.head.directions import Steer
 from certify.check.theorems.head.domain import refused
 from certify.check.theorems.head.layer import GRAM, Effect, Layer, Motion
-from certify.check.theorems.head.norms import Rows, circles, top_of_gram, top_of_product, total_of
+from certify.check.theorems.head.norms import Rows, circles, gram_of, top_of_gram, top_of_product, total_of
 
 
 def motion(point: Point, theta: float, reach: float) -> Motion:
@@ -36,6 +38,8 @@ def motion(point: Point, theta: float, reach: float) -> Motion:
     if layer.effect is None:
         layer.effect = _EFFECTS[problem.parameter](layer)
     effect, start = layer.effect, layer.residual / layer.decay.sqrt()
+    if effect.closer is not None and not (1 - effect.lost) * T > effect.gradient + start:
+        effect = layer.effect = replace(effect, gradient=effect.gradient.min(effect.closer()), closer=None)
     if not (1 - effect.lost) * T > effect.gradient + start:
         return Motion(None, T, start, f"the barrier at {reach!r} is not proved: it needs more than "
                       f"{((effect.gradient + start) / (1 - effect.lost)).str(DIGITS, radius=False)}")
@@ -112,15 +116,18 @@ def _sample_weights(layer: Layer) -> Effect:
     first = layer.top(sizes)
     if 1 < count and len(moving) <= GRAM:
         part = (lambda x: x.max(ZERO)) if problem.direction else abs
-        rho = [squares([sizes[i]]) + total_of([part(x) for j, x in enumerate(row) if j != i], count - 1)
-               for i, row in enumerate((Y * Y.transpose()).tolist())]
-        first = first.min(root(layer.top(rho)))
-    joint = problem.budget.joint
-    if count > 1 or joint:
-        together = root(top_of_gram(Y.transpose() * Y) * count)
-        first = together if joint else first.min(together)
-    share = layer.radius / layer.n
-    return Effect((share * first * layer.scale).upper(), (layer.theta * share * layer.together(held)).upper())
+        with ctx.workprec(ctx.prec // 2):  # they are only added up
+            rho = [squares([sizes[i]]) + total_of([part(x) for j, x in enumerate(row) if j != i], count - 1)
+                   for i, row in enumerate(gram_of(Y))]
+            first = first.min(root(layer.top(rho)))
+    share, joint = layer.radius / layer.n, problem.budget.joint
+
+    def together() -> arb:
+        return (share * root(top_of_gram(Y.transpose() * Y) * count) * layer.scale).upper()
+
+    return Effect(together() if joint else (share * first * layer.scale).upper(),
+                  (layer.theta * share * layer.together(held)).upper(),
+                  closer=together if count > 1 and not joint else None)
 
 
 def _labels(layer: Layer) -> Effect:
