@@ -10,9 +10,11 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Final
 
 from certify.auditing.questions.shares import Share
+from certify.auditing.questions.thresholds import Threshold
 from certify.auditing.ranked.left_out import Ranking
 from certify.auditing.subject import START, Subject
 from certify.format.digits import at_least, at_most
+from certify.format.labels import COUNTED
 from certify.format.quantities import CORRECT_PREDICTIONS, DISTANCE, PREDICTION_CHANGE, STABLE_PREDICTIONS
 from certify.problem.bound import Bound
 from certify.problem.problem import Problem
@@ -49,6 +51,7 @@ class Options:
         prediction: the number of the one evaluation row that is asked about, or None.
         given: which of `delete` and `relabel` somebody gave apart from the phrases, be it the number that is the
             default.
+        thresholds: that somebody gave.
     """
 
     delete: int = 1
@@ -61,6 +64,7 @@ class Options:
     prediction: int | None = None
     shares: tuple[Share, ...] = ()
     given: frozenset[str] = frozenset()
+    thresholds: tuple[Threshold, ...] = ()
 
     @property
     def said(self) -> frozenset[str]:
@@ -104,6 +108,14 @@ class Asked:
 
     tables: Mapping[str, Mapping[str, Any]]
     wanted: Sequence[Wanted]
+
+    @property
+    def stated(self) -> dict[str, Mapping[str, Any]]:
+        """The tables without what parts two labels, where no quantity counts labels: a spec has no use for it then."""
+        if any(one.quantity in COUNTED for one in self.wanted):
+            return dict(self.tables)
+        return {name: {key: entry for key, entry in table.items() if (name, key) != ("evaluation", "threshold")}
+                for name, table in self.tables.items()}
 
 
 class Question(ABC):
