@@ -170,7 +170,7 @@ def through_door(model: Path, data: Path, evaluation: Path | None, told: Told, f
 def _estimator(model: Path, rows: RawRows, told: Told, folder: Path) -> tuple[Problem, str, RawRows]:
     """A fitted estimator, which says its loss and its penalty itself."""
     from certify.inputs.sklearn.skops_file import estimator_of
-    from certify.inputs.sklearn.wrapped import unwrapped
+    from certify.inputs.sklearn.wrapped import parted
     from certify.prove.estimators import from_sklearn
 
     stated = {"--activation": told.activation, "--loss": told.loss, "--weight-decay": told.weight_decay}
@@ -185,8 +185,8 @@ def _estimator(model: Path, rows: RawRows, told: Told, folder: Path) -> tuple[Pr
     fitted = getattr(estimator, "feature_names_in_", None)  # columns of a table are found by name, not by place
     if fitted is not None:
         rows = rows.arranged([str(name) for name in fitted], "data file")
-    name = type(unwrapped(estimator, rows.X.shape[1])[0]).__name__
-    return from_sklearn(estimator, rows.X, _targets(rows), rows.weights), name, rows
+    problem = from_sklearn(estimator, rows.X, _targets(rows), rows.weights)  # refuses what are no rows
+    return problem, type(parted(estimator)[0]).__name__, rows
 
 
 def _require_read(model: Path) -> None:

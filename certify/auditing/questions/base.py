@@ -124,6 +124,7 @@ class Question(ABC):
     Attributes:
         slug: of its folder.
         words: what people call it; the first is what `--ask` takes as it is.
+        besides: other words that may stand in a phrase about it.
         option: which of the options says how many rows it is about, or which ones; "" where none does.
         ranks_first: whether a ranking of rows is the answer, and not only beside one.
         files: that :meth:`narrowed` writes beside the spec.
@@ -131,6 +132,7 @@ class Question(ABC):
 
     slug: ClassVar[str]
     words: ClassVar[tuple[str, ...]]
+    besides: ClassVar[tuple[str, ...]] = ()
     option: ClassVar[str] = ""
     ranks_first: ClassVar[bool] = False
     files: ClassVar[tuple[str, ...]] = ()
@@ -171,6 +173,10 @@ class Question(ABC):
             InputError: a number that is none.
         """
         return options
+
+    def cure(self, words: Sequence[str]) -> str:
+        """What to do where words stand in a phrase of which nothing is made."""
+        return "say it without, or ask for each question with an --ask of its own"
 
     @abstractmethod
     def sentence(self, subject: Subject, options: Options) -> str:

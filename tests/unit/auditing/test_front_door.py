@@ -145,3 +145,19 @@ def test_a_threshold_says_which_labels_it_parts(tmp_path, capsys):
     assert "above 120.5" in (tmp_path / "out" / "audit.html").read_text()
     page = (tmp_path / "out" / "report.html").read_text()
     assert "A linear model, " in page and "identity network" not in page
+
+
+@pytest.mark.parametrize(("arrays", "said"), [
+    ("sparse", "a sparse matrix of scipy; save its rows with numpy.savez"), ("flat", "a row a sample")])
+def test_what_are_no_rows_is_refused_in_a_line(tmp_path, capsys, arrays, said):
+    skops, sparse = pytest.importorskip("skops.io"), pytest.importorskip("scipy.sparse")
+    from sklearn.linear_model import LogisticRegression
+
+    X, y = np.array([[1.0, 0.0], [2.0, 0.0], [0.0, 3.0], [1.0, 4.0]]), np.array([1, 1, 0, 0])
+    skops.dump(LogisticRegression().fit(X, y), tmp_path / "model.skops")
+    if arrays == "sparse":
+        sparse.save_npz(tmp_path / "train.npz", sparse.csr_matrix(X))
+    else:
+        np.savez(tmp_path / "train.npz", X=X[:, 0], y=y)
+    assert main(["audit", str(tmp_path / "model.skops"), str(tmp_path / "train.npz"), "-o", str(tmp_path / "o")]) == 2
+    assert said in capsys.readouterr().err

@@ -19,7 +19,7 @@ from certify.format.errors import InputError
 
 
 @pytest.mark.parametrize(("phrase", "slug"), [
-    ("rows deleted", "rows-deleted"), ("5 rows deleted", "rows-deleted"), ("may I forget a user?", "rows-deleted"),
+    ("rows deleted", "rows-deleted"), ("5 rows deleted", "rows-deleted"), ("may I forget a row?", "rows-deleted"),
     ("labels wrong", "labels-wrong"), ("label noise", "labels-wrong"), ("noise in age", "noise"),
     ("which rows matter", "which-rows"), ("these rows", "these-rows"), ("How far from changing?", "how-far"),
     ("influence", "which-rows"), ("mislabelled", "labels-wrong"), ("how many rows until it changes", "how-far"),
@@ -77,6 +77,25 @@ def test_what_is_a_code():
 def test_words_of_which_nothing_is_made_are_refused(phrase):
     with pytest.raises(InputError, match="means nothing there"):
         asked_for([phrase], Options())
+
+
+@pytest.mark.parametrize(("phrase", "cure"), [
+    ("any 3 users deleted", "groups=users"), ("may I forget a user?", "groups=users"),
+    ("delete user 10003", "groups=users"), ("3 customers deleted", "groups=users"),
+    ("any 3 features deleted", "no columns"), ("2 columns left out", "no columns"),
+    ("how many users until it changes", "no question"), ("3 users wrong labels", "groups=users"),
+    ("delete row 10003", "--rows 3,17"), ("forget record #7", "--rows 3,17"), ("label 5 wrong", "names one"),
+    ("which features matter", "means nothing there"), ("which users matter", "means nothing there")])
+def test_what_is_counted_is_rows_and_labels(phrase: str, cure: str) -> None:
+    with pytest.raises(InputError, match=cure):
+        asked_for([phrase], Options())
+
+
+@pytest.mark.parametrize("what", ["rows", "training rows", "examples", "samples", "points", "images", "records",
+                                  "observations", "of my training examples"])
+def test_rows_go_by_other_names(what: str) -> None:
+    (question,), options = asked_for([f"any 3 {what} deleted"], Options())
+    assert (question.slug, options.delete) == ("rows-deleted", 3)
 
 
 def test_a_name_with_an_underscore_is_named_whole() -> None:
