@@ -161,10 +161,11 @@ def through_door(model: Path, data: Path, evaluation: Path | None, told: Told, f
     subject = replace(subject, notes=known, read=Given(rows.X, rows.names, rows.y))
     if told.weight_decay is not None:
         subject = replace(subject, weight_decay=told.weight_decay)
-    if told.threshold is None:
+    parts = (told.threshold, told.probability)
+    if parts == (None, None):
         return subject
-    return replace(subject, threshold=threshold_of(subject, told.threshold),
-                   notes=(*subject.notes, *threshold_notes(subject, told.threshold)))
+    return replace(subject, threshold=threshold_of(subject, *parts),
+                   notes=(*subject.notes, *threshold_notes(subject, *parts)))
 
 
 def _estimator(model: Path, rows: RawRows, told: Told, folder: Path) -> tuple[Problem, str, RawRows]:

@@ -32,7 +32,8 @@ def asked_for(phrases: Sequence[str], options: Options) -> tuple[tuple[Question,
     """The questions that phrases mean, and the options with the numbers and columns that stand in them.
 
     Args:
-        phrases: e.g. ``"5 rows deleted"``, ``"noise in age"``; none: what an audit asks unasked.
+        phrases: e.g. ``"5 rows deleted"``, ``"noise in age"``; none: what an audit asks unasked, first what was asked
+            by an option.
         options: what else was said.
 
     Raises:
@@ -43,7 +44,8 @@ def asked_for(phrases: Sequence[str], options: Options) -> tuple[tuple[Question,
     (['rows-deleted', 'noise'], 5, (('age', None),))
     """
     if not phrases:
-        return tuple(question for question in QUESTIONS if question.unprompted(options)), options
+        unprompted = [question for question in QUESTIONS if question.unprompted(options)]
+        return tuple(sorted(unprompted, key=lambda question: not question.demanded(options))), options
     said, options = options, replace(options, named=True)
     found: list[Question] = []
     for phrase in phrases:

@@ -50,7 +50,11 @@ def audit(
     weights: Annotated[str | None, typer.Option(
         "--weights", metavar="NAME", help="Array or column: what rows counted in training (sample_weight).")] = None,
     threshold: Annotated[
-        float | None, typer.Option("--threshold", metavar="T", help="What parts two labels of a real output.")] = None,
+        float | None, typer.Option("--threshold", metavar="T", help="What parts two labels of a real output; of a "
+                                   "logistic model in log-odds (0.3 is probability 0.574).")] = None,
+    probability: Annotated[
+        float | None, typer.Option("--probability", metavar="P", help="The same of a logistic model, from 0 to 1.")
+    ] = None,
     graph: Graph = None,
     factory: Annotated[str | None, typer.Option(
         "--factory", metavar="MODULE:CALLABLE", help="Makes the torch module of these weights; its code is run.")
@@ -96,7 +100,7 @@ def audit(
     require_counts(deleted, relabelled, seconds, prediction)
     told = Told(activation, loss, weight_decay, not no_bias_decay, normalization,
                 () if features is None else tuple(features.split(",")), targets, threshold, graph, factory,
-                weights)
+                weights, probability)
     options = shared(Options(deleted, relabelled, rows_of(rows), noise_of(noise), level, seconds,
                              prediction=prediction, given=given_of(delete, relabel),
                              thresholds=thresholds_of(least, most)), [one, other])

@@ -236,7 +236,7 @@ def stable_predictions(
             each); with the logistic or the squared loss of one output and one layer.
         within: `(2, d)` the least and the largest value of every feature of a new row, which has any label; None: those
             of the training rows.
-        threshold: of one output; None: 0, where the targets say that this parts two labels.
+        threshold: of one output, log-odds of the logistic loss; None: 0, where targets say that this parts two labels.
         seconds: time; with less of it fewer are decided, and none of them wrongly.
         jobs: processes that share the work; −1: as many as there are processors. Where the time suffices the answer is
             the same for any number.

@@ -187,3 +187,12 @@ def test_what_no_question_uses_is_refused(phrase: str, options: Options, option:
     with pytest.raises(InputError, match=f"^--{option}: named, and no question is about"):
         asked_for([phrase], options)
     assert asked_for([], options)[0]
+
+
+@pytest.mark.parametrize(("options", "first"), [
+    (Options(prediction=3), "one-prediction"), (Options(rows=(1, 2)), "these-rows"),
+    (Options(noise=((0, 0.1),)), "noise"), (Options(given=frozenset({"relabel"})), "labels-wrong"),
+    (Options(), "rows-deleted")])
+def test_what_is_asked_by_an_option_comes_first(options: Options, first: str) -> None:
+    questions = asked_for([], options)[0]
+    assert questions[0].slug == first and len(set(questions)) == len(questions) >= 4
