@@ -221,9 +221,16 @@ def _factory(model: Path, rows: RawRows, told: Told, folder: Path) -> tuple[Prob
     assert told.factory is not None
     if told.activation is not None:
         raise InputError(f"--activation {told.activation}", "the module says it itself", "leave the option out")
-    problem: Problem = from_factory(
-        told.factory, model, rows.X, _targets(rows), folder=model.parent, loss=told.loss,
-        weight_decay=told.weight_decay or 1.0, bias_decay=told.bias_decay, normalization=told.divided)
+    try:
+        problem: Problem = from_factory(
+            told.factory, model, rows.X, _targets(rows), folder=model.parent, loss=told.loss,
+            weight_decay=told.weight_decay or 1.0, bias_decay=told.bias_decay, normalization=told.divided)
+    except InputError as error:
+        if error.asked != "loss" or told.loss is not None:
+            raise
+        both = told.weight_decay is None
+        more = ", and X of its penalty X/2·|w|², 0 where there was none" if both else ""
+        raise InputError("--loss --weight-decay" if both else "--loss", error.found, f"{error.remedy}{more}") from None
     if told.weight_decay is None:
         raw: Any = problem.y if problem.labels is None else problem.labels.astype(np.int64)
         refuse(Unsaid(False, False, True), problem.network, problem.X, raw, problem.loss, told.bias_decay)

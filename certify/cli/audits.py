@@ -91,9 +91,9 @@ def audit(
     """
     from certify.auditing.questions.base import Options
     from certify.auditing.questions.counted import shared
-    from certify.auditing.questions.shares import given_of, rows_or_share
     from certify.auditing.questions.thresholds import thresholds_of
     from certify.auditing.told import Told
+    from certify.prove.changed.shares import given_of, rows_or_share
     from certify.theorems.jobs import among
 
     (deleted, one), (relabelled, other) = rows_or_share("--delete", delete), rows_or_share("--relabel", relabel)

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar, Final
 
-from certify.auditing.questions.shares import Share
 from certify.auditing.questions.thresholds import Threshold
 from certify.auditing.ranked.left_out import Ranking
 from certify.auditing.subject import START, Subject
@@ -19,6 +18,7 @@ from certify.format.quantities import CORRECT_PREDICTIONS, DISTANCE, PREDICTION_
 from certify.problem.bound import Bound
 from certify.problem.problem import Problem
 from certify.problem.progress import Progress
+from certify.prove.changed.shares import Share
 
 Claim = Mapping[str, Any]
 """A claim of a certificate."""

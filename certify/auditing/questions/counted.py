@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import Any, Final
 
 from certify.auditing.questions.base import Options, Question
-from certify.auditing.questions.shares import SHARE, Share, share
 from certify.auditing.subject import Subject
 from certify.format.errors import InputError
+from certify.prove.changed.shares import SHARE, Share, share
 
 NUMBER = r"\b([0-9]{1,9})\b"
 

@@ -13,9 +13,9 @@ from certify.auditing.phrases import asked_for
 from certify.auditing.questions import QUESTIONS
 from certify.auditing.questions.base import Options
 from certify.auditing.questions.counted import shared
-from certify.auditing.questions.shares import Share, rows_or_share, share
 from certify.auditing.subject import is_code
 from certify.format.errors import InputError
+from certify.prove.changed.shares import Share, rows_or_share, share
 
 
 @pytest.mark.parametrize(("phrase", "slug"), [
