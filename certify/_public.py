@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from certify.cli.algorithm import algorithm_1 as algorithm_1
     from certify.estimation import estimate as estimate
     from certify.estimation import sensitivity as sensitivity
+    from certify.format.errors import InputError as InputError
     from certify.problem.closeness import closeness as closeness
     from certify.problem.load import load_problem as load_problem
     from certify.problem.problem import Problem as Problem
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 PLACES = {
     "__version__": "certify._version",
+    "InputError": "certify.format.errors",
     "Problem": "certify.problem.problem",
     "load_problem": "certify.problem.load",
     "algorithm_1": "certify.cli.algorithm",

@@ -129,7 +129,7 @@ def answered(subject: Subject, question: Question, options: Options, folder: Pat
     started, points = time.monotonic(), subject.points
     require_folder(folder, (SPEC, CERTIFICATE, REPORT, WITNESS))
     subject = question.narrowed(subject, options)
-    asked, sentence = question.asked(subject, options), question.sentence(subject, options)
+    asked, sentence = held_to(question.asked(subject, options), subject, options), question.sentence(subject, options)
     tables = _limited(subject, asked, options)
     audit = _loaded(folder, _spec_text(sentence, tables, asked, None))
     _require_same(subject, audit.problem)
@@ -137,7 +137,8 @@ def answered(subject: Subject, question: Question, options: Options, folder: Pat
 
     def ranking(share: float) -> Ranking | str | None:
         left = options.seconds - (time.monotonic() - started)
-        return question.ranking(subject, options, audit.problem, max(share * left, LEAST * options.seconds), tell)
+        problem = replace(audit.problem, threshold=subject.threshold)  # a spec that counts no labels does not say it
+        return question.ranking(subject, options, problem, max(share * left, LEAST * options.seconds), tell)
 
     known = Known() if known is None else known
 
@@ -151,8 +152,10 @@ def answered(subject: Subject, question: Question, options: Options, folder: Pat
 
     ranked = ranking(FIRST) if question.ranks_first else None
     proved = proof(asked)
-    other = question.instead(subject, options, _bounds(proved))
+    given = any(one.threshold is not None for one in asked.wanted)
+    other = None if given else question.instead(subject, options, _bounds(proved))
     if other is not None:
+        other = held_to(other, subject, options)
         ranked = ranked or ranking(FIRST)  # is the answer then
         asked, tables = other, _limited(subject, other, options)
         audit = _loaded(folder, _spec_text(sentence, tables, asked, None))
@@ -180,7 +183,15 @@ def answered(subject: Subject, question: Question, options: Options, folder: Pat
 
 def _limited(subject: Subject, asked: Asked, options: Options) -> dict[str, Any]:
     """The tables of a spec with the time for it, and what it tells readers."""
-    return {**asked.tables, "run": {"time_limit": float(options.seconds)}, "about": subject.about}
+    return {**asked.stated, "run": {"time_limit": float(options.seconds)}, "about": subject.about}
+
+
+def held_to(asked: Asked, subject: Subject, options: Options) -> Asked:
+    """A spec with the thresholds that somebody gave to quantities of it; a share is one of its predictions."""
+    given = {one.quantity: one for one in options.thresholds}
+    return replace(asked, wanted=tuple(
+        one if (own := given.get(one.quantity)) is None else
+        replace(one, side=own.side, threshold=own.of(subject.points)) for one in asked.wanted))
 
 
 def _bounds(proved: Proved) -> dict[str, Bound]:
@@ -240,7 +251,7 @@ def draft(subject: Subject, question: Question, options: Options) -> str:
     if question.option == "prediction":
         raise InputError("the spec of one prediction", "none ranks rows", "use certify audit --prediction NUMBER")
     asked, sentence = question.asked(subject, options), question.sentence(subject, options)
-    return spec_text([f"{sentence[0].upper()}{sentence[1:]}?"], asked.tables, [_gate(w, None) for w in asked.wanted])
+    return spec_text([f"{sentence[0].upper()}{sentence[1:]}?"], asked.stated, [_gate(w, None) for w in asked.wanted])
 
 
 def _loaded(folder: Path, text: str) -> Loaded:
@@ -330,7 +341,17 @@ def _answer(subject: Subject, question: Question, options: Options, wanted: Want
     if total:  # a count is never below 0, nor above all there is
         low, high = low or 0, total if high is None else high
     return Answer(question.sentence(subject, options), question.slug, claim["quantity"], low, high, claim["unit"],
-                  verdict, question.answer(subject, options, claim), reason, (), total, given, 0.0, folder)
+                  verdict, question.answer(subject, options, claim) + _held_words(wanted, options, verdict), reason, (),
+                  total, given, 0.0, folder)
+
+
+def _held_words(wanted: Wanted, options: Options, verdict: str) -> str:
+    """What became of a threshold of `--min` or `--max`; nothing where none was given."""
+    own = next((one for one in options.thresholds if one.quantity == wanted.quantity), None)
+    if own is None or wanted.threshold is None:
+        return ""
+    became = {"certified": "met", "refuted": "not met"}.get(verdict, "left open")
+    return f"; --{own.side} {wanted.threshold:g} is {became}"
 
 
 def _says_something(wanted: Wanted, claim: Mapping[str, Any], total: int) -> bool:

@@ -184,6 +184,7 @@ def audit_subject(subject: Subject, questions: Sequence[Question], options: Opti
     for question in questions:
         if wrong := question.misnamed(subject, options):
             raise InputError(f"audit, {question.words[0]}", wrong, "correct what is named: nothing was asked")
+    _require_held(subject, questions, options)
     later = tuple(question.words[0] for question in questions)
     found, known = Audit(subject, (), (), folder, keep, later), Known()
     if not subject.stored:
@@ -208,7 +209,8 @@ def audit_subject(subject: Subject, questions: Sequence[Question], options: Opti
                 reason = str(error).removeprefix(f"{DRAFT}: ")
             finally:
                 remember(folder, own)
-        skipped = [Skipped(question.words[0], reason, question.demanded(options), applies)] if reason else []
+        demanded = question.demanded(options) or applies and bool(options.thresholds)  # that one may not be held
+        skipped = [Skipped(question.words[0], reason, demanded, applies)] if reason else []
         found = Audit(subject, (*found.answers, *answers), (*found.skipped, *skipped), folder, keep, later[done:],
                       _tabled(found.predictions, subject, answers))
         _write(found)
@@ -218,6 +220,20 @@ def audit_subject(subject: Subject, questions: Sequence[Question], options: Opti
         for one in every:
             said(one)  # what was said is on the disk, whatever comes
     return found
+
+
+def _require_held(subject: Subject, questions: Sequence[Question], options: Options) -> None:
+    """Refuse a threshold on what no question asks about.
+
+    Raises:
+        InputError: with what is asked about.
+    """
+    known = {wanted.quantity for question in questions if not question.against(subject, options)
+             for wanted in question.asked(subject, options).wanted} if options.thresholds else set()
+    for one in options.thresholds:
+        if one.quantity not in known:
+            raise InputError(f"--{one.side} {one.quantity}", "no question that was asked and applies is about it",
+                             f"they are about {', '.join(sorted(known)) or 'nothing'}; ask one that is, with --ask")
 
 
 def _write(found: Audit) -> None:

@@ -161,16 +161,17 @@ def through_door(model: Path, data: Path, evaluation: Path | None, told: Told, f
     subject = replace(subject, notes=known, read=Given(rows.X, rows.names, rows.y))
     if told.weight_decay is not None:
         subject = replace(subject, weight_decay=told.weight_decay)
-    if told.threshold is None:
+    parts = (told.threshold, told.probability)
+    if parts == (None, None):
         return subject
-    return replace(subject, threshold=threshold_of(subject, told.threshold),
-                   notes=(*subject.notes, *threshold_notes(subject, told.threshold)))
+    return replace(subject, threshold=threshold_of(subject, *parts),
+                   notes=(*subject.notes, *threshold_notes(subject, *parts)))
 
 
 def _estimator(model: Path, rows: RawRows, told: Told, folder: Path) -> tuple[Problem, str, RawRows]:
     """A fitted estimator, which says its loss and its penalty itself."""
     from certify.inputs.sklearn.skops_file import estimator_of
-    from certify.inputs.sklearn.wrapped import unwrapped
+    from certify.inputs.sklearn.wrapped import parted
     from certify.prove.estimators import from_sklearn
 
     stated = {"--activation": told.activation, "--loss": told.loss, "--weight-decay": told.weight_decay}
@@ -185,8 +186,8 @@ def _estimator(model: Path, rows: RawRows, told: Told, folder: Path) -> tuple[Pr
     fitted = getattr(estimator, "feature_names_in_", None)  # columns of a table are found by name, not by place
     if fitted is not None:
         rows = rows.arranged([str(name) for name in fitted], "data file")
-    name = type(unwrapped(estimator, rows.X.shape[1])[0]).__name__
-    return from_sklearn(estimator, rows.X, _targets(rows), rows.weights), name, rows
+    problem = from_sklearn(estimator, rows.X, _targets(rows), rows.weights)  # refuses what are no rows
+    return problem, type(parted(estimator)[0]).__name__, rows
 
 
 def _require_read(model: Path) -> None:
@@ -220,9 +221,16 @@ def _factory(model: Path, rows: RawRows, told: Told, folder: Path) -> tuple[Prob
     assert told.factory is not None
     if told.activation is not None:
         raise InputError(f"--activation {told.activation}", "the module says it itself", "leave the option out")
-    problem: Problem = from_factory(
-        told.factory, model, rows.X, _targets(rows), folder=model.parent, loss=told.loss,
-        weight_decay=told.weight_decay or 1.0, bias_decay=told.bias_decay, normalization=told.divided)
+    try:
+        problem: Problem = from_factory(
+            told.factory, model, rows.X, _targets(rows), folder=model.parent, loss=told.loss,
+            weight_decay=told.weight_decay or 1.0, bias_decay=told.bias_decay, normalization=told.divided)
+    except InputError as error:
+        if error.asked != "loss" or told.loss is not None:
+            raise
+        both = told.weight_decay is None
+        more = ", and X of its penalty X/2·|w|², 0 where there was none" if both else ""
+        raise InputError("--loss --weight-decay" if both else "--loss", error.found, f"{error.remedy}{more}") from None
     if told.weight_decay is None:
         raw: Any = problem.y if problem.labels is None else problem.labels.astype(np.int64)
         refuse(Unsaid(False, False, True), problem.network, problem.X, raw, problem.loss, told.bias_decay)

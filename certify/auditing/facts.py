@@ -14,6 +14,8 @@ from certify.format.errors import InputError
 
 _TARGETS: Final = ("y", "Y", "target", "targets", "label", "labels")
 _FEATURES: Final = ("X", "x", "features", "inputs")
+SPARSE: Final = frozenset(("format", "shape", "data"))
+"""Arrays of a file of scipy.sparse.save_npz, whatever the format."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,9 @@ def data_facts(data: Path, targets: str | None = None, option: bool = False) -> 
         except InputError as error:
             raise (of_target(error, target, targets) if option else error) from None
         return DataFacts(tuple(name for name in names if name != target), target, y)
+    if SPARSE <= set(names):
+        raise InputError(f"data file {data.name}", "a sparse matrix of scipy", "save its rows with numpy.savez(file, "
+                         "X=matrix.toarray(), y=labels), if they fit into memory")
     usual = [name for name in names if name in _FEATURES]
     wanted = [name for name in names if name in _TARGETS] if targets is None else [targets]
     features = next((name for name in (*usual, *names) if name not in wanted), "X")

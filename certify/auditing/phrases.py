@@ -15,9 +15,10 @@ from certify.format.errors import InputError
 NUMBERS: Final = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 FILLERS: Final = frozenset("""
     a an and the of my our your any all may can could i we you do does did if is are was were be been being to for from
-    with by training row rows record records sample samples point points prediction predictions stay stays survive
-    change changes what happens when which how many much would should model models still each every users user data
-    some it them they that s there at most up until feature features values value off out whichever
+    with by training row rows record records sample samples point points example examples instance instances
+    observation observations image images case cases datapoint datapoints prediction predictions stay stays survive
+    change changes what happens when which how many much would should model models still each every data
+    some it them they that s there at most up until value values off out whichever
 """.split())
 """Words that say nothing of which question is meant, or how it is."""
 OF_OPTIONS: Final = MappingProxyType({
@@ -31,7 +32,8 @@ def asked_for(phrases: Sequence[str], options: Options) -> tuple[tuple[Question,
     """The questions that phrases mean, and the options with the numbers and columns that stand in them.
 
     Args:
-        phrases: e.g. ``"5 rows deleted"``, ``"noise in age"``; none: what an audit asks unasked.
+        phrases: e.g. ``"5 rows deleted"``, ``"noise in age"``; none: what an audit asks unasked, first what was asked
+            by an option.
         options: what else was said.
 
     Raises:
@@ -42,7 +44,8 @@ def asked_for(phrases: Sequence[str], options: Options) -> tuple[tuple[Question,
     (['rows-deleted', 'noise'], 5, (('age', None),))
     """
     if not phrases:
-        return tuple(question for question in QUESTIONS if question.unprompted(options)), options
+        unprompted = [question for question in QUESTIONS if question.unprompted(options)]
+        return tuple(sorted(unprompted, key=lambda question: not question.demanded(options))), options
     said, options = options, replace(options, named=True)
     found: list[Question] = []
     for phrase in phrases:
@@ -77,13 +80,14 @@ def _require_read(phrase: str, question: Question) -> None:
     Raises:
         InputError: naming them.
     """
-    own = {part for word in (*question.words, question.slug) for part in re.findall(r"[a-z0-9]+", word)}
+    said = (*question.words, question.slug, *question.besides)
+    own = {part for word in said for part in re.findall(r"[a-z0-9]+", word)}
     left = [word for word in re.findall(r"\w+", question.rest(phrase).lower())  # a name with _ is named whole
             if not {part for part in word.split("_") if part} <= own | FILLERS]
     if left:
         raise InputError(f"--ask {phrase!r}",
                          f"taken for {question.words[0]!r}, and {', '.join(map(repr, left))} means nothing there",
-                         "say it without, or ask for each question with an --ask of its own")
+                         question.cure(left))
 
 
 def _meant(phrase: str, options: Options) -> Question:

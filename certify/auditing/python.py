@@ -14,13 +14,13 @@ from certify.auditing.audit import Audit, audit_subject
 from certify.auditing.phrases import asked_for
 from certify.auditing.questions.base import Options
 from certify.auditing.questions.counted import counted, shared
-from certify.auditing.questions.shares import given_of, rows_or_share
 from certify.auditing.store import stored
 from certify.certificate.alone import working
 from certify.certificate.write import require_folder
 from certify.format.errors import InputError
 from certify.problem.problem import Problem
 from certify.problem.progress import Progress, shown, watched
+from certify.prove.changed.shares import given_of, rows_or_share
 
 
 def audit(

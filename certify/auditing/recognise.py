@@ -81,9 +81,9 @@ def _network(model: Path, data: Path, evaluation: Path | None, told: Told) -> Su
     decay = told.weight_decay
     subject = Subject(model.name, network, found.X, found.y, found.labels, loss, decay, told.bias_decay,
                       told.divided, names, HERE, len(found.X), evaluation is None, True, found.names)
-    subject = replace(subject, threshold=threshold_of(subject, told.threshold),
+    subject = replace(subject, threshold=threshold_of(subject, told.threshold, told.probability),
                       notes=guessed(targets, features if isinstance(features, str) else "", told) + told.unsaid
-                      + threshold_notes(subject, told.threshold))
+                      + threshold_notes(subject, told.threshold, told.probability))
     subject = replace(subject, read=Given(found.X, found.names, raw))
     if told.weights is not None:
         spec = _spec(names, loss)

@@ -59,13 +59,16 @@ def run_audit(
     from certify.certificate.build import problem_member, subject_member
     from certify.certificate.checkable import checkable
     from certify.certificate.write import require_folder
+    from certify.gating.originals import require_originals
     from certify.problem.limits import limits_of
+    from certify.spec.load import load_spec
 
     tell, started = progress or silent, time.monotonic()
     spec_path = Path(spec_path)
     folder = spec_path.parent if out_dir is None else Path(out_dir)
     tell("reading", 0.0)
     require_folder(folder, (CERTIFICATE, REPORT, WITNESS))
+    require_originals(load_spec(spec_path), spec_path, policy.copies, policy.tell)
     key = None if policy.cache is None else keyed(policy, spec_path, folder, merge_duplicates)
     if key is not None and (kept := from_cache(policy, key, spec_path, folder)) is not None:
         return kept

@@ -317,12 +317,22 @@ def is_code(y: Array) -> bool:
 
 
 
-def threshold_of(subject: Subject, told: float | None) -> float | None:
+def threshold_of(subject: Subject, told: float | None, probability: float | None = None) -> float | None:
     """What parts two labels of one real output: what was said, and a half where targets are 0 and 1.
 
+    Args:
+        subject: what it is about.
+        told: the output, or what has it as its logarithm.
+        probability: the same where an output is log-odds.
+
     Raises:
-        InputError: outputs are logarithms, and what was said has none.
+        InputError: outputs are logarithms, and what was said has none; or they are no log-odds.
     """
+    if probability is not None:
+        if not log_odds(subject):
+            raise InputError(f"--probability {probability:g}", f"an output of the loss {subject.loss} is no log-odds",
+                             "give --threshold, in what an output is")
+        return math.log(probability) - math.log1p(-probability)
     if subject.logarithmic:
         if told is not None and not 0 < told < math.inf:
             raise InputError(f"--threshold {told:g}", f"the loss {subject.loss} predicts what is above 0",
@@ -333,11 +343,33 @@ def threshold_of(subject: Subject, told: float | None) -> float | None:
     return HALF if set(np.unique(subject.y).tolist()) == {0.0, 1.0} else None
 
 
-def threshold_notes(subject: Subject, told: float | None) -> tuple[str, ...]:
-    """Which two labels what was said parts, and that outputs are parted at its logarithm where they are logarithms."""
-    if told is None:
+def log_odds(subject: Subject) -> bool:
+    """Whether the one output is the log-odds of the second class."""
+    return bool(loss_named(subject.loss).unit) and subject.network.widths[-1] == 1
+
+
+def threshold_notes(subject: Subject, told: float | None, probability: float | None = None) -> tuple[str, ...]:
+    """Which two labels what was said parts, and in what unit it is where an output has one of its own."""
+    if told is None and probability is None:
         return ()
+    if log_odds(subject):
+        parted = threshold_of(subject, told, probability)
+        assert parted is not None
+        share = probability_of(parted) if probability is None else probability
+        other = "" if told is None or not 0 < told < 1 else f"; a probability of {told:g} is --probability {told:g}"
+        return (f"outputs are log-odds: labels part at {parted:.4g}, that is probability {share:.3g}{other}",)
+    assert told is not None
     if not subject.logarithmic:
         return (f"a label says whether an output is above {told:g}: a prediction stays where it stays on its side",)
     return (f"outputs are logarithms of what is predicted: {told:g} parts them at {math.log(told)!r}, its logarithm "
             "rounded, and which labels are right is not asked",)
+
+
+def probability_of(odds: float) -> float:
+    """About the probability that has these log-odds.
+
+    >>> round(probability_of(0.3), 3), probability_of(-1000.0)
+    (0.574, 0.0)
+    """
+    small = math.exp(-abs(odds))
+    return (1.0 if odds >= 0 else small) / (1.0 + small)

@@ -19,6 +19,7 @@ class Told:
         activation, loss, weight_decay, bias_decay, normalization: of the training.
         features, targets: names in the data file.
         threshold: of one real output: what parts two labels.
+        probability: the same of one output that is log-odds.
         graph: a graph file that describes the network.
         factory: ``"package.module:callable"``, which makes the module.
         weights: name in the data file of what every row counted in the training.
@@ -35,6 +36,7 @@ class Told:
     graph: Path | None = None
     factory: str | None = None
     weights: str | None = None
+    probability: float | None = None
 
     @property
     def divided(self) -> str:
@@ -65,5 +67,9 @@ def require_words(told: Told, verb: str = "") -> None:
             raise InputError(f"{verb}--{option} {word}", "no such word", f"give one of {', '.join(words)}")
     if told.weight_decay is not None and not 0 <= told.weight_decay < float("inf"):
         raise InputError(f"{verb}--weight-decay {told.weight_decay}", "no penalty", "give a finite number from 0 on")
+    if told.probability is not None and not 0 < told.probability < 1:
+        raise InputError(f"{verb}--probability {told.probability}", "no probability", "give a number between 0 and 1")
+    if told.probability is not None and told.threshold is not None:
+        raise InputError(f"{verb}--probability {told.probability:g}", "--threshold parts labels too", "give one")
     if told.normalization not in (None, *words_of(Normalization)):
         raise InputError(f"{verb}--normalization {told.normalization}", "no such word", "give fixed or remaining")

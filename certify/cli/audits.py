@@ -50,7 +50,11 @@ def audit(
     weights: Annotated[str | None, typer.Option(
         "--weights", metavar="NAME", help="Array or column: what rows counted in training (sample_weight).")] = None,
     threshold: Annotated[
-        float | None, typer.Option("--threshold", metavar="T", help="What parts two labels of a real output.")] = None,
+        float | None, typer.Option("--threshold", metavar="T", help="What parts two labels of a real output; of a "
+                                   "logistic model in log-odds (0.3 is probability 0.574).")] = None,
+    probability: Annotated[
+        float | None, typer.Option("--probability", metavar="P", help="The same of a logistic model, from 0 to 1.")
+    ] = None,
     graph: Graph = None,
     factory: Annotated[str | None, typer.Option(
         "--factory", metavar="MODULE:CALLABLE", help="Makes the torch module of these weights; its code is run.")
@@ -69,6 +73,11 @@ def audit(
     level: Annotated[float | None, typer.Option(
         "--level", metavar="X", help="Training loss that noise must not exceed (default: today's and a tenth "
         "more, or 1 % of that of a constant prediction more, whichever is larger).")] = None,
+    least: Annotated[list[str], typer.Option(
+        "--min", metavar="QUANTITY=X", help="Your threshold, e.g. stable_predictions=48 or =95%: status 3 where it is "
+        "not met, 4 where it is open. Again for more.")] = [],  # noqa: B006
+    most: Annotated[list[str], typer.Option(
+        "--max", metavar="QUANTITY=X", help="The same, from above.")] = [],  # noqa: B006
     seconds: Annotated[float, typer.Option(
         "--seconds", parser=decimal, metavar="X", help="For each question.")] = 60.0,
     jobs: Jobs = 1,
@@ -82,17 +91,19 @@ def audit(
     """
     from certify.auditing.questions.base import Options
     from certify.auditing.questions.counted import shared
-    from certify.auditing.questions.shares import given_of, rows_or_share
+    from certify.auditing.questions.thresholds import thresholds_of
     from certify.auditing.told import Told
+    from certify.prove.changed.shares import given_of, rows_or_share
     from certify.theorems.jobs import among
 
     (deleted, one), (relabelled, other) = rows_or_share("--delete", delete), rows_or_share("--relabel", relabel)
     require_counts(deleted, relabelled, seconds, prediction)
     told = Told(activation, loss, weight_decay, not no_bias_decay, normalization,
                 () if features is None else tuple(features.split(",")), targets, threshold, graph, factory,
-                weights)
+                weights, probability)
     options = shared(Options(deleted, relabelled, rows_of(rows), noise_of(noise), level, seconds,
-                             prediction=prediction, given=given_of(delete, relabel)), [one, other])
+                             prediction=prediction, given=given_of(delete, relabel),
+                             thresholds=thresholds_of(least, most)), [one, other])
     with among(jobs):
         status = run_audit(Files(model, data, evaluation), told, ask, options, output, as_json, quiet)
     raise typer.Exit(status)

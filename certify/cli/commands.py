@@ -51,6 +51,7 @@ def run(
     suppressions: gating.Suppressions = None,
     on_inconclusive: gating.OnInconclusive = "fail",
     cache: gating.Cache = None,
+    copies: gating.Copies = False,
     jobs: Jobs = 1,
     form: Annotated[
         list[str] | None, typer.Option(
@@ -70,7 +71,7 @@ def run(
 
     given = spec or [Path("certify.toml")]
     asked = Asked(output, as_json, quiet, merge_duplicates, tuple(form or ()), on_inconclusive, baseline, suppressions,
-                  cache)
+                  cache, copies)
     several = len(given) > 1 or given[0].is_dir()
     if plan:
         if several:

@@ -26,6 +26,11 @@ class Asked:
 
 
 ASKED: Final = (
+    Asked(("share", "percent", "percentage", "1 %"),
+          """A share of the training rows may stand for a number of them: certify audit --delete 1%, --relabel 1%, or
+--ask "1 % of labels wrong"; in Python delete="1%". It is the most rows that are no more than that share. A threshold
+may be a share of the predictions, rounded up: certify audit --min stable_predictions=95%. In answers a share that is
+proved is rounded down."""),
     Asked(("audit", "start", "first steps", "my model", "bring a model", "pytorch", "torch", "onnx", "skops"),
           """certify audit MODEL DATA --eval FILE asks what is commonly asked about a trained model and its training
 data, and answers in sentences, each with a certificate: rows left out, wrong labels, noise, which rows matter. Models:

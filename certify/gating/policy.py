@@ -26,7 +26,8 @@ class Policy:
         baseline: the certificate of an earlier model, for gates over time.
         suppressions: the file of gates that somebody answers for.
         cache: the folder of kept proofs.
-        tell: told in words what the cache refused or does not keep.
+        copies: whether files that an audit wrote may stand for others that changed since.
+        tell: told in words what the cache refused or does not keep, and which files were not compared.
         found: told when a proof that is taken from the cache was made.
         took: told the seconds of each quantity that is proved now.
     """
@@ -34,6 +35,7 @@ class Policy:
     baseline: Path | None = None
     suppressions: Path | None = None
     cache: Path | None = None
+    copies: bool = False
     tell: Callable[[str], None] = lambda _: None
     found: Callable[[str], None] = lambda _: None
     took: Callable[[Mapping[str, float]], None] = lambda _: None

@@ -209,8 +209,8 @@ class StablePredictions:
 
 
 def stable_predictions(
-    problem: Problem, X_eval: Any, *, delete: int | Sequence[int] | None = None,
-    relabel: int | Mapping[int, Any] | None = None, groups: Any = None,
+    problem: Problem, X_eval: Any, *, delete: int | str | Sequence[int] | None = None,
+    relabel: int | str | Mapping[int, Any] | None = None, groups: Any = None,
     relabel_pairs: Sequence[tuple[Any, Any]] | None = None, add: int | None = None, replace: int | None = None,
     within: Any = None, threshold: float | None = None, seconds: float = 60.0, jobs: int = 1,
     progress: Progress | None = None,
@@ -227,8 +227,8 @@ def stable_predictions(
         problem: a problem with a convex head and weight decay. Of several layers the last is trained again and the
             others stay as they are, with a warning where its `layer` is "all".
         X_eval: `(N, d)` rows, an array or a table.
-        delete: how many rows, or their numbers.
-        relabel: how many rows, or the new labels by number of row, e.g. ``{3: "spam"}``.
+        delete: how many rows, or ``"1%"`` (no more than that share), or their numbers.
+        relabel: how many rows, or ``"1%"``, or the new labels by number of row, e.g. ``{3: "spam"}``.
         groups: the group of every row, e.g. its user or source: all rows of `delete` groups are left out, or those of
             `relabel` groups get any labels.
         relabel_pairs: pairs (a, b): with `relabel` a label a may become b, and nothing else.
@@ -236,7 +236,7 @@ def stable_predictions(
             each); with the logistic or the squared loss of one output and one layer.
         within: `(2, d)` the least and the largest value of every feature of a new row, which has any label; None: those
             of the training rows.
-        threshold: of one output; None: 0, where the targets say that this parts two labels.
+        threshold: of one output, log-odds of the logistic loss; None: 0, where targets say that this parts two labels.
         seconds: time; with less of it fewer are decided, and none of them wrongly.
         jobs: processes that share the work; −1: as many as there are processors. Where the time suffices the answer is
             the same for any number.
@@ -258,20 +258,24 @@ def stable_predictions(
     head, change = head_of(asked), change_of_rows(asked)
     distance = distance_of(head)
     _tell_of_lost(head, change)
-    _tell_of_classes(problem)
+    _tell_of_classes(problem, relabel is not None)
     with among(jobs), told(progress) as tell:
         found = survey(head, change, seconds, tell, tuple(CLASSES))
     return StablePredictions(change, found, head, distance, problem.classes)
 
 
-def _tell_of_classes(problem: Problem) -> None:
-    """Warn that weights follow labels here, as in a fit anew, and not in audits and specs."""
-    if problem.weights is not None and problem.weights.by_label:
-        warnings.warn("class_weight: a row that is relabelled counts as its new label does" + (
-            ", and balanced weights follow the rows that are left; an audit asks so where rows are left out of a "
-            "logistic regression of two labels, and else keeps the weight that each row has today"
-            if problem.weights.balanced
-            else "; an audit, as its certificate, keeps the weight that each row has today"), stacklevel=3)
+def _tell_of_classes(problem: Problem, labels: bool) -> None:
+    """Warn that weights follow labels here, as in a fit anew, and not in audits and specs; where they may change."""
+    if problem.weights is None or not problem.weights.by_label:
+        return
+    if problem.weights.balanced:
+        new = "a row that is relabelled counts as its new label does, and " if labels else ""
+        warnings.warn(f"class_weight: {new}balanced weights follow the rows that are left; an audit asks so where rows "
+                      "are left out of a logistic regression of two labels, and else keeps the weights of today",
+                      stacklevel=3)
+    elif labels:
+        warnings.warn("class_weight: a row that is relabelled counts as its new label does; an audit, as its "
+                      "certificate, keeps the weight that each row has today", stacklevel=3)
 
 
 _WITHOUT = {

@@ -14,6 +14,7 @@ from certify.inputs.groups import groups_of
 from certify.problem.perturbations.codes import Codes, codes_of
 from certify.problem.perturbations.named import known_labels
 from certify.problem.problem import Problem
+from certify.prove.changed.shares import rows_or_share
 
 KINDS: Final = {"delete": Parameter.DELETIONS, "relabel": Parameter.LABELS}
 """What users call the parameters."""
@@ -64,7 +65,7 @@ def asked_change(problem: Problem, delete: Any, relabel: Any, groups: Any, pairs
 
     Args:
         problem: whose rows change.
-        delete: how many rows, or which.
+        delete: how many rows, as a number or a share of them, or which.
         relabel: how many rows, or the new label of each by its number.
         groups: the group of every row; the numbers are then of groups.
         pairs: labels (a, b): a may become b alone.
@@ -72,7 +73,8 @@ def asked_change(problem: Problem, delete: Any, relabel: Any, groups: Any, pairs
     Raises:
         InputError: what does not fit together.
     """
-    stated = {kind: value for kind, value in (("delete", delete), ("relabel", relabel)) if value is not None}
+    stated = {kind: _share(problem, kind, value, groups) for kind, value in (("delete", delete), ("relabel", relabel))
+              if value is not None}
     if not stated:
         raise InputError("stable_predictions", "no change", "give delete, relabel, or both")
     counts = {kind: _count(kind, value) for kind, value in stated.items()}
@@ -98,6 +100,16 @@ def asked_change(problem: Problem, delete: Any, relabel: Any, groups: Any, pairs
             raise InputError("relabel_pairs", "given with delete", "give it with relabel")
         members |= {"pairs": _pairs(problem, pairs)}
     return members | _most(problem, kind, numbers[kind])
+
+
+def _share(problem: Problem, kind: str, value: Any, groups: Any) -> Any:
+    """A share of the rows as a number of them; anything else as it is."""
+    if not isinstance(value, str):
+        return value
+    if groups is not None:
+        raise InputError(kind, f"{value!r} with groups", "give a number of groups")
+    number, part = rows_or_share(kind, value)
+    return number if part is None else part.of(problem.n)
 
 
 def _count(kind: str, value: Any) -> int | None:

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import Any, Final, Protocol
 
 from certify.format.errors import InputError
+from certify.prove.changed.axes import new_axes
 
 STAYS, UNDECIDED, FLIPS = "stays", "undecided", "flips"
 COLOURS: Final = {STAYS: "#1e6b4a", UNDECIDED: "#b98300", FLIPS: "#9c2b27"}
@@ -85,12 +86,7 @@ def drawn(found: Found, axes: Any = None) -> Any:
     Raises:
         InputError: matplotlib is not installed.
     """
-    if axes is None:
-        try:
-            from matplotlib.figure import Figure
-        except ImportError:
-            raise InputError("plot", "matplotlib is not installed", "run pip install matplotlib") from None
-        axes = Figure(figsize=(7.2, 1.9), layout="constrained").add_subplot()
+    axes = new_axes(7.2, 1.9) if axes is None else axes
     begin = 0
     for status, size in _counts(found.rows()):
         axes.barh(0, size, left=begin, color=COLOURS[status], label=f"{size} {PLURALS[status]}")

@@ -228,7 +228,7 @@ class Evaluation(Section):
 
     Attributes:
         file, features, targets: as of `[data]`.
-        threshold: of a network with one output: the label of a row is whether the output lies above it.
+        threshold: of one output: the label says whether it lies above (of the logistic loss these are log-odds).
         intercept: array or column of the file: what multiplies the intercept in each row, which is then a functional.
         coefficients: instead of a file: every weight of a one-layer head but its intercept, or those of these columns.
     """

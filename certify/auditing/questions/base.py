@@ -9,14 +9,16 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar, Final
 
-from certify.auditing.questions.shares import Share
+from certify.auditing.questions.thresholds import Threshold
 from certify.auditing.ranked.left_out import Ranking
 from certify.auditing.subject import START, Subject
 from certify.format.digits import at_least, at_most
+from certify.format.labels import COUNTED
 from certify.format.quantities import CORRECT_PREDICTIONS, DISTANCE, PREDICTION_CHANGE, STABLE_PREDICTIONS
 from certify.problem.bound import Bound
 from certify.problem.problem import Problem
 from certify.problem.progress import Progress
+from certify.prove.changed.shares import Share
 
 Claim = Mapping[str, Any]
 """A claim of a certificate."""
@@ -49,6 +51,7 @@ class Options:
         prediction: the number of the one evaluation row that is asked about, or None.
         given: which of `delete` and `relabel` somebody gave apart from the phrases, be it the number that is the
             default.
+        thresholds: that somebody gave.
     """
 
     delete: int = 1
@@ -61,6 +64,7 @@ class Options:
     prediction: int | None = None
     shares: tuple[Share, ...] = ()
     given: frozenset[str] = frozenset()
+    thresholds: tuple[Threshold, ...] = ()
 
     @property
     def said(self) -> frozenset[str]:
@@ -105,6 +109,14 @@ class Asked:
     tables: Mapping[str, Mapping[str, Any]]
     wanted: Sequence[Wanted]
 
+    @property
+    def stated(self) -> dict[str, Mapping[str, Any]]:
+        """The tables without what parts two labels, where no quantity counts labels: a spec has no use for it then."""
+        if any(one.quantity in COUNTED for one in self.wanted):
+            return dict(self.tables)
+        return {name: {key: entry for key, entry in table.items() if (name, key) != ("evaluation", "threshold")}
+                for name, table in self.tables.items()}
+
 
 class Question(ABC):
     """One kind of question.
@@ -112,6 +124,7 @@ class Question(ABC):
     Attributes:
         slug: of its folder.
         words: what people call it; the first is what `--ask` takes as it is.
+        besides: other words that may stand in a phrase about it.
         option: which of the options says how many rows it is about, or which ones; "" where none does.
         ranks_first: whether a ranking of rows is the answer, and not only beside one.
         files: that :meth:`narrowed` writes beside the spec.
@@ -119,6 +132,7 @@ class Question(ABC):
 
     slug: ClassVar[str]
     words: ClassVar[tuple[str, ...]]
+    besides: ClassVar[tuple[str, ...]] = ()
     option: ClassVar[str] = ""
     ranks_first: ClassVar[bool] = False
     files: ClassVar[tuple[str, ...]] = ()
@@ -159,6 +173,10 @@ class Question(ABC):
             InputError: a number that is none.
         """
         return options
+
+    def cure(self, words: Sequence[str]) -> str:
+        """What to do where words stand in a phrase of which nothing is made."""
+        return "say it without, or ask for each question with an --ask of its own"
 
     @abstractmethod
     def sentence(self, subject: Subject, options: Options) -> str:

@@ -20,6 +20,7 @@ class Coefficients(Counted):
     """The sign of each coefficient, whichever `delete` rows are left out."""
 
     slug = "coefficients"
+    besides = ("feature", "features")
     words = ("signs of coefficients", "coefficients", "coefficient", "signs", "sign", "slopes", "slope")
     option = "delete"
 

@@ -5,14 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from certify.auditing.questions.base import Options, Question
-from certify.auditing.questions.shares import SHARE, Share, share
 from certify.auditing.subject import Subject
 from certify.format.errors import InputError
+from certify.prove.changed.shares import SHARE, Share, share
 
 NUMBER = r"\b([0-9]{1,9})\b"
+
+ONE: Final = (r"\b(?:row|record|sample|point|example|instance|observation|image|case|datapoint|label)s?"
+              r"\s*(?:no\.?|number|#)?\s*[0-9]")
+"""A number after what is counted: the name of one, and not how many."""
+
+COLUMNS: Final = frozenset(("feature", "features", "column", "columns", "variable", "variables"))
 
 
 class Counted(Question):
@@ -27,12 +33,24 @@ class Counted(Question):
         pattern = SHARE if re.search(SHARE, phrase, flags=re.IGNORECASE) else NUMBER
         return re.sub(pattern, "", phrase, count=1, flags=re.IGNORECASE)
 
+    def cure(self, words: Sequence[str]) -> str:
+        """What is counted, and where other things are."""
+        if COLUMNS & set(words):
+            return ("rows are counted, and no columns: say e.g. '3 rows deleted'; of columns there are the questions "
+                    "'noise in age' and 'signs of coefficients'")
+        return ("rows are counted: say e.g. '3 rows deleted', or name rows with --rows; of any 3 users, or other "
+                "groups of rows, certify.stable_predictions(problem, X_new, delete=3, groups=users) tells in Python")
+
     def heard(self, phrase: str, options: Options) -> Options:
         """The first share, or else the first number.
 
         Raises:
-            InputError: it is 0, or no whole number of rows.
+            InputError: it is 0, no whole number of rows, or the name of one.
         """
+        named = re.search(ONE, phrase, flags=re.IGNORECASE)
+        if named is not None:
+            raise InputError(f"--ask {phrase!r}", f"{named[0]!r} names one, and how many is asked",
+                             "say e.g. '3 rows deleted'; these very rows are left out with --rows 3,17")
         part = share(phrase, self.option)
         if part is not None:
             return shared(options, [part])

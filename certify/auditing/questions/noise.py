@@ -29,6 +29,7 @@ class Noise(Question):
     """The largest amount by which the stated features of every row may be off before the loss can exceed the level."""
 
     slug = "noise"
+    besides = ("feature", "features")
     words = ("noise", "measurement error", "off by", "perturbed", "drift", "inaccurate")
 
     @property

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from certify.auditing.answering import Answer
+from certify.prove.changed.axes import new_axes
 
 COLOURS = {"proved to stay": "#1e6b4a", "undecided": "#c98f1d", "flipped (of right ones: or wrong today)": "#9c2b27"}
 
@@ -18,11 +19,7 @@ def drawn(answers: Sequence[Answer], axes: Any = None) -> Any:
         axes: of matplotlib; None: new ones.
     """
     counted = [a for a in answers if a.total]
-    if axes is None:
-        from matplotlib.figure import Figure
-
-        figure = Figure(figsize=(7, 0.7 * max(1, len(counted)) + 0.8), layout="constrained")
-        axes = figure.subplots()
+    axes = new_axes(7.0, 0.7 * max(1, len(counted)) + 0.8) if axes is None else axes
     for place, answer in enumerate(counted):
         points = answer.total  # coefficients are not as many as predictions
         low, high = int(answer.lower or 0), points if answer.upper is None else int(answer.upper)

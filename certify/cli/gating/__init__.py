@@ -15,4 +15,6 @@ OnInconclusive = Annotated[str, typer.Option(
     "--on-inconclusive", metavar="WORD", help="fail (default): open gates give status 4; warn, pass: they give 0.")]
 Cache = Annotated[Path | None, typer.Option(
     "--cache", metavar="DIR", help="Keep proofs here, and take them from here while no byte and no version changes.")]
+Copies = Annotated[bool, typer.Option(
+    "--copies", help="Answer about the files that an audit wrote, though those that it was given have changed.")]
 """Options of `certify run`, each with its help."""

@@ -26,19 +26,20 @@ class Asked:
     baseline: Path | None = None
     suppressions: Path | None = None
     cache: Path | None = None
+    copies: bool = False
 
     def policy(self, tell: Callable[[str], None], found: Callable[[str], None],
                took: Callable[[Mapping[str, float]], None] = lambda _: None) -> Policy:
         """What changes no proof.
 
         Args:
-            tell: told in words what the cache refused or does not keep.
+            tell: told in words what the cache refused or does not keep, and which files were not compared.
             found: told when a proof that is taken from the cache was made.
             took: told the seconds of each quantity that is proved now.
         """
         from certify.gating.policy import Policy
 
-        return Policy(self.baseline, self.suppressions, self.cache, tell, found, took)
+        return Policy(self.baseline, self.suppressions, self.cache, self.copies, tell, found, took)
 
 
 def run_one(spec: Path, asked: Asked) -> int:

@@ -96,7 +96,7 @@ def _number(option: str, given: str | None, labels: Any) -> int | None:
     Raises:
         InputError: neither, or a share of less than one row.
     """
-    from certify.auditing.questions.shares import rows_or_share
+    from certify.prove.changed.shares import rows_or_share
 
     if given is None:
         return None

@@ -13,7 +13,7 @@ from typing import Any, Final
 from certify.format.errors import InputError, MissingPackage
 from certify.inputs.formats.archive import ZIP_ERRORS, available_memory, listed
 from certify.inputs.sklearn.linear import READERS
-from certify.inputs.sklearn.wrapped import SEARCHES
+from certify.inputs.sklearn.wrapped import SEARCHES, require_scaler
 from certify.spec.sources import Source, read_source
 
 _KERNELS: Final = ("CompoundKernel", "ConstantKernel", "DotProduct", "ExpSineSquared", "Exponentiation", "Matern",
@@ -78,8 +78,12 @@ def estimator_in(source: Source) -> Any:
                          "nothing of it was loaded", "fit a linear model or a network that from_sklearn reads, e.g. "
                          "LogisticRegression or Ridge")
     if strange:
+        *steps, last = _classes(source.content) or [""]
+        for step in steps:
+            if step.isidentifier():
+                require_scaler(step[:60], asked)
         raise InputError(asked, f"it holds {listed(strange)}, which may run code; nothing of it was loaded",
-                         "give an estimator of scikit-learn that from_sklearn reads" + _in_python(source.content))
+                         "give an estimator of scikit-learn that from_sklearn reads" + _in_python(last))
     try:
         found = loads(source.content, trusted=named)
     except _ERRORS as error:
@@ -91,18 +95,24 @@ def estimator_in(source: Source) -> Any:
     return found
 
 
-def _in_python(content: bytes) -> str:
-    """What from_sklearn says in Python of the estimator that a file names; nothing is built of it."""
+def _classes(content: bytes) -> list[str]:
+    """The names of the classes of an estimator that a file names, those of steps before it first; nothing is built."""
+    found: list[str] = []
     try:
         held = json.loads(zipfile.ZipFile(io.BytesIO(content)).read("schema.json"))
         while held["__class__"] == "Pipeline":
-            held = held["content"]["content"]["steps"]["content"][-1]["content"][-1]
-        name = held["__class__"]
+            *before, (_, held) = (step["content"] for step in held["content"]["content"]["steps"]["content"])
+            found += [str(step["__class__"]) for _, step in before if step["__class__"] not in ("str", "NoneType")]
+        return [*found, str(held["__class__"])]
     except _ERRORS:
-        return ""
+        return []
+
+
+def _in_python(name: str) -> str:
+    """What from_sklearn says in Python of the estimator that a file names."""
     if name in READERS or name in SEARCHES:
         return ", or call it in Python where you trust the file"
-    return f" ({name[:60]!r} is none)" if isinstance(name, str) else ""
+    return f" ({name[:60]!r} is none)" if name else ""
 
 
 def _require_archive(content: bytes, asked: str) -> None:

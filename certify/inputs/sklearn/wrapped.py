@@ -122,6 +122,22 @@ def _units(scalers: list[Any], columns: int) -> tuple[tuple[float, ...], tuple[f
     return tuple(unit.tolist()), tuple(offset.tolist())
 
 
+def require_scaler(name: str, asked: str) -> None:
+    """Refuse a step of a pipeline that is no scaler that is known.
+
+    Args:
+        name: of its class.
+        asked: what it stands in, for messages.
+
+    Raises:
+        InputError: with what to do.
+    """
+    if name not in SCALERS:
+        raise InputError(asked, f"a pipeline with {name}", "apply it to X and X_eval before (from files: save "
+                         f"model[-1], and tables of model[:-1].transform of the rows); only {', '.join(SCALERS)} are "
+                         "known in a pipeline")
+
+
 def scaler(step: Any) -> tuple[str, Callable[[Any], Any]]:
     """A step of a pipeline with its name.
 
@@ -129,10 +145,7 @@ def scaler(step: Any) -> tuple[str, Callable[[Any], Any]]:
         InputError: it is none that is known, or is not fitted.
     """
     name = type(step).__name__
-    if name not in SCALERS:
-        raise InputError("estimator", f"a pipeline with {name}", "apply it to X and X_eval before (from files: save "
-                         f"model[-1], and tables of model[:-1].transform of the rows); only {', '.join(SCALERS)} are "
-                         "known in a pipeline")
+    require_scaler(name, "estimator")
     if not hasattr(step, "scale_"):
         raise InputError("estimator", f"{name} that is not fitted", "call fit first")
     fitted = getattr(step, "feature_names_in_", None)

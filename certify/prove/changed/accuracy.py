@@ -13,6 +13,7 @@ import numpy as np
 from certify.format.errors import InputError
 from certify.format.words import LOGARITHMS
 from certify.inputs.given import given_numbers
+from certify.prove.changed.axes import new_axes
 from certify.prove.label_words import numbered
 from certify.rigor.fp import Array
 from certify.systems.head.rows.head import Head, Whole
@@ -71,12 +72,7 @@ class Accuracy:
         Raises:
             InputError: matplotlib is not installed.
         """
-        if axes is None:
-            try:
-                from matplotlib.figure import Figure
-            except ImportError:
-                raise InputError("plot", "matplotlib is not installed", "run pip install matplotlib") from None
-            axes = Figure(figsize=(7.2, 1.9), layout="constrained").add_subplot()
+        axes = new_axes(7.2, 1.9) if axes is None else axes
         low, high = math.floor(1000 * len(self.kept) / self.rows) / 10, math.ceil(1000 * self.upper) / 10
         begin = 0
         for name, size in self.parts().items():

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any, Protocol
 
 from certify.format.errors import InputError
+from certify.prove.changed.axes import new_axes
 from certify.prove.rows_shown import COLOURS, FLIPS, PLURALS, SHOWN, STAYS, UNDECIDED
 
 WIDEST = 60
@@ -96,12 +97,7 @@ def drawn(found: Found, axes: Any = None) -> Any:
     Raises:
         InputError: matplotlib is not installed.
     """
-    if axes is None:
-        try:
-            from matplotlib.figure import Figure
-        except ImportError:
-            raise InputError("plot", "matplotlib is not installed", "run pip install matplotlib") from None
-        axes = Figure(figsize=(7.2, 3.0), layout="constrained").add_subplot()
+    axes = new_axes(7.2, 3.0) if axes is None else axes
     table = counted(found.rows())
     numbers, begin = [m for m, *_ in table], [0] * len(table)
     for place, status in enumerate((STAYS, UNDECIDED, FLIPS), start=1):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from certify.certificate.schema import Problem
+from certify.format.words import Loss
 from certify.report.digits import as_given
 from certify.report.statements import prose
 
@@ -63,7 +65,16 @@ def labelled(problem: Problem) -> str:
         return "; ".join(f"output {number}: {word}" for number, word in enumerate(words[:LISTED])) + (
             f"; {len(words) - LISTED} others" if len(words) > LISTED else "")
     parts = as_given(problem.threshold).text if problem.threshold is not None else "0"
-    return f"{words[0]}: the output is below {parts}; {words[1]}: it is above"
+    return f"{words[0]}: the output is below {parts}{_probable(problem)}; {words[1]}: it is above"
+
+
+def _probable(problem: Problem) -> str:
+    """What a threshold of log-odds is as a probability; empty where there is none."""
+    if problem.threshold is None or not Loss(problem.loss).one_output:
+        return ""
+    small = math.exp(-abs(float(problem.threshold)))
+    share = (1.0 if problem.threshold >= 0 else small) / (1.0 + small)
+    return f" (log-odds; probability {share:.3g})"
 
 
 def still_features(problem: Problem) -> str:

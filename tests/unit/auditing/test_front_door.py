@@ -145,3 +145,35 @@ def test_a_threshold_says_which_labels_it_parts(tmp_path, capsys):
     assert "above 120.5" in (tmp_path / "out" / "audit.html").read_text()
     page = (tmp_path / "out" / "report.html").read_text()
     assert "A linear model, " in page and "identity network" not in page
+
+
+@pytest.mark.parametrize(("arrays", "said"), [
+    ("sparse", "a sparse matrix of scipy; save its rows with numpy.savez"), ("flat", "a row a sample")])
+def test_what_are_no_rows_is_refused_in_a_line(tmp_path, capsys, arrays, said):
+    skops, sparse = pytest.importorskip("skops.io"), pytest.importorskip("scipy.sparse")
+    from sklearn.linear_model import LogisticRegression
+
+    X, y = np.array([[1.0, 0.0], [2.0, 0.0], [0.0, 3.0], [1.0, 4.0]]), np.array([1, 1, 0, 0])
+    skops.dump(LogisticRegression().fit(X, y), tmp_path / "model.skops")
+    if arrays == "sparse":
+        sparse.save_npz(tmp_path / "train.npz", sparse.csr_matrix(X))
+    else:
+        np.savez(tmp_path / "train.npz", X=X[:, 0], y=y)
+    assert main(["audit", str(tmp_path / "model.skops"), str(tmp_path / "train.npz"), "-o", str(tmp_path / "o")]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_factory_without_a_loss_is_told_the_options(tmp_path, capsys):
+    torch = pytest.importorskip("torch")
+
+    (tmp_path / "nets_without_loss.py").write_text(
+        "from torch import nn\n\n\ndef make():\n"
+        "    return nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 2)).double().eval()\n")
+    net = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.Tanh(), torch.nn.Linear(3, 2)).double()
+    torch.save(net.state_dict(), tmp_path / "net.pt")
+    np.savez(tmp_path / "train.npz", X=np.eye(4)[:, :2], y=np.array([0, 1, 0, 1]))
+    files = [str(tmp_path / "net.pt"), str(tmp_path / "train.npz"), "-o", str(tmp_path / "o")]
+    assert main(["audit", *files, "--factory", "nets_without_loss:make"]) == 2
+    assert capsys.readouterr().err.startswith("certify: --loss --weight-decay: not stated, and several fit")
+    assert main(["audit", *files, "--factory", "nets_without_loss:make", "--weight-decay", "0.1"]) == 2
+    assert capsys.readouterr().err.startswith("certify: --loss: not stated")

@@ -92,3 +92,47 @@ def test_no_threshold_says_which_labels_are_right(amounts: tuple[Path, np.ndarra
     assert asked != spec
     with pytest.raises(SpecError, match="no threshold says which labels are right"):
         parse_spec(asked.encode())
+
+
+@pytest.fixture(scope="module")
+def odds(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """A logistic regression with its data in files, as a command takes them."""
+    from sklearn.linear_model import LogisticRegression
+
+    folder = tmp_path_factory.mktemp("odds")
+    rng = np.random.default_rng(20261130)
+    X = rng.normal(size=(N, 2))
+    y = (X[:, 0] + rng.normal(size=N) > 0.5).astype(np.int64)
+    model = LogisticRegression(tol=1e-10).fit(X, y)
+    skops.io.dump(model, folder / "model.skops")
+    np.savez(folder / "data.npz", X=X, y=y)
+    return [str(folder / "model.skops"), str(folder / "data.npz"), "-o", str(folder / "o")]
+
+
+@pytest.mark.parametrize(("more", "said", "written"), [
+    (["--threshold", "0.3"], "part at 0.3, that is probability 0.574; a probability of 0.3 is --probability 0.3", 0.3),
+    (["--threshold", "-2"], "part at -2, that is probability 0.119\n", -2.0),
+    (["--probability", "0.3"], "part at -0.8473, that is probability 0.3\n", math.log(0.3 / 0.7))])
+def test_a_threshold_of_a_logistic_model_is_said_in_both_units(odds, capsys, more, said, written) -> None:
+    assert main(["audit", *odds, "--ask", "rows deleted", "--ask", "which rows matter", *more]) == 0
+    found = capsys.readouterr()
+    assert f"outputs are log-odds: labels {said}" in found.err and "no answer" not in found.err
+    folder = Path(odds[-1])
+    spec = parse_spec((folder / "certify.toml").read_bytes())
+    assert spec.evaluation is not None and spec.evaluation.threshold == pytest.approx(written, abs=1e-15)
+    assert "(log-odds; probability" in (folder / "report.html").read_text(encoding="utf-8")
+    assert "threshold" not in (folder / "which-rows" / "certify.toml").read_text().partition("[[gate]]")[0]
+
+
+@pytest.mark.parametrize("more", [
+    ["--probability", "0.3", "--threshold", "1"], ["--probability", "0"], ["--probability", "1"],
+    ["--probability", "nan"]])
+def test_what_is_no_probability_is_refused(odds, capsys, more) -> None:
+    assert main(["audit", *odds, *more]) == 2 and "--probability" in capsys.readouterr().err
+
+
+def test_an_amount_has_no_probability(amounts, capsys) -> None:
+    folder, _, _ = amounts
+    assert main(["audit", str(folder / "model.skops"), str(folder / "data.npz"), "--probability", "0.3", "-o",
+                 str(folder / "p")]) == 2
+    assert "no log-odds; give --threshold" in capsys.readouterr().err

@@ -13,13 +13,13 @@ from certify.auditing.phrases import asked_for
 from certify.auditing.questions import QUESTIONS
 from certify.auditing.questions.base import Options
 from certify.auditing.questions.counted import shared
-from certify.auditing.questions.shares import Share, rows_or_share, share
 from certify.auditing.subject import is_code
 from certify.format.errors import InputError
+from certify.prove.changed.shares import Share, rows_or_share, share
 
 
 @pytest.mark.parametrize(("phrase", "slug"), [
-    ("rows deleted", "rows-deleted"), ("5 rows deleted", "rows-deleted"), ("may I forget a user?", "rows-deleted"),
+    ("rows deleted", "rows-deleted"), ("5 rows deleted", "rows-deleted"), ("may I forget a row?", "rows-deleted"),
     ("labels wrong", "labels-wrong"), ("label noise", "labels-wrong"), ("noise in age", "noise"),
     ("which rows matter", "which-rows"), ("these rows", "these-rows"), ("How far from changing?", "how-far"),
     ("influence", "which-rows"), ("mislabelled", "labels-wrong"), ("how many rows until it changes", "how-far"),
@@ -77,6 +77,25 @@ def test_what_is_a_code():
 def test_words_of_which_nothing_is_made_are_refused(phrase):
     with pytest.raises(InputError, match="means nothing there"):
         asked_for([phrase], Options())
+
+
+@pytest.mark.parametrize(("phrase", "cure"), [
+    ("any 3 users deleted", "groups=users"), ("may I forget a user?", "groups=users"),
+    ("delete user 10003", "groups=users"), ("3 customers deleted", "groups=users"),
+    ("any 3 features deleted", "no columns"), ("2 columns left out", "no columns"),
+    ("how many users until it changes", "no question"), ("3 users wrong labels", "groups=users"),
+    ("delete row 10003", "--rows 3,17"), ("forget record #7", "--rows 3,17"), ("label 5 wrong", "names one"),
+    ("which features matter", "means nothing there"), ("which users matter", "means nothing there")])
+def test_what_is_counted_is_rows_and_labels(phrase: str, cure: str) -> None:
+    with pytest.raises(InputError, match=cure):
+        asked_for([phrase], Options())
+
+
+@pytest.mark.parametrize("what", ["rows", "training rows", "examples", "samples", "points", "images", "records",
+                                  "observations", "of my training examples"])
+def test_rows_go_by_other_names(what: str) -> None:
+    (question,), options = asked_for([f"any 3 {what} deleted"], Options())
+    assert (question.slug, options.delete) == ("rows-deleted", 3)
 
 
 def test_a_name_with_an_underscore_is_named_whole() -> None:
@@ -168,3 +187,12 @@ def test_what_no_question_uses_is_refused(phrase: str, options: Options, option:
     with pytest.raises(InputError, match=f"^--{option}: named, and no question is about"):
         asked_for([phrase], options)
     assert asked_for([], options)[0]
+
+
+@pytest.mark.parametrize(("options", "first"), [
+    (Options(prediction=3), "one-prediction"), (Options(rows=(1, 2)), "these-rows"),
+    (Options(noise=((0, 0.1),)), "noise"), (Options(given=frozenset({"relabel"})), "labels-wrong"),
+    (Options(), "rows-deleted")])
+def test_what_is_asked_by_an_option_comes_first(options: Options, first: str) -> None:
+    questions = asked_for([], options)[0]
+    assert questions[0].slug == first and len(set(questions)) == len(questions) >= 4
