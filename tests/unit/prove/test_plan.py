@@ -71,7 +71,8 @@ def test_what_the_direct_tier_can_do_is_not_left_out(problem, monkeypatch):
     limited(monkeypatch, found["direct"].memory - 1)
     alone = problem(1600, gate(max=1.0), hidden=400)
     assert tiers(alone)["direct"].refused
-    assert re.search("the direct computation needs .* use at most about 1599 rows", prover(alone).bound("modulus").reason)
+    words = "the direct computation needs .* use at most about 1599 rows"
+    assert re.search(words, prover(alone).bound("modulus").reason)
 
 
 def test_beyond_the_caps_only_the_direct_tier_is_left(problem, monkeypatch):

@@ -193,7 +193,7 @@ def test_groups_have_no_distance(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("relabels", [False, True])
 def test_whole_numbers_say_no_more_than_balls(relabels: bool) -> None:
-    said, seeds = 0, some((0, 1, 3, 2, 4, 5), 2)
+    said, seeds = 0, some((1, 0, 2, 3, 5, 4), 2)  # those first in which 1 % too much shows
     for seed in seeds:
         rng = np.random.default_rng([seed, 19])
         head = drawn_head(rng, "logistic", n=9, N=3, free=bool(seed % 2), decay=0.3)
