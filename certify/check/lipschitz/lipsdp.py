@@ -198,7 +198,7 @@ def _slopes(
     found: list[list[Slopes]] = [[] for _ in problem.moving]
     for h in range(1, layer):
         width = problem.layers[h - 1].outputs
-        slopes = layer_slopes(problem, h, passed.before[h - 1], kinks=True)
+        slopes = layer_slopes(problem, h, passed, kinks=True)
         for at, row in enumerate(problem.moving):
             here = slice(place[row] * width, (place[row] + 1) * width)
             pairs = [quotients(problem.activation, z, s, far) for z, s, far in zip(

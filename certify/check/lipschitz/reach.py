@@ -111,7 +111,7 @@ class Reach:
             self.bend = [descent.losses.bends[i] for i in moving]
         self.sizes = [arb_mat(W.ncols(), W.nrows(), [abs(w) for w in W.transpose().entries()])
                       for W in parameters.weights]
-        all_slopes = [layer_slopes(problem, h, passed.before[h - 1], kinks=True) for h in range(1, depth)]
+        all_slopes = [layer_slopes(problem, h, passed, kinks=True) for h in range(1, depth)]
         widths = [problem.layers[h].outputs for h in range(depth - 1)]
         d = [[s[i * m:(i + 1) * m] for i in self.places] for s, m in zip(all_slopes, widths, strict=True)]
         self.slopes = [[abs(s) for row in layer for s in row] for layer in d]
