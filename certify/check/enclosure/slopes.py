@@ -19,13 +19,15 @@ LEAST = arb(2) ** -12
 
 LESS = arb(-0.5)
 
-SHARP = 32
-"""Bits to which a number is known of which the quotient `φ(x)/x` is taken: its ball is a little wider."""
+LOST = 24
+"""Bits that a number of which the quotient `φ(x)/x` is taken may lack: near 0 the quotient is far wider than Φ."""
 
 
 def beside(activation: str, passed: Forward, h: int) -> list[arb]:
-    """`φ'` at the inputs of hidden layer h, row-major: of tanh or gelu."""
-    of = _of_tanh if activation == "tanh" else _of_gelu
+    """`φ'` at the inputs of hidden layer h, row-major, of an activation without kinks."""
+    of = BESIDE.get(activation)
+    if of is None:
+        return list(map(ACTIVATIONS[activation].slope, passed.before[h - 1]))
     return list(map(of, passed.before[h - 1], passed.inputs[h].entries()))
 
 
@@ -42,7 +44,7 @@ def _of_gelu(x: arb, value: arb) -> arb:
     >>> _of_gelu(x, gelu.value(x)).overlaps(gelu.slope(x)), _of_gelu(arb(0), arb(0)) == 0.5
     (True, True)
     """
-    if x.is_zero() or x.rel_accuracy_bits() < SHARP:
+    if x.is_zero() or x.rel_accuracy_bits() < ctx.prec - LOST:
         return ACTIVATIONS["gelu"].slope(x)
     return value / x + x * (x * x * LESS).exp() * _unit(ctx.prec)
 
@@ -52,3 +54,7 @@ def _unit(bits: int) -> arb:
     """`1/√(2π)` with so many bits."""
     with ctx.workprec(bits):
         return 1 / (2 * arb.pi()).sqrt()
+
+
+BESIDE = {"tanh": _of_tanh, "gelu": _of_gelu}
+"""Those that take less work so."""
