@@ -147,7 +147,7 @@ def layer_slopes(problem: Problem, h: int, passed: Forward, kinks: bool) -> list
     """Derivatives of the activation of hidden layer h, row-major; see :func:`backward`."""
     phi, width, before = ACTIVATIONS[problem.activation], problem.layers[h - 1].outputs, passed.before[h - 1]
     if len(before) > 1 << 14 and not phi.kinked:
-        return list(import_module("certify.check.enclosure.slopes").beside(problem.activation, passed, h))
+        return list(import_module("certify.check.enclosure.activations.slopes").beside(problem.activation, passed, h))
     if phi.kinked and not kinks:
         for at, z in enumerate(before):
             if not (z > 0 or z < 0):

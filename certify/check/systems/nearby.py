@@ -149,7 +149,7 @@ def enclosed_system(problem: Problem, start: Parameters, system: System) -> Cent
     """
     if problem.interpolation_rows >= MANY:
         with suppress(NotSmooth):
-            soon: Centre | None = import_module("certify.check.systems.chords").by_chords(problem, start, system)
+            soon: Centre | None = import_module("certify.check.systems.near.chords").by_chords(problem, start, system)
             if soon is not None:
                 return soon
     passed, adjoint = _passes(problem, start, system)

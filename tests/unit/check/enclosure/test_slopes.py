@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from flint import arb, arb_mat, ctx
 
-from certify.check.enclosure import slopes
 from certify.check.enclosure.activation import ACTIVATIONS
+from certify.check.enclosure.activations import slopes
 from certify.check.enclosure.network import Forward
 
 NAMES = ("tanh", "gelu")

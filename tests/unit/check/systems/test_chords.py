@@ -6,7 +6,8 @@ import pytest
 from flint import arb, arb_mat, ctx
 from hypothesis import assume, given, settings
 
-from certify.check.systems import chords, nearby
+from certify.check.systems import nearby
+from certify.check.systems.near import chords
 from certify.format.refusal import Invalid
 from tests.effort import examples
 from tests.families.check_cases import seeds
