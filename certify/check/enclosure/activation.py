@@ -21,7 +21,6 @@ class Activation:
 
     Attributes:
         value, slope: φ and φ' of a ball. At a kink the slope is the ball of both sides.
-        slope_beside: φ' of a ball and the ball of φ there, where that takes less time than without it.
         curvature: φ'' of a ball that does not touch 0 if φ is not C² there.
         kinked: whether φ has a kink, which is then at 0 alone; φ is C¹ elsewhere.
         broken: whether φ is not C² at 0; it is C² elsewhere (relu and leaky relu, and elu, whose φ'' jumps).
@@ -36,7 +35,6 @@ class Activation:
     value: Callable[[arb], arb]
     slope: Callable[[arb], arb]
     curvature: Callable[[arb], arb]
-    slope_beside: Callable[[arb, arb], arb] | None = None
     kinked: bool = False
     broken: bool = False
     steepest: float = 1.0

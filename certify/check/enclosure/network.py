@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 
 from flint import arb, arb_mat
 
@@ -52,7 +53,7 @@ class Backward:
     Attributes:
         adjoints: per layer, `B_h = ∂f/∂z_h`.
         gradients: `∂f/∂x · diag(scale)`, `(rows·k, inputs)`.
-        slopes: per hidden layer, the derivatives of the activation, row-major.
+        slopes: per hidden layer, the derivatives of its activation, row-major.
     """
 
     adjoints: tuple[arb_mat, ...]
@@ -77,8 +78,7 @@ def forward(
     for h, (W, b) in enumerate(zip(parameters.weights, parameters.biases, strict=True), 1):
         inputs.append(A)
         z = (A * W.transpose()).entries()
-        if b is not None:
-            z = [u + v for u, v in zip(z, b * n, strict=True)]
+        z = z if b is None else [u + v for u, v in zip(z, b * n, strict=True)]
         if h < len(problem.layers):
             before.append(tuple(z))
             z = [phi.value(u) for u in z]
@@ -103,8 +103,7 @@ def backward(
     n, k, depth = passed.outputs.nrows(), problem.outputs, len(problem.layers)
     unit = [ONE if a == b else ZERO for _ in range(n) for a in range(k) for b in range(k)]
     B, each = (arb_mat(n * k, k, unit), k) if seeds is None else (seeds, 1)
-    slopes = slopes or [layer_slopes(problem, h, passed.before[h - 1], False, passed.inputs[h])
-                        for h in range(1, depth)]
+    slopes = slopes or [layer_slopes(problem, h, passed, False) for h in range(1, depth)]
     adjoints = [B]
     for h in range(depth - 1, 0, -1):
         width = problem.layers[h - 1].outputs
@@ -119,8 +118,7 @@ def first_weights(problem: Problem, parameters: Parameters) -> arb_mat:
     W = parameters.weights[0]
     if problem.scale is None:
         return W
-    scale = [arb(v) for v in problem.scale]
-    return arb_mat([[u * s for u, s in zip(row, scale, strict=True)] for row in W.tolist()])
+    return arb_mat([[u * s for u, s in zip(row, map(arb, problem.scale), strict=True)] for row in W.tolist()])
 
 
 def tangent_kernel(
@@ -131,8 +129,7 @@ def tangent_kernel(
     The passes may be over any rows; `squares` are the `s_h⁻²` of every free layer, None: all 1.
     """
     n, k = passed.outputs.nrows(), problem.outputs
-    N = n * k
-    upper = [[ZERO] * (N - r) for r in range(N)]
+    N, upper = n * k, [[ZERO] * (n * k - r) for r in range(n * k)]
     for h in problem.free:
         B, A = adjoint.adjoints[h - 1], passed.inputs[h - 1]
         if problem.layers[h - 1].biases is not None:
@@ -148,21 +145,14 @@ def tangent_kernel(
     return arb_mat([[upper[c][r - c] for c in range(r)] + upper[r] for r in range(N)])
 
 
-def layer_slopes(
-    problem: Problem, h: int, before: tuple[arb, ...], kinks: bool, after: arb_mat | None = None,
-) -> list[arb]:
-    """Derivatives of the activation of hidden layer h, row-major; at a kink, if that is let, the midpoint of both.
-
-    Args:
-        problem, h, before, kinks: the layer, and its pre-activations.
-        after: its values there, with which derivatives may take less time.
-    """
-    phi, width = ACTIVATIONS[problem.activation], problem.layers[h - 1].outputs
+def layer_slopes(problem: Problem, h: int, passed: Forward, kinks: bool) -> list[arb]:
+    """Derivatives of the activation of hidden layer h, row-major; at a kink, if that is let, the midpoint of both."""
+    phi, width, before = ACTIVATIONS[problem.activation], problem.layers[h - 1].outputs, passed.before[h - 1]
+    if len(before) > 1 << 14 and not phi.kinked:
+        return list(import_module("certify.check.enclosure.activations.slopes").beside(problem.activation, passed, h))
     if phi.kinked and not kinks:
         for at, z in enumerate(before):
             if not (z > 0 or z < 0):
                 row, unit = problem.kept[at // width], at % width
                 raise NotSmooth(f"the input of unit {unit} of layer {h} at row {row}", z == 0)
-    if phi.slope_beside is not None and after is not None:
-        return list(map(phi.slope_beside, before, after.entries()))
     return [phi.slope(z) if not phi.kinked or z > 0 or z < 0 else phi.slope(z).mid() for z in before]

@@ -62,7 +62,7 @@ def definiteness(A: arb_mat, sharp: bool = True) -> Definiteness:
     else:
         bits = ctx.prec if sharp else ctx.prec // 2
         R = _rounded(R, bits)
-        defect = _defect(A, R, bits)
+        defect = defect_of(A, R, bits)
     if defect < 1:
         return Definiteness(Truth.PROVED, R=R, defect=defect)
     return Definiteness(Truth.UNDECIDED)
@@ -81,7 +81,7 @@ def quarters(M: arb_mat) -> tuple[arb_mat, arb_mat, arb_mat, arb_mat]:
             arb_mat([row[:m] for row in rows[m:]]), arb_mat([row[m:] for row in rows[m:]]))
 
 
-def _defect(A: arb_mat, R: arb_mat, bits: int) -> arb:
+def defect_of(A: arb_mat, R: arb_mat, bits: int) -> arb:
     """Upper bound of `‖RARᵀ − I‖₂` for an exact lower triangular R.
 
     `A = A₀ + Δ` with midpoints `A₀ = [[a, ·], [c, d]]` and `R = [[P, 0], [Q, S]]`. The lower blocks of `RA₀` are

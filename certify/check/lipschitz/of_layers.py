@@ -132,7 +132,7 @@ def _slopes(problem: Problem, passed: Forward, moved: list[arb]) -> list[arb]:
     phi = ACTIVATIONS[problem.activation]
     steepest, width, found = arb(phi.steepest), len(moved), []
     before = passed.before[0]
-    for at, (z, slope) in enumerate(zip(before, layer_slopes(problem, 1, before, kinks=True), strict=True)):
+    for at, (z, slope) in enumerate(zip(before, layer_slopes(problem, 1, passed, kinks=True), strict=True)):
         far = moved[at % width]
         change = far * phi.bend
         if phi.kinked and not abs(z) > far:

@@ -56,7 +56,7 @@ def output_steepness(problem: Problem, parameters: Parameters, passed: Forward, 
 def _quotients(problem: Problem, passed: Forward, far: list[arb], rows: list[int]) -> list[list[tuple[arb, arb]]]:
     """Midpoints and half-widths of intervals of `(φ(z + δ) − φ(z))/δ`, `0 < |δ| ≤ far`, unit by unit."""
     width, before = len(far), passed.before[0]
-    slopes = layer_slopes(problem, 1, before, kinks=True)
+    slopes = layer_slopes(problem, 1, passed, kinks=True)
     return [[quotients(problem.activation, z, slope, reach) for z, slope, reach in
              zip(before[at * width:(at + 1) * width], slopes[at * width:(at + 1) * width], far, strict=True)]
             for at in rows]

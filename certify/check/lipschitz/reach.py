@@ -108,7 +108,7 @@ class Reach:
         moving, depth = problem.moving, len(problem.layers)
         place = {i: at for at, i in enumerate(problem.kept)}
         self.places = [place[i] for i in moving]
-        all_slopes = [layer_slopes(problem, h, passed.before[h - 1], kinks=True) for h in range(1, depth)]
+        all_slopes = [layer_slopes(problem, h, passed, kinks=True) for h in range(1, depth)]
         if descent is not None:  # every row is kept
             seeded = backward(problem, parameters, passed, descent.losses.slopes, slopes=all_slopes).gradients.tolist()
             self.g = [norm(seeded[i]) for i in moving]

@@ -139,7 +139,7 @@ def _told(
     for h in range(1, depth + 1):
         yield _floats(extended(problem, h, passed).entries())
     for h in range(1, depth):
-        yield _floats(layer_slopes(problem, h, passed.before[h - 1], False, passed.inputs[h]))
+        yield _floats(layer_slopes(problem, h, passed, False))
     for before in passed.before:
         yield _floats(phi.curvature(z) for z in before)
     yield _floats(objective.slopes.entries())

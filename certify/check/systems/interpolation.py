@@ -17,7 +17,7 @@ from certify.check.enclosure.norms import layer_squares
 from certify.check.hypotheses import Check, Stated, counting, measured, solution, tilt
 from certify.check.kernel import CHANCE, Finding, Positive, decide, expect
 from certify.check.linalg.balls import gram
-from certify.check.linalg.definite import Definiteness, Truth, definiteness
+from certify.check.linalg.definite import MANY, Definiteness, Truth, definiteness
 from certify.check.reading.certificate import Claim
 from certify.check.reading.subject import Problem
 from certify.check.systems.point import Ladder, Point
@@ -96,11 +96,11 @@ class Interpolation:
 
     @cached_property
     def factor(self) -> ByFactor | None:
-        """Asked before other matrices are factorised; None but where random probes proved K ≻ 0."""
-        if self._proposed is None or not self.moved:
+        """Asked before other matrices are factorised: where random probes proved K ≻ 0, and at a solution nearby."""
+        many = self.problem.nearby and self.problem.interpolation_rows >= MANY
+        if not self.moved or (self._proposed is None and not many):
             return None
-        probed = import_module("certify.check.linalg.by_probes")
-        known: ByFactor = probed.ByProbes(self._proposed, self.moved, self.point.width)
+        known: ByFactor | None = import_module("certify.check.probed.factors").factor_of(self, self._proposed)
         return known
 
     @cached_property

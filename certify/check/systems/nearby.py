@@ -7,23 +7,18 @@ solution is enclosed in a far smaller ball; that ball lies within the stated rad
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TypeVar
 
 from flint import arb, arb_mat, ctx
 
-from certify.check.enclosure.network import (
-    Backward,
-    Forward,
-    Parameters,
-    backward,
-    forward,
-    tangent_kernel,
-)
+from certify.check.enclosure.network import Backward, Forward, Parameters, backward, forward, tangent_kernel
 from certify.check.judgements import HasZero
 from certify.check.kernel import NotSmooth
 from certify.check.linalg.balls import EXACT, ZERO, norm, root
-from certify.check.linalg.definite import Truth, definiteness
+from certify.check.linalg.definite import MANY, Truth, definiteness
 from certify.check.reading.arrays import Array
 from certify.check.reading.certificate import Base, Number
 from certify.check.reading.subject import Problem
@@ -152,23 +147,28 @@ def enclosed_system(problem: Problem, start: Parameters, system: System) -> Cent
     `J(w)J(ŵ)ᵀ`, since both factors of every inner product vary independently, and the defect bounds what is not
     symmetric too: `‖RΔRᵀ‖ ≤ |R|_F²|Δ|_F`.
     """
+    if problem.interpolation_rows >= MANY:
+        with suppress(NotSmooth):
+            soon: Centre | None = import_module("certify.check.systems.near.chords").by_chords(problem, start, system)
+            if soon is not None:
+                return soon
     passed, adjoint = _passes(problem, start, system)
     found = definiteness(tangent_kernel(problem, passed, adjoint))
     if found.truth is not Truth.PROVED or found.R is None:
         raise Invalid("witness file", "a centre is stated", "the Jacobian there is not proved to have full row rank")
     middle, R = start, found.R
     for _ in range(STEPS):
-        t = R * _residual(system, passed)
-        middle = _moved(problem, middle, passed, adjoint, (R.transpose() * t).entries())
+        t = R * residual(system, passed)
+        middle = moved_by(problem, middle, passed, adjoint, (R.transpose() * t).entries())
         passed, adjoint = _passes(problem, middle, system)
-    gamma = (R * _residual(system, passed)).entries()
+    gamma = (R * residual(system, passed)).entries()
     radius = (4 * sum((abs(g).upper() for g in gamma), ZERO)).upper()
     ball = spread(problem, middle, radius)
     passed, adjoint = _passes(problem, ball, system)
     found = definiteness(tangent_kernel(problem, passed, adjoint))
     if found.truth is not Truth.PROVED or found.R is None:
         raise Invalid("witness file", "a centre is stated", "the Newton map near it is not proved to contract")
-    gamma = (found.R * _residual(system, forward(problem, middle, system.points))).entries()
+    gamma = (found.R * residual(system, forward(problem, middle, system.points))).entries()
     size = norm(gamma)
     contracts = HasZero((1 + found.defect).sqrt() * size, found.defect, radius, "a solution")
     if contracts.judged().truth is not Truth.PROVED:
@@ -181,12 +181,12 @@ def _passes(problem: Problem, parameters: Parameters, system: System) -> tuple[F
     return passed, backward(problem, parameters, passed)
 
 
-def _residual(system: System, passed: Forward) -> arb_mat:
+def residual(system: System, passed: Forward) -> arb_mat:
     """`f(x_i, w) − t_i` as a column."""
     return arb_mat([[f - t] for f, t in zip(passed.outputs.entries(), system.targets, strict=True)])
 
 
-def _moved(
+def moved_by(
     problem: Problem, at: Parameters, passed: Forward, adjoint: Backward, v: list[arb],
 ) -> Parameters:
     """`w − Jᵀv` on the free layers, as exact numbers: a proposal, nothing is proved here."""

@@ -24,11 +24,7 @@ GRAM = 4000
 
 @dataclass(frozen=True)
 class Effect:
-    """N, the part κ of B that is lost, what the rows' spans grow by, and the spread ς of the outputs at w̄.
-
-    Attributes:
-        closer: another bound of N, which takes longer: for where this one is too large.
-    """
+    """N, the part κ of B lost, what the rows' spans grow by, the spread ς of the outputs at w̄; a dearer bound of N."""
 
     gradient: arb
     lost: arb = ZERO

@@ -19,7 +19,7 @@ from certify.check.systems.point import Point
 from certify.check.theorems.head.directions import Steer
 from certify.check.theorems.head.domain import refused
 from certify.check.theorems.head.layer import GRAM, Effect, Layer, Motion
-from certify.check.theorems.head.norms import Rows, circles, gram_of, top_of_gram, top_of_product, total_of
+from certify.check.theorems.head.norms import Rows, circles, top_of_gram, top_of_product, total_of
 
 
 def motion(point: Point, theta: float, reach: float) -> Motion:
@@ -35,9 +35,8 @@ def motion(point: Point, theta: float, reach: float) -> Motion:
     layer = point.of(Layer, theta)
     if layer.inverse is None:
         return Motion(None, T, ZERO, "the Hessian could not be factorised")
-    if layer.effect is None:
-        layer.effect = _EFFECTS[problem.parameter](layer)
-    effect, start = layer.effect, layer.residual / layer.decay.sqrt()
+    effect = layer.effect = layer.effect or _EFFECTS[problem.parameter](layer)
+    start = layer.residual / layer.decay.sqrt()
     if effect.closer is not None and not (1 - effect.lost) * T > effect.gradient + start:
         effect = layer.effect = replace(effect, gradient=effect.gradient.min(effect.closer()), closer=None)
     if not (1 - effect.lost) * T > effect.gradient + start:
@@ -106,8 +105,7 @@ def _sample_weights(layer: Layer) -> Effect:
     assert problem.radius is not None
     held = []
     for i in moving:
-        G = layer.grams[i]
-        found = top_of_product(layer.curves[i], G)
+        found, G = top_of_product(layer.curves[i], layer.grams[i]), layer.grams[i]
         held.append(((found.min(circles(G)) if layer.loss.quadratic else found) * layer.scale ** 2).upper())
     phi, g = layer.phi.tolist(), layer.slopes.tolist()
     Y = arb_mat([[g[i][a] * x for a in range(k) for x in phi[i]] for i in moving]) * layer.factor.transpose()
@@ -118,13 +116,11 @@ def _sample_weights(layer: Layer) -> Effect:
         part = (lambda x: x.max(ZERO)) if problem.direction else abs
         with ctx.workprec(ctx.prec // 2):  # they are only added up
             rho = [squares([sizes[i]]) + total_of([part(x) for j, x in enumerate(row) if j != i], count - 1)
-                   for i, row in enumerate(gram_of(Y))]
+                   for i, row in enumerate((Y * Y.transpose()).tolist())]
             first = first.min(root(layer.top(rho)))
     share, joint = layer.radius / layer.n, problem.budget.joint
-
     def together() -> arb:
         return (share * root(top_of_gram(Y.transpose() * Y) * count) * layer.scale).upper()
-
     return Effect(together() if joint else (share * first * layer.scale).upper(),
                   (layer.theta * share * layer.together(held)).upper(),
                   closer=together if count > 1 and not joint else None)
@@ -135,8 +131,7 @@ def _labels(layer: Layer) -> Effect:
     problem, spans = layer.problem, []
     assert problem.labels is not None
     for i in problem.moving:
-        G = layer.grams[i]
-        y = int(problem.labels[i]) if layer.k > 1 else 0
+        G, y = layer.grams[i], int(problem.labels[i]) if layer.k > 1 else 0
         apart = [G[y][y] + G[c][c] - 2 * G[y][c] for c in range(layer.k) if c != y] if layer.k > 1 else [G[0][0]]
         spans.append((root(largest(apart)) * layer.scale).upper())
     return Effect((layer.top(spans) / layer.n).upper())
@@ -147,9 +142,8 @@ def _targets(layer: Layer) -> Effect:
     problem, count = layer.problem, layer.count
     radius = arb(problem.radius or 0.0)
     joint = (arb(count) / layer.n).sqrt()
-    if problem.budget.joint:
-        return Effect(radius * joint)
-    return Effect((radius * joint.min(layer.top([layer.lever(i) for i in problem.moving]) / layer.n)).upper())
+    return Effect(radius * joint if problem.budget.joint else (
+        radius * joint.min(layer.top([layer.lever(i) for i in problem.moving]) / layer.n)).upper())
 
 
 def _features(layer: Layer) -> Effect:

@@ -11,9 +11,6 @@ SQUARINGS = 10
 
 Rows = list[list[arb]]
 
-MANY = 256
-"""Rows from which half of their inner products are made."""
-
 
 def circles(G: Rows) -> arb:
     """Largest eigenvalue of a positive semidefinite matrix, by Gershgorin's circles."""
@@ -35,18 +32,6 @@ def top_of_gram(S: arb_mat) -> arb:
     for _ in range(SQUARINGS):
         found = root(found).upper()
     return found
-
-
-def gram_of(Y: arb_mat) -> Rows:
-    """`YYᵀ`, by halves: what stands above the diagonal stands below it too."""
-    if Y.nrows() < MANY:
-        return (Y * Y.transpose()).tolist()
-    rows = Y.tolist()
-    half = len(rows) // 2
-    upper, lower = arb_mat(rows[:half]), arb_mat(rows[half:])
-    across = upper * lower.transpose()
-    return ([row + more for row, more in zip(gram_of(upper), across.tolist(), strict=True)]
-            + [more + row for row, more in zip(gram_of(lower), across.transpose().tolist(), strict=True)])
 
 
 def total_of(values: list[arb], count: int) -> arb:

@@ -124,7 +124,7 @@ def test_no_perturbation_grows_the_loss_more_than_the_bound(seed, size, few, who
             passed = network.forward(problem, point.parameters, [tuple(x) for x in (case.X + u * units).tolist()])
             moved = losses(problem, passed.outputs)
             assert not sum(moved.values, arb(0)) - still > bound
-            slopes = [network.layer_slopes(problem, h, z, True) for h, z in enumerate(passed.before, 1)]
+            slopes = [network.layer_slopes(problem, h, passed, True) for h in range(1, len(passed.before) + 1)]
             back = network.backward(problem, point.parameters, passed, moved.slopes, slopes).gradients.tolist()
             slope = 10 * np.array([[float(v.mid()) for v in row] for row in back]) * moving
 

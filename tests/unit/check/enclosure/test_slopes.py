@@ -1,0 +1,65 @@
+"""Slopes beside the values of a layer hold the slopes that are made without them, and wrong ones do not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from flint import arb, arb_mat, ctx
+
+from certify.check.enclosure.activation import ACTIVATIONS
+from certify.check.enclosure.activations import slopes
+from certify.check.enclosure.network import Forward
+
+NAMES = ("tanh", "gelu")
+
+
+def drawn(name):
+    """Numbers of all sizes with radii of all sizes, what beside says of them, and points of each ball."""
+    rng = np.random.default_rng(3)
+    middles = [*(10.0 ** rng.uniform(-200, 2.5, 150) * rng.choice([-1, 1], 150)), *rng.normal(size=150)]
+    with ctx.workprec(128):
+        balls = [arb(m, abs(m) * 10.0 ** -rng.uniform(0, 40)) for m in middles] + [arb(0), arb(0, 1e-9)]
+        values = arb_mat(1, len(balls), [ACTIVATIONS[name].value(x) for x in balls])
+        found = slopes.beside(name, Forward((values, values), (tuple(balls),), values), 1)
+    return balls, found
+
+
+def holds(name):
+    """Whether every slope holds those at both ends and the middle of the ball, with many bits."""
+    balls, found = drawn(name)
+    with ctx.workprec(2000):
+        return all(ball.overlaps(ACTIVATIONS[name].slope(x)) for z, ball in zip(balls, found, strict=True)
+                   for x in (z.mid(), z.lower(), z.upper()))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_they_hold_the_slopes_of_every_point(name):
+    assert holds(name)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_they_are_about_as_sharp(name):
+    balls, found = drawn(name)
+    with ctx.workprec(128):
+        for z, ball in zip(balls, found, strict=True):
+            own = ACTIVATIONS[name].slope(z)
+            assert not own.is_finite() or ball.rad() <= 8 * own.rad() + arb(2) ** -98
+
+
+@pytest.mark.parametrize(("name", "what"), [("tanh", "LEAST"), ("gelu", "LESS"), ("gelu", "_unit")])
+def test_wrong_ones_are_caught(name, what, monkeypatch):
+    """`1 − tanh²` moved by 2^-40, a density that is too steep, one too large by 2^-90."""
+    if what == "LEAST":
+        monkeypatch.setattr(slopes, "ONE", 1 + arb(2) ** -40)
+    elif what == "LESS":
+        monkeypatch.setattr(slopes, "LESS", arb(-0.5) * (1 + arb(2) ** -40))
+    else:
+        right = slopes._unit
+        monkeypatch.setattr(slopes, "_unit", lambda bits: right(bits) * (1 + arb(2) ** -90))
+    assert not holds(name)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_number_gives_none(name):
+    none = arb_mat([[arb("nan")]])
+    assert not slopes.beside(name, Forward((none, none), ((arb("nan"),),), none), 1)[0].is_finite()
