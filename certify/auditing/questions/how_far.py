@@ -99,10 +99,9 @@ class HowFar(Counted):
                     f"{self.unit} it is open")
         if not least:
             return f"whether half of the {of} survive any {self.single} {subject.again} is open; asked up to {asked}"
-        if least == most == 1:
-            return f"at least half of the {of} survive any {self.single} {subject.again}; asked up to {asked}"
-        ends = f"{least}" if least == most else f"{least} to {most}"
-        return f"at least half of the {of} survive any {ends} {self.plural} {subject.again}; asked up to {asked}"
+        what = self.single if least == 1 else f"{least} {self.plural}"
+        return (f"at least half of the {of} survive any {what} {subject.again}{_between(least, most)}; asked up to "
+                f"{asked}")
 
     def _each(self, claim: Claim, asked: int) -> str:
         """How many predictions survive all that was asked about, and which one survives fewest."""
@@ -129,13 +128,17 @@ class HowFar(Counted):
         if not least:
             return f"whether {name} survives any {self.single} {subject.again} is open{flips}; asked up to {asked}"
         what = self.single if least == 1 else f"{least} {self.plural}"
-        between = f"; of {least + 1}{f' to {most}' if most > least + 1 else ''} it is open" if most > least else ""
-        return f"{name} survives any {what} {subject.again}{flips}{between}; asked up to {asked}"
+        return f"{name} survives any {what} {subject.again}{flips}{_between(least, most)}; asked up to {asked}"
 
     def most(self, options: Options) -> int:
         """The number up to which it is asked."""
         given: int = getattr(options, self.option)
         return max(given, UP_TO)
+
+
+def _between(least: int, most: int) -> str:
+    """Of how many it is neither proved nor refuted."""
+    return f"; of {least + 1}{f' to {most}' if most > least + 1 else ''} it is open" if most > least else ""
 
 
 def _which(options: Options) -> str:

@@ -76,7 +76,9 @@ def _threshold(quantity: str, side: str, value: str, asked: str) -> Threshold:
         raise InputError(asked, f"{value!r} is no finite number", "write QUANTITY=NUMBER, e.g. stable_predictions=48")
     if share and (not row.counts or row.per_row):
         raise InputError(asked, f"{quantity} is no number of predictions", "give a number without %")
-    if share and not 0 <= Fraction(number) <= 100:
-        raise InputError(asked, f"{value} is no share", "give one from 0 to 100 %")
+    if share and not 0 < Fraction(number) <= 100:
+        raise InputError(asked, f"{value} is no share", "give one above 0 and up to 100 %")
+    if side == "min" and not row.signed and Fraction(number) <= 0:
+        raise InputError(asked, f"{quantity} is never below 0, so every model meets it", "give a number above 0")
     return Threshold(quantity, side, Fraction(number), share)
 

@@ -168,10 +168,10 @@ def test_a_factory_without_a_loss_is_told_the_options(tmp_path, capsys):
 
     (tmp_path / "nets_without_loss.py").write_text(
         "from torch import nn\n\n\ndef make():\n"
-        "    return nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 2)).double().eval()\n")
-    net = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.Tanh(), torch.nn.Linear(3, 2)).double()
+        "    return nn.Sequential(nn.Linear(2, 3), nn.LayerNorm(3), nn.Linear(3, 3)).double().eval()\n")
+    net = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.LayerNorm(3), torch.nn.Linear(3, 3)).double()
     torch.save(net.state_dict(), tmp_path / "net.pt")
-    np.savez(tmp_path / "train.npz", X=np.eye(4)[:, :2], y=np.array([0, 1, 0, 1]))
+    np.savez(tmp_path / "train.npz", X=np.eye(4)[:, :2], y=np.array([0, 1, 2, 1]))
     files = [str(tmp_path / "net.pt"), str(tmp_path / "train.npz"), "-o", str(tmp_path / "o")]
     assert main(["audit", *files, "--factory", "nets_without_loss:make"]) == 2
     assert capsys.readouterr().err.startswith("certify: --loss --weight-decay: not stated, and several fit")

@@ -47,10 +47,11 @@ def files(problem: Any, tmp_path: Path) -> list[str]:
     (0, 3, "whether half of the predictions survive any row left out is open; asked up to 3"),
     (None, None, "whether half of the predictions survive any row left out is open; asked up to 3"),
     (1, 1, "at least half of the predictions survive any row left out; asked up to 3"),
-    (1, 3, "at least half of the predictions survive any 1 to 3 rows left out; asked up to 3"),
+    (1, 3, "at least half of the predictions survive any row left out; of 2 to 3 it is open; asked up to 3"),
     (3, 3, "at least half of the predictions survive any 3 rows left out; asked up to 3")])
 def test_what_half_of_the_predictions_survive_says_nothing_of_no_row(lower: Any, upper: Any, said: str) -> None:
     subject: Any = SimpleNamespace(own=False, again="and the model trained again")
+    subject.rebalanced = subject
     labels = HowFarLabels().answer(subject, Options(), {"lower": lower, "upper": upper})
     assert "wrong" in labels and "left out" not in labels and "row" not in labels
     words = HowFar().answer(subject, Options(), {"lower": lower, "upper": upper})
