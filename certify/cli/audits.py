@@ -13,7 +13,20 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from certify.cli.app import app, decimal, interruptible, whole
-from certify.cli.options import Activation, Evaluation, Graph, Jobs, Loss, NoBiasDecay, Normalization, WeightDecay
+from certify.cli.options import (
+    Activation,
+    Evaluation,
+    Graph,
+    Jobs,
+    Least,
+    Loss,
+    Most,
+    NoBiasDecay,
+    Normalization,
+    Probability,
+    Threshold,
+    WeightDecay,
+)
 from certify.cli.text import one_line
 from certify.format.errors import InputError
 from certify.problem.progress import shown
@@ -49,12 +62,8 @@ def audit(
     targets: Annotated[str | None, typer.Option("--targets", metavar="NAME", help="Array or column.")] = None,
     weights: Annotated[str | None, typer.Option(
         "--weights", metavar="NAME", help="Array or column: what rows counted in training (sample_weight).")] = None,
-    threshold: Annotated[
-        float | None, typer.Option("--threshold", metavar="T", help="What parts two labels of a real output; of a "
-                                   "logistic model in log-odds (0.3 is probability 0.574).")] = None,
-    probability: Annotated[
-        float | None, typer.Option("--probability", metavar="P", help="The same of a logistic model, from 0 to 1.")
-    ] = None,
+    threshold: Threshold = None,
+    probability: Probability = None,
     graph: Graph = None,
     factory: Annotated[str | None, typer.Option(
         "--factory", metavar="MODULE:CALLABLE", help="Makes the torch module of these weights; its code is run.")
@@ -73,11 +82,8 @@ def audit(
     level: Annotated[float | None, typer.Option(
         "--level", metavar="X", help="Training loss that noise must not exceed (default: today's and a tenth "
         "more, or 1 % of that of a constant prediction more, whichever is larger).")] = None,
-    least: Annotated[list[str], typer.Option(
-        "--min", metavar="QUANTITY=X", help="Your threshold, e.g. stable_predictions=48 or =95%: status 3 where it is "
-        "not met, 4 where it is open. Again for more.")] = [],  # noqa: B006
-    most: Annotated[list[str], typer.Option(
-        "--max", metavar="QUANTITY=X", help="The same, from above.")] = [],  # noqa: B006
+    least: Least = [],  # noqa: B006
+    most: Most = [],  # noqa: B006
     seconds: Annotated[float, typer.Option(
         "--seconds", parser=decimal, metavar="X", help="For each question.")] = 60.0,
     jobs: Jobs = 1,

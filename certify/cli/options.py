@@ -1,4 +1,4 @@
-"""Options that several verbs share: what somebody says of the training, and how many processes work, in one table."""
+"""Options that verbs share, and more of an audit: what somebody says of the training, and what has to hold."""
 
 from __future__ import annotations
 
@@ -21,6 +21,15 @@ Graph = Annotated[Path | None, typer.Option(
     "--graph", metavar="FILE", help="A graph of `certify graph`: it describes the model.")]
 Evaluation = Annotated[Path | None, typer.Option(
     "--eval", metavar="FILE", help="Rows to predict (default: the training rows).")]
+Threshold = Annotated[float | None, typer.Option(
+    "--threshold", metavar="T", help="What parts two labels of a real output; of a logistic model in log-odds (0.3 is "
+    "probability 0.574).")]
+Probability = Annotated[float | None, typer.Option(
+    "--probability", metavar="P", help="The same of a logistic model, from 0 to 1.")]
+Least = Annotated[list[str], typer.Option(
+    "--min", metavar="QUANTITY=X", help="Your threshold, e.g. stable_predictions=48 or =95%: status 3 where it is not "
+    "met, 4 where it is open. Again for more.")]
+Most = Annotated[list[str], typer.Option("--max", metavar="QUANTITY=X", help="The same, from above.")]
 Jobs = Annotated[int, typer.Option(
     "--jobs", parser=whole, metavar="N", help="Processes that share the work on predictions under changed rows (-1: as "
     "many as processors). What is proved stays the same; each takes memory of its own.")]
