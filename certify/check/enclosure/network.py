@@ -103,13 +103,12 @@ def backward(
     n, k, depth = passed.outputs.nrows(), problem.outputs, len(problem.layers)
     unit = [ONE if a == b else ZERO for _ in range(n) for a in range(k) for b in range(k)]
     B, each = (arb_mat(n * k, k, unit), k) if seeds is None else (seeds, 1)
-    slopes = slopes or [layer_slopes(problem, h, passed, False) for h in range(1, depth)]
-    adjoints = [B]
+    slopes, adjoints = slopes or [layer_slopes(problem, h, passed, False) for h in range(1, depth)], [B]
     for h in range(depth - 1, 0, -1):
         width = problem.layers[h - 1].outputs
         slope = [s for i in range(n) for _ in range(each) for s in slopes[h - 1][i * width:(i + 1) * width]]
-        B = arb_mat(n * each, width, [u * s for u, s in zip((B * parameters.weights[h]).entries(), slope, strict=True)])
-        adjoints.append(B)
+        pulled = (B * parameters.weights[h]).entries()
+        adjoints.append(B := arb_mat(n * each, width, [u * s for u, s in zip(pulled, slope, strict=True)]))
     return Backward(tuple(reversed(adjoints)), B * first_weights(problem, parameters), tuple(slopes))
 
 
@@ -148,7 +147,7 @@ def tangent_kernel(
 def layer_slopes(problem: Problem, h: int, passed: Forward, kinks: bool) -> list[arb]:
     """Derivatives of the activation of hidden layer h, row-major; at a kink, if that is let, the midpoint of both."""
     phi, width, before = ACTIVATIONS[problem.activation], problem.layers[h - 1].outputs, passed.before[h - 1]
-    if len(before) > 1 << 14 and not phi.kinked:
+    if len(before) > 1 << 15 and not phi.kinked:
         return list(import_module("certify.check.enclosure.activations.slopes").beside(problem.activation, passed, h))
     if phi.kinked and not kinks:
         for at, z in enumerate(before):

@@ -100,7 +100,7 @@ class Interpolation:
         many = self.problem.nearby and self.problem.interpolation_rows >= MANY
         if not self.moved or (self._proposed is None and not many):
             return None
-        known: ByFactor | None = import_module("certify.check.probed.factors").factor_of(self, self._proposed)
+        known: ByFactor | None = import_module("certify.check.systems.near.factors").factor_of(self, self._proposed)
         return known
 
     @cached_property

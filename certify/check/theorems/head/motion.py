@@ -140,8 +140,7 @@ def _labels(layer: Layer) -> Effect:
 def _targets(layer: Layer) -> Effect:
     """Q6c: `(1/n) Σ u_i ⊗ φ_i`, squared loss."""
     problem, count = layer.problem, layer.count
-    radius = arb(problem.radius or 0.0)
-    joint = (arb(count) / layer.n).sqrt()
+    radius, joint = arb(problem.radius or 0.0), (arb(count) / layer.n).sqrt()
     return Effect(radius * joint if problem.budget.joint else (
         radius * joint.min(layer.top([layer.lever(i) for i in problem.moving]) / layer.n)).upper())
 
