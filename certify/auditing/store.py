@@ -101,9 +101,12 @@ def weights_kept(problem: Problem) -> tuple[str, ...]:
 
 
 def _followed(problem: Problem) -> bool:
-    """Whether what is proved of rows left out follows balanced weights: of the logistic loss, in a sum (D19)."""
-    follows = Normalization(problem.normalization).follows
-    return (problem.weights is not None and problem.weights.balanced and not follows
+    """Whether what is proved of rows left out follows balanced weights: of the logistic loss, in a sum (D19).
+
+    Rows that carry weights of their own as well keep those of today, as no spec has both.
+    """
+    follows, own = Normalization(problem.normalization).follows, problem.weights
+    return (own is not None and own.balanced and own.rows is None and not follows
             and Loss(problem.loss).one_output)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from safetensors.numpy import save_file
 import certify
 from certify.check.main import check
 from certify.cli.main import main
+from certify.problem.sample_weights import SampleWeights
 from tests.unit.auditing.test_not_misled import TOLD, table
 from tests.unit.check.theorems.head.test_claims import NONE
 
@@ -71,6 +73,18 @@ def test_answers_are_those_of_refits_with_weights(way: str, tmp_path: Path) -> N
     assert ("balanced anew" in note) == (way == "balanced")
     for answer in found.answers:
         assert check(answer.folder / "certificate.json", NONE).verdict == "certified"
+
+
+def test_weights_of_rows_beside_balanced_ones_are_kept_as_they_are_today(tmp_path: Path) -> None:
+    """No spec has both, and one of balanced weights alone would be about another model."""
+    own = np.exp(2 * np.random.default_rng(1).normal(size=24))
+    weights = own * len(Y) / (2 * np.bincount(Y))[Y]
+    model = linear.LogisticRegression(tol=1e-10, max_iter=5000).fit(X, Y, weights)
+    problem = replace(certify.from_sklearn(model, X, Y), weights=SampleWeights(own, balanced=True))
+    found = certify.audit(problem, POINTS, ask=["rows deleted", "how far"], folder=tmp_path)
+    stays = np.all([labels == model.predict(POINTS) for labels in refits(weights, False)], axis=0)
+    assert found.answers[0].lower == found.answers[0].upper == int(stays.sum())
+    assert len(found.answers) == 2 and all(KEEPS in answer.sentence for answer in found.answers)
 
 
 def test_the_loss_that_is_shown_counts_rows_by_their_weights(tmp_path: Path) -> None:

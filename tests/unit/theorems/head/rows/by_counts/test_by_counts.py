@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
 from certify.systems.head.rows.weights import RowWeights, settled
 from certify.theorems.head.rows.by_counts import method as by_counts
-from certify.theorems.head.rows.by_counts.method import ByCounts, Case, cases
+from certify.theorems.head.rows.by_counts.method import ByCounts, Case, cases, labels_at
 from certify.theorems.head.rows.method import Budget
 from certify.theorems.head.rows.survey import survey
 from tests.families.heads import any_rows
@@ -86,6 +87,52 @@ def test_cases_hold_every_split_once() -> None:
     assert sorted(case.weights[[-1, 0]].tolist() for case in found) == sorted(
         [8.0 - a, 4.0 - b] for a in range(3) for b in range(3 - a) if a + b)
     assert [case.change.count for case in found] == [2, 2, 2, 1, 1]
+
+
+@pytest.mark.parametrize("decay", [0.1, 1e-7, 0.3])
+def test_the_decay_of_a_case_is_known_up_to_its_error(decay: float) -> None:
+    head = replace(uneven(0), weight_decay=decay)
+    assert head.label is not None
+    counts, off = np.bincount(head.label).tolist(), 0
+    for case in cases(head, any_rows(head, 2, False)):
+        left = [have - gone for have, gone in zip(counts, case.gone, strict=True)]
+        exact = 2 * head.n * Fraction(decay) * left[0] * left[1] / sum(left)
+        away = abs(Fraction(case.mu[0]) - exact)
+        assert away <= Fraction(case.mu[1])
+        off += away > 0
+    assert off
+
+
+def test_labels_are_those_of_the_refit_and_not_of_weights_near_it() -> None:
+    """Weights that are off have other labels at some points, of which nothing is said."""
+    head = uneven(1)
+    whole = Refitter(head).V0
+    known = labels_at(head, whole)
+    assert (known >= 0).any() and np.array_equal(known >= 0, known == (head.points @ whole[0] > 0))
+    for step in (1e-3, -1e-3, 0.1, -0.1):
+        away = whole + np.array([[0.0, step]])
+        points = np.stack([-(whole[0, 1] + step / 2) / whole[0, 0] * np.ones(1), np.ones(1)], axis=1)
+        near = replace(head, points=points, points_rad=np.zeros(1))
+        assert (points @ away[0] > 0) != (points @ whole[0] > 0)
+        assert labels_at(near, away).tolist() == [-1]
+        assert labels_at(near, whole).tolist() == [int((points @ whole[0]).item() > 0)]
+
+
+def test_a_label_that_the_refit_of_all_rows_does_not_have_is_not_proved() -> None:
+    """The given weights are those without the one row that may go, whose label a point has at these two alone."""
+    head = uneven(1, 24, 8)
+    row = head.n - 1
+    assert head.label is not None
+    keep = np.arange(head.n) != row
+    rest = Refitter(replace(head, phi=head.phi[keep], phi_rad=head.phi_rad[keep], Y=head.Y[keep],
+                            label=head.label[keep], weight_decay=head.weight_decay * head.n / (head.n - 1),
+                            weights=RowWeights(np.ones(head.n - 1), None, True))).V0
+    edges = [-V[0, 1] / V[0, 0] for V in (head.V, rest)]
+    points = np.stack([np.array([0.5, 2.0]) * (edges[1] - edges[0]) + edges[0], np.ones(2)], axis=1)
+    moved, change = replace(head, V=rest, points=points, points_rad=np.zeros(2)), RowChange(False, 1, (row,))
+    assert head_rows.stays(moved, change).tolist() == [False, True]
+    part = ByCounts().prove(moved, change, moved.today >= 0, Budget())
+    assert part is not None and part.proved.tolist() == [False, True]
 
 
 def test_refuses_what_it_is_not_about() -> None:
