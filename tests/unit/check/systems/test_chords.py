@@ -70,6 +70,24 @@ def test_a_bad_factor_is_refused_by_what_judges_it_alone(judged, monkeypatch):
         assert found is not None and not abs(found.middle[0, 0] - 1) < found.radius
 
 
+@pytest.mark.parametrize(("part", "found"), [(1 - 2**-20, True), (0.9, False)])
+def test_steps_that_contract_slowly_are_left_to_more_bits(part, found, monkeypatch):
+    """R is a tenth too short: a solution is proved, but in a ball wider than a tenth of the way from the start."""
+    unit = arb_mat([[1, 0], [0, 1]])
+    monkeypatch.setattr(chords, "_passes", lambda *_: (None, None, unit))
+    monkeypatch.setattr(chords, "inverse_factor", lambda K: unit * arb(part))
+    monkeypatch.setattr(chords, "forward", lambda problem, w, points: w)
+    monkeypatch.setattr(chords, "residual", lambda system, w: w - arb_mat([[1], [1]]))
+    monkeypatch.setattr(chords, "moved_by", lambda problem, w, passed, adjoint, v: w - arb_mat(2, 1, v))
+    monkeypatch.setattr(chords, "spread", lambda problem, w, radius: w)
+    with ctx.workprec(192):
+        start = arb_mat([[3], [3]])
+        assert (chords.by_chords(None, start, Line()) is not None) is found
+        monkeypatch.setattr(chords, "CLOSE", arb(1))
+        every = chords.by_chords(None, start, Line())
+    assert every is not None and (every.radius < arb(2) ** -40) is found
+
+
 def test_no_number_proves_nothing(monkeypatch):
     unit = arb_mat([[1, 0], [0, 1]])
     monkeypatch.setattr(chords, "_passes", lambda *_: (None, None, unit))
