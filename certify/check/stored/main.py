@@ -172,7 +172,8 @@ def cost_of(stated: Stated) -> Cost:
     n, p, N = float(stated.rows), float(stated.columns + 1), float(stated.evaluation_rows)
     seconds = 1.0 + n * p * 1.2e-6 + n * p * p / 1.1e9 + N * p * (2e-6 + p / 3e8) + N * n * (p / 2.4e9 + 2.5e-7)
     seconds += n * c * p * 1e-8 + N * c * 1e-5
-    entries, more = 0.0, float(NAMED[stated.theorem])  # residuals and leverages, and a second reading of what the first leaves
+    entries = 0.0
+    more = float(NAMED[stated.theorem])  # residuals and leverages, and a second reading of what the first leaves
     kept = min(n, KEPT[1][1] * m + KEPT[1][2])
     room, looked = (N * EACH_KEPT * kept, N * c * kept * 3e-6) if more else (N * EACH * 4 * m * c, N * c * m * 2e-6)
     seconds += 2 * room / ROOM * n * p * 1.2e-6 + looked

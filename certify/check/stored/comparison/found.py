@@ -30,7 +30,7 @@ FEW = 64
 INNER, OUTER, CLOSE = 100, 32, 13
 """Steps among long rows, steps over all rows, and bits to which they have to agree."""
 
-TIMES = (21, 25, 40)
+TIMES = (20, 21, 25, 40)
 """Twentieths of what the last step said that are tried where it still grows.
 
 What others add falls short of growing with ξ by what x̂ alone adds: a longer ξ may hold where a shorter one does not.
