@@ -10,14 +10,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from heapq import nlargest
+from itertools import product
 
 from flint import arb
 
 from certify.check.linalg.balls import ONE, ZERO, largest
 from certify.check.linalg.fixed import scale
 from certify.check.stored.beside import BITS, Beside, beside
-from certify.check.stored.comparison.blocks import AT_ONCE, NOTHING, Blocks
-from certify.check.stored.comparison.found import compared
+from certify.check.stored.comparison.blocks import AT_ONCE, HELD, NOTHING, Blocks
+from certify.check.stored.comparison.found import FEW, compared
 from certify.check.stored.conditions import Margin, conditions_of, lasts, margins
 from certify.check.stored.evaluated import Row
 from certify.check.stored.ground import Ground
@@ -45,23 +46,20 @@ class Deletions:
 
     Attributes:
         already: how many of those that flip have another label before any change.
+        ways: what deletions take, with what stands beside the rows for it: one way after another is tried.
     """
 
     def __init__(self, ground: Ground, stated: Stated, tell: Callable[[str], None]) -> None:
         self.ground, self.count = ground, stated.count
         self.beside: Beside = beside(ground, tell)
         kappa = self.beside.largest(stated.count)[0]
-        self.taken: Taken | None = None
-        self.stays, self.blocks = self.beside, None
-        if stated.count > 1 and not kappa < HEAVY and (found := compared(ground, self.beside, stated.count, tell)):
-            self.taken, self.stays, self.blocks = found.taken, found.beside, Blocks(ground)
-        elif kappa < 1:
-            alone = stated.count == 1
-            self.stays = self.beside.divided() if alone else self.beside
-            _, length, both = self.stays.largest(stated.count)
-            off = 2 * largest(self.stays.off)
-            self.taken = Taken(kappa, ZERO if alone else (kappa / (1 - kappa)).upper(), (length + off).upper(),
-                               (both + kappa.sqrt() * off).upper(), alone)
+        heavy = 1 < stated.count <= FEW and not kappa < HEAVY
+        self.blocks = Blocks(ground) if heavy else None  # named rows need no comparison
+        self.ways: list[tuple[Beside, Taken]] = []
+        if heavy and (found := compared(ground, self.beside, stated.count, tell)):
+            self.ways.append((found.beside, found.taken))
+        if kappa < 1:  # what is proved of a comparison may be less than that, if leverages add up to little more than ½
+            self.ways.append(_by_leverages(self.beside, stated.count, kappa))
         assert stated.changed is not None
         self.changed = dict(zip(stated.flips, stated.changed, strict=True))
         self._open: list[Open] = []
@@ -90,10 +88,10 @@ class Deletions:
             return
         if not all(value > 0 for value in today):
             raise _wrong(row.number, False, "it is not proved to have its label before any change")
-        if self.taken is None:
+        if not self.ways:
             raise _wrong(row.number, False, f"leverages of {self.count} rows add up to 1 or more, so nothing follows")
-        most = self.taken.most(row.energy, row.solution.length + row.solution.off)
-        if not all(value > most for value in today):
+        most = [taken.most(row.energy, row.solution.length + row.solution.off) for _, taken in self.ways]
+        if not any(all(value > x for value in today) for x in most):
             self._open.append(one)
 
     def decide(self, tell: Callable[[str], None]) -> None:
@@ -104,16 +102,17 @@ class Deletions:
         """
         tell(f"{len(self._open)} evaluation rows are left for the influences of all training rows")
         left = self._open
-        for bits, times, more in KEPT:
-            if left and self.taken is not None:
+        for (stays, taken), (bits, times, more) in product(self.ways, KEPT):
+            if left:
                 kept = min(times * self.count + more, self.ground.system.n)
-                yes = screened(self.ground, self.stays, self.taken, left, self.count, kept, bits)
+                yes = screened(self.ground, stays, taken, left, self.count, kept, bits)
                 left = [one for one, proved in zip(left, yes, strict=True) if not proved]
                 tell(f"{len(left)} of them are left")
         if left:
             raise _wrong(left[0].number, False, "it is not proved")
         tell(f"{len(self._flips)} evaluation rows are flipped by rows that are named")
-        step = max(1, AT_ONCE // self.count) if self.blocks else max(1, len(self._flips))
+        most = min(AT_ONCE, HELD // self.ground.system.p)
+        step = max(1, most // self.count) if self.blocks else max(1, len(self._flips))
         for at in range(0, len(self._flips), step):
             some = self._flips[at:at + step]
             found = named(self.ground, self.beside, [one.point for one in some],
@@ -125,9 +124,9 @@ class Deletions:
     def _flipped(self, one: Open, those: Named) -> bool:
         """Whether the named rows take more than some contrast has, and leave a row of the class that wins."""
         gone = Counter(self.ground.rows.classes[i] for i in those.rows)
-        takes = self._by_block if self.blocks and those.features else self._by_trace
+        ways = [self._by_trace, *([self._by_block] if self.blocks and those.features else [])]
         return any(bool(margin.left(takes(margin, those), 0, ZERO) < 0) for margin in one.margins
-                   if gone[margin.condition.other] <= margin.condition.spare)
+                   if gone[margin.condition.other] <= margin.condition.spare for takes in ways)
 
     def _by_block(self, margin: Margin, those: Named) -> arb:
         """`cᵀN⁻¹r`, N inverted."""
@@ -158,6 +157,16 @@ class Deletions:
         most = (size_c + margin.off) * (size_r + off_r)
         least = product - lam * (most - product) / 2
         return (least / most_left).min(least / least_left)  # more than 0 is least by the first, less by the other
+
+
+def _by_leverages(stands: Beside, count: int, kappa: arb) -> tuple[Beside, Taken]:
+    """D4c, and D4f of one row, where the largest leverages add up to less than 1."""
+    alone = count == 1
+    stays = stands.divided() if alone else stands
+    _, length, both = stays.largest(count)
+    off = 2 * largest(stays.off)
+    return stays, Taken(kappa, ZERO if alone else (kappa / (1 - kappa)).upper(), (length + off).upper(),
+                        (both + kappa.sqrt() * off).upper(), alone)
 
 
 def _wrong(number: int, flips: bool, why: str) -> Invalid:

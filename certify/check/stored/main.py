@@ -18,9 +18,11 @@ from certify.check.reading.certificate import Claim, Witness
 from certify.check.reading.files import DIGITS, read_bytes
 from certify.check.reading.spec import Gate, check_promise
 from certify.check.run import Usage
+from certify.check.stored.comparison.blocks import HELD
 from certify.check.stored.comparison.entries import LONGEST
 from certify.check.stored.comparison.found import FEW
 from certify.check.stored.deletions import KEPT
+from certify.check.stored.ground import AT_ONCE
 from certify.check.stored.labels import EACH, ROOM
 from certify.check.stored.run import Checked, check
 from certify.check.stored.some import EACH as EACH_KEPT
@@ -170,6 +172,7 @@ def cost_of(stated: Stated) -> Cost:
     n, p, N = float(stated.rows), float(stated.columns + 1), float(stated.evaluation_rows)
     seconds = 1.0 + n * p * 1.2e-6 + n * p * p / 1.1e9 + N * p * (2e-6 + p / 3e8) + N * n * (p / 2.4e9 + 2.5e-7)
     seconds += n * c * p * 1e-8 + N * c * 1e-5
+    entries = 0.0
     more = float(NAMED[stated.theorem])  # residuals and leverages, and a second reading of what the first leaves
     kept = min(n, KEPT[1][1] * m + KEPT[1][2])
     room, looked = (N * EACH_KEPT * kept, N * c * kept * 3e-6) if more else (N * EACH * 4 * m * c, N * c * m * 2e-6)
@@ -177,8 +180,12 @@ def cost_of(stated: Stated) -> Cost:
     seconds += more * (n * p * 2e-6 + n * p * p / 1.1e9 + N * n * (p / 2.4e9 + 1e-6) + n * c * (p * 1e-8 + 1e-6))
     if more and 1 < m <= FEW:  # rows may have to be compared: their entries with long ones, and steps of a comparison
         L = min(n, LONGEST)
-        seconds += n * p * 2.4e-6 + n * L * (p / 1.1e9 + 3e-7) + L * p * (2e-6 + p / 3e8) + 5e-4 * n + 3e-2 * L
-    held = 200.0 + 1.5e-3 * p * p + 1.2e-5 * N * p + 2e-4 * n + c * (1e-3 * N + 3e-4 * p)
+        seconds += n * p * 2.4e-6 + n * L * (p / 1.1e9 + 3e-7) + L * p * (2e-6 + p / 3e8) + 1.4e-3 * n + 8e-2 * L
+        named = float(sum(map(len, stated.changed or ())))
+        seconds += named * p * (1.0 / HELD * n * p * 1.2e-6 + p / 3e8)
+        # as many products as a part has numbers, or a row for each long one; rows that are named
+        entries = 1.6e-4 * max(AT_ONCE, L) + 8e-6 * max(min(HELD, named * p), m * p)
+    held = entries + 200.0 + 1.5e-3 * p * p + 1.2e-5 * N * p + 2e-4 * n + c * (1e-3 * N + 3e-4 * p)
     return Cost(seconds, held + more * (300.0 + 1e-4 * n * c + (m > 1) * (250.0 + 1e-4 * n)))
 
 

@@ -12,8 +12,8 @@ from certify.check.linalg.fixed import scale
 from certify.check.stored.beside import error_of, short_inverse
 from certify.check.stored.ground import Ground
 
-AT_ONCE = 2**14
-"""Rows that are held at a time."""
+AT_ONCE, HELD = 2**14, 2**23
+"""Rows that are held at a time, and numbers of rows, at most."""
 
 NOTHING = arb("nan")
 """What is neither above nor below anything."""

@@ -15,7 +15,7 @@ from certify.check.limits.shares import JOBS, shared
 from certify.check.linalg.balls import ZERO
 from certify.check.linalg.fixed import cut, scale
 from certify.check.stored.beside import BITS, Beside
-from certify.check.stored.ground import Ground
+from certify.check.stored.ground import Ground, part_of
 from certify.check.stored.largest import QUICK
 from certify.check.stored.whole import matrix
 from certify.check.theorems.head.rows.squared.ridge import Solution, Whole
@@ -80,10 +80,11 @@ def entries(ground: Ground, beside: Beside) -> Entries:
     long = sorted(sorted(range(n), key=beside.leverages.__getitem__, reverse=True)[:LONGEST])
     short = _short(ground, solutions(ground, long))
     place = {row: t for t, row in enumerate(long)}
+    step = part_of(max(ground.system.p, len(long)))  # of products there are as many as long rows
 
     def work(turn: int) -> tuple[list[tuple[int, array[int], array[int], array[int]]], list[list[tuple[int, int]]]]:
         found, columns = [], [_Top(each) for _ in long]
-        for first, part in ground.rows.parts(ground.system.shifts, short.features, turn=turn, turns=turns):
+        for first, part in ground.rows.parts(ground.system.shifts, short.features, step, turn, turns):
             block = matrix(part, ground.system.p)
             size = block.nrows()
             values = list(map(abs, map(int, (short.u * block.transpose()).entries())))
@@ -103,10 +104,10 @@ def entries(ground: Ground, beside: Beside) -> Entries:
     roots = array("q", [isqrt((k << 2 * FINE - BITS) - 1) + 1 if k > 0 else 1 for k in beside.leverages])
     for t, row in enumerate(long):
         kept = nlargest(each, [pair for _, columns in done for pair in columns[t]])
-        top = [*kept, *[(0, row)] * (each - len(kept))]
+        top = [*kept, *[(0, -row)] * (each - len(kept))]
         at = row * each
         tops[at:at + each] = array("q", [short.of(x, t) for x, _ in top])
-        ids[at:at + each] = array("i", [i for _, i in top])
+        ids[at:at + each] = array("i", [-i for _, i in top])
         bars[row], roots[row] = short.of(top[-1][0], t), 0
     return Entries(tuple(long), each, ids, tops, bars, roots)
 
@@ -150,7 +151,10 @@ def _short(ground: Ground, solved: Sequence[Solution]) -> Short:
 
 
 class _Top:
-    """The largest of the numbers that come, each with the place where it stood."""
+    """The largest of the numbers that come, each with the place where it stood, below 0; of equal ones the first.
+
+    So they are the same whatever others have come in between.
+    """
 
     def __init__(self, each: int) -> None:
         self.each, self.bar = each, 0
@@ -161,7 +165,7 @@ class _Top:
         if max(values) <= self.bar:
             return
         bar = self.bar
-        self.kept += [(x, first + i) for i, x in enumerate(values) if x > bar]
+        self.kept += [(x, -first - i) for i, x in enumerate(values) if x > bar]
         if len(self.kept) > self.each:
             self.kept = nlargest(self.each, self.kept)
             self.bar = self.kept[-1][0]

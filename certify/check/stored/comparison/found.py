@@ -27,8 +27,14 @@ SPARE = 8
 FEW = 64
 """Rows that may go at most, so that no step takes long."""
 
-INNER, OUTER, CLOSE = 100, 12, 13
+INNER, OUTER, CLOSE = 100, 32, 13
 """Steps among long rows, steps over all rows, and bits to which they have to agree."""
+
+TIMES = (20, 21, 25, 40)
+"""Twentieths of what the last step said that are tried where it still grows.
+
+What others add falls short of growing with ξ by what x̂ alone adds: a longer ξ may hold where a shorter one does not.
+"""
 
 
 @dataclass(frozen=True)
@@ -79,8 +85,9 @@ def compared(ground: Ground, beside: Beside, count: int, tell: Callable[[str], N
     sides = _Sides(stays.widest, left, [each + (beside.above * x >> BITS) for x in stays.widest])
     known = entries(ground, beside)
     tell(f"entries of the hat matrix are bounded, those of {len(known.long)} rows one by one")
-    xi = _found(known, sides, count - 1)
-    if xi is None or not _judged(known, sides, xi, count - 1):
+    proposed = _found(known, sides, count - 1)
+    xi = None if proposed is None else _judged(known, sides, proposed, count - 1)
+    if xi is None:
         tell("no comparison of the rows was found")
         return None
     tell("what others may add to every row is proved")
@@ -116,16 +123,35 @@ def _found(known: Entries, sides: _Sides, s: int) -> list[int] | None:
         if (rest := step(every)) is None:
             return None
         if rest:
-            break
+            return xi
+    return _lengthened(known, sides, xi, s)
+
+
+def _lengthened(known: Entries, sides: _Sides, xi: list[int], s: int) -> list[int]:
+    """What has not come to rest made longer until it holds, and then as short as a few steps make it."""
+    for times in TIMES:
+        held = _judged(known, sides, [times * x // 20 for x in xi], s) if max(xi) < WIDEST // 2 else None
+        if held is not None:
+            for _ in range(OUTER):
+                shorter = _judged(known, sides, held, s)
+                if shorter is None or all(x - y <= x >> CLOSE for x, y in zip(held, shorter, strict=True)):
+                    break
+                held = shorter
+            return held
     return xi
 
 
-def _judged(known: Entries, sides: _Sides, xi: Sequence[int], s: int) -> bool:
-    """Whether it holds."""
+def _judged(known: Entries, sides: _Sides, xi: Sequence[int], s: int) -> list[int] | None:
+    """The shortest that its own sums prove; None where it does not hold.
+
+    If `needed < D_iξ_i`, then `ξ′_i = ⌊needed/D_i⌋ + 1` is no longer than ξ and holds too: sums of less are no larger.
+    """
     v = [x + y for x, y in zip(sides.widest, xi, strict=True)]
     every = range(len(v))
-    return all(sides.left[i] * xi[i] > sides.needed(i, total)
-               for i, total in zip(every, known.sums(every, v, s), strict=True))
+    needed = [sides.needed(i, total) for i, total in zip(every, known.sums(every, v, s), strict=True)]
+    if not all(d * x > most for d, x, most in zip(sides.left, xi, needed, strict=True)):
+        return None
+    return [most // d + 1 for d, most in zip(sides.left, needed, strict=True)]
 
 
 def _taken(beside: Beside, count: int) -> Compared:

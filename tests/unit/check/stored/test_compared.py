@@ -104,8 +104,9 @@ def test_a_comparison_bounds_what_every_choice_does(classes: int, tmp_path: Path
                 assert (np.abs(solved) <= np.array(got.beside.widest)[M] * (1 + 1e-9)).all()
 
 
-@pytest.mark.parametrize("take", [1, 1 << 25, 1 << 34])
-def test_a_comparison_that_falls_short_is_refused(take: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("take", "count"), [(1, 2), (1, 3), (1 << 25, 2), (1 << 34, 2)])
+def test_a_comparison_that_falls_short_is_refused(take: int, count: int, tmp_path: Path,
+                                                  monkeypatch: pytest.MonkeyPatch) -> None:
     """What is proposed less so much: where it does not hold for one row, nothing is proved."""
     problem = crowded(np.random.default_rng(5), 2, 40)
     seen = made(written(tmp_path, problem, "deletions", 1, [], [], []), monkeypatch)
@@ -120,26 +121,31 @@ def test_a_comparison_that_falls_short_is_refused(take: int, tmp_path: Path, mon
             return got
 
         monkeypatch.setattr(found, "_found", spied)
-        assert compared(seen.ground, seen.beside, 2, lambda _: None) is not None
+        assert compared(seen.ground, seen.beside, count, lambda _: None) is not None
         v = seen.beside.divided().widest
-        sums = known.sums(range(40), [x + y for x, y in zip(v, kept[0], strict=True)], 1)
+        sums = known.sums(range(40), [x + y for x, y in zip(v, kept[0], strict=True)], count - 1)
         left = [(1 << 40) - k for k in seen.beside.leverages]
         least = [-(-(total << 10) // d) for total, d in zip(sums, left, strict=True)]  # and what residuals are off by
         monkeypatch.setattr(found, "_found", lambda *_: [x if i else max(0, least[0] - take)
                                                          for i, x in enumerate(kept[0])])
-        assert compared(seen.ground, seen.beside, 2, lambda _: None) is None
+        assert compared(seen.ground, seen.beside, count, lambda _: None) is None
 
 
-def test_residuals_that_are_not_known_are_not_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    problem = crowded(np.random.default_rng(5), 2, 40)
+@pytest.mark.parametrize("classes", [2, 3])
+def test_residuals_that_are_not_known_are_not_compared(classes: int, tmp_path: Path,
+                                                       monkeypatch: pytest.MonkeyPatch) -> None:
+    """A contrast of two outputs is off by what both are."""
+    problem = crowded(np.random.default_rng(5), classes, 40)
     seen = made(written(tmp_path, problem, "deletions", 1, [], [], []), monkeypatch)
     with ctx.workprec(128):
         base = compared(seen.ground, seen.beside, 2, lambda _: None)
-        off = compared(seen.ground, replace(seen.beside, off=(arb(0.25),)), 2, lambda _: None)
+        outputs = len(seen.beside.off)
+        off = compared(seen.ground, replace(seen.beside, off=(arb(0.25),) * outputs), 2, lambda _: None)
         above = compared(seen.ground, replace(seen.beside, above=1 << 38), 2, lambda _: None)
-        unknown = compared(seen.ground, replace(seen.beside, off=(arb("inf"),)), 2, lambda _: None)
+        unknown = compared(seen.ground, replace(seen.beside, off=(arb("inf"),) * outputs), 2, lambda _: None)
     assert base is not None and base.beside.xi is not None and unknown is None
-    for other, least in ((off, 0.25), (above, 0.25 * min(base.beside.widest) / 2**40 * 0.5)):
+    assert off is not None
+    for other, least in ((off, 0.25 * min(outputs, 2)), (above, 0.25 * min(base.beside.widest) / 2**40 * 0.5)):
         assert other is None or (other.beside.xi is not None and all(
             y >= x + least * 2**40 for x, y in zip(base.beside.xi, other.beside.xi, strict=True)))
 
@@ -203,4 +209,8 @@ def test_what_others_add_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         for j in those:
             assert accepted(written(tmp_path, problem, "deletions", 2, [j], [], [])) == stays
             if not stays:
-                assert accepted(written(tmp_path, problem, "deletions", 2, [], [j], [[0, 1]]))
+                path = written(tmp_path, problem, "deletions", 2, [], [j], [[0, 1]])
+                assert accepted(path)
+                with pytest.MonkeyPatch.context() as patched:  # the block of the rows says so without a comparison
+                    patched.setattr(deletions, "compared", lambda *_: None)
+                    assert accepted(path)

@@ -146,7 +146,7 @@ def test_what_is_known_of_all_rows_is_no_less_than_it_is(tmp_path: Path,
     H = phi.T @ phi + np.diag([1.0, 1.0, 1.0, 0.0])
     K, r = np.einsum("ij,ij->i", phi @ np.linalg.inv(H), phi), Y - phi @ np.linalg.solve(H, phi.T @ Y)
     seen = made(path, monkeypatch)
-    found, taken, unit = seen.beside, seen.taken, 2.0**-beside.BITS
+    found, taken, unit = seen.beside, seen.ways[0][1], 2.0**-beside.BITS
     assert taken is not None
     leverages = np.array(found.leverages) * unit
     assert (leverages >= K - 1e-10).all() and (leverages <= K + 1e-7).all()

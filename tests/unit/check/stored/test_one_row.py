@@ -183,12 +183,13 @@ def test_what_residuals_are_off_by_counts_in_what_any_row_takes(tmp_path: Path, 
     problem = Small(crowd, np.arange(40) % 3, np.ones((1, 2)), 3, 1.0, True)
     for count in (1, 2):
         seen = made(written(tmp_path, problem, "deletions", count, [], [], []), monkeypatch)
-        assert seen.taken is not None and seen.taken.alone == (count == 1)
-        kappa, length, both = seen.stays.largest(count)
+        [(stays, by)] = seen.ways
+        assert by.alone == (count == 1)
+        kappa, length, both = stays.largest(count)
         for condition in conditions.conditions_of(2, (13, 13, 14)):
-            off = seen.stays.off_of(condition)
-            assert off > 2 and seen.taken.length > length + 0.99 * off
-            assert seen.taken.both > both + 0.99 * kappa.sqrt() * off
+            off = stays.off_of(condition)
+            assert off > 2 and by.length > length + 0.99 * off
+            assert by.both > both + 0.99 * kappa.sqrt() * off
 
 
 def test_a_row_that_leaves_nothing_is_refused() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pytest
@@ -130,7 +131,7 @@ def test_rows_that_carry_all_together_are_not_compared() -> None:
     assert found.kappa >= 1
 
 
-@pytest.mark.parametrize("part", [0.5, 0.9, 0.99])
+@pytest.mark.parametrize("part", [0.5, 0.9, 0.99, 1.02])
 def test_a_comparison_that_is_too_small_is_refused(part: float) -> None:
     system, Y, _ = crowded(1)
     found = comparison(system, Y, 2)
@@ -144,6 +145,40 @@ def test_a_comparison_that_is_too_small_is_refused(part: float) -> None:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(compared_rows, "_found", proposed)
         assert comparison(system, Y, 2) is None
+
+
+@pytest.mark.parametrize("row", [0, 7])
+def test_a_comparison_that_is_too_small_for_one_row_is_refused(row: int) -> None:
+    system, Y, _ = crowded(1)
+    kept = compared_rows._found
+
+    def proposed(*given: object) -> np.ndarray | None:
+        xi = kept(*given)  # type: ignore[arg-type]
+        assert xi is not None
+        xi[row] *= 0.2
+        return xi
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(compared_rows, "_found", proposed)
+        assert comparison(system, Y, 2) is None
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_what_residuals_are_off_by_grows_as_they_do(count: int) -> None:
+    """Residuals that are divided by `1 − K_ii` are off by as much more."""
+    system, Y, _ = crowded(1)
+    largest, seen = float(deletions.leverages(system, 1)[0]), list[tuple[float, float]]()
+    honest = deletions._ends
+
+    def spied(found: Any, sizes: Any, errors: Any, off: tuple[float, float], *others: Any) -> tuple[float, float]:
+        seen.append(off)
+        return honest(found, sizes, errors, off, *others)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Outputs, "residual_errors", lambda *_: (1e-3, 2e-3))
+        patched.setattr(deletions, "_ends", spied)
+        deleted(system, Y, np.ones((1, 6)), np.array([1]), -1e6, count)
+    assert seen and all(off[0] >= 1e-3 / (1 - largest) and off[1] >= 2e-3 / (1 - largest) for off in seen)
 
 
 def test_without_room_nothing_is_compared() -> None:

@@ -27,13 +27,17 @@ as many as a checker keeps, which has to find as much."""
 EACH = 64
 """Bytes for each entry that is kept, with its column, while parts are put together."""
 
-SPARE = 1.0 + 2.0**-6
-"""Factor by which more is proved than needed, so that a checker which rounds more finds as much."""
+SPARE, LEFT = 1.0 + 2.0**-6, 1.0 + 2.0**-7
+"""Factor by which more is looked for than needed, and by which more is proved at least.
+
+A checker adds one part in 256 at each of its steps, which begin at 0: they never exceed what is proved with more than
+that to spare.
+"""
 
 FEW = 64
 """Rows that may go at most: a checker looks at no more."""
 
-INNER, OUTER, LARGEST = 400, 12, 1e3
+INNER, OUTER, LARGEST = 400, 24, 1e3
 """Steps of the iteration among long rows, steps over all rows, and how large a comparison is given up, against x."""
 
 CLOSE = 1e-4
@@ -128,7 +132,7 @@ def _judged(hat: Majorant, x: Array, low: Array, xi: Array, by: tuple[int, float
     """The comparison where it holds, as small as its own sums say."""
     s, kappa = by
     taken = hat.sums((x + xi) * RAISE, s) * RAISE
-    if not (low * xi * (1 - 4 * U) > taken).all():
+    if not (low * xi * (1 - 4 * U) > taken * LEFT).all():
         return None
     # T_s(|K|(x + ξ)) ≤ taken: what is between that and ξ holds too, as sums of less are no larger
     smaller = np.minimum(xi, taken / low * (1 + 8 * U) * RAISE * SPARE + 1e-290)
