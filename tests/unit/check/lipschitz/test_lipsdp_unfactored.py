@@ -219,6 +219,20 @@ def test_what_slopes_add_is_no_more_than_is_said(depth, seed, small):
     assert R.any() and np.linalg.eigvalsh(R + R.T)[0] >= -1e-12 - 2 * float(seen.radius)
 
 
+@pytest.mark.parametrize("wide", [0, 1])
+def test_weights_around_a_middle_add_what_they_can_be(wide):
+    """`R ⪰ γ_2|J|² + γ_1|W_1|²`, one unit a layer: of the longest member, half as long again as the middle."""
+    with ctx.workprec(64):
+        layers = [lipsdp_unfactored.layer(arb_mat([[x]])) for x in (arb(1), arb(1), arb("1e-6"))]
+        layers[wide] = replace(layers[wide], weights=replace(layers[wide].weights, radius=arb(0.5)))
+        slopes = [hidden([arb(1)], [arb(0.1 if at == wide or not wide else 2.0**-20)]) for at in (0, 1)]
+        parts = [eliminated(known, [arb(x)]) for known, x in zip(slopes, (4000, 40), strict=True)]
+        _, rest = Near(layers, slopes)._form(raised([ONE]), parts)
+        first, second = (part.halves[0] ** 2 * part.factors[0] for part in parts)
+        assert layers[wide].weights.reach < 1.01 and second > 0.3
+        assert rest.spread >= first * (1 if wide else 1.5**2) + second * 1.5**2
+
+
 def near_of(matrices: list[np.ndarray], widths: list[int], rng: np.random.Generator) -> Near:
     found = Unfactored([rows_of(W) for W in matrices]).near(
         [([arb(x) for x in rng.uniform(0.5, 1, m).tolist()], [arb(0.1)] * m) for m in widths])

@@ -108,14 +108,24 @@ def test_smaller_constants_do_not_buy_a_smaller_bound(tmp_path):
         altered(certificate, tmp_path, **{NAME: array})
 
 
-@pytest.mark.parametrize("without", ["a factorisation", "whole numbers"])
-def test_each_way_proves_it_without_the_other(without, tmp_path, monkeypatch):
-    made(tmp_path, kind='set = "total"\nradius = 0.0003')
-    if without == "a factorisation":
-        monkeypatch.setattr(lipsdp, "_proved", lambda *_: pytest.fail("a layer was factorised"))
-    else:
-        monkeypatch.setattr(Unfactored, "near", lambda *_: None)
-    assert check(tmp_path / "certificate.json", NO_FILES).verdict == "certified"
+@pytest.mark.parametrize("kind", [{"kind": 'set = "total"\nradius = 0.001', "layer": "layer = 2"},
+                                  {"widths": (6, 4, 5, 1)}, {"widths": (6, 4, 5, 1), "activation": "relu"}])
+def test_each_way_proves_it_without_the_other(kind, tmp_path, monkeypatch):
+    """A factorisation alone and whole numbers alone, of constants that are needed: with neither nothing is proved."""
+    certificate = made(tmp_path, **{"kind": 'set = "total"\nradius = 0.0003', **kind})
+    assert certificate["claims"][0]["witness"]["constants"] == NAME
+    for without, verdict in (("a factorisation", "certified"), ("whole numbers", "certified"), ("both", None)):
+        with monkeypatch.context() as patch:
+            if without != "whole numbers":
+                patch.setattr(lipsdp, "_proved", lambda *_: False)
+                patch.setattr(lipsdp, "_inputs", lambda *_: False)
+            if without != "a factorisation":
+                patch.setattr(Unfactored, "near", lambda *_: None)
+            if verdict is None:
+                with pytest.raises(Invalid, match="upper"):
+                    check(tmp_path / "certificate.json", NO_FILES)
+            else:
+                assert check(tmp_path / "certificate.json", NO_FILES).verdict == verdict
 
 
 def test_what_is_stated_comes_alone_and_then_beside_norms(tmp_path, monkeypatch):

@@ -115,6 +115,25 @@ def test_what_is_across_counts(share, spread):
         assert below(image(A), rest(R, share, spread), arb(2.1))  # from all of R
 
 
+def test_what_is_feared_across_grows_with_the_form():
+    """R is a share of A alone, which has room across: of that of the middle, or of that of a member far from it."""
+    with ctx.workprec(64):
+        A, R = whole(np.diag([1.0, 0.9])), whole(np.diag([0.0, 0.18]))  # the sum has 1.08
+        assert not one_direction._soon(image(A), rest(R, 0.2, 0.0), arb(1.05))
+        assert not below(image(A), rest(R, 0.2, 0.0), arb(1.05))
+        A, R = whole(np.diag([1.0, 0.0])), whole(np.diag([0.0, 1.9]))  # diag(1, 1/2) is a member, and 1.9 less than 4/2
+        assert not one_direction._soon(image(A, 0.5), rest(R, 4.0, 0.0), arb(1.52))
+        assert not below(image(A, 0.5), rest(R, 4.0, 0.0), arb(1.52))
+
+
+def test_what_is_feared_across_is_a_seventeenfold():
+    """Along the vector a sixteenth of R is feared, so across it all of R and sixteen times that."""
+    A, R = whole(np.diag([1.0, 0.0])), whole(np.diag([0.0, 0.0]))
+    with ctx.workprec(64):
+        for spread, proves in ((1 / 16.5, False), (1 / 17.5, True)):
+            assert one_direction._soon(image(A), rest(R, 0.0, spread), arb(1 + 2.0**-10)) is proves
+
+
 def test_what_mixes_both_counts():
     """R of (1, 1) alone: along the vector and across it as large, and twice as large between them."""
     A, R = whole(np.diag([1.0, 0.5])), whole(np.full((2, 2), 0.1))

@@ -122,6 +122,13 @@ def test_only_rows_that_need_it_are_cut_finely():
     assert rows.asked == [65, *[5] * (growth.LEVELS - 1)]
 
 
+@pytest.mark.parametrize("low, high", [(0.0, 1.0), (0.5, 0.75), (2.0, 4.0)])
+@pytest.mark.parametrize("mu", [0.0, 0.25, 8.0])
+def test_growth_that_is_nearly_constant_loses_what_the_lower_end_costs(mu, low, high):
+    """Of a row that grows by 3 at once, and at the lower end takes the least of the budget."""
+    assert growth._most(([(arb(1e9), arb(0))], arb(3)), arb(mu), arb(low), arb(high)) == 3 - mu * low**2 / 2
+
+
 class Unknown(Rows):
     """Of rows with the constant −1 it is not known how steep they are, or how bent."""
 
@@ -158,6 +165,7 @@ def test_some_rows_have_the_bounds_that_they_have_among_all(seed, size, tmp_path
     with ctx.workprec(128):
         point = Point(problem, 128)
         reach = growth.Reach(problem, point.parameters, point.forward, point.of(descent_of))
+        reach.bend = [(1 + x) * (2 + at) for at, x in enumerate(reach.bend)]  # else all the same
         whole, some = reach.bounds(arb(size)), list(range(len(problem.moving)))[::-2]
         for i, (pairs, constant) in zip(some, reach.of(some).bounds(arb(size)), strict=True):
             for x, y in zip([constant, *sum(pairs, ())], [whole[i][1], *sum(whole[i][0], ())], strict=True):

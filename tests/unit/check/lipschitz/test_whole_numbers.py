@@ -72,6 +72,13 @@ def test_products_sums_and_what_is_cut_hold_every_member(seed):
         assert holds(D * A, [[Fraction(int(d), 2**20) * x for x in row] for d, row in zip(values, a, strict=True)])
 
 
+def test_numbers_above_one_make_all_sizes_as_much_larger():
+    with ctx.workprec(64):
+        M = Image(fmpz_mat([[1, 0], [0, 1]]), 0, arb(1), arb(2).sqrt().upper(), arb(0.5))
+        found = Diagonal([fmpz(8), fmpz(8)], 0, arb(8)) * M
+        assert holds(found, [[Fraction(12), Fraction(0)], [Fraction(0), Fraction(8)]])
+
+
 def test_entries_are_cut_to_some_bits():
     long = Image(fmpz_mat([[2**90, -3]]), 90, arb(2), arb(2), arb(0))
     with ctx.workprec(64):

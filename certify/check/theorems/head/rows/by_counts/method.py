@@ -40,7 +40,7 @@ def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool
         raise Invalid(where, f"there are trees of {show(sorted(trees))}", f"those of {show(sorted(every))} are needed: "
                       "each so many rows of the two labels, as may be left out")
     labels, = labels_after(head, [()], [list(whole.values)])
-    stays = [want and old == now for want, old, now in zip(asked, head.today, labels, strict=True)]
+    stays = [want and 0 <= old == now for want, old, now in zip(asked, head.today, labels, strict=True)]
     for name, gone in every.items():
         found = box_tree.proved(head_of(head, gone), trees[name], f"{where}.{name}", asked, following(head, gone))
         stays = [was and ok for was, ok in zip(stays, found, strict=True)]

@@ -15,7 +15,7 @@ from certify.check.theorems.head.rows import box_tree
 from certify.check.theorems.head.rows.by_counts import cases as derived
 from certify.check.theorems.head.rows.by_counts import method as checker
 from certify.check.theorems.head.rows.claims import check_classes
-from certify.check.theorems.head.rows.head import BITS
+from certify.check.theorems.head.rows.head import BITS, OPEN
 from certify.check.theorems.head.rows.head import Head as Seen
 from certify.check.theorems.head.rows.refitted.refit import counted, distance, labels_after
 from certify.finders.head.refits import Refitter
@@ -244,6 +244,32 @@ def test_other_problems_are_refused() -> None:
     check_classes(twin, twin.change, "here", "5")
     with pytest.raises(Invalid, match="balanced weights have no meaning"):
         check_classes(twin, replace(twin, count=4).change, "here", "5")
+
+
+def test_a_label_that_is_open_today_and_at_the_refit_does_not_stay() -> None:
+    """No row may go, so there is no tree, which would refuse it."""
+    head = even(1, 14, 4)
+    twin, arrays = seen(head, RowChange(False, 1, ())), {"weights": head.V.ravel()}
+    asked = [True] * len(head.points)
+    with ctx.workprec(BITS):
+        assert any(checker.proved(twin, stored(arrays), "here", asked))
+        far = stored({"weights": head.V.ravel() + 1e3})
+        assert not any(checker.proved(replace(twin, today=[OPEN] * len(asked)), far, "here", asked))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_weights_that_are_off_are_as_far_as_they_are(seed: int) -> None:
+    """Each row's curvature counts once: of an intercept without decay, short features and much decay little is lost."""
+    head = other_head(np.random.default_rng([19, seed]), "logistic", n=9, free=True, weights="balanced", scale=1e-3,
+                      decay=1e3)
+    twin, own = seen(head, any_rows(head, 1, False)), weights_of(head, [3], {})
+    with ctx.workprec(300):
+        V = refit(head.phi.tolist(), head.Y.tolist(), head.loss.name, arb(head.weight_decay) * head.n,
+                  head.decayed.tolist(), [3], {}, own)[0]
+        off = [float(x) + (2.0**-10 if j == len(V) - 1 else 0.0) for j, x in enumerate(V)]
+        truth = float(sum(((x - y) ** 2 for x, y in zip(off, V, strict=True)), arb(0)).sqrt())
+    with ctx.workprec(BITS):
+        assert truth <= distance(twin, ((3, -1),), off, twin.outputs(off)) <= 1.1 * truth
 
 
 @pytest.mark.parametrize("loss", ["logistic", "squared", "cross_entropy", "squared_hinge"])
