@@ -269,10 +269,10 @@ def _tell_of_classes(problem: Problem, labels: bool) -> None:
     if problem.weights is None or not problem.weights.by_label:
         return
     if problem.weights.balanced:
-        new = "a row that is relabelled counts as its new label does, and " if labels else ""
-        warnings.warn(f"class_weight: {new}balanced weights follow the rows that are left; an audit asks so where rows "
-                      "are left out of a logistic regression of two labels, and else keeps the weights of today",
-                      stacklevel=3)
+        said = ("a row that is relabelled counts as its new label does, and balanced weights follow the rows, as in a "
+                "fit anew; `certify audit` keeps today's weights for that question" if labels else
+                "answers are about fits anew, with balanced weights of the rows that are left")
+        warnings.warn(f"class_weight: {said}", stacklevel=3)
     elif labels:
         warnings.warn("class_weight: a row that is relabelled counts as its new label does; an audit, as its "
                       "certificate, keeps the weight that each row has today", stacklevel=3)

@@ -104,7 +104,7 @@ def asked_change(problem: Problem, delete: Any, relabel: Any, groups: Any, pairs
 
 def _share(problem: Problem, kind: str, value: Any, groups: Any) -> Any:
     """A share of the rows as a number of them; anything else as it is."""
-    if not isinstance(value, str):
+    if not isinstance(value, str) or "%" not in value:
         return value
     if groups is not None:
         raise InputError(kind, f"{value!r} with groups", "give a number of groups")
@@ -120,7 +120,7 @@ def _count(kind: str, value: Any) -> int | None:
     elif isinstance(value, Sequence | np.ndarray | Mapping | set | frozenset | range) and not isinstance(value, str):
         return None
     these = "a list of row numbers" if kind == "delete" else "a dictionary of row numbers and new labels"
-    raise InputError(kind, f"{value!r}", f"give a whole number of rows from 1 on, or {these}")
+    raise InputError(kind, f"{value!r}", f"give a whole number of rows from 1 on, a share such as '1%', or {these}")
 
 
 def _most(problem: Problem, kind: str, count: int) -> dict[str, Any]:

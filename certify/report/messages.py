@@ -199,9 +199,6 @@ def _far_head(certificate: Json) -> str:
     'the one solution is proved only within 0.5 of'
     >>> _far_head({"problem": {"within": None, "weights_length": 2.0}, "base": {"distance": 0.0625}})[:52]
     'the claims are about the exact minimum of the stated'
-    >>> known = {"within": None, "weights_length": 2.0, "row_weights": {"name": "weights"}}
-    >>> _far_head({"problem": known, "base": {"distance": 1.0}}).partition("fitted to? ")[2][:83]
-    'If rows carried other weights in training, e.g. a sample_weight beside class_weight'
     """
     share = share_of(certificate["problem"], certificate["base"]["distance"])
     if certificate["problem"].get("within", 0) is not None or share is None or share <= FAR:
@@ -211,10 +208,9 @@ def _far_head(certificate: Json) -> str:
         return (f"the claims are about the exact minimum of the stated loss on these rows; the weights in the file are "
                 f"within {at_most(share, 3)} of their length of it ({BOUND}). Solvers stop a little short: to come "
                 f"nearer, fit with a smaller tolerance (scikit-learn: tol=1e-8); or {on}. {ALL_ROWS}")
-    known = any(certificate["problem"].get(name) is not None for name in ("row_weights", "class_weight"))
-    which = ("other weights in training, e.g. a sample_weight beside class_weight, name these too" if known else
-             "weights in training, name these")
-    ways = f"If rows carried {which} ([data] weights, --weights); else {on}"
+    known = certificate["problem"].get("row_weights") is not None
+    ways = f"{on[0].upper() if on[0] != '`' else on[0]}{on[1:]}" if known else (
+        f"If rows carried weights in training, name these ([data] weights, --weights); else {on}")
     return (f"the one solution is proved only within {at_most(share, 3)} of the length of the given weights ({BOUND}). "
             f"The claims are about that solution, and not about the weights in the file. {ALL_ROWS} "
             f"{ways}")

@@ -37,7 +37,7 @@ PACKED: tuple[Mutant, ...] = (
     Mutant("packed softmax: one output for the difference of two", SEVERAL, "above(root * size", "above(size", ("packed_softmax_difference",)),
     Mutant("packed softmax: nothing changes", SEVERAL, "for i, code in change:", "for i, code in ():", ("packed_softmax_unchanged", "packed_softmax_undeleted")),
     # one refit in balls
-    Mutant("check refit: the curvature at the weights for the ball", REFIT, "targets[i], ball * size)", "targets[i], ZERO)", ("packed_fading",)),
+    Mutant("check refit: the curvature at the weights for the ball", REFIT, "pulled, i, ball * size)", "pulled, i, ZERO)", ("packed_fading",)),
     Mutant("check refit: the mean is 0", REFIT, "(mu + s + t * t / s)", "(mu + s)", ("packed_mean", "packed_softmax_mean")),
     Mutant("check refit: deleted rows pull on", REFIT, "[ZERO] * head.k if i in gone else head.loss.slope(z, y)", "head.loss.slope(z, y)", ("packed_undeleted",)),
     Mutant("check refit: a free intercept held by μ", REFIT, "if not head.free_intercept:", "if True:", ("packed_shares_of_sum",)),

@@ -138,7 +138,7 @@ ROWS: tuple[Mutant, ...] = (
     Mutant("check pairs: pulls beyond the form", PACKED_PAIRS, "length < limit and b not in found.lost", "b not in found.lost", note=BEYOND),
     Mutant("check pairs: slopes are exact", PACKED_PAIRS, "error = packed.stretch * (wide * norm(ends) + arb(n).sqrt() * flat) + 2 * n * packed.eta", "error = arb(0) * n", ("rows_pairs@0",)),
     # the checker: what it accepts of arrays for an easier problem
-    Mutant("check refit: decay of all rows", CHECK + "refitted/refit.py", "mu = head.mu(len(gone))", "mu = head.mu()", ("rows_enumeration@66",)),
+    Mutant("check refit: decay of all rows", CHECK + "refitted/refit.py", "mu = head.mu(len(pulled.gone))", "mu = head.mu()", ("rows_enumeration@66",)),
     Mutant("check enumeration: the last size is left out", CHECK + "enumeration.py", "else most, len(head.moving)) + 1)", "else most, len(head.moving)))", ("rows_enumeration@2",)),
     Mutant("check enumeration: an alternative dropped", CHECK + "enumeration.py", "if c != head.codes.label[row]] if", "if c < head.codes.label[row]] if", ("rows_enumeration@2",)),
     Mutant("check labels: one change fewer", CHECK + "squared_labels.py", "[head.count] * len(at)", "[head.count - 1] * len(at)", ("rows_squared_labels@0",)),

@@ -59,7 +59,7 @@ def test_no_word_has_two_meanings():
 
 
 def test_the_list_has_the_questions_and_a_slip_finds_them():
-    assert "\n  audit, delete, unlearn, label noise, accuracy," in overview()
+    assert "\n  share, audit, delete, unlearn, label noise, accuracy," in overview()
     with pytest.raises(SpecError, match="did you mean .*label noise"):
         explain("label noice")
     with pytest.raises(SpecError, match="no such label or word"):

@@ -127,7 +127,6 @@ def test_print_says_why_predictions_are_undecided_and_what_helps(found: StablePr
     assert first == repr(replace(found, survey=open_)) and "give more time" in lines[0]
     assert lines[1:] == ["  class 1 has 1 rows"]
     balanced = replace(found.head, weights=RowWeights(np.ones(found.head.n), None, True))
-    assert "certify.audit" in str(replace(found, survey=open_, head=balanced)).splitlines()[-1]
     assert "box" not in str(replace(found, survey=open_, head=balanced))
     stays = replace(found, survey=replace(open_, status=np.full_like(open_.status, 2)))
     assert str(stays) == repr(stays)

@@ -33,11 +33,15 @@ def labels_of(head: Head, y: Array, name: str) -> Whole:
 
 
 def _side(head: Head, y: Array, name: str) -> Whole:
-    """Two labels, or a real target on either side of the threshold."""
-    if head.threshold == 0.0 and bool(np.isin(head.Y, (-1.0, 1.0)).all()):
+    """Two labels where the training targets are -1 and 1; else a real target on either side of the threshold.
+
+    The threshold parts outputs, log-odds for one, and not these labels: 0 is the first of them whatever it is.
+    """
+    if bool(np.isin(head.Y, (-1.0, 1.0)).all()):
         low = -1.0 if (y < 0).any() else 0.0
-        _refuse(name, y, (y == low) | (y == 1.0), "labels are -1 and 1, or 0 and 1")
-        return np.asarray((y > 0).astype(np.int64))
+        if head.threshold == 0.0 or bool(((y == low) | (y == 1.0)).all()):
+            _refuse(name, y, (y == low) | (y == 1.0), "labels are -1 and 1, or 0 and 1")
+            return np.asarray((y > 0).astype(np.int64))
     _refuse(name, y, y != head.threshold, f"it lies on the threshold {head.threshold:g} itself, which is no label")
     return np.asarray((y > head.threshold).astype(np.int64))
 

@@ -30,13 +30,17 @@ def right_labels(head: Head, given: Array | None) -> list[int]:
 
 
 def _sides(head: Head, values: list[float]) -> list[int]:
-    """Two labels, -1 and 1 or 0 and 1, where the training targets are -1 and 1; else on which side of the threshold."""
-    if head.threshold == 0 and all(value in (-1.0, 1.0) for target in head.targets for value in target):
+    """Two labels, -1 and 1 or 0 and 1, where the training targets are -1 and 1; else on which side of the threshold.
+
+    The threshold parts outputs, log-odds for one, and not these labels: 0 is the first of them whatever it is.
+    """
+    if all(value in (-1.0, 1.0) for target in head.targets for value in target):
         low = -1.0 if min(values) < 0 else 0.0
-        if not set(values) <= {low, 1.0}:
+        if set(values) <= {low, 1.0}:
+            return [int(value > 0) for value in values]
+        if head.threshold == 0:
             raise Invalid(WHERE, f"a label is {next(v for v in values if v not in (low, 1.0))!r}",
                           "-1 and 1, or 0 and 1, are needed")
-        return [int(value > 0) for value in values]
     if head.threshold in values:
         raise Invalid(WHERE, f"one is {head.threshold!r}", "that is the threshold itself, which is no label")
     return [int(value > head.threshold) for value in values]

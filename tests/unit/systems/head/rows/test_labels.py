@@ -32,6 +32,9 @@ def test_labels_of_one_output() -> None:
         of(head, [0, 2, 1])
     with pytest.raises(InputError, match="row 0: 0; labels are -1 and 1, or 0 and 1"):
         of(head, [0, -1, 1])
+    for threshold in (-0.85, -1.0, 0.3, 1.0, 1.4):  # it parts outputs, log-odds for one, and not labels
+        apart = replace(head, threshold=threshold)
+        assert of(apart, [0, 1, 1]) == of(apart, [-1, 1, 1]) == [0, 1, 1]
     half = replace(head, threshold=0.5)
     assert of(half, [0.0, 0.75, 3.0]) == [0, 1, 1]
     with pytest.raises(InputError, match="row 2: 0.5; it lies on the threshold"):

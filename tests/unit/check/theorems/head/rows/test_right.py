@@ -154,6 +154,30 @@ def test_labels_in_every_form() -> None:
     assert right_labels(head(3), array(2, 3, values=(-1, -1, 1, 0.5, 0.25, 0.25))) == [2, 0]
 
 
+@pytest.mark.parametrize("threshold", [-0.85, -1.0, 0.3, 1.0, 1.4])
+def test_a_threshold_parts_outputs_and_not_labels(threshold: float) -> None:
+    """Of log-odds, say; of labels below 0 or above 1 it would leave one label alone."""
+    for values in ((0, 1), (-1, 1)):
+        assert right_labels(head(threshold=threshold), array(2, values=values)) == [0, 1]
+    assert right_labels(head(threshold=threshold), array(2, values=(threshold - 0.25, threshold + 0.125))) == [0, 1]
+
+
+@pytest.mark.parametrize("threshold", [-0.5, 1.5])
+def test_both_programs_count_right_labels_at_any_threshold(threshold: float, tmp_path: Path) -> None:
+    made(tmp_path)
+    np.savez(tmp_path / "more.npz", X=POINTS, y=RIGHT)
+    text = SPEC.format(parameter="deletions", count=2, bar=1).replace("stable_p", "correct_p")
+    text = text.replace("[evaluation]\n", f"[evaluation]\nthreshold = {threshold}\n")
+    (tmp_path / "spec.toml").write_text(text, "utf-8")
+    certificate = run_audit(tmp_path / "spec.toml")
+    weights = load_file(tmp_path / "model.safetensors")
+    today = (POINTS[:, 0] * weights["0.weight"][0, 0] + weights["0.bias"][0] > threshold).astype(int)
+    (status,) = (x for name, x in load_file(tmp_path / "witness.safetensors").items() if name.endswith(".status"))
+    assert certificate["problem"]["threshold"] == threshold
+    assert certificate["claims"][0]["upper"] == ((status != 1) & (today == RIGHT)).sum()
+    assert check(tmp_path / "certificate.json", NONE).verdict == certificate["verdict"]
+
+
 @pytest.mark.parametrize(("of", "given"), [
     (head(), None), (head(), array(3, values=(0, 1, 1))), (head(), array(2, values=(0, 2))),
     (head(), array(2, values=(0, -1))), (head(), array(2, values=(0.5, 1))),

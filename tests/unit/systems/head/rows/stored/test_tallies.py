@@ -26,9 +26,11 @@ from certify.theorems.head.rows.lengths.kept import Kept
 from certify.theorems.head.rows.lengths.pulled import Pulled
 from certify.theorems.head.rows.lengths.taken import Taken
 from certify.theorems.head.rows.squared.contrasts import Contrast
+from certify.theorems.head.rows.squared.streamed.crossed import Crossed
 from certify.theorems.head.rows.squared.streamed.drops import Drops
 from certify.theorems.head.rows.squared.streamed.influences import Influences, as_lines
 from certify.theorems.head.rows.squared.streamed.largest import Largest
+from certify.theorems.head.rows.squared.streamed.own import Own
 from certify.theorems.head.rows.squared.streamed.stretched import Stretched
 
 N, P, SIZE = 90, 4, 6
@@ -56,6 +58,8 @@ TASKS_HERE: list[Task] = [
     Pairs(CENTRE, 0, 3), Each(CENTRE, LABEL, np.tril(RNG.standard_normal((2 * P, 2 * P))), 1.0, 1.0),
     Stepped(CENTRE, CENTRE + 0.1 * RNG.standard_normal((3, 2, P)), np.array([-1, 5, 40]), LABEL,
             RNG.uniform(0.0, 0.5, N)),
+    Own(FACTOR, RNG.standard_normal((3, P)), PerRow("Y", Y)),
+    Crossed(FACTOR, PHI[[2, 7, 41]] @ FACTOR.T, np.array([2, 7, 41]), 2),
 ]
 
 
