@@ -36,7 +36,7 @@ def named(subject: Subject, ranking: Ranking) -> dict[str, Any]:
         "weights": moved(ranking),
         "upper": _finite(ranking.upper), "of": len(ranking.effects), "labels": _labelled(ranking),
         "undecided": ranking.undecided, "already": list(ranking.already),
-        "flipped_by": None if ranking.prediction is None else list(ranking.flipping),
+        "flipped_by": None if ranking.prediction is None else list(ranking.flipping), "again": subject.again,
         "columns": [given.column(j) for j in order], "behind": given.behind, "in_certificate": False,
         "rows": [_row(subject, effect, order) for effect in ranking.effects[:LISTED]],
     }

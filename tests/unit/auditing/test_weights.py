@@ -168,3 +168,12 @@ def test_a_minimum_beside_the_weights_is_asked_about_and_given_weights_are_not_m
     said = capsys.readouterr().err
     assert "Are these all the rows, and no others, that they were fitted to?" in said and "a bound, and no dist" in said
     assert "name these" not in said and "carried weights" not in said
+
+
+@pytest.mark.parametrize("balanced", [True, False])
+def test_a_ranking_says_that_rows_keep_the_weights_of_today(balanced: bool, tmp_path: Path) -> None:
+    """Beside flips of fits that are balanced anew other rows flip it."""
+    model = linear.LogisticRegression(tol=1e-10, max_iter=5000, class_weight="balanced" if balanced else None)
+    certify.audit(certify.from_sklearn(model.fit(X, Y), X, Y), POINTS, ask="which rows matter", folder=tmp_path)
+    page = (tmp_path / "audit.html").read_text("utf-8")
+    assert f"left out by itself and the model trained again{' ' + KEEPS if balanced else ''};" in page
