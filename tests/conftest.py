@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -26,6 +27,15 @@ def pytest_configure(config: pytest.Config) -> None:
     hook = getattr(config.pluginmanager, "rewrite_hook", None)
     getattr(hook, "_must_rewrite", set()).discard("certify")
     getattr(hook, "_marked_for_rewrite_cache", {}).clear()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file(file_path: Path) -> Generator[None, list[pytest.Collector], list[pytest.Collector]]:
+    """Examples of docstrings are looked for where there are some: few files here have any."""
+    found = yield
+    if file_path.suffix == ".py" and b">>> " not in file_path.read_bytes():
+        found = [one for one in found if type(one).__name__ != "DoctestModule"]
+    return found
 
 
 @pytest.fixture(autouse=True, scope="module")

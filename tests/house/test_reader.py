@@ -19,7 +19,7 @@ from certify.format.canonical import encode
 from certify.format.refusal import Invalid
 from certify.format.theorems import THEOREMS
 from certify.format.witnesses import FORMS, Form
-from tests.effort import FULL
+from tests.effort import FULL, turn
 from tests.families.sealing import require_exact, seal
 from tests.house.test_certificates import CERTIFICATES as ALL
 from tests.house.test_certificates import ROOT
@@ -90,14 +90,14 @@ def test_what_the_old_reader_refuses_the_new_one_refuses(path):
     """One member after the other is taken away, or becomes something else."""
     whole = json.loads(path.read_bytes())
     refused = 0
-    for place in places(whole)[1:]:
+    for at, place in enumerate(places(whole)[1:]):
         if place[0] == "digest":
             continue
         holder = whole
         for key in place[:-1]:
             holder = holder[key]
         before = copy.copy(holder)
-        for value in (None, True, -1, 0.5, "x", [], {}, 2**60, "gone"):
+        for value in turn((None, True, -1, 0.5, "x", [], {}, 2**60, "gone"), at):
             if value == "gone":
                 del holder[place[-1]]
             else:
@@ -113,7 +113,7 @@ def test_what_the_old_reader_refuses_the_new_one_refuses(path):
             holder[:] = before
         else:
             holder |= before
-    assert refused > 200
+    assert refused > (200 if FULL else 65)
 
 
 VALUES = {Form.VECTOR: [0.5, 1], Form.NUMBER: 0.5, Form.WHOLE: 1, Form.ROWS: [0, 1], Form.ARRAY: "modulus.shape",
@@ -134,14 +134,15 @@ def kinds():
     return list(found.values())
 
 
-@pytest.mark.parametrize(("path", "number"), kinds(), ids=lambda part: str(part).removeprefix(f"{ROOT}/"))
-def test_a_member_that_the_old_reader_refuses_the_new_one_refuses(path, number):
+@pytest.mark.parametrize(("part", "path", "number"), [(part, *kind) for part, kind in enumerate(kinds())],
+                         ids=lambda part: str(part).removeprefix(f"{ROOT}/"))
+def test_a_member_that_the_old_reader_refuses_the_new_one_refuses(part, path, number):
     """Every member of the format is added to a witness, of its form and of no form; one that is known is not."""
     whole = json.loads(path.read_bytes())
     claim = whole["claims"][number]
     stated = claim["witness"]
-    for name, value in [*((name, VALUES[form]) for name, form in FORMS.items()), *((n, {}) for n in FORMS),
-                        ("other", 1)]:
+    for name, value in turn([*((name, VALUES[form]) for name, form in FORMS.items()), *((n, {}) for n in FORMS),
+                             ("other", 1)], part):
         claim["witness"] = stated | {name: value}
         sealed = encode(seal(whole))
         if fails(read_before, sealed):

@@ -105,16 +105,17 @@ def length_below(x: Sequence[arb]) -> arb:
 def _derivatives(
     t: Training, phi: list[list[arb]], u: list[arb], w: list[arb], k: int, m: int
 ) -> tuple[list[arb], arb_mat]:
-    decay = arb(t.decay)
-    g = [decay * x for x in w]
-    H = [[decay if i == j else arb(0) for j in range(k * m)] for i in range(k * m)]
-    for i, x in enumerate(phi):
-        f = [sum((w[a * m + j] * x[j] for j in range(m)), arb(0)) for a in range(k)]
-        c, M = slopes(t, i, f)
-        for a in range(k):
+    decay, X = arb(t.decay), arb_mat(phi)
+    turned = X.transpose()
+    found = [slopes(t, i, f) for i, f in enumerate((X * arb_mat(k, m, w).transpose()).tolist())]
+    pulls = turned * arb_mat([[v * x / t.n for x in c] for v, (c, _) in zip(u, found, strict=True)])
+    g = [decay * w[a * m + j] + pulls[j, a] for a in range(k) for j in range(m)]
+    H = arb_mat([[decay if i == j else arb(0) for j in range(k * m)] for i in range(k * m)])
+    for a in range(k):
+        for b in range(k):
+            block = turned * arb_mat([[v * M[a][b] / t.n * y for y in x]
+                                      for v, (_, M), x in zip(u, found, phi, strict=True)])
             for j in range(m):
-                g[a * m + j] += u[i] * c[a] * x[j] / t.n
-                for b in range(k):
-                    for h in range(m):
-                        H[a * m + j][b * m + h] += u[i] * M[a][b] * x[j] * x[h] / t.n
-    return g, arb_mat(H)
+                for h in range(m):
+                    H[a * m + j, b * m + h] += block[j, h]
+    return g, H

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from functools import lru_cache
 from itertools import combinations, product
 
 from flint import fmpq, fmpq_mat
@@ -11,22 +12,29 @@ from flint import fmpq, fmpq_mat
 Floats = Sequence[Sequence[float]]
 
 
+@lru_cache(maxsize=10_000)
 def q(x: float | Fraction) -> fmpq:
     """A float as a rational."""
     x = Fraction(x)
     return fmpq(x.numerator, x.denominator)
 
 
-def refit(phi: Floats, Y: Floats, mu: float | Fraction, decayed: Sequence[bool]) -> fmpq_mat | None:
-    """`(p, k)` exact minimiser; None where the normal matrix is singular."""
+@lru_cache(maxsize=1000)
+def _solver(phi: tuple[tuple[float, ...], ...], mu: float | Fraction, decayed: tuple[bool, ...]) -> fmpq_mat | None:
+    """`(p, n)`: what targets are multiplied by, the same for all of them; None where the normal matrix is singular."""
     p = len(decayed)
     A = fmpq_mat(len(phi), p, [q(x) for row in phi for x in row])
-    T = fmpq_mat(len(Y), len(Y[0]), [q(x) for row in Y for x in row])
     H = A.transpose() * A + fmpq_mat(p, p, [q(mu) if a == b and decayed[a] else fmpq(0)
                                             for a in range(p) for b in range(p)])
-    if H.det() == 0:
+    return None if H.det() == 0 else H.solve(A.transpose())
+
+
+def refit(phi: Floats, Y: Floats, mu: float | Fraction, decayed: Sequence[bool]) -> fmpq_mat | None:
+    """`(p, k)` exact minimiser; None where the normal matrix is singular."""
+    solver = _solver(tuple(map(tuple, phi)), mu, tuple(map(bool, decayed)))
+    if solver is None:
         return None
-    return H.solve(A.transpose() * T)
+    return solver * fmpq_mat(len(Y), len(Y[0]), [q(x) for row in Y for x in row])
 
 
 def margin(W: fmpq_mat, e: Sequence[float], today: int, threshold: float = 0.0) -> Fraction:

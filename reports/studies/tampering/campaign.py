@@ -16,6 +16,7 @@ import collections
 import copy
 import hashlib
 import json
+import math
 import random
 import signal
 import sys
@@ -115,13 +116,14 @@ def draw(source: Source, rng: random.Random) -> tuple[bytes, bytes | None, list[
     return data, side, done, None if same else hashlib.sha256(source.name.encode() + data + (side or b"")).digest()
 
 
-def run(seconds: float, seed: int, only: str, after: tuple[int, int] = (0, 0)) -> Json:
-    """Draw and check mutants until the time is up.
+def run(seconds: float, seed: int, only: str, after: tuple[int, int] = (0, 0), most: float = math.inf) -> Json:
+    """Draw and check mutants until the time is up, or so many are checked.
 
     Args:
         seconds, seed: of this run.
         only: what the paths of sources hold.
         after: the seed and the rounds of an earlier run, whose mutants are left out.
+        most: of mutants, to a round.
     """
     rng, seen, start, tally, rounds = random.Random(seed), set[bytes | None]({None}), time.time(), Tally(), 0
 
@@ -134,7 +136,7 @@ def run(seconds: float, seed: int, only: str, after: tuple[int, int] = (0, 0)) -
         earlier = random.Random(after[0])
         seen |= {draw(source, earlier)[-1] for _ in range(after[1]) for source in sources}
         known = len(seen)
-        while time.time() - start < seconds:
+        while time.time() - start < seconds and len(seen) - known < most:
             rounds += 1
             for source in sources:
                 data, side, done, mark = draw(source, rng)

@@ -110,7 +110,8 @@ def _rebind(folder: Path, certificate: dict[str, Any], role: str = "evaluation")
 def test_a_certificate_of_other_functionals_is_refused(row: int, tmp_path: Path) -> None:
     """The same claims, and another number for the intercept of one row, by which it has another sign."""
     certificate = Asked(evaluation=FILE, csv=False).run(tmp_path)
-    assert check(tmp_path / "certificate.json", NONE).verdict == certificate["verdict"]
+    if row == 0:
+        assert check(tmp_path / "certificate.json", NONE).verdict == certificate["verdict"]
     arrays = dict(np.load(tmp_path / "more.npz"))
     arrays["t"][row] = -50.0 if arrays["t"][row] >= 0 else 50.0
     np.savez(tmp_path / "more.npz", **arrays)

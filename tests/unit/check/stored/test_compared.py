@@ -14,7 +14,7 @@ from flint import arb, ctx
 from certify.check.stored import deletions, some
 from certify.check.stored.comparison import blocks, entries, found
 from certify.check.stored.comparison.found import compared
-from tests.effort import examples
+from tests.effort import FULL, examples
 from tests.families.stored_rows import Small, written
 from tests.unit.check.stored.test_deletions import accepted, drawn, made, tried
 
@@ -45,8 +45,12 @@ def crowded(rng: np.random.Generator, classes: int, n: int = 200) -> Small:
 @pytest.mark.parametrize("classes", [2, 3])
 def test_leverages_that_add_up_to_more_than_one_are_decided(classes: int, tmp_path: Path) -> None:
     problem = crowded(np.random.default_rng(classes), classes)
-    yes = [j for j in range(30) if accepted(written(tmp_path, problem, "deletions", 3, [j], [], []))]
-    assert len(yes) > 15
+    yes = 0
+    for j in range(30):
+        yes += accepted(written(tmp_path, problem, "deletions", 3, [j], [], []))
+        if yes > 15 and not FULL:
+            return
+    assert yes > 15
 
 
 def hat(problem: Small) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

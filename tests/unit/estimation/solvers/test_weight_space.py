@@ -20,6 +20,7 @@ from certify.estimation.krylov import Operator, Status, low_rank_preconditioner,
 from certify.estimation.model.blocks import blocks  # noqa: E402
 from certify.estimation.solvers.direct import solve_directly  # noqa: E402
 from certify.estimation.solvers.weight_space import solve  # noqa: E402
+from tests.effort import some  # noqa: E402
 
 
 class Residual(nn.Module):
@@ -144,7 +145,7 @@ def test_more_right_hand_sides_do_not_change_an_answer(name, solver):
     b = sides(p, p.p + 3)
     together = run(p, b, solver=solver, damping=1.0).x
     assert bool((together.norm(dim=1) > 0).all())
-    for i in (0, 1, p.p - 1, p.p, p.p + 2):
+    for i in some((0, p.p + 2, p.p - 1, 1, p.p), 2):
         assert relative(run(p, b[i : i + 1], solver=solver, damping=1.0).x, together[i : i + 1]) < 1e-8
 
 

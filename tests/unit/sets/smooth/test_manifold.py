@@ -20,7 +20,7 @@ from tests.oracles import brute
 pytest.importorskip("sympy")
 
 from certify.symbolic import System, critical, interpolation  # noqa: E402
-from tests.effort import examples
+from tests.effort import examples, some
 
 eighths = st.integers(-24, 24).map(lambda v: Fraction(v, 8))
 
@@ -93,7 +93,7 @@ def tanh_system(seed: int) -> tuple[System, Problem, list[float]]:
     return system, problem, change.ravel().tolist()
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", some(range(8), 2))
 def test_solution_set_of_a_network_agrees_with_the_bound_that_is_checked(seed):
     """d(w̄, S(u)) by Q7 and F1 of the certificate, and as the distance from a manifold."""
     system, problem, change = tanh_system(seed)

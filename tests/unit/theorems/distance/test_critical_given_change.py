@@ -14,6 +14,7 @@ from certify.problem.progress import silent
 from certify.prove.prover import answer, bound
 from certify.systems.critical.point import CriticalPoint
 from tests.containment.attack import attack
+from tests.effort import FULL
 
 X = np.array([[1.0], [2.0], [-1.0]])
 Y = np.array([[1.0], [1.0], [0.0]])
@@ -27,7 +28,7 @@ def ridge(parameter: str, change: np.ndarray, decay: float = 0.5, w: float = 1 /
 
 
 def test_random_attacks():
-    _, tally, messages, _ = attack("critical_distance", 4, range(12))
+    _, tally, messages, _ = attack("critical_distance", 4, range(12 if FULL else 7))
     assert messages == [] and tally["decided"] > 3
 
 

@@ -19,6 +19,7 @@ from certify.certificate.canonical import canonical_bytes, seal
 from certify.check.main import check
 from certify.format.refusal import Invalid
 from certify.format.theorems import D1, D1_MOVES, Q6, Q6_LABELS
+from tests.families.once import once
 from tests.unit.theorems.head.test_motion import fitted
 
 GATES = {"distance": "max = 9.0", "stable_predictions": "min = 3", "prediction_change": "max = 9.0"}
@@ -89,6 +90,10 @@ def made(folder: Path, kind: str = "deleted") -> dict[str, Any]:
     return run_audit(folder / "spec.toml")
 
 
+earlier = once(made)
+"""The same in this module alone: elsewhere D1 counts the labels."""
+
+
 def forge(folder: Path, certificate: dict[str, Any], path: tuple[Any, ...], value: object) -> None:
     """The certificate with one member changed, sealed again."""
     changed = json.loads(json.dumps(certificate))
@@ -103,7 +108,7 @@ def forge(folder: Path, certificate: dict[str, Any], path: tuple[Any, ...], valu
 @pytest.mark.parametrize("kind", BUDGETS)
 def test_what_was_proved_is_derived_again(kind: str, tmp_path: Path) -> None:
     """All three quantities of every budget, and the report says what they are about."""
-    certificate = made(tmp_path, kind)
+    certificate = earlier(tmp_path, kind)
     distance, stable, change = certificate["claims"]
     assert distance["upper"] > 0 and change["upper"] > 0 and stable["lower"] > 0
     for claim in (distance, change):
@@ -120,7 +125,7 @@ def test_what_was_proved_is_derived_again(kind: str, tmp_path: Path) -> None:
 
 def test_kinks_below_the_last_layer_do_no_harm(tmp_path: Path) -> None:
     """A unit of a fixed layer at its kink for every row: the last layer's loss is as smooth as ever."""
-    made(tmp_path)
+    earlier(tmp_path)
     with safe_open(tmp_path / "model.safetensors", "np") as file:
         arrays = {name: file.get_tensor(name).copy() for name in file.keys()}  # noqa: SIM118 — it is no mapping
     arrays["0.weight"][0] = 0.0
@@ -136,7 +141,7 @@ def test_kinks_below_the_last_layer_do_no_harm(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def honest(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     folder = tmp_path_factory.mktemp("convex")
-    return folder, made(folder)
+    return folder, earlier(folder)
 
 
 def _more(certificate: dict[str, Any], claim: int, member: str, factor: float) -> tuple[tuple[Any, ...], Any]:
@@ -197,7 +202,7 @@ def resealed(folder: Path, certificate: dict[str, Any], u: np.ndarray, z: list[f
 @pytest.mark.parametrize("kind", ["deleted", "weighted", "moved", "flipped", "signs", "shifted", "targets"])
 def test_a_change_that_is_not_of_the_budget_is_refused(kind: str, claim: int, tmp_path: Path) -> None:
     """Too large, of too many or other rows, no label, of another shape, or not the one whose solution is stated."""
-    certificate = made(tmp_path, kind)
+    certificate = earlier(tmp_path, kind)
     with safe_open(tmp_path / "witness.safetensors", "numpy") as file:
         u = file.get_tensor(f"{certificate['claims'][claim]['quantity']}.change")
     resealed(tmp_path, certificate, u, claim=claim)
@@ -220,7 +225,7 @@ def test_a_change_that_is_not_of_the_budget_is_refused(kind: str, claim: int, tm
 
 @pytest.mark.parametrize("kind", ["fallen", "fallen signs"])
 def test_a_direction_that_is_left_out_or_not_kept_is_refused(kind: str, tmp_path: Path) -> None:
-    certificate = made(tmp_path, kind)
+    certificate = earlier(tmp_path, kind)
     assert certificate["problem"]["direction"] == "down"
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "fall, by at most" in page or "fall by at most" in page
@@ -247,7 +252,7 @@ def test_a_direction_that_is_left_out_or_not_kept_is_refused(kind: str, tmp_path
 @pytest.mark.parametrize("kind", ["deleted", "fallen", "flipped", "signs", "moved", "scaled", "shifted", "targets"])
 def test_a_label_that_stays_in_its_direction_alone(kind: str, tmp_path: Path) -> None:
     """P4b counts more labels than the ball does; and one more than it counts is refused."""
-    certificate = made(tmp_path, kind)
+    certificate = earlier(tmp_path, kind)
     from certify.problem.load import load_problem
     from certify.theorems.head.directions import Steer
 
@@ -266,7 +271,7 @@ def test_a_label_that_stays_in_its_direction_alone(kind: str, tmp_path: Path) ->
 
 def test_a_modulus_cannot_hide_behind_the_theorem(tmp_path: Path) -> None:
     """Q6 has no rule for `modulus`: a claim that names it is refused whatever else it says."""
-    certificate = made(tmp_path)
+    certificate = earlier(tmp_path)
     text = (tmp_path / "spec.toml").read_text(encoding="utf-8")
     text = text[: text.index("[evaluation]")].replace('set = "sparse"\ncount = 1', 'set = "total"')
     (tmp_path / "spec.toml").write_text(text, encoding="utf-8")
@@ -286,7 +291,7 @@ def test_a_modulus_cannot_hide_behind_the_theorem(tmp_path: Path) -> None:
 
 
 def test_other_evaluation_rows_are_refused(tmp_path: Path) -> None:
-    made(tmp_path)
+    earlier(tmp_path)
     np.savez(tmp_path / "more.npz", X=np.zeros((40, 2)))
     with pytest.raises(Invalid, match="evaluation file"):
         check(tmp_path / "certificate.json", NONE)
@@ -296,7 +301,7 @@ def test_labels_are_counted_at_the_rows_of_the_file(tmp_path: Path) -> None:
     """A row whose outputs tie has no label that stays."""
     from certify.problem.load import load_problem
 
-    made(tmp_path)
+    earlier(tmp_path)
     problem = load_problem(tmp_path / "spec.toml")
     assert problem.evaluation is not None and problem.evaluation.shape == (40, 2)
     with np.load(tmp_path / "more.npz") as file:

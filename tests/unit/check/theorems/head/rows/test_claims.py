@@ -14,6 +14,7 @@ from safetensors.numpy import load_file, save_file
 from certify.auditing.spec_run import run_audit
 from certify.check.main import check
 from certify.format.refusal import Invalid
+from tests.families.once import once
 from tests.unit.check.theorems.head.test_claims import NONE, forge
 
 SPEC = """version = 1
@@ -45,6 +46,7 @@ X = np.array([[-2.0], [-1.5], [-1.0], [-0.5], [0.5], [1.0], [1.5], [2.0]])
 POINTS = np.array([[-3.0], [-0.05], [0.02], [0.3], [3.0]])
 
 
+@once
 def made(folder: Path, parameter: str = "deletions", count: int = 2, bar: int = 1) -> dict[str, Any]:
     """Files and certificate of a logistic head on one feature, at weights near its minimum."""
     y = (X.ravel() > 0).astype(float)

@@ -23,6 +23,7 @@ from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.energy import Energy
 from certify.theorems.head.rows.energy.scores import Scores as Ours
 from certify.theorems.head.rows.method import Budget, Part
+from tests.effort import examples
 from tests.families.class_heads import as_checked, class_head
 
 BITS = 64
@@ -231,7 +232,7 @@ def test_a_tree_too_deep_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         check(*parted(), 1, [True] + [False] * 4)
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(examples(40)))
 def test_no_random_damage_proves_a_point_that_is_not(seed: int) -> None:
     """A changed entry is refused, or still proves points that the method may prove."""
     head, part = found()
@@ -251,7 +252,7 @@ def test_no_random_damage_proves_a_point_that_is_not(seed: int) -> None:
 @pytest.mark.parametrize("k", [1, 2, 3, 4, 5])
 def test_bounds_of_scores_hold_for_every_set(k: int) -> None:
     rng, count = np.random.default_rng(k), 6
-    for _ in range(30):
+    for _ in range(examples(30)):
         P = rng.standard_normal((count + 1, count + 1)) * 10.0 ** rng.uniform(-1, 1)
         P += P.T
         P[np.arange(count), np.arange(count)], P[-1, -1] = -np.inf, 0.0

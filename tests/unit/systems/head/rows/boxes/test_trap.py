@@ -11,6 +11,7 @@ from certify.finders.head import boxes
 from certify.systems.head.rows.boxes.trap import Centre, Slabs, centre, drops, inverse, top_sums, trap
 from certify.systems.head.rows.change import RowChange
 from certify.theorems.head.rows.box_tree import oriented
+from tests.effort import FULL
 from tests.families.logistic_heads import logistic_head, refit
 
 
@@ -39,6 +40,8 @@ def boxed(seed: int, k: int, relabels: bool = False, n: int = 10) -> tuple[Centr
 def test_refits_lie_within_and_margins_hold(k: int, relabels: bool) -> None:
     seen = 0
     for seed in range(40):
+        if seen == 12 and not FULL:
+            break
         found = boxed(seed, k, relabels)
         if found is None:
             continue

@@ -17,6 +17,7 @@ from certify.systems.head.rows.losses.squared import SquaredHead
 from certify.theorems.head.rows.box import Box
 from certify.theorems.head.rows.box_tree import BoxTree
 from certify.theorems.head.rows.method import Budget
+from tests.effort import FULL
 from tests.families.logistic_heads import as_checked, logistic_head, margins, stored
 
 
@@ -25,6 +26,8 @@ from tests.families.logistic_heads import as_checked, logistic_head, margins, st
 def test_the_tree_says_exactly_what_all_refits_say(count: int, relabels: bool) -> None:
     stays = flips = 0
     for seed in range(12):
+        if seed >= 6 and stays > 10 and flips > 3 and not FULL:
+            break
         n, decay = (9 if count < 3 else 20, 10.0) if relabels else (9, 1.0)
         head = logistic_head(np.random.default_rng([seed, count]), n, decay=decay)
         rows = tuple(range(9)) if seed % 2 else tuple(range(1, 8))

@@ -18,6 +18,7 @@ from certify.theorems.head.rows.method import Budget
 from certify.theorems.head.rows.pair_tree import method
 from certify.theorems.head.rows.pair_tree.method import PairTrees
 from certify.theorems.head.rows.pair_tree.tree import TRIED, PairTree
+from tests.effort import FULL
 from tests.families.logistic_heads import as_checked, logistic_head, margins, refit, stored
 
 
@@ -37,7 +38,7 @@ def test_the_tree_never_says_more_than_all_refits(decay: float, long: int, follo
     monkeypatch.setattr(last, "FOLLOWED", followed)
     monkeypatch.setattr(last, "LARGE", large)
     stays = flips = bounds = steps = 0
-    for seed in range(8):
+    for seed in range(8 if FULL else 4):
         head = drawn(seed, 11, decay)
         rows = tuple(range(11)) if seed % 2 else tuple(range(1, 9))
         least = np.min(list(margins(head, rows, 2, True).values()), axis=0)

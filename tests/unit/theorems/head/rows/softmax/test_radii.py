@@ -19,6 +19,7 @@ from certify.theorems.head.rows.method import Budget
 from certify.theorems.head.rows.softmax.nominal import against, nominal
 from certify.theorems.head.rows.softmax_box import SoftmaxBox
 from certify.theorems.head.rows.softmax_tree import SoftmaxTree
+from tests.effort import FULL
 from tests.families.heads import ball_head, drawn_head
 from tests.oracles.head_changes import GONE, KEPT, Way, stays
 
@@ -56,6 +57,8 @@ def test_what_is_proved_holds_of_the_true_inputs(kind: str, relabels: bool) -> N
     method, checker = METHODS[kind]
     proved, confirmed = 0, 0
     for seed in range(4):
+        if seed >= 2 and proved > 20 and confirmed > 15 and not FULL:
+            break
         rng = np.random.default_rng([seed, relabels])
         true = drawn_head(rng, "cross_entropy", n=9, free=False, N=10, decay=1.0, apart=6.0 if relabels else 2.0)
         count = 1 + (kind == "tree" and not relabels and seed % 2)

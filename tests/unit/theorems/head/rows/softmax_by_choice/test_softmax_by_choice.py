@@ -50,6 +50,8 @@ WRONG: dict[str, Wrong] = {
     "a far look costs nothing": [(metric, "kept", lambda m, e, a, out: _kept(m, e, 1e-6 * a, out))],
 }
 _without, _shared = metric.without_steps, sums._shared
+FIRST = {"a row without a step takes none": 14}
+"""The first seed that shows it, where it is not 0."""
 
 COVER: dict[str, Wrong] = {
     "no pairs": [(slab.Slab, "_sums", lambda self, wanted: _sums(self, np.zeros_like(wanted)))],
@@ -85,7 +87,7 @@ def test_drawn_heads_are_held() -> None:
 def test_wrong_versions_are_caught(monkeypatch: pytest.MonkeyPatch, what: str, wrong: Wrong) -> None:
     for of, name, value in wrong:
         monkeypatch.setattr(of, name, value)
-    for seed in range(30):
+    for seed in range(FIRST.get(what, 0), 30):
         try:
             attack.changed_rows_softmax_by_choice(np.random.default_rng([19, seed]))
         except Violation:

@@ -20,6 +20,7 @@ from certify.systems.head.rows.losses.logistic import LogisticHead
 from certify.theorems.head.rows import box
 from certify.theorems.head.rows.box_tree import BoxTree
 from certify.theorems.head.rows.method import Budget, Part
+from tests.effort import some
 from tests.families.logistic_heads import as_checked, refit, stored
 
 ROWS, COUNT = 70, 2
@@ -76,7 +77,7 @@ def test_more_is_proved_and_no_refit_of_a_pair_flips_it(relabels: bool, monkeypa
     assert narrow is None or ("wide" not in narrow.arrays and narrow.proved.sum() < part.proved.sum())
     s, decay = head.phi * head.Y, np.full(head.m, head.weight_decay * ROWS)
     points = head.points * np.where(head.today == 1, 1.0, -1.0)[:, None]
-    for pair in combinations(range(ROWS), 2):
+    for pair in some(list(combinations(range(ROWS), 2)), 4):
         rows, weights = s.copy(), np.ones(ROWS)
         rows[list(pair)] *= -1.0 if relabels else 1.0
         weights[list(pair)] = 1.0 if relabels else 0.0
