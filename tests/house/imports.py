@@ -58,9 +58,10 @@ def imports(known: Mapping[str, Path]) -> list[Import]:
 def _of_module(name: str, path: Path, known: Mapping[str, Path]) -> Iterator[Import]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     top = {id(node) for node in tree.body}
-    types = {id(inner) for node in ast.walk(tree) if _only_types(node) for inner in ast.walk(node)}
+    every = [node for node in ast.walk(tree) if isinstance(node, ast.If | ast.Import | ast.ImportFrom)]
+    types = {id(inner) for node in every if _only_types(node) for inner in ast.walk(node)}
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-    for node in ast.walk(tree):
+    for node in every:
         kind = TYPES if id(node) in types else TOP if id(node) in top else LAZY
         for target in _targets(node, package, known):
             if target != name:

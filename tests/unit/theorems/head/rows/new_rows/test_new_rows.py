@@ -53,7 +53,9 @@ def sides(head: Head, change: NewRows, X: list[np.ndarray], labels: list[int], g
 @pytest.mark.parametrize("loss", ["logistic", "squared"])
 def test_no_new_rows_flip_what_is_proved(loss: str, deleted: int, added: int, free: bool) -> None:
     proved = 0
-    for seed in range(6 if FULL else 3):
+    for seed in range(6):
+        if seed >= 3 and proved > 2 and not FULL:
+            break
         rng = np.random.default_rng([seed, 21, deleted, added])
         head = drawn_head(rng, loss, n=14, d=1, N=8, free=free, apart=3.0,
                           decay=float(10.0 ** rng.uniform(-1.5, 0.5)))

@@ -25,7 +25,6 @@ from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.method import Budget, Part
 from certify.theorems.head.rows.softmax_pairs import tree
 from certify.theorems.head.rows.softmax_pairs.method import SoftmaxPairs
-from tests.effort import FULL
 from tests.families.class_heads import as_checked
 from tests.unit.check.theorems.head.rows.softmax_pairs.proposals import Arrays, Refits, drawn, longest, proposed, stored
 
@@ -41,7 +40,7 @@ def check(head: Head, arrays: Arrays, count: int = 2, **other: object) -> list[b
 @pytest.mark.parametrize(("count", "hot", "part"), [(1, 0, 0.7), (1, 1, 0.7), (2, 0, 0.5), (2, 3, 0.7)])
 def test_nothing_is_proved_that_a_refit_moves(free: bool, count: int, hot: int, part: float) -> None:
     said = true = 0
-    for seed in range(5 if FULL else 3):
+    for seed in range(5):
         head, refits = drawn(seed, free)
         some = longest(refits, 5)
         leaves = [T for T in combinations(sorted(some), 2)] if count == 2 else []
