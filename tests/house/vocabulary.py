@@ -99,6 +99,8 @@ def comparisons(source: str, file: str = "") -> list[Comparison]:
     names = _names(tree)
     found = []
     for node in ast.walk(tree):
+        if not isinstance(node, ast.Compare | ast.match_case | ast.Subscript | ast.Call):
+            continue  # what compares nothing
         said = tuple(word for side in _sides(node) for word in _words(side, names)
                      if (file, word) not in COINCIDENCES)
         if said:

@@ -20,6 +20,7 @@ from certify.check.enclosure.network import NotSmooth
 from certify.check.main import main
 from certify.check.reading.spec import read_spec
 from certify.check.reading.subject import build_problem
+from certify.cli.main import main as certify
 from certify.format.errors import InputError, SpecError
 from certify.inputs.graph_file import graph_bytes
 from tests.effort import examples
@@ -298,15 +299,13 @@ def test_bound_from_python(audited):
     ('set = "total"', 'set = "total"\n[[gate]]\nquantity = "persistence_radius"\nmin = 1.0',
      'bounds persistence_radius of a network given by a graph with perturbation.parameter = "features"'),
 ])
-def test_what_is_not_built_is_refused_by_name(audited, tmp_path, old, new, words):
+def test_what_is_not_built_is_refused_by_name(audited, tmp_path, capsys, old, new, words):
     folder = copied(audited, tmp_path)
     spec = folder / "certify.toml"
     text = spec.read_text().replace(old, new)
     level = 'map = "sublevel"\nlevel = 900.0' if "persistence" in new else 'map = "sublevel"'
     spec.write_text(text.replace('map = "sublevel"', level))
-    call = [sys.executable, "-m", "certify", "run", str(spec), "--quiet"]
-    done = subprocess.run(call, capture_output=True, text=True)
-    assert done.returncode == 2 and words in done.stderr
+    assert certify(["run", str(spec), "--quiet"]) == 2 and words in capsys.readouterr().err
 
 
 def test_the_plan_counts_the_operations(audited):

@@ -132,7 +132,7 @@ def test_indefinite_system_is_solved_all_the_same(name):
 def test_chunks_do_not_change_the_answer(name, solver):
     """A peer sums inverses of batches: halving the batch changes its answer beyond recognition."""
     b = sides(problem(name, n=12), 2)
-    answers = [run(problem(name, n=12, chunk=chunk), b, solver=solver, damping=1.0).x for chunk in (1, 5, 6, 12)]
+    answers = [run(problem(name, n=12, chunk=chunk), b, solver=solver, damping=1.0).x for chunk in (1, 5, 12)]
     for other in answers[1:]:
         assert relative(other, answers[0]) < 1e-8
 

@@ -123,9 +123,9 @@ def test_the_function_norm_against_jets():
     assert messages == [] and tally["decided"] >= 0.7 * len(cases)
 
 
-@pytest.mark.parametrize("wrong", ["theta", "norm", "error"])
-def test_the_oracle_catches_what_is_left_out(wrong, monkeypatch):
-    """Without F's part of the measure, or the error of h, an end or a length is false somewhere."""
+@pytest.mark.parametrize(("wrong", "first"), [("theta", 3), ("norm", 3), ("error", 14)])
+def test_the_oracle_catches_what_is_left_out(wrong, first, monkeypatch):
+    """Without F's part of the measure, or the error of h, an end or a length is false: in the first case or later."""
     right, length = critical_base.measured, containment_critical_seen.dual_length_above
     if wrong == "theta":  # τI left out of F
         monkeypatch.setattr(critical_base, "measured", lambda inverse, seen: right(
@@ -135,7 +135,7 @@ def test_the_oracle_catches_what_is_left_out(wrong, monkeypatch):
             inverse, replace(seen, F=Pair(seen.F.hi[-seen.F.shape[1]:]))))
     else:
         monkeypatch.setattr(containment_critical_seen, "dual_length_above", lambda seen, h, e: length(seen, h, 0 * e))
-    found = (message for case in range(60) for message in attack("critical_seen", 6, range(case, case + 1))[2])
+    found = (message for case in range(first, 60) for message in attack("critical_seen", 6, range(case, case + 1))[2])
     assert any("false for" in message for message in found)
 
 

@@ -21,7 +21,7 @@ from certify.systems.interpolation.equations import moved
 from certify.theorems.predictions import labels as label_claims
 from certify.theorems.predictions import within_distance as predictions
 from certify.theorems.predictions.within_distance import labels_within
-from tests.effort import some
+from tests.effort import examples, some
 
 Parts = list[tuple[np.ndarray, np.ndarray | None]]
 PHI = {"tanh": (np.tanh, lambda z: 1 - np.tanh(z) ** 2), "relu": (lambda z: np.maximum(z, 0), lambda z: z > 0.0),
@@ -243,7 +243,7 @@ def test_fits_of_every_change_within_a_budget_keep_the_labels(kind, activation):
     assert isinstance(problem.network, Network) and X is not None and stable.any()
     today = labels(problem.network, own(problem.network), X)[stable]
     assert flipped(problem, found.witness["reach"], stable) == 0
-    for _ in range(20):
+    for _ in range(examples(20)):
         u = rng.standard_normal((4, 3))
         rows = {"total": u / np.linalg.norm(u), "per_sample": u / np.linalg.norm(u, axis=1, keepdims=True)}
         one = rows.get(str(kind["set"]), rows["per_sample"] * np.array([[1.0], [0.0], [1.0], [0.0]]))

@@ -13,7 +13,7 @@ from certify.check.main import check, line_of
 from certify.format.refusal import Invalid
 from certify.report.exporters.html import render
 from certify.report.messages import verdict_line
-from tests.effort import examples
+from tests.effort import examples, turn
 from tests.families import emitter
 from tests.families.check_cases import NO_FILES, plain, seeds
 from tests.families.prover_cases import checked, edit, forged, prove
@@ -72,9 +72,9 @@ KINDS = ("[perturbation]\n" + SETS[0].replace("0.01", "0.002"), "[perturbation]\
          "[perturbation]\n" + SETS[3].replace("0.01", "0.002"), GIVEN)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(("activation", "k", "norm"), [
-    ("tanh", 1, "euclidean"), ("tanh", 3, "relative"), ("relu", 1, "relative"), ("relu", 3, "euclidean")])
+@pytest.mark.parametrize(("activation", "k", "norm", "kind"), [
+    (*of, kind) for number, of in enumerate((("tanh", 1, "euclidean"), ("tanh", 3, "relative"), ("relu", 1, "relative"),
+                                             ("relu", 3, "euclidean"))) for kind in turn(KINDS, number, 2)])
 def test_the_count_is_re_derived_and_one_more_is_refused(kind, activation, k, norm, tmp_path):
     """One row lies where the label changes, and all others stay: one more is false."""
     certificate = wide(tmp_path, kind, activation, k, norm)

@@ -9,6 +9,7 @@ from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.survey import CLASSES, survey, vanishing
+from tests.effort import FULL
 from tests.families.head_changes import KINDS
 from tests.families.heads import drawn_head
 from tests.oracles.head_changes import KEPT, Way, stays, ways
@@ -68,7 +69,7 @@ def test_every_prediction_is_decided_as_all_ways_decide_it(kind, loss, relabels)
 def test_methods_for_more_rows_and_attacks_alone_are_right_too(kind, loss, relabels):
     rng = np.random.default_rng(17)
     others = tuple(name for name in CLASSES if name not in ("every_choice", "enumeration"))
-    for _ in range(2):
+    for _ in range(2 if FULL else 1):
         head = drawn_head(rng, loss, n=6 if kind != "both" else 5, free=False, decay=0.3)
         change, allowed = KINDS[kind](rng, head, relabels)
         truth, found = stays(head, allowed), survey(head, change, 4.0, methods=others)

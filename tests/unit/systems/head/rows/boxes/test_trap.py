@@ -71,6 +71,8 @@ def test_refits_lie_within_and_margins_hold(k: int, relabels: bool) -> None:
 def test_slabs_a_little_too_small_are_refused(relabels: bool) -> None:
     refused = 0
     for seed in range(30):
+        if refused == 7 and not FULL:
+            break
         found = boxed(seed, 2, relabels)
         if found is None:
             continue
