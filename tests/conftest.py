@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -27,6 +28,11 @@ def pytest_configure(config: pytest.Config) -> None:
     hook = getattr(config.pluginmanager, "rewrite_hook", None)
     getattr(hook, "_must_rewrite", set()).discard("certify")
     getattr(hook, "_marked_for_rewrite_cache", {}).clear()
+
+
+def pytest_collection_finish() -> None:
+    """What is imported and collected by now stays to the end: no search for garbage goes through it again."""
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)

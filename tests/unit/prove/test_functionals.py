@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import comb
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,9 @@ def test_signs_ranges_and_numbers_of_rows_are_those_of_all_refits(asked: Asked, 
     certificate = asked.run(tmp_path)
     rows = asked.rows[[1, 0]] if "dose" in asked.evaluation else asked.rows
     level = 0.05 if "threshold" in asked.evaluation else 0.0
-    by_count = [np.array([rows @ w for w in asked.refits(m)]) - level for m in range(asked.count + 1)]
+    every, n = np.array([rows @ w for w in asked.refits(asked.count)]) - level, len(asked.data[0])
+    by_count = [every[: sum(comb(n, size) for size in range(m + 1))] for m in range(asked.count + 1)]
+    assert len(by_count[-1]) == len(every)
     values = by_count[-1]
     assert (np.abs(values) > 1e-9).all()
     kept = [(np.sign(v) == np.sign(values[0])).all(axis=0) for v in by_count]

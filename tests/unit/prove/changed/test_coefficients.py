@@ -16,6 +16,7 @@ from certify.network.network import Network
 from certify.prove.changed.coefficients import _Ranges
 from certify.systems.head.rows.change import NONE, choices_of
 from certify.systems.head.rows.refit import enclose_refits
+from tests.effort import FULL
 from tests.families.heads import any_rows, drawn_head
 from tests.oracles.squared_head import refit, relabelled
 
@@ -127,6 +128,8 @@ def test_boxes_hold_what_counting_out_finds(kind: str, free: bool, monkeypatch: 
     """A logistic head, whose choices are counted out first and then said to be too many."""
     decided = 0
     for seed in range(4):
+        if seed >= 2 and decided > 8 and not FULL:
+            break
         rng = np.random.default_rng([seed, 22])
         X = rng.normal(size=(14, 2))
         net = Network((rng.normal(size=(1, 2)),), (np.zeros(1),), "identity")

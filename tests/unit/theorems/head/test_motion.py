@@ -25,6 +25,7 @@ from certify.theorems.head.motion import enclose_motion, global_modulus
 from certify.theorems.head.predictions import enclose_predictions
 from tests.containment.convex import changed, enclosed, last, motion, random_change, random_training, with_last
 from tests.containment.rigor import Violation
+from tests.effort import examples
 from tests.oracles.head import Training, solve
 
 
@@ -76,7 +77,7 @@ def test_solutions_of_changed_problems_stay_within(loss: str, parameter: str) ->
         assert motion(t, change, rng, tries=4) == "decided"
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", range(examples(60)))
 def test_random_problems(seed: int) -> None:
     """Small problems of every loss and budget; `python -m tests.containment.attack convex` runs thousands."""
     rng = np.random.default_rng([7, seed])

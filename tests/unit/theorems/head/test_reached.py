@@ -19,6 +19,7 @@ from certify.theorems.head.motion import enclose_motion
 from certify.theorems.head.predictions import enclose_predictions
 from certify.theorems.head.reached import enclose_reached, find_reached
 from tests.containment.convex import last
+from tests.effort import examples
 from tests.oracles.head import BITS, Training, inputs, length_above, length_below, solve
 from tests.unit.theorems.head.test_motion import fitted
 
@@ -153,7 +154,7 @@ def false(seed: int, outputs: bool) -> bool:
 
 @pytest.mark.parametrize("outputs", [False, True])
 def test_weights_that_are_no_solution_prove_no_more_than_is_true(outputs: bool) -> None:
-    assert not any(false(seed, outputs) for seed in range(40))
+    assert not any(false(seed, outputs) for seed in range(examples(40)))
 
 
 @pytest.mark.parametrize("outputs", [False, True])

@@ -28,7 +28,7 @@ from certify.theorems.head.rows.cover.plane import (
     starts_inside,
 )
 from certify.theorems.head.rows.method import Budget
-from tests.effort import some
+from tests.effort import some, turn
 from tests.families.heads import any_rows, ball_head, drawn_head
 from tests.oracles.head_rows import stays
 from tests.oracles.hyperplane import Hyperplane
@@ -218,8 +218,9 @@ def covered(seed, relabels, count, d=2, threshold=0.0, n=10):
 
 
 @pytest.mark.parametrize("relabels", [False, True])
-@pytest.mark.parametrize(("count", "d", "n"), [(1, 1, 10), (1, 2, 9), (2, 1, 7), (2, 2, 6)])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(("count", "d", "n", "seed"), [
+    (*sizes, seed) for number, sizes in enumerate(((1, 1, 10), (1, 2, 9), (2, 1, 7), (2, 2, 6)))
+    for seed in turn(range(3), number, 2)])
 def test_points_with_a_cover_stay_under_every_choice_and_the_checker_agrees(seed, relabels, count, d, n):
     head, change, part = covered(seed, relabels, count, d, 0.25 if seed == 2 else 0.0, n)
     assert not (part.proved & ~stays(head, change)).any()

@@ -9,7 +9,7 @@ from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.survey import CLASSES, survey, vanishing
-from tests.effort import FULL
+from tests.effort import FULL, turn
 from tests.families.head_changes import KINDS
 from tests.families.heads import drawn_head
 from tests.oracles.head_changes import KEPT, Way, stays, ways
@@ -52,7 +52,7 @@ def test_choices_are_the_ways_that_the_sentence_allows_each_once(kind, loss, rel
 @pytest.mark.parametrize(("kind", "loss", "relabels"), EVERY)
 def test_every_prediction_is_decided_as_all_ways_decide_it(kind, loss, relabels):
     rng = np.random.default_rng(11)
-    for free in (False, True, None):
+    for free in turn((False, True, None), EVERY.index((kind, loss, relabels))):
         head = drawn_head(rng, loss, n=6 if kind != "both" else 5, free=free, remaining=not relabels)
         change, allowed = KINDS[kind](rng, head, relabels)
         found = survey(head, change, 8.0)

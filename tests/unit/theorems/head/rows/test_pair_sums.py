@@ -83,7 +83,7 @@ def test_sums_prove_what_every_refit_does(seed, count, options):
 
 @pytest.fixture(scope="module")
 def honest():
-    head = softmax(6, n=16, d=2, apart=8.0, decay=0.5)
+    head = softmax(6, n=20, d=2, apart=8.0, decay=0.5)
     change = any_rows(head, 3, True)
     walk = Walk(head, change, head.today >= 0, Budget(), sums=True)
     arrays = walk.all()

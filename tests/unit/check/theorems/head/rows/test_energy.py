@@ -23,7 +23,7 @@ from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.energy import Energy
 from certify.theorems.head.rows.energy.scores import Scores as Ours
 from certify.theorems.head.rows.method import Budget, Part
-from tests.effort import examples
+from tests.effort import FULL, examples
 from tests.families.class_heads import as_checked, class_head
 
 BITS = 64
@@ -54,6 +54,8 @@ def check(head: Head, arrays: dict[str, Array], count: int, asked: list[bool]) -
 def test_prover_and_checker_agree(k: int, count: int) -> None:
     some = 0
     for seed in range(5):
+        if seed >= 2 and some > 0 and not FULL:
+            break
         head, part = case(seed, k, count)
         some += int(part.proved.sum())
         assert check(head, arrays_of(part), count, part.proved.tolist()) == part.proved.tolist()

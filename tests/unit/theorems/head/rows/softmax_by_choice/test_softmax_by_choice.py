@@ -23,6 +23,7 @@ from certify.theorems.head.rows.softmax_by_choice.metric import Metric
 from certify.theorems.head.rows.survey import survey
 from tests.containment import heads_softmax_by_choice as attack
 from tests.containment.rigor import Violation
+from tests.effort import FULL
 
 Wrong = list[tuple[object, str, Any]]
 _left, _kept, _level, _sums = candidates.left_of, metric.kept, metric.level, slab.Slab._sums
@@ -79,8 +80,8 @@ def test_most_of_the_truth_is_found(free: bool) -> None:
 
 
 def test_drawn_heads_are_held() -> None:
-    found = [attack.changed_rows_softmax_by_choice(np.random.default_rng([18, i])) for i in range(8)]
-    assert found.count("decided") > 4
+    found = [attack.changed_rows_softmax_by_choice(np.random.default_rng([18, i])) for i in range(8 if FULL else 5)]
+    assert found.count("decided") > len(found) // 2
 
 
 @pytest.mark.parametrize(("what", "wrong"), WRONG.items())
