@@ -124,7 +124,7 @@ def _found(problem: Problem, start: Parameters, width: int, told: Told | None = 
     if problem.lengths.plain:
         return Centre(middle, radius), over
     if problem.lengths.seen and told is not None and "completed" not in over.__dict__:  # by passes, and without fields
-        return Centre(middle, radius), import_module("certify.check.probed.seen").AskedSeen(problem, over)
+        return Centre(middle, radius), import_module("certify.check.probed.norms.function").AskedSeen(problem, over)
     return Centre(middle, radius), Stationary(problem, over.parameters, over.passed, None, width)
 
 

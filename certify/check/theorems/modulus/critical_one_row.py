@@ -10,9 +10,9 @@ from functools import partial
 from flint import arb, arb_mat
 
 from certify.check.kernel import Finding
-from certify.check.linalg import by_floats
 from certify.check.linalg.balls import ZERO
 from certify.check.linalg.definite import Truth, definiteness
+from certify.check.linalg.small import by_floats
 from certify.check.reading.arrays import Array
 from certify.check.reading.certificate import Claim
 from certify.check.reading.subject import Problem

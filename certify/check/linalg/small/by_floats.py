@@ -29,7 +29,8 @@ def proved(A: arb_mat) -> bool:
     if not all(x > 0 and x.is_finite() for x in sizes):
         return False
     units = [arb(2) ** -((int(e) + m.bit_length()) // 2) for m, e in (x.man_exp() for x in sizes)]
-    B = arb_mat([[x * u * v for x, v in zip(row, units, strict=True)] for row, u in zip(A.tolist(), units, strict=True)])
+    B = arb_mat([[x * u * v for x, v in zip(row, units, strict=True)]
+                 for row, u in zip(A.tolist(), units, strict=True)])
     c = 2.0**-SHIFT
     L = _factor([[float(x.mid()) for x in row] for row in B.tolist()], c)
     if L is None:

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from flint import arb, arb_mat, ctx
 
-from certify.check.linalg import by_floats
-from certify.check.linalg.by_floats import SHIFT, proved
+from certify.check.linalg.small import by_floats
+from certify.check.linalg.small.by_floats import SHIFT, proved
 
 C = 2.0**-SHIFT
 

@@ -14,9 +14,10 @@ from certify.check.kernel import CHANCE, decide
 from certify.check.linalg.definite import Truth
 from certify.check.linalg.fixed import Fixed, enclosed, scale
 from certify.check.linalg.probes import MOST, ROOM
-from certify.check.probed import asked, seen
+from certify.check.probed import asked
+from certify.check.probed.norms import function as seen
+from certify.check.probed.norms.function import ENOUGH, AskedSeen
 from certify.check.probed.products import Products
-from certify.check.probed.seen import ENOUGH, AskedSeen
 from certify.check.systems import critical_nearby
 from certify.check.systems.critical import Stationary
 from certify.check.systems.critical_function_norm import Seen, stacked
