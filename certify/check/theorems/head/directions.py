@@ -77,15 +77,12 @@ class Leaving:
 
     def __init__(self, layer: Layer) -> None:
         assert layer.pulls is not None
-        self.layer = layer
-        self.across, self.sizes = layer.pulls.transpose(), [norm(row) for row in layer.pulls.tolist()]
-        R, m = layer.factor.tolist(), layer.m
-        self.images = [(layer.evaluated * arb_mat([row[a * m:(a + 1) * m] for row in R]).transpose()).tolist()
-                       for a in range(layer.k)]
+        self.layer, self.pulls, self.sizes = layer, layer.pulls, layer.pulls.sizes
+        self.evaluated = layer.evaluated.tolist()
 
     def at(self, j: int) -> Any:
         """Inner products of `e_a ⊗ φ` of evaluation row j, all a, with every `y_i`."""
-        return (arb_mat([image[j] for image in self.images]) * self.across).tolist()
+        return self.pulls.along(self.evaluated[j])
 
     def first(self, pairs: Any, a: int, b: int | None, length: arb) -> arb:
         """`sup_u |⟨c, B⁻¹Δ_u⟩|`."""

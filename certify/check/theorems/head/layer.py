@@ -14,10 +14,11 @@ from certify.check.enclosure.losses.base import loss_of
 from certify.check.enclosure.network import first_weights, forward, given
 from certify.check.linalg.balls import ONE, ZERO, largest, norm, root
 from certify.check.linalg.definite import Truth, definiteness
-from certify.check.linalg.fixed import Fixed, cut, enclosed, product, scale
+from certify.check.linalg.fixed import Fixed, cut, enclosed, product
 from certify.check.lipschitz.over_ball import spectral
 from certify.check.systems.point import Point
-from certify.check.theorems.head.norms import Rows, circles, total_of
+from certify.check.theorems.head.norms import Rows, circles, longest_row, total_of
+from certify.check.theorems.head.pulls import Pulls
 
 GRAM = 4000
 """Most rows whose inner products are formed."""
@@ -62,8 +63,7 @@ def squared(phi: arb_mat) -> Fixed:
     rows = [[int(x) for x in row] for row in known.mid.tolist()]
     values = [x * y >> WIDE for row in rows for j, x in enumerate(row, 1) for y in row[:j]]
     shape, bits = (len(rows), len(rows[0]) * (len(rows[0]) + 1) // 2), 2 * known.bits - WIDE
-    most = arb(max(sum(x * x for x in row) for row in rows)).sqrt() * scale(known.bits)
-    radius = known.radius * (2 * most + known.radius) + cut(shape, bits)
+    radius = known.radius * (2 * longest_row(known) + known.radius) + cut(shape, bits)
     return Fixed(fmpz_mat(*shape, values), bits, radius.upper())
 
 
@@ -97,7 +97,7 @@ class Layer:
         self.residual = norm(gradient.entries()).upper()
         self.effect: Effect | None = None
         self.inverse: arb_mat | None = None
-        self.pulls: arb_mat | None = None
+        self.pulls: Pulls | None = None
         self._factorise()
 
     def _inputs(self, A: arb_mat) -> arb_mat:

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from flint import arb, arb_mat, ctx
+from flint import arb, arb_mat
 
 from certify.check.enclosure.losses.base import loss_of
 from certify.check.kernel import DIGITS, Finding
-from certify.check.linalg.balls import ONE, ZERO, largest, norm, root, squares
+from certify.check.linalg.balls import ONE, ZERO, largest, norm, root
 from certify.check.linalg.definite import Truth
 from certify.check.lipschitz.over_ball import spectral
 from certify.check.reading.label_rules import apart
@@ -20,7 +20,8 @@ from certify.check.systems.point import Point
 from certify.check.theorems.head.directions import Steer, leading
 from certify.check.theorems.head.domain import refused
 from certify.check.theorems.head.layer import GRAM, Effect, Layer, Motion
-from certify.check.theorems.head.norms import Rows, circles, top_of_gram, top_of_product, total_of
+from certify.check.theorems.head.norms import Rows, circles, top_of_product
+from certify.check.theorems.head.pulls import InBalls, Whole
 
 
 def motion(point: Point, theta: float, reach: float, whole: bool = False) -> Motion:
@@ -135,26 +136,23 @@ def _kept(spread: arb) -> arb:
 
 def _sample_weights(layer: Layer) -> Effect:
     """Q6c: `(1/n) Σ u_i g_i ⊗ φ_i`, and the curvature that may go with the rows; of one sign if weights only fall."""
-    problem, k, count, moving = layer.problem, layer.k, layer.count, layer.problem.moving
+    problem, count, moving = layer.problem, layer.count, layer.problem.moving
     assert problem.radius is not None
     held = []
     for i in moving:
         found, G = top_of_product(layer.curves[i], layer.grams[i]), layer.grams[i]
         held.append(((found.min(circles(G)) if layer.loss.quadratic else found) * layer.scale ** 2).upper())
     phi, g = layer.phi.tolist(), layer.slopes.tolist()
-    Y = arb_mat([[g[i][a] * x for a in range(k) for x in phi[i]] for i in moving]) * layer.factor.transpose()
-    layer.pulls = Y
-    sizes = [norm(row) for row in Y.tolist()]
-    first = layer.top(sizes)
+    pulls = layer.pulls = (Whole if layer.whole else InBalls)(
+        arb_mat([g[i] for i in moving]), arb_mat([phi[i] for i in moving]), layer.factor)
+    first = layer.top(pulls.sizes)
     if 1 < count and len(moving) <= GRAM:
-        part = (lambda x: x.max(ZERO)) if problem.direction else abs
-        with ctx.workprec(ctx.prec // 2):  # they are only added up
-            rho = [squares([sizes[i]]) + total_of([part(x) for j, x in enumerate(row) if j != i], count - 1)
-                   for i, row in enumerate((Y * Y.transpose()).tolist())]
-            first = first.min(root(layer.top(rho)))
+        rho = [size * size + more for size, more in zip(
+            pulls.sizes, pulls.beside(problem.direction is not None, count - 1), strict=True)]
+        first = first.min(root(layer.top(rho)))
     share, joint = layer.radius / layer.n, problem.budget.joint
     def together() -> arb:
-        return (share * root(top_of_gram(Y.transpose() * Y) * count) * layer.scale).upper()
+        return (share * root(pulls.top() * count) * layer.scale).upper()
     return Effect(together() if joint else (share * first * layer.scale).upper(),
                   (layer.theta * share * layer.together(held)).upper(),
                   closer=together if count > 1 and not joint else None)
