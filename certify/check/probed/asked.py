@@ -63,7 +63,7 @@ class Asked(Stationary):
         around: tuple[Parameters, arb],
     ) -> None:
         super().__init__(problem, parameters, passed, None, width, told.X)
-        self._told, self._around = told, around
+        self._told, self.around = told, around
 
     @cached_property
     def inverse(self) -> Inverse:
@@ -73,7 +73,7 @@ class Asked(Stationary):
 
     def _by_pass(self) -> Inverse | None:
         """`‖XH − I‖` by `H(Xᵀu) − u` of vectors u that are drawn here (W5), H nowhere formed."""
-        said, X, (middle, radius) = CHANCE.get(), self._told.X, self._around
+        said, X, (middle, radius) = CHANCE.get(), self._told.X, self.around
         if said is None or not may_draw(self.problem.parameters):
             return None
         said.append("XH − I")  # all that it is of is fixed now

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 
 from flint import arb, arb_mat, fmpz
 
@@ -34,8 +35,8 @@ from certify.check.systems.nearby import Centre, spread
 STEPS = 2
 """Chord steps to the middle."""
 
-SHARES, ENOUGH = (11, 5), arb(2) ** -33
-"""Of the largest entry some vector sees `2^−11` of any direction, or where that is not sharp `2^−5`."""
+SHARES = (11, 5)
+"""Of the largest entry some vector sees `2^−11` of any direction, or where a rule is left open `2^−5`."""
 
 LONG = 120
 """Bits of the gradient in a chord step."""
@@ -57,11 +58,10 @@ class Judged:
     grams: list[arb_mat]
     all: Largest
 
-    @property
-    def sharp(self) -> bool:
-        """Whether every row is known to so small a part of its size that vectors which see more are not needed."""
-        return all(off < ENOUGH * gram.trace().sqrt() for off, gram in zip(self.off, self.grams, strict=True)
-                   if gram.trace() > 0)
+    @cached_property
+    def together(self) -> arb:
+        """`‖H⁻¹C − Y‖` of all rows."""
+        return norm(self.off).upper()
 
 
 class Probed(Stationary):
@@ -69,22 +69,25 @@ class Probed(Stationary):
 
     Args:
         problem, parameters, passed: as of :class:`Stationary`; the balls hold the critical point.
-        answer, judged: what was proposed, and what is proved of it.
+        answer: what was proposed.
+        judgements: what is proved of it: so much that the point is, and then, drawn anew, more.
         leave: called before whole matrices are made, which takes longer.
         most: a bound of `‖X‖` for which a factor was asked.
     """
 
     def __init__(
-        self, problem: Problem, parameters: Parameters, passed: Forward, answer: Answer, judged: Judged,
-        leave: Callable[[], None], most: float | None,
+        self, problem: Problem, parameters: Parameters, passed: Forward, answer: Answer,
+        judgements: Iterator[Judged], leave: Callable[[], None], most: float | None,
     ) -> None:
         super().__init__(problem, parameters, passed, None, WIDTH)
         self._leave, self._most = leave, most
-        self._answer, self._judged = replace(answer, motions=memoryview(b"")), judged
+        self._answer, self._judgements, self._judged = (
+            replace(answer, motions=memoryview(b"")), judgements, next(judgements))
 
     def finer(self, width: int) -> Stationary:
         """The same by whole matrices, where a rule is left open."""
         if width != self.width:
+            self._judgements = iter(())  # and with them the motions of all rows
             self._leave()
         return super().finer(width)
 
@@ -93,23 +96,28 @@ class Probed(Stationary):
         """It was."""
         return True
 
-    @cached_property
-    def _off(self) -> arb:
-        """`‖H⁻¹C − Y‖` of all rows together."""
-        return norm(self._judged.off).upper()
+    def _more(self) -> bool:
+        """Whether more is proved, by vectors that are drawn for it now."""
+        found = next(self._judgements, None)
+        self._judged = self._judged if found is None else replace(found, grams=self._judged.grams)
+        return found is not None
 
     def slack(self, end: arb, number: int | None = None) -> arb:
         """`δ = 2e/end + (e/end)²` with how far e the motion is from Y: `end²(1 − δ) ≤ (end − e)²` where `e ≤ end`."""
-        part = (self._off if number is None else self._judged.off[number]) / end
+        part = (self._judged.together if number is None else self._judged.off[number]) / end
         return (2 * part + part ** 2).upper()
 
     def motions(self) -> Iterator[Largest]:
-        """The one."""
+        """The one, known better and better."""
         yield self._judged.all
+        while self._more():
+            yield self._judged.all
 
     def grams(self) -> Iterator[list[arb_mat]]:
-        """The one."""
+        """The one, while of the motions more and more is proved."""
         yield self._judged.grams
+        while self._more():
+            yield self._judged.grams
 
     def rank(self, least: float) -> Truth:
         """Whether `(1 − ε)/‖X‖ > least`, by `|X|_F` or by vectors; false where `‖X‖ > (1 + ε)/least`."""
@@ -181,17 +189,22 @@ def probed_point(
     around = spread(problem, middle, radius)
     passed = forward(problem, around, problem.points)
     far = hessian_off(problem, middle, forward(problem, middle, problem.points), radius)
-    judged = None
-    for share in SHARES:
-        if not may_draw(problem.parameters):
-            return None
-        said.append("X(HY − C), XH − I" + ", G − YYᵀ" * (answer.tops is None))  # all that they are of is fixed now
-        judged = _judged(problem, around, passed, far, answer, share)
-        if judged is not None and judged.sharp:
-            break
-    if judged is None or HasZero(last, judged.error, radius, "a critical point").judged().truth is not Truth.PROVED:
+
+    def judgements() -> Iterator[Judged]:
+        for share in SHARES:
+            if not may_draw(problem.parameters):
+                return
+            said.append("X(HY − C), XH − I" + ", G − YYᵀ" * (answer.tops is None))  # all that they are of is fixed now
+            found = _judged(problem, around, passed, far, answer, share)
+            if found is not None and HasZero(last, found.error, radius, "a critical point").judged().truth is (
+                    Truth.PROVED):
+                yield found
+
+    found = judgements()
+    first = next(found, None)
+    if first is None:
         return None
-    return Centre(middle, radius), Probed(problem, around, passed, answer, judged, leave, most)
+    return Centre(middle, radius), Probed(problem, around, passed, answer, chain((first,), found), leave, most)
 
 
 def _step(problem: Problem, at: Parameters, answer: Answer) -> arb_mat:

@@ -205,10 +205,14 @@ class Stationary:
         yield self.motion
 
     def grams(self) -> Iterator[list[arb_mat]]:
-        """`(DC_i)ᵀ(DC_i)` of every moving row, to be tried in turn."""
+        """`(DC_i)ᵀ(DC_i)` of every moving row, to be tried in turn: first from DC, if it is there."""
+        there = "reached" in self.__dict__
+        if there:
+            yield self.row_grams
         if self.swept is not None:
             yield self.swept.rows
-        yield self.row_grams
+        if not there:
+            yield self.row_grams
 
     @cached_property
     def motion(self) -> Largest:

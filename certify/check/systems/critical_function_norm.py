@@ -5,16 +5,18 @@ Beside symmetries T the matrix A is the Hessian completed by `S²T`, for which `
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
-from flint import arb, arb_mat
+from flint import arb, arb_mat, fmpz_mat
 
 from certify.check.enclosure.function_norm import reference
 from certify.check.enclosure.network import given
 from certify.check.enclosure.units import pulled
-from certify.check.linalg.balls import ONE, ZERO, gram
+from certify.check.linalg.balls import ZERO, gram
 from certify.check.linalg.definite import definiteness
-from certify.check.linalg.fixed import Fixed, enclosed, norm_of, product, total
+from certify.check.linalg.fixed import Fixed, cut, enclosed, norm_of, product, total
 from certify.check.linalg.inverse import Inverse, proposed
 from certify.check.reading.subject import Problem
 
@@ -29,6 +31,20 @@ class Seen:
     F: Fixed
     J: arb_mat
     tau: arb
+
+    @cached_property
+    def outputs(self) -> Fixed:
+        """The middle of J_ref."""
+        return Fixed(fmpz_mat(self.F.mid.tolist()[:self.J.nrows()]), self.F.bits, ZERO)
+
+    def near(self, X: Fixed, width: int) -> Fixed:
+        """An exact matrix near `FX = [J_refX; τX]`, of which nothing is proved."""
+        top = product(self.outputs, X, width)
+        mantissa, exponent = self.tau.man_exp()
+        drop = X.bits - int(exponent) - top.bits
+        own = X.mid * (mantissa if drop >= 0 else mantissa << -drop)
+        below = [[x >> drop for x in row] for row in own.tolist()] if drop > 0 else own.tolist()
+        return Fixed(fmpz_mat(top.mid.tolist() + below), top.bits, ZERO)
 
     def completing(self, T: arb_mat) -> arb_mat | None:
         """Nearly orthonormal columns that span `S²T`, `S² = J_refᵀJ_ref + τ²I`; None: they are not proved independent.
@@ -45,10 +61,9 @@ class Seen:
         `|Fv| ≥ τ|v|`, so `DA = (I + Δ)F` with `‖Δ‖ ≤ θ`: A is nonsingular, and `|FA⁻¹g|` is as long as `Dg` up to the
         factors `1/(1 ± θ)`.
         """
-        found = product(self.F, X, width)
-        if not found.radius.is_finite() or not A.radius.is_finite():
+        if not self.F.radius.is_finite() or not A.radius.is_finite():
             return Inverse()
-        D = Fixed(found.mid, found.bits, ZERO)
+        D = self.near(X, width)
         left = total([product(D, A, 2 * width), Fixed(-self.F.mid, self.F.bits, self.F.radius)])
         error = ((left.reach + left.radius) / self.tau).upper()
         defect = (2 * error + error**2).upper()
@@ -57,16 +72,16 @@ class Seen:
     def dual_square(self, h: Fixed, width: int) -> arb:
         """`|S⁻¹h|²`: at most `|Fq|² + 2qᵀr + |r|²/τ²`, at least `2qᵀh − |Fq|²`, for any q and `r = h − S²q`."""
         low, high = ZERO, (((h.size + h.radius) / self.tau) ** 2).upper()
-        Y = proposed(product(self.F.turned, self.F, 2 * width), 2 * width)
+        solve, turned = self._solver(width), self.F.turned
         q = Fixed(h.mid * 0, 0, ZERO)
         rest = h
-        for _ in range(0 if Y is None else STEPS):
-            assert Y is not None
-            step = product(Y, Fixed(rest.mid, rest.bits, ZERO), 2 * width)
+        for _ in range(0 if solve is None else STEPS):
+            assert solve is not None
+            step = solve(Fixed(rest.mid, rest.bits, ZERO))
             q = total([q, Fixed(step.mid, step.bits, ZERO)])
             q = Fixed(q.mid, q.bits, ZERO)
             image = product(self.F, q, 4 * width)
-            back = product(self.F.turned, image, 4 * width)
+            back = product(turned, image, 4 * width)
             rest = total([h, Fixed(-back.mid, back.bits, back.radius)])
             across = product(q.turned, rest, 4 * width).balls()[0, 0]
             own, paired = norm_of(image) + arb(0, image.radius), product(q.turned, h, 4 * width).balls()[0, 0]
@@ -74,12 +89,41 @@ class Seen:
             low = low.max((2 * paired - own**2).lower())
         return low.union(high)
 
+    def _solver(self, width: int) -> Callable[[Fixed], Fixed] | None:
+        """About `S⁻²r`, of which nothing is proved: with fewer outputs than weights by `τ⁻²(r − Jᵀ(JJᵀ + τ²I)⁻¹Jr)`."""
+        J, bits = self.outputs, 2 * width
+        if J.shape[0] >= J.shape[1]:
+            whole = proposed(product(self.F.turned, self.F, bits), bits)
+            return None if whole is None else lambda r: product(whole, r, bits)
+        square = product(J, J.turned, bits)
+        least = int((self.tau**2 * arb(2) ** square.bits).mid().floor().unique_fmpz())
+        for j in range(J.shape[0]):
+            square.mid[j, j] += least
+        inner, turned, unit = proposed(square, bits), J.turned, enclosed(arb_mat([[1 / self.tau**2]]), bits)
+        if inner is None:
+            return None
+
+        def solve(r: Fixed) -> Fixed:
+            back = product(turned, product(inner, product(J, r, 2 * bits), 2 * bits), 2 * bits)
+            return product(total([r.at(back.bits), Fixed(-back.mid, back.bits, ZERO)]), unit, 2 * bits)
+
+        return solve
+
 
 def seen(problem: Problem, width: int) -> Seen:
     """F at the weights in the file; raises `NotSmooth` where a reference row may meet a kink."""
     assert problem.tau is not None
     there = replace(problem, features=problem.reference, kept=tuple(range(len(problem.reference))), moving=())
     J, tau = pulled(there, given(problem), reference(problem).passed), arb(problem.tau)
-    p = J.ncols()
-    own = [[tau * ONE if r == c else ZERO for c in range(p)] for r in range(p)]
-    return Seen(enclosed(arb_mat(J.tolist() + own), width), J, tau)
+    return Seen(stacked(J, tau, width), J, tau)
+
+
+def stacked(J: arb_mat, tau: arb, width: int) -> Fixed:
+    """`[J; τI]`, τ exact: the larger of both has about so many bits."""
+    top, p, (mantissa, exponent) = enclosed(J, width), J.ncols(), tau.man_exp()
+    bits = width - mantissa.bit_length() - int(exponent)
+    top = top.at(bits if top.mid.is_zero() else min(bits, top.bits))
+    up = top.bits + int(exponent)
+    own = mantissa << up if up >= 0 else mantissa >> -up
+    mid = fmpz_mat(top.mid.tolist() + [[own if r == c else 0 for c in range(p)] for r in range(p)])
+    return Fixed(mid, top.bits, (top.radius + cut((p, 1), top.bits)).upper())

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from flint import arb, arb_mat
@@ -120,9 +121,11 @@ def _found(problem: Problem, start: Parameters, width: int, told: Told | None = 
         raise Invalid("witness file", "a centre is stated", "the Newton map near it is not proved to contract")
     if HasZero(last, found.error, radius, "a critical point").judged().truth is not Truth.PROVED:
         raise Invalid("witness file", "a centre is stated", "no critical point is proved near it")
-    euclidean = problem.lengths.plain
-    known = over if euclidean else Stationary(problem, over.parameters, over.passed, None, width)
-    return Centre(middle, radius), known
+    if problem.lengths.plain:
+        return Centre(middle, radius), over
+    if problem.lengths.seen and told is not None and "completed" not in over.__dict__:  # by passes, and without fields
+        return Centre(middle, radius), import_module("certify.check.probed.norms.function").AskedSeen(problem, over)
+    return Centre(middle, radius), Stationary(problem, over.parameters, over.passed, None, width)
 
 
 def _step(problem: Problem, at: Parameters, X: Fixed, width: int) -> arb_mat:

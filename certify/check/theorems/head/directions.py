@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -33,8 +33,8 @@ class Steer:
         self.low = (layer.theta * left / (growth * (1 + gained))).lower()
         self.rows: Leaving | Relabelled | Moving = ROWS[layer.problem.parameter](layer)
 
-    def stays(self, f: list[arb], G: Rows, j: int) -> bool:
-        """Whether the label of evaluation row j, with outputs f and Gram matrix G, is proved to stay.
+    def stays(self, f: list[arb], G: Rows, j: int, rivals: Sequence[int]) -> bool:
+        """Whether these outputs of evaluation row j, with outputs f and Gram matrix G, stay below the largest one.
 
         Of one output f says how far it lies above the threshold.
         """
@@ -43,15 +43,19 @@ class Steer:
             if isinstance(self.rows, Leaving) and f[0] < 0:  # the output keeps its side
                 pairs = [[-x for x in row] for row in pairs]
             return bool(abs(f[0]) > self._most(pairs, 0, None, G[0][0]))
-        a = max(range(len(f)), key=lambda b: float(f[b].mid()))
-        return all(f[a] - f[b] > self._most(pairs, a, b, G[a][a] + G[b][b] - 2 * G[a][b])
-                   for b in range(len(f)) if b != a)
+        a = leading(f)
+        return all(f[a] - f[b] > self._most(pairs, a, b, G[a][a] + G[b][b] - 2 * G[a][b]) for b in rivals)
 
     def _most(self, pairs: Any, a: int, b: int | None, square: arb) -> arb:
         length = root(square)
         first, far = self.rows.first(pairs, a, b, length), length * self.layer.scale
         return ((self.high + self.low) / 2 * first + (self.high - self.low) / 2 * far * self.effect.gradient
                 + self.high * far * self.start)
+
+
+def leading(f: Sequence[arb]) -> int:
+    """The output whose middle is the largest: where it is not the largest output, nothing is proved of it."""
+    return max(range(len(f)), key=lambda b: float(f[b].mid()))
 
 
 def _together(layer: Layer, values: list[arb]) -> arb:
@@ -73,15 +77,12 @@ class Leaving:
 
     def __init__(self, layer: Layer) -> None:
         assert layer.pulls is not None
-        self.layer = layer
-        self.across, self.sizes = layer.pulls.transpose(), [norm(row) for row in layer.pulls.tolist()]
-        R, m = layer.factor.tolist(), layer.m
-        self.images = [(layer.evaluated * arb_mat([row[a * m:(a + 1) * m] for row in R]).transpose()).tolist()
-                       for a in range(layer.k)]
+        self.layer, self.pulls, self.sizes = layer, layer.pulls, layer.pulls.sizes
+        self.evaluated = layer.evaluated.tolist()
 
     def at(self, j: int) -> Any:
         """Inner products of `e_a ⊗ φ` of evaluation row j, all a, with every `y_i`."""
-        return (arb_mat([image[j] for image in self.images]) * self.across).tolist()
+        return self.pulls.along(self.evaluated[j])
 
     def first(self, pairs: Any, a: int, b: int | None, length: arb) -> arb:
         """`sup_u |⟨c, B⁻¹Δ_u⟩|`."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
-from flint import arb, arb_mat
+from flint import arb, arb_mat, ctx, fmpz_mat
 
 from certify.check.enclosure.activation import ACTIVATIONS
 from certify.check.enclosure.gradients import losses
@@ -14,12 +14,18 @@ from certify.check.enclosure.losses.base import loss_of
 from certify.check.enclosure.network import first_weights, forward, given
 from certify.check.linalg.balls import ONE, ZERO, largest, norm, root
 from certify.check.linalg.definite import Truth, definiteness
+from certify.check.linalg.fixed import Fixed, cut, enclosed, product
 from certify.check.lipschitz.over_ball import spectral
 from certify.check.systems.point import Point
-from certify.check.theorems.head.norms import Rows, circles, total_of
+from certify.check.theorems.head.norms import Rows, circles, longest_row, total_of
+from certify.check.theorems.head.pulls import Pulls
 
 GRAM = 4000
 """Most rows whose inner products are formed."""
+
+
+WIDE, SHORT = 60, 80
+"""Bits of the whole numbers that many products are summed up of, and of the factor of a matrix that is made of them."""
 
 
 @dataclass(frozen=True)
@@ -43,15 +49,38 @@ class Motion:
     words: str = ""
 
 
+def _pairs(size: int) -> list[tuple[int, int]]:
+    """Places on and below the diagonal."""
+    return [(a, b) for a in range(size) for b in range(a + 1)]
+
+
+def squared(phi: arb_mat) -> Fixed:
+    """The products of two entries of every row φ, on and below the diagonal of `φφᵀ`.
+
+    With `|φ − φ̂| ≤ r` that is off by at most `(2|φ̂| + r)|φ − φ̂|`, of all rows together by `(2 max|φ̂| + r)r`.
+    """
+    known = enclosed(phi, WIDE)
+    rows = [[int(x) for x in row] for row in known.mid.tolist()]
+    values = [x * y >> WIDE for row in rows for j, x in enumerate(row, 1) for y in row[:j]]
+    shape, bits = (len(rows), len(rows[0]) * (len(rows[0]) + 1) // 2), 2 * known.bits - WIDE
+    radius = known.radius * (2 * longest_row(known) + known.radius) + cut(shape, bits)
+    return Fixed(fmpz_mat(*shape, values), bits, radius.upper())
+
+
 class Layer:
     """The last layer at the weights in the file, in the metric of θ: `B = θ(H − λ) + λ`.
 
     `|y|_{B⁻¹} ≤ scale·√(yᵀPy)`, `P = RᵀR`; the Gram matrix of row i is `⟨e_a ⊗ φ_i, P(e_b ⊗ φ_i)⟩`.
+
+    Args:
+        point: the weights in the file.
+        theta: θ.
+        whole: whether sums of many products are those of whole numbers, with one radius for all: a proof less often.
     """
 
-    def __init__(self, point: Point, theta: float) -> None:
+    def __init__(self, point: Point, theta: float, whole: bool = False) -> None:
         problem = self.problem = point.problem
-        self.theta, self.decay = arb(theta), arb(problem.weight_decay)
+        self.theta, self.decay, self.whole = arb(theta), arb(problem.weight_decay), whole
         passed, self.k = point.forward, problem.outputs
         last = problem.layers[-1]
         self.W, self.biased = point.parameters.weights[-1], last.biases is not None
@@ -68,42 +97,59 @@ class Layer:
         self.residual = norm(gradient.entries()).upper()
         self.effect: Effect | None = None
         self.inverse: arb_mat | None = None
-        self.pulls: arb_mat | None = None
+        self.pulls: Pulls | None = None
         self._factorise()
 
     def _inputs(self, A: arb_mat) -> arb_mat:
         return arb_mat([[*row, ONE] for row in A.tolist()]) if self.biased else A
 
     def _factorise(self) -> None:
-        k, m, size = self.k, self.m, self.k * self.m
-        left, rows, blocks = self.phi.transpose(), self.phi.tolist(), {}
-        for a in range(k):
-            for b in range(a + 1):
-                scaled = [[M[a][b] * x for x in row] for M, row in zip(self.curves, rows, strict=True)]
-                blocks[a, b] = (left * arb_mat(scaled) * (self.theta / self.n)).tolist()
+        k, m, size, blocks = self.k, self.m, self.k * self.m, self._blocks()
         entries = [[blocks[max(a, b), min(a, b)][j][c] for b in range(k) for c in range(m)]
                    for a in range(k) for j in range(m)]
         for i in range(size):
             entries[i][i] += self.decay
-        found = definiteness(arb_mat(entries))
-        if found.truth is not Truth.PROVED or found.R is None or not found.defect < 1:
-            return
-        self.scale = (1 / (1 - found.defect).sqrt()).upper()
-        self.factor = found.R
-        self.inverse = found.R.transpose() * found.R
+        with ctx.workprec(SHORT if self.whole else ctx.prec):
+            found = definiteness(arb_mat(entries))
+            if found.truth is not Truth.PROVED or found.R is None or not found.defect < 1:
+                return
+            self.scale = (1 / (1 - found.defect).sqrt()).upper()
+            self.factor = found.R
+            self.inverse = found.R.transpose() * found.R
         P = self.inverse.tolist()
         self.parts = {(a, b): arb_mat([row[b * m:(b + 1) * m] for row in P[a * m:(a + 1) * m]])
                       for a in range(k) for b in range(a + 1)}
         self.grams = self.grams_of(self.phi)
         self.spans = [self._span(G) for G in self.grams]
 
+    def _blocks(self) -> dict[tuple[int, int], Rows]:
+        """Those of `θ(H − λ)`, `(θ/n) Σ M_i[a, b]φ_iφ_iᵀ`, for b up to a."""
+        each, factor = _pairs(self.k), self.theta / self.n
+        if self.whole:
+            curves = enclosed(arb_mat([[M[a][b] for a, b in each] for M in self.curves]), WIDE)
+            found = (product(squared(self.phi).turned, curves, 2 * WIDE).balls() * factor).transpose().tolist()
+            place = {jc: at for at, jc in enumerate(_pairs(self.m))}
+            return {ab: [[sums[place[max(j, c), min(j, c)]] for c in range(self.m)] for j in range(self.m)]
+                    for ab, sums in zip(each, found, strict=True)}
+        left, rows, blocks = self.phi.transpose(), self.phi.tolist(), {}
+        for a, b in each:
+            scaled = [[M[a][b] * x for x in row] for M, row in zip(self.curves, rows, strict=True)]
+            blocks[a, b] = (left * arb_mat(scaled) * factor).tolist()
+        return blocks
+
     def grams_of(self, phi: arb_mat) -> list[Rows]:
         """The Gram matrix of every row of inputs."""
-        rows = phi.tolist()
-        parts = {key: [sum((x * y for x, y in zip(*pair, strict=True)), ZERO)
-                       for pair in zip((phi * P).tolist(), rows, strict=True)] for key, P in self.parts.items()}
-        return [[[parts[max(a, b), min(a, b)][i] for b in range(self.k)] for a in range(self.k)]
-                for i in range(len(rows))]
+        n, each = phi.nrows(), _pairs(self.k)
+        if self.whole:
+            folded = enclosed(arb_mat([[P[j, c] + P[c, j] if j > c else P[j, j] for j, c in _pairs(self.m)]
+                                       for P in (self.parts[ab] for ab in each)]), WIDE)
+            found = product(squared(phi), folded.turned, 2 * WIDE).balls().transpose().tolist()
+            parts = dict(zip(each, found, strict=True))
+        else:
+            rows = phi.tolist()
+            parts = {key: [sum((x * y for x, y in zip(*pair, strict=True)), ZERO)
+                           for pair in zip((phi * P).tolist(), rows, strict=True)] for key, P in self.parts.items()}
+        return [[[parts[max(a, b), min(a, b)][i] for b in range(self.k)] for a in range(self.k)] for i in range(n)]
 
     def at(self, point: Point) -> tuple[list[Rows], Rows]:
         """Gram matrices and outputs at the evaluation rows."""

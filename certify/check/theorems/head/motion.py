@@ -5,25 +5,27 @@ The claim names θ and T. Everything is recomputed from the files: Hessian, its 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
-from flint import arb, arb_mat, ctx
+from flint import arb, arb_mat
 
 from certify.check.enclosure.losses.base import loss_of
 from certify.check.kernel import DIGITS, Finding
-from certify.check.linalg.balls import ONE, ZERO, largest, norm, root, squares
+from certify.check.linalg.balls import ONE, ZERO, largest, norm, root
 from certify.check.linalg.definite import Truth
 from certify.check.lipschitz.over_ball import spectral
 from certify.check.reading.label_rules import apart
 from certify.check.systems.point import Point
-from certify.check.theorems.head.directions import Steer
+from certify.check.theorems.head.directions import Steer, leading
 from certify.check.theorems.head.domain import refused
 from certify.check.theorems.head.layer import GRAM, Effect, Layer, Motion
-from certify.check.theorems.head.norms import Rows, circles, top_of_gram, top_of_product, total_of
+from certify.check.theorems.head.norms import Rows, circles, top_of_product
+from certify.check.theorems.head.pulls import InBalls, Whole
 
 
-def motion(point: Point, theta: float, reach: float) -> Motion:
-    """`(1 − κ)T > N + |e|/√λ`, and curvature keeps the factor θ within T (Q6b)."""
+def motion(point: Point, theta: float, reach: float, whole: bool = False) -> Motion:
+    """`(1 − κ)T > N + |e|/√λ`, and curvature keeps the factor θ within T (Q6b); `whole` as of :class:`Layer`."""
     problem, T = point.problem, arb(reach)
     words = refused(problem)
     if not words and (not 0 <= theta <= 1 or not reach > 0 or (loss_of(problem).quadratic and theta != 1)):
@@ -32,7 +34,7 @@ def motion(point: Point, theta: float, reach: float) -> Motion:
         words = "θ = 0 bounds no slope that moves with features"
     if words:
         return Motion(None, T, ZERO, words)
-    layer = point.of(Layer, theta)
+    layer = point.of(Layer, theta, whole)
     if layer.inverse is None:
         return Motion(None, T, ZERO, "the Hessian could not be factorised")
     effect = layer.effect = layer.effect or _EFFECTS[problem.parameter](layer)
@@ -48,12 +50,23 @@ def motion(point: Point, theta: float, reach: float) -> Motion:
     return Motion(layer, T, start)
 
 
+def _in_turn(point: Point, theta: float, reach: float, rule: Callable[[Motion, Layer], Finding]) -> Finding:
+    """By sums of whole numbers, and where these prove nothing by balls, each number with a radius of its own."""
+    for whole in (True, False):
+        moved = motion(point, theta, reach, whole)
+        found = Finding(Truth.UNDECIDED, moved.words) if moved.layer is None else rule(moved, moved.layer)
+        if found.truth is Truth.PROVED:
+            break
+    return found
+
+
 def distance_at_most(point: Point, most: float, theta: float, reach: float) -> Finding:
     """V40: the barrier at T, and `T/√λ + |e|/λ ≤ most`."""
-    moved = motion(point, theta, reach)
-    if moved.layer is None:
-        return Finding(Truth.UNDECIDED, moved.words)
-    found = moved.reach / moved.layer.decay.sqrt() + moved.layer.residual / moved.layer.decay
+    return _in_turn(point, theta, reach, lambda moved, layer: _far(moved, layer, most))
+
+
+def _far(moved: Motion, layer: Layer, most: float) -> Finding:
+    found = moved.reach / layer.decay.sqrt() + layer.residual / layer.decay
     return Finding(Truth.PROVED if found <= arb(most) else Truth.UNDECIDED,
                    f"what is proved is {found.str(DIGITS, radius=False)}")
 
@@ -61,37 +74,59 @@ def distance_at_most(point: Point, most: float, theta: float, reach: float) -> F
 def stable_at_least(point: Point, least: float, theta: float, reach: float) -> Finding:
     """V41: at `least` evaluation rows the largest output exceeds every other by more than `T|(e_a − e_b) ⊗ φ|`.
 
-    One output: how far it lies from the threshold, on its side, exceeds `T|φ|`.
+    Or by more than its motion in that direction. One output: how far it lies from the threshold, on its side, exceeds
+    `T|φ|`.
     """
-    moved = motion(point, theta, reach)
-    if moved.layer is None:
-        return Finding(Truth.UNDECIDED, moved.words)
-    rows, outputs = moved.layer.at(point)
-    if moved.layer.k == 1:
+    return _in_turn(point, theta, reach, lambda moved, layer: _labels_that_stay(point, moved, layer, least))
+
+
+def _labels_that_stay(point: Point, moved: Motion, layer: Layer, least: float) -> Finding:
+    rows, outputs = layer.at(point)
+    if layer.k == 1:
         outputs = [[apart(point.problem, f)] for (f,) in outputs]
-    far, steer = moved.reach * moved.layer.scale, Steer(moved)
-    count = sum(_stays(f, G, far) or steer.stays(f, G, j)
-                for j, (f, G) in enumerate(zip(outputs, rows, strict=True)))
+    far, steer = moved.reach * layer.scale, Steer(moved)
+    count = _counted([_rivals(f, G, far) for f, G in zip(outputs, rows, strict=True)],
+                     lambda j, rivals: steer.stays(outputs[j], rows[j], j, rivals), least)
     return Finding(Truth.PROVED if count >= least else Truth.UNDECIDED, f"{count} labels are proved to stay")
 
 
 def change_at_most(point: Point, most: float, theta: float, reach: float) -> Finding:
     """V42: `(T + |e|/√λ)·sup_{|c| = 1} |c ⊗ φ|_{B⁻¹} ≤ most` at every evaluation row."""
-    moved = motion(point, theta, reach)
-    if moved.layer is None:
-        return Finding(Truth.UNDECIDED, moved.words)
-    rows, _ = moved.layer.at(point)
-    found = (moved.reach + moved.start) * largest([root(circles(G)) for G in rows]) * moved.layer.scale
+    return _in_turn(point, theta, reach, lambda moved, layer: _outputs_move(point, moved, layer, most))
+
+
+def _outputs_move(point: Point, moved: Motion, layer: Layer, most: float) -> Finding:
+    rows, _ = layer.at(point)
+    found = (moved.reach + moved.start) * largest([root(circles(G)) for G in rows]) * layer.scale
     return Finding(Truth.PROVED if found <= arb(most) else Truth.UNDECIDED,
                    f"what is proved is {found.str(DIGITS, radius=False)}")
 
 
-def _stays(f: list[arb], G: Rows, reach: arb) -> bool:
-    """Whether the label is proved to stay: f the outputs, or how far the one output lies above the threshold."""
+def _rivals(f: list[arb], G: Rows, reach: arb) -> list[tuple[float, int]]:
+    """Outputs that are not proved to stay below the largest, the nearest first, each with how near it is.
+
+    Args:
+        f: the outputs, or how far the one output lies above the threshold, which then is its own rival.
+        G: the Gram matrix of the row.
+        reach: how far weights go in the metric.
+    """
     if len(f) == 1:
-        return bool(abs(f[0]) > reach * root(G[0][0]))
-    a = max(range(len(f)), key=lambda b: float(f[b].mid()))
-    return all(f[a] - f[b] > reach * root(G[a][a] + G[b][b] - 2 * G[a][b]) for b in range(len(f)) if b != a)
+        margins = [(abs(f[0]), root(G[0][0]), 0)]
+    else:
+        a = leading(f)
+        margins = [(f[a] - f[b], root(G[a][a] + G[b][b] - 2 * G[a][b]), b) for b in range(len(f)) if b != a]
+    return sorted((float(far / length) if length > 0 else 0.0, b)
+                  for far, length, b in margins if not far > reach * length)
+
+
+def _counted(rivals: list[list[tuple[float, int]]], stays: Callable[[int, list[int]], bool], least: float) -> int:
+    """How many labels are proved to stay, or at least `least` of them: those that are easy first, none beyond it."""
+    count = sum(not found for found in rivals)
+    for j in sorted((j for j, found in enumerate(rivals) if found), key=lambda j: -rivals[j][0][0]):
+        if count >= least:
+            break
+        count += stays(j, [b for _, b in rivals[j]])
+    return count
 
 
 def _kept(spread: arb) -> arb:
@@ -101,26 +136,23 @@ def _kept(spread: arb) -> arb:
 
 def _sample_weights(layer: Layer) -> Effect:
     """Q6c: `(1/n) Σ u_i g_i ⊗ φ_i`, and the curvature that may go with the rows; of one sign if weights only fall."""
-    problem, k, count, moving = layer.problem, layer.k, layer.count, layer.problem.moving
+    problem, count, moving = layer.problem, layer.count, layer.problem.moving
     assert problem.radius is not None
     held = []
     for i in moving:
         found, G = top_of_product(layer.curves[i], layer.grams[i]), layer.grams[i]
         held.append(((found.min(circles(G)) if layer.loss.quadratic else found) * layer.scale ** 2).upper())
     phi, g = layer.phi.tolist(), layer.slopes.tolist()
-    Y = arb_mat([[g[i][a] * x for a in range(k) for x in phi[i]] for i in moving]) * layer.factor.transpose()
-    layer.pulls = Y
-    sizes = [norm(row) for row in Y.tolist()]
-    first = layer.top(sizes)
+    pulls = layer.pulls = (Whole if layer.whole else InBalls)(
+        arb_mat([g[i] for i in moving]), arb_mat([phi[i] for i in moving]), layer.factor)
+    first = layer.top(pulls.sizes)
     if 1 < count and len(moving) <= GRAM:
-        part = (lambda x: x.max(ZERO)) if problem.direction else abs
-        with ctx.workprec(ctx.prec // 2):  # they are only added up
-            rho = [squares([sizes[i]]) + total_of([part(x) for j, x in enumerate(row) if j != i], count - 1)
-                   for i, row in enumerate((Y * Y.transpose()).tolist())]
-            first = first.min(root(layer.top(rho)))
+        rho = [size * size + more for size, more in zip(
+            pulls.sizes, pulls.beside(problem.direction is not None, count - 1), strict=True)]
+        first = first.min(root(layer.top(rho)))
     share, joint = layer.radius / layer.n, problem.budget.joint
     def together() -> arb:
-        return (share * root(top_of_gram(Y.transpose() * Y) * count) * layer.scale).upper()
+        return (share * root(pulls.top() * count) * layer.scale).upper()
     return Effect(together() if joint else (share * first * layer.scale).upper(),
                   (layer.theta * share * layer.together(held)).upper(),
                   closer=together if count > 1 and not joint else None)

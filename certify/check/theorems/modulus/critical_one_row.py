@@ -12,6 +12,7 @@ from flint import arb, arb_mat
 from certify.check.kernel import Finding
 from certify.check.linalg.balls import ZERO
 from certify.check.linalg.definite import Truth, definiteness
+from certify.check.linalg.small import by_floats
 from certify.check.reading.arrays import Array
 from certify.check.reading.certificate import Claim
 from certify.check.reading.subject import Problem
@@ -65,7 +66,8 @@ def row_upper(point: Point, number: int, upper: float, shape: Array | None) -> F
         each = square * (1 - defect) / stretch(w)
         rows = [[(each / (w[a] * w[a]) if a == b else ZERO) - x for b, x in enumerate(row)]
                 for a, row in enumerate(G.tolist())]
-        return boxed(definiteness(arb_mat(rows)).truth, point.precision)
+        left = arb_mat(rows)
+        return boxed(Truth.PROVED if by_floats.proved(left) else definiteness(left).truth, point.precision)
 
     return in_turn(at.grams(), judge)
 

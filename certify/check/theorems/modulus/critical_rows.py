@@ -9,7 +9,7 @@ from flint import arb, arb_mat
 from certify.check.kernel import Finding, judged
 from certify.check.linalg.balls import ZERO
 from certify.check.linalg.definite import Truth, definiteness
-from certify.check.linalg.topmost import Topmost
+from certify.check.linalg.small.topmost import Topmost
 from certify.check.reading.certificate import Claim, Witness
 from certify.check.reading.subject import Problem
 from certify.check.rule import Rule, Side, check_rows, expect_rows, modulus

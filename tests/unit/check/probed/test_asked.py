@@ -101,7 +101,7 @@ def test_how_far_the_hessian_moves_on_the_ball_counts(case, monkeypatch):
     """The vectors see the matrix at its middle alone."""
     monkeypatch.setattr(asked, "ENOUGH", 1)
     known, radius = found(case), arb(2) ** -30
-    problem, (middle, _) = known.problem, known._around
+    problem, (middle, _) = known.problem, known.around
     passed = critical_nearby.forward(problem, middle, problem.points)
     far = known.X.size * hessian_off(problem, middle, passed, radius)
     wide = Asked(problem, middle, passed, 60, Told(known.X), (middle, radius))

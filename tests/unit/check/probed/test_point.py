@@ -433,8 +433,29 @@ def test_what_some_vector_sees_for_certain_bounds_every_row(share, path, monkeyp
     assert float(found.off[5]) == pytest.approx(by * 2.0 ** -honest._answer.row_bits[5], rel=1e-6)
 
 
-def test_vectors_that_see_more_are_drawn_where_a_row_is_known_too_little(path, monkeypatch, said):
-    monkeypatch.setattr(point, "ENOUGH", arb(2) ** -300)
-    assert Case(path).known is not None and len(said) == 2
-    said += ["another"] * (MOST - len(said) - 1)
-    assert Case(path).known is None and len(said) == MOST, "the bound that may still be had is not sharp"
+def near(known: point.Probed, number: int = 0) -> tuple[float, float]:
+    """The length of a row's motion, and how far it is known by what is proved first."""
+    G = known._judged.grams[number]
+    return (float(np.sqrt(np.linalg.eigvalsh([[float(x) for x in row] for row in G.tolist()])[-1])),
+            float(known._judged.off[number]))
+
+
+def test_vectors_that_see_more_are_drawn_where_a_rule_is_left_open(path, said):
+    """Once, for an end nearer than what the first leave open; what is false is not proved for it."""
+    case = Case(path)
+    length, off = near(case.known[1])
+    assert len(said) == 1
+    for end, truth, drawn in ((length + 2 * off, Truth.PROVED, 1), (length + off / 2, Truth.PROVED, 2),
+                              (length - 2 * off, Truth.DISPROVED, 2)):
+        assert case.decided(partial(critical_rows.row_upper, number=0, upper=end)) is truth
+        assert len(said) == drawn
+    assert near(case.known[1])[1] < off / 8
+
+
+def test_none_are_drawn_beyond_those_of_which_all_hold(path, said):
+    said += ["another"] * (MOST - 1)
+    case = Case(path)
+    length, off = near(case.known[1])
+    assert case.decided(partial(critical_rows.row_upper, number=0, upper=length + off / 2)) is Truth.UNDECIDED
+    assert len(said) == MOST and near(case.known[1]) == (length, off)
+    assert Case(path).known is None

@@ -55,7 +55,7 @@ class Topmost:
             return v
 
     @cached_property
-    def _theta(self) -> arb:
+    def theta(self) -> arb:
         """A number near the eigenvalue, exact."""
         return self._seen[1].mid()
 
@@ -69,7 +69,7 @@ class Topmost:
     @cached_property
     def _left(self) -> arb_mat:
         """`G − θvvᵀ`."""
-        return self.G - self._vector * self._vector.transpose() * self._theta
+        return self.G - self._vector * self._vector.transpose() * self.theta
 
     @cached_property
     def _by_rows(self) -> arb:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from certify.check.linalg import topmost
 from certify.check.linalg.definite import Truth
-from certify.check.linalg.topmost import Topmost
+from certify.check.linalg.small.topmost import Topmost
 from tests.effort import examples
 
 SEEDS = st.integers(0, 10**9)

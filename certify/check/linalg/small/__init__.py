@@ -1,0 +1,1 @@
+"""Small symmetric matrices: what takes less time than a factorisation in balls."""

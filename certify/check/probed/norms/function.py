@@ -1,0 +1,78 @@
+"""A critical point in the function norm, of which another process proposed X: by passes, H nowhere formed (M5s, W5)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+from flint import arb, arb_mat
+
+from certify.check.enclosure.network import forward
+from certify.check.kernel import CHANCE
+from certify.check.linalg.balls import squares
+from certify.check.linalg.definite import Truth
+from certify.check.linalg.fixed import enclosed, scale
+from certify.check.linalg.inverse import Inverse
+from certify.check.linalg.probes import ROOM, drawn, may_draw, together
+from certify.check.probed.asked import Asked
+from certify.check.probed.over_ball import hessian_off
+from certify.check.probed.products import products
+from certify.check.probed.rows import longest
+from certify.check.reading.subject import Problem
+from certify.check.systems.critical import Stationary
+
+LOOSE, ENOUGH = 9, arb(2) ** -14
+"""The share of the largest entry that some vector sees of any direction is `2^−9`; a larger bound is not taken."""
+
+
+class AskedSeen(Stationary):
+    """What the rules look at.
+
+    Args:
+        problem: with the function norm, without symmetry fields.
+        over: the same point in the Euclidean norm.
+    """
+
+    def __init__(self, problem: Problem, over: Asked) -> None:
+        super().__init__(problem, over.parameters, over.passed, None, over.width)
+        self._over = over
+
+    @cached_property
+    def inverse(self) -> Inverse:
+        """That of H, which knows no norm."""
+        return self._over.inverse
+
+    @cached_property
+    def measured(self) -> Inverse:
+        """By one pass, where that shows enough; else by the Hessian."""
+        found = self._by_pass()
+        return super().measured if found is None else found
+
+    def _by_pass(self) -> Inverse | None:
+        """An exact `D ≈ FX` with `‖DH − F‖ ≤ θτ`, by `H(Dᵀu) − Fᵀu` of vectors u that are drawn here."""
+        said, seen, X, problem = CHANCE.get(), self.seen, self.inverse.X, self._over.problem
+        if said is None or seen is None or X is None or not seen.F.radius.is_finite() or not may_draw(seen.F.shape[0]):
+            return None
+        D = seen.near(X, self.width)
+        middle, radius = self._over.around
+        said.append("DH − F")  # all that it is of is fixed now
+        u = drawn(seen.F.shape[0], together(1, LOOSE))
+        with self.plain.at_width():
+            along, known = arb_mat(D.mid.transpose() * u) * scale(D.bits), arb_mat(seen.F.mid.transpose() * u)
+            images = products(problem, self.parameters, self.passed, self.plain.objective, along).images
+            off = longest(images - known * scale(seen.F.bits)) * scale(ROOM - LOOSE)
+            far = hessian_off(problem, middle, forward(problem, middle, problem.points), radius)
+            error = ((off + D.reach * far + seen.F.radius) / seen.tau).upper()
+        return Inverse(D, error, (2 * error + error**2).upper()) if error < ENOUGH else None
+
+    def rank(self, least: float) -> Truth:
+        """It is Euclidean, whatever the norm."""
+        return self._over.rank(least)
+
+    def forms(self, z: Sequence[arb]) -> tuple[arb, arb]:
+        """`|Cᵀz|²` and `|S⁻¹Hz|²`, Hz by one pass."""
+        assert self.seen is not None
+        column = arb_mat(len(z), 1, list(z))
+        found = products(self._over.problem, self.parameters, self.passed, self.plain.objective, column)
+        return (squares(x for form in self.data.row_forms(z) for x in form),
+                self.seen.dual_square(enclosed(found.images, self.width), self.width))
