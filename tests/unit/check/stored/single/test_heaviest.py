@@ -55,6 +55,10 @@ def test_what_is_left_out_is_bounded_by_itself_and_not_by_much_more() -> None:
         assert one.bar(arb(1), arb(2) ** -30, (1, 0, 0)) == 2**22 * 2**21
         assert one.bar(arb(1), arb(2) ** -30, (0, 1, 0)) == 2**44
         assert one.bar(arb(1), arb(2) ** -30, (0, 0, 1)) == (2**21 + 1) ** 2
+        one, = heaviest.heaviest(known([2**18, 2**17, 2**5], [2**38, 2**30, 2**36]), (1,))
+        assert one.rows == [0]  # of the others one has the longer row, and the other one the larger residual
+        assert one.bar(arb(1), arb(2) ** -30, (0, 1, 0)) == 2**54
+        assert one.bar(arb(1), arb(2) ** -30, (0, 0, 1)) == (2**26 + 1) ** 2
         assert heaviest.Heaviest().bar(arb("nan"), arb(1), (1, 1, 1)) == 0  # no row is left out
 
 
