@@ -14,11 +14,11 @@ from flint import arb, ctx
 from hypothesis import given
 from hypothesis import strategies as st
 
-from certify.check.stored import beside, deletions, some
+from certify.check.stored import beside, conditions, deletions, largest, some
 from certify.check.stored.single import heaviest
 from certify.format.refusal import Invalid
 from tests.effort import examples
-from tests.families.stored_rows import accepted, written
+from tests.families.stored_rows import Small, accepted, written
 from tests.unit.check.stored.test_deletions import crowd, drawn, made, tried
 
 
@@ -74,7 +74,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is decided by lengths, and nothing from all rows: what is proved is so from few of them."""
     monkeypatch.setattr(some.Taken, "most", lambda *_: arb(1e9))
     monkeypatch.setattr(deletions, "HEAVIEST", (1, 2, 5))
-    whole = deletions.screened
+    whole = some.screened
     monkeypatch.setattr(deletions, "screened", lambda *given: whole(*given) if given[-1].rows is not None
                         else [False] * len(given[3]))
 
@@ -95,7 +95,7 @@ def test_few_rows_prove_less_than_all_and_do_prove(heavy: float, count: int, tmp
     problem = crowd(np.random.default_rng(4), 3)
     problem = replace(problem, new=problem.new[:8] * 0.5)
     every = [j for j in range(8) if accepted(written(tmp_path, problem, "deletions", count, [j], [], []))]
-    whole = deletions.screened
+    whole = some.screened
     monkeypatch.setattr(deletions, "HEAVIEST", (8, 100))
     monkeypatch.setattr(deletions, "screened", lambda *given: whole(*given) if given[-1].rows is not None
                         else [False] * len(given[3]))
@@ -105,33 +105,31 @@ def test_few_rows_prove_less_than_all_and_do_prove(heavy: float, count: int, tmp
     assert not [j for j in range(8) if accepted(written(tmp_path, problem, "deletions", count, [j], [], []))]
 
 
-def test_the_rest_of_the_rows_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Points at the border: what a bar of 0 says of the rows that are left out would be false."""
-    problem = crowd(np.random.default_rng(2), 3)
-    problem = replace(problem, new=problem.new * 0.3)
-    monkeypatch.setattr(some.Taken, "most", lambda *_: arb(1e9))
-    seen = made(written(tmp_path, problem, "deletions", 20, [], [], []), monkeypatch)
-    stays, taken = seen.ways[-1]  # by leverages
+@pytest.mark.parametrize("heavy", [2.0, 0.0])
+def test_the_rest_of_the_rows_is_counted(heavy: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At many margins, in one column, where the bound of an influence is the influence itself.
+
+    Few rows prove nothing more than all do; with nothing known of the others they would.
+    """
+    rng, count = np.random.default_rng(2), 5
+    X = rng.uniform(0.5, 1.0, (60, 1)) * rng.choice([-1.0, 1.0], (60, 1))
+    y = (X[:, 0] + 0.3 * rng.standard_normal(60) > 0).astype(int)
+    X[:3], y[:3] = 4.0, 0
+    problem = Small(X, y, np.ones((1, 1)), 2, 1.0, False)
+    monkeypatch.setattr(deletions, "HEAVY", heavy)
+    seen = made(written(tmp_path, problem, "deletions", count, [], [], []), monkeypatch)
+    (stays, taken), H = seen.ways[0], float(X[:, 0] @ X[:, 0] + 1.0)
+    first = sum(sorted((abs(x) / H * v * 2.0**-40 for x, v in zip(X[:, 0], stays.widest, strict=True)))[-count:])
     with ctx.workprec(128):
-        few, = heaviest.heaviest(stays, (25,))
-        points = []
-        solutions = seen.ground.system.solutions(problem.with_ones(problem.new))
-        for j, (solution, label) in enumerate(zip(solutions, problem.labels(), strict=True)):
-            sums = (some.fmpz_mat([solution.u]) * seen.ground.by_class).entries()
-            found = deletions.margins(seen.ground, solution, sums, deletions.conditions_of(label, seen.ground.counts))
-            points.append(some.Open(j, found, deletions.point_of(solution), arb(1)))
-        energy = np.sqrt(np.einsum("ij,ij->i", phi := np.array(problem.with_ones(problem.new)), np.linalg.solve(
-            (rows := np.array(problem.with_ones(problem.X))).T @ rows + np.diag([1.0, 1.0, 1.0, 0.0]), phi.T).T))
-        for one, length in zip(points, energy, strict=True):
-            one.energy = arb(float(length) * (1 + 1e-9))
-        kept, bits = 400, deletions.SHARP
-        every = deletions.screened(seen.ground, stays, taken, points, 20, kept, bits, heaviest.Heaviest())
-        less = deletions.screened(seen.ground, stays, taken, points, 20, kept, bits, few)
-        nothing = replace(few, root=arb(0), wide=0, both=arb(0))
-        wrong = sum(yes and not all_ for yes, all_ in zip(
-            deletions.screened(seen.ground, stays, taken, points, 20, kept, bits, nothing), every, strict=True))
-    assert all(b for a, b in zip(less, every, strict=True) if a)
-    assert 0 < sum(every) < 30 and wrong > 0
+        few, = heaviest.heaviest(stays, (3,))
+        condition, = conditions.conditions_of(1, seen.ground.counts)
+        solution, = seen.ground.system.solutions([[1.0]])
+        points = [some.Open(0, [conditions.Margin(condition, arb(first * t / 100), solution.off, solution.length)],
+                            largest.point_of(solution), arb(1 / math.sqrt(H) * (1 + 1e-12))) for t in range(1, 500)]
+        every, less, wrong = (sum(some.screened(seen.ground, stays, taken, points, count, 60, largest.SHARP, among))
+                              for among in (heaviest.Heaviest(), few, replace(few, root=arb(0), wide=0, both=arb(0))))
+    assert few.rows == [0, 1, 2]
+    assert 0 < less <= every < wrong  # those of the largest margins
 
 
 def test_rows_that_are_picked_are_those_of_a_reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
