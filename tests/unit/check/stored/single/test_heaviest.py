@@ -122,7 +122,7 @@ def test_the_rest_of_the_rows_is_counted(heavy: float, tmp_path: Path, monkeypat
     first = sum(sorted((abs(x) / H * v * 2.0**-40 for x, v in zip(X[:, 0], stays.widest, strict=True)))[-count:])
     with ctx.workprec(128):
         few, = heaviest.heaviest(stays, (3,))
-        condition, = conditions.conditions_of(1, seen.ground.counts)
+        condition, = conditions.conditions_of(0, seen.ground.counts)  # what rows 0 to 2 speak for
         solution, = seen.ground.system.solutions([[1.0]])
         points = [some.Open(0, [conditions.Margin(condition, arb(first * t / 100), solution.off, solution.length)],
                             largest.point_of(solution), arb(1 / math.sqrt(H) * (1 + 1e-12))) for t in range(1, 500)]
