@@ -97,12 +97,12 @@ class Deletions:
             self._open.append(one)
 
     def decide(self, tell: Callable[[str], None]) -> None:
-        """All that are left, by single rows.
+        """All that are left, by single rows: by those that may take most, and then by all.
 
         Raises:
             Invalid: what is stated of one of them is not proved.
         """
-        tell(f"{len(self._open)} evaluation rows are left for the influences of all training rows")
+        tell(f"{len(self._open)} evaluation rows are left for the influences of training rows")
         left = self._open
         for stays, taken in self.ways:
             few = heaviest(stays, HEAVIEST) if left else []
@@ -112,7 +112,8 @@ class Deletions:
                     kept = min(times * self.count + more, self.ground.system.n)
                     yes = screened(self.ground, stays, taken, left, self.count, kept, bits, among)
                     left = [one for one, proved in zip(left, yes, strict=True) if not proved]
-                    tell(f"{len(left)} of them are left")
+                    tell(f"{len(left)} of them are left by those of "
+                         + ("all rows" if among.rows is None else f"the {len(among.rows)} rows that may take most"))
         if left:
             raise _wrong(left[0].number, False, "it is not proved")
         tell(f"{len(self._flips)} evaluation rows are flipped by rows that are named")
