@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from heapq import nlargest
-from itertools import product
 
 from flint import arb
 
@@ -23,6 +22,7 @@ from certify.check.stored.conditions import Margin, conditions_of, lasts, margin
 from certify.check.stored.evaluated import Row
 from certify.check.stored.ground import Ground
 from certify.check.stored.largest import QUICK, SHARP, point_of
+from certify.check.stored.single.heaviest import Heaviest, heaviest
 from certify.check.stored.some import Named, Open, Taken, named, screened
 from certify.check.stored.stated import Stated
 from certify.format.refusal import Invalid
@@ -31,6 +31,8 @@ KEPT = ((QUICK, 8, 64), (SHARP, 64, 2048), (SHARP, 1024, 2**15))
 """Bits of a first reading and of others for what it leaves, and how many rows are then looked at for each contrast: so
 many times those that go, and so many more."""
 
+HEAVIEST = (2**10, 2**12, 2**14)
+"""Training rows whose influences are formed first, those that may take most; all others for what is left."""
 
 HEAVY = 0.5
 """Leverages together from which rows are compared with each other, or nothing but the trace is known of them."""
@@ -95,19 +97,23 @@ class Deletions:
             self._open.append(one)
 
     def decide(self, tell: Callable[[str], None]) -> None:
-        """All that are left, by single rows.
+        """All that are left, by single rows: by those that may take most, and then by all.
 
         Raises:
             Invalid: what is stated of one of them is not proved.
         """
-        tell(f"{len(self._open)} evaluation rows are left for the influences of all training rows")
+        tell(f"{len(self._open)} evaluation rows are left for the influences of training rows")
         left = self._open
-        for (stays, taken), (bits, times, more) in product(self.ways, KEPT):
-            if left:
-                kept = min(times * self.count + more, self.ground.system.n)
-                yes = screened(self.ground, stays, taken, left, self.count, kept, bits)
-                left = [one for one, proved in zip(left, yes, strict=True) if not proved]
-                tell(f"{len(left)} of them are left")
+        for stays, taken in self.ways:
+            few = heaviest(stays, HEAVIEST) if left else []
+            steps = [*((KEPT[0], some) for some in few), *((one, Heaviest()) for one in KEPT)]
+            for (bits, times, more), among in steps:
+                if left:
+                    kept = min(times * self.count + more, self.ground.system.n)
+                    yes = screened(self.ground, stays, taken, left, self.count, kept, bits, among)
+                    left = [one for one, proved in zip(left, yes, strict=True) if not proved]
+                    tell(f"{len(left)} of them are left by those of "
+                         + ("all rows" if among.rows is None else f"the {len(among.rows)} rows that may take most"))
         if left:
             raise _wrong(left[0].number, False, "it is not proved")
         tell(f"{len(self._flips)} evaluation rows are flipped by rows that are named")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from flint import arb, fmpz, fmpz_mat
 
+from certify.check.limits.alive import watched
 from certify.check.linalg.fixed import scale
 from certify.check.reading.arrays import Array
 from certify.check.stored.beside import energies
@@ -96,7 +97,7 @@ def evaluated(ground: Ground, rows: Stored, weights: Weights, asked: Sequence[bo
         weights: that were given.
         asked: for each row whether it is.
     """
-    for first, part in rows.numbers(BATCH):
+    for first, part in watched(rows.numbers(BATCH), -(-rows.shape[0] // BATCH), f"{BATCH} evaluation rows each"):
         wanted = [i for i in range(len(part)) if asked[first + i]]
         if not wanted:
             continue

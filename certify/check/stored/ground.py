@@ -10,6 +10,7 @@ from operator import itemgetter
 
 from flint import arb, fmpz, fmpz_mat
 
+from certify.check.limits.alive import watched
 from certify.check.limits.shares import JOBS, shared
 from certify.check.linalg.balls import ZERO
 from certify.check.linalg.fixed import cut
@@ -63,7 +64,21 @@ class Rows:
             step: how many rows; `self.step` where nothing is said.
             turn, turns: only every so many parts, from which on.
         """
-        return Whole(self.features, self.ones, shifts, bits).parts(step or self.step, turn, turns)
+        step = step or self.step
+        return watched(Whole(self.features, self.ones, shifts, bits).parts(step, turn, turns),
+                       len(range(turn, -(-self.shape[0] // step), turns)), "parts of the rows")
+
+    def picked(self, shifts: Sequence[int], bits: int, wanted: Sequence[int] | None,
+               ) -> Iterator[tuple[Sequence[int], list[int]]]:
+        """Some of the rows in whole numbers, row by row, with their numbers.
+
+        Args:
+            shifts, bits: as of `parts`.
+            wanted: their numbers, ascending; None: all rows.
+        """
+        count = self.shape[0] if wanted is None else len(wanted)
+        return watched(Whole(self.features, self.ones, shifts, bits).picked(self.step, wanted),
+                       -(-count // self.step), "parts of the rows that may take most")
 
 
 def part_of(columns: int) -> int:
@@ -190,7 +205,8 @@ def _some_sums(rows: Rows, shifts: list[int], bits: int, turn: int, turns: int,
     """Those of every so many parts."""
     p, whole = rows.shape[1], Whole(rows.features, rows.ones, shifts, bits)
     gram, by_class, lost = fmpz_mat(p, p), fmpz_mat(p, rows.number), False
-    for number, (first, part) in enumerate(rows.features.parts(rows.step)):
+    parts = watched(rows.features.parts(rows.step), -(-rows.shape[0] // rows.step), "parts of the rows")
+    for number, (first, part) in enumerate(parts):
         if number % turns != turn:
             continue
         values = floats(rows.features, part)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from array import array
-from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from heapq import nlargest
@@ -16,17 +15,12 @@ from flint import arb, fmpz_mat
 from certify.check.limits.shares import groups, shared
 from certify.check.linalg.balls import ZERO
 from certify.check.linalg.fixed import scale
-from certify.check.stored.beside import BITS, Beside
+from certify.check.stored.beside import Beside
 from certify.check.stored.conditions import Margin
 from certify.check.stored.ground import Ground
 from certify.check.stored.largest import POINTS, Point
+from certify.check.stored.single.heaviest import CUT, FINE, Heaviest
 from certify.check.stored.whole import matrix
-
-FINE = 30
-"""Bits of influences, against the length of their point, and of residuals, where they are multiplied."""
-
-CUT = BITS - FINE
-"""Bits by which residuals are cut for that."""
 
 TRIED = (1.0, 0.6, 1.6)
 """Multiples of a first guess of σ."""
@@ -105,12 +99,22 @@ def weighing(half: int, sigma: float) -> Weighing:
 
 @dataclass
 class _Kept:
-    """The rows of a point with the largest bounds of w, whatever the contrast; `x·unit` are their influences."""
+    """The rows of a point with the largest bounds of w, whatever the contrast; `x·unit` are their influences.
+
+    Attributes:
+        rows: w, their numbers, and x.
+        unit: of x.
+        drop, short: bits that products have more, and that the solution loses.
+        by: coefficients of w in units of `2^−10`, rounded up.
+        bar: what no other row exceeds.
+    """
 
     rows: list[tuple[int, int, int]]
     unit: arb
     drop: int
-    bar: int = 0
+    short: int
+    by: tuple[int, int, int]
+    bar: int
 
     def take(self, more: list[tuple[int, int, int]], count: int) -> None:
         """Others that exceed the bar."""
@@ -122,7 +126,7 @@ class _Kept:
 
 
 def screened(ground: Ground, beside: Beside, taken: Taken, rows: Sequence[Open], count: int, kept: int,
-             bits: tuple[int, int]) -> list[bool]:
+             bits: tuple[int, int], among: Heaviest) -> list[bool]:
     """Which evaluation rows are proved to keep their label, by one reading for as many as fit.
 
     Args:
@@ -131,18 +135,35 @@ def screened(ground: Ground, beside: Beside, taken: Taken, rows: Sequence[Open],
         count: how many rows go.
         kept: how many rows are looked at for each contrast.
         bits: of features and solutions.
+        among: the training rows whose influences are formed. Where those others may take too much by what is known of
+            them alone, an evaluation row is left.
     """
-    half, parts = _up(taken.lam * 2**FINE), groups(len(rows), ROOM // (EACH * kept))
+    half, bits = _up(taken.lam * 2**FINE), (min(bits[0], ground.bits), bits[1])
+    begun = [_begun(one, weighing(half, _ratio(taken.length, one.energy * taken.kappa.sqrt(), one.energy)), bits, among,
+                    count) for one in rows]
+    asked = [(one, *mine) for one, mine in zip(rows, begun, strict=True) if mine is not None]
+    parts = groups(len(asked), ROOM // (EACH * kept))
 
     def group(number: int) -> list[bool]:
-        some = [rows[j] for j in parts[number]]
-        sizes = [_Kept([], ZERO, 0) for _ in some]
-        weighings = [weighing(half, _ratio(taken.length, one.energy * taken.kappa.sqrt(), one.energy)) for one in some]
-        each = _read(ground, beside, some, sizes, weighings, kept, bits)
+        some = [asked[j] for j in parts[number]]
+        each = _read(ground, beside, [(one, mine) for one, mine, _ in some], kept, bits, among)
         return [_stays(beside, taken, one, mine, w, count, half, off)
-                for one, mine, w, off in zip(some, sizes, weighings, each, strict=True)]
+                for (one, mine, w), off in zip(some, each, strict=True)]
 
-    return [yes for found in shared(group, len(parts)) for yes in found]
+    found = iter([yes for found in shared(group, len(parts)) for yes in found])
+    return [mine is not None and next(found) for mine in begun]
+
+
+def _begun(one: Open, w: Weighing, bits: tuple[int, int], among: Heaviest, count: int) -> tuple[_Kept, Weighing] | None:
+    """Where a point begins; None where rows whose influences are not formed may take too much."""
+    short = max(0, max(map(abs, one.point.u), default=0).bit_length() - bits[1])
+    drop = bits[0] + one.point.bits - short - FINE + round(math.log2(_power(one.energy)))
+    unit, by = scale(bits[0] + one.point.bits - short - drop), (-(-w.once >> 42), -(-w.c2 >> 42), -(-w.r2 >> 42))
+    bar = among.bar(one.energy, unit, by)
+    if bar is None:
+        return None
+    least = arb(count * bar) * scale(FINE + 10) * unit
+    return (_Kept([], unit, drop, short, by, bar), w) if all(m.value > least for m in one.margins) else None
 
 
 def _ratio(above: arb, below: arb, energy: arb) -> float:
@@ -156,38 +177,32 @@ def _power(energy: arb) -> float:
     return math.ldexp(1.0, math.frexp(max(float(energy), 2.0**-900))[1])
 
 
-def _read(ground: Ground, beside: Beside, some: Sequence[Open], kept: Sequence[_Kept], weighings: Sequence[Weighing],
-          most: int, bits: tuple[int, int]) -> list[arb]:
+def _read(ground: Ground, beside: Beside, some: Sequence[tuple[Open, _Kept]], most: int, bits: tuple[int, int],
+          among: Heaviest) -> list[arb]:
     """Fill in what is kept; what each influence errs by."""
-    p, bits = ground.rows.shape[1], (min(bits[0], ground.bits), bits[1])
-    drops = [max(0, max(map(abs, one.point.u), default=0).bit_length() - bits[1]) for one in some]
-    short = [fmpz_mat([[x >> drop for x in some[j].point.u] for j, drop in list(enumerate(drops))[at:at + POINTS]])
+    p = ground.rows.shape[1]
+    short = [fmpz_mat([[x >> mine.short for x in one.point.u] for one, mine in some[at:at + POINTS]])
              for at in range(0, len(some), POINTS)]
-    by = []
-    for one, mine, w, drop in zip(some, kept, weighings, drops, strict=True):
-        mine.drop = bits[0] + one.point.bits - drop - FINE + round(math.log2(_power(one.energy)))
-        mine.unit = scale(bits[0] + one.point.bits - drop - mine.drop)
-        by.append(tuple(-(-x >> 42) for x in (w.once, w.c2, w.r2)))
-    for first, part in ground.rows.parts(ground.system.shifts, bits[0]):
+    for numbers, part in ground.rows.picked(ground.system.shifts, bits[0], among.rows):
         across = matrix(part, p).transpose()
         size = across.ncols()
-        widest = [(r >> CUT) + 2 for r in beside.widest[first:first + size]]
+        widest = [(beside.widest[i] >> CUT) + 2 for i in numbers]
         for at, us in zip(range(0, len(some), POINTS), short, strict=True):
             values = list(map(int, (us * across).entries()))
-            for r, mine in enumerate(kept[at:at + POINTS]):
-                _take(mine, values[r * size:(r + 1) * size], widest, first, by[at + r], most)
+            for r, (_, mine) in enumerate(some[at:at + POINTS]):
+                _take(mine, values[r * size:(r + 1) * size], widest, numbers, most)
     features = arb(p).sqrt() * scale(bits[0]) if bits[0] < ground.bits else ZERO
-    return [(features * one.point.size + (p * scale(one.point.bits - drop) if drop else ZERO) + mine.unit).upper()
-            for one, mine, drop in zip(some, kept, drops, strict=True)]
+    return [(features * one.point.size + (p * scale(one.point.bits - mine.short) if mine.short else ZERO)
+             + mine.unit).upper() for one, mine in some]
 
 
-def _take(mine: _Kept, values: list[int], widest: list[int], first: int, by: tuple[int, ...], most: int) -> None:
+def _take(mine: _Kept, values: list[int], widest: list[int], numbers: Sequence[int], most: int) -> None:
     """The rows of a part whose bound of w exceeds the bar."""
-    once, c2, r2 = by
+    once, c2, r2 = mine.by
     bar, drop = mine.bar, mine.drop
     own = values if drop >= 0 else [x << -drop for x in values]
     drop = max(drop, 0)
-    more = [(w, first + i, x) for i in _possible(own, widest, by, bar, drop)
+    more = [(w, numbers[i], x) for i in _possible(own, widest, mine.by, bar, drop)
             if (w := (a := abs(x := own[i] >> drop)) * (once * (r := widest[i]) + c2 * a) + r2 * r * r) > bar]
     if more:
         mine.take(more, most)
@@ -212,36 +227,41 @@ def _possible(values: list[int], widest: list[int], by: tuple[int, ...], bar: in
 
 def _stays(beside: Beside, taken: Taken, one: Open, mine: _Kept, first: Weighing, count: int, half: int, each: arb,
            ) -> bool:
-    """Whether every contrast is proved to stay."""
+    """Whether every contrast is proved to stay: by the bounds that are kept, which serve all, or by its own terms."""
     c = [x for _, _, x in mine.rows]
     # of all rows, not of those that are kept alone
     size = ((one.energy * taken.kappa.sqrt()).upper() + one.margins[0].off + arb(count).sqrt() * each).upper()
+    by, bar = (count, each, size), mine.bar << 42
+    bounds = nlargest(count, [w << 42 for w, _, _ in mine.rows])
     for margin in one.margins:
+        if _holds(beside, taken, margin, mine, first, bounds, bar, by):
+            continue
         r = [beside.contrast(margin.condition, i) >> CUT for _, i, _ in mine.rows]
         more = None if beside.xi is None else [(beside.xi[i] >> CUT) + 1 for _, i, _ in mine.rows]
-        products = list(map(mul, c, r))
-        top = nlargest(count, range(len(c)), key=products.__getitem__)
-        guess = math.sqrt((sum(float(r[i]) ** 2 for i in top) + 1) / (sum(float(c[i]) ** 2 for i in top) + 1))
-        tried = (first, *(weighing(half, guess * f) for f in TRIED))
-        if not any(_holds(beside, taken, margin, mine, w, first, (c, r, more), (count, each, size)) for w in tried):
+        tried = [first]
+        if half:  # else w is the same whatever σ is
+            products = list(map(mul, c, r))
+            top = nlargest(count, range(len(c)), key=products.__getitem__)
+            guess = math.sqrt((sum(float(r[i]) ** 2 for i in top) + 1) / (sum(float(c[i]) ** 2 for i in top) + 1))
+            tried += [weighing(half, guess * f) for f in TRIED]
+        if not any(_holds(beside, taken, margin, mine, w, _terms(w, c, r, more), (mine.bar * w.over(first)) << 32, by)
+                   for w in tried):
             return False
     return True
 
 
-def _holds(beside: Beside, taken: Taken, margin: Margin, mine: _Kept, w: Weighing, first: Weighing,
-           values: tuple[list[int], list[int], list[int] | None], by: tuple[int, arb, arb]) -> bool:
-    """Whether a contrast stays, with one σ; rows that are not kept take no more than the bar.
+def _terms(w: Weighing, c: list[int], r: list[int], more: list[int] | None) -> list[int]:
+    """w of some rows; what others may add to a row is `|c_i|ξ_i` where there is a comparison, and then λ = 0."""
+    own = list(map(w.of, c, r))
+    return own if more is None else [x + w.once * abs(y) * z for x, y, z in zip(own, c, more, strict=True)]
 
-    What others may add to a row is `|c_i|ξ_i` where there is a comparison, and then λ = 0.
-    """
-    (count, each, size), (c, r, more) = by, values
-    bar = (mine.bar * w.over(first)) << 32
-    own: Iterable[int] = map(w.of, c, r)
-    if more is not None:
-        own = [x + w.once * abs(y) * z for x, y, z in zip(own, c, more, strict=True)]
-    terms = nlargest(count, [*own, *[bar] * count])
+
+def _holds(beside: Beside, taken: Taken, margin: Margin, mine: _Kept, w: Weighing, terms: list[int], bar: int,
+           by: tuple[int, arb, arb]) -> bool:
+    """Whether a contrast stays, with one σ: by terms of rows that are kept, where no other takes more than the bar."""
+    count, each, size = by
     unit = mine.unit * scale(FINE)
-    sum_ = arb(sum((x for x in terms if x > 0), 0)) * scale(52) * unit
+    sum_ = arb(sum((x for x in nlargest(count, [*terms, *[bar] * count]) if x > 0), 0)) * scale(52) * unit
     dc = margin.off + arb(count).sqrt() * each
     dr = beside.off_of(margin.condition) + arb(count).sqrt() * scale(FINE) * 2
     c2, r2, once = (arb(x) * scale(52) for x in (w.c2, w.r2, w.once))
@@ -296,9 +316,9 @@ def named(ground: Ground, beside: Beside, points: Sequence[Point], rows: Sequenc
     found: list[dict[int, int]] = [{} for _ in points]
     features: dict[int, array[int]] = {}
     p = ground.rows.shape[1]
-    for first, part in ground.rows.parts(ground.system.shifts, ground.bits):
-        for i in wanted[bisect_left(wanted, first):bisect_left(wanted, first + len(part) // p)]:
-            row = part[(i - first) * p:(i - first + 1) * p]
+    for numbers, part in ground.rows.picked(ground.system.shifts, ground.bits, wanted):
+        for at, i in enumerate(numbers):
+            row = part[at * p:(at + 1) * p]
             if whole:
                 features[i] = array("q", row)
             for j in asked[i]:

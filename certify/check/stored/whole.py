@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -55,6 +56,31 @@ class Whole:
         for number, (first, part) in enumerate(self.file.parts(step)):
             if number % turns == turn:
                 yield first, self.of(floats(self.file, part))
+
+    def picked(self, step: int, wanted: Sequence[int] | None) -> Iterator[tuple[Sequence[int], list[int]]]:
+        """Some of the rows, about so many at a time, with their numbers.
+
+        Args:
+            step: how many rows are read at a time, and given at least but for the last ones.
+            wanted: their numbers, ascending; None: all rows.
+
+        Raises:
+            Invalid: it is another file now.
+        """
+        if wanted is None:
+            yield from ((range(first, first + len(found) // len(self.shifts)), found)
+                        for first, found in self.parts(step))
+            return
+        size, numbers, held = self.file.bytes_a_row, list[int](), list[bytes]()
+        for first, part in self.file.parts(step):
+            here = wanted[bisect_left(wanted, first):bisect_left(wanted, first + len(part) // size)]
+            numbers += here
+            held += [part[(i - first) * size:(i - first + 1) * size] for i in here]
+            if len(numbers) >= step:
+                yield numbers, self.of(floats(self.file, b"".join(held)))
+                numbers, held = [], []
+        if numbers:
+            yield numbers, self.of(floats(self.file, b"".join(held)))
 
     def of(self, values: Sequence[float]) -> list[int]:
         """The integers of some rows.

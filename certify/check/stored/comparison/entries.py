@@ -173,15 +173,16 @@ class _Top:
 
 def _rows(values: list[int], size: int, each: int, short: Short, long: list[int],
           ) -> tuple[array[int], array[int], array[int]]:
-    """Of every row of a part its largest entries in columns of long rows, and what the others there do not exceed."""
+    """Of every row of a part its largest products with long rows, and what the others there do not exceed."""
     ids, tops, bars = array("i"), array("q"), array("q")
     numbers = range(len(long))
+    worst = max(numbers, key=short.errors.__getitem__)
     for i in range(size):
-        own = list(map(short.of, values[i::size], numbers))
+        own = values[i::size]
         best = nlargest(each, numbers, key=own.__getitem__)
         ids.extend([long[t] for t in best])
-        tops.extend([own[t] for t in best])
-        bars.append(own[best[-1]])
+        tops.extend([short.of(own[t], t) for t in best])
+        bars.append(short.of(own[best[-1]], worst))  # the others have smaller products, and err by no more than that
     return ids, tops, bars
 
 
@@ -192,13 +193,12 @@ def solutions(ground: Ground, rows: Sequence[int]) -> list[Solution]:
         ground: of the rows.
         rows: their numbers, ascending.
     """
-    system, p, wanted = ground.system, ground.system.p, set(rows)
-    found: list[list[int]] = []
-    for first, part in ground.rows.parts(system.shifts, ground.bits):
-        found += [part[at * p:(at + 1) * p] for at in range(len(part) // p) if first + at in wanted]
+    system, p, found = ground.system, ground.system.p, list[int]()
+    for _, part in ground.rows.picked(system.shifts, ground.bits, rows):
+        found += part
     solved: list[Solution] = []
-    for at in range(0, len(found), TOGETHER):
-        some = fmpz_mat(found[at:at + TOGETHER])
+    for at in range(0, len(found), TOGETHER * p):
+        some = matrix(found[at:at + TOGETHER * p], p)
         radius = cut((some.nrows(), p), ground.bits) if system.loose > 0 else ZERO
         solved += system.solved(Whole(some, ground.bits, radius))
     return solved

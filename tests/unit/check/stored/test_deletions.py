@@ -228,9 +228,9 @@ def test_no_row_above_the_bar_is_passed_over(drop: int) -> None:
         values = [rng.randint(-4096, 4096) for _ in range(n)]
         widest = [rng.randint(0, 1 << rng.randint(1, 9)) for _ in range(n)]
         once, c2, r2 = rng.randint(0, 50), rng.choice([0, 1, 5, 40]), rng.randint(0, 9)
-        kept = some._Kept([], some.ZERO, drop, rng.choice([0, 10**3, 10**5, 10**6, 10**7]))
-        bar = kept.bar
-        some._take(kept, values, widest, 5, (once, c2, r2), n)
+        bar = rng.choice([0, 10**3, 10**5, 10**6, 10**7])
+        kept = some._Kept([], some.ZERO, drop, 0, (once, c2, r2), bar)
+        some._take(kept, values, widest, range(5, 5 + n), n)
         sizes = [x >> drop if drop >= 0 else x << -drop for x in values]
         weights = [abs(x) * (once * r + c2 * abs(x)) + r2 * r * r for x, r in zip(sizes, widest, strict=True)]
         assert sorted(kept.rows) == sorted((w, 5 + i, sizes[i]) for i, w in enumerate(weights) if w > bar)

@@ -1,0 +1,1 @@
+"""What single rows add to what deletions take, and which of them may add most."""
