@@ -32,6 +32,7 @@ from certify.problem.bound import Bound
 from certify.problem.limits import limits_of
 from certify.problem.problem import Problem
 from certify.problem.progress import Progress
+from certify.prove.changed.lost import said_of_lost, several_left
 from certify.prove.gates import evaluate
 from certify.report.messages import cautions_of
 from certify.rigor.fp import Array
@@ -133,6 +134,10 @@ def answered(subject: Subject, question: Question, options: Options, folder: Pat
     tables = _limited(subject, asked, options)
     audit = _loaded(folder, _spec_text(sentence, tables, asked, None))
     _require_same(subject, audit.problem)
+    lost = said_of_lost(audit.problem)
+    if lost and several_left(audit.problem):
+        subject = replace(subject, lost=True)
+        sentence = question.sentence(subject, options)
     environment = tested(audit.problem)
 
     def ranking(share: float) -> Ranking | str | None:
@@ -169,7 +174,8 @@ def answered(subject: Subject, question: Question, options: Options, folder: Pat
     answers = [_answer(subject, question, options, wanted, claim, _bounds(proved)[wanted.quantity], folder)
                for wanted, claim in zip(asked.wanted, certificate["claims"], strict=True)]
     answers = _with_ranking(subject, question, options, ranked, certificate, answers, folder)
-    cautions, doubt = tuple(cautions_of(certificate)), question.doubt(subject, options, certificate)
+    cautions = tuple(words for words in (lost, *cautions_of(certificate)) if words)
+    doubt = question.doubt(subject, options, certificate)
     seconds = time.monotonic() - started
     answers = [replace(one, cautions=cautions if one.in_certificate or one.lower is None else (UNCHECKED, *cautions),
                        seconds=seconds) for one in answers]

@@ -153,7 +153,8 @@ def through_door(model: Path, data: Path, evaluation: Path | None, told: Told, f
     inputs = [path for path in (model, data, evaluation) if path is not None]
     subject = stored(problem, None if points is None else points.X, None if points is None else points.y, folder, name,
                      inputs)
-    if rows.names is not None and subject.names is None and (problem.prepare is None or subject.units is not None):
+    made = getattr(problem.prepare, "of_rows", problem.prepare is not None)  # features that are not the columns
+    if rows.names is not None and subject.names is None and not made:
         subject = replace(subject, names=rows.names)
     notes = tuple(dict.fromkeys(str(one.message) for one in heard if issubclass(one.category, UserWarning)))
     notes = (*notes, *weights_kept(problem)) if notes else subject.notes

@@ -79,9 +79,10 @@ def stored(problem: Problem, X_eval: Any, y_eval: Any, folder: Path, model: str 
                       weighing="" if weights is None else WEIGHTS, balanced=_followed(problem), stored=True,
                       behind=_behind(problem.prepare),
                       evaluated=None if X_eval is None else points)
-    if isinstance(problem.prepare, Prepared) and problem.prepare.units is not None:
-        subject = replace(subject, names=problem.column_names,  # every column is scaled by itself, and keeps its name
-                          units=problem.prepare.units, roundings=problem.prepare.roundings(problem.X))
+    if isinstance(problem.prepare, Prepared) and not problem.prepare.of_rows:
+        subject = replace(subject, names=problem.column_names)  # every column is scaled by itself, and keeps its name
+        if problem.prepare.units is not None:
+            subject = replace(subject, units=problem.prepare.units, roundings=problem.prepare.roundings(problem.X))
     threshold = problem.threshold if problem.threshold is not None else threshold_of(subject, None)
     return replace(subject, threshold=threshold)
 

@@ -92,6 +92,7 @@ class Subject:
         weighing: their name in the data file, for questions about whole rows; "" where there are none.
         balanced: whether the class weights of a fit to the rows that are left are known, where they are balanced.
         anew: whether a question is about such a fit, and rows do not keep their weights.
+        lost: whether a question is about changes that may leave one of several labels without rows.
         notes: what a reader has to know of how it was understood.
         behind: what stands before the features of the network, e.g. ``"StandardScaler"``, or `LAYERS`; "" where
             these are the features of the data.
@@ -124,6 +125,7 @@ class Subject:
     weighing: str = ""
     balanced: bool = False
     anew: bool = False
+    lost: bool = False
     notes: tuple[str, ...] = ()
     behind: str = ""
     stored: bool = False
@@ -239,7 +241,8 @@ class Subject:
         kept = "" if self.weights is None else " (class weights balanced anew)" if self.anew else (
             " (every row with the weight it has today)")
         held = " (every layer before it held as it is)" if isinstance(self.network, GraphNetwork) else ""
-        return f"and the {'last layer alone' if alone else 'model'} trained again{kept}{held}"
+        outputs = " (with an output for each of today's labels, also for one without a row)" if self.lost else ""
+        return f"and the {'last layer alone' if alone else 'model'} trained again{kept}{held}{outputs}"
 
     @property
     def rebalanced(self) -> Subject:

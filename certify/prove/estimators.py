@@ -11,7 +11,7 @@ from certify.format.errors import InputError
 from certify.inputs.given import columns_of, given_data, given_numbers, given_rows, same_columns
 from certify.inputs.sklearn.linear import linear, require_read
 from certify.inputs.sklearn.read import Linear
-from certify.inputs.sklearn.wrapped import Prepared, unwrapped
+from certify.inputs.sklearn.wrapped import Prepared, search_of, unwrapped
 from certify.problem.problem import Problem
 from certify.problem.sample_weights import SampleWeights
 from certify.prove.whole import whole_problem
@@ -40,7 +40,8 @@ def from_sklearn(estimator: Any, X: Any, y: Any = None, sample_weight: Any = Non
     normalised, is left out of the outputs.
 
     A Pipeline with StandardScaler, MinMaxScaler, MaxAbsScaler or RobustScaler before it: these stay as they were
-    fitted, and X_eval is given as it is; GridSearchCV and its like: the best estimator.
+    fitted, and X_eval is given as it is; GridSearchCV and its like: the best estimator. What a search or
+    cross-validation chose stays, too, where a fit anew would choose again.
 
     Args:
         estimator: fitted; nothing of it is run but `get_params`, the `transform` of scalers and kernels.
@@ -71,6 +72,10 @@ def from_sklearn(estimator: Any, X: Any, y: Any = None, sample_weight: Any = Non
         warnings.warn(f"{prepare.words} before {type(inner).__name__}: answers are about refits with the scaling as it "
                       "was fitted, whichever rows change", stacklevel=2)
         rows = prepare(rows)
+    search = search_of(estimator)
+    if search:
+        warnings.warn(f"{search}: answers are about refits with the options that it chose, whichever rows change, "
+                      "though a fit anew would choose again", stacklevel=2)
     if read.said:
         warnings.warn(f"{type(inner).__name__}: {read.said}", stacklevel=2)
     if read.features is not None:

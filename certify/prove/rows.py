@@ -19,6 +19,7 @@ from certify.network.network import Network
 from certify.problem.problem import Problem
 from certify.problem.progress import Progress, told
 from certify.prove.changed.accuracy import Accuracy, accuracy_of
+from certify.prove.changed.lost import tell_of_lost
 from certify.prove.label_words import relabelled_as, worded
 from certify.prove.rows_asked import KINDS, PLAIN, asked_change, asked_new
 from certify.prove.rows_shown import FLIPS, STAYS, UNDECIDED, Prediction, as_frame, as_html, drawn
@@ -26,7 +27,7 @@ from certify.rigor.environment import require_sound
 from certify.rigor.finder import proposed
 from certify.rigor.fp import Array
 from certify.systems.head.nearness import ANOTHER
-from certify.systems.head.rows.change import DELETED, NONE, RowChange
+from certify.systems.head.rows.change import DELETED, NONE
 from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.of_problem import change_of_rows, given_base, head_of
@@ -257,7 +258,7 @@ def stable_predictions(
     asked = labelled(asked_of(problem, X_eval, members), threshold)
     head, change = head_of(asked), change_of_rows(asked)
     distance = distance_of(head)
-    _tell_of_lost(head, change)
+    tell_of_lost(asked, change)
     _tell_of_classes(problem, relabel is not None)
     with among(jobs), told(progress) as tell:
         found = survey(head, change, seconds, tell, tuple(CLASSES))
@@ -276,30 +277,6 @@ def _tell_of_classes(problem: Problem, labels: bool) -> None:
     elif labels:
         warnings.warn("class_weight: a row that is relabelled counts as its new label does; an audit, as its "
                       "certificate, keeps the weight that each row has today", stacklevel=3)
-
-
-_WITHOUT = {
-    False: "refuses to fit without it, and answers are about the minimum of the loss of what is left",
-    True: "then fits the others alone and never predicts it, and answers are about the minimum of the loss with an "
-          "output for each of today's labels",
-}
-"""What scikit-learn does without a label, and what is answered, by whether other two are left."""
-
-
-def _tell_of_lost(head: Head, change: Change) -> None:
-    """Warn where the changes may leave a label without rows, which many programs refuse to train on."""
-    if not isinstance(change, RowChange):
-        return
-    codes, label = np.unique(head.Y, axis=0, return_inverse=True)
-    if len(codes) > max(head.k, 2) or len(codes) < 2:
-        return
-    label = label.reshape(-1)
-    for c in range(len(codes)):
-        of = np.flatnonzero(label == c)
-        if len(of) <= change.count and set(of.tolist()) <= set(change.rows):
-            warnings.warn(f"a label has {len(of)} rows, and any {change.count} may be "
-                          f"{'relabelled' if change.relabels else 'deleted'}: scikit-learn "
-                          f"{_WITHOUT[len(codes) > 2]}", stacklevel=3)
 
 
 def distance_of(head: Head) -> float:

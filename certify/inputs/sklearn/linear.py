@@ -89,7 +89,7 @@ def _logistic(estimator: Any, y: Array, n: int) -> Linear:
     labels, (W, b) = numbers(estimator, y), layer(estimator)
     loss = Loss.ONE_VS_REST if rest else Loss.CROSS_ENTROPY if len(W) > 1 else Loss.LOGISTIC
     return Linear(W, b, loss, 1.0 / (n * C), liblinear, labels.astype(np.float64), None, by_label=own,
-                  balanced=balanced)
+                  balanced=balanced, said=_said_of_chosen(estimator))
 
 
 def _linear_svc(estimator: Any, y: Array, n: int) -> Linear:
@@ -119,13 +119,14 @@ def _ridge_classifier(estimator: Any, y: Array, n: int) -> Linear:
     if own is not None:  # of the rows as they are; codes are ascending, classes are not
         own = own if c == 2 else own[::-1].copy()
     return Linear(W, b, Loss.SQUARED, _alpha(estimator) / n, False, None, codes[labels], by_label=own,
-                  balanced=balanced)
+                  balanced=balanced, said=_said_of_chosen(estimator))
 
 
 def _ridge(estimator: Any, y: Array, n: int) -> Linear:
     refuse(estimator.get_params(), positive=(False,))
     W, b = layer(estimator)
-    return Linear(W, b, Loss.SQUARED, _alpha(estimator) / n, False, None, real_targets(y, n, len(W)))
+    return Linear(W, b, Loss.SQUARED, _alpha(estimator) / n, False, None, real_targets(y, n, len(W)),
+                  said=_said_of_chosen(estimator))
 
 
 def _least_squares(estimator: Any, y: Array, n: int) -> Linear:
@@ -160,6 +161,15 @@ def _alpha(estimator: Any) -> float:
     """The penalty, which has to be one number; that which was chosen where there were several."""
     chosen = hasattr(estimator, "alpha_")
     return strength("alpha", _chosen(estimator, "alpha_") if chosen else estimator.get_params()["alpha"])
+
+
+def _said_of_chosen(estimator: Any) -> str:
+    """What cross-validation chose stays, though a fit anew would choose again; "" where nothing was chosen."""
+    for name in ("C_", "alpha_"):
+        if hasattr(estimator, name):
+            return (f"answers are about refits with {name[:-1]}={_chosen(estimator, name):g}, which cross-validation "
+                    "chose: whichever rows change it stays, though a fit anew would choose again")
+    return ""
 
 
 def _chosen(estimator: Any, name: str) -> Any:

@@ -33,7 +33,7 @@ class Prepared:
         columns: of a row before them.
         names: of those columns, where these are not the columns after them; None: the problem has them.
         of_rows: whether the last makes features from the training rows, so that a new row would have others.
-        units: of scalers alone: how far a feature moves behind them, at most, where it moves by 1 before them.
+        units: of scalers alone, none of which clips: how far a feature moves behind them where it moves by 1 before.
         offsets: how long what they add to a feature is, at most.
     """
 
@@ -82,6 +82,8 @@ def unwrapped(estimator: Any, columns: int) -> tuple[Any, Prepared | None]:
     steps = tuple(scaler(step) for step in scalers)
     if not steps:
         return estimator, None
+    if any(getattr(step, "clip", False) for step in scalers):  # beyond its ranges a feature no longer moves
+        return estimator, Prepared(steps, columns)
     units, offsets = _units(scalers, columns)
     return estimator, Prepared(steps, columns, units=units, offsets=offsets)
 
@@ -105,6 +107,14 @@ def parted(estimator: Any) -> tuple[Any, list[Any]]:
             estimator = last
         else:
             return estimator, steps
+
+
+def search_of(estimator: Any) -> str:
+    """The name of the search that chose the options of an estimator, or of one in its pipeline; "" where none did."""
+    while type(estimator).__name__ == "Pipeline":
+        estimator = estimator.steps[-1][1]
+    name = type(estimator).__name__
+    return name if name in SEARCHES else ""
 
 
 def _units(scalers: list[Any], columns: int) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -17,6 +17,7 @@ from certify.inputs.given import given_numbers
 from certify.network.network import Network
 from certify.problem.problem import Problem
 from certify.problem.progress import Progress, told
+from certify.prove.changed.lost import tell_of_lost
 from certify.prove.rows import VERBS, asked_any, kind_of
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
@@ -124,6 +125,7 @@ def coefficients(
                          "ask certify.sign_survives(X, y, column), which is for it, or fit Ridge with an alpha above 0")
     asked = asked_any(replaced(problem, prepare=None), problem.X[:1], kind, count)  # X is prepared already
     head, change = head_of(asked), RowChange(Parameter(asked.parameter).relabels, count, tuple(asked.rows))
+    tell_of_lost(asked, change)
     A, names = _functionals(head, combinations, asked)
     leaves = sum(change.choices(head, size) for size in range(count + 1))
     if leaves > LEAVES:

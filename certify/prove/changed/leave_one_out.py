@@ -16,6 +16,7 @@ from certify.format.errors import InputError
 from certify.problem.problem import Problem
 from certify.problem.progress import Progress, part, told
 from certify.prove.changed.each_row import Ends, able, each_left_out
+from certify.prove.changed.lost import tell_of_lost
 from certify.prove.rows import asked_any
 from certify.rigor.fp import Array
 from certify.systems.head.rows.centred import centred
@@ -193,6 +194,7 @@ def leave_one_out(problem: Problem, X_eval: Any, *, progress: Progress | None = 
     Args:
         problem, X_eval, progress: as of :func:`certify.stable_predictions`.
     """
+    tell_of_lost(problem, RowChange(False, 1, tuple(problem.rows)))
     with told(progress) as tell:
         return left_out(problem, X_eval, tell)
 

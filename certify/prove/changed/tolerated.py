@@ -11,10 +11,12 @@ from certify.format.errors import InputError
 from certify.format.words import Parameter
 from certify.problem.problem import Problem
 from certify.problem.progress import Progress, told
+from certify.prove.changed.lost import tell_of_lost
 from certify.prove.changed.tolerated_shown import Tolerance, as_frame, as_html, drawn
 from certify.prove.label_words import worded
 from certify.prove.rows import VERBS, asked_any, labelled
 from certify.prove.rows_asked import KINDS
+from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.of_problem import head_of
 from certify.theorems.head.rows.method import Budget
@@ -105,6 +107,7 @@ def tolerated_changes(
         raise InputError("most", f"{most!r}", "give 1 or more")
     asked = labelled(asked_any(problem, X_eval, kind, 1), threshold)
     rows = tuple(asked.rows)
+    tell_of_lost(asked, RowChange(Parameter(asked.parameter).relabels, min(most, len(rows)), rows))
     with among(jobs), told(progress) as tell:
         search = Search(head_of(asked), Parameter(asked.parameter).relabels, rows, Budget(seconds), tell)
         search.run(min(most, len(rows)))

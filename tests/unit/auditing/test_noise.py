@@ -75,3 +75,26 @@ def test_the_default_level_is_the_one_that_the_help_says(scale: float, capsys: p
     assert small == pytest.approx(0.001 + 0.025, rel=0.01)
     assert main(["audit", "--help"]) == 0
     assert "1 % of that of a constant prediction" in " ".join(re.sub("[│|]", " ", capsys.readouterr().out).split())
+
+
+@pytest.mark.parametrize("name", ["MinMaxScaler", "MaxAbsScaler"])
+def test_a_scaler_that_clips_does_not_move_as_far_as_its_columns(name):
+    """Beyond the ranges of training the loss stays: no amount in a column's own units exceeds this level."""
+    from sklearn import preprocessing
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
+    pandas = pytest.importorskip("pandas")
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(30, 2)) * [10.0, 1.0] + [50.0, 0.0]
+    y = (X[:, 0] + 4 * rng.normal(size=30) > 50).astype(int)
+    table = pandas.DataFrame(X, columns=["age", "dose"])
+    model = make_pipeline(getattr(preprocessing, name)(clip=True), LogisticRegression(C=10.0)).fit(table, y)
+    far = table.assign(age=table["age"] + np.where(y == 1, -1e6, 1e6) * np.sign(model[-1].coef_[0, 0]))
+    z = model.decision_function(far)
+    level = 1.5 * np.logaddexp(0.0, np.where(y == 1, -z, z)).mean()
+    problem = certify.from_sklearn(model, table, y)
+    amount = certify.audit(problem, ask="noise", noise={"age": 1e6}, level=level)
+    assert not amount.answers and "in other units than the amounts" in amount.skipped[0].reason
+    (column,) = certify.audit(problem, ask="noise in age", level=level).answers
+    assert column.sentence.startswith(f"age as they are after {name} of every training row")

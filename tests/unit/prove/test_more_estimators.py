@@ -237,3 +237,22 @@ def test_it_is_said_that_weights_of_classes_follow_the_labels() -> None:
     problem = from_sklearn(lm.LogisticRegression(class_weight="balanced").fit(X, X.ravel() > 0), X, X.ravel() > 0)
     with pytest.warns(UserWarning, match="balanced weights follow the rows, as in a fit anew; `certify audit` keeps"):
         stable_predictions(problem, X, relabel=1)
+
+
+@pytest.mark.parametrize(("estimator", "words"), [
+    (lm.LogisticRegressionCV(Cs=[0.1, 1.0], cv=3), "C=(0.1|1), which cross-validation chose: whichever rows change"),
+    (lm.RidgeClassifierCV(alphas=[0.1, 1.0]), "alpha=(0.1|1), which cross-validation chose: whichever rows change"),
+    (GridSearchCV(LR(), {"C": [0.1, 1.0]}, cv=3), "GridSearchCV: answers are about refits with the options that it"),
+    (make_pipeline(StandardScaler(), GridSearchCV(LR(), {"C": [0.1, 1.0]}, cv=3)), "GridSearchCV: answers are about"),
+])
+def test_what_was_chosen_is_said_to_stay(estimator: Any, words: str) -> None:
+    """scikit-learn's own fit of the same object would choose again, and may flip what is proved to stay."""
+    X, y = data()
+    with pytest.warns(UserWarning, match=words):
+        from_sklearn(estimator.fit(X, y), X, y)
+
+
+def test_a_regression_says_it_too() -> None:
+    X, y = regression()
+    with pytest.warns(UserWarning, match="alpha=1, which cross-validation chose"):
+        from_sklearn(lm.RidgeCV(alphas=[1.0]).fit(X, y), X, y)

@@ -1,0 +1,69 @@
+"""Labels that a change may leave without a row: scikit-learn then fits another model than the loss that is stated."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Final
+
+import numpy as np
+
+from certify.format.errors import InputError
+from certify.format.words import Parameter
+from certify.problem.perturbations.codes import Codes, codes_of
+from certify.problem.problem import Problem
+from certify.systems.head.rows.change import RowChange
+from certify.systems.head.rows.changes.base import Change
+from certify.systems.head.rows.head import Head
+from certify.systems.head.rows.losses import HEAD_LOSSES
+from certify.systems.head.rows.of_problem import change_of_rows
+
+WITHOUT: Final = {
+    False: "refuses to fit without it, and answers are about the minimum of the loss of what is left",
+    True: "then fits the others alone and never predicts it, and answers are about the minimum of the loss with an "
+          "output for each of today's labels",
+}
+"""What scikit-learn does without a label, and what is answered, by whether other two are left."""
+
+
+def said_of_lost(problem: Problem, change: Change | None = None) -> str:
+    """What a reader has to know where the changes of whole rows may leave a label without rows; "" where none may.
+
+    Args:
+        problem: with its labels.
+        change: what may happen to the rows; None: what the problem says.
+    """
+    parameter = Parameter(problem.parameter)
+    if change is None and not (parameter.leaves or parameter.relabels):
+        return ""
+    try:
+        found = codes_of(problem)
+    except InputError:  # targets are no labels
+        return ""
+    head, change = _labels_alone(found), change_of_rows(problem) if change is None else change
+    counts = np.bincount(found.label, minlength=len(found.codes))
+    least = min((int(counts[c]) for c in change.emptied(head) if counts[c]), default=0)
+    if not least:
+        return ""
+    may = (f"a label has {least} rows, and any {change.count} may be {'relabelled' if change.relabels else 'deleted'}"
+           if isinstance(change, RowChange) else f"a label may lose all its rows ({change.words})")
+    return f"{may}: scikit-learn {WITHOUT[several_left(problem)]}"
+
+
+def tell_of_lost(problem: Problem, change: Change | None = None) -> None:
+    """Warn of it the caller of the function that calls this."""
+    said = said_of_lost(problem, change)
+    if said:
+        warnings.warn(said, stacklevel=3)
+
+
+def several_left(problem: Problem) -> bool:
+    """Whether two labels or more are left where one goes."""
+    return len(np.unique(codes_of(problem).label)) > 2
+
+
+def _labels_alone(found: Codes) -> Head:
+    """A head that has the labels of the rows and nothing else of them."""
+    n, k = len(found.label), found.codes.shape[1]
+    return Head(np.zeros((n, 1)), np.zeros(n), found.codes[found.label], found.codes, found.label,
+                HEAD_LOSSES["squared"], np.zeros((k, 1)), 1.0, np.ones(1, dtype=bool), False, np.zeros((1, 1)),
+                np.zeros(1))
