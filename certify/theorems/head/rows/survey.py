@@ -32,7 +32,7 @@ CLASSES: Final[Mapping[str, str]] = {
     "squared_aside": "squared_aside:SquaredAside", "squared_deletions": "squared_deletions:SquaredDeletions",
     "box": "box:Box", "cells": "cells:Cells",
     "by_choice": "by_choice.method:ByChoice", "pair_tree": "pair_tree.method:PairTrees", "box_tree": "box_tree:BoxTree",
-    "by_counts": "by_counts.method:ByCounts",
+    "by_counts": "by_counts.method:ByCounts", "step_sums": "step_sums.method:StepSums",
     "softmax_box": "softmax_box:SoftmaxBox", "softmax_by_choice": "softmax_by_choice.method:SoftmaxByChoice",
     "softmax_labels": "softmax_labels.method:SoftmaxLabels",
     "softmax_pairs": "softmax_pairs.method:SoftmaxPairs",
@@ -53,7 +53,8 @@ STAGES: Final[Mapping[str, str]] = {
     "softmax_labels": "choices one by one", "softmax_by_choice": "choices one by one",
     "softmax_pairs": "rows two by two",
     "softmax_tree": "a tree over the rows that pull most", "energy": "where a label would be lost",
-    "enumeration": "a refit for each choice", "every_choice": "a refit for each choice"}
+    "step_sums": "sums of single refits", "enumeration": "a refit for each choice",
+    "every_choice": "a refit for each choice"}
 """What a method does, for those who wait."""
 
 CHECKED: Final = tuple(name for name in CLASSES if name not in (*UNCHECKED, *UNSEEN))
@@ -150,7 +151,8 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
     status = np.full(len(head.points), OPEN)
     known = head.today >= 0
     reasons = [] if known.all() else [f"{int((~known).sum())} points lie too near a tie for today's label to be known"]
-    if head.weights is not None and head.weights.balanced and isinstance(asked_of("by_counts", head, change), str):
+    if head.weights is not None and head.weights.balanced and all(
+            name not in methods or isinstance(asked_of(name, head, change), str) for name in ("by_counts", "step_sums")):
         reasons.append(REWEIGHED)
     if gone := vanishing(head, change):  # then there is no refit that could keep a label
         reasons, known = [*reasons, *gone], np.zeros_like(known)
