@@ -20,6 +20,7 @@ from certify.theorems.head.rows.by_counts.method import labels_at
 from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Budget, Mask, Method, Part
 from certify.theorems.head.rows.step_sums.bound import bound
+from certify.theorems.head.rows.step_sums.boxed import in_a_box
 from certify.theorems.head.rows.step_sums.search import Case, Search
 from certify.theorems.head.rows.step_sums.steps import steps
 
@@ -89,13 +90,19 @@ class StepSums(Method):
     def _stay(self, head: Head, setting: Setting, todo: Mask, found: Found, budget: Budget) -> Mask:
         """The points that stay in one setting; of the only one also those that were proved before the time was up."""
         stay = np.zeros_like(todo)
+        open_ = np.flatnonzero(todo & ~found.flipped)
         st = steps(setting.head, relabelled(head, setting.rows), budget.check)
         b = None if st is None else bound(st, setting.k)
+
+        def boxed(which: Whole) -> Whole:
+            return in_a_box(setting.head, head, setting.rows, setting.k, which, budget.left)
+
         if b is None or head.label is None:
+            stay[boxed(open_)] = True
             return stay
-        search = Search(head, Case(b, head.label[setting.rows], setting.exactly), found, budget.check)
+        search = Search(head, Case(b, head.label[setting.rows], setting.exactly), found, budget.check, boxed)
         try:
-            for points in search.proved(todo & ~found.flipped):
+            for points in search.proved(open_):
                 stay[points] = True
         except OutOfTime:
             if setting.exactly is not None:

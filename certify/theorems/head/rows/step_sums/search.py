@@ -68,25 +68,23 @@ class Case:
 class Search:
     """Points of one case.
 
-    Attributes:
-        late: whether the time was up.
-
     Args:
         head: the head whose refits are asked about.
         case: the choices.
         found: takes the choices that flip points.
         check: raises when the time is up.
+        boxed: which of some points another bound of all choices proves.
     """
 
-    def __init__(self, head: Head, case: Case, found: Found, check: Callable[[], None]) -> None:
-        self.head, self.case, self.found, self.check = head, case, found, check
+    def __init__(self, head: Head, case: Case, found: Found, check: Callable[[], None],
+                 boxed: Callable[[Whole], Whole]) -> None:
+        self.head, self.case, self.found, self.check, self.boxed = head, case, found, check, boxed
         self._plain = PlainRefits(head)
         st = case.bound.steps
         self._inverse = PlainRefits(st.head).inverse(st.w[None])
 
-    def proved(self, todo: Mask) -> Iterator[Whole]:
-        """Points that stay under every choice, as they are proved: some at once, then one by one."""
-        at = np.flatnonzero(todo)
+    def proved(self, at: Whole) -> Iterator[Whole]:
+        """Those of some points that stay under every choice, as they are proved: some at once, then one by one."""
         if not len(at):
             return
         d = drops(self.case.bound, self.head, at, self.case.exactly is not None)
@@ -97,6 +95,11 @@ class Search:
             some = rest[start : start + REFITS]
             if len(some):
                 self._refitted(self.case.worst(d.push[some]))
+        rest = rest[~self.found.flipped[at[rest]]]
+        if len(rest):
+            more = self.boxed(at[rest])
+            yield more
+            rest = rest[~np.isin(at[rest], more)]
         gap = lowered(d.margin, d.fixed) / np.maximum(self.case.most(d.each), 2.0**-500)
         for place in rest[np.argsort(-gap[rest], kind="stable")].tolist():
             self.check()
