@@ -34,8 +34,8 @@ CLASSES: Final[Mapping[str, str]] = {
     "by_choice": "by_choice.method:ByChoice", "pair_tree": "pair_tree.method:PairTrees", "box_tree": "box_tree:BoxTree",
     "by_counts": "by_counts.method:ByCounts", "step_sums": "step_sums.method:StepSums",
     "softmax_box": "softmax_box:SoftmaxBox", "softmax_by_choice": "softmax_by_choice.method:SoftmaxByChoice",
-    "softmax_labels": "softmax_labels.method:SoftmaxLabels",
-    "softmax_pairs": "softmax_pairs.method:SoftmaxPairs",
+    "softmax_labels": "softmax_labels.method:SoftmaxLabels", "softmax_pairs": "softmax_pairs.method:SoftmaxPairs",
+    "softmax_two_labels": "softmax_two_labels.method:SoftmaxTwoLabels",
     "softmax_tree": "softmax_tree:SoftmaxTree", "energy": "energy:Energy",
     "enumeration": "enumeration:Enumeration", "every_choice": "every_choice:EveryChoice"}
 """Modules and classes of the methods, in the order in which they are tried (but see :func:`order`)."""
@@ -51,7 +51,7 @@ STAGES: Final[Mapping[str, str]] = {
     "pair_tree": "rows two by two", "box_tree": "a tree over the rows that pull most",
     "by_counts": "a tree for each number of rows of each label", "softmax_box": "one bound of all choices",
     "softmax_labels": "choices one by one", "softmax_by_choice": "choices one by one",
-    "softmax_pairs": "rows two by two",
+    "softmax_two_labels": "choices one by one", "softmax_pairs": "rows two by two",
     "softmax_tree": "a tree over the rows that pull most", "energy": "where a label would be lost",
     "step_sums": "sums of single refits", "enumeration": "a refit for each choice",
     "every_choice": "a refit for each choice"}
