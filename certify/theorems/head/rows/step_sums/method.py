@@ -13,6 +13,7 @@ from certify.finders.head.unchanged import unchanged_refit
 from certify.problem.limits import OutOfTime
 from certify.rigor import fp
 from certify.rigor.finder import proposed
+from certify.rigor.fp import Array
 from certify.systems.head.rows.change import Choices, RowChange
 from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.weights import RowWeights
@@ -74,40 +75,68 @@ class StepSums(Method):
         return head.weights is not None and head.weights.by_label and not self.able(head, change)
 
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
-        """The points that stay in every setting, those of the settings that end in time, and choices that flip."""
-        found, proved, late, why = Found(head), todo.copy(), False, ""
-        try:
-            with np.errstate(all="ignore"):
-                for setting in settings(head, change):
-                    proved &= self._stay(head, setting, proved, found, budget)
-                if head.weights is not None and head.weights.balanced and proved.any():
-                    whole = proposed(lambda: unchanged_refit(head))
-                    proved &= np.zeros_like(todo) if whole is None else labels_at(head, whole) == head.today
-        except OutOfTime:
-            late, why, proved = True, "its time was up", np.zeros_like(todo)
-        return Part(self.name, proved & ~found.flipped, {}, found.flips(), why=why, late=late)
+        """The points that stay in every setting, and choices that flip; bounds of all choices at once come first."""
+        run = _Run(head, todo, budget)
+        with np.errstate(all="ignore"):
+            run.all(list(settings(head, change)))
+        return Part(self.name, run.proved & ~run.found.flipped, {}, run.found.flips(),
+                    why="its time was up" if run.late else "", late=run.late)
 
-    def _stay(self, head: Head, setting: Setting, todo: Mask, found: Found, budget: Budget) -> Mask:
-        """The points that stay in one setting; of the only one also those that were proved before the time was up."""
-        stay = np.zeros_like(todo)
-        open_ = np.flatnonzero(todo & ~found.flipped)
-        st = steps(setting.head, relabelled(head, setting.rows), budget.check)
+
+class _Run:
+    """All settings of a problem.
+
+    Attributes:
+        proved: `(N,)` the points that stay in all of them.
+        found: choices that flip points.
+        late: whether the time was up.
+    """
+
+    def __init__(self, head: Head, todo: Mask, budget: Budget) -> None:
+        self.head, self.budget, self.found, self.late = head, budget, Found(head), False
+        self.todo, self.proved = todo & (head.today >= 0), np.zeros_like(todo)
+
+    def all(self, every: list[Setting]) -> None:
+        """Every setting by one bound, then the points that these leave open choice by choice."""
+        try:
+            if self.head.weights is not None and self.head.weights.balanced:
+                whole = proposed(lambda: unchanged_refit(self.head))
+                self.todo &= whole is not None and labels_at(self.head, whole) == self.head.today
+            stay, search = np.zeros((len(every), len(self.todo)), dtype=bool), None
+            for number, setting in enumerate(every):
+                search = self._search(setting)
+                points = np.flatnonzero(self.todo & ~self.found.flipped)
+                some = self._boxed(setting, points) if search is None else search.at_once(points)
+                stay[number, some] = True
+            self.proved |= self.todo & stay.all(axis=0)
+            self._rest(every, stay, search if len(every) == 1 else None)
+        except OutOfTime:
+            self.late = True
+
+    def _rest(self, every: list[Setting], stay: Array, search: Search | None) -> None:
+        """The points that some setting left open: they are proved where they stay in each of these."""
+        left = self.todo & ~self.proved
+        for number, setting in enumerate(every):
+            points = np.flatnonzero(left & ~self.found.flipped & ~stay[number])
+            search = (search or self._search(setting)) if len(points) else None
+            for point in search.in_turn(points) if search is not None else ():
+                stay[number, point] = True
+                self.proved[point] |= stay[:, point].all()
+            left &= stay[number]
+            search = None
+
+    def _search(self, setting: Setting) -> Search | None:
+        """The search in a setting; None where nothing bounds its choices."""
+        label = self.head.label
+        st = steps(setting.head, relabelled(self.head, setting.rows), self.budget.check)
         b = None if st is None else bound(st, setting.k)
+        if b is None or label is None:
+            return None
+        return Search(self.head, Case(b, label[setting.rows], setting.exactly), self.found, self.budget.check,
+                      lambda which: self._boxed(setting, which))
 
-        def boxed(which: Whole) -> Whole:
-            return in_a_box(setting.head, head, setting.rows, setting.k, which, budget.left)
-
-        if b is None or head.label is None:
-            stay[boxed(open_)] = True
-            return stay
-        search = Search(head, Case(b, head.label[setting.rows], setting.exactly), found, budget.check, boxed)
-        try:
-            for points in search.proved(open_):
-                stay[points] = True
-        except OutOfTime:
-            if setting.exactly is not None:
-                raise
-        return stay
+    def _boxed(self, setting: Setting, which: Whole) -> Whole:
+        return in_a_box(setting.head, self.head, setting.rows, setting.k, which, self.budget.left)
 
 
 def relabelled(head: Head, rows: Whole) -> Choices:

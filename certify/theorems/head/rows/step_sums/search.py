@@ -83,28 +83,29 @@ class Search:
         st = case.bound.steps
         self._inverse = PlainRefits(st.head).inverse(st.w[None])
 
-    def proved(self, at: Whole) -> Iterator[Whole]:
-        """Those of some points that stay under every choice, as they are proved: some at once, then one by one."""
+    def at_once(self, at: Whole) -> Whole:
+        """Those of some points that stay by one bound of all choices; of the others the worst choices are refitted."""
         if not len(at):
-            return
-        d = drops(self.case.bound, self.head, at, self.case.exactly is not None)
-        all_ = self.case.most(d.each) < lowered(d.margin, d.fixed)
-        yield at[all_]
-        rest = np.flatnonzero(~all_)
+            return at
+        d = self._drops(at)
+        good = self.case.most(d.each) < lowered(d.margin, d.fixed)
+        rest = np.flatnonzero(~good)
         for start in range(0, len(rest), REFITS):
-            some = rest[start : start + REFITS]
-            if len(some):
-                self._refitted(self.case.worst(d.push[some]))
+            self._refitted(self.case.worst(d.push[rest[start : start + REFITS]]))
         rest = rest[~self.found.flipped[at[rest]]]
-        if len(rest):
-            more = self.boxed(at[rest])
-            yield more
-            rest = rest[~np.isin(at[rest], more)]
+        return np.concatenate([at[good], self.boxed(at[rest])]) if len(rest) else at[good]
+
+    def in_turn(self, at: Whole) -> Iterator[int]:
+        """Those of some points that stay, choice by choice, one after another: first those with fewest open choices."""
+        d = self._drops(at)
         gap = lowered(d.margin, d.fixed) / np.maximum(self.case.most(d.each), 2.0**-500)
-        for place in rest[np.argsort(-gap[rest], kind="stable")].tolist():
+        for place in np.argsort(-gap, kind="stable").tolist():
             self.check()
             if not self.found.flipped[at[place]] and self._one_by_one(d, place, int(at[place])):
-                yield at[place : place + 1]
+                yield int(at[place])
+
+    def _drops(self, at: Whole) -> Drops:
+        return drops(self.case.bound, self.head, at, self.case.exactly is not None)
 
     def _one_by_one(self, d: Drops, place: int, point: int) -> bool:
         """Whether each choice that the bound leaves open keeps a point's label, by its own sum or its refit."""
