@@ -90,6 +90,28 @@ class PlainRefits:
                 H[:, last, last] += 1e-9 * (size + mu[:, None])
         return H
 
+    def inverse(self, V: Array) -> Array:
+        """`(km, km)` inverse of the second derivative where no row is changed, at `(k, m)` weights; NaN without one."""
+        of = self.terms(Choices(np.zeros((1, 0), np.int64), np.zeros((1, 0), np.int64)))
+        try:
+            return np.asarray(np.linalg.inv(self.hessians(self.gradients(V[None], *of)[1], *of)[0]))
+        except np.linalg.LinAlgError:
+            return np.full((V.size, V.size), np.nan)
+
+    def chords(self, choices: Choices, V: Array, inverse: Array, turns: int) -> Array:
+        """`(B, k, m)` weights after steps with one inverse for all; of each change the best ones that were met."""
+        of = self.terms(choices)
+        best, least = V, np.full(len(V), np.inf)
+        with np.errstate(all="ignore"):
+            for turn in range(turns + 1):
+                G, _ = self.gradients(V, *of)
+                size = _lengths(G)
+                best = np.where((size < least)[:, None, None], V, best)
+                least = np.minimum(size, least)
+                if turn < turns:
+                    V = V - (G.reshape(len(G), -1) @ inverse).reshape(V.shape)
+        return best
+
     def _newton(self, choices: Choices, V: Array, goal: float, check: Callable[[], None]) -> Array:
         Y, c, mu = self.terms(choices)
         V = V.copy()

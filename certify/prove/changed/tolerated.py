@@ -20,6 +20,7 @@ from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.of_problem import head_of
 from certify.theorems.head.rows.method import Budget
+from certify.theorems.head.rows.survey import CLASSES
 from certify.theorems.head.rows.tolerance.search import Search
 from certify.theorems.jobs import among
 
@@ -109,7 +110,8 @@ def tolerated_changes(
     rows = tuple(asked.rows)
     tell_of_lost(asked, RowChange(Parameter(asked.parameter).relabels, min(most, len(rows)), rows))
     with among(jobs), told(progress) as tell:
-        search = Search(head_of(asked), Parameter(asked.parameter).relabels, rows, Budget(seconds), tell)
+        relabels = Parameter(asked.parameter).relabels
+        search = Search(head_of(asked), relabels, rows, Budget(seconds), tell, tuple(CLASSES))
         search.run(min(most, len(rows)))
     return ToleratedChanges(np.minimum(search.lower, search.upper), search.upper, kind, search.head,
                             tuple(search.changed), problem.classes)

@@ -32,10 +32,10 @@ CLASSES: Final[Mapping[str, str]] = {
     "squared_aside": "squared_aside:SquaredAside", "squared_deletions": "squared_deletions:SquaredDeletions",
     "box": "box:Box", "cells": "cells:Cells",
     "by_choice": "by_choice.method:ByChoice", "pair_tree": "pair_tree.method:PairTrees", "box_tree": "box_tree:BoxTree",
-    "by_counts": "by_counts.method:ByCounts",
+    "by_counts": "by_counts.method:ByCounts", "step_sums": "step_sums.method:StepSums",
     "softmax_box": "softmax_box:SoftmaxBox", "softmax_by_choice": "softmax_by_choice.method:SoftmaxByChoice",
-    "softmax_labels": "softmax_labels.method:SoftmaxLabels",
-    "softmax_pairs": "softmax_pairs.method:SoftmaxPairs",
+    "softmax_labels": "softmax_labels.method:SoftmaxLabels", "softmax_pairs": "softmax_pairs.method:SoftmaxPairs",
+    "softmax_two_labels": "softmax_two_labels.method:SoftmaxTwoLabels",
     "softmax_tree": "softmax_tree:SoftmaxTree", "energy": "energy:Energy",
     "enumeration": "enumeration:Enumeration", "every_choice": "every_choice:EveryChoice"}
 """Modules and classes of the methods, in the order in which they are tried (but see :func:`order`)."""
@@ -51,9 +51,10 @@ STAGES: Final[Mapping[str, str]] = {
     "pair_tree": "rows two by two", "box_tree": "a tree over the rows that pull most",
     "by_counts": "a tree for each number of rows of each label", "softmax_box": "one bound of all choices",
     "softmax_labels": "choices one by one", "softmax_by_choice": "choices one by one",
-    "softmax_pairs": "rows two by two",
+    "softmax_two_labels": "choices one by one", "softmax_pairs": "rows two by two",
     "softmax_tree": "a tree over the rows that pull most", "energy": "where a label would be lost",
-    "enumeration": "a refit for each choice", "every_choice": "a refit for each choice"}
+    "step_sums": "sums of single refits", "enumeration": "a refit for each choice",
+    "every_choice": "a refit for each choice"}
 """What a method does, for those who wait."""
 
 CHECKED: Final = tuple(name for name in CLASSES if name not in (*UNCHECKED, *UNSEEN))
@@ -89,8 +90,7 @@ LONGEST, SHORTER = 60.0, 20.0
 
 AT_ONCE, MENTIONED = 512, 3
 
-REWEIGHED = ("every change of rows changes all balanced weights; trees are grown for rows left out of a logistic "
-             "regression of two labels, and else every choice is refitted, where these are few")
+REWEIGHED = "every change of rows changes all balanced weights; every choice is refitted, where these are few"
 
 Tell = Callable[[str, float], None]
 
@@ -150,7 +150,9 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
     status = np.full(len(head.points), OPEN)
     known = head.today >= 0
     reasons = [] if known.all() else [f"{int((~known).sum())} points lie too near a tie for today's label to be known"]
-    if head.weights is not None and head.weights.balanced and isinstance(asked_of("by_counts", head, change), str):
+    counted = [name for name in ("by_counts", "step_sums") if name in methods]
+    if head.weights is not None and head.weights.balanced and all(
+            isinstance(asked_of(name, head, change), str) for name in counted):
         reasons.append(REWEIGHED)
     if gone := vanishing(head, change):  # then there is no refit that could keep a label
         reasons, known = [*reasons, *gone], np.zeros_like(known)

@@ -14,7 +14,7 @@ import numpy as np
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
 from certify.rigor.spectral import spectral
-from certify.systems.head.rows.boxes.pulls import Pulls, pulls
+from certify.systems.head.rows.boxes.pulls import Pulls, Ratios, pulls
 from certify.systems.head.rows.boxes.slabs import Margins, Rows, margins, secants
 
 WIDE = 48
@@ -41,6 +41,7 @@ class Sums:
         decay: (p,) nonnegative floats, and `decay_off` what each may be off by.
         relabels: whether a changed row gets the other label, −s for s; else it is deleted.
         weights: the c_i, above 0 and at most 1, which stay with the rows; None: all 1.
+        ratios: what relabelled rows count, as parts of these, where weights go by the labels: for single boxes alone.
     """
 
     S: Array
@@ -49,6 +50,7 @@ class Sums:
     decay_off: float = 0.0
     relabels: bool = False
     weights: Array | None = None
+    ratios: Ratios | None = None
 
     @property
     def whole(self) -> Array:
@@ -236,7 +238,7 @@ def trap(c: Centre, slabs: Slabs, free: Rows, k: int, proved: bool = True, wide:
     mean, half = 0.5 * (top + low), 0.5 * (top - low)
     size = fp.frobenius(top) + fp.frobenius(low) if proved else 0.0
     off = (max(top_off, low_off) + 4.0 * fp.dot_unit(len(top)) * size) * RAISE
-    pull = pulls(c.at, free, slabs.il[free], slabs.ih[free], sec if s.relabels else None, proved)
+    pull = pulls(c.at, free, slabs.il[free], slabs.ih[free], sec if s.relabels else None, proved, s.ratios)
     pull = pull if s.weights is None else pull.times(c.kept[free])
     return _image(c, free, k, (mean, half, top, off), pull, proved, wide)
 

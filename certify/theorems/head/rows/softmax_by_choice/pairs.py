@@ -14,6 +14,7 @@ import numpy as np
 
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
+from certify.systems.head.rows.change import Choices
 from certify.systems.head.rows.head import Whole
 from certify.systems.head.rows.refit import enclose_slopes
 from certify.theorems.head.rows.softmax.centre import Centre, mean_least, mean_most
@@ -39,9 +40,9 @@ class Pairs:
         grown: `(f, n)` at least `(e^ρ_ij − 1)²/h_j`, ρ the ranges of moves; 0 at the row itself.
         moved: `(f, n)` at least `((e^ρ_ij − 1)/ρ_ij)²|τ^i_j|_j²`, |τ| their lengths; 0 at the row itself.
         left: `(f,)` at least `R_i + ½R_∅`, the gradients in the norm of the inverse.
-        lost: `(f,)` at least the share of H that a step and the deletion of its row take.
+        lost: `(f,)` at least the share of H that a step, and the deletion of its row, take.
         far: `(f,)` at least the lengths of the steps in the norm of H.
-        least: `(n,)` at least the root of `ℓ_j/h_j`.
+        least: `(n,)` at least the root of `ℓ_j/h_j`; 0 where rows stay with another label.
     """
 
     m: Metric
@@ -76,7 +77,8 @@ class Pairs:
         return found
 
 
-def pairs_of(m: Metric, c: Centre, rows: Whole, W: Array, check: Callable[[], None]) -> Pairs | None:
+def pairs_of(m: Metric, c: Centre, rows: Whole, W: Array, check: Callable[[], None],
+             labels: Choices | None = None) -> Pairs | None:
     """What single steps do; None where the centre is not known well enough.
 
     Args:
@@ -99,12 +101,16 @@ def pairs_of(m: Metric, c: Centre, rows: Whole, W: Array, check: Callable[[], No
         ranges, long = _moves(c, delta[at], size[at])
         mean, shares, own = mean_most(ranges), 1.0 - left_at(ranges) + 2.0**-40, rows[at]
         grown[at], moved[at] = (ranges * mean) ** 2 / m.h * (RAISE * RAISE), (long * mean) ** 2 * (RAISE * RAISE)
-        for found in (grown[at], moved[at], shares):
-            found[np.arange(len(own)), own] = 0.0
-        lost[at], data[at] = level(shares.T, m.lever) + m.lever[own], (long * long) @ m.h * ROOM
-        left[at] = left_of(m, enclose_slopes(head, deletions(own[:, None]), W[at]))
+        if labels is None:
+            for found in (grown[at], moved[at], shares):
+                found[np.arange(len(own)), own] = 0.0
+        lost[at] = level(shares.T, m.lever) + (m.lever[own] if labels is None else 0.0)
+        data[at] = (long * long) @ m.h * ROOM
+        one = deletions(own[:, None]) if labels is None else labels.part(at)
+        left[at] = left_of(m, enclose_slopes(head, one, W[at]))
     still = left_of(m, enclose_slopes(head, deletions(np.zeros((1, 0), np.int64)), c.V[None]))[0]
-    least = np.sqrt(m.lever / m.h * RAISE) * RAISE
+    # what a step does to the other row of a pair counts where that row leaves
+    least = np.sqrt(m.lever / m.h * RAISE) * RAISE if labels is None else np.zeros(head.n)
     return Pairs(m, rows, grown, moved, left + 0.5 * still, lost, _lengths(m, delta, size, data), least)
 
 

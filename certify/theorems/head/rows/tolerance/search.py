@@ -14,7 +14,7 @@ from certify.systems.head.rows.change import NONE, Choices, RowChange
 from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.refit import enclose_refits
 from certify.theorems.head.rows.method import Budget, Flips
-from certify.theorems.head.rows.survey import Survey, survey
+from certify.theorems.head.rows.survey import CHECKED, Survey, survey
 from certify.theorems.head.rows.tolerance.fewer_rows import LARGEST, Fewer, Flip
 
 TURN, BEYOND = 0.5, 0.2
@@ -48,10 +48,13 @@ class Search:
         rows: those that may.
         limit: the time.
         tell: told the stage and the fraction done.
+        methods: those that may be used; as a rule those that certificates state.
     """
 
-    def __init__(self, head: Head, relabels: bool, rows: tuple[int, ...], limit: Budget, tell: Progress) -> None:
+    def __init__(self, head: Head, relabels: bool, rows: tuple[int, ...], limit: Budget, tell: Progress,
+                 methods: tuple[str, ...] = CHECKED) -> None:
         self.head, self.relabels, self.rows, self.limit, self.tell = head, relabels, rows, limit, tell
+        self.methods = methods
         N = len(head.points)
         self.lower, self.upper = np.full(N, -1, dtype=np.int64), np.full(N, len(rows), dtype=np.int64)
         self.changed: list[tuple[int, ...] | None] = [None] * N
@@ -74,7 +77,7 @@ class Search:
         at = np.flatnonzero((self.head.today >= 0) & (self.lower == count - 1) & (self.upper >= count))
         if not len(at):
             return False
-        found = self._survey(at, count, proofs.share(TURN).left())
+        found = self._survey(at, count, proofs.share(TURN).left(), self.methods)
         for part in found.parts.values():
             if part.tolerated is not None:
                 low, high = part.tolerated
@@ -105,12 +108,12 @@ class Search:
             left = self.limit.left()
             if not len(open_) or left <= 0:
                 continue
-            self._survey(open_, count, left * max(BEYOND, 1 / (len(counts) - place)), methods=())
+            self._survey(open_, count, left * max(BEYOND, 1 / (len(counts) - place)), ())
 
-    def _survey(self, at: Whole, count: int, seconds: float, **methods: tuple[str, ...]) -> Survey:
+    def _survey(self, at: Whole, count: int, seconds: float, methods: tuple[str, ...]) -> Survey:
         """The survey of some predictions; what flips one of them is kept, where it has the fewest rows."""
         part = replace(self.head, points=self.head.points[at], points_rad=self.head.points_rad[at])
-        found = survey(part, RowChange(self.relabels, count, self.rows), max(seconds, 0.0), self.tell, **methods)
+        found = survey(part, RowChange(self.relabels, count, self.rows), max(seconds, 0.0), self.tell, methods)
         self._keep(at, found.flips)
         self.tried, self.cut = self.tried + found.tried, self.cut or found.cut
         return found
