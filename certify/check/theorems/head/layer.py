@@ -133,8 +133,8 @@ class Layer:
         each, factor = _pairs(self.k), self.theta / self.n
         if self.whole:
             curves = enclosed(arb_mat([[M[a][b] for a, b in each] for M in self.curves]), WIDE)
-            sums = product(squared(self.phi).turned, curves, 2 * WIDE)
-            found = (Fixed(sums.mid, sums.bits, ZERO).balls() * factor).transpose().tolist()
+            sums = product(curves.turned, squared(self.phi), 2 * WIDE)
+            found = (Fixed(sums.mid, sums.bits, ZERO).balls() * factor).tolist()
             place = {jc: at for at, jc in enumerate(_pairs(self.m))}
             return {ab: [[own[place[max(j, c), min(j, c)]] for c in range(self.m)] for j in range(self.m)]
                     for ab, own in zip(each, found, strict=True)}, (2 * sums.radius * factor).upper()
