@@ -145,6 +145,6 @@ class Whole(Pulls):
     def _beside(self, m: int) -> Fixed:
         if self._blocks is None:
             rows = self._R.mid.tolist()
-            self._blocks = Fixed(fmpz_mat([row[at:at + m] for at in range(0, len(rows), m) for row in rows]).transpose(),
-                                 self._R.bits, self._R.radius)
+            blocks = fmpz_mat([row[at:at + m] for at in range(0, len(rows), m) for row in rows])
+            self._blocks = Fixed(blocks.transpose(), self._R.bits, self._R.radius)
         return self._blocks
