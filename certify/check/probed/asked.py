@@ -86,13 +86,13 @@ class Asked(Stationary):
             error = (seen + X.size * far).upper()
         return Inverse(X, error, (2 * error + error**2).upper()) if error < ENOUGH else None
 
-    def forms(self, z: Sequence[arb]) -> tuple[arb, arb]:
-        """`|Cᵀz|²` and `|Hz|²`, the second by one pass where H is nowhere formed."""
+    def energy(self, z: Sequence[arb]) -> arb:
+        """`|Hz|²`, by one pass where H is nowhere formed."""
         if "completed" in self.__dict__:
-            return super().forms(z)
+            return super().energy(z)
         column = arb_mat(len(z), 1, list(z))
-        found = products(self.problem, self.parameters, self.passed, self.plain.objective, column)
-        return squares(x for form in self.data.row_forms(z) for x in form), squares(found.images.entries())
+        return squares(products(self.problem, self.parameters, self.passed, self.plain.objective,
+                                column).images.entries())
 
     @cached_property
     def _below(self) -> bool:

@@ -159,6 +159,10 @@ class Probed(Stationary):
         rows = found.forms.tolist()
         return squares(x for i in self.problem.moving for x in rows[i]), squares(found.images.entries())
 
+    def energy(self, z: Sequence[arb]) -> arb:
+        """`|Hz|²`, by the same pass."""
+        return self.forms(z)[1]
+
 
 def probed_point(
     problem: Problem, start: Parameters, leave: Callable[[], None] = lambda: None, most: float | None = None,

@@ -264,11 +264,14 @@ class Stationary:
 
     def forms(self, z: Sequence[arb]) -> tuple[arb, arb]:
         """`|Cᵀz|²` and `|Hz|²` (function norm: `|S⁻¹Hz|²`), z counted unit by unit."""
+        return squares(x for form in self.data.row_forms(z) for x in form), self.energy(z)
+
+    def energy(self, z: Sequence[arb]) -> arb:
+        """The second of them alone."""
         column = enclosed(arb_mat(len(z), 1, list(z)), self.width)
         image = product(self.curvature.hessian, column, self.width)
-        energy = (norm_of(image) + arb(0, image.radius)) ** 2
-        energy = energy if self.seen is None else self.seen.dual_square(image, self.width)
-        return squares(x for form in self.data.row_forms(z) for x in form), energy
+        return (norm_of(image) + arb(0, image.radius)) ** 2 if self.seen is None else (
+            self.seen.dual_square(image, self.width))
 
 
 def completed(H: arb_mat, fields: Fields) -> arb_mat:

@@ -9,7 +9,6 @@ from flint import arb, arb_mat
 
 from certify.check.enclosure.network import forward
 from certify.check.kernel import CHANCE
-from certify.check.linalg.balls import squares
 from certify.check.linalg.definite import Truth
 from certify.check.linalg.fixed import enclosed, scale
 from certify.check.linalg.inverse import Inverse
@@ -69,10 +68,9 @@ class AskedSeen(Stationary):
         """It is Euclidean, whatever the norm."""
         return self._over.rank(least)
 
-    def forms(self, z: Sequence[arb]) -> tuple[arb, arb]:
-        """`|Cᵀz|²` and `|S⁻¹Hz|²`, Hz by one pass."""
+    def energy(self, z: Sequence[arb]) -> arb:
+        """`|S⁻¹Hz|²`, Hz by one pass."""
         assert self.seen is not None
         column = arb_mat(len(z), 1, list(z))
         found = products(self._over.problem, self.parameters, self.passed, self.plain.objective, column)
-        return (squares(x for form in self.data.row_forms(z) for x in form),
-                self.seen.dual_square(enclosed(found.images, self.width), self.width))
+        return self.seen.dual_square(enclosed(found.images, self.width), self.width)

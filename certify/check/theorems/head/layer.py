@@ -12,7 +12,7 @@ from certify.check.enclosure.activation import ACTIVATIONS
 from certify.check.enclosure.gradients import losses
 from certify.check.enclosure.losses.base import loss_of
 from certify.check.enclosure.network import first_weights, forward, given
-from certify.check.linalg.balls import ONE, ZERO, largest, norm, root
+from certify.check.linalg.balls import ONE, ZERO, largest, norm, root, squares
 from certify.check.linalg.definite import Truth, definiteness
 from certify.check.linalg.fixed import Fixed, cut, enclosed, product
 from certify.check.lipschitz.over_ball import spectral
@@ -104,16 +104,19 @@ class Layer:
         return arb_mat([[*row, ONE] for row in A.tolist()]) if self.biased else A
 
     def _factorise(self) -> None:
-        k, m, size, blocks = self.k, self.m, self.k * self.m, self._blocks()
+        k, m, size, (blocks, off) = self.k, self.m, self.k * self.m, self._blocks()
         entries = [[blocks[max(a, b), min(a, b)][j][c] for b in range(k) for c in range(m)]
                    for a in range(k) for j in range(m)]
         for i in range(size):
             entries[i][i] += self.decay
         with ctx.workprec(SHORT if self.whole else ctx.prec):
             found = definiteness(arb_mat(entries))
-            if found.truth is not Truth.PROVED or found.R is None or not found.defect < 1:
+            if found.truth is not Truth.PROVED or found.R is None:
                 return
-            self.scale = (1 / (1 - found.defect).sqrt()).upper()
+            defect = found.defect + off * squares(found.R.entries())
+            if not defect < 1:
+                return
+            self.scale = (1 / (1 - defect).sqrt()).upper()
             self.factor = found.R
             self.inverse = found.R.transpose() * found.R
         P = self.inverse.tolist()
@@ -122,20 +125,24 @@ class Layer:
         self.grams = self.grams_of(self.phi)
         self.spans = [self._span(G) for G in self.grams]
 
-    def _blocks(self) -> dict[tuple[int, int], Rows]:
-        """Those of `θ(H − λ)`, `(θ/n) Σ M_i[a, b]φ_iφ_iᵀ`, for b up to a."""
+    def _blocks(self) -> tuple[dict[tuple[int, int], Rows], arb]:
+        """Those of `θ(H − λ)`, `(θ/n) Σ M_i[a, b]φ_iφ_iᵀ`, for b up to a; and how far the whole may be from them.
+
+        A sum of whole numbers stands at up to four places, so that its error counts twice in Frobenius norm.
+        """
         each, factor = _pairs(self.k), self.theta / self.n
         if self.whole:
             curves = enclosed(arb_mat([[M[a][b] for a, b in each] for M in self.curves]), WIDE)
-            found = (product(squared(self.phi).turned, curves, 2 * WIDE).balls() * factor).transpose().tolist()
+            sums = product(curves.turned, squared(self.phi), 2 * WIDE)
+            found = (Fixed(sums.mid, sums.bits, ZERO).balls() * factor).tolist()
             place = {jc: at for at, jc in enumerate(_pairs(self.m))}
-            return {ab: [[sums[place[max(j, c), min(j, c)]] for c in range(self.m)] for j in range(self.m)]
-                    for ab, sums in zip(each, found, strict=True)}
+            return {ab: [[own[place[max(j, c), min(j, c)]] for c in range(self.m)] for j in range(self.m)]
+                    for ab, own in zip(each, found, strict=True)}, (2 * sums.radius * factor).upper()
         left, rows, blocks = self.phi.transpose(), self.phi.tolist(), {}
         for a, b in each:
             scaled = [[M[a][b] * x for x in row] for M, row in zip(self.curves, rows, strict=True)]
             blocks[a, b] = (left * arb_mat(scaled) * factor).tolist()
-        return blocks
+        return blocks, ZERO
 
     def grams_of(self, phi: arb_mat) -> list[Rows]:
         """The Gram matrix of every row of inputs."""

@@ -136,15 +136,15 @@ class Whole(Pulls):
         return self._Y.turned
 
     def along(self, phi: list[arb]) -> Rows:
-        """By the columns of R that belong to each a, one block under the other."""
+        """By the columns of R that belong to each a, one block beside the other."""
         m, q = len(phi), self._R.shape[0]
-        image = product(self._stacked(m), enclosed(arb_mat(m, 1, phi), WIDE), WIDE)
+        image = product(enclosed(arb_mat(1, m, phi), WIDE), self._beside(m), WIDE)
         images = Fixed(fmpz_mat(q // m, q, image.mid.entries()), image.bits, image.radius)
         return cast("Rows", product(images, self._across, WIDE).balls().tolist())
 
-    def _stacked(self, m: int) -> Fixed:
+    def _beside(self, m: int) -> Fixed:
         if self._blocks is None:
             rows = self._R.mid.tolist()
-            self._blocks = Fixed(fmpz_mat([row[at:at + m] for at in range(0, len(rows), m) for row in rows]),
-                                 self._R.bits, self._R.radius)
+            blocks = fmpz_mat([row[at:at + m] for at in range(0, len(rows), m) for row in rows])
+            self._blocks = Fixed(blocks.transpose(), self._R.bits, self._R.radius)
         return self._blocks

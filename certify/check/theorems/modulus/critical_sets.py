@@ -74,10 +74,10 @@ def lower(point: Point, least: float, radius: float, z: Sequence[float]) -> Find
     """
     problem, at = point.problem, point.of(stationary)
     place = by_units(problem, [arb(v) for v in z])
-    found = [problem.row_norm.dual(form) for form in at.data.row_forms(place)]
-    found.sort(key=lambda v: v.mid(), reverse=True)
+    found, energy = point.once(("critical lower", tuple(z)), lambda: (  # claims of two sizes have one vector
+        sorted(map(problem.row_norm.dual, at.data.row_forms(place)), key=lambda v: v.mid(), reverse=True),
+        at.energy(place)))
     sigma = sum(found[:problem.at_once], ZERO) * arb(radius)
-    energy = at.forms(place)[1]
     if sigma > 0 and sigma ** 2 >= arb(least) ** 2 * energy:
         return Finding(Truth.PROVED, "the witness proves it")
     wrong = sigma == 0 or sigma ** 2 < arb(least) ** 2 * energy

@@ -69,8 +69,9 @@ def holds(case: Case, own: Pulls, near: float | None = None) -> bool:
         for count in (1, 3):
             pairs += zip(own.beside(falling, count), case.beside(falling, count), strict=True)
     fine = all(x >= arb(float(y)) * least for x, y in pairs)
-    fine = fine and all(x.contains(y) for row, exact in zip(own.along([arb(float(x)) for x in case.other]), case.along(),
-                                                           strict=True) for x, y in zip(row, exact, strict=True))
+    along = own.along([arb(float(x)) for x in case.other])
+    fine = fine and all(x.contains(y) for row, exact in zip(along, case.along(), strict=True)
+                        for x, y in zip(row, exact, strict=True))
     return fine and (near is None or all(x <= arb(float(y)) * most + 1e-13 for x, y in pairs))
 
 
