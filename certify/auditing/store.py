@@ -19,6 +19,7 @@ from certify.inputs.graph_file import graph_bytes
 from certify.inputs.sklearn.wrapped import Prepared
 from certify.network.graph.graph import GraphNetwork
 from certify.problem.problem import Problem
+from certify.prove.changed.accuracy import less_mean
 from certify.prove.label_words import numbered
 from certify.prove.rows import points_of
 from certify.rigor.fp import Array
@@ -77,7 +78,7 @@ def stored(problem: Problem, X_eval: Any, y_eval: Any, folder: Path, model: str 
                       problem.n if X_eval is None else len(points), X_eval is None, right, problem.names,
                       classes=problem.classes, notes=notes, weights=weights,
                       weighing="" if weights is None else WEIGHTS, balanced=_followed(problem), stored=True,
-                      behind=_behind(problem.prepare),
+                      behind=_behind(problem.prepare), mean=getattr(problem.prepare, "mean", ()),
                       evaluated=None if X_eval is None else points)
     if isinstance(problem.prepare, Prepared) and not problem.prepare.of_rows:
         subject = replace(subject, names=problem.column_names)  # every column is scaled by itself, and keeps its name
@@ -124,7 +125,7 @@ def _labels(problem: Problem, y_eval: Any, N: int) -> Array:
         return np.asarray(numbers, dtype=np.float64 if problem.labels is None else np.int64)
     found = given_numbers(given, "y_eval")
     if problem.labels is None:
-        return found
+        return less_mean(found, getattr(problem.prepare, "mean", ()))
     if (found != np.round(found)).any():
         raise InputError("y_eval", f"the label {found[found != np.round(found)][0]:g}", "give whole numbers, as y has")
     return found.astype(np.int64)

@@ -94,6 +94,7 @@ class Subject:
         anew: whether a question is about such a fit, and rows do not keep their weights.
         lost: whether a question is about changes that may leave one of several labels without rows.
         notes: what a reader has to know of how it was understood.
+        mean: of every output, what targets and predictions are more than here; empty: nothing.
         behind: what stands before the features of the network, e.g. ``"StandardScaler"``, or `LAYERS`; "" where
             these are the features of the data.
         stored: whether the files of the tables were written by this audit.
@@ -127,6 +128,7 @@ class Subject:
     anew: bool = False
     lost: bool = False
     notes: tuple[str, ...] = ()
+    mean: tuple[float, ...] = ()
     behind: str = ""
     stored: bool = False
     evaluated: Array | None = None
@@ -325,7 +327,7 @@ def threshold_of(subject: Subject, told: float | None, probability: float | None
 
     Args:
         subject: what it is about.
-        told: the output, or what has it as its logarithm.
+        told: the output, or what has it as its logarithm; of outputs without the mean what is predicted.
         probability: the same where an output is log-odds.
 
     Raises:
@@ -341,6 +343,8 @@ def threshold_of(subject: Subject, told: float | None, probability: float | None
             raise InputError(f"--threshold {told:g}", f"the loss {subject.loss} predicts what is above 0",
                              "give an amount above 0")
         return None if told is None else math.log(told)
+    if told is not None and len(subject.mean) == 1:
+        return told - subject.mean[0]
     if told is not None or not loss_named(subject.loss).slides or subject.y is None or subject.y.shape[1] != 1:
         return told
     return HALF if set(np.unique(subject.y).tolist()) == {0.0, 1.0} else None
@@ -362,6 +366,9 @@ def threshold_notes(subject: Subject, told: float | None, probability: float | N
         other = "" if told is None or not 0 < told < 1 else f"; a probability of {told:g} is --probability {told:g}"
         return (f"outputs are log-odds: labels part at {parted:.4g}, that is probability {share:.3g}{other}",)
     assert told is not None
+    if len(subject.mean) == 1:
+        return (f"outputs are without the mean {subject.mean[0]:g} of y: {told:g} parts them at "
+                f"{threshold_of(subject, told)!r}",)
     if not subject.logarithmic:
         return (f"a label says whether an output is above {told:g}: a prediction stays where it stays on its side",)
     return (f"outputs are logarithms of what is predicted: {told:g} parts them at {math.log(told)!r}, its logarithm "

@@ -81,7 +81,8 @@ def from_sklearn(estimator: Any, X: Any, y: Any = None, sample_weight: Any = Non
     if read.features is not None:
         before = () if prepare is None else prepare.steps
         read.features[1].require_rows(rows)
-        prepare, names = Prepared((*before, read.features), np.shape(table)[1], names, of_rows=True), None
+        prepare, names = Prepared((*before, read.features), np.shape(table)[1], names, of_rows=True,
+                                  mean=read.mean), None
         rows = read.features[1](rows)
     classes = tuple(np.asarray(estimator.classes_).tolist()) if hasattr(estimator, "classes_") else None
     return whole_problem(net, rows, read.targets, read.labels, loss=read.loss, weight_decay=read.weight_decay,

@@ -73,6 +73,7 @@ class StablePredictions:
         head: the head.
         distance: the exact minimum of the unchanged data is proved to lie within it of the given weights.
         classes: what y calls the labels; None: numbers.
+        mean: of every output, what real targets are more than those of the head; empty: nothing.
     """
 
     change: Change
@@ -80,6 +81,7 @@ class StablePredictions:
     head: Head
     distance: float
     classes: tuple[Any, ...] | None = None
+    mean: tuple[float, ...] = ()
 
     @property
     def proved(self) -> Whole:
@@ -151,7 +153,7 @@ class StablePredictions:
         Raises:
             InputError: labels that are none.
         """
-        return accuracy_of(self.head, self.survey, y_eval, self.classes)
+        return accuracy_of(self.head, self.survey, y_eval, self.classes, self.mean)
 
     def __repr__(self) -> str:
         return (f"StablePredictions({self.change.words}: {len(self.proved)} of "
@@ -237,7 +239,8 @@ def stable_predictions(
             each); with the logistic or the squared loss of one output and one layer.
         within: `(2, d)` the least and the largest value of every feature of a new row, which has any label; None: those
             of the training rows.
-        threshold: of one output, log-odds of the logistic loss; None: 0, where targets say that this parts two labels.
+        threshold: of one output: log-odds of the logistic loss; of a Gaussian process less the mean of y that it took
+            away; None: 0, where targets say that this parts two labels.
         seconds: time; with less of it fewer are decided, and none of them wrongly.
         jobs: processes that share the work; −1: as many as there are processors. Where the time suffices the answer is
             the same for any number.
@@ -262,7 +265,7 @@ def stable_predictions(
     _tell_of_classes(problem, relabel is not None)
     with among(jobs), told(progress) as tell:
         found = survey(head, change, seconds, tell, tuple(CLASSES))
-    return StablePredictions(change, found, head, distance, problem.classes)
+    return StablePredictions(change, found, head, distance, problem.classes, getattr(problem.prepare, "mean", ()))
 
 
 def _tell_of_classes(problem: Problem, labels: bool) -> None:

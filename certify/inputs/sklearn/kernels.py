@@ -8,7 +8,7 @@ rounding. Without a row the best function is one of the other rows' kernels, whi
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -92,8 +92,9 @@ def _gaussian_process(estimator: Any, y: Array, n: int) -> Linear:
     mean, scale = np.ravel(estimator._y_train_mean), np.ravel(estimator._y_train_std)
     targets = real_targets(y, n, a.shape[1]) - mean
     said = f"; outputs are without the mean {', '.join(f'{m:g}' for m in mean)} of y, which stays" if mean.any() else ""
-    return _ridge_on_features(kernel, X, a * scale, strength("alpha", estimator.get_params()["alpha"]) + noise, targets,
+    read = _ridge_on_features(kernel, X, a * scale, strength("alpha", estimator.get_params()["alpha"]) + noise, targets,
                               f"kernel {estimator.kernel_}", said)
+    return replace(read, mean=tuple(mean.tolist()) if mean.any() else ())
 
 
 def n_rows(X: Any, n: int) -> int:

@@ -51,9 +51,9 @@ def _network(estimator: Any, loss: str, n: int, labels: Array | None = None, tar
                          "give the rows it was fitted to")
     *hidden, (W, b) = [(np.array(w.T, dtype=np.float64, order="C"), np.array(c, dtype=np.float64))
                        for w, c in zip(estimator.coefs_, estimator.intercepts_, strict=True)]
-    said = "" if steps == 1 else (
+    said = ("" if steps == 1 else (
         f"it met its penalty {steps} times a round, once a batch: weight_decay is alpha·{steps}"
-        f"/{n}, that of the loss it prints; with solver='lbfgs' it is alpha/{n}")
+        f"/{n}, that of the loss it prints; with solver='lbfgs' it is alpha/{n}; ")) + LAST
     return Linear(W, b, loss, alpha * steps / n, False, labels, targets,
                   Normalization.FIXED if steps == 1 else Normalization.REMAINING, hidden=tuple(hidden),
                   activation=ACTIVATIONS[p["activation"]], said=said)
@@ -66,6 +66,10 @@ def _steps(p: Mapping[str, Any], n: int) -> int:
     batch = min(200, n) if p["batch_size"] == "auto" else min(max(int(p["batch_size"]), 1), n)
     return -(-n // batch)
 
+
+LAST: Final = ("answers about rows are about refits of its last layer alone, and the others stay as they are: of a "
+               "training of all layers nothing is said")
+"""What a caller has to be told: its fit anew would train them all."""
 
 DESCENTS: Final = ("sgd", "adam")
 """Solvers that take a step a batch."""

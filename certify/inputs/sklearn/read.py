@@ -38,6 +38,7 @@ class Linear:
         activation: between the layers.
         features: name and function of what is done to rows before, made from the training rows; None: nothing.
         said: what a caller has to be told.
+        mean: of every output, what its targets and predictions are more than here; empty: nothing.
     """
 
     weights: Array
@@ -54,6 +55,7 @@ class Linear:
     activation: str = Activation.IDENTITY
     features: tuple[str, Any] | None = None
     said: str = ""
+    mean: tuple[float, ...] = ()
 
     @property
     def network(self) -> Network:

@@ -35,6 +35,7 @@ class Prepared:
         of_rows: whether the last makes features from the training rows, so that a new row would have others.
         units: of scalers alone, none of which clips: how far a feature moves behind them where it moves by 1 before.
         offsets: how long what they add to a feature is, at most.
+        mean: of every output, what targets of the data are more than those of the problem; empty: nothing.
     """
 
     steps: tuple[tuple[str, Callable[[Any], Any]], ...]
@@ -43,6 +44,7 @@ class Prepared:
     of_rows: bool = False
     units: tuple[float, ...] | None = None
     offsets: tuple[float, ...] = ()
+    mean: tuple[float, ...] = ()
 
     @property
     def words(self) -> str:

@@ -87,7 +87,8 @@ class Accuracy:
         return axes
 
 
-def accuracy_of(head: Head, survey: Survey, y_eval: Any, classes: Sequence[Any] | None = None) -> Accuracy:
+def accuracy_of(head: Head, survey: Survey, y_eval: Any, classes: Sequence[Any] | None = None,
+                mean: Sequence[float] = ()) -> Accuracy:
     """Both ends of the accuracy under every change that was surveyed.
 
     Args:
@@ -95,6 +96,7 @@ def accuracy_of(head: Head, survey: Survey, y_eval: Any, classes: Sequence[Any] 
         survey: what became of every evaluation row.
         y_eval: the right labels (:func:`labels_of`), or in the words of y.
         classes: what y calls them; None: numbers.
+        mean: what they are more than the targets of the head, of every output; empty: nothing.
 
     Raises:
         InputError: labels that are none, or outputs that are logarithms of what is right.
@@ -103,13 +105,22 @@ def accuracy_of(head: Head, survey: Survey, y_eval: Any, classes: Sequence[Any] 
         raise InputError("accuracy", f"the output of the loss {head.loss.name} is the logarithm of what y_eval is",
                          "no threshold says which labels are right: use found.proved, which labels stay")
     numbers = None if classes is None else numbered(classes, y_eval, "y_eval")
-    given = given_numbers(y_eval, "y_eval") if numbers is None else _as_targets(head, numbers)
+    given = less_mean(given_numbers(y_eval, "y_eval"), mean) if numbers is None else _as_targets(head, numbers)
     right = labels_of(head, given, "y_eval") == head.today
     N, unknown = len(head.today), head.today == UNKNOWN
     kept, lost = right & survey.proved, right & survey.attacked
     upper = int((right & ~survey.attacked).sum() + (unknown & ~survey.attacked).sum())
     today, stays, breaks = (np.flatnonzero(which) for which in (right, kept, lost))
     return Accuracy(N, today, stays, breaks, int(kept.sum()) / N, upper / N)
+
+
+def less_mean(targets: Array, mean: Sequence[float]) -> Array:
+    """Targets as those of a problem whose outputs are without the mean.
+
+    >>> less_mean(np.array([3.0, 5.0]), (4.0,)).tolist(), less_mean(np.array([3.0]), ()).tolist()
+    ([-1.0, 1.0], [3.0])
+    """
+    return targets - (np.asarray(mean) if targets.ndim == 2 else mean[0]) if len(mean) else targets
 
 
 def _as_targets(head: Head, numbers: Whole) -> Array:

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from certify.format.errors import InputError
-from certify.format.words import Parameter
+from certify.format.words import Loss, Parameter
 from certify.problem.perturbations.codes import Codes, codes_of
 from certify.problem.problem import Problem
 from certify.systems.head.rows.change import RowChange
@@ -35,6 +35,8 @@ def said_of_lost(problem: Problem, change: Change | None = None) -> str:
     parameter = Parameter(problem.parameter)
     if change is None and not (parameter.leaves or parameter.relabels):
         return ""
+    if problem.classes is None and problem.outputs == 1 and Loss(problem.loss).least_squares:
+        return ""  # two amounts, and a regression is fitted to one of them as to both
     try:
         found = codes_of(problem)
     except InputError:  # targets are no labels

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from certify import coefficients, from_sklearn, stable_predictions
+from certify.cli.main import main
 from certify.finders.head.refits import Refitter
 from certify.format.errors import InputError
 from certify.systems.head.rows.of_problem import head_of
@@ -152,3 +154,39 @@ def test_an_estimator_that_lost_an_attribute_is_refused() -> None:
     del fitted.X_fit_
     with pytest.raises(InputError, match="KernelRidge without its 'X_fit_'"):
         from_sklearn(fitted, X, Y)
+
+
+def processes() -> tuple[Any, np.ndarray, np.ndarray, np.ndarray]:
+    """A Gaussian process that takes the mean of y away, its rows and targets, and rows to predict."""
+    rng = np.random.default_rng(2)
+    X, new = rng.normal(size=(14, 2)), rng.normal(size=(30, 2))
+    y = X @ [1.0, 0.5] + 20 + 0.3 * rng.normal(size=14)
+    process = Process(gp.RBF(3.0) + gp.WhiteKernel(0.5), normalize_y=True, **FIXED)
+    return process.fit(X, y), X, y, new
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_right_targets_are_counted_with_the_mean_that_outputs_are_without() -> None:
+    process, X, y, new = processes()
+    says, mean = process.predict(new), float(np.mean(y))
+    found = stable_predictions(from_sklearn(process, X, y), new, delete=1, threshold=20.0 - mean)
+    right = found.accuracy(says)
+    assert len(right.today) == 30 and right.lower == found.lower / 30 < 1
+    assert len(found.accuracy(2 * 20.0 - says).today) == 0
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_an_audit_takes_a_threshold_of_what_is_predicted(tmp_path: Path, capsys: Any) -> None:
+    """20 is an amount of y, as its labels are; it was held against outputs near 0, and 30 of 30 were said to stay."""
+    process, X, y, new = processes()
+    says, mean = process.predict(new), float(np.mean(y))
+    same = stable_predictions(from_sklearn(process, X, y), new, delete=1, threshold=20.0 - mean)
+    pytest.importorskip("skops.io").dump(process, tmp_path / "m.skops")
+    np.savez(tmp_path / "d.npz", X=X, y=y)
+    np.savez(tmp_path / "e.npz", X=new, y=says)
+    assert main(["audit", str(tmp_path / "m.skops"), str(tmp_path / "d.npz"), "--eval", str(tmp_path / "e.npz"),
+                 "--threshold", "20", "--ask", "rows deleted", "-q", "-o", str(tmp_path / "out")]) == 0
+    stay, right = capsys.readouterr().out.splitlines()[:2]
+    assert 0 < same.lower < 30
+    assert f"{same.lower} of 30 predictions proved to stay" in stay
+    assert f"{same.lower} of 30 predictions are right and stay right" in right

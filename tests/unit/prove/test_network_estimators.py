@@ -24,7 +24,8 @@ TWO, THREE = (X[:, 0] > 0).astype(int), np.digitize(X[:, 1], [-0.5, 0.5])
 REAL = X @ RNG.normal(size=(4, 2)) + 0.1 * RNG.normal(size=(50, 2))
 FULL: dict[str, Any] = {"hidden_layer_sizes": (6, 5), "solver": "lbfgs", "max_iter": 7, "alpha": 0.3, "random_state": 0}
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*lbfgs failed:UserWarning", "ignore:Stochastic Optimizer")
+pytestmark = pytest.mark.filterwarnings("ignore:.*lbfgs failed:UserWarning", "ignore:Stochastic Optimizer",
+                                         "ignore:.*refits of its last layer alone")
 
 
 def outputs(problem: Any) -> np.ndarray:
@@ -150,3 +151,11 @@ def test_what_changes_the_mathematics_is_refused(estimator: Any, y: Any, change:
 def test_one_that_is_not_fitted_is_refused() -> None:
     with pytest.raises(InputError, match="MLPClassifier that is not fitted; call fit first"):
         from_sklearn(MLPClassifier(), X, TWO)
+
+
+@pytest.mark.parametrize("solver", ["lbfgs", "adam"])
+def test_that_the_last_layer_alone_is_trained_again_is_said(solver: str) -> None:
+    """Its own fit anew trains all layers, and nothing is proved of that."""
+    given = MLPClassifier((4,), solver=solver, alpha=0.5, max_iter=2000, random_state=0).fit(X, TWO)
+    with pytest.warns(UserWarning, match="refits of its last layer alone, and the others stay as they are"):
+        from_sklearn(given, X, TWO)

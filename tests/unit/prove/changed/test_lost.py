@@ -10,7 +10,7 @@ import pytest
 import certify
 
 pytest.importorskip("sklearn")
-from sklearn.linear_model import LogisticRegression, RidgeClassifier
+from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
 
 RNG = np.random.default_rng(1)
 X = RNG.normal(size=(14, 2)) + [1.0, 0.0]
@@ -60,6 +60,14 @@ def test_no_change_that_leaves_every_label_a_row_says_so(name):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         certify.stable_predictions(of(), NEW, **KEEPS[name])
+
+
+def test_a_regression_on_two_amounts_is_fitted_to_one_of_them_too():
+    amounts = (np.arange(14) < 2).astype(float)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        certify.stable_predictions(certify.from_sklearn(Ridge().fit(X, amounts), X, amounts), NEW, delete=2,
+                                   threshold=0.5)
 
 
 def test_other_questions_about_rows_say_so():
