@@ -62,7 +62,7 @@ def test_the_checker_contains_every_pull_and_finds_what_the_prover_finds() -> No
 
 
 def reached(t: float, ratio: float, il: float, ih: float, least: float, most: float) -> tuple[float, float]:
-    """Largest and least pull, on a grid of moves and shares of the change, of a row whose new label counts otherwise."""
+    """Largest and least pull on a grid of moves and shares of the change, of a row that then counts otherwise."""
     tau = np.r_[-il * np.linspace(1, 0, 600)[:-1], ih * np.linspace(0, 1, 600)[1:]]
     p, share = 1 / (1 + np.exp(t)), np.linspace(0, 1, 21)[:, None]
     counts = 1 + share * (ratio - 1)
