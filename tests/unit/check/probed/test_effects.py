@@ -65,6 +65,11 @@ def said(monkeypatch):
 @pytest.fixture
 def at(path):
     """The critical point, found without the pass."""
+    with ctx.workprec(PRECISION):
+        yield point(path)
+
+
+def point(path: Path):
     from certify.check.reading.certificate import read_certificate
     from certify.check.reading.side import read_side
     from certify.check.reading.spec import read_spec
@@ -77,19 +82,18 @@ def at(path):
                             read("data.npz").read_bytes(), False, None, None, None, read("new.npz").read_bytes())
     claims = tuple(witnessed(claim, problem) for claim in certificate.claims)
     side = read_side(claims, certificate.base, problem, next(path.parent.glob("*witness.safetensors")).read_bytes())
-    with ctx.workprec(PRECISION):
-        yield critical_point(problem, stated_centre(problem, side))[1]
+    return critical_point(problem, stated_centre(problem, side))[1]
 
 
-def exact(at, monkeypatch) -> list:
+@pytest.fixture(scope="module")
+def truth(path) -> list:
     """The changes by products with C."""
-    with monkeypatch.context() as other:
-        other.setattr(effects, "LEAST", 1 << 60)
-        return Predictions(at).changes
+    with pytest.MonkeyPatch.context() as patch, ctx.workprec(PRECISION):
+        patch.setattr(effects, "LEAST", 1 << 60)
+        return Predictions(point(path)).changes
 
 
-def test_they_are_those_by_products_with_the_mixed_derivative(at, monkeypatch, said):
-    truth = exact(at, monkeypatch)
+def test_they_are_those_by_products_with_the_mixed_derivative(at, truth, said):
     assert said == []
     found = Predictions(at).changes
     assert said == ["S − YC"]
@@ -117,9 +121,9 @@ LIES = [one_number, NOTHING, times(-1.0), times(0.5), times(1 - 1e-6), times(1 +
 
 
 @pytest.mark.parametrize("change", [lie for lie in LIES if lie is not NOTHING])
-def test_of_other_numbers_the_truth_is_still_within(change, at, monkeypatch):
+def test_of_other_numbers_the_truth_is_still_within(change, at, truth, monkeypatch):
     """Where what they leave open may be as large as the changes, and they decide."""
-    honest, truth = effects.asked_effects, exact(at, monkeypatch)
+    honest = effects.asked_effects
     monkeypatch.setattr(effects, "ENOUGH", arb(2) ** 200)
     monkeypatch.setattr(effects, "asked_effects", lambda *told: change(honest(*told)))
     found = Predictions(at).changes
@@ -128,25 +132,24 @@ def test_of_other_numbers_the_truth_is_still_within(change, at, monkeypatch):
 
 
 @pytest.mark.parametrize("change", LIES)
-def test_where_they_leave_much_open_products_decide(change, at, monkeypatch):
-    honest, plain, truth, passed = effects.asked_effects, effects.changes, exact(at, monkeypatch), []
+def test_where_they_leave_much_open_products_decide(change, at, truth, monkeypatch):
+    honest, plain, passed = effects.asked_effects, effects.changes, []
     monkeypatch.setattr(effects, "asked_effects", lambda *told: change(honest(*told)))
     monkeypatch.setattr(effects, "changes", lambda *asked: passed.append(plain(*asked)) or passed[0])
     found = Predictions(at).changes
     assert all(x.overlaps(y) and x.rad() < 1e-9 * y for x, y in zip(found, truth, strict=True)) and None in passed[0]
 
 
-def test_some_predictions_by_products_and_others_by_what_is_proposed(at, monkeypatch):
+def test_some_predictions_by_products_and_others_by_what_is_proposed(at, truth, monkeypatch):
     """Predictions that change little beside others; a check of an honest certificate ended as invalid."""
-    truth, plain, some = exact(at, monkeypatch), effects.changes, (1, 4, 8)
+    plain, some = effects.changes, (1, 4, 8)
     monkeypatch.setattr(effects, "changes",
                         lambda *asked: [None if j in some else x for j, x in enumerate(plain(*asked))])
     found = Predictions(at).changes
     assert all(x.overlaps(y) and x.rad() < 1e-9 * y for x, y in zip(found, truth, strict=True))
 
 
-def test_without_an_answer_products_decide(at, monkeypatch, said):
-    truth = exact(at, monkeypatch)
+def test_without_an_answer_products_decide(at, truth, monkeypatch, said):
     monkeypatch.setattr(answer, "PROGRAM", "")
     assert [x.mid() for x in Predictions(at).changes] == [x.mid() for x in truth] and said == []
 

@@ -18,7 +18,7 @@ from certify.systems.critical import settle as critical_base
 from tests.containment import critical as contained
 from tests.containment import critical_seen as containment_critical_seen
 from tests.containment.attack import attack
-from tests.effort import examples
+from tests.effort import FULL, examples
 from tests.families import critical as families
 from tests.unit.prove.test_critical import always_active, deep_linear, toy
 
@@ -64,6 +64,8 @@ def test_random_problems_against_the_shortest_solution():
     """The oracle takes any solution and shortens it by the kernel of H: it knows no field and no coordinates."""
     theorems: Counter[str] = Counter()
     for seed in range(16):
+        if theorems["M5c"] == 10 and not FULL:
+            break
         problem = replace(families.critical_problem(np.random.default_rng([seed, 9])), weight_norm="relative")
         if contained.whole_problem(problem) == "decided":
             theorems[bound(problem, "modulus").theorem] += 1

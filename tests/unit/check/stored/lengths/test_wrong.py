@@ -88,7 +88,8 @@ def moved(problem: Logistic, by: float) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize("change", ["labels", "deletions"])
-@pytest.mark.parametrize(("kinds", "count"), [(MANY, 1), (MANY, 10), (MANY, 40), (LONG, 1), (LONG, 2)])
+@pytest.mark.parametrize(("kinds", "count"), [
+    (MANY, 1), (MANY, 40), (LONG, 1), (LONG, 2), pytest.param(MANY, 10, marks=pytest.mark.long)])
 def test_the_truth_lies_between_the_ends(kinds: Kinds, count: int, change: str, tmp_path: Path, monkeypatch: Patch,
                                          ) -> None:
     if kinds is LONG and change == "labels":

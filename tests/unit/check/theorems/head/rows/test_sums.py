@@ -32,7 +32,7 @@ from certify.theorems.head.rows.method import Budget
 from certify.theorems.head.rows.refitted.judge import Judge
 from certify.theorems.head.rows.refitted.sums import Sums
 from certify.theorems.head.rows.refitted.walk import Walk
-from tests.effort import turn
+from tests.effort import FULL, turn
 from tests.families.heads import any_rows, ball_head, drawn_head
 
 
@@ -243,10 +243,10 @@ def test_any_number_of_processes_says_the_same(honest, monkeypatch):
     monkeypatch.setattr(last, "TOGETHER", 3)
     for new in ({}, FORGED["other weights"](arrays, head.n), FORGED["averages of nothing"](arrays, head.n)):
         found = []
-        for jobs in (1, 2, 3):
+        for jobs in (1, 3) if new and not FULL else (1, 2, 3):
             with among(jobs):
                 found.append(proved(head, change, read(arrays | new), clear))
-        assert found[0] == found[1] == found[2] and (found[0] == clear) == (not new)
+        assert all(one == found[0] for one in found) and (found[0] == clear) == (not new)
 
 
 def test_one_process_holds_one_block_at_a_time(honest, monkeypatch):

@@ -32,6 +32,7 @@ from certify.theorems.head.rows.squared.streamed.influences import Influences, a
 from certify.theorems.head.rows.squared.streamed.largest import Largest
 from certify.theorems.head.rows.squared.streamed.own import Own
 from certify.theorems.head.rows.squared.streamed.stretched import Stretched
+from tests.effort import examples
 
 N, P, SIZE = 90, 4, 6
 RNG = np.random.default_rng(3)
@@ -80,7 +81,7 @@ def test_every_task_that_finds_something_to_add_is_here() -> None:
 
 
 @pytest.mark.parametrize("task", TASKS_HERE, ids=lambda task: type(task).__name__)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(ends=st.lists(st.integers(0, N // SIZE), max_size=5))
 def test_parts_may_be_divided_anywhere(task: Task, ends: list[int]) -> None:
     assert found(task, [*sorted(ends), N // SIZE]) == found(task, [N // SIZE])
