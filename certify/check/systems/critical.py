@@ -136,7 +136,6 @@ class Stationary:
         if not self.problem.lengths.seen:
             return None
         from certify.check.systems.critical_function_norm import seen
-
         return seen(self.problem, self.width)
 
     @cached_property
@@ -195,7 +194,6 @@ class Stationary:
         if self.data.structured and self.data.each * (self.problem.parameters + BESIDE) > MOST:
             return None
         from certify.check.systems.data_derivative.motion import motion
-
         return motion(self.data, self.D, self.data.structured)
 
     def motions(self) -> Iterator[Largest]:
@@ -205,14 +203,13 @@ class Stationary:
         yield self.motion
 
     def grams(self) -> Iterator[list[arb_mat]]:
-        """`(DC_i)ᵀ(DC_i)` of every moving row, to be tried in turn: first from DC, if it is there."""
+        """`(DC_i)ᵀ(DC_i)` of every moving row, to be tried in turn: first from DC where it is there."""
         there = "reached" in self.__dict__
-        if there:
-            yield self.row_grams
-        if self.swept is not None:
+        if not there and self.swept is not None:
             yield self.swept.rows
-        if not there:
-            yield self.row_grams
+        yield self.row_grams
+        if there and self.swept is not None:
+            yield self.swept.rows
 
     @cached_property
     def motion(self) -> Largest:
@@ -268,8 +265,7 @@ class Stationary:
 
     def energy(self, z: Sequence[arb]) -> arb:
         """The second of them alone."""
-        column = enclosed(arb_mat(len(z), 1, list(z)), self.width)
-        image = product(self.curvature.hessian, column, self.width)
+        image = product(self.curvature.hessian, enclosed(arb_mat(len(z), 1, list(z)), self.width), self.width)
         return (norm_of(image) + arb(0, image.radius)) ** 2 if self.seen is None else (
             self.seen.dual_square(image, self.width))
 

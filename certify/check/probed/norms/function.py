@@ -50,7 +50,8 @@ class AskedSeen(Stationary):
     def _by_pass(self) -> Inverse | None:
         """An exact `D ≈ FX` with `‖DH − F‖ ≤ θτ`, by `H(Dᵀu) − Fᵀu` of vectors u that are drawn here."""
         said, seen, X, problem = CHANCE.get(), self.seen, self.inverse.X, self._over.problem
-        if said is None or seen is None or X is None or not seen.F.radius.is_finite() or not may_draw(seen.F.shape[0]):
+        if said is None or seen is None or X is None or self.fields.columns is not None or (
+                not seen.F.radius.is_finite() or not may_draw(seen.F.shape[0])):
             return None
         D = seen.near(X, self.width)
         middle, radius = self._over.around

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 
 from certify.check.kernel import expect
 from certify.check.reading import label_rules
@@ -11,8 +12,7 @@ from certify.check.reading.certificate import Claim
 from certify.check.reading.subject import Problem
 from certify.check.rule import Rule, Side, always
 from certify.check.systems.point import Ladder
-from certify.check.theorems.head.claims import HYPOTHESES, Ball, check_ball
-from certify.check.theorems.head.motion import stable_at_least
+from certify.check.theorems.head.claims import HYPOTHESES, MOTION, Ball, check_ball
 from certify.format.canonical import Json, show
 from certify.format.refusal import Invalid
 
@@ -48,7 +48,8 @@ def check_ends(claim: Claim[Labels], ladder: Ladder, side: Side) -> None:
     """
     theta, reach = claim.witness.theta, claim.witness.reach
     if claim.lower and theta is not None and reach is not None:
-        rule = partial(stable_at_least, least=float(claim.lower), theta=float(theta), reach=float(reach))
+        stay = import_module(MOTION).stable_at_least
+        rule = partial(stay, least=float(claim.lower), theta=float(theta), reach=float(reach))
         expect(f"{claim.where}.lower", claim.lower, rule, ladder, once=True)
 
 

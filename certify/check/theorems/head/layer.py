@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import import_module
+from typing import Any, cast
 
-from flint import arb, arb_mat, ctx, fmpz_mat
+from flint import arb, arb_mat, ctx
 
 from certify.check.enclosure.activation import ACTIVATIONS
 from certify.check.enclosure.gradients import losses
@@ -14,18 +16,18 @@ from certify.check.enclosure.losses.base import loss_of
 from certify.check.enclosure.network import first_weights, forward, given
 from certify.check.linalg.balls import ONE, ZERO, largest, norm, root, squares
 from certify.check.linalg.definite import Truth, definiteness
-from certify.check.linalg.fixed import Fixed, cut, enclosed, product
 from certify.check.lipschitz.over_ball import spectral
 from certify.check.systems.point import Point
-from certify.check.theorems.head.norms import Rows, circles, longest_row, total_of
-from certify.check.theorems.head.pulls import Pulls
+from certify.check.theorems.head.norms import Rows, circles, total_of
 
 GRAM = 4000
 """Most rows whose inner products are formed."""
 
 
-WIDE, SHORT = 60, 80
-"""Bits of the whole numbers that many products are summed up of, and of the factor of a matrix that is made of them."""
+SHORT, WHOLE = 80, "certify.check.theorems.head.whole"
+"""Bits of the factor of a matrix that is made of whole numbers, and where these are, which small layers do without."""
+
+Blocks = tuple[dict[tuple[int, int], Rows], arb]
 
 
 @dataclass(frozen=True)
@@ -49,22 +51,9 @@ class Motion:
     words: str = ""
 
 
-def _pairs(size: int) -> list[tuple[int, int]]:
+def pairs(size: int) -> list[tuple[int, int]]:
     """Places on and below the diagonal."""
     return [(a, b) for a in range(size) for b in range(a + 1)]
-
-
-def squared(phi: arb_mat) -> Fixed:
-    """The products of two entries of every row φ, on and below the diagonal of `φφᵀ`.
-
-    With `|φ − φ̂| ≤ r` that is off by at most `(2|φ̂| + r)|φ − φ̂|`, of all rows together by `(2 max|φ̂| + r)r`.
-    """
-    known = enclosed(phi, WIDE)
-    rows = [[int(x) for x in row] for row in known.mid.tolist()]
-    values = [x * y >> WIDE for row in rows for j, x in enumerate(row, 1) for y in row[:j]]
-    shape, bits = (len(rows), len(rows[0]) * (len(rows[0]) + 1) // 2), 2 * known.bits - WIDE
-    radius = known.radius * (2 * longest_row(known) + known.radius) + cut(shape, bits)
-    return Fixed(fmpz_mat(*shape, values), bits, radius.upper())
 
 
 class Layer:
@@ -97,7 +86,7 @@ class Layer:
         self.residual = norm(gradient.entries()).upper()
         self.effect: Effect | None = None
         self.inverse: arb_mat | None = None
-        self.pulls: Pulls | None = None
+        self.pulls: Any = None
         self._factorise()
 
     def _inputs(self, A: arb_mat) -> arb_mat:
@@ -125,19 +114,11 @@ class Layer:
         self.grams = self.grams_of(self.phi)
         self.spans = [self._span(G) for G in self.grams]
 
-    def _blocks(self) -> tuple[dict[tuple[int, int], Rows], arb]:
-        """Those of `θ(H − λ)`, `(θ/n) Σ M_i[a, b]φ_iφ_iᵀ`, for b up to a; and how far the whole may be from them.
-
-        A sum of whole numbers stands at up to four places, so that its error counts twice in Frobenius norm.
-        """
-        each, factor = _pairs(self.k), self.theta / self.n
+    def _blocks(self) -> Blocks:
+        """Those of `θ(H − λ)`, `(θ/n) Σ M_i[a, b]φ_iφ_iᵀ`, for b up to a; and how far the whole may be from them."""
+        each, factor = pairs(self.k), self.theta / self.n
         if self.whole:
-            curves = enclosed(arb_mat([[M[a][b] for a, b in each] for M in self.curves]), WIDE)
-            sums = product(curves.turned, squared(self.phi), 2 * WIDE)
-            found = (Fixed(sums.mid, sums.bits, ZERO).balls() * factor).tolist()
-            place = {jc: at for at, jc in enumerate(_pairs(self.m))}
-            return {ab: [[own[place[max(j, c), min(j, c)]] for c in range(self.m)] for j in range(self.m)]
-                    for ab, own in zip(each, found, strict=True)}, (2 * sums.radius * factor).upper()
+            return cast("Blocks", import_module(WHOLE).blocks(self, factor))
         left, rows, blocks = self.phi.transpose(), self.phi.tolist(), {}
         for a, b in each:
             scaled = [[M[a][b] * x for x in row] for M, row in zip(self.curves, rows, strict=True)]
@@ -146,12 +127,9 @@ class Layer:
 
     def grams_of(self, phi: arb_mat) -> list[Rows]:
         """The Gram matrix of every row of inputs."""
-        n, each = phi.nrows(), _pairs(self.k)
+        n = phi.nrows()
         if self.whole:
-            folded = enclosed(arb_mat([[P[j, c] + P[c, j] if j > c else P[j, j] for j, c in _pairs(self.m)]
-                                       for P in (self.parts[ab] for ab in each)]), WIDE)
-            found = product(squared(phi), folded.turned, 2 * WIDE).balls().transpose().tolist()
-            parts = dict(zip(each, found, strict=True))
+            parts = import_module(WHOLE).forms(self, phi)
         else:
             rows = phi.tolist()
             parts = {key: [sum((x * y for x, y in zip(*pair, strict=True)), ZERO)

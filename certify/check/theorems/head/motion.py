@@ -7,21 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from importlib import import_module
+from typing import cast
 
-from flint import arb, arb_mat
+from flint import arb
 
 from certify.check.enclosure.losses.base import loss_of
 from certify.check.kernel import DIGITS, Finding
-from certify.check.linalg.balls import ONE, ZERO, largest, norm, root
+from certify.check.linalg.balls import ONE, ZERO, largest, root
 from certify.check.linalg.definite import Truth
-from certify.check.lipschitz.over_ball import spectral
 from certify.check.reading.label_rules import apart
 from certify.check.systems.point import Point
 from certify.check.theorems.head.directions import Steer, leading
 from certify.check.theorems.head.domain import refused
-from certify.check.theorems.head.layer import GRAM, Effect, Layer, Motion
-from certify.check.theorems.head.norms import Rows, circles, top_of_product
-from certify.check.theorems.head.pulls import InBalls, Whole
+from certify.check.theorems.head.layer import Effect, Layer, Motion
+from certify.check.theorems.head.norms import Rows, circles
+
+MANY = 10**7
+"""Rows times the square of the weights from which whole numbers take less time than balls."""
 
 
 def motion(point: Point, theta: float, reach: float, whole: bool = False) -> Motion:
@@ -37,7 +40,7 @@ def motion(point: Point, theta: float, reach: float, whole: bool = False) -> Mot
     layer = point.of(Layer, theta, whole)
     if layer.inverse is None:
         return Motion(None, T, ZERO, "the Hessian could not be factorised")
-    effect = layer.effect = layer.effect or _EFFECTS[problem.parameter](layer)
+    effect = layer.effect = layer.effect or _effect_of(layer)
     start = layer.residual / layer.decay.sqrt()
     if effect.closer is not None and not (1 - effect.lost) * T > effect.gradient + start:
         effect = layer.effect = replace(effect, gradient=effect.gradient.min(effect.closer()), closer=None)
@@ -51,8 +54,10 @@ def motion(point: Point, theta: float, reach: float, whole: bool = False) -> Mot
 
 
 def _in_turn(point: Point, theta: float, reach: float, rule: Callable[[Motion, Layer], Finding]) -> Finding:
-    """By sums of whole numbers, and where these prove nothing by balls, each number with a radius of its own."""
-    for whole in (True, False):
+    """By sums of whole numbers where many are added up, and where these prove nothing by balls, each with a radius."""
+    problem = point.problem
+    size = len(problem.features) * (problem.outputs * (problem.layers[-1].inputs + 1)) ** 2 if problem.layers else 0
+    for whole in (True, False) if size > MANY else (False,):
         moved = motion(point, theta, reach, whole)
         found = Finding(Truth.UNDECIDED, moved.words) if moved.layer is None else rule(moved, moved.layer)
         if found.truth is Truth.PROVED:
@@ -134,30 +139,6 @@ def _kept(spread: arb) -> arb:
     s = spread.upper()
     return ONE if s == 0 else -(-s).expm1() / s  # of no number is none, which proves nothing
 
-def _sample_weights(layer: Layer) -> Effect:
-    """Q6c: `(1/n) Σ u_i g_i ⊗ φ_i`, and the curvature that may go with the rows; of one sign if weights only fall."""
-    problem, count, moving = layer.problem, layer.count, layer.problem.moving
-    assert problem.radius is not None
-    held = []
-    for i in moving:
-        found, G = top_of_product(layer.curves[i], layer.grams[i]), layer.grams[i]
-        held.append(((found.min(circles(G)) if layer.loss.quadratic else found) * layer.scale ** 2).upper())
-    phi, g = layer.phi.tolist(), layer.slopes.tolist()
-    pulls = layer.pulls = (Whole if layer.whole else InBalls)(
-        arb_mat([g[i] for i in moving]), arb_mat([phi[i] for i in moving]), layer.factor)
-    first = layer.top(pulls.sizes)
-    if 1 < count and len(moving) <= GRAM:
-        rho = [size * size + more for size, more in zip(
-            pulls.sizes, pulls.beside(problem.direction is not None, count - 1), strict=True)]
-        first = first.min(root(layer.top(rho)))
-    share, joint = layer.radius / layer.n, problem.budget.joint
-    def together() -> arb:
-        return (share * root(pulls.top() * count) * layer.scale).upper()
-    return Effect(together() if joint else (share * first * layer.scale).upper(),
-                  (layer.theta * share * layer.together(held)).upper(),
-                  closer=together if count > 1 and not joint else None)
-
-
 def _labels(layer: Layer) -> Effect:
     """Q6c: `(1/n) Σ (e_y − e_c) ⊗ φ_i`, c any other label; of one output `φ_i`. Curvature knows no labels."""
     problem, spans = layer.problem, []
@@ -177,28 +158,12 @@ def _targets(layer: Layer) -> Effect:
         radius * joint.min(layer.top([layer.lever(i) for i in problem.moving]) / layer.n)).upper())
 
 
-def _features(layer: Layer) -> Effect:
-    """Q6d: slopes that move, slopes that move times inputs that move, inputs that move."""
-    problem, count, n, k = layer.problem, layer.count, layer.n, layer.k
-    squared, W = layer.loss.quadratic, layer.W.tolist()
-    r = (layer.reach * arb(problem.radius or 0.0)).upper()
-    gram = (layer.W * layer.W.transpose()).tolist()
-    steep = [top_of_product(layer.curves[i], gram) for i in problem.moving]
-    sizes = [norm(x for row in layer.curves[i] for x in row) for i in problem.moving]
-    size = norm(layer.W.entries())
-    wide = size if k == 1 else largest([norm(x - y for x, y in zip(W[a], W[b], strict=True))
-                                        for a in range(k) for b in range(a)])
-    bent = ZERO if squared else (wide * r).upper()
-    factor = ONE if squared or not bent > 0 else bent.expm1() / bent
-    first = factor * r * root(layer.top(steep) / n / layer.theta)
-    part = layer.turned(bent)
-    gamma = size * r if squared else largest(layer.weights) * arb(2).sqrt() * part
-    slope = spectral(arb_mat([[layer.slopes[i, a] for i in problem.moving] for a in range(k)]))
-    rest = gamma * r * count / n + r * (arb(count) / n).sqrt() * slope / arb(n).sqrt()
-    eta = (r * r * layer.theta * layer.top(sizes) / n / layer.decay).upper()
-    lost = (((eta * eta + 4 * eta).sqrt() - eta) / 2).upper()  # t²/(1 − t) = η
-    least = layer.decay.sqrt()
-    return Effect((first + rest / least).upper(), lost, (arb(2).sqrt() * r / least).upper(), bent)
+OWN = {"targets": _targets, "labels": _labels}
 
 
-_EFFECTS = {"sample_weights": _sample_weights, "targets": _targets, "features": _features, "labels": _labels}
+def _effect_of(layer: Layer) -> Effect:
+    """What the budget does, by what moves: rows and features that move need more, in files of their own."""
+    moves, word = layer.problem.moves, layer.problem.parameter
+    name = "effects" if moves.single else "moving"
+    known = OWN if word in OWN else import_module(f"certify.check.theorems.head.{name}").EFFECTS
+    return cast("Effect", known[word](layer))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from flint import arb, arb_mat, fmpz
+from flint import arb, arb_mat
 
 from certify.check.linalg.balls import ZERO, largest, root
-from certify.check.linalg.fixed import Fixed, scale
 
 SQUARINGS = 10
 """How often a matrix is squared before its trace bounds the largest eigenvalue."""
@@ -33,12 +32,6 @@ def top_of_gram(S: arb_mat) -> arb:
     for _ in range(SQUARINGS):
         found = root(found).upper()
     return found
-
-
-def longest_row(M: Fixed) -> arb:
-    """The length of the longest row of the middle."""
-    most = max((sum([x * x for x in row], fmpz(0)) for row in M.mid.tolist()), default=fmpz(0))
-    return arb(most).sqrt() * scale(M.bits)
 
 
 def total_of(values: list[arb], count: int) -> arb:

@@ -13,8 +13,8 @@ from flint import arb, arb_mat, ctx
 from certify.check.linalg.definite import Truth
 from certify.check.reading.subject import Problem
 from certify.check.systems.point import Point
+from certify.check.theorems.head import effects, motion
 from certify.check.theorems.head import layer as head
-from certify.check.theorems.head import motion, pulls
 from certify.check.theorems.head.norms import top_of_gram
 from certify.network.network import Network
 from certify.systems.head.change import Change
@@ -45,7 +45,7 @@ ALIKE = (np.array([[1.0], [1.0], [1.0]]), np.array([3.0, 3.0, 3.0]), 3)
 
 def effect(problem: Problem) -> head.Effect:
     layer = Point(problem, BITS).of(head.Layer, 1.0)
-    return motion._EFFECTS["sample_weights"](layer)
+    return motion._effect_of(layer)
 
 
 def most(X: np.ndarray, y: np.ndarray, w: np.ndarray, count: int, radius: float) -> arb:
@@ -99,7 +99,7 @@ def test_wrong_ones_are_seen(
     wrong: Callable[[Callable[[arb_mat], arb], arb_mat], arb], monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert holds(ALIKE)
-    monkeypatch.setattr(pulls, "top_of_gram", lambda S: wrong(top_of_gram, S))
+    monkeypatch.setattr(effects, "top_of_gram", lambda S: wrong(top_of_gram, S))
     assert not holds(ALIKE)
 
 
@@ -118,7 +118,7 @@ def asked(
     problem: Problem, reaches: list[float], monkeypatch: pytest.MonkeyPatch,
     top: Callable[[arb_mat], arb] = top_of_gram,
 ) -> tuple[list[bool], int]:
-    """Which T are proved, one after another at one point, and how often all rows together were asked: once a way."""
+    """Which T are proved, one after another at one point, and how often all rows together were asked."""
     seen = []
 
     def noted(S: arb_mat) -> arb:
@@ -126,7 +126,7 @@ def asked(
         return top(S)
 
     with monkeypatch.context() as patch, ctx.workprec(BITS):
-        patch.setattr(pulls, "top_of_gram", noted)
+        patch.setattr(effects, "top_of_gram", noted)
         point = Point(problem, BITS)
         proved = [motion.distance_at_most(point, 1e9, 1.0, T).truth is Truth.PROVED for T in reaches]
     return proved, len(seen)
@@ -134,21 +134,21 @@ def asked(
 
 def test_it_is_asked_where_rows_leave_the_barrier_open_and_less_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever was asked before: the verdict of a T is its own."""
-    monkeypatch.setattr(motion, "GRAM", 0)  # no pairs of rows: each by itself, then all together
+    monkeypatch.setattr(effects, "GRAM", 0)  # no pairs of rows: each by itself, then all together
     problem, together, rows = spread()
     assert together < 0.9 * rows
     least, between, enough = float(together) * (1 - 1e-9), float(together) * (1 + 1e-9), float(rows) * (1 + 1e-9)
     assert asked(problem, [enough], monkeypatch) == ([True], 0)
     assert asked(problem, [between], monkeypatch) == ([True], 1)
-    assert asked(problem, [least, between, enough, least], monkeypatch) == ([False, True, True, False], 2)
-    assert asked(problem, [enough, least, between], monkeypatch) == ([True, False, True], 2)
+    assert asked(problem, [least, between, enough, least], monkeypatch) == ([False, True, True, False], 1)
+    assert asked(problem, [enough, least, between], monkeypatch) == ([True, False, True], 1)
 
 
 @pytest.mark.parametrize("none", ["nan", "inf"])
 def test_no_number_proves_nothing(none: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(motion, "GRAM", 0)
+    monkeypatch.setattr(effects, "GRAM", 0)
     problem, together, _ = spread()
-    assert asked(problem, [float(together) * (1 + 1e-9)], monkeypatch, lambda S: arb(none)) == ([False], 2)
+    assert asked(problem, [float(together) * (1 + 1e-9)], monkeypatch, lambda S: arb(none)) == ([False], 1)
 
 
 def test_a_total_budget_has_it_from_the_start(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 from flint import arb, arb_mat, ctx
 
-from certify.check.theorems.head import pulls
-from certify.check.theorems.head.pulls import InBalls, Pulls, Whole
+from certify.check.theorems.head import whole
+from certify.check.theorems.head.effects import InBalls
+from certify.check.theorems.head.whole import Whole
+
+Pulls = InBalls | Whole
 
 EXACT = 600
 
@@ -85,14 +88,14 @@ def test_they_hold_and_are_near(kind, seed):
 def test_the_largest_value_is_seen_by_a_few_vectors(monkeypatch):
     """Without a high power, where there are many weights; it is not less than the truth."""
     case = Case(0, 60, 10, 10)
-    monkeypatch.setattr(pulls, "top_of_gram", lambda S: arb("inf"))
+    monkeypatch.setattr(whole, "top_of_gram", lambda S: arb("inf"))
     found, truth = case.made(Whole).top(), case.top()
     assert truth * (1 - 1e-12) <= float(found) <= truth * (1 + 1e-5)
 
 
 @pytest.mark.parametrize("bits", [6, 10, 20])
 def test_with_few_bits_they_hold_as_well(bits, monkeypatch):
-    monkeypatch.setattr(pulls, "WIDE", bits)
+    monkeypatch.setattr(whole, "WIDE", bits)
     for seed in range(20):
         case = Case(seed)
         assert holds(case, case.made(Whole))
@@ -110,9 +113,9 @@ def test_wrong_versions_are_seen(what, monkeypatch):
 
     def all_hold() -> bool:
         for case in map(Case, range(20)):
-            monkeypatch.setattr(pulls, "WIDE", 6)
+            monkeypatch.setattr(whole, "WIDE", 6)
             own = case.made(Whole)
-            monkeypatch.setattr(pulls, "WIDE", 60)
+            monkeypatch.setattr(whole, "WIDE", 60)
             if not holds(case, own):
                 return False
         return True

@@ -14,8 +14,9 @@ from certify.check.linalg.balls import ZERO, norm
 from certify.check.linalg.definite import Truth
 from certify.check.linalg.fixed import Fixed
 from certify.check.systems.point import Point
-from certify.check.theorems.head import layer, motion
-from certify.check.theorems.head.layer import Layer, squared
+from certify.check.theorems.head import motion, whole
+from certify.check.theorems.head.layer import Layer
+from certify.check.theorems.head.whole import squared
 from certify.systems.head.change import Change
 from certify.theorems.head.motion import enclose_motion
 from tests.containment.convex import enclosed
@@ -65,9 +66,9 @@ def _less(known: Fixed) -> Fixed:
     return Fixed(known.mid, known.bits, known.radius / 2)
 
 
-def known_well(patch: pytest.MonkeyPatch, known: Callable[..., Fixed] = layer.enclosed) -> None:
+def known_well(patch: pytest.MonkeyPatch, known: Callable[..., Fixed] = whole.enclosed) -> None:
     """Numbers without a radius of which the whole numbers lose nothing are known without one."""
-    patch.setattr(layer, "enclosed", lambda M, width: Fixed((found := known(M, width)).mid, found.bits, ZERO))
+    patch.setattr(whole, "enclosed", lambda M, width: Fixed((found := known(M, width)).mid, found.bits, ZERO))
 
 
 def test_what_is_cut_off_is_all_that_is_lost_of_short_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,9 +78,9 @@ def test_what_is_cut_off_is_all_that_is_lost_of_short_numbers(monkeypatch: pytes
 
 
 WRONG: dict[str, Callable[[pytest.MonkeyPatch], object]] = {
-    "nothing is cut off": lambda patch: (known_well(patch), patch.setattr(layer, "cut", lambda *_: ZERO)),
-    "half of what rows are off": lambda patch, known=layer.enclosed: patch.setattr(
-        layer, "enclosed", lambda M, width: _less(known(M, width))),
+    "nothing is cut off": lambda patch: (known_well(patch), patch.setattr(whole, "cut", lambda *_: ZERO)),
+    "half of what rows are off": lambda patch, known=whole.enclosed: patch.setattr(
+        whole, "enclosed", lambda M, width: _less(known(M, width))),
 }
 
 
@@ -106,7 +107,7 @@ def test_both_ways_hold_the_same_numbers(loss: str, change: Change) -> None:
     t = fitted(12, loss, n=10)
     moved, problem = enclose_motion(enclosed(t), change)[0], stated(t, change)
     with ctx.workprec(BITS):
-        quick, plain = (Layer(Point(problem, BITS), moved.metric.theta, whole) for whole in (True, False))
+        quick, plain = (Layer(Point(problem, BITS), moved.metric.theta, way) for way in (True, False))
         (exact_blocks, _), (blocks, off) = plain._blocks(), quick._blocks()
         away = [x - y for (a, b), block in exact_blocks.items() for _ in range(1 + (a != b))
                 for row, other in zip(block, blocks[a, b], strict=True) for x, y in zip(row, other, strict=True)]
@@ -114,15 +115,16 @@ def test_both_ways_hold_the_same_numbers(loss: str, change: Change) -> None:
         quick.parts = plain.parts  # of one metric
         for G, other in zip(plain.grams, quick.grams_of(quick.phi), strict=True):
             assert all(x.overlaps(y) for row, own in zip(G, other, strict=True) for x, y in zip(row, own, strict=True))
-        assert all(motion.motion(Point(problem, BITS), moved.metric.theta, moved.reach, whole).layer
-                   for whole in (True, False))
+        assert all(motion.motion(Point(problem, BITS), moved.metric.theta, moved.reach, way).layer
+                   for way in (True, False))
 
 
 def test_where_whole_numbers_prove_nothing_balls_do(monkeypatch: pytest.MonkeyPatch) -> None:
     """With six bits of them the barrier is not proved, and the claim is all the same; a smaller one is not."""
     t, change = fitted(12, n=10), Change("features", 0.01)
     moved, problem = enclose_motion(enclosed(t), change)[0], stated(t, change)
-    monkeypatch.setattr(layer, "WIDE", 6)
+    monkeypatch.setattr(whole, "WIDE", 6)
+    monkeypatch.setattr(motion, "MANY", 0)
     with ctx.workprec(BITS):
         assert motion.motion(Point(problem, BITS), moved.metric.theta, moved.reach, True).layer is None
     assert truth(problem, moved) is Truth.PROVED
@@ -160,4 +162,4 @@ def test_no_row_counts_for_the_integers_of_flint_alone() -> None:
     """The widest product that whole numbers make is exact: entries of 60 bits, of thousands of places."""
     with ctx.workprec(BITS):
         found = squared(arb_mat([[arb(1) - arb(2) ** -60] * 40]))
-        assert all(fmpz(0) < x < fmpz(1) << layer.WIDE + 2 for x in found.mid.entries())
+        assert all(fmpz(0) < x < fmpz(1) << whole.WIDE + 2 for x in found.mid.entries())

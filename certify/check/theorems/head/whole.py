@@ -1,103 +1,73 @@
-"""What rows pull at the last layer: `y_i = R(g_i ⊗ φ_i)` of every row that may leave or count less (Q6c).
-
-First as whole numbers with one radius for all, which takes a tenth of the time; where that proves nothing, in balls.
-"""
+"""Sums of many products at a last layer as whole numbers, with one radius for all (Q6; V40 to V42)."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from functools import cached_property
 from heapq import nlargest
 from typing import cast
 
-from flint import arb, arb_mat, ctx, fmpz_mat
+from flint import arb, arb_mat, fmpz, fmpz_mat
 
-from certify.check.linalg.balls import ZERO, norm
+from certify.check.linalg.balls import ZERO
 from certify.check.linalg.definite import Truth
 from certify.check.linalg.deflated import SMALL, Largest
-from certify.check.linalg.fixed import Fixed, enclosed, product, scale
+from certify.check.linalg.fixed import Fixed, cut, enclosed, product, scale
 from certify.check.linalg.fixed import squares as squares_of
 from certify.check.linalg.outer import facing
 from certify.check.linalg.small.topmost import Topmost
-from certify.check.theorems.head.norms import Rows, longest_row, top_of_gram, total_of
+from certify.check.theorems.head.layer import Blocks, Layer, pairs
+from certify.check.theorems.head.norms import Rows, top_of_gram
 
 WIDE = 60
-"""Bits of whole numbers."""
+"""Bits of the numbers."""
 
 SLACKS = (40, 30, 20, 10)
 """Binary digits to which the largest eigenvalue is bounded from what is seen of it, one after the other."""
 
 
-class Pulls(ABC):
-    """The rows `y_i`.
+def longest_row(M: Fixed) -> arb:
+    """The length of the longest row of the middle."""
+    most = max((sum([x * x for x in row], fmpz(0)) for row in M.mid.tolist()), default=fmpz(0))
+    return arb(most).sqrt() * scale(M.bits)
 
-    Args:
-        g, phi: slopes and inputs of the rows.
-        R: exact.
+
+def squared(phi: arb_mat) -> Fixed:
+    """The products of two entries of every row φ, on and below the diagonal of `φφᵀ`.
+
+    With `|φ − φ̂| ≤ r` that is off by at most `(2|φ̂| + r)|φ − φ̂|`, of all rows together by `(2 max|φ̂| + r)r`.
     """
-
-    @abstractmethod
-    def __init__(self, g: arb_mat, phi: arb_mat, R: arb_mat) -> None: ...
-
-    @property
-    @abstractmethod
-    def sizes(self) -> list[arb]:
-        """At least their lengths."""
-
-    @abstractmethod
-    def beside(self, falling: bool, count: int) -> list[arb]:
-        """For every row at least the sum of the `count` largest sizes of its products with others.
-
-        Args:
-            falling: whether products below 0 count as 0.
-            count: of others.
-        """
-
-    @abstractmethod
-    def top(self) -> arb:
-        """An upper bound of the largest eigenvalue of `Σ y_iy_iᵀ`."""
-
-    @abstractmethod
-    def along(self, phi: list[arb]) -> Rows:
-        """`⟨R(e_a ⊗ φ), y_i⟩` of every a, all i."""
+    known = enclosed(phi, WIDE)
+    rows = [[int(x) for x in row] for row in known.mid.tolist()]
+    values = [x * y >> WIDE for row in rows for j, x in enumerate(row, 1) for y in row[:j]]
+    shape, bits = (len(rows), len(rows[0]) * (len(rows[0]) + 1) // 2), 2 * known.bits - WIDE
+    radius = known.radius * (2 * longest_row(known) + known.radius) + cut(shape, bits)
+    return Fixed(fmpz_mat(*shape, values), bits, radius.upper())
 
 
-class InBalls(Pulls):
-    """Each number with a radius of its own."""
+def blocks(layer: Layer, factor: arb) -> Blocks:
+    """`factor·Σ M_i[a, b]φ_iφ_iᵀ` for b up to a, of the middles; and how far the matrix of all may be from them.
 
-    def __init__(self, g: arb_mat, phi: arb_mat, R: arb_mat) -> None:
-        self._R, self._Y = R, arb_mat([[x * y for x in u for y in v] for u, v in zip(
-            g.tolist(), phi.tolist(), strict=True)]) * R.transpose()
-
-    @cached_property
-    def sizes(self) -> list[arb]:
-        """By every row's entries."""
-        return [norm(row) for row in self._Y.tolist()]
-
-    def beside(self, falling: bool, count: int) -> list[arb]:
-        """With half of the bits, as they are only added up."""
-        with ctx.workprec(ctx.prec // 2):
-            return [total_of([x.max(ZERO) if falling else abs(x) for j, x in enumerate(row) if j != i], count)
-                    for i, row in enumerate((self._Y * self._Y.transpose()).tolist())]
-
-    def top(self) -> arb:
-        """By the trace of a high power."""
-        return top_of_gram(self._Y.transpose() * self._Y)
-
-    @cached_property
-    def _across(self) -> arb_mat:
-        return self._Y.transpose()
-
-    def along(self, phi: list[arb]) -> Rows:
-        """By the columns of R that belong to each a."""
-        m, q, rows = len(phi), self._R.nrows(), self._R.tolist()
-        column = arb_mat(m, 1, phi)
-        images = [(arb_mat([row[at:at + m] for row in rows]) * column).entries() for at in range(0, q, m)]
-        return cast("Rows", (arb_mat(images) * self._across).tolist())
+    A sum stands at up to four places, so that its error counts twice in Frobenius norm.
+    """
+    each, m = pairs(layer.k), layer.m
+    curves = enclosed(arb_mat([[M[a][b] for a, b in each] for M in layer.curves]), WIDE)
+    sums = product(curves.turned, squared(layer.phi), 2 * WIDE)
+    found = (Fixed(sums.mid, sums.bits, ZERO).balls() * factor).tolist()
+    place = {jc: at for at, jc in enumerate(pairs(m))}
+    return {ab: [[own[place[max(j, c), min(j, c)]] for c in range(m)] for j in range(m)]
+            for ab, own in zip(each, found, strict=True)}, (2 * sums.radius * factor).upper()
 
 
-class Whole(Pulls):
-    """Whole numbers, all of them off by no more than one radius together."""
+def forms(layer: Layer, phi: arb_mat) -> dict[tuple[int, int], list[arb]]:
+    """`⟨e_a ⊗ φ, P(e_b ⊗ φ)⟩` of every row for b up to a."""
+    folded = enclosed(arb_mat([[P[j, c] + P[c, j] if j > c else P[j, j] for j, c in pairs(layer.m)]
+                               for P in (layer.parts[ab] for ab in pairs(layer.k))]), WIDE)
+    found = product(squared(phi), folded.turned, 2 * WIDE).balls().transpose().tolist()
+    return dict(zip(pairs(layer.k), found, strict=True))
+
+
+class Whole:
+    """The rows `y_i = R(g_i ⊗ φ_i)`: all of them off by no more than one radius together."""
 
     def __init__(self, g: arb_mat, phi: arb_mat, R: arb_mat) -> None:
         self._R, self._blocks = enclosed(R, WIDE), cast("Fixed | None", None)
