@@ -31,8 +31,9 @@ KEPT = ((QUICK, 8, 64), (SHARP, 64, 2048), (SHARP, 1024, 2**15))
 """Bits of a first reading and of others for what it leaves, and how many rows are then looked at for each contrast: so
 many times those that go, and so many more."""
 
-HEAVIEST = (2**10, 2**12, 2**14)
-"""Training rows whose influences are formed first, those that may take most; all others for what is left."""
+HEAVIEST, SHARE = (2**10, 2**12, 2**14), 3
+"""Training rows whose influences are formed first, those that may take most, as far as they are one in so many of all
+at most; those of all rows for what is left."""
 
 HEAVY = 0.5
 """Leverages together from which rows are compared with each other, or nothing but the trace is known of them."""
@@ -105,7 +106,7 @@ class Deletions:
         tell(f"{len(self._open)} evaluation rows are left for the influences of training rows")
         left = self._open
         for stays, taken in self.ways:
-            few = heaviest(stays, HEAVIEST) if left else []
+            few = heaviest(stays, [x for x in HEAVIEST if SHARE * x <= self.ground.system.n]) if left else []
             steps = [*((KEPT[0], some) for some in few), *((one, Heaviest()) for one in KEPT)]
             for (bits, times, more), among in steps:
                 if left:

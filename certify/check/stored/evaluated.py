@@ -97,7 +97,8 @@ def evaluated(ground: Ground, rows: Stored, weights: Weights, asked: Sequence[bo
         weights: that were given.
         asked: for each row whether it is.
     """
-    for first, part in watched(rows.numbers(BATCH), -(-rows.shape[0] // BATCH), f"{BATCH} evaluation rows each"):
+    count = rows.shape[0]
+    for first, part in watched(rows.numbers(BATCH), -(-count // BATCH), f"parts of {count} evaluation rows"):
         wanted = [i for i in range(len(part)) if asked[first + i]]
         if not wanted:
             continue

@@ -66,7 +66,7 @@ class Rows:
         """
         step = step or self.step
         return watched(Whole(self.features, self.ones, shifts, bits).parts(step, turn, turns),
-                       len(range(turn, -(-self.shape[0] // step), turns)), "parts of the rows")
+                       len(range(turn, -(-self.shape[0] // step), turns)), f"parts of {self.shape[0]} rows")
 
     def picked(self, shifts: Sequence[int], bits: int, wanted: Sequence[int] | None,
                ) -> Iterator[tuple[Sequence[int], list[int]]]:
@@ -78,7 +78,7 @@ class Rows:
         """
         count = self.shape[0] if wanted is None else len(wanted)
         return watched(Whole(self.features, self.ones, shifts, bits).picked(self.step, wanted),
-                       -(-count // self.step), "parts of the rows that may take most")
+                       -(-count // self.step), f"parts of {count} rows")
 
 
 def part_of(columns: int) -> int:
@@ -205,7 +205,7 @@ def _some_sums(rows: Rows, shifts: list[int], bits: int, turn: int, turns: int,
     """Those of every so many parts."""
     p, whole = rows.shape[1], Whole(rows.features, rows.ones, shifts, bits)
     gram, by_class, lost = fmpz_mat(p, p), fmpz_mat(p, rows.number), False
-    parts = watched(rows.features.parts(rows.step), -(-rows.shape[0] // rows.step), "parts of the rows")
+    parts = watched(rows.features.parts(rows.step), -(-rows.shape[0] // rows.step), f"parts of {rows.shape[0]} rows")
     for number, (first, part) in enumerate(parts):
         if number % turns != turn:
             continue

@@ -120,9 +120,10 @@ def holds(value: float, off: float = 0.0, dr: float = 0.0, each: float = 0.0, xi
     taken = some.Taken(arb(0.1), ZERO, arb(0.58).sqrt(), arb(1), True)
     margin = Margin(Condition(1, 0, 1, ZERO, 9, ((0, 1),)), arb(value), arb(off), arb(1))
     w = some.weighing(0, 1.0)
-    kept = some._Kept([(0, 0, c[0]), (0, 1, c[1])], scale(some.FINE), 0)
+    kept = some._Kept([(0, 0, c[0]), (0, 1, c[1])], scale(some.FINE), 0, 0, (0, 0, 0), 0)
     more = [(x >> some.CUT) + 1 for x in beside.xi] if beside.xi is not None else None
-    return some._holds(beside, taken, margin, kept, w, w, (c, r, more), (2, arb(each), arb(0.3125).sqrt()))
+    return some._holds(beside, taken, margin, kept, w, some._terms(w, c, r, more), 0,
+                       (2, arb(each), arb(0.3125).sqrt()))
 
 
 @pytest.mark.parametrize(("errors", "least"), [
