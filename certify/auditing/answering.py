@@ -134,17 +134,14 @@ def answered(subject: Subject, question: Question, options: Options, folder: Pat
     tables = _limited(subject, asked, options)
     audit = _loaded(folder, _spec_text(sentence, tables, asked, None))
     _require_same(subject, audit.problem)
-    lost = said_of_lost(audit.problem)
-    if lost and several_left(audit.problem):
-        subject = replace(subject, lost=True)
-        sentence = question.sentence(subject, options)
+    subject, lost = _losing(subject, audit.problem)
+    sentence = question.sentence(subject, options)
     environment = tested(audit.problem)
 
     def ranking(share: float) -> Ranking | str | None:
         left = options.seconds - (time.monotonic() - started)
         problem = replace(audit.problem, threshold=subject.threshold)  # a spec that counts no labels does not say it
         return question.ranking(subject, options, problem, max(share * left, LEAST * options.seconds), tell)
-
     known = Known() if known is None else known
 
     def proof(asked: Asked) -> Proved:
@@ -174,8 +171,7 @@ def answered(subject: Subject, question: Question, options: Options, folder: Pat
     answers = [_answer(subject, question, options, wanted, claim, _bounds(proved)[wanted.quantity], folder)
                for wanted, claim in zip(asked.wanted, certificate["claims"], strict=True)]
     answers = _with_ranking(subject, question, options, ranked, certificate, answers, folder)
-    cautions = tuple(words for words in (lost, *cautions_of(certificate)) if words)
-    doubt = question.doubt(subject, options, certificate)
+    cautions, doubt = (*lost, *cautions_of(certificate)), question.doubt(subject, options, certificate)
     seconds = time.monotonic() - started
     answers = [replace(one, cautions=cautions if one.in_certificate or one.lower is None else (UNCHECKED, *cautions),
                        seconds=seconds) for one in answers]
@@ -183,8 +179,13 @@ def answered(subject: Subject, question: Question, options: Options, folder: Pat
         told = column(question.slug.replace("-", " "), sentence, certificate, points)
         return [replace(answers[0], predictions=told), *answers[1:]]
     return [replace(one, verdict=str(Verdict.INCONCLUSIVE), sentence=f"{sentence} is left open", reason=doubt,
-                    ranking=None)
-            for one in answers]
+                    ranking=None) for one in answers]
+
+
+def _losing(subject: Subject, problem: Problem) -> tuple[Subject, tuple[str, ...]]:
+    """The subject of a question about changes that may leave a label without rows, and the caution that says so."""
+    said = said_of_lost(problem)
+    return (replace(subject, lost=several_left(problem)), (said,)) if said else (subject, ())
 
 
 def _limited(subject: Subject, asked: Asked, options: Options) -> dict[str, Any]:

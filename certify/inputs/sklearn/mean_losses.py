@@ -49,7 +49,7 @@ def _sgd_classifier(estimator: Any, y: Array, n: int) -> Linear:
         Loss.SQUARED_HINGE, Loss.SQUARED_HINGE, 0.5)}
     if p["loss"] not in known:
         raise InputError("loss", f"{p['loss']!r}", f"fit with loss={' or '.join(map(repr, known))}")
-    refuse(p, penalty=("l2",))
+    refuse(p, penalty=("l2",), early_stopping=(False,))  # which trains on a part of the rows alone
     one, several, share = known[p["loss"]]
     own, balanced = by_label(estimator, p, len(estimator.classes_) == 2)
     labels, (W, b) = numbers(estimator, y), layer(estimator)
@@ -62,7 +62,7 @@ def _sgd_regressor(estimator: Any, y: Array, n: int) -> Linear:
     known = {"squared_error": (Loss.SQUARED, False), "huber": (Loss.HUBER, True)}
     if p["loss"] not in known:
         raise InputError("loss", f"{p['loss']!r}", f"fit with loss={' or '.join(map(repr, known))}")
-    refuse(p, penalty=("l2",))
+    refuse(p, penalty=("l2",), early_stopping=(False,))  # which trains on a part of the rows alone
     loss, cut = known[p["loss"]]
     if cut and p["epsilon"] != 1.0:
         raise InputError("epsilon", f"{p['epsilon']!r}", "divide y by it and fit with epsilon=1.0: that is the same")

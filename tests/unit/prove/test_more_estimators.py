@@ -256,3 +256,12 @@ def test_a_regression_says_it_too() -> None:
     X, y = regression()
     with pytest.warns(UserWarning, match="alpha=1, which cross-validation chose"):
         from_sklearn(lm.RidgeCV(alphas=[1.0]).fit(X, y), X, y)
+
+
+@pytest.mark.parametrize("estimator", [lm.SGDClassifier(loss="log_loss", early_stopping=True, random_state=0),
+                                       lm.SGDRegressor(early_stopping=True, random_state=0)])
+def test_a_training_that_held_rows_back_is_refused(estimator: Any) -> None:
+    """It is no minimum over all rows, and not far enough from one for its weights to show it."""
+    X, y = data()
+    with pytest.raises(InputError, match="early_stopping: True; fit with early_stopping=False"):
+        from_sklearn(estimator.fit(X, y), X, y)
