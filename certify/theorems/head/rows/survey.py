@@ -91,6 +91,7 @@ LONGEST, SHORTER = 60.0, 20.0
 AT_ONCE, MENTIONED = 512, 3
 
 REWEIGHED = "every change of rows changes all balanced weights; every choice is refitted, where these are few"
+COUNTED: Final = frozenset({"by_counts", "step_sums"})
 
 Tell = Callable[[str, float], None]
 
@@ -150,9 +151,8 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
     status = np.full(len(head.points), OPEN)
     known = head.today >= 0
     reasons = [] if known.all() else [f"{int((~known).sum())} points lie too near a tie for today's label to be known"]
-    counted = [name for name in ("by_counts", "step_sums") if name in methods]
-    if head.weights is not None and head.weights.balanced and all(
-            isinstance(asked_of(name, head, change), str) for name in counted):
+    if head.weights is not None and head.weights.balanced and all(isinstance(asked_of(name, head, change), str)
+                                                                  for name in COUNTED.intersection(methods)):
         reasons.append(REWEIGHED)
     if gone := vanishing(head, change):  # then there is no refit that could keep a label
         reasons, known = [*reasons, *gone], np.zeros_like(known)

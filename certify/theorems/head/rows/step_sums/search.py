@@ -21,6 +21,9 @@ from certify.theorems.head.rows.step_sums.listed import listed
 TURNS, REFITS = 4, 512
 """Steps towards a refit from a sum, and refits at a time."""
 
+HELD = 4_000_000
+"""Numbers of points and changes that are held at a time."""
+
 LOOKS, SOLVED = 4_000_000, 60_000
 """Choices of a point that are looked at by their own sums, and those of them that are refitted; else it stays open."""
 
@@ -85,36 +88,45 @@ class Search:
 
     def at_once(self, at: Whole) -> Whole:
         """Those of some points that stay by one bound of all choices; of the others the worst choices are refitted."""
-        if not len(at):
-            return at
-        d = self._drops(at)
-        good = self.case.most(d.each) < lowered(d.margin, d.fixed)
-        rest = np.flatnonzero(~good)
-        for start in range(0, len(rest), REFITS):
-            self._refitted(self.case.worst(d.push[rest[start : start + REFITS]]))
-        rest = rest[~self.found.flipped[at[rest]]]
-        return np.concatenate([at[good], self.boxed(at[rest])]) if len(rest) else at[good]
+        good = np.zeros(len(at), dtype=bool)
+        for some in self._parts(at):
+            d = self._drops(at[some])
+            good[some] = self.case.most(d.each) < lowered(d.margin, d.fixed)
+            rest = ~good[some]
+            if rest.any():
+                self._refitted(np.unique(np.sort(self.case.worst(d.push[rest]), axis=1), axis=0))
+        rest = at[~good & ~self.found.flipped[at]]
+        return np.concatenate([at[good], self.boxed(rest)]) if len(rest) else at[good]
 
     def in_turn(self, at: Whole) -> Iterator[int]:
         """Those of some points that stay, choice by choice, one after another: first those with fewest open choices."""
-        d = self._drops(at)
-        gap = lowered(d.margin, d.fixed) / np.maximum(self.case.most(d.each), 2.0**-500)
-        for place in np.argsort(-gap, kind="stable").tolist():
+        gap = np.empty(len(at))
+        for some in self._parts(at):
+            d = self._drops(at[some])
+            gap[some] = lowered(d.margin, d.fixed) / np.maximum(self.case.most(d.each), 2.0**-500)
+        for point in at[np.argsort(-gap, kind="stable")].tolist():
             self.check()
-            if not self.found.flipped[at[place]] and self._one_by_one(d, place, int(at[place])):
-                yield int(at[place])
+            if not self.found.flipped[point] and self._one_by_one(point):
+                yield point
+
+    def _parts(self, at: Whole) -> Iterator[slice]:
+        """Parts of some points whose numbers fit into memory, and whose worst choices are refitted together."""
+        step = min(REFITS, max(1, HELD // len(self.case.labels)))
+        for start in range(0, len(at), step):
+            self.check()
+            yield slice(start, start + step)
 
     def _drops(self, at: Whole) -> Drops:
         return drops(self.case.bound, self.head, at, self.case.exactly is not None)
 
-    def _one_by_one(self, d: Drops, place: int, point: int) -> bool:
+    def _one_by_one(self, point: int) -> bool:
         """Whether each choice that the bound leaves open keeps a point's label, by its own sum or its refit."""
-        b, looked, solved = self.case.bound, 0, 0
-        need = float(lowered(d.margin, d.fixed)[place])
+        b, d, looked, solved = self.case.bound, self._drops(np.array([point])), 0, 0
+        need = float(lowered(d.margin, d.fixed)[0])
         if not need > 0.0:
             return False
-        push, seen, margin = d.push[place], float(d.seen[place]), float(d.margin[place])
-        for which in listed(d.each[place], b.k, need):
+        push, seen, margin = d.push[0], float(d.seen[0]), float(d.margin[0])
+        for which in listed(d.each[0], b.k, need):
             self.check()
             which = which[self.case.asked(which)]
             looked += len(which)
