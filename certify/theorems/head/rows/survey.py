@@ -28,6 +28,7 @@ from certify.theorems.head.rows.method import Budget, Flips, Mask, Method, Part
 from certify.theorems.head.rows.squared.worst import is_large, worst_deletions
 
 CLASSES: Final[Mapping[str, str]] = {
+    "group_tree": "group_tree.method:GroupTrees",
     "squared_labels": "squared_labels:SquaredLabels", "squared_tree": "squared_tree:SquaredTree",
     "squared_aside": "squared_aside:SquaredAside", "squared_deletions": "squared_deletions:SquaredDeletions",
     "box": "box:Box", "cells": "cells:Cells",
@@ -45,6 +46,7 @@ UNSEEN: Final = ("by_choice",)
 and of no table as large as they are for a whole check was seen. One point that it left open would refuse all."""
 
 STAGES: Final[Mapping[str, str]] = {
+    "group_tree": "a step for each group, and a tree over the groups that pull most",
     "squared_labels": "sums of influences", "squared_tree": "a tree over the rows that pull most",
     "squared_aside": "rows that pull most set aside", "squared_deletions": "sums of influences",
     "box": "one bound of all choices", "cells": "where a label would be lost", "by_choice": "choices one by one",
