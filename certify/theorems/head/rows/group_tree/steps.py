@@ -11,16 +11,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from certify.rigor import fp
 from certify.rigor.activation.elementary import exp
 from certify.rigor.fp import RAISE, Array, U
-from certify.systems.head.rows.boxes.parts import products
 from certify.systems.head.rows.boxes.trap import top_sum, top_sums
 from certify.theorems.head.rows.boxes.leaves import Base
-
-Whole = NDArray[np.int64]
+from certify.theorems.head.rows.group_tree.pulls import Pulls, Whole
 
 ROOM = 1.0 + 2.0**-8
 """A checker has bounds of its own: what is proved is to hold with a little to spare."""
@@ -31,14 +28,14 @@ BENT = 2.0**-38
 NEAR, TURNS = 1.02, 16
 """Of the proposed a, and how often it is proposed anew."""
 
-FARTHEST = 2.0
+FARTHEST = 8.0
 """The largest changes of margins that are looked at."""
 
 TINY = 2.0**-200
 """More than the fourth root of what sums of fourth powers lose that underflow."""
 
-AT_ONCE, GRAM = 1 << 22, 512
-"""Products that are held at once; and rows of a group up to which its Gram matrix is formed."""
+AT_ONCE = 1 << 22
+"""Products that are held at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,32 +59,20 @@ class Steps:
     fixed: float
 
 
-def steps(b: Base, groups: Whole, members: tuple[Whole, ...], k: int) -> Steps | None:
-    """The steps of some groups; None where nothing is proved of k of them.
+def steps(b: Base, pulls: Pulls, k: int) -> Steps | None:
+    """What is proved of at most k of some groups; None where nothing is.
 
     Args:
         b: the inverse at the centre.
-        groups: numbers of the groups that may follow.
-        members: the rows of every group.
-        k: how many may follow, 0 or more.
+        pulls: of the groups that may follow, none where k is 0.
+        k: how many may follow.
     """
-    s, at, p = b.c.sums, b.c.at, len(b.X)
-    some = [members[g] for g in groups.tolist()] if k else []
+    s, at, p, delta = b.c.sums, b.c.at, len(b.X), pulls.delta
     root, w = float(np.sqrt(b.size)) * RAISE, b.c.kept * at.D
     off = b.c.kept * (at.D_off + BENT) * RAISE + 2.0 * U * w
     lengths = np.sqrt(np.maximum(np.einsum("ij,ij->i", s.S @ b.X, s.S), 0.0) + b.off * s.norms * s.norms) * RAISE
-    pulls = _pulls(b, some, w)
-    H = products((s.S * w[:, None]).T, s.S.T)
-    H[np.diag_indices(p)] += s.decay
-    try:
-        found = np.linalg.solve(H - pulls.M, -pulls.P[:, :, None])[:, :, 0] if some else np.zeros((0, p))
-    except np.linalg.LinAlgError:
-        return None
-    delta = np.asarray(found, np.float64)
-    if not np.isfinite(delta).all():
-        return None
     size = fp.row_norms(delta)
-    moves = _moved(b, delta, w, size, (some, k))
+    moves = _moved(b, pulls, w, size, k)
     V = moves.pulled + delta * s.decay + pulls.P - np.einsum("qab,qb->qa", pulls.M, delta)
     trace = (float(w @ (s.norms * s.norms)) + float(s.decay.sum())) * fp.sum_up(len(s.S))
     unit = 4.0 * fp.dot_unit(len(s.S) + p + 8) * trace + s.decay_off
@@ -95,17 +80,31 @@ def steps(b: Base, groups: Whole, members: tuple[Whole, ...], k: int) -> Steps |
     Z = moves.far
     if not (Z < FARTHEST).all():
         return None
-    away = float((np.minimum(np.abs(1.0 - 2.0 * at.p) + 2.0 * at.p_off + 0.5 * Z, 1.0) * Z).max(initial=0.0)) * RAISE
-    bend = 0.5 / (1.0 - away / 3.0) * moves.bends * top_sum(moves.bends, k) * RAISE
-    loose = (4.0 * float((off * Z) @ lengths) * fp.sum_up(len(off)) + root * b.c.gradient) * RAISE
+    each = (rho + 0.5 * moves.bends * top_sum(moves.bends, k) * RAISE
+            + top_others(np.sqrt(pulls.held)[:, None] * moves.shares, k)) * RAISE
+    bent = float((off * Z * (1.0 + 0.5 * Z * _past(Z)) * RAISE) @ lengths) * fp.sum_up(len(off))
+    loose = (bent + root * b.c.gradient) * RAISE
     thin = float(off @ (lengths * lengths)) * fp.sum_up(len(off))
-    each = (rho + bend + top_others(np.sqrt(pulls.held)[:, None] * moves.shares, k)) * RAISE
-    gone = (top_sum(pulls.held, k) + thin) * RAISE
-    longest = float(lengths[b.c.kept > 0.0].max(initial=0.0))
-    times = _factor(away, longest, gone, (top_sum(each, k) + loose) * RAISE)
+    kept = np.flatnonzero(b.c.kept > 0.0)
+    rows = Rows(lengths[kept], w[kept] * lengths[kept] ** 2 * RAISE, 1.0 / exp(_bent(b, Z)[kept]) * (1.0 - 2.0**-40))
+    times = _factor(rows, (top_sum(pulls.held, k) * RAISE, thin), (top_sum(each, k) + loose) * RAISE)
     if times is None:
         return None
-    return Steps(b, k, groups if k else groups[:0], delta, each * times * ROOM, loose * times * ROOM)
+    return Steps(b, k, pulls.groups, delta, each * times * ROOM, loose * times * ROOM)
+
+
+def _bent(b: Base, Z: Array, rows: Whole | slice = slice(None)) -> Array:
+    """Upper bounds of `θ_jZ_j` of some rows: what the logarithm of a curvature may change by."""
+    at = b.c.at
+    theta = np.minimum(np.abs(1.0 - 2.0 * at.p[rows]) + 2.0 * at.p_off[rows] + 0.5 * Z, 1.0)
+    return np.asarray(theta * Z * RAISE)
+
+
+def _past(x: Array) -> Array:
+    """Upper bounds of `h(x) = 2(e^x − 1 − x)/x²`, which is at most `1/(1 − x/3)`."""
+    near = 1.0 / (1.0 - np.minimum(x, 1.5) / 3.0)
+    y = np.maximum(x, 1.5)
+    return np.asarray(np.where(x < 1.5, near, 2.0 * (exp(y) * RAISE - 1.0 - y) / (y * y)) * RAISE)
 
 
 def top_others(x: Array, k: int) -> Array:
@@ -122,44 +121,13 @@ def top_others(x: Array, k: int) -> Array:
 
 
 @dataclass(frozen=True, eq=False)
-class Pulls:
-    """Of each group `M_A`, `P_A`, an upper bound of κ_A, and what `P_A` may be off by."""
-
-    M: Array
-    P: Array
-    held: Array
-    lost: Array
-
-
-def _pulls(b: Base, some: list[Whole], w: Array) -> Pulls:
-    """What the rows of each group pull and take of the curvature."""
-    s, at, p, q = b.c.sums, b.c.at, len(b.X), len(some)
-    found = Pulls(np.zeros((q, p, p)), np.zeros((q, p)), np.zeros(q), np.zeros(q))
-    for a, rows in enumerate(some):
-        S, own, pull = s.S[rows], w[rows], b.c.kept[rows] * at.p[rows]
-        found.M[a], found.P[a] = (S.T * own) @ S, pull @ S
-        found.lost[a] = float(b.c.kept[rows] * at.p_off[rows] @ s.norms[rows]
-                              + fp.dot_unit(len(rows) + 2) * (pull @ s.norms[rows])) * fp.sum_up(len(rows))
-        norms = s.norms[rows] * np.sqrt(own)
-        wrong = (b.off + 8.0 * U * b.size) * float(norms @ norms) * fp.sum_up(len(rows))
-        scaled = S * np.sqrt(own)[:, None]
-        if len(rows) <= GRAM:
-            K = (scaled @ b.X) @ scaled.T
-            square = fp.frobenius(K @ K) + fp.dot_unit(len(rows)) * fp.frobenius(K) ** 2 * RAISE
-            found.held[a] = (float(np.sqrt(square)) + wrong) * RAISE
-        else:
-            found.held[a] = (float(np.einsum("ij,ij->", scaled @ b.X, scaled)) + wrong) * RAISE
-    return found
-
-
-@dataclass(frozen=True, eq=False)
 class Moves:
     """What the steps do to margins.
 
     Attributes:
         far: `(n,)` upper bounds of how far any k of them together move a margin.
         pulled: `(q, p)` floats near `Σ_j w_j(s_j·δ_A)s_j`.
-        bends: `(q,)` upper bounds of `(Σ_j w_jθ_j²(s_j·δ_A)⁴)^¼`.
+        bends: `(q,)` upper bounds of `(Σ_j w_j(θ_jh_j)²(s_j·δ_A)⁴)^¼`.
         shares: `(q, q)` upper bounds of `√(Σ_{j ∈ B} w_j(s_j·δ_A)²)`, B first; of zeros where one group follows.
     """
 
@@ -169,9 +137,9 @@ class Moves:
     shares: Array
 
 
-def _moved(b: Base, delta: Array, w: Array, size: Array, asked: tuple[list[Whole], int]) -> Moves:
+def _moved(b: Base, pulls: Pulls, w: Array, size: Array, k: int) -> Moves:
     """The moves of all margins, group by group where several may follow."""
-    (some, k), s, at = asked, b.c.sums, b.c.at
+    s, some, delta = b.c.sums, pulls.rows, pulls.delta
     n, q = len(s.S), len(delta)
     found = Moves(np.zeros(n), np.zeros_like(delta), np.zeros(q), np.zeros((q, q)))
     if not q:
@@ -192,7 +160,8 @@ def _moved(b: Base, delta: Array, w: Array, size: Array, asked: tuple[list[Whole
             far.partition(q - k, axis=1)
             far = far[:, q - k :]
         Z = (far.sum(axis=1) * fp.sum_up(k + 1) + slack[rows] * top_sum(size, k)) * RAISE
-        theta = np.minimum(np.abs(1.0 - 2.0 * at.p[rows]) + 2.0 * at.p_off[rows] + 0.5 * Z, 1.0)
+        bent = _bent(b, Z, rows)
+        theta = np.where(Z > 0.0, bent / np.where(Z > 0.0, Z, 1.0), 1.0) * _past(bent) * RAISE
         np.multiply(squares, squares, out=squares)
         found.far[rows], fourth = Z, fourth + (w[rows] * theta * theta) @ squares
     up = fp.sum_up(n + 8)
@@ -201,29 +170,47 @@ def _moved(b: Base, delta: Array, w: Array, size: Array, asked: tuple[list[Whole
     return found
 
 
-def _factor(away: float, longest: float, gone: float, whole: float) -> float | None:
-    """`e^χ/(ψ(La)(1 − κ))` with an a above so much times what is left of any gradient; None: there is none."""
-    room = (1.0 - gone) * (1.0 - 2.0**-50)
-    if not room > 0.0 or not np.isfinite(whole) or not away < FARTHEST:
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """What rows say of the curvature around the sums of steps.
+
+    Attributes:
+        lengths: `|s_j|_*`.
+        shares: `w_j|s_j|_*²`, what of the curvature is theirs at most.
+        kept: what of their own is left where steps lead, at least.
+    """
+
+    lengths: Array
+    shares: Array
+    kept: Array
+
+
+def _factor(rows: Rows, gone: tuple[float, float], whole: float) -> float | None:
+    """E, by an a above so much times what is left of any gradient; None: there is none."""
+    if not np.isfinite(whole) or not np.isfinite(gone).all():
         return None
-    first = float(exp(np.array([away]))[0]) * RAISE / room * RAISE
     a = whole
     for _ in range(TURNS):
-        x = longest * a * RAISE
-        if not x < FARTHEST:
+        room = _room(rows, gone, a)
+        if not room > 0.0:
             return None
-        times = first / _mean(x) * RAISE
+        times = 1.0 / room * RAISE
         if times * whole * ROOM < a:
             return times
         a = times * whole * ROOM * NEAR + 2.0**-300
     return None
 
 
-def _mean(x: float) -> float:
-    """A lower bound of `ψ(x) = (1 − e^−x)/x`, at least `1 − x/2`."""
-    if x < 2.0**-8:
-        return 1.0 - 0.5 * x * RAISE
-    return (1.0 - float(exp(np.array([-x]))[0]) * RAISE) / x * (1.0 - 2.0**-50)
+def _room(rows: Rows, gone: tuple[float, float], a: float) -> float:
+    """The largest `φ(1 − K − Σ_j w_j|s_j|_*²(1 − φ_j/φ)₊) − λ` over the φ_j of the rows, from below."""
+    x = rows.lengths * a
+    left = rows.kept / (1.0 + x * (0.5 + x / 12.0)) * (1.0 - 2.0**-40)  # x/(1 − e^−x) is at most the lower number
+    order = np.argsort(left)
+    phi, share = left[order], rows.shares[order]
+    # of rows with less than φ: their shares, less the same times φ_j/φ; what both sums round is a part of the first
+    lost = np.cumsum(share) - np.cumsum(share * phi) / phi + 2.0**-30 * np.cumsum(share)
+    found = phi * (1.0 - gone[0] - lost) * (1.0 - 2.0**-40) - gone[1]
+    return float(found.max()) if np.isfinite(found).all() else 0.0
 
 
 def judged(it: Steps, points: Array) -> tuple[Array, Array]:

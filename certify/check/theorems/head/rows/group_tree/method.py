@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from certify.check.reading.arrays import Array
@@ -13,14 +13,17 @@ from certify.check.theorems.head.rows.head import Head
 from certify.format.canonical import show
 from certify.format.refusal import Invalid
 
+WHOLE = ("sets", "aside_count", "aside")
+
 
 def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool]) -> list[bool]:
     """Which evaluation rows keep today's label whichever groups are deleted.
 
     Args:
         head: the head.
-        arrays: `sets`, `(nodes, count)`: numbers of the groups that are out, ascending, then −1; the first node has
-            none. And `weights`, `(nodes, m)`, near the refits without them.
+        arrays: `sets`, `(nodes, count)`: numbers of the groups that are out, ascending, then −1; one node has none.
+            `weights`, `(nodes, m)`, near the refits without them; `aside_count` and `aside`, how many groups each node
+            sets aside for every point, and their numbers.
         where: the claim, for messages.
         asked: the rows in question.
 
@@ -35,31 +38,40 @@ def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool
     return [want and old >= 0 and tree.stays(j) for j, (want, old) in enumerate(zip(asked, head.today, strict=True))]
 
 
-def _nodes(arrays: Mapping[str, Array], where: str, sizes: tuple[int, int, int]) -> dict[Out, tuple[float, ...]]:
-    """The weights of every node by the groups that are out.
+def _nodes(arrays: Mapping[str, Array], where: str, sizes: tuple[int, int, int],
+           ) -> dict[Out, tuple[tuple[float, ...], list[int]]]:
+    """The weights of every node, and which groups are set aside there, by the groups that are out.
 
     Raises:
         Invalid: an array is missing, of another kind or shape, or names groups that are none.
     """
-    if set(arrays) != {"sets", "weights"}:
-        raise Invalid(where, f"its arrays are {show(sorted(arrays))}", "sets and weights are needed")
-    sets, weights, (count, groups, m) = arrays["sets"], arrays["weights"], sizes
-    T = sets.shape[0] if sets.shape else 0
-    if sets.kind != "i" or sets.shape != (T, count) or T < 1:
-        raise Invalid(f"{where}, sets", f"its shape is {sets.shape}, its type {sets.kind}",
-                      f"numbers of {count} groups a node are needed")
-    if weights.kind != "f" or weights.shape != (T, m):
-        raise Invalid(f"{where}, weights", f"its shape is {weights.shape}, its type {weights.kind}",
-                      f"{m} weights a node are needed")
-    found: dict[Out, tuple[float, ...]] = {}
+    if set(arrays) != {*WHOLE, "weights"}:
+        raise Invalid(where, f"its arrays are {show(sorted(arrays))}", f"{', '.join((*WHOLE, 'weights'))} are needed")
+    count, groups, m = sizes
+    T = arrays["sets"].shape[0] if arrays["sets"].shape else 0
+    aside = sum(int(x) for x in arrays["aside_count"].values if arrays["aside_count"].kind == "i")
+    shapes = {"sets": (T, count), "weights": (T, m), "aside_count": (T,), "aside": (aside,)}
+    for name, shape in shapes.items():
+        if arrays[name].shape != shape or arrays[name].kind != ("i" if name in WHOLE else "f") or T < 1:
+            raise Invalid(f"{where}, {name}", f"its shape is {arrays[name].shape}, its type {arrays[name].kind}",
+                          f"{shape} of {'whole numbers' if name in WHOLE else 'numbers'} is needed")
+    found: dict[Out, tuple[tuple[float, ...], list[int]]] = {}
+    start = 0
     for at in range(T):
-        line = [int(x) for x in sets.values[at * count : (at + 1) * count]]
-        out = tuple(g for g in line if g != -1)
-        if line != [*out, *[-1] * (count - len(out))] or not all(0 <= g < groups for g in out) or any(
-                a >= b for a, b in pairwise(out)) or out in found:
+        line = [int(x) for x in arrays["sets"].values[at * count : (at + 1) * count]]
+        out, more = tuple(g for g in line if g != -1), int(arrays["aside_count"].values[at])
+        if line != [*out, *[-1] * (count - len(out))] or not _ascend(out, groups) or out in found:
             raise Invalid(f"{where}, sets", f"node {at} has {show(line)}",
                           "groups by number, ascending, then -1, and no two nodes with the same")
-        found[out] = tuple(weights.values[at * m : (at + 1) * m])
+        apart = [int(x) for x in arrays["aside"].values[start : start + max(more, 0)]]
+        if more < 0 or not _ascend(apart, groups) or set(apart) & set(out):
+            raise Invalid(f"{where}, aside", f"node {at} has {show(apart)}", "other groups, ascending, are needed")
+        found[out], start = (tuple(arrays["weights"].values[at * m : (at + 1) * m]), apart), start + more
     if () not in found:
         raise Invalid(f"{where}, sets", "no node is without groups", "one is needed")
     return found
+
+
+def _ascend(numbers: Sequence[int], groups: int) -> bool:
+    """Whether they are numbers of groups, each larger than the one before."""
+    return all(0 <= g < groups for g in numbers) and all(a < b for a, b in pairwise(numbers))

@@ -19,7 +19,7 @@ from certify.check.theorems.head.rows.boxes.fixed_rows import LOST, UP, WEIGHT, 
 from certify.check.theorems.head.rows.boxes.leaves import Base
 from certify.check.theorems.head.rows.boxes.slabs import below
 
-FARTHEST = 2.0
+FARTHEST = 8.0
 """The largest changes of margins that are looked at."""
 NEAR, TURNS = 1.02, 24
 """Of the proposed a, and how often it is proposed anew."""
@@ -69,11 +69,13 @@ class Moves:
 
     Attributes:
         far: how far any k of them together move each margin.
-        bends: for each group `(Σ_j w_jθ_j²(s_j·δ_A)⁴)^¼`.
+        bent: what the logarithm of a curvature changes by on the way, `θ_jZ_j`.
+        bends: for each group `(Σ_j w_j(θ_jh_j)²(s_j·δ_A)⁴)^¼`.
         shares: for each group B the numbers `√(Σ_{j ∈ B} w_j(s_j·δ_A)²)` of all A; empty where one group follows.
     """
 
     far: list[float]
+    bent: list[float]
     bends: list[float]
     shares: list[list[float]]
 
@@ -101,19 +103,40 @@ def steps(b: Base, groups: list[int], members: Sequence[Sequence[int]], k: int) 
     moves = _moved(b, delta, [up(x) for x in w], size, (some, k))
     if not isfinite(sum(moves.far)) or not max(moves.far, default=0.0) < FARTHEST:
         return None
-    away = 0.0
-    for p, z in zip(c.p, moves.far, strict=True):
-        away = max(away, min(1.0, up(abs(1 - 2 * p)) + 0.5 * z) * z * UP)
-    bend = 0.5 / (1.0 - away / 3.0) * largest_sum(moves.bends, k) * UP
+    bend = 0.5 * largest_sum(moves.bends, k) * UP
     shared = _others(moves.shares, [sqrt(x) * UP for x in held], k)
     each = [(bend * f + x) * UP for f, x in zip(moves.bends, shared, strict=True)]
-    loose = (4.0 * sum(y * z * x for y, z, x in zip(bent, moves.far, lengths, strict=True))
+    loose = (sum(y * z * (1.0 + 0.5 * z * past(z)) * x for y, z, x in zip(bent, moves.far, lengths, strict=True))
              + up(b.big.sqrt() * c.gradient)) * UP
-    gone = (largest_sum(held, k) + sum(y * x * x for y, x in zip(bent, lengths, strict=True))) * UP
-    times = _factor(away, max(lengths, default=0.0), gone, (largest_sum(each, k) + loose) * UP)
+    thin = sum(y * x * x for y, x in zip(bent, lengths, strict=True)) * UP
+    rows = [(x, up(own) * x * x * UP, 1.0 / (above_exp(y) * UP)) for x, own, y, kept in zip(
+        lengths, w, moves.bent, c.kept, strict=True) if kept]
+    times = _factor(rows, (largest_sum(held, k), thin), (largest_sum(each, k) + loose) * UP)
     if times is None:
         return None
     return Steps(b, k, groups if k else [], delta, [x * times * UP for x in each], loose * times * UP)
+
+
+def above_exp(x: float) -> float:
+    """A double above `e^x` for `0 ≤ x ≤ FARTHEST`: `1 + x + ½x²/(1 − x/3)` of a sixteenth, four times squared.
+
+    >>> 1.0 <= above_exp(0.0) < 1.01, 2.718281829 < above_exp(1.0) < 2.72, 2981.0 < above_exp(8.0) < 3100.0
+    (True, True, True)
+    """
+    y = x / 16.0
+    found = (1.0 + y + 0.5 * y * y / (1.0 - y / 3.0)) * UP
+    for _ in range(4):
+        found *= found
+    return found * UP
+
+
+def past(x: float) -> float:
+    """A double above `h(x) = 2(e^x − 1 − x)/x²`, which is at most `1/(1 − x/3)`.
+
+    >>> 1.0 <= past(0.0) < 1.01, 1.436 < past(1.0) < 1.6, 2.09 < past(2.0) < 2.4
+    (True, True, True)
+    """
+    return (1.0 / (1.0 - x / 3.0) if x < 1.5 else 2.0 * (above_exp(x) - 1.0 - x) / (x * x)) * UP
 
 
 def _solved(b: Base, some: list[Sequence[int]], w: list[arb]) -> tuple[arb_mat, list[float], list[float]] | None:
@@ -142,16 +165,16 @@ def _moved(b: Base, delta: arb_mat, w: list[float], size: list[float], asked: tu
     """The moves of all margins."""
     (some, k), c, s = asked, b.c, b.c.sums
     q, place = len(some), {j: a for a, rows in enumerate(some) for j in rows}
-    far, fourth = [0.0] * s.n, [0.0] * q
+    far, bent, fourth = [0.0] * s.n, [0.0] * s.n, [0.0] * q
     shares = [[0.0] * q for _ in some] if k > 1 else []
     if not q:
-        return Moves(far, fourth, shares)
+        return Moves(far, bent, fourth, shares)
     short = few(delta.mid(), s.p)
     loose = max(up(norm([x.rad() for x in column])) for column in delta.transpose().tolist())
     wrong = (up(s.short.epsilon) * max(size) + 2.0 * (up(short.column) + loose)) * UP
     norms = [up(r) for r in s.norms]
     if not max(norms) * max(size) < LONG:
-        return Moves([float("inf")], fourth, shares)
+        return Moves([float("inf")], bent, fourth, shares)
     for start in range(0, s.n, AT_ONCE):
         part = range(start, min(start + AT_ONCE, s.n))
         lines = (fmpz_mat([s.short.rows[j] for j in part]) * short.mat).tolist()
@@ -162,13 +185,13 @@ def _moved(b: Base, delta: arb_mat, w: list[float], size: list[float], asked: tu
             squares = [x * x for x in [ldexp(x, e) for x in map(int, line)]]
             z = (sum(map(sqrt, nlargest(k, squares))) + k * (norms[j] * wrong + TINY)) * UP
             theta = min(1.0, up(abs(1 - 2 * c.p[j])) + 0.5 * z)
-            far[j], own, bent = z, w[j], w[j] * theta * theta * UP
-            fourth = [f + bent * x * x for f, x in zip(fourth, squares, strict=True)]
+            far[j], bent[j], own, much = z, theta * z * UP, w[j], w[j] * (theta * past(theta * z * UP)) ** 2 * UP
+            fourth = [f + much * x * x for f, x in zip(fourth, squares, strict=True)]
             if shares and j in place:
                 shares[place[j]] = [f + own * x for f, x in zip(shares[place[j]], squares, strict=True)]
     quarter = sqrt(sqrt(sum(x * r**4 for x, r in zip(w, norms, strict=True)))) * wrong * UP
     half = sqrt(sum(x * r**2 for x, r in zip(w, norms, strict=True))) * wrong * UP
-    return Moves(far, [(sqrt(sqrt(f)) + quarter + TINY) * UP for f in fourth],
+    return Moves(far, bent, [(sqrt(sqrt(f)) + quarter + TINY) * UP for f in fourth],
                  [[(sqrt(f) + half + TINY) * UP for f in line] for line in shares])
 
 
@@ -183,20 +206,37 @@ def _others(shares: list[list[float]], times: list[float], k: int) -> list[float
     return found
 
 
-def _factor(away: float, longest: float, gone: float, whole: float) -> float | None:
-    """`e^χ/(ψ(La)(1 − κ))` with an a above so much times what is left of any gradient; None: there is none."""
-    room = (1.0 - gone) / UP
-    if not (room > 0.0 and away < FARTHEST and isfinite(whole) and isfinite(longest)):
+def _factor(rows: list[tuple[float, float, float]], gone: tuple[float, float], whole: float) -> float | None:
+    """E, by an a above so much times what is left of any gradient; None: there is none.
+
+    Args:
+        rows: of each row `|s_j|_*`, `w_j|s_j|_*²`, and what is left at least of its curvature where steps lead.
+        gone: K and λ.
+        whole: the largest gradient in the norm of `H⁻¹`.
+    """
+    if not isfinite(whole + sum(gone) + sum(x + y + z for x, y, z in rows)):
         return None
-    first, a = up(arb(away).exp()) / room * UP, whole
+    a = whole
     for _ in range(TURNS):
-        x = longest * a * UP
-        if not x < FARTHEST:
+        room = _room(rows, gone, a)
+        if not room > 0.0:
             return None
-        # (1 − e^−x)/x is at least 1 − x/2
-        mean = max(1.0 - 0.5 * x * UP, float(((1 - (-arb(x)).exp()) / arb(x)).lower()) / UP if x > LOST else 0.0)
-        times = first / mean * UP
+        times = 1.0 / room * UP
         if times * whole * UP < a:
             return times
         a = times * whole * NEAR + LOST
     return None
+
+
+def _room(rows: list[tuple[float, float, float]], gone: tuple[float, float], a: float) -> float:
+    """The largest `φ(1 − K − Σ_j w_j|s_j|_*²(1 − φ_j/φ)₊) − λ` over the φ_j of the rows, from below."""
+    # x/(1 − e^−x) is at most 1 + x/2 + x²/12
+    line = sorted((kept / ((1.0 + (x := long * a) * (0.5 + x / 12.0)) * UP), share) for long, share, kept in rows)
+    best, whole, part = 0.0, 0.0, 0.0
+    for phi, share in line:
+        if not phi > 0.0:
+            return 0.0
+        whole, part = whole + share, part + share * phi
+        lost = whole * UP - part / (phi * UP)
+        best = max(best, phi * (1.0 - gone[0] - lost) / UP - gone[1])
+    return best

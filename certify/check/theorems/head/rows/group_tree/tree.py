@@ -24,12 +24,12 @@ class Tree:
         points: oriented evaluation rows.
         members: the rows of every group.
         most: most groups that are out.
-        weights: of every node.
+        nodes: weights of every node, and the groups that are set aside there for every point.
     """
 
     def __init__(self, sums: Sums, points: Points, members: Sequence[Sequence[int]], most: int,
-                 weights: Mapping[Out, Sequence[float]]) -> None:
-        self.sums, self.points, self.members, self.most, self.weights = sums, points, members, most, weights
+                 nodes: Mapping[Out, tuple[Sequence[float], Sequence[int]]]) -> None:
+        self.sums, self.points, self.members, self.most, self.nodes = sums, points, members, most, nodes
         self._nodes: dict[Out, Steps | None] = {}
         self._known: dict[tuple[Out, int], bool] = {}
 
@@ -43,7 +43,7 @@ class Tree:
     def _looked(self, point: int, out: Out) -> bool:
         """Groups with a node at which the point stays are set aside, those first that may take most."""
         it = self._node(out)
-        if it is None:
+        if it is None or not all(self._goes(point, out, g) for g in self.nodes[out][1]):
             return False
         left, pushes = self._judged(it, point)
         if not isfinite(sum(pushes)):  # what is no number has no place in an order
@@ -54,19 +54,24 @@ class Tree:
             rest = [*kept, *(pushes[b] for b in order[at : at + it.k])]
             if largest_sum(rest, it.k) < left:
                 return True
-            child = tuple(sorted((*out, it.groups[a])))
-            if child not in self.weights or not self.stays(point, child):
+            if not self._goes(point, out, it.groups[a]):
                 kept.append(pushes[a])
                 if len(kept) >= it.k or not sum(kept) < left:
                     return False
         return largest_sum(kept, it.k) < left
 
+    def _goes(self, point: int, out: Out, group: int) -> bool:
+        """Whether one more group has a node, and the point stays there."""
+        child = tuple(sorted((*out, group)))
+        return child in self.nodes and self.stays(point, child)
+
     def _node(self, out: Out) -> Steps | None:
         """The steps at a node; None where nothing is proved there."""
         if out not in self._nodes:
             gone = [j for g in out for j in self.members[g]]
-            found: Base | None = base(centre(self.sums, gone, self.weights[out]))
-            others = [g for g in range(len(self.members)) if g not in out]
+            weights, aside = self.nodes[out]
+            found: Base | None = base(centre(self.sums, gone, weights))
+            others = [g for g in range(len(self.members)) if g not in out and g not in aside]
             self._nodes[out] = None if found is None else steps(found, others, self.members, self.most - len(out))
         return self._nodes[out]
 
