@@ -160,6 +160,9 @@ def _moved(b: Base, pulls: Pulls, w: Array, size: Array, k: int) -> Moves:
             far.partition(q - k, axis=1)
             far = far[:, q - k :]
         Z = (far.sum(axis=1) * fp.sum_up(k + 1) + slack[rows] * top_sum(size, k)) * RAISE
+        if not (Z < FARTHEST).all():
+            found.far[rows] = np.inf
+            return found
         bent = _bent(b, Z, rows)
         theta = np.where(Z > 0.0, bent / np.where(Z > 0.0, Z, 1.0), 1.0) * _past(bent) * RAISE
         np.multiply(squares, squares, out=squares)
@@ -203,13 +206,14 @@ def _factor(rows: Rows, gone: tuple[float, float], whole: float) -> float | None
 
 def _room(rows: Rows, gone: tuple[float, float], a: float) -> float:
     """The largest `φ(1 − K − Σ_j w_j|s_j|_*²(1 − φ_j/φ)₊) − λ` over the φ_j of the rows, from below."""
-    x = rows.lengths * a
-    left = rows.kept / (1.0 + x * (0.5 + x / 12.0)) * (1.0 - 2.0**-40)  # x/(1 − e^−x) is at most the lower number
-    order = np.argsort(left)
-    phi, share = left[order], rows.shares[order]
-    # of rows with less than φ: their shares, less the same times φ_j/φ; what both sums round is a part of the first
-    lost = np.cumsum(share) - np.cumsum(share * phi) / phi + 2.0**-30 * np.cumsum(share)
-    found = phi * (1.0 - gone[0] - lost) * (1.0 - 2.0**-40) - gone[1]
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        x = rows.lengths * a
+        left = rows.kept / (1.0 + x * (0.5 + x / 12.0)) * (1.0 - 2.0**-40)  # x/(1 − e^−x) is at most the lower number
+        order = np.argsort(left)
+        phi, share = left[order], rows.shares[order]
+        # of rows with less than φ: their shares, less the same times φ_j/φ; what both sums round is a part of the first
+        lost = np.cumsum(share) - np.cumsum(share * phi) / phi + 2.0**-30 * np.cumsum(share)
+        found = phi * (1.0 - gone[0] - lost) * (1.0 - 2.0**-40) - gone[1]
     return float(found.max()) if np.isfinite(found).all() else 0.0
 
 

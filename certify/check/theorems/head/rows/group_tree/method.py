@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from math import isfinite
 
 from certify.check.reading.arrays import Array
 from certify.check.theorems.head.rows.boxes.stated import oriented
@@ -55,6 +56,8 @@ def _nodes(arrays: Mapping[str, Array], where: str, sizes: tuple[int, int, int],
         if arrays[name].shape != shape or arrays[name].kind != ("i" if name in WHOLE else "f") or T < 1:
             raise Invalid(f"{where}, {name}", f"its shape is {arrays[name].shape}, its type {arrays[name].kind}",
                           f"{shape} of {'whole numbers' if name in WHOLE else 'numbers'} is needed")
+    if not all(map(isfinite, arrays["weights"].values)):
+        raise Invalid(f"{where}, weights", "one is not finite", "numbers are needed")
     found: dict[Out, tuple[tuple[float, ...], list[int]]] = {}
     start = 0
     for at in range(T):
