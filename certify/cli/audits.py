@@ -62,6 +62,8 @@ def audit(
     targets: Annotated[str | None, typer.Option("--targets", metavar="NAME", help="Array or column.")] = None,
     weights: Annotated[str | None, typer.Option(
         "--weights", metavar="NAME", help="Array or column: what rows counted in training (sample_weight).")] = None,
+    groups: Annotated[str | None, typer.Option(
+        "--groups", metavar="NAME", help="Array or column: whose each row is; --ask '3 users deleted'.")] = None,
     threshold: Threshold = None,
     probability: Probability = None,
     graph: Graph = None,
@@ -106,10 +108,10 @@ def audit(
     require_counts(deleted, relabelled, seconds, prediction)
     told = Told(activation, loss, weight_decay, not no_bias_decay, normalization,
                 () if features is None else tuple(features.split(",")), targets, threshold, graph, factory,
-                weights, probability)
+                weights, probability, groups)
     options = shared(Options(deleted, relabelled, rows_of(rows), noise_of(noise), level, seconds,
                              prediction=prediction, given=given_of(delete, relabel),
-                             thresholds=thresholds_of(least, most)), [one, other])
+                             thresholds=thresholds_of(least, most), groups=groups is not None), [one, other])
     with among(jobs):
         status = run_audit(Files(model, data, evaluation), told, ask, options, output, as_json, quiet)
     raise typer.Exit(status)
