@@ -15,7 +15,7 @@ from certify.format.errors import InputError
 UNITS: Final = ("users", "groups", "customers", "clients", "patients", "people", "persons", "accounts", "sources",
                 "batches", "subjects", "households")
 ONE: Final = {"people": "person", "persons": "person", "batches": "batch"}
-GONE: Final = r"\b(?:delet\w*|left out|leave out|removed?|unlearn\w*|forget\w*|dropped?)\b"
+GONE: Final = r"\b(?:delet\w*|left out|leave out|removed?|unlearn\w*|forget\w*|forgotten|dropped?)\b"
 """What happens to them."""
 
 
@@ -57,7 +57,7 @@ class GroupsDeleted(Question):
 
     def rest(self, phrase: str) -> str:
         """Without the number of groups."""
-        return re.sub(NUMBER, "", phrase, count=1)
+        return re.sub(r"\b[0-9]{1,9}(?:\.[0-9]+)?\b", "", phrase, count=1)
 
     def heard(self, phrase: str, options: Options) -> Options:
         """The first number.
