@@ -17,6 +17,7 @@ from certify.cli.options import (
     Activation,
     Evaluation,
     Graph,
+    Groups,
     Jobs,
     Least,
     Loss,
@@ -26,6 +27,7 @@ from certify.cli.options import (
     Probability,
     Threshold,
     WeightDecay,
+    Weights,
 )
 from certify.cli.text import one_line
 from certify.format.errors import InputError
@@ -60,10 +62,8 @@ def audit(
     features: Annotated[
         str | None, typer.Option("--features", metavar="NAMES", help="Array, or columns with commas.")] = None,
     targets: Annotated[str | None, typer.Option("--targets", metavar="NAME", help="Array or column.")] = None,
-    weights: Annotated[str | None, typer.Option(
-        "--weights", metavar="NAME", help="Array or column: what rows counted in training (sample_weight).")] = None,
-    groups: Annotated[str | None, typer.Option(
-        "--groups", metavar="NAME", help="Array or column: whose each row is; --ask '3 users deleted'.")] = None,
+    weights: Weights = None,
+    groups: Groups = None,
     threshold: Threshold = None,
     probability: Probability = None,
     graph: Graph = None,

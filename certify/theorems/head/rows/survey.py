@@ -90,7 +90,6 @@ LONGEST, SHORTER = 60.0, 20.0
 """Seconds that it may take at most: of labels, and of deletions, where it finds what it finds at once."""
 
 AT_ONCE, MENTIONED = 512, 3
-
 REWEIGHED = ("every change of rows changes all balanced weights; trees are grown for rows left out of a logistic "
              "regression of two labels, and else every choice is refitted, where these are few")
 
@@ -371,22 +370,22 @@ def _method(name: str) -> Method:
 
 
 def _attack(head: Head, change: Change, todo: Mask, found: Found, budget: Budget, tell: Tell) -> bool:
-    """Changes that flip, by an untrusted search, each proved by its refit; whether its time was up before its end."""
+    """Changes that flip, by an untrusted search, each proved by its refit; whether more time would make it longer."""
     tell("a change that flips", 0.0)
-    limit = budget.share(ATTACK)
     deletes = isinstance(change, RowChange) and not change.relabels
-    limit = Budget(min(limit.left(), SHORTER if deletes else LONGEST))
+    most = SHORTER if deletes else LONGEST
+    limit = Budget(min(budget.share(ATTACK).left(), most))
     if isinstance(change, RowChange) and deletes and head.loss.quadratic and not head.uneven and is_large(head):
         worst_deletions(head, change, todo, found, lambda: limit.left() <= 0)
-        return limit.left() <= 0
+        return limit.left() <= 0 and limit.seconds < most
     if not isinstance(change, RowChange):
         stand = np.flatnonzero(todo).tolist()
         for choices, V in proposed(lambda: list(greedy(head, change, stand, limit.left))) or ():
             found.prove(choices, V)
-        return limit.left() <= 0
+        return limit.left() <= 0 and limit.seconds < most
     flips: Any = plain_attack(head, change, limit.left()) if head.uneven or head.loss.targeted else attack(
         _floats(head), not change.relabels, change.count, limit.left(), np.array(change.rows))
-    over = limit.left() <= 0
+    over = limit.left() <= 0 and limit.seconds < most
     for begin in range(0, len(flips.rows), AT_ONCE):
         at = slice(begin, begin + AT_ONCE)
         found.prove(Choices(flips.rows[at], flips.codes[at]), flips.weights[at])

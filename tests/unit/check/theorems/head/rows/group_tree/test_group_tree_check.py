@@ -161,7 +161,8 @@ def test_weights_far_from_refits_prove_less_and_nothing_false() -> None:
 def test_every_node_counts(deep: tuple[Grouped, Any]) -> None:
     """Without a node, or with one of its groups in the place of another, points are open, and none is false."""
     one, part = deep
-    arrays, falls, T = part.arrays, flipped(one.margins()), len(part.arrays["sets"])
+    arrays, sets = part.arrays, part.arrays["sets"]
+    falls, T = flipped(one.margins()), len(sets)
     starts = np.concatenate([[0], np.cumsum(arrays["aside_count"])])
     lost = 0
     for at in range(1, T):
@@ -181,7 +182,7 @@ def test_every_node_counts(deep: tuple[Grouped, Any]) -> None:
         assert scale == 2.0 or not found.any()
     for bad in (np.inf, np.nan):
         with pytest.raises(Invalid, match="not finite"):
-            followed(one, {**arrays, "weights": np.where(arrays["sets"][:, :1] < 0, bad, arrays["weights"])}, part.proved)
+            followed(one, {**arrays, "weights": np.where(sets[:, :1] < 0, bad, arrays["weights"])}, part.proved)
 
 
 def test_arrays_that_are_no_tree_are_refused(deep: tuple[Grouped, Any]) -> None:
