@@ -71,7 +71,7 @@ def pulls(b: Base, groups: Whole, members: tuple[Whole, ...]) -> Pulls | None:
         scaled = S * np.sqrt(own)[:, None]
         if len(rows) <= GRAM:
             K = (scaled @ b.X) @ scaled.T
-            square = fp.frobenius(K @ K.T) + fp.dot_unit(len(rows)) * fp.frobenius(K) ** 2 * RAISE
+            square = _size(K @ K.T) + fp.dot_unit(len(rows)) * _size(K) ** 2 * RAISE
             found.held[a] = (float(np.sqrt(square)) + wrong) * RAISE
         else:
             found.held[a] = (float(np.einsum("ij,ij->", scaled @ b.X, scaled)) + wrong) * RAISE
@@ -84,3 +84,8 @@ def pulls(b: Base, groups: Whole, members: tuple[Whole, ...]) -> Pulls | None:
     except np.linalg.LinAlgError:
         return None
     return replace(found, delta=delta) if np.isfinite(delta).all() else None
+
+
+def _size(K: Array) -> float:
+    """An upper bound of a Frobenius norm of a small matrix; what squares lose that underflow is in it."""
+    return float(np.sqrt((K * K).sum())) * fp.sum_up(K.size) + fp.FLOOR

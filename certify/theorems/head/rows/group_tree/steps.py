@@ -8,6 +8,7 @@ margins bend: numbers of single groups alone.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -147,14 +148,13 @@ def _moved(b: Base, pulls: Pulls, w: Array, size: Array, k: int) -> Moves:
     slack = fp.dot_unit(s.S.shape[1]) * s.norms
     fourth = np.zeros(q)
     rest = np.setdiff1d(np.flatnonzero(b.c.kept > 0.0), np.concatenate(some) if k > 1 else [])
-    many = max(1, AT_ONCE // q)
-    parts = [(a, rows) for a, rows in enumerate(some)] if k > 1 else []
-    for a, rows in [*parts, *((-1, rest[start : start + many]) for start in range(0, len(rest), many))]:
+    for blocks, rows in _parts(some if k > 1 else (), rest, max(1, AT_ONCE // q)):
         T = s.S[rows] @ delta.T
         found.pulled[:] += (T * w[rows, None]).T @ s.S[rows]
         squares = T * T
-        if a >= 0:
-            found.shares[a] = np.sqrt(w[rows] @ squares)
+        if blocks is not None:
+            starts = np.cumsum([0, *(len(some[a]) for a in blocks[:-1])])
+            found.shares[blocks] = np.sqrt(np.add.reduceat(squares * w[rows, None], starts, axis=0))
         far = np.abs(T, out=T)
         if k < q:
             far.partition(q - k, axis=1)
@@ -186,6 +186,19 @@ class Rows:
     lengths: Array
     shares: Array
     kept: Array
+
+
+def _parts(some: tuple[Whole, ...], rest: Whole, many: int) -> Iterator[tuple[list[int] | None, Whole]]:
+    """Rows that are looked at together: of whole groups, with their places, and of no group in question."""
+    blocks, held = list[int](), 0
+    for a, rows in enumerate(some):
+        blocks.append(a)
+        held += len(rows)
+        if a + 1 == len(some) or held + len(some[a + 1]) > many:
+            yield blocks, np.concatenate([some[b] for b in blocks])
+            blocks, held = [], 0
+    for start in range(0, len(rest), many):
+        yield None, rest[start : start + many]
 
 
 def _factor(rows: Rows, gone: tuple[float, float], whole: float) -> float | None:
