@@ -13,8 +13,7 @@ from math import isfinite, ldexp, sqrt
 
 from flint import arb, arb_mat, fmpz_mat
 
-from certify.check.linalg.balls import ZERO, norm
-from certify.check.theorems.head.norms import top_of_product
+from certify.check.linalg.balls import ZERO, norm, root
 from certify.check.theorems.head.rows.boxes.fixed_rows import LOST, UP, WEIGHT, few, forms_of, length_above, power
 from certify.check.theorems.head.rows.boxes.leaves import Base
 from certify.check.theorems.head.rows.boxes.slabs import below
@@ -25,6 +24,8 @@ NEAR, TURNS = 1.02, 24
 """Of the proposed a, and how often it is proposed anew."""
 TINY = 2.0**-200
 """More than the fourth root of what sums of fourth powers lose that underflow."""
+LEAST = -270
+"""Of the exponents of products of rows and steps, as whole numbers of less than 62 bits: such a one is below `TINY`."""
 LONG = 2.0**200
 """Products of lengths of rows and steps beyond which nothing is looked at."""
 
@@ -142,19 +143,21 @@ def past(x: float) -> float:
 def _solved(b: Base, some: list[Sequence[int]], w: list[arb]) -> tuple[arb_mat, list[float], list[float]] | None:
     """Of every group the step, above κ_A, and above the length of the step; None where one is not enclosed."""
     c, s = b.c, b.c.sums
-    scaled = arb_mat([[x * own for x in row] for own, row in zip(w, s.exact.tolist(), strict=True)])
-    H = s.across * scaled + s.diagonal
+    exact = s.exact.tolist()
+    scaled = [[x * own for x in row] for own, row in zip(w, exact, strict=True)]
+    H = s.across * arb_mat(scaled) + s.diagonal
     columns, held, size = [], [], []
     for rows in some:
-        S = arb_mat([[arb(x) for x in s.rows[j]] for j in rows])
-        M = S.transpose() * arb_mat([[x * w[j] for x in s.rows[j]] for j in rows])
-        P = S.transpose() * arb_mat(len(rows), 1, [c.counts(j) * c.p[j] for j in rows])
+        across = arb_mat([exact[j] for j in rows]).transpose()
+        M = across * arb_mat([scaled[j] for j in rows])
+        P = across * arb_mat(len(rows), 1, [c.counts(j) * c.p[j] for j in rows])
+        square = (b.X * M) ** 2
         try:
             found = (H - M).solve(-P).entries()
         except ZeroDivisionError:
             return None
         columns.append(found)
-        held.append(up(top_of_product(b.X.tolist(), M.tolist()) + b.off * M.trace()))
+        held.append(up(root(root((square * square).trace().max(ZERO))) + b.off * M.trace()))
         size.append(up(norm(found)))
     if not isfinite(sum(held) + sum(size)):
         return None
@@ -181,16 +184,19 @@ def _moved(b: Base, delta: arb_mat, w: list[float], size: list[float], asked: tu
         for j, line in zip(part, lines, strict=True):
             if not c.kept[j]:
                 continue
-            e = s.short.unit[j] + short.unit
-            squares = [x * x for x in [ldexp(x, e) for x in map(int, line)]]
-            z = (sum(map(sqrt, nlargest(k, squares))) + k * (norms[j] * wrong + TINY)) * UP
+            unit = ldexp(1.0, max(s.short.unit[j] + short.unit, LEAST))  # what is less is below what is added for it
+            squares = [x * x for x in map(float, map(int, line))]
+            z = (sum(map(sqrt, nlargest(k, squares))) * unit + k * (norms[j] * wrong + TINY)) * UP
+            if not z < FARTHEST:
+                return Moves([float("inf")], bent, fourth, shares)
             theta = min(1.0, up(abs(1 - 2 * c.p[j])) + 0.5 * z)
-            far[j], bent[j], own, much = z, theta * z * UP, w[j], w[j] * (theta * past(theta * z * UP)) ** 2 * UP
+            far[j], bent[j], own = z, theta * z * UP, w[j] * unit**2
+            much = w[j] * (theta * past(theta * z * UP) * unit**2) ** 2 * UP
             fourth = [f + much * x * x for f, x in zip(fourth, squares, strict=True)]
             if shares and j in place:
                 shares[place[j]] = [f + own * x for f, x in zip(shares[place[j]], squares, strict=True)]
-    quarter = sqrt(sqrt(sum(x * r**4 for x, r in zip(w, norms, strict=True)))) * wrong * UP
-    half = sqrt(sum(x * r**2 for x, r in zip(w, norms, strict=True))) * wrong * UP
+    quarter = sqrt(sqrt(sum(x * r * r * r * r for x, r in zip(w, norms, strict=True)))) * wrong * UP
+    half = sqrt(sum(x * r * r for x, r in zip(w, norms, strict=True))) * wrong * UP
     return Moves(far, bent, [(sqrt(sqrt(f)) + quarter + TINY) * UP for f in fourth],
                  [[(sqrt(f) + half + TINY) * UP for f in line] for line in shares])
 

@@ -248,3 +248,19 @@ def test_numbers_that_are_none_prove_nothing(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(growing.Tree, "_judged", spoiled)
     assert not followed(one, part.arrays, part.proved).any()
+
+
+def test_rows_of_other_sizes_move_farther_than_is_looked_at_or_are_followed() -> None:
+    """Far beyond what doubles hold nothing is said, and nothing is raised."""
+    one = grouped(np.random.default_rng(3), 2, n=30)
+    for scale in (1e-200, 1e-60, 1e-9, 1e9, 1e60, 1e150):
+        phi = one.head.phi * np.append(np.full(one.head.m - 1, scale), 1.0)
+        points = one.head.points * np.append(np.full(one.head.m - 1, scale), 1.0)
+        wide = replace(one, head=replace(one.head, phi=phi, points=points))
+        with ctx.workprec(BITS):
+            t, _ = oriented(wide.twin, "here")
+            own = one.head.V[0] / np.append(np.full(one.head.m - 1, scale), 1.0)
+            for w in (np.zeros(one.head.m), one.head.V[0], own):
+                b = base(centre(t, [], w.tolist()))
+                if b is not None:
+                    stepping.steps(b, list(range(len(one.change.groups))), one.change.groups, 2)
