@@ -38,6 +38,7 @@ class RawRows:
         targets: name of the targets, or None.
         aside: columns that the model was not fitted to.
         weights: what every row counted in the training, or None.
+        groups: whose each row is, or None.
     """
 
     X: Array
@@ -46,6 +47,7 @@ class RawRows:
     array: str = ""
     targets: str | None = None
     weights: Array | None = None
+    groups: Array | None = None
     aside: tuple[str, ...] = ()
 
     def unused(self) -> tuple[str, ...]:
@@ -108,15 +110,20 @@ def raw_rows(path: Path, role: str, told: Told, known: RawRows | None = None) ->
         if told.weights == targets:
             raise InputError(f"--weights {told.weights}", "it would be the targets too", "name these with --targets")
         weights = given_numbers(archive.read(there(told.weights)), told.weights)
+    groups = None
+    if told.groups is not None and known is None:
+        if told.groups in (targets, told.weights):
+            raise InputError(f"--groups {told.groups}", "it would be the targets or weights too", "name another column")
+        groups = archive.read_words(there(told.groups))
     if not archive.table:
         array = told.features[0] if told.features else str(facts.features)
         if known is not None and known.array in archive.names:
             array = known.array
-        return RawRows(archive.read(there(array)), y, None, array, targets, weights)
+        return RawRows(archive.read(there(array)), y, None, array, targets, weights, groups)
     columns = told.features or facts.features if known is None or known.names is None else known.names
-    columns = tuple(name for name in columns if name not in (targets, told.weights))
+    columns = tuple(name for name in columns if name not in (targets, told.weights, told.groups))
     X = np.column_stack([np.asarray(archive.read(there(name)), dtype=np.float64) for name in columns])
-    return RawRows(X, y, columns, "", targets, weights)
+    return RawRows(X, y, columns, "", targets, weights, groups)
 
 
 def through_door(model: Path, data: Path, evaluation: Path | None, told: Told, folder: Path) -> Subject | None:
@@ -152,7 +159,7 @@ def through_door(model: Path, data: Path, evaluation: Path | None, told: Told, f
     points = None if evaluation is None else raw_rows(evaluation, "evaluation", told, rows)
     inputs = [path for path in (model, data, evaluation) if path is not None]
     subject = stored(problem, None if points is None else points.X, None if points is None else points.y, folder, name,
-                     inputs)
+                     inputs, rows.groups)
     made = getattr(problem.prepare, "of_rows", problem.prepare is not None)  # features that are not the columns
     if rows.names is not None and subject.names is None and not made:
         subject = replace(subject, names=rows.names)

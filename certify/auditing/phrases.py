@@ -24,7 +24,8 @@ FILLERS: Final = frozenset("""
 OF_OPTIONS: Final = MappingProxyType({
     "delete": ("rows that are left out", "rows deleted"), "relabel": ("wrong labels", "labels wrong"),
     "rows": ("these rows", "these rows"), "prediction": ("one prediction", "which rows matter"),
-    "noise": ("noise", "noise"), "level": ("noise", "noise")})
+    "noise": ("noise", "noise"), "level": ("noise", "noise"),
+    "groups": ("groups of rows", "users deleted")})
 """By option: what the questions that use it are about, and what asks one of them."""
 
 

@@ -27,7 +27,7 @@ def audit(
     problem: Problem, X_eval: Any = None, y_eval: Any = None, *, delete: int | str | None = None,
     relabel: int | str | None = None, rows: Sequence[int] = (), prediction: int | None = None,
     noise: Mapping[str | int, float] | None = None, level: float | None = None, ask: str | Sequence[str] = (),
-    seconds: float = 60.0, folder: str | Path | None = None, progress: Progress | None = None,
+    groups: Any = None, seconds: float = 60.0, folder: str | Path | None = None, progress: Progress | None = None,
 ) -> Audit:
     """Ask what is commonly asked about a trained model and its data; answers without a certificate say so.
 
@@ -46,6 +46,8 @@ def audit(
         level: the training loss that noise must not exceed; None: a tenth above today's, or as far above it as a
             hundredth of the loss of a constant prediction, where that is more.
         ask: one question or more, e.g. ``"rows deleted"``, ``"noise in age"``; none: those that are commonly asked.
+        groups: `(n,)` whose each training row is, user or source: which predictions stay is asked of any of these
+            left out with all their rows, of how many says ``ask="3 users deleted"``.
         seconds: for each question; with less of it fewer predictions are decided, and none wrongly.
         folder: where to write specs, certificates and pages; None: a temporary one (`.save(folder)` keeps them).
         progress: told the stage in words and the fraction done; None: a bar in a terminal or a notebook.
@@ -73,7 +75,7 @@ def audit(
     options = Options(_whole("delete", deleted, 1), _whole("relabel", relabelled, 1),
                       tuple(_whole("rows", row, 0) for row in rows), _amounts(noise or {}), level, float(seconds),
                       prediction=None if prediction is None else _whole("prediction", prediction, 0),
-                      given=given_of(delete, relabel))
+                      given=given_of(delete, relabel), groups=groups is not None)
     options = shared(options, [one, other])
     questions, options = asked_for([ask] if isinstance(ask, str) else list(ask), options)
     keep = tempfile.TemporaryDirectory(prefix="certify-audit-") if folder is None else None
@@ -81,7 +83,7 @@ def audit(
     require_folder(place, ())
     place.mkdir(parents=True, exist_ok=True)
     with working(place), nullcontext(progress) if progress is not None else shown(quiet=not watched()) as tell:
-        subject, options = counted(stored(problem, X_eval, y_eval, place), options)
+        subject, options = counted(stored(problem, X_eval, y_eval, place, groups=groups), options)
         return audit_subject(subject, questions, options, place, tell, keep=keep)
 
 

@@ -16,7 +16,7 @@ from certify.auditing.told import Told, require_words
 from certify.format.errors import InputError
 from certify.inputs import load_data, load_evaluated, read_graph_network, read_network
 from certify.inputs.data import Data
-from certify.inputs.groups import load_weights
+from certify.inputs.groups import load_groups, load_weights
 from certify.network.graph.graph import GraphNetwork
 from certify.network.network import Network
 from certify.rigor.fp import Array
@@ -59,7 +59,7 @@ def _network(model: Path, data: Path, evaluation: Path | None, told: Told) -> Su
     if isinstance(features, list) and len(features) == 1 and not isinstance(rows.features, tuple):
         features = features[0]
     if isinstance(features, list):
-        features = [name for name in features if name not in (targets, told.weights)]
+        features = [name for name in features if name not in (targets, told.weights, told.groups)]
     rows_table = {"file": str(data), "features": features}
     names: dict[str, dict[str, Any]] = {
         "model": {"file": str(model)},
@@ -90,6 +90,10 @@ def _network(model: Path, data: Path, evaluation: Path | None, told: Told) -> Su
         spec = spec.model_copy(update={"data": spec.data.model_copy(update={"weights": told.weights})})
         subject = replace(subject, weights=load_weights(spec, HERE, subject.n), weighing=told.weights,
                           notes=(*subject.notes, KEPT))
+    if told.groups is not None:
+        spec = _spec(names, loss)
+        spec = spec.model_copy(update={"perturbation": spec.perturbation.model_copy(update={"groups": told.groups})})
+        subject = replace(subject, grouping=told.groups, groups=len(load_groups(spec, HERE, subject.n)))
     return _with_points(subject, evaluation, data, features, targets)
 
 

@@ -20,6 +20,7 @@ from certify.inputs.sklearn.wrapped import Prepared
 from certify.network.graph.graph import GraphNetwork
 from certify.problem.problem import Problem
 from certify.prove.changed.accuracy import less_mean
+from certify.prove.changed.group_labels import group_numbers
 from certify.prove.label_words import numbered
 from certify.prove.rows import points_of
 from certify.rigor.fp import Array
@@ -27,11 +28,12 @@ from certify.rigor.fp import Array
 FEATURES: Final = "X"
 TARGETS: Final = "y"
 WEIGHTS: Final = "weights"
+GROUPS: Final = "groups"
 KEPT: Final = "rows carry the weights they were fitted with, and keep them whichever rows change"
 
 
 def stored(problem: Problem, X_eval: Any, y_eval: Any, folder: Path, model: str = "",
-           inputs: Collection[Path] = ()) -> Subject:
+           inputs: Collection[Path] = (), groups: Any = None) -> Subject:
     """Write a problem's network and data, and return what an audit is about.
 
     Args:
@@ -41,6 +43,7 @@ def stored(problem: Problem, X_eval: Any, y_eval: Any, folder: Path, model: str 
         folder: where to write `model.safetensors`, `data.safetensors` and the like, and of a graph `graph.json`.
         model: what the model is called.
         inputs: the files that all this was read from.
+        groups: `(n,)` whose each row is, or None.
 
     Raises:
         InputError: what does not fit together.
@@ -57,6 +60,8 @@ def stored(problem: Problem, X_eval: Any, y_eval: Any, folder: Path, model: str 
     arrays = {FEATURES: problem.X} | ({} if targets is None else {TARGETS: targets})
     weights = None if problem.weights is None else problem.weights.as_fitted(problem)
     arrays |= {} if weights is None else {WEIGHTS: weights}
+    own = None if groups is None else group_numbers(groups, problem.n)
+    arrays |= {} if own is None else {GROUPS: own}
     content[folder / DATA] = _saved(arrays)
     right = targets is not None
     if X_eval is not None:
@@ -77,7 +82,8 @@ def stored(problem: Problem, X_eval: Any, y_eval: Any, folder: Path, model: str 
                       problem.weight_decay, problem.bias_decay, problem.normalization, tables, folder,
                       problem.n if X_eval is None else len(points), X_eval is None, right, problem.names,
                       classes=problem.classes, notes=notes, weights=weights,
-                      weighing="" if weights is None else WEIGHTS, balanced=_followed(problem), stored=True,
+                      weighing="" if weights is None else WEIGHTS, grouping="" if own is None else GROUPS,
+                      groups=0 if own is None else int(own.max()) + 1, balanced=_followed(problem), stored=True,
                       behind=_behind(problem.prepare), mean=getattr(problem.prepare, "mean", ()),
                       evaluated=None if X_eval is None else points)
     if isinstance(problem.prepare, Prepared) and not problem.prepare.of_rows:

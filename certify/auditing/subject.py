@@ -90,6 +90,8 @@ class Subject:
         given: of each file that somebody named its role, its name and its SHA-256 when the audit began.
         weights: `(n,)` what every row counts in the training loss; None: all 1.
         weighing: their name in the data file, for questions about whole rows; "" where there are none.
+        grouping: their name in the data file of numbers of groups, one a row; "" where nobody named one.
+        groups: how many groups there are.
         balanced: whether the class weights of a fit to the rows that are left are known, where they are balanced.
         anew: whether a question is about such a fit, and rows do not keep their weights.
         lost: whether a question is about changes that may leave one of several labels without rows.
@@ -124,6 +126,8 @@ class Subject:
     given: tuple[tuple[str, str, str], ...] = ()
     weights: Array | None = None
     weighing: str = ""
+    grouping: str = ""
+    groups: int = 0
     balanced: bool = False
     anew: bool = False
     lost: bool = False

@@ -23,6 +23,7 @@ class Told:
         graph: a graph file that describes the network.
         factory: ``"package.module:callable"``, which makes the module.
         weights: name in the data file of what every row counted in the training.
+        groups: name in the data file of whose each row is.
     """
 
     activation: str | None = None
@@ -37,6 +38,7 @@ class Told:
     factory: str | None = None
     weights: str | None = None
     probability: float | None = None
+    groups: str | None = None
 
     @property
     def divided(self) -> str:

@@ -17,6 +17,7 @@ from certify.cli.options import (
     Activation,
     Evaluation,
     Graph,
+    Groups,
     Jobs,
     Least,
     Loss,
@@ -26,6 +27,7 @@ from certify.cli.options import (
     Probability,
     Threshold,
     WeightDecay,
+    Weights,
 )
 from certify.cli.text import one_line
 from certify.format.errors import InputError
@@ -60,8 +62,8 @@ def audit(
     features: Annotated[
         str | None, typer.Option("--features", metavar="NAMES", help="Array, or columns with commas.")] = None,
     targets: Annotated[str | None, typer.Option("--targets", metavar="NAME", help="Array or column.")] = None,
-    weights: Annotated[str | None, typer.Option(
-        "--weights", metavar="NAME", help="Array or column: what rows counted in training (sample_weight).")] = None,
+    weights: Weights = None,
+    groups: Groups = None,
     threshold: Threshold = None,
     probability: Probability = None,
     graph: Graph = None,
@@ -106,10 +108,10 @@ def audit(
     require_counts(deleted, relabelled, seconds, prediction)
     told = Told(activation, loss, weight_decay, not no_bias_decay, normalization,
                 () if features is None else tuple(features.split(",")), targets, threshold, graph, factory,
-                weights, probability)
+                weights, probability, groups)
     options = shared(Options(deleted, relabelled, rows_of(rows), noise_of(noise), level, seconds,
                              prediction=prediction, given=given_of(delete, relabel),
-                             thresholds=thresholds_of(least, most)), [one, other])
+                             thresholds=thresholds_of(least, most), groups=groups is not None), [one, other])
     with among(jobs):
         status = run_audit(Files(model, data, evaluation), told, ask, options, output, as_json, quiet)
     raise typer.Exit(status)

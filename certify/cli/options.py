@@ -33,4 +33,8 @@ Most = Annotated[list[str], typer.Option("--max", metavar="QUANTITY=X", help="Th
 Jobs = Annotated[int, typer.Option(
     "--jobs", parser=whole, metavar="N", help="Processes that share the work on predictions under changed rows (-1: as "
     "many as processors). What is proved stays the same; each takes memory of its own.")]
+Weights = Annotated[str | None, typer.Option(
+    "--weights", metavar="NAME", help="Array or column: what rows counted in training (sample_weight).")]
+Groups = Annotated[str | None, typer.Option(
+    "--groups", metavar="NAME", help="Array or column: whose each row is, for --ask '3 users deleted'.")]
 """Each with its help; a verb names them by these types."""

@@ -42,7 +42,8 @@ docs/audit.md."""),
 last layer: certify audit MODEL DATA --rows 3,17 for these rows, --ask "2 rows deleted" for any two. In Python:
 certify.stable_predictions(problem, X_new, delete=[3, 17]), or delete=2. In a spec: parameter = "deletions", with set =
 "given" and rows = [3, 17], or count = 2; gates on stable_predictions, correct_predictions, prediction_change or
-distance. All rows of one user: groups. See `deletions`, `groups`, D1."""),
+distance. All rows of any 3 users: certify audit --groups COLUMN --ask "3 users deleted". See `deletions`, `groups`,
+D1."""),
     Asked(("unlearn", "unlearning", "machine unlearning", "forget", "right to be forgotten"),
           """certify compares today's model with one trained again without the rows: which predictions change, how
 far the weights lie apart (see `delete`). It does not unlearn, and it does not say what today's weights reveal of a

@@ -32,6 +32,7 @@ from tests.golden.heads import DELETED, EVALUATION, LABELS, Asked, write
 
 Make = Callable[[Path], None]
 
+GROUPS: Final = 'parameter = "deletions"\ngroups = "user"\ncount = '
 RIDGE: Final = Asked("", "squared", evaluation=EVALUATION + "threshold = 0.0")
 SOFTMAX: Final = Asked("", "cross_entropy", decay=0.2)
 
@@ -42,6 +43,7 @@ BY_METHOD: Final[Mapping[str, Asked]] = MappingProxyType({
     "cells": Asked(DELETED + "2", decay=0.2), "energy": Asked(LABELS + "2"),
     "softmax_box": replace(SOFTMAX, change=DELETED + "1"), "softmax_pairs": replace(SOFTMAX, change=DELETED + "2"),
     "softmax_tree": replace(SOFTMAX, change=LABELS + "1"),
+    "group_tree": Asked(GROUPS + "2", decay=1.0),
     "by_counts": Asked(DELETED + "2", balanced='class_weight = "balanced"\n'),
 })
 """What each method proves alone."""

@@ -11,7 +11,8 @@ from reports.studies.tampering import campaign, consistent, exact, follows
 from reports.studies.tampering.sources import ROOT, Source, folders
 
 
-@pytest.mark.parametrize("only", ["targets", "critical-given", "rows-deleted-hinge", "pair-tree", "disk-deletions"])
+@pytest.mark.parametrize("only", ["targets", "critical-given", "rows-deleted-hinge", "pair-tree", "group-tree",
+                                  "disk-deletions"])
 def test_no_violation(only):
     found = campaign.run(60.0, 7, only, most=200)
     assert found["mutants"] > 5 and not found["violations"], found["violations"]

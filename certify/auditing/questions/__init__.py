@@ -6,6 +6,7 @@ from typing import Final
 
 from certify.auditing.questions.base import Question
 from certify.auditing.questions.coefficients import Coefficients
+from certify.auditing.questions.groups_deleted import GroupsDeleted
 from certify.auditing.questions.how_far import HowFar
 from certify.auditing.questions.how_far_labels import HowFarLabels
 from certify.auditing.questions.labels_wrong import LabelsWrong
@@ -17,5 +18,5 @@ from certify.auditing.questions.which_rows import WhichRows
 
 QUESTIONS: Final[tuple[Question, ...]] = (
     RowsDeleted(), LabelsWrong(), Noise(), WhichRows(), OnePrediction(), TheseRows(), HowFar(),
-    HowFarLabels(), Coefficients())
+    HowFarLabels(), Coefficients(), GroupsDeleted())
 """In the order in which they are asked."""

@@ -30,7 +30,7 @@ SMALL: Final = 1e-3
 """A threshold for a quantity of which nothing is known yet."""
 
 
-USED: Final = ("delete", "relabel", "rows", "prediction", "noise", "level")
+USED: Final = ("delete", "relabel", "rows", "prediction", "noise", "level", "groups")
 """Members of the options that some questions are about, and others not."""
 
 
@@ -52,6 +52,8 @@ class Options:
         given: which of `delete` and `relabel` somebody gave apart from the phrases, be it the number that is the
             default.
         thresholds: that somebody gave.
+        groups: whether somebody said whose each row is.
+        many: how many of these groups are left out.
     """
 
     delete: int = 1
@@ -65,6 +67,8 @@ class Options:
     shares: tuple[Share, ...] = ()
     given: frozenset[str] = frozenset()
     thresholds: tuple[Threshold, ...] = ()
+    groups: bool = False
+    many: int = 1
 
     @property
     def said(self) -> frozenset[str]:

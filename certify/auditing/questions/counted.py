@@ -39,7 +39,7 @@ class Counted(Question):
             return ("rows are counted, and no columns: say e.g. '3 rows deleted'; of columns there are the questions "
                     "'noise in age' and 'signs of coefficients'")
         return ("rows are counted: say e.g. '3 rows deleted', or name rows with --rows; of any 3 users, or other "
-                "groups of rows, certify.stable_predictions(problem, X_new, delete=3, groups=users) tells in Python")
+                "groups of rows, '3 users deleted' with --groups COLUMN tells, in Python with groups=users")
 
     def heard(self, phrase: str, options: Options) -> Options:
         """The first share, or else the first number.

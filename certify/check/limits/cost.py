@@ -100,8 +100,9 @@ SYSTEMS: dict[str, Callable[[Problem, bool], Cost]] = {
 
 
 TREE, CLASSES, CHOICES = "pair_tree.parent", "softmax_pairs.hot", "by_choice.parent"
-LABELS = "softmax_labels.parts"
-"""Arrays that tell of a tree: one number a node; of pairs of several classes: one a hot row; and of wrong labels."""
+LABELS, GROUPS = "softmax_labels.parts", "group_tree.sets"
+"""Arrays that tell of a tree: one number a node; of pairs of several classes: one a hot row; of wrong labels; and of
+groups of rows, one line a node."""
 
 BOX, BOXES, WIDE = "rows.box.slabs", "box_tree.parent", 48
 """Of a box for all choices, and of a tree of boxes; and of how many rows a box has products where it does not say."""
@@ -172,6 +173,15 @@ def labels(problem: Problem, side: Mapping[str, Array], start: str) -> Cost:
     return Cost(0.3 + matrices + count * (1.4e-6 * n * k + 1e-6 * N * k), 60 + 3.2e-5 * count * size + 5e-4 * size**2)
 
 
+def grouped(problem: Problem, side: Mapping[str, Array], start: str) -> Cost:
+    """Steps of groups, D20: at each node a matrix and a system for each group, and products of steps with all rows."""
+    sets, groups = side[f"{start}sets"], len((problem.kind or {}).get("together") or ())
+    n, p, count = len(problem.features), len(problem.features[0]) + 1, sets.shape[1] if len(sets.shape) == 2 else 0
+    left = sum(any(x < 0 for x in sets.values[at : at + count]) for at in range(0, len(sets.values), count or 1))
+    seconds = 1e-7 * (n * p**2 * len(sets.values) / (count or 1) + groups * p**3 * left) + 3e-7 * n * groups * left
+    return Cost(seconds, 60 + 1e-4 * n * groups + 8e-5 * groups**2)
+
+
 def bounded(problem: Problem, side: Mapping[str, Array], start: str) -> Cost:
     """One box for all choices of changed rows, D5, and what it leaves of the margins of all evaluation rows."""
     wide = side.get(f"{start}box.wide")
@@ -199,7 +209,8 @@ def _boxes(problem: Problem, wide: Sequence[float], points: int) -> Cost:
 
 
 KINDS: dict[str, Callable[[Problem, Mapping[str, Array], str], Cost]] = {
-    TREE: tree, CLASSES: classes, CHOICES: choices, LABELS: labels, BOX: bounded, BOXES: grown}
+    TREE: tree, CLASSES: classes, CHOICES: choices, LABELS: labels, BOX: bounded, BOXES: grown,
+    GROUPS: grouped}
 """By the end of the name of an array that there is one of for each."""
 
 

@@ -51,8 +51,12 @@ class Accuracy:
     upper: float
 
     def __repr__(self) -> str:
-        return (f"Accuracy(today {len(self.today)} of {self.rows} labels right; under every change {len(self.kept)} "
-                f"proved to stay right, at most {round(self.upper * self.rows)}: {self.lower:.4f} to {self.upper:.4f})")
+        start = f"Accuracy(today {len(self.today)} of {self.rows} labels right; under every change"
+        most = round(self.upper * self.rows)
+        if most and not len(self.kept):  # 0 would read as if labels were known to change
+            return f"{start} at most {most}: {self.upper:.4f} from above, nothing is proved from below)"
+        return (f"{start} {len(self.kept)} proved to stay right, at most {most}: {self.lower:.4f} to "
+                f"{self.upper:.4f})")
 
     def parts(self) -> dict[str, int]:
         """How many labels are proved to stay right, undecided, made wrong by some change, and wrong today."""

@@ -80,8 +80,8 @@ def test_words_of_which_nothing_is_made_are_refused(phrase):
 
 
 @pytest.mark.parametrize(("phrase", "cure"), [
-    ("any 3 users deleted", "groups=users"), ("may I forget a user?", "groups=users"),
-    ("delete user 10003", "groups=users"), ("3 customers deleted", "groups=users"),
+    ("delete user 10003", "names one"), ("2.5 users deleted", "a share"), ("10 % of users deleted", "a share"),
+    ("0 users deleted", "from 1 on"), ("3 users deleted in age", "--groups COLUMN"),
     ("any 3 features deleted", "no columns"), ("2 columns left out", "no columns"),
     ("how many users until it changes", "no question"), ("3 users wrong labels", "groups=users"),
     ("delete row 10003", "--rows 3,17"), ("forget record #7", "--rows 3,17"), ("label 5 wrong", "names one"),
@@ -89,6 +89,21 @@ def test_words_of_which_nothing_is_made_are_refused(phrase):
 def test_what_is_counted_is_rows_and_labels(phrase: str, cure: str) -> None:
     with pytest.raises(InputError, match=cure):
         asked_for([phrase], Options())
+
+
+@pytest.mark.parametrize(("phrase", "many"), [
+    ("any 3 users deleted", 3), ("may I forget a user?", 1), ("three customers deleted", 3), ("2 groups left out", 2),
+    ("any 5 of our users ask to be forgotten", 5), ("users deleted", 1)])
+def test_groups_go_by_other_names(phrase: str, many: int) -> None:
+    (question,), options = asked_for([phrase], Options(groups=True))
+    assert (question.slug, options.many, options.delete) == ("groups-deleted", many, 1)
+
+
+def test_groups_that_no_question_is_about_are_refused() -> None:
+    assert "groups-deleted" in {question.slug for question in asked_for([], Options(groups=True))[0]}
+    assert "groups-deleted" not in {question.slug for question in asked_for([], Options())[0]}
+    with pytest.raises(InputError, match="--groups"):
+        asked_for(["3 rows deleted"], Options(groups=True))
 
 
 @pytest.mark.parametrize("what", ["rows", "training rows", "examples", "samples", "points", "images", "records",

@@ -28,6 +28,7 @@ from certify.theorems.head.rows.method import Budget, Flips, Mask, Method, Part
 from certify.theorems.head.rows.squared.worst import is_large, worst_deletions
 
 CLASSES: Final[Mapping[str, str]] = {
+    "group_tree": "group_tree.method:GroupTrees",
     "squared_labels": "squared_labels:SquaredLabels", "squared_tree": "squared_tree:SquaredTree",
     "squared_aside": "squared_aside:SquaredAside", "squared_deletions": "squared_deletions:SquaredDeletions",
     "box": "box:Box", "cells": "cells:Cells",
@@ -45,6 +46,7 @@ UNSEEN: Final = ("by_choice",)
 and of no table as large as they are for a whole check was seen. One point that it left open would refuse all."""
 
 STAGES: Final[Mapping[str, str]] = {
+    "group_tree": "a step for each group, and a tree over the groups that pull most",
     "squared_labels": "sums of influences", "squared_tree": "a tree over the rows that pull most",
     "squared_aside": "rows that pull most set aside", "squared_deletions": "sums of influences",
     "box": "one bound of all choices", "cells": "where a label would be lost", "by_choice": "choices one by one",
@@ -90,7 +92,8 @@ LONGEST, SHORTER = 60.0, 20.0
 
 AT_ONCE, MENTIONED = 512, 3
 
-REWEIGHED = "every change of rows changes all balanced weights; every choice is refitted, where these are few"
+REWEIGHED = ("every change of rows changes all balanced weights; rows left out and wrong labels of a logistic "
+             "regression of two labels have bounds of their own, and else every choice is refitted")
 COUNTED: Final = frozenset({"by_counts", "step_sums"})
 
 Tell = Callable[[str, float], None]
@@ -371,22 +374,22 @@ def _method(name: str) -> Method:
 
 
 def _attack(head: Head, change: Change, todo: Mask, found: Found, budget: Budget, tell: Tell) -> bool:
-    """Changes that flip, by an untrusted search, each proved by its refit; whether its time was up before its end."""
+    """Changes that flip, by an untrusted search, each proved by its refit; whether more time would make it longer."""
     tell("a change that flips", 0.0)
-    limit = budget.share(ATTACK)
     deletes = isinstance(change, RowChange) and not change.relabels
-    limit = Budget(min(limit.left(), SHORTER if deletes else LONGEST))
+    most = SHORTER if deletes else LONGEST
+    limit = Budget(min(budget.share(ATTACK).left(), most))
     if isinstance(change, RowChange) and deletes and head.loss.quadratic and not head.uneven and is_large(head):
         worst_deletions(head, change, todo, found, lambda: limit.left() <= 0)
-        return limit.left() <= 0
+        return limit.left() <= 0 and limit.seconds < most
     if not isinstance(change, RowChange):
         stand = np.flatnonzero(todo).tolist()
         for choices, V in proposed(lambda: list(greedy(head, change, stand, limit.left))) or ():
             found.prove(choices, V)
-        return limit.left() <= 0
+        return limit.left() <= 0 and limit.seconds < most
     flips: Any = plain_attack(head, change, limit.left()) if head.uneven or head.loss.targeted else attack(
         _floats(head), not change.relabels, change.count, limit.left(), np.array(change.rows))
-    over = limit.left() <= 0
+    over = limit.left() <= 0 and limit.seconds < most
     for begin in range(0, len(flips.rows), AT_ONCE):
         at = slice(begin, begin + AT_ONCE)
         found.prove(Choices(flips.rows[at], flips.codes[at]), flips.weights[at])

@@ -43,6 +43,13 @@ def test_the_exact_share_lies_between_the_ends(seed: int) -> None:
     assert repr(accuracy).startswith(f"Accuracy(today {len(accuracy.today)} of 4 labels right; under every change ")
 
 
+def test_what_is_open_does_not_read_as_if_labels_changed() -> None:
+    nothing, none = np.arange(0), Accuracy(9, np.arange(8), np.arange(0), np.arange(8), 0.0, 0.0)
+    assert repr(Accuracy(9, np.arange(8), nothing, np.array([7]), 0.0, 7 / 9)).endswith(
+        "under every change at most 7: 0.7778 from above, nothing is proved from below)")
+    assert repr(none).endswith("under every change 0 proved to stay right, at most 0: 0.0000 to 0.0000)")
+
+
 def test_a_label_that_is_not_known_today_may_be_right() -> None:
     """Too near a tie: the upper end counts it, the lower does not."""
     head = drawn_head(np.random.default_rng(0), "logistic", free=False)

@@ -33,11 +33,11 @@ NO_MINIMUM = "a free intercept has no finite minimum"
 FLIPS = ("point", "rows", "codes", "weights")
 NEW = ("new", "labels")
 """Arrays of flips where rows are new."""
-WEIGHED, BALANCED = ("every_choice", "box", "box_tree"), ("every_choice", "by_counts")
+WEIGHED, BALANCED = ("every_choice", "box", "box_tree", "group_tree"), ("every_choice", "by_counts")
 """Methods that take rows that carry weights, which stay; and balanced ones, which every change of rows changes."""
 SOLVED = {"squared_labels"}
 """Methods that make the normal matrix of the squared loss, by which refits are soon judged."""
-KINDS, PLAIN = ("every_choice", "new_rows"), ("enumeration",)
+KINDS, PLAIN = ("every_choice", "new_rows", "group_tree"), ("enumeration",)
 """Methods for every kind of change as it is, and methods for any rows and nothing that they contain."""
 
 

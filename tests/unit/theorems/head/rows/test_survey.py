@@ -13,6 +13,7 @@ from certify.check.theorems.head.rows import enumeration as checker
 from certify.check.theorems.head.rows.refitted.refit import labels_after
 from certify.format.refusal import Invalid
 from certify.systems.head.rows.change import choices_of
+from certify.theorems.head.rows import survey as surveys
 from certify.theorems.head.rows.claims import remedy
 from certify.theorems.head.rows.enumeration import Enumeration
 from certify.theorems.head.rows.method import Budget
@@ -170,6 +171,18 @@ def test_more_time_is_advised_only_where_it_was_up(seconds, wanted):
     found = survey(head, any_rows(head, 1, True), seconds, methods=())  # the search for flips alone
     assert found.undecided.any() and wanted in remedy(found.tried, found.cut)
     assert ("give more time" in remedy(found.tried, found.cut)) == (seconds == 0.0)
+
+
+@pytest.mark.parametrize("relabels", [False, True])
+def test_no_time_is_advised_where_more_would_not_be_used(relabels, monkeypatch):
+    """The search for flips has an end of its own, whatever time there is."""
+    head = drawn_head(np.random.default_rng(5), "logistic", n=16, apart=4.0, decay=1.0)
+    for longest, advised in ((0.0, False), (1e9, True)):
+        monkeypatch.setattr(surveys, "LONGEST", longest)
+        monkeypatch.setattr(surveys, "SHORTER", longest)
+        seconds = 30.0 if not advised else 1e-9
+        found = survey(head, any_rows(head, 1, relabels), seconds, methods=())
+        assert found.undecided.any() and found.cut == advised
 
 
 def test_no_time_is_advised_where_nothing_was_tried():

@@ -1,0 +1,109 @@
+"""Any m groups of training rows are left out, users or sources, each with all its rows: which predictions stay?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from certify.auditing.questions.base import Asked, Claim, Options, Question, Wanted, of_head, of_rows
+from certify.auditing.questions.counted import NUMBER
+from certify.auditing.subject import Subject
+from certify.format.errors import InputError
+
+UNITS: Final = ("users", "groups", "customers", "clients", "patients", "people", "persons", "accounts", "sources",
+                "batches", "subjects", "households")
+ONE: Final = {"people": "person", "persons": "person", "batches": "batch"}
+GONE: Final = r"\b(?:delet\w*|left out|leave out|removed?|unlearn\w*|forget\w*|forgotten|dropped?)\b"
+"""What happens to them."""
+
+
+def _singular(unit: str) -> str:
+    return ONE.get(unit, unit.removesuffix("s"))
+
+
+NAMED: Final = "|".join((*UNITS, *dict.fromkeys(map(_singular, UNITS))))
+MISSING: Final = ("no column says whose each training row is: name it with --groups COLUMN, in Python "
+                  "groups=users, one entry a row")
+
+
+class GroupsDeleted(Question):
+    """Any `many` groups are left out with all their rows, and the model is trained again to its minimum."""
+
+    slug = "groups-deleted"
+    words = ("users deleted", *(f"{unit} deleted" for unit in UNITS[1:]))
+    besides = (*UNITS, *map(_singular, UNITS), "delete", "deletes", "deletion", "left out", "leave out", "remove",
+               "removed", "unlearn", "unlearned", "forget", "forgotten", "dropped", "ask", "asks", "their")
+    option = "many"
+
+    @property
+    def uses(self) -> tuple[str, ...]:
+        """The column of the groups."""
+        return ("groups",)
+
+    def claims(self, phrase: str) -> bool:
+        """Where groups stand in it by a name of theirs, and that they go."""
+        return bool(re.search(rf"\b(?:{NAMED})\b", phrase, flags=re.IGNORECASE)
+                    and re.search(GONE, phrase, flags=re.IGNORECASE))
+
+    def unprompted(self, options: Options) -> bool:
+        """Where the groups are named."""
+        return options.groups
+
+    def demanded(self, options: Options) -> bool:
+        """Where they are named too."""
+        return options.named or options.groups
+
+    def rest(self, phrase: str) -> str:
+        """Without the number of groups."""
+        return re.sub(r"\b[0-9]{1,9}(?:\.[0-9]+)?\b", "", phrase, count=1)
+
+    def heard(self, phrase: str, options: Options) -> Options:
+        """The first number.
+
+        Raises:
+            InputError: it is 0, a share, or the name of one group.
+        """
+        if one := re.search(rf"\b(?:{NAMED})\s*(?:no\.?|number|#)?\s*[0-9]", phrase, flags=re.IGNORECASE):
+            raise InputError(f"--ask {phrase!r}", f"{one[0]!r} names one, and how many is asked",
+                             "say e.g. '3 users deleted'; the rows of this one are left out with --rows 3,17")
+        if re.search(r"%|\bper ?cent\b|[0-9]\.[0-9]", phrase):
+            raise InputError(f"--ask {phrase!r}", "a share of the groups", "give a number, e.g. '3 users deleted'")
+        found = re.search(NUMBER, phrase)
+        if found is not None and int(found[1]) < 1:
+            raise InputError(f"--ask {phrase!r}", "0 groups", "give a number of groups from 1 on")
+        return options if found is None else replace(options, many=int(found[1]))
+
+    def cure(self, words: Sequence[str]) -> str:
+        """What is counted."""
+        return "groups are counted: say e.g. '3 users deleted', and name their column with --groups COLUMN"
+
+    def sentence(self, subject: Subject, options: Options) -> str:
+        """The question in a sentence."""
+        return f"which predictions stay, {_whichever(subject, options)} {subject.rebalanced.again}"
+
+    def against(self, subject: Subject, options: Options) -> str:
+        """Why it cannot be asked."""
+        if not subject.grouping:
+            return MISSING
+        if options.many >= subject.groups:
+            return f"{options.many} of {subject.groups} groups cannot be left out"
+        if not subject.classifies:
+            return "the outputs are numbers without a threshold, and under groups it is told which labels stay"
+        return subject.against_head
+
+    def asked(self, subject: Subject, options: Options) -> Asked:
+        """The spec."""
+        change = {"parameter": "deletions", "set": "sparse", "groups": subject.grouping, "count": options.many}
+        return Asked(of_head(subject.rebalanced, change), [Wanted("stable_predictions", "min")])
+
+    def answer(self, subject: Subject, options: Options, claim: Claim) -> str:
+        """A claim in words."""
+        return of_rows(subject, claim, f"{_whichever(subject, options)} {subject.rebalanced.again}")
+
+
+def _whichever(subject: Subject, options: Options) -> str:
+    if options.many == 1:
+        return f"whichever of the {subject.groups} groups of training rows is left out"
+    return f"whichever {options.many} of the {subject.groups} groups of training rows are left out"

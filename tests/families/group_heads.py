@@ -1,0 +1,81 @@
+"""Small logistic heads whose rows come in groups: prover's, checker's, and every refit without some groups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+import numpy as np
+from flint import arb
+from numpy.typing import NDArray
+
+from certify.check.theorems.head.rows import head as checked
+from certify.check.theorems.head.rows.changes.base import Labels
+from certify.check.theorems.head.rows.changes.groups import Groups
+from certify.systems.head.rows.changes.groups import GroupChange
+from certify.systems.head.rows.head import Head
+from certify.systems.head.rows.weights import RowWeights
+from certify.theorems.head.rows.box_tree import oriented
+from tests.families.logistic_heads import as_checked, logistic_head, refit
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Grouped:
+    """A head and the groups of which any few are deleted."""
+
+    head: Head
+    change: GroupChange
+
+    @property
+    def twin(self) -> checked.Head:
+        """The checker's."""
+        within, head = self.change.within, self.head
+        twin = as_checked(head, within.rows, within.count)
+        assert head.label is not None
+        twin = replace(twin, codes=replace(twin.codes, label=head.label.tolist()),
+                       kind=Groups(Labels(head.label.tolist(), 2), False, self.change.count, self.change.groups))
+        return twin if head.weights is None else replace(twin, weights=[arb(x) for x in head.weights.rows.tolist()])
+
+    def without(self, out: tuple[int, ...]) -> Array:
+        """The refit without some groups, in the unit in which :func:`oriented` has weights."""
+        s, _ = oriented(self.head, self.change.within)
+        kept = s.whole.copy()
+        for g in out:
+            kept[list(self.change.groups[g])] = 0.0
+        return refit(s.S, kept, s.decay)
+
+    def choices(self) -> Iterator[tuple[int, ...]]:
+        """Every choice of groups, by their numbers."""
+        for size in range(self.change.count + 1):
+            yield from combinations(range(len(self.change.groups)), size)
+
+    def margins(self) -> Array:
+        """`(choices, N)` oriented outputs at every refit."""
+        _, points = oriented(self.head, self.change.within)
+        return np.array([points @ self.without(out) for out in self.choices()])
+
+
+def grouped(rng: np.random.Generator, count: int, n: int | None = None, most: int = 9, weighed: bool = False,
+            points: int = 6) -> Grouped:
+    """Rows of few groups, some of one row and some of many, and decay under which something is proved."""
+    n = int(rng.integers(20, 45)) if n is None else n
+    head = logistic_head(rng, n, points, decay=float(10.0 ** rng.uniform(0.5, 2.2)))
+    own = rng.integers(0, int(rng.integers(count + 2, most + 1)), n) if rng.random() < 0.7 else np.minimum(
+        rng.geometric(0.25, n), most) - 1
+    groups = tuple(tuple(np.flatnonzero(own == g).tolist()) for g in np.unique(own))
+    if len(groups) <= count:
+        return grouped(rng, count, n, most, weighed, points)
+    if weighed:
+        c = np.ldexp(np.round(rng.uniform(0.3, 2.0, n), 2), int(rng.integers(-3, 4)))
+        unit = head.weight_decay * float(c.mean())
+        V = refit(head.phi * head.Y, c, np.where(head.decayed, unit * n, 0.0))
+        head = replace(head, weights=RowWeights(c), weight_decay=unit, V=V[None])
+    return Grouped(head, GroupChange(False, count, groups))
+
+
+def flipped(found: Array, near: float = 1e-8) -> NDArray[np.bool_]:
+    """Points that some choice puts clearly on the other side."""
+    return np.asarray((found < -near).any(axis=0))
