@@ -28,10 +28,9 @@ from certify.theorems.head.rows.method import Budget, Flips, Mask, Method, Part
 from certify.theorems.head.rows.squared.worst import is_large, worst_deletions
 
 CLASSES: Final[Mapping[str, str]] = {
-    "group_tree": "group_tree.method:GroupTrees",
-    "squared_labels": "squared_labels:SquaredLabels", "squared_tree": "squared_tree:SquaredTree",
-    "squared_aside": "squared_aside:SquaredAside", "squared_deletions": "squared_deletions:SquaredDeletions",
-    "box": "box:Box", "cells": "cells:Cells",
+    "group_tree": "group_tree.method:GroupTrees", "squared_labels": "squared_labels:SquaredLabels",
+    "squared_tree": "squared_tree:SquaredTree", "squared_aside": "squared_aside:SquaredAside",
+    "squared_deletions": "squared_deletions:SquaredDeletions", "box": "box:Box", "cells": "cells:Cells",
     "by_choice": "by_choice.method:ByChoice", "pair_tree": "pair_tree.method:PairTrees", "box_tree": "box_tree:BoxTree",
     "by_counts": "by_counts.method:ByCounts", "step_sums": "step_sums.method:StepSums",
     "softmax_box": "softmax_box:SoftmaxBox", "softmax_by_choice": "softmax_by_choice.method:SoftmaxByChoice",
@@ -84,8 +83,7 @@ FEW_DELETED, FEW_ROWS = 10, 2000
 """Deletions, and rows of training data, up to which a tree goes before covers, with half of the time that is left."""
 
 QUICK_DELETED = 3
-"""Deletions from such data up to which trees of boxes go before those of pairs: they decide as much there, and a
-checker follows them in less time."""
+"""Deletions from such data up to which trees of boxes go before those of pairs: as sharp there, and checked sooner."""
 
 LONGEST, SHORTER = 60.0, 20.0
 """Seconds that it may take at most: of labels, and of deletions, where it finds what it finds at once."""
@@ -95,7 +93,6 @@ AT_ONCE, MENTIONED = 512, 3
 REWEIGHED = ("every change of rows changes all balanced weights; rows left out and wrong labels of a logistic "
              "regression of two labels have bounds of their own, and else every choice is refitted")
 COUNTED: Final = frozenset({"by_counts", "step_sums"})
-
 Tell = Callable[[str, float], None]
 
 
