@@ -123,7 +123,7 @@ def test_least_squares_modulus_of_a_narrow_layer(report):
     assert np.linalg.norm(solution - report.w[-65:]) / t == pytest.approx(kappa, rel=1e-3)
 
 
-@pytest.mark.parametrize("row", [339, 291])
+@pytest.mark.parametrize("row", [339, pytest.param(291, marks=pytest.mark.long)])
 def test_one_row_re_solved_sits_at_m4_and_not_at_theorem_2(report, row):
     t, slope = 1e-4, np.linalg.norm(report.g[row])
     moved = report.X.copy()

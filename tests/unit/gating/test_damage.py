@@ -26,10 +26,11 @@ from certify.gating.cache.store import SUFFIX, keep
 from certify.gating.suppressions import read_suppressions
 from certify.gating.update import update
 from certify.spec.load import load_spec
-from tests.effort import examples
+from tests.effort import FULL, examples
 from tests.families.small import SPEC, write
 
 ROOT = Path(__file__).resolve().parents[3]
+KILLS = 40 if FULL else 16
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +87,7 @@ def killed(work, seconds: float) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked")
-def test_forty_kills_leave_a_whole_entry(kept):
+def test_kills_leave_a_whole_entry(kept):
     root, key, first = kept
     later = replace(first, certificate=seal(first.certificate | {"created": "2031-01-01T00:00:00Z"}))
     place = root / "killed"
@@ -97,14 +98,14 @@ def test_forty_kills_leave_a_whole_entry(kept):
         keep(place, key, first, print)
 
     moments = random.Random(4)
-    for _ in range(40):
+    for _ in range(KILLS):
         killed(work, moments.uniform(0.0, 0.02))
         found = read(place / f"{key.mark}{SUFFIX}", key, [])
         assert found is not None and found.certificate in (first.certificate, later.certificate)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked")
-def test_forty_kills_leave_a_whole_baseline(kept, tmp_path):
+def test_kills_leave_a_whole_baseline(kept, tmp_path):
     root, _, first = kept
     baseline, contents = tmp_path / "baseline.json", []
     for number, when in enumerate((first.certificate["created"], "2031-01-01T00:00:00Z")):
@@ -117,7 +118,7 @@ def test_forty_kills_leave_a_whole_baseline(kept, tmp_path):
             update(root / f"certificate-{number}.json", baseline, lambda _: None)
 
     moments = random.Random(5)
-    for _ in range(40):
+    for _ in range(KILLS):
         killed(work, moments.uniform(0.0, 0.02))
         assert baseline.read_bytes() in contents and parse_certificate(baseline.read_bytes())
 

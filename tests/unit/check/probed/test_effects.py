@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from array import array
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -62,11 +63,18 @@ def said(monkeypatch):
     CHANCE.reset(token)
 
 
-@pytest.fixture
-def at(path):
+@pytest.fixture(scope="module")
+def found_once(path):
     """The critical point, found without the pass."""
     with ctx.workprec(PRECISION):
-        yield point(path)
+        return point(path)
+
+
+@pytest.fixture
+def at(found_once):
+    """The critical point, of which nothing more is known than when it was found."""
+    with ctx.workprec(PRECISION):
+        yield copy(found_once)
 
 
 def point(path: Path):
@@ -86,11 +94,11 @@ def point(path: Path):
 
 
 @pytest.fixture(scope="module")
-def truth(path) -> list:
+def truth(found_once) -> list:
     """The changes by products with C."""
     with pytest.MonkeyPatch.context() as patch, ctx.workprec(PRECISION):
         patch.setattr(effects, "LEAST", 1 << 60)
-        return Predictions(point(path)).changes
+        return Predictions(copy(found_once)).changes
 
 
 def test_they_are_those_by_products_with_the_mixed_derivative(at, truth, said):

@@ -290,7 +290,8 @@ def _report(path: str, norm: int | str, count: int | None, double: bool) -> Budg
     return enclose_row_budgets(found.kernel, found.sets, found.Q, found.congruence, arithmetic, count or len(found.Q.C))
 
 
-@pytest.mark.parametrize(("count", "most"), [(None, 1.1), (1, 1.3), (5, 1.3), (20, 1.3)])
+@pytest.mark.parametrize(("count", "most"), [
+    (None, 1.1), (1, 1.3), *(pytest.param(count, 1.3, marks=pytest.mark.long) for count in (5, 20))])
 def test_breast_cancer(count, most):
     ends = _report("breast-cancer/certify.toml", 2, count, double=True)
     assert ends.lower is not None and ends.upper is not None and ends.lower <= ends.upper <= most * ends.lower
