@@ -184,7 +184,7 @@ SHAPES = [(3, 5), (5, 3), (4, 4), (1, 6)]
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("tau", [2.0**-10, 0.3, 1e3])
+@pytest.mark.parametrize("tau", [2.0**-10, 0.3, 1e3, 2.0**40, 0.7 * 2.0**-40])
 @pytest.mark.parametrize("power", [0, -300, None])
 def test_the_dual_length_holds_the_truth(shape, tau, power, monkeypatch):
     """Of `J_refᵀJ_ref + τ²I` for matrices of any size, J_ref = 0 too; and whatever is proposed for its inverse."""
