@@ -96,7 +96,9 @@ class Seen:
             whole = proposed(product(self.F.turned, self.F, bits), bits)
             return None if whole is None else lambda r: product(whole, r, bits)
         square = product(J, J.turned, bits)
-        least = int((self.tau**2 * arb(2) ** square.bits).mid().floor().unique_fmpz())
+        mantissa, exponent = self.tau.man_exp()
+        up = 2 * int(exponent) + square.bits
+        least = mantissa**2 << up if up >= 0 else mantissa**2 >> -up
         for j in range(J.shape[0]):
             square.mid[j, j] += least
         inner, turned, unit = proposed(square, bits), J.turned, enclosed(arb_mat([[1 / self.tau**2]]), bits)

@@ -49,7 +49,8 @@ class Steer:
 
     def _most(self, pairs: Any, a: int, b: int | None, square: arb) -> arb:
         length = root(square)
-        first, far = self.rows.first(pairs, a, b, length), length * self.layer.scale
+        first: arb = self.rows.first(pairs, a, b, length)
+        far = length * self.layer.scale
         return ((self.high + self.low) / 2 * first + (self.high - self.low) / 2 * far * self.effect.gradient
                 + self.high * far * self.start)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import cached_property
 from importlib import import_module
-from typing import cast
 
 from flint import arb, arb_mat, ctx
 
@@ -45,7 +44,7 @@ class InBalls:
         m, q, rows = len(phi), self.R.nrows(), self.R.tolist()
         column = arb_mat(m, 1, phi)
         images = [(arb_mat([row[at:at + m] for row in rows]) * column).entries() for at in range(0, q, m)]
-        return cast("Rows", (arb_mat(images) * self.across).tolist())
+        return (arb_mat(images) * self.across).tolist()
 
 
 def _sample_weights(layer: Layer) -> Effect:

@@ -84,8 +84,9 @@ class Whole:
         Y, found = self._Y, []
         off = (Y.radius * (2 * longest_row(Y) + Y.radius)).upper()
         for i, row in enumerate((Y.mid * Y.mid.transpose()).tolist()):
-            row[i] = 0
-            most = sum((max(x, 0) for x in nlargest(count, row if falling else map(abs, row))), 0)
+            row[i] = fmpz(0)
+            sizes = row if falling else [abs(x) for x in row]
+            most = sum([x for x in nlargest(count, sizes) if x > 0], fmpz(0))
             found.append((arb(most) * scale(2 * Y.bits) + count * off).upper())
         return found
 
@@ -110,7 +111,7 @@ class Whole:
         m, q = len(phi), self._R.shape[0]
         image = product(enclosed(arb_mat(1, m, phi), WIDE), self._beside(m), WIDE)
         images = Fixed(fmpz_mat(q // m, q, image.mid.entries()), image.bits, image.radius)
-        return cast("Rows", product(images, self._across, WIDE).balls().tolist())
+        return product(images, self._across, WIDE).balls().tolist()
 
     def _beside(self, m: int) -> Fixed:
         if self._blocks is None:

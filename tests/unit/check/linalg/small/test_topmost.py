@@ -10,8 +10,8 @@ from flint import arb, arb_mat, ctx, fmpq
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from certify.check.linalg import topmost
 from certify.check.linalg.definite import Truth
+from certify.check.linalg.small import topmost
 from certify.check.linalg.small.topmost import Topmost
 from tests.effort import examples
 

@@ -184,7 +184,7 @@ SHAPES = [(3, 5), (5, 3), (4, 4), (1, 6)]
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("tau", [2.0**-10, 0.3, 1e3])
+@pytest.mark.parametrize("tau", [2.0**-10, 0.3, 1e3, 2.0**40, 0.7 * 2.0**-40])
 @pytest.mark.parametrize("power", [0, -300, None])
 def test_the_dual_length_holds_the_truth(shape, tau, power, monkeypatch):
     """Of `J_refᵀJ_ref + τ²I` for matrices of any size, J_ref = 0 too; and whatever is proposed for its inverse."""
@@ -198,7 +198,7 @@ def test_the_dual_length_holds_the_truth(shape, tau, power, monkeypatch):
         truth = (h.transpose() * S.inv() * h)[0, 0]
     own = of(J, tau)
     found = own.dual_square(enclosed(h, 60), 60)
-    assert found.contains(truth) and found.rad() < 1e-8 * truth
+    assert found.contains(truth) and (found.rad() < 1e-8 * truth or tau < 1e-9)  # beyond what 60 bits of F know
     for other in (lambda r: Fixed(r.mid * 3, r.bits, arb(0)), None):
         monkeypatch.setattr(Seen, "_solver", lambda *_, other=other: other)
         assert own.dual_square(enclosed(h, 60), 60).contains(truth)
