@@ -174,7 +174,7 @@ def labels(problem: Problem, side: Mapping[str, Array], start: str) -> Cost:
 
 
 def grouped(problem: Problem, side: Mapping[str, Array], start: str) -> Cost:
-    """Steps of groups, D20: at each node a matrix and a system for each group, and products of steps with all rows."""
+    """Steps of groups, D21: at each node a matrix and a system for each group, and products of steps with all rows."""
     sets, groups = side[f"{start}sets"], len((problem.kind or {}).get("together") or ())
     n, p, count = len(problem.features), len(problem.features[0]) + 1, sets.shape[1] if len(sets.shape) == 2 else 0
     left = sum(any(x < 0 for x in sets.values[at : at + count]) for at in range(0, len(sets.values), count or 1))
