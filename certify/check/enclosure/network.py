@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from importlib import import_module
 
 from flint import arb, arb_mat
@@ -52,13 +53,18 @@ class Backward:
 
     Attributes:
         adjoints: per layer, `B_h = ∂f/∂z_h`.
-        gradients: `∂f/∂x · diag(scale)`, `(rows·k, inputs)`.
+        first: `W_1 diag(scale)`.
         slopes: per hidden layer, the derivatives of its activation, row-major.
     """
 
     adjoints: tuple[arb_mat, ...]
-    gradients: arb_mat
+    first: arb_mat
     slopes: tuple[list[arb], ...] = ()
+
+    @cached_property
+    def gradients(self) -> arb_mat:
+        """`∂f/∂x · diag(scale)`, `(rows·k, inputs)`."""
+        return self.adjoints[0] * self.first
 
 
 def given(problem: Problem) -> Parameters:
@@ -70,12 +76,21 @@ def given(problem: Problem) -> Parameters:
 
 def forward(
     problem: Problem, parameters: Parameters, points: Sequence[Vector] | Sequence[tuple[arb, ...]],
+    other: Forward | None = None,
 ) -> Forward:
-    """Enclose every layer's values at the given points."""
-    n, phi = len(points), ACTIVATIONS[problem.activation]
-    A = arb_mat(n, problem.layers[0].inputs, [v for point in problem.enter(points) for v in point])
-    inputs, before = [], []
+    """Enclose every layer's values at the given points; below the first free layer they are those of another pass.
+
+    Args:
+        problem, parameters, points: of the network.
+        other: a pass over these points, with weights that differ in free layers alone.
+    """
+    n, phi, first = len(points), ACTIVATIONS[problem.activation], 1 if other is None else min(problem.free)
+    A = (other.inputs[first - 1] if other is not None else
+         arb_mat(n, problem.layers[0].inputs, [v for point in problem.enter(points) for v in point]))
+    inputs, before = ([], []) if other is None else (list(other.inputs[:first - 1]), list(other.before[:first - 1]))
     for h, (W, b) in enumerate(zip(parameters.weights, parameters.biases, strict=True), 1):
+        if h < first:
+            continue
         inputs.append(A)
         z = (A * W.transpose()).entries()
         z = z if b is None else [u + v for u, v in zip(z, b * n, strict=True)]
@@ -109,7 +124,7 @@ def backward(
         slope = [s for i in range(n) for _ in range(each) for s in slopes[h - 1][i * width:(i + 1) * width]]
         pulled = (B * parameters.weights[h]).entries()
         adjoints.append(B := arb_mat(n * each, width, [u * s for u, s in zip(pulled, slope, strict=True)]))
-    return Backward(tuple(reversed(adjoints)), B * first_weights(problem, parameters), tuple(slopes))
+    return Backward(tuple(reversed(adjoints)), first_weights(problem, parameters), tuple(slopes))
 
 
 def first_weights(problem: Problem, parameters: Parameters) -> arb_mat:
@@ -147,7 +162,7 @@ def tangent_kernel(
 def layer_slopes(problem: Problem, h: int, passed: Forward, kinks: bool) -> list[arb]:
     """Derivatives of the activation of hidden layer h, row-major; at a kink, if that is let, the midpoint of both."""
     phi, width, before = ACTIVATIONS[problem.activation], problem.layers[h - 1].outputs, passed.before[h - 1]
-    if len(before) > 1 << 15 and not phi.kinked:
+    if len(before) > 1 << 14 and not phi.kinked:
         return list(import_module("certify.check.enclosure.activations.slopes").beside(problem.activation, passed, h))
     if phi.kinked and not kinks:
         for at, z in enumerate(before):

@@ -6,7 +6,7 @@ nor a product with it is made then.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -16,7 +16,7 @@ from certify.check.enclosure.network import Forward, Parameters, forward
 from certify.check.kernel import CHANCE
 from certify.check.linalg.balls import squares
 from certify.check.linalg.definite import Truth
-from certify.check.linalg.deflated import LARGE
+from certify.check.linalg.deflated import LARGE, Largest
 from certify.check.linalg.fixed import Fixed, scale
 from certify.check.linalg.inverse import Inverse
 from certify.check.linalg.probes import ROOM, drawn, may_draw, together
@@ -29,21 +29,23 @@ from certify.check.reading.certificate import Claim
 from certify.check.reading.subject import Problem
 from certify.check.systems.critical import Stationary
 
-NEAR = 1 - 2.0**-31
-"""Of the bound that is stated: what it leaves is for what X lacks of an inverse."""
-
 
 @dataclass(frozen=True)
 class Told:
-    """What was proposed: X, and R for this bound of `‖X‖`; None where it was not asked for, or is not there."""
+    """What was proposed: X, and R for this bound of `‖X‖`; None where it was not asked for, or is not there.
+
+    `enough` is the error of X that is taken from the pass.
+    """
 
     X: Fixed
     R: Fixed | None = None
     most: float | None = None
+    enough: float = 2.0**-32
 
 
-LOOSE, ENOUGH = 9, arb(2) ** -32
-"""The share of the largest entry that some vector sees of any direction is `2^−9`; a larger bound is not taken."""
+LOOSE, ROUGH, SHARP, SHARE = 9, 2.0**-20, 2.0**-32, 2.0**-4
+"""The share of the largest entry that some vector sees of any direction is `2^−9`. The error of X that it shows may be
+so large, or where ends of a claim are nearer to each other the last share of what lies between, but `SHARP` at least."""
 
 WIDE = 500
 """Parameters from which the pass takes less time than the Hessian."""
@@ -64,6 +66,7 @@ class Asked(Stationary):
     ) -> None:
         super().__init__(problem, parameters, passed, None, width, told.X)
         self._told, self._around = told, around
+        self._together: Largest | None = None
 
     @cached_property
     def inverse(self) -> Inverse:
@@ -82,9 +85,9 @@ class Asked(Stationary):
             along = arb_mat(X.mid.transpose() * u) * scale(X.bits)
             images = products(self.problem, self.parameters, self.passed, self.plain.objective, along).images
             seen = longest(images - arb_mat(u)) * scale(ROOM - LOOSE)
-            far = hessian_off(self.problem, middle, forward(self.problem, middle, self.problem.points), radius)
+            far = hessian_off(self.problem, middle, forward(self.problem, middle, self.problem.points, self.passed), radius)
             error = (seen + X.size * far).upper()
-        return Inverse(X, error, (2 * error + error**2).upper()) if error < ENOUGH else None
+        return Inverse(X, error, (2 * error + error**2).upper()) if error < self._told.enough else None
 
     def forms(self, z: Sequence[arb]) -> tuple[arb, arb]:
         """`|Cᵀz|²` and `|Hz|²`, the second by one pass where H is nowhere formed."""
@@ -93,6 +96,17 @@ class Asked(Stationary):
         column = arb_mat(len(z), 1, list(z))
         found = products(self.problem, self.parameters, self.passed, self.plain.objective, column)
         return squares(x for form in self.data.row_forms(z) for x in form), squares(found.images.entries())
+
+    def motions(self) -> Iterator[Largest]:
+        """First by what `XC` does to vectors, where both are large and C is there."""
+        if not self.data.structured and may_draw(self.problem.parameters):
+            from certify.check.systems.near.together import together, worth
+
+            if worth(self.X, self.data.columns):
+                if self._together is None:
+                    self._together = together(self.X, self.data.columns)
+                yield self._together
+        yield from super().motions()
 
     @cached_property
     def _below(self) -> bool:
@@ -108,9 +122,21 @@ class Asked(Stationary):
         return super().rank(least)
 
 
+def enough_of(claims: Sequence[Claim[object]]) -> float:
+    """The error of X with which every stated end is expected to be decided: where one is not, H is formed after all.
+
+    An error of ε makes ends ε of their size wider, on both sides.
+    """
+    ends = [pair for claim in claims for pair in ((claim.lower, claim.upper),
+                                                  *zip(claim.row_lower, claim.row_upper, strict=True))]
+    gaps = [(high - low) / high for low, high in ends if low is not None and high is not None and high > low > 0]
+    return max(SHARP, min(ROUGH, SHARE * min(gaps, default=0.0)))
+
+
 def most_of(problem: Problem, claims: Sequence[Claim[object]]) -> float | None:
     """The bound of `‖X‖` that the largest stated `rank` asks for; None where none is, or of too many parameters."""
     stated = [hypothesis.value for claim in claims for hypothesis in claim.hypotheses
               if hypothesis.name == "rank" and hypothesis.holds and isinstance(hypothesis.value, float)]
     least = max(stated, default=0.0)
-    return NEAR / least if 1e-300 < least < 1e300 and problem.parameters <= LARGE else None
+    near = 1 - 2 * enough_of(claims)  # what it leaves is for what X lacks of an inverse
+    return near / least if 1e-300 < least < 1e300 and problem.parameters <= LARGE else None
