@@ -19,6 +19,10 @@ from certify.check.reading.data import Vector
 from certify.check.reading.subject import Problem
 
 
+STRIP = 96
+"""Equations of which products with those behind them are made at once: others are never looked at."""
+
+
 @dataclass(frozen=True)
 class Parameters:
     """Weights and biases of every layer, as balls.
@@ -144,19 +148,25 @@ def tangent_kernel(
     """
     n, k = passed.outputs.nrows(), problem.outputs
     N, upper = n * k, [[ZERO] * (n * k - r) for r in range(n * k)]
+    step = -(-STRIP // k)
     for h in problem.free:
-        B, A = adjoint.adjoints[h - 1], passed.inputs[h - 1]
+        B, A = adjoint.adjoints[h - 1], passed.inputs[h - 1].tolist()
         if problem.layers[h - 1].biases is not None:
-            A = arb_mat([[*row, ONE] for row in A.tolist()])
-        scaled = B if squares is None else B * squares[h]
-        left, right = (scaled * B.transpose()).entries(), (A * A.transpose()).entries()
-        for r in range(N):
-            i = r // k
-            across = right[i * n:(i + 1) * n]
-            if k > 1:
-                across = [v for v in across for _ in range(k)]
-            upper[r] = [s + u * v for s, u, v in zip(upper[r], left[r * N + r:(r + 1) * N], across[r:], strict=True)]
+            A = [[*row, ONE] for row in A]
+        scaled, B = (B if squares is None else B * squares[h]).tolist(), B.tolist()
+        for i in range(0, n, step):  # of both factors what stands from the diagonal on
+            left, right = _products(scaled, B, i * k, step * k), _products(A, A, i, step)
+            for r in range(i * k, min(n, i + step) * k):
+                across, own = right[r // k - i], r - i * k
+                if k > 1:
+                    across = [v for v in across for _ in range(k)]
+                upper[r] = [s + u * v for s, u, v in zip(upper[r], left[own][own:], across[own:], strict=True)]
     return arb_mat([[upper[c][r - c] for c in range(r)] + upper[r] for r in range(N)])
+
+
+def _products(left: list[list[arb]], right: list[list[arb]], start: int, rows: int) -> list[list[arb]]:
+    """Some rows on the left times all on the right from the first of these on."""
+    return (arb_mat(left[start:start + rows]) * arb_mat(right[start:]).transpose()).tolist()
 
 
 def layer_slopes(problem: Problem, h: int, passed: Forward, kinks: bool) -> list[arb]:
