@@ -18,7 +18,6 @@ from certify.check.linalg.balls import ONE, ZERO
 from certify.check.reading.data import Vector
 from certify.check.reading.subject import Problem
 
-
 STRIP = 96
 """Equations of which products with those behind them are made at once: others are never looked at."""
 

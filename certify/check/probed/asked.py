@@ -43,9 +43,13 @@ class Told:
     enough: float = 2.0**-32
 
 
-LOOSE, ROUGH, SHARP, SHARE = 9, 2.0**-20, 2.0**-32, 2.0**-4
-"""The share of the largest entry that some vector sees of any direction is `2^−9`. The error of X that it shows may be
-so large, or where ends of a claim are nearer to each other the last share of what lies between, but `SHARP` at least."""
+ROUGH, SHARP, PART = 2.0**-20, 2.0**-32, 2.0**-4
+"""The error of X that the pass shows may be so large, or where ends of a claim are nearer to each other so large a part
+of what lies between, but `SHARP` at least."""
+
+LOOSE, LOOSEST, APART = 9, 12, 2.0**-28
+"""The share of the largest entry that some vector sees of any direction is `2^−9`, or with fewer vectors `2^−12` where
+the error may be so large."""
 
 WIDE = 500
 """Parameters from which the pass takes less time than the Hessian."""
@@ -80,12 +84,14 @@ class Asked(Stationary):
         if said is None or not may_draw(self.problem.parameters):
             return None
         said.append("XH − I")  # all that it is of is fixed now
-        u = drawn(self.problem.parameters, together(1, LOOSE))
+        share = LOOSEST if self._told.enough > APART else LOOSE
+        u = drawn(self.problem.parameters, together(1, share))
         with self.plain.at_width():
             along = arb_mat(X.mid.transpose() * u) * scale(X.bits)
             images = products(self.problem, self.parameters, self.passed, self.plain.objective, along).images
-            seen = longest(images - arb_mat(u)) * scale(ROOM - LOOSE)
-            far = hessian_off(self.problem, middle, forward(self.problem, middle, self.problem.points, self.passed), radius)
+            seen = longest(images - arb_mat(u)) * scale(ROOM - share)
+            there = forward(self.problem, middle, self.problem.points, self.passed)
+            far = hessian_off(self.problem, middle, there, radius)
             error = (seen + X.size * far).upper()
         return Inverse(X, error, (2 * error + error**2).upper()) if error < self._told.enough else None
 
@@ -94,7 +100,8 @@ class Asked(Stationary):
         if "completed" in self.__dict__:
             return super().forms(z)
         column = arb_mat(len(z), 1, list(z))
-        found = products(self.problem, self.parameters, self.passed, self.plain.objective, column)
+        with self.plain.at_width():
+            found = products(self.problem, self.parameters, self.passed, self.plain.objective, column)
         return squares(x for form in self.data.row_forms(z) for x in form), squares(found.images.entries())
 
     def motions(self) -> Iterator[Largest]:
@@ -125,12 +132,12 @@ class Asked(Stationary):
 def enough_of(claims: Sequence[Claim[object]]) -> float:
     """The error of X with which every stated end is expected to be decided: where one is not, H is formed after all.
 
-    An error of ε makes ends ε of their size wider, on both sides.
+    An error of ε makes ends ε of their size wider, on both sides. An end alone says nothing of how near it is.
     """
     ends = [pair for claim in claims for pair in ((claim.lower, claim.upper),
                                                   *zip(claim.row_lower, claim.row_upper, strict=True))]
-    gaps = [(high - low) / high for low, high in ends if low is not None and high is not None and high > low > 0]
-    return max(SHARP, min(ROUGH, SHARE * min(gaps, default=0.0)))
+    gaps = [(high - low) / high if low is not None and high else 0.0 for low, high in ends if high or low]
+    return max(SHARP, min(ROUGH, PART * min(gaps, default=0.0)))
 
 
 def most_of(problem: Problem, claims: Sequence[Claim[object]]) -> float | None:

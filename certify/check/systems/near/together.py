@@ -6,8 +6,9 @@ from flint import arb, fmpz_mat
 
 from certify.check.linalg.applied import Applied
 from certify.check.linalg.balls import ZERO
+from certify.check.linalg.definite import Truth
 from certify.check.linalg.fixed import Fixed, scale
-from certify.check.linalg.probes import Image, shortened
+from certify.check.linalg.probes import Apply, Image, shortened
 
 WORTH = 400
 """`XCCᵀXᵀ` is made with less work where the columns and the rows of C are few beside this."""
@@ -15,7 +16,7 @@ WORTH = 400
 PLACES = 60
 """Bits that are kept of a vector between two products."""
 
-VECTORS, STEPS, SHARE = 12, 6, 9
+VECTORS, STEPS, SHARE = 8, 6, 9
 """Of the search: what is left out need not be small, and is bounded by vectors that see `2^−9`."""
 
 SMALLEST = -400
@@ -23,13 +24,33 @@ SMALLEST = -400
 
 
 def worth(X: Fixed, C: Fixed) -> bool:
-    """Whether vectors take less work than `XC` and its square; X must be exact."""
+    """Whether vectors take less work than `XC` and its square; X must be exact, and of a C that is 0 more is known."""
     p, n = C.shape
-    return bool(X.radius == 0) and p * n > WORTH * (p + n)
+    return bool(X.radius == 0) and p * n > WORTH * (p + n) and not C.vanishes
 
 
-def together(X: Fixed, C: Fixed) -> Applied:
-    """`XCCᵀXᵀ` of exact X: within `‖X‖²(2|Ĉ|r + r²)` of `XĈĈᵀXᵀ`, as `|CCᵀ − ĈĈᵀ|_F ≤ 2‖Ĉ‖r + r²`."""
+class Together(Applied):
+    """`XCCᵀXᵀ` of every C, by what `XĈĈᵀXᵀ` does to vectors.
+
+    Args:
+        apart: at least `|‖XC‖ − ‖XĈ‖|` of every C.
+        rows, exactly, apply: of the second, as of `Applied`.
+    """
+
+    def __init__(self, apart: arb, rows: int, exactly: Apply, apply: Apply) -> None:
+        super().__init__("XCCᵀXᵀ", rows, exactly, apply, arb(2) ** SMALLEST, None, VECTORS, STEPS, SHARE)
+        self._apart = apart
+
+    def below(self, most: arb) -> Truth:
+        """Whether `‖XC‖² < most` for every C: `‖XĈ‖ < √most − apart` proves it, `> √most + apart` the contrary."""
+        low, high = most.sqrt() - self._apart, most.sqrt() + self._apart
+        if low > 0 and self.by_vectors(low ** 2) is Truth.PROVED:
+            return Truth.PROVED
+        return Truth.DISPROVED if self.by_vectors(high ** 2) is Truth.DISPROVED else Truth.UNDECIDED
+
+
+def together(X: Fixed, C: Fixed) -> Together:
+    """Of exact X: `‖XC‖` lies within `‖X‖r` of `‖XĈ‖`."""
     back, across = X.mid.transpose(), C.mid.transpose()
     p, n = C.shape
 
@@ -49,8 +70,7 @@ def together(X: Fixed, C: Fixed) -> Applied:
         lost += X.reach * _cut(p, bits, drop)
         return X.mid * third, bits + X.bits, lost.upper()
 
-    radius = X.reach ** 2 * (2 * C.size * C.radius + C.radius ** 2) + arb(2) ** SMALLEST
-    return Applied("XCCᵀXᵀ", X.shape[0], exactly, apply, radius.upper(), None, VECTORS, STEPS, SHARE)
+    return Together((X.reach * C.radius).upper(), X.shape[0], exactly, apply)
 
 
 def _cut(entries: int, bits: int, drop: int) -> arb:
