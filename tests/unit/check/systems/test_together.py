@@ -11,7 +11,7 @@ from flint import arb, arb_mat, ctx, fmpz_mat
 from certify.check.kernel import CHANCE
 from certify.check.linalg.definite import Truth
 from certify.check.linalg.fixed import Fixed, scale
-from certify.check.linalg.probes import MOST
+from certify.check.linalg.probes import MOST, shortened
 from certify.check.probed import asked
 from certify.check.systems import critical_nearby
 from certify.check.systems.near import together as rule
@@ -81,10 +81,12 @@ def test_a_motion_that_is_nowhere_seen_is_not_none():
     assert at.below(arb(2) ** rule.SMALLEST) is not Truth.PROVED and at.below(arb(0)) is not Truth.PROVED
 
 
-@pytest.mark.parametrize("places", [4, 8, 60])
-def test_what_is_cut_off_is_counted(places, monkeypatch):
-    """With so few bits that it shows, `apply` is off by no more than it says."""
-    monkeypatch.setattr(rule, "PLACES", places)
+@pytest.mark.parametrize("places", [4, 40])
+@pytest.mark.parametrize("cut", range(3))
+def test_what_is_cut_off_is_counted(places, cut, monkeypatch):
+    """One of the three alone, with so few bits that it shows: `apply` is off by no more than it says."""
+    calls = iter(range(3))
+    monkeypatch.setattr(rule, "shortened", lambda M, bits: shortened(M, places) if next(calls) == cut else (M, 0))
     X, C, _ = drawn(1)
     at, V = together(X, C), fmpz_mat(60, 1, [(-1) ** j * (1 << 30) for j in range(60)])
     exact, exact_bits, _ = at._exactly(V)
