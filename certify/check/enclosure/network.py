@@ -152,14 +152,14 @@ def tangent_kernel(
         B, A = adjoint.adjoints[h - 1], passed.inputs[h - 1].tolist()
         if problem.layers[h - 1].biases is not None:
             A = [[*row, ONE] for row in A]
-        scaled, B = (B if squares is None else B * squares[h]).tolist(), B.tolist()
+        own, other = (B if squares is None else B * squares[h]).tolist(), B.tolist()
         for i in range(0, n, step):  # of both factors what stands from the diagonal on
-            left, right = _products(scaled, B, i * k, step * k), _products(A, A, i, step)
+            left, right = _products(own, other, i * k, step * k), _products(A, A, i, step)
             for r in range(i * k, min(n, i + step) * k):
-                across, own = right[r // k - i], r - i * k
+                across, at = right[r // k - i], r - i * k
                 if k > 1:
                     across = [v for v in across for _ in range(k)]
-                upper[r] = [s + u * v for s, u, v in zip(upper[r], left[own][own:], across[own:], strict=True)]
+                upper[r] = [s + u * v for s, u, v in zip(upper[r], left[at][at:], across[at:], strict=True)]
     return arb_mat([[upper[c][r - c] for c in range(r)] + upper[r] for r in range(N)])
 
 

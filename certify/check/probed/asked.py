@@ -43,9 +43,9 @@ class Told:
     enough: float = 2.0**-32
 
 
-ROUGH, SHARP, PART = 2.0**-20, 2.0**-32, 2.0**-4
-"""The error of X that the pass shows may be so large, or where ends of a claim are nearer to each other so large a part
-of what lies between, but `SHARP` at least."""
+ROUGH, SHARP, PART = 2.0**-25, 2.0**-32, 2.0**-4
+"""The error of X that the pass shows may be `SHARP`, or so large a part of what lies between the nearest ends where that
+is `ROUGH` at most: ends farther apart are so for other reasons, and do not say how near an inverse there was."""
 
 LOOSE, LOOSEST, APART = 9, 12, 2.0**-28
 """The share of the largest entry that some vector sees of any direction is `2^−9`, or with fewer vectors `2^−12` where
@@ -137,7 +137,8 @@ def enough_of(claims: Sequence[Claim[object]]) -> float:
     ends = [pair for claim in claims for pair in ((claim.lower, claim.upper),
                                                   *zip(claim.row_lower, claim.row_upper, strict=True))]
     gaps = [(high - low) / high if low is not None and high else 0.0 for low, high in ends if high or low]
-    return max(SHARP, min(ROUGH, PART * min(gaps, default=0.0)))
+    found = PART * min(gaps, default=0.0)
+    return found if SHARP < found <= ROUGH else SHARP
 
 
 def most_of(problem: Problem, claims: Sequence[Claim[object]]) -> float | None:

@@ -137,13 +137,14 @@ def claim(lower, upper, rows=()):
 
 def test_the_nearest_ends_say_what_is_enough(case):
     """Never less than is always taken, and a bound of `‖X‖` leaves as much room as X may lack."""
-    assert enough_of([claim(1.0, 2.0)]) == ROUGH and enough_of([claim(1.0, 1 + 2.0**-20)]) < 2.0**-24
-    assert enough_of([claim(1.0, 2.0, [(1.0, 1 + 2.0**-25), (0.0, 1.0)])]) < 2.0**-28 == APART
+    near = claim(1.0, 1 + 2.0**-22)
+    assert 2.0**-27 < enough_of([near]) < 2.0**-26 < ROUGH and enough_of([claim(1.0, 2.0)]) == SHARP
+    assert 2.0**-30 < enough_of([near, claim(1.0, 2.0, [(1.0, 1 + 2.0**-25), (0.0, 1.0)])]) < 2.0**-28 == APART
     for ends in ((None, 1.0), (1.0, None), (1.0, 1.0), (1.0, 1 + 2.0**-50), (1.0, 0.0), (2.0, 1.0)):
-        assert enough_of([claim(*ends), claim(1.0, 2.0)]) == SHARP
+        assert enough_of([claim(*ends), near]) == SHARP
     for ends in ((None, None), (0.0, 1.0), (0.0, 0.0)):
-        assert enough_of([claim(*ends), claim(1.0, 2.0)]) == ROUGH and enough_of([claim(0.0, 0.0)]) == SHARP
-    claims = [claim(1.0, 1 + 2.0**-20)]
+        assert enough_of([claim(*ends), near]) == enough_of([near]) and enough_of([claim(0.0, 0.0)]) == SHARP
+    claims = [near]
     assert most_of(case.problem, claims) * 0.5 <= 1 - enough_of(claims)
 
 
