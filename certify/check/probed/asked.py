@@ -44,7 +44,7 @@ class Told:
 
 
 ROUGH, SHARP, PART = 2.0**-25, 2.0**-32, 2.0**-4
-"""The error of X that the pass shows may be `SHARP`, or so large a part of what lies between the nearest ends where that
+"""The error of X that the pass shows may be `SHARP`, or this part of what lies between the nearest ends where that
 is `ROUGH` at most: ends farther apart are so for other reasons, and do not say how near an inverse there was."""
 
 LOOSE, LOOSEST, APART = 9, 12, 2.0**-28
