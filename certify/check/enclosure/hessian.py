@@ -110,7 +110,7 @@ class Curvature:
     @property
     def gradient(self) -> list[arb]:
         """`∇_w L_c`, one number a parameter."""
-        return gradient(self.problem, self.parameters, self.passed, self.objective.slopes, self._adjoints)
+        return gradient(self.problem, self.parameters, self.passed, self.objective.slopes)
 
     @cached_property
     @_at_width

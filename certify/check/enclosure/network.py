@@ -18,9 +18,6 @@ from certify.check.linalg.balls import ONE, ZERO
 from certify.check.reading.data import Vector
 from certify.check.reading.subject import Problem
 
-STRIP = 96
-"""Equations of which products with those behind them are made at once: others are never looked at."""
-
 
 @dataclass(frozen=True)
 class Parameters:
@@ -81,19 +78,12 @@ def forward(
     problem: Problem, parameters: Parameters, points: Sequence[Vector] | Sequence[tuple[arb, ...]],
     other: Forward | None = None,
 ) -> Forward:
-    """Enclose every layer's values at the given points; below the first free layer they are those of another pass.
-
-    Args:
-        problem, parameters, points: of the network.
-        other: a pass over these points, with weights that differ in free layers alone.
-    """
-    n, phi, first = len(points), ACTIVATIONS[problem.activation], 1 if other is None else min(problem.free)
-    A = (other.inputs[first - 1] if other is not None else
-         arb_mat(n, problem.layers[0].inputs, [v for point in problem.enter(points) for v in point]))
-    inputs, before = ([], []) if other is None else (list(other.inputs[:first - 1]), list(other.before[:first - 1]))
-    for h, (W, b) in enumerate(zip(parameters.weights, parameters.biases, strict=True), 1):
-        if h < first:
-            continue
+    """Enclose every layer's values; below the free layers they are those of `other`, a pass with other free weights."""
+    n, phi, below = len(points), ACTIVATIONS[problem.activation], 0 if other is None else min(problem.free) - 1
+    A = other.inputs[below] if other is not None else arb_mat(
+        n, problem.layers[0].inputs, [v for point in problem.enter(points) for v in point])
+    inputs, before = ([], []) if other is None else ([*other.inputs[:below]], [*other.before[:below]])
+    for h, (W, b) in list(enumerate(zip(parameters.weights, parameters.biases, strict=True), 1))[below:]:
         inputs.append(A)
         z = (A * W.transpose()).entries()
         z = z if b is None else [u + v for u, v in zip(z, b * n, strict=True)]
@@ -132,10 +122,8 @@ def backward(
 
 def first_weights(problem: Problem, parameters: Parameters) -> arb_mat:
     """`W_1 diag(scale)`: the first layer for features counted in their units."""
-    W = parameters.weights[0]
-    if problem.scale is None:
-        return W
-    return arb_mat([[u * s for u, s in zip(row, map(arb, problem.scale), strict=True)] for row in W.tolist()])
+    W, each = parameters.weights[0], problem.scale
+    return W if each is None else arb_mat([[u * arb(s) for u, s in zip(row, each, strict=True)] for row in W.tolist()])
 
 
 def tangent_kernel(
@@ -147,35 +135,24 @@ def tangent_kernel(
     """
     n, k = passed.outputs.nrows(), problem.outputs
     N, upper = n * k, [[ZERO] * (n * k - r) for r in range(n * k)]
-    step = -(-STRIP // k)
     for h in problem.free:
-        B, A = adjoint.adjoints[h - 1], passed.inputs[h - 1].tolist()
-        if problem.layers[h - 1].biases is not None:
-            A = [[*row, ONE] for row in A]
-        own, other = (B if squares is None else B * squares[h]).tolist(), B.tolist()
-        for i in range(0, n, step):  # of both factors what stands from the diagonal on
-            left, right = _products(own, other, i * k, step * k), _products(A, A, i, step)
-            for r in range(i * k, min(n, i + step) * k):
-                across, at = right[r // k - i], r - i * k
-                if k > 1:
-                    across = [v for v in across for _ in range(k)]
-                upper[r] = [s + u * v for s, u, v in zip(upper[r], left[at][at:], across[at:], strict=True)]
+        B, A = adjoint.adjoints[h - 1], passed.inputs[h - 1]
+        A = A if problem.layers[h - 1].biases is None else arb_mat([[*row, ONE] for row in A.tolist()])
+        scaled = B if squares is None else B * squares[h]
+        left, right = (scaled * B.transpose()).entries(), (A * A.transpose()).entries()
+        for r in range(N):
+            across = [v for v in right[r // k * n:(r // k + 1) * n] for _ in range(k)]
+            upper[r] = [s + u * v for s, u, v in zip(upper[r], left[r * N + r:(r + 1) * N], across[r:], strict=True)]
     return arb_mat([[upper[c][r - c] for c in range(r)] + upper[r] for r in range(N)])
-
-
-def _products(left: list[list[arb]], right: list[list[arb]], start: int, rows: int) -> list[list[arb]]:
-    """Some rows on the left times all on the right from the first of these on."""
-    return (arb_mat(left[start:start + rows]) * arb_mat(right[start:]).transpose()).tolist()
 
 
 def layer_slopes(problem: Problem, h: int, passed: Forward, kinks: bool) -> list[arb]:
     """Derivatives of the activation of hidden layer h, row-major; at a kink, if that is let, the midpoint of both."""
-    phi, width, before = ACTIVATIONS[problem.activation], problem.layers[h - 1].outputs, passed.before[h - 1]
-    if len(before) > 1 << 14 and not phi.kinked:
+    phi, wide, before = ACTIVATIONS[problem.activation], problem.layers[h - 1].outputs, passed.before[h - 1]
+    if len(before) > 1 << 15 and not phi.kinked:
         return list(import_module("certify.check.enclosure.activations.slopes").beside(problem.activation, passed, h))
     if phi.kinked and not kinks:
         for at, z in enumerate(before):
             if not (z > 0 or z < 0):
-                row, unit = problem.kept[at // width], at % width
-                raise NotSmooth(f"the input of unit {unit} of layer {h} at row {row}", z == 0)
+                raise NotSmooth(f"the input of unit {at % wide} of layer {h} at row {problem.kept[at // wide]}", z == 0)
     return [phi.slope(z) if not phi.kinked or z > 0 or z < 0 else phi.slope(z).mid() for z in before]

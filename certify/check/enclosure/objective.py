@@ -35,26 +35,19 @@ def objective(problem: Problem, outputs: arb_mat, tilt: arb_mat | None = None) -
         outputs: `(n, k)`.
         tilt: `(n, k)`, the c_i; None for 0.
     """
-    n, bent, plain = outputs.nrows(), curvatures(problem, outputs), slopes_at(problem, outputs)
-    changed = problem.changed
-    if changed is not None and changed.shares is not None:
-        bent = [M * s for s, M in zip(changed.shares, bent, strict=True)]
-    if problem.row_weights is not None:
-        bent = [M * arb(s) for s, M in zip(problem.row_weights, bent, strict=True)]
-    return Objective(plain, plain if tilt is None else plain - tilt, tuple(M * (ONE / n) for M in bent))
-
-
-def slopes_at(problem: Problem, outputs: arb_mat) -> arb_mat:
-    """The slopes alone, without a tilt: `plain` of `Objective`."""
-    n, changed = outputs.nrows(), problem.changed
+    n, bent = outputs.nrows(), curvatures(problem, outputs)
     plain = losses(problem, outputs).slopes * (ONE / n)
+    changed = problem.changed
     if changed is not None and changed.shifts is not None:
         plain = plain - arb_mat([list(u) for u in changed.shifts]) * (ONE / n)
     if changed is not None and changed.shares is not None:
         plain = arb_mat([[s * v for v in row] for s, row in zip(changed.shares, plain.tolist(), strict=True)])
+        bent = [M * s for s, M in zip(changed.shares, bent, strict=True)]
     if problem.row_weights is not None:
-        plain = arb_mat([[arb(s) * v for v in row] for s, row in zip(problem.row_weights, plain.tolist(), strict=True)])
-    return plain
+        own = [arb(c) for c in problem.row_weights]
+        plain = arb_mat([[s * v for v in row] for s, row in zip(own, plain.tolist(), strict=True)])
+        bent = [M * s for s, M in zip(own, bent, strict=True)]
+    return Objective(plain, plain if tilt is None else plain - tilt, tuple(M * (ONE / n) for M in bent))
 
 
 def curvatures(problem: Problem, outputs: arb_mat) -> list[arb_mat]:

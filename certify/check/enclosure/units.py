@@ -13,17 +13,15 @@ from certify.check.reading.subject import Problem
 Rows = list[list[arb]]
 
 
-def gradient(
-    problem: Problem, parameters: Parameters, passed: Forward, slopes: arb_mat, known: Sequence[arb_mat] = (),
-) -> list[arb]:
+def gradient(problem: Problem, parameters: Parameters, passed: Forward, slopes: arb_mat) -> list[arb]:
     """`Σ_i J_iᵀ s_i + λw` for rows `s_i` of `slopes`, one number a parameter; raises `NotSmooth`.
 
-    Where biases carry no weight decay, they add none. `known` are the adjoints of these slopes, where they are.
+    Where biases carry no weight decay, they add none.
     """
     found: list[arb] = []
     last = len(problem.layers)  # alone it pulls nothing back through a unit, so that none has to be smooth
     adjoints = ((slopes,) * last if problem.free == (last,) else
-                known or backward(problem, parameters, passed, slopes).adjoints)
+                backward(problem, parameters, passed, slopes).adjoints)
     for h in problem.free:
         turned, A, biased = adjoints[h - 1].transpose(), passed.inputs[h - 1], problem.layers[h - 1].biases is not None
         ends = (turned * arb_mat(A.nrows(), int(biased), [ONE] * A.nrows() * biased)).tolist()

@@ -9,7 +9,7 @@ from flint import arb, arb_mat
 
 from certify.check.enclosure.activation import ACTIVATIONS
 from certify.check.enclosure.losses.base import loss_of
-from certify.check.enclosure.objective import objective, slopes_at
+from certify.check.enclosure.objective import objective
 from certify.check.enclosure.units import gradient, weights_by_units
 from certify.check.kernel import DIGITS, Finding, decide, judged
 from certify.check.linalg.balls import largest, norm
@@ -187,7 +187,7 @@ def _output_tilt(point: Point) -> arb_mat:
 
 def _gradient(point: Point) -> list[arb]:
     """`∇_w L(0, w̄)`, untilted."""
-    slopes = slopes_at(point.problem, point.forward.outputs)
+    slopes = objective(point.problem, point.forward.outputs).plain
     return gradient(point.problem, point.parameters, point.forward, slopes)
 
 
