@@ -35,7 +35,7 @@ def kernel(problem: Problem, passed: Forward, adjoint: Backward, seen: Reference
     inputs = tuple(_stacked(a, b) for a, b in zip(passed.inputs, seen.passed.inputs, strict=True))
     outputs = _stacked(passed.outputs, seen.passed.outputs)
     adjoints = tuple(_stacked(a, b) for a, b in zip(adjoint.adjoints, seen.adjoint.adjoints, strict=True))
-    K = tangent_kernel(problem, Forward(inputs, (), outputs), Backward(adjoints, adjoint.gradients))
+    K = tangent_kernel(problem, Forward(inputs, (), outputs), Backward(adjoints, adjoint.first))
     return _regularised(K, N, problem)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from importlib import import_module
 
 from flint import arb, arb_mat
@@ -52,13 +53,18 @@ class Backward:
 
     Attributes:
         adjoints: per layer, `B_h = ∂f/∂z_h`.
-        gradients: `∂f/∂x · diag(scale)`, `(rows·k, inputs)`.
+        first: `W_1 diag(scale)`.
         slopes: per hidden layer, the derivatives of its activation, row-major.
     """
 
     adjoints: tuple[arb_mat, ...]
-    gradients: arb_mat
+    first: arb_mat
     slopes: tuple[list[arb], ...] = ()
+
+    @cached_property
+    def gradients(self) -> arb_mat:
+        """`∂f/∂x · diag(scale)`, `(rows·k, inputs)`."""
+        return self.adjoints[0] * self.first
 
 
 def given(problem: Problem) -> Parameters:
@@ -70,12 +76,14 @@ def given(problem: Problem) -> Parameters:
 
 def forward(
     problem: Problem, parameters: Parameters, points: Sequence[Vector] | Sequence[tuple[arb, ...]],
+    other: Forward | None = None,
 ) -> Forward:
-    """Enclose every layer's values at the given points."""
-    n, phi = len(points), ACTIVATIONS[problem.activation]
-    A = arb_mat(n, problem.layers[0].inputs, [v for point in problem.enter(points) for v in point])
-    inputs, before = [], []
-    for h, (W, b) in enumerate(zip(parameters.weights, parameters.biases, strict=True), 1):
+    """Enclose every layer's values; below the free layers they are those of `other`, a pass with other free weights."""
+    n, phi, below = len(points), ACTIVATIONS[problem.activation], 0 if other is None else min(problem.free) - 1
+    A = other.inputs[below] if other is not None else arb_mat(
+        n, problem.layers[0].inputs, [v for point in problem.enter(points) for v in point])
+    inputs, before = ([], []) if other is None else ([*other.inputs[:below]], [*other.before[:below]])
+    for h, (W, b) in list(enumerate(zip(parameters.weights, parameters.biases, strict=True), 1))[below:]:
         inputs.append(A)
         z = (A * W.transpose()).entries()
         z = z if b is None else [u + v for u, v in zip(z, b * n, strict=True)]
@@ -109,15 +117,13 @@ def backward(
         slope = [s for i in range(n) for _ in range(each) for s in slopes[h - 1][i * width:(i + 1) * width]]
         pulled = (B * parameters.weights[h]).entries()
         adjoints.append(B := arb_mat(n * each, width, [u * s for u, s in zip(pulled, slope, strict=True)]))
-    return Backward(tuple(reversed(adjoints)), B * first_weights(problem, parameters), tuple(slopes))
+    return Backward(tuple(reversed(adjoints)), first_weights(problem, parameters), tuple(slopes))
 
 
 def first_weights(problem: Problem, parameters: Parameters) -> arb_mat:
     """`W_1 diag(scale)`: the first layer for features counted in their units."""
-    W = parameters.weights[0]
-    if problem.scale is None:
-        return W
-    return arb_mat([[u * s for u, s in zip(row, map(arb, problem.scale), strict=True)] for row in W.tolist()])
+    W, each = parameters.weights[0], problem.scale
+    return W if each is None else arb_mat([[u * arb(s) for u, s in zip(row, each, strict=True)] for row in W.tolist()])
 
 
 def tangent_kernel(
@@ -131,27 +137,22 @@ def tangent_kernel(
     N, upper = n * k, [[ZERO] * (n * k - r) for r in range(n * k)]
     for h in problem.free:
         B, A = adjoint.adjoints[h - 1], passed.inputs[h - 1]
-        if problem.layers[h - 1].biases is not None:
-            A = arb_mat([[*row, ONE] for row in A.tolist()])
+        A = A if problem.layers[h - 1].biases is None else arb_mat([[*row, ONE] for row in A.tolist()])
         scaled = B if squares is None else B * squares[h]
         left, right = (scaled * B.transpose()).entries(), (A * A.transpose()).entries()
         for r in range(N):
-            i = r // k
-            across = right[i * n:(i + 1) * n]
-            if k > 1:
-                across = [v for v in across for _ in range(k)]
+            across = [v for v in right[r // k * n:(r // k + 1) * n] for _ in range(k)]
             upper[r] = [s + u * v for s, u, v in zip(upper[r], left[r * N + r:(r + 1) * N], across[r:], strict=True)]
     return arb_mat([[upper[c][r - c] for c in range(r)] + upper[r] for r in range(N)])
 
 
 def layer_slopes(problem: Problem, h: int, passed: Forward, kinks: bool) -> list[arb]:
     """Derivatives of the activation of hidden layer h, row-major; at a kink, if that is let, the midpoint of both."""
-    phi, width, before = ACTIVATIONS[problem.activation], problem.layers[h - 1].outputs, passed.before[h - 1]
+    phi, wide, before = ACTIVATIONS[problem.activation], problem.layers[h - 1].outputs, passed.before[h - 1]
     if len(before) > 1 << 15 and not phi.kinked:
         return list(import_module("certify.check.enclosure.activations.slopes").beside(problem.activation, passed, h))
     if phi.kinked and not kinks:
         for at, z in enumerate(before):
             if not (z > 0 or z < 0):
-                row, unit = problem.kept[at // width], at % width
-                raise NotSmooth(f"the input of unit {unit} of layer {h} at row {row}", z == 0)
+                raise NotSmooth(f"the input of unit {at % wide} of layer {h} at row {problem.kept[at // wide]}", z == 0)
     return [phi.slope(z) if not phi.kinked or z > 0 or z < 0 else phi.slope(z).mid() for z in before]

@@ -10,7 +10,7 @@ from flint import arb, arb_mat, ctx, fmpz, fmpz_mat
 from certify.check.linalg.definite import Truth
 from certify.check.linalg.deflated import EXACT, FRACTION, Few, Largest, straightened
 from certify.check.linalg.fixed import Fixed, scale
-from certify.check.linalg.probes import Apply, Image, bound_of
+from certify.check.linalg.probes import SHARE, Apply, Image, bound_of
 
 VECTORS, STEPS = 24, 12
 """Fewer vectors than of a matrix that is there: the rest need not be small, as its operator norm is bounded."""
@@ -29,14 +29,21 @@ class Applied(Largest):
         apply: integers times it.
         radius: at least the Frobenius norm of the difference.
         near: columns that are proposed for V; None: they are looked for.
+        vectors, steps: of that search.
+        share: of the bound of what is left, as in `bound_of`.
     """
 
     def __init__(
         self, what: str, rows: int, exactly: Apply, apply: Apply, radius: arb, near: Fixed | None = None,
+        vectors: int = VECTORS, steps: int = STEPS, share: int = SHARE,
     ) -> None:
-        super().__init__(Fixed(fmpz_mat(0, 0), 0, radius))
+        super().__init__(Fixed(fmpz_mat(1, 1, [1]), 0, radius))  # not 0, whatever it is
         self._what, self._rows, self._exactly, self._apply, self._near = what, rows, exactly, apply, near
-        self._steps = POWER
+        self._search, self._share, self._steps = (vectors, steps), share, POWER
+
+    def below(self, most: arb) -> Truth:
+        """By the vectors alone."""
+        return self.by_vectors(most)
 
     def by_vectors(self, most: arb) -> Truth:
         """As of a matrix that is there; what is left is bounded more sharply, once, where it alone leaves open."""
@@ -63,7 +70,7 @@ class Applied(Largest):
             one, own = fmpz(1) << max(0, bits - more) + 4 * FRACTION, fmpz(1) << max(0, more - bits)
             return moved * one - V * (B * (V.transpose() * y)) * own, max(bits, more) + 4 * FRACTION, error
 
-        rest = bound_of(f"what is left of {self._what}", self._rows, left, self._steps)
+        rest = bound_of(f"what is left of {self._what}", self._rows, left, self._steps, self._share)
         with ctx.workprec(EXACT):
             units = arb_mat(V.transpose() * V) * scale(2 * FRACTION)
             forms = arb_mat(B) * scale(2 * FRACTION + bits)
@@ -80,9 +87,9 @@ class Applied(Largest):
 
     def _found(self) -> fmpz_mat:
         """Columns from a few steps of subspace iteration."""
-        start = Random(0)
-        V = fmpz_mat(self._rows, VECTORS,
-                     [fmpz(start.getrandbits(FRACTION)) - (1 << FRACTION - 1) for _ in range(self._rows * VECTORS)])
-        for _ in range(STEPS):
+        start, (count, steps) = Random(0), self._search
+        V = fmpz_mat(self._rows, count,
+                     [fmpz(start.getrandbits(FRACTION)) - (1 << FRACTION - 1) for _ in range(self._rows * count)])
+        for _ in range(steps):
             V = straightened(self._apply(V)[0])
         return V

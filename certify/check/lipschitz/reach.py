@@ -156,7 +156,7 @@ class Reach:
 
         Last, the movement of the pre-activations of every hidden layer.
         """
-        steepest, spread = arb(self.phi.steepest), self.phi.spread
+        steepest, spread, twice = arb(self.phi.steepest), self.phi.spread, arb(self.phi.steepest) * 2
         rows, N = len(self.places), self.norms[0]
         rho, steady = [ZERO] * len(N), [ZERO] * len(N)  # of the first layer, whose Jacobian is W
         moved = [x * t for x in N]
@@ -166,7 +166,7 @@ class Reach:
             unit, after = [], []
             for j, (x, d, z) in enumerate(zip(N, self.slopes[h], self.before[h], strict=True)):
                 free = self._change(z, moved[j])
-                change = free.min(2 * steepest)
+                change = free.min(twice)
                 most = steepest.min(d + change)
                 unit.append(most * moved[j] if spread is None else (most * moved[j]).min(arb(spread)))
                 rho[j] = most * rho[j] + change * x if h else change * x
@@ -288,7 +288,8 @@ def _estimate(rows: Sequence[Grid[float]], radius: float, mu: float) -> float:
             for a, q in pairs:
                 if least <= most:
                     break
-                least = min(least, _peak(a, q, mu, low, high))
-            most = max(most, least)
+                peak = _peak(a, q, mu, low, high)
+                least = peak if peak < least else least
+            most = least if least > most else most
         total += most
     return total

@@ -6,7 +6,7 @@ nor a product with it is made then.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -16,7 +16,7 @@ from certify.check.enclosure.network import Forward, Parameters, forward
 from certify.check.kernel import CHANCE
 from certify.check.linalg.balls import squares
 from certify.check.linalg.definite import Truth
-from certify.check.linalg.deflated import LARGE
+from certify.check.linalg.deflated import LARGE, Largest
 from certify.check.linalg.fixed import Fixed, scale
 from certify.check.linalg.inverse import Inverse
 from certify.check.linalg.probes import ROOM, drawn, may_draw, together
@@ -29,21 +29,27 @@ from certify.check.reading.certificate import Claim
 from certify.check.reading.subject import Problem
 from certify.check.systems.critical import Stationary
 
-NEAR = 1 - 2.0**-31
-"""Of the bound that is stated: what it leaves is for what X lacks of an inverse."""
-
 
 @dataclass(frozen=True)
 class Told:
-    """What was proposed: X, and R for this bound of `‖X‖`; None where it was not asked for, or is not there."""
+    """What was proposed: X, and R for this bound of `‖X‖`; None where it was not asked for, or is not there.
+
+    `enough` is the error of X that is taken from the pass.
+    """
 
     X: Fixed
     R: Fixed | None = None
     most: float | None = None
+    enough: float = 2.0**-32
 
 
-LOOSE, ENOUGH = 9, arb(2) ** -32
-"""The share of the largest entry that some vector sees of any direction is `2^−9`; a larger bound is not taken."""
+ROUGH, SHARP, PART = 2.0**-25, 2.0**-32, 2.0**-4
+"""The error of X that the pass shows may be `SHARP`, or this part of what lies between the nearest ends where that
+is `ROUGH` at most: ends farther apart are so for other reasons, and do not say how near an inverse there was."""
+
+LOOSE, LOOSEST, APART = 9, 12, 2.0**-28
+"""The share of the largest entry that some vector sees of any direction is `2^−9`, or with fewer vectors `2^−12` where
+the error may be so large."""
 
 WIDE = 500
 """Parameters from which the pass takes less time than the Hessian."""
@@ -64,6 +70,7 @@ class Asked(Stationary):
     ) -> None:
         super().__init__(problem, parameters, passed, None, width, told.X)
         self._told, self.around = told, around
+        self._together: Largest | None = None
 
     @cached_property
     def inverse(self) -> Inverse:
@@ -77,22 +84,36 @@ class Asked(Stationary):
         if said is None or not may_draw(self.problem.parameters):
             return None
         said.append("XH − I")  # all that it is of is fixed now
-        u = drawn(self.problem.parameters, together(1, LOOSE))
+        share = LOOSEST if self._told.enough > APART else LOOSE
+        u = drawn(self.problem.parameters, together(1, share))
         with self.plain.at_width():
             along = arb_mat(X.mid.transpose() * u) * scale(X.bits)
             images = products(self.problem, self.parameters, self.passed, self.plain.objective, along).images
-            seen = longest(images - arb_mat(u)) * scale(ROOM - LOOSE)
-            far = hessian_off(self.problem, middle, forward(self.problem, middle, self.problem.points), radius)
+            seen = longest(images - arb_mat(u)) * scale(ROOM - share)
+            there = forward(self.problem, middle, self.problem.points, self.passed)
+            far = hessian_off(self.problem, middle, there, radius)
             error = (seen + X.size * far).upper()
-        return Inverse(X, error, (2 * error + error**2).upper()) if error < ENOUGH else None
+        return Inverse(X, error, (2 * error + error**2).upper()) if error < self._told.enough else None
 
     def energy(self, z: Sequence[arb]) -> arb:
         """`|Hz|²`, by one pass where H is nowhere formed."""
         if "completed" in self.__dict__:
             return super().energy(z)
         column = arb_mat(len(z), 1, list(z))
-        return squares(products(self.problem, self.parameters, self.passed, self.plain.objective,
-                                column).images.entries())
+        with self.plain.at_width():
+            found = products(self.problem, self.parameters, self.passed, self.plain.objective, column)
+        return squares(found.images.entries())
+
+    def motions(self) -> Iterator[Largest]:
+        """First by what `XC` does to vectors, where both are large and C is there."""
+        if not self.data.structured and may_draw(self.problem.parameters):
+            from certify.check.systems.near.together import together, worth
+
+            if worth(self.X, self.data.columns):
+                if self._together is None:
+                    self._together = together(self.X, self.data.columns)
+                yield self._together
+        yield from super().motions()
 
     @cached_property
     def _below(self) -> bool:
@@ -108,9 +129,22 @@ class Asked(Stationary):
         return super().rank(least)
 
 
+def enough_of(claims: Sequence[Claim[object]]) -> float:
+    """The error of X with which every stated end is expected to be decided: where one is not, H is formed after all.
+
+    An error of ε makes ends ε of their size wider, on both sides. An end alone says nothing of how near it is.
+    """
+    ends = [pair for claim in claims for pair in ((claim.lower, claim.upper),
+                                                  *zip(claim.row_lower, claim.row_upper, strict=True))]
+    gaps = [(high - low) / high if low is not None and high else 0.0 for low, high in ends if high or low]
+    found = PART * min(gaps, default=0.0)
+    return found if SHARP < found <= ROUGH else SHARP
+
+
 def most_of(problem: Problem, claims: Sequence[Claim[object]]) -> float | None:
     """The bound of `‖X‖` that the largest stated `rank` asks for; None where none is, or of too many parameters."""
     stated = [hypothesis.value for claim in claims for hypothesis in claim.hypotheses
               if hypothesis.name == "rank" and hypothesis.holds and isinstance(hypothesis.value, float)]
     least = max(stated, default=0.0)
-    return NEAR / least if 1e-300 < least < 1e300 and problem.parameters <= LARGE else None
+    near = 1 - 2 * enough_of(claims)  # what it leaves is for what X lacks of an inverse
+    return near / least if 1e-300 < least < 1e300 and problem.parameters <= LARGE else None

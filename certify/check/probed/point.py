@@ -29,11 +29,11 @@ from certify.check.probed.products import products
 from certify.check.probed.rows import SMALLEST, Rows, longest, traced
 from certify.check.reading.subject import Problem
 from certify.check.systems.critical import Stationary
-from certify.check.systems.critical_nearby import gradient_at, moved
+from certify.check.systems.critical_nearby import CLOSE, gradient_at, moved
 from certify.check.systems.nearby import Centre, spread
 
 STEPS = 2
-"""Chord steps to the middle."""
+"""Chord steps to the middle, at most."""
 
 SHARES = (11, 5)
 """Of the largest entry some vector sees `2^−11` of any direction, or where a rule is left open `2^−5`."""
@@ -183,16 +183,19 @@ def probed_point(
     answer = asked(problem, start, at, objective(problem, at.outputs), most)
     if answer is None:
         return None
-    middle = start
+    middle, step = start, _step(problem, start, answer, at)
     for _ in range(STEPS):
-        middle = moved(problem, middle, _step(problem, middle, answer))
-    last = norm(_step(problem, middle, answer).entries()).upper()
+        middle = moved(problem, middle, step)
+        step = _step(problem, middle, answer, at)
+        if norm(step.entries()) * (1 + answer.size) < CLOSE:
+            break
+    last = norm(step.entries()).upper()
     if not last.is_finite():
         return None
     radius = (4 * last + arb(2) ** SMALLEST).upper()
     around = spread(problem, middle, radius)
-    passed = forward(problem, around, problem.points)
-    far = hessian_off(problem, middle, forward(problem, middle, problem.points), radius)
+    passed = forward(problem, around, problem.points, at)
+    far = hessian_off(problem, middle, forward(problem, middle, problem.points, at), radius)
 
     def judgements() -> Iterator[Judged]:
         for share in SHARES:
@@ -211,9 +214,9 @@ def probed_point(
     return Centre(middle, radius), Probed(problem, around, passed, answer, chain((first,), found), leave, most)
 
 
-def _step(problem: Problem, at: Parameters, answer: Answer) -> arb_mat:
+def _step(problem: Problem, at: Parameters, answer: Answer, other: Forward) -> arb_mat:
     """`X∇L`, a column."""
-    g = enclosed(gradient_at(problem, at), LONG)
+    g = enclosed(gradient_at(problem, at, other), LONG)
     found = arb_mat(times(answer.bands, g.mid)) * scale(g.bits + answer.bits)
     error = arb(0, (answer.size * g.radius).upper())
     return arb_mat(found.nrows(), 1, [x + error for x in found.entries()])

@@ -85,21 +85,22 @@ class Rows:
         answer, images, count = self._answer, self._images, self._drawn.ncols()
         at = count * self._problem.moving[number]
         M, bits = answer.motion(number), answer.row_bits[number]
-        gram = M * M.transpose()
+        turned = M.transpose()
+        gram = M * turned
         trace = sum([gram[j, j] for j in range(gram.nrows())], fmpz(0))
         size = arb(trace).sqrt() * scale(bits)
-        self._add(M, bits, trace, size)
+        self._add(M, turned, bits, trace, size)
         meet = arb_mat(M * images.mid) * scale(bits + images.bits)
         away = longest(meet - arb_mat(self._forms[at:at + count]).transpose())
         return arb_mat(gram) * scale(2 * bits), (away + images.radius * size).upper()
 
-    def _add(self, M: fmpz_mat, bits: int, trace: fmpz, size: arb) -> None:
+    def _add(self, M: fmpz_mat, turned: fmpz_mat, bits: int, trace: fmpz, size: arb) -> None:
         """`Y_i(Y_iᵀv)` of the vectors v, `Y_iᵀv` cut where these are drawn: each of d entries by less than a unit."""
         own, drop = M * self._along, 0
         if self._answer.tops is None:
             own, drop = shortened(own, PASS)
             self._lost += size * arb(own.nrows()).sqrt() * scale(bits - drop) * bool(drop)
-        moved, at = M.transpose() * own, 2 * bits - drop
+        moved, at = turned * own, 2 * bits - drop
         self._moved[at] = self._moved[at] + moved if at in self._moved else moved
         self._traces[2 * bits] = self._traces.get(2 * bits, fmpz(0)) + trace
 

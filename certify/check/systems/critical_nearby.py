@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from flint import arb, arb_mat
 
 from certify.check.enclosure.hessian import SPARE
-from certify.check.enclosure.network import Parameters, forward
+from certify.check.enclosure.network import Forward, Parameters, forward
 from certify.check.enclosure.objective import objective
 from certify.check.enclosure.units import gradient, weights_by_units
 from certify.check.judgements import HasZero
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 Proved = tuple[Centre, Stationary]
 MANY, PRODUCTS = 2000, 10**9
 """Parameters above which probes of one pass come first, and products of two numbers for what all rows do from which."""
+
+CLOSE = arb(2) ** -72
+"""Of a step times `|X|_F`, below which no other is needed: ends are stated with 53 bits."""
 
 ASKED = 10**5
 """Rows times parameters above which another process is asked for X."""
@@ -73,49 +76,57 @@ def critical_point(problem: Problem, start: Parameters, claims: Sequence[Claim[o
         Invalid: nothing was proved.
         NotSmooth: a pre-activation is not proved away from a kink.
     """
-    told = _told(problem, start, claims)
+    at = _at(problem, start, WIDTH)
+    told = _told(problem, start, at, claims)
     if told is not None:
         with suppress(Invalid, NotSmooth):  # where it is no inverse the middle may be anywhere
-            return _found(problem, start, WIDTH, told)
+            return _found(problem, start, at, told)
     for width in WIDTHS:
         try:
-            return _found(problem, start, width)
+            return _found(problem, start, at if width == at.width else _at(problem, start, width))
         except Invalid:
             if width == WIDTHS[-1]:
                 raise
     raise AssertionError("the last round returns or raises")
 
 
-def _told(problem: Problem, start: Parameters, claims: Sequence[Claim[object]]) -> Told | None:
+def _told(problem: Problem, start: Parameters, at: Stationary, claims: Sequence[Claim[object]]) -> Told | None:
     """What another process proposes for X, where it may be asked and that takes less time; nothing is believed.
 
     With it R for the bound of `‖X‖` that the claims ask for.
     """
     if CHANCE.get() is None or len(problem.points) * problem.parameters <= ASKED or problem.graph is not None:
         return None
-    at = _at(problem, start, WIDTH)
     if at.fields.columns is not None:
         return None
     from certify.check.probed.answer import asked_inverse
-    from certify.check.probed.asked import Told, most_of
+    from certify.check.probed.asked import Told, enough_of, most_of
 
     most = most_of(problem, claims)
     found = asked_inverse(at.problem, start, at.passed, at.plain.objective, most)
-    return found and Told(*found, most)
+    return found and Told(*found, most, enough_of(claims))
 
 
-def _found(problem: Problem, start: Parameters, width: int, told: Told | None = None) -> Proved:
-    """Chord steps with X, proposed at the start, to a better middle, and the contraction around it."""
-    X = _at(problem, start, width).proposal if told is None else told.X
+def _found(problem: Problem, start: Parameters, at: Stationary, told: Told | None = None) -> Proved:
+    """Chord steps with X, proposed at the start, to a better middle, and the contraction around it.
+
+    Steps end where the next is so small that the ball around it is a point for X and for every end.
+    """
+    X, width = at.proposal if told is None else told.X, at.width
     if X is None:
         raise Invalid("witness file", "a centre is stated", "H + TTᵀ there is not proved to be nonsingular")
-    middle = start
+    middle, step = start, _step(arb_mat([at.plain.gradient]).transpose(), X, width)
     for _ in range(STEPS):
-        middle = moved(problem, middle, _step(problem, middle, X, width))
-    last = norm(_step(problem, middle, X, width).entries())
+        middle = moved(problem, middle, step)
+        step = _step(gradient_at(problem, middle, at.passed), X, width)
+        if norm(step.entries()) * (1 + X.size) < CLOSE:
+            break
+    last = norm(step.entries())
     radius = (4 * last).upper()
     around = spread(problem, middle, radius)
-    over = _at(problem, around, width, X) if told is None else _asked(problem, around, width, told, (middle, radius))
+    passed = forward(problem, around, problem.points, at.passed)
+    over = (_at(problem, around, width, X, passed) if told is None else
+            _asked(problem, around, width, told, (middle, radius), passed))
     found = over.inverse
     if found.X is None:
         raise Invalid("witness file", "a centre is stated", "the Newton map near it is not proved to contract")
@@ -128,30 +139,31 @@ def _found(problem: Problem, start: Parameters, width: int, told: Told | None = 
     return Centre(middle, radius), Stationary(problem, over.parameters, over.passed, None, width)
 
 
-def _step(problem: Problem, at: Parameters, X: Fixed, width: int) -> arb_mat:
+def _step(slope: arb_mat, X: Fixed, width: int) -> arb_mat:
     """`X∇L`, a column."""
-    return product(X, enclosed(gradient_at(problem, at), width), width).balls()
+    return product(X, enclosed(slope, width), width).balls()
 
 
-def _at(problem: Problem, parameters: Parameters, width: int, near: Fixed | None = None) -> Stationary:
+def _at(
+    problem: Problem, parameters: Parameters, width: int, near: Fixed | None = None, passed: Forward | None = None,
+) -> Stationary:
     """What is looked at to prove the point, in Euclidean coordinates whatever the norm of the weights."""
-    plain, passed = replace(problem, weight_norm="euclidean"), forward(problem, parameters, problem.points)
-    return Stationary(plain, parameters, passed, None, width, near)
+    plain, known = replace(problem, weight_norm="euclidean"), passed or forward(problem, parameters, problem.points)
+    return Stationary(plain, parameters, known, None, width, near)
 
 
 def _asked(
-    problem: Problem, parameters: Parameters, width: int, told: Told, around: tuple[Parameters, arb],
+    problem: Problem, parameters: Parameters, width: int, told: Told, around: tuple[Parameters, arb], passed: Forward,
 ) -> Stationary:
     """The same where X was proposed, over balls around a middle that hold a ball of that radius."""
     from certify.check.probed.asked import Asked
 
-    plain, passed = replace(problem, weight_norm="euclidean"), forward(problem, parameters, problem.points)
-    return Asked(plain, parameters, passed, width, told, around)
+    return Asked(replace(problem, weight_norm="euclidean"), parameters, passed, width, told, around)
 
 
-def gradient_at(problem: Problem, parameters: Parameters) -> arb_mat:
-    """∇L as a column."""
-    passed = forward(problem, parameters, problem.points)
+def gradient_at(problem: Problem, parameters: Parameters, other: Forward | None = None) -> arb_mat:
+    """∇L as a column; `other` is a pass over the same data, with other weights of the free layers."""
+    passed = forward(problem, parameters, problem.points, other)
     found = gradient(problem, parameters, passed, objective(problem, passed.outputs).plain)
     return arb_mat(len(found), 1, found)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from certify.check.kernel import CHANCE
 from certify.check.linalg.fixed import scale
 from certify.check.linalg.probes import MOST, ROOM
 from certify.check.probed import answer, asked
-from certify.check.probed.asked import ENOUGH, Asked, Told
+from certify.check.probed.asked import APART, LOOSE, LOOSEST, ROUGH, SHARP, Asked, Told, enough_of, most_of
 from certify.check.probed.over_ball import hessian_off
 from certify.check.probed.products import Products
 from certify.check.probed.suited import passing
@@ -56,7 +57,7 @@ def off(known: Stationary, mid: fmpz_mat | None = None) -> np.ndarray:
 def test_what_it_lacks_of_an_inverse_is_no_more_than_is_said(case, said):
     known = found(case)
     assert isinstance(known, Asked) and said == ["XH − I"] and "completed" not in known.__dict__
-    assert np.linalg.norm(off(known), 2) <= float(known.inverse.error) < float(ENOUGH)
+    assert np.linalg.norm(off(known), 2) <= float(known.inverse.error) < SHARP
     assert known.inverse.defect >= 2 * known.inverse.error + known.inverse.error**2
 
 
@@ -83,7 +84,7 @@ def test_an_inverse_that_lacks_more_is_judged_by_the_hessian(change, case, monke
     lying(monkeypatch, change)
     known = found(case)
     assert isinstance(known, Asked) and "completed" in known.__dict__
-    assert float(ENOUGH) < np.linalg.norm(off(known), 2) <= float(known.inverse.error)
+    assert SHARP < np.linalg.norm(off(known), 2) <= float(known.inverse.error)
 
 
 @pytest.mark.parametrize("change", [
@@ -99,14 +100,13 @@ def test_what_is_no_inverse_proves_nothing(change, case, monkeypatch):
 
 def test_how_far_the_hessian_moves_on_the_ball_counts(case, monkeypatch):
     """The vectors see the matrix at its middle alone."""
-    monkeypatch.setattr(asked, "ENOUGH", 1)
     known, radius = found(case), arb(2) ** -30
     problem, (middle, _) = known.problem, known.around
     passed = critical_nearby.forward(problem, middle, problem.points)
     far = known.X.size * hessian_off(problem, middle, passed, radius)
-    wide = Asked(problem, middle, passed, 60, Told(known.X), (middle, radius))
+    wide = Asked(problem, middle, passed, 60, Told(known.X, enough=1), (middle, radius))
     assert wide.inverse.error >= far > 100 * known.inverse.error
-    beyond = Asked(problem, middle, passed, 60, Told(known.X), (middle, arb("inf")))
+    beyond = Asked(problem, middle, passed, 60, Told(known.X, enough=1), (middle, arb("inf")))
     assert beyond._by_pass() is None
 
 
@@ -127,6 +127,25 @@ def test_forms_are_those_of_the_hessian(case):
     for x, y in zip(known.forms(z), exact.forms(z), strict=True):
         assert x.overlaps(y) and x.rad() < 1e-12 * x
     assert "completed" not in known.__dict__
+
+
+def claim(lower, upper, rows=()):
+    """What is read of a claim here."""
+    return SimpleNamespace(lower=lower, upper=upper, row_lower=[low for low, _ in rows], row_upper=[u for _, u in rows],
+                           hypotheses=(SimpleNamespace(name="rank", holds=True, value=0.5),))
+
+
+def test_the_nearest_ends_say_what_is_enough(case):
+    """Never less than is always taken, and a bound of `‖X‖` leaves as much room as X may lack."""
+    near = claim(1.0, 1 + 2.0**-22)
+    assert 2.0**-27 < enough_of([near]) < 2.0**-26 < ROUGH and enough_of([claim(1.0, 2.0)]) == SHARP
+    assert 2.0**-30 < enough_of([near, claim(1.0, 2.0, [(1.0, 1 + 2.0**-25), (0.0, 1.0)])]) < 2.0**-28 == APART
+    for ends in ((None, 1.0), (1.0, None), (1.0, 1.0), (1.0, 1 + 2.0**-50), (1.0, 0.0), (2.0, 1.0)):
+        assert enough_of([claim(*ends), near]) == SHARP
+    for ends in ((None, None), (0.0, 1.0), (0.0, 0.0)):
+        assert enough_of([claim(*ends), near]) == enough_of([near]) and enough_of([claim(0.0, 0.0)]) == SHARP
+    claims = [near]
+    assert most_of(case.problem, claims) * 0.5 <= 1 - enough_of(claims)
 
 
 def test_what_it_is_not_for(case, said, monkeypatch):
@@ -152,19 +171,20 @@ def test_a_row_of_the_data_that_counts_more_is_seen(case):
     assert known._by_pass() is None
 
 
-def test_what_some_vector_sees_for_certain_is_no_less_in_the_error(case, monkeypatch):
-    """Of 9 vectors, each of which sees as little of a row of `XH − I` as one that is drawn must."""
+@pytest.mark.parametrize("vectors, share, apart", [(9, LOOSE, 1.0), (7, LOOSEST, APART)])
+def test_what_some_vector_sees_for_certain_is_no_less_in_the_error(case, monkeypatch, vectors, share, apart):
+    """Of so many, each of which sees as little of a row of `XH − I` as one that is drawn must."""
+    monkeypatch.setattr(asked, "APART", apart)
     known, place = found(case), 4
 
     def least(rows: int, count: int) -> fmpz_mat:
-        assert (rows, count) == (known.problem.parameters, 9)
-        return fmpz_mat(rows, count, [1 << ROOM - 9 if i // count == place else 0 for i in range(rows * count)])
+        assert (rows, count) == (known.problem.parameters, vectors)
+        return fmpz_mat(rows, count, [1 << ROOM - share if i // count == place else 0 for i in range(rows * count)])
 
     monkeypatch.setattr(asked, "drawn", least)
-    monkeypatch.setattr(asked, "ENOUGH", 1)
     mid = fmpz_mat(known.X.mid)
     mid[place, 7] += 1 << known.X.bits - 14
-    known.__dict__ |= {"_told": replace(known._told, X=replace(known.X, mid=mid))}
+    known.__dict__ |= {"_told": replace(known._told, X=replace(known.X, mid=mid), enough=1.0)}
     true = np.linalg.norm(off(known, mid)[place])
     error = float(known._by_pass().error)
     assert true * (1 - 1e-9) <= error <= true * (1 + 1e-6)

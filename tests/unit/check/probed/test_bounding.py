@@ -18,7 +18,7 @@ from certify.check.linalg.fixed import Fixed
 from certify.check.linalg.inverse import Inverse
 from certify.check.linalg.probes import MATRICES, MOST, together
 from certify.check.probed import answer, asked
-from certify.check.probed.asked import NEAR, Asked, Told, most_of
+from certify.check.probed.asked import SHARP, Asked, Told, most_of
 from certify.check.probed.bounding import is_below
 from certify.check.probed.point import Probed
 from certify.check.systems import critical_nearby
@@ -131,12 +131,13 @@ def test_so_does_rank_where_one_pass_proved_the_point(error):
 
 
 def stated(*values, name="rank", holds=True):
-    return SimpleNamespace(hypotheses=[SimpleNamespace(name=name, value=v, holds=holds) for v in values])
+    return SimpleNamespace(hypotheses=[SimpleNamespace(name=name, value=v, holds=holds) for v in values],
+                           lower=None, upper=None, row_lower=(), row_upper=())
 
 
 def test_the_bound_that_is_asked_for_is_that_of_the_largest_rank():
     problem = SimpleNamespace(parameters=10)
-    assert most_of(problem, [stated(0.25, 0.5), stated(None), stated(9.0, name="smooth")]) == 2 * NEAR
+    assert most_of(problem, [stated(0.25, 0.5), stated(None), stated(9.0, name="smooth")]) == 2 * (1 - 2 * SHARP)
     for none in ([stated(0.5, holds=False)], [], [stated(0.0)]):
         assert most_of(problem, none) is None
     assert most_of(SimpleNamespace(parameters=10**6), [stated(0.5)]) is None
