@@ -69,9 +69,8 @@ class Backward:
 
 def given(problem: Problem) -> Parameters:
     """The weights in the file, exact."""
-    return Parameters(
-        tuple(arb_mat(layer.outputs, layer.inputs, [arb(v) for v in layer.weights]) for layer in problem.layers),
-        tuple(None if layer.biases is None else tuple(map(arb, layer.biases)) for layer in problem.layers))
+    return Parameters(tuple(arb_mat(of.outputs, of.inputs, [*map(arb, of.weights)]) for of in problem.layers),
+                      tuple(None if of.biases is None else tuple(map(arb, of.biases)) for of in problem.layers))
 
 
 def forward(
