@@ -20,6 +20,7 @@ from certify.format.errors import InputError
 from certify.inputs.formats.archive import listed
 from certify.inputs.formats.table import open_archive
 from certify.inputs.given import given_numbers
+from certify.inputs.groups import require_apart
 from certify.problem.problem import Problem
 from certify.problem.sample_weights import SampleWeights
 from certify.rigor.fp import Array
@@ -115,6 +116,7 @@ def raw_rows(path: Path, role: str, told: Told, known: RawRows | None = None) ->
         if told.groups in (targets, told.weights):
             raise InputError(f"--groups {told.groups}", "it would be the targets or weights too", "name another column")
         groups = archive.read_words(there(told.groups))
+        require_apart(archive, told.groups, f"--groups {told.groups}")
     if not archive.table:
         array = told.features[0] if told.features else str(facts.features)
         if known is not None and known.array in archive.names:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from certify.format.errors import InputError
-from certify.inputs.formats.archive import missing
+from certify.inputs.formats.archive import Archive, missing
 from certify.inputs.formats.table import open_archive
 from certify.inputs.numbers import exact_float64
 from certify.rigor.fp import Array
@@ -32,7 +32,21 @@ def load_groups(spec: Spec, folder: Path, n: int) -> tuple[tuple[int, ...], ...]
     """
     name = spec.perturbation.groups
     assert name is not None
-    return groups_of(_beside(spec, folder, n, "perturbation.groups", name, "the number of its group")[0].tolist())
+    values, _ = _beside(spec, folder, n, "perturbation.groups", name, "the number of its group")
+    archive = open_archive(read_source(folder / spec.data.file, "data"), "data")
+    require_apart(archive, name, f"column '{name}' in data file {spec.data.file}")
+    return groups_of(values.tolist())
+
+
+def require_apart(archive: Archive, name: str, where: str) -> None:
+    """Different groups have different numbers when they are read: two users whose numbers round to one were one user.
+
+    Raises:
+        InputError: two of them become the same one.
+    """
+    if found := archive.merged(name):
+        raise InputError(where, f"{found[0]} and {found[1]} are the same as doubles",
+                         "number groups up to 2^53, or give an audit names that are no numbers")
 
 
 def load_weights(spec: Spec, folder: Path, n: int) -> Array:

@@ -56,6 +56,10 @@ class Archive(ABC):
         """
         return self.read(name)
 
+    def merged(self, name: str) -> tuple[str, str] | None:
+        """Two different numbers of a table that :meth:`read` makes the same one; None: there are none."""
+        return None
+
 
 def missing(archive: Archive, asked: str, key: str, name: str) -> InputError:
     """The error for an array that is not in the file: lists the names there are."""

@@ -10,6 +10,7 @@ import csv
 import io
 import math
 import re
+from decimal import Decimal
 from typing import Any, Final
 
 import numpy as np
@@ -102,6 +103,14 @@ class CsvArchive(Archive):
             return self.read(name)
         return np.array(fields)
 
+    def merged(self, name: str) -> tuple[str, str] | None:
+        """Two different decimals of a column with the same nearest double."""
+        column, known = self._names.index(name), dict[float, str]()
+        for field in (row[column].strip(" \t") for row in self._rows):
+            if _DECIMAL.fullmatch(field) and not _same(other := known.setdefault(float(field), field), field):
+                return other[:60], field[:60]
+        return None
+
     def _number(self, row: int, field: str, name: str) -> float:
         value = float(field) if _DECIMAL.fullmatch(field) else math.nan
         where = f"column {name!r} in {self._asked}, row {row} (line {self._lines[row]})"
@@ -120,3 +129,11 @@ class CsvArchive(Archive):
         if not any(one.isdigit() for one in field):
             remedy = "only numbers can be read: give every category a number, and the network what it was trained on"
         raise InputError(where, f"{field[:60]!r} is no decimal number", remedy)
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether two decimals are the same number, by all of their digits."""
+    try:
+        return one == other or Decimal(one) == Decimal(other)
+    except ArithmeticError:  # an exponent of more digits than decimals have
+        return False

@@ -6,6 +6,7 @@ import csv
 import io
 import math
 import re
+from decimal import Decimal
 
 from certify.check.reading.arrays import Array
 from certify.format.canonical import LARGEST_INTEGER, show
@@ -50,3 +51,25 @@ class Table:
                           "a decimal number in the range of doubles is needed")
         whole = all(map(_INTEGER.fullmatch, fields)) and max(map(abs, values)) <= LARGEST_INTEGER
         return Array((len(values),), values, "i" if whole else "f")
+
+    def require_apart(self, key: str) -> None:
+        """Different numbers of a column are different doubles, as those of whose the rows are have to be.
+
+        Raises:
+            Invalid: two of them become one.
+        """
+        at, known = self.names.index(key), dict[float, str]()
+        for row, field in enumerate(line[at].strip(" \t") for line in self.rows):
+            other = known.setdefault(float(field), field)
+            if not _same(other, field):
+                raise Invalid(f"{self._name}, column {show(key)}, row {row}",
+                              f"{show(field)} and {show(other)} are the same double",
+                              "numbers of groups that doubles tell apart are needed")
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether two decimals are the same number, by all of their digits."""
+    try:
+        return one == other or Decimal(one) == Decimal(other)
+    except ArithmeticError:  # an exponent of more digits than decimals have
+        return False

@@ -63,6 +63,8 @@ def _groups(data: bytes, spec: Spec, key: str, name: str, n: int) -> tuple[tuple
 
         table = Table(data, name)
         arrays = {key: table.column(key)} if key in table.names else {}
+        for column in arrays:
+            table.require_apart(column)
     else:
         arrays = read_arrays(data, name)
     if key not in arrays:

@@ -96,3 +96,14 @@ def test_amounts_without_a_threshold_and_missing_labels_are_refused() -> None:
     for bad in (users[:-1], np.where(np.arange(90) == 3, np.nan, np.arange(90.0)), "users"):
         with pytest.raises(InputError, match="groups"):
             certify.audit(amounts, new, groups=bad, ask="2 users deleted")
+
+
+def test_users_whose_numbers_round_to_the_same_double_are_no_one_user(tmp_path, capsys) -> None:
+    """Numbers of 64 bits: to leave out both users is another question than to leave out one of them."""
+    told = written(tmp_path)
+    lines = (tmp_path / "train.csv").read_text().splitlines()
+    users = [line.split(",") for line in lines[1:]]
+    big = [",".join([a, b, str(2**53 + int(user[1:])), y]) for a, b, user, y in users]
+    (tmp_path / "train.csv").write_text("\n".join([lines[0], *big, ""]))
+    assert main([*told, "--groups", "user", "--ask", "1 user deleted"]) == 2
+    assert "the same as doubles" in capsys.readouterr().err

@@ -128,3 +128,14 @@ def test_any_table_of_text(rows):
     buffer = io.StringIO(newline="")
     csv.writer(buffer).writerows(rows)
     attempt(buffer.getvalue().encode("utf-8", "replace"))
+
+
+def test_numbers_that_become_one_double_are_found():
+    def merged(*fields: str):
+        return CsvArchive("\n".join(("user", *fields, "")).encode(), "file").merged("user")
+
+    for apart in (("7", "07", "7.0", "70e-1"), ("9007199254740992", "9007199254740994"), ("0.1", "0.1"), ("u1", "u2")):
+        assert merged(*apart) is None
+    for one in (("9007199254740992", "9007199254740993"), ("0.1", "0.10000000000000000001"), ("0", "1e-400"),
+                ("0", "1e-9999999999999999999999")):
+        assert merged("5", *one) == one

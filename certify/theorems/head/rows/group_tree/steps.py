@@ -146,7 +146,7 @@ def _moved(b: Base, pulls: Pulls, w: Array, size: Array, k: int) -> Moves:
     if not q:
         return found
     slack = fp.dot_unit(s.S.shape[1]) * s.norms
-    fourth = np.zeros(q)
+    fourth, steep = np.zeros(q), 1.0
     rest = np.setdiff1d(np.flatnonzero(b.c.kept > 0.0), np.concatenate(some) if k > 1 else [])
     for blocks, rows in _parts(some if k > 1 else (), rest, max(1, AT_ONCE // q)):
         T = s.S[rows] @ delta.T
@@ -167,8 +167,11 @@ def _moved(b: Base, pulls: Pulls, w: Array, size: Array, k: int) -> Moves:
         theta = np.where(Z > 0.0, bent / np.where(Z > 0.0, Z, 1.0), 1.0) * _past(bent) * RAISE
         np.multiply(squares, squares, out=squares)
         found.far[rows], fourth = Z, fourth + (w[rows] * theta * theta) @ squares
+        steep = max(steep, float(theta.max(initial=1.0)))
     up = fp.sum_up(n + 8)
-    found.bends[:] = (np.sqrt(np.sqrt(fourth * up)) + np.sqrt(np.sqrt(float(w @ slack**4) * up)) * size + TINY) * RAISE
+    # what products are off by bends as much as they do: θ_jh_j is above 1 where steps lead far
+    loose = np.sqrt(np.sqrt(float(w @ slack**4) * up) * steep) * RAISE
+    found.bends[:] = (np.sqrt(np.sqrt(fourth * up)) + loose * size + TINY) * RAISE
     found.shares[:] = (found.shares * up + np.sqrt(float(w @ slack**2) * up) * size + TINY) * RAISE
     return found
 

@@ -178,6 +178,7 @@ def _moved(b: Base, delta: arb_mat, w: list[float], size: list[float], asked: tu
     norms = [up(r) for r in s.norms]
     if not max(norms) * max(size) < LONG:
         return Moves([float("inf")], bent, fourth, shares)
+    steep = 1.0
     for start in range(0, s.n, AT_ONCE):
         part = range(start, min(start + AT_ONCE, s.n))
         lines = (fmpz_mat([s.short.rows[j] for j in part]) * short.mat).tolist()
@@ -191,11 +192,13 @@ def _moved(b: Base, delta: arb_mat, w: list[float], size: list[float], asked: tu
                 return Moves([float("inf")], bent, fourth, shares)
             theta = min(1.0, up(abs(1 - 2 * c.p[j])) + 0.5 * z)
             far[j], bent[j], own = z, theta * z * UP, w[j] * unit**2
-            much = w[j] * (theta * past(theta * z * UP) * unit**2) ** 2 * UP
+            bend = theta * past(theta * z * UP)
+            steep, much = max(steep, bend), w[j] * (bend * unit**2) ** 2 * UP
             fourth = [f + much * x * x for f, x in zip(fourth, squares, strict=True)]
             if shares and j in place:
                 shares[place[j]] = [f + own * x for f, x in zip(shares[place[j]], squares, strict=True)]
-    quarter = sqrt(sqrt(sum(x * r * r * r * r for x, r in zip(w, norms, strict=True)))) * wrong * UP
+    # what products are off by bends as much as they do: θ_jh_j is above 1 where steps lead far
+    quarter = sqrt(sqrt(sum(x * r * r * r * r for x, r in zip(w, norms, strict=True)))) * wrong * sqrt(steep) * UP
     half = sqrt(sum(x * r * r for x, r in zip(w, norms, strict=True))) * wrong * UP
     return Moves(far, bent, [(sqrt(sqrt(f)) + quarter + TINY) * UP for f in fourth],
                  [[(sqrt(f) + half + TINY) * UP for f in line] for line in shares])

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from certify.finders.head.boxes import minimiser
+from certify.rigor.fp import row_norms
 from certify.systems.head.rows.boxes.trap import centre
 from certify.systems.head.rows.changes.groups import GroupChange
 from certify.theorems.head.rows.box_tree import oriented
@@ -173,3 +174,29 @@ def test_other_problems_are_refused() -> None:
     free = replace(one.head, decayed=np.append(one.head.decayed[:-1], False))
     assert "every row" in method.able(free, replace(one.change, count=len(one.change.groups)))
     assert "1 to 64" in method.able(replace(one.head, decayed=np.ones(one.head.m, bool)), replace(one.change, count=65))
+
+
+def test_moves_and_bends_are_above_what_they_are() -> None:
+    """Each number of D20 that is a sum over rows, against the same in long doubles."""
+    most = 0.0
+    for count in (1, 2, 3):
+        for one in heads(count)[:10]:
+            s, _ = oriented(one.head, one.change.within)
+            members = tuple(np.array(rows, np.int64) for rows in one.change.groups)
+            b = base(centre(s, s.whole, one.without(())))
+            every = None if b is None else pulls(b, np.arange(len(members)), members)
+            assert b is not None and every is not None
+            w = b.c.kept * b.c.at.D
+            found = stepping._moved(b, every, w, row_norms(every.delta), count)
+            if not (found.far < stepping.FARTHEST).all():
+                continue
+            T = np.abs(s.S.astype(np.longdouble) @ every.delta.T)
+            far = np.sort(T, axis=1)[:, ::-1][:, :count].sum(axis=1)
+            theta = np.minimum(1.0, np.abs(np.tanh(0.5 * (s.S @ b.c.w))) + 0.5 * far)
+            bend = theta * 2.0 * (np.expm1(theta * far) - theta * far) / (theta * far) ** 2
+            assert (far <= found.far).all()
+            assert ((w * bend * bend @ T**4) ** 0.25 <= found.bends).all()
+            if count > 1:
+                assert all((np.sqrt(w[rows] @ T[rows] ** 2) <= found.shares[a]).all() for a, rows in enumerate(members))
+            most = max(most, float(bend.max()))
+    assert most > 2.0

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from fractions import Fraction
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from flint import arb, arb_mat, ctx
 
+from certify.check.linalg.balls import norm
+from certify.check.theorems.head.rows.boxes.fixed_rows import sums
 from certify.check.theorems.head.rows.boxes.leaves import base
 from certify.check.theorems.head.rows.boxes.stated import oriented
 from certify.check.theorems.head.rows.boxes.trap import centre
@@ -264,3 +269,18 @@ def test_rows_of_other_sizes_move_farther_than_is_looked_at_or_are_followed() ->
                 b = base(centre(t, [], w.tolist()))
                 if b is not None:
                     stepping.steps(b, list(range(len(one.change.groups))), one.change.groups, 2)
+
+
+def test_what_few_bits_leave_out_bends_as_much_as_the_rest() -> None:
+    """A row that hardly moves by one step and far by another: its product with the first is 0 in few bits."""
+    row = [1.0, 1.0 - 0.49 * 2.0**-28]
+    first, other = [8.0 * (1 + 0.49 * 2.0**-28), -8.0 * (1 - 0.49 * 2.0**-28)], [3.9, 3.9]
+    with ctx.workprec(BITS):
+        t = sums([row], [arb(1), arb(1)], False)
+        b: Any = SimpleNamespace(c=SimpleNamespace(kept=[True], p=[arb(2) ** -60], sums=t))
+        size = [stepping.up(norm([arb(x) for x in step])) for step in (first, other)]
+        found = stepping._moved(b, arb_mat([first, other]).transpose(), [0.25], size, ([[0], []], 2))
+    moved = [abs(sum(Fraction(x) * Fraction(y) for x, y in zip(row, step, strict=True))) for step in (first, other)]
+    z = float(sum(moved))
+    assert z <= found.far[0] < stepping.FARTHEST
+    assert found.bends[0] >= (0.25 * (2.0 * (math.expm1(z) - z) / z**2) ** 2 * float(moved[0]) ** 4) ** 0.25
