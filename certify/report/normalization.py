@@ -49,6 +49,6 @@ def fixed_note(problem: Mapping[str, Any], quantities: Collection[str]) -> str:
     name = ((problem.get("about") or {}).get("model") or {}).get("name", "")
     if name.lower().endswith(ESTIMATOR):
         return f"{still}, as it is where {name} is fitted with the same settings to the rows that are left"
-    return (f"{still}, as where it is a sum (scikit-learn's C or alpha); code whose loss is a mean uses on the rows that "
-            "are left n/(n − m) times this loss, that is weight decay λ(n − m)/n in this notation "
+    return (f"{still}, as where it is a sum (scikit-learn's C or alpha); code whose loss is a mean uses on the rows "
+            "that are left n/(n − m) times this loss, that is weight decay λ(n − m)/n in this notation "
             f"(m rows left out, λ = {shortest(problem['weight_decay'])})")
