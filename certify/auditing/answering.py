@@ -16,6 +16,7 @@ from certify.auditing.known import Known
 from certify.auditing.questions.base import Asked, Options, Question, Wanted
 from certify.auditing.ranked.left_out import Ranking
 from certify.auditing.ranked.named import named
+from certify.auditing.shown.alarm import astray
 from certify.auditing.shown.headline import ALONE, settled
 from certify.auditing.shown.predictions import Column, column
 from certify.auditing.spec_run import CERTIFICATE, REPORT, WITNESS, Loaded, Proved, load, prove, tested, write
@@ -79,6 +80,7 @@ class Answer:
         folder: where its spec, certificate and page are.
         ranking: training rows by what hangs on each, as `--json` has them; None where the question names none.
         predictions: what its certificate says of every prediction, with the first answer of a question; None: nothing.
+        alarm: what has to be read before it; "": nothing.
         in_certificate: whether its certificate holds it, so that `certify check` derives it again; else it is proved by
             this run alone.
     """
@@ -100,6 +102,7 @@ class Answer:
     ranking: Mapping[str, Any] | None = None
     in_certificate: bool = True
     predictions: Column | None = None
+    alarm: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """Its members for `--json`; the folder as a path from that of the audit is the caller's."""
@@ -174,7 +177,7 @@ def answered(subject: Subject, question: Question, options: Options, folder: Pat
     cautions, doubt = (*lost, *cautions_of(certificate)), question.doubt(subject, options, certificate)
     seconds = time.monotonic() - started
     answers = [replace(one, cautions=cautions if one.in_certificate or one.lower is None else (UNCHECKED, *cautions),
-                       seconds=seconds) for one in answers]
+                       seconds=seconds, alarm=astray(certificate)) for one in answers]
     if not doubt:
         told = column(question.slug.replace("-", " "), sentence, certificate, points)
         return [replace(answers[0], predictions=told), *answers[1:]]

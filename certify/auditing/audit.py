@@ -16,6 +16,7 @@ from certify.auditing.answering import Answer, answered, overall
 from certify.auditing.known import Known
 from certify.auditing.questions.base import Options, Question
 from certify.auditing.ranked.shown import lines as lines_of
+from certify.auditing.shown.alarm import misfit
 from certify.auditing.shown.page import page, rows_page
 from certify.auditing.shown.predictions import Table, today_of
 from certify.auditing.subject import Subject
@@ -88,11 +89,17 @@ class Audit:
         missing = bool(self.waiting) or any(one.asked for one in self.skipped)
         return "inconclusive" if missing and found == "certified" else found
 
+    @property
+    def alarms(self) -> tuple[str, ...]:
+        """What has to be read before any answer."""
+        return tuple(dict.fromkeys(filter(None, (misfit(self.subject), *(one.alarm for one in self.answers)))))
+
     def as_json(self) -> dict[str, Any]:
         """What `--json` prints."""
         fit = self.subject.fit_as_trained
         return {
             "format": FORMAT,
+            **({"alarms": list(self.alarms)} if self.alarms else {}),
             "model": {"network": self.subject.words(), "training_loss": fit.value,
                       "training_accuracy": None if fit.right is None else fit.right / fit.rows,
                       "notes": list(self.subject.notes)},
@@ -154,7 +161,8 @@ class Audit:
 
     def __repr__(self) -> str:
         each = (line for a in self.answers for line in (a.sentence, *(f"  {row}" for row in lines_of(a.ranking))))
-        lines = [f"Audit of {self.subject.words()}: {self.verdict}", *(f"  {line}" for line in each),
+        lines = [f"Audit of {self.subject.words()}: {self.verdict}",
+                 *(f"  WARNING: {one}" for one in self.alarms), *(f"  {line}" for line in each),
                  *(f"  {'no answer' if one.applies else 'does not apply'}: {one.question}: {one.reason}"
                    for one in self.skipped)]
         return "\n".join(lines)

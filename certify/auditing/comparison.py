@@ -10,10 +10,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
+import numpy as np
+
 from certify.certificate import read_certificate
 from certify.certificate.audit_folder import DATA, EVALUATION, JSON
 from certify.format.digits import at_least, at_most
 from certify.format.errors import InputError
+from certify.format.labels import COUNTED
 from certify.format.quantities import (
     CORRECT_PREDICTIONS,
     LARGER,
@@ -144,7 +147,7 @@ class Key(NamedTuple):
         files: by role what says which rows these are.
         threshold: what parts two labels.
         sized: whether features, targets or weights of rows move a little, in units that scalers change.
-        loss: of the training.
+        loss: of the training; "" of a count of labels, which are the same whatever loss a model was trained with.
     """
 
     quantity: str
@@ -170,7 +173,8 @@ def _claims(path: Path) -> dict[Key, tuple[Mapping[str, Any], str]]:
         asked = tuple(json.dumps(problem.get(member), sort_keys=True) for member in SAME)
         files, sized = _rows(place, certificate), Parameter(problem["parameter"]).sized
         for claim in certificate["claims"]:
-            key = Key(claim["quantity"], asked, files, problem.get("threshold"), sized, problem["loss"])
+            loss = "" if claim["quantity"] in COUNTED else problem["loss"]
+            key = Key(claim["quantity"], asked, files, problem.get("threshold"), sized, loss)
             found[key] = (claim | {"far": is_far(certificate), "arrays": problem.get("arrays")}, _change(problem))
     return found
 
@@ -219,7 +223,10 @@ def _given(place: Path) -> Mapping[str, str]:
 
 
 def _targets(path: Path, digest: str) -> str | None:
-    """The digest of the targets in a file that an audit stored, and of how many rows; None where it is another file."""
+    """The digest of the targets in a file that an audit stored, and of how many rows; None where it is another file.
+
+    Labels are the same whether a loss takes them as numbers, as signs or as rows of signs.
+    """
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
@@ -229,9 +236,25 @@ def _targets(path: Path, digest: str) -> str | None:
             return None
         arrays = load(content)
         y = arrays.get("y")
-        return f"{len(arrays['X'])} {None if y is None else hashlib.sha256(y.tobytes()).hexdigest()}"
+        return f"{len(arrays['X'])} {None if y is None else hashlib.sha256(_labels(y).tobytes()).hexdigest()}"
     except (OSError, KeyError, ValueError, SafetensorError):
         return None
+
+
+def _labels(y: Any) -> Any:
+    """Numbers of labels, where targets are labels in one of the forms that losses take; else the targets.
+
+    >>> [_labels(np.array(y)).tolist() for y in ([0, 2, 1], [-1, 1], [[-1.0], [1.0]], [[1.0, -1.0], [-1.0, 1.0]])]
+    [[0, 2, 1], [0, 1], [0, 1], [0, 1]]
+    >>> _labels(np.array([[0.5], [1.0]])).tolist(), _labels(np.array([[1.0, 1.0]])).tolist()
+    ([[0.5], [1.0]], [[1.0, 1.0]])
+    """
+    signs = bool(((y == 1) | (y == -1)).all())
+    if signs and (y.ndim == 1 or y.shape[1:] == (1,)):
+        return (y.reshape(-1) > 0).astype(np.int64)
+    if signs and y.ndim == 2 and ((y > 0).sum(axis=1) == 1).all():
+        return y.argmax(axis=1).astype(np.int64)
+    return y.astype(np.int64) if y.ndim == 1 and y.dtype.kind in "iub" else y
 
 
 def _difference(key: Key, others: Mapping[Key, Any], b: Path) -> str:

@@ -19,6 +19,7 @@ from certify.inputs.data import Data
 from certify.inputs.groups import load_groups, load_weights
 from certify.network.graph.graph import GraphNetwork
 from certify.network.network import Network
+from certify.problem.rules.training import against_outputs
 from certify.rigor.fp import Array
 from certify.spec.load import parse_spec
 from certify.spec.models import Spec
@@ -69,6 +70,8 @@ def _network(model: Path, data: Path, evaluation: Path | None, told: Told) -> Su
         names["model"]["graph"] = str(told.graph)
     else:
         names["model"] |= {"widths": list(facts.widths), "activation": activation or ACTIVATIONS[0]}
+    if told.loss is not None and (against := against_outputs(told.loss, facts.widths[-1])) is not None:
+        raise InputError(f"--loss {told.loss}", *against)
     raw = _read_targets(data, targets, rows.y)
     loss = told.loss or loss_facts(raw, facts.widths[-1]).word
     try:

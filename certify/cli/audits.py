@@ -146,6 +146,7 @@ def run_audit(files: Files, told: Told, ask: Sequence[str], options: Options, ou
     from certify.auditing.phrases import asked_for
     from certify.auditing.questions.counted import counted
     from certify.auditing.ranked.shown import lines
+    from certify.auditing.shown.alarm import misfit
     from certify.auditing.shown.reasons import brief
     from certify.certificate.alone import working
     from certify.certificate.audit_folder import PAGE
@@ -157,12 +158,18 @@ def run_audit(files: Files, told: Told, ask: Sequence[str], options: Options, ou
 
     printed: set[str] = set()
 
+    def alarm(words: str) -> None:
+        if words and words not in printed:
+            print(one_line(f"WARNING: {words}"), file=sys.stderr if as_json else sys.stdout, flush=True)
+            printed.add(words)
+
     def said(found: Answer | Skipped) -> None:
         if isinstance(found, Skipped):
             if not quiet:
                 why = "no answer" if found.applies else "does not apply"
                 print(one_line(f"{why}: {found.question}: {found.reason}"), file=sys.stderr, flush=True)
             return
+        alarm(found.alarm)
         mark = {"certified": "proved ", "refuted": "refuted"}.get(found.verdict, "open   ")
         if not as_json:
             why = f" [{brief(found.reason)[0]}]" if found.reason else ""
@@ -175,6 +182,7 @@ def run_audit(files: Files, told: Told, ask: Sequence[str], options: Options, ou
 
     with working(output):
         subject, options = counted(_subject(files, told, output), options)
+        alarm(misfit(subject))
         if not quiet:
             _introduce(subject)
         with shown(quiet) as tell:

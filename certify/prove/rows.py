@@ -99,6 +99,15 @@ class StablePredictions:
         return np.flatnonzero(self.survey.undecided)
 
     @property
+    def already(self) -> Whole:
+        """Numbers of those attacked that no change is needed for: the exact minimum of today's data flips them."""
+        flips = self.survey.flips
+        changed = (flips.rows != NONE).any(axis=1)
+        if isinstance(flips, NewFlips):
+            changed |= (flips.labels != NONE).any(axis=1)
+        return np.flatnonzero(self.survey.attacked & (flips.point >= 0) & ~np.append(changed, True)[flips.point])
+
+    @property
     def lower(self) -> int:
         """How many are proved to stay."""
         return len(self.proved)
@@ -156,9 +165,12 @@ class StablePredictions:
         return accuracy_of(self.head, self.survey, y_eval, self.classes, self.mean)
 
     def __repr__(self) -> str:
+        flipped, own = len(self.attacked), len(self.already)
+        who = "already" if own == flipped == 1 else f"{'all' if own == flipped else own} of them already"
+        today = f" ({who} when trained to the end on today's data)" if own else ""
         return (f"StablePredictions({self.change.words}: {len(self.proved)} of "
                 f"{len(self.survey.status)} prediction{'' if len(self.survey.status) == 1 else 's'} proved to stay, "
-                f"{len(self.attacked)} flipped, "
+                f"{flipped} flipped{today}, "
                 f"{len(self.undecided)} undecided)")
 
     def __str__(self) -> str:

@@ -15,6 +15,7 @@ STAYS, UNDECIDED, FLIPS = "stays", "undecided", "flips"
 COLOURS: Final = {STAYS: "#1e6b4a", UNDECIDED: "#b98300", FLIPS: "#9c2b27"}
 PLURALS: Final = {STAYS: "stay", UNDECIDED: "undecided", FLIPS: "flip"}
 SHOWN = 20
+NO_CHANGE: Final = "none: already when trained to the end on today’s data"
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,11 @@ class Prediction:
 class Found(Protocol):
     """What is shown: :class:`certify.prove.rows.StablePredictions`."""
 
+    @property
+    def already(self) -> Any:
+        """Numbers of the evaluation rows that flip with no change."""
+        ...
+
     def rows(self) -> list[Prediction]:
         """Every evaluation row."""
         ...
@@ -48,7 +54,7 @@ class Found(Protocol):
 
 def as_html(found: Found) -> str:
     """A bar and the predictions that do not stay, for notebooks; it runs no script and needs no other file."""
-    every = found.rows()
+    every, already = found.rows(), set(found.already.tolist())
     title = repr(found).partition("(")[2].rstrip(")")
     left = sorted((one for one in every if one.status != STAYS), key=lambda one: (one.status != FLIPS, one.row))
     bar = "".join(
@@ -57,7 +63,8 @@ def as_html(found: Found) -> str:
         for status, size in _counts(every) if size)
     lines = "".join(
         f"<tr><td>{one.row}</td><td>{escape(str(one.label))}</td><td>{one.margin:.3g}</td><td>{one.status}</td>"
-        f"<td>{', '.join(map(str, one.changed))}</td></tr>" for one in left[:SHOWN])
+        f"<td>{NO_CHANGE if one.row in already else ', '.join(map(str, one.changed))}</td></tr>"
+        for one in left[:SHOWN])
     head = "".join(f"<th>{word}</th>" for word in ("row", "label", "margin", "status", "flipped by training rows"))
     more = f"<p>and {len(left) - SHOWN} others; see to_frame()</p>" if len(left) > SHOWN else ""
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>{more}" if left else ""

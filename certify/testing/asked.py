@@ -66,11 +66,12 @@ class Asked:
 
 def _lines(found: StablePredictions) -> tuple[str, ...]:
     """The predictions that flip with the rows that flip them, those that are undecided, and why."""
-    lines = list[str]()
+    lines, already = list[str](), set(found.already.tolist())
     for i in found.attacked[:SHOWN].tolist():
         witness = found.witness(i)
         rows = () if witness is None else witness.rows
-        by = f" by training row{'s' * (len(rows) > 1)} {', '.join(map(str, rows))}" if rows else ""
+        by = f" by training row{'s' * (len(rows) > 1)} {', '.join(map(str, rows))}" if rows else (
+            " already when trained to the end on today's data" if i in already else "")
         lines.append(f"evaluation row {i} flips{by}")
     if len(found.attacked) > SHOWN:
         lines.append(f"{len(found.attacked) - SHOWN} other evaluation rows flip")

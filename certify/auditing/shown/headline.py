@@ -53,8 +53,9 @@ def headline(content: Mapping[str, Any]) -> str:
     count, done = len(proved) + len(failed), sum(proved.values())
     several = "" if count == 1 else "s"
     first = f"{done} of {count} question{several} answered with a proof" if count else "no question applies"
+    last = "; read the warning first" if content.get("alarms") else ""
     return first + _listed("open", "open", [names[asked] for asked, said in proved.items() if not said]) + _listed(
-        "stopped by an error", "stopped by an error", failed) + _listed("does not apply", "do not apply", apart)
+        "stopped by an error", "stopped by an error", failed) + _listed("does not apply", "do not apply", apart) + last
 
 
 def _listed(one: str, several: str, names: Sequence[str]) -> str:

@@ -19,9 +19,10 @@ from certify.format.quantities import STABLE_PREDICTIONS, TOLERATED_CHANGES
 from certify.problem.fitting import outputs_of
 from certify.rigor.fp import Array
 
-STAYS, FLIPS, OPEN = "stays", "flips", "open"
-RANKS: Final = {FLIPS: 0, OPEN: 1, STAYS: 2}
-"""Those come first of which most is to be feared."""
+STAYS, FLIPS, OPEN, ALREADY = "stays", "flips", "open", "flips already"
+RANKS: Final = {FLIPS: 0, ALREADY: 0, OPEN: 1, STAYS: 2}
+"""Those come first of which most is to be feared. Already: trained to its end on today's data, with no change at all,
+the model gives another label."""
 
 WHAT: Final = {"deletions": ("row", "left out"), "labels": ("label", "wrong")}
 """What changes and what becomes of it, by the parameter of a problem."""
@@ -76,7 +77,7 @@ class Column:
     @property
     def flips(self) -> bool:
         """Whether a prediction flips."""
-        return any(cell.word == FLIPS for cell in self.cells)
+        return any(cell.word in (FLIPS, ALREADY) for cell in self.cells)
 
 
 def column(name: str, question: str, certificate: Mapping[str, Any], points: int) -> Column | None:
@@ -132,7 +133,9 @@ def _fates(claim: Mapping[str, Any], problem: Mapping[str, Any]) -> tuple[Cell, 
     width = len(changed) // max(len(flipped), 1)
     by = {point: tuple(row for row in changed[a * width : (a + 1) * width] if row != NONE)
           for a, point in enumerate(flipped)}
-    words = [FLIPS if point in by else OPEN if point in undecided else STAYS for point in range(points)]
+    fresh = problem.get("fresh") is not None  # rows join then, which are no training rows
+    words = [(FLIPS if by[point] or fresh else ALREADY) if point in by else OPEN if point in undecided else STAYS
+             for point in range(points)]
     return tuple(Cell(word, RANKS[word], rows=by.get(point, ())) for point, word in enumerate(words))
 
 

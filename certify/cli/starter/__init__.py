@@ -119,14 +119,11 @@ def _require_outputs(loss: str | None, outputs: int) -> None:
     """Refuse a loss that the number of outputs rules out; 0: not known."""
     if loss is None or outputs == 0:
         return
-    from certify.format.words import Loss
+    from certify.problem.rules.training import against_outputs
 
-    if outputs > 1 and Loss(loss).one_output:
-        raise InputError(f"init --loss {loss}", f"it takes one output, and the network has {outputs}",
-                         "give cross_entropy, which takes an output for each class")
-    if outputs == 1 and Loss(loss).outputs_by_class:
-        raise InputError(f"init --loss {loss}", "it takes an output for each class, and the network has one",
-                         "give logistic, which takes one output")
+    against = against_outputs(loss, outputs)
+    if against is not None:
+        raise InputError(f"init --loss {loss}", *against)
 
 
 def _check(said: Said, estimate: bool, graph: Path | None) -> None:

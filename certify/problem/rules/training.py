@@ -8,9 +8,26 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from certify.format.errors import InputError
+from certify.format.words import Loss
 
 if TYPE_CHECKING:
     from certify.problem.statement import Statement
+
+
+def against_outputs(loss: str, outputs: int) -> tuple[str, str] | None:
+    """Why a loss does not take so many outputs, and what to give; None where it does.
+
+    >>> against_outputs("logistic", 10)
+    ('it takes one output, and the network has 10', 'give cross_entropy, which takes an output for each class')
+    >>> against_outputs("logistic", 1) is None, against_outputs("squared", 10) is None
+    (True, True)
+    """
+    if outputs > 1 and Loss(loss).one_output:
+        return (f"it takes one output, and the network has {outputs}",
+                "give cross_entropy, which takes an output for each class")
+    if outputs == 1 and Loss(loss).outputs_by_class:
+        return "it takes an output for each class, and the network has one", "give logistic, which takes one output"
+    return None
 
 
 def require_losses(problem: Statement) -> None:
@@ -45,6 +62,10 @@ def require_losses(problem: Statement) -> None:
                              f"give {loss.label_words(k)}")
     if not problem.solutions.trains:
         return
+    outputs = problem.network.widths[-1]
+    against = against_outputs(problem.loss, outputs)
+    if against is not None and outputs > 1:  # of one output the cross-entropy is a constant, and true as it is
+        raise InputError(f"loss '{problem.loss}'", *against)
     lacking = loss.lacking(problem.y, problem.labels)
     if lacking is not None:
         raise InputError("targets", *lacking)

@@ -52,9 +52,10 @@ def _status(number: int, claim: Claim, opened: Certificate) -> Iterator[Line]:
     if claim.witness.flipped is None:
         return
     flips = dict(zip(claim.witness.flipped, changes_of(claim), strict=True))
-    undecided = {*(claim.witness.undecided or ())}
+    undecided, fresh = {*(claim.witness.undecided or ())}, opened.problem.fresh is not None
     for row in range(opened.problem.evaluation_rows or 0):
-        status = "flips" if row in flips else "undecided" if row in undecided else "stays"
+        flip = "flips" if fresh or flips.get(row) else "flips already"
+        status = flip if row in flips else "undecided" if row in undecided else "stays"
         yield number, claim.quantity, row, "", "", status, " ".join(map(str, flips.get(row, ())))
 
 

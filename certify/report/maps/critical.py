@@ -143,7 +143,7 @@ class Critical(SolutionMap):
 
     def meaning(self, at: Examined) -> tuple[str, Mapping[str, Phrase | str]]:
         """What the training loss is, that it is tilted, and what it is divided by where rows are left out."""
-        note = fixed_note(dict(at.problem), {claim.quantity for claim in at.claims})
+        note = fixed_note(at.problem.model_dump(), {claim.quantity for claim in at.claims})
         divided = f"Where rows are left out, {note}. " if note else ""
         return f"{average_loss(at.problem, 'the weights and biases')}{self.point(at.problem).means} {divided}", {}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from certify.certificate.schema import Claim, Problem
 from certify.report.digits import count, lower_end, upper_end
+from certify.report.phrases.changed_rows import changes_of
 from certify.report.phrases.functionals import called, is_functional
 from certify.report.phrases.functionals import kept as kept_of
 from certify.report.phrases.functionals import label as label_words
@@ -48,14 +49,18 @@ def chosen_sentence(claim: Claim, problem: Problem, _: Rows | None) -> Phrase:
     template = f"{_one(problem)} gives {{kept}} of the {{rows}} evaluation rows the label that the weights in the file "
     template += "give today{label}."
     template = template if kept else "no label of the {rows} evaluation rows{label} is proved to stay."
-    template += " {flipped} get another label after some such choice of rows, proved." if flipped else ""
+    changes = changes_of(claim) if problem.fresh is None else []
+    already = sum(not change for change in changes)
+    template += " {flipped} get another label after some such choice of rows, proved" if flipped else ""
+    template += ", {already} of them with no change at all, by training to the end on today’s data" if already else ""
+    template += "." if flipped else ""
     template += " Of the others nothing was proved." if kept and kept + flipped < n else ""
     if is_functional(problem):
         for ours, theirs in (("evaluation rows", called(problem).many), ("label", kept_of(problem))):
             template = template.replace("{label}", "").replace(ours, theirs)
     label = label_words(problem)
     return say("{start} {mover}, " + template, start=OPENING[claim.rigour], mover=mover(problem), kept=count(kept),
-               flipped=count(flipped), label=label, rows=count(n))
+               flipped=count(flipped), already=count(already), label=label, rows=count(n))
 
 
 def change_sentence(claim: Claim, problem: Problem, _: Rows | None) -> Phrase:

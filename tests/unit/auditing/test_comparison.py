@@ -56,6 +56,29 @@ def test_what_is_said_follows_from_the_ends(audits, capsys):
     assert "both are the same, proved" in capsys.readouterr().out
 
 
+def test_labels_are_the_same_whatever_loss_a_model_was_trained_with(tmp_path, capsys):
+    """A ridge classifier has signs for targets, and was said to be of other training rows."""
+    skops = pytest.importorskip("skops.io")
+    from sklearn.linear_model import LogisticRegression, RidgeClassifier
+
+    rng = np.random.default_rng(9)
+    X = np.round(rng.normal(size=(30, 2)), 3)
+    for classes in (2, 3):
+        y, wrong = np.arange(30) % classes, (np.arange(30) + 1) % classes
+        np.savez(tmp_path / "d.npz", X=X + y[:, None], y=y)
+        np.savez(tmp_path / "w.npz", X=X + y[:, None], y=wrong)
+        for name, model, data in (("lr", LogisticRegression(tol=1e-10), "d"), ("ridge", RidgeClassifier(), "d"),
+                                  ("wrong", RidgeClassifier(), "w")):
+            rows = np.load(tmp_path / f"{data}.npz")
+            skops.dump(model.fit(rows["X"], rows["y"]), tmp_path / f"{name}.skops")
+            assert main(["audit", str(tmp_path / f"{name}.skops"), str(tmp_path / f"{data}.npz"), "--ask",
+                         "rows deleted", "-q", "-o", str(tmp_path / f"{name}{classes}")]) == 0
+        found = compare(tmp_path / f"lr{classes}", tmp_path / f"ridge{classes}")
+        assert {one.quantity for one in found.compared} == {"stable_predictions", "correct_predictions"}
+        with pytest.raises(InputError, match="the training rows and the rows to predict of A and B are not the same"):
+            compare(tmp_path / f"lr{classes}", tmp_path / f"wrong{classes}")
+
+
 def test_other_rows_are_no_common_question(audits, tmp_path):
     with pytest.raises(InputError, match="no question that both answer about the same rows"):
         compare(audits / "new10.0", audits / "other0.01")

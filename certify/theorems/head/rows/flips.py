@@ -7,10 +7,12 @@ from typing import Final
 
 import numpy as np
 
+from certify.finders.head.unchanged import unchanged_refit
+from certify.rigor.finder import proposed
 from certify.rigor.fp import Array
 from certify.systems.head.rows.centred import Centred
 from certify.systems.head.rows.change import NONE, Choices
-from certify.systems.head.rows.changes.base import Choice
+from certify.systems.head.rows.changes.base import Change, Choice
 from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.refit import enclose_refits
 from certify.theorems.head.rows.method import Flips, Mask
@@ -18,6 +20,9 @@ from certify.theorems.head.rows.method import Flips, Mask
 OPEN: Final = -1
 ELSEWHERE: Final = -2
 """A point that is flipped by a change which another search holds."""
+
+WORK: Final = 2e10
+"""Multiplications of the Hessian of the unchanged data at most, to know that no row is to blame."""
 
 
 class Found:
@@ -79,3 +84,27 @@ class Found:
             rows[number, : one.rows.shape[1]], codes[number, : one.rows.shape[1]] = one.rows[0], one.codes[0]
         weights = np.array([V for _, V in self._kept]).reshape(len(self._kept), self.head.k, self.head.m)
         return Flips(self.point.copy(), rows, codes, weights)
+
+
+def already(found: Found, change: Change, known: Mask) -> None:
+    """Keep the points that the minimum of the unchanged data gives another label: no row is to blame for these.
+
+    It is the choice of no row, which is one of those that are asked about. Where the given weights are too near that
+    minimum for any label to differ, nothing is computed.
+
+    Args:
+        found: where it is kept.
+        change: what may happen to the rows.
+        known: the points whose label is asked about.
+    """
+    head = found.head
+    work = head.n * float(head.m) ** 2 * (1 if head.loss.quadratic else head.k**2)
+    if not change.permits(head, ((), ())) or work > WORK:
+        return
+    nothing = Choices(np.full((1, 1), NONE), np.full((1, 1), NONE))
+    sides, _ = head.sides(head.V[None], enclose_refits(head, nothing, head.V[None]))
+    if (sides[0] == head.today)[known].all():
+        return
+    V = proposed(lambda: unchanged_refit(head))
+    if V is not None:
+        found.prove(nothing, V[None])

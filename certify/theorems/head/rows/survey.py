@@ -23,7 +23,7 @@ from certify.systems.head.rows.changes.new_rows import NewRows
 from certify.systems.head.rows.head import Head
 from certify.systems.head.rows.refit import enclose_refits
 from certify.systems.head.rows.weights import settled
-from certify.theorems.head.rows.flips import Found
+from certify.theorems.head.rows.flips import Found, already
 from certify.theorems.head.rows.method import Budget, Flips, Mask, Method, Part
 from certify.theorems.head.rows.squared.worst import is_large, worst_deletions
 
@@ -156,8 +156,8 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
         reasons.append(REWEIGHED)
     if gone := vanishing(head, change):  # then there is no refit that could keep a label
         reasons, known = [*reasons, *gone], np.zeros_like(known)
-    parts: dict[str, Part] = {}
-    said: list[str] = []
+    already(found, change, known)
+    parts, said = dict[str, Part](), list[str]()
     attacked, tried, cut = False, 0, False
     first = leading(head, change, budget, methods, seen)
     for name in order(head, change, budget, methods, seen, first):

@@ -119,7 +119,11 @@ def test_the_rows_that_are_left(tmp_path):
     assert problem.normalization == other.normalization == "remaining" and problem_member(problem) == member
     assert member["normalization"] == "remaining" and member["bias_decay"] is False
     assert "n − m of n = 4" in fixed_note(member, ["stable_predictions"])
-    assert "divided by n = 4" in fixed_note({**member, "normalization": None}, ["stable_predictions"])
+    still = {**member, "normalization": None}
+    said = fixed_note(still, ["stable_predictions"])
+    assert "divided by n = 4, as where it is a sum" in said and "code whose loss is a mean" in said
+    fitted = fixed_note({**still, "about": {"model": {"name": "lr.skops"}}}, ["stable_predictions"])
+    assert fitted.endswith("as it is where lr.skops is fitted with the same settings to the rows that are left")
     for parameter, budget in (("labels", 'set = "sparse"'), ("sample_weights", 'set = "sparse"\nradius = 1.0')):
         spec = written(tmp_path, "squared", parameter, training='normalization = "remaining"', budget=budget)
         with pytest.raises(SpecError, match="normalization"):
