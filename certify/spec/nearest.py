@@ -167,7 +167,15 @@ def meaningful(question: Question) -> Nearest | None:
     >>> found.remedy
     'use perturbation.norm = 2'
     """
-    return _nearest(question, frozenset(("quantity",)), False)
+    return _nearest(question, frozenset(("quantity", *_facts(question))), False)
+
+
+def _facts(question: Question) -> tuple[str, ...]:
+    """Keys that say how the model was trained: another answer would describe another model, so none is proposed.
+
+    Without a weight decay no intercept is spared it, and nothing is lost.
+    """
+    return ("undecayed",) if question.decay else ()
 
 
 @lru_cache(maxsize=4096)
@@ -239,7 +247,8 @@ def refusal(question: Question) -> Refusal | None:
     if applying(question):
         return None
     law, missing = broken(question), {key for need in NEEDS for key in need.then.keys}
-    same, near = nearest(question, keep=("quantity",)), nearest(question)
+    facts = _facts(question)
+    same, near = nearest(question, keep=("quantity", *facts)), nearest(question, keep=facts)
     ways = tuple(way for way in (same, near) if way is not None)
     remedy = ", or ".join(dict.fromkeys(way.remedy for way in ways))
     keys = [key for key in (ways[0].changes if ways else ()) if key != "quantity"]
@@ -248,7 +257,7 @@ def refusal(question: Question) -> Refusal | None:
     keys = [key for key in keys if law is None or key not in missing]  # what it lacks beside that is in the remedy
     label = ways[0].theorem.label if ways and ways[0].theorem else ""
     because = next((f": {why}" for of, domain, why in REASONS
-                    if of in ("", label) and domain.holds(question) and set(domain.keys) <= set(keys)), "")
+                    if of in ("", label) and domain.holds(question) and set(domain.keys) <= {*keys, *facts}), "")
     return Refusal(question.quantity, f"no theorem here bounds {question.quantity}{_of_network(question, keys)} with "
                    f"{_said(question, keys)}{because}", remedy, "quantity")
 

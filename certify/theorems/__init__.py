@@ -23,7 +23,7 @@ RULES: Final[Mapping[Theorem, str]] = MappingProxyType({
     t.M5: "modulus.critical:Critical", t.M5_ROWS: "modulus.critical_one_row:CriticalRows",
     t.P1_CRITICAL: "predictions.critical:CriticalPredictions",
     t.Q7_CRITICAL: "distance.critical_given_change:CriticalGivenChange", t.Q6: "head.claims:Moves",
-    t.Q6_LABELS: "head.claims:Labels", t.D1: "head.rows.claims:ChangedRows",
+    t.Q6_LABELS: "head.claims:Labels", t.D22: "head.targets:TargetMoves", t.D1: "head.rows.claims:ChangedRows",
     t.D1_MOVES: "head.rows.moves.claims:RowMoves", t.D1_TOLERATED: "head.rows.tolerance.claims:ToleratedChanges",
     t.D1_RANGES: "head.rows.moves.ranges:FunctionalRanges",
     t.M6: "modulus.sublevel:Sublevel",
