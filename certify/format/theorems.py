@@ -99,7 +99,7 @@ _EUCLIDEAN, _GIVEN = WeightNorm.EUCLIDEAN, Base.GIVEN
 _BUDGETS: Final = (Set.TOTAL, Set.PER_SAMPLE, Set.SPARSE)
 _HEAD: Final = (Layer.LAST, Layer.ONLY)
 
-_DECAYED: Final = Domain(undecayed=False, normalization=Normalization.FIXED)
+_DECAYED: Final = Domain(undecayed=False, relative=False, normalization=Normalization.FIXED)
 
 _FITS: Final = _DECAYED.also(map=Map.INTERPOLATION, network=_PLAIN, parameter=(Parameter.FEATURES, Parameter.TARGETS))
 _FIT_HYPOTHESES: Final = ("counting", "solution", "smooth", "rank")
@@ -158,7 +158,7 @@ Q7_CRITICAL: Final = Theorem("Q7", System.CRITICAL, (q.DISTANCE,), "finite.md#q7
     rests=("Q2", "F1"))
 _LAST: Final = Domain(map=Map.CRITICAL, base=Base.NEARBY, network=Network.CHAIN, layer=_HEAD, weight_norm=_EUCLIDEAN,
                       decay=True, norm=2, set=_BUDGETS)
-_MOTION: Final = _LAST.also(parameter=_MOVES, undecayed=False, normalization=Normalization.FIXED)
+_MOTION: Final = _LAST.also(parameter=_MOVES, undecayed=False, relative=False, normalization=Normalization.FIXED)
 _FLIPS: Final = _MOTION.also(parameter=Parameter.LABELS, loss=(Loss.CROSS_ENTROPY, Loss.LOGISTIC), weighed=False,
                                      balanced=False)
 _ROWS: Final = _LAST.also(set=(Set.SPARSE, Set.GIVEN), parameter=tuple(p for p in Parameter if p.discrete))
@@ -172,7 +172,7 @@ Q6: Final = Theorem("Q6", System.HEAD, (q.DISTANCE, q.PREDICTION_CHANGE), "conve
     _MOTION.also(quantity=q.DISTANCE.name), _MOTION.also(quantity=_CHANGE, set=(Set.TOTAL, Set.SPARSE)),
     _MOTION.also(quantity=_CHANGE, set=Set.PER_SAMPLE, parameter=(Parameter.FEATURES, Parameter.SAMPLE_WEIGHTS)),
     _FLIPS.also(set=Set.PER_SAMPLE)), ("convex", "solution", "weights", "bias"), Motion,
-    rests=("P4",), once=(_FLIPS.also(set=Set.SPARSE), _TARGETS.also(undecayed=False)))
+    rests=("P4",), once=(_FLIPS.also(set=Set.SPARSE), _TARGETS.also(undecayed=False, relative=False)))
 D22: Final = Theorem("D22", System.HEAD, (q.PREDICTION_CHANGE,), "heads-squared.md#d22", (_TARGETS,), ("convex",))
 Q6_LABELS: Final = Theorem("Q6", System.HEAD, (q.STABLE_PREDICTIONS,), "convex.md#q6",
                            (_MOTION, _FLIPS.also(set=Set.PER_SAMPLE)), ("convex", "solution", "weights", "bias"), Ball,

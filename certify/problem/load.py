@@ -82,7 +82,7 @@ def load_problem(path: str | Path, merge_duplicates: bool = False) -> Problem:
         normalization=spec.training.normalization, level=spec.solution.level, set=spec.perturbation.set,
         scale=units(spec.perturbation, network.widths[0], data.names), names=data.names,
         files=files, weight_norm=spec.weights.norm, reference=reference, norm=spec.perturbation.norm,
-        radius=spec.perturbation.radius, count=spec.perturbation.count, change=change, arithmetic=spec.run.arithmetic,
+        radius=spec.perturbation.radius, relative=spec.perturbation.relative, count=spec.perturbation.count, change=change, arithmetic=spec.run.arithmetic,
         evaluation=evaluation, right=right, functionals=functionals, direction=spec.perturbation.direction,
         threshold=None if spec.evaluation is None else spec.evaluation.threshold,
         together=None if spec.perturbation.groups is None else load_groups(spec, folder, len(X)),

@@ -79,6 +79,7 @@ WRITTEN: Final[Mapping[str, Key]] = MappingProxyType({
     "normalization": Key("training.normalization", 2),
     "decay": Key("training.weight_decay", 4, {True: "give training.weight_decay (above 0)"}),
     "undecayed": Key("training.bias_decay = false", 2),
+    "relative": Key("perturbation.relative = true", 2),
     "down": Key("perturbation.direction", 2), "targets": Key("data.targets", 2),
     "radius": Key("perturbation.radius", 1, {True: "give perturbation.radius (the size of the change)"}),
     "level": Key("solution.level", 2),

@@ -50,6 +50,9 @@ SUCCEEDED = (
     *((f"D1: how far any count labels move {what}", Domain(parameter="labels", set="sparse", quantity=quantity),
        f"{quantity} Q6", f"{quantity} D1") for quantity, what in (
            ("distance", "the solution"), ("prediction_change", "outputs"))),
+    ("D22: how far targets that are off move outputs", Domain(
+        parameter="targets", set="per_sample", loss="squared", quantity="prediction_change"),
+     "prediction_change Q6", "prediction_change D22"),
 )
 """What another theorem answers now, which says more: name, domain, what was said, what is said."""
 

@@ -11,7 +11,7 @@ from typing import ClassVar, Final
 
 import numpy as np
 
-from certify.format.errors import EnclosureError
+from certify.format.errors import EnclosureError, InputError
 from certify.format.quantities import PREDICTION_CHANGE
 from certify.format.theorems import D22, Theorem
 from certify.format.words import Rigour
@@ -67,7 +67,7 @@ def ends_of(head: Head, radii: Array) -> Ends | str:
     ...                   base="nearby", loss="squared", weight_decay=1.0, set="per_sample", radius=0.5,
     ...                   evaluation=np.array([[4.0]]))
     >>> found = ends_of(head_of(problem), np.array([0.5, 0.5]))  # h = (1, 1), as H = 2 + 2
-    >>> bool(found.lower[0] <= 1.0 <= found.upper[0]), bool(found.upper[0] - found.lower[0] < 1e-12)
+    >>> bool(found.lower[0] <= 1.0 <= found.upper[0]), bool(found.upper[0] - found.lower[0] < 1e-9)
     (True, True)
     """
     fp.require_finite(radii, "how far targets may be off")
@@ -90,9 +90,12 @@ def ends_of(head: Head, radii: Array) -> Ends | str:
 
 
 def radii_of(problem: Problem) -> Array:
-    """How far each target may be off: 0 in rows that do not move."""
-    found = np.zeros(problem.n)
-    found[list(problem.rows)] = float(problem.radius or 0.0)
+    """How far each target may be off: 0 in rows that do not move; a share of a target is rounded once."""
+    found, rows = np.zeros(problem.n), list(problem.rows)
+    found[rows] = float(problem.radius or 0.0)
+    if problem.relative:
+        assert problem.y is not None
+        found[rows] *= np.abs(problem.y[rows, 0])
     return found
 
 
@@ -108,6 +111,16 @@ class TargetMoves(Rule[HeadPoint]):
         flops = 2.0 * n * p * (p + N) + 4.0 * p**3
         return (Cost("influences", BASE_MEMORY + 8 * (2 * max(CHUNK, n) + 4 * n * p + 6 * p * p), flops, 0.5,
                      "the influence of every row"),)
+
+    def require(self, problem: Problem) -> None:
+        """A share of one number has a meaning; of several outputs each would have its own.
+
+        Raises:
+            InputError: several outputs.
+        """
+        if problem.relative and problem.outputs > 1:
+            raise InputError("perturbation.relative", f"true with {problem.outputs} outputs",
+                             "give perturbation.radius as an amount, or ask about one output in a model of its own")
 
     def prediction_change(self, at: HeadPoint) -> Bound:
         """Of the prediction that moves most."""

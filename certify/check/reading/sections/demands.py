@@ -82,7 +82,7 @@ def _said(spec: Spec, quantities: set[str]) -> dict[str, object]:
         "map": spec.map, "base": spec.base, "set": spec.set, "parameter": spec.parameter, "norm": spec.norm,
         "weights": spec.weight_norm, "loss": spec.loss, "decay": spec.weight_decay > 0,
         "last": spec.layer in (depth, "last") or (spec.layer == "all" and depth == 1 and spec.graph is None),
-        "radius": _size(spec.radius), "bias_decay": spec.bias_decay, "normalization": spec.normalization,
+        "radius": _size(spec.radius), "bias_decay": spec.bias_decay, "relative": spec.relative, "normalization": spec.normalization,
         "counts_alone": bool(quantities) and quantities <= set(COUNTED), "listed": not isinstance(spec.rows, str),
         "one_output": spec.widths[-1:] in ((), (1,)), "known": bool(spec.widths), "kind": (spec.kind or {}).get("word"),
         "weighed": spec.row_weights is not None, "whole": spec.layer == "all",

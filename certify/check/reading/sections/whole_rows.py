@@ -37,6 +37,8 @@ RULES: tuple[Goes, ...] = (
            f"true, but where rows change whole, with {ALONE}, or targets of the squared loss, each by itself")
       for parameter, then in ((WHOLE, ROWS | {"decay": True}), ("targets", TARGETS | {"decay": True}),
                               (("features", "sample_weights"), None))),
+    Goes({"relative": True}, TARGETS | {"parameter": "targets", "decay": True}, "perturbation.relative", "relative",
+         "false, but for targets of the squared loss of a last layer with a weight decay, each by itself"),
     Goes({"weighed": True}, ROWS | {"parameter": WHOLE, "base": "nearby", "last": True, "decay": True}, "data.weights",
          "row_weights", f"none, but for a last layer alone with a weight decay whose rows change whole, with {ALONE}"),
     Goes({"weighed": True, "kind": ("fresh",)}, None, "data.weights", "row_weights", "none, where rows are new"),

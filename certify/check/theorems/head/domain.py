@@ -21,7 +21,7 @@ def refused(problem: Problem) -> str:
     if problem.row_weights is not None:
         return "rows carry weights, and only D1 is proved with these"
     moves, flips = problem.moves, not problem.moves.sized
-    if problem.budget.single or problem.norm != 2 or moves.leaves or ((problem.radius or 0) > 0) == flips:
+    if problem.relative or problem.budget.single or problem.norm != 2 or moves.leaves or ((problem.radius or 0) > 0) == flips:
         return "no rule is known for this budget"
     if flips and (problem.labels is None or loss_of(problem).quadratic or problem.budget.joint):
         return "labels that become others need class labels, and a budget of rows"
@@ -55,7 +55,10 @@ def refused_targets(problem: Problem) -> str:
         return "the losses must be divided by n, rows change one by one without weights, no functionals be asked"
     if not problem.moves.outer or not loss_of(problem).quadratic:
         return "only with the squared loss are predictions linear in the targets"
-    if problem.set != "per_sample" or problem.norm != 2 or not (problem.radius or 0) > 0 or problem.direction is not None:
+    if problem.relative and problem.outputs > 1:
+        return "a share is of one output's target alone"
+    budget = (problem.set, problem.norm, problem.direction)
+    if budget != ("per_sample", 2, None) or not (problem.radius or 0) > 0:
         return "no rule is known for this budget"
     return ""
 

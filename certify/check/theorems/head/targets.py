@@ -24,8 +24,14 @@ WIDE = 128
 
 def amounts(problem: Problem) -> list[Fraction]:
     """How far each target may be off: 0 in rows that do not move."""
-    moving, radius = set(problem.moving), Fraction(problem.radius or 0.0)
-    return [radius if i in moving else Fraction(0) for i in range(len(problem.features))]
+    radius, found = Fraction(problem.radius or 0.0), [Fraction(0)] * len(problem.features)
+    for i in problem.moving:
+        found[i] = radius
+        if problem.relative:
+            assert problem.targets is not None  # of the squared loss
+            (target,) = problem.targets[i]
+            found[i] *= abs(Fraction(target))
+    return found
 
 
 def sums(head: Head, most: list[Fraction]) -> list[arb] | None:
