@@ -53,8 +53,8 @@ def audit(
     evaluation: Evaluation = None,
     ask: Annotated[list[str], typer.Option(
         "--ask", metavar="WORDS", help="'rows deleted', 'labels wrong', 'noise in age', 'which rows matter', 'these "
-        "rows', 'how far from changing', 'how many labels wrong', 'signs of coefficients', 'targets off'; several times for several "
-        "(default: what is commonly asked).")] = [],  # noqa: B006
+        "rows', 'how far from changing', 'how many labels wrong', 'signs of coefficients', 'targets off'; several "
+        "times for several (default: what is commonly asked).")] = [],  # noqa: B006
     activation: Activation = None,
     loss: Loss = None,
     weight_decay: WeightDecay = None,

@@ -168,10 +168,10 @@ def meaningful(question: Question) -> Nearest | None:
     >>> found.remedy
     'use perturbation.norm = 2'
     """
-    return _nearest(question, frozenset(("quantity", *_facts(question))), False)
+    return _nearest(question, frozenset(("quantity", *facts_of(question))), False)
 
 
-def _facts(question: Question) -> tuple[str, ...]:
+def facts_of(question: Question) -> tuple[str, ...]:
     """Keys that say how the model was trained: another answer would describe another model, so none is proposed.
 
     Without a weight decay no intercept is spared it, and nothing is lost.
@@ -248,7 +248,7 @@ def refusal(question: Question) -> Refusal | None:
     if applying(question):
         return None
     law, missing = broken(question), {key for need in NEEDS for key in need.then.keys}
-    facts = _facts(question)
+    facts = facts_of(question)
     same, near = nearest(question, keep=("quantity", *facts)), nearest(question, keep=facts)
     ways = tuple(way for way in (same, near) if way is not None)
     remedy = ", or ".join(dict.fromkeys(way.remedy for way in ways))

@@ -25,8 +25,8 @@ class TargetsOff(Question):
     slug = "targets-off"
     words = ("targets off", "target noise", "noise in targets", "noise in the targets", "noisy targets",
              "errors in targets", "error in targets", "targets inaccurate")
-    besides = ("noisy", "error", "errors", "measurement", "uncertain", "uncertainty", "imprecise", "percent", "per cent",
-               "target", "themselves", "itself", "their", "its", "own", "size")
+    besides = ("noisy", "error", "errors", "measurement", "uncertain", "uncertainty", "imprecise", "target",
+               "themselves", "itself", "their", "its", "own", "size")
 
     @property
     def uses(self) -> tuple[str, ...]:

@@ -271,7 +271,8 @@ def build_problem(
         map=spec.map, base=spec.base, level=spec.level, loss=spec.loss, weight_decay=spec.weight_decay, set=spec.set,
         scale=None if spec.columns is None and spec.scale is None else _part("optional.columns").units(
             spec, table.names),
-        norm=spec.norm, radius=spec.radius, count=spec.count, direction=spec.direction, relative=spec.relative, radius_u=spec.radius_u,
+        norm=spec.norm, radius=spec.radius, count=spec.count, direction=spec.direction, relative=spec.relative,
+        radius_u=spec.radius_u,
         radius_w=spec.radius_w, window=spec.window, weight_norm=spec.weight_norm, tau=spec.tau,
         change=None if spec.change is None else _part("optional.change").read_change(spec, change, list(listed), first),
         **({} if reference is None and evaluation is None else _part("optional.more_rows").read(
@@ -299,7 +300,8 @@ def describe(problem: Problem, spec: Spec, merge: bool) -> Json:
     if problem.reference:
         network |= {"tau": problem.tau, "reference_rows": len(problem.reference)}
     more = {"evaluation_rows": len(problem.evaluation) or None, "threshold": spec.threshold, "window": spec.window,
-            "direction": spec.direction, "relative": spec.relative or None, "bias_decay": None if spec.bias_decay else False,
+            "direction": spec.direction, "relative": spec.relative or None,
+            "bias_decay": None if spec.bias_decay else False,
             "functionals": problem.functionals and problem.functionals.described, "class_weight": spec.class_weight,
             "normalization": None if spec.normalization == "fixed" else spec.normalization, "about": spec.about,
             "row_weights": spec.row_weights and _part("optional.row_weights").stated(spec, problem.row_weights)}

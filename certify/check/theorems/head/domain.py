@@ -20,8 +20,10 @@ def refused(problem: Problem) -> str:
         return "every weight must decay, the losses be divided by n, rows change one by one, no functionals be asked"
     if problem.row_weights is not None:
         return "rows carry weights, and only D1 is proved with these"
+    if problem.relative:
+        return "a share of each target is for D22"
     moves, flips = problem.moves, not problem.moves.sized
-    if problem.relative or problem.budget.single or problem.norm != 2 or moves.leaves or ((problem.radius or 0) > 0) == flips:
+    if problem.budget.single or problem.norm != 2 or moves.leaves or ((problem.radius or 0) > 0) == flips:
         return "no rule is known for this budget"
     if flips and (problem.labels is None or loss_of(problem).quadratic or problem.budget.joint):
         return "labels that become others need class labels, and a budget of rows"
