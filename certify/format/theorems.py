@@ -164,15 +164,18 @@ _FLIPS: Final = _MOTION.also(parameter=Parameter.LABELS, loss=(Loss.CROSS_ENTROP
 _ROWS: Final = _LAST.also(set=(Set.SPARSE, Set.GIVEN), parameter=tuple(p for p in Parameter if p.discrete))
 _ROWS_OF_A_GRAPH: Final = _ROWS.also(network=Network.GRAPH, layer=Layer.LAST)
 
-_CHANGE: Final = q.PREDICTION_CHANGE.name
 _TARGETS: Final = _LAST.also(parameter=Parameter.TARGETS, set=Set.PER_SAMPLE, loss=Loss.SQUARED, weighed=False,
-                             balanced=False, normalization=Normalization.FIXED, quantity=_CHANGE)
+                             balanced=False, normalization=Normalization.FIXED)
+_FLIPPED: Final = _FLIPS.also(set=Set.PER_SAMPLE)
+_ONCE: Final = _FLIPS.also(set=Set.SPARSE)
+_BALL: Final = ("convex", "solution", "weights", "bias")
 
-Q6: Final = Theorem("Q6", System.HEAD, (q.DISTANCE, q.PREDICTION_CHANGE), "convex.md#q6", (
-    _MOTION.also(quantity=q.DISTANCE.name), _MOTION.also(quantity=_CHANGE, set=(Set.TOTAL, Set.SPARSE)),
-    _MOTION.also(quantity=_CHANGE, set=Set.PER_SAMPLE, parameter=(Parameter.FEATURES, Parameter.SAMPLE_WEIGHTS)),
-    _FLIPS.also(set=Set.PER_SAMPLE)), ("convex", "solution", "weights", "bias"), Motion,
-    rests=("P4",), once=(_FLIPS.also(set=Set.SPARSE), _TARGETS.also(undecayed=False, relative=False)))
+Q6: Final = Theorem("Q6", System.HEAD, (q.DISTANCE,), "convex.md#q6", (_MOTION, _FLIPPED), _BALL, Motion,
+                    rests=("P4",), once=(_ONCE,))
+Q6_OUTPUTS: Final = Theorem("Q6", System.HEAD, (q.PREDICTION_CHANGE,), "convex.md#q6", (
+    _MOTION.also(set=(Set.TOTAL, Set.SPARSE)),
+    _MOTION.also(set=Set.PER_SAMPLE, parameter=(Parameter.FEATURES, Parameter.SAMPLE_WEIGHTS)), _FLIPPED), _BALL,
+    Motion, rests=("P4",), once=(_ONCE, _TARGETS.also(undecayed=False, relative=False)))
 D22: Final = Theorem("D22", System.HEAD, (q.PREDICTION_CHANGE,), "heads-squared.md#d22", (_TARGETS,), ("convex",))
 Q6_LABELS: Final = Theorem("Q6", System.HEAD, (q.STABLE_PREDICTIONS,), "convex.md#q6",
                            (_MOTION, _FLIPS.also(set=Set.PER_SAMPLE)), ("convex", "solution", "weights", "bias"), Ball,
@@ -200,7 +203,7 @@ Q5: Final = Theorem("Q5", System.SUBLEVEL, (q.AUBIN,), "sublevel.md#q5", (_SUBLE
     units=False),), (*_SUBLEVEL_HYPOTHESES, "descent"), LevelRadii, rests=("M6",))
 
 THEOREMS: Final = (M2, M4, N1, N2, N3, N4, Q1, Q4, Q7, P2, P1, S14, M5, M5_ROWS, P1_CRITICAL, Q7_CRITICAL, Q6,
-                   Q6_LABELS, D22, D1, D1_MOVES, D1_TOLERATED, D1_RANGES, M6, M6_PERSISTENCE, Q5)
+                   Q6_OUTPUTS, Q6_LABELS, D22, D1, D1_MOVES, D1_TOLERATED, D1_RANGES, M6, M6_PERSISTENCE, Q5)
 """Every row; no question has two."""
 
 LABELS: Final = tuple(dict.fromkeys(label for theorem in THEOREMS for label in (theorem.label, *theorem.cases)))

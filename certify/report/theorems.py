@@ -258,7 +258,7 @@ THEOREMS: Final[dict[str, dict[str, Theorem]]] = {
         "P1": _Predictions(means="a verified inverse of the Hessian"),
         "Q6": _LastLayer(),
         "D22": Theorem({
-            "upper": "upper end by the sum of every row’s influence, as outputs are linear in the targets",
+            "upper": "upper end by the sum of every row's influence, as outputs are linear in the targets",
             "lower": "lower end by the same sum: the targets that reach it all move by their amount",
         }, only_point=True),
         "D1": _ChangedRows({
