@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from certify.prove.changed.coefficients import coefficients as coefficients
     from certify.prove.changed.leave_one_out import leave_one_out as leave_one_out
     from certify.prove.changed.signs import sign_survives as sign_survives
+    from certify.prove.changed.targets_off import targets_off as targets_off
     from certify.prove.changed.tolerated import tolerated_changes as tolerated_changes
     from certify.prove.estimators import from_sklearn as from_sklearn
     from certify.prove.given_weights import from_arrays as from_arrays
@@ -49,6 +50,7 @@ PLACES = {
     "stability": "certify.prove.stability",
     "stable_predictions": "certify.prove.rows",
     "stored_predictions": "certify.prove.stored.predictions",
+    "targets_off": "certify.prove.changed.targets_off",
     "tolerated_changes": "certify.prove.changed.tolerated",
 }
 

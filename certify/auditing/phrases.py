@@ -25,7 +25,7 @@ OF_OPTIONS: Final = MappingProxyType({
     "delete": ("rows that are left out", "rows deleted"), "relabel": ("wrong labels", "labels wrong"),
     "rows": ("these rows", "these rows"), "prediction": ("one prediction", "which rows matter"),
     "noise": ("noise", "noise"), "level": ("noise", "noise"),
-    "groups": ("groups of rows", "users deleted")})
+    "targets_off": ("targets that are off", "targets off"), "groups": ("groups of rows", "users deleted")})
 """By option: what the questions that use it are about, and what asks one of them."""
 
 
@@ -64,8 +64,8 @@ def asked_for(phrases: Sequence[str], options: Options) -> tuple[tuple[Question,
             found.append(question)
     for option, (subject, words) in OF_OPTIONS.items():
         if option in said.said and not any(option in question.uses for question in found):
-            raise InputError(f"--{option}", f"named, and no question is about {subject}",
-                             f"add --ask {words!r}, or leave out --{option}")
+            raise InputError(f"--{option.replace('_', '-')}", f"named, and no question is about {subject}",
+                             f"add --ask {words!r}, or leave it out")
     return tuple(found), options
 
 

@@ -20,13 +20,15 @@ from certify.certificate.write import require_folder
 from certify.format.errors import InputError
 from certify.problem.problem import Problem
 from certify.problem.progress import Progress, shown, watched
+from certify.prove.changed.amounts import off_of
 from certify.prove.changed.shares import given_of, rows_or_share
 
 
 def audit(
     problem: Problem, X_eval: Any = None, y_eval: Any = None, *, delete: int | str | None = None,
     relabel: int | str | None = None, rows: Sequence[int] = (), prediction: int | None = None,
-    noise: Mapping[str | int, float] | None = None, level: float | None = None, ask: str | Sequence[str] = (),
+    noise: Mapping[str | int, float] | None = None, level: float | None = None,
+    targets_off: float | str | None = None, ask: str | Sequence[str] = (),
     groups: Any = None, seconds: float = 60.0, folder: str | Path | None = None, progress: Progress | None = None,
 ) -> Audit:
     """Ask what is commonly asked about a trained model and its data; answers without a certificate say so.
@@ -45,6 +47,7 @@ def audit(
         noise: by feature, name or number, the amount by which it may be off in every row.
         level: the training loss that noise must not exceed; None: a tenth above today's, or as far above it as a
             hundredth of the loss of a constant prediction, where that is more.
+        targets_off: every training target may be off by so much, or by ``"2%"`` of itself; the squared loss alone.
         ask: one question or more, e.g. ``"rows deleted"``, ``"noise in age"``; none: those that are commonly asked.
         groups: `(n,)` whose each training row is, user or source: which predictions stay is asked of any of these
             left out with all their rows, of how many says ``ask="3 users deleted"``.
@@ -75,7 +78,8 @@ def audit(
     options = Options(_whole("delete", deleted, 1), _whole("relabel", relabelled, 1),
                       tuple(_whole("rows", row, 0) for row in rows), _amounts(noise or {}), level, float(seconds),
                       prediction=None if prediction is None else _whole("prediction", prediction, 0),
-                      given=given_of(delete, relabel), groups=groups is not None)
+                      given=given_of(delete, relabel), groups=groups is not None,
+                      targets_off=off_of(None if targets_off is None else str(targets_off), "targets_off"))
     options = shared(options, [one, other])
     questions, options = asked_for([ask] if isinstance(ask, str) else list(ask), options)
     keep = tempfile.TemporaryDirectory(prefix="certify-audit-") if folder is None else None

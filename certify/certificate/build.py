@@ -106,6 +106,7 @@ def problem_member(problem: Problem) -> Json:
         **({} if problem.threshold is None else {"threshold": problem.threshold}),
         **({} if spec.window is None else {"window": spec.window.radius}),
         **({} if problem.direction is None else {"direction": problem.direction}),
+        **({"relative": True} if problem.relative else {}),
         **_network(network),
         "n": problem.n,
         "inputs": problem.inputs,

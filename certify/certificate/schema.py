@@ -141,6 +141,7 @@ class Problem(Part):
     threshold: Number | None = None
     window: Number | None = None
     direction: Annotated[str, one_of((w.DOWN,))] | None = None
+    relative: Literal[True] | None = None
     widths: Annotated[list[Size], Field(min_length=2)] | None = None
     activation: str | None = None
     biases: Annotated[list[bool], Field(min_length=1)] | None = None

@@ -25,6 +25,7 @@ from certify.cli.options import (
     NoBiasDecay,
     Normalization,
     Probability,
+    TargetsOff,
     Threshold,
     WeightDecay,
     Weights,
@@ -52,8 +53,8 @@ def audit(
     evaluation: Evaluation = None,
     ask: Annotated[list[str], typer.Option(
         "--ask", metavar="WORDS", help="'rows deleted', 'labels wrong', 'noise in age', 'which rows matter', 'these "
-        "rows', 'how far from changing', 'how many labels wrong', 'signs of coefficients'; several times for several "
-        "(default: what is commonly asked).")] = [],  # noqa: B006
+        "rows', 'how far from changing', 'how many labels wrong', 'signs of coefficients', 'targets off'; several "
+        "times for several (default: what is commonly asked).")] = [],  # noqa: B006
     activation: Activation = None,
     loss: Loss = None,
     weight_decay: WeightDecay = None,
@@ -81,6 +82,7 @@ def audit(
     )] = None,
     noise: Annotated[list[str], typer.Option(
         "--noise", metavar="COLUMN=R", help="This feature may be off by R in every row.")] = [],  # noqa: B006
+    targets_off: TargetsOff = None,
     level: Annotated[float | None, typer.Option(
         "--level", metavar="X", help="Training loss that noise must not exceed (default: today's and a tenth "
         "more, or 1 % of that of a constant prediction more, whichever is larger).")] = None,
@@ -101,6 +103,7 @@ def audit(
     from certify.auditing.questions.counted import shared
     from certify.auditing.questions.thresholds import thresholds_of
     from certify.auditing.told import Told
+    from certify.prove.changed.amounts import off_of
     from certify.prove.changed.shares import given_of, rows_or_share
     from certify.theorems.jobs import among
 
@@ -111,7 +114,8 @@ def audit(
                 weights, probability, groups)
     options = shared(Options(deleted, relabelled, rows_of(rows), noise_of(noise), level, seconds,
                              prediction=prediction, given=given_of(delete, relabel),
-                             thresholds=thresholds_of(least, most), groups=groups is not None), [one, other])
+                             thresholds=thresholds_of(least, most), groups=groups is not None,
+                             targets_off=off_of(targets_off, "--targets-off")), [one, other])
     with among(jobs):
         status = run_audit(Files(model, data, evaluation), told, ask, options, output, as_json, quiet)
     raise typer.Exit(status)

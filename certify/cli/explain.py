@@ -94,7 +94,7 @@ or with map = "critical" a point where the gradient of the training loss is 0. T
 one, or the claims stay open; but a strongly convex last layer has one in any case (see Q6).""",
     "parameter": """What moves: features x_i + u_i, targets y_i + u_i, sample_weights (1 + u_i)·ℓ_i (u_i =
 −1 leaves row i out), labels, which become any others, or deletions, rows that are left out (these two of a strongly
-convex last layer alone, see D1 and Q6). An
+convex last layer alone, see D1 and Q6). Targets of the squared loss that are off each by its own amount: D22. An
 interpolating network stays a solution under any sample weights, so they belong to the critical and the sublevel
 map.""",
     "labels": """parameter = "labels": any `count` rows (set = "sparse") get any other class, at finite size: the
@@ -197,6 +197,8 @@ perturbation.norm: how one row's move is measured: 2 the Euclidean length, 1 the
 largest absolute change. 1 and "inf" are for budgets of single rows (interpolation and critical map).""",
     "count": """perturbation.count: with set = "sparse", the most rows that move at once; with `groups` the most
 groups.""",
+    "relative": """perturbation.relative = true: `radius` is a share of every target's own size, 0.02 for 2 %, and no
+amount. For parameter = "targets" with set = "per_sample", the squared loss and one output (see D22).""",
     "direction": """perturbation.direction = "down": sample weights only fall, by at most `radius`: with radius = 1.0
 rows are deleted or count less, and none counts more (a last layer at finite size, see Q6). The loss is still divided by
 n (see `normalization`). Left out: both ways.""",

@@ -35,6 +35,8 @@ Jobs = Annotated[int, typer.Option(
     "many as processors). What is proved stays the same; each takes memory of its own.")]
 Weights = Annotated[str | None, typer.Option(
     "--weights", metavar="NAME", help="Array or column: what rows counted in training (sample_weight).")]
+TargetsOff = Annotated[str | None, typer.Option(
+    "--targets-off", metavar="R", help="Every training target may be off by R, or by 2% of itself (squared loss).")]
 Groups = Annotated[str | None, typer.Option(
     "--groups", metavar="NAME", help="Array or column: whose each row is, for --ask '3 users deleted'.")]
 """Each with its help; a verb names them by these types."""

@@ -140,6 +140,13 @@ sample_modulus, or one whose absence flips predictions, is worth looking at.""")
 yet. What can be asked is how far the training data may be off: all columns, or some of them in their units, until
 the training loss exceeds a level (`persistence_radius`, `columns`, `scale`), and what a few new rows can do
 (`fresh`)."""),
+    Asked(("target noise", "noise in targets", "noisy targets", "targets off", "target off", "wrong targets",
+           "error in targets"),
+          """Every target off by up to 2 %: certify audit MODEL DATA --ask "every target is off by up to 2 %", or
+--targets-off 2%; an amount: --targets-off 1500. In Python certify.targets_off(problem, X_new, "2%"). For the squared
+loss with a weight decay, such as Ridge, where the answer is exact (see D22). In a spec: parameter = "targets", set =
+"per_sample", radius, and relative = true where it is a share (a gate on prediction_change). Labels that are wrong:
+`label noise`."""),
     Asked(("noise", "noise in age", "measurement error", "feature noise", "noisy features", "wrong values", "age"),
           """Every age off by up to a year: certify audit MODEL DATA --ask noise --noise age=1, in the units of the
 column, also where a scaler stands before the model; how far at all: --ask "noise in age". In a spec: parameter =

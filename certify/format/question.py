@@ -38,6 +38,7 @@ class Question:
         decay: whether the weight decay is above 0.
         undecayed: whether biases carry none.
         down: whether sample weights only fall.
+        relative: whether the size of a change is a share of each target's own size.
         weighed: whether rows carry weights of their own in the training loss.
         balanced: whether they carry those that follow how many rows each label has.
         targets, radius, level, count, change, reference, units, window, evaluation: whether the spec says them; units
@@ -59,6 +60,7 @@ class Question:
     decay: bool = False
     undecayed: bool = False
     down: bool = False
+    relative: bool = False
     targets: bool = True
     radius: bool = False
     level: bool = False
@@ -176,6 +178,9 @@ LAWS: Final = (
     Law(Domain(weight_norm=WeightNorm.FUNCTION), Domain(reference=True), "it compares outputs at reference rows"),
     Law(Domain(reference=True), Domain(weight_norm=WeightNorm.FUNCTION), "reference rows belong to this norm"),
     Law(Domain(down=True), Domain(parameter=Parameter.SAMPLE_WEIGHTS), "a direction belongs to sample weights"),
+    Law(Domain(relative=True), Domain(parameter=Parameter.TARGETS),
+        "only a target has a size of its own that a change is a share of"),
+    Law(Domain(relative=True), Domain(set=Set.PER_SAMPLE), "a share of its own size is for each target by itself"),
     Law(Domain(parameter=Parameter.LABELS), Domain(radius=False), "a label becomes any other, so a change has no size"),
     Law(Domain(parameter=Parameter.LABELS), Domain(set=(Set.SPARSE, Set.PER_SAMPLE, Set.GIVEN)),
         "labels change row by row"),

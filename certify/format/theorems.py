@@ -99,7 +99,7 @@ _EUCLIDEAN, _GIVEN = WeightNorm.EUCLIDEAN, Base.GIVEN
 _BUDGETS: Final = (Set.TOTAL, Set.PER_SAMPLE, Set.SPARSE)
 _HEAD: Final = (Layer.LAST, Layer.ONLY)
 
-_DECAYED: Final = Domain(undecayed=False, normalization=Normalization.FIXED)
+_DECAYED: Final = Domain(undecayed=False, relative=False, normalization=Normalization.FIXED)
 
 _FITS: Final = _DECAYED.also(map=Map.INTERPOLATION, network=_PLAIN, parameter=(Parameter.FEATURES, Parameter.TARGETS))
 _FIT_HYPOTHESES: Final = ("counting", "solution", "smooth", "rank")
@@ -158,15 +158,25 @@ Q7_CRITICAL: Final = Theorem("Q7", System.CRITICAL, (q.DISTANCE,), "finite.md#q7
     rests=("Q2", "F1"))
 _LAST: Final = Domain(map=Map.CRITICAL, base=Base.NEARBY, network=Network.CHAIN, layer=_HEAD, weight_norm=_EUCLIDEAN,
                       decay=True, norm=2, set=_BUDGETS)
-_MOTION: Final = _LAST.also(parameter=_MOVES, undecayed=False, normalization=Normalization.FIXED)
+_MOTION: Final = _LAST.also(parameter=_MOVES, undecayed=False, relative=False, normalization=Normalization.FIXED)
 _FLIPS: Final = _MOTION.also(parameter=Parameter.LABELS, loss=(Loss.CROSS_ENTROPY, Loss.LOGISTIC), weighed=False,
                                      balanced=False)
 _ROWS: Final = _LAST.also(set=(Set.SPARSE, Set.GIVEN), parameter=tuple(p for p in Parameter if p.discrete))
 _ROWS_OF_A_GRAPH: Final = _ROWS.also(network=Network.GRAPH, layer=Layer.LAST)
 
-Q6: Final = Theorem("Q6", System.HEAD, (q.DISTANCE, q.PREDICTION_CHANGE), "convex.md#q6",
-                    (_MOTION, _FLIPS.also(set=Set.PER_SAMPLE)), ("convex", "solution", "weights", "bias"), Motion,
-                    rests=("P4",), once=(_FLIPS.also(set=Set.SPARSE),))
+_TARGETS: Final = _LAST.also(parameter=Parameter.TARGETS, set=Set.PER_SAMPLE, loss=Loss.SQUARED, weighed=False,
+                             balanced=False, normalization=Normalization.FIXED)
+_FLIPPED: Final = _FLIPS.also(set=Set.PER_SAMPLE)
+_ONCE: Final = _FLIPS.also(set=Set.SPARSE)
+_BALL: Final = ("convex", "solution", "weights", "bias")
+
+Q6: Final = Theorem("Q6", System.HEAD, (q.DISTANCE,), "convex.md#q6", (_MOTION, _FLIPPED), _BALL, Motion,
+                    rests=("P4",), once=(_ONCE,))
+Q6_OUTPUTS: Final = Theorem("Q6", System.HEAD, (q.PREDICTION_CHANGE,), "convex.md#q6", (
+    _MOTION.also(set=(Set.TOTAL, Set.SPARSE)),
+    _MOTION.also(set=Set.PER_SAMPLE, parameter=(Parameter.FEATURES, Parameter.SAMPLE_WEIGHTS)), _FLIPPED), _BALL,
+    Motion, rests=("P4",), once=(_ONCE, _TARGETS.also(undecayed=False, relative=False)))
+D22: Final = Theorem("D22", System.HEAD, (q.PREDICTION_CHANGE,), "heads-squared.md#d22", (_TARGETS,), ("convex",))
 Q6_LABELS: Final = Theorem("Q6", System.HEAD, (q.STABLE_PREDICTIONS,), "convex.md#q6",
                            (_MOTION, _FLIPS.also(set=Set.PER_SAMPLE)), ("convex", "solution", "weights", "bias"), Ball,
                            rests=("P4",), once=(_FLIPS.also(set=Set.SPARSE),))
@@ -193,7 +203,7 @@ Q5: Final = Theorem("Q5", System.SUBLEVEL, (q.AUBIN,), "sublevel.md#q5", (_SUBLE
     units=False),), (*_SUBLEVEL_HYPOTHESES, "descent"), LevelRadii, rests=("M6",))
 
 THEOREMS: Final = (M2, M4, N1, N2, N3, N4, Q1, Q4, Q7, P2, P1, S14, M5, M5_ROWS, P1_CRITICAL, Q7_CRITICAL, Q6,
-                   Q6_LABELS, D1, D1_MOVES, D1_TOLERATED, D1_RANGES, M6, M6_PERSISTENCE, Q5)
+                   Q6_OUTPUTS, Q6_LABELS, D22, D1, D1_MOVES, D1_TOLERATED, D1_RANGES, M6, M6_PERSISTENCE, Q5)
 """Every row; no question has two."""
 
 LABELS: Final = tuple(dict.fromkeys(label for theorem in THEOREMS for label in (theorem.label, *theorem.cases)))

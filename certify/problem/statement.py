@@ -71,6 +71,7 @@ class Statement:
         set: ``"total"``, ``"per_sample"``, ``"sparse"`` or ``"given"``: how the budget is shared.
         norm: 1, 2 or ``"inf"``: the norm of one row's change (`total` takes 2).
         radius: the budget, None where no quantity needs it.
+        relative: whether the radius is a share of each target's own size.
         count: most rows that move at once (`sparse`).
         direction: ``"down"``: sample weights only fall; None: both ways.
         change: `(n, d)`, `(n, k)` or, of sample weights, `(n, 1)`: the one change of `given`, 0 on rows that do not
@@ -114,6 +115,7 @@ class Statement:
     reference: Reference | None = None
     norm: int | str = 2
     radius: float | None = None
+    relative: bool = False
     count: int | None = None
     change: np.ndarray | None = None
     arithmetic: str = "float"

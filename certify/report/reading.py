@@ -82,6 +82,7 @@ def _question(problem: Problem, quantity: str) -> Question:
         layer=layer, loss=problem.loss, set=problem.set, parameter=problem.parameter, norm=problem.norm,
         weight_norm=problem.weight_norm, normalization=problem.normalization or Normalization.FIXED,
         decay=problem.weight_decay > 0, undecayed=problem.bias_decay is False, down=problem.direction is not None,
+        relative=problem.relative is True,
         targets=True, radius=problem.radius is not None, level=problem.level is not None,
         count=problem.count is not None, change=not Set(problem.set).sized and not Parameter(problem.parameter).leaves,
         reference=problem.tau is not None,

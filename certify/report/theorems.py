@@ -257,6 +257,10 @@ THEOREMS: Final[dict[str, dict[str, Theorem]]] = {
         "M5d": Theorem({"lower": f"{_WITNESS}, whatever the rank of the Hessian"}),
         "P1": _Predictions(means="a verified inverse of the Hessian"),
         "Q6": _LastLayer(),
+        "D22": Theorem({
+            "upper": "upper end by the sum of every row's influence, as outputs are linear in the targets",
+            "lower": "lower end by the same sum: the targets that reach it all move by their amount",
+        }, only_point=True),
         "D1": _ChangedRows({
             "upper": "upper end by choices of rows whose refits, verified, flip a label",
             "lower": "lower end by a proved cover of every choice of rows (theorem D1)",

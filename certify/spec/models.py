@@ -174,6 +174,7 @@ class Perturbation(Section):
         set: the shape of the budget; ``"sparse"`` where rows are left out.
         norm: the norm of one row's perturbation.
         radius: the budget: the size ε of `first_order_distance`; a modulus is per unit and does not use it.
+        relative: whether the radius is a share of every target's own size, of targets that move row by row.
         count: most rows that move at once (`sparse`).
         direction: ``"down"``: sample weights only fall (a convex last layer at finite size); default both ways.
         file, array: the one perturbation of `given`; of labels the new ones of the listed rows.
@@ -191,6 +192,7 @@ class Perturbation(Section):
     set: literals.Set = "total"
     norm: Annotated[literals.Norm, BeforeValidator(_word)] = 2
     radius: Positive | None = None
+    relative: bool = False
     count: Count | None = None
     direction: literals.Direction | None = None
     file: Name | None = None

@@ -79,6 +79,7 @@ WRITTEN: Final[Mapping[str, Key]] = MappingProxyType({
     "normalization": Key("training.normalization", 2),
     "decay": Key("training.weight_decay", 4, {True: "give training.weight_decay (above 0)"}),
     "undecayed": Key("training.bias_decay = false", 2),
+    "relative": Key("perturbation.relative = true", 2),
     "down": Key("perturbation.direction", 2), "targets": Key("data.targets", 2),
     "radius": Key("perturbation.radius", 1, {True: "give perturbation.radius (the size of the change)"}),
     "level": Key("solution.level", 2),
@@ -167,7 +168,15 @@ def meaningful(question: Question) -> Nearest | None:
     >>> found.remedy
     'use perturbation.norm = 2'
     """
-    return _nearest(question, frozenset(("quantity",)), False)
+    return _nearest(question, frozenset(("quantity", *facts_of(question))), False)
+
+
+def facts_of(question: Question) -> tuple[str, ...]:
+    """Keys that say how the model was trained: another answer would describe another model, so none is proposed.
+
+    Without a weight decay no intercept is spared it, and nothing is lost.
+    """
+    return ("undecayed",) if question.decay else ()
 
 
 @lru_cache(maxsize=4096)
@@ -239,7 +248,8 @@ def refusal(question: Question) -> Refusal | None:
     if applying(question):
         return None
     law, missing = broken(question), {key for need in NEEDS for key in need.then.keys}
-    same, near = nearest(question, keep=("quantity",)), nearest(question)
+    facts = facts_of(question)
+    same, near = nearest(question, keep=("quantity", *facts)), nearest(question, keep=facts)
     ways = tuple(way for way in (same, near) if way is not None)
     remedy = ", or ".join(dict.fromkeys(way.remedy for way in ways))
     keys = [key for key in (ways[0].changes if ways else ()) if key != "quantity"]
@@ -248,7 +258,7 @@ def refusal(question: Question) -> Refusal | None:
     keys = [key for key in keys if law is None or key not in missing]  # what it lacks beside that is in the remedy
     label = ways[0].theorem.label if ways and ways[0].theorem else ""
     because = next((f": {why}" for of, domain, why in REASONS
-                    if of in ("", label) and domain.holds(question) and set(domain.keys) <= set(keys)), "")
+                    if of in ("", label) and domain.holds(question) and set(domain.keys) <= {*keys, *facts}), "")
     return Refusal(question.quantity, f"no theorem here bounds {question.quantity}{_of_network(question, keys)} with "
                    f"{_said(question, keys)}{because}", remedy, "quantity")
 

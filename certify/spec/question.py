@@ -31,6 +31,7 @@ def questions(spec: Spec) -> tuple[Question, ...]:
         loss=spec.training.loss, set=p.set, parameter=p.parameter, norm=p.norm, weight_norm=spec.weights.norm,
         arithmetic=spec.run.arithmetic, normalization=spec.training.normalization,
         decay=spec.training.weight_decay > 0, undecayed=not spec.training.bias_decay, down=p.direction is not None,
+        relative=p.relative,
         targets=spec.data.targets is not None, radius=p.radius is not None, level=solution.level is not None,
         count=p.count is not None, change=p.file is not None or p.array is not None,
         reference=spec.weights.reference is not None or spec.weights.tau is not None,

@@ -5,14 +5,17 @@ from __future__ import annotations
 from fractions import Fraction
 
 import numpy as np
+from flint import arb
 
 from certify.check.reading.arrays import Array
 from certify.check.theorems.head.rows import squared_deletions as deletions
 from certify.check.theorems.head.rows import squared_labels as relabelling
+from certify.check.theorems.head.targets import sums
 from certify.systems.head.rows.change import RowChange
 from certify.theorems.head.rows.method import Budget
 from certify.theorems.head.rows.squared_deletions import SquaredDeletions
 from certify.theorems.head.rows.squared_labels import SquaredLabels
+from certify.theorems.head.targets import ends_of
 from tests.containment.registry import attack
 from tests.containment.rigor import Outcome, Violation
 from tests.families.squared_heads import SmallHead, as_checked, as_head, small_head
@@ -73,3 +76,24 @@ def deleted(rng: np.random.Generator) -> Outcome:
             if worst is None or worst <= 0:
                 raise Violation(f"{d} deletions leave {worst}, and the row is proved to stay under {count}")
     return "decided" if part.proved.any() else "refused"
+
+
+@attack("heads_squared_targets", "D22", slow=4)
+def targets(rng: np.random.Generator) -> Outcome:
+    """Both ends of prover and checker against a refit for every corner of the targets' box."""
+    small = small_head(rng, int(rng.integers(2, 6)), 1, 2)
+    head, n = as_head(small), len(small.phi)
+    radii = np.abs(np.round(rng.standard_normal(n), 2)) * (rng.random(n) < 0.8) * 10.0 ** rng.integers(-4, 5)
+    found, twin = ends_of(head, radii), as_checked(small, head, tuple(range(n)), n, False)
+    seen = sums(twin, [Fraction(r) for r in radii.tolist()])
+    if isinstance(found, str):
+        return "refused"
+    for j, point in enumerate(small.points.tolist()):
+        exact = oracle.worst_targets(small.phi.tolist(), small.Y.tolist(), Fraction(head.weight_decay) * n,
+                                     small.decayed.tolist(), point, [Fraction(r) for r in radii.tolist()])
+        if not Fraction(float(found.lower[j])) <= exact <= Fraction(float(found.upper[j])):
+            raise Violation(f"the prover says {found.lower[j]} to {found.upper[j]}, {float(exact)} is exact")
+        if seen is not None and not seen[j].contains(arb(exact.numerator) / exact.denominator):
+            raise Violation(f"the checker says {seen[j]}, {float(exact)} is exact")
+    return "decided"
+

@@ -24,7 +24,7 @@ def questions(spec: Spec) -> tuple[Question, ...]:
         quantity=name, map=spec.map, base=spec.base, network=Network.CHAIN if spec.graph is None else Network.GRAPH,
         layer=layer, loss=spec.loss, set=spec.set, parameter=spec.parameter, norm=spec.norm,
         weight_norm=spec.weight_norm, normalization=spec.normalization, decay=spec.weight_decay > 0,
-        undecayed=not spec.bias_decay, down=spec.direction is not None,
+        undecayed=not spec.bias_decay, down=spec.direction is not None, relative=spec.relative,
         targets=spec.targets is not None, radius=bool(spec.radius), level=spec.level is not None,
         count=spec.count is not None, change=spec.change is not None or spec.array is not None,
         reference=spec.reference is not None, units=spec.columns is not None or spec.scale is not None,

@@ -36,7 +36,7 @@ def spec_of(at: Question) -> models.Spec:
         perturbation=section(
             models.Perturbation, parameter=at.parameter, set=at.set, norm=at.norm,
             radius=RADIUS if at.radius else None, count=1 if at.count else None, file="u.npz" if at.change else None,
-            columns=(0,) if at.units else None, direction="down" if at.down else None),
+            columns=(0,) if at.units else None, direction="down" if at.down else None, relative=at.relative),
         window=section(models.Window, radius=1.0) if at.window else None,
         aubin=section(models.Aubin) if at.quantity == AUBIN else None,
         evaluation=section(models.Evaluation, file="d.npz") if at.evaluation else None, estimate=None,

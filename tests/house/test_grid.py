@@ -41,6 +41,8 @@ SINCE: tuple[tuple[str, Domain, str], ...] = (
     ("D1: these labels become others", Domain(parameter="labels", set="given", quantity=MOVED), "D1"),
     ("D1: how far labels of the squared loss move a head", Domain(
         parameter="labels", loss="squared", set="sparse", quantity=MOVED), "D1"),
+    ("D22: how far targets that are off move outputs, where the intercept carries no decay", Domain(
+        undecayed=True, parameter="targets", set="per_sample", loss="squared", quantity="prediction_change"), "D22"),
 )
 """What theorems answer that had no answer when the grid was kept: name, domain, label. A new theorem goes here."""
 
@@ -50,6 +52,9 @@ SUCCEEDED = (
     *((f"D1: how far any count labels move {what}", Domain(parameter="labels", set="sparse", quantity=quantity),
        f"{quantity} Q6", f"{quantity} D1") for quantity, what in (
            ("distance", "the solution"), ("prediction_change", "outputs"))),
+    ("D22: how far targets that are off move outputs", Domain(
+        parameter="targets", set="per_sample", loss="squared", quantity="prediction_change"),
+     "prediction_change Q6", "prediction_change D22"),
 )
 """What another theorem answers now, which says more: name, domain, what was said, what is said."""
 

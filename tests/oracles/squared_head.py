@@ -86,3 +86,22 @@ def worst_deletion(phi: Floats, Y: Floats, mus: Sequence[float | Fraction], deca
         now = margin(W, e, today, threshold)
         worst = now if worst is None else min(worst, now)
     return worst
+
+
+def worst_targets(phi: Floats, Y: Floats, mu: float | Fraction, decayed: Sequence[bool], e: Sequence[float],
+                  amounts: Sequence[Fraction]) -> Fraction:
+    """How far one output moves at most: a refit for every corner of the box of targets, each off by its amount."""
+    moved = [i for i, r in enumerate(amounts) if r]
+    today, most = _output(refit(phi, Y, mu, decayed), e), Fraction(0)
+    for signs in product((-1, 1), repeat=len(moved)):
+        new = [[Fraction(y[0])] for y in Y]
+        for i, sign in zip(moved, signs, strict=True):
+            new[i][0] += sign * amounts[i]
+        most = max(most, abs(_output(refit(phi, new, mu, decayed), e) - today))  # type: ignore[arg-type]
+    return most
+
+
+def _output(W: fmpq_mat | None, e: Sequence[float]) -> Fraction:
+    assert W is not None
+    z = sum((q(x) * W[a, 0] for a, x in enumerate(e)), fmpq(0))
+    return Fraction(int(z.p), int(z.q))

@@ -13,10 +13,11 @@ from certify.auditing.questions.labels_wrong import LabelsWrong
 from certify.auditing.questions.noise import Noise
 from certify.auditing.questions.one_prediction import OnePrediction
 from certify.auditing.questions.rows_deleted import RowsDeleted
+from certify.auditing.questions.targets_off import TargetsOff
 from certify.auditing.questions.these_rows import TheseRows
 from certify.auditing.questions.which_rows import WhichRows
 
 QUESTIONS: Final[tuple[Question, ...]] = (
     RowsDeleted(), LabelsWrong(), Noise(), WhichRows(), OnePrediction(), TheseRows(), HowFar(),
-    HowFarLabels(), Coefficients(), GroupsDeleted())
+    HowFarLabels(), Coefficients(), GroupsDeleted(), TargetsOff())
 """In the order in which they are asked."""

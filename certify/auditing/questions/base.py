@@ -18,6 +18,7 @@ from certify.format.quantities import CORRECT_PREDICTIONS, DISTANCE, PREDICTION_
 from certify.problem.bound import Bound
 from certify.problem.problem import Problem
 from certify.problem.progress import Progress
+from certify.prove.changed.amounts import Off
 from certify.prove.changed.shares import Share
 
 Claim = Mapping[str, Any]
@@ -30,7 +31,8 @@ SMALL: Final = 1e-3
 """A threshold for a quantity of which nothing is known yet."""
 
 
-USED: Final = ("delete", "relabel", "rows", "prediction", "noise", "level", "groups")
+USED: Final = ("delete", "relabel", "rows", "prediction", "noise", "level", "groups",
+               "targets_off")
 """Members of the options that some questions are about, and others not."""
 
 
@@ -54,6 +56,7 @@ class Options:
         thresholds: that somebody gave.
         groups: whether somebody said whose each row is.
         many: how many of these groups are left out.
+        targets_off: by how much every target may be off; None: nobody said.
     """
 
     delete: int = 1
@@ -69,6 +72,7 @@ class Options:
     thresholds: tuple[Threshold, ...] = ()
     groups: bool = False
     many: int = 1
+    targets_off: Off | None = None
 
     @property
     def said(self) -> frozenset[str]:

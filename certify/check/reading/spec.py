@@ -39,8 +39,8 @@ _KEYS = {
     "training": ("loss", "weight_decay", "bias_decay", "normalization", "class_weight"),
     "solution": ("map", "base", "layer", "level", "within"),
     "weights": ("norm", "reference", "tau"),
-    "perturbation": ("parameter", "rows", "columns", "scale", "set", "norm", "radius", "count", "direction", "file",
-                     "array", "groups", "relabelled", "pairs", "fresh", "box"),
+    "perturbation": ("parameter", "rows", "columns", "scale", "set", "norm", "radius", "relative", "count", "direction",
+                     "file", "array", "groups", "relabelled", "pairs", "fresh", "box"),
     "aubin": ("radius_u", "radius_w"),
     "window": ("radius",),
     "evaluation": ("file", "features", "targets", "threshold", "intercept", "coefficients"),
@@ -66,7 +66,8 @@ WORDS_OF_PARTS = {
 IMPLIED = {"deletions": "sparse"}  # the set that a parameter means without saying so
 LARGEST, DOTS = 2**23, 200
 """Bytes of a spec, and dots between two commas of a line of it, at most."""
-SET_KEYS, KIND_KEYS = ("norm", "count", "direction", "file", "array"), ("groups", "relabelled", "pairs", "fresh", "box")
+SET_KEYS = ("norm", "relative", "count", "direction", "file", "array")
+KIND_KEYS = ("groups", "relabelled", "pairs", "fresh", "box")
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,7 @@ class Spec:
     norm: int | str = 2
     count: int | None = None
     direction: str | None = None
+    relative: bool = False
     change: str | None = None
     array: str | None = None
     aubin: bool = False
@@ -251,7 +253,8 @@ def parts(spec: Spec, quantities: set[str]) -> tuple[str, ...]:
         "aubin": spec.aubin, "window": spec.window is not None, "graph": spec.graph is not None,
         "perturbation": spec.norm != 2 or any(key is not None for key in (spec.count, spec.change, spec.array)),
         "evaluation": (spec.evaluation or spec.functionals or spec.direction) is not None,
-        "whole_rows": not spec.bias_decay or spec.normalization != "fixed" or bool(spec.kind or spec.row_weights),
+        "whole_rows": not spec.bias_decay or spec.relative or spec.normalization != "fixed" or bool(
+            spec.kind or spec.row_weights),
         "functionals": spec.functionals is not None,
     }
     return tuple(name for name in PARTS if name in asked or there.get(name))

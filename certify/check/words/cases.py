@@ -1,4 +1,4 @@
-"""What a label that claims about critical points may state says of the point (M5, Q6, D1)."""
+"""What a label that claims about critical points may state says of the point (M5, Q6, D1, D22)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Case:
 
 
 CASES = {"M5": Case(silent=True), "M5a": Case(by_row=True), "M5b": Case(symmetric=True), "M5c": Case(symmetric=False),
-         "M5d": Case(lower=True), "Q6": Case(convex=True),
+         "M5d": Case(lower=True), "Q6": Case(convex=True), "D22": Case(convex=True),
          "D1": Case(convex=True, several=True)}
 """By the label."""
 

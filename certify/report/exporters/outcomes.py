@@ -22,8 +22,8 @@ from certify.report.statements import prose
 Json = Mapping[str, Any]
 
 ASKED = ("map", "base", "layer", "parameter", "set", "norm", "weight_norm", "count", "relabelled", "radius", "level",
-         "window", "rows", "loss", "threshold", "tau", "functionals", "direction", "scale", "normalization", "pairs",
-         "fresh", "class_weight")
+         "window", "rows", "loss", "threshold", "tau", "functionals", "direction", "relative", "scale", "normalization",
+         "pairs", "fresh", "class_weight")
 """Members of a problem that say what is asked, whatever the model and the data are."""
 NAMED = ("grouped", "row_weights")
 """Members of which the name of the array says what is asked."""

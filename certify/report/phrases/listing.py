@@ -14,7 +14,9 @@ LISTED, LONGEST = 12, 40
 
 
 def in_units(problem: Problem) -> str:
-    """That sizes are counted in the units of the features, where these are not all 1; between commas."""
+    """That sizes are shares of targets, or in the units of the features where these are not all 1; after a comma."""
+    if problem.relative:
+        return ", as a share of the size of that target"
     return ", counted in the units of the features" if any(unit not in (0, 1) for unit in problem.scale or ()) else ""
 
 

@@ -63,8 +63,11 @@ class HeadPoint(Point):
         return self.attempt("head", lambda: head_of(self.problem, tell))
 
     def base(self) -> dict[str, Any]:
-        """The gradient at the weights in the file, and how near the one solution is for it: `|∇F|/λ` (Q6), or D1."""
-        if changes_rows(self.problem) and not self._nearness_stated():
+        """The gradient at the weights in the file, and how near the one solution is for it: `|∇F|/λ` (Q6), or D1.
+
+        A length over the decay says nothing of biases that carry none, whatever changes.
+        """
+        if (changes_rows(self.problem) or not self.problem.bias_decay) and not self._nearness_stated():
             return self._rows_base()
         if isinstance(self.layer, str):
             return dict(CRITICAL_EMPTY)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from certify.format.quantities import DISTANCE, PREDICTION_CHANGE, STABLE_PREDICTIONS
-from certify.format.theorems import Q6, Q6_LABELS
+from certify.format.theorems import Q6, Q6_LABELS, Q6_OUTPUTS
 from certify.format.words import Loss, Parameter, Rigour
 from certify.network.network import Network
 from certify.problem.bound import Bound, SideArray
@@ -86,6 +86,12 @@ class Moves(HeadRule):
         found = self.stated(at, quantity, reached.lower, upper, moved, why)
         below: dict[str, Any] = {"z": reached.weights.tolist(), "array": SideArray("change", reached.change)}
         return replace(found, witness=dict(found.witness) | below)
+
+
+class OutputMoves(Moves):
+    """Q6, of outputs."""
+
+    theorem = Q6_OUTPUTS
 
 
 class Labels(HeadRule):

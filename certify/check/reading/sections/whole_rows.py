@@ -15,6 +15,9 @@ FINITE: Words = CONVEX | {"set": (*BUDGETS, "given")}
 ROWS: Words = CONVEX | {"set": ("sparse", "given")}
 """A question about any `count` rows that change, or about these (D1)."""
 ALONE = "sparse or given and quantities at finite size alone"
+TARGETS: Words = {"map": "critical", "base": "nearby", "last": True, "loss": "squared", "set": "per_sample", "norm": 2,
+                  "weights": "euclidean", "quantity": "prediction_change"}
+"""A question about targets that are off, each by its own amount (D22)."""
 
 KINDS: dict[str, Words] = {"groups": {"parameter": WHOLE, "listed": False}, "relabelled": {"parameter": "deletions"},
          "pairs": {"parameter": "labels"}, "fresh": {"parameter": "deletions", "loss": ("logistic", "squared"),
@@ -30,8 +33,12 @@ RULES: tuple[Goes, ...] = (
     Goes({"loss": "one_vs_rest", "known": True}, {"one_output": False}, "model.widths", "widths", "a second output"),
     Goes({"loss": ("huber", "poisson", "gamma")}, {"parameter": "deletions"}, "training.loss", "loss",
          "a loss of labels"),
-    Goes({"bias_decay": False}, ROWS | {"parameter": WHOLE, "decay": True}, "training.bias_decay", "bias_decay",
-         f"true, but where rows change whole, with {ALONE}"),
+    *(Goes({"bias_decay": False, "parameter": parameter}, then, "training.bias_decay", "bias_decay",
+           f"true, but where rows change whole, with {ALONE}, or targets of the squared loss, each by itself")
+      for parameter, then in ((WHOLE, ROWS | {"decay": True}), ("targets", TARGETS | {"decay": True}),
+                              (("features", "sample_weights"), None))),
+    Goes({"relative": True}, TARGETS | {"parameter": "targets", "decay": True}, "perturbation.relative", "relative",
+         "false, but for targets of the squared loss of a last layer with a weight decay, each by itself"),
     Goes({"weighed": True}, ROWS | {"parameter": WHOLE, "base": "nearby", "last": True, "decay": True}, "data.weights",
          "row_weights", f"none, but for a last layer alone with a weight decay whose rows change whole, with {ALONE}"),
     Goes({"weighed": True, "kind": ("fresh",)}, None, "data.weights", "row_weights", "none, where rows are new"),

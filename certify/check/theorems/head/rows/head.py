@@ -23,7 +23,7 @@ from certify.check.theorems.head.rows.losses.base import RowLoss, row_loss
 BITS = 64
 """Precision of everything here: witnesses are floats, and what is proved of them has room."""
 
-RELABELS = {"labels": True, "deletions": False}
+RELABELS = {"labels": True, "deletions": False, "targets": False}
 FOLLOWS = {"fixed": False, "remaining": True}
 """Whether labels change; whether a deleted row leaves the n of the decay: by the words of the spec."""
 

@@ -18,7 +18,7 @@ from certify.auditing.spec_run import run_audit
 from certify.certificate.canonical import canonical_bytes, seal
 from certify.check.main import check
 from certify.format.refusal import Invalid
-from certify.format.theorems import D1, D1_MOVES, Q6, Q6_LABELS
+from certify.format.theorems import D1, D1_MOVES, D22, Q6, Q6_LABELS
 from tests.families.once import once
 from tests.unit.theorems.head.test_motion import fitted
 
@@ -62,10 +62,10 @@ BUDGETS = {
 
 @pytest.fixture(autouse=True, scope="module")
 def _earlier() -> Iterator[None]:
-    """Labels that become others, as certificates of before D1 count and measure them: by Q6."""
+    """Labels and targets, as certificates of before D1 and D22 count and measure what they do: by Q6."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(theorems, "RULES", {**theorems.RULES, D1: theorems.RULES[Q6_LABELS],
-                                                D1_MOVES: theorems.RULES[Q6]})
+                                                D1_MOVES: theorems.RULES[Q6], D22: theorems.RULES[Q6]})
         theorems.rule_of.cache_clear()
         yield
     theorems.rule_of.cache_clear()
