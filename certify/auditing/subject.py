@@ -53,12 +53,14 @@ class Given:
         names: of the columns, or None.
         targets: as they were called, or None.
         behind: what stands between the data and these rows, where no others are known; "": they are the data.
+        sources: of every feature of the network the number of the column it is made of; None: it is that column.
     """
 
     rows: Array
     names: tuple[str, ...] | None
     targets: Array | None
     behind: str = ""
+    sources: tuple[int, ...] | None = None
 
     def column(self, j: int) -> str:
         """What a column is called."""
