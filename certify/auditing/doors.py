@@ -20,7 +20,7 @@ from certify.format.errors import InputError
 from certify.inputs.formats.archive import listed
 from certify.inputs.formats.table import open_archive
 from certify.inputs.given import given_numbers
-from certify.inputs.sklearn.front import Front, bare, needs_front
+from certify.inputs.sklearn.front import Front, bare, framed, needs_front
 from certify.problem.problem import Problem
 from certify.problem.sample_weights import SampleWeights
 from certify.rigor.fp import Array
@@ -58,9 +58,7 @@ class RawRows:
         """The features as a table where columns are found by name, else as they are."""
         if self.front is None or self.names is None:
             return self.X
-        from pandas import DataFrame
-
-        return DataFrame(dict(zip(self.names, self.X.T, strict=True)))
+        return framed(dict(zip(self.names, self.X.T, strict=True)))
 
     def unused(self) -> tuple[str, ...]:
         """That columns are not used, which may be what rows counted in training.
@@ -170,8 +168,8 @@ def through_door(model: Path, data: Path, evaluation: Path | None, told: Told, f
             problem = replace(problem, weights=SampleWeights(rows.weights))
     points = None if evaluation is None else raw_rows(evaluation, "evaluation", told, rows, front)
     inputs = [path for path in (model, data, evaluation) if path is not None]
-    subject = stored(problem, None if points is None else points.table, None if points is None else points.y, folder, name,
-                     inputs, rows.groups)
+    subject = stored(problem, None if points is None else points.table, None if points is None else points.y, folder,
+                     name, inputs, rows.groups)
     made = getattr(problem.prepare, "of_rows", problem.prepare is not None)  # features that are not the columns
     if rows.names is not None and subject.names is None and front is None and not made:
         subject = replace(subject, names=rows.names)

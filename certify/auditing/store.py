@@ -65,7 +65,7 @@ def stored(problem: Problem, X_eval: Any, y_eval: Any, folder: Path, model: str 
     own = None if groups is None else group_numbers(groups, problem.n)
     arrays |= {} if own is None else {GROUPS: own}
     content[folder / DATA] = _saved(arrays)
-    right, said = targets is not None, ()
+    right, said = targets is not None, tuple[str, ...]()
     if X_eval is not None:
         with warnings.catch_warnings(record=True) as heard:  # of a page a reader sees it there
             warnings.simplefilter("always", UserWarning)
@@ -96,8 +96,9 @@ def stored(problem: Problem, X_eval: Any, y_eval: Any, folder: Path, model: str 
         if problem.prepare.units is not None:
             subject = replace(subject, units=problem.prepare.units, roundings=problem.prepare.roundings(problem.X))
     if isinstance(problem.prepare, Front) and problem.prepare.rows is not None:
-        subject = replace(subject, read=shown_by(problem.prepare, problem.prepare.rows, problem.prepare.names,
-                                                 subject.as_given.targets))
+        front = problem.prepare
+        subject = replace(subject, units=front.units, roundings=front.roundings(problem.X),
+                          read=shown_by(front, problem.prepare.rows, front.names, subject.as_given.targets))
     threshold = problem.threshold if problem.threshold is not None else threshold_of(subject, None)
     return replace(subject, threshold=threshold)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -18,7 +18,7 @@ DROPS, PASSES = "drop", "passthrough"
 STANDS_FOR: Final = "FunctionTransformer"
 """What scikit-learn puts in the place of `"passthrough"`; with a function of its own it is not known."""
 FITTED: Final = {**dict.fromkeys(ENCODERS, "categories_"), FILLS: "statistics_", SIDE_BY_SIDE: "transformers_"}
-"""What each has once it is fitted. Each makes of a row features of this row alone, and rows of today stay as they are."""
+"""What each has once it is fitted. Each makes features of a row from that row alone."""
 FRONTS: Final = tuple(FITTED)
 NONE: Final = object()
 """Stands for every missing value: one NaN is not equal to another."""
@@ -64,13 +64,13 @@ class Signal:
         column: its number.
         filled: whether its missing values were filled in.
         made: whether it is a number made of the column, and no longer the column itself.
-        scalers: fitted scalers that it went through, each with its number there.
+        scalers: fitted scalers that it went through, each with its number there; None: more was done to it than that.
     """
 
     column: int
     filled: bool = False
     made: bool = False
-    scalers: tuple[tuple[Any, int], ...] = ()
+    scalers: tuple[tuple[Any, int], ...] | None = ()
 
 
 def is_missing(value: Any) -> bool:
@@ -131,7 +131,9 @@ class Walk:
     def _scaled(self, step: Any, signals: list[Signal]) -> list[Signal]:
         for signal in signals:
             self.columns[signal.column].numbers |= not signal.made
-        return [Signal(one.column, one.filled, one.made, (*one.scalers, (step, j))) for j, one in enumerate(signals)]
+        clips = getattr(step, "clip", False)  # beyond its ranges a feature no longer moves
+        return [replace(one, scalers=None if clips or one.scalers is None else (*one.scalers, (step, j)))
+                for j, one in enumerate(signals)]
 
     def _encoded(self, step: Any, signals: list[Signal]) -> list[Signal]:
         found = []
@@ -141,18 +143,19 @@ class Walk:
                 column.known.append((known, step.handle_unknown in KEEPS))
                 column.listed |= not isinstance(step.categories, str)
                 column.needed |= not signal.filled and not any(is_missing(one) for one in known)
-            found += [Signal(signal.column, True, True)] * (1 if "Ordinal" in type(step).__name__ else _places(step, j))
+            count = _places(step, j) if type(step).__name__ == ENCODERS[0] else 1
+            found += [Signal(signal.column, True, True, None)] * count
         return found
 
     def _filled(self, step: Any, signals: list[Signal]) -> list[Signal]:
-        whole = step.keep_empty_features or step.strategy == "constant"
-        kept = [signal for signal, value in zip(signals, step.statistics_, strict=True) if whole or not is_missing(value)]
+        whole, values = step.keep_empty_features or step.strategy == "constant", step.statistics_
+        kept = [signal for signal, value in zip(signals, values, strict=True) if whole or not is_missing(value)]
         fills = is_missing(step.missing_values)
         for signal in kept:
             self.columns[signal.column].numbers |= step.strategy in ("mean", "median") and not signal.made
         told = [] if step.indicator_ is None else [signals[int(j)] for j in step.indicator_.features_]
-        return [Signal(one.column, one.filled or fills, one.made, one.scalers) for one in kept] + [
-            Signal(one.column, True, True) for one in told]
+        return [replace(one, filled=True) if fills else replace(one, scalers=None) for one in kept] + [
+            Signal(one.column, True, True, None) for one in told]
 
     def _side_by_side(self, step: Any, signals: list[Signal]) -> list[Signal]:
         names = getattr(step, "feature_names_in_", None)
@@ -162,9 +165,8 @@ class Walk:
             behind = self.step(one, [signals[j] for j in places]) if places else []
             if behind:
                 found[step.output_indices_[name].start] = behind
-        if step.transformer_weights:  # a feature is no longer what its scalers say
-            return [Signal(one.column, one.filled, True) for _, some in sorted(found.items()) for one in some]
-        return [one for _, some in sorted(found.items(), key=lambda part: part[0]) for one in some]
+        weighed = bool(step.transformer_weights)  # a feature is no longer what its scalers say
+        return [replace(one, scalers=None) if weighed else one for start in sorted(found) for one in found[start]]
 
 
 _STEPS: Final = {**dict.fromkeys(ENCODERS, Walk._encoded), FILLS: Walk._filled, SIDE_BY_SIDE: Walk._side_by_side}

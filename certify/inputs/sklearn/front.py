@@ -1,11 +1,14 @@
-"""Fitted columns before an estimator: a user's table, with words in it, as the features that the estimator was given."""
+"""Fitted columns before an estimator: a user's table, words in it too, as the features that the estimator was given."""
 
 from __future__ import annotations
 
+import math
 import re
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, ClassVar, Final
 
 import numpy as np
@@ -14,7 +17,7 @@ from certify.format.errors import InputError, MissingPackage
 from certify.inputs.formats.archive import listed
 from certify.inputs.given import columns_of, given_rows
 from certify.inputs.sklearn.columns import Column, Walk, is_missing, require_step
-from certify.inputs.sklearn.wrapped import SCALERS
+from certify.inputs.sklearn.wrapped import ERRS, SCALERS, unit_of
 from certify.rigor.fp import Array
 
 MISSING: Final = frozenset(("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN",
@@ -36,9 +39,11 @@ class Front:
         facts: what is done to each column.
         sources: of every feature the number of the column that it is made of.
         features: names of the features, or None.
+        chains: of every feature the scalers that alone stand between it and its column; None: more stands there.
         rows: `(n, d)` the training rows as they were given, words too.
+        whole: whether their numbers are float64, or become float64 before anything is done to them.
         of_rows: whether features are made from the training rows: none is, once all is fitted.
-        units, mean: as of :class:`certify.inputs.sklearn.wrapped.Prepared`: no one unit holds for all columns.
+        mean: as of :class:`certify.inputs.sklearn.wrapped.Prepared`.
     """
 
     steps: tuple[Any, ...]
@@ -46,9 +51,10 @@ class Front:
     facts: tuple[Column, ...]
     sources: tuple[int, ...]
     features: tuple[str, ...] | None
+    chains: tuple[tuple[tuple[Any, int], ...] | None, ...]
     rows: Array | None = None
+    whole: bool = False
     of_rows: bool = False
-    units: tuple[float, ...] | None = None
     mean: tuple[float, ...] = ()
     kept: ClassVar[str] = "all before it as it was fitted: its means, scales, filled-in values and categories"
 
@@ -61,6 +67,36 @@ class Front:
     def words(self) -> str:
         """The names of the steps."""
         return ", ".join(type(step).__name__ for step in self.steps)
+
+    @property
+    def units(self) -> tuple[float, ...] | None:
+        """How far a feature moves at most where its column moves by 1; inf: by no known amount. None: all of them."""
+        if not self.whole:
+            return None
+        return tuple(math.inf if chain is None else unit_of(chain)[0] for chain in self._alone)
+
+    def roundings(self, X: Array) -> tuple[float, ...]:
+        """How far a feature of two rows may differ beyond that, as of scalers, and by the conversion to float64.
+
+        Args:
+            X: features of the rows.
+        """
+        size = np.abs(X).max(axis=0)
+        return tuple(math.inf if chain is None else (len(chain) + 1) * ERRS * (float(size[f]) + unit_of(chain)[1])
+                     for f, chain in enumerate(self._alone))
+
+    @cached_property
+    def _alone(self) -> list[tuple[tuple[Any, int], ...] | None]:
+        """The scalers before every feature that is the only one of its column; None of the others.
+
+        What stands for a missing value does not move, so that a column with one has no unit.
+        """
+        times = Counter(self.sources)
+        return [None if times[j] > 1 or self.facts[j].known or self._misses(j) else chain
+                for j, chain in zip(self.sources, self.chains, strict=True)]
+
+    def _misses(self, j: int) -> bool:
+        return self.rows is None or any(is_missing(value) for value in self.rows[:, j])
 
     def __call__(self, X: Any) -> Array:
         """The rows as the estimator gets them."""
@@ -109,7 +145,7 @@ class Front:
         if len(values) == 0:
             raise InputError(name, "no rows", "give one or more")
         self.require(values, name)
-        return (_frame(parts, X) if parts else X if isinstance(X, np.ndarray) else values), values
+        return (framed(parts, X) if parts else X if isinstance(X, np.ndarray) else values), values
 
     def made(self, table: Any, name: str) -> Array:
         """The features of a table that was read."""
@@ -140,6 +176,11 @@ class Front:
                 self.refuse(values, j, strange[0], name, "leave the row out")
 
     def refuse(self, values: Array, j: int, i: int, name: str, remedy: str) -> None:
+        """Refuse the value in a row of a column: a category that is not known there.
+
+        Raises:
+            InputError: always.
+        """
         raise InputError(f"{name}, column {self._called(j)}, row {i}", f"{_said(values[i, j])}, a category that the "
                          f"model was not fitted to: it knows {_known(self.facts[j])}", remedy)
 
@@ -185,12 +226,12 @@ def front_of(steps: Sequence[Any], X: Any) -> Front:
         InputError: a step that is not known or not fitted, or rows that were not the training rows of these steps.
     """
     front = bare(steps)
-    _, values = front.read(X, "X")
+    table, values = front.read(X, "X")
     for j, fact in enumerate(front.facts):
         strange = [] if fact.listed else fact.strange(values[:, j])
         if strange:
             front.refuse(values, j, strange[0], "X", "give the data it was fitted to")
-    return Front(front.steps, front.names, front.facts, front.sources, front.features, values)
+    return replace(front, rows=values, whole=_whole(table))
 
 
 def bare(steps: Sequence[Any]) -> Front:
@@ -207,7 +248,7 @@ def bare(steps: Sequence[Any]) -> Front:
         walk = Walk(int(steps[0].n_features_in_))
         signals = walk.through(steps)
         return Front(tuple(steps), names, tuple(walk.columns), tuple(one.column for one in signals),
-                     _features(steps, len(signals)))
+                     _features(steps, len(signals)), tuple(one.scalers for one in signals))
     except (AttributeError, TypeError, ValueError, KeyError, IndexError) as error:
         raise InputError("estimator", f"a damaged {type(steps[0]).__name__} ({_line(error)})",
                          "fit it, or save it, again") from None
@@ -230,9 +271,15 @@ def _features(steps: Sequence[Any], count: int) -> tuple[str, ...] | None:
     return found if len(found) == count == len(set(found)) else None
 
 
+def _whole(table: Any) -> bool:
+    """Whether scalers compute with a table in float64: in shorter floats they do not."""
+    kinds = table.dtypes if hasattr(table, "dtypes") else [table.dtype]
+    return all(str(kind) not in ("float16", "float32", "Float32") for kind in kinds)
+
+
 def _column(values: Any) -> Any:
-    """A column of a table as an array; with missing ones it keeps its words."""
-    return np.asarray(values, dtype=object) if getattr(values, "dtype", None) == object else np.asarray(values)
+    """A column of a table as an array."""
+    return np.asarray(values)
 
 
 def _tidy(values: Array) -> Array:
@@ -242,19 +289,23 @@ def _tidy(values: Array) -> Array:
     return values.astype(kinds.pop()) if len(kinds) == 1 else values
 
 
-def _frame(parts: dict[str, Any], X: Any) -> Any:
-    """A table of pandas: scikit-learn finds columns by name in no other.
+def framed(parts: Mapping[str, Any], X: Any = None) -> Any:
+    """A table of pandas, as scikit-learn finds columns by name in no other.
+
+    Args:
+        parts: the columns.
+        X: a table that has them, or most of them, or None.
 
     Raises:
         MissingPackage: pandas is not installed.
     """
     try:
-        import pandas
+        from pandas import DataFrame
     except ImportError:
         raise MissingPackage("columns by name", "pandas is not installed", "pip install 'certify[sklearn]'") from None
-    if isinstance(X, pandas.DataFrame) and set(parts) <= set(X.columns):
+    if isinstance(X, DataFrame) and set(parts) <= set(X.columns):
         return X[list(parts)]
-    return pandas.DataFrame({name: _tidy(np.asarray(part, dtype=object)) for name, part in parts.items()})
+    return DataFrame({name: _tidy(np.asarray(part, dtype=object)) for name, part in parts.items()})
 
 
 def _entry(field: Any, fact: Column | None, where: str) -> Any:

@@ -88,7 +88,7 @@ def prepared(scalers: Sequence[Any], columns: int) -> Prepared | None:
         return None
     if any(getattr(step, "clip", False) for step in scalers):  # beyond its ranges a feature no longer moves
         return Prepared(steps, columns)
-    units, offsets = _units(scalers, columns)
+    units, offsets = zip(*(unit_of([(step, j) for step in scalers]) for j in range(columns)), strict=True)
     return Prepared(steps, columns, units=units, offsets=offsets)
 
 
@@ -121,19 +121,27 @@ def search_of(estimator: Any) -> str:
     return name if name in SEARCHES else ""
 
 
-def _units(scalers: Sequence[Any], columns: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """What all scalers multiply a feature by, and the length of what they add to it, each rounded upwards."""
-    unit, offset = np.ones(columns), np.zeros(columns)
-    for step in scalers:
+def unit_of(scalers: Sequence[tuple[Any, int]]) -> tuple[float, float]:
+    """What scalers multiply a feature by, and the length of what they add to it, each rounded upwards.
+
+    Args:
+        scalers: one after another, each with the number of the feature there.
+    """
+    unit, offset = 1.0, 0.0
+    for step, j in scalers:
         scale, added = getattr(step, "scale_", None), OFFSETS[type(step).__name__]
-        given = np.ones(columns) if scale is None else np.broadcast_to(np.asarray(scale, dtype=np.float64), columns)
+        given = 1.0 if scale is None else _entry(scale, j)
         multiplies = type(step).__name__ in MULTIPLIES
         factor = given if multiplies else 1.0 / given
         moved = getattr(step, added, None) if added else None
-        own = np.zeros(columns) if moved is None else np.abs(np.asarray(moved, dtype=np.float64)) * (
-            1.0 if multiplies else factor)
+        own = 0.0 if moved is None else abs(_entry(moved, j)) * (1.0 if multiplies else factor)
         unit, offset = unit * factor * SLACK, (offset * factor + own) * SLACK
-    return tuple(unit.tolist()), tuple(offset.tolist())
+    return unit, offset
+
+
+def _entry(values: Any, j: int) -> float:
+    found = np.ravel(np.asarray(values, dtype=np.float64))
+    return float(found[j if len(found) > 1 else 0])
 
 
 def require_known(name: str, asked: str) -> None:
