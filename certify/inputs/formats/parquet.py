@@ -76,7 +76,8 @@ class ParquetArchive(Archive):
             column = self._file.read().column(self._names.index(name))
             return np.array(column.to_pylist(), dtype=object)
         except self._errors as error:
-            raise InputError(f"column {name!r} in {self._asked}", f"damaged ({_line(error)})", "write it again") from None
+            where = f"column {name!r} in {self._asked}"
+            raise InputError(where, f"damaged ({_line(error)})", "write it again") from None
 
 
 def _line(error: BaseException) -> str:

@@ -26,6 +26,25 @@ KEEPS: Final = ("ignore", "infrequent_if_exist", "warn", "use_encoded_value")
 """Values of `handle_unknown` by which a category that is not known becomes numbers too."""
 
 
+@dataclass(frozen=True)
+class Encoder:
+    """What an encoder knows of a column.
+
+    Attributes:
+        known: its categories.
+        keeps: whether it makes numbers of others as well.
+        filled: whether no missing value comes to it, as others were put in their places.
+    """
+
+    known: tuple[Any, ...]
+    keeps: bool
+    filled: bool
+
+    def knows(self) -> set[Any]:
+        """What may stand in the column; `NONE` for a missing value."""
+        return {NONE if is_missing(one) else one for one in self.known} | ({NONE} if self.filled else set())
+
+
 @dataclass
 class Column:
     """What is done to one column.
@@ -33,27 +52,32 @@ class Column:
     Attributes:
         used: whether features are made of it.
         numbers: whether it goes to what takes numbers alone.
-        known: categories of each encoder that it goes to, and whether others become numbers as well.
+        encoders: that it goes to.
         listed: whether somebody listed these categories, so that rows may hold others.
         needed: whether a missing value in it would become no number.
     """
 
     used: bool = False
     numbers: bool = False
-    known: list[tuple[tuple[Any, ...], bool]] = field(default_factory=list)
+    encoders: list[Encoder] = field(default_factory=list)
     listed: bool = False
     needed: bool = False
 
     def strange(self, values: Sequence[Any]) -> list[int]:
         """Numbers of the values that some encoder does not know."""
-        sets = [{NONE if is_missing(one) else one for one in known} for known, _ in self.known]
+        sets = [one.knows() for one in self.encoders]
         return [i for i, value in enumerate(values) if any((NONE if is_missing(value) else value) not in one
                                                            for one in sets)]
 
     @property
     def keeps(self) -> bool:
         """Whether every encoder makes numbers of what it does not know."""
-        return all(keeps for _, keeps in self.known)
+        return all(one.keeps for one in self.encoders)
+
+    @property
+    def known(self) -> list[Any]:
+        """The categories of all encoders."""
+        return [one for encoder in self.encoders for one in encoder.known]
 
 
 @dataclass(frozen=True)
@@ -140,7 +164,7 @@ class Walk:
         for j, (signal, categories) in enumerate(zip(signals, step.categories_, strict=True)):
             column, known = self.columns[signal.column], tuple(np.asarray(categories).tolist())
             if not signal.made:
-                column.known.append((known, step.handle_unknown in KEEPS))
+                column.encoders.append(Encoder(known, step.handle_unknown in KEEPS, signal.filled))
                 column.listed |= not isinstance(step.categories, str)
                 column.needed |= not signal.filled and not any(is_missing(one) for one in known)
             count = _places(step, j) if type(step).__name__ == ENCODERS[0] else 1
@@ -163,8 +187,13 @@ class Walk:
         for name, one, columns in step.transformers_:
             places = placed(columns, None if names is None else [str(word) for word in names], len(signals))
             behind = self.step(one, [signals[j] for j in places]) if places else []
+            place = step.output_indices_[name]
+            if place.stop - place.start != len(behind):
+                raise InputError("estimator", f"a ColumnTransformer whose part {name!r} makes "
+                                 f"{place.stop - place.start} features, where {len(behind)} are known", "fit it with "
+                                 "encoders, scalers and imputers of scikit-learn alone")
             if behind:
-                found[step.output_indices_[name].start] = behind
+                found[place.start] = behind
         weighed = bool(step.transformer_weights)  # a feature is no longer what its scalers say
         return [replace(one, scalers=None) if weighed else one for start in sorted(found) for one in found[start]]
 

@@ -89,14 +89,15 @@ class Front:
     def _alone(self) -> list[tuple[tuple[Any, int], ...] | None]:
         """The scalers before every feature that is the only one of its column; None of the others.
 
-        What stands for a missing value does not move, so that a column with one has no unit.
+        What stands for a missing value does not move, so that a column with one has no unit; nor have true and false.
         """
         times = Counter(self.sources)
-        return [None if times[j] > 1 or self.facts[j].known or self._misses(j) else chain
+        return [None if times[j] > 1 or self.facts[j].known or self._rests(j) else chain
                 for j, chain in zip(self.sources, self.chains, strict=True)]
 
-    def _misses(self, j: int) -> bool:
-        return self.rows is None or any(is_missing(value) for value in self.rows[:, j])
+    def _rests(self, j: int) -> bool:
+        return self.rows is None or any(is_missing(value) or isinstance(value, bool | np.bool_)
+                                        for value in self.rows[:, j])
 
     def __call__(self, X: Any) -> Array:
         """The rows as the estimator gets them."""
@@ -158,7 +159,11 @@ class Front:
                 except (ValueError, TypeError, KeyError, AttributeError) as error:
                     raise InputError(name, f"{type(step).__name__} refuses it ({_line(error)})",
                                      "give the columns it was fitted to, of the same kinds") from None
-        return given_rows(found.toarray() if hasattr(found, "toarray") else found, f"{name} after {self.words}")
+        rows = given_rows(found.toarray() if hasattr(found, "toarray") else found, f"{name} after {self.words}")
+        if rows.shape[1] != len(self.sources):
+            raise InputError(name, f"{rows.shape[1]} features after {self.words}, where {len(self.sources)} are known",
+                             "fit it with encoders, scalers and imputers of scikit-learn alone")
+        return rows
 
     def require(self, values: Array, name: str) -> None:
         """Refuse missing values and categories of which no numbers are made.
@@ -314,11 +319,13 @@ def _entry(field: Any, fact: Column | None, where: str) -> Any:
         return field
     short = field.strip(" \t")
     if fact is not None and fact.known and not fact.numbers:
-        return _category(field, short, [one for known, _ in fact.known for one in known])
+        return _category(field, short, fact.known)
     if _DECIMAL.fullmatch(short):
         return float(short)
     if short in MISSING:
         return float("nan")
+    if short in _TRUE:
+        return _TRUE[short]
     if fact is None or not fact.numbers:
         return short
     raise InputError(where, f"{short[:60]!r} is no decimal number", "write 1234.5, as in the data it was fitted to")
@@ -348,5 +355,5 @@ def _said(value: Any) -> str:
 
 
 def _known(fact: Column) -> str:
-    known = dict.fromkeys("missing" if is_missing(one) else str(one) for some, _ in fact.known for one in some)
+    known = dict.fromkeys("missing" if is_missing(one) else str(one) for one in fact.known)
     return listed(list(known))
