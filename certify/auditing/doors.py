@@ -13,7 +13,7 @@ import numpy as np
 
 from certify.auditing.facts import data_facts, guessed, of_target
 from certify.auditing.missing import Unsaid, refuse
-from certify.auditing.store import stored, weights_kept
+from certify.auditing.store import shown_by, stored, weights_kept
 from certify.auditing.subject import Given, Subject, threshold_notes, threshold_of
 from certify.auditing.told import Told
 from certify.format.errors import InputError
@@ -21,6 +21,7 @@ from certify.inputs.formats.archive import listed
 from certify.inputs.formats.table import open_archive
 from certify.inputs.given import given_numbers
 from certify.inputs.groups import require_apart
+from certify.inputs.sklearn.front import Front, bare, framed, needs_front
 from certify.problem.problem import Problem
 from certify.problem.sample_weights import SampleWeights
 from certify.rigor.fp import Array
@@ -40,6 +41,7 @@ class RawRows:
         aside: columns that the model was not fitted to.
         weights: what every row counted in the training, or None.
         groups: whose each row is, or None.
+        front: what the model does to columns first, words too, where it does that.
     """
 
     X: Array
@@ -50,6 +52,14 @@ class RawRows:
     weights: Array | None = None
     groups: Array | None = None
     aside: tuple[str, ...] = ()
+    front: Front | None = None
+
+    @property
+    def table(self) -> Any:
+        """The features as a table where columns are found by name, else as they are."""
+        if self.front is None or self.names is None:
+            return self.X
+        return framed(dict(zip(self.names, self.X.T, strict=True)))
 
     def unused(self) -> tuple[str, ...]:
         """That columns are not used, which may be what rows counted in training.
@@ -81,7 +91,7 @@ class RawRows:
         return replace(self, X=self.X[:, [self.names.index(name) for name in names]], names=tuple(names), aside=aside)
 
 
-def raw_rows(path: Path, role: str, told: Told, known: RawRows | None = None) -> RawRows:
+def raw_rows(path: Path, role: str, told: Told, known: RawRows | None = None, front: Front | None = None) -> RawRows:
     """Read a data file as it is.
 
     Args:
@@ -89,6 +99,7 @@ def raw_rows(path: Path, role: str, told: Told, known: RawRows | None = None) ->
         role: what it is for, in messages.
         told: names of features and targets, where somebody said them.
         known: the training rows, whose names hold here too; None: these are they.
+        front: what the model does to columns first.
 
     Raises:
         InputError: it cannot be read, or what is named is not there.
@@ -121,9 +132,12 @@ def raw_rows(path: Path, role: str, told: Told, known: RawRows | None = None) ->
         array = told.features[0] if told.features else str(facts.features)
         if known is not None and known.array in archive.names:
             array = known.array
-        return RawRows(archive.read(there(array)), y, None, array, targets, weights, groups)
+        return RawRows(archive.read(there(array)), y, None, array, targets, weights, groups, front=front)
     columns = told.features or facts.features if known is None or known.names is None else known.names
     columns = tuple(name for name in columns if name not in (targets, told.weights, told.groups))
+    if front is not None:
+        X = front.typed(columns, [archive.read_fields(there(name)) for name in columns], asked)
+        return RawRows(X, y, columns, "", targets, weights, groups, front=front)
     X = np.column_stack([np.asarray(archive.read(there(name)), dtype=np.float64) for name in columns])
     return RawRows(X, y, columns, "", targets, weights, groups)
 
@@ -144,12 +158,8 @@ def through_door(model: Path, data: Path, evaluation: Path | None, told: Told, f
     door = _factory if told.factory is not None else DOORS.get(model.suffix.lower())
     if door is None or (door is _onnx and (told.graph is not None or is_chain(model))):
         return None
-    try:
-        rows = raw_rows(data, "data", told)
-    except InputError:
-        if door is _estimator:
-            _require_read(model)  # words in a table may be for a step of a pipeline that is not known
-        raise
+    front = _front(model) if door is _estimator else None
+    rows = raw_rows(data, "data", told, front=front)
     with warnings.catch_warnings(record=True) as heard:  # what a caller in Python is warned of, a reader has to know
         warnings.simplefilter("always", UserWarning)
         try:
@@ -158,17 +168,18 @@ def through_door(model: Path, data: Path, evaluation: Path | None, told: Told, f
             raise of_target(error, rows.targets, told.targets) from None
         if rows.weights is not None and problem.weights is None:
             problem = replace(problem, weights=SampleWeights(rows.weights))
-    points = None if evaluation is None else raw_rows(evaluation, "evaluation", told, rows)
+    points = None if evaluation is None else raw_rows(evaluation, "evaluation", told, rows, front)
     inputs = [path for path in (model, data, evaluation) if path is not None]
-    subject = stored(problem, None if points is None else points.X, None if points is None else points.y, folder, name,
-                     inputs, rows.groups)
+    subject = stored(problem, None if points is None else points.table, None if points is None else points.y, folder,
+                     name, inputs, rows.groups)
     made = getattr(problem.prepare, "of_rows", problem.prepare is not None)  # features that are not the columns
-    if rows.names is not None and subject.names is None and not made:
+    if rows.names is not None and subject.names is None and front is None and not made:
         subject = replace(subject, names=rows.names)
     notes = tuple(dict.fromkeys(str(one.message) for one in heard if issubclass(one.category, UserWarning)))
     notes = (*notes, *weights_kept(problem)) if notes else subject.notes
     known = (*guessed(rows.targets, rows.array, told), *rows.unused(), *notes, *told.unsaid)
-    subject = replace(subject, notes=known, read=Given(rows.X, rows.names, rows.y))
+    read = Given(rows.X, rows.names, rows.y) if front is None else shown_by(front, rows.X, rows.names, rows.y)
+    subject = replace(subject, notes=known, read=read)
     if told.weight_decay is not None:
         subject = replace(subject, weight_decay=told.weight_decay)
     parts = (told.threshold, told.probability)
@@ -196,16 +207,24 @@ def _estimator(model: Path, rows: RawRows, told: Told, folder: Path) -> tuple[Pr
     fitted = getattr(estimator, "feature_names_in_", None)  # columns of a table are found by name, not by place
     if fitted is not None:
         rows = rows.arranged([str(name) for name in fitted], "data file")
-    problem = from_sklearn(estimator, rows.X, _targets(rows), rows.weights)  # refuses what are no rows
+    problem = from_sklearn(estimator, rows.table, _targets(rows), rows.weights)  # refuses what are no rows
     return problem, type(parted(estimator)[0]).__name__, rows
 
 
-def _require_read(model: Path) -> None:
-    """Refuse a file whose estimator cannot be read, or has steps before it that cannot."""
+def _front(model: Path) -> Front | None:
+    """What the estimator of a file does to columns first, as words in a table may be for that; None: nothing.
+
+    Raises:
+        InputError: an estimator that is not read, or one of its steps.
+    """
     from certify.inputs.sklearn.linear import require_read
     from certify.inputs.sklearn.skops_file import estimator_of
+    from certify.inputs.sklearn.wrapped import parted
 
-    require_read(estimator_of(model))
+    estimator = estimator_of(model)
+    require_read(estimator)
+    steps = parted(estimator)[1]
+    return bare(steps) if needs_front(steps) else None
 
 
 def _linear(model: Path, rows: RawRows, told: Told, folder: Path) -> tuple[Problem, str, RawRows]:

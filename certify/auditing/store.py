@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
@@ -9,13 +10,14 @@ from typing import Any, Final
 
 import numpy as np
 
-from certify.auditing.subject import LAYERS, Subject, threshold_of
+from certify.auditing.subject import LAYERS, Given, Subject, threshold_of
 from certify.certificate.audit_folder import DATA, EVALUATION, GRAPH, MODEL, begin
 from certify.certificate.checkable import model_bytes
 from certify.format.errors import InputError
 from certify.format.words import Loss, Normalization
 from certify.inputs.given import given_numbers
 from certify.inputs.graph_file import graph_bytes
+from certify.inputs.sklearn.front import Front
 from certify.inputs.sklearn.wrapped import Prepared
 from certify.network.graph.graph import GraphNetwork
 from certify.problem.problem import Problem
@@ -63,9 +65,12 @@ def stored(problem: Problem, X_eval: Any, y_eval: Any, folder: Path, model: str 
     own = None if groups is None else group_numbers(groups, problem.n)
     arrays |= {} if own is None else {GROUPS: own}
     content[folder / DATA] = _saved(arrays)
-    right = targets is not None
+    right, said = targets is not None, tuple[str, ...]()
     if X_eval is not None:
-        points = points_of(problem, X_eval)
+        with warnings.catch_warnings(record=True) as heard:  # of a page a reader sees it there
+            warnings.simplefilter("always", UserWarning)
+            points = points_of(problem, X_eval)
+        said = tuple(str(one.message) for one in heard if issubclass(one.category, UserWarning))
         labels = None if y_eval is None else _labels(problem, y_eval, len(points))
         right = labels is not None
         content[folder / EVALUATION] = _saved({FEATURES: points} | ({} if labels is None else {TARGETS: labels}))
@@ -77,7 +82,7 @@ def stored(problem: Problem, X_eval: Any, y_eval: Any, folder: Path, model: str 
     notes: tuple[str, ...] = () if problem.prepare is None else (
         f"{getattr(problem.prepare, 'words', 'something')} before the model stays as it was fitted, and the claims are "
         "about the features behind it",)
-    notes += weights_kept(problem)
+    notes += (*said, *weights_kept(problem))
     subject = Subject(model or "network", network, problem.X, problem.y, problem.labels, problem.loss,
                       problem.weight_decay, problem.bias_decay, problem.normalization, tables, folder,
                       problem.n if X_eval is None else len(points), X_eval is None, right, problem.names,
@@ -90,8 +95,18 @@ def stored(problem: Problem, X_eval: Any, y_eval: Any, folder: Path, model: str 
         subject = replace(subject, names=problem.column_names)  # every column is scaled by itself, and keeps its name
         if problem.prepare.units is not None:
             subject = replace(subject, units=problem.prepare.units, roundings=problem.prepare.roundings(problem.X))
+    if isinstance(problem.prepare, Front) and problem.prepare.rows is not None:
+        front = problem.prepare
+        subject = replace(subject, units=front.units, roundings=front.roundings(problem.X),
+                          read=shown_by(front, problem.prepare.rows, front.names, subject.as_given.targets))
     threshold = problem.threshold if problem.threshold is not None else threshold_of(subject, None)
     return replace(subject, threshold=threshold)
+
+
+def shown_by(front: Front, rows: Array, names: tuple[str, ...] | None, targets: Array | None) -> Given:
+    """Training rows before a front, in the user's own columns."""
+    order = None if names is None or front.names is None else [names.index(one) for one in front.names]
+    return Given(rows, names, targets, sources=tuple(j if order is None else order[j] for j in front.sources))
 
 
 def weights_kept(problem: Problem) -> tuple[str, ...]:
@@ -139,7 +154,7 @@ def _labels(problem: Problem, y_eval: Any, N: int) -> Array:
 
 def _behind(prepare: Any) -> str:
     """What stands between the rows of the data and the features of the network, in a few words; "" where nothing."""
-    if isinstance(prepare, Prepared):
+    if isinstance(prepare, Prepared | Front):
         return prepare.words
     return "" if prepare is None or hasattr(prepare, "shape") and not hasattr(prepare, "place") else LAYERS
 

@@ -53,16 +53,23 @@ class Given:
         names: of the columns, or None.
         targets: as they were called, or None.
         behind: what stands between the data and these rows, where no others are known; "": they are the data.
+        sources: of every feature of the network the number of the column it is made of; None: it is that column.
     """
 
     rows: Array
     names: tuple[str, ...] | None
     targets: Array | None
     behind: str = ""
+    sources: tuple[int, ...] | None = None
 
     def column(self, j: int) -> str:
         """What a column is called."""
         return f"column {j}" if self.names is None else self.names[j]
+
+    def features(self, name: str | int) -> list[int]:
+        """Numbers of the features that are made of a column; none where there is no such column."""
+        at = name if isinstance(name, int) else (self.names or ()).index(name) if name in (self.names or ()) else -1
+        return [f for f, j in enumerate(range(self.rows.shape[1]) if self.sources is None else self.sources) if j == at]
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +92,8 @@ class Subject:
         names: names of the features, or None.
         threshold: of one real output: what parts two labels; None: nothing does, or the loss says it.
         classes: what the labels are called, in the order of their numbers, or None.
-        units: how far each of them moves, at most, where the column before what prepares them moves by 1; None: as far.
+        units: how far each of them moves, at most, where the column before what prepares them moves by 1; inf: by no
+            known amount; None: as far.
         roundings: and beyond that, by rounding alone.
         given: of each file that somebody named its role, its name and its SHA-256 when the audit began.
         weights: `(n,)` what every row counts in the training loss; None: all 1.
@@ -167,6 +175,11 @@ class Subject:
     def as_given(self) -> Given:
         """The training rows as somebody gave them."""
         return self.read or Given(self.X, self.names, self._targets_in_words(), self.behind)
+
+    @property
+    def columns_apart(self) -> bool:
+        """Whether the model makes features of columns first, not one of each, so that these have names of their own."""
+        return self.read is not None and self.read.sources is not None
 
     def _targets_in_words(self) -> Array | None:
         """Targets, labels as they are called where that is known."""

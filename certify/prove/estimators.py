@@ -9,9 +9,10 @@ import numpy as np
 
 from certify.format.errors import InputError
 from certify.inputs.given import columns_of, given_data, given_numbers, given_rows, same_columns
+from certify.inputs.sklearn.front import Front, front_of, needs_front
 from certify.inputs.sklearn.linear import linear, require_read
 from certify.inputs.sklearn.read import Linear
-from certify.inputs.sklearn.wrapped import Prepared, search_of, unwrapped
+from certify.inputs.sklearn.wrapped import Prepared, parted, prepared, search_of
 from certify.problem.problem import Problem
 from certify.problem.sample_weights import SampleWeights
 from certify.prove.whole import whole_problem
@@ -39,12 +40,13 @@ def from_sklearn(estimator: Any, X: Any, y: Any = None, sample_weight: Any = Non
     of their kernel as it was fitted, computed in float64; noise is the penalty, and the mean of y, where y was
     normalised, is left out of the outputs.
 
-    A Pipeline with StandardScaler, MinMaxScaler, MaxAbsScaler or RobustScaler before it: these stay as they were
-    fitted, and X_eval is given as it is; GridSearchCV and its like: the best estimator. What a search or
+    A Pipeline with StandardScaler, MinMaxScaler, MaxAbsScaler, RobustScaler, OneHotEncoder, OrdinalEncoder or
+    SimpleImputer before it, or a ColumnTransformer of them: these stay as they were fitted, and X and X_eval are given
+    as they are, words and missing values too; GridSearchCV and its like: the best estimator. What a search or
     cross-validation chose stays, too, where a fit anew would choose again.
 
     Args:
-        estimator: fitted; nothing of it is run but `get_params`, the `transform` of scalers and kernels.
+        estimator: fitted; nothing of it is run but `get_params`, the `transform` of steps before it and kernels.
         X, y: the data it was fitted to, as arrays, tables or tensors, or X a Dataset or DataLoader of pairs.
         sample_weight: `(n,)` numbers above 0, where it was fitted with them.
 
@@ -59,19 +61,23 @@ def from_sklearn(estimator: Any, X: Any, y: Any = None, sample_weight: Any = Non
     """
     require_read(estimator)
     table, y = given_data(X, y)
-    rows = given_rows(table, "X")
+    inner, steps = parted(estimator)
+    front = front_of(steps, table) if needs_front(steps) else None
+    rows = given_rows(table, "X") if front is None else front.given(table, "X")
     if np.ndim(y) not in (1, 2) or len(rows) != len(y):
         raise InputError("X, y", f"shapes {rows.shape} and {np.shape(y)}", "give (n, d) features and n targets")
-    same_columns(table, getattr(estimator, "feature_names_in_", None), "X")
-    inner, prepare = unwrapped(estimator, rows.shape[1])
+    if front is None:
+        same_columns(table, getattr(estimator, "feature_names_in_", None), "X")
+    prepare = prepared(steps, rows.shape[1]) if front is None else front
     read = linear(inner, y, len(rows))
-    net, names = read.network, columns_of(table)
+    net, names = read.network, columns_of(table) if front is None else front.features
     if read.features is None and net.widths[0] != rows.shape[1]:
-        raise InputError("X", f"{rows.shape[1]} columns", f"the estimator was fitted to {net.widths[0]}")
+        raise InputError("X", f"{rows.shape[1]} columns" if front is None else f"{rows.shape[1]} features after "
+                         f"{front.words}", f"the estimator was fitted to {net.widths[0]}")
     if prepare is not None:
-        warnings.warn(f"{prepare.words} before {type(inner).__name__}: answers are about refits with the scaling as it "
-                      "was fitted, whichever rows change", stacklevel=2)
-        rows = prepare(rows)
+        warnings.warn(f"{prepare.words} before {type(inner).__name__}: answers are about refits with {prepare.kept}, "
+                      "whichever rows change", stacklevel=2)
+        rows = rows if front is not None else prepare(rows)
     search = search_of(estimator)
     if search:
         warnings.warn(f"{search}: answers are about refits with the options that it chose, whichever rows change, "
@@ -79,6 +85,9 @@ def from_sklearn(estimator: Any, X: Any, y: Any = None, sample_weight: Any = Non
     if read.said:
         warnings.warn(f"{type(inner).__name__}: {read.said}", stacklevel=2)
     if read.features is not None:
+        if isinstance(prepare, Front):
+            raise InputError("estimator", f"{type(inner).__name__} behind {prepare.words}", "fit it to the rows that "
+                             "model[:-1].transform makes, and give these as X and X_eval")
         before = () if prepare is None else prepare.steps
         read.features[1].require_rows(rows)
         prepare, names = Prepared((*before, read.features), np.shape(table)[1], names, of_rows=True,

@@ -119,16 +119,18 @@ def onnx_beside() -> Files:
 
 
 def skops() -> Files:
-    """Fitted estimators: two linear ones, one behind a scaler, one on a kernel, one with layers."""
+    """Fitted estimators: two linear ones, one behind a scaler, one behind columns, one on a kernel, one with layers."""
+    from sklearn.compose import make_column_transformer
     from sklearn.kernel_ridge import KernelRidge
     from sklearn.linear_model import LogisticRegression, Ridge
     from sklearn.neural_network import MLPClassifier
     from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
     from skops.io import dumps
 
     found = [LogisticRegression(class_weight="balanced"), Ridge(), KernelRidge(),
-             make_pipeline(StandardScaler(), LogisticRegression()), MLPClassifier((3,), max_iter=5, random_state=0)]
+             make_pipeline(StandardScaler(), LogisticRegression()),
+             make_pipeline(make_column_transformer((OneHotEncoder(), [0]), remainder="passthrough"), Ridge()), MLPClassifier((3,), max_iter=5, random_state=0)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # five steps are no training
         return [("f.skops", dumps(estimator.fit(arrays()["X"], arrays()["y"]))) for estimator in found]

@@ -163,6 +163,8 @@ def shown(number: float) -> str:
 
 def _against_columns(subject: Subject, options: Options) -> str:
     """Why these columns cannot be asked about; "" where they can."""
+    if subject.columns_apart:
+        return _against_own(subject, options)
     known, places = subject.names or (), []
     for name, _ in options.noise:
         if isinstance(name, str) and name not in known:
@@ -175,6 +177,30 @@ def _against_columns(subject: Subject, options: Options) -> str:
                     "columns names that are no numbers")
         places.append(known.index(name) if isinstance(name, str) else name)
     return "a column is named twice: name it once" if len(set(places)) < len(places) else ""
+
+
+def _against_own(subject: Subject, options: Options) -> str:
+    """The same of columns of which the model makes features first, some of them several or of words."""
+    given, places = subject.as_given, []
+    movable = [j for j in range(given.rows.shape[1]) if _movable(subject, j)]
+    for name, _ in options.noise:
+        found = given.features(name)
+        which = (f"the columns of numbers with one feature each are {', '.join(map(given.column, movable[:20]))}"
+                 if movable else "no column has one feature alone that moves with it")
+        if not found:
+            return f"no feature is made of {_quoted(name)}: {which}"
+        if not _movable(subject, given.sources[found[0]] if given.sources else found[0]):
+            several = "a feature" if len(found) == 1 else f"{len(found)} features"
+            return (f"{subject.behind} makes {several} of {_quoted(name)}, and how far an amount moves "
+                    f"{'it' if len(found) == 1 else 'them'} is not known (of words, or categories, none does): {which}")
+        places.append(found[0])
+    return "a column is named twice: name it once" if len(set(places)) < len(places) else ""
+
+
+def _movable(subject: Subject, j: int) -> bool:
+    """Whether a column has one feature, and it is known how far that moves."""
+    found = subject.as_given.features(j)
+    return len(found) == 1 and subject.units is not None and math.isfinite(subject.units[found[0]])
 
 
 def _asked(options: Options, claim: Claim) -> str:
@@ -201,6 +227,8 @@ def _shrunk(low: float, options: Options) -> float:
 
 def _place(subject: Subject, name: str | int) -> str | int:
     """A column as the spec names it: by its number where the data file has no names."""
+    if subject.columns_apart:
+        return _at(subject, name)
     return subject.names.index(name) if isinstance(name, str) and subject.stored and subject.names else name
 
 
@@ -215,7 +243,13 @@ def _columns(subject: Subject, options: Options) -> str:
     return ", ".join(_named(name) for name, _ in options.noise) + ("" if subject.units is not None else behind)
 
 
+def _quoted(name: str | int) -> str:
+    return f"column {name}" if isinstance(name, int) else f"column {name!r}"
+
+
 def _at(subject: Subject, name: str | int) -> int:
+    if subject.columns_apart:
+        return subject.as_given.features(name)[0]
     return name if isinstance(name, int) else (subject.names or ()).index(name)
 
 

@@ -112,12 +112,14 @@ def _finite(number: float) -> float | None:
 
 def _columns(subject: Subject) -> list[int]:
     """Columns of the given rows, those first that add most to outputs where the last layer is the only one."""
-    rows, net = subject.as_given.rows, subject.network
+    rows, net, sources = subject.as_given.rows, subject.network, subject.as_given.sources
     if rows.ndim != 2:
         return []
     size: Array = np.zeros(rows.shape[1])
-    if isinstance(net, Network) and net.depth == 1 and net.widths[0] == rows.shape[1]:
-        size = np.abs(net.weights[0]).max(axis=0) * subject.X.std(axis=0)
+    if isinstance(net, Network) and net.depth == 1 and net.widths[0] == (rows.shape[1] if sources is None else
+                                                                         len(sources)):
+        each = np.abs(net.weights[0]).max(axis=0) * subject.X.std(axis=0)
+        np.maximum.at(size, range(len(each)) if sources is None else list(sources), each)
     return [int(j) for j in np.argsort(-size, kind="stable")[:COLUMNS]]
 
 

@@ -60,6 +60,14 @@ class Archive(ABC):
         """Two different numbers of a table that :meth:`read` makes the same one; None: there are none."""
         return None
 
+    def read_fields(self, name: str) -> np.ndarray[Any, Any]:
+        """A column of a table as it is written: text, for a model that reads words; where it is typed, its entries.
+
+        Raises:
+            InputError: as :meth:`read`.
+        """
+        return self.read(name)
+
 
 def missing(archive: Archive, asked: str, key: str, name: str) -> InputError:
     """The error for an array that is not in the file: lists the names there are."""

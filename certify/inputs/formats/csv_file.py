@@ -111,6 +111,11 @@ class CsvArchive(Archive):
                 return other[:60], field[:60]
         return None
 
+    def read_fields(self, name: str) -> np.ndarray[Any, Any]:
+        """The fields as they are written, spaces too."""
+        column = self._names.index(name)
+        return np.array([row[column] for row in self._rows], dtype=object)
+
     def _number(self, row: int, field: str, name: str) -> float:
         value = float(field) if _DECIMAL.fullmatch(field) else math.nan
         where = f"column {name!r} in {self._asked}, row {row} (line {self._lines[row]})"

@@ -70,6 +70,15 @@ class ParquetArchive(Archive):
             )
         return np.asarray(column.to_numpy())
 
+    def read_fields(self, name: str) -> np.ndarray[Any, Any]:
+        """The entries of a column: numbers, words, true and false, and None where one is missing."""
+        try:
+            column = self._file.read().column(self._names.index(name))
+            return np.array(column.to_pylist(), dtype=object)
+        except self._errors as error:
+            where = f"column {name!r} in {self._asked}"
+            raise InputError(where, f"damaged ({_line(error)})", "write it again") from None
+
 
 def _line(error: BaseException) -> str:
     """An error of another library in one line."""

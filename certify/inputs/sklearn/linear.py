@@ -10,11 +10,12 @@ import numpy as np
 
 from certify.format.errors import InputError
 from certify.format.words import Loss
+from certify.inputs.sklearn.columns import require_step
 from certify.inputs.sklearn.kernels import READERS as KERNELS
 from certify.inputs.sklearn.mean_losses import READERS as MEANS
 from certify.inputs.sklearn.networks import READERS as NETWORKS
 from certify.inputs.sklearn.read import Linear, by_label, layer, numbers, real_targets, refuse, strength
-from certify.inputs.sklearn.wrapped import parted, scaler
+from certify.inputs.sklearn.wrapped import parted
 from certify.rigor.fp import Array
 
 
@@ -51,7 +52,7 @@ def require_read(estimator: Any) -> None:
     inner, steps = parted(estimator)
     _known(inner)
     for step in steps:
-        scaler(step)
+        require_step(step)
 
 
 def _known(estimator: Any) -> str:

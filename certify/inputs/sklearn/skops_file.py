@@ -13,7 +13,7 @@ from typing import Any, Final
 from certify.format.errors import InputError, MissingPackage
 from certify.inputs.formats.archive import ZIP_ERRORS, available_memory, listed
 from certify.inputs.sklearn.linear import READERS
-from certify.inputs.sklearn.wrapped import SEARCHES, require_scaler
+from certify.inputs.sklearn.wrapped import SEARCHES, require_known
 from certify.spec.sources import Source, read_source
 
 _KERNELS: Final = ("CompoundKernel", "ConstantKernel", "DotProduct", "ExpSineSquared", "Exponentiation", "Matern",
@@ -28,6 +28,7 @@ ALLOWED: Final = frozenset({
     "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
     "sklearn._loss.loss.HalfTweedieLoss", "sklearn._loss.loss.HalfTweedieLossIdentity",
     "sklearn.metrics._scorer._PassthroughScorer", "sklearn.metrics._scorer._Scorer",
+    "numpy.dtype", "sklearn.compose._column_transformer.make_column_selector",
     "sklearn.metrics._classification.accuracy_score", "sklearn.metrics._regression.r2_score",
 })
 """Types that skops does not trust by itself and that fitted estimators which are known here hold: plain numbers alone.
@@ -81,7 +82,7 @@ def estimator_in(source: Source) -> Any:
         *steps, last = _classes(source.content) or [""]
         for step in steps:
             if step.isidentifier():
-                require_scaler(step[:60], asked)
+                require_known(step[:60], asked)
         raise InputError(asked, f"it holds {listed(strange)}, which may run code; nothing of it was loaded",
                          "give an estimator of scikit-learn that from_sklearn reads" + _in_python(last))
     try:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 
@@ -22,6 +22,8 @@ SLACK: Final = 1.0 + 2.0**-40
 ERRS: Final = 16 * 2.0**-53
 """Above two times `4u`, with room for the sums that it is multiplied with."""
 SCALERS: Final = ("StandardScaler", "MinMaxScaler", "MaxAbsScaler", "RobustScaler")
+KNOWN: Final = (*SCALERS, "ColumnTransformer", "OneHotEncoder", "OrdinalEncoder", "SimpleImputer")
+"""Steps of a pipeline that stay as they were fitted; those that are no scalers read columns (`columns.py`)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +47,7 @@ class Prepared:
     units: tuple[float, ...] | None = None
     offsets: tuple[float, ...] = ()
     mean: tuple[float, ...] = ()
+    kept: ClassVar[str] = "the scaling as it was fitted"
 
     @property
     def words(self) -> str:
@@ -74,20 +77,19 @@ class Prepared:
         return X
 
 
-def unwrapped(estimator: Any, columns: int) -> tuple[Any, Prepared | None]:
-    """The estimator itself, and what is done to rows of so many columns before it.
+def prepared(scalers: Sequence[Any], columns: int) -> Prepared | None:
+    """What fitted scalers do to rows of so many columns; None where there is none.
 
     Raises:
-        InputError: a step that is no scaler, or a search that fitted no best estimator.
+        InputError: a step that is no scaler.
     """
-    estimator, scalers = parted(estimator)
     steps = tuple(scaler(step) for step in scalers)
     if not steps:
-        return estimator, None
+        return None
     if any(getattr(step, "clip", False) for step in scalers):  # beyond its ranges a feature no longer moves
-        return estimator, Prepared(steps, columns)
-    units, offsets = _units(scalers, columns)
-    return estimator, Prepared(steps, columns, units=units, offsets=offsets)
+        return Prepared(steps, columns)
+    units, offsets = zip(*(unit_of([(step, j) for step in scalers]) for j in range(columns)), strict=True)
+    return Prepared(steps, columns, units=units, offsets=offsets)
 
 
 def parted(estimator: Any) -> tuple[Any, list[Any]]:
@@ -119,23 +121,31 @@ def search_of(estimator: Any) -> str:
     return name if name in SEARCHES else ""
 
 
-def _units(scalers: list[Any], columns: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """What all scalers multiply a feature by, and the length of what they add to it, each rounded upwards."""
-    unit, offset = np.ones(columns), np.zeros(columns)
-    for step in scalers:
+def unit_of(scalers: Sequence[tuple[Any, int]]) -> tuple[float, float]:
+    """What scalers multiply a feature by, and the length of what they add to it, each rounded upwards.
+
+    Args:
+        scalers: one after another, each with the number of the feature there.
+    """
+    unit, offset = 1.0, 0.0
+    for step, j in scalers:
         scale, added = getattr(step, "scale_", None), OFFSETS[type(step).__name__]
-        given = np.ones(columns) if scale is None else np.broadcast_to(np.asarray(scale, dtype=np.float64), columns)
+        given = 1.0 if scale is None else _entry(scale, j)
         multiplies = type(step).__name__ in MULTIPLIES
         factor = given if multiplies else 1.0 / given
         moved = getattr(step, added, None) if added else None
-        own = np.zeros(columns) if moved is None else np.abs(np.asarray(moved, dtype=np.float64)) * (
-            1.0 if multiplies else factor)
+        own = 0.0 if moved is None else abs(_entry(moved, j)) * (1.0 if multiplies else factor)
         unit, offset = unit * factor * SLACK, (offset * factor + own) * SLACK
-    return tuple(unit.tolist()), tuple(offset.tolist())
+    return unit, offset
 
 
-def require_scaler(name: str, asked: str) -> None:
-    """Refuse a step of a pipeline that is no scaler that is known.
+def _entry(values: Any, j: int) -> float:
+    found = np.ravel(np.asarray(values, dtype=np.float64))
+    return float(found[j if len(found) > 1 else 0])
+
+
+def require_known(name: str, asked: str) -> None:
+    """Refuse a step of a pipeline that is none of those that are known.
 
     Args:
         name: of its class.
@@ -144,9 +154,9 @@ def require_scaler(name: str, asked: str) -> None:
     Raises:
         InputError: with what to do.
     """
-    if name not in SCALERS:
+    if name not in KNOWN:
         raise InputError(asked, f"a pipeline with {name}", "apply it to X and X_eval before (from files: save "
-                         f"model[-1], and tables of model[:-1].transform of the rows); only {', '.join(SCALERS)} are "
+                         f"model[-1], and tables of model[:-1].transform of the rows); only {', '.join(KNOWN)} are "
                          "known in a pipeline")
 
 
@@ -157,7 +167,7 @@ def scaler(step: Any) -> tuple[str, Callable[[Any], Any]]:
         InputError: it is none that is known, or is not fitted.
     """
     name = type(step).__name__
-    require_scaler(name, "estimator")
+    require_known(name, "estimator")
     if not hasattr(step, "scale_"):
         raise InputError("estimator", f"{name} that is not fitted", "call fit first")
     fitted = getattr(step, "feature_names_in_", None)

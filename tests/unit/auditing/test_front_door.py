@@ -96,19 +96,19 @@ def test_a_pipeline_that_reads_words_is_told_what_to_save(tmp_path, capsys):
     from sklearn.compose import ColumnTransformer
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import OneHotEncoder
+    from sklearn.preprocessing import TargetEncoder
 
     import certify
     from certify.format.errors import InputError
 
     X = pandas.DataFrame({"months": [1.0, 2.0, 30.0, 40.0, 3.0, 50.0], "contract": ["month-to-month", "year"] * 3})
     y = np.array([1, 1, 0, 0, 1, 0])
-    model = make_pipeline(ColumnTransformer([("words", OneHotEncoder(), ["contract"])], remainder="passthrough"),
+    model = make_pipeline(ColumnTransformer([("words", TargetEncoder(), ["contract"])], remainder="passthrough"),
                           LogisticRegression()).fit(X, y)
     skops.dump(model, tmp_path / "model.skops")
     X.assign(y=y).to_csv(tmp_path / "train.csv", index=False)
     assert main(["audit", str(tmp_path / "model.skops"), str(tmp_path / "train.csv"), "-o", str(tmp_path / "o")]) == 2
-    cure = "a pipeline with ColumnTransformer; apply it to X and X_eval before (from files: save model[-1], and tables"
+    cure = "a pipeline with TargetEncoder; apply it to X and X_eval before (from files: save model[-1], and tables"
     assert cure in capsys.readouterr().err
     with pytest.raises(InputError) as refused:
         certify.from_sklearn(model, X, y)

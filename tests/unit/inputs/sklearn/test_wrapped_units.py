@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from certify.inputs.sklearn.wrapped import unwrapped
+from certify.inputs.sklearn.wrapped import parted, prepared
 
 
 def cases(names):
@@ -19,7 +19,7 @@ def cases(names):
     rng = np.random.default_rng(7)
     X = rng.normal(size=(40, 4)) * [1.0, 1e-3, 1e5, 1e-9] + [0.0, 1e6, -1e9, 1.0]
     steps = [getattr(preprocessing, name)() for name in names]
-    prepare = unwrapped(make_pipeline(*steps, Ridge()).fit(X, X[:, 0]), 4)[1]
+    prepare = prepared(parted(make_pipeline(*steps, Ridge()).fit(X, X[:, 0]))[1], 4)
     before, roundings = prepare(X), prepare.roundings(prepare(X))
     for size in (1e-7, 1e-2, 3.0, 1e4):
         moved = X + size * rng.uniform(-1, 1, X.shape)
