@@ -122,12 +122,14 @@ def parse_npy(content: bytes, asked: str, words: bool = False) -> np.ndarray[Any
     if descr == "|O":
         raise InputError(
             asked, "an object array, which is a pickle (and can run code)",
-            "convert it to numbers, e.g. .astype(float), or labels to words with .astype(str); nothing in it was executed",
+            "convert it to numbers, e.g. .astype(float), or labels to words with .astype(str); nothing in it was "
+            "executed",
         )
-    if not words and _WORDS.fullmatch(descr):
+    worded = bool(_WORDS.fullmatch(descr))
+    if worded and not words:
         raise InputError(asked, f"words (entries of type {descr!r})", "store numbers: of classes their places, from 0, "
                          "in the order of the model's outputs")
-    if not (words and _WORDS.fullmatch(descr)) and not re.fullmatch(r"[<>|=]?(b1|[iu][1248]|f(2|4|8|16)|c(8|16|32))", descr):
+    if not worded and not re.fullmatch(r"[<>|=]?(b1|[iu][1248]|f(2|4|8|16)|c(8|16|32))", descr):
         raise InputError(asked, f"entries of type {descr[:60]!r}", "store real numbers")
     try:
         dtype = np.dtype(descr)
