@@ -130,7 +130,7 @@ def data_facts(data: Path, targets: str | None = None, option: bool = False) -> 
     wanted = [name for name in names if name in _TARGETS] if targets is None else [targets]
     features = next((name for name in (*usual, *names) if name not in wanted), "X")
     found = next((name for name in (*wanted, *names) if name != features), None)
-    y = archive.read(found) if found in names else None
+    y = archive.read_words(found) if found in names else None
     return DataFacts(features, found, y)
 
 

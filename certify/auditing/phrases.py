@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Final
 
@@ -19,8 +20,28 @@ FILLERS: Final = frozenset("""
     observation observations image images case cases datapoint datapoints prediction predictions stay stays survive
     change changes what happens when which how many much would should model models still each every data
     some it them they that s there at most up until value values off out whichever
+    attacker attackers adversary somebody someone who decision decisions must
 """.split())
 """Words that say nothing of which question is meant, or how it is."""
+ADDED: Final = ("rows that join or are replaced are asked about in Python: certify.stable_predictions(problem, X_new, "
+                "add=5), or replace=3 (docs/questions/added-rows.md)")
+ROW: Final = r"\b(?:rows?|records?|points?|samples?|examples?)\b"
+JOINED: Final = (rf"{ROW}.*\b(?:add(?:ed|s)?|inject(?:ed|s)?|insert(?:ed|s)?|join(?:s|ed)?)\b"
+                 rf"|\b(?:add|inject|insert)(?:s|ing)?\b.*{ROW}|\breplac(?:e|es|ed|ing)\b")
+"""Rows that are added or replaced, of which no question is, whatever else stands beside them."""
+UNCALLED: Final = (
+    (rf"\bnew (?:training )?{ROW}", ADDED),
+    (r"\bpoison(?:ing|s)?\b|\battack(?:er|ers|s|ed)?\b|\badversar(?:y|ies|ial)\b",
+     f"ask '3 labels wrong' where labels were tampered with, '3 rows deleted' where rows are gone; {ADDED}"))
+"""What phrases are about that no question is called by, each with what answers it."""
+ALIKE, SHORT = 0.75, 3
+"""How alike two words are, of 1, one of which may be the other misspelled; and letters of words that are not looked
+at. The first letter is seldom the wrong one."""
+LIVING: Final = ("patient|customer|client|user|person|applicant|borrower|case|row|sample|point|image|record|one|house|"
+                 "loan|application")
+OF_ONE: Final = (rf"\bthis (?:{LIVING})(?:['’]?s)?(?: (?:prediction|decision|label|output|outcome|result))?\b"
+                 r"|\bthis decision\b")
+"""The one evaluation row that `--prediction` names, as people call it."""
 OF_OPTIONS: Final = MappingProxyType({
     "delete": ("rows that are left out", "rows deleted"), "relabel": ("wrong labels", "labels wrong"),
     "rows": ("these rows", "these rows"), "prediction": ("one prediction", "which rows matter"),
@@ -50,7 +71,7 @@ def asked_for(phrases: Sequence[str], options: Options) -> tuple[tuple[Question,
     said, options = options, replace(options, named=True)
     found: list[Question] = []
     for phrase in phrases:
-        phrase = _with_digits(phrase)
+        phrase = re.sub(OF_ONE, "this prediction", _with_digits(phrase), flags=re.IGNORECASE)
         question = _meant(phrase, said)
         _require_read(phrase, question)
         before, options = options, question.heard(phrase, options)
@@ -88,7 +109,21 @@ def _require_read(phrase: str, question: Question) -> None:
     if left:
         raise InputError(f"--ask {phrase!r}",
                          f"taken for {question.words[0]!r}, and {', '.join(map(repr, left))} means nothing there",
-                         question.cure(left))
+                         _meant_word(left) + question.cure(left))
+
+
+def _meant_word(words: Sequence[str]) -> str:
+    """The first word that is one of a question's misspelled, and which one; "" where none is.
+
+    >>> _meant_word(["delteed"]), _meant_word(["zebra"])
+    ("did you mean 'deleted'? or ", '')
+    """
+    known = sorted({part for question in QUESTIONS for said in (*question.words, *question.besides)
+                    for part in said.split() if len(part) > SHORT})
+    for word in (word for word in words if len(word) > SHORT and word not in FILLERS and word not in known):
+        if alike := get_close_matches(word, [one for one in known if one[0] == word[0]], 1, ALIKE):
+            return f"did you mean {alike[0]!r}? or "
+    return ""
 
 
 def _meant(phrase: str, options: Options) -> Question:
@@ -96,13 +131,17 @@ def _meant(phrase: str, options: Options) -> Question:
     claimed = [question for question in QUESTIONS if question.claims(phrase)]
     if claimed:
         return claimed[0]
+    if re.search(JOINED, phrase, re.IGNORECASE):
+        raise InputError(f"--ask {phrase!r}", "no question is about that", ADDED)
     plain = re.sub(r"[^a-z0-9]+", " ", phrase.lower()).strip()
     plain = re.sub(r"\bthese [0-9]+ rows\b", "these rows", plain)
     ranked = sorted(((len(word), -place, question) for place, question in enumerate(QUESTIONS)
                      for word in (*question.words, question.slug.replace("-", " ")) if word in plain),
                     key=lambda entry: entry[:2], reverse=True)
     if not ranked:
+        elsewhere = next((remedy for pattern, remedy in UNCALLED if re.search(pattern, phrase, re.IGNORECASE)), "")
         known = ", ".join(f"'{question.words[0]}'" for question in QUESTIONS)
-        raise InputError(f"--ask {phrase!r}", "no question is called so", f"ask one of {known}")
+        near = _meant_word(re.findall(r"[a-z]+", phrase.lower()))
+        raise InputError(f"--ask {phrase!r}", "no question is called so", elsewhere or f"{near}ask one of {known}")
     slug = ranked[0][2].meant(options)
     return next(question for question in QUESTIONS if question.slug == slug)

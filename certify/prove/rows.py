@@ -178,8 +178,9 @@ class StablePredictions:
         if not len(self.undecided):
             return repr(self)
         plain = [line for line in self.reasons if not {line.split(":")[0], line.split(" ")[0]} & {*CLASSES, "tried"}]
-        return "\n  ".join([repr(self), f"{len(self.undecided)} undecided: "
-                            f"{remedy(self.survey.tried, self.survey.cut)}", *plain])
+        found = self.survey
+        helps = remedy(found.tried, found.cut, found.more, found.fewer)
+        return "\n  ".join([repr(self), f"{len(self.undecided)} undecided: {helps}", *plain])
 
     def _repr_html_(self) -> str:
         return as_html(self)

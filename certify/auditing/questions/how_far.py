@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import ClassVar, Final
 
 from certify.auditing.questions.base import (
@@ -14,12 +16,17 @@ from certify.auditing.questions.base import (
 )
 from certify.auditing.questions.counted import Counted
 from certify.auditing.questions.one_prediction import alone, no_such
+from certify.auditing.questions.rows_deleted import RowsDeleted
 from certify.auditing.subject import Subject
 from certify.certificate.audit_folder import PREDICTION
+from certify.format.errors import InputError
 from certify.format.words import Parameter
 
 UP_TO: Final = 3
 """Rows asked about at least."""
+
+THIS: Final = r"\bthis prediction\b"
+MOVES: Final = frozenset(("move", "moves", "moved", "shift", "shifts", "drift"))
 
 
 class HowFar(Counted):
@@ -28,6 +35,8 @@ class HowFar(Counted):
     slug = "how-far"
     words: ClassVar[tuple[str, ...]] = ("how far from changing", "how far", "how many rows", "tolerated", "survive",
                                         "margin")
+    besides: ClassVar[tuple[str, ...]] = ("this", "lose", "loses", "lost", "missing", *RowsDeleted.words,
+                                          *RowsDeleted.besides)
     option = "delete"
     files = (PREDICTION,)
     parameter: ClassVar[str] = "deletions"
@@ -49,6 +58,28 @@ class HowFar(Counted):
     def narrowed(self, subject: Subject, options: Options) -> Subject:
         """The one evaluation row, where one is named."""
         return subject if options.prediction is None else alone(subject, options.prediction)
+
+    def claims(self, phrase: str) -> bool:
+        """Where it is asked how many rows this one prediction survives."""
+        return re.search(r"\bhow (?:many|far)\b", phrase, re.IGNORECASE) is not None and bool(
+            re.search(THIS, phrase, re.IGNORECASE)) and not re.search(r"\blabel", phrase, re.IGNORECASE)
+
+    def heard(self, phrase: str, options: Options) -> Options:
+        """The number of rows.
+
+        Raises:
+            InputError: one prediction is meant, and none is named.
+        """
+        if options.prediction is None and re.search(THIS, phrase, re.IGNORECASE):
+            raise InputError(f"--ask {phrase!r}", "no prediction is named", "say which with --prediction NUMBER")
+        return super().heard(phrase, options)
+
+    def cure(self, words: Sequence[str]) -> str:
+        """How far outputs move is another question."""
+        if MOVES & set(words):
+            return ("how far outputs that are amounts move '3 rows deleted' tells, and of labels which of them stay; "
+                    "'which rows matter' tells how far one row's absence moves any output")
+        return super().cure(words)
 
     def meant(self, options: Options) -> str:
         """The question about labels, where a number of them was given and none of rows that are left out."""

@@ -7,7 +7,7 @@ from typing import Final
 
 from certify.auditing.questions.base import Options
 from certify.auditing.questions.how_far import HowFar
-from certify.auditing.questions.labels_wrong import against_labels
+from certify.auditing.questions.labels_wrong import LabelsWrong, against_labels
 from certify.auditing.subject import Subject
 
 LABELS: Final = r"\b(labels?|mislabell?ed|relabell?(?:ed)?|labelled)\b"
@@ -22,6 +22,7 @@ class HowFarLabels(HowFar):
     slug = "how-far-labels"
     words = ("how many labels wrong", "how far from changing by wrong labels", "how many wrong labels until it flips",
              "how many mislabelled rows before it flips", "how many labels are tolerated")
+    besides = ("this", *LabelsWrong.besides)
     option = "relabel"
     parameter = "labels"
     may = "training labels may be wrong"

@@ -21,6 +21,7 @@ class LabelsWrong(Counted):
     slug = "labels-wrong"
     words = ("labels wrong", "label", "mislabelled", "mislabeled", "relabel", "flipped labels", "label noise",
              "poisoned labels")
+    besides = ("flip", "flips", "relabels", "poison", "poisons", "tampered")
     option = "relabel"
 
     def sentence(self, subject: Subject, options: Options) -> str:

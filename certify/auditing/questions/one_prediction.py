@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from certify.auditing.questions.base import Asked, Claim, Options, Question, Wanted, of_head
+from certify.auditing.questions.which_rows import DECIDE
 from certify.auditing.ranked.left_out import Ranking, ranking
 from certify.auditing.ranked.sentences import flips, most
 from certify.auditing.subject import START, Subject
@@ -32,6 +33,7 @@ class OnePrediction(Question):
     words = ("which rows matter for this prediction", "which rows matter to this prediction", "one prediction",
              "this prediction", "which rows flip this prediction", "influence on this prediction",
              "most influential for this prediction")
+    besides = DECIDE
     option = "prediction"
     ranks_first = True
     files = (PREDICTION,)

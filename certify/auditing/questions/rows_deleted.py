@@ -19,6 +19,7 @@ class RowsDeleted(Counted):
 
     slug = "rows-deleted"
     words = ("rows deleted", "delete", "deletion", "left out", "leave out", "removed", "unlearn", "forget", "dropped")
+    besides = ("deletes", "deleting", "remove", "removes", "drop", "drops", "forgets")
     option = "delete"
 
     def sentence(self, subject: Subject, options: Options) -> str:

@@ -49,6 +49,10 @@ APART: Final = 10.0
 
 COUNTS: Final = (STABLE_PREDICTIONS.name, CORRECT_PREDICTIONS.name)
 
+DECIDE: Final = ("decide", "decides", "decided", "drive", "drives", "determine", "determines", "affect", "affects",
+                 "most")
+"""What rows do that matter."""
+
 LEFT_OUT: Final[Mapping[str, Any]] = MappingProxyType({"parameter": "deletions", "set": "sparse", "count": 1})
 """Any one row."""
 
@@ -62,6 +66,7 @@ class WhichRows(Question):
 
     slug = "which-rows"
     words = ("which rows matter", "which rows", "influence", "influential", "matter", "outlier", "important")
+    besides = DECIDE
 
     def meant(self, options: Options) -> str:
         """The question about one prediction, where one is named."""

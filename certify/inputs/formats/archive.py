@@ -49,7 +49,7 @@ class Archive(ABC):
 
 
     def read_words(self, name: str) -> np.ndarray[Any, Any]:
-        """The array of that name as :meth:`read` gives it; of a table words as they are written.
+        """The array of that name as :meth:`read` gives it; words as they are written, where the format has them.
 
         Raises:
             InputError: as :meth:`read`.

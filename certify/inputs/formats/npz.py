@@ -1,4 +1,7 @@
-"""Reader of `.npz` files: strict, on bytes; an object array or a pickle is refused before it is touched."""
+"""Reader of `.npz` files: strict, on bytes; an object array or a pickle is refused before it is touched.
+
+Labels may be words: numpy stores these without a pickle, four bytes a character.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,7 @@ _HEADER: Final = re.compile(
     r"\{'descr': '([^']*)', 'fortran_order': (True|False), "
     r"'shape': \(((?:[0-9]{1,18}, ?){0,31}(?:[0-9]{1,18})?)\), ?\} *\n?"
 )
+_WORDS: Final = re.compile(r"[<>]U[1-9][0-9]{0,5}")
 _SUSPICIOUS_SIZE: Final = 256 << 20
 _SUSPICIOUS_RATIO: Final = 500
 _DAMAGED: Final = "copy it or save it again with numpy.savez"
@@ -69,16 +73,24 @@ class NpzArchive(Archive):
     def read(self, name: str) -> np.ndarray[Any, Any]:
         """The array of that name."""
         asked = f"array '{name}' in {self._asked}"
+        return parse_npy(self._unpacked(name, asked), asked)
+
+    def read_words(self, name: str) -> np.ndarray[Any, Any]:
+        """Numbers, or labels in words."""
+        asked = f"array '{name}' in {self._asked}"
+        return parse_npy(self._unpacked(name, asked), asked, words=True)
+
+    def _unpacked(self, name: str, asked: str) -> bytes:
+        """The bytes of an array."""
         member = self._members[name]
         self._refuse_bomb(member, asked)
         try:
-            content = unpack(self._content, member, self._starts[member.filename])
+            return unpack(self._content, member, self._starts[member.filename])
         except MemoryError:
             raise InputError(asked, "larger than the memory", "use a smaller file or a larger machine") from None
         except ZIP_ERRORS as error:
             reason = str(error) or type(error).__name__
             raise InputError(asked, f"damaged ({reason})", _DAMAGED) from None
-        return parse_npy(content, asked)
 
     def _refuse_bomb(self, member: zipfile.ZipInfo, asked: str) -> None:
         """Refuse what would fill the memory, before anything is unpacked."""
@@ -92,7 +104,7 @@ class NpzArchive(Archive):
             )
 
 
-def parse_npy(content: bytes, asked: str) -> np.ndarray[Any, Any]:
+def parse_npy(content: bytes, asked: str, words: bool = False) -> np.ndarray[Any, Any]:
     """Parse the bytes of one `.npy` file.
 
     Written out because numpy's own reader takes more than numbers: the header is matched against the form in
@@ -101,6 +113,7 @@ def parse_npy(content: bytes, asked: str) -> np.ndarray[Any, Any]:
     Args:
         content: the bytes.
         asked: how to name the array in messages.
+        words: whether it may hold words in place of numbers.
 
     Raises:
         InputError: not a `.npy` array of numbers, cut short, or empty.
@@ -109,9 +122,14 @@ def parse_npy(content: bytes, asked: str) -> np.ndarray[Any, Any]:
     if descr == "|O":
         raise InputError(
             asked, "an object array, which is a pickle (and can run code)",
-            "convert it to numbers, e.g. .astype(float); nothing in it was executed",
+            "convert it to numbers, e.g. .astype(float), or labels to words with .astype(str); nothing in it was "
+            "executed",
         )
-    if not re.fullmatch(r"[<>|=]?(b1|[iu][1248]|f(2|4|8|16)|c(8|16|32))", descr):
+    worded = bool(_WORDS.fullmatch(descr))
+    if worded and not words:
+        raise InputError(asked, f"words (entries of type {descr!r})", "store numbers: of classes their places, from 0, "
+                         "in the order of the model's outputs")
+    if not worded and not re.fullmatch(r"[<>|=]?(b1|[iu][1248]|f(2|4|8|16)|c(8|16|32))", descr):
         raise InputError(asked, f"entries of type {descr[:60]!r}", "store real numbers")
     try:
         dtype = np.dtype(descr)
@@ -124,7 +142,15 @@ def parse_npy(content: bytes, asked: str) -> np.ndarray[Any, Any]:
         raise InputError(asked, f"empty (shape {shape})", "give at least one row and one column")
     if dtype.kind == "b" and np.frombuffer(content, np.uint8, offset=start).max() > 1:
         raise InputError(asked, "truth values other than 0 and 1", _DAMAGED)
+    if dtype.kind == "U":
+        _require_characters(np.frombuffer(content, dtype.str[0] + "u4", offset=start), asked)
     return np.frombuffer(content, dtype, offset=start).reshape(shape, order=order)
+
+
+def _require_characters(codes: np.ndarray[Any, Any], asked: str) -> None:
+    """Refuse numbers that are no characters: Python could not read such words, or write them."""
+    if ((codes > 0x10FFFF) | ((codes >= 0xD800) & (codes < 0xE000))).any():
+        raise InputError(asked, "words with numbers in them that are no characters", _DAMAGED)
 
 
 def _read_header(content: bytes, asked: str) -> tuple[str, Literal["F", "C"], tuple[int, ...], int]:

@@ -177,3 +177,23 @@ def test_a_factory_without_a_loss_is_told_the_options(tmp_path, capsys):
     assert capsys.readouterr().err.startswith("certify: --loss --weight-decay: not stated, and several fit")
     assert main(["audit", *files, "--factory", "nets_without_loss:make", "--weight-decay", "0.1"]) == 2
     assert capsys.readouterr().err.startswith("certify: --loss: not stated")
+
+
+def test_labels_in_words_are_read_from_an_archive_as_from_a_table(tmp_path, capsys, monkeypatch):
+    pytest.importorskip("skops")
+    import skops.io
+    from sklearn.linear_model import RidgeClassifier
+
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(8)
+    X = rng.normal(size=(24, 2))
+    y = np.array(["ham", "spam"])[(X[:, 0] > 0).astype(int)]
+    np.savez("train.npz", X=X[:20], y=y[:20])
+    np.savez("new.npz", X=X[20:], y=y[20:])
+    np.savez("pickled.npz", X=X[:20], y=y[:20].astype(object))
+    skops.io.dump(RidgeClassifier().fit(X[:20], y[:20]), "m.skops")
+    assert main(["audit", "m.skops", "train.npz", "--eval", "new.npz", "--delete", "1", "-o", "out", "-q"]) in (0, 4)
+    assert main(["check", "out/certificate.json", "-q"]) in (0, 4)
+    capsys.readouterr()
+    assert main(["audit", "m.skops", "pickled.npz", "-o", "other", "-q"]) == 2
+    assert "labels to words with .astype(str); nothing in it was executed" in capsys.readouterr().err

@@ -57,6 +57,44 @@ def test_a_prediction_that_is_named_apart_is_the_one_that_is_meant():
         asked_for(["rows deleted"], Options(prediction=3))
 
 
+@pytest.mark.parametrize(("phrase", "slug", "prediction"), [
+    ("how many wrong labels does this patient's decision survive", "how-far-labels", 3),
+    ("how many rows can be deleted until this prediction changes", "how-far", 3),
+    ("which rows decide it", "which-rows", None), ("which rows decide it", "one-prediction", 3),
+    ("which rows flip this customer's label", "one-prediction", 3),
+    ("how many rows can I lose", "how-far", None), ("an attacker deletes 3 rows", "rows-deleted", None),
+    ("an attacker flips 3 labels", "labels-wrong", None),
+    ("how many labels may an adversary poison", "how-far-labels", None)])
+def test_new_users_are_understood(phrase, slug, prediction):
+    assert [q.slug for q in asked_for([phrase], Options(prediction=prediction))[0]] == [slug]
+
+
+@pytest.mark.parametrize("phrase", ["how many wrong labels does this patient's decision survive",
+                                    "how many rows can be deleted until this prediction changes"])
+def test_this_one_has_to_be_named(phrase):
+    with pytest.raises(InputError, match="no prediction is named; say which with --prediction NUMBER"):
+        asked_for([phrase], Options())
+
+
+@pytest.mark.parametrize(("phrase", "said"), [
+    ("5 rows added", "add=5.*docs/questions/added-rows.md"), ("3 rows replaced", "replace=3"), ("5 new rows", "add=5"),
+    ("an attacker adds 5 rows", "add=5"), ("which rows were added", "add=5"),
+    ("poisoning", "'3 labels wrong' where labels.*'3 rows deleted'.*add=5"), ("an attacker", "'3 labels wrong'"),
+    ("how far can a prediction move when any 3 rows are deleted", "'move' means nothing there; how far outputs that "
+     "are amounts move '3 rows deleted' tells"),
+    ("3 rows delteed", "did you mean 'deleted'"), ("3 lables wrong", "did you mean 'labels'"),
+    ("nosie in age", "did you mean 'noise'"), ("rwos deleted", "did you mean 'rows'"),
+    ("3 rows deleted from the zebra", "'zebra' means nothing there; rows are counted")])
+def test_what_is_not_understood_is_refused_with_what_works(phrase, said):
+    with pytest.raises(InputError, match=said):
+        asked_for([phrase], Options())
+
+
+def test_columns_may_be_called_like_what_no_question_is_about():
+    _, options = asked_for(["noise in rows_added", "noise in replacement_cost", "noise in attacker"], Options())
+    assert [name for name, _ in options.noise] == ["rows_added", "replacement_cost", "attacker"]
+
+
 def test_every_question_is_called_by_its_first_word():
     for question in QUESTIONS:
         assert asked_for([question.words[0]], Options())[0] == (question,)

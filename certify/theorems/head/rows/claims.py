@@ -161,22 +161,27 @@ def _reason(found: Survey, other: str) -> str:
     why = f" ({'; '.join(said)})" if said else ""  # that a method is for other losses helps where all of them are
     open_ = (f"{left} {'prediction is' if left == 1 else 'predictions are'} neither proved to stay nor flipped by a "
              f"change that was found{why}")
-    return f"{open_}: {remedy(found.tried, found.cut)}{other}"
+    return f"{open_}: {remedy(found.tried, found.cut, found.more, found.fewer)}{other}"
 
 
-def remedy(tried: int, cut: bool) -> str:
+def remedy(tried: int, cut: bool, more: str = "", fewer: int = 0) -> str:
     """What would decide more: time only where it was up before a method had ended.
 
     Args:
         tried: how many methods were.
         cut: whether one was stopped.
+        more: what more time would do, where no method that proves was stopped.
+        fewer: a count of which all choices are looked at; 0: none is known.
 
     >>> remedy(2, True)
     "a method's share of the time was up; give more time, a smaller count, or train with more weight decay"
+    >>> remedy(2, True, "more time is of no use", 2).partition(", or")[0]
+    'more time is of no use; give a smaller count (with 2 every choice is looked at in that time)'
     >>> remedy(2, False).partition(";")[0]
     'every method that applies ended before the time was up'
     """
-    if cut:
-        return "a method's share of the time was up; give more time, a smaller count, or train with more weight decay"
-    state = "every method that applies ended before the time was up" if tried else "no method applies"
-    return f"{state}; give a smaller count, or train with more weight decay"
+    smaller = f"a smaller count (with {fewer} every choice is looked at in that time)" if fewer else "a smaller count"
+    if cut and not more:
+        return f"a method's share of the time was up; give more time, {smaller}, or train with more weight decay"
+    ended = "every method that applies ended before the time was up" if tried else "no method applies"
+    return f"{more if cut else ended}; give {smaller}, or train with more weight decay"

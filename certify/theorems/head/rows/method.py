@@ -6,7 +6,8 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from types import MappingProxyType
+from typing import Any, ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,20 @@ from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.head import Head, Whole
 
 Mask = NDArray[np.bool_]
+
+STAGES: Final[Mapping[str, str]] = MappingProxyType({
+    "group_tree": "a step for each group, and a tree over the groups that pull most",
+    "squared_labels": "sums of influences", "squared_tree": "a tree over the rows that pull most",
+    "squared_aside": "rows that pull most set aside", "squared_deletions": "sums of influences",
+    "box": "one bound of all choices", "cells": "where a label would be lost", "by_choice": "choices one by one",
+    "pair_tree": "rows two by two", "box_tree": "a tree over the rows that pull most",
+    "by_counts": "a tree for each number of rows of each label", "softmax_box": "one bound of all choices",
+    "softmax_labels": "choices one by one", "softmax_by_choice": "choices one by one",
+    "softmax_two_labels": "choices one by one", "softmax_pairs": "rows two by two",
+    "softmax_tree": "a tree over the rows that pull most", "energy": "where a label would be lost",
+    "step_sums": "sums of single refits", "enumeration": "a refit for each choice",
+    "every_choice": "a refit for each choice"})
+"""What a method does, for those who wait."""
 
 
 @dataclass
@@ -74,6 +89,7 @@ class Part:
             None where the method does not know.
         why: what kept it from proving more, in words; "" where it does not say.
         late: whether that was the time, though some is left: it could not have ended what it did not begin.
+        begun: whether it began; else `why` says how much time it needs.
     """
 
     method: str
@@ -83,6 +99,7 @@ class Part:
     tolerated: tuple[Whole, Whole] | None = None
     why: str = ""
     late: bool = False
+    begun: bool = True
 
 
 class Method(ABC):
@@ -128,3 +145,15 @@ class Method(ABC):
             todo: `(N,)` the points in question.
             budget: the time.
         """
+
+
+def attempt(name: str, left: int, why: str, late: bool) -> str:
+    """What a method left open, and why, in words.
+
+    >>> attempt("box", 3, "", True)
+    'tried box: 3 predictions stay open, as its time was up'
+    >>> attempt("box", 1, "no box was found", False)
+    'tried box: 1 prediction stays open, as no box was found'
+    """
+    because = why or ("its time was up" if late else "")
+    return f"tried {name}: {left} prediction{'s stay' if left > 1 else ' stays'} open{', as ' * bool(because)}{because}"

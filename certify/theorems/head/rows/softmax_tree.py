@@ -8,6 +8,7 @@ import numpy as np
 
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
+from certify.theorems.head.rows.energy.method import Energy
 from certify.theorems.head.rows.method import Budget, Mask, Method, Part
 from certify.theorems.head.rows.softmax.tree import Tree
 from certify.theorems.head.rows.softmax.tree_record import arrays
@@ -38,8 +39,14 @@ class SoftmaxTree(Method):
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
         """The points whose subtrees were finished in time, and rows it met whose change flips a point."""
         with np.errstate(all="ignore"):
-            share = FEWER if change.relabels else SHARE if change.count <= FEW else ALONE
+            share = self.share(head, change, budget)
             tree = Tree(head, change, budget.share(share).left)
             proved = tree.run(todo & (head.today >= 0))
         return Part(self.name, proved, arrays(tree.nodes, proved, change.relabels) if proved.any() else {},
-                    tree.found.flips())
+                    tree.found.flips(), late=tree.left() <= 0)
+
+    def share(self, head: Head, change: RowChange, budget: Budget) -> float:
+        """The part of the time that is left for it, as what comes after may need, or could not use, the rest."""
+        if not change.relabels:
+            return SHARE if change.count <= FEW else ALONE
+        return FEWER if Energy().begins(head, change, budget) else ALONE

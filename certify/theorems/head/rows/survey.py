@@ -24,7 +24,7 @@ from certify.systems.head.rows.head import Head
 from certify.systems.head.rows.refit import enclose_refits
 from certify.systems.head.rows.weights import settled
 from certify.theorems.head.rows.flips import Found, already
-from certify.theorems.head.rows.method import Budget, Flips, Mask, Method, Part
+from certify.theorems.head.rows.method import STAGES, Budget, Flips, Mask, Method, Part, attempt
 from certify.theorems.head.rows.squared.worst import is_large, worst_deletions
 
 CLASSES: Final[Mapping[str, str]] = {
@@ -43,20 +43,6 @@ CLASSES: Final[Mapping[str, str]] = {
 UNSEEN: Final = ("by_choice",)
 """Those that certificates may state, but that runs which write one do not use: a checker follows them on small heads,
 and of no table as large as they are for a whole check was seen. One point that it left open would refuse all."""
-
-STAGES: Final[Mapping[str, str]] = {
-    "group_tree": "a step for each group, and a tree over the groups that pull most",
-    "squared_labels": "sums of influences", "squared_tree": "a tree over the rows that pull most",
-    "squared_aside": "rows that pull most set aside", "squared_deletions": "sums of influences",
-    "box": "one bound of all choices", "cells": "where a label would be lost", "by_choice": "choices one by one",
-    "pair_tree": "rows two by two", "box_tree": "a tree over the rows that pull most",
-    "by_counts": "a tree for each number of rows of each label", "softmax_box": "one bound of all choices",
-    "softmax_labels": "choices one by one", "softmax_by_choice": "choices one by one",
-    "softmax_two_labels": "choices one by one", "softmax_pairs": "rows two by two",
-    "softmax_tree": "a tree over the rows that pull most", "energy": "where a label would be lost",
-    "step_sums": "sums of single refits", "enumeration": "a refit for each choice",
-    "every_choice": "a refit for each choice"}
-"""What a method does, for those who wait."""
 
 CHECKED: Final = tuple(name for name in CLASSES if name not in (*UNCHECKED, *UNSEEN))
 """Those that runs use for certificates: a checker derives again what they prove."""
@@ -88,7 +74,10 @@ QUICK_DELETED = 3
 LONGEST, SHORTER = 60.0, 20.0
 """Seconds that it may take at most: of labels, and of deletions, where it finds what it finds at once."""
 
-AT_ONCE, MENTIONED = 512, 3
+WAITS: Final = "more time helps once it is enough for a method that did not begin: "
+LONGER: Final = ("every method of proof that applies ended before the time was up, and more time only makes the search "
+                 "for changes that flip longer")
+AT_ONCE, MENTIONED, SMALL = 512, 3, 3
 
 REWEIGHED = ("every change of rows changes all balanced weights; rows left out and wrong labels of a logistic "
              "regression of two labels have bounds of their own, and else every choice is refitted")
@@ -107,6 +96,8 @@ class Survey:
         reasons: why a method was not tried or left points open, in words.
         tried: how many methods were, the search of changes that flip among them.
         cut: whether the time of one was up before its end, so that more of it may decide more.
+        more: what more time would do, where no method of proof used up all that it had; "" where one did.
+        fewer: the most changes below these that methods look at one by one in the time; 0: of none that is known.
     """
 
     status: np.ndarray
@@ -115,6 +106,8 @@ class Survey:
     reasons: tuple[str, ...]
     tried: int = 0
     cut: bool = False
+    more: str = ""
+    fewer: int = 0
 
     @property
     def proved(self) -> Mask:
@@ -158,7 +151,7 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
         reasons, known = [*reasons, *gone], np.zeros_like(known)
     already(found, change, known)
     parts, said = dict[str, Part](), list[str]()
-    attacked, tried, cut = False, 0, False
+    attacked, tried, cut, searched, held = False, 0, False, False, ""
     first = leading(head, change, budget, methods, seen)
     for name in order(head, change, budget, methods, seen, first):
         todo = known & ~found.flipped & (status == OPEN)
@@ -173,7 +166,7 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
             reasons += [f"{name}: {asked}"] if name in CHECKED else []
             continue
         if not attacked and name not in first and not _method(name).complete(head, asked):
-            cut |= _attack(head, change, todo, found, budget, tell)
+            searched = _attack(head, change, todo, found, budget, tell)
             attacked, tried, todo = True, tried + 1, todo & ~found.flipped
         tell(STAGES[name], float((~todo).mean()))
         halved = name in TREES and tree_first(head, change, methods) or (
@@ -181,7 +174,8 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
         own = budget.share(0.5) if halved else budget
         part = _proved(name, head, seen, asked, todo, own)
         late = own.left() <= 0 or (part is not None and part.late)
-        tried, cut = tried + 1, cut or late
+        waits = part is not None and not part.begun
+        tried, cut, held = tried + 1, cut or (late and not waits), part.why if part is not None and waits else held
         if part is None:
             said.append(attempt(name, int(todo.sum()), "" if late else "no bound could be enclosed", late))
             continue
@@ -198,22 +192,24 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
         if left := int((todo & ~new & ~found.flipped).sum()):
             said.append(attempt(name, left, part.why, late))
     if not (attacked or tried and budget.left() <= 0) and (todo := known & ~found.flipped & (status == OPEN)).any():
-        cut, tried = cut | _attack(head, change, todo, found, budget, tell), tried + 1
+        searched, tried = _attack(head, change, todo, found, budget, tell), tried + 1
     require_consistent(status, found)
     status[found.flipped & (status == OPEN)] = FLIPPED
-    return Survey(status, parts, found.flips(), (*said, *reasons), tried, cut)
+    return Survey(status, parts, found.flips(), (*said, *reasons), tried, cut or searched or bool(held),
+                  "" if cut else WAITS + held if held else LONGER * searched,
+                  _fewer(head, change, seconds, methods, seen) if (known & (status == OPEN)).any() else 0)
 
 
-def attempt(name: str, left: int, why: str, late: bool) -> str:
-    """What a method left open, and why, in words.
-
-    >>> attempt("box", 3, "", True)
-    'tried box: 3 predictions stay open, as its time was up'
-    >>> attempt("box", 1, "no box was found", False)
-    'tried box: 1 prediction stays open, as no box was found'
-    """
-    because = why or ("its time was up" if late else "")
-    return f"tried {name}: {left} prediction{'s stay' if left > 1 else ' stays'} open{', as ' * bool(because)}{because}"
+def _fewer(head: Head, change: Change, seconds: float, methods: tuple[str, ...], seen: Centred | None) -> int:
+    """The most changes below these of which methods look at all choices in the time; 0 where that is not known."""
+    if not isinstance(change, RowChange):
+        return 0
+    for count in range(min(change.count - 1, SMALL), 0, -1):
+        smaller = replace(change, count=count)
+        first = leading(head, smaller, Budget(seconds), methods, seen)
+        if any(not isinstance(asked_of(name, head, smaller), str) for name in first):
+            return count
+    return 0
 
 
 def _of_new_rows(head: Head, change: NewRows, budget: Budget, tell: Tell) -> Survey:

@@ -87,6 +87,30 @@ def test_arrays_that_are_no_numbers(array, words, tmp_path, monkeypatch):
     assert not os.listdir()
 
 
+@pytest.mark.parametrize("kind", ["<U7", ">U7"])
+def test_words_are_read_where_words_may_stand(kind):
+    words = np.array(["spam", "", "größe", "bad\U0001f600"]).astype(kind)
+    found = NpzArchive(pack(y=words), "f").read_words("y")
+    assert found.tolist() == words.tolist() and found.dtype.kind == "U"
+    with pytest.raises(InputError, match="words .* store numbers: of classes their places"):
+        NpzArchive(pack(y=words), "f").read("y")
+
+
+@pytest.mark.parametrize("array, refused", [
+    (np.array(["a"], dtype=object), "an object array, .* to words with .astype.str.; nothing in it was executed"),
+    (np.array([Trap()], dtype=object), "an object array"), (np.array([b"a"]), r"'\|S1'"),
+    (np.array([], dtype="<U3"), "empty"),
+    (np.array([0xD800, 65], "<u4").view("<U1"), "no characters"),
+    (np.array([0x110000, 65], "<u4").view("<U1"), "no characters"),
+    (np.array([0x110000, 65], ">u4").view(">U1"), "no characters"),
+])
+def test_what_is_no_word_is_refused_there_too(array, refused, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=refused):
+        NpzArchive(pack(X=array), "f").read_words("X")
+    assert not os.listdir()
+
+
 @pytest.mark.parametrize("content, words", [
     (pickle.dumps(Trap()), "a Python pickle"),
     (pickle.dumps(Trap(), protocol=2), "a Python pickle"),

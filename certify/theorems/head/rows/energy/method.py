@@ -58,17 +58,28 @@ class Energy(Method):
             return f"labels that may change times rows times outputs are more than {MOST:.0e}"
         return ""
 
+    def begins(self, head: Head, change: RowChange, budget: Budget) -> bool:
+        """Whether it applies, and there is time for its first step."""
+        if self.able(head, change):
+            return False
+        rows = replace(rows_of(head, change), check=budget.check)
+        with np.errstate(all="ignore"):
+            try:
+                return not too_long(rows, started(rows, head), budget.left())
+            except OutOfTime:
+                return False
+
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
         """The points whose trees are done, the widest margins first."""
         rows, nothing = replace(rows_of(head, change), check=budget.check), np.zeros(len(todo), dtype=bool)
         with np.errstate(all="ignore"):
             try:
-                start = minimise(rows, rows.tau[None], head.V.reshape(1, -1), None, 1e-10)[0]
+                start = started(rows, head)
                 why = too_long(rows, start, budget.left())
             except OutOfTime:
                 return Part(self.name, nothing)
             if why:
-                return Part(self.name, nothing, why=why, late=True)
+                return Part(self.name, nothing, why=why, late=True, begun=False)
             return _prove(head, change, todo, budget, rows, start)
 
 
@@ -81,6 +92,11 @@ def rows_of(head: Head, change: RowChange) -> Rows:
     if head.k == 1:
         return logistic_rows(head.phi, head.Y[:, 0] > 0, head.decayed, mu, allowed)
     return softmax_rows(head.phi, head.label, head.k, head.decayed, mu, allowed)
+
+
+def started(rows: Rows, head: Head) -> Array:
+    """Weights near the refit without a change."""
+    return np.asarray(minimise(rows, rows.tau[None], head.V.reshape(1, -1), None, 1e-10)[0])
 
 
 def too_long(rows: Rows, start: Array, left: float) -> str:

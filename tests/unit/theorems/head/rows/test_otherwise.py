@@ -9,7 +9,8 @@ import pytest
 
 from certify.theorems.head.rows import claims
 from certify.theorems.head.rows.claims import otherwise
-from certify.theorems.head.rows.survey import CLASSES, STAGES
+from certify.theorems.head.rows.method import STAGES
+from certify.theorems.head.rows.survey import CLASSES
 from tests.families.heads import any_rows
 from tests.families.other_heads import other_head
 

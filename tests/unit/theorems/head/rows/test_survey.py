@@ -15,8 +15,10 @@ from certify.format.refusal import Invalid
 from certify.systems.head.rows.change import choices_of
 from certify.theorems.head.rows import survey as surveys
 from certify.theorems.head.rows.claims import remedy
+from certify.theorems.head.rows.energy import method as energy
 from certify.theorems.head.rows.enumeration import Enumeration
 from certify.theorems.head.rows.method import Budget
+from certify.theorems.head.rows.softmax_tree import ALONE, FEWER, SHARE, SoftmaxTree
 from certify.theorems.head.rows.survey import CLASSES, order, survey
 from tests.families.heads import any_rows, ball_head, drawn_head
 from tests.oracles.head_rows import stays
@@ -183,6 +185,41 @@ def test_no_time_is_advised_where_more_would_not_be_used(relabels, monkeypatch):
         seconds = 30.0 if not advised else 1e-9
         found = survey(head, any_rows(head, 1, relabels), seconds, methods=())
         assert found.undecided.any() and found.cut == advised
+
+
+def test_what_more_time_would_do_is_said(monkeypatch):
+    """A method that waits for more time says how much; the search for flips alone proves nothing."""
+    head = drawn_head(np.random.default_rng(3), "cross_entropy", n=14, decay=0.1)
+    change = any_rows(head, 2, True)
+    monkeypatch.setattr(energy, "too_long", lambda *_: "its first step needs 28 min")
+    found = survey(head, change, 30.0, methods=("energy",))
+    said = remedy(found.tried, found.cut, found.more, found.fewer)
+    assert found.cut and "did not begin: its first step needs 28 min; give a smaller count" in said
+    assert "give more time" not in said
+    for seconds, longest, longer in ((1e-9, 1e9, True), (30.0, 0.0, False)):
+        monkeypatch.setattr(surveys, "LONGEST", longest)
+        found = survey(head, change, seconds, methods=())
+        assert found.undecided.any()
+        assert (surveys.LONGER in remedy(found.tried, found.cut, found.more)) == longer
+
+
+def test_a_smaller_count_is_named_where_every_choice_of_it_is_looked_at():
+    head = drawn_head(np.random.default_rng(3), "logistic", n=40, N=20, apart=6.0, decay=0.01)
+    for count, method, fewer in ((8, "enumeration", 3), (3, "enumeration", 0), (8, "by_counts", 0)):
+        found = survey(head, any_rows(head, count, True), 30.0, methods=(method,))
+        assert found.undecided.any() == (count == 8) and found.fewer == fewer
+        said = remedy(found.tried, found.cut, found.more, found.fewer)
+        assert ("with 3 every choice is looked at" in said) == (fewer == 3)
+
+
+@pytest.mark.parametrize("begins", [True, False])
+def test_a_tree_takes_what_energies_cannot_use(monkeypatch, begins):
+    head = drawn_head(np.random.default_rng(3), "cross_entropy", n=14, decay=0.1)
+    change, tree = any_rows(head, 2, True), SoftmaxTree()
+    monkeypatch.setattr(energy, "too_long", lambda *_: "" if begins else "long")
+    assert tree.share(head, change, Budget(60.0)) == (FEWER if begins else ALONE)
+    assert tree.share(head, any_rows(head, 2, False), Budget(60.0)) == SHARE  # of deletions energies know nothing
+    assert tree.prove(head, change, head.today >= 0, Budget(0.0)).late
 
 
 def test_no_time_is_advised_where_nothing_was_tried():
