@@ -177,7 +177,7 @@ def test_other_problems_are_refused() -> None:
 
 
 def test_moves_and_bends_are_above_what_they_are() -> None:
-    """Each number of D20 that is a sum over rows, against the same in long doubles."""
+    """Each number of D21 that is a sum over rows, against the same in long doubles."""
     most = 0.0
     for count in (1, 2, 3):
         for one in heads(count)[:10]:
