@@ -1,4 +1,4 @@
-"""Columns before an estimator: their features are those of scikit-learn, and what it cannot read is refused by column."""
+"""Columns before an estimator: features are those of scikit-learn, and what it cannot read is refused by column."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-pandas = pytest.importorskip("pandas")
+pytest.importorskip("pandas")
+import pandas
 from sklearn.compose import ColumnTransformer, make_column_selector
 from sklearn.impute import KNNImputer, SimpleImputer
 from sklearn.kernel_ridge import KernelRidge
