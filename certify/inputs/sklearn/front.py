@@ -75,6 +75,11 @@ class Front:
             return None
         return tuple(math.inf if chain is None else unit_of(chain)[0] for chain in self._alone)
 
+    @property
+    def mixes(self) -> bool:
+        """Whether numbers between its features may be those of no row: of half a category, say."""
+        return None in self.chains
+
     def roundings(self, X: Array) -> tuple[float, ...]:
         """How far a feature of two rows may differ beyond that, as of scalers, and by the conversion to float64.
 

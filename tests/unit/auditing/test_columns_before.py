@@ -135,11 +135,11 @@ def test_a_category_or_value_that_the_model_does_not_know_is_said_or_refused(fil
     new.assign(ill=right).to_csv(files / "pipe.csv", index=False)
     assert asked(files, tmp_path, "--ask", "rows deleted", new="pipe.csv") == 0
     said = capsys.readouterr()
-    note = "of the rows to predict, categories that the model was not fitted to are encoded as its handle_unknown says: "
+    note = "f the rows to predict, categories that the model was not fitted to are encoded as its handle_unknown says: "
     assert f"{note}'pipe' in column 'smoker' (row 3)" in html.unescape((tmp_path / "out" / "audit.html").read_text())
     assert "UserWarning" not in said.err
     assert asked(files, tmp_path, model="strict.skops", new="pipe.csv") == 2
-    why = "'pipe', a category that the model was not fitted to: it knows 'current', 'former', 'never'; leave the row out"
+    why = "'pipe', a category that the model was not fitted to: it knows 'current', 'former', 'never'; leave the row"
     assert f"evaluation file pipe.csv, column 'smoker', row 3: {why}" in capsys.readouterr().err
     for column, value, why in (("age", None, "a missing value"), ("age", "old", "'old' is no decimal number")):
         new, _ = table(4, 20)
@@ -165,8 +165,10 @@ def test_a_parquet_file_gives_the_same_rows(files, tmp_path, capsys):
                           rows.toarray() if hasattr(rows, "toarray") else rows)
 
 
-def test_new_rows_lie_in_a_box_of_features_only_where_that_was_not_stated_of_columns():
+def test_new_rows_lie_in_a_box_of_features_which_mixes_categories_and_that_is_said():
     X, y = table()
     problem = certify.from_sklearn(fitted(X, y), X, y)
+    with pytest.warns(UserWarning, match="a new row is any row of features .* also one that mixes categories"):
+        certify.stable_predictions(problem, X[:2], add=1)
     with pytest.raises(InputError, match="within: given with features that are made of the rows before"):
         certify.stable_predictions(problem, X[:2], add=1, within=[[0.0] * 8, [1.0] * 8])
