@@ -156,7 +156,8 @@ def test_rows_that_it_was_not_fitted_to_are_refused() -> None:
 
 @pytest.mark.parametrize(("front", "said"), [
     (ColumnTransformer([("t", TargetEncoder(), ["smoker"])]), "^estimator: a pipeline with TargetEncoder; apply"),
-    (ColumnTransformer([("t", make_pipeline(KNNImputer(), StandardScaler()), ["bmi"])]), "^estimator: a pipeline with KNNImputer"),
+    (ColumnTransformer([("t", make_pipeline(KNNImputer(), StandardScaler()), ["bmi"])]),
+     "^estimator: a pipeline with KNNImputer"),
     (ColumnTransformer([("t", FunctionTransformer(np.sort), ["age"])]), "^estimator: a pipeline with FunctionTrans"),
 ])
 def test_what_learns_from_labels_or_runs_a_function_is_not_read(front: Any, said: str) -> None:
