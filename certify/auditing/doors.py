@@ -13,7 +13,7 @@ import numpy as np
 
 from certify.auditing.facts import data_facts, guessed, of_target
 from certify.auditing.missing import Unsaid, refuse
-from certify.auditing.store import shown_by, stored, weights_kept
+from certify.auditing.store import shown_by, stored
 from certify.auditing.subject import Given, Subject, threshold_notes, threshold_of
 from certify.auditing.told import Told
 from certify.format.errors import InputError
@@ -137,6 +137,8 @@ def raw_rows(path: Path, role: str, told: Told, known: RawRows | None = None, fr
     columns = tuple(name for name in columns if name not in (targets, told.weights, told.groups))
     if front is not None:
         X = front.typed(columns, [archive.read_fields(there(name)) for name in columns], asked)
+        if known is not None:  # these are the columns that the model was fitted to
+            front.require(X, asked)
         return RawRows(X, y, columns, "", targets, weights, groups, front=front)
     X = np.column_stack([np.asarray(archive.read(there(name)), dtype=np.float64) for name in columns])
     return RawRows(X, y, columns, "", targets, weights, groups)
@@ -171,13 +173,12 @@ def through_door(model: Path, data: Path, evaluation: Path | None, told: Told, f
     points = None if evaluation is None else raw_rows(evaluation, "evaluation", told, rows, front)
     inputs = [path for path in (model, data, evaluation) if path is not None]
     subject = stored(problem, None if points is None else points.table, None if points is None else points.y, folder,
-                     name, inputs, rows.groups)
+                     name, inputs, rows.groups,
+                     tuple(dict.fromkeys(str(one.message) for one in heard if issubclass(one.category, UserWarning))))
     made = getattr(problem.prepare, "of_rows", problem.prepare is not None)  # features that are not the columns
     if rows.names is not None and subject.names is None and front is None and not made:
         subject = replace(subject, names=rows.names)
-    notes = tuple(dict.fromkeys(str(one.message) for one in heard if issubclass(one.category, UserWarning)))
-    notes = (*notes, *weights_kept(problem)) if notes else subject.notes
-    known = (*guessed(rows.targets, rows.array, told), *rows.unused(), *notes, *told.unsaid)
+    known = (*guessed(rows.targets, rows.array, told), *rows.unused(), *subject.notes, *told.unsaid)
     read = Given(rows.X, rows.names, rows.y) if front is None else shown_by(front, rows.X, rows.names, rows.y)
     subject = replace(subject, notes=known, read=read)
     if told.weight_decay is not None:

@@ -35,7 +35,7 @@ KEPT: Final = "rows carry the weights they were fitted with, and keep them which
 
 
 def stored(problem: Problem, X_eval: Any, y_eval: Any, folder: Path, model: str = "",
-           inputs: Collection[Path] = (), groups: Any = None) -> Subject:
+           inputs: Collection[Path] = (), groups: Any = None, heard: tuple[str, ...] = ()) -> Subject:
     """Write a problem's network and data, and return what an audit is about.
 
     Args:
@@ -46,6 +46,7 @@ def stored(problem: Problem, X_eval: Any, y_eval: Any, folder: Path, model: str 
         model: what the model is called.
         inputs: the files that all this was read from.
         groups: `(n,)` whose each row is, or None.
+        heard: what was said where the problem was read, of what stands before the model too.
 
     Raises:
         InputError: what does not fit together.
@@ -67,10 +68,11 @@ def stored(problem: Problem, X_eval: Any, y_eval: Any, folder: Path, model: str 
     content[folder / DATA] = _saved(arrays)
     right, said = targets is not None, tuple[str, ...]()
     if X_eval is not None:
-        with warnings.catch_warnings(record=True) as heard:  # of a page a reader sees it there
+        with warnings.catch_warnings(record=True) as warned:  # who reads the page has to know it
             warnings.simplefilter("always", UserWarning)
             points = points_of(problem, X_eval)
-        said = tuple(str(one.message) for one in heard if issubclass(one.category, UserWarning))
+        said = tuple(f"of the rows to predict, {str(one.message).removeprefix('X_eval: ')}" for one in warned
+                     if issubclass(one.category, UserWarning))
         labels = None if y_eval is None else _labels(problem, y_eval, len(points))
         right = labels is not None
         content[folder / EVALUATION] = _saved({FEATURES: points} | ({} if labels is None else {TARGETS: labels}))
@@ -79,9 +81,9 @@ def stored(problem: Problem, X_eval: Any, y_eval: Any, folder: Path, model: str 
     evaluated = {**data, "file": DATA if X_eval is None else EVALUATION}
     tables: dict[str, dict[str, Any]] = {
         "model": named, "data": data, "evaluation": evaluated}
-    notes: tuple[str, ...] = () if problem.prepare is None else (
+    notes: tuple[str, ...] = heard or (() if problem.prepare is None else (
         f"{getattr(problem.prepare, 'words', 'something')} before the model stays as it was fitted, and the claims are "
-        "about the features behind it",)
+        "about the features behind it",))
     notes += (*said, *weights_kept(problem))
     subject = Subject(model or "network", network, problem.X, problem.y, problem.labels, problem.loss,
                       problem.weight_decay, problem.bias_decay, problem.normalization, tables, folder,

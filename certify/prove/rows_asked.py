@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -56,6 +57,9 @@ def asked_new(problem: Problem, add: int | None, replace: int | None, within: An
                          "ask with delete or relabel")
     if problem.prepare is not None and within is not None:
         raise InputError("within", "given with features that are made of the rows before", "leave it out")
+    if getattr(problem.prepare, "mixes", False):
+        warnings.warn("a new row is any row of features from their least to their largest values, also one that mixes "
+                      "categories: what flips may flip by such a row alone", stacklevel=4)
     word = "added" if key == "add" else "replaced"
     return {**PLAIN, "parameter": Parameter.DELETIONS, **_most(problem, key, int(count)), "fresh": word, "box": box}
 

@@ -130,7 +130,8 @@ def skops() -> Files:
 
     found = [LogisticRegression(class_weight="balanced"), Ridge(), KernelRidge(),
              make_pipeline(StandardScaler(), LogisticRegression()),
-             make_pipeline(make_column_transformer((OneHotEncoder(), [0]), remainder="passthrough"), Ridge()), MLPClassifier((3,), max_iter=5, random_state=0)]
+             make_pipeline(make_column_transformer((OneHotEncoder(), [0]), remainder="passthrough"), Ridge()),
+             MLPClassifier((3,), max_iter=5, random_state=0)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # five steps are no training
         return [("f.skops", dumps(estimator.fit(arrays()["X"], arrays()["y"]))) for estimator in found]

@@ -23,7 +23,12 @@ from certify.rigor.fp import Array
 MISSING: Final = frozenset(("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN",
                             "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"))
 """What pandas takes for a missing value where it reads a table."""
+MOST: Final = 1_000_000
+"""Columns at most: a damaged file may say any number."""
 _DECIMAL: Final = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_ERRORS: Final = (AttributeError, TypeError, ValueError, LookupError, ArithmeticError, AssertionError, RuntimeError,
+                  MemoryError)
+"""What scikit-learn raises of rows that it does not take, and of steps that were damaged."""
 _TRUE: Final = {"True": True, "TRUE": True, "true": True, "False": False, "FALSE": False, "false": False}
 
 
@@ -74,6 +79,11 @@ class Front:
         if not self.whole:
             return None
         return tuple(math.inf if chain is None else unit_of(chain)[0] for chain in self._alone)
+
+    @property
+    def mixes(self) -> bool:
+        """Whether numbers between its features may be those of no row: of half a category, say."""
+        return None in self.chains
 
     def roundings(self, X: Array) -> tuple[float, ...]:
         """How far a feature of two rows may differ beyond that, as of scalers, and by the conversion to float64.
@@ -138,7 +148,8 @@ class Front:
                 parts[one] = _column(X[one]) if one in known else np.full(len(X), np.nan)
                 values[:, j] = parts[one]
         else:
-            values = np.array(X, dtype=object) if not isinstance(X, np.ndarray) else X.astype(object)
+            X = np.asarray(X) if hasattr(X, "__array__") else np.array(X, dtype=object)
+            values = X.astype(object)
             if values.ndim != 2 or values.shape[1] != self.columns:
                 raise InputError(name, f"shape {values.shape}", f"give (n, {self.columns}) entries, those of the "
                                  "training data")
@@ -146,7 +157,7 @@ class Front:
         if len(values) == 0:
             raise InputError(name, "no rows", "give one or more")
         self.require(values, name)
-        return (framed(parts, X) if parts else X if isinstance(X, np.ndarray) else values), values
+        return framed(parts, X) if parts else X, values
 
     def made(self, table: Any, name: str) -> Array:
         """The features of a table that was read."""
@@ -156,7 +167,7 @@ class Front:
             for step in self.steps:
                 try:
                     found = step.transform(found)
-                except (ValueError, TypeError, KeyError, AttributeError) as error:
+                except _ERRORS as error:
                     raise InputError(name, f"{type(step).__name__} refuses it ({_line(error)})",
                                      "give the columns it was fitted to, of the same kinds") from None
         rows = given_rows(found.toarray() if hasattr(found, "toarray") else found, f"{name} after {self.words}")
@@ -250,11 +261,16 @@ def bare(steps: Sequence[Any]) -> Front:
     try:
         known = getattr(steps[0], "feature_names_in_", None)
         names = None if known is None else tuple(str(one) for one in known)
-        walk = Walk(int(steps[0].n_features_in_))
+        count = int(steps[0].n_features_in_)
+        if not 0 < count <= MOST or count != len(names or range(count)):
+            raise ValueError(f"{count} columns")
+        walk = Walk(count)
         signals = walk.through(steps)
         return Front(tuple(steps), names, tuple(walk.columns), tuple(one.column for one in signals),
                      _features(steps, len(signals)), tuple(one.scalers for one in signals))
-    except (AttributeError, TypeError, ValueError, KeyError, IndexError) as error:
+    except InputError:
+        raise
+    except _ERRORS as error:
         raise InputError("estimator", f"a damaged {type(steps[0]).__name__} ({_line(error)})",
                          "fit it, or save it, again") from None
 

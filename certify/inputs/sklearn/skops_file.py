@@ -20,6 +20,13 @@ _KERNELS: Final = ("CompoundKernel", "ConstantKernel", "DotProduct", "ExpSineSqu
                    "PairwiseKernel", "Product", "RBF", "RationalQuadratic", "Sum", "WhiteKernel")
 _SPLITS: Final = ("GroupKFold", "KFold", "LeaveOneOut", "RepeatedKFold", "RepeatedStratifiedKFold", "ShuffleSplit",
                   "StratifiedKFold", "StratifiedShuffleSplit", "TimeSeriesSplit")
+_SCORES: Final = {
+    "classification": ("accuracy_score", "balanced_accuracy_score", "brier_score_loss", "f1_score", "jaccard_score",
+                       "log_loss", "matthews_corrcoef", "precision_score", "recall_score"),
+    "ranking": ("average_precision_score", "roc_auc_score"),
+    "regression": ("explained_variance_score", "max_error", "mean_absolute_error", "mean_poisson_deviance",
+                   "mean_squared_error", "median_absolute_error", "r2_score", "root_mean_squared_error")}
+"""By which a search chose; none of them is called here."""
 
 ALLOWED: Final = frozenset({
     *(f"sklearn.gaussian_process.kernels.{name}" for name in _KERNELS),
@@ -29,7 +36,7 @@ ALLOWED: Final = frozenset({
     "sklearn._loss.loss.HalfTweedieLoss", "sklearn._loss.loss.HalfTweedieLossIdentity",
     "sklearn.metrics._scorer._PassthroughScorer", "sklearn.metrics._scorer._Scorer",
     "numpy.dtype", "sklearn.compose._column_transformer.make_column_selector",
-    "sklearn.metrics._classification.accuracy_score", "sklearn.metrics._regression.r2_score",
+    *(f"sklearn.metrics._{kind}.{name}" for kind, names in _SCORES.items() for name in names),
 })
 """Types that skops does not trust by itself and that fitted estimators which are known here hold: plain numbers alone.
 

@@ -1,4 +1,4 @@
-"""Columns before an estimator: their features are those of scikit-learn, and what it cannot read is refused by column."""
+"""Columns before an estimator: features are those of scikit-learn, and what it cannot read is refused by column."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-pandas = pytest.importorskip("pandas")
+pytest.importorskip("pandas")
+import pandas
 from sklearn.compose import ColumnTransformer, make_column_selector
 from sklearn.impute import KNNImputer, SimpleImputer
 from sklearn.kernel_ridge import KernelRidge
@@ -154,9 +155,10 @@ def test_rows_that_it_was_not_fitted_to_are_refused() -> None:
 
 
 @pytest.mark.parametrize(("front", "said"), [
-    (ColumnTransformer([("t", TargetEncoder(), ["smoker"])]), "a pipeline with TargetEncoder; apply it"),
-    (ColumnTransformer([("t", make_pipeline(KNNImputer(), StandardScaler()), ["bmi"])]), "a pipeline with KNNImputer"),
-    (ColumnTransformer([("t", FunctionTransformer(np.sort), ["age"])]), "a pipeline with FunctionTransformer"),
+    (ColumnTransformer([("t", TargetEncoder(), ["smoker"])]), "^estimator: a pipeline with TargetEncoder; apply"),
+    (ColumnTransformer([("t", make_pipeline(KNNImputer(), StandardScaler()), ["bmi"])]),
+     "^estimator: a pipeline with KNNImputer"),
+    (ColumnTransformer([("t", FunctionTransformer(np.sort), ["age"])]), "^estimator: a pipeline with FunctionTrans"),
 ])
 def test_what_learns_from_labels_or_runs_a_function_is_not_read(front: Any, said: str) -> None:
     model = make_pipeline(front, LogisticRegression()).fit(TABLE, Y)
@@ -185,7 +187,8 @@ def test_steps_that_are_not_fitted_are_refused_and_so_are_kernels_behind_columns
 
 def test_a_front_that_was_damaged_is_refused() -> None:
     for broken in ({"transformers_": [("n", StandardScaler().fit(TABLE[["age"]]), ["none"])]},
-                   {"output_indices_": {"n": slice(0, 5), "c": slice(5, 6)}}, {"output_indices_": {}}):
+                   {"output_indices_": {"n": slice(0, 5), "c": slice(5, 6)}}, {"output_indices_": {}},
+                   {"n_features_in_": 10**15}, {"n_features_in_": 8}):
         model = model_of()
         vars(model[0]).update(broken)
         with pytest.raises(InputError):

@@ -47,6 +47,8 @@ def stored(folder: Path, content: Any) -> Path:
     (LogisticRegression(), Y), (LogisticRegression(), np.where(Y > 0, "yes", "no")), (Ridge(), REAL),
     (make_pipeline(StandardScaler(), LogisticRegression()), Y), (SGDClassifier(loss="log_loss"), Y),
     (GridSearchCV(LogisticRegression(), {"C": [0.1, 1.0]}, cv=3, scoring="accuracy"), Y),
+    *((GridSearchCV(LogisticRegression(), {"C": [0.1, 1.0]}, cv=3, scoring=score), Y)
+      for score in ("roc_auc", "f1", "neg_log_loss")),
     (MLPClassifier((4,), max_iter=3), Y), (MLPClassifier((4,), solver="sgd", max_iter=3), Y),
     (KernelRidge(kernel="rbf"), REAL), (TweedieRegressor(power=1), REAL),
     (GaussianProcessRegressor(gp.ConstantKernel() * gp.Matern() + gp.WhiteKernel(), alpha=0.1), REAL)])
