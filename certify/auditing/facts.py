@@ -182,6 +182,9 @@ def loss_facts(y: np.ndarray[Any, Any] | None, outputs: int) -> LossFacts:
     """
     if y is None:
         return LossFacts(None, "squared", "the data file has no targets: add them, or leave loss and targets out")
+    if y.dtype.kind == "U":
+        return LossFacts(None, "cross_entropy", "labels are words: store class numbers, from 0 in the order of the "
+                         "outputs")
     column = y.ndim == 1 or y.shape[1:] == (1,)
     values = y.ravel()
     whole = y.dtype.kind in "iub"

@@ -94,22 +94,26 @@ def time_left(elapsed: float, fraction: float, before: float = 0.0, earlier: flo
     ('about 12 s left', 'about 12 s left', '', '')
     >>> time_left(40.0, 0.8, 20.0, 0.75), time_left(40.0, 0.8, 20.0, 0.8), time_left(300.0, 0.5, 150.0, 0.45)
     ('10 to 80 s left', '', '5 to 25 min left')
-    >>> time_left(40.0, 0.4, 20.0, 0.4)
-    '60 s left or more'
+    >>> time_left(40.0, 0.4, 20.0, 0.4), time_left(4.0, 0.93, 2.0, 0.93)
+    ('60 s left or more', '')
+    >>> time_left(2.0, 0.74, 1.0, 0.55), time_left(1.0, 0.7, 0.0, 0.69)
+    ('about 1 s left', 'up to 30 s left')
     """
     if not 0.05 < fraction < 1.0:
         return ""
     usual = elapsed * (1.0 - fraction) / fraction
     if earlier >= fraction:  # nothing more was done since, and no pace says how long that goes on
-        return f"{_rounded(usual)} left or more" if usual >= elapsed - before else ""
+        return f"{_rounded(usual)} left or more" if usual >= max(elapsed - before, 0.5) else ""
     low, high = sorted((usual, (elapsed - before) * (1.0 - fraction) / (fraction - earlier)))
     if high < 0.5:
         return ""
     if high <= NEAR * low:
         return f"about {_rounded((low + high) / 2)} left"
-    longest = _rounded(high)
-    unit = longest.split()[1]
-    return f"{low / (60.0 if unit == 'min' else 1.0):.0f} to {longest} left"
+    longest, unit = _rounded(high).split()
+    shortest = f"{low / (60.0 if unit == 'min' else 1.0):.0f}"
+    if shortest in ("0", longest):  # nothing is told of less than half a second, and no number twice
+        return f"{'up to' if shortest == '0' else 'about'} {longest} {unit} left"
+    return f"{shortest} to {longest} {unit} left"
 
 
 NEAR = 1.5
@@ -117,7 +121,7 @@ NEAR = 1.5
 
 
 def _rounded(value: float) -> str:
-    return f"{value:.0f} s" if value < 90 else f"{value / 60:.0f} min"
+    return f"{max(value, 1.0):.0f} s" if value < 90 else f"{value / 60:.0f} min"
 
 
 class _Pace:

@@ -52,7 +52,7 @@ class Witness:
         before, after: the outputs of the evaluation row at the given weights, and about those of the refit.
         labels: what their labels become, in the words of y, None where one is deleted; None: all are, or there are no
             such words.
-        new: rows that join: features, and target, row by row.
+        new: rows that join: features, and label in the words of y, or target where there are none, row by row.
     """
 
     rows: tuple[int, ...]
@@ -60,7 +60,7 @@ class Witness:
     before: tuple[float, ...]
     after: tuple[float, ...]
     labels: tuple[Any, ...] | None = None
-    new: tuple[tuple[tuple[float, ...], float], ...] = ()
+    new: tuple[tuple[tuple[float, ...], Any], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,11 +143,14 @@ class StablePredictions:
             targets = tuple(tuple(row) for row in new.tolist())
             labels = relabelled_as(self.classes, self.head, codes)
         x = self.head.points[i]
-        joined: tuple[tuple[tuple[float, ...], float], ...] = ()
+        joined: tuple[tuple[tuple[float, ...], Any], ...] = ()
         if isinstance(flips, NewFlips):
             assert self.head.codes is not None
-            joined = tuple((tuple(row), float(self.head.codes[code, 0])) for row, code in zip(
-                flips.new[a].tolist(), flips.labels[a].tolist(), strict=True) if code != NONE)
+            codes_of = flips.labels[a][flips.labels[a] != NONE]
+            words = relabelled_as(self.classes, self.head, codes_of)
+            called = self.head.codes[codes_of, 0].tolist() if words is None else words
+            joined = tuple((tuple(row), label) for row, label in zip(
+                flips.new[a][flips.labels[a] != NONE].tolist(), called, strict=True))
         return Witness(tuple(rows.tolist()), targets, tuple((self.head.V @ x).tolist()),
                        tuple((flips.weights[a] @ x).tolist()), labels, joined)
 

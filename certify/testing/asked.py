@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from certify.testing.measured import Measured, Undecided, fails
@@ -24,12 +24,15 @@ class Asked:
         X: `(N, d)` rows to predict.
         y: their right labels, where :meth:`correct` is asked.
         undecided: what to do where a comparison is not decided.
+        options: of every question, as of :func:`certify.stable_predictions`, e.g. ``seconds``; one of a question's own
+            goes before them.
     """
 
     problem: Problem
     X: Any
     y: Any = None
     undecided: Undecided = fails
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     def stable(self, *, delete: int | Sequence[int] | None = None, relabel: int | Mapping[int, Any] | None = None,
                **options: Any) -> Measured:
@@ -61,7 +64,8 @@ class Asked:
     def _found(self, delete: Any, relabel: Any, options: dict[str, Any]) -> StablePredictions:
         from certify.prove.rows import stable_predictions
 
-        return stable_predictions(self.problem, self.X, delete=delete, relabel=relabel, **options)
+        return stable_predictions(self.problem, self.X, delete=delete, relabel=relabel,
+                                  **{**self.options, **options})
 
 
 def _lines(found: StablePredictions) -> tuple[str, ...]:

@@ -16,13 +16,14 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import pytest
 
 from certify.format.words import State
 
 if TYPE_CHECKING:
+    from certify.problem.problem import Problem
     from certify.testing.asked import Asked
 
 OPTION: Final = "certify_inconclusive"
@@ -58,12 +59,17 @@ def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str]
 def certify(pytestconfig: pytest.Config) -> Callable[..., Asked]:
     """Ask about a model: `certify(problem, X_new).stable(delete=5) >= 130`, `certify(problem, X_new, y_new).correct`.
 
-    `problem` is what :func:`certify.from_sklearn`, `from_arrays` or `from_module` return.
+    `problem` is what :func:`certify.from_sklearn`, `from_arrays` or `from_module` return. `seconds` and `jobs` are
+    those of :func:`certify.stable_predictions`: `certify(problem, X_new, seconds=20)`.
     """
     from certify.testing.asked import Asked
 
     undecided = _undecided(pytestconfig)
-    return lambda problem, X, y=None: Asked(problem, X, y, undecided)
+
+    def asks(problem: Problem, X: Any, y: Any = None, *, seconds: float = 60.0, jobs: int = 1) -> Asked:
+        return Asked(problem, X, y, undecided, {"seconds": seconds, "jobs": jobs})
+
+    return asks
 
 
 @pytest.hookimpl(tryfirst=True)

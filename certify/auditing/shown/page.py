@@ -52,15 +52,19 @@ def fragment(content: Mapping[str, Any]) -> str:
 
 
 def _grouped(content: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The answers, those of one question together."""
+    """The answers, those of one question together; a caution stands under the first question that it is about."""
     found: list[dict[str, Any]] = []
+    warned: set[str] = set()
     for answer in content["answers"]:
         if not found or found[-1]["question"] != answer["question"]:
             found.append({"question": answer["question"], "answers": [], "certificate": answer["certificate"],
                           "report": answer["certificate"].replace("certificate.json", "report.html"),
                           "spec": answer["certificate"].replace("certificate.json", "certify.toml"),
                           "rows": answer["certificate"].replace("certificate.json", "rows.html"),
-                          "seconds": answer["seconds"], "cautions": answer["cautions"]})
+                          "seconds": answer["seconds"],
+                          "cautions": [words for words in answer["cautions"] if words not in warned],
+                          "again": len(warned.intersection(answer["cautions"]))})
+            warned.update(answer["cautions"])
         said = found[-1]["answers"]
         if any(one["answer"] == answer["answer"] for one in said):
             continue  # a question that is open says the same of each of its quantities
@@ -77,6 +81,15 @@ def _coded(text: str) -> Markup:
     return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
 
 
+def _ended(text: str) -> str:
+    """The point at the end of a sentence that has none.
+
+    >>> _ended("it holds"), _ended("is it all?")
+    ('.', '')
+    """
+    return "" if text.endswith((".", "?", "!")) else "."
+
+
 def _percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
@@ -88,5 +101,5 @@ def _environment() -> Environment:
     loader = ChoiceLoader([PackageLoader(f"certify.{place}", "templates") for place in ("auditing.shown", "report")])
     made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     made.globals |= {"signed": signed, "flips_alone": flips_alone, "ends": ends, "few": few, "named": named}
-    made.globals |= running()
+    made.globals |= running() | {"ended": _ended}
     return made

@@ -71,7 +71,7 @@ def write_starter(
     that can be read. Widths, an activation where the file says it, and names of arrays are read from them.
 
     Args:
-        folder: where the spec goes; it must exist.
+        folder: where the spec goes; it is made where model and data are named.
         model, data: the files, or None to look for them.
         estimate: for `certify estimate`; then the model may be any.
         graph: a graph file of `certify graph`, which describes the model.
@@ -102,6 +102,7 @@ def write_starter(
         loss=_loss(loss, said), decay=_decay(said) + ("\n" + said.unusual).rstrip("\n"),
         map=f'{f"""map = {value("sublevel" if network.graph else "interpolation")}""":<{_COLUMN}}',
     )
+    make(folder)
     try:
         with open(path, "x", encoding="utf-8") as handle:
             handle.write(text)
@@ -143,6 +144,19 @@ def there_already(path: Path) -> InputError:
     return InputError(f"init {path}", "there is one already", "edit it, or move it away")
 
 
+def make(folder: Path) -> None:
+    """Make the folder of a spec, if it is not there.
+
+    Raises:
+        InputError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"init {folder}", f"no folder can be made there ({error.strerror})",
+                         "name another folder") from None
+
+
 def only_file(folder: Path, endings: tuple[str, ...], role: str) -> Path:
     """The one file of these formats in a folder.
 
@@ -152,7 +166,8 @@ def only_file(folder: Path, endings: tuple[str, ...], role: str) -> Path:
     from certify.spec.vocabulary import FOREIGN
 
     if not folder.is_dir():
-        raise InputError(f"init {folder}", "there is no such folder", "name the folder that holds model and data")
+        raise InputError(f"init {folder}", "there is no such folder", "name the folder that holds model and data, or "
+                         "give them with --model FILE and --data FILE: then it is made")
     there = sorted(path for path in folder.glob("*") if path.is_file())
     found = [path for path in there if path.suffix.lower() in endings and path.name not in _OURS]
     if len(found) == 1:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from certify.cli.starter import NAME, only_file, there_already
+from certify.cli.starter import NAME, make, only_file, there_already
 from certify.format.errors import InputError
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ def write_asked(folder: Path, model: Path | None, data: Path | None, evaluation:
     reason = question.against(subject, options)
     if reason:
         raise InputError(f"init --ask {ask!r}", reason, "ask another question, or change what is said")
+    make(folder)
     try:
         with open(path, "x", encoding="utf-8") as handle:
             handle.write(draft(subject, question, options))

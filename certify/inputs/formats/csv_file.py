@@ -54,7 +54,9 @@ class CsvArchive(Archive):
                 f"{asked}, line {reader.line_num}", f"not comma-separated values ({error})", "mend that line"
             ) from None
         if len(rows) < 2 or not rows[0][1]:
-            raise InputError(asked, f"{len(rows)} rows", "give a header row of names and at least one row of numbers")
+            headed = bool(rows and rows[0][1])
+            found = "empty: it has a header, and no row below it" if headed else "no header in its first line"
+            raise InputError(asked, found, "give a header row of names and at least one row of numbers")
         self._names = tuple(name.strip() for name in rows[0][1])
         self._require_names(text)
         for line, row in rows[1:]:

@@ -56,10 +56,29 @@ class ToleratedChanges:
                 for i in range(len(self.lower))]
 
     def __repr__(self) -> str:
-        same = int((self.lower == self.upper).sum())
-        low, high = np.median(self.lower), np.median(self.upper)
-        return (f"ToleratedChanges(median {low:g} to {high:g} {self.asked}, exact for {same} of {len(self.lower)} "
-                "predictions)")
+        N = len(self.lower)
+        low, high = int(np.sort(self.lower)[(N - 1) // 2]), int(np.sort(self.upper)[N // 2])  # no half of a row
+        return (f"ToleratedChanges(median {low} to {high} {self.asked}, exact for {self._exact} of {N} predictions)")
+
+    def __str__(self) -> str:
+        """The same; where ends lie apart also how many predictions survive how much, and which flips by fewest."""
+        N = len(self.lower)
+        if self._exact == N:
+            return repr(self)
+        half, most = int(np.sort(self.lower)[N // 2]), int(self.lower.max())
+        counts = [count for count in sorted({1, half, most}) if count >= 1]
+        survive = ", ".join(f"{int((self.lower >= count).sum())} any {count}" for count in counts)
+        lines = [repr(self), f"proved to survive, of {N}: {survive}"]
+        fewest = int(self.upper.argmin())
+        if (rows := self.changed[fewest]) is not None:
+            by = f"{len(rows)} {'row' if len(rows) == 1 else 'rows'}" if rows else "exact training alone"
+            lines.append(f"flips by fewest: prediction {fewest}, by {by}")
+        return "\n  ".join(lines)
+
+    @property
+    def _exact(self) -> int:
+        """Of how many predictions the ends meet."""
+        return int((self.lower == self.upper).sum())
 
     def _repr_html_(self) -> str:
         return as_html(self)

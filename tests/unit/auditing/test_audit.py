@@ -152,6 +152,22 @@ def test_a_page_lists_ways_apart_and_says_the_same_once():
     assert fragment(content).count("0 of 2 stay") == 1 and "box" not in fragment(content)
 
 
+def test_a_page_says_a_caution_once_and_ends_it_once():
+    from certify.auditing.shown.page import page
+
+    one = {"quantity": "stable_predictions", "lower": 2, "upper": 2, "unit": "", "total": 2, "reason": "",
+           "verdict": "certified", "answer": "2 of 2 stay", "seconds": 1.0, "certificate": "a/certificate.json"}
+    asked = [one | {"question": name, "cautions": cautions} for name, cautions in (
+        ("first", ["it is near. Are these all?"]), ("second", ["it is near. Are these all?", "rows are few"]),
+        ("third", ["it is near. Are these all?", "rows are few"]), ("fourth", []))]
+    text = page({"model": {"network": "x", "training_loss": None, "training_accuracy": None, "notes": []},
+                 "answers": asked, "skipped": [], "verdict": "certified"})
+    assert text.count("It is near. Are these all?</p>") == text.count("Rows are few.</p>") == 1
+    assert text.count("The caution above holds here too.") == text.count("The cautions above hold here too.") == 1
+    places = [text.index(words) for words in ("It is near", "Second", "The caution above", "Third", "cautions above")]
+    assert places == sorted(places)
+
+
 @pytest.mark.parametrize(("left_out", "wanted"), [
     (("--loss",), "--loss: no file says it"), (("--weight-decay",), "--weight-decay: no file says it"),
     (("--loss", "--weight-decay"), "--loss --weight-decay: no file says them")])

@@ -289,3 +289,17 @@ def test_biases_without_decay_and_another_normalization_are_written_when_asked(f
     path.unlink()
     assert call("init", path.parent, *more)[0] == 0
     assert not any(word in path.read_text(encoding="utf-8") for word in ("bias_decay", "normalization"))
+
+
+@pytest.mark.parametrize("ask", [(), ("--ask", "rows deleted", "--loss", "squared", "--weight-decay", "0.1",
+                                      "--activation", "relu")])
+def test_a_folder_that_is_not_there_is_made_where_the_files_are_named(folder, call, ask):
+    here = folder(X=features(), y=REAL)
+    files = ("--model", here / "model.safetensors", "--data", here / "train.npz")
+    status, _, err = call("init", here / "new" / "spec", *files, *ask)
+    assert status == 0, err
+    assert (here / "new" / "spec" / "certify.toml").is_file()
+    status, _, err = call("init", here / "train.npz", *files, *ask)
+    assert status == 2 and "no folder can be made there" in err
+    status, _, err = call("init", here / "nowhere", *ask)
+    assert status == 2 and "--model FILE and --data FILE: then it is made" in err and not (here / "nowhere").exists()

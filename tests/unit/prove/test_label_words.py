@@ -116,3 +116,22 @@ def test_a_label_that_a_row_has_is_named_in_the_words_of_y() -> None:
                                  "labels change, and give them others")
     assert repr(problem) == ("Problem(30 rows, widths [2, 1], 1 output, map 'critical', base 'nearby', loss 'squared', "
                              f"weight_decay {1 / 30:g}, parameter 'deletions', set 'sparse')")
+
+
+@pytest.mark.parametrize("words", [(0, 1), ("ham", "spam"), (5, 3)])
+@pytest.mark.parametrize("kind", ["add", "replace"])
+def test_the_label_of_a_new_row_is_one_of_y(words, kind):
+    """As it is given, the witness can be put beside the training rows, and a fit anew flips the prediction."""
+    rng = np.random.default_rng(0)
+    X, points = rng.normal(size=(40, 2)), 0.3 * rng.normal(size=(20, 2))
+    y = np.array(words)[(X[:, 0] + 0.5 * rng.normal(size=40) > 0).astype(int)]
+    model = LogisticRegression(tol=1e-9).fit(X, y)
+    found = stable_predictions(from_sklearn(model, X, y), points, seconds=10, **{kind: 3})
+    assert len(found.attacked)
+    i = found.attacked[0]
+    witness = found.witness(i)
+    new, labels = zip(*witness.new, strict=True)
+    assert set(labels) <= set(words) and len(labels) <= 3
+    kept = np.setdiff1d(np.arange(40), witness.rows)
+    again = LogisticRegression(tol=1e-9).fit(np.vstack([X[kept], new]), np.concatenate([y[kept], labels]))
+    assert again.predict(points[[i]]) != model.predict(points[[i]])

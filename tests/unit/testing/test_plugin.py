@@ -36,6 +36,8 @@ ASKED = {
     "assert not certify(problem, NEW).stable(delete=1) >= 5": "passed",
     "assert certify(problem, NEW, [0, 0, 1, 1, 1]).correct(delete=1) >= 3": "passed",
     "certify(problem, NEW).correct(delete=1)": "failed",
+    "certify(problem, NEW, seconds=0).stable(delete=1)": "failed",  # the time is passed on, and none is refused
+    "assert certify(problem, NEW, seconds=0, jobs=1).stable(delete=1, seconds=20) >= 3": "passed",
 }
 
 

@@ -368,10 +368,10 @@ def _method(name: str) -> Method:
 
 def _attack(head: Head, change: Change, todo: Mask, found: Found, budget: Budget, tell: Tell) -> bool:
     """Changes that flip, by an untrusted search, each proved by its refit; whether more time would make it longer."""
-    tell("a change that flips", 0.0)
     deletes = isinstance(change, RowChange) and not change.relabels
     most = SHORTER if deletes else LONGEST
     limit = Budget(min(budget.share(ATTACK).left(), most))
+    tell(f"changes that flip, {max(limit.seconds, 1.0):.0f} s at most", 0.0)
     if isinstance(change, RowChange) and deletes and head.loss.quadratic and not head.uneven and is_large(head):
         worst_deletions(head, change, todo, found, lambda: limit.left() <= 0)
         return limit.left() <= 0 and limit.seconds < most

@@ -68,7 +68,7 @@ def test_integers_are_labels(tmp_path):
     (TABLE.replace("sex", "age"), ["two columns are named 'age'"]),
     (TABLE.replace("age", ""), ["column 0 has no name"]),
     (TABLE.replace("age", "a\x07"), ["a column is named 'a\\x07'"]),
-    ("age,sex,dose,y\n", ["1 rows; give a header row"]),
+    ("age,sex,dose,y\n", ["empty: it has a header, and no row below it; give a header row"]),
     ("\n1\n", ["give a header row"]),
     ("1.5,2,3,4\n1,2,3,4\n", ["its first row holds numbers, not names"]),
     (TABLE.replace(",", ";"), ["separated by ';'; separate columns by commas"]),

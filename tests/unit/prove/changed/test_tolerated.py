@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from itertools import combinations
 from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
 from certify import Problem, tolerated_changes
 from certify.network.network import Network
+from certify.prove.changed.tolerated import ToleratedChanges
 from certify.prove.changed.tolerated_shown import Tolerance, as_html, counted
 from certify.systems.head.rows.change import Choices
 from certify.theorems.head.rows.tolerance import search as tolerated
@@ -113,6 +115,22 @@ def test_it_is_shown_over_the_number_of_rows() -> None:
     page = as_html(SimpleNamespace(rows=lambda: every, asked="rows deleted"))
     assert page.count("<tr>") == 4 and "<td>0 to 40</td>" in page and "<script" not in page
     assert page.index("<td>2</td><td>0</td><td>0</td><td>3</td>") < page.index("0 to 40")
+
+
+@pytest.mark.parametrize(("lower", "upper", "changed", "said"), [
+    ([0, 3, 3, 6], [1, 3, 12, 6], ((2, 5), (1,), None, (1,)),
+     "ToleratedChanges(median 3 to 6 rows deleted, exact for 2 of 4 predictions)\n"
+     "  proved to survive, of 4: 3 any 1, 3 any 3, 1 any 6\n  flips by fewest: prediction 0, by 2 rows"),
+    ([0, 0], [4, 4], (None, None),
+     "ToleratedChanges(median 0 to 4 rows deleted, exact for 0 of 2 predictions)\n  proved to survive, of 2: 0 any 1"),
+    ([-1, 0], [-1, 4], ((), None),
+     "ToleratedChanges(median -1 to 4 rows deleted, exact for 1 of 2 predictions)\n  proved to survive, of 2: 0 any 1\n"
+     "  flips by fewest: prediction 0, by exact training alone"),
+    ([2, 2], [2, 2], ((1, 2, 3), (1, 2, 4)),
+     "ToleratedChanges(median 2 to 2 rows deleted, exact for 2 of 2 predictions)")])
+def test_what_is_printed_can_be_used(lower, upper, changed, said) -> None:
+    found = ToleratedChanges(np.array(lower), np.array(upper), "delete", cast(Any, None), changed)
+    assert str(found) == said and "\n" not in repr(found)
 
 
 def test_line_frame_and_picture() -> None:
