@@ -89,7 +89,7 @@ def _require_known(problem: Problem, off: Off) -> None:
         raise InputError("targets_off", "a loss without weight decay, whose minimum need not be one point",
                          "ask about a fit with a penalty, e.g. Ridge with a small alpha")
     if problem.weights is not None:
-        raise InputError("targets_off", "rows that carry weights of their own", "that is not built: nothing is said here")
+        raise InputError("targets_off", "rows that carry weights of their own", "nothing is known of these here")
     if off.share and (problem.outputs > 1 or np.any(getattr(problem.prepare, "mean", ()))):
         why = f"{problem.outputs} outputs" if problem.outputs > 1 else "targets that are kept without their mean"
         raise InputError("by", f"a share, of {why}", "give an amount in the units of the targets")
