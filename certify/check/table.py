@@ -65,10 +65,9 @@ ROWS = (
         theorems=("D1",)),
     Row("head.rows.moves.ranges", "critical", ("functional",), ("sparse", "given"), theorems=("D1",)),
     Row("head.rows.tolerance.claims", "critical", ("tolerated_changes",), ("sparse",), theorems=("D1",)),
-    Row("head.rows.moves.claims", "critical", ("distance", "prediction_change"), ("sparse", "given"),
-        theorems=("D1",)),
+    Row("head.rows.moves.claims", "critical", ("distance", "prediction_change"), ("sparse", "given"), (), ("D1",)),
     Row("distance.critical_given_change", "critical", ("distance",), ("given",), apart=True),  # Q7
-    Row("head.targets", "critical", ("prediction_change",), ("per_sample",), theorems=("D22",)),
+    Row("head.rows.squared.targets", "critical", ("prediction_change",), ("per_sample",), theorems=("D22",)),
     Row("head.claims", "critical", ("distance", "prediction_change"), ("total", *BUDGETS)),  # Q6
     Row("head.labels", "critical", ("stable_predictions",), ("total", *BUDGETS)),  # Q6
     Row("modulus.sublevel", "sublevel", ("modulus",)),  # M6

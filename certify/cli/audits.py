@@ -20,6 +20,7 @@ from certify.cli.options import (
     Groups,
     Jobs,
     Least,
+    Level,
     Loss,
     Most,
     NoBiasDecay,
@@ -83,9 +84,7 @@ def audit(
     noise: Annotated[list[str], typer.Option(
         "--noise", metavar="COLUMN=R", help="This feature may be off by R in every row.")] = [],  # noqa: B006
     targets_off: TargetsOff = None,
-    level: Annotated[float | None, typer.Option(
-        "--level", metavar="X", help="Training loss that noise must not exceed (default: today's and a tenth "
-        "more, or 1 % of that of a constant prediction more, whichever is larger).")] = None,
+    level: Level = None,
     least: Least = [],  # noqa: B006
     most: Most = [],  # noqa: B006
     seconds: Annotated[float, typer.Option(
@@ -109,13 +108,12 @@ def audit(
 
     (deleted, one), (relabelled, other) = rows_or_share("--delete", delete), rows_or_share("--relabel", relabel)
     require_counts(deleted, relabelled, seconds, prediction)
-    told = Told(activation, loss, weight_decay, not no_bias_decay, normalization,
-                () if features is None else tuple(features.split(",")), targets, threshold, graph, factory,
-                weights, probability, groups)
-    options = shared(Options(deleted, relabelled, rows_of(rows), noise_of(noise), level, seconds,
-                             prediction=prediction, given=given_of(delete, relabel),
-                             thresholds=thresholds_of(least, most), groups=groups is not None,
-                             targets_off=off_of(targets_off, "--targets-off")), [one, other])
+    told = Told(activation, loss, weight_decay, not no_bias_decay, normalization, () if features is None else tuple(
+        features.split(",")), targets, threshold, graph, factory, weights, probability, groups)
+    options = shared(Options(
+        deleted, relabelled, rows_of(rows), noise_of(noise), level, seconds, prediction=prediction,
+        given=given_of(delete, relabel), thresholds=thresholds_of(least, most), groups=groups is not None,
+        targets_off=off_of(targets_off, "--targets-off")), [one, other])
     with among(jobs):
         status = run_audit(Files(model, data, evaluation), told, ask, options, output, as_json, quiet)
     raise typer.Exit(status)

@@ -35,6 +35,9 @@ Jobs = Annotated[int, typer.Option(
     "many as processors). What is proved stays the same; each takes memory of its own.")]
 Weights = Annotated[str | None, typer.Option(
     "--weights", metavar="NAME", help="Array or column: what rows counted in training (sample_weight).")]
+Level = Annotated[float | None, typer.Option(
+    "--level", metavar="X", help="Training loss that noise must not exceed (default: today's and a tenth more, or 1 % "
+    "of that of a constant prediction more, whichever is larger).")]
 TargetsOff = Annotated[str | None, typer.Option(
     "--targets-off", metavar="R", help="Every training target may be off by R, or by 2% of itself (squared loss).")]
 Groups = Annotated[str | None, typer.Option(

@@ -6,11 +6,12 @@ from collections.abc import Collection
 from typing import Final
 
 from certify.format import quantities as q
-from certify.format.theorems import D1, D1_RANGES, D1_TOLERATED, Q6, Q6_LABELS
+from certify.format.theorems import D1, D1_RANGES, D1_TOLERATED, D22, Q6, Q6_LABELS, Q6_OUTPUTS
 
 _ROWS: Final = (q.STABLE_PREDICTIONS, q.CORRECT_PREDICTIONS, q.TOLERATED_CHANGES)
 CONVEX: Final = tuple(row.name for row in (q.DISTANCE, *_ROWS, q.PREDICTION_CHANGE, q.FUNCTIONAL) if row in (
-    *Q6.quantities, *Q6_LABELS.quantities, *D1.quantities, *D1_TOLERATED.quantities, *D1_RANGES.quantities))
+    quantity for theorem in (Q6, Q6_OUTPUTS, Q6_LABELS, D1, D1_TOLERATED, D1_RANGES, D22)
+    for quantity in theorem.quantities))
 """Quantities of the critical map at finite size: of a strongly convex last layer alone."""
 
 PREDICTIONS: Final = (*(row.name for row in _ROWS), q.PREDICTION_CHANGE.name)

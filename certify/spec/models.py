@@ -171,11 +171,9 @@ class Perturbation(Section):
         rows: the rows that may move, counted from 0.
         columns: the features that may move; default all.
         scale: the unit of each feature.
-        set: the shape of the budget; ``"sparse"`` where rows are left out.
-        norm: the norm of one row's perturbation.
-        radius: the budget: the size ε of `first_order_distance`; a modulus is per unit and does not use it.
-        relative: whether the radius is a share of every target's own size, of targets that move row by row.
-        count: most rows that move at once (`sparse`).
+        set, norm: the shape of the budget, ``"sparse"`` where rows are left out; the norm of one row's perturbation.
+        radius, count: the budget (a modulus is per unit and does not use it); most rows that move at once (`sparse`).
+        relative: whether the radius is a share of every target's own size.
         direction: ``"down"``: sample weights only fall (a convex last layer at finite size); default both ways.
         file, array: the one perturbation of `given`; of labels the new ones of the listed rows.
         groups: array or column of the data file that says which group every row belongs to: `count` is of groups.

@@ -36,7 +36,7 @@ MODULES = {
     "Q4": ("distance.compensation",), "Q7": ("distance.given_change", "distance.critical_given_change"),
     "P1": ("predictions.first_order",), "P2": ("predictions.labels",), "S14": ("excess.window",),
     "M5": ("modulus.critical", "modulus.critical_sets", "modulus.critical_rows", "modulus.critical_one_row"),
-    "Q6": ("head.claims", "head.labels"), "D22": ("head.targets",),
+    "Q6": ("head.claims", "head.labels"), "D22": ("head.rows.squared.targets",),
     "D1": ("head.rows.claims", "head.rows.moves.claims", "head.rows.moves.ranges", "head.rows.tolerance.claims"),
     "M6": ("modulus.sublevel", "persistence.radius"), "Q5": ("aubin.sublevel",),
 }

@@ -11,7 +11,7 @@ from certify.auditing.questions.base import Asked, Claim, Options, Question, Wan
 from certify.auditing.subject import Subject
 from certify.format.errors import InputError
 from certify.format.quantities import PREDICTION_CHANGE
-from certify.format.words import Loss
+from certify.network.loss.losses import loss_named
 from certify.prove.changed.amounts import NUMBER, USUAL, Off
 
 OWN: Final = r"\btargets?\b"
@@ -67,7 +67,7 @@ class TargetsOff(Question):
         """Why it cannot be asked."""
         if subject.y is None:
             return "the targets are labels, which are not off by an amount: ask --ask 'labels wrong'"
-        if Loss(subject.loss) is not Loss.SQUARED:
+        if not loss_named(subject.loss).quadratic:
             return f"only with the squared loss are predictions linear in the targets; the loss is {subject.loss}"
         if not subject.plain:
             return "it is known of fully connected networks, and this is a graph"

@@ -39,8 +39,8 @@ _KEYS = {
     "training": ("loss", "weight_decay", "bias_decay", "normalization", "class_weight"),
     "solution": ("map", "base", "layer", "level", "within"),
     "weights": ("norm", "reference", "tau"),
-    "perturbation": ("parameter", "rows", "columns", "scale", "set", "norm", "radius", "relative", "count", "direction",
-                     "file", "array", "groups", "relabelled", "pairs", "fresh", "box"),
+    "perturbation": ("parameter", "rows", "columns", "scale", "set", "norm", "radius", "count", "direction", "file",
+                     "array", "relative", "groups", "relabelled", "pairs", "fresh", "box"),
     "aubin": ("radius_u", "radius_w"),
     "window": ("radius",),
     "evaluation": ("file", "features", "targets", "threshold", "intercept", "coefficients"),
@@ -66,8 +66,8 @@ WORDS_OF_PARTS = {
 IMPLIED = {"deletions": "sparse"}  # the set that a parameter means without saying so
 LARGEST, DOTS = 2**23, 200
 """Bytes of a spec, and dots between two commas of a line of it, at most."""
-SET_KEYS = ("norm", "relative", "count", "direction", "file", "array")
-KIND_KEYS = ("groups", "relabelled", "pairs", "fresh", "box")
+SET_KEYS = ("norm", "count", "direction", "file", "array")
+KIND_KEYS = ("groups", "relabelled", "pairs", "fresh", "box", "relative")
 
 
 @dataclass(frozen=True)
@@ -96,13 +96,12 @@ class Spec:
         bias_decay: whether the weight decay counts the biases too.
         kind: which change of whole rows is meant, where it is not any rows, each by itself.
         normalization: `fixed`, or `remaining` where the losses are divided by the number of rows that are left.
-        level: of the sublevel map; None for the loss at the given weights.
+        level, threshold: of the sublevel map (None: the loss at the given weights); of the labels of one output.
         change: name of the file with the one change (`given`), `array` that of its array (None: the only one).
         aubin: whether there is a section `[aubin]`; its radii are None for the best found.
         functionals: name of what multiplies the intercept in each evaluation row, or columns of single weights.
         evaluation_features, evaluation_targets: as `features`, `targets`, of that file; None for those of the data.
         row_weights, class_weight, about: name of the weights of rows (None: all 1); `balanced`; what is told untrusted.
-        threshold: of one output, above which its label lies; None: above 0.
         graph: name of the graph file; widths and shape, that of one row, are then known with the graph.
     """
 
@@ -133,7 +132,6 @@ class Spec:
     norm: int | str = 2
     count: int | None = None
     direction: str | None = None
-    relative: bool = False
     change: str | None = None
     array: str | None = None
     aubin: bool = False
@@ -253,8 +251,7 @@ def parts(spec: Spec, quantities: set[str]) -> tuple[str, ...]:
         "aubin": spec.aubin, "window": spec.window is not None, "graph": spec.graph is not None,
         "perturbation": spec.norm != 2 or any(key is not None for key in (spec.count, spec.change, spec.array)),
         "evaluation": (spec.evaluation or spec.functionals or spec.direction) is not None,
-        "whole_rows": not spec.bias_decay or spec.relative or spec.normalization != "fixed" or bool(
-            spec.kind or spec.row_weights),
+        "whole_rows": not spec.bias_decay or spec.normalization != "fixed" or bool(spec.kind or spec.row_weights),
         "functionals": spec.functionals is not None,
     }
     return tuple(name for name in PARTS if name in asked or there.get(name))

@@ -72,7 +72,7 @@ class Problem:
         reference: the reference rows of the function norm; empty without it.
         tau: its τ, else None.
         graph: the network where a graph file gives it: no layers then, or its last node, which reads `enter(rows)`.
-        norm, radius, relative, count, direction: of the perturbation set, as in the spec.
+        norm, radius, count, direction: of the perturbation set, as in the spec.
         radius_u, radius_w: of `aubin`, where the spec asks for some.
         window: its radius, where the spec has one.
         change: the one change of `given`, by moving row.
@@ -112,7 +112,6 @@ class Problem:
     window: float | None = None
     count: int | None = None
     direction: str | None = None
-    relative: bool = False
     change: Mapping[int, Sequence[float | arb]] | None = None
     evaluation: tuple[Vector, ...] = ()
     right: Array | None = None
@@ -271,8 +270,7 @@ def build_problem(
         map=spec.map, base=spec.base, level=spec.level, loss=spec.loss, weight_decay=spec.weight_decay, set=spec.set,
         scale=None if spec.columns is None and spec.scale is None else _part("optional.columns").units(
             spec, table.names),
-        norm=spec.norm, radius=spec.radius, count=spec.count, direction=spec.direction, relative=spec.relative,
-        radius_u=spec.radius_u,
+        norm=spec.norm, radius=spec.radius, count=spec.count, direction=spec.direction, radius_u=spec.radius_u,
         radius_w=spec.radius_w, window=spec.window, weight_norm=spec.weight_norm, tau=spec.tau,
         change=None if spec.change is None else _part("optional.change").read_change(spec, change, list(listed), first),
         **({} if reference is None and evaluation is None else _part("optional.more_rows").read(
@@ -300,8 +298,7 @@ def describe(problem: Problem, spec: Spec, merge: bool) -> Json:
     if problem.reference:
         network |= {"tau": problem.tau, "reference_rows": len(problem.reference)}
     more = {"evaluation_rows": len(problem.evaluation) or None, "threshold": spec.threshold, "window": spec.window,
-            "direction": spec.direction, "relative": spec.relative or None,
-            "bias_decay": None if spec.bias_decay else False,
+            "direction": spec.direction, "bias_decay": None if spec.bias_decay else False,
             "functionals": problem.functionals and problem.functionals.described, "class_weight": spec.class_weight,
             "normalization": None if spec.normalization == "fixed" else spec.normalization, "about": spec.about,
             "row_weights": spec.row_weights and _part("optional.row_weights").stated(spec, problem.row_weights)}

@@ -1,4 +1,4 @@
-"""What a label that claims about critical points may state says of the point (M5, Q6, D1, D22)."""
+"""What a label that claims about critical points may state says of the point (M5, Q6, D1)."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def targets_off(problem: Problem, X_eval: Any, by: float | str, progress: Progre
         progress: told the stage in words and the fraction done.
 
     Raises:
-        InputError: another loss, weights of rows, or a share where it is not known.
+        InputError: another loss, no weight decay, weights of rows, or a share where it is not known.
 
     >>> import certify, numpy as np
     >>> from sklearn.linear_model import Ridge
@@ -64,7 +64,7 @@ def targets_off(problem: Problem, X_eval: Any, by: float | str, progress: Progre
     """
     off = off_of(str(by), "by")
     assert off is not None  # something was said
-    _require_share(problem, off)
+    _require_known(problem, off)
     asked = asked_of(problem, X_eval, {**PLAIN, "parameter": Parameter.TARGETS, "set": Set.PER_SAMPLE, "norm": 2,
                                        "radius": off.radius, "relative": off.share})
     question = question_of(asked, PREDICTION_CHANGE.name)
@@ -79,12 +79,17 @@ def targets_off(problem: Problem, X_eval: Any, by: float | str, progress: Progre
     return TargetsOff(found.lower, found.upper, off.words)
 
 
-def _require_share(problem: Problem, off: Off) -> None:
-    """Refuse a share of targets that are not known here as they are.
+def _require_known(problem: Problem, off: Off) -> None:
+    """Refuse a model without one minimum, one whose rows carry weights, and a share of targets that are not known here.
 
     Raises:
-        InputError: several outputs, or targets without their mean.
+        InputError: one of these.
     """
+    if not problem.weight_decay > 0:
+        raise InputError("targets_off", "a loss without weight decay, whose minimum need not be one point",
+                         "ask about a fit with a penalty, e.g. Ridge with a small alpha")
+    if problem.weights is not None:
+        raise InputError("targets_off", "rows that carry weights of their own", "nothing is known of these here")
     if off.share and (problem.outputs > 1 or np.any(getattr(problem.prepare, "mean", ()))):
         why = f"{problem.outputs} outputs" if problem.outputs > 1 else "targets that are kept without their mean"
         raise InputError("by", f"a share, of {why}", "give an amount in the units of the targets")

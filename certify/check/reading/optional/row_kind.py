@@ -8,10 +8,10 @@ from certify.check.reading.spec import Spec
 from certify.format.canonical import Json, show
 from certify.format.refusal import Invalid
 
-KEYS = ("groups", "relabelled", "pairs", "fresh")
+KEYS = ("groups", "relabelled", "pairs", "fresh", "relative")
 """Name of the array or column of the data file by which rows change together; beside `count` rows that are left out,
 how many others get another label; labels that may become another, each with that one; how rows are new, and, where
-given, the box of their features. One of them is given."""
+given, the box of their features; whether the radius is a share of every target. One of them is given."""
 FRESH = ("added", "replaced")
 
 
@@ -24,6 +24,8 @@ def placed(spec: Spec, data: bytes, name: str, n: int) -> Json:
 
 def described(kind: Json) -> Json:
     """What the member `problem` of a certificate says of it."""
+    if kind["relative"]:
+        return {"relative": True}
     if kind["together"]:
         most = max(map(len, kind["together"]))
         return {"grouped": {"by": kind["groups"], "groups": len(kind["together"]), "largest": most}}
@@ -32,8 +34,8 @@ def described(kind: Json) -> Json:
     return {"pairs": [list(pair) for pair in kind["pairs"]]} if kind["pairs"] else {"relabelled": kind["relabelled"]}
 
 
-def read_kind(p: Json) -> Json:
-    """The keys of `[perturbation]`, each of its type."""
+def read_kind(p: Json) -> Json | None:
+    """The keys of `[perturbation]`, each of its type; None where all that is said is that no share is meant."""
     groups, relabelled, pairs = p.get("groups"), p.get("relabelled"), p.get("pairs", [])
     if groups is not None and (not isinstance(groups, str) or not groups):
         raise Invalid("spec, perturbation.groups", f"{show(groups)} is stated", "the name of an array is needed")
@@ -43,7 +45,9 @@ def read_kind(p: Json) -> Json:
         isinstance(pair, list) and len(pair) == 2 and all(map(is_number, pair)) for pair in pairs)
     if not good or ("pairs" in p and not pairs):
         raise Invalid("spec, perturbation.pairs", f"{show(pairs)} is stated", "a list of pairs of labels is needed")
-    fresh, box = p.get("fresh"), p.get("box")
+    fresh, box, relative = p.get("fresh"), p.get("box"), p.get("relative", False)
+    if type(relative) is not bool:
+        raise Invalid("spec, perturbation.relative", f"{show(relative)} is stated", "true or false is needed")
     if fresh is not None and fresh not in FRESH:
         raise Invalid("spec, perturbation.fresh", f"{show(fresh)} is stated", f"one of {show(list(FRESH))} is needed")
     good = box is None or (isinstance(box, list) and bool(box) and all(
@@ -52,8 +56,9 @@ def read_kind(p: Json) -> Json:
         raise Invalid("spec, perturbation.box", f"{show(box)} is stated", "pairs of a least and a largest value are "
                       "needed, beside fresh")
     found = {"groups": groups, "relabelled": relabelled, "pairs": tuple((float(a), float(b)) for a, b in pairs),
-             "fresh": fresh, "box": tuple((float(a), float(b)) for a, b in box or ())}
-    return found | {"word": ", ".join(key for key in KEYS if found[key])}
+             "fresh": fresh, "box": tuple((float(a), float(b)) for a, b in box or ()), "relative": relative}
+    word = ", ".join(key for key in KEYS if found[key])
+    return found | {"word": word} if word else None
 
 
 def _groups(data: bytes, spec: Spec, key: str, name: str, n: int) -> tuple[tuple[int, ...], ...]:

@@ -24,7 +24,7 @@ NORMS = (1, 2, "inf")
 
 
 def read(p: Json) -> Json:
-    """Norm, whether sizes are shares, count, direction and the one change of the perturbation set."""
+    """Norm, count, direction and the one change of the perturbation set."""
     norm, number, direction = p.get("norm", 2), p.get("count"), p.get("direction")
     if direction not in (None, "down"):
         raise Invalid("spec, perturbation.direction", f"{show(direction)} is stated", 'this checker knows "down" alone')
@@ -32,13 +32,10 @@ def read(p: Json) -> Json:
         raise Invalid("spec, perturbation.norm", f"{show(norm)} is stated", 'this checker knows 1, 2 and "inf"')
     if number is not None and (type(number) is not int or number < 1):
         raise Invalid("spec, perturbation.count", f"{show(number)} is stated", "a whole number from 1 on is needed")
-    if type(p.get("relative", False)) is not bool:
-        raise Invalid("spec, perturbation.relative", f"it is {kind(p['relative'])}", "true or false is needed")
     for key in ("file", "array"):
         if key in p and not isinstance(p[key], str):
             raise Invalid(f"spec, perturbation.{key}", f"it is {kind(p[key])}", "a string is needed")
-    return {"norm": norm, "relative": p.get("relative", False), "count": number, "direction": direction,
-            "change": p.get("file"), "array": p.get("array")}
+    return {"norm": norm, "count": number, "direction": direction, "change": p.get("file"), "array": p.get("array")}
 
 
 SIZED: tuple[Words, ...] = (

@@ -15,9 +15,9 @@ FINITE: Words = CONVEX | {"set": (*BUDGETS, "given")}
 ROWS: Words = CONVEX | {"set": ("sparse", "given")}
 """A question about any `count` rows that change, or about these (D1)."""
 ALONE = "sparse or given and quantities at finite size alone"
-TARGETS: Words = {"map": "critical", "base": "nearby", "last": True, "loss": "squared", "set": "per_sample", "norm": 2,
-                  "weights": "euclidean", "quantity": "prediction_change"}
-"""A question about targets that are off, each by its own amount (D22)."""
+TARGETS: Words = {"map": "critical", "base": "nearby", "last": True, "decay": True, "loss": "squared", "norm": 2,
+                  "set": "per_sample", "weights": "euclidean", "quantity": "prediction_change"}
+SQUARED = "another one, but for targets of the squared loss of a last layer with a weight decay, each by itself"
 
 KINDS: dict[str, Words] = {"groups": {"parameter": WHOLE, "listed": False}, "relabelled": {"parameter": "deletions"},
          "pairs": {"parameter": "labels"}, "fresh": {"parameter": "deletions", "loss": ("logistic", "squared"),
@@ -33,12 +33,13 @@ RULES: tuple[Goes, ...] = (
     Goes({"loss": "one_vs_rest", "known": True}, {"one_output": False}, "model.widths", "widths", "a second output"),
     Goes({"loss": ("huber", "poisson", "gamma")}, {"parameter": "deletions"}, "training.loss", "loss",
          "a loss of labels"),
-    *(Goes({"bias_decay": False, "parameter": parameter}, then, "training.bias_decay", "bias_decay",
-           f"true, but where rows change whole, with {ALONE}, or targets of the squared loss, each by itself")
-      for parameter, then in ((WHOLE, ROWS | {"decay": True}), ("targets", TARGETS | {"decay": True}),
-                              (("features", "sample_weights"), None))),
-    Goes({"relative": True}, TARGETS | {"parameter": "targets", "decay": True}, "perturbation.relative", "relative",
-         "false, but for targets of the squared loss of a last layer with a weight decay, each by itself"),
+    Goes({"bias_decay": False, "parameter": (*WHOLE, "features", "sample_weights")}, ROWS | {
+        "parameter": WHOLE, "decay": True}, "training.bias_decay", "bias_decay",
+         f"true, but where rows change whole, with {ALONE}"),
+    *(Goes(given | {"parameter": "targets"}, TARGETS, f"{section}.{key}", key, SQUARED)
+      for section, key, given in (("training", "bias_decay", {"bias_decay": False}),
+                                  ("perturbation", "kind", {"kind": "relative"}))),
+    Goes({"kind": "relative"}, {"parameter": "targets"}, "perturbation.relative", "kind", "moving targets"),
     Goes({"weighed": True}, ROWS | {"parameter": WHOLE, "base": "nearby", "last": True, "decay": True}, "data.weights",
          "row_weights", f"none, but for a last layer alone with a weight decay whose rows change whole, with {ALONE}"),
     Goes({"weighed": True, "kind": ("fresh",)}, None, "data.weights", "row_weights", "none, where rows are new"),
@@ -71,7 +72,7 @@ RULES: tuple[Goes, ...] = (
     *(Goes({"kind": key}, ROWS | {"set": "sparse", "counts_alone": True} | then, f"perturbation.{key}", key,
            f"none but for any count of rows that change whole, with {LABELS} alone, and here {then}")
       for key, then in KINDS.items()),
-    Goes({"kind": tuple(", ".join(some) for r in (2, 3, 4) for some in combinations(KINDS, r))}, None,
+    Goes({"kind": tuple(", ".join(some) for r in (2, 3, 4, 5) for some in combinations((*KINDS, "relative"), r))}, None,
          "perturbation", "kind", "one of these keys"),
     Goes({"parameter": "deletions", "set": "given"}, {"listed": True, "change": False}, "perturbation.rows", "rows",
          "the list of rows that are left out, and no file, with given"),

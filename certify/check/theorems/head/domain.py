@@ -1,4 +1,4 @@
-"""The problems that the theorems of a strongly convex last layer are built for (Q6, D1, D22)."""
+"""The problems that the theorems of a strongly convex last layer are built for (Q6, D1)."""
 
 from __future__ import annotations
 
@@ -20,8 +20,6 @@ def refused(problem: Problem) -> str:
         return "every weight must decay, the losses be divided by n, rows change one by one, no functionals be asked"
     if problem.row_weights is not None:
         return "rows carry weights, and only D1 is proved with these"
-    if problem.relative:
-        return "a share of each target is for D22"
     moves, flips = problem.moves, not problem.moves.sized
     if problem.budget.single or problem.norm != 2 or moves.leaves or ((problem.radius or 0) > 0) == flips:
         return "no rule is known for this budget"
@@ -49,22 +47,6 @@ def refused_rows(problem: Problem) -> str:
     return "" if fine else "the targets stand for no labels"
 
 
-def refused_targets(problem: Problem) -> str:
-    """The same where every target of the squared loss may be off by its own amount (D22)."""
-    if words := _refused_of_any(problem) or (problem.graph and "of a graph rows change whole, by D1"):
-        return str(words)
-    if problem.normalization != "fixed" or problem.kind or problem.functionals or problem.row_weights is not None:
-        return "the losses must be divided by n, rows change one by one without weights, no functionals be asked"
-    if not problem.moves.outer or not loss_of(problem).quadratic:
-        return "only with the squared loss are predictions linear in the targets"
-    if problem.relative and problem.outputs > 1:
-        return "a share is of one output's target alone"
-    budget = (problem.set, problem.norm, problem.direction)
-    if budget != ("per_sample", 2, None) or not (problem.radius or 0) > 0:
-        return "no rule is known for this budget"
-    return ""
-
-
 def _refused_of_any(problem: Problem) -> str:
     if not problem.weight_decay > 0 or problem.free != (len(problem.layers),):
         return "the last layer alone must be free, with a weight decay above 0"
@@ -85,5 +67,5 @@ def _are_codes(problem: Problem) -> bool:
         all(set(code) == marks and code.count(1.0) == 1 for code in codes) for marks in MARKS)
 
 
-DOMAINS = {"Q6": refused, "D1": refused_rows, "D22": refused_targets}
-"""By the label that a claim states."""
+DOMAINS = {"Q6": refused, "D1": refused_rows, "D22": _refused_of_any}
+"""By the label that a claim states; D22 has more to say with the form of its claims."""

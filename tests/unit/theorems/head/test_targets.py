@@ -109,6 +109,9 @@ def test_python_says_it_of_every_prediction() -> None:
         certify.targets_off(problem, problem.evaluation, 0.0)
     with pytest.raises(InputError, match="no amount above 0"):
         certify.targets_off(problem, problem.evaluation, "much")
+    with pytest.raises(InputError, match="without weight decay"):
+        certify.targets_off(replace(problem, weight_decay=0.0, parameter="features", set="total", bias_decay=True,
+                                    map="interpolation", evaluation=None), problem.evaluation, 0.5)
     labels = certify.from_arrays([np.array([[2.0, -1.0]])], [np.array([0.0])], problem.X, np.arange(6) % 2,
                                  loss="logistic", weight_decay=0.25, bias_decay=False, activation="identity")
     with pytest.raises(InputError, match="class labels|linear"):

@@ -25,7 +25,7 @@ def kind_of(problem: Problem, codes: Codes, relabels: bool) -> Rows | None:
         if not relabels and n >= len(problem.features):
             raise Invalid("spec, perturbation.rows", f"{n} rows are left out", "one or more have to stay")
         return GivenRows(labels, _stated(problem, codes) if relabels else tuple((i, DELETED) for i in problem.moving))
-    if kind is None:
+    if kind is None or kind["relative"]:
         return None
     assert problem.count is not None
     count = min(problem.count, n)

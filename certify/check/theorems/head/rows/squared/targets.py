@@ -6,6 +6,7 @@ from fractions import Fraction
 
 from flint import arb, ctx, fmpz, fmpz_mat
 
+from certify.check.enclosure.losses.base import loss_of
 from certify.check.linalg.balls import ZERO, largest, norm
 from certify.check.linalg.fixed import scale
 from certify.check.reading.certificate import Claim, Witness
@@ -22,12 +23,26 @@ WIDE = 128
 """Bits of the amounts, counted from the largest."""
 
 
+def refused(problem: Problem) -> str:
+    """Why no rule is known where every target of the squared loss may be off by its own amount; empty where one is."""
+    if problem.graph or problem.normalization != "fixed" or problem.functionals or problem.row_weights is not None:
+        return "a chain, losses divided by n, rows without weights, and no functionals are needed"
+    if not problem.moves.outer or not loss_of(problem).quadratic:
+        return "only with the squared loss are predictions linear in the targets"
+    if problem.kind and (not problem.kind["relative"] or problem.outputs > 1):
+        return "rows change one by one, and a share is of one output's target alone"
+    budget = (problem.set, problem.norm, problem.direction)
+    if budget != ("per_sample", 2, None) or not (problem.radius or 0) > 0:
+        return "no rule is known for this budget"
+    return ""
+
+
 def amounts(problem: Problem) -> list[Fraction]:
     """How far each target may be off: 0 in rows that do not move."""
     radius, found = Fraction(problem.radius or 0.0), [Fraction(0)] * len(problem.features)
     for i in problem.moving:
         found[i] = radius
-        if problem.relative:
+        if problem.kind:
             assert problem.targets is not None  # of the squared loss
             (target,) = problem.targets[i]
             found[i] *= abs(Fraction(target))
@@ -62,11 +77,13 @@ def sums(head: Head, most: list[Fraction]) -> list[arb] | None:
 
 
 def check_form(claim: Claim[Witness], problem: Problem) -> None:
-    """V8: both ends, or neither.
+    """V8: both ends, or neither, of a problem that the theorem is about.
 
     Raises:
-        Invalid: one of them alone.
+        Invalid: one of them alone, or another problem.
     """
+    if words := refused(problem):
+        raise Invalid(f"{claim.where}.theorem", "D22 is stated", words)
     if (claim.lower is None) != (claim.upper is None) or claim.rows:
         raise Invalid(f"{claim.where}.lower, .upper", show([claim.lower, claim.upper]),
                       "both ends or none are needed, and no rows")
