@@ -72,9 +72,9 @@ def test_a_row_that_is_not_there_is_said_before_that_no_question_is_about_it(aud
     audit(Y, 1.0)
     files = [str(tmp_path / "m.npz"), str(tmp_path / "d.npz"), "--loss", "logistic", "--weight-decay", "0.1"]
     assert said("--prediction", "30").startswith(
-        "certify: --prediction: there is no prediction 30: they are numbered from 0 to 29; correct what is named; then ")
-    assert said("--rows", "5,5000").startswith("certify: --rows: the rows are those from 0 to 29, and one has to be left")
-    assert said("--prediction", "29").startswith("certify: --prediction: named, and no question is about one prediction")
+        "certify: --prediction: there is no prediction 30: they are numbered from 0 to 29; correct what is named; ")
+    assert said("--rows", "5,5000").startswith("certify: --rows: the rows are those from 0 to 29, and one has to")
+    assert said("--prediction", "29").startswith("certify: --prediction: named, and no question is about one")
     assert not (tmp_path / "none").exists()
     from sklearn.linear_model import LogisticRegression
 
