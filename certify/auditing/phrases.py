@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import Final
 
 from certify.auditing.questions import QUESTIONS
 from certify.auditing.questions.base import Options, Question
+from certify.auditing.subject import Subject
 from certify.format.errors import InputError
 
 NUMBERS: Final = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
@@ -50,6 +53,39 @@ OF_OPTIONS: Final = MappingProxyType({
 """By option: what the questions that use it are about, and what asks one of them."""
 
 
+class Unused(InputError):
+    """Something was said that no question is about, e.g. a row.
+
+    Attributes:
+        option: what was said.
+    """
+
+    def __init__(self, option: str, subject: str, words: str) -> None:
+        super().__init__(f"--{option}", f"named, and no question is about {subject}",
+                         f"add --ask {words!r}, or leave out --{option}")
+        self.option = option
+
+
+def first_wrong(unused: Unused, options: Options, subject: Callable[[Path], Subject]) -> InputError:
+    """What to say first: that what was named is not there at all, where that can be seen; else that it is not used.
+
+    Args:
+        unused: what is said of the question.
+        options: what was said.
+        subject: reads the model and its data, with a folder for what it writes.
+    """
+    about = [question for question in QUESTIONS if unused.option in question.uses]
+    try:
+        with TemporaryDirectory(prefix="certify-audit-") as folder:
+            read = subject(Path(folder))
+            wrong = next(filter(None, (question.misnamed(read, options) for question in about)), "")
+    except InputError:
+        return unused
+    if not wrong:
+        return unused
+    return InputError(f"--{unused.option}", wrong, f"correct what is named; then {unused.remedy}")
+
+
 def asked_for(phrases: Sequence[str], options: Options) -> tuple[tuple[Question, ...], Options]:
     """The questions that phrases mean, and the options with the numbers and columns that stand in them.
 
@@ -85,8 +121,7 @@ def asked_for(phrases: Sequence[str], options: Options) -> tuple[tuple[Question,
             found.append(question)
     for option, (subject, words) in OF_OPTIONS.items():
         if option in said.said and not any(option in question.uses for question in found):
-            raise InputError(f"--{option.replace('_', '-')}", f"named, and no question is about {subject}",
-                             f"add --ask {words!r}, or leave it out")
+            raise Unused(option, subject, words)
     return tuple(found), options
 
 

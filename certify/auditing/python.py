@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from certify.auditing.audit import Audit, audit_subject
-from certify.auditing.phrases import asked_for
+from certify.auditing.phrases import Unused, asked_for, first_wrong
 from certify.auditing.questions.base import Options
 from certify.auditing.questions.counted import counted, shared
 from certify.auditing.store import stored
@@ -81,7 +81,10 @@ def audit(
                       given=given_of(delete, relabel), groups=groups is not None,
                       targets_off=off_of(None if targets_off is None else str(targets_off), "targets_off"))
     options = shared(options, [one, other])
-    questions, options = asked_for([ask] if isinstance(ask, str) else list(ask), options)
+    try:
+        questions, options = asked_for([ask] if isinstance(ask, str) else list(ask), options)
+    except Unused as unused:
+        raise first_wrong(unused, options, lambda place: stored(problem, X_eval, y_eval, place)) from None
     keep = tempfile.TemporaryDirectory(prefix="certify-audit-") if folder is None else None
     place = Path(keep.name if keep is not None else str(folder))
     require_folder(place, ())

@@ -105,6 +105,15 @@ def remember(folder: Path, names: Collection[str]) -> None:
     write_together({folder / LIST: _listed({**others, **found})})
 
 
+def recorded(path: Path) -> str | None:
+    """The digest that an audit kept of a file when it wrote it, into its folder or one in it; None where none did."""
+    for folder in (path.parent, path.parent.parent):
+        digest = _known(folder).get(path.relative_to(folder).as_posix(), COMING)
+        if digest != COMING:
+            return digest
+    return None
+
+
 def _listed(written: Mapping[str, str]) -> bytes:
     return (json.dumps({"written": written}, indent=1) + "\n").encode()
 

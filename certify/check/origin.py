@@ -13,6 +13,8 @@ from certify.format.canonical import Json
 DIGITS, UP, AT_ONCE = 12, 2, 1 << 20
 """Digits of a digest that are shown; how many folders above those of the files are looked into; bytes read at once."""
 
+OTHER = "and the file of that name is another"
+
 
 def lines(about: Json, files: Iterable[tuple[str, str, str]]) -> list[str]:
     """What a person is told; nothing where no file is stated.
@@ -25,8 +27,12 @@ def lines(about: Json, files: Iterable[tuple[str, str, str]]) -> list[str]:
     if not stated:
         return []
     folders = list(dict.fromkeys(folder for _, path, _ in files for folder in _around(Path(path))))
-    said = (f"{role} {name} {digest[:DIGITS]}, {_there(name, digest, folders)}" for role, name, digest in stated)
-    return [f"stated and not proved: the files were made from {'; '.join(said)}"]
+    there = {role: _there(name, digest, folders) for role, name, digest in stated}
+    said = (f"{role} {name} {digest[:DIGITS]}, {there[role]}" for role, name, digest in stated)
+    others = dict.fromkeys(name for role, name, _ in stated if there[role] == OTHER)
+    loud = [f"WARNING: {name} here is not what was audited: the verdict is about that file as it was then, and says "
+            "nothing of this one" for name in others]
+    return [*loud, f"stated and not proved: the files were made from {'; '.join(said)}"]
 
 
 def _around(path: Path) -> Iterator[Path]:
@@ -39,7 +45,7 @@ def _there(name: str, digest: str, folders: list[Path]) -> str:
     found = [folder / name for folder in folders if (folder / name).is_file()]
     if not found:
         return "which is not here"
-    return "which is here" if any(_digest(path) == digest for path in found) else "and the file of that name is another"
+    return "which is here" if any(_digest(path) == digest for path in found) else OTHER
 
 
 def _digest(path: Path) -> str:

@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -145,7 +146,7 @@ def run_audit(files: Files, told: Told, ask: Sequence[str], options: Options, ou
         InputError: a file or a word that cannot be used, or something that nobody said.
     """
     from certify.auditing.audit import Skipped, audit_subject
-    from certify.auditing.phrases import asked_for
+    from certify.auditing.phrases import Unused, asked_for, first_wrong
     from certify.auditing.questions.counted import counted
     from certify.auditing.ranked.shown import lines
     from certify.auditing.shown.alarm import misfit
@@ -154,7 +155,10 @@ def run_audit(files: Files, told: Told, ask: Sequence[str], options: Options, ou
     from certify.certificate.audit_folder import PAGE
     from certify.certificate.write import require_folder
 
-    questions, options = asked_for(ask, options)
+    try:
+        questions, options = asked_for(ask, options)
+    except Unused as unused:
+        raise first_wrong(unused, options, partial(_subject, files, told)) from None
     require_folder(output, ())
     output.mkdir(parents=True, exist_ok=True)  # paths of a spec lead through it
 

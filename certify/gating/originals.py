@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-from certify.certificate.audit_folder import JSON, SPEC
+from certify.certificate.audit_folder import JSON, SPEC, recorded
 from certify.format.errors import InputError
 from certify.spec.models import About, Spec
 from certify.spec.sources import sha256_file
@@ -30,10 +30,11 @@ def require_originals(spec: Spec, path: Path, copies: bool, tell: Callable[[str]
         tell: told in words what was not compared.
 
     Raises:
-        InputError: a file of that name is there, and it is another one.
+        InputError: a file of that name is there, and it is another one; or a copy is not what the audit wrote.
     """
     if spec.about is None:
         return
+    _require_copies(spec, path)
     own = {one.resolve() for one in _named(spec, path.parent)}
     missing: list[str] = []
     for role, name, digest in _given(spec.about):
@@ -50,6 +51,19 @@ def require_originals(spec: Spec, path: Path, copies: bool, tell: Callable[[str]
         names = ", ".join(dict.fromkeys(missing))
         why = "though others of that name may be here now" if copies else "not found here to compare"
         tell(f"the answer is about what the audit made of {names}, {why}")
+
+
+def _require_copies(spec: Spec, path: Path) -> None:
+    """Refuse files that an audit wrote and that have changed since: they were made from nothing that the spec names.
+
+    Raises:
+        InputError: the first one.
+    """
+    for file in (one.resolve() for one in _named(spec, path.parent)):
+        digest = recorded(file)
+        if digest is not None and file.is_file() and sha256_file(file) != digest:
+            raise InputError(f"spec {path}", f"{_seen(file)} was changed since the audit wrote it, so that it is no "
+                             "longer made from the files that the spec states", "put the file back, or audit anew")
 
 
 def _given(about: About) -> Iterator[tuple[str, str, str]]:

@@ -43,5 +43,6 @@ def astray(certificate: Mapping[str, Any]) -> str:
     share = share_of(dict(certificate["problem"]), certificate["base"]["distance"])
     if share is None or share <= WHOLE:
         return ""
-    return (f"the answer is about a minimum that is only known to lie within {at_most(share, 3)} lengths of the weights "
-            "in the file: it may be another model. Is this the loss, the weight decay and the data of its training?")
+    return (f"the answer is about a minimum that is only known to lie within {at_most(share, 3)} lengths of the "
+            "weights in the file: it may be another model. Is this the loss, the weight decay and the data of its "
+            "training?")

@@ -56,6 +56,11 @@ class Places:
             return True
         return self._elsewhere(role) and not os.path.lexists(meant) and PurePosixPath(file).name == read.name
 
+    @property
+    def missing(self) -> list[str]:
+        """The roles of files that are not there."""
+        return [role for role, path in self.found.items() if not os.path.lexists(path)]
+
     def _recorded(self, role: str) -> Path:
         return self.folder / self.subject[role].path
 
@@ -103,14 +108,45 @@ def read_file(places: Places, role: str) -> bytes:
     return data
 
 
+def require_there(places: Places, role: str | None = None) -> None:
+    """Where several files are not there, name them all.
+
+    Args:
+        places: of all files.
+        role: the one that is needed first; None: all are.
+
+    Raises:
+        Invalid: several are missing, that one among them.
+    """
+    missing = places.missing
+    if len(missing) > 1 and role in (None, *missing):
+        first = role or missing[0]
+        others = [other for other in missing if other != first]
+        raise Invalid(f"{first} file", f"{show(str(places.found[first]))} is named",
+                      f"there is no such file, nor {', '.join(others)}; say where they are, with "
+                      f"{_options([first, *others])}")
+
+
+def _options(roles: list[str]) -> str:
+    """The options that say where files are."""
+    return " ".join(f"--{role} FILE" for role in roles)
+
+
 def check_named(places: Places, spec: Spec) -> None:
     """V61: every file is the one the spec names, or the caller; the side file lies beside the certificate or below."""
     names = {"model": spec.model, "graph": spec.graph, "data": spec.data, "reference": spec.reference,
              "change": spec.change, "evaluation": spec.evaluation}
-    for role, file in names.items():
-        if role in places.subject and file is not None and not places.named(role, file):
-            raise Invalid(f"subject.{role}.path", f"{show(places.subject[role].path)} is recorded",
-                          f"the spec names {show(file)}; if the recorded file is meant, say so with --{role}")
+    apart = [(role, file) for role, file in names.items()
+             if role in places.subject and file is not None and not places.named(role, file)]
+    if apart:
+        (role, file), spec_folder = apart[0], places.found["spec"].parent
+        mine, its = places.found[role].parent, (spec_folder / file.replace("\0", "")).parent
+        here, there = ("", "") if os.path.realpath(mine) == os.path.realpath(its) else (
+            f" in folder {show(str(mine))}", f" in folder {show(str(its))}")
+        roles = [*(role for role, _ in apart), *(["witness"] if "witness" in places.missing else [])]
+        raise Invalid(f"subject.{role}.path", f"{show(places.subject[role].path)}{here} is recorded",
+                      f"the spec names {show(file)}{there}; say which {'is' if len(roles) == 1 else 'are'} meant, with "
+                      f"{_options(roles)}")
     witness = places.subject.get("witness")
     if witness is not None and not places.given.get("witness") and ".." in PurePosixPath(witness.path).parts:
         raise Invalid("subject.witness.path", f"{show(witness.path)} is recorded",

@@ -113,6 +113,7 @@ def test_check_compares_the_given_files_and_proves_nothing_of_them(
     said = capsys.readouterr().err
     assert "stated and not proved: the files were made from model m.skops" in said
     assert word.format(digest=certificate["problem"]["about"]["data"]["sha256"][:12]) in said
+    assert ("WARNING: train.csv here is not what was audited" in said) == (change == "other") == ("WARNING" in said)
     assert checked([str(folder / "o" / "certificate.json"), "-q"]) == 0
     assert "stated and not proved" not in capsys.readouterr().err
 

@@ -62,3 +62,22 @@ def test_python_says_it_in_the_second_line():
                                   bias_decay=False)
     found = certify.audit(problem, X, ask="rows deleted")
     assert repr(found).splitlines()[1].startswith("  WARNING: the model as it was understood is right on ")
+
+
+def test_a_row_that_is_not_there_is_said_before_that_no_question_is_about_it(audit, tmp_path, capsys):
+    def said(*more):
+        assert main(["audit", *files, "--ask", "rows deleted", "-o", str(tmp_path / "none"), *more]) == 2
+        return capsys.readouterr().err
+
+    audit(Y, 1.0)
+    files = [str(tmp_path / "m.npz"), str(tmp_path / "d.npz"), "--loss", "logistic", "--weight-decay", "0.1"]
+    assert said("--prediction", "30").startswith(
+        "certify: --prediction: there is no prediction 30: they are numbered from 0 to 29; correct what is named; ")
+    assert said("--rows", "5,5000").startswith("certify: --rows: the rows are those from 0 to 29, and one has to")
+    assert said("--prediction", "29").startswith("certify: --prediction: named, and no question is about one")
+    assert not (tmp_path / "none").exists()
+    from sklearn.linear_model import LogisticRegression
+
+    problem = certify.from_sklearn(LogisticRegression(tol=1e-10).fit(X, Y), X, Y)
+    with pytest.raises(certify.InputError, match="they are numbered from 0 to 3;"):
+        certify.audit(problem, X[:4], ask="rows deleted", prediction=4)

@@ -81,3 +81,21 @@ def test_the_copies_of_another_audit_are_no_originals(tmp_path: Path, monkeypatc
     save_file({"coef": np.ones(2)}, tmp_path / "second" / "model.safetensors")
     assert main(["run", "first/certify.toml", "-q"]) == 0
     assert "made of model.safetensors, not found here" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("more", [(), ("--copies",)])
+def test_a_copy_that_the_audit_did_not_write_so_is_refused(audited, more, capsys) -> None:
+    """One bit of the data beside a spec makes the answer one about other rows than it states."""
+    path = audited / "o" / "data.safetensors"
+    before = path.read_bytes()
+    assert main(["run", "o/certify.toml", "-q", *more]) == 0
+    path.write_bytes(before[:-9] + bytes([before[-9] ^ 1]) + before[-8:])
+    (audited / "o" / "inner").mkdir()
+    text = (audited / "o" / "certify.toml").read_text().replace('file = "', 'file = "../')
+    (audited / "o" / "inner" / "certify.toml").write_text(text)
+    for place in ("o", "o/inner"):
+        capsys.readouterr()
+        assert main(["run", f"{place}/certify.toml", "-q", *more]) == 2
+        assert "o/data.safetensors was changed since the audit wrote it" in capsys.readouterr().err
+    path.write_bytes(before)
+    assert main(["run", "o/certify.toml", "-q", *more]) == 0

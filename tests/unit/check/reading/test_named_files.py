@@ -150,3 +150,28 @@ def test_a_name_with_a_zero_byte_is_no_file(tmp_path):
     certificate["subject"]["spec"] = emitter.record(tmp_path / "spec.toml", "spec.toml")
     with pytest.raises(Invalid, match=r"^subject\.model\.path"):
         check(emitter.write(certificate, tmp_path), NO_FILES)
+
+
+def test_files_in_another_folder_than_the_certificate_are_all_asked_for_at_once(audit, tmp_path):
+    """Of equal names the folders are said, and one call names every file that has to be given."""
+    folder, certificates = audit
+    lone = tmp_path / "lone" / "deep"
+    lone.mkdir(parents=True)
+    path = emitter.write(certificates[""], lone)
+    with pytest.raises(Invalid) as no:
+        check(path, NO_FILES)
+    assert no.value.where == "spec file" and "nor model, data;" in no.value.found
+    assert no.value.found.endswith("with --spec FILE --model FILE --data FILE")
+    with pytest.raises(Invalid) as no:
+        check(path, NO_FILES | {"spec": folder / "spec.toml"})
+    assert no.value.where == "subject.model.path" and f'in folder "{lone}/.."' in no.value.claimed
+    assert f'in folder "{folder}/.."' in no.value.found and no.value.found.endswith("with --model FILE --data FILE")
+    given = {"spec": folder / "spec.toml", "model": tmp_path / "model.safetensors"}
+    with pytest.raises(Invalid, match="say which is meant, with --data FILE$"):
+        check(path, NO_FILES | given)
+    assert check(path, NO_FILES | given | {"data": tmp_path / "data.npz"}).verdict == "certified"
+    emitter.write(certificates[""], folder)
+    for file in ("model.safetensors", "data.npz"):
+        (tmp_path / file).unlink()
+    with pytest.raises(Invalid, match="no such file, nor data; say where they are, with --model FILE --data FILE$"):
+        check(folder / "certificate.json", NO_FILES)
