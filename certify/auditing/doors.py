@@ -15,12 +15,11 @@ from certify.auditing.facts import data_facts, guessed, of_target
 from certify.auditing.missing import Unsaid, refuse
 from certify.auditing.store import stored, weights_kept
 from certify.auditing.subject import Given, Subject, threshold_notes, threshold_of
-from certify.auditing.told import Told
+from certify.auditing.told import Told, of_owner
 from certify.format.errors import InputError
 from certify.inputs.formats.archive import listed
 from certify.inputs.formats.table import open_archive
 from certify.inputs.given import given_numbers
-from certify.inputs.groups import require_apart
 from certify.problem.problem import Problem
 from certify.problem.sample_weights import SampleWeights
 from certify.rigor.fp import Array
@@ -115,8 +114,7 @@ def raw_rows(path: Path, role: str, told: Told, known: RawRows | None = None) ->
     if told.groups is not None and known is None:
         if told.groups in (targets, told.weights):
             raise InputError(f"--groups {told.groups}", "it would be the targets or weights too", "name another column")
-        groups = archive.read_words(there(told.groups))
-        require_apart(archive, told.groups, f"--groups {told.groups}")
+        groups = archive.read_written(there(told.groups))
     if not archive.table:
         array = told.features[0] if told.features else str(facts.features)
         if known is not None and known.array in archive.names:
@@ -124,7 +122,10 @@ def raw_rows(path: Path, role: str, told: Told, known: RawRows | None = None) ->
         return RawRows(archive.read(there(array)), y, None, array, targets, weights, groups)
     columns = told.features or facts.features if known is None or known.names is None else known.names
     columns = tuple(name for name in columns if name not in (targets, told.weights, told.groups))
-    X = np.column_stack([np.asarray(archive.read(there(name)), dtype=np.float64) for name in columns])
+    try:
+        X = np.column_stack([np.asarray(archive.read(there(name)), dtype=np.float64) for name in columns])
+    except InputError as error:
+        raise of_owner(error, columns) from None
     return RawRows(X, y, columns, "", targets, weights, groups)
 
 
@@ -168,7 +169,7 @@ def through_door(model: Path, data: Path, evaluation: Path | None, told: Told, f
     notes = tuple(dict.fromkeys(str(one.message) for one in heard if issubclass(one.category, UserWarning)))
     notes = (*notes, *weights_kept(problem)) if notes else subject.notes
     known = (*guessed(rows.targets, rows.array, told), *rows.unused(), *notes, *told.unsaid)
-    subject = replace(subject, notes=known, read=Given(rows.X, rows.names, rows.y))
+    subject = replace(subject, notes=known, read=Given(rows.X, rows.names, rows.y, aside=rows.aside))
     if told.weight_decay is not None:
         subject = replace(subject, weight_decay=told.weight_decay)
     parts = (told.threshold, told.probability)
