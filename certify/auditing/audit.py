@@ -196,7 +196,7 @@ def audit_subject(subject: Subject, questions: Sequence[Question], options: Opti
     later = tuple(question.words[0] for question in questions)
     found, known = Audit(subject, (), (), folder, keep, later), Known()
     if not subject.stored:
-        begin(folder, subject.files(), {})
+        begin(folder, subject.files(), subject.beside)
     announce(folder, (PREDICTIONS,))
     _write(found)
     for done, question in enumerate(questions, 1):

@@ -15,12 +15,11 @@ from certify.auditing.facts import data_facts, guessed, of_target
 from certify.auditing.missing import Unsaid, refuse
 from certify.auditing.store import shown_by, stored
 from certify.auditing.subject import Given, Subject, threshold_notes, threshold_of
-from certify.auditing.told import Told
+from certify.auditing.told import Told, of_owner
 from certify.format.errors import InputError
 from certify.inputs.formats.archive import listed
 from certify.inputs.formats.table import open_archive
 from certify.inputs.given import given_numbers
-from certify.inputs.groups import require_apart
 from certify.inputs.sklearn.front import Front, bare, framed, needs_front
 from certify.problem.problem import Problem
 from certify.problem.sample_weights import SampleWeights
@@ -126,8 +125,7 @@ def raw_rows(path: Path, role: str, told: Told, known: RawRows | None = None, fr
     if told.groups is not None and known is None:
         if told.groups in (targets, told.weights):
             raise InputError(f"--groups {told.groups}", "it would be the targets or weights too", "name another column")
-        groups = archive.read_words(there(told.groups))
-        require_apart(archive, told.groups, f"--groups {told.groups}")
+        groups = archive.read_written(there(told.groups))
     if not archive.table:
         array = told.features[0] if told.features else str(facts.features)
         if known is not None and known.array in archive.names:
@@ -140,7 +138,10 @@ def raw_rows(path: Path, role: str, told: Told, known: RawRows | None = None, fr
         if known is not None:  # these are the columns that the model was fitted to
             front.require(X, asked)
         return RawRows(X, y, columns, "", targets, weights, groups, front=front)
-    X = np.column_stack([np.asarray(archive.read(there(name)), dtype=np.float64) for name in columns])
+    try:
+        X = np.column_stack([np.asarray(archive.read(there(name)), dtype=np.float64) for name in columns])
+    except InputError as error:
+        raise of_owner(error, columns) from None
     return RawRows(X, y, columns, "", targets, weights, groups)
 
 
@@ -179,7 +180,8 @@ def through_door(model: Path, data: Path, evaluation: Path | None, told: Told, f
     if rows.names is not None and subject.names is None and front is None and not made:
         subject = replace(subject, names=rows.names)
     known = (*guessed(rows.targets, rows.array, told), *rows.unused(), *subject.notes, *told.unsaid)
-    read = Given(rows.X, rows.names, rows.y) if front is None else shown_by(front, rows.X, rows.names, rows.y)
+    read = (Given(rows.X, rows.names, rows.y, aside=rows.aside) if front is None else
+            shown_by(front, rows.X, rows.names, rows.y))
     subject = replace(subject, notes=known, read=read)
     if told.weight_decay is not None:
         subject = replace(subject, weight_decay=told.weight_decay)

@@ -12,10 +12,12 @@ from certify.auditing.facts import data_facts, guessed, loss_facts, network_fact
 from certify.auditing.missing import Unsaid, refuse
 from certify.auditing.store import KEPT
 from certify.auditing.subject import Given, Subject, threshold_notes, threshold_of
-from certify.auditing.told import Told, require_words
+from certify.auditing.told import Told, of_owner, require_words
+from certify.certificate.audit_folder import NUMBERED
 from certify.format.errors import InputError
 from certify.inputs import load_data, load_evaluated, read_graph_network, read_network
 from certify.inputs.data import Data
+from certify.inputs.formats.table import open_archive
 from certify.inputs.groups import load_groups, load_weights
 from certify.network.graph.graph import GraphNetwork
 from certify.network.network import Network
@@ -23,7 +25,7 @@ from certify.problem.rules.training import against_outputs
 from certify.rigor.fp import Array
 from certify.spec.load import parse_spec
 from certify.spec.models import Spec
-from certify.spec.sources import sha256_file
+from certify.spec.sources import read_source, sha256_file
 from certify.spec.text.toml_text import spec_text
 from certify.spec.vocabulary import ACTIVATIONS
 
@@ -48,10 +50,12 @@ def recognise(model: Path, data: Path, evaluation: Path | None, told: Told, fold
     named = {"model": model, "data": data} | ({} if evaluation is None else {"evaluation": evaluation})
     given = tuple((role, path.name, sha256_file(path)) for role, path in named.items())
     found = through_door(model, data, evaluation, told, folder)
-    return replace(_network(model, data, evaluation, told).seen_from(folder) if found is None else found, given=given)
+    if found is None:
+        found = _network(model, data, evaluation, told, folder).seen_from(folder)
+    return replace(found, given=given)
 
 
-def _network(model: Path, data: Path, evaluation: Path | None, told: Told) -> Subject:
+def _network(model: Path, data: Path, evaluation: Path | None, told: Told, folder: Path) -> Subject:
     """A model that is a network of a spec as it is; its files are named as they were given."""
     facts = network_facts(model, told.graph, told.activation, False)
     rows = data_facts(data, told.targets, True)
@@ -77,7 +81,7 @@ def _network(model: Path, data: Path, evaluation: Path | None, told: Told) -> Su
     try:
         network, found = _read(names, loss or "squared", targets=loss is not None)
     except InputError as error:
-        raise of_target(error, targets, told.targets) from None
+        raise of_owner(of_target(error, targets, told.targets), features) from None
     unsaid = Unsaid(facts.needs_activation, loss is None, told.weight_decay is None)
     if loss is None or told.weight_decay is None or facts.needs_activation:
         refuse(unsaid, network, found.X, raw, loss, told.bias_decay)
@@ -94,17 +98,27 @@ def _network(model: Path, data: Path, evaluation: Path | None, told: Told) -> Su
         subject = replace(subject, weights=load_weights(spec, HERE, subject.n), weighing=told.weights,
                           notes=(*subject.notes, KEPT))
     if told.groups is not None:
-        spec = _spec(names, loss)
-        spec = spec.model_copy(update={"perturbation": spec.perturbation.model_copy(update={"groups": told.groups})})
-        subject = replace(subject, grouping=told.groups, groups=len(load_groups(spec, HERE, subject.n)))
-    return _with_points(subject, evaluation, data, features, targets)
+        subject = _grouped(subject, told.groups, _spec(names, loss), folder)
+    return _with_points(subject, evaluation, features, targets)
 
 
-def _with_points(subject: Subject, evaluation: Path | None, data: Path, features: str | list[str],
-                 targets: str | None) -> Subject:
+def _grouped(subject: Subject, name: str, spec: Spec, folder: Path) -> Subject:
+    """The subject with whose each row is: by numbers of the file, or of a copy in which they stand for names."""
+    archive = open_archive(read_source(Path(spec.data.file), "data"), "data")
+    apart = name not in archive.names or name in (spec.data.targets, subject.weighing)
+    numbered = None if apart else archive.renumbered(name)
+    if numbered is None:
+        spec = spec.model_copy(update={"perturbation": spec.perturbation.model_copy(update={"groups": name})})
+        return replace(subject, grouping=name, groups=len(load_groups(spec, HERE, subject.n)))
+    content, groups = numbered
+    tables = {**subject.tables, "data": {**subject.tables["data"], "file": str(folder / NUMBERED)}}
+    return replace(subject, tables=tables, grouping=name, groups=groups, beside={folder / NUMBERED: content})
+
+
+def _with_points(subject: Subject, evaluation: Path | None, features: str | list[str], targets: str | None) -> Subject:
     """The subject with its evaluation rows, and whether their labels are known."""
-    file = evaluation or data
-    table: dict[str, Any] = {"file": str(file), "features": features}
+    file = subject.tables["data"]["file"] if evaluation is None else str(evaluation)
+    table: dict[str, Any] = {"file": file, "features": features}
     if targets is not None:
         table["targets"] = targets
     tables = {**subject.tables, "evaluation": table}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -54,6 +54,7 @@ class Given:
         targets: as they were called, or None.
         behind: what stands between the data and these rows, where no others are known; "": they are the data.
         sources: of every feature of the network the number of the column it is made of; None: it is that column.
+        aside: columns of the data that the model was not fitted to.
     """
 
     rows: Array
@@ -61,6 +62,7 @@ class Given:
     targets: Array | None
     behind: str = ""
     sources: tuple[int, ...] | None = None
+    aside: tuple[str, ...] = ()
 
     def column(self, j: int) -> str:
         """What a column is called."""
@@ -110,6 +112,7 @@ class Subject:
         stored: whether the files of the tables were written by this audit.
         evaluated: `(N, d)` evaluation rows as the network takes them; None: the training rows.
         read: the training rows as a data file has them, where these are others.
+        beside: files of the tables that this audit writes before its questions, with what is in them.
     """
 
     model: str
@@ -145,11 +148,14 @@ class Subject:
     stored: bool = False
     evaluated: Array | None = None
     read: Given | None = None
+    beside: Mapping[Path, bytes] = field(default_factory=dict)
 
     def files(self) -> tuple[Path, ...]:
-        """The files that the tables name."""
-        return tuple(self.root / str(entry) for table in self.tables.values() for key, entry in table.items()
-                     if key in PATHS)
+        """The files that the tables name and somebody else wrote."""
+        named = (self.root / str(entry) for table in self.tables.values() for key, entry in table.items()
+                 if key in PATHS)
+        ours = {path.resolve() for path in self.beside}
+        return tuple(path for path in named if path.resolve() not in ours)
 
     def at(self, folder: Path) -> Subject:
         """The same for a spec in another folder."""

@@ -2,13 +2,57 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from certify.format.errors import InputError
 from certify.format.words import Normalization
 from certify.format.words import words as words_of
 from certify.spec.vocabulary import ACTIVATIONS, LOSSES
+
+UNITS: Final = ("users", "groups", "customers", "clients", "patients", "people", "persons", "accounts", "sources",
+                "batches", "subjects", "households")
+"""What groups of rows are called."""
+ONE: Final = {"people": "person", "persons": "person", "batches": "batch"}
+
+
+def singular(unit: str) -> str:
+    """One of them.
+
+    >>> singular("users"), singular("batches")
+    ('user', 'batch')
+    """
+    return ONE.get(unit, unit.removesuffix("s"))
+
+
+NAMED: Final = "|".join((*UNITS, *dict.fromkeys(map(singular, UNITS))))
+
+
+def owners(names: Iterable[str]) -> tuple[str, ...]:
+    """The columns whose names say that they tell whose each row is.
+
+    >>> owners(["age", "user_id", "CustomerID", "patient", "batch_size", "blood_group"])
+    ('user_id', 'CustomerID', 'patient')
+    """
+    wanted = re.compile(rf"(?:{NAMED})[ _-]*(?:id|no|nr|number|name|key)?", flags=re.IGNORECASE)
+    return tuple(name for name in names if wanted.fullmatch(name))
+
+
+def of_owner(error: InputError, names: Iterable[str]) -> InputError:
+    """The error, which says how a column is named that tells whose each row is, where it is about one of them.
+
+    >>> print(of_owner(InputError("column 'user' in d.csv, row 0", "'a7'", "number it"), ["age", "user"]))
+    column 'user' in d.csv, row 0: 'a7'; where 'user' says whose each row is, add --groups user; else number it
+    """
+    found = next((name for name in owners(names)
+                  if error.asked.startswith(f"column {name!r}") or repr(name) in error.found), None)
+    if found is None:
+        return error
+    return InputError(error.asked, error.found, f"where {found!r} says whose each row is, add --groups {found}; "
+                      f"else {error.remedy}")
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,8 @@ SPEC: Final = "certify.toml"
 PAGE, JSON, PREDICTIONS = "audit.html", "audit.json", "predictions.csv"
 MODEL, DATA, EVALUATION = "model.safetensors", "data.safetensors", "evaluation.safetensors"
 GRAPH: Final = "graph.json"
+NUMBERED: Final = "data.csv"
+"""A copy of a table in which numbers stand for the names of groups."""
 PREDICTION, ROWS = "prediction.safetensors", "rows.html"
 
 LIST: Final = ".certify-audit.json"

@@ -15,6 +15,7 @@ from certify.inputs.groups import groups_of
 from certify.problem.perturbations.codes import Codes, codes_of
 from certify.problem.perturbations.named import known_labels
 from certify.problem.problem import Problem
+from certify.prove.changed.group_labels import group_numbers
 from certify.prove.changed.shares import rows_or_share
 
 KINDS: Final = {"delete": Parameter.DELETIONS, "relabel": Parameter.LABELS}
@@ -174,13 +175,11 @@ _GIVEN: Final = {"delete": _deleted, "relabel": _relabelled}
 
 
 def _groups(problem: Problem, groups: Any) -> tuple[tuple[int, ...], ...]:
-    labels = groups.tolist() if hasattr(groups, "tolist") else list(groups)
-    if len(labels) != problem.n:
-        raise InputError("groups", f"{len(labels)} of them for {problem.n} rows", "give one for every row")
+    labels = group_numbers(groups, problem.n)
     if len(problem.rows) != problem.n:
         raise InputError("groups", f"given where {len(problem.rows)} of {problem.n} rows may change",
                          "use a problem all of whose rows may change")
-    return groups_of(labels)
+    return groups_of(labels.tolist())
 
 
 def _pairs(problem: Problem, pairs: Any) -> tuple[tuple[float, float], ...]:

@@ -79,3 +79,16 @@ def grouped(rng: np.random.Generator, count: int, n: int | None = None, most: in
 def flipped(found: Array, near: float = 1e-8) -> NDArray[np.bool_]:
     """Points that some choice puts clearly on the other side."""
     return np.asarray((found < -near).any(axis=0))
+
+
+def farthest(H: Array, missed: Array, step: Array) -> Array:
+    """A point whose margin is less by what a step misses, and of which the step takes nothing."""
+    across = missed - (missed @ H @ step) / (step @ H @ step) * step
+    return np.asarray(-H @ across)
+
+
+def most_room(lengths: Array, shares: Array, kept: Array, gone: tuple[float, float], a: float) -> float:
+    """The largest `φ(1 − K − Σ_j w_j|s_j|_*²(1 − φ_j/φ)₊) − λ` for φ up to 1: it bends at the φ_j alone."""
+    x = lengths * a
+    each = kept * np.where(x > 0.0, -np.expm1(-x) / np.where(x > 0.0, x, 1.0), 1.0)
+    return max(phi * (1.0 - gone[0]) - float(shares @ np.maximum(phi - each, 0.0)) - gone[1] for phi in (*each, 1.0))

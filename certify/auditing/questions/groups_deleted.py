@@ -10,20 +10,13 @@ from typing import Final
 from certify.auditing.questions.base import Asked, Claim, Options, Question, Wanted, of_head, of_rows
 from certify.auditing.questions.counted import NUMBER
 from certify.auditing.subject import Subject
+from certify.auditing.told import NAMED, UNITS, owners, singular
 from certify.format.errors import InputError
 
-UNITS: Final = ("users", "groups", "customers", "clients", "patients", "people", "persons", "accounts", "sources",
-                "batches", "subjects", "households")
-ONE: Final = {"people": "person", "persons": "person", "batches": "batch"}
 GONE: Final = r"\b(?:delet\w*|left out|leave out|removed?|unlearn\w*|forget\w*|forgotten|dropped?)\b"
 """What happens to them."""
 
 
-def _singular(unit: str) -> str:
-    return ONE.get(unit, unit.removesuffix("s"))
-
-
-NAMED: Final = "|".join((*UNITS, *dict.fromkeys(map(_singular, UNITS))))
 MISSING: Final = ("no column says whose each training row is: name it with --groups COLUMN, in Python "
                   "groups=users, one entry a row")
 
@@ -33,7 +26,7 @@ class GroupsDeleted(Question):
 
     slug = "groups-deleted"
     words = ("users deleted", *(f"{unit} deleted" for unit in UNITS[1:]))
-    besides = (*UNITS, *map(_singular, UNITS), "delete", "deletes", "deletion", "left out", "leave out", "remove",
+    besides = (*UNITS, *map(singular, UNITS), "delete", "deletes", "deletion", "left out", "leave out", "remove",
                "removed", "unlearn", "unlearned", "forget", "forgotten", "dropped", "ask", "asks", "their")
     option = "many"
 
@@ -86,7 +79,9 @@ class GroupsDeleted(Question):
     def against(self, subject: Subject, options: Options) -> str:
         """Why it cannot be asked."""
         if not subject.grouping:
-            return MISSING
+            given = subject.as_given
+            known = owners((*(given.names or ()), *given.aside))
+            return MISSING.replace("COLUMN", known[0]) if known else MISSING
         if options.many >= subject.groups:
             return f"{options.many} of {subject.groups} groups cannot be left out"
         if not subject.classifies:

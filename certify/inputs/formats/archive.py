@@ -56,6 +56,24 @@ class Archive(ABC):
         """
         return self.read(name)
 
+    def read_written(self, name: str) -> np.ndarray[Any, Any]:
+        """The array of that name as :meth:`read` gives it; of a table names as they are written, none missing.
+
+        Of a text `007` and `7` are two names, as `1e3` and `1000` are: nothing says that they are one number.
+
+        Raises:
+            InputError: as :meth:`read`, or a row has no name.
+        """
+        return self.read(name)
+
+    def renumbered(self, name: str) -> tuple[bytes, int] | None:
+        """The file with numbers from 0 for the names of a column, and how many; None where its numbers tell them apart.
+
+        Raises:
+            InputError: as :meth:`read_written`.
+        """
+        return None
+
     def merged(self, name: str) -> tuple[str, str] | None:
         """Two different numbers of a table that :meth:`read` makes the same one; None: there are none."""
         return None

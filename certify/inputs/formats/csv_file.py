@@ -105,6 +105,31 @@ class CsvArchive(Archive):
             return self.read(name)
         return np.array(fields)
 
+    def read_written(self, name: str) -> np.ndarray[Any, Any]:
+        """The fields of a column as they are written, but for blanks around them."""
+        column = self._names.index(name)
+        fields = [row[column].strip(" \t") for row in self._rows]
+        for row, field in enumerate(fields):
+            if field.lower() in _MISSING:
+                raise InputError(self._where(name, row), f"{field!r}, a missing value",
+                                 "say in every row whose it is, or leave the row out")
+        return np.array(fields, dtype=object)  # as numpy's text they would lose zeros at their ends
+
+    def renumbered(self, name: str) -> tuple[bytes, int] | None:
+        """The same table with numbers in a column, by its names as they are written; None: its numbers are as many."""
+        fields = self.read_written(name).tolist()
+        numbers = {field: at for at, field in enumerate(dict.fromkeys(fields))}
+        if all(map(_DECIMAL.fullmatch, numbers)) and len({float(field) for field in numbers}) == len(numbers):
+            return None
+        column, text = self._names.index(name), io.StringIO(newline="")
+        lines = ([*row[:column], str(numbers[field]), *row[column + 1 :]]
+                 for row, field in zip(self._rows, fields, strict=True))
+        csv.writer(text, lineterminator="\n").writerows([self._names, *lines])
+        return text.getvalue().encode(), len(numbers)
+
+    def _where(self, name: str, row: int) -> str:
+        return f"column {name!r} in {self._asked}, row {row} (line {self._lines[row]})"
+
     def merged(self, name: str) -> tuple[str, str] | None:
         """Two different decimals of a column with the same nearest double."""
         column, known = self._names.index(name), dict[float, str]()
@@ -120,7 +145,7 @@ class CsvArchive(Archive):
 
     def _number(self, row: int, field: str, name: str) -> float:
         value = float(field) if _DECIMAL.fullmatch(field) else math.nan
-        where = f"column {name!r} in {self._asked}, row {row} (line {self._lines[row]})"
+        where = self._where(name, row)
         if value == 0 and re.match(r"[-+]?[0.]*[1-9]", field) and fp.flushes():
             raise EnvironmentRefused(where, f"{field[:60]!r} while this thread flushes subnormal numbers to zero",
                                      "turn flush-to-zero off, or rescale the column")

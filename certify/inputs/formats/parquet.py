@@ -57,6 +57,24 @@ class ParquetArchive(Archive):
         types = pyarrow.types
         if not (types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind)):
             raise InputError(where, f"entries of type {kind}", "store real numbers: floats, integers or booleans")
+        return self._column(name, "give every row a number, or leave the row out")
+
+    def read_written(self, name: str) -> np.ndarray[Any, Any]:
+        """The column of that name: text as it is stored, or as :meth:`read` gives it."""
+        import pyarrow
+
+        kind, types = self._file.schema_arrow.field(self._names.index(name)).type, pyarrow.types
+        kind = kind.value_type if types.is_dictionary(kind) else kind
+        if not (types.is_string(kind) or types.is_large_string(kind)):
+            return self.read(name)
+        found = self._column(name, "say in every row whose it is, or leave the row out")
+        if (found == "").any():
+            raise InputError(f"column {name!r} in {self._asked}, row {int(np.argmax(found == ''))}", "a missing value",
+                             "say in every row whose it is, or leave the row out")
+        return found
+
+    def _column(self, name: str, remedy: str) -> np.ndarray[Any, Any]:
+        where = f"column {name!r} in {self._asked}"
         try:
             # a dot in a name would be taken for a path within it
             column = self._file.read().column(self._names.index(name))
@@ -64,10 +82,7 @@ class ParquetArchive(Archive):
         except self._errors as error:
             raise InputError(where, f"damaged ({_line(error)})", "write it again") from None
         if missing.any():
-            raise InputError(
-                f"{where}, row {int(np.argmax(missing))}", "a missing value",
-                "give every row a number, or leave the row out",
-            )
+            raise InputError(f"{where}, row {int(np.argmax(missing))}", "a missing value", remedy)
         return np.asarray(column.to_numpy())
 
     def read_fields(self, name: str) -> np.ndarray[Any, Any]:

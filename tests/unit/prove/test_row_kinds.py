@@ -62,6 +62,27 @@ def test_a_kind_that_allows_less_lets_more_stay() -> None:
     assert alone.proved.tolist() == ask(delete=1).proved.tolist()
 
 
+@pytest.mark.parametrize(("groups", "said"), [
+    (np.array([0.0, np.nan, 0, np.nan, 1, 1, 2, 2]), "no label in row 1"), ([0, None, 0, None, 1, 1, 2, 2], "row 1"),
+    ([0.0, np.nan, 0.0, np.nan, 1.0, 1.0, 2.0, 2.0], "row 1"), ([1, True, 0, 0, 2, 2, 3, 3], "several types"),
+    (np.array(GROUPS)[:, None], "shape (8, 1)"), (np.ma.array(range(8), mask=[1] + 7 * [0]), "masked"),
+    ("abababab", "a str"), (dict(enumerate(GROUPS)), "a dict"), ([1, "1", 1, 1, 2, 2, 3, 3], "int and str")])
+def test_labels_of_groups_that_may_not_be_told_apart_are_refused(groups: Any, said: str) -> None:
+    for change in ({"delete": 1}, {"relabel": 1}):
+        with pytest.raises(InputError) as caught:
+            stable_predictions(problem(), POINTS, groups=groups, **change)
+        assert said in str(caught.value)
+
+
+def test_missing_labels_of_a_table_are_refused() -> None:
+    pandas = pytest.importorskip("pandas")
+    for column in (pandas.Series([None, *GROUPS[1:]]), pandas.Series([pandas.NA, *range(7)], dtype="Int64")):
+        with pytest.raises(InputError, match="no label in row 0"):
+            stable_predictions(problem(), POINTS, delete=1, groups=column)
+    words = pandas.Series(GROUPS)
+    assert (ask(delete=1, groups=words).survey.proved == ask(delete=1, groups=GROUPS).survey.proved).all()
+
+
 @pytest.mark.parametrize(("given", "said"), [
     ({"delete": [1, 8]}, "delete: row 8 of 8; rows are 0 … 7"), ({"delete": [-1]}, "row -1 of 8"),
     ({"delete": [1, 1]}, "row 1 is listed 2 times"), ({"delete": [1.0]}, "1.0 among the rows"),
@@ -71,7 +92,7 @@ def test_a_kind_that_allows_less_lets_more_stay() -> None:
     ({"relabel": {1: 2}}, "relabel, row 1: label 2; the labels are 0, 1"), ({"relabel": {1: "cat"}}, "label 'cat'"),
     ({"relabel": {1: 0}}, "0, which it has already"), ({"relabel": {9: 0}}, "row 9 of 8"), ({"relabel": {}}, "no rows"),
     ({"delete": 4, "groups": GROUPS}, "count: 4 of 4 groups; give fewer"),
-    ({"delete": 1, "groups": GROUPS[:7]}, "groups: 7 of them for 8 rows"),
+    ({"delete": 1, "groups": GROUPS[:7]}, "groups: shape (7,); give 8 labels"),
     ({"delete": [1], "groups": GROUPS}, "groups: given with stated rows"),
     ({"delete": 1, "relabel": 1, "groups": GROUPS}, "delete and relabel: given with groups"),
     ({"delete": 1, "relabel": {2: 1}}, "delete and relabel: these rows of one of them"),

@@ -139,3 +139,17 @@ def test_numbers_that_become_one_double_are_found():
     for one in (("9007199254740992", "9007199254740993"), ("0.1", "0.10000000000000000001"), ("0", "1e-400"),
                 ("0", "1e-9999999999999999999999")):
         assert merged("5", *one) == one
+
+
+def test_names_are_read_as_they_are_written_and_numbered():
+    table = CsvArchive('a,"who, then"\n1e3, 007 \n.5,7\n"+2",1e3\n0,1000\n0,007\n'.encode(), "f")
+    assert table.read_written("who, then").tolist() == ["007", "7", "1e3", "1000", "007"]
+    content, groups = table.renumbered("who, then")
+    assert content == b'a,"who, then"\n1e3,0\n.5,1\n+2,2\n0,3\n0,0\n' and groups == 4
+    again = CsvArchive(content, "f")
+    assert again.read("who, then").tolist() == [0, 1, 2, 3, 0] and again.read("a").tolist() == [1e3, 0.5, 2.0, 0.0, 0.0]
+    assert again.renumbered("who, then") is None and CsvArchive(b"a\n7\n7.5\n7\n", "f").renumbered("a") is None
+    assert CsvArchive(b"a\n9007199254740992\n9007199254740993\n", "f").renumbered("a") == (b"a\n0\n1\n", 2)
+    assert CsvArchive(b"a\nx\0\nx\n", "f").renumbered("a") == (b"a\n0\n1\n", 2)
+    with pytest.raises(InputError, match=r"row 1 \(line 3\): '', a missing value"):
+        CsvArchive(b"a,b\n1,2\n,2\n", "f").read_written("a")

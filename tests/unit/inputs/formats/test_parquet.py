@@ -73,3 +73,17 @@ def test_nothing_else_is_raised(data):
             archive.read(name)
     except InputError as error:
         assert "\n" not in str(error)
+
+
+def test_names_are_read_as_they_are_stored(tmp_path):
+    pandas = pytest.importorskip("pandas")
+    table = pandas.DataFrame({"who": ["007", "7", "1e3"], "kind": pandas.Categorical(["b", "a", "b"]),
+                              "number": [7, 8, 7], "some": ["a", None, "b"], "none": ["a", "b", ""]})
+    table.to_parquet(tmp_path / "rows.parquet")
+    archive = ParquetArchive((tmp_path / "rows.parquet").read_bytes(), "f")
+    assert archive.read_written("who").tolist() == ["007", "7", "1e3"]
+    assert archive.read_written("kind").tolist() == ["b", "a", "b"]
+    assert archive.read_written("number").tolist() == [7, 8, 7]
+    for column, row in (("some", 1), ("none", 2)):
+        with pytest.raises(InputError, match=f"row {row}: a missing value; say in every row whose it is"):
+            archive.read_written(column)

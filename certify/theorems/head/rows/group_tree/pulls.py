@@ -74,7 +74,10 @@ def pulls(b: Base, groups: Whole, members: tuple[Whole, ...]) -> Pulls | None:
             square = _size(K @ K.T) + fp.dot_unit(len(rows)) * _size(K) ** 2 * RAISE
             found.held[a] = (float(np.sqrt(square)) + wrong) * RAISE
         else:
-            found.held[a] = (float(np.einsum("ij,ij->", scaled @ b.X, scaled)) + wrong) * RAISE
+            # each row's part, and then their sum: as many roundings as rows, each of what the parts are at most
+            summed = fp.dot_unit(len(rows) + p) * fp.frobenius(b.X) * float(norms @ norms) * fp.sum_up(len(rows))
+            trace = float(np.einsum("ij,ij->i", scaled @ b.X, scaled).sum())
+            found.held[a] = (trace + wrong + summed) * RAISE
     if not q:
         return found
     H = products((s.S * w[:, None]).T, s.S.T)

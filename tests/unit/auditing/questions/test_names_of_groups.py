@@ -1,0 +1,94 @@
+"""Whose each row is, read as it is written: numbers that look alike are different users, and words are users too."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from certify.cli.main import main
+from tests.unit.auditing.questions.test_groups_deleted import data, flips
+
+TRICKY = ["007", "7", "7.0", "1e3", "1000", "12e4", "a7", "A7", "u 8", "9", "9.5", "nobody"]
+"""Twelve users; read as numbers some of them are the same, and some are none."""
+PLAIN = [str(i) for i in range(100, 112)]
+
+
+def named(folder: Path, names: list[str], column: str = "user_id") -> tuple[list[str], list[str], np.ndarray]:
+    """An estimator and a network of the same weights with a table of rows, whose users have these names."""
+    skops, pandas = pytest.importorskip("skops.io"), pytest.importorskip("pandas")
+    X, y, users, new, model = data()
+    own = np.array([names[int(user[1:])] for user in users], dtype=object)
+    good = np.where(y == model.classes_[1], 1, -1)
+    model.fit(X, good)
+    skops.dump(model, folder / "model.skops")
+    from safetensors.numpy import save_file
+
+    save_file({"0.weight": model.coef_, "0.bias": model.intercept_}, folder / "net.safetensors")
+    pandas.DataFrame(X, columns=["a", "b"]).assign(**{column: own}, y=good).to_csv(folder / "train.csv", index=False)
+    pandas.DataFrame(new, columns=["a", "b"]).assign(y=1).to_csv(folder / "new.csv", index=False)
+    shared = [str(folder / "train.csv"), "--eval", str(folder / "new.csv"), "-o", str(folder / "out")]
+    return (["audit", str(folder / "model.skops"), *shared],
+            ["audit", str(folder / "net.safetensors"), *shared, "--loss", "logistic", "--weight-decay",
+             repr(1.0 / (0.5 * len(X))), "--features", "a,b"], own)
+
+
+def answer(told: list[str], capsys: Any) -> Any:
+    assert main([*told, "--groups", "user_id", "--ask", "any 1 user deleted", "--json", "-q"]) == 0
+    return json.loads(capsys.readouterr().out)["answers"][0]
+
+
+@pytest.mark.parametrize("names", [TRICKY, PLAIN])
+def test_both_doors_take_names_as_they_are_written(tmp_path, capsys, names: list[str]) -> None:
+    estimator, network, own = named(tmp_path, names)
+    X, y, _, new, model = data()
+    stay = int(np.sum(~flips(X, y, own.astype(str), new, model, 1)))
+    for told in (estimator, network):
+        found = answer(told, capsys)
+        assert found["lower"] == stay and "12 groups" in found["answer"]
+        assert main(["check", str(tmp_path / "out" / "certificate.json")]) == 0
+        capsys.readouterr()
+    spec = (tmp_path / "out" / "certify.toml").read_text()
+    assert ('file = "data.csv"' in spec) == (names is TRICKY)  # else the table says it itself
+
+
+@pytest.mark.parametrize("missing", ["", "NA", "nan"])
+def test_a_row_without_a_name_is_named(tmp_path, capsys, missing: str) -> None:
+    for told in named(tmp_path, ["", *TRICKY[1:]])[:2]:
+        table = tmp_path / "train.csv"
+        lines = [line.split(",") for line in table.read_text().splitlines()]
+        first = next(i for i, line in enumerate(lines[1:]) if line[2] in ("", missing))
+        table.write_text("".join(",".join([a, b, user or missing, y]) + "\n" for a, b, user, y in lines))
+        assert main([*told, "--groups", "user_id", "--ask", "2 users deleted"]) == 2
+        said = capsys.readouterr().err
+        assert f"row {first} (line {first + 2}): {missing!r}, a missing value; say in every row whose it is" in said
+
+
+def test_columns_that_say_whose_rows_are_are_named(tmp_path, capsys) -> None:
+    """Words in a column that nobody named, with another column named, and numbers that the model was not fitted to."""
+    estimator, network, _ = named(tmp_path, TRICKY)
+    for told in (estimator, network[:-2]):
+        assert main([*told, "--ask", "2 users deleted"]) == 2
+        assert "where 'user_id' says whose each row is, add --groups user_id; else " in capsys.readouterr().err
+    assert main([*network[:-2], "--ask", "2 users deleted", "--groups", "b"]) == 2
+    assert "add --groups user_id" in capsys.readouterr().err
+    estimator, *_ = named(tmp_path, PLAIN)
+    skops, pandas = pytest.importorskip("skops.io"), pytest.importorskip("pandas")
+    X, y, _, _, model = data()
+    skops.dump(model.fit(pandas.DataFrame(X, columns=["a", "b"]), np.where(y == "good", 1, -1)), estimator[1])
+    assert main([*estimator, "--ask", "2 users deleted"]) in (2, 4)
+    said = capsys.readouterr()
+    assert "name it with --groups user_id" in said.out + said.err
+
+
+def test_a_copy_is_not_written_over_what_is_read(tmp_path, capsys) -> None:
+    _, network, _ = named(tmp_path, TRICKY)
+    (tmp_path / "train.csv").rename(tmp_path / "data.csv")
+    told = [part.replace("train.csv", "data.csv") for part in network]
+    told[told.index("-o") + 1] = str(tmp_path)
+    before = (tmp_path / "data.csv").read_bytes()
+    assert main([*told, "--groups", "user_id", "--ask", "1 user deleted"]) == 2
+    assert (tmp_path / "data.csv").read_bytes() == before and "data.csv" in capsys.readouterr().err
