@@ -13,8 +13,9 @@ import numpy as np
 
 from certify.auditing.facts import data_facts, guessed, of_target
 from certify.auditing.missing import Unsaid, refuse
+from certify.auditing.shown.given import Given
 from certify.auditing.store import shown_by, stored
-from certify.auditing.subject import Given, Subject, threshold_notes, threshold_of
+from certify.auditing.subject import Subject, threshold_notes, threshold_of
 from certify.auditing.told import Told, of_owner
 from certify.format.errors import InputError
 from certify.inputs.formats.archive import listed

@@ -10,8 +10,9 @@ from typing import Any, Final
 from certify.auditing.doors import through_door
 from certify.auditing.facts import data_facts, guessed, loss_facts, network_facts, of_target
 from certify.auditing.missing import Unsaid, refuse
+from certify.auditing.shown.given import Given
 from certify.auditing.store import KEPT
-from certify.auditing.subject import Given, Subject, threshold_notes, threshold_of
+from certify.auditing.subject import Subject, threshold_notes, threshold_of
 from certify.auditing.told import Told, of_owner, require_words
 from certify.certificate.audit_folder import NUMBERED
 from certify.format.errors import InputError

@@ -10,7 +10,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from certify.auditing.subject import LAYERS, Given, Subject, threshold_of
+from certify.auditing.shown.given import Given
+from certify.auditing.subject import LAYERS, Subject, threshold_of
 from certify.certificate.audit_folder import DATA, EVALUATION, GRAPH, MODEL, begin
 from certify.certificate.checkable import model_bytes
 from certify.format.errors import InputError

@@ -118,10 +118,9 @@ def check(
         if stated != found:
             raise Invalid(member, f"{show(stated)} is stated", f"the claims give {show(found)}")
     near = near if near is None or within is None else replace(near, within=within)
-    far, over = near is not None and near.far, None
+    far, over, chosen = near is not None and near.far, None, None
     if "over_time" in certificate.top or timed is not None:
         over = import_module("certify.check.over_time").check_over_time(certificate, spec.gates, claims, far, baseline)
-    chosen = None
     if (merge and problem.groups) or certificate.base.tilt is not None or allowed is not None:
         chosen = import_module("certify.check.choices.allowed").chosen(certificate.base, claims, problem, allowed)
     unsure = far or (chosen is not None and bool(chosen.unasked))

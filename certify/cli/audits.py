@@ -152,7 +152,6 @@ def run_audit(files: Files, told: Told, ask: Sequence[str], options: Options, ou
     from certify.auditing.shown.alarm import misfit
     from certify.auditing.shown.reasons import brief
     from certify.certificate.alone import working
-    from certify.certificate.audit_folder import PAGE
     from certify.certificate.write import require_folder
 
     try:
@@ -193,6 +192,14 @@ def run_audit(files: Files, told: Told, ask: Sequence[str], options: Options, ou
             _introduce(subject)
         with shown(quiet) as tell:
             found = audit_subject(subject, questions, options, output, tell, said)
+    _end(found, output, as_json, quiet)
+    return STATUS[found.verdict]
+
+
+def _end(found: Audit, output: Path, as_json: bool, quiet: bool) -> None:
+    """The verdict, cautions and where everything is."""
+    from certify.certificate.audit_folder import PAGE
+
     if as_json:
         print(json.dumps(found.as_json(), allow_nan=False))
     else:
@@ -205,7 +212,6 @@ def run_audit(files: Files, told: Told, ask: Sequence[str], options: Options, ou
         print(one_line(f"page        {output / PAGE}"), file=sys.stderr)
         for place in dict.fromkeys(answer.folder for answer in found.answers):
             print(one_line(f"certificate {place / 'certificate.json'}"), file=sys.stderr)
-    return STATUS[found.verdict]
 
 
 def _subject(files: Files, told: Told, output: Path) -> Subject:

@@ -78,12 +78,8 @@ def from_sklearn(estimator: Any, X: Any, y: Any = None, sample_weight: Any = Non
         warnings.warn(f"{prepare.words} before {type(inner).__name__}: answers are about refits with {prepare.kept}, "
                       "whichever rows change", stacklevel=2)
         rows = rows if front is not None else prepare(rows)
-    search = search_of(estimator)
-    if search:
-        warnings.warn(f"{search}: answers are about refits with the options that it chose, whichever rows change, "
-                      "though a fit anew would choose again", stacklevel=2)
-    if read.said:
-        warnings.warn(f"{type(inner).__name__}: {read.said}", stacklevel=2)
+    for words in _kept(estimator, f"{type(inner).__name__}: {read.said}" if read.said else ""):
+        warnings.warn(words, stacklevel=2)
     if read.features is not None:
         if isinstance(prepare, Front):
             raise InputError("estimator", f"{type(inner).__name__} behind {prepare.words}", "fit it to the rows that "
@@ -97,6 +93,14 @@ def from_sklearn(estimator: Any, X: Any, y: Any = None, sample_weight: Any = Non
     return whole_problem(net, rows, read.targets, read.labels, loss=read.loss, weight_decay=read.weight_decay,
                          bias_decay=read.bias_decay, normalization=read.normalization, names=names, prepare=prepare,
                          classes=classes, weights=_weighed(read, _weights(sample_weight, inner, len(rows))))
+
+
+def _kept(estimator: Any, said: str) -> tuple[str, ...]:
+    """What a user should know of what a fit anew would not keep."""
+    search = search_of(estimator)
+    words = (f"{search}: answers are about refits with the options that it chose, whichever rows change, though a fit "
+             "anew would choose again") if search else ""
+    return tuple(one for one in (words, said) if one)
 
 
 def _weights(given: Any, estimator: Any, n: int) -> Array | None:

@@ -9,7 +9,8 @@ from typing import Any, Final
 import numpy as np
 
 from certify.auditing.ranked.left_out import Effect, Ranking
-from certify.auditing.subject import Given, Subject
+from certify.auditing.shown.given import Given
+from certify.auditing.subject import Subject
 from certify.network.network import Network
 from certify.prove.label_words import worded
 from certify.rigor.fp import Array

@@ -144,9 +144,7 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
     status = np.full(len(head.points), OPEN)
     known = head.today >= 0
     reasons = [] if known.all() else [f"{int((~known).sum())} points lie too near a tie for today's label to be known"]
-    if head.weights is not None and head.weights.balanced and all(isinstance(asked_of(name, head, change), str)
-                                                                  for name in COUNTED.intersection(methods)):
-        reasons.append(REWEIGHED)
+    reasons += reweighed(head, change, methods)
     if gone := vanishing(head, change):  # then there is no refit that could keep a label
         reasons, known = [*reasons, *gone], np.zeros_like(known)
     already(found, change, known)
@@ -187,8 +185,7 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
         status[new] = status_of(name)
         if new.any():
             parts[name] = part
-            if name not in CHECKED:
-                said.append(f"{name} proved {int(new.sum())}, and no certificate states what it proves")
+            said += [] if name in CHECKED else [f"{name} proved {int(new.sum())}, and no certificate states what it proves"]
         if left := int((todo & ~new & ~found.flipped).sum()):
             said.append(attempt(name, left, part.why, late))
     if not (attacked or tried and budget.left() <= 0) and (todo := known & ~found.flipped & (status == OPEN)).any():
@@ -198,6 +195,13 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
     return Survey(status, parts, found.flips(), (*said, *reasons), tried, cut or searched or bool(held),
                   "" if cut else WAITS + held if held else LONGER * searched,
                   _fewer(head, change, seconds, methods, seen) if (known & (status == OPEN)).any() else 0)
+
+
+def reweighed(head: Head, change: Change, methods: tuple[str, ...]) -> list[str]:
+    """What to say where weights are balanced anew and no method that counts labels applies."""
+    balanced = head.weights is not None and head.weights.balanced
+    told = balanced and all(isinstance(asked_of(name, head, change), str) for name in COUNTED.intersection(methods))
+    return [REWEIGHED] * told
 
 
 def _fewer(head: Head, change: Change, seconds: float, methods: tuple[str, ...], seen: Centred | None) -> int:
