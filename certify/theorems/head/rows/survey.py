@@ -185,7 +185,7 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
         status[new] = status_of(name)
         if new.any():
             parts[name] = part
-            said += [] if name in CHECKED else [f"{name} proved {int(new.sum())}, and no certificate states what it proves"]
+            said += [f"{name} proved {int(new.sum())}, and no certificate states what it proves"] * (name not in CHECKED)
         if left := int((todo & ~new & ~found.flipped).sum()):
             said.append(attempt(name, left, part.why, late))
     if not (attacked or tried and budget.left() <= 0) and (todo := known & ~found.flipped & (status == OPEN)).any():
