@@ -48,27 +48,8 @@ class HeadRule(Rule[HeadPoint]):
                      hypotheses(layer_at(at)), witness, reason)
 
 
-class Moves(HeadRule):
-    """Q6."""
-
-    theorem = Q6
-
-    def distance(self, at: HeadPoint) -> Bound:
-        """Of the solution."""
-        found, why = motion(at)
-        best = found[0] if found else None
-        return self._above(at, DISTANCE.name, None if best is None else best.distance, best, why, None)
-
-    def prediction_change(self, at: HeadPoint) -> Bound:
-        """Of the outputs at the evaluation rows."""
-        found, why = motion(at)
-        points = points_at(at)
-        if isinstance(points, str):
-            return self.stated(at, PREDICTION_CHANGE.name, 0.0, None, None, joined(why, points))
-        seen, late = seen_at(at, found, points)
-        change, moved = min(((float(p.change.max()), m) for m, p in seen), key=lambda pair: pair[0],
-                            default=(None, None))
-        return self._above(at, PREDICTION_CHANGE.name, change, moved, joined(why, late), points)
+class _Motions(HeadRule):
+    """Q6, of how far something moves."""
 
     def _above(
         self, at: HeadPoint, quantity: str, upper: float | None, moved: Moved | None, why: str, points: Points | None
@@ -88,10 +69,33 @@ class Moves(HeadRule):
         return replace(found, witness=dict(found.witness) | below)
 
 
-class OutputMoves(Moves):
+class Moves(_Motions):
+    """Q6, of the solution."""
+
+    theorem = Q6
+
+    def distance(self, at: HeadPoint) -> Bound:
+        """Of the solution."""
+        found, why = motion(at)
+        best = found[0] if found else None
+        return self._above(at, DISTANCE.name, None if best is None else best.distance, best, why, None)
+
+
+class OutputMoves(_Motions):
     """Q6, of outputs."""
 
     theorem = Q6_OUTPUTS
+
+    def prediction_change(self, at: HeadPoint) -> Bound:
+        """Of the outputs at the evaluation rows."""
+        found, why = motion(at)
+        points = points_at(at)
+        if isinstance(points, str):
+            return self.stated(at, PREDICTION_CHANGE.name, 0.0, None, None, joined(why, points))
+        seen, late = seen_at(at, found, points)
+        change, moved = min(((float(p.change.max()), m) for m, p in seen), key=lambda pair: pair[0],
+                            default=(None, None))
+        return self._above(at, PREDICTION_CHANGE.name, change, moved, joined(why, late), points)
 
 
 class Labels(HeadRule):

@@ -24,7 +24,7 @@ from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.head import Head
 from certify.systems.head.rows.of_problem import change_of_rows, given_base
 from certify.systems.head.rows.refit import enclose_refits
-from certify.theorems.head.claims import Moves
+from certify.theorems.head.claims import Moves, OutputMoves
 from certify.theorems.head.rows.claims import DECAYED, FREE, UNKNOWN, ChangedRows, centre_of, seconds_of
 from certify.theorems.head.rows.method import Budget
 from certify.theorems.head.rows.moves.counted import Farther, able, counted
@@ -114,7 +114,7 @@ class RowMoves(Rule[HeadPoint]):
             return None
         if found.by is By.COUNTED or not any(domain.holds(question) for domain in Q6.once) or isinstance(at.layer, str):
             return None
-        older: Bound = getattr(Moves(), quantity)(at)
+        older = Moves().distance(at) if quantity == DISTANCE.name else OutputMoves().prediction_change(at)
         nearer = older.upper is not None and (found.by is None or older.upper < found.upper)
         return older if nearer else None
 

@@ -9,7 +9,6 @@ import pytest
 
 from certify import theorems
 from certify.check.main import check
-from certify.format.theorems import D1_MOVES, Q6
 from tests.unit.check.theorems.head import test_claims
 from tests.unit.check.theorems.head.test_claims import NONE, made
 
@@ -19,7 +18,7 @@ def measured_by(request: pytest.FixtureRequest) -> Iterator[str]:
     """What measures motions of heads whose labels change."""
     with pytest.MonkeyPatch.context() as patch:
         if request.param == "Q6":
-            patch.setattr(theorems, "RULES", {**theorems.RULES, D1_MOVES: theorems.RULES[Q6]})
+            patch.setattr(theorems, "RULES", {**theorems.RULES, **test_claims.by_balls(patch)})
         theorems.rule_of.cache_clear()
         yield request.param
     theorems.rule_of.cache_clear()

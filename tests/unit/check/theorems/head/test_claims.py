@@ -18,7 +18,9 @@ from certify.auditing.spec_run import run_audit
 from certify.certificate.canonical import canonical_bytes, seal
 from certify.check.main import check
 from certify.format.refusal import Invalid
-from certify.format.theorems import D1, D1_MOVES, D22, Q6, Q6_LABELS
+from certify.format.theorems import D1, D1_MOVES, D22, Q6_LABELS, Q6_OUTPUTS, Theorem
+from certify.theorems.head import claims
+from certify.theorems.head.claims import Moves, OutputMoves
 from tests.families.once import once
 from tests.unit.theorems.head.test_motion import fitted
 
@@ -60,12 +62,22 @@ BUDGETS = {
 }
 
 
+class BothMoves(Moves, OutputMoves):
+    """Q6 of both quantities, as before outputs had a row of their own."""
+
+
+def by_balls(patch: pytest.MonkeyPatch) -> dict[Theorem, str]:
+    """The rule that measures by Q6 how far changed rows move a head."""
+    patch.setattr(claims, "BothMoves", BothMoves, raising=False)
+    return {D1_MOVES: "head.claims:BothMoves"}
+
+
 @pytest.fixture(autouse=True, scope="module")
 def _earlier() -> Iterator[None]:
     """Labels and targets, as certificates of before D1 and D22 count and measure what they do: by Q6."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(theorems, "RULES", {**theorems.RULES, D1: theorems.RULES[Q6_LABELS],
-                                                D1_MOVES: theorems.RULES[Q6], D22: theorems.RULES[Q6]})
+        patch.setattr(theorems, "RULES", {**theorems.RULES, D1: theorems.RULES[Q6_LABELS], **by_balls(patch),
+                                          D22: theorems.RULES[Q6_OUTPUTS]})
         theorems.rule_of.cache_clear()
         yield
     theorems.rule_of.cache_clear()

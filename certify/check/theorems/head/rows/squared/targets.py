@@ -14,7 +14,7 @@ from certify.check.reading.subject import Problem
 from certify.check.rule import Rule, Side, always
 from certify.check.systems.point import Ladder
 from certify.check.theorems.head.claims import HYPOTHESES, UNITS
-from certify.check.theorems.head.rows.head import BITS, Head, head_at
+from certify.check.theorems.head.rows.head import BITS, FOLLOWS, Head, head_at
 from certify.check.theorems.head.rows.squared.ridge import FEATURE_BITS, influences, nearest, ridge_of
 from certify.format.canonical import show
 from certify.format.refusal import Invalid
@@ -25,14 +25,14 @@ WIDE = 128
 
 def refused(problem: Problem) -> str:
     """Why no rule is known where every target of the squared loss may be off by its own amount; empty where one is."""
-    if problem.graph or problem.normalization != "fixed" or problem.functionals or problem.row_weights is not None:
+    if problem.graph or FOLLOWS[problem.normalization] or problem.functionals or problem.row_weights is not None:
         return "a chain, losses divided by n, rows without weights, and no functionals are needed"
     if not problem.moves.outer or not loss_of(problem).quadratic:
         return "only with the squared loss are predictions linear in the targets"
     if problem.kind and (not problem.kind["relative"] or problem.outputs > 1):
         return "rows change one by one, and a share is of one output's target alone"
-    budget = (problem.set, problem.norm, problem.direction)
-    if budget != ("per_sample", 2, None) or not (problem.radius or 0) > 0:
+    shared = problem.budget.single or problem.budget.joint or problem.budget.counted
+    if shared or problem.norm != 2 or problem.direction is not None or not (problem.radius or 0) > 0:
         return "no rule is known for this budget"
     return ""
 
