@@ -142,7 +142,7 @@ def test_numbers_that_become_one_double_are_found():
 
 
 def test_names_are_read_as_they_are_written_and_numbered():
-    table = CsvArchive('a,"who, then"\n1e3, 007 \n.5,7\n"+2",1e3\n0,1000\n0,007\n'.encode(), "f")
+    table = CsvArchive(b'a,"who, then"\n1e3, 007 \n.5,7\n"+2",1e3\n0,1000\n0,007\n', "f")
     assert table.read_written("who, then").tolist() == ["007", "7", "1e3", "1000", "007"]
     content, groups = table.renumbered("who, then")
     assert content == b'a,"who, then"\n1e3,0\n.5,1\n+2,2\n0,3\n0,0\n' and groups == 4
