@@ -84,6 +84,20 @@ def test_columns_that_say_whose_rows_are_are_named(tmp_path, capsys) -> None:
     assert "name it with --groups user_id" in said.out + said.err
 
 
+def test_training_rows_are_predicted_from_the_copy_too_and_again(tmp_path, capsys) -> None:
+    """Without rows to predict, and once more into the folder of the first audit."""
+    _, network, _ = named(tmp_path, TRICKY)
+    at = network.index("--eval")
+    told = network[:at] + network[at + 2 :]
+    assert answer(told, capsys)["lower"] == answer(told, capsys)["lower"] > 0
+    assert main(["check", str(tmp_path / "out" / "certificate.json")]) == 0
+    copy = tmp_path / "out" / "data.csv"
+    copy.write_text(copy.read_text().replace(",11,", ",0,"))
+    assert main(["check", str(tmp_path / "out" / "certificate.json")]) != 0
+    assert main([*told, "--groups", "user_id", "--ask", "1 user deleted"]) == 2
+    assert "data.csv in it was changed since an audit wrote it" in capsys.readouterr().err
+
+
 def test_a_copy_is_not_written_over_what_is_read(tmp_path, capsys) -> None:
     _, network, _ = named(tmp_path, TRICKY)
     (tmp_path / "train.csv").rename(tmp_path / "data.csv")
