@@ -140,9 +140,7 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
         return _of_new_rows(head, change, Budget(seconds), tell)
     head = settled(head, change)
     budget, seen = Budget(seconds), centred(head)
-    found = Found(head, seen)
-    status = np.full(len(head.points), OPEN)
-    known = head.today >= 0
+    found, status, known = Found(head, seen), np.full(len(head.points), OPEN), head.today >= 0
     reasons = [] if known.all() else [f"{int((~known).sum())} points lie too near a tie for today's label to be known"]
     reasons += reweighed(head, change, methods)
     if gone := vanishing(head, change):  # then there is no refit that could keep a label
@@ -164,16 +162,16 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
             reasons += [f"{name}: {asked}"] if name in CHECKED else []
             continue
         if not attacked and name not in first and not _method(name).complete(head, asked):
-            searched = _attack(head, change, todo, found, budget, tell)
-            attacked, tried, todo = True, tried + 1, todo & ~found.flipped
+            searched, attacked, tried = _attack(head, change, todo, found, budget, tell), True, tried + 1
+            todo = todo & ~found.flipped
         tell(STAGES[name], float((~todo).mean()))
         halved = name in TREES and tree_first(head, change, methods) or (
             name == "box_tree" and boxes_first(head, change, methods))
         own = budget.share(0.5) if halved else budget
         part = _proved(name, head, seen, asked, todo, own)
         late = own.left() <= 0 or (part is not None and part.late)
-        waits = part is not None and not part.begun
-        tried, cut, held = tried + 1, cut or (late and not waits), part.why if part is not None and waits else held
+        waits = part.why if part is not None and not part.begun else ""
+        tried, cut, held = tried + 1, cut or (late and not waits), waits or held
         if part is None:
             said.append(attempt(name, int(todo.sum()), "" if late else "no bound could be enclosed", late))
             continue
@@ -185,16 +183,17 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
         status[new] = status_of(name)
         if new.any():
             parts[name] = part
-            said += [f"{name} proved {int(new.sum())}, and no certificate states what it proves"] * (name not in CHECKED)
+            if name not in CHECKED:
+                said.append(f"{name} proved {int(new.sum())}, and no certificate states what it proves")
         if left := int((todo & ~new & ~found.flipped).sum()):
             said.append(attempt(name, left, part.why, late))
     if not (attacked or tried and budget.left() <= 0) and (todo := known & ~found.flipped & (status == OPEN)).any():
         searched, tried = _attack(head, change, todo, found, budget, tell), tried + 1
     require_consistent(status, found)
     status[found.flipped & (status == OPEN)] = FLIPPED
+    fewer = _fewer(head, change, seconds, methods, seen, known & (status == OPEN))
     return Survey(status, parts, found.flips(), (*said, *reasons), tried, cut or searched or bool(held),
-                  "" if cut else WAITS + held if held else LONGER * searched,
-                  _fewer(head, change, seconds, methods, seen) if (known & (status == OPEN)).any() else 0)
+                  "" if cut else WAITS + held if held else LONGER * searched, fewer)
 
 
 def reweighed(head: Head, change: Change, methods: tuple[str, ...]) -> list[str]:
@@ -204,9 +203,13 @@ def reweighed(head: Head, change: Change, methods: tuple[str, ...]) -> list[str]
     return [REWEIGHED] * told
 
 
-def _fewer(head: Head, change: Change, seconds: float, methods: tuple[str, ...], seen: Centred | None) -> int:
-    """The most changes below these of which methods look at all choices in the time; 0 where that is not known."""
-    if not isinstance(change, RowChange):
+def _fewer(head: Head, change: Change, seconds: float, methods: tuple[str, ...], seen: Centred | None, open_: Mask,
+           ) -> int:
+    """The most changes below these of which methods look at all choices in the time; 0 where that is not known.
+
+    Nothing is looked for where no point is open.
+    """
+    if not isinstance(change, RowChange) or not open_.any():
         return 0
     for count in range(min(change.count - 1, SMALL), 0, -1):
         smaller = replace(change, count=count)
