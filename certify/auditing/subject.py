@@ -65,8 +65,7 @@ class Subject:
         names: names of the features, or None.
         threshold: of one real output: what parts two labels; None: nothing does, or the loss says it.
         classes: what the labels are called, in the order of their numbers, or None.
-        units: how far each of them moves, at most, where the column before what prepares them moves by 1; inf: by no
-            known amount; None: as far.
+        units: how far each of them moves, at most, where its column before moves by 1; inf: not known; None: as far.
         roundings: and beyond that, by rounding alone.
         given: of each file that somebody named its role, its name and its SHA-256 when the audit began.
         weights: `(n,)` what every row counts in the training loss; None: all 1.
@@ -313,7 +312,6 @@ def is_code(y: Array) -> bool:
     low, high = rows[:, 0], rows[:, -1]
     return bool(len(rows) <= y.shape[1] and (rows[:, :-1] == low[:, None]).all() and len(set(low)) == 1
                 and len(set(high)) == 1 and low[0] < high[0])
-
 
 
 def threshold_of(subject: Subject, told: float | None, probability: float | None = None) -> float | None:

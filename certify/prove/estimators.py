@@ -62,22 +62,16 @@ def from_sklearn(estimator: Any, X: Any, y: Any = None, sample_weight: Any = Non
     require_read(estimator)
     table, y = given_data(X, y)
     inner, steps = parted(estimator)
-    front = front_of(steps, table) if needs_front(steps) else None
-    rows = given_rows(table, "X") if front is None else front.given(table, "X")
-    if np.ndim(y) not in (1, 2) or len(rows) != len(y):
-        raise InputError("X, y", f"shapes {rows.shape} and {np.shape(y)}", "give (n, d) features and n targets")
-    if front is None:
-        same_columns(table, getattr(estimator, "feature_names_in_", None), "X")
-    prepare = prepared(steps, rows.shape[1]) if front is None else front
+    rows, prepare = _before(estimator, steps, table, y)
     read = linear(inner, y, len(rows))
-    net, names = read.network, columns_of(table) if front is None else front.features
+    net, names = read.network, prepare.features if isinstance(prepare, Front) else columns_of(table)
     if read.features is None and net.widths[0] != rows.shape[1]:
-        raise InputError("X", f"{rows.shape[1]} columns" if front is None else f"{rows.shape[1]} features after "
-                         f"{front.words}", f"the estimator was fitted to {net.widths[0]}")
+        what = f"features after {prepare.words}" if isinstance(prepare, Front) else "columns"
+        raise InputError("X", f"{rows.shape[1]} {what}", f"the estimator was fitted to {net.widths[0]}")
     if prepare is not None:
         warnings.warn(f"{prepare.words} before {type(inner).__name__}: answers are about refits with {prepare.kept}, "
                       "whichever rows change", stacklevel=2)
-        rows = rows if front is not None else prepare(rows)
+        rows = prepare(rows) if isinstance(prepare, Prepared) else rows
     for words in _kept(estimator, f"{type(inner).__name__}: {read.said}" if read.said else ""):
         warnings.warn(words, stacklevel=2)
     if read.features is not None:
@@ -101,6 +95,22 @@ def _kept(estimator: Any, said: str) -> tuple[str, ...]:
     words = (f"{search}: answers are about refits with the options that it chose, whichever rows change, though a fit "
              "anew would choose again") if search else ""
     return tuple(one for one in (words, said) if one)
+
+
+def _before(estimator: Any, steps: list[Any], table: Any, y: Any) -> tuple[Array, Prepared | Front | None]:
+    """The rows, of a front of columns behind it, and what is done to rows before the estimator.
+
+    Raises:
+        InputError: rows or columns that do not fit.
+    """
+    front = front_of(steps, table) if needs_front(steps) else None
+    rows = given_rows(table, "X") if front is None else front.given(table, "X")
+    if np.ndim(y) not in (1, 2) or len(rows) != len(y):
+        raise InputError("X, y", f"shapes {rows.shape} and {np.shape(y)}", "give (n, d) features and n targets")
+    if front is not None:
+        return rows, front
+    same_columns(table, getattr(estimator, "feature_names_in_", None), "X")
+    return rows, prepared(steps, rows.shape[1])
 
 
 def _weights(given: Any, estimator: Any, n: int) -> Array | None:

@@ -142,7 +142,9 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
     budget, seen = Budget(seconds), centred(head)
     found, status, known = Found(head, seen), np.full(len(head.points), OPEN), head.today >= 0
     reasons = [] if known.all() else [f"{int((~known).sum())} points lie too near a tie for today's label to be known"]
-    reasons += reweighed(head, change, methods)
+    if head.weights is not None and head.weights.balanced and all(isinstance(asked_of(name, head, change), str)
+                                                                  for name in COUNTED.intersection(methods)):
+        reasons.append(REWEIGHED)
     if gone := vanishing(head, change):  # then there is no refit that could keep a label
         reasons, known = [*reasons, *gone], np.zeros_like(known)
     already(found, change, known)
@@ -194,13 +196,6 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
     fewer = _fewer(head, change, seconds, methods, seen, known & (status == OPEN))
     return Survey(status, parts, found.flips(), (*said, *reasons), tried, cut or searched or bool(held),
                   "" if cut else WAITS + held if held else LONGER * searched, fewer)
-
-
-def reweighed(head: Head, change: Change, methods: tuple[str, ...]) -> list[str]:
-    """What to say where weights are balanced anew and no method that counts labels applies."""
-    balanced = head.weights is not None and head.weights.balanced
-    told = balanced and all(isinstance(asked_of(name, head, change), str) for name in COUNTED.intersection(methods))
-    return [REWEIGHED] * told
 
 
 def _fewer(head: Head, change: Change, seconds: float, methods: tuple[str, ...], seen: Centred | None, open_: Mask,
