@@ -130,8 +130,7 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
     """What every point's label does under all choices of a change.
 
     Args:
-        head: the head.
-        change: what may happen to the rows.
+        head, change: the head, and what may happen to its rows.
         seconds: time; with less of it fewer points are decided.
         tell: told the stage and the fraction of points decided.
         methods: those that may be used; as a rule those that certificates state.
