@@ -152,13 +152,13 @@ class Nearest:
 
 
 def nearest(question: Question, keep: Iterable[str] = ()) -> Nearest | None:
-    """The question that costs least to ask instead, and has an answer; None if `keep` leaves none.
+    """The question that costs least to ask instead of the same model, and has an answer; None if `keep` leaves none.
 
     Args:
         question: one that may have no answer.
         keep: keys whose answers must stay, for example `("quantity",)`.
     """
-    return _nearest(question, frozenset(keep), True)
+    return _nearest(question, frozenset((*keep, *facts_of(question))), True)
 
 
 def meaningful(question: Question) -> Nearest | None:
@@ -249,7 +249,7 @@ def refusal(question: Question) -> Refusal | None:
         return None
     law, missing = broken(question), {key for need in NEEDS for key in need.then.keys}
     facts = facts_of(question)
-    same, near = nearest(question, keep=("quantity", *facts)), nearest(question, keep=facts)
+    same, near = nearest(question, keep=("quantity",)), nearest(question)
     ways = tuple(way for way in (same, near) if way is not None)
     remedy = ", or ".join(dict.fromkeys(way.remedy for way in ways))
     keys = [key for key in (ways[0].changes if ways else ()) if key != "quantity"]

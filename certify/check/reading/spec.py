@@ -93,8 +93,7 @@ class Spec:
     Attributes:
         features: name of the array of features, or names of columns; None for the only other array, or all others.
         rows: `"all"`, or the listed rows in the order of the spec.
-        bias_decay: whether the weight decay counts the biases too.
-        kind: which change of whole rows is meant, where it is not any rows, each by itself.
+        bias_decay, kind: whether the decay counts biases too; which change is meant, if not of any rows, one by one.
         normalization: `fixed`, or `remaining` where the losses are divided by the number of rows that are left.
         level, threshold: of the sublevel map (None: the loss at the given weights); of the labels of one output.
         change: name of the file with the one change (`given`), `array` that of its array (None: the only one).

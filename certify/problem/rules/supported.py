@@ -12,7 +12,7 @@ from certify.format.question import LAWS, Law, Question
 from certify.format.support import BOUNDING, default_quantities
 from certify.format.words import Arithmetic, Base, Loss, Map, Normalization, Parameter, Set, WeightNorm, words
 from certify.problem.question import question_of
-from certify.spec.nearest import REASONS, facts_of, nearest
+from certify.spec.nearest import REASONS, nearest
 
 if TYPE_CHECKING:
     from certify.problem.statement import Statement
@@ -61,7 +61,7 @@ def require_answerable(problem: Statement) -> None:
         return
     discrete = Parameter(question.parameter).discrete and question.count
     asked = STABLE_PREDICTIONS.name if discrete else default_quantities(problem.set, problem.norm, problem.parameter)[0]
-    near = nearest(replace(question, quantity=asked, radius=Parameter(question.parameter).sized), facts_of(question))
+    near = nearest(replace(question, quantity=asked, radius=Parameter(question.parameter).sized))
     assert near is not None  # of all questions some are answered
     changes = [key for key in near.changes if key != "quantity"]
     keys = changes if law is None else [*law.when.keys, *law.then.differs(question)]
