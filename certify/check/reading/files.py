@@ -15,11 +15,9 @@ from certify.check.reading.spec import Spec
 from certify.format.canonical import show
 from certify.format.refusal import Invalid
 
-DIGITS = 12
-"""Hexadecimal digits of a digest that are printed."""
-
-LARGEST, LONGEST = 2**32, 2**28
-"""Bytes of a file at most, whose numbers need eight times the memory; and of a certificate."""
+DIGITS, LARGEST, LONGEST = 12, 2**32, 2**28
+"""Hexadecimal digits of a digest that are printed; bytes of a file at most, whose numbers need eight times the memory;
+and of a certificate."""
 
 
 @dataclass(frozen=True)
