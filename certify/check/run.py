@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from certify.check.claims import check_asked, check_claims
 from certify.check.reading.arrays import Array
 from certify.check.reading.certificate import Base, Certificate, Claim, Witness, array_names, read_certificate
-from certify.check.reading.files import Places, check_named, read_bytes, read_file, require_there
+from certify.check.reading.files import Places, check_named, read_bytes, read_file
 from certify.check.reading.spec import Gate, check_promise, read_spec
 from certify.check.reading.subject import Problem, build_problem, describe
 from certify.check.systems.base import check_base
@@ -84,11 +84,9 @@ def check(
             raise Usage(f"--{gate.side} {gate.quantity}: the certificate has no claim on {gate.quantity}")
         check_promise(gate, f"--{gate.side}")
     places = Places(certificate.subject, path.parent, given)
-    require_there(places, "spec")
     contents = {"spec": read_file(places, "spec")}
     spec = read_spec(contents["spec"])
     check_named(places, spec)
-    require_there(places)
     contents |= {role: read_file(places, role) for role in certificate.subject if role != "spec"}
     tell("the bytes of all files are the ones it binds")
     merge = certificate.problem.get("merge_duplicates")

@@ -39,7 +39,7 @@ from certify.problem.progress import shown
 if TYPE_CHECKING:
     from certify.auditing.answering import Answer
     from certify.auditing.audit import Audit, Skipped
-    from certify.auditing.questions.base import Options
+    from certify.auditing.questions.base import Options, Question
     from certify.auditing.subject import Subject
     from certify.auditing.told import Told
 
@@ -146,7 +146,6 @@ def run_audit(files: Files, told: Told, ask: Sequence[str], options: Options, ou
         InputError: a file or a word that cannot be used, or something that nobody said.
     """
     from certify.auditing.audit import Skipped, audit_subject
-    from certify.auditing.phrases import Unused, asked_for, first_wrong
     from certify.auditing.questions.counted import counted
     from certify.auditing.ranked.shown import lines
     from certify.auditing.shown.alarm import misfit
@@ -154,19 +153,11 @@ def run_audit(files: Files, told: Told, ask: Sequence[str], options: Options, ou
     from certify.certificate.alone import working
     from certify.certificate.write import require_folder
 
-    try:
-        questions, options = asked_for(ask, options)
-    except Unused as unused:
-        raise first_wrong(unused, options, partial(_subject, files, told)) from None
+    questions, options = _questions(files, told, ask, options)
     require_folder(output, ())
     output.mkdir(parents=True, exist_ok=True)  # paths of a spec lead through it
 
     printed: set[str] = set()
-
-    def alarm(words: str) -> None:
-        if words and words not in printed:
-            print(one_line(f"WARNING: {words}"), file=sys.stderr if as_json else sys.stdout, flush=True)
-            printed.add(words)
 
     def said(found: Answer | Skipped) -> None:
         if isinstance(found, Skipped):
@@ -174,7 +165,7 @@ def run_audit(files: Files, told: Told, ask: Sequence[str], options: Options, ou
                 why = "no answer" if found.applies else "does not apply"
                 print(one_line(f"{why}: {found.question}: {found.reason}"), file=sys.stderr, flush=True)
             return
-        alarm(found.alarm)
+        _alarm(found.alarm, printed, as_json)
         mark = {"certified": "proved ", "refuted": "refuted"}.get(found.verdict, "open   ")
         if not as_json:
             why = f" [{brief(found.reason)[0]}]" if found.reason else ""
@@ -187,7 +178,7 @@ def run_audit(files: Files, told: Told, ask: Sequence[str], options: Options, ou
 
     with working(output):
         subject, options = counted(_subject(files, told, output), options)
-        alarm(misfit(subject))
+        _alarm(misfit(subject), printed, as_json)
         if not quiet:
             _introduce(subject)
         with shown(quiet) as tell:
@@ -214,11 +205,28 @@ def _end(found: Audit, output: Path, as_json: bool, quiet: bool) -> None:
             print(one_line(f"certificate {place / 'certificate.json'}"), file=sys.stderr)
 
 
+def _questions(files: Files, told: Told, ask: Sequence[str], options: Options) -> tuple[tuple[Question, ...], Options]:
+    """What is asked; where something was said that no question is about, it is said first that it is not there."""
+    from certify.auditing.phrases import Unused, asked_for, first_wrong
+
+    try:
+        return asked_for(ask, options)
+    except Unused as unused:
+        raise first_wrong(unused, options, partial(_subject, files, told)) from None
+
+
 def _subject(files: Files, told: Told, output: Path) -> Subject:
     """The model with its data."""
     from certify.auditing.recognise import recognise
 
     return recognise(files.model, files.data, files.evaluation, told, output)
+
+
+def _alarm(words: str, printed: set[str], as_json: bool) -> None:
+    """What has to be read before any answer, once."""
+    if words and words not in printed:
+        print(one_line(f"WARNING: {words}"), file=sys.stderr if as_json else sys.stdout, flush=True)
+        printed.add(words)
 
 
 def _introduce(subject: Subject) -> None:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path, PurePosixPath
 
 from certify.check.reading.certificate import FileRecord
@@ -14,11 +15,9 @@ from certify.check.reading.spec import Spec
 from certify.format.canonical import show
 from certify.format.refusal import Invalid
 
-DIGITS = 12
-"""Hexadecimal digits of a digest that are printed."""
-
-LARGEST, LONGEST = 2**32, 2**28
-"""Bytes of a file at most, whose numbers need eight times the memory; and of a certificate."""
+DIGITS, LARGEST, LONGEST = 12, 2**32, 2**28
+"""Hexadecimal digits of a digest that are printed; bytes of a file at most, whose numbers need eight times the memory;
+and of a certificate."""
 
 
 @dataclass(frozen=True)
@@ -55,11 +54,6 @@ class Places:
         if os.path.realpath(meant) == os.path.realpath(read):
             return True
         return self._elsewhere(role) and not os.path.lexists(meant) and PurePosixPath(file).name == read.name
-
-    @property
-    def missing(self) -> list[str]:
-        """The roles of files that are not there."""
-        return [role for role, path in self.found.items() if not os.path.lexists(path)]
 
     def _recorded(self, role: str) -> Path:
         return self.folder / self.subject[role].path
@@ -101,52 +95,21 @@ def read_file(places: Places, role: str) -> bytes:
     record, path = places.subject[role], places.found[role]
     if record.bytes > LARGEST:
         raise Invalid(f"subject.{role}.bytes", f"{record.bytes} is stated", f"at most {LARGEST} bytes are read")
-    data = read_bytes(path, f"{role} file", f"; say with --{role} where it is", record.bytes)
+    gone = " --".join([role, *(r for r, file in places.found.items() if r != role and not os.path.lexists(file))])
+    data = read_bytes(path, f"{role} file", f"; say with --{gone} where it is", record.bytes)
     where = f"{role} file {show(str(path))}"
     if hashlib.sha256(data).hexdigest() != record.sha256:
         raise Invalid(where, f"the certificate binds sha256 {record.sha256}", "its bytes have another")
     return data
 
 
-def require_there(places: Places, role: str | None = None) -> None:
-    """Where several files are not there, name them all.
-
-    Args:
-        places: of all files.
-        role: the one that is needed first; None: all are.
-
-    Raises:
-        Invalid: several are missing, that one among them.
-    """
-    missing = places.missing
-    if len(missing) > 1 and role in (None, *missing):
-        first = role or missing[0]
-        others = [other for other in missing if other != first]
-        raise Invalid(f"{first} file", f"{show(str(places.found[first]))} is named",
-                      f"there is no such file, nor {', '.join(others)}; say where they are, with "
-                      f"{_options([first, *others])}")
-
-
-def _options(roles: list[str]) -> str:
-    """The options that say where files are."""
-    return " ".join(f"--{role} FILE" for role in roles)
-
-
 def check_named(places: Places, spec: Spec) -> None:
     """V61: every file is the one the spec names, or the caller; the side file lies beside the certificate or below."""
     names = {"model": spec.model, "graph": spec.graph, "data": spec.data, "reference": spec.reference,
              "change": spec.change, "evaluation": spec.evaluation}
-    apart = [(role, file) for role, file in names.items()
-             if role in places.subject and file is not None and not places.named(role, file)]
+    apart = {r: f for r, f in names.items() if r in places.subject and f is not None and not places.named(r, f)}
     if apart:
-        (role, file), spec_folder = apart[0], places.found["spec"].parent
-        mine, its = places.found[role].parent, (spec_folder / file.replace("\0", "")).parent
-        here, there = ("", "") if os.path.realpath(mine) == os.path.realpath(its) else (
-            f" in folder {show(str(mine))}", f" in folder {show(str(its))}")
-        roles = [*(role for role, _ in apart), *(["witness"] if "witness" in places.missing else [])]
-        raise Invalid(f"subject.{role}.path", f"{show(places.subject[role].path)}{here} is recorded",
-                      f"the spec names {show(file)}{there}; say which {'is' if len(roles) == 1 else 'are'} meant, with "
-                      f"{_options(roles)}")
+        raise import_module("certify.check.reading.optional.apart").other(places, apart)
     witness = places.subject.get("witness")
     if witness is not None and not places.given.get("witness") and ".." in PurePosixPath(witness.path).parts:
         raise Invalid("subject.witness.path", f"{show(witness.path)} is recorded",
