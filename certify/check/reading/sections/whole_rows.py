@@ -36,7 +36,7 @@ RULES: tuple[Goes, ...] = (
     Goes({"bias_decay": False, "parameter": (*WHOLE, "features", "sample_weights")}, ROWS | {
         "parameter": WHOLE, "decay": True}, "training.bias_decay", "bias_decay",
          f"true, but where rows change whole, with {ALONE}"),
-    *(Goes(given | {"parameter": "targets"}, TARGETS, f"{section}.{key}", key, SQUARED)
+    *(Goes({**given, "parameter": "targets"}, TARGETS, f"{section}.{key}", key, SQUARED)
       for section, key, given in (("training", "bias_decay", {"bias_decay": False}),
                                   ("perturbation", "kind", {"kind": "relative"}))),
     Goes({"kind": "relative"}, {"parameter": "targets"}, "perturbation.relative", "kind", "moving targets"),
