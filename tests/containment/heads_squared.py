@@ -10,7 +10,7 @@ from flint import arb
 from certify.check.reading.arrays import Array
 from certify.check.theorems.head.rows import squared_deletions as deletions
 from certify.check.theorems.head.rows import squared_labels as relabelling
-from certify.check.theorems.head.targets import sums
+from certify.check.theorems.head.rows.squared.targets import sums
 from certify.systems.head.rows.change import RowChange
 from certify.theorems.head.rows.method import Budget
 from certify.theorems.head.rows.squared_deletions import SquaredDeletions

@@ -33,7 +33,7 @@ def stated(at) -> SimpleNamespace:
         y=0 if at.targets else None, labels=None, radius=0.5 if at.radius else None, level=0.1 if at.level else None,
         count=1 if at.count else None, change=0 if at.change else None, reference=0 if at.reference else None,
         spec=None, scale=None, units=None, evaluation=None, arithmetic=at.arithmetic, normalization=at.normalization,
-        bias_decay=not at.undecayed, weights=None)
+        bias_decay=not at.undecayed, weights=None, relative=at.relative)
 
 
 def test_some_theorem_is_about_every_problem_that_is_accepted():
