@@ -36,9 +36,8 @@ RULES: tuple[Goes, ...] = (
     Goes({"bias_decay": False, "parameter": (*WHOLE, "features", "sample_weights")}, ROWS | {
         "parameter": WHOLE, "decay": True}, "training.bias_decay", "bias_decay",
          f"true, but where rows change whole, with {ALONE}"),
-    *(Goes({**given, "parameter": "targets"}, TARGETS, f"{section}.{key}", key, SQUARED)
-      for section, key, given in (("training", "bias_decay", {"bias_decay": False}),
-                                  ("perturbation", "kind", {"kind": "relative"}))),
+    Goes({"bias_decay": False, "parameter": "targets"}, TARGETS, "training.bias_decay", "bias_decay", SQUARED),
+    Goes({"kind": "relative", "parameter": "targets"}, TARGETS, "perturbation.relative", "kind", SQUARED),
     Goes({"kind": "relative"}, {"parameter": "targets"}, "perturbation.relative", "kind", "moving targets"),
     Goes({"weighed": True}, ROWS | {"parameter": WHOLE, "base": "nearby", "last": True, "decay": True}, "data.weights",
          "row_weights", f"none, but for a last layer alone with a weight decay whose rows change whole, with {ALONE}"),
