@@ -1,4 +1,4 @@
-"""D22: how far predictions move when every target is off by its own amount: both ends, from the data alone (V88)."""
+"""D22: how far predictions move when every target is off by its own amount: both ends, from the data alone (V87)."""
 
 from __future__ import annotations
 
