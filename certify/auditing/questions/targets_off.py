@@ -17,6 +17,8 @@ from certify.prove.changed.amounts import NUMBER, USUAL, Off
 OWN: Final = r"\btargets?\b"
 MATTER: Final = r"\b(off|nois[ey]|noisy|errors?|inaccurate|measurement|uncertain(?:ty)?|imprecise)\b"
 """What a phrase is about, and what is the matter with it: both together mean this question alone."""
+COUNTED: Final = rf"{NUMBER}\s*(?:‰|(?:of\s+)?(?:the\s+|all\s+|training\s+)*targets?\b)"
+"""`3 targets` and `20 % of the targets` say how many, and no amount."""
 
 
 class TargetsOff(Question):
@@ -52,9 +54,12 @@ class TargetsOff(Question):
     def heard(self, phrase: str, options: Options) -> Options:
         """The amount or the share, the one number of the phrase."""
         found = [Off(Fraction(number), bool(share)) for number, share in re.findall(NUMBER, phrase)]
-        if len(found) > 1 or any(not one.number > 0 for one in found):
+        if len(found) > 1 or any(not 0 < one.number < 10**300 for one in found):
             raise InputError(f"--ask {phrase!r}", "not one amount above 0",
                              "say by how much every target may be off, e.g. 'every target is off by up to 2 %'")
+        if re.search(COUNTED, phrase, re.IGNORECASE):
+            raise InputError(f"--ask {phrase!r}", "how many targets are off, or an amount in thousandths",
+                             "it is asked of all at once: say by how much, e.g. 'every target is off by up to 2 %'")
         if found and options.targets_off not in (None, found[0]):
             raise InputError(f"--ask {phrase!r}", "another amount than --targets-off has", "say it once")
         return replace(options, targets_off=found[0]) if found else options
@@ -76,8 +81,9 @@ class TargetsOff(Question):
         share = (options.targets_off or USUAL).share
         if share and subject.network.widths[-1] > 1:
             return "a share of a target is known of one output: give an amount, e.g. --targets-off 0.1"
-        if share and any(subject.mean):
-            return "targets are kept here without their mean, so that a share of them is not known: give an amount"
+        if subject.mean:
+            return ("targets are kept here without their mean, which a fit to other targets takes anew: fit with "
+                    "normalize_y=False")
         return subject.against_head
 
     def asked(self, subject: Subject, options: Options) -> Asked:
@@ -93,5 +99,6 @@ class TargetsOff(Question):
 
 
 def _change(subject: Subject, options: Options) -> str:
-    return (f"when every training target may be off by up to {(options.targets_off or USUAL).words}, all at once, "
-            f"{subject.again}")
+    who = "every training target" if subject.network.widths[-1] == 1 else (
+        "the targets of every training row, together (root of the sum of squares),")  # no bound of each by itself
+    return f"when {who} may be off by up to {(options.targets_off or USUAL).words}, all at once, {subject.again}"

@@ -94,7 +94,7 @@ def _gaussian_process(estimator: Any, y: Array, n: int) -> Linear:
     said = f"; outputs are without the mean {', '.join(f'{m:g}' for m in mean)} of y, which stays" if mean.any() else ""
     read = _ridge_on_features(kernel, X, a * scale, strength("alpha", estimator.get_params()["alpha"]) + noise, targets,
                               f"kernel {estimator.kernel_}", said)
-    return replace(read, mean=tuple(mean.tolist()) if mean.any() else ())
+    return replace(read, mean=tuple(mean.tolist()) if estimator.normalize_y else ())  # it may be 0, and moves with y
 
 
 def n_rows(X: Any, n: int) -> int:

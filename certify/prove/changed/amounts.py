@@ -10,7 +10,8 @@ from typing import Final
 from certify.format.errors import InputError
 from certify.rigor import fp
 
-NUMBER: Final = r"([0-9]+\.?[0-9]*(?:[eE][+-]?[0-9]+)?|\.[0-9]+(?:[eE][+-]?[0-9]+)?)\s*(%|percent\b|per cent\b)?"
+NUMBER: Final = (r"((?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3}(?![0-9]))?)"
+                 r"\s*(%|percent\b|per cent\b)?")
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from certify.format.errors import EnclosureError, InputError
 from certify.format.quantities import PREDICTION_CHANGE
 from certify.format.support import applying
@@ -49,11 +47,13 @@ def targets_off(problem: Problem, X_eval: Any, by: float | str, progress: Progre
     Args:
         problem: from :func:`certify.from_sklearn` and its like.
         X_eval: `(N, d)` rows to predict, as the model takes them.
-        by: an amount in the units of the targets, or ``"2%"`` of each target itself.
+        by: an amount in the units of the targets, or ``"2%"`` of each target itself; of several outputs the length of
+            what the targets of a row are off by (root of the sum of squares), and so with what predictions move by.
         progress: told the stage in words and the fraction done.
 
     Raises:
-        InputError: another loss, no weight decay, weights of rows, or a share where it is not known.
+        InputError: another loss, no weight decay, weights of rows, targets kept without their mean, or a share of
+            several outputs.
 
     >>> import certify, numpy as np
     >>> from sklearn.linear_model import Ridge
@@ -76,7 +76,8 @@ def targets_off(problem: Problem, X_eval: Any, by: float | str, progress: Progre
         found = ends_of(head_of(asked), radii_of(asked))
     if isinstance(found, str):
         raise EnclosureError("targets_off", found, "give more weight decay")
-    return TargetsOff(found.lower, found.upper, off.words)
+    by = off.words if problem.outputs == 1 else f"{off.words}, all of a row together (root of the sum of squares)"
+    return TargetsOff(found.lower, found.upper, by)
 
 
 def _require_known(problem: Problem, off: Off) -> None:
@@ -90,6 +91,8 @@ def _require_known(problem: Problem, off: Off) -> None:
                          "ask about a fit with a penalty, e.g. Ridge with a small alpha")
     if problem.weights is not None:
         raise InputError("targets_off", "rows that carry weights of their own", "nothing is known of these here")
-    if off.share and (problem.outputs > 1 or np.any(getattr(problem.prepare, "mean", ()))):
-        why = f"{problem.outputs} outputs" if problem.outputs > 1 else "targets that are kept without their mean"
-        raise InputError("by", f"a share, of {why}", "give an amount in the units of the targets")
+    if getattr(problem.prepare, "mean", ()):
+        raise InputError("targets_off", "targets that are kept without their mean, which a fit to others takes anew",
+                         "fit with normalize_y=False")
+    if off.share and problem.outputs > 1:
+        raise InputError("by", f"a share, of {problem.outputs} outputs", "give an amount in the units of the targets")

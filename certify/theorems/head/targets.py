@@ -22,13 +22,15 @@ from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
 from certify.systems.head.point import HeadPoint
 from certify.systems.head.rows.head import Head
-from certify.systems.head.rows.of_problem import given_base
 from certify.systems.head.rows.ridge import ridge, solve
 from certify.theorems.head.rows.claims import DECAYED, FREE, UNKNOWN
 from certify.theorems.rule import Rule
 
 ROOM: Final = 2.0**-30
 """Share by which ends are moved outward: a checker has rounding of its own."""
+
+WIDER: Final = 64
+"""How often their own distance they are moved outward too: a checker keeps solutions in fewer bits."""
 
 CHUNK: Final = 2**22
 """Influences that are held at a time."""
@@ -130,12 +132,14 @@ class TargetMoves(Rule[HeadPoint]):
         if refused := self.refused(at, self.cost(at.problem)[0]):
             return self.open(at, quantity, refused)
         head = at.head
-        if not np.isfinite(given_base(head, head.V)).all():
+        if at.base()["distance"] is None:  # a certificate without it states no numbers
             return self.open(at, quantity, UNKNOWN)
         at.progress("influences of all rows", 0.5)
         found = at.attempt("influences", lambda: ends_of(head, radii_of(at.problem)))
         if isinstance(found, str):
             return self.open(at, quantity, found)
-        lower, upper = float(found.lower.max()) * (1 - ROOM), float(found.upper.max()) * (1 + ROOM)
+        more = WIDER * (found.upper - found.lower)
+        lower = max(float((found.lower - more).max()) * (1 - ROOM), 0.0)
+        upper = float((found.upper + more).max()) * (1 + ROOM)
         convex = Hypothesis("convex", FREE if head.free_intercept else DECAYED, at.problem.weight_decay, True)
         return Bound(quantity, self.theorem.label, Rigour.PROVED, lower, upper, at.unit(quantity), (convex,), {}, "")

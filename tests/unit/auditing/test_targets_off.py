@@ -70,3 +70,55 @@ def test_an_audit_answers_and_its_certificate_is_checked(tmp_path: Path) -> None
     labels = certify.from_sklearn(LogisticRegression().fit(X, y > 20), X, y > 20)
     (skipped,) = certify.audit(labels, points, ask="noise in targets").skipped
     assert "labels wrong" in skipped.reason
+
+
+@pytest.mark.parametrize("phrase", ["3 targets are off", "20% of the targets are off", "targets off by 2‰",
+                                    "20 percent of targets are noisy"])
+def test_how_many_targets_are_off_is_no_amount(phrase: str) -> None:
+    with pytest.raises(InputError, match="how many targets"):
+        asked_for([phrase], Options())
+    with pytest.raises(InputError, match="not one amount"):
+        asked_for(["targets off by 1e400"], Options())
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("middle", [0.0, 50.0])
+def test_a_mean_that_a_fit_takes_anew_is_refused(middle: float) -> None:
+    """Far from the data such a process predicts the mean of its targets, which all move it by their whole amount."""
+    from sklearn.gaussian_process import GaussianProcessRegressor
+
+    X, far = np.array([[-1.0], [1.0]]), np.array([[1e3]])
+    y = np.array([-1.0, 1.0]) + middle
+
+    def fitted(targets: np.ndarray, normalize_y: bool = True) -> GaussianProcessRegressor:
+        return GaussianProcessRegressor(alpha=0.5, optimizer=None, normalize_y=normalize_y).fit(X, targets)
+
+    assert abs(fitted(y + 0.5).predict(far) - fitted(y).predict(far)) > 0.49
+    problem = certify.from_sklearn(fitted(y), X, y)
+    for by in (0.5, "2%"):
+        with pytest.raises(InputError, match="without their mean"):
+            certify.targets_off(problem, far, by)
+        (skipped,) = certify.audit(problem, far, targets_off=by, ask="targets off").skipped
+        assert "without their mean" in skipped.reason
+    plain = certify.from_sklearn(fitted(y, False), X, y)
+    assert certify.targets_off(plain, far, 0.5).upper[0] < 1e-9
+
+
+def test_of_several_outputs_the_amount_is_of_a_row() -> None:
+    """Each of two targets off by 0.5 is a row off by 0.5·√2, and moves a prediction by more than what is said."""
+    from sklearn.linear_model import Ridge
+
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(9, 2))
+    Y, points = np.column_stack([X[:, 0], X[:, 1] + 3.0]), rng.normal(size=(1, 2))
+    model = Ridge(alpha=2.0).fit(X, Y)
+    problem = certify.from_sklearn(model, X, Y)
+    found = certify.targets_off(problem, points, 0.5)
+    unit = np.array([(Ridge(alpha=2.0).fit(X, Y + np.outer(row, [1.0, 1.0])).predict(points)
+                      - model.predict(points))[0, 0] for row in np.eye(9)])
+    worst = Ridge(alpha=2.0).fit(X, Y + 0.5 * np.outer(np.sign(unit), [1.0, 1.0])).predict(points)
+    assert np.linalg.norm(worst - model.predict(points)) > 1.4 * found.upper[0]
+    assert "all of a row together" in repr(found)
+    (answer,) = certify.audit(problem, points, targets_off=0.5, ask="targets off").answers
+    assert "the targets of every training row, together" in answer.sentence
+    assert "every training target may" not in answer.sentence

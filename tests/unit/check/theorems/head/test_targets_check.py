@@ -117,3 +117,36 @@ def test_a_share_or_a_free_intercept_goes_with_nothing_else(old: str, new: str) 
     with pytest.raises(CertifyError) as refused:
         require_supported(parse_spec(text.replace(old, new).encode()))
     assert "remove training.bias_decay" not in str(refused.value) or "weight_decay = 0.0" in new
+
+
+@pytest.mark.parametrize(("X", "y", "decay", "stated"), [
+    ([[1.0, 1.0], [1.0, 1.0 + 1e-7]], [3.0, -4.0], "1e-12", True),  # nothing but 0 is known from below
+    ([[0.3, -1.2], [0.7, 0.4]], [-3.0, 4.0], "1e-12", True),
+    ([[1e6, 1.0], [-2e6, 2.0], [3e6, 4.0]], [1.0, -2.0, 4.0], "1e-6", True),
+    ([[1e4, 1.0], [1e4 + 1.0, 2.0], [1e4, 3.0]], [-1.0, 0.0, -4.0], "1e-3", True),
+    ([[1e6, 1.0], [2e6, 2.0], [4e6, 4.0]], [1e100, 2e100, 4e100], "0.25", False),  # the gradient is not enclosed
+])
+@pytest.mark.parametrize("decayed", ["false", "true"])
+def test_near_a_singular_matrix_honest_ends_are_checked_and_false_ones_refused(
+        tmp_path: Path, X: Any, y: Any, decay: str, stated: bool, decayed: str) -> None:
+    save_file({"0.weight": np.zeros((1, 2)), "0.bias": np.zeros(1)}, tmp_path / "model.safetensors")
+    np.savez(tmp_path / "data.npz", X=np.array(X), y=np.array(y)[:, None])
+    np.savez(tmp_path / "more.npz", X=np.array(X) * 1.5)
+    text = SPEC.format(decayed=decayed, relative="true").replace("rows = [0, 1, 2, 4, 6]\n", "")
+    text = text.replace("weight_decay = 0.25", f"weight_decay = {decay}").replace("max = 9.0", "max = 1e300")
+    (tmp_path / "spec.toml").write_text(text, encoding="utf-8")
+    certificate: dict[str, Any] = run_audit(tmp_path / "spec.toml")
+    (claim,) = certificate["claims"]
+    assert claim["upper"] is not None or not stated
+    check(tmp_path / "certificate.json", NONE)
+    if not stated:
+        return
+    exact = max(worst_targets([[*row, 1.0] for row in X], [[v] for v in y], Fraction(float(decay)) * len(X),
+                              [True, True, decayed == "true"], [*(1.5 * v for v in row), 1.0],
+                              [abs(Fraction(v)) / 8 for v in y]) for row in X)
+    assert Fraction(claim["lower"]) <= exact <= Fraction(claim["upper"])
+    for member, value in (("upper", float(exact) * (1 - 2**-52)), ("lower", float(exact) * (1 + 2**-52))):
+        assert (Fraction(value) < exact) == (member == "upper")  # false, by as little as can be said
+        forge(tmp_path, certificate, ("claims", 0, member), value)
+        with pytest.raises(Invalid, match="is found"):
+            check(tmp_path / "certificate.json", NONE)

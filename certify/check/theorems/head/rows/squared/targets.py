@@ -1,4 +1,4 @@
-"""D22: how far predictions move when every target is off by its own amount: both ends, from the data alone (V88)."""
+"""D22: how far predictions move when every target is off by its own amount: both ends, from the data alone (V87)."""
 
 from __future__ import annotations
 
@@ -102,8 +102,8 @@ def check_ends(claim: Claim[Witness], ladder: Ladder, side: Side) -> None:
         if found is None:
             raise Invalid(claim.where, "numbers are stated", "the normal matrix is not proved to have an inverse")
         most = largest(found) if found else ZERO
-        for name, end, holds in (("lower", claim.lower, most >= claim.lower), ("upper", claim.upper,
-                                                                             most <= claim.upper)):
+        for name, end, holds in (("lower", claim.lower, claim.lower <= 0 or most >= claim.lower),  # no size is below 0
+                                 ("upper", claim.upper, most <= claim.upper)):
             if not holds:
                 raise Invalid(f"{claim.where}.{name}", show(end), f"{most.str(9)} is found")
 
