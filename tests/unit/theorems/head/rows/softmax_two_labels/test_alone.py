@@ -38,15 +38,16 @@ def close(seed: int, n: int = 12) -> Head:
 
 @dataclass
 class Seen:
-    """What a search leaves open by sums, and whose pairs are refitted."""
+    """The numbers of pairs that a search leaves open by sums, of which points, and which it has refitted."""
 
-    open: list[int] = field(default_factory=list)
+    open: list[Whole] = field(default_factory=list)
     at: list[int] = field(default_factory=list)
+    refitted: Array = field(default_factory=lambda: np.zeros(0))
 
     def many(self, N: int) -> Whole:
         """`(N,)` the open pairs of each point, of those that were looked at."""
         found = np.full(N, -1)
-        found[self.at] = self.open
+        found[self.at] = [len(one) for one in self.open]
         return found
 
 
@@ -56,7 +57,7 @@ def alone(monkeypatch: pytest.MonkeyPatch, pairs: bool = False) -> Seen:
 
     def noted(self: search.Search, found: Any, lines: Any, *rest: Array) -> list[Whole]:
         lists = opened(self, found, lines, *rest)
-        seen.at, seen.open = lines.at.tolist(), [len(set(one.tolist())) for one in lists]
+        seen.at, seen.open, seen.refitted = lines.at.tolist(), lists, self._done
         return lists
 
     def unknown(self: search.Search, choices: Choices, V: Array) -> Whole:
@@ -116,6 +117,16 @@ def test_single_labels_are_looked_at(seed: int, row: int, monkeypatch: pytest.Mo
     assert proved.tolist() == part.proved.tolist()
 
 
+def test_the_choice_of_no_row_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Labels of today that the unchanged rows do not give, but the one label that may change does."""
+    head = close(0)
+    assert head.label is not None
+    given = replace(head, V=changed(head, (1,), (1 - int(head.label[1]),)))
+    alone(monkeypatch)
+    proved = proof(given, RowChange(True, 2, (1,))).proved
+    assert proved.any() and (given.today != head.today).any() and (given.today == head.today)[proved].all()
+
+
 def of_row(head: Head, row: int) -> Array:
     """The least margin of today's labels under every label of a row."""
     assert head.label is not None
@@ -130,10 +141,13 @@ def of_row(head: Head, row: int) -> Array:
 
 
 def test_more_open_pairs_than_may_be_refitted_leave_a_point_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All open pairs of a point are refitted, however many at a time, or it stays open."""
+    monkeypatch.setattr(search, "AT_ONCE", 2)
     head = close(0)
     change, seen = any_rows(head, 2, True), alone(monkeypatch, pairs=True)
     proved, many = proof(head, change).proved, seen.many(200)
-    assert proved[many > 1].any()
+    assert proved[many > 2].any()
+    assert all(seen.refitted[one].all() for at, one in zip(seen.at, seen.open, strict=True) if proved[at])
     monkeypatch.setattr(search, "OPEN", 1)
     assert not proof(head, change).proved[many > 1].any()
 
