@@ -13,6 +13,7 @@ from certify.finders.head.plain import PlainRefits
 from certify.systems.head.rows.change import Choices
 from certify.theorems.head.rows.step_sums.bound import Bound, drops
 from certify.theorems.head.rows.step_sums.method import settings
+from certify.theorems.head.rows.step_sums.search import Case
 from tests.families.heads import any_rows
 from tests.unit.theorems.head.rows.step_sums.test_step_sums import bounded, drawn
 
@@ -86,3 +87,20 @@ def test_every_setting_has_the_refits_of_the_balanced_head() -> None:
         found, start = Choices(which, 1 - head.label[which]), np.repeat(head.V[None], len(which), axis=0)
         one, two = (PlainRefits(h).newton(found, start) for h in (head, s.head))
         assert np.allclose(one, two, rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.parametrize("exactly", [None, (1, 2), (2, 0), (0, 3), (2, 2)])
+def test_choices_of_a_case(exactly: tuple[int, int] | None) -> None:
+    """Which are asked about, and what they take at most, against all of them."""
+    b, rng = known(1, "labels", 3 if exactly is None else sum(exactly)), np.random.default_rng(3)
+    labels, each = np.arange(len(b.alone)) % 2, rng.exponential(size=(4, len(b.alone)))
+    case, most = Case(b, labels, exactly), np.zeros(4)
+    for r in range(1, b.k + 1):
+        which = np.array(list(combinations(range(len(labels)), r)))
+        ones = labels[which].sum(axis=1).tolist()
+        asked = [exactly is None or (r - one, one) == exactly for one in ones]
+        assert case.asked(which).tolist() == asked
+        most = np.maximum(most, each[:, which[asked]].sum(axis=-1).max(axis=1, initial=0.0))
+    assert (case.most(each) >= most).all() and np.allclose(case.most(each), most, rtol=1e-12)
+    worst = case.worst(each)
+    assert case.asked(worst).all() and np.allclose(np.take_along_axis(each, worst, axis=1).sum(axis=1), most)
