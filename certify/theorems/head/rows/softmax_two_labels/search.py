@@ -116,7 +116,9 @@ class Search:
         push = (margins[:-1] - margins[-1]).reshape(len(self.rows), -1)
         first = push.argmin(axis=0)
         beside = np.where(self.rows[:, None] == self.rows[first], np.inf, push)
-        self._refit(np.unique(self._number(first, beside.argmin(axis=0))))
+        second = beside.argmin(axis=0)
+        two = self.rows[second] != self.rows[first]  # not where a single row may change
+        self._refit(np.unique(self._number(first[two], second[two])))
 
     def _number(self, i: Whole, l: Whole) -> Whole:
         """One number for a pair."""

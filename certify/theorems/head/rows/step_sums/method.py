@@ -10,6 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from certify.finders.head.unchanged import unchanged_refit
+from certify.format.errors import EnclosureError
 from certify.problem.limits import OutOfTime
 from certify.rigor import fp
 from certify.rigor.finder import proposed
@@ -60,6 +61,8 @@ class StepSums(Method):
             return "rows are deleted, and sums of steps are for labels"
         if head.weights is None:
             return "rows count the same, and other methods decide as much"
+        if not len(change.rows):
+            return "no row may change"
         if head.phi_rad.any() or head.points_rad.any():
             return "layers before the last one make the inputs inexact, and sums of steps need exact ones"
         if head.n * len(change.rows) > LARGEST or not 1 <= change.count <= MOST:
@@ -78,9 +81,8 @@ class StepSums(Method):
         """The points that stay in every setting, and choices that flip; bounds of all choices at once come first."""
         run = _Run(head, todo, budget)
         with np.errstate(all="ignore"):
-            run.all(list(settings(head, change)))
-        return Part(self.name, run.proved & ~run.found.flipped, {}, run.found.flips(),
-                    why="its time was up" if run.late else "", late=run.late)
+            run.run(change)
+        return Part(self.name, run.proved & ~run.found.flipped, {}, run.found.flips(), why=run.why, late=run.late)
 
 
 class _Run:
@@ -89,29 +91,35 @@ class _Run:
     Attributes:
         proved: `(N,)` the points that stay in all of them.
         found: choices that flip points.
-        late: whether the time was up.
+        why, late: what kept it from proving more, and whether that was the time.
     """
 
     def __init__(self, head: Head, todo: Mask, budget: Budget) -> None:
-        self.head, self.budget, self.found, self.late = head, budget, Found(head), False
+        self.head, self.budget, self.found, self.why, self.late = head, budget, Found(head), "", False
         self.todo, self.proved = todo & (head.today >= 0), np.zeros_like(todo)
 
-    def all(self, every: list[Setting]) -> None:
-        """Every setting by one bound, then the points that these leave open choice by choice."""
+    def run(self, change: RowChange) -> None:
+        """All of it, or what the time and the range of floats allow."""
         try:
-            if self.head.weights is not None and self.head.weights.balanced:
-                whole = proposed(lambda: unchanged_refit(self.head))
-                self.todo &= whole is not None and labels_at(self.head, whole) == self.head.today
-            stay, search = np.zeros((len(every), len(self.todo)), dtype=bool), None
-            for number, setting in enumerate(every):
-                search = self._search(setting)
-                points = np.flatnonzero(self.todo & ~self.found.flipped)
-                some = self._boxed(setting, points) if search is None else search.at_once(points)
-                stay[number, some] = True
-            self.proved |= self.todo & stay.all(axis=0)
-            self._rest(every, stay, search if len(every) == 1 else None)
+            self._all(list(settings(self.head, change)))
         except OutOfTime:
-            self.late = True
+            self.why, self.late = "its time was up", True
+        except (EnclosureError, np.linalg.LinAlgError):  # no float holds a number that it needs
+            self.why = "a decomposition or a number was not finite"
+
+    def _all(self, every: list[Setting]) -> None:
+        """Every setting by one bound, then the points that these leave open choice by choice."""
+        if self.head.weights is not None and self.head.weights.balanced:
+            whole = proposed(lambda: unchanged_refit(self.head))
+            self.todo &= whole is not None and labels_at(self.head, whole) == self.head.today
+        stay, search = np.zeros((len(every), len(self.todo)), dtype=bool), None
+        for number, setting in enumerate(every):
+            search = self._search(setting)
+            points = np.flatnonzero(self.todo & ~self.found.flipped)
+            some = self._boxed(setting, points) if search is None else search.at_once(points)
+            stay[number, some] = True
+        self.proved |= self.todo & stay.all(axis=0)
+        self._rest(every, stay, search if len(every) == 1 else None)
 
     def _rest(self, every: list[Setting], stay: Array, search: Search | None) -> None:
         """The points that some setting left open: they are proved where they stay in each of these."""
