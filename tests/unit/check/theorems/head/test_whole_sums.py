@@ -119,6 +119,20 @@ def test_both_ways_hold_the_same_numbers(loss: str, change: Change) -> None:
                    for way in (True, False))
 
 
+def test_a_sum_counts_twice_off_the_diagonal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It stands at up to four places of the matrix of all, so that `(√4)²` of its square counts."""
+    problem, made, right = stated(fitted(12), Change("features", 0.01)), list[Fixed](), whole.product
+
+    def seen(A: Fixed, B: Fixed, width: int) -> Fixed:
+        made.append(right(A, B, width))
+        return made[-1]
+
+    with ctx.workprec(BITS):
+        own = Layer(Point(problem, BITS), 0.5, True)
+        monkeypatch.setattr(whole, "product", seen)
+        assert whole.blocks(own, arb(3))[1] >= 6 * made[-1].radius * (1 - arb(2) ** -60) > 0
+
+
 def test_where_whole_numbers_prove_nothing_balls_do(monkeypatch: pytest.MonkeyPatch) -> None:
     """With six bits of them the barrier is not proved, and the claim is all the same; a smaller one is not."""
     t, change = fitted(12, n=10), Change("features", 0.01)
