@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from types import SimpleNamespace
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
 import pytest
 from flint import arb, arb_mat, ctx
 
+from certify.check.linalg.balls import root
 from certify.check.reading.subject import Problem
 from certify.check.systems.point import Point
 from certify.check.theorems.head import motion, whole
@@ -19,8 +20,8 @@ from certify.systems.head.change import Change
 from tests.unit.check.theorems.head.test_motion import BITS, stated
 from tests.unit.theorems.head.test_motion import fitted
 
-LOST, ROUNDED = 0.9, 1 - 1e-9
-"""How much of the matrix the error may be, `‖R‖²_F` times it; and what floats of the truth lose."""
+LOST, LITTLE, ROUNDED = 0.9, 1e-6, 1 - 1e-9
+"""How large the error of the matrix may be, `‖R‖²_F` times it; and what floats of the truth lose."""
 
 
 @pytest.fixture(autouse=True)
@@ -39,9 +40,9 @@ class Loose:
     Its matrix B may be `B̂ − off·vvᵀ` for any unit vector v.
     """
 
-    def __init__(self, problem: Problem, patch: pytest.MonkeyPatch) -> None:
+    def __init__(self, problem: Problem, patch: pytest.MonkeyPatch, lost: float = LOST) -> None:
         plain = Layer(Point(problem, BITS), 0.5, True)
-        self.off = LOST / float(np.sum(floats(plain.factor) ** 2))
+        self.off = lost / float(np.sum(floats(plain.factor) ** 2))
         patch.setattr(whole, "blocks", lambda own, factor, right=whole.blocks: (right(own, factor)[0], arb(self.off)))
         self.layer = Layer(Point(problem, BITS), 0.5, True)
         self.layer.effect = motion._effect_of(self.layer)
@@ -67,11 +68,35 @@ def test_the_factor_of_the_smallest_matrix_counts(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize("total", [False, True])
-def test_rows_that_share_a_budget_move_the_weights_no_farther(total: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All rows by the whole radius, or by shares of it along the longest sum: not farther than all of them together."""
-    change = Change("sample_weights", 0.01, total=True) if total else Change("sample_weights", 0.01)
-    loose = Loose(stated(fitted(12, "logistic", n=5), change), monkeypatch)
-    monkeypatch.setattr(loose.layer.pulls, "top", lambda: arb(float(np.linalg.norm(
-        loose.pulls @ np.linalg.cholesky(loose.near), 2) ** 2)))  # the smallest that it may be
-    effect = motion._effect_of(loose.layer)
-    assert effect.closer is None or not total
+def test_equal_rows_together_move_the_weights_no_farther(total: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All by the whole radius, or sharing it: nothing is lost but by the error of the matrix, which is along them."""
+    problem = stated(fitted(12, "logistic", n=5), Change("sample_weights", 0.01, total=total))
+    loose = Loose(replace(problem, features=problem.features[:1] * 5, labels=(1,) * 5), monkeypatch)
+    effect, y = loose.layer.effect, loose.pulls[0]
+    assert effect is not None and (effect.closer is None) is total
+    found = effect.gradient if effect.closer is None else effect.closer()
+    length = np.sqrt(y @ loose.inverse(y) @ y)
+    truth = 0.01 * length / (5**0.5 if total else 1)
+    assert truth * ROUNDED <= float(found) and float(effect.gradient) >= truth * ROUNDED
+
+
+@pytest.mark.parametrize(("count", "lost"), [(1, LOST), (None, LITTLE)])
+def test_rows_move_an_output_no_farther_to_first_order(
+    count: int | None, lost: float, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One row, with the matrix that is farthest for both; or all, each to its side, where the matrix loses little."""
+    problem = stated(fitted(12, "logistic"), Change("sample_weights", 0.01, count))
+    loose = Loose(replace(problem, evaluation=problem.features), monkeypatch, lost)
+    grams, _ = loose.layer.at(Point(loose.layer.problem, BITS))
+    rows, (n, _) = Leaving(loose.layer), loose.phi.shape
+    for j, c in enumerate(loose.phi):
+        near = loose.pulls @ loose.near @ c
+        assert (near < 0).any() and (near > 0).any()
+        if count is None:
+            truth = np.abs(loose.pulls @ loose.inverse(c) @ c).sum()
+        else:
+            each = c / np.sqrt(c @ loose.near @ c) + [np.sign(s) * y / np.sqrt(y @ loose.near @ y)
+                                                      for s, y in zip(near, loose.pulls, strict=True)]
+            truth = max(abs(y @ loose.inverse(v) @ c) for v, y in zip(each, loose.pulls, strict=True))
+            assert truth > np.abs(near).max() * (1 + 1e-6)
+        assert float(rows.first(rows.at(j), 0, None, root(grams[j][0][0]))) >= truth * 0.01 / n * ROUNDED
