@@ -35,7 +35,7 @@ def floats(M: arb_mat) -> np.ndarray:
 
 
 class Loose:
-    """A logistic layer with sums of whole numbers that are said to be off by a part of the smallest value.
+    """A logistic layer with sums of whole numbers that are said to be off by this part of `1/‖R‖²_F`.
 
     Its matrix B may be `B̂ − off·vvᵀ` for any unit vector v.
     """
