@@ -57,6 +57,8 @@ def together(matrices: int, share: int = SHARE) -> int:
     >>> together(1, 9), together(571, 12)
     (9, 8)
     """
+    if not SHARE <= share <= LEAST:
+        raise AssertionError(f"nothing is known of vectors that see a share of 2^-{share}")
     return -(-(152 + (matrices**2 - 1).bit_length()) // (2 * share - 1))
 
 

@@ -16,7 +16,19 @@ from certify.check.linalg.by_probes import ByProbes, definite_by_proposal
 from certify.check.linalg.definite import Truth, definiteness
 from certify.check.linalg.fixed import Fixed, enclosed, longest
 from certify.check.linalg.inverse import judged, proposed
-from certify.check.linalg.probes import DRAWN, MOST, ROOM, _beyond, bound_of, drawn, may_draw, residual
+from certify.check.linalg.probes import (
+    DRAWN,
+    LEAST,
+    MOST,
+    ROOM,
+    SHARE,
+    _beyond,
+    bound_of,
+    drawn,
+    may_draw,
+    residual,
+    together,
+)
 from certify.check.probed.hadamard import energy, factored
 from certify.check.systems import interpolation
 from tests.unit.check.linalg.test_by_factor import drawn as drawn_system
@@ -83,6 +95,16 @@ def test_directions_are_missed_as_rarely_as_the_lemma_says():
     for u in (np.r_[1, 1, np.zeros(8)] / 2 ** 0.5, np.r_[1, np.zeros(9)], np.ones(10) / 10 ** 0.5):
         seen = np.concatenate([u @ np.array(drawn(10).tolist(), dtype=float) for _ in range(1500)])
         assert np.mean(np.abs(seen) < 2.0 ** 35) < 2 ** 0.5 / 32 + 4 * (0.044 / seen.size) ** 0.5
+
+
+def test_vectors_are_counted_for_shares_that_the_lemma_is_about_alone(said):
+    """With other shares the probability that is stated would not be that of the bound."""
+    assert together(1, SHARE) > together(1, LEAST) > 0
+    for share in (SHARE - 1, LEAST + 1, 0, -1, 29):
+        with pytest.raises(AssertionError, match="share"):
+            together(1, share)
+        with pytest.raises(AssertionError, match="share"):
+            bound_of("M", 3, applying(np.eye(3)), share=share)
 
 
 def test_no_more_bounds_than_the_probability_allows(said):

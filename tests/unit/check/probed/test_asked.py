@@ -129,6 +129,18 @@ def test_forms_are_those_of_the_hessian(case):
     assert "completed" not in known.__dict__
 
 
+def test_where_the_pass_is_not_for_the_problem_the_hessian_decides(case, monkeypatch):
+    """No pass is made then, nor is one where the Hessian is formed anyway."""
+    known, z = found(case), [arb(1 + i % 5) for i in range(case.problem.parameters)]
+    problem = replace(known.problem, row_weights=tuple(1.0 + i % 3 for i in range(14)))
+    exact = Stationary(problem, known.parameters, known.passed, None, 120).energy(z)
+    assert not known.energy(z).overlaps(exact)
+    monkeypatch.setattr(asked, "products", lambda *_: Products(arb_mat(len(z), 1), arb_mat(0, 0)))
+    there = Asked(problem, known.parameters, known.passed, 60, Told(known.X), known.around)
+    assert there.inverse is not None and "completed" in there.__dict__
+    assert there.energy(z).overlaps(exact) and exact > 0
+
+
 def claim(lower, upper, rows=()):
     """What is read of a claim here."""
     return SimpleNamespace(lower=lower, upper=upper, row_lower=[low for low, _ in rows], row_upper=[u for _, u in rows],

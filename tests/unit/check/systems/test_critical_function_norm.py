@@ -7,7 +7,10 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from flint import arb, arb_mat, ctx
 
+from certify.check.linalg.fixed import scale
+from certify.check.systems.critical_function_norm import stacked
 from certify.format.refusal import Invalid
 from certify.rigor.arithmetic import Binary64
 from certify.rigor.inverse import Inverse, invert
@@ -203,3 +206,16 @@ def test_a_critical_point_nearby_beside_symmetries(tmp_path):
         assert checked(certificate, tmp_path).verdict == certificate["verdict"]
         found += certificate["claims"][0]["theorem"] == "M5b"
     assert found >= 2
+
+
+@pytest.mark.parametrize("tau", [1 / 3, 0.1, 7 / 3 * 2.0**200])
+@pytest.mark.parametrize("rows", [0.0, 0.5, 2.0**20])
+def test_what_is_cut_off_of_tau_counts(tau, rows):
+    """With fewer bits than τ has `[J; τI]` lies within the radius: where J is 0 nothing else is in it."""
+    J = arb_mat(2, 3, [arb(rows)] * 6)
+    found = stacked(J, arb(tau), 20)
+    with ctx.workprec(600):
+        known = arb_mat(found.mid) * scale(found.bits)
+        exact = [*J.entries(), *(arb(tau if r == c else 0) for r in range(3) for c in range(3))]
+        off = sum(((x - y) * (x - y) for x, y in zip(exact, known.entries(), strict=True)), arb(0)).sqrt()
+        assert 0 < off <= found.radius

@@ -97,6 +97,28 @@ def test_what_is_cut_off_is_counted(places, cut, monkeypatch):
     assert 0 < length <= float(error)
 
 
+def rounded_up(M: fmpz_mat, places: int) -> tuple[fmpz_mat, int]:
+    """Less than a unit is lost of every entry, and of those that lie a little above one nearly all of it."""
+    M, drop = shortened(M, places)
+    return fmpz_mat(M.nrows(), M.ncols(), [x + 1 for x in M.entries()]), drop
+
+
+@pytest.mark.parametrize("size", [-12, 12])
+@pytest.mark.parametrize("cut", range(3))
+def test_what_is_cut_off_is_counted_as_often_as_c_is_long(size, cut, monkeypatch):
+    """Of one direction, in which C is longer or shorter than 1: no more is said than is lost, but for rounding."""
+    calls, n = iter(range(3)), 16
+    monkeypatch.setattr(rule, "shortened", lambda M, bits: rounded_up(M, 20) if next(calls) == cut else (M, 0))
+    X, C = whole(np.eye(n), 30), whole(np.full((n, n), 2.0**size / n), 30)
+    at, V = together(X, C), fmpz_mat(n, 1, [(1 << 40) + 1234 * (j + 1) for j in range(n)])
+    exact, exact_bits, _ = at._exactly(V)
+    near, bits, error = at._apply(V)
+    with ctx.workprec(400):
+        off = arb_mat(exact) * scale(exact_bits) - arb_mat(near) * scale(bits)
+        length = float(sum((x * x for x in off.entries()), arb(0)).sqrt().mid())
+    assert 0 < length <= float(error) < 2 * length
+
+
 def test_it_is_for_many_columns_and_an_exact_inverse():
     X, C = whole(np.eye(3), 10), whole(np.ones((900, 900)), 1)
     assert worth(X, C) and not worth(replace(X, radius=arb(1)), C) and not worth(X, whole(np.ones((700, 700)), 1))

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from flint import arb, arb_mat, ctx
 
+from certify.check.linalg.definite import Truth
+from certify.check.linalg.fixed import Fixed
 from certify.check.theorems.head import whole
 from certify.check.theorems.head.effects import InBalls
 from certify.check.theorems.head.whole import Whole
@@ -91,6 +93,37 @@ def test_the_largest_value_is_seen_by_a_few_vectors(monkeypatch):
     monkeypatch.setattr(whole, "top_of_gram", lambda S: arb("inf"))
     found, truth = case.made(Whole).top(), case.top()
     assert truth * (1 - 1e-12) <= float(found) <= truth * (1 + 1e-5)
+
+
+def test_a_largest_value_that_is_not_proved_is_not_taken(monkeypatch):
+    """Nor is one of which the vectors do not say that it is too small."""
+    own = Case(0, 60, 10, 10).made(Whole)
+    monkeypatch.setattr(whole.Largest, "by_vectors", lambda *_: Truth.UNDECIDED)
+    monkeypatch.setattr(whole, "top_of_gram", lambda S: arb("inf"))
+    assert not own.top().is_finite()
+
+
+def off_by(own: Whole, radius: arb) -> Whole:
+    """Of the same middle, off by so much."""
+    own._Y = Fixed(own._Y.mid, own._Y.bits, radius)
+    return own
+
+
+@pytest.mark.parametrize("part", [0.5, 2.0**-20])
+def test_rows_as_far_off_as_they_may_be_have_no_larger_value(part):
+    """Of one column, whose middle and error point the same way: `(|ŷ| + r)²` is the truth."""
+    own = Case(0, 5, 1, 1).made(Whole)
+    r = own._Y.size * part
+    assert off_by(own, r).top() >= (own._Y.size + r) ** 2 * (1 - arb(2) ** -60)
+
+
+def test_every_product_is_off_by_so_much():
+    """The longest row and one beside it, both off along the other: each of three products counts."""
+    own = off_by(Case(0).made(Whole), arb(0))
+    plain, r = own.beside(False, 3), arb(2) ** -20
+    off = r * (2 * whole.longest_row(own._Y) + r)
+    found = off_by(own, r).beside(False, 3)
+    assert all(x - y >= 3 * off * (1 - arb(2) ** -60) for x, y in zip(found, plain, strict=True))
 
 
 @pytest.mark.parametrize("bits", [6, 10, 20])

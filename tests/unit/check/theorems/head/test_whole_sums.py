@@ -119,6 +119,20 @@ def test_both_ways_hold_the_same_numbers(loss: str, change: Change) -> None:
                    for way in (True, False))
 
 
+def test_a_sum_counts_twice_off_the_diagonal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It stands at up to four places of the matrix of all, so that its error counts `√4` times."""
+    problem, made, right = stated(fitted(12), Change("features", 0.01)), list[Fixed](), whole.product
+
+    def seen(A: Fixed, B: Fixed, width: int) -> Fixed:
+        made.append(right(A, B, width))
+        return made[-1]
+
+    with ctx.workprec(BITS):
+        own = Layer(Point(problem, BITS), 0.5, True)
+        monkeypatch.setattr(whole, "product", seen)
+        assert whole.blocks(own, arb(3))[1] >= 6 * made[-1].radius * (1 - arb(2) ** -60) > 0
+
+
 def test_where_whole_numbers_prove_nothing_balls_do(monkeypatch: pytest.MonkeyPatch) -> None:
     """With six bits of them the barrier is not proved, and the claim is all the same; a smaller one is not."""
     t, change = fitted(12, n=10), Change("features", 0.01)
@@ -156,6 +170,12 @@ def test_labels_are_counted_until_they_are_enough(least: int, tried: list[int]) 
 
     count = motion._counted([[(0.5, 1)], [], [(0.9, 2)], [(0.1, 1), (0.8, 2)]], stays, least)
     assert asked == tried and count == 1 + len([j for j in tried if j != 0])
+
+
+@pytest.mark.parametrize("beaten", [1, 2])
+def test_a_label_stays_below_every_rival(beaten: int) -> None:
+    """Of two outputs that come near one does not stay below: neither of them may be left out."""
+    assert motion._counted([[(0.1, 1), (0.8, 2)]], lambda j, found: beaten not in found, 1) == 0
 
 
 def test_no_row_counts_for_the_integers_of_flint_alone() -> None:
