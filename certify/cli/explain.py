@@ -299,7 +299,7 @@ is then printed as met (conditional) or met (estimated).""",
 def overview() -> str:
     """Every label with what it is about, then every word, then the questions in users' words.
 
-    >>> overview().splitlines()[3]
+    >>> overview().splitlines()[4]
     '  G4   Networks given by a graph: where they are differentiable.'
     """
     lines = [f"  {label:<5}{text(label).name}." for label in labels()]

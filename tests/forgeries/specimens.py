@@ -51,6 +51,8 @@ BY_METHOD: Final[Mapping[str, Asked]] = MappingProxyType({
 TWO = Asked(DELETED + "2", decay=0.3, bar="max = 9", evaluation="", quantity="distance")
 OUTPUTS = replace(TWO, evaluation=EVALUATION, quantity="prediction_change")
 VALUES = replace(TWO, evaluation='[evaluation]\ncoefficients = "all"\n', quantity="functional")
+OFF = replace(RIDGE, change='parameter = "targets"\nset = "per_sample"\nradius = 0.125', decay=0.25, bias_decay=False,
+              bar="max = 9", evaluation=EVALUATION, quantity="prediction_change")
 NOISE = 'parameter = "features"\nset = "per_sample"\nradius = 0.05'
 
 SET = "[perturbation]\n"
@@ -207,6 +209,7 @@ MAKERS: Final[Mapping[str, Make]] = MappingProxyType({
     "weights-by-boxes": partial(not_counted, TWO, True),
     "weights-by-norms": partial(not_counted, TWO, False), "outputs-by-boxes": partial(not_counted, OUTPUTS, True),
     "outputs-by-norms": partial(not_counted, OUTPUTS, False), "values-by-boxes": partial(not_counted, VALUES, True),
+    "targets-off": partial(question, OFF),
     "noise-weights": partial(question, replace(TWO, change=NOISE)),
     "noise-outputs": partial(question, replace(OUTPUTS, change=NOISE)),
     "twins-per-sample": partial(twins, {SET: INF}, BOTH),

@@ -75,7 +75,7 @@ ROWS: tuple[Mutant, ...] = (
     Mutant("box: curvature floor of the other end", TRAP, "for weights in (sec.least * (1.0 - room),", "for weights in (sec.most * (1.0 - room),", ("rows_box@4",)),
     Mutant("box: no difference of inverses", TRAP, "0.5 * (top + low), 0.5 * (top - low)", "0.5 * (top + low), 0.0 * (top - low)", ("rows_box@158",)),
     Mutant("box: pulls of rows that stay put", PULLS, "Pulls((first + D * il) * RAISE, back, first, D)", "Pulls(first * RAISE, back, first, D)", ("rows_box@11",)),
-    Mutant("box: a new label pulls by half", PULLS, "forth = (1.0 + up", "forth = (0.5 + up", ("rows_box@1",)),
+    Mutant("box: a new label pulls by half", PULLS, "pull = 1.0 if own", "pull = 0.5 if own", ("rows_box@1",)),
     Mutant("box: pulls never turn round", TRAP, "np.maximum(C, C * -t.back) + (8.0", "np.maximum(C, 0.0) + (8.0", ("rows_box@98",)),
     Mutant("box: one row of k", TREE, "push = top_sums(V, min(box.k, f))[0]", "push = top_sums(V, 1)[0]", ("rows_box@4",)),
     Mutant("box: second order without its remainder", SECOND, "+ 0.5 * lam * (1.0 + TINY) * parts.rho", "+ 0.0 * parts.rho", ("rows_box@9",)),

@@ -100,7 +100,7 @@ def with_value(array, index, value):
     (SPEC, {"X": X, "y": np.full(10, 2**53 + 1)}, ["array 'y'", "beyond 2^53"]),
     (SPEC, {"X": X.astype(complex), "y": Y}, ["array 'X'", "complex128"]),
     (SPEC, {"X": X.astype(object), "y": Y}, ["array 'X'", "object array"]),
-    (SPEC, {"X": X.astype(str), "y": Y}, ["array 'X'", "store real numbers"]),
+    (SPEC, {"X": X.astype(str), "y": Y}, ["array 'X'", "words", "store numbers"]),
     (SPEC.replace('"X"', '["X"]'), {"X": X, "y": Y}, ["a list of columns is for .csv and .parquet files", "'X', 'y'"]),
     (TWO + CE, {"X": X, "y": np.arange(10)}, ["entry 2: label 2; labels are 0 … 1"]),
     (TWO + CE, {"X": X, "y": np.full(10, -1)}, ["entry 0: label -1"]),

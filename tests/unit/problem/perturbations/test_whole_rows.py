@@ -183,7 +183,7 @@ def test_a_problem_of_python_has_the_words_too():
                         ({"map": "interpolation"}, "map|base|parameter"), ({"normalization": "n"}, "normalization")):
         with pytest.raises(InputError, match=words):
             Problem(net, X, **{"parameter": "deletions", "bias_decay": False, **given, **more})
-    with pytest.raises(InputError, match="bias_decay=False"):
+    with pytest.raises(InputError, match="every weight that moves carries the decay"):
         Problem(net, X, parameter="sample_weights", bias_decay=False, **given | {"radius": 1.0})
 
 

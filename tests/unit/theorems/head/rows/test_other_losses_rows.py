@@ -52,6 +52,7 @@ def test_methods_for_rows_that_count_the_same_are_not_tried() -> None:
     assert words.pop("every_choice") is change
     assert words.pop("box") == words.pop("box_tree") == change  # these carry weights too
     assert "follow the counts of the labels" in str(words.pop("by_counts"))
+    assert "groups of rows" in str(words.pop("group_tree")) and "are for labels" in str(words.pop("step_sums"))
     assert set(words.values()) == {"it is for rows that count the same, and these carry weights"}
 
 
