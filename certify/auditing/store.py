@@ -92,9 +92,8 @@ def stored(problem: Problem, X_eval: Any, y_eval: Any, folder: Path, model: str 
                       problem.n if X_eval is None else len(points), X_eval is None, right, problem.names,
                       classes=problem.classes, notes=notes, weights=weights,
                       weighing="" if weights is None else WEIGHTS, grouping="" if own is None else GROUPS,
-                      groups=0 if own is None else int(own.max()) + 1,
+                      groups=0 if own is None else int(own.max()) + 1, balanced=_followed(problem), stored=True,
                       owners=None if own is None else owners_of("", own.tolist(), labels_of(groups, problem.n)),
-                      balanced=_followed(problem), stored=True,
                       behind=_behind(problem.prepare), mean=getattr(problem.prepare, "mean", ()),
                       evaluated=None if X_eval is None else points)
     if isinstance(problem.prepare, Prepared) and not problem.prepare.of_rows:

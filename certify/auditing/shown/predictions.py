@@ -25,8 +25,9 @@ RANKS: Final = {FLIPS: 0, ALREADY: 0, OPEN: 1, STAYS: 2}
 """Those come first of which most is to be feared. Already: trained to its end on today's data, with no change at all,
 the model gives another label."""
 
-WHAT: Final = {"deletions": ("row", "left out"), "labels": ("label", "wrong")}
-"""What changes and what becomes of it, by the parameter of a problem."""
+WHAT: Final = {"deletions": ("row", "group", "left out"), "labels": ("label", "", "wrong")}
+"""What changes, in what it changes whole ("": no audit asks that), and what becomes of it, by the parameter
+of a problem."""
 
 ASKED: Final = ("parameter", "set", "count", "rows", "relabelled", "fresh", "direction", "radius", "grouped")
 """Members of a problem that say what changes."""
@@ -126,11 +127,11 @@ def _heading(name: str, survives: bool, problem: Mapping[str, Any], owner: str =
     word = WHAT.get(problem["parameter"])
     if word is None or problem.get("relabelled") is not None or problem.get("fresh") is not None:
         return name
-    noun, what = word
+    noun, unit, what = word
     if grouped(problem):
         count, of = problem.get("count"), f" of {short(owner)}" if owner else ""
-        plain = problem["parameter"] == "deletions" and not survives and count is not None and problem["rows"] == "all"
-        return f"any {count} group{'' if count == 1 else 's'}{of} {what}" if plain else name
+        plain = unit and not survives and count is not None and problem["rows"] == "all"
+        return f"any {count} {unit}{'' if count == 1 else 's'}{of} {what}" if plain else name
     if survives:
         return f"{noun}s {what} that it survives"
     rows, count = problem["rows"], problem.get("count")
