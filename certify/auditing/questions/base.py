@@ -363,7 +363,7 @@ def _already(claim: Claim) -> str:
     return f", {who}already when trained to the end on today's data ({named})"
 
 
-def _example(claim: Claim, owners: Owners | None) -> str:
+def _example(claim: Claim, owners: Owners | None = None) -> str:
     """One prediction that changed rows flip, with these; "" where none does."""
     flips = flips_of(claim)
     by = [(j, rows) for j, rows in flips if rows]
