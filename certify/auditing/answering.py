@@ -179,7 +179,7 @@ def answered(subject: Subject, question: Question, options: Options, folder: Pat
     answers = [replace(one, cautions=cautions if one.in_certificate or one.lower is None else (UNCHECKED, *cautions),
                        seconds=seconds, alarm=astray(certificate)) for one in answers]
     if not doubt:
-        told = column(question.slug.replace("-", " "), sentence, certificate, points)
+        told = column(question.slug.replace("-", " "), sentence, certificate, points, subject.owners)
         return [replace(answers[0], predictions=told), *answers[1:]]
     return [replace(one, verdict=str(Verdict.INCONCLUSIVE), sentence=f"{sentence} is left open", reason=doubt,
                     ranking=None) for one in answers]

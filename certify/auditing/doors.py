@@ -184,6 +184,8 @@ def through_door(model: Path, data: Path, evaluation: Path | None, told: Told, f
     read = (Given(rows.X, rows.names, rows.y, aside=rows.aside) if front is None else
             shown_by(front, rows.X, rows.names, rows.y))
     subject = replace(subject, notes=known, read=read)
+    if told.groups is not None and subject.owners is not None:
+        subject = replace(subject, owners=replace(subject.owners, column=told.groups))
     if told.weight_decay is not None:
         subject = replace(subject, weight_decay=told.weight_decay)
     parts = (told.threshold, told.probability)

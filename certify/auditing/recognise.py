@@ -11,6 +11,7 @@ from certify.auditing.doors import through_door
 from certify.auditing.facts import data_facts, guessed, loss_facts, network_facts, of_target
 from certify.auditing.missing import Unsaid, refuse
 from certify.auditing.shown.given import Given
+from certify.auditing.shown.owners import Owners, owners_of
 from certify.auditing.store import KEPT
 from certify.auditing.subject import Subject, threshold_notes, threshold_of
 from certify.auditing.told import Told, of_owner, require_words
@@ -18,11 +19,13 @@ from certify.certificate.audit_folder import NUMBERED
 from certify.format.errors import InputError
 from certify.inputs import load_data, load_evaluated, read_graph_network, read_network
 from certify.inputs.data import Data
+from certify.inputs.formats.archive import Archive
 from certify.inputs.formats.table import open_archive
 from certify.inputs.groups import load_groups, load_weights
 from certify.network.graph.graph import GraphNetwork
 from certify.network.network import Network
 from certify.problem.rules.training import against_outputs
+from certify.prove.changed.group_labels import group_numbers
 from certify.rigor.fp import Array
 from certify.spec.load import parse_spec
 from certify.spec.models import Spec
@@ -110,10 +113,18 @@ def _grouped(subject: Subject, name: str, spec: Spec, folder: Path) -> Subject:
     numbered = None if apart else archive.renumbered(name)
     if numbered is None:
         spec = spec.model_copy(update={"perturbation": spec.perturbation.model_copy(update={"groups": name})})
-        return replace(subject, grouping=name, groups=len(load_groups(spec, HERE, subject.n)))
+        subject = replace(subject, grouping=name, groups=len(load_groups(spec, HERE, subject.n)))
+        return replace(subject, owners=_owners(archive, name, subject.n))
     content, groups = numbered
     tables = {**subject.tables, "data": {**subject.tables["data"], "file": str(folder / NUMBERED)}}
-    return replace(subject, tables=tables, grouping=name, groups=groups, beside={folder / NUMBERED: content})
+    return replace(subject, tables=tables, grouping=name, groups=groups, beside={folder / NUMBERED: content},
+                   owners=_owners(archive, name, subject.n))
+
+
+def _owners(archive: Archive, name: str, n: int) -> Owners:
+    """Whose each row is, by the names in a column."""
+    labels = archive.read_written(name)
+    return owners_of(name, group_numbers(labels, n).tolist(), labels.tolist())
 
 
 def _with_points(subject: Subject, evaluation: Path | None, features: str | list[str], targets: str | None) -> Subject:

@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from certify.auditing.shown.given import Given
+from certify.auditing.shown.owners import owners_of
 from certify.auditing.subject import LAYERS, Subject, threshold_of
 from certify.certificate.audit_folder import DATA, EVALUATION, GRAPH, MODEL, begin
 from certify.certificate.checkable import model_bytes
@@ -23,7 +24,7 @@ from certify.inputs.sklearn.wrapped import Prepared
 from certify.network.graph.graph import GraphNetwork
 from certify.problem.problem import Problem
 from certify.prove.changed.accuracy import less_mean
-from certify.prove.changed.group_labels import group_numbers
+from certify.prove.changed.group_labels import group_numbers, labels_of
 from certify.prove.label_words import numbered
 from certify.prove.rows import points_of
 from certify.rigor.fp import Array
@@ -92,6 +93,7 @@ def stored(problem: Problem, X_eval: Any, y_eval: Any, folder: Path, model: str 
                       classes=problem.classes, notes=notes, weights=weights,
                       weighing="" if weights is None else WEIGHTS, grouping="" if own is None else GROUPS,
                       groups=0 if own is None else int(own.max()) + 1, balanced=_followed(problem), stored=True,
+                      owners=None if own is None else owners_of("", own.tolist(), labels_of(groups, problem.n)),
                       behind=_behind(problem.prepare), mean=getattr(problem.prepare, "mean", ()),
                       evaluated=None if X_eval is None else points)
     if isinstance(problem.prepare, Prepared) and not problem.prepare.of_rows:

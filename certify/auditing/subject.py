@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from certify.auditing.shown.given import Given
+from certify.auditing.shown.owners import Owners
 from certify.format.errors import InputError
 from certify.format.words import BALANCED, Loss, Normalization
 from certify.network.graph.graph import GraphNetwork
@@ -72,6 +73,7 @@ class Subject:
         weighing: their name in the data file, for questions about whole rows; "" where there are none.
         grouping: their name in the data file of numbers of groups, one a row; "" where nobody named one.
         groups: how many groups there are.
+        owners: whose each row is, in words; None where nobody said it.
         balanced: whether the class weights of a fit to the rows that are left are known, where they are balanced.
         anew: whether a question is about such a fit, and rows do not keep their weights.
         lost: whether a question is about changes that may leave one of several labels without rows.
@@ -109,6 +111,7 @@ class Subject:
     weighing: str = ""
     grouping: str = ""
     groups: int = 0
+    owners: Owners | None = None
     balanced: bool = False
     anew: bool = False
     lost: bool = False

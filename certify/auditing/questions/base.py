@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Final
 
 from certify.auditing.questions.thresholds import Threshold
 from certify.auditing.ranked.left_out import Ranking
+from certify.auditing.shown.owners import Owners
 from certify.auditing.subject import START, Subject
 from certify.format.digits import at_least, at_most
 from certify.format.labels import COUNTED
@@ -25,7 +26,7 @@ Claim = Mapping[str, Any]
 """A claim of a certificate."""
 
 MOST: Final = 6
-"""Training rows that are named in a sentence."""
+"""Training rows, or groups of them, that are named in a sentence."""
 
 SMALL: Final = 1e-3
 """A threshold for a quantity of which nothing is known yet."""
@@ -300,12 +301,13 @@ def of_rows(subject: Subject, claim: Claim, change: str) -> str:
     return SAYINGS[claim["quantity"]](subject, claim, change)
 
 
-def _stay(subject: Subject, claim: Claim, change: str) -> str:
+def stay(subject: Subject, claim: Claim, change: str, owners: Owners | None = None) -> str:
+    """Which predictions stay; a change that flips one is told by whose its rows are where groups of them change."""
     low, high = _ends(subject, claim)
     flipped, N = subject.points - high, subject.points
     parts = [f"{low} of {N} {rows_word(subject, N)} proved to stay, {change}"]
     if flipped:
-        parts.append(f"{flipped} {'flip' if flipped > 1 else 'flips'}{_already(claim)}{_example(claim)}")
+        parts.append(f"{flipped} {'flip' if flipped > 1 else 'flips'}{_already(claim)}{_example(claim, owners)}")
     parts.append(f"{high - low} undecided" if high > low else "none is left undecided")
     return "; ".join(parts)
 
@@ -361,7 +363,7 @@ def _already(claim: Claim) -> str:
     return f", {who}already when trained to the end on today's data ({named})"
 
 
-def _example(claim: Claim) -> str:
+def _example(claim: Claim, owners: Owners | None = None) -> str:
     """One prediction that changed rows flip, with these; "" where none does."""
     flips = flips_of(claim)
     by = [(j, rows) for j, rows in flips if rows]
@@ -369,13 +371,16 @@ def _example(claim: Claim) -> str:
         return ""
     flipped, rows = by[0]
     more = f" and {len(rows) - MOST} more" if len(rows) > MOST else ""
-    them = f"rows {', '.join(map(str, rows[:MOST]))}{more} together" if len(rows) > 1 else f"row {rows[0]}"
+    them = f"training rows {', '.join(map(str, rows[:MOST]))}{more} together" if len(rows) > 1 else (
+        f"training row {rows[0]}")
+    if owners is not None:
+        them = owners.said(rows, MOST)
     if len(by) < len(flips):
-        return f", {len(by)} when rows change (row {flipped} by training {them})"
-    return f" (row {flipped} by training {them})"
+        return f", {len(by)} when rows change (row {flipped} by {them})"
+    return f" (row {flipped} by {them})"
 
 
 SAYINGS: Final[Mapping[str, Callable[[Subject, Claim, str], str]]] = MappingProxyType({
-    STABLE_PREDICTIONS.name: _stay, CORRECT_PREDICTIONS.name: _right, PREDICTION_CHANGE.name: _outputs,
+    STABLE_PREDICTIONS.name: stay, CORRECT_PREDICTIONS.name: _right, PREDICTION_CHANGE.name: _outputs,
     DISTANCE.name: _weights})
 """By quantity: what a claim about whole rows says."""

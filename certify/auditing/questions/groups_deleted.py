@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from certify.auditing.questions.base import Asked, Claim, Options, Question, Wanted, of_head, of_rows
+from certify.auditing.questions.base import Asked, Claim, Options, Question, Wanted, of_head, stay
 from certify.auditing.questions.counted import NUMBER
 from certify.auditing.subject import Subject
 from certify.auditing.told import NAMED, UNITS, owners, singular
@@ -95,7 +95,7 @@ class GroupsDeleted(Question):
 
     def answer(self, subject: Subject, options: Options, claim: Claim) -> str:
         """A claim in words."""
-        return of_rows(subject, claim, f"{_whichever(subject, options)} {subject.rebalanced.again}")
+        return stay(subject, claim, f"{_whichever(subject, options)} {subject.rebalanced.again}", subject.owners)
 
 
 def _whichever(subject: Subject, options: Options) -> str:

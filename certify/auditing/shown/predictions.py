@@ -6,13 +6,14 @@ import csv
 import io
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import inf
 from typing import Any, Final
 
 import numpy as np
 
+from certify.auditing.shown.owners import Owners, grouped, short
 from certify.auditing.subject import Subject
 from certify.format.errors import EnclosureError
 from certify.format.quantities import STABLE_PREDICTIONS, TOLERATED_CHANGES
@@ -24,10 +25,11 @@ RANKS: Final = {FLIPS: 0, ALREADY: 0, OPEN: 1, STAYS: 2}
 """Those come first of which most is to be feared. Already: trained to its end on today's data, with no change at all,
 the model gives another label."""
 
-WHAT: Final = {"deletions": ("row", "left out"), "labels": ("label", "wrong")}
-"""What changes and what becomes of it, by the parameter of a problem."""
+WHAT: Final = {"deletions": ("row", "group", "left out"), "labels": ("label", "", "wrong")}
+"""What changes, in what it changes whole ("": no audit asks that), and what becomes of it, by the parameter
+of a problem."""
 
-ASKED: Final = ("parameter", "set", "count", "rows", "relabelled", "fresh", "direction", "radius")
+ASKED: Final = ("parameter", "set", "count", "rows", "relabelled", "fresh", "direction", "radius", "grouped")
 """Members of a problem that say what changes."""
 
 MOST, NAMED = 200, 8
@@ -50,12 +52,14 @@ class Cell:
         least: how many changes it survives at least; of equal ranks smaller ones come first.
         rows: the training rows whose change flips it; none where it does not flip, or has another label already when
             the model is trained to its end on today's data.
+        groups: what the groups are called whose rows these are, where whole groups change.
     """
 
     word: str
     rank: int
     least: float = inf
     rows: tuple[int, ...] = ()
+    groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -67,12 +71,14 @@ class Column:
         question: that it answers, in a sentence.
         change: what the claim is about; two columns of one change say the same.
         cells: one a prediction.
+        grouped: whether they say what groups are called.
     """
 
     heading: str
     question: str
     change: tuple[Any, ...]
     cells: tuple[Cell, ...]
+    grouped: bool = False
 
     @property
     def flips(self) -> bool:
@@ -80,7 +86,8 @@ class Column:
         return any(cell.word in (FLIPS, ALREADY) for cell in self.cells)
 
 
-def column(name: str, question: str, certificate: Mapping[str, Any], points: int) -> Column | None:
+def column(name: str, question: str, certificate: Mapping[str, Any], points: int,
+           owners: Owners | None = None) -> Column | None:
     """What a certificate says of every prediction; None where it says nothing of single ones, or is about others.
 
     Args:
@@ -88,6 +95,7 @@ def column(name: str, question: str, certificate: Mapping[str, Any], points: int
         question: in a sentence.
         certificate: whose claims tell of predictions by the number of their row.
         points: how many predictions there are.
+        owners: whose each training row is, where that is known.
     """
     problem = certificate["problem"]
     if problem.get("evaluation_rows") != points:
@@ -97,11 +105,15 @@ def column(name: str, question: str, certificate: Mapping[str, Any], points: int
         if teller is None or (cells := teller.cells(claim, problem)) is None:
             continue
         change = (claim["quantity"], *(repr(problem.get(key)) for key in ASKED))
-        return Column(_heading(name, teller.survives, problem), question, change, cells)
+        who = owners if grouped(problem) else None
+        if who is not None:
+            cells = tuple(replace(cell, groups=who.of(cell.rows)) for cell in cells)
+        return Column(_heading(name, teller.survives, problem, "" if who is None else who.column), question, change,
+                      cells, who is not None)
     return None
 
 
-def _heading(name: str, survives: bool, problem: Mapping[str, Any]) -> str:
+def _heading(name: str, survives: bool, problem: Mapping[str, Any], owner: str = "") -> str:
     """What changes, in a few words; the name of the question where these are none of the usual words.
 
     >>> change = {"parameter": "deletions", "count": 1, "rows": "all"}
@@ -109,11 +121,17 @@ def _heading(name: str, survives: bool, problem: Mapping[str, Any]) -> str:
     ('any 1 row left out', 'any 5 labels wrong')
     >>> _heading("x", True, change), _heading("x", False, change | {"count": None, "rows": [3, 17]})
     ('rows left out that it survives', '2 named rows left out')
+    >>> _heading("x", False, change | {"count": 2, "grouped": {"groups": 60}}, "user_id")
+    'any 2 groups of user_id left out'
     """
     word = WHAT.get(problem["parameter"])
     if word is None or problem.get("relabelled") is not None or problem.get("fresh") is not None:
         return name
-    noun, what = word
+    noun, unit, what = word
+    if grouped(problem):
+        count, of = problem.get("count"), f" of {short(owner)}" if owner else ""
+        plain = unit and not survives and count is not None and problem["rows"] == "all"
+        return f"any {count} {unit}{'' if count == 1 else 's'}{of} {what}" if plain else name
     if survives:
         return f"{noun}s {what} that it survives"
     rows, count = problem["rows"], problem.get("count")
@@ -261,18 +279,22 @@ class Table:
         """A header and a line a prediction, in the order of their rows; numbers in full."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        heads = [part for one in self.columns for part in _with_rows(one, one.heading, f"{one.heading}: training rows")]
+        heads = [part for one in self.columns for part in _with_rows(
+            one, one.heading, f"{one.heading}: groups", f"{one.heading}: training rows")]
         writer.writerow(["prediction", "label today", "output today", "margin today", *heads])
         for line in sorted(self.lines, key=lambda line: line.row):
             told = [part for one, cell in zip(self.columns, line.cells, strict=True)
-                    for part in _with_rows(one, cell.word, " ".join(map(str, cell.rows)))]
+                    for part in _with_rows(one, cell.word, _guarded("; ".join(cell.groups)),
+                                            " ".join(map(str, cell.rows)))]
             writer.writerow([line.row, _guarded(line.label), repr(line.output), repr(line.margin), *told])
         return text.getvalue()
 
 
-def _with_rows(column: Column, word: str, rows: str) -> tuple[str, ...]:
-    """What stands of a column in a line: training rows too where some prediction flips."""
-    return (word, rows) if column.flips else (word,)
+def _with_rows(column: Column, word: str, groups: str, rows: str) -> tuple[str, ...]:
+    """What stands of a column in a line: training rows too where some prediction flips, and groups that have names."""
+    if not column.flips:
+        return (word,)
+    return (word, groups, rows) if column.grouped else (word, rows)
 
 
 def named(rows: Sequence[int]) -> str:
@@ -283,6 +305,16 @@ def named(rows: Sequence[int]) -> str:
     """
     more = len(rows) - NAMED
     return ", ".join(map(str, rows[:NAMED])) + (f" and {more} more" if more > 0 else "")
+
+
+def named_groups(names: Sequence[str]) -> str:
+    """Some groups, the first of many, none with a name that is too long.
+
+    >>> named_groups(("007", "7"))
+    '007, 7'
+    """
+    more = len(names) - NAMED
+    return ", ".join(map(short, names[:NAMED])) + (f" and {more} more" if more > 0 else "")
 
 
 def _guarded(text: str) -> str:

@@ -40,7 +40,7 @@ def group_numbers(groups: Any, n: int) -> Labels:
     ...
     certify.format.errors.InputError: groups: labels of several types, int and str; give labels of one type
     """
-    labels = _listed(plain(groups, "groups"), n)
+    labels = labels_of(groups, n)
     kinds: dict[Any, None] = {}
     for row, label in enumerate(labels):
         if _missing(label):
@@ -52,6 +52,21 @@ def group_numbers(groups: Any, n: int) -> Labels:
             raise InputError("groups", f"labels of several types, {first} and {second}", "give labels of one type")
     numbers: dict[Any, int] = {}
     return np.asarray([numbers.setdefault(label, len(numbers)) for label in labels], dtype=np.int64)
+
+
+def labels_of(groups: Any, n: int) -> list[Any]:
+    """The labels of the rows as they were given, one for each.
+
+    Args:
+        groups, n: as of :func:`group_numbers`.
+
+    Raises:
+        InputError: another shape, a masked array.
+
+    >>> labels_of(("b", "a", "b"), 3)
+    ['b', 'a', 'b']
+    """
+    return _listed(plain(groups, "groups"), n)
 
 
 def _listed(groups: Any, n: int) -> list[Any]:

@@ -57,6 +57,8 @@ def test_the_answer_is_that_of_training_again() -> None:
     (answer,) = found.answers
     assert (answer.lower, answer.upper) == (np.sum(~falls), np.sum(~falls))
     assert "whichever 2 of the 12 groups of training rows are left out" in answer.sentence
+    assert " by group u" in answer.sentence or " by groups u" in answer.sentence  # an array has no name
+    assert answer.predictions is not None and answer.predictions.heading == "any 2 groups left out"
 
 
 def test_the_command_line_names_the_column_and_the_certificate_is_checked(tmp_path, capsys) -> None:

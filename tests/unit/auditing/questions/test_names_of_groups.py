@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
 
 from certify.cli.main import main
 from tests.unit.auditing.questions.test_groups_deleted import data, flips
@@ -51,8 +53,43 @@ def test_both_doors_take_names_as_they_are_written(tmp_path, capsys, names: list
         assert found["lower"] == stay and "12 groups" in found["answer"]
         assert main(["check", str(tmp_path / "out" / "certificate.json")]) == 0
         capsys.readouterr()
+        _told_by_name(tmp_path / "out", found["answer"], own)
     spec = (tmp_path / "out" / "certify.toml").read_text()
     assert ('file = "data.csv"' in spec) == (names is TRICKY)  # else the table says it itself
+
+
+def _told_by_name(folder: Path, sentence: str, own: np.ndarray) -> None:
+    """Answer, CSV and page name whose rows flip a prediction, and training without all of these rows does flip it."""
+    X, y, _, new, model = data()
+    with (folder / "predictions.csv").open(newline="", encoding="utf-8") as file:
+        lines = list(csv.DictReader(file))
+    heading, page = "any 1 group of user_id left out", (folder / "audit.html").read_text(encoding="utf-8")
+    flipped = [line for line in lines if line[heading] == "flips"]
+    assert flipped and all(line[f"{heading}: groups"] == "" for line in lines if line[heading] == "stays")
+    for line in flipped:
+        name = line[f"{heading}: groups"]
+        assert list(map(int, line[f"{heading}: training rows"].split())) == np.flatnonzero(own == name).tolist()
+        again = LogisticRegression(C=0.5, tol=1e-12, max_iter=10000)
+        at = int(line["prediction"])
+        assert again.fit(X[own != name], y[own != name]).predict(new)[at] != model.predict(new)[at]
+        assert f"<td>{name}</td>" in page
+    first = flipped[0]
+    assert f"(row {first['prediction']} by group {first[f'{heading}: groups']} of user_id)" in sentence
+    assert f">{heading}</th>" in page and ">groups that flip it</th>" in page
+    assert "row left out" not in page and "by training row" not in page
+
+
+def test_rows_are_told_as_rows_beside_groups(tmp_path, capsys) -> None:
+    """Two questions of one audit: a group is no row, and what flips by a row names the row."""
+    estimator, _, _ = named(tmp_path, TRICKY)
+    told = [*estimator, "--groups", "user_id", "--ask", "any 2 users deleted", "--ask", "any 2 rows deleted", "-q"]
+    assert main([*told, "--json"]) in (0, 4)
+    said = {one["ask"]: one["answer"] for one in reversed(json.loads(capsys.readouterr().out)["answers"])}
+    assert " of user_id" in said["groups deleted"] and "training row " not in said["groups deleted"]
+    assert "user_id" not in said["rows deleted"]
+    head = (tmp_path / "out" / "predictions.csv").read_text(encoding="utf-8").splitlines()[0].split(",")
+    assert "any 2 groups of user_id left out" in head and "any 2 rows left out" in head
+    assert "any 2 rows left out: groups" not in head
 
 
 @pytest.mark.parametrize("missing", ["", "NA", "nan"])

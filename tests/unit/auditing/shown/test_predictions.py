@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import certify
+from certify.auditing.shown.owners import Owners
 from certify.auditing.shown.page import page
 from certify.auditing.shown.predictions import Cell, Column, Table, Today, column
 from certify.format.errors import InputError
@@ -110,6 +111,24 @@ def certificate(claims: list[Mapping[str, Any]], **problem: Any) -> dict[str, An
 
 FATES = {"quantity": "stable_predictions", "witness": {"flipped": [1], "changed": [4, -1], "undecided": [2]}}
 ENDS = {"quantity": "tolerated_changes", "witness": {}, "row_lower": [0, 1, 2], "row_upper": [0, 2, None]}
+
+
+def test_groups_are_told_as_groups() -> None:
+    """By name, with the column that has the names; no column is one of rows, and no name is a formula."""
+    said = certificate([FATES], grouped={"by": "groups", "groups": 3, "largest": 2})
+    who = Owners("user_id", (0, 0, 1, 1, 2), ("a", "b", "=c"))
+    one, plain, rows = column("x", "which", said, 3, who), column("x", "which", said, 3), column(
+        "x", "which", certificate([FATES]), 3, who)
+    assert one is not None and plain is not None and rows is not None
+    assert [found.heading for found in (one, plain, rows)] == [
+        "any 2 groups of user_id left out", "any 2 groups left out", "any 2 rows left out"]
+    assert one.change == plain.change != rows.change
+    assert [cell.groups for cell in one.cells] == [(), ("=c",), ()]
+    assert not any(cell.groups for cell in (*plain.cells, *rows.cells))
+    today = Today(("0",) * 3, np.zeros(3), np.zeros(3), False)
+    lines = list(csv.DictReader(Table(today, (one, rows)).csv().splitlines()))
+    assert lines[1][f"{one.heading}: groups"] == "'=c" and lines[1][f"{rows.heading}: training rows"] == "4"
+    assert "<td>=c</td>" in page(CONTENT, Table(today, (one,)))
 
 
 def test_what_certificates_say() -> None:
