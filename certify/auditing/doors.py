@@ -18,7 +18,7 @@ from certify.auditing.store import shown_by, stored
 from certify.auditing.subject import Subject, threshold_notes, threshold_of
 from certify.auditing.told import Told, of_owner
 from certify.format.errors import InputError
-from certify.inputs.formats.archive import listed
+from certify.inputs.formats.archive import listed, missing
 from certify.inputs.formats.table import open_archive
 from certify.inputs.given import given_numbers
 from certify.inputs.sklearn.front import Front, bare, framed, needs_front
@@ -108,7 +108,9 @@ def raw_rows(path: Path, role: str, told: Told, known: RawRows | None = None, fr
     archive = open_archive(read_source(path, role), role)
     asked = f"{role} file {path.name}"
 
-    def there(name: str) -> str:
+    def there(name: str, option: str = "") -> str:
+        if name not in archive.names and option:
+            raise missing(archive, asked, option, name)
         if name not in archive.names:
             raise InputError(asked, f"no array or column named {name!r}; it holds {listed(archive.names)}",
                              "name others with --features and --targets")
@@ -121,12 +123,12 @@ def raw_rows(path: Path, role: str, told: Told, known: RawRows | None = None, fr
     if told.weights is not None and known is None:
         if told.weights == targets:
             raise InputError(f"--weights {told.weights}", "it would be the targets too", "name these with --targets")
-        weights = given_numbers(archive.read(there(told.weights)), told.weights)
+        weights = given_numbers(archive.read(there(told.weights, "--weights")), told.weights)
     groups = None
     if told.groups is not None and known is None:
         if told.groups in (targets, told.weights):
             raise InputError(f"--groups {told.groups}", "it would be the targets or weights too", "name another column")
-        groups = archive.read_written(there(told.groups))
+        groups = archive.read_written(there(told.groups, "--groups"))
     if not archive.table:
         array = told.features[0] if told.features else str(facts.features)
         if known is not None and known.array in archive.names:

@@ -101,8 +101,12 @@ class CsvArchive(Archive):
         """Numbers where the column holds numbers alone, else the fields as they are written, as labels in words."""
         column = self._names.index(name)
         fields = [row[column].strip(" \t") for row in self._rows]
-        if any(_DECIMAL.fullmatch(field) for field in fields) or any(field.lower() in _MISSING for field in fields):
+        missing = [row for row, field in enumerate(fields) if field.lower() in _MISSING]
+        if any(_DECIMAL.fullmatch(field) for field in fields) or len(missing) == len(fields):
             return self.read(name)
+        if missing:  # read as numbers, the first word would be blamed
+            raise InputError(self._where(name, missing[0]), f"{fields[missing[0]]!r}, where a label is missing",
+                             "give every row its label, or leave the row out")
         return np.array(fields)
 
     def read_written(self, name: str) -> np.ndarray[Any, Any]:

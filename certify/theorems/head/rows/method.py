@@ -5,15 +5,17 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from certify.format.errors import EnclosureError
 from certify.problem.limits import OutOfTime
 from certify.rigor.fp import Array
+from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.head import Head, Whole
 
@@ -32,6 +34,9 @@ STAGES: Final[Mapping[str, str]] = MappingProxyType({
     "step_sums": "sums of single refits", "enumeration": "a refit for each choice",
     "every_choice": "a refit for each choice"})
 """What a method does, for those who wait."""
+
+AMONG, LEAST = 16, 0.5
+"""Rows whose changes are refitted to learn how long all take, and the seconds for that at least."""
 
 
 @dataclass
@@ -145,6 +150,25 @@ class Method(ABC):
             todo: `(N,)` the points in question.
             budget: the time.
         """
+
+
+def seconds_of_all(method: Method, head: Head, change: RowChange, left: float) -> float:
+    """About how long it takes to refit every choice, from those among a few rows; infinite where it gives up.
+
+    Args:
+        method: one that refits every choice.
+        head, change: what it is asked.
+        left: seconds that there are; where they are too few for all, the few are not looked at to the end.
+    """
+    few = replace(change, rows=change.rows[: max(AMONG, change.count)])
+    times, started = change.leaves(head) / few.leaves(head), time.monotonic()
+    try:
+        if method.prove(head, few, head.today >= 0, Budget(max(left / times, LEAST))) is None:
+            return float("inf")
+    except EnclosureError:
+        return float("inf")
+    took = time.monotonic() - started
+    return took * times if took < max(left / times, LEAST) else float("inf")
 
 
 def attempt(name: str, left: int, why: str, late: bool) -> str:

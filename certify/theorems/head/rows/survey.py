@@ -24,7 +24,7 @@ from certify.systems.head.rows.head import Head
 from certify.systems.head.rows.refit import enclose_refits
 from certify.systems.head.rows.weights import settled
 from certify.theorems.head.rows.flips import Found, already
-from certify.theorems.head.rows.method import STAGES, Budget, Flips, Mask, Method, Part, attempt
+from certify.theorems.head.rows.method import STAGES, Budget, Flips, Mask, Method, Part, attempt, seconds_of_all
 from certify.theorems.head.rows.squared.worst import is_large, worst_deletions
 
 CLASSES: Final[Mapping[str, str]] = {
@@ -97,7 +97,7 @@ class Survey:
         tried: how many methods were, the search of changes that flip among them.
         cut: whether the time of one was up before its end, so that more of it may decide more.
         more: what more time would do, where no method of proof used up all that it had; "" where one did.
-        fewer: the most changes below these that methods look at one by one in the time; 0: of none that is known.
+        fewer: the most changes below these of which every choice is refitted in the time; 0: none is known.
     """
 
     status: np.ndarray
@@ -192,23 +192,24 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
         searched, tried = _attack(head, change, todo, found, budget, tell), tried + 1
     require_consistent(status, found)
     status[found.flipped & (status == OPEN)] = FLIPPED
-    fewer = _fewer(head, change, seconds, methods, seen, known & (status == OPEN))
+    fewer = _fewer(head, change, seconds, methods, seen) if (known & (status == OPEN)).any() else 0
     return Survey(status, parts, found.flips(), (*said, *reasons), tried, cut or searched or bool(held),
                   "" if cut else WAITS + held if held else LONGER * searched, fewer)
 
 
-def _fewer(head: Head, change: Change, seconds: float, methods: tuple[str, ...], seen: Centred | None, open_: Mask,
-           ) -> int:
-    """The most changes below these of which methods look at all choices in the time; 0 where that is not known.
-
-    Nothing is looked for where no point is open.
-    """
-    if not isinstance(change, RowChange) or not open_.any():
+def _fewer(head: Head, change: Change, seconds: float, methods: tuple[str, ...], seen: Centred | None) -> int:
+    """The most changes below these of which all choices are refitted in the time, by what goes first; or 0."""
+    if not isinstance(change, RowChange):
         return 0
+    near = head if seen is None else seen.head
     for count in range(min(change.count - 1, SMALL), 0, -1):
-        smaller = replace(change, count=count)
-        first = leading(head, smaller, Budget(seconds), methods, seen)
-        if any(not isinstance(asked_of(name, head, smaller), str) for name in first):
+        smaller, budget = replace(change, count=count), Budget(seconds)
+        first = leading(head, smaller, budget, methods, seen)
+        turns = ((one, asked_of(one, near if one in REFITS else head, smaller))
+                 for one in order(head, smaller, budget, methods, seen, first))
+        name, asked = next(((one, asked) for one, asked in turns if isinstance(asked, RowChange)), ("", smaller))
+        left = FITS * budget.left()
+        if name in first.intersection(REFITS) and seconds_of_all(_method(name), near, asked, left) <= left:
             return count
     return 0
 

@@ -80,6 +80,8 @@ def test_groups_alone_ask_the_question_first(tmp_path, capsys) -> None:
 @pytest.mark.parametrize(("more", "words"), [
     (["--ask", "any 12 users deleted", "--groups", "user"], "12 of 12 groups"),
     (["--ask", "any 2 users deleted", "--groups", "nobody"], "nobody"),
+    (["--ask", "any 2 users deleted", "--groups", "users"], "'outcome'; correct --groups (did you mean 'user'?)"),
+    (["--ask", "any 2 users deleted", "--weights", "users"], "correct --weights (did you mean 'user'?)"),
     (["--ask", "any 2 users deleted", "--groups", "outcome"], "targets"),
     (["--ask", "2 rows deleted", "--groups", "user"], "no question is about groups")])
 def test_what_cannot_be_asked_is_said(tmp_path, capsys, more: list[str], words: str) -> None:

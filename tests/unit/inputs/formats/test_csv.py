@@ -85,6 +85,15 @@ def test_refusals(tmp_path, table, parts):
     assert all(part in str(caught.value) for part in parts), str(caught.value)
 
 
+@pytest.mark.parametrize("gap", ["", "NA"])
+def test_a_label_in_words_that_is_missing_is_named_by_its_row(gap):
+    """It is no number that is asked for, and the first word is not to blame."""
+    with pytest.raises(InputError) as caught:
+        CsvArchive(f"age,bought\n1,yes\n2,no\n3,{gap}\n4,yes\n".encode(), "f").read_words("bought")
+    assert str(caught.value) == (f"column 'bought' in f, row 2 (line 4): {gap!r}, where a label is missing; give every "
+                                 "row its label, or leave the row out")
+
+
 @pytest.mark.parametrize("features, words", [
     ('["age", "sex", "doze"]', "no column named 'doze'.*did you mean 'dose'"),
     ('["age", "sex", "sex"]', "column 'sex' is listed twice"), ('["age", "sex", "y"]', "column 'y' is the target too"),

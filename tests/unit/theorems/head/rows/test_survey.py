@@ -13,13 +13,15 @@ from certify.check.theorems.head.rows import enumeration as checker
 from certify.check.theorems.head.rows.refitted.refit import labels_after
 from certify.format.refusal import Invalid
 from certify.systems.head.rows.change import choices_of
+from certify.systems.head.rows.weights import RowWeights
 from certify.theorems.head.rows import survey as surveys
 from certify.theorems.head.rows.claims import remedy
 from certify.theorems.head.rows.energy import method as energy
 from certify.theorems.head.rows.enumeration import Enumeration
-from certify.theorems.head.rows.method import Budget
+from certify.theorems.head.rows.method import Budget, seconds_of_all
 from certify.theorems.head.rows.softmax_tree import ALONE, FEWER, SHARE, SoftmaxTree
-from certify.theorems.head.rows.survey import CLASSES, order, survey
+from certify.theorems.head.rows.step_sums.method import StepSums
+from certify.theorems.head.rows.survey import CLASSES, leading, order, survey
 from tests.families.heads import any_rows, ball_head, drawn_head
 from tests.oracles.head_rows import stays
 
@@ -206,10 +208,27 @@ def test_what_more_time_would_do_is_said(monkeypatch):
 def test_a_smaller_count_is_named_where_every_choice_of_it_is_looked_at():
     head = drawn_head(np.random.default_rng(3), "logistic", n=40, N=20, apart=6.0, decay=0.01)
     for count, method, fewer in ((8, "enumeration", 3), (3, "enumeration", 0), (8, "by_counts", 0)):
-        found = survey(head, any_rows(head, count, True), 30.0, methods=(method,))
+        found = survey(head, any_rows(head, count, True), 240.0, methods=(method,))
         assert found.undecided.any() == (count == 8) and found.fewer == fewer
         said = remedy(found.tried, found.cut, found.more, found.fewer)
         assert ("with 3 every choice is looked at" in said) == (fewer == 3)
+
+
+def test_no_smaller_count_is_named_that_the_time_may_not_be_enough_for(monkeypatch):
+    """Of weighed labels sums of steps go first, which may take all of it; and refits take as long as they do."""
+    head = drawn_head(np.random.default_rng(3), "logistic", n=40, N=20, apart=6.0, decay=0.01)
+    weighed = replace(head, weights=RowWeights(np.ones(head.n), np.array([1.0, 3.0])))
+    assert {"step_sums", "every_choice"} <= leading(weighed, any_rows(head, 1, True), Budget(30.0), tuple(CLASSES))
+    change = any_rows(head, 8, True)
+    assert seconds_of_all(Enumeration(), head, any_rows(head, 2, True), 30.0) < 30.0
+    assert seconds_of_all(Enumeration(), head, change, 30.0) == np.inf
+    monkeypatch.setattr(surveys, "_attack", lambda *_: False)
+    monkeypatch.setattr(StepSums, "prove", lambda *_: None)
+    for methods, fewer in ((("step_sums", "every_choice"), 0), (("every_choice",), 1)):
+        found = survey(weighed, change, 60.0, methods=methods)
+        assert found.undecided.all() and min(found.fewer, 1) == fewer
+    monkeypatch.setattr(surveys, "seconds_of_all", lambda _, head, change, left: 16.0 if change.count > 1 else 14.0)
+    assert survey(head, change, 30.0, methods=("enumeration",)).fewer == 1
 
 
 @pytest.mark.parametrize("begins", [True, False])
