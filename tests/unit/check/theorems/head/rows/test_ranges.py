@@ -154,7 +154,7 @@ BOXED = replace(ASKED[0], count=2, decay=0.3)
 def boxed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, dict[str, Any]]:
     """As where choices are too many to be counted out."""
     monkeypatch.setattr("certify.theorems.head.rows.moves.ranges.ONE_BY_ONE", 0)
-    return tmp_path, BOXED.run(tmp_path)
+    return tmp_path, run_audit(BOXED.write(tmp_path))
 
 
 def test_trees_of_boxes_bound_what_is_not_counted_out(boxed: tuple[Path, dict[str, Any]]) -> None:
@@ -181,7 +181,7 @@ def test_what_is_not_bounded_is_left_open(tmp_path: Path, monkeypatch: pytest.Mo
     """Neither counted out nor boxed: what is reached is still told, and may refute."""
     monkeypatch.setattr("certify.theorems.head.rows.moves.ranges.ONE_BY_ONE", 0)
     monkeypatch.setattr("certify.theorems.head.rows.moves.ranges.proved", lambda *_: None)
-    certificate = BOXED.run(tmp_path)
+    certificate = run_audit(BOXED.write(tmp_path))
     smallest, largest = certificate["claims"]
     assert smallest["lower"] is None and smallest["verdict"] == "inconclusive"
     assert "give a smaller count" in smallest["reason"]
