@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from certify.auditing.shown.alarm import astray
 from certify.certificate import read_certificate
 from certify.certificate.audit_folder import DATA, EVALUATION, JSON
 from certify.format.digits import at_least, at_most
@@ -82,14 +83,17 @@ class Comparison:
     Attributes:
         compared: what both were asked.
         left: what was not compared, and why.
+        alarms: what has to be read before it, of either model: signs that a claim is about another one.
     """
 
     compared: tuple[Compared, ...]
     left: tuple[str, ...]
+    alarms: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """What `--json` prints."""
-        return {"format": FORMAT, "compared": [asdict(one) for one in self.compared], "left": list(self.left)}
+        return {"format": FORMAT, "compared": [asdict(one) for one in self.compared], "left": list(self.left),
+                **({"alarms": list(self.alarms)} if self.alarms else {})}
 
 
 def compare(a: Path, b: Path) -> Comparison:
@@ -121,7 +125,7 @@ def differences(a: Path, b: Path) -> Comparison:
         CertifyError: no certificate there.
     """
     first, second = _claims(a), _claims(b)
-    compared, left = [], []
+    compared, left, alarms = [], [], {"A": _alarms(a), "B": _alarms(b)}
     for key, (claim, change) in first.items():
         quantity = key.quantity
         if key not in second:
@@ -135,7 +139,10 @@ def differences(a: Path, b: Path) -> Comparison:
             left.append(f"{quantity}, {change}: {why}")
         else:
             compared.append(_decided(quantity, change, claim, second[key][0]))
-    return Comparison(tuple(compared), tuple(left))
+            for name, one in (("A", claim), ("B", second[key][0])):
+                alarms[name] += [one["alarm"]] if one["alarm"] else []
+    told = tuple(dict.fromkeys(f"{name}: {words}" for name, said in alarms.items() for words in said))
+    return Comparison(tuple(compared), tuple(left), told if compared else ())
 
 
 class Key(NamedTuple):
@@ -175,8 +182,18 @@ def _claims(path: Path) -> dict[Key, tuple[Mapping[str, Any], str]]:
         for claim in certificate["claims"]:
             loss = "" if claim["quantity"] in COUNTED else problem["loss"]
             key = Key(claim["quantity"], asked, files, problem.get("threshold"), sized, loss)
-            found[key] = (claim | {"far": is_far(certificate), "arrays": problem.get("arrays")}, _change(problem))
+            found[key] = (claim | {"far": is_far(certificate), "arrays": problem.get("arrays"),
+                                   "alarm": astray(certificate)}, _change(problem))
     return found
+
+
+def _alarms(path: Path) -> list[str]:
+    """What the audit in a folder said had to be read first; nothing where there is none, or it holds no words."""
+    try:
+        said = json.loads((path / JSON).read_bytes()).get("alarms", [])
+        return [one for one in said if isinstance(one, str)]
+    except (OSError, ValueError, TypeError, AttributeError):
+        return []
 
 
 def _apart(claim: Mapping[str, Any], other: Mapping[str, Any]) -> str:

@@ -28,6 +28,8 @@ def compare(
     if as_json:
         print(json.dumps(found.as_json(), allow_nan=False))
         return
+    for words in found.alarms:
+        print(one_line(f"WARNING: {words}"))
     for one in found.compared:
         ends = f"A {enclosure(*one.a)}, B {enclosure(*one.b)}"
         print(one_line(f"{one.quantity}, {one.change}: {ends}: {one.why}"))

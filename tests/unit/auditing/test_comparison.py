@@ -79,6 +79,24 @@ def test_labels_are_the_same_whatever_loss_a_model_was_trained_with(tmp_path, ca
             compare(tmp_path / f"lr{classes}", tmp_path / f"wrong{classes}")
 
 
+def test_a_warning_of_either_audit_stands_before_who_is_better(audits, tmp_path, capsys):
+    """An answer about a minimum that may be another model was told as `B is better, proved`, and nothing else."""
+    w = np.load(audits / "model10.0.npz")
+    np.savez(tmp_path / "far.npz", coef=0.01 * w["coef"], intercept=w["intercept"])
+    assert main(["audit", str(tmp_path / "far.npz"), str(audits / "train.npz"), "--eval", str(audits / "new.npz"),
+                 "--loss", "logistic", "--weight-decay", repr(1 / 240), "--no-bias-decay", "-q", "--ask",
+                 "rows deleted", "-o", str(tmp_path / "far")]) == 0
+    assert "WARNING" in capsys.readouterr().out
+    for b in (tmp_path / "far", tmp_path / "far" / "certificate.json"):
+        found = compare(audits / "new0.01", b)
+        assert found.alarms and all(one.startswith("B: the answer is about a minimum") for one in found.alarms)
+        assert main(["compare", str(audits / "new0.01"), str(b)]) == 0
+        assert capsys.readouterr().out.startswith("WARNING: B: the answer is about")
+    assert main(["compare", str(audits / "new0.01"), str(tmp_path / "far"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["alarms"] == list(compare(audits / "new0.01", tmp_path / "far").alarms)
+    assert compare(audits / "new10.0", audits / "new0.01").alarms == ()
+
+
 def test_other_rows_are_no_common_question(audits, tmp_path):
     with pytest.raises(InputError, match="no question that both answer about the same rows"):
         compare(audits / "new10.0", audits / "other0.01")
