@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import signal
 import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -28,6 +29,8 @@ def pytest_configure(config: pytest.Config) -> None:
     hook = getattr(config.pluginmanager, "rewrite_hook", None)
     getattr(hook, "_must_rewrite", set()).discard("certify")
     getattr(hook, "_marked_for_rewrite_cache", {}).clear()
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # begun in the background by a shell that ignores Ctrl-C there
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_finish() -> None:
