@@ -41,8 +41,8 @@ VERBS: Final[Mapping[str, str]] = MappingProxyType({
 """What is said of the model with the better end: outputs that move less may still be worse ones."""
 
 SAME: Final = (
-    "parameter", "set", "norm", "count", "rows", "radius", "relabelled", "pairs", "fresh", "grouped", "direction",
-    "level", "scale", "functionals", "normalization", "merge_duplicates")
+    "parameter", "set", "norm", "count", "rows", "radius", "relative", "relabelled", "pairs", "fresh", "grouped",
+    "direction", "level", "scale", "functionals", "normalization", "merge_duplicates")
 """Members of the problem that say what was asked."""
 
 FILES: Final = ("data", "evaluation", "change")
@@ -221,9 +221,11 @@ def _rows(place: Path, certificate: Mapping[str, Any]) -> tuple[Any, ...]:
         return own
     given = _given(place)
     found: list[Any] = []
-    for one, digest in zip(bound.values(), own, strict=True):
+    for (role, one), digest in zip(bound.items(), own, strict=True):
         name = {DATA: "data", EVALUATION: "evaluation"}.get("" if one is None else Path(one["path"]).name)
-        targets = None if one is None or name not in given else _targets(place.parent / one["path"], one["sha256"])
+        beside = (certificate["problem"].get("grouped") or {}).get("by") if role == "data" else None
+        targets = None if one is None or name not in given else _targets(
+            place.parent / one["path"], one["sha256"], beside)
         found.append(digest if targets is None or name is None else (given[name], targets))
     return tuple(found)
 
@@ -239,10 +241,11 @@ def _given(place: Path) -> Mapping[str, str]:
     return {}
 
 
-def _targets(path: Path, digest: str) -> str | None:
+def _targets(path: Path, digest: str, groups: str | None) -> str | None:
     """The digest of the targets in a file that an audit stored, and of how many rows; None where it is another file.
 
-    Labels are the same whether a loss takes them as numbers, as signs or as rows of signs.
+    Labels are the same whether a loss takes them as numbers, as signs or as rows of signs. Where groups of rows change,
+    whose each row is counts as well: one table may have two columns of as many groups.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load
@@ -253,7 +256,8 @@ def _targets(path: Path, digest: str) -> str | None:
             return None
         arrays = load(content)
         y = arrays.get("y")
-        return f"{len(arrays['X'])} {None if y is None else hashlib.sha256(_labels(y).tobytes()).hexdigest()}"
+        whose = "" if groups is None else f" {hashlib.sha256(arrays[groups].tobytes()).hexdigest()}"
+        return f"{len(arrays['X'])} {None if y is None else hashlib.sha256(_labels(y).tobytes()).hexdigest()}{whose}"
     except (OSError, KeyError, ValueError, SafetensorError):
         return None
 
@@ -289,6 +293,8 @@ def _difference(key: Key, others: Mapping[Key, Any], b: Path) -> str:
             "threshold", key.threshold, near.threshold)
         return f"the {what} of A is {mine}, of B {its}"
     whose = [WHOSE[role] for role, one, two in zip(FILES, key.files, near.files, strict=True) if one != two]
+    if key.asked[SAME.index("grouped")] != "null":
+        whose = [f"{words} or whose they are" if words == WHOSE["data"] else words for words in whose]
     more = (" to the last digit; where scalers stand before the model, how far features may be off is counted in units "
             "of these: fit both models behind one fitted scaler" if key.sized else "")
     return f"{' and '.join(whose)} of A and B are not the same{more}"
@@ -300,8 +306,12 @@ def _change(problem: Mapping[str, Any]) -> str:
     rows = problem["rows"]
     if problem.get("fresh"):
         return f"{count} new {'row' if count == 1 else 'rows'}, {problem['fresh']['rows']}"
-    which = f"any {count} {'row' if count == 1 else 'rows'}" if count else "all rows" if rows == "all" else "these rows"
-    return f"{problem['parameter']} of {which}"
+    what = "row" if problem.get("grouped") is None else "group"
+    which = f"any {count} {what if count == 1 else f'{what}s'}{' of rows' if what == 'group' else ''}" if count else (
+        "all rows" if rows == "all" else "these rows")
+    more = problem.get("relabelled")
+    others = f", and the labels of {more} {'other' if more == 1 else 'others'}" if more else ""
+    return f"{problem['parameter']} of {which}{others}{', along stated pairs' if problem.get('pairs') else ''}"
 
 
 def _decided(quantity: str, change: str, a: Mapping[str, Any], b: Mapping[str, Any]) -> Compared:

@@ -81,6 +81,7 @@ class Subject:
         mean: of every output, what targets and predictions are more than here; empty: nothing.
         behind: what stands before the features of the network, e.g. ``"StandardScaler"``, or `LAYERS`; "" where
             these are the features of the data.
+        kernel: whether these features are made by a kernel from all training rows, so that none belongs to a column.
         stored: whether the files of the tables were written by this audit.
         evaluated: `(N, d)` evaluation rows as the network takes them; None: the training rows.
         read: the training rows as a data file has them, where these are others.
@@ -118,6 +119,7 @@ class Subject:
     notes: tuple[str, ...] = ()
     mean: tuple[float, ...] = ()
     behind: str = ""
+    kernel: bool = False
     stored: bool = False
     evaluated: Array | None = None
     read: Given | None = None

@@ -28,7 +28,7 @@ SIDES = ("max_increase", "max_decrease")
 MEMBERS = ("claim", "severity", "rationale", "lower", "upper", "state", "reason")
 ASKED = ("map", "base", "layer", "parameter", "set", "norm", "weight_norm", "tau", "reference_rows", "evaluation_rows",
          "functionals", "threshold", "window", "direction", "outputs", "scale", "loss", "normalization", "level",
-         "merge_duplicates", "radius", "count", "relabelled", "pairs", "fresh", "rows", "class_weight")
+         "merge_duplicates", "radius", "relative", "count", "relabelled", "pairs", "fresh", "rows", "class_weight")
 NETWORK = ("widths", "activation", "biases", "graph", "reparameterised")
 OWN = ("reach", "radius_u", "radius_w")
 Ends = tuple[float, float]

@@ -13,8 +13,7 @@ Json = Mapping[str, Any]
 ASKED: Final = (
     "map", "base", "layer", "parameter", "set", "norm", "weight_norm", "tau", "reference_rows", "evaluation_rows",
     "functionals", "threshold", "window", "direction", "outputs", "scale", "loss", "normalization", "level",
-    "merge_duplicates", "radius", "count", "relabelled", "pairs", "fresh", "rows",
-    "class_weight")
+    "merge_duplicates", "radius", "relative", "count", "relabelled", "pairs", "fresh", "rows", "class_weight")
 """Members of a problem that say what is asked, whatever the model and the training rows are."""
 
 NAMED: Final = ("grouped", "row_weights")

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from certify.auditing.questions.base import MOST, Asked, Claim, Options, Wanted, flips_of, of_head
 from certify.auditing.questions.counted import Counted
-from certify.auditing.subject import Subject
+from certify.auditing.subject import LAYERS, Subject
 
 OWN = r"\b(coefficients?|signs?|slopes?)\b"
 OTHER = r"\b(noise|noisy|error|errors)\b"
@@ -49,6 +49,9 @@ class Coefficients(Counted):
             return subject.against_head
         if len(subject.network.widths) != 2:
             return "a network of several layers has no coefficient of a column"
+        if subject.kernel:
+            return (f"its features are those of the {subject.behind}, turned and mixed, of which a column has no "
+                    "coefficient")
         if subject.network.widths[-1] != 1:
             return ("a model with several outputs has a coefficient of a column for each: ask about one output, "
                     "one class against another, in a model of its own")
@@ -68,7 +71,8 @@ class Coefficients(Counted):
         """A claim in words."""
         low, high = int(claim["lower"] or 0), int(subject.points if claim["upper"] is None else claim["upper"])
         flipped = flips_of(claim)
-        said = [f"{low} of {subject.points} coefficients proved to keep their sign, whichever {_rows(options.delete)} "
+        what = "coefficients of the last layer" if subject.behind == LAYERS else "coefficients"
+        said = [f"{low} of {subject.points} {what} proved to keep their sign, whichever {_rows(options.delete)} "
                 f"left out {subject.again}"]
         if flipped:
             said.append(f"{len(flipped)} turn{'s' if len(flipped) == 1 else ''}: {_named(subject, flipped)}")
@@ -79,7 +83,8 @@ class Coefficients(Counted):
 def _named(subject: Subject, flipped: Sequence[tuple[int, Sequence[int]]]) -> str:
     """Columns by their names, a few of them, each with the rows without which it turns."""
     known = subject.names if subject.names is not None and len(subject.names) == subject.points else None
-    called = [f"{f'column {j}' if known is None else known[j]}{_without(rows)}" for j, rows in flipped[:MOST]]
+    what = "feature" if subject.behind == LAYERS else "column"  # what layers make of columns is none of them
+    called = [f"{f'{what} {j}' if known is None else known[j]}{_without(rows)}" for j, rows in flipped[:MOST]]
     return ", ".join(called) + (f" and {len(flipped) - MOST} more" if len(flipped) > MOST else "")
 
 

@@ -14,6 +14,8 @@ from certify.finders.head.refits import Refitter
 from certify.format.errors import InputError
 from certify.format.words import Loss, Parameter
 from certify.inputs.given import given_numbers
+from certify.inputs.sklearn.front import Front
+from certify.inputs.sklearn.wrapped import Prepared
 from certify.network.network import Network
 from certify.problem.problem import Problem
 from certify.problem.progress import Progress, told
@@ -102,7 +104,8 @@ def coefficients(
 
     Every choice of rows is refitted and enclosed where the choices are few enough to be counted out; else, of the
     logistic loss, trees of boxes bound what any choice does (D6), and one choice is refitted for each end. With
-    cross-entropy and an intercept without decay the intercepts are those whose sum is 0.
+    cross-entropy and an intercept without decay the intercepts are those whose sum is 0. Behind layers that stay as
+    they are a weight is that of a feature which these make, and not of a column.
 
     Args:
         problem: as of :func:`certify.stable_predictions`.
@@ -113,20 +116,25 @@ def coefficients(
         progress: told the stage and the fraction done.
 
     Raises:
-        InputError: there are too many choices, or combinations of another shape.
+        InputError: there are too many choices, combinations of another shape, or features of a kernel, which belong to
+            no column.
         SpecError: no theorem answers.
     """
     if (delete is None) == (relabel is None):
         raise InputError("coefficients", "none or both kinds of changes", "give delete or relabel, one of them")
     kind, count = kind_of(delete=delete, relabel=relabel)
+    if getattr(problem.prepare, "of_rows", False):
+        raise InputError("coefficients", f"features of the {problem.prepare.words}, turned and mixed, of which a "
+                         "column has no coefficient", "ask which predictions stay, or fit Ridge to the columns")
     linear = getattr(problem.network, "depth", 0) == 1
     if linear and problem.weight_decay == 0 and Loss(problem.loss).least_squares:
         raise InputError("coefficients", "plain least squares, whose solution without a penalty need not be stable",
                          "ask certify.sign_survives(X, y, column), which is for it, or fit Ridge with an alpha above 0")
+    own = linear and (problem.prepare is None or isinstance(problem.prepare, Prepared | Front))
     asked = asked_any(replaced(problem, prepare=None), problem.X[:1], kind, count)  # X is prepared already
     head, change = head_of(asked), RowChange(Parameter(asked.parameter).relabels, count, tuple(asked.rows))
     tell_of_lost(asked, change)
-    A, names = _functionals(head, combinations, asked)
+    A, names = _functionals(head, combinations, asked, "input" if own else "feature")
     leaves = sum(change.choices(head, size) for size in range(count + 1))
     if leaves > LEAVES:
         boxed = boxed_ranges(head, change, A, Budget(seconds)) if head.k == 1 else None
@@ -147,8 +155,8 @@ def coefficients(
                         ranges.reached_high, tuple(ranges.low_rows), tuple(ranges.high_rows))
 
 
-def _functionals(head: Head, given: Any, problem: Problem) -> tuple[Array, tuple[str, ...]]:
-    """The combinations and their names."""
+def _functionals(head: Head, given: Any, problem: Problem, what: str) -> tuple[Array, tuple[str, ...]]:
+    """The combinations and their names; what layers before the last make of columns is called otherwise than these."""
     size = head.k * head.m
     if given is not None:
         A = np.atleast_2d(given_numbers(given, "combinations"))
@@ -159,7 +167,7 @@ def _functionals(head: Head, given: Any, problem: Problem) -> tuple[Array, tuple
     assert isinstance(net, Network)
     biased = net.biases[-1] is not None
     named = problem.names if problem.names is not None and net.depth == 1 else None
-    inputs = [*(named or (f"input {j}" for j in range(head.m - biased))), *["intercept"] * biased]
+    inputs = [*(named or (f"{what} {j}" for j in range(head.m - biased))), *["intercept"] * biased]
     return np.eye(size), tuple(one if head.k == 1 else f"{one}, output {c}" for c in range(head.k) for one in inputs)
 
 

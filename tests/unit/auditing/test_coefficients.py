@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 
 import certify
@@ -86,3 +87,45 @@ def test_a_share_becomes_a_number_and_is_said(rows: tuple[np.ndarray, np.ndarray
     assert "whichever 2 training rows are left out" in capsys.readouterr().out
     assert main([*said, "--ask", "1% of labels wrong"]) == 2
     assert "less than one row" in capsys.readouterr().err
+
+
+def test_a_kernel_has_no_coefficient_of_a_column(tmp_path: Path) -> None:
+    """A sign that turns was proved to stay: it was that of another feature, which a linear kernel makes of columns."""
+    rng = np.random.default_rng(5)
+    X = rng.normal(size=(12, 2)) * [1, 3] + [0.5, -1]
+    y = X @ [1.0, 0.5] + 0.4 * rng.normal(size=12) + 5
+    model = KernelRidge(alpha=0.5, kernel="linear").fit(X, y)
+    refits = [np.delete(X, i, 0).T @ KernelRidge(alpha=0.5, kernel="linear").fit(
+        np.delete(X, i, 0), np.delete(y, i)).dual_coef_ for i in range(12)]
+    assert len(set(np.sign(refits)[:, 1])) == 2  # the recipe: a row is decisive for column 1
+    with pytest.warns(UserWarning, match="linear kernel"):
+        problem = certify.from_sklearn(model, X, y)
+    found = certify.audit(problem, ask="signs of coefficients", folder=tmp_path)
+    assert not found.answers and "a column has no coefficient" in found.skipped[0].reason
+    with pytest.raises(InputError, match="of which a column has no coefficient"):
+        certify.coefficients(problem, delete=1)
+
+
+def test_what_layers_make_of_columns_is_called_a_feature(tmp_path: Path) -> None:
+    """Column 1 was said to turn where the layers before the last had put column 0 in its place."""
+    torch = pytest.importorskip("torch")
+
+    class Turned(torch.nn.Module):  # type: ignore[misc,name-defined]
+        def forward(self, x):  # type: ignore[no-untyped-def]
+            return x.flip(1)
+
+    rng = np.random.default_rng(2)
+    X = rng.normal(size=(14, 2))
+    y = 2.0 * X[:, 1] + rng.normal(size=14)
+    y -= Ridge(alpha=1.4).fit(X, y).coef_[0] * X[:, 0]  # next to nothing is left of column 0
+    refits = [Ridge(alpha=1.4).fit(np.delete(X, i, 0), np.delete(y, i)).coef_ for i in range(14)]
+    assert [len(set(column)) for column in np.sign(refits).T] == [2, 1]  # the recipe: column 0 turns
+    fitted = Ridge(alpha=1.4).fit(X, y)
+    net = torch.nn.Sequential(Turned(), torch.nn.Linear(2, 1)).double().eval()
+    net[1].weight.data = torch.tensor(fitted.coef_[None, ::-1].copy())
+    net[1].bias.data = torch.tensor([fitted.intercept_])
+    problem = certify.from_module(net, X, y, loss="squared", weight_decay=0.1, bias_decay=False)
+    (answer,) = certify.audit(problem, ask="signs of coefficients", folder=tmp_path).answers
+    assert answer.sentence.startswith("1 of 2 coefficients of the last layer proved to keep their sign")
+    assert "1 turns: feature 1 (without row" in answer.sentence and "column" not in answer.sentence
+    assert certify.coefficients(problem, delete=1).names == ("feature 0", "feature 1", "intercept")

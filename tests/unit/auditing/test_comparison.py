@@ -193,3 +193,58 @@ def test_what_is_asked_otherwise_is_not_compared(tmp_path, monkeypatch, change, 
     change(other)
     found = comparison.differences(tmp_path / "a", tmp_path / "b")
     assert not found.compared and said in found.left[0]
+
+
+@pytest.fixture(scope="module")
+def by_whom(tmp_path_factory):
+    """One model and one table, with two columns of six groups of three rows each: audits that differ in the column."""
+    import skops.io
+    from sklearn.linear_model import LogisticRegression
+
+    folder = tmp_path_factory.mktemp("groups")
+    rng = np.random.default_rng(3)
+    X = np.round(rng.normal(size=(18, 2)), 3)
+    y = (X.sum(axis=1) + rng.normal(size=18) > 0).astype(int)
+    users = np.repeat(np.arange(6), 3)
+    np.savez(folder / "train.npz", X=X, y=y, user=users, site=rng.permutation(users))
+    skops.io.dump(LogisticRegression(C=5.0, tol=1e-10).fit(X, y), folder / "model.skops")
+    for name in ("user", "site"):
+        assert main(["audit", str(folder / "model.skops"), str(folder / "train.npz"), "--groups", name, "--ask",
+                     "2 groups deleted", "-q", "-o", str(folder / name)]) == 0
+    return folder
+
+
+def test_other_groups_of_the_same_rows_are_another_question(by_whom):
+    """As many groups as large: one model was `better, proved` than itself."""
+    grouped = [json.loads((by_whom / name / "certificate.json").read_bytes()) for name in ("user", "site")]
+    assert grouped[0]["problem"]["grouped"] == grouped[1]["problem"]["grouped"]
+    assert grouped[0]["claims"][0]["upper"] < grouped[1]["claims"][0]["lower"]  # the recipe: these ends do not overlap
+    with pytest.raises(InputError, match="the training rows or whose they are of A and B are not the same"):
+        compare(by_whom / "user", by_whom / "site")
+    (same,) = compare(by_whom / "user", by_whom / "user").compared
+    assert same.better == "equal" and same.change == "deletions of any 2 groups of rows"
+
+
+def test_a_share_of_each_target_is_another_question_than_an_amount(tmp_path):
+    """2 % of targets about 20 against 0.02: one model was `better, proved` than itself."""
+    import skops.io
+    from sklearn.linear_model import Ridge
+
+    X = np.random.default_rng(4).normal(size=(15, 2))
+    y = 20.0 + X.sum(axis=1)
+    np.savez(tmp_path / "train.npz", X=X, y=y)
+    skops.io.dump(Ridge().fit(X, y), tmp_path / "model.skops")
+    for name, off in (("share", "2%"), ("amount", "0.02")):
+        assert main(["audit", str(tmp_path / "model.skops"), str(tmp_path / "train.npz"), "--targets-off", off, "--ask",
+                     "targets off", "-q", "-o", str(tmp_path / name)]) == 0
+    with pytest.raises(InputError, match="relative of A is true, of B null"):
+        compare(tmp_path / "share", tmp_path / "amount")
+    assert compare(tmp_path / "share", tmp_path / "share").compared
+
+
+@pytest.mark.parametrize(("more", "said"), [
+    ({}, "deletions of any 2 rows"), ({"relabelled": 1}, "deletions of any 2 rows, and the labels of 1 other"),
+    ({"grouped": {"by": "user", "groups": 6, "largest": 3}}, "deletions of any 2 groups of rows"),
+    ({"pairs": [[0, 1]]}, "deletions of any 2 rows, along stated pairs"), ({"count": None}, "deletions of all rows")])
+def test_what_may_change_is_said_in_full(more, said):
+    assert comparison._change({"parameter": "deletions", "rows": "all", "count": 2} | more) == said

@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from certify.auditing.comparison import SAME
 from certify.certificate.canonical import canonical_bytes, seal
+from certify.certificate.schema import Problem
 from certify.check import over_time as checker
 from certify.check.reading.certificate import read_certificate as checked
 from certify.cli.main import main
-from certify.gating.question import ASKED, FILES, apart, differences, is_far, one_number
+from certify.gating.question import ASKED, FILES, NAMED, apart, differences, is_far, one_number
 from tests.families.small import SPEC, gate, write
 
 
@@ -32,6 +34,19 @@ def both(new: dict[str, Any], old: dict[str, Any]) -> tuple[bool, bool]:
 
 def test_both_programs_know_the_same_members():
     assert set(ASKED) == set(checker.ASKED) and set(FILES) == {"evaluation", "reference", "change"}
+
+
+OF_THE_MODEL = {"widths", "activation", "biases", "graph", "n", "inputs", "parameters", "equations", "weight_decay",
+                "bias_decay", "groups", "reparameterised", "names", "arrays", "within", "weights_length", "about"}
+"""Members of a problem that say which model and rows it is about, what these are called, or are compared by rules."""
+
+
+def test_every_member_of_a_problem_is_of_the_question_or_of_the_model():
+    """`relative` was of neither: 2 % of each target was held against 0.02."""
+    assert {*ASKED, *NAMED} | OF_THE_MODEL == set(Problem.model_fields)
+    of_one = {"map", "base", "layer", "weight_norm", "tau", "reference_rows", "evaluation_rows", "threshold", "window",
+              "outputs", "loss", "class_weight", "row_weights"}  # of a model, or compared by rules, where two differ
+    assert {*SAME} | of_one | OF_THE_MODEL == set(Problem.model_fields)
 
 
 @pytest.mark.parametrize("member", ASKED)
