@@ -21,7 +21,7 @@ from certify.problem.progress import Progress, told
 from certify.prove.changed.accuracy import Accuracy, accuracy_of
 from certify.prove.changed.lost import tell_of_lost
 from certify.prove.label_words import relabelled_as, worded
-from certify.prove.rows_asked import KINDS, PLAIN, asked_change, asked_new
+from certify.prove.rows_asked import KINDS, PLAIN, asked_change, asked_new, labelled
 from certify.prove.rows_shown import FLIPS, STAYS, UNDECIDED, Prediction, as_frame, as_html, drawn
 from certify.rigor.environment import require_sound
 from certify.rigor.finder import proposed
@@ -255,8 +255,9 @@ def stable_predictions(
             each); with the logistic or the squared loss of one output and one layer.
         within: `(2, d)` the least and the largest value of every feature of a new row, which has any label; None: those
             of the training rows.
-        threshold: of one output: log-odds of the logistic loss; of a Gaussian process less the mean of y that it took
-            away; None: 0, where targets say that this parts two labels.
+        threshold: of one output: log-odds of the logistic loss; the logarithm of what is predicted by a
+            PoissonRegressor and its like; of a Gaussian process less the mean of y that it took away; None: 0, where
+            targets say that this parts two labels.
         seconds: time; with less of it fewer are decided, and none of them wrongly.
         jobs: processes that share the work; −1: as many as there are processors. Where the time suffices the answer is
             the same for any number.
@@ -376,21 +377,3 @@ def points_of(problem: Problem, X_eval: Any) -> Array:
         raise InputError("X_eval", f"{points.shape[1]} columns", f"give {problem.columns}, those of the training data")
     same_columns(X_eval, problem.column_names, "X_eval")
     return points if problem.prepare is None else np.ascontiguousarray(problem.prepare(points))
-
-
-def labelled(problem: Problem, threshold: float | None) -> Problem:
-    """The question with the threshold of its labels.
-
-    Raises:
-        InputError: nothing says what the label of one real output is.
-    """
-    if threshold is not None:
-        return replaced(problem, threshold=float(threshold))
-    targets = problem.y if problem.y is not None else problem.labels
-    if problem.threshold is None and problem.outputs == 1 and problem.row_loss.slides and not (
-            targets is not None and np.isin(targets, (-1, 1)).all()):
-        told = problem.row_loss.output
-        hint = f"; the output is {told}" if told else ", e.g. 0.5 for targets 0 and 1"
-        raise InputError("threshold", "none, and the targets of the one output are not all -1 and 1",
-                         f"give the threshold that parts the two labels{hint}")
-    return problem

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace as replaced
 from typing import Any, Final
 
 import numpy as np
@@ -105,6 +107,28 @@ def asked_change(problem: Problem, delete: Any, relabel: Any, groups: Any, pairs
             raise InputError("relabel_pairs", "given with delete", "give it with relabel")
         members |= {"pairs": _pairs(problem, pairs)}
     return members | _most(problem, kind, numbers[kind])
+
+
+def labelled(problem: Problem, threshold: float | None) -> Problem:
+    """The question with the threshold of its labels.
+
+    Raises:
+        InputError: nothing says what the label of one real output is.
+    """
+    if threshold is not None:
+        if problem.outputs == 1 and problem.row_loss.output:
+            meant = f"; to part them at {threshold:g} give math.log({threshold:g})" if threshold > 0 else ""
+            warnings.warn(f"threshold: an output of the {problem.loss} loss is the logarithm of what is predicted: "
+                          f"predictions part at {math.exp(min(threshold, 700.0)):.4g}{meant}", stacklevel=3)
+        return replaced(problem, threshold=float(threshold))
+    targets = problem.y if problem.y is not None else problem.labels
+    if problem.threshold is None and problem.outputs == 1 and problem.row_loss.slides and not (
+            targets is not None and np.isin(targets, (-1, 1)).all()):
+        told = problem.row_loss.output
+        hint = f"; the output is {told}" if told else ", e.g. 0.5 for targets 0 and 1"
+        raise InputError("threshold", "none, and the targets of the one output are not all -1 and 1",
+                         f"give the threshold that parts the two labels{hint}")
+    return problem
 
 
 def _share(problem: Problem, kind: str, value: Any, groups: Any) -> Any:

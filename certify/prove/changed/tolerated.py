@@ -14,8 +14,8 @@ from certify.problem.progress import Progress, told
 from certify.prove.changed.lost import tell_of_lost
 from certify.prove.changed.tolerated_shown import Tolerance, as_frame, as_html, drawn
 from certify.prove.label_words import worded
-from certify.prove.rows import VERBS, asked_any, labelled
-from certify.prove.rows_asked import KINDS
+from certify.prove.rows import VERBS, asked_any
+from certify.prove.rows_asked import KINDS, labelled
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.of_problem import head_of

@@ -136,3 +136,20 @@ def test_an_amount_has_no_probability(amounts, capsys) -> None:
     assert main(["audit", str(folder / "model.skops"), str(folder / "data.npz"), "--probability", "0.3", "-o",
                  str(folder / "p")]) == 2
     assert "no log-odds; give --threshold" in capsys.readouterr().err
+
+
+def test_in_python_a_threshold_is_a_logarithm_too_and_that_is_said() -> None:
+    """Of counts above 2 a threshold of 2 was one of 7.39, and predictions that cross 2 were said to stay."""
+    rng = np.random.default_rng(5)
+    X = rng.normal(size=(12, 2))
+    y = np.round(np.exp(0.8 + 0.5 * X[:, 0] + 0.3 * rng.normal(size=12)))
+    exact = PoissonRegressor(alpha=0.3, tol=1e-10, max_iter=1000)
+    refits = [exact.fit(np.delete(X, i, 0), np.delete(y, i)).predict(X) > 2.0 for i in range(12)]
+    today = exact.fit(X, y).predict(X) > 2.0
+    problem = certify.from_sklearn(exact, X, y)
+    with pytest.warns(UserWarning, match=r"predictions part at 7\.389; to part them at 2 give math\.log\(2\)"):
+        other = certify.stable_predictions(problem, X, delete=1, threshold=2.0)
+    with pytest.warns(UserWarning, match=r"predictions part at 2;"):
+        found = certify.stable_predictions(problem, X, delete=1, threshold=math.log(2.0))
+    stay = np.flatnonzero(np.all(np.array(refits) == today, axis=0))
+    assert found.proved.tolist() == stay.tolist() != other.proved.tolist()
