@@ -18,6 +18,10 @@ ONE: Final = (r"\b(?:row|record|sample|point|example|instance|observation|image|
               r"\s*(?:no\.?|number|#)?\s*[0-9]")
 """A number after what is counted: the name of one, and not how many."""
 
+ALL: Final = (r"\ball\s+(?:the\s+|my\s+|our\s+)?(?:training\s+)?"
+              r"(?:rows|records|samples|points|examples|instances|observations|labels)\b")
+"""All that is counted, which is not one of it."""
+
 COLUMNS: Final = frozenset(("feature", "features", "column", "columns", "variable", "variables"))
 
 
@@ -51,6 +55,8 @@ class Counted(Question):
         if named is not None:
             raise InputError(f"--ask {phrase!r}", f"{named[0]!r} names one, and how many is asked",
                              "say e.g. '3 rows deleted'; these very rows are left out with --rows 3,17")
+        if re.search(ALL, phrase, flags=re.IGNORECASE) and not re.search(r"[0-9]", phrase):
+            raise InputError(f"--ask {phrase!r}", "all of them", "say how many, e.g. '3 rows deleted'")
         part = share(phrase, self.option)
         if part is not None:
             return shared(options, [part])

@@ -17,6 +17,9 @@ GONE: Final = r"\b(?:delet\w*|left out|leave out|removed?|unlearn\w*|forget\w*|f
 """What happens to them."""
 
 
+ROWS: Final = (r"\b[0-9]+\s+(?:of\s+the\s+)?(?:training\s+)?(?:rows?|records?|samples?|points?|examples?)\b"
+               rf"|\bhow\s+many\s+(?:{NAMED})\b|\ball\s+(?:the\s+)?(?:{NAMED})\b")
+"""What is no number of groups: rows of each, all of them, and how many it takes."""
 MISSING: Final = ("no column says whose each training row is: name it with --groups COLUMN, in Python "
                   "groups=users, one entry a row")
 
@@ -63,6 +66,9 @@ class GroupsDeleted(Question):
                              "say e.g. '3 users deleted'; the rows of this one are left out with --rows 3,17")
         if re.search(r"%|\bper ?cent\b|[0-9]\.[0-9]", phrase):
             raise InputError(f"--ask {phrase!r}", "a share of the groups", "give a number, e.g. '3 users deleted'")
+        if one := re.search(ROWS, phrase, flags=re.IGNORECASE):
+            raise InputError(f"--ask {phrase!r}", f"{one[0]!r} is no number of groups, which go with all their rows",
+                             "say e.g. '3 users deleted'")
         found = re.search(NUMBER, phrase)
         if found is not None and int(found[1]) < 1:
             raise InputError(f"--ask {phrase!r}", "0 groups", "give a number of groups from 1 on")

@@ -19,6 +19,8 @@ from certify.format.words import Loss
 COLUMN: Final = r"\bin (?:the )?(.+?)[\s?]*$"
 AMOUNT: Final = r"(?:\bof|±|\+-|\+/-)\s*(?:±|\+-|\+/-)?\s*([0-9]+(?:\.[0-9]+)?)"
 """Where a phrase names a feature, and by how much it may be off."""
+SHARE: Final = r"\s*[%‰]"
+"""What makes an amount a share of something, which is not asked about."""
 
 
 ABOVE: Final = 1.0 + 2.0**-30
@@ -74,6 +76,9 @@ class Noise(Question):
             return options
         name: str | int = int(column[1]) if column[1].isdecimal() and column[1].isascii() else column[1]
         amount = re.search(AMOUNT, phrase[:column.start()])
+        if amount is not None and re.match(SHARE, phrase[amount.end():]):
+            raise InputError(f"--ask {phrase!r}", "a share of a feature, and amounts are asked about",
+                             f"say it in the units of {column[1]}, e.g. 'noise of 1 in {column[1]}'")
         if amount is not None and not float(amount[1]) > 0:
             raise InputError(f"--ask {phrase!r}", "an amount of 0", "give a number above 0")
         return replace(options, noise=(*options.noise, (name, None if amount is None else float(amount[1]))))

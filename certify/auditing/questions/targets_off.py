@@ -19,6 +19,8 @@ MATTER: Final = r"\b(off|nois[ey]|noisy|errors?|inaccurate|measurement|uncertain
 """What a phrase is about, and what is the matter with it: both together mean this question alone."""
 COUNTED: Final = rf"{NUMBER}\s*(?:‰|(?:of\s+)?(?:the\s+|all\s+|training\s+)*targets?\b)"
 """`3 targets` and `20 % of the targets` say how many, and no amount."""
+SHARED: Final = r"\b(?:of|its|their)\s+(?:itself|themselves|own|size)\b"
+"""`0.5 of itself` is no amount in the units of the targets."""
 
 
 class TargetsOff(Question):
@@ -60,6 +62,10 @@ class TargetsOff(Question):
         if re.search(COUNTED, phrase, re.IGNORECASE):
             raise InputError(f"--ask {phrase!r}", "how many targets are off, or an amount in thousandths",
                              "it is asked of all at once: say by how much, e.g. 'every target is off by up to 2 %'")
+        if found and not found[0].share and re.search(SHARED, phrase, re.IGNORECASE):
+            percent = float(100 * found[0].number)
+            raise InputError(f"--ask {phrase!r}", "a share without %",
+                             f"say it with one, e.g. '{percent:g} % of itself'")
         if found and options.targets_off not in (None, found[0]):
             raise InputError(f"--ask {phrase!r}", "another amount than --targets-off has", "say it once")
         return replace(options, targets_off=found[0]) if found else options

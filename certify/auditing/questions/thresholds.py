@@ -78,6 +78,10 @@ def _threshold(quantity: str, side: str, value: str, asked: str) -> Threshold:
         raise InputError(asked, f"{quantity} is no number of predictions", "give a number without %")
     if share and not 0 < Fraction(number) <= 100:
         raise InputError(asked, f"{value} is no share", "give one above 0 and up to 100 %")
+    if not share and row.counts and not row.per_row and Fraction(number).denominator != 1:
+        percent = float(100 * Fraction(number))
+        raise InputError(asked, f"{value} predictions, which are whole ones", f"write {percent:g}% for a share of them"
+                         if 0 < percent <= 100 else "give a whole number")
     if side == "min" and not row.signed and Fraction(number) <= 0:
         raise InputError(asked, f"{quantity} is never below 0, so every model meets it", "give a number above 0")
     return Threshold(quantity, side, Fraction(number), share)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -387,3 +388,25 @@ def test_a_list_of_files_leads_to_no_other_folder(linear, tmp_path):
     (out / ".certify-audit.json").write_text(json.dumps({"written": dict.fromkeys(names, "0" * 64)}))
     main(["audit", str(linear / "m.npz"), str(linear / "d.csv"), *TOLD, "--ask", "rows deleted", "-q", "-o", str(out)])
     assert (theirs / "certificate.json").read_text() == "mine"
+
+
+@pytest.mark.parametrize(("phrase", "said"), [
+    ("noise of 3% in age", "a share of a feature"), ("noise of ± 3 ‰ in age", "a share of a feature"),
+    ("targets off by 0.5 of themselves", "say it with one, e.g. '50 % of itself'"),
+    ("every target is off by 0.02 of itself", "say it with one, e.g. '2 % of itself'"),
+    ("2 rows of each user deleted", "'2 rows' is no number of groups"),
+    ("a user removed one row", "'1 row' is no number of groups"), ("all users deleted", "'all users' is no number"),
+    ("how many users deleted until a prediction changes", "'how many users' is no number"),
+    ("all rows deleted", "all of them"), ("all the training labels wrong", "all of them")])
+def test_a_phrase_that_asks_something_else_is_not_answered_by_what_is_like_it(phrase, said):
+    """An amount of 3 was asked about in place of 3 %, and any 2 users in place of 2 rows of each."""
+    with pytest.raises(InputError, match=re.escape(said)):
+        asked_for([phrase], Options())
+
+
+@pytest.mark.parametrize(("phrase", "member", "value"), [
+    ("noise of 3 in age", "noise", (("age", 3.0),)), ("3 users deleted with all their rows", "many", 3),
+    ("how many predictions stay when 3 users are deleted", "many", 3), ("do all predictions stay, 3 rows deleted",
+                                                                       "delete", 3)])
+def test_phrases_that_are_like_these_are_answered(phrase, member, value):
+    assert getattr(asked_for([phrase], Options())[1], member) == value

@@ -45,6 +45,7 @@ def test_a_threshold_that_time_leaves_open_is_status_4(tmp_path: Path) -> None:
     ["--max", "modulus=1"], ["--min", "stable=1"], ["--min", "stable_predictions"], ["--min", "stable_predictions=nan"],
     ["--min", "stable_predictions=101%"], ["--max", "prediction_change=5%"], ["--min", "stable_predictions=1e999"],
     ["--min", "stable_predictions=0"], ["--min", "stable_predictions=0%"],
+    ["--min", "stable_predictions=0.95"], ["--min", "correct_predictions=12.5"],
     ["--min", "stable_predictions=1", "--max", "stable_predictions=5"]])
 def test_what_is_no_threshold_on_what_is_asked_is_refused(tmp_path: Path, more: list[str], capsys) -> None:
     assert main(["audit", *files(tmp_path), "-q", *more]) == 2
