@@ -105,7 +105,7 @@ def coefficients(
     Every choice of rows is refitted and enclosed where the choices are few enough to be counted out; else, of the
     logistic loss, trees of boxes bound what any choice does (D6), and one choice is refitted for each end. With
     cross-entropy and an intercept without decay the intercepts are those whose sum is 0. Behind layers that stay as
-    they are a weight is that of a feature which these make, and not of a column.
+    they are, and of a kernel, a weight is that of a feature which these make, and not of a column.
 
     Args:
         problem: as of :func:`certify.stable_predictions`.
@@ -116,21 +116,18 @@ def coefficients(
         progress: told the stage and the fraction done.
 
     Raises:
-        InputError: there are too many choices, combinations of another shape, or features of a kernel, which belong to
-            no column.
+        InputError: there are too many choices, or combinations of another shape.
         SpecError: no theorem answers.
     """
     if (delete is None) == (relabel is None):
         raise InputError("coefficients", "none or both kinds of changes", "give delete or relabel, one of them")
     kind, count = kind_of(delete=delete, relabel=relabel)
-    if getattr(problem.prepare, "of_rows", False):
-        raise InputError("coefficients", f"features of the {problem.prepare.words}, turned and mixed, of which a "
-                         "column has no coefficient", "ask which predictions stay, or fit Ridge to the columns")
     linear = getattr(problem.network, "depth", 0) == 1
     if linear and problem.weight_decay == 0 and Loss(problem.loss).least_squares:
         raise InputError("coefficients", "plain least squares, whose solution without a penalty need not be stable",
                          "ask certify.sign_survives(X, y, column), which is for it, or fit Ridge with an alpha above 0")
-    own = linear and (problem.prepare is None or isinstance(problem.prepare, Prepared | Front))
+    before = problem.prepare
+    own = linear and (before is None or isinstance(before, Prepared | Front) and not before.of_rows)
     asked = asked_any(replaced(problem, prepare=None), problem.X[:1], kind, count)  # X is prepared already
     head, change = head_of(asked), RowChange(Parameter(asked.parameter).relabels, count, tuple(asked.rows))
     tell_of_lost(asked, change)
