@@ -13,6 +13,7 @@ import numpy as np
 
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
+from certify.rigor.grams import gram
 from certify.rigor.spectral import spectral
 from certify.systems.head.rows.boxes.pulls import Pulls, Ratios, pulls
 from certify.systems.head.rows.boxes.slabs import Margins, Rows, margins, secants
@@ -168,17 +169,18 @@ def whole_numbers(s: Sums) -> float:
     return float((3.0 * each).sum()) * COARSE
 
 
-def inverse(H: Array, unsure: float, proved: bool = True) -> tuple[Array, float] | None:
-    """Symmetric X and e with `‖H⁻¹ − X‖ ≤ e` for every symmetric matrix within `unsure` of H; None if not proved.
+def judged(H: Array, unsure: float, proved: bool = True) -> tuple[Array, float, float] | None:
+    """Symmetric X, ε and `‖X‖` with `‖I − XH‖ ≤ ε < ¼` for every symmetric matrix within `unsure` of H.
 
-    `‖I − XH‖ ≤ ε < 1` gives `H⁻¹ = (I − E)⁻¹X`, so the error is at most `ε‖X‖/(1 − ε)`.
+    Of those that are positive semidefinite the inverse then lies between two multiples of X, whatever the sizes of
+    columns: `X/(1 + ε) ⪯ H⁻¹ ⪯ X/(1 − ε)`, as XH has the eigenvalues of `H^½XH^½`. None if that is not proved.
     """
     try:
         X = np.linalg.inv(H)
     except np.linalg.LinAlgError:
         return None
     if not proved:
-        return np.asarray(X, np.float64), 0.0
+        return np.asarray(X, np.float64), 0.0, 0.0
     X = 0.5 * (X + X.T)
     if not np.isfinite(X).all():
         return None
@@ -190,7 +192,16 @@ def inverse(H: Array, unsure: float, proved: bool = True) -> tuple[Array, float]
     eps = (fp.frobenius(left) + rounded + size * unsure + 2.0 * U * p) * RAISE
     if not eps < 0.25:
         return None
-    return X, eps * size * 1.5
+    return X, eps, size
+
+
+def inverse(H: Array, unsure: float, proved: bool = True) -> tuple[Array, float] | None:
+    """Symmetric X and e with `‖H⁻¹ − X‖ ≤ e` for every symmetric matrix within `unsure` of H; None if not proved.
+
+    `‖I − XH‖ ≤ ε < 1` gives `H⁻¹ = (I − E)⁻¹X`, so the error is at most `ε‖X‖/(1 − ε)`.
+    """
+    found = judged(H, unsure, proved)
+    return found and (found[0], found[1] * found[2] * 1.5)
 
 
 def top_sums(values: Array, k: int) -> tuple[Array, Array]:
@@ -224,20 +235,21 @@ def trap(c: Centre, slabs: Slabs, free: Rows, k: int, proved: bool = True, wide:
     s, S, n = c.sums, c.sums.S, len(c.sums.S)
     sec = secants(c.at, slabs.lo, slabs.hi, proved)
     room = 0.0 if s.weights is None else 4.0 * U  # of products of weights and secants
-    unsure = fp.dot_unit(n) * float((c.kept * sec.most) @ (s.norms * s.norms)) * 2.0
-    unsure = (unsure + 4.0 * U * float(s.decay.sum()) + s.decay_off + whole_numbers(s)) * RAISE
+    fixed = 4.0 * U * float(s.decay.sum()) + s.decay_off + whole_numbers(s)
     inverses = []
     for weights in (sec.least * (1.0 - room), sec.most * (1.0 + room)):
-        H = (S.T * (c.kept * weights)) @ S
+        H, unit = gram(S, c.kept * weights)
+        unsure = (2.0 * unit * float((c.kept * sec.most) @ (s.norms * s.norms)) * fp.sum_up(n) + fixed) * RAISE
         H[np.diag_indices(len(H))] += s.decay
-        found = inverse(H, unsure, proved)
+        found = judged(H, unsure, proved)
         if found is None:
             return None
         inverses.append(found)
-    (top, top_off), (low, low_off) = inverses
+    (top, above, _), (low, under, _) = inverses
+    top, low = top / (1.0 - above), low / (1.0 + under)  # both matrices are sums of squares: no eigenvalue is below 0
     mean, half = 0.5 * (top + low), 0.5 * (top - low)
     size = fp.frobenius(top) + fp.frobenius(low) if proved else 0.0
-    off = (max(top_off, low_off) + 4.0 * fp.dot_unit(len(top)) * size) * RAISE
+    off = 6.0 * fp.dot_unit(len(top)) * size * RAISE  # what products, and entries of these, are rounded by
     pull = pulls(c.at, free, slabs.il[free], slabs.ih[free], sec if s.relabels else None, proved, s.ratios)
     pull = pull if s.weights is None else pull.times(c.kept[free])
     return _image(c, free, k, (mean, half, top, off), pull, proved, wide)

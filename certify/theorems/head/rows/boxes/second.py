@@ -16,6 +16,7 @@ import numpy as np
 from certify.rigor import fp
 from certify.rigor.cholesky import verify_definite
 from certify.rigor.fp import RAISE, Array, U
+from certify.rigor.grams import gram
 from certify.systems.head.rows.boxes.bends import bends
 from certify.systems.head.rows.boxes.slabs import Rows, secants
 from certify.systems.head.rows.boxes.trap import Centre, Slabs, Trap, seen, short, squares, top_sum, top_sums
@@ -61,14 +62,15 @@ class Second:
 
 def second(c: Centre, slabs: Slabs, t: Trap, free: Rows, k: int) -> Second | None:
     """The parts of the bound that do not depend on a point; None where a matrix is not proved."""
-    s, S, n = c.sums, c.sums.S, len(c.sums.S)
+    s, S = c.sums, c.sums.S
     sizes = s.norms * s.norms
     matrices: list[Array] = []
     errors: list[float] = []
     for weights in (c.at.D, secants(c.at, slabs.lo, slabs.hi).least):
-        H = (S.T * (c.kept * weights)) @ S
+        H, unit = gram(S, c.kept * weights)
         H[np.diag_indices(len(H))] += s.decay
-        off = fp.dot_unit(n) * float((c.kept * weights) @ sizes) * 2.0 + 4.0 * U * float(s.decay.sum()) + s.decay_off
+        terms = float((c.kept * weights) @ sizes) * fp.sum_up(len(S))
+        off = 2.0 * unit * terms + 4.0 * U * float(s.decay.sum()) + s.decay_off
         matrices.append(np.asarray(0.5 * (H + H.T), np.float64))
         errors.append(float((off + U * fp.frobenius(H)) * RAISE))
     (H, low), (H_off, low_off) = matrices, errors
@@ -106,10 +108,10 @@ def second_drops(c: Centre, slabs: Slabs, t: Trap, free: Rows, parts: Second, e:
              + (fp.dot_unit(p + 1) * (fp.frobenius(parts.H) * size + length) + parts.H_off * size)) * RAISE
     x, off = S @ u, fp.dot_unit(p) * s.norms * size * RAISE
     beta = np.where(c.kept > 0.0, _largest(x, off, parts.bends), 0.0)
-    Q = (S.T * beta) @ S
+    Q, unit = gram(S, beta)
     Q = 0.5 * (Q + Q.T)
     lam = _share(parts, Q, t.top)
-    unsure = (2.0 * fp.dot_unit(n) * float(np.abs(beta) @ (s.norms * s.norms)) + lam * parts.low_off
+    unsure = (2.0 * unit * float(np.abs(beta) @ (s.norms * s.norms)) * fp.sum_up(n) + lam * parts.low_off
               + 4.0 * U * (lam * fp.frobenius(parts.low) + fp.frobenius(Q))) * RAISE
     if not (np.isfinite(lam) and np.isfinite(unsure)
             and verify_definite(lam * parts.low - Q, Fraction(unsure), "a-priori")):

@@ -14,6 +14,7 @@ import numpy as np
 from certify.rigor import fp
 from certify.rigor.activation.elementary import exp
 from certify.rigor.fp import RAISE, Array, U
+from certify.rigor.grams import gram
 from certify.rigor.spectral import spectral
 from certify.systems.head.rows.boxes.slabs import Rows
 from certify.systems.head.rows.boxes.trap import inverse, whole_numbers
@@ -67,9 +68,9 @@ def metric(st: Steps, reach: float) -> Metric | None:
     for turn in range(TURNS):
         moved = decoded(codes)[0]
         m = kept_part(least, moved)
-        M = (s.S.T * m) @ s.S
+        M, unit = gram(s.S, m)
         M[np.diag_indices(len(M))] += s.decay
-        unsure = (4.0 * fp.dot_unit(n) * float(m @ (s.norms * s.norms)) * fp.sum_up(n)
+        unsure = (4.0 * unit * float(m @ (s.norms * s.norms)) * fp.sum_up(n)
                   + 4.0 * U * float(s.decay.sum()) + s.decay_off + whole_numbers(s)) * RAISE
         if not np.isfinite(M).all() or (inv := inverse(M, unsure)) is None:
             return None

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from certify.rigor import fp
 from certify.rigor.activation.elementary import exp
 from certify.rigor.fp import RAISE, Array, U
+from certify.rigor.grams import gram
 from certify.systems.head.rows.boxes.slabs import THIRD, Rows
 from certify.systems.head.rows.boxes.trap import inverse, whole_numbers
 from certify.theorems.head.rows.boxes.stated import Codes, coded, decoded
@@ -272,9 +273,9 @@ class Bounds:
         st, r, c, k = self.st, self.r, self.st.c, self.k
         s, n = c.sums, len(c.sums.S)
         least = kept_part(r.least, decoded(codes)[0])
-        H = (s.S.T * least) @ s.S
+        H, unit = gram(s.S, least)
         H[np.diag_indices(len(H))] += s.decay
-        unsure = (4.0 * fp.dot_unit(n) * float(least @ (s.norms * s.norms)) * fp.sum_up(n)
+        unsure = (4.0 * unit * float(least @ (s.norms * s.norms)) * fp.sum_up(n)
                   + 4.0 * U * float(s.decay.sum()) + s.decay_off + whole_numbers(s)) * RAISE
         if not np.isfinite(H).all() or (inv := inverse(H, unsure)) is None:
             return None

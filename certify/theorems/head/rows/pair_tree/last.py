@@ -12,6 +12,7 @@ import numpy as np
 
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
+from certify.rigor.grams import gram
 from certify.systems.head.rows.boxes.slabs import THIRD, Rows
 from certify.systems.head.rows.boxes.trap import inverse, short, whole_numbers
 from certify.theorems.head.rows.boxes.leaves import Base
@@ -122,9 +123,9 @@ class Lasts:
         b, c, s = self.b, self.b.c, self.b.c.sums
         n = len(s.S)
         least = kept_part(self.least, decoded(codes)[0])
-        H = (s.S.T * least) @ s.S
+        H, unit = gram(s.S, least)
         H[np.diag_indices(len(H))] += s.decay
-        unsure = (4.0 * fp.dot_unit(n) * float(least @ (s.norms * s.norms)) * fp.sum_up(n)
+        unsure = (4.0 * unit * float(least @ (s.norms * s.norms)) * fp.sum_up(n)
                   + 4.0 * U * float(s.decay.sum()) + s.decay_off + whole_numbers(s)) * RAISE
         if not np.isfinite(H).all() or (inv := inverse(H, unsure)) is None:
             return None

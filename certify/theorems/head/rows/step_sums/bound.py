@@ -13,6 +13,7 @@ import numpy as np
 
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
+from certify.rigor.grams import gram
 from certify.systems.head.rows.boxes.slabs import THIRD
 from certify.systems.head.rows.boxes.trap import inverse
 from certify.systems.head.rows.head import Head, Whole
@@ -148,9 +149,9 @@ def _inverse(st: Steps, d: Array) -> tuple[Array, float] | None:
     """The inverse of `Σ d_js_js_jᵀ + diag μ`, and its error with room for products with it."""
     mid, wrong = st.head.mu()
     decay = np.where(st.head.decayed, mid, 0.0)
-    A = (st.S.T * d) @ st.S
+    A, unit = gram(st.S, d)
     A[np.diag_indices(len(A))] += decay
-    unsure = (4.0 * fp.dot_unit(len(d)) * float(d @ (st.norms * st.norms)) * fp.sum_up(len(d))
+    unsure = (4.0 * unit * float(d @ (st.norms * st.norms)) * fp.sum_up(len(d))
               + 4.0 * U * float(decay.sum()) + wrong + DECAY * mid) * RAISE
     if not np.isfinite(A).all() or (inv := inverse(A, unsure)) is None:
         return None

@@ -14,7 +14,7 @@ from certify.check.theorems.head.rows.boxes.fixed_rows import (
     WEIGHT,
     Sums,
     forms_of,
-    inverse,
+    judged,
     power,
     size,
 )
@@ -131,11 +131,12 @@ def box(c: Centre, free: list[int], k: int, slabs: Sequence[Sequence[float]], wi
     for j in range(s.n):
         if c.kept[j]:
             least[j], greatest[j] = _secants(c, j, arb(lo[j]), arb(hi[j]))
-    low, high = inverse(s, greatest), inverse(s, least)
+    low, high = judged(s, greatest), judged(s, least)
     if low is None or high is None:
         return None
-    mean, half = (high[0] + low[0]) * arb(0.5), (high[0] - low[0]) * arb(0.5)
-    off = (high[1].max(low[1]) + size(mean - mean.mid()) + size(half - half.mid())).upper()
+    top, bottom = high.mid * (1 / (1 - high.part)), low.mid * (1 / (1 + low.part))
+    mean, half = (top + bottom) * arb(0.5), (top - bottom) * arb(0.5)
+    off = (2 * high.off.max(low.off) + size(mean - mean.mid()) + size(half - half.mid())).upper()
     mean, half = mean.mid(), half.mid()
     forth, backs = {}, {}
     for i in free:
@@ -150,9 +151,10 @@ def box(c: Centre, free: list[int], k: int, slabs: Sequence[Sequence[float]], wi
     back = ZERO
     for i in free:
         back = back.max((backs[i] / sizes[i]).upper())
-    proof = _proved(c, free, min(k, len(free)), (lo, hi, il, ih), (mean, half, off, high[2]),
-                    (sizes, forth, backs, back), wide)
-    return proof and replace(proof, low=least, top=high[0], top_off=high[1])
+    big = (high.big * (1 + 2 * high.part)).upper()
+    proof = _proved(c, free, min(k, len(free)), (lo, hi, il, ih), (mean, half, off, big), (sizes, forth, backs, back),
+                    wide)
+    return proof and replace(proof, low=least, top=top, top_off=(2 * high.off).upper())
 
 
 def _secants(c: Centre, j: int, lo: arb, hi: arb) -> tuple[int, int]:
