@@ -14,7 +14,7 @@ from certify.check.theorems.head.rows.refitted.last import SUMS, Last, sums_of
 from certify.check.theorems.head.rows.refitted.refit import Change
 from certify.format.refusal import Invalid
 
-AT_ONCE, TOGETHER = 128, 256
+AT_ONCE, TOGETHER = 512, 64
 """Changes of a batch, and batches that are shared among processes."""
 AGAIN = {"again", "exact"}
 

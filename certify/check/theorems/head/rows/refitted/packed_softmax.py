@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import chain
 from math import isqrt
 from operator import add, itemgetter, mul
@@ -43,7 +43,8 @@ LEAST = 16
 """Units of a probability that may be too much."""
 
 
-def exponentials() -> list[int]:
+@cache
+def exponentials() -> array[int]:
     """`2^36 e^t` at the middles of all cells, within one and a part of 2^40 (proofs/heads)."""
     found: list[list[int]] = []
     for sign in (-1, 1):
@@ -53,7 +54,7 @@ def exponentials() -> list[int]:
             side.append(u >> 62 - UNIT)
             u = u * ratio >> 62
         found.append(side)
-    return found[0][::-1] + found[1]
+    return array("Q", found[0][::-1] + found[1])
 
 
 class PackedSoftmax:
@@ -75,7 +76,7 @@ class PackedSoftmax:
         self.far = largest([x for x, ok in zip(head.sizes, self.short, strict=True) if ok])
         self.weight = sum(head.sizes, ZERO)
         self.stretch = stretch(head.phi)
-        self.table = array("Q", exponentials())
+        self.table = exponentials()
         self.out, self.seen = fmpz_mat(self.rows), fmpz_mat(self.points)
         self.back = self.out.transpose()
         self.moved = [[x << SLOPE for x in row] for row in self.rows]
