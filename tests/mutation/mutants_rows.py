@@ -138,10 +138,10 @@ ROWS: tuple[Mutant, ...] = (
     Mutant("check pairs: a rival is dropped", PACKED_PAIRS, "[a for a in range(head.k) if a != own]", "[a for a in range(head.k - 1) if a != own]", ("rows_pairs@1",)),
     Mutant("check pairs: pulls beyond the form", PACKED_PAIRS, "length < limit and b not in found.lost", "b not in found.lost", note=BEYOND),
     Mutant("check pairs: slopes are exact", PACKED_PAIRS, "error = packed.stretch * (wide * norm(ends) + arb(n).sqrt() * flat) + 2 * n * packed.eta", "error = arb(0) * n", ("rows_pairs@0",)),
-    Mutant("check pairs: deleted rows hold on", PACKED_PAIRS, "(1 << SHARE) - sum(form.shares[i] for i, _ in change)", "(1 << SHARE)", ("rows_pairs_deleted@0",)),
-    Mutant("check pairs: deleted rows leave the radius", PACKED_PAIRS, "(y * ((2 << 2 * SHARE) // x + 1 - (1 << SHARE)) >> SHARE) + 1 if ok", "y + 1 if ok", ("rows_pairs_deleted@0",)),
+    Mutant("check pairs: deleted rows hold on", PACKED_PAIRS, "(1 << SHARE) - sum(form.shares[i] for i, _ in change)", "(1 << SHARE)", ("rows_pairs_deleted@17",)),
+    Mutant("check pairs: deleted rows leave the radius", PACKED_PAIRS, "(y * ((2 << 2 * SHARE) // x + 1 - (1 << SHARE)) >> SHARE) + 1 if ok", "y + 1 if ok", ("rows_pairs_deleted@53",)),
     Mutant("check pairs: deleted rows pull on", PACKED_PAIRS, "s[b] = 1 << SLOPE if a == label[i] else 0", "pass", ("rows_pairs_deleted@0",)),
-    Mutant("check pairs: decay of no deletion", PACKED_PAIRS, "head.mu(0 if head.relabels else len(block.changes[0]))", "head.mu()", ("rows_pairs_deleted@0",)),
+    Mutant("check pairs: decay of no deletion", PACKED_PAIRS, "head.mu(0 if head.relabels else len(block.changes[0]))", "head.mu()", note="tests/unit/check/theorems/head/rows/test_deleted_refits.py kills it: the attack draws no weights that are minima for it"),
     # the checker: what it accepts of arrays for an easier problem
     Mutant("check two rows: each alone", TWO_ROWS, "taken + above(least * rho, ONE) < least", "taken < least", note="tests/unit/check/theorems/head/rows/test_two_rows.py kills it: a hair of a pair that no head of the attacks has"),
     Mutant("check two rows: one product of two", TWO_ROWS, "(b * x[l] + y[l] * a)", "(b * x[l])", note="tests/unit/check/theorems/head/rows/test_two_rows.py kills it: a hair of a pair that no head of the attacks has"),

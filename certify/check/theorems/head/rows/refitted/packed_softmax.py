@@ -44,7 +44,7 @@ LEAST = 16
 
 
 @cache
-def exponentials() -> array[int]:
+def exponentials() -> list[int]:
     """`2^36 e^t` at the middles of all cells, within one and a part of 2^40 (proofs/heads)."""
     found: list[list[int]] = []
     for sign in (-1, 1):
@@ -54,7 +54,7 @@ def exponentials() -> array[int]:
             side.append(u >> 62 - UNIT)
             u = u * ratio >> 62
         found.append(side)
-    return array("Q", found[0][::-1] + found[1])
+    return found[0][::-1] + found[1]
 
 
 class PackedSoftmax:
@@ -130,10 +130,10 @@ class PackedSoftmax:
             others = [a for a in range(k) if a != own]
             for a in others:
                 x = (z[a] - z[own] + shift) ^ bias
-                cells = memoryview(x.to_bytes(B * SLOT // 8, "little")).cast("I")[1::2].tolist()
+                cells = array("I", x.to_bytes(B * SLOT // 8, "little"))[1::2]
                 if x & beyond:  # what lies below the table is nearly 0
                     lost.update(b for b, c in enumerate(cells) if CELLS <= c < 1 << 31)
-                    cells = [c if c < CELLS else 0 for c in cells]
+                    cells = array("I", [c if c < CELLS else 0 for c in cells])
                 e.append(itemgetter(*cells, 0)(self.table)[:-1])
             total = [one + x for x in e[0]]
             for more in e[1:]:
