@@ -1,4 +1,4 @@
-"""D4g in integers: what at most two deleted rows take from a contrast, by lengths, and pair by pair where these are long.
+"""D4g in integers: what at most two deleted rows take from a contrast, by lengths, or by pairs where these are long.
 
 For `M = {i, l}`, `x = r/D`, `y = c/D` and `ρ = K_il²/(D_iD_l)`: `(1 − ρ)·c_Mᵀ(I − K_MM)⁻¹r_M = c_ix_i + c_lx_l +
 K_il(y_ix_l + y_lx_i)`, and `|K_il| ≤ √(K_iiK_ll)`.
@@ -7,7 +7,6 @@ K_il(y_ix_l + y_lx_i)`, and `|K_il| ≤ √(K_iiK_ll)`.
 from __future__ import annotations
 
 from collections.abc import Collection
-from itertools import takewhile
 from math import isqrt
 
 from certify.check.theorems.head.rows.squared.node import BITS, ONE, State, above, divided, lows
@@ -46,11 +45,13 @@ def two_stay(node: State, apart: Collection[int]) -> bool:
     w.sort(reverse=True)
     looked = 0
     for place, (long, i) in enumerate(w):
-        others = list(takewhile(lambda entry: long + entry[0] >= node.least, w[place + 1:]))
-        looked += len(others)
-        if looked > PAIRS or not one.stay(i, [l for _, l in others]):
+        end = place + 1
+        while end < len(w) and long + w[end][0] >= node.least:
+            end += 1
+        looked += end - place - 1
+        if looked > PAIRS or not one.stay(i, [l for _, l in w[place + 1:end]]):
             return False
-        if not others:
+        if end == place + 1:
             break
     return True
 

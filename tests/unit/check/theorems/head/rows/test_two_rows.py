@@ -105,4 +105,4 @@ def test_entries_after_deletions_are_those_of_the_whole_matrix() -> None:
         assert first is not None and whole is not None and first.formed() == whole and first.d == whole.d
         second, again = later(first, 5, set()), without(whole, 5, set())
         assert second is not None and again is not None and second.formed() == again
-        assert [second.entry(a, 1) for a in range(4)] == second.line(1, range(4)) == again.K[1]
+        assert [second.entry(1, a) for a in range(4)] == second.line(1, range(4)) == again.K[1]
