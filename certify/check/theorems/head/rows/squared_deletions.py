@@ -221,7 +221,7 @@ class Walk:
 
     def _child(self, node: State, k: int, gone: tuple[int, ...], before: list[int], row: int) -> bool:
         """One child; its K may be known from another point."""
-        if k <= 3:  # at most two more rows: few entries of K are looked at
+        if k <= 3 or isinstance(node, Later):  # at most two more rows: few entries of K are looked at
             after = later(node, row, set(before))
             return after is not None and self.proves(after, k - 1, (*gone, row))
         key = ((*gone, row), tuple(node.rows), tuple(before))

@@ -29,8 +29,8 @@ class Judge:
     def __init__(self, head: Head) -> None:
         self.head = head
         self.packed = None if not fits(head) else Packed(head) if head.loss.sigmoid else PackedSoftmax(head)
-        small = isinstance(self.packed, PackedSoftmax) and head.k * head.m <= FEW
-        self.pairs = PackedPairs(self.packed) if small else None
+        whole, small = self.packed, head.k * head.m <= FEW
+        self.pairs = PackedPairs(whole) if isinstance(whole, PackedSoftmax) and small else None
 
     def after(self, changes: list[Change], weights: Sequence[Sequence[float]], stays: list[bool]) -> list[bool]:
         """Which rows stay after changes of equally many rows as well.
