@@ -14,7 +14,7 @@ from certify.check.theorems.head.rows.refitted.held_pairs import PRODUCT
 from certify.check.theorems.head.rows.refitted.packed import HALF, numbers
 from certify.check.theorems.head.rows.refitted.packed import V as UNITS
 from certify.check.theorems.head.rows.refitted.packed_held import PULL
-from certify.check.theorems.head.rows.refitted.packed_pairs import PackedPairs
+from certify.check.theorems.head.rows.refitted.packed_pairs import PackedPairs, Pulls
 from certify.check.theorems.head.rows.refitted.packed_softmax import PackedSoftmax
 from certify.finders.head.refits import Refitter
 from certify.rigor.fp import Array
@@ -91,15 +91,17 @@ def the_checkers(head: Head, choices: Choices, V: Array) -> tuple[PackedPairs, B
     ball = replace(ball_head(head, any_rows(head, choices.rows.shape[1], True)), today=head.today.tolist())
     both = zip(choices.rows.tolist(), choices.codes.tolist(), strict=True)
     changes = [tuple(zip(r, c, strict=True)) for r, c in both]
-    columns = [_signed([int(x * 2.0**UNITS) + HALF for x in column]) for column in V.reshape(len(V), -1).T]
-    return PackedPairs(PackedSoftmax(ball)), Block(list(range(len(V))), changes, columns)
+    return PackedPairs(PackedSoftmax(ball)), Block(list(range(len(V))), changes, columns_of(V))
 
 
-def require_checkers_balls(pairs: PackedPairs, block: Block, head: Head, V: Array, gradients: Array, steps: list[Array],
-                           ) -> None:
-    """The same for the forms of the checker, and its gradients and products of probabilities."""
-    mu, longest = pairs.head.mu(), arb(block.longest()) / 2**UNITS
-    found = pairs.pulls(block, longest, mu, ())
+def columns_of(V: Array) -> list[int]:
+    """Weights as a block has them."""
+    return [_signed([int(x * 2.0**UNITS) + HALF for x in column]) for column in V.reshape(len(V), -1).T]
+
+
+def require_checkers_gradients(pairs: PackedPairs, block: Block, found: Pulls, head: Head, V: Array, gradients: Array,
+                               ) -> None:
+    """Its gradients, and products of probabilities."""
     z = np.einsum("im,bam->iab", head.phi, V)
     s = np.exp(z - z.max(axis=1, keepdims=True))
     s /= s.sum(axis=1, keepdims=True)
@@ -112,6 +114,14 @@ def require_checkers_balls(pairs: PackedPairs, block: Block, head: Head, V: Arra
         for (one, two), row in zip(pairs.forms.pairs, found.products, strict=True):
             least = np.array(row, dtype=float) * 2.0**-PRODUCT * float(found.fade)
             expect(bool((least <= s[:, one, b] * s[:, two, b] + 1e-12).all()), "products", b=b)
+
+
+def require_checkers_balls(pairs: PackedPairs, block: Block, head: Head, V: Array, gradients: Array, steps: list[Array],
+                           ) -> None:
+    """The same for the forms of the checker, and its gradients and products of probabilities."""
+    mu, longest = pairs.head.mu(), arb(block.longest()) / 2**UNITS
+    found = pairs.pulls(block, longest, mu, ())
+    require_checkers_gradients(pairs, block, found, head, V, gradients)
     for reach in REACHES:
         form = pairs.forms.hold(found.products, found.fade, mu, reach)
         if form is None:

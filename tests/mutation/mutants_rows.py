@@ -16,6 +16,7 @@ ENERGY, DUALS, SCORES, BRANCHES, PRIMALS = (THEOREM + f"energy/{name}.py" for na
 CENTRE, SOFTMAX = THEOREM + "softmax/centre.py", THEOREM + "softmax/trap.py"
 CELLS, SURVEY = THEOREM + "cover/plane.py", THEOREM + "survey.py"
 PAIRED, JUDGED = SYSTEM + "paired.py", THEOREM + "refitted/judge_pairs.py"
+TWO_ROWS = CHECK + "squared/two_rows.py"
 HELD, PACKED_PAIRS = (CHECK + f"refitted/{name}.py" for name in ("held_pairs", "packed_pairs"))
 BEYOND = "a pull longer than the reach leaves a radius of more than half of it, and no label that was drawn is kept wrongly by that"
 LABELS, DELETIONS = (THEOREM + f"{name}.py" for name in ("squared_labels", "squared_deletions"))
@@ -127,17 +128,25 @@ ROWS: tuple[Mutant, ...] = (
     Mutant("check pairs: no curvature fades", HELD, "_left(arb(x), fade)", "_left(arb(0), fade)", ("rows_pairs@26",)),
     Mutant("check pairs: outputs move by a tenth", HELD, "scale = form.reach * 2.0", "scale = 0.1 * form.reach * 2.0", ("rows_pairs@35",)),
     Mutant("check pairs: a free intercept held by μ", HELD, "if not (free and x % m == m - 1):", "if True:", ("rows_pairs@4",)),
-    Mutant("check pairs: a root that is none", HELD, "return PairForm(reach, root, q, whole, size.upper()) if whole < CLOSE else None", "return PairForm(reach, [[x // 2 for x in row] for row in root], q, arb(0), size.upper())", ("rows_pairs@0",)),
+    Mutant("check pairs: a root that is none", HELD, "return PairForm(reach, root, q, whole, size.upper(), self.head.k) if whole < CLOSE else None", "return PairForm(reach, [[x // 2 for x in row] for row in root], q, arb(0), size.upper(), self.head.k)", ("rows_pairs@0",)),
     Mutant("check pairs: the largest curvature of a block", PACKED_PAIRS, "max(0, min(map(mul, row[a], row[b]))", "max(0, max(map(mul, row[a], row[b]))", ("rows_pairs@0",)),
     Mutant("check pairs: a new label does not pull", PACKED_PAIRS, "G[row][code] -= marks << SLOPE", "pass", ("rows_pairs@0",)),
     Mutant("check pairs: a row's own label pulls on", PACKED_PAIRS, "G[row][head.codes.label[row]] += marks << SLOPE", "pass", ("rows_pairs@0",)),
     Mutant("check pairs: gradients without decay", PACKED_PAIRS, "decay = 0 if head.free_intercept and j == m - 1 else held", "decay = 0", ("rows_pairs@0",)),
     Mutant("check pairs: a quarter of the pull", PACKED_PAIRS, "length * times >> 21 + PULL - NEAR", "length * times >> 22 + PULL - NEAR", ("rows_pairs@29",)),
     Mutant("check pairs: a ball about the weights", PACKED_PAIRS, "block.columns[a * m + j] - half[a * m + j]", "block.columns[a * m + j]", ("rows_pairs@1",)),
-    Mutant("check pairs: a rival is dropped", PACKED_PAIRS, "(a for a in range(head.k) if a != own)", "(a for a in range(head.k - 1) if a != own)", ("rows_pairs@1",)),
+    Mutant("check pairs: a rival is dropped", PACKED_PAIRS, "[a for a in range(head.k) if a != own]", "[a for a in range(head.k - 1) if a != own]", ("rows_pairs@1",)),
     Mutant("check pairs: pulls beyond the form", PACKED_PAIRS, "length < limit and b not in found.lost", "b not in found.lost", note=BEYOND),
     Mutant("check pairs: slopes are exact", PACKED_PAIRS, "error = packed.stretch * (wide * norm(ends) + arb(n).sqrt() * flat) + 2 * n * packed.eta", "error = arb(0) * n", ("rows_pairs@0",)),
+    Mutant("check pairs: deleted rows hold on", PACKED_PAIRS, "(1 << SHARE) - sum(form.shares[i] for i, _ in change)", "(1 << SHARE)", ("rows_pairs_deleted@17",)),
+    Mutant("check pairs: deleted rows leave the radius", PACKED_PAIRS, "(y * ((2 << 2 * SHARE) // x + 1 - (1 << SHARE)) >> SHARE) + 1 if ok", "y + 1 if ok", ("rows_pairs_deleted@53",)),
+    Mutant("check pairs: deleted rows pull on", PACKED_PAIRS, "s[b] = 1 << SLOPE if a == label[i] else 0", "pass", ("rows_pairs_deleted@0",)),
+    Mutant("check pairs: decay of no deletion", PACKED_PAIRS, "head.mu(0 if head.relabels else len(block.changes[0]))", "head.mu()", note="tests/unit/check/theorems/head/rows/test_deleted_refits.py kills it: the attack draws no weights that are minima for it"),
     # the checker: what it accepts of arrays for an easier problem
+    Mutant("check two rows: each alone", TWO_ROWS, "taken + above(least * rho, ONE) < least", "taken < least", note="tests/unit/check/theorems/head/rows/test_two_rows.py kills it: a hair of a pair that no head of the attacks has"),
+    Mutant("check two rows: one product of two", TWO_ROWS, "(b * x[l] + y[l] * a)", "(b * x[l])", note="tests/unit/check/theorems/head/rows/test_two_rows.py kills it: a hair of a pair that no head of the attacks has"),
+    Mutant("check two rows: lengths without products", TWO_ROWS, "above(one.g[i] * (abs(one.y[i]) + one.ey) * far, ONE * ONE * ONE)", "0", note="tests/unit/check/theorems/head/rows/test_two_rows.py kills it: a hair of a pair that no head of the attacks has"),
+    Mutant("check two rows: lengths without ρ", TWO_ROWS, "above(node.least * part[i] * largest, 2 * ONE * ONE)", "0", note="tests/unit/check/theorems/head/rows/test_two_rows.py kills it: a hair of a pair that no head of the attacks has"),
     Mutant("check refit: decay of all rows", CHECK + "refitted/refit.py", "mu = head.mu(len(pulled.gone))", "mu = head.mu()", ("rows_enumeration@66",)),
     Mutant("check enumeration: the last size is left out", CHECK + "enumeration.py", "else most, len(head.moving)) + 1)", "else most, len(head.moving)))", ("rows_enumeration@2",)),
     Mutant("check enumeration: an alternative dropped", CHECK + "enumeration.py", "if c != head.codes.label[row]] if", "if c < head.codes.label[row]] if", ("rows_enumeration@2",)),

@@ -14,8 +14,8 @@ from certify.check.theorems.head.rows.refitted.last import SUMS, Last, sums_of
 from certify.check.theorems.head.rows.refitted.refit import Change
 from certify.format.refusal import Invalid
 
-AT_ONCE, TOGETHER = 128, 256
-"""Changes of a batch, and batches that are shared among processes."""
+AT_ONCE, FORMED, TOGETHER = 128, 512, 32_768
+"""Changes of a batch, of one for which a form is made, and those that are shared among processes."""
 AGAIN = {"again", "exact"}
 
 
@@ -63,8 +63,10 @@ def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool
     weights = arrays["weights"]
     if weights.shape[1:] != (size,) or weights.kind != "f":
         raise Invalid(f"{where}, weights", f"its shape is {weights.shape}", f"{size} weights a choice are needed")
-    judge, at, every = Judge(head), 0, batches(head, head.count - summed)
-    while group := list(islice(every, TOGETHER)):
+    judge, at = Judge(head), 0
+    at_once = FORMED if judge.pairs else AT_ONCE
+    every = batches(head, head.count - summed, at_once)
+    while group := list(islice(every, TOGETHER // at_once)):
         starts = list(accumulate(map(len, group), initial=at))
         if weights.shape[0] < (end := starts[-1]):
             raise Invalid(f"{where}, weights", f"its shape is {weights.shape}", f"{size} weights a choice are needed")
@@ -87,10 +89,10 @@ def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool
     return last.after(stays, others) if summed else stays
 
 
-def batches(head: Head, most: int) -> Iterator[list[Change]]:
+def batches(head: Head, most: int, at_once: int) -> Iterator[list[Change]]:
     """All changes of at most so many rows, in batches of equally many rows."""
     for _, every in groupby(changes_of(head, most), len):
-        while some := list(islice(every, AT_ONCE)):
+        while some := list(islice(every, at_once)):
             yield some
 
 

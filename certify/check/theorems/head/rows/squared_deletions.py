@@ -19,10 +19,14 @@ from certify.check.theorems.head.rows.squared.node import (
     BITS,
     Compared,
     Hat,
+    Later,
     Node,
+    State,
     compare,
     first_terms,
     grown,
+    later,
+    lows,
     pair_terms,
     part,
     top_sum,
@@ -31,6 +35,7 @@ from certify.check.theorems.head.rows.squared.node import (
 from certify.check.theorems.head.rows.squared.ridge import Ridge, influences, nearest, ridge_of
 from certify.check.theorems.head.rows.squared.root import Sides, hat
 from certify.check.theorems.head.rows.squared.spectral import spectral
+from certify.check.theorems.head.rows.squared.two_rows import two_stay
 from certify.format.canonical import show
 from certify.format.refusal import Invalid
 
@@ -170,29 +175,34 @@ class Walk:
     contrast: frozenset[int]
     shift: int
 
-    def proves(self, node: Node, k: int, gone: tuple[int, ...]) -> bool:
+    def proves(self, node: State, k: int, gone: tuple[int, ...]) -> bool:
         """Whether deleting at most k of the rows of a node leaves its contrast positive."""
         if not node.least > 0:
             return False
         if k == 0 or not node.rows:
             return True
         if k == 1:
-            found = compare(node, 1, [])
-            return found is not None and _holds(node, 1, first_terms(node, 1, found), set())
+            low = lows(node)
+            return low is not None and _holds(
+                node, 1, first_terms(node, 1, Compared([0] * len(low), [], low)), set())
         record = next(self.records, None)
         if record is None or len(gone) > DEEPEST:
             return False
         apart, order, place = record
         if len(set(order)) != len(order) or not set(order) <= set(node.rows) or place >= len(self.shared.vectors):
             return False
-        rest = part(node, set(order[:apart]))
-        found = self._compared(rest, k, gone, place)
-        if found is None:
+        if len(self.shared.vectors[place]) != len(node.rows) - apart:
             return False
-        apart_rows = set(order)
-        if not _holds(rest, k, first_terms(rest, k, found), apart_rows) and not _holds(
-                rest, k, pair_terms(rest, k, found), apart_rows):
-            return False
+        if not (k == 2 and two_stay(node, set(order))):  # else nothing has to be compared
+            node = node.formed() if isinstance(node, Later) else node
+            rest = part(node, set(order[:apart]))
+            found = self._compared(rest, k, gone, place)
+            if found is None:
+                return False
+            apart_rows = set(order)
+            if not _holds(rest, k, first_terms(rest, k, found), apart_rows) and not _holds(
+                    rest, k, pair_terms(rest, k, found), apart_rows):
+                return False
         return all(self._child(node, k, gone, order[:a], row) for a, row in enumerate(order))
 
     def _compared(self, rest: Node, k: int, gone: tuple[int, ...], place: int) -> Compared | None:
@@ -201,8 +211,6 @@ class Walk:
         It says something of K and of residuals that may have either sign, whatever integers stand for them here.
         """
         vector = self.shared.vectors[place]
-        if len(vector) != len(rest.rows):
-            return None
         xi = [max(int(Fraction(v) * Fraction(2) ** (BITS - self.shift)), 1) for v in vector]
         key = (self.contrast, gone, tuple(rest.rows), k, place)
         if key not in self.shared.judged:
@@ -211,8 +219,11 @@ class Walk:
         # rounded down where it is judged, up where it is used
         return None if judged is None else compare(rest, k, [v + 1 for v in judged], proved=True)
 
-    def _child(self, node: Node, k: int, gone: tuple[int, ...], before: list[int], row: int) -> bool:
+    def _child(self, node: State, k: int, gone: tuple[int, ...], before: list[int], row: int) -> bool:
         """One child; its K may be known from another point."""
+        if k <= 3 or isinstance(node, Later):  # at most two more rows: few entries of K are looked at
+            after = later(node, row, set(before))
+            return after is not None and self.proves(after, k - 1, (*gone, row))
         key = ((*gone, row), tuple(node.rows), tuple(before))
         child = without(node, row, set(before), self.shared.hats.get(key))
         if child is None:
@@ -250,7 +261,7 @@ def _least(node: Node) -> Node:
     return replace(node, K=K, r=[max(abs(x) - node.er, 0) for x in node.r], eK=0, er=0)
 
 
-def _holds(node: Node, k: int, terms: tuple[list[int], int], apart: set[int]) -> bool:
+def _holds(node: State, k: int, terms: tuple[list[int], int], apart: set[int]) -> bool:
     """Whether the k largest terms, but those of some rows, and the slack leave the contrast positive."""
     w, slack = terms
     return top_sum([v for row, v in zip(node.rows, w, strict=True) if row not in apart], k) + slack < node.least

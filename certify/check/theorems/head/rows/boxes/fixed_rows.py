@@ -11,11 +11,12 @@ from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache, cached_property
+from itertools import repeat
 from math import frexp, inf, ldexp, sqrt
 from operator import mul
 from typing import NamedTuple
 
-from flint import arb, arb_mat, fmpz, fmpz_mat
+from flint import arb, arb_mat, ctx, fmpz, fmpz_mat
 
 from certify.check.linalg.balls import ZERO, largest
 from certify.check.theorems.head.in_doubles import doubles
@@ -29,8 +30,8 @@ MOST = 2_000_000
 SQUARINGS, SMALL, WIDE = 3, 48, 256
 """Squares of a matrix before the Frobenius norm is taken, rows below which there is none, and rows from which on they
 are of whole numbers in few bits."""
-SHORT = 24
-"""Bits of these."""
+SHORT, BITS = 24, 64
+"""Bits of these, and of squares in balls."""
 
 
 @cache
@@ -146,13 +147,16 @@ def spectral(M: arb_mat) -> arb:
         coarse = few(M, M.nrows())
         unit = power(coarse.unit)
         return (arb(whole_norm(coarse.mat, SQUARINGS)) * unit + coarse.off + size(M - M.mid())).upper()
-    power_of, roots = M, 0
-    while roots < SQUARINGS and M.nrows() >= SMALL:
-        power_of, roots = power_of * power_of, roots + 1
-    found = size(power_of)
-    for _ in range(roots):
-        found = found.sqrt().upper()
-    return found.min(size(M)) if roots else found
+    if M.nrows() < SMALL:
+        return size(M)
+    power_of = M
+    with ctx.workprec(min(ctx.prec, BITS)):
+        for _ in range(SQUARINGS):
+            power_of = power_of * power_of
+        found = size(power_of)
+        for _ in range(SQUARINGS):
+            found = found.sqrt().upper()
+    return found if found.is_finite() else size(M)
 
 
 def whole_norm(M: fmpz_mat, squarings: int) -> float:
@@ -195,6 +199,7 @@ class Squares:
         pairs: the pairs; `place`: the number of the pair of every entry of a matrix.
         mat, across: whole numbers, (pairs, n) and its transpose, that count in `2^unit`.
         off: what a matrix is off by in the Frobenius norm.
+        loose: row by row `|s|² + off` and `off`, (n, 2).
     """
 
     pairs: list[tuple[int, int]]
@@ -203,6 +208,7 @@ class Squares:
     across: fmpz_mat
     unit: int
     off: list[arb]
+    loose: arb_mat
 
 
 def squares_of(long: list[list[int]], e: int, norms: list[arb], step: arb) -> Squares:
@@ -213,17 +219,18 @@ def squares_of(long: list[list[int]], e: int, norms: list[arb], step: arb) -> Sq
     unit, number = 2 * e + LONG, {pair: at for at, pair in enumerate(pairs)}
     place = [number[min(a, b), max(a, b)] for a in range(p) for b in range(p)]
     off = [(step * (r + step) + p * power(unit)).upper() for r in norms]
-    return Squares(pairs, place, mat, mat.transpose(), unit, off)
+    loose = arb_mat(len(off), 2, [x for r, o in zip(norms, off, strict=True) for x in (r * r + o, o)])
+    return Squares(pairs, place, mat, mat.transpose(), unit, off, loose)
 
 
 def forms_of(s: Sums, matrices: list[tuple[arb_mat, arb]]) -> list[list[arb]]:
     """Upper bounds of `s_jᵀMs_j` for all rows and each of some symmetric matrices of bounded norm; radii left out."""
     if s.squares is None:
         return [forms(s.short, s.norms, M, bound) for M, bound in matrices]
-    return square_forms(s.squares, s.norms, s.p, [M for M, _ in matrices])
+    return square_forms(s.squares, s.p, [M for M, _ in matrices])
 
 
-def square_forms(q: Squares, norms: list[arb], p: int, matrices: list[arb_mat]) -> list[list[arb]]:
+def square_forms(q: Squares, p: int, matrices: list[arb_mat]) -> list[list[arb]]:
     """The same from the products of the entries of each row, for p columns.
 
     `|⟨M, ssᵀ⟩ − ⟨M̂, Ŝ⟩| ≤ |M − M̂|_F(|s|² + off) + |M|_F off`, `Ŝ` the whole numbers of `ssᵀ`.
@@ -233,13 +240,16 @@ def square_forms(q: Squares, norms: list[arb], p: int, matrices: list[arb_mat]) 
         values, moved = doubles(M)
         e = frexp(max(map(abs, values), default=0.0))[1] - FINE
         columns.append([round(ldexp(values[a * p + b], -e)) * (1 if a == b else 2) for a, b in q.pairs])
-        scales.append((e + moved, p * power(e + moved), size(M)))
-    products = q.across * fmpz_mat([list(row) for row in zip(*columns, strict=True)])
-    found = []
-    for column, (e, rough, big) in zip(products.transpose().tolist(), scales, strict=True):
-        unit = power(e + q.unit)
-        found.append([arb(x) * unit + rough * (r * r + off) + big * off
-                      for x, r, off in zip(column, norms, q.off, strict=True)])
+        # what doubles lose, and squares that underflow beside the largest one, is far below 2^-30 of it
+        near = list(map(mul, values, repeat(ldexp(1.0, -e - FINE))))
+        big = arb(sqrt(sum(map(mul, near, near))) * UP) * power(e + FINE + moved)
+        scales.append((e + moved, p * power(e + moved), big))
+    count = len(columns)
+    products = arb_mat(q.across * fmpz_mat([list(row) for row in zip(*columns, strict=True)]))
+    units = arb_mat(count, count, [power(scales[a][0] + q.unit) if a == b else ZERO
+                                   for a in range(count) for b in range(count)])
+    errors = arb_mat([[rough for _, rough, _ in scales], [big for _, _, big in scales]])
+    found: list[list[arb]] = (products * units + q.loose * errors).transpose().tolist()
     return found
 
 

@@ -41,7 +41,7 @@ class Points:
     norms: list[arb]
     short: Short
     exact: arb_mat
-    every: Everyone | None
+    every: Squares | None
     at: list[int]
 
     def some(self, at: list[int]) -> Points:
@@ -58,16 +58,8 @@ class Points:
         """Upper bounds of `eᵀMe`, M symmetric with `‖M‖ ≤ bound`, its radii left out."""
         if self.every is None:
             return forms(self.short, self.norms, M, bound)
-        found = square_forms(self.every.squares, self.every.norms, self.exact.ncols(), [M])[0]
+        found = square_forms(self.every, self.exact.ncols(), [M])[0]
         return [found[j] for j in self.at]
-
-
-@dataclass(frozen=True)
-class Everyone:
-    """What all evaluation rows have: the products of their entries, and bounds of their norms."""
-
-    squares: Squares
-    norms: list[arb]
 
 
 def points(rows: list[list[float]], p: int) -> Points:
@@ -77,7 +69,7 @@ def points(rows: list[list[float]], p: int) -> Points:
     alike = max(sizes, default=0.0) <= ALIKE * min(sizes, default=0.0)
     each = squares(rows, norms, p) if alike else None
     return Points(rows, norms, short(rows, p), arb_mat(len(rows), p, [x for row in rows for x in row]),
-                  Everyone(each, norms) if each else None, list(range(len(rows))))
+                  each, list(range(len(rows))))
 
 
 class Margins:

@@ -213,11 +213,13 @@ class Singles:
         p, (some, rest) = self.b.c.sums.p, self._longest_rows
         bits = fmpz_mat(len(some), p, [x for j in some for x in self.b.c.sums.short.rows[j]])
         K = (bits * _beside([z for z, _, _ in columns])).transpose().tolist()
-        scales, found = [self._scales[j] for j in some], []
+        scales, found, place = [self._scales[j] for j in some], [], {j: a for a, j in enumerate(some)}
         for at, (h, (_, exponent, error), k) in enumerate(zip(hot, columns, K, strict=True)):
             one = ldexp(1.0, exponent)
-            most = max((abs(v) for j, v in zip(some, map(mul, map(int, k), scales), strict=True) if j != h.row),
-                       default=0.0) * one
+            line = list(map(mul, map(int, k), scales))
+            if h.row in place:
+                line[place[h.row]] = 0.0
+            most = max(max(line), -min(line)) * one if line else 0.0
             radius = self._middle(h, max(most + error * self._longest_row, rest * h.length) * h.pull * UP)
             if self._near(h, radius):
                 found.append((at, radius))
@@ -270,11 +272,13 @@ class Singles:
             root = ((sqrt(sqrt(fourth) * UP) + LOST) * pull + more * self._rough_rows) * UP
             return 0.5 * root * root / (1.0 - SMALL / 3.0) * UP
         total = 0.0
-        for v, r, bend, D in zip(k, self._kept_norms, self._bends, self.D, strict=True):
-            x = abs(v) * pull + more * r
-            bend = min(bend + 0.5 * x, 1.0)
-            part = 0.5 * bend * x * x / (1.0 - bend * x / 3.0)
+        for v, r, bend, D in zip(map(abs, k), self._kept_norms, self._bends, self.D, strict=True):
+            x = v * pull + more * r
+            bend += 0.5 * x
+            bend = x if bend > 1.0 else bend * x
+            part = bend * x / (1.0 - bend / 3.0)
             total += D * part * part
+        total *= 0.25
         return sqrt(total * UP * UP) * UP
 
     @cached_property

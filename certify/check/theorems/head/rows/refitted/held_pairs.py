@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import combinations
-from math import frexp, isqrt, sqrt
-from operator import mul
+from math import expm1, frexp, isqrt, sqrt
+from operator import mul, sub
 
-from flint import arb, fmpz_mat
+from flint import arb, arb_mat, fmpz_mat
 
-from certify.check.linalg.balls import ONE, ZERO, norm
+from certify.check.linalg.balls import ONE, norm
 from certify.check.theorems.head.rows.head import Head
 
 FINE, SHARE, PRODUCT, BITS = 40, 20, 52, 24
@@ -19,6 +19,9 @@ binary digits of the largest entry of a root."""
 
 ROUNDS, MORE = 6, 1.05
 """How often motions of outputs are guessed, and how much larger the next guess is than what the last one gave."""
+
+GUESSES, LARGE = 3, 2.0
+"""Steps to a first guess, and above what it is none."""
 
 CLOSE, SMALLEST, LARGEST = 2.0**-10, 1, 40
 """How near a root has to be, and the logarithms that its unit may have."""
@@ -34,6 +37,9 @@ class PairForm:
         unit: as above.
         off: as above, below `CLOSE`.
         size: the norm of K, at most.
+        outputs: k.
+        moves: how far the outputs of a row, less each other, move at most where the form is at most `reach²`.
+        shares: κ_i Σ D_iab |(e_a − e_b) ⊗ φ_i|²_* of the rows at most, in units of `2^−SHARE`.
     """
 
     reach: float
@@ -41,23 +47,37 @@ class PairForm:
     unit: int
     off: arb
     size: arb
+    outputs: int
+    moves: list[float] = field(default_factory=list)
+    shares: list[int] = field(default_factory=list)
 
-    def far(self, points: Sequence[Sequence[int]], own: int, other: int, off: arb, units: int) -> list[int]:
-        """Lengths of `(e_own − e_other) ⊗ x` in the dual form, at most, in units of `2^−(unit + units)`.
+    def far(self, squares: fmpz_mat, pairs: Sequence[tuple[int, int]], off: arb, units: int) -> list[list[int]]:
+        """Lengths of `(e_a − e_b) ⊗ x` in the dual form, at most, in units of `2^−(unit + units)`; one list a pair.
 
         Args:
-            points: the x, in units of `2^−units`.
-            own, other: outputs.
-            off: what one of these errs by.
+            squares: of the x, in units of `2^−units`, as :func:`squares_of` has them.
+            pairs: the outputs a and b.
+            off: what one of the x errs by.
             units: as above.
         """
-        m = len(points[0])
-        table = fmpz_mat([[x - y for x, y in zip(row[own * m : own * m + m], row[other * m : other * m + m],
-                                                strict=True)] for row in self.root])
-        columns = (fmpz_mat([list(x) for x in points]) * table.transpose()).tolist()
-        more = float((self.size * 2 * off * arb(2) ** (self.unit + units)).upper())
+        m = len(self.root[0]) // self.outputs
+        columns = [[row[a * m : a * m + m] for row in self.root] for a in range(self.outputs)]
+        forms = []
+        for a, b in pairs:
+            table = fmpz_mat([list(map(sub, x, y)) for x, y in zip(columns[a], columns[b], strict=True)])
+            G = (table.transpose() * table).tolist()
+            forms.append([G[i][j] if i == j else 2 * G[i][j] for i in range(m) for j in range(i, m)])
+        found = (fmpz_mat(forms) * squares).tolist()
+        more = 2 + float((self.size * 2 * off * arb(2) ** (self.unit + units)).upper())
         spare = 1 + 2 * float(self.off.upper()) + 2.0**-40
-        return [int((isqrt(sum(int(y) * int(y) for y in column)) + 2 + more) * spare) + 1 for column in columns]
+        return [[int((isqrt(int(x)) + more) * spare) + 1 for x in row] for row in found]
+
+
+def squares_of(rows: Sequence[Sequence[int]]) -> fmpz_mat:
+    """Of every row x the products `x_i x_j`, i ≤ j, one column a row."""
+    m = len(rows[0]) if rows else 0
+    columns = list(zip(*rows, strict=True))
+    return fmpz_mat([list(map(mul, columns[i], columns[j])) for i in range(m) for j in range(i, m)])
 
 
 class PairForms:
@@ -72,9 +92,13 @@ class PairForms:
         self.rows = [[int(round(float(x.mid()) * 2.0**FINE)) for x in row] for row in head.rows]
         self.lost = [norm([x - arb(c) / 2**FINE for x, c in zip(row, one, strict=True)]).upper()
                      for row, one in zip(head.rows, self.rows, strict=True)]
-        self._across = fmpz_mat(self.rows).transpose()
+        self._squares = squares_of(self.rows)
+        self._across = self._squares.transpose()
+        self._errors = arb_mat([[2 * size * lost + lost * lost] for size, lost in
+                                zip(head.sizes, self.lost, strict=True)])
 
-    def hold(self, products: Sequence[Sequence[int]], fade: arb, mu: arb, reach: float) -> PairForm | None:
+    def hold(self, products: Sequence[Sequence[int]], fade: arb, mu: arb, reach: float,
+             start: Sequence[float] = (), far: bool = False) -> PairForm | None:
         """The form; None where nothing holds the weights.
 
         Args:
@@ -82,9 +106,11 @@ class PairForms:
             fade: a factor on these.
             mu: μ.
             reach: the length.
+            start: guesses of what outputs move by; any will do.
+            far: whether the second guess is as large as all that these moves may take of the form makes it.
         """
-        moves = [0.0] * self.head.n
-        for _ in range(ROUNDS):
+        moves = list(start) or [0.0] * self.head.n
+        for at in range(ROUNDS):
             left = [_left(arb(x), fade) for x in moves]
             weighed = [[d * x >> SHARE for d, x in zip(row, left, strict=True)] for row in products]
             form = self._form(weighed, mu, reach)
@@ -92,22 +118,28 @@ class PairForms:
                 return None
             found = self._farthest(form)
             if all(x <= y for x, y in zip(found, moves, strict=True)):
-                return form
+                total = map(sum, zip(*weighed, strict=True))
+                shares = [int(x * (y / reach) ** 2 * 2.0 ** (SHARE - PRODUCT) * (1 + 2.0**-40)) + 1
+                          for x, y in zip(total, found, strict=True)]
+                return replace(form, moves=found, shares=shares)
+            if far and not at:
+                found = list(map(_grown, found))
             moves = [y if x <= y else x * MORE for x, y in zip(found, moves, strict=True)]
         return None
 
     def _form(self, weighed: list[list[int]], mu: arb, reach: float) -> PairForm | None:
         k, m, unit = self.head.k, self.head.m, 2 * FINE + PRODUCT
         entries = [[0] * (k * m) for _ in range(k * m)]
-        for (a, b), row in zip(self.pairs, weighed, strict=True):
-            scaled = fmpz_mat([[d * x for x in one] for d, one in zip(row, self.rows, strict=True)])
-            W = (self._across * scaled).tolist()
-            for i, line in enumerate(W):
-                for j, x in enumerate(map(int, line)):
-                    entries[a * m + i][a * m + j] += x
-                    entries[b * m + i][b * m + j] += x
-                    entries[a * m + i][b * m + j] -= x
-                    entries[b * m + i][a * m + j] -= x
+        sums = (fmpz_mat([list(row) for row in weighed]) * self._across).tolist()
+        for (a, b), line in zip(self.pairs, sums, strict=True):
+            each = map(int, line)
+            for i in range(m):
+                for j, x in zip(range(i, m), each, strict=False):
+                    for u, v in ((i, j), (j, i)) if i != j else ((i, i),):
+                        entries[a * m + u][a * m + v] += x
+                        entries[b * m + u][b * m + v] += x
+                        entries[a * m + u][b * m + v] -= x
+                        entries[b * m + u][a * m + v] -= x
         decay = int((mu.lower() * arb(2) ** unit).lower().floor().unique_fmpz() or 0)
         free = self.head.free_intercept
         for x in range(k * m):
@@ -133,23 +165,31 @@ class PairForms:
         """The form with its root, if that is near."""
         K, unit = fmpz_mat(root), 2 * FINE + PRODUCT + 2 * q
         one = 1 << unit
-        found = (K * fmpz_mat(entries) * K.transpose()).tolist()
-        off = isqrt(sum((int(x) - (one if i == j else 0)) ** 2 for i, row in enumerate(found)
-                        for j, x in enumerate(row))) + 1
+        lost = list(map(int, (K * fmpz_mat(entries) * K.transpose()).entries()))
+        for i in range(len(root)):
+            lost[i * len(root) + i] -= one
+        off = isqrt(sum(map(mul, lost, lost))) + 1
         size = (isqrt(sum(x * x for row in root for x in row)) + 1) * arb(2) ** -q
         total = [sum(row) * arb(2) ** -PRODUCT for row in zip(*weighed, strict=True)]
         # both entries of a difference, and x xᵀ of inputs that err
-        inputs = sum((d * (2 * length * lost + lost * lost) for d, length, lost in
-                      zip(total, self.head.sizes, self.lost, strict=True)), ZERO) * 2
+        inputs = (arb_mat([total]) * self._errors)[0, 0] * 2
         whole = (arb(off) / one + size * size * inputs).upper()
-        return PairForm(reach, root, q, whole, size.upper()) if whole < CLOSE else None
+        return PairForm(reach, root, q, whole, size.upper(), self.head.k) if whole < CLOSE else None
 
     def _farthest(self, form: PairForm) -> list[float]:
         """What the outputs of a row, less each other, move by at most where the form is at most `reach²`."""
         worst = max((float(x) for x in self.lost), default=0.0) * (1 + 2.0**-40)
-        lengths = [form.far(self.rows, a, b, arb(worst), FINE) for a, b in self.pairs]
+        lengths = form.far(self._squares, self.pairs, arb(worst), FINE)
         scale = form.reach * 2.0 ** -(form.unit + FINE) * (1 + 2.0**-40)
         return [max(row) * scale for row in zip(*lengths, strict=True)]
+
+
+def _grown(x: float) -> float:
+    """Nearly ω with `ω√κ(ω) = x`, to which x grows if all of the form is κ times as much; as it is if that is large."""
+    found = x
+    for _ in range(GUESSES if 0.0 < x < LARGE else 0):
+        found = x / sqrt(-expm1(-found) / found)
+    return found
 
 
 def _left(moves: arb, fade: arb) -> int:
@@ -172,7 +212,11 @@ def _root(A: list[list[float]]) -> list[list[float]] | None:
             return None
         L.append([*row, sqrt(rest)])
     K: list[list[float]] = []
+    columns: list[list[float]] = []
     for i in range(n):
-        columns = [sum(L[i][x] * K[x][j] for x in range(j, i)) for j in range(i)]
-        K.append([*(-x / L[i][i] for x in columns), 1.0 / L[i][i], *([0.0] * (n - 1 - i))])
+        row = [-sum(map(mul, L[i][j:i], column)) / L[i][i] for j, column in enumerate(columns)]
+        columns.append([])
+        K.append([*row, 1.0 / L[i][i], *([0.0] * (n - 1 - i))])
+        for column, x in zip(columns, K[i], strict=False):
+            column.append(x)
     return K

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from array import array
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import chain
 from math import isqrt
 from operator import add, itemgetter, mul
@@ -43,6 +43,7 @@ RADIUS, FINE = 20, 60
 """Negative binary logarithms of the units of radii and of reciprocal moduli."""
 
 
+@cache
 def table() -> list[int]:
     """`2^26/(1 + e^t)` at the middles of all cells, within 1.001 (proofs/heads)."""
     one = 1 << 60
@@ -103,7 +104,7 @@ class Packed:
         self.far = largest([x for x, ok in zip(head.sizes, self.short, strict=True) if ok])
         self.weight = sum(head.sizes, ZERO)
         self.stretch = stretch(head.phi)
-        self.p = array("I", table())
+        self.p = table()
         self.out = fmpz_mat(self.S)
         self.back = self.out.transpose()
         self.turned = [[x << SLOPE for x in row] for row in self.S] if head.relabels else []
@@ -156,9 +157,9 @@ class Packed:
         found: list[Sequence[int]] = []
         for z in Z.entries():
             x = (int(z) + shift) ^ bias
-            cells = memoryview(x.to_bytes(B * SLOT // 8, "little")).cast("I")[1::2].tolist()
+            cells = array("I", x.to_bytes(B * SLOT // 8, "little"))[1::2]
             if x & beyond:  # some lie outside the table: there a slope is nearly that of its end
-                cells = [c if c < CELLS else CELLS - 1 if c < 1 << 31 else 0 for c in cells]
+                cells = array("I", [c if c < CELLS else CELLS - 1 if c < 1 << 31 else 0 for c in cells])
             found.append(itemgetter(*cells, 0)(self.p)[:-1])
         return found
 

@@ -12,7 +12,7 @@ from flint import arb, fmpz_mat
 
 from certify.check.linalg.balls import norm
 from certify.check.theorems.head.rows.refitted.block import Block, ones
-from certify.check.theorems.head.rows.refitted.held_pairs import PRODUCT, PairForm, PairForms
+from certify.check.theorems.head.rows.refitted.held_pairs import PRODUCT, SHARE, PairForm, PairForms, squares_of
 from certify.check.theorems.head.rows.refitted.packed import (
     CELL,
     HALF,
@@ -65,32 +65,38 @@ class PackedPairs:
         self.packed, self.head = packed, packed.head
         self.forms = PairForms(packed.head)
         self.widest = max((sum(map(abs, row)) for row in packed.points), default=0)
+        self.known: dict[tuple[int, ...], fmpz_mat] = {}
 
     def keep(self, block: Block, which: Sequence[int], reaches: Sequence[float] = CORRECTED,
-             elsewhere: Collection[int] = ()) -> list[bool]:
+             elsewhere: Collection[int] = (), again: bool = True) -> list[bool]:
         """Whether all of some points are proved to keep today's label after each change of a block.
 
         Args:
-            block: changes of labels, and weights in units of `2^−V`.
+            block: changes of equally many rows, and weights in units of `2^−V`.
             which: the points.
             reaches: lengths within which refits are looked for.
             elsewhere: numbers of changes that are not judged here, but have a part in the curvature of the block.
+            again: whether what is left is tried once more, with forms that are found without a guess.
         """
         packed, B, head = self.packed, block.size, self.head
-        mu, longest = head.mu(), arb(block.longest()) / 2**V
+        mu = head.mu(0 if head.relabels else len(block.changes[0]))
+        longest = arb(block.longest()) / 2**V
         outputs = 2 * (packed.largest + packed.eta + packed.eta_points + 1) * (longest + 1)
         strength = 3 * packed.weight + 2 * head.n * (packed.eta + 1) + mu * longest
         if not (mu > 0 and outputs * 2**OUT < arb(ROOM) / 8 and strength * 2**(PHI + SLOPE) < arb(ROOM) / 2):
             return [False] * B
         found = self.pulls(block, longest, mu, elsewhere)
-        done = [False] * B
-        for reach in reaches:
-            form = self.forms.hold(found.products, found.fade, mu, reach)
-            if form is not None:
-                new = self._within(form, block, found, which, longest)
-                done = [a or b for a, b in zip(done, new, strict=True)]
+        done, guess, before = [number in elsewhere for number in block.numbers], list[float](), 1.0
+        # the shortest has the largest form, and decides most; what it moves is a guess for the others
+        for reach, cold in ((x, cold) for cold in ((False, True) if again else (False,)) for x in sorted(reaches)):
             if all(done):
                 break
+            start = [] if cold else [x * reach / before for x in guess]
+            form = self.forms.hold(found.products, found.fade, mu, reach, start, not cold)
+            if form is not None:
+                guess, before = form.moves, reach
+                new = self._within(form, block, found, which, longest)
+                done = [a or b for a, b in zip(done, new, strict=True)]
         return done
 
     def pulls(self, block: Block, longest: arb, mu: arb, elsewhere: Collection[int]) -> Pulls:
@@ -101,8 +107,10 @@ class PackedPairs:
         slopes, lost = packed._slopes((packed.out * W).tolist(), B, unit)
         wide = arb(k - 1).sqrt() * arb(2) ** -(CELL + 1) + packed.eta * longest
         products, missed = self._least(slopes, lost)
+        if not head.relabels:
+            self._delete(slopes, block)
         G = [[whole(s) for s in row] for row in slopes]
-        for (row, code), marks in block.marks().items():
+        for (row, code), marks in block.marks().items() if head.relabels else ():
             G[row][head.codes.label[row]] += marks << SLOPE
             G[row][code] -= marks << SLOPE
         R = (packed.back * fmpz_mat(G)).tolist()
@@ -122,6 +130,18 @@ class PackedPairs:
         error = packed.stretch * (wide * norm(ends) + arb(n).sqrt() * flat) + 2 * n * packed.eta
         error += 2 * longest * arb(2) ** (V - PHI - SLOPE) + arb(k * m).sqrt() * arb(2) ** -PULL
         return Pulls(across, error.upper(), products, (-2 * wide).exp().lower(), lost)
+
+    def _delete(self, slopes: list[list[list[int]]], block: Block) -> None:
+        """Rows that a change deletes pull nothing: they are as if their own labels were certain."""
+        label = self.head.codes.label
+        copied: set[int] = set()
+        for b, change in enumerate(block.changes):
+            for i, _ in change:
+                if i not in copied:  # classes may share a list
+                    slopes[i] = [list(s) for s in slopes[i]]
+                    copied.add(i)
+                for a, s in enumerate(slopes[i]):
+                    s[b] = 1 << SLOPE if a == label[i] else 0
 
     def _least(self, slopes: list[list[list[int]]], lost: set[int]) -> tuple[list[list[int]], list[int]]:
         """The least products, and the most that a row's own probability is from 1."""
@@ -156,6 +176,13 @@ class PackedPairs:
         times, more = above(spare * spare * 2**20), above((slack + 2 * cut) * 2**(NEAR - PULL)) + 2
         near = [(length * times >> 21 + PULL - NEAR) + more for length in lengths]
         good = [length < limit and b not in found.lost for b, length in enumerate(lengths)]
+        if not head.relabels:
+            kept = [(1 << SHARE) - sum(form.shares[i] for i, _ in change) for change in block.changes]
+            room, less = integer(arb(form.reach) * 2**PULL / spare), above(slack / spare + cut)
+            good = [ok and x > 0 and length < (room * x >> SHARE) - less
+                    for ok, x, length in zip(good, kept, lengths, strict=True)]
+            near = [(y * ((2 << 2 * SHARE) // x + 1 - (1 << SHARE)) >> SHARE) + 1 if ok else 0
+                    for y, x, ok in zip(near, kept, good, strict=True)]
         half = [_cut(int(x), unit, form.unit + PULL + 1 - V)
                 for x in (turned * fmpz_mat([[x] for x in y])).entries()]
         middle = fmpz_mat([[block.columns[a * m + j] - half[a * m + j] for a in range(k)] for j in range(m)])
@@ -172,8 +199,10 @@ class PackedPairs:
         X = (fmpz_mat([packed.points[j] for j in which]) * middle).tolist()
         for own in sorted({head.today[j] for j in which}):
             mine = [i for i, j in enumerate(which) if head.today[j] == own]
-            for other in (a for a in range(head.k) if a != own):
-                lengths = form.far([packed.points[which[i]] for i in mine], own, other, packed.eta_points, PHI)
+            others = [a for a in range(head.k) if a != own]
+            squares = self._squares(tuple(which[i] for i in mine))
+            away = form.far(squares, [(own, a) for a in others], packed.eta_points, PHI)
+            for other, lengths in zip(others, away, strict=True):
                 far = [(x >> form.unit + PHI + NEAR - OUT) + 1 for x in lengths]
                 widest = max(far)
                 good = [ok and y * widest < ROOM // 4 for ok, y in zip(good, near, strict=True)]
@@ -183,6 +212,15 @@ class PackedPairs:
                     if left & bias != bias:
                         good = [ok and y >= HALF for ok, y in zip(good, unpacked(left, B), strict=True)]
         return good
+
+
+    def _squares(self, which: tuple[int, ...]) -> fmpz_mat:
+        """Products of entries of some points, made once for as long as the same are asked about."""
+        if which not in self.known:
+            if len(self.known) > self.head.k:
+                self.known.clear()
+            self.known[which] = squares_of([self.packed.points[j] for j in which])
+        return self.known[which]
 
 
 def _cut(column: int, unit: int, down: int) -> int:

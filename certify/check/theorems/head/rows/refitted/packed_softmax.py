@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import chain
 from math import isqrt
 from operator import add, itemgetter, mul
@@ -43,6 +43,7 @@ LEAST = 16
 """Units of a probability that may be too much."""
 
 
+@cache
 def exponentials() -> list[int]:
     """`2^36 e^t` at the middles of all cells, within one and a part of 2^40 (proofs/heads)."""
     found: list[list[int]] = []
@@ -75,7 +76,7 @@ class PackedSoftmax:
         self.far = largest([x for x, ok in zip(head.sizes, self.short, strict=True) if ok])
         self.weight = sum(head.sizes, ZERO)
         self.stretch = stretch(head.phi)
-        self.table = array("Q", exponentials())
+        self.table = exponentials()
         self.out, self.seen = fmpz_mat(self.rows), fmpz_mat(self.points)
         self.back = self.out.transpose()
         self.moved = [[x << SLOPE for x in row] for row in self.rows]
@@ -129,10 +130,10 @@ class PackedSoftmax:
             others = [a for a in range(k) if a != own]
             for a in others:
                 x = (z[a] - z[own] + shift) ^ bias
-                cells = memoryview(x.to_bytes(B * SLOT // 8, "little")).cast("I")[1::2].tolist()
+                cells = array("I", x.to_bytes(B * SLOT // 8, "little"))[1::2]
                 if x & beyond:  # what lies below the table is nearly 0
                     lost.update(b for b, c in enumerate(cells) if CELLS <= c < 1 << 31)
-                    cells = [c if c < CELLS else 0 for c in cells]
+                    cells = array("I", [c if c < CELLS else 0 for c in cells])
                 e.append(itemgetter(*cells, 0)(self.table)[:-1])
             total = [one + x for x in e[0]]
             for more in e[1:]:

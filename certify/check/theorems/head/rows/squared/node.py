@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 BITS = 56
 ONE = 1 << BITS
@@ -43,6 +44,68 @@ class Node:
         """Lower end of the contrast."""
         return self.z - self.ez
 
+    @cached_property
+    def d(self) -> list[int]:
+        """Diagonal of K."""
+        return [row[i] for i, row in enumerate(self.K)]
+
+    def entry(self, a: int, b: int) -> int:
+        """Of K."""
+        return self.K[a][b]
+
+    def line(self, a: int, at: Sequence[int]) -> list[int]:
+        """Some entries of a row of K."""
+        row = self.K[a]
+        return [row[b] for b in at]
+
+
+@dataclass(frozen=True)
+class Later:
+    """The state after one more deletion, of K its diagonal d; the other entries are made as they are asked for.
+
+    Attributes:
+        rows, d, r, c, z, eK, er, ec, ez: as of :class:`Node`.
+        before: the state before, `at` the places there of the rows.
+        k, scaled: the column of the deleted row, and the same over `D`.
+    """
+
+    rows: list[int]
+    d: list[int]
+    r: list[int]
+    c: list[int]
+    z: int
+    eK: int
+    er: int
+    ec: int
+    ez: int
+    before: Node | Later
+    at: list[int]
+    k: list[int]
+    scaled: list[int]
+
+    @property
+    def least(self) -> int:
+        """Lower end of the contrast."""
+        return self.z - self.ez
+
+    def entry(self, a: int, b: int) -> int:
+        """Of K."""
+        return self.before.entry(self.at[a], self.at[b]) + (self.k[a] * self.scaled[b] >> BITS)
+
+    def line(self, a: int, at: Sequence[int]) -> list[int]:
+        """Some entries of a row of K."""
+        f = self.k[a]
+        known = self.before.line(self.at[a], [self.at[b] for b in at])
+        return [x + (f * self.scaled[b] >> BITS) for x, b in zip(known, at, strict=True)]
+
+    def formed(self) -> Node:
+        """With all of K."""
+        K = [self.line(a, range(len(self.rows))) for a in range(len(self.rows))]
+        return Node(self.rows, K, self.r, self.c, self.z, self.eK, self.er, self.ec, self.ez)
+
+
+State = Node | Later
+
 
 def above(a: int, b: int) -> int:
     """`a/b` rounded up, b positive."""
@@ -60,28 +123,37 @@ def without(node: Node, row: int, drop: set[int], known: Hat | None = None) -> N
         drop: numbers of rows that stay for good.
         known: K afterwards with its error, from the same deletions in the same order.
     """
+    child = later(node, row, drop)
+    if child is None or known is None:
+        return None if child is None else child.formed()
+    return Node(child.rows, known[0], child.r, child.c, child.z, known[1], child.er, child.ec, child.ez)
+
+
+def later(node: State, row: int, drop: set[int]) -> Later | None:
+    """The same without the entries of K.
+
+    Args:
+        node: before.
+        row: number of the row.
+        drop: numbers of rows that stay for good.
+    """
     i = node.rows.index(row)
-    D = ONE - node.K[i][i]
+    D = ONE - node.d[i]
     low = D - node.eK
     if low <= 0:
         return None
     at = [a for a, x in enumerate(node.rows) if x != row and x not in drop]
-    k = [node.K[i][a] for a in at]
+    k = node.line(i, at)
     ri, ci, top = node.r[i], node.c[i], (max(map(abs, k), default=0), node.eK)
-    K, eK = known if known is not None else _updated(node, at, k, D, low)
+    scaled = [(x << BITS) // D for x in k]  # K_i/D, off by less than 1
+    d = [node.d[a] + (f * g >> BITS) for a, f, g in zip(at, k, scaled, strict=True)]
+    eK = node.eK + _quotient(top, top, low, node.eK) + 3
     er = node.er + _quotient(top, (abs(ri), node.er), low, node.eK) + 2
     ec = node.ec + _quotient(top, (abs(ci), node.ec), low, node.eK) + 2
     ez = node.ez + _quotient((abs(ci), node.ec), (abs(ri), node.er), low, node.eK) + 2
-    return Node([node.rows[a] for a in at], K, [node.r[a] + x * ri // D for a, x in zip(at, k, strict=True)],
-                [node.c[a] + x * ci // D for a, x in zip(at, k, strict=True)], node.z - ci * ri // D, eK, er, ec, ez)
-
-
-def _updated(node: Node, at: list[int], k: list[int], D: int, low: int) -> Hat:
-    scaled = [(x << BITS) // D for x in k]  # K_i/D, off by less than 1
-    K = [[x + (f * g >> BITS) for x, g in zip([row[b] for b in at], scaled, strict=True)]
-         for row, f in zip([node.K[a] for a in at], k, strict=True)]
-    top = (max(map(abs, k), default=0), node.eK)
-    return K, node.eK + _quotient(top, top, low, node.eK) + 3
+    return Later([node.rows[a] for a in at], d, [node.r[a] + x * ri // D for a, x in zip(at, k, strict=True)],
+                 [node.c[a] + x * ci // D for a, x in zip(at, k, strict=True)], node.z - ci * ri // D, eK, er, ec, ez,
+                 node, at, k, scaled)
 
 
 def _quotient(a: tuple[int, int], b: tuple[int, int], low: int, eD: int) -> int:
@@ -115,19 +187,25 @@ class Compared:
     low: list[int]
 
 
+def lows(node: State) -> list[int] | None:
+    """At most `1 − K_ii` of every row; None where one is not proved to be positive."""
+    low = [ONE - d - node.eK for d in node.d]
+    return None if any(d <= 0 for d in low) else low
+
+
 def compare(node: Node, k: int, xi: Sequence[int], proved: bool = False) -> Compared | None:
     """A stated vector, if `D_iξ_i > T_{k−1}(|K_il||x_l|) + T_{k−1}(|K_il|ξ_l)` in every row; None if not.
 
     With `I − K_MM ≥ diag(D) − |K_MM|` off the diagonal this makes it an H-matrix, and ξ bounds its inverse on `|K||x|`.
     """
-    low = [ONE - node.K[i][i] - node.eK for i in range(len(node.rows))]
-    if any(d <= 0 for d in low):
+    low = lows(node)
+    if low is None:
         return None
+    if k <= 1:
+        return Compared([0] * len(low), [], low)
     size = [[abs(x) + node.eK for x in row] for row in node.K]
     for i, row in enumerate(size):
         row[i] = 0
-    if k <= 1:
-        return Compared([0] * len(low), size, low)
     if proved:
         return Compared(list(xi), size, low)
     right = _needed(node, k, xi, size, low)
@@ -152,23 +230,23 @@ def grown(node: Node, k: int, xi: Sequence[int]) -> list[int] | None:
     return [max(v, above(r * 65, d * 64) + 1, 1) for v, r, d in zip(xi, needed, found.low, strict=True)]
 
 
-def first_terms(node: Node, k: int, found: Compared) -> tuple[list[int], int]:
+def first_terms(node: State, k: int, found: Compared) -> tuple[list[int], int]:
     """w and ε such that deleting at most k rows M takes at most `Σ_M w_i + ε`: `w_i = c_i x_i + |c_i|ξ_i`."""
     first, slack = _first(node, k, found)
     return [f + above((abs(c) + node.ec) * v, ONE) for f, c, v in zip(first, node.c, found.xi, strict=True)], slack
 
 
-def _first(node: Node, k: int, found: Compared) -> tuple[list[int], int]:
-    x, ex = _divided(node, node.r, node.er, found)
+def _first(node: State, k: int, found: Compared) -> tuple[list[int], int]:
+    x, ex = divided(node, node.r, node.er, found.low)
     most_x, most_c = max(map(abs, x), default=0), max(map(abs, node.c), default=0)
     slack = k * (above(node.ec * (most_x + ex) + most_c * ex, ONE) + 1)
     return [c * v >> BITS for c, v in zip(node.c, x, strict=True)], slack
 
 
-def _divided(node: Node, values: list[int], error: int, found: Compared) -> tuple[list[int], int]:
+def divided(node: State, values: list[int], error: int, low: list[int]) -> tuple[list[int], int]:
     """`values/D` and what every one errs by."""
-    x = [(v << BITS) // (ONE - node.K[i][i]) for i, v in enumerate(values)]
-    off = [above((error << BITS) + (abs(v) + 1) * node.eK, d) for v, d in zip(x, found.low, strict=True)]
+    x = [(v << BITS) // (ONE - d) for v, d in zip(values, node.d, strict=True)]
+    off = [above((error << BITS) + (abs(v) + 1) * node.eK, d) for v, d in zip(x, low, strict=True)]
     return x, max(off, default=0) + 1
 
 
@@ -178,8 +256,8 @@ def pair_terms(node: Node, k: int, found: Compared) -> tuple[list[int], int]:
     `y = c/D`, `P_il = ½K_il(y_i x_l + y_l x_i)`: `N⁻¹ = D⁻¹ + D⁻¹OD⁻¹ + D⁻¹ON⁻¹OD⁻¹` for `N = D − O`.
     """
     first, slack = _first(node, k, found)
-    x, ex = _divided(node, node.r, node.er, found)
-    y, ey = _divided(node, node.c, node.ec, found)
+    x, ex = divided(node, node.r, node.er, found.low)
+    y, ey = divided(node, node.c, node.ec, found.low)
     most_x, most_y = max(map(abs, x), default=0), max(map(abs, y), default=0)
     longer = [abs(v) + ey for v in y]
     w = []
