@@ -29,7 +29,8 @@ def pytest_configure(config: pytest.Config) -> None:
     hook = getattr(config.pluginmanager, "rewrite_hook", None)
     getattr(hook, "_must_rewrite", set()).discard("certify")
     getattr(hook, "_marked_for_rewrite_cache", {}).clear()
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # begun in the background by a shell that ignores Ctrl-C there
+    # a shell that begins it in the background has Ctrl-C ignored
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
