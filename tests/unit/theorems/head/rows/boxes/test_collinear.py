@@ -1,4 +1,4 @@
-"""Columns that are combinations of others, as one column for each of some kinds is: boxes hold, and the check follows."""
+"""Columns that are combinations of others, as one column for each of some kinds is: boxes hold, checks follow."""
 
 from __future__ import annotations
 
