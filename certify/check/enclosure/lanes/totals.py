@@ -60,22 +60,29 @@ def _totals(problem: Problem, graph: Graph, maps: dict[str, Linear]) -> Found:
     kinks, known, gradients = Kinks(), dict[str, Pairs](), list[arb]()
     values, slopes, bends = list[arb](), list[list[arb]](), list[arb]()
     for start in range(0, len(problem.features), ROWS):
-        points = problem.features[start:start + ROWS]
-        lanes = Lanes(len(points))
-        passed = forward(graph, maps, lanes, _entry(lanes, points), kinks, start)
-        out = passed.values[graph.output]
-        numbers = map(lanes.numbers, out.units)
-        outputs = [[arb(v, out.off) * scale(FRACTION) for v in row] for row in zip(*numbers, strict=True)]
-        found = losses(problem, arb_mat(outputs), slice(start, start + len(points)))
+        found, parts, lengths = _some(problem, graph, maps, kinks, start)
         values, slopes, bends = values + found.values, slopes + found.slopes.tolist(), bends + found.bends
-        adjoints, rows = backward(graph, maps, passed, _seeds(lanes, found.slopes), problem.moves.inputs)
-        for node in graph.nodes:
-            if node.name in maps:
-                own = pairs(node, passed.read(node.inputs[0]), adjoints[node.name], lanes.count)
-                known[node.name] = known[node.name] + own if node.name in known else own
-        gradients += [] if rows is None else _lengths(rows)
+        known = {name: known[name] + part if known else part for name, part in parts.items()}
+        gradients += lengths
     sums = {node.name: gradient(node, known[node.name]) for node in graph.nodes if node.name in known}
     return Losses(values, arb_mat(slopes), bends), kinks, sums, gradients
+
+
+def _some(
+    problem: Problem, graph: Graph, maps: dict[str, Linear], kinks: Kinks, start: int,
+) -> tuple[Losses, dict[str, Pairs], list[arb]]:
+    """Losses, products for the gradients, and lengths of gradients in the features, of the rows from `start` on."""
+    points = problem.features[start:start + ROWS]
+    lanes = Lanes(len(points))
+    passed = forward(graph, maps, lanes, _entry(lanes, points), kinks, start)
+    out = passed.values[graph.output]
+    numbers = map(lanes.numbers, out.units)
+    outputs = [[arb(v, out.off) * scale(FRACTION) for v in row] for row in zip(*numbers, strict=True)]
+    found = losses(problem, arb_mat(outputs), slice(start, start + len(points)))
+    adjoints, rows = backward(graph, maps, passed, _seeds(lanes, found.slopes), problem.moves.inputs)
+    parts = {node.name: pairs(node, passed.read(node.inputs[0]), adjoints[node.name], lanes.count)
+             for node in graph.nodes if node.name in maps}
+    return found, parts, [] if rows is None else _lengths(rows)
 
 
 def _entry(lanes: Lanes, points: Sequence[Sequence[float]]) -> Held:

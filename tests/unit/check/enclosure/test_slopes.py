@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from flint import arb, arb_mat, ctx
@@ -57,6 +59,27 @@ def test_wrong_ones_are_caught(name, what, monkeypatch):
         right = slopes._unit
         monkeypatch.setattr(slopes, "_unit", lambda bits: right(bits) * (1 + arb(2) ** -90))
     assert not holds(name)
+
+
+def test_values_of_many_hold_those_with_more_bits(monkeypatch):
+    """Of a sublevel set with fewer bits, of others with all; a root that is moved by 2^-60 is caught."""
+    rng = np.random.default_rng(4)
+    middles = [*(10.0 ** rng.uniform(-200, 2, 100) * rng.choice([-1, 1], 100)), *rng.normal(size=100)]
+
+    def held(name, below):
+        problem = SimpleNamespace(activation=name, solutions=SimpleNamespace(below=below))
+        with ctx.workprec(128):
+            found = slopes.values(problem, [arb(m) for m in middles])
+            sharp = [v.rel_accuracy_bits() for m, v in zip(middles, found, strict=True) if abs(m) < 1]
+        with ctx.workprec(500):
+            return min(sharp), all(v.overlaps(ACTIVATIONS[name].value(arb(m)))
+                                   for m, v in zip(middles, found, strict=True))
+
+    for name in NAMES:
+        assert held(name, True) >= (70, True) and held(name, False) >= (110, True)
+    right = slopes._root
+    monkeypatch.setattr(slopes, "_root", lambda bits: right(bits) * (1 + arb(2) ** -60))
+    assert not held("gelu", True)[1]
 
 
 @pytest.mark.parametrize("name", NAMES)
