@@ -108,7 +108,7 @@ def definite_by_proposal(
     if not defect < (1 if bits > PLAIN else NEAR):
         return None
     return Found(Definiteness(Truth.PROVED, arb_mat(R.mid) * scale(R.bits), defect), R, (told[1], told[2]),
-                 *told[3:])
+                 told[3] if len(told) > 3 else None)
 
 
 def _cut_short(R: Fixed, A: Factored, turned: fmpz_mat, V: fmpz_mat) -> Image:

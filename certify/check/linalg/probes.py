@@ -71,7 +71,7 @@ def drawn(rows: int, vectors: int = DRAWN) -> fmpz_mat:
 
 
 def bound_of(
-    what: str, rows: int, apply: Apply, steps: int = 1, share: int = SHARE, enough: arb | None = None,
+    what: str, rows: int, apply: Apply, steps: int = 1, share: int = SHARE, enough: arb = ZERO,
 ) -> arb:
     """An upper bound of `‖E‖`, exact; of a symmetric E also by more steps, which is sharper.
 
@@ -98,7 +98,7 @@ def bound_of(
     for step in range(steps):
         y, more, error = apply(y)
         error, bits = error * scale(bits), bits + more
-        if step == steps - 1 or (enough is not None and step > 0):
+        if step == steps - 1 or (enough > 0 and step > 0):
             found = _beyond((_longest(y) * scale(bits)).upper(), least, [*lost, error.upper()])
             if step == steps - 1 or found < enough:
                 return found

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from math import prod
 from operator import add, mul
 
 from flint import arb, arb_mat, fmpz
@@ -19,8 +20,9 @@ from certify.check.linalg.fixed import scale
 from certify.check.reading.graph import Graph
 from certify.check.reading.subject import Problem
 
-ROWS = 250
-"""Rows of data side by side: more take more room than a processor has near it, fewer more steps."""
+ROWS, HELD, MOST = 250, 1 << 22, 1 << 23
+"""Rows of data side by side, of which more take more room than a processor has near it and fewer more steps; numbers
+of all nodes at a time; and products of one row beyond which what is said of each would take too much memory."""
 
 Found = tuple[Losses, Kinks, dict[str, arb_mat], list[arb]]
 
@@ -28,39 +30,33 @@ Found = tuple[Losses, Kinks, dict[str, arb_mat], list[arb]]
 def in_lanes(problem: Problem, graph: Graph) -> Found | None:
     """What `Totals` of :mod:`certify.check.enclosure.graph_gradients` holds, all kinks proved away from.
 
-    None where the graph has other operations, features count in units of their own, a number of weights or data is
-    too long, or a pre-activation is not proved away from 0.
+    None where the graph has other operations or too many products, features count in units of their own, a number of
+    weights or data is too long, or a pre-activation is not proved away from 0.
     """
     known = all(node.op in KNOWN and not node.sequence for node in graph.nodes)
-    if not known or problem.scale is not None or sys.byteorder != "little":
+    products = sum(len(node.tensors.get("weight", ())) * prod(node.shape[1:]) for node in graph.nodes)
+    if not known or products > MOST or problem.scale is not None or sys.byteorder != "little":
         return None
     maps, sizes = dict[str, Linear](), {graph.entry: len(problem.features[0])}
     for node in graph.nodes:
-        sizes[node.name] = _units(node.shape)
+        sizes[node.name] = prod(node.shape)
         if "weight" in node.tensors:
             found = linear(node, sizes[node.inputs[0]])
             if found is None:
                 return None
             maps[node.name] = found
     try:
-        return _totals(problem, graph, maps)
+        return _totals(problem, graph, maps, max(1, min(ROWS, HELD // sum(sizes.values()))))
     except Open:
         return None
 
 
-def _units(shape: Iterable[int]) -> int:
-    size = 1
-    for s in shape:
-        size *= s
-    return size
-
-
-def _totals(problem: Problem, graph: Graph, maps: dict[str, Linear]) -> Found:
-    """Raises `Open`."""
+def _totals(problem: Problem, graph: Graph, maps: dict[str, Linear], step: int) -> Found:
+    """So many rows at a time; raises `Open`."""
     kinks, known, gradients = Kinks(), dict[str, Pairs](), list[arb]()
     values, slopes, bends = list[arb](), list[list[arb]](), list[arb]()
-    for start in range(0, len(problem.features), ROWS):
-        found, parts, lengths = _some(problem, graph, maps, kinks, start)
+    for start in range(0, len(problem.features), step):
+        found, parts, lengths = _some(problem, graph, maps, kinks, slice(start, start + step))
         values, slopes, bends = values + found.values, slopes + found.slopes.tolist(), bends + found.bends
         known = {name: known[name] + part if known else part for name, part in parts.items()}
         gradients += lengths
@@ -69,16 +65,16 @@ def _totals(problem: Problem, graph: Graph, maps: dict[str, Linear]) -> Found:
 
 
 def _some(
-    problem: Problem, graph: Graph, maps: dict[str, Linear], kinks: Kinks, start: int,
+    problem: Problem, graph: Graph, maps: dict[str, Linear], kinks: Kinks, some: slice,
 ) -> tuple[Losses, dict[str, Pairs], list[arb]]:
-    """Losses, products for the gradients, and lengths of gradients in the features, of the rows from `start` on."""
-    points = problem.features[start:start + ROWS]
+    """Losses, products for the gradients, and lengths of gradients in the features, of some rows."""
+    points = problem.features[some]
     lanes = Lanes(len(points))
-    passed = forward(graph, maps, lanes, _entry(lanes, points), kinks, start)
+    passed = forward(graph, maps, lanes, _entry(lanes, points), kinks, some.start)
     out = passed.values[graph.output]
     numbers = map(lanes.numbers, out.units)
     outputs = [[arb(v, out.off) * scale(FRACTION) for v in row] for row in zip(*numbers, strict=True)]
-    found = losses(problem, arb_mat(outputs), slice(start, start + len(points)))
+    found = losses(problem, arb_mat(outputs), some)
     adjoints, rows = backward(graph, maps, passed, _seeds(lanes, found.slopes), problem.moves.inputs)
     parts = {node.name: pairs(node, passed.read(node.inputs[0]), adjoints[node.name], lanes.count)
              for node in graph.nodes if node.name in maps}

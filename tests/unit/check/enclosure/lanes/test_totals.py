@@ -69,7 +69,9 @@ def test_the_truth_lies_inside(tmp_path_factory, seed, loss):
     net = drawn(rng, 1 if loss == "logistic" else 3)
     X = rows_of(rng, net)
     y = rng.normal(size=(3, 3)) if loss == "squared" else rng.integers(0, 2, size=3)
-    found = inside(tmp_path_factory.mktemp("lanes"), net, X, y, loss, 0.01)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(totals, "ROWS", int(rng.integers(1, 4)))
+        found = inside(tmp_path_factory.mktemp("lanes"), net, X, y, loss, 0.01)
     if found is not None:  # a window of padding alone, without a bias, is a kink
         assert found[0] and found[1] < 2.0**-40
 
@@ -146,7 +148,7 @@ LEFT = {
 
 
 @pytest.mark.parametrize("why", LEFT)
-def test_what_is_not_held_is_left_to_balls(tmp_path, why):
+def test_what_is_not_held_is_left_to_balls(tmp_path, why, monkeypatch):
     kernel, X = LEFT[why]
     net = plain(np.random.default_rng(0), kernel)
     write(tmp_path, net, np.array(X), np.array([1]))
@@ -161,6 +163,8 @@ def test_what_is_not_held_is_left_to_balls(tmp_path, why):
     with ctx.workprec(128):
         assert totals.in_lanes(problem, problem.graph) is not None
         assert totals.in_lanes(replace(problem, scale=(1.0, 2.0)), problem.graph) is None
+        monkeypatch.setattr(totals, "MOST", 5)  # of 2 places and 2 · 2 weights there are 6
+        assert totals.in_lanes(problem, problem.graph) is None
 
 
 @pytest.mark.parametrize("number, off, smooth", [(5, 4, True), (4, 4, False), (0, 0, False), (-4, 4, False),
