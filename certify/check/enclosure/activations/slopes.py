@@ -13,7 +13,6 @@ from certify.check.linalg.balls import ONE
 
 if TYPE_CHECKING:
     from certify.check.enclosure.network import Forward
-    from certify.check.reading.subject import Problem
 
 LEAST = arb(2) ** -12
 """Of `1 − tanh²`: it has lost some 12 bits then."""
@@ -24,22 +23,10 @@ LOST = 24
 """Bits that a number of which the quotient `φ(x)/x` is taken may lack: near 0 the quotient is far wider than Φ."""
 
 
-def bits_of(problem: Problem) -> int:
-    """Of values and slopes: of a sublevel set fewer than of sums of them, as no matrix of these is inverted."""
-    return ctx.prec * 5 // 8 if problem.solutions.below else ctx.prec
-
-
-def values(problem: Problem, z: list[arb]) -> list[arb]:
-    """φ of many numbers."""
-    of = MANY.get(problem.activation, ACTIVATIONS[problem.activation].value)
-    with ctx.workprec(bits_of(problem)):
-        return list(map(of, z))
-
-
-def beside(activation: str, passed: Forward, h: int, bits: int | None = None) -> list[arb]:
-    """`φ'` at the inputs of hidden layer h, row-major, of an activation without kinks."""
+def beside(activation: str, passed: Forward, h: int, below: bool = False) -> list[arb]:
+    """`φ'` at the inputs of hidden layer h, row-major, of an activation without kinks; `below`: with fewer bits."""
     of = BESIDE.get(activation)
-    with ctx.workprec(bits or ctx.prec):
+    with ctx.workprec(ctx.prec * 5 // 8 if below else ctx.prec):
         if of is None:
             return list(map(ACTIVATIONS[activation].slope, passed.before[h - 1]))
         return list(map(of, passed.before[h - 1], passed.inputs[h].entries()))
@@ -63,22 +50,6 @@ def _of_gelu(x: arb, value: arb) -> arb:
     return value / x + x * (x * x * LESS).exp() * _unit(ctx.prec)
 
 
-def _gelu(x: arb) -> arb:
-    """`x·erfc(−x/√2)/2` with a root that is made once.
-
-    >>> _gelu(arb(0.75)).overlaps(ACTIVATIONS["gelu"].value(arb(0.75)))
-    True
-    """
-    return x * (x * _root(ctx.prec)).erfc() / 2
-
-
-@cache
-def _root(bits: int) -> arb:
-    """`−1/√2` with so many bits."""
-    with ctx.workprec(bits):
-        return -1 / arb(2).sqrt()
-
-
 @cache
 def _unit(bits: int) -> arb:
     """`1/√(2π)` with so many bits."""
@@ -86,5 +57,5 @@ def _unit(bits: int) -> arb:
         return 1 / (2 * arb.pi()).sqrt()
 
 
-BESIDE, MANY = {"tanh": _of_tanh, "gelu": _of_gelu}, {"gelu": _gelu}
+BESIDE = {"tanh": _of_tanh, "gelu": _of_gelu}
 """Those that take less work so."""
