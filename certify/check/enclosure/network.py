@@ -88,7 +88,8 @@ def forward(
         z = z if b is None else [u + v for u, v in zip(z, b * n, strict=True)]
         if h < len(problem.layers):
             before.append(tuple(z))
-            z = [phi.value(u) for u in z]
+            z = [phi.value(u) for u in z] if len(z) < 1 << 15 or not problem.solutions.below else (
+                import_module("certify.check.enclosure.activations.many").values(problem.activation, z))
         A = arb_mat(n, W.nrows(), z)
     return Forward(tuple(inputs), tuple(before), A)
 
@@ -149,7 +150,8 @@ def layer_slopes(problem: Problem, h: int, passed: Forward, kinks: bool) -> list
     """Derivatives of the activation of hidden layer h, row-major; at a kink, if that is let, the midpoint of both."""
     phi, wide, before = ACTIVATIONS[problem.activation], problem.layers[h - 1].outputs, passed.before[h - 1]
     if len(before) > 1 << 15 and not phi.kinked:
-        return list(import_module("certify.check.enclosure.activations.slopes").beside(problem.activation, passed, h))
+        found = import_module("certify.check.enclosure.activations.slopes")
+        return list(found.beside(problem.activation, passed, h, problem.solutions.below))
     if phi.kinked and not kinks:
         for at, z in enumerate(before):
             if not (z > 0 or z < 0):

@@ -15,6 +15,9 @@ from certify.check.linalg.probes import SHARE, Apply, Image, bound_of
 VECTORS, STEPS = 24, 12
 """Fewer vectors than of a matrix that is there: the rest need not be small, as its operator norm is bounded."""
 
+PART = arb(0.75)
+"""A bound of what is left that is such a part of the number in question is near enough."""
+
 POWER, MORE = 8, 24
 """Steps of the bound of what is left: it is at most some 1.6 times too large, and 1.2 times where that leaves open."""
 
@@ -39,7 +42,7 @@ class Applied(Largest):
     ) -> None:
         super().__init__(Fixed(fmpz_mat(1, 1, [1]), 0, radius))  # not 0, whatever it is
         self._what, self._rows, self._exactly, self._apply, self._near = what, rows, exactly, apply, near
-        self._search, self._share, self._steps = (vectors, steps), share, POWER
+        self._search, self._share, self._steps, self._enough = (vectors, steps), share, POWER, arb(0)
 
     def below(self, most: arb) -> Truth:
         """By the vectors alone."""
@@ -47,6 +50,7 @@ class Applied(Largest):
 
     def by_vectors(self, most: arb) -> Truth:
         """As of a matrix that is there; what is left is bounded more sharply, once, where it alone leaves open."""
+        self._enough = most * PART if self._steps == POWER else arb(0)
         found = super().by_vectors(most)
         if found is not Truth.UNDECIDED or not self.plain.radius.is_finite() or self._steps == MORE:
             return found
@@ -70,7 +74,8 @@ class Applied(Largest):
             one, own = fmpz(1) << max(0, bits - more) + 4 * FRACTION, fmpz(1) << max(0, more - bits)
             return moved * one - V * (B * (V.transpose() * y)) * own, max(bits, more) + 4 * FRACTION, error
 
-        rest = bound_of(f"what is left of {self._what}", self._rows, left, self._steps, self._share)
+        rest = bound_of(f"what is left of {self._what}", self._rows, left, self._steps, self._share,
+                        self._enough)
         with ctx.workprec(EXACT):
             units = arb_mat(V.transpose() * V) * scale(2 * FRACTION)
             forms = arb_mat(B) * scale(2 * FRACTION + bits)

@@ -17,12 +17,16 @@ from certify.check.linalg.balls import ZERO, largest
 from certify.check.linalg.by_factor import ByFactor
 from certify.check.linalg.definite import Definiteness, Truth
 from certify.check.linalg.fixed import Fixed, enclosed, longest, scale
-from certify.check.linalg.probes import Image, bound_of, may_draw, shortened
-from certify.check.linalg.proposals import proposed, proposed_of_sum
+from certify.check.linalg.probes import SHARE, Image, bound_of, may_draw, shortened
+from certify.check.linalg.proposals import WORD, proposed, proposed_of_sum
 from certify.check.probed.hadamard import Factored
 
-WIDE, FACTOR, PLAIN = 120, 96, 60
+WIDE, FACTOR, PLAIN = 120, 118, 60
 """Bits of a matrix in fixed point, of a sharp factor, and of the one of floats that is asked for first."""
+
+MANY, ROUGH, FINE = 800, 10, arb(2) ** -41
+"""Rows beyond which few vectors, which see `2^−10` of any direction, are drawn first for a sharp factor, and how near
+to the inverse these are to show it: else as many as usual are drawn."""
 
 LARGE, NEAR = 2000, arb(2) ** -20
 """Rows beyond which a factor of floats comes first, ten times as soon there, and how near to the inverse it must be."""
@@ -33,6 +37,8 @@ SHORT = 100
 LONG = 1 << 16
 """Bits of the number 1 in a product beyond which, or below 0, a factor was made for another matrix."""
 
+RESIDUAL = "RKRᵀ − I"
+
 
 @dataclass(frozen=True)
 class Found:
@@ -42,12 +48,14 @@ class Found:
         definite: `A ≻ 0`, and the factor.
         factor: the same, in fixed point.
         near: columns that are proposed for `RR'` and for `RQR'`.
+        short: the factor with fewer bits, in one word; None where it has no more than that.
         sharper: the same by a factor of more bits; None where there is none.
     """
 
     definite: Definiteness
     factor: Fixed
     near: tuple[Fixed, Fixed]
+    short: Fixed | None = None
     sharper: Callable[[], Found | None] = lambda: None
 
     @property
@@ -93,10 +101,14 @@ def definite_by_proposal(
             return R.mid * (A.mid * (turned * V)) - V * one, whole, ZERO
         return _cut_short(R, A, turned, V)
 
-    defect = (bound_of("RKRᵀ − I", A.shape[0], off) + R.reach ** 2 * A.radius).upper()
+    few = bits > PLAIN and A.shape[0] > MANY
+    left = bound_of(RESIDUAL, A.shape[0], off, share=ROUGH if few else SHARE)
+    left = left.min(bound_of(RESIDUAL, A.shape[0], off)) if few and not left < FINE else left
+    defect = (left + R.reach ** 2 * A.radius).upper()
     if not defect < (1 if bits > PLAIN else NEAR):
         return None
-    return Found(Definiteness(Truth.PROVED, arb_mat(R.mid) * scale(R.bits), defect), R, (told[1], told[2]))
+    return Found(Definiteness(Truth.PROVED, arb_mat(R.mid) * scale(R.bits), defect), R, (told[1], told[2]),
+                 told[3] if len(told) > 3 else None)
 
 
 def _cut_short(R: Fixed, A: Factored, turned: fmpz_mat, V: fmpz_mat) -> Image:
@@ -122,7 +134,7 @@ class ByProbes(ByFactor):
     def __init__(self, found: Found, blocks: Mapping[int, list[list[arb]]], width: int) -> None:
         assert found.definite.R is not None
         super().__init__(found.definite.R, found.definite.defect, blocks, width)
-        self._whole, self._near, self._more = found.factor, found.near, found.sharper
+        self._whole, self._near, self._more, self._short = found.factor, found.near, found.sharper, found.short
 
     def is_above(self, least: float) -> bool:
         """Whether `K − least²·I ≻ 0` is proved, `least > 0`."""
@@ -140,6 +152,8 @@ class ByProbes(ByFactor):
     @cached_property
     def _factor(self) -> Fixed:
         """With fewer bits."""
+        if self._short is not None and self._width <= WORD:
+            return self._short
         R = self._whole
         return R.at(R.bits - max(0, longest(R.mid.entries()) - self._width))
 

@@ -70,7 +70,9 @@ def drawn(rows: int, vectors: int = DRAWN) -> fmpz_mat:
                                   for i in range(0, len(raw), BYTES)])
 
 
-def bound_of(what: str, rows: int, apply: Apply, steps: int = 1, share: int = SHARE) -> arb:
+def bound_of(
+    what: str, rows: int, apply: Apply, steps: int = 1, share: int = SHARE, enough: arb = ZERO,
+) -> arb:
     """An upper bound of `‖E‖`, exact; of a symmetric E also by more steps, which is sharper.
 
     For the direction u in which E is longest some drawn v has `|⟨u, v⟩| ≥ s` (s = 2^35), but with a probability below
@@ -82,8 +84,9 @@ def bound_of(what: str, rows: int, apply: Apply, steps: int = 1, share: int = SH
         what: E in words.
         rows: of E.
         apply: gives what E does.
-        steps: how often.
+        steps: how often at most: for that u and v the bound of every k holds.
         share: t: beyond `SHARE` fewer vectors, with `s = 2^(40 − t)`, which do where a bound need not be near.
+        enough: a bound with which it may end, from the second step on.
     """
     said = CHANCE.get()
     if said is None or not may_draw(rows):
@@ -95,13 +98,20 @@ def bound_of(what: str, rows: int, apply: Apply, steps: int = 1, share: int = SH
     for step in range(steps):
         y, more, error = apply(y)
         error, bits = error * scale(bits), bits + more
-        if step < steps - 1:
-            y, drop = shortened(y, PLACES)
-            bits -= drop
-            error += arb(rows).sqrt() * scale(bits) if drop else ZERO
+        if step == steps - 1 or (enough > 0 and step > 0):
+            found = _beyond((_longest(y) * scale(bits)).upper(), least, [*lost, error.upper()])
+            if step == steps - 1 or found < enough:
+                return found
+        y, drop = shortened(y, PLACES)
+        bits -= drop
+        error += arb(rows).sqrt() * scale(bits) if drop else ZERO
         lost.append(error.upper())
-    longest = largest([arb(sum([x * x for x in column], fmpz(0))) for column in y.transpose().tolist()]).sqrt()
-    return _beyond((longest * scale(bits)).upper(), least, lost)
+    raise AssertionError("a bound has a step")
+
+
+def _longest(y: fmpz_mat) -> arb:
+    """The length of the longest column."""
+    return largest([arb(sum([x * x for x in column], fmpz(0))) for column in y.transpose().tolist()]).sqrt()
 
 
 def residual(X: Fixed, A: Fixed) -> arb:

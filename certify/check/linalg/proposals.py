@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from flint import arb, fmpz, fmpz_mat
 
-from certify.check.linalg.fixed import Fixed
+from certify.check.linalg.fixed import Fixed, scale
 from certify.check.probed.hadamard import Factored
 from certify.check.probed.other_process import answered
 
@@ -89,7 +89,7 @@ def read(said: bytes, n: int, wanted: int, words: int = 2) -> list[Fixed] | None
     Args:
         said: a line with bits and columns of every matrix, and after it the words of each.
         n, wanted: rows of all matrices, and how many there are; the first has as many columns as rows.
-        words: of each, one or two.
+        words: of each, one or two; with two the first words of the first matrix come last, as what it is near.
     """
     head, newline, body = said.partition(b"\n")
     try:
@@ -100,11 +100,14 @@ def read(said: bytes, n: int, wanted: int, words: int = 2) -> list[Fixed] | None
             sizes[0][1] != n or any(columns > COLUMNS for _, columns in sizes[1:])) or (
             len(body) != 8 * words * n * sum(columns for _, columns in sizes)):
         return None
-    found, at, view = [], 0, memoryview(body)
+    found, short, at, view = list[Fixed](), list[Fixed](), 0, memoryview(body)
     for bits, columns in sizes:
         size = 8 * n * columns
-        mid, *rest = (fmpz_mat(n, columns, view[at + k * size:at + (k + 1) * size].cast("q").tolist())
-                      for k in range(words))
+        parts = [view[at + k * size:at + (k + 1) * size].cast("q").tolist() for k in range(words)]
+        mid, *rest = (fmpz_mat(n, columns, part) for part in parts)
+        if rest and not found and bits >= WORD:
+            most = max(max(parts[1], default=0), -min(parts[1], default=0))
+            short = [Fixed(mid, bits - WORD, (arb(n * most) * scale(bits)).upper())]
         found.append(Fixed(mid * (fmpz(1) << WORD) + rest[0] if rest else mid, bits, arb(0)))
         at += words * size
-    return found
+    return found + short

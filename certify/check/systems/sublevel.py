@@ -53,8 +53,8 @@ def smooth_at(point: Point, least: float) -> Finding:
     found = point.of(descent_of)
     if isinstance(found, Descent):
         return smooth(point, least)
-    low = found.kinks.low  # raises NotSmooth
-    return judged(low >= least, low < least, f"the least distance from a kink is {low.str(DIGITS, radius=False)}")
+    low, high = found.kinks.low, found.kinks.high  # raises NotSmooth
+    return judged(low >= least, high < least, f"the least distance from a kink is {low.str(DIGITS, radius=False)}")
 
 
 def digits(x: arb) -> str:

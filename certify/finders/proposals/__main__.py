@@ -111,7 +111,9 @@ def _integers(high: Array, low: Array | None, bits: int, plain: bool) -> tuple[i
     scaled = np.ldexp(high, bits - WORD)
     first = np.rint(scaled)
     rest = np.ldexp(scaled - first, WORD)
-    return bits, [first, np.rint(rest if low is None else rest + np.ldexp(low, bits))]
+    rest = rest if low is None else rest + np.ldexp(low, bits)
+    carry = np.rint(np.ldexp(rest, -WORD))  # a number of more than 53 bits has a second part beyond a word
+    return bits, [first.astype("<i8") + carry.astype("<i8"), np.rint(rest - np.ldexp(carry, WORD))]
 
 
 def _floats(first: Any, rest: Any, bits: int) -> Pair:

@@ -9,8 +9,8 @@ from certify.finders.proposals.sliced import LEVELS, SHORT, Array, Pair, product
 MILD = 1e13
 """A condition number up to which a slice less of every product is enough."""
 
-ROUNDS, FAR = 3, 0.25
-"""Corrections of the factor, and the residual from which none helps."""
+ROUNDS, FAR, SMALL = 3, 0.25, 2.0**-20
+"""Corrections of the factor, the residual from which none helps, and one of which two terms are enough."""
 
 PLAIN = 2.0**-24
 """The residual at a vector from which a factor of floats is none: its judge asks for less than 2^-20 of its norm."""
@@ -55,13 +55,23 @@ def inverse_factor(A: Pair, plain: bool = False) -> Pair | None:
     E += np.tril(E, -1).T
     if not np.isfinite(E).all() or np.linalg.norm(E) > FAR:
         return None
-    F = np.zeros_like(E)
-    for _ in range(ROUNDS):
+    F = -_lower(E)
+    if np.linalg.norm(E) < SMALL:  # what is left with it is −(FF + FᵀFᵀ + FFᵀ), and terms of the third order
+        turned = F @ F
+        F = F + _lower(turned + turned.T + F @ F.T)
+        return sum_of(R, np.tril(F @ R))
+    for _ in range(1, ROUNDS):
         image = E @ F.T
-        left = E + F + F.T + image + image.T + F @ F.T + F @ image
-        step = np.tril(left) - np.diag(np.diag(left)) / 2
+        step = _lower(E + F + F.T + image + image.T + F @ F.T + F @ image)
         F = F - step - step @ F
     return sum_of(R, np.tril(F @ R))
+
+
+def _lower(M: Array) -> Array:
+    """`N` with `N + Nᵀ = M`, lower triangular, of a symmetric M."""
+    found: Array = np.tril(M)
+    found[np.diag_indices_from(found)] /= 2
+    return found
 
 
 def topmost(R: Array, T: Array) -> Array:

@@ -15,6 +15,10 @@ Pair = tuple[Array, Array | None]
 LEVELS, SHORT = 5, 3
 """Slices of a pair and levels of a product; slices that hold one float whole."""
 
+FEW, THIN = 21, 0.25
+"""Bits of a slice of thin matrices, whose products take less time than adding them up: with few of them several are
+added before they are rounded; and how long the rows of these are beside those of the product."""
+
 BAND, NARROW = 1024, 256
 """Rows of a product at a time; the same where a part of it is left out."""
 
@@ -64,7 +68,9 @@ def product(
         half: whether what stands above the diagonal of `AB` may be left out, and nothing stands below that of B.
     """
     n = A[0].shape[1]
-    beta = (53 - max(n - 1, 1).bit_length()) // 2
+    long = max(n - 1, 1).bit_length()
+    beta = (53 - long) // 2 if n > THIN * max(A[0].shape[0], B[0].shape[1]) else min(FEW, (53 - long) // 2)
+    room = 1 << 53 - long - 2 * beta  # so many products add up exactly
     right, across = slices(B[0].T, None if B[1] is None else B[1].T, beta)
     shape = (A[0].shape[0], B[0].shape[1])
     high, low = np.zeros(shape), np.zeros(shape)
@@ -74,11 +80,14 @@ def product(
         left, down = slices(A[0][rows, :inner], None if A[1] is None else A[1][rows, :inner], beta)
         h, rest = (np.zeros((len(down), min(wide, shape[1]))) for _ in range(2))
         for level in range(levels):
-            for s, part in enumerate(left):
-                if 0 <= level - s < len(right):
-                    found = part @ right[level - s][:wide, :inner].T
-                    h, lost = sum_of(h, np.ldexp(found, -beta * (level + 2)))
-                    rest += lost
+            pairs = [(s, level - s) for s in range(len(left)) if 0 <= level - s < len(right)]
+            some = len(pairs) if level == levels - 1 else room  # of the last a rounding does not count
+            for first in range(0, len(pairs), some):
+                found = np.zeros_like(h)
+                for s, t in pairs[first:first + some]:
+                    found += left[s] @ right[t][:wide, :inner].T
+                h, lost = sum_of(h, found * 2.0 ** (-beta * (level + 2)))
+                rest += lost
         h, rest = sum_of(h, rest)
         scale = down[:, None] + across[None, :wide]
         high[rows, :wide], low[rows, :wide] = np.ldexp(h, scale), np.ldexp(rest, scale)

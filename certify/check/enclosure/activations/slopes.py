@@ -23,12 +23,13 @@ LOST = 24
 """Bits that a number of which the quotient `φ(x)/x` is taken may lack: near 0 the quotient is far wider than Φ."""
 
 
-def beside(activation: str, passed: Forward, h: int) -> list[arb]:
-    """`φ'` at the inputs of hidden layer h, row-major, of an activation without kinks."""
+def beside(activation: str, passed: Forward, h: int, below: bool = False) -> list[arb]:
+    """`φ'` at the inputs of hidden layer h, row-major, of an activation without kinks; `below`: with fewer bits."""
     of = BESIDE.get(activation)
-    if of is None:
-        return list(map(ACTIVATIONS[activation].slope, passed.before[h - 1]))
-    return list(map(of, passed.before[h - 1], passed.inputs[h].entries()))
+    with ctx.workprec(ctx.prec * 5 // 8 if below else ctx.prec):
+        if of is None:
+            return list(map(ACTIVATIONS[activation].slope, passed.before[h - 1]))
+        return list(map(of, passed.before[h - 1], passed.inputs[h].entries()))
 
 
 def _of_tanh(x: arb, value: arb) -> arb:

@@ -78,12 +78,13 @@ def _row(problem: Problem, i: int) -> list[arb]:
 
 
 def _cross_entropy(f: list[arb], q: list[arb]) -> tuple[arb, list[arb]]:
-    """`(Σq) log Σ e^f − q·f` and `(Σq) softmax f − q`."""
+    """`(Σq) log Σ e^f − q·f` and `(Σq) softmax f − q`, which of the whole of q is `−(Σq) Σ_other e^f / Σ e^f`."""
     top = max((x.mid() for x in f), key=float)
     e = [(x - top).exp() for x in f]
     whole, size = sum(e, ZERO), sum(q, ZERO)
     value = size * (whole.log() + top) - sum((p * x for p, x in zip(q, f, strict=True)), ZERO)
-    return value, [size * x / whole - p for x, p in zip(e, q, strict=True)]
+    return value, [-size * sum(e[:a] + e[a + 1:], ZERO) / whole if p == size else size * x / whole - p
+                   for a, (x, p) in enumerate(zip(e, q, strict=True))]
 
 
 LOSS = CrossEntropy()

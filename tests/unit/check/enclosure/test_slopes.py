@@ -7,7 +7,7 @@ import pytest
 from flint import arb, arb_mat, ctx
 
 from certify.check.enclosure.activation import ACTIVATIONS
-from certify.check.enclosure.activations import slopes
+from certify.check.enclosure.activations import many, slopes
 from certify.check.enclosure.network import Forward
 
 NAMES = ("tanh", "gelu")
@@ -57,6 +57,31 @@ def test_wrong_ones_are_caught(name, what, monkeypatch):
         right = slopes._unit
         monkeypatch.setattr(slopes, "_unit", lambda bits: right(bits) * (1 + arb(2) ** -90))
     assert not holds(name)
+
+
+def test_values_of_many_hold_those_with_more_bits(monkeypatch):
+    """A root that is moved by 2^-60 is caught."""
+    rng = np.random.default_rng(4)
+    middles = [*(10.0 ** rng.uniform(-200, 2, 100) * rng.choice([-1, 1], 100)), *rng.normal(size=100)]
+
+    def held(name):
+        with ctx.workprec(128):
+            found = many.values(name, [arb(m) for m in middles])
+            sharp = [v.rel_accuracy_bits() for m, v in zip(middles, found, strict=True) if abs(m) < 1]
+        with ctx.workprec(500):
+            return min(sharp) > 70 and all(v.overlaps(ACTIVATIONS[name].value(arb(m)))
+                                           for m, v in zip(middles, found, strict=True))
+
+    assert all(map(held, NAMES))
+    right = many._root
+    monkeypatch.setattr(many, "_root", lambda bits: right(bits) * (1 + arb(2) ** -60))
+    assert not held("gelu")
+
+
+def test_slopes_of_a_sublevel_set_hold_those_with_more_bits(monkeypatch):
+    right = slopes.beside
+    monkeypatch.setattr(slopes, "beside", lambda *told: right(*told, True))
+    assert all(map(holds, NAMES))
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -73,6 +73,34 @@ def test_a_bound_lies_above_the_norm_and_near_it(seed, steps, factor):
     assert true <= found <= factor * true
 
 
+@pytest.mark.parametrize("times, steps", [(100, 2), (5, 4), (2.5, 8), (0.5, 8)])
+def test_a_bound_ends_where_it_is_enough_and_still_lies_above_the_norm(times, steps):
+    M = symmetric(np.random.default_rng(1).uniform(-1, 1, 40) * 1e9, 1)
+    true, asked = np.abs(np.linalg.eigvalsh(M)).max(), []
+
+    def counted(V):
+        asked.append(V)
+        return applying(M)(V)
+
+    found = float(bound_of("M", 40, counted, 8, enough=arb(times * true)))
+    assert true <= found and len(asked) <= steps and (found < times * true) == (times > 2)
+
+
+def test_few_vectors_are_drawn_first_of_many_rows_and_all_where_these_do_not_show_enough(monkeypatch, said):
+    monkeypatch.setattr(by_probes, "MANY", 10)
+    shares, real = [], by_probes.bound_of
+    monkeypatch.setattr(by_probes, "bound_of", lambda *told, share=5: shares.append(share) or real(*told, share=share))
+    with ctx.workprec(128):
+        K = fixed(symmetric(np.linspace(1e6, 1e7, 40)))
+        assert definite_by_proposal(K, {}).definite.defect < by_probes.FINE and shares == [by_probes.ROUGH]
+        monkeypatch.setattr(by_probes, "bound_of", lambda *told, share=5: shares.append(share) or real(
+            *told, share=share) * (1e6 if share > 5 else 1))
+        monkeypatch.setattr(by_probes, "FINE", arb(2) ** -60)
+        del shares[:], said[:]
+        found = definite_by_proposal(K, {})
+        assert shares == [by_probes.ROUGH, 5] and len(said) == 2 and found.definite.defect < arb(2) ** -40
+
+
 def test_one_entry_of_one_unit_is_seen():
     for at in range(20):
         M = np.zeros((60, 60))

@@ -81,6 +81,30 @@ def test_beyond_the_bounds_that_chance_may_decide_nothing_is_proved(said):
         assert ByProbes(found, {}, 60).is_above(0.5)
 
 
+@pytest.mark.parametrize("rest", [0, 1, -1, 1 << 59, (1 << 63) - 1, -(1 << 63)])
+def test_what_the_first_words_lack_is_in_their_radius(rest):
+    """Whatever the second words are, and exactly as much where all are alike."""
+    first = [(-1) ** j * (1 << 57) + j for j in range(9)]
+    body = b"".join(x.to_bytes(8, "little", signed=True) for x in (*first, *[rest] * 9))
+    R, short = proposals.read(b"[[99, 3]]\n" + body, 3, 1)
+    with ctx.workprec(400):
+        apart = (R.balls() - arb_mat(short.mid) * arb(2) ** -short.bits).entries()
+        size = sum((x * x for x in apart), arb(0)).sqrt()
+        assert size <= short.radius <= size * (1 + arb(2) ** -20) and (rest == 0 or size > 0)
+    assert len(proposals.read(b"[[59, 3]]\n" + body, 3, 1)) == 1, "of numbers of one word there are none"
+
+
+def test_a_factor_whose_second_words_are_long_proves_no_more(monkeypatch):
+    """`‖R‖ < 2` by its first words alone is no proof: what they lack is as large."""
+    R = Fixed(unit(1 << 80), 80, arb(0))
+    told = [R, Fixed(unit(1 << 40, 5), 40, arb(0)), Fixed(unit(1 << 40, 5), 40, arb(0)), Fixed(unit(0), 20, R.size)]
+    monkeypatch.setattr(by_probes, "proposed", lambda *_: told)
+    with ctx.workprec(128):
+        found = definite_by_proposal(Fixed(unit(1 << 60), 60, arb(0)), {})
+        at = ByProbes(found, {}, 60)
+        assert at._factor is told[3] and not at.is_above(0.9) and ByProbes(found, {}, 120).is_above(0.9)
+
+
 @pytest.mark.parametrize("first, second", [(400, 500), (-500, -400)])
 def test_the_largest_block_counts_where_floats_cannot_tell(first, second):
     with ctx.workprec(128):
