@@ -220,6 +220,11 @@ class Stationary:
         return Largest(product(Y, Y.turned, self.width) if Y.shape[0] <= Y.shape[1] else
                        product(Y.turned, Y, self.width))
 
+    def within(self, weights: Sequence[arb_mat]) -> Truth:
+        """Whether `A² − ΣC_iE_iC_iᵀ ≻ 0` with the symmetric weights E_i of the moving rows."""
+        from certify.check.systems.data_derivative.weighted import weighted
+        return weighted(self, weights).below((1 - self.measured.error) ** 2)
+
     def weighted(self, weights: Sequence[arb_mat]) -> Largest:
         """`XΣC_iE_iC_iᵀXᵀ` with the symmetric weights E_i of the moving rows."""
         if self.data.structured:
@@ -259,9 +264,9 @@ class Stationary:
         moved = self.data.image(change)
         return squares(product(self.D, moved, self.width).balls().entries())
 
-    def forms(self, z: Sequence[arb]) -> tuple[arb, arb]:
-        """`|Cᵀz|²` and `|Hz|²` (function norm: `|S⁻¹Hz|²`), z counted unit by unit."""
-        return squares(x for form in self.data.row_forms(z) for x in form), self.energy(z)
+    def along(self, z: Sequence[arb]) -> tuple[list[list[arb]], arb]:
+        """`C_iᵀz` of every moving row, and `|Hz|²` (function norm: `|S⁻¹Hz|²`), z counted unit by unit."""
+        return self.data.row_forms(z), self.energy(z)
 
     def energy(self, z: Sequence[arb]) -> arb:
         """The second of them alone."""

@@ -2,7 +2,8 @@
 
 A line of JSON and floats come in on standard input: the passes of a network at the point, row by row. A line with bits
 and then integers of eight bytes go out: X, vectors near its largest left singular vectors, vectors near those of all
-`Y_i` beside each other, and `Y_iᵀ` of every moving row. All of it is computed in floats and nothing here is trusted.
+`Y_i` beside each other, `Y_iᵀ` of every moving row, and R for every budget. All of it is computed in floats and
+nothing here is trusted.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +28,9 @@ CHUNK = 16
 VECTORS, STEPS = 24, 6
 """Of the subspace iteration."""
 
+NEAR = (8, 16, 24, 32)
+"""Binary digits of how far below 1 what a budget allows is tried to be."""
+
 
 @dataclass(frozen=True)
 class Passes:
@@ -41,8 +45,10 @@ class Passes:
         free, biased, moving, decay: layers from 0 on, which have a bias, rows, and weight decay.
         wanted: `inverse`, which is X alone, `motions`, or `effects`.
         most: a bound of ‖X‖ for which R is asked too, with `R(most²I − XXᵀ)Rᵀ ≈ I`; None: none is.
-        formed: whether `YYᵀ` is asked for, and no vectors.
+        formed: whether no vectors are asked for.
+        whole: whether `YYᵀ` is then asked for.
         vectors: the y_j of `effects`, a row each, of which `C_iᵀy_j` is asked.
+        budgets: the roots of weights of every moving row and feature, one budget after the other.
     """
 
     weights: list[Array]
@@ -60,7 +66,9 @@ class Passes:
     wanted: str
     most: float | None
     formed: bool
+    whole: bool
     vectors: Array | None
+    budgets: Array
 
 
 def read() -> Passes:
@@ -77,8 +85,9 @@ def read() -> Passes:
     d = sizes[0][1]
     ends = floats(n, k), floats(n, k, k), floats(sizes[0][0], d), floats(d)
     return Passes(weights, inputs, slopes, bends, *ends, asked["free"], [biased for *_, biased in sizes],
-                  asked["moving"], asked["decay"], asked["wanted"], asked["most"], asked["formed"],
-                  None if asked["vectors"] is None else floats(*asked["vectors"]))
+                  asked["moving"], asked["decay"], asked["wanted"], asked["most"], asked["formed"], asked["whole"],
+                  None if asked["vectors"] is None else floats(*asked["vectors"]),
+                  floats(asked["budgets"], len(asked["moving"]) * d))
 
 
 class Curvature:
@@ -157,18 +166,32 @@ def proposed(at: Passes) -> tuple[Array, list[Array], Array]:
     if at.wanted == "inverse":
         return X, [], np.empty((0, len(X)))
     Y = moved(of, X)
-    return X, [Y.T @ Y] if at.formed else [_topmost(X.T), _topmost(Y)], Y
+    between = [_topmost(X.T), _topmost(Y)] if not at.formed else [Y.T @ Y] if at.whole else []
+    return X, between, Y
 
 
-def bounding(X: Array, most: float) -> Array | None:
-    """R with `R(most²I − XXᵀ)Rᵀ ≈ I`; None where that is not positive definite."""
-    gap = -(X @ X.T)
+def below(G: Array, most: float) -> Array | None:
+    """R with `R(most²I − G)Rᵀ ≈ I`; None where that is not positive definite."""
+    gap = -G
     gap[np.diag_indices_from(gap)] += most**2
     try:
         R: Array = np.linalg.inv(np.linalg.cholesky(gap))
     except np.linalg.LinAlgError:
         return None
     return R if np.isfinite(R).all() else None
+
+
+def bounding(X: Array, most: float) -> Array | None:
+    """R with `R(most²I − XXᵀ)Rᵀ ≈ I`; None where that is not positive definite."""
+    return below(X @ X.T, most)
+
+
+def within(Y: Array, roots: Array) -> tuple[int, Array]:
+    """k and R with `R((1 − 2^−k)²I − YeYᵀ)Rᵀ ≈ I`, e the squares of the roots, of as many rows; else 0 and zeros."""
+    scaled = Y * roots[:, None]
+    G = scaled.T @ scaled
+    found = ((k, below(G, 1 - 2.0**-k)) for k in NEAR)
+    return next(((k, R) for k, R in found if R is not None), (0, np.zeros_like(G)))
 
 
 def moved(of: Curvature, rows: Array) -> Array:
@@ -216,24 +239,29 @@ def effects(S: Array, d: int) -> Iterator[bytes]:
         yield np.rint(np.ldexp(column, units)).astype("<i8").tobytes()
 
 
-def answers(X: Array, R: Array | None, between: list[Array], Y: Array, d: int) -> Iterator[bytes]:
+def answers(
+    X: Array, R: Array | None, between: list[Array], Y: Array, d: int, inside: Sequence[tuple[int, Array]] = (),
+) -> Iterator[bytes]:
     """A line, and the integers: of one matrix between as many bits as of X, of two `FRACTION` of the fraction.
 
-    Of none X alone. R comes first, where there is one.
+    Without motions X alone. R comes first, where there is one, and that of every budget last, with its k in the line.
     """
     bits, first = fraction(X, LONG), [] if R is None else [fraction(R, FINE)]
     start = b"" if R is None else whole(R, first[0])
-    if not between:
+    if not len(Y):
         yield json.dumps([*first, bits or 0]).encode() + b"\n" + start + whole(X, bits)
         return
     rows = each(Y, d)
     other = fraction(between[0], LONG) if len(between) == 1 else FRACTION
-    yield json.dumps([*first, bits or 0, other or 0, *rows]).encode() + b"\n" + start
-    yield whole(X, bits)
+    last = [(k, fraction(M, FINE) or 0) for k, M in inside]
+    yield json.dumps([*first, bits or 0, other or 0, *rows, *(x for pair in last for x in pair)]).encode() + b"\n"
+    yield start + whole(X, bits)
     for M in between:
         yield whole(M, other)
     for at, row in enumerate(rows):
         yield whole(Y[at * d:at * d + d], row)
+    for (_, own), (_, M) in zip(last, inside, strict=True):
+        yield whole(M, own)
 
 
 def main() -> int:
@@ -254,7 +282,7 @@ def main() -> int:
     if not all(np.isfinite(M).all() for M in (X, *between, Y)):
         return 1
     R = None if at.most is None else bounding(X, at.most)
-    for part in answers(X, R, between, Y, len(at.scale)):
+    for part in answers(X, R, between, Y, len(at.scale), [within(Y, roots) for roots in at.budgets]):
         sys.stdout.buffer.write(part)
     return 0
 
