@@ -11,7 +11,6 @@ from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from math import inf, ldexp
 from operator import mul
 from typing import IO
 
@@ -23,6 +22,7 @@ from certify.check.enclosure.objective import Objective
 from certify.check.enclosure.units import extended
 from certify.check.linalg.deflated import LARGE
 from certify.check.linalg.fixed import BAND, Fixed, scale
+from certify.check.linalg.probes import shortened
 from certify.check.probed.other_process import answered
 from certify.check.reading.subject import Problem
 
@@ -32,6 +32,9 @@ PROGRAM = ("import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
 PATIENCE, SPEED = 120, 10**9
 """Seconds that a proposal may take, and the products of numbers for which it may take one more: ten times as long as
 it takes where nothing else runs."""
+
+SHORT = 62
+"""Bits of vectors that are told."""
 
 VECTORS, FRACTION = 24, 40
 """Vectors that are proposed for the largest eigenvalues, and bits of their fraction."""
@@ -165,16 +168,9 @@ def _told(
     yield _floats(first_weights(problem, parameters).entries())
     yield _floats(map(arb, problem.scale or (1.0,) * problem.layers[0].inputs))
     if vectors is not None:
-        yield array("d", [_float(int(x), -vectors.bits) for x in vectors.mid.entries()]).tobytes()
+        short, drop = shortened(vectors.mid, SHORT)
+        yield array("q", [vectors.bits - drop, *map(int, short.entries())]).tobytes()
     yield from wanted.budgets
-
-
-def _float(whole: int, exponent: int) -> float:
-    """About `whole·2^exponent`; infinite where that is too large, of which nothing is proposed."""
-    try:
-        return ldexp(whole, exponent)
-    except OverflowError:
-        return inf
 
 
 def _floats(values: Iterable[arb]) -> bytes:

@@ -82,11 +82,16 @@ def read() -> Passes:
     weights = [floats(m, d) for m, d, _ in sizes]
     inputs = [floats(n, d + biased) for _, d, biased in sizes]
     slopes, bends = ([floats(n, m) for m, *_ in sizes[:-1]] for _ in range(2))
+    def rows(count: int, wide: int) -> Array:
+        bits, *_ = np.frombuffer(sys.stdin.buffer.read(8), dtype="<i8")
+        return np.ldexp(np.frombuffer(sys.stdin.buffer.read(8 * count * wide), dtype="<i8").astype("<f8"), -bits
+                        ).reshape(count, wide)
+
     d = sizes[0][1]
     ends = floats(n, k), floats(n, k, k), floats(sizes[0][0], d), floats(d)
     return Passes(weights, inputs, slopes, bends, *ends, asked["free"], [biased for *_, biased in sizes],
                   asked["moving"], asked["decay"], asked["wanted"], asked["most"], asked["formed"], asked["whole"],
-                  None if asked["vectors"] is None else floats(*asked["vectors"]),
+                  None if asked["vectors"] is None else rows(*asked["vectors"]),
                   floats(asked["budgets"], len(asked["moving"]) * d))
 
 
