@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flint import arb, arb_mat
@@ -35,19 +36,28 @@ def objective(problem: Problem, outputs: arb_mat, tilt: arb_mat | None = None) -
         outputs: `(n, k)`.
         tilt: `(n, k)`, the c_i; None for 0.
     """
-    n, bent = outputs.nrows(), curvatures(problem, outputs)
-    plain = losses(problem, outputs).slopes * (ONE / n)
-    changed = problem.changed
-    if changed is not None and changed.shifts is not None:
-        plain = plain - arb_mat([list(u) for u in changed.shifts]) * (ONE / n)
-    if changed is not None and changed.shares is not None:
-        plain = arb_mat([[s * v for v in row] for s, row in zip(changed.shares, plain.tolist(), strict=True)])
-        bent = [M * s for s, M in zip(changed.shares, bent, strict=True)]
-    if problem.row_weights is not None:
-        own = [arb(c) for c in problem.row_weights]
-        plain = arb_mat([[s * v for v in row] for s, row in zip(own, plain.tolist(), strict=True)])
-        bent = [M * s for s, M in zip(own, bent, strict=True)]
+    n, bent, plain = outputs.nrows(), curvatures(problem, outputs), plain_slopes(problem, outputs)
+    for shares in _shares(problem):
+        bent = [M * s for s, M in zip(shares, bent, strict=True)]
     return Objective(plain, plain if tilt is None else plain - tilt, tuple(M * (ONE / n) for M in bent))
+
+
+def plain_slopes(problem: Problem, outputs: arb_mat) -> arb_mat:
+    """The first of them alone."""
+    each, changed = ONE / outputs.nrows(), problem.changed
+    plain = losses(problem, outputs).slopes * each
+    if changed is not None and changed.shifts is not None:
+        plain = plain - arb_mat([list(u) for u in changed.shifts]) * each
+    for shares in _shares(problem):
+        plain = arb_mat([[s * v for v in row] for s, row in zip(shares, plain.tolist(), strict=True)])
+    return plain
+
+
+def _shares(problem: Problem) -> list[Sequence[arb]]:
+    """What every row's term is multiplied by, one after the other: what a change leaves of it, and its weight."""
+    changed, own = problem.changed, problem.row_weights
+    first = [] if changed is None or changed.shares is None else [changed.shares]
+    return [*first, *([] if own is None else [[arb(c) for c in own]])]
 
 
 def curvatures(problem: Problem, outputs: arb_mat) -> list[arb_mat]:

@@ -146,5 +146,7 @@ def stacked(J: arb_mat, tau: arb, width: int) -> Fixed:
     top = top.at(bits if top.mid.is_zero() else min(bits, top.bits))
     up = top.bits + int(exponent)
     own = mantissa << up if up >= 0 else mantissa >> -up
-    mid = fmpz_mat(top.mid.tolist() + [[own if r == c else 0 for c in range(p)] for r in range(p)])
+    flat, start = [*top.mid.entries(), *([0] * (p * p))], J.nrows() * p
+    flat[start::p + 1] = [own] * p
+    mid = fmpz_mat(J.nrows() + p, p, flat)
     return Fixed(mid, top.bits, (top.radius + cut((p, 1), top.bits)).upper())
