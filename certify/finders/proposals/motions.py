@@ -149,8 +149,12 @@ class Curvature:
 
     def columns(self, rows: Array) -> Array:
         """`C_i` of some rows, `(rows, p, d)`."""
+        return self.along(rows, self.at.first, np.diag(self.at.scale))
+
+    def along(self, rows: Array, z: Array, a: Array) -> Array:
+        """How gradients move with the pre-activations and the inputs of the first layer, `(rows, p, q)`."""
         at, n = self.at, len(rows)
-        z, a = (np.broadcast_to(M, (n, *M.shape)) for M in (at.first, np.diag(at.scale)))
+        z, a = (np.broadcast_to(M, (n, *M.shape)) for M in (z, a))
         parts = []
         for g, (N, P) in self.swept(rows, 0, z, a).items():
             inner, outer = at.inputs[g][rows], self.adjoints[g][rows]
@@ -200,12 +204,24 @@ def within(Y: Array, roots: Array) -> tuple[int, Array]:
 
 
 def moved(of: Curvature, rows: Array) -> Array:
-    """`C_iᵀ` times the transposed rows, of every moving row of the data one under the other."""
-    d, moving = len(of.at.scale), np.array(of.at.moving)
-    found = np.empty((len(moving) * d, len(rows)))
+    """`C_iᵀ` times the transposed rows, of every moving row of the data one under the other.
+
+    With fewer units than features in a free first layer by `C_i = P_iW + δ_i ⊗ I`, P_i along the units: less work.
+    """
+    at, d, moving = of.at, len(of.at.scale), np.array(of.at.moving)
+    found, m = np.empty((len(moving) * d, len(rows))), len(at.first)
+    split = 0 in at.free and 2 * m < d
+    wide = at.inputs[0].shape[1]
+    own = rows[:, :m * wide].reshape(len(rows), m, wide)[:, :, :d] * at.scale if split else None
+    turned = None if own is None else np.ascontiguousarray(own.transpose(1, 2, 0)).reshape(m, -1)
     for start in range(0, len(moving), CHUNK):
-        C = of.columns(moving[start:start + CHUNK])
-        np.matmul(C.transpose(0, 2, 1).reshape(-1, C.shape[1]), rows.T, out=found[start * d:start * d + len(C) * d])
+        some = moving[start:start + CHUNK]
+        C = of.columns(some) if turned is None else of.along(some, np.eye(m), np.zeros((d, m)))
+        part = C.transpose(0, 2, 1).reshape(-1, C.shape[1]) @ rows.T
+        if turned is not None:
+            part = at.first.T @ part.reshape(len(some), m, -1) + (of.adjoints[0][some] @ turned).reshape(
+                len(some), d, -1)
+        found[start * d:(start + len(some)) * d] = part.reshape(len(some) * d, -1)
     return found
 
 
