@@ -78,7 +78,8 @@ class Seen:
         q, rest = Fixed(h.mid * 0, 0, ZERO), h
         if near is not None:
             q = self._multiple(h, near, width)
-            low, high, rest = self._around(h, q, width)
+            below, above, rest = self._around(h, q, width)
+            low, high = low.max(below), high.min(above)
             if high - low <= low * SHARP:
                 return low.union(high)
         solve = self._solver(width)

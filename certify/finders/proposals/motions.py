@@ -84,8 +84,9 @@ def read() -> Passes:
     slopes, bends = ([floats(n, m) for m, *_ in sizes[:-1]] for _ in range(2))
     def rows(count: int, wide: int) -> Array:
         bits, *_ = np.frombuffer(sys.stdin.buffer.read(8), dtype="<i8")
-        return np.ldexp(np.frombuffer(sys.stdin.buffer.read(8 * count * wide), dtype="<i8").astype("<f8"), -bits
-                        ).reshape(count, wide)
+        whole = np.frombuffer(sys.stdin.buffer.read(8 * count * wide), dtype="<i8").astype("<f8")
+        found: Array = np.ldexp(whole, -bits).reshape(count, wide)
+        return found
 
     d = sizes[0][1]
     ends = floats(n, k), floats(n, k, k), floats(sizes[0][0], d), floats(d)

@@ -238,3 +238,16 @@ def test_f_is_held_by_its_whole_numbers(tau, power):
         away = (arb_mat(rows) - arb_mat(found.mid) * scale(found.bits)).entries()
         assert sum((x * x for x in away), arb(0)) <= found.radius**2
         assert found.radius < 2.0**-50 * max(arb(tau), abs(J[0, 0]))
+
+
+@pytest.mark.parametrize("share", [0.99, 1.01, 0.0, -1.0])
+def test_both_bounds_hold_for_any_vector(share):
+    """And the upper one is no farther off than `|r|²/τ²`."""
+    rng = np.random.default_rng(6)
+    J, h = (arb_mat(*shape, [arb(float(x)) / 8 for x in rng.normal(size=shape).flat]) for shape in ((3, 5), (5, 1)))
+    with ctx.workprec(400):
+        S = J.transpose() * J + arb_mat(5, 5, [1 if r == c else 0 for r in range(5) for c in range(5)])
+        truth, best = (h.transpose() * S.inv() * h)[0, 0], S.inv() * h
+    q = enclosed(best * share, 100)
+    low, high, rest = of(J, 1.0)._around(enclosed(h, 60), Fixed(q.mid, q.bits, arb(0)), 60)
+    assert low <= truth.upper() and truth.lower() <= high and high <= truth * (1 + 1e-9) + (rest.size + rest.radius)**2

@@ -86,3 +86,10 @@ def test_what_is_not_known_bounds_nothing(value):
     C, Y = fixed(np.ones((1, 4)), 0.0), fixed(np.ones((1, 1)), 0.0)
     found, = changes(at("total", C), Y, [arb(value)])
     assert not found.is_finite() and not found < arb(1e300)
+
+
+@SETS
+def test_vectors_that_are_off_meet_a_c_that_is_off(word):
+    """Of both middles nothing is seen, and the rows still move the prediction by the product of what both lack."""
+    found, = changes(at(word, fixed(np.zeros((1, 4)), 0.25)), fixed(np.zeros((1, 1)), 0.0), [arb(0.5)])
+    assert found.contains(arb(budget(word, np.array([0.125, 0, 0, 0]))))
