@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flint import arb, arb_mat
@@ -28,36 +27,28 @@ class Objective:
     curvatures: tuple[arb_mat, ...]
 
 
-def objective(problem: Problem, outputs: arb_mat, tilt: arb_mat | None = None) -> Objective:
+def objective(problem: Problem, outputs: arb_mat, tilt: arb_mat | None = None, curved: bool = True) -> Objective:
     """Slopes and curvatures at the outputs of all rows, after the change where the problem is the changed one.
 
     Args:
         problem: a problem with the critical map.
         outputs: `(n, k)`.
         tilt: `(n, k)`, the c_i; None for 0.
+        curved: whether curvatures are asked for.
     """
-    n, bent, plain = outputs.nrows(), curvatures(problem, outputs), plain_slopes(problem, outputs)
-    for shares in _shares(problem):
-        bent = [M * s for s, M in zip(shares, bent, strict=True)]
-    return Objective(plain, plain if tilt is None else plain - tilt, tuple(M * (ONE / n) for M in bent))
-
-
-def plain_slopes(problem: Problem, outputs: arb_mat) -> arb_mat:
-    """The first of them alone."""
-    each, changed = ONE / outputs.nrows(), problem.changed
-    plain = losses(problem, outputs).slopes * each
+    n, bent = outputs.nrows(), curvatures(problem, outputs) if curved else []
+    plain = losses(problem, outputs).slopes * (ONE / n)
+    changed = problem.changed
     if changed is not None and changed.shifts is not None:
-        plain = plain - arb_mat([list(u) for u in changed.shifts]) * each
-    for shares in _shares(problem):
-        plain = arb_mat([[s * v for v in row] for s, row in zip(shares, plain.tolist(), strict=True)])
-    return plain
-
-
-def _shares(problem: Problem) -> list[Sequence[arb]]:
-    """What every row's term is multiplied by, one after the other: what a change leaves of it, and its weight."""
-    changed, own = problem.changed, problem.row_weights
-    first = [] if changed is None or changed.shares is None else [changed.shares]
-    return [*first, *([] if own is None else [[arb(c) for c in own]])]
+        plain = plain - arb_mat([list(u) for u in changed.shifts]) * (ONE / n)
+    if changed is not None and changed.shares is not None:
+        plain = arb_mat([[s * v for v in row] for s, row in zip(changed.shares, plain.tolist(), strict=True)])
+        bent = [M * s for s, M in zip(changed.shares, bent, strict=curved)]
+    if problem.row_weights is not None:
+        own = [arb(c) for c in problem.row_weights]
+        plain = arb_mat([[s * v for v in row] for s, row in zip(own, plain.tolist(), strict=True)])
+        bent = [M * s for s, M in zip(own, bent, strict=curved)]
+    return Objective(plain, plain if tilt is None else plain - tilt, tuple(M * (ONE / n) for M in bent))
 
 
 def curvatures(problem: Problem, outputs: arb_mat) -> list[arb_mat]:

@@ -13,7 +13,7 @@ from flint import arb, arb_mat
 
 from certify.check.enclosure.hessian import SPARE
 from certify.check.enclosure.network import Forward, Parameters, forward
-from certify.check.enclosure.objective import plain_slopes
+from certify.check.enclosure.objective import objective
 from certify.check.enclosure.units import gradient, weights_by_units
 from certify.check.judgements import HasZero
 from certify.check.kernel import CHANCE, WIDTH, NotSmooth
@@ -167,7 +167,7 @@ def _asked(
 def gradient_at(problem: Problem, parameters: Parameters, other: Forward | None = None) -> arb_mat:
     """∇L as a column; `other` is a pass over the same data, with other weights of the free layers."""
     passed = forward(problem, parameters, problem.points, other)
-    found = gradient(problem, parameters, passed, plain_slopes(problem, passed.outputs))
+    found = gradient(problem, parameters, passed, objective(problem, passed.outputs, curved=False).plain)
     return arb_mat(len(found), 1, found)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from flint import arb, arb_mat
 
+from certify.check.enclosure.hessian import beside
 from certify.check.linalg.balls import ZERO
 from certify.check.linalg.deflated import Largest
 from certify.check.linalg.fixed import enclosed, product
@@ -29,7 +30,7 @@ def weighted(at: Stationary, weights: Sequence[arb_mat]) -> Largest:
     """
     roots = None if at.data.structured else _roots(weights)
     if roots is None or len(roots) > at.problem.parameters:
-        return at.weighted(weights)
+        return _whole(at, weights)
     if isinstance(at.data, ByBackward):
         Y = product(at.D, at.data.times(roots), at.width)
         return Largest(product(Y.turned, Y, at.width))
@@ -38,6 +39,16 @@ def weighted(at: Stationary, weights: Sequence[arb_mat]) -> Largest:
     known = at if at.kind == "output" else at.finer(bits)
     Y = product(at.D, product(known.data.columns, enclosed(W, bits), bits), bits)
     return Largest(product(Y.turned, Y, bits))
+
+
+def _whole(at: Stationary, weights: Sequence[arb_mat]) -> Largest:
+    """`XΣC_iE_iC_iᵀXᵀ` itself."""
+    if at.data.structured:
+        return at.reached_by(at.curvature.cross(weights))
+    columns, q = at.data.columns.turned.balls().tolist(), at.data.each
+    blocks = [arb_mat(columns[i:i + q]).transpose() for i in range(0, len(columns), q)]
+    left = beside([block * E for block, E in zip(blocks, weights, strict=True)])
+    return at.reached_by(product(enclosed(left, at.width), at.data.columns.turned, at.width))
 
 
 def _roots(weights: Sequence[arb_mat]) -> list[arb] | None:

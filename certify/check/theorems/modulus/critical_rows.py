@@ -9,7 +9,6 @@ from flint import arb, arb_mat
 from certify.check.kernel import Finding, judged
 from certify.check.linalg.balls import ZERO
 from certify.check.linalg.definite import Truth, definiteness
-from certify.check.linalg.small import by_floats
 from certify.check.linalg.small.topmost import Topmost
 from certify.check.reading.certificate import Claim, Witness
 from certify.check.reading.subject import Problem
@@ -82,8 +81,10 @@ def _judged(G: arb_mat, top: Topmost, square: arb, defect: arb, wanted: Truth) -
         return (judged(x <= hard, x > easy, _row_words(G)) if wanted is Truth.PROVED else
                 judged(x >= hard, x < easy, _row_words(G)))
     other = Truth.DISPROVED if wanted is Truth.PROVED else Truth.PROVED
-    proved = G.nrows() > SMALL and (top.below(hard) is wanted or (
-        wanted is Truth.PROVED and by_floats.proved(_beyond(G, hard))))
+    proved = G.nrows() > SMALL and top.below(hard) is wanted
+    if not proved and G.nrows() > SMALL and wanted is Truth.PROVED:
+        from certify.check.linalg.small import by_floats
+        proved = by_floats.proved(_beyond(G, hard))
     proved = proved or definiteness(_beyond(G, hard)).truth is wanted
     wrong = not proved and definiteness(_beyond(G, easy)).truth is other
     return judged(proved, wrong, _row_words(G))
