@@ -206,7 +206,7 @@ def test_vectors_of_any_size_are_told(bits, at, monkeypatch):
     Y = Fixed(fmpz_mat(1, at.problem.parameters, [(1 << 200) - j for j in range(at.problem.parameters)]), bits, arb(0))
     assert answer.asked_effects(at.problem, at.parameters, at.passed, at.curvature.objective, Y) is None
     own, *values = np.frombuffer(told[-1], dtype="<i8")
-    assert all(abs(int(v) - (((1 << 200) - j) >> bits - own)) <= 1 and v < 2**62 for j, v in enumerate(values))
+    assert all(abs(int(v) - (((1 << 200) - j) >> bits - int(own))) <= 1 and v < 2**62 for j, v in enumerate(values))
 
 
 def asked(at, monkeypatch) -> tuple[Fixed, answer.Effects]:
