@@ -148,7 +148,7 @@ def tangent_kernel(
 def layer_slopes(problem: Problem, h: int, passed: Forward, kinks: bool) -> list[arb]:
     """Derivatives of the activation of hidden layer h, row-major; at a kink, if that is let, the midpoint of both."""
     phi, wide, before = ACTIVATIONS[problem.activation], problem.layers[h - 1].outputs, passed.before[h - 1]
-    if len(before) > 1 << 14 and not phi.kinked:
+    if len(before) > 1 << 15 and not phi.kinked:
         return list(import_module("certify.check.enclosure.activations.slopes").beside(problem.activation, passed, h))
     if phi.kinked and not kinks:
         for at, z in enumerate(before):
