@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from flint import arb, arb_mat, fmpz_mat
+from flint import arb, arb_mat, fmpz, fmpz_mat
 
 from certify.check.enclosure.function_norm import reference
 from certify.check.enclosure.network import given
@@ -147,7 +147,7 @@ def stacked(J: arb_mat, tau: arb, width: int) -> Fixed:
     top = top.at(bits if top.mid.is_zero() else min(bits, top.bits))
     up = top.bits + int(exponent)
     own = mantissa << up if up >= 0 else mantissa >> -up
-    flat, start = [*top.mid.entries(), *([0] * (p * p))], J.nrows() * p
-    flat[start::p + 1] = [own] * p
+    flat: list[int | fmpz] = [*top.mid.entries(), *([0] * (p * p))]
+    flat[J.nrows() * p::p + 1] = [own] * p
     mid = fmpz_mat(J.nrows() + p, p, flat)
     return Fixed(mid, top.bits, (top.radius + cut((p, 1), top.bits)).upper())

@@ -3,21 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from flint import arb, arb_mat
 
-from certify.check.enclosure.hessian import beside
+from certify.check.enclosure.hessian import Curvature, beside
 from certify.check.linalg.balls import ZERO
 from certify.check.linalg.deflated import Largest
-from certify.check.linalg.fixed import enclosed, product
+from certify.check.linalg.fixed import Fixed, enclosed, product
+from certify.check.reading.subject import Problem
 from certify.check.systems.data_derivative.backward import ByBackward
-
-if TYPE_CHECKING:
-    from certify.check.systems.critical import Stationary
+from certify.check.systems.data_derivative.base import DataDerivative
 
 
-def weighted(at: Stationary, weights: Sequence[arb_mat]) -> Largest:
+class At(Protocol):
+    """What is looked at of a critical point, whose class knows this file."""
+
+    problem: Problem
+    kind: str | None
+    width: int
+
+    @property
+    def curvature(self) -> Curvature:
+        """Second derivatives."""
+        ...
+
+    @property
+    def data(self) -> DataDerivative:
+        """C."""
+        ...
+
+    @property
+    def D(self) -> Fixed:  # noqa: N802
+        """X."""
+        ...
+
+    def finer(self, width: int) -> At:
+        """The same with other bits."""
+        ...
+
+    def reached_by(self, Q: Fixed) -> Largest:
+        """`XQXᵀ`."""
+        ...
+
+
+def weighted(at: At, weights: Sequence[arb_mat]) -> Largest:
     """A matrix with the eigenvalues above 0 of `XΣC_iE_iC_iᵀXᵀ`: where `E = W²` is diagonal `(XCW)ᵀXCW`.
 
     Bounds that are asked for are above 0, so that no other eigenvalue matters. Some weights are large, and what C errs
@@ -41,7 +71,7 @@ def weighted(at: Stationary, weights: Sequence[arb_mat]) -> Largest:
     return Largest(product(Y.turned, Y, bits))
 
 
-def _whole(at: Stationary, weights: Sequence[arb_mat]) -> Largest:
+def _whole(at: At, weights: Sequence[arb_mat]) -> Largest:
     """`XΣC_iE_iC_iᵀXᵀ` itself."""
     if at.data.structured:
         return at.reached_by(at.curvature.cross(weights))
