@@ -50,7 +50,7 @@ def solution(
         if critical and critical != "M5a":
             from certify.check.systems.critical_nearby import finder, rungs
 
-            centre, known = solve(problem, base, arrays, finder(problem, claims, leave))
+            centre, known = solve(problem, base, arrays, finder(problem, claims, leave, arrays))
             ladder = Ladder(problem, tell, centre, known, rungs=rungs(known))
         else:
             ladder = Ladder(problem, tell, solve(problem, base, arrays, interpolating)[0])

@@ -27,26 +27,27 @@ class Objective:
     curvatures: tuple[arb_mat, ...]
 
 
-def objective(problem: Problem, outputs: arb_mat, tilt: arb_mat | None = None) -> Objective:
+def objective(problem: Problem, outputs: arb_mat, tilt: arb_mat | None = None, curved: bool = True) -> Objective:
     """Slopes and curvatures at the outputs of all rows, after the change where the problem is the changed one.
 
     Args:
         problem: a problem with the critical map.
         outputs: `(n, k)`.
         tilt: `(n, k)`, the c_i; None for 0.
+        curved: whether curvatures are asked for.
     """
-    n, bent = outputs.nrows(), curvatures(problem, outputs)
+    n, bent = outputs.nrows(), curvatures(problem, outputs) if curved else []
     plain = losses(problem, outputs).slopes * (ONE / n)
     changed = problem.changed
     if changed is not None and changed.shifts is not None:
         plain = plain - arb_mat([list(u) for u in changed.shifts]) * (ONE / n)
     if changed is not None and changed.shares is not None:
         plain = arb_mat([[s * v for v in row] for s, row in zip(changed.shares, plain.tolist(), strict=True)])
-        bent = [M * s for s, M in zip(changed.shares, bent, strict=True)]
+        bent = [M * s for s, M in zip(changed.shares, bent, strict=curved)]
     if problem.row_weights is not None:
         own = [arb(c) for c in problem.row_weights]
         plain = arb_mat([[s * v for v in row] for s, row in zip(own, plain.tolist(), strict=True)])
-        bent = [M * s for s, M in zip(own, bent, strict=True)]
+        bent = [M * s for s, M in zip(own, bent, strict=curved)]
     return Objective(plain, plain if tilt is None else plain - tilt, tuple(M * (ONE / n) for M in bent))
 
 

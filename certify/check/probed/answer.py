@@ -11,7 +11,6 @@ from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from math import inf, ldexp
 from operator import mul
 from typing import IO
 
@@ -23,6 +22,7 @@ from certify.check.enclosure.objective import Objective
 from certify.check.enclosure.units import extended
 from certify.check.linalg.deflated import LARGE
 from certify.check.linalg.fixed import BAND, Fixed, scale
+from certify.check.linalg.probes import shortened
 from certify.check.probed.other_process import answered
 from certify.check.reading.subject import Problem
 
@@ -33,11 +33,29 @@ PATIENCE, SPEED = 120, 10**9
 """Seconds that a proposal may take, and the products of numbers for which it may take one more: ten times as long as
 it takes where nothing else runs."""
 
+SHORT = 62
+"""Bits of vectors that are told."""
+
 VECTORS, FRACTION = 24, 40
 """Vectors that are proposed for the largest eigenvalues, and bits of their fraction."""
 
-LONG, APART = 1000, 300
-"""Bits that a matrix may have, and by which those of two rows may differ."""
+LONG, APART, LONGEST = 1000, 300, 60
+"""Bits that a matrix may have, by which those of two rows may differ, and by which a budget may stay below 1."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is asked of motions.
+
+    Attributes:
+        most: a bound of `‖X‖` for which R is proposed; None: none is.
+        whole: whether `YYᵀ` is.
+        budgets: roots of weights of all moving rows and features, as doubles, for each of which R is proposed.
+    """
+
+    most: float | None = None
+    whole: bool = True
+    budgets: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -51,8 +69,9 @@ class Answer:
         row_bits: of every moving row.
         motions: `Y_iᵀ`, `(d, p)`, `2^row_bits` times, row after row, as integers of eight bytes.
         tops: for the largest eigenvalues of `XXᵀ` and of the motions, `2^40` times; None where the next is there.
-        gram: near `YYᵀ`, of the motions of all rows, where p is not too large.
+        gram: near `YYᵀ`, of the motions of all rows, where it was asked and p is not too large.
         bounding: R for a bound of `‖X‖`, where it was asked.
+        inside: for every budget k and R, by which it stays below `1 − 2^−k`.
     """
 
     bands: list[fmpz_mat]
@@ -63,6 +82,7 @@ class Answer:
     tops: tuple[fmpz_mat, fmpz_mat] | None = None
     gram: Fixed | None = None
     bounding: Fixed | None = None
+    inside: tuple[tuple[int, Fixed], ...] = ()
 
     @property
     def parameters(self) -> int:
@@ -77,7 +97,7 @@ class Answer:
     def motion(self, number: int) -> fmpz_mat:
         """`Y_iᵀ` of the moving row at that place."""
         p, each = self.parameters, len(self.motions) // len(self.row_bits)
-        return fmpz_mat(each // (8 * p), p, self.motions[number * each:(number + 1) * each].cast("q").tolist())
+        return fmpz_mat(each // (8 * p), p, self.motions[number * each:(number + 1) * each].cast("q"))
 
 
 @dataclass(frozen=True)
@@ -95,12 +115,13 @@ class Effects:
 
 
 def asked(
-    problem: Problem, parameters: Parameters, passed: Forward, objective: Objective, most: float | None = None,
+    problem: Problem, parameters: Parameters, passed: Forward, objective: Objective, wanted: Wanted = Wanted(),
 ) -> Answer | None:
-    """What is proposed at exact parameters, with R for that bound of `‖X‖`; None where nothing is."""
+    """What is proposed at exact parameters; None where nothing is."""
     p, moving, d = problem.parameters, len(problem.moving), len(problem.features[0])
-    return answered(PROGRAM, _told(problem, parameters, passed, objective, "motions", most=most),
-                    PATIENCE + p * p * (p + moving * d) // SPEED, lambda said: read(said, p, moving, d))
+    return answered(PROGRAM, _told(problem, parameters, passed, objective, "motions", wanted=wanted),
+                    PATIENCE + p * p * (p + moving * d * (1 + len(wanted.budgets))) // SPEED,
+                    lambda said: read(said, p, moving, d, wanted))
 
 
 def asked_inverse(
@@ -108,7 +129,7 @@ def asked_inverse(
 ) -> tuple[Fixed, Fixed | None] | None:
     """The same of X alone, and R."""
     p = problem.parameters
-    return answered(PROGRAM, _told(problem, parameters, passed, objective, "inverse", most=most),
+    return answered(PROGRAM, _told(problem, parameters, passed, objective, "inverse", wanted=Wanted(most)),
                     PATIENCE + p * p * (p + passed.outputs.nrows()) // SPEED, lambda said: read_inverse(said, p))
 
 
@@ -123,17 +144,17 @@ def asked_effects(
 
 
 def _told(
-    problem: Problem, parameters: Parameters, passed: Forward, objective: Objective, wanted: str,
-    vectors: Fixed | None = None, most: float | None = None,
+    problem: Problem, parameters: Parameters, passed: Forward, objective: Objective, what: str,
+    vectors: Fixed | None = None, wanted: Wanted = Wanted(),
 ) -> Iterator[bytes]:
-    """A line, and floats: `Passes` of certify.finders.proposals.motions, and vectors, a row each."""
+    """A line, and floats: `Passes` of certify.finders.proposals.motions, and vectors, a row each, and budgets."""
     depth, phi = len(problem.layers), ACTIVATIONS[problem.activation]
     layers = [(layer.outputs, layer.inputs, layer.biases is not None) for layer in problem.layers]
     yield json.dumps({
         "layers": layers, "rows": passed.outputs.nrows(), "outputs": problem.outputs, "decay": problem.weight_decay,
         "free": [h - 1 for h in problem.free], "moving": list(problem.moving),
-        "wanted": wanted, "most": most, "formed": problem.parameters <= LARGE,
-        "vectors": None if vectors is None else vectors.shape}).encode() + b"\n"
+        "wanted": what, "most": wanted.most, "formed": problem.parameters <= LARGE, "whole": wanted.whole,
+        "budgets": len(wanted.budgets), "vectors": None if vectors is None else vectors.shape}).encode() + b"\n"
     for W in parameters.weights:
         yield _floats(W.entries())
     for h in range(1, depth + 1):
@@ -147,48 +168,48 @@ def _told(
     yield _floats(first_weights(problem, parameters).entries())
     yield _floats(map(arb, problem.scale or (1.0,) * problem.layers[0].inputs))
     if vectors is not None:
-        yield array("d", [_float(int(x), -vectors.bits) for x in vectors.mid.entries()]).tobytes()
-
-
-def _float(whole: int, exponent: int) -> float:
-    """About `whole·2^exponent`; infinite where that is too large, of which nothing is proposed."""
-    try:
-        return ldexp(whole, exponent)
-    except OverflowError:
-        return inf
+        short, drop = shortened(vectors.mid, SHORT)
+        yield array("q", [vectors.bits - drop, *map(int, short.entries())]).tobytes()
+    yield from wanted.budgets
 
 
 def _floats(values: Iterable[arb]) -> bytes:
     return array("d", [float(v.mid()) for v in values]).tobytes()
 
 
-def read(said: IO[bytes], p: int, moving: int, d: int) -> Answer | None:
+def read(said: IO[bytes], p: int, moving: int, d: int, wanted: Wanted = Wanted()) -> Answer | None:
     """The integers of an answer; None where it has another form.
 
     Args:
-        said: a line with the bits of R (or none), of X, of `YYᵀ` or the vectors, and of every row, and after it the
-            integers of each.
+        said: a line with the bits of R (or none), of X, of `YYᵀ` or the vectors, and of every row, and k and bits for
+            each budget, and after it the integers of each.
         p, moving, d: parameters, rows that move, and features.
+        wanted: what was asked.
     """
-    sizes = _sizes(said, moving + 2)
+    count = moving + 2
+    sizes = _sizes(said, count + 2 * len(wanted.budgets))
     if moving < 1 or sizes is None:
         return None
-    R = _first(said, p, sizes, moving + 2)
-    if max(sizes[2:]) - min(sizes[2:]) > APART:
+    R = _first(said, p, sizes, count + 2 * len(wanted.budgets))
+    sizes, last = sizes[:count], list(zip(sizes[count::2], sizes[count + 1::2], strict=True))
+    if max(sizes[2:]) - min(sizes[2:]) > APART or not all(0 <= k <= LONGEST for k, _ in last):
         return None
     X = _square(said, p)
     tops, gram = None, None
     if p <= LARGE:
-        formed = _square(said, p, False)
+        formed = _square(said, p, False) if wanted.whole else None
         gram = None if formed is None else Fixed(joined(formed[0]), sizes[1], arb(0))
     elif sizes[1] == FRACTION:
         both = [_taken(said, 8 * p * VECTORS) for _ in range(2)]
         first, second = (None if part is None else fmpz_mat(p, VECTORS, part.cast("q").tolist()) for part in both)
         tops = None if first is None or second is None else (first, second)
     motions = _taken(said, 8 * moving * d * p)
-    if X is None or motions is None or tops is None is gram or said.read(1):
+    inside = [(k, Fixed(joined(M[0]), bits, arb(0))) for k, bits in last if (M := _square(said, p, False)) is not None]
+    there = gram if p <= LARGE else tops
+    if X is None or motions is None or len(inside) < len(last) or (there is None and (wanted.whole or p > LARGE)) or (
+            said.read(1)):
         return None
-    return Answer(X[0], sizes[0], X[1], sizes[2:], motions, tops, gram, R)
+    return Answer(X[0], sizes[0], X[1], sizes[2:], motions, tops, gram, R, tuple(inside))
 
 
 def read_inverse(said: IO[bytes], p: int) -> tuple[Fixed, Fixed | None] | None:

@@ -51,6 +51,9 @@ LOOSE, LOOSEST, APART = 9, 12, 2.0**-28
 """The share of the largest entry that some vector sees of any direction is `2^−9`, or with fewer vectors `2^−12` where
 the error may be so large."""
 
+NEAR = 2.0**-30
+"""By how much `‖X‖` may lie below what `rank` states, where X lacks less of an inverse: ends are stated so near."""
+
 WIDE = 500
 """Parameters from which the pass takes less time than the Hessian."""
 
@@ -146,5 +149,6 @@ def most_of(problem: Problem, claims: Sequence[Claim[object]]) -> float | None:
     stated = [hypothesis.value for claim in claims for hypothesis in claim.hypotheses
               if hypothesis.name == "rank" and hypothesis.holds and isinstance(hypothesis.value, float)]
     least = max(stated, default=0.0)
-    near = 1 - 2 * enough_of(claims)  # what it leaves is for what X lacks of an inverse
+    lacks = enough_of(claims)  # what is left is for what X lacks of an inverse
+    near = 1 - (2 * lacks if lacks > APART else min(2 * lacks, NEAR))
     return near / least if 1e-300 < least < 1e300 and problem.parameters <= LARGE else None

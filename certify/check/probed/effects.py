@@ -12,13 +12,13 @@ from heapq import nlargest
 from math import isqrt
 from operator import mul
 
-from flint import arb, arb_mat, fmpz
+from flint import arb, arb_mat, fmpz_mat
 
 from certify.check.enclosure.activation import ACTIVATIONS
 from certify.check.enclosure.hessian import Curvature
 from certify.check.enclosure.network import first_weights
 from certify.check.kernel import CHANCE
-from certify.check.linalg.balls import ZERO, largest, norm
+from certify.check.linalg.balls import ZERO, largest, norm, root
 from certify.check.linalg.fixed import Fixed, scale
 from certify.check.linalg.probes import MATRICES, ROOM, drawn, may_draw, together
 from certify.check.probed.answer import Effects, asked_effects
@@ -128,10 +128,16 @@ def bounded(at: Stationary, Y: Fixed, told: Effects, share: int) -> list[arb]:
     found = []
     for number, i in enumerate(problem.moving):
         unit, start = scale(told.bits[number]), number * d
-        seen = [norm(fmpz(x) * unit - y for x, y in zip(own[start:start + d], forms[i * count + c], strict=True))
-                for c, own in enumerate(along)]
-        found.append((largest([x.upper() for x in seen]) / least).upper())
+        seen = (arb_mat(fmpz_mat(count, d, [x for own in along for x in own[start:start + d]])) * unit
+                - arb_mat(forms[i * count:(i + 1) * count]))
+        found.append((largest([length(row) for row in seen.tolist()]) / least).upper())
     return found
+
+
+def length(row: Sequence[arb]) -> arb:
+    """At least the Euclidean length of many numbers: a row times itself."""
+    line = arb_mat(1, len(row), row)
+    return root((line * line.transpose())[0, 0]).upper()
 
 
 def sizes_of_rows(curvature: Curvature, rows: Sequence[int]) -> list[arb]:
@@ -151,7 +157,7 @@ def sizes_of_rows(curvature: Curvature, rows: Sequence[int]) -> list[arb]:
                 z = (weights[h - 1] * a).upper()
             if h in problem.free:
                 inputs, deltas = curvature.factors(h, [i])
-                own = (norm(curvature.seconds[i][h].entries()) * z * (inputs.size + inputs.radius)
+                own = (length(curvature.seconds[i][h].entries()) * z * (inputs.size + inputs.radius)
                        + (deltas.size + deltas.radius) * a).upper()
                 total += own * own  # a power of a ball around 0 is no number
         found.append(total.sqrt().upper())

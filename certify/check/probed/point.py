@@ -22,8 +22,10 @@ from certify.check.linalg.definite import Truth
 from certify.check.linalg.deflated import Largest
 from certify.check.linalg.fixed import Fixed, enclosed, product, scale
 from certify.check.linalg.probes import MATRICES, ROOM, drawn, may_draw, together
-from certify.check.probed.answer import Answer, asked, joined, times, transposed_times
+from certify.check.probed.answer import Answer, Wanted, asked, joined, times, transposed_times
 from certify.check.probed.bounding import is_below
+from certify.check.probed.budgets.weights import Weights
+from certify.check.probed.budgets.within import Within
 from certify.check.probed.over_ball import hessian_off
 from certify.check.probed.products import products
 from certify.check.probed.rows import SMALLEST, Rows, longest, traced
@@ -50,13 +52,15 @@ class Judged:
         error: `‖XH(w) − I‖` for every w of the ball, below 1.
         off: for every moving row at least `‖H⁻¹C_i − Y_i‖`.
         grams: `Y_iᵀY_i`.
-        all: `YYᵀ`.
+        all: `YYᵀ`, where it was asked for.
+        inside: weights e with `A² − Σ C_iE_iC_iᵀ ≻ 0` for all `E_i ⪯ e_i`.
     """
 
     error: arb
     off: list[arb]
     grams: list[arb_mat]
-    all: Largest
+    all: Largest | None
+    inside: list[Weights]
 
     @cached_property
     def together(self) -> arb:
@@ -102,6 +106,12 @@ class Probed(Stationary):
         self._judged = self._judged if found is None else replace(found, grams=self._judged.grams)
         return found is not None
 
+    def _known(self) -> Iterator[Judged]:
+        """What is proved, and then more."""
+        yield self._judged
+        while self._more():
+            yield self._judged
+
     def slack(self, end: arb, number: int | None = None) -> arb:
         """`δ = 2e/end + (e/end)²` with how far e the motion is from Y: `end²(1 − δ) ≤ (end − e)²` where `e ≤ end`."""
         part = (self._judged.together if number is None else self._judged.off[number]) / end
@@ -109,15 +119,19 @@ class Probed(Stationary):
 
     def motions(self) -> Iterator[Largest]:
         """The one, known better and better."""
-        yield self._judged.all
-        while self._more():
-            yield self._judged.all
+        for judged in self._known():
+            assert judged.all is not None
+            yield judged.all
 
     def grams(self) -> Iterator[list[arb_mat]]:
         """The one, while of the motions more and more is proved."""
-        yield self._judged.grams
-        while self._more():
-            yield self._judged.grams
+        for judged in self._known():
+            yield judged.grams
+
+    def within(self, weights: Sequence[arb_mat]) -> Truth:
+        """By weights that are as large, of which it is proved."""
+        proved = any(known.cover(weights) for judged in self._known() for known in judged.inside)
+        return Truth.PROVED if proved else Truth.UNDECIDED
 
     def rank(self, least: float) -> Truth:
         """Whether `(1 − ε)/‖X‖ > least`, by `|X|_F` or by vectors; false where `‖X‖ > (1 + ε)/least`."""
@@ -152,35 +166,34 @@ class Probed(Stationary):
         moved = times(answer.bands, transposed_times(answer.bands, V))
         return traced(V, moved, 2 * answer.bits, fmpz(answer.square))
 
-    def forms(self, z: Sequence[arb]) -> tuple[arb, arb]:
-        """`|Cᵀz|²` and `|Hz|²`, by one pass."""
+    def along(self, z: Sequence[arb]) -> tuple[list[list[arb]], arb]:
+        """`C_iᵀz` and `|Hz|²`, by one pass."""
         found = products(self.problem, self.parameters, self.passed, objective(self.problem, self.passed.outputs),
                          arb_mat(len(z), 1, list(z)))
         rows = found.forms.tolist()
-        return squares(x for i in self.problem.moving for x in rows[i]), squares(found.images.entries())
-
-    def energy(self, z: Sequence[arb]) -> arb:
-        """`|Hz|²`, by the same pass."""
-        return self.forms(z)[1]
+        return [rows[i] for i in self.problem.moving], squares(found.images.entries())
 
 
 def probed_point(
     problem: Problem, start: Parameters, leave: Callable[[], None] = lambda: None, most: float | None = None,
+    weights: tuple[Weights, ...] = (), whole: bool = True,
 ) -> tuple[Centre, Stationary] | None:
     """A small ball with a zero of ∇L near `start`, as of `critical_nearby`; None where nothing is proved so.
 
     Args:
         problem, start: the problem, and the stated centre.
         leave, most: as of :class:`Probed`.
+        weights, whole: what claims ask of all rows: budgets, and the length of all motions together.
 
     Raises:
         NotSmooth: a pre-activation is not proved away from a kink.
     """
     said = CHANCE.get()
-    if said is None or not may_draw(problem.parameters) or len(problem.moving) > MATRICES - 3:
+    if said is None or not may_draw(problem.parameters) or len(problem.moving) > MATRICES - 3 - len(weights):
         return None
     at = forward(problem, start, problem.points)
-    answer = asked(problem, start, at, objective(problem, at.outputs), most)
+    wanted = Wanted(most, whole, tuple(own.roots for own in weights))
+    answer = asked(problem, start, at, objective(problem, at.outputs), wanted)
     if answer is None:
         return None
     middle, step = start, _step(problem, start, answer, at)
@@ -201,8 +214,9 @@ def probed_point(
         for share in SHARES:
             if not may_draw(problem.parameters):
                 return
-            said.append("X(HY − C), XH − I" + ", G − YYᵀ" * (answer.tops is None))  # all that they are of is fixed now
-            found = _judged(problem, around, passed, far, answer, share)
+            said.append("X(HY − C), XH − I" + ", G − YYᵀ" * (answer.gram is not None)
+                        + ", R(c²I − YeYᵀ)Rᵀ − I" * bool(weights))  # all that they are of is fixed now
+            found = _judged(problem, around, passed, far, answer, share, weights)
             if found is not None and HasZero(last, found.error, radius, "a critical point").judged().truth is (
                     Truth.PROVED):
                 yield found
@@ -224,20 +238,25 @@ def _step(problem: Problem, at: Parameters, answer: Answer, other: Forward) -> a
 
 def _judged(
     problem: Problem, around: Parameters, passed: Forward, far: arb, answer: Answer, share: int,
+    weights: tuple[Weights, ...],
 ) -> Judged | None:
     """By vectors that are drawn here: with `|⟨u, e⟩| ≥ s` for one of them where e is the direction that counts."""
     p, least = problem.parameters, arb(2) ** (ROOM - share)
-    u = drawn(p, together(len(problem.moving) + 3, share))
+    u = drawn(p, together(len(problem.moving) + 3 + len(weights), share))
     w = arb_mat(transposed_times(answer.bands, u)) * scale(answer.bits)
     found = products(problem, around, passed, objective(problem, passed.outputs), w)
     seen = longest(found.images - arb_mat(u)) / least
     error = (seen + answer.size * far).upper()
     if not error < 1:
         return None
-    rows, off, grams = Rows(problem, answer, found, u), [], []
+    budgets = [Within(own, R, k, u) for own, (k, R) in zip(weights, answer.inside, strict=True)]
+    rows, off, grams = Rows(problem, answer, found, u, budgets), [], []
     for number in range(len(problem.moving)):
         gram, away = rows.row(number)
         grams.append(gram)
         off.append((away / least / (1 - error)).upper())
+    if not rows.whole:
+        return Judged(error, off, grams, None, [one.weights for one in budgets if one.proved(off, least)])
     found_all = rows.all(least)
-    return None if found_all is None else Judged(error, off, grams, found_all)
+    return None if found_all is None else Judged(
+        error, off, grams, found_all, [one.weights for one in budgets if one.proved(off, least)])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Protocol
+
 from flint import arb, arb_mat, ctx, fmpz, fmpz_mat
 
 from certify.check.linalg.balls import largest, norm
@@ -18,6 +21,14 @@ PASS = 62
 
 SMALLEST = -400
 """The binary logarithm of the least radius: that `YYᵀ` is 0 proves nothing of C."""
+
+
+class Looking(Protocol):
+    """What is made of every row beside its form."""
+
+    def add(self, number: int, motion: fmpz_mat, turned: fmpz_mat, bits: int, gram: fmpz_mat, size: arb) -> None:
+        """The row at that place: `Y_iᵀ`, `2^bits` times, `Y_i`, `Y_iᵀY_i`, and at least `|Y_i|_F`."""
+        ...
 
 
 class Traced(Largest):
@@ -70,10 +81,14 @@ class Rows:
         problem, answer: of them.
         found: along the drawn vectors.
         drawn: these.
+        budgets: what else looks at every row.
     """
 
-    def __init__(self, problem: Problem, answer: Answer, found: Products, drawn: fmpz_mat) -> None:
-        self._problem, self._answer, self._drawn = problem, answer, drawn
+    def __init__(
+        self, problem: Problem, answer: Answer, found: Products, drawn: fmpz_mat, budgets: Sequence[Looking] = (),
+    ) -> None:
+        self._problem, self._answer, self._drawn, self._budgets = problem, answer, drawn, budgets
+        self.whole = answer.tops is not None or answer.gram is not None
         self._along = drawn if answer.tops is None else answer.tops[1]
         self._images, self._forms = enclosed(found.images, PASS), found.forms.tolist()
         self._traces: dict[int, fmpz] = {}
@@ -89,7 +104,10 @@ class Rows:
         gram = M * turned
         trace = sum([gram[j, j] for j in range(gram.nrows())], fmpz(0))
         size = arb(trace).sqrt() * scale(bits)
-        self._add(M, turned, bits, trace, size)
+        if self.whole:
+            self._add(M, turned, bits, trace, size)
+        for one in self._budgets:
+            one.add(number, M, turned, bits, gram, size.upper())
         meet = arb_mat(M * images.mid) * scale(bits + images.bits)
         away = longest(meet - arb_mat(self._forms[at:at + count]).transpose())
         return arb_mat(gram) * scale(2 * bits), (away + images.radius * size).upper()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from certify.check.enclosure.activation import ACTIVATIONS
 from certify.check.kernel import CHANCE
@@ -14,6 +14,7 @@ from certify.check.table import row_of
 
 if TYPE_CHECKING:
     from certify.check.enclosure.network import Parameters
+    from certify.check.reading.arrays import Array
     from certify.check.systems.critical import Stationary
     from certify.check.systems.nearby import Centre
 
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
 LARGEST = 1 << 31
 """Bytes of the motions of all rows beyond which they are not held."""
 
-MODULES = ("modulus.critical", "modulus.critical_rows")
-"""Rules that need no more than it proves."""
+WHOLE, BUDGETS = "modulus.critical", "modulus.critical_sets"
+MODULES = (WHOLE, "modulus.critical_rows", "modulus.critical_one_row", BUDGETS)
+"""Rules that need no more than it proves; the last with diagonal weights alone."""
 
 
 def motions_bytes(problem: Problem) -> int:
@@ -41,24 +43,38 @@ def suited(problem: Problem, claims: Sequence[Claim[object]]) -> bool:
     """Moving features, in Euclidean norm, at a critical point nearby where weight decay leaves no symmetry (M5c)."""
     return (CHANCE.get() is not None and problem.nearby and passing(problem)
             and problem.moves.inputs and problem.weight_decay > 0 and motions_bytes(problem) <= LARGEST
-            and all(row_of(claim, problem).module in MODULES for claim in claims))
+            and all(module in MODULES and (module != BUDGETS or diagonal(claim, problem))
+                    for claim, module in ((claim, row_of(claim, problem).module) for claim in claims)))
 
 
-def probing(problem: Problem, claims: Sequence[Claim[object]], other: Find, leave: Callable[[], None]) -> Find:
+def diagonal(claim: Claim[Any], problem: Problem) -> bool:
+    """Whether an upper end under budgets of single rows rests on diagonal weights, or there is none."""
+    plain = not problem.row_norm.cross or getattr(claim.witness, "array", None) is None
+    return claim.upper is None or (getattr(claim.witness, "member", None) == "weights" and plain)
+
+
+def probing(
+    problem: Problem, claims: Sequence[Claim[object]], other: Find, leave: Callable[[], None],
+    arrays: Mapping[str, Array],
+) -> Find:
     """What finds the critical point: probes first where they are for it, and the other way where they prove nothing.
 
     Args:
         problem, claims: of the certificate.
         other: the other way.
         leave: called before that is gone, here or for what is left open at the point.
+        arrays: of the side file.
     """
     if not suited(problem, claims):
         return other
 
     def find(problem: Problem, start: Parameters) -> tuple[Centre, Stationary]:
         most = import_module("certify.check.probed.asked").most_of(problem, claims)
+        modules = {row_of(claim, problem).module for claim in claims}
+        weights = (import_module("certify.check.probed.budgets.weights").weightings(problem, claims, arrays)
+                   if BUDGETS in modules else ())
         found: tuple[Centre, Stationary] | None = import_module("certify.check.probed.point").probed_point(
-            problem, start, leave, most)
+            problem, start, leave, most, weights, WHOLE in modules)
         if found is None:
             leave()
             return other(problem, start)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from flint import arb, arb_mat, ctx, fmpz_mat
 
-from certify.check.enclosure.hessian import Curvature, beside
+from certify.check.enclosure.hessian import Curvature
 from certify.check.enclosure.losses.base import loss_of
 from certify.check.enclosure.network import Forward, Parameters
 from certify.check.enclosure.norms import layer_squares
@@ -215,21 +215,17 @@ class Stationary:
     def motion(self) -> Largest:
         """A matrix whose largest eigenvalue is `‖DC‖²` (D is X but for the function norm, here and below)."""
         if self.data.structured:
-            return self._seen(self.curvature.cross())
+            return self.reached_by(self.curvature.cross())
         Y = self.reached
         return Largest(product(Y, Y.turned, self.width) if Y.shape[0] <= Y.shape[1] else
                        product(Y.turned, Y, self.width))
 
-    def weighted(self, weights: Sequence[arb_mat]) -> Largest:
-        """`XΣC_iE_iC_iᵀXᵀ` with the symmetric weights E_i of the moving rows."""
-        if self.data.structured:
-            return self._seen(self.curvature.cross(weights))
-        columns, q = self.data.columns.turned.balls().tolist(), self.data.each
-        blocks = [arb_mat(columns[i:i + q]).transpose() for i in range(0, len(columns), q)]
-        left = beside([block * E for block, E in zip(blocks, weights, strict=True)])
-        return self._seen(product(enclosed(left, self.width), self.data.columns.turned, self.width))
+    def within(self, weights: Sequence[arb_mat]) -> Truth:
+        """Whether `A² − ΣC_iE_iC_iᵀ ≻ 0` with the symmetric weights E_i of the moving rows."""
+        from certify.check.systems.data_derivative.weighted import weighted
+        return weighted(self, weights).below((1 - self.measured.error) ** 2)
 
-    def _seen(self, Q: Fixed) -> Largest:
+    def reached_by(self, Q: Fixed) -> Largest:
         """`XQXᵀ`."""
         return Largest(product(product(self.D, Q, self.width), self.D.turned, self.width))
 
@@ -243,11 +239,10 @@ class Stationary:
         """`(XC_i)ᵀ(XC_i)` of every moving row."""
         if self.data.structured:
             return self.curvature.feature_grams(self.D)
-        rows, q, found = self.reached.mid.transpose().tolist(), self.data.each, []
-        for start in range(0, len(rows), q):
-            part = Fixed(fmpz_mat(rows[start:start + q]), self.reached.bits, self.reached.radius)
-            found.append(product(part, part.turned, 2 * self.width).balls())
-        return found
+        from certify.check.systems.data_derivative.motion import squared
+        Y, q = self.reached, self.data.each
+        rows = Y.mid.transpose().tolist()
+        return [squared(fmpz_mat(rows[at:at + q]), Y.bits, Y.radius).balls() for at in range(0, len(rows), q)]
 
     @cached_property
     def products(self) -> arb_mat:
@@ -259,9 +254,9 @@ class Stationary:
         moved = self.data.image(change)
         return squares(product(self.D, moved, self.width).balls().entries())
 
-    def forms(self, z: Sequence[arb]) -> tuple[arb, arb]:
-        """`|Cᵀz|²` and `|Hz|²` (function norm: `|S⁻¹Hz|²`), z counted unit by unit."""
-        return squares(x for form in self.data.row_forms(z) for x in form), self.energy(z)
+    def along(self, z: Sequence[arb]) -> tuple[list[list[arb]], arb]:
+        """`C_iᵀz` of every moving row, and `|Hz|²` (function norm: `|S⁻¹Hz|²`), z counted unit by unit."""
+        return self.data.row_forms(z), self.energy(z)
 
     def energy(self, z: Sequence[arb]) -> arb:
         """The second of them alone."""

@@ -9,19 +9,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from flint import arb, arb_mat, fmpz_mat
+from flint import arb, arb_mat, fmpz, fmpz_mat
 
 from certify.check.enclosure.function_norm import reference
 from certify.check.enclosure.network import given
 from certify.check.enclosure.units import pulled
-from certify.check.linalg.balls import ZERO, gram
+from certify.check.linalg.balls import ONE, ZERO, gram
 from certify.check.linalg.definite import definiteness
 from certify.check.linalg.fixed import Fixed, cut, enclosed, norm_of, product, total
 from certify.check.linalg.inverse import Inverse, proposed
 from certify.check.reading.subject import Problem
 
-STEPS = 3
-"""Corrections of a solution in floats of `S²q = h`."""
+STEPS, SHARP = 3, arb(2) ** -40
+"""Corrections of a solution in floats of `S²q = h`, and the share of a square in which none is asked for."""
 
 
 @dataclass(frozen=True)
@@ -69,25 +69,45 @@ class Seen:
         defect = (2 * error + error**2).upper()
         return Inverse(D, error, defect) if defect < 1 else Inverse()
 
-    def dual_square(self, h: Fixed, width: int) -> arb:
-        """`|S⁻¹h|²`: at most `|Fq|² + 2qᵀr + |r|²/τ²`, at least `2qᵀh − |Fq|²`, for any q and `r = h − S²q`."""
+    def dual_square(self, h: Fixed, width: int, near: Fixed | None = None) -> arb:
+        """`|S⁻¹h|²`: at most `|Fq|² + 2qᵀr + |r|²/τ²`, at least `2qᵀh − |Fq|²`, for any q and `r = h − S²q`.
+
+        A multiple of `near` is tried first, and where that is enough no other q is looked for.
+        """
         low, high = ZERO, (((h.size + h.radius) / self.tau) ** 2).upper()
-        solve, turned = self._solver(width), self.F.turned
-        q = Fixed(h.mid * 0, 0, ZERO)
-        rest = h
+        q, rest = Fixed(h.mid * 0, 0, ZERO), h
+        if near is not None:
+            q = self._multiple(h, near, width)
+            below, above, rest = self._around(h, q, width)
+            low, high = low.max(below), high.min(above)
+            if high - low <= low * SHARP:
+                return low.union(high)
+        solve = self._solver(width)
         for _ in range(0 if solve is None else STEPS):
             assert solve is not None
             step = solve(Fixed(rest.mid, rest.bits, ZERO))
             q = total([q, Fixed(step.mid, step.bits, ZERO)])
             q = Fixed(q.mid, q.bits, ZERO)
-            image = product(self.F, q, 4 * width)
-            back = product(turned, image, 4 * width)
-            rest = total([h, Fixed(-back.mid, back.bits, back.radius)])
-            across = product(q.turned, rest, 4 * width).balls()[0, 0]
-            own, paired = norm_of(image) + arb(0, image.radius), product(q.turned, h, 4 * width).balls()[0, 0]
-            high = high.min((own**2 + 2 * across + ((rest.size + rest.radius) / self.tau) ** 2).upper())
-            low = low.max((2 * paired - own**2).lower())
+            below, above, rest = self._around(h, q, width)
+            low, high = low.max(below), high.min(above)
         return low.union(high)
+
+    def _multiple(self, h: Fixed, near: Fixed, width: int) -> Fixed:
+        """That of `near` which is as long in S as h asks for; a proposal."""
+        long = norm_of(product(self.F, near, 4 * width)) ** 2
+        factor = product(h.turned, near, 4 * width).balls()[0, 0] / long if long > 0 else ONE
+        found = enclosed(near.balls().mid() * factor.mid(), 2 * width)
+        return Fixed(found.mid, found.bits, ZERO)
+
+    def _around(self, h: Fixed, q: Fixed, width: int) -> tuple[arb, arb, Fixed]:
+        """`|S⁻¹h|²` from below and from above, by an exact q, and `h − S²q`."""
+        image = product(self.F, q, 4 * width)
+        back = product(self.F.turned, image, 4 * width)
+        rest = total([h, Fixed(-back.mid, back.bits, back.radius)])
+        across = product(q.turned, rest, 4 * width).balls()[0, 0]
+        own, paired = norm_of(image) + arb(0, image.radius), product(q.turned, h, 4 * width).balls()[0, 0]
+        high = (own**2 + 2 * across + ((rest.size + rest.radius) / self.tau) ** 2).upper()
+        return (2 * paired - own**2).lower(), high, rest
 
     def _solver(self, width: int) -> Callable[[Fixed], Fixed] | None:
         """About `S⁻²r`, of which nothing is proved: with fewer outputs than weights by `τ⁻²(r − Jᵀ(JJᵀ + τ²I)⁻¹Jr)`."""
@@ -127,5 +147,7 @@ def stacked(J: arb_mat, tau: arb, width: int) -> Fixed:
     top = top.at(bits if top.mid.is_zero() else min(bits, top.bits))
     up = top.bits + int(exponent)
     own = mantissa << up if up >= 0 else mantissa >> -up
-    mid = fmpz_mat(top.mid.tolist() + [[own if r == c else 0 for c in range(p)] for r in range(p)])
+    flat: list[int | fmpz] = [*top.mid.entries(), *([0] * (p * p))]
+    flat[J.nrows() * p::p + 1] = [own] * p
+    mid = fmpz_mat(J.nrows() + p, p, flat)
     return Fixed(mid, top.bits, (top.radius + cut((p, 1), top.bits)).upper())

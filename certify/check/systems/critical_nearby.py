@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -28,6 +28,7 @@ from certify.format.refusal import Invalid
 
 if TYPE_CHECKING:
     from certify.check.probed.asked import Told
+    from certify.check.reading.arrays import Array
 
 Proved = tuple[Centre, Stationary]
 MANY, PRODUCTS = 2000, 10**9
@@ -54,13 +55,15 @@ def large(problem: Problem) -> bool:
     return p > MANY or p * p * moving > PRODUCTS
 
 
-def finder(problem: Problem, claims: Sequence[Claim[object]], leave: Callable[[], None]) -> Callable[..., Proved]:
+def finder(
+    problem: Problem, claims: Sequence[Claim[object]], leave: Callable[[], None], arrays: Mapping[str, Array],
+) -> Callable[..., Proved]:
     """What proves a point: of a large problem probes of one pass first, where they may, and `leave` if they did not."""
     find: Callable[..., Proved] = partial(critical_point, claims=claims)
     if not large(problem):
         return find
     from certify.check.probed.suited import probing
-    return probing(problem, claims, find, leave)
+    return probing(problem, claims, find, leave, arrays)
 
 
 def critical_point(problem: Problem, start: Parameters, claims: Sequence[Claim[object]] = ()) -> Proved:
@@ -164,7 +167,7 @@ def _asked(
 def gradient_at(problem: Problem, parameters: Parameters, other: Forward | None = None) -> arb_mat:
     """∇L as a column; `other` is a pass over the same data, with other weights of the free layers."""
     passed = forward(problem, parameters, problem.points, other)
-    found = gradient(problem, parameters, passed, objective(problem, passed.outputs).plain)
+    found = gradient(problem, parameters, passed, objective(problem, passed.outputs, curved=False).plain)
     return arb_mat(len(found), 1, found)
 
 

@@ -2,7 +2,8 @@
 
 A line of JSON and floats come in on standard input: the passes of a network at the point, row by row. A line with bits
 and then integers of eight bytes go out: X, vectors near its largest left singular vectors, vectors near those of all
-`Y_i` beside each other, and `Y_iᵀ` of every moving row. All of it is computed in floats and nothing here is trusted.
+`Y_i` beside each other, `Y_iᵀ` of every moving row, and R for every budget. All of it is computed in floats and
+nothing here is trusted.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +28,9 @@ CHUNK = 16
 VECTORS, STEPS = 24, 6
 """Of the subspace iteration."""
 
+NEAR = (8, 16, 24, 32)
+"""Binary digits of how far below 1 what a budget allows is tried to be."""
+
 
 @dataclass(frozen=True)
 class Passes:
@@ -41,8 +45,10 @@ class Passes:
         free, biased, moving, decay: layers from 0 on, which have a bias, rows, and weight decay.
         wanted: `inverse`, which is X alone, `motions`, or `effects`.
         most: a bound of ‖X‖ for which R is asked too, with `R(most²I − XXᵀ)Rᵀ ≈ I`; None: none is.
-        formed: whether `YYᵀ` is asked for, and no vectors.
+        formed: whether no vectors are asked for.
+        whole: whether `YYᵀ` is then asked for.
         vectors: the y_j of `effects`, a row each, of which `C_iᵀy_j` is asked.
+        budgets: the roots of weights of every moving row and feature, one budget after the other.
     """
 
     weights: list[Array]
@@ -60,7 +66,9 @@ class Passes:
     wanted: str
     most: float | None
     formed: bool
+    whole: bool
     vectors: Array | None
+    budgets: Array
 
 
 def read() -> Passes:
@@ -74,11 +82,18 @@ def read() -> Passes:
     weights = [floats(m, d) for m, d, _ in sizes]
     inputs = [floats(n, d + biased) for _, d, biased in sizes]
     slopes, bends = ([floats(n, m) for m, *_ in sizes[:-1]] for _ in range(2))
+    def rows(count: int, wide: int) -> Array:
+        bits, *_ = np.frombuffer(sys.stdin.buffer.read(8), dtype="<i8")
+        whole = np.frombuffer(sys.stdin.buffer.read(8 * count * wide), dtype="<i8").astype("<f8")
+        found: Array = np.ldexp(whole, -bits).reshape(count, wide)
+        return found
+
     d = sizes[0][1]
     ends = floats(n, k), floats(n, k, k), floats(sizes[0][0], d), floats(d)
     return Passes(weights, inputs, slopes, bends, *ends, asked["free"], [biased for *_, biased in sizes],
-                  asked["moving"], asked["decay"], asked["wanted"], asked["most"], asked["formed"],
-                  None if asked["vectors"] is None else floats(*asked["vectors"]))
+                  asked["moving"], asked["decay"], asked["wanted"], asked["most"], asked["formed"], asked["whole"],
+                  None if asked["vectors"] is None else rows(*asked["vectors"]),
+                  floats(asked["budgets"], len(asked["moving"]) * d))
 
 
 class Curvature:
@@ -135,8 +150,12 @@ class Curvature:
 
     def columns(self, rows: Array) -> Array:
         """`C_i` of some rows, `(rows, p, d)`."""
+        return self.along(rows, self.at.first, np.diag(self.at.scale))
+
+    def along(self, rows: Array, z: Array, a: Array) -> Array:
+        """How gradients move with the pre-activations and the inputs of the first layer, `(rows, p, q)`."""
         at, n = self.at, len(rows)
-        z, a = (np.broadcast_to(M, (n, *M.shape)) for M in (at.first, np.diag(at.scale)))
+        z, a = (np.broadcast_to(M, (n, *M.shape)) for M in (z, a))
         parts = []
         for g, (N, P) in self.swept(rows, 0, z, a).items():
             inner, outer = at.inputs[g][rows], self.adjoints[g][rows]
@@ -157,12 +176,13 @@ def proposed(at: Passes) -> tuple[Array, list[Array], Array]:
     if at.wanted == "inverse":
         return X, [], np.empty((0, len(X)))
     Y = moved(of, X)
-    return X, [Y.T @ Y] if at.formed else [_topmost(X.T), _topmost(Y)], Y
+    between = [_topmost(X.T), _topmost(Y)] if not at.formed else [Y.T @ Y] if at.whole else []
+    return X, between, Y
 
 
-def bounding(X: Array, most: float) -> Array | None:
-    """R with `R(most²I − XXᵀ)Rᵀ ≈ I`; None where that is not positive definite."""
-    gap = -(X @ X.T)
+def below(G: Array, most: float) -> Array | None:
+    """R with `R(most²I − G)Rᵀ ≈ I`; None where that is not positive definite."""
+    gap = -G
     gap[np.diag_indices_from(gap)] += most**2
     try:
         R: Array = np.linalg.inv(np.linalg.cholesky(gap))
@@ -171,13 +191,38 @@ def bounding(X: Array, most: float) -> Array | None:
     return R if np.isfinite(R).all() else None
 
 
+def bounding(X: Array, most: float) -> Array | None:
+    """R with `R(most²I − XXᵀ)Rᵀ ≈ I`; None where that is not positive definite."""
+    return below(X @ X.T, most)
+
+
+def within(Y: Array, roots: Array) -> tuple[int, Array]:
+    """k and R with `R((1 − 2^−k)²I − YeYᵀ)Rᵀ ≈ I`, e the squares of the roots, of as many rows; else 0 and zeros."""
+    scaled = Y * roots[:, None]
+    G = scaled.T @ scaled
+    found = ((k, below(G, 1 - 2.0**-k)) for k in NEAR)
+    return next(((k, R) for k, R in found if R is not None), (0, np.zeros_like(G)))
+
+
 def moved(of: Curvature, rows: Array) -> Array:
-    """`C_iᵀ` times the transposed rows, of every moving row of the data one under the other."""
-    d, moving = len(of.at.scale), np.array(of.at.moving)
-    found = np.empty((len(moving) * d, len(rows)))
+    """`C_iᵀ` times the transposed rows, of every moving row of the data one under the other.
+
+    With fewer units than features in a free first layer by `C_i = P_iW + δ_i ⊗ I`, P_i along the units: less work.
+    """
+    at, d, moving = of.at, len(of.at.scale), np.array(of.at.moving)
+    found, m = np.empty((len(moving) * d, len(rows))), len(at.first)
+    split = 0 in at.free and 2 * m < d
+    wide = at.inputs[0].shape[1]
+    own = rows[:, :m * wide].reshape(len(rows), m, wide)[:, :, :d] * at.scale if split else None
+    turned = None if own is None else np.ascontiguousarray(own.transpose(1, 2, 0)).reshape(m, -1)
     for start in range(0, len(moving), CHUNK):
-        C = of.columns(moving[start:start + CHUNK])
-        np.matmul(C.transpose(0, 2, 1).reshape(-1, C.shape[1]), rows.T, out=found[start * d:start * d + len(C) * d])
+        some = moving[start:start + CHUNK]
+        C = of.columns(some) if turned is None else of.along(some, np.eye(m), np.zeros((d, m)))
+        part = C.transpose(0, 2, 1).reshape(-1, C.shape[1]) @ rows.T
+        if turned is not None:
+            part = at.first.T @ part.reshape(len(some), m, -1) + (of.adjoints[0][some] @ turned).reshape(
+                len(some), d, -1)
+        found[start * d:(start + len(some)) * d] = part.reshape(len(some) * d, -1)
     return found
 
 
@@ -216,24 +261,29 @@ def effects(S: Array, d: int) -> Iterator[bytes]:
         yield np.rint(np.ldexp(column, units)).astype("<i8").tobytes()
 
 
-def answers(X: Array, R: Array | None, between: list[Array], Y: Array, d: int) -> Iterator[bytes]:
+def answers(
+    X: Array, R: Array | None, between: list[Array], Y: Array, d: int, inside: Sequence[tuple[int, Array]] = (),
+) -> Iterator[bytes]:
     """A line, and the integers: of one matrix between as many bits as of X, of two `FRACTION` of the fraction.
 
-    Of none X alone. R comes first, where there is one.
+    Without motions X alone. R comes first, where there is one, and that of every budget last, with its k in the line.
     """
     bits, first = fraction(X, LONG), [] if R is None else [fraction(R, FINE)]
     start = b"" if R is None else whole(R, first[0])
-    if not between:
+    if not len(Y):
         yield json.dumps([*first, bits or 0]).encode() + b"\n" + start + whole(X, bits)
         return
     rows = each(Y, d)
     other = fraction(between[0], LONG) if len(between) == 1 else FRACTION
-    yield json.dumps([*first, bits or 0, other or 0, *rows]).encode() + b"\n" + start
-    yield whole(X, bits)
+    last = [(k, fraction(M, FINE) or 0) for k, M in inside]
+    yield json.dumps([*first, bits or 0, other or 0, *rows, *(x for pair in last for x in pair)]).encode() + b"\n"
+    yield start + whole(X, bits)
     for M in between:
         yield whole(M, other)
     for at, row in enumerate(rows):
         yield whole(Y[at * d:at * d + d], row)
+    for (_, own), (_, M) in zip(last, inside, strict=True):
+        yield whole(M, own)
 
 
 def main() -> int:
@@ -254,7 +304,7 @@ def main() -> int:
     if not all(np.isfinite(M).all() for M in (X, *between, Y)):
         return 1
     R = None if at.most is None else bounding(X, at.most)
-    for part in answers(X, R, between, Y, len(at.scale)):
+    for part in answers(X, R, between, Y, len(at.scale), [within(Y, roots) for roots in at.budgets]):
         sys.stdout.buffer.write(part)
     return 0
 

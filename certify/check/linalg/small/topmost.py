@@ -10,7 +10,7 @@ from certify.check.linalg.balls import ONE, largest, norm, root, squares
 from certify.check.linalg.definite import Truth
 from certify.check.linalg.fixed import filled
 
-BITS, ROUNDS, STEPS, ENOUGH = 64, 12, 6, 2.0**-44
+BITS, ROUNDS, STEPS, ENOUGH = 64, 12, 6, 2.0**-28
 """Of the search for the vector: bits, most rounds, steps in one, and the relative residual with which it ends."""
 
 

@@ -10,7 +10,7 @@ from flint import arb, arb_mat
 from certify.check.enclosure.network import forward
 from certify.check.kernel import CHANCE
 from certify.check.linalg.definite import Truth
-from certify.check.linalg.fixed import enclosed, scale
+from certify.check.linalg.fixed import Fixed, enclosed, product, scale
 from certify.check.linalg.inverse import Inverse
 from certify.check.linalg.probes import ROOM, drawn, may_draw, together
 from certify.check.probed.asked import Asked
@@ -69,9 +69,17 @@ class AskedSeen(Stationary):
         """It is Euclidean, whatever the norm."""
         return self._over.rank(least)
 
-    def energy(self, z: Sequence[arb]) -> arb:
-        """`|S⁻¹Hz|²`, Hz by one pass."""
+    def along(self, z: Sequence[arb]) -> tuple[list[list[arb]], arb]:
+        """`C_iᵀz` and `|S⁻¹Hz|²`: of a z for which the quotient is largest `S⁻²Hz` is a multiple of `H⁻¹CCᵀz`."""
+        forms, near = self.data.row_forms(z), None
+        if not self.data.structured and self.inverse.X is not None:
+            column = enclosed(arb_mat([[x.mid()] for form in forms for x in form]), 2 * self.width)
+            near = product(self.inverse.X, product(self.data.columns, column, 2 * self.width), 2 * self.width)
+        return forms, self.energy(z, near)
+
+    def energy(self, z: Sequence[arb], near: Fixed | None = None) -> arb:
+        """`|S⁻¹Hz|²`, Hz by one pass; `near` is about a multiple of `S⁻²Hz`."""
         assert self.seen is not None
         column = arb_mat(len(z), 1, list(z))
         found = products(self._over.problem, self.parameters, self.passed, self.plain.objective, column)
-        return self.seen.dual_square(enclosed(found.images, self.width), self.width)
+        return self.seen.dual_square(enclosed(found.images, self.width), self.width, near)

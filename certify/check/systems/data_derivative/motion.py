@@ -28,16 +28,16 @@ def motion(data: DataDerivative, D: Fixed, summed: bool = True) -> Motion:
         values, q, square = Y.mid.entries(), Y.shape[1], arb(0)
         for start, place in zip(range(0, len(values), d * q), places, strict=True):
             M = fmpz_mat(d, q, values[start:start + d * q])
-            own = _squared(M, Y.bits, Y.radius)
+            own = squared(M, Y.bits, Y.radius)
             square += _trace(own)
             rows[place] = own.balls()
         if summed:
-            own = _squared(Y.mid.transpose(), Y.bits, Y.radius, square)
+            own = squared(Y.mid.transpose(), Y.bits, Y.radius, square)
             whole = own if whole is None else _sum(whole, own)
     return Motion(None if whole is None else Largest(whole), [rows[place] for place in range(len(rows))])
 
 
-def _squared(M: fmpz_mat, bits: int, radius: arb, square: arb | None = None) -> Fixed:
+def squared(M: fmpz_mat, bits: int, radius: arb, square: arb | None = None) -> Fixed:
     """`NNᵀ` of all N within that radius of M, whose squares add up to `square`: within `r(2|M|_F + r)` of `MMᵀ`."""
     found = Fixed(M * M.transpose(), 2 * bits, arb(0))
     size = (_trace(found) if square is None else square).sqrt()

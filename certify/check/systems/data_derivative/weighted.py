@@ -3,20 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from flint import arb, arb_mat
 
+from certify.check.enclosure.hessian import Curvature, beside
 from certify.check.linalg.balls import ZERO
 from certify.check.linalg.deflated import Largest
-from certify.check.linalg.fixed import enclosed, product
+from certify.check.linalg.fixed import Fixed, enclosed, product
+from certify.check.reading.subject import Problem
 from certify.check.systems.data_derivative.backward import ByBackward
-
-if TYPE_CHECKING:
-    from certify.check.systems.critical import Stationary
+from certify.check.systems.data_derivative.base import DataDerivative
 
 
-def weighted(at: Stationary, weights: Sequence[arb_mat]) -> Largest:
+class At(Protocol):
+    """What is looked at of a critical point, whose class knows this file."""
+
+    problem: Problem
+    kind: str | None
+    width: int
+
+    @property
+    def curvature(self) -> Curvature:
+        """Second derivatives."""
+        ...
+
+    @property
+    def data(self) -> DataDerivative:
+        """C."""
+        ...
+
+    @property
+    def D(self) -> Fixed:  # noqa: N802
+        """X."""
+        ...
+
+    def finer(self, width: int) -> At:
+        """The same with other bits."""
+        ...
+
+    def reached_by(self, Q: Fixed) -> Largest:
+        """`XQXᵀ`."""
+        ...
+
+
+def weighted(at: At, weights: Sequence[arb_mat]) -> Largest:
     """A matrix with the eigenvalues above 0 of `XΣC_iE_iC_iᵀXᵀ`: where `E = W²` is diagonal `(XCW)ᵀXCW`.
 
     Bounds that are asked for are above 0, so that no other eigenvalue matters. Some weights are large, and what C errs
@@ -29,7 +60,7 @@ def weighted(at: Stationary, weights: Sequence[arb_mat]) -> Largest:
     """
     roots = None if at.data.structured else _roots(weights)
     if roots is None or len(roots) > at.problem.parameters:
-        return at.weighted(weights)
+        return _whole(at, weights)
     if isinstance(at.data, ByBackward):
         Y = product(at.D, at.data.times(roots), at.width)
         return Largest(product(Y.turned, Y, at.width))
@@ -38,6 +69,16 @@ def weighted(at: Stationary, weights: Sequence[arb_mat]) -> Largest:
     known = at if at.kind == "output" else at.finer(bits)
     Y = product(at.D, product(known.data.columns, enclosed(W, bits), bits), bits)
     return Largest(product(Y.turned, Y, bits))
+
+
+def _whole(at: At, weights: Sequence[arb_mat]) -> Largest:
+    """`XΣC_iE_iC_iᵀXᵀ` itself."""
+    if at.data.structured:
+        return at.reached_by(at.curvature.cross(weights))
+    columns, q = at.data.columns.turned.balls().tolist(), at.data.each
+    blocks = [arb_mat(columns[i:i + q]).transpose() for i in range(0, len(columns), q)]
+    left = beside([block * E for block, E in zip(blocks, weights, strict=True)])
+    return at.reached_by(product(enclosed(left, at.width), at.data.columns.turned, at.width))
 
 
 def _roots(weights: Sequence[arb_mat]) -> list[arb] | None:

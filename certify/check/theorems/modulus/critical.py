@@ -10,6 +10,7 @@ from flint import arb
 
 from certify.check.enclosure.units import by_units
 from certify.check.kernel import Finding, expect, judged
+from certify.check.linalg.balls import squares
 from certify.check.linalg.definite import Truth
 from certify.check.linalg.deflated import Largest
 from certify.check.reading.certificate import Claim, Vector, Witness, stated, vector
@@ -77,7 +78,8 @@ def upper(point: Point, most: float, radius: float | None = None) -> Finding:
 def lower(point: Point, least: float, z: Sequence[float], radius: float | None = None) -> Finding:
     """V34: `|Cᵀz| ≥ least·|Hz|` and `Cᵀz ≠ 0`, which proves `lip S ≥ least` whatever the rank."""
     each = arb(least) if radius is None else arb(least) / arb(radius)
-    c, h = point.of(stationary).forms(by_units(point.problem, [arb(v) for v in z]))
+    forms, h = point.of(stationary).along(by_units(point.problem, [arb(v) for v in z]))
+    c = squares(x for form in forms for x in form)
     if c > 0 and c >= each ** 2 * h:
         return Finding(Truth.PROVED, "|Cᵀz| ≥ lower·|Hz| is proved")
     if c == 0:

@@ -27,6 +27,7 @@ from certify.check.theorems.modulus.vertices import (
     boxed,
     check_form,
     form,
+    movable,
     signs,
     stated,
     stretch,
@@ -48,17 +49,17 @@ def check_ends(claim: Claim[Shaped], ladder: Ladder, side: Side) -> None:
 def row_upper(point: Point, number: int, upper: float, shape: Array | None) -> Finding:
     """V53, critical: `κ_i ≤ upper` for the moving row at that place.
 
-    With `G = (XC_i)ᵀ(XC_i)` and ε the defect: every vertex u has `uᵀGu ≤ upper²(1 − ε)`; or, with the weights w,
+    With `G = (XC_i)ᵀ(XC_i)` and a slack ε: every vertex u has `uᵀGu ≤ upper²(1 − ε)`; or, with the weights w,
     `diag(upper²(1 − ε)/(τw²)) − G ≻ 0`.
     """
     definite = nonsingular(point)
     if definite.truth is not Truth.PROVED:
         return definite
-    problem, at, square = point.problem, point.of(stationary), arb(upper) ** 2
+    problem, square = point.problem, arb(upper) ** 2
 
     def judge(grams: list[arb_mat]) -> Finding:
-        G, defect = grams[number], at.measured.defect
-        if all(x == 0 for x in G.entries()):
+        G, defect = grams[number], _slack(point, upper, number)
+        if defect < 1 and all(x == 0 for x in G.entries()):
             return Finding(Truth.PROVED, "the row has no effect")
         if shape is None:
             return at_most([form(G, u) for u in vertices(problem)], square, defect)
@@ -69,7 +70,7 @@ def row_upper(point: Point, number: int, upper: float, shape: Array | None) -> F
         left = arb_mat(rows)
         return boxed(Truth.PROVED if by_floats.proved(left) else definiteness(left).truth, point.precision)
 
-    return in_turn(at.grams(), judge)
+    return in_turn(point.of(stationary).grams(), judge)
 
 
 def row_lower(point: Point, number: int, lower: float, shape: Array | None) -> Finding:
@@ -79,10 +80,16 @@ def row_lower(point: Point, number: int, lower: float, shape: Array | None) -> F
     definite = nonsingular(point)
     if definite.truth is not Truth.PROVED:
         return definite
-    problem, at = point.problem, point.of(stationary)
+    problem = point.problem
     units = vertices(problem) if shape is None else [signs(shape, problem.moving[number])]
-    return in_turn(at.grams(), lambda grams: at_least(
-        [form(grams[number], u) for u in units], arb(lower) ** 2, at.measured.defect))
+    return in_turn(point.of(stationary).grams(), lambda grams: at_least(
+        [form(grams[number], u) for u in units], arb(lower) ** 2, _slack(point, lower, number)))
+
+
+def _slack(point: Point, end: float, number: int) -> arb:
+    """That of the end, where motions may be off by a matrix: a change is up to `longest` long."""
+    problem = point.problem
+    return point.of(stationary).slack(arb(end) / problem.row_norm.longest(len(movable(problem))), number)
 
 
 def _form(claim: Claim[Shaped], problem: Problem) -> None:

@@ -20,7 +20,6 @@ from certify.check.reading.subject import Problem
 from certify.check.rule import Rule, Side, Test, modulus
 from certify.check.systems.critical import stationary
 from certify.check.systems.critical_cases import HYPOTHESES, in_turn, nonsingular, theorem_of
-from certify.check.systems.data_derivative.weighted import weighted
 from certify.check.systems.point import Ladder, Point
 from certify.check.theorems.modulus.ellipsoids import Ellipsoid, ellipsoid, largest_sum, top_eigenvalue
 from certify.check.theorems.modulus.set_quantities import Summands, check_change, check_member, radius_of, shape_of
@@ -74,9 +73,8 @@ def lower(point: Point, least: float, radius: float, z: Sequence[float]) -> Find
     """
     problem, at = point.problem, point.of(stationary)
     place = by_units(problem, [arb(v) for v in z])
-    found, energy = point.once(("critical lower", tuple(z)), lambda: (  # claims of two sizes have one vector
-        sorted(map(problem.row_norm.dual, at.data.row_forms(place)), key=lambda v: v.mid(), reverse=True),
-        at.energy(place)))
+    forms, energy = point.once(("critical lower", tuple(z)), lambda: at.along(place))  # of claims of two sizes one
+    found = sorted(map(problem.row_norm.dual, forms), key=lambda v: v.mid(), reverse=True)
     sigma = sum(found[:problem.at_once], ZERO) * arb(radius)
     if sigma > 0 and sigma ** 2 >= arb(least) ** 2 * energy:
         return Finding(Truth.PROVED, "the witness proves it")
@@ -106,7 +104,7 @@ def by_weights(
         return definite
     at = point.of(stationary)
     key = ("critical by_weights", tuple(dual), shape)  # two claims may differ in the radius alone
-    found = point.once(key, lambda: weighted(at, weights).below((1 - at.measured.error) ** 2))
+    found = point.once(key, lambda: at.within(weights))
     words = {Truth.PROVED: "the weights prove it", Truth.DISPROVED: "A² − Σ C_iE_iC_iᵀ/d_i takes a negative value",
              Truth.UNDECIDED: f"A² − Σ C_iE_iC_iᵀ/d_i ≻ 0 is not proved at {point.precision} bits"}
     return Finding(Truth.PROVED if found is Truth.PROVED else Truth.UNDECIDED, words[found])

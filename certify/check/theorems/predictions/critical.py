@@ -67,6 +67,10 @@ class Predictions:
         problem = self.problem
         if problem.budget.single:
             return self._of_one(Y, lost)
+        if self.at.data.each == 1 and not self.at.data.structured:
+            from certify.check.theorems.predictions.one_column import changes as by_columns
+
+            return by_columns(self.at, Y, lost)
         found: list[arb | None] = [None] * len(lost)
         if CHANCE.get() is not None and problem.moves.inputs:
             from certify.check.probed.effects import changes

@@ -124,8 +124,9 @@ def test_forms_are_those_of_the_hessian(case):
     known = found(case)
     z = [arb(x) for x in np.random.default_rng(3).standard_normal(known.problem.parameters)]
     exact = Stationary(known.problem, known.parameters, known.passed, None, 60)
-    for x, y in zip(known.forms(z), exact.forms(z), strict=True):
-        assert x.overlaps(y) and x.rad() < 1e-12 * x
+    (forms, energy), (others, other) = known.along(z), exact.along(z)
+    assert energy.overlaps(other) and energy.rad() < 1e-12 * energy
+    assert all(x.overlaps(y) for own, row in zip(forms, others, strict=True) for x, y in zip(own, row, strict=True))
     assert "completed" not in known.__dict__
 
 
@@ -202,3 +203,12 @@ def test_what_some_vector_sees_for_certain_is_no_less_in_the_error(case, monkeyp
     assert true * (1 - 1e-9) <= error <= true * (1 + 1e-6)
     del known.__dict__["inverse"]
     assert known.inverse.defect >= 2 * error + error**2 * 0.99
+
+
+@pytest.mark.parametrize("gap, left", [(0.5, 2 * SHARP), (1e-8, 2e-8 / 16), (3e-8, asked.NEAR), (1e-7, 2e-7 / 16)])
+def test_a_rank_is_asked_for_with_what_an_inverse_may_lack(gap, left):
+    """And with no more than `NEAR`, but where vectors that see less leave more open."""
+    stated = SimpleNamespace(name="rank", holds=True, value=0.25)
+    claim = SimpleNamespace(lower=1 - gap, upper=1.0, row_lower=[], row_upper=[], hypotheses=[stated])
+    assert most_of(SimpleNamespace(parameters=9), [claim]) == pytest.approx((1 - min(
+        left, asked.NEAR if gap < 5e-8 else 1)) / 0.25, rel=1e-12)

@@ -198,9 +198,15 @@ def test_an_answer_of_another_form_is_none():
     assert answer.read_effects(answered([9, 8]), 5, 2, 3) is None and answer.read_effects(answered([]), 4, 0, 3) is None
 
 
-def test_numbers_beyond_doubles_are_infinite():
-    """A traceback ended a check of predictions whose motions are that large."""
-    assert answer._float(3, -1) == 1.5 and answer._float(1 << 2000, -10) == np.inf
+@pytest.mark.parametrize("bits", [3000, 60, -2000])
+def test_vectors_of_any_size_are_told(bits, at, monkeypatch):
+    """A traceback ended a check of predictions whose motions are large beyond doubles."""
+    told = []
+    monkeypatch.setattr(answer, "answered", lambda program, parts, *_: told.extend(parts))
+    Y = Fixed(fmpz_mat(1, at.problem.parameters, [(1 << 200) - j for j in range(at.problem.parameters)]), bits, arb(0))
+    assert answer.asked_effects(at.problem, at.parameters, at.passed, at.curvature.objective, Y) is None
+    own, *values = np.frombuffer(told[-1], dtype="<i8")
+    assert all(abs(int(v) - (((1 << 200) - j) >> bits - int(own))) <= 1 and v < 2**62 for j, v in enumerate(values))
 
 
 def asked(at, monkeypatch) -> tuple[Fixed, answer.Effects]:

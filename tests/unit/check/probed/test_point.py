@@ -340,7 +340,7 @@ def test_without_the_other_program_the_checker_goes_its_own_way(program, executa
     assert case.known is None and said == []
     left = []
     with ctx.workprec(PRECISION):
-        find = probing(case.problem, case.claims, lambda *_: "other", lambda: left.append(1))
+        find = probing(case.problem, case.claims, lambda *_: "other", lambda: left.append(1), {})
         assert find(case.problem, case.start) == "other" and left == [1]
 
 

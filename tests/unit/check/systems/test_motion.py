@@ -112,12 +112,12 @@ def test_the_radius_of_a_square_is_needed(monkeypatch):
     M, r = fmpz_mat([[3, 4]]), arb(0.25)
     with ctx.workprec(128):
         N = arb_mat(M) * (1 + r / 5)
-        truth, found = arb_mat([[(5 + r) ** 2]]), motions._squared(M, 0, r)
+        truth, found = arb_mat([[(5 + r) ** 2]]), motions.squared(M, 0, r)
         assert truth.overlaps(N * N.transpose()) and found.radius < (10 + r) * r * (1 + arb(2) ** -40)
         assert found.balls().contains(truth)
         plain = Fixed(found.mid, found.bits, arb(0))
         assert not plain.balls().contains(truth)
-        wide = motions._squared(M, 0, r, arb(10**4))
+        wide = motions.squared(M, 0, r, arb(10**4))
         assert wide.radius > found.radius
 
 

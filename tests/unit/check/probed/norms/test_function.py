@@ -108,8 +108,9 @@ def test_forms_and_rank_are_those_of_the_hessian(case):
     known = found(case)[1]
     z = [arb(x) for x in np.random.default_rng(3).standard_normal(case.problem.parameters)]
     other = exact(known)
-    for x, y in zip(known.forms(z), other.forms(z), strict=True):
-        assert x.overlaps(y) and x.rad() < 1e-10 * x
+    (forms, energy), (others, same) = known.along(z), other.along(z)
+    assert energy.overlaps(same) and energy.rad() < 1e-10 * energy
+    assert all(x.overlaps(y) for own, row in zip(forms, others, strict=True) for x, y in zip(own, row, strict=True))
     least = np.linalg.svd(numbers(other.completed.balls()))[1][-1]
     for factor, truth in ((1 - 1e-9, Truth.PROVED), (1 + 1e-9, Truth.DISPROVED)):
         assert known.rank(least * factor) is truth
@@ -196,12 +197,30 @@ def test_the_dual_length_holds_the_truth(shape, tau, power, monkeypatch):
         S = J.transpose() * J + arb_mat(shape[1], shape[1], [
             arb(tau) ** 2 if r == c else arb(0) for r in range(shape[1]) for c in range(shape[1])])
         truth = (h.transpose() * S.inv() * h)[0, 0]
+        best = enclosed(S.inv() * h * arb(7), 200)
     own = of(J, tau)
     found = own.dual_square(enclosed(h, 60), 60)
     assert found.contains(truth) and (found.rad() < 1e-8 * truth or tau < 1e-9)  # beyond what 60 bits of F know
     for other in (lambda r: Fixed(r.mid * 3, r.bits, arb(0)), None):
         monkeypatch.setattr(Seen, "_solver", lambda *_, other=other: other)
         assert own.dual_square(enclosed(h, 60), 60).contains(truth)
+        for near in (best, enclosed(h, 60), Fixed(best.mid * 0, 0, arb(0)), Fixed(best.mid, 0, arb("inf"))):
+            assert own.dual_square(enclosed(h, 60), 60, near).contains(truth)
+
+
+def test_where_the_proposed_direction_is_enough_no_other_is_looked_for(monkeypatch):
+    """Whatever its length; and one that is a little off leaves what it lacks open, on the right side."""
+    rng = np.random.default_rng(5)
+    J, h = (arb_mat(*shape, [arb(float(x)) for x in rng.normal(size=shape).flat]) for shape in ((3, 5), (5, 1)))
+    with ctx.workprec(400):
+        S = J.transpose() * J + arb_mat(5, 5, [arb(2) ** -4 if r == c else 0 for r in range(5) for c in range(5)])
+        truth, best = (h.transpose() * S.inv() * h)[0, 0], S.inv() * h * arb(-3)
+    monkeypatch.setattr(Seen, "_solver", lambda *_: pytest.fail("it was looked for"))
+    found = of(J, 0.25).dual_square(enclosed(h, 60), 60, enclosed(best, 100))
+    assert found.contains(truth) and found.rad() < 1e-10 * truth
+    monkeypatch.setattr(Seen, "_solver", lambda *_: None)
+    off = of(J, 0.25).dual_square(enclosed(h, 60), 60, enclosed(best + h * arb(2) ** -9, 100))
+    assert off.contains(truth) and off.rad() > 1e-9 * truth
 
 
 def of(J: arb_mat, tau: float) -> Seen:
@@ -219,3 +238,16 @@ def test_f_is_held_by_its_whole_numbers(tau, power):
         away = (arb_mat(rows) - arb_mat(found.mid) * scale(found.bits)).entries()
         assert sum((x * x for x in away), arb(0)) <= found.radius**2
         assert found.radius < 2.0**-50 * max(arb(tau), abs(J[0, 0]))
+
+
+@pytest.mark.parametrize("share", [0.99, 1.01, 0.0, -1.0])
+def test_both_bounds_hold_for_any_vector(share):
+    """And the upper one is no farther off than `|r|²/τ²`."""
+    rng = np.random.default_rng(6)
+    J, h = (arb_mat(*shape, [arb(float(x)) / 8 for x in rng.normal(size=shape).flat]) for shape in ((3, 5), (5, 1)))
+    with ctx.workprec(400):
+        S = J.transpose() * J + arb_mat(5, 5, [1 if r == c else 0 for r in range(5) for c in range(5)])
+        truth, best = (h.transpose() * S.inv() * h)[0, 0], S.inv() * h
+    q = enclosed(best * share, 100)
+    low, high, rest = of(J, 1.0)._around(enclosed(h, 60), Fixed(q.mid, q.bits, arb(0)), 60)
+    assert low <= truth.upper() and truth.lower() <= high and high <= truth * (1 + 1e-9) + (rest.size + rest.radius)**2

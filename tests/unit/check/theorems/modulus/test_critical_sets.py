@@ -12,6 +12,8 @@ from hypothesis import HealthCheck, assume, given, settings
 from safetensors.numpy import load, save
 
 from certify.check.linalg.definite import Truth
+from certify.check.systems.critical import Stationary
+from certify.check.systems.data_derivative import weighted
 from certify.check.theorems.modulus import critical_sets
 from certify.format.refusal import Invalid
 from tests.effort import examples
@@ -160,12 +162,13 @@ def test_lower_ends_alone_need_no_rank(tmp_path):
 def test_what_the_inverse_errs_by_makes_the_weights_prove_less(monkeypatch):
     """`ε = 0.1`: `A² − … ≻ 0` is asked of `(1 − ε)² = 0.81`, neither of 0.9 nor of more than 1."""
     asked = []
-    at = SimpleNamespace(measured=SimpleNamespace(error=arb(0.1)))
+    at = SimpleNamespace(measured=SimpleNamespace(error=arb(0.1)), within=lambda known: Stationary.within(at, known))
     point = SimpleNamespace(problem=SimpleNamespace(at_once=1), precision=60, of=lambda _: at, once=lambda _, do: do())
     body = SimpleNamespace(stretch=arb(1), E=arb_mat([[1]]))
     for name, value in (("_around", lambda *_: {0: body}), ("stationary", None),
-                        ("nonsingular", lambda _: SimpleNamespace(truth=Truth.PROVED)),
-                        ("weighted", lambda *_: SimpleNamespace(below=lambda x: asked.append(x) or Truth.PROVED))):
+                        ("nonsingular", lambda _: SimpleNamespace(truth=Truth.PROVED))):
         monkeypatch.setattr(critical_sets, name, value)
+    monkeypatch.setattr(weighted, "weighted", lambda *_: SimpleNamespace(
+        below=lambda x: asked.append(x) or Truth.PROVED))
     assert critical_sets.by_weights(point, 1.0, 0.5, [1.0], None).truth is Truth.PROVED
     assert 0.80 < float(asked[0].mid()) < 0.8101

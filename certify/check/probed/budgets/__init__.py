@@ -1,0 +1,1 @@
+"""What budgets of single rows ask of proposed motions (W5)."""
