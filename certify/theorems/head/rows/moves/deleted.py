@@ -1,0 +1,267 @@
+"""D23: how far predictions of a squared-loss head move when any m rows are deleted: both ends, of every prediction.
+
+From above by trees of deletions (D4d), asked how far a number goes; from below by the rows that were found to take it
+farthest, through the change of rank m.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from certify.format.errors import EnclosureError
+from certify.rigor import fp
+from certify.rigor.finder import proposed
+from certify.rigor.fp import Array
+from certify.systems.head.rows.change import RowChange
+from certify.systems.head.rows.changes.base import Change
+from certify.systems.head.rows.head import Head
+from certify.systems.head.rows.ridge import ridge
+from certify.theorems.head.rows.method import Budget
+from certify.theorems.head.rows.moves.worst_rows import Worst, worst_rows
+from certify.theorems.head.rows.squared.contrasts import Ints
+from certify.theorems.head.rows.squared_deletions import SquaredDeletions
+from certify.theorems.head.rows.squared_tree.flipped import contrasts_without
+from certify.theorems.head.rows.squared_tree.method import Tree, witness
+from certify.theorems.head.rows.squared_tree.most import Most
+from certify.theorems.head.rows.squared_tree.order import OWN, Order
+from certify.theorems.head.rows.squared_tree.root import Root, root_of
+from certify.theorems.head.rows.squared_tree.state import Pairs
+from certify.theorems.head.rows.squared_tree.walk import Kept, Walk
+
+CLOSE: Final = 1 + 2.0**-10
+"""How near an upper end comes to what was found before it is left."""
+
+ROOM: Final = 1 + 2.0**-24
+"""What an upper end is multiplied by: a checker has rounding of its own."""
+
+GROWING, FIRST, FAIR = 0.1, 0.2, 3.0
+"""Shares of the time for the order of rows that comparisons need and for the tree that all points share; and the
+multiple of an equal share of the rest that one point's own tree may take."""
+
+NODES, IN_ALL = 4_000, 40_000
+"""Most nodes of one point's tree, and of all trees: a checker visits them, too."""
+
+DEEPEST: Final = 128
+"""Most deletions: a tree is as deep."""
+
+
+@dataclass(frozen=True, eq=False)
+class Ends:
+    """How far outputs move.
+
+    Attributes:
+        lower, upper: `(N,)` of all outputs of a point together (root of the sum of squares); infinite where nothing is
+            proved. The rows found move the point by `lower`, none of the choices by more than `upper`.
+        falls, rises: `(N, k)` upper bounds of how far each output goes down and up.
+        rows: `(N, m)` the rows found.
+        trees: for each output those that prove falls and rises.
+    """
+
+    lower: Array
+    upper: Array
+    falls: Array
+    rises: Array
+    rows: Ints
+    trees: list[list[Tree]]
+
+
+def able(head: Head, change: Change) -> str:
+    """Whether rows are deleted, the loss is squared, and the decay stays when rows go; else why not, in words."""
+    if not isinstance(change, RowChange):
+        return "any few rows are deleted, and no groups or named rows"
+    if head.weights is not None:
+        return "the rows carry weights"
+    if head.remaining:
+        return "the weight decay follows the number of rows that are left"
+    if min(change.count, len(change.rows)) > DEEPEST:
+        return f"more than {DEEPEST} rows are deleted"
+    return SquaredDeletions().able(head, change)
+
+
+def ends_of(head: Head, change: RowChange, budget: Budget, largest: bool = False) -> Ends | str:
+    """Both ends of the change of every point, or in words why there are none.
+
+    Args:
+        head, change: of which :func:`able` says nothing.
+        budget: the time; what is proved by then counts.
+        largest: whether the largest change of all points is asked for: the others need not be known more closely.
+
+    Raises:
+        EnclosureError: overflow.
+    """
+    rows = np.array(sorted(change.rows), dtype=np.int64)
+    count = min(change.count, len(rows))
+    system = ridge(head.phi, head.mu(count), head.decayed)
+    if isinstance(system, str):
+        return system
+    found: list[_Output] = []
+    for a in range(head.k):
+        root = _root(head, a, rows, count, budget)
+        if root is None:
+            return "the time was up"
+        found.append(_Output(root, count))
+    R = np.concatenate([one.root.R for one in found], axis=1)
+    worst = proposed(lambda: worst_rows(found[0].root.factor.A, found[0].root.C.B, R, count))
+    if worst is None:  # some rows carry a direction alone: nothing is known of what they take
+        N = len(head.points)
+        worst = Worst(np.tile(np.arange(count), (N, 1)), np.zeros(N), np.zeros((N, head.k, 2)))
+    lower = _reached(found, worst)
+    _bounded(found, worst, float(lower.max(initial=0.0)) if largest else 0.0, budget)
+    falls, rises = (np.stack([one.up[:, way] for one in found], axis=1) for way in (0, 1))
+    upper = together(np.maximum(falls, rises))
+    return Ends(lower, upper, falls, rises, rows[worst.rows],
+                [[Tree(rows[tree.order], tree.points) for tree in one.trees()] for one in found])
+
+
+def _root(head: Head, a: int, rows: Ints, count: int, budget: Budget) -> Root | None:
+    """Before deletions, of one output: each point has two numbers, which start at 0: how far it falls, and rises."""
+    one, N = replace(head, Y=head.Y[:, [a]], V=head.V[[a]], codes=None, label=None), len(head.points)
+    system = ridge(head.phi, head.mu(count), head.decayed)
+    assert not isinstance(system, str)
+    point = np.repeat(np.arange(N), 2)
+    pairs = Pairs(point, np.zeros_like(point), np.full_like(point, -1), np.tile([1.0, -1.0], N))
+    return root_of(one, system, rows, np.arange(N), lambda: budget.left() <= 0, count,
+                   asked=(pairs, np.zeros(2 * N), np.zeros(2 * N)))
+
+
+class _Output:
+    """What is known of one output.
+
+    Attributes:
+        root: before deletions.
+        count: of deletions.
+        up: `(N, 2)` how far points fall and rise at most.
+        orders: by point the order of the tree that says so; that of all points where it has none.
+    """
+
+    def __init__(self, root: Root, count: int) -> None:
+        self.root, self.count, self.kept = root, count, Kept()
+        self.up, self.orders = np.full((len(root.points), 2), np.inf), dict[int, Ints]()
+        self.shared = np.zeros(0, dtype=np.int64)
+
+    def share(self, goal: Array, growing: Budget, budget: Budget) -> None:
+        """The tree of all points, no smaller than a goal for each end, `(N, 2)`."""
+        order = Order(self.root.of(np.zeros(0, dtype=np.int64)), self.kept, _ended(growing))
+        order.grow(self.count)
+        self.shared = np.array(order.rows, dtype=np.int64)
+        self.up = self._asked(self.root, self.shared, goal, _ended(budget))
+
+    def refine(self, j: int, goal: Array, late: Callable[[], bool]) -> bool:
+        """A tree of one point's own, no smaller than a goal for both ends; whether it comes to that."""
+        one = self.root.of(np.array([j]))
+        order = self._own(one)
+        found = np.minimum(self._asked(one, order, goal[None, :], late)[0], self.up[j])
+        if (found < self.up[j]).any():
+            self.up[j], self.orders[j] = found, order
+        return bool((found <= goal).all())
+
+    def trees(self) -> list[Tree]:
+        """The orders, with the points that they are for."""
+        rest = np.setdiff1d(np.arange(len(self.up)), np.fromiter(self.orders, np.int64))
+        return [Tree(self.shared, rest), *(Tree(order, np.array([j])) for j, order in sorted(self.orders.items()))]
+
+    def _asked(self, root: Root, order: Ints, goal: Array, late: Callable[[], bool]) -> Array:
+        walk = Walk(root.hat, root.C, root.pairs, order, late, np.zeros(len(root.points), dtype=bool), self.kept)
+        most = Most(walk, late).within(root.state(order), self.count, np.arange(len(root.z)), goal.ravel())
+        return np.where(np.isnan(most), np.inf, most).reshape(-1, 2)
+
+    def _own(self, one: Root) -> Ints:
+        """The rows that comparisons need, then those that move the point most alone."""
+        A = one.factor.A
+        left = np.maximum(1.0 - np.einsum("ij,ij->i", A, A), 1e-6)
+        moved = np.abs(one.C.at(np.zeros(1, dtype=np.int64))[0] * one.R[:, 0]) / left
+        moved[self.shared] = -np.inf
+        own = np.argsort(-moved, kind="stable")[: min(OWN, len(left) - len(self.shared))]
+        return np.concatenate([self.shared, own])
+
+
+def _bounded(found: list[_Output], worst: Worst, floor: float, budget: Budget) -> None:
+    """Upper bounds from the tree that points share, then from their own, nearer and nearer to what was found.
+
+    A point whose outputs together are proved to move by hardly more than the floor is left.
+    """
+    k = len(found)
+    aims = np.maximum(worst.each.transpose(1, 0, 2), floor if k == 1 else 0.0)
+    for one, aim in zip(found, aims, strict=True):
+        one.share(aim * CLOSE, budget.share(GROWING / k), budget.share(FIRST))
+    stuck = np.zeros((k, len(worst.size)), dtype=bool)
+    visited = 0
+    while True:
+        ups = np.stack([one.up for one in found])
+        far = together(ups.max(axis=2).T) > floor * CLOSE
+        open_ = far & ~stuck & np.isfinite(ups).all(axis=2) & (ups > aims * CLOSE).any(axis=2)
+        waiting = sorted(np.argwhere(open_).tolist(), key=lambda at: -float(ups[at[0], at[1]].max()))
+        if not waiting or budget.left() <= 0 or visited > IN_ALL:
+            return
+        for place, (a, j) in enumerate(waiting):
+            late = _Late(budget.share(min(1.0, FAIR / (len(waiting) - place))))
+            goal = np.maximum(np.sqrt(ups[a, j] * aims[a, j]), aims[a, j] * CLOSE)
+            stuck[a, j] = not found[a].refine(j, goal, late)
+            visited += late.nodes
+            if budget.left() <= 0 or visited > IN_ALL:
+                return
+
+
+@dataclass(eq=False)
+class _Late:
+    """Whether one tree has had its time, or its nodes."""
+
+    budget: Budget
+    nodes: int = 0
+
+    def __call__(self) -> bool:
+        self.nodes += 1
+        return self.nodes > NODES or self.budget.left() <= 0
+
+
+def _reached(found: list[_Output], worst: Worst) -> Array:
+    """`(N,)` lower bounds of how far the rows that were found move the points."""
+    square = np.zeros(len(worst.size))
+    for j, gone in enumerate(worst.rows):
+        for one in found:
+            try:
+                z, wrong = moved_by(one.root, j, gone)
+            except (EnclosureError, np.linalg.LinAlgError):
+                continue
+            square[j] += max(abs(z) - wrong, 0.0) ** 2 * (1 - 2.0**-50)
+    low = np.sqrt(square) * (1 - len(found) * 2.0**-50) - fp.FLOOR
+    return np.where(low > 0, low, 0.0)
+
+
+def moved_by(root: Root, j: int, gone: Ints) -> tuple[float, float]:
+    """How far one output of a point goes once some rows are gone, and the error of that."""
+    z, wrong = contrasts_without(root, j, gone, np.array([2 * j]))
+    return float(z[0]), float(wrong[0])
+
+
+def together(size: Array) -> Array:
+    """Upper bounds of the lengths of the rows of a matrix, infinite where an entry is."""
+    if size.shape[1] == 1:
+        return np.asarray(size[:, 0])
+    known = np.isfinite(size).all(axis=1)
+    return np.where(known, fp.row_norms(np.where(known[:, None], size, 0.0)), np.inf)
+
+
+def stated(ends: Ends) -> tuple[float, dict[str, Array]] | None:
+    """The largest change with the arrays that prove it, a little more than what is proved; None: no bound of all.
+
+    `bounds` of all outputs are as large as the largest change lets them be, so that most are easy to prove again.
+    """
+    ups = np.maximum(ends.falls, ends.rises)
+    upper = float(ends.upper.max(initial=0.0)) * ROOM
+    if not 0 < upper < np.inf:
+        return None
+    bounds = np.maximum(ups, upper * 2.0**-16) if ups.shape[1] > 1 else np.full_like(ups, upper)
+    if ups.shape[1] > 1:
+        bounds *= (upper / together(bounds))[:, None]
+        upper = float(together(bounds).max())
+    trees = witness(ends.trees, np.ones(len(bounds), dtype=bool), np.zeros(0, dtype=np.int64))
+    return upper, {"bounds": bounds, **trees}
+
+
+def _ended(budget: Budget) -> Callable[[], bool]:
+    return lambda: budget.left() <= 0

@@ -1,0 +1,79 @@
+"""Finder: rows whose deletion moves predictions of a squared-loss head far. Nothing is trusted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from certify.rigor.fp import Array
+from certify.theorems.head.rows.squared.contrasts import Ints
+
+ROUNDS = 8
+"""How often the rows that take most are chosen anew, as the others of the choice leave them."""
+
+AT_ONCE = 2**21
+"""Influences that are held at a time."""
+
+LEAST = 1e-9
+"""In the place of a smaller `1 − K_ii`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Worst:
+    """The choices found.
+
+    Attributes:
+        rows: `(N, m)` for each point the places of the rows that move its outputs most together.
+        size: `(N,)` how far, in floats.
+        each: `(N, k, 2)` how far any choice found takes each output down, and up.
+    """
+
+    rows: Ints
+    size: Array
+    each: Array
+
+
+def worst_rows(A: Array, B: Array, R: Array, count: int) -> Worst:
+    """For every point the rows that move it most, by the change of rank m: deleting M adds `−c_Mᵀ(I − K_MM)⁻¹R_M`.
+
+    Args:
+        A: `(n, p)` rows with `K = AAᵀ`.
+        B: `(N, p)` points with influences `BAᵀ`.
+        R: `(n, k)` residuals.
+        count: m, from 1 to n.
+    """
+    N, k, step = len(B), R.shape[1], max(1, AT_ONCE // len(A))
+    found = Worst(np.zeros((N, count), dtype=np.int64), np.zeros(N), np.zeros((N, k, 2)))
+    left = np.maximum(1.0 - np.einsum("ij,ij->i", A, A), LEAST)
+    for start in range(0, N, step):
+        some = slice(start, start + step)
+        for a in range(k):
+            for sign in (1.0, -1.0):
+                _search(A, B[some] @ A.T, R, left, (a, sign), Worst(found.rows[some], found.size[some],
+                                                                    found.each[some]))
+    return found
+
+
+def _search(A: Array, C: Array, R: Array, left: Array, way: tuple[int, float], found: Worst) -> None:
+    """The rows that take one output farthest one way, from those of the largest terms on; the best ones are kept."""
+    (a, sign), m = way, found.rows.shape[1]
+    worth, best = sign * C * (R[:, a] / left), np.full(len(C), -np.inf)
+    for _ in range(ROUNDS):
+        gone = np.argpartition(-worth, m - 1, axis=1)[:, :m]
+        taken = A[gone]
+        N, c = np.eye(m) - taken @ taken.transpose(0, 2, 1), np.take_along_axis(C, gone, 1)
+        X = np.linalg.solve(N, np.concatenate([c[..., None], R[gone]], axis=2))
+        change = -np.einsum("pm,pmk->pk", c, X[..., 1:])
+        size = np.sqrt(np.einsum("pk,pk->p", change, change))
+        better = size > found.size
+        found.rows[better], found.size[better] = gone[better], size[better]
+        found.each[..., 0] = np.fmax(found.each[..., 0], -change)
+        found.each[..., 1] = np.fmax(found.each[..., 1], change)
+        lost = -sign * change[:, a]
+        if not (lost > best).any():
+            return
+        best = np.fmax(best, lost)
+        back = np.einsum("pmq,pmj->pqj", taken, X[..., [0, 1 + a]])
+        worth = sign * (C + back[..., 0] @ A.T) * (R[:, a] + back[..., 1] @ A.T) / left
+        np.put_along_axis(worth, gone, sign * c * X[..., 1 + a], 1)
