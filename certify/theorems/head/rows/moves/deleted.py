@@ -6,6 +6,7 @@ farthest, through the change of rank m.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
@@ -42,8 +43,13 @@ GROWING, FIRST, FAIR = 0.1, 0.2, 3.0
 """Shares of the time for the order of rows that comparisons need and for the tree that all points share; and the
 multiple of an equal share of the rest that one point's own tree may take."""
 
-NODES, IN_ALL = 4_000, 40_000
-"""Most nodes of one point's tree, and of all trees: a checker visits them, too."""
+NODES, MORE, IN_ALL = 2_000, 4, 40_000
+"""How often the time is looked at, a few times a node, in one point's tree at first, how many times as often where that
+was too few, and in all trees of a certificate: a checker visits these nodes, too."""
+
+HALF, LEAST = 0.5, 2.0**-6
+"""How far on the way from an upper end to what was found the next tree shall come: half of it (of the logarithms), and
+less where a tree did not; below the least it is left."""
 
 DEEPEST: Final = 128
 """Most deletions: a tree is as deep."""
@@ -110,7 +116,7 @@ def ends_of(head: Head, change: RowChange, budget: Budget, largest: bool = False
         N = len(head.points)
         worst = Worst(np.tile(np.arange(count), (N, 1)), np.zeros(N), np.zeros((N, head.k, 2)))
     lower = _reached(found, worst)
-    _bounded(found, worst, float(lower.max(initial=0.0)) if largest else 0.0, budget)
+    _bounded(found, worst, float(lower.max(initial=0.0)) if largest else None, budget)
     falls, rises = (np.stack([one.up[:, way] for one in found], axis=1) for way in (0, 1))
     upper = together(np.maximum(falls, rises))
     return Ends(lower, upper, falls, rises, rows[worst.rows],
@@ -179,31 +185,33 @@ class _Output:
         return np.concatenate([self.shared, own])
 
 
-def _bounded(found: list[_Output], worst: Worst, floor: float, budget: Budget) -> None:
+def _bounded(found: list[_Output], worst: Worst, most: float | None, budget: Budget) -> None:
     """Upper bounds from the tree that points share, then from their own, nearer and nearer to what was found.
 
-    A point whose outputs together are proved to move by hardly more than the floor is left.
+    Where the largest change of all points is asked for, `most` is what was found of it, and a point that is proved to
+    move by hardly more is left; each point by itself otherwise.
     """
-    k = len(found)
+    k, floor, steps = len(found), most or 0.0, math.inf if most is None else IN_ALL
     aims = np.maximum(worst.each.transpose(1, 0, 2), floor if k == 1 else 0.0)
     for one, aim in zip(found, aims, strict=True):
         one.share(aim * CLOSE, budget.share(GROWING / k), budget.share(FIRST))
-    stuck = np.zeros((k, len(worst.size)), dtype=bool)
-    visited = 0
+    part, nodes = np.full((k, len(worst.size)), HALF), np.full((k, len(worst.size)), NODES)
     while True:
         ups = np.stack([one.up for one in found])
         far = together(ups.max(axis=2).T) > floor * CLOSE
-        open_ = far & ~stuck & np.isfinite(ups).all(axis=2) & (ups > aims * CLOSE).any(axis=2)
+        open_ = far & (part > LEAST) & np.isfinite(ups).all(axis=2) & (ups > aims * CLOSE).any(axis=2)
         waiting = sorted(np.argwhere(open_).tolist(), key=lambda at: -float(ups[at[0], at[1]].max()))
-        if not waiting or budget.left() <= 0 or visited > IN_ALL:
+        if not waiting:
             return
         for place, (a, j) in enumerate(waiting):
-            late = _Late(budget.share(min(1.0, FAIR / (len(waiting) - place))))
-            goal = np.maximum(np.sqrt(ups[a, j] * aims[a, j]), aims[a, j] * CLOSE)
-            stuck[a, j] = not found[a].refine(j, goal, late)
-            visited += late.nodes
-            if budget.left() <= 0 or visited > IN_ALL:
+            if budget.left() <= 0 or steps <= 0:
                 return
+            late = _Late(budget.share(min(1.0, FAIR / (len(waiting) - place))), min(float(nodes[a, j]), steps))
+            goal = np.maximum(ups[a, j] ** (1 - part[a, j]) * aims[a, j] ** part[a, j], aims[a, j] * CLOSE)
+            done = found[a].refine(j, goal, late)
+            part[a, j] = min(HALF, 2 * part[a, j]) if done else part[a, j] / 2
+            nodes[a, j] *= MORE if late.steps >= late.most else 1
+            steps -= late.steps
 
 
 @dataclass(eq=False)
@@ -211,11 +219,12 @@ class _Late:
     """Whether one tree has had its time, or its nodes."""
 
     budget: Budget
-    nodes: int = 0
+    most: float
+    steps: int = 0
 
     def __call__(self) -> bool:
-        self.nodes += 1
-        return self.nodes > NODES or self.budget.left() <= 0
+        self.steps += 1
+        return self.steps > self.most or self.budget.left() <= 0
 
 
 def _reached(found: list[_Output], worst: Worst) -> Array:

@@ -133,6 +133,7 @@ class Walk:
         return places[low] if low < len(places) else None
 
     def joint(self, state: State, t: int, k: int) -> Terms | None:
+        """Terms that serve every contrast, if the rows before place t stay."""
         R = state.R
         spread = R.max(axis=1) - R.min(axis=1) if R.shape[1] > 1 else np.abs(R[:, 0])
         return self._terms(state, t, k, (-1, -1), spread)

@@ -32,7 +32,6 @@ from certify.check.theorems.head.rows.squared_tree.influences import Influences,
 from certify.check.theorems.head.rows.squared_tree.leverages import leverages
 from certify.check.theorems.head.rows.squared_tree.majorant import Majorant, majorant
 
-
 Contrasts = tuple[list[tuple[int, int, int]], list[int], list[int]]
 """Outputs and signs, values and errors."""
 

@@ -1,0 +1,98 @@
+"""How far each prediction of a regression moves when any few training rows are left out, and it is trained again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from certify.format.errors import EnclosureError, InputError
+from certify.format.quantities import PREDICTION_CHANGE
+from certify.format.support import applying
+from certify.problem.problem import Problem
+from certify.problem.progress import Progress, told
+from certify.problem.question import question_of
+from certify.prove.changed.lost import tell_of_lost
+from certify.prove.rows import asked_of, distance_of
+from certify.prove.rows_asked import asked_change
+from certify.rigor.fp import Array
+from certify.spec.nearest import refusal
+from certify.systems.head.rows.change import RowChange
+from certify.systems.head.rows.changes.base import Change
+from certify.systems.head.rows.head import Whole
+from certify.systems.head.rows.of_problem import change_of_rows, head_of
+from certify.theorems.head.rows.method import Budget
+from certify.theorems.head.rows.moves.deleted import able, ends_of
+
+
+@dataclass(frozen=True, eq=False)
+class PredictionChange:
+    """`lower ≤ the largest change of a prediction ≤ upper`, one of each for every row of X_eval.
+
+    Attributes:
+        change: what may happen to the rows.
+        lower, upper: `(N,)` in the units of the targets; leaving out some rows moves the prediction by `lower`, and
+            none of the choices moves it by more than `upper`. Of several outputs all of a row together (root of the sum
+            of squares). Infinite where nothing was proved in the time.
+        falls, rises: `(N, k)` upper bounds of how far each output goes down, and up.
+        rows: `(N, m)` numbers of training rows: leaving these out moves the prediction by `lower`.
+    """
+
+    change: Change
+    lower: Array
+    upper: Array
+    falls: Array
+    rises: Array
+    rows: Whole
+
+    def __repr__(self) -> str:
+        return (f"PredictionChange({self.change.words}: {len(self.upper)} predictions, at most {self.upper.max():.6g}, "
+                f"{self.lower.max():.6g} is reached)")
+
+
+def prediction_change(
+    problem: Problem, X_eval: Any, *, delete: int | str, seconds: float = 60.0, progress: Progress | None = None,
+) -> PredictionChange:
+    """How far every prediction may move when any `delete` training rows are left out, and the model is trained again.
+
+    For the squared loss with a weight decay, such as Ridge (D23). Changes are between the exact minimum on all rows and
+    that on the rows that are left.
+
+    Args:
+        problem: from :func:`certify.from_sklearn` and its like.
+        X_eval: `(N, d)` rows to predict, as the model takes them.
+        delete: how many rows, or ``"1%"`` (no more than that share).
+        seconds: time; with less of it upper ends are larger, and none of them is wrong.
+        progress: told the stage in words and the fraction done.
+
+    Raises:
+        InputError: another loss, no weight decay, weights of rows, a decay that follows the number of rows, or rows
+            that are named.
+
+    >>> import certify, numpy as np
+    >>> from sklearn.linear_model import Ridge
+    >>> X, y = np.array([[-1.0], [0.0], [1.0]]), np.array([0.0, 3.0, 0.0])
+    >>> problem = certify.from_sklearn(Ridge(alpha=2.0).fit(X, y), X, y)
+    >>> found = certify.prediction_change(problem, [[0.0]], delete=1)  # 1 today; without row 1 it is 0
+    >>> round(float(found.lower[0]), 9), round(float(found.upper[0]), 9), found.rows[0].tolist()
+    (1.0, 1.0, [1])
+    """
+    if not seconds > 0:
+        raise InputError("seconds", f"{seconds!r}", "give a number above 0")
+    asked = asked_of(problem, X_eval, asked_change(problem, delete, None, None, None))
+    why = None if applying(question := question_of(asked, PREDICTION_CHANGE.name)) else refusal(question)
+    if why is not None:
+        raise InputError("prediction_change", why.found, why.remedy)
+    head, change = head_of(asked), change_of_rows(asked)
+    if words := able(head, change):
+        raise InputError("prediction_change", words, 'ask certify.bound(problem, "prediction_change"), of a problem with '
+                         "that change and X_eval, for one bound of all predictions")
+    assert isinstance(change, RowChange)
+    distance_of(head)  # warns where the given weights are far from the minimum
+    tell_of_lost(asked, change)
+    with told(progress) as tell:
+        tell("trees of deletions", 0.0)
+        found = ends_of(head, change, Budget(seconds))
+    if isinstance(found, str):
+        raise EnclosureError("prediction_change", found, "give more weight decay or more time")
+    return PredictionChange(change, found.lower, found.upper, found.falls, found.rises, found.rows)
+
