@@ -84,8 +84,8 @@ def prediction_change(
         raise InputError("prediction_change", why.found, why.remedy)
     head, change = head_of(asked), change_of_rows(asked)
     if words := able(head, change):
-        raise InputError("prediction_change", words, 'ask certify.bound(problem, "prediction_change"), of a problem with '
-                         "that change and X_eval, for one bound of all predictions")
+        raise InputError("prediction_change", words, 'ask certify.bound(problem, "prediction_change") of a problem '
+                         "with that change and X_eval for one bound of all predictions")
     assert isinstance(change, RowChange)
     distance_of(head)  # warns where the given weights are far from the minimum
     tell_of_lost(asked, change)

@@ -202,7 +202,8 @@ def _taken(state: State, found: Terms, C: Influences, pairs: Pairs, at: Ints, k:
     tail = reach[:, None] * found.tail[some : some + k]
     w = _top(np.maximum(w, 0.0), k)
     least = w.sum(axis=1)
-    ended = (tail[:, :1] <= w.min(axis=1, keepdims=True, initial=np.inf)).all(axis=1) & (w.shape[1] == k or not tail.shape[1])
+    full = w.shape[1] == k or not tail.shape[1]
+    ended = full & (tail[:, :1] <= w.min(axis=1, keepdims=True, initial=np.inf)).all(axis=1)
     w = _top(np.concatenate([w, tail], axis=1), k)
     total = w.sum(axis=1) * fp.sum_up(max(w.shape[1], 1))
     ex = ((state.pair_error + found.most * state.eK) / found.low + 8 * U * found.most) * RAISE

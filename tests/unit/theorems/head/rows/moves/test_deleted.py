@@ -205,14 +205,13 @@ def test_one_bound_of_all_predictions_and_one_of_each() -> None:
     assert whole.upper <= whole.lower * 1.002
     assert (each.upper <= each.lower * 1.002).all()
     assert (np.maximum(each.falls, each.rises)[:, 0] == each.upper).all()
+    phi, y, D = np.c_[asked_.X, np.ones(40)], np.asarray(asked_.y)[:, 0], np.diag([1.0, 1.0, 1.0, 0.0])
+    ends = np.c_[points, np.ones(5)]
+    today = ends @ np.linalg.solve(phi.T @ phi + 0.8 * D, phi.T @ y)
     for j, gone in enumerate(each.rows):  # the rows that are named move it that far
         left = np.setdiff1d(np.arange(40), gone)
-        X, y = asked_.X, np.asarray(asked_.y)[:, 0]
-        def fitted(at: np.ndarray) -> float:
-            phi = np.c_[X[at], np.ones(len(at))]
-            H = phi.T @ phi + 0.02 * 40 * np.diag([1.0, 1.0, 1.0, 0.0])
-            return float(np.append(points[j], 1.0) @ np.linalg.solve(H, phi.T @ y[at]))
-        assert abs(fitted(left) - fitted(np.arange(40))) == pytest.approx(each.lower[j], rel=1e-9)
+        new = ends[j] @ np.linalg.solve(phi[left].T @ phi[left] + 0.8 * D, phi[left].T @ y[left])
+        assert abs(new - today[j]) == pytest.approx(each.lower[j], rel=1e-9)
     assert f"{each.upper.max():.6g}" in repr(each)
 
 
