@@ -119,7 +119,7 @@ def ends_of(head: Head, change: RowChange, budget: Budget, largest: bool = False
     _bounded(found, worst, float(lower.max(initial=0.0)) if largest else None, budget)
     falls, rises = (np.stack([one.up[:, way] for one in found], axis=1) for way in (0, 1))
     upper = together(np.maximum(falls, rises))
-    return Ends(lower, upper, falls, rises, rows[worst.rows],
+    return Ends(lower, upper, falls, rises, np.sort(rows[worst.rows], axis=1),
                 [[Tree(rows[tree.order], tree.points) for tree in one.trees()] for one in found])
 
 

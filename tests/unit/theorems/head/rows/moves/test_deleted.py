@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
+from itertools import combinations
 
 import numpy as np
 import pytest
 from flint import ctx
+from sklearn.linear_model import LinearRegression
 
 import certify
 from certify.check.reading.arrays import Array
@@ -17,7 +20,7 @@ from certify.check.theorems.head.rows.head import Head as Checked
 from certify.check.theorems.head.rows.moves.deleted import check_deleted
 from certify.check.theorems.head.rows.moves.measures import Distance, Outputs
 from certify.check.theorems.head.rows.refitted.refit import distance
-from certify.format.errors import InputError
+from certify.format.errors import EnclosureError, InputError
 from certify.format.refusal import Invalid
 from certify.format.words import By
 from certify.prove.prover import bound
@@ -242,3 +245,36 @@ def test_counted_refits_are_kept_where_they_say_more(monkeypatch: pytest.MonkeyP
     assert found.farther.best.low <= late.upper <= found.upper * 1.002
     monkeypatch.setattr(deleted, "DEEPEST", 1)
     assert claims.reach(head, change, claims.Outputs, Budget(60.0)).by is not By.TREES  # type: ignore[union-attr]
+
+
+@pytest.mark.filterwarnings("ignore:.*no penalty")
+def test_least_squares_without_a_penalty() -> None:
+    """Every deletion of two rows, refitted in floats; dependent columns, other weights and other fits."""
+    rng = np.random.default_rng(3)
+    X, points = rng.normal(size=(30, 3)), rng.normal(size=(3, 3))
+    y = 5.0 + X @ [1.0, -2.0, 0.5] + rng.normal(size=30)
+    model = LinearRegression().fit(X, y)
+    with pytest.warns(UserWarning, match="no penalty"):
+        plain = certify.from_sklearn(model, X, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = certify.prediction_change(plain, points, delete=2, seconds=20.0)
+    phi, ends = np.c_[X, np.ones(30)], np.c_[points, np.ones(3)]
+    today, most = model.predict(points), np.zeros(3)
+    for gone in combinations(range(30), 2):
+        left = np.setdiff1d(np.arange(30), gone)
+        most = np.maximum(most, np.abs(ends @ np.linalg.lstsq(phi[left], y[left], rcond=None)[0] - today))
+    assert (found.lower <= most * (1 + 1e-9)).all()
+    assert (most <= found.upper * (1 + 1e-9)).all()
+    assert (found.upper <= found.lower * 1.002).all()
+    model.coef_ = model.coef_ + 1.0
+    with pytest.warns(UserWarning, match=r"no penalty|not those of least squares") as told:
+        certify.prediction_change(certify.from_sklearn(model, X, y), points, delete=1)
+    assert any("not those of least squares" in str(one.message) for one in told)
+    twice = LinearRegression().fit(np.c_[X, X[:, 0]], y)
+    with pytest.raises(EnclosureError):
+        certify.prediction_change(certify.from_sklearn(twice, np.c_[X, X[:, 0]], y), np.c_[points, points[:, 0]],
+                                  delete=1)
+    with pytest.raises(InputError, match="weights"):
+        certify.prediction_change(certify.from_sklearn(model, X, y, sample_weight=np.arange(1.0, 31.0)), points,
+                                  delete=1)
