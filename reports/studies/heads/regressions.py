@@ -2,8 +2,8 @@
 
     python reports/studies/heads/regressions.py [name …] [--counts 1 2 3 5 10] [--seconds 60]
 
-The recipes were fixed before anything was measured. Seconds are of processor; the limit is on the clock, of the bounds of
-each.
+The recipes were fixed before anything was measured. Seconds are of processor; the limit is one of the clock, of the
+bounds of each.
 """
 
 from __future__ import annotations

@@ -44,6 +44,9 @@ SHORT, MORE_TIME = "the upper end is missing: give a smaller count ({why})", (
     "the upper end is missing: give a smaller count or more time ({why})")
 """Where more time would not help, and where the time was up."""
 
+NEAR = 1.05
+"""Times the lower end; an upper end that is no larger is kept as it is."""
+
 FEW = 200
 """Choices up to which each is refitted before trees of deletions are asked."""
 
@@ -120,7 +123,8 @@ class RowMoves(Rule[HeadPoint]):
         question = question_of(at.problem, quantity)
         if at.problem.functionals is not None:  # Q6 sees the intercept in every row
             return None
-        if found.by is By.COUNTED or not any(domain.holds(question) for domain in Q6.once) or isinstance(at.layer, str):
+        known = any(domain.holds(question) for domain in Q6.once) and not isinstance(at.layer, str)
+        if not known or found.upper <= found.farther.best.low * NEAR:
             return None
         older = Moves().distance(at) if quantity == DISTANCE.name else OutputMoves().prediction_change(at)
         nearer = older.upper is not None and (found.by is None or older.upper < found.upper)
@@ -171,7 +175,7 @@ def _deleted(head: Head, change: Change, farther: Farther, budget: Budget) -> Re
     V = proposed(lambda: Changed(head).solve(choices))
     if V is not None:
         farther.take(choices, V, enclose_refits(head, choices, V))
-    found = stated(ends)
+    found = stated(ends, head.largest)
     if found is None:
         return None
     return Reach(farther, found[0], By.TREES, {f"trees.{name}": array for name, array in found[1].items()})

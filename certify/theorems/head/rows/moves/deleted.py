@@ -39,6 +39,9 @@ CLOSE: Final = 1 + 2.0**-10
 ROOM: Final = 1 + 2.0**-24
 """What an upper end is multiplied by: a checker has rounding of its own."""
 
+TINY: Final = 2.0**-40
+"""Of the largest target: no smaller upper end is stated."""
+
 GROWING, FIRST, FAIR = 0.1, 0.2, 3.0
 """Shares of the time for the order of rows that comparisons need and for the tree that all points share; and the
 multiple of an equal share of the rest that one point's own tree may take."""
@@ -111,7 +114,8 @@ def ends_of(head: Head, change: RowChange, budget: Budget, largest: bool = False
             return "the time was up"
         found.append(_Output(root, count))
     R = np.concatenate([one.root.R for one in found], axis=1)
-    worst = proposed(lambda: worst_rows(found[0].root.factor.A, found[0].root.C.B, R, count))
+    A, B, late = found[0].root.factor.A, found[0].root.C.B, _ended(budget.share(FIRST))
+    worst = proposed(lambda: worst_rows(A, B, R, count, late))
     if worst is None:  # some rows carry a direction alone: nothing is known of what they take
         N = len(head.points)
         worst = Worst(np.tile(np.arange(count), (N, 1)), np.zeros(N), np.zeros((N, head.k, 2)))
@@ -255,16 +259,20 @@ def together(size: Array) -> Array:
     return np.where(known, fp.row_norms(np.where(known[:, None], size, 0.0)), np.inf)
 
 
-def stated(ends: Ends) -> tuple[float, dict[str, Array]] | None:
+def stated(ends: Ends, largest: float) -> tuple[float, dict[str, Array]] | None:
     """The largest change with the arrays that prove it, a little more than what is proved; None: no bound of all.
 
     `bounds` of all outputs are as large as the largest change lets them be, so that most are easy to prove again.
+
+    Args:
+        ends: with both ends of each point.
+        largest: target in size, or more: nothing much smaller is stated, which a checker need not tell from 0.
     """
     ups = np.maximum(ends.falls, ends.rises)
-    upper = float(ends.upper.max(initial=0.0)) * ROOM
+    upper = max(float(ends.upper.max(initial=0.0)) * ROOM, largest * TINY)
     if not 0 < upper < np.inf:
         return None
-    bounds = np.maximum(ups, upper * 2.0**-16) if ups.shape[1] > 1 else np.full_like(ups, upper)
+    bounds = np.maximum(ups, upper * 2.0**-20) if ups.shape[1] > 1 else np.full_like(ups, upper)
     if ups.shape[1] > 1:
         bounds *= (upper / together(bounds))[:, None]
         upper = float(together(bounds).max())

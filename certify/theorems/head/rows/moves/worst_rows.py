@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 
@@ -37,7 +39,7 @@ class Worst:
     each: Array
 
 
-def worst_rows(A: Array, B: Array, R: Array, count: int) -> Worst:
+def worst_rows(A: Array, B: Array, R: Array, count: int, late: Callable[[], bool] = lambda: False) -> Worst:
     """For every point the rows that move it most, by the change of rank m: deleting M adds `−c_Mᵀ(I − K_MM)⁻¹R_M`.
 
     Args:
@@ -45,16 +47,17 @@ def worst_rows(A: Array, B: Array, R: Array, count: int) -> Worst:
         B: `(N, p)` points with influences `BAᵀ`.
         R: `(n, k)` residuals.
         count: m, from 1 to n.
+        late: once true points are left that were not reached, the shortest ones.
     """
     N, k, step = len(B), R.shape[1], max(1, AT_ONCE // len(A))
-    found = Worst(np.zeros((N, count), dtype=np.int64), np.zeros(N), np.zeros((N, k, 2)))
+    found = Worst(np.tile(np.arange(count), (N, 1)), np.zeros(N), np.zeros((N, k, 2)))
     left = np.maximum(1.0 - np.einsum("ij,ij->i", A, A), LEAST)
-    for start in range(0, N, step):
-        some = slice(start, start + step)
-        for a in range(k):
-            for sign in (1.0, -1.0):
-                _search(A, B[some] @ A.T, R, left, (a, sign), Worst(found.rows[some], found.size[some],
-                                                                    found.each[some]))
+    for some in np.split(np.argsort(-np.einsum("ij,ij->i", B, B), kind="stable"), range(step, N, step)):
+        part = Worst(found.rows[some], found.size[some], found.each[some])
+        for a, sign in product(range(k), (1.0, -1.0)):
+            if not late():
+                _search(A, B[some] @ A.T, R, left, (a, sign), part)
+        found.rows[some], found.size[some], found.each[some] = part.rows, part.size, part.each
     return found
 
 

@@ -90,7 +90,7 @@ def test_every_refit_lies_between_both_ends(outputs: int, count: int) -> None:
             ratios.append(float(found.upper[j]) / max(float(found.lower[j]), 1e-300))
         most = asked(head, rows, count, True)
         assert not isinstance(most, str)
-        if (claim := stated(most)) is not None:
+        if (claim := stated(most, head.largest)) is not None:
             check(small, head, rows, count, *claim)
     assert len(ratios) > 11
     assert np.median(ratios) < (1.5 if outputs > 1 else 1.01 if count < 3 else 1.1)
@@ -104,7 +104,7 @@ def test_of_more_rows_than_are_kept_or_evaluated(short: None) -> None:
         found = asked(head, rows, 2, True)
         assert not isinstance(found, str)
         squares = [true[0] for j in range(len(small.points)) if (true := exact(small, head, rows, 2, j)) is not None]
-        upper, arrays = stated(found) or (0.0, {})
+        upper, arrays = stated(found, head.largest) or (0.0, {})
         assert max(squares) <= Fraction(upper) ** 2 <= max(squares) * Fraction(101, 100)
         assert Fraction(float(found.lower.max())) ** 2 <= max(squares)
         assert arrays["trees"].tolist()[0] > 1
@@ -118,7 +118,7 @@ def certified() -> tuple[SmallHead, Head, tuple[int, ...], float, Mapping[str, n
     rows = tuple(range(24))
     found = asked(head, rows, 2, True)
     assert not isinstance(found, str)
-    claim = stated(found)
+    claim = stated(found, head.largest)
     assert claim is not None
     check(small, head, rows, 2, *claim)
     return small, head, rows, *claim
@@ -133,7 +133,7 @@ def test_a_bound_below_the_truth_is_not_proved(certified) -> None:
     true = max(t[0] for j in range(6) if (t := exact(*one, rows, 2, j)) is not None)
     found = asked(one[1], rows, 2, True)
     assert not isinstance(found, str)
-    _, mine = stated(found) or (0.0, {})
+    _, mine = stated(found, head.largest) or (0.0, {})
     below = float(np.sqrt(float(true))) * (1 - 1e-9)
     with pytest.raises(Invalid, match="do not prove"):
         check(*one, rows, 2, below, {**mine, "bounds": np.full((6, 1), below)})
