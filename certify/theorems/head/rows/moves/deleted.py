@@ -36,8 +36,9 @@ from certify.theorems.head.rows.squared_tree.walk import Kept, Walk
 CLOSE: Final = 1 + 2.0**-10
 """How near an upper end comes to what was found before it is left."""
 
-ROOM: Final = 1 + 2.0**-24
-"""What an upper end is multiplied by: a checker has rounding of its own."""
+ROOM, UNITS, WIDEST = 2.0**-24, 2.0**-34, 2.0**-6
+"""Share by which an upper end is moved outward, and more for each unit of stretch: a checker has rounding of its own,
+in integers. Where that is more than the last nothing is stated, as a checker would not know it."""
 
 TINY: Final = 2.0**-40
 """Of the largest target: no smaller upper end is stated."""
@@ -68,6 +69,7 @@ class Ends:
         falls, rises: `(N, k)` upper bounds of how far each output goes down and up.
         rows: `(N, m)` the rows found.
         trees: for each output those that prove falls and rises.
+        stretch: `‖R‖²` times the square of the longest row: how far a checker's leverages may be off, in its units.
     """
 
     lower: Array
@@ -76,6 +78,7 @@ class Ends:
     rises: Array
     rows: Ints
     trees: list[list[Tree]]
+    stretch: float
 
 
 def able(head: Head, change: Change) -> str:
@@ -124,7 +127,8 @@ def ends_of(head: Head, change: RowChange, budget: Budget, largest: bool = False
     falls, rises = (np.stack([one.up[:, way] for one in found], axis=1) for way in (0, 1))
     upper = together(np.maximum(falls, rises))
     return Ends(lower, upper, falls, rises, np.sort(rows[worst.rows], axis=1),
-                [[Tree(rows[tree.order], tree.points) for tree in one.trees()] for one in found])
+                [[Tree(rows[tree.order], tree.points) for tree in one.trees()] for one in found],
+                (system.size_R * system.longest) ** 2)
 
 
 def _root(head: Head, a: int, rows: Ints, count: int, budget: Budget) -> Root | None:
@@ -268,9 +272,9 @@ def stated(ends: Ends, largest: float) -> tuple[float, dict[str, Array]] | None:
         ends: with both ends of each point.
         largest: target in size, or more: nothing much smaller is stated, which a checker need not tell from 0.
     """
-    ups = np.maximum(ends.falls, ends.rises)
-    upper = max(float(ends.upper.max(initial=0.0)) * ROOM, largest * TINY)
-    if not 0 < upper < np.inf:
+    ups, room = np.maximum(ends.falls, ends.rises), ROOM + UNITS * ends.stretch
+    upper = max(float(ends.upper.max(initial=0.0)) * (1 + room), largest * TINY)
+    if not (0 < upper < np.inf and room <= WIDEST):
         return None
     bounds = np.maximum(ups, upper * 2.0**-20) if ups.shape[1] > 1 else np.full_like(ups, upper)
     if ups.shape[1] > 1:

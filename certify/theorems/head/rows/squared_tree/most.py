@@ -48,7 +48,7 @@ class Most:
             while place < t:
                 open_ = np.flatnonzero(best > np.maximum(inside, goal))
                 if not len(open_) or self.late():
-                    return np.maximum(best, lost)
+                    return np.asarray(np.maximum(best, lost))
                 child = without(state, self.walk.order, place, self.walk.pairs)
                 inside[open_] = np.inf if child is None else np.maximum(inside[open_], self.within(
                     child, k - 1, at[open_], np.maximum(goal, inside)[open_]))
@@ -60,4 +60,4 @@ class Most:
             more = taken(state, found, self.walk.C, self.walk.pairs, at[open_], k)
             here = lost[open_] + more + 4 * U * (np.abs(lost[open_]) + more)
             best[open_] = np.minimum(best[open_], np.maximum(inside[open_], here))
-        return np.maximum(best, lost)
+        return np.asarray(np.maximum(best, lost))
