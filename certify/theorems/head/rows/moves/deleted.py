@@ -259,7 +259,7 @@ def together(size: Array) -> Array:
     """Upper bounds of the lengths of the rows of a matrix, infinite where an entry is."""
     if size.shape[1] == 1:
         return np.asarray(size[:, 0])
-    known = np.isfinite(size).all(axis=1)
+    known = np.asarray(np.isfinite(size).all(axis=1))
     return np.where(known, fp.row_norms(np.where(known[:, None], size, 0.0)), np.inf)
 
 

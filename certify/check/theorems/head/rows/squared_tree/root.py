@@ -173,8 +173,9 @@ def points_of(head: Head, system: Ridge, rows: list[int], at: list[int], outputs
         both = outputs.shift + shifts[place]
         contrasts = (_labelled(head, outputs, solutions[place], head.today[j], both) if bounds is None
                      else _bounded(bounds[j], both))
-        reach, least = (ceiling(ends[place][1], shifts[place]) + 1) ** 2, bottom(ends[place][0], shifts[place]) ** 2
-        found[j] = Point(c, place, ceiling(solutions[place].off, shifts[place]) + 1, reach, least, shifts[place],
+        low, high = ends[place]
+        found[j] = Point(c, place, ceiling(solutions[place].off, shifts[place]) + 1,
+                         (ceiling(high, shifts[place]) + 1) ** 2, bottom(low, shifts[place]) ** 2, shifts[place],
                          *contrasts)
     return found
 
