@@ -12,7 +12,6 @@ import numpy as np
 from certify.format.errors import EnclosureError, InputError
 from certify.format.quantities import PREDICTION_CHANGE
 from certify.format.support import applying
-from certify.format.words import Set
 from certify.network.loss.losses import loss_named
 from certify.network.network import Network
 from certify.problem.problem import Problem
@@ -140,6 +139,6 @@ def _plain(problem: Problem, X_eval: Any, members: Mapping[str, Any]) -> tuple[H
             warnings.warn("predictions of the given weights are not those of least squares of these rows: were they "
                           "fitted with sample weights, or to other data? Answers are about least squares", stacklevel=3)
     count = members["count"]
-    if Set(members["set"]) is not Set.SPARSE or count is None:
+    if count is None:
         raise InputError("delete", "rows that are named", "give a number of rows")
     return head, RowChange(False, int(count), tuple(range(problem.n)))

@@ -51,6 +51,12 @@ NODES, MORE, IN_ALL = 2_000, 4, 40_000
 """How often the time is looked at, a few times a node, in one point's tree at first, how many times as often where that
 was too few, and in all trees of a certificate: a checker visits these nodes, too."""
 
+ANY: Final = 2.0**1000
+"""A goal that any number comes to."""
+
+SHARED, ROUNDS = 24, 4
+"""Rows of the largest pull in the order that all points share, and how often it is asked."""
+
 HALF, LEAST = 0.5, 2.0**-6
 """How far on the way from an upper end to what was found the next tree shall come: half of it (of the logarithms), and
 less where a tree did not; below the least it is left."""
@@ -155,14 +161,23 @@ class _Output:
     def __init__(self, root: Root, count: int) -> None:
         self.root, self.count, self.kept = root, count, Kept()
         self.up, self.orders = np.full((len(root.points), 2), np.inf), dict[int, Ints]()
-        self.shared = np.zeros(0, dtype=np.int64)
+        self.first = self.shared = np.zeros(0, dtype=np.int64)
 
-    def share(self, goal: Array, growing: Budget, budget: Budget) -> None:
-        """The tree of all points, no smaller than a goal for each end, `(N, 2)`."""
+    def share(self, aim: Array, growing: Budget, budget: Budget) -> None:
+        """The tree of all points, again and again half way (of the logarithms) to an aim for each end, `(N, 2)`."""
         order = Order(self.root.of(np.zeros(0, dtype=np.int64)), self.kept, _ended(growing))
         order.grow(self.count)
-        self.shared = np.array(order.rows, dtype=np.int64)
-        self.up = self._asked(self.root, self.shared, goal, _ended(budget))
+        self.first = np.array(order.rows, dtype=np.int64)
+        left = self._left()
+        pulls = np.sqrt(1.0 - left) * np.abs(self.root.R[:, 0]) / left
+        self.shared = self._order(pulls, SHARED)
+        self.up = self._asked(self.root, self.shared, np.full_like(self.up, ANY), _ended(budget))
+        for _ in range(ROUNDS):
+            goal = np.maximum(np.sqrt(self.up * aim), aim * CLOSE)
+            found = self._asked(self.root, self.shared, goal, _Late(budget.share(1 / ROUNDS), NODES))
+            if not (found < self.up).any():
+                return
+            self.up = np.minimum(self.up, found)
 
     def refine(self, j: int, goal: Array, late: Callable[[], bool]) -> bool:
         """A tree of one point's own, no smaller than a goal for both ends; whether it comes to that."""
@@ -185,12 +200,19 @@ class _Output:
 
     def _own(self, one: Root) -> Ints:
         """The rows that comparisons need, then those that move the point most alone."""
-        A = one.factor.A
-        left = np.maximum(1.0 - np.einsum("ij,ij->i", A, A), 1e-6)
-        moved = np.abs(one.C.at(np.zeros(1, dtype=np.int64))[0] * one.R[:, 0]) / left
-        moved[self.shared] = -np.inf
-        own = np.argsort(-moved, kind="stable")[: min(OWN, len(left) - len(self.shared))]
-        return np.concatenate([self.shared, own])
+        c = one.C.at(np.zeros(1, dtype=np.int64))[0]
+        return self._order(np.abs(c * one.R[:, 0]) / self._left(), OWN)
+
+    def _order(self, size: Array, most: int) -> Ints:
+        """The rows that comparisons need, then the others of largest size."""
+        size[self.first] = -np.inf
+        more = np.argsort(-size, kind="stable")[: min(most, len(size) - len(self.first))]
+        return np.concatenate([self.first, more])
+
+    def _left(self) -> Array:
+        """About `1 − K_ii`, and no number near 0."""
+        A = self.root.factor.A
+        return np.asarray(np.maximum(1.0 - np.einsum("ij,ij->i", A, A), 1e-6))
 
 
 def _bounded(found: list[_Output], worst: Worst, most: float | None, budget: Budget) -> None:
@@ -202,7 +224,7 @@ def _bounded(found: list[_Output], worst: Worst, most: float | None, budget: Bud
     k, floor, steps = len(found), most or 0.0, math.inf if most is None else IN_ALL
     aims = np.maximum(worst.each.transpose(1, 0, 2), floor if k == 1 else 0.0)
     for one, aim in zip(found, aims, strict=True):
-        one.share(aim * CLOSE, budget.share(GROWING / k), budget.share(FIRST))
+        one.share(aim, budget.share(GROWING / k), budget.share(FIRST / k))
     part, nodes = np.full((k, len(worst.size)), HALF), np.full((k, len(worst.size)), NODES)
     while True:
         ups = np.stack([one.up for one in found])
