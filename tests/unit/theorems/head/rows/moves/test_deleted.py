@@ -107,7 +107,7 @@ def test_of_more_rows_than_are_kept_or_evaluated(short: None) -> None:
         upper, arrays = stated(found, head.largest) or (0.0, {})
         assert max(squares) <= Fraction(upper) ** 2 <= max(squares) * Fraction(101, 100)
         assert Fraction(float(found.lower.max())) ** 2 <= max(squares)
-        assert arrays["trees"].tolist()[0] > 1
+        assert len(arrays["order"])
         check(small, head, rows, 2, upper, arrays)
 
 
