@@ -74,7 +74,8 @@ class Ends:
             proved. The rows found move the point by `lower`, none of the choices by more than `upper`.
         falls, rises: `(N, k)` upper bounds of how far each output goes down and up.
         rows: `(N, m)` the rows found.
-        trees: for each output those that prove falls and rises.
+        whole: `(N, k)` how far each output goes at most either way by one tree of its own, which a checker looks at.
+        trees: for each output these trees.
         stretch: `‖R‖²` times the square of the longest row: how far a checker's leverages may be off, in its units.
     """
 
@@ -83,6 +84,7 @@ class Ends:
     falls: Array
     rises: Array
     rows: Ints
+    whole: Array
     trees: list[list[Tree]]
     stretch: float
 
@@ -133,6 +135,7 @@ def ends_of(head: Head, change: RowChange, budget: Budget, largest: bool = False
     falls, rises = (np.stack([one.up[:, way] for one in found], axis=1) for way in (0, 1))
     upper = together(np.maximum(falls, rises))
     return Ends(lower, upper, falls, rises, np.sort(rows[worst.rows], axis=1),
+                np.stack([one.whole() for one in found], axis=1),
                 [[Tree(rows[tree.order], tree.points) for tree in one.trees()] for one in found],
                 (system.size_R * system.longest) ** 2)
 
@@ -154,13 +157,15 @@ class _Output:
     Attributes:
         root: before deletions.
         count: of deletions.
-        up: `(N, 2)` how far points fall and rise at most.
-        orders: by point the order of the tree that says so; that of all points where it has none.
+        up: `(N, 2)` how far points fall and rise at most, by any tree.
+        together: the same by the tree of all points.
+        own: by point the order of a tree of its own, and what that says.
     """
 
     def __init__(self, root: Root, count: int) -> None:
         self.root, self.count, self.kept = root, count, Kept()
-        self.up, self.orders = np.full((len(root.points), 2), np.inf), dict[int, Ints]()
+        self.up = self.together = np.full((len(root.points), 2), np.inf)
+        self.own: dict[int, tuple[Ints, Array]] = {}
         self.first = self.shared = np.zeros(0, dtype=np.int64)
 
     def share(self, aim: Array, growing: Budget, budget: Budget) -> None:
@@ -171,27 +176,36 @@ class _Output:
         left = self._left()
         pulls = np.sqrt(1.0 - left) * np.abs(self.root.R[:, 0]) / left
         self.shared = self._order(pulls, SHARED)
-        self.up = self._asked(self.root, self.shared, np.full_like(self.up, ANY), _ended(budget))
+        found = self._asked(self.root, self.shared, np.full_like(self.up, ANY), _ended(budget))
         for _ in range(ROUNDS):
-            goal = np.maximum(np.sqrt(self.up * aim), aim * CLOSE)
-            found = self._asked(self.root, self.shared, goal, _Late(budget.share(1 / ROUNDS), NODES))
-            if not (found < self.up).any():
-                return
-            self.up = np.minimum(self.up, found)
+            goal = np.maximum(np.sqrt(found * aim), aim * CLOSE)
+            nearer = self._asked(self.root, self.shared, goal, _Late(budget.share(1 / ROUNDS), NODES))
+            if not (nearer < found).any():
+                break
+            found = np.minimum(found, nearer)
+        self.together, self.up = found, found.copy()
 
     def refine(self, j: int, goal: Array, late: Callable[[], bool]) -> bool:
         """A tree of one point's own, no smaller than a goal for both ends; whether it comes to that."""
         one = self.root.of(np.array([j]))
-        order = self._own(one)
-        found = np.minimum(self._asked(one, order, goal[None, :], late)[0], self.up[j])
-        if (found < self.up[j]).any():
-            self.up[j], self.orders[j] = found, order
+        order, known = self.own.get(j) or (self._own(one), np.full(2, np.inf))
+        found = np.minimum(self._asked(one, order, goal[None, :], late)[0], known)
+        self.own[j] = order, found
+        self.up[j] = np.minimum(self.up[j], found)
         return bool((found <= goal).all())
 
+    def whole(self) -> Array:
+        """`(N,)` how far points go either way, by the one tree that says least."""
+        most = self.together.max(axis=1)
+        for j, (_, found) in self.own.items():
+            most[j] = min(most[j], float(found.max()))
+        return most
+
     def trees(self) -> list[Tree]:
-        """The orders, with the points that they are for."""
-        rest = np.setdiff1d(np.arange(len(self.up)), np.fromiter(self.orders, np.int64))
-        return [Tree(self.shared, rest), *(Tree(order, np.array([j])) for j, order in sorted(self.orders.items()))]
+        """These trees, with the points that they are for."""
+        own = [j for j, (_, found) in sorted(self.own.items()) if found.max() < self.together[j].max()]
+        rest = np.setdiff1d(np.arange(len(self.up)), own)
+        return [Tree(self.shared, rest), *(Tree(self.own[j][0], np.array([j])) for j in own)]
 
     def _asked(self, root: Root, order: Ints, goal: Array, late: Callable[[], bool]) -> Array:
         walk = Walk(root.hat, root.C, root.pairs, order, late, np.zeros(len(root.points), dtype=bool), self.kept)
@@ -294,8 +308,8 @@ def stated(ends: Ends, largest: float) -> tuple[float, dict[str, Array]] | None:
         ends: with both ends of each point.
         largest: target in size, or more: nothing much smaller is stated, which a checker need not tell from 0.
     """
-    ups, room = np.maximum(ends.falls, ends.rises), ROOM + UNITS * ends.stretch
-    upper = max(float(ends.upper.max(initial=0.0)) * (1 + room), largest * TINY)
+    ups, room = ends.whole, ROOM + UNITS * ends.stretch
+    upper = max(float(together(ups).max(initial=0.0)) * (1 + room), largest * TINY)
     if not (0 < upper < np.inf and room <= WIDEST):
         return None
     bounds = np.maximum(ups, upper * 2.0**-20) if ups.shape[1] > 1 else np.full_like(ups, upper)
