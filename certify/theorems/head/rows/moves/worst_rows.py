@@ -14,8 +14,8 @@ from certify.theorems.head.rows.squared.contrasts import Ints
 ROUNDS = 8
 """How often the rows that take most are chosen anew, as the others of the choice leave them."""
 
-EXCHANGES, BESIDE = 3, 64
-"""How often every row of a choice may be exchanged, and for how many others."""
+STARTS, EXCHANGES, BESIDE = 4, 3, 64
+"""Rows of each kind from which a choice is begun, how often each row of it may be exchanged, and for how many others."""
 
 AT_ONCE = 2**21
 """Influences that are held at a time."""
@@ -64,7 +64,7 @@ def worst_rows(A: Array, B: Array, R: Array, count: int, late: Callable[[], bool
 def _search(A: Array, C: Array, R: Array, left: Array, way: tuple[int, float], found: Worst) -> None:
     """The rows that take one output farthest one way, from those of the largest terms on; the best ones are kept."""
     (a, sign), m = way, found.rows.shape[1]
-    worth = sign * C * (R[:, a] / left)
+    alone = worth = sign * C * (R[:, a] / left)
     best, chosen = np.full(len(C), -np.inf), np.zeros((len(C), m), dtype=np.int64)
     for _ in range(ROUNDS):
         gone = np.argpartition(-worth, m - 1, axis=1)[:, :m]
@@ -77,7 +77,16 @@ def _search(A: Array, C: Array, R: Array, left: Array, way: tuple[int, float], f
         worth = sign * (C + back[..., 0] @ A.T) * (R[:, a] + back[..., 1] @ A.T) / left
         np.put_along_axis(worth, gone, sign * np.take_along_axis(C, gone, 1) * X[..., 1], 1)
     if m > 1:
-        _exchange(A, C, R, (a, sign), np.argsort(-worth, axis=1)[:, :BESIDE], best, chosen, found)
+        others = np.argsort(-np.abs(alone), axis=1, kind="stable")[:, :BESIDE]  # beside others a row may turn round
+        first = np.argsort(-alone, axis=1, kind="stable")[:, :STARTS]
+        for begun in np.concatenate([first, others[:, :STARTS]], axis=1).T:
+            gone = begun[:, None]
+            while gone.shape[1] < m:
+                gone = np.concatenate([gone, _beside(A, C, R, (a, sign), others, gone)[:, None]], axis=1)
+            lost, _ = _taken(A, C, R, (a, sign), gone, found)
+            further = lost > best
+            best[further], chosen[further] = lost[further], gone[further]
+        _exchange(A, C, R, (a, sign), others, best, chosen, found)
 
 
 def _taken(A: Array, C: Array, R: Array, way: tuple[int, float], gone: Ints, found: Worst) -> tuple[Array, Array]:
@@ -98,23 +107,27 @@ def _taken(A: Array, C: Array, R: Array, way: tuple[int, float], gone: Ints, fou
 def _exchange(A: Array, C: Array, R: Array, way: tuple[int, float], others: Ints, best: Array, chosen: Ints,
               found: Worst) -> None:
     """One row after another is exchanged for the one that takes most beside those that remain, while this helps."""
-    (a, sign), P = way, len(C)
-    more, c_more = A[others], np.take_along_axis(C, others, 1)
     for _ in range(EXCHANGES):
         start = best.copy()
         for place in range(chosen.shape[1]):
             kept = np.delete(chosen, place, axis=1)
-            taken, c = A[kept], np.take_along_axis(C, kept, 1)
-            across = more @ taken.transpose(0, 2, 1)
-            N = np.eye(kept.shape[1]) * (1 + LEAST) - taken @ taken.transpose(0, 2, 1)
-            X = np.linalg.solve(N, np.concatenate([c[..., None], R[kept][..., [a]], across.transpose(0, 2, 1)], axis=2))
-            D = 1 - np.einsum("pbq,pbq->pb", more, more) - np.einsum("pbm,pmb->pb", across, X[..., 2:])
-            gain = sign * (c_more + np.einsum("pbm,pm->pb", across, X[..., 0])) * (
-                R[others][..., a] + np.einsum("pbm,pm->pb", across, X[..., 1])) / np.maximum(D, LEAST)
-            gain[(others[:, :, None] == kept[:, None, :]).any(axis=2)] = -np.inf
-            new = np.concatenate([kept, others[np.arange(P), gain.argmax(axis=1)][:, None]], axis=1)
+            new = np.concatenate([kept, _beside(A, C, R, way, others, kept)[:, None]], axis=1)
             lost, _ = _taken(A, C, R, way, new, found)
             further = lost > best * (1 + LEAST)
             best[further], chosen[further] = lost[further], new[further]
         if not (best > start).any():
             return
+
+
+def _beside(A: Array, C: Array, R: Array, way: tuple[int, float], others: Ints, kept: Ints) -> Ints:
+    """`(P,)` of the others, `(P, b)`, the one that takes most once the rows kept, `(P, s)`, are gone."""
+    a, sign = way
+    more, taken, c = A[others], A[kept], np.take_along_axis(C, kept, 1)
+    across = more @ taken.transpose(0, 2, 1)
+    N = np.eye(kept.shape[1]) * (1 + LEAST) - taken @ taken.transpose(0, 2, 1)
+    X = np.linalg.solve(N, np.concatenate([c[..., None], R[kept][..., [a]], across.transpose(0, 2, 1)], axis=2))
+    D = 1 - np.einsum("pbq,pbq->pb", more, more) - np.einsum("pbm,pmb->pb", across, X[..., 2:])
+    gain = sign * (np.take_along_axis(C, others, 1) + np.einsum("pbm,pm->pb", across, X[..., 0])) * (
+        R[others][..., a] + np.einsum("pbm,pm->pb", across, X[..., 1])) / np.maximum(D, LEAST)
+    gain[(others[:, :, None] == kept[:, None, :]).any(axis=2)] = -np.inf
+    return np.asarray(others[np.arange(len(others)), gain.argmax(axis=1)])
