@@ -61,7 +61,7 @@ class Reach:
     farther: Farther
     upper: float
     by: By | None
-    arrays: dict[str, Array]
+    arrays: dict[str, Any]
     why: str = ""
 
 

@@ -196,7 +196,7 @@ class _Output:
 
     def whole(self) -> Array:
         """`(N,)` how far points go either way, by the one tree that says least."""
-        most = self.together.max(axis=1)
+        most: Array = np.asarray(self.together.max(axis=1))
         for j, (_, found) in self.own.items():
             most[j] = min(most[j], float(found.max()))
         return most
@@ -299,7 +299,7 @@ def together(size: Array) -> Array:
     return np.where(known, fp.row_norms(np.where(known[:, None], size, 0.0)), np.inf)
 
 
-def stated(ends: Ends, largest: float) -> tuple[float, dict[str, Array]] | None:
+def stated(ends: Ends, largest: float) -> tuple[float, dict[str, Array | Ints]] | None:
     """The largest change with the arrays that prove it, a little more than what is proved; None: no bound of all.
 
     `bounds` of all outputs are as large as the largest change lets them be, so that most are easy to prove again.
@@ -317,7 +317,8 @@ def stated(ends: Ends, largest: float) -> tuple[float, dict[str, Array]] | None:
         bounds *= (upper / together(bounds))[:, None]
         upper = float(together(bounds).max())
     trees = witness(ends.trees, np.ones(len(bounds), dtype=bool), np.zeros(0, dtype=np.int64))
-    return upper, {"bounds": bounds, **trees}
+    arrays: dict[str, Array | Ints] = {"bounds": bounds}
+    return upper, arrays | trees
 
 
 def _ended(budget: Budget) -> Callable[[], bool]:

@@ -15,7 +15,7 @@ ROUNDS = 8
 """How often the rows that take most are chosen anew, as the others of the choice leave them."""
 
 STARTS, EXCHANGES, BESIDE = 4, 3, 64
-"""Rows of each kind from which a choice is begun, how often each row of it may be exchanged, and for how many others."""
+"""Rows of each kind from which a choice is begun, how often its rows may be exchanged, and for how many others."""
 
 AT_ONCE = 2**21
 """Influences that are held at a time."""
