@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from certify.problem.problem import Problem as Problem
     from certify.prove.changed.coefficients import coefficients as coefficients
     from certify.prove.changed.leave_one_out import leave_one_out as leave_one_out
+    from certify.prove.changed.rows_deleted import prediction_change as prediction_change
     from certify.prove.changed.signs import sign_survives as sign_survives
     from certify.prove.changed.targets_off import targets_off as targets_off
     from certify.prove.changed.tolerated import tolerated_changes as tolerated_changes
@@ -44,6 +45,7 @@ PLACES = {
     "from_module": "certify.prove.modules",
     "from_sklearn": "certify.prove.estimators",
     "polish": "certify.certificate.polished",
+    "prediction_change": "certify.prove.changed.rows_deleted",
     "sensitivity": "certify.estimation",
     "sign_survives": "certify.prove.changed.signs",
     "leave_one_out": "certify.prove.changed.leave_one_out",

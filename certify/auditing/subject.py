@@ -38,8 +38,9 @@ START: Final = "today's exact minimum"
 """From where the motion of outputs and weights is counted: training stops near it, and the given weights are there."""
 
 LEAST_SQUARES: Final = (
-    "fit Ridge with an alpha above 0, and say it with --weight-decay where no file does; how many rows the sign of a "
-    "coefficient of plain least squares survives, certify.sign_survives(X, y, column) proves in Python")
+    "fit Ridge with an alpha above 0, and say it with --weight-decay where no file does; of plain least squares Python "
+    "proves how far predictions move without any few rows (certify.prediction_change), and how many the sign of a "
+    "coefficient survives (certify.sign_survives)")
 """What helps where questions about whole rows have no answer."""
 
 LARGEST: Final = 20_000

@@ -313,11 +313,15 @@ class Summand(StrEnum):
 
 
 class By(StrEnum):
-    """Which bound gives the upper end of a motion where rows change whole: every choice refitted, norms, or boxes."""
+    """Which bound gives the upper end of a motion where rows change whole.
+
+    Every choice refitted, norms, boxes, or trees of deletions.
+    """
 
     COUNTED = "counted"
     NORMS = "norms"
     BOXES = "boxes"
+    TREES = "trees"
 
 
 ROW_NORMS: Final = (1, 2, "inf")

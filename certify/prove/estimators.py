@@ -32,8 +32,8 @@ def from_sklearn(estimator: Any, X: Any, y: Any = None, sample_weight: Any = Non
     weights of a sum, so that n stays as it is when rows are deleted. PoissonRegressor, GammaRegressor,
     TweedieRegressor (powers 0, 1 and 2), SGDClassifier and SGDRegressor: means, divided by the rows that are left.
     OneVsRestClassifier of the first two. LinearRegression: no penalty, so that questions about deleted rows say why
-    they have no answer. `class_weight`, also balanced, of whichever rows are left (an audit takes the weights that rows
-    have today, and says so).
+    they have no answer, but for :func:`certify.prediction_change`. `class_weight`, also balanced, of whichever rows are
+    left (an audit takes the weights that rows have today, and says so).
 
     MLPClassifier and MLPRegressor: `alpha/n` is the weight decay of the weights and the biases have none; of such a
     training the last layer is asked about. KernelRidge and GaussianProcessRegressor: ridge regressions on the features

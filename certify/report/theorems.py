@@ -188,6 +188,7 @@ class _ChangedRows(Theorem):
 _BY: Final = {
     "counted": "upper end by every choice of rows, each refitted and verified (theorem D2)",
     "boxes": "upper end by a tree of boxes that hold every refit (theorem D6)",
+    "trees": "upper end by trees of deletions (theorem D23)",
     "norms": "upper end by the lengths of the changed slopes over the weight decay (theorem D1d)",
 }
 """What bounds a motion, by the word of the witness."""

@@ -1,18 +1,27 @@
-"""Attack on D3 and D4: small heads at every scale, each answer against every change of every subset in rationals."""
+"""Attack on D3, D4, D22 and D23: small heads at every scale, each answer against every change in rationals."""
 
 from __future__ import annotations
 
 from fractions import Fraction
 
 import numpy as np
-from flint import arb
+from flint import arb, ctx
 
 from certify.check.reading.arrays import Array
 from certify.check.theorems.head.rows import squared_deletions as deletions
 from certify.check.theorems.head.rows import squared_labels as relabelling
+from certify.check.theorems.head.rows.head import BITS
+from certify.check.theorems.head.rows.head import Head as Checked
+from certify.check.theorems.head.rows.moves.deleted import check_deleted
+from certify.check.theorems.head.rows.moves.measures import Outputs
+from certify.check.theorems.head.rows.refitted.refit import distance
 from certify.check.theorems.head.rows.squared.targets import sums
+from certify.format.refusal import Invalid
 from certify.systems.head.rows.change import RowChange
+from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.method import Budget
+from certify.theorems.head.rows.moves.deleted import ends_of as moved_ends
+from certify.theorems.head.rows.moves.deleted import stated
 from certify.theorems.head.rows.squared_deletions import SquaredDeletions
 from certify.theorems.head.rows.squared_labels import SquaredLabels
 from certify.theorems.head.targets import ends_of
@@ -97,3 +106,71 @@ def targets(rng: np.random.Generator) -> Outcome:
             raise Violation(f"the checker says {seen[j]}, {float(exact)} is exact")
     return "decided"
 
+@attack("heads_squared_moved", "D23", slow=4)
+def moved(rng: np.random.Generator) -> Outcome:
+    """Both ends of prover and checker against every deletion; what is no bound, or of no point, is not accepted."""
+    outputs = int(rng.choice([1, 1, 2, 3]))
+    small = small_head(rng, int(rng.integers(4, 9)), outputs, 2)
+    head, n, count = as_head(small), len(small.phi), int(rng.integers(1, 4))
+    rows = tuple(sorted(rng.choice(n, int(rng.integers(max(count, n - 3), n + 1)), replace=False).tolist()))
+    largest = bool(rng.random() < 0.5)
+    found = moved_ends(head, RowChange(False, count, rows), Budget(20.0), largest)
+    if isinstance(found, str) or not np.isfinite(found.upper).any():
+        return "refused"
+    truth = [oracle.farthest_deletions(small.phi.tolist(), small.Y.tolist(), Fraction(head.weight_decay) * n,
+                                       small.decayed.tolist(), point, rows, count) for point in small.points.tolist()]
+    for j, exact in enumerate(truth):
+        if exact is None:
+            if np.isfinite(found.upper[j]):
+                raise Violation("a refit is not unique, and an end is stated")
+            continue
+        ends = (found.upper[j], *found.falls[j], *found.rises[j])
+        sizes = (*(x * x for x in (*exact[1], *exact[2])),)
+        if Fraction(float(found.lower[j])) ** 2 > exact[0] or any(
+                np.isfinite(end) and Fraction(float(end)) ** 2 < size
+                for end, size in zip(ends, (exact[0], *sizes), strict=True)):
+            raise Violation(f"the prover says {found.lower[j]} to {ends}, {float(exact[0]) ** 0.5} is exact")
+    claim = stated(found, head.largest)
+    if claim is None or not largest:
+        return "decided"
+    twin, (upper, arrays) = as_checked(small, head, rows, count, False), claim
+    if not accepts(twin, head, upper, arrays):
+        raise Violation("the checker does not accept what the prover states")
+    _forged(rng, twin, head, (upper, arrays), truth)
+    return "decided"
+
+
+def _forged(rng: np.random.Generator, twin: Checked, head: Head, claim: tuple[float, dict[str, np.ndarray]],
+            truth: list[tuple[Fraction, list[Fraction], list[Fraction]] | None]) -> None:
+    """Bounds below the truth, of the whole or of one output, and trees that forget a point."""
+    (upper, arrays), bounds = claim, claim[1]["bounds"]
+    for j, exact in enumerate(truth):
+        assert exact is not None  # else there is no upper end
+        below = float(exact[0]) ** 0.5 * (1 - 2.0**-20)
+        if below > 0 and accepts(twin, head, below, {**arrays, "bounds": bounds * (below / upper) * (1 - 2.0**-40)}):
+            raise Violation(f"{below} is accepted, {float(exact[0])} is the square of the truth")
+        for a in range(head.k):
+            size = float(max(exact[1][a], exact[2][a])) * (1 - 2.0**-20)
+            less = bounds.copy()
+            less[j, a] = size
+            if bounds[j, a] > size > 0 and accepts(twin, head, upper, {**arrays, "bounds": less}):
+                raise Violation(f"{size} is accepted of output {a}")
+    if accepts(twin, head, upper * (1 - 2.0**-20), arrays):
+        raise Violation("bounds may be longer than the upper end")
+    lengths, points = arrays["lengths"].copy(), arrays["points"]
+    lengths[1] -= 1  # the first tree's first point
+    if accepts(twin, head, upper, {**arrays, "lengths": lengths, "points": points[1:]}):
+        raise Violation("no tree is of a point, and it is accepted")
+
+
+def accepts(twin: Checked, head: Head, upper: float, arrays: dict[str, np.ndarray]) -> bool:
+    """Whether the checker does."""
+    read = {name: Array(v.shape, tuple(np.ravel(v).tolist()), v.dtype.kind) for name, v in arrays.items()}
+    flat = np.ravel(head.V).tolist()
+    with ctx.workprec(BITS):
+        measure = Outputs(twin, flat, distance(twin, (), flat, twin.outputs(flat)))
+        try:
+            check_deleted(measure, upper, read, "claim")
+        except Invalid:
+            return False
+    return True

@@ -11,6 +11,7 @@ REFIT, CHANGE, HEAD, TRAP, PULLS, SLABS, BENDS = (SYSTEM + name for name in (
 GAMMA, NEAREST = SYSTEM + "losses/gamma.py", SYSTEM + "nearest.py"
 TREE, SECOND, LEAVES = (THEOREM + f"boxes/{name}.py" for name in ("tree", "second", "leaves"))
 NODE, WALK, CONTRASTS = (THEOREM + f"squared/{name}.py" for name in ("node", "tree", "contrasts"))
+MOVED = THEOREM + "moves/deleted.py"
 SHARED, ASIDE = THEOREM + "squared_tree/", THEOREM + "squared_aside/"
 ENERGY, DUALS, SCORES, BRANCHES, PRIMALS = (THEOREM + f"energy/{name}.py" for name in ("method", "duals", "scores", "tree", "primals"))
 CENTRE, SOFTMAX = THEOREM + "softmax/centre.py", THEOREM + "softmax/trap.py"
@@ -152,6 +153,20 @@ ROWS: tuple[Mutant, ...] = (
     Mutant("check enumeration: an alternative dropped", CHECK + "enumeration.py", "if c != head.codes.label[row]] if", "if c < head.codes.label[row]] if", ("rows_enumeration@2",)),
     Mutant("check labels: one change fewer", CHECK + "squared_labels.py", "[head.count] * len(at)", "[head.count - 1] * len(at)", ("rows_squared_labels@0",)),
     Mutant("check labels: one end of the swing", CHECK + "squared_labels.py", "x * s.high[i] if x > 0 else x * s.low[i]", "x * s.low[i] if x > 0 else x * s.high[i]", ("rows_squared_labels@0",)),
+    # D23
+    Mutant("moved: falls alone", MOVED, "np.tile([1.0, -1.0], N)", "np.tile([1.0, 1.0], N)", ("heads_squared_moved@1",)),
+    Mutant("moved: lower ends beyond what is reached", MOVED, "max(abs(z) - wrong, 0.0)", "max(abs(z) * 1.001 - wrong, 0.0)", ("heads_squared_moved@0",)),
+    Mutant("moved: another output's tree", MOVED, "Y=head.Y[:, [a]]", "Y=head.Y[:, [0]]", ("heads_squared_moved@0",)),
+    Mutant("moved: no children", SHARED + "most.py", "            while place < t:", "            while False:", ("heads_squared_moved@0",)),
+    Mutant("moved: a child of one deletion fewer", SHARED + "most.py", "child, k - 1, at[open_]", "child, max(k - 2, 0), at[open_]", ("heads_squared_moved@0",)),
+    Mutant("moved: what is gone has taken nothing", SHARED + "most.py", "here = lost[open_] + more", "here = more", ("heads_squared_moved@0",)),
+    Mutant("moved: a sum of one fewer", SHARED + "most.py", "self.walk.pairs, at[open_], k)", "self.walk.pairs, at[open_], max(k - 1, 1))", ("heads_squared_moved@0",)),
+    Mutant("check moved: falls alone", CHECK + "squared_tree/root.py", "[(0, -1, 1), (0, -1, -1)]", "[(0, -1, 1), (0, -1, 1)]", ("heads_squared_moved@4",)),
+    Mutant("check moved: one deletion fewer", CHECK + "moves/deleted.py", "count, nodes = set(bounds), min(head.count, len(rows)), shared.nodes", "count, nodes = set(bounds), min(head.count, len(rows)) - 1, shared.nodes", ("heads_squared_moved@4",)),
+    Mutant("check moved: the first output for all", CHECK + "moves/deleted.py", "targets=[[y[a]] for y in head.targets]", "targets=[[y[0]] for y in head.targets]", ("heads_squared_moved@4",)),
+    Mutant("check moved: the first bound for all outputs", CHECK + "moves/deleted.py", "{j: bounds[j][a] for j", "{j: bounds[j][0] for j", ("heads_squared_moved@4",)),
+    Mutant("check moved: no sum of squares", CHECK + "moves/deleted.py", "if not norm([arb(v) for v in row]) <= most if k > 1 else", "if False if k > 1 else", ("heads_squared_moved@4",)),
+    Mutant("check moved: points of no tree", CHECK + "moves/deleted.py", "left, count, nodes = set(bounds),", "left, count, nodes = {j for tree in trees for j in tree.points},", ("heads_squared_moved@4",)),
     Mutant("check shared tree: one fewer", CHECK + "squared_tree/trees.py", "count = min(head.count, len(rows))", "count = min(head.count - 1, len(rows))", ("rows_squared_tree@1",)),
     Mutant("check shared tree: no children", CHECK + "squared_tree/walk.py", "range(state.start, max(needed.values(), default=0))", "range(0)", ("rows_squared_tree@12",)),
     Mutant("check aside: one fewer", CHECK + "squared_aside/sets.py", "count = min(head.count, len(rows))", "count = min(head.count - 1, len(rows))", ("rows_squared_aside@5",)),

@@ -105,3 +105,24 @@ def _output(W: fmpq_mat | None, e: Sequence[float]) -> Fraction:
     assert W is not None
     z = sum((q(x) * W[a, 0] for a, x in enumerate(e)), fmpq(0))
     return Fraction(int(z.p), int(z.q))
+
+
+def farthest_deletions(phi: Floats, Y: Floats, mu: float | Fraction, decayed: Sequence[bool], e: Sequence[float],
+                       rows: Sequence[int], most: int) -> tuple[Fraction, list[Fraction], list[Fraction]] | None:
+    """Over all choices of at most so many rows left out: the largest square of how far outputs move together, and how
+    far each of them goes down and up; None where a refit is not unique."""
+    today, k = refit(phi, Y, mu, decayed), len(Y[0])
+    assert today is not None
+    far, falls, rises = Fraction(0), [Fraction(0)] * k, [Fraction(0)] * k
+    for m in range(1, most + 1):
+        for gone in combinations(rows, m):
+            left = [i for i in range(len(phi)) if i not in gone]
+            W = refit([phi[i] for i in left], [Y[i] for i in left], mu, decayed) if left else None
+            if W is None:
+                return None
+            step = [sum((q(x) * (W[a, c] - today[a, c]) for a, x in enumerate(e)), fmpq(0)) for c in range(k)]
+            moved = [Fraction(int(x.p), int(x.q)) for x in step]
+            far = max(far, sum((x * x for x in moved), Fraction(0)))
+            falls, rises = ([max(x, sign * y) for x, y in zip(so, moved, strict=True)]
+                            for so, sign in ((falls, -1), (rises, 1)))
+    return far, falls, rises

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from certify.auditing.questions.base import (
     Asked,
     Claim,
@@ -12,6 +14,13 @@ from certify.auditing.questions.base import (
 )
 from certify.auditing.questions.counted import Counted
 from certify.auditing.subject import Subject
+from certify.format.quantities import DISTANCE, PREDICTION_CHANGE
+
+SIZES: Final = (DISTANCE.name, PREDICTION_CHANGE.name)
+"""Answers that some rows reach."""
+
+NAMED: Final = 12
+"""Rows that are named."""
 
 
 class RowsDeleted(Counted):
@@ -40,8 +49,26 @@ class RowsDeleted(Counted):
 
     def answer(self, subject: Subject, options: Options, claim: Claim) -> str:
         """A claim in words."""
-        return of_rows(subject, claim, f"whichever {_rows(options.delete)} left out {subject.rebalanced.again}")
+        said = of_rows(subject, claim, f"whichever {_rows(options.delete)} left out {subject.rebalanced.again}")
+        return said if claim["quantity"] not in SIZES else f"{said}{_without(claim)}{_unit(subject, claim)}"
 
 
 def _rows(count: int) -> str:
     return "training row is" if count == 1 else f"{count} training rows are"
+
+
+def _without(claim: Claim) -> str:
+    """Which rows reach the lower end, behind the words that it is reached."""
+    rows = [str(row) for row in claim["witness"].get("changed") or []] if claim["lower"] else []
+    if not rows:
+        return ""
+    more = len(rows) - NAMED
+    some, last = (rows[:NAMED], f"{more} more") if more > 0 else (rows[:-1], rows[-1])
+    named = f"{', '.join(some)} and {last}" if some else last
+    return f" without training row{'s' if len(rows) > 1 else ''} {named}"
+
+
+def _unit(subject: Subject, claim: Claim) -> str:
+    """In what outputs of a regression are told."""
+    told = claim["quantity"] == PREDICTION_CHANGE.name and not subject.classifies and not subject.logarithmic
+    return " (in the units of the targets)" if told and (claim["lower"] or claim["upper"] is not None) else ""

@@ -136,7 +136,8 @@ def _least_squares(estimator: Any, y: Array, n: int) -> Linear:
     W, b = layer(estimator)
     return Linear(W, b, Loss.SQUARED, 0.0, True, None, real_targets(y, n, len(W)), said=(
         "it has no penalty, without which a solution need not be stable when rows are left out; to ask about that, "
-        "fit Ridge with an alpha above 0"))
+        "fit Ridge with an alpha above 0 (how far predictions move without any few rows certify.prediction_change "
+        "says of it, too)"))
 
 
 def _one_vs_rest(estimator: Any, y: Array, n: int) -> Linear:

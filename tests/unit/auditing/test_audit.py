@@ -314,6 +314,24 @@ def test_amounts_have_no_labels_and_are_asked_how_far_they_go(tmp_path):
     assert "amounts" in found.skipped[0].reason
 
 
+def test_any_three_rows_of_a_regression_and_which_they_are(tmp_path):
+    """More choices than can be refitted: both ends near each other, in units, with the rows that reach one of them."""
+    from sklearn.linear_model import Ridge
+
+    rng = np.random.default_rng(4)
+    X = rng.normal(size=(70, 2))
+    y = 26_000.0 + 4_000.0 * X[:, 0] + 2_000.0 * rng.standard_t(3, size=70)
+    problem = certify.from_sklearn(Ridge().fit(X, y), X, y)
+    (answer,) = certify.audit(problem, X[:3], delete=3, ask="rows deleted", folder=tmp_path).answers
+    assert answer.verdict == "certified"
+    assert 0 < answer.lower <= answer.upper <= 1.002 * answer.lower
+    each = certify.prediction_change(problem, X[:3], delete=3)
+    worst = int(each.lower.argmax())
+    assert each.lower[worst] == pytest.approx(answer.lower, rel=1e-3)
+    named = "without training rows {}, {} and {} (in the units of the targets)".format(*each.rows[worst])
+    assert named in answer.sentence
+
+
 def test_an_answer_that_says_nothing_is_left_open(fitted, monkeypatch):
     from certify.auditing.answering import _says_something
     from certify.auditing.questions.base import Wanted

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from certify.finders.head.changed import Changed
 from certify.finders.head.unchanged import unchanged_refit
 from certify.format.quantities import DISTANCE, PREDICTION_CHANGE
 from certify.format.theorems import D1_MOVES, Q6
@@ -19,7 +20,7 @@ from certify.problem.question import question_of
 from certify.rigor.finder import proposed
 from certify.rigor.fp import Array, U
 from certify.systems.head.point import CENTRE, HeadPoint
-from certify.systems.head.rows.change import NONE, Choices, RowChange
+from certify.systems.head.rows.change import DELETED, NONE, Choices, RowChange
 from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.head import Head
 from certify.systems.head.rows.of_problem import change_of_rows, given_base
@@ -27,7 +28,8 @@ from certify.systems.head.rows.refit import enclose_refits
 from certify.theorems.head.claims import Moves, OutputMoves
 from certify.theorems.head.rows.claims import DECAYED, FREE, UNKNOWN, ChangedRows, centre_of, seconds_of
 from certify.theorems.head.rows.method import Budget
-from certify.theorems.head.rows.moves.counted import Farther, able, counted
+from certify.theorems.head.rows.moves.counted import MET, Farther, able, counted
+from certify.theorems.head.rows.moves.deleted import stated
 from certify.theorems.head.rows.moves.measures import Distance, Measure, Outputs
 from certify.theorems.head.rows.moves.norms import farthest
 from certify.theorems.head.rows.moves.search import search
@@ -42,6 +44,15 @@ SHORT, MORE_TIME = "the upper end is missing: give a smaller count ({why})", (
     "the upper end is missing: give a smaller count or more time ({why})")
 """Where more time would not help, and where the time was up."""
 
+NEAR = 1.05
+"""Times the lower end; an upper end that is no larger is kept as it is."""
+
+FEW = 200
+"""Choices up to which each is refitted before trees of deletions are asked."""
+
+TREES, TOP = 0.5, 4
+"""Share of the time for trees of deletions, and the points of which the rows that move most are refitted."""
+
 
 @dataclass(frozen=True, eq=False)
 class Reach:
@@ -50,7 +61,7 @@ class Reach:
     farther: Farther
     upper: float
     by: By | None
-    arrays: dict[str, Array]
+    arrays: dict[str, Any]
     why: str = ""
 
 
@@ -112,7 +123,8 @@ class RowMoves(Rule[HeadPoint]):
         question = question_of(at.problem, quantity)
         if at.problem.functionals is not None:  # Q6 sees the intercept in every row
             return None
-        if found.by is By.COUNTED or not any(domain.holds(question) for domain in Q6.once) or isinstance(at.layer, str):
+        known = any(domain.holds(question) for domain in Q6.once) and not isinstance(at.layer, str)
+        if not known or found.upper <= found.farther.best.low * NEAR:
             return None
         older = Moves().distance(at) if quantity == DISTANCE.name else OutputMoves().prediction_change(at)
         nearer = older.upper is not None and (found.by is None or older.upper < found.upper)
@@ -128,14 +140,19 @@ def reach(head: Head, change: Change, kind: Callable[[Head, Array, float], Measu
     if not np.isfinite(near):
         return None
     measure = kind(head, today, near)
-    why = able(head, change)
+    farther, why, trees = Farther(measure), able(head, change), None
+    if why or change.leaves(head) > FEW:
+        trees = _deleted(head, change, farther, budget)
+        if trees is not None and (why or trees.upper <= farther.best.low * MET):
+            return trees
     if not why:
         found = counted(head, change, measure, budget)
         if found is not None and np.isfinite(found[0].upper):
             return Reach(found[0], found[0].upper, By.COUNTED,
                          {f"counted.{name}": array for name, array in found[1].items()})
+        if trees is not None:
+            return trees
         why = "the time was up before all choices were refitted" if found is None else "a refit was not proved"
-    farther = Farther(measure)
     search(head, change, farther, budget.share(0.25))
     if not isinstance(change, RowChange):
         return Reach(farther, np.inf, None, {}, _short(budget, why))
@@ -146,6 +163,22 @@ def reach(head: Head, change: Change, kind: Callable[[Head, Array, float], Measu
     if np.isfinite(upper):
         return Reach(farther, upper, by, arrays)
     return Reach(farther, np.inf, None, {}, _short(budget, why))
+
+
+def _deleted(head: Head, change: Change, farther: Farther, budget: Budget) -> Reach | None:
+    """By trees of deletions, where they say something; the rows that move the points most, refitted, from below."""
+    ends = farther.measure.deleted(change, budget.share(TREES))
+    if ends is None:
+        return None
+    top = np.argsort(-ends.lower, kind="stable")[:TOP]
+    choices = Choices(ends.rows[top], np.full_like(ends.rows[top], DELETED))
+    V = proposed(lambda: Changed(head).solve(choices))
+    if V is not None:
+        farther.take(choices, V, enclose_refits(head, choices, V))
+    found = stated(ends, head.largest)
+    if found is None:
+        return None
+    return Reach(farther, found[0], By.TREES, {f"trees.{name}": array for name, array in found[1].items()})
 
 
 def _short(budget: Budget, why: str) -> str:

@@ -6,12 +6,15 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 
+from certify.format.errors import EnclosureError
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
 from certify.systems.head.rows.change import RowChange
+from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.method import Budget
 from certify.theorems.head.rows.moves.boxed import distance_boxed, outputs_boxed
+from certify.theorems.head.rows.moves.deleted import Ends, able, ends_of
 
 
 class Measure(ABC):
@@ -57,6 +60,10 @@ class Measure(ABC):
             budget: the time.
         """
 
+    def deleted(self, change: Change, budget: Budget) -> Ends | None:
+        """Both ends by trees of deletions (D23); None where they say nothing of this measure or change."""
+        return None
+
     @abstractmethod
     def _of(self, D: Array, size: Array, off: Array) -> tuple[Array, Array]:
         """Ends for the motions D, of upper norms `size`, each known up to a distance `off`."""
@@ -87,6 +94,16 @@ class Outputs(Measure):
     def boxed(self, change: RowChange, low: float, V: Array, budget: Budget) -> tuple[float, dict[str, Array]] | None:
         """Row by row, both ways."""
         return outputs_boxed(self.head, change, self.today, self.near, low, budget)
+
+    def deleted(self, change: Change, budget: Budget) -> Ends | None:
+        """Of squared-loss heads."""
+        if not isinstance(change, RowChange) or able(self.head, change) or not len(self.head.points):
+            return None
+        try:
+            found = ends_of(self.head, change, budget, largest=True)
+        except EnclosureError:
+            return None
+        return None if isinstance(found, str) else found
 
     def _of(self, D: Array, size: Array, off: Array) -> tuple[Array, Array]:
         head, (B, k, m) = self.head, D.shape

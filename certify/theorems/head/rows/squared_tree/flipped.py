@@ -17,6 +17,20 @@ UNKNOWN = -1
 def label_without(root: Root, t: int, rows: Ints, today: int) -> int:
     """The label that is proved of the t-th point of a root once some rows are gone; −1 where none is.
 
+    Args:
+        root: with the weight decay after these deletions.
+        t: which of its points.
+        rows: places of the rows among those that may go.
+        today: the label of the point.
+    """
+    mine = np.flatnonzero(root.pairs.point == t)
+    z, wrong = contrasts_without(root, t, rows, mine)
+    return _label(root, mine, z, wrong, today) if np.isfinite(wrong).all() else UNKNOWN
+
+
+def contrasts_without(root: Root, t: int, rows: Ints, mine: Ints) -> tuple[Array, Array]:
+    """Contrasts of the t-th point of a root once some rows are gone, and their errors; infinite where none is proved.
+
     `z_M = z − c·x`, `(I − K_MM)x = r`. For any x̂, `|x − x̂|₂ ≤ |r − (I − K_MM)x̂|/(1 − κ)`, κ the largest row sum of
     `|K_MM|`; K, c and r are within the errors that the root has for them.
 
@@ -24,19 +38,19 @@ def label_without(root: Root, t: int, rows: Ints, today: int) -> int:
         root: with the weight decay after these deletions.
         t: which of its points.
         rows: places of the rows among those that may go.
-        today: the label of the point.
+        mine: the contrasts, all of that point.
     """
     m, A = len(rows), root.factor.A[rows]
     K, c = A @ A.T, root.C.of(rows).at(np.array([t]))[0]
-    mine = np.flatnonzero(root.pairs.point == t)
     r = root.pairs.of(root.R[rows], mine).T
+    unknown = root.z[mine], np.full(len(mine), np.inf)
     room = 1.0 - (float(np.abs(K).sum(axis=1).max()) * fp.sum_up(m) + m * root.factor.error) * RAISE
     if not room > 2.0**-20:
-        return UNKNOWN
+        return unknown
     x: Array = np.asarray(np.linalg.solve(np.eye(m) - K, r), dtype=np.float64)
     N = np.eye(m) - K
     if not (np.isfinite(x).all() and np.isfinite(r).all()):
-        return UNKNOWN
+        return unknown
     er = root.er if root.R.shape[1] == 1 else (2 * root.er + 4 * fp.U * float(np.abs(root.R).max())) * RAISE
     size = _lengths(x)
     # N is rounded once on its diagonal, the residual as a sum of m + 1 terms
@@ -46,8 +60,7 @@ def label_without(root: Root, t: int, rows: Ints, today: int) -> int:
     ec, long = float(root.ec[t]), float(fp.row_norms(c[None, :])[0])
     wrong = fp.dot_unit(m) * long * size + long * away + math.sqrt(m) * RAISE * ec * (size + away) + root.ez[mine]
     z = root.z[mine] - c @ x
-    wrong = (wrong + 4 * fp.U * (np.abs(root.z[mine]) + np.abs(z))) * (RAISE * RAISE)
-    return _label(root, mine, z, wrong, today)
+    return z, (wrong + 4 * fp.U * (np.abs(root.z[mine]) + np.abs(z))) * (RAISE * RAISE)
 
 
 def _label(root: Root, mine: Ints, z: Array, wrong: Array, today: int) -> int:

@@ -89,10 +89,11 @@ class Root:
 
 
 def root_of(head: Head, system: Ridge, rows: Ints, points: Ints, late: Callable[[], bool], count: int = 2,
-            outputs: Outputs | None = None) -> Root | None:
+            outputs: Outputs | None = None, asked: tuple[Pairs, Array, Array] | None = None) -> Root | None:
     """That of some points; None once time is up. For one deletion nothing but the diagonal of K is asked for.
 
-    Rows are those of the system; outputs are those of its refit, of the head's targets if none are given.
+    Rows are those of the system; outputs are those of its refit, of the head's targets if none are given. Contrasts
+    are those that keep labels, unless others are asked about, with their values and errors.
     """
     found = factor(system, rows)
     hat = majorant(found, late) if count > 1 else unknown(len(rows))
@@ -107,7 +108,7 @@ def root_of(head: Head, system: Ridge, rows: Ints, points: Ints, late: Callable[
     ec = (fp.dot_unit(system.p) + system.delta / (1.0 - system.delta)) * length * found.length
     ec = (ec + length * found.wrong + wrong * found.length + fp.FLOOR) * (RAISE * RAISE)
     reach = length * length / (1.0 - system.delta) * (RAISE * RAISE)
-    pairs, z, ez = _contrasts(head, system, outputs, points)
+    pairs, z, ez = _contrasts(head, system, outputs, points) if asked is None else asked
     C = Influences(fp.require_finite(B, "influences"), found.A)
     return Root(found, hat, C, ec, reach, R[rows], float((each + off).max()) * RAISE, pairs, z, ez, points)
 

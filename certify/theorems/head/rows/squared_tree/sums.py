@@ -157,6 +157,41 @@ def holds(state: State, found: Terms, C: Influences, pairs: Pairs, at: Ints, k: 
 def _holds(state: State, found: Terms, C: Influences, pairs: Pairs, at: Ints, k: int, some: int,
            ) -> tuple[Bools, Bools]:
     """Which hold by some rows, whose influences C are, and a tail; and which do not, whatever other rows do."""
+    total, least, _ = _taken(state, found, C, pairs, at, k, some)
+    good = np.asarray(total < state.least[at] * (1 - 4 * U))
+    return good, np.asarray(least >= state.least[at])
+
+
+def taken(state: State, found: Terms, C: Influences, pairs: Pairs, at: Ints, k: int) -> Array:
+    """Upper bounds of what k of the rows that may go take from some contrasts, beside what is lost.
+
+    Args:
+        state: the deletions.
+        found: the terms.
+        C: influences before any deletion.
+        pairs: the contrasts.
+        at: which of them.
+        k: how many.
+    """
+    sums, left = np.full(len(at), np.inf), np.arange(len(at))
+    for some in (*EVALUATED, len(found.rows)):
+        some, further = min(some, len(found.rows)), []
+        left = left[np.argsort(pairs.point[at[left]], kind="stable")]  # influences of a point are formed once
+        step, part = max(1, AT_ONCE // max(1, some)), C.of(found.rows[:some])
+        for start in range(0, len(left), step):
+            here = left[start : start + step]
+            total, _, ended = _taken(state, found, part, pairs, at[here], k, some)
+            sums[here] = np.minimum(sums[here], total)
+            further.append(here[~ended])
+        left = np.concatenate(further) if further else left[:0]
+        if some >= len(found.rows) or not len(left):
+            break
+    return sums
+
+
+def _taken(state: State, found: Terms, C: Influences, pairs: Pairs, at: Ints, k: int, some: int,
+           ) -> tuple[Array, Array, Bools]:
+    """Upper bounds of what goes by some rows and a tail; what the rows alone make of it; where the tail has no part."""
     rows, points = found.rows[:some], pairs.point[at]
     c = C.at(points)
     for step, pull in zip(state.steps, state.pulls, strict=True):
@@ -167,12 +202,13 @@ def _holds(state: State, found: Terms, C: Influences, pairs: Pairs, at: Ints, k:
     tail = reach[:, None] * found.tail[some : some + k]
     w = _top(np.maximum(w, 0.0), k)
     least = w.sum(axis=1)
+    full = w.shape[1] == k or not tail.shape[1]
+    ended = full & (tail[:, :1] <= w.min(axis=1, keepdims=True, initial=np.inf)).all(axis=1)
     w = _top(np.concatenate([w, tail], axis=1), k)
     total = w.sum(axis=1) * fp.sum_up(max(w.shape[1], 1))
     ex = ((state.pair_error + found.most * state.eK) / found.low + 8 * U * found.most) * RAISE
     slack = k * (ec * (found.most + ex) + reach * (ex + 4 * U * found.most)) + 4 * U * total
-    good = np.asarray((total + slack) * RAISE + fp.FLOOR < state.least[at] * (1 - 4 * U))
-    return good, np.asarray(least >= state.least[at])
+    return np.asarray((total + slack) * RAISE + fp.FLOOR), least, np.asarray(ended)
 
 
 def _top(w: Array, k: int) -> Array:

@@ -75,7 +75,7 @@ class Walk:
         if k == 0 or not len(at):
             return
         needed = np.full(len(at), -1)
-        for t in self._levels(state, k):
+        for t in self.levels_of(state, k):
             left = np.flatnonzero(needed < 0)
             if not len(left) or self.late():
                 break
@@ -99,7 +99,7 @@ class Walk:
 
     def _held(self, state: State, t: int, k: int, at: Ints) -> Bools:
         """Which contrasts stay if the rows before place t do: by a comparison for all, then by one of their own."""
-        R, found = state.R, self._joint(state, t, k)
+        R, found = state.R, self.joint(state, t, k)
         good = np.zeros(len(at), dtype=bool) if found is None else holds(state, found, self.C, self.pairs, at, k)
         if R.shape[1] == 1:
             return good
@@ -114,7 +114,7 @@ class Walk:
                 break
         return good
 
-    def _levels(self, state: State, k: int) -> Iterator[int]:
+    def levels_of(self, state: State, k: int) -> Iterator[int]:
         """Places up to which rows are set apart: the first at which a comparison is found, and some behind it."""
         first = state.start if k == 1 else self.compared(state, k)
         yield from () if first is None else (t for t in levels(state.start, len(self.order)) if t >= first and (
@@ -126,13 +126,14 @@ class Walk:
         low, high = 0, len(places)
         while low < high:
             middle = (low + high) // 2 if low else min(low, high - 1)  # most often it is the first
-            if self._joint(state, places[middle], k) is None:
+            if self.joint(state, places[middle], k) is None:
                 low = middle + 1
             else:
                 high = middle
         return places[low] if low < len(places) else None
 
-    def _joint(self, state: State, t: int, k: int) -> Terms | None:
+    def joint(self, state: State, t: int, k: int) -> Terms | None:
+        """Terms that serve every contrast, if the rows before place t stay."""
         R = state.R
         spread = R.max(axis=1) - R.min(axis=1) if R.shape[1] > 1 else np.abs(R[:, 0])
         return self._terms(state, t, k, (-1, -1), spread)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from math import isfinite
 
 from flint import ctx
@@ -24,8 +26,8 @@ from certify.check.theorems.head.rows.refitted.refit import distance, distances
 from certify.format.canonical import show
 from certify.format.refusal import Invalid
 
-BY = ("counted", "norms", "boxes")
-ARRAYS = {"counted": "counted.", "boxes": "boxes."}
+BY = ("counted", "norms", "boxes", "trees")
+ARRAYS = {"counted": "counted.", "boxes": "boxes.", "trees": "trees."}
 """How the arrays begin on which an upper end rests."""
 REACHED = ("rows", "codes", "weights")
 
@@ -120,7 +122,7 @@ def _check_upper(claim: Claim[Reaches], measure: Measure, today: list[float], ar
     parts = {name.removeprefix(start): array for name, array in arrays.items() if start and name.startswith(start)}
     if len(parts) != len(arrays) or bool(parts) != bool(start):
         raise Invalid(where, f"there are arrays {show(sorted(arrays))}",
-                      "those of counted or of boxes are needed where it is stated, and no others")
+                      "those of counted, boxes or trees are needed where it is stated, and no others")
     if claim.upper is None or by is None:
         return
     if start:
@@ -131,7 +133,12 @@ def _check_upper(claim: Claim[Reaches], measure: Measure, today: list[float], ar
         raise Invalid(f"{claim.where}.upper", show(claim.upper), f"{most.str(5, radius=False)} is proved")
 
 
-BY_ARRAYS = {"counted": check_all, "boxes": check_boxed}
+def _check_deleted(measure: Measure, most: float, arrays: Mapping[str, Array], where: str) -> None:
+    """By trees of deletions (D23), which few claims rest on."""
+    import_module("certify.check.theorems.head.rows.moves.deleted").check_deleted(measure, most, arrays, where)
+
+
+BY_ARRAYS = {"counted": check_all, "boxes": check_boxed, "trees": _check_deleted}
 MOVED = {"prediction_change": "change of a functional"}
 RULE = Rule(always("D1"), lambda claim, problem: ((MOVED if problem.functionals else {}).get(
     claim.quantity, UNITS[claim.quantity]),), check_form, check_ends,

@@ -6,7 +6,7 @@ for each point, and contrasts that of their product.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from heapq import nlargest
@@ -31,6 +31,9 @@ from certify.check.theorems.head.rows.squared.root import bottom, ceiling, units
 from certify.check.theorems.head.rows.squared_tree.influences import Influences, exponent
 from certify.check.theorems.head.rows.squared_tree.leverages import leverages
 from certify.check.theorems.head.rows.squared_tree.majorant import Majorant, majorant
+
+Contrasts = tuple[list[tuple[int, int, int]], list[int], list[int]]
+"""Outputs and signs, values and errors."""
 
 
 @dataclass(frozen=True)
@@ -97,11 +100,12 @@ class Root:
 
 
 def root_of(head: Head, system: Ridge, rows: list[int], hot: list[int], at: list[int],
-            few: int | None = None, outputs: Outputs | None = None) -> Root:
+            few: int | None = None, outputs: Outputs | None = None, bounds: Mapping[int, float] | None = None) -> Root:
     """That of the rows that may go, for points `at`; `hot` are places in `rows` of the rows of orders.
 
     Outputs are those of the head's targets unless they are given. Of the hat matrix so few columns with the largest
-    leverages are formed, and as many with large residuals as well.
+    leverages are formed, and as many with large residuals as well. With bounds contrasts are those of the one output's
+    fall and rise, which start there (D23); else those that keep labels.
     """
     own = leverages(system, rows)
     d, wrong = own.d, own.wrong
@@ -121,7 +125,7 @@ def root_of(head: Head, system: Ridge, rows: list[int], hot: list[int], at: list
         columns[q] = [units(column[i], FEATURE_BITS + s.bits) for i in rows]
         worst = worst.max(s.off)
     return Root(hat, d, columns, max(wrong, ceiling(worst, 0) + 1), outputs.R, outputs.er,
-                points_of(head, system, rows, at, outputs))
+                points_of(head, system, rows, at, outputs, bounds))
 
 
 def outputs_of(head: Head, system: Ridge, rows: list[int]) -> Outputs:
@@ -147,7 +151,8 @@ def outputs_of(head: Head, system: Ridge, rows: list[int]) -> Outputs:
     return Outputs(R, ceiling(off, shift) + 1, shift, products, bits, lengths)
 
 
-def points_of(head: Head, system: Ridge, rows: list[int], at: list[int], outputs: Outputs) -> dict[int, Point]:
+def points_of(head: Head, system: Ridge, rows: list[int], at: list[int], outputs: Outputs,
+              bounds: Mapping[int, float] | None = None) -> dict[int, Point]:
     """Influences, reach and contrasts of some evaluation rows."""
     evaluated = head.evaluated.tolist()
     floats, loose = nearest([evaluated[j] for j in at])
@@ -163,14 +168,27 @@ def points_of(head: Head, system: Ridge, rows: list[int], at: list[int], outputs
     # |φᵀH⁻¹e| ≤ |φ|_H⁻¹|e|_H⁻¹, and the former is at most 1
     shifts = [exponent((most + s.off).upper()) for (_, most), s in zip(ends, solutions, strict=True)]
     c = Influences(system, rows, solutions, shifts)
-    return {j: _point(head, outputs, solutions[a], (c, a), head.today[j], ends[a], shifts[a])
-            for a, j in enumerate(at)}
+    found = {}
+    for place, j in enumerate(at):
+        both = outputs.shift + shifts[place]
+        contrasts = (_labelled(head, outputs, solutions[place], head.today[j], both) if bounds is None
+                     else _bounded(bounds[j], both))
+        low, high = ends[place]
+        found[j] = Point(c, place, ceiling(solutions[place].off, shifts[place]) + 1,
+                         (ceiling(high, shifts[place]) + 1) ** 2, bottom(low, shifts[place]) ** 2, shifts[place],
+                         *contrasts)
+    return found
 
 
-def _point(head: Head, outputs: Outputs, solution: Solution, seen: tuple[Influences, int], today: int,
-           ends: tuple[arb, arb], shift: int) -> Point:
+def _bounded(bound: float, both: int) -> Contrasts:
+    """The fall and the rise of the one output, which start at a bound and lose what deletions take; rounded down."""
+    z = Fraction(bound) * Fraction(2) ** (BITS - both)
+    return [(0, -1, 1), (0, -1, -1)], [z.numerator // z.denominator] * 2, [0, 0]
+
+
+def _labelled(head: Head, outputs: Outputs, solution: Solution, today: int, both: int) -> Contrasts:
+    """Those that keep the label of today, in units of `2^(both − BITS)`."""
     fine = FEATURE_BITS + solution.bits
-    both = outputs.shift + shift
     values, errors = [], []
     for products, size in zip(outputs.products, outputs.lengths, strict=True):
         total = sum((x * y for x, y in zip(solution.u, products, strict=True)), fmpz(0))
@@ -190,5 +208,4 @@ def _point(head: Head, outputs: Outputs, solution: Solution, seen: tuple[Influen
         pairs.append((today if b >= 0 else 0, b, sign))
         z.append(int(mantissa) << int(e) if e >= 0 else int(mantissa) >> -int(e))
         ez.append(ceiling(value.rad() + off + abs(value.mid()) * arb(2) ** -50, both) + 2)
-    reach, least = (ceiling(ends[1], shift) + 1) ** 2, bottom(ends[0], shift) ** 2
-    return Point(*seen, ceiling(solution.off, shift) + 1, reach, least, shift, pairs, z, ez)
+    return pairs, z, ez

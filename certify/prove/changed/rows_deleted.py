@@ -1,0 +1,144 @@
+"""How far each prediction of a regression moves when any few training rows are left out, and it is trained again."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from certify.format.errors import EnclosureError, InputError
+from certify.format.quantities import PREDICTION_CHANGE
+from certify.format.support import applying
+from certify.network.loss.losses import loss_named
+from certify.network.network import Network
+from certify.problem.problem import Problem
+from certify.problem.progress import Progress, told
+from certify.problem.question import question_of
+from certify.prove.changed.lost import tell_of_lost
+from certify.prove.rows import asked_of, distance_of, points_of
+from certify.prove.rows_asked import asked_change
+from certify.rigor.environment import require_sound
+from certify.rigor.finder import proposed
+from certify.rigor.fp import Array
+from certify.spec.nearest import refusal
+from certify.systems.head.nearness import ANOTHER
+from certify.systems.head.rows.change import RowChange
+from certify.systems.head.rows.changes.base import Change
+from certify.systems.head.rows.head import Head, Whole
+from certify.systems.head.rows.of_problem import change_of_rows, head_of
+from certify.theorems.head.rows.method import Budget
+from certify.theorems.head.rows.moves.deleted import able, ends_of
+
+
+@dataclass(frozen=True, eq=False)
+class PredictionChange:
+    """`lower ≤ the largest change of a prediction ≤ upper`, one of each for every row of X_eval.
+
+    Attributes:
+        change: what may happen to the rows.
+        lower, upper: `(N,)` in the units of the targets; leaving out some rows moves the prediction by `lower`, and
+            none of the choices moves it by more than `upper`. Of several outputs all of a row together (root of the sum
+            of squares). Infinite where nothing was proved in the time.
+        falls, rises: `(N, k)` upper bounds of how far each output goes down, and up.
+        rows: `(N, m)` numbers of training rows: leaving these out moves the prediction by `lower`.
+    """
+
+    change: Change
+    lower: Array
+    upper: Array
+    falls: Array
+    rises: Array
+    rows: Whole
+
+    def __repr__(self) -> str:
+        return (f"PredictionChange({self.change.words}: {len(self.upper)} predictions, at most {self.upper.max():.6g}, "
+                f"{self.lower.max():.6g} is reached)")
+
+
+def prediction_change(
+    problem: Problem, X_eval: Any, *, delete: int | str, seconds: float = 60.0, progress: Progress | None = None,
+) -> PredictionChange:
+    """How far every prediction may move when any `delete` training rows are left out, and the model is trained again.
+
+    For the squared loss (D23): of Ridge, a last layer with a weight decay, and LinearRegression, which has no
+    certificate. Changes are between the exact minimum on all rows and that on the rows that are left.
+
+    Args:
+        problem: from :func:`certify.from_sklearn` and its like.
+        X_eval: `(N, d)` rows to predict, as the model takes them.
+        delete: how many rows, or ``"1%"`` (no more than that share).
+        seconds: time; with less of it upper ends are larger, and none of them is wrong.
+        progress: told the stage in words and the fraction done.
+
+    Raises:
+        InputError: another loss, weights of rows, a decay that follows the number of rows, or rows that are named.
+        EnclosureError: no one minimum is proved, as of dependent columns without a penalty.
+
+    >>> import certify, numpy as np
+    >>> from sklearn.linear_model import Ridge
+    >>> X, y = np.array([[-1.0], [0.0], [1.0]]), np.array([0.0, 3.0, 0.0])
+    >>> problem = certify.from_sklearn(Ridge(alpha=2.0).fit(X, y), X, y)
+    >>> found = certify.prediction_change(problem, [[0.0]], delete=1)  # 1 today; without row 1 it is 0
+    >>> round(float(found.lower[0]), 9), round(float(found.upper[0]), 9), found.rows[0].tolist()
+    (1.0, 1.0, [1])
+    """
+    if not seconds > 0:
+        raise InputError("seconds", f"{seconds!r}", "give a number above 0")
+    members = asked_change(problem, delete, None, None, None)
+    head, change = _plain(problem, X_eval, members) if _is_plain(problem) else _penalised(problem, X_eval, members)
+    if words := able(head, change):
+        raise InputError("prediction_change", words, 'ask certify.bound(problem, "prediction_change") of a problem '
+                         "with that change and X_eval for one bound of all predictions")
+    assert isinstance(change, RowChange)
+    with told(progress) as tell:
+        tell("trees of deletions", 0.0)
+        found = ends_of(head, change, Budget(seconds))
+    if isinstance(found, str):
+        raise EnclosureError("prediction_change", found, "give more weight decay, fewer columns or more time")
+    return PredictionChange(change, found.lower, found.upper, found.falls, found.rises, found.rows)
+
+
+def _penalised(problem: Problem, X_eval: Any, members: Mapping[str, Any]) -> tuple[Head, Change]:
+    """The head and the change of a problem with a weight decay; a warning where the weights are far from the minimum.
+
+    Raises:
+        InputError: no theorem is about it.
+    """
+    asked = asked_of(problem, X_eval, members)
+    why = None if applying(question := question_of(asked, PREDICTION_CHANGE.name)) else refusal(question)
+    if why is not None:
+        raise InputError("prediction_change", why.found, why.remedy)
+    head, change = head_of(asked), change_of_rows(asked)
+    distance_of(head)
+    tell_of_lost(asked, change)
+    return head, change
+
+
+def _is_plain(problem: Problem) -> bool:
+    """Whether it is least squares of one layer without a penalty, which no other theorem about rows is of."""
+    return problem.weight_decay == 0 and isinstance(problem.network, Network) and problem.network.depth == 1 and (
+        loss_named(problem.loss).quadratic)
+
+
+def _plain(problem: Problem, X_eval: Any, members: Mapping[str, Any]) -> tuple[Head, Change]:
+    """The same of plain least squares, such as LinearRegression: columns of full rank are needed, and proved.
+
+    Raises:
+        InputError: rows that are named, or evaluation rows of another shape.
+    """
+    points = points_of(problem, X_eval)
+    require_sound(*problem.network.arrays, problem.X, problem.y, points)
+    head = head_of(replace(problem, evaluation=points))
+    fit = proposed(lambda: np.linalg.lstsq(head.phi, head.Y, rcond=None)[0])
+    if fit is not None and problem.weights is None:
+        today, exact = head.points @ head.V.T, head.points @ fit
+        if not np.abs(today - exact).max() <= ANOTHER * np.abs(exact).max():
+            warnings.warn("predictions of the given weights are not those of least squares of these rows: were they "
+                          "fitted with sample weights, or to other data? Answers are about least squares", stacklevel=3)
+    count = members["count"]
+    if count is None:
+        raise InputError("delete", "rows that are named", "give a number of rows")
+    return head, RowChange(False, int(count), tuple(range(problem.n)))
