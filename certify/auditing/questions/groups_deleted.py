@@ -56,11 +56,14 @@ class GroupsDeleted(Question):
         """The first number.
 
         Raises:
-            InputError: it is 0, a share, or the name of one group.
+            InputError: it is 0, a share, or the name of one group; or it is the number that is asked for.
         """
         if one := re.search(rf"\b(?:{NAMED})\s*(?:no\.?|number|#)?\s*[0-9]", phrase, flags=re.IGNORECASE):
             raise InputError(f"--ask {phrase!r}", f"{one[0]!r} names one, and how many is asked",
                              "say e.g. '3 users deleted'; the rows of this one are left out with --rows 3,17")
+        if re.search(rf"\bhow many (?:of (?:the|my|our) )?(?:{NAMED})\b", phrase, flags=re.IGNORECASE):
+            raise InputError(f"--ask {phrase!r}", "no question finds out how many groups", "say of how many it is "
+                             "asked whether predictions stay, e.g. '3 users deleted', and again with another number")
         if re.search(r"%|\bper ?cent\b|[0-9]\.[0-9]", phrase):
             raise InputError(f"--ask {phrase!r}", "a share of the groups", "give a number, e.g. '3 users deleted'")
         found = re.search(NUMBER, phrase)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -17,7 +17,9 @@ from certify.format.errors import InputError
 from certify.format.words import Loss
 
 COLUMN: Final = r"\bin (?:the )?(.+?)[\s?]*$"
-AMOUNT: Final = r"(?:\bof|±|\+-|\+/-)\s*(?:±|\+-|\+/-)?\s*([0-9]+(?:\.[0-9]+)?)"
+AMOUNT: Final = (r"(?:\b(?:of|by)|±|\+-|\+/-)\s*(?:up to|at most)?\s*(?:±|\+-|\+/-)?\s*"
+                 r"([0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?)")
+SHARED: Final = re.compile(r"\s*(?:%|‰|per ?cent\b)", re.IGNORECASE)
 """Where a phrase names a feature, and by how much it may be off."""
 
 
@@ -74,6 +76,9 @@ class Noise(Question):
             return options
         name: str | int = int(column[1]) if column[1].isdecimal() and column[1].isascii() else column[1]
         amount = re.search(AMOUNT, phrase[:column.start()])
+        if amount is not None and SHARED.match(phrase, amount.end()):
+            raise InputError(f"--ask {phrase!r}", "a share of a feature", "give an amount in the units of the column, "
+                             "e.g. 'noise of 2 in age'; a share is known of targets: 'targets off by 3 %'")
         if amount is not None and not float(amount[1]) > 0:
             raise InputError(f"--ask {phrase!r}", "an amount of 0", "give a number above 0")
         return replace(options, noise=(*options.noise, (name, None if amount is None else float(amount[1]))))
@@ -82,6 +87,11 @@ class Noise(Question):
         """Without the feature and its amount."""
         column = re.search(COLUMN, phrase)
         return phrase if column is None else re.sub(AMOUNT, "", phrase[:column.start()])
+
+    def cure(self, words: Sequence[str]) -> str:
+        """How features and amounts are said, and that targets are another question."""
+        return ("'noise' asks of all features, 'noise in age' of one, 'noise of 2 in age' whether so much is harmless; "
+                "where it is the target that is off, say 'targets off by 3 %'")
 
     def asked(self, subject: Subject, options: Options) -> Asked:
         """The spec: a row moves in the Euclidean norm, each column in units of its amount.

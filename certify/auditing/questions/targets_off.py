@@ -25,6 +25,7 @@ class TargetsOff(Question):
     """Every target is off by up to an amount, all at once, and the model is trained again to its minimum."""
 
     slug = "targets-off"
+    holds_alone = True
     words = ("targets off", "target noise", "noise in targets", "noise in the targets", "noisy targets",
              "errors in targets", "error in targets", "targets inaccurate")
     besides = ("noisy", "error", "errors", "measurement", "uncertain", "uncertainty", "imprecise", "target",
@@ -63,6 +64,13 @@ class TargetsOff(Question):
         if found and options.targets_off not in (None, found[0]):
             raise InputError(f"--ask {phrase!r}", "another amount than --targets-off has", "say it once")
         return replace(options, targets_off=found[0]) if found else options
+
+    def assumed(self, subject: Subject, options: Options) -> str:
+        """By how much, where nobody said it."""
+        if options.targets_off is not None or self.against(subject, options):
+            return ""
+        return ("nobody said by how much targets may be off: 1 % of each is taken; --targets-off 3%, or "
+                "--targets-off 1500, says another amount")
 
     def sentence(self, subject: Subject, options: Options) -> str:
         """The question in a sentence."""
