@@ -67,7 +67,8 @@ def test_a_share_that_few_digits_do_not_say_stays_as_it_is() -> None:
 
 @pytest.mark.parametrize("phrase", [
     "rows with missing values", "what if 3 rows are wrong", "3 rows lost in translation",
-    "how many customers can leave", "is row 17 mislabelled", "customers who leave buy less", "drop the age column", "lost luggage"])
+    "how many customers can leave", "is row 17 mislabelled", "customers who leave buy less", "drop the age column",
+    "lost luggage"])
 def test_what_means_something_else_is_not_read_as_a_question(phrase: str) -> None:
     with pytest.raises(InputError):
         heard(phrase)
