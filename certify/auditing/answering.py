@@ -16,6 +16,7 @@ from certify.auditing.known import Known
 from certify.auditing.questions.base import Asked, Options, Question, Wanted
 from certify.auditing.ranked.left_out import Ranking
 from certify.auditing.ranked.named import named
+from certify.auditing.shown.after import labels_after
 from certify.auditing.shown.alarm import astray
 from certify.auditing.shown.headline import ALONE, settled
 from certify.auditing.shown.predictions import Column, column
@@ -26,7 +27,7 @@ from certify.certificate.build import Claim
 from certify.certificate.write import require_folder
 from certify.format.digits import at_least, at_most
 from certify.format.errors import InputError
-from certify.format.quantities import QUANTITIES
+from certify.format.quantities import QUANTITIES, STABLE_PREDICTIONS
 from certify.format.words import Verdict
 from certify.network.network import Network
 from certify.problem.bound import Bound
@@ -179,7 +180,8 @@ def answered(subject: Subject, question: Question, options: Options, folder: Pat
     answers = [replace(one, cautions=cautions if one.in_certificate or one.lower is None else (UNCHECKED, *cautions),
                        seconds=seconds, alarm=astray(certificate)) for one in answers]
     if not doubt:
-        told = column(question.slug.replace("-", " "), sentence, certificate, points, subject.owners)
+        after = labels_after(subject, _bounds(proved).get(STABLE_PREDICTIONS.name), proved.arrays)
+        told = column(question.slug.replace("-", " "), sentence, certificate, points, subject.owners, after)
         return [replace(answers[0], predictions=told), *answers[1:]]
     return [replace(one, verdict=str(Verdict.INCONCLUSIVE), sentence=f"{sentence} is left open", reason=doubt,
                     ranking=None) for one in answers]
