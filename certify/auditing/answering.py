@@ -27,6 +27,7 @@ from certify.certificate.build import Claim
 from certify.certificate.write import require_folder
 from certify.format.digits import at_least, at_most
 from certify.format.errors import InputError
+from certify.format.labels import COUNTED
 from certify.format.quantities import QUANTITIES, STABLE_PREDICTIONS
 from certify.format.words import Verdict
 from certify.network.network import Network
@@ -138,7 +139,7 @@ def answered(subject: Subject, question: Question, options: Options, folder: Pat
     tables = _limited(subject, asked, options)
     audit = _loaded(folder, _spec_text(sentence, tables, asked, None))
     _require_same(subject, audit.problem)
-    subject, lost = _losing(subject, audit.problem)
+    subject, lost = _losing(subject, audit.problem, asked)
     sentence = question.sentence(subject, options)
     environment = tested(audit.problem)
 
@@ -187,9 +188,9 @@ def answered(subject: Subject, question: Question, options: Options, folder: Pat
                     ranking=None) for one in answers]
 
 
-def _losing(subject: Subject, problem: Problem) -> tuple[Subject, tuple[str, ...]]:
+def _losing(subject: Subject, problem: Problem, asked: Asked) -> tuple[Subject, tuple[str, ...]]:
     """The subject of a question about changes that may leave a label without rows, and the caution that says so."""
-    said = said_of_lost(problem)
+    said = said_of_lost(problem, None, not all(one.quantity in COUNTED for one in asked.wanted))
     return (replace(subject, lost=several_left(problem)), (said,)) if said else (subject, ())
 
 
