@@ -298,15 +298,17 @@ def rows_word(subject: Subject, count: int = 0) -> str:
     return f"{word} for the training rows" if subject.own else word
 
 
-def of_rows(subject: Subject, claim: Claim, change: str) -> str:
+def of_rows(subject: Subject, claim: Claim, change: str, owners: Owners | None = None) -> str:
     """What a claim about whole rows says.
 
     Args:
         subject: what it is about.
         claim: of the certificate.
         change: what happens to rows, e.g. ``"whichever 2 training rows are left out"``.
+        owners: whose each row is, where groups of them change.
     """
-    return SAYINGS[claim["quantity"]](subject, claim, change)
+    return stay(subject, claim, change, owners) if claim["quantity"] == STABLE_PREDICTIONS.name else SAYINGS[
+        claim["quantity"]](subject, claim, change)
 
 
 def stay(subject: Subject, claim: Claim, change: str, owners: Owners | None = None) -> str:
@@ -389,6 +391,6 @@ def _example(claim: Claim, owners: Owners | None = None) -> str:
 
 
 SAYINGS: Final[Mapping[str, Callable[[Subject, Claim, str], str]]] = MappingProxyType({
-    STABLE_PREDICTIONS.name: stay, CORRECT_PREDICTIONS.name: _right, PREDICTION_CHANGE.name: _outputs,
+    CORRECT_PREDICTIONS.name: _right, PREDICTION_CHANGE.name: _outputs,
     DISTANCE.name: _weights})
-"""By quantity: what a claim about whole rows says."""
+"""By quantity, but for predictions that stay: what a claim about whole rows says."""

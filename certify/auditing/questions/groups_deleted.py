@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from certify.auditing.questions.base import Asked, Claim, Options, Question, Wanted, of_head, stay
+from certify.auditing.questions.base import Asked, Claim, Options, Question, of_head, of_rows, wanted
 from certify.auditing.questions.counted import NUMBER
 from certify.auditing.subject import Subject
 from certify.auditing.told import NAMED, UNITS, owners, singular
@@ -94,11 +94,11 @@ class GroupsDeleted(Question):
     def asked(self, subject: Subject, options: Options) -> Asked:
         """The spec."""
         change = {"parameter": "deletions", "set": "sparse", "groups": subject.grouping, "count": options.many}
-        return Asked(of_head(subject.rebalanced, change), [Wanted("stable_predictions", "min")])
+        return Asked(of_head(subject.rebalanced, change), wanted(subject))
 
     def answer(self, subject: Subject, options: Options, claim: Claim) -> str:
         """A claim in words."""
-        return stay(subject, claim, f"{_whichever(subject, options)} {subject.rebalanced.again}", subject.owners)
+        return of_rows(subject, claim, f"{_whichever(subject, options)} {subject.rebalanced.again}", subject.owners)
 
 
 def _whichever(subject: Subject, options: Options) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import certify
 from certify.auditing import comparison
 from certify.auditing.comparison import _decided, compare
 from certify.cli.main import main
@@ -193,3 +194,21 @@ def test_what_is_asked_otherwise_is_not_compared(tmp_path, monkeypatch, change, 
     change(other)
     found = comparison.differences(tmp_path / "a", tmp_path / "b")
     assert not found.compared and said in found.left[0]
+
+
+def test_what_cannot_be_compared_is_said_in_plain_words(tmp_path):
+    pytest.importorskip("sklearn")
+    from sklearn.linear_model import LogisticRegression, Ridge
+
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(12, 2))
+    ridge, labels = Ridge().fit(X, X[:, 0]), LogisticRegression().fit(X, X[:, 0] > 0)
+    made = {"amounts": certify.from_sklearn(ridge, X, X[:, 0]), "labels": certify.from_sklearn(labels, X, X[:, 0] > 0)}
+    for name, problem, ask in (("amounts", "amounts", "rows deleted"), ("one", "labels", "rows deleted"),
+                               ("two", "labels", "2 rows deleted"), ("wrong", "labels", "labels wrong")):
+        certify.audit(made[problem], X[:3], ask=ask, folder=tmp_path / name)
+    for other, said in (("two", "A was asked about any 1 training row left out, B about any 2 training rows left out"),
+                        ("wrong", "B about any 1 training label wrong: ask both the same"),
+                        ("amounts", "labels are counted of a model that predicts labels, and of amounts how far they")):
+        with pytest.raises(InputError, match=said):
+            compare(tmp_path / "one", tmp_path / other)

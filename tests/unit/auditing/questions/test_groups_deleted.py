@@ -48,6 +48,26 @@ def written(folder: Path) -> list[str]:
             str(folder / "out"), "--targets", "outcome"]
 
 
+def test_right_labels_are_counted_too(tmp_path: Path) -> None:
+    """Those that are right today and that no two users turn; the certificate states it, and its check agrees."""
+    X, y, users, new, model = data()
+    right = np.where(new[:, 0] + new[:, 1] > 0, "good", "bad")
+    found = certify.audit(certify.from_sklearn(model, X, y), new, right, groups=users, ask="2 users deleted",
+                          seconds=30, folder=tmp_path / "o")
+    stays = ~flips(X, y, users, new, model, 2)
+    correct = stays & (model.predict(new) == right)
+    assert 0 < correct.sum() < stays.sum()
+    assert [(one.quantity, one.lower, one.upper) for one in found.answers] == [
+        ("stable_predictions", stays.sum(), stays.sum()), ("correct_predictions", correct.sum(), correct.sum())]
+    assert "are right and stay right, whichever 2 of the 12 groups" in found.answers[1].sentence
+    assert main(["check", str(tmp_path / "o" / "certificate.json"), "-q"]) == 0
+    forged = json.loads((tmp_path / "o" / "certificate.json").read_text())
+    forged["claims"][1]["lower"] += 1
+    forged["claims"][1]["upper"] += 1
+    (tmp_path / "o" / "certificate.json").write_text(json.dumps(forged))
+    assert main(["check", str(tmp_path / "o" / "certificate.json"), "-q"]) == 2
+
+
 def test_the_answer_is_that_of_training_again() -> None:
     X, y, users, new, model = data()
     problem = certify.from_sklearn(model, X, y)
