@@ -16,7 +16,7 @@ from certify.auditing.missing import Unsaid, refuse
 from certify.auditing.shown.given import Given
 from certify.auditing.store import shown_by, stored
 from certify.auditing.subject import Subject, threshold_notes, threshold_of
-from certify.auditing.told import Told, of_owner
+from certify.auditing.told import Told, of_owner, owners
 from certify.format.errors import InputError
 from certify.inputs.formats.archive import called_otherwise, listed, missing
 from certify.inputs.formats.table import open_archive
@@ -69,8 +69,11 @@ class RawRows:
         """
         if not self.aside:
             return ()
+        whose = owners(self.aside) if self.groups is None else ()
         return (f"columns that the model was not fitted to are not used: {listed(self.aside)}"
-                + ("; --weights names what rows counted" if self.weights is None else ""),)
+                + ("; --weights names what rows counted" if self.weights is None else "")
+                + (f"; where {whose[0]!r} says whose each row is, --groups {whose[0]} asks about any of them with all "
+                   "their rows" if whose else ""),)
 
     def arranged(self, names: Sequence[str], asked: str) -> RawRows:
         """The same with the columns a model was fitted to, in their order.

@@ -85,7 +85,7 @@ def audit(
     options = shared(options, [one, other])
     try:
         questions, options = asked_for([ask] if isinstance(ask, str) else list(ask), options,
-                                       lambda: Columns("", problem.names or ()))
+                                       lambda: _columns(problem))
     except Unused as unused:
         raise first_wrong(unused, options, lambda place: stored(problem, X_eval, y_eval, place)) from None
     keep = tempfile.TemporaryDirectory(prefix="certify-audit-") if folder is None else None
@@ -96,6 +96,11 @@ def audit(
         subject, options = counted(stored(problem, X_eval, y_eval, place, groups=groups), options)
         subject = with_readings(subject, questions, options)
         return audit_subject(subject, questions, options, place, tell, keep=keep)
+
+
+def _columns(problem: Problem) -> Columns:
+    """Names of the features as they are given; a target in memory has none."""
+    return Columns("", getattr(problem.prepare, "names", None) or problem.names or ())
 
 
 def _whole(name: str, number: Any, least: int) -> int:

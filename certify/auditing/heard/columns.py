@@ -69,9 +69,12 @@ def in_own_columns(phrase: str, columns: Columns, taken: frozenset[str]) -> str:
     'noise of 0.5 in mean radius'
     >>> in_own_columns("age of the rows", known, frozenset())
     'age of the rows'
+    >>> in_own_columns("noise in unit price", Columns("price", ("unit price",)), frozenset())
+    'noise in unit price'
     """
     name = columns.target
-    if name and name.lower() not in taken and re.search(INEXACT, phrase, re.IGNORECASE):
+    within = any(name.lower() in one.lower() and one.lower() in phrase.lower() for one in columns.features)
+    if name and not within and name.lower() not in taken and re.search(INEXACT, phrase, re.IGNORECASE):
         own = rf"(?<![\w-])(?:the )?{re.escape(name)}s?(?![\w-])"
         if re.search(own, phrase, re.IGNORECASE):
             said = re.sub(own, lambda _: "targets", phrase, flags=re.IGNORECASE)

@@ -170,3 +170,8 @@ def test_python_reads_phrases_as_the_terminal_does() -> None:
     assert "when row 3 is left out" in found.answers[0].sentence
     assert any("is read as: which predictions change, when row 3 is left out" in note for note in found.subject.notes)
     assert thresholds_of([], ["distance=1"])[0].side == "max"
+
+
+def test_a_feature_may_hold_the_name_of_the_target() -> None:
+    slug, options = heard("noise in unit price", Columns("price", ("unit price",)))
+    assert (slug, options.noise) == ("noise", (("unit price", None),))
