@@ -31,7 +31,7 @@ from certify.systems.head.rows.change import DELETED, NONE
 from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.of_problem import change_of_rows, given_base, head_of
-from certify.theorems.head.rows.claims import remedy
+from certify.theorems.head.rows.claims import advice
 from certify.theorems.head.rows.new_rows.survey import NewFlips
 from certify.theorems.head.rows.survey import CLASSES, Survey, survey
 from certify.theorems.jobs import among
@@ -181,8 +181,7 @@ class StablePredictions:
         if not len(self.undecided):
             return repr(self)
         plain = [line for line in self.reasons if not {line.split(":")[0], line.split(" ")[0]} & {*CLASSES, "tried"}]
-        found = self.survey
-        helps = remedy(found.tried, found.cut, found.more, found.fewer)
+        helps = advice(self.survey, self.change)
         return "\n  ".join([repr(self), f"{len(self.undecided)} undecided: {helps}", *plain])
 
     def _repr_html_(self) -> str:

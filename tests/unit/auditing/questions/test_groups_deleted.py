@@ -132,3 +132,10 @@ def test_users_whose_numbers_round_to_the_same_double_are_no_one_user(tmp_path, 
     assert main([*told, "--groups", "user", "--ask", "1 user deleted", "--json", "-q"]) == 0
     found = json.loads(capsys.readouterr().out)["answers"][0]
     assert "12 groups" in found["answer"] and found["lower"] == np.sum(~flips(*data(), 1))
+
+
+def test_the_advice_is_about_groups() -> None:
+    """Where predictions stay open; no time is given, so that all of them do."""
+    X, y, users, new, model = data()
+    found = certify.stable_predictions(certify.from_sklearn(model, X, y), new, delete=3, groups=users, seconds=1e-9)
+    assert "fewer groups at once" in str(found) and "a smaller count" not in str(found)
