@@ -181,11 +181,17 @@ def answered(subject: Subject, question: Question, options: Options, folder: Pat
     answers = [replace(one, cautions=cautions if one.in_certificate or one.lower is None else (UNCHECKED, *cautions),
                        seconds=seconds, alarm=astray(certificate)) for one in answers]
     if not doubt:
-        after = labels_after(subject, _bounds(proved).get(STABLE_PREDICTIONS.name), proved.arrays)
-        told = column(question.slug.replace("-", " "), sentence, certificate, points, subject.owners, after)
+        told = _told(subject, question, sentence, certificate, points, proved)
         return [replace(answers[0], predictions=told), *answers[1:]]
     return [replace(one, verdict=str(Verdict.INCONCLUSIVE), sentence=f"{sentence} is left open", reason=doubt,
                     ranking=None) for one in answers]
+
+
+def _told(subject: Subject, question: Question, sentence: str, certificate: Mapping[str, Any], points: int,
+          proved: Proved) -> Column | None:
+    """What is said of every prediction, with the label that one has after the change that flips it."""
+    after = labels_after(subject, _bounds(proved).get(STABLE_PREDICTIONS.name), proved.arrays)
+    return column(question.slug.replace("-", " "), sentence, certificate, points, subject.owners, after)
 
 
 def _losing(subject: Subject, problem: Problem, asked: Asked) -> tuple[Subject, tuple[str, ...]]:

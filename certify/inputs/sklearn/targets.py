@@ -59,7 +59,7 @@ class Scaling:
         """
         if not self.name:
             return read
-        if read.loss != Loss.SQUARED or read.features is not None or read.targets is None:
+        if not Loss(read.loss).least_squares or read.features is not None or read.targets is None:
             raise InputError("estimator", f"{NAME} with {self.name} around {name}, of which it is not known that "
                              "scaled targets change nothing", f"fit {name} to the targets as they are, or Ridge in it")
         if read.bias is not None and read.bias_decay and read.weight_decay > 0:
