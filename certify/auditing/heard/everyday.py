@@ -25,7 +25,7 @@ GONE: Final = (r"(?:drop(?:s|ped|ping)?|los(?:e|es|ing|t)|missing|gone|exclud(?:
                r"disappear(?:s|ed)?|forgetting|leaving out|(?:tak(?:e|en|ing)|throw(?:n|ing)?) (?:out|away)|without)")
 """What happens to rows that are left out."""
 QUIT: Final = (r"(?:ha(?:s|ve) left|leaves?|leaving|left|quits?|go(?:es)?|churns?|cancels?|opt(?:s|ed)? out|"
-               r"(?:withdraw|revoke)s? (?:their |its |his |her )?(?:consent|data)|withdraw(?:s|n)?)(?! out)")
+               r"(?:withdraw|revoke)s? (?:their |its |his |her )?(?:consent|data)|withdraw(?:s|n)?)\b(?! out)")
 """What people do whose rows are left out."""
 WRONG: Final = (r"(?:incorrect(?:ly)?|corrupt(?:ed)?|swapped|noisy|erroneous|faulty|inaccurate|switched|mistaken|"
                 r"false|wrongly|bad|dirty)")
@@ -69,7 +69,7 @@ def everyday(phrase: str, groups: str) -> str:
     if re.search(rf"\b{ROWS}\b", said, re.IGNORECASE) and not re.search(CELLS, said, re.IGNORECASE):
         said = re.sub(rf"\b{GONE}\b", "deleted", said, flags=re.IGNORECASE)
     if re.search(rf"\b(?:{groups})\b", said, re.IGNORECASE):
-        said = re.sub(rf"\b(?:{GONE}|{QUIT})", "deleted", said, flags=re.IGNORECASE)
+        said = re.sub(rf"\b(?:{GONE}\b|{QUIT})", "deleted", said, flags=re.IGNORECASE)
     if re.search(r"\bhow (?:many|far)\b", said, re.IGNORECASE):
         said = re.sub(rf"\b{BEARS}\b", "survive", said, flags=re.IGNORECASE)
     if re.search(r"\btargets?\b", said, re.IGNORECASE):

@@ -17,8 +17,9 @@ from certify.prove.changed.amounts import NUMBER, USUAL, Off
 OWN: Final = r"\btargets?\b"
 MATTER: Final = r"\b(off|nois[ey]|noisy|errors?|inaccurate|measurement|uncertain(?:ty)?|imprecise)\b"
 """What a phrase is about, and what is the matter with it: both together mean this question alone."""
-COUNTED: Final = rf"{NUMBER}\s*(?:‰|(?:of\s+)?(?:the\s+|all\s+|training\s+)*targets?\b)"
-"""`3 targets` and `20 % of the targets` say how many, and no amount."""
+COUNTED: Final = (rf"{NUMBER}\s*(?:‰|(?:of\s+)?(?:the\s+|all\s+|training\s+)*targets?\b)"
+                  r"|\bhow many\s+(?:of\s+)?(?:the\s+|my\s+)?targets?\b")
+"""`3 targets`, `how many targets` and `20 % of the targets` say how many, and no amount."""
 
 
 class TargetsOff(Question):
