@@ -16,6 +16,7 @@ from certify.auditing.known import Known
 from certify.auditing.questions.base import Asked, Options, Question, Wanted
 from certify.auditing.ranked.left_out import Ranking
 from certify.auditing.ranked.named import named
+from certify.auditing.shown.after import labels_after
 from certify.auditing.shown.alarm import astray
 from certify.auditing.shown.headline import ALONE, settled
 from certify.auditing.shown.predictions import Column, column
@@ -26,7 +27,8 @@ from certify.certificate.build import Claim
 from certify.certificate.write import require_folder
 from certify.format.digits import at_least, at_most
 from certify.format.errors import InputError
-from certify.format.quantities import QUANTITIES
+from certify.format.labels import COUNTED
+from certify.format.quantities import QUANTITIES, STABLE_PREDICTIONS
 from certify.format.words import Verdict
 from certify.network.network import Network
 from certify.problem.bound import Bound
@@ -137,7 +139,7 @@ def answered(subject: Subject, question: Question, options: Options, folder: Pat
     tables = _limited(subject, asked, options)
     audit = _loaded(folder, _spec_text(sentence, tables, asked, None))
     _require_same(subject, audit.problem)
-    subject, lost = _losing(subject, audit.problem)
+    subject, lost = _losing(subject, audit.problem, asked)
     sentence = question.sentence(subject, options)
     environment = tested(audit.problem)
 
@@ -179,15 +181,22 @@ def answered(subject: Subject, question: Question, options: Options, folder: Pat
     answers = [replace(one, cautions=cautions if one.in_certificate or one.lower is None else (UNCHECKED, *cautions),
                        seconds=seconds, alarm=astray(certificate)) for one in answers]
     if not doubt:
-        told = column(question.slug.replace("-", " "), sentence, certificate, points, subject.owners)
+        told = _told(subject, question, sentence, certificate, points, proved)
         return [replace(answers[0], predictions=told), *answers[1:]]
     return [replace(one, verdict=str(Verdict.INCONCLUSIVE), sentence=f"{sentence} is left open", reason=doubt,
                     ranking=None) for one in answers]
 
 
-def _losing(subject: Subject, problem: Problem) -> tuple[Subject, tuple[str, ...]]:
+def _told(subject: Subject, question: Question, sentence: str, certificate: Mapping[str, Any], points: int,
+          proved: Proved) -> Column | None:
+    """What is said of every prediction, with the label that one has after the change that flips it."""
+    after = labels_after(subject, _bounds(proved).get(STABLE_PREDICTIONS.name), proved.arrays)
+    return column(question.slug.replace("-", " "), sentence, certificate, points, subject.owners, after)
+
+
+def _losing(subject: Subject, problem: Problem, asked: Asked) -> tuple[Subject, tuple[str, ...]]:
     """The subject of a question about changes that may leave a label without rows, and the caution that says so."""
-    said = said_of_lost(problem)
+    said = said_of_lost(problem, None, not all(one.quantity in COUNTED for one in asked.wanted))
     return (replace(subject, lost=several_left(problem)), (said,)) if said else (subject, ())
 
 

@@ -6,13 +6,14 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
 from certify.auditing.answering import Answer, answered, overall
+from certify.auditing.heard.held import held_of
 from certify.auditing.known import Known
 from certify.auditing.questions.base import Options, Question
 from certify.auditing.ranked.shown import lines as lines_of
@@ -192,7 +193,7 @@ def audit_subject(subject: Subject, questions: Sequence[Question], options: Opti
     for question in questions:
         if wrong := question.misnamed(subject, options):
             raise InputError(f"audit, {question.words[0]}", wrong, "correct what is named: nothing was asked")
-    _require_held(subject, questions, options)
+    held, _ = held_of(subject, questions, options)
     later = tuple(question.words[0] for question in questions)
     found, known = Audit(subject, (), (), folder, keep, later), Known()
     if not subject.stored:
@@ -210,8 +211,9 @@ def audit_subject(subject: Subject, questions: Sequence[Question], options: Opti
                 for name in (SPEC, ROWS, *question.files):
                     require_free(place / name)
                 announce(folder, own)
-                answers = answered(subject.at(place), question, options, place, tell, partial(announce, folder, ()),
-                                   known)
+                own_options = replace(options, thresholds=held[question.slug])
+                answers = answered(subject.at(place), question, own_options, place, tell,
+                                   partial(announce, folder, ()), known)
                 _write_rows(subject, answers, folder)
             except CertifyError as error:
                 reason = str(error).removeprefix(f"{DRAFT}: ")
@@ -228,20 +230,6 @@ def audit_subject(subject: Subject, questions: Sequence[Question], options: Opti
         for one in every:
             said(one)  # what was said is on the disk, whatever comes
     return found
-
-
-def _require_held(subject: Subject, questions: Sequence[Question], options: Options) -> None:
-    """Refuse a threshold on what no question asks about.
-
-    Raises:
-        InputError: with what is asked about.
-    """
-    known = {wanted.quantity for question in questions if not question.against(subject, options)
-             for wanted in question.asked(subject, options).wanted} if options.thresholds else set()
-    for one in options.thresholds:
-        if one.quantity not in known:
-            raise InputError(f"--{one.side} {one.quantity}", "no question that was asked and applies is about it",
-                             f"they are about {', '.join(sorted(known)) or 'nothing'}; ask one that is, with --ask")
 
 
 def _write(found: Audit) -> None:

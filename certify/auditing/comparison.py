@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -44,6 +44,11 @@ SAME: Final = (
     "parameter", "set", "norm", "count", "rows", "radius", "relative", "relabelled", "pairs", "fresh", "grouped",
     "direction", "level", "scale", "functionals", "normalization", "merge_duplicates")
 """Members of the problem that say what was asked."""
+
+HAPPENS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType({
+    "deletions": ("training rows", "left out"), "labels": ("training labels", "wrong"), "features": ("features", "off"),
+    "targets": ("targets", "off"), "sample_weights": ("rows", "weighed otherwise")})
+"""By the parameter of a problem: what changes, and what becomes of it."""
 
 FILES: Final = ("data", "evaluation", "change")
 """Files that have to be the same for two claims to answer one question."""
@@ -129,7 +134,7 @@ def differences(a: Path, b: Path) -> Comparison:
     for key, (claim, change) in first.items():
         quantity = key.quantity
         if key not in second:
-            left.append(f"{quantity}, {change}: {_difference(key, second, b)}")
+            left.append(f"{quantity}, {change}: {_difference(key, claim, second, b)}")
         elif quantity not in BETTER:
             left.append(f"{quantity}, {change}: it counts weights, whose scale differs from network to network, and "
                         "a smaller number says nothing")
@@ -183,7 +188,7 @@ def _claims(path: Path) -> dict[Key, tuple[Mapping[str, Any], str]]:
             loss = "" if claim["quantity"] in COUNTED else problem["loss"]
             key = Key(claim["quantity"], asked, files, problem.get("threshold"), sized, loss)
             found[key] = (claim | {"far": is_far(certificate), "arrays": problem.get("arrays"),
-                                   "alarm": astray(certificate)}, _change(problem))
+                                   "alarm": astray(certificate), "names": _names(place)}, _change(problem))
     return found
 
 
@@ -230,12 +235,17 @@ def _rows(place: Path, certificate: Mapping[str, Any]) -> tuple[Any, ...]:
     return tuple(found)
 
 
-def _given(place: Path) -> Mapping[str, str]:
-    """Digests of the files that somebody gave to the audit in whose folder a certificate lies, by role."""
+def _names(place: Path) -> Mapping[str, str]:
+    """Names of the files that somebody gave to the audit in whose folder a certificate lies, by role."""
+    return _given(place, "name")
+
+
+def _given(place: Path, member: str = "sha256") -> Mapping[str, str]:
+    """Digests of these files, or another member of what the audit says of each."""
     for folder in (place.parent, place.parent.parent):
         try:
             files = json.loads((folder / JSON).read_bytes())["files"]
-            return {role: str(file["sha256"]) for role, file in files.items()}
+            return {role: str(file[member]) for role, file in files.items()}
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             continue
     return {}
@@ -278,15 +288,21 @@ def _labels(y: Any) -> Any:
     return y.astype(np.int64) if y.ndim == 1 and y.dtype.kind in "iub" else y
 
 
-def _difference(key: Key, others: Mapping[Key, Any], b: Path) -> str:
+def _difference(key: Key, claim: Mapping[str, Any], others: Mapping[Key, Any], b: Path) -> str:
     """Why nothing of B answers the same, in words."""
     of = [other for other in others if other.quantity == key.quantity]
     alike = [other for other in of if other.asked == key.asked]
     if of and not alike:
+        mine, its = _plain(key.asked), _plain(of[0].asked)
+        if mine != its:
+            return f"A was asked about {mine}, B about {its}: ask both the same"
         return " and ".join(f"{member} of A is {mine}, of B {its}" + LEVELS.get(member, "")
                             for member, mine, its in zip(SAME, key.asked, of[0].asked, strict=True) if mine != its)
     if not alike:
-        return f"{b} has no answer to it"
+        told = ", ".join(sorted({other.quantity for other in others}))
+        apart = ("; labels are counted of a model that predicts labels, and of amounts how far they move" if
+                 (key.quantity in COUNTED) != any(other.quantity in COUNTED for other in others) else "")
+        return f"{b} has no answer to it, but to {told or 'nothing'}{apart}"
     near = next((other for other in alike if other.files == key.files), alike[0])
     if near.files == key.files:
         what, mine, its = ("loss", key.loss, near.loss) if near.loss != key.loss else (
@@ -297,7 +313,33 @@ def _difference(key: Key, others: Mapping[Key, Any], b: Path) -> str:
         whose = [f"{words} or whose they are" if words == WHOSE["data"] else words for words in whose]
     more = (" to the last digit; where scalers stand before the model, how far features may be off is counted in units "
             "of these: fit both models behind one fitted scaler" if key.sized else "")
-    return f"{' and '.join(whose)} of A and B are not the same{more}"
+    roles = [role for role, one, two in zip(FILES, key.files, near.files, strict=True) if one != two]
+    mine, its = (", ".join(_file(one, role) for role in roles) for one in (claim, others[near][0]))
+    named = f" ({mine} of A, {its} of B)" if mine != its else ""
+    return f"{' and '.join(whose)} of A and B are not the same{named}{more}"
+
+
+def _file(claim: Mapping[str, Any], role: str) -> str:
+    """The file of a role that was given, by its name."""
+    names = claim["names"]
+    return str(names.get(role) or ("the training rows" if role == "evaluation" and names else "another file"))
+
+
+def _plain(asked: Sequence[str]) -> str:
+    """What may happen to the data, in plain words, of the members of a problem that say it.
+
+    >>> _plain([json.dumps({"parameter": "deletions", "count": 2, "rows": "all"}.get(name)) for name in SAME])
+    'any 2 training rows left out'
+    """
+    said = dict(zip(SAME, map(json.loads, asked), strict=True))
+    noun, what = HAPPENS.get(said["parameter"], (said["parameter"], "changed"))
+    if said.get("grouped"):
+        noun = "groups of training rows"
+    listed, count = isinstance(said["rows"], list), said.get("count")
+    if count is None:
+        return f"these {len(said['rows'])} {noun} {what}" if listed else f"{noun} {what}"
+    noun = noun.removesuffix("s").replace("groups of", "group of") if count == 1 else noun
+    return f"any {count} {noun} {what}" + (f" of {len(said['rows'])} that are named" if listed else "")
 
 
 def _change(problem: Mapping[str, Any]) -> str:

@@ -16,9 +16,9 @@ from certify.auditing.missing import Unsaid, refuse
 from certify.auditing.shown.given import Given
 from certify.auditing.store import shown_by, stored
 from certify.auditing.subject import Subject, threshold_notes, threshold_of
-from certify.auditing.told import Told, of_owner
+from certify.auditing.told import Told, of_owner, owners
 from certify.format.errors import InputError
-from certify.inputs.formats.archive import listed, missing
+from certify.inputs.formats.archive import called_otherwise, listed, missing
 from certify.inputs.formats.table import open_archive
 from certify.inputs.given import given_numbers
 from certify.inputs.sklearn.front import Front, bare, framed, needs_front
@@ -69,8 +69,11 @@ class RawRows:
         """
         if not self.aside:
             return ()
+        whose = owners(self.aside) if self.groups is None else ()
         return (f"columns that the model was not fitted to are not used: {listed(self.aside)}"
-                + ("; --weights names what rows counted" if self.weights is None else ""),)
+                + ("; --weights names what rows counted" if self.weights is None else "")
+                + (f"; where {whose[0]!r} says whose each row is, --groups {whose[0]} asks about any of them with all "
+                   "their rows" if whose else ""),)
 
     def arranged(self, names: Sequence[str], asked: str) -> RawRows:
         """The same with the columns a model was fitted to, in their order.
@@ -86,7 +89,8 @@ class RawRows:
                                  "name the target with --targets NAME")
             if name not in self.names:
                 raise InputError(asked, f"no column {name!r}, which the model was fitted to; it holds "
-                                 f"{listed(self.names)} as features", "give the data it was fitted to")
+                                 f"{listed(self.names)} as features",
+                                 f"give the data it was fitted to, or {called_otherwise(name, self.names, names)}")
         aside = tuple(name for name in self.names if name not in names)
         return replace(self, X=self.X[:, [self.names.index(name) for name in names]], names=tuple(names), aside=aside)
 
@@ -112,7 +116,9 @@ def raw_rows(path: Path, role: str, told: Told, known: RawRows | None = None, fr
         if name not in archive.names and option:
             raise missing(archive, asked, option, name)
         if name not in archive.names:
+            needed = () if known is None else known.names or ()
             raise InputError(asked, f"no array or column named {name!r}; it holds {listed(archive.names)}",
+                             called_otherwise(name, archive.names, needed) if name in needed else
                              "name others with --features and --targets")
         return name
 

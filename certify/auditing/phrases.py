@@ -11,9 +11,13 @@ from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import Final
 
+from certify.auditing.heard.columns import Known, in_own_columns, unnamed
+from certify.auditing.heard.everyday import everyday
+from certify.auditing.heard.nearest import ALIKE, offered
 from certify.auditing.questions import QUESTIONS
 from certify.auditing.questions.base import Options, Question
 from certify.auditing.subject import Subject
+from certify.auditing.told import NAMED
 from certify.format.errors import InputError
 
 NUMBERS: Final = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
@@ -37,9 +41,8 @@ UNCALLED: Final = (
     (r"\bpoison(?:ing|s)?\b|\battack(?:er|ers|s|ed)?\b|\badversar(?:y|ies|ial)\b",
      f"ask '3 labels wrong' where labels were tampered with, '3 rows deleted' where rows are gone; {ADDED}"))
 """What phrases are about that no question is called by, each with what answers it."""
-ALIKE, SHORT = 0.75, 3
-"""How alike two words are, of 1, one of which may be the other misspelled; and letters of words that are not looked
-at. The first letter is seldom the wrong one."""
+SHORT: Final = 3
+"""Letters of words that are not looked at for slips; the first letter is seldom the wrong one."""
 LIVING: Final = ("patient|customer|client|user|person|applicant|borrower|case|row|sample|point|image|record|one|house|"
                  "loan|application")
 OF_ONE: Final = (rf"\bthis (?:{LIVING})(?:['’]?s)?(?: (?:prediction|decision|label|output|outcome|result))?\b"
@@ -51,6 +54,10 @@ OF_OPTIONS: Final = MappingProxyType({
     "noise": ("noise", "noise"), "level": ("noise", "noise"),
     "targets_off": ("targets that are off", "targets off"), "groups": ("groups of rows", "users deleted")})
 """By option: what the questions that use it are about, and what asks one of them."""
+
+
+class Unread(InputError):
+    """A phrase of which nothing is made, or not of every word."""
 
 
 class Unused(InputError):
@@ -86,13 +93,15 @@ def first_wrong(unused: Unused, options: Options, subject: Callable[[Path], Subj
     return InputError(f"--{unused.option}", wrong, f"correct what is named; then {unused.remedy}")
 
 
-def asked_for(phrases: Sequence[str], options: Options) -> tuple[tuple[Question, ...], Options]:
+def asked_for(phrases: Sequence[str], options: Options, known: Known = unnamed,
+              ) -> tuple[tuple[Question, ...], Options]:
     """The questions that phrases mean, and the options with the numbers and columns that stand in them.
 
     Args:
         phrases: e.g. ``"5 rows deleted"``, ``"noise in age"``; none: what an audit asks unasked, first what was asked
             by an option.
         options: what else was said.
+        known: reads what the columns of the data are called.
 
     Raises:
         InputError: a phrase that means no question.
@@ -100,16 +109,16 @@ def asked_for(phrases: Sequence[str], options: Options) -> tuple[tuple[Question,
     >>> questions, options = asked_for(["5 rows deleted", "noise in age"], Options())
     >>> [q.slug for q in questions], options.delete, options.noise
     (['rows-deleted', 'noise'], 5, (('age', None),))
+    >>> asked_for(["drop any three rows"], Options())[1].delete
+    3
     """
     if not phrases:
         unprompted = [question for question in QUESTIONS if question.unprompted(options)]
         return tuple(sorted(unprompted, key=lambda question: not question.demanded(options))), options
     said, options = options, replace(options, named=True)
     found: list[Question] = []
-    for phrase in phrases:
-        phrase = re.sub(OF_ONE, "this prediction", _with_digits(phrase), flags=re.IGNORECASE)
-        question = _meant(phrase, said)
-        _require_read(phrase, question)
+    for asked in phrases:
+        question, phrase = _understood(asked, said, known)
         before, options = options, question.heard(phrase, options)
         if any(one.option and options.of(one.option) != before.of(one.option) for one in found):
             raise InputError(f"--ask {phrase!r}", "other rows, or another number of them, than an earlier --ask has",
@@ -117,12 +126,44 @@ def asked_for(phrases: Sequence[str], options: Options) -> tuple[tuple[Question,
         if question.option in said.said and options.of(question.option) != said.of(question.option):
             raise InputError(f"--ask {phrase!r}", f"another number than --{question.option} has",
                              f"say it once: leave out --{question.option}, or the number in the phrase")
+        options = replace(options, read=(*options.read, (asked, question.slug)))
         if question not in found:
             found.append(question)
     for option, (subject, words) in OF_OPTIONS.items():
         if option in said.said and not any(option in question.uses for question in found):
             raise Unused(option, subject, words)
     return tuple(found), options
+
+
+def _understood(phrase: str, said: Options, known: Known) -> tuple[Question, str]:
+    """The question that a phrase means, and the phrase in its words: as it is, or else in everyday words.
+
+    Raises:
+        InputError: it means none, with those that are nearest; or it says something that is none.
+    """
+    own = phrase if re.search(r"\b(?:in|off|by|nois[ey]|noisy|errors?)\b|±", phrase, re.IGNORECASE) is None else (
+        in_own_columns(phrase, known(), _vocabulary()))
+    try:
+        return _plainly(own, said)
+    except Unread as unread:
+        try:
+            return _plainly(everyday(own, NAMED), said)
+        except Unread:
+            raise Unread(f"--ask {phrase!r}", unread.found, unread.remedy) from None
+
+
+def _plainly(phrase: str, said: Options) -> tuple[Question, str]:
+    """The question that a phrase means in its own words, each of which means something there."""
+    phrase = re.sub(OF_ONE, "this prediction", _with_digits(phrase), flags=re.IGNORECASE)
+    question = _meant(phrase, said)
+    _require_read(phrase, question)
+    return question, phrase
+
+
+def _vocabulary() -> frozenset[str]:
+    """Words that mean a question, or nothing, whatever columns are called."""
+    return FILLERS.union(*(re.findall(r"[a-z0-9]+", word) for question in QUESTIONS
+                           for word in (*question.words, *question.besides)))
 
 
 def _with_digits(phrase: str) -> str:
@@ -142,9 +183,9 @@ def _require_read(phrase: str, question: Question) -> None:
     left = [word for word in re.findall(r"\w+", question.rest(phrase).lower())  # a name with _ is named whole
             if not {part for part in word.split("_") if part} <= own | FILLERS]
     if left:
-        raise InputError(f"--ask {phrase!r}",
-                         f"taken for {question.words[0]!r}, and {', '.join(map(repr, left))} means nothing there",
-                         _meant_word(left) + question.cure(left))
+        raise Unread(f"--ask {phrase!r}",
+                     f"taken for {question.words[0]!r}, and {', '.join(map(repr, left))} means nothing there",
+                     f"{_meant_word(left)}{question.cure(left)}; {offered(phrase)}")
 
 
 def _meant_word(words: Sequence[str]) -> str:
@@ -175,8 +216,7 @@ def _meant(phrase: str, options: Options) -> Question:
                     key=lambda entry: entry[:2], reverse=True)
     if not ranked:
         elsewhere = next((remedy for pattern, remedy in UNCALLED if re.search(pattern, phrase, re.IGNORECASE)), "")
-        known = ", ".join(f"'{question.words[0]}'" for question in QUESTIONS)
         near = _meant_word(re.findall(r"[a-z]+", phrase.lower()))
-        raise InputError(f"--ask {phrase!r}", "no question is called so", elsewhere or f"{near}ask one of {known}")
+        raise Unread(f"--ask {phrase!r}", "no question is called so", elsewhere or f"{near}{offered(phrase)}")
     slug = ranked[0][2].meant(options)
     return next(question for question in QUESTIONS if question.slug == slug)

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from certify.auditing.audit import Audit, audit_subject
+from certify.auditing.heard.columns import Columns
+from certify.auditing.heard.said import with_readings
 from certify.auditing.phrases import Unused, asked_for, first_wrong
 from certify.auditing.questions.base import Options
 from certify.auditing.questions.counted import counted, shared
@@ -82,7 +84,8 @@ def audit(
                       targets_off=off_of(None if targets_off is None else str(targets_off), "targets_off"))
     options = shared(options, [one, other])
     try:
-        questions, options = asked_for([ask] if isinstance(ask, str) else list(ask), options)
+        questions, options = asked_for([ask] if isinstance(ask, str) else list(ask), options,
+                                       lambda: _columns(problem))
     except Unused as unused:
         raise first_wrong(unused, options, lambda place: stored(problem, X_eval, y_eval, place)) from None
     keep = tempfile.TemporaryDirectory(prefix="certify-audit-") if folder is None else None
@@ -91,7 +94,13 @@ def audit(
     place.mkdir(parents=True, exist_ok=True)
     with working(place), nullcontext(progress) if progress is not None else shown(quiet=not watched()) as tell:
         subject, options = counted(stored(problem, X_eval, y_eval, place, groups=groups), options)
+        subject = with_readings(subject, questions, options)
         return audit_subject(subject, questions, options, place, tell, keep=keep)
+
+
+def _columns(problem: Problem) -> Columns:
+    """Names of the features as they are given; a target in memory has none."""
+    return Columns("", getattr(problem.prepare, "names", None) or problem.names or ())
 
 
 def _whole(name: str, number: Any, least: int) -> int:

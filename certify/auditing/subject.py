@@ -333,8 +333,7 @@ def threshold_of(subject: Subject, told: float | None, probability: float | None
     """
     if probability is not None:
         if not log_odds(subject):
-            raise InputError(f"--probability {probability:g}", f"an output of the loss {subject.loss} is no log-odds",
-                             "give --threshold, in what an output is")
+            raise InputError(f"--probability {probability:g}", *_no_probability(subject))
         return math.log(probability) - math.log1p(-probability)
     if subject.logarithmic:
         if told is not None and not 0 < told < math.inf:
@@ -346,6 +345,19 @@ def threshold_of(subject: Subject, told: float | None, probability: float | None
     if told is not None or not loss_named(subject.loss).slides or subject.y is None or subject.y.shape[1] != 1:
         return told
     return HALF if set(np.unique(subject.y).tolist()) == {0.0, 1.0} else None
+
+
+def _no_probability(subject: Subject) -> tuple[str, str]:
+    """Why no probability parts the labels of a model, and what to say in its place."""
+    outputs = subject.network.widths[-1]
+    if outputs > 1:
+        return (f"the model has {outputs} outputs, and the label is the largest of them, whichever its probability",
+                "leave it out; a class against all others is asked about in a model of two labels" if subject.classifies
+                and (subject.classes is not None or subject.labels is not None) else "leave it out")
+    codes = subject.y is None or is_code(subject.y)
+    return (f"an output of the loss {subject.loss} is no log-odds", "leave it out, as the sign of the output is the "
+            "label; --threshold parts labels at another output" if codes else
+            "give --threshold, an amount as the targets are")
 
 
 def log_odds(subject: Subject) -> bool:

@@ -146,6 +146,7 @@ def run_audit(files: Files, told: Told, ask: Sequence[str], options: Options, ou
         InputError: a file or a word that cannot be used, or something that nobody said.
     """
     from certify.auditing.audit import Skipped, audit_subject
+    from certify.auditing.heard.said import with_readings
     from certify.auditing.questions.counted import counted
     from certify.auditing.ranked.shown import lines
     from certify.auditing.shown.alarm import misfit
@@ -178,6 +179,7 @@ def run_audit(files: Files, told: Told, ask: Sequence[str], options: Options, ou
 
     with working(output):
         subject, options = counted(_subject(files, told, output), options)
+        subject = with_readings(subject, questions, options)
         _alarm(misfit(subject), printed, as_json)
         if not quiet:
             _introduce(subject)
@@ -207,10 +209,11 @@ def _end(found: Audit, output: Path, as_json: bool, quiet: bool) -> None:
 
 def _questions(files: Files, told: Told, ask: Sequence[str], options: Options) -> tuple[tuple[Question, ...], Options]:
     """What is asked; where something was said that no question is about, it is said first that it is not there."""
+    from certify.auditing.heard.columns import columns_of
     from certify.auditing.phrases import Unused, asked_for, first_wrong
 
     try:
-        return asked_for(ask, options)
+        return asked_for(ask, options, partial(columns_of, files.data, told.targets))
     except Unused as unused:
         raise first_wrong(unused, options, partial(_subject, files, told)) from None
 

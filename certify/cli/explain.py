@@ -7,7 +7,7 @@ import re
 import textwrap
 from typing import Final
 
-from certify.cli.own_words import ASKED, Asked, key, meant, table
+from certify.cli.own_words import ASKED, BY_SLUG, Asked, key, meant, table
 from certify.format.errors import SpecError
 from certify.format.texts import labels, text
 
@@ -332,13 +332,45 @@ def explain(label: str) -> str:
         found = meant(label) if not difflib.get_close_matches(word, known, n=1, cutoff=SLIP) else ()
         if len(found) == 1:
             return _answered(f"{' '.join(label.split())} (taken for: {found[0].names[0]})", found[0])
+        if said := as_asked(label):
+            return said
         if found:
             raise SpecError(f"explain {label}", f"it may mean {' or '.join(one.names[0] for one in found)}",
                             "name one of them")
         close = [known[match] for match in difflib.get_close_matches(word, known, n=3)]
-        hint = f" (did you mean {' or '.join(close)}?)" if close else ""
+        hint = f" (did you mean {' or '.join(close)}?)" if close else _nearest(label)
         raise SpecError(f"explain {label}", "no such label or word", f"`certify explain` alone lists them{hint}")
     return f"{names[word]}: {_said(names[word])}"
+
+
+def as_asked(phrase: str) -> str:
+    """What `certify audit --ask` makes of a phrase, with how that question is asked; "" where it makes nothing of it.
+
+    >>> as_asked("drop any three rows").partition(". ")[0]
+    "drop any three rows: certify audit MODEL DATA --ask 'drop any three rows' asks 'rows deleted'"
+    >>> as_asked("the weather")
+    ''
+    """
+    from certify.auditing.phrases import asked_for
+    from certify.auditing.questions.base import Options
+    from certify.format.errors import InputError
+
+    try:
+        (question,), _ = asked_for([phrase], Options())
+    except InputError:
+        return ""
+    said = " ".join(phrase.split())
+    known = table()[key(BY_SLUG[question.slug])] if question.slug in BY_SLUG else None
+    return textwrap.fill(f"{said}: certify audit MODEL DATA --ask {said!r} asks {question.words[0]!r}. "
+                         f"{'' if known is None else ' '.join(known.answer.split())}".strip(), 118,
+                         break_on_hyphens=False, break_long_words=False)
+
+
+def _nearest(phrase: str) -> str:
+    """The questions of an audit that are nearest to a phrase of several words, as a remedy."""
+    from certify.auditing.heard.nearest import offered
+
+    return f"; {offered(phrase)}" if len(phrase.split()) > 1 else ""
 
 
 def _answered(said: str, asked: Asked) -> str:

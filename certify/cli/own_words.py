@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 FILLERS: Final = frozenset("a an and any are at can could did do does for from had has have i if in is it its me my of "
@@ -172,6 +174,13 @@ BatchNorm, pools, attention, LayerNorm their features are enclosed too: certify 
 or solution.layer = "last" in a spec. Of all its parameters ask for the modulus of map = "sublevel". For everything else
 there are estimates (see `estimate`), which prove nothing."""),
 )
+
+
+BY_SLUG: Final[Mapping[str, str]] = MappingProxyType({
+    "rows-deleted": "delete", "these-rows": "delete", "groups-deleted": "delete", "labels-wrong": "label noise",
+    "noise": "noise", "which-rows": "which rows", "one-prediction": "which rows", "how-far": "how many rows",
+    "how-far-labels": "how many rows", "coefficients": "coefficient", "targets-off": "target noise"})
+"""By the slug of a question of an audit: the name by which its answer here is listed."""
 
 
 def table() -> dict[str, Asked]:

@@ -12,7 +12,8 @@ from certify.inputs.given import columns_of, given_data, given_numbers, given_ro
 from certify.inputs.sklearn.front import Front, front_of, needs_front
 from certify.inputs.sklearn.linear import linear, require_read
 from certify.inputs.sklearn.read import Linear
-from certify.inputs.sklearn.wrapped import Prepared, parted, prepared, search_of
+from certify.inputs.sklearn.targets import scaling_of
+from certify.inputs.sklearn.wrapped import Prepared, of_targets, parted, prepared, search_of
 from certify.problem.problem import Problem
 from certify.problem.sample_weights import SampleWeights
 from certify.prove.whole import whole_problem
@@ -43,7 +44,8 @@ def from_sklearn(estimator: Any, X: Any, y: Any = None, sample_weight: Any = Non
     A Pipeline with StandardScaler, MinMaxScaler, MaxAbsScaler, RobustScaler, OneHotEncoder, OrdinalEncoder or
     SimpleImputer before it, or a ColumnTransformer of them: these stay as they were fitted, and X and X_eval are given
     as they are, words and missing values too; GridSearchCV and its like: the best estimator. What a search or
-    cross-validation chose stays, too, where a fit anew would choose again.
+    cross-validation chose stays, too, where a fit anew would choose again. A TransformedTargetRegressor that scales
+    targets, or does nothing to them, around an estimator of the squared loss: one model in the units of the targets.
 
     Args:
         estimator: fitted; nothing of it is run but `get_params`, the `transform` of steps before it and kernels.
@@ -63,7 +65,7 @@ def from_sklearn(estimator: Any, X: Any, y: Any = None, sample_weight: Any = Non
     table, y = given_data(X, y)
     inner, steps = parted(estimator)
     rows, prepare = _before(estimator, steps, table, y)
-    read = linear(inner, y, len(rows))
+    read = scaling_of(of_targets(estimator)).of(linear(inner, y, len(rows)), type(inner).__name__)
     net, names = read.network, prepare.features if isinstance(prepare, Front) else columns_of(table)
     if read.features is None and net.widths[0] != rows.shape[1]:
         what = f"features after {prepare.words}" if isinstance(prepare, Front) else "columns"

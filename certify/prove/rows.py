@@ -22,7 +22,7 @@ from certify.prove.changed.accuracy import Accuracy, accuracy_of
 from certify.prove.changed.lost import tell_of_lost
 from certify.prove.label_words import relabelled_as, worded
 from certify.prove.rows_asked import KINDS, PLAIN, asked_change, asked_new, labelled
-from certify.prove.rows_shown import FLIPS, STAYS, UNDECIDED, Prediction, as_frame, as_html, drawn
+from certify.prove.rows_shown import FLIPS, LABEL, STAYS, UNDECIDED, Prediction, as_frame, as_html, called, drawn
 from certify.rigor.environment import require_sound
 from certify.rigor.finder import proposed
 from certify.rigor.fp import Array
@@ -31,7 +31,7 @@ from certify.systems.head.rows.change import DELETED, NONE
 from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.of_problem import change_of_rows, given_base, head_of
-from certify.theorems.head.rows.claims import remedy
+from certify.theorems.head.rows.claims import advice
 from certify.theorems.head.rows.new_rows.survey import NewFlips
 from certify.theorems.head.rows.survey import CLASSES, Survey, survey
 from certify.theorems.jobs import among
@@ -172,21 +172,20 @@ class StablePredictions:
         who = "already" if own == flipped == 1 else f"{'all' if own == flipped else own} of them already"
         today = f" ({who} when trained to the end on today's data)" if own else ""
         return (f"StablePredictions({self.change.words}: {len(self.proved)} of "
-                f"{len(self.survey.status)} prediction{'' if len(self.survey.status) == 1 else 's'} proved to stay, "
-                f"{flipped} flipped{today}, "
-                f"{len(self.undecided)} undecided)")
+                f"{len(self.survey.status)} prediction{'' if len(self.survey.status) == 1 else 's'} proved to "
+                f"{'stay' if called(self.head, self.classes) == LABEL else 'keep the same largest output'}, "
+                f"{flipped} flipped{today}, {len(self.undecided)} undecided)")
 
     def __str__(self) -> str:
         """The same, and in plain words why predictions are undecided, and what helps."""
         if not len(self.undecided):
             return repr(self)
         plain = [line for line in self.reasons if not {line.split(":")[0], line.split(" ")[0]} & {*CLASSES, "tried"}]
-        found = self.survey
-        helps = remedy(found.tried, found.cut, found.more, found.fewer)
+        helps = advice(self.survey, self.change)
         return "\n  ".join([repr(self), f"{len(self.undecided)} undecided: {helps}", *plain])
 
     def _repr_html_(self) -> str:
-        return as_html(self)
+        return as_html(self, called(self.head, self.classes))
 
     def to_frame(self) -> Any:
         """A pandas DataFrame, a line for each evaluation row: label, margin, status and the rows that flip it.
@@ -194,7 +193,7 @@ class StablePredictions:
         Raises:
             InputError: pandas is not installed.
         """
-        return as_frame(self)
+        return as_frame(self, called(self.head, self.classes))
 
     def plot(self, axes: Any = None) -> Any:
         """A bar of the predictions that stay, are undecided and flip.
@@ -278,7 +277,7 @@ def stable_predictions(
     asked = labelled(asked_of(problem, X_eval, members), threshold)
     head, change = head_of(asked), change_of_rows(asked)
     distance = distance_of(head)
-    tell_of_lost(asked, change)
+    tell_of_lost(asked, change, numbers=False)
     _tell_of_classes(problem, relabel is not None)
     with among(jobs), told(progress) as tell:
         found = survey(head, change, seconds, tell, tuple(CLASSES))

@@ -8,13 +8,17 @@ from html import escape
 from importlib import import_module
 from typing import Any, Final, Protocol
 
+import numpy as np
+
 from certify.format.errors import InputError
 from certify.prove.changed.axes import new_axes
+from certify.systems.head.rows.head import Head
 
 STAYS, UNDECIDED, FLIPS = "stays", "undecided", "flips"
 COLOURS: Final = {STAYS: "#1e6b4a", UNDECIDED: "#b98300", FLIPS: "#9c2b27"}
 PLURALS: Final = {STAYS: "stay", UNDECIDED: "undecided", FLIPS: "flip"}
 SHOWN = 20
+LABEL, LARGEST = "label", "largest output"
 NO_CHANGE: Final = "none: already when trained to the end on today’s data"
 
 
@@ -52,8 +56,25 @@ class Found(Protocol):
         ...
 
 
-def as_html(found: Found) -> str:
-    """A bar and the predictions that do not stay, for notebooks; it runs no script and needs no other file."""
+def called(head: Head, classes: Sequence[Any] | None) -> str:
+    """What is compared of a prediction: its label, or of several real targets which output is the largest.
+
+    Args:
+        head: whose targets are labels where no more of them differ than there are outputs.
+        classes: what y calls labels, or None.
+    """
+    if head.k == 1 or classes is not None or head.codes is not None or len(np.unique(head.Y, axis=0)) <= head.k:
+        return LABEL
+    return LARGEST
+
+
+def as_html(found: Found, what: str = LABEL) -> str:
+    """A bar and the predictions that do not stay, for notebooks; it runs no script and needs no other file.
+
+    Args:
+        found: what is shown.
+        what: is compared of a prediction, as :func:`called` says.
+    """
     every, already = found.rows(), set(found.already.tolist())
     title = repr(found).partition("(")[2].rstrip(")")
     left = sorted((one for one in every if one.status != STAYS), key=lambda one: (one.status != FLIPS, one.row))
@@ -65,14 +86,18 @@ def as_html(found: Found) -> str:
         f"<tr><td>{one.row}</td><td>{escape(str(one.label))}</td><td>{one.margin:.3g}</td><td>{one.status}</td>"
         f"<td>{NO_CHANGE if one.row in already else ', '.join(map(str, one.changed))}</td></tr>"
         for one in left[:SHOWN])
-    head = "".join(f"<th>{word}</th>" for word in ("row", "label", "margin", "status", "flipped by training rows"))
+    head = "".join(f"<th>{word}</th>" for word in ("row", what, "margin", "status", "flipped by training rows"))
     more = f"<p>and {len(left) - SHOWN} others; see to_frame()</p>" if len(left) > SHOWN else ""
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>{more}" if left else ""
     return f'<div><p>{title}</p><div style="display:flex;max-width:40em;height:12px">{bar}</div>{table}</div>'
 
 
-def as_frame(found: Found) -> Any:
+def as_frame(found: Found, what: str = LABEL) -> Any:
     """A pandas DataFrame of :class:`Prediction`, the number of the evaluation row as index.
+
+    Args:
+        found: what is shown.
+        what: is compared of a prediction.
 
     Raises:
         InputError: pandas is not installed.
@@ -82,8 +107,9 @@ def as_frame(found: Found) -> Any:
     except ImportError:
         raise InputError("to_frame", "pandas is not installed", "run pip install pandas, or use rows()") from None
     every = found.rows()
-    members: dict[str, list[Any]] = {name: [getattr(one, name) for one in every]
-                                     for name in ("label", "margin", "status", "changed")}
+    members: dict[str, list[Any]] = {what if name == LABEL else name:
+                                     [getattr(one, name) for one in every]
+                                     for name in (LABEL, "margin", "status", "changed")}
     return pandas.DataFrame(members, index=pandas.Index([one.row for one in every], name="row"))
 
 

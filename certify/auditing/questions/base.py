@@ -58,6 +58,7 @@ class Options:
         groups: whether somebody said whose each row is.
         many: how many of these groups are left out.
         targets_off: by how much every target may be off; None: nobody said.
+        read: phrases that were understood, each with the slug of the question that it was taken for.
     """
 
     delete: int = 1
@@ -74,6 +75,7 @@ class Options:
     groups: bool = False
     many: int = 1
     targets_off: Off | None = None
+    read: tuple[tuple[str, str], ...] = ()
 
     @property
     def said(self) -> frozenset[str]:
@@ -137,6 +139,7 @@ class Question(ABC):
         option: which of the options says how many rows it is about, or which ones; "" where none does.
         ranks_first: whether a ranking of rows is the answer, and not only beside one.
         files: that :meth:`narrowed` writes beside the spec.
+        holds_alone: whether thresholds hold this one alone where an option asks it, as they are about its amount.
     """
 
     slug: ClassVar[str]
@@ -145,6 +148,7 @@ class Question(ABC):
     option: ClassVar[str] = ""
     ranks_first: ClassVar[bool] = False
     files: ClassVar[tuple[str, ...]] = ()
+    holds_alone: ClassVar[bool] = False
 
     @property
     def uses(self) -> tuple[str, ...]:
@@ -186,6 +190,10 @@ class Question(ABC):
     def cure(self, words: Sequence[str]) -> str:
         """What to do where words stand in a phrase of which nothing is made."""
         return "say it without, or ask for each question with an --ask of its own"
+
+    def assumed(self, subject: Subject, options: Options) -> str:
+        """What is taken that nobody said and that its name does not say; "" where there is nothing of it."""
+        return ""
 
     @abstractmethod
     def sentence(self, subject: Subject, options: Options) -> str:
@@ -290,15 +298,17 @@ def rows_word(subject: Subject, count: int = 0) -> str:
     return f"{word} for the training rows" if subject.own else word
 
 
-def of_rows(subject: Subject, claim: Claim, change: str) -> str:
+def of_rows(subject: Subject, claim: Claim, change: str, owners: Owners | None = None) -> str:
     """What a claim about whole rows says.
 
     Args:
         subject: what it is about.
         claim: of the certificate.
         change: what happens to rows, e.g. ``"whichever 2 training rows are left out"``.
+        owners: whose each row is, where groups of them change.
     """
-    return SAYINGS[claim["quantity"]](subject, claim, change)
+    return stay(subject, claim, change, owners) if claim["quantity"] == STABLE_PREDICTIONS.name else SAYINGS[
+        claim["quantity"]](subject, claim, change)
 
 
 def stay(subject: Subject, claim: Claim, change: str, owners: Owners | None = None) -> str:
@@ -381,6 +391,6 @@ def _example(claim: Claim, owners: Owners | None = None) -> str:
 
 
 SAYINGS: Final[Mapping[str, Callable[[Subject, Claim, str], str]]] = MappingProxyType({
-    STABLE_PREDICTIONS.name: stay, CORRECT_PREDICTIONS.name: _right, PREDICTION_CHANGE.name: _outputs,
+    CORRECT_PREDICTIONS.name: _right, PREDICTION_CHANGE.name: _outputs,
     DISTANCE.name: _weights})
-"""By quantity: what a claim about whole rows says."""
+"""By quantity, but for predictions that stay: what a claim about whole rows says."""

@@ -33,6 +33,11 @@ class Coefficients(Counted):
         """Without the number of rows, and without what happens to them."""
         return re.sub(DROPPED, "", super().rest(phrase), flags=re.IGNORECASE)
 
+    def cure(self, words: Sequence[str]) -> str:
+        """That all of them are told of at once."""
+        return ("it is asked of every coefficient at once, each is told of by its column, and rows are counted: say "
+                "'signs of coefficients', or '5 rows deleted: signs of coefficients'")
+
     def unprompted(self, options: Options) -> bool:
         """Few ask it of a model that predicts."""
         return False

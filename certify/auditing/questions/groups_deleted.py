@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from certify.auditing.questions.base import Asked, Claim, Options, Question, Wanted, of_head, stay
+from certify.auditing.questions.base import Asked, Claim, Options, Question, of_head, of_rows, wanted
 from certify.auditing.questions.counted import NUMBER
 from certify.auditing.subject import Subject
 from certify.auditing.told import NAMED, UNITS, owners, singular
@@ -59,11 +59,14 @@ class GroupsDeleted(Question):
         """The first number.
 
         Raises:
-            InputError: it is 0, a share, or the name of one group.
+            InputError: it is 0, a share, or the name of one group; or it is the number that is asked for.
         """
         if one := re.search(rf"\b(?:{NAMED})\s*(?:no\.?|number|#)?\s*[0-9]", phrase, flags=re.IGNORECASE):
             raise InputError(f"--ask {phrase!r}", f"{one[0]!r} names one, and how many is asked",
                              "say e.g. '3 users deleted'; the rows of this one are left out with --rows 3,17")
+        if re.search(rf"\bhow many (?:of (?:the|my|our) )?(?:{NAMED})\b", phrase, flags=re.IGNORECASE):
+            raise InputError(f"--ask {phrase!r}", "no question finds out how many groups", "say of how many it is "
+                             "asked whether predictions stay, e.g. '3 users deleted', and again with another number")
         if re.search(r"%|\bper ?cent\b|[0-9]\.[0-9]", phrase):
             raise InputError(f"--ask {phrase!r}", "a share of the groups", "give a number, e.g. '3 users deleted'")
         if one := re.search(ROWS, phrase, flags=re.IGNORECASE):
@@ -97,11 +100,11 @@ class GroupsDeleted(Question):
     def asked(self, subject: Subject, options: Options) -> Asked:
         """The spec."""
         change = {"parameter": "deletions", "set": "sparse", "groups": subject.grouping, "count": options.many}
-        return Asked(of_head(subject.rebalanced, change), [Wanted("stable_predictions", "min")])
+        return Asked(of_head(subject.rebalanced, change), wanted(subject))
 
     def answer(self, subject: Subject, options: Options, claim: Claim) -> str:
         """A claim in words."""
-        return stay(subject, claim, f"{_whichever(subject, options)} {subject.rebalanced.again}", subject.owners)
+        return of_rows(subject, claim, f"{_whichever(subject, options)} {subject.rebalanced.again}", subject.owners)
 
 
 def _whichever(subject: Subject, options: Options) -> str:

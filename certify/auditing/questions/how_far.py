@@ -15,7 +15,7 @@ from certify.auditing.questions.base import (
     rows_word,
 )
 from certify.auditing.questions.counted import Counted
-from certify.auditing.questions.one_prediction import alone, no_such
+from certify.auditing.questions.one_prediction import MANY, NUMBER, OnePrediction, alone, no_such
 from certify.auditing.questions.rows_deleted import RowsDeleted
 from certify.auditing.subject import Subject
 from certify.certificate.audit_folder import PREDICTION
@@ -35,8 +35,8 @@ class HowFar(Counted):
     slug = "how-far"
     words: ClassVar[tuple[str, ...]] = ("how far from changing", "how far", "how many rows", "tolerated", "survive",
                                         "margin")
-    besides: ClassVar[tuple[str, ...]] = ("this", "lose", "loses", "lost", "missing", *RowsDeleted.words,
-                                          *RowsDeleted.besides)
+    besides: ClassVar[tuple[str, ...]] = ("this", "lose", "loses", "lost", "missing", "flip", "flips",
+                                          *RowsDeleted.words, *RowsDeleted.besides)
     option = "delete"
     files = (PREDICTION,)
     parameter: ClassVar[str] = "deletions"
@@ -60,16 +60,25 @@ class HowFar(Counted):
         return subject if options.prediction is None else alone(subject, options.prediction)
 
     def claims(self, phrase: str) -> bool:
-        """Where it is asked how many rows this one prediction survives."""
-        return re.search(r"\bhow (?:many|far)\b", phrase, re.IGNORECASE) is not None and bool(
-            re.search(THIS, phrase, re.IGNORECASE)) and not re.search(r"\blabel", phrase, re.IGNORECASE)
+        """Where it is asked how many rows this one prediction survives, or one by its number."""
+        if re.search(r"\blabel", phrase, re.IGNORECASE):
+            return False
+        return numbered(phrase) or all(re.search(pattern, phrase, re.IGNORECASE)
+                                       for pattern in (r"\bhow (?:many|far)\b", THIS))
+
+    def rest(self, phrase: str) -> str:
+        """Without the numbers of rows and of the prediction."""
+        return super().rest(re.sub(NUMBER, "", phrase, flags=re.IGNORECASE) if numbered(phrase) else phrase)
 
     def heard(self, phrase: str, options: Options) -> Options:
-        """The number of rows.
+        """The number of rows, and of the prediction.
 
         Raises:
-            InputError: one prediction is meant, and none is named.
+            InputError: one prediction is meant, and none is named; or another than before.
         """
+        if numbered(phrase):
+            options = OnePrediction().heard(phrase, options)
+            phrase = re.sub(NUMBER, "", phrase, flags=re.IGNORECASE)
         if options.prediction is None and re.search(THIS, phrase, re.IGNORECASE):
             raise InputError(f"--ask {phrase!r}", "no prediction is named", "say which with --prediction NUMBER")
         return super().heard(phrase, options)
@@ -165,6 +174,15 @@ class HowFar(Counted):
         """The number up to which it is asked."""
         given: int = getattr(options, self.option)
         return max(given, UP_TO)
+
+
+def numbered(phrase: str) -> bool:
+    """Whether a phrase asks how many changes one prediction survives, which it names by its number.
+
+    >>> numbered("how many rows to flip prediction 5"), numbered("which rows flip prediction 5")
+    (True, False)
+    """
+    return all(re.search(pattern, phrase, re.IGNORECASE) for pattern in (MANY, NUMBER))
 
 
 def _between(least: int, most: int) -> str:

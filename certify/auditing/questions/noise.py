@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -15,12 +15,14 @@ from certify.auditing.subject import Subject
 from certify.format.digits import at_least, at_most
 from certify.format.errors import InputError
 from certify.format.words import Loss
+from certify.inputs.formats.archive import alike
+from certify.inputs.sklearn.columns import is_missing
 
 COLUMN: Final = r"\bin (?:the )?(.+?)[\s?]*$"
-AMOUNT: Final = r"(?:\bof|±|\+-|\+/-)\s*(?:±|\+-|\+/-)?\s*([0-9]+(?:\.[0-9]+)?)"
+AMOUNT: Final = (r"(?:\b(?:of|by)|±|\+-|\+/-)\s*(?:up to|at most)?\s*(?:±|\+-|\+/-)?\s*"
+                 r"([0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?)")
+SHARED: Final = re.compile(r"\s*(?:%|‰|per ?cent\b)", re.IGNORECASE)
 """Where a phrase names a feature, and by how much it may be off."""
-SHARE: Final = r"\s*[%‰]"
-"""What makes an amount a share of something, which is not asked about."""
 
 
 ABOVE: Final = 1.0 + 2.0**-30
@@ -76,9 +78,9 @@ class Noise(Question):
             return options
         name: str | int = int(column[1]) if column[1].isdecimal() and column[1].isascii() else column[1]
         amount = re.search(AMOUNT, phrase[:column.start()])
-        if amount is not None and re.match(SHARE, phrase[amount.end():]):
-            raise InputError(f"--ask {phrase!r}", "a share of a feature, and amounts are asked about",
-                             f"say it in the units of {column[1]}, e.g. 'noise of 1 in {column[1]}'")
+        if amount is not None and SHARED.match(phrase, amount.end()):
+            raise InputError(f"--ask {phrase!r}", "a share of a feature", "give an amount in the units of the column, "
+                             "e.g. 'noise of 2 in age'; a share is known of targets: 'targets off by 3 %'")
         if amount is not None and not float(amount[1]) > 0:
             raise InputError(f"--ask {phrase!r}", "an amount of 0", "give a number above 0")
         return replace(options, noise=(*options.noise, (name, None if amount is None else float(amount[1]))))
@@ -87,6 +89,11 @@ class Noise(Question):
         """Without the feature and its amount."""
         column = re.search(COLUMN, phrase)
         return phrase if column is None else re.sub(AMOUNT, "", phrase[:column.start()])
+
+    def cure(self, words: Sequence[str]) -> str:
+        """How features and amounts are said, and that targets are another question."""
+        return ("'noise' asks of all features, 'noise in age' of one, 'noise of 2 in age' whether so much is harmless; "
+                "where it is the target that is off, say 'targets off by 3 %'")
 
     def asked(self, subject: Subject, options: Options) -> Asked:
         """The spec: a row moves in the Euclidean norm, each column in units of its amount.
@@ -173,8 +180,9 @@ def _against_columns(subject: Subject, options: Options) -> str:
     known, places = subject.names or (), []
     for name, _ in options.noise:
         if isinstance(name, str) and name not in known:
-            return f"there is no column {name!r}" + (f": the columns are {', '.join(known[:20])}" if known else
-                                                     ", as the features have no names: give its number from 0")
+            return f"there is no column {name!r}{_perhaps(name, known)}" + (
+                f": the columns are {', '.join(known[:20])}" if known else
+                ", as the features have no names: give its number from 0")
         if isinstance(name, int) and not 0 <= name < subject.X.shape[1]:
             return f"there is no column {name}: they are numbered from 0 to {subject.X.shape[1] - 1}"
         if isinstance(name, int) and str(name) in known and known[name] != str(name):
@@ -193,13 +201,37 @@ def _against_own(subject: Subject, options: Options) -> str:
         which = (f"the columns of numbers with one feature each are {', '.join(map(given.column, movable[:20]))}"
                  if movable else "no column has one feature alone that moves with it")
         if not found:
-            return f"no feature is made of {_quoted(name)}: {which}"
+            return f"no feature is made of {_quoted(name)}{_perhaps(str(name), given.names or ())}: {which}"
+        if filled := _filled(subject, found[0]):
+            return f"{filled}: {which}"
         if not _movable(subject, given.sources[found[0]] if given.sources else found[0]):
             several = "a feature" if len(found) == 1 else f"{len(found)} features"
             return (f"{subject.behind} makes {several} of {_quoted(name)}, and how far an amount moves "
                     f"{'it' if len(found) == 1 else 'them'} is not known (of words, or categories, none does): {which}")
         places.append(found[0])
     return "a column is named twice: name it once" if len(set(places)) < len(places) else ""
+
+
+def _perhaps(name: str, known: Sequence[str]) -> str:
+    """Which column may be meant."""
+    near = alike(name, known)
+    return f" (did you mean {near!r}?)" if near and near != name else ""
+
+
+def _filled(subject: Subject, feature: int) -> str:
+    """Why a column of numbers with missing values cannot be asked about, and what to do; "" where it is no such one."""
+    given = subject.as_given
+    place = given.sources[feature] if given.sources else feature
+    values = given.rows[:, place]
+    absent = [i for i, value in enumerate(values) if is_missing(value)]
+    words = any(isinstance(value, str) for value in values)
+    if not absent or words:
+        return ""
+    name = f"column {given.column(place)!r}" if given.names is not None else given.column(place)
+    return (f"{subject.behind} makes a feature of {name}, which is missing in {len(absent)} of {len(values)} training "
+            f"rows (first row {absent[0]}): the number that is put there does not move with the column. Ask it of a "
+            f"model fitted to the rows that have one, or ask 'noise' of all features as they are behind "
+            f"{subject.behind}")
 
 
 def _movable(subject: Subject, j: int) -> bool:

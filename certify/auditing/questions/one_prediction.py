@@ -25,6 +25,8 @@ from certify.problem.progress import Progress
 
 NUMBER: Final = r"\b(?:prediction|output)\s*(?:number\s|no\.?\s|#)?\s*([0-9]{1,9})\b(?![.%])"
 
+MANY: Final = r"\bhow many\b"
+
 
 class OnePrediction(Question):
     """Every row is left out by itself: what that does to one prediction, and whether it gets another label."""
@@ -61,8 +63,8 @@ class OnePrediction(Question):
         return options.named or options.prediction is not None
 
     def claims(self, phrase: str) -> bool:
-        """A phrase with the number of a prediction is about that one alone."""
-        return re.search(NUMBER, phrase.lower()) is not None
+        """A phrase with the number of a prediction is about that one alone; how many rows it survives is another."""
+        return re.search(NUMBER, phrase.lower()) is not None and re.search(MANY, phrase.lower()) is None
 
     def rest(self, phrase: str) -> str:
         """Without the number of the prediction."""

@@ -17,8 +17,9 @@ from certify.prove.changed.amounts import NUMBER, USUAL, Off
 OWN: Final = r"\btargets?\b"
 MATTER: Final = r"\b(off|nois[ey]|noisy|errors?|inaccurate|measurement|uncertain(?:ty)?|imprecise)\b"
 """What a phrase is about, and what is the matter with it: both together mean this question alone."""
-COUNTED: Final = rf"{NUMBER}\s*(?:‰|(?:of\s+)?(?:the\s+|all\s+|training\s+)*targets?\b)"
-"""`3 targets` and `20 % of the targets` say how many, and no amount."""
+COUNTED: Final = (rf"{NUMBER}\s*(?:‰|(?:of\s+)?(?:the\s+|all\s+|training\s+)*targets?\b)"
+                  r"|\bhow many\s+(?:of\s+)?(?:the\s+|my\s+)?targets?\b")
+"""`3 targets`, `how many targets` and `20 % of the targets` say how many, and no amount."""
 SHARED: Final = r"\b(?:of|its|their)\s+(?:itself|themselves|own|size)\b"
 """`0.5 of itself` is no amount in the units of the targets."""
 
@@ -27,6 +28,7 @@ class TargetsOff(Question):
     """Every target is off by up to an amount, all at once, and the model is trained again to its minimum."""
 
     slug = "targets-off"
+    holds_alone = True
     words = ("targets off", "target noise", "noise in targets", "noise in the targets", "noisy targets",
              "errors in targets", "error in targets", "targets inaccurate")
     besides = ("noisy", "error", "errors", "measurement", "uncertain", "uncertainty", "imprecise", "target",
@@ -69,6 +71,13 @@ class TargetsOff(Question):
         if found and options.targets_off not in (None, found[0]):
             raise InputError(f"--ask {phrase!r}", "another amount than --targets-off has", "say it once")
         return replace(options, targets_off=found[0]) if found else options
+
+    def assumed(self, subject: Subject, options: Options) -> str:
+        """By how much, where nobody said it."""
+        if options.targets_off is not None or self.against(subject, options):
+            return ""
+        return ("nobody said by how much targets may be off: 1 % of each is taken; --targets-off 3%, or "
+                "--targets-off 1500, says another amount")
 
     def sentence(self, subject: Subject, options: Options) -> str:
         """The question in a sentence."""

@@ -16,6 +16,7 @@ class TheseRows(Question):
     slug = "these-rows"
     words = ("these rows", "those rows", "given rows", "gdpr", "right to be forgotten", "delete these rows",
              "these rows deleted", "these rows removed", "forget these rows", "these rows unlearned")
+    besides = ("request", "requests")
     option = "rows"
 
     def sentence(self, subject: Subject, options: Options) -> str:

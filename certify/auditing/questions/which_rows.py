@@ -50,7 +50,7 @@ APART: Final = 10.0
 COUNTS: Final = (STABLE_PREDICTIONS.name, CORRECT_PREDICTIONS.name)
 
 DECIDE: Final = ("decide", "decides", "decided", "drive", "drives", "determine", "determines", "affect", "affects",
-                 "most")
+                 "cause", "causes", "caused", "explain", "explains", "most")
 """What rows do that matter."""
 
 LEFT_OUT: Final[Mapping[str, Any]] = MappingProxyType({"parameter": "deletions", "set": "sparse", "count": 1})

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import inf
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -42,6 +43,9 @@ FORMULA: Final = re.compile(r"[=+\-@\t\r]")
 """How what a spreadsheet takes for a formula begins."""
 
 
+NOWHERE: Final[Mapping[int, str]] = MappingProxyType({})
+
+
 @dataclass(frozen=True)
 class Cell:
     """What one question says of one prediction.
@@ -53,6 +57,7 @@ class Cell:
         rows: the training rows whose change flips it; none where it does not flip, or has another label already when
             the model is trained to its end on today's data.
         groups: what the groups are called whose rows these are, where whole groups change.
+        label: of a prediction that flips, the label that it then has; "": it is not known, or the other of two.
     """
 
     word: str
@@ -60,6 +65,7 @@ class Cell:
     least: float = inf
     rows: tuple[int, ...] = ()
     groups: tuple[str, ...] = ()
+    label: str = ""
 
 
 @dataclass(frozen=True)
@@ -85,9 +91,14 @@ class Column:
         """Whether a prediction flips."""
         return any(cell.word in (FLIPS, ALREADY) for cell in self.cells)
 
+    @property
+    def names_labels(self) -> bool:
+        """Whether it is said which label a prediction has that flips."""
+        return any(cell.label for cell in self.cells)
+
 
 def column(name: str, question: str, certificate: Mapping[str, Any], points: int,
-           owners: Owners | None = None) -> Column | None:
+           owners: Owners | None = None, after: Mapping[int, str] = NOWHERE) -> Column | None:
     """What a certificate says of every prediction; None where it says nothing of single ones, or is about others.
 
     Args:
@@ -96,6 +107,7 @@ def column(name: str, question: str, certificate: Mapping[str, Any], points: int
         certificate: whose claims tell of predictions by the number of their row.
         points: how many predictions there are.
         owners: whose each training row is, where that is known.
+        after: the labels of predictions that flip, by their numbers.
     """
     problem = certificate["problem"]
     if problem.get("evaluation_rows") != points:
@@ -108,6 +120,8 @@ def column(name: str, question: str, certificate: Mapping[str, Any], points: int
         who = owners if grouped(problem) else None
         if who is not None:
             cells = tuple(replace(cell, groups=who.of(cell.rows)) for cell in cells)
+        cells = tuple(replace(cell, label=after.get(at, "") if cell.word in (FLIPS, ALREADY) else "")
+                      for at, cell in enumerate(cells))
         return Column(_heading(name, teller.survives, problem, "" if who is None else who.column), question, change,
                       cells, who is not None)
     return None
@@ -280,21 +294,21 @@ class Table:
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         heads = [part for one in self.columns for part in _with_rows(
-            one, one.heading, f"{one.heading}: groups", f"{one.heading}: training rows")]
+            one, one.heading, f"{one.heading}: label then", f"{one.heading}: groups", f"{one.heading}: training rows")]
         writer.writerow(["prediction", "label today", "output today", "margin today", *heads])
         for line in sorted(self.lines, key=lambda line: line.row):
             told = [part for one, cell in zip(self.columns, line.cells, strict=True)
-                    for part in _with_rows(one, cell.word, _guarded("; ".join(cell.groups)),
+                    for part in _with_rows(one, cell.word, _guarded(cell.label), _guarded("; ".join(cell.groups)),
                                             " ".join(map(str, cell.rows)))]
             writer.writerow([line.row, _guarded(line.label), repr(line.output), repr(line.margin), *told])
         return text.getvalue()
 
 
-def _with_rows(column: Column, word: str, groups: str, rows: str) -> tuple[str, ...]:
-    """What stands of a column in a line: training rows too where some prediction flips, and groups that have names."""
+def _with_rows(column: Column, word: str, label: str, groups: str, rows: str) -> tuple[str, ...]:
+    """What stands of a column in a line: where some prediction flips the label it then has, groups and rows too."""
     if not column.flips:
         return (word,)
-    return (word, groups, rows) if column.grouped else (word, rows)
+    return (word, *((label,) if column.names_labels else ()), *((groups,) if column.grouped else ()), rows)
 
 
 def named(rows: Sequence[int]) -> str:

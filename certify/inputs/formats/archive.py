@@ -89,15 +89,42 @@ class Archive(ABC):
 
 def missing(archive: Archive, asked: str, key: str, name: str) -> InputError:
     """The error for an array that is not in the file: lists the names there are."""
-    import difflib
-
-    lower = {known.lower(): known for known in archive.names}
-    match = difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.5)
-    hint = f" (did you mean '{lower[match[0]]}'?)" if match else ""
+    near = alike(name, archive.names)
+    hint = f" (did you mean '{near}'?)" if near else ""
     return InputError(
         asked, f"no {_word(archive)} named '{name}', which {key} asks for; it holds {listed(archive.names)}",
         f"correct {key}{hint}",
     )
+
+
+def alike(name: str, names: Sequence[str]) -> str:
+    """The name that is most like another one; "" where none is.
+
+    >>> alike("age", ["Age (years)", "AGE", "income"]), alike("smoker", ["income"])
+    ('AGE', '')
+    """
+    import difflib
+
+    lower = {known.lower(): known for known in names}
+    found = difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.5)
+    return lower[found[0]] if found else ""
+
+
+def called_otherwise(name: str, names: Sequence[str], known: Sequence[str]) -> str:
+    """What to do about a column that is not there: rename the one that it may be.
+
+    Args:
+        name: of the column.
+        names: of those that are there.
+        known: of all that are needed, so that none of these is another one.
+
+    >>> called_otherwise("age", ["Age", "income"], ["age", "income"])
+    "rename 'Age' to 'age', if it is that"
+    """
+    near = alike(name, [one for one in names if one not in known])
+    if not near:
+        return "give a table with the columns of the training data"
+    return f"rename {near!r} to {name!r}, if it is that"
 
 
 def _word(archive: Archive) -> str:

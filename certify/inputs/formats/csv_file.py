@@ -148,23 +148,37 @@ class CsvArchive(Archive):
         return np.array([row[column] for row in self._rows], dtype=object)
 
     def _number(self, row: int, field: str, name: str) -> float:
-        value = float(field) if _DECIMAL.fullmatch(field) else math.nan
         where = self._where(name, row)
-        if value == 0 and re.match(r"[-+]?[0.]*[1-9]", field) and fp.flushes():
-            raise EnvironmentRefused(where, f"{field[:60]!r} while this thread flushes subnormal numbers to zero",
-                                     "turn flush-to-zero off, or rescale the column")
-        if math.isfinite(value):
-            return value
+        if _DECIMAL.fullmatch(field):
+            return decimal_of(field, where)
         if field.lower() in _MISSING:
             raise InputError(where, f"{field!r}, a missing value", "give every row a number, or leave the row out")
-        if _DECIMAL.fullmatch(field):
-            raise InputError(where, f"{field[:60]!r} is beyond the range of doubles", "give a number below 1.8e308")
         if _INFINITE.fullmatch(field):
             raise InputError(where, f"{field!r}, which is no finite number", "correct it, or leave the row out")
         remedy = "write 1234.5, with a decimal point and without separators of thousands"
         if not any(one.isdigit() for one in field):
             remedy = "only numbers can be read: give every category a number, and the network what it was trained on"
         raise InputError(where, f"{field[:60]!r} is no decimal number", remedy)
+
+
+def decimal_of(field: str, where: str) -> float:
+    """The nearest double of a decimal number as it is written.
+
+    Args:
+        field: digits, with a point or an exponent.
+        where: it stands, for messages.
+
+    Raises:
+        InputError: it is beyond the range of doubles.
+        EnvironmentRefused: it is not 0, and this thread reads it as 0.
+    """
+    value = float(field)
+    if value == 0 and re.match(r"[-+]?[0.]*[1-9]", field) and fp.flushes():
+        raise EnvironmentRefused(where, f"{field[:60]!r} while this thread flushes subnormal numbers to zero",
+                                 "turn flush-to-zero off, or rescale the column")
+    if not math.isfinite(value):
+        raise InputError(where, f"{field[:60]!r} is beyond the range of doubles", "give a number below 1.8e308")
+    return value
 
 
 def _same(one: str, other: str) -> bool:

@@ -14,7 +14,8 @@ from typing import Any, ClassVar, Final
 import numpy as np
 
 from certify.format.errors import InputError, MissingPackage
-from certify.inputs.formats.archive import listed
+from certify.inputs.formats.archive import called_otherwise, listed
+from certify.inputs.formats.csv_file import decimal_of
 from certify.inputs.given import columns_of, given_rows
 from certify.inputs.sklearn.columns import Column, Walk, is_missing, require_step
 from certify.inputs.sklearn.wrapped import ERRS, SCALERS, unit_of
@@ -141,7 +142,8 @@ class Front:
                       if one not in known and fact.used]
             if absent:
                 raise InputError(name, f"no column {absent[0]!r}, which the model was fitted to; it holds "
-                                 f"{listed(known)}", "give the columns it was fitted to")
+                                 f"{listed(known)}", "give the columns it was fitted to, or "
+                                 f"{called_otherwise(absent[0], known, self.names)}")
             values = np.empty((len(X), self.columns), dtype=object)
             parts = {}
             for j, one in enumerate(self.names):
@@ -337,7 +339,7 @@ def _entry(field: Any, fact: Column | None, where: str) -> Any:
     if fact is not None and fact.known and not fact.numbers:
         return _category(field, short, fact.known)
     if _DECIMAL.fullmatch(short):
-        return float(short)
+        return decimal_of(short, where)
     if short in MISSING:
         return float("nan")
     if short in _TRUE:

@@ -15,7 +15,8 @@ from certify.inputs.sklearn.kernels import READERS as KERNELS
 from certify.inputs.sklearn.mean_losses import READERS as MEANS
 from certify.inputs.sklearn.networks import READERS as NETWORKS
 from certify.inputs.sklearn.read import Linear, by_label, layer, numbers, real_targets, refuse, strength
-from certify.inputs.sklearn.wrapped import parted
+from certify.inputs.sklearn.targets import scaling_of
+from certify.inputs.sklearn.wrapped import of_targets, parted
 from certify.rigor.fp import Array
 
 
@@ -51,6 +52,7 @@ def require_read(estimator: Any) -> None:
     """
     inner, steps = parted(estimator)
     _known(inner)
+    scaling_of(of_targets(estimator))
     for step in steps:
         require_step(step)
 

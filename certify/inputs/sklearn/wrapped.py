@@ -10,6 +10,7 @@ import numpy as np
 
 from certify.format.errors import InputError
 from certify.inputs.given import given_rows
+from certify.inputs.sklearn.targets import NAME
 from certify.rigor.fp import Array
 
 SEARCHES: Final = ("GridSearchCV", "RandomizedSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV")
@@ -93,7 +94,7 @@ def prepared(scalers: Sequence[Any], columns: int) -> Prepared | None:
 
 
 def parted(estimator: Any) -> tuple[Any, list[Any]]:
-    """The estimator itself, and the steps of pipelines before it.
+    """The estimator itself, which may be fitted to transformed targets, and the steps of pipelines before it.
 
     Raises:
         InputError: a search that fitted no best estimator.
@@ -109,14 +110,48 @@ def parted(estimator: Any) -> tuple[Any, list[Any]]:
             *before, (_, last) = estimator.steps
             steps += [step for _, step in before if step is not None and not isinstance(step, str)]
             estimator = last
+        elif name == NAME:
+            estimator = _regressor(estimator)
         else:
             return estimator, steps
 
 
+def of_targets(estimator: Any) -> list[Any]:
+    """The fitted transformers of targets around an estimator, the outermost first.
+
+    Raises:
+        InputError: as :func:`parted`.
+    """
+    found = []
+    while True:
+        name = type(estimator).__name__
+        if name in SEARCHES and hasattr(estimator, "best_estimator_"):
+            estimator = estimator.best_estimator_
+        elif name == "Pipeline":
+            estimator = estimator.steps[-1][1]
+        elif name == NAME:
+            inner = _regressor(estimator)
+            found.append(estimator.transformer_)
+            estimator = inner
+        else:
+            return found
+
+
+def _regressor(estimator: Any) -> Any:
+    """What was fitted to transformed targets.
+
+    Raises:
+        InputError: nothing was.
+    """
+    if not (hasattr(estimator, "regressor_") and hasattr(estimator, "transformer_")):
+        raise InputError("estimator", f"{NAME} that is not fitted", "call fit first")
+    return estimator.regressor_
+
+
 def search_of(estimator: Any) -> str:
-    """The name of the search that chose the options of an estimator, or of one in its pipeline; "" where none did."""
-    while type(estimator).__name__ == "Pipeline":
-        estimator = estimator.steps[-1][1]
+    """The name of the search that chose the options of an estimator, or of one within it; "" where none did."""
+    while type(estimator).__name__ in ("Pipeline", NAME):
+        estimator = estimator.steps[-1][1] if type(estimator).__name__ == "Pipeline" else _regressor(estimator)
     name = type(estimator).__name__
     return name if name in SEARCHES else ""
 

@@ -41,6 +41,9 @@ class Off:
         return fp.up(self.number / 100 if self.share else self.number)
 
 
+LARGEST: Final = Fraction(10) ** 300
+"""Amounts stay below it, so that sums and squares of them have room among doubles."""
+
 USUAL: Final = Off(Fraction(1), True)
 """What is asked where nobody says how much: one in a hundred."""
 
@@ -58,6 +61,8 @@ def off_of(text: str | None, option: str) -> Off | None:
         return None
     found = re.fullmatch(NUMBER, text.strip())
     number = Fraction(0) if found is None else Fraction(found[1])
-    if found is None or not 0 < number < Fraction(10) ** 300:
+    if found is None or not number > 0:
         raise InputError(f"{option} {text}", "no amount above 0", "give a number, e.g. 1500, or a share, e.g. 2%")
+    if number >= LARGEST:
+        raise InputError(f"{option} {text}", "more than what is reckoned with", "give an amount below 1e300")
     return Off(number, found[2] is not None)

@@ -16,6 +16,7 @@ from certify.prove.changed.tolerated_shown import Tolerance, as_frame, as_html, 
 from certify.prove.label_words import worded
 from certify.prove.rows import VERBS, asked_any
 from certify.prove.rows_asked import KINDS, labelled
+from certify.prove.rows_shown import LABEL, called
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.of_problem import head_of
@@ -35,6 +36,7 @@ class ToleratedChanges:
         head: the head.
         changed: `(N,)` for each evaluation row the fewest training rows found whose change flips it; None: none found.
         classes: what y calls the labels; None: numbers.
+        what: is compared of a prediction.
     """
 
     lower: Whole
@@ -43,6 +45,7 @@ class ToleratedChanges:
     head: Head
     changed: tuple[tuple[int, ...] | None, ...]
     classes: tuple[Any, ...] | None = None
+    what: str = LABEL
 
     @property
     def asked(self) -> str:
@@ -58,7 +61,9 @@ class ToleratedChanges:
     def __repr__(self) -> str:
         N = len(self.lower)
         low, high = int(np.sort(self.lower)[(N - 1) // 2]), int(np.sort(self.upper)[N // 2])  # no half of a row
-        return (f"ToleratedChanges(median {low} to {high} {self.asked}, exact for {self._exact} of {N} predictions)")
+        until = "" if self.what == LABEL else " until another output is the largest"
+        return (f"ToleratedChanges(median {low} to {high} {self.asked}{until}, exact for {self._exact} of {N} "
+                "predictions)")
 
     def __str__(self) -> str:
         """The same; where ends lie apart also how many predictions survive how much, and which flips by fewest."""
@@ -81,7 +86,7 @@ class ToleratedChanges:
         return int((self.lower == self.upper).sum())
 
     def _repr_html_(self) -> str:
-        return as_html(self)
+        return as_html(self, self.what)
 
     def to_frame(self) -> Any:
         """A pandas DataFrame, a line for each evaluation row: label, lower, upper and the rows that flip it.
@@ -89,7 +94,7 @@ class ToleratedChanges:
         Raises:
             InputError: pandas is not installed.
         """
-        return as_frame(self)
+        return as_frame(self, self.what)
 
     def plot(self, axes: Any = None) -> Any:
         """How many predictions stay, are undecided and flip, over the number of changed rows.
@@ -127,10 +132,10 @@ def tolerated_changes(
         raise InputError("most", f"{most!r}", "give 1 or more")
     asked = labelled(asked_any(problem, X_eval, kind, 1), threshold)
     rows = tuple(asked.rows)
-    tell_of_lost(asked, RowChange(Parameter(asked.parameter).relabels, min(most, len(rows)), rows))
+    tell_of_lost(asked, RowChange(Parameter(asked.parameter).relabels, min(most, len(rows)), rows), numbers=False)
     with among(jobs), told(progress) as tell:
         relabels = Parameter(asked.parameter).relabels
         search = Search(head_of(asked), relabels, rows, Budget(seconds), tell, tuple(CLASSES))
         search.run(min(most, len(rows)))
     return ToleratedChanges(np.minimum(search.lower, search.upper), search.upper, kind, search.head,
-                            tuple(search.changed), problem.classes)
+                            tuple(search.changed), problem.classes, called(search.head, problem.classes))

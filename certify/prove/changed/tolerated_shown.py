@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from certify.format.errors import InputError
 from certify.prove.changed.axes import new_axes
-from certify.prove.rows_shown import COLOURS, FLIPS, PLURALS, SHOWN, STAYS, UNDECIDED
+from certify.prove.rows_shown import COLOURS, FLIPS, LABEL, PLURALS, SHOWN, STAYS, UNDECIDED
 
 WIDEST = 60
 """Most numbers of rows that a picture shows one by one; beyond them it ends."""
@@ -59,14 +59,19 @@ def counted(every: list[Tolerance]) -> list[tuple[int, int, int, int]]:
              sum(one.upper < m for one in every)) for m in range(1, last + 1)]
 
 
-def as_html(found: Found) -> str:
-    """The most fragile predictions, for notebooks; it runs no script and needs no other file."""
+def as_html(found: Found, what: str = LABEL) -> str:
+    """The most fragile predictions, for notebooks; it runs no script and needs no other file.
+
+    Args:
+        found: what is shown.
+        what: is compared of a prediction, as :func:`certify.prove.rows_shown.called` says.
+    """
     every = sorted(found.rows(), key=lambda one: (one.upper, one.lower, one.row))
     title = repr(found).partition("(")[2].rstrip(")")
     lines = "".join(
         f"<tr><td>{one.row}</td><td>{escape(str(one.label))}</td><td>{_ends(one)}</td>"
         f"<td>{', '.join(map(str, one.changed))}</td></tr>" for one in every[:SHOWN])
-    head = "".join(f"<th>{word}</th>" for word in ("row", "label", "survives", "flipped by training rows"))
+    head = "".join(f"<th>{word}</th>" for word in ("row", what, "survives", "flipped by training rows"))
     more = f"<p>and {len(every) - SHOWN} others; see to_frame()</p>" if len(every) > SHOWN else ""
     return f"<div><p>{title}</p><table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>{more}</div>"
 
@@ -75,8 +80,12 @@ def _ends(one: Tolerance) -> str:
     return str(one.lower) if one.lower == one.upper else f"{one.lower} to {one.upper}"
 
 
-def as_frame(found: Found) -> Any:
+def as_frame(found: Found, what: str = LABEL) -> Any:
     """A pandas DataFrame of :class:`Tolerance`, the number of the evaluation row as index.
+
+    Args:
+        found: what is shown.
+        what: is compared of a prediction.
 
     Raises:
         InputError: pandas is not installed.
@@ -86,8 +95,8 @@ def as_frame(found: Found) -> Any:
     except ImportError:
         raise InputError("to_frame", "pandas is not installed", "run pip install pandas, or use rows()") from None
     every = found.rows()
-    members: dict[str, list[Any]] = {name: [getattr(one, name) for one in every]
-                                     for name in ("label", "lower", "upper", "changed")}
+    members: dict[str, list[Any]] = {what if name == LABEL else name: [getattr(one, name) for one in every]
+                                     for name in (LABEL, "lower", "upper", "changed")}
     return pandas.DataFrame(members, index=pandas.Index([one.row for one in every], name="row"))
 
 

@@ -116,8 +116,8 @@ def _only_with_free_biases(base: Base, entries: Sequence[Entry]) -> Described:
     where = ("How far it lies from the given weights was not proved." if base.distance is None else
              "It lies within the distance below of the given weights, proved from weights near it, the centre in the "
              "side file (theorem D1).")
-    second = say("The training loss is convex in this layer, and all its minima give the same labels; training it to "
-                 "its end finds one. {where}", where=where)
+    second = say("The training loss is convex in this layer, and all its minima give the same predictions; training it "
+                 "to its end finds one. {where}", where=where)
     if base.distance is None:
         return (first, second), tuple(entries)
     return (first, second), (*entries, Entry("distance from the given weights",

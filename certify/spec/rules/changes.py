@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from certify.format.errors import SpecError
-from certify.format.quantities import STABLE_PREDICTIONS
+from certify.format.quantities import CORRECT_PREDICTIONS, STABLE_PREDICTIONS
 from certify.format.words import Loss, Normalization, Parameter, Set
 
 if TYPE_CHECKING:
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 KINDS: Final = ("groups", "relabelled", "pairs", "fresh")
 """The keys, of which one may be given."""
+COUNTS: Final = (STABLE_PREDICTIONS.name, CORRECT_PREDICTIONS.name)
+"""What is known under them: which labels stay, and so which right ones do."""
 NEEDED: Final = {"groups": (Parameter.DELETIONS, Parameter.LABELS), "relabelled": (Parameter.DELETIONS,),
                  "pairs": (Parameter.LABELS,), "fresh": (Parameter.DELETIONS,)}
 """The parameters that they go with."""
@@ -40,9 +42,9 @@ def require_kind(spec: Spec, name: str) -> None:
     if p.parameter not in parameters or Set(p.set).gauge or not Set(p.set).sized:
         raise SpecError(f"{where}.{key}", f'given with parameter = "{p.parameter}", set = "{p.set}"',
                         f'use parameter = {words} with set = "sparse", or remove {key}')
-    others = sorted({gate.quantity for gate in spec.gate} - {STABLE_PREDICTIONS.name})
+    others = sorted({gate.quantity for gate in spec.gate} - {*COUNTS})
     if others:
-        raise SpecError(f"{where}.{key}", f"a gate is about {others[0]}, and {key} is for {STABLE_PREDICTIONS.name}",
+        raise SpecError(f"{where}.{key}", f"a gate is about {others[0]}, and {key} is for {' and '.join(COUNTS)}",
                         "put that gate into a spec of its own")
     if key == "groups" and p.rows != "all":
         raise SpecError(f"{where}.rows", "listed beside groups, which hold every row", "remove rows")

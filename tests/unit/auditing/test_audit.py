@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -388,3 +389,16 @@ def test_a_row_that_flips_is_named_with_the_training_rows_that_flip_it():
     assert _example(both) == " (row 7 by training rows 2, 3 together)"
     many = {"witness": {"flipped": [7], "changed": list(range(50))}}
     assert _example(many) == " (row 7 by training rows 0, 1, 2, 3, 4, 5 and 44 more together)"
+
+
+def test_the_fields_of_an_answer_are_those_that_the_page_names() -> None:
+    """`docs/audit.md` called the sentence `sentence`, and programs found no such field."""
+    import re
+
+    X = np.array([[0.0], [0.2], [2.0], [2.2]])
+    problem = certify.from_arrays([np.array([[2.0]])], [np.array([-2.0])], X, np.array([0, 0, 1, 1]), loss="logistic",
+                                  weight_decay=0.1)
+    (answer, *_) = certify.audit(problem, ask="rows deleted").as_json()["answers"]
+    text = (Path(__file__).parents[3] / "docs" / "audit.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(\w+)`", text.partition("`answers` (")[2].partition("), `files`")[0])
+    assert set(named) - {"ranking"} == set(answer) - {"ranking"}

@@ -172,3 +172,35 @@ def test_new_rows_lie_in_a_box_of_features_which_mixes_categories_and_that_is_sa
         certify.stable_predictions(problem, X[:2], add=1)
     with pytest.raises(InputError, match="within: given with features that are made of the rows before"):
         certify.stable_predictions(problem, X[:2], add=1, within=[[0.0] * 8, [1.0] * 8])
+
+
+def test_what_is_wrong_with_a_column_is_said_with_what_to_do(files, tmp_path, capsys):
+    assert asked(files, tmp_path, "--ask", "noise in bmi") == 2
+    said = capsys.readouterr().err
+    assert "'bmi', which is missing in 6 of 60 training rows (first row 0): the number that is put there" in said
+    assert "Ask it of a model fitted to the rows that have one, or ask 'noise' of all features" in said
+    assert asked(files, tmp_path, "--ask", "noise in agee") == 2
+    assert "no feature is made of column 'agee' (did you mean 'age'?)" in capsys.readouterr().err
+    new, right = table(4, 20)
+    new.rename(columns={"smoker": "Smokers"}).assign(ill=right).to_csv(files / "renamed.csv", index=False)
+    assert asked(files, tmp_path, new="renamed.csv") == 2
+    said = capsys.readouterr().err
+    assert "rename 'Smokers' to 'smoker', if it is that" in said and "--features" not in said
+    (X, y), (points, _) = table(), table(4, 20)
+    with pytest.raises(InputError, match="rename 'Age' to 'age'"):
+        certify.audit(certify.from_sklearn(fitted(X, y), X, y), points.rename(columns={"age": "Age"}))
+
+
+@pytest.mark.parametrize(("field", "why"), [("1e-400", "flushes subnormal numbers to zero"),
+                                            ("1e999", "beyond the range of doubles")])
+def test_numbers_that_are_no_doubles_here_are_refused_behind_columns_too(files, tmp_path, capsys, monkeypatch, field,
+                                                                         why):
+    """A table before such steps was read so on a thread that flushes: a number too small as 0, 1e999 as infinity."""
+    from certify.rigor import fp
+
+    monkeypatch.setattr(fp, "flushes", lambda: True)
+    new, right = table(4, 20)
+    new.astype({"age": object}).assign(age=field, ill=right).to_csv(files / "tiny.csv", index=False)
+    assert asked(files, tmp_path, new="tiny.csv") == 2
+    said = capsys.readouterr().err
+    assert f"column 'age', row 0: '{field}'" in said and why in said

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import certify
 from certify.auditing import comparison
 from certify.auditing.comparison import _decided, compare
 from certify.cli.main import main
@@ -248,3 +249,21 @@ def test_a_share_of_each_target_is_another_question_than_an_amount(tmp_path):
     ({"pairs": [[0, 1]]}, "deletions of any 2 rows, along stated pairs"), ({"count": None}, "deletions of all rows")])
 def test_what_may_change_is_said_in_full(more, said):
     assert comparison._change({"parameter": "deletions", "rows": "all", "count": 2} | more) == said
+
+
+def test_what_cannot_be_compared_is_said_in_plain_words(tmp_path):
+    pytest.importorskip("sklearn")
+    from sklearn.linear_model import LogisticRegression, Ridge
+
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(12, 2))
+    ridge, labels = Ridge().fit(X, X[:, 0]), LogisticRegression().fit(X, X[:, 0] > 0)
+    made = {"amounts": certify.from_sklearn(ridge, X, X[:, 0]), "labels": certify.from_sklearn(labels, X, X[:, 0] > 0)}
+    for name, problem, ask in (("amounts", "amounts", "rows deleted"), ("one", "labels", "rows deleted"),
+                               ("two", "labels", "2 rows deleted"), ("wrong", "labels", "labels wrong")):
+        certify.audit(made[problem], X[:3], ask=ask, folder=tmp_path / name)
+    for other, said in (("two", "A was asked about any 1 training row left out, B about any 2 training rows left out"),
+                        ("wrong", "B about any 1 training label wrong: ask both the same"),
+                        ("amounts", "labels are counted of a model that predicts labels, and of amounts how far they")):
+        with pytest.raises(InputError, match=said):
+            compare(tmp_path / "one", tmp_path / other)

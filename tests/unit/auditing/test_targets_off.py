@@ -73,7 +73,7 @@ def test_an_audit_answers_and_its_certificate_is_checked(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("phrase", ["3 targets are off", "20% of the targets are off", "targets off by 2‰",
-                                    "20 percent of targets are noisy"])
+                                    "20 percent of targets are noisy", "how many targets off by 3 %"])
 def test_how_many_targets_are_off_is_no_amount(phrase: str) -> None:
     with pytest.raises(InputError, match="how many targets"):
         asked_for([phrase], Options())

@@ -8,7 +8,7 @@ import pytest
 
 import certify
 from certify.cli.explain import WORDS, explain, overview
-from certify.cli.own_words import ASKED, key, table
+from certify.cli.own_words import ASKED, BY_SLUG, key, table
 from certify.format.errors import SpecError
 from certify.format.quantities import ESTIMATED, QUANTITIES
 from certify.format.texts import labels
@@ -45,6 +45,25 @@ def test_a_phrase_is_taken_for_the_question_that_shares_its_words_and_says_so(ph
     (asked,) = [one for one in ASKED if one.names[0] == name]
     said = " ".join(explain(phrase).split())
     assert said == f"{phrase} (taken for: {name}): {' '.join(asked.answer.split())}"
+
+
+@pytest.mark.parametrize(("phrase", "question", "name"), [
+    ("drop any three rows", "rows deleted", "delete"), ("typos in the labels", "labels wrong", "label noise"),
+    ("remove up to 1% of the rows", "rows deleted", "delete"), ("what if 5 customers leave", "users deleted", "delete"),
+    ("signs of coefficients", "signs of coefficients", "coefficient")])
+def test_what_an_audit_reads_is_explained_as_that(phrase: str, question: str, name: str) -> None:
+    (asked,) = [one for one in ASKED if one.names[0] == name]
+    assert " ".join(explain(phrase).split()) == (f"{phrase}: certify audit MODEL DATA --ask {phrase!r} asks "
+                                                 f"{question!r}. {' '.join(asked.answer.split())}")
+
+
+def test_answers_for_an_audit_are_there_and_the_nearest_questions_are_named() -> None:
+    from certify.auditing.questions import QUESTIONS
+
+    assert set(BY_SLUG) <= {question.slug for question in QUESTIONS}
+    assert {key(name) for name in BY_SLUG.values()} <= set(table())
+    with pytest.raises(SpecError, match="the nearest questions are .* and 'users deleted'"):
+        explain("how many customers can leave")
 
 
 def test_a_phrase_of_two_questions_is_refused_with_both() -> None:

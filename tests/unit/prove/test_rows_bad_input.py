@@ -122,7 +122,7 @@ def test_nothing_is_proved_where_there_may_be_no_refit(name: str) -> None:
     assert line in found.reasons
 
 
-@pytest.mark.parametrize(("estimator", "y", "count"), [(LinearSVC(), ONE, 1), (RC(), TWO, 2),
+@pytest.mark.parametrize(("estimator", "y", "count"), [(LinearSVC(), ONE, 1), (RC(fit_intercept=False), TWO, 2),
                                                       (LR(solver="liblinear"), ONE, 1)])
 def test_a_minimum_without_a_class_is_said_to_be_one(estimator: Any, y: Any, count: int) -> None:
     """There is one, and answers are about it; scikit-learn would not fit."""

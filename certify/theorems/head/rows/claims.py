@@ -20,6 +20,7 @@ from certify.rigor.fp import Array
 from certify.systems.head.point import CENTRE, HeadPoint
 from certify.systems.head.rows.change import NONE, RowChange
 from certify.systems.head.rows.changes.base import Change
+from certify.systems.head.rows.changes.groups import GroupChange
 from certify.systems.head.rows.head import Head
 from certify.systems.head.rows.labels import labels_of
 from certify.systems.head.rows.of_problem import change_of_rows, given_base
@@ -85,7 +86,7 @@ class ChangedRows(Rule[HeadPoint]):
         arrays = SideArray("rows", {"centre": np.ravel(centre), **arrays_of(found)}, of=STABLE_PREDICTIONS.name)
         return Bound(quantity, self.theorem.label, Rigour.PROVED, float(lower), float(upper), at.unit(quantity),
                      (convex,), {"array": arrays, **lists_of(found)},
-                     _reason(found, otherwise(head, change_of_rows(at.problem))))
+                     _reason(found, head, change_of_rows(at.problem)))
 
 
 def right_of(problem: Problem, head: Head) -> Mask:
@@ -151,7 +152,7 @@ def otherwise(head: Head, change: Change) -> str:
             "bounds are for large tables and may decide more")
 
 
-def _reason(found: Survey, other: str) -> str:
+def _reason(found: Survey, head: Head, change: Change) -> str:
     """Why points are open, and what would decide them; empty where none is."""
     left = int(found.undecided.sum())
     if not left:
@@ -161,7 +162,13 @@ def _reason(found: Survey, other: str) -> str:
     why = f" ({'; '.join(said)})" if said else ""  # that a method is for other losses helps where all of them are
     open_ = (f"{left} {'prediction is' if left == 1 else 'predictions are'} neither proved to stay nor flipped by a "
              f"change that was found{why}")
-    return f"{open_}: {remedy(found.tried, found.cut, found.more, found.fewer)}{other}"
+    return f"{open_}: {advice(found, change)}{otherwise(head, change)}"
+
+
+def advice(found: Survey, change: Change) -> str:
+    """What would decide more of what a survey left open; of groups, how many of them there are at once."""
+    helps = remedy(found.tried, found.cut, found.more, found.fewer)
+    return helps.replace("a smaller count", "fewer groups at once") if isinstance(change, GroupChange) else helps
 
 
 def remedy(tried: int, cut: bool, more: str = "", fewer: int = 0) -> str:

@@ -48,6 +48,26 @@ def written(folder: Path) -> list[str]:
             str(folder / "out"), "--targets", "outcome"]
 
 
+def test_right_labels_are_counted_too(tmp_path: Path) -> None:
+    """Those that are right today and that no two users turn; the certificate states it, and its check agrees."""
+    X, y, users, new, model = data()
+    right = np.where(new[:, 0] + new[:, 1] > 0, "good", "bad")
+    found = certify.audit(certify.from_sklearn(model, X, y), new, right, groups=users, ask="2 users deleted",
+                          seconds=30, folder=tmp_path / "o")
+    stays = ~flips(X, y, users, new, model, 2)
+    correct = stays & (model.predict(new) == right)
+    assert 0 < correct.sum() < stays.sum()
+    assert [(one.quantity, one.lower, one.upper) for one in found.answers] == [
+        ("stable_predictions", stays.sum(), stays.sum()), ("correct_predictions", correct.sum(), correct.sum())]
+    assert "are right and stay right, whichever 2 of the 12 groups" in found.answers[1].sentence
+    assert main(["check", str(tmp_path / "o" / "certificate.json"), "-q"]) == 0
+    forged = json.loads((tmp_path / "o" / "certificate.json").read_text())
+    forged["claims"][1]["lower"] += 1
+    forged["claims"][1]["upper"] += 1
+    (tmp_path / "o" / "certificate.json").write_text(json.dumps(forged))
+    assert main(["check", str(tmp_path / "o" / "certificate.json"), "-q"]) == 2
+
+
 def test_the_answer_is_that_of_training_again() -> None:
     X, y, users, new, model = data()
     problem = certify.from_sklearn(model, X, y)
@@ -112,3 +132,10 @@ def test_users_whose_numbers_round_to_the_same_double_are_no_one_user(tmp_path, 
     assert main([*told, "--groups", "user", "--ask", "1 user deleted", "--json", "-q"]) == 0
     found = json.loads(capsys.readouterr().out)["answers"][0]
     assert "12 groups" in found["answer"] and found["lower"] == np.sum(~flips(*data(), 1))
+
+
+def test_the_advice_is_about_groups() -> None:
+    """Where predictions stay open; no time is given, so that all of them do."""
+    X, y, users, new, model = data()
+    found = certify.stable_predictions(certify.from_sklearn(model, X, y), new, delete=3, groups=users, seconds=1e-9)
+    assert "fewer groups at once" in str(found) and "a smaller count" not in str(found)

@@ -70,6 +70,24 @@ def test_a_regression_on_two_amounts_is_fitted_to_one_of_them_too():
                                    threshold=0.5)
 
 
+@pytest.mark.parametrize("rare", ["a", "b"])
+def test_of_two_labels_with_an_intercept_scikit_learn_fits_a_constant_and_says_what_is_answered(rare: str) -> None:
+    """It was said that it refuses. Only what its one output is differs: -1, whichever label is left."""
+    y = np.where(np.isin(np.arange(14), (3, 9)), rare, "a" if rare == "b" else "b")
+    problem, left = certify.from_sklearn(RidgeClassifier().fit(X, y), X, y), np.delete(np.arange(14), [3, 9])
+    today, again = (RidgeClassifier().fit(X[rows], y[rows]) for rows in (np.arange(14), left))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = certify.stable_predictions(problem, NEW, delete=[3, 9])
+        certify.stable_predictions(problem, NEW, delete=2)
+        certify.tolerated_changes(problem, NEW, "relabel", most=2, seconds=2)
+    stays = today.predict(NEW) == again.predict(NEW)
+    assert 0 < stays.sum() and np.array_equal(found.proved, np.flatnonzero(stays)) and not len(found.undecided)
+    assert (again.decision_function(NEW) == -1.0).all()
+    with pytest.warns(UserWarning, match="always predicts the other one, as answers about labels do, with an output"):
+        certify.coefficients(problem, delete=2)
+
+
 def test_other_questions_about_rows_say_so():
     one = np.where(np.arange(14) == 9, "a", Y)
     with pytest.warns(UserWarning, match="a label has 1 rows, and any 1 may be deleted"):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from certify.finders.head.new_rows.corners import corner_flips
 from certify.finders.head.new_rows.search import Sums, compositions, flips
 from certify.rigor.finder import proposed
 from certify.rigor.fp import Array
@@ -17,8 +18,14 @@ from certify.systems.head.rows.refit import enclose_refits
 from certify.theorems.head.rows.method import Budget, Flips, Mask, Part
 from certify.theorems.head.rows.new_rows.energies import Energies, Robust
 
-NAME, ATTACK = "new_rows", 0.5
-"""The method in certificates; share of the time for the search of new rows that flip."""
+NAME, ATTACK, CORNERS = "new_rows", 0.5, 20.0
+"""The method in certificates; share of the time for the search of new rows that flip; and seconds at most for that of
+corners, once proofs have ended, for predictions that both leave open."""
+
+Found = tuple[Array, Whole, tuple[int, ...], Array]
+"""New rows, their codes, the rows that are left out, and weights near the refit."""
+Search = Callable[[Head, NewRows, Whole, Callable[[], float]],
+                  Iterable[tuple[int, Array, Whole, tuple[int, ...], Array]]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,18 +77,23 @@ def surveyed(head: Head, change: NewRows, known: Mask, budget: Budget, tell: Cal
         tell: told the stage and the fraction done.
     """
     tell("new rows that flip", 0.0)
-    found = _flipped(head, change, np.flatnonzero(known), budget.share(ATTACK))
-    open_ = known & (found.point < 0)
+    kept: list[Found] = []
+    point = np.full(len(head.points), -1)
+    _flipped(head, change, np.flatnonzero(known), budget.share(ATTACK), flips, point, kept)
+    open_ = known & (point < 0)
     tell("energies of new rows", float((~open_).mean()))
     proved, arrays = _proved(head, change, open_, budget)
-    return proved, Part(NAME, proved, arrays) if proved.any() else None, found
+    rest = np.flatnonzero(open_ & ~proved)
+    if len(rest) and budget.left() > 0:
+        tell("new rows at corners", float((~open_ | proved).mean()))
+        _flipped(head, change, rest, Budget(min(budget.left(), CORNERS)), corner_flips, point, kept)
+    return proved, Part(NAME, proved, arrays) if proved.any() else None, _in_one(head, change, point, kept)
 
 
-def _flipped(head: Head, change: NewRows, points: Whole, budget: Budget) -> NewFlips:
-    """Those that a search proposes, each proved by its refit (D1)."""
-    point = np.full(len(head.points), -1)
-    kept: list[tuple[Array, Whole, tuple[int, ...], Array]] = []
-    for j, X, labels, gone, w in proposed(lambda: list(flips(head, change, points, budget.left))) or ():
+def _flipped(head: Head, change: NewRows, points: Whole, budget: Budget, search: Search, point: Whole,
+             kept: list[Found]) -> None:
+    """Those that a search proposes, each proved by its refit (D1): added to `kept`, with their numbers in `point`."""
+    for j, X, labels, gone, w in proposed(lambda: list(search(head, change, points, budget.left))) or ():
         if not change.holds(X) or not change.permits(head, (gone, (DELETED,) * len(gone))):
             continue
         there = with_new(head, X, labels)
@@ -91,6 +103,10 @@ def _flipped(head: Head, change: NewRows, points: Whole, budget: Budget) -> NewF
         if side >= 0 and side != head.today[j]:
             point[j] = len(kept)
             kept.append((X, labels, gone, w))
+
+
+def _in_one(head: Head, change: NewRows, point: Whole, kept: Sequence[Found]) -> NewFlips:
+    """All changes that were kept, in arrays of one width."""
     A, a, d = len(kept), change.added, len(change.low)
     new, codes = np.zeros((A, a, d)), np.full((A, a), NONE, dtype=np.int64)
     rows = np.full((A, change.deleted), NONE, dtype=np.int64)
