@@ -33,7 +33,8 @@ NO_MINIMUM = "a free intercept has no finite minimum"
 FLIPS = ("point", "rows", "codes", "weights")
 NEW = ("new", "labels")
 """Arrays of flips where rows are new."""
-WEIGHED, BALANCED = ("every_choice", "box", "box_tree", "group_tree"), ("every_choice", "by_counts")
+WEIGHED = ("every_choice", "box", "box_tree", "group_tree", "label_sums")
+BALANCED = ("every_choice", "by_counts", "label_sums")
 """Methods that take rows that carry weights, which stay; and balanced ones, which every change of rows changes."""
 SOLVED = {"squared_labels"}
 """Methods that make the normal matrix of the squared loss, by which refits are soon judged."""

@@ -77,6 +77,7 @@ class Head:
             change of any rows that contains it, of no rows where there is none.
         weights: the c_i, which stay with the rows whatever labels these get; None: all 1.
         balanced: whether they do not stay: they are `n'/(c·n'_y)` of the rows that are left, and `weights` are today's.
+        labelled: what a row of label 0 and of label 1 counts, where weights go by the label that a row has.
         new: how many rows, the last ones, are new: the n of `μ = nλ` does not count them.
     """
 
@@ -103,6 +104,7 @@ class Head:
     new: int = 0
     weights: list[arb] | None = None
     balanced: bool = False
+    labelled: tuple[arb, arb] | None = None
 
     @property
     def change(self) -> Rows:
