@@ -5,7 +5,7 @@ Doubles that count upwards. For any numbers `x_j` that one looks at, A has `d_j 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf, isfinite, ldexp, sqrt
 
 from flint import arb, arb_mat
@@ -13,7 +13,7 @@ from flint import arb, arb_mat
 from certify.check.theorems.head.rows.boxes.fixed_rows import WEIGHT, inverse
 from certify.check.theorems.head.rows.label_sums.steps import Steps, largest
 from certify.check.theorems.head.rows.pair_tree.curves import THIRD, curve, kept_part, most_between
-from certify.check.theorems.head.rows.pair_tree.numbers import EXPONENTS, UP, up
+from certify.check.theorems.head.rows.pair_tree.numbers import EXPONENTS, UP, exp, up
 from certify.check.theorems.head.rows.pair_tree.steps import row_lengths
 
 FIRST, TURNS, GROW, ROOM, MOST = 0.1, 12, 1.1, 1.1, 64.0
@@ -34,6 +34,7 @@ class Bound:
         bend: b_u of every change; `each`: what else it leaves of the gradient.
         still: the length of the gradient at the centre.
         kept: below what any k changes leave of A, of 1.
+        reach: a, the distance from sums up to which A is below the curvature; `phi`: below `x/(e^x − 1)` of every row.
         rho: what each adds to the distance of any choice; `fixed`: what is added once.
     """
 
@@ -45,6 +46,8 @@ class Bound:
     each: list[float]
     still: float
     kept: float
+    reach: float
+    phi: float
     rho: list[float]
     fixed: float
 
@@ -87,7 +90,8 @@ def bound(st: Steps) -> Bound | None:
         if not reach < inf:
             return None
         if all(reach * x * UP < y for x, y in zip(long, moved, strict=True)):
-            return proposed
+            most = min(y / (x * UP) for x, y in zip(long, moved, strict=True))
+            return replace(proposed, reach=most, phi=_least_part(max(moved)))
         reach *= GROW
     return None
 
@@ -128,7 +132,12 @@ def _measured(st: Steps, rows: _Rows, d: list[float], long: list[float], inv: tu
     rho = [(together * x + y) / kept * UP for x, y in zip(bend, each, strict=True)]
     if not all(map(isfinite, (still, *rho))):
         return None
-    return Bound(st, M, off, big, bend, each, still, kept, rho, still / kept * UP)
+    return Bound(st, M, off, big, bend, each, still, kept, 0.0, 0.0, rho, still / kept * UP)
+
+
+def _least_part(x: float) -> float:
+    """Below `x/(e^x − 1)`, which falls and is at least 1 − x/2."""
+    return max(1.0 - 0.5 * x, x / (exp(x) * UP) if x < EXPONENTS else 0.0) / UP
 
 
 def _bends(st: Steps, rows: _Rows, d: list[float], long: list[float], norms: list[float]) -> list[float]:

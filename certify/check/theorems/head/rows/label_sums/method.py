@@ -57,23 +57,21 @@ def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool
     if head.balanced:
         labels, = labels_after(head, [()], [list(arrays[WHOLE].values)])
         left = [j for j in left if labels[j] == head.today[j]]
-    refits = Refits(head)
     for name, setting in every.items():
         if left:
-            left = _stay(head, setting, arrays[name or WHOLE].values, left, refits, where)
+            left = _stay(head, setting, arrays[name or WHOLE].values, left, where)
     return [j in set(left) for j in range(len(asked))]
 
 
-def _stay(head: Head, setting: Setting, weights: Sequence[float], asked: list[int], refits: Refits, where: str,
-          ) -> list[int]:
+def _stay(head: Head, setting: Setting, weights: Sequence[float], asked: list[int], where: str) -> list[int]:
     """The points that stay in a setting."""
     b = base(centre(setting.sums, [], weights))
     st = None if b is None else steps(setting, b)
     found = None if st is None else bound(st)
     if found is None:
         return []
-    look = _Look(found, seen(head, asked, where), list(map(float, weights)), refits)
-    return [j for at, j in enumerate(asked) if look.stays(at, j)]
+    look = _Look(found, seen(head, asked, where), weights)
+    return [j for at, j in enumerate(asked) if look.stays(at)]
 
 
 class _Look:
@@ -84,18 +82,19 @@ class _Look:
         pushes: above what every step takes of them, of either sign.
     """
 
-    def __init__(self, found: Bound, e: Points, weights: list[float], refits: Refits) -> None:
-        self.found, self.weights, self.refits = found, weights, refits
+    def __init__(self, found: Bound, e: Points, weights: Sequence[float]) -> None:
+        self.found = found
         st = found.steps
         self.margins = [float(x.lower()) for x in (e.exact * st.b.c.w).entries()]
         self.lengths = lengths_of(found, e.forms(found.M, (found.big + found.off).upper()), e.norms)
+        self.refits = Refits(found, weights, e, self.lengths)
         short, longest = few(st.delta.mid(), st.setting.sums.p), max(
             up(sum((x.abs_upper() for x in column), start=column[0] * 0)) for column in st.delta.transpose().tolist())
         off = (up(e.short.epsilon) * longest + 2.0 * (up(short.column) + st.loose)) * UP
         self.pushes = [[ldexp(-float(int(x)), unit + short.unit) + off * up(r) * UP for x in line] for line, unit, r in zip(
             (fmpz_mat(e.short.rows) * short.mat).tolist(), e.short.unit, e.norms, strict=True)] if e.rows else []
 
-    def stays(self, at: int, point: int) -> bool:
+    def stays(self, at: int) -> bool:
         """Whether a point stays under every choice: by the bound of all, or each that this leaves open by itself."""
         found, margin, length, push = self.found, self.margins[at], self.lengths[at], self.pushes[at]
         taken = [x + length * y * UP for x, y in zip(push, found.rho, strict=True)]
@@ -113,7 +112,7 @@ class _Look:
             some = self._open(reaching(kind, left - 2.0 * sure), push, margin, length)
             while batch := list(islice(some, AT_ONCE)):
                 looks += len(batch)
-                if looks > LOOKS or not self.refits.keep(self.found, self.weights, batch, point):
+                if looks > LOOKS or not self.refits.keep(batch, at):
                     return False
         return True
 

@@ -1,71 +1,100 @@
-"""Single choices of changed labels, by their refits (D1): weights near these are found here, and prove nothing."""
+"""D20, Lemma 3: single choices of changed labels, by weights near their refits, which are found here.
+
+In the norm of A the refit lies within `|∇G_T(V)|_*/(φ(1 − κ))` of weights V that are within a of the sum of the steps.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import exp
-from operator import mul
+from math import exp, inf, sqrt
 
 from flint import arb, arb_mat
 
-from certify.check.theorems.head.rows.head import Head
+from certify.check.linalg.balls import norm
+from certify.check.theorems.head.rows.boxes.margins import Points
+from certify.check.theorems.head.rows.boxes.slabs import slope
 from certify.check.theorems.head.rows.label_sums.bound import Bound
-from certify.check.theorems.head.rows.refitted.refit import Change, labels_after
+from certify.check.theorems.head.rows.pair_tree.numbers import UP, up
 
-TURNS, NEAR, STEEP = 12, 2.0**-36, 500.0
-"""Steps with the inverse at the centre at most, of what length none follows, and margins beyond which slopes are 0."""
+TURNS = (2, 6)
+"""Steps with the inverse at the centre: what most choices need, and what those do that these leave open."""
+
+Near = tuple[arb_mat, float]
+"""Weights, a column, and above the distance of the refit in the norm of A."""
 
 
 class Refits:
-    """The labels of all evaluation rows after some choices, each looked at once.
+    """Choices of a setting, each looked at once for all points, with few steps first.
 
     Args:
-        head: the head whose labels change.
+        found: the bound of all of them.
+        weights: at the centre.
+        points: oriented evaluation rows.
+        lengths: above theirs in the norm of the inverse of A.
     """
 
-    def __init__(self, head: Head) -> None:
-        self.head = head
-        self._labels: dict[Change, list[int]] = {}
+    def __init__(self, found: Bound, weights: Sequence[float], points: Points, lengths: Sequence[float]) -> None:
+        self.found, self.points, self.lengths = found, points, lengths
+        st = found.steps
+        self._own = [float(st.b.c.counts(j).mid()) for j in range(st.setting.sums.n)]
+        self._near: list[dict[tuple[int, ...], Near]] = [{} for _ in TURNS]
+        self._centre = list(map(float, weights))
 
-    def keep(self, found: Bound, weights: list[float], choices: Sequence[tuple[int, ...]], point: int) -> bool:
-        """Whether a point has today's label at the refit of each of some choices of a setting."""
-        rows, label = found.steps.setting.rows, self.head.codes.label
-        changes = [tuple(sorted((rows[u], 1 - label[rows[u]]) for u in which)) for which in choices]
-        new = [at for at, change in enumerate(changes) if change not in self._labels]
-        if new:
-            near = _near(found, weights, [choices[at] for at in new])
-            some = [changes[at] for at in new]
-            self._labels |= dict(zip(some, labels_after(self.head, some, near), strict=True))
-        return all(self._labels[change][point] == self.head.today[point] for change in changes)
+    def keep(self, choices: Sequence[tuple[int, ...]], at: int) -> bool:
+        """Whether a point stays positive at the refit of each of some choices."""
+        line = arb_mat([self.points.rows[at]])
+        for turns, known in zip(TURNS, self._near, strict=True):
+            if new := [which for which in choices if which not in known]:
+                known |= dict(zip(new, self._looked(new, turns), strict=True))
+            choices = [which for which in choices if not self._stays(line, known[which], at)]
+        return not choices
 
+    def _stays(self, line: arb_mat, near: Near, at: int) -> bool:
+        w, far = near
+        return far < inf and bool((line * w)[0, 0] > self.lengths[at] * far * UP)
 
-def _near(found: Bound, weights: list[float], choices: Sequence[tuple[int, ...]]) -> list[list[float]]:
-    """Weights near the refits: from the sums of steps on by the inverse at the centre, in doubles."""
-    st = found.steps
-    s, setting, count = st.b.c.sums, st.setting, len(choices)
-    delta = [[float(x.mid()) for x in column] for column in st.delta.transpose().tolist()]
-    W = [[x + sum(y) for x, *y in zip(weights, *(delta[u] for u in which), strict=True)] for which in choices]
-    own = [float(st.b.c.counts(j).mid()) for j in range(s.n)]
-    changed = [{setting.rows[u]: float(setting.after[setting.rows[u]].mid()) for u in which} for which in choices]
-    decay = [float(x.mid()) for x in s.decay]
-    for _ in range(TURNS):
-        T = (s.exact * arb_mat(W).transpose()).transpose().tolist()
-        pulls = []
-        for line, new in zip(T, changed, strict=True):
-            t = [float(x.mid()) for x in line]
-            pull = list(map(mul, own, map(_slope, t)))
-            for i, weight in new.items():
-                pull[i] = -weight * _slope(-t[i])
-            pulls.append([arb(x) for x in pull])
-        pulled = (arb_mat(pulls) * s.exact).tolist()
-        G = [[d * x - y for d, x, y in zip(decay, w, line, strict=True)] for w, line in zip(W, pulled, strict=True)]
-        moves = (arb_mat(G) * st.b.X).tolist()
-        W = [[x - float(y.mid()) for x, y in zip(w, move, strict=True)] for w, move in zip(W, moves, strict=True)]
-        if max(abs(float(y.mid())) for move in moves for y in move) < NEAR * max(abs(x) for w in W for x in w):
-            break
-    assert len(W) == count
-    return W
+    def _looked(self, choices: Sequence[tuple[int, ...]], turns: int) -> list[Near]:
+        """Weights near the refits of some choices, with how near they are proved."""
+        st = self.found.steps
+        s, setting = st.setting.sums, st.setting
+        sums = [[x + sum((step[u] for u in which), arb(0)) for x, step in zip(
+            map(arb, self._centre), st.delta.tolist(), strict=True)] for which in choices]
+        W = arb_mat(sums).mid()
+        changed = [[(setting.rows[u], float(setting.after[setting.rows[u]].mid())) for u in which] for which in choices]
+        for _ in range(turns):
+            pulls = [self._pulled(line, new) for line, new in zip(self._margins(W), changed, strict=True)]
+            if pulls != [pull for pull in pulls if pull]:
+                return [(W, inf)] * len(choices)
+            G = W * s.diagonal - arb_mat(pulls) * s.exact
+            W = (W - G * st.b.X).mid()
+        return [self._distance(which, arb_mat([[x] for x in w]), line) for which, w, line in zip(
+            choices, W.tolist(), sums, strict=True)]
 
+    def _margins(self, W: arb_mat) -> list[list[arb]]:
+        found: list[list[arb]] = (W * self.found.steps.setting.sums.across).tolist()
+        return found
 
-def _slope(t: float) -> float:
-    return 1.0 / (1.0 + exp(min(t, STEEP)))
+    def _pulled(self, line: list[arb], changed: Sequence[tuple[int, float]]) -> list[float]:
+        """Slopes times weights in doubles, which prove nothing; none where a margin is too large."""
+        try:
+            pull = [c / (1.0 + exp(float(x))) for c, x in zip(self._own, line, strict=True)]
+            for i, weight in changed:
+                pull[i] = -weight / (1.0 + exp(-float(line[i])))
+        except OverflowError:
+            return []
+        return pull
+
+    def _distance(self, which: tuple[int, ...], w: arb_mat, start: list[arb]) -> Near:
+        """Weights with how near the refit is proved; infinite where they are too far from the sum of the steps."""
+        found, st = self.found, self.found.steps
+        s, c = st.setting.sums, st.b.c
+        away = w - arb_mat([[x] for x in start])
+        if not (away.transpose() * st.curvature * away)[0, 0].abs_upper().sqrt() < found.reach:
+            return w, inf
+        t = (s.exact * w).entries()
+        pull = [c.counts(j) * slope(x)[0] for j, x in enumerate(t)]
+        for i in (st.setting.rows[u] for u in which):
+            pull[i] = -st.setting.after[i] * slope(-t[i])[0]
+        g = s.diagonal * w - s.across * arb_mat([[x] for x in pull])
+        square = (g.transpose() * found.M * g)[0, 0].abs_upper() + found.off * norm(g.entries()) ** 2
+        return w, sqrt(up(square)) * UP / (found.phi * found.kept) * UP

@@ -33,6 +33,7 @@ class Steps:
 
     Attributes:
         setting, b: the setting, and the inverse at the centre.
+        curvature: H at the centre.
         delta: `(p, f)` the steps.
         scale: above θ of every change.
         off: above `|g_u − θ_u(1 + γ_uD_ih_i)|`, and `gain` above `|γ_u|`, `lost` above `(1 − c'_u/c_i)₊`.
@@ -45,6 +46,7 @@ class Steps:
 
     setting: Setting
     b: Base
+    curvature: arb_mat
     delta: arb_mat
     scale: list[float]
     off: list[float]
@@ -81,7 +83,7 @@ def steps(setting: Setting, b: Base) -> Steps | None:
     delta = arb_mat([[-x * theta for x, theta in zip(row, scale, strict=True)] for row in ahead.tolist()])
     moved = _moved(setting, delta)
     return None if moved is None else Steps(
-        setting, b, delta, [abs(x) for x in scale], off, gain, lost, own, wrong, *moved)
+        setting, b, H, delta, [abs(x) for x in scale], off, gain, lost, own, wrong, *moved)
 
 
 def _moved(setting: Setting, delta: arb_mat) -> tuple[list[float], list[float], list[array[float]], float] | None:
