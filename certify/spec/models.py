@@ -120,14 +120,16 @@ class Training(Section):
         bias_decay: whether biases (intercepts) carry it too.
         normalization: what the losses of the rows are divided by where rows are left out: ``"fixed"``: n, as before;
             ``"remaining"``: the number of rows that are left.
-        class_weight: ``"balanced"``: a row of label y counts `n/(c·n_y)`, by the rows that are left (scikit-learn's).
+        class_weight: ``"balanced"``: a row of label y counts `n/(c·n_y)`, by the rows that are left (scikit-learn's);
+            or a number above 0 for each label, in their order: what a row counts that has it, also as its new one.
     """
 
     loss: literals.Loss = "squared"
     weight_decay: NonNegative = 0.0
     bias_decay: bool = True
     normalization: literals.Normalization = "fixed"
-    class_weight: literals.ClassWeight | None = None
+    class_weight: Annotated[
+        literals.ClassWeight | Annotated[tuple[Positive, ...], Field(min_length=2)], Listed] | None = None
 
 
 class Solution(Section):
