@@ -17,8 +17,11 @@ from certify.theorems.head.rows.step_sums.listed import listed
 from certify.theorems.head.rows.step_sums.search import Case
 from certify.theorems.head.rows.step_sums.steps import Steps, weights_of
 
-LOOKS, REFITS = 100_000, 400
-"""Choices of all points of a setting that a checker may look at by their own sums, and by refits."""
+MOST = (300_000.0, 1200.0)
+"""Choices of all points that a checker may look at by their own sums, and by refits."""
+
+Cost = tuple[float, float]
+"""How many choices are looked at by their own sums, and how many of these by refits."""
 
 FIRST, TURNS, GROW = 0.1, 12, 1.1
 SAFE = 1.02
@@ -32,7 +35,8 @@ class Linear:
     Attributes:
         delta: `(f, m)` the steps.
         inverse: of the matrix below the curvature.
-        bend, each: `(f,)` b_u, and what else a change leaves of the gradient.
+        bend, each: `(f,)` b_u, and what else a change leaves of the gradient by itself.
+        beside: `(f, f)` and beside another one.
         kept: what changes leave of the matrix.
     """
 
@@ -40,48 +44,57 @@ class Linear:
     inverse: Array
     bend: Array
     each: Array
+    beside: Array
     kept: float
 
     def far(self, which: Whole) -> Array:
         """`(B,)` distances from sums to refits."""
-        return np.asarray((0.5 * self.bend[which].sum(axis=1) ** 2 + self.each[which].sum(axis=1)) / self.kept * SAFE)
+        left = 0.5 * self.bend[which].sum(axis=1) ** 2 + self.each[which].sum(axis=1)
+        for a in range(which.shape[1]):
+            for b in range(which.shape[1]):
+                left = left + self.beside[which[:, a], which[:, b]]
+        return np.asarray(left / self.kept * SAFE)
+
+    def shares(self, k: int) -> Array:
+        """`(f,)` what a change adds to the distance of any choice of k."""
+        own = 0.5 * float(top(self.bend[None, :], 0.0, k)[0]) * self.bend + self.each + top(self.beside, 0.0, k - 1)
+        return np.asarray(own / self.kept * SAFE)
 
 
-def followed(case: Case, head: Head, which: Whole, check: Callable[[], None]) -> Mask:
-    """Which of some points a checker decides with few choices, those first that need fewest.
+def followed(case: Case, head: Head, which: Whole, check: Callable[[], None], left: Cost) -> tuple[Mask, Cost]:
+    """Which of some points a checker decides with few choices, those first that need fewest, and what it looks at.
 
     Args:
         case: the choices and the single steps.
         head: the head with the points.
         which: their numbers.
         check: raises when the time is up.
+        left: what it may look at.
     """
     it = linear(case.bound.steps, case.bound.k)
     good = np.zeros(len(which), dtype=bool)
     if it is None:
-        return good
+        return good, (0.0, 0.0)
     st, points = case.bound.steps, head.points[which]
     sign = np.where(head.today[which] == 1, 1.0, -1.0)
     margin, push = sign * (points @ st.w), -sign[:, None] * (points @ it.delta.T)
     length = np.sqrt(np.maximum(np.einsum("na,ab,nb->n", points, it.inverse, points), 0.0))
-    share = (0.5 * float(top(it.bend[None, :], 0.0, case.bound.k)[0]) * it.bend + it.each) / it.kept * SAFE
-    taken = push + length[:, None] * share
+    taken = push + length[:, None] * it.shares(case.bound.k)
     least = np.minimum(taken.min(axis=1, initial=0.0), 0.0) * (case.exactly is not None)
     taken = np.maximum(taken - least[:, None], 0.0)
     need = margin - case.bound.k * least
     good = case.most(taken) < need
-    costs = np.array([_cost(case, it, taken[a], float(need[a]), (push[a], float(length[a]), float(margin[a])), check)
-                      if not good[a] and need[a] > 0.0 else (np.inf, np.inf) for a in range(len(which))])
-    order = np.argsort(costs.max(axis=1, initial=0.0) + 1e3 * costs[:, 1], kind="stable") if len(which) else []
-    order = [a for a in order if not good[a]]
-    total = np.cumsum(costs[order], axis=0) if order else np.zeros((0, 2))
-    for a, (looks, refits) in zip(order, total, strict=True):
-        good[a] = looks <= LOOKS and refits <= REFITS
-    return good
+    costs = np.array([_cost(case, it, taken[a], float(need[a]), (push[a], float(length[a]), float(margin[a])), check, left)
+                      if not good[a] and need[a] > 0.0 else (np.inf, np.inf) for a in range(len(which))]).reshape(-1, 2)
+    used = np.zeros(2)
+    for a in sorted(np.flatnonzero(~good).tolist(), key=lambda a: float(np.max(costs[a] / MOST))):
+        if (used + costs[a] <= left).all():
+            used, good[a] = used + costs[a], True
+    return good, (float(used[0]), float(used[1]))
 
 
 def _cost(case: Case, it: Linear, taken: Array, need: float, point: tuple[Array, float, float],
-          check: Callable[[], None]) -> tuple[float, float]:
+          check: Callable[[], None], left: Cost) -> Cost:
     """How many choices of a point are looked at by their own sums, and by refits; infinite where they are too many."""
     push, length, margin = point
     looks, refits = 0.0, 0.0
@@ -90,7 +103,7 @@ def _cost(case: Case, it: Linear, taken: Array, need: float, point: tuple[Array,
         some = batch[case.asked(batch)]
         looks += len(batch)
         refits += float((~(push[some].sum(axis=1) + length * it.far(some) < margin)).sum())
-        if looks > LOOKS or refits > REFITS:
+        if looks > left[0] or refits > left[1]:
             return np.inf, np.inf
     return looks, refits
 
@@ -124,14 +137,15 @@ def linear(st: Steps, k: int) -> Linear | None:
         long = np.sqrt(np.maximum(np.einsum("na,ab,nb->n", st.S, inv, st.S), 0.0))
         kept = 1.0 - float(top((st.lost * d[at] * long[at] ** 2)[None, :], 0.0, k)[0])
         bend = (((own * second) ** 2 / d) @ fourth) ** 0.25
-        each = np.abs(gamma) * long[at] * (0.5 * second[at] * (theta * h) ** 2
-                                           + (k > 1) * most[at] * np.maximum(up, down)[at])
-        share = (0.5 * float(top(bend[None, :], 0.0, k)[0]) * bend + each) / kept
-        reach = float(top(share[None, :], 0.0, k)[0]) * SAFE
+        each = np.abs(gamma) * long[at] * 0.5 * second[at] * (theta * h) ** 2
+        beside = (np.abs(gamma) * long[at] * most[at])[:, None] * np.abs(signed[at])
+        np.fill_diagonal(beside, 0.0)
+        found = Linear(delta, inv, bend, each, beside, kept)
+        reach = float(top(found.shares(k)[None, :], 0.0, k)[0]) * SAFE
         if not (np.isfinite(reach) and kept > 0.0):
             return None
         if (reach * long < moved).all():
-            return Linear(delta, inv, bend, each, kept)
+            return found
         reach *= GROW
     return None
 

@@ -10,10 +10,13 @@ from certify.rigor.fp import Array
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head, Whole
 from certify.theorems.head.rows.box_tree import refusal
-from certify.theorems.head.rows.label_sums.looked_at import followed
+from certify.theorems.head.rows.label_sums.looked_at import MOST, followed
 from certify.theorems.head.rows.method import Budget, Mask, Part
 from certify.theorems.head.rows.step_sums.method import Run, Setting, StepSums
 from certify.theorems.head.rows.step_sums.search import Case
+
+SHARE = 0.5
+"""Of what a checker may still look at, for one of several settings."""
 
 MANY = "a check of them would look at too many choices one by one"
 
@@ -46,7 +49,7 @@ class _Stated(Run):
 
     def __init__(self, head: Head, todo: Mask, budget: Budget) -> None:
         super().__init__(head, todo, budget)
-        self._centres = dict[str, Array]()
+        self._centres, self._left = dict[str, Array](), MOST
 
     def arrays(self) -> dict[str, Array]:
         """The weights at every centre, and near the refit of all rows."""
@@ -58,7 +61,10 @@ class _Stated(Run):
         if name not in self._centres:
             self._centres[name] = case.bound.steps.w
             points = np.flatnonzero(self.todo & self.may & ~self.found.flipped)
-            self.may[points] = followed(case, self.head, points, self.budget.check)
+            share = 1.0 if setting.exactly is None else SHARE
+            self.may[points], used = followed(case, self.head, points, self.budget.check,
+                                              (share * self._left[0], share * self._left[1]))
+            self._left = self._left[0] - used[0], self._left[1] - used[1]
 
     def _boxed(self, setting: Setting, which: Whole) -> Whole:
         """None: no box is stated."""

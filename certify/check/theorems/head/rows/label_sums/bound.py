@@ -31,7 +31,8 @@ class Bound:
     Attributes:
         steps: the steps.
         M, off, big: the inverse of A, what it is off by, and its norm.
-        bend: b_u of every change; `each`: what else it leaves of the gradient.
+        bend: b_u of every change; `each`: what else it leaves of the gradient by itself.
+        beside: `|γ_u|β_i|s_i|_*`, what it leaves beside others for each unit that these move its row's margin.
         still: the length of the gradient at the centre.
         kept: below what any k changes leave of A, of 1.
         reach: a, the distance from sums up to which A is below the curvature; `phi`: below `x/(e^x − 1)` of every row.
@@ -44,6 +45,7 @@ class Bound:
     big: arb
     bend: list[float]
     each: list[float]
+    beside: list[float]
     still: float
     kept: float
     reach: float
@@ -54,7 +56,8 @@ class Bound:
     def far(self, which: tuple[int, ...]) -> float:
         """At least the distance from the sum of the steps of a choice to its refit."""
         bend = sum([self.bend[u] for u in which])
-        return (0.5 * bend * bend + sum([self.each[u] for u in which]) + self.still) / self.kept * UP
+        beside = sum([self.beside[u] * self.steps.others(which, u) for u in which if self.beside[u]])
+        return (0.5 * bend * bend + sum([self.each[u] for u in which]) + beside + self.still) / self.kept * UP
 
 
 @dataclass(frozen=True)
@@ -125,14 +128,15 @@ def _measured(st: Steps, rows: _Rows, d: list[float], long: list[float], inv: tu
     root = sqrt(up(big)) * UP
     bend = _bends(st, rows, d, long, norms)
     still = up(st.b.c.gradient) * root * UP
-    each = [(long[i] * (x + gain * (0.5 * rows.second[i] * own * own + (
-        rows.most[i] * max(st.forth[i], st.back[i]) if k > 1 else 0.0))) + theta * st.wrong * root * norms[i]) * UP
-        for i, x, gain, own, theta in zip(at, st.off, st.gain, st.own, st.scale, strict=True)]
+    each = [(long[i] * (x + gain * 0.5 * rows.second[i] * own * own) + theta * st.wrong * root * norms[i]) * UP
+            for i, x, gain, own, theta in zip(at, st.off, st.gain, st.own, st.scale, strict=True)]
+    beside = [gain * rows.most[i] * long[i] * UP for i, gain in zip(at, st.gain, strict=True)]
     together = 0.5 * largest(bend, k)
-    rho = [(together * x + y) / kept * UP for x, y in zip(bend, each, strict=True)]
+    rho = [(together * x + y + z * more) / kept * UP
+           for x, y, z, more in zip(bend, each, beside, st.across, strict=True)]
     if not all(map(isfinite, (still, *rho))):
         return None
-    return Bound(st, M, off, big, bend, each, still, kept, 0.0, 0.0, rho, still / kept * UP)
+    return Bound(st, M, off, big, bend, each, beside, still, kept, 0.0, 0.0, rho, still / kept * UP)
 
 
 def _least_part(x: float) -> float:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass
-from math import inf, isfinite, ldexp
+from dataclasses import dataclass, replace
+from heapq import nlargest
+from math import inf, isfinite, ldexp, sqrt
 from operator import mul
 
 from flint import arb, arb_mat, fmpz_mat
@@ -42,6 +43,7 @@ class Steps:
         forth, back: how far any k steps together move each margin up and down at most.
         lines: for each row the squares of its moves by every step, without their rounding.
         loose: what a move is off by, for a row of length 1.
+        across: above what k − 1 other steps move the margin of a changed row; 0 where it keeps its weight.
     """
 
     setting: Setting
@@ -58,6 +60,13 @@ class Steps:
     back: list[float]
     lines: list[array[float]]
     loose: float
+    across: list[float]
+
+    def others(self, which: tuple[int, ...], u: int) -> float:
+        """Above what the other steps of a choice move the margin of the row of one of them."""
+        i = self.setting.rows[u]
+        line, off = self.lines[i], up(self.setting.sums.norms[i]) * self.loose
+        return sum([sqrt(line[v]) + off for v in which if v != u]) * UP
 
 
 def steps(setting: Setting, b: Base) -> Steps | None:
@@ -82,8 +91,18 @@ def steps(setting: Setting, b: Base) -> Steps | None:
         return None
     delta = arb_mat([[-x * theta for x, theta in zip(row, scale, strict=True)] for row in ahead.tolist()])
     moved = _moved(setting, delta)
-    return None if moved is None else Steps(
-        setting, b, H, delta, [abs(x) for x in scale], off, gain, lost, own, wrong, *moved)
+    if moved is None:
+        return None
+    found = Steps(setting, b, H, delta, [abs(x) for x in scale], off, gain, lost, own, wrong, *moved, [])
+    return replace(found, across=[_across(found, u) if gain[u] else 0.0 for u in range(len(setting.rows))])
+
+
+def _across(st: Steps, u: int) -> float:
+    """Above the sum of the k − 1 largest moves of a changed row's margin by other steps."""
+    i, others = st.setting.rows[u], st.setting.k - 1
+    line = st.lines[i]
+    some = nlargest(others, [line[v] for v in range(len(line)) if v != u])
+    return sum([sqrt(x) + up(st.setting.sums.norms[i]) * st.loose for x in some]) * UP
 
 
 def _moved(setting: Setting, delta: arb_mat) -> tuple[list[float], list[float], list[array[float]], float] | None:
