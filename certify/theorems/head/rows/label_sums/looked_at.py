@@ -23,7 +23,8 @@ MOST = (300_000.0, 1200.0)
 Cost = tuple[float, float]
 """How many choices are looked at by their own sums, and how many of these by refits."""
 
-FIRST, TURNS, GROW = 0.1, 12, 1.1
+TURNS, GROW, ROOM, FARTHEST = 8, 1.1, 1.1, 250.0
+"""As a checker has them, with fewer tries and less far margins."""
 SAFE = 1.02
 """What a checker rounds makes distances longer, but less than so."""
 
@@ -127,9 +128,11 @@ def linear(st: Steps, k: int) -> Linear | None:
     farthest = np.maximum(np.abs(st.t - down), np.abs(st.t + up))
     least, most = own * curve(farthest), most_between(st.t, down, up, 0.0)
     second = np.minimum(THIRD, most * np.minimum(0.5 * farthest, 1.0))
-    fourth, reach, long = signed**4, FIRST, np.sqrt(np.einsum("na,ab,nb->n", st.S, X, st.S))
+    if not farthest.max(initial=0.0) < FARTHEST:
+        return None
+    fourth, reach, long = signed**4, 0.0, np.sqrt(np.einsum("na,ab,nb->n", st.S, X, st.S))
     for _ in range(TURNS):
-        moved = np.maximum(reach * long * GROW, 2.0**-200)
+        moved = np.maximum(reach * long * ROOM, 2.0**-200)
         d = kept_part(least, moved)
         inv = _inverse(st.S, d, mu)
         if inv is None:

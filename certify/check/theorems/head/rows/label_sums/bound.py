@@ -10,14 +10,14 @@ from math import inf, isfinite, ldexp, sqrt
 
 from flint import arb, arb_mat
 
-from certify.check.theorems.head.rows.boxes.fixed_rows import WEIGHT, inverse
+from certify.check.theorems.head.rows.boxes.fixed_rows import WEIGHT, Sums, inverse
 from certify.check.theorems.head.rows.label_sums.steps import Steps, largest
 from certify.check.theorems.head.rows.pair_tree.curves import THIRD, curve, kept_part, most_between
 from certify.check.theorems.head.rows.pair_tree.numbers import EXPONENTS, UP, exp, up
 from certify.check.theorems.head.rows.pair_tree.steps import row_lengths
 
-FIRST, TURNS, GROW, ROOM, MOST = 0.1, 12, 1.1, 1.1, 64.0
-"""Distance that is tried first, tries, what the next one is longer by, room for lengths, and the largest distance."""
+TURNS, GROW, ROOM = 12, 1.1, 1.1
+"""Tries, by how much more than the last distance the next one allows, and room for lengths. The first allows none."""
 SMALL = 2.0**-36
 """Of curvatures: what a smaller one bends is counted by the row's length, and not by its share of A."""
 TINY = 2.0**-200
@@ -30,7 +30,7 @@ class Bound:
 
     Attributes:
         steps: the steps.
-        M, off, big: the inverse of A, what it is off by, and its norm.
+        A: the matrix; M, off, big: its inverse, what that is off by, and its norm.
         bend: b_u of every change; `each`: what else it leaves of the gradient by itself.
         beside: `|γ_u|β_i|s_i|_*`, what it leaves beside others for each unit that these move its row's margin.
         still: the length of the gradient at the centre.
@@ -40,6 +40,7 @@ class Bound:
     """
 
     steps: Steps
+    A: arb_mat
     M: arb_mat
     off: arb
     big: arb
@@ -76,9 +77,9 @@ def bound(st: Steps) -> Bound | None:
     if rows is None:
         return None
     s = st.b.c.sums
-    long, reach = row_lengths(s, (st.b.X, st.b.off, st.b.big)), FIRST
+    long, reach = row_lengths(s, (st.b.X, st.b.off, st.b.big)), 0.0
     for _ in range(TURNS):
-        if not (all(map(isfinite, long)) and reach < MOST):
+        if not all(map(isfinite, (reach, *long))):
             return None
         moved = [max(reach * x * ROOM, TINY) for x in long]
         whole = [int(ldexp(kept_part(x, y), WEIGHT)) for x, y in zip(rows.least, moved, strict=True)]
@@ -136,7 +137,13 @@ def _measured(st: Steps, rows: _Rows, d: list[float], long: list[float], inv: tu
            for x, y, z, more in zip(bend, each, beside, st.across, strict=True)]
     if not all(map(isfinite, (still, *rho))):
         return None
-    return Bound(st, M, off, big, bend, each, beside, still, kept, 0.0, 0.0, rho, still / kept * UP)
+    return Bound(st, _matrix(setting.sums, d), M, off, big, bend, each, beside, still, kept, 0.0, 0.0, rho, still / kept * UP)
+
+
+def _matrix(s: Sums, d: list[float]) -> arb_mat:
+    """`Σ d_js_js_jᵀ + diag μ`."""
+    return s.across * arb_mat([[share * x for x in row] for share, row in zip(
+        map(arb, d), s.exact.tolist(), strict=True)]) + s.diagonal
 
 
 def _least_part(x: float) -> float:

@@ -34,7 +34,6 @@ class Steps:
 
     Attributes:
         setting, b: the setting, and the inverse at the centre.
-        curvature: H at the centre.
         delta: `(p, f)` the steps.
         scale: above θ of every change.
         off: above `|g_u − θ_u(1 + γ_uD_ih_i)|`, and `gain` above `|γ_u|`, `lost` above `(1 − c'_u/c_i)₊`.
@@ -48,7 +47,6 @@ class Steps:
 
     setting: Setting
     b: Base
-    curvature: arb_mat
     delta: arb_mat
     scale: list[float]
     off: list[float]
@@ -93,7 +91,7 @@ def steps(setting: Setting, b: Base) -> Steps | None:
     moved = _moved(setting, delta)
     if moved is None:
         return None
-    found = Steps(setting, b, H, delta, [abs(x) for x in scale], off, gain, lost, own, wrong, *moved, [])
+    found = Steps(setting, b, delta, [abs(x) for x in scale], off, gain, lost, own, wrong, *moved, [])
     return replace(found, across=[_across(found, u) if gain[u] else 0.0 for u in range(len(setting.rows))])
 
 
