@@ -138,8 +138,7 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
     """
     if isinstance(change, NewRows):
         return _of_new_rows(head, change, Budget(seconds), tell)
-    if {"step_sums", "label_sums"} <= set(methods):  # what the former decides the latter does, for fewer points
-        methods = tuple(name for name in methods if name != "label_sums")
+    methods = tuple(x for x in methods if x != "label_sums" or "step_sums" not in methods)  # which decides as much
     head = settled(head, change)
     budget, seen = Budget(seconds), centred(head)
     found, status, known = Found(head, seen), np.full(len(head.points), OPEN), head.today >= 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -25,6 +25,8 @@ Cost = tuple[float, float]
 
 TURNS, GROW, ROOM, FARTHEST = 8, 1.1, 1.1, 250.0
 """As a checker has them, with fewer tries and less far margins."""
+NEAR = 4.0
+"""Of margins."""
 SAFE = 1.02
 """What a checker rounds makes distances longer, but less than so."""
 
@@ -39,6 +41,7 @@ class Linear:
         bend, each: `(f,)` b_u, and what else a change leaves of the gradient by itself.
         beside: `(f, f)` and beside another one.
         kept: what changes leave of the matrix.
+        near: whether a refit is soon known to be near weights: no margin moves by more than `NEAR` on the way.
     """
 
     delta: Array
@@ -47,6 +50,7 @@ class Linear:
     each: Array
     beside: Array
     kept: float
+    near: bool = False
 
     def far(self, which: Whole) -> Array:
         """`(B,)` distances from sums to refits."""
@@ -104,7 +108,7 @@ def _cost(case: Case, it: Linear, taken: Array, need: float, point: tuple[Array,
         some = batch[case.asked(batch)]
         looks += len(batch)
         refits += float((~(push[some].sum(axis=1) + length * it.far(some) < margin)).sum())
-        if looks > left[0] or refits > left[1]:
+        if looks > left[0] or refits > left[1] * it.near:
             return np.inf, np.inf
     return looks, refits
 
@@ -148,7 +152,7 @@ def linear(st: Steps, k: int) -> Linear | None:
         if not (np.isfinite(reach) and kept > 0.0):
             return None
         if (reach * long < moved).all():
-            return found
+            return replace(found, near=bool(moved.max() < NEAR))
         reach *= GROW
     return None
 

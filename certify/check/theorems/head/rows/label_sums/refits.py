@@ -67,7 +67,7 @@ class Refits:
         for _ in range(TURNS[place]):
             pulls = [self._pulled(line, new) for line, new in zip(self._margins(W), changed, strict=True)]
             if pulls != [pull for pull in pulls if pull]:
-                return [(W, inf)] * len(choices)
+                return [(arb_mat(s.p, 1), inf)] * len(choices)
             G = W * s.diagonal - arb_mat(pulls) * s.exact
             W = (W - G * (self._inverse(pulls[0], changed[0]) if place >= NEWTON else st.b.X)).mid()
         return [self._distance(which, arb_mat([[x] for x in w]), line) for which, w, line in zip(

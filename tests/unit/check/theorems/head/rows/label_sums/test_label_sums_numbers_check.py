@@ -241,6 +241,38 @@ def test_lengths_of_points_are_those_of_the_inverse(weights: str) -> None:
         assert np.array_equal(np.array(e.rows), head.points * sign[:, None])
 
 
+def test_settings_of_balanced_labels_have_the_weights_that_these_have_then() -> None:
+    """In units of the decay, exactly: 21 rows of which 9 have label 1."""
+    head = label_head(0, "balanced", n=21)
+    assert head.label is not None
+    label = np.where(np.arange(21) % 8 < 3, 1, 0)
+    twin = as_checked(replace(head, label=label, Y=2.0 * label[:, None] - 1.0), RowChange(True, 3, (0, 2, 5, 6, 8, 11)))
+    with ctx.workprec(BITS):
+        every = settings(twin, "here")
+    ones = {row for row in twin.moving if label[row]}
+    assert sorted(every) == sorted(f"{a}-{b}" for a in range(4) for b in range(4) if 1 <= a + b <= 3) and len(ones) == 3
+    for name, setting in every.items():
+        first, second = map(int, name.split("-"))
+        counts = [12 - first + second, 9 - second + first]
+        for i, y in enumerate(label.tolist()):
+            for weights, own in ((setting.sums.weights or [], y), (setting.after, 1 - y)):
+                said = weights[i] / setting.sums.decay[0]
+                assert said.overlaps(1 / (2 * counts[own] * twin.decay)) and said.rad() < 1e-15
+        assert setting.k == first + second and len(setting.kinds) == 1
+        told = [({label[setting.rows[a]] for a in places}, len(places), size) for places, size in setting.kinds[0]]
+        assert told == [({y}, 3, size) for y, size in enumerate((first, second)) if size]
+        assert {setting.rows[a] for places, _ in setting.kinds[0] for a in places} == {
+            row for row in twin.moving if (first, second)[label[row]]}
+
+
+def test_settings_of_other_weights_ask_about_every_number_of_changes() -> None:
+    head = label_head(0, "labels", n=12)
+    with ctx.workprec(BITS):
+        setting, = settings(as_checked(head, RowChange(True, 3, (1, 4, 7, 10))), "here").values()
+    assert setting.kinds == [[([0, 1, 2, 3], size)] for size in (1, 2, 3)] and setting.k == 3
+    assert setting.rows == [1, 4, 7, 10]
+
+
 def test_a_step_that_is_no_linear_one_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Any θ may stand in a step: what it leaves is in `off`."""
     it, = numbers(1, "labels", 2)
