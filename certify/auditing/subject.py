@@ -239,7 +239,8 @@ class Subject:
         """What happens after rows change, e.g. ``"and the model trained again"``."""
         alone = self.behind == LAYERS or isinstance(self.network, GraphNetwork) or self.network.depth > 1
         kept = "" if self.weights is None else " (every row with the weight it has today)" if not self.anew else (
-            " (class weights balanced anew)" if self.balanced else " (every row with the class weight of its label then)")
+            " (class weights balanced anew)" if self.balanced else (
+                " (every row with the class weight of its label then)"))
         held = " (every layer before it held as it is)" if isinstance(self.network, GraphNetwork) else ""
         outputs = " (with an output for each of today's labels, also for one without a row)" if self.lost else ""
         return f"and the {'last layer alone' if alone else 'model'} trained again{kept}{held}{outputs}"

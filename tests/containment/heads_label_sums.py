@@ -29,7 +29,8 @@ def changed_labels_linear_steps(rng: np.random.Generator) -> Outcome:
     """
     kind, k = str(rng.choice(KINDS)), int(rng.integers(1, 4))
     n, d = int(rng.integers(10, 40)), int(rng.integers(1, 4))
-    head = label_head(int(rng.integers(1 << 30)), kind, n=n, d=d, points=40, decay=float(10.0 ** rng.uniform(-2.5, 0.3)))
+    decay = float(10.0 ** rng.uniform(-2.5, 0.3))
+    head = label_head(int(rng.integers(1 << 30)), kind, n=n, d=d, points=40, decay=decay)
     if rng.random() < 0.3:  # in other units, where products and squares of doubles are far from 1
         unit = 2.0 ** int(rng.integers(-300, 300))
         at = np.append(np.full(d, unit), 1.0)

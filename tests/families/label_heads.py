@@ -16,8 +16,8 @@ from certify.check.theorems.head.rows.codes import Codes
 from certify.check.theorems.head.rows.losses.base import row_loss
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
-from tests.families.other_heads import other_head, weights_of
 from tests.families.logistic_heads import refit
+from tests.families.other_heads import other_head, weights_of
 
 KINDS = ("rows", "labels", "balanced")
 """How rows get their weights: each its own, by label, balanced."""

@@ -175,7 +175,8 @@ def head_of(point: Point) -> Head:
     evaluated = arb_mat(0, phi.ncols()) if not points else arb_mat(_inputs(
         forward(problem, point.parameters, points).inputs[-1], biased, stated))
     relabels = RELABELS[problem.parameter]
-    codes = codes_of(problem, relabels or isinstance(problem.row_weights, Balanced | Labelled) or bool(problem.kind and (
+    by_label = isinstance(problem.row_weights, Balanced | Labelled)
+    codes = codes_of(problem, relabels or by_label or bool(problem.kind and (
         problem.kind["relabelled"] or problem.kind["fresh"])))
     kind = kind_of(problem, codes, relabels)
     plain = Plain(relabels, problem.count or 0, problem.moving) if kind is None else (

@@ -89,8 +89,9 @@ def followed(case: Case, head: Head, which: Whole, check: Callable[[], None], le
     taken = np.maximum(taken - least[:, None], 0.0)
     need = margin - case.bound.k * least
     good = case.most(taken) < need
-    costs = np.array([_cost(case, it, taken[a], float(need[a]), (push[a], float(length[a]), float(margin[a])), check, left)
-                      if not good[a] and need[a] > 0.0 else (np.inf, np.inf) for a in range(len(which))]).reshape(-1, 2)
+    costs = np.full((len(which), 2), np.inf)
+    for a in np.flatnonzero(~good & (need > 0.0)).tolist():
+        costs[a] = _cost(case, it, taken[a], float(need[a]), (push[a], float(length[a]), float(margin[a])), check, left)
     used = np.zeros(2)
     for a in sorted(np.flatnonzero(~good).tolist(), key=lambda a: float(np.max(costs[a] / MOST))):
         if (used + costs[a] <= left).all():

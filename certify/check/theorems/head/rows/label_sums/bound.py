@@ -63,7 +63,7 @@ class Bound:
 
 @dataclass(frozen=True)
 class _Rows:
-    """What margins do wherever sums lead: least curvatures, and above them curvatures and their slopes, with weights."""
+    """What margins do wherever sums lead: least curvatures with weights, above curvatures and their slopes, weights."""
 
     least: list[float]
     most: list[float]
@@ -137,7 +137,8 @@ def _measured(st: Steps, rows: _Rows, d: list[float], long: list[float], inv: tu
            for x, y, z, more in zip(bend, each, beside, st.across, strict=True)]
     if not all(map(isfinite, (still, *rho))):
         return None
-    return Bound(st, _matrix(setting.sums, d), M, off, big, bend, each, beside, still, kept, 0.0, 0.0, rho, still / kept * UP)
+    return Bound(st, _matrix(setting.sums, d), M, off, big, bend, each, beside, still, kept, 0.0, 0.0, rho,
+                 still / kept * UP)
 
 
 def _matrix(s: Sums, d: list[float]) -> arb_mat:

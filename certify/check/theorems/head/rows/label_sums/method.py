@@ -91,8 +91,9 @@ class _Look:
         short, longest = few(st.delta.mid(), st.setting.sums.p), max(
             up(sum((x.abs_upper() for x in column), start=column[0] * 0)) for column in st.delta.transpose().tolist())
         off = (up(e.short.epsilon) * longest + 2.0 * (up(short.column) + st.loose)) * UP
-        self.pushes = [[ldexp(-float(int(x)), unit + short.unit) + off * up(r) * UP for x in line] for line, unit, r in zip(
-            (fmpz_mat(e.short.rows) * short.mat).tolist(), e.short.unit, e.norms, strict=True)] if e.rows else []
+        whole = (fmpz_mat(e.short.rows) * short.mat).tolist()
+        self.pushes = [[ldexp(-float(int(x)), unit + short.unit) + off * up(r) * UP for x in line]
+                       for line, unit, r in zip(whole, e.short.unit, e.norms, strict=True)]
 
     def stays(self, at: int) -> bool:
         """Whether a point stays under every choice: by the bound of all, or each that this leaves open by itself."""

@@ -88,7 +88,7 @@ class Refits:
         return pull
 
     def _inverse(self, pull: list[float], changed: Sequence[tuple[int, float]]) -> arb_mat:
-        """Near the inverse of the curvature where slopes are these, which proves nothing; of the centre where none is."""
+        """Near the inverse of the curvature where slopes are these, or of that at the centre; it proves nothing."""
         s, own = self.found.steps.setting.sums, self._own[:]
         for i, weight in changed:
             own[i] = weight

@@ -12,7 +12,7 @@ from heapq import nlargest
 from math import inf, isfinite, ldexp, sqrt
 from operator import mul
 
-from flint import arb, arb_mat, fmpz_mat
+from flint import arb_mat, fmpz_mat
 
 from certify.check.linalg.balls import ONE, ZERO, norm
 from certify.check.theorems.head.rows.boxes.fixed_rows import few, size
@@ -23,7 +23,7 @@ from certify.check.theorems.head.rows.pair_tree.numbers import UP, top, up
 AT_ONCE = 256
 """Rows whose products are formed together."""
 LEAST = -270
-"""Least exponent of a unit of products, whole numbers of less than 62 bits: what is less is below what counts for it."""
+"""Least exponent of a unit of products, whole numbers of less than 62 bits: what is less counts as more by `TINY`."""
 LONG = 2.0**200
 """Products of lengths of rows and steps beyond which nothing is looked at."""
 

@@ -278,7 +278,7 @@ def test_a_step_that_is_no_linear_one_is_counted(monkeypatch: pytest.MonkeyPatch
     it, = numbers(1, "labels", 2)
     st = it.found.steps
     theta = [1.3 * x for x in st.scale]
-    g = [float((it.after[i] - (it.after[i] - it.c[i]) / (1 + np.exp(it.S[i] @ it.w)))) for i in it.setting.rows]
+    g = [float(it.after[i] - (it.after[i] - it.c[i]) / (1 + np.exp(it.S[i] @ it.w))) for i in it.setting.rows]
     off = [abs(x - 1.3 * x) for x in g]
     moved: Steps = replace(st, delta=st.delta * arb("1.3"), scale=theta, off=[1.001 * x for x in off],
                            own=[1.3 * x for x in st.own], forth=[1.3 * x for x in st.forth],
