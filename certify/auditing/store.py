@@ -123,8 +123,8 @@ def weights_kept(problem: Problem) -> tuple[str, ...]:
         return (KEPT,)
     if _followed(problem):
         return ("class_weight='balanced' is followed where rows are left out or labels are wrong, and it is asked "
-                "which predictions stay or how many until one changes: the rows are balanced anew, with the labels that "
-                "they then have. In every other question a row keeps the weight that it has today",)
+                "which predictions stay or how many until one changes: the rows are balanced anew, with the labels "
+                "that they then have. In every other question a row keeps the weight that it has today",)
     if _by_label(problem):
         return ("class_weight is followed where labels are wrong: a row counts as its new label does",)
     return ("class_weight is taken as the weights that it gave the rows when the model was fitted: a row keeps its own "
