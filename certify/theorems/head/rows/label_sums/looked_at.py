@@ -25,6 +25,8 @@ Cost = tuple[float, float]
 
 TURNS, GROW, ROOM, FARTHEST = 8, 1.1, 1.1, 250.0
 """As a checker has them, with fewer tries and less far margins."""
+PLAIN = 2.0**-120, 2.0**120
+"""Lengths of points that a checker looks at, for certain."""
 NEAR = 4.0
 """Of margins."""
 SAFE = 1.02
@@ -89,6 +91,8 @@ def followed(case: Case, head: Head, which: Whole, check: Callable[[], None], le
     taken = np.maximum(taken - least[:, None], 0.0)
     need = margin - case.bound.k * least
     good = case.most(taken) < need
+    need[~((length > PLAIN[0]) & (length < PLAIN[1]))] = 0.0
+    good &= need > 0.0
     costs = np.full((len(which), 2), np.inf)
     for a in np.flatnonzero(~good & (need > 0.0)).tolist():
         costs[a] = _cost(case, it, taken[a], float(need[a]), (push[a], float(length[a]), float(margin[a])), check, left)
@@ -165,4 +169,4 @@ def _inverse(S: Array, d: Array, mu: Array) -> Array | None:
         found = np.linalg.inv(A)
     except np.linalg.LinAlgError:
         return None
-    return found if np.isfinite(found).all() else None
+    return np.asarray(found, np.float64) if np.isfinite(found).all() else None

@@ -30,7 +30,7 @@ class Setting:
         after: what every row counts with its other label, in the same unit.
         rows: those that may change, a change each.
         k: most changes of a choice.
-        kinds: every choice has so many changes of each group of one of these.
+        kinds: every choice has so many changes of each group of one of these; the choice of none is one, too.
     """
 
     sums: Sums
@@ -54,7 +54,7 @@ def settings(head: Head, where: str) -> dict[str, Setting]:
     own = [ONE] * head.n if head.weights is None else head.weights
     if not head.balanced:
         after = own if head.labelled is None else [head.labelled[1 - y] for y in label]
-        kinds: list[list[Group]] = [[(list(range(f)), size)] for size in range(1, min(head.count, f) + 1)]
+        kinds: list[list[Group]] = [[(list(range(f)), size)] for size in range(min(head.count, f) + 1)]
         return {"": _setting(head, (oriented, own, after, head.mu()), rows, kinds)}
     found = {}
     places = [[a for a, row in enumerate(rows) if label[row] == y] for y in (0, 1)]

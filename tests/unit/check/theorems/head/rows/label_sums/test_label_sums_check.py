@@ -20,7 +20,7 @@ from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.label_sums.method import LabelSums
 from certify.theorems.head.rows.method import Budget, Part
 from tests.families.heads import any_rows
-from tests.families.label_heads import KINDS, as_checked, label_head, least_margins
+from tests.families.label_heads import KINDS, as_checked, choices, label_head, least_margins
 from tests.families.logistic_heads import stored
 
 NEAR = 1e-9
@@ -88,14 +88,44 @@ def test_choices_that_are_left_open_are_refitted(monkeypatch: pytest.MonkeyPatch
     assert looked and not (found & (least < -NEAR)).any() and found.sum() >= 0.95 * (least > 0).sum()
 
 
-def test_more_choices_than_may_be_looked_at_leave_a_point_open(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", ["LOOKS", "LISTED"])
+def test_more_choices_than_may_be_looked_at_leave_a_point_open(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     head = label_head(1, "labels", points=200)
     change = any_rows(head, 2, True)
     arrays = prove(head, change).arrays
     every = followed(head, change, arrays)
-    monkeypatch.setattr(method, "LOOKS", 0)
+    monkeypatch.setattr(method, name, 1)
     some = followed(head, change, arrays)
     assert not (some & ~every).any() and some.sum() < every.sum()
+
+
+@pytest.mark.parametrize("weights", KINDS)
+def test_the_choice_of_no_row_is_looked_at(weights: str) -> None:
+    """A label of today that every single change gives, and the rows as they are do not."""
+    seen = 0
+    for row in range(6):
+        head = label_head(2, weights, n=60, points=10, decay=0.05)
+        change = RowChange(True, 1, (row,))
+        (_, today), (_, after) = choices(head, change.rows, 1)
+        edge, moved = -today[1] / today[0], -after[1] / after[0]
+        between = edge + np.linspace(0.1, 0.9, 10) * (moved - edge)
+        head = replace(head, V=after[None], points=np.stack([between, np.ones(10)], axis=1))
+        arrays = prove(replace(head, V=today[None], points=head.points + [[5.0, 0.0]]), change).arrays
+        seen += len(arrays) > 0
+        assert not arrays or not followed(head, change, arrays).any()
+    assert seen
+
+
+@pytest.mark.parametrize("size", [2.0**-1000, 2.0**-300, 2.0**300, 2.0**900])
+def test_points_of_any_length_are_told_rightly(size: float) -> None:
+    head = label_head(1, "labels", n=60, decay=0.1)
+    change = RowChange(True, 2, tuple(range(0, 60, 6)))
+    far = replace(head, points=head.points * size)
+    least = least_margins(head, change.rows, 2)
+    part = prove(far, change)
+    assert not (part.proved & (least < 0)).any()
+    assert not (followed(far, change, prove(head, change).arrays) & (least < 0)).any()
+    assert not part.proved.any() or followed(far, change, part.arrays)[part.proved].all()
 
 
 @pytest.mark.parametrize("weights", KINDS)

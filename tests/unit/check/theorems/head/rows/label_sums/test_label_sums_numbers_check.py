@@ -269,7 +269,7 @@ def test_settings_of_other_weights_ask_about_every_number_of_changes() -> None:
     head = label_head(0, "labels", n=12)
     with ctx.workprec(BITS):
         setting, = settings(as_checked(head, RowChange(True, 3, (1, 4, 7, 10))), "here").values()
-    assert setting.kinds == [[([0, 1, 2, 3], size)] for size in (1, 2, 3)] and setting.k == 3
+    assert setting.kinds == [[([0, 1, 2, 3], size)] for size in (0, 1, 2, 3)] and setting.k == 3
     assert setting.rows == [1, 4, 7, 10]
 
 
