@@ -117,6 +117,8 @@ def test_scikit_learn_agrees(tmp_path: Path) -> None:
         stays &= linear.LogisticRegression(**make).fit(case.X, y).predict(case.points) == today
     assert certificate["claims"][0]["lower"] == int(np.sum(stays))
     assert certificate["problem"]["class_weight"] == [1.0, 2.5]
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "counts by the label that it has (1, 2.5)" in page and "counts as one of that label" in page
 
 
 @pytest.mark.parametrize(("loss", "weight"), [("cross_entropy", "[1.0, 2.0, 0.5]"), ("squared", "[1.0, 4.0]")])
