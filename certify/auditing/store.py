@@ -81,8 +81,7 @@ def stored(problem: Problem, X_eval: Any, y_eval: Any, folder: Path, model: str 
     begin(folder, inputs, content)
     data = {"file": DATA, "features": FEATURES} | ({} if targets is None else {"targets": TARGETS})
     evaluated = {**data, "file": DATA if X_eval is None else EVALUATION}
-    tables: dict[str, dict[str, Any]] = {
-        "model": named, "data": data, "evaluation": evaluated}
+    tables: dict[str, dict[str, Any]] = {"model": named, "data": data, "evaluation": evaluated}
     notes: tuple[str, ...] = heard or (() if problem.prepare is None else (
         f"{getattr(problem.prepare, 'words', 'something')} before the model stays as it was fitted, and the claims are "
         "about the features behind it",))
@@ -92,8 +91,8 @@ def stored(problem: Problem, X_eval: Any, y_eval: Any, folder: Path, model: str 
                       problem.n if X_eval is None else len(points), X_eval is None, right, problem.names,
                       classes=problem.classes, notes=notes, weights=weights,
                       weighing="" if weights is None else WEIGHTS, grouping="" if own is None else GROUPS,
-                      groups=0 if own is None else int(own.max()) + 1, balanced=_followed(problem), stored=True,
-                      by_label=_by_label(problem),
+                      groups=0 if own is None else int(own.max()) + 1, stored=True,
+                      balanced=_followed(problem), by_label=_by_label(problem),
                       owners=None if own is None else owners_of("", own.tolist(), labels_of(groups, problem.n)),
                       behind=_behind(problem.prepare), mean=getattr(problem.prepare, "mean", ()),
                       evaluated=None if X_eval is None else points)

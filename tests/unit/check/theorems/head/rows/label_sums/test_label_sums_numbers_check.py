@@ -180,6 +180,21 @@ def test_what_a_lighter_label_takes_of_the_matrix_is_counted() -> None:
     assert below
 
 
+@pytest.mark.parametrize("times", [4, 8, 16, 64])
+def test_what_a_heavier_label_bends_is_counted(times: int) -> None:
+    """Rows that count many times as much as their new label."""
+    found = 0
+    for seed in range(3):
+        head = label_head(seed, "rows", n=60, d=2, decay=0.3)
+        with ctx.workprec(BITS):
+            setting, = settings(as_checked(head, RowChange(True, 1, tuple(range(0, 60, 5)))), "here").values()
+            it = made(replace(setting, after=[x * times for x in setting.sums.weights or []]), must=False)
+        for which in it.choices() if it is not None else ():
+            assert it.star(it.gradient(which, it.sum(which))) < it.found.far(which) * it.found.kept * ALMOST
+            found += 1
+    assert found or times > 8
+
+
 @pytest.mark.parametrize("weights", KINDS)
 def test_curvatures_and_their_slopes_hold_wherever_sums_lead(weights: str) -> None:
     for it in numbers(1, weights, 2):
