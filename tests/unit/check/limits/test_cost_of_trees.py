@@ -147,7 +147,7 @@ def test_a_tree_of_boxes_without_an_array_is_left_to_its_reader(name: str) -> No
 
 @pytest.mark.parametrize(("cases", "seconds"), [((), 1.08), (("0-1", "0-2", "1-0", "1-1", "2-0"), 4.3)])
 def test_sums_of_steps_that_were_measured(cases: tuple[str, ...], seconds: float) -> None:
-    """1,200 rows of 7 columns: any 3 wrong labels of weights by label, without choices; balanced, any 2, the whole check."""
+    """1,200 rows of 7 columns: any 3 wrong labels, weights by label, without choices; balanced, any 2, as a whole."""
     problem = SimpleNamespace(features=((0.0,) * 7,) * 1200, moving=tuple(range(1200)), evaluation=((0.0,) * 7,) * 150)
     side = {f"a.rows.label_sums.{name}": Array((8,), (0.0,) * 8, "f") for name in ("weights", *cases)}
     starts = [name.removesuffix(end.partition(".")[2]) for name in side for end, kind in cost.KINDS.items()

@@ -242,6 +242,26 @@ def test_weights_near_a_refit_are_as_near_as_is_said(weights: str) -> None:
                 assert np.sqrt(gap @ it.A @ gap) <= far * ALMOST + 1e-13 and far < (1e-2 if place == 0 else 1e-4)
 
 
+@pytest.mark.parametrize("x", [1e-12, 1e-3, 0.3, 1.0, 2.0, 5.0, 40.0, 250.0, 1e3, 1e300])
+def test_what_rows_keep_on_the_way_to_a_refit(x: float) -> None:
+    truth = 1.0 if x < 1e-9 else x / np.expm1(x) if x < 700 else 0.0
+    assert bounding._least_part(x) <= truth
+    assert x > 300 or bounding._least_part(x) > 0.6 * truth
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_distance_counts_what_rows_keep_and_what_changes_take(case: tuple[int, str, int]) -> None:
+    """At the sum itself: the gradient's length over both."""
+    for it in numbers(*case):
+        looked, which = Refits(it.found, it.w.tolist(), None, []), (0,)  # type: ignore[arg-type]
+        w = it.sum(which)
+        with ctx.workprec(BITS):
+            _, far = looked._distance(which, arb_mat([[x] for x in w.tolist()]), [arb(x) for x in w.tolist()])
+        x = it.found.reach * max(it.star(row) for row in it.S)
+        assert far * ALMOST > it.star(it.gradient(which, w)) / (it.found.kept * it.found.phi)
+        assert 0.0 < it.found.phi <= x / np.expm1(x) * ALMOST
+
+
 @pytest.mark.parametrize("weights", KINDS)
 def test_lengths_of_points_are_those_of_the_inverse(weights: str) -> None:
     head = label_head(1, weights, n=30, d=2, decay=0.3)
