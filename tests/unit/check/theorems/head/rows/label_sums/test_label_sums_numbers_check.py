@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from flint import arb, arb_mat, ctx
 
+from certify.check.theorems.head.rows.boxes.fixed_rows import sums
 from certify.check.theorems.head.rows.boxes.leaves import base
 from certify.check.theorems.head.rows.boxes.trap import centre
 from certify.check.theorems.head.rows.head import BITS
@@ -84,12 +85,12 @@ def numbers(seed: int, weights: str, count: int, n: int = 30) -> tuple[Numbers, 
     return tuple(one for one in found if one is not None)
 
 
-def made(setting: Setting, must: bool = True) -> Numbers | None:
+def made(setting: Setting, must: bool = True, away: float = 1e-4) -> Numbers | None:
     s = setting.sums
     assert s.weights is not None
     c, after, decay = (np.array([float(x.mid()) for x in some]) for some in (s.weights, setting.after, s.decay))
     S = np.array(s.rows)
-    w = refit(S, c, decay) + 1e-4
+    w = refit(S, c, decay) + away
     b = base(centre(s, [], w.tolist()))
     st = None if b is None else steps(setting, b)
     found = None if st is None else bound(st)
@@ -193,6 +194,17 @@ def test_what_a_heavier_label_bends_is_counted(times: int) -> None:
             assert it.star(it.gradient(which, it.sum(which))) < it.found.far(which) * it.found.kept * ALMOST
             found += 1
     assert found or times > 8
+
+
+def test_what_a_new_weight_bends_by_itself_is_counted() -> None:
+    """A row that hardly counts, and a hundred times as much as its new label, with a column nearly of its own."""
+    rows = [[1.0, 1.0], *[[0.0, 1.0]] * 314, *[[0.0, -1.0]] * 86]
+    with ctx.workprec(BITS):
+        weights, after = [arb(0.01), *[arb(1)] * 400], [arb(1)] * 401
+        it = made(Setting(sums(rows, [arb(5), arb(0)], True, weights), after, [0], 1, [[([0], 1)]]), away=0.0)
+    assert it is not None
+    far = it.found.far((0,)) * it.found.kept
+    assert far / 2 < it.star(it.gradient((0,), it.sum((0,)))) < far * ALMOST
 
 
 @pytest.mark.parametrize("weights", KINDS)
