@@ -158,6 +158,15 @@ def test_only_what_is_asked_is_told() -> None:
     assert followed(head, change, part.arrays, asked).tolist() == asked.tolist()
 
 
+@pytest.mark.parametrize("weights", KINDS)
+def test_a_point_whose_label_today_is_not_known_is_open(weights: str) -> None:
+    head = label_head(1, weights)
+    change = any_rows(head, 1, True)
+    part = prove(head, change)
+    today = [-1 if stays else int(label) for stays, label in zip(part.proved, head.today, strict=True)]
+    assert part.proved.any() and not followed(head, change, part.arrays, part.proved, today=today).any()
+
+
 @pytest.mark.parametrize(("change_of", "said"), [
     (lambda a: {}, "its arrays are"), (lambda a: a | {"more": a["weights"]}, "its arrays are"),
     (lambda a: {**a, "weights": a["weights"][:-1]}, "finite numbers are needed"),
