@@ -298,7 +298,7 @@ def _require_same(subject: Subject, problem: Problem) -> None:
     pairs: list[tuple[Array | None, Array | None]] = [(subject.X, problem.X)]
     if problem.y is not None or problem.labels is not None:
         pairs += [(subject.y, problem.y), (subject.labels, problem.labels)]
-    if problem.weights is not None and not problem.weights.balanced:
+    if problem.weights is not None and not problem.weights.by_label:
         pairs += [(subject.weights, problem.weights.rows)]
     if not all(_equal(one, other) for one, other in pairs):
         raise InputError("data file", "it changed while the audit ran", "run it again")

@@ -81,8 +81,7 @@ def stored(problem: Problem, X_eval: Any, y_eval: Any, folder: Path, model: str 
     begin(folder, inputs, content)
     data = {"file": DATA, "features": FEATURES} | ({} if targets is None else {"targets": TARGETS})
     evaluated = {**data, "file": DATA if X_eval is None else EVALUATION}
-    tables: dict[str, dict[str, Any]] = {
-        "model": named, "data": data, "evaluation": evaluated}
+    tables: dict[str, dict[str, Any]] = {"model": named, "data": data, "evaluation": evaluated}
     notes: tuple[str, ...] = heard or (() if problem.prepare is None else (
         f"{getattr(problem.prepare, 'words', 'something')} before the model stays as it was fitted, and the claims are "
         "about the features behind it",))
@@ -92,7 +91,8 @@ def stored(problem: Problem, X_eval: Any, y_eval: Any, folder: Path, model: str 
                       problem.n if X_eval is None else len(points), X_eval is None, right, problem.names,
                       classes=problem.classes, notes=notes, weights=weights,
                       weighing="" if weights is None else WEIGHTS, grouping="" if own is None else GROUPS,
-                      groups=0 if own is None else int(own.max()) + 1, balanced=_followed(problem), stored=True,
+                      groups=0 if own is None else int(own.max()) + 1, stored=True,
+                      balanced=_followed(problem), by_label=_by_label(problem),
                       owners=None if own is None else owners_of("", own.tolist(), labels_of(groups, problem.n)),
                       behind=_behind(problem.prepare), kernel=getattr(problem.prepare, "of_rows", False),
                       mean=getattr(problem.prepare, "mean", ()), evaluated=None if X_eval is None else points)
@@ -121,15 +121,24 @@ def weights_kept(problem: Problem) -> tuple[str, ...]:
     if not problem.weights.by_label:
         return (KEPT,)
     if _followed(problem):
-        return ("class_weight='balanced' is followed where rows are left out, and it is asked which predictions stay "
-                "or how many rows until one changes: the rows that are left are balanced anew. In every other question "
-                "a row keeps the weight that it has today",)
+        return ("class_weight='balanced' is followed where rows are left out or labels are wrong, and it is asked "
+                "which predictions stay or how many until one changes: the rows are balanced anew, with the labels "
+                "that they then have. In every other question a row keeps the weight that it has today",)
+    if _by_label(problem):
+        return ("class_weight is followed where labels are wrong: a row counts as its new label does",)
     return ("class_weight is taken as the weights that it gave the rows when the model was fitted: a row keeps its own "
             "where its label changes, or how many rows a label has, which a fit with class_weight anew would follow",)
 
 
+def _by_label(problem: Problem) -> tuple[float, ...]:
+    """What a row of every label counts, where it is proved of changed labels: of the logistic loss (D20)."""
+    own = problem.weights
+    known = own is not None and own.labels is not None and own.rows is None and Loss(problem.loss).one_output
+    return tuple(own.labels.tolist()) if known and own is not None and own.labels is not None else ()
+
+
 def _followed(problem: Problem) -> bool:
-    """Whether what is proved of rows left out follows balanced weights: of the logistic loss, in a sum (D19).
+    """Whether what is proved of changed rows follows balanced weights: of the logistic loss, in a sum (D19, D20).
 
     Rows that carry weights of their own as well keep those of today, as no spec has both.
     """

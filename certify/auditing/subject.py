@@ -76,6 +76,7 @@ class Subject:
         groups: how many groups there are.
         owners: whose each row is, in words; None where nobody said it.
         balanced: whether the class weights of a fit to the rows that are left are known, where they are balanced.
+        by_label: what a row of every label counts, also as its new one, where that is known; else empty.
         anew: whether a question is about such a fit, and rows do not keep their weights.
         lost: whether a question is about changes that may leave one of several labels without rows.
         notes: what a reader has to know of how it was understood.
@@ -115,6 +116,7 @@ class Subject:
     groups: int = 0
     owners: Owners | None = None
     balanced: bool = False
+    by_label: tuple[float, ...] = ()
     anew: bool = False
     lost: bool = False
     notes: tuple[str, ...] = ()
@@ -239,8 +241,9 @@ class Subject:
     def again(self) -> str:
         """What happens after rows change, e.g. ``"and the model trained again"``."""
         alone = self.behind == LAYERS or isinstance(self.network, GraphNetwork) or self.network.depth > 1
-        kept = "" if self.weights is None else " (class weights balanced anew)" if self.anew else (
-            " (every row with the weight it has today)")
+        kept = "" if self.weights is None else " (every row with the weight it has today)" if not self.anew else (
+            " (class weights balanced anew)" if self.balanced else (
+                " (every row with the class weight of its label then)"))
         held = " (every layer before it held as it is)" if isinstance(self.network, GraphNetwork) else ""
         outputs = " (with an output for each of today's labels, also for one without a row)" if self.lost else ""
         return f"and the {'last layer alone' if alone else 'model'} trained again{kept}{held}{outputs}"
@@ -249,6 +252,11 @@ class Subject:
     def rebalanced(self) -> Subject:
         """The same for a question about rows that are left out: class weights are balanced anew where that is known."""
         return replace(self, anew=True) if self.balanced else self
+
+    @property
+    def reweighed(self) -> Subject:
+        """The same for a question about labels: class weights follow them where that is known."""
+        return replace(self, anew=True) if self.balanced or self.by_label else self
 
     @property
     def against_head(self) -> str:
@@ -303,7 +311,7 @@ class Subject:
         return {"loss": self.loss, "weight_decay": float(self.weight_decay),
                 **({} if self.bias_decay else {"bias_decay": False}),
                 **({"normalization": str(self.normalization)} if divided else {}),
-                **({"class_weight": BALANCED} if self.anew else {})}
+                **({"class_weight": BALANCED if self.balanced else list(self.by_label)} if self.anew else {})}
 
 
 def is_code(y: Array) -> bool:

@@ -165,7 +165,8 @@ def _training(problem: Problem) -> Json:
     spec, weights = problem.spec, None if problem.weights is None else problem.weights.rows
     return ({} if problem.bias_decay else {"bias_decay": False}) | (
         {} if problem.normalization == Normalization.FIXED else {"normalization": problem.normalization}) | (
-        {} if problem.weights is None or not problem.weights.balanced else {"class_weight": BALANCED}) | (
+        {} if problem.weights is None or not problem.weights.by_label else {"class_weight": BALANCED if (
+            problem.weights.labels is None) else problem.weights.labels.tolist()}) | (
         {} if spec is None or weights is None else {"row_weights": {
             "by": spec.data.weights, "least": float(weights.min()), "largest": float(weights.max())}})
 

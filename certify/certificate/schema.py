@@ -157,7 +157,7 @@ class Problem(Part):
     bias_decay: Literal[False] | None = None
     normalization: Annotated[str, one_of((str(w.Normalization.REMAINING),))] | None = None
     row_weights: RowWeights | None = None
-    class_weight: Annotated[str, one_of((w.BALANCED,))] | None = None
+    class_weight: Annotated[str, one_of((w.BALANCED,))] | Annotated[list[Number], Field(min_length=2)] | None = None
     level: Number | None
     merge_duplicates: bool
     groups: list[Annotated[list[Count], Field(min_length=2)]]

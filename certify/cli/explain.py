@@ -152,13 +152,14 @@ on it, and `certify check` proves nothing of it: it says whether files of these 
     "weights_of_rows": """[data] weights: an array or column of numbers above 0, what every row counts in the training
 loss, (1/n) Σ c_i ℓ_i + ... (scikit-learn's sample_weight; class_weight as the number of every row). For whole rows of
 a last layer with a weight decay that are left out or get other labels (see D1), and for nothing else. A row keeps its
-weight: a fit with class_weight numbers anew would count a row as its new class. See `class_weight` for "balanced".""",
+weight; a fit with class_weight anew counts a row as its new class, see `class_weight`.""",
     "sample_weight": """See `weights_of_rows`; for rows whose weight changes see `sample_weights`.""",
     "class_weight": """[training] class_weight = "balanced" (scikit-learn's): a row of label y counts n/(c n_y), of n
 rows, c labels and n_y rows of label y, by the rows that are left and the labels that they then have. For whole rows of
 a last layer with a weight decay that are left out or get other labels (see D1), and for nothing else; not beside
-weights of rows. Rows left out of a logistic loss of two labels: trees of boxes. All else is refitted choice by choice:
-any 1 row, of any loss of labels. class_weight as numbers: see `weights_of_rows`.""",
+weights of rows. class_weight = [1.0, 2.5]: a number above 0 for each label, in their order; a row counts by the label
+that it has, also by its new one. A logistic loss of two labels: trees of boxes for rows left out, sums of single refits
+for wrong labels. All else is refitted choice by choice: any 1 row, of any loss of labels.""",
     "agreement": """Of a change of predictions to first order (see P1): the number of [evaluation] rows at which every
 solution near the weights is proved to change the outputs by the same. At the other rows the bound is about the nearest
 solution alone. With map = "interpolation" there is agreement only at rows that are training rows.""",

@@ -99,7 +99,10 @@ def _weighed(spec: Spec, folder: Path, n: int) -> SampleWeights | None:
     """What rows count: the numbers of the data, or by how many rows each label has; None: all the same."""
     from certify.inputs.groups import load_weights
 
-    if spec.training.class_weight is not None:
+    given = spec.training.class_weight
+    if isinstance(given, tuple):
+        return SampleWeights(labels=np.array(given))
+    if given is not None:
         return SampleWeights(balanced=True)
     return None if spec.data.weights is None else SampleWeights(load_weights(spec, folder, n))
 

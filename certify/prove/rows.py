@@ -285,17 +285,16 @@ def stable_predictions(
 
 
 def _tell_of_classes(problem: Problem, labels: bool) -> None:
-    """Warn that weights follow labels here, as in a fit anew, and not in audits and specs; where they may change."""
+    """Warn that weights follow the labels, as in a fit anew, where these may change."""
     if problem.weights is None or not problem.weights.by_label:
         return
     if problem.weights.balanced:
         said = ("a row that is relabelled counts as its new label does, and balanced weights follow the rows, as in a "
-                "fit anew; `certify audit` keeps today's weights for that question" if labels else
+                "fit anew" if labels else
                 "answers are about fits anew, with balanced weights of the rows that are left")
         warnings.warn(f"class_weight: {said}", stacklevel=3)
     elif labels:
-        warnings.warn("class_weight: a row that is relabelled counts as its new label does; an audit, as its "
-                      "certificate, keeps the weight that each row has today", stacklevel=3)
+        warnings.warn("class_weight: a row that is relabelled counts as its new label does", stacklevel=3)
 
 
 def distance_of(head: Head) -> float:

@@ -52,10 +52,9 @@ Listed = BeforeValidator(_tuple)
 Positive = Annotated[float, BeforeValidator(_exact), Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, BeforeValidator(_exact), Field(ge=0, allow_inf_nan=False)]
 Finite = Annotated[float, BeforeValidator(_exact), Field(allow_inf_nan=False)]
-Bytes = Annotated[
-    float, BeforeValidator(_exact), BeforeValidator(_bytes, json_schema_input_type=float | str),
-    Field(ge=1, allow_inf_nan=False),
-]
+ByLabel = Annotated[tuple[Positive, ...], Field(min_length=2)]
+Bytes = Annotated[float, BeforeValidator(_exact), BeforeValidator(_bytes, json_schema_input_type=float | str),
+                  Field(ge=1, allow_inf_nan=False)]
 Integer = Annotated[int, Field(le=2**53)]
 Count = Annotated[int, Field(ge=1, le=2**53)]
 Name = Annotated[str, Field(min_length=1)]
@@ -120,14 +119,14 @@ class Training(Section):
         bias_decay: whether biases (intercepts) carry it too.
         normalization: what the losses of the rows are divided by where rows are left out: ``"fixed"``: n, as before;
             ``"remaining"``: the number of rows that are left.
-        class_weight: ``"balanced"``: a row of label y counts `n/(c·n_y)`, by the rows that are left (scikit-learn's).
+        class_weight: ``"balanced"`` (`n/(c·n_y)` of the rows left), or what a row of each label counts, in their order.
     """
 
     loss: literals.Loss = "squared"
     weight_decay: NonNegative = 0.0
     bias_decay: bool = True
     normalization: literals.Normalization = "fixed"
-    class_weight: literals.ClassWeight | None = None
+    class_weight: Annotated[literals.ClassWeight | ByLabel, Listed] | None = None
 
 
 class Solution(Section):

@@ -45,6 +45,7 @@ BY_METHOD: Final[Mapping[str, Asked]] = MappingProxyType({
     "softmax_tree": replace(SOFTMAX, change=LABELS + "1"),
     "group_tree": Asked(GROUPS + "2", decay=1.0),
     "by_counts": Asked(DELETED + "2", balanced='class_weight = "balanced"\n'),
+    "label_sums": Asked(LABELS + "2", decay=0.4, balanced='class_weight = "balanced"\n'),
 })
 """What each method proves alone."""
 

@@ -106,8 +106,8 @@ class HowFar(Counted):
         return subject.against_head
 
     def after(self, subject: Subject) -> Subject:
-        """What is trained again: where rows are left out with class weights balanced anew, if they were balanced."""
-        return subject.rebalanced if Parameter(self.parameter).leaves else subject
+        """What is trained again: with class weights that follow the rows and labels, where that is known."""
+        return subject.rebalanced if Parameter(self.parameter).leaves else subject.reweighed
 
     def unprompted(self, options: Options) -> bool:
         """It takes long."""

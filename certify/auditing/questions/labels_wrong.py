@@ -26,7 +26,7 @@ class LabelsWrong(Counted):
 
     def sentence(self, subject: Subject, options: Options) -> str:
         """The question in a sentence."""
-        return f"which predictions stay, whichever {_labels(options.relabel)} wrong {subject.again}"
+        return f"which predictions stay, whichever {_labels(options.relabel)} wrong {subject.reweighed.again}"
 
     def against(self, subject: Subject, options: Options) -> str:
         """Why it cannot be asked."""
@@ -35,11 +35,11 @@ class LabelsWrong(Counted):
     def asked(self, subject: Subject, options: Options) -> Asked:
         """The spec."""
         change = {"parameter": "labels", "set": "sparse", "count": options.relabel}
-        return Asked(of_head(subject, change, fewer=False), wanted(subject))
+        return Asked(of_head(subject.reweighed, change, fewer=False), wanted(subject))
 
     def answer(self, subject: Subject, options: Options, claim: Claim) -> str:
         """A claim in words."""
-        return of_rows(subject, claim, f"whichever {_labels(options.relabel)} wrong {subject.again}")
+        return of_rows(subject, claim, f"whichever {_labels(options.relabel)} wrong {subject.reweighed.again}")
 
 
 def against_labels(subject: Subject, count: int) -> str:

@@ -100,9 +100,9 @@ SYSTEMS: dict[str, Callable[[Problem, bool], Cost]] = {
 
 
 TREE, CLASSES, CHOICES = "pair_tree.parent", "softmax_pairs.hot", "by_choice.parent"
-LABELS, GROUPS = "softmax_labels.parts", "group_tree.sets"
-"""Arrays that tell of a tree: one number a node; of pairs of several classes: one a hot row; of wrong labels; and of
-groups of rows, one line a node."""
+LABELS, GROUPS, SUMS = "softmax_labels.parts", "group_tree.sets", "label_sums.weights"
+"""Arrays that tell of a tree: one number a node; of pairs of several classes: one a hot row; of wrong labels; of
+groups of rows, one line a node; and of sums of steps."""
 
 BOX, BOXES, WIDE = "rows.box.slabs", "box_tree.parent", 48
 """Of a box for all choices, and of a tree of boxes; and of how many rows a box has products where it does not say."""
@@ -182,6 +182,13 @@ def grouped(problem: Problem, side: Mapping[str, Array], start: str) -> Cost:
     return Cost(seconds, 60 + 1e-4 * n * groups + 8e-5 * groups**2)
 
 
+def summed(problem: Problem, side: Mapping[str, Array], start: str) -> Cost:
+    """Sums of linear steps, D20: for each case of balanced labels, or once, moves of all rows by all steps."""
+    moves = len(problem.features) * len(problem.moving)
+    cases = max(sum(name.startswith(start) for name in side) - 1, 1)
+    return Cost(6e-7 * moves * cases, 10 + 1.2e-5 * moves)
+
+
 def bounded(problem: Problem, side: Mapping[str, Array], start: str) -> Cost:
     """One box for all choices of changed rows, D5, and what it leaves of the margins of all evaluation rows."""
     wide = side.get(f"{start}box.wide")
@@ -210,7 +217,7 @@ def _boxes(problem: Problem, wide: Sequence[float], points: int) -> Cost:
 
 KINDS: dict[str, Callable[[Problem, Mapping[str, Array], str], Cost]] = {
     TREE: tree, CLASSES: classes, CHOICES: choices, LABELS: labels, BOX: bounded, BOXES: grown,
-    GROUPS: grouped}
+    GROUPS: grouped, SUMS: summed}
 """By the end of the name of an array that there is one of for each."""
 
 

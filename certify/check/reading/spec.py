@@ -26,7 +26,7 @@ _WORDS = {
     "weights.norm": ("euclidean", "relative", "function"),
     "perturbation.parameter": ("features", "targets", "sample_weights", "labels", "deletions"),
     "perturbation.set": ("total", "per_sample", "sparse", "given"),
-    "run.arithmetic": ("float", "exact"), "training.class_weight": ("balanced",),
+    "run.arithmetic": ("float", "exact"),
     "gate.quantity": ("modulus", "sample_modulus", "first_order_distance", "distance", "aubin", "persistence_radius",
                       "stable_predictions", "correct_predictions", "tolerated_changes", "functional",
                       "prediction_change", "first_order_prediction_change", "excess", "hausdorff"),
@@ -100,7 +100,8 @@ class Spec:
         aubin: whether there is a section `[aubin]`; its radii are None for the best found.
         functionals: name of what multiplies the intercept in each evaluation row, or columns of single weights.
         evaluation_features, evaluation_targets: as `features`, `targets`, of that file; None for those of the data.
-        row_weights, class_weight, about: name of the weights of rows (None: all 1); `balanced`; what is told untrusted.
+        row_weights, class_weight, about: name of the weights of rows (None: all 1); `balanced`, or numbers of labels;
+            what is told untrusted.
         graph: name of the graph file; widths and shape, that of one row, are then known with the graph.
     """
 
@@ -147,7 +148,7 @@ class Spec:
     normalization: str = "fixed"
     kind: Json | None = None
     row_weights: str | None = None
-    class_weight: str | None = None
+    class_weight: str | tuple[float, ...] | None = None
     about: Json | None = None
 
     @property
@@ -242,7 +243,7 @@ def _parts(sections: dict[str, Json], top: Json) -> Json:
 
 def parts(spec: Spec, quantities: set[str]) -> tuple[str, ...]:
     """The parts of which a demand could be broken; what the others demand cannot be."""
-    words = (*quantities, spec.map, spec.set, spec.parameter, spec.loss, spec.class_weight or "")
+    words = (*quantities, spec.map, spec.set, spec.parameter, spec.loss, "balanced" if spec.class_weight else "")
     asked = {part for word in words for part in WORDS_OF_PARTS.get(word, ())}
     there = {
         "maps": spec.base != "given" or any(

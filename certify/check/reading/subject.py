@@ -299,7 +299,8 @@ def describe(problem: Problem, spec: Spec, merge: bool) -> Json:
         network |= {"tau": problem.tau, "reference_rows": len(problem.reference)}
     more = {"evaluation_rows": len(problem.evaluation) or None, "threshold": spec.threshold, "window": spec.window,
             "direction": spec.direction, "bias_decay": None if spec.bias_decay else False,
-            "functionals": problem.functionals and problem.functionals.described, "class_weight": spec.class_weight,
+            "functionals": problem.functionals and problem.functionals.described,
+            "class_weight": list(spec.class_weight) if isinstance(spec.class_weight, tuple) else spec.class_weight,
             "normalization": None if spec.normalization == "fixed" else spec.normalization, "about": spec.about,
             "row_weights": spec.row_weights and _part("optional.row_weights").stated(spec, problem.row_weights)}
     network |= {key: value for key, value in more.items() if value is not None}

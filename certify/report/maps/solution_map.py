@@ -150,7 +150,10 @@ def average_loss(problem: Problem, weights: str) -> str:
         average += f", each times the weight that its row carries (from {_range(problem.row_weights)})"
         decay += (". A row keeps its weight whatever happens: neither another label nor how many rows each label has "
                   "changes it, as a fit with class weights anew would")
-    if problem.class_weight is not None:
+    if isinstance(problem.class_weight, list):
+        average += f", where a row counts by the label that it has ({_by_label(problem.class_weight)})"
+        decay += ". A row that gets another label counts as one of that label, as a fit anew would count it"
+    elif problem.class_weight is not None:
         average += (", where a row counts the more the fewer rows of its label there are, so that those of every label "
                     "count the same together")
         decay += ". What rows count follows the rows that are left and the labels that they then have"
@@ -164,9 +167,16 @@ def loss_facts(problem: Problem) -> Terms:
     decay += "; none of the biases" if problem.bias_decay is False else ""
     own = problem.row_weights
     carried = [] if own is None else [("weights of rows", f"{prose(own.by)} in the data, from {_range(own)}")]
-    if problem.class_weight is not None:
+    if isinstance(problem.class_weight, list):
+        carried = [("weights of rows", f"by the label that a row has: {_by_label(problem.class_weight)}")]
+    elif problem.class_weight is not None:
         carried = [("weights of rows", "balanced: those of every label count the same together, whichever are left")]
     return [("loss of a row", f"{loss.name}: {loss.meaning}"), *carried, ("weight decay", decay)]
+
+
+def _by_label(weights: Sequence[float]) -> str:
+    """What a row of every label counts, in their order."""
+    return ", ".join(as_given(x).text for x in weights)
 
 
 def _range(weights: RowWeights) -> str:

@@ -56,7 +56,7 @@ def _require_new(spec: Spec, where: str) -> None:
     """New rows are for one output, labels, and a sum that does not follow how many rows there are."""
     loss, follows = Loss(spec.training.loss), Normalization(spec.training.normalization).follows
     if spec.training.class_weight is not None:
-        raise SpecError(f"{where}.fresh", f'given with class_weight = "{spec.training.class_weight}", and new rows '
+        raise SpecError(f"{where}.fresh", f'given with class_weight = {spec.training.class_weight!r}, and new rows '
                         "change what every row counts", "remove class_weight, or fresh")
     if loss.of_heads or loss.outputs_by_class or follows:
         raise SpecError(f"{where}.fresh", f'given with loss = "{spec.training.loss}", normalization = '

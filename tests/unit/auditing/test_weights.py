@@ -33,14 +33,15 @@ X, Y, W = drawn()
 POINTS = np.random.default_rng(6).normal(size=(20, 2)) + 0.3
 
 
-def refits(weights: np.ndarray, relabels: bool, balanced: bool = False) -> list[np.ndarray]:
+def refits(weights: np.ndarray, relabels: bool, way: str = "by row") -> list[np.ndarray]:
     """Labels of the points without each row, or with its label turned, by scikit-learn with these weights, or anew."""
+    anew = {"balanced": "balanced", "by label": {0: 1.0, 1: 2.5}}.get(way)
     found = []
     for i in range(len(Y)):
         keep, y = np.full(len(Y), True), Y.copy()
         keep[i], y[i] = relabels, 1 - Y[i] if relabels else Y[i]
-        model = linear.LogisticRegression(tol=1e-10, max_iter=5000, class_weight="balanced" if balanced else None)
-        found.append(model.fit(X[keep], y[keep], None if balanced else weights[keep]).predict(POINTS))
+        model = linear.LogisticRegression(tol=1e-10, max_iter=5000, class_weight=anew)
+        found.append(model.fit(X[keep], y[keep], None if anew else weights[keep]).predict(POINTS))
     return found
 
 
@@ -56,20 +57,23 @@ def fits() -> dict[str, tuple[object, np.ndarray]]:
 
 @pytest.mark.parametrize("way", ["balanced", "by label", "by row"])
 def test_answers_are_those_of_refits_with_weights(way: str, tmp_path: Path) -> None:
-    """Of today; balanced ones are balanced anew where rows are left out."""
+    """Of today; class weights follow the rows that are left and the labels that they have, as in a fit anew."""
     model, weights = fits()[way]
     problem = certify.from_sklearn(model, X, Y, W if way == "by row" else None)
     found = certify.audit(problem, POINTS, ask=["rows deleted", "labels wrong", "which rows"], folder=tmp_path)
     today = model.predict(POINTS)
     for answer, relabels in zip(found.answers, (False, True), strict=False):
         stays = np.all([labels == today for labels in refits(
-            weights, relabels, way == "balanced" and not relabels)], axis=0)
+            weights, relabels, way)], axis=0)
         assert answer.lower == answer.upper == int(stays.sum()) and answer.verdict == "certified"
-    first, *others = found.answers
-    assert ("(class weights balanced anew)" if way == "balanced" else KEEPS) in first.sentence
-    assert all(KEEPS in answer.sentence for answer in others) and len(others) == 3
+    first, second, *others = found.answers
+    anew = "(class weights balanced anew)"
+    assert (anew if way == "balanced" else KEEPS) in first.sentence
+    assert {"balanced": anew, "by label": "(every row with the class weight of its label then)"}.get(
+        way, KEEPS) in second.sentence
+    assert all(KEEPS in answer.sentence for answer in others) and len(others) == 2
     note, = found.as_json()["model"]["notes"]
-    assert ("class_weight anew" in note) == (way == "by label") and "with weights from" in repr(found)
+    assert ("as its new label" in note) == (way == "by label") and "with weights from" in repr(found)
     assert ("balanced anew" in note) == (way == "balanced")
     for answer in found.answers:
         assert check(answer.folder / "certificate.json", NONE).verdict == "certified"

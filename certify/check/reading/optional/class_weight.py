@@ -1,4 +1,4 @@
-"""What every row counts where the labels are balanced: `n/(c·n_y)` of n rows, c labels and `n_y` rows of label y."""
+"""What every row counts by its label: a number of each, or balanced: `n/(c·n_y)` of n rows, c labels, `n_y` of y."""
 
 from __future__ import annotations
 
@@ -19,6 +19,31 @@ BITS = 128
 
 class Balanced(tuple[arb, ...]):
     """Weights that follow how many rows of each label are left: those of today."""
+
+
+class Labelled(tuple[arb, ...]):
+    """Weights by the label that a row has: those of today; `of` are those of every label, in their order."""
+
+    of: tuple[arb, ...]
+
+
+def labelled(rows: Data, outputs: int, of: Sequence[float]) -> Labelled:
+    """What the rows count today, by numbers of the labels.
+
+    Raises:
+        Invalid: there are no labels, or another number of them.
+    """
+    known: Sequence[float | Sequence[float]] | None = rows.targets if rows.labels is None else rows.labels
+    names = sorted(set(known or ()))  # type: ignore[type-var]
+    if rows.labels is not None:
+        names = list(range(outputs)) if outputs > 1 else [-1.0 if -1.0 in names else 0.0, 1.0]
+    if known is None or len(names) != len(of):
+        raise Invalid("training.class_weight", f"{len(of)} numbers are stated", f"one for each of {len(names)} labels "
+                      "is needed")
+    each = {name: arb(x) for name, x in zip(names, of, strict=True)}
+    found = Labelled(each[y] for y in known)
+    found.of = tuple(each.values())
+    return found
 
 
 def balanced(labels: Sequence[Hashable], codes: int) -> list[arb]:

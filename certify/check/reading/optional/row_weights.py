@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from flint import arb
 
 from certify.check.reading.arrays import read_arrays
-from certify.check.reading.optional.class_weight import today
+from certify.check.reading.optional.class_weight import labelled, today
 from certify.format.canonical import Json, show
 from certify.format.refusal import Invalid
 
@@ -24,7 +24,9 @@ def read(spec: Spec, data: bytes, table: Data) -> Sequence[float | arb]:
         Invalid: there are none of that name, or not one positive number a row; or a label has no row.
     """
     if spec.class_weight is not None:
-        return today(table, spec.widths[-1] if spec.widths else 0)
+        outputs = spec.widths[-1] if spec.widths else 0
+        return labelled(table, outputs, spec.class_weight) if isinstance(spec.class_weight, tuple) else today(
+            table, outputs)
     return named(spec, data, len(table.features))
 
 

@@ -31,8 +31,8 @@ STAGES: Final[Mapping[str, str]] = MappingProxyType({
     "softmax_labels": "choices one by one", "softmax_by_choice": "choices one by one",
     "softmax_two_labels": "choices one by one", "softmax_pairs": "rows two by two",
     "softmax_tree": "a tree over the rows that pull most", "energy": "where a label would be lost",
-    "step_sums": "sums of single refits", "enumeration": "a refit for each choice",
-    "every_choice": "a refit for each choice"})
+    "step_sums": "sums of single refits", "label_sums": "sums of single refits",
+    "enumeration": "a refit for each choice", "every_choice": "a refit for each choice"})
 """What a method does, for those who wait."""
 
 AMONG, LEAST = 16, 0.5

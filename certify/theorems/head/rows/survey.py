@@ -33,6 +33,7 @@ CLASSES: Final[Mapping[str, str]] = {
     "squared_deletions": "squared_deletions:SquaredDeletions", "box": "box:Box", "cells": "cells:Cells",
     "by_choice": "by_choice.method:ByChoice", "pair_tree": "pair_tree.method:PairTrees", "box_tree": "box_tree:BoxTree",
     "by_counts": "by_counts.method:ByCounts", "step_sums": "step_sums.method:StepSums",
+    "label_sums": "label_sums.method:LabelSums",
     "softmax_box": "softmax_box:SoftmaxBox", "softmax_by_choice": "softmax_by_choice.method:SoftmaxByChoice",
     "softmax_labels": "softmax_labels.method:SoftmaxLabels", "softmax_pairs": "softmax_pairs.method:SoftmaxPairs",
     "softmax_two_labels": "softmax_two_labels.method:SoftmaxTwoLabels",
@@ -81,7 +82,7 @@ AT_ONCE, MENTIONED, SMALL = 512, 3, 3
 
 REWEIGHED = ("every change of rows changes all balanced weights; rows left out and wrong labels of a logistic "
              "regression of two labels have bounds of their own, and else every choice is refitted")
-COUNTED: Final = frozenset({"by_counts", "step_sums"})
+COUNTED, TWIN = frozenset({"by_counts", "label_sums", "step_sums"}), ("label_sums", "step_sums")
 Tell = Callable[[str, float], None]
 
 
@@ -137,7 +138,7 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
     """
     if isinstance(change, NewRows):
         return _of_new_rows(head, change, Budget(seconds), tell)
-    head = settled(head, change)
+    head, methods = settled(head, change), tuple(x for x in methods if x != TWIN[0] or TWIN[1] not in methods)
     budget, seen = Budget(seconds), centred(head)
     found, status, known = Found(head, seen), np.full(len(head.points), OPEN), head.today >= 0
     reasons = [] if known.all() else [f"{int((~known).sum())} points lie too near a tie for today's label to be known"]

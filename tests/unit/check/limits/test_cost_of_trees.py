@@ -145,6 +145,18 @@ def test_a_tree_of_boxes_without_an_array_is_left_to_its_reader(name: str) -> No
     assert cost.grown(EMBEDDINGS, arrays, "a.rows.box_tree.").seconds == 0.0  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(("cases", "seconds"), [((), 1.08), (("0-1", "0-2", "1-0", "1-1", "2-0"), 4.3)])
+def test_sums_of_steps_that_were_measured(cases: tuple[str, ...], seconds: float) -> None:
+    """1,200 rows of 7 columns: any 3 wrong labels, weights by label, without choices; balanced, any 2, as a whole."""
+    problem = SimpleNamespace(features=((0.0,) * 7,) * 1200, moving=tuple(range(1200)), evaluation=((0.0,) * 7,) * 150)
+    side = {f"a.rows.label_sums.{name}": Array((8,), (0.0,) * 8, "f") for name in ("weights", *cases)}
+    starts = [name.removesuffix(end.partition(".")[2]) for name in side for end, kind in cost.KINDS.items()
+              if name.endswith(end) and kind is cost.summed]
+    assert starts == ["a.rows.label_sums."]
+    said = cost.summed(problem, side, starts[0]).seconds  # type: ignore[arg-type]
+    assert seconds / 2 < said < seconds * 2
+
+
 def test_trees_by_counts_cost_what_trees_of_boxes_do() -> None:
     """One for each case of how many rows of each label go."""
     every = {"a.rows.by_counts.weights", *(f"a.rows.by_counts.{case}.box_tree.{name}" for case in ("0-1", "1-0")

@@ -33,8 +33,10 @@ NO_MINIMUM = "a free intercept has no finite minimum"
 FLIPS = ("point", "rows", "codes", "weights")
 NEW = ("new", "labels")
 """Arrays of flips where rows are new."""
-WEIGHED, BALANCED = ("every_choice", "box", "box_tree", "group_tree"), ("every_choice", "by_counts")
-"""Methods that take rows that carry weights, which stay; and balanced ones, which every change of rows changes."""
+WEIGHED = ("every_choice", "box", "box_tree", "group_tree", "label_sums")
+BALANCED, LABELLED = ("every_choice", "by_counts", "label_sums"), ("every_choice", "label_sums")
+"""Methods that take rows that carry weights, which stay; balanced ones, which every change of rows changes; and those
+that go by the label that a row has, where labels change."""
 SOLVED = {"squared_labels"}
 """Methods that make the normal matrix of the squared loss, by which refits are soon judged."""
 KINDS, PLAIN = ("every_choice", "new_rows", "group_tree"), ("enumeration",)
@@ -173,10 +175,11 @@ def _fits(head: Head, name: str, where: str) -> None:
         Invalid: there is none, or it may leave no row of a label.
     """
     kind = head.kind
-    known = BALANCED if head.balanced else WEIGHED
+    goes = head.labelled is not None and (head.relabels or kind is not None)
+    known = BALANCED if head.balanced else LABELLED if goes else WEIGHED
     if head.weights is not None and name not in known:
         raise Invalid(where, f"rows are stated to stay by {name}", "rows carry weights, and that is for "
-                      f"{'weights that stay' * head.balanced or 'rows that count the same'}; one of "
+                      f"{'weights that stay' if goes or head.balanced else 'rows that count the same'}; one of "
                       f"{show(list(known))} is needed")
     if kind is None or name in KINDS:
         return

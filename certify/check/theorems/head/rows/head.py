@@ -11,7 +11,7 @@ from flint import arb, arb_mat
 
 from certify.check.enclosure.network import forward
 from certify.check.linalg.balls import ONE, ZERO, norm
-from certify.check.reading.optional.class_weight import Balanced
+from certify.check.reading.optional.class_weight import Balanced, Labelled
 from certify.check.reading.subject import Problem
 from certify.check.systems.point import Ladder, Point
 from certify.check.theorems.head.rows.changes.any_rows import AnyRows
@@ -77,6 +77,7 @@ class Head:
             change of any rows that contains it, of no rows where there is none.
         weights: the c_i, which stay with the rows whatever labels these get; None: all 1.
         balanced: whether they do not stay: they are `n'/(c·n'_y)` of the rows that are left, and `weights` are today's.
+        labelled: what a row of every label counts, where weights go by the label that a row has; else None.
         new: how many rows, the last ones, are new: the n of `μ = nλ` does not count them.
     """
 
@@ -103,6 +104,7 @@ class Head:
     new: int = 0
     weights: list[arb] | None = None
     balanced: bool = False
+    labelled: tuple[arb, ...] | None = None
 
     @property
     def change(self) -> Rows:
@@ -173,7 +175,8 @@ def head_of(point: Point) -> Head:
     evaluated = arb_mat(0, phi.ncols()) if not points else arb_mat(_inputs(
         forward(problem, point.parameters, points).inputs[-1], biased, stated))
     relabels = RELABELS[problem.parameter]
-    codes = codes_of(problem, relabels or isinstance(problem.row_weights, Balanced) or bool(problem.kind and (
+    by_label = isinstance(problem.row_weights, Balanced | Labelled)
+    codes = codes_of(problem, relabels or by_label or bool(problem.kind and (
         problem.kind["relabelled"] or problem.kind["fresh"])))
     kind = kind_of(problem, codes, relabels)
     plain = Plain(relabels, problem.count or 0, problem.moving) if kind is None else (
@@ -190,6 +193,7 @@ def head_of(point: Point) -> Head:
         relabels=plain.relabels, kind=kind,
         weights=None if problem.row_weights is None else [arb(c) for c in problem.row_weights],
         balanced=isinstance(problem.row_weights, Balanced),
+        labelled=problem.row_weights.of if isinstance(problem.row_weights, Labelled) else None,
     )
 
 

@@ -48,7 +48,7 @@ class Setting:
 
 
 class StepSums(Method):
-    """Changed labels of a logistic head (D20). No certificate states it: it has no checker."""
+    """Changed labels of a logistic head (D20). Certificates state less of it, by `label_sums`."""
 
     name: ClassVar[str] = "step_sums"
     weighs: ClassVar[bool] = True
@@ -79,24 +79,26 @@ class StepSums(Method):
 
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
         """The points that stay in every setting, and choices that flip; bounds of all choices at once come first."""
-        run = _Run(head, todo, budget)
+        run = Run(head, todo, budget)
         with np.errstate(all="ignore"):
             run.run(change)
         return Part(self.name, run.proved & ~run.found.flipped, {}, run.found.flips(), why=run.why, late=run.late)
 
 
-class _Run:
+class Run:
     """All settings of a problem.
 
     Attributes:
-        proved: `(N,)` the points that stay in all of them.
+        proved: `(N,)` the points that stay in all of them; `may` which may be among them.
+        whole: weights near the refit of all rows, where these are needed.
         found: choices that flip points.
         why, late: what kept it from proving more, and whether that was the time.
     """
 
     def __init__(self, head: Head, todo: Mask, budget: Budget) -> None:
         self.head, self.budget, self.found, self.why, self.late = head, budget, Found(head), "", False
-        self.todo, self.proved = todo & (head.today >= 0), np.zeros_like(todo)
+        self.todo, self.proved, self.may = todo & (head.today >= 0), np.zeros_like(todo), np.ones_like(todo)
+        self.whole: Array | None = None
 
     def run(self, change: RowChange) -> None:
         """All of it, or what the time and the range of floats allow."""
@@ -110,20 +112,20 @@ class _Run:
     def _all(self, every: list[Setting]) -> None:
         """Every setting by one bound, then the points that these leave open choice by choice."""
         if self.head.weights is not None and self.head.weights.balanced:
-            whole = proposed(lambda: unchanged_refit(self.head))
-            self.todo &= whole is not None and labels_at(self.head, whole) == self.head.today
+            self.whole = proposed(lambda: unchanged_refit(self.head))
+            self.todo &= self.whole is not None and labels_at(self.head, self.whole) == self.head.today
         stay, search = np.zeros((len(every), len(self.todo)), dtype=bool), None
         for number, setting in enumerate(every):
             search = self._search(setting)
             points = np.flatnonzero(self.todo & ~self.found.flipped)
             some = self._boxed(setting, points) if search is None else search.at_once(points)
             stay[number, some] = True
-        self.proved |= self.todo & stay.all(axis=0)
+        self.proved |= self.todo & self.may & stay.all(axis=0)
         self._rest(every, stay, search if len(every) == 1 else None)
 
     def _rest(self, every: list[Setting], stay: Array, search: Search | None) -> None:
         """The points that some setting left open: they are proved where they stay in each of these."""
-        left = self.todo & ~self.proved
+        left = self.todo & self.may & ~self.proved
         for number, setting in enumerate(every):
             points = np.flatnonzero(left & ~self.found.flipped & ~stay[number])
             search = (search or self._search(setting)) if len(points) else None
@@ -140,8 +142,12 @@ class _Run:
         b = None if st is None else bound(st, setting.k)
         if b is None or label is None:
             return None
-        return Search(self.head, Case(b, label[setting.rows], setting.exactly), self.found, self.budget.check,
-                      lambda which: self._boxed(setting, which))
+        case = Case(b, label[setting.rows], setting.exactly)
+        self.seen(setting, case)
+        return Search(self.head, case, self.found, self.budget.check, lambda which: self._boxed(setting, which))
+
+    def seen(self, setting: Setting, case: Case) -> None:
+        """Told of every setting whose choices have a bound, before its points are looked at."""
 
     def _boxed(self, setting: Setting, which: Whole) -> Whole:
         return in_a_box(setting.head, self.head, setting.rows, setting.k, which, self.budget.left)

@@ -41,9 +41,9 @@ def oriented(head: Head, where: str) -> tuple[Sums, Points]:
         raise Invalid(where, f"labels stand for {show(head.codes.rows)}", "boxes are for −1 and 1")
     mu = head.mu()
     decay = [mu] * (head.m - 1) + [ZERO if head.free_intercept else mu]
-    rows = [[x * y[0] for x in row] for row, y in zip(_exact(head.rows, where), head.targets, strict=True)]
+    rows = [[x * y[0] for x in row] for row, y in zip(exact_rows(head.rows, where), head.targets, strict=True)]
     signs = [1.0 if label == 1 else -1.0 for label in head.today]
-    seen = [[x * s for x in row] for row, s in zip(_exact(head.evaluated.tolist(), where), signs, strict=True)]
+    seen = [[x * s for x in row] for row, s in zip(exact_rows(head.evaluated.tolist(), where), signs, strict=True)]
     weights, scale = head.weights, ONE
     if weights is not None:  # divided by a power of two the sum has the same minimiser, and weights up to 1
         scale = arb(2) ** -max(frexp(float(c))[1] for c in weights)
@@ -51,7 +51,7 @@ def oriented(head: Head, where: str) -> tuple[Sums, Points]:
     return sums(rows, [x * scale for x in decay], head.relabels, weights), points(seen, head.m)
 
 
-def _exact(rows: Sequence[Sequence[arb]], where: str) -> list[list[float]]:
+def exact_rows(rows: Sequence[Sequence[arb]], where: str) -> list[list[float]]:
     """The floats that balls without radius are.
 
     Raises:

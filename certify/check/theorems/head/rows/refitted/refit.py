@@ -134,9 +134,11 @@ def counted(head: Head, change: Change) -> list[arb] | None:
     Raises:
         Invalid: labels are balanced, and one has no row left.
     """
+    new = dict(change)
+    if head.labelled is not None:
+        return [head.labelled[y if new.get(i, DELETED) == DELETED else new[i]] for i, y in enumerate(head.codes.label)]
     if not head.balanced:
         return head.weights
-    new = dict(change)
     left = [i for i in range(head.n) if new.get(i, 0) != DELETED]
     found = [ZERO] * head.n
     for i, c in zip(left, balanced([new.get(i, head.codes.label[i]) for i in left], len(head.codes.rows)), strict=True):

@@ -204,7 +204,7 @@ def test_a_method_for_rows_that_count_the_same_is_refused(
     arrays |= {f"stable_predictions.rows.{method}.weights": weights} if method == "enumeration" else {}
     save_file({**arrays, "stable_predictions.rows.status": status}, file)
     resealed(folder, certificate, "witness")
-    with pytest.raises(Invalid, match=f"stated to stay by {method}|steps of groups are stated"):
+    with pytest.raises(Invalid, match=f"stated to stay by {method}|steps of groups are stated|label_sums is stated"):
         check(folder / "certificate.json", NONE)
 
 

@@ -83,7 +83,7 @@ def test_a_point_stays_where_it_does_in_every_setting(count: int, monkeypatch: p
     every = [Setting(head, np.arange(1), 1, (1, 0)) for _ in range(count)]
     told = {id(s): Told(rng.random(60) < 0.5, rng.random(60) < 0.5) for s in every}
     monkeypatch.setattr(method, "settings", lambda *_: iter(every))
-    monkeypatch.setattr(method._Run, "_search", lambda self, setting: told[id(setting)])
+    monkeypatch.setattr(method.Run, "_search", lambda self, setting: told[id(setting)])
     expected = np.all([t.once | t.later for t in told.values()], axis=0)
     assert proof(head, any_rows(head, 1, True)).proved.tolist() == expected.tolist()
     assert expected.any() and not expected.all()
