@@ -18,8 +18,8 @@ GONE: Final = r"\b(?:delet\w*|left out|leave out|removed?|unlearn\w*|forget\w*|f
 
 
 ROWS: Final = (r"\b[0-9]+\s+(?:of\s+the\s+)?(?:training\s+)?(?:rows?|records?|samples?|points?|examples?)\b"
-               rf"|\bhow\s+many\s+(?:{NAMED})\b|\ball\s+(?:the\s+)?(?:{NAMED})\b")
-"""What is no number of groups: rows of each, all of them, and how many it takes."""
+               rf"|\ball\s+(?:the\s+)?(?:{NAMED})\b")
+"""What is no number of groups: rows of each, and all of them."""
 MISSING: Final = ("no column says whose each training row is: name it with --groups COLUMN, in Python "
                   "groups=users, one entry a row")
 

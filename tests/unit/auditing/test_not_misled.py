@@ -396,7 +396,7 @@ def test_a_list_of_files_leads_to_no_other_folder(linear, tmp_path):
     ("every target is off by 0.02 of itself", "say it with one, e.g. '2 % of itself'"),
     ("2 rows of each user deleted", "'2 rows' is no number of groups"),
     ("a user removed one row", "'1 row' is no number of groups"), ("all users deleted", "'all users' is no number"),
-    ("how many users deleted until a prediction changes", "'how many users' is no number"),
+    ("how many users deleted until a prediction changes", "no question finds out how many groups"),
     ("all rows deleted", "all of them"), ("all the training labels wrong", "all of them")])
 def test_a_phrase_that_asks_something_else_is_not_answered_by_what_is_like_it(phrase, said):
     """An amount of 3 was asked about in place of 3 %, and any 2 users in place of 2 rows of each."""
