@@ -13,6 +13,7 @@ import numpy as np
 
 from certify.auditing.shown.given import Given
 from certify.auditing.shown.owners import Owners
+from certify.auditing.told import probability_of
 from certify.format.errors import InputError
 from certify.format.words import BALANCED, Loss, Normalization
 from certify.network.graph.graph import GraphNetwork
@@ -391,13 +392,3 @@ def threshold_notes(subject: Subject, told: float | None, probability: float | N
         return (f"a label says whether an output is above {told:g}: a prediction stays where it stays on its side",)
     return (f"outputs are logarithms of what is predicted: {told:g} parts them at {math.log(told)!r}, its logarithm "
             "rounded, and which labels are right is not asked",)
-
-
-def probability_of(odds: float) -> float:
-    """About the probability that has these log-odds.
-
-    >>> round(probability_of(0.3), 3), probability_of(-1000.0)
-    (0.574, 0.0)
-    """
-    small = math.exp(-abs(odds))
-    return (1.0 if odds >= 0 else small) / (1.0 + small)

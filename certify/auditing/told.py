@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -119,3 +120,13 @@ def require_words(told: Told, verb: str = "") -> None:
         raise InputError(f"{verb}--probability {told.probability:g}", "--threshold parts labels too", "give one")
     if told.normalization not in (None, *words_of(Normalization)):
         raise InputError(f"{verb}--normalization {told.normalization}", "no such word", "give fixed or remaining")
+
+
+def probability_of(odds: float) -> float:
+    """About the probability that has these log-odds.
+
+    >>> round(probability_of(0.3), 3), probability_of(-1000.0)
+    (0.574, 0.0)
+    """
+    small = math.exp(-abs(odds))
+    return (1.0 if odds >= 0 else small) / (1.0 + small)

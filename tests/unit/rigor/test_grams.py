@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from certify.rigor import fp
-from certify.rigor.grams import BLOCK, gram
+from certify.rigor.blocked.grams import BLOCK, gram
 
 
 def exact(S: np.ndarray, w: np.ndarray) -> list[list[Fraction]]:

@@ -20,9 +20,10 @@ from certify.rigor.activation.elementary import exp
 from certify.rigor.activation.sigmoid import values
 from certify.rigor.fp import RAISE, Array, U
 from certify.rigor.spectral import spectral
+from certify.systems.head.rows.boxes.inverses import inverse
 from certify.systems.head.rows.boxes.parts import dot_parts, products
 from certify.systems.head.rows.boxes.slabs import Rows
-from certify.systems.head.rows.boxes.trap import Centre, inverse
+from certify.systems.head.rows.boxes.trap import Centre
 
 NEAR = 0.5
 """How far margins may move between the weights that stand for a refit and the refit."""

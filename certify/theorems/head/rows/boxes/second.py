@@ -14,9 +14,9 @@ from fractions import Fraction
 import numpy as np
 
 from certify.rigor import fp
+from certify.rigor.blocked.grams import gram
 from certify.rigor.cholesky import verify_definite
 from certify.rigor.fp import RAISE, Array, U
-from certify.rigor.grams import gram
 from certify.systems.head.rows.boxes.bends import bends
 from certify.systems.head.rows.boxes.slabs import Rows, secants
 from certify.systems.head.rows.boxes.trap import Centre, Slabs, Trap, seen, short, squares, top_sum, top_sums

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from certify.rigor import fp
 from certify.rigor.activation.elementary import exp
+from certify.rigor.blocked.grams import gram
 from certify.rigor.fp import RAISE, Array, U
-from certify.rigor.grams import gram
+from certify.systems.head.rows.boxes.inverses import inverse
 from certify.systems.head.rows.boxes.slabs import THIRD, Rows
-from certify.systems.head.rows.boxes.trap import inverse, whole_numbers
+from certify.systems.head.rows.boxes.trap import whole_numbers
 from certify.theorems.head.rows.boxes.stated import Codes, coded, decoded
 from certify.theorems.head.rows.pair_tree.curves import EVEN, FEWER, curve, kept_part, most_between
 from certify.theorems.head.rows.pair_tree.steps import Steps, lengths

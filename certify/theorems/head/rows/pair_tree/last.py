@@ -11,10 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from certify.rigor import fp
+from certify.rigor.blocked.grams import gram
 from certify.rigor.fp import RAISE, Array, U
-from certify.rigor.grams import gram
+from certify.systems.head.rows.boxes.inverses import inverse
 from certify.systems.head.rows.boxes.slabs import THIRD, Rows
-from certify.systems.head.rows.boxes.trap import inverse, short, whole_numbers
+from certify.systems.head.rows.boxes.trap import short, whole_numbers
 from certify.theorems.head.rows.boxes.leaves import Base
 from certify.theorems.head.rows.boxes.stated import Codes, coded, decoded
 from certify.theorems.head.rows.pair_tree.curves import FEWER, curve, kept_part, most_between

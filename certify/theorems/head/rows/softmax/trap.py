@@ -13,7 +13,8 @@ import numpy as np
 
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
-from certify.systems.head.rows.boxes.trap import inverse, top_sums
+from certify.systems.head.rows.boxes.inverses import inverse
+from certify.systems.head.rows.boxes.trap import top_sums
 from certify.systems.head.rows.head import Whole
 from certify.theorems.head.rows.softmax.centre import Centre, Changes, Pulls, mean_least, mean_most, pulls, turns
 

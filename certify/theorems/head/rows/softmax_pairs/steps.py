@@ -13,7 +13,7 @@ import numpy as np
 from certify.finders.head.anderson import Mixed
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
-from certify.systems.head.rows.boxes.trap import inverse
+from certify.systems.head.rows.boxes.inverses import inverse
 from certify.systems.head.rows.head import Whole
 from certify.systems.head.rows.losses.cross_entropy import softmax
 from certify.theorems.head.rows.softmax.centre import Centre, roots

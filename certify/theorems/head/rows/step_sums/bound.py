@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from certify.rigor import fp
+from certify.rigor.blocked.grams import gram
 from certify.rigor.fp import RAISE, Array, U
-from certify.rigor.grams import gram
+from certify.systems.head.rows.boxes.inverses import inverse
 from certify.systems.head.rows.boxes.slabs import THIRD
-from certify.systems.head.rows.boxes.trap import inverse
 from certify.systems.head.rows.head import Head, Whole
 from certify.theorems.head.rows.pair_tree.bound import top
 from certify.theorems.head.rows.pair_tree.curves import EVEN, curve, kept_part, most_between

@@ -14,7 +14,6 @@ from functools import cache, cached_property
 from itertools import repeat
 from math import frexp, inf, ldexp, sqrt
 from operator import mul
-from typing import NamedTuple
 
 from flint import arb, arb_mat, ctx, fmpz, fmpz_mat
 
@@ -372,46 +371,3 @@ def gram(s: Sums, weights: list[int]) -> arb_mat:
         return (G + G.transpose()) * power(2 * s.unit - 1)
     found = (q.mat * fmpz_mat(n, 1, weights)).entries()
     return arb_mat(fmpz_mat(p, p, [found[a] for a in q.place])) * power(q.unit - WEIGHT)
-
-
-class Judged(NamedTuple):
-    """An inverse: `Y/(1 + part) ⪯ H⁻¹ ⪯ Y/(1 − part)`, Y positive definite, `‖Y − mid‖ ≤ off`, `‖Y‖ ≤ big`."""
-
-    mid: arb_mat
-    off: arb
-    part: arb
-    big: arb
-
-
-def judged(s: Sums, weights: list[int]) -> Judged | None:
-    """The inverse of `H = Σ 2^−WEIGHT·weights_j s_js_jᵀ + diag(decay)`; None where it is not proved, or too large.
-
-    The weights are nonnegative and so is the decay, so `H ⪰ 0`. In whole numbers a row is off by `√p/2` units, its
-    weighted copy by `√p` more: with weights up to ½ that is at most `3√p(|s| + √p)` units a row. With Y the inverse of
-    what was summed, H within u of it, `u‖Y‖ < ½`: what was summed has no eigenvalue from `−1/‖Y‖` to 0, and none
-    below, as it is at least −u. So `±(H − Y⁻¹) ⪯ u·1 ⪯ u‖Y‖Y⁻¹`, and the inverses are the other way round.
-    """
-    H = gram(s, weights) + s.diagonal
-    u = s.unsure
-    if not max(weights) <= 1 << WEIGHT - 1:
-        return None
-    try:
-        Y = H.inv()
-    except ZeroDivisionError:
-        return None
-    big = spectral(Y)
-    if not (u * big < 0.5 and LEAST < big < HUGE):
-        return None
-    mid = Y.mid()
-    mid = (mid + mid.transpose()) * arb(0.5)
-    mid = mid.mid()
-    return Judged(mid, size(Y - mid).upper(), (u * big).upper(), big)
-
-
-def inverse(s: Sums, weights: list[int]) -> tuple[arb_mat, arb, arb] | None:
-    """X exact, e and a bound of `‖H⁻¹‖` with `‖H⁻¹ − X‖ ≤ e`: `‖H⁻¹ − Y‖ ≤ u‖Y‖²/(1 − u‖Y‖)` (see :func:`judged`)."""
-    found = judged(s, weights)
-    if found is None:
-        return None
-    lost = 2 * found.part * found.big
-    return found.mid, (found.off + lost).upper(), (found.big + lost).upper()

@@ -11,8 +11,9 @@ from operator import mul
 from flint import arb, arb_mat
 
 from certify.check.linalg.balls import ZERO, norm
-from certify.check.theorems.head.rows.boxes.fixed_rows import forms_of, inverse, power
+from certify.check.theorems.head.rows.boxes.fixed_rows import forms_of, power
 from certify.check.theorems.head.rows.boxes.margins import Points
+from certify.check.theorems.head.rows.boxes.products import inverse
 from certify.check.theorems.head.rows.boxes.slabs import below, slope
 from certify.check.theorems.head.rows.boxes.trap import Centre
 

@@ -1,17 +1,32 @@
-"""Products of many rows with many columns in whole numbers, a few rows at a time."""
+"""Products of many rows with many columns in whole numbers, a few rows at a time, and inverses of Gram matrices."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from flint import arb, arb_mat, fmpz, fmpz_mat
+from flint import arb, arb_mat, ctx, fmpz, fmpz_mat
 
 from certify.check.linalg.balls import norm
-from certify.check.theorems.head.rows.boxes.fixed_rows import Few, Short, Sums, few, size
+from certify.check.theorems.head.rows.boxes.fixed_rows import (
+    HUGE,
+    LEAST,
+    WEIGHT,
+    Few,
+    Short,
+    Sums,
+    few,
+    gram,
+    size,
+    spectral,
+)
 
 AT_ONCE = 1 << 20
 """Products that are held at once."""
+
+INVERTED = 128
+"""Bits of inverses: with 64 the balls of one whose matrix has a condition of 10^10 are wider than what it is for."""
 
 
 @dataclass(frozen=True)
@@ -53,3 +68,45 @@ def rounding(rows: Short, Z: arb_mat, short: Few) -> arb:
         longest = longest.max(norm(column).upper())
     error = short.column + size(Z - Z.mid())
     return (rows.epsilon * longest + (1 + rows.epsilon) * error).upper()
+
+
+class Judged(NamedTuple):
+    """An inverse: `Y/(1 + part) ⪯ H⁻¹ ⪯ Y/(1 − part)`, Y positive definite, `‖Y − mid‖ ≤ off`, `‖Y‖ ≤ big`."""
+
+    mid: arb_mat
+    off: arb
+    part: arb
+    big: arb
+
+
+def judged(s: Sums, weights: list[int]) -> Judged | None:
+    """The inverse of `H = Σ 2^−WEIGHT·weights_j s_js_jᵀ + diag(decay)`; None where it is not proved, or too large.
+
+    The weights are nonnegative and so is the decay, so `H ⪰ 0`. In whole numbers a row is off by `√p/2` units, its
+    weighted copy by `√p` more: with weights up to ½ that is at most `3√p(|s| + √p)` units a row. With Y the inverse of
+    what was summed, H within u of it, `u‖Y‖ < ½`: what was summed has no eigenvalue from `−1/‖Y‖` to 0, and none
+    below, as it is at least −u. So `±(H − Y⁻¹) ⪯ u·1 ⪯ u‖Y‖Y⁻¹`, and the inverses are the other way round.
+    """
+    if not max(weights) <= 1 << WEIGHT - 1:
+        return None
+    with ctx.workprec(max(ctx.prec, INVERTED)):
+        try:
+            Y = (gram(s, weights) + s.diagonal).inv()
+        except ZeroDivisionError:
+            return None
+        big, u = spectral(Y), s.unsure
+        if not (u * big < 0.5 and LEAST < big < HUGE):
+            return None
+        mid = Y.mid()
+        mid = (mid + mid.transpose()) * arb(0.5)
+        mid = mid.mid()
+        return Judged(mid, size(Y - mid).upper(), (u * big).upper(), big.upper())
+
+
+def inverse(s: Sums, weights: list[int]) -> tuple[arb_mat, arb, arb] | None:
+    """X exact, e and a bound of `‖H⁻¹‖` with `‖H⁻¹ − X‖ ≤ e`: `‖H⁻¹ − Y‖ ≤ u‖Y‖²/(1 − u‖Y‖)` (see :func:`judged`)."""
+    found = judged(s, weights)
+    if found is None:
+        return None
+    lost = 2 * found.part * found.big
+    return found.mid, (found.off + lost).upper(), (found.big + lost).upper()

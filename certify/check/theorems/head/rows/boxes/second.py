@@ -17,9 +17,9 @@ from certify.check.linalg.balls import ONE, ZERO, norm
 from certify.check.linalg.definite import Truth, definiteness
 from certify.check.theorems.head.in_doubles import exponent
 from certify.check.theorems.head.rows.boxes.bends import bends
-from certify.check.theorems.head.rows.boxes.fixed_rows import WEIGHT, few, forms_of, gram, inverse, power, size
+from certify.check.theorems.head.rows.boxes.fixed_rows import WEIGHT, few, forms_of, gram, power, size
 from certify.check.theorems.head.rows.boxes.margins import Points
-from certify.check.theorems.head.rows.boxes.products import rounding
+from certify.check.theorems.head.rows.boxes.products import inverse, rounding
 from certify.check.theorems.head.rows.boxes.slabs import below
 from certify.check.theorems.head.rows.boxes.trap import Box, most, squares_of, turn
 

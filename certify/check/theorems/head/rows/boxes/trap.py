@@ -10,16 +10,9 @@ from flint import arb, arb_mat, fmpz
 from certify.check.linalg.balls import ONE, ZERO, norm
 from certify.check.linalg.fixed import whole
 from certify.check.theorems.head.norms import total_of
-from certify.check.theorems.head.rows.boxes.fixed_rows import (
-    WEIGHT,
-    Sums,
-    forms_of,
-    judged,
-    power,
-    size,
-)
+from certify.check.theorems.head.rows.boxes.fixed_rows import WEIGHT, Sums, forms_of, power, size
 from certify.check.theorems.head.rows.boxes.largest import BACK, tops
-from certify.check.theorems.head.rows.boxes.products import products
+from certify.check.theorems.head.rows.boxes.products import judged, products
 from certify.check.theorems.head.rows.boxes.slabs import above, below, remainder, slope, weights
 
 WIDE = 48

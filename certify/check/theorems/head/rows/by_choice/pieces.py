@@ -12,7 +12,8 @@ from heapq import nlargest
 from itertools import combinations
 from math import inf, ldexp, sqrt
 
-from certify.check.theorems.head.rows.boxes.fixed_rows import WEIGHT, inverse
+from certify.check.theorems.head.rows.boxes.fixed_rows import WEIGHT
+from certify.check.theorems.head.rows.boxes.products import inverse
 from certify.check.theorems.head.rows.boxes.slabs import below
 from certify.check.theorems.head.rows.by_choice.lowered import Metric, lowered
 from certify.check.theorems.head.rows.by_choice.products import Table

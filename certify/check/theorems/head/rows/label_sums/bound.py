@@ -10,7 +10,8 @@ from math import inf, isfinite, ldexp, sqrt
 
 from flint import arb, arb_mat
 
-from certify.check.theorems.head.rows.boxes.fixed_rows import WEIGHT, Sums, inverse
+from certify.check.theorems.head.rows.boxes.fixed_rows import WEIGHT, Sums
+from certify.check.theorems.head.rows.boxes.products import inverse
 from certify.check.theorems.head.rows.label_sums.steps import Steps, largest
 from certify.check.theorems.head.rows.pair_tree.curves import THIRD, curve, kept_part, most_between
 from certify.check.theorems.head.rows.pair_tree.numbers import EXPONENTS, UP, exp, up

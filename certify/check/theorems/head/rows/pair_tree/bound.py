@@ -11,7 +11,8 @@ from operator import mul
 
 from flint import fmpz_mat
 
-from certify.check.theorems.head.rows.boxes.fixed_rows import WEIGHT, few, inverse
+from certify.check.theorems.head.rows.boxes.fixed_rows import WEIGHT, few
+from certify.check.theorems.head.rows.boxes.products import inverse
 from certify.check.theorems.head.rows.pair_tree.curves import BENT, FEWER, THIRD, curve, kept_part, most_between
 from certify.check.theorems.head.rows.pair_tree.formed import form
 from certify.check.theorems.head.rows.pair_tree.moved import size_of

@@ -11,9 +11,10 @@ from operator import mul
 
 from flint import arb, arb_mat, fmpz_mat
 
-from certify.check.theorems.head.rows.boxes.fixed_rows import WEIGHT, few, inverse
+from certify.check.theorems.head.rows.boxes.fixed_rows import WEIGHT, few
 from certify.check.theorems.head.rows.boxes.leaves import Base
 from certify.check.theorems.head.rows.boxes.margins import Points
+from certify.check.theorems.head.rows.boxes.products import inverse
 from certify.check.theorems.head.rows.pair_tree.curves import BENT, FEWER, THIRD, curve, kept_part, most_between
 from certify.check.theorems.head.rows.pair_tree.numbers import UP, roots, up
 from certify.check.theorems.head.rows.pair_tree.steps import row_lengths

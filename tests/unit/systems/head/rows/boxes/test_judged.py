@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from flint import arb, ctx
 
-from certify.check.theorems.head.rows.boxes import fixed_rows
-from certify.systems.head.rows.boxes.trap import judged
+from certify.check.theorems.head.rows.boxes import fixed_rows, products
+from certify.systems.head.rows.boxes.inverses import judged
 
 Exact = list[list[Fraction]]
 LONG = np.array([3.0, 4.0, 12.0]) / 13.0
@@ -96,7 +96,7 @@ def test_the_check_has_the_same_between_its_own(seed: int) -> None:
         u = 0.1
         s = replace(fixed_rows.sums(rows, [arb(0.5)] * 3, False), unsure=arb(u))
         weights = [int(w * 2**fixed_rows.WEIGHT) for w in rng.random(9) * 0.5]
-        found = fixed_rows.judged(s, weights)
+        found = products.judged(s, weights)
         assert found is not None
         X = exact(np.array([[float(found.mid[i, j]) for j in range(3)] for i in range(3)]))
         part = Fraction(float(found.part)) + Fraction(2) ** -30  # what floats of mid lose
@@ -118,6 +118,6 @@ def test_the_check_refuses_what_is_too_unsure() -> None:
     with ctx.workprec(96):
         s = fixed_rows.sums(rows, [arb(1)] * 2, False)
         half = 1 << fixed_rows.WEIGHT - 1
-        assert fixed_rows.judged(replace(s, unsure=arb(0.4)), [half, half]) is not None
-        assert fixed_rows.judged(replace(s, unsure=arb(0.8)), [half, half]) is None  # eigenvalues 1.5, more than half
-        assert fixed_rows.judged(s, [half + 1, half]) is None
+        assert products.judged(replace(s, unsure=arb(0.4)), [half, half]) is not None
+        assert products.judged(replace(s, unsure=arb(0.8)), [half, half]) is None  # eigenvalues 1.5, more than half
+        assert products.judged(s, [half + 1, half]) is None

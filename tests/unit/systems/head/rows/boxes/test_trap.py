@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from certify.finders.head import boxes
-from certify.systems.head.rows.boxes.trap import Centre, Slabs, centre, drops, inverse, top_sums, trap
+from certify.systems.head.rows.boxes.inverses import inverse
+from certify.systems.head.rows.boxes.trap import Centre, Slabs, centre, drops, top_sums, trap
 from certify.systems.head.rows.change import RowChange
 from certify.theorems.head.rows.box_tree import oriented
 from tests.effort import FULL

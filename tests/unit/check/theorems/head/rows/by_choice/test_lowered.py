@@ -11,7 +11,8 @@ import pytest
 from flint import arb, ctx
 from numpy.typing import NDArray
 
-from certify.check.theorems.head.rows.boxes.fixed_rows import WEIGHT, Sums, inverse, sums
+from certify.check.theorems.head.rows.boxes.fixed_rows import WEIGHT, Sums, sums
+from certify.check.theorems.head.rows.boxes.products import inverse
 from certify.check.theorems.head.rows.by_choice import lowered as place
 from certify.check.theorems.head.rows.by_choice.lowered import Metric, lowered
 from certify.check.theorems.head.rows.pair_tree.steps import row_lengths

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from certify.check.linalg.definite import Definiteness, Truth, definiteness
 from certify.check.theorems.head.rows.boxes import fixed_rows
-from certify.check.theorems.head.rows.boxes.fixed_rows import WEIGHT, Sums, inverse, size, sums
+from certify.check.theorems.head.rows.boxes.fixed_rows import WEIGHT, Sums, size, sums
+from certify.check.theorems.head.rows.boxes.products import inverse
 from certify.check.theorems.head.rows.by_choice import lowered as place
 from certify.check.theorems.head.rows.by_choice.lowered import Metric, lowered
 from certify.check.theorems.head.rows.pair_tree.steps import row_lengths

@@ -10,7 +10,7 @@ BLOCK = 256
 
 
 def gram(S: Array, weights: Array) -> tuple[Array, float]:
-    """`Σ_i w_i s_i s_iᵀ` of rows `s_i`, nearly, and the coefficient u of its error (R2t).
+    """`Σ_i w_i s_i s_iᵀ` of rows `s_i`, nearly, and the coefficient u of its error (R2b, in a tree).
 
     The computed matrix is within `2u Σ_i |w_i||s_i|²` of the sum in the norm of Frobenius, where nothing underflows.
 
