@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from flint import ctx
 
 from certify.check.theorems.head.rows import box as checker
+from certify.check.theorems.head.rows.boxes import products
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
 from certify.systems.head.rows.losses.logistic import LogisticHead
@@ -45,3 +47,33 @@ def test_boxes_hold_where_the_decay_alone_holds_a_direction() -> None:
     with ctx.workprec(64):
         twin = as_checked(head, tuple(range(ROWS)), COUNT, False)
         assert checker.proved(twin, stored(part.arrays), "claim", part.proved.tolist()) == part.proved.tolist()
+
+
+def nearly_no_decay() -> Head:
+    """Three columns and two combinations of them: a condition of some 10^10."""
+    rng = np.random.default_rng(7)
+    n = 577
+    x = rng.standard_normal((n, 3)) * 50.0
+    phi = np.c_[x, x[:, 0] * 1.25, x[:, 1] - x[:, 2], np.ones(n)]
+    y = np.where(x[:, 0] / 50.0 + rng.logistic(size=n) > 0, 1.0, -1.0)
+    lam = 5e-6
+    w = refit(phi * y[:, None], np.ones(n), np.full(6, lam * n))
+    e = phi[:20] * rng.uniform(0.5, 1.5, (20, 1))
+    e[:, -1] = 1.0
+    return Head(phi, np.zeros(n), y[:, None], np.array([[-1.0], [1.0]]), ((y + 1) // 2).astype(np.int64),
+                LogisticHead(), w[None], lam, np.ones(6, bool), False, e, np.zeros(20))
+
+
+def test_the_check_follows_where_the_condition_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    head = nearly_no_decay()
+    part = box.Box().prove(head, RowChange(False, 1, tuple(range(head.n))), head.today >= 0, Budget())
+    assert part is not None and part.proved.sum() >= 10
+
+    def followed() -> list[bool]:
+        with ctx.workprec(64):
+            twin = as_checked(head, tuple(range(head.n)), 1, False)
+            return checker.proved(twin, stored(part.arrays), "claim", part.proved.tolist())
+
+    assert followed() == part.proved.tolist()
+    monkeypatch.setattr(products, "INVERTED", 64)
+    assert not all(followed()[j] for j in np.flatnonzero(part.proved))  # this takes these bits
