@@ -56,7 +56,8 @@ def probing(problem: Problem, claims: Sequence[Claim[object]], other: Find, leav
         return other
 
     def find(problem: Problem, start: Parameters) -> tuple[Centre, Stationary]:
-        most = import_module("certify.check.probed.asked").most_of(problem, claims)
+        asked = import_module("certify.check.probed.asked")
+        most = asked.most_of(problem, claims, asked.HALF)
         found: tuple[Centre, Stationary] | None = import_module("certify.check.probed.point").probed_point(
             problem, start, leave, most)
         if found is None:

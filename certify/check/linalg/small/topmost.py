@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 
 from flint import arb, arb_mat, ctx
@@ -10,8 +11,9 @@ from certify.check.linalg.balls import ONE, largest, norm, root, squares
 from certify.check.linalg.definite import Truth
 from certify.check.linalg.fixed import filled
 
-BITS, ROUNDS, STEPS, ENOUGH = 64, 12, 6, 2.0**-44
-"""Of the search for the vector: bits, most rounds, steps in one, and the relative residual with which it ends."""
+BITS, ROUNDS, STEPS, ENOUGH, SOON = 64, 12, 6, 2.0**-44, 2.0**-24
+"""Of the search for the vector: bits, most rounds, steps in one, and the relative residual with which it ends. It
+counts squared, so that a larger one is often small enough."""
 
 
 class Topmost:
@@ -19,10 +21,11 @@ class Topmost:
 
     Args:
         G: the balls, with finite middles.
+        enough: the residual with which the search ends, and goes on to `ENOUGH` where that decides nothing.
     """
 
-    def __init__(self, G: arb_mat) -> None:
-        self.G = G
+    def __init__(self, G: arb_mat, enough: float = ENOUGH) -> None:
+        self.G, self._enough = G, enough
 
     def below(self, most: arb) -> Truth:
         """Whether `most·I − G ≻ 0` for every member G.
@@ -34,9 +37,19 @@ class Topmost:
         s = most * size - form
         if s < 0:
             return Truth.DISPROVED
-        if s > 0 and any(most > tau and error < s * (most - tau) for tau in (self._by_rows, self._by_entries)):
+        if s > 0 and any(most > tau and error < s * (most - tau) for tau in self._left_over()):
             return Truth.PROVED
-        return Truth.UNDECIDED
+        return self._sharper.below(most) if self._enough > ENOUGH else Truth.UNDECIDED
+
+    @cached_property
+    def _sharper(self) -> Topmost:
+        """The same with another search."""
+        return Topmost(self.G)
+
+    def _left_over(self) -> Iterator[arb]:
+        """Bounds of `‖G − θvvᵀ‖`, the nearer first, each made when it is asked for."""
+        yield self._by_entries
+        yield self._by_rows
 
     @cached_property
     def _vector(self) -> arb_mat:
@@ -50,7 +63,7 @@ class Topmost:
                 v = _short(v)
                 image = (G * v).mid()
                 theta = (v.transpose() * image)[0, 0].mid()
-                if not norm((image - v * theta).entries()).mid() > abs(theta) * ENOUGH:
+                if not norm((image - v * theta).entries()).mid() > abs(theta) * self._enough:
                     break
             return v
 
