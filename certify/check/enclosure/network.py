@@ -6,11 +6,11 @@ All functions work at the current precision of python-flint; every ball contains
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
 
-from flint import arb, arb_mat
+from flint import arb, arb_mat, ctx
 
 from certify.check.enclosure.activation import ACTIVATIONS
 from certify.check.kernel import NotSmooth
@@ -40,11 +40,13 @@ class Forward:
         inputs: per layer, `(rows, width)` layer inputs `A_{h−1}`.
         before: per hidden layer, the pre-activations `z_h`, row-major.
         outputs: `(rows, k)` network outputs.
+        slopes: those of `layer_slopes` that were made, by hidden layer and bits.
     """
 
     inputs: tuple[arb_mat, ...]
     before: tuple[tuple[arb, ...], ...]
     outputs: arb_mat
+    slopes: dict[tuple[int, int], list[arb]] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,10 @@ def layer_slopes(problem: Problem, h: int, passed: Forward, kinks: bool) -> list
     """Derivatives of the activation of hidden layer h, row-major; at a kink, if that is let, the midpoint of both."""
     phi, wide, before = ACTIVATIONS[problem.activation], problem.layers[h - 1].outputs, passed.before[h - 1]
     if len(before) > 1 << 15 and not phi.kinked:
-        return list(import_module("certify.check.enclosure.activations.slopes").beside(problem.activation, passed, h))
+        if (h, ctx.prec) not in passed.slopes:
+            beside = import_module("certify.check.enclosure.activations.slopes").beside
+            passed.slopes[h, ctx.prec] = list(beside(problem.activation, passed, h))
+        return passed.slopes[h, ctx.prec]
     if phi.kinked and not kinks:
         for at, z in enumerate(before):
             if not (z > 0 or z < 0):

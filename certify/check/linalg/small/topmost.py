@@ -7,11 +7,11 @@ from functools import cached_property
 
 from flint import arb, arb_mat, ctx
 
-from certify.check.linalg.balls import ONE, largest, norm, root, squares
+from certify.check.linalg.balls import ONE, largest, root
 from certify.check.linalg.definite import Truth
 from certify.check.linalg.fixed import filled
 
-BITS, ROUNDS, STEPS, ENOUGH, SOON = 64, 12, 6, 2.0**-44, 2.0**-24
+BITS, ROUNDS, STEPS, ENOUGH, SOON = 64, 12, 6, 2.0**-44, 2.0**-16
 """Of the search for the vector: bits, most rounds, steps in one, and the relative residual with which it ends. It
 counts squared, so that a larger one is often small enough."""
 
@@ -63,7 +63,7 @@ class Topmost:
                 v = _short(v)
                 image = (G * v).mid()
                 theta = (v.transpose() * image)[0, 0].mid()
-                if not norm((image - v * theta).entries()).mid() > abs(theta) * self._enough:
+                if not _length(image - v * theta).mid() > abs(theta) * self._enough:
                     break
             return v
 
@@ -77,7 +77,8 @@ class Topmost:
         """`|v|²`, `vᵀGv` and `|Gv − θv|²`."""
         v, image = self._vector, self.G * self._vector
         form = (v.transpose() * image)[0, 0]
-        return squares(v.entries()), form, squares((image - v * form.mid()).entries())
+        off = image - v * form.mid()
+        return (v.transpose() * v)[0, 0], form, (off.transpose() * off)[0, 0]
 
     @cached_property
     def _left(self) -> arb_mat:
@@ -95,10 +96,15 @@ class Topmost:
     def _by_entries(self) -> arb:
         """The Frobenius norm of what is left: all entries as a row, times themselves."""
         flat = self._left.entries()
-        return root((arb_mat(1, len(flat), flat) * arb_mat(len(flat), 1, flat))[0, 0]).upper()
+        return _length(arb_mat(len(flat), 1, flat)).upper()
+
+
+def _length(v: arb_mat) -> arb:
+    """Of a column."""
+    return root((v.transpose() * v)[0, 0])
 
 
 def _short(v: arb_mat) -> arb_mat:
     """A vector with a length of about 1; itself where that is 0 or not finite."""
-    length = norm(v.entries()).mid()
+    length = _length(v).mid()
     return (v * (1 / length)).mid() if length > 0 and length.is_finite() else v

@@ -81,9 +81,9 @@ def _judged(G: arb_mat, top: Topmost, square: arb, defect: arb, wanted: Truth) -
         return (judged(x <= hard, x > easy, _row_words(G)) if wanted is Truth.PROVED else
                 judged(x >= hard, x < easy, _row_words(G)))
     other = Truth.DISPROVED if wanted is Truth.PROVED else Truth.PROVED
-    proved = (G.nrows() > SMALL and top.below(hard) is wanted) or definiteness(_beyond(G, hard)).truth is wanted
-    wrong = not proved and definiteness(_beyond(G, easy)).truth is other
-    return judged(proved, wrong, _row_words(G))
+    if (G.nrows() > SMALL and top.below(hard) is wanted) or definiteness(_beyond(G, hard)).truth is wanted:
+        return Finding(Truth.PROVED, "proved")
+    return judged(False, definiteness(_beyond(G, easy)).truth is other, _row_words(G))
 
 
 def _beyond(G: arb_mat, square: arb) -> arb_mat:
