@@ -6,11 +6,11 @@ All functions work at the current precision of python-flint; every ball contains
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
 
-from flint import arb, arb_mat, ctx
+from flint import arb, arb_mat
 
 from certify.check.enclosure.activation import ACTIVATIONS
 from certify.check.kernel import NotSmooth
@@ -40,13 +40,11 @@ class Forward:
         inputs: per layer, `(rows, width)` layer inputs `A_{h−1}`.
         before: per hidden layer, the pre-activations `z_h`, row-major.
         outputs: `(rows, k)` network outputs.
-        slopes: those of `layer_slopes` that were made, by hidden layer and bits.
     """
 
     inputs: tuple[arb_mat, ...]
     before: tuple[tuple[arb, ...], ...]
     outputs: arb_mat
-    slopes: dict[tuple[int, int], list[arb]] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)
@@ -137,13 +135,15 @@ def tangent_kernel(
     n, k = passed.outputs.nrows(), problem.outputs
     N, upper = n * k, [[ZERO] * (n * k - r) for r in range(n * k)]
     for h in problem.free:
-        B, A = adjoint.adjoints[h - 1], passed.inputs[h - 1]
-        A = A if problem.layers[h - 1].biases is None else arb_mat([[*row, ONE] for row in A.tolist()])
-        scaled = B if squares is None else B * squares[h]
-        left, right = (scaled * B.transpose()).entries(), (A * A.transpose()).entries()
-        for r in range(N):
-            across = [v for v in right[r // k * n:(r // k + 1) * n] for _ in range(k)]
-            upper[r] = [s + u * v for s, u, v in zip(upper[r], left[r * N + r:(r + 1) * N], across[r:], strict=True)]
+        B, A = adjoint.adjoints[h - 1], passed.inputs[h - 1].tolist()
+        A = A if problem.layers[h - 1].biases is None else [[*row, ONE] for row in A]
+        scaled, B = (B if squares is None else B * squares[h]).tolist(), B.tolist()
+        for i in range(0, n, 128):  # so many rows against what is above the diagonal alone
+            left = (arb_mat(scaled[i * k:(i + 128) * k]) * arb_mat(B[i * k:]).transpose()).tolist()
+            right = (arb_mat(A[i:i + 128]) * arb_mat(A[i:]).transpose()).tolist()
+            for r, own in enumerate(left, i * k):
+                across = [v for v in right[r // k - i] for _ in range(k)][r - i * k:]
+                upper[r] = [s + u * v for s, u, v in zip(upper[r], own[r - i * k:], across, strict=True)]
     return arb_mat([[upper[c][r - c] for c in range(r)] + upper[r] for r in range(N)])
 
 
@@ -151,10 +151,7 @@ def layer_slopes(problem: Problem, h: int, passed: Forward, kinks: bool) -> list
     """Derivatives of the activation of hidden layer h, row-major; at a kink, if that is let, the midpoint of both."""
     phi, wide, before = ACTIVATIONS[problem.activation], problem.layers[h - 1].outputs, passed.before[h - 1]
     if len(before) > 1 << 15 and not phi.kinked:
-        if (h, ctx.prec) not in passed.slopes:
-            beside = import_module("certify.check.enclosure.activations.slopes").beside
-            passed.slopes[h, ctx.prec] = list(beside(problem.activation, passed, h))
-        return passed.slopes[h, ctx.prec]
+        return list(import_module("certify.check.enclosure.activations.slopes").beside(problem.activation, passed, h))
     if phi.kinked and not kinks:
         for at, z in enumerate(before):
             if not (z > 0 or z < 0):

@@ -24,11 +24,12 @@ LOST = 24
 
 
 def beside(activation: str, passed: Forward, h: int) -> list[arb]:
-    """`φ'` at the inputs of hidden layer h, row-major, of an activation without kinks."""
-    of = BESIDE.get(activation)
-    if of is None:
-        return list(map(ACTIVATIONS[activation].slope, passed.before[h - 1]))
-    return list(map(of, passed.before[h - 1], passed.inputs[h].entries()))
+    """`φ'` at the inputs of hidden layer h, row-major, of an activation without kinks; made once a pass and precision."""
+    kept: dict[tuple[int, int], list[arb]] = passed.__dict__.setdefault("slopes", {})
+    if (h, ctx.prec) not in kept:
+        of = BESIDE.get(activation, lambda x, _: ACTIVATIONS[activation].slope(x))
+        kept[h, ctx.prec] = list(map(of, passed.before[h - 1], passed.inputs[h].entries()))
+    return kept[h, ctx.prec]
 
 
 def _of_tanh(x: arb, value: arb) -> arb:
