@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 
-from flint import arb, arb_mat, ctx
+from flint import arb, arb_mat
 
 from certify.check.kernel import Finding, Positive, expect
-from certify.check.linalg.balls import ONE, ZERO, root
-from certify.check.linalg.definite import MANY, Truth, definiteness, quarters
+from certify.check.linalg.balls import ZERO, root
+from certify.check.linalg.definite import MANY, Truth, definiteness
 from certify.check.reading.arrays import Array
 from certify.check.reading.certificate import Claim
 from certify.check.reading.subject import Problem
@@ -26,8 +27,8 @@ from certify.check.theorems.modulus.set_quantities import Summands, check_member
 LABELS = {"per_sample": "N1", "sparse": "N2"}
 """The theorem, by the perturbation set."""
 
-SLACKS, SPARED = (44, 30, 20), 56
-"""Binary digits to which the motion of one row alone is bounded, one after the other; and bits that an inverse lacks."""
+SLACKS = (44, 30, 20)
+"""Binary digits to which the motion of one row alone is bounded, one after the other."""
 
 
 @dataclass(frozen=True)
@@ -146,9 +147,12 @@ def by_pairs(point: Point, most: float, radius: float, shape: Array | None) -> F
         return definite
     found, m, k = point.of(Interpolation).definite, point.problem.at_once, point.problem.block
     assert found.R is not None
-    flat = squared(found.R)
+    if k == 1 and found.R.nrows() >= MANY:
+        return _of_many(point, found.R, most, radius, shape)
+    inverse = found.R.transpose() * found.R
     spread = found.defect / (1 - found.defect)
     around = {at: e for at, e in ellipsoids(point, shape).items() if not e.still}
+    flat = inverse.tolist()
     blocks = {at: [row[at * k:at * k + k] for row in flat[at * k:at * k + k]] for at in around}
     size = {at: root(_trace(e.E, arb_mat(blocks[at]))) for at, e in around.items()}
     tau = {at: root(e.stretch) for at, e in around.items()}
@@ -169,17 +173,16 @@ def by_pairs(point: Point, most: float, radius: float, shape: Array | None) -> F
                    f"the pairs add up to {total.max(ZERO).sqrt().str(17, radius=False)}")
 
 
-def squared(R: arb_mat) -> list[list[arb]]:
-    """`RᵀR` row by row for a lower triangular R; of a large one by blocks, one of them 0, in balls of fewer bits."""
-    if R.nrows() < MANY:
-        found: list[list[arb]] = (R.transpose() * R).tolist()
-        return found
-    with ctx.workprec(ctx.prec - SPARED):
-        P, _, Q, S = quarters(R * ONE)
-        low = S.transpose() * Q
-        left, right = P.transpose() * P + Q.transpose() * Q, S.transpose() * S
-        return [u + v for first, second in ((left, low.transpose()), (low, right))
-                for u, v in zip(first.tolist(), second.tolist(), strict=True)]
+def _of_many(point: Point, R: arb_mat, most: float, radius: float, shape: Array | None) -> Finding:
+    """The same for one output and many rows, in whole numbers: `M_ij = w_i(K⁻¹)_ijw_j`, `w_i² = E_iτ_i`."""
+    around, defect = ellipsoids(point, shape), point.of(Interpolation).definite.defect
+    weights = [root(around[at].E[0, 0] * around[at].stretch) if at in around and not around[at].still else ZERO
+               for at in range(R.nrows())]
+    found = import_module("certify.check.linalg.largest_pairs").most_of_pairs(
+        R, weights, defect / (1 - defect), point.problem.at_once)
+    total = found * arb(radius) ** 2
+    return Finding(Truth.PROVED if total <= arb(most) ** 2 else Truth.UNDECIDED,
+                   f"the pairs add up to {total.max(ZERO).sqrt().str(17, radius=False)}")
 
 
 def ellipsoids(point: Point, shape: Array | None) -> dict[int, Ellipsoid]:

@@ -1,0 +1,48 @@
+"""Pairs of many rows of one output (V27): the m rows whose m largest entries of `|M|` add up to most, from above.
+
+`M = WBW`, B within `δ/(1 − δ)` of `RᵀR` as it is the inverse of a matrix with `‖RKRᵀ − I‖ ≤ δ`, W diagonal. Entries
+are whole numbers, of which the largest are found and added up exactly; one radius holds what every entry is off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from heapq import nlargest
+
+from flint import arb, arb_mat, ctx, fmpz
+
+from certify.check.linalg.balls import ONE, largest
+from certify.check.linalg.definite import quarters
+from certify.check.linalg.fixed import enclosed, scale
+
+SPARED, WIDTH = 56, 90
+"""Bits that numbers of an inverse lack of others, and those of the largest entry as a whole number."""
+
+
+def most_of_pairs(R: arb_mat, weights: Sequence[arb], spread: arb, count: int) -> arb:
+    """At least the sum over the `count` rows for which it is largest of the `count` largest `|M_ij|`; infinite if unknown.
+
+    `|M_ij − M̂_ij| ≤ spread·√(M̂_iiM̂_jj)` for `M̂ = (RW)ᵀRW`, at most `spread` times the largest of its diagonal.
+
+    Args:
+        R: lower triangular, of two rows or more.
+        weights: from 0 on, the diagonal of W.
+        spread: `δ/(1 − δ)`.
+        count: m.
+    """
+    rows = [[x * w for x, w in zip(row, weights, strict=True)] for row in R.tolist()]
+    with ctx.workprec(ctx.prec - SPARED):
+        M = squared(arb_mat(rows))
+        size, found = M.nrows(), enclosed(M, WIDTH)
+        sums = [sum(nlargest(count, map(abs, row)), fmpz(0)) for row in found.mid.tolist()]
+        off = found.radius + spread * largest([M[j, j].abs_upper() for j in range(size)])
+        return (arb(sum(nlargest(count, sums), fmpz(0))) * scale(found.bits) + min(count, size) ** 2 * off).upper()
+
+
+def squared(R: arb_mat) -> arb_mat:
+    """`RᵀR` for a lower triangular R, of blocks: one of R is 0, and one of the product stands at two places."""
+    P, _, Q, S = quarters(R * ONE)
+    low = S.transpose() * Q
+    left, right = P.transpose() * P + Q.transpose() * Q, S.transpose() * S
+    return arb_mat([u + v for first, second in ((left, low.transpose()), (low, right))
+                    for u, v in zip(first.tolist(), second.tolist(), strict=True)])
