@@ -135,9 +135,9 @@ def tangent_kernel(
     n, k = passed.outputs.nrows(), problem.outputs
     N, upper = n * k, [[ZERO] * (n * k - r) for r in range(n * k)]
     for h in problem.free:
-        B, A = adjoint.adjoints[h - 1], passed.inputs[h - 1].tolist()
+        all_of, A = adjoint.adjoints[h - 1], passed.inputs[h - 1].tolist()
         A = A if problem.layers[h - 1].biases is None else [[*row, ONE] for row in A]
-        scaled, B = (B if squares is None else B * squares[h]).tolist(), B.tolist()
+        scaled, B = (all_of if squares is None else all_of * squares[h]).tolist(), all_of.tolist()
         for i in range(0, n, 128):  # so many rows against what is above the diagonal alone
             left = (arb_mat(scaled[i * k:(i + 128) * k]) * arb_mat(B[i * k:]).transpose()).tolist()
             right = (arb_mat(A[i:i + 128]) * arb_mat(A[i:]).transpose()).tolist()

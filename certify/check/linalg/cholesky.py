@@ -27,7 +27,7 @@ roots of the diagonal may differ before rows are brought to one size."""
 
 
 def proved(A: arb_mat, near: bool = False) -> bool:
-    """Whether every symmetric matrix in A is proved to be positive definite, `near` a singular one or not; or unknown."""
+    """Whether every symmetric matrix in A, maybe `near` a singular one, is proved to be positive definite."""
     scaled = _brought_to_one(A)
     if scaled is None:
         return False

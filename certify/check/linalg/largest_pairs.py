@@ -20,7 +20,9 @@ SPARED, WIDTH = 56, 90
 
 
 def most_of_pairs(R: arb_mat, weights: Sequence[arb], spread: arb, count: int) -> arb:
-    """At least the sum over the `count` rows for which it is largest of the `count` largest `|M_ij|`; infinite if unknown.
+    """At least the sum, over the `count` rows of which it is largest, of their `count` largest `|M_ij|`.
+
+    Infinite, or no number, where it is not known.
 
     `|M_ij − M̂_ij| ≤ spread·√(M̂_iiM̂_jj)` for `M̂ = (RW)ᵀRW`, at most `spread` times the largest of its diagonal.
 

@@ -215,7 +215,7 @@ def probed_point(
         for shares in SHARES:
             if not may_draw(problem.parameters):
                 return
-            said.extend(("X(HY − C)" + ", G − YYᵀ" * (answer.tops is None), "XH − I"))  # all they are of is fixed now
+            said.append("X(HY − C), XH − I" + ", G − YYᵀ" * (answer.tops is None))  # all that they are of is fixed now
             found = _judged(problem, along, far, answer, shares)
             if found is not None and HasZero(last, found.error, radius, "a critical point").judged().truth is (
                     Truth.PROVED):
@@ -241,7 +241,7 @@ def _judged(
 ) -> Judged | None:
     """By vectors that are drawn here: with `|⟨u, e⟩| ≥ s` for one of them where e is the direction that counts.
 
-    Of X alone, one matrix, as many vectors see more.
+    Of `XH − I`, one matrix, as many vectors see more. That it or another is missed has a probability below 2^-74.
     """
     p, least, alone = problem.parameters, *(arb(2) ** (ROOM - share) for share in shares)
     u = drawn(p, max(together(len(problem.moving) + 2, shares[0]), together(1, shares[1])))

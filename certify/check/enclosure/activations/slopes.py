@@ -24,7 +24,7 @@ LOST = 24
 
 
 def beside(activation: str, passed: Forward, h: int) -> list[arb]:
-    """`φ'` at the inputs of hidden layer h, row-major, of an activation without kinks; made once a pass and precision."""
+    """`φ'` at the inputs of hidden layer h, row-major, of an activation without kinks; made once a precision."""
     kept: dict[tuple[int, int], list[arb]] = passed.__dict__.setdefault("slopes", {})
     if (h, ctx.prec) not in kept:
         of = BESIDE.get(activation, lambda x, _: ACTIVATIONS[activation].slope(x))

@@ -49,8 +49,9 @@ def _onward(at: Curvature, i: int, h: int) -> Tangents:
 
 
 def _next(at: Curvature, h: int) -> list[list[arb]]:
-    """How the next layer's adjoints move along the pre-activations of layer h, unit r of it after unit: `S W diag(d)`."""
-    S, W, k = at.second(h + 1), at.parameters.weights[h] * (at.scale[h] * at.scale[h + 1]), at.problem.layers[h].outputs
+    """How the next layer's adjoints move along the pre-activations of layer h, unit after unit: `S W diag(d)`."""
+    S, W = at.second(h + 1), at.parameters.weights[h] * (at.scale[h] * at.scale[h + 1])
+    k = at.problem.layers[h].outputs
     rows = (arb_mat([row for M in S for row in M.tolist()]) * W).tolist()
     return [[rows[i * k + a][r] * d for r, d in enumerate(D) for a in range(k)] for i, D in enumerate(at.slopes[h])]
 

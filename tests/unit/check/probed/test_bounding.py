@@ -123,7 +123,8 @@ def test_so_does_rank_where_one_pass_proved_the_point(error):
     X, top, factor = drawn(0)
     most = top * (1 + STEP)
     at = Probed.__new__(Probed)
-    at.__dict__ |= {"_judged": SimpleNamespace(error=arb(error)), "_most": most, "_squared": None, "_answer":
+    at.__dict__ |= {"_judgements": iter(()), "_judged": SimpleNamespace(error=arb(error)), "_most": most,
+                    "_squared": None, "_answer":
                     SimpleNamespace(size=arb(10) ** 9, bands=[exact(X).mid], bits=BITS, bounding=factor(most))}
     for least, expected in (((1 - error) / most * (1 - 1e-12), Truth.PROVED), ((1 - error) / top, Truth.UNDECIDED),
                             ((1 - error) / most * (1 + 1e-12), Truth.UNDECIDED), (1 / top, Truth.UNDECIDED)):
