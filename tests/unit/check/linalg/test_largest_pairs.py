@@ -29,7 +29,7 @@ def drawn(seed, N):
 
 def truth(M, m):
     """The sum of the m largest sums of the m largest of a row, in rationals."""
-    return sum(sorted((sum(sorted(map(abs, row))[-m:], fmpq(0)) for row in M))[-m:], fmpq(0))
+    return sum(sorted(sum(sorted(map(abs, row))[-m:], fmpq(0)) for row in M)[-m:], fmpq(0))
 
 
 def ball(x):
