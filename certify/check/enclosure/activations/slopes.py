@@ -27,8 +27,8 @@ def beside(activation: str, passed: Forward, h: int) -> list[arb]:
     """`φ'` at the inputs of hidden layer h, row-major, of an activation without kinks; made once a precision."""
     kept: dict[tuple[int, int], list[arb]] = passed.__dict__.setdefault("slopes", {})
     if (h, ctx.prec) not in kept:
-        of = BESIDE.get(activation, lambda x, _: ACTIVATIONS[activation].slope(x))
-        kept[h, ctx.prec] = list(map(of, passed.before[h - 1], passed.inputs[h].entries()))
+        of, slope = BESIDE.get(activation), ACTIVATIONS[activation].slope
+        kept[h, ctx.prec] = list(map(of or (lambda x, _: slope(x)), passed.before[h - 1], passed.inputs[h].entries()))
     return kept[h, ctx.prec]
 
 
