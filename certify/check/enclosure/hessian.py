@@ -239,9 +239,8 @@ class Curvature:
     def second(self, h: int) -> Sequence[arb_mat]:
         """`∂²ψ_i/∂z_h²` of every row: `DWᵀSWD + diag(φ''(z) ∘ Wᵀδ)` with S of the next layer."""
         if h not in self._seconds:
-            found = []
-            W, slopes, bends = self.parameters.weights[h], self.slopes[h], self.bends(h)
-            for S, D, bend in zip(self.second(h + 1), slopes, bends, strict=True):
+            found, W = [], self.parameters.weights[h]
+            for S, D, bend in zip(self.second(h + 1), self.slopes[h], self.bends(h), strict=True):
                 rows = (W.transpose() * S * W).tolist()
                 for r, (d, own) in enumerate(zip(D, bend, strict=True)):
                     rows[r] = [d * v * e for v, e in zip(rows[r], D, strict=True)]
@@ -252,9 +251,8 @@ class Curvature:
 
     def bends(self, h: int) -> Rows:
         """`φ''(z_h) ∘ W_{h+1}ᵀδ_{h+1}` of every row."""
-        phi, pulled = ACTIVATIONS[self.problem.activation], self._adjoints[h] * self.parameters.weights[h]
-        return _cut([phi.curvature(z) * u for z, u in zip(self.passed.before[h - 1], pulled.entries(), strict=True)],
-                    self.rows)
+        bend, back = ACTIVATIONS[self.problem.activation].curvature, self._adjoints[h] * self.parameters.weights[h]
+        return _cut([bend(z) * u for z, u in zip(self.passed.before[h - 1], back.entries(), strict=True)], self.rows)
 
     def _tangents(self, i: int, h: int) -> Tangents:
         """Row i along the pre-activations of layer h."""

@@ -26,8 +26,7 @@ FEW, BELOW, BEYOND = 1000, 1 - 2.0**-10, (0, 1, 2, 3, 4, 6, 8, 12, 16)
 """Entries of balls that are looked at first, how far below a power of two the others must lie, and which are tried."""
 
 NARROW, TALL = 8, 16
-"""Rows or columns below which the Frobenius norm of a matrix is soon made, and times which there are more columns or
-rows where that does for the operator norm."""
+"""Rows or columns below which the Frobenius norm is soon made, and times which the others do for the operator norm."""
 
 FAR = 1 << 60
 """Bits that no entry has: cut off together with any more, 0 or −1 is left."""
@@ -62,19 +61,8 @@ class Fixed:
     @cached_property
     def reach(self) -> arb:
         """Upper bound of the operator norm of the middle: `size` where that is soon made."""
-        return self.size if min(self.shape) < NARROW or self._tall else (
-            reach_of(banded(self.mid)) * scale(self.bits)).upper()
-
-    @property
-    def _tall(self) -> bool:
-        """Whether the Frobenius norm is not much larger than the operator norm, beside the sums that bound that."""
-        return max(self.shape) > TALL * min(self.shape)
-
-    def within(self, size: arb) -> Fixed:
-        """The same, of which a bound of the Frobenius norm of the middle is known; kept where it is as good as any."""
-        if self._tall:
-            self.__dict__["reach"] = size
-        return self
+        flat = min(self.shape) < NARROW or max(self.shape) > TALL * min(self.shape)
+        return self.size if flat else (reach_of(banded(self.mid)) * scale(self.bits)).upper()
 
     @property
     def vanishes(self) -> bool:
@@ -84,8 +72,7 @@ class Fixed:
     @property
     def turned(self) -> Fixed:
         """The transposes."""
-        found = Fixed(self.mid.transpose(), self.bits, self.radius)
-        return found.within(self.reach) if "reach" in self.__dict__ else found
+        return Fixed(self.mid.transpose(), self.bits, self.radius)
 
     def balls(self) -> arb_mat:
         """Balls of the common radius around every entry."""
@@ -114,8 +101,7 @@ def cut(shape: tuple[int, int], bits: int) -> arb:
 
 def squares(values: Sequence[fmpz], bits: int) -> arb:
     """The sum of the squares of integers times `2^−bits`."""
-    row = fmpz_mat(1, len(values), values)
-    return arb((row * row.transpose())[0, 0]) * scale(2 * bits)
+    return arb(((row := fmpz_mat(1, len(values), values)) * row.transpose())[0, 0]) * scale(2 * bits)
 
 
 def norm_of(M: Fixed) -> arb:

@@ -6,17 +6,38 @@ are whole numbers, of which the largest are found and added up exactly; one radi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from heapq import nlargest
+from typing import Protocol
 
 from flint import arb, arb_mat, ctx, fmpz
 
-from certify.check.linalg.balls import ONE, largest
+from certify.check.linalg.balls import ONE, ZERO, largest, root
 from certify.check.linalg.definite import quarters
 from certify.check.linalg.fixed import enclosed, scale
 
 SPARED, WIDTH = 56, 90
 """Bits that numbers of an inverse lack of others, and those of the largest entry as a whole number."""
+
+
+class Body(Protocol):
+    """An ellipsoid around what a row can do to its one equation; one that is still does nothing."""
+
+    @property
+    def E(self) -> arb_mat: ...  # noqa: D102, N802
+    @property
+    def stretch(self) -> arb: ...  # noqa: D102
+    @property
+    def still(self) -> bool: ...  # noqa: D102
+
+
+def most_of_bodies(R: arb_mat, bodies: Mapping[int, Body], spread: arb, count: int) -> arb:
+    """The same with `w_i² = E_iτ_i` of every row that has a body, 0 of the others and of those that are still."""
+    weights = [ZERO] * R.nrows()
+    for at, body in bodies.items():
+        if not body.still:
+            weights[at] = root(body.E[0, 0] * body.stretch)
+    return most_of_pairs(R, weights, spread, count)
 
 
 def most_of_pairs(R: arb_mat, weights: Sequence[arb], spread: arb, count: int) -> arb:

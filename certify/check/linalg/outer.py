@@ -42,8 +42,7 @@ def facings(blocks: Sequence[Sequence[Pair]], width: int) -> Fixed:
     radius = norm(sum((_off(A, B) for A, B in pairs), ZERO) for pairs in blocks)
     exact = all(A.bits + B.bits == bits for pairs in blocks for A, B in pairs)
     lost = ZERO if exact else cut(shape, bits) * max(map(len, blocks))
-    size = norm(sum((longest_row(A) * B.size + cut(shape, bits) for A, B in pairs), ZERO) for pairs in blocks)
-    return Fixed(fmpz_mat(*shape, values), bits, (radius + lost).upper()).within(size.upper())
+    return Fixed(fmpz_mat(*shape, values), bits, (radius + lost).upper())
 
 
 def _block(pairs: Sequence[Pair], bits: int) -> list[int]:

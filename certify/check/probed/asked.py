@@ -12,12 +12,13 @@ from functools import cached_property
 
 from flint import arb, arb_mat
 
+from certify.check.enclosure.hessian import SPARE
 from certify.check.enclosure.network import Forward, Parameters, forward
 from certify.check.kernel import CHANCE
 from certify.check.linalg.balls import squares
 from certify.check.linalg.definite import Truth
 from certify.check.linalg.deflated import LARGE, Largest
-from certify.check.linalg.fixed import Fixed, scale
+from certify.check.linalg.fixed import Fixed, product, scale
 from certify.check.linalg.inverse import Inverse
 from certify.check.linalg.probes import ROOM, drawn, may_draw, together
 from certify.check.probed.bounding import is_below
@@ -52,8 +53,9 @@ LOOSE, LOOSEST, APART = 9, 12, 2.0**-28
 """The share of the largest entry that some vector sees of any direction is `2^−9`, or with fewer vectors `2^−12` where
 the error may be so large."""
 
-WIDE = 500
-"""Parameters from which the pass takes less time than the Hessian."""
+WIDE, WIDER = 500, 4
+"""Parameters from which the pass takes less time than the Hessian, and columns of C a row of it from which `X(CCᵀ)Xᵀ`
+takes less than `XC` and its square."""
 
 
 class Asked(Stationary):
@@ -114,6 +116,10 @@ class Asked(Stationary):
                 if self._together is None:
                     self._together = together(self.X, self.data.columns)
                 yield self._together
+        p, n = (1, 0) if self.data.structured or "reached" in self.__dict__ else self.data.columns.shape
+        if n > WIDER * p:
+            C = self.data.columns
+            yield self._seen(product(C, C.turned, self.width + SPARE))
         yield from super().motions()
 
     @cached_property

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from flint import arb, arb_mat, ctx, fmpz_mat
 
-from certify.check.enclosure.hessian import SPARE, Curvature, beside, require_second
+from certify.check.enclosure.hessian import Curvature, beside
 from certify.check.enclosure.losses.base import loss_of
 from certify.check.enclosure.network import Forward, Parameters
 from certify.check.enclosure.norms import layer_squares
@@ -37,10 +37,6 @@ MOST, BESIDE = 45_000, 500
 """Features times parameters and these up to which columns of C take less time than products of factors, without C."""
 
 
-WIDER = 4
-"""Columns of C a row of it from which `X(CCᵀ)Xᵀ` takes less work than `XC` and its square."""
-
-
 class Stationary:
     """What the rules of M5b to M5d look at, each computed when it is first asked for.
 
@@ -62,14 +58,8 @@ class Stationary:
     ) -> None:
         self.problem, self.parameters, self.passed, self.kind = problem, parameters, passed, tilt
         self.width, self._near = width, near
-        require_second(problem, passed)
+        self.plain = Curvature(problem, parameters, passed, objective(problem, passed.outputs), self.scale, width)
         self._ranks: dict[float, Truth] = {}
-
-    @cached_property
-    def plain(self) -> Curvature:
-        """Second derivatives of the objective without a tilt."""
-        terms = objective(self.problem, self.passed.outputs)
-        return Curvature(self.problem, self.parameters, self.passed, terms, self.scale, self.width)
 
     def finer(self, width: int) -> Stationary:
         """The same with other bits in fixed point."""
@@ -210,10 +200,6 @@ class Stationary:
         """Matrices of which each has `‖DC‖²` as its largest eigenvalue, to be tried in turn."""
         if self.data.structured and self.swept is not None and self.swept.all is not None:
             yield self.swept.all
-        p, n = (1, 0) if self.data.structured or "reached" in self.__dict__ else self.data.columns.shape
-        if n > WIDER * p:
-            wide, C = self.width + SPARE, self.data.columns
-            yield self._seen(product(C, C.turned, wide))
         yield self.motion
 
     def grams(self) -> Iterator[list[arb_mat]]:

@@ -99,7 +99,7 @@ def squared(A: Fixed, width: int) -> Fixed:
     found = [[x * y >> drop for s, x in enumerate(row) for y in row[s:]] for row in rows]
     shape, bits = (len(rows), len(found[0])), 2 * A.bits - drop
     radius = A.radius * (2 * longest_row(A) + A.radius) + (cut(shape, bits) if drop else arb(0))
-    return Fixed(fmpz_mat(found), bits, radius.upper()).within((longest_row(A) * A.size + cut(shape, bits)).upper())
+    return Fixed(fmpz_mat(found), bits, radius.upper())
 
 
 def turning(slopes: Sequence[Sequence[arb]], wide: int, faced: Fixed, t: arb, width: int) -> Fixed:

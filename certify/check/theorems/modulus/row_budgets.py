@@ -147,10 +147,11 @@ def by_pairs(point: Point, most: float, radius: float, shape: Array | None) -> F
         return definite
     found, m, k = point.of(Interpolation).definite, point.problem.at_once, point.problem.block
     assert found.R is not None
-    if k == 1 and found.R.nrows() >= MANY:
-        return _of_many(point, found.R, most, radius, shape)
-    inverse = found.R.transpose() * found.R
     spread = found.defect / (1 - found.defect)
+    if k == 1 and found.R.nrows() >= MANY:
+        most_of = import_module("certify.check.linalg.largest_pairs").most_of_bodies
+        return _said(most_of(found.R, ellipsoids(point, shape), spread, m), most, radius)
+    inverse = found.R.transpose() * found.R
     around = {at: e for at, e in ellipsoids(point, shape).items() if not e.still}
     flat = inverse.tolist()
     blocks = {at: [row[at * k:at * k + k] for row in flat[at * k:at * k + k]] for at in around}
@@ -168,19 +169,11 @@ def by_pairs(point: Point, most: float, radius: float, shape: Array | None) -> F
                 value = root(_trace(left.E * B, right.E * B.transpose()))
             entries.append((value + spread * size[i] * size[j]) * tau[i] * tau[j])
         rho.append(largest_sum(entries, m))
-    total = largest_sum(rho, m) * arb(radius) ** 2
-    return Finding(Truth.PROVED if total <= arb(most) ** 2 else Truth.UNDECIDED,
-                   f"the pairs add up to {total.max(ZERO).sqrt().str(17, radius=False)}")
+    return _said(largest_sum(rho, m), most, radius)
 
 
-def _of_many(point: Point, R: arb_mat, most: float, radius: float, shape: Array | None) -> Finding:
-    """The same for one output and many rows, in whole numbers: `M_ij = w_i(K⁻¹)_ijw_j`, `w_i² = E_iτ_i`."""
-    around, defect = ellipsoids(point, shape), point.of(Interpolation).definite.defect
-    weights = [root(around[at].E[0, 0] * around[at].stretch) if at in around and not around[at].still else ZERO
-               for at in range(R.nrows())]
-    found = import_module("certify.check.linalg.largest_pairs").most_of_pairs(
-        R, weights, defect / (1 - defect), point.problem.at_once)
-    total = found * arb(radius) ** 2
+def _said(pairs: arb, most: float, radius: float) -> Finding:
+    total = pairs * arb(radius) ** 2
     return Finding(Truth.PROVED if total <= arb(most) ** 2 else Truth.UNDECIDED,
                    f"the pairs add up to {total.max(ZERO).sqrt().str(17, radius=False)}")
 

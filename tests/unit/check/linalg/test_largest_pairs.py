@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from flint import arb, arb_mat, ctx, fmpq, fmpq_mat
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 from certify.check.linalg import largest_pairs
 from certify.check.linalg.balls import ZERO
 from certify.check.linalg.definite import definiteness
-from certify.check.linalg.largest_pairs import most_of_pairs, squared
+from certify.check.linalg.largest_pairs import most_of_bodies, most_of_pairs, squared
 from tests.effort import examples
 
 SEEDS = st.integers(0, 10**9)
@@ -78,6 +80,15 @@ def test_what_is_not_known_is_no_bound(bad):
             weights = [arb(bad) if at == place else arb(1) for at in range(3)]
             assert not most_of_pairs(R, weights, ZERO, 1) <= 1e300
         assert not most_of_pairs(R, [arb(1)] * 3, arb(bad), 1) <= 1e300
+
+
+def test_rows_without_a_body_or_with_one_that_is_still_count_as_none():
+    """`w² = Eτ`: with 4·9 of row 0, and nothing of the others."""
+    with ctx.workprec(128):
+        R = definiteness(arb_mat([[2, 1, 0], [1, 2, 1], [0, 1, 2]])).R
+        moves, still = (SimpleNamespace(E=arb_mat([[4]]), stretch=arb(9), still=x) for x in (False, True))
+        found = most_of_bodies(R, {0: moves, 2: still}, ZERO, 2)
+        assert found >= 27 and found < 27 + 1e-9  # (K⁻¹)₀₀ = 3/4
 
 
 @pytest.mark.parametrize("N", [2, 3, 7])

@@ -192,8 +192,8 @@ def test_rank_is_asked_again_with_more_vectors_where_they_prove_nothing():
         return Judged(arb(error), [], [], None)
 
     at, least = Probed.__new__(Probed), (1 - 2.0**-20) / most
-    at.__dict__ |= {"_judgements": iter([judged(2.0**-12), judged(2.0**-30)]), "_judged": judged(2.0**-10), "_most": most,
-                    "_squared": None, "_answer":
+    at.__dict__ |= {"_judgements": iter([judged(2.0**-12), judged(2.0**-30)]), "_judged": judged(2.0**-10),
+                    "_most": most, "_squared": None, "_answer":
                     SimpleNamespace(size=arb(10) ** 9, bands=[exact(X).mid], bits=BITS, bounding=factor(most))}
     assert at.rank(least) is Truth.PROVED and at._judged.error == 2.0**-30
     assert at.rank(1 / top) is Truth.UNDECIDED, "it is false, and no vectors are left"

@@ -13,7 +13,6 @@ from certify.check.linalg.definite import Truth
 from certify.check.linalg.fixed import Fixed, scale
 from certify.check.linalg.probes import MOST, shortened
 from certify.check.probed import asked
-from certify.check.systems import critical as systems_critical
 from certify.check.systems import critical_nearby
 from certify.check.systems.near import together as rule
 from certify.check.systems.near.together import together, worth
@@ -162,7 +161,7 @@ def test_an_end_that_is_false_is_refused(point):
 def test_the_square_of_c_comes_before_xc_where_rows_are_many(point, monkeypatch):
     """Both have the square of the longest motion as their largest eigenvalue, and what is less is not proved."""
     monkeypatch.setattr(rule, "WORTH", 10**9)
-    monkeypatch.setattr(systems_critical, "WIDER", 0)
+    monkeypatch.setattr(asked, "WIDER", 0)
     first, second = point.motions()
     top, p = float(np.linalg.norm(floats(point.reached), 2) ** 2), point.problem.parameters
     assert first.plain.shape == (p, p) and first.plain.radius > 0
