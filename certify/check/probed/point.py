@@ -37,8 +37,8 @@ from certify.check.systems.nearby import Centre, spread
 STEPS = 2
 """Chord steps to the middle, at most."""
 
-SHARES = ((8, 7), (5, 5))
-"""Of the largest entry of the direction of any row some vector sees `2^−8`, and of that of `XH − I`, which is one, as
+SHARES = ((11, 7), (5, 5))
+"""Of the largest entry of the direction of any row some vector sees `2^−11`, and of that of `XH − I`, which is one, as
 many see `2^−7`; where a rule is left open both see `2^−5`."""
 
 LONG, BITS = 120, WIDTH + 2 * SPARE
