@@ -136,13 +136,15 @@ def tangent_kernel(
     n, k = passed.outputs.nrows(), problem.outputs
     N, upper = n * k, [[ZERO] * (n * k - r) for r in range(n * k)]
     for h in problem.free:
-        B, A = adjoint.adjoints[h - 1], passed.inputs[h - 1]
-        A = A if problem.layers[h - 1].biases is None else arb_mat([[*row, ONE] for row in A.tolist()])
-        scaled = B if squares is None else B * squares[h]
-        left, right = (scaled * B.transpose()).entries(), (A * A.transpose()).entries()
-        for r in range(N):
-            across = [v for v in right[r // k * n:(r // k + 1) * n] for _ in range(k)]
-            upper[r] = [s + u * v for s, u, v in zip(upper[r], left[r * N + r:(r + 1) * N], across[r:], strict=True)]
+        all_of, A = adjoint.adjoints[h - 1], passed.inputs[h - 1].tolist()
+        A = A if problem.layers[h - 1].biases is None else [[*row, ONE] for row in A]
+        scaled, B = (all_of if squares is None else all_of * squares[h]).tolist(), all_of.tolist()
+        for i in range(0, n, 128):  # so many rows against what is above the diagonal alone
+            left = (arb_mat(scaled[i * k:(i + 128) * k]) * arb_mat(B[i * k:]).transpose()).tolist()
+            right = (arb_mat(A[i:i + 128]) * arb_mat(A[i:]).transpose()).tolist()
+            for r, own in enumerate(left, i * k):
+                across = [v for v in right[r // k - i] for _ in range(k)][r - i * k:]
+                upper[r] = [s + u * v for s, u, v in zip(upper[r], own[r - i * k:], across, strict=True)]
     return arb_mat([[upper[c][r - c] for c in range(r)] + upper[r] for r in range(N)])
 
 
