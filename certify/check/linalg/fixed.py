@@ -25,11 +25,9 @@ MARGIN, SOME = 3, 10**5
 FEW, BELOW, BEYOND = 1000, 1 - 2.0**-10, (0, 1, 2, 3, 4, 6, 8, 12, 16)
 """Entries of balls that are looked at first, how far below a power of two the others must lie, and which are tried."""
 
-NARROW, TALL = 8, 16
-"""Rows or columns below which the Frobenius norm is soon made, and times which the others do for the operator norm."""
-
-FAR = 1 << 60
-"""Bits that no entry has: cut off together with any more, 0 or −1 is left."""
+NARROW, TALL, FAR = 8, 16, 1 << 60
+"""Rows or columns below which the Frobenius norm is soon made, and times which the others do for the operator norm;
+bits that no entry has: cut off together with any more, 0 or −1 is left."""
 
 Integers = list[fmpz]
 

@@ -122,7 +122,7 @@ class Asked(Stationary):
         p, n = (1, 0) if self.data.structured or "reached" in self.__dict__ else self.data.columns.shape
         if n > WIDER * p:
             C = self.data.columns
-            yield self._seen(product(C, C.turned, self.width + SPARE))
+            yield self.reached_by(product(C, C.turned, self.width + SPARE))
         yield from super().motions()
 
     @cached_property
