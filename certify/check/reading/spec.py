@@ -100,8 +100,7 @@ class Spec:
         aubin: whether there is a section `[aubin]`; its radii are None for the best found.
         functionals: name of what multiplies the intercept in each evaluation row, or columns of single weights.
         evaluation_features, evaluation_targets: as `features`, `targets`, of that file; None for those of the data.
-        row_weights, class_weight, about: name of the weights of rows (None: all 1); `balanced`, or numbers of labels;
-            what is told untrusted.
+        row_weights, class_weight, about: weights of rows (None: all 1), of labels; what is told untrusted.
         graph: name of the graph file; widths and shape, that of one row, are then known with the graph.
     """
 
