@@ -100,6 +100,7 @@ class Curvature:
         self._adjoints = adjoint.adjoints
         self._deltas = {h: self._adjoints[h - 1].tolist() for h in problem.free}
         self._inputs = {h: extended(problem, h, passed).tolist() for h in problem.free}
+        self._seconds: dict[int, Sequence[arb_mat]] = {len(problem.layers): objective.curvatures}
         self.slopes = {h: _cut(found, self.rows) for h, found in enumerate(adjoint.slopes, 1)}
 
     def at_width(self) -> AbstractContextManager[None]:
@@ -235,25 +236,23 @@ class Curvature:
             found.append(total.entries())
         return found
 
-    @cached_property
-    def seconds(self) -> list[dict[int, arb_mat]]:
-        """`∂²ψ_i/∂z_h²` for every row and layer: `DWᵀSWD + diag(φ''(z) ∘ Wᵀδ)`, from the last layer down."""
-        depth, found = len(self.problem.layers), []
-        phi, deltas = ACTIVATIONS[self.problem.activation], self._adjoints
-        bends = {h: _cut([phi.curvature(z) * u for z, u in zip(
-            self.passed.before[h - 1], (deltas[h] * self.parameters.weights[h]).entries(), strict=True)], self.rows)
-            for h in range(1, depth)}
-        for i, M in enumerate(self.objective.curvatures):
-            S = {depth: M}
-            for h in range(depth - 1, 0, -1):
-                W, D = self.parameters.weights[h], self.slopes[h][i]
-                rows = (W.transpose() * S[h + 1] * W).tolist()
-                for r, (d, bend) in enumerate(zip(D, bends[h][i], strict=True)):
+    def second(self, h: int) -> Sequence[arb_mat]:
+        """`∂²ψ_i/∂z_h²` of every row: `DWᵀSWD + diag(φ''(z) ∘ Wᵀδ)` with S of the next layer."""
+        if h not in self._seconds:
+            found, W = [], self.parameters.weights[h]
+            for S, D, bend in zip(self.second(h + 1), self.slopes[h], self.bends(h), strict=True):
+                rows = (W.transpose() * S * W).tolist()
+                for r, (d, own) in enumerate(zip(D, bend, strict=True)):
                     rows[r] = [d * v * e for v, e in zip(rows[r], D, strict=True)]
-                    rows[r][r] += bend
-                S[h] = arb_mat(rows)
-            found.append(S)
-        return found
+                    rows[r][r] += own
+                found.append(arb_mat(rows))
+            self._seconds[h] = found
+        return self._seconds[h]
+
+    def bends(self, h: int) -> Rows:
+        """`φ''(z_h) ∘ W_{h+1}ᵀδ_{h+1}` of every row."""
+        bend, back = ACTIVATIONS[self.problem.activation].curvature, self._adjoints[h] * self.parameters.weights[h]
+        return _cut([bend(z) * u for z, u in zip(self.passed.before[h - 1], back.entries(), strict=True)], self.rows)
 
     def _tangents(self, i: int, h: int) -> Tangents:
         """Row i along the pre-activations of layer h."""
@@ -280,7 +279,7 @@ class Curvature:
             if g in self.problem.free:
                 bias = [[ZERO] * a.ncols()] if self.problem.layers[g - 1].biases is not None else []
                 t = self.scale[g]
-                adjoints[g], inputs[g] = self.seconds[i][g] * z * t, arb_mat(a.tolist() + bias) * t
+                adjoints[g], inputs[g] = self.second(g)[i] * z * t, arb_mat(a.tolist() + bias) * t
         return Tangents(adjoints, inputs)
 
     def _later(self, h: int) -> list[int]:

@@ -133,17 +133,17 @@ def tangent_kernel(
 
     The passes may be over any rows; `squares` are the `s_h⁻²` of every free layer, None: all 1.
     """
-    n, k = passed.outputs.nrows(), problem.outputs
-    N, upper = n * k, [[ZERO] * (n * k - r) for r in range(n * k)]
+    k, upper = problem.outputs, [[ZERO] * r for r in range(passed.outputs.nrows() * problem.outputs, 0, -1)]
     for h in problem.free:
-        B, A = adjoint.adjoints[h - 1], passed.inputs[h - 1]
-        A = A if problem.layers[h - 1].biases is None else arb_mat([[*row, ONE] for row in A.tolist()])
-        scaled = B if squares is None else B * squares[h]
-        left, right = (scaled * B.transpose()).entries(), (A * A.transpose()).entries()
-        for r in range(N):
-            across = [v for v in right[r // k * n:(r // k + 1) * n] for _ in range(k)]
-            upper[r] = [s + u * v for s, u, v in zip(upper[r], left[r * N + r:(r + 1) * N], across[r:], strict=True)]
-    return arb_mat([[upper[c][r - c] for c in range(r)] + upper[r] for r in range(N)])
+        B, bias = adjoint.adjoints[h - 1].tolist(), [ONE] * (problem.layers[h - 1].biases is not None)
+        A, size = [[*row, *bias] for row in passed.inputs[h - 1].tolist()], ONE if squares is None else squares[h]
+        for i in range(0, len(upper), 128 * k):  # so many rows against what is above the diagonal alone
+            left = (arb_mat(B[i:i + 128 * k]) * size * arb_mat(B[i:]).transpose()).tolist()
+            right = (arb_mat(A[i // k:i // k + 128]) * arb_mat(A[i // k:]).transpose()).tolist()
+            for r, own in enumerate(left):
+                across = [v for v in right[r // k] for _ in range(k)][r:]
+                upper[i + r] = [s + u * v for s, u, v in zip(upper[i + r], own[r:], across, strict=True)]
+    return arb_mat([[upper[c][r - c] for c in range(r)] + row for r, row in enumerate(upper)])
 
 
 def layer_slopes(problem: Problem, h: int, passed: Forward, kinks: bool) -> list[arb]:

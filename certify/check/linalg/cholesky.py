@@ -21,20 +21,18 @@ PLACES, FEWER = (68, 80), 64
 """Bits after the point that are tried, where the largest number on the diagonal is near 1, and of balls too wide for
 these. 64 leave the `rank` of some fits open that 68 decide; 76 take half as long again."""
 
-LARGEST, ROOM = 60, 2
-"""Binary digits before the point, at most, and those by which c exceeds what L is expected to lack."""
-
-APART = 1
-"""Binary digits by which the roots of the diagonal may differ before rows are brought to one size."""
+LARGEST, ROOM, APART = 60, 2, 1
+"""Binary digits before the point, at most, those by which c exceeds what L is expected to lack, and those by which the
+roots of the diagonal may differ before rows are brought to one size."""
 
 
-def proved(A: arb_mat) -> bool:
-    """Whether every symmetric matrix in A is proved to be positive definite, else nothing is known."""
+def proved(A: arb_mat, near: bool = False) -> bool:
+    """Whether every symmetric matrix in A, maybe `near` a singular one, is proved to be positive definite."""
     scaled = _brought_to_one(A)
     if scaled is None:
         return False
     wide = 4 * frobenius(scaled - scaled.mid())
-    narrow = [places for places in PLACES if wide < _shift(scaled, places)]
+    narrow = [places for places in PLACES[near:] if wide < _shift(scaled, places)]
     return any(_proved(scaled, places) for places in narrow or [FEWER])
 
 

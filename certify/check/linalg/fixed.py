@@ -25,11 +25,9 @@ MARGIN, SOME = 3, 10**5
 FEW, BELOW, BEYOND = 1000, 1 - 2.0**-10, (0, 1, 2, 3, 4, 6, 8, 12, 16)
 """Entries of balls that are looked at first, how far below a power of two the others must lie, and which are tried."""
 
-NARROW = 8
-"""Rows or columns below which the Frobenius norm of a matrix is soon made."""
-
-FAR = 1 << 60
-"""Bits that no entry has: cut off together with any more, 0 or −1 is left."""
+NARROW, TALL, FAR = 8, 16, 1 << 60
+"""Rows or columns below which the Frobenius norm is soon made, and times which the others do for the operator norm;
+bits that no entry has: cut off together with any more, 0 or −1 is left."""
 
 Integers = list[fmpz]
 
@@ -61,7 +59,8 @@ class Fixed:
     @cached_property
     def reach(self) -> arb:
         """Upper bound of the operator norm of the middle: `size` where that is soon made."""
-        return self.size if min(self.shape) < NARROW else (reach_of(banded(self.mid)) * scale(self.bits)).upper()
+        flat = min(self.shape) < NARROW or max(self.shape) > TALL * min(self.shape)
+        return self.size if flat else (reach_of(banded(self.mid)) * scale(self.bits)).upper()
 
     @property
     def vanishes(self) -> bool:
@@ -100,7 +99,7 @@ def cut(shape: tuple[int, int], bits: int) -> arb:
 
 def squares(values: Sequence[fmpz], bits: int) -> arb:
     """The sum of the squares of integers times `2^−bits`."""
-    return arb(sum([x * x for x in values], fmpz(0))) * scale(2 * bits)
+    return arb(((row := fmpz_mat(1, len(values), values)) * row.transpose())[0, 0]) * scale(2 * bits)
 
 
 def norm_of(M: Fixed) -> arb:

@@ -14,7 +14,7 @@ from functools import cached_property
 from operator import mul
 from typing import IO
 
-from flint import arb, fmpz, fmpz_mat
+from flint import arb, ctx, fmpz, fmpz_mat
 
 from certify.check.enclosure.activation import ACTIVATIONS
 from certify.check.enclosure.network import Forward, Parameters, first_weights, layer_slopes
@@ -39,8 +39,9 @@ SHORT = 62
 VECTORS, FRACTION = 24, 40
 """Vectors that are proposed for the largest eigenvalues, and bits of their fraction."""
 
-LONG, APART, LONGEST = 1000, 300, 60
-"""Bits that a matrix may have, by which those of two rows may differ, and by which a budget may stay below 1."""
+LONG, APART, LONGEST, DOUBLE = 1000, 300, 60, 64
+"""Bits that a matrix may have, by which those of two rows may differ, by which a budget may stay below 1, and of
+numbers that are told as doubles."""
 
 
 @dataclass(frozen=True)
@@ -162,7 +163,9 @@ def _told(
     for h in range(1, depth):
         yield _floats(layer_slopes(problem, h, passed, False))
     for before in passed.before:
-        yield _floats(phi.curvature(z) for z in before)
+        with ctx.workprec(DOUBLE):
+            bends = _floats(map(phi.curvature, before))
+        yield bends
     yield _floats(objective.slopes.entries())
     yield _floats(x for M in objective.curvatures for x in M.entries())
     yield _floats(first_weights(problem, parameters).entries())
@@ -174,7 +177,7 @@ def _told(
 
 
 def _floats(values: Iterable[arb]) -> bytes:
-    return array("d", [float(v.mid()) for v in values]).tobytes()
+    return array("d", map(float, values)).tobytes()
 
 
 def read(said: IO[bytes], p: int, moving: int, d: int, wanted: Wanted = Wanted()) -> Answer | None:

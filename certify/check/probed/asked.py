@@ -12,12 +12,13 @@ from functools import cached_property
 
 from flint import arb, arb_mat
 
+from certify.check.enclosure.hessian import SPARE
 from certify.check.enclosure.network import Forward, Parameters, forward
 from certify.check.kernel import CHANCE
 from certify.check.linalg.balls import squares
 from certify.check.linalg.definite import Truth
 from certify.check.linalg.deflated import LARGE, Largest
-from certify.check.linalg.fixed import Fixed, scale
+from certify.check.linalg.fixed import Fixed, product, scale
 from certify.check.linalg.inverse import Inverse
 from certify.check.linalg.probes import ROOM, drawn, may_draw, together
 from certify.check.probed.bounding import is_below
@@ -43,9 +44,10 @@ class Told:
     enough: float = 2.0**-32
 
 
-ROUGH, SHARP, PART = 2.0**-25, 2.0**-32, 2.0**-4
+ROUGH, SHARP, PART, HALF = 2.0**-25, 2.0**-32, 2.0**-4, 2.0**-3
 """The error of X that the pass shows may be `SHARP`, or this part of what lies between the nearest ends where that
-is `ROUGH` at most: ends farther apart are so for other reasons, and do not say how near an inverse there was."""
+is `ROUGH` at most: ends farther apart are so for other reasons, and do not say how near an inverse there was. Where
+motions are judged beside X fewer vectors show it, and it may be the last part: half of what two ends leave `rank`."""
 
 LOOSE, LOOSEST, APART = 9, 12, 2.0**-28
 """The share of the largest entry that some vector sees of any direction is `2^−9`, or with fewer vectors `2^−12` where
@@ -54,8 +56,9 @@ the error may be so large."""
 NEAR = 2.0**-30
 """By how much `‖X‖` may lie below what `rank` states, where X lacks less of an inverse: ends are stated so near."""
 
-WIDE = 500
-"""Parameters from which the pass takes less time than the Hessian."""
+WIDE, WIDER = 500, 4
+"""Parameters from which the pass takes less time than the Hessian, and columns of C a row of it from which `X(CCᵀ)Xᵀ`
+takes less than `XC` and its square."""
 
 
 class Asked(Stationary):
@@ -116,6 +119,10 @@ class Asked(Stationary):
                 if self._together is None:
                     self._together = together(self.X, self.data.columns)
                 yield self._together
+        p, n = (1, 0) if self.data.structured or "reached" in self.__dict__ else self.data.columns.shape
+        if n > WIDER * p:
+            C = self.data.columns
+            yield self.reached_by(product(C, C.turned, self.width + SPARE))
         yield from super().motions()
 
     @cached_property
@@ -132,7 +139,7 @@ class Asked(Stationary):
         return super().rank(least)
 
 
-def enough_of(claims: Sequence[Claim[object]]) -> float:
+def enough_of(claims: Sequence[Claim[object]], part: float = PART) -> float:
     """The error of X with which every stated end is expected to be decided: where one is not, H is formed after all.
 
     An error of ε makes ends ε of their size wider, on both sides. An end alone says nothing of how near it is.
@@ -140,15 +147,15 @@ def enough_of(claims: Sequence[Claim[object]]) -> float:
     ends = [pair for claim in claims for pair in ((claim.lower, claim.upper),
                                                   *zip(claim.row_lower, claim.row_upper, strict=True))]
     gaps = [(high - low) / high if low is not None and high else 0.0 for low, high in ends if high or low]
-    found = PART * min(gaps, default=0.0)
+    found = part * min(gaps, default=0.0)
     return found if SHARP < found <= ROUGH else SHARP
 
 
-def most_of(problem: Problem, claims: Sequence[Claim[object]]) -> float | None:
+def most_of(problem: Problem, claims: Sequence[Claim[object]], part: float = PART) -> float | None:
     """The bound of `‖X‖` that the largest stated `rank` asks for; None where none is, or of too many parameters."""
     stated = [hypothesis.value for claim in claims for hypothesis in claim.hypotheses
               if hypothesis.name == "rank" and hypothesis.holds and isinstance(hypothesis.value, float)]
     least = max(stated, default=0.0)
-    lacks = enough_of(claims)  # what is left is for what X lacks of an inverse
+    lacks = enough_of(claims, part)  # what is left is for what X lacks of an inverse
     near = 1 - (2 * lacks if lacks > APART else min(2 * lacks, NEAR))
     return near / least if 1e-300 < least < 1e300 and problem.parameters <= LARGE else None

@@ -157,7 +157,7 @@ def sizes_of_rows(curvature: Curvature, rows: Sequence[int]) -> list[arb]:
                 z = (weights[h - 1] * a).upper()
             if h in problem.free:
                 inputs, deltas = curvature.factors(h, [i])
-                own = (length(curvature.seconds[i][h].entries()) * z * (inputs.size + inputs.radius)
+                own = (length(curvature.second(h)[i].entries()) * z * (inputs.size + inputs.radius)
                        + (deltas.size + deltas.radius) * a).upper()
                 total += own * own  # a power of a ball around 0 is no number
         found.append(total.sqrt().upper())

@@ -43,7 +43,7 @@ def hessian_off(problem: Problem, middle: Parameters, passed: Forward, radius: a
 
     Args:
         problem: a problem with the critical map, without a tilt or weights of rows.
-        middle, passed: exact parameters, and the passes there.
+        middle, passed: exact parameters, and the passes there or around them.
         radius: of the ball.
     """
     phi, depth = ACTIVATIONS[problem.activation], len(problem.layers)

@@ -11,10 +11,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
 
-from flint import arb, arb_mat, fmpz
+from flint import arb, arb_mat, ctx, fmpz
 
+from certify.check.enclosure.hessian import SPARE
 from certify.check.enclosure.network import Forward, Parameters, forward
 from certify.check.enclosure.objective import objective
+from certify.check.enclosure.units import gradient
 from certify.check.judgements import HasZero
 from certify.check.kernel import CHANCE, WIDTH
 from certify.check.linalg.balls import norm, squares
@@ -27,7 +29,7 @@ from certify.check.probed.bounding import is_below
 from certify.check.probed.budgets.weights import Weights
 from certify.check.probed.budgets.within import Within
 from certify.check.probed.over_ball import hessian_off
-from certify.check.probed.products import products
+from certify.check.probed.products import Along
 from certify.check.probed.rows import SMALLEST, Rows, longest, traced
 from certify.check.reading.subject import Problem
 from certify.check.systems.critical import Stationary
@@ -37,11 +39,12 @@ from certify.check.systems.nearby import Centre, spread
 STEPS = 2
 """Chord steps to the middle, at most."""
 
-SHARES = (11, 5)
-"""Of the largest entry some vector sees `2^−11` of any direction, or where a rule is left open `2^−5`."""
+SHARES = ((11, 7), (5, 5))
+"""Of the largest entry of the direction of any row some vector sees `2^−11`, and of that of `XH − I`, which is one, as
+many see `2^−7`; where a rule is left open both see `2^−5`."""
 
-LONG = 120
-"""Bits of the gradient in a chord step."""
+LONG, BITS = 120, WIDTH + 2 * SPARE
+"""Bits of the gradient in a chord step, and of the passes along vectors."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,7 @@ class Probed(Stationary):
     Args:
         problem, parameters, passed: as of :class:`Stationary`; the balls hold the critical point.
         answer: what was proposed.
+        along: the passes at the balls.
         judgements: what is proved of it: so much that the point is, and then, drawn anew, more.
         leave: called before whole matrices are made, which takes longer.
         most: a bound of `‖X‖` for which a factor was asked.
@@ -81,10 +85,10 @@ class Probed(Stationary):
 
     def __init__(
         self, problem: Problem, parameters: Parameters, passed: Forward, answer: Answer,
-        judgements: Iterator[Judged], leave: Callable[[], None], most: float | None,
+        along: Along, judgements: Iterator[Judged], leave: Callable[[], None], most: float | None,
     ) -> None:
         super().__init__(problem, parameters, passed, None, WIDTH)
-        self._leave, self._most = leave, most
+        self._leave, self._most, self._along = leave, most, along
         self._answer, self._judgements, self._judged = (
             replace(answer, motions=memoryview(b"")), judgements, next(judgements))
 
@@ -134,7 +138,14 @@ class Probed(Stationary):
         return Truth.PROVED if proved else Truth.UNDECIDED
 
     def rank(self, least: float) -> Truth:
-        """Whether `(1 − ε)/‖X‖ > least`, by `|X|_F` or by vectors; false where `‖X‖ > (1 + ε)/least`."""
+        """Whether `(1 − ε)/‖X‖ > least`, with more vectors where it is left open."""
+        found = self._rank(least)
+        while found is Truth.UNDECIDED and self._more():
+            found = self._rank(least)
+        return found
+
+    def _rank(self, least: float) -> Truth:
+        """The same by `|X|_F` or by vectors; false where `‖X‖ > (1 + ε)/least`."""
         error, stated = self._judged.error, arb(least)
         if (1 - error) > stated * self._answer.size:
             return Truth.PROVED
@@ -168,8 +179,8 @@ class Probed(Stationary):
 
     def along(self, z: Sequence[arb]) -> tuple[list[list[arb]], arb]:
         """`C_iᵀz` and `|Hz|²`, by one pass."""
-        found = products(self.problem, self.parameters, self.passed, objective(self.problem, self.passed.outputs),
-                         arb_mat(len(z), 1, list(z)))
+        with ctx.workprec(min(ctx.prec, BITS)):
+            found = self._along.products(arb_mat(len(z), 1, list(z)))
         rows = found.forms.tolist()
         return [rows[i] for i in self.problem.moving], squares(found.images.entries())
 
@@ -192,14 +203,14 @@ def probed_point(
     if said is None or not may_draw(problem.parameters) or len(problem.moving) > MATRICES - 3 - len(weights):
         return None
     at = forward(problem, start, problem.points)
-    wanted = Wanted(most, whole, tuple(own.roots for own in weights))
-    answer = asked(problem, start, at, objective(problem, at.outputs), wanted)
+    wanted, terms = Wanted(most, whole, tuple(own.roots for own in weights)), objective(problem, at.outputs)
+    answer = asked(problem, start, at, terms, wanted)
     if answer is None:
         return None
-    middle, step = start, _step(problem, start, answer, at)
+    middle, step = start, _step(arb_mat([gradient(problem, start, at, terms.plain)]).transpose(), answer)
     for _ in range(STEPS):
         middle = moved(problem, middle, step)
-        step = _step(problem, middle, answer, at)
+        step = _step(gradient_at(problem, middle, at), answer)
         if norm(step.entries()) * (1 + answer.size) < CLOSE:
             break
     last = norm(step.entries()).upper()
@@ -208,15 +219,17 @@ def probed_point(
     radius = (4 * last + arb(2) ** SMALLEST).upper()
     around = spread(problem, middle, radius)
     passed = forward(problem, around, problem.points, at)
-    far = hessian_off(problem, middle, forward(problem, middle, problem.points, at), radius)
+    far = hessian_off(problem, middle, passed, radius)  # the middle is one of the points of the balls
+    with ctx.workprec(min(ctx.prec, BITS)):
+        along = Along(problem, around, passed, objective(problem, passed.outputs))
 
     def judgements() -> Iterator[Judged]:
-        for share in SHARES:
+        for shares in SHARES:
             if not may_draw(problem.parameters):
                 return
             said.append("X(HY − C), XH − I" + ", G − YYᵀ" * (answer.gram is not None)
                         + ", R(c²I − YeYᵀ)Rᵀ − I" * bool(weights))  # all that they are of is fixed now
-            found = _judged(problem, around, passed, far, answer, share, weights)
+            found = _judged(problem, along, far, answer, shares, weights)
             if found is not None and HasZero(last, found.error, radius, "a critical point").judged().truth is (
                     Truth.PROVED):
                 yield found
@@ -225,27 +238,30 @@ def probed_point(
     first = next(found, None)
     if first is None:
         return None
-    return Centre(middle, radius), Probed(problem, around, passed, answer, chain((first,), found), leave, most)
+    return Centre(middle, radius), Probed(problem, around, passed, answer, along, chain((first,), found), leave, most)
 
 
-def _step(problem: Problem, at: Parameters, answer: Answer, other: Forward) -> arb_mat:
+def _step(slope: arb_mat, answer: Answer) -> arb_mat:
     """`X∇L`, a column."""
-    g = enclosed(gradient_at(problem, at, other), LONG)
+    g = enclosed(slope, LONG)
     found = arb_mat(times(answer.bands, g.mid)) * scale(g.bits + answer.bits)
     error = arb(0, (answer.size * g.radius).upper())
     return arb_mat(found.nrows(), 1, [x + error for x in found.entries()])
 
 
 def _judged(
-    problem: Problem, around: Parameters, passed: Forward, far: arb, answer: Answer, share: int,
-    weights: tuple[Weights, ...],
+    problem: Problem, along: Along, far: arb, answer: Answer, shares: tuple[int, int], weights: tuple[Weights, ...],
 ) -> Judged | None:
-    """By vectors that are drawn here: with `|⟨u, e⟩| ≥ s` for one of them where e is the direction that counts."""
-    p, least = problem.parameters, arb(2) ** (ROOM - share)
-    u = drawn(p, together(len(problem.moving) + 3 + len(weights), share))
+    """By vectors that are drawn here: with `|⟨u, e⟩| ≥ s` for one of them where e is the direction that counts.
+
+    Of `XH − I`, one matrix, as many vectors see more. That it or another is missed has a probability below 2^-74.
+    """
+    p, least, alone = problem.parameters, *(arb(2) ** (ROOM - share) for share in shares)
+    u = drawn(p, max(together(len(problem.moving) + 2 + len(weights), shares[0]), together(1, shares[1])))
     w = arb_mat(transposed_times(answer.bands, u)) * scale(answer.bits)
-    found = products(problem, around, passed, objective(problem, passed.outputs), w)
-    seen = longest(found.images - arb_mat(u)) / least
+    with ctx.workprec(min(ctx.prec, BITS)):
+        found = along.products(w)
+    seen = longest(found.images - arb_mat(u)) / alone
     error = (seen + answer.size * far).upper()
     if not error < 1:
         return None

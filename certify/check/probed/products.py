@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from operator import add, mul
 
 from flint import arb, arb_mat
 
@@ -38,35 +39,72 @@ class Products:
     forms: arb_mat
 
 
-def products(
-    problem: Problem, parameters: Parameters, passed: Forward, objective: Objective, vectors: arb_mat,
-) -> Products:
-    """Both, at every point of the balls: some rows of the data at a time, as `Hz` is a sum over them.
+class Along:
+    """The passes at a point, and products along any vectors.
 
     Args:
         problem: one whose features move, of a network that is twice continuously differentiable.
         parameters, passed, objective: of the point.
-        vectors: `(p, q)`, counted unit by unit.
     """
-    n, widest = passed.outputs.nrows(), max(max(layer.inputs, layer.outputs) for layer in problem.layers)
-    step, images = max(1, HELD // (widest * vectors.ncols())), vectors * arb(problem.weight_decay)
-    parts, forms = _parts(problem, vectors), Flat()
-    for some, own in _parted(passed, objective, step):
-        found = _products(problem, parameters, some, own, parts, vectors.ncols())
-        images, forms = images + found.images, forms + found.forms.entries()
-    return Products(images, arb_mat(n * vectors.ncols(), problem.layers[0].inputs, forms))
+
+    def __init__(self, problem: Problem, parameters: Parameters, passed: Forward, objective: Objective) -> None:
+        self._problem, self._rows = problem, passed.outputs.nrows()
+        self._weights = [first_weights(problem, parameters), *parameters.weights[1:]]
+        adjoint, phi = backward(problem, parameters, passed, objective.slopes), ACTIVATIONS[problem.activation]
+        pulled = [(V * W).entries() for V, W in zip(adjoint.adjoints[1:], self._weights[1:], strict=True)]
+        bends = [[phi.curvature(z) * x for z, x in zip(before, back, strict=True)]
+                 for before, back in zip(passed.before, pulled, strict=True)]
+        self._whole = Part({h: extended(problem, h, passed) for h in problem.free}, adjoint.adjoints,
+                           adjoint.slopes, bends, objective.curvatures)
+
+    def products(self, vectors: arb_mat) -> Products:
+        """Both, at every point of the balls: some rows of the data at a time, as `Hz` is a sum over them.
+
+        Args:
+            vectors: `(p, q)`, counted unit by unit.
+        """
+        problem, q = self._problem, vectors.ncols()
+        widest = max(max(layer.inputs, layer.outputs) for layer in problem.layers)
+        parts, images, forms = _parts(problem, vectors), vectors * arb(problem.weight_decay), Flat()
+        for some in self._whole.parted(max(1, HELD // (widest * q))):
+            found = _products(problem, self._weights, some, parts, q)
+            images, forms = images + found.images, forms + found.forms.entries()
+        return Products(images, arb_mat(self._rows * q, problem.layers[0].inputs, forms))
 
 
-def _parted(passed: Forward, objective: Objective, step: int) -> Iterator[tuple[Forward, Objective]]:
-    """The same of so many rows of the data at a time."""
-    n = passed.outputs.nrows()
-    inputs = [_parts_of(A, step) for A in passed.inputs]
-    others = [_parts_of(A, step) for A in (passed.outputs, objective.plain, objective.slopes)]
-    for at, start in enumerate(range(0, n, step)):
-        before = tuple(z[start * (len(z) // n):(start + step) * (len(z) // n)] for z in passed.before)
-        outputs, plain, slopes = (parts[at] for parts in others)
-        yield (Forward(tuple(parts[at] for parts in inputs), before, outputs),
-               Objective(plain, slopes, objective.curvatures[start:start + step]))
+@dataclass(frozen=True)
+class Part:
+    """Passes over some rows of the data.
+
+    Attributes:
+        inputs: of the free layers, with a column of ones where there is a bias.
+        adjoints: per layer.
+        slopes, bends: per hidden layer `φ'` and `φ''∘W_hᵀδ_h`, row-major.
+        curvatures: of the rows' terms.
+    """
+
+    inputs: dict[int, arb_mat]
+    adjoints: tuple[arb_mat, ...]
+    slopes: Sequence[Flat]
+    bends: Sequence[Flat]
+    curvatures: Sequence[arb_mat]
+
+    def parted(self, step: int) -> Iterator[Part]:
+        """The same of so many rows of the data at a time."""
+        inputs = {h: _parts_of(A, step) for h, A in self.inputs.items()}
+        adjoints, n = [_parts_of(V, step) for V in self.adjoints], len(self.curvatures)
+        for at, start in enumerate(range(0, n, step)):
+            slopes, bends = ([x[start * (len(x) // n):(start + step) * (len(x) // n)] for x in values]
+                             for values in (self.slopes, self.bends))
+            yield Part({h: parts[at] for h, parts in inputs.items()}, tuple(parts[at] for parts in adjoints),
+                       slopes, bends, self.curvatures[start:start + step])
+
+
+def products(
+    problem: Problem, parameters: Parameters, passed: Forward, objective: Objective, vectors: arb_mat,
+) -> Products:
+    """Of vectors at one time."""
+    return Along(problem, parameters, passed, objective).products(vectors)
 
 
 def _parts_of(M: arb_mat, step: int) -> list[arb_mat]:
@@ -76,42 +114,31 @@ def _parts_of(M: arb_mat, step: int) -> list[arb_mat]:
 
 
 def _products(
-    problem: Problem, parameters: Parameters, passed: Forward, objective: Objective,
-    parts: dict[int, list[list[Flat]]], q: int,
+    problem: Problem, weights: list[arb_mat], some: Part, parts: dict[int, list[list[Flat]]], q: int,
 ) -> Products:
     """Of some rows, and without the decay."""
-    depth, n = len(problem.layers), passed.outputs.nrows()
-    adjoint = backward(problem, parameters, passed, objective.slopes)
-    slopes = dict(enumerate(adjoint.slopes, 1))
-    inner, turned = _onward(problem, parameters, passed, parts, slopes, q)
-    outer = turned[depth]
+    depth, n = len(problem.layers), len(some.curvatures)
+    slopes = {h: _for_each(values, n, q) for h, values in enumerate(some.slopes, 1)}
+    inner, turned = _onward(weights, some, parts, slopes, q)
+    outer, k = turned[depth], problem.outputs
     assert outer is not None
-    k = problem.outputs
-    B = [x for i, M in enumerate(objective.curvatures)
+    B = [x for i, M in enumerate(some.curvatures)
          for x in (arb_mat(q, k, outer[i * q * k:(i + 1) * q * k]) * M).entries()]
-    adjoints, phi = adjoint.adjoints, ACTIVATIONS[problem.activation]
     images: dict[int, list[Flat]] = {}
     for h in range(depth, 0, -1):
         m, d = problem.layers[h - 1].outputs, problem.layers[h - 1].inputs
-        V = adjoints[h - 1]
+        V, u = some.adjoints[h - 1], arb_mat(n * q, m, B) * weights[h - 1]
         if h in parts:
-            own, a = arb_mat(n, q * m, B).transpose() * extended(problem, h, passed), inner[h]
+            own, a = arb_mat(n, q * m, B).transpose() * some.inputs[h], inner[h]
             across = None if a is None else V.transpose() * arb_mat(n, q * d, a)
             images[h] = _image(problem, h, own.entries(), across, q)
-        W = first_weights(problem, parameters) if h == 1 else parameters.weights[h - 1]
-        u = (arb_mat(n * q, m, B) * W).entries()
-        if h in parts:
-            scale = problem.scale if h == 1 else None
-            pulled = (V * _without_bias(parts[h], m, d, scale)).entries()
-            u = [x + y for x, y in zip(u, pulled, strict=True)]
+            pulled = V * _without_bias(parts[h], m, d, problem.scale if h == 1 else None)
+            u = u + arb_mat(n * q, d, pulled.entries())
         if h == 1:
-            return Products(_stacked([images[g] for g in problem.free]), arb_mat(n * q, d, u))
-        B = _times(u, slopes[h - 1], n, q)
-        z = turned[h - 1]
+            return Products(_stacked([images[g] for g in problem.free]), u)
+        B, z = list(map(mul, u.entries(), slopes[h - 1])), turned[h - 1]
         if z is not None:
-            back = (V * parameters.weights[h - 1]).entries()
-            bends = [phi.curvature(y) * x for y, x in zip(passed.before[h - 2], back, strict=True)]
-            B = [x + y for x, y in zip(B, _times(z, bends, n, q), strict=True)]
+            B = list(map(add, B, map(mul, z, _for_each(some.bends[h - 2], n, q))))
     raise AssertionError("a network has a layer")
 
 
@@ -127,32 +154,28 @@ def _parts(problem: Problem, vectors: arb_mat) -> dict[int, list[list[Flat]]]:
 
 
 def _onward(
-    problem: Problem, parameters: Parameters, passed: Forward, parts: dict[int, list[list[Flat]]],
-    slopes: dict[int, Flat], q: int,
+    weights: list[arb_mat], some: Part, parts: dict[int, list[list[Flat]]], slopes: dict[int, Flat], q: int,
 ) -> tuple[dict[int, Flat | None], dict[int, Flat | None]]:
     """How inputs and pre-activations of every layer move; None where nothing does yet."""
-    n = passed.outputs.nrows()
-    a: Flat | None = None
+    n, a = len(some.curvatures), None
     inner: dict[int, Flat | None] = {}
     turned: dict[int, Flat | None] = {}
-    for h in range(1, len(problem.layers) + 1):
+    for h, W in enumerate(weights, 1):
         inner[h] = a
-        z = None if a is None else (
-            arb_mat(n * q, len(a) // (n * q), a) * parameters.weights[h - 1].transpose()).entries()
+        z = None if a is None else (arb_mat(n * q, len(a) // (n * q), a) * W.transpose()).entries()
         if h in parts:
             stack = arb_mat([row for Z in parts[h] for row in Z])
-            own = (extended(problem, h, passed) * stack.transpose()).entries()
-            z = own if z is None else [x + y for x, y in zip(z, own, strict=True)]
+            own = (some.inputs[h] * stack.transpose()).entries()
+            z = own if z is None else list(map(add, z, own))
         turned[h] = z
-        a = None if z is None or h not in slopes else _times(z, slopes[h], n, q)
+        a = None if z is None or h not in slopes else list(map(mul, z, slopes[h]))
     return inner, turned
 
 
-def _times(values: Flat, row: Flat, n: int, q: int) -> Flat:
-    """Numbers of q vectors for every row of the data, each times the row's."""
+def _for_each(row: Flat, n: int, q: int) -> Flat:
+    """The numbers of every row of the data q times after another."""
     m = len(row) // n
-    return [x * s for i in range(n) for c in range(q)
-            for x, s in zip(values[(i * q + c) * m:(i * q + c + 1) * m], row[i * m:(i + 1) * m], strict=True)]
+    return [x for i in range(n) for _ in range(q) for x in row[i * m:(i + 1) * m]]
 
 
 def _without_bias(part: list[list[Flat]], m: int, d: int, scale: Sequence[float] | None) -> arb_mat:

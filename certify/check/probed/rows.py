@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import mul, sub
 from typing import Protocol
 
 from flint import arb, arb_mat, ctx, fmpz, fmpz_mat
@@ -90,15 +91,16 @@ class Rows:
         self._problem, self._answer, self._drawn, self._budgets = problem, answer, drawn, budgets
         self.whole = answer.tops is not None or answer.gram is not None
         self._along = drawn if answer.tops is None else answer.tops[1]
-        self._images, self._forms = enclosed(found.images, PASS), found.forms.tolist()
+        self._images, forms = enclosed(found.images, PASS), enclosed(found.forms, ctx.prec)
+        self._forms, self._unit, self._loose = forms.mid.entries(), forms.bits, forms.radius
+        self._turned = self._images.mid.transpose()
         self._traces: dict[int, fmpz] = {}
         self._moved: dict[int, fmpz_mat] = {}
         self._lost = arb(0)
 
     def row(self, number: int) -> tuple[arb_mat, arb]:
         """`Y_iᵀY_i`, and at least the longest `uᵀX(HY_i − C_i)`."""
-        answer, images, count = self._answer, self._images, self._drawn.ncols()
-        at = count * self._problem.moving[number]
+        answer, images = self._answer, self._images
         M, bits = answer.motion(number), answer.row_bits[number]
         turned = M.transpose()
         gram = M * turned
@@ -108,9 +110,18 @@ class Rows:
             self._add(M, turned, bits, trace, size)
         for one in self._budgets:
             one.add(number, M, turned, bits, gram, size.upper())
-        meet = arb_mat(M * images.mid) * scale(bits + images.bits)
-        away = longest(meet - arb_mat(self._forms[at:at + count]).transpose())
-        return arb_mat(gram) * scale(2 * bits), (away + images.radius * size).upper()
+        away = self._away(number, self._turned * turned, bits + images.bits)
+        return arb_mat(gram) * scale(2 * bits), (away + self._loose + images.radius * size).upper()
+
+    def _away(self, number: int, met: fmpz_mat, bits: int) -> arb:
+        """The length of the longest row of what is met, `2^bits` times, without those of the pass: exact."""
+        count, d = _shape(met)
+        at, more = count * d * self._problem.moving[number], bits - self._unit
+        forms = self._forms[at:at + count * d]
+        met, fine = (met * (fmpz(1) << -more), self._unit) if more < 0 else (met, bits)
+        off = list(map(sub, met.entries(), [x << more for x in forms] if more > 0 else forms))
+        return arb(max([sum(map(mul, row, row)) for row in (off[c:c + d] for c in range(0, count * d, d))])
+                   ).sqrt() * scale(fine)
 
     def _add(self, M: fmpz_mat, turned: fmpz_mat, bits: int, trace: fmpz, size: arb) -> None:
         """`Y_i(Y_iᵀv)` of the vectors v, `Y_iᵀv` cut where these are drawn: each of d entries by less than a unit."""

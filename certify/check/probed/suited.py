@@ -69,7 +69,8 @@ def probing(
         return other
 
     def find(problem: Problem, start: Parameters) -> tuple[Centre, Stationary]:
-        most = import_module("certify.check.probed.asked").most_of(problem, claims)
+        asked = import_module("certify.check.probed.asked")
+        most = asked.most_of(problem, claims, asked.HALF)
         modules = {row_of(claim, problem).module for claim in claims}
         weights = (import_module("certify.check.probed.budgets.weights").weightings(problem, claims, arrays)
                    if BUDGETS in modules else ())

@@ -98,8 +98,8 @@ def symmetry(point: Point, count: float) -> Finding:
 
 def smooth(point: Point, least: float) -> Finding:
     """V9 for second derivatives: no pre-activation within `least` of a jump of φ' or φ''."""
-    require_second(point.problem, point.forward)
     if ACTIVATIONS[point.problem.activation].broken:
+        require_second(point.problem, point.forward)
         sizes = [abs(z).lower() for layer in point.forward.before for z in layer]
         if not all(x >= least for x in sizes):  # false of what is no number
             below = any(abs(z) < least for layer in point.forward.before for z in layer)

@@ -21,6 +21,8 @@ def sigmoid(x: arb) -> arb:
 
 def softplus(x: arb) -> arb:
     """`ln(1 + e^x)` without `e^|x|`."""
+    if x > 0 or x < 0:
+        return x + (-x).exp().log1p() if x > 0 else x.exp().log1p()
     return x.max(ZERO) + (-abs(x)).exp().log1p()
 
 

@@ -24,12 +24,17 @@ LOST = 24
 
 
 def beside(activation: str, passed: Forward, h: int, below: bool = False) -> list[arb]:
-    """`φ'` at the inputs of hidden layer h, row-major, of an activation without kinks; `below`: with fewer bits."""
-    of = BESIDE.get(activation)
+    """`φ'` at the inputs of hidden layer h, row-major, of an activation without kinks; made once a precision.
+
+    With `below` that has fewer bits.
+    """
+    kept: dict[tuple[int, int], list[arb]] = passed.__dict__.setdefault("slopes", {})
     with ctx.workprec(ctx.prec * 5 // 8 if below else ctx.prec):
-        if of is None:
-            return list(map(ACTIVATIONS[activation].slope, passed.before[h - 1]))
-        return list(map(of, passed.before[h - 1], passed.inputs[h].entries()))
+        key, (of, slope) = (h, ctx.prec), (BESIDE.get(activation), ACTIVATIONS[activation].slope)
+        if key not in kept:
+            inputs = passed.inputs[h].entries()
+            kept[key] = list(map(of or (lambda x, _: slope(x)), passed.before[h - 1], inputs))
+    return kept[key]
 
 
 def _of_tanh(x: arb, value: arb) -> arb:

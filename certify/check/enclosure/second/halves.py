@@ -7,6 +7,7 @@ symmetric in r and t, and in s and u. An input of the next layer moves with its 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import mul
 from typing import TYPE_CHECKING
 
 from flint import arb, arb_mat, fmpz, fmpz_mat
@@ -25,16 +26,18 @@ def blocks(at: Curvature) -> dict[tuple[int, int], Fixed]:
     found, every, width = {}, range(at.rows), at.width
     for h in at.problem.free:
         t, (A, _), later = at.scale[h], at.factors(h, every), [g for g in at.problem.free if g > h]
-        found[h, h] = own_block([at.seconds[i][h] * t**2 for i in every], A, width)
-        moves = [_onward(at, i, h) for i in every] if later else []
+        found[h, h] = own_block(halves(at, h, t**2), at.problem.layers[h - 1].outputs, A, width)
+        moves = [_onward(at, i, h) for i in every] if any(g > h + 1 for g in later) else []
         for g in later:
             B, F = at.factors(g, every)
             faced = facing(A, F, width)
-            second = (turning([at.slopes[h][i] for i in every], sides(at.problem, g)[1], faced, t * at.scale[g], width)
-                      if g == h + 1 else
-                      product(faced.turned, at.listed([m.inputs[g].transpose() for m in moves]), width))
-            first = product(at.listed([m.adjoints[g].transpose() for m in moves]).turned, facing(A, B, width), width)
-            found[h, g] = placed(at.problem, h, g, first, second)
+            if g == h + 1:
+                second = turning(at.slopes[h], sides(at.problem, g)[1], faced, t * at.scale[g], width)
+                pulled = enclosed(arb_mat(_next(at, h)), width)
+            else:
+                second = product(faced.turned, at.listed([m.inputs[g].transpose() for m in moves]), width)
+                pulled = at.listed([m.adjoints[g].transpose() for m in moves])
+            found[h, g] = placed(at.problem, h, g, product(pulled.turned, facing(A, B, width), width), second)
     return found
 
 
@@ -45,11 +48,37 @@ def _onward(at: Curvature, i: int, h: int) -> Tangents:
     return at.swept(i, h + 1, at.parameters.weights[h] * a, a)
 
 
-def own_block(seconds: Sequence[arb_mat], inputs: Fixed, width: int) -> Fixed:
-    """That of a layer with itself, of every row's symmetric S; an entry that is made stands at up to four places."""
-    m, wide = seconds[0].nrows(), inputs.shape[1]
-    halves = enclosed(arb_mat([[x for r, row in enumerate(S.tolist()) for x in row[r:]] for S in seconds]), width)
-    made = product(halves.turned, squared(inputs, width), width)
+def _next(at: Curvature, h: int) -> list[list[arb]]:
+    """How the next layer's adjoints move along the pre-activations of layer h, unit after unit: `S W diag(d)`."""
+    S, W = at.second(h + 1), at.parameters.weights[h] * (at.scale[h] * at.scale[h + 1])
+    k = at.problem.layers[h].outputs
+    rows = (arb_mat([row for M in S for row in M.tolist()]) * W).tolist()
+    return [[rows[i * k + a][r] * d for r, d in enumerate(D) for a in range(k)] for i, D in enumerate(at.slopes[h])]
+
+
+def halves(at: Curvature, h: int, unit: arb) -> list[list[arb]]:
+    """Of every row the entries `r ≤ t` of S, in so large a unit; below one output without S as a matrix.
+
+    There `S = μww^T` with `w = diag(φ')Wᵀ`, and `diag(φ''(z) ∘ Wᵀδ)` beside it.
+    """
+    if h == len(at.problem.layers) or at.problem.layers[h].outputs > 1:
+        return [[x * unit for r, row in enumerate(S.tolist()) for x in row[r:]] for S in at.second(h)]
+    W, found, place = at.parameters.weights[h].entries(), [], [own[r] for r, own in enumerate(_places(
+        at.problem.layers[h - 1].outputs))]
+    for M, D, bends in zip(at.second(h + 1), at.slopes[h], at.bends(h), strict=True):
+        mu, turned = M[0, 0] * unit, list(map(mul, W, D))
+        scaled = [mu * x for x in turned]
+        own = [x * y for r, x in enumerate(scaled) for y in turned[r:]]
+        for at_place, bend in zip(place, bends, strict=True):
+            own[at_place] += bend * unit
+        found.append(own)
+    return found
+
+
+def own_block(parts: Sequence[Sequence[arb]], m: int, inputs: Fixed, width: int) -> Fixed:
+    """That of a layer of m units with itself, of halves of every row's S; what is made stands at up to four places."""
+    wide = inputs.shape[1]
+    made = product(enclosed(arb_mat([list(row) for row in parts]), width).turned, squared(inputs, width), width)
     rows, units, across = made.mid.tolist(), _places(m), _places(wide)
     found: list[fmpz] = []
     for own in units:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 
 from flint import arb, arb_mat, ctx
 
-from certify.check.linalg.balls import ONE, largest, norm, root, squares
+from certify.check.linalg.balls import ONE, largest, root
 from certify.check.linalg.definite import Truth
 from certify.check.linalg.fixed import filled
 
-BITS, ROUNDS, STEPS, ENOUGH = 64, 12, 6, 2.0**-28
-"""Of the search for the vector: bits, most rounds, steps in one, and the relative residual with which it ends."""
+BITS, ROUNDS, STEPS, ENOUGH, SOON = 64, 12, 6, 2.0**-28, 2.0**-16
+"""Of the search for the vector: bits, most rounds, steps in one, and the relative residual with which it ends. It
+counts squared, so that a larger one is often small enough."""
 
 
 class Topmost:
@@ -19,10 +21,11 @@ class Topmost:
 
     Args:
         G: the balls, with finite middles.
+        enough: the residual with which the search ends, and goes on to `ENOUGH` where that decides nothing.
     """
 
-    def __init__(self, G: arb_mat) -> None:
-        self.G = G
+    def __init__(self, G: arb_mat, enough: float = ENOUGH) -> None:
+        self.G, self._enough = G, enough
 
     def below(self, most: arb) -> Truth:
         """Whether `most·I − G ≻ 0` for every member G.
@@ -34,9 +37,19 @@ class Topmost:
         s = most * size - form
         if s < 0:
             return Truth.DISPROVED
-        if s > 0 and any(most > tau and error < s * (most - tau) for tau in (self._by_rows, self._by_entries)):
+        if s > 0 and any(most > tau and error < s * (most - tau) for tau in self._left_over()):
             return Truth.PROVED
-        return Truth.UNDECIDED
+        return self._sharper.below(most) if self._enough > ENOUGH else Truth.UNDECIDED
+
+    @cached_property
+    def _sharper(self) -> Topmost:
+        """The same with another search."""
+        return Topmost(self.G)
+
+    def _left_over(self) -> Iterator[arb]:
+        """Bounds of `‖G − θvvᵀ‖`, the nearer first, each made when it is asked for."""
+        yield self._by_entries
+        yield self._by_rows
 
     @cached_property
     def _vector(self) -> arb_mat:
@@ -50,7 +63,7 @@ class Topmost:
                 v = _short(v)
                 image = (G * v).mid()
                 theta = (v.transpose() * image)[0, 0].mid()
-                if not norm((image - v * theta).entries()).mid() > abs(theta) * ENOUGH:
+                if not _length(image - v * theta).mid() > abs(theta) * self._enough:
                     break
             return v
 
@@ -64,7 +77,8 @@ class Topmost:
         """`|v|²`, `vᵀGv` and `|Gv − θv|²`."""
         v, image = self._vector, self.G * self._vector
         form = (v.transpose() * image)[0, 0]
-        return squares(v.entries()), form, squares((image - v * form.mid()).entries())
+        off = image - v * form.mid()
+        return (v.transpose() * v)[0, 0], form, (off.transpose() * off)[0, 0]
 
     @cached_property
     def _left(self) -> arb_mat:
@@ -82,10 +96,15 @@ class Topmost:
     def _by_entries(self) -> arb:
         """The Frobenius norm of what is left: all entries as a row, times themselves."""
         flat = self._left.entries()
-        return root((arb_mat(1, len(flat), flat) * arb_mat(len(flat), 1, flat))[0, 0]).upper()
+        return _length(arb_mat(len(flat), 1, flat)).upper()
+
+
+def _length(v: arb_mat) -> arb:
+    """Of a column."""
+    return root((v.transpose() * v)[0, 0])
 
 
 def _short(v: arb_mat) -> arb_mat:
     """A vector with a length of about 1; itself where that is 0 or not finite."""
-    length = norm(v.entries()).mid()
+    length = _length(v).mid()
     return (v * (1 / length)).mid() if length > 0 and length.is_finite() else v

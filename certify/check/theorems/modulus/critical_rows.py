@@ -9,7 +9,7 @@ from flint import arb, arb_mat
 from certify.check.kernel import Finding, judged
 from certify.check.linalg.balls import ZERO
 from certify.check.linalg.definite import Truth, definiteness
-from certify.check.linalg.small.topmost import Topmost
+from certify.check.linalg.small.topmost import SOON, Topmost
 from certify.check.reading.certificate import Claim, Witness
 from certify.check.reading.subject import Problem
 from certify.check.rule import Rule, Side, check_rows, expect_rows, modulus
@@ -67,7 +67,7 @@ def _tried(point: Point, number: int, end: float, wanted: Truth) -> Finding:
         G, slack = grams[number], at.slack(arb(end), number)
         if wanted is Truth.PROVED and slack < 1 and all(x == 0 for x in G.entries()):
             return Finding(Truth.PROVED, "the row has no effect")
-        top = point.once((_tried, number, id(grams)), partial(Topmost, G))
+        top = point.once((_tried, number, id(grams)), partial(Topmost, G, SOON))
         return _judged(G, top, arb(end) ** 2, slack, wanted)
 
     return in_turn(at.grams(), judge)

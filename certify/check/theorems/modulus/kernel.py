@@ -36,16 +36,17 @@ def check_ends(claim: Claim[Modulus], ladder: Ladder, side: Side) -> None:
     """Both ends, each by its rule."""
     radius = times(claim, ladder.problem)
     if claim.upper is not None:
-        expect(f"{claim.where}.upper", claim.upper, partial(upper, most=claim.upper, radius=radius), ladder)
+        near = (claim.lower or 0) > claim.upper * (1 - 2.0**-28)
+        expect(f"{claim.where}.upper", claim.upper, partial(upper, most=claim.upper, radius=radius, near=near), ladder)
     if claim.lower and claim.witness.z is not None:
         rule = partial(lower, least=claim.lower, z=claim.witness.z, radius=radius)
         expect(f"{claim.where}.lower", claim.lower, rule, ladder)
 
 
-def upper(point: Point, most: float, radius: float | None = None) -> Finding:
+def upper(point: Point, most: float, radius: float | None = None, near: bool = False) -> Finding:
     """V10: `most²K − Q ≻ 0`, which proves `lip S < most`; `K ≻ 0` suffices if Q = 0.
 
-    With a radius the claim is about so many times the modulus.
+    With a radius the claim is about so many times the modulus. Near the lower end few bits prove nothing.
     """
     at, each = point.of(Interpolation), arb(most) if radius is None else arb(most) / arb(radius)
     if all(x == 0 for Q in at.moved.values() for row in Q for x in row):
@@ -55,7 +56,7 @@ def upper(point: Point, most: float, radius: float | None = None) -> Finding:
     if at.factor is not None and at.factor.is_beyond(each):
         return Finding(Truth.PROVED, "upper²K − Q ≻ 0 is proved")
     matrix = _scaled_difference(at, each ** 2)
-    if matrix.nrows() >= MANY and import_module("certify.check.linalg.cholesky").proved(matrix):
+    if matrix.nrows() >= MANY and import_module("certify.check.linalg.cholesky").proved(matrix, near):
         return Finding(Truth.PROVED, "upper²K − Q ≻ 0 is proved")
     found = definiteness(matrix, sharp=False)
     if found.truth is Truth.DISPROVED:

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 
 from flint import arb, arb_mat
 
 from certify.check.kernel import Finding, Positive, expect
 from certify.check.linalg.balls import ZERO, root
-from certify.check.linalg.definite import Truth, definiteness
+from certify.check.linalg.definite import MANY, Truth, definiteness
 from certify.check.reading.arrays import Array
 from certify.check.reading.certificate import Claim
 from certify.check.reading.subject import Problem
@@ -146,8 +147,11 @@ def by_pairs(point: Point, most: float, radius: float, shape: Array | None) -> F
         return definite
     found, m, k = point.of(Interpolation).definite, point.problem.at_once, point.problem.block
     assert found.R is not None
-    inverse = found.R.transpose() * found.R
     spread = found.defect / (1 - found.defect)
+    if k == 1 and found.R.nrows() >= MANY:
+        most_of = import_module("certify.check.linalg.largest_pairs").most_of_bodies
+        return _said(most_of(found.R, ellipsoids(point, shape), spread, m), most, radius)
+    inverse = found.R.transpose() * found.R
     around = {at: e for at, e in ellipsoids(point, shape).items() if not e.still}
     flat = inverse.tolist()
     blocks = {at: [row[at * k:at * k + k] for row in flat[at * k:at * k + k]] for at in around}
@@ -165,7 +169,11 @@ def by_pairs(point: Point, most: float, radius: float, shape: Array | None) -> F
                 value = root(_trace(left.E * B, right.E * B.transpose()))
             entries.append((value + spread * size[i] * size[j]) * tau[i] * tau[j])
         rho.append(largest_sum(entries, m))
-    total = largest_sum(rho, m) * arb(radius) ** 2
+    return _said(largest_sum(rho, m), most, radius)
+
+
+def _said(pairs: arb, most: float, radius: float) -> Finding:
+    total = pairs * arb(radius) ** 2
     return Finding(Truth.PROVED if total <= arb(most) ** 2 else Truth.UNDECIDED,
                    f"the pairs add up to {total.max(ZERO).sqrt().str(17, radius=False)}")
 

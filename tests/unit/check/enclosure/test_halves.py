@@ -6,7 +6,7 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
-from flint import arb, arb_mat, ctx, fmpz_mat
+from flint import arb, ctx, fmpz_mat
 from hypothesis import given, settings
 
 from certify.check.enclosure import hessian
@@ -59,8 +59,7 @@ def test_rows_that_are_a_little_off_are_in_the_radius():
 
 
 def test_the_error_of_an_own_block_counts_at_four_places():
-    S = [arb_mat([[arb(0), arb(1, 0.5)], [arb(1, 0.5), arb(0)]])]
-    found = own_block(S, fixed([[1, 2]]), 60)
+    found = own_block([[arb(0), arb(1, 0.5), arb(0)]], 2, fixed([[1, 2]]), 60)
     truth = np.kron([[0, 1.5], [1.5, 0]], np.outer([1, 2], [1, 2]))
     middle = np.array([[float(x) for x in row] for row in found.mid.tolist()]) * 2.0 ** -found.bits
     assert np.linalg.norm(truth - middle) <= found.radius

@@ -88,3 +88,16 @@ def test_slopes_of_a_sublevel_set_hold_those_with_more_bits(monkeypatch):
 def test_no_number_gives_none(name):
     none = arb_mat([[arb("nan")]])
     assert not slopes.beside(name, Forward((none, none), ((arb("nan"),),), none), 1)[0].is_finite()
+
+
+@pytest.mark.parametrize("name", ["tanh", "softplus"])
+def test_they_are_made_once_a_pass_and_precision(name):
+    values = arb_mat(1, 2, [ACTIVATIONS[name].value(arb(x)) for x in (0.5, -2)])
+    passed = Forward((values, values), ((arb(0.5), arb(-2)),), values)
+    with ctx.workprec(40):
+        few = slopes.beside(name, passed, 1)
+    with ctx.workprec(200):
+        many = slopes.beside(name, passed, 1)
+        assert slopes.beside(name, passed, 1) is many
+    assert few is not many and few[1].rad() > 0 and few[1].overlaps(many[1])
+    assert name == "tanh" or many[1].rad() < 1e-40 < few[1].rad()

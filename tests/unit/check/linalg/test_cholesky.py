@@ -122,3 +122,16 @@ def test_balls_too_wide_for_many_bits_are_proved_with_fewer():
         B = arb_mat((A * arb(2) ** -8).tolist())
         B[3, 2] = B[2, 3] = B[2, 3] + arb(0, (c * share).upper())
         assert proved(B) == expected
+
+
+def test_near_a_singular_matrix_fewer_bits_are_not_tried(monkeypatch):
+    """What 68 bits cannot prove takes their time, and 80 prove it; what is not definite is refused at once too."""
+    tried, plain = [], cholesky._proved
+    monkeypatch.setattr(cholesky, "_proved", lambda A, places: tried.append(places) or plain(A, places))
+    A = near(40)
+    for step in (2.0**-56, -(2.0**-56)):
+        J = np.random.default_rng(2).integers(-1, 2, (40, 39)).astype(object)
+        B = arb_mat((J @ J.T).tolist()) + arb_mat(40, 40, [arb(step) if i % 41 == 0 else arb(0) for i in range(1600)])
+        assert proved(B, True) is proved(B) is (step > 0)
+    assert tried == [80, 68, 80] * 2
+    assert proved(A, True) and tried[-1] == 80 and proved(A) and tried[-1] == 68

@@ -255,3 +255,12 @@ def test_the_unit_of_a_matrix_does_not_matter(unit):
         assert judged(completed, proposed(completed, 60)).X is not None
         zero = assembled(problem, {(1, 1): Fixed(fmpz_mat(p, p), 0, arb(0))}, {1: scale(unit)})
         assert judged(zero, proposed(zero, 60)).X is not None
+
+
+@pytest.mark.parametrize("shape", [(200, 9), (9, 200), (40, 40)])
+def test_reach_is_above_the_operator_norm(shape):
+    """Of tall and of wide matrices by the Frobenius norm, of others by sums of rows and columns."""
+    rng = np.random.default_rng(1)
+    values = rng.integers(-99, 100, shape)
+    M, top = Fixed(fmpz_mat(values.tolist()), 3, arb(0)), float(np.linalg.norm(values, 2)) / 8
+    assert M.reach >= top and M.turned.reach >= top

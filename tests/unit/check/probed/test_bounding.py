@@ -20,7 +20,7 @@ from certify.check.linalg.probes import MATRICES, MOST, together
 from certify.check.probed import answer, asked
 from certify.check.probed.asked import SHARP, Asked, Told, most_of
 from certify.check.probed.bounding import is_below
-from certify.check.probed.point import Probed
+from certify.check.probed.point import Judged, Probed
 from certify.check.systems import critical_nearby
 from certify.check.systems.nearby import PRECISION
 from certify.finders.proposals.motions import bounding
@@ -123,7 +123,8 @@ def test_so_does_rank_where_one_pass_proved_the_point(error):
     X, top, factor = drawn(0)
     most = top * (1 + STEP)
     at = Probed.__new__(Probed)
-    at.__dict__ |= {"_judged": SimpleNamespace(error=arb(error)), "_most": most, "_squared": None, "_answer":
+    at.__dict__ |= {"_judgements": iter(()), "_judged": SimpleNamespace(error=arb(error)), "_most": most,
+                    "_squared": None, "_answer":
                     SimpleNamespace(size=arb(10) ** 9, bands=[exact(X).mid], bits=BITS, bounding=factor(most))}
     for least, expected in (((1 - error) / most * (1 - 1e-12), Truth.PROVED), ((1 - error) / top, Truth.UNDECIDED),
                             ((1 - error) / most * (1 + 1e-12), Truth.UNDECIDED), (1 / top, Truth.UNDECIDED)):
@@ -180,3 +181,19 @@ def test_as_many_vectors_as_keep_the_probability_of_one_bound(matrices):
     """One vector misses with less than `2^-4.5`, of N matrices some one with N times that to the k: at most `2^-76`."""
     k = together(matrices)
     assert matrices**2 * 2**152 <= 2 ** (9 * k) and matrices**2 * 2**152 > 2 ** (9 * (k - 1))
+
+
+def test_rank_is_asked_again_with_more_vectors_where_they_prove_nothing():
+    """The first error is too large for the bound that was asked for, the second is not."""
+    X, top, factor = drawn(0)
+    most = top * (1 + STEP)
+
+    def judged(error: float) -> Judged:
+        return Judged(arb(error), [], [], None, [])
+
+    at, least = Probed.__new__(Probed), (1 - 2.0**-20) / most
+    at.__dict__ |= {"_judgements": iter([judged(2.0**-12), judged(2.0**-30)]), "_judged": judged(2.0**-10),
+                    "_most": most, "_squared": None, "_answer":
+                    SimpleNamespace(size=arb(10) ** 9, bands=[exact(X).mid], bits=BITS, bounding=factor(most))}
+    assert at.rank(least) is Truth.PROVED and at._judged.error == 2.0**-30
+    assert at.rank(1 / top) is Truth.UNDECIDED, "it is false, and no vectors are left"

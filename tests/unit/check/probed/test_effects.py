@@ -392,7 +392,7 @@ def test_sizes_of_rows_are_products_of_norms(at):
     W, V = (np.array([[float(x) for x in row] for row in M.tolist()]) for M in curvature.parameters.weights)
     scales = np.array(problem.scale)
     for i, size in enumerate(effects.sizes_of_rows(curvature, problem.moving)):
-        S = [np.array([[float(x) for x in row] for row in curvature.seconds[i][h].tolist()]) for h in (1, 2)]
+        S = [np.array([[float(x) for x in row] for row in curvature.second(h)[i].tolist()]) for h in (1, 2)]
         D = np.array([float(x) for x in curvature.slopes[1][i]])
         z = np.linalg.norm(W * scales)
         inner = abs(D).max() * z

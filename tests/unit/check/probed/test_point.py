@@ -416,11 +416,12 @@ def test_the_constants_are_those_of_the_stated_probability(share):
 def test_what_some_vector_sees_for_certain_bounds_every_row(share, path, monkeypatch):
     """Of `X(HY_i − C_i)`, each vector seeing as little as one that is drawn must: no bound is less than the truth."""
     monkeypatch.setattr(point, "SHARES", (share,))
-    honest, place, many, by = Case(path).known[1], 4, together(N + 3, share), 1 << 45
+    honest, place, by = Case(path).known[1], 4, 1 << 45
+    many = max(together(N + 2, share[0]), together(1, share[1]))
 
     def least(rows: int, count: int) -> fmpz_mat:
         assert count == many
-        return fmpz_mat(rows, count, [1 << ROOM - share if i // count == place else 0 for i in range(rows * count)])
+        return fmpz_mat(rows, count, [1 << ROOM - share[0] if i // count == place else 0 for i in range(rows * count)])
 
     def by_one(found: answer.Answer) -> answer.Answer:
         values = np.frombuffer(found.motions, dtype="<i8").copy().reshape(N, 4, -1)

@@ -156,3 +156,19 @@ def test_an_end_that_is_false_is_refused(point):
     top = float(np.linalg.norm(floats(point.reached), 2))
     assert critical.upper(Here(), top * 1.001).truth is Truth.PROVED
     assert critical.upper(Here(), top * 0.999).truth is not Truth.PROVED
+
+
+def test_the_square_of_c_comes_before_xc_where_rows_are_many(point, monkeypatch):
+    """Both have the square of the longest motion as their largest eigenvalue, and what is less is not proved."""
+    monkeypatch.setattr(rule, "WORTH", 10**9)
+    monkeypatch.setattr(asked, "WIDER", 0)
+    first, second = point.motions()
+    top, p = float(np.linalg.norm(floats(point.reached), 2) ** 2), point.problem.parameters
+    assert first.plain.shape == (p, p) and first.plain.radius > 0
+    for motion in (first, second):
+        assert motion.below(arb(top * (1 + 1e-3))) is Truth.PROVED
+        assert motion.below(arb(top * (1 - 1e-3))) is not Truth.PROVED
+    assert [motion is second for motion in point.motions()] == [True], "XC is there now"
+    with ctx.workprec(400):
+        off = first.plain.balls() - second.plain.balls() if second.plain.shape == (p, p) else arb_mat(1, 1)
+    assert all(x.contains(0) for x in off.entries())

@@ -110,3 +110,21 @@ def test_what_is_left_takes_from_the_room(monkeypatch):
     found = Topmost(arb_mat([[1, 0.08], [0.08, 0.5]]))
     assert found.below(arb(1.01)) is Truth.UNDECIDED and found.below(arb(1.02)) is Truth.PROVED
     assert found.below(arb(0.99)) is Truth.DISPROVED
+
+
+@pytest.mark.parametrize("gap", [0.5, 1e-6, 0.0])
+def test_a_search_that_ends_soon_goes_on_where_it_decides_nothing(gap):
+    """With two eigenvalues near each other the first vector is far from both, and the second not always needed."""
+    rng = np.random.default_rng(5)
+    Q = np.linalg.qr(rng.normal(size=(9, 9)))[0]
+    G = Q @ np.diag([1.0, 1 - gap, *np.linspace(0.5, 0.1, 7)]) @ Q.T
+    G = (G + G.T) / 2
+    top = float(np.linalg.eigvalsh(G)[-1])
+    with ctx.workprec(128):
+        soon, late = Topmost(arb_mat(G.tolist()), topmost.SOON), Topmost(arb_mat(G.tolist()))
+        for step in (1e-4, 1e-9, -1e-9, -1e-4):
+            most = arb(top) * (1 + step)
+            said = soon.below(most)
+            assert said is late.below(most) or late.below(most) is Truth.UNDECIDED
+            assert said is not (Truth.PROVED if step < 0 else Truth.DISPROVED)
+        assert soon.below(arb(top) * (1 + 1e-9)) is late.below(arb(top) * (1 + 1e-9))

@@ -118,6 +118,14 @@ def test_the_verdict_is_the_same_and_says_so(path, capsys):
     assert capsys.readouterr().out.startswith(exact.split(" [")[0])
 
 
+def test_there_are_vectors_for_every_matrix_that_is_judged(path, monkeypatch):
+    """Of all rows, `YYᵀ` and the budget together, and of `XH − I` alone."""
+    counted, plain = [], point.together
+    monkeypatch.setattr(point, "together", lambda *asked: counted.append(asked) or plain(*asked))
+    case = Case(path)
+    assert len(case.weights) == 1 and counted[:2] == [(N + 2 + 1, point.SHARES[0][0]), (1, point.SHARES[0][1])]
+
+
 def test_what_is_proved_lies_around_what_is_stated(path):
     case = Case(path)
     modulus, rows = case.claims

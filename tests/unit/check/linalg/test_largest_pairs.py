@@ -1,0 +1,99 @@
+"""The largest pairs of rows (V27) in whole numbers: never below what exact inverses give, and near it."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from flint import arb, arb_mat, ctx, fmpq, fmpq_mat
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from certify.check.linalg import largest_pairs
+from certify.check.linalg.balls import ZERO
+from certify.check.linalg.definite import definiteness
+from certify.check.linalg.largest_pairs import most_of_bodies, most_of_pairs, squared
+from tests.effort import examples
+
+SEEDS = st.integers(0, 10**9)
+
+
+def drawn(seed, N):
+    """A positive definite matrix of integers, weights, and the exact entries of `WK⁻¹W`."""
+    rng = np.random.default_rng(seed)
+    B = rng.integers(-5, 6, (N, N))
+    K, w = B @ B.T + np.eye(N, dtype=int), rng.integers(0, 9, N)
+    inverse = fmpq_mat(N, N, [fmpq(int(x)) for x in K.ravel()]).inv()
+    M = [[inverse[i, j] * int(w[i]) * int(w[j]) for j in range(N)] for i in range(N)]
+    return arb_mat(K.tolist()), [arb(int(x)) for x in w], M
+
+
+def truth(M, m):
+    """The sum of the m largest sums of the m largest of a row, in rationals."""
+    return sum(sorted(sum(sorted(map(abs, row))[-m:], fmpq(0)) for row in M)[-m:], fmpq(0))
+
+
+def ball(x):
+    return arb(x.p) / arb(x.q)
+
+
+@settings(max_examples=examples(80), deadline=None)
+@given(seed=SEEDS, N=st.integers(2, 9), m=st.integers(1, 5))
+def test_it_is_the_sum_of_exact_entries_from_above(seed, N, m):
+    with ctx.workprec(128):
+        K, w, M = drawn(seed, N)
+        found = definiteness(K)
+        most = most_of_pairs(found.R, w, found.defect / (1 - found.defect), m)
+        with ctx.workprec(300):
+            assert most >= ball(truth(M, m)) and most <= ball(truth(M, m)) * (1 + arb(2) ** -60) + arb(2) ** -60
+
+
+@settings(max_examples=examples(40), deadline=None)
+@given(seed=SEEDS, m=st.integers(1, 3), width=st.sampled_from([3, 8]))
+def test_what_few_bits_cut_off_is_counted(seed, m, width):
+    """Numbers that are rounded to three bits are far too small about half of the time."""
+    with ctx.workprec(128), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(largest_pairs, "WIDTH", width)
+        K, w, M = drawn(seed, 6)
+        assert most_of_pairs(definiteness(K).R, w, ZERO, m) >= ball(truth(M, m))
+
+
+@settings(max_examples=examples(40), deadline=None)
+@given(seed=SEEDS, m=st.integers(1, 4), spread=st.sampled_from([0.0, 0.25, 3.0]))
+def test_an_inverse_that_is_off_as_far_as_it_may_be_is_below(seed, m, spread):
+    """Every entry larger by `spread·√(M_iiM_jj)`."""
+    with ctx.workprec(128):
+        K, w, M = drawn(seed, 5)
+        entries = [[ball(abs(M[i][j])) + spread * (ball(M[i][i]) * ball(M[j][j])).sqrt() for j in range(5)]
+                   for i in range(5)]
+        sums = [sum(sorted(row, key=float)[-m:], ZERO) for row in entries]
+        most = most_of_pairs(definiteness(K).R, w, arb(spread), m) * (1 + arb(2) ** -60) + arb(2) ** -60
+        assert most > sum(sorted(sums, key=float)[-m:], ZERO)
+
+
+@pytest.mark.parametrize("bad", ["nan", "inf", "1 +/- inf"])
+def test_what_is_not_known_is_no_bound(bad):
+    with ctx.workprec(128):
+        R = definiteness(arb_mat([[2, 1, 0], [1, 2, 1], [0, 1, 2]])).R
+        for place in range(3):
+            weights = [arb(bad) if at == place else arb(1) for at in range(3)]
+            assert not most_of_pairs(R, weights, ZERO, 1) <= 1e300
+        assert not most_of_pairs(R, [arb(1)] * 3, arb(bad), 1) <= 1e300
+
+
+def test_rows_without_a_body_or_with_one_that_is_still_count_as_none():
+    """`w² = Eτ`: with 4·9 of row 0, and nothing of the others."""
+    with ctx.workprec(128):
+        R = definiteness(arb_mat([[2, 1, 0], [1, 2, 1], [0, 1, 2]])).R
+        moves, still = (SimpleNamespace(E=arb_mat([[4]]), stretch=arb(9), still=x) for x in (False, True))
+        found = most_of_bodies(R, {0: moves, 2: still}, ZERO, 2)
+        assert found >= 27 and found < 27 + 1e-9  # (K⁻¹)₀₀ = 3/4
+
+
+@pytest.mark.parametrize("N", [2, 3, 7])
+def test_blocks_are_those_of_the_whole_product(N):
+    rng = np.random.default_rng(N)
+    R = arb_mat(np.tril(rng.normal(size=(N, N))).tolist())
+    found, whole = squared(R), R.transpose() * R
+    assert all(x.overlaps(y) and x.rad() < 1e-12 for x, y in zip(found.entries(), whole.entries(), strict=True))
