@@ -16,6 +16,7 @@ from certify.check.theorems.head.rows.refitted.held_pairs import SHARE
 from certify.check.theorems.head.rows.refitted.judge import Judge
 from certify.check.theorems.head.rows.refitted.packed import V as UNIT
 from certify.check.theorems.head.rows.refitted.packed_held import PULL
+from certify.check.theorems.head.rows.refitted.refit import labels_after
 from certify.finders.head.refits import Refitter
 from certify.rigor.fp import Array
 from certify.systems.head.rows.change import DELETED, Choices, choices_of
@@ -87,7 +88,7 @@ def test_where_all_weights_decay_no_refit_is_left_to_balls(monkeypatch: pytest.M
     gap = (np.where(own, F, np.inf).min(axis=2) - np.where(own, -np.inf, F).max(axis=2)).min(axis=1)
     stays = (gap > 0.01 * np.abs(F).max(axis=(1, 2))).tolist()
     left: list[int] = []
-    balls = judging.labels_after
+    balls = labels_after
 
     def seen(head: Any, some: Any, weights: Any) -> list[list[int]]:
         left.append(len(some))

@@ -148,6 +148,24 @@ def test_errors_of_a_node_are_counted(monkeypatch: pytest.MonkeyPatch, limit: in
     assert kept > (3 if limit > ONE else 10)
 
 
+def test_errors_grow_with_a_deletion() -> None:
+    for seed in range(12):
+        rng = np.random.default_rng([seed, 6])
+        K, r, c = drawn(seed, 4)
+        node = erring(rng, K, r, c, Fraction(1), (1 << 30, 1 << 30, 1 << 30, 1 << 30))
+        after, D = later(node, 0, set()), 1 - K[0][0]
+        if after is None:
+            continue
+        for a in range(1, 4):
+            exact = [K[a][b] + K[a][0] * K[0][b] / D for b in range(1, 4)]
+            got = after.line(a - 1, range(3))
+            assert all(abs(x - y * ONE) <= after.eK for x, y in zip(got, exact, strict=True)), seed
+            assert abs(after.r[a - 1] - (r[a] + K[a][0] * r[0] / D) * ONE) <= after.er
+            assert abs(after.c[a - 1] - (c[a] + K[a][0] * c[0] / D) * ONE) <= after.ec
+        assert abs(after.z - (1 - c[0] * r[0] / D) * ONE) <= after.ez
+        assert after.eK < 1 << 50 or D < PLAIN
+
+
 def proves(taken: list[Fraction], k: int, order: list[int]) -> bool:
     """Whether a tree of one node, rows that hold nothing of their own fit, is accepted for a contrast of 1."""
     n = len(taken)
