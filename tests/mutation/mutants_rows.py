@@ -144,6 +144,8 @@ ROWS: tuple[Mutant, ...] = (
     Mutant("check pairs: deleted rows pull on", PACKED_PAIRS, "s[b] = 1 << SLOPE if a == label[i] else 0", "pass", ("rows_pairs_deleted@0",)),
     Mutant("check pairs: decay of no deletion", PACKED_PAIRS, "head.mu(0 if head.relabels else len(block.changes[0]))", "head.mu()", note="tests/unit/check/theorems/head/rows/test_deleted_refits.py kills it: the attack draws no weights that are minima for it"),
     # the checker: what it accepts of arrays for an easier problem
+    Mutant("check pairs: pulls beyond what is left of the form", PACKED_PAIRS, "ok and x > 0 and length < (room * x >> SHARE) - less", "ok and x > 0", note="tests/unit/check/theorems/head/rows/test_deleted_refits.py kills it: the attack draws no pulls between both lengths"),
+    Mutant("check two rows: nothing is left of a pair", TWO_ROWS, "rho < ONE and taken", "taken", note="tests/unit/check/theorems/head/rows/test_two_rows.py kills it: no two rows of the attacks hold all of each other"),
     Mutant("check two rows: each alone", TWO_ROWS, "taken + above(least * rho, ONE) < least", "taken < least", note="tests/unit/check/theorems/head/rows/test_two_rows.py kills it: a hair of a pair that no head of the attacks has"),
     Mutant("check two rows: one product of two", TWO_ROWS, "(b * x[l] + y[l] * a)", "(b * x[l])", note="tests/unit/check/theorems/head/rows/test_two_rows.py kills it: a hair of a pair that no head of the attacks has"),
     Mutant("check two rows: lengths without products", TWO_ROWS, "above(one.g[i] * (abs(one.y[i]) + one.ey) * far, ONE * ONE * ONE)", "0", note="tests/unit/check/theorems/head/rows/test_two_rows.py kills it: a hair of a pair that no head of the attacks has"),

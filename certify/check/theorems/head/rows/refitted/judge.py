@@ -54,11 +54,20 @@ class Judge:
         none = [False] * len(changes)
         if self.packed is None:
             return none
-        if self.pairs is None:
-            return self.packed.keep(changes, weights, which)
+        kept = none if self.pairs is None else self._by_pairs(self.pairs, changes, weights, which)
+        rest = [b for b, ok in enumerate(kept) if not ok]
+        # where all weights decay D1 needs no form, and decides more of long weights
+        more = self.packed.keep([changes[b] for b in rest], [weights[b] for b in rest], which) if rest else []
+        for b, ok in zip(rest, more, strict=True):
+            kept[b] = ok
+        return kept
+
+    @staticmethod
+    def _by_pairs(pairs: PackedPairs, changes: list[Change], weights: Sequence[Sequence[float]],
+                  which: Sequence[int]) -> list[bool]:
         bias, unit = HALF * ones(len(changes)), 2.0**V
         try:
             columns = [packed([int(v * unit) for v in column], bias) for column in zip(*weights, strict=True)]
         except (OverflowError, ValueError):  # too large, or no number
-            return none
-        return self.pairs.keep(Block(list(range(len(changes))), changes, columns), which, again=False)
+            return [False] * len(changes)
+        return pairs.keep(Block(list(range(len(changes))), changes, columns), which, again=False)

@@ -134,12 +134,8 @@ class PackedPairs:
     def _delete(self, slopes: list[list[list[int]]], block: Block) -> None:
         """Rows that a change deletes pull nothing: they are as if their own labels were certain."""
         label = self.head.codes.label
-        copied: set[int] = set()
         for b, change in enumerate(block.changes):
             for i, _ in change:
-                if i not in copied:  # classes may share a list
-                    slopes[i] = [list(s) for s in slopes[i]]
-                    copied.add(i)
                 for a, s in enumerate(slopes[i]):
                     s[b] = 1 << SLOPE if a == label[i] else 0
 
@@ -212,7 +208,6 @@ class PackedPairs:
                     if left & bias != bias:
                         good = [ok and y >= HALF for ok, y in zip(good, unpacked(left, B), strict=True)]
         return good
-
 
     def _squares(self, which: tuple[int, ...]) -> fmpz_mat:
         """Products of entries of some points, made once for as long as the same are asked about."""

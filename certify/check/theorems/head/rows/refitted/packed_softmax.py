@@ -100,7 +100,7 @@ class PackedSoftmax:
         B, head, unit = len(changes), self.head, float(1 << V)
         try:
             columns = [[int(v * unit) for v in column] for column in zip(*weights, strict=True)]
-        except OverflowError:
+        except (OverflowError, ValueError):  # infinite, or no number
             return [False] * B
         longest = norm([arb(max(map(abs, column))) for column in columns]) / 2**V
         mu = head.mu(len(changes[0]) if not head.relabels else 0)

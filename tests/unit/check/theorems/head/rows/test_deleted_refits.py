@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
-from flint import ctx
+from flint import arb, ctx
 
 from certify.check.theorems.head.rows.head import BITS
+from certify.check.theorems.head.rows.refitted import judge as judging
+from certify.check.theorems.head.rows.refitted.block import Block
+from certify.check.theorems.head.rows.refitted.held_pairs import SHARE
 from certify.check.theorems.head.rows.refitted.judge import Judge
+from certify.check.theorems.head.rows.refitted.packed import V as UNIT
+from certify.check.theorems.head.rows.refitted.packed_held import PULL
+from certify.check.theorems.head.rows.refitted.refit import labels_after
 from certify.finders.head.refits import Refitter
 from certify.rigor.fp import Array
 from certify.systems.head.rows.change import DELETED, Choices, choices_of
@@ -69,3 +76,56 @@ def test_refits_for_the_decay_of_no_deletion_are_none() -> None:
     assert not found[np.arange(len(at)), b].any()
     head.__dict__["today"] = both[1][at, b]
     assert kept(head, choices, true, list(range(len(at))))[np.arange(len(at)), b].any()
+
+
+def test_where_all_weights_decay_no_refit_is_left_to_balls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the form leaves open (half of it here) the modulus of the decay decides, many at a time."""
+    head = drawn_head(np.random.default_rng(1), "cross_entropy", n=16, d=2, N=9, apart=3.0, free=False, decay=1e-3)
+    choices = next(choices_of(head, any_rows(head, 2, False), 2))
+    V = refits_of(head, choices).astype(np.float32).astype(float)
+    F = np.einsum("bkm,nm->nbk", V, head.points)
+    own = np.eye(head.k, dtype=bool)[head.today][:, None]
+    gap = (np.where(own, F, np.inf).min(axis=2) - np.where(own, -np.inf, F).max(axis=2)).min(axis=1)
+    stays = (gap > 0.01 * np.abs(F).max(axis=(1, 2))).tolist()
+    left: list[int] = []
+    balls = labels_after
+
+    def seen(head: Any, some: Any, weights: Any) -> list[list[int]]:
+        left.append(len(some))
+        return balls(head, some, weights)
+
+    monkeypatch.setattr(judging, "labels_after", seen)
+    changes = [tuple((i, DELETED) for i in rows) for rows in choices.rows.tolist()]
+    with ctx.workprec(BITS):
+        judge = Judge(replace(ball_head(head, any_rows(head, 2, False)), today=head.today.tolist()))
+        assert sum(stays) > 2 and judge.after(changes, V.reshape(len(V), -1).tolist(), stays) == stays
+        assert not sum(left)
+        monkeypatch.setattr(judge.packed, "keep", lambda some, weights, which: [False] * len(some))
+        assert judge.after(changes, V.reshape(len(V), -1).tolist(), stays) == stays and sum(left) > 9
+
+
+@pytest.mark.parametrize("share, yes", [(0.1, True), (0.25, False)])
+def test_no_more_pull_than_the_form_that_is_left_holds(share: float, yes: bool) -> None:
+    """`|g|_* < θR`: beyond, no minimiser need be there, however wide the margin of a point."""
+    head = drawn_head(np.random.default_rng(2), "cross_entropy", n=14, d=2, N=9, apart=3.0, free=True, decay=0.1)
+    choices = next(choices_of(head, any_rows(head, 2, False), 2)).part(slice(0, 1))
+    V = refits_of(head, choices)[0] + 0.01 * np.random.default_rng(0).normal(size=(head.k, head.m))
+    F = V @ head.points.T
+    clear = int(np.argmax(np.ptp(np.sort(F, axis=0)[-2:], axis=0)))
+    with ctx.workprec(BITS):
+        today = head.today.tolist()
+        today[clear] = int(F[:, clear].argmax())
+        pairs = Judge(replace(ball_head(head, any_rows(head, 2, False)), today=today)).pairs
+        assert pairs is not None
+        change = tuple((i, DELETED) for i in choices.rows[0].tolist())
+        block = Block([0], [change], [int(v * 2.0**UNIT) for v in V.ravel()])
+        mu, longest = pairs.head.mu(2), arb(block.longest()) / 2**UNIT
+        found = pairs.pulls(block, longest, mu, ())
+        guess = pairs.forms.hold(found.products, found.fade, mu, 0.1)
+        assert guess is not None
+        pull = np.array(guess.root, dtype=float) @ np.array(found.across, dtype=float)
+        reach = 1.5 * float(np.linalg.norm(pull)) * 2.0 ** -(guess.unit + PULL)
+        form = pairs.forms.hold(found.products, found.fade, mu, reach)
+        assert form is not None
+        shares = [int(share * 2**SHARE) if i in dict(change) else 0 for i in range(head.n)]
+        assert pairs._within(replace(form, shares=shares), block, found, [clear], longest) == [yes]

@@ -12,6 +12,7 @@ from flint import fmpq, fmpq_mat
 from certify.check.theorems.head.rows.squared import two_rows
 from certify.check.theorems.head.rows.squared.node import ONE, Node, later, without
 from certify.check.theorems.head.rows.squared.two_rows import two_stay
+from certify.check.theorems.head.rows.squared_deletions import Shared, Walk
 
 HAIR, PLAIN = Fraction(1, 2**24), Fraction(1, 2**8)
 
@@ -93,6 +94,7 @@ def test_a_pair_of_twins_that_hold_each_other_is_refused() -> None:
     """`I − K_MM` may be singular where each row alone leaves something."""
     half = ONE >> 1
     assert not two_stay(Node([0, 1], [[half, half], [half, half]], [1, -1], [1, 1], ONE, 1, 0, 0, 0), set())
+    assert not two_stay(Node([0, 1], [[half, half], [half, half]], [-ONE, -ONE], [ONE, ONE], ONE, 1, 0, 0, 0), set())
     assert two_stay(Node([0, 1], [[half, half], [half, half]], [1, -1], [1, 1], ONE, 1, 0, 0, 0), {0})
     assert not two_stay(Node([0], [[ONE]], [1], [1], ONE, 1, 0, 0, 0), set())
     assert not two_stay(Node([0], [[half]], [1], [1], 0, 1, 0, 0, 0), set())
@@ -106,3 +108,78 @@ def test_entries_after_deletions_are_those_of_the_whole_matrix() -> None:
         second, again = later(first, 5, set()), without(whole, 5, set())
         assert second is not None and again is not None and second.formed() == again
         assert [second.entry(1, a) for a in range(4)] == second.line(1, range(4)) == again.K[1]
+
+
+def off(rng: np.random.Generator, x: Fraction, e: int, towards: int | None = None) -> int:
+    """A whole number that errs by no more than e, nearly by all of it."""
+    return int(x * ONE // 1) + (e - 1) * int(rng.choice([-1, 1]) if towards is None else towards)
+
+
+def erring(rng: np.random.Generator, K: list[list[Fraction]], r: list[Fraction], c: list[Fraction], z: Fraction,
+           errors: tuple[int, int, int, int]) -> Node:
+    """Whole numbers that err by nearly all that a node says; the contrast as much above the true one."""
+    n, (eK, er, ec, ez) = len(r), errors
+    W = [[0] * n for _ in range(n)]
+    for i in range(n):
+        for j in range(i, n):
+            W[i][j] = W[j][i] = off(rng, K[i][j], eK)
+    return Node(list(range(n)), W, [off(rng, x, er) for x in r], [off(rng, x, ec) for x in c], off(rng, z, ez, 1),
+                eK, er, ec, ez)
+
+
+@pytest.mark.parametrize("limit", [2**40 * ONE, two_rows.HALF, 0])
+@pytest.mark.parametrize("which", range(4))
+def test_errors_of_a_node_are_counted(monkeypatch: pytest.MonkeyPatch, limit: int, which: int) -> None:
+    """A contrast that one or two rows take whole is not kept by numbers that err the other way, all or one kind."""
+    monkeypatch.setattr(two_rows, "HALF", limit)
+    kept = 0
+    for seed in range(30):
+        rng = np.random.default_rng([seed, which, 5])
+        K, r, c = drawn(seed, 4)
+        worst = max(lost(K, r, c, M) for size in (1, 2) for M in combinations(range(4), size))
+        if worst <= 0:
+            continue
+        for bits in (20, 28, 35):
+            errors = [1 << bits] * 4 if not which else [1 << bits if a == which - 1 else 1 for a in range(4)]
+            for _ in range(6):
+                node = erring(rng, K, r, c, worst, (errors[0], errors[1], errors[2], errors[3]))
+                assert not two_stay(node, set()), (seed, bits)
+        kept += two_stay(erring(rng, K, r, c, worst * 2, (1 << 20, 1 << 20, 1 << 20, 1 << 20)), set())
+    assert kept > (3 if limit > ONE else 10)
+
+
+def test_errors_grow_with_a_deletion() -> None:
+    for seed in range(12):
+        rng = np.random.default_rng([seed, 6])
+        K, r, c = drawn(seed, 4)
+        node = erring(rng, K, r, c, Fraction(1), (1 << 30, 1 << 30, 1 << 30, 1 << 30))
+        after, D = later(node, 0, set()), 1 - K[0][0]
+        if after is None:
+            continue
+        for a in range(1, 4):
+            exact = [K[a][b] + K[a][0] * K[0][b] / D for b in range(1, 4)]
+            got = after.line(a - 1, range(3))
+            assert all(abs(x - y * ONE) <= after.eK for x, y in zip(got, exact, strict=True)), seed
+            assert abs(after.r[a - 1] - (r[a] + K[a][0] * r[0] / D) * ONE) <= after.er
+            assert abs(after.c[a - 1] - (c[a] + K[a][0] * c[0] / D) * ONE) <= after.ec
+        assert abs(after.z - (1 - c[0] * r[0] / D) * ONE) <= after.ez
+        assert after.eK < 1 << 50 or D < PLAIN
+
+
+def proves(taken: list[Fraction], k: int, order: list[int]) -> bool:
+    """Whether a tree of one node, rows that hold nothing of their own fit, is accepted for a contrast of 1."""
+    n = len(taken)
+    node = Node(list(range(n)), [[0] * n for _ in range(n)], [int(x * ONE) for x in taken], [ONE] * n, ONE, 0, 0, 0, 0)
+    walk = Walk(Shared([[2.0**-30] * n]), iter([(0, order, 0)]), frozenset((0, 1)), 0)
+    return walk.proves(node, k, ())
+
+
+def test_rows_that_are_set_apart_are_children_all_the_same() -> None:
+    most, some, few = Fraction(6, 10), Fraction(3, 10), Fraction(1, 10)
+    assert proves([most, some, few], 2, [0]) and proves([most, some, few], 2, [0, 1])
+    assert not proves([most, most, few], 2, [0]) and not proves([most, few, most], 2, [0, 1])
+
+
+def test_two_rows_are_no_three() -> None:
+    long, short = Fraction(2, 5), Fraction(1, 5)
+    assert proves([long] * 3, 2, []) and not proves([long] * 3, 3, []) and proves([short] * 3, 3, [])
