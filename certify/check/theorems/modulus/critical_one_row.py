@@ -81,7 +81,7 @@ def row_lower(point: Point, number: int, lower: float, shape: Array | None) -> F
     if definite.truth is not Truth.PROVED:
         return definite
     problem = point.problem
-    units = vertices(problem) if shape is None else [signs(shape, problem.moving[number])]
+    units = vertices(problem) if shape is None else [signs(problem, shape, problem.moving[number])]
     return in_turn(point.of(stationary).grams(), lambda grams: at_least(
         [form(grams[number], u) for u in units], arb(lower) ** 2, _slack(point, lower, number)))
 

@@ -82,7 +82,7 @@ def row_lower(point: Point, at: int, lower: float, shape: Array | None) -> Findi
         return Finding(Truth.UNDECIDED, definite.found)
     known = point.of(Interpolation)
     P, defect, G = known.inverse_block(at), known.definite.defect, known.effects[at]
-    values = _values(point, at, G, P) if shape is None else [form(P, times(G, signs(shape, at)))]
+    values = _values(point, at, G, P) if shape is None else [form(P, times(G, signs(point.problem, shape, at)))]
     return at_least(values, arb(lower) ** 2, defect)
 
 

@@ -71,10 +71,13 @@ def stated(shape: Array, at: int) -> list[arb]:
     return [abs(arb(v)) for v in shape.values[at * d:at * d + d]]
 
 
-def signs(shape: Array, at: int) -> list[arb]:
-    """The change of a row: the signs of what is stated."""
-    d = shape.shape[1]
-    return [ONE if v > 0 else -ONE for v in shape.values[at * d:at * d + d]]
+def signs(problem: Problem, shape: Array, at: int) -> list[arb]:
+    """The change of a row: the signs of what is stated in the numbers that may change; the others stay 0.
+
+    They have to: motions that are known up to a matrix count with the length of the change.
+    """
+    d, may = shape.shape[1], set(movable(problem))
+    return [ZERO if a not in may else ONE if v > 0 else -ONE for a, v in enumerate(shape.values[at * d:at * d + d])]
 
 
 def stretch(w: Sequence[arb]) -> arb:

@@ -292,7 +292,7 @@ def test_it_is_proved_below_one_and_nowhere_above(seed):
 def test_what_motions_are_off_by_counts_with_the_weights():
     """`c + (Σ max(e_i)·off_i²)^½ ≤ 1`."""
     Y, weights, factor = problem(0, 0.8)
-    R, first = factor(1 - 2.0**-8), float(weights.largest[0])
+    R, first = factor(1 - 2.0**-8), max(weights.whole[0]) * 2.0**-weights.bits[0]
     near = 2.0**-8 / first**0.5
     assert judged(Y, weights, R, 8, off=[arb(near * 0.999), *[arb(0)] * 3])
     assert not judged(Y, weights, R, 8, off=[arb(near * 1.001), *[arb(0)] * 3])

@@ -251,3 +251,13 @@ def test_both_bounds_hold_for_any_vector(share):
     q = enclosed(best * share, 100)
     low, high, rest = of(J, 1.0)._around(enclosed(h, 60), Fixed(q.mid, q.bits, arb(0)), 60)
     assert low <= truth.upper() and truth.lower() <= high and high <= truth * (1 + 1e-9) + (rest.size + rest.radius)**2
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_both_bounds_hold_of_every_h_that_may_be_meant(share):
+    """With `S = I/4` and q a share of `S⁻²h`: the truth is `16|h|²` of an h that is as far off as is said."""
+    h, q = (enclosed(arb_mat(3, 1, [arb(x) * factor for x in (3, 0, 4)]), 60) for factor in (1, 16 * share))
+    wide, zero = Fixed(h.mid, h.bits, arb(0.5)), arb_mat(1, 3, [0, 0, 0])
+    low, high, _ = of(zero, 0.25)._around(wide, Fixed(q.mid, q.bits, arb(0)), 60)
+    for far in (-0.4999, 0.0, 0.4999):
+        assert low <= 16 * (5 + far) ** 2 <= high

@@ -93,3 +93,10 @@ def test_vectors_that_are_off_meet_a_c_that_is_off(word):
     """Of both middles nothing is seen, and the rows still move the prediction by the product of what both lack."""
     found, = changes(at(word, fixed(np.zeros((1, 4)), 0.25)), fixed(np.zeros((1, 1)), 0.0), [arb(0.5)])
     assert found.contains(arb(budget(word, np.array([0.125, 0, 0, 0]))))
+
+
+@pytest.mark.parametrize("word", ["per_sample", "sparse"])
+def test_a_c_that_is_off_a_little_in_every_row(word):
+    """The same distance as in one row alone moves the prediction by more where sizes add up."""
+    found, = changes(at(word, fixed(np.ones((1, 4)), 0.1)), fixed(np.ones((1, 1)), 0.0), [arb(0)])
+    assert found.contains(arb(budget(word, np.full(4, 1 + 0.0999 / 2))))
