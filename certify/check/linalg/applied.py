@@ -49,15 +49,21 @@ class Applied(Largest):
         return self.by_vectors(most)
 
     def by_vectors(self, most: arb) -> Truth:
-        """As of a matrix that is there; what is left is bounded more sharply, once, where it alone leaves open."""
-        self._enough = most * PART if self._steps == POWER else arb(0)
+        """As of a matrix that is there; what is left is bounded more sharply, once, where it may be what leaves open.
+
+        That is where it is not below `most`, and where its steps ended early: a larger number was asked, or `PART` of
+        this one leaves too little to the vectors.
+        """
+        if "few" not in vars(self):
+            self._enough = most * PART
         found = super().by_vectors(most)
-        if found is not Truth.UNDECIDED or not self.plain.radius.is_finite() or self._steps == MORE:
+        told = self.plain.radius.is_finite() and most.is_finite()
+        if found is not Truth.UNDECIDED or not told or self._steps == MORE:
             return found
         before = self.few
-        if not before.left.is_finite() or before.left < most:
+        if not before.left.is_finite() or (before.left < most and not before.left < self._enough):
             return found
-        self._steps = MORE
+        self._steps, self._enough = MORE, arb(0)
         del self.few
         if not self.few.left.is_finite():  # no bound more may rest on chance
             self.few = before

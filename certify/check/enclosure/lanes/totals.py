@@ -24,29 +24,33 @@ ROWS, HELD, MOST = 250, 1 << 22, 1 << 23
 """Rows of data side by side, of which more take more room than a processor has near it and fewer more steps; numbers
 of all nodes at a time; and products of one row beyond which what is said of each would take too much memory."""
 
+FEW = 24
+"""Fewer rows side by side take longer than balls: every product is a step of its own, however many rows it is of."""
+
 Found = tuple[Losses, Kinks, dict[str, arb_mat], list[arb]]
 
 
 def in_lanes(problem: Problem, graph: Graph) -> Found | None:
     """What `Totals` of :mod:`certify.check.enclosure.graph_gradients` holds, all kinks proved away from.
 
-    None where the graph has other operations or too many products, features count in units of their own, a number of
-    weights or data is too long, or a pre-activation is not proved away from 0.
+    None where the graph has other operations or too many products, rows are few, features count in units of their own,
+    a number of weights or data is too long, or a pre-activation is not proved away from 0.
     """
     known = all(node.op in KNOWN and not node.sequence for node in graph.nodes)
     products = sum(len(node.tensors.get("weight", ())) * prod(node.shape[1:]) for node in graph.nodes)
-    if not known or products > MOST or problem.scale is not None or sys.byteorder != "little":
+    sizes = {graph.entry: prod(graph.shape)} | {node.name: prod(node.shape) for node in graph.nodes}
+    step = min(len(problem.features), ROWS, HELD // sum(sizes.values()))
+    if not known or products > MOST or step < FEW or problem.scale is not None or sys.byteorder != "little":
         return None
-    maps, sizes = dict[str, Linear](), {graph.entry: len(problem.features[0])}
+    maps = dict[str, Linear]()
     for node in graph.nodes:
-        sizes[node.name] = prod(node.shape)
         if "weight" in node.tensors:
             found = linear(node, sizes[node.inputs[0]])
             if found is None:
                 return None
             maps[node.name] = found
     try:
-        return _totals(problem, graph, maps, max(1, min(ROWS, HELD // sum(sizes.values()))))
+        return _totals(problem, graph, maps, step)
     except Open:
         return None
 

@@ -187,3 +187,34 @@ def test_what_is_left_is_bounded_again_once_and_not_lost(said):
     last = Applied("M", 90, applying(M), applying(M), arb(0), near)
     assert last.by_vectors(arb(float(found[-1]) * 1.00001)) is Truth.UNDECIDED and len(said) == MOST
     assert last.by_vectors(arb(float(found[-1]) * 2)) is Truth.PROVED
+
+
+def nearly_seen(seed: int) -> Applied:
+    """The 20 largest eigenvalues lie in 0.9 to 1, the others at 0.01; columns are proposed that are some 5 % off."""
+    rng = np.random.default_rng(seed)
+    Q, _ = np.linalg.qr(rng.normal(size=(90, 90)))
+    M = (Q * np.r_[np.linspace(1, 0.9, 20), np.full(70, 0.01)]) @ Q.T
+    V, _ = np.linalg.qr(Q[:, :24] + 0.05 * rng.normal(size=(90, 24)) / np.sqrt(90))
+    near = Fixed(fmpz_mat([[int(v * 2.0**40) for v in row] for row in V]), 40, arb(0))
+    whole = applying((M + M.T) / 2 * 2.0**40, bits=40)
+    return Applied("M", 90, whole, whole, arb(0), near)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("before", [None, 2.0], ids=["first", "a larger number first"])
+def test_steps_that_ended_early_go_on_where_they_leave_open(seed, before, said):
+    """A bound of three quarters of the number is near enough to end with, and at times too large to prove it."""
+    at = nearly_seen(seed)
+    assert before is None or (at.by_vectors(arb(before)) is Truth.PROVED and len(said) == 1)
+    assert at.by_vectors(arb(1.02)) is Truth.PROVED and len(said) == 2
+    assert at.by_vectors(arb(0.99)) is not Truth.PROVED and at.by_vectors(arb(1.02)) is Truth.PROVED
+    assert len(said) == 2
+
+
+def test_steps_that_ended_early_stay_where_no_draw_is_left(said):
+    """The bound that is there is not lost, and a number that is none asks for no draw."""
+    at = nearly_seen(0)
+    assert at.by_vectors(arb(2)) is Truth.PROVED
+    assert at.by_vectors(arb("inf")) is at.by_vectors(arb("nan")) is Truth.UNDECIDED and len(said) == 1
+    said += ["other"] * (MOST - 1)
+    assert at.by_vectors(arb(1.02)) is Truth.UNDECIDED and at.by_vectors(arb(2)) is Truth.PROVED and len(said) == MOST

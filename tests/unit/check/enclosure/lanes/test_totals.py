@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,11 +18,19 @@ from certify.check.enclosure.graph_passes import Pass
 from certify.check.enclosure.lanes import maps, passes, sums, totals
 from certify.check.enclosure.lanes.lanes import FRACTION, ROOM, Lanes
 from certify.check.kernel import NotSmooth
+from certify.check.linalg.definite import Truth
 from certify.check.linalg.fixed import scale
 from certify.check.main import main
+from certify.check.systems.sublevel import smooth_at
 from tests.effort import examples
 from tests.oracles.graph import BITS, Builder, truth
 from tests.unit.check.enclosure.test_graph import ATTACKS, copied, problem_of, resealed, write
+
+
+@pytest.fixture(autouse=True)
+def of_few_rows(monkeypatch):
+    """Rows of tests are few."""
+    monkeypatch.setattr(totals, "FEW", 1)
 
 
 def drawn(rng, k=3):
@@ -193,6 +203,23 @@ def test_no_sum_leaves_its_lane():
         passes.applied(Lanes(1), maps.Sums([([fmpz(1 << 32)], [0])], 32), most)
 
 
+@pytest.mark.parametrize("rows, held, read", [(0, 1 << 22, False), (23, 1 << 22, False), (24, 1 << 22, True),
+                                              (30, 1 << 7, False)])
+def test_few_rows_side_by_side_are_left_to_balls(tmp_path, monkeypatch, rows, held, read):
+    """Data without rows, too few of them, and too few at a time: balls decide before a weight is read."""
+    monkeypatch.undo()
+    net = plain(np.random.default_rng(0))
+    write(tmp_path, net, np.array([[0.5, 1.0]] * 30), np.array([1] * 30))
+    problem = problem_of(tmp_path)
+    problem = replace(problem, features=problem.features[:rows], labels=problem.labels[:rows])
+    asked, right = [], totals.linear
+    monkeypatch.setattr(totals, "HELD", held)
+    monkeypatch.setattr(totals, "linear", lambda *told: asked.append(told) or right(*told))
+    with ctx.workprec(128):
+        assert (totals.in_lanes(problem, problem.graph) is not None) is read
+    assert bool(asked) is read
+
+
 @pytest.fixture(scope="module")
 def audited(tmp_path_factory):
     folder = tmp_path_factory.mktemp("lanes")
@@ -223,3 +250,28 @@ def test_a_tampered_certificate_is_refused(audited, tmp_path, name, capsys):
     resealed(folder, ATTACKS[name])
     assert main([str(folder / "certificate.json"), "--quiet"]) == 2
     assert capsys.readouterr().out.startswith("invalid")
+
+
+@pytest.mark.parametrize("stated, code", [(0.5, 0), (math.nextafter(0.5, 0), 0), (math.nextafter(0.5, 1), 2)])
+def test_a_margin_is_accepted_as_it_is_and_not_a_double_above(tmp_path, stated, code, capsys):
+    """Whole numbers leave the margin itself open, as they are off by some units, and balls decide."""
+    run_audit(write(tmp_path, plain(np.random.default_rng(0)), np.array([[0.5, 1.0]]), np.array([1])))
+
+    def change(certificate):
+        for claim in certificate["claims"]:
+            for hypothesis in claim["hypotheses"]:
+                if hypothesis["name"] == "smooth":
+                    hypothesis["value"] = stated
+
+    resealed(tmp_path, change)
+    assert main([str(tmp_path / "certificate.json"), "--quiet"]) == code
+    assert capsys.readouterr().out.startswith("invalid" if code else "certified")
+
+
+@pytest.mark.parametrize("least, truth", [(0.25, Truth.PROVED), (0.375, Truth.UNDECIDED), (0.5, Truth.UNDECIDED),
+                                          (0.625, Truth.DISPROVED)])
+def test_a_margin_is_refused_only_above_both_ends(least, truth):
+    """The least distance lies from 0.25 to 0.5, both ends among it."""
+    kinks = passes.Kinks(low=arb(0.25), high=arb(0.5))
+    point = SimpleNamespace(of=lambda _: SimpleNamespace(kinks=kinks))
+    assert smooth_at(point, least).truth is truth
