@@ -39,9 +39,10 @@ LARGE: Final = 2.0**256
 CLOSE: Final = 1 + 2.0**-10
 """How near an upper end comes to what was found before it is left."""
 
-ROOM, UNITS, WIDEST = 2.0**-24, 2.0**-34, 2.0**-6
-"""Share by which an upper end is moved outward, and more for each unit of stretch: a checker has rounding of its own,
-in integers. Where that is more than the last nothing is stated, as a checker would not know it."""
+ROOM, UNITS, ALONE, WIDEST = 2.0**-24, 2.0**-34, 2.0**-38, 2.0**-6
+"""Share by which an upper end is moved outward, more for each unit of stretch, and for each that a small `1 − K_ii`
+divides: a checker has rounding of its own, in integers. Where that is more than the last nothing is stated, as a checker
+would not know it."""
 
 TINY: Final = 2.0**-40
 """Of the largest target: no smaller upper end is stated."""
@@ -80,6 +81,7 @@ class Ends:
         whole: `(N, k)` how far each output goes at most either way by one tree of its own, which a checker looks at.
         trees: for each output these trees.
         stretch: `‖R‖²` times the square of the longest row: how far a checker's leverages may be off, in its units.
+        alone: about the least `1 − K_ii`, by which numbers are divided that are off.
     """
 
     lower: Array
@@ -90,6 +92,7 @@ class Ends:
     whole: Array
     trees: list[list[Tree]]
     stretch: float
+    alone: float
 
 
 def able(head: Head, change: Change) -> str:
@@ -163,7 +166,7 @@ def _ends(head: Head, system: Ridge, rows: Ints, count: int, budget: Budget, lar
     return Ends(lower, upper, falls, rises, np.sort(rows[worst.rows], axis=1),
                 np.stack([one.whole() for one in found], axis=1),
                 [[Tree(rows[tree.order], tree.points) for tree in one.trees()] for one in found],
-                (system.size_R * system.longest) ** 2)
+                (system.size_R * system.longest) ** 2, 1.0 - float(np.einsum("ij,ij->i", A, A).max(initial=0.0)))
 
 
 def _root(head: Head, a: int, rows: Ints, count: int, budget: Budget) -> Root | None:
@@ -204,7 +207,7 @@ class _Output:
         self.shared = self._order(pulls, SHARED)
         found = self._asked(self.root, self.shared, np.full_like(self.up, ANY), _ended(budget))
         for _ in range(ROUNDS):
-            goal = np.maximum(np.sqrt(found) * np.sqrt(aim), aim * CLOSE)
+            goal = np.maximum(np.sqrt(np.minimum(found, ANY)) * np.sqrt(aim), aim * CLOSE)
             nearer = self._asked(self.root, self.shared, goal, _Late(budget.share(1 / ROUNDS), NODES))
             if not (nearer < found).any():
                 break
@@ -346,7 +349,7 @@ def stated(ends: Ends, largest: float) -> tuple[float, dict[str, Array | Ints]] 
         ends: with both ends of each point.
         largest: target in size, or more: nothing much smaller is stated, which a checker need not tell from 0.
     """
-    ups, room = ends.whole, ROOM + UNITS * ends.stretch
+    ups, room = ends.whole, ROOM + UNITS * ends.stretch + ALONE * ends.stretch / max(ends.alone, 2.0**-60)
     upper = max(float(together(ups).max(initial=0.0)) * (1 + room), largest * TINY)
     if not (0 < upper < np.inf and room <= WIDEST):
         return None
