@@ -41,8 +41,8 @@ CLOSE: Final = 1 + 2.0**-10
 
 ROOM, UNITS, ALONE, WIDEST = 2.0**-24, 2.0**-34, 2.0**-38, 2.0**-6
 """Share by which an upper end is moved outward, more for each unit of stretch, and for each that a small `1 − K_ii`
-divides: a checker has rounding of its own, in integers. Where that is more than the last nothing is stated, as a checker
-would not know it."""
+divides: a checker has rounding of its own, in integers. Where that is more than the last nothing is stated, as a
+checker would not know it."""
 
 TINY: Final = 2.0**-40
 """Of the largest target: no smaller upper end is stated."""
