@@ -247,7 +247,8 @@ class Subject:
                 " (every row with the class weight of its label then)"))
         held = " (every layer before it held as it is)" if isinstance(self.network, GraphNetwork) else ""
         outputs = " (with an output for each of today's labels, also for one without a row)" if self.lost else ""
-        return f"and the {'last layer alone' if alone else 'model'} trained again{kept}{held}{outputs}"
+        mean = " (the mean that targets are kept without stays as it is)" if self.mean else ""
+        return f"and the {'last layer alone' if alone else 'model'} trained again{kept}{held}{outputs}{mean}"
 
     @property
     def rebalanced(self) -> Subject:

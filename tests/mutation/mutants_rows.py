@@ -157,7 +157,7 @@ ROWS: tuple[Mutant, ...] = (
     Mutant("check labels: one end of the swing", CHECK + "squared_labels.py", "x * s.high[i] if x > 0 else x * s.low[i]", "x * s.low[i] if x > 0 else x * s.high[i]", ("rows_squared_labels@0",)),
     # D23
     Mutant("moved: falls alone", MOVED, "np.tile([1.0, -1.0], N)", "np.tile([1.0, 1.0], N)", ("heads_squared_moved@1",)),
-    Mutant("moved: lower ends beyond what is reached", MOVED, "max(abs(z) - wrong, 0.0)", "max(abs(z) * 1.001 - wrong, 0.0)", ("heads_squared_moved@0",)),
+    Mutant("moved: lower ends beyond what is reached", MOVED, "low[j, a] = abs(z) - wrong", "low[j, a] = abs(z) * 1.001 - wrong", ("heads_squared_moved@0",)),
     Mutant("moved: another output's tree", MOVED, "Y=head.Y[:, [a]]", "Y=head.Y[:, [0]]", ("heads_squared_moved@0",)),
     Mutant("moved: no children", SHARED + "most.py", "            while place < t:", "            while False:", ("heads_squared_moved@0",)),
     Mutant("moved: a child of one deletion fewer", SHARED + "most.py", "child, k - 1, at[open_]", "child, max(k - 2, 0), at[open_]", ("heads_squared_moved@0",)),

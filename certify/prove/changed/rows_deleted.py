@@ -54,8 +54,10 @@ class PredictionChange:
     rows: Whole
 
     def __repr__(self) -> str:
-        return (f"PredictionChange({self.change.words}: {len(self.upper)} predictions, at most {self.upper.max():.6g}, "
-                f"{self.lower.max():.6g} is reached)")
+        upper, lower = float(self.upper.max()), float(self.lower.max())
+        most = f"at most {upper:.6g}" if np.isfinite(upper) else "open how far at most"
+        reached = f"{lower:.6g} is reached" if lower else "nothing is proved from below"
+        return f"PredictionChange({self.change.words}: {len(self.upper)} predictions, {most}, {reached})"
 
 
 def prediction_change(
@@ -74,7 +76,8 @@ def prediction_change(
         progress: told the stage in words and the fraction done.
 
     Raises:
-        InputError: another loss, weights of rows, a decay that follows the number of rows, or rows that are named.
+        InputError: another loss, weights of rows, a decay that follows the number of rows, targets kept without their
+            mean, or rows that are named.
         EnclosureError: no one minimum is proved, as of dependent columns without a penalty.
 
     >>> import certify, numpy as np
@@ -87,6 +90,11 @@ def prediction_change(
     """
     if not seconds > 0:
         raise InputError("seconds", f"{seconds!r}", "give a number above 0")
+    if delete is None:
+        raise InputError("delete", "None", 'give a number of rows, or a share like "1%"')
+    if getattr(problem.prepare, "mean", ()):
+        raise InputError("prediction_change", "targets that are kept without their mean, which a fit to fewer rows "
+                         "takes anew", "fit with normalize_y=False")
     members = asked_change(problem, delete, None, None, None)
     head, change = _plain(problem, X_eval, members) if _is_plain(problem) else _penalised(problem, X_eval, members)
     if words := able(head, change):

@@ -20,7 +20,7 @@ from certify.rigor.fp import Array
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.head import Head
-from certify.systems.head.rows.ridge import ridge
+from certify.systems.head.rows.ridge import Ridge, ridge
 from certify.theorems.head.rows.method import Budget
 from certify.theorems.head.rows.moves.worst_rows import Worst, worst_rows
 from certify.theorems.head.rows.squared.contrasts import Ints
@@ -33,12 +33,16 @@ from certify.theorems.head.rows.squared_tree.root import Root, root_of
 from certify.theorems.head.rows.squared_tree.state import Pairs
 from certify.theorems.head.rows.squared_tree.walk import Kept, Walk
 
+LARGE: Final = 2.0**256
+"""Evaluation rows that are longer are taken over a power of two, as squares of all sizes have to be numbers."""
+
 CLOSE: Final = 1 + 2.0**-10
 """How near an upper end comes to what was found before it is left."""
 
-ROOM, UNITS, WIDEST = 2.0**-24, 2.0**-34, 2.0**-6
-"""Share by which an upper end is moved outward, and more for each unit of stretch: a checker has rounding of its own,
-in integers. Where that is more than the last nothing is stated, as a checker would not know it."""
+ROOM, UNITS, ALONE, WIDEST = 2.0**-24, 2.0**-34, 2.0**-38, 2.0**-6
+"""Share by which an upper end is moved outward, more for each unit of stretch, and for each that a small `1 − K_ii`
+divides: a checker has rounding of its own, in integers. Where that is more than the last nothing is stated, as a
+checker would not know it."""
 
 TINY: Final = 2.0**-40
 """Of the largest target: no smaller upper end is stated."""
@@ -77,6 +81,7 @@ class Ends:
         whole: `(N, k)` how far each output goes at most either way by one tree of its own, which a checker looks at.
         trees: for each output these trees.
         stretch: `‖R‖²` times the square of the longest row: how far a checker's leverages may be off, in its units.
+        alone: about the least `1 − K_ii`, by which numbers are divided that are off.
     """
 
     lower: Array
@@ -87,6 +92,7 @@ class Ends:
     whole: Array
     trees: list[list[Tree]]
     stretch: float
+    alone: float
 
 
 def able(head: Head, change: Change) -> str:
@@ -118,6 +124,29 @@ def ends_of(head: Head, change: RowChange, budget: Budget, largest: bool = False
     system = ridge(head.phi, head.mu(count), head.decayed)
     if isinstance(system, str):
         return system
+    with np.errstate(over="ignore"):
+        size = float(np.abs(head.points * system.scale).max(initial=0.0)) * system.size_R
+    if size <= LARGE:
+        return _ends(head, system, rows, count, budget, largest)
+    exponent = math.frexp(size)[1] if size < np.inf else 0
+    near = replace(head, points=np.ldexp(head.points, -exponent))
+    if not exponent or (np.ldexp(near.points, exponent) != head.points).any():
+        return "evaluation rows are too large, or some of them too small beside others"
+    return _times(_ends(near, system, rows, count, budget, largest), exponent)
+
+
+def _times(ends: Ends | str, exponent: int) -> Ends | str:
+    """Those of evaluation rows that are a power of two as long: outputs are linear in them."""
+    if isinstance(ends, str):
+        return ends
+    with np.errstate(over="ignore"):
+        lower, upper, falls, rises, whole = (
+            np.ldexp(a, exponent) for a in (ends.lower, ends.upper, ends.falls, ends.rises, ends.whole))
+    return replace(ends, lower=np.where(lower < np.inf, lower, 0.0), upper=upper, falls=falls, rises=rises, whole=whole)
+
+
+def _ends(head: Head, system: Ridge, rows: Ints, count: int, budget: Budget, largest: bool) -> Ends | str:
+    """Both ends, of evaluation rows whose squares are far from the largest number."""
     found: list[_Output] = []
     for a in range(head.k):
         root = _root(head, a, rows, count, budget)
@@ -137,7 +166,7 @@ def ends_of(head: Head, change: RowChange, budget: Budget, largest: bool = False
     return Ends(lower, upper, falls, rises, np.sort(rows[worst.rows], axis=1),
                 np.stack([one.whole() for one in found], axis=1),
                 [[Tree(rows[tree.order], tree.points) for tree in one.trees()] for one in found],
-                (system.size_R * system.longest) ** 2)
+                (system.size_R * system.longest) ** 2, 1.0 - float(np.einsum("ij,ij->i", A, A).max(initial=0.0)))
 
 
 def _root(head: Head, a: int, rows: Ints, count: int, budget: Budget) -> Root | None:
@@ -178,7 +207,7 @@ class _Output:
         self.shared = self._order(pulls, SHARED)
         found = self._asked(self.root, self.shared, np.full_like(self.up, ANY), _ended(budget))
         for _ in range(ROUNDS):
-            goal = np.maximum(np.sqrt(found * aim), aim * CLOSE)
+            goal = np.maximum(np.sqrt(np.minimum(found, ANY)) * np.sqrt(aim), aim * CLOSE)
             nearer = self._asked(self.root, self.shared, goal, _Late(budget.share(1 / ROUNDS), NODES))
             if not (nearer < found).any():
                 break
@@ -273,16 +302,28 @@ class _Late:
 
 def _reached(found: list[_Output], worst: Worst) -> Array:
     """`(N,)` lower bounds of how far the rows that were found move the points."""
-    square = np.zeros(len(worst.size))
+    low = np.zeros((len(worst.size), len(found)))
     for j, gone in enumerate(worst.rows):
-        for one in found:
+        for a, one in enumerate(found):
             try:
                 z, wrong = moved_by(one.root, j, gone)
             except (EnclosureError, np.linalg.LinAlgError):
                 continue
-            square[j] += max(abs(z) - wrong, 0.0) ** 2 * (1 - 2.0**-50)
-    low = np.sqrt(square) * (1 - len(found) * 2.0**-50) - fp.FLOOR
-    return np.where(low > 0, low, 0.0)
+            low[j, a] = abs(z) - wrong
+    return _lengths_from_below(np.where((low > 0) & np.isfinite(low), low, 0.0))
+
+
+def _lengths_from_below(size: Array) -> Array:
+    """Lower bounds of the lengths of the rows of a matrix from 0 on.
+
+    Squares are taken of shares of the largest entry: those of numbers from 2^512 on are none.
+    """
+    k, top = size.shape[1], size.max(axis=1)
+    unit: Array = np.ldexp(1.0, np.frexp(top)[1] - 1)
+    share = size / unit[:, None]
+    long = top if k == 1 else np.sqrt(np.einsum("ij,ij->i", share, share)) * unit
+    low = long * (1 - (k + 4) * 2.0**-50) - fp.FLOOR
+    return np.where((low > 0) & np.isfinite(low), low, 0.0)
 
 
 def moved_by(root: Root, j: int, gone: Ints) -> tuple[float, float]:
@@ -308,7 +349,7 @@ def stated(ends: Ends, largest: float) -> tuple[float, dict[str, Array | Ints]] 
         ends: with both ends of each point.
         largest: target in size, or more: nothing much smaller is stated, which a checker need not tell from 0.
     """
-    ups, room = ends.whole, ROOM + UNITS * ends.stretch
+    ups, room = ends.whole, ROOM + UNITS * ends.stretch + ALONE * ends.stretch / max(ends.alone, 2.0**-60)
     upper = max(float(together(ups).max(initial=0.0)) * (1 + room), largest * TINY)
     if not (0 < upper < np.inf and room <= WIDEST):
         return None

@@ -50,6 +50,7 @@ def worst_rows(A: Array, B: Array, R: Array, count: int, late: Callable[[], bool
         late: once true points are left that were not reached, the shortest ones.
     """
     N, k, step = len(B), R.shape[1], max(1, AT_ONCE // len(A))
+    (B, far), (R, off) = _near_one(B), _near_one(R)  # squares of changes from 2^512 on are no numbers
     found = Worst(np.tile(np.arange(count), (N, 1)), np.zeros(N), np.zeros((N, k, 2)))
     left = np.maximum(1.0 - np.einsum("ij,ij->i", A, A), LEAST)
     for some in np.split(np.argsort(-np.einsum("ij,ij->i", B, B), kind="stable"), range(step, N, step)):
@@ -58,7 +59,13 @@ def worst_rows(A: Array, B: Array, R: Array, count: int, late: Callable[[], bool
             if not late():
                 _search(A, B[some] @ A.T, R, left, (a, sign), part)
         found.rows[some], found.size[some], found.each[some] = part.rows, part.size, part.each
-    return found
+    return Worst(found.rows, np.ldexp(found.size, far + off), np.ldexp(found.each, far + off))
+
+
+def _near_one(M: Array) -> tuple[Array, int]:
+    """A matrix over a power of two, with entries below 1, and the exponent."""
+    exponent = int(np.frexp(np.abs(M).max(initial=0.0))[1])
+    return np.ldexp(M, -exponent), exponent
 
 
 def _search(A: Array, C: Array, R: Array, left: Array, way: tuple[int, float], found: Worst) -> None:

@@ -11,7 +11,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 from flint import ctx
-from sklearn.linear_model import LinearRegression
+from sklearn.linear_model import LinearRegression, Ridge
 
 import certify
 from certify.check.reading.arrays import Array
@@ -29,6 +29,8 @@ from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.method import Budget
 from certify.theorems.head.rows.moves import claims, deleted
 from certify.theorems.head.rows.moves.deleted import Ends, able, ends_of, stated
+from certify.theorems.head.rows.squared_tree.most import Most
+from certify.theorems.head.rows.squared_tree.walk import Kept, Walk
 from tests.effort import FULL
 from tests.families.squared_heads import SmallHead, as_checked, as_head, small_head
 from tests.oracles.squared_head import farthest_deletions
@@ -223,6 +225,8 @@ def test_what_python_refuses() -> None:
     for more in ({"delete": 0}, {"delete": 13}, {"delete": 1, "seconds": 0.0}, {"delete": [0, 1]}):
         with pytest.raises(InputError):
             certify.prediction_change(stated_, points, **more)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="delete"):
+        certify.prediction_change(stated_, points, delete=None)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="decay follows"):
         certify.prediction_change(replace(stated_, normalization="remaining"), points, delete=1)
 
@@ -278,3 +282,110 @@ def test_least_squares_without_a_penalty() -> None:
     with pytest.raises(InputError, match="weights"):
         certify.prediction_change(certify.from_sklearn(model, X, y, sample_weight=np.arange(1.0, 31.0)), points,
                                   delete=1)
+
+
+@pytest.mark.parametrize("size", [1.0, 1e160, 1e300])
+@pytest.mark.parametrize("outputs", [1, 2])
+def test_evaluation_rows_of_any_size(size: float, outputs: int) -> None:
+    """Squares of what is reached are no numbers from 2⁵¹² on; both ends are those of shorter rows times the size."""
+    rng = np.random.default_rng(0)
+    X, points = rng.normal(size=(14, 2)), rng.normal(size=(3, 2)) * size
+    y = 5.0 + X @ rng.normal(size=(2, outputs)) + rng.normal(size=(14, outputs))
+    plain = certify.from_sklearn(Ridge(alpha=1.0).fit(X, y), X, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = certify.prediction_change(plain, points, delete=2, seconds=10.0)
+    today, most = Ridge(alpha=1.0).fit(X, y).predict(points) / size, np.zeros(3)
+    for gone in combinations(range(14), 2):
+        left = np.setdiff1d(np.arange(14), gone)
+        moved = Ridge(alpha=1.0).fit(X[left], y[left]).predict(points) / size - today
+        most = np.maximum(most, np.linalg.norm(moved.reshape(3, outputs), axis=1))
+    assert (found.lower / size <= most * (1 + 1e-9)).all()
+    assert (most <= found.upper / size * (1 + 1e-9)).all()
+    assert (found.upper <= found.lower * (1.5 if outputs > 1 else 1.01)).all()
+
+
+def test_an_audit_of_evaluation_rows_of_any_size() -> None:
+    rng = np.random.default_rng(0)
+    X, points = rng.normal(size=(60, 3)), rng.normal(size=(2, 3))
+    y = X @ [1.0, 2.0, 3.0] + rng.normal(size=60)
+    plain, model = certify.from_sklearn(Ridge(alpha=1.0).fit(X, y), X, y), Ridge(alpha=1.0).fit(X, y)
+    left = np.arange(60) > 1
+    moved = np.abs(Ridge(alpha=1.0).fit(X[left], y[left]).predict(points) - model.predict(points)).max()
+    for size in (1e160, 1e300):
+        (answer,) = certify.audit(plain, points * size, ask="2 rows deleted").answers
+        assert answer.upper is not None
+        assert answer.lower is not None
+        assert moved <= answer.upper / size < np.inf
+        assert answer.lower <= answer.upper
+
+
+def test_rows_too_far_apart_in_size_are_refused() -> None:
+    """Over a power of two the short one is no longer what it was."""
+    _, head, rows = drawn(1, 1)
+    far = head.points.copy()
+    far[0], far[1] = 1e300, 1.1e-300
+    assert "too small beside others" in str(asked(replace(head, points=far), rows, 2))
+
+
+def test_a_row_without_which_no_one_minimum_is_left_counts() -> None:
+    """A row that alone holds a column without a penalty, first in the order: nothing bounds what its child says."""
+    rng = np.random.default_rng(2)
+    phi = np.c_[rng.normal(size=(9, 1)), np.zeros(9), np.ones(9)]
+    phi[4, 1] = 1.0
+    Y, points = rng.normal(size=(9, 1)), np.array([[0.5, 0.0, 1.0], [0.3, 1.0, 1.0]])
+    small = SmallHead(phi, Y, np.array([[-1.0], [1.0]]), np.zeros(9, dtype=int), 1.0, np.array([True, False, False]),
+                      points, np.zeros(2, dtype=int), 0.0)
+    head, rows = as_head(small), np.arange(9)
+    assert exact(small, head, tuple(rows), 1, 0) is None
+    root = deleted._root(head, 0, rows, 2, Budget(20.0))
+    assert root is not None
+    output, goal = deleted._Output(root, 2), np.zeros((2, 2))
+    assert not np.isfinite(output._asked(root, np.array([4, 0, 1]), goal, lambda: False)).any()
+    found = asked(head, tuple(rows), 2)
+    assert isinstance(found, str) or not np.isfinite(found.upper).any()
+    without = tuple(int(row) for row in rows if row != 4)
+    left = asked(head, without, 2)
+    assert not isinstance(left, str)
+    assert np.isfinite(left.upper).all()
+
+
+def test_errors_of_what_is_lost_count() -> None:
+    """What deletions have taken is known within an error, all of which may be lost as well."""
+    _, head, rows = drawn(1, 1)
+    root = deleted._root(head, 0, np.array(rows), 2, Budget(20.0))
+    assert root is not None
+    order = np.arange(2)
+    state = root.state(order)
+    off = replace(state, z=state.z - 1.0, ez=np.full_like(state.ez, 3.0))
+    walk = Walk(root.hat, root.C, root.pairs, order, lambda: False, np.zeros(len(root.points), dtype=bool), Kept())
+    most = Most(walk, lambda: False).within(off, 0, np.arange(len(state.z)), np.zeros(len(state.z)))
+    assert (most >= 4.0).all()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_mean_that_a_fit_takes_anew_is_refused() -> None:
+    """Far from the data such a process predicts the mean of its targets, which moves when rows go."""
+    from sklearn.gaussian_process import GaussianProcessRegressor
+
+    X, y, far = np.array([[-1.0], [0.0], [1.0]]), np.array([1.0, 2.0, 9.0]), np.array([[1e3]])
+    kinds = [GaussianProcessRegressor(alpha=0.5, optimizer=None, normalize_y=mean).fit(X, y) for mean in (True, False)]
+    assert kinds[0].predict(far) == pytest.approx(4.0)
+    with pytest.raises(InputError, match="without their mean"):
+        certify.prediction_change(certify.from_sklearn(kinds[0], X, y), far, delete=1)
+    assert certify.prediction_change(certify.from_sklearn(kinds[1], X, y), far, delete=1).upper[0] < 1e-9
+    said = [certify.audit(certify.from_sklearn(kind, X, y), far, ask="1 row deleted").answers[0].sentence
+            for kind in kinds]
+    assert ["the mean that targets are kept without stays as it is" in one for one in said] == [True, False]
+
+
+@pytest.mark.filterwarnings("ignore:.*no penalty")
+def test_open_ends_are_said_to_be_open() -> None:
+    rng = np.random.default_rng(3)
+    X, y = rng.normal(size=(5, 2)), rng.normal(size=5)
+    plain = certify.from_sklearn(LinearRegression().fit(X, y), X, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = certify.prediction_change(plain, X[:2], delete=5, seconds=2.0)
+    assert "open how far at most, nothing is proved from below" in repr(found)
+    assert "inf" not in repr(found)
