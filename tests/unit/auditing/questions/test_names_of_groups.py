@@ -143,3 +143,21 @@ def test_a_copy_is_not_written_over_what_is_read(tmp_path, capsys) -> None:
     before = (tmp_path / "data.csv").read_bytes()
     assert main([*told, "--groups", "user_id", "--ask", "1 user deleted"]) == 2
     assert (tmp_path / "data.csv").read_bytes() == before and "data.csv" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--groups", "--weights"])
+def test_a_column_that_is_named_for_something_else_is_no_target_because_it_stands_last(tmp_path, capsys,
+                                                                                       option: str) -> None:
+    pandas = pytest.importorskip("pandas")
+    for told in named(tmp_path, PLAIN)[:2]:
+        table = pandas.read_csv(tmp_path / "train.csv")
+        table = table.assign(**({"user_id": 1.0} if option == "--weights" else {})).rename(columns={"y": "outcome"})
+        table[["a", "b", "outcome", "user_id"]].to_csv(tmp_path / "train.csv", index=False)
+        pandas.read_csv(tmp_path / "new.csv").rename(columns={"y": "outcome"}).to_csv(tmp_path / "new.csv", index=False)
+        asked = "1 user deleted" if option == "--groups" else "1 row deleted"
+        assert main([*told, option, "user_id", "--ask", asked, "--seconds", "5"]) in (0, 4)
+        assert "note: targets are 'outcome': --targets names others" in capsys.readouterr().err
+    estimator = named(tmp_path, PLAIN)[0]
+    assert main([*estimator, option, "user_id", "--targets", "user_id", "--ask", asked]) == 2
+    said = capsys.readouterr().err
+    assert f"{option} user_id: it would be the targets " in said and "with --targets" in said
