@@ -50,6 +50,9 @@ HAPPENS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType({
     "targets": ("targets", "off"), "sample_weights": ("rows", "weighed otherwise")})
 """By the parameter of a problem: what changes, and what becomes of it."""
 
+MODELS: Final = (".skops", ".safetensors", ".pt", ".pth", ".pt2", ".onnx", ".npz")
+"""Endings of files of models."""
+
 FILES: Final = ("data", "evaluation", "change")
 """Files that have to be the same for two claims to answer one question."""
 
@@ -180,6 +183,9 @@ def _claims(path: Path) -> dict[Key, tuple[Mapping[str, Any], str]]:
                          "name a certificate, or the folder of an audit")
     found: dict[Key, tuple[Mapping[str, Any], str]] = {}
     for place in places:
+        if place == path and place.suffix.lower() in MODELS:
+            raise InputError(f"compare {path}", "a model, which is no audit of one",
+                             "write one with certify audit MODEL DATA -o FOLDER, and name its folder here")
         certificate = read_certificate(place)
         problem = certificate["problem"]
         asked = tuple(json.dumps(problem.get(member), sort_keys=True) for member in SAME)
