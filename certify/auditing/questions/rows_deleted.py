@@ -13,7 +13,7 @@ from certify.auditing.questions.base import (
     wanted,
 )
 from certify.auditing.questions.counted import Counted
-from certify.auditing.questions.units import unit
+from certify.auditing.shown.units import unit
 from certify.auditing.subject import Subject
 from certify.format.quantities import DISTANCE, PREDICTION_CHANGE
 

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Final
 
 from certify.auditing.questions.base import Asked, Claim, Options, Question, Wanted, of_head, of_rows
-from certify.auditing.questions.units import unit
+from certify.auditing.shown.units import unit
 from certify.auditing.subject import Subject
 from certify.format.errors import InputError
 from certify.format.quantities import PREDICTION_CHANGE

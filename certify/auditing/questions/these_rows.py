@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 
 from certify.auditing.questions.base import Asked, Claim, Options, Question, Wanted, of_head, of_rows, wanted
-from certify.auditing.questions.units import unit
+from certify.auditing.shown.units import unit
 from certify.auditing.subject import Subject
 from certify.format.errors import InputError
 

@@ -161,3 +161,18 @@ def test_a_column_that_is_named_for_something_else_is_no_target_because_it_stand
     assert main([*estimator, option, "user_id", "--targets", "user_id", "--ask", asked]) == 2
     said = capsys.readouterr().err
     assert f"{option} user_id: it would be the targets " in said and "with --targets" in said
+
+
+def test_tables_that_differ_in_the_name_of_the_groups_are_said_to(tmp_path, capsys) -> None:
+    """Stored by an audit the rows are the same; a network's own table names another column."""
+    for column in ("user_id", "site"):
+        (tmp_path / column).mkdir()
+        for place, told in zip("en", named(tmp_path / column, PLAIN, column)[:2], strict=True):
+            told = [*told, "--groups", column, "--ask", f"1 {column} deleted", "--seconds", "5", "-q"]
+            told[told.index("-o") + 1] = str(tmp_path / column / place)
+            assert main(told) == 0
+    capsys.readouterr()
+    for place, words in (("e", "though what is read of them is the same: they differ in a name"),
+                         ("n", "are those of column 'user_id' in A and of 'site' in B")):
+        assert main(["compare", str(tmp_path / "user_id" / place), str(tmp_path / "site" / place)]) == 2
+        assert words in capsys.readouterr().err

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from certify.auditing.questions.base import Claim
+from collections.abc import Mapping
+from typing import Any
+
 from certify.auditing.subject import Subject
 from certify.format.quantities import PREDICTION_CHANGE
 
 
-def unit(subject: Subject, claim: Claim) -> str:
+def unit(subject: Subject, claim: Mapping[str, Any]) -> str:
     """The unit behind a claim of how far outputs move; "" where it has no end, or outputs are no amounts.
 
     Args:
