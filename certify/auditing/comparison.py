@@ -327,8 +327,9 @@ def _difference(key: Key, claim: Mapping[str, Any], others: Mapping[Key, Any], b
     mine, its = (", ".join(_file(one, role) for role in roles) for one in (claim, others[near][0]))
     named = f" ({mine} of A, {its} of B)" if mine != its else ""
     if roles == ["data"] and claim["stored"] == others[near][0]["stored"]:
-        return (f"the tables of training rows of A and B are not the same{named}, though what is read of them is the same: "
-                "they differ in a name, e.g. of the column of groups, or in what is not used; audit both with one table")
+        return (f"the tables of training rows of A and B are not the same{named}, though what is read of them is the "
+                "same: they differ in a name, e.g. of the column of groups, or in what is not used; audit both with "
+                "one table")
     return f"{' and '.join(whose)} of A and B are not the same{named}{more}"
 
 
