@@ -19,6 +19,7 @@ from certify.auditing.ranked.named import named
 from certify.auditing.shown.after import labels_after
 from certify.auditing.shown.alarm import astray
 from certify.auditing.shown.headline import ALONE, settled
+from certify.auditing.shown.held import held
 from certify.auditing.shown.predictions import Column, column
 from certify.auditing.spec_run import CERTIFICATE, REPORT, WITNESS, Loaded, Proved, load, prove, tested, write
 from certify.auditing.subject import Subject
@@ -360,17 +361,8 @@ def _answer(subject: Subject, question: Question, options: Options, wanted: Want
     if total:  # a count is never below 0, nor above all there is
         low, high = low or 0, total if high is None else high
     return Answer(question.sentence(subject, options), question.slug, claim["quantity"], low, high, claim["unit"],
-                  verdict, question.answer(subject, options, claim) + _held_words(wanted, options, verdict), reason, (),
-                  total, given, 0.0, folder)
-
-
-def _held_words(wanted: Wanted, options: Options, verdict: str) -> str:
-    """What became of a threshold of `--min` or `--max`; nothing where none was given."""
-    own = next((one for one in options.thresholds if one.quantity == wanted.quantity), None)
-    if own is None or wanted.threshold is None:
-        return ""
-    became = {"certified": "met", "refuted": "not met"}.get(verdict, "left open")
-    return f"; --{own.side} {wanted.threshold:g} is {became}"
+                  verdict, held(wanted.side, wanted.threshold, claim, question.answer(subject, options, claim)), reason,
+                  (), total, given, 0.0, folder)
 
 
 def _says_something(wanted: Wanted, claim: Mapping[str, Any], total: int) -> bool:

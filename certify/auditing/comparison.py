@@ -50,6 +50,9 @@ HAPPENS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType({
     "targets": ("targets", "off"), "sample_weights": ("rows", "weighed otherwise")})
 """By the parameter of a problem: what changes, and what becomes of it."""
 
+MODELS: Final = (".skops", ".safetensors", ".pt", ".pth", ".pt2", ".onnx", ".npz")
+"""Endings of files of models."""
+
 FILES: Final = ("data", "evaluation", "change")
 """Files that have to be the same for two claims to answer one question."""
 
@@ -180,15 +183,20 @@ def _claims(path: Path) -> dict[Key, tuple[Mapping[str, Any], str]]:
                          "name a certificate, or the folder of an audit")
     found: dict[Key, tuple[Mapping[str, Any], str]] = {}
     for place in places:
+        if place == path and place.suffix.lower() in MODELS:
+            raise InputError(f"compare {path}", "a model, which is no audit of one",
+                             "write one with certify audit MODEL DATA -o FOLDER, and name its folder here")
         certificate = read_certificate(place)
         problem = certificate["problem"]
         asked = tuple(json.dumps(problem.get(member), sort_keys=True) for member in SAME)
         files, sized = _rows(place, certificate), Parameter(problem["parameter"]).sized
+        own = (certificate["subject"].get("data") or {}).get("sha256")
         for claim in certificate["claims"]:
             loss = "" if claim["quantity"] in COUNTED else problem["loss"]
             key = Key(claim["quantity"], asked, files, problem.get("threshold"), sized, loss)
             found[key] = (claim | {"far": is_far(certificate), "arrays": problem.get("arrays"),
-                                   "alarm": astray(certificate), "names": _names(place)}, _change(problem))
+                                   "alarm": astray(certificate), "names": _names(place), "stored": own},
+                          _change(problem))
     return found
 
 
@@ -296,6 +304,8 @@ def _difference(key: Key, claim: Mapping[str, Any], others: Mapping[Key, Any], b
         mine, its = _plain(key.asked), _plain(of[0].asked)
         if mine != its:
             return f"A was asked about {mine}, B about {its}: ask both the same"
+        if renamed := _renamed(key.asked, of[0].asked):
+            return renamed
         return " and ".join(f"{member} of A is {mine}, of B {its}" + LEVELS.get(member, "")
                             for member, mine, its in zip(SAME, key.asked, of[0].asked, strict=True) if mine != its)
     if not alike:
@@ -316,7 +326,22 @@ def _difference(key: Key, claim: Mapping[str, Any], others: Mapping[Key, Any], b
     roles = [role for role, one, two in zip(FILES, key.files, near.files, strict=True) if one != two]
     mine, its = (", ".join(_file(one, role) for role in roles) for one in (claim, others[near][0]))
     named = f" ({mine} of A, {its} of B)" if mine != its else ""
+    if roles == ["data"] and claim["stored"] == others[near][0]["stored"]:
+        return (f"the tables of training rows of A and B are not the same{named}, though what is read of them is the "
+                "same: they differ in a name, e.g. of the column of groups, or in what is not used; audit both with "
+                "one table")
     return f"{' and '.join(whose)} of A and B are not the same{named}{more}"
+
+
+def _renamed(mine: Sequence[str], its: Sequence[str]) -> str:
+    """That groups differ in the name of their column, where nothing else of what was asked does; else ""."""
+    at = SAME.index("grouped")
+    one, two = json.loads(mine[at]), json.loads(its[at])
+    if [*mine[:at], *mine[at + 1 :]] != [*its[:at], *its[at + 1 :]] or not one or not two or (
+            one | {"by": ""} != two | {"by": ""}):
+        return ""
+    return (f"as many groups, as large, are those of column {one['by']!r} in A and of {two['by']!r} in B: where these "
+            "are the same groups, name the column alike in both tables")
 
 
 def _file(claim: Mapping[str, Any], role: str) -> str:

@@ -108,7 +108,8 @@ def raw_rows(path: Path, role: str, told: Told, known: RawRows | None = None, fr
     Raises:
         InputError: it cannot be read, or what is named is not there.
     """
-    facts = data_facts(path, targets=told.targets if known is None else known.targets, option=True)
+    facts = data_facts(path, targets=told.targets if known is None else known.targets, option=True,
+                       aside=(told.groups, told.weights))
     archive = open_archive(read_source(path, role), role)
     asked = f"{role} file {path.name}"
 
@@ -133,7 +134,8 @@ def raw_rows(path: Path, role: str, told: Told, known: RawRows | None = None, fr
     groups = None
     if told.groups is not None and known is None:
         if told.groups in (targets, told.weights):
-            raise InputError(f"--groups {told.groups}", "it would be the targets or weights too", "name another column")
+            raise InputError(f"--groups {told.groups}", "it would be the targets or weights too",
+                             "name another column, or the targets with --targets")
         groups = archive.read_written(there(told.groups, "--groups"))
     if not archive.table:
         array = told.features[0] if told.features else str(facts.features)

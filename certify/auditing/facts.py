@@ -98,7 +98,8 @@ def network_facts(model: Path, graph: Path | None, asked: str | None, any_networ
     return NetworkFacts(tuple(widths), asked or said or ("identity" if len(widths) == 2 else None))
 
 
-def data_facts(data: Path, targets: str | None = None, option: bool = False) -> DataFacts:
+def data_facts(data: Path, targets: str | None = None, option: bool = False, aside: tuple[str | None, ...] = (),
+               ) -> DataFacts:
     """Names of features and targets: the usual ones if they are there, else the first two arrays.
 
     Of a table the target is a column with a usual name or the last, and the features are all others.
@@ -107,6 +108,7 @@ def data_facts(data: Path, targets: str | None = None, option: bool = False) -> 
         data: the file.
         targets: the name of the targets, where somebody said it.
         option: whether `--targets` can name others.
+        aside: columns that say something else of the rows, whose each is or what it counts: no target unless named so.
 
     Raises:
         InputError: the file cannot be read, or its targets are no numbers.
@@ -117,7 +119,8 @@ def data_facts(data: Path, targets: str | None = None, option: bool = False) -> 
     archive = open_archive(read_source(data, "data"), "data")
     names: tuple[str, ...] = archive.names
     if archive.table:
-        target = targets or next((name for name in names if name in _TARGETS), names[-1])
+        free = [name for name in names if name not in aside] or list(names)
+        target = targets or next((name for name in free if name in _TARGETS), free[-1])
         try:
             y = archive.read_words(target) if target in names else None
         except InputError as error:
@@ -126,10 +129,11 @@ def data_facts(data: Path, targets: str | None = None, option: bool = False) -> 
     if SPARSE <= set(names):
         raise InputError(f"data file {data.name}", "a sparse matrix of scipy", "save its rows with numpy.savez(file, "
                          "X=matrix.toarray(), y=labels), if they fit into memory")
-    usual = [name for name in names if name in _FEATURES]
-    wanted = [name for name in names if name in _TARGETS] if targets is None else [targets]
-    features = next((name for name in (*usual, *names) if name not in wanted), "X")
-    found = next((name for name in (*wanted, *names) if name != features), None)
+    free = [name for name in names if name not in aside]
+    usual = [name for name in free if name in _FEATURES]
+    wanted = [name for name in free if name in _TARGETS] if targets is None else [targets]
+    features = next((name for name in (*usual, *free) if name not in wanted), "X")
+    found = next((name for name in (*wanted, *free) if name != features), None)
     y = archive.read_words(found) if found in names else None
     return DataFacts(features, found, y)
 

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import Final
 
-from certify.auditing.heard.columns import Known, in_own_columns, unnamed
+from certify.auditing.heard.columns import Known, in_groups, in_own_columns, unnamed
 from certify.auditing.heard.everyday import everyday
 from certify.auditing.heard.nearest import ALIKE, offered
 from certify.auditing.questions import QUESTIONS
@@ -48,6 +48,8 @@ LIVING: Final = ("patient|customer|client|user|person|applicant|borrower|case|ro
 OF_ONE: Final = (rf"\bthis (?:{LIVING})(?:['’]?s)?(?: (?:prediction|decision|label|output|outcome|result))?\b"
                  r"|\bthis decision\b")
 """The one evaluation row that `--prediction` names, as people call it."""
+OF_COLUMNS: Final = r"\b(?:in|off|by|nois[ey]|noisy|errors?|signs?|coefficients?|slopes?)\b|±"
+"""What stands in phrases that may name a column."""
 OF_OPTIONS: Final = MappingProxyType({
     "delete": ("rows that are left out", "rows deleted"), "relabel": ("wrong labels", "labels wrong"),
     "rows": ("these rows", "these rows"), "prediction": ("one prediction", "which rows matter"),
@@ -68,8 +70,9 @@ class Unused(InputError):
     """
 
     def __init__(self, option: str, subject: str, words: str) -> None:
-        super().__init__(f"--{option}", f"named, and no question is about {subject}",
-                         f"add --ask {words!r}, or leave out --{option}")
+        written = f"--{option.replace('_', '-')}"
+        super().__init__(written, f"named, and no question is about {subject}",
+                         f"add --ask {words!r}, or leave out {written}")
         self.option = option
 
 
@@ -90,7 +93,7 @@ def first_wrong(unused: Unused, options: Options, subject: Callable[[Path], Subj
         return unused
     if not wrong:
         return unused
-    return InputError(f"--{unused.option}", wrong, f"correct what is named; then {unused.remedy}")
+    return InputError(unused.asked, wrong, f"correct what is named; then {unused.remedy}")
 
 
 def asked_for(phrases: Sequence[str], options: Options, known: Known = unnamed,
@@ -141,8 +144,8 @@ def _understood(phrase: str, said: Options, known: Known) -> tuple[Question, str
     Raises:
         InputError: it means none, with those that are nearest; or it says something that is none.
     """
-    own = phrase if re.search(r"\b(?:in|off|by|nois[ey]|noisy|errors?)\b|±", phrase, re.IGNORECASE) is None else (
-        in_own_columns(phrase, known(), _vocabulary()))
+    own = in_groups(phrase, known().groups, _vocabulary()) if said.groups else phrase
+    own = own if re.search(OF_COLUMNS, own, re.IGNORECASE) is None else in_own_columns(own, known(), _vocabulary())
     try:
         return _plainly(own, said)
     except Unread as unread:

@@ -85,7 +85,7 @@ def audit(
     options = shared(options, [one, other])
     try:
         questions, options = asked_for([ask] if isinstance(ask, str) else list(ask), options,
-                                       lambda: _columns(problem))
+                                       lambda: _columns(problem, groups))
     except Unused as unused:
         raise first_wrong(unused, options, lambda place: stored(problem, X_eval, y_eval, place)) from None
     keep = tempfile.TemporaryDirectory(prefix="certify-audit-") if folder is None else None
@@ -98,9 +98,11 @@ def audit(
         return audit_subject(subject, questions, options, place, tell, keep=keep)
 
 
-def _columns(problem: Problem) -> Columns:
-    """Names of the features as they are given; a target in memory has none."""
-    return Columns("", getattr(problem.prepare, "names", None) or problem.names or ())
+def _columns(problem: Problem, groups: Any) -> Columns:
+    """Names of the features as they are given, and of a series of groups; a target in memory has none."""
+    name = getattr(groups, "name", None)
+    return Columns("", getattr(problem.prepare, "names", None) or problem.names or (),
+                   name if isinstance(name, str) else "")
 
 
 def _whole(name: str, number: Any, least: int) -> int:

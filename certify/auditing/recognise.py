@@ -62,7 +62,7 @@ def recognise(model: Path, data: Path, evaluation: Path | None, told: Told, fold
 def _network(model: Path, data: Path, evaluation: Path | None, told: Told, folder: Path) -> Subject:
     """A model that is a network of a spec as it is; its files are named as they were given."""
     facts = network_facts(model, told.graph, told.activation, False)
-    rows = data_facts(data, told.targets, True)
+    rows = data_facts(data, told.targets, True, (told.groups, told.weights))
     features = list(told.features) or (rows.features if isinstance(rows.features, str) else list(rows.features))
     targets = told.targets or rows.targets
     if isinstance(features, list) and len(features) == 1 and not isinstance(rows.features, tuple):

@@ -22,7 +22,7 @@ from certify.check.reading.files import DIGITS, read_bytes
 from certify.check.reading.spec import Gate
 from certify.check.run import Result, Tell, Usage, check
 from certify.check.verdicts import EXIT, INTERRUPTED, INVALID, Outcome, exit_status
-from certify.format.canonical import FORMAT, Json
+from certify.format.canonical import FORMAT, Json, show
 from certify.format.refusal import Invalid
 
 if TYPE_CHECKING:
@@ -112,7 +112,8 @@ def main(argv: Sequence[str] | None = None, supervised: bool = False) -> int:
 
 def about_stored(path: Path) -> bool:
     """Whether a certificate is about rows on disk: canonical JSON says so in these bytes."""
-    return STORED in read_bytes(path, "certificate file")
+    inside = path / "certificate.json"
+    return STORED in read_bytes(path, "certificate file", f"; check {show(str(inside))}" if inside.is_file() else "")
 
 
 def _checked(options: argparse.Namespace, tell: Tell, limits: Limits) -> tuple[Result, list[str]]:

@@ -213,7 +213,7 @@ def _questions(files: Files, told: Told, ask: Sequence[str], options: Options) -
     from certify.auditing.phrases import Unused, asked_for, first_wrong
 
     try:
-        return asked_for(ask, options, partial(columns_of, files.data, told.targets))
+        return asked_for(ask, options, partial(columns_of, files.data, told.targets, told.groups, told.weights))
     except Unused as unused:
         raise first_wrong(unused, options, partial(_subject, files, told)) from None
 

@@ -13,6 +13,7 @@ from certify.auditing.questions.base import (
     wanted,
 )
 from certify.auditing.questions.counted import Counted
+from certify.auditing.shown.units import unit
 from certify.auditing.subject import Subject
 from certify.format.quantities import DISTANCE, PREDICTION_CHANGE
 
@@ -50,7 +51,7 @@ class RowsDeleted(Counted):
     def answer(self, subject: Subject, options: Options, claim: Claim) -> str:
         """A claim in words."""
         said = of_rows(subject, claim, f"whichever {_rows(options.delete)} left out {subject.rebalanced.again}")
-        return said if claim["quantity"] not in SIZES else f"{said}{_without(claim)}{_unit(subject, claim)}"
+        return said if claim["quantity"] not in SIZES else f"{said}{_without(claim)}{unit(subject, claim)}"
 
 
 def _rows(count: int) -> str:
@@ -66,9 +67,3 @@ def _without(claim: Claim) -> str:
     some, last = (rows[:NAMED], f"{more} more") if more > 0 else (rows[:-1], rows[-1])
     named = f"{', '.join(some)} and {last}" if some else last
     return f" without training row{'s' if len(rows) > 1 else ''} {named}"
-
-
-def _unit(subject: Subject, claim: Claim) -> str:
-    """In what outputs of a regression are told."""
-    told = claim["quantity"] == PREDICTION_CHANGE.name and not subject.classifies and not subject.logarithmic
-    return " (in the units of the targets)" if told and (claim["lower"] or claim["upper"] is not None) else ""

@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Final
 
 from certify.auditing.questions.base import Asked, Claim, Options, Question, Wanted, of_head, of_rows
+from certify.auditing.shown.units import unit
 from certify.auditing.subject import Subject
 from certify.format.errors import InputError
 from certify.format.quantities import PREDICTION_CHANGE
@@ -110,7 +111,7 @@ class TargetsOff(Question):
 
     def answer(self, subject: Subject, options: Options, claim: Claim) -> str:
         """A claim in words."""
-        return of_rows(subject, claim, _change(subject, options))
+        return of_rows(subject, claim, _change(subject, options)) + unit(subject, claim)
 
 
 def _change(subject: Subject, options: Options) -> str:

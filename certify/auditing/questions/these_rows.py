@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 
 from certify.auditing.questions.base import Asked, Claim, Options, Question, Wanted, of_head, of_rows, wanted
+from certify.auditing.shown.units import unit
 from certify.auditing.subject import Subject
 from certify.format.errors import InputError
 
@@ -78,7 +79,7 @@ class TheseRows(Question):
 
     def answer(self, subject: Subject, options: Options, claim: Claim) -> str:
         """A claim in words."""
-        return of_rows(subject, claim, f"when {_these(options.rows)} left out {subject.again}")
+        return of_rows(subject, claim, f"when {_these(options.rows)} left out {subject.again}") + unit(subject, claim)
 
 
 def _these(rows: tuple[int, ...]) -> str:

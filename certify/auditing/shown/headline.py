@@ -7,6 +7,8 @@ from typing import Any, Final
 
 INCONCLUSIVE: Final = "inconclusive"
 
+REFUTED: Final = "refuted"
+
 ALONE: Final = "leave_one_out"
 """What a ranking measures, which no certificate states. It alone answers a question that has it: what is proved beside
 it, e.g. which predictions stay, is no answer to which rows matter."""
@@ -38,6 +40,9 @@ def headline(content: Mapping[str, Any]) -> str:
     >>> headline({"answers": [answer, answer | {"question": "which", "ask": "which rows", "verdict": "inconclusive"}],
     ...           "skipped": [skipped]})
     '1 of 2 questions answered with a proof; 1 open (which rows); 1 does not apply (labels wrong)'
+    >>> headline({"answers": [answer, answer | {"question": "which", "ask": "noise", "verdict": "refuted"}],
+    ...           "skipped": []})
+    '2 of 2 questions answered with a proof, 1 of them refuted (noise)'
     >>> headline({"answers": [], "skipped": [skipped, skipped]})
     'no question applies; 2 do not apply (labels wrong, labels wrong)'
     """
@@ -53,6 +58,11 @@ def headline(content: Mapping[str, Any]) -> str:
     count, done = len(proved) + len(failed), sum(proved.values())
     several = "" if count == 1 else "s"
     first = f"{done} of {count} question{several} answered with a proof" if count else "no question applies"
+    against = [asked for asked, answers in found.items() if proved[asked] and any(
+        verdict == REFUTED for _, verdict in answers)]
+    if against:  # the first word of the line is the verdict, which one of several decides
+        of_them = "and it is refuted" if done == 1 else f"{len(against)} of them refuted"
+        first += f", {of_them} ({', '.join(names[asked] for asked in against)})"
     last = "; read the warning first" if content.get("alarms") else ""
     return first + _listed("open", "open", [names[asked] for asked, said in proved.items() if not said]) + _listed(
         "stopped by an error", "stopped by an error", failed) + _listed("does not apply", "do not apply", apart) + last

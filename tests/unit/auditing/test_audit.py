@@ -147,7 +147,8 @@ def test_a_page_lists_ways_apart_and_says_the_same_once():
     assert text.count("0 of 2 stay.") == text.count("Why not more: 2 are open: give time.") == 1
     assert text.count("0 of 2 right.") == text.count("<li><code>cells</code>: it is &lt;squared&gt;</li>") == 1
     assert "<code>certify polish &lt;SPEC&gt;</code>" in text
-    assert "1 of 2 questions answered with a proof; 1 open (which); 1 does not apply (rows deleted)." in text
+    assert "1 of 2 questions answered with a proof, and it is refuted (how far); 1 open (which); 1 does not " \
+           "apply (rows deleted)." in text
     assert "<h2>What does not apply</h2>" in text and "stopped by an error" not in text
     assert text.count('<span class="tag no">refuted</span>') == 2  # the audit's and the answer's
     assert fragment(content).count("0 of 2 stay") == 1 and "box" not in fragment(content)

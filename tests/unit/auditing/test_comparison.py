@@ -267,3 +267,9 @@ def test_what_cannot_be_compared_is_said_in_plain_words(tmp_path):
                         ("amounts", "labels are counted of a model that predicts labels, and of amounts how far they")):
         with pytest.raises(InputError, match=said):
             compare(tmp_path / "one", tmp_path / other)
+
+
+def test_a_model_is_no_audit(tmp_path):
+    (tmp_path / "model.skops").write_bytes(b"PK")
+    with pytest.raises(InputError, match="a model, which is no audit of one; write one with certify audit"):
+        compare(tmp_path / "model.skops", tmp_path)

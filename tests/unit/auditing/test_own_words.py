@@ -175,3 +175,48 @@ def test_python_reads_phrases_as_the_terminal_does() -> None:
 def test_a_feature_may_hold_the_name_of_the_target() -> None:
     slug, options = heard("noise in unit price", Columns("price", ("unit price",)))
     assert (slug, options.noise) == ("noise", (("unit price", None),))
+
+
+@pytest.mark.parametrize(("phrase", "slug", "many"), [
+    ("2 sites deleted", "groups-deleted", 2), ("any one site left out", "groups-deleted", 1),
+    ("what if 3 sites quit", "groups-deleted", 3), ("2 site_ids deleted", "groups-deleted", 2),
+    ("2 users deleted", "groups-deleted", 2)])
+def test_groups_are_called_by_the_name_of_their_column(phrase: str, slug: str, many: int) -> None:
+    (question,), options = asked_for([phrase], Options(groups=True), lambda: Columns("y", ("a",), "site_id"))
+    assert (question.slug, options.many) == (slug, many) and options.read == ((phrase, slug),)
+
+
+def test_a_name_of_groups_is_one_only_where_they_are_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="'sites' means nothing"):
+        asked_for(["2 sites deleted"], Options(), lambda: Columns("y", ("a",)))
+    with pytest.raises(InputError, match="no question is about groups"):  # rows, whatever their column is called
+        asked_for(["2 rows deleted"], Options(groups=True), lambda: Columns("y", ("a",), "row"))
+    path = tmp_path / "d.csv"
+    path.write_text("area,price,site,w\n1,2,3,1\n4,5,6,1\n", encoding="utf-8")
+    assert columns_of(path, None, "site", "w") == Columns("price", ("area",), "site")
+
+
+@pytest.mark.parametrize("phrase", ["does the sign of age survive", "sign of the mean radius", "coefficient of age",
+                                    "does the coefficient sign for age stay without 2 rows"])
+def test_the_sign_of_a_column_is_one_of_all_signs(phrase: str) -> None:
+    slug, options = heard(phrase)
+    assert slug == "coefficients" and options.delete == (2 if "2" in phrase else 1)
+
+
+def test_the_sign_of_no_column_is_refused() -> None:
+    with pytest.raises(InputError, match="'height' means nothing"):
+        heard("does the sign of height survive")
+
+
+def test_an_amount_may_be_in_words_and_in_years_where_the_column_counts_them() -> None:
+    assert heard("age is off by one year")[1].noise == heard("age off by 1")[1].noise == (("age", 1.0),)
+    tenure = Columns("y", ("tenure_years", "tenure"))
+    assert heard("tenure_years off by two years", tenure)[1].noise == (("tenure_years", 2.0),)
+    for phrase in ("tenure off by 1 year", "tenure_years off by 2 months"):
+        with pytest.raises(InputError):
+            heard(phrase, tenure)
+
+
+def test_an_option_is_written_as_it_is_given() -> None:
+    with pytest.raises(InputError, match="^--targets-off: .* or leave out --targets-off$"):
+        asked_for(["labels wrong"], Options(targets_off=off_of("2", "--targets-off")))

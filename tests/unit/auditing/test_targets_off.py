@@ -62,7 +62,7 @@ def test_an_audit_answers_and_its_certificate_is_checked(tmp_path: Path) -> None
     each = certify.targets_off(problem, points, "2%")
     assert answer.lower is not None and answer.upper is not None and answer.verdict == "certified"
     assert answer.lower <= each.upper.max() and each.lower.max() <= answer.upper < answer.lower * (1 + 1e-6)
-    assert "2 % of itself" in answer.sentence
+    assert "2 % of itself" in answer.sentence and answer.sentence.endswith(" (in the units of the targets)")
     certificate = json.loads((tmp_path / "certificate.json").read_text(encoding="utf-8"))
     assert certificate["problem"]["relative"] is True
     assert check(tmp_path / "certificate.json", dict.fromkeys(FILES)).gates == "met"

@@ -211,7 +211,12 @@ def test_ctrl_c_in_the_middle(tmp_path):
 
 def test_a_folder_is_no_certificate(tmp_path, capsys):
     assert main([str(tmp_path), "-q"]) == 2
-    assert "it is a folder" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "it is a folder" in said and "certificate.json" not in said
+    (tmp_path / "certificate.json").write_text("{}", encoding="utf-8")
+    assert main([str(tmp_path), "-q"]) == 2
+    said = capsys.readouterr().out
+    assert "it is a folder; check " in said and str(tmp_path / "certificate.json") in said
 
 
 def test_a_plain_terminal_gets_its_line(path):

@@ -143,3 +143,36 @@ def test_a_copy_is_not_written_over_what_is_read(tmp_path, capsys) -> None:
     before = (tmp_path / "data.csv").read_bytes()
     assert main([*told, "--groups", "user_id", "--ask", "1 user deleted"]) == 2
     assert (tmp_path / "data.csv").read_bytes() == before and "data.csv" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--groups", "--weights"])
+def test_a_column_that_is_named_for_something_else_is_no_target_because_it_stands_last(tmp_path, capsys,
+                                                                                       option: str) -> None:
+    pandas = pytest.importorskip("pandas")
+    for told in named(tmp_path, PLAIN)[:2]:
+        table = pandas.read_csv(tmp_path / "train.csv")
+        table = table.assign(**({"user_id": 1.0} if option == "--weights" else {})).rename(columns={"y": "outcome"})
+        table[["a", "b", "outcome", "user_id"]].to_csv(tmp_path / "train.csv", index=False)
+        pandas.read_csv(tmp_path / "new.csv").rename(columns={"y": "outcome"}).to_csv(tmp_path / "new.csv", index=False)
+        asked = "1 user deleted" if option == "--groups" else "1 row deleted"
+        assert main([*told, option, "user_id", "--ask", asked, "--seconds", "5"]) in (0, 4)
+        assert "note: targets are 'outcome': --targets names others" in capsys.readouterr().err
+    estimator = named(tmp_path, PLAIN)[0]
+    assert main([*estimator, option, "user_id", "--targets", "user_id", "--ask", asked]) == 2
+    said = capsys.readouterr().err
+    assert f"{option} user_id: it would be the targets " in said and "with --targets" in said
+
+
+def test_tables_that_differ_in_the_name_of_the_groups_are_said_to(tmp_path, capsys) -> None:
+    """Stored by an audit the rows are the same; a network's own table names another column."""
+    for column in ("user_id", "site"):
+        (tmp_path / column).mkdir()
+        for place, told in zip("en", named(tmp_path / column, PLAIN, column)[:2], strict=True):
+            told = [*told, "--groups", column, "--ask", f"1 {column} deleted", "--seconds", "5", "-q"]
+            told[told.index("-o") + 1] = str(tmp_path / column / place)
+            assert main(told) == 0
+    capsys.readouterr()
+    for place, words in (("e", "though what is read of them is the same: they differ in a name"),
+                         ("n", "are those of column 'user_id' in A and of 'site' in B")):
+        assert main(["compare", str(tmp_path / "user_id" / place), str(tmp_path / "site" / place)]) == 2
+        assert words in capsys.readouterr().err
