@@ -51,6 +51,7 @@ def files(problem: Any, tmp_path: Path) -> list[str]:
     (3, 3, "at least half of the predictions survive any 3 rows left out; asked up to 3")])
 def test_what_half_of_the_predictions_survive_says_nothing_of_no_row(lower: Any, upper: Any, said: str) -> None:
     subject: Any = SimpleNamespace(own=False, again="and the model trained again")
+    subject.rebalanced = subject.reweighed = subject
     subject.rebalanced = subject
     labels = HowFarLabels().answer(subject, Options(), {"lower": lower, "upper": upper})
     assert "wrong" in labels and "left out" not in labels and "row" not in labels
@@ -101,4 +102,5 @@ def test_a_prediction_that_is_not_there_is_refused(files: list[str], capsys: pyt
     (3, 3, "prediction 2 survives any 3 wrong labels and again; asked up to 3")])
 def test_what_one_prediction_survives_is_said_of_it(lower: Any, upper: Any, said: str) -> None:
     subject: Any = SimpleNamespace(own=False, again="and again")
+    subject.rebalanced = subject.reweighed = subject
     assert HowFarLabels().answer(subject, Options(prediction=2), {"lower": lower, "upper": upper}) == said
