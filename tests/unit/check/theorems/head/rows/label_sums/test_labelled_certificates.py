@@ -212,7 +212,8 @@ def test_forged_arrays_are_refused(edit: str, honest: tuple[Path, Case, Any]) ->
 
 
 @pytest.mark.parametrize("weight", ["[1.0]", "[0.0, 1.0]", "[-1.0, 2.0]", "[1.0, inf]", "[1.0, nan]", '[1.0, "a"]',
-                                    "[true, 1.0]", "[]", "2.0", "{ a = 1.0 }"])
+                                    "[true, 1.0]", "[]", "2.0", "{ a = 1.0 }",
+                                    "[1, 1" + "0" * 400 + "]", "[1, -1" + "0" * 400 + "]"])
 def test_what_is_no_weight_is_refused_by_both(weight: str, tmp_path: Path) -> None:
     case = Case(tmp_path)
     text = case.spec.replace("[1.0, 2.5]", weight) + STABLE
