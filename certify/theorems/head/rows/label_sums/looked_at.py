@@ -26,7 +26,7 @@ Cost = tuple[float, float]
 TURNS, GROW, ROOM, FARTHEST = 8, 1.1, 1.1, 250.0
 """As a checker has them, with fewer tries and less far margins."""
 PLAIN = 2.0**-120, 2.0**120
-"""Lengths of points that a checker looks at, for certain."""
+"""Lengths of points, and what their margins are off by, that a checker looks at, for certain."""
 NEAR = 4.0
 """Of margins."""
 SAFE = 1.02
@@ -91,14 +91,15 @@ def followed(case: Case, head: Head, which: Whole, check: Callable[[], None], le
     st, points = case.bound.steps, head.points[which]
     sign = np.where(head.today[which] == 1, 1.0, -1.0)
     margin, push = sign * (points @ st.w), -sign[:, None] * (points @ it.delta.T)
-    push = push + it.loose * np.linalg.norm(points, axis=1)[:, None]
+    off = it.loose * np.linalg.norm(points, axis=1)
+    push = push + off[:, None]
     length = np.sqrt(np.maximum(np.einsum("na,ab,nb->n", points, it.inverse, points), 0.0))
     taken = push + length[:, None] * it.shares(case.bound.k)
     least = np.minimum(taken.min(axis=1, initial=0.0), 0.0) * (case.exactly is not None)
     taken = np.maximum(taken - least[:, None], 0.0)
     need = margin - case.bound.k * least - length * it.still / it.kept * SAFE
     good = case.most(taken) < need
-    need[~((length > PLAIN[0]) & (length < PLAIN[1]))] = 0.0
+    need[~((length > PLAIN[0]) & (length < PLAIN[1]) & (off < PLAIN[1]))] = 0.0
     good &= need > 0.0
     costs = np.full((len(which), 2), np.inf)
     for a in np.flatnonzero(~good & (need > 0.0)).tolist():

@@ -11,9 +11,14 @@ import pytest
 from flint import arb, ctx
 
 from certify.check.theorems.head.rows import label_sums as checker
+from certify.check.theorems.head.rows.boxes.leaves import base
+from certify.check.theorems.head.rows.boxes.trap import centre
 from certify.check.theorems.head.rows.head import BITS
 from certify.check.theorems.head.rows.label_sums import method
+from certify.check.theorems.head.rows.label_sums.bound import bound
 from certify.check.theorems.head.rows.label_sums.refits import Refits
+from certify.check.theorems.head.rows.label_sums.settings import seen, settings
+from certify.check.theorems.head.rows.label_sums.steps import steps
 from certify.format.refusal import Invalid
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
@@ -86,6 +91,50 @@ def test_choices_that_are_left_open_are_refitted(monkeypatch: pytest.MonkeyPatch
     change = any_rows(head, 2, True)
     found, least = followed(head, change, prove(head, change).arrays), least_margins(head, change.rows, 2)
     assert looked and not (found & (least < -NEAR)).any() and found.sum() >= 0.95 * (least > 0).sum()
+
+
+@pytest.mark.parametrize("weights", KINDS)
+def test_every_choice_whose_bounds_reach_a_margin_is_listed(weights: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever lists those choices is asked about no more than the margin, less what is added once to each of them."""
+    asked: list[tuple[float, float]] = []
+    stays = method._Look.stays
+
+    def told(self: Any, at: int) -> bool:
+        def reaching(kind: Any, need: float) -> Any:
+            asked.append((need, self.margins[at] - self.lengths[at] * self.found.fixed))
+            return listed(kind, need)
+        monkeypatch.setattr(method, "reaching", reaching)
+        return stays(self, at)
+
+    listed = method.reaching
+    monkeypatch.setattr(method._Look, "stays", told)
+    head = label_head(1, weights, points=100)
+    change = any_rows(head, 2, True)
+    followed(head, change, prove(head, change).arrays)
+    assert len(asked) > 5 and all(need < margin for need, margin in asked)
+
+
+@pytest.mark.parametrize("weights", KINDS)
+def test_pushes_are_above_what_steps_take_of_margins(weights: str) -> None:
+    """In whole numbers of few bits steps are off, and points of which a step takes least are told by no push less."""
+    head = label_head(1, weights, n=30, d=3, points=80)
+    change = any_rows(head, 2, True)
+    arrays = prove(head, change).arrays
+    off = 0
+    with ctx.workprec(BITS):
+        twin = as_checked(head, change)
+        for name, setting in settings(twin, "here").items():
+            weights_there = arrays[name or "weights"].tolist()
+            b = base(centre(setting.sums, [], weights_there))
+            st = None if b is None else steps(setting, b)
+            found = None if st is None else bound(st)
+            assert found is not None and found.fixed > 0
+            look = method._Look(found, seen(twin, range(80), "here"), weights_there, method.Effort(1, 1))
+            exact = (look.refits.points.exact * found.steps.delta).tolist()
+            for line, pushes in zip(exact, look.pushes, strict=True):
+                assert all(y + x >= 0 for x, y in zip(line, pushes, strict=True))
+                off += sum(bool(y + x > 2.0**-50) for x, y in zip(line, pushes, strict=True))
+    assert off
 
 
 @pytest.mark.parametrize("name", ["LOOKS", "LISTED"])
