@@ -47,6 +47,7 @@ class Linear:
         beside: `(f, f)` and beside another one.
         kept: what changes leave of the matrix.
         still, loose: the gradient at the centre, and what a move is off by, for a length of 1.
+        unit: of what rows count, as a checker has them.
         near: whether a refit is soon known to be near weights: no margin moves by more than `NEAR` on the way.
     """
 
@@ -58,6 +59,7 @@ class Linear:
     kept: float
     still: float
     loose: float
+    unit: float
     near: bool = False
 
     def far(self, which: Whole) -> Array:
@@ -99,7 +101,8 @@ def followed(case: Case, head: Head, which: Whole, check: Callable[[], None], le
     taken = np.maximum(taken - least[:, None], 0.0)
     need = margin - case.bound.k * least - length * it.still / it.kept * SAFE
     good = case.most(taken) < need
-    need[~((length > PLAIN[0]) & (length < PLAIN[1]) & (off < PLAIN[1]))] = 0.0
+    own = length * np.sqrt(it.unit)
+    need[~((own > PLAIN[0]) & (own < PLAIN[1]) & (off < PLAIN[1]))] = 0.0
     good &= need > 0.0
     costs = np.full((len(which), 2), np.inf)
     for a in np.flatnonzero(~good & (need > 0.0)).tolist():
@@ -149,7 +152,7 @@ def linear(st: Steps, k: int) -> Linear | None:
         return None
     loose = SHORT * st.head.m * float(st.long.max())
     moves = (np.abs(signed) + loose * st.norms[:, None]) ** 2
-    unit = np.ldexp(1.0, np.frexp(own.max())[1])
+    unit = float(np.ldexp(1.0, np.frexp(own.max())[1]))
     left = np.abs(theta) * st.norms[at] * UNIT * unit * (st.norms**2).sum() * np.linalg.norm(X)
     reach, long = 0.0, np.sqrt(np.einsum("na,ab,nb->n", st.S, X, st.S))
     for _ in range(TURNS):
@@ -166,7 +169,7 @@ def linear(st: Steps, k: int) -> Linear | None:
         each = np.abs(gamma) * long[at] * 0.5 * second[at] * (theta * h) ** 2 + left * root
         beside = (np.abs(gamma) * long[at] * most[at])[:, None] * np.abs(signed[at])
         np.fill_diagonal(beside, 0.0)
-        found = Linear(delta, inv, bend, each, beside, kept, st.still * root, loose)
+        found = Linear(delta, inv, bend, each, beside, kept, st.still * root, loose, unit)
         reach = (float(top(found.shares(k)[None, :], 0.0, k)[0]) + found.still / kept) * SAFE
         if not (np.isfinite(reach) and kept > 0.0):
             return None

@@ -22,6 +22,7 @@ from certify.check.theorems.head.rows.label_sums.steps import steps
 from certify.format.refusal import Invalid
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
+from certify.systems.head.rows.weights import RowWeights
 from certify.theorems.head.rows.label_sums.method import LabelSums
 from certify.theorems.head.rows.method import Budget, Part
 from tests.families.heads import any_rows
@@ -91,6 +92,22 @@ def test_choices_that_are_left_open_are_refitted(monkeypatch: pytest.MonkeyPatch
     change = any_rows(head, 2, True)
     found, least = followed(head, change, prove(head, change).arrays), least_margins(head, change.rows, 2)
     assert looked and not (found & (least < -NEAR)).any() and found.sum() >= 0.95 * (least > 0).sum()
+
+
+@pytest.mark.parametrize(("labels", "decay"), [
+    ((554.0, 1.5e-3), 3.4e-10), ((1.0, 2.0**-18), 2.0**-40), ((1.0, 2.0**-16), 2.0**-36), ((2.5, 1.0), 0.01)])
+def test_nothing_is_stated_that_few_bits_do_not_hold(labels: tuple[float, float], decay: float) -> None:
+    """Weights of labels far apart and hardly any decay: no inverse of curvatures in few bits is near the true one."""
+    head = label_head(1, "labels", n=40)
+    near = np.linspace(-8.0, 8.0, 60)
+    head = replace(
+        head, phi=np.tile([8.0, 1.0], (40, 1)), V=np.array([[-1.0, 0.0]]), weight_decay=decay,
+        weights=RowWeights(np.ones(40), np.array(labels)),
+        points=np.stack([near, near / 8.0 - np.linspace(-1.0, 1.0, 60) ** 3], axis=1))
+    change = RowChange(True, 2, tuple(range(16)))
+    part = prove(head, change)
+    assert part.proved.any() == (decay == 0.01)
+    assert not part.proved.any() or followed(head, change, part.arrays)[part.proved].all()
 
 
 @pytest.mark.parametrize("weights", KINDS)
