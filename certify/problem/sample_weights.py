@@ -17,7 +17,7 @@ class SampleWeights:
 
     Attributes:
         rows: `(n,)` the `s_i > 0`, which stay with the rows; None: all 1.
-        labels: `(c,)` the `t(y) > 0` of the labels, ascending; None: all 1.
+        labels: `(c,)` the `t(y) > 0` of the labels, of classes by their numbers; None: all 1.
         balanced: whether `t(y) = n'/(c·n'_y)` of the rows that are left.
     """
 
@@ -45,11 +45,22 @@ class SampleWeights:
         found = codes_of(problem)
         counts = np.bincount(found.label, minlength=len(found.codes))
         with np.errstate(divide="ignore"):  # a label that no row has
-            by_label = len(found.label) / (len(counts) * counts) if self.labels is None else self.labels
+            of_codes = self.of_codes(found.codes)
+            by_label = len(found.label) / (len(counts) * counts) if of_codes is None else of_codes
         if len(by_label) != len(counts):
             raise InputError("weights of labels", f"{len(by_label)} of {len(counts)} labels", "give one for each")
         own: Array = by_label[found.label]
         return own if self.rows is None else self.rows * own
+
+    def of_codes(self, codes: Array) -> Array | None:
+        """The weights of labels in the order of their codes: of several outputs a code is of the class that it marks.
+
+        >>> SampleWeights(labels=np.array([1.0, 2.0])).of_codes(np.array([[0.0, 1.0], [1.0, 0.0]]))
+        array([2., 1.])
+        """
+        if self.labels is None or codes.shape[1] == 1 or len(self.labels) != len(codes):
+            return self.labels
+        return np.asarray(self.labels[np.argsort(np.argsort(np.argmax(codes, axis=1)))])
 
     def require_labels(self, problem: Targeted) -> None:
         """Refuse balanced weights of targets that are no labels, or where a label has no row.

@@ -119,8 +119,6 @@ def _ridge_classifier(estimator: Any, y: Array, n: int) -> Linear:
     c = len(estimator.classes_)
     codes = np.array([[-1.0], [1.0]]) if c == 2 else 2.0 * np.eye(c) - 1.0
     W, b = layer(estimator)
-    if own is not None:  # of the rows as they are; codes are ascending, classes are not
-        own = own if c == 2 else own[::-1].copy()
     return Linear(W, b, Loss.SQUARED, _alpha(estimator) / n, False, None, codes[labels], by_label=own,
                   balanced=balanced, said=_said_of_chosen(estimator))
 

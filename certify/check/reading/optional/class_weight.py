@@ -22,13 +22,13 @@ class Balanced(tuple[arb, ...]):
 
 
 class Labelled(tuple[arb, ...]):
-    """Weights by the label that a row has: those of today; `of` are those of every label, in their order."""
+    """Weights by the label that a row has: those of today; `of` are those of every label, in the order of codes."""
 
     of: tuple[arb, ...]
 
 
 def labelled(rows: Data, outputs: int, of: Sequence[float]) -> Labelled:
-    """What the rows count today, by numbers of the labels.
+    """What the rows count today, by numbers of the labels; a row of targets is of the class that it marks.
 
     Raises:
         Invalid: there are no labels, or another number of them.
@@ -40,7 +40,8 @@ def labelled(rows: Data, outputs: int, of: Sequence[float]) -> Labelled:
     if known is None or len(names) != len(of):
         raise Invalid("training.class_weight", f"{len(of)} numbers are stated", f"one for each of {len(names)} labels "
                       "is needed")
-    each = {name: arb(x) for name, x in zip(names, of, strict=True)}
+    several = isinstance(names[0], Sequence) and len(names[0]) > 1  # codes ascend where the outputs that they mark fall
+    each = {name: arb(x) for name, x in zip(names, of[::-1] if several else of, strict=True)}
     found = Labelled(each[y] for y in known)
     found.of = tuple(each.values())
     return found

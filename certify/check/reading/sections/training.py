@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import inf
+from sys import float_info
 
 from certify.format.canonical import Json, show
 from certify.format.refusal import Invalid
@@ -23,7 +23,7 @@ def _class_weight(given: object) -> str | tuple[float, ...]:
     if given == BALANCED:
         return BALANCED
     if not isinstance(given, list) or len(given) < 2 or not all(
-            type(x) in (int, float) and 0 < x < inf and float(x) == x for x in given):
+            type(x) in (int, float) and 0 < x <= float_info.max and float(x) == x for x in given):
         raise Invalid("spec, training.class_weight", f"{show(given)} is stated",
                       f"{show(BALANCED)}, or a list of numbers above 0, one for each label, is needed")
     return tuple(map(float, given))

@@ -190,7 +190,8 @@ def _weights(problem: Problem, codes: Array | None, n: int) -> RowWeights | None
             codes is None or (given.labels is not None and len(given.labels) != len(codes))):
         raise InputError("weights", "weights by label, of targets that are no labels, or of another number of them",
                          "give a weight for every label, or weights of rows alone")
-    return RowWeights(np.ones(n) if given.rows is None else given.rows, given.labels, given.balanced)
+    labels = None if codes is None else given.of_codes(codes)
+    return RowWeights(np.ones(n) if given.rows is None else given.rows, labels, given.balanced)
 
 
 def _targets(problem: Problem) -> tuple[Array | None, Whole | None, Array]:

@@ -26,11 +26,14 @@ Cost = tuple[float, float]
 TURNS, GROW, ROOM, FARTHEST = 8, 1.1, 1.1, 250.0
 """As a checker has them, with fewer tries and less far margins."""
 PLAIN = 2.0**-120, 2.0**120
-"""Lengths of points that a checker looks at, for certain."""
+"""Lengths of points, and what their margins are off by, that a checker looks at, for certain."""
 NEAR = 4.0
 """Of margins."""
 SAFE = 1.02
-"""What a checker rounds makes distances longer, but less than so."""
+"""What a checker rounds makes distances longer, but less than so, and than these:"""
+UNIT, SMALL, SHORT = 2.0**-44, 2.0**-36, 2.0**-28
+"""Of what rows count: whole numbers that curvatures are of, and below what a row is counted by its length; of the
+longest step and for each column: what a move is off by."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +46,8 @@ class Linear:
         bend, each: `(f,)` b_u, and what else a change leaves of the gradient by itself.
         beside: `(f, f)` and beside another one.
         kept: what changes leave of the matrix.
+        still, loose: the gradient at the centre, and what a move is off by, for a length of 1.
+        unit: of what rows count, as a checker has them.
         near: whether a refit is soon known to be near weights: no margin moves by more than `NEAR` on the way.
     """
 
@@ -52,11 +57,14 @@ class Linear:
     each: Array
     beside: Array
     kept: float
+    still: float
+    loose: float
+    unit: float
     near: bool = False
 
     def far(self, which: Whole) -> Array:
         """`(B,)` distances from sums to refits."""
-        left = 0.5 * self.bend[which].sum(axis=1) ** 2 + self.each[which].sum(axis=1)
+        left = self.still + 0.5 * self.bend[which].sum(axis=1) ** 2 + self.each[which].sum(axis=1)
         for a in range(which.shape[1]):
             for b in range(which.shape[1]):
                 left = left + self.beside[which[:, a], which[:, b]]
@@ -85,13 +93,16 @@ def followed(case: Case, head: Head, which: Whole, check: Callable[[], None], le
     st, points = case.bound.steps, head.points[which]
     sign = np.where(head.today[which] == 1, 1.0, -1.0)
     margin, push = sign * (points @ st.w), -sign[:, None] * (points @ it.delta.T)
+    off = it.loose * np.linalg.norm(points, axis=1)
+    push = push + off[:, None]
     length = np.sqrt(np.maximum(np.einsum("na,ab,nb->n", points, it.inverse, points), 0.0))
     taken = push + length[:, None] * it.shares(case.bound.k)
     least = np.minimum(taken.min(axis=1, initial=0.0), 0.0) * (case.exactly is not None)
     taken = np.maximum(taken - least[:, None], 0.0)
-    need = margin - case.bound.k * least
+    need = margin - case.bound.k * least - length * it.still / it.kept * SAFE
     good = case.most(taken) < need
-    need[~((length > PLAIN[0]) & (length < PLAIN[1]))] = 0.0
+    own = length * np.sqrt(it.unit)
+    need[~((own > PLAIN[0]) & (own < PLAIN[1]) & (off < PLAIN[1]))] = 0.0
     good &= need > 0.0
     costs = np.full((len(which), 2), np.inf)
     for a in np.flatnonzero(~good & (need > 0.0)).tolist():
@@ -139,21 +150,27 @@ def linear(st: Steps, k: int) -> Linear | None:
     second = np.minimum(THIRD, most * np.minimum(0.5 * farthest, 1.0))
     if not farthest.max(initial=0.0) < FARTHEST:
         return None
-    fourth, reach, long = signed**4, 0.0, np.sqrt(np.einsum("na,ab,nb->n", st.S, X, st.S))
+    loose = SHORT * st.head.m * float(st.long.max())
+    moves = (np.abs(signed) + loose * st.norms[:, None]) ** 2
+    unit = float(np.ldexp(1.0, np.frexp(own.max())[1]))
+    left = np.abs(theta) * st.norms[at] * UNIT * unit * (st.norms**2).sum() * np.linalg.norm(X)
+    reach, long = 0.0, np.sqrt(np.einsum("na,ab,nb->n", st.S, X, st.S))
     for _ in range(TURNS):
         moved = np.maximum(reach * long * ROOM, 2.0**-200)
-        d = kept_part(least, moved)
+        d = np.floor(kept_part(least, moved) / (UNIT * unit)) * (UNIT * unit)
         inv = _inverse(st.S, d, mu)
         if inv is None:
             return None
         long = np.sqrt(np.maximum(np.einsum("na,ab,nb->n", st.S, inv, st.S), 0.0))
         kept = 1.0 - float(top((st.lost * d[at] * long[at] ** 2)[None, :], 0.0, k)[0])
-        bend = (((own * second) ** 2 / d) @ fourth) ** 0.25
-        each = np.abs(gamma) * long[at] * 0.5 * second[at] * (theta * h) ** 2
+        root, large = np.sqrt(np.linalg.norm(inv)), d > SMALL * unit
+        bend = np.sqrt(np.sqrt(((own * second)[large] ** 2 / d[large]) @ moves[large] ** 2)
+                       + (own * second * long)[~large] @ moves[~large])
+        each = np.abs(gamma) * long[at] * 0.5 * second[at] * (theta * h) ** 2 + left * root
         beside = (np.abs(gamma) * long[at] * most[at])[:, None] * np.abs(signed[at])
         np.fill_diagonal(beside, 0.0)
-        found = Linear(delta, inv, bend, each, beside, kept)
-        reach = float(top(found.shares(k)[None, :], 0.0, k)[0]) * SAFE
+        found = Linear(delta, inv, bend, each, beside, kept, st.still * root, loose, unit)
+        reach = (float(top(found.shares(k)[None, :], 0.0, k)[0]) + found.still / kept) * SAFE
         if not (np.isfinite(reach) and kept > 0.0):
             return None
         if (reach * long < moved).all():

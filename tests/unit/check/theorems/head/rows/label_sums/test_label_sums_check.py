@@ -11,12 +11,18 @@ import pytest
 from flint import arb, ctx
 
 from certify.check.theorems.head.rows import label_sums as checker
+from certify.check.theorems.head.rows.boxes.leaves import base
+from certify.check.theorems.head.rows.boxes.trap import centre
 from certify.check.theorems.head.rows.head import BITS
 from certify.check.theorems.head.rows.label_sums import method
+from certify.check.theorems.head.rows.label_sums.bound import bound
 from certify.check.theorems.head.rows.label_sums.refits import Refits
+from certify.check.theorems.head.rows.label_sums.settings import seen, settings
+from certify.check.theorems.head.rows.label_sums.steps import steps
 from certify.format.refusal import Invalid
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
+from certify.systems.head.rows.weights import RowWeights
 from certify.theorems.head.rows.label_sums.method import LabelSums
 from certify.theorems.head.rows.method import Budget, Part
 from tests.families.heads import any_rows
@@ -86,6 +92,66 @@ def test_choices_that_are_left_open_are_refitted(monkeypatch: pytest.MonkeyPatch
     change = any_rows(head, 2, True)
     found, least = followed(head, change, prove(head, change).arrays), least_margins(head, change.rows, 2)
     assert looked and not (found & (least < -NEAR)).any() and found.sum() >= 0.95 * (least > 0).sum()
+
+
+@pytest.mark.parametrize(("labels", "decay"), [
+    ((554.0, 1.5e-3), 3.4e-10), ((1.0, 2.0**-18), 2.0**-40), ((1.0, 2.0**-16), 2.0**-36), ((2.5, 1.0), 0.01)])
+def test_nothing_is_stated_that_few_bits_do_not_hold(labels: tuple[float, float], decay: float) -> None:
+    """Weights of labels far apart and hardly any decay: no inverse of curvatures in few bits is near the true one."""
+    head = label_head(1, "labels", n=40)
+    near = np.linspace(-8.0, 8.0, 60)
+    head = replace(
+        head, phi=np.tile([8.0, 1.0], (40, 1)), V=np.array([[-1.0, 0.0]]), weight_decay=decay,
+        weights=RowWeights(np.ones(40), np.array(labels)),
+        points=np.stack([near, near / 8.0 - np.linspace(-1.0, 1.0, 60) ** 3], axis=1))
+    change = RowChange(True, 2, tuple(range(16)))
+    part = prove(head, change)
+    assert part.proved.any() == (decay == 0.01)
+    assert not part.proved.any() or followed(head, change, part.arrays)[part.proved].all()
+
+
+@pytest.mark.parametrize("weights", KINDS)
+def test_every_choice_whose_bounds_reach_a_margin_is_listed(weights: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever lists those choices is asked about no more than the margin, less what is added once to each of them."""
+    asked: list[tuple[float, float]] = []
+    stays = method._Look.stays
+
+    def told(self: Any, at: int) -> bool:
+        def reaching(kind: Any, need: float) -> Any:
+            asked.append((need, self.margins[at] - self.lengths[at] * self.found.fixed))
+            return listed(kind, need)
+        monkeypatch.setattr(method, "reaching", reaching)
+        return stays(self, at)
+
+    listed = method.reaching
+    monkeypatch.setattr(method._Look, "stays", told)
+    head = label_head(1, weights, points=100)
+    change = any_rows(head, 2, True)
+    followed(head, change, prove(head, change).arrays)
+    assert len(asked) > 5 and all(need < margin for need, margin in asked)
+
+
+@pytest.mark.parametrize("weights", KINDS)
+def test_pushes_are_above_what_steps_take_of_margins(weights: str) -> None:
+    """In whole numbers of few bits steps are off, and points of which a step takes least are told by no push less."""
+    head = label_head(1, weights, n=30, d=3, points=80)
+    change = any_rows(head, 2, True)
+    arrays = prove(head, change).arrays
+    off = 0
+    with ctx.workprec(BITS):
+        twin = as_checked(head, change)
+        for name, setting in settings(twin, "here").items():
+            weights_there = arrays[name or "weights"].tolist()
+            b = base(centre(setting.sums, [], weights_there))
+            st = None if b is None else steps(setting, b)
+            found = None if st is None else bound(st)
+            assert found is not None and found.fixed > 0
+            look = method._Look(found, seen(twin, range(80), "here"), weights_there, method.Effort(1, 1))
+            exact = (look.refits.points.exact * found.steps.delta).tolist()
+            for line, pushes in zip(exact, look.pushes, strict=True):
+                assert all(y + x >= 0 for x, y in zip(line, pushes, strict=True))
+                off += sum(bool(y + x > 2.0**-50) for x, y in zip(line, pushes, strict=True))
+    assert off
 
 
 @pytest.mark.parametrize("name", ["LOOKS", "LISTED"])

@@ -131,6 +131,21 @@ def test_all_choices_at_once_are_at_least_each(case: tuple[int, str, int]) -> No
     assert nearest > 0.95
 
 
+@pytest.mark.parametrize("weights", KINDS)
+def test_a_centre_far_from_the_minimum_is_within_reach(weights: str) -> None:
+    """What the gradient at the centre adds once is most of how far refits are from sums."""
+    head, most_part = label_head(1, weights, n=30), 0.0
+    with ctx.workprec(BITS):
+        for setting in settings(as_checked(head, RowChange(True, 1, (0, 1, 2))), "here").values():
+            for away in (0.03, 0.1, 0.3):
+                it = made(setting, must=False, away=away)
+                if it is not None:
+                    said = max(it.found.rho) + it.found.fixed
+                    assert said < it.found.reach
+                    most_part = max(most_part, it.found.fixed / said)
+    assert most_part > 0.6
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_moves_of_margins_hold_the_largest_sums(case: tuple[int, str, int]) -> None:
     for it in numbers(*case):

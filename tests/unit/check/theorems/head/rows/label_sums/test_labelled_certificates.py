@@ -44,9 +44,9 @@ class Case:
     """A drawn head with its files; weights by label, or balanced ones."""
 
     def __init__(self, folder: Path, weight: str = "[1.0, 2.5]", loss: str = "logistic", parameter: str = "labels",
-                 count: int = 2, n: int = 80, moving: int = 10, seed: int = 0) -> None:
+                 count: int = 2, n: int = 80, moving: int = 10, seed: int = 0, k: int = 0) -> None:
         rng = np.random.default_rng(seed)
-        self.loss, self.k, self.n = loss, 3 if loss == "cross_entropy" else 1, n
+        self.loss, self.k, self.n = loss, k or (3 if loss == "cross_entropy" else 1), n
         self.labels = max(self.k, 2)
         self.label = (np.arange(n) % (self.labels + 1) % self.labels).astype(np.int64)
         self.X = np.round(rng.normal(size=(n, 2)) + 1.2 * self.label[:, None], 3)
@@ -55,7 +55,7 @@ class Case:
         self.weight, self.relabels = weight, parameter == "labels"
         V = self.refit(())
         save_file({"0.weight": V[:, :-1].copy(), "0.bias": V[:, -1].copy()}, folder / "model.safetensors")
-        targets = codes_of(loss, self.k)[self.label].ravel() if loss == "squared" else self.label
+        targets = codes_of(loss, self.k)[self.label].squeeze() if loss == "squared" else self.label
         np.savez(folder / "data.npz", X=self.X, y=targets, w=self.counts(self.label))
         np.savez(folder / "more.npz", X=self.points)
         self.spec = SPEC.format(k=self.k, loss=loss, decay=self.decay, bias="false", parameter=parameter, count=count,
@@ -131,6 +131,20 @@ def test_other_losses_are_refitted_choice_by_choice(loss: str, weight: str, tmp_
     stable, = proved(tmp_path, text)["claims"]
     truth = case.stays()
     assert stable["lower"] == stable["upper"] == truth.sum()
+
+
+def test_weights_of_classes_are_by_the_output_that_targets_mark(tmp_path: Path) -> None:
+    """Three outputs and the squared loss: the first number is of class 0, whose targets mark the first output."""
+    case = Case(tmp_path, "[1.0, 2.0, 8.0]", "squared", count=1, n=30, moving=6, k=3)
+    certificate = proved(tmp_path, case.spec + STABLE)
+    stable, = certificate["claims"]
+    assert stable["lower"] == stable["upper"] == case.stays().sum() > 0
+    assert certificate["base"]["distance"] < 1e-6 and certificate["problem"]["class_weight"] == [1.0, 2.0, 8.0]
+    (tmp_path / "spec.toml").write_text(case.spec.replace(case.weight, "[8.0, 2.0, 1.0]") + STABLE, encoding="utf-8")
+    resealed(tmp_path, certificate, "spec")
+    with pytest.raises(Invalid, match="class_weight"):
+        check(tmp_path / "certificate.json", NONE)
+    assert run_audit(tmp_path / "spec.toml")["base"]["distance"] > 1.0  # near no minimum of that
 
 
 def test_rows_that_are_left_out_keep_their_weight(tmp_path: Path) -> None:
@@ -212,7 +226,8 @@ def test_forged_arrays_are_refused(edit: str, honest: tuple[Path, Case, Any]) ->
 
 
 @pytest.mark.parametrize("weight", ["[1.0]", "[0.0, 1.0]", "[-1.0, 2.0]", "[1.0, inf]", "[1.0, nan]", '[1.0, "a"]',
-                                    "[true, 1.0]", "[]", "2.0", "{ a = 1.0 }"])
+                                    "[true, 1.0]", "[]", "2.0", "{ a = 1.0 }",
+                                    "[1, 1" + "0" * 400 + "]", "[1, -1" + "0" * 400 + "]"])
 def test_what_is_no_weight_is_refused_by_both(weight: str, tmp_path: Path) -> None:
     case = Case(tmp_path)
     text = case.spec.replace("[1.0, 2.5]", weight) + STABLE
