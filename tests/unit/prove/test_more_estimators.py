@@ -235,7 +235,7 @@ def test_an_output_that_is_a_logarithm_is_said_to_be_one() -> None:
 def test_it_is_said_that_weights_of_classes_follow_the_labels() -> None:
     X = np.array([[-2.0], [-1.5], [-1.0], [-0.5], [0.5], [1.0]])
     problem = from_sklearn(lm.LogisticRegression(class_weight="balanced").fit(X, X.ravel() > 0), X, X.ravel() > 0)
-    with pytest.warns(UserWarning, match="balanced weights follow the rows, as in a fit anew; `certify audit` keeps"):
+    with pytest.warns(UserWarning, match="balanced weights follow the rows, as in a fit anew"):
         stable_predictions(problem, X, relabel=1)
 
 
