@@ -360,9 +360,10 @@ def _answer(subject: Subject, question: Question, options: Options, wanted: Want
     low, high = claim["lower"], claim["upper"]
     if total:  # a count is never below 0, nor above all there is
         low, high = low or 0, total if high is None else high
+    told = any(one.quantity == wanted.quantity for one in options.thresholds)  # not one that the question itself has
+    answer = held(wanted.side, wanted.threshold if told else None, claim, question.answer(subject, options, claim))
     return Answer(question.sentence(subject, options), question.slug, claim["quantity"], low, high, claim["unit"],
-                  verdict, held(wanted.side, wanted.threshold, claim, question.answer(subject, options, claim)), reason,
-                  (), total, given, 0.0, folder)
+                  verdict, answer, reason, (), total, given, 0.0, folder)
 
 
 def _says_something(wanted: Wanted, claim: Mapping[str, Any], total: int) -> bool:

@@ -170,7 +170,7 @@ def test_a_wrong_refit_of_one_group_of_choices_counts_after_all_later_ones(
     """The rows that an earlier group leaves open stay open, whatever a later one says."""
     module = import_module(f"certify.check.theorems.head.rows.{name}")
     monkeypatch.setattr(module, "AT_ONCE", 4)
-    monkeypatch.setattr(module, "TOGETHER", 3)
+    monkeypatch.setattr(module, "TOGETHER", 12 if name == "enumeration" else 3)  # changes, and groups of them
     head, change = logistic(2)(0)
     assert isinstance(change, RowChange)
     part = proved(name, (head, change), 1)
