@@ -61,7 +61,8 @@ class GroupsDeleted(Question):
         Raises:
             InputError: it is 0, a share, or the name of one group; or it is the number that is asked for.
         """
-        if one := re.search(rf"\b(?:{NAMED})\s*(?:no\.?|number|#)?\s*[0-9]", phrase, flags=re.IGNORECASE):
+        if one := re.search(rf"\b(?:{NAMED})\s*(?:no\.?|number|#)?\s*(?:[0-9]|(?-i:[A-Z])\b)", phrase,
+                           flags=re.IGNORECASE):  # 'user A': no article has a capital in the middle of a phrase
             raise InputError(f"--ask {phrase!r}", f"{one[0]!r} names one, and how many is asked",
                              "say e.g. '3 users deleted'; the rows of this one are left out with --rows 3,17")
         if re.search(rf"\bhow many (?:of (?:the|my|our) )?(?:{NAMED})\b", phrase, flags=re.IGNORECASE):

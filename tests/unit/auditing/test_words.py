@@ -118,7 +118,8 @@ def test_words_of_which_nothing_is_made_are_refused(phrase):
 
 
 @pytest.mark.parametrize(("phrase", "cure"), [
-    ("delete user 10003", "names one"), ("2.5 users deleted", "a share"), ("10 % of users deleted", "a share"),
+    ("delete user 10003", "names one"), ("user A deleted", "names one"), ("forget customer A", "names one"),
+    ("2.5 users deleted", "a share"), ("10 % of users deleted", "a share"),
     ("0 users deleted", "from 1 on"), ("3 users deleted in age", "--groups COLUMN"),
     ("any 3 features deleted", "no columns"), ("2 columns left out", "no columns"),
     ("how many users until it changes", "no question"), ("3 users wrong labels", "groups=users"),
@@ -131,7 +132,8 @@ def test_what_is_counted_is_rows_and_labels(phrase: str, cure: str) -> None:
 
 @pytest.mark.parametrize(("phrase", "many"), [
     ("any 3 users deleted", 3), ("may I forget a user?", 1), ("three customers deleted", 3), ("2 groups left out", 2),
-    ("any 5 of our users ask to be forgotten", 5), ("users deleted", 1)])
+    ("any 5 of our users ask to be forgotten", 5), ("users deleted", 1), ("one person is deleted", 1),
+    ("what if any customer is removed", 1), ("group left out", 1)])
 def test_groups_go_by_other_names(phrase: str, many: int) -> None:
     (question,), options = asked_for([phrase], Options(groups=True))
     assert (question.slug, options.many, options.delete) == ("groups-deleted", many, 1)
