@@ -35,6 +35,10 @@ CHOICES = ("merge_duplicates", "weight_tilt", "max_tilt", "least_radius_u", "lea
 STORED = b'"format":"certify-rows/1"'
 """What is in certificates about rows on disk, and in no other: a quote in a text is escaped."""
 
+CHANGES = {"count": None, "radius": None, "relative": None, "norm": 2, "rows": "all", "layer": "all", "scale": None,
+           "grouped": None, "fresh": None, "pairs": None, "relabelled": None, "direction": None}
+"""What a spec says of the changes besides their parameter and set, and what stands there where it says nothing."""
+
 WORDS = {"critical": "critical point", "interpolation": "solution"}
 
 
@@ -241,12 +245,23 @@ def line_of(result: Result, drawn: int = 0) -> str:
     """
     deciding_first = sorted(result.outcomes, key=lambda outcome: outcome.verdict != result.verdict)
     parts = [_words(outcome, result.certificate.problem) for outcome in deciding_first]
-    more = [*_about(result), *(() if result.over is None else result.over.lines)]
+    more = [changes_words(result.certificate.problem), *_about(result), *(() if result.over is None else
+            result.over.lines)]
     refuted = [outcome.gate for outcome in result.outcomes if outcome.verdict == "refuted"]
     warned = refuted and all(gate is not None and gate.severity == "warn" for gate in refuted)
     only = "; refuted by a warn gate only" if warned else ""
     by_chance = f"; {drawn} bounds by random probes, wrong with a probability below 2^-64" if drawn else ""
     return f"{result.verdict} {'; '.join(parts + more)} [thresholds: {result.source}{only}{by_chance}]"
+
+
+def changes_words(problem: Json) -> str:
+    """Which changes the claims are about, in the words of the spec, which has been compared with the certificate.
+
+    >>> changes_words({"parameter": "deletions", "set": "sparse", "count": 2, "norm": 2, "rows": "all"})
+    'changes: deletions, sparse, count 2'
+    """
+    said = [f"{key} {show(problem[key], 60)}" for key, usual in CHANGES.items() if problem.get(key, usual) != usual]
+    return ", ".join([f"changes: {problem['parameter']}", str(problem["set"]), *said])
 
 
 def _about(result: Result) -> list[str]:
@@ -307,6 +322,7 @@ def _object(result: Result) -> Json:
             "base": {"residual": base.residual, "distance": base.distance} | (
                 {} if base.tilt is None else {"tilt": base.tilt, "shift_norm": base.shift_norm}) | (
                 {} if near is None else near.members),
+            "changes": changes_words(result.certificate.problem).removeprefix("changes: "),
             "thresholds": result.source, "unasked": _unasked(result),
             **({} if result.over is None else {"over_time": result.over.members}),
             "files": {role: {"path": path, "sha256": digest} for role, path, digest in result.files}}

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from certify.attestation.judged import Demand
 from certify.attestation.summary import COMMAND, Claim, Summary
 from certify.check.choices.allowed import TILTS
-from certify.check.main import proved_words
+from certify.check.main import changes_words, proved_words
 from certify.format.words import Severity
 
 SIGNS = {"<=": "≤", ">=": "≥"}
@@ -24,6 +24,7 @@ def found_words(found: Summary, demands: Sequence[Demand] = ()) -> str:
     owners = {**dict.fromkeys(found.policy.asked, ", the signer's threshold"), **dict.fromkeys(own, ", your threshold")}
     deciding = sorted(found.claims, key=lambda claim: claim.verdict is not found.verdict)
     parts = [_claim(claim, owners.get(claim.demand, "")) for claim in deciding]
+    parts.append(changes_words(found.problem))
     at = found.solution
     if at.tilt is not None:
         parts.append(f"of the loss tilted {TILTS[at.tilt]} by at most {at.shift_norm!r}")
