@@ -39,6 +39,9 @@ SHORT = 62
 VECTORS, FRACTION = 24, 40
 """Vectors that are proposed for the largest eigenvalues, and bits of their fraction."""
 
+SHARP = 512
+"""Parameters up to which X is asked for to some more digits, which take little time then."""
+
 LONG, APART, LONGEST, DOUBLE = 1000, 300, 60, 64
 """Bits that a matrix may have, by which those of two rows may differ, by which a budget may stay below 1, and of
 numbers that are told as doubles."""
@@ -155,7 +158,7 @@ def _told(
         "layers": layers, "rows": passed.outputs.nrows(), "outputs": problem.outputs, "decay": problem.weight_decay,
         "free": [h - 1 for h in problem.free], "moving": list(problem.moving),
         "wanted": what, "most": wanted.most, "formed": problem.parameters <= LARGE, "whole": wanted.whole,
-        "budgets": len(wanted.budgets), "vectors": None if vectors is None else vectors.shape}).encode() + b"\n"
+        "sharp": problem.parameters <= SHARP, "budgets": len(wanted.budgets), "vectors": None if vectors is None else vectors.shape}).encode() + b"\n"
     for W in parameters.weights:
         yield _floats(W.entries())
     for h in range(1, depth + 1):

@@ -13,12 +13,13 @@ from functools import cached_property
 from flint import arb, arb_mat
 
 from certify.check.enclosure.hessian import SPARE
-from certify.check.enclosure.network import Forward, Parameters, forward
+from certify.check.enclosure.network import Forward, Parameters
 from certify.check.kernel import CHANCE
 from certify.check.linalg.balls import squares
 from certify.check.linalg.definite import Truth
 from certify.check.linalg.deflated import LARGE, Largest
-from certify.check.linalg.fixed import Fixed, product, scale
+from certify.check.linalg.fixed import Fixed, scale
+from certify.check.linalg.fixed import longest as longest_of
 from certify.check.linalg.inverse import Inverse
 from certify.check.linalg.probes import ROOM, drawn, may_draw, together
 from certify.check.probed.bounding import is_below
@@ -29,6 +30,7 @@ from certify.check.probed.suited import passing
 from certify.check.reading.certificate import Claim
 from certify.check.reading.subject import Problem
 from certify.check.systems.critical import Stationary
+from certify.check.systems.data_derivative.motion import squared
 
 
 @dataclass(frozen=True)
@@ -96,8 +98,7 @@ class Asked(Stationary):
             along = arb_mat(X.mid.transpose() * u) * scale(X.bits)
             images = products(self.problem, self.parameters, self.passed, self.plain.objective, along).images
             seen = longest(images - arb_mat(u)) * scale(ROOM - share)
-            there = forward(self.problem, middle, self.problem.points, self.passed)
-            far = hessian_off(self.problem, middle, there, radius)
+            far = hessian_off(self.problem, middle, self.passed, radius)  # the middle is one of the points of the balls
             error = (seen + X.size * far).upper()
         return Inverse(X, error, (2 * error + error**2).upper()) if error < self._told.enough else None
 
@@ -122,7 +123,8 @@ class Asked(Stationary):
         p, n = (1, 0) if self.data.structured or "reached" in self.__dict__ else self.data.columns.shape
         if n > WIDER * p:
             C = self.data.columns
-            yield self.reached_by(product(C, C.turned, self.width + SPARE))
+            Q = squared(C.mid, C.bits, C.radius)  # with the length of C, which is there
+            yield self.reached_by(Q.at(Q.bits - max(0, longest_of(Q.mid.entries()) - self.width - SPARE)))
         yield from super().motions()
 
     @cached_property

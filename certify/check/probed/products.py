@@ -122,8 +122,8 @@ def _products(
     inner, turned = _onward(weights, some, parts, slopes, q)
     outer, k = turned[depth], problem.outputs
     assert outer is not None
-    B = [x for i, M in enumerate(some.curvatures)
-         for x in (arb_mat(q, k, outer[i * q * k:(i + 1) * q * k]) * M).entries()]
+    B = [x * M[0, 0] for i, M in enumerate(some.curvatures) for x in outer[i * q:(i + 1) * q]] if k == 1 else [
+        x for i, M in enumerate(some.curvatures) for x in (arb_mat(q, k, outer[i * q * k:(i + 1) * q * k]) * M).entries()]
     images: dict[int, list[Flat]] = {}
     for h in range(depth, 0, -1):
         m, d = problem.layers[h - 1].outputs, problem.layers[h - 1].inputs

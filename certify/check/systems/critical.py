@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from flint import arb, arb_mat, ctx, fmpz_mat
 
-from certify.check.enclosure.hessian import Curvature
+from certify.check.enclosure.hessian import Curvature, require_second
 from certify.check.enclosure.losses.base import loss_of
 from certify.check.enclosure.network import Forward, Parameters
 from certify.check.enclosure.norms import layer_squares
@@ -58,13 +58,19 @@ class Stationary:
     ) -> None:
         self.problem, self.parameters, self.passed, self.kind = problem, parameters, passed, tilt
         self.width, self._near = width, near
-        self.plain = Curvature(problem, parameters, passed, objective(problem, passed.outputs), self.scale, width)
+        require_second(problem, passed)
         self._ranks: dict[float, Truth] = {}
 
     def finer(self, width: int) -> Stationary:
         """The same with other bits in fixed point."""
         return self if width == self.width else Stationary(
             self.problem, self.parameters, self.passed, self.kind, width)
+
+    @cached_property
+    def plain(self) -> Curvature:
+        """Second derivatives of the objective without a tilt."""
+        terms = objective(self.problem, self.passed.outputs)
+        return Curvature(self.problem, self.parameters, self.passed, terms, self.scale, self.width)
 
     @cached_property
     def scale(self) -> dict[int, arb] | None:

@@ -34,8 +34,8 @@ Proved = tuple[Centre, Stationary]
 MANY, PRODUCTS = 2000, 10**9
 """Parameters above which probes of one pass come first, and products of two numbers for what all rows do from which."""
 
-CLOSE = arb(2) ** -72
-"""Of a step times `|X|_F`, below which no other is needed: ends are stated with 53 bits."""
+CLOSE = arb(2) ** -68
+"""Of a step times `|X|_F`, below which it is not taken: ends are stated with 53 bits."""
 
 ASKED = 10**5
 """Rows times parameters above which another process is asked for X."""
@@ -120,10 +120,10 @@ def _found(problem: Problem, start: Parameters, at: Stationary, told: Told | Non
         raise Invalid("witness file", "a centre is stated", "H + TTᵀ there is not proved to be nonsingular")
     middle, step = start, _step(arb_mat([at.plain.gradient]).transpose(), X, width)
     for _ in range(STEPS):
-        middle = moved(problem, middle, step)
-        step = _step(gradient_at(problem, middle, at.passed), X, width)
         if norm(step.entries()) * (1 + X.size) < CLOSE:
             break
+        middle = moved(problem, middle, step)
+        step = _step(gradient_at(problem, middle, at.passed), X, width)
     last = norm(step.entries())
     radius = (4 * last).upper()
     around = spread(problem, middle, radius)
