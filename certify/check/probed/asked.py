@@ -24,13 +24,13 @@ from certify.check.linalg.inverse import Inverse
 from certify.check.linalg.probes import ROOM, drawn, may_draw, together
 from certify.check.probed.bounding import is_below
 from certify.check.probed.over_ball import hessian_off
-from certify.check.probed.products import products
+from certify.check.probed.products import Along
 from certify.check.probed.rows import longest
 from certify.check.probed.suited import passing
 from certify.check.reading.certificate import Claim
 from certify.check.reading.subject import Problem
 from certify.check.systems.critical import Stationary
-from certify.check.systems.data_derivative.motion import squared
+from certify.check.systems.data_derivative.motion import squared, trace
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ the error may be so large."""
 NEAR = 2.0**-30
 """By how much `‖X‖` may lie below what `rank` states, where X lacks less of an inverse: ends are stated so near."""
 
-WIDE, WIDER = 500, 4
+WIDE, WIDER = 200, 4
 """Parameters from which the pass takes less time than the Hessian, and columns of C a row of it from which `X(CCᵀ)Xᵀ`
 takes less than `XC` and its square."""
 
@@ -96,11 +96,17 @@ class Asked(Stationary):
         u = drawn(self.problem.parameters, together(1, share))
         with self.plain.at_width():
             along = arb_mat(X.mid.transpose() * u) * scale(X.bits)
-            images = products(self.problem, self.parameters, self.passed, self.plain.objective, along).images
+            images = self._passes.products(along, formed=False).images
             seen = longest(images - arb_mat(u)) * scale(ROOM - share)
             far = hessian_off(self.problem, middle, self.passed, radius)  # the middle is one of the points of the balls
             error = (seen + X.size * far).upper()
         return Inverse(X, error, (2 * error + error**2).upper()) if error < self._told.enough else None
+
+    @cached_property
+    def _passes(self) -> Along:
+        """With the bits of fixed point, and some to spare."""
+        with self.plain.at_width():
+            return Along(self.problem, self.parameters, self.passed, self.plain.objective)
 
     def energy(self, z: Sequence[arb]) -> arb:
         """`|Hz|²`, by one pass where H is nowhere formed."""
@@ -108,7 +114,7 @@ class Asked(Stationary):
             return super().energy(z)
         column = arb_mat(len(z), 1, list(z))
         with self.plain.at_width():
-            found = products(self.problem, self.parameters, self.passed, self.plain.objective, column)
+            found = self._passes.products(column, formed=False)
         return squares(found.images.entries())
 
     def motions(self) -> Iterator[Largest]:
@@ -123,7 +129,8 @@ class Asked(Stationary):
         p, n = (1, 0) if self.data.structured or "reached" in self.__dict__ else self.data.columns.shape
         if n > WIDER * p:
             C = self.data.columns
-            Q = squared(C.mid, C.bits, C.radius)  # with the length of C, which is there
+            Q = squared(C.mid, C.bits, C.radius)
+            C.__dict__.setdefault("size", trace(Q).sqrt().upper())  # which others ask for, and is had so for nothing
             yield self.reached_by(Q.at(Q.bits - max(0, longest_of(Q.mid.entries()) - self.width - SPARE)))
         yield from super().motions()
 

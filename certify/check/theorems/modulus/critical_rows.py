@@ -85,9 +85,9 @@ def _judged(G: arb_mat, top: Topmost, square: arb, defect: arb, wanted: Truth) -
     if not proved and G.nrows() > SMALL and wanted is Truth.PROVED:
         from certify.check.linalg.small import by_floats
         proved = by_floats.proved(_beyond(G, hard))
-    proved = proved or definiteness(_beyond(G, hard)).truth is wanted
-    wrong = not proved and definiteness(_beyond(G, easy)).truth is other
-    return judged(proved, wrong, _row_words(G))
+    if proved or definiteness(_beyond(G, hard)).truth is wanted:
+        return Finding(Truth.PROVED, "by what the row does to a vector, or a factor")
+    return judged(False, definiteness(_beyond(G, easy)).truth is other, _row_words(G))
 
 
 def _beyond(G: arb_mat, square: arb) -> arb_mat:
