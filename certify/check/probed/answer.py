@@ -159,10 +159,11 @@ def _told(
         "layers": layers, "rows": passed.outputs.nrows(), "outputs": problem.outputs, "decay": problem.weight_decay,
         "free": [h - 1 for h in problem.free], "moving": list(problem.moving),
         "wanted": what, "most": wanted.most, "formed": problem.parameters <= LARGE, "whole": wanted.whole,
-        "sharp": problem.parameters <= SHARP, "budgets": len(wanted.budgets), "vectors": None if vectors is None else vectors.shape}).encode() + b"\n"
+        "sharp": problem.parameters <= SHARP,
+        "budgets": len(wanted.budgets), "vectors": None if vectors is None else vectors.shape}).encode() + b"\n"
     for W in parameters.weights:
         yield _floats(W.entries())
-    for h in range(1, depth + 1):
+    for h in problem.free:
         yield _floats(extended(problem, h, passed).entries())
     for h in range(1, depth):
         yield _floats(layer_slopes(problem, h, passed, False))

@@ -41,8 +41,8 @@ STEPS = 2
 
 SHARES, FEWER = ((11, 7), (5, 5)), ((16, 14), (5, 5))
 """Of the largest entry of the direction of any row some vector sees `2^−11`, and of that of `XH − I`, which is one, as
-many see `2^−7`; with a sharp X, of which less is left to see, half as many do; where a rule is left open both see
-`2^−5`."""
+many see `2^−7`; with a sharp X, of which less is left to see, half as many do, where no budgets stand beside; where a rule is left
+open both see `2^−5`."""
 
 LONG, BITS = 120, WIDTH + 2 * SPARE
 """Bits of the gradient in a chord step, and of the passes along vectors."""
@@ -225,7 +225,7 @@ def probed_point(
         along = Along(problem, around, passed, objective(problem, passed.outputs))
 
     def judgements() -> Iterator[Judged]:
-        for shares in FEWER if problem.parameters <= SHARP else SHARES:
+        for shares in FEWER if problem.parameters <= SHARP and not weights else SHARES:
             if not may_draw(problem.parameters):
                 return
             said.append("X(HY − C), XH − I" + ", G − YYᵀ" * (answer.gram is not None)

@@ -124,8 +124,7 @@ def _products(
     inner, turned = _onward(weights, some, parts, slopes, q)
     outer, k = turned[depth], problem.outputs
     assert outer is not None
-    B = [x * M[0, 0] for i, M in enumerate(some.curvatures) for x in outer[i * q:(i + 1) * q]] if k == 1 else [
-        x for i, M in enumerate(some.curvatures) for x in (arb_mat(q, k, outer[i * q * k:(i + 1) * q * k]) * M).entries()]
+    B = [x for i, M in enumerate(some.curvatures) for x in _bent(outer[i * q * k:(i + 1) * q * k], M, k)]
     images: dict[int, list[Flat]] = {}
     for h in range(depth, 0, -1):
         m, d = problem.layers[h - 1].outputs, problem.layers[h - 1].inputs
@@ -146,6 +145,13 @@ def _products(
         if z is not None:
             B = list(map(add, B, map(mul, z, _for_each(some.bends[h - 2], n, q))))
     raise AssertionError("a network has a layer")
+
+
+def _bent(moved: Flat, M: arb_mat, k: int) -> Flat:
+    """`Mḟ` of the k outputs of every vector; of one output by numbers."""
+    if k == 1:
+        return list(map(mul, moved, [M[0, 0]] * len(moved)))
+    return (arb_mat(len(moved) // k, k, moved) * M).entries()
 
 
 def _parts(problem: Problem, vectors: arb_mat) -> dict[int, list[list[Flat]]]:

@@ -39,7 +39,7 @@ class Passes:
 
     Attributes:
         weights: `W_h`.
-        inputs: `ã_{h−1}`, a row each, with a last 1 where the layer has a bias.
+        inputs: `ã_{h−1}` of free layers, a row each, with a last 1 where the layer has a bias; nothing of the others.
         slopes, bends: `φ'(z_h)` and `φ''(z_h)` of the hidden layers.
         ends, curvatures: slopes and second derivatives of the rows' terms at the outputs.
         first, scale: `∂z_1` and `∂x` by the features in their units.
@@ -83,7 +83,8 @@ def read() -> Passes:
         return np.frombuffer(sys.stdin.buffer.read(8 * math.prod(shape)), dtype="<f8").reshape(shape)
 
     weights = [floats(m, d) for m, d, _ in sizes]
-    inputs = [floats(n, d + biased) for _, d, biased in sizes]
+    inputs = [floats(n, d + biased) if h in asked["free"] else np.empty((n, 0))
+              for h, (_, d, biased) in enumerate(sizes)]
     slopes, bends = ([floats(n, m) for m, *_ in sizes[:-1]] for _ in range(2))
     def rows(count: int, wide: int) -> Array:
         bits, *_ = np.frombuffer(sys.stdin.buffer.read(8), dtype="<i8")
@@ -270,7 +271,8 @@ def whole(M: Array, bits: int | None, below: Array | None = None) -> bytes:
     scaled = np.ldexp(M, bits or 0)
     near = np.rint(scaled)
     rest = scaled - near if below is None else scaled - near + np.ldexp(below, bits or 0)
-    return (near.astype("<i8") + np.rint(rest).astype("<i8")).tobytes()
+    found: bytes = (near.astype("<i8") + np.rint(rest).astype("<i8")).tobytes()
+    return found
 
 
 def each(Y: Array, d: int) -> list[int]:
@@ -331,7 +333,7 @@ def main() -> int:
         X, lower, between, Y = proposed(at)
     except np.linalg.LinAlgError:
         return 1
-    if not all(np.isfinite(M).all() for M in (X, *between, Y, *[lower] * (lower is not None))):
+    if not all(np.isfinite(M).all() for M in (X, *between, Y, X if lower is None else lower)):
         return 1
     R = None if at.most is None else bounding(X, at.most)
     for part in answers(X, R, between, Y, len(at.scale), [within(Y, roots) for roots in at.budgets], lower):
