@@ -39,10 +39,13 @@ from certify.check.systems.nearby import Centre, spread
 STEPS = 2
 """Chord steps to the middle, at most."""
 
-SHARES, FEWER = ((11, 7), (5, 5)), ((16, 14), (5, 5))
+SHARES, FEWER, FEWEST, LAST = (11, 7), (12, 10), (16, 14), (5, 5)
 """Of the largest entry of the direction of any row some vector sees `2^−11`, and of that of `XH − I`, which is one, as
-many see `2^−7`; with a sharp X, of which less is left to see, half as many do, where no budgets stand beside; where a rule is left
-open both see `2^−5`."""
+many see `2^−7`; with a sharp X, of which less is left to see, fewer do, where no budgets stand beside, and fewest where
+no ends are near each other; where a rule is left open both see `2^−5`."""
+
+APART = 2.0**-28
+"""What an X may lack of an inverse where ends are not near each other."""
 
 LONG, BITS = 120, WIDTH + 2 * SPARE
 """Bits of the gradient in a chord step, and of the passes along vectors."""
@@ -188,7 +191,7 @@ class Probed(Stationary):
 
 def probed_point(
     problem: Problem, start: Parameters, leave: Callable[[], None] = lambda: None, most: float | None = None,
-    weights: tuple[Weights, ...] = (), whole: bool = True,
+    weights: tuple[Weights, ...] = (), whole: bool = True, lacks: float = 0.0,
 ) -> tuple[Centre, Stationary] | None:
     """A small ball with a zero of ∇L near `start`, as of `critical_nearby`; None where nothing is proved so.
 
@@ -196,6 +199,7 @@ def probed_point(
         problem, start: the problem, and the stated centre.
         leave, most: as of :class:`Probed`.
         weights, whole: what claims ask of all rows: budgets, and the length of all motions together.
+        lacks: what an X that decides their ends may lack of an inverse.
 
     Raises:
         NotSmooth: a pre-activation is not proved away from a kink.
@@ -225,7 +229,8 @@ def probed_point(
         along = Along(problem, around, passed, objective(problem, passed.outputs))
 
     def judgements() -> Iterator[Judged]:
-        for shares in FEWER if problem.parameters <= SHARP and not weights else SHARES:
+        first = SHARES if problem.parameters > SHARP or weights else FEWEST if lacks > APART else FEWER
+        for shares in (first, LAST):
             if not may_draw(problem.parameters):
                 return
             said.append("X(HY − C), XH − I" + ", G − YYᵀ" * (answer.gram is not None)

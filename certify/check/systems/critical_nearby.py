@@ -31,8 +31,9 @@ if TYPE_CHECKING:
     from certify.check.reading.arrays import Array
 
 Proved = tuple[Centre, Stationary]
-MANY, PRODUCTS = 2000, 10**9
-"""Parameters above which probes of one pass come first, and products of two numbers for what all rows do from which."""
+MANY, PRODUCTS, COLUMNS = 2000, 10**9, 10**4
+"""Parameters above which probes of one pass come first, products of two numbers for what all rows do from which, and
+columns of C, each of which takes more time than its numbers do."""
 
 CLOSE = arb(2) ** -68
 """Of a step times `|X|_F`, below which it is not taken: ends are stated with 53 bits."""
@@ -52,7 +53,7 @@ def rungs(known: Stationary) -> list[tuple[int, int]]:
 def large(problem: Problem) -> bool:
     """Whether products of whole matrices take longer than one pass with all that another process proposes."""
     p, moving = problem.parameters, len(problem.moving) * len(problem.features[0])
-    return p > MANY or p * p * moving > PRODUCTS
+    return p > MANY or p * p * moving > PRODUCTS or moving > COLUMNS
 
 
 def finder(
