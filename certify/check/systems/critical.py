@@ -63,8 +63,7 @@ class Stationary:
 
     def finer(self, width: int) -> Stationary:
         """The same with other bits in fixed point."""
-        return self if width == self.width else Stationary(
-            self.problem, self.parameters, self.passed, self.kind, width)
+        return self if width == self.width else Stationary(self.problem, self.parameters, self.passed, self.kind, width)
 
     @cached_property
     def plain(self) -> Curvature:
@@ -222,9 +221,8 @@ class Stationary:
         """A matrix whose largest eigenvalue is `‖DC‖²` (D is X but for the function norm, here and below)."""
         if self.data.structured:
             return self.reached_by(self.curvature.cross())
-        Y = self.reached
-        return Largest(product(Y, Y.turned, self.width) if Y.shape[0] <= Y.shape[1] else
-                       product(Y.turned, Y, self.width))
+        Y = min(self.reached, self.reached.turned, key=lambda M: M.shape[0])
+        return Largest(product(Y, Y.turned, self.width))
 
     def within(self, weights: Sequence[arb_mat]) -> Truth:
         """Whether `A² − ΣC_iE_iC_iᵀ ≻ 0` with the symmetric weights E_i of the moving rows."""
@@ -257,8 +255,7 @@ class Stationary:
 
     def response(self, change: Mapping[int, Sequence[arb]]) -> arb:
         """`|XCu|²` of a change by moving row."""
-        moved = self.data.image(change)
-        return squares(product(self.D, moved, self.width).balls().entries())
+        return squares(product(self.D, self.data.image(change), self.width).balls().entries())
 
     def along(self, z: Sequence[arb]) -> tuple[list[list[arb]], arb]:
         """`C_iᵀz` of every moving row, and `|Hz|²` (function norm: `|S⁻¹Hz|²`), z counted unit by unit."""

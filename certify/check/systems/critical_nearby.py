@@ -32,8 +32,7 @@ if TYPE_CHECKING:
 
 Proved = tuple[Centre, Stationary]
 MANY, PRODUCTS, COLUMNS = 2000, 10**9, 10**4
-"""Parameters above which probes of one pass come first, products of two numbers for what all rows do from which, and
-columns of C, each of which takes more time than its numbers do."""
+"""Parameters, products of two numbers for what all rows do, and columns of C above which one pass comes first."""
 
 CLOSE = arb(2) ** -68
 """Of a step times `|X|_F`, below which it is not taken: ends are stated with 53 bits."""
