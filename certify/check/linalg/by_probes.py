@@ -88,7 +88,7 @@ def definite_by_proposal(
         return None
     sent = [(at * len(Q), [[float(x.mid()) for x in row] for row in Q]) for at, Q in blocks.items()]
     told = proposed("factor", A, bits, sent) if isinstance(A, Fixed) else proposed_of_sum(A, bits, sent)
-    if told is None or not _is_lower(told[0].mid):
+    if told is None or not told[0].mid.is_lower_triangular():
         return None
     R = told[0]
     turned, whole = R.mid.transpose(), A.bits + 2 * R.bits
@@ -120,12 +120,6 @@ def _cut_short(R: Fixed, A: Factored, turned: fmpz_mat, V: fmpz_mat) -> Image:
     up = max(0, -left - R.bits)
     bits = left + R.bits + up
     return R.mid * image * (fmpz(1) << up) - V * (fmpz(1) << bits), bits, lost.upper()
-
-
-def _is_lower(M: fmpz_mat) -> bool:
-    """Whether nothing stands above the diagonal."""
-    n, values = M.nrows(), M.entries()
-    return not any(any(values[r * n + r + 1:r * n + n]) for r in range(n))
 
 
 class ByProbes(ByFactor):

@@ -112,7 +112,7 @@ def cut(M: arb_mat, places: int) -> arb_mat:
     """The middles as whole multiples of `2^−places`: added to a number so large that its last bit is one."""
     high = _high(M.nrows(), M.ncols())
     with ctx.workprec(LARGEST + 2 + places):
-        lifted = (M.mid() + high).mid()
+        lifted = (M + high).mid()
     with ctx.workprec(LARGEST + 4 + places):
         return lifted - high
 

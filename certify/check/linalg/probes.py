@@ -18,7 +18,7 @@ from certify.check.linalg.fixed import Fixed, longest, scale
 DRAWN, ROOM, BYTES = 16, 40, 6
 """Vectors, and bits of their entries beside the sign, of which so many bytes are drawn."""
 
-SHARE, LEAST = 5, 12
+SHARE, LEAST = 5, 16
 """Some vector sees `2^−5` of its largest entry of any direction: by less a direction is missed by one of them with a
 probability of √2 times that. With `2^−t`, t up to 12, fewer vectors do, and bounds are larger by as much."""
 

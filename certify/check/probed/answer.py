@@ -39,6 +39,9 @@ SHORT = 62
 VECTORS, FRACTION = 24, 40
 """Vectors that are proposed for the largest eigenvalues, and bits of their fraction."""
 
+SHARP = 512
+"""Parameters up to which X is asked for to some more digits, which take little time then."""
+
 LONG, APART, LONGEST, DOUBLE = 1000, 300, 60, 64
 """Bits that a matrix may have, by which those of two rows may differ, by which a budget may stay below 1, and of
 numbers that are told as doubles."""
@@ -98,7 +101,8 @@ class Answer:
     def motion(self, number: int) -> fmpz_mat:
         """`Y_iᵀ` of the moving row at that place."""
         p, each = self.parameters, len(self.motions) // len(self.row_bits)
-        return fmpz_mat(each // (8 * p), p, self.motions[number * each:(number + 1) * each].cast("q"))
+        values = self.motions[number * each:(number + 1) * each].cast("q").tolist()
+        return fmpz_mat([values[at:at + p] for at in range(0, len(values), p)])  # in less time than one after the other
 
 
 @dataclass(frozen=True)
@@ -155,10 +159,11 @@ def _told(
         "layers": layers, "rows": passed.outputs.nrows(), "outputs": problem.outputs, "decay": problem.weight_decay,
         "free": [h - 1 for h in problem.free], "moving": list(problem.moving),
         "wanted": what, "most": wanted.most, "formed": problem.parameters <= LARGE, "whole": wanted.whole,
+        "sharp": problem.parameters <= SHARP,
         "budgets": len(wanted.budgets), "vectors": None if vectors is None else vectors.shape}).encode() + b"\n"
     for W in parameters.weights:
         yield _floats(W.entries())
-    for h in range(1, depth + 1):
+    for h in problem.free:
         yield _floats(extended(problem, h, passed).entries())
     for h in range(1, depth):
         yield _floats(layer_slopes(problem, h, passed, False))

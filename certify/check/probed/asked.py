@@ -13,22 +13,24 @@ from functools import cached_property
 from flint import arb, arb_mat
 
 from certify.check.enclosure.hessian import SPARE
-from certify.check.enclosure.network import Forward, Parameters, forward
+from certify.check.enclosure.network import Forward, Parameters
 from certify.check.kernel import CHANCE
 from certify.check.linalg.balls import squares
 from certify.check.linalg.definite import Truth
 from certify.check.linalg.deflated import LARGE, Largest
-from certify.check.linalg.fixed import Fixed, product, scale
+from certify.check.linalg.fixed import Fixed, scale
+from certify.check.linalg.fixed import longest as longest_of
 from certify.check.linalg.inverse import Inverse
 from certify.check.linalg.probes import ROOM, drawn, may_draw, together
 from certify.check.probed.bounding import is_below
 from certify.check.probed.over_ball import hessian_off
-from certify.check.probed.products import products
+from certify.check.probed.products import Along
 from certify.check.probed.rows import longest
 from certify.check.probed.suited import passing
 from certify.check.reading.certificate import Claim
 from certify.check.reading.subject import Problem
 from certify.check.systems.critical import Stationary
+from certify.check.systems.data_derivative.motion import squared, trace
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ the error may be so large."""
 NEAR = 2.0**-30
 """By how much `‖X‖` may lie below what `rank` states, where X lacks less of an inverse: ends are stated so near."""
 
-WIDE, WIDER = 500, 4
+WIDE, WIDER = 200, 4
 """Parameters from which the pass takes less time than the Hessian, and columns of C a row of it from which `X(CCᵀ)Xᵀ`
 takes less than `XC` and its square."""
 
@@ -94,12 +96,17 @@ class Asked(Stationary):
         u = drawn(self.problem.parameters, together(1, share))
         with self.plain.at_width():
             along = arb_mat(X.mid.transpose() * u) * scale(X.bits)
-            images = products(self.problem, self.parameters, self.passed, self.plain.objective, along).images
+            images = self._passes.products(along, formed=False).images
             seen = longest(images - arb_mat(u)) * scale(ROOM - share)
-            there = forward(self.problem, middle, self.problem.points, self.passed)
-            far = hessian_off(self.problem, middle, there, radius)
+            far = hessian_off(self.problem, middle, self.passed, radius)  # the middle is one of the points of the balls
             error = (seen + X.size * far).upper()
         return Inverse(X, error, (2 * error + error**2).upper()) if error < self._told.enough else None
+
+    @cached_property
+    def _passes(self) -> Along:
+        """With the bits of fixed point, and some to spare."""
+        with self.plain.at_width():
+            return Along(self.problem, self.parameters, self.passed, self.plain.objective)
 
     def energy(self, z: Sequence[arb]) -> arb:
         """`|Hz|²`, by one pass where H is nowhere formed."""
@@ -107,7 +114,7 @@ class Asked(Stationary):
             return super().energy(z)
         column = arb_mat(len(z), 1, list(z))
         with self.plain.at_width():
-            found = products(self.problem, self.parameters, self.passed, self.plain.objective, column)
+            found = self._passes.products(column, formed=False)
         return squares(found.images.entries())
 
     def motions(self) -> Iterator[Largest]:
@@ -122,7 +129,9 @@ class Asked(Stationary):
         p, n = (1, 0) if self.data.structured or "reached" in self.__dict__ else self.data.columns.shape
         if n > WIDER * p:
             C = self.data.columns
-            yield self.reached_by(product(C, C.turned, self.width + SPARE))
+            Q = squared(C.mid, C.bits, C.radius)
+            C.__dict__.setdefault("size", trace(Q).sqrt().upper())  # which others ask for, and is had so for nothing
+            yield self.reached_by(Q.at(Q.bits - max(0, longest_of(Q.mid.entries()) - self.width - SPARE)))
         yield from super().motions()
 
     @cached_property

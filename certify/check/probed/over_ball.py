@@ -55,7 +55,7 @@ def hessian_off(problem: Problem, middle: Parameters, passed: Forward, radius: a
     a, da, inner, turned, slopes, bends = Moved(ZERO, ZERO), Moved(ZERO, ZERO), [], [], [], []
     for h, W in enumerate(layers, 1):
         free, biased = h in problem.free, problem.layers[h - 1].biases is not None
-        longest = largest([norm(row) for row in passed.inputs[h - 1].tolist()])
+        longest = largest([norm(row) for row in passed.inputs[h - 1].tolist()]) if free else ZERO
         wide = Moved((longest + (ONE if biased else ZERO)).upper(), a.off)  # of ã, which is the longer by 1 at most
         off = layers[h - 1].size * a.off + (radius * wide.most if free else ZERO)  # of z
         dz = W.times(da).plus(wide if free else Moved(ZERO, ZERO))

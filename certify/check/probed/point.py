@@ -24,7 +24,7 @@ from certify.check.linalg.definite import Truth
 from certify.check.linalg.deflated import Largest
 from certify.check.linalg.fixed import Fixed, enclosed, product, scale
 from certify.check.linalg.probes import MATRICES, ROOM, drawn, may_draw, together
-from certify.check.probed.answer import Answer, Wanted, asked, joined, times, transposed_times
+from certify.check.probed.answer import SHARP, Answer, Wanted, asked, joined, times, transposed_times
 from certify.check.probed.bounding import is_below
 from certify.check.probed.budgets.weights import Weights
 from certify.check.probed.budgets.within import Within
@@ -39,9 +39,13 @@ from certify.check.systems.nearby import Centre, spread
 STEPS = 2
 """Chord steps to the middle, at most."""
 
-SHARES = ((11, 7), (5, 5))
+SHARES, FEWER, FEWEST, LAST = (11, 7), (12, 10), (16, 14), (5, 5)
 """Of the largest entry of the direction of any row some vector sees `2^−11`, and of that of `XH − I`, which is one, as
-many see `2^−7`; where a rule is left open both see `2^−5`."""
+many see `2^−7`; with a sharp X, of which less is left to see, fewer do, where no budgets stand beside, and fewest where
+no ends are near each other; where a rule is left open both see `2^−5`."""
+
+APART = 2.0**-28
+"""What an X may lack of an inverse where ends are not near each other."""
 
 LONG, BITS = 120, WIDTH + 2 * SPARE
 """Bits of the gradient in a chord step, and of the passes along vectors."""
@@ -187,7 +191,7 @@ class Probed(Stationary):
 
 def probed_point(
     problem: Problem, start: Parameters, leave: Callable[[], None] = lambda: None, most: float | None = None,
-    weights: tuple[Weights, ...] = (), whole: bool = True,
+    weights: tuple[Weights, ...] = (), whole: bool = True, lacks: float = 0.0,
 ) -> tuple[Centre, Stationary] | None:
     """A small ball with a zero of ∇L near `start`, as of `critical_nearby`; None where nothing is proved so.
 
@@ -195,6 +199,7 @@ def probed_point(
         problem, start: the problem, and the stated centre.
         leave, most: as of :class:`Probed`.
         weights, whole: what claims ask of all rows: budgets, and the length of all motions together.
+        lacks: what an X that decides their ends may lack of an inverse.
 
     Raises:
         NotSmooth: a pre-activation is not proved away from a kink.
@@ -209,10 +214,10 @@ def probed_point(
         return None
     middle, step = start, _step(arb_mat([gradient(problem, start, at, terms.plain)]).transpose(), answer)
     for _ in range(STEPS):
-        middle = moved(problem, middle, step)
-        step = _step(gradient_at(problem, middle, at), answer)
         if norm(step.entries()) * (1 + answer.size) < CLOSE:
             break
+        middle = moved(problem, middle, step)
+        step = _step(gradient_at(problem, middle, at), answer)
     last = norm(step.entries()).upper()
     if not last.is_finite():
         return None
@@ -224,7 +229,8 @@ def probed_point(
         along = Along(problem, around, passed, objective(problem, passed.outputs))
 
     def judgements() -> Iterator[Judged]:
-        for shares in SHARES:
+        first = SHARES if problem.parameters > SHARP or weights else FEWEST if lacks > APART else FEWER
+        for shares in (first, LAST):
             if not may_draw(problem.parameters):
                 return
             said.append("X(HY − C), XH − I" + ", G − YYᵀ" * (answer.gram is not None)

@@ -57,19 +57,20 @@ class Along:
         self._whole = Part({h: extended(problem, h, passed) for h in problem.free}, adjoint.adjoints,
                            adjoint.slopes, bends, objective.curvatures)
 
-    def products(self, vectors: arb_mat) -> Products:
+    def products(self, vectors: arb_mat, formed: bool = True) -> Products:
         """Both, at every point of the balls: some rows of the data at a time, as `Hz` is a sum over them.
 
         Args:
             vectors: `(p, q)`, counted unit by unit.
+            formed: whether the forms are asked for; else there are none.
         """
         problem, q = self._problem, vectors.ncols()
         widest = max(max(layer.inputs, layer.outputs) for layer in problem.layers)
         parts, images, forms = _parts(problem, vectors), vectors * arb(problem.weight_decay), Flat()
         for some in self._whole.parted(max(1, HELD // (widest * q))):
-            found = _products(problem, self._weights, some, parts, q)
+            found = _products(problem, self._weights, some, parts, q, formed)
             images, forms = images + found.images, forms + found.forms.entries()
-        return Products(images, arb_mat(self._rows * q, problem.layers[0].inputs, forms))
+        return Products(images, arb_mat(self._rows * q * formed, problem.layers[0].inputs, forms))
 
 
 @dataclass(frozen=True)
@@ -102,9 +103,10 @@ class Part:
 
 def products(
     problem: Problem, parameters: Parameters, passed: Forward, objective: Objective, vectors: arb_mat,
+    formed: bool = True,
 ) -> Products:
     """Of vectors at one time."""
-    return Along(problem, parameters, passed, objective).products(vectors)
+    return Along(problem, parameters, passed, objective).products(vectors, formed)
 
 
 def _parts_of(M: arb_mat, step: int) -> list[arb_mat]:
@@ -114,7 +116,7 @@ def _parts_of(M: arb_mat, step: int) -> list[arb_mat]:
 
 
 def _products(
-    problem: Problem, weights: list[arb_mat], some: Part, parts: dict[int, list[list[Flat]]], q: int,
+    problem: Problem, weights: list[arb_mat], some: Part, parts: dict[int, list[list[Flat]]], q: int, formed: bool,
 ) -> Products:
     """Of some rows, and without the decay."""
     depth, n = len(problem.layers), len(some.curvatures)
@@ -122,16 +124,19 @@ def _products(
     inner, turned = _onward(weights, some, parts, slopes, q)
     outer, k = turned[depth], problem.outputs
     assert outer is not None
-    B = [x for i, M in enumerate(some.curvatures)
-         for x in (arb_mat(q, k, outer[i * q * k:(i + 1) * q * k]) * M).entries()]
+    B = [x for i, M in enumerate(some.curvatures) for x in _bent(outer[i * q * k:(i + 1) * q * k], M, k)]
     images: dict[int, list[Flat]] = {}
     for h in range(depth, 0, -1):
         m, d = problem.layers[h - 1].outputs, problem.layers[h - 1].inputs
-        V, u = some.adjoints[h - 1], arb_mat(n * q, m, B) * weights[h - 1]
+        V = some.adjoints[h - 1]
         if h in parts:
             own, a = arb_mat(n, q * m, B).transpose() * some.inputs[h], inner[h]
             across = None if a is None else V.transpose() * arb_mat(n, q * d, a)
             images[h] = _image(problem, h, own.entries(), across, q)
+        if h == 1 and not formed:
+            return Products(_stacked([images[g] for g in problem.free]), arb_mat(0, d))
+        u = arb_mat(n * q, m, B) * weights[h - 1]
+        if h in parts:
             pulled = V * _without_bias(parts[h], m, d, problem.scale if h == 1 else None)
             u = u + arb_mat(n * q, d, pulled.entries())
         if h == 1:
@@ -140,6 +145,13 @@ def _products(
         if z is not None:
             B = list(map(add, B, map(mul, z, _for_each(some.bends[h - 2], n, q))))
     raise AssertionError("a network has a layer")
+
+
+def _bent(moved: Flat, M: arb_mat, k: int) -> Flat:
+    """`Mḟ` of the k outputs of every vector; of one output by numbers."""
+    if k == 1:
+        return list(map(mul, moved, [M[0, 0]] * len(moved)))
+    return (arb_mat(len(moved) // k, k, moved) * M).entries()
 
 
 def _parts(problem: Problem, vectors: arb_mat) -> dict[int, list[list[Flat]]]:

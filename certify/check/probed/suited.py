@@ -75,7 +75,7 @@ def probing(
         weights = (import_module("certify.check.probed.budgets.weights").weightings(problem, claims, arrays)
                    if BUDGETS in modules else ())
         found: tuple[Centre, Stationary] | None = import_module("certify.check.probed.point").probed_point(
-            problem, start, leave, most, weights, WHOLE in modules)
+            problem, start, leave, most, weights, WHOLE in modules, asked.enough_of(claims, asked.HALF))
         if found is None:
             leave()
             return other(problem, start)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from flint import arb, arb_mat, ctx, fmpz_mat
 
-from certify.check.enclosure.hessian import Curvature
+from certify.check.enclosure.hessian import Curvature, require_second
 from certify.check.enclosure.losses.base import loss_of
 from certify.check.enclosure.network import Forward, Parameters
 from certify.check.enclosure.norms import layer_squares
@@ -58,13 +58,18 @@ class Stationary:
     ) -> None:
         self.problem, self.parameters, self.passed, self.kind = problem, parameters, passed, tilt
         self.width, self._near = width, near
-        self.plain = Curvature(problem, parameters, passed, objective(problem, passed.outputs), self.scale, width)
+        require_second(problem, passed)
         self._ranks: dict[float, Truth] = {}
 
     def finer(self, width: int) -> Stationary:
         """The same with other bits in fixed point."""
-        return self if width == self.width else Stationary(
-            self.problem, self.parameters, self.passed, self.kind, width)
+        return self if width == self.width else Stationary(self.problem, self.parameters, self.passed, self.kind, width)
+
+    @cached_property
+    def plain(self) -> Curvature:
+        """Second derivatives of the objective without a tilt."""
+        terms = objective(self.problem, self.passed.outputs)
+        return Curvature(self.problem, self.parameters, self.passed, terms, self.scale, self.width)
 
     @cached_property
     def scale(self) -> dict[int, arb] | None:
@@ -216,9 +221,8 @@ class Stationary:
         """A matrix whose largest eigenvalue is `‖DC‖²` (D is X but for the function norm, here and below)."""
         if self.data.structured:
             return self.reached_by(self.curvature.cross())
-        Y = self.reached
-        return Largest(product(Y, Y.turned, self.width) if Y.shape[0] <= Y.shape[1] else
-                       product(Y.turned, Y, self.width))
+        Y = min(self.reached, self.reached.turned, key=lambda M: M.shape[0])
+        return Largest(product(Y, Y.turned, self.width))
 
     def within(self, weights: Sequence[arb_mat]) -> Truth:
         """Whether `A² − ΣC_iE_iC_iᵀ ≻ 0` with the symmetric weights E_i of the moving rows."""
@@ -251,8 +255,7 @@ class Stationary:
 
     def response(self, change: Mapping[int, Sequence[arb]]) -> arb:
         """`|XCu|²` of a change by moving row."""
-        moved = self.data.image(change)
-        return squares(product(self.D, moved, self.width).balls().entries())
+        return squares(product(self.D, self.data.image(change), self.width).balls().entries())
 
     def along(self, z: Sequence[arb]) -> tuple[list[list[arb]], arb]:
         """`C_iᵀz` of every moving row, and `|Hz|²` (function norm: `|S⁻¹Hz|²`), z counted unit by unit."""

@@ -31,11 +31,11 @@ if TYPE_CHECKING:
     from certify.check.reading.arrays import Array
 
 Proved = tuple[Centre, Stationary]
-MANY, PRODUCTS = 2000, 10**9
-"""Parameters above which probes of one pass come first, and products of two numbers for what all rows do from which."""
+MANY, PRODUCTS, COLUMNS = 2000, 10**9, 10**4
+"""Parameters, products of two numbers for what all rows do, and columns of C above which one pass comes first."""
 
-CLOSE = arb(2) ** -72
-"""Of a step times `|X|_F`, below which no other is needed: ends are stated with 53 bits."""
+CLOSE = arb(2) ** -68
+"""Of a step times `|X|_F`, below which it is not taken: ends are stated with 53 bits."""
 
 ASKED = 10**5
 """Rows times parameters above which another process is asked for X."""
@@ -52,7 +52,7 @@ def rungs(known: Stationary) -> list[tuple[int, int]]:
 def large(problem: Problem) -> bool:
     """Whether products of whole matrices take longer than one pass with all that another process proposes."""
     p, moving = problem.parameters, len(problem.moving) * len(problem.features[0])
-    return p > MANY or p * p * moving > PRODUCTS
+    return p > MANY or p * p * moving > PRODUCTS or moving > COLUMNS
 
 
 def finder(
@@ -120,10 +120,10 @@ def _found(problem: Problem, start: Parameters, at: Stationary, told: Told | Non
         raise Invalid("witness file", "a centre is stated", "H + TTᵀ there is not proved to be nonsingular")
     middle, step = start, _step(arb_mat([at.plain.gradient]).transpose(), X, width)
     for _ in range(STEPS):
-        middle = moved(problem, middle, step)
-        step = _step(gradient_at(problem, middle, at.passed), X, width)
         if norm(step.entries()) * (1 + X.size) < CLOSE:
             break
+        middle = moved(problem, middle, step)
+        step = _step(gradient_at(problem, middle, at.passed), X, width)
     last = norm(step.entries())
     radius = (4 * last).upper()
     around = spread(problem, middle, radius)

@@ -59,10 +59,13 @@ def _read(rows: int, columns: int, bits: int) -> Pair:
 
 
 def _sum(sizes: list[tuple[int, int, int]], counts: list[int]) -> Pair:
-    """The sum over layers of the entrywise products of `CBᵀ` and `AAᵀ`, an entry of it for several of `CBᵀ`."""
+    """The sum over layers of the entrywise products of `CBᵀ` and `AAᵀ`, an entry of it for several of `CBᵀ`.
+
+    C is B but for a factor: all of these are symmetric, and made below the diagonal.
+    """
     K: Pair | None = None
     for C, B, A in _layers(sizes, counts):
-        L, M = product(C, _turned(B)), product(A, _turned(A))
+        L, M = product(C, _turned(B), symmetric=True), product(A, _turned(A), symmetric=True)
         k = len(L[0]) // len(M[0])
         high, low = (np.repeat(np.repeat(part, k, axis=0), k, axis=1) for part in M)
         found, lost = product_of(L[0], high)
@@ -72,8 +75,13 @@ def _sum(sizes: list[tuple[int, int, int]], counts: list[int]) -> Pair:
         else:
             first, rest = sum_of(K[0], found)
             K = sum_of(first, rest + (more + K[1]))
-    assert K is not None
-    return K
+    assert K is not None and K[1] is not None
+    return _mirrored(K[0]), _mirrored(K[1])
+
+
+def _mirrored(M: Array) -> Array:
+    """What stands below the diagonal, on both sides of it."""
+    return np.tril(M) + np.tril(M, -1).T
 
 
 def _plain_sum(sizes: list[tuple[int, int, int]], counts: list[int]) -> Pair:

@@ -15,8 +15,11 @@ ROUNDS, FAR, SMALL = 3, 0.25, 2.0**-20
 PLAIN = 2.0**-24
 """The residual at a vector from which a factor of floats is none: its judge asks for less than 2^-20 of its norm."""
 
-VECTORS, STEPS = 32, 40
-"""Of the subspace iteration for the largest eigenvalues."""
+LEAF = 64
+"""Rows of a triangular matrix that is inverted as any other."""
+
+VECTORS, STEPS, SHORT_STEPS = 32, 8, 32
+"""Of the subspace iteration for the largest eigenvalues: vectors, steps, and those before in short floats."""
 
 
 def inverse(A: Pair) -> tuple[Array, Array] | None:
@@ -39,13 +42,10 @@ def inverse_factor(A: Pair, plain: bool = False) -> Pair | None:
 
     Plain: `R₀`, where it is near.
     """
-    from scipy.linalg.lapack import dpotrf, dtrtri  # twice as long to load as numpy, and nothing else here needs it
-
-    L, failed = dpotrf(A[0], lower=1, clean=1)
-    R, singular = dtrtri(L, lower=1) if not failed else (L, 1)
-    if failed or singular:
+    try:
+        R = _inverse_lower(np.linalg.cholesky(A[0]))
+    except np.linalg.LinAlgError:
         return None
-    R = np.tril(R)
     if plain:
         v = np.random.default_rng(0).standard_normal(len(R))
         return (R, None) if np.linalg.norm(R @ (A[0] @ (R.T @ v)) - v) < PLAIN * np.linalg.norm(v) else None
@@ -67,6 +67,17 @@ def inverse_factor(A: Pair, plain: bool = False) -> Pair | None:
     return sum_of(R, np.tril(F @ R))
 
 
+def _inverse_lower(L: Array) -> Array:
+    """The inverse of a lower triangular matrix by halves: scipy, which has it too, takes longer to load."""
+    n, m = len(L), len(L) // 2
+    if n <= LEAF:
+        return np.tril(np.linalg.inv(L))
+    found = np.zeros_like(L)
+    found[:m, :m], found[m:, m:] = _inverse_lower(L[:m, :m]), _inverse_lower(L[m:, m:])
+    found[m:, :m] = -(found[m:, m:] @ (L[m:, :m] @ found[:m, :m]))
+    return found
+
+
 def _lower(M: Array) -> Array:
     """`N` with `N + Nᵀ = M`, lower triangular, of a symmetric M."""
     found: Array = np.tril(M)
@@ -77,8 +88,11 @@ def _lower(M: Array) -> Array:
 def topmost(R: Array, T: Array) -> Array:
     """Orthonormal columns near the eigenvectors of the largest eigenvalues of RT, positive semidefinite."""
     V = np.random.default_rng(0).standard_normal((len(R), VECTORS))
-    for _ in range(STEPS):
-        V = np.linalg.qr(R @ (T @ V))[0]
+    whole = [M / (np.abs(M).max() or 1) for M in (R, T)]
+    short = [M.astype(np.float32) for M in whole]
+    for step in range(SHORT_STEPS + STEPS):
+        first, second = short if step < SHORT_STEPS else whole
+        V = np.linalg.qr(first @ (second @ V.astype(first.dtype)))[0]
     return V
 
 

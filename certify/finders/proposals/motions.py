@@ -16,14 +16,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from certify.finders.proposals.inverses import inverse
 from certify.finders.proposals.parent import end_with_parent
-from certify.finders.proposals.sliced import Array
+from certify.finders.proposals.sliced import Array, sum_of
 
 LONG, FINE, FRACTION = 60, 50, 40
 """Bits of the largest entry of X and of each `Y_i`, and of the fraction of the vectors."""
 
-CHUNK = 16
-"""Rows whose columns are made at a time."""
+CHUNK, SOME = 16, 64
+"""Rows whose columns are made at a time, and over which sums of a sharp Hessian are those of floats."""
 
 VECTORS, STEPS = 24, 6
 """Of the subspace iteration."""
@@ -38,7 +39,7 @@ class Passes:
 
     Attributes:
         weights: `W_h`.
-        inputs: `ã_{h−1}`, a row each, with a last 1 where the layer has a bias.
+        inputs: `ã_{h−1}` of free layers, a row each, with a last 1 where the layer has a bias; nothing of the others.
         slopes, bends: `φ'(z_h)` and `φ''(z_h)` of the hidden layers.
         ends, curvatures: slopes and second derivatives of the rows' terms at the outputs.
         first, scale: `∂z_1` and `∂x` by the features in their units.
@@ -49,6 +50,7 @@ class Passes:
         whole: whether `YYᵀ` is then asked for.
         vectors: the y_j of `effects`, a row each, of which `C_iᵀy_j` is asked.
         budgets: the roots of weights of every moving row and feature, one budget after the other.
+        sharp: whether X is asked for to more digits than sums of floats over all rows leave.
     """
 
     weights: list[Array]
@@ -69,6 +71,7 @@ class Passes:
     whole: bool
     vectors: Array | None
     budgets: Array
+    sharp: bool = False
 
 
 def read() -> Passes:
@@ -80,7 +83,8 @@ def read() -> Passes:
         return np.frombuffer(sys.stdin.buffer.read(8 * math.prod(shape)), dtype="<f8").reshape(shape)
 
     weights = [floats(m, d) for m, d, _ in sizes]
-    inputs = [floats(n, d + biased) for _, d, biased in sizes]
+    inputs = [floats(n, d + biased) if h in asked["free"] else np.empty((n, 0))
+              for h, (_, d, biased) in enumerate(sizes)]
     slopes, bends = ([floats(n, m) for m, *_ in sizes[:-1]] for _ in range(2))
     def rows(count: int, wide: int) -> Array:
         bits, *_ = np.frombuffer(sys.stdin.buffer.read(8), dtype="<i8")
@@ -93,7 +97,7 @@ def read() -> Passes:
     return Passes(weights, inputs, slopes, bends, *ends, asked["free"], [biased for *_, biased in sizes],
                   asked["moving"], asked["decay"], asked["wanted"], asked["most"], asked["formed"], asked["whole"],
                   None if asked["vectors"] is None else rows(*asked["vectors"]),
-                  floats(asked["budgets"], len(asked["moving"]) * d))
+                  floats(asked["budgets"], len(asked["moving"]) * d), asked["sharp"])
 
 
 class Curvature:
@@ -124,29 +128,41 @@ class Curvature:
         return found
 
     def hessian(self) -> Array:
-        """Of the whole objective, unit by unit."""
+        """Of the whole objective, unit by unit: one matrix, or where it is sharp one and what it lacks."""
         at, every = self.at, np.arange(len(self.at.ends))
         starts, size = {}, 0
         for h in at.free:
             starts[h] = size
             size += self.adjoints[h].shape[1] * at.inputs[h].shape[1]
-        H = np.zeros((size, size))
+        H = np.zeros((1 + at.sharp, size, size))
         for h in at.free:
             m, wide = self.adjoints[h].shape[1], at.inputs[h].shape[1]
             unit = np.broadcast_to(np.eye(m), (len(every), m, m))
             for g, (P, T) in self.swept(every, h, unit, np.zeros((len(every), wide - at.biased[h], m))).items():
                 M, N = self.adjoints[g].shape[1], at.inputs[g].shape[1]
                 faced = _facing(at.inputs[h], at.inputs[g])
-                block: Array = (P.reshape(len(every), -1).T @ faced).reshape(M, m, wide, N).transpose(1, 2, 0, 3)
+                block = self._summed(P, faced).reshape(-1, M, m, wide, N).transpose(0, 2, 3, 1, 4)
                 if g != h:
                     faced = _facing(at.inputs[h], self.adjoints[g])
-                    block = block + (T.reshape(len(every), -1).T @ faced).reshape(N, m, wide, M).transpose(1, 2, 3, 0)
-                block = np.reshape(block, (m * wide, M * N))
-                i, j = (slice(starts[a], starts[a] + len(part)) for a, part in ((h, block), (g, block.T)))
-                H[i, j] = block
-                H[j, i] = block.T
-        H[np.arange(size), np.arange(size)] += at.decay
-        return H
+                    block = _added(block, self._summed(T, faced).reshape(-1, N, m, wide, M).transpose(0, 2, 3, 4, 1))
+                block = np.reshape(block, (-1, m * wide, M * N))
+                i, j = (slice(starts[a], starts[a] + length) for a, length in ((h, m * wide), (g, M * N)))
+                H[:, i, j] = block
+                H[:, j, i] = block.transpose(0, 2, 1)
+        decay = np.zeros_like(H)
+        decay[0, np.arange(size), np.arange(size)] = at.decay
+        return _added(H, decay)
+
+    def _summed(self, moves: Array, faced: Array) -> Array:
+        """The sum over the rows of the products of one matrix a row with one row: by floats, or some rows at a time."""
+        A, found = moves.reshape(len(moves), -1), None
+        step = SOME if self.at.sharp else len(A)
+        for at in range(0, len(A), step):
+            part = (A[at:at + step].T @ faced[at:at + step])[None]
+            part = np.concatenate([part, np.zeros_like(part)]) if self.at.sharp else part
+            found = part if found is None else _added(found, part)
+        assert found is not None
+        return found
 
     def columns(self, rows: Array) -> Array:
         """`C_i` of some rows, `(rows, p, d)`."""
@@ -164,20 +180,30 @@ class Curvature:
         return np.concatenate(parts, axis=1)
 
 
+def _added(A: Array, B: Array) -> Array:
+    """The sum of two matrices, or of two pairs of these, each with what it lacks."""
+    if len(A) == 1:
+        return A + B
+    high, lost = sum_of(A[0], B[0])
+    return np.stack([high, A[1] + B[1] + lost])
+
+
 def _facing(A: Array, B: Array) -> Array:
     """Row by row the products of every entry of A with every entry of B."""
     return (A[:, :, None] * B[:, None, :]).reshape(len(A), -1)
 
 
-def proposed(at: Passes) -> tuple[Array, list[Array], Array]:
-    """X, its vectors and those of the motions or `YYᵀ`, and `Y_iᵀ` one under the other."""
+def proposed(at: Passes) -> tuple[Array, Array | None, list[Array], Array]:
+    """X and what is known of it beyond, its vectors and those of the motions or `YYᵀ`, and `Y_iᵀ` after each other."""
     of = Curvature(at)
-    X = np.linalg.inv(of.hessian())
+    H = of.hessian()
+    found = inverse((H[0], H[1])) if at.sharp else None
+    X, below = (np.linalg.inv(H[0]), None) if found is None else found
     if at.wanted == "inverse":
-        return X, [], np.empty((0, len(X)))
+        return X, below, [], np.empty((0, len(X)))
     Y = moved(of, X)
     between = [_topmost(X.T), _topmost(Y)] if not at.formed else [Y.T @ Y] if at.whole else []
-    return X, between, Y
+    return X, below, between, Y
 
 
 def below(G: Array, most: float) -> Array | None:
@@ -240,9 +266,13 @@ def fraction(M: Array, longest: int) -> int | None:
     return longest - math.frexp(most)[1] if most else None
 
 
-def whole(M: Array, bits: int | None) -> bytes:
-    """Integers of eight bytes."""
-    return np.rint(np.ldexp(M, bits or 0)).astype("<i8").tobytes()
+def whole(M: Array, bits: int | None, below: Array | None = None) -> bytes:
+    """Integers of eight bytes, of M and what is known of it beyond."""
+    scaled = np.ldexp(M, bits or 0)
+    near = np.rint(scaled)
+    rest = scaled - near if below is None else scaled - near + np.ldexp(below, bits or 0)
+    found: bytes = (near.astype("<i8") + np.rint(rest).astype("<i8")).tobytes()
+    return found
 
 
 def each(Y: Array, d: int) -> list[int]:
@@ -263,21 +293,23 @@ def effects(S: Array, d: int) -> Iterator[bytes]:
 
 def answers(
     X: Array, R: Array | None, between: list[Array], Y: Array, d: int, inside: Sequence[tuple[int, Array]] = (),
+    below: Array | None = None,
 ) -> Iterator[bytes]:
     """A line, and the integers: of one matrix between as many bits as of X, of two `FRACTION` of the fraction.
 
-    Without motions X alone. R comes first, where there is one, and that of every budget last, with its k in the line.
+    Without motions X alone, which is known beyond floats by what is below. R comes first, where there is one, and that
+    of every budget last, with its k in the line.
     """
     bits, first = fraction(X, LONG), [] if R is None else [fraction(R, FINE)]
     start = b"" if R is None else whole(R, first[0])
     if not len(Y):
-        yield json.dumps([*first, bits or 0]).encode() + b"\n" + start + whole(X, bits)
+        yield json.dumps([*first, bits or 0]).encode() + b"\n" + start + whole(X, bits, below)
         return
     rows = each(Y, d)
     other = fraction(between[0], LONG) if len(between) == 1 else FRACTION
     last = [(k, fraction(M, FINE) or 0) for k, M in inside]
     yield json.dumps([*first, bits or 0, other or 0, *rows, *(x for pair in last for x in pair)]).encode() + b"\n"
-    yield start + whole(X, bits)
+    yield start + whole(X, bits, below)
     for M in between:
         yield whole(M, other)
     for at, row in enumerate(rows):
@@ -298,13 +330,13 @@ def main() -> int:
             sys.stdout.buffer.write(part)
         return 0
     try:
-        X, between, Y = proposed(at)
+        X, lower, between, Y = proposed(at)
     except np.linalg.LinAlgError:
         return 1
-    if not all(np.isfinite(M).all() for M in (X, *between, Y)):
+    if not all(np.isfinite(M).all() for M in (X, *between, Y, X if lower is None else lower)):
         return 1
     R = None if at.most is None else bounding(X, at.most)
-    for part in answers(X, R, between, Y, len(at.scale), [within(Y, roots) for roots in at.budgets]):
+    for part in answers(X, R, between, Y, len(at.scale), [within(Y, roots) for roots in at.budgets], lower):
         sys.stdout.buffer.write(part)
     return 0
 

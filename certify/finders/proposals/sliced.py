@@ -58,7 +58,7 @@ def slices(H: Array, L: Array | None, beta: int) -> tuple[list[Array], Array]:
 
 
 def product(
-    A: Pair, B: Pair, levels: int = LEVELS, lower: bool = False, half: bool = False,
+    A: Pair, B: Pair, levels: int = LEVELS, lower: bool = False, half: bool = False, symmetric: bool = False,
 ) -> tuple[Array, Array]:
     """`AB`, some rows at a time.
 
@@ -66,6 +66,7 @@ def product(
         A, B, levels: the pairs, and how far down products of slices go.
         lower: whether nothing stands above the diagonal of A.
         half: whether what stands above the diagonal of `AB` may be left out, and nothing stands below that of B.
+        symmetric: whether what stands above the diagonal of `AB` may be left out, whatever B is.
     """
     n = A[0].shape[1]
     long = max(n - 1, 1).bit_length()
@@ -74,9 +75,9 @@ def product(
     right, across = slices(B[0].T, None if B[1] is None else B[1].T, beta)
     shape = (A[0].shape[0], B[0].shape[1])
     high, low = np.zeros(shape), np.zeros(shape)
-    band = NARROW if lower or half else BAND
+    band, below = NARROW if lower or half or symmetric else BAND, half or symmetric
     for at in range(0, shape[0], band):
-        rows, inner, wide = slice(at, at + band), at + band if lower or half else n, at + band if half else shape[1]
+        rows, inner, wide = slice(at, at + band), at + band if lower or half else n, at + band if below else shape[1]
         left, down = slices(A[0][rows, :inner], None if A[1] is None else A[1][rows, :inner], beta)
         h, rest = (np.zeros((len(down), min(wide, shape[1]))) for _ in range(2))
         for level in range(levels):

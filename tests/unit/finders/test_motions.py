@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+import math
+from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
 
 from certify.check.probed import answer
-from certify.finders.proposals.motions import Curvature, Passes, answers, moved, within
+from certify.finders.proposals.motions import LONG, Curvature, Passes, answers, fraction, moved, proposed, whole, within
 
 
 @pytest.mark.parametrize("scale", [1.0, 1e-95, 0.0])
@@ -29,15 +32,15 @@ def test_rows_without_motion_are_sent_with_the_others(scale, formed, monkeypatch
         assert np.abs(near - Y[d * number:d * number + d]).max() <= 2.0**-49 * np.abs(Y).max()
 
 
-def passes(free: list[int], units: int) -> Passes:
+def passes(free: list[int], units: int, sharp: bool = False, n: int = 12) -> Passes:
     """Of a network with 20 features, so many units and 3 outputs, at 12 rows of which some move."""
-    rng, n, d, k = np.random.default_rng(2), 12, 20, 3
+    rng, d, k = np.random.default_rng(2), 20, 3
     W = [rng.normal(size=(units, d)), rng.normal(size=(k, units))]
     X, scale, M = rng.normal(size=(n, d)), rng.random(d) + 0.5, rng.normal(size=(n, k, k))
     A, one = np.tanh(X @ W[0].T), np.ones(n)
     return Passes(W, [np.c_[X, one], np.c_[A, one]], [1 - A**2], [-2 * A * (1 - A**2)], rng.normal(size=(n, k)),
                   M + M.transpose(0, 2, 1), W[0] * scale, scale, free, [True, True], list(range(0, n, 2)), 0.1,
-                  "motions", None, True, True, None, np.empty((0, 6 * d)))
+                  "motions", None, True, True, None, np.empty((0, 6 * d)), sharp)
 
 
 @pytest.mark.parametrize("free", [[0, 1], [0], [1]])
@@ -48,6 +51,44 @@ def test_motions_are_the_same_by_units_and_by_features(free, units):
     rows = np.random.default_rng(3).normal(size=(7, p))
     whole = np.concatenate([of.columns(np.array([i]))[0].T @ rows.T for i in of.at.moving])
     assert np.abs(moved(of, rows) - whole).max() <= 1e-12 * np.abs(whole).max()
+
+
+@pytest.mark.parametrize("free", [[0, 1], [0], [1]])
+def test_a_sharp_inverse_is_one_of_the_sum_of_all_rows_to_more_digits(free):
+    """Against the sum of the rows' own matrices as fractions, and what is told of X as whole numbers is all of it."""
+    sharp = passes(free, 4, True, 400)
+    pair = Curvature(sharp).hessian()
+    plain = Curvature(passes(free, 4, False, 400)).hessian()
+    p = plain.shape[1]
+    assert pair.shape == (2, p, p) and plain.shape == (1, p, p)
+    rows = [np.ldexp(Curvature(only(sharp, i)).hessian()[0], 80).ravel().tolist() for i in range(400)]
+    alone = [[int(x) for x in row] for row in rows]
+    exact = [sum(column) for column in zip(*alone, strict=True)]
+    off = [math.hypot(*(float(sum(int(np.ldexp(x, 80)) for x in place) - e) for *place, e in zip(
+        *(part.ravel().tolist() for part in M), exact, strict=True))) for M in (pair, plain)]
+    assert off[0] < off[1] / 2
+    X, below, _, _ = proposed(sharp)
+    bits = fraction(X, LONG)
+    told = np.frombuffer(whole(X, bits, below), dtype="<i8")
+    true = [Fraction(x) + Fraction(y) for x, y in zip(X.ravel().tolist(), below.ravel().tolist(), strict=True)]
+    assert all(abs(t - x * 2**bits) <= 1 for t, x in zip(told.tolist(), true, strict=True))
+    assert max(abs(t - Fraction(x) * 2**bits) for t, x in zip(told.tolist(), X.ravel().tolist(), strict=True)) > 4
+
+
+def only(at: Passes, i: int) -> Passes:
+    """One row, with its share of the decay."""
+    own = slice(i, i + 1)
+    parts = {name: [M[own] for M in getattr(at, name)] for name in ("inputs", "slopes", "bends")}
+    return replace(at, **parts, ends=at.ends[own], curvatures=at.curvatures[own], moving=[], decay=at.decay / 400,
+                   sharp=False)
+
+
+def test_where_there_is_no_inverse_none_is_proposed():
+    """Not a sharp one either: without curvature and decay all is 0."""
+    for sharp in (True, False):
+        at = passes([1], 4, sharp)
+        with pytest.raises(np.linalg.LinAlgError):
+            proposed(replace(at, curvatures=at.curvatures * 0, ends=at.ends * 0, decay=0.0))
 
 
 def test_a_factor_is_proposed_where_a_budget_stays_below_one():

@@ -59,7 +59,7 @@ class AskedSeen(Stationary):
         u = drawn(seen.F.shape[0], together(1, LOOSE))
         with self.plain.at_width():
             along, known = arb_mat(D.mid.transpose() * u) * scale(D.bits), arb_mat(seen.F.mid.transpose() * u)
-            images = products(problem, self.parameters, self.passed, self.plain.objective, along).images
+            images = products(problem, self.parameters, self.passed, self.plain.objective, along, False).images
             off = longest(images - known * scale(seen.F.bits)) * scale(ROOM - LOOSE)
             far = hessian_off(problem, middle, forward(problem, middle, problem.points), radius)
             error = ((off + D.reach * far + seen.F.radius) / seen.tau).upper()

@@ -81,7 +81,7 @@ class DataDerivative(ABC):
     def row_forms(self, z: Sequence[arb]) -> list[list[arb]]:
         """`C_iᵀz` of every moving row, z counted unit by unit."""
         column, q = enclosed(arb_mat(len(z), 1, list(z)), self.width), self.each
-        flat = product(self.columns.turned, column, self.width).balls().entries()
+        flat = product(column.turned, self.columns, self.width).balls().entries()
         return [flat[i:i + q] for i in range(0, len(flat), q)]
 
 

@@ -29,7 +29,7 @@ def motion(data: DataDerivative, D: Fixed, summed: bool = True) -> Motion:
         for start, place in zip(range(0, len(values), d * q), places, strict=True):
             M = fmpz_mat(d, q, values[start:start + d * q])
             own = squared(M, Y.bits, Y.radius)
-            square += _trace(own)
+            square += trace(own)
             rows[place] = own.balls()
         if summed:
             own = squared(Y.mid.transpose(), Y.bits, Y.radius, square)
@@ -40,11 +40,11 @@ def motion(data: DataDerivative, D: Fixed, summed: bool = True) -> Motion:
 def squared(M: fmpz_mat, bits: int, radius: arb, square: arb | None = None) -> Fixed:
     """`NNᵀ` of all N within that radius of M, whose squares add up to `square`: within `r(2|M|_F + r)` of `MMᵀ`."""
     found = Fixed(M * M.transpose(), 2 * bits, arb(0))
-    size = (_trace(found) if square is None else square).sqrt()
+    size = (trace(found) if square is None else square).sqrt()
     return Fixed(found.mid, 2 * bits, (radius * (2 * size + radius)).upper())
 
 
-def _trace(G: Fixed) -> arb:
+def trace(G: Fixed) -> arb:
     """The trace of the middle."""
     return arb(sum([G.mid[j, j] for j in range(G.shape[0])], fmpz(0))) * scale(G.bits)
 

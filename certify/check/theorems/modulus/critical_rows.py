@@ -80,14 +80,14 @@ def _judged(G: arb_mat, top: Topmost, square: arb, defect: arb, wanted: Truth) -
         x = G[0, 0]
         return (judged(x <= hard, x > easy, _row_words(G)) if wanted is Truth.PROVED else
                 judged(x >= hard, x < easy, _row_words(G)))
-    other = Truth.DISPROVED if wanted is Truth.PROVED else Truth.PROVED
     proved = G.nrows() > SMALL and top.below(hard) is wanted
     if not proved and G.nrows() > SMALL and wanted is Truth.PROVED:
         from certify.check.linalg.small import by_floats
         proved = by_floats.proved(_beyond(G, hard))
-    proved = proved or definiteness(_beyond(G, hard)).truth is wanted
-    wrong = not proved and definiteness(_beyond(G, easy)).truth is other
-    return judged(proved, wrong, _row_words(G))
+    if proved or definiteness(_beyond(G, hard)).truth is wanted:
+        return Finding(Truth.PROVED, "by what the row does to a vector, or a factor")
+    other = Truth.DISPROVED if wanted is Truth.PROVED else Truth.PROVED
+    return judged(False, definiteness(_beyond(G, easy)).truth is other, _row_words(G))
 
 
 def _beyond(G: arb_mat, square: arb) -> arb_mat:

@@ -114,8 +114,8 @@ def test_how_far_the_hessian_moves_on_the_ball_counts(case, monkeypatch):
 def test_a_pass_that_says_nothing_proves_nothing(value, case, monkeypatch):
     known = found(case)
     size = known.problem.parameters
-    monkeypatch.setattr(asked, "products", lambda *told: Products(
-        arb_mat(size, told[-1].ncols(), [value] * (size * told[-1].ncols())), arb_mat(0, 0)))
+    monkeypatch.setattr(asked.Along, "products", lambda _, vectors, formed: Products(
+        arb_mat(size, vectors.ncols(), [value] * (size * vectors.ncols())), arb_mat(0, 0)))
     del known.__dict__["inverse"]
     assert known._by_pass() is None and known.inverse.X is not None and "completed" in known.__dict__
 
@@ -136,7 +136,7 @@ def test_where_the_pass_is_not_for_the_problem_the_hessian_decides(case, monkeyp
     problem = replace(known.problem, row_weights=tuple(1.0 + i % 3 for i in range(14)))
     exact = Stationary(problem, known.parameters, known.passed, None, 120).energy(z)
     assert not known.energy(z).overlaps(exact)
-    monkeypatch.setattr(asked, "products", lambda *_: Products(arb_mat(len(z), 1), arb_mat(0, 0)))
+    monkeypatch.setattr(asked.Along, "products", lambda *_, formed: Products(arb_mat(len(z), 1), arb_mat(0, 0)))
     there = Asked(problem, known.parameters, known.passed, 60, Told(known.X), known.around)
     assert there.inverse is not None and "completed" in there.__dict__
     assert there.energy(z).overlaps(exact) and exact > 0
@@ -181,7 +181,37 @@ def test_a_row_of_the_data_that_counts_more_is_seen(case):
     rows = known.plain.objective.slopes.tolist()
     rows[0] = [x * (1 + arb(2) ** -20) for x in rows[0]]
     known.plain.objective = replace(known.plain.objective, slopes=arb_mat(rows))
+    del known.__dict__["_passes"]
     assert known._by_pass() is None
+
+
+def test_a_start_that_is_near_enough_is_not_moved(case, monkeypatch):
+    """A step that is too short to count is not taken, and no other pass is made; one that counts is."""
+    centre, known = critical_nearby.critical_point(case.problem, case.start)
+    steps, honest = [], critical_nearby.gradient_at
+    monkeypatch.setattr(critical_nearby, "gradient_at", lambda *told: steps.append(1) or honest(*told))
+    again, other = critical_nearby.critical_point(case.problem, centre.middle)
+    assert not steps and float(again.radius) < 2.0**-68 and again.middle is centre.middle
+    assert np.linalg.norm(off(other), 2) <= float(other.inverse.error) < SHARP
+    W, *later = centre.middle.weights
+    entries = W.entries()
+    entries[3] += arb(2) ** -40
+    beside = replace(centre.middle, weights=(arb_mat(W.nrows(), W.ncols(), entries), *later))
+    found, _ = critical_nearby.critical_point(case.problem, beside)
+    near, true = (float(c.middle.weights[0].entries()[3] - W.entries()[3]) for c in (found, centre))
+    assert steps and true == 0 and abs(near) <= float(found.radius + centre.radius)
+
+
+@pytest.mark.parametrize("free", [(1,), (2,)])
+def test_other_layers_than_the_free_ones_are_not_told(free, case):
+    """And what is proposed and said of them holds."""
+    case.problem = replace(case.problem, free=free)
+    known = Stationary(case.problem, case.start, critical_nearby.forward(
+        case.problem, case.start, case.problem.points), None, 60)
+    X, _ = answer.asked_inverse(case.problem, case.start, known.passed, known.plain.objective)
+    there = Asked(case.problem, case.start, known.passed, 60, Told(X), (case.start, arb(2) ** -200))
+    assert there._by_pass() is not None
+    assert np.linalg.norm(off(there), 2) <= float(there.inverse.error) < SHARP
 
 
 @pytest.mark.parametrize("vectors, share, apart", [(9, LOOSE, 1.0), (7, LOOSEST, APART)])

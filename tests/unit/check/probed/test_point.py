@@ -412,10 +412,10 @@ def test_the_constants_are_those_of_the_stated_probability(share):
         assert fewer > arb(2) ** -(76 + share), "no more than are needed"
 
 
-@pytest.mark.parametrize("share", point.SHARES)
+@pytest.mark.parametrize("share", [point.SHARES, point.FEWER, point.FEWEST, point.LAST])
 def test_what_some_vector_sees_for_certain_bounds_every_row(share, path, monkeypatch):
     """Of `X(HY_i − C_i)`, each vector seeing as little as one that is drawn must: no bound is less than the truth."""
-    monkeypatch.setattr(point, "SHARES", (share,))
+    monkeypatch.setattr(point, "FEWER", share)
     honest, place, by = Case(path).known[1], 4, 1 << 45
     many = max(together(N + 2, share[0]), together(1, share[1]))
 
@@ -432,6 +432,27 @@ def test_what_some_vector_sees_for_certain_bounds_every_row(share, path, monkeyp
     lying(monkeypatch, by_one)
     found = Case(path).known[1]._judged  # XHY_i − XC_i moves by XH, which is near I, times that
     assert float(found.off[5]) == pytest.approx(by * 2.0 ** -honest._answer.row_bits[5], rel=1e-6)
+
+
+@pytest.mark.parametrize("most, lacks, shares", [
+    (37, 2.0**-28, point.FEWER), (37, 2.0**-27, point.FEWEST), (36, 2.0**-27, point.SHARES)])
+def test_fewer_vectors_are_drawn_where_the_inverse_is_sharp(most, lacks, shares, path, monkeypatch):
+    """Of all rows and `YYᵀ` together and of `XH − I` alone; every end is proved, none beyond the truth."""
+    for module in (answer, point):
+        monkeypatch.setattr(module, "SHARP", most)
+    counted, plain = [], point.together
+    monkeypatch.setattr(point, "together", lambda *told: counted.append(told) or plain(*told))
+    case = Case(path)
+    modulus, rows = case.claims
+    with ctx.workprec(PRECISION):
+        case.known = point.probed_point(case.problem, case.start, lacks=lacks)
+    assert counted == [(N + 2, shares[0]), (1, shares[1])]
+    for end, truth in ((modulus.upper, Truth.PROVED), (modulus.lower * (1 - 1e-9), Truth.DISPROVED)):
+        assert case.decided(partial(critical.upper, most=end)) is truth
+    for number in range(N):
+        low, high = rows.row_lower[number], rows.row_upper[number]
+        assert case.decided(partial(critical_rows.row_upper, number=number, upper=high)) is Truth.PROVED
+        assert case.decided(partial(critical_rows.row_upper, number=number, upper=low * 0.999)) is Truth.DISPROVED
 
 
 def near(known: point.Probed, number: int = 0) -> tuple[float, float]:

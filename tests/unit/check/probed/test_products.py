@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from certify.check.enclosure.network import NotSmooth, forward
 from certify.check.enclosure.network import given as exact_parameters
 from certify.check.enclosure.objective import objective
-from certify.check.probed.products import Products, products
+from certify.check.probed.products import Along, Products, products
 from certify.check.systems.nearby import spread
 from tests.effort import examples
 from tests.unit.check.enclosure.test_hessian import curvature, drawn
@@ -47,6 +47,8 @@ def test_both_are_those_of_the_matrices(seed, q):
         whole = found.hessian.balls() * V
         assert all(x.overlaps(y) and x.rad() < 1e-25 * (1 + abs(x)) for x, y in zip(
             seen.images.entries(), whole.entries(), strict=True))
+        alone = Along(found.problem, found.parameters, found.passed, found.objective).products(V, formed=False)
+        assert (alone.images.mid(), alone.forms.nrows()) == (seen.images.mid(), 0)
         rows = seen.forms.tolist()
         for c, z in enumerate(columns(V)):
             forms = dict(zip(problem.moving, found.feature_forms(z), strict=True))

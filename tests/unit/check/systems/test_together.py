@@ -10,7 +10,7 @@ from flint import arb, arb_mat, ctx, fmpz_mat
 
 from certify.check.kernel import CHANCE
 from certify.check.linalg.definite import Truth
-from certify.check.linalg.fixed import Fixed, scale
+from certify.check.linalg.fixed import Fixed, norm_of, scale
 from certify.check.linalg.probes import MOST, shortened
 from certify.check.probed import asked
 from certify.check.systems import critical_nearby
@@ -163,6 +163,8 @@ def test_the_square_of_c_comes_before_xc_where_rows_are_many(point, monkeypatch)
     monkeypatch.setattr(rule, "WORTH", 10**9)
     monkeypatch.setattr(asked, "WIDER", 0)
     first, second = point.motions()
+    C = point.data.columns
+    assert 0 <= C.size - norm_of(C) <= C.size * 1e-12, "its length is known beside"
     top, p = float(np.linalg.norm(floats(point.reached), 2) ** 2), point.problem.parameters
     assert first.plain.shape == (p, p) and first.plain.radius > 0
     for motion in (first, second):

@@ -123,7 +123,7 @@ def test_there_are_vectors_for_every_matrix_that_is_judged(path, monkeypatch):
     counted, plain = [], point.together
     monkeypatch.setattr(point, "together", lambda *asked: counted.append(asked) or plain(*asked))
     case = Case(path)
-    assert len(case.weights) == 1 and counted[:2] == [(N + 2 + 1, point.SHARES[0][0]), (1, point.SHARES[0][1])]
+    assert len(case.weights) == 1 and counted[:2] == [(N + 2 + 1, point.SHARES[0]), (1, point.SHARES[1])]
 
 
 def test_what_is_proved_lies_around_what_is_stated(path):

@@ -154,7 +154,7 @@ def test_what_some_vector_sees_for_certain_is_no_less_in_the_error(case, monkeyp
 def test_a_pass_that_says_nothing_proves_nothing(value, case, monkeypatch):
     known, size = found(case)[1], case.problem.parameters
     monkeypatch.setattr(seen, "products", lambda *told: Products(
-        arb_mat(size, told[-1].ncols(), [value] * (size * told[-1].ncols())), arb_mat(0, 0)))
+        arb_mat(size, told[-2].ncols(), [value] * (size * told[-2].ncols())), arb_mat(0, 0)))
     assert known._by_pass() is None and known.measured.X is not None and "completed" in known.__dict__
 
 
