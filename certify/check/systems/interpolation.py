@@ -6,6 +6,7 @@ Also where critical points are the solutions of such a system (M3, M5a), then of
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property, partial
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from flint import arb, arb_mat
 from certify.check.enclosure.network import tangent_kernel
 from certify.check.enclosure.norms import layer_squares
 from certify.check.hypotheses import Check, Stated, counting, measured, solution, tilt
-from certify.check.kernel import CHANCE, Finding, Positive, decide, expect
+from certify.check.kernel import CHANCE, PRECISIONS, Finding, Positive, decide, expect
 from certify.check.linalg.balls import gram
 from certify.check.linalg.definite import MANY, Definiteness, Truth, definiteness
 from certify.check.reading.certificate import Claim
@@ -28,6 +29,7 @@ from certify.format.refusal import Invalid
 if TYPE_CHECKING:
     from certify.check.linalg.by_factor import ByFactor
     from certify.check.linalg.by_probes import Found
+    from certify.check.linalg.large.whole_factor import WholeFactor
     from certify.check.probed.many_equations import ManyEquations
 
 Block = list[list[arb]]
@@ -56,7 +58,12 @@ class Interpolation:
         if self._many is not None:
             return self._many.factored.formed.balls()
         if not problem.reference and not problem.contrasts:
-            return tangent_kernel(problem, at.forward, at.backward, layer_squares(problem))
+            forward, backward = at.forward, at.backward
+            if problem.interpolation_rows >= MANY:
+                level = import_module("certify.check.linalg.large.leveled").leveled
+                forward = replace(forward, inputs=tuple(map(level, forward.inputs)))
+                backward = replace(backward, adjoints=tuple(map(level, backward.adjoints)))
+            return tangent_kernel(problem, forward, backward, layer_squares(problem))
         from certify.check.enclosure.effects import kernel
 
         return kernel(problem, at.forward, at.backward, at.of(reference))
@@ -64,7 +71,20 @@ class Interpolation:
     @cached_property
     def definite(self) -> Definiteness:
         """Whether K ≻ 0, with R such that `K⁻¹ = Rᵀ(I + E)⁻¹R`, `‖E‖ ≤ defect`."""
-        return definiteness(self.kernel) if self._proposed is None else self._proposed.sharpest.definite
+        if self._proposed is not None:
+            return self._proposed.sharpest.definite
+        return definiteness(self.kernel) if self.whole is None else self.whole.definite
+
+    @cached_property
+    def whole(self) -> WholeFactor | None:
+        """The same in whole numbers: of many equations with one output, at the lowest precision."""
+        if self.kernel.nrows() < MANY or self.problem.block > 1 or self.problem.nearby or (
+                self.point.precision > PRECISIONS[0]):
+            return None
+        moved = {at: Q[0][0] for at, Q in self.moved.items()}
+        factorised = import_module("certify.check.linalg.large.whole_factor").factorised
+        found: WholeFactor | None = factorised(self.kernel, moved)
+        return found
 
     @property
     def truth(self) -> Truth:
@@ -95,13 +115,18 @@ class Interpolation:
         return (row * self.kernel * row.transpose())[0, 0] if self._many is None else self._many.energy(z)
 
     @cached_property
-    def factor(self) -> ByFactor | None:
+    def factor(self) -> ByFactor | WholeFactor | None:
         """Asked before other matrices are factorised: where random probes proved K ≻ 0, and at a solution nearby."""
         many = self.problem.nearby and self.problem.interpolation_rows >= MANY
         if not self.moved or (self._proposed is None and not many):
-            return None
+            return self.whole if self.moved else None
         known: ByFactor | None = import_module("certify.check.systems.near.factors").factor_of(self, self._proposed)
         return known
+
+    @property
+    def asked(self) -> ByFactor | WholeFactor | None:
+        """The same without a factor in whole numbers that nothing else needed."""
+        return self.factor if "whole" in vars(self) or self._proposed is not None or self.problem.nearby else None
 
     @cached_property
     def moved(self) -> dict[int, Block]:
@@ -172,7 +197,7 @@ def rank(point: Point, least: float) -> Finding:
 
 
 def _shifted_definite(point: Point, least: float) -> Finding:
-    factor = point.of(Interpolation).factor
+    factor = point.of(Interpolation).asked
     if factor is not None and factor.is_above(least):
         return Finding(Truth.PROVED, f"K − {least!r}²·I ≻ 0 is proved")
     square, rows = arb(least) ** 2, point.of(Interpolation).kernel.tolist()
