@@ -54,7 +54,7 @@ class Few:
 
 
 def seen(V: fmpz_mat, image: fmpz_mat, bits: int, left: Callable[[arb_mat, arb_mat], arb]) -> Few:
-    """What V of `FRACTION` bits and `ĜV`, integers times `2^−bits` of V's unit, say; what is left of units and forms."""
+    """What V of `FRACTION` bits and `ĜV`, integers times `2^−bits` of V's unit, say; and left, of units and forms."""
     with ctx.workprec(EXACT):
         units = arb_mat(V.transpose() * V) * scale(2 * FRACTION)
         forms = arb_mat(V.transpose() * image) * scale(2 * FRACTION + bits)

@@ -27,7 +27,7 @@ FINE, CRUDE = 62, 24
 """Bits of the largest entry of RW, and where only what V leaves of its square counts."""
 
 VECTORS, STEPS, SPAN, SHORT = 32, 8, 4, 20
-"""Vectors, steps towards the largest eigenvalues, those from one in which vectors are straightened to the next, bits."""
+"""Vectors, their steps towards the largest eigenvalues, after how many they are straightened, and their bits."""
 
 
 @dataclass(frozen=True)

@@ -149,9 +149,9 @@ def by_pairs(point: Point, most: float, radius: float, shape: Array | None) -> F
     assert found.R is not None
     spread = found.defect / (1 - found.defect)
     if k == 1 and found.R.nrows() >= MANY:
-        most_of = import_module("certify.check.linalg.large.largest_pairs").most_of_bodies
-        return _said(most_of(found.R, ellipsoids(point, shape), spread, m, point.of(Interpolation).whole), most,
-                     radius)
+        most_of, many = import_module("certify.check.linalg.large.largest_pairs").most_of_bodies, point.of(
+            Interpolation).many
+        return _said(most_of(found.R, ellipsoids(point, shape), spread, m, many and many.whole), most, radius)
     inverse = found.R.transpose() * found.R
     around = {at: e for at, e in ellipsoids(point, shape).items() if not e.still}
     flat = inverse.tolist()
