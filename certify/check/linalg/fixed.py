@@ -127,13 +127,6 @@ def filled(shape: tuple[int, int], x: arb) -> arb_mat:
     return arb_mat(shape[0], 1, [ONE] * shape[0]) * arb_mat(1, shape[1], [x] * shape[1])
 
 
-def whole(x: arb) -> fmpz:
-    """An exact number that is an integer."""
-    found = x.unique_fmpz()
-    assert found is not None
-    return found
-
-
 def enclosed(M: arb_mat, width: int) -> Fixed:
     """Balls in fixed point, the largest entry with about `width` bits.
 

@@ -15,13 +15,13 @@ from flint import arb, arb_mat
 from certify.check.enclosure.network import tangent_kernel
 from certify.check.enclosure.norms import layer_squares
 from certify.check.hypotheses import Check, Stated, counting, measured, solution, tilt
-from certify.check.kernel import CHANCE, Finding, Positive, expect
+from certify.check.kernel import CHANCE, Finding, expect
 from certify.check.linalg.balls import gram
 from certify.check.linalg.definite import MANY, Definiteness, Truth, definiteness
 from certify.check.reading.certificate import Claim
 from certify.check.reading.subject import Problem
 from certify.check.systems.point import Point
-from certify.check.systems.smooth import reference, smooth
+from certify.check.systems.smooth import smooth
 from certify.format.canonical import show
 from certify.format.refusal import Invalid
 
@@ -57,6 +57,7 @@ class Interpolation:
             return tangent_kernel(problem, at.forward, at.backward, layer_squares(problem)) if self.many is None else (
                 self.many.kernel)
         from certify.check.enclosure.effects import kernel
+        from certify.check.systems.near.reference import reference
 
         return kernel(problem, at.forward, at.backward, at.of(reference))
 
@@ -158,6 +159,8 @@ def _shifted_definite(point: Point, least: float) -> Finding:
         factor = point.of(Interpolation).factor
     if factor is not None and factor.is_above(least):
         return Finding(Truth.PROVED, f"K − {least!r}²·I ≻ 0 is proved")
+    from certify.check.positive import Positive
+
     square, rows = arb(least) ** 2, point.of(Interpolation).kernel.tolist()
     for r, row in enumerate(rows):
         row[r] -= square

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from flint import arb, fmpz_mat
+from flint import arb, fmpz, fmpz_mat
 
 from certify.check.linalg.balls import ZERO
 from certify.check.linalg.fixed import Fixed, Integers, banded, cut, longest
 
 MARGIN, SOME = 3, 10**5
 """Bits by which entries of a product may exceed those looked at, which are so many, before they take more room."""
+
+
+
+
+
+def whole(x: arb) -> fmpz:
+    """An exact number that is an integer."""
+    found = x.unique_fmpz()
+    assert found is not None
+    return found
 
 
 def bands(A: fmpz_mat, B: fmpz_mat) -> Iterator[Integers]:

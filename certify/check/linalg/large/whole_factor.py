@@ -130,7 +130,7 @@ def _towards_largest(A: fmpz_mat) -> fmpz_mat:
     return V
 
 
-def _first(values: Sequence[fmpz], width: int) -> tuple[list[fmpz], int]:
+def _first(values: list[fmpz], width: int) -> tuple[list[fmpz], int]:
     """Integers without their last bits, so that the longest has so many left, and how many are cut off."""
     drop = max(0, longest(values) - width)
     return [x >> drop for x in values], drop

@@ -111,7 +111,10 @@ def test_what_few_bits_cut_off_counts(crude, monkeypatch):
     factor = WholeFactor(R, arb(0), {})
     few, radius = factor._squared([arb(1)] * N)
     second = float(np.linalg.eigvalsh(M.T @ M)[-VECTORS - 1])
-    assert few.left > second and radius > 0
+    T = np.array(R.mid.tolist(), dtype=object).astype(float) / 2.0**60
+    drop = max(abs(int(x)).bit_length() for row in R.mid.tolist() for x in row) - crude
+    lost = np.linalg.norm(np.floor(np.ldexp(T, 60 - drop)) * 2.0 ** (drop - 60), 2) * N * 2.0 ** (drop - 60)
+    assert few.left > max(second, 1.9 * lost) and radius > 0
     assert not factor.is_above((top * (1 - STEP)) ** -0.5)
     assert factor.is_above((top * (1 + STEP)) ** -0.5) == (crude == 24)
 
@@ -144,4 +147,5 @@ def test_pairs_are_those_of_exact_inverses_from_above(count):
     assert most >= truth and most <= truth * (1 + 1e-9)
     values, bits, off = factor.weighed(weights)
     assert most_in_whole_numbers(values, bits, off + 1e-3, N, spread, count) > truth + 1e-3 * truth.sqrt()
+    assert most_in_whole_numbers(values, bits, off, N, arb(0.5), count) > truth * 1.4
     assert not most_in_whole_numbers(values, bits, arb("nan"), N, spread, count).is_finite()
