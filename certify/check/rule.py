@@ -70,7 +70,7 @@ def interpolating(label: str) -> Callable[[Claim[object], Ladder], str]:
         if not ladder.problem.solutions.stationary:
             return label
         if (claim.lower, claim.upper, claim.rows) != (None, None, ()):
-            from certify.check.systems.interpolation import require_rank
+            from certify.check.systems.near.full_rank import require_rank
 
             require_rank(f"{claim.where}.theorem", ladder)
         return "M5a"

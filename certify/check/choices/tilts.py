@@ -7,7 +7,7 @@ from flint import ctx
 from certify.check.kernel import NotSmooth, Unproved
 from certify.check.reading.subject import Problem
 from certify.check.systems.critical import stationary
-from certify.check.systems.interpolation import require_rank
+from certify.check.systems.near.full_rank import require_rank
 from certify.check.systems.point import Ladder
 from certify.format.refusal import Invalid
 

@@ -26,7 +26,8 @@ from certify.check.enclosure.units import extended, gradient, matrices
 from certify.check.kernel import WIDTH, NotSmooth
 from certify.check.linalg.balls import ONE, ZERO
 from certify.check.linalg.blocks import assembled, columns_by_layer, placed, rearranged
-from certify.check.linalg.fixed import Fixed, enclosed, product, total
+from certify.check.linalg.fixed import Fixed, enclosed
+from certify.check.linalg.large.products import product, total
 from certify.check.linalg.outer import facing
 from certify.check.reading.subject import Problem
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from functools import cached_property
-from random import Random
 
-from flint import arb, arb_mat, ctx, fmpz, fmpz_mat
+from flint import arb, fmpz, fmpz_mat
 
 from certify.check.linalg.definite import Truth
-from certify.check.linalg.deflated import EXACT, FRACTION, Few, Largest, straightened
-from certify.check.linalg.fixed import Fixed, scale
+from certify.check.linalg.deflated import Largest
+from certify.check.linalg.fixed import Fixed
+from certify.check.linalg.large.few_vectors import FRACTION, Few, drawn, seen, straightened
 from certify.check.linalg.probes import SHARE, Apply, Image, bound_of
 
 VECTORS, STEPS = 24, 12
@@ -82,12 +82,7 @@ class Applied(Largest):
 
         rest = bound_of(f"what is left of {self._what}", self._rows, left, self._steps, self._share,
                         self._enough)
-        with ctx.workprec(EXACT):
-            units = arb_mat(V.transpose() * V) * scale(2 * FRACTION)
-            forms = arb_mat(B) * scale(2 * FRACTION + bits)
-            images = arb_mat(image.transpose() * image) * scale(2 * FRACTION + 2 * bits)
-            away = images - forms * forms * 2 + forms * units * forms
-            return Few(units, forms, away, rest)
+        return seen(V, image, bits, lambda *_: rest)
 
     @cached_property
     def _projected(self) -> tuple[fmpz_mat, fmpz_mat, fmpz_mat, int]:
@@ -98,9 +93,8 @@ class Applied(Largest):
 
     def _found(self) -> fmpz_mat:
         """Columns from a few steps of subspace iteration."""
-        start, (count, steps) = Random(0), self._search
-        V = fmpz_mat(self._rows, count,
-                     [fmpz(start.getrandbits(FRACTION)) - (1 << FRACTION - 1) for _ in range(self._rows * count)])
+        count, steps = self._search
+        V = drawn(self._rows, count)
         for _ in range(steps):
             V = straightened(self._apply(V)[0])
         return V

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from flint import arb, arb_mat, fmpz, fmpz_mat
 
 from certify.check.linalg.balls import ZERO
-from certify.check.linalg.fixed import Fixed, common, enclosed, total
+from certify.check.linalg.fixed import Fixed, enclosed
+from certify.check.linalg.large.products import common, total
 from certify.check.reading.subject import Problem
 
 DIAGONAL = 200

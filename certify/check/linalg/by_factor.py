@@ -13,7 +13,8 @@ from flint import arb, arb_mat
 
 from certify.check.linalg.definite import Truth
 from certify.check.linalg.deflated import Largest
-from certify.check.linalg.fixed import Fixed, enclosed, product
+from certify.check.linalg.fixed import Fixed, enclosed
+from certify.check.linalg.large.products import product
 
 
 class ByFactor:

@@ -19,9 +19,6 @@ from certify.check.linalg.balls import ONE, ZERO, largest
 BAND = 1024
 """Rows of a product that are held at full length at a time, or up to twice as many where these are all."""
 
-MARGIN, SOME = 3, 10**5
-"""Bits by which entries of a product may exceed those looked at, which are so many, before they take more room."""
-
 FEW, BELOW, BEYOND = 1000, 1 - 2.0**-10, (0, 1, 2, 3, 4, 6, 8, 12, 16)
 """Entries of balls that are looked at first, how far below a power of two the others must lie, and which are tried."""
 
@@ -130,13 +127,6 @@ def filled(shape: tuple[int, int], x: arb) -> arb_mat:
     return arb_mat(shape[0], 1, [ONE] * shape[0]) * arb_mat(1, shape[1], [x] * shape[1])
 
 
-def whole(x: arb) -> fmpz:
-    """An exact number that is an integer."""
-    found = x.unique_fmpz()
-    assert found is not None
-    return found
-
-
 def enclosed(M: arb_mat, width: int) -> Fixed:
     """Balls in fixed point, the largest entry with about `width` bits.
 
@@ -195,52 +185,6 @@ def banded(A: fmpz_mat) -> Iterator[fmpz_mat]:
         yield fmpz_mat(rows, q, flat[start * q:(start + rows) * q])
 
 
-def bands(A: fmpz_mat, B: fmpz_mat) -> Iterator[Integers]:
-    """The entries of `AB`, exact, some rows at a time."""
-    for rows in banded(A):
-        yield (rows * B).entries()
-
-
 def longest(values: Integers) -> int:
     """The length of the largest entry, of which the largest or the smallest number is one."""
     return max(max(values).bit_length(), min(values).bit_length()) if values else 0
-
-
-def product(A: Fixed, B: Fixed, width: int) -> Fixed:
-    """`AB` for all members, cut to about `width` bits.
-
-    `|AB − ÂB̂|_F ≤ r_A‖B̂‖ + ‖Â‖r_B + r_A r_B`, and what is cut off.
-    """
-    shape, bits, drop = (A.shape[0], B.shape[1]), A.bits + B.bits, None
-    radius = _off(A, B)
-    values: Integers = []
-    for band in bands(A.mid, B.mid):
-        if drop is None:
-            drop = max(0, longest(band[::1 + len(band) // SOME]) + MARGIN - width)
-        values += [x >> drop for x in band] if drop else band
-    bits -= drop or 0
-    radius = radius + (cut(shape, bits) if drop else ZERO)
-    return Fixed(fmpz_mat(*shape, values), bits, radius.upper())
-
-
-def common(parts: Sequence[Fixed]) -> list[Fixed]:
-    """Matrices with the shortest of their fractions; one that is 0 has none to speak of."""
-    bits = min((part.bits for part in parts if not part.mid.is_zero()), default=0)
-    return [part.at(bits) for part in parts]
-
-
-def total(parts: Sequence[Fixed]) -> Fixed:
-    """The sum, with the shortest of the fractions."""
-    first, *others = common(parts)
-    bits = first.bits
-    mid, radius = first.mid, first.radius
-    for other in others:
-        mid, radius = mid + other.mid, radius + other.radius
-    return Fixed(mid, bits, radius.upper())
-
-
-def _off(A: Fixed, B: Fixed) -> arb:
-    """`r_A‖B̂‖ + ‖Â‖r_B + r_A r_B`."""
-    found = A.radius * B.radius
-    found = found if A.radius.is_zero() else found + A.radius * B.reach
-    return found if B.radius.is_zero() else found + A.reach * B.radius

@@ -15,7 +15,8 @@ from flint import arb, arb_mat, ctx, fmpz, fmpz_mat
 
 from certify.check.kernel import CHANCE
 from certify.check.linalg.balls import ZERO
-from certify.check.linalg.fixed import Fixed, banded, bands, reach_of, scale, whole
+from certify.check.linalg.fixed import Fixed, banded, reach_of, scale
+from certify.check.linalg.large.products import bands, whole
 
 LEAF = 48
 """Below this many rows the proposal is flint's."""

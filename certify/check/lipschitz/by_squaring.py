@@ -8,7 +8,8 @@ from operator import mul
 from flint import arb, fmpz, fmpz_mat
 
 from certify.check.linalg.balls import ZERO
-from certify.check.linalg.fixed import Integers, scale, whole
+from certify.check.linalg.fixed import Integers, scale
+from certify.check.linalg.large.products import whole
 
 PLACES, STEPS = 30, 7
 """Bits of a matrix before it is squared twice, so that products have small numbers; and how often, at most."""

@@ -13,7 +13,8 @@ from operator import mul
 from flint import arb, arb_mat, fmpz, fmpz_mat
 
 from certify.check.linalg.balls import ONE, largest
-from certify.check.linalg.fixed import scale, whole
+from certify.check.linalg.fixed import scale
+from certify.check.linalg.large.products import whole
 from certify.check.lipschitz.one_direction import Rest, below
 from certify.check.lipschitz.whole_numbers import WIDTH, Diagonal, Image, image, raised
 

@@ -9,7 +9,8 @@ from functools import cached_property
 from flint import arb, arb_mat, fmpz, fmpz_mat
 
 from certify.check.linalg.balls import ZERO
-from certify.check.linalg.fixed import cut, enclosed, longest, scale, whole
+from certify.check.linalg.fixed import cut, enclosed, longest, scale
+from certify.check.linalg.large.products import whole
 from certify.check.lipschitz.over_ball import spectral
 
 WIDTH = 26

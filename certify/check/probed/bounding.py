@@ -11,7 +11,8 @@ from math import inf
 from flint import arb, fmpz, fmpz_mat
 
 from certify.check.linalg.balls import ZERO
-from certify.check.linalg.fixed import Fixed, scale, whole
+from certify.check.linalg.fixed import Fixed, scale
+from certify.check.linalg.large.products import whole
 from certify.check.linalg.probes import Image, bound_of
 
 LONG = 1 << 12

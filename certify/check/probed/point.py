@@ -22,7 +22,8 @@ from certify.check.kernel import CHANCE, WIDTH
 from certify.check.linalg.balls import norm, squares
 from certify.check.linalg.definite import Truth
 from certify.check.linalg.deflated import Largest
-from certify.check.linalg.fixed import Fixed, enclosed, product, scale
+from certify.check.linalg.fixed import Fixed, enclosed, scale
+from certify.check.linalg.large.products import product
 from certify.check.linalg.probes import MATRICES, ROOM, drawn, may_draw, together
 from certify.check.probed.answer import SHARP, Answer, Wanted, asked, joined, times, transposed_times
 from certify.check.probed.bounding import is_below

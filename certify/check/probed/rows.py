@@ -10,8 +10,9 @@ from flint import arb, arb_mat, ctx, fmpz, fmpz_mat
 
 from certify.check.linalg.balls import largest, norm
 from certify.check.linalg.definite import Truth, definiteness
-from certify.check.linalg.deflated import EXACT, Few, Largest
+from certify.check.linalg.deflated import Largest
 from certify.check.linalg.fixed import Fixed, enclosed, scale
+from certify.check.linalg.large.few_vectors import EXACT, Few
 from certify.check.linalg.probes import shortened
 from certify.check.probed.answer import FRACTION, Answer
 from certify.check.probed.products import Products

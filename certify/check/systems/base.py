@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from importlib import import_module
 
 from flint import arb
 
@@ -29,7 +30,7 @@ def check_base(base: Base, ladder: Ladder) -> None:
             raise Invalid("base", show(found), "the sublevel map has residual 0, distance 0 and nulls")
         return
     if problem.nearby:
-        _check_nearby(base, ladder)
+        import_module("certify.check.systems.near.residual").check_nearby(base, ladder)
         return
     if base.distance != 0 or base.radius is not None:
         raise Invalid("base.distance, .radius", show([base.distance, base.radius]),
@@ -45,24 +46,12 @@ def check_base(base: Base, ladder: Ladder) -> None:
     if row not in problem.kept:
         raise Invalid("base.shift_worst_row", show(row), "it is not a row of the problem")
     at = problem.kept.index(row)
-    reach = _reach(problem)
-    _expect(ladder, "base.residual", base.residual, reach, lambda e: (norm(_shifts(e)), norm(_shifts(e))))
-    _expect(ladder, "base.shift_worst", base.shift_worst, reach, lambda e: (largest(_shifts(e)), _shifts(e)[at]))
+    reach = reach_of(problem)
+    expect_near(ladder, "base.residual", base.residual, reach, lambda e: (norm(shifts(e)), norm(shifts(e))))
+    expect_near(ladder, "base.shift_worst", base.shift_worst, reach, lambda e: (largest(shifts(e)), shifts(e)[at]))
 
 
-def _check_nearby(base: Base, ladder: Ladder) -> None:
-    """Base `nearby`: the residual at the given weights; distance and radius are judged with the solution (V19)."""
-    if (base.shift_worst, base.shift_worst_row) != (None, None):
-        raise Invalid("base.shift_worst", show(base.shift_worst), "with base nearby no target is shifted")
-    if (base.distance is None) != (base.radius is None):
-        raise Invalid("base.radius", show(base.radius), f"the distance is {show(base.distance)}")
-    if base.residual is None:
-        raise Invalid("base.residual", "null", "the data has targets, so it is a number")
-    _expect(ladder, "base.residual", base.residual, _reach(ladder.problem),
-            lambda e: (norm(_shifts(e)), norm(_shifts(e))))
-
-
-def _expect(
+def expect_near(
     ladder: Ladder, where: str, stated: Number, reach: float, value: Callable[[Point], tuple[arb, arb]],
 ) -> None:
     """Prove `value[0] ≤ stated ≤ value[1] + SLACK·reach`."""
@@ -79,7 +68,7 @@ def _expect(
         raise Invalid(where, f"{stated!r} is stated", finding.found)
 
 
-def _shifts(point: Point) -> list[arb]:
+def shifts(point: Point) -> list[arb]:
     """`|f(x_i, w̄) − y_i|` for every kept row."""
     problem, outputs = point.problem, point.forward.outputs.tolist()
     assert problem.targets is not None
@@ -87,7 +76,7 @@ def _shifts(point: Point) -> list[arb]:
             for at, row in enumerate(problem.kept)]
 
 
-def _reach(problem: Problem) -> float:
+def reach_of(problem: Problem) -> float:
     """A size no number in the forward pass exceeds by much; decides only how loose a true bound may be."""
     assert problem.targets is not None
     size = max(math.hypot(*problem.features[i]) for i in problem.kept)

@@ -23,8 +23,9 @@ from certify.check.kernel import WIDTH, Unproved
 from certify.check.linalg.balls import ONE, ZERO, gram, root, squares
 from certify.check.linalg.definite import Truth, definiteness
 from certify.check.linalg.deflated import Largest
-from certify.check.linalg.fixed import Fixed, enclosed, norm_of, product, total
+from certify.check.linalg.fixed import Fixed, enclosed, norm_of
 from certify.check.linalg.inverse import Inverse, judged, proposed
+from certify.check.linalg.large.products import product, total
 from certify.check.reading.subject import Problem
 from certify.check.systems.data_derivative.base import DataDerivative, data_derivative
 from certify.check.systems.point import Point

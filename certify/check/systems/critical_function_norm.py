@@ -16,8 +16,9 @@ from certify.check.enclosure.network import given
 from certify.check.enclosure.units import pulled
 from certify.check.linalg.balls import ONE, ZERO, gram
 from certify.check.linalg.definite import definiteness
-from certify.check.linalg.fixed import Fixed, cut, enclosed, norm_of, product, total
+from certify.check.linalg.fixed import Fixed, cut, enclosed, norm_of
 from certify.check.linalg.inverse import Inverse, proposed
+from certify.check.linalg.large.products import product, total
 from certify.check.reading.subject import Problem
 
 STEPS, SHARP = 3, arb(2) ** -40

@@ -19,7 +19,8 @@ from certify.check.judgements import HasZero
 from certify.check.kernel import CHANCE, WIDTH, NotSmooth
 from certify.check.linalg.balls import norm
 from certify.check.linalg.definite import Truth
-from certify.check.linalg.fixed import Fixed, enclosed, product
+from certify.check.linalg.fixed import Fixed, enclosed
+from certify.check.linalg.large.products import product
 from certify.check.reading.certificate import Claim
 from certify.check.reading.subject import Problem
 from certify.check.systems.critical import Stationary

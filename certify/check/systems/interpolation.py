@@ -15,20 +15,20 @@ from flint import arb, arb_mat
 from certify.check.enclosure.network import tangent_kernel
 from certify.check.enclosure.norms import layer_squares
 from certify.check.hypotheses import Check, Stated, counting, measured, solution, tilt
-from certify.check.kernel import CHANCE, Finding, Positive, decide, expect
+from certify.check.kernel import CHANCE, Finding, expect
 from certify.check.linalg.balls import gram
 from certify.check.linalg.definite import MANY, Definiteness, Truth, definiteness
 from certify.check.reading.certificate import Claim
 from certify.check.reading.subject import Problem
-from certify.check.systems.point import Ladder, Point
-from certify.check.systems.smooth import reference, smooth
+from certify.check.systems.point import Point
+from certify.check.systems.smooth import smooth
 from certify.format.canonical import show
 from certify.format.refusal import Invalid
 
 if TYPE_CHECKING:
     from certify.check.linalg.by_factor import ByFactor
-    from certify.check.linalg.by_probes import Found
-    from certify.check.probed.many_equations import ManyEquations
+    from certify.check.linalg.large.whole_factor import WholeFactor
+    from certify.check.systems.near.many import Many
 
 Block = list[list[arb]]
 
@@ -53,55 +53,44 @@ class Interpolation:
         Of the contrasts where critical points of the cross-entropy are solutions of an interpolation system (M5a).
         """
         problem, at = self.problem, self.point
-        if self._many is not None:
-            return self._many.factored.formed.balls()
         if not problem.reference and not problem.contrasts:
-            return tangent_kernel(problem, at.forward, at.backward, layer_squares(problem))
+            return tangent_kernel(problem, at.forward, at.backward, layer_squares(problem)) if self.many is None else (
+                self.many.kernel)
         from certify.check.enclosure.effects import kernel
+        from certify.check.systems.near.reference import reference
 
         return kernel(problem, at.forward, at.backward, at.of(reference))
 
     @cached_property
+    def many(self) -> Many | None:
+        """What takes less time with many equations; None with few."""
+        rows = self.problem.interpolation_rows
+        if rows < min(MANY, PROBED):
+            return None
+        probed = CHANCE.get() is not None and rows > PROBED
+        module = import_module("certify.check.systems.near." + ("factors" if probed else "many"))
+        found: Many = (module.Probed if probed else module.Many)(self)
+        return found
+
+    @cached_property
     def definite(self) -> Definiteness:
         """Whether K ≻ 0, with R such that `K⁻¹ = Rᵀ(I + E)⁻¹R`, `‖E‖ ≤ defect`."""
-        return definiteness(self.kernel) if self._proposed is None else self._proposed.sharpest.definite
+        return definiteness(self.kernel) if self.many is None else self.many.definite
 
     @property
     def truth(self) -> Truth:
         """Whether K ≻ 0; of many equations without what R would be exact for."""
-        return self.definite.truth if self._proposed is None else Truth.PROVED
-
-    @cached_property
-    def _proposed(self) -> Found | None:
-        """The same by random probes: of many equations, where the caller lets them decide."""
-        if CHANCE.get() is None or self.problem.interpolation_rows <= PROBED:
-            return None
-        probed, K = import_module("certify.check.linalg.by_probes"), self._many
-        found: Found | None = probed.factor_found(self.kernel if K is None else K.factored, self.moved)
-        return found
-
-    @cached_property
-    def _many(self) -> ManyEquations | None:
-        """The kernel of many equations by what it is a sum of; None where it is made in another way."""
-        problem = self.problem
-        if CHANCE.get() is None or problem.interpolation_rows <= PROBED or problem.reference or problem.contrasts:
-            return None
-        found: ManyEquations = import_module("certify.check.probed.many_equations").ManyEquations(self.point)
-        return found
+        return Truth.PROVED if self.many is not None and self.many.proposed is not None else self.definite.truth
 
     def energy(self, z: list[arb]) -> arb:
         """`zᵀKz`."""
-        row = arb_mat([z])
-        return (row * self.kernel * row.transpose())[0, 0] if self._many is None else self._many.energy(z)
+        row, summed = arb_mat([z]), None if self.many is None else self.many.summed
+        return (row * self.kernel * row.transpose())[0, 0] if summed is None else summed.energy(z)
 
     @cached_property
-    def factor(self) -> ByFactor | None:
-        """Asked before other matrices are factorised: where random probes proved K ≻ 0, and at a solution nearby."""
-        many = self.problem.nearby and self.problem.interpolation_rows >= MANY
-        if not self.moved or (self._proposed is None and not many):
-            return None
-        known: ByFactor | None = import_module("certify.check.systems.near.factors").factor_of(self, self._proposed)
-        return known
+    def factor(self) -> ByFactor | WholeFactor | None:
+        """Asked before other matrices are factorised; None where rows do not move, or that takes longer."""
+        return self.many.factor if self.many is not None and self.moved else None
 
     @cached_property
     def moved(self) -> dict[int, Block]:
@@ -159,22 +148,19 @@ def kernel_definite(point: Point) -> Finding:
     return Finding(found, words[found])
 
 
-def require_rank(where: str, ladder: Ladder) -> None:
-    """M5a: only where K ≻ 0 are the critical points nearby the solutions of an interpolation system."""
-    finding = decide(kernel_definite, ladder)
-    if finding.truth is not Truth.PROVED:
-        raise Invalid(where, '"M5a" is stated', f"it needs a Jacobian of full row rank: {finding.found}")
-
-
 def rank(point: Point, least: float) -> Finding:
     """V15, rank: `K − least²·I ≻ 0`, so that the Jacobian has full row rank with `σ(J) > least`."""
     return kernel_definite(point) if least == 0 else point.of(_shifted_definite, least)
 
 
 def _shifted_definite(point: Point, least: float) -> Finding:
-    factor = point.of(Interpolation).factor
+    many, factor = point.of(Interpolation).many, None
+    if many is not None and many.known:
+        factor = point.of(Interpolation).factor
     if factor is not None and factor.is_above(least):
         return Finding(Truth.PROVED, f"K − {least!r}²·I ≻ 0 is proved")
+    from certify.check.positive import Positive
+
     square, rows = arb(least) ** 2, point.of(Interpolation).kernel.tolist()
     for r, row in enumerate(rows):
         row[r] -= square

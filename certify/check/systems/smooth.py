@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from certify.check.enclosure.activation import ACTIVATIONS
 from certify.check.kernel import DIGITS, Finding, judged
 from certify.check.linalg.definite import Truth
 from certify.check.systems.point import Point
-
-if TYPE_CHECKING:
-    from certify.check.enclosure.function_norm import Reference
-
-
-def reference(point: Point) -> Reference | None:
-    """The passes over the reference rows of the function norm; raises `NotSmooth`."""
-    if not point.problem.reference:
-        return None
-    from certify.check.enclosure import function_norm
-
-    return function_norm.reference(point.problem)
 
 
 def smooth(point: Point, least: float) -> Finding:
     """V9: every pre-activation is proved away from a kink, by at least `least`."""
     if ACTIVATIONS[point.problem.activation].kinked:
         _ = point.backward  # raises NotSmooth
+        from certify.check.systems.near.reference import reference
+
         seen = point.of(reference)
         layers = [*point.forward.before, *(() if seen is None else seen.passed.before)]
         sizes = [abs(z).lower() for layer in layers for z in layer]

@@ -14,7 +14,8 @@ from flint import arb, arb_mat, fmpz, fmpz_mat
 
 from certify.check.linalg.balls import ZERO
 from certify.check.linalg.blocks import placed, sides
-from certify.check.linalg.fixed import Fixed, cut, enclosed, longest, product
+from certify.check.linalg.fixed import Fixed, cut, enclosed, longest
+from certify.check.linalg.large.products import product
 from certify.check.linalg.outer import facing, longest_row
 
 if TYPE_CHECKING:

@@ -10,8 +10,9 @@ from flint import arb, arb_mat
 from certify.check.enclosure.network import forward
 from certify.check.kernel import CHANCE
 from certify.check.linalg.definite import Truth
-from certify.check.linalg.fixed import Fixed, enclosed, product, scale
+from certify.check.linalg.fixed import Fixed, enclosed, scale
 from certify.check.linalg.inverse import Inverse
+from certify.check.linalg.large.products import product
 from certify.check.linalg.probes import ROOM, drawn, may_draw, together
 from certify.check.probed.asked import Asked
 from certify.check.probed.over_ball import hessian_off

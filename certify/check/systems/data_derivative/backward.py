@@ -11,7 +11,8 @@ from flint import arb, arb_mat, fmpz_mat
 from certify.check.enclosure.network import backward
 from certify.check.enclosure.units import extended
 from certify.check.linalg.balls import norm
-from certify.check.linalg.fixed import Fixed, common, enclosed
+from certify.check.linalg.fixed import Fixed, enclosed
+from certify.check.linalg.large.products import common
 from certify.check.linalg.outer import facing, facings
 from certify.check.systems.data_derivative.base import DataDerivative, together
 

@@ -9,7 +9,8 @@ from importlib import import_module
 from flint import arb, arb_mat, fmpz_mat
 
 from certify.check.enclosure.hessian import Curvature
-from certify.check.linalg.fixed import Fixed, enclosed, product
+from certify.check.linalg.fixed import Fixed, enclosed
+from certify.check.linalg.large.products import product
 
 ENTRIES = 1 << 20
 """About so many entries of C are held at a time."""

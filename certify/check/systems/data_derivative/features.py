@@ -8,7 +8,8 @@ from functools import cached_property
 from flint import arb, arb_mat
 
 from certify.check.enclosure.hessian import beside
-from certify.check.linalg.fixed import Fixed, enclosed, product, squares
+from certify.check.linalg.fixed import Fixed, enclosed, squares
+from certify.check.linalg.large.products import product
 from certify.check.systems.data_derivative.base import DataDerivative
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from flint import arb, arb_mat, fmpz, fmpz_mat
 
 from certify.check.linalg.deflated import Largest
-from certify.check.linalg.fixed import Fixed, product, scale
+from certify.check.linalg.fixed import Fixed, scale
+from certify.check.linalg.large.products import product
 from certify.check.systems.data_derivative.base import DataDerivative
 
 

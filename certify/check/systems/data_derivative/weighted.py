@@ -10,7 +10,8 @@ from flint import arb, arb_mat
 from certify.check.enclosure.hessian import Curvature, beside
 from certify.check.linalg.balls import ZERO
 from certify.check.linalg.deflated import Largest
-from certify.check.linalg.fixed import Fixed, enclosed, product
+from certify.check.linalg.fixed import Fixed, enclosed
+from certify.check.linalg.large.products import product
 from certify.check.reading.subject import Problem
 from certify.check.systems.data_derivative.backward import ByBackward
 from certify.check.systems.data_derivative.base import DataDerivative

@@ -11,8 +11,9 @@ from flint import arb, arb_mat, fmpz, fmpz_mat
 from certify.check.linalg.balls import ZERO
 from certify.check.linalg.definite import Truth
 from certify.check.linalg.deflated import SMALL, Largest
-from certify.check.linalg.fixed import Fixed, cut, enclosed, product, scale
+from certify.check.linalg.fixed import Fixed, cut, enclosed, scale
 from certify.check.linalg.fixed import squares as squares_of
+from certify.check.linalg.large.products import product
 from certify.check.linalg.outer import facing
 from certify.check.linalg.small.topmost import Topmost
 from certify.check.theorems.head.layer import Blocks, Layer, pairs

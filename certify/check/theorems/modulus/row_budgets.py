@@ -12,9 +12,10 @@ from importlib import import_module
 
 from flint import arb, arb_mat
 
-from certify.check.kernel import Finding, Positive, expect
+from certify.check.kernel import Finding, expect
 from certify.check.linalg.balls import ZERO, root
 from certify.check.linalg.definite import MANY, Truth, definiteness
+from certify.check.positive import Positive
 from certify.check.reading.arrays import Array
 from certify.check.reading.certificate import Claim
 from certify.check.reading.subject import Problem
@@ -149,8 +150,9 @@ def by_pairs(point: Point, most: float, radius: float, shape: Array | None) -> F
     assert found.R is not None
     spread = found.defect / (1 - found.defect)
     if k == 1 and found.R.nrows() >= MANY:
-        most_of = import_module("certify.check.linalg.largest_pairs").most_of_bodies
-        return _said(most_of(found.R, ellipsoids(point, shape), spread, m), most, radius)
+        most_of, many = import_module("certify.check.linalg.large.largest_pairs").most_of_bodies, point.of(
+            Interpolation).many
+        return _said(most_of(found.R, ellipsoids(point, shape), spread, m, many and many.whole), most, radius)
     inverse = found.R.transpose() * found.R
     around = {at: e for at, e in ellipsoids(point, shape).items() if not e.still}
     flat = inverse.tolist()

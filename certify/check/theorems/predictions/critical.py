@@ -15,7 +15,8 @@ from certify.check.enclosure.network import Forward, forward
 from certify.check.enclosure.units import pulled
 from certify.check.kernel import CHANCE, Unproved
 from certify.check.linalg.balls import ZERO, largest
-from certify.check.linalg.fixed import Fixed, enclosed, product, squares
+from certify.check.linalg.fixed import Fixed, enclosed, squares
+from certify.check.linalg.large.products import product
 from certify.check.systems.critical import Stationary, stationary
 from certify.check.systems.point import Point
 from certify.check.theorems.predictions.supremum import require_smooth, supremum

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from flint import arb
 
 from certify.check.linalg.balls import ZERO
-from certify.check.linalg.fixed import Fixed, product, scale, squares
+from certify.check.linalg.fixed import Fixed, scale, squares
+from certify.check.linalg.large.products import product
 from certify.check.probed.effects import most_of
 from certify.check.systems.critical import Stationary
 

@@ -22,7 +22,8 @@ STEP = 1e-7
 def system(K, blocks):
     """A point at which these matrices are known; K of whole numbers."""
     at = Interpolation.__new__(Interpolation)
-    at.problem = SimpleNamespace(block=blocks[0].shape[0], nearby=False)
+    at.problem = SimpleNamespace(block=blocks[0].shape[0], nearby=False, interpolation_rows=len(K), reference=False,
+                                 contrasts=False)
     at.kernel = arb_mat(K.tolist())
     at.moved = {i: [[arb(int(x)) for x in row] for row in Q.tolist()] for i, Q in enumerate(blocks) if Q.any()}
     point = at.point = Point(SimpleNamespace(), 128)

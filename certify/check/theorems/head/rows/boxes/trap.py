@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from flint import arb, arb_mat, fmpz
 
 from certify.check.linalg.balls import ONE, ZERO, norm
-from certify.check.linalg.fixed import whole
+from certify.check.linalg.large.products import whole
 from certify.check.theorems.head.norms import total_of
 from certify.check.theorems.head.rows.boxes.fixed_rows import WEIGHT, Sums, forms_of, power, size
 from certify.check.theorems.head.rows.boxes.largest import BACK, tops

@@ -11,7 +11,8 @@ from heapq import nlargest
 
 from flint import arb, fmpz, fmpz_mat
 
-from certify.check.linalg.fixed import bands, scale
+from certify.check.linalg.fixed import scale
+from certify.check.linalg.large.products import bands
 from certify.check.theorems.head.rows.head import Head
 from certify.check.theorems.head.rows.squared.node import BITS, Node, top_sum
 from certify.check.theorems.head.rows.squared.ridge import FEATURE_BITS, Ridge, influences, nearest

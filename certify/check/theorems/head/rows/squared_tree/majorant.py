@@ -16,7 +16,8 @@ from operator import itemgetter, mul
 
 from flint import arb, fmpz, fmpz_mat
 
-from certify.check.linalg.fixed import bands, scale
+from certify.check.linalg.fixed import scale
+from certify.check.linalg.large.products import bands
 from certify.check.theorems.head.rows.squared.node import BITS, above
 from certify.check.theorems.head.rows.squared.ridge import FEATURE_BITS, Ridge
 from certify.check.theorems.head.rows.squared.root import ceiling

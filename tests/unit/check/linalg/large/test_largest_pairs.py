@@ -10,10 +10,10 @@ from flint import arb, arb_mat, ctx, fmpq, fmpq_mat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from certify.check.linalg import largest_pairs
 from certify.check.linalg.balls import ZERO
 from certify.check.linalg.definite import definiteness
-from certify.check.linalg.largest_pairs import most_of_bodies, most_of_pairs, squared
+from certify.check.linalg.large import largest_pairs
+from certify.check.linalg.large.largest_pairs import most_of_bodies, most_of_pairs, squared
 from tests.effort import examples
 
 SEEDS = st.integers(0, 10**9)

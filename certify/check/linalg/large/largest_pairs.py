@@ -7,14 +7,18 @@ are whole numbers, of which the largest are found and added up exactly; one radi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from heapq import nlargest
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from flint import arb, arb_mat, ctx, fmpz
+from flint import arb, arb_mat, ctx, fmpz, fmpz_mat
 
 from certify.check.linalg.balls import ONE, ZERO, largest, root
 from certify.check.linalg.definite import quarters
-from certify.check.linalg.fixed import enclosed, scale
+from certify.check.linalg.fixed import Fixed, enclosed, norm_of, scale
+
+if TYPE_CHECKING:
+    from certify.check.linalg.large.whole_factor import WholeFactor
 
 SPARED, WIDTH = 56, 90
 """Bits that numbers of an inverse lack of others, and those of the largest entry as a whole number."""
@@ -31,12 +35,19 @@ class Body(Protocol):
     def still(self) -> bool: ...  # noqa: D102
 
 
-def most_of_bodies(R: arb_mat, bodies: Mapping[int, Body], spread: arb, count: int) -> arb:
-    """The same with `w_i² = E_iτ_i` of every row that has a body, 0 of the others and of those that are still."""
+def most_of_bodies(
+    R: arb_mat, bodies: Mapping[int, Body], spread: arb, count: int, whole: WholeFactor | None = None,
+) -> arb:
+    """The same with `w_i² = E_iτ_i` of every row that has a body, 0 of the others and of those that are still.
+
+    By R in whole numbers where that is given.
+    """
     weights = [ZERO] * R.nrows()
     for at, body in bodies.items():
         if not body.still:
             weights[at] = root(body.E[0, 0] * body.stretch)
+    if whole is not None:
+        return most_in_whole_numbers(*whole.weighed(weights), R.nrows(), spread, count)
     return most_of_pairs(R, weights, spread, count)
 
 
@@ -56,10 +67,28 @@ def most_of_pairs(R: arb_mat, weights: Sequence[arb], spread: arb, count: int) -
     rows = [[x * w for x, w in zip(row, weights, strict=True)] for row in R.tolist()]
     with ctx.workprec(ctx.prec - SPARED):
         M = squared(arb_mat(rows))
-        size, found = M.nrows(), enclosed(M, WIDTH)
-        sums = [sum(nlargest(count, map(abs, row)), fmpz(0)) for row in found.mid.tolist()]
-        off = found.radius + spread * largest([M[j, j].abs_upper() for j in range(size)])
-        return (arb(sum(nlargest(count, sums), fmpz(0))) * scale(found.bits) + min(count, size) ** 2 * off).upper()
+        diagonal = largest([M[j, j].abs_upper() for j in range(M.nrows())])
+        return _added(enclosed(M, WIDTH), spread * diagonal, count)
+
+
+def most_in_whole_numbers(
+    values: Sequence[fmpz], bits: int, off: arb, rows: int, spread: arb, count: int,
+) -> arb:
+    """The same of `M̂ = TᵀT` for all T within `off`, in norm, of a T̂ of integers times `2^−bits`.
+
+    `‖M̂ − T̂ᵀT̂‖ ≤ (2‖T̂‖ + off)off`, `‖T̂‖² ≤ |T̂ᵀT̂|_F`, and no entry of M̂ on its diagonal is larger than `(‖T̂‖ + off)²`.
+    """
+    T = fmpz_mat(rows, rows, values)
+    found = Fixed(T.transpose() * T, 2 * bits, ZERO)
+    size = norm_of(found).sqrt()
+    return _added(replace(found, radius=((2 * size + off) * off).upper()), spread * (size + off) ** 2, count)
+
+
+def _added(M: Fixed, off: arb, count: int) -> arb:
+    """Of M within its radius in Frobenius norm, where every entry may be `off` larger."""
+    sums = [sum(nlargest(count, map(abs, row)), fmpz(0)) for row in M.mid.tolist()]
+    most = arb(sum(nlargest(count, sums), fmpz(0))) * scale(M.bits)
+    return (most + min(count, M.shape[0]) ** 2 * (M.radius + off)).upper()
 
 
 def squared(R: arb_mat) -> arb_mat:

@@ -1,0 +1,136 @@
+"""A matrix of many rows by one factor in whole numbers: that it is definite, and what it is larger than (W3).
+
+With an exact lower triangular R and `‖RKRᵀ − I‖ ≤ δ < 1`, `cK − W² ≻ 0` for a diagonal W follows by congruence from
+`λ_max(RW²Rᵀ) < c(1 − δ)`, and that is the largest eigenvalue of `WRᵀRW`. How R was found does not matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from flint import arb, arb_mat, ctx, fmpz, fmpz_mat
+
+from certify.check.linalg.balls import ONE, ZERO, root
+from certify.check.linalg.definite import Definiteness, Truth, inverse_factor
+from certify.check.linalg.fixed import Fixed, cut, enclosed, longest, scale, squares
+from certify.check.linalg.large.few_vectors import FRACTION, Few, drawn, rest, seen, straightened
+
+PLACES, WIDE = 80, 96
+"""Bits in which R is looked for, with as many of its largest entry, and those of the largest entry of K."""
+
+BANDS = 4
+"""Parts that the rows of `RKRᵀ` are made in."""
+
+FINE, CRUDE = 62, 24
+"""Bits of the largest entry of RW, and where only what V leaves of its square counts."""
+
+VECTORS, STEPS, SPAN, SHORT = 32, 8, 4, 20
+"""Vectors, their steps towards the largest eigenvalues, after how many they are straightened, and their bits."""
+
+
+@dataclass(frozen=True)
+class WholeFactor:
+    """What is known of K.
+
+    Attributes:
+        R: lower triangular, exact.
+        defect: at least `‖RKRᵀ − I‖`, below 1.
+        moved: the entries on the diagonal of W² that are not 0, by their place.
+    """
+
+    R: Fixed
+    defect: arb
+    moved: Mapping[int, arb]
+
+    @property
+    def definite(self) -> Definiteness:
+        """`K ≻ 0`."""
+        return Definiteness(Truth.PROVED, R=arb_mat(self.R.mid) * scale(self.R.bits), defect=self.defect)
+
+    def is_above(self, least: float) -> bool:
+        """Whether `K − least²·I ≻ 0` is proved, `least > 0`."""
+        few, radius = self._squared([ONE] * self.R.shape[0])
+        return few.below((1 - self.defect) / arb(least) ** 2, radius) is Truth.PROVED
+
+    def is_beyond(self, most: arb) -> bool:
+        """Whether `most²K − W² ≻ 0` is proved."""
+        few, radius = self._weighed
+        return few.below(most ** 2 * (1 - self.defect), radius) is Truth.PROVED
+
+    @cached_property
+    def _weighed(self) -> tuple[Few, arb]:
+        return self._squared([root(self.moved.get(j, ZERO)) for j in range(self.R.shape[0])])
+
+    def weighed(self, weights: Sequence[arb]) -> tuple[list[fmpz], int, arb]:
+        """T̂, whole numbers times `2^−bits`, and a bound of `‖T̂ − RW‖`: `‖R‖|W − Ŵ|_F` and what is cut off of RŴ."""
+        N, W = self.R.shape[0], enclosed(arb_mat([weights]), WIDE)
+        each = W.mid.entries()
+        values, drop = _first([x * w for row in self.R.mid.tolist() for x, w in zip(row, each, strict=True)], FINE)
+        bits = self.R.bits + W.bits - drop
+        return values, bits, (self.R.reach * W.radius + cut((N, N), bits) * bool(drop)).upper()
+
+    def _squared(self, weights: Sequence[arb]) -> tuple[Few, arb]:
+        """What vectors say of `T̂ᵀT̂`, and how far `WRᵀRW` is from it: `2‖T̂‖ϱ + ϱ²` where `‖T̂ − RW‖ ≤ ϱ`.
+
+        T' has the first bits of T̂, `|T̂ − T'|_F ≤ r`, and `A = T'ᵀT'` is formed: `‖T'‖² ≤ |A|_F`, and for `Vᵀz = 0`
+        `zᵀT̂ᵀT̂z ≤ (|A − VBVᵀ|_F + 2‖T'‖r + r²)|z|²`, `B = VᵀAV`.
+        """
+        N, (values, bits, off) = self.R.shape[0], self.weighed(weights)
+        T = fmpz_mat(N, N, values)
+        values, drop = _first(values, CRUDE)
+        short, less = fmpz_mat(N, N, values), 2 * (bits - drop)
+        A = short.transpose() * short
+        entries = A.entries()
+        size, r = squares(entries, less).sqrt().sqrt(), cut((N, N), bits - drop)
+        V = _towards_largest(A)
+        own = V.transpose() * (A * V)
+
+        def left(units: arb_mat, _: arb_mat) -> arb:
+            return (rest(entries, less, units, arb_mat(own) * scale(2 * FRACTION + less)) + (2 * size + r) * r).upper()
+
+        few = seen(V, T.transpose() * (T * V), 2 * bits, left)
+        return few, ((2 * (size + r) + off) * off).upper()
+
+
+def factorised(K: arb_mat, moved: Mapping[int, arb]) -> WholeFactor | None:
+    """`‖RKRᵀ − I‖ ≤ |RK̂Rᵀ − I|_F + ‖R‖²|K − K̂|_F` for a symmetric K; None where that is not below 1."""
+    with ctx.workprec(PLACES):
+        proposed = inverse_factor(K)
+    if proposed is None:
+        return None
+    R, A = enclosed(proposed, PLACES), enclosed(K, WIDE)
+    defect = (_off(R.mid, A.mid, 2 * R.bits + A.bits) + R.reach ** 2 * A.radius).upper()
+    return WholeFactor(Fixed(R.mid, R.bits, ZERO), defect, moved) if defect < 1 else None
+
+
+def _off(R: fmpz_mat, A: fmpz_mat, bits: int) -> arb:
+    """`|RARᵀ − I|_F`, A symmetric, R lower triangular, some rows at a time: what is right of them is not made."""
+    N, one, square, left, own = R.nrows(), fmpz(1) << bits, ZERO, R.tolist(), A.tolist()
+    band = -(-N // BANDS)
+    for at in range(0, N, band):
+        end = min(at + band, N)
+        within = fmpz_mat([row[:end] for row in left[:end]])
+        E = fmpz_mat([row[:end] for row in left[at:end]]) * fmpz_mat([row[:end] for row in own[:end]])
+        rows = (E * within.transpose()).tolist()
+        for r, row in enumerate(rows):
+            row[at + r] -= one
+        square += squares([x for row in rows for x in row[at:]], bits)
+        square += 2 * squares([x for row in rows for x in row[:at]], bits) if at else ZERO
+    return square.sqrt()
+
+
+def _towards_largest(A: fmpz_mat) -> fmpz_mat:
+    """Columns near the eigenvectors of the largest eigenvalues; a proposal."""
+    V = drawn(A.nrows(), VECTORS)
+    for step in range(STEPS):
+        V = A * fmpz_mat(A.nrows(), VECTORS, _first(V.entries(), SHORT)[0])
+        V = V if step % SPAN < SPAN - 1 else straightened(V)
+    return V
+
+
+def _first(values: list[fmpz], width: int) -> tuple[list[fmpz], int]:
+    """Integers without their last bits, so that the longest has so many left, and how many are cut off."""
+    drop = max(0, longest(values) - width)
+    return [x >> drop for x in values], drop
