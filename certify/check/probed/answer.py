@@ -70,7 +70,7 @@ class Answer:
         bands: X, `2^bits` times, some rows after the others.
         bits: of X.
         square: the sum of the squares of its integers.
-        row_bits: of every moving row.
+        row_bits: of every moving row; none where motions were not asked for.
         motions: `Y_iᵀ`, `(d, p)`, `2^row_bits` times, row after row, as integers of eight bytes.
         tops: for the largest eigenvalues of `XXᵀ` and of the motions, `2^40` times; None where the next is there.
         gram: near `YYᵀ`, of the motions of all rows, where it was asked and p is not too large.
@@ -127,6 +127,15 @@ def asked(
     return answered(PROGRAM, _told(problem, parameters, passed, objective, "motions", wanted=wanted),
                     PATIENCE + p * p * (p + moving * d * (1 + len(wanted.budgets))) // SPEED,
                     lambda said: read(said, p, moving, d, wanted))
+
+
+def asked_square(
+    problem: Problem, parameters: Parameters, passed: Forward, objective: Objective, wanted: Wanted,
+) -> Answer | None:
+    """The same without the motions: X, and `YYᵀ` where it is asked for."""
+    p, said = problem.parameters, _told(problem, parameters, passed, objective, "square", wanted=wanted)
+    return answered(PROGRAM, said, PATIENCE + p * p * (p + passed.outputs.nrows()) // SPEED,
+                    lambda found: read_square(found, p, wanted.whole))
 
 
 def asked_inverse(
@@ -218,6 +227,19 @@ def read(said: IO[bytes], p: int, moving: int, d: int, wanted: Wanted = Wanted()
             said.read(1)):
         return None
     return Answer(X[0], sizes[0], X[1], sizes[2:], motions, tops, gram, R, tuple(inside))
+
+
+def read_square(said: IO[bytes], p: int, whole: bool) -> Answer | None:
+    """X and `YYᵀ` of an answer of nothing else; None where it has another form."""
+    sizes = _sizes(said, 1 + whole)
+    if sizes is None:
+        return None
+    R = _first(said, p, sizes, 1 + whole)
+    X, formed = _square(said, p), _square(said, p, False) if whole else None
+    if X is None or (whole and formed is None) or said.read(1):
+        return None
+    gram = None if formed is None else Fixed(joined(formed[0]), sizes[1], arb(0))
+    return Answer(X[0], sizes[0], X[1], [], memoryview(b""), None, gram, R)
 
 
 def read_inverse(said: IO[bytes], p: int) -> tuple[Fixed, Fixed | None] | None:

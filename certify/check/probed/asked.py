@@ -21,7 +21,6 @@ from certify.check.linalg.deflated import LARGE, Largest
 from certify.check.linalg.fixed import Fixed, scale
 from certify.check.linalg.fixed import longest as longest_of
 from certify.check.linalg.inverse import Inverse
-from certify.check.linalg.large.products import product
 from certify.check.linalg.probes import ROOM, drawn, may_draw, together
 from certify.check.probed.bounding import is_below
 from certify.check.probed.over_ball import hessian_off

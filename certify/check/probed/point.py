@@ -25,13 +25,23 @@ from certify.check.linalg.deflated import Largest
 from certify.check.linalg.fixed import Fixed, enclosed, scale
 from certify.check.linalg.large.products import product
 from certify.check.linalg.probes import MATRICES, ROOM, drawn, may_draw, together
-from certify.check.probed.answer import SHARP, Answer, Wanted, asked, joined, times, transposed_times
+from certify.check.probed.answer import (
+    SHARP,
+    Answer,
+    Wanted,
+    asked,
+    asked_square,
+    joined,
+    times,
+    transposed_times,
+)
 from certify.check.probed.bounding import is_below
 from certify.check.probed.budgets.weights import Weights
 from certify.check.probed.budgets.within import Within
 from certify.check.probed.over_ball import hessian_off
 from certify.check.probed.products import Along
 from certify.check.probed.rows import SMALLEST, Rows, longest, traced
+from certify.check.probed.structure.judged import Structured, by_structure
 from certify.check.reading.subject import Problem
 from certify.check.systems.critical import Stationary
 from certify.check.systems.critical_nearby import CLOSE, gradient_at, moved
@@ -210,7 +220,8 @@ def probed_point(
         return None
     at = forward(problem, start, problem.points)
     wanted, terms = Wanted(most, whole, tuple(own.roots for own in weights)), objective(problem, at.outputs)
-    answer = asked(problem, start, at, terms, wanted)
+    split = by_structure(problem, weights)
+    answer = (asked_square if split else asked)(problem, start, at, terms, wanted)
     if answer is None:
         return None
     middle, step = start, _step(arb_mat([gradient(problem, start, at, terms.plain)]).transpose(), answer)
@@ -227,7 +238,9 @@ def probed_point(
     passed = forward(problem, around, problem.points, at)
     far = hessian_off(problem, middle, passed, radius)  # the middle is one of the points of the balls
     with ctx.workprec(min(ctx.prec, BITS)):
-        along = Along(problem, around, passed, objective(problem, passed.outputs))
+        ends = objective(problem, passed.outputs)
+        along = Along(problem, around, passed, ends)
+    structured = Structured(problem, around, passed, ends, answer) if split else None
 
     def judgements() -> Iterator[Judged]:
         first = SHARES if problem.parameters > SHARP or weights else FEWEST if lacks > APART else FEWER
@@ -236,7 +249,7 @@ def probed_point(
                 return
             said.append("X(HY − C), XH − I" + ", G − YYᵀ" * (answer.gram is not None)
                         + ", R(c²I − YeYᵀ)Rᵀ − I" * bool(weights))  # all that they are of is fixed now
-            found = _judged(problem, along, far, answer, shares, weights)
+            found = _judged(problem, along, far, answer, shares, weights, structured)
             if found is not None and HasZero(last, found.error, radius, "a critical point").judged().truth is (
                     Truth.PROVED):
                 yield found
@@ -258,6 +271,7 @@ def _step(slope: arb_mat, answer: Answer) -> arb_mat:
 
 def _judged(
     problem: Problem, along: Along, far: arb, answer: Answer, shares: tuple[int, int], weights: tuple[Weights, ...],
+    structured: Structured | None = None,
 ) -> Judged | None:
     """By vectors that are drawn here: with `|⟨u, e⟩| ≥ s` for one of them where e is the direction that counts.
 
@@ -272,6 +286,9 @@ def _judged(
     error = (seen + answer.size * far).upper()
     if not error < 1:
         return None
+    if structured is not None:
+        rest = structured.judged(error, found.forms, u, least)
+        return None if rest is None else Judged(error, *rest, [])
     budgets = [Within(own, R, k, u) for own, (k, R) in zip(weights, answer.inside, strict=True)]
     rows, off, grams = Rows(problem, answer, found, u, budgets), [], []
     for number in range(len(problem.moving)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from flint import arb, ctx
@@ -10,7 +11,7 @@ from flint import arb, ctx
 from certify.check.enclosure.gradients import Descent, descend
 from certify.check.hypotheses import Check, Stated, measured
 from certify.check.judgements import AtLeast, AtMost
-from certify.check.kernel import DIGITS, Finding, expect, judged
+from certify.check.kernel import DIGITS, PRECISIONS, Finding, expect, judged
 from certify.check.systems.point import Point
 from certify.check.systems.smooth import smooth
 from certify.format.canonical import show
@@ -24,9 +25,10 @@ def descent_of(point: Point) -> Descent | GraphDescent:
     """Loss and gradients."""
     if point.problem.graph is not None:
         from certify.check.enclosure.graph_gradients import GraphDescent
-
         return GraphDescent(point.problem, point.problem.graph)
-    return descend(point.problem, point.parameters, point.forward)
+    whole = point.problem.activation == "gelu" and point.problem.level is None and ctx.prec <= PRECISIONS[0] and (
+        import_module("certify.check.enclosure.lanes.descent").descend(point.problem))
+    return whole or descend(point.problem, point.parameters, point.forward)
 
 
 def loss(point: Point, most: float) -> AtMost:

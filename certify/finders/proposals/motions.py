@@ -44,7 +44,7 @@ class Passes:
         ends, curvatures: slopes and second derivatives of the rows' terms at the outputs.
         first, scale: `∂z_1` and `∂x` by the features in their units.
         free, biased, moving, decay: layers from 0 on, which have a bias, rows, and weight decay.
-        wanted: `inverse`, which is X alone, `motions`, or `effects`.
+        wanted: `inverse`, which is X alone, `square`, which is X and `YYᵀ`, `motions`, or `effects`.
         most: a bound of ‖X‖ for which R is asked too, with `R(most²I − XXᵀ)Rᵀ ≈ I`; None: none is.
         formed: whether no vectors are asked for.
         whole: whether `YYᵀ` is then asked for.
@@ -179,6 +179,22 @@ class Curvature:
             parts.append(block.reshape(n, -1, block.shape[-1]))
         return np.concatenate(parts, axis=1)
 
+    def squared(self) -> Array:
+        """`Σ C_iC_iᵀ` of the moving rows: of every layer `C = N ⊗ ã + δ ⊗ P`, so that no column is made."""
+        at, rows = self.at, np.array(self.at.moving)
+        first = (np.broadcast_to(M, (len(rows), *M.shape)) for M in (at.first, np.diag(at.scale)))
+        parts = [(M, v) for g, (N, P) in self.swept(rows, 0, *first).items()
+                 for M, v in ((N, at.inputs[g][rows]), (P, self.adjoints[g][rows]))]
+        tables = [[(np.matmul(M, L.transpose(0, 2, 1)).reshape(len(rows), -1).T @ _facing(v, w)).reshape(
+            M.shape[1], L.shape[1], v.shape[1], w.shape[1]) for L, w in parts] for M, v in parts]
+        orders = ((0, 2, 1, 3), (0, 2, 3, 1)), ((2, 0, 1, 3), (2, 0, 3, 1))  # N comes before ã, P behind δ
+        sizes = [len(at.inputs[g][0]) * len(self.adjoints[g][0]) for g in at.free]
+        both = [(u, w) for u in (0, 1) for w in (0, 1)]
+        blocks = [[sum(tables[2 * r + u][2 * c + w].transpose(orders[u][w]).reshape(one, other) for u, w in both)
+                   for c, other in enumerate(sizes)] for r, one in enumerate(sizes)]
+        found: Array = np.block(blocks)
+        return found
+
 
 def _added(A: Array, B: Array) -> Array:
     """The sum of two matrices, or of two pairs of these, each with what it lacks."""
@@ -201,6 +217,8 @@ def proposed(at: Passes) -> tuple[Array, Array | None, list[Array], Array]:
     X, below = (np.linalg.inv(H[0]), None) if found is None else found
     if at.wanted == "inverse":
         return X, below, [], np.empty((0, len(X)))
+    if at.wanted == "square":
+        return X, below, [X @ of.squared() @ X.T] if at.whole else [], np.empty((0, len(X)))
     Y = moved(of, X)
     between = [_topmost(X.T), _topmost(Y)] if not at.formed else [Y.T @ Y] if at.whole else []
     return X, below, between, Y
@@ -297,13 +315,15 @@ def answers(
 ) -> Iterator[bytes]:
     """A line, and the integers: of one matrix between as many bits as of X, of two `FRACTION` of the fraction.
 
-    Without motions X alone, which is known beyond floats by what is below. R comes first, where there is one, and that
-    of every budget last, with its k in the line.
+    Without motions X alone, which is known beyond floats by what is below, and what is between. R comes first, where
+    there is one, and that of every budget last, with its k in the line.
     """
     bits, first = fraction(X, LONG), [] if R is None else [fraction(R, FINE)]
     start = b"" if R is None else whole(R, first[0])
     if not len(Y):
-        yield json.dumps([*first, bits or 0]).encode() + b"\n" + start + whole(X, bits, below)
+        alone = [fraction(M, LONG) or 0 for M in between]
+        yield json.dumps([*first, bits or 0, *alone]).encode() + b"\n" + start + whole(X, bits, below)
+        yield from (whole(M, own) for M, own in zip(between, alone, strict=True))
         return
     rows = each(Y, d)
     other = fraction(between[0], LONG) if len(between) == 1 else FRACTION

@@ -25,6 +25,10 @@ ROOM = fmpz(1) << WIDE - 1
 """What every number must stay below."""
 
 
+class Open(Exception):  # noqa: N818 — nothing is proved here, and balls decide
+    """A number is too long, or a pre-activation is not proved away from 0."""
+
+
 @dataclass(frozen=True)
 class Lanes:
     """So many numbers side by side."""

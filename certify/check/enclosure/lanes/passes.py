@@ -14,7 +14,7 @@ from operator import add, mul
 from flint import arb, fmpz
 
 from certify.check.enclosure.graph_passes import Kinks
-from certify.check.enclosure.lanes.lanes import FRACTION, ROOM, WIDE, WORD, Lanes
+from certify.check.enclosure.lanes.lanes import FRACTION, ROOM, WIDE, WORD, Lanes, Open
 from certify.check.enclosure.lanes.maps import Linear, Sums
 from certify.check.linalg.fixed import scale
 from certify.check.reading.graph import Graph, Node
@@ -27,10 +27,6 @@ SHORT = 59
 
 NEAR = 2
 """Words by which two numbers may seem to be apart and lie in the other order."""
-
-
-class Open(Exception):  # noqa: N818 — nothing is proved here, and balls decide
-    """A number is too long, or a pre-activation is not proved away from 0."""
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from flint import arb, arb_mat, fmpz
 
 from certify.check.enclosure.gradients import losses
 from certify.check.enclosure.graph_passes import Kinks
-from certify.check.enclosure.lanes.lanes import FRACTION, Lanes
+from certify.check.enclosure.lanes.lanes import FRACTION, Lanes, Open
 from certify.check.enclosure.lanes.maps import Linear, linear
-from certify.check.enclosure.lanes.passes import KNOWN, Held, Open, Words, backward, forward
+from certify.check.enclosure.lanes.passes import KNOWN, Held, Words, backward, forward
 from certify.check.enclosure.lanes.sums import Pairs, gradient, pairs
 from certify.check.enclosure.losses.base import Losses
 from certify.check.linalg.fixed import scale

@@ -1,0 +1,215 @@
+"""Motions of rows by the structure of `C_i`: against the columns themselves, wrong versions, and certificates."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pytest
+from flint import arb, arb_mat, ctx, fmpz_mat
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from safetensors.numpy import save
+
+from certify.check.kernel import CHANCE
+from certify.check.linalg.definite import Truth
+from certify.check.linalg.fixed import Fixed, frobenius, scale
+from certify.check.main import main
+from certify.check.probed import point
+from certify.check.probed.structure import grams, judged
+from certify.check.probed.structure.columns import able, columns
+from certify.check.systems import critical_nearby
+from certify.check.theorems.modulus import critical, critical_rows
+from certify.cli.main import main as certify
+from certify.finders.proposals.motions import Curvature, Passes
+from tests.effort import examples
+from tests.families import emitter
+from tests.unit.check.enclosure.test_hessian import drawn
+from tests.unit.check.probed.test_point import SPEC, Case, N, trained
+
+SEEDS = st.integers(0, 10**9)
+BITS, SOME = 60, 0
+"""Of X, and the seed of a problem of more than one layer."""
+
+
+def made(seed):
+    """A drawn problem, its columns by structure and as matrices, and an X of random whole numbers."""
+    rng, problem, _, found = drawn(seed)
+    if not (able(problem) and problem.parameter == "features"):
+        assume(False)
+    p, d = problem.parameters, len(problem.features[0])
+    C = columns(problem, found.parameters, found.passed, found.objective)
+    unit = [[arb(r == k) for r in range(p)] for k in range(p)]
+    lines = [found.feature_forms(e) for e in unit]
+    whole = [arb_mat(p, d, [x for line in lines for x in line[at]]) for at in range(len(problem.moving))]
+    X = fmpz_mat(p, p, [int(v) for v in rng.integers(-2**59, 2**59, p * p)])
+    return rng, problem, C, whole, Fixed(X, BITS, arb(0))
+
+
+def square(X):
+    """`XᵀX`, cut as it is for checks."""
+    M = (X.mid.transpose() * X.mid)
+    return Fixed(M, 2 * X.bits, arb(0)).at(grams.FINE[0])
+
+
+def right(seed):
+    """Whether every matrix lies as near the true one as is said, and how near that is beside its size."""
+    _, _, C, whole, X = made(seed)
+    found, lost = grams.grams(C, square(X))
+    far, near = [], []
+    for G, e, own in zip(found, lost, whole, strict=True):
+        Y = X.balls() * own
+        truth = Y.transpose() * Y
+        far.append(not (G - truth).mid().det().is_finite() or frobenius((G - truth).mid()) > e + arb(2) ** -70)
+        near.append(float(e / (frobenius(own.mid()) ** 2 + 1)))
+    return not any(far), max(near)
+
+
+@settings(max_examples=examples(60), deadline=None)
+@given(seed=SEEDS)
+def test_grams_are_those_of_the_columns(seed):
+    with ctx.workprec(128):
+        held, near = right(seed)
+    assert held and near < 2.0**-16
+
+
+@settings(max_examples=examples(30), deadline=None)
+@given(seed=SEEDS, q=st.integers(1, 3))
+def test_sums_are_those_of_the_columns(seed, q):
+    with ctx.workprec(128):
+        rng, _, C, whole, _ = made(seed)
+        d = whole[0].ncols()
+        t = [[[arb(float(v)) for v in rng.normal(size=d)] for _ in range(q)] for _ in whole]
+        found = grams.image(C, t)
+        for c in range(q):
+            truth = sum((own * arb_mat(d, 1, one[c]) for own, one in zip(whole, t, strict=True)),
+                        arb_mat(C.parameters, 1))
+            assert all(x.overlaps(y) and x.rad() < 1e-25 * (1 + abs(x)) for x, y in zip(
+                [found[r, c] for r in range(C.parameters)], truth.entries(), strict=True))
+
+
+def altered(monkeypatch, name, change):
+    honest = getattr(grams, name)
+    monkeypatch.setattr(grams, name, lambda *given: change(honest(*given)))
+
+
+WRONG = {
+    "vectors cut for nothing": ("short", lambda v: replace(v, rows=[[x >> 40 << 40 for x in r] for r in v.rows])),
+    "sums without one place": ("contracted", lambda T: replace(T, rows=[[*row[:-1], 0 * row[-1]] for row in T.rows])),
+    "another size of a row": ("contracted", lambda T: replace(T, ups=[up + 1 for up in T.ups])),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_versions_are_caught(name, monkeypatch):
+    def found():
+        with ctx.workprec(128):
+            return right(SOME)[0]
+
+    with ctx.workprec(128):
+        assert len(made(SOME)[2].items) > 1 and found()
+    altered(monkeypatch, *WRONG[name])
+    assert not found()
+
+
+def test_what_is_off_counts():
+    """A root of eigenvalues of matrices within e of each other differs by `e/√θ` at most: here by nearly that."""
+    G, e = arb_mat([[arb(4), arb(0)], [arb(0), arb(1)]]), arb(2) ** -30
+    off = judged._off(G, e, arb(0))
+    assert (4 + e).sqrt() - 2 < off < e
+    assert judged._off(G, arb(0), arb(2) ** -20) >= 2 * arb(2) ** -20
+    assert not judged._off(arb_mat([[arb(0)]]), e, arb(0)) < e.sqrt()
+
+
+def test_the_proposed_sum_of_squares():
+    """`Σ C_iC_iᵀ` of the process that proposes."""
+    rng, n, d, m, k = np.random.default_rng(0), 5, 3, 4, 2
+    at = Passes(
+        weights=[rng.normal(size=(m, d)), rng.normal(size=(k, m))],
+        inputs=[np.c_[rng.normal(size=(n, d)), np.ones(n)], np.c_[rng.normal(size=(n, m)), np.ones(n)]],
+        slopes=[rng.normal(size=(n, m))], bends=[rng.normal(size=(n, m))], ends=rng.normal(size=(n, k)),
+        curvatures=(lambda M: M + M.transpose(0, 2, 1))(rng.normal(size=(n, k, k))), first=rng.normal(size=(m, d)),
+        scale=np.array([1.0, 0.5, 2.0]), free=[0, 1], biased=[True, True], moving=[0, 2, 3], decay=0.1,
+        wanted="square", most=None, formed=True, whole=True, vectors=None, budgets=np.empty((0, 9)))
+    of = Curvature(at)
+    C = of.columns(np.array(at.moving))
+    assert np.allclose(of.squared(), np.einsum("npd,nqd->pq", C, C), rtol=1e-12, atol=1e-12)
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    """As that of test_point, with features that have no units of their own."""
+    folder, rng = tmp_path_factory.mktemp("structured"), np.random.default_rng(4)
+    X, y = rng.normal(size=(N, 4)), (rng.random(N) < 0.5).astype(float)
+    names = ("0.weight", "0.bias", "2.weight", "2.bias")
+    (folder / "model.safetensors").write_bytes(save(dict(zip(names, trained(X, y), strict=True))))
+    np.savez(folder / "data.npz", X=X, y=y)
+    (folder / "spec.toml").write_text("\n".join(line for line in SPEC.splitlines() if not line.startswith("scale")))
+    assert certify(["run", str(folder / "spec.toml"), "--quiet"]) == 0
+    return folder / "certificate.json"
+
+
+@pytest.fixture
+def structured(monkeypatch):
+    """Where chance is allowed, and few motions are many."""
+    monkeypatch.setattr(critical_nearby, "MANY", 20)
+    monkeypatch.setattr(judged, "MANY", 0)
+    monkeypatch.setattr(point, "asked", None)
+    token = CHANCE.set([])
+    yield
+    CHANCE.reset(token)
+
+
+def test_what_is_proved_lies_around_what_is_stated(path, structured):
+    case = Case(path)
+    modulus, rows = case.claims
+    assert case.decided(partial(critical.upper, most=modulus.upper)) is Truth.PROVED
+    assert case.decided(partial(critical.upper, most=modulus.lower * (1 - 1e-9))) is Truth.DISPROVED
+    for number in (0, 5, N - 1):
+        low, high = rows.row_lower[number], rows.row_upper[number]
+        assert case.decided(partial(critical_rows.row_upper, number=number, upper=high)) is Truth.PROVED
+        assert case.decided(partial(critical_rows.row_upper, number=number, upper=low * 0.999)) is Truth.DISPROVED
+        assert case.decided(partial(critical_rows.row_lower, number=number, lower=low)) is Truth.PROVED
+        assert case.decided(partial(critical_rows.row_lower, number=number, lower=high * 1.001)) is Truth.DISPROVED
+
+
+@pytest.mark.parametrize("claim, member, change", [
+    (0, "upper", lambda v: v * (1 - 1e-6)), (0, "lower", lambda v: v * (1 + 1e-6)),
+    (1, "row_upper", lambda v: [v[0] * (1 - 1e-6), *v[1:]]), (1, "row_lower", lambda v: [v[0] * (1 + 1e-6), *v[1:]]),
+])
+def test_an_end_beyond_the_truth_is_refused(claim, member, change, path, structured, capsys):
+    assert main([str(path), "--quiet"]) == 0
+    certificate = json.loads(path.read_text())
+    stated = certificate["claims"][claim]
+    stated[member] = change(stated[member])
+    if claim == 1:
+        stated["lower"], stated["upper"] = max(stated["row_lower"]), max(stated["row_upper"])
+    forged = path.with_name("forged.json")
+    forged.write_bytes(emitter.seal(certificate))
+    capsys.readouterr()
+    assert main([str(forged), "--quiet"]) == 2 and capsys.readouterr().out.startswith("invalid ")
+
+
+@pytest.mark.parametrize("part", ["X", "G"])
+def test_proposals_are_not_believed(part, path, structured, monkeypatch):
+    """A matrix that is a millionth off is seen by the drawn vectors: nothing is proved of ends as near as these."""
+    honest = point.asked_square
+
+    def lying(*told):
+        found = honest(*told)
+        if part == "X":
+            return replace(found, bands=[M * 1000001 for M in found.bands], bits=found.bits + 20)
+        G = found.gram
+        return replace(found, gram=Fixed(G.mid * 1000001, G.bits + 20, G.radius))
+
+    monkeypatch.setattr(point, "asked_square", lying)
+    case = Case(path)
+    assert case.decided(partial(critical.upper, most=case.claims[0].lower * (1 + 1e-7))) is not Truth.PROVED
+    assert scale(20) * 1000001 < 1
+
+
+@pytest.mark.parametrize("change", [{"free": (2,)}, {"scale": (1.0,)}])
+def test_where_there_are_no_such_columns(change, path):
+    assert able(Case(path).problem) and not able(replace(Case(path).problem, **change))
