@@ -17,8 +17,8 @@ from certify.check.probed.structure import grams
 from certify.check.probed.structure.columns import able, columns
 from certify.check.reading.subject import Problem
 
-BITS = 128
-"""Of sums over all rows."""
+BITS = 80
+"""Of columns, and of sums over all rows."""
 
 MANY = 1 << 25
 """Numbers in all motions below which they are soon read."""
