@@ -15,7 +15,7 @@ from certify.check.linalg.balls import ONE, ZERO, largest, norm
 from certify.check.linalg.fixed import Fixed, frobenius, scale
 from certify.check.probed.structure.columns import Columns, Item
 
-LONG, PRECISION = 66, 96
+LONG, PRECISION = 66, 64
 """Bits of the entries of vectors, and of the balls of sums."""
 
 FINE, COARSE = (70, 64), (62, 60)

@@ -10,15 +10,16 @@ from certify.check.enclosure.network import Forward, Parameters
 from certify.check.enclosure.objective import Objective
 from certify.check.linalg.balls import ZERO, largest, root
 from certify.check.linalg.deflated import LARGE, Largest
-from certify.check.linalg.fixed import Fixed, enclosed, product, scale
+from certify.check.linalg.fixed import Fixed, enclosed, scale
+from certify.check.linalg.large.products import product
 from certify.check.probed.answer import Answer, joined, times
 from certify.check.probed.rows import PASS, SMALLEST, longest
 from certify.check.probed.structure import grams
 from certify.check.probed.structure.columns import able, columns
 from certify.check.reading.subject import Problem
 
-BITS = 128
-"""Of sums over all rows."""
+BITS = 80
+"""Of columns, and of sums over all rows."""
 
 MANY = 1 << 25
 """Numbers in all motions below which they are soon read."""

@@ -119,4 +119,4 @@ def test_infinite_and_unknown_are_said(tmp_path, capsys):
     path = emitter.write(emitter.total(certificate), tmp_path)
     assert main([str(path), "--quiet"]) == 0
     assert capsys.readouterr().out.startswith(
-        "refuted modulus (infinite: rows 1 and 3 are equal); sample_modulus (nothing proved); changes: features, total ")
+        "refuted modulus (infinite: rows 1 and 3 are equal); sample_modulus (nothing proved); changes: features, total")
