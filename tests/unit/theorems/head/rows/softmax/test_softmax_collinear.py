@@ -47,7 +47,7 @@ def test_boxes_hold_where_the_decay_alone_holds_a_direction() -> None:
     gap = np.sort(now, axis=1)
     S = np.exp(head.phi @ V.T)
     S /= S.sum(axis=1)[:, None]
-    pulls = np.argsort(-np.abs((S - head.Y)).sum(axis=1) * np.linalg.norm(head.phi, axis=1))
+    pulls = np.argsort(-np.abs(S - head.Y).sum(axis=1) * np.linalg.norm(head.phi, axis=1))
     for j in np.flatnonzero(part.proved)[:6]:  # two of the rows that pull most, and those of them like this one
         like = [i for i in pulls if (head.phi[i, 1:5] == head.points[j, 1:5]).all()]
         for gone in (pulls[:COUNT], np.array(like[:COUNT])):

@@ -1,0 +1,54 @@
+"""D24: one box of all choices whose slabs are bounded to second order, for more changes than a box of D5 bears."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from certify.finders.head.boxes import minimiser
+from certify.systems.head.rows.boxes.trap import centre
+from certify.systems.head.rows.change import RowChange
+from certify.systems.head.rows.head import Head
+from certify.theorems.head.rows.bent_box.search import box, stays
+from certify.theorems.head.rows.box_tree import oriented, refusal, unscalable
+from certify.theorems.head.rows.method import Budget, Mask, Method, Part
+
+FEWEST = 4
+"""Changes from which on it is tried: trees of boxes decide fewer as sharply, and certificates state them."""
+
+LARGEST = 4e10
+"""Most products of rows, twice, and columns, twice, that a turn forms."""
+
+
+class BentBox(Method):
+    """Deleted or relabelled rows of a logistic head, all choices at once, to second order (D24)."""
+
+    name: ClassVar[str] = "bent_box"
+    weighs: ClassVar[bool] = True
+
+    def able(self, head: Head, change: RowChange) -> str:
+        """Whether the theorem applies."""
+        if why := refusal(head, change) or unscalable(head):
+            return why
+        if change.count < FEWEST:
+            return f"it is for {FEWEST} changes and more"
+        return too_large(head)
+
+    def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
+        """The points whose margin the box leaves positive; None where there is no box."""
+        s, points = oriented(head, change)
+        c = centre(s, s.whole, minimiser(s, s.whole, head.V[0]))
+        with np.errstate(all="ignore"):
+            found = box(c, np.array(change.rows, np.int64), change.count, budget.left)
+            if found is None:
+                return None
+            proved, which = np.zeros_like(todo), np.flatnonzero(todo & (head.today >= 0))
+            proved[which] = stays(found, points[which])
+        return Part(self.name, proved, {})
+
+
+def too_large(head: Head) -> str:
+    """Why a head has more rows and columns than there is time for; empty where it has not."""
+    size = float(head.n) ** 2 * float(head.m) ** 2
+    return "" if size <= LARGEST else f"{head.n} rows of {head.m} columns are too many for it"
