@@ -209,7 +209,7 @@ def bent(at: Linear, slabs: Slabs) -> Bent | None:
     top = found[0] / (1.0 - found[1])  # H_low is a sum of squares
     off = 6.0 * fp.dot_unit(len(top)) * fp.frobenius(top) * RAISE
     try:
-        L = np.linalg.cholesky(top)
+        L = np.asarray(np.linalg.cholesky(top), np.float64)
     except np.linalg.LinAlgError:
         return None
     rows = whitened(S, s.norms, low, unsure, L) if np.isfinite(L).all() else None

@@ -17,8 +17,8 @@ from certify.theorems.head.rows.method import Budget, Mask, Method, Part
 FEWEST = 4
 """Changes from which on it is tried: trees of boxes decide fewer as sharply, and certificates state them."""
 
-LARGEST = 4e10
-"""Most products of rows, twice, and columns, twice, that a turn forms."""
+LARGEST, SHARE = 1e10, 0.3
+"""Most products of rows, twice, and columns, twice, that a turn forms; and of the time, as trees may come after it."""
 
 
 class BentBox(Method):
@@ -33,22 +33,19 @@ class BentBox(Method):
             return why
         if change.count < FEWEST:
             return f"it is for {FEWEST} changes and more"
-        return too_large(head)
+        size = float(head.n) ** 2 * float(head.m) ** 2
+        return "" if size <= LARGEST else f"{head.n} rows of {head.m} columns are too many for it"
 
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
         """The points whose margin the box leaves positive; None where there is no box."""
         s, points = oriented(head, change)
         c = centre(s, s.whole, minimiser(s, s.whole, head.V[0]))
+        own = budget.share(SHARE)
         with np.errstate(all="ignore"):
-            found = box(c, np.array(change.rows, np.int64), change.count, budget.left)
+            found = box(c, np.array(change.rows, np.int64), change.count, own.left)
             if found is None:
-                return None
+                late = own.left() <= 0.0
+                return Part(self.name, np.zeros_like(todo), why="its share of the time was up") if late else None
             proved, which = np.zeros_like(todo), np.flatnonzero(todo & (head.today >= 0))
             proved[which] = stays(found, points[which])
         return Part(self.name, proved, {})
-
-
-def too_large(head: Head) -> str:
-    """Why a head has more rows and columns than there is time for; empty where it has not."""
-    size = float(head.n) ** 2 * float(head.m) ** 2
-    return "" if size <= LARGEST else f"{head.n} rows of {head.m} columns are too many for it"
