@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from certify.finders.head.boxes import minimiser
+from certify.format.errors import EnclosureError
 from certify.systems.head.rows.boxes.trap import centre
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
@@ -42,7 +43,10 @@ class BentBox(Method):
         c = centre(s, s.whole, minimiser(s, s.whole, head.V[0]))
         own = budget.share(SHARE)
         with np.errstate(all="ignore"):
-            found = box(c, np.array(change.rows, np.int64), change.count, own.left)
+            try:
+                found = box(c, np.array(change.rows, np.int64), change.count, own.left)
+            except EnclosureError:  # no float holds a number that it needs
+                found = None
             if found is None:
                 late = own.left() <= 0.0
                 return Part(self.name, np.zeros_like(todo), why="its share of the time was up") if late else None

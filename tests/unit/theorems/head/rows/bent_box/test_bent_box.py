@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from certify.format.errors import EnclosureError
 from certify.systems.head.rows.boxes.trap import Slabs, centre
 from certify.systems.head.rows.change import RowChange
 from certify.theorems.head.rows import survey
@@ -132,7 +133,7 @@ def test_what_no_float_holds_finds_no_box() -> None:
 def test_points_that_are_said_to_stay_do() -> None:
     proved = 0
     for seed in range(12):
-        head = logistic_head(np.random.default_rng([seed, 3]), 10, 30, 12.0)
+        head = logistic_head(np.random.default_rng([seed, 3]), 10, 30, 60.0)
         relabels, k = bool(seed % 2), 2
         s_rows = tuple(range(head.n))
         s, points = oriented(head, RowChange(relabels, k, s_rows))
@@ -156,6 +157,21 @@ def test_what_the_method_is_for(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "bent_box" not in survey.CHECKED
     monkeypatch.setattr(method, "LARGEST", 10.0)
     assert "too many" in BentBox().able(head, RowChange(False, FEWEST, rows))
+
+
+def test_what_no_float_holds_or_no_time_is_there_for_proves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    head = logistic_head(np.random.default_rng(0), 12, decay=60.0)
+    change = RowChange(False, FEWEST, tuple(range(12)))
+    late = BentBox().prove(head, change, head.today >= 0, Budget(-1.0))
+    assert late is not None
+    assert not late.proved.any()
+    assert "time" in late.why
+
+    def overflowing(*given: object) -> None:
+        raise EnclosureError("row norms", "overflow", "rescale the data")
+
+    monkeypatch.setattr(method, "box", overflowing)
+    assert BentBox().prove(head, change, head.today >= 0, Budget()) is None
 
 
 def test_the_method_proves_what_a_box_of_the_first_order_does_not() -> None:
@@ -196,4 +212,5 @@ def test_largest_eigenvalues_are_bounds() -> None:
         assert max(true, 0.0) <= one <= 1.001 * max(true, 0.0) + 1e-8
     assert spectra.largest(w, np.full((1, 10), np.nan), np.zeros(1)) is None
     assert spectra.whitened(S, np.full(30, 9.0), H, 0.0, 2.0 * L) is None
-    assert spectra.whitened(S, np.full(30, 9.0), np.full((4, 4), np.nan), 0.0, L) is None
+    with pytest.raises(EnclosureError):
+        spectra.whitened(S, np.full(30, 9.0), np.full((4, 4), np.nan), 0.0, L)
