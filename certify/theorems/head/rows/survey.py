@@ -30,7 +30,8 @@ from certify.theorems.head.rows.squared.worst import is_large, worst_deletions
 CLASSES: Final[Mapping[str, str]] = {
     "group_tree": "group_tree.method:GroupTrees", "squared_labels": "squared_labels:SquaredLabels",
     "squared_tree": "squared_tree:SquaredTree", "squared_aside": "squared_aside:SquaredAside",
-    "squared_deletions": "squared_deletions:SquaredDeletions", "box": "box:Box", "cells": "cells:Cells",
+    "squared_deletions": "squared_deletions:SquaredDeletions", "box": "box:Box", "bent_box": "bent_box.method:BentBox",
+    "cells": "cells:Cells",
     "by_choice": "by_choice.method:ByChoice", "pair_tree": "pair_tree.method:PairTrees", "box_tree": "box_tree:BoxTree",
     "by_counts": "by_counts.method:ByCounts", "step_sums": "step_sums.method:StepSums",
     "label_sums": "label_sums.method:LabelSums",

@@ -13,7 +13,7 @@ import numpy as np
 
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
-from certify.systems.head.rows.boxes.inverses import inverse
+from certify.systems.head.rows.boxes.inverses import judged
 from certify.systems.head.rows.boxes.trap import top_sums
 from certify.systems.head.rows.head import Whole
 from certify.theorems.head.rows.softmax.centre import Centre, Changes, Pulls, mean_least, mean_most, pulls, turns
@@ -74,14 +74,15 @@ def matrices(c: Centre, R: Array, proved: bool = True) -> Matrices | None:
     curve_off = (2 + 2 * np.sqrt(k) + k * c.s_off) * c.s_off + 2 * (fp.dot_unit(n) + 8 * U)
     unsure = float((most * norms * norms) @ curve_off) * fp.sum_up(n)
     unsure = (unsure + 4 * U * k * (float(c.decay.sum()) + k * c.tie) + c.decay_off) * RAISE
-    top, low = inverse(hessian(c, least), unsure, proved), inverse(hessian(c, most), unsure, proved)
-    if top is None or low is None:
+    above, under = judged(hessian(c, least), unsure, proved), judged(hessian(c, most), unsure, proved)
+    if above is None or under is None:
         return None
-    size = fp.frobenius(top[0]) + fp.frobenius(low[0])
-    off = (max(top[1], low[1]) + 8 * fp.dot_unit(k * p) * size) * RAISE if proved else 0.0
+    top, low = above[0] / (1.0 - above[1]), under[0] / (1.0 + under[1])  # both are sums of squares
+    size = fp.frobenius(top) + fp.frobenius(low)
+    off = 8 * fp.dot_unit(k * p) * size * RAISE if proved else 0.0
     shape = (k, p, k, p)
-    return Matrices((0.5 * (top[0] + low[0])).reshape(shape), (0.5 * (top[0] - low[0])).reshape(shape),
-                    top[0].reshape(shape), off, (size + off) * RAISE)
+    return Matrices((0.5 * (top + low)).reshape(shape), (0.5 * (top - low)).reshape(shape), top.reshape(shape), off,
+                    (size + off) * RAISE)
 
 
 def own_blocks(M: Array, x: Array) -> Array:

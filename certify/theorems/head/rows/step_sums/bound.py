@@ -28,6 +28,9 @@ FARTHEST = 300.0
 FIRST, TURNS, GROW, MOST = 0.1, 12, 1.1, 64.0
 """Distance that is tried first, attempts, what it grows by, and the largest one."""
 
+CLOSE = 1500
+"""Changes that are taken two by two; of more than these those that do most."""
+
 LEAST = 2.0**-900
 """Least curvature of a row that its inverse may be taken of."""
 
@@ -169,12 +172,36 @@ def _measured(st: Steps, k: int, d: Array, bend: Array, most: Array, X: Array, o
         return None, np.inf, long
     pairs = np.zeros((len(st.rows), len(st.rows)))
     if k > 1:
-        squares = st.moved * st.moved
-        weight = bend * bend / d * RAISE
-        pairs = np.sqrt(((squares.T * weight) @ squares) * fp.sum_up(len(d))) * RAISE
+        pairs = _together(st.moved, bend * bend / d * RAISE)
         one = (st.gain * most[st.rows] * long[st.rows])[:, None] * st.moved[st.rows] * RAISE
-        pairs = (pairs + one + one.T) * RAISE
+        pairs += one
+        pairs += one.T
+        pairs *= RAISE
         np.fill_diagonal(pairs, 0.0)
     found = Bound(st, k, X, off, st.left * root * RAISE, st.still * root * RAISE, pairs, taken, kept)
     reach = (float(top(found.shares[None, :], 0.0, k)[0]) + found.still / kept) * RAISE
     return (found if np.isfinite(reach) else None), reach, long
+
+
+def _together(moved: Array, weight: Array) -> Array:
+    """`(f, f)` at least `√Σ_j weight_j(τ^u_jτ^v_j)²`: that, or of many changes products of two roots of fourth powers.
+
+    By Cauchy and Schwarz it is at most `b_ub_v`, `b_u⁴ = Σ_j weight_j(τ^u_j)⁴`; those with the largest b are taken two
+    by two.
+    """
+    f, unit = moved.shape[1], fp.sum_up(len(weight))
+    b, some = np.zeros(f), np.arange(f)
+    if f > CLOSE:
+        for start in range(0, f, CLOSE):
+            at = slice(start, start + CLOSE)
+            squares = moved[:, at] * moved[:, at]
+            b[at] = (weight @ (squares * squares)) * unit
+        b = np.sqrt(np.sqrt(b) * RAISE) * RAISE
+        some = np.argsort(-b, kind="stable")[:CLOSE]
+    squares = moved[:, some] * moved[:, some]
+    exact = np.sqrt(((squares.T * weight) @ squares) * unit) * RAISE
+    if len(some) == f:
+        return np.asarray(exact)
+    pairs = np.outer(b, b) * RAISE
+    pairs[np.ix_(some, some)] = np.minimum(pairs[np.ix_(some, some)], exact)
+    return np.asarray(pairs)

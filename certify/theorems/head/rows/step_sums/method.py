@@ -26,7 +26,7 @@ from certify.theorems.head.rows.step_sums.boxed import in_a_box
 from certify.theorems.head.rows.step_sums.search import Case, Search
 from certify.theorems.head.rows.step_sums.steps import steps
 
-LARGEST, MOST = 12_000_000, 64
+LARGEST, MOST = 30_000_000, 64
 """Most margins that are followed under steps, rows times changes; and most labels that change."""
 
 
@@ -52,6 +52,7 @@ class StepSums(Method):
 
     name: ClassVar[str] = "step_sums"
     weighs: ClassVar[bool] = True
+    largest: ClassVar[int] = LARGEST
 
     def able(self, head: Head, change: RowChange) -> str:
         """Whether the theorem applies."""
@@ -65,7 +66,7 @@ class StepSums(Method):
             return "no row may change"
         if head.phi_rad.any() or head.points_rad.any():
             return "layers before the last one make the inputs inexact, and sums of steps need exact ones"
-        if head.n * len(change.rows) > LARGEST or not 1 <= change.count <= MOST:
+        if head.n * len(change.rows) > self.largest or not 1 <= change.count <= MOST:
             return f"{change.count} of {len(change.rows)} labels change among {head.n} rows, too many for sums of steps"
         if head.weights.balanced and (head.weights.rows != 1.0).any():
             return "rows have weights of their own beside the balanced ones"

@@ -19,7 +19,7 @@ from certify.systems.head.rows.change import Choices
 from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.weights import UNIT
 
-TURNS, AT_ONCE = 8, 512
+TURNS, AT_ONCE = 5, 512
 """Steps with the inverse at the centre, and changes at a time."""
 
 DECAY = 2 * U

@@ -53,7 +53,7 @@ def test_methods_for_rows_that_count_the_same_are_not_tried() -> None:
     assert words.pop("box") == words.pop("box_tree") == change  # these carry weights too
     assert "follow the counts of the labels" in str(words.pop("by_counts"))
     assert "groups of rows" in str(words.pop("group_tree")) and "are for labels" in str(words.pop("step_sums"))
-    assert "are for labels" in str(words.pop("label_sums"))
+    assert "are for labels" in str(words.pop("label_sums")) and "4 changes" in str(words.pop("bent_box"))
     assert set(words.values()) == {"it is for rows that count the same, and these carry weights"}
 
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from flint import arb, arb_mat
+from flint import arb, arb_mat, ctx
 
 from certify.check.linalg.balls import ONE, ZERO, largest, norm
 from certify.check.theorems.head.rows.head import Head
 
 HALF, QUARTER = arb(0.5), arb(0.25)
+
+FINE = 128
+"""Bits of probabilities, Hessians and their inverses: with 64 what an inverse is off by outweighs the room of rows that
+hardly move, where the decay alone holds a direction and other columns are long."""
 
 Line = list[arb]
 Slabs = list[list[list[arb]]]
@@ -42,9 +46,10 @@ def centre(head: Head, flat: Sequence[float], out: frozenset[int] = frozenset(),
            targets: list[list[float]] | None = None) -> Centre:
     """Everything at weights, row by row, of the sum without the rows `out`, with other targets if they are given."""
     targets = head.targets if targets is None else targets
-    z = head.outputs(list(flat))
+    with ctx.workprec(max(ctx.prec, FINE)):
+        z = head.outputs(list(flat))
+        s = [softmax(line) for line in z]
     V = [list(flat[a * head.m : (a + 1) * head.m]) for a in range(head.k)]
-    s = [softmax(line) for line in z]
     mu, held = head.mu(), [0.0 if head.free_intercept and j == head.m - 1 else 1.0 for j in range(head.m)]
     g = arb_mat([[ZERO if i in out else x - y for x, y in zip(a, b, strict=True)]
                  for i, (a, b) in enumerate(zip(s, targets, strict=True))])

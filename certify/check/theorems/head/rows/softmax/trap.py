@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from flint import arb, arb_mat
+from flint import arb, arb_mat, ctx
 
 from certify.check.linalg.balls import ZERO, largest
 from certify.check.theorems.head.rows.boxes.trap import most
 from certify.check.theorems.head.rows.softmax.centre import (
+    FINE,
     Centre,
     Line,
     Pull,
@@ -61,7 +62,8 @@ class Box:
 def box(c: Centre, changes: list[Change], count: int, R: Slabs) -> Box | None:
     """The box, if every inequality of D9 is proved; else None."""
     ends = [(ZERO, ZERO) if i in c.out else weights(s, slab) for i, (s, slab) in enumerate(zip(c.s, R, strict=True))]
-    top, low = _inverse(c, [a for a, _ in ends]), _inverse(c, [b for _, b in ends])
+    with ctx.workprec(max(ctx.prec, FINE)):
+        top, low = _inverse(c, [a for a, _ in ends]), _inverse(c, [b for _, b in ends])
     if top is None or low is None:
         return None
     k, half = c.head.k, arb(0.5)

@@ -1,0 +1,55 @@
+"""D24: one box of all choices whose slabs are bounded to second order, for more changes than a box of D5 bears."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from certify.finders.head.boxes import minimiser
+from certify.format.errors import EnclosureError
+from certify.systems.head.rows.boxes.trap import centre
+from certify.systems.head.rows.change import RowChange
+from certify.systems.head.rows.head import Head
+from certify.theorems.head.rows.bent_box.search import box, stays
+from certify.theorems.head.rows.box_tree import oriented, refusal, unscalable
+from certify.theorems.head.rows.method import Budget, Mask, Method, Part
+
+FEWEST = 4
+"""Changes from which on it is tried: trees of boxes decide fewer as sharply, and certificates state them."""
+
+LARGEST, SHARE = 1e10, 0.3
+"""Most products of rows, twice, and columns, twice, that a turn forms; and of the time, as trees may come after it."""
+
+
+class BentBox(Method):
+    """Deleted or relabelled rows of a logistic head, all choices at once, to second order (D24)."""
+
+    name: ClassVar[str] = "bent_box"
+    weighs: ClassVar[bool] = True
+
+    def able(self, head: Head, change: RowChange) -> str:
+        """Whether the theorem applies."""
+        if why := refusal(head, change) or unscalable(head):
+            return why
+        if change.count < FEWEST:
+            return f"it is for {FEWEST} changes and more"
+        size = float(head.n) ** 2 * float(head.m) ** 2
+        return "" if size <= LARGEST else f"{head.n} rows of {head.m} columns are too many for it"
+
+    def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
+        """The points whose margin the box leaves positive; None where there is no box."""
+        s, points = oriented(head, change)
+        c = centre(s, s.whole, minimiser(s, s.whole, head.V[0]))
+        own = budget.share(SHARE)
+        with np.errstate(all="ignore"):
+            try:
+                found = box(c, np.array(change.rows, np.int64), change.count, own.left)
+            except EnclosureError:  # no float holds a number that it needs
+                found = None
+            if found is None:
+                late = own.left() <= 0.0
+                return Part(self.name, np.zeros_like(todo), why="its share of the time was up") if late else None
+            proved, which = np.zeros_like(todo), np.flatnonzero(todo & (head.today >= 0))
+            proved[which] = stays(found, points[which])
+        return Part(self.name, proved, {})

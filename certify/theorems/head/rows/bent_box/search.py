@@ -1,0 +1,62 @@
+"""D24: slabs into which all that they imply falls back, by a monotone iteration; and the points that they prove."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from certify.rigor import fp
+from certify.rigor.fp import RAISE, Array, U
+from certify.systems.head.rows.boxes.slabs import Rows
+from certify.systems.head.rows.boxes.trap import Centre, Slabs
+from certify.theorems.head.rows.bent_box.image import Bent, bent, linear
+
+ROUNDS, FARTHEST = 24, 12.0
+"""Turns, and the longest slab."""
+
+OUTWARD, LEAST, MOST = 1.01, 2.0**-20, 0.5
+"""How much longer than their image slabs are made, at least by how much, and the largest ratio of steps foreseen."""
+
+
+def box(c: Centre, free: Rows, k: int, left: Callable[[], float]) -> Bent | None:
+    """What slabs say that hold the motion under any k changes of some rows; None where none are found or time is up.
+
+    Args:
+        c: the centre, no row changed.
+        free: the rows that may change.
+        k: how many at most.
+        left: seconds left.
+    """
+    at = linear(c, free, k)
+    if at is None:
+        return None
+    slabs, before = Slabs(*np.zeros((4, len(c.at.t)))), np.inf
+    for turn in range(ROUNDS):
+        if left() <= 0.0:
+            return None
+        found = bent(at, slabs)
+        image = None if found is None else found.image()
+        if image is None or not image.all().max() < FARTHEST:
+            return None
+        if (image.all() < slabs.all()).all():
+            return found
+        more = np.maximum(image.all() - slabs.all(), 0.0)
+        ratio = min(float(more.max()) / before, MOST) if turn > 1 else 0.0
+        before = max(float(more.max()), LEAST)
+        ahead = np.where(more > 0.0, slabs.all() + more / (1.0 - ratio), 0.0)
+        slabs = Slabs(*np.maximum(slabs.all(), np.maximum(image.all(), ahead) * OUTWARD + LEAST))
+    return None
+
+
+def stays(b: Bent, points: Array) -> Array:
+    """`(N,)` for which oriented points e all choices leave `e·w > 0`."""
+    c, p = b.at.c, points.shape[1]
+    good = np.zeros(len(points), dtype=bool)
+    found = b.taken(points, False) if len(points) else None
+    if found is None:
+        return good
+    margin = points @ c.w
+    margin -= (fp.dot_unit(p) * fp.row_norms(points) * float(fp.row_norms(c.w[None, :])[0])
+               + 4.0 * U * np.abs(margin) + fp.FLOOR) * RAISE
+    return np.asarray(found[0].most(b.at.k) < margin)
