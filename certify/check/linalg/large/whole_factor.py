@@ -95,12 +95,14 @@ class WholeFactor:
 
 
 def factorised(K: arb_mat, moved: Mapping[int, arb]) -> WholeFactor | None:
-    """`‖RKRᵀ − I‖ ≤ |RK̂Rᵀ − I|_F + ‖R‖²|K − K̂|_F` for a symmetric K; None where that is not below 1."""
+    """`‖RKRᵀ − I‖ ≤ |RK̂Rᵀ − I|_F + ‖R‖²|K − K̂|_F` for K̂ symmetric; None where that is not below 1."""
     with ctx.workprec(PLACES):
         proposed = inverse_factor(K)
     if proposed is None:
         return None
     R, A = enclosed(proposed, PLACES), enclosed(K, WIDE)
+    if A.mid != A.mid.transpose():  # half of the product is made
+        return None
     defect = (_off(R.mid, A.mid, 2 * R.bits + A.bits) + R.reach ** 2 * A.radius).upper()
     return WholeFactor(Fixed(R.mid, R.bits, ZERO), defect, moved) if defect < 1 else None
 

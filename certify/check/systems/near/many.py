@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 from functools import cached_property
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flint import arb, arb_mat, ctx
 
@@ -20,16 +20,15 @@ if TYPE_CHECKING:
     from certify.check.linalg.by_probes import Found
     from certify.check.linalg.large.whole_factor import WholeFactor
     from certify.check.probed.many_equations import ManyEquations
-    from certify.check.systems.interpolation import Interpolation
 
 
 class Many:
-    """What an interpolation system computes in other ways where it has many equations."""
+    """What an interpolation system, `at`, computes in other ways where it has many equations."""
 
     summed: ManyEquations | None = None
     proposed: Found | None = None
 
-    def __init__(self, at: Interpolation) -> None:
+    def __init__(self, at: Any) -> None:
         self._at = at
 
     @property

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 
-from flint import arb
+from flint import arb, arb_mat
 
 from certify.check.kernel import DIGITS, Finding, expect, judged
 from certify.check.linalg.balls import ZERO
-from certify.check.linalg.definite import Truth
+from certify.check.linalg.definite import MANY, Truth, definiteness
 from certify.check.reading.certificate import Claim, Vector, stated, vector
 from certify.check.reading.subject import Problem
 from certify.check.rule import Refutable, Rule, Side, check_refutable, check_vector, interpolating, modulus, times
@@ -54,9 +55,15 @@ def upper(point: Point, most: float, radius: float | None = None, near: bool = F
         return Finding(Truth.UNDECIDED, "Q is not proved zero, and only then the modulus can be 0")
     if at.factor is not None and at.factor.is_beyond(each):
         return Finding(Truth.PROVED, "upper²K − Q ≻ 0 is proved")
-    from certify.check.theorems.modulus.by_factorisation import beyond
-
-    return beyond(point, each, near)
+    matrix = _scaled_difference(at, each ** 2)
+    if matrix.nrows() >= MANY and import_module("certify.check.linalg.cholesky").proved(matrix, near):
+        return Finding(Truth.PROVED, "upper²K − Q ≻ 0 is proved")
+    found = definiteness(matrix, sharp=False)
+    if found.truth is Truth.DISPROVED:
+        assert found.v is not None
+        return Finding(Truth.DISPROVED, f"a vector proves lip S > {_quotient(at, found.v.entries())}")
+    words = "is proved" if found.truth is Truth.PROVED else f"is not proved at {point.precision} bits"
+    return Finding(found.truth, f"upper²K − Q ≻ 0 {words}")
 
 
 def lower(point: Point, least: float, z: Sequence[float], radius: float | None = None) -> Finding:
@@ -68,7 +75,17 @@ def lower(point: Point, least: float, z: Sequence[float], radius: float | None =
         return Finding(Truth.PROVED, "zᵀQz ≥ lower² zᵀKz is proved")
     if q == 0:
         return Finding(Truth.DISPROVED, "zᵀQz = 0")
-    return judged(False, q < each ** 2 * k, f"the witness gives {quotient(at, vector)}")
+    return judged(False, q < each ** 2 * k, f"the witness gives {_quotient(at, vector)}")
+
+
+def _scaled_difference(at: Interpolation, square: arb) -> arb_mat:
+    """`square·K − Q`."""
+    k, rows = at.problem.block, (at.kernel * square).tolist()
+    for i, Q in at.moved.items():
+        for a in range(k):
+            for b in range(k):
+                rows[i * k + a][i * k + b] -= Q[a][b]
+    return arb_mat(rows)
 
 
 def _forms(at: Interpolation, z: list[arb]) -> tuple[arb, arb]:
@@ -80,7 +97,7 @@ def _forms(at: Interpolation, z: list[arb]) -> tuple[arb, arb]:
     return q, at.energy(z)
 
 
-def quotient(at: Interpolation, z: list[arb]) -> str:
+def _quotient(at: Interpolation, z: list[arb]) -> str:
     """`√(zᵀQz / zᵀKz)` in digits, or infinity."""
     q, k = _forms(at, z)
     return shown_root(q / k) if k > 0 else "any number"

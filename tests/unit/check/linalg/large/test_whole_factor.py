@@ -64,7 +64,7 @@ def test_the_defect_is_that_of_the_exact_product():
         assert said.overlaps(exact) and (change == 0) == bool(said < arb(2) ** -40)
 
 
-@pytest.mark.parametrize("wrong", ["singular", "indefinite", "nan", "inf", "wide"])
+@pytest.mark.parametrize("wrong", ["singular", "indefinite", "nan", "inf", "wide", "one-sided"])
 def test_what_is_not_proved_definite_has_no_factor(wrong):
     K, moved = drawn()
     if wrong == "singular":
@@ -74,6 +74,8 @@ def test_what_is_not_proved_definite_has_no_factor(wrong):
         A[N - 1, N - 1] = arb(-1)
     if wrong in ("nan", "inf"):
         A[3, 3] = arb(wrong)
+    if wrong == "one-sided":  # what stands above the diagonal is in no product of the lower half
+        A[0, N - 1] += 1
     if wrong == "wide":
         A = arb_mat([[x + arb(0, 1e3) for x in row] for row in A.tolist()])
     assert factorised(A, {}) is None
