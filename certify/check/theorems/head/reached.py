@@ -11,7 +11,7 @@ from flint import arb, arb_mat
 from certify.check.enclosure.network import Parameters, forward
 from certify.check.enclosure.objective import objective
 from certify.check.kernel import DIGITS, Finding, expect, judged
-from certify.check.linalg.balls import ONE, ZERO, largest, norm, root, squares
+from certify.check.linalg.balls import ONE, ZERO, largest, no_longer, norm, root, squares
 from certify.check.reading.certificate import Claim, Vector, Witness, array_name, stated, vector
 from certify.check.reading.subject import Problem
 from certify.check.rule import Side
@@ -126,8 +126,7 @@ def within(claim: Claim[Move], problem: Problem, side: Side) -> Rows:
     if problem.direction and any(v > 0 for row in rows.values() for v in row):
         raise Invalid(where, "a sample weight rises", "they may only fall")
     assert problem.radius is not None
-    lengths = [squares(map(arb, part)) for part in problem.budget.parts(list(rows.values()))]
-    if not all(square <= arb(problem.radius) ** 2 for square in lengths):
+    if not all(no_longer(part, problem.radius) for part in problem.budget.parts(list(rows.values()))):
         raise Invalid(where, "the change is not proved to lie within the budget", f"its radius is {problem.radius!r}")
     return rows
 
