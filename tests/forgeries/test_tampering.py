@@ -12,7 +12,7 @@ import pytest
 from certify.check.probed import answer
 from certify.format.canonical import digest, encode
 from reports.studies.tampering import campaign, consistent, exact, follows, refits, specs
-from reports.studies.tampering.sources import ROOT, Source, folders
+from reports.studies.tampering.sources import ROOT, Mode, Source, folders
 
 
 @pytest.mark.parametrize("only", ["targets", "critical-given", "rows-deleted-hinge", "pair-tree", "group-tree",
@@ -127,9 +127,9 @@ def test_every_other_mutant_is_checked_with_random_probes(tmp_path):
     source, top = of_head("settled", tmp_path)
     with patch.object(answer, "_told", wraps=answer._told) as drawn:
         assert source.judged(encode(top), None) == "accepted" and not drawn.called
-        assert source.judged(encode(top), None, None, True) == "accepted" and drawn.called
-    found = campaign.run(60.0, 7, "kinds/settled", most=60)
-    assert found["counts"][campaign.PROBED] and found["counts"][campaign.EXACT] and not found["violations"]
+        assert source.judged(encode(top), None, None, Mode.SOON) == "accepted" and drawn.called
+    found = campaign.run(60.0, 7, "kinds/settled", most=100)
+    assert all(found["counts"][mode] for mode in Mode) and not found["violations"]
 
 
 def test_lies_about_motions_agree_with_themselves(tmp_path):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from fractions import Fraction
 
 from flint import arb, arb_mat
 
@@ -16,21 +15,6 @@ EXACT = 2200
 def squares(values: Iterable[arb]) -> arb:
     """The sum of the squares."""
     return sum((v * v for v in values), ZERO)
-
-
-def no_longer(values: Sequence[float], radius: float) -> bool:
-    """Whether `|values| ≤ radius`, in rationals where balls do not tell: a change may be as long as its budget.
-
-    >>> no_longer([0.05], 0.05), no_longer([0.03, 0.04], 0.05), no_longer([0.3, 0.4], 0.5)  # the last by the double 0.3
-    (True, True, False)
-    >>> no_longer([float("nan")], 0.05), no_longer([1.0], float("inf"))
-    (False, False)
-    """
-    square, most = squares(map(arb, values)), arb(radius) ** 2
-    if not (square.is_finite() and most.is_finite()):
-        return False
-    return bool(square <= most) or (
-        square.overlaps(most) and sum(Fraction(v) ** 2 for v in values) <= Fraction(radius) ** 2)
 
 
 def root(square: arb) -> arb:

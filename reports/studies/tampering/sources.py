@@ -8,6 +8,7 @@ import shutil
 import signal
 from collections.abc import Mapping
 from contextlib import ExitStack
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -31,6 +32,15 @@ PLACES = ("tests/golden/0.2.0", "tests/golden/on_disk/0.2.0", "tests/forgeries/f
 
 PROBED = ((critical_nearby, "ASKED", 0), (interpolation, "PROBED", 0), (inverse, "PROBED", 1))
 """Sizes from which on random probes are asked, where they are: so that the small certificates here have them."""
+
+
+class Mode(StrEnum):
+    """How the checker decides: all exactly; large things by random probes; small ones too, which takes a process."""
+
+    EXACT = "checked exactly"
+    PROBES = "checked with random probes"
+    SOON = "checked with random probes of small things too"
+
 
 SLOWEST = 60
 ROLES = ("spec", "model", "graph", "data", "reference", "change", "evaluation", "witness")
@@ -83,7 +93,7 @@ class Source:
         """Evaluation rows, where it names those that stay."""
         return max((len(v) for name, v in self.arrays.items() if name.endswith(".status")), default=0)
 
-    def judged(self, data: bytes, side: bytes | None, spec: bytes | None = None, probes: bool = False) -> str:
+    def judged(self, data: bytes, side: bytes | None, spec: bytes | None = None, mode: Mode = Mode.EXACT) -> str:
         """What the checker makes of a certificate, side file and spec: `accepted`, `invalid` or `usage`."""
         path = self.folder / "certificate.json"
         path.write_bytes(data)
@@ -91,14 +101,14 @@ class Source:
             self.side.write_bytes(side)
         if spec is not None:
             (self.folder / "spec.toml").write_bytes(spec)
-        token = CHANCE.set([] if probes else None)
+        token = CHANCE.set(None if mode is Mode.EXACT else [])
         signal.alarm(SLOWEST)
         try:
             if self.on_disk:
                 check_on_disk(path, data, {}, lambda _: None)
             else:
                 with ExitStack() as stack:
-                    for module, name, size in PROBED if probes else ():
+                    for module, name, size in PROBED if mode is Mode.SOON else ():
                         stack.enter_context(patch.object(module, name, size))
                     check(path, dict.fromkeys(ROLES), allowed=Allowed(True, True))
         except Invalid as no:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from importlib import import_module
 
 from flint import arb, arb_mat
 
 from certify.check.enclosure.network import Parameters, forward
 from certify.check.enclosure.objective import objective
 from certify.check.kernel import DIGITS, Finding, expect, judged
-from certify.check.linalg.balls import ONE, ZERO, largest, no_longer, norm, root, squares
+from certify.check.linalg.balls import ONE, ZERO, largest, norm, root, squares
 from certify.check.reading.certificate import Claim, Vector, Witness, array_name, stated, vector
 from certify.check.reading.subject import Problem
 from certify.check.rule import Side
@@ -20,7 +21,7 @@ from certify.check.theorems.distance.changed_loss import changed_problem
 from certify.format.canonical import show
 from certify.format.refusal import Invalid
 
-Rows = dict[int, tuple[float, ...]]
+Rows, EXACTLY = dict[int, tuple[float, ...]], "certify.check.linalg.small.no_longer"
 
 
 @dataclass(frozen=True)
@@ -125,8 +126,9 @@ def within(claim: Claim[Move], problem: Problem, side: Side) -> Rows:
         return rows
     if problem.direction and any(v > 0 for row in rows.values() for v in row):
         raise Invalid(where, "a sample weight rises", "they may only fall")
-    assert problem.radius is not None
-    if not all(no_longer(part, problem.radius) for part in problem.budget.parts(list(rows.values()))):
+    assert (r := problem.radius) is not None
+    if not all(squares(map(arb, part)) <= arb(r) ** 2 or import_module(EXACTLY).no_longer(part, r)
+               for part in problem.budget.parts(list(rows.values()))):
         raise Invalid(where, "the change is not proved to lie within the budget", f"its radius is {problem.radius!r}")
     return rows
 

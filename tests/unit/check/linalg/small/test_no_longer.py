@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from certify.check.linalg.balls import no_longer
+from certify.check.linalg.small.no_longer import no_longer
 
 
 @pytest.mark.parametrize("radius", [0.05, 0.1, 1 / 3, 1e-200, 1e200, 5e-324, 0.0])
