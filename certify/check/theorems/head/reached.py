@@ -21,7 +21,7 @@ from certify.check.theorems.distance.changed_loss import changed_problem
 from certify.format.canonical import show
 from certify.format.refusal import Invalid
 
-Rows, EXACTLY = dict[int, tuple[float, ...]], "certify.check.linalg.small.no_longer"
+Rows = dict[int, tuple[float, ...]]
 
 
 @dataclass(frozen=True)
@@ -105,8 +105,7 @@ def within(claim: Claim[Move], problem: Problem, side: Side) -> Rows:
     Raises:
         Invalid: it has another shape, moves other rows, or more of them, or further than the budget says.
     """
-    where = f"{claim.where}.witness.array"
-    name = f"{claim.quantity}.change"
+    where, name = f"{claim.where}.witness.array", f"{claim.quantity}.change"
     if claim.witness.array != name:
         raise Invalid(where, f"{show(claim.witness.array)} is stated", f"{show(name)} is needed")
     if problem.scale is not None:
@@ -127,7 +126,8 @@ def within(claim: Claim[Move], problem: Problem, side: Side) -> Rows:
     if problem.direction and any(v > 0 for row in rows.values() for v in row):
         raise Invalid(where, "a sample weight rises", "they may only fall")
     assert (r := problem.radius) is not None
-    if not all(squares(map(arb, part)) <= arb(r) ** 2 or import_module(EXACTLY).no_longer(part, r)
+    if not all(squares(map(arb, part)) <= arb(r) ** 2
+               or import_module("certify.check.linalg.small.no_longer").no_longer(part, r)
                for part in problem.budget.parts(list(rows.values()))):
         raise Invalid(where, "the change is not proved to lie within the budget", f"its radius is {problem.radius!r}")
     return rows
