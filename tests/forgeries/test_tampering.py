@@ -123,6 +123,30 @@ def test_another_spec_is_refused_where_the_claims_are_false_of_it(name, old, new
     assert source.judged(encode(source.top), None) == "accepted"
 
 
+@pytest.mark.parametrize("name", ["noise-weights", "noise-outputs", "noise-counts"])
+def test_ends_of_a_ball_are_refused_beyond_what_is_proved(name, tmp_path):
+    source, top = of_head(name, tmp_path)
+    claim = top["claims"][0]
+    low, high = claim["lower"], claim["upper"]
+    for ends in ({"upper": low}, {"upper": high * 0.99}, {"lower": high}, {"lower": low * (1 + 1e-6)}):
+        claim |= {"lower": low, "upper": high} | ends
+        top["digest"] = digest(top)
+        assert source.judged(encode(top), None) == "invalid"
+
+
+def test_a_margin_from_kinks_is_refused_beyond_what_is_proved(tmp_path):
+    source, top = of_head("relu-one-layer", tmp_path)
+    margins = [one for claim in top["claims"] for one in claim["hypotheses"] if one["name"] == "smooth"]
+    assert margins and all(one["value"] > 0 for one in margins)
+    for one in margins:
+        true = one["value"]
+        for factor, word in ((1 + 1e-6, "invalid"), (1 - 1e-6, "accepted")):
+            one["value"] = true * factor
+            top["digest"] = digest(top)
+            assert source.judged(encode(top), None) == word
+        one["value"] = true
+
+
 def test_every_other_mutant_is_checked_with_random_probes(tmp_path):
     source, top = of_head("settled", tmp_path)
     with patch.object(answer, "_told", wraps=answer._told) as drawn:
