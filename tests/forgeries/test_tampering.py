@@ -7,7 +7,9 @@ import json
 import random
 from unittest.mock import patch
 
+import numpy as np
 import pytest
+from safetensors.numpy import save
 
 from certify.check.probed import answer
 from certify.format.canonical import digest, encode
@@ -132,6 +134,18 @@ def test_ends_of_a_ball_are_refused_beyond_what_is_proved(name, tmp_path):
         claim |= {"lower": low, "upper": high} | ends
         top["digest"] = digest(top)
         assert source.judged(encode(top), None) == "invalid"
+
+
+def test_arrays_of_another_form_are_refused(tmp_path):
+    for name in ("box", "box-tree", "pair-tree", "softmax-tree", "squared-tree", "group-tree", "by-choice"):
+        source, top = of_head(name, tmp_path)
+        for key, array in source.arrays.items():
+            if not len(array):
+                continue
+            side = save(dict(source.arrays) | {key: np.ascontiguousarray(array[:-1])})
+            top["subject"]["witness"] |= {"sha256": hashlib.sha256(side).hexdigest(), "bytes": len(side)}
+            top["digest"] = digest(top)
+            assert source.judged(encode(top), side) == "invalid", (name, key)
 
 
 def test_a_margin_from_kinks_is_refused_beyond_what_is_proved(tmp_path):
