@@ -16,19 +16,28 @@ from typing import Any, Final
 from unittest.mock import patch
 
 import numpy as np
+from safetensors.numpy import save_file
 
 from certify.cli.main import main as certify
+from certify.finders.head.refits import Refitter
+from certify.problem.load import load_problem
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
+from certify.systems.head.rows.of_problem import head_of
 from certify.theorems.head.rows import claims, enumeration
 from certify.theorems.head.rows.by_choice import method, tree
+from certify.theorems.head.rows.moves import claims as moves
 from certify.theorems.head.rows.moves import counted, measures, ranges
+from certify.theorems.head.rows.pair_tree import method as pairs
 from certify.theorems.head.rows.refitted import far, walk
 from certify.theorems.head.rows.survey import survey
-from tests.families import emitter, prover_cases, stored_logistic, stored_rows
+from tests.families import emitter, graph_heads, other_heads, prover_cases, stored_logistic, stored_rows
 from tests.families.check_cases import plain
 from tests.forgeries import seeds
 from tests.golden.heads import DELETED, EVALUATION, LABELS, Asked, write
+from tests.oracles.graph import Builder
+from tests.unit.check.enclosure.test_graph import write as write_graph
+from tests.unit.check.enclosure.test_norms import normed
 
 Make = Callable[[Path], None]
 
@@ -54,6 +63,7 @@ OUTPUTS = replace(TWO, evaluation=EVALUATION, quantity="prediction_change")
 VALUES = replace(TWO, evaluation='[evaluation]\ncoefficients = "all"\n', quantity="functional")
 OFF = replace(RIDGE, change='parameter = "targets"\nset = "per_sample"\nradius = 0.125', decay=0.25, bias_decay=False,
               bar="max = 9", evaluation=EVALUATION, quantity="prediction_change")
+PULLED = replace(OUTPUTS, change=DELETED + "2", loss="squared", decay=0.05)
 NOISE = 'parameter = "features"\nset = "per_sample"\nradius = 0.05'
 
 SET = "[perturbation]\n"
@@ -84,6 +94,11 @@ def by_method(name: str, folder: Path) -> None:
     _patched([_alone(name)], BY_METHOD[name], folder)
 
 
+def pair_tree_labels(folder: Path) -> None:
+    """Two wrong labels by a tree of pairs, of a table however small."""
+    _patched([_alone("pair_tree"), (pairs, "MANY", 0), (pairs, "EACH", 1e9)], Asked(LABELS + "2", decay=1.0), folder)
+
+
 def by_choices(folder: Path) -> None:
     """Choices of three rows one by one, of a table however small, with rows set apart as soon as any is open."""
     _patched([_alone("by_choice"), (method, "LEAST", 0), (tree, "OPEN", 0)], Asked(DELETED + "3"), folder)
@@ -103,6 +118,85 @@ def by_sums(folder: Path) -> None:
 def by_labels(folder: Path) -> None:
     """One label of several classes, each choice by itself, of a head however small."""
     _patched([_alone("softmax_labels"), (far, "LEAST", 0)], replace(SOFTMAX, change=LABELS + "1"), folder)
+
+
+def one_by_one(asked: Asked, folder: Path) -> None:
+    """Trees of deletions, however few choices there are."""
+    _patched([(moves, "FEW", 0)], asked, folder)
+
+
+def of_numbers(loss: str, folder: Path) -> None:
+    """A head whose targets are numbers, with a loss that only heads know."""
+    head = other_heads.other_head(np.random.default_rng(5), loss, n=16, d=2, N=6, free=False, decay=0.25)
+    write(OUTPUTS, folder)
+    save_file({"0.weight": head.V[:, :2].copy(), "0.bias": head.V[:, 2].copy()}, folder / "model.safetensors")
+    np.savez(folder / "data.npz", X=head.phi[:, :2], y=head.Y)
+    np.savez(folder / "more.npz", X=head.points[:, :2])
+    prover_cases.edit(folder, {'"logistic"': f'"{loss}"', "weight_decay = 0.3": "weight_decay = 0.25"})
+    _run(folder / "spec.toml")
+
+
+def along_pairs(folder: Path) -> None:
+    """Wrong labels from 0 to 1 alone."""
+    question(Asked(LABELS + "2\npairs = [[0, 1]]"), folder)
+
+
+def of_a_graph(kind: str, change: str, folder: Path) -> None:
+    """The last layer of a network of another kind, whose other layers stay as they are."""
+    rng = np.random.default_rng(4)
+    net = graph_heads.NETWORKS[kind](rng)
+    X, points, y = graph_heads.rows(rng, net, 24), graph_heads.rows(rng, net, 8), np.arange(24) % 3
+    folder.mkdir(parents=True)
+    spec = graph_heads.write(folder, net, X, y, points, parameter=change, count=1)
+    phi = head_of(load_problem(spec)).phi
+    y = (phi @ rng.normal(size=(phi.shape[1], 3))).argmax(axis=1)
+    graph_heads.write(folder, net, X, y, points, parameter=change, count=1)
+    V, last = Refitter(head_of(load_problem(spec))).V0, net.nodes[-1]
+    fitted = {last.weight: V[:, :-1].copy(), last.bias: V[:, -1].copy()}
+    save_file({name: np.ascontiguousarray(a) for name, a in (net.tensors | fitted).items()},
+              folder / "model.safetensors")
+    _run(spec)
+
+
+def settled(parameter: str, kind: str, predicted: bool, folder: Path) -> None:
+    """A tanh network with weight decay at a critical point nearby, where probes are asked if the caller takes them."""
+    case = prover_cases.critical_set(1, folder, base="nearby", n=6, loss="squared", parameter=parameter, decay=0.125,
+                                     activation="tanh", set=kind, norm=2, relative=False)
+    assert prover_cases.settled(case, folder)
+    if predicted:
+        prover_cases.with_predictions(case, folder, 1)
+    assert prover_cases.prove(folder) is not None
+
+
+def in_lanes(folder: Path) -> None:
+    """A graph of as many rows as the checker takes together."""
+    rng = np.random.default_rng(3)
+    b = Builder(rng, (1, 3, 3))
+    b.conv(2)
+    b.add("relu")
+    b.linear(2)
+    net = b.network()
+    folder.mkdir(parents=True)
+    _run(write_graph(folder, net, rng.normal(size=(24, net.widths[0])).astype(np.float32).astype(float),
+                     np.arange(24) % 2))
+
+
+def in_function_norm(folder: Path) -> None:
+    """Weights measured by what they do to outputs, at a critical point."""
+    prover_cases.critical_set(5, folder, relative=False, decay=0.125)
+    normed(folder, 5, "function")
+    assert prover_cases.prove(folder) is not None
+
+
+def in_a_table(folder: Path) -> None:
+    """Rows of text."""
+    spec = seeds.of_case(folder, seeds.fit(gates=seeds.gates("modulus max 8")), {})
+    held = np.load(folder / "data.npz")
+    lines = ["a,b,y", *(",".join(map(repr, map(float, row))) for row in np.c_[held["X"], held["y"]])]
+    (folder / "data.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (folder / "data.npz").unlink()
+    prover_cases.edit(folder, {"data.npz": "data.csv", 'features = "X"': 'features = ["a", "b"]'})
+    _run(spec)
 
 
 MANY: Final = ((counted, "LEAVES", 1), (counted, "ONE_BY_ONE", 1), (ranges, "ONE_BY_ONE", 0))
@@ -210,8 +304,14 @@ MAKERS: Final[Mapping[str, Make]] = MappingProxyType({
     "weights-by-boxes": partial(not_counted, TWO, True),
     "weights-by-norms": partial(not_counted, TWO, False), "outputs-by-boxes": partial(not_counted, OUTPUTS, True),
     "outputs-by-norms": partial(not_counted, OUTPUTS, False), "values-by-boxes": partial(not_counted, VALUES, True),
-    "targets-off": partial(question, OFF),
+    "targets-off": partial(question, OFF), "outputs-by-trees": partial(one_by_one, PULLED),
+    **{loss: partial(of_numbers, loss) for loss in other_heads.NUMBERS}, "pairs": along_pairs,
+    **{f"graph-{kind}": partial(of_a_graph, kind, change) for kind, change in (
+        ("transformer", "deletions"), ("tokens", "labels"), ("convolutions", "deletions"))},
+    "pair-tree-labels": pair_tree_labels,
     "noise-weights": partial(question, replace(TWO, change=NOISE)),
+    "noise-counts": partial(question, replace(TWO, change=NOISE.replace("features", "sample_weights"))),
+    "survived-labels": partial(question, replace(RIDGE, change=LABELS + "3", quantity="tolerated_changes")),
     "noise-outputs": partial(question, replace(OUTPUTS, change=NOISE)),
     "twins-per-sample": partial(twins, {SET: INF}, BOTH),
     "twins-sparse": partial(twins, {SET: SPARSE}, ("first_order_distance max 8",)),
@@ -220,6 +320,14 @@ MAKERS: Final[Mapping[str, Make]] = MappingProxyType({
     "constants-labels": partial(deep, {SET: POINTS + "radius = 0.05\n"}, "stable_predictions min 1"),
     "wide": wide, "wide-ridge": wide_ridge, "labels-after-change": labels_after_change, "from-below": from_below,
     "first-order-total": partial(drawn, prover_cases.perturbed, 0, set="total"),
+    "first-order-fits": partial(drawn, prover_cases.fit_predicted, 0, set="total"),
+    "targets-of-a-critical-point": partial(drawn, prover_cases.critical_set, 4, loss="squared", parameter="targets",
+                                           set="per_sample", relative=False),
+    "settled": partial(settled, "features", "total", False),
+    "settled-rows": partial(settled, "features", "per_sample", False),
+    "settled-predictions": partial(settled, "features", "total", True),
+    "one-column": partial(settled, "sample_weights", "per_sample", True),
+    "function-norm": in_function_norm, "table": in_a_table, "graph-in-lanes": in_lanes,
     "exact-fit": partial(drawn, prover_cases.critical, 1),
     "exact-fit-set": partial(drawn, prover_cases.critical_set, 1),
     "critical-set": partial(drawn, prover_cases.critical_set, 2),

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
+from unittest.mock import patch
 
+import numpy as np
 import pytest
+from safetensors.numpy import save
 
-from reports.studies.tampering import campaign, consistent, exact, follows
-from reports.studies.tampering.sources import ROOT, Source, folders
+from certify.check.probed import answer
+from certify.format.canonical import digest, encode
+from reports.studies.tampering import campaign, consistent, exact, follows, refits, specs
+from reports.studies.tampering.sources import ROOT, Mode, Source, folders
 
 
 @pytest.mark.parametrize("only", ["targets", "critical-given", "rows-deleted-hinge", "pair-tree", "group-tree",
@@ -61,8 +67,123 @@ def test_what_is_false_of_a_logistic_regression_on_disk_would_be_seen(tmp_path):
         assert exact.is_true(source.folder, source.top | {"problem": problem | {"count": 2}}) is None
 
 
+HEADS = ("group-tree", "outputs-by-trees", "targets-off", "label-sums", "by-counts", "pair-tree-labels", "pairs",
+         "weights-of-rows")
+"""Whose refits are all told but those of `pairs`, whose spec says more than is understood."""
+
+
+def of_head(name, tmp_path):
+    source = next(Source(folder, tmp_path) for folder in folders(name) if folder.name == name)
+    return source, json.loads(json.dumps(source.top))
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_what_is_stated_of_a_small_head_is_told_by_every_refit(name, tmp_path):
+    source, top = of_head(name, tmp_path)
+    assert refits.is_true(source.folder, top, source.spec) is (None if name == "pairs" else True)
+    assert source.trained is (name != "pairs")
+
+
+@pytest.mark.parametrize("name", ["group-tree", "label-sums", "by-counts", "pair-tree-labels", "weights-of-rows"])
+def test_a_false_word_about_one_prediction_of_a_small_head_would_be_seen(name, tmp_path):
+    source, top = of_head(name, tmp_path)
+    claim = top["claims"][0]
+    witness, N = claim["witness"], source.rows
+    flipped, undecided = witness["flipped"], witness["undecided"]
+    for row in flipped:
+        claim["witness"] = witness | {"flipped": [j for j in flipped if j != row]}
+        lie = top | {"claims": [claim | {"lower": claim["lower"] + 1, "upper": claim["upper"] + 1}]}
+        assert refits.is_true(source.folder, lie, source.spec) is False
+    for row in {*range(N)} - {*flipped, *undecided}:
+        claim["witness"] = witness | {"flipped": sorted([*flipped, row])}
+        lie = top | {"claims": [claim | {"lower": claim["lower"] - 1, "upper": claim["upper"] - 1}]}
+        assert refits.is_true(source.folder, lie, source.spec) is False
+
+
+@pytest.mark.parametrize("name", ["targets-off", "outputs-by-trees", "weights-by-boxes"])
+def test_a_false_end_of_a_motion_would_be_seen(name, tmp_path):
+    source, top = of_head(name, tmp_path)
+    claim, (low, high) = top["claims"][0], (top["claims"][0]["lower"], top["claims"][0]["upper"])
+    for ends in ({"lower": high * (1 + 1e-6), "upper": None}, {"lower": 0.0, "upper": low * (1 - 1e-6)}):
+        assert refits.is_true(source.folder, top | {"claims": [claim | ends]}, source.spec) is False
+
+
+@pytest.mark.parametrize(("name", "old", "new"), [
+    ("label-sums", 'class_weight = "balanced"\n', ""), ("by-counts", "count = 2", "count = 3"),
+    ("outputs-by-trees", "weight_decay = 0.05", "weight_decay = 0.025"),
+    ("targets-off", "bias_decay = false", "bias_decay = true"), ("targets-off", "radius = 0.125", "radius = 0.5"),
+    ("group-tree", 'groups = "user"\n', 'set = "sparse"\n'), ("weights-of-rows", '"deletions"', '"labels"'),
+    ("weights-of-rows", 'weights = "c"\n', "")])
+def test_another_spec_is_refused_where_the_claims_are_false_of_it(name, old, new, tmp_path):
+    source, top = of_head(name, tmp_path)
+    text = source.spec.replace(old.encode(), new.encode())
+    assert text != source.spec
+    top["subject"]["spec"] |= {"sha256": hashlib.sha256(text).hexdigest(), "bytes": len(text)}
+    specs.stated(top, source.folder, text)
+    top["digest"] = digest(top)
+    assert top["problem"] != source.top["problem"] and source.judged(encode(top), None, text) == "invalid"
+    assert source.judged(encode(source.top), None) == "accepted"
+
+
+@pytest.mark.parametrize("name", ["noise-weights", "noise-outputs", "noise-counts"])
+def test_ends_of_a_ball_are_refused_beyond_what_is_proved(name, tmp_path):
+    source, top = of_head(name, tmp_path)
+    claim = top["claims"][0]
+    low, high = claim["lower"], claim["upper"]
+    for ends in ({"upper": low}, {"upper": high * 0.99}, {"lower": high}, {"lower": low * (1 + 1e-6)}):
+        claim |= {"lower": low, "upper": high} | ends
+        top["digest"] = digest(top)
+        assert source.judged(encode(top), None) == "invalid"
+
+
+def test_arrays_of_another_form_are_refused(tmp_path):
+    for name in ("box", "box-tree", "pair-tree", "softmax-tree", "squared-tree", "group-tree", "by-choice"):
+        source, top = of_head(name, tmp_path)
+        for key, array in source.arrays.items():
+            if not len(array):
+                continue
+            side = save(dict(source.arrays) | {key: np.ascontiguousarray(array[:-1])})
+            top["subject"]["witness"] |= {"sha256": hashlib.sha256(side).hexdigest(), "bytes": len(side)}
+            top["digest"] = digest(top)
+            assert source.judged(encode(top), side) == "invalid", (name, key)
+
+
+def test_a_margin_from_kinks_is_refused_beyond_what_is_proved(tmp_path):
+    source, top = of_head("relu-one-layer", tmp_path)
+    margins = [one for claim in top["claims"] for one in claim["hypotheses"] if one["name"] == "smooth"]
+    assert margins and all(one["value"] > 0 for one in margins)
+    for one in margins:
+        true = one["value"]
+        for factor, word in ((1 + 1e-6, "invalid"), (1 - 1e-6, "accepted")):
+            one["value"] = true * factor
+            top["digest"] = digest(top)
+            assert source.judged(encode(top), None) == word
+        one["value"] = true
+
+
+def test_every_other_mutant_is_checked_with_random_probes(tmp_path):
+    source, top = of_head("settled", tmp_path)
+    with patch.object(answer, "_told", wraps=answer._told) as drawn:
+        assert source.judged(encode(top), None) == "accepted" and not drawn.called
+        assert source.judged(encode(top), None, None, Mode.SOON) == "accepted" and drawn.called
+    found = campaign.run(60.0, 7, "kinds/settled", most=100)
+    assert all(found["counts"][mode] for mode in Mode) and not found["violations"]
+
+
+def test_lies_about_motions_agree_with_themselves(tmp_path):
+    source, rng = of_head("outputs-by-trees", tmp_path)[0], random.Random(1)
+    lies = 0
+    for _ in range(40):
+        top, held = json.loads(json.dumps(source.top)), dict(source.arrays)
+        consistent.motion(rng, top, held)
+        claim = top["claims"][0]
+        lies += claim["upper"] < source.top["claims"][0]["lower"]
+        assert claim["verdict"] == "certified" or claim["upper"] > 9
+    assert lies > 4
+
+
 def test_lies_agree_with_themselves(tmp_path):
-    source, rng, seen = Source(*folders("kinds/pair-tree"), tmp_path), random.Random(1), set()
+    source, rng, seen = of_head("pair-tree", tmp_path)[0], random.Random(1), set()
     for _ in range(40):
         top, held = json.loads(json.dumps(source.top)), dict(source.arrays)
         consistent.labels(rng, top, held)

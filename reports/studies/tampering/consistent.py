@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from certify.format.methods import FIRST, FLIPPED, METHODS, OPEN
+from certify.format.words import By
 from reports.studies.tampering import mutants
 
 Json = dict[str, Any]
@@ -95,3 +96,21 @@ def another_method(rng: random.Random, top: Json, held: Held) -> None:
 TOGETHER: dict[str, Callable[[random.Random, Json, Held], None]] = {
     "what is stated of a prediction": labels, "another method": another_method}
 """Of certificate and side file at once."""
+
+
+def motion(rng: random.Random, top: Json, held: Held) -> None:
+    """How far something moves: ends, what bounds every output in the side file, and the verdict."""
+    factor = rng.choice((1 - 1e-9, 1 - 1e-6, 0.999, 0.9, 0.5, 1.001, 2.0))
+    claim = rng.choice(top["claims"])
+    side = rng.choice(("upper", "upper", "lower"))
+    claim[side] = None if claim[side] is None else claim[side] * factor
+    if rng.random() < 0.3:
+        claim["witness"]["by"] = rng.choice([str(by) for by in By])
+    named = rng.choice((".bounds", ".counted", ".boxes", "reached.weights", "today", "centre"))
+    for name in [name for name in held if named in name and held[name].dtype.kind == "f"]:
+        held[name] = held[name] * factor
+    mutants.judged(top)
+
+
+MOTIONS: dict[str, Callable[[random.Random, Json, Held], None]] = {"how far something moves": motion}
+"""The same, of bounds of motions."""

@@ -13,6 +13,7 @@ import pytest
 
 from certify.check.main import check
 from certify.check.reading.optional import functionals as checked
+from certify.check.reading.sections.functionals import read as section
 from certify.check.reading.spec import read_spec
 from certify.check.theorems.head.domain import refused, refused_rows
 from certify.format.errors import CertifyError, InputError
@@ -176,3 +177,10 @@ def test_the_spec_as_json_names_both_keys() -> None:
 
     keys = json_schema()["$defs"]["Evaluation"]["properties"]
     assert {"intercept", "coefficients"} <= set(keys) and json.dumps(keys)
+
+
+@pytest.mark.parametrize("name", ["", 5, None, True, ["a"]])
+def test_what_multiplies_the_intercept_needs_a_name(name: object) -> None:
+    assert section({"intercept": "one"})["functionals"] == {"intercept": "one", "coefficients": None}
+    with pytest.raises(Invalid, match="evaluation.intercept.*a name is needed"):
+        section({"intercept": name})

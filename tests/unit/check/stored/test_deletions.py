@@ -244,3 +244,12 @@ def test_no_row_is_passed_over_where_squares_of_influences_do_not_count(r2: int)
         found = set(some._possible(values, widest, (3, 0, r2), bar, 0))
         above = {i for i, x in enumerate(values) if abs(x) * 3 * 7 + r2 * 49 > bar}
         assert above <= found and len(found - above) <= 2 and len(above) < 120
+
+
+def test_the_longest_of_the_named_changes_counts(tmp_path: Path) -> None:
+    """More rows than may go are named for one point, and few for another."""
+    problem = crowd(np.random.default_rng(2), 2)
+    for named in ([[3], [1, 2]], [[1, 2], [3]]):
+        path = written(tmp_path, problem, "deletions", 1, [], [0, 1], named)
+        with pytest.raises(Invalid, match="claim.changed.*2 rows change.*at most 1 may"):
+            check(path, path.read_bytes(), {}, lambda _: None)

@@ -52,6 +52,21 @@ def test_a_modulus_beyond_the_truth_is_refused(seed, upper, tmp_path):
         checked(forged(certificate, 0, **change), tmp_path)
 
 
+def test_a_lower_end_of_one_is_proved_as_any_other(tmp_path):
+    """Only 0 is true of every modulus."""
+    refused = 0
+    for seed in range(12):
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        sublevel(seed, folder, level=None)
+        certificate = prove(folder)
+        if certificate is not None and (certificate["claims"][0]["upper"] or 2.0) < 1.0:
+            with pytest.raises(Invalid, match="lower"):
+                checked(forged(certificate, 0, lower=1.0, upper=1e9), folder)
+            refused += 1
+    assert refused
+
+
 @settings(QUIET, max_examples=examples(30))
 @given(seed=seeds, upper=st.booleans(), place=st.integers(0, 99))
 def test_a_row_beyond_the_truth_is_refused(seed, upper, place, tmp_path):

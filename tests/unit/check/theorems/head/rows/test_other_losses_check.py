@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from hashlib import sha256
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from flint import arb
 from safetensors.numpy import load_file, save_file
 
 from certify.auditing.spec_run import run_audit
@@ -169,3 +171,16 @@ def test_a_network_does_not_know_it(loss: str) -> None:
     row = LOSSES[loss]
     values, hits = row.rough(f, row.aims(y, labels, 3))
     assert values.shape == (2,) and (hits == 1) == (loss in LABELLED) and row.ascent(f, row.aims(y, labels, 3))[0] > 0
+
+
+@pytest.mark.parametrize("name", ["gamma", "poisson"])
+def test_the_floor_of_a_curvature_is_that_of_the_least_of_all_outputs(name):
+    loss = import_module(f"certify.check.theorems.head.rows.losses.{name}").LOSS
+    z = [arb(v) for v in (0.5, -1.0, 2.0)]
+    y = [1.5, 2.0, 0.25]
+    bends = {"gamma": [b * (-a).exp() for a, b in zip(z, y, strict=True)], "poisson": [a.exp() for a in z]}[name]
+    for order in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
+        some, own = [z[i] for i in order], [y[i] for i in order]
+        floor = loss.floor(loss.slope(some, own), own, arb(0))
+        assert abs(floor - min(bends, key=float)) < 1e-12
+        assert loss.floor(loss.slope(some, own), own, arb(1)) < floor

@@ -1,0 +1,16 @@
+"""The training loss of a sublevel problem: the mean over rows, and what weights that learn cost."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from flint import arb
+
+from certify.check.enclosure.gradients import total_loss
+
+
+@pytest.mark.parametrize(("decay", "loss"), [(0.0, 2.0), (0.5, 2.0 + 0.25 * 14), (2.0, 16.0)])
+def test_the_mean_and_half_of_the_decay_times_squares(decay, loss):
+    problem = SimpleNamespace(weight_decay=decay, learned=(1.0, -2.0, 3.0))
+    assert total_loss(problem, [arb(1), arb(3)]) == loss
