@@ -22,8 +22,8 @@ class Largest:
     >>> found = Largest(2, 1)
     >>> for part in ([1.0, 5.0, -1.0], [3.0, 4.0]):
     ...     found.take(np.array(part), np.array([part]))
-    >>> [x.tolist() for x in found.sorted()], found.whole
-    ([[5.0, 4.0], [[5.0, 4.0]]], False)
+    >>> [x.tolist() for x in found.sorted()], found.falling().tolist(), found.whole
+    ([[5.0, 4.0], [[5.0, 4.0]]], [5.0, 4.0], False)
     """
 
     def __init__(self, most: int, width: int = 0) -> None:
@@ -43,6 +43,11 @@ class Largest:
         self._settle()
         at: Ints = np.argsort(-self._held[0], kind="stable")
         return self._held[0, at], self._held[1:, at]
+
+    def falling(self) -> Array:
+        """The numbers alone, largest first; the order of equal ones does not show, and need not be found out."""
+        self._settle()
+        return np.sort(self._held[0])[::-1]
 
     def held(self) -> Array:
         """The numbers, with what stands beside them in the rows below, in the order in which they came."""
