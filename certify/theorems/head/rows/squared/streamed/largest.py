@@ -34,7 +34,7 @@ class Largest:
 
     def take(self, values: Array, beside: Sequence[Array] | Array = ()) -> None:
         """One part: `(b,)` numbers, and `width` times as many beside them."""
-        at = np.flatnonzero(values > self.bar)
+        at = (values > self.bar).nonzero()[0]
         if len(at):
             self._keep(np.array([values[at], *(one[at] for one in beside)]))
 
@@ -77,10 +77,14 @@ class Largest:
 
 def _first_largest(values: Array, most: int) -> Ints:
     """Places of the largest numbers in their order; of those that equal the least of them the first ones."""
-    bar = np.partition(values, len(values) - most)[len(values) - most]
-    kept = values > bar
-    kept[np.flatnonzero(values == bar)[: most - int(kept.sum())]] = True
-    return np.flatnonzero(kept)
+    order = values.copy()
+    order.partition(len(values) - most)
+    bar = order[len(values) - most]
+    at: Ints = (values >= bar).nonzero()[0]
+    if len(at) > most:
+        equal = values[at] == bar
+        at = at[~equal | (equal.cumsum() <= most - int((~equal).sum()))]
+    return at
 
 
 def told_of(name: str, found: Sequence[Largest]) -> dict[str, Array]:
