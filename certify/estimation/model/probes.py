@@ -30,11 +30,12 @@ def require_module(module: nn.Module) -> None:
     """
     if not isinstance(module, nn.Module):
         raise InputError("module", f"a {type(module).__name__}", "give a torch.nn.Module")
-    training = next((name for name, part in module.named_modules() if part.training), None)
+    parts = list(module.named_modules())
+    training = next((name for name, part in parts if part.training), None)
     if training is not None:
         raise InputError("module", f"'{training or 'the module'}' is in train mode",
                          "call module.eval(): in train mode dropout is random and BatchNorm mixes rows")
-    for name, part in module.named_modules():
+    for name, part in parts:
         if part._backward_hooks or part._backward_pre_hooks:
             raise InputError("module", f"'{name or type(part).__name__}' has a hook on its gradients",
                              "remove it: an estimate needs the derivatives as they are")
