@@ -21,7 +21,8 @@ MOST_BYTES = 1 << 30
 
 
 def curvature_factor(
-    problem: ModuleProblem, shift: float, least: float = LEAST, largest: int | None = None
+    problem: ModuleProblem, shift: float, least: float = LEAST, largest: int | None = None,
+    outputs: torch.Tensor | None = None,
 ) -> torch.Tensor:
     r"""Rows `√(μ/n) qᵀJ_i` over the eigenpairs (μ, q) of every row's `∂²ℓ_i`, (m, p).
 
@@ -34,10 +35,11 @@ def curvature_factor(
         shift: what is added to the matrix.
         least: rows whose squared length is below this share of `shift` are left out.
         largest: how many may be made, those of the largest μ; None: as many as fit into memory.
+        outputs: the network's at every row, where they are known.
     """
     run = problem.function.chunks.run
-    with torch.no_grad():
-        passed = [made for _, made in run(problem.n, lambda part: _curvatures(problem, part))]
+    f = problem.function.all_outputs(problem.w, problem.X) if outputs is None else outputs
+    passed = [made for _, made in run(problem.n, lambda part: _curvatures(problem, f[part], problem.y[part]))]
     sizes, vectors = (torch.cat(some) for some in zip(*passed, strict=True))
     weight, order = (sizes / problem.n).flatten().sort(descending=True, stable=True)
     row, which = order // sizes.shape[1], order % sizes.shape[1]
@@ -67,10 +69,9 @@ def _squared(rows: torch.Tensor) -> torch.Tensor:
     return rows.square().sum(1, dtype=torch.float64)
 
 
-def _curvatures(problem: ModuleProblem, part: slice) -> tuple[torch.Tensor, torch.Tensor]:
+def _curvatures(problem: ModuleProblem, f: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Eigenvalues of every row's `∂²ℓ`, falling, and its eigenvectors as columns."""
-    f = problem.function.outputs(problem.w, problem.X[part])
-    sizes, vectors = torch.linalg.eigh(problem.loss.hessians(f, problem.y[part]).double())
+    sizes, vectors = torch.linalg.eigh(problem.loss.hessians(f, y).double())
     return sizes.flip(1).clamp_min(0).to(f.dtype), vectors.flip(2).to(f.dtype)
 
 

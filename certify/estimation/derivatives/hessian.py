@@ -42,12 +42,12 @@ def hessian(problem: ModuleProblem, damping: float = 0.0) -> Operator:
     extra = problem.weight_decay + damping
     if _closed(problem):
         return _layered(LayeredHessian(problem), extra)
-    tape = Tape(problem, lambda w, part: _total(problem, w, part))
+    tape = Tape(problem)
 
     def product(V: torch.Tensor) -> torch.Tensor:
         return tape.product(V) + extra * V
 
-    return Operator(problem.p, problem.p, product, product, symmetric=True)
+    return Operator(problem.p, problem.p, product, product, symmetric=True, outputs=tape.outputs)
 
 
 def gauss_newton(problem: ModuleProblem, damping: float = 0.0) -> Operator:
@@ -126,10 +126,6 @@ def _pulled(
 
     out: torch.Tensor = grad(total)(w)
     return out
-
-
-def _total(problem: ModuleProblem, w: torch.Tensor, part: slice) -> torch.Tensor:
-    return problem.loss.values(problem.function.outputs(w, problem.X[part]), problem.y[part]).sum()
 
 
 def _gauss_newton(problem: ModuleProblem, v: torch.Tensor, part: slice) -> torch.Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -17,10 +17,14 @@ from certify.estimation.model.subject import ModuleProblem
 MOST_BYTES = 2 << 30
 """Memory that recorded gradients may take; the rows beyond are recorded again for every product."""
 
+UNWEIGHED = 10_000
+"""Bytes recorded for a byte of rows and parameters, many times what networks take (ResNets 12 to 160, wide layers on
+few columns 700): where all rows are one chunk and even so many fit, nothing is weighed."""
+
 TOGETHER = 64
 """Vectors that are pulled back at once: more of them leave the cache, and are slower."""
 
-Recorded = tuple[torch.Tensor, torch.Tensor]
+Recorded = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 
 
 @dataclass(eq=False)
@@ -32,14 +36,15 @@ class Tape:
 
     Attributes:
         problem: the problem.
-        total: `w ↦ Σ ℓ_i` over the rows of a slice.
-        kept: recorded chunks: weights and gradient, by their slice.
+        kept: recorded chunks: weights, outputs and gradient, by their slice.
+        spare: bytes that are left for more of them.
+        full: whether one was met that does not fit.
     """
 
     problem: ModuleProblem
-    total: Callable[[torch.Tensor, slice], torch.Tensor]
     kept: dict[tuple[int, int], Recorded] = field(default_factory=dict)
     spare: int = MOST_BYTES
+    full: bool = False
 
     @cached_property
     def batches(self) -> bool:
@@ -54,22 +59,44 @@ class Tape:
             out += images
         return out / problem.n
 
+    def outputs(self) -> torch.Tensor:
+        """`f(x_i, w)` of every row, (n, k), from rows that are recorded for products, as far as memory lasts."""
+        return torch.cat([f for _, f in self.problem.function.chunks.run(self.problem.n, self._outputs)])
+
+    def _outputs(self, part: slice) -> torch.Tensor:
+        if self.full and (part.start, part.stop) not in self.kept:
+            with torch.no_grad():
+                return self.problem.function.outputs(self.problem.w, self.problem.X[part])
+        return self._recorded(part)[1]
+
     def _images(self, part: slice, V: torch.Tensor) -> torch.Tensor:
+        w, _, g = self._recorded(part)
         try:
-            w, g = self._recorded(part)
             if len(V) > 1 and self.batches:
                 return torch.cat([_again(g, w, some, True) for some in V.split(TOGETHER)])
             return torch.stack([_again(g, w, v) for v in V])
         except (MemoryError, RuntimeError) as error:
-            if is_memory(error):
-                self.kept.clear()
-                self.spare = 0
+            self._forget(error)
             raise
 
     def _recorded(self, part: slice) -> Recorded:
         known = self.kept.get((part.start, part.stop))
         if known is not None:
             return known
+        try:
+            made, size = self._record(part)
+        except (MemoryError, RuntimeError) as error:
+            self._forget(error)
+            raise
+        if size <= self.spare:
+            self.spare -= size
+            self.kept[part.start, part.stop] = made
+        else:
+            self.full = True
+        return made
+
+    def _record(self, part: slice) -> tuple[Recorded, int]:
+        """A chunk's gradient with what it was made of, and the bytes that this takes."""
         size = 0
 
         def weigh(saved: torch.Tensor) -> torch.Tensor:
@@ -77,15 +104,26 @@ class Tape:
             size += saved.numel() * saved.element_size()
             return saved
 
-        with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(weigh, lambda saved: saved):
+        with torch.enable_grad(), self._weighing(part, weigh):
             w = self.problem.w.detach().clone().requires_grad_(True)
             with nullcontext() if self.batches else Recording():
-                total = self.total(w, part)
+                f = self.problem.function.outputs(w, self.problem.X[part])
+                total = self.problem.loss.values(f, self.problem.y[part]).sum()
             (g,) = torch.autograd.grad(total, w, create_graph=True)
-        if size <= self.spare:
-            self.spare -= size
-            self.kept[part.start, part.stop] = (w, g)
-        return w, g
+        return (w, f.detach(), g), size
+
+    def _weighing(self, part: slice, weigh: Callable[[torch.Tensor], torch.Tensor]) -> AbstractContextManager[object]:
+        """What weighs all that a recording keeps; nothing for a small one, of which that takes a fifth of the time."""
+        problem = self.problem
+        given = problem.X.numel() + problem.p + sum(b.numel() for b in problem.function.buffers)
+        if part.stop - part.start == problem.n and UNWEIGHED * given * problem.w.element_size() <= self.spare:
+            return nullcontext()
+        return torch.autograd.graph.saved_tensors_hooks(weigh, lambda saved: saved)
+
+    def _forget(self, error: BaseException) -> None:
+        if is_memory(error):
+            self.kept.clear()
+            self.spare, self.full = 0, True
 
 
 def _again(g: torch.Tensor, w: torch.Tensor, v: torch.Tensor, many: bool = False) -> torch.Tensor:

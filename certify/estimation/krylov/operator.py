@@ -26,6 +26,7 @@ class Operator:
         symmetric: whether :math:`A = A^T`.
         formed: gives the lower triangle of the matrix in float32 or float64, where that costs less than its products
             with unit vectors; what is above the diagonal does not count. Products are then made in float64 inside.
+        outputs: gives a network's outputs at every row, where a product has to make them anyway.
 
     Raises:
         InputError: a negative size, or a symmetric map that is not square.
@@ -41,6 +42,7 @@ class Operator:
     adjoint: Product
     symmetric: bool = False
     formed: Callable[[torch.dtype], torch.Tensor] | None = None
+    outputs: Callable[[], torch.Tensor] | None = None
 
     def __post_init__(self) -> None:
         if self.rows < 0 or self.columns < 0 or (self.symmetric and self.rows != self.columns):

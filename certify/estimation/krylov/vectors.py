@@ -51,7 +51,7 @@ def norms(rows: torch.Tensor) -> Scalars:
     if rows.shape[1] == 0:
         return np.zeros(rows.shape[0])
     if rows.dtype == torch.float32:  # whose squares fit into float64
-        return np.sqrt(dots(rows, rows))
+        return np.asarray(torch.linalg.vector_norm(rows, dim=1, dtype=torch.float64).cpu().numpy())
     scale = rows.abs().amax(dim=1, keepdim=True)
     safe = torch.where((scale > 0) & torch.isfinite(scale), scale, 1.0)
     scaled = rows / safe  # an infinite row gives an infinite norm

@@ -13,12 +13,13 @@ from torch.func import jacrev, jvp, vmap
 
 from certify.estimation.model.chunks import is_memory
 from certify.estimation.model.convolution import Recording
+from certify.estimation.model.probes import FAILURES, Tried
 from certify.estimation.model.subject import ModuleProblem
 
 Part = tuple[nn.Module, torch.Tensor, torch.Tensor]
 
-_ANSWERED: WeakKeyDictionary[ModuleProblem, bool] = WeakKeyDictionary()
-"""What :func:`by_layers` found, problem by problem, as long as the problem lives."""
+_ANSWERED: WeakKeyDictionary[ModuleProblem, dict[int, bool]] = WeakKeyDictionary()
+"""What :func:`by_layers` found for one row and for two, problem by problem, as long as the problem lives."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,17 +53,23 @@ def blocks(
     if directions is None:
         k = problem.k
         directions = torch.eye(k, dtype=x.dtype, device=x.device)[:, None, :].expand(k, len(x), k)
-    if by_layers(problem):
+    if by_layers(problem, len(x)):
         yield from _by_layers(problem, x, directions)
     else:
         yield from _row_by_row(problem, x, directions)
 
 
-def by_layers(problem: ModuleProblem) -> bool:
-    """Whether the derivatives of a module are those of its layers, each of known kind and used once."""
-    if problem not in _ANSWERED:
-        _ANSWERED[problem] = _simple(problem) and _layers_tell(problem)
-    return _ANSWERED[problem]
+def by_layers(problem: ModuleProblem, rows: int = 2) -> bool:
+    """Whether the derivatives of a module are those of its layers, each of known kind and used once.
+
+    Args:
+        problem: the problem.
+        rows: how many pass through together: one alone is asked about apart from more, and only where it is needed.
+    """
+    known, some = _ANSWERED.setdefault(problem, {}), min(rows, 2)
+    if some not in known:
+        known[some] = _simple(problem) and _layers_tell(problem, some)
+    return known[some] and (some == 2 or by_layers(problem))
 
 
 def _simple(problem: ModuleProblem) -> bool:
@@ -77,32 +84,44 @@ def _simple(problem: ModuleProblem) -> bool:
     return all(count == 1 for count in owners.values()) and problem.batch_statistics == "frozen"
 
 
-def _layers_tell(problem: ModuleProblem) -> bool:
-    """Whether the layers' own derivatives are all there is: on one row and on two, against a derivative of the whole.
+def _layers_tell(problem: ModuleProblem, rows: int) -> bool:
+    """Whether the layers' own derivatives are all there is: on one row or on two, against a derivative of the whole.
 
     A weight that is also read elsewhere, a hook, a mask, a layer applied to something that is not the rows: all of
-    them show, for one direction of the weights and one of every row's outputs, drawn at random.
+    them show, for one direction of the weights and one of every row's outputs, drawn at random. Rows are apart, so
+    that what two give together each gives alone.
     """
     generator = torch.Generator().manual_seed(0)
-    r = torch.randn(problem.p, generator=generator, dtype=torch.float64).to(problem.w)
     d = torch.randn(2, problem.k, generator=generator, dtype=torch.float64).to(problem.w)
-    return all(_agrees(problem, problem.X[:rows], r, d[:rows]) for rows in (1, 2))
+    tried = problem.tried or _along(problem, generator)
+    if tried is None:
+        return False
+    x, r, along = tried.rows[:rows].to(problem.X), tried.direction.to(problem.w), tried.along[:rows].to(d)
+    return _agrees(problem, x, r, d[: len(x)], (along * d[: len(x)]).sum(1))
 
 
-def _agrees(problem: ModuleProblem, x: torch.Tensor, r: torch.Tensor, d: torch.Tensor) -> bool:
-    """One pass back, not one an output, as it is asked before every first answer."""
+def _along(problem: ModuleProblem, generator: torch.Generator) -> Tried | None:
+    """A derivative of the first rows in a direction drawn at random; None where torch has none."""
+    x, r = problem.X[:2], torch.randn(problem.p, generator=generator, dtype=torch.float64).to(problem.w)
     try:
-        _, along = jvp(lambda w: problem.function.outputs(w, x), (problem.w,), (r,))
-        along = (along * d.to(x)[: len(x)]).sum(1)
-        found = torch.zeros_like(along)
-        for block in _by_layers(problem, x, d.to(x)[None, : len(x)]):
+        return Tried(x, r, jvp(lambda w: problem.function.outputs(w, x), (problem.w,), (r,))[1])
+    except FAILURES as error:
+        if is_memory(error):
+            raise
+        return None
+
+
+def _agrees(problem: ModuleProblem, x: torch.Tensor, r: torch.Tensor, d: torch.Tensor, wanted: torch.Tensor) -> bool:
+    """One pass back, not one an output, as it is asked before every first answer."""
+    found = torch.zeros_like(wanted)
+    try:
+        for block in _by_layers(problem, x, d[None]):
             found += block.rows @ r[block.offset : block.offset + block.rows.shape[1]]
     except (RuntimeError, IndexError, ValueError, TypeError) as error:
         if is_memory(error):
             raise
         return False
-    size = float(along.norm())
-    return float((found - along).norm()) <= 10 * torch.finfo(r.dtype).eps ** 0.5 * size
+    return float((found - wanted).norm()) <= 10 * torch.finfo(r.dtype).eps ** 0.5 * float(wanted.norm())
 
 
 def _known(part: nn.Module) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -89,6 +89,11 @@ class Owner:
         buffers = tuple((key, None if b is None else b.detach()) for key, b in part._buffers.items())
         return Owner(part, places, buffers)
 
+    def widened(self) -> Owner:
+        """The same part with its real buffers in float64."""
+        wide = tuple((key, b.double() if b is not None and b.is_floating_point() else b) for key, b in self.buffers)
+        return replace(self, buffers=wide)
+
 
 @dataclass(frozen=True, eq=False)
 class Functional:
@@ -135,6 +140,10 @@ class Functional:
         """The module's parameters as one vector, (p,)."""
         held = {at: own.part._parameters[key] for own in self.owners for key, at in own.places if at is not None}
         return torch.cat([held[at].detach().flatten() for at in range(len(self.names))])  # type: ignore[union-attr]
+
+    def widened(self) -> Functional:
+        """The same function for weights and rows in float64; the module's own weights are not used, and not copied."""
+        return replace(self, owners=tuple(own.widened() for own in self.owners))
 
     def named(self, w: torch.Tensor) -> dict[str, torch.Tensor]:
         """A flat vector as the module's parameters by name."""

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import nn
 from torch.func import jvp, vjp
 from torch.nn.modules import module as torch_module
 
-from certify.estimation.model.chunks import Chunks, is_memory
+from certify.estimation.model.chunks import is_memory
 from certify.estimation.model.functional import Functional
 from certify.format.errors import InputError
 
 WIDE = 20_000_000
-"""Parameters up to which derivatives are tried in float64, whatever the module's own type: one copy of it."""
+"""Parameters up to which derivatives are tried in float64, whatever the module's own type: one copy of them."""
 
 FAILURES = (RuntimeError, ValueError, TypeError, IndexError, KeyError, AttributeError, AssertionError)
 """What somebody else's forward may raise. No `except Exception`: that would catch faults of ours too."""
@@ -30,11 +30,12 @@ def require_module(module: nn.Module) -> None:
     """
     if not isinstance(module, nn.Module):
         raise InputError("module", f"a {type(module).__name__}", "give a torch.nn.Module")
-    training = next((name for name, part in module.named_modules() if part.training), None)
+    parts = list(module.named_modules())
+    training = next((name for name, part in parts if part.training), None)
     if training is not None:
         raise InputError("module", f"'{training or 'the module'}' is in train mode",
                          "call module.eval(): in train mode dropout is random and BatchNorm mixes rows")
-    for name, part in module.named_modules():
+    for name, part in parts:
         if part._backward_hooks or part._backward_pre_hooks:
             raise InputError("module", f"'{name or type(part).__name__}' has a hook on its gradients",
                              "remove it: an estimate needs the derivatives as they are")
@@ -107,7 +108,22 @@ def require_rows_apart(function: Functional, X: torch.Tensor, outputs: torch.Ten
                          'let every row be computed alone; for batch statistics give batch_statistics = "recomputed"')
 
 
-def require_derivatives(function: Functional, rows: torch.Tensor) -> None:
+@dataclass(frozen=True, eq=False)
+class Tried:
+    """A derivative that was tried on a module, for what has to agree with it.
+
+    Attributes:
+        rows: the rows that were passed through together.
+        direction: r, a direction of the weights, (p,).
+        along: `J_i r` for each of them, (rows, k).
+    """
+
+    rows: torch.Tensor
+    direction: torch.Tensor
+    along: torch.Tensor
+
+
+def require_derivatives(function: Functional, rows: torch.Tensor) -> Tried:
     r"""Refuse a module whose derivatives, forward or backward, are not those of its outputs.
 
     Along one random direction r of the weights `Jr` is held against differences of the outputs, and `⟨c, Jr⟩` against
@@ -118,11 +134,13 @@ def require_derivatives(function: Functional, rows: torch.Tensor) -> None:
         function: the module.
         rows: some rows, passed through together.
 
+    Returns:
+        What was tried.
+
     Raises:
         InputError: there is no such derivative, or it is wrong.
     """
-    function, rows = _widened(function, rows)
-    w = function.weights()
+    function, w, rows = _widened(function, rows)
     generator = torch.Generator().manual_seed(0)
     r = torch.cat([_direction(part, generator, w) for part in w.split(function.sizes)])
     f, along = _checked(lambda a: function.outputs(a, rows), w, r)
@@ -133,6 +151,7 @@ def require_derivatives(function: Functional, rows: torch.Tensor) -> None:
         if not apart <= unit**0.5 * float(c.norm() * along.norm()) + 100 * unit * float(pulled.norm() * r.norm()):
             raise InputError("module", "its gradients are not the derivative of its outputs: something changes them on "
                              "the way back", "remove hooks on gradients (register_hook) and backwards of your own")
+    return Tried(rows, r, along)
 
 
 def require_input_derivative(function: Functional, rows: torch.Tensor) -> None:
@@ -141,22 +160,22 @@ def require_input_derivative(function: Functional, rows: torch.Tensor) -> None:
     Raises:
         InputError: there is no such derivative, or it is wrong.
     """
-    function, rows = _widened(function, rows)
-    w = function.weights()
+    function, w, rows = _widened(function, rows)
     r = _direction(rows, torch.Generator().manual_seed(0), rows)
     _checked(lambda x: function.outputs(w, x), rows, r)
 
 
-def _widened(function: Functional, rows: torch.Tensor) -> tuple[Functional, torch.Tensor]:
-    """Both in float64 where the module works in it: differences of float32 outputs have three digits."""
-    if rows.dtype == torch.float64 or function.weights().numel() > WIDE:
-        return function, rows
-    wide = Functional.of(copy.deepcopy(function.module).double(), Chunks(len(rows)))
+def _widened(function: Functional, rows: torch.Tensor) -> tuple[Functional, torch.Tensor, torch.Tensor]:
+    """Function, weights and rows in float64 where the module works in it: differences of float32 have three digits."""
+    w = function.weights()
+    if rows.dtype == torch.float64 or w.numel() > WIDE:
+        return function, w, rows
+    wide = function.widened()
     try:
-        out = wide.outputs(wide.weights(), rows.double())
+        out = wide.outputs(w.double(), rows.double())
     except FAILURES:  # types of its own inside
-        return function, rows
-    return (wide, rows.double()) if out.dtype == torch.float64 else (function, rows)
+        return function, w, rows
+    return (wide, w.double(), rows.double()) if out.dtype == torch.float64 else (function, w, rows)
 
 
 def _direction(part: torch.Tensor, generator: torch.Generator, whole: torch.Tensor) -> torch.Tensor:

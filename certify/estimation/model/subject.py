@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,7 +17,7 @@ from certify.estimation.model.chunks import Chunks
 from certify.estimation.model.functional import Functional, as_tensor, require_finite
 from certify.estimation.model.layered import Layered, copied, layered
 from certify.estimation.model.losses import Loss, loss_named
-from certify.estimation.model.probes import probe, require_derivatives, require_module, require_rows_apart
+from certify.estimation.model.probes import Tried, probe, require_derivatives, require_module, require_rows_apart
 from certify.estimation.model.solution_map import BASES, SOLUTION_MAPS, SolutionMap
 from certify.format.errors import InputError
 
@@ -46,6 +47,7 @@ class ModuleProblem:
         function: the module as a function.
         k: number of outputs.
         plain: its layers, if it is a plain fully connected network on the CPU.
+        tried: a derivative of the module that stood every probe; None where none was tried.
     """
 
     module: nn.Module
@@ -59,6 +61,7 @@ class ModuleProblem:
     function: Functional
     k: int
     plain: Layered | None = None
+    tried: Tried | None = None
 
     @cached_property
     def solution(self) -> SolutionMap:
@@ -139,20 +142,20 @@ def module_problem(
     function = Functional.of(own, chunks)
     if plain is not None and not _passes(own, plain, inputs):
         plain = None
-    k = _probed(function, inputs, whole) if plain is None else plain.outputs
+    tried = _probed(function, inputs, whole) if plain is None else None
+    k = plain.outputs if plain is not None else tried.along.shape[1]
     kind = loss_named(loss)
     targets = kind.targets(y, len(inputs), k, dtype, place)
     return ModuleProblem(own, inputs, targets, kind, float(weight_decay), map, base, batch_statistics, function, k,
-                         plain)
+                         plain, tried)
 
 
-def _probed(function: Functional, inputs: torch.Tensor, whole: bool) -> int:
-    """The number of outputs of a module that stood every probe."""
+def _probed(function: Functional, inputs: torch.Tensor, whole: bool) -> Tried:
+    """A derivative of a module that stood every probe."""
     outputs = probe(function, inputs if whole else inputs[:2])
     if not whole:
         require_rows_apart(function, inputs, outputs)
-    require_derivatives(function, inputs[: MANY if whole else 2])
-    return int(outputs.shape[1])
+    return require_derivatives(function, inputs[: MANY if whole else 2])
 
 
 def _passes(module: nn.Module, plain: Layered, X: torch.Tensor) -> bool:
@@ -164,8 +167,11 @@ def _passes(module: nn.Module, plain: Layered, X: torch.Tensor) -> bool:
 
 
 def _copied(module: nn.Module) -> nn.Module:
+    # most of what a module holds is empty dictionaries, and a deep copy of one takes as long as that of a parameter
+    empty = {id(held): type(held)() for part in module.modules() for held in part.__dict__.values()
+             if type(held) in (dict, OrderedDict) and not held}
     try:
-        return copy.deepcopy(module)
+        return copy.deepcopy(module, empty)
     except (RuntimeError, TypeError, copy.Error) as error:
         raise InputError("module", f"it cannot be copied: {str(error).partition(chr(10))[0][:120]}",
                          "pass rows through it once under torch.no_grad(), or make masks of its weights permanent "

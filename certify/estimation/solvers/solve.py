@@ -215,5 +215,6 @@ def _preconditioner(
     if options.preconditioner == "nystrom" and name == "cg":
         return nystrom_preconditioner(operator, b, seed=options.seed)
     if options.preconditioner == "auto" and shift > 0 and name != "lsmr" and problem.batch_statistics == "frozen":
-        return low_rank_preconditioner(curvature_factor(problem, shift), shift)
+        outputs = None if operator.outputs is None else operator.outputs()
+        return low_rank_preconditioner(curvature_factor(problem, shift, outputs=outputs), shift)
     return None

@@ -14,6 +14,8 @@ AT_ONCE = 1 << 22
 """Products of pairs in memory."""
 KEPT = 1 << 22
 """All products are kept where they are no more than this."""
+SHORT = 6
+"""Entries of a group from which on it pays to look at the largest of each first."""
 
 
 def largest(V: Array, k: int) -> Array:
@@ -22,12 +24,32 @@ def largest(V: Array, k: int) -> Array:
 
 
 def _largest_of(V: Array, k: int) -> Array:
-    """The same; the entries are put into another order."""
+    """The same; the entries may be put into another order.
+
+    Columns that are m apart are a group, of about √(n/k). The k groups with the largest maxima hold k largest entries:
+    an entry outside of them is at most each of these maxima. So two short rows are partitioned in place of a long one.
+    """
     n = V.shape[1]
     if k >= n:
         return np.asarray(V.sum(axis=1))
-    V.partition(n - k, axis=1)
-    return np.asarray(V[:, n - k :].sum(axis=1))
+    size = round((n / k) ** 0.5) if k else 0
+    short = V if size < SHORT else _candidates(V, k, -(-n // size))
+    short.partition(short.shape[1] - k, axis=1)
+    return np.asarray(short[:, short.shape[1] - k :].sum(axis=1))
+
+
+def _candidates(V: Array, k: int, m: int) -> Array:
+    """Entries of each row, k largest among them; minus infinity fills what the last group lacks."""
+    rows, n = V.shape
+    tops = V[:, :m].copy()
+    for start in range(m, n, m):
+        width = min(m, n - start)
+        np.maximum(tops[:, :width], V[:, start : start + width], out=tops[:, :width])
+    groups = tops.argpartition(m - k, axis=1)[:, m - k :]
+    places = groups[:, None, :] + np.arange(0, n, m)[:, None]
+    held = V.take(np.minimum(places, n - 1) + np.arange(0, rows * n, n)[:, None, None])
+    held[places >= n] = -np.inf
+    return np.asarray(held.reshape(rows, -1))
 
 
 @dataclass(eq=False)

@@ -117,7 +117,7 @@ def test_slices_and_memory_do_not_change_the_answer(monkeypatch, name, value):
 
 def test_operator_is_that_of_the_tape():
     p = problem(net(), weight_decay=0.1)
-    tape = Tape(p, lambda w, part: p.loss.values(p.function.outputs(w, p.X[part]), p.y[part]).sum())
+    tape = Tape(p)
     operator, V = hessian(p, 0.2), torch.randn(3, p.p, dtype=torch.float64)
     near(operator.product(V).numpy(), (tape.product(V) + 0.3 * V).numpy())
     near(dense(operator, V).numpy(), by_torch(p) + 0.3 * np.eye(p.p))

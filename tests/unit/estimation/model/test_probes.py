@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
+from torch.func import jacrev
 from torch.nn.utils import prune
 
 from certify.estimation import estimate, module_problem
+from certify.estimation.model.blocks import blocks, by_layers
 from certify.format.errors import InputError
 
 
@@ -128,3 +131,40 @@ def test_a_module_that_cannot_be_copied_says_what_to_do():
         module_problem(net, torch.ones(2, 4), torch.ones(2, 3))
     prune.remove(net[0], "weight")
     assert module_problem(net, torch.ones(2, 4), torch.ones(2, 3)).k == 3
+
+
+class AloneApart(nn.Module):
+    """One row alone passes by the first layer without calling it: the same numbers, and no hook is told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = nn.Linear(4, 6), nn.Linear(6, 3)
+
+    def forward(self, x):
+        z = self.first(x) if len(x) > 1 else F.linear(x, self.first.weight, self.first.bias)
+        return self.last(torch.tanh(z))
+
+
+def test_one_row_alone_is_tried_apart():
+    torch.manual_seed(0)
+    X, y = torch.randn(5, 4, dtype=torch.float64), torch.tensor([0, 1, 2, 0, 1])
+    p = module_problem(AloneApart().double().eval(), X, y, loss="cross_entropy", map="critical")
+    assert by_layers(p) and not by_layers(p, 1)
+    for x in (X[:1], X):
+        wanted = torch.stack([jacrev(lambda w, row=row: p.function.outputs(w, row[None])[0])(p.w) for row in x])
+        found = torch.zeros_like(wanted)
+        for block in blocks(p, x):
+            found[:, block.output, block.offset : block.offset + block.rows.shape[1]] += block.rows
+        assert torch.allclose(found, wanted)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_what_was_tried_is_the_derivative_and_nothing_of_the_module_becomes_wider(dtype):
+    net, X = made("nothing", dtype)
+    p = asked(net, X)
+    assert {t.dtype for t in (*p.module.parameters(), *p.function.buffers) if t.is_floating_point()} == {dtype}
+    wide = asked(net.double(), X.double())
+    r = p.tried.direction
+    wanted = torch.func.jvp(lambda w: wide.function.outputs(w, wide.X[:2]), (wide.w,), (r,))[1]
+    assert r.dtype == torch.float64 and torch.allclose(p.tried.along, wanted)
+    assert torch.equal(p.tried.rows, p.X[:2].double())

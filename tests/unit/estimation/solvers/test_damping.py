@@ -35,8 +35,8 @@ def system(monkeypatch):
         monkeypatch.setattr("certify.estimation.solvers.solve.MOST_PARAMETERS", most)  # 0: nothing is formed
         monkeypatch.setattr("certify.estimation.solvers.solve._worth_forming", lambda *_: False)
         monkeypatch.setattr("certify.estimation.derivatives.curvature_factor.curvature_factor", None)
-        monkeypatch.setattr(module, "curvature_factor", lambda *_: A.new_zeros(0, len(A)))
-        monkeypatch.setattr("certify.estimation.solvers.solve.curvature_factor", lambda *_: A.new_zeros(0, len(A)))
+        for name in (module.__name__, "certify.estimation.solvers.solve"):
+            monkeypatch.setattr(f"{name}.curvature_factor", lambda *_, **known: A.new_zeros(0, len(A)))
         return p
     return make
 

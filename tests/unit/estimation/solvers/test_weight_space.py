@@ -14,7 +14,7 @@ from torch import nn  # noqa: E402
 from certify.estimation import EstimateOptions, module_problem  # noqa: E402
 from certify.estimation.derivatives.curvature_factor import curvature_factor  # noqa: E402
 from certify.estimation.derivatives.hessian import gauss_newton, hessian  # noqa: E402
-from certify.estimation.derivatives.taped import Tape  # noqa: E402
+from certify.estimation.derivatives.taped import MOST_BYTES, Tape  # noqa: E402
 from certify.estimation.derivatives.wider import in_float64  # noqa: E402
 from certify.estimation.krylov import Operator, Status, low_rank_preconditioner, matrix_operator  # noqa: E402
 from certify.estimation.model.blocks import blocks  # noqa: E402
@@ -237,13 +237,22 @@ def test_tape_without_memory_gives_the_same(name):
     p = problem(name, chunk=5)
     V = sides(p, 2)
 
-    def total(w, part):
-        return p.loss.values(p.function.outputs(w, p.X[part]), p.y[part]).sum()
-
-    kept, not_kept = Tape(p, total), Tape(p, total, spare=0)
+    kept, not_kept = Tape(p), Tape(p, spare=0)
     assert torch.equal(kept.product(V), not_kept.product(V))
     assert len(kept.kept) == 5
     assert not not_kept.kept
+
+
+@pytest.mark.parametrize("name", NETS)
+@pytest.mark.parametrize("spare", [MOST_BYTES, 0])
+def test_outputs_of_a_tape_are_those_of_the_network_and_take_no_second_recording(name, spare, monkeypatch):
+    p, recorded = problem(name, chunk=5), []
+    tape, record = Tape(p, spare=spare), Tape._record
+    monkeypatch.setattr(Tape, "_record", lambda self, part: (recorded.append(part), record(self, part))[1])
+    assert torch.allclose(tape.outputs(), p.function.all_outputs(p.w, p.X), rtol=1e-6, atol=1e-9)
+    assert len(recorded) == (5 if spare else 1)  # where one chunk does not fit, the others only pass forward
+    tape.product(sides(p, 1))
+    assert len(recorded) == (5 if spare else 1 + 5)
 
 
 @pytest.mark.parametrize("shape", [(3, 8), (20, 8), (0, 8)])

@@ -225,7 +225,7 @@ def _ends(found: tuple[Largest, Largest, float], sizes: tuple[float, float], err
           off: tuple[float, float], case: _Case, m: int) -> tuple[float, float]:
     """What the rows found take at least, and what any take at most; sizes and errors are those of `bound_of`."""
     (bound, first, sigma), lam = found, case.lam
-    high = bound_of(float(bound.sorted()[0].sum()), sizes, errors, off, lam, sigma, m)
+    high = bound_of(float(bound.falling().sum()), sizes, errors, off, lam, sigma, m)
     if case.xi is not None:  # of what |c_i|ξ_i is off: |c_M − ĉ_M| adds up to so much at most
         wide = float(case.xi.max())
         high = (high + wide * (m * (errors[0] + 16 * U * sizes[0]) + np.sqrt(m) * errors[1])) * RAISE

@@ -96,7 +96,7 @@ def _pass(system: Ridge, targets: Targets, solved: Solved, asked: list[_Open], k
     unit = fp.dot_unit(system.p) * system.longest
     left, nothing = [], np.zeros(0)
     for one, found in zip(asked, tally.largest, strict=True):
-        j, top = one.point, found.sorted()[0]
+        j, top = one.point, found.falling()
         point = Point(tally.influence[[place[j]]], unit * float(solved.size[j]) * fp.RAISE, float(solved.off[j]))
         whole = Swing(nothing, nothing, *tally.sizes[kinds[one.contrast]].tolist())
         low, high = ends_of(point, whole, one.low, one.high, top)

@@ -22,8 +22,8 @@ class Largest:
     >>> found = Largest(2, 1)
     >>> for part in ([1.0, 5.0, -1.0], [3.0, 4.0]):
     ...     found.take(np.array(part), np.array([part]))
-    >>> [x.tolist() for x in found.sorted()], found.whole
-    ([[5.0, 4.0], [[5.0, 4.0]]], False)
+    >>> [x.tolist() for x in found.sorted()], found.falling().tolist(), found.whole
+    ([[5.0, 4.0], [[5.0, 4.0]]], [5.0, 4.0], False)
     """
 
     def __init__(self, most: int, width: int = 0) -> None:
@@ -34,7 +34,7 @@ class Largest:
 
     def take(self, values: Array, beside: Sequence[Array] | Array = ()) -> None:
         """One part: `(b,)` numbers, and `width` times as many beside them."""
-        at = np.flatnonzero(values > self.bar)
+        at = (values > self.bar).nonzero()[0]
         if len(at):
             self._keep(np.array([values[at], *(one[at] for one in beside)]))
 
@@ -43,6 +43,11 @@ class Largest:
         self._settle()
         at: Ints = np.argsort(-self._held[0], kind="stable")
         return self._held[0, at], self._held[1:, at]
+
+    def falling(self) -> Array:
+        """The numbers alone, largest first; the order of equal ones does not show, and need not be found out."""
+        self._settle()
+        return np.sort(self._held[0])[::-1]
 
     def held(self) -> Array:
         """The numbers, with what stands beside them in the rows below, in the order in which they came."""
@@ -72,10 +77,14 @@ class Largest:
 
 def _first_largest(values: Array, most: int) -> Ints:
     """Places of the largest numbers in their order; of those that equal the least of them the first ones."""
-    bar = np.partition(values, len(values) - most)[len(values) - most]
-    kept = values > bar
-    kept[np.flatnonzero(values == bar)[: most - int(kept.sum())]] = True
-    return np.flatnonzero(kept)
+    order = values.copy()
+    order.partition(len(values) - most)
+    bar = order[len(values) - most]
+    at: Ints = (values >= bar).nonzero()[0]
+    if len(at) > most:
+        equal = values[at] == bar
+        at = at[~equal | (equal.cumsum() <= most - int((~equal).sum()))]
+    return at
 
 
 def told_of(name: str, found: Sequence[Largest]) -> dict[str, Array]:
