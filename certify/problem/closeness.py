@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 ROUNDING: Final = 1e-12
 """Share of what adds up to the gradient at which the gradient counts as 0 to rounding."""
+ROUNDED: Final = 1e-7
+"""Share of outputs and targets that counts beside their difference."""
 NEAR: Final = 1e-3
 """Share of the weights' length within which the one solution of a convex last layer is called near."""
 LOOKED_AT: Final = 2048
@@ -107,6 +109,28 @@ def closeness(problem: Problem, layer: str | int | None = None) -> Closeness:
         distance = 0.0 if size == 0 else math.inf if endless else _distance(loss, at.gradient)
     return Closeness(at.value, size, at.scale, float(np.linalg.norm(loss.given)), distance,
                      within(problem) or NEAR, described(problem), endless)
+
+
+def gradient_share(problem: Problem) -> float:
+    """The gradient at the given weights of one layer as a share of what adds up to it, in floats: tiny at a minimum.
+
+    It needs no solution of a system, so that columns that nearly depend on others make it no larger. What outputs and
+    targets are rounded by counts as well: where they nearly agree the gradient of a solution is rounding alone.
+
+    Raises:
+        InputError: a graph network, or no targets.
+        EnclosureError: an activation met NaN or infinity.
+    """
+    loss = plain_loss(problem)
+    with np.errstate(over="ignore", invalid="ignore"):
+        at = loss.at(loss.given)
+        size, sizes = float(np.linalg.norm(at.gradient)), np.linalg.norm(loss.inputs, axis=1) + 1.0
+        W, b = loss.network.weights[-1], loss.network.biases[-1]
+        outputs = abs(loss.inputs) @ abs(W).T + (0.0 if b is None else abs(b)) + abs(loss.aims)
+        shares = 1.0 if loss.shares is None else loss.shares
+        rounded = float((shares * sizes * np.linalg.norm(outputs, axis=1)).mean())
+    whole = at.scale + ROUNDED * rounded
+    return 0.0 if size == 0 else size / whole if whole else math.inf
 
 
 def described(problem: Problem) -> str:

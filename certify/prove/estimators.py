@@ -14,6 +14,7 @@ from certify.inputs.sklearn.linear import linear, require_read
 from certify.inputs.sklearn.read import Linear
 from certify.inputs.sklearn.targets import scaling_of
 from certify.inputs.sklearn.wrapped import Prepared, of_targets, parted, prepared, search_of
+from certify.problem.closeness import gradient_share
 from certify.problem.problem import Problem
 from certify.problem.sample_weights import SampleWeights
 from certify.prove.whole import whole_problem
@@ -21,6 +22,16 @@ from certify.rigor.fp import Array
 
 DIVIDES: Final = ("PoissonRegressor", "GammaRegressor", "TweedieRegressor", "MLPClassifier", "MLPRegressor")
 """Estimators that divide by the sum of the weights of rows, which rows that are left out change."""
+
+CLOSED: Final = ("LinearRegression", "Ridge", "RidgeCV", "RidgeClassifier", "RidgeClassifierCV", "KernelRidge",
+                 "GaussianProcessRegressor")
+"""Estimators that solve a linear system."""
+
+DIRECT: Final = ("auto", "svd", "cholesky", None)
+"""Their solvers that iterate nothing."""
+
+ROUNDED: Final = 1e-6
+"""Share of what adds up to a gradient below which it is rounding, of a solution of a linear system."""
 
 UNWEIGHTED: Final = ("GaussianProcessRegressor",)
 """Estimators whose fit takes no weights of rows."""
@@ -79,16 +90,41 @@ def from_sklearn(estimator: Any, X: Any, y: Any = None, sample_weight: Any = Non
     if read.features is not None:
         if isinstance(prepare, Front):
             raise InputError("estimator", f"{type(inner).__name__} behind {prepare.words}", "fit it to the rows that "
-                             "model[:-1].transform makes, and give these as X and X_eval")
+                             "model[:-1].transform makes, and give these as X and X_eval: answers are then about "
+                             "refits with these steps as they were fitted")
         before = () if prepare is None else prepare.steps
         read.features[1].require_rows(rows)
         prepare, names = Prepared((*before, read.features), np.shape(table)[1], names, of_rows=True,
                                   mean=read.mean), None
         rows = read.features[1](rows)
     classes = tuple(np.asarray(estimator.classes_).tolist()) if hasattr(estimator, "classes_") else None
-    return whole_problem(net, rows, read.targets, read.labels, loss=read.loss, weight_decay=read.weight_decay,
+    problem = whole_problem(net, rows, read.targets, read.labels, loss=read.loss, weight_decay=read.weight_decay,
                          bias_decay=read.bias_decay, normalization=read.normalization, names=names, prepare=prepare,
                          classes=classes, weights=_weighed(read, _weights(sample_weight, inner, len(rows))))
+    if words := _beside_minimum(inner, problem, sample_weight is not None):
+        warnings.warn(words, stacklevel=2)
+    return problem
+
+
+def _beside_minimum(estimator: Any, problem: Problem, weighed: bool) -> str:
+    """That a fit in closed form is not the minimum of its loss on these rows, and why; "" where it is, or iterated.
+
+    Such a fit ends at it but for rounding, so that a small distance, too, says that something was not told.
+    """
+    name = type(estimator).__name__
+    solver = getattr(estimator, "solver_", getattr(estimator, "solver", "auto"))
+    if name not in CLOSED or solver not in DIRECT or gradient_share(problem) <= ROUNDED:
+        return ""
+    penalty = f"with another {'alpha' if hasattr(estimator, 'alpha') else 'penalty'}"
+    causes = [] if weighed or name in UNWEIGHTED else ["with sample weights (then give sample_weight; to an audit of "
+                                                       "files --weights)"]
+    causes += ["to other rows", *([penalty] if problem.weight_decay else [])]
+    if weighed:
+        causes.insert(0, "with other sample weights")
+    *first, last = causes
+    return (f"{name}: these weights are not the minimum of its loss on these rows, where a fit in closed form ends: "
+            f"was it fitted {', '.join(first)}{' or ' if first else ''}{last}? Answers are about that minimum, and not "
+            "about these weights")
 
 
 def _kept(estimator: Any, said: str) -> tuple[str, ...]:
@@ -136,6 +172,12 @@ def _weights(given: Any, estimator: Any, n: int) -> Array | None:
     if type(estimator).__name__ in DIVIDES:
         raise InputError("sample_weight", f"weights of {type(estimator).__name__}, which divides by their sum",
                          "fit without weights")
+    if type(estimator).__name__ == "LinearRegression":
+        raise InputError("sample_weight", "weights of LinearRegression, of which nothing is proved here, and without "
+                         "them answers would be about another fit", "fit Ridge with a small alpha and these weights; "
+                         "or, for certify.prediction_change, LinearRegression(fit_intercept=False) to X with a column "
+                         "of ones and to y, every row and target multiplied by the root of its weight: the same "
+                         "coefficients, and X_eval gets a column of ones")
     return found
 
 

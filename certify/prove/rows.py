@@ -26,7 +26,7 @@ from certify.prove.rows_shown import FLIPS, LABEL, STAYS, UNDECIDED, Prediction,
 from certify.rigor.environment import require_sound
 from certify.rigor.finder import proposed
 from certify.rigor.fp import Array
-from certify.systems.head.nearness import ANOTHER
+from certify.systems.head.nearness import beside
 from certify.systems.head.rows.change import DELETED, NONE
 from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.head import Head, Whole
@@ -302,11 +302,8 @@ def distance_of(head: Head) -> float:
     centre = proposed(lambda: unchanged_refit(head))
     distance = given_base(head, head.V if centre is None else centre)[1]
     length = float(np.linalg.norm(head.V))
-    if not distance <= ANOTHER * length:
-        warnings.warn(f"the exact minimum of the stated loss is proved only within {distance:.2g} of the given "
-                      f"weights, of length {length:.2g}: were they fitted with sample weights, to other data, or "
-                      "stopped early, or are columns of very different sizes? Answers are about that minimum",
-                      stacklevel=3)
+    if words := beside(distance, length, head.loss.quadratic):
+        warnings.warn(words, stacklevel=3)
     return distance
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from certify.format.digits import at_least, at_most, enclosure, shortest
 from certify.format.labels import COUNTED, label_meaning
 from certify.format.quantities import QUANTITIES
-from certify.format.words import Base, Map, Set
+from certify.format.words import Base, Loss, Map, Set
 from certify.problem.fit import recorded
 from certify.prove.gates import gates_of
 from certify.report.cautions import cautions, distant
@@ -204,11 +204,14 @@ def _far_head(certificate: Json) -> str:
     if certificate["problem"].get("within", 0) is not None or share is None or share <= FAR:
         return ""
     on = "train the last layer on" if "graph" in certificate["problem"] else "`certify polish SPEC` trains on to it"
-    if share <= ANOTHER:
-        return (f"the claims are about the exact minimum of the stated loss on these rows; the weights in the file are "
-                f"within {at_most(share, 3)} of their length of it ({BOUND}). Solvers stop a little short: to come "
-                f"nearer, fit with a smaller tolerance (scikit-learn: tol=1e-8); or {on}. {ALL_ROWS}")
     known = certificate["problem"].get("row_weights") is not None
+    if share <= ANOTHER:
+        why = (f"A fit in closed form, such as Ridge, ends at it: was the penalty another? If training was stopped, {on}."
+               if certificate["problem"].get("loss") == Loss.SQUARED else "Solvers stop a little short: to come nearer, "
+               f"fit with a smaller tolerance (scikit-learn: tol=1e-8); or {on}.")
+        weights = "" if known else " If rows carried weights in training, name these ([data] weights, --weights)."
+        return ("the claims are about the exact minimum of the stated loss on these rows; the weights in the file are "
+                f"within {at_most(share, 3)} of their length of it ({BOUND}). {why}{weights} {ALL_ROWS}")
     ways = f"{on[0].upper() if on[0] != '`' else on[0]}{on[1:]}" if known else (
         f"If rows carried weights in training, name these ([data] weights, --weights); else {on}")
     return (f"the one solution is proved only within {at_most(share, 3)} of the length of the given weights ({BOUND}). "

@@ -26,6 +26,9 @@ SCALERS: Final = ("StandardScaler", "MinMaxScaler", "MaxAbsScaler", "RobustScale
 KNOWN: Final = (*SCALERS, "ColumnTransformer", "OneHotEncoder", "OrdinalEncoder", "SimpleImputer")
 """Steps of a pipeline that stay as they were fitted; those that are no scalers read columns (`columns.py`)."""
 
+CROSS_FITTED: Final = "TargetEncoder"
+"""A step whose fit gives an estimator other features than its `transform` does."""
+
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
@@ -189,9 +192,17 @@ def require_known(name: str, asked: str) -> None:
     Raises:
         InputError: with what to do.
     """
+    if name == CROSS_FITTED:
+        raise InputError(asked, f"a pipeline with {name}, whose fit encoded rows by labels of others (cross-fitting), "
+                         "and differently from what transform gives, so that the training rows the estimator saw are "
+                         "no longer known, and labels are in them", "use OneHotEncoder or OrdinalEncoder in its place; "
+                         "or keep Z = encoder.fit_transform(X, y), fit the estimator to Z, and give Z as X and "
+                         "encoder.transform(X_eval) as X_eval: answers are then about refits that keep Z, though other "
+                         "rows or labels would change it")
     if name not in KNOWN:
         raise InputError(asked, f"a pipeline with {name}", "apply it to X and X_eval before (from files: save "
-                         f"model[-1], and tables of model[:-1].transform of the rows); only {', '.join(KNOWN)} are "
+                         f"model[-1], and tables of model[:-1].transform of the rows); answers are then about refits "
+                         f"with these steps as they were fitted, whichever rows change; only {', '.join(KNOWN)} are "
                          "known in a pipeline")
 
 

@@ -20,7 +20,7 @@ from certify.network.network import Network
 from certify.problem.problem import Problem
 from certify.problem.progress import Progress, told
 from certify.prove.changed.lost import tell_of_lost
-from certify.prove.rows import VERBS, asked_any, kind_of
+from certify.prove.rows import VERBS, asked_any, distance_of, kind_of
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
 from certify.systems.head.rows.change import NONE, RowChange, choices_of
@@ -131,6 +131,7 @@ def coefficients(
     asked = asked_any(replaced(problem, prepare=None), problem.X[:1], kind, count)  # X is prepared already
     head, change = head_of(asked), RowChange(Parameter(asked.parameter).relabels, count, tuple(asked.rows))
     tell_of_lost(asked, change)
+    distance_of(head)
     A, names = _functionals(head, combinations, asked, "input" if own else "feature")
     leaves = sum(change.choices(head, size) for size in range(count + 1))
     if leaves > LEAVES:

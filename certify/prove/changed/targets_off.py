@@ -13,7 +13,7 @@ from certify.problem.problem import Problem
 from certify.problem.progress import Progress, told
 from certify.problem.question import question_of
 from certify.prove.changed.amounts import Off, off_of
-from certify.prove.rows import asked_of
+from certify.prove.rows import asked_of, distance_of
 from certify.prove.rows_asked import PLAIN
 from certify.rigor.fp import Array
 from certify.spec.nearest import refusal
@@ -71,9 +71,11 @@ def targets_off(problem: Problem, X_eval: Any, by: float | str, progress: Progre
     why = None if applying(question) else refusal(question)
     if why is not None:
         raise InputError("targets_off", why.found, why.remedy)
+    head = head_of(asked)
+    distance_of(head)
     with told(progress) as tell:
         tell("influences of all rows", 0.0)
-        found = ends_of(head_of(asked), radii_of(asked))
+        found = ends_of(head, radii_of(asked))
     if isinstance(found, str):
         raise EnclosureError("targets_off", found, "give more weight decay")
     by = off.words if problem.outputs == 1 else f"{off.words}, all of a row together (root of the sum of squares)"

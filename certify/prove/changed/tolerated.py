@@ -14,7 +14,7 @@ from certify.problem.progress import Progress, told
 from certify.prove.changed.lost import tell_of_lost
 from certify.prove.changed.tolerated_shown import Tolerance, as_frame, as_html, drawn
 from certify.prove.label_words import worded
-from certify.prove.rows import VERBS, asked_any
+from certify.prove.rows import VERBS, asked_any, distance_of
 from certify.prove.rows_asked import KINDS, labelled
 from certify.prove.rows_shown import LABEL, called
 from certify.systems.head.rows.change import RowChange
@@ -133,9 +133,11 @@ def tolerated_changes(
     asked = labelled(asked_any(problem, X_eval, kind, 1), threshold)
     rows = tuple(asked.rows)
     tell_of_lost(asked, RowChange(Parameter(asked.parameter).relabels, min(most, len(rows)), rows), numbers=False)
+    head = head_of(asked)
+    distance_of(head)
     with among(jobs), told(progress) as tell:
         relabels = Parameter(asked.parameter).relabels
-        search = Search(head_of(asked), relabels, rows, Budget(seconds), tell, tuple(CLASSES))
+        search = Search(head, relabels, rows, Budget(seconds), tell, tuple(CLASSES))
         search.run(min(most, len(rows)))
     return ToleratedChanges(np.minimum(search.lower, search.upper), search.upper, kind, search.head,
                             tuple(search.changed), problem.classes, called(search.head, problem.classes))

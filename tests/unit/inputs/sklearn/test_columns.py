@@ -155,7 +155,8 @@ def test_rows_that_it_was_not_fitted_to_are_refused() -> None:
 
 
 @pytest.mark.parametrize(("front", "said"), [
-    (ColumnTransformer([("t", TargetEncoder(), ["smoker"])]), "^estimator: a pipeline with TargetEncoder; apply"),
+    (ColumnTransformer([("t", TargetEncoder(), ["smoker"])]),
+     "^estimator: a pipeline with TargetEncoder, .*cross-fitting.*; use OneHotEncoder .*encoder.fit_transform"),
     (ColumnTransformer([("t", make_pipeline(KNNImputer(), StandardScaler()), ["bmi"])]),
      "^estimator: a pipeline with KNNImputer"),
     (ColumnTransformer([("t", FunctionTransformer(np.sort), ["age"])]), "^estimator: a pipeline with FunctionTrans"),

@@ -1,0 +1,106 @@
+"""A fit of another training than was told, e.g. with weights that nobody gave, is pointed out before any answer."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+
+import certify
+from certify.report.messages import cautions_of
+
+pytest.importorskip("sklearn")
+from sklearn import linear_model as lm
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.kernel_ridge import KernelRidge
+from sklearn.preprocessing import StandardScaler
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(40, 3))
+REAL = X[:, 0] * 3 + RNG.normal(size=40) + 50
+LABELS = (X[:, 0] + 0.7 * RNG.normal(size=40) > 0).astype(int)
+HEAVIER = np.where(np.arange(40) % 10 == 0, 1.01, 1.0)  # that little moves predictions by less than a thousandth
+CLOSED = [lm.LinearRegression(), lm.Ridge(), lm.Ridge(solver="svd"), lm.RidgeCV(), KernelRidge(kernel="rbf"),
+          lm.RidgeClassifier(), lm.RidgeClassifier(class_weight={0: 1, 1: 3}),
+          TransformedTargetRegressor(lm.Ridge(), transformer=StandardScaler())]
+
+
+def told(act) -> list[str]:
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        act()
+    return [str(one.message) for one in heard]
+
+
+def beside(messages: list[str]) -> list[str]:
+    return [one for one in messages if "not the minimum of its loss" in one]
+
+
+@pytest.mark.parametrize("estimator", CLOSED, ids=lambda e: type(e).__name__)
+def test_a_fit_in_closed_form_with_weights_that_nobody_gave_is_pointed_out(estimator):
+    y = LABELS if hasattr(estimator, "decision_function") else REAL
+    assert beside(told(lambda: certify.from_sklearn(estimator.fit(X, y), X, y))) == []
+    estimator.fit(X, y, sample_weight=HEAVIER)
+    (said,) = beside(told(lambda: certify.from_sklearn(estimator, X, y)))
+    assert "was it fitted with sample weights" in said and "to other rows" in said and "tol" not in said
+    if not isinstance(estimator, lm.LinearRegression):
+        assert beside(told(lambda: certify.from_sklearn(estimator, X, y, sample_weight=HEAVIER))) == []
+
+
+def test_other_rows_and_another_penalty_are_pointed_out_of_ridge():
+    ridge = lm.Ridge().fit(X[1:], REAL[1:])
+    assert beside(told(lambda: certify.from_sklearn(ridge, X, REAL)))
+    assert not beside(told(lambda: certify.from_sklearn(ridge, X[1:], REAL[1:])))
+    ridge.alpha = 1.01
+    (said,) = beside(told(lambda: certify.from_sklearn(ridge, X[1:], REAL[1:])))
+    assert "another alpha" in said
+
+
+def test_rows_that_nearly_agree_or_depend_on_others_raise_no_alarm():
+    exact = X @ [1.0, 2.0, 3.0] + 1e6
+    double = np.c_[X, X[:, 0] * (1 + 1e-9), X[:, 1] * 1e5 + 2000]
+    for rows, y in ((X, exact), (double, REAL), (double, exact)):
+        for estimator in (lm.LinearRegression(), lm.Ridge(1e-6), lm.RidgeCV()):
+            found = estimator.fit(rows, y)
+            assert not beside(told(lambda found=found, rows=rows, y=y: certify.from_sklearn(found, rows, y)))
+
+
+def test_least_squares_of_other_weights_is_pointed_out_with_the_answer():
+    fit = lm.LinearRegression().fit(X, REAL, sample_weight=HEAVIER)
+    problem = certify.from_arrays(fit.coef_[None], [fit.intercept_], X, REAL, loss="squared", weight_decay=0.0)
+    assert any("not those of least squares" in one for one in told(
+        lambda: certify.prediction_change(problem, X[:3], delete=1)))
+
+
+def test_a_logistic_fit_with_such_weights_is_cautioned_in_one_line_that_names_them():
+    heavy = np.where(np.arange(40) % 10 == 0, 1.5, 1.0)
+    for fit, said in ((lm.LogisticRegression(tol=1e-10).fit(X, LABELS, sample_weight=heavy), True),
+                      (lm.LogisticRegression(tol=1e-10).fit(X, LABELS), False)):
+        problem = certify.from_sklearn(fit, X, LABELS)
+        for ask in (lambda p: certify.stable_predictions(p, X[:3], delete=1, seconds=5),
+                    lambda p: certify.tolerated_changes(p, X[:3], "delete", most=1, seconds=5),
+                    lambda p: certify.coefficients(p, delete=1)):
+            found = [one for one in told(lambda ask=ask, p=problem: ask(p)) if "exact minimum" in one]
+            assert len(found) == said
+            assert all("sample weights" in one and "(its tol)" in one and "\n" not in one for one in found)
+
+
+@pytest.mark.parametrize(("loss", "named"), [("logistic", "smaller tolerance"), ("squared", "closed form")])
+def test_a_certificate_names_weights_beside_what_else_may_be_why(loss, named):
+    problem = {"within": None, "weights_length": 2.0, "loss": loss}
+    (said,) = cautions_of({"problem": problem, "base": {"distance": 0.01}, "claims": []})
+    assert named in said and "If rows carried weights" in said and ("tol=" in said) == (loss == "logistic")
+    (said,) = cautions_of({"problem": {**problem, "row_weights": "w"}, "base": {"distance": 0.01}, "claims": []})
+    assert "If rows carried weights" not in said
+
+
+def test_weights_of_least_squares_are_refused_with_a_fit_that_says_the_same():
+    fit = lm.LinearRegression().fit(X, REAL, sample_weight=HEAVIER)
+    with pytest.raises(certify.InputError, match="weights of LinearRegression, .* multiplied by the root") as caught:
+        certify.from_sklearn(fit, X, REAL, sample_weight=HEAVIER)
+    assert "set 'total'" not in str(caught.value) and "leave weights out" not in str(caught.value)
+    root = np.sqrt(HEAVIER)
+    same = lm.LinearRegression(fit_intercept=False).fit(np.c_[X, np.ones(40)] * root[:, None], REAL * root)
+    assert np.allclose(same.coef_, [*fit.coef_, fit.intercept_], rtol=1e-12, atol=0)
+    assert not beside(told(lambda: certify.from_sklearn(same, np.c_[X, np.ones(40)] * root[:, None], REAL * root)))
