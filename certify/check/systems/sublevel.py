@@ -26,15 +26,15 @@ def descent_of(point: Point) -> Descent | GraphDescent:
     if point.problem.graph is not None:
         from certify.check.enclosure.graph_gradients import GraphDescent
         return GraphDescent(point.problem, point.problem.graph)
-    whole = point.problem.activation == "gelu" and point.problem.level is None and ctx.prec <= PRECISIONS[0] and (
-        import_module("certify.check.enclosure.lanes.descent").descend(point.problem))
+    word = {"gelu": "certify.check.enclosure.lanes.descent"}.get(point.problem.activation, "")
+    first = word and point.problem.level is None and ctx.prec <= PRECISIONS[0]
+    whole = import_module(word).descend(point.problem) if first else None
     return whole or descend(point.problem, point.parameters, point.forward)
 
 
 def loss(point: Point, most: float) -> AtMost:
     """V20: `L(0, w̄) ≤ most`."""
-    found = point.of(descent_of).loss
-    return AtMost(found, arb(most), f"the loss is {digits(found)}")
+    return AtMost(found := point.of(descent_of).loss, arb(most), f"the loss is {digits(found)}")
 
 
 def interior(point: Point, least: float) -> AtLeast:

@@ -9,6 +9,7 @@ from operator import rshift
 
 from flint import arb, arb_mat, fmpz, fmpz_mat
 
+from certify.check.enclosure.activation import ACTIVATIONS
 from certify.check.enclosure.gradients import Descent, losses
 from certify.check.enclosure.lanes import chain
 from certify.check.enclosure.lanes.chain import LONG, ROOM, Map, Rows, Sums, applied
@@ -73,7 +74,7 @@ class WholeDescent(Descent):
     @cached_property
     def row_sizes(self) -> list[arb]:
         """`n·|∇_{u_i} L|` for every row that may move."""
-        if self.problem.parameter != "features":
+        if not self.problem.moves.inputs:
             return super().row_sizes
         lengths = [v for part in self.parts for v in part.lengths]
         return [lengths[i] for i in self.problem.moving]
@@ -81,8 +82,9 @@ class WholeDescent(Descent):
 
 def descend(problem: Problem) -> WholeDescent | None:
     """None where the network or the norm is another, rows are few, features have units, or numbers are too long."""
-    if (problem.graph is not None or problem.activation != "gelu" or problem.lengths.layered or problem.reference
-            or problem.scale is not None or len(problem.features) < FEW or sys.byteorder != "little"):
+    if (problem.graph is not None or ACTIVATIONS[problem.activation] is not chain.GELU
+            or problem.lengths.layered or problem.reference or problem.scale is not None
+            or len(problem.features) < FEW or sys.byteorder != "little"):
         return None
     try:
         maps = [chain.linear(layer) for layer in problem.layers]
@@ -108,7 +110,7 @@ def _part(problem: Problem, maps: list[Map], some: slice) -> Part:
         sums, off = [G, *sums], [*off, lost]
         if h > 1:
             B = chain.times(applied(maps[h - 1].turned, B).cut(LONG - 1), slopes[h - 2])
-    if problem.parameter != "features":
+    if not problem.moves.inputs:
         return Part(found, sums, norm(off).upper(), [])
     rows = applied(maps[0].turned, B).cut(LONG)
     lengths = [(arb(s).sqrt() * scale(rows.bits) + arb(0, rows.off)) * scale(up)
