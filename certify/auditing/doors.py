@@ -75,12 +75,17 @@ class RawRows:
                 + (f"; where {whose[0]!r} says whose each row is, --groups {whose[0]} asks about any of them with all "
                    "their rows" if whose else ""),)
 
-    def arranged(self, names: Sequence[str], asked: str) -> RawRows:
+    def arranged(self, names: Sequence[str], asked: str, told: Told) -> RawRows:
         """The same with the columns a model was fitted to, in their order.
 
         Raises:
-            InputError: the first that is not there.
+            InputError: the first that is not there, or is what an option names.
         """
+        for option, name in (("--groups", told.groups), ("--weights", told.weights)):
+            if name is not None and name in names:
+                raise InputError(f"{option} {name}", "the model was fitted to it as a feature too, and a column that "
+                                 "an option names is read as no feature",
+                                 f"copy it in the table under another name, and give the copy: {option} {name}_copy")
         if self.names is None or tuple(names) == self.names:
             return self
         for name in names:
@@ -222,7 +227,7 @@ def _estimator(model: Path, rows: RawRows, told: Told, folder: Path) -> tuple[Pr
     estimator = estimator_of(model)
     fitted = getattr(estimator, "feature_names_in_", None)  # columns of a table are found by name, not by place
     if fitted is not None:
-        rows = rows.arranged([str(name) for name in fitted], "data file")
+        rows = rows.arranged([str(name) for name in fitted], "data file", told)
     problem = from_sklearn(estimator, rows.table, _targets(rows), rows.weights)  # refuses what are no rows
     return problem, type(parted(estimator)[0]).__name__, rows
 

@@ -58,6 +58,9 @@ def from_sklearn(estimator: Any, X: Any, y: Any = None, sample_weight: Any = Non
     cross-validation chose stays, too, where a fit anew would choose again. A TransformedTargetRegressor that scales
     targets, or does nothing to them, around an estimator of the squared loss: one model in the units of the targets.
 
+    A fit in closed form that is not at the minimum of its loss on these rows is warned of: it may have been fitted
+    with a `sample_weight` that is not given here, to other rows, or with another alpha.
+
     Args:
         estimator: fitted; nothing of it is run but `get_params`, the `transform` of steps before it and kernels.
         X, y: the data it was fitted to, as arrays, tables or tensors, or X a Dataset or DataLoader of pairs.

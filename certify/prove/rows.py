@@ -181,7 +181,7 @@ class StablePredictions:
         if not len(self.undecided):
             return repr(self)
         plain = [line for line in self.reasons if not {line.split(":")[0], line.split(" ")[0]} & {*CLASSES, "tried"}]
-        helps = advice(self.survey, self.change)
+        helps = advice(self.survey, self.head, self.change)
         return "\n  ".join([repr(self), f"{len(self.undecided)} undecided: {helps}", *plain])
 
     def _repr_html_(self) -> str:

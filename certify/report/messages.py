@@ -206,9 +206,10 @@ def _far_head(certificate: Json) -> str:
     on = "train the last layer on" if "graph" in certificate["problem"] else "`certify polish SPEC` trains on to it"
     known = certificate["problem"].get("row_weights") is not None
     if share <= ANOTHER:
-        why = (f"A fit in closed form, such as Ridge, ends at it: was the penalty another? If training was stopped, {on}."
-               if certificate["problem"].get("loss") == Loss.SQUARED else "Solvers stop a little short: to come nearer, "
-               f"fit with a smaller tolerance (scikit-learn: tol=1e-8); or {on}.")
+        solved = certificate["problem"].get("loss") == Loss.SQUARED
+        why = (f"A fit in closed form, such as Ridge, ends at it: was the penalty another? Else {on}." if solved else
+               "Solvers stop a little short: to come nearer, fit with a smaller tolerance (scikit-learn: tol=1e-8); or "
+               f"{on}.")
         weights = "" if known else " If rows carried weights in training, name these ([data] weights, --weights)."
         return ("the claims are about the exact minimum of the stated loss on these rows; the weights in the file are "
                 f"within {at_most(share, 3)} of their length of it ({BOUND}). {why}{weights} {ALL_ROWS}")

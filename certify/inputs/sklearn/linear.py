@@ -34,6 +34,9 @@ def linear(estimator: Any, y: Any, n: int) -> Linear:
     name = _known(estimator)
     if not any(hasattr(estimator, attribute) for attribute in FITTED):
         raise InputError("estimator", f"{name} that is not fitted", "call fit first")
+    if hasattr(estimator, "classes_") and np.ndim(y) == 2 and np.shape(y)[1] > 1:
+        raise InputError("y", f"shape {np.shape(y)}, several labels of a row", "ask about one of them at a time: fit "
+                         f"{name} to X and y[:, j], or take estimators_[j] of what holds one estimator for each")
     try:
         return READERS[name](estimator, np.asarray(y), n)
     except AttributeError as error:
@@ -149,7 +152,7 @@ def _one_vs_rest(estimator: Any, y: Array, n: int) -> Linear:
                          f"use one of {', '.join(AGAINST)} in it")
     labels = numbers(estimator, y)
     read = [linear(part, (labels == (1 if len(parts) == 1 else a)).astype(int), n) for a, part in enumerate(parts)]
-    if any(one.by_label is not None or one.balanced for one in read):
+    if c > 2 and any(one.by_label is not None or one.balanced for one in read):
         by_label(estimator, parts[0].get_params(), False)
     first = read[0]
     if c == 2:
@@ -207,7 +210,7 @@ REFUSED: Final[Mapping[str, tuple[str, str]]] = MappingProxyType({
     **dict.fromkeys(("Lasso", "LassoCV", "ElasticNet", "ElasticNetCV", "LassoLars", "LassoLarsCV"),
                     ("whose penalty is l1, at which coefficients come and go", "fit Ridge, or RidgeCV")),
     **dict.fromkeys(("LinearDiscriminantAnalysis", "QuadraticDiscriminantAnalysis", "GaussianNB", "MultinomialNB",
-                     "BernoulliNB"),
+                     "BernoulliNB", "ComplementNB", "CategoricalNB", "NearestCentroid"),
                     ("which is fitted by means of classes, and minimises no loss", "fit LogisticRegression")),
     **dict.fromkeys(("KNeighborsClassifier", "KNeighborsRegressor"),
                     ("which keeps its rows and minimises no loss", "fit LogisticRegression or Ridge")),
@@ -216,6 +219,31 @@ REFUSED: Final[Mapping[str, tuple[str, str]]] = MappingProxyType({
                      "GradientBoostingRegressor", "HistGradientBoostingClassifier", "HistGradientBoostingRegressor",
                      "AdaBoostClassifier"),
                     ("whose decision trees minimise no smooth loss", "fit LogisticRegression or Ridge")),
+    **dict.fromkeys(("MultiOutputClassifier", "MultiOutputRegressor"),
+                    ("which holds an estimator for each column of y", "give these one at a time, "
+                     "model.estimators_[j] with y[:, j]")),
+    "ClassifierChain": ("each of whose estimators takes the labels before it as features", "give these one at a time, "
+                        "model.estimators_[0] with y[:, model.order_[0]]; the next ones were fitted to X with the "
+                        "columns of y before them beside it, which then stay as they are when rows change"),
+    "RegressorChain": ("each of whose estimators takes the targets before it as features", "give the first, "
+                       "model.estimators_[0] with y[:, model.order_[0]], or fit Ridge to all targets"),
+    "CalibratedClassifierCV": ("whose probabilities come from another fit behind its estimators, on parts of the rows",
+                               "fit the estimator in it to X and y, and ask about that; --probability in an audit, or "
+                               "threshold, says where labels part, but of its probabilities nothing is known"),
+    **dict.fromkeys(("FixedThresholdClassifier", "TunedThresholdClassifierCV"),
+                    ("which parts the labels of the estimator in it at another threshold", "give model.estimator_, and "
+                     "the threshold: in an audit --probability P, in Python threshold=np.log(P / (1 - P)) of "
+                     "LogisticRegression; of a threshold on decision_function that one itself")),
+    **dict.fromkeys(("VotingClassifier", "VotingRegressor", "BaggingClassifier", "BaggingRegressor",
+                     "StackingClassifier", "StackingRegressor"),
+                    ("whose answer is made of those of several estimators", "give one of model.estimators_ at a time "
+                     "with the rows and columns it was fitted to, as nothing is known of what they answer together; or "
+                     "fit one LogisticRegression or Ridge")),
+    "OneVsOneClassifier": ("whose estimators were fitted to two labels each", "fit OneVsRestClassifier, or "
+                           "LogisticRegression; or give model.estimators_[j] with the rows of its two labels"),
+    **dict.fromkeys(("SVR", "NuSVR"), ("whose loss is 0 around each target, so that its minimum is not known here",
+                                       "fit Ridge, or with a kernel KernelRidge")),
+    "NuSVC": ("whose loss has a kink", "fit LinearSVC with loss='squared_hinge'"),
     **dict.fromkeys(("Perceptron", "PassiveAggressiveClassifier"),
                     ("which stops where it is, and not at the minimum of a loss", "fit LogisticRegression")),
 })

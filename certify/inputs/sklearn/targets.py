@@ -101,6 +101,12 @@ def _affine(transformer: Any) -> tuple[Array, Array] | None:
     """`s` and `m` of a scaler; None where it is another transformer."""
     name = type(transformer).__name__
     if name == "MinMaxScaler":
+        if getattr(transformer, "clip", False):
+            raise InputError("estimator", f"{NAME} with MinMaxScaler(clip=True), which cuts off targets beyond the "
+                             "range it was fitted to: a fit that keeps it and one that fits it anew then differ",
+                             "fit with MinMaxScaler() or StandardScaler(), or ask about the fit itself: "
+                             "certify.from_sklearn(model.regressor_, X, "
+                             "model.transformer_.transform(np.reshape(y, (-1, 1))).ravel())")
         scale = np.asarray(transformer.scale_, dtype=np.float64)
         return 1.0 / scale, -np.asarray(transformer.min_, dtype=np.float64) / scale
     if name not in DIVIDES:

@@ -17,7 +17,7 @@ from certify.problem.problem import Problem
 from certify.problem.progress import Progress, part, told
 from certify.prove.changed.each_row import Ends, able, each_left_out
 from certify.prove.changed.lost import tell_of_lost
-from certify.prove.rows import asked_any
+from certify.prove.rows import asked_any, distance_of
 from certify.rigor.fp import Array
 from certify.systems.head.rows.centred import centred
 from certify.systems.head.rows.change import DELETED, NONE, Choices, RowChange, choices_of
@@ -209,6 +209,8 @@ def left_out(problem: Problem, X_eval: Any, tell: Progress, each: Each | None = 
     """
     asked = asked_any(problem, X_eval, "delete", 1)
     head = head_of(asked)
+    if each is None:  # an audit, which looks at every refit, says it in its certificates
+        distance_of(head)
     seen = centred(head)
     head = head if seen is None else seen.head  # the same outputs, from the middle of the rows
     rows = np.array(asked.rows, dtype=np.int64)

@@ -52,7 +52,8 @@ def said_of_lost(problem: Problem, change: Change | None = None, numbers: bool =
     least = min((int(counts[c]) for c in change.emptied(head) if counts[c]), default=0)
     if not least:
         return ""
-    may = (f"a label has {least} rows, and any {change.count} may be {'relabelled' if change.relabels else 'deleted'}"
+    rows = "1 row" if least == 1 else f"{least} rows"
+    may = (f"a label has {rows}, and any {change.count} may be {'relabelled' if change.relabels else 'deleted'}"
            if isinstance(change, RowChange) else f"a label may lose all its rows ({change.words})")
     return f"{may}: scikit-learn {ALONE if constant else WITHOUT[several_left(problem)]}"
 

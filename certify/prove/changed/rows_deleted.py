@@ -98,8 +98,11 @@ def prediction_change(
     members = asked_change(problem, delete, None, None, None)
     head, change = _plain(problem, X_eval, members) if _is_plain(problem) else _penalised(problem, X_eval, members)
     if words := able(head, change):
-        raise InputError("prediction_change", words, 'ask certify.bound(problem, "prediction_change") of a problem '
-                         "with that change and X_eval for one bound of all predictions")
+        steps = getattr(problem.prepare, "words", "")
+        raise InputError("prediction_change", words, "for one bound of all predictions ask certify.bound("
+                         f'dataclasses.replace(problem, parameter="deletions", set="sparse", count={members["count"]}, '
+                         'evaluation=points), "prediction_change"), points being X_eval'
+                         f"{f' behind {steps}' if steps else ''}")
     assert isinstance(change, RowChange)
     with told(progress) as tell:
         tell("trees of deletions", 0.0)

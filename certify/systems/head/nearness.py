@@ -37,6 +37,6 @@ def beside(distance: float, length: float, squared: bool) -> str:
                "a solver that stops a little short (its tol), sample weights or other rows in training")
         return (f"answers are about the exact minimum of the stated loss, proved within {distance:.2g} of the given "
                 f"weights, of length {length:.2g}: {why} may be why")
-    return (f"the exact minimum of the stated loss is proved only within {distance:.2g} of the given weights, of "
-            f"length {length:.2g}: were they fitted with sample weights, to other data, or stopped early, or are columns of "
+    return (f"the exact minimum of the stated loss is proved only within {distance:.2g} of the given weights, of length"
+            f" {length:.2g}: were they fitted with sample weights, to other data, or stopped early, or are columns of "
             "very different sizes? Answers are about that minimum")

@@ -54,6 +54,53 @@ def test_nothing_is_said_of_a_model_that_fits(audit):
     assert "Warning" not in (folder / "audit.html").read_text()
 
 
+def rare(tmp_path, capsys, swapped, options=(), **fit):
+    """What an audit warns of where one row in twelve has the second label, of an honest model or of swapped labels."""
+    skops = pytest.importorskip("skops.io")
+    from sklearn.linear_model import LogisticRegression
+
+    rng = np.random.default_rng(3)
+    rows = rng.normal(size=(120, 2))
+    score = rows[:, 0] + rng.normal(size=120)
+    labels = (score > np.sort(score)[-11]).astype(int)
+    skops.dump(LogisticRegression(tol=1e-10, **fit).fit(rows, labels), tmp_path / "m.skops")
+    told = 1 - labels if swapped else labels
+    np.savetxt(tmp_path / "d.csv", np.c_[rows, told], delimiter=",", header="a,b,y", comments="")
+    main(["audit", str(tmp_path / "m.skops"), str(tmp_path / "d.csv"), "--ask", "rows deleted", "-q", "-o",
+          str(tmp_path / "o"), *options])
+    return [line for line in capsys.readouterr().out.splitlines() if line.startswith("WARNING: the model as")]
+
+
+@pytest.mark.parametrize(("fit", "options"), [
+    ({"class_weight": "balanced"}, ()), ({"class_weight": {0: 1, 1: 8}}, ()), ({"C": 100.0}, ("--probability", "0.1")),
+    ({"class_weight": "balanced"}, ("--probability", "0.2"))])
+def test_an_honest_model_of_a_rare_label_raises_no_alarm_and_swapped_labels_do(tmp_path, capsys, fit, options):
+    assert rare(tmp_path, capsys, False, options, **fit) == []
+    (said,) = rare(tmp_path, capsys, True, options, **fit)
+    assert "are labels swapped" in said and "no more than a guess" in said
+
+
+def test_a_rare_label_that_is_always_answered_raises_an_alarm(tmp_path, capsys):
+    """All rows alike predicted: with labels as they are that is the commonest label, and swapped it is the rare one."""
+    assert rare(tmp_path, capsys, False, C=1e-6) == []
+    assert len(rare(tmp_path, capsys, True, C=1e-6)) == 1
+
+
+def test_a_column_of_groups_that_is_a_feature_too_is_to_be_copied(tmp_path, capsys):
+    skops, pandas = pytest.importorskip("skops.io"), pytest.importorskip("pandas")
+    from sklearn.linear_model import LogisticRegression
+
+    table = pandas.DataFrame({"user": np.arange(30), "site": np.arange(30) % 3, "a": X[:, 0]})
+    skops.dump(LogisticRegression().fit(table[["site", "a"]], Y), tmp_path / "m.skops")
+    for data in (table, table.assign(site_copy=table["site"])):
+        data.assign(y=Y).to_csv(tmp_path / "d.csv", index=False)
+        ask = ["audit", str(tmp_path / "m.skops"), str(tmp_path / "d.csv"), "-q", "-o", str(tmp_path / "o")]
+        assert main([*ask, "--groups", "site"]) == main([*ask, "--weights", "site"]) == 2
+        said = capsys.readouterr().err
+        assert "--groups site_copy" in said and "--weights site_copy" in said and "rename" not in said
+    assert main([*ask, "--groups", "site_copy", "--ask", "site_copy deleted"]) in (0, 4)
+
+
 def test_python_says_it_in_the_second_line():
     from sklearn.linear_model import LogisticRegression
 

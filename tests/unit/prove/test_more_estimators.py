@@ -73,6 +73,8 @@ SAME = [
     (lambda: OneVsRestClassifier(LR(**EXACT)), lambda: data(3), None),
     (lambda: OneVsRestClassifier(LinearSVC(**EXACT)), lambda: data(3), None),
     (lambda: OneVsRestClassifier(LR(**EXACT)), data, None),
+    (lambda: OneVsRestClassifier(LR(class_weight="balanced", **EXACT)), data, None),
+    (lambda: OneVsRestClassifier(LinearSVC(class_weight={0: 3, 1: 0.5}, **EXACT)), data, None),
     (lambda: make_pipeline(StandardScaler(), "passthrough", LR(**EXACT)), lambda: (data()[0] * 5 + 3, data()[1]), None),
     (lambda: GridSearchCV(make_pipeline(MinMaxScaler(), LR(**EXACT)), {"logisticregression__C": [0.1, 9]}), data, None),
 ]

@@ -162,11 +162,18 @@ def _reason(found: Survey, head: Head, change: Change) -> str:
     why = f" ({'; '.join(said)})" if said else ""  # that a method is for other losses helps where all of them are
     open_ = (f"{left} {'prediction is' if left == 1 else 'predictions are'} neither proved to stay nor flipped by a "
              f"change that was found{why}")
-    return f"{open_}: {advice(found, change)}{otherwise(head, change)}"
+    return f"{open_}: {advice(found, head, change)}{otherwise(head, change)}"
 
 
-def advice(found: Survey, change: Change) -> str:
-    """What would decide more of what a survey left open; of groups, how many of them there are at once."""
+def advice(found: Survey, head: Head, change: Change) -> str:
+    """What would decide more of what a survey left open; of groups, how many of them there are at once.
+
+    Where no method applies as a label may lose all its rows no weight decay helps: without them the loss need have no
+    minimum, as the intercept carries no decay.
+    """
+    if not found.tried and head.codes is not None and change.emptied(head):
+        noun = "groups" if isinstance(change, GroupChange) else "rows"
+        return f"no method applies where a label may lose all its rows; give so few {noun} that every label keeps some"
     helps = remedy(found.tried, found.cut, found.more, found.fewer)
     return helps.replace("a smaller count", "fewer groups at once") if isinstance(change, GroupChange) else helps
 

@@ -151,3 +151,19 @@ def test_models_that_scaled_targets_change_are_refused() -> None:
         huge = type(scaling)(np.array([1e308]), np.zeros(1), scaling.name)
         from certify.inputs.sklearn.linear import linear
         huge.of(linear(Ridge(fit_intercept=False).fit(X, 1e5 * X[:, 0]), 1e5 * X[:, 0], 14), "Ridge")
+
+
+def test_a_scaler_that_clips_is_refused_with_the_fit_that_can_be_asked_about() -> None:
+    """A target that moves beyond the old range is cut off where the scaler stays, and not where it is fitted anew."""
+    from sklearn.preprocessing import MinMaxScaler
+
+    model = fitted(MinMaxScaler(clip=True))
+    with pytest.raises(InputError, match=r"clip=True.*differ; fit with .*model.regressor_, X, model.tra"):
+        certify.from_sklearn(model, X, Y)
+    scaled = model.transformer_.transform(np.reshape(Y, (-1, 1))).ravel()  # as the message says
+    assert certify.from_sklearn(model.regressor_, X, scaled).n == len(X)
+    moved = Y + np.where(Y == Y.max(), 1e4, 0.0)
+    anew = fitted(MinMaxScaler(clip=True), targets=moved).predict(NEW)
+    kept = model.regressor_.__class__(alpha=2.0).fit(X, model.transformer_.transform(moved.reshape(-1, 1)).ravel())
+    kept = model.transformer_.inverse_transform(kept.predict(NEW).reshape(-1, 1)).ravel()
+    assert np.abs(anew - kept).max() > 1.0

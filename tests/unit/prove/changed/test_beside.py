@@ -80,7 +80,7 @@ def test_a_logistic_fit_with_such_weights_is_cautioned_in_one_line_that_names_th
         problem = certify.from_sklearn(fit, X, LABELS)
         for ask in (lambda p: certify.stable_predictions(p, X[:3], delete=1, seconds=5),
                     lambda p: certify.tolerated_changes(p, X[:3], "delete", most=1, seconds=5),
-                    lambda p: certify.coefficients(p, delete=1)):
+                    lambda p: certify.leave_one_out(p, X[:3]), lambda p: certify.coefficients(p, delete=1)):
             found = [one for one in told(lambda ask=ask, p=problem: ask(p)) if "exact minimum" in one]
             assert len(found) == said
             assert all("sample weights" in one and "(its tol)" in one and "\n" not in one for one in found)

@@ -90,7 +90,7 @@ def test_of_two_labels_with_an_intercept_scikit_learn_fits_a_constant_and_says_w
 
 def test_other_questions_about_rows_say_so():
     one = np.where(np.arange(14) == 9, "a", Y)
-    with pytest.warns(UserWarning, match="a label has 1 rows, and any 1 may be deleted"):
+    with pytest.warns(UserWarning, match="a label has 1 row, and any 1 may be deleted"):
         certify.leave_one_out(of(one), NEW)
     with pytest.warns(UserWarning, match="a label has 2 rows, and any 2 may be deleted"):
         certify.tolerated_changes(of(), NEW, "delete", most=2, seconds=2)
