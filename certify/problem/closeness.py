@@ -133,6 +133,21 @@ def gradient_share(problem: Problem) -> float:
     return 0.0 if size == 0 else size / whole if whole else math.inf
 
 
+def steepest(problem: Problem) -> float:
+    """The largest entry of the gradient of the mean loss, weights of rows adding up to 1, at the given weights; floats.
+
+    It is what solvers hold against their tolerance that stop by slopes.
+
+    Raises:
+        InputError: a graph network, or no targets.
+        EnclosureError: an activation met NaN or infinity.
+    """
+    loss = plain_loss(problem)
+    with np.errstate(over="ignore", invalid="ignore"):
+        largest = float(np.abs(loss.at(loss.given).gradient).max(initial=0.0))
+        return largest if loss.shares is None else largest / float(np.mean(loss.shares))
+
+
 def described(problem: Problem) -> str:
     """The loss with its weight decay, in words."""
     bias = "" if problem.bias_decay or not problem.weight_decay else ", bias_decay = false"

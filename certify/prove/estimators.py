@@ -14,7 +14,7 @@ from certify.inputs.sklearn.linear import linear, require_read
 from certify.inputs.sklearn.read import Linear
 from certify.inputs.sklearn.targets import scaling_of
 from certify.inputs.sklearn.wrapped import Prepared, of_targets, parted, prepared, search_of
-from certify.problem.closeness import gradient_share
+from certify.problem.closeness import gradient_share, steepest
 from certify.problem.problem import Problem
 from certify.problem.sample_weights import SampleWeights
 from certify.prove.whole import whole_problem
@@ -29,6 +29,12 @@ CLOSED: Final = ("LinearRegression", "Ridge", "RidgeCV", "RidgeClassifier", "Rid
 
 DIRECT: Final = ("auto", "svd", "cholesky", None)
 """Their solvers that iterate nothing."""
+
+LOGISTIC, BY_SLOPE = ("LogisticRegression", "LogisticRegressionCV"), ("lbfgs", "newton-cg", "newton-cholesky")
+"""Estimators, and those of their solvers that stop once no entry of the gradient is above `tol`."""
+
+SLACK: Final = 1.01
+"""How much more than `tol` such an entry may be here, where sums are rounded otherwise."""
 
 ROUNDED: Final = 1e-6
 """Share of what adds up to a gradient below which it is rounding, of a solution of a linear system."""
@@ -58,8 +64,9 @@ def from_sklearn(estimator: Any, X: Any, y: Any = None, sample_weight: Any = Non
     cross-validation chose stays, too, where a fit anew would choose again. A TransformedTargetRegressor that scales
     targets, or does nothing to them, around an estimator of the squared loss: one model in the units of the targets.
 
-    A fit in closed form that is not at the minimum of its loss on these rows is warned of: it may have been fitted
-    with a `sample_weight` that is not given here, to other rows, or with another alpha.
+    A fit that is not where its solver ends on these rows is warned of: in closed form at the minimum, lbfgs and
+    Newton's methods of LogisticRegression where no slope of the loss is above `tol`. It may have been fitted with a
+    `sample_weight` that is not given here, to other rows, or with another penalty.
 
     Args:
         estimator: fitted; nothing of it is run but `get_params`, the `transform` of steps before it and kernels.
@@ -110,24 +117,35 @@ def from_sklearn(estimator: Any, X: Any, y: Any = None, sample_weight: Any = Non
 
 
 def _beside_minimum(estimator: Any, problem: Problem, weighed: bool) -> str:
-    """That a fit in closed form is not the minimum of its loss on these rows, and why; "" where it is, or iterated.
+    """That a fit is not where its solver ends on these rows, and why; "" where it is, or nobody knows where that is.
 
-    Such a fit ends at it but for rounding, so that a small distance, too, says that something was not told.
+    A fit in closed form ends at the minimum but for rounding, and some solvers where every slope is at most `tol`, so
+    that a small distance, too, says that something was not told.
     """
     name = type(estimator).__name__
     solver = getattr(estimator, "solver_", getattr(estimator, "solver", "auto"))
-    if name not in CLOSED or solver not in DIRECT or gradient_share(problem) <= ROUNDED:
+    closed = name in CLOSED and solver in DIRECT
+    if not (closed or (name in LOGISTIC and solver in BY_SLOPE)) or gradient_share(problem) <= ROUNDED:
         return ""
-    penalty = f"with another {'alpha' if hasattr(estimator, 'alpha') else 'penalty'}"
     causes = [] if weighed or name in UNWEIGHTED else ["with sample weights (then give sample_weight; to an audit of "
                                                        "files --weights)"]
-    causes += ["to other rows", *([penalty] if problem.weight_decay else [])]
+    if closed:
+        ended = "these weights are not the minimum of its loss on these rows, where a fit in closed form ends"
+    else:
+        slope = steepest(problem)
+        if slope <= SLACK * estimator.tol:
+            return ""
+        ended = (f"its loss on these rows has a slope of {slope:.2g} at these weights, and {solver} ends where none is "
+                 f"above tol={estimator.tol:g}")
+        if np.max(estimator.n_iter_) >= estimator.max_iter:
+            ended += f" (it stopped at max_iter={estimator.max_iter}: fit with more)"
+    strength = next((one for one in ("alpha", "C") if hasattr(estimator, one)), "penalty")
+    causes += ["to other rows", *([f"with another {strength}"] if problem.weight_decay else [])]
     if weighed:
         causes.insert(0, "with other sample weights")
     *first, last = causes
-    return (f"{name}: these weights are not the minimum of its loss on these rows, where a fit in closed form ends: "
-            f"was it fitted {', '.join(first)}{' or ' if first else ''}{last}? Answers are about that minimum, and not "
-            "about these weights")
+    return (f"{name}: {ended}: was it fitted {', '.join(first)}{' or ' if first else ''}{last}? Answers are about the "
+            "minimum on these rows, and not about these weights")
 
 
 def _kept(estimator: Any, said: str) -> tuple[str, ...]:

@@ -20,23 +20,24 @@ EXPLAINED: Final = 2.0**-6
 def beside(distance: float, length: float, squared: bool) -> str:
     """That answers are about a minimum beside the given weights, with what leaves a fit beside it; "" where it is near.
 
+    Near is `FAR` for the squared loss and `ANOTHER` for others, whose solvers end a little short.
+
     Args:
         distance: from the given weights, an upper bound; NaN: nothing is known of it.
         length: of the given weights.
         squared: whether the loss is the squared one, which is mostly minimised in closed form: no tolerance is.
 
-    >>> beside(1e-4, 1.0, False), beside(0.01, 1.0, True)[:87]
+    >>> beside(0.01, 1.0, False), beside(0.01, 1.0, True)[:87]
     ('', 'answers are about the exact minimum of the stated loss, proved within 0.01 of the given')
     >>> beside(float("nan"), 1.0, False)[:56]
     'the exact minimum of the stated loss is proved only with'
     """
-    if distance <= FAR * length:
+    if distance <= (FAR if squared else ANOTHER) * length:
         return ""
     if distance <= ANOTHER * length:
-        why = ("sample weights, other rows or another penalty in training" if squared else
-               "a solver that stops a little short (its tol), sample weights or other rows in training")
         return (f"answers are about the exact minimum of the stated loss, proved within {distance:.2g} of the given "
-                f"weights, of length {length:.2g}: {why} may be why")
+                f"weights, of length {length:.2g}: sample weights, other rows or another penalty in training may be "
+                "why")
     return (f"the exact minimum of the stated loss is proved only within {distance:.2g} of the given weights, of length"
             f" {length:.2g}: were they fitted with sample weights, to other data, or stopped early, or are columns of "
             "very different sizes? Answers are about that minimum")

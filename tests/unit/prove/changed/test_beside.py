@@ -73,17 +73,47 @@ def test_least_squares_of_other_weights_is_pointed_out_with_the_answer():
         lambda: certify.prediction_change(problem, X[:3], delete=1)))
 
 
-def test_a_logistic_fit_with_such_weights_is_cautioned_in_one_line_that_names_them():
-    heavy = np.where(np.arange(40) % 10 == 0, 1.5, 1.0)
-    for fit, said in ((lm.LogisticRegression(tol=1e-10).fit(X, LABELS, sample_weight=heavy), True),
-                      (lm.LogisticRegression(tol=1e-10).fit(X, LABELS), False)):
-        problem = certify.from_sklearn(fit, X, LABELS)
+THREE = (X[:, 0] + X[:, 1] > 0).astype(int) + (X[:, 0] > 1)
+
+
+@pytest.mark.parametrize("y", [LABELS, THREE], ids=["two", "three"])
+@pytest.mark.parametrize("solver", ["lbfgs", "newton-cg", "newton-cholesky"])
+@pytest.mark.parametrize("C", [0.01, 1.0, 100.0])
+def test_a_logistic_fit_is_held_against_the_rule_by_which_its_solver_ends(y, solver, C):
+    heavy = np.where(np.arange(40) % 2 == 0, 1.5, 1.0)
+    fit = lm.LogisticRegression(C=C, solver=solver, max_iter=1000)
+    assert told(lambda: certify.from_sklearn(fit.fit(X, y), X, y)) == []
+    fit.fit(X, y, sample_weight=heavy)
+    assert told(lambda: certify.from_sklearn(fit, X, y, sample_weight=heavy)) == []
+    (said,) = told(lambda: certify.from_sklearn(fit, X, y))
+    assert "was it fitted with sample weights (then give sample_weight" in said and "above tol=0.0001" in said
+    assert "max_iter" not in said
+
+
+def test_a_logistic_fit_that_was_stopped_or_has_another_strength_is_pointed_out():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        short = lm.LogisticRegression(max_iter=2).fit(X, LABELS)
+    assert any("stopped at max_iter=2: fit with more" in one for one in told(
+        lambda: certify.from_sklearn(short, X, LABELS)))
+    other = lm.LogisticRegression().fit(X, LABELS)
+    other.C = 3.0
+    assert any("with another C" in one for one in told(lambda: certify.from_sklearn(other, X, LABELS)))
+    exact = lm.LogisticRegression(tol=1e-15, solver="newton-cholesky").fit(X, LABELS)
+    assert told(lambda: certify.from_sklearn(exact, X, LABELS)) == []
+
+
+def test_a_minimum_beside_the_given_weights_of_squares_is_told_by_every_question():
+    for off, said in ((0.01, True), (0.0, False)):
+        fit = lm.RidgeClassifier().fit(X, LABELS)
+        problem = certify.from_arrays(fit.coef_ * (1 + off), fit.intercept_, X, 2.0 * LABELS - 1, loss="squared",
+                                      weight_decay=1 / 40, bias_decay=False)
         for ask in (lambda p: certify.stable_predictions(p, X[:3], delete=1, seconds=5),
                     lambda p: certify.tolerated_changes(p, X[:3], "delete", most=1, seconds=5),
                     lambda p: certify.leave_one_out(p, X[:3]), lambda p: certify.coefficients(p, delete=1)):
             found = [one for one in told(lambda ask=ask, p=problem: ask(p)) if "exact minimum" in one]
             assert len(found) == said
-            assert all("sample weights" in one and "(its tol)" in one and "\n" not in one for one in found)
+            assert all("sample weights" in one and "tol" not in one and "\n" not in one for one in found)
 
 
 @pytest.mark.parametrize(("loss", "named"), [("logistic", "smaller tolerance"), ("squared", "closed form")])
