@@ -40,14 +40,15 @@ def most_of_bodies(
 ) -> arb:
     """The same with `w_i² = E_iτ_i` of every row that has a body, 0 of the others and of those that are still.
 
-    By R in whole numbers where that is given.
+    By R in whole numbers where that is given, and then with what *its* defect leaves: that of another R, from which
+    `spread` may come, says nothing of it.
     """
     weights = [ZERO] * R.nrows()
     for at, body in bodies.items():
         if not body.still:
             weights[at] = root(body.E[0, 0] * body.stretch)
     if whole is not None:
-        return most_in_whole_numbers(*whole.weighed(weights), R.nrows(), spread, count)
+        return most_in_whole_numbers(*whole.weighed(weights), R.nrows(), whole.defect / (1 - whole.defect), count)
     return most_of_pairs(R, weights, spread, count)
 
 

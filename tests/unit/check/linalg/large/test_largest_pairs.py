@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,6 +15,7 @@ from certify.check.linalg.balls import ZERO
 from certify.check.linalg.definite import definiteness
 from certify.check.linalg.large import largest_pairs
 from certify.check.linalg.large.largest_pairs import most_of_bodies, most_of_pairs, squared
+from certify.check.linalg.large.whole_factor import factorised
 from tests.effort import examples
 
 SEEDS = st.integers(0, 10**9)
@@ -70,6 +72,17 @@ def test_an_inverse_that_is_off_as_far_as_it_may_be_is_below(seed, m, spread):
         sums = [sum(sorted(row, key=float)[-m:], ZERO) for row in entries]
         most = most_of_pairs(definiteness(K).R, w, arb(spread), m) * (1 + arb(2) ** -60) + arb(2) ** -60
         assert most > sum(sorted(sums, key=float)[-m:], ZERO)
+
+
+def test_the_defect_of_a_factor_in_whole_numbers_counts_and_not_that_of_another():
+    """`K` may be half of what R says where `‖RKRᵀ − I‖ ≤ ½`: its inverse is twice as large."""
+    with ctx.workprec(128):
+        K, w, M = drawn(3, 6)
+        bodies = {at: SimpleNamespace(E=arb_mat([[x * x]]), stretch=arb(1), still=False) for at, x in enumerate(w)}
+        whole = factorised(K, {})
+        exact, sharp = ball(truth(M, 2)), arb(2) ** -90
+        assert exact <= most_of_bodies(arb_mat(6, 6), bodies, sharp, 2, whole) <= exact * (1 + arb(2) ** -40)
+        assert most_of_bodies(arb_mat(6, 6), bodies, sharp, 2, replace(whole, defect=arb(0.5))) >= 1.4 * exact
 
 
 @pytest.mark.parametrize("bad", ["nan", "inf", "1 +/- inf"])
