@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Protocol, TypeVar
 
-from flint import arb_mat, ctx
+from flint import ctx
 
-from certify.check.linalg.definite import MANY, Truth, definiteness
+from certify.check.linalg.definite import Truth
 from certify.format.refusal import Invalid
 
 PRECISIONS = (128, 256, 512)
@@ -76,27 +75,6 @@ class Finding:
 def judged(proved: object, disproved: object, words: str) -> Finding:
     """What two comparisons of balls say together."""
     return Finding(Truth.PROVED if proved else Truth.DISPROVED if disproved else Truth.UNDECIDED, words)
-
-
-@dataclass(frozen=True)
-class Positive:
-    """A symmetric matrix of balls is positive definite.
-
-    Attributes:
-        matrix: the balls.
-        words: the statement.
-    """
-
-    matrix: arb_mat
-    words: str
-
-    def judged(self) -> Finding:
-        """By a factorisation: proved, or refuted by a vector."""
-        soon = self.matrix.nrows() >= MANY and import_module("certify.check.linalg.cholesky").proved(self.matrix)
-        truth = Truth.PROVED if soon else definiteness(self.matrix, sharp=False).truth
-        said = {Truth.PROVED: "is proved", Truth.DISPROVED: "takes a negative value",
-                Truth.UNDECIDED: f"is not proved at {ctx.prec} bits"}
-        return Finding(truth, f"{self.words} {said[truth]}")
 
 
 class Judgement(Protocol):

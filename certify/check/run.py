@@ -14,7 +14,6 @@ from certify.check.reading.certificate import Base, Certificate, Claim, Witness,
 from certify.check.reading.files import Places, check_named, read_bytes, read_file
 from certify.check.reading.spec import Gate, check_promise, read_spec
 from certify.check.reading.subject import Problem, build_problem, describe
-from certify.check.systems.base import check_base
 from certify.check.systems.point import Ladder
 from certify.check.table import witnessed
 from certify.check.verdicts import Outcome, answers, evaluate, overall, thresholds
@@ -149,6 +148,8 @@ def _solution(
         from certify.check.solution import solution
 
         return solution(base, claims, problem, side, tell, lambda: afford(problem, claims, False))
+    from certify.check.systems.base import check_base
+
     ladder = Ladder(problem, tell)
     check_base(base, ladder)
     return ladder, base.distance is not None, side()

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from certify.check.reading.arrays import Array
 from certify.check.reading.certificate import Base, Claim, Witness, array_names
 from certify.check.reading.subject import Problem
-from certify.check.systems.base import check_base
 from certify.check.systems.point import Ladder
 
 
@@ -33,6 +32,8 @@ def solution(
         critical = case_of(claims, problem)
         check_critical_base(base, ladder, critical)
     else:
+        from certify.check.systems.base import check_base
+
         check_base(base, ladder)
     solved = base.distance is not None and (not critical or problem.nearby or base.tilt is not None)
     arrays = side()

@@ -15,6 +15,7 @@ from typing import cast
 from flint import arb, arb_mat, ctx, fmpz, fmpz_mat
 
 from certify.check.linalg.balls import ONE, ZERO, largest
+from certify.check.linalg.definite import frobenius as frobenius
 
 BAND = 1024
 """Rows of a product that are held at full length at a time, or up to twice as many where these are all."""
@@ -162,15 +163,6 @@ def _length(M: arb_mat) -> int | None:
             if filled((m, n), arb(0, arb(2) ** top * BELOW)).contains(M):
                 return top
     return max((x.bit_length() + int(e) for x, e in (y.man_exp() for y in M.entries()) if x != 0), default=None)
-
-
-def frobenius(M: arb_mat) -> arb:
-    """Upper bound of the Frobenius norm: the root of the squares of the row sums of absolute values.
-
-    An entry x times the ball ±1 is a ball around 0 that contains `±|x|`, and these add up without cancelling.
-    """
-    sums = (M * arb(0, 1)) * arb_mat(M.ncols(), 1, [arb(1)] * M.ncols())
-    return sum((x.abs_upper() ** 2 for x in sums.entries()), ZERO).sqrt().upper()
 
 
 def banded(A: fmpz_mat) -> Iterator[fmpz_mat]:

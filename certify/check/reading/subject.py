@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
 from itertools import pairwise
@@ -319,11 +319,6 @@ def describe(problem: Problem, spec: Spec, merge: bool) -> Json:
         "names": None if problem.names is None else list(problem.names),
         "count": spec.count,
     }
-
-
-def cut_down(problem: Problem, row: int) -> Problem:
-    """The problem of one row alone, which may move."""
-    return replace(problem, kept=(row,), moving=(row,))
 
 
 def equal_rows(features: tuple[Vector, ...]) -> tuple[tuple[int, ...], ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from importlib import import_module
 
 from certify.format.canonical import LARGEST_INTEGER, Json, encode, show
 from certify.format.refusal import Invalid
@@ -22,7 +23,6 @@ MISLEADING = re.compile(r"[\0-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u2028-\u
 NUMBER, NAME = r"[0-9][0-9.e+-]{0,24}", r"[a-z_]{1,24}"
 NEAR = f"( \\(enclosed within {NUMBER}, {NUMBER} of this value\\))?"
 UNITS = "(, by relative changes of the layers,)?"
-POINT = "(critical point|solution|exact fit)"
 STATEMENTS = {
     "counting": "there are at least as many free parameters as equations \\(([0-9]+) and ([0-9]+)\\)",
     "smooth": f"the network is (twice )?continuously differentiable everywhere( \\(({NAME}|no activation)\\))?"
@@ -35,33 +35,17 @@ STATEMENTS = {
             "|, by the upper end|, in exact numbers)?"
             f"|the Hessian( completed by the symmetry fields)?{UNITS} is nonsingular{NEAR}"
             ": its smallest singular value is at least",
-    "contraction": "a right inverse of the Jacobian at the data stays one nearly enough within the radii: what it "
-                   "leaves of the identity, averaged on the segments of the proof, is less than 1: at most",
     "solution": "(an exact critical point|the one solution|an exact solution) was proved; its distance from the "
                 "weights in the file is at most",
-    "convex": "the training loss is strongly convex in (the weights of )?the last layer; the modulus is the weight "
-              "decay|every weight of the last layer but the intercepts carries the weight decay; that the data hold "
-              "the intercepts is proved with every refit and every bound",
-    "weights": "the weights of the last layer in the file have at least the length",
-    "bias": "the gradient at the weights in the file is the weight decay times the biases, up to the length",
-    "loss": "the training loss at the given weights is at most",
-    "interior": "the level exceeds the training loss by at least",
-    "gradient": "the loss gradient with respect to the weights is not 0: its norm is at least",
-    "descent": "at every weights of the ball, and for all data within radius_u, the training loss falls along the "
-               "direction of the witness: on the path of the proof its slope is on average at least",
-    "layer_rank": "the layer's inputs, for today's data and for the changed, have full row rank",
     "symmetry": f"the loss has symmetries of these kinds \\({NUMBER} {NAME}(, {NUMBER} {NAME}){{0,8}}\\); number of "
                 "independent fields",
     "tilt": "the loss, tilted (through the outputs, is critical at the given weights; length of the shift"
             "|in weight space, is critical at the given weights; length of the tilt) at most",
-    "evaluation": "the network is differentiable in its weights at every evaluation row",
-    "agreement": f"every {POINT} nearby changes the outputs by the same, to first order; number of evaluation rows for "
-                 f"which this is proved|evaluation rows at which every {POINT} nearby is proved to change the outputs "
-                 "by the same, to first order: at least",
-    "freedom": "evaluation rows at which the first-order change of an output is proved to take every value, according "
-               f"to the {POINT}: at least",
 }
-"""What is said of each hypothesis, in whole; of the numbers in it only those are proved that the claim has too."""
+"""What is said of each hypothesis, in whole; of the numbers in it only those are proved that the claim has too.
+
+Those of moduli where weights fit or are critical; the others are in `statements`.
+"""
 
 
 def check_told(top: Json) -> None:
@@ -115,6 +99,7 @@ def check_statement(where: str, name: str, statement: str, counted: tuple[int, i
     Traceback (most recent call last):
     certify.format.refusal.Invalid: claims[0]: "no change moves it" is stated, but "interior" says something else
     """
-    found = re.fullmatch(STATEMENTS[name], statement[:LONGEST]) if statement else None
+    of = STATEMENTS if name in STATEMENTS else import_module("certify.check.reading.statements").STATEMENTS
+    found = re.fullmatch(of[name], statement[:LONGEST]) if statement else None
     if statement and (found is None or (name == "counting" and found.groups() != tuple(map(str, counted)))):
         raise Invalid(where, f"{show(statement)} is stated", f"{show(name)} says something else")

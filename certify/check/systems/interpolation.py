@@ -15,7 +15,7 @@ from flint import arb, arb_mat
 from certify.check.enclosure.network import tangent_kernel
 from certify.check.enclosure.norms import layer_squares
 from certify.check.hypotheses import Check, Stated, counting, measured, solution, tilt
-from certify.check.kernel import CHANCE, Finding, Positive, expect
+from certify.check.kernel import CHANCE, Finding, expect
 from certify.check.linalg.balls import gram
 from certify.check.linalg.definite import MANY, Definiteness, Truth, definiteness
 from certify.check.reading.certificate import Claim
@@ -159,10 +159,8 @@ def _shifted_definite(point: Point, least: float) -> Finding:
         factor = point.of(Interpolation).factor
     if factor is not None and factor.is_above(least):
         return Finding(Truth.PROVED, f"K − {least!r}²·I ≻ 0 is proved")
-    square, rows = arb(least) ** 2, point.of(Interpolation).kernel.tolist()
-    for r, row in enumerate(rows):
-        row[r] -= square
-    return Positive(arb_mat(rows), f"K − {least!r}²·I ≻ 0").judged()
+    found: Finding = import_module("certify.check.systems.near.in_balls").above(point.of(Interpolation).kernel, least)
+    return found
 
 
 def _check_smooth(stated: Stated) -> None:

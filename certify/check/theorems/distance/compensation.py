@@ -8,11 +8,12 @@ from functools import partial
 from flint import arb, arb_mat, ctx
 
 from certify.check.enclosure.norms import layer_squares
-from certify.check.kernel import DIGITS, Finding, Positive, expect
+from certify.check.kernel import DIGITS, Finding, expect
 from certify.check.linalg.balls import ONE, ZERO, largest
 from certify.check.linalg.definite import Truth
 from certify.check.lipschitz.lipsdp import multipliers
 from certify.check.lipschitz.of_layers import Steepness, steepness
+from certify.check.positive import Positive
 from certify.check.reading.arrays import Array
 from certify.check.reading.certificate import Claim, Number, Pair, number, stated, two_rows
 from certify.check.reading.subject import Problem

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from certify.check.kernel import Finding, decide, judged
 from certify.check.linalg.definite import Truth
 from certify.check.reading.certificate import Claim, Witness
-from certify.check.reading.subject import cut_down
 from certify.check.systems.interpolation import Interpolation
 from certify.check.systems.point import Ladder, Point
 from certify.format.refusal import Invalid
@@ -27,7 +28,7 @@ def check_equal_rows(claim: Claim[Witness], ladder: Ladder) -> None:
     if i not in problem.moving and j not in problem.moving:
         raise Invalid(where, stated, "neither may move")
     if problem.moves.inputs:
-        finding = decide(effect, Ladder(cut_down(problem, i)))
+        finding = decide(effect, Ladder(replace(problem, kept=(i,), moving=(i,))))
         if finding.truth is not Truth.PROVED:
             raise Invalid(where, stated, finding.found)
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 
-from flint import arb, arb_mat
+from flint import arb
 
 from certify.check.kernel import DIGITS, Finding, expect, judged
 from certify.check.linalg.balls import ZERO
-from certify.check.linalg.definite import MANY, Truth, definiteness
+from certify.check.linalg.definite import Definiteness, Truth
 from certify.check.reading.certificate import Claim, Vector, stated, vector
 from certify.check.reading.subject import Problem
 from certify.check.rule import Refutable, Rule, Side, check_refutable, check_vector, interpolating, modulus, times
@@ -55,10 +55,7 @@ def upper(point: Point, most: float, radius: float | None = None, near: bool = F
         return Finding(Truth.UNDECIDED, "Q is not proved zero, and only then the modulus can be 0")
     if at.factor is not None and at.factor.is_beyond(each):
         return Finding(Truth.PROVED, "upper²K − Q ≻ 0 is proved")
-    matrix = _scaled_difference(at, each ** 2)
-    if matrix.nrows() >= MANY and import_module("certify.check.linalg.cholesky").proved(matrix, near):
-        return Finding(Truth.PROVED, "upper²K − Q ≻ 0 is proved")
-    found = definiteness(matrix, sharp=False)
+    found: Definiteness = import_module("certify.check.systems.near.in_balls").beyond(at, each ** 2, near)
     if found.truth is Truth.DISPROVED:
         assert found.v is not None
         return Finding(Truth.DISPROVED, f"a vector proves lip S > {_quotient(at, found.v.entries())}")
@@ -76,16 +73,6 @@ def lower(point: Point, least: float, z: Sequence[float], radius: float | None =
     if q == 0:
         return Finding(Truth.DISPROVED, "zᵀQz = 0")
     return judged(False, q < each ** 2 * k, f"the witness gives {_quotient(at, vector)}")
-
-
-def _scaled_difference(at: Interpolation, square: arb) -> arb_mat:
-    """`square·K − Q`."""
-    k, rows = at.problem.block, (at.kernel * square).tolist()
-    for i, Q in at.moved.items():
-        for a in range(k):
-            for b in range(k):
-                rows[i * k + a][i * k + b] -= Q[a][b]
-    return arb_mat(rows)
 
 
 def _forms(at: Interpolation, z: list[arb]) -> tuple[arb, arb]:

@@ -12,9 +12,10 @@ from importlib import import_module
 
 from flint import arb, arb_mat
 
-from certify.check.kernel import Finding, Positive, expect
+from certify.check.kernel import Finding, expect
 from certify.check.linalg.balls import ZERO, root
 from certify.check.linalg.definite import MANY, Truth, definiteness
+from certify.check.positive import Positive
 from certify.check.reading.arrays import Array
 from certify.check.reading.certificate import Claim
 from certify.check.reading.subject import Problem

@@ -8,10 +8,10 @@ from flint import arb, arb_mat, ctx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from certify.check.kernel import Positive
 from certify.check.linalg import cholesky
 from certify.check.linalg.cholesky import LEAF, proved
 from certify.check.linalg.definite import MANY, Truth
+from certify.check.positive import Positive
 from tests.effort import examples
 from tests.unit.check.linalg.test_definite import exactly_definite, matrix
 

@@ -1,0 +1,27 @@
+"""What is said of the hypotheses that moduli where weights fit, or are critical, do not have."""
+
+from __future__ import annotations
+
+POINT = "(critical point|solution|exact fit)"
+STATEMENTS = {
+    "contraction": "a right inverse of the Jacobian at the data stays one nearly enough within the radii: what it "
+                   "leaves of the identity, averaged on the segments of the proof, is less than 1: at most",
+    "convex": "the training loss is strongly convex in (the weights of )?the last layer; the modulus is the weight "
+              "decay|every weight of the last layer but the intercepts carries the weight decay; that the data hold "
+              "the intercepts is proved with every refit and every bound",
+    "weights": "the weights of the last layer in the file have at least the length",
+    "bias": "the gradient at the weights in the file is the weight decay times the biases, up to the length",
+    "loss": "the training loss at the given weights is at most",
+    "interior": "the level exceeds the training loss by at least",
+    "gradient": "the loss gradient with respect to the weights is not 0: its norm is at least",
+    "descent": "at every weights of the ball, and for all data within radius_u, the training loss falls along the "
+               "direction of the witness: on the path of the proof its slope is on average at least",
+    "layer_rank": "the layer's inputs, for today's data and for the changed, have full row rank",
+    "evaluation": "the network is differentiable in its weights at every evaluation row",
+    "agreement": f"every {POINT} nearby changes the outputs by the same, to first order; number of evaluation rows for "
+                 f"which this is proved|evaluation rows at which every {POINT} nearby is proved to change the outputs "
+                 "by the same, to first order: at least",
+    "freedom": "evaluation rows at which the first-order change of an output is proved to take every value, according "
+               f"to the {POINT}: at least",
+}
+"""As in `told`."""

@@ -1,0 +1,36 @@
+"""What the tangent kernel K is larger than, by matrices of balls: where no factor in whole numbers decides it."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from flint import arb, arb_mat
+
+from certify.check.kernel import Finding
+from certify.check.linalg.definite import MANY, Definiteness, Truth, definiteness
+from certify.check.positive import Positive
+
+if TYPE_CHECKING:
+    from certify.check.systems.interpolation import Interpolation
+
+
+def above(K: arb_mat, least: float) -> Finding:
+    """Whether `K − least²·I ≻ 0`."""
+    square, rows = arb(least) ** 2, K.tolist()
+    for r, row in enumerate(rows):
+        row[r] -= square
+    return Positive(arb_mat(rows), f"K − {least!r}²·I ≻ 0").judged()
+
+
+def beyond(at: Interpolation, square: arb, near: bool) -> Definiteness:
+    """Whether `square·K − Q ≻ 0`; :func:`~certify.check.theorems.modulus.kernel.upper` says what `near` is."""
+    k, rows = at.problem.block, (at.kernel * square).tolist()
+    for i, Q in at.moved.items():
+        for a in range(k):
+            for b in range(k):
+                rows[i * k + a][i * k + b] -= Q[a][b]
+    matrix = arb_mat(rows)
+    if matrix.nrows() >= MANY and import_module("certify.check.linalg.cholesky").proved(matrix, near):
+        return Definiteness(Truth.PROVED)
+    return definiteness(matrix, sharp=False)
