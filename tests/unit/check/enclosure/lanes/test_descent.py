@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
 from certify.check.enclosure import gradients
-from certify.check.enclosure.lanes import chain, descent
+from certify.check.enclosure.lanes import chain, curves, descent
 from certify.check.enclosure.lanes.lanes import Open
 from certify.check.enclosure.network import forward
 from certify.check.enclosure.network import given as weights_of
@@ -33,8 +33,9 @@ MANY = 512
 
 @pytest.fixture(autouse=True)
 def of_few_rows(monkeypatch):
-    """Rows of tests are few."""
+    """Rows of tests are few, and each number lies in a cell of its own."""
     monkeypatch.setattr(descent, "FEW", 1)
+    monkeypatch.setattr(curves, "DEAR", 0)
 
 
 def made(folder, seed, loss="cross_entropy", parameter="features", decay=0.0, size=np.float32, spread=1.0,
