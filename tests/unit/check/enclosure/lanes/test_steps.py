@@ -65,6 +65,10 @@ def test_sums_are_rounded_to_the_nearest():
     assert farthest(found.units, found.bits, [[F(v)] * 4 for v in rows]) == 64 <= exact(found.off) ** 2 < 64.01
 
 
+def test_sums_that_are_rounded_stay_as_far_off():
+    assert applied(same(1), Rows([[8]], 0, arb(100))).cut(62).off >= 100
+
+
 def test_sums_that_are_far_too_long_are_left():
     z = applied(same(1), Rows([[1]], 0, ZERO))
     assert z.cut(2).bits == -63
@@ -111,7 +115,7 @@ def test_all_weights_that_are_cut_count():
 
 
 @pytest.mark.parametrize("off, slope_off", [(0, 0), (1000, 0), (0, F(1, 4)), (1000, F(1, 4))])
-@pytest.mark.parametrize("number, slope", [(8, 9), (-8, 9), (1, 4), (1, 7), (3, 4), (-1, 1)])
+@pytest.mark.parametrize("number, slope", [(8, 9), (-8, 9), (800, 4), (1, 4), (1, 7), (3, 4), (-1, 1)])
 def test_products_with_slopes(number, slope, off, slope_off):
     """Slopes in eighths: what is cut off, and what both are off by, all of one sign."""
     count = 4 if off == slope_off == 0 else 1
