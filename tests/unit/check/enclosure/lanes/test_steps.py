@@ -181,8 +181,8 @@ def test_seeds_are_cut_in_all_units():
 @pytest.mark.parametrize("slopes", [(1 << 90, 1 << 100), (1 << 100, 1 << 90)])
 def test_what_any_row_is_off_by_counts(slopes):
     """One is a thousandth of the other, and off by as much: first or last."""
-    off, ups = seeds_hold(slopes, 2.0**-70)
-    assert sorted(ups) == [-1, 9] and off >= scale(61)
+    off, ups = seeds_hold(slopes, 2.0**-68)
+    assert sorted(ups) == [-1, 9] and off >= scale(59)
 
 
 @pytest.mark.parametrize("least", [0, 1, 1 << 20, 1 << 60])
