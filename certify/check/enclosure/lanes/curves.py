@@ -28,7 +28,8 @@ OFF = 14, 18
 
 With `τ = 2^9·t` in [−1, 1] a value is `c_0 + τ(c_1 + … τc_6)`, a slope `2^9(c_1 + τ(2c_2 + … 6τ^4·c_6))`. Each product
 loses less than 1. A coefficient of a value loses less than `1 + (1 + CLOSE)·2^{LONGEST − FINE} < 1.001`, what it lost
-at first included, and `k2^9·c_k` of a slope less than `1 + k(1 + CLOSE)·2^{SLOPE + 9 − FINE} < 1.012`. It is less than `6 + 7.01 + 2^{LONGEST − 71}` for values, and `5 + 6.1 + 0.025·2^{SLOPE − 54}` for slopes.
+at first included, and `k2^9·c_k` of a slope less than `1 + k(1 + CLOSE)·2^{SLOPE + 9 − FINE} < 1.012`. It is less
+than `6 + 7.01 + 2^{LONGEST − 71}` for values, and `5 + 6.1 + 0.025·2^{SLOPE − 54}` for slopes.
 """
 
 PRECISION = 128

@@ -89,13 +89,13 @@ def test_too_many_cells_are_left(monkeypatch):
     Gelu(5, 60, known).of([6, 7, 8], [0] * 3)
     assert sorted(known) == [1, 2, 3]
     dear = 2 * curves.DEAR
-    Gelu(0, 60, known).ask({2, 3, 4, 5}, dear)
+    Gelu(9, 60, known).ask({11, 12, 13, 14}, dear)
     with pytest.raises(Open):
-        Gelu(0, 60, known).ask({2, 3, 4, 5}, dear - 1)
+        Gelu(9, 60, known).ask({11, 12, 13, 14}, dear - 1)
     monkeypatch.setattr(curves, "MOST", 4)
-    Gelu(0, 60, known).ask({2, 3, 4}, dear)
+    Gelu(9, 60, known).ask({11, 12, 13}, dear)
     with pytest.raises(Open):
-        Gelu(0, 60, known).ask({2, 3, 4, 5}, dear)
+        Gelu(9, 60, known).ask({11, 12, 13, 14}, dear)
 
 
 def test_cells_are_the_same_wherever_they_are_counted_from():
