@@ -218,19 +218,25 @@ def words(v: int, count: int, kind: Literal["q", "Q"], at: int) -> list[int]:
     return found
 
 
-def curved(z: Sums, room: int) -> tuple[Rows, Rows]:
+def curved(z: Sums, room: int, known: dict[int, list[int]]) -> tuple[Rows, Rows]:
     """gelu of all numbers, with `room` bits at most, and its slopes; raises `Open`.
 
     What a number exceeds the middle of its cell by is cut to a multiple of `2^-72`, and its cell stands above that:
     both are words of its lane.
+
+    Args:
+        z: the numbers.
+        room: bits of values.
+        known: polynomials of cells that are made already, and those that are made here.
     """
     drop, bits = z.bits - PLACE - 1 - CELLS, min(LONGEST, room - max(0, z.most.bit_length() - z.bits))
     if not 0 <= drop <= SHIFT:
         raise Open
     kept, middle = z.ones * ((1 << 8 * EACH - drop) - 1), z.ones << PLACE
-    curves, values, slopes = Gelu(1 << ROOM + 1 - drop - 64, bits), Units(), Units()
-    for lane in z.lanes:
-        both = (lane >> drop & kept) ^ middle
+    curves, values, slopes = Gelu(1 << ROOM + 1 - drop - 64, bits, known), Units(), Units()
+    cut = [(lane >> drop & kept) ^ middle for lane in z.lanes]
+    curves.ask(set().union(*(words(both, z.count, "Q", 1) for both in cut)), z.count * len(cut))
+    for both in cut:
         value, slope = curves.of(words(both, z.count, "Q", 1), words(both, z.count, "q", 0))
         values.append(value)
         slopes.append(slope)

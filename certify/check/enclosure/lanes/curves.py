@@ -16,8 +16,9 @@ from flint import arb, ctx
 from certify.check.enclosure.lanes.lanes import Open
 from certify.check.linalg.fixed import scale
 
-CELLS, DEGREE, MOST = 8, 6, 1 << 15
-"""A cell has the width `2^-CELLS`; the degree of polynomials; and cells of which there are tables at most."""
+CELLS, DEGREE, MOST, DEAR = 8, 6, 1 << 15, 4
+"""A cell has the width `2^-CELLS`; the degree of polynomials; cells of which there are tables at most; and numbers for
+which balls take no longer than the table of one cell."""
 
 PLACE, LONGEST, SLOPE, FINE = 63, 70, 62, 80
 """Bits of a place in half a cell; those after the point of values at most, of slopes, and of coefficients at first."""
@@ -26,8 +27,9 @@ OFF = 14, 18
 """Units of the last place by which a value and a slope are off at most.
 
 With `τ = 2^9·t` in [−1, 1] a value is `c_0 + τ(c_1 + … τc_6)`, a slope `2^9(c_1 + τ(2c_2 + … 6τ^4·c_6))`. Each product
-loses less than 1, and each coefficient less than `1 + 6·2^-11`, what it lost at first included: less than
-`6 + 7.1 + 2^{LONGEST − 71}` for values, and `5 + 6.1 + 0.025·2^{SLOPE − 54}` for slopes.
+loses less than 1. A coefficient of a value loses less than `1 + (1 + CLOSE)·2^{LONGEST − FINE} < 1.001`, what it lost
+at first included, and `k2^9·c_k` of a slope less than `1 + k(1 + CLOSE)·2^{SLOPE + 9 − FINE} < 1.012`. It is less
+than `6 + 7.01 + 2^{LONGEST − 71}` for values, and `5 + 6.1 + 0.025·2^{SLOPE − 54}` for slopes.
 """
 
 PRECISION = 128
@@ -35,6 +37,9 @@ PRECISION = 128
 
 CLOSE = arb(2) ** -20
 """How well a coefficient is known, in units of its last place."""
+
+DIVISORS = tuple(arb(factorial(k)) * scale(FINE - (CELLS + 1) * k) for k in range(DEGREE + 1))
+"""What derivatives are divided by; exact."""
 
 Pair = tuple[tuple[int, ...], tuple[int, ...]]
 
@@ -45,19 +50,33 @@ class Gelu(dict[int, Pair]):
     Args:
         zero: the number that is given to the cell above 0.
         bits: after the point of values.
+        known: the polynomials of cells, counted from 0, that others have asked for; those of this one are added.
     """
 
-    def __init__(self, zero: int, bits: int) -> None:
+    def __init__(self, zero: int, bits: int, known: dict[int, list[int]]) -> None:
         super().__init__()
         if not 0 <= bits <= LONGEST:
             raise Open
-        self.zero, self.bits = zero, bits
+        self.zero, self.bits, self.known = zero, bits, known
+
+    def ask(self, cells: set[int], numbers: int) -> None:
+        """Raises `Open` where so many numbers lie in so many new cells that balls are faster, or in too many.
+
+        >>> Gelu(zero=7, bits=10, known={}).ask({7, 8}, numbers=2 * DEAR)
+        """
+        fresh = len(cells) - sum(cell - self.zero in self.known for cell in cells)
+        if fresh * DEAR > numbers or len(self.known) + fresh > MOST:
+            raise Open
 
     def __missing__(self, cell: int) -> Pair:
-        with ctx.workprec(PRECISION):
-            c = None if len(self) >= MOST else _coefficients(cell - self.zero)
-        if c is None:
-            raise Open
+        at = cell - self.zero
+        if at not in self.known:
+            with ctx.workprec(PRECISION):
+                made = _coefficients(at)
+            if made is None:
+                raise Open
+            self.known[at] = made
+        c = self.known[at]
         value = tuple(v >> FINE - self.bits for v in c)
         self[cell] = found = (value, tuple(k * v >> FINE - SLOPE - CELLS - 1 for k, v in enumerate(c))[1:])
         return found
@@ -70,9 +89,9 @@ class Gelu(dict[int, Pair]):
             places: what they exceed the middle of their cell by, `2^(CELLS + 1 + PLACE)` times.
 
         Raises:
-            Open: they lie in too many cells, or in one so far out that the precision does not do.
+            Open: one lies so far out that the precision does not do.
 
-        >>> values, slopes = Gelu(zero=7, bits=10).of([7], [-1 << PLACE])  # of 0
+        >>> values, slopes = Gelu(zero=7, bits=10, known={}).of([7], [-1 << PLACE])  # of 0
         >>> abs(values[0]) <= OFF[0], abs(slopes[0] - (1 << SLOPE - 1)) <= OFF[1]
         (True, True)
         """
@@ -95,7 +114,7 @@ def _coefficients(cell: int) -> list[int] | None:
     for k in range(1, DEGREE):
         bell.append(-x * bell[k] - k * bell[k - 1])
     derivatives = [x * normal, normal - bell[1], *map(sub, bell, bell[2:])]
-    balls = [d * scale((CELLS + 1) * k - FINE) / factorial(k) for k, d in enumerate(derivatives)]
+    balls = [d / divisor for d, divisor in zip(derivatives, DIVISORS, strict=True)]
     whole = [ball.mid().floor().unique_fmpz() for ball in balls]
     if not all(ball.rad() < CLOSE for ball in balls) or None in whole:
         return None

@@ -26,6 +26,9 @@ ROWS, FEW = 2048, 256
 SHORT = 60
 """Bits of values in sums over rows."""
 
+TIGHT = 53
+"""Places after the point down to which slopes of a row are off by less, once they are brought near 1."""
+
 FAR = 200
 """Binary places by which slopes of rows may lie apart before the smaller ones are 0 in a sum over rows."""
 
@@ -88,20 +91,21 @@ def descend(problem: Problem) -> WholeDescent | None:
         return None
     try:
         maps = [chain.linear(layer) for layer in problem.layers]
-        return WholeDescent(problem, [_part(problem, maps, slice(start, start + ROWS))
+        known = dict[int, list[int]]()
+        return WholeDescent(problem, [_part(problem, maps, slice(start, start + ROWS), known)
                                       for start in range(0, len(problem.features), ROWS)])
     except Open:
         return None
 
 
-def _part(problem: Problem, maps: list[Map], some: slice) -> Part:
-    """Some rows, forward and back."""
+def _part(problem: Problem, maps: list[Map], some: slice, known: dict[int, list[int]]) -> Part:
+    """Some rows, forward and back; `known` are polynomials of gelu that are made already."""
     a, inputs, slopes = chain.entered(list(zip(*problem.features[some], strict=True))), list[Rows](), list[Rows]()
     for M, after, layer in zip(maps, [*maps[1:], None], problem.layers, strict=True):
         inputs.append(a.cut(SHORT))
         z = applied(M, a, layer.biases)
         if after is not None:
-            a, slope = chain.curved(z, ROOM - 1 - after.most.bit_length())
+            a, slope = chain.curved(z, ROOM - 1 - after.most.bit_length(), known)
             slopes.append(slope)
     found, B, ups = _seeds(problem, z, some)
     sums, off = list[arb_mat](), list[arb]()
@@ -119,7 +123,11 @@ def _part(problem: Problem, maps: list[Map], some: slice) -> Part:
 
 
 def _seeds(problem: Problem, z: Sums, some: slice) -> tuple[Losses, Rows, list[int]]:
-    """Losses, and their slopes row by row `2^up` times, so that those of each row are about as long.
+    """Losses, and their slopes row by row `2^up` times: the largest near 1, unless they are off by `2^-TIGHT` then.
+
+    What one row is off by counts for all. A row that is nearly right, and whose slopes are off as much as others, is
+    left as much smaller: with `away·2^up < 2^-TIGHT` it is off by no more than the others, and what is cut off later,
+    `2^{1−LONG−up}` a number, is at most `2^{TIGHT+2−LONG}·away`, or `2^{2−LONG}` of the largest slope.
 
     Values and slopes c are those of outputs off by `r = z.off` at most: a slope by what `spread` says, a value by
     r times the length of the longest slope between.
@@ -137,8 +145,7 @@ def _seeds(problem: Problem, z: Sums, some: slice) -> tuple[Losses, Rows, list[i
         longest = largest([abs(x) for x in c]).upper()
         if not (longest.is_finite() and away.is_finite()):
             raise Open
-        mantissa, exponent = longest.man_exp()
-        up = 0 if mantissa == 0 else -int(exponent) - mantissa.bit_length()
+        up = min((-least - places(x) for least, x in ((0, longest), (TIGHT, away)) if not x.is_zero()), default=0)
         scaled = [x / scale(LONG - 1 + up) for x in c]
         whole = [x.mid().floor().unique_fmpz() for x in scaled]
         if None in whole:
@@ -148,6 +155,16 @@ def _seeds(problem: Problem, z: Sums, some: slice) -> tuple[Losses, Rows, list[i
         ups.append(up)
     return (replace(known, values=values, slopes=arb_mat(slopes)),
             Rows(list(map(list, zip(*seeds, strict=True))), LONG - 1, off), ups)
+
+
+def places(x: arb) -> int:
+    """The least e with `x < 2^e`, of an exact number above 0.
+
+    >>> places(arb(0.75)), places(arb(1)), places(arb(5))
+    (0, 1, 3)
+    """
+    mantissa, exponent = x.man_exp()
+    return int(exponent) + int(mantissa.bit_length())
 
 
 def _sum(B: Rows, A: Rows, ups: list[int], bias: bool) -> tuple[arb_mat, arb]:

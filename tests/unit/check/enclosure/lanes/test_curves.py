@@ -21,7 +21,7 @@ BITS = st.integers(0, curves.LONGEST)
 
 def away(cell, place, bits):
     """How far value and slope are from those of gelu with many bits, in units of the last place."""
-    values, slopes = Gelu(ZERO, bits).of([cell + ZERO], [place])
+    values, slopes = Gelu(ZERO, bits, {}).of([cell + ZERO], [place])
     with ctx.workprec(400):
         x = arb(2 * cell + 1) * scale(CELLS + 1) + arb(fmpz(place)) * scale(CELLS + 1 + PLACE)
         value, slope = ACTIVATIONS["gelu"].value(x), ACTIVATIONS["gelu"].slope(x)
@@ -57,8 +57,8 @@ def test_wrong_polynomials_are_caught(monkeypatch):
 
 def test_the_next_cell_is_another():
     """A number at the end of its cell has the values of the next one: of a table that is one off it has not."""
-    ends, begins = Gelu(0, 60).of([9], [(1 << PLACE) - 1]), Gelu(0, 60).of([10], [-1 << PLACE])
-    wrong = Gelu(1, 60).of([9], [(1 << PLACE) - 1])
+    ends, begins = Gelu(0, 60, {}).of([9], [(1 << PLACE) - 1]), Gelu(0, 60, {}).of([10], [-1 << PLACE])
+    wrong = Gelu(1, 60, {}).of([9], [(1 << PLACE) - 1])
     assert abs(ends[0][0] - begins[0][0]) < 2 * OFF[0] < abs(wrong[0][0] - begins[0][0])
 
 
@@ -73,13 +73,34 @@ def test_the_bounds_of_derivatives():
 @pytest.mark.parametrize("bits", [-1, curves.LONGEST + 1])
 def test_other_lengths_are_left(bits):
     with pytest.raises(Open):
-        Gelu(0, bits)
+        Gelu(0, bits, {})
 
 
-@pytest.mark.parametrize(("name", "value"), [("MOST", 3), ("PRECISION", 64)])
-def test_too_many_cells_or_too_few_bits_are_left(name, value, monkeypatch):
-    cells, places = [1, 2, 3, 4], [0] * 4
-    assert len(Gelu(0, 60).of(cells, places)[0]) == 4
-    monkeypatch.setattr(curves, name, value)
+def test_too_few_bits_are_left(monkeypatch):
+    assert len(Gelu(0, 60, {}).of([1, 2], [0, 0])[0]) == 2
+    monkeypatch.setattr(curves, "PRECISION", 64)
     with pytest.raises(Open):
-        Gelu(0, 60).of(cells, places)
+        Gelu(0, 60, {}).of([1, 2], [0, 0])
+
+
+def test_too_many_cells_are_left(monkeypatch):
+    """Cells that others have asked for count where there are too many, not where new ones take too long."""
+    known = {}
+    Gelu(5, 60, known).of([6, 7, 8], [0] * 3)
+    assert sorted(known) == [1, 2, 3]
+    dear = 2 * curves.DEAR
+    Gelu(9, 60, known).ask({11, 12, 13, 14}, dear)
+    with pytest.raises(Open):
+        Gelu(9, 60, known).ask({11, 12, 13, 14}, dear - 1)
+    monkeypatch.setattr(curves, "MOST", 4)
+    Gelu(9, 60, known).ask({11, 12, 13}, dear)
+    with pytest.raises(Open):
+        Gelu(9, 60, known).ask({11, 12, 13, 14}, dear)
+
+
+def test_cells_are_the_same_wherever_they_are_counted_from():
+    """With another cell above 0 and other bits, what is known already gives the same numbers."""
+    known, cells, places = {}, [3, -2, 700], [1 << 60, -5, 0]
+    Gelu(1 << 20, 41, known).of([c + (1 << 20) for c in cells], places)
+    shared, alone = (Gelu(1 << 30, 60, of).of([c + (1 << 30) for c in cells], places) for of in (known, {}))
+    assert shared == alone and len(known) == 3

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
 from certify.check.enclosure import gradients
-from certify.check.enclosure.lanes import chain, descent
+from certify.check.enclosure.lanes import chain, curves, descent
 from certify.check.enclosure.lanes.lanes import Open
 from certify.check.enclosure.network import forward
 from certify.check.enclosure.network import given as weights_of
@@ -33,8 +33,9 @@ MANY = 512
 
 @pytest.fixture(autouse=True)
 def of_few_rows(monkeypatch):
-    """Rows of tests are few."""
+    """Rows of tests are few, and each number lies in a cell of its own."""
     monkeypatch.setattr(descent, "FEW", 1)
+    monkeypatch.setattr(curves, "DEAR", 0)
 
 
 def made(folder, seed, loss="cross_entropy", parameter="features", decay=0.0, size=np.float32, spread=1.0,
@@ -101,6 +102,20 @@ def test_a_network_of_one_layer_and_rows_that_are_right_but_for_a_hair(tmp_path)
     with ctx.workprec(128):
         found = descent.descend(far).row_sizes
     assert min(float(x.mid()) for x in found) < 2.0**-200 and all(x.rad() < x.mid() * 2.0**-36 for x in found)
+
+
+@pytest.mark.parametrize("beside", [1e-3, 1e-9, 0.0])
+def test_a_row_that_is_nearly_right_leaves_the_others_as_they_are(beside, tmp_path):
+    problem = made(tmp_path, 8, loss="squared")
+    with ctx.workprec(200):
+        outputs = forward(problem, weights_of(problem), problem.features).outputs.tolist()[0]
+    right = tuple(float(v.mid()) + beside for v in outputs)
+    near = replace(problem, targets=(right, *problem.targets[1:]))
+    assert compared(near)[0]
+    with ctx.workprec(128):
+        found = descent.descend(near)
+        assert found.weight_gradient.rad() < found.weight_gradient.mid() * 2.0**-46
+        assert found.row_sizes[5].rad() < found.row_sizes[5].mid() * 2.0**-46
 
 
 def blind(module, name, change):
@@ -187,11 +202,28 @@ def test_an_end_beyond_the_truth_is_refused(tmp_path):
 
 @pytest.mark.parametrize("change", [
     {"activation": "tanh"}, {"weight_norm": "relative"}, {"scale": (1.0, 2.0, 1.0)},
+    {"reference": ((0.0, 1.0, 0.0),)}, {"graph": object()},
     {"features": ((1e25, 0.0, 0.0),) * 9}, {"features": ((1e-300, 1e300, 0.0),) * 9}])
 def test_what_does_not_fit_is_left(change, tmp_path):
     with ctx.workprec(128):
         assert descent.descend(made(tmp_path, 2)) is not None
         assert descent.descend(replace(made(tmp_path, 2), **change)) is None
+
+
+def test_weights_so_small_that_sums_are_far_too_long_are_left(tmp_path):
+    problem = made(tmp_path, 2, biases=False)
+    first, *others = problem.layers
+    small = replace(first, weights=tuple(2.0**-200 * w for w in first.weights))
+    with ctx.workprec(128):
+        assert descent.descend(replace(problem, layers=(small, *others))) is None
+
+
+@pytest.mark.parametrize("level, bits, kind", [(None, 128, descent.WholeDescent), (None, 256, gradients.Descent),
+                                               (9.0, 128, gradients.Descent)])
+def test_balls_are_taken_with_a_level_and_with_many_bits(level, bits, kind, tmp_path):
+    problem = replace(made(tmp_path, 2), level=level)
+    with ctx.workprec(bits):
+        assert type(sublevel.descent_of(Point(problem, bits))) is kind
 
 
 def test_few_rows_are_left(tmp_path, monkeypatch):
