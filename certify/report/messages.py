@@ -206,7 +206,8 @@ def _far_head(certificate: Json) -> str:
     on = "train the last layer on" if "graph" in certificate["problem"] else "`certify polish SPEC` trains on to it"
     known = certificate["problem"].get("row_weights") is not None
     if share <= ANOTHER:
-        solved = certificate["problem"].get("loss") == Loss.SQUARED
+        loss = certificate["problem"].get("loss")
+        solved = loss is not None and Loss(loss).least_squares
         why = (f"A fit in closed form, such as Ridge, ends at it: was the penalty another? Else {on}." if solved else
                "Solvers stop a little short: to come nearer, fit with a smaller tolerance (scikit-learn: tol=1e-8); or "
                f"{on}.")
