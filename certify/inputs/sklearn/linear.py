@@ -35,8 +35,8 @@ def linear(estimator: Any, y: Any, n: int) -> Linear:
     if not any(hasattr(estimator, attribute) for attribute in FITTED):
         raise InputError("estimator", f"{name} that is not fitted", "call fit first")
     if hasattr(estimator, "classes_") and np.ndim(y) == 2 and np.shape(y)[1] > 1:
-        raise InputError("y", f"shape {np.shape(y)}, several labels of a row", "ask about one of them at a time: fit "
-                         f"{name} to X and y[:, j], or take estimators_[j] of what holds one estimator for each")
+        raise InputError("y", f"{np.shape(y)[1]} labels a row", "fit one estimator for each column, to y[:, j], and "
+                         "ask about it; what holds one for each has it as estimators_[j]")
     try:
         return READERS[name](estimator, np.asarray(y), n)
     except AttributeError as error:

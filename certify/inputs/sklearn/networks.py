@@ -16,8 +16,6 @@ from certify.rigor.fp import Array
 
 def _classifier(estimator: Any, y: Array, n: int) -> Linear:
     """The mean log loss: logistic of one output for two classes, softmax of several."""
-    if y.ndim == 2 and y.shape[1] > 1:
-        raise InputError("y", f"{y.shape[1]} labels a row", "fit one estimator for each column of labels")
     labels = numbers(estimator, y).astype(np.float64)
     loss = Loss.LOGISTIC if estimator.n_outputs_ == 1 else Loss.CROSS_ENTROPY
     return _network(estimator, loss, n, labels=labels)
