@@ -1,18 +1,42 @@
-"""What the tangent kernel K is larger than, by matrices of balls: where no factor in whole numbers decides it."""
+"""That a matrix of balls is positive definite, and what the tangent kernel K is larger than so.
+
+Where no factor in whole numbers decides it.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from flint import arb, arb_mat
+from flint import arb, arb_mat, ctx
 
 from certify.check.kernel import Finding
 from certify.check.linalg.definite import MANY, Definiteness, Truth, definiteness
-from certify.check.positive import Positive
 
 if TYPE_CHECKING:
     from certify.check.systems.interpolation import Interpolation
+
+
+@dataclass(frozen=True)
+class Positive:
+    """A symmetric matrix of balls is positive definite.
+
+    Attributes:
+        matrix: the balls.
+        words: the statement.
+    """
+
+    matrix: arb_mat
+    words: str
+
+    def judged(self) -> Finding:
+        """By a factorisation: proved, or refuted by a vector."""
+        soon = self.matrix.nrows() >= MANY and import_module("certify.check.linalg.cholesky").proved(self.matrix)
+        truth = Truth.PROVED if soon else definiteness(self.matrix, sharp=False).truth
+        said = {Truth.PROVED: "is proved", Truth.DISPROVED: "takes a negative value",
+                Truth.UNDECIDED: f"is not proved at {ctx.prec} bits"}
+        return Finding(truth, f"{self.words} {said[truth]}")
 
 
 def above(K: arb_mat, least: float) -> Finding:

@@ -13,12 +13,12 @@ from certify.check.linalg.balls import ONE, ZERO, largest
 from certify.check.linalg.definite import Truth
 from certify.check.lipschitz.lipsdp import multipliers
 from certify.check.lipschitz.of_layers import Steepness, steepness
-from certify.check.positive import Positive
 from certify.check.reading.arrays import Array
 from certify.check.reading.certificate import Claim, Number, Pair, number, stated, two_rows
 from certify.check.reading.subject import Problem
 from certify.check.rule import Rule, Side, always, check_there, check_vector, distance
 from certify.check.systems.interpolation import HYPOTHESES
+from certify.check.systems.near.in_balls import Positive
 from certify.check.systems.nearby import PRECISION
 from certify.check.systems.point import Ladder, Point
 from certify.check.theorems.aubin.limit import no_further

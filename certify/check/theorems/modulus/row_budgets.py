@@ -15,12 +15,12 @@ from flint import arb, arb_mat
 from certify.check.kernel import Finding, expect
 from certify.check.linalg.balls import ZERO, root
 from certify.check.linalg.definite import MANY, Truth, definiteness
-from certify.check.positive import Positive
 from certify.check.reading.arrays import Array
 from certify.check.reading.certificate import Claim
 from certify.check.reading.subject import Problem
 from certify.check.rule import Refutable, Rule, Side, Test, check_refutable, interpolating, modulus
 from certify.check.systems.interpolation import Interpolation, hypotheses, kernel_definite
+from certify.check.systems.near.in_balls import Positive
 from certify.check.systems.point import Ladder, Point
 from certify.check.theorems.modulus.ellipsoids import Ellipsoid, ellipsoid, largest_sum, top_eigenvalue
 from certify.check.theorems.modulus.set_quantities import Summands, check_member, radius_of, shape_of

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from certify.check.linalg import cholesky
 from certify.check.linalg.cholesky import LEAF, proved
 from certify.check.linalg.definite import MANY, Truth
-from certify.check.positive import Positive
+from certify.check.systems.near.in_balls import Positive
 from tests.effort import examples
 from tests.unit.check.linalg.test_definite import exactly_definite, matrix
 
