@@ -98,10 +98,11 @@ def test_what_is_not_known_is_no_bound(bad):
 def test_rows_without_a_body_or_with_one_that_is_still_count_as_none():
     """`w² = Eτ`: with 4·9 of row 0, and nothing of the others."""
     with ctx.workprec(128):
-        R = definiteness(arb_mat([[2, 1, 0], [1, 2, 1], [0, 1, 2]])).R
+        R = definiteness(arb_mat([[2, 1, 0], [1, 2, 1], [0, 1, 5]])).R
         moves, still = (SimpleNamespace(E=arb_mat([[4]]), stretch=arb(9), still=x) for x in (False, True))
-        found = most_of_bodies(R, {0: moves, 2: still}, ZERO, 2)
-        assert found >= 27 and found < 27 + 1e-9  # (K⁻¹)₀₀ = 3/4
+        for bodies, inverse in (({0: moves, 2: still}, arb(9) / 13), ({0: still, 2: moves}, arb(3) / 13)):
+            found = most_of_bodies(R, bodies, ZERO, 2)
+            assert found >= 36 * inverse - 1e-30 and found < 36 * inverse + 1e-9
 
 
 @pytest.mark.parametrize("N", [2, 3, 7])
