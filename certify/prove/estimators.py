@@ -95,8 +95,6 @@ def from_sklearn(estimator: Any, X: Any, y: Any = None, sample_weight: Any = Non
         warnings.warn(f"{prepare.words} before {type(inner).__name__}: answers are about refits with {prepare.kept}, "
                       "whichever rows change", stacklevel=2)
         rows = prepare(rows) if isinstance(prepare, Prepared) else rows
-    for words in _kept(estimator, f"{type(inner).__name__}: {read.said}" if read.said else ""):
-        warnings.warn(words, stacklevel=2)
     if read.features is not None:
         if isinstance(prepare, Front):
             raise InputError("estimator", f"{type(inner).__name__} behind {prepare.words}", "fit it to the rows that "
@@ -109,15 +107,16 @@ def from_sklearn(estimator: Any, X: Any, y: Any = None, sample_weight: Any = Non
         rows = read.features[1](rows)
     classes = tuple(np.asarray(estimator.classes_).tolist()) if hasattr(estimator, "classes_") else None
     problem = whole_problem(net, rows, read.targets, read.labels, loss=read.loss, weight_decay=read.weight_decay,
-                         bias_decay=read.bias_decay, normalization=read.normalization, names=names, prepare=prepare,
-                         classes=classes, weights=_weighed(read, _weights(sample_weight, inner, len(rows))))
-    if words := _beside_minimum(inner, problem, sample_weight is not None):
+                            bias_decay=read.bias_decay, normalization=read.normalization, names=names, prepare=prepare,
+                            classes=classes, weights=_weighed(read, _weights(sample_weight, inner, len(rows))))
+    for words in (*_kept(estimator, f"{type(inner).__name__}: {read.said}" if read.said else ""),
+                  *_beside_minimum(inner, problem, sample_weight is not None)):
         warnings.warn(words, stacklevel=2)
     return problem
 
 
-def _beside_minimum(estimator: Any, problem: Problem, weighed: bool) -> str:
-    """That a fit is not where its solver ends on these rows, and why; "" where it is, or nobody knows where that is.
+def _beside_minimum(estimator: Any, problem: Problem, weighed: bool) -> tuple[str, ...]:
+    """That a fit is not where its solver ends on these rows, and why; nothing where it does, or nobody knows where.
 
     A fit in closed form ends at the minimum but for rounding, and some solvers where every slope is at most `tol`, so
     that a small distance, too, says that something was not told.
@@ -126,7 +125,7 @@ def _beside_minimum(estimator: Any, problem: Problem, weighed: bool) -> str:
     solver = getattr(estimator, "solver_", getattr(estimator, "solver", "auto"))
     closed = name in CLOSED and solver in DIRECT
     if not (closed or (name in LOGISTIC and solver in BY_SLOPE)) or gradient_share(problem) <= ROUNDED:
-        return ""
+        return ()
     causes = [] if weighed or name in UNWEIGHTED else ["with sample weights (then give sample_weight; to an audit of "
                                                        "files --weights)"]
     if closed:
@@ -134,7 +133,7 @@ def _beside_minimum(estimator: Any, problem: Problem, weighed: bool) -> str:
     else:
         slope = steepest(problem)
         if slope <= SLACK * estimator.tol:
-            return ""
+            return ()
         ended = (f"its loss on these rows has a slope of {slope:.2g} at these weights, and {solver} ends where none is "
                  f"above tol={estimator.tol:g}")
         if np.max(estimator.n_iter_) >= estimator.max_iter:
@@ -145,7 +144,7 @@ def _beside_minimum(estimator: Any, problem: Problem, weighed: bool) -> str:
         causes.insert(0, "with other sample weights")
     *first, last = causes
     return (f"{name}: {ended}: was it fitted {', '.join(first)}{' or ' if first else ''}{last}? Answers are about the "
-            "minimum on these rows, and not about these weights")
+            "minimum on these rows, and not about these weights",)
 
 
 def _kept(estimator: Any, said: str) -> tuple[str, ...]:
