@@ -211,9 +211,14 @@ def threshold_of(side: str) -> Callable[[str], Gate]:
         quantity, equals, value = text.partition("=")
         if not equals or quantity not in QUANTITIES:
             raise argparse.ArgumentTypeError(f"{text!r} is not QUANTITY=VALUE with {', '.join(QUANTITIES)}")
-        threshold = number_of(value)
+        threshold, labels = number_of(value), import_module("certify.format.labels")
+        counted = quantity in (labels.STABLE, labels.CORRECT)
         if threshold is None:
-            raise argparse.ArgumentTypeError(f"{value!r} is not a finite number")
+            how = "; write how many predictions, a share is read by certify audit alone" if counted else ""
+            raise argparse.ArgumentTypeError(f"{value!r} is not a finite number{how}")
+        if counted and not threshold.is_integer():
+            raise argparse.ArgumentTypeError(f"{value!r} predictions, which are whole ones; write how many: a share of "
+                                             "them is read by certify audit alone, as 95%")
         return Gate(quantity, side, threshold)
 
     return parse

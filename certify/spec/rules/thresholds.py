@@ -25,7 +25,13 @@ def require_threshold(gate: Gate, where: str) -> None:
         raise SpecError(where, "both max and min", "give one of them; two thresholds are two gates")
     if gate.over_time:
         require_over_time(gate, where)
-    signed = gate.quantity in QUANTITIES and QUANTITIES[gate.quantity].signed
+    row = QUANTITIES.get(gate.quantity)
+    for side, value in (("max", gate.max), ("min", gate.min)):
+        if row is not None and row.counts and not row.per_row and value is not None and not value.is_integer():
+            raise SpecError(f"{where}: {side} = {value!r}", f"{gate.quantity} counts predictions, which are whole ones",
+                            f"write how many; certify audit --{side} {gate.quantity}={min(100 * value, 100):g}% makes "
+                            "a number of a share")
+    signed = row is not None and row.signed
     if gate.min is not None and gate.min <= 0 and not signed:
         raise SpecError(f"{where}: min = {gate.min!r}", f"{gate.quantity} is never below 0, so every outcome meets the "
                         "gate, which is an empty promise", "give a min above 0, or remove the gate")

@@ -64,6 +64,8 @@ def test_a_threshold_inside_the_enclosure_is_open(tmp_path, capsys):
 @pytest.mark.parametrize("flags, word", [
     (["--max", "modulus"], "QUANTITY=VALUE"), (["--max", "volume=1"], "QUANTITY=VALUE"),
     (["--max", "modulus=nan"], "finite"), (["--min", "modulus=inf"], "finite"), (["--max", "modulus="], "finite"),
+    (["--min", "stable_predictions=0.95"], "whole ones"), (["--min", "correct_predictions=95%"], "a share is read by"),
+    (["--max", "stable_predictions=11.5"], "whole ones"), (["--max", "modulus=95%"], "is not a finite number"),
     (["--wat"], "unrecognized"), (["--mod", "x"], "unrecognized"), (["--max"], "expected one argument"),
 ])
 def test_wrong_command_lines(flags, word, path, capsys):
