@@ -141,8 +141,8 @@ def tangent_kernel(
             left = (arb_mat(B[i:i + 128 * k]) * size * arb_mat(B[i:]).transpose()).tolist()
             right = (arb_mat(A[i // k:i // k + 128]) * arb_mat(A[i // k:]).transpose()).tolist()
             for r, own in enumerate(left):
-                across = [v for v in right[r // k] for _ in range(k)][r:]
-                upper[i + r] = [s + u * v for s, u, v in zip(upper[i + r], own[r:], across, strict=True)]
+                across = right[r] if k == 1 else [v for v in right[r // k] for _ in range(k)]
+                upper[i + r] = [s + u * v for s, u, v in zip(upper[i + r], own[r:], across[r:], strict=True)]
     return arb_mat([[upper[c][r - c] for c in range(r)] + row for r, row in enumerate(upper)])
 
 

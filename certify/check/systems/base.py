@@ -47,8 +47,8 @@ def check_base(base: Base, ladder: Ladder) -> None:
         raise Invalid("base.shift_worst_row", show(row), "it is not a row of the problem")
     at = problem.kept.index(row)
     reach = reach_of(problem)
-    expect_near(ladder, "base.residual", base.residual, reach, lambda e: (norm(shifts(e)), norm(shifts(e))))
-    expect_near(ladder, "base.shift_worst", base.shift_worst, reach, lambda e: (largest(shifts(e)), shifts(e)[at]))
+    expect_near(ladder, "base.residual", base.residual, reach, lambda e: (norm(e.of(shifts)),) * 2)
+    expect_near(ladder, "base.shift_worst", base.shift_worst, reach, lambda e: (largest(d := e.of(shifts)), d[at]))
 
 
 def expect_near(

@@ -12,7 +12,7 @@ from functools import cached_property
 
 from flint import arb, arb_mat, ctx, fmpz, fmpz_mat
 
-from certify.check.linalg.balls import ONE, ZERO, root
+from certify.check.linalg.balls import ZERO, root
 from certify.check.linalg.definite import Definiteness, Truth, inverse_factor
 from certify.check.linalg.fixed import Fixed, cut, enclosed, longest, scale, squares
 from certify.check.linalg.large.few_vectors import FRACTION, Few, drawn, rest, seen, straightened
@@ -51,7 +51,7 @@ class WholeFactor:
 
     def is_above(self, least: float) -> bool:
         """Whether `K − least²·I ≻ 0` is proved, `least > 0`."""
-        few, radius = self._squared([ONE] * self.R.shape[0])
+        few, radius = self._squared(*self._cut(self.R.mid.entries(), self.R.bits))
         return few.below((1 - self.defect) / arb(least) ** 2, radius) is Truth.PROVED
 
     def is_beyond(self, most: arb) -> bool:
@@ -61,24 +61,28 @@ class WholeFactor:
 
     @cached_property
     def _weighed(self) -> tuple[Few, arb]:
-        return self._squared([root(self.moved.get(j, ZERO)) for j in range(self.R.shape[0])])
+        return self._squared(*self.weighed([root(self.moved.get(j, ZERO)) for j in range(self.R.shape[0])]))
 
     def weighed(self, weights: Sequence[arb]) -> tuple[list[fmpz], int, arb]:
         """T̂, whole numbers times `2^−bits`, and a bound of `‖T̂ − RW‖`: `‖R‖|W − Ŵ|_F` and what is cut off of RŴ."""
-        N, W = self.R.shape[0], enclosed(arb_mat([weights]), WIDE)
+        W = enclosed(arb_mat([weights]), WIDE)
         each = W.mid.entries()
-        values, drop = _first([x * w for row in self.R.mid.tolist() for x, w in zip(row, each, strict=True)], FINE)
-        bits = self.R.bits + W.bits - drop
-        return values, bits, (self.R.reach * W.radius + cut((N, N), bits) * bool(drop)).upper()
+        values, bits, off = self._cut([x * w for row in self.R.mid.tolist() for x, w in zip(row, each, strict=True)],
+                                      self.R.bits + W.bits)
+        return values, bits, (self.R.reach * W.radius + off).upper()
 
-    def _squared(self, weights: Sequence[arb]) -> tuple[Few, arb]:
+    def _cut(self, values: list[fmpz], bits: int) -> tuple[list[fmpz], int, arb]:
+        """Of a matrix as large as R the first bits, and what the norm of the rest is at most."""
+        values, drop = _first(values, FINE)
+        return values, bits - drop, cut(self.R.shape, bits - drop) if drop else ZERO
+
+    def _squared(self, values: list[fmpz], bits: int, off: arb) -> tuple[Few, arb]:
         """What vectors say of `T̂ᵀT̂`, and how far `WRᵀRW` is from it: `2‖T̂‖ϱ + ϱ²` where `‖T̂ − RW‖ ≤ ϱ`.
 
         T' has the first bits of T̂, `|T̂ − T'|_F ≤ r`, and `A = T'ᵀT'` is formed: `‖T'‖² ≤ |A|_F`, and for `Vᵀz = 0`
         `zᵀT̂ᵀT̂z ≤ (|A − VBVᵀ|_F + 2‖T'‖r + r²)|z|²`, `B = VᵀAV`.
         """
-        N, (values, bits, off) = self.R.shape[0], self.weighed(weights)
-        T = fmpz_mat(N, N, values)
+        N, T = self.R.shape[0], fmpz_mat(*self.R.shape, values)
         values, drop = _first(values, CRUDE)
         short, less = fmpz_mat(N, N, values), 2 * (bits - drop)
         A = short.transpose() * short

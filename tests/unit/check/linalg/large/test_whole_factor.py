@@ -111,7 +111,7 @@ def test_what_few_bits_cut_off_counts(crude, monkeypatch):
     M = np.array(R.mid.tolist(), dtype=object).astype(float) / 2.0**60
     top = float(np.linalg.eigvalsh(M.T @ M)[-1])
     factor = WholeFactor(R, arb(0), {})
-    few, radius = factor._squared([arb(1)] * N)
+    few, radius = factor._squared(*factor.weighed([arb(1)] * N))
     second = float(np.linalg.eigvalsh(M.T @ M)[-VECTORS - 1])
     T = np.array(R.mid.tolist(), dtype=object).astype(float) / 2.0**60
     drop = max(abs(int(x)).bit_length() for row in R.mid.tolist() for x in row) - crude
