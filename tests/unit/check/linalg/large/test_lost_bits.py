@@ -35,20 +35,16 @@ def test_a_matrix_with_a_negative_value_has_no_factor_whatever_is_proposed(last,
     assert factorised(K, {}) is None and factorised(diagonal([1.0] * (N - 1) + [0.125]), {}).defect < 1
 
 
-def test_a_factor_of_few_bits_leaves_what_it_leaves_and_none_that_leaves_more_than_one(monkeypatch):
-    """With fewer and fewer bits the defect grows past 1."""
+@pytest.mark.parametrize("places", [24, 12, 10])
+def test_a_factor_of_few_bits_leaves_no_more_than_is_said(places, monkeypatch):
+    """Of eigenvalues that differ by so much there is none of 10 bits."""
     K, _ = drawn(1)
-    with ctx.workprec(128):
-        seen = []
-        for places in range(40, 3, -1):
-            monkeypatch.setattr(whole_factor, "PLACES", places)
-            found = factorised(arb_mat(K.tolist()), {})
-            if found is None:
-                break
-            R = floats(found.R.mid, found.R.bits)
-            seen.append(float(found.defect))
-            assert np.linalg.norm(R @ K @ R.T - np.eye(N), 2) * (1 - 1e-6) <= seen[-1] < 1
-        assert found is None and max(seen) > 1e-2
+    monkeypatch.setattr(whole_factor, "PLACES", places)
+    found = factorised(arb_mat(K.tolist()), {})
+    assert (found is None) == (places == 10)
+    if found is not None:
+        R = floats(found.R.mid, found.R.bits)
+        assert 1e-6 < np.linalg.norm(R @ K @ R.T - np.eye(N), 2) <= found.defect < 1
 
 
 @pytest.mark.parametrize("small", [0, 40])
