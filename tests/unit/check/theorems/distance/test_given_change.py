@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
 from certify.check.main import check
+from certify.check.theorems.distance.form import Found, check_form
 from certify.format.refusal import Invalid
 from tests.effort import examples
 from tests.families import emitter
@@ -146,3 +148,13 @@ def test_specs_without_a_meaning_are_refused(old, new, tmp_path):
     changed(tmp_path, plain(), np.zeros((4, 3)))
     edit(tmp_path, {old: new})
     assert prove(tmp_path) is None  # exit status 2
+
+
+@pytest.mark.parametrize(("z", "refused"), [([1.0, 2.0], False), ([1.0], True), ([1.0, 2.0, 3.0], True), (None, True)])
+def test_a_vector_has_a_number_for_every_row_of_the_kernel(z, refused):
+    claim = SimpleNamespace(witness=Found(z=z), lower=1.0, upper=None, where="claims[0]")
+    if not refused:
+        check_form(claim, SimpleNamespace(kernel_rows=2))
+        return
+    with pytest.raises(Invalid, match="z is missing" if z is None else "entries"):
+        check_form(claim, SimpleNamespace(kernel_rows=2))

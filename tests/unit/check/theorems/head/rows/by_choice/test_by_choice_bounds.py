@@ -107,6 +107,21 @@ def test_choices_that_are_passed_over_are_all_below_what_is_borne(monkeypatch: p
     assert passed > 100
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_the_bend_of_a_row_holds_wherever_two_others_lead_it(seed: int) -> None:
+    """The third derivative of the loss on a grid between all falls and all rises, most across 0 and far beyond."""
+    p, across = three(seed, 9), 0
+    for a, i in enumerate(p.rows):
+        moves = [one.tau[i] for one in p.own]
+        base, others = p.st.t[i] + moves.pop(a), sorted(moves)
+        t = np.linspace(base + sum(min(x, 0.0) for x in others[:2]), base + sum(max(x, 0.0) for x in others[-2:]), 300)
+        slope = 1.0 / (1.0 + np.exp(t))
+        bend = (p.bent[a][int(a == 0)] / moves[0]) ** 2 / p.long[i]
+        assert np.abs(slope * (1.0 - slope) * (1.0 - 2.0 * slope)).max() <= bend
+        across += t[0] < -2.0 * abs(base) or 2.0 * abs(base) < t[-1]
+    assert across > 4
+
+
 @pytest.mark.parametrize("error", [OverflowError, ValueError])
 def test_products_that_fail_leave_all_choices_open(monkeypatch: pytest.MonkeyPatch, error: type[Exception]) -> None:
     def fails(*_: object) -> None:

@@ -1,0 +1,39 @@
+"""Small parts of passes: weights unit by unit without decay of biases, means of tokens, the least curvature of a loss."""
+
+from __future__ import annotations
+
+from operator import mul
+from types import SimpleNamespace
+
+from flint import arb, arb_mat
+
+from certify.check.enclosure.sequences.mean_tokens import MeanTokens
+from certify.check.enclosure.units import _without_bias
+from certify.check.theorems.head.rows.losses.poisson import LOSS
+
+
+def test_every_layer_has_its_own_weights():
+    """And 0 at each bias."""
+    problem = SimpleNamespace(layers=[SimpleNamespace(biases=b) for b in (None, (1.0, 2.0), (3.0,))])
+    parameters = SimpleNamespace(weights=[arb_mat([[1, 2]]), arb_mat([[3], [4]]), arb_mat([[5, 6]])])
+    found = [_without_bias(problem, h, parameters) for h in (1, 2, 3)]
+    assert found == [[arb(x) for x in part] for part in ([1, 2], [3, 0, 4, 0], [5, 6, 0])]
+
+
+def test_the_mean_of_tokens_and_its_adjoint():
+    """`⟨v, mean(x)⟩ = ⟨pull(v), x⟩` where there are more tokens than entries of one, and fewer."""
+    for tokens, width in ((3, 2), (2, 5)):
+        node = MeanTokens(SimpleNamespace(before=(tokens, width), tensors={}))
+        x, v = [arb(3 * i * i - 7) for i in range(tokens * width)], [arb(i + 1) for i in range(width)]
+        (value, _), ((back,), own) = node.value([x]), node.pull(v, None)
+        assert len(value) == width and len(back) == len(x) and not own
+        assert sum(map(mul, v, value), arb(0)).overlaps(sum(map(mul, back, x), arb(0)))
+
+
+def test_the_least_curvature_of_several_poisson_outputs():
+    """The least of `g + y`, in each place, falls by the reach."""
+    for place in range(3):
+        g, y = [arb(2)] * 3, [3.0, 1.0, 2.0]
+        g[place] = arb(0.5) - y[place]
+        found = LOSS.floor(g, y, arb(1))
+        assert found.overlaps(arb(0.5) * (-arb(1)).exp())
