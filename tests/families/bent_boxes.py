@@ -8,7 +8,6 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from certify.systems.head.rows.boxes.pulls import Ratios
 from certify.systems.head.rows.boxes.trap import Sums, centre, sums
 from certify.theorems.head.rows.bent_box.image import Bent
 from certify.theorems.head.rows.bent_box.search import box
@@ -18,7 +17,7 @@ Array = NDArray[np.float64]
 
 
 def drawn(rng: np.random.Generator, relabels: bool, weighed: bool, n: int = 11, decay: float = 1.0) -> Sums:
-    """Rows times their labels; with weights these differ by row, and for labels with the new label, too."""
+    """Rows times their labels; with weights these differ by row."""
     p = int(rng.integers(1, 4))
     S = np.c_[rng.standard_normal((n, p)) * rng.choice([0.5, 1.0, 1.5], (n, 1)), np.ones(n)]
     y = np.where(S @ rng.standard_normal(p + 1) + rng.logistic(size=n) > 0, 1.0, -1.0)
@@ -26,11 +25,7 @@ def drawn(rng: np.random.Generator, relabels: bool, weighed: bool, n: int = 11, 
     if len(np.unique(y)) < 2:
         y[0] = -y[0]
     c = rng.uniform(0.3, 1.0, n) if weighed else None
-    s = sums(S * y[:, None], mu, 0.0, relabels, c)
-    if not (weighed and relabels):
-        return s
-    ratio = rng.uniform(0.5, 1.6, n)
-    return Sums(s.S, s.norms, s.decay, s.decay_off, True, c, Ratios(ratio * (1 - 2.0**-50), ratio * (1 + 2.0**-50)))
+    return sums(S * y[:, None], mu, 0.0, relabels, c)
 
 
 def found(s: Sums, k: int, rows: Array | None = None, near: float = 1e-9) -> Bent | None:
@@ -50,8 +45,6 @@ def every(s: Sums, rows: NDArray[np.int64], k: int) -> Iterator[tuple[list[int],
             S, weights = s.S.copy(), s.whole.astype(float).copy()
             if s.relabels:
                 S[some] = -S[some]
-                if s.ratios is not None:
-                    weights[some] *= 0.5 * (s.ratios.low + s.ratios.high)[some]
             else:
                 weights[some] = 0.0
             yield some, refit(S, weights, s.decay)

@@ -7,6 +7,7 @@ evaluation row what its own margin loses. proofs/heads-boxes.md.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,7 +29,7 @@ PAIRED = 6000
 """Rows of which the products are formed one by one for the length of a pull."""
 
 AT_ONCE = 1 << 21
-"""Products that are held at once."""
+"""Numbers of one array that are held at once: some ten such arrays are, hence 200 MB."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,16 +153,24 @@ class Bent:
             found.append(Taken(pull * RAISE * RAISE, rest * RAISE * RAISE, last * RAISE, mine - off[:, free] * RAISE))
         return found
 
-    def image(self) -> Slabs | None:
-        """How far the margin of every row moves at most, where it stays and where it changes; None: not proved."""
+    def parts(self, count: int) -> Iterator[slice]:
+        """So many vectors in parts, whose products with all rows and whose matrices fit into memory."""
+        n, p = self.at.c.sums.S.shape
+        step = max(1, AT_ONCE // max(n, p * p))
+        for start in range(0, count, step):
+            yield slice(start, min(start + step, count))
+
+    def image(self, left: Callable[[], float] = lambda: np.inf) -> Slabs | None:
+        """How far the margin of every row moves at most, where it stays and where it changes.
+
+        None: not proved, or the time is up, of which so many seconds are left.
+        """
         at, S = self.at, self.at.c.sums.S
         n, found = len(S), np.zeros((4, len(S)))
         place = np.full(n, -1)
         place[at.free] = np.arange(len(at.free))
-        step = max(1, AT_ONCE // n)
-        for start in range(0, n, step):
-            part = np.arange(start, min(start + step, n))
-            both = self.taken(S[part], True)
+        for part in self.parts(n):
+            both = self.taken(S[part], True) if left() > 0.0 else None
             if both is None:
                 return None
             for sign, one in enumerate(both):
@@ -199,8 +208,10 @@ def bent(at: Linear, slabs: Slabs) -> Bent | None:
     """What slabs say; where labels change those of rows that change are those of rows that stay."""
     c, free, k = at.c, at.free, at.k
     s, S = c.sums, c.sums.S
-    if not np.isfinite(slabs.all()).all():
+    if s.ratios is not None or not np.isfinite(slabs.all()).all():  # what counts anew with its new label is not proved
         return None
+    if s.relabels:
+        slabs = Slabs(slabs.lo, slabs.hi, slabs.lo, slabs.hi)
     sec = secants(c.at, slabs.lo, slabs.hi)
     low, unsure = _hessian(c, sec.least * (1.0 - 4.0 * U))
     found = judged(low, unsure)
@@ -213,7 +224,7 @@ def bent(at: Linear, slabs: Slabs) -> Bent | None:
     except np.linalg.LinAlgError:
         return None
     rows = whitened(S, s.norms, low, unsure, L) if np.isfinite(L).all() else None
-    pull = _pulls(c, free, slabs, sec.most)
+    pull = _pulls(c, free, slabs)
     size = np.maximum(pull.forth, pull.back)
     if rows is None or not (np.isfinite(size).all() and (size > 0.0).all()):
         return None
@@ -229,17 +240,9 @@ def bent(at: Linear, slabs: Slabs) -> Bent | None:
     return Bent(at, slabs, pull, size, back, mid, half, far, gone, rows, rho, rest, reach)
 
 
-def _pulls(c: Centre, free: Rows, slabs: Slabs, most: Array) -> Pulls:
+def _pulls(c: Centre, free: Rows, slabs: Slabs) -> Pulls:
     """What changed rows that keep to their slabs pull with."""
-    s, kept, p = c.sums, c.kept[free], c.at.p[free]
-    il, ih = slabs.il[free], slabs.ih[free]
-    if not s.relabels:
-        return pulls(c.at, free, il, ih, None).times(kept)
-    none = np.zeros(len(free))
-    if s.ratios is None:
+    kept, none = c.kept[free], np.zeros(len(free))
+    if c.sums.relabels:
         return Pulls(kept, none, kept, none)
-    own, off = s.ratios.some(free), c.at.p_off[free]
-    first = np.minimum(p + off, 1.0) + own.high * np.minimum(1.0 - p + off, 1.0) * RAISE
-    gain = np.maximum(np.maximum(own.high - 1.0, 1.0 - own.low), 0.0) * most[free] * np.maximum(il, ih) * RAISE
-    forth = (first + gain) * RAISE
-    return Pulls(forth, gain, forth, none).times(kept)
+    return pulls(c.at, free, slabs.il[free], slabs.ih[free], None).times(kept)

@@ -39,17 +39,18 @@ class BentBox(Method):
 
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
         """The points whose margin the box leaves positive; None where there is no box."""
-        s, points = oriented(head, change)
-        c = centre(s, s.whole, minimiser(s, s.whole, head.V[0]))
-        own = budget.share(SHARE)
+        own, proved = budget.share(SHARE), np.zeros_like(todo)
+        which = np.flatnonzero(todo & (head.today >= 0))
         with np.errstate(all="ignore"):
             try:
+                s, points = oriented(head, change)
+                c = centre(s, s.whole, minimiser(s, s.whole, head.V[0]))
                 found = box(c, np.array(change.rows, np.int64), change.count, own.left)
+                if found is not None:
+                    proved[which] = stays(found, points[which], own.left)
             except EnclosureError:  # no float holds a number that it needs
                 found = None
-            if found is None:
-                late = own.left() <= 0.0
-                return Part(self.name, np.zeros_like(todo), why="its share of the time was up") if late else None
-            proved, which = np.zeros_like(todo), np.flatnonzero(todo & (head.today >= 0))
-            proved[which] = stays(found, points[which])
-        return Part(self.name, proved, {})
+        late = own.left() <= 0.0 and not proved[which].all()
+        if found is None and not late:
+            return None
+        return Part(self.name, proved, why="its share of the time was up" if late else "")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from certify.format.errors import EnclosureError
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
 from certify.systems.head.rows.boxes.slabs import Rows
@@ -36,7 +37,7 @@ def box(c: Centre, free: Rows, k: int, left: Callable[[], float]) -> Bent | None
         if left() <= 0.0:
             return None
         found = bent(at, slabs)
-        image = None if found is None else found.image()
+        image = None if found is None else found.image(left)
         if image is None or not image.all().max() < FARTHEST:
             return None
         if (image.all() < slabs.all()).all():
@@ -49,13 +50,31 @@ def box(c: Centre, free: Rows, k: int, left: Callable[[], float]) -> Bent | None
     return None
 
 
-def stays(b: Bent, points: Array) -> Array:
-    """`(N,)` for which oriented points e all choices leave `e·w > 0`."""
-    c, p = b.at.c, points.shape[1]
+def stays(b: Bent, points: Array, left: Callable[[], float] = lambda: np.inf) -> Array:
+    """`(N,)` for which oriented points e all choices leave `e·w > 0`, in parts: one that fails loses no other.
+
+    Args:
+        b: a box that holds.
+        points: `(N, p)` of them.
+        left: seconds left; points that come later are not proved.
+    """
     good = np.zeros(len(points), dtype=bool)
-    found = b.taken(points, False) if len(points) else None
+    for part in b.parts(len(points)):
+        if left() <= 0.0:
+            break
+        try:
+            good[part] = _stay(b, points[part])
+        except EnclosureError:  # no float holds a number that it needs
+            continue
+    return good
+
+
+def _stay(b: Bent, points: Array) -> Array:
+    """The same of points that are taken at once."""
+    c, p = b.at.c, points.shape[1]
+    found = b.taken(points, False)
     if found is None:
-        return good
+        return np.zeros(len(points), dtype=bool)
     margin = points @ c.w
     margin -= (fp.dot_unit(p) * fp.row_norms(points) * float(fp.row_norms(c.w[None, :])[0])
                + 4.0 * U * np.abs(margin) + fp.FLOOR) * RAISE

@@ -31,6 +31,9 @@ FIRST, TURNS, GROW, MOST = 0.1, 12, 1.1, 64.0
 CLOSE = 1500
 """Changes that are taken two by two; of more than these those that do most."""
 
+TINY, LIGHT = 2.0**-100, 2.0**-600
+"""What moves and weights count at least where two steps are taken together: no product of them is lost to underflow."""
+
 LEAST = 2.0**-900
 """Least curvature of a row that its inverse may be taken of."""
 
@@ -172,7 +175,7 @@ def _measured(st: Steps, k: int, d: Array, bend: Array, most: Array, X: Array, o
         return None, np.inf, long
     pairs = np.zeros((len(st.rows), len(st.rows)))
     if k > 1:
-        pairs = _together(st.moved, bend * bend / d * RAISE)
+        pairs = _together(st.moved, bend * (bend / d) * RAISE)
         one = (st.gain * most[st.rows] * long[st.rows])[:, None] * st.moved[st.rows] * RAISE
         pairs += one
         pairs += one.T
@@ -189,19 +192,24 @@ def _together(moved: Array, weight: Array) -> Array:
     By Cauchy and Schwarz it is at most `b_ub_v`, `b_u⁴ = Σ_j weight_j(τ^u_j)⁴`; those with the largest b are taken two
     by two.
     """
-    f, unit = moved.shape[1], fp.sum_up(len(weight))
+    f, unit, weight = moved.shape[1], fp.sum_up(len(weight)), np.maximum(weight, LIGHT)
     b, some = np.zeros(f), np.arange(f)
     if f > CLOSE:
         for start in range(0, f, CLOSE):
             at = slice(start, start + CLOSE)
-            squares = moved[:, at] * moved[:, at]
+            squares = _squares(moved[:, at])
             b[at] = (weight @ (squares * squares)) * unit
         b = np.sqrt(np.sqrt(b) * RAISE) * RAISE
         some = np.argsort(-b, kind="stable")[:CLOSE]
-    squares = moved[:, some] * moved[:, some]
+    squares = _squares(moved[:, some])
     exact = np.sqrt(((squares.T * weight) @ squares) * unit) * RAISE
     if len(some) == f:
         return np.asarray(exact)
     pairs = np.outer(b, b) * RAISE
     pairs[np.ix_(some, some)] = np.minimum(pairs[np.ix_(some, some)], exact)
     return np.asarray(pairs)
+
+
+def _squares(moved: Array) -> Array:
+    """Those of numbers of at least `TINY`; a NaN stays one."""
+    return np.asarray(np.maximum(moved * moved, TINY * TINY))

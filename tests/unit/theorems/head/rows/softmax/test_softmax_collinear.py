@@ -10,6 +10,7 @@ from certify.check.reading.arrays import Array
 from certify.check.theorems.head.rows.softmax import centre as at_centre
 from certify.check.theorems.head.rows.softmax import trap as box
 from certify.check.theorems.head.rows.softmax_box import proved
+from certify.rigor import fp
 from certify.systems.head.rows.boxes import inverses
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
@@ -99,3 +100,21 @@ def test_both_ends_count_their_share(monkeypatch: pytest.MonkeyPatch) -> None:
     above, below, _ = ends()
     assert np.linalg.eigvalsh(above - true / 0.995).min() >= 0.0
     assert np.linalg.eigvalsh(true / 1.005 - below).min() >= 0.0
+
+
+def test_what_floats_are_off_by_is_asked_for_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    head, asked = one_column_for_each_kind(60, 3.0), []
+
+    def spied(H: np.ndarray, unsure: float, proved: bool) -> tuple[np.ndarray, float, float] | None:
+        asked.append((H, unsure))
+        return inverses.judged(H, unsure, proved)
+
+    monkeypatch.setattr(trap, "judged", spied)
+    M = trap.matrices(centre(head, head.V), np.zeros((head.n, 6)))
+    assert M is not None
+    size = head.k * head.m
+    ends = (M.mean + M.half).reshape(size, size), (M.mean - M.half).reshape(size, size)
+    assert M.off >= 8 * fp.dot_unit(size) * sum(np.linalg.norm(end) for end in ends) * (1 - 1e-9)
+    assert len(asked) == 2
+    for H, unsure in asked:  # sums of so many products, of a matrix that is at least this long
+        assert unsure >= fp.dot_unit(head.n) * np.linalg.norm(H, 2)

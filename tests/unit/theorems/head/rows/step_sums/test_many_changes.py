@@ -8,8 +8,8 @@ import pytest
 from certify.systems.head.rows.change import RowChange
 from certify.theorems.head.rows.label_sums.method import LabelSums
 from certify.theorems.head.rows.method import Budget
-from certify.theorems.head.rows.step_sums import bound
-from certify.theorems.head.rows.step_sums.method import StepSums
+from certify.theorems.head.rows.step_sums import bound, steps
+from certify.theorems.head.rows.step_sums.method import StepSums, relabelled
 from tests.families.heads import any_rows
 from tests.families.other_heads import other_head
 from tests.oracles import head_rows
@@ -28,6 +28,37 @@ def test_products_are_bounds_and_those_that_do_most_are_taken_two_by_two(monkeyp
     rest = np.setdiff1d(np.arange(12), heavy)
     assert (found[np.ix_(rest, rest)] > exact[np.ix_(rest, rest)]).any()
     assert not np.isfinite(bound._together(np.where(moved == moved[3, 4], np.nan, moved), weight)).all()
+
+
+@pytest.mark.parametrize("close", [1, 2, 1500])
+@pytest.mark.parametrize(("sizes", "weigh"), [((1e-2, 1e-3), 1.0), ((1.0, 1e-85), 1.0), ((1.0, 1e-200), 1e250),
+                                              ((1.0, 1e-120), 1e-150), ((1e-85, 1e-85), 1e200), ((1.0, 1.0), 1e-320)])
+def test_no_product_underflows(sizes: tuple[float, float], weigh: float, close: int,
+                               monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bound, "CLOSE", close)
+    moved = np.outer(np.ones(5), np.array([*sizes, 0.0]))
+    found = bound._together(moved, np.full(5, weigh))
+    true = np.outer(moved[0], moved[0]).astype(np.longdouble) * np.sqrt(5 * np.longdouble(weigh))
+    assert (found >= true * (1 - 1e-15)).all()
+    least = np.maximum(moved[0], bound.TINY)
+    assert (found <= np.outer(least, least) * np.sqrt(5 * max(weigh, bound.LIGHT)) * 1.000001).all()
+
+
+def test_what_rows_leave_to_pairs_is_no_square_that_underflows(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def spied(moved: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        seen.append(weight)
+        return np.zeros((moved.shape[1], moved.shape[1]))
+
+    monkeypatch.setattr(bound, "_together", spied)
+    head = other_head(np.random.default_rng(7), "logistic", n=16, d=2, N=2, free=None, weights="labels", decay=1.0)
+    change = any_rows(head, 2, True)
+    st = steps.steps(head, relabelled(head, np.array(change.rows)), lambda: None)
+    assert st is not None
+    small, X = np.full(16, 1e-170), np.eye(head.m)
+    bound._measured(st, 2, small, small, np.full(16, 0.25), X, 0.0)
+    assert (seen[0] >= 1e-170 * (1 - 1e-12)).all()
 
 
 @pytest.mark.parametrize("weights", ["labels", "balanced"])
