@@ -5,9 +5,12 @@ from __future__ import annotations
 from operator import mul
 from types import SimpleNamespace
 
-from flint import arb, arb_mat
+import pytest
+from flint import arb, arb_mat, ctx
 
+from certify.check.enclosure.sequences.layer_norm import LayerNorm
 from certify.check.enclosure.sequences.mean_tokens import MeanTokens
+from certify.check.enclosure.sequences.rms_norm import RmsNorm
 from certify.check.enclosure.units import _without_bias
 from certify.check.theorems.head.rows.losses.poisson import LOSS
 
@@ -37,3 +40,18 @@ def test_the_least_curvature_of_several_poisson_outputs():
         g[place] = arb(0.5) - y[place]
         found = LOSS.floor(g, y, arb(1))
         assert found.overlaps(arb(0.5) * (-arb(1)).exp())
+
+
+@pytest.mark.parametrize("kind", [LayerNorm, RmsNorm])
+@pytest.mark.parametrize("scaled", [True, False])
+def test_norms_of_tokens_are_pulled_back_as_they_move(kind, scaled):
+    """`⟨pull(v), z⟩` against a difference of values along z so fine that its error is far below."""
+    tensors = {"weight": (2.0, -0.5, 3.0), "bias": (1.0, 1.0, 0.0)} if scaled else {}
+    node = kind(SimpleNamespace(before=(2, 3), tensors=tensors, eps=0.125))
+    x, z, v = ([arb(k * i * i - 7 * i + k) for i in range(6)] for k in (3, 5, -2))
+    with ctx.workprec(400):
+        h = arb(2) ** -100
+        (here, kept), (there, _) = (node.value([[a + t * b for a, b in zip(x, z, strict=True)]]) for t in (arb(0), h))
+        moved = sum((u * (b - a) / h for u, a, b in zip(v, here, there, strict=True)), arb(0))
+        ((back,), _) = node.pull(v, kept)
+        assert abs(sum(map(mul, back, z), arb(0)) - moved) < arb(2) ** -80

@@ -197,3 +197,10 @@ def test_rank_is_asked_again_with_more_vectors_where_they_prove_nothing():
                     SimpleNamespace(size=arb(10) ** 9, bands=[exact(X).mid], bits=BITS, bounding=factor(most))}
     assert at.rank(least) is Truth.PROVED and at._judged.error == 2.0**-30
     assert at.rank(1 / top) is Truth.UNDECIDED, "it is false, and no vectors are left"
+
+
+def test_no_norm_is_below_a_number_that_is_not_positive():
+    """The factor proves what the number's square says, of which the sign is lost."""
+    X, R = Fixed(fmpz_mat([[1]]), 4, arb(0)), Fixed(fmpz_mat([[round(2**20 / (0.25 - 2.0**-8) ** 0.5)]]), 20, arb(0))
+    assert is_below(X, R, 0.5)
+    assert not any(is_below(X, R, most) for most in (-0.5, 0.0, float("inf"), float("nan")))
