@@ -161,10 +161,12 @@ def test_numbers_that_are_not_known_stay_so(bad):
 
 
 @pytest.mark.parametrize("outputs", [1, 2])
-def test_the_kernel_is_that_of_the_passes(outputs):
-    """In balls, by levelled numbers: that of 400 bits lies in that of 53."""
+@pytest.mark.parametrize("norm", ["euclidean", "relative"])
+def test_the_kernel_is_that_of_the_passes(outputs, norm):
+    """In balls, by levelled numbers: that of 400 bits lies in that of 53. And in the norm of the weights."""
     rng = np.random.default_rng(outputs)
     problem = taylor.problem(rng, n=7, widths=[2, 3, outputs], loss="squared", activation="tanh", free=(1, 2))
+    problem = replace(problem, weight_norm=norm)
     fine, rough = Point(problem, 400), Point(problem, 53)
     with ctx.workprec(53):
         found = Many(rough.of(Interpolation)).kernel
