@@ -112,6 +112,14 @@ def test_both_ends_are_near_and_true(kind):
     assert known.factor.is_beyond(arb(modulus * (1 + 1e-6))) and not known.factor.is_beyond(arb(modulus * (1 - 1e-6)))
 
 
+def test_what_is_said_of_a_factor_that_is_too_short_holds_of_it():
+    known = at(Many)
+    known.many.__dict__["whole"] = shorter(known.many.whole, 10)
+    R, defect = known.definite.R, known.definite.defect
+    own = (R * known.kernel * R.transpose())[0, 0]
+    assert 1e-3 < (own - 1).abs_lower() <= defect < 1e-2
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_kernel_with_a_negative_value_is_not_proved(kind):
     known = at(kind)
