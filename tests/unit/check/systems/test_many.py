@@ -112,6 +112,14 @@ def test_both_ends_are_near_and_true(kind):
     assert known.factor.is_beyond(arb(modulus * (1 + 1e-6))) and not known.factor.is_beyond(arb(modulus * (1 - 1e-6)))
 
 
+def test_what_is_said_of_a_factor_that_is_too_short_holds_of_it():
+    known = at(Many)
+    known.many.__dict__["whole"] = shorter(known.many.whole, 10)
+    R, defect = known.definite.R, known.definite.defect
+    own = (R * known.kernel * R.transpose())[0, 0]
+    assert 1e-3 < (own - 1).abs_lower() <= defect < 1e-2
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_kernel_with_a_negative_value_is_not_proved(kind):
     known = at(kind)
@@ -161,10 +169,12 @@ def test_numbers_that_are_not_known_stay_so(bad):
 
 
 @pytest.mark.parametrize("outputs", [1, 2])
-def test_the_kernel_is_that_of_the_passes(outputs):
-    """In balls, by levelled numbers: that of 400 bits lies in that of 53."""
+@pytest.mark.parametrize("norm", ["euclidean", "relative"])
+def test_the_kernel_is_that_of_the_passes(outputs, norm):
+    """In balls, by levelled numbers: that of 400 bits lies in that of 53. And in the norm of the weights."""
     rng = np.random.default_rng(outputs)
     problem = taylor.problem(rng, n=7, widths=[2, 3, outputs], loss="squared", activation="tanh", free=(1, 2))
+    problem = replace(problem, weight_norm=norm)
     fine, rough = Point(problem, 400), Point(problem, 53)
     with ctx.workprec(53):
         found = Many(rough.of(Interpolation)).kernel
