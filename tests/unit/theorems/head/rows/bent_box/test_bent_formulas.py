@@ -22,8 +22,9 @@ SLABS = Slabs(np.array([0.3, 0.5, 0.2, 0.4]), np.array([0.4, 0.1, 0.6, 0.3]), np
               np.array([0.2, 0.0, 0.9, 0.5]))
 
 
-def setting(relabels: bool, gradient: float = 0.0, loose: float = 0.0, stretched: float = 1.0) -> Linear:
-    """Four weighed rows, with what a centre misses of the minimum, curvatures by, and an inverse by, as given."""
+def setting(relabels: bool, gradient: float = 0.0, loose: float = 0.0, stretched: float = 1.0,
+            wrong: float = 0.0) -> Linear:
+    """Four weighed rows, with what a centre misses of the minimum, curvatures by, an inverse by, and a Hessian by, as given."""
     S = np.array([[1.0, 1.0], [-0.5, 1.0], [0.8, -1.0], [-1.2, -1.0]])
     weights, decay = np.array([0.9, 0.5, 0.7, 1.0]), np.array([0.6, 0.3])
     s = sums(S, decay, 0.0, relabels, weights)
@@ -31,7 +32,7 @@ def setting(relabels: bool, gradient: float = 0.0, loose: float = 0.0, stretched
     c = replace(c, gradient=gradient, at=replace(c.at, D_off=np.full(4, loose)))
     at = linear(c, FREE, K)
     assert at is not None
-    return replace(at, X=at.X * stretched)
+    return replace(at, X=at.X * stretched, H_off=max(at.H_off, wrong))
 
 
 def ends(b: Bent, e: Array) -> tuple[Array, Array, Array, float]:
@@ -60,13 +61,14 @@ def ends(b: Bent, e: Array) -> tuple[Array, Array, Array, float]:
     if not s.relabels:
         rest = rest + 0.5 * np.maximum(-beta[free], 0.0) * np.maximum(slabs.il, slabs.ih)[free] ** 2
     fixed = (0.5 * lam * (1 + 1 / image.TINY) * gamma**2 + np.linalg.norm(v) * c.gradient
-             + float(kept * np.abs(x) @ (c.at.D_off * slabs.all().max(axis=0))) + np.linalg.norm(H @ v - e) * reach)
+             + float(kept * np.abs(x) @ (c.at.D_off * slabs.all().max(axis=0)))
+             + (np.linalg.norm(H @ v - e) + b.at.H_off * np.linalg.norm(v)) * reach)
     return x[free], size * np.maximum(np.maximum(x[free], -back * x[free]), 0.0), rest, float(fixed)
 
 
 @pytest.mark.parametrize("relabels", [False, True])
 @pytest.mark.parametrize("off", [{}, {"gradient": 0.1}, {"gradient": 1e-9}, {"gradient": 1e-4}, {"loose": 0.01},
-                                 {"stretched": 1.05}])
+                                 {"stretched": 1.05}, {"wrong": 0.02}])
 def test_what_changes_do_is_bounded_by_the_formulas(relabels: bool, off: dict[str, float]) -> None:
     b = bent(setting(relabels, **off), SLABS)
     assert b is not None

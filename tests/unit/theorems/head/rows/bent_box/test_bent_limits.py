@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -127,12 +128,15 @@ def test_the_method_asks_for_what_was_asked(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(method, "box", spied)
     monkeypatch.setattr(method, "stays", points)
-    todo = np.arange(9) != 2
-    part = BentBox().prove(HEAD, RowChange(False, FEWEST, rows), todo, Budget())
+    todo, some = np.arange(9) != 2, HEAD.points.copy()
+    some[5] = 0.0
+    head = replace(HEAD, points=some)
+    assert head.today[5] == -1
+    part = BentBox().prove(head, RowChange(False, FEWEST, rows), todo, Budget())
     assert part is not None
     assert seen[0] == (list(rows), FEWEST)
-    which = todo & (HEAD.today >= 0)
-    assert seen[1] == which.sum()
+    which = todo & (head.today >= 0)
+    assert seen[1] == which.sum() == 7
     assert part.proved.tolist() == which.tolist()
 
 
