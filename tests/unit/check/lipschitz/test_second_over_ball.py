@@ -15,12 +15,16 @@ from tests.oracles import taylor
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
 def test_a_ball_that_reaches_a_kink_is_refused(activation):
     rng, refused = np.random.default_rng(4), 0
-    for _ in range(6):
+    for _ in range(20):
         problem = taylor.problem(rng, activation=activation)
         if len(problem.layers) < 2 or 1 not in problem.free:
             continue
         z = [arb(float(x)) for x in rng.standard_normal(problem.parameters)]
-        assert product_bound(problem, exact_parameters(problem), z, arb(2) ** -60).is_finite()
+        try:
+            assert product_bound(problem, exact_parameters(problem), z, arb(2) ** -60).is_finite()
+        except NotSmooth:  # a row lies on a kink
+            assert activation == "relu"
+            continue
         if activation == "tanh":
             assert product_bound(problem, exact_parameters(problem), z, arb(50)) > 0
             continue
