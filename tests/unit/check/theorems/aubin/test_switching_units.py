@@ -22,7 +22,7 @@ def test_a_row_is_steeper_by_no_less_than_turned_units_make_it(rho):
         found = gates.steeper(0, arb(0.5), arb(rho))
         turned = [j for j in range(4) if (inner[j] + rho) * 0.5 + rho >= float(gates.before[0][j])]
         assert 0 in turned and 2 not in turned
-        into = np.sqrt(rho**2 - out**2)
-        most = max(jump * sum((abs(outer[j]) + out * (j == moved)) * (inner[j] + into * (j == moved))
-                              for j in turned) for moved in turned for out in np.linspace(0.0, rho, 9))
+        shares = [(out, np.sqrt(rho**2 - out**2)) for out in np.linspace(0.0, rho, 9)]
+        most = max(jump * sum((abs(outer[j]) + out * (j == moved)) * (inner[j] + into * (j == moved)) for j in turned)
+                   for moved in turned for out, into in shares)
         assert most <= found * (1 + 1e-12)
