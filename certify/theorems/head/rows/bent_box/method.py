@@ -21,6 +21,9 @@ FEWEST = 4
 LARGEST, SHARE = 1e10, 0.3
 """Most products of rows, twice, and columns, twice, that a turn forms; and of the time, as trees may come after it."""
 
+WIDEST = 200
+"""Most columns: a turn finds the eigenvalues of two matrices of these for each row."""
+
 
 class BentBox(Method):
     """Deleted or relabelled rows of a logistic head, all choices at once, to second order (D24)."""
@@ -35,6 +38,8 @@ class BentBox(Method):
         if change.count < FEWEST:
             return f"it is for {FEWEST} changes and more"
         size = float(head.n) ** 2 * float(head.m) ** 2
+        if head.m > WIDEST:
+            return f"it is for {WIDEST} columns and fewer, and there are {head.m}"
         return "" if size <= LARGEST else f"{head.n} rows of {head.m} columns are too many for it"
 
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:

@@ -155,6 +155,11 @@ def test_what_the_method_is_for(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "4 changes" in BentBox().able(head, RowChange(False, FEWEST - 1, rows))
     assert "threshold" in BentBox().able(replace(head, threshold=0.5), RowChange(True, FEWEST, rows))
     assert "bent_box" not in survey.CHECKED
+    monkeypatch.setattr(method, "WIDEST", head.m)
+    assert not BentBox().able(head, RowChange(False, FEWEST, rows))
+    monkeypatch.setattr(method, "WIDEST", head.m - 1)
+    assert "columns" in BentBox().able(head, RowChange(False, FEWEST, rows))
+    monkeypatch.undo()
     monkeypatch.setattr(method, "LARGEST", 10.0)
     assert "too many" in BentBox().able(head, RowChange(False, FEWEST, rows))
 

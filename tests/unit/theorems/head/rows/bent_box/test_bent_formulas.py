@@ -24,7 +24,7 @@ SLABS = Slabs(np.array([0.3, 0.5, 0.2, 0.4]), np.array([0.4, 0.1, 0.6, 0.3]), np
 
 def setting(relabels: bool, gradient: float = 0.0, loose: float = 0.0, stretched: float = 1.0,
             wrong: float = 0.0) -> Linear:
-    """Four weighed rows, with what centre, curvatures, inverse and Hessian are off by, as given."""
+    """Four weighed rows, and what a centre, curvatures, an inverse and a Hessian are off by, as given."""
     S = np.array([[1.0, 1.0], [-0.5, 1.0], [0.8, -1.0], [-1.2, -1.0]])
     weights, decay = np.array([0.9, 0.5, 0.7, 1.0]), np.array([0.6, 0.3])
     s = sums(S, decay, 0.0, relabels, weights)
