@@ -12,6 +12,7 @@ from certify.check.enclosure.sequences.layer_norm import LayerNorm
 from certify.check.enclosure.sequences.mean_tokens import MeanTokens
 from certify.check.enclosure.sequences.rms_norm import RmsNorm
 from certify.check.enclosure.units import _without_bias
+from certify.check.theorems.head.rows.losses import one_vs_rest
 from certify.check.theorems.head.rows.losses.poisson import LOSS
 
 
@@ -55,3 +56,12 @@ def test_norms_of_tokens_are_pulled_back_as_they_move(kind, scaled):
         moved = sum((u * (b - a) / h for u, a, b in zip(v, here, there, strict=True)), arb(0))
         ((back,), _) = node.pull(v, kept)
         assert abs(sum(map(mul, back, z), arb(0)) - moved) < arb(2) ** -80
+
+
+def test_the_least_curvature_of_several_logistic_outputs():
+    """The least of `|g|(1 − |g|)`, in each place, however near 0 or 1 the slope lies."""
+    for place in range(3):
+        for sharp in (0.01, -0.99):
+            g = [arb(0.5), arb(-0.4), arb(0.3)]
+            g[place] = arb(sharp)
+            assert one_vs_rest.LOSS.floor(g, [1.0, -1.0, -1.0], arb(1)).overlaps(arb(0.0099) * (-arb(1)).exp())
