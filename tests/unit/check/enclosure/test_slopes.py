@@ -7,7 +7,7 @@ import pytest
 from flint import arb, arb_mat, ctx
 
 from certify.check.enclosure.activation import ACTIVATIONS
-from certify.check.enclosure.activations import many, slopes
+from certify.check.enclosure.activations import gelu_beside, many, slopes, tanh
 from certify.check.enclosure.network import Forward
 
 NAMES = ("tanh", "gelu")
@@ -50,12 +50,12 @@ def test_they_are_about_as_sharp(name):
 def test_wrong_ones_are_caught(name, what, monkeypatch):
     """`1 − tanh²` moved by 2^-40, a density that is too steep, one too large by 2^-90."""
     if what == "LEAST":
-        monkeypatch.setattr(slopes, "ONE", 1 + arb(2) ** -40)
+        monkeypatch.setattr(tanh, "ONE", 1 + arb(2) ** -40)
     elif what == "LESS":
-        monkeypatch.setattr(slopes, "LESS", arb(-0.5) * (1 + arb(2) ** -40))
+        monkeypatch.setattr(gelu_beside, "LESS", arb(-0.5) * (1 + arb(2) ** -40))
     else:
-        right = slopes._unit
-        monkeypatch.setattr(slopes, "_unit", lambda bits: right(bits) * (1 + arb(2) ** -90))
+        right = gelu_beside._unit
+        monkeypatch.setattr(gelu_beside, "_unit", lambda bits: right(bits) * (1 + arb(2) ** -90))
     assert not holds(name)
 
 
@@ -101,3 +101,14 @@ def test_they_are_made_once_a_pass_and_precision(name):
         assert slopes.beside(name, passed, 1) is many
     assert few is not many and few[1].rad() > 0 and few[1].overlaps(many[1])
     assert name == "tanh" or many[1].rad() < 1e-40 < few[1].rad()
+
+
+@pytest.mark.parametrize(("bits", "least"), [(30, 24), (64, 58), (128, 74), (256, 154)])
+def test_a_pass_with_few_bits_keeps_them(bits, least):
+    """Where 30 bits became 18 a radius that they decide took three times as long, with 64."""
+    with ctx.workprec(bits):
+        balls = [arb(x) for x in np.linspace(-2, 2, 40)]
+        values = arb_mat(1, len(balls), [x.tanh() for x in balls])
+        found = slopes.beside("tanh", Forward((values, values), (tuple(balls),), values), 1, below=True)
+    assert all(ball.rel_accuracy_bits() >= least for ball in found)
+    assert bits < 128 or any(ball.rel_accuracy_bits() < bits - 20 for ball in found)
