@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from flint import arb
 from safetensors.numpy import save_file
-
-import numpy as np
 
 from certify.check.enclosure.network import forward
 from certify.check.enclosure.network import given as parameters_of

@@ -1,4 +1,4 @@
-"""What two rows that leave take of the curvature (D12), against the largest value of matrices of two rows and columns."""
+"""What two rows that leave take of the curvature (D12), against the largest value of matrices of two rows."""
 
 from __future__ import annotations
 
