@@ -1,4 +1,4 @@
-"""Small parts of passes: weights by unit without decay of biases, means of tokens, least curvatures of a loss."""
+"""Small parts of passes: weights without decay of biases, means and norms of tokens, the least curvature of losses."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from certify.check.theorems.aubin.switching_units import Gates
 
 @pytest.mark.parametrize("rho", [0.0, 0.1, 2.0])
 def test_a_row_is_steeper_by_no_less_than_turned_units_make_it(rho):
-    """The weights of one unit move by ρ in all, on both sides of it: a short inner row counts by what it may become."""
+    """The weights of one unit move by ρ in all, on either side of it: a short inner row counts by what it may be."""
     rng, jump = np.random.default_rng(2), 0.99
     for _ in range(20):
         inner, outer = rng.random(4) * 0.05, rng.standard_normal(4)
@@ -22,7 +22,7 @@ def test_a_row_is_steeper_by_no_less_than_turned_units_make_it(rho):
         found = gates.steeper(0, arb(0.5), arb(rho))
         turned = [j for j in range(4) if (inner[j] + rho) * 0.5 + rho >= float(gates.before[0][j])]
         assert 0 in turned and 2 not in turned
-        shares = [(out, np.sqrt(rho**2 - out**2)) for out in np.linspace(0.0, rho, 9)]
-        most = max(jump * sum((abs(outer[j]) + out * (j == moved)) * (inner[j] + into * (j == moved)) for j in turned)
-                   for moved in turned for out, into in shares)
+        most = max(jump * sum((abs(outer[j]) + out * (j == moved)) * (
+            inner[j] + np.sqrt(rho**2 - out**2) * (j == moved))
+                              for j in turned) for moved in turned for out in np.linspace(0.0, rho, 9))
         assert most <= found * (1 + 1e-12)

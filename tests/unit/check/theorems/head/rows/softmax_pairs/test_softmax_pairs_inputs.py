@@ -1,4 +1,4 @@
-"""D16 in the checker: inputs that are no doubles, too large numbers, and heads that do not fit whole numbers."""
+"""D16 in the checker: inputs that are no doubles, numbers too large, and heads that do not fit whole numbers."""
 
 from __future__ import annotations
 
