@@ -16,17 +16,13 @@ BESIDE = {"tanh": "tanh", "gelu": "gelu_beside"}
 """Files of `activations` whose `slope_beside` takes less work."""
 
 
-FEWEST = 80
-"""Bits that a pass with fewer keeps: it has few already."""
-
-
 def beside(activation: str, passed: Forward, h: int, below: bool = False) -> list[arb]:
     """`φ'` at the inputs of hidden layer h, row-major, of an activation without kinks; made once a precision.
 
-    With `below` that has fewer bits, where there are more than `FEWEST`.
+    With `below` that has fewer bits, where there are more than 80: a pass with few keeps them.
     """
     kept: dict[tuple[int, int], list[arb]] = passed.__dict__.setdefault("slopes", {})
-    with ctx.workprec(max(min(ctx.prec, FEWEST), ctx.prec * 5 // 8) if below else ctx.prec):
+    with ctx.workprec(max(min(ctx.prec, 80), ctx.prec * 5 // 8) if below else ctx.prec):
         key, slope = (h, ctx.prec), ACTIVATIONS[activation].slope
         if key not in kept:
             file = BESIDE.get(activation)
