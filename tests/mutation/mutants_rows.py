@@ -108,7 +108,7 @@ ROWS: tuple[Mutant, ...] = (
     Mutant("cells: faces uncovered", THEOREM + "cover/tree.py", "faces = [(k, side) for k in range(len(low)) for side in (0, 1)]", "faces: list[tuple[int, int]] = []", ("rows_cells@1",)),
     # D9
     Mutant("softmax: pulls by half", CENTRE, "np.asarray(Y - changes.new)", "np.asarray(0.5 * (Y - changes.new))", ("rows_softmax_box@7",)),
-    Mutant("softmax: curvature of one end", SOFTMAX, "inverse(hessian(c, least), unsure, proved)", "inverse(hessian(c, most), unsure, proved)", ("rows_softmax_box@5",)),
+    Mutant("softmax: curvature of one end", SOFTMAX, "above, under = judged(hessian(c, least), unsure, proved)", "above, under = judged(hessian(c, most), unsure, proved)", ("rows_softmax_box@5",)),
     Mutant("softmax: an alternative dropped", SOFTMAX, "np.maximum(push.max(axis=-1), 0.0)", "np.maximum(push[..., 0], 0.0)", ("rows_softmax_box@148",)),
     Mutant("softmax: the spread of pulls dropped", THEOREM + "softmax/drops.py", "fixed = (bent * t.s.spread + top", "fixed = (0.0 * bent * t.s.spread + top", ("rows_softmax_box@39",)),
     Mutant("softmax: one row of m", CENTRE, "head.codes[codes], True, min(change.count, len(rows)))", "head.codes[codes], True, 1)", ("rows_softmax_box@13",)),

@@ -66,7 +66,8 @@ def test_what_is_cut_off_of_small_numbers_counts_as_much(less, monkeypatch):
     """`2‖T'‖r` of a factor whose square has a largest eigenvalue of 1, or of `2^−20`."""
     monkeypatch.setattr(whole_factor, "CRUDE", 4)
     R = rotated(1 / (1 + np.arange(N)) ** 2)
-    few, _ = WholeFactor(Fixed(R.mid, R.bits + less, ZERO), ZERO, {})._squared([arb(1)] * N)
+    factor = WholeFactor(Fixed(R.mid, R.bits + less, ZERO), ZERO, {})
+    few, _ = factor._squared(*factor.weighed([arb(1)] * N))
     unit = 2.0 ** (max(abs(int(x)).bit_length() for x in R.mid.entries()) - 4 - R.bits - less)
     short = np.floor(floats(R.mid, R.bits + less) / unit) * unit
     assert few.left >= 2 * np.linalg.norm(short, 2) * N * unit
@@ -97,6 +98,6 @@ def test_what_the_product_of_factor_and_weights_is_off_counts_for_its_square(mon
     factor = WholeFactor(R, ZERO, {})
     values, bits, off = factor.weighed(weights)
     T = floats(fmpz_mat(N, N, values), bits)
-    _, radius = factor._squared(weights)
+    _, radius = factor._squared(values, bits, off)
     off = float(off)
     assert 0 < off < 50 and radius >= 2 * np.linalg.norm(T, 2) * off + off**2
