@@ -19,6 +19,7 @@ from certify.problem.problem import Problem
 from certify.problem.sample_weights import SampleWeights
 from certify.prove.whole import whole_problem
 from certify.rigor.fp import Array
+from certify.systems.head.nearness import solved
 
 DIVIDES: Final = ("PoissonRegressor", "GammaRegressor", "TweedieRegressor", "MLPClassifier", "MLPRegressor")
 """Estimators that divide by the sum of the weights of rows, which rows that are left out change."""
@@ -33,11 +34,11 @@ DIRECT: Final = ("auto", "svd", "cholesky", None)
 LOGISTIC, BY_SLOPE = ("LogisticRegression", "LogisticRegressionCV"), ("lbfgs", "newton-cg", "newton-cholesky")
 """Estimators, and those of their solvers that stop once no entry of the gradient is above `tol`."""
 
+FOUND: Final = ("coef_", "dual_coef_", "alpha_")
+"""Where they keep what they solved for."""
+
 SLACK: Final = 1.01
 """How much more than `tol` such an entry may be here, where sums are rounded otherwise."""
-
-ROUNDED: Final = 1e-6
-"""Share of what adds up to a gradient below which it is rounding, of a solution of a linear system."""
 
 UNWEIGHTED: Final = ("GaussianProcessRegressor",)
 """Estimators whose fit takes no weights of rows."""
@@ -124,7 +125,10 @@ def _beside_minimum(estimator: Any, problem: Problem, weighed: bool) -> tuple[st
     name = type(estimator).__name__
     solver = getattr(estimator, "solver_", getattr(estimator, "solver", "auto"))
     closed = name in CLOSED and solver in DIRECT
-    if not (closed or (name in LOGISTIC and solver in BY_SLOPE)) or gradient_share(problem) <= ROUNDED:
+    if not (closed or (name in LOGISTIC and solver in BY_SLOPE)):
+        return ()
+    weights = next(getattr(estimator, one) for one in FOUND if hasattr(estimator, one))
+    if gradient_share(problem) <= solved(np.asarray(weights)):
         return ()
     causes = [] if weighed or name in UNWEIGHTED else ["with sample weights (then give sample_weight; to an audit of "
                                                        "files --weights)"]

@@ -24,7 +24,7 @@ from certify.rigor.environment import require_sound
 from certify.rigor.finder import proposed
 from certify.rigor.fp import Array
 from certify.spec.nearest import refusal
-from certify.systems.head.nearness import SOLVED
+from certify.systems.head.nearness import solved
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.head import Head, Whole
@@ -146,7 +146,7 @@ def _plain(problem: Problem, X_eval: Any, members: Mapping[str, Any]) -> tuple[H
     fit = proposed(lambda: np.linalg.lstsq(head.phi, head.Y, rcond=None)[0])
     if fit is not None and problem.weights is None:
         today, exact = head.points @ head.V.T, head.points @ fit
-        if not np.abs(today - exact).max() <= SOLVED * np.abs(exact).max():
+        if not np.abs(today - exact).max() <= solved(head.V) * np.abs(exact).max():
             warnings.warn("predictions of the given weights are not those of least squares of these rows: were they "
                           "fitted with sample weights, or to other data? Answers are about least squares", stacklevel=3)
     count = members["count"]

@@ -4,17 +4,32 @@ from __future__ import annotations
 
 from typing import Final
 
+import numpy as np
+
+from certify.rigor.fp import Array
+
 FAR: Final = 1e-3
 """Share of the length of the given weights beyond which the one solution is pointed out to be another point."""
 
 ANOTHER: Final = 0.1
 """Share of that length beyond which the one solution is likely that of another training: solvers stop nearer to it."""
 
-SOLVED: Final = 1e-6
-"""Share of the predictions up to which those of a solution of a linear system may be rounded."""
+SOLVED, SINGLY = 1e-6, 1e-3
+"""Shares of what adds up to a gradient, or of predictions, that rounding may leave of the solution of a linear system:
+in double precision, and in single precision."""
 
 EXPLAINED: Final = 2.0**-6
 """Share of the gradient that may be left when the weight decay of the biases is said to be its cause."""
+
+
+def solved(weights: Array) -> float:
+    """`SOLVED`; `SINGLY` of weights that are all numbers of single precision, as those of rows of such numbers are.
+
+    >>> solved(np.array([0.1, 0.2])), solved(np.array([0.1, 0.2], dtype=np.float32).astype(np.float64))
+    (1e-06, 0.001)
+    """
+    with np.errstate(over="ignore"):
+        return SINGLY if np.array_equal(weights, np.asarray(weights, dtype=np.float32)) else SOLVED
 
 
 def beside(distance: float, length: float, squared: bool) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import certify
+from certify.problem.closeness import gradient_share
 from certify.report.messages import cautions_of
 
 pytest.importorskip("sklearn")
@@ -64,6 +65,22 @@ def test_rows_that_nearly_agree_or_depend_on_others_raise_no_alarm():
         for estimator in (lm.LinearRegression(), lm.Ridge(1e-6), lm.RidgeCV()):
             found = estimator.fit(rows, y)
             assert not beside(told(lambda found=found, rows=rows, y=y: certify.from_sklearn(found, rows, y)))
+
+
+@pytest.mark.parametrize("estimator", [*CLOSED[:3], lm.RidgeClassifier(), lm.LogisticRegression(C=100, tol=1e-8)],
+                         ids=lambda e: type(e).__name__)
+def test_a_fit_in_single_precision_is_held_to_what_that_leaves(estimator):
+    """Columns and targets of single precision leave a gradient of some 1e-5 of what adds up to it, and no alarm."""
+    spread = (X * [1.0, 30.0, 500.0] + [3.0, 100.0, 50.0]).astype(np.float32)
+    y = LABELS if hasattr(estimator, "decision_function") else REAL.astype(np.float32)
+    whole = certify.from_sklearn(estimator.fit(spread, y), spread, y)
+    assert gradient_share(whole) > 1e-9
+    words = ("not the minimum", "has a slope", "not those of least squares")
+    asked = told(lambda: certify.prediction_change(whole, spread[:3], delete=1)) if y is not LABELS else []
+    for one in (*told(lambda: certify.from_sklearn(estimator, spread, y)), *asked):
+        assert not any(part in one for part in words)
+    estimator.fit(spread, y, sample_weight=np.where(np.arange(40) % 2 == 0, 3.0, 1.0))
+    assert any(words[0] in one or words[1] in one for one in told(lambda: certify.from_sklearn(estimator, spread, y)))
 
 
 def test_least_squares_of_other_weights_is_pointed_out_with_the_answer():
