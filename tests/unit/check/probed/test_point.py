@@ -125,6 +125,15 @@ class Case:
             return None
         return decide(rule, Ladder(self.problem, centre=found[0], known=found[1], rungs=[(PRECISION, 60)])).truth
 
+    def rows_lie_around(self, rows) -> None:
+        """That the ends of some rows are proved, and others beyond them are not."""
+        for number in (0, 5, N - 1):
+            low, high = rows.row_lower[number], rows.row_upper[number]
+            assert self.decided(partial(critical_rows.row_upper, number=number, upper=high)) is Truth.PROVED
+            assert self.decided(partial(critical_rows.row_upper, number=number, upper=low * 0.999)) is Truth.DISPROVED
+            assert self.decided(partial(critical_rows.row_lower, number=number, lower=low)) is Truth.PROVED
+            assert self.decided(partial(critical_rows.row_lower, number=number, lower=high * 1.001)) is Truth.DISPROVED
+
 
 def lying(monkeypatch, change):
     """What the other process answers, changed."""
@@ -164,12 +173,7 @@ def test_what_is_proved_lies_around_what_is_stated(most, path, monkeypatch):
     z = modulus.witness.z
     assert case.decided(partial(critical.lower, least=modulus.lower, z=z)) is Truth.PROVED
     assert case.decided(partial(critical.lower, least=modulus.upper * (1 + 1e-9), z=z)) is Truth.DISPROVED
-    for number in (0, 5, N - 1):
-        low, high = rows.row_lower[number], rows.row_upper[number]
-        assert case.decided(partial(critical_rows.row_upper, number=number, upper=high)) is Truth.PROVED
-        assert case.decided(partial(critical_rows.row_upper, number=number, upper=low * 0.999)) is Truth.DISPROVED
-        assert case.decided(partial(critical_rows.row_lower, number=number, lower=low)) is Truth.PROVED
-        assert case.decided(partial(critical_rows.row_lower, number=number, lower=high * 1.001)) is Truth.DISPROVED
+    case.rows_lie_around(rows)
 
 
 @pytest.mark.parametrize("claim, member, change", [

@@ -21,7 +21,7 @@ from certify.check.probed import point
 from certify.check.probed.structure import grams, judged
 from certify.check.probed.structure.columns import able, columns
 from certify.check.systems import critical_nearby
-from certify.check.theorems.modulus import critical, critical_rows
+from certify.check.theorems.modulus import critical
 from certify.cli.main import main as certify
 from certify.finders.proposals.motions import Curvature, Passes
 from tests.effort import examples
@@ -167,12 +167,7 @@ def test_what_is_proved_lies_around_what_is_stated(path, structured):
     modulus, rows = case.claims
     assert case.decided(partial(critical.upper, most=modulus.upper)) is Truth.PROVED
     assert case.decided(partial(critical.upper, most=modulus.lower * (1 - 1e-9))) is Truth.DISPROVED
-    for number in (0, 5, N - 1):
-        low, high = rows.row_lower[number], rows.row_upper[number]
-        assert case.decided(partial(critical_rows.row_upper, number=number, upper=high)) is Truth.PROVED
-        assert case.decided(partial(critical_rows.row_upper, number=number, upper=low * 0.999)) is Truth.DISPROVED
-        assert case.decided(partial(critical_rows.row_lower, number=number, lower=low)) is Truth.PROVED
-        assert case.decided(partial(critical_rows.row_lower, number=number, lower=high * 1.001)) is Truth.DISPROVED
+    case.rows_lie_around(rows)
 
 
 @pytest.mark.parametrize("claim, member, change", [
