@@ -137,7 +137,9 @@ class WhichRows(Question):
             return of_rows(subject, claim, f"whichever training row is left out {subject.again}")
         low, high = claim["lower"], claim["upper"]
         if high is None:
-            return "which rows matter most is open" + (f"; one counts {at_least(low, 4)}" if low else "")
+            what = MATTERS.get(claim["quantity"])
+            return (f"which rows matter most{f' to {what}' if what else ''} is open"
+                    + (f"; one counts {at_least(low, 4)}" if low else ""))
         row = _row(claim)
         named = f"training row {row}" if row is not None else "one training row"
         how = surely(low, _rest(claim)) if low else ""

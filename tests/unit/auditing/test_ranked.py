@@ -321,3 +321,15 @@ def test_the_row_that_matters_is_said_with_what_it_moves_and_in_what_unit(kind, 
     claim = {"quantity": quantity, "lower": 2.0, "upper": 3.0, "witness": {"changed": [4]}}
     said = WhichRows().answer(subject, Options(), claim)
     assert said.startswith("training row 4 may matter most") and said.endswith(wanted)
+
+
+@pytest.mark.parametrize(("quantity", "lower", "said"), [
+    ("prediction_change", None, "which rows matter most to an output for these rows is open"),
+    ("distance", 0.25, "which rows matter most to the weights is open; one counts 0.25"),
+    ("sample_modulus", None, "which rows matter most is open")])
+def test_an_open_answer_says_to_what_rows_matter(quantity, lower, said):
+    """As the other quantity of the same question may be proved."""
+    model, X, y, points = drawn("raw")
+    subject = certify.audit(certify.from_sklearn(model, X, y), points, ask="rows deleted").subject
+    claim = {"quantity": quantity, "lower": lower, "upper": None, "witness": {}}
+    assert WhichRows().answer(subject, Options(), claim) == said
