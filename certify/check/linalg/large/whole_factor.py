@@ -87,13 +87,10 @@ class WholeFactor:
         short, less = fmpz_mat(N, N, values), 2 * (bits - drop)
         A = short.transpose() * short
         square, r = squares(A.entries(), less), cut((N, N), bits - drop)
-        size, V = square.sqrt().sqrt(), _towards_largest(A)
+        size, V = square.sqrt().sqrt(), towards_largest(A)
         own = V.transpose() * (A * V)
-
-        def left(units: arb_mat, _: arb_mat) -> arb:
-            return (rest(square, units, arb_mat(own) * scale(2 * FRACTION + less)) + (2 * size + r) * r).upper()
-
-        few = seen(V, T.transpose() * (T * V), 2 * bits, left)
+        few = seen(V, T.transpose() * (T * V), 2 * bits, lambda units, _: (
+            rest(square, units, arb_mat(own) * scale(2 * FRACTION + less)) + (2 * size + r) * r).upper())
         return few, ((2 * (size + r) + off) * off).upper()
 
 
@@ -113,8 +110,7 @@ def factorised(K: arb_mat, moved: Mapping[int, arb]) -> WholeFactor | None:
 def _off(R: Fixed, A: Fixed) -> arb:
     """At least `|RARᵀ − I|_F` of the middles, A symmetric, R lower triangular: `√2|F|_F‖R‖ + √Σ(R_iiY_ii − 1)²`.
 
-    F is what `Y = RA` has below its diagonal, made some rows at a time. Nearly an upper triangular factor, Y is nearly
-    0 there.
+    F is what `Y = RA`, made some rows at a time, has below its diagonal, where it is nearly 0.
     """
     N, left, own, low, ends = A.mid.nrows(), R.mid.tolist(), A.mid.tolist(), list[fmpz](), list[fmpz]()
     for at in range(0, N, band := -(-N // BANDS)):
@@ -126,7 +122,7 @@ def _off(R: Fixed, A: Fixed) -> arb:
     return arb(2).sqrt() * squares(low, R.bits + A.bits).sqrt() * R.reach + squares(ends, 2 * R.bits + A.bits).sqrt()
 
 
-def _towards_largest(A: fmpz_mat) -> fmpz_mat:
+def towards_largest(A: fmpz_mat) -> fmpz_mat:
     """Columns near the eigenvectors of the largest eigenvalues; a proposal."""
     V = drawn(A.nrows(), VECTORS)
     for step in range(STEPS):
