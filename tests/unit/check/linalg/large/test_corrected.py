@@ -9,10 +9,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from flint import arb, arb_mat, ctx
+from flint import arb, arb_mat, ctx, fmpz_mat
 
+from certify.check.linalg.fixed import enclosed
 from certify.check.linalg.large import corrected
 from certify.check.linalg.large.corrected import is_below
+from certify.check.linalg.large.few_vectors import FRACTION
 from certify.check.linalg.large.whole_factor import VECTORS
 from certify.check.probed import inverse_blocks
 from certify.check.probed.inverse_blocks import inverse_of
@@ -103,13 +105,16 @@ def test_what_no_vector_shows_counts_by_all_that_is_left():
     assert not ends(X, arb_mat(N, N), 0.0, 2.99, 0.0) and not ends(X, arb_mat(N, N), 0.0, 2.999, 0.0)
 
 
-@pytest.mark.parametrize("bits", [2, 5])
-def test_bits_that_are_cut_off_count(bits, monkeypatch):
-    """A large eigenvalue that all entries share, of which few bits show a part."""
-    monkeypatch.setattr(corrected, "CRUDE", bits)
-    X = arb_mat([[1.0 / N + (1.0 if i == j == 3 else 0.0) for j in range(N)] for i in range(N)])
-    top = float(np.linalg.eigvalsh(np.full((N, N), 1.0 / N) + np.diag([float(i == 3) for i in range(N)]))[-1])
-    assert not ends(X, arb_mat(N, N), 0.0, top * (1 - 1e-9), 0.0)
+def test_what_is_cut_off_counts_where_no_vector_sees_it(monkeypatch):
+    """`I + 0.2·11ᵀ` has the eigenvalue 13, of which two bits say nothing, nor `e_j − e_{j+1}`."""
+    monkeypatch.setattr(corrected, "CRUDE", 2)
+    blind = fmpz_mat(N, VECTORS, [((i == j) - (i == j + 1)) << FRACTION - 1 for i in range(N) for j in range(VECTORS)])
+    monkeypatch.setattr(corrected, "towards_largest", lambda _: blind)
+    X = arb_mat([[1.2 if i == j else 0.2 for j in range(N)] for i in range(N)])
+    A = enclosed(X, 2)
+    assert A.mid == fmpz_mat(N, N, [int(i == j) << A.bits for i in range(N) for j in range(N)])
+    assert not ends(X, arb_mat(N, N), 0.0, 12.0, 0.0)
+    assert ends(arb_mat(A.mid) * arb(2) ** -A.bits, arb_mat(N, N), 0.0, 500.0, 0.0)  # of what is known it is enough
 
 
 @pytest.mark.parametrize("bad", ["nan", "inf"])
