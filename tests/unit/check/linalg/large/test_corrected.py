@@ -64,6 +64,15 @@ def test_by_an_inverse_of_few_bits_the_end_is_as_near(seed, monkeypatch):
     assert found.is_above(true * (1 - 1e-4)) and not found.is_above(true * (1 + STEP))
 
 
+def test_of_balls_the_end_is_that_of_each_of_them():
+    K = drawn()
+    v = np.sign(np.linalg.eigh(K.astype(float))[1][:, 0]).astype(int)
+    found = inverse_of(arb_mat([[arb(x, 2.0**-10) for x in row] for row in K.tolist()]))
+    true, low = least(K), least(K - np.outer(v, v) * 2.0**-10)
+    assert low < true * (1 - 1e-8)
+    assert not found.is_above((low + true) / 2) and found.is_above(true * 0.99)
+
+
 def test_without_the_correction_ends_are_missed_or_false(monkeypatch):
     """X alone, of few bits, is a part in 10^5 from the inverse, above or below."""
     monkeypatch.setattr(inverse_blocks, "PLACES", 34)

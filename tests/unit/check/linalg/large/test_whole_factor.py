@@ -74,6 +74,15 @@ def test_the_defect_is_never_below_that_of_the_exact_product(seed, place, size):
         assert said * (1 + arb(2) ** -100) >= arb(truth).sqrt() * arb(2) ** (-2 * bits)
 
 
+@pytest.mark.parametrize("i, j", [(8, 0), (5, 4), (6, 6)])
+def test_the_defect_of_one_is_all_that_a_matrix_differs_from_one_by(i, j):
+    """A number below the diagonal stands above it too."""
+    one, K = np.eye(9, dtype=int) << 10, np.eye(9, dtype=int) << 10
+    K[i, j], K[j, i] = K[i, j] + 3, K[j, i] + 3 * (i != j)
+    said = whole_factor._off(Fixed(fmpz_mat(one.tolist()), 10, ZERO), Fixed(fmpz_mat(K.tolist()), 10, ZERO))
+    assert said * 1024 >= 3 * (2.0**0.5 - 2.0**-50 if i != j else 1)
+
+
 def test_the_defect_of_a_good_factor_is_small_and_that_of_a_worse_one_is_not():
     K, _ = drawn()
     A, factor = Fixed(fmpz_mat(K.tolist()), 0, ZERO), found(K, np.zeros(N, dtype=int))
