@@ -117,6 +117,28 @@ def test_few_rows_are_made_where_few_columns_are_long(monkeypatch):
     assert most_in_whole_numbers([fmpz(x) for x in (5, 0, 0, 0, 5, 0, 0, 0, 5)], 0, ZERO, 3, ZERO, 2) == 50
 
 
+LATE = {
+    "a length that is no whole number": (1, [[1, 1, 0], [0, 1, 0], [0, 1, 0]], 3),
+    "a row larger than the second, not the first": (2, [[100, 0, 0, 0], [0, 10, 0, 0], [0, 0, 9, 9], [0] * 4], 10162),
+    "a row larger by its second product": (2, [[999, 0, 0, 0], [0, 999, 0, 0], [0, 0, 994, 994], [0] * 4], 4 * 994**2),
+}
+
+
+@pytest.mark.parametrize("what", LATE)
+def test_a_row_that_comes_late_may_be_among_the_largest(what, monkeypatch):
+    count, T, most = LATE[what]
+    monkeypatch.setattr(largest_pairs, "SOME", 1)
+    values = [fmpz(x) for row in T for x in row]
+    assert most_in_whole_numbers(values, 0, ZERO, len(T), ZERO, count) == most
+
+
+def test_a_column_may_be_longer_than_it_is_known_to_be():
+    """`(1 + off)²(1 + spread)` where the true T and the true inverse are as large as they may be."""
+    unit = 1 << 20
+    found = most_in_whole_numbers([fmpz(unit)], 20, arb(0.25), 1, arb(3), 1)
+    assert found >= 1.25**2 * 4 and found < 1.25**2 * 4 * (1 + 4 / unit)
+
+
 @pytest.mark.parametrize("off, spread", [(0.25, 0.0), (0.0, 0.5), (0.25, 0.5)])
 def test_what_columns_and_the_inverse_lack_counts_for_every_number(off, spread):
     """For `T = 2I` the least that any bound may say: `4 + 4·off + off²` on the diagonal, where all of it may be."""
