@@ -42,17 +42,21 @@ def check_claims(
     """
     gates: tuple[Gate | None, ...] = tuple(g if g.side else None for g in spec.gates) or (None,) * len(claims)
     outcomes = []
-    for claim, gate in zip(claims, gates, strict=True):
+    for claim in claims:
         if base is None and (claim.lower, claim.upper, claim.rows, claim.witness.infinite) != (None, None, (), None):
             raise Invalid(claim.where, "it has numbers", "no solution is stated that they could be about")
-        _check_claim(claim, ladder, base, side)
+        _check_claim(claim, ladder, side)
+    for claim, gate in zip(claims, gates, strict=True):  # what all ends rest on may prove hypotheses soon
+        known = rule_of(claim, ladder.problem).hypotheses(claim, ladder.problem)
+        for hypothesis in claim.hypotheses:
+            check_hypothesis(hypothesis, known, claim, ladder, base)
         outcomes.append(_check_outcome(claim, evaluate(claim, gate, far)))
         ladder.tell(f"{claim.where}: every number is re-derived")
     return outcomes
 
 
-def _check_claim(claim: Claim[Witness], ladder: Ladder, base: Base | None, side: Side) -> None:
-    """Form, both ends and hypotheses of a claim."""
+def _check_claim(claim: Claim[Witness], ladder: Ladder, side: Side) -> None:
+    """Form and both ends of a claim."""
     where, problem = claim.where, ladder.problem
     rule = rule_of(claim, problem)
     for name, stated, needed in (
@@ -69,11 +73,9 @@ def _check_claim(claim: Claim[Witness], ladder: Ladder, base: Base | None, side:
 
         check_equal_rows(claim, ladder)
     rule.check_ends(claim, ladder, side)
-    known, names = rule.hypotheses(claim, problem), [one.name for one in claim.hypotheses]
+    names = [one.name for one in claim.hypotheses]
     if len(set(names)) < len(names):
         raise Invalid(f"{where}.hypotheses", show(names), "each is listed once")
-    for hypothesis in claim.hypotheses:
-        check_hypothesis(hypothesis, known, claim, ladder, base)
 
 
 def _check_outcome(claim: Claim[Witness], outcome: Outcome) -> Outcome:

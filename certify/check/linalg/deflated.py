@@ -10,7 +10,7 @@ from functools import cached_property
 from flint import arb, arb_mat
 
 from certify.check.linalg.definite import Truth, definiteness
-from certify.check.linalg.fixed import Fixed, scale
+from certify.check.linalg.fixed import Fixed, scale, squares
 from certify.check.linalg.large.few_vectors import Few, drawn, rest, seen, straightened
 
 SMALL, LARGE = 96, 2000
@@ -69,4 +69,4 @@ class Largest:
         V = drawn(G.shape[0], VECTORS)
         for _ in range(STEPS):
             V = straightened(G.mid * V)
-        return seen(V, G.mid * V, G.bits, lambda units, forms: rest(G.mid.entries(), G.bits, units, forms))
+        return seen(V, G.mid * V, G.bits, lambda *products: rest(squares(G.mid.entries(), G.bits), *products))

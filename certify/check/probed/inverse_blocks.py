@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from math import frexp, inf
 
 from flint import arb, arb_mat, ctx
@@ -11,6 +12,7 @@ from flint import arb, arb_mat, ctx
 from certify.check.kernel import Finding
 from certify.check.linalg.cholesky import LARGEST, cut, factor
 from certify.check.linalg.definite import Truth, definiteness, frobenius
+from certify.check.linalg.large.corrected import is_below
 from certify.check.systems.interpolation import Interpolation
 from certify.check.systems.point import Point
 
@@ -22,17 +24,33 @@ Rule = Callable[[Point, int, float], Finding]
 
 @dataclass(frozen=True)
 class Inverse:
-    """Columns x of the proposed X and `e − K̂x` of every place, how far K̂ is from K, a bound of `‖K⁻¹‖`, and a unit."""
+    """What is known of a matrix K, times a unit.
 
-    columns: list[list[arb]]
-    off: list[list[arb]]
+    Attributes:
+        X: the proposed inverse, exact.
+        R: `I − K̂X`, exact.
+        loose: at least `|K − K̂|_F`.
+        most: at least `‖K⁻¹‖`.
+        size, lacks: upper bounds of `|X|_F` and `|R|_F`.
+        unit: the power of two.
+    """
+
+    X: arb_mat
+    R: arb_mat
     loose: arb
     most: arb
+    size: arb
+    lacks: arb
     unit: arb
+
+    @cached_property
+    def columns(self) -> tuple[list[list[arb]], list[list[arb]]]:
+        """Those of X and of R."""
+        return self.X.transpose().tolist(), self.R.transpose().tolist()
 
     def block(self, start: int, size: int) -> Iterator[tuple[arb_mat, arb]]:
         """P and ε with `P/(1 + ε) ⪯ (K⁻¹)_ii ⪯ P/(1 − ε)`; nothing where P is not proved definite."""
-        x, r = arb_mat(self.columns[start:start + size]), arb_mat(self.off[start:start + size])
+        x, r = (arb_mat(columns[start:start + size]) for columns in self.columns)
         length, left = ((M * M.transpose()).trace().sqrt() for M in (x, r))
         wide = arb_mat(size, size, [arb(0, (self.loose * length**2).upper())] * size**2)
         P = arb_mat([row[start:start + size] for row in x.tolist()]) + r * x.transpose() + wide
@@ -40,6 +58,14 @@ class Inverse:
         if held.R is not None:
             lost = self.most * (left + self.loose * length) ** 2
             yield P * self.unit, (lost * frobenius(held.R) ** 2 / (1 - held.defect)).upper()
+
+    def is_above(self, least: float) -> bool:
+        """Whether `K − least²·I ≻ 0` is proved, `least > 0`: the largest eigenvalue of `K⁻¹` is below `1/least²`.
+
+        `K⁻¹ = X + XR + RᵀK⁻¹R` for `R = I − KX`, which is within `loose·|X|` of what it is for K̂.
+        """
+        radius = self.loose * self.size**2 + self.most * (self.lacks + self.loose * self.size) ** 2
+        return is_below(self.X, self.R, self.size * self.lacks, 1 / (self.unit * arb(least) ** 2), radius)
 
 
 def inverse_of(K: arb_mat) -> Inverse | None:
@@ -55,23 +81,25 @@ def inverse_of(K: arb_mat) -> Inverse | None:
             return None
         square = found[1].transpose() * found[1]
         X, near = cut(square, PLACES), cut(A, FINE)
+        if near != near.transpose():
+            return None
         off = near * X * -1
         for j in range(N):
             off[j, j] += 1
         loose, apart = frobenius(A - near), frobenius(square - X)
-        rest = frobenius(off) + loose * frobenius(X)
+        size, lacks = frobenius(X), frobenius(off)
+        rest = lacks + loose * size
         if not rest + frobenius(A) * apart < 1:
             return None
         most = (square.trace() + apart) / (1 - rest)
-        return Inverse(X.transpose().tolist(), off.transpose().tolist(), loose, most, unit)
+        return Inverse(X, off, loose, most, size, lacks, unit)
 
 
 def tried_first(rules: tuple[Rule, Rule], compared: Callable[..., Finding]) -> tuple[Rule, Rule]:
     """The rules of the upper and the lower ends of rows, by these blocks where they prove what is stated."""
     def by(rule: Rule, above: bool) -> Rule:
         def either(point: Point, number: int, end: float) -> Finding:
-            found, k = point.of(_inverse_at), point.problem.block
-            for P, lost in found.block(number * k, k) if found is not None and end > 0 else ():
+            for P, lost in point.of(_block_at, number) if end > 0 else ():
                 said = compared(point, number, arb(end) ** 2, above, P, lost)
                 if said.truth is Truth.PROVED:
                     return said
@@ -80,5 +108,13 @@ def tried_first(rules: tuple[Rule, Rule], compared: Callable[..., Finding]) -> t
     return by(rules[0], True), by(rules[1], False)
 
 
+def _block_at(point: Point, number: int) -> list[tuple[arb_mat, arb]]:
+    """For both ends of a row, once."""
+    found, k = point.of(_inverse_at), point.problem.block
+    return [] if found is None else list(found.block(number * k, k))
+
+
 def _inverse_at(point: Point) -> Inverse | None:
-    return inverse_of(point.of(Interpolation).kernel)
+    at = point.of(Interpolation)
+    at.inverse = inverse_of(at.kernel)
+    return at.inverse

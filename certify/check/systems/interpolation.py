@@ -28,6 +28,7 @@ from certify.format.refusal import Invalid
 if TYPE_CHECKING:
     from certify.check.linalg.by_factor import ByFactor
     from certify.check.linalg.large.whole_factor import WholeFactor
+    from certify.check.probed.inverse_blocks import Inverse
     from certify.check.systems.near.many import Many
 
 Block = list[list[arb]]
@@ -45,6 +46,7 @@ class Interpolation:
 
     def __init__(self, point: Point) -> None:
         self.point, self.problem = point, point.problem
+        self.inverse: Inverse | None = None  # what rows were asked of, where they were
 
     @cached_property
     def kernel(self) -> arb_mat:
@@ -153,7 +155,7 @@ def _shifted_definite(point: Point, least: float) -> Finding:
         factor = point.of(Interpolation).factor
     if factor is not None and factor.is_above(least):
         return Finding(Truth.PROVED, f"K − {least!r}²·I ≻ 0 is proved")
-    found: Finding = import_module("certify.check.systems.near.in_balls").above(point.of(Interpolation).kernel, least)
+    found: Finding = import_module("certify.check.systems.near.in_balls").above(point.of(Interpolation), least)
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
@@ -10,7 +10,7 @@ from flint import arb, arb_mat, ctx, fmpz, fmpz_mat
 
 from certify.check.linalg.balls import ZERO
 from certify.check.linalg.definite import Truth, definiteness, inverse_factor
-from certify.check.linalg.fixed import enclosed, longest, scale, squares
+from certify.check.linalg.fixed import enclosed, longest, scale
 
 FRACTION, PLACES = 40, 80
 """Bits of the vectors, and of numbers on the way to them."""
@@ -62,11 +62,11 @@ def seen(V: fmpz_mat, image: fmpz_mat, bits: int, left: Callable[[arb_mat, arb_m
         return Few(units, forms, images - forms * forms * 2 + forms * units * forms, left(units, forms))
 
 
-def rest(values: Sequence[fmpz], bits: int, units: arb_mat, forms: arb_mat) -> arb:
-    """`|A − VBVᵀ|_F` of a symmetric A with these entries, integers times `2^−bits`, and `B = VᵀAV`."""
+def rest(square: arb, units: arb_mat, forms: arb_mat) -> arb:
+    """`|A − VBVᵀ|_F` of a symmetric A, `square` that of its norm, and `B = VᵀAV`."""
     turned = forms * units * forms
-    square = squares(values, bits) - (forms * forms).trace() * 2 + (turned * units).trace()
-    return square.max(ZERO).sqrt().upper()
+    left = square - (forms * forms).trace() * 2 + (turned * units).trace()
+    return left.max(ZERO).sqrt().upper()
 
 
 def drawn(rows: int, vectors: int) -> fmpz_mat:

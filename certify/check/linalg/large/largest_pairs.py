@@ -7,21 +7,24 @@ are whole numbers, of which the largest are found and added up exactly; one radi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from heapq import nlargest
+from operator import mul
 from typing import TYPE_CHECKING, Protocol
 
 from flint import arb, arb_mat, ctx, fmpz, fmpz_mat
 
 from certify.check.linalg.balls import ONE, ZERO, largest, root
 from certify.check.linalg.definite import quarters
-from certify.check.linalg.fixed import Fixed, enclosed, norm_of, scale
+from certify.check.linalg.fixed import enclosed, scale
 
 if TYPE_CHECKING:
     from certify.check.linalg.large.whole_factor import WholeFactor
 
 SPARED, WIDTH = 56, 90
 """Bits that numbers of an inverse lack of others, and those of the largest entry as a whole number."""
+
+SOME = 64
+"""Rows that are made at once."""
 
 
 class Body(Protocol):
@@ -69,7 +72,9 @@ def most_of_pairs(R: arb_mat, weights: Sequence[arb], spread: arb, count: int) -
     with ctx.workprec(ctx.prec - SPARED):
         M = squared(arb_mat(rows))
         diagonal = largest([M[j, j].abs_upper() for j in range(M.nrows())])
-        return _added(enclosed(M, WIDTH), spread * diagonal, count)
+        entries = enclosed(M, WIDTH)
+        return _added(_sums(entries.mid, count), entries.bits, entries.radius + spread * diagonal,
+                      min(count, M.nrows()))
 
 
 def most_in_whole_numbers(
@@ -77,19 +82,32 @@ def most_in_whole_numbers(
 ) -> arb:
     """The same of `M̂ = TᵀT` for all T within `off`, in norm, of a T̂ of integers times `2^−bits`.
 
-    `‖M̂ − T̂ᵀT̂‖ ≤ (2‖T̂‖ + off)off`, `‖T̂‖² ≤ |T̂ᵀT̂|_F`, and no entry of M̂ on its diagonal is larger than `(‖T̂‖ + off)²`.
+    `‖M̂ − T̂ᵀT̂‖ ≤ (2‖T̂‖ + off)off`, `‖T̂‖ ≤ |T̂|_F`, and no entry of M̂ on its diagonal is larger than `(l_j + off)²`, l_j
+    at least the length of a column of T̂. As `|⟨t_i, t_j⟩| ≤ l_il_j`, a row adds up to `l_i·Σ l_j` at most, over the
+    `count` longest columns: rows are made from the longest column on until no other can be among the largest.
     """
     T = fmpz_mat(rows, rows, values)
-    found = Fixed(T.transpose() * T, 2 * bits, ZERO)
-    size = norm_of(found).sqrt()
-    return _added(replace(found, radius=((2 * size + off) * off).upper()), spread * (size + off) ** 2, count)
+    columns = T.transpose().tolist()
+    squares = [sum(map(mul, column, column), fmpz(0)) for column in columns]
+    lengths = [x.isqrt() + 1 for x in squares]
+    order = sorted(range(rows), key=lengths.__getitem__, reverse=True)
+    most, sums = sum((lengths[j] for j in order[:count]), fmpz(0)), list[fmpz]()
+    for at in range(0, rows, SOME):
+        if len(sums) == count and lengths[order[at]] * most <= sums[-1]:
+            break
+        sums = nlargest(count, sums + _sums(fmpz_mat([columns[j] for j in order[at:at + SOME]]) * T, count))
+    size, longest = arb(sum(squares, fmpz(0))).sqrt() * scale(bits), arb(lengths[order[0]]) * scale(bits)
+    return _added(sums, 2 * bits, (2 * size + off) * off + spread * (longest + off) ** 2, min(count, rows))
 
 
-def _added(M: Fixed, off: arb, count: int) -> arb:
-    """Of M within its radius in Frobenius norm, where every entry may be `off` larger."""
-    sums = [sum(nlargest(count, map(abs, row)), fmpz(0)) for row in M.mid.tolist()]
-    most = arb(sum(nlargest(count, sums), fmpz(0))) * scale(M.bits)
-    return (most + min(count, M.shape[0]) ** 2 * (M.radius + off)).upper()
+def _sums(M: fmpz_mat, count: int) -> list[fmpz]:
+    """Of every row the sum of its largest sizes."""
+    return [sum(nlargest(count, map(abs, row)), fmpz(0)) for row in M.tolist()]
+
+
+def _added(sums: list[fmpz], bits: int, off: arb, count: int) -> arb:
+    """The largest of them, integers times `2^−bits`, of numbers of which each may be `off` larger."""
+    return (arb(sum(nlargest(count, sums), fmpz(0))) * scale(bits) + count ** 2 * off).upper()
 
 
 def squared(R: arb_mat) -> arb_mat:

@@ -17,11 +17,11 @@ from certify.check.linalg.definite import Definiteness, Truth, inverse_factor
 from certify.check.linalg.fixed import Fixed, cut, enclosed, longest, scale, squares
 from certify.check.linalg.large.few_vectors import FRACTION, Few, drawn, rest, seen, straightened
 
-PLACES, WIDE = 80, 96
+PLACES, WIDE = 96, 96
 """Bits in which R is looked for, with as many of its largest entry, and those of the largest entry of K."""
 
 BANDS = 4
-"""Parts that the rows of `RKRᵀ` are made in."""
+"""Parts that the rows of `RK` are made in."""
 
 FINE, CRUDE = 62, 24
 """Bits of the largest entry of RW, and where only what V leaves of its square counts."""
@@ -86,15 +86,11 @@ class WholeFactor:
         values, drop = _first(values, CRUDE)
         short, less = fmpz_mat(N, N, values), 2 * (bits - drop)
         A = short.transpose() * short
-        entries = A.entries()
-        size, r = squares(entries, less).sqrt().sqrt(), cut((N, N), bits - drop)
-        V = _towards_largest(A)
+        square, r = squares(A.entries(), less), cut((N, N), bits - drop)
+        size, V = square.sqrt().sqrt(), towards_largest(A)
         own = V.transpose() * (A * V)
-
-        def left(units: arb_mat, _: arb_mat) -> arb:
-            return (rest(entries, less, units, arb_mat(own) * scale(2 * FRACTION + less)) + (2 * size + r) * r).upper()
-
-        few = seen(V, T.transpose() * (T * V), 2 * bits, left)
+        few = seen(V, T.transpose() * (T * V), 2 * bits, lambda units, _: (
+            rest(square, units, arb_mat(own) * scale(2 * FRACTION + less)) + (2 * size + r) * r).upper())
         return few, ((2 * (size + r) + off) * off).upper()
 
 
@@ -107,27 +103,26 @@ def factorised(K: arb_mat, moved: Mapping[int, arb]) -> WholeFactor | None:
     R, A = enclosed(proposed, PLACES), enclosed(K, WIDE)
     if A.mid != A.mid.transpose():  # half of the product is made
         return None
-    defect = (_off(R.mid, A.mid, 2 * R.bits + A.bits) + R.reach ** 2 * A.radius).upper()
+    defect = (_off(R, A) + R.reach ** 2 * A.radius).upper()
     return WholeFactor(Fixed(R.mid, R.bits, ZERO), defect, moved) if defect < 1 else None
 
 
-def _off(R: fmpz_mat, A: fmpz_mat, bits: int) -> arb:
-    """`|RARᵀ − I|_F`, A symmetric, R lower triangular, some rows at a time: what is right of them is not made."""
-    N, one, square, left, own = R.nrows(), fmpz(1) << bits, ZERO, R.tolist(), A.tolist()
-    band = -(-N // BANDS)
-    for at in range(0, N, band):
+def _off(R: Fixed, A: Fixed) -> arb:
+    """At least `|RARᵀ − I|_F` of the middles, A symmetric, R lower triangular: `√2|F|_F‖R‖ + √Σ(R_iiY_ii − 1)²`.
+
+    F is what `Y = RA`, made some rows at a time, has below its diagonal, where it is nearly 0.
+    """
+    N, left, own, low, ends = A.mid.nrows(), R.mid.tolist(), A.mid.tolist(), list[fmpz](), list[fmpz]()
+    for at in range(0, N, band := -(-N // BANDS)):
         end = min(at + band, N)
-        within = fmpz_mat([row[:end] for row in left[:end]])
-        E = fmpz_mat([row[:end] for row in left[at:end]]) * fmpz_mat([row[:end] for row in own[:end]])
-        rows = (E * within.transpose()).tolist()
-        for r, row in enumerate(rows):
-            row[at + r] -= one
-        square += squares([x for row in rows for x in row[at:]], bits)
-        square += 2 * squares([x for row in rows for x in row[:at]], bits) if at else ZERO
-    return square.sqrt()
+        part = fmpz_mat([row[:end] for row in left[at:end]]) * fmpz_mat([row[:end] for row in own[:end]])
+        for i, row in enumerate(part.tolist(), at):
+            low += row[:i]
+            ends.append(row[i] * left[i][i] - (1 << 2 * R.bits + A.bits))
+    return arb(2).sqrt() * squares(low, R.bits + A.bits).sqrt() * R.reach + squares(ends, 2 * R.bits + A.bits).sqrt()
 
 
-def _towards_largest(A: fmpz_mat) -> fmpz_mat:
+def towards_largest(A: fmpz_mat) -> fmpz_mat:
     """Columns near the eigenvectors of the largest eigenvalues; a proposal."""
     V = drawn(A.nrows(), VECTORS)
     for step in range(STEPS):

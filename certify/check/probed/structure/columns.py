@@ -78,9 +78,9 @@ def columns(problem: Problem, parameters: Parameters, passed: Forward, terms: Ob
         items += [Item(at, wide, True, layer.outputs, [inputs[i] for i in problem.moving]),
                   Item(at, wide, False, layer.inputs, [outer[i] for i in problem.moving])]
         at += layer.outputs * wide
-    bends = _bends(problem, parameters, passed, adjoints.adjoints)
-    parts = [list(_parts(problem, parameters, [flat[i] for flat in _by_rows(problem, adjoints.slopes)],
-                         [rows[i] for rows in bends], terms.curvatures[i])) for i in problem.moving]
+    slopes, bends = _by_rows(problem, adjoints.slopes), _bends(problem, parameters, passed, adjoints.adjoints)
+    parts = [list(_parts(problem, parameters, [rows[i] for rows in slopes], [rows[i] for rows in bends],
+                         terms.curvatures[i])) for i in problem.moving]
     return Columns(items.pop(1), items, parts, parameters.weights[0], at)
 
 

@@ -154,17 +154,16 @@ def image(C: Columns, forms: list[list[list[arb]]]) -> arb_mat:
         C: the columns.
         forms: of every moving row the t_i of all vectors.
     """
-    moved = list[list[arb_mat]]()
+    moved = list[list[list[list[arb]]]]()  # of every row and item, vector by vector
     for parts, t in zip(C.parts, forms, strict=True):
-        along = arb_mat(t).transpose()
-        inner = C.weights * along
-        moved.append([along, *(L * inner for L in parts)])
+        inner = C.weights * arb_mat(t).transpose()
+        moved.append([t, *((L * inner).transpose().tolist() for L in parts)])
     vectors = [arb_mat(item.vectors) for item in (C.first, *C.items)]
     rows: list[list[arb]] = [[] for _ in range(C.parameters)]
     for c in range(len(forms[0])):
         column = [arb(0)] * C.parameters
         for at, item in enumerate([C.first, *C.items]):
-            kept = arb_mat([[one[at][x, c] for one in moved] for x in range(item.left)])
+            kept = arb_mat([one[at][c] for one in moved]).transpose()
             for x, line in enumerate((kept * vectors[at]).tolist()):
                 for u, value in enumerate(line):
                     column[item.place(x, u)] += value

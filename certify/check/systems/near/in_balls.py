@@ -39,9 +39,11 @@ class Positive:
         return Finding(truth, f"{self.words} {said[truth]}")
 
 
-def above(K: arb_mat, least: float) -> Finding:
-    """Whether `K − least²·I ≻ 0`."""
-    square, rows = arb(least) ** 2, K.tolist()
+def above(at: Interpolation, least: float) -> Finding:
+    """Whether `K − least²·I ≻ 0`; first by an inverse that rows were asked of, where one was."""
+    if at.inverse is not None and at.inverse.is_above(least):
+        return Finding(Truth.PROVED, f"K − {least!r}²·I ≻ 0 is proved")
+    square, rows = arb(least) ** 2, at.kernel.tolist()
     for r, row in enumerate(rows):
         row[r] -= square
     return Positive(arb_mat(rows), f"K − {least!r}²·I ≻ 0").judged()

@@ -65,7 +65,7 @@ def _tried(point: Point, number: int, end: float, wanted: Truth) -> Finding:
 
     def judge(grams: list[arb_mat]) -> Finding:
         G, slack = grams[number], at.slack(arb(end), number)
-        if wanted is Truth.PROVED and slack < 1 and all(x == 0 for x in G.entries()):
+        if wanted is Truth.PROVED and slack < 1 and G[0, 0] == 0 and all(x == 0 for x in G.entries()):
             return Finding(Truth.PROVED, "the row has no effect")
         top = point.once((_tried, number, id(grams)), partial(Topmost, G, SOON))
         return _judged(G, top, arb(end) ** 2, slack, wanted)

@@ -7,14 +7,14 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from flint import arb, arb_mat, ctx, fmpq, fmpq_mat
+from flint import arb, arb_mat, ctx, fmpq, fmpq_mat, fmpz
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from certify.check.linalg.balls import ZERO
 from certify.check.linalg.definite import definiteness
 from certify.check.linalg.large import largest_pairs
-from certify.check.linalg.large.largest_pairs import most_of_bodies, most_of_pairs, squared
+from certify.check.linalg.large.largest_pairs import most_in_whole_numbers, most_of_bodies, most_of_pairs, squared
 from certify.check.linalg.large.whole_factor import factorised
 from tests.effort import examples
 
@@ -83,6 +83,69 @@ def test_the_defect_of_a_factor_in_whole_numbers_counts_and_not_that_of_another(
         exact, sharp = ball(truth(M, 2)), arb(2) ** -90
         assert exact <= most_of_bodies(arb_mat(6, 6), bodies, sharp, 2, whole) <= exact * (1 + arb(2) ** -40)
         assert most_of_bodies(arb_mat(6, 6), bodies, sharp, 2, replace(whole, defect=arb(0.5))) >= 1.4 * exact
+
+
+@settings(max_examples=examples(80), deadline=None)
+@given(seed=SEEDS, N=st.integers(1, 12), m=st.integers(1, 5), some=st.integers(1, 3), steep=st.sampled_from([0, 1, 4]))
+def test_rows_that_are_not_made_are_none_of_the_largest(seed, N, m, some, steep):
+    """From the longest column on, exactly as of all rows, whether columns are of one length or of very many."""
+    rng = np.random.default_rng(seed)
+    T = [[int(x) << steep * j for j, x in enumerate(row)] for row in np.tril(rng.integers(-3, 4, (N, N)))]
+    M = [[sum(row[i] * row[j] for row in T) for j in range(N)] for i in range(N)]
+    made = []
+
+    def seen(rows, count):
+        made.append(rows.nrows())
+        return sums(rows, count)
+
+    sums = largest_pairs._sums
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(largest_pairs, "SOME", some)
+        patch.setattr(largest_pairs, "_sums", seen)
+        found = most_in_whole_numbers([fmpz(x) for row in T for x in row], 3, ZERO, N, ZERO, m)
+    assert found * 64 == int(truth([[fmpq(x) for x in row] for row in M], m)) and sum(made) <= N
+
+
+def test_few_rows_are_made_where_few_columns_are_long(monkeypatch):
+    """And of two columns as long as each other none is left out: their products decide."""
+    made = []
+    sums = largest_pairs._sums
+    monkeypatch.setattr(largest_pairs, "SOME", 1)
+    monkeypatch.setattr(largest_pairs, "_sums", lambda M, count: made.append(M.nrows()) or sums(M, count))
+    assert most_in_whole_numbers([fmpz(x) for x in (9, 0, 0, 0, 1, 0, 0, 0, 1)], 0, ZERO, 3, ZERO, 1) == 81
+    assert len(made) == 1
+    assert most_in_whole_numbers([fmpz(x) for x in (5, 0, 0, 0, 5, 0, 0, 0, 5)], 0, ZERO, 3, ZERO, 2) == 50
+
+
+LATE = {
+    "a length that is no whole number": (1, [[1, 1, 0], [0, 1, 0], [0, 1, 0]], 3),
+    "a row larger than the second, not the first": (2, [[100, 0, 0, 0], [0, 10, 0, 0], [0, 0, 9, 9], [0] * 4], 10162),
+    "a row larger by its second product": (2, [[999, 0, 0, 0], [0, 999, 0, 0], [0, 0, 994, 994], [0] * 4], 4 * 994**2),
+}
+
+
+@pytest.mark.parametrize("what", LATE)
+def test_a_row_that_comes_late_may_be_among_the_largest(what, monkeypatch):
+    count, T, most = LATE[what]
+    monkeypatch.setattr(largest_pairs, "SOME", 1)
+    values = [fmpz(x) for row in T for x in row]
+    assert most_in_whole_numbers(values, 0, ZERO, len(T), ZERO, count) == most
+
+
+def test_a_column_may_be_longer_than_it_is_known_to_be():
+    """`(1 + off)²(1 + spread)` where the true T and the true inverse are as large as they may be."""
+    unit = 1 << 20
+    found = most_in_whole_numbers([fmpz(unit)], 20, arb(0.25), 1, arb(3), 1)
+    assert found >= 1.25**2 * 4 and found < 1.25**2 * 4 * (1 + 4 / unit)
+
+
+@pytest.mark.parametrize("off, spread", [(0.25, 0.0), (0.0, 0.5), (0.25, 0.5)])
+def test_what_columns_and_the_inverse_lack_counts_for_every_number(off, spread):
+    """For `T = 2I` the least that any bound may say: `4 + 4·off + off²` on the diagonal, where all of it may be."""
+    T = [fmpz(2 if i == j else 0) for i in range(3) for j in range(3)]
+    least = (2 + off) ** 2 * (1 + spread)
+    assert most_in_whole_numbers(T, 0, arb(off), 3, arb(spread), 1) >= least
+    assert most_in_whole_numbers(T, 0, arb(off), 3, arb(spread), 2) >= 2 * least
 
 
 @pytest.mark.parametrize("bad", ["nan", "inf", "1 +/- inf"])

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import scipy.linalg
 from flint import arb, arb_mat, ctx, fmpq, fmpq_mat, fmpz_mat
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from certify.check.linalg.balls import ZERO
 from certify.check.linalg.fixed import Fixed
 from certify.check.linalg.large import whole_factor
 from certify.check.linalg.large.largest_pairs import most_in_whole_numbers
 from certify.check.linalg.large.whole_factor import VECTORS, WholeFactor, factorised
+from tests.effort import examples
 
 N, STEP = 60, 1e-7
 
@@ -48,20 +53,59 @@ def test_both_ends_are_near_and_true(seed):
     assert factor.is_above(least * (1 - STEP)) and not factor.is_above(least * (1 + STEP))
 
 
-def test_the_defect_is_that_of_the_exact_product():
-    """And so of each of its parts: of a factor that is far from one it is no less than the truth."""
+@settings(max_examples=examples(60), deadline=None)
+@given(seed=st.integers(0, 10**9), place=st.integers(0, 10**6), size=st.integers(0, 30))
+def test_the_defect_is_never_below_that_of_the_exact_product(seed, place, size):
+    """Whatever number of R is wrong, on the diagonal, below it or of the last row."""
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(1, 14))
+    B = rng.integers(-5, 6, (n, n))
+    K, L = B @ B.T + np.eye(n, dtype=int), np.tril(np.rint(rng.normal(0, 9, (n, n))).astype(int))
+    near = np.linalg.inv(np.linalg.cholesky(K.astype(float)))
+    R = [[int(x) for x in row] for row in (np.rint(near * 2.0**30).astype(object) if size else L)]
+    i = place % n
+    R[i][place // n % (i + 1)] += (1 << size) - 1
+    bits = 30 if size else 0
+    mid = fmpz_mat(R)
+    off = mid * fmpz_mat(K.tolist()) * mid.transpose()
+    truth = sum((int(off[a, b]) - (int(a == b) << 2 * bits)) ** 2 for a in range(n) for b in range(n))
+    said = whole_factor._off(Fixed(mid, bits, ZERO), Fixed(fmpz_mat(K.tolist()), 0, ZERO))
+    with ctx.workprec(300):
+        assert said * (1 + arb(2) ** -100) >= arb(truth).sqrt() * arb(2) ** (-2 * bits)
+
+
+@pytest.mark.parametrize("i, j", [(8, 0), (5, 4), (6, 6)])
+def test_the_defect_of_one_is_all_that_a_matrix_differs_from_one_by(i, j):
+    """A number below the diagonal stands above it too."""
+    one, K = np.eye(9, dtype=int) << 10, np.eye(9, dtype=int) << 10
+    K[i, j] = K[j, i] = K[i, j] + 3
+    said = whole_factor._off(Fixed(fmpz_mat(one.tolist()), 10, ZERO), Fixed(fmpz_mat(K.tolist()), 10, ZERO))
+    assert said * 1024 >= 3 * (2.0**0.5 - 2.0**-50 if i != j else 1)
+
+
+def test_the_defect_of_a_good_factor_is_small_and_that_of_a_worse_one_is_not():
     K, _ = drawn()
-    factor = found(K, np.zeros(N, dtype=int))
-    for change in (0, 1 << factor.R.bits - 8):
-        R = factor.R.mid.tolist()
-        R[N - 1][0] += change
-        mid = fmpz_mat(R)
-        off = mid * fmpz_mat(K.tolist()) * mid.transpose()
-        bits = 2 * factor.R.bits
-        truth = sum((fmpq(int(off[i, j]) - (int(i == j) << bits), 1) ** 2 for i in range(N) for j in range(N)), fmpq(0))
-        said = whole_factor._off(mid, fmpz_mat(K.tolist()), bits)
-        exact = (arb(truth.p) / arb(truth.q)).sqrt() * arb(2) ** -bits
-        assert said.overlaps(exact) and (change == 0) == bool(said < arb(2) ** -40)
+    A, factor = Fixed(fmpz_mat(K.tolist()), 0, ZERO), found(K, np.zeros(N, dtype=int))
+    assert whole_factor._off(factor.R, A) < arb(2) ** -40
+    R = factor.R.mid.tolist()
+    R[N - 1][0] += 1 << factor.R.bits - 8
+    assert whole_factor._off(replace(factor.R, mid=fmpz_mat(R)), A) > arb(2) ** -8
+
+
+@pytest.mark.parametrize("i, j", [(3, 3), (5, 0), (N - 1, N - 2)])
+def test_no_factor_in_which_one_number_is_another_is_taken(i, j, monkeypatch):
+    """Off by as much as it may be on the diagonal alone, or below it alone."""
+    K, _ = drawn()
+    honest = whole_factor.inverse_factor
+
+    def wrong(A):
+        R = honest(A)
+        R[i, j] += 4 * R[i, i]
+        return R
+
+    assert factorised(arb_mat(K.tolist()), {}) is not None
+    monkeypatch.setattr(whole_factor, "inverse_factor", wrong)
+    assert factorised(arb_mat(K.tolist()), {}) is None
 
 
 @pytest.mark.parametrize("wrong", ["singular", "indefinite", "nan", "inf", "wide", "one-sided"])
