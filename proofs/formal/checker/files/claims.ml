@@ -45,8 +45,8 @@ let flips (s : Subject.t) array where =
     done;
     if s.deleted then Gone (List.rev !gone) else Targets news
 
-(* V63: the status of every row *)
-let stable (s : Subject.t) claim where (lower, upper) =
+(* V63, V67: the status of every row; all labels are counted, or those that are right *)
+let counted name right (s : Subject.t) claim where (lower, upper) =
   let points = Array.length s.seen in
   let array = side_array s claim where in
   let status = wholes "status" (array "status") in
@@ -55,12 +55,18 @@ let stable (s : Subject.t) claim where (lower, upper) =
   let change j = if status.(j) = 1 then flip j else Nothing in
   let rows = List.init points (fun j ->
       (j, (if status.(j) >= 2 then Some s.count else None), (if status.(j) = 1 then Some s.count else None), change j)) in
-  let count f = Array.fold_left (fun c v -> if f v then c + 1 else c) 0 status in
-  { name = Printf.sprintf "stable_predictions: at least %d, at most %d of %d rows" lower upper points;
+  let own = if right then Lazy.force s.right else [||] in
+  let is_right j = not right || s.above.(j) = Some own.(j) in
+  let count f = List.length (List.filter f (List.init points Fun.id)) in
+  { name = Printf.sprintf "%s: at least %d, at most %d of %d rows" name lower upper points;
     rows = List.filter (fun (_, a, b, _) -> a <> None || b <> None) rows;
     conclude = fun () ->
-      if Array.exists (fun v -> v < 0) status || lower <> count (fun v -> v >= 2) || upper <> points - count (fun v -> v = 1)
+      if Array.exists (fun v -> v < 0) status || lower <> count (fun j -> status.(j) >= 2 && is_right j)
+         || upper <> count (fun j -> status.(j) <> 1 && (s.above.(j) = None || is_right j))
       then Refusal.malformed "%s: its ends are not what the rows give" where }
+
+let stable = counted "stable_predictions" false
+let correct = counted "correct_predictions" true
 
 (* V69: both ends of every row *)
 let tolerated (s : Subject.t) claim where (lower, upper) =
@@ -86,7 +92,7 @@ let tolerated (s : Subject.t) claim where (lower, upper) =
       if lower <> half low || upper <> half high then
         Refusal.malformed "%s: its ends are not what half of the rows reach" where }
 
-let kinds = [("stable_predictions", stable); ("tolerated_changes", tolerated)]
+let kinds = [("stable_predictions", stable); ("correct_predictions", correct); ("tolerated_changes", tolerated)]
 
 (* V24: what the gate of a claim and its ends give *)
 let check_gate claim where (lower, upper) =

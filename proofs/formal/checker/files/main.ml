@@ -27,7 +27,8 @@ let run path =
       | Some _, None -> Refusal.tell "%s claims nothing" quantity; []
       | Some read, Some ends -> Claims.check_gate claim where ends; [read s claim where ends])
       stated) in
-  let asked = List.concat_map (fun c -> c.Claims.rows) claims in
+  (* all labels and right ones are counted from the same rows: each is judged once *)
+  let asked = List.sort_uniq compare (List.concat_map (fun c -> c.Claims.rows) claims) in
   List.iter (fun (j, _, _, _) -> if s.above.(j) = None then
                 Refusal.malformed "evaluation row %d has no label today" j) asked;
   let answers = if s.deleted then Rows.judge s asked else Labels.judge s asked in

@@ -1,6 +1,6 @@
 (* What a spec asks, where it asks what this checker reads; every other key or word is beyond it. *)
 type t = {
-  model : string; data : string; evaluation : string; features : string; seen : string; targets : string;
+  model : string; data : string; evaluation : string; features : string; seen : string; targets : string; right : string;
   inputs : int; weight_decay : float; bias_decay : bool; deleted : bool; count : int; moving : int list option; threshold : float option;
   gates : (string * Toml.value) list list;
 }
@@ -14,9 +14,11 @@ let needed = [
   ("training", "loss"); ("training", "weight_decay"); ("solution", "map"); ("solution", "base");
   ("perturbation", "parameter"); ("perturbation", "set"); ("perturbation", "count"); ("evaluation", "file")]
 let others = [("training", "bias_decay"); ("solution", "within"); ("evaluation", "threshold"); ("evaluation", "features");
-              ("", "version")]
-(* of these nothing that is proved depends: how long to try, and names for labels *)
-let told = [("run", "time_limit"); ("about", "labels")]
+              ("evaluation", "targets"); ("", "version")]
+(* of these nothing that is proved depends: how long to try, names for labels and outputs, and the files from which
+   those that the certificate binds are said to have been made *)
+let told = [("run", "time_limit"); ("about", "labels"); ("about", "names"); ("about", "behind"); ("about", "model");
+            ("about", "data"); ("about", "evaluation")]
 
 let read bytes =
   let found = Toml.parse "the spec" bytes in
@@ -53,7 +55,8 @@ let read bytes =
   let gates = List.sort_uniq compare (List.filter is_gate (List.map (fun ((t, _), _) -> t) found)) in
   { model = text "model" "file"; data = text "data" "file"; evaluation = text "evaluation" "file";
     features = text "data" "features";
-    seen = text (if get "evaluation" "features" = None then "data" else "evaluation") "features"; targets = text "data" "targets"; inputs;
+    seen = text (if get "evaluation" "features" = None then "data" else "evaluation") "features"; targets = text "data" "targets";
+    right = text (if get "evaluation" "targets" = None then "data" else "evaluation") "targets"; inputs;
     weight_decay = number "training" "weight_decay";
     bias_decay = (match get "training" "bias_decay" with
         | None | Some (Toml.Bool true) -> true | Some (Toml.Bool false) -> false

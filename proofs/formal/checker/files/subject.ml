@@ -4,6 +4,7 @@ type t = {
   rows : float array array;  (* the same features, for proposals *)
   seen : float array array;  (* of the evaluation rows *)
   above : bool option array; (* today's side; none where the output is the threshold *)
+  right : bool array Lazy.t; (* the side of the evaluation rows' own labels, which the file need not have *)
   count : int; low : float; high : float; feature_shift : int;
   deleted : bool; may : bool list;  (* rows are deleted, not labels changed; which rows may change *)
   arrays : (string * Arrays.t Lazy.t) list;  (* of the side file *)
@@ -20,6 +21,15 @@ let matrix where (a : Arrays.t) width = match a.shape with
 let column where (a : Arrays.t) n = match a.shape with
   | [m] | [m; 1] when m = n -> a.values
   | _ -> Refusal.malformed "%s has another shape than %d numbers" where n
+
+(* V67: two labels, -1 and 1 or 0 and 1, where the training targets are -1 and 1; else the side of the threshold *)
+let sides targets threshold values =
+  let all l = Array.for_all (fun v -> List.mem v l) in
+  let signs = all [-1.; 1.] targets in
+  if signs && (all [-1.; 1.] values || all [0.; 1.] values) then Array.map (fun v -> v > 0.) values
+  else if signs && threshold = 0. then Refusal.malformed "labels of the evaluation rows are not -1 and 1, or 0 and 1"
+  else if Array.mem threshold values then Refusal.malformed "a label of an evaluation row is the threshold itself"
+  else Array.map (fun v -> v > threshold) values
 
 let read folder certificate =
   let subject = Json.member "the certificate" "subject" certificate in
@@ -114,7 +124,9 @@ let read folder certificate =
     let out = List.fold_left2 (fun s x w -> Z.add s (Z.mul x w)) Z.zero (list shift r) head.weights in
     match Z.compare (Z.shift_left out target_shift) (Z.shift_left head.threshold (shift + weight_shift)) with
     | 0 -> None | c -> Some (c > 0) in
-  { head; rows = features; seen; above = Array.map side seen; count = spec.count; low; high; feature_shift = shift;
+  let right = lazy (sides targets threshold (
+      column "labels of the evaluation rows" (Arrays.array "the evaluation file" spec.right evaluation) (Array.length seen))) in
+  { head; rows = features; seen; above = Array.map side seen; right; count = spec.count; low; high; feature_shift = shift;
     deleted = spec.deleted; may = List.init n moves;
     arrays; gates = spec.gates;
     distance = Json.float "base.distance" (Json.member "base" "distance" (Json.member "the certificate" "base" certificate)) }

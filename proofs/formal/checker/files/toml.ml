@@ -1,5 +1,5 @@
 (* The part of TOML in which specs are written: tables, arrays of tables, and values on one line. *)
-type value = Text of string | Number of string | Bool of bool | List of value list
+type value = Text of string | Number of string | Bool of bool | List of value list | Table of (string * value) list
 
 (* (table, key) and value, in the order of the file; the tables of an array are numbered: "gate.0" *)
 let parse where s =
@@ -32,9 +32,20 @@ let parse where s =
           else if i < n && l.[i] = ']' then (List (List.rev (v :: acc)), i + 1)
           else fail "a list without an end" in
       items [] (i + 1)
+    | '{' ->
+      let rec pairs acc i =
+        let stop = match String.index_from_opt l i '=' with Some j -> j | None -> fail "a table without an end" in
+        let key = name (String.trim (String.sub l i (stop - i))) in
+        if List.mem_assoc key acc then fail ("the key " ^ key ^ " twice");
+        let v, i = value l (skip l (stop + 1)) in
+        let i = skip l i in
+        if i < n && l.[i] = ',' then pairs ((key, v) :: acc) (i + 1)
+        else if i < n && l.[i] = '}' then (Table (List.rev ((key, v) :: acc)), i + 1)
+        else fail "a table without an end" in
+      pairs [] (i + 1)
     | _ ->
       let j = ref i in
-      while !j < n && (match l.[!j] with ' ' | '\t' | ',' | ']' | '#' -> false | _ -> true) do incr j done;
+      while !j < n && (match l.[!j] with ' ' | '\t' | ',' | ']' | '}' | '#' -> false | _ -> true) do incr j done;
       let w = String.sub l i (!j - i) in
       if w = "true" || w = "false" then (Bool (w = "true"), !j)
       else if w <> "" && String.for_all (function '0' .. '9' | '+' | '-' | '.' | 'e' | 'E' -> true | _ -> false) w
