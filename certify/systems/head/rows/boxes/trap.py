@@ -43,6 +43,7 @@ class Sums:
         relabels: whether a changed row gets the other label, −s for s; else it is deleted.
         weights: the c_i, above 0 and at most 1, which stay with the rows; None: all 1.
         ratios: what relabelled rows count, as parts of these, where weights go by the labels: for single boxes alone.
+        level: the threshold: outputs of points count from there. Points end in ±1 if it is not 0.
     """
 
     S: Array
@@ -52,6 +53,24 @@ class Sums:
     relabels: bool = False
     weights: Array | None = None
     ratios: Ratios | None = None
+    level: float = 0.0
+
+    def aimed(self, w: Array) -> Array:
+        """Weights whose products with points are their margins: the threshold is taken from the intercept.
+
+        Of a point e that ends in ±1 it is taken so as to err by at most `u|e||aimed|`, which `dot_unit(p + 1)` has.
+        """
+        if self.level == 0.0:
+            return w
+        found = w.copy()
+        found[..., -1] -= self.level
+        return found
+
+    def margins(self, points: Array, norms: Array, w: Array) -> Array:
+        """`(N,)` lower bounds of the margins of points, at most `norms` long, at some weights (R2)."""
+        aim = self.aimed(w)
+        unit = fp.dot_unit(points.shape[1] + (self.level != 0.0))
+        return np.asarray(points @ aim - unit * norms * float(fp.row_norms(aim[None, :])[0]) * RAISE)
 
     @property
     def whole(self) -> Array:
@@ -348,18 +367,18 @@ def short(p: int) -> float:
 
 
 def drops(c: Centre, t: Trap, free: Rows, k: int, points: Array) -> tuple[Array, Array, Array]:
-    """Margins of points after changes, in parts: `e·w(M) ≥ margin − (sum of the k largest pushes) − fixed`.
+    """Margins of points after changes, in parts: at least `margin − (sum of the k largest pushes) − fixed`.
 
     Args:
         c, t, free, k: a proved box.
         points: (N, p) oriented rows e.
 
     Returns:
-        Lower bounds of `e·w` at the centre, (N, f) nonnegative pushes of the free rows, (N,) what is fixed.
+        Lower bounds of the margins at the centre, (N, f) nonnegative pushes of the free rows, (N,) what is fixed.
     """
     p = points.shape[1]
     norms = fp.row_norms(points)
-    margin = points @ c.w - fp.dot_unit(p) * norms * float(fp.row_norms(c.w[None, :])[0]) * RAISE
+    margin = c.sums.margins(points, norms, c.w)
     C = (points @ t.mean) @ (c.sums.S[free] * t.size[:, None]).T
     # a checker's forms and products are as coarse as this: what is proved is to hold there too
     far = float((fp.row_norms(c.sums.S[free] @ t.mean) * t.size).max())

@@ -71,11 +71,10 @@ def stays(b: Bent, points: Array, left: Callable[[], float] = lambda: np.inf) ->
 
 def _stay(b: Bent, points: Array) -> Array:
     """The same of points that are taken at once."""
-    c, p = b.at.c, points.shape[1]
+    c = b.at.c
     found = b.taken(points, False)
     if found is None:
         return np.zeros(len(points), dtype=bool)
-    margin = points @ c.w
-    margin -= (fp.dot_unit(p) * fp.row_norms(points) * float(fp.row_norms(c.w[None, :])[0])
-               + 4.0 * U * np.abs(margin) + fp.FLOOR) * RAISE
+    margin = c.sums.margins(points, fp.row_norms(points), c.w)
+    margin -= (4.0 * U * np.abs(margin) + fp.FLOOR) * RAISE
     return np.asarray(found[0].most(b.at.k) < margin)
