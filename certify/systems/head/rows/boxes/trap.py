@@ -180,12 +180,23 @@ def whole_numbers(s: Sums) -> float:
     Where columns are of very different sizes that is more than what floats lose, and boxes have to hold there too.
     """
     n, p = s.S.shape
-    unit = float(np.ldexp(1.0, int(np.frexp(np.abs(s.S).max(initial=0.0))[1]) - 57))
-    step = float(np.sqrt(p)) * unit
-    each = step * (s.norms + step)
     if n * p * p <= SQUARES:  # from the squares of rows, which are cut to the same bits once more
-        return float((0.5 * (each + p * unit * unit * 2.0**57)).sum()) * COARSE
-    return float((3.0 * each).sum()) * COARSE
+        return float(0.5 * cut_squares(s).sum()) * COARSE
+    step = float(np.sqrt(p)) * _unit(s)
+    return float((3.0 * step * (s.norms + step)).sum()) * COARSE
+
+
+def cut_squares(s: Sums) -> Array:
+    """`(n,)` what the matrices `s_js_jᵀ` are off by of a checker that has their entries in whole numbers of one unit."""
+    p = s.S.shape[1]
+    unit = _unit(s)
+    step = float(np.sqrt(p)) * unit
+    return np.asarray(step * (s.norms + step) + p * unit * unit * 2.0**57)
+
+
+def _unit(s: Sums) -> float:
+    """That of its rows in whole numbers."""
+    return float(np.ldexp(1.0, int(np.frexp(np.abs(s.S).max(initial=0.0))[1]) - 57))
 
 
 def top_sums(values: Array, k: int) -> tuple[Array, Array]:
