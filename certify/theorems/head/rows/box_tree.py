@@ -59,7 +59,7 @@ def refusal(head: Head, change: RowChange) -> str:
     if head.phi_rad.any() or head.points_rad.any():
         return "layers before the last one make the inputs inexact, and boxes need exact ones"
     if not levelled(head):
-        return f"the threshold is {head.threshold!r}, and boxes take one other than 0 from an intercept, which is missing"
+        return f"the threshold is {head.threshold!r}, and boxes take it from an intercept, which is missing"
     if not 1 <= change.count <= MOST or len(change.rows) < 1:
         return f"{change.count} of {len(change.rows)} rows change, and boxes are for 1 to {MOST}"
     if not change.relabels and not head.decayed.all() and not change.count < head.n:

@@ -187,7 +187,7 @@ def whole_numbers(s: Sums) -> float:
 
 
 def cut_squares(s: Sums) -> Array:
-    """`(n,)` what the matrices `s_js_jᵀ` are off by of a checker that has their entries in whole numbers of one unit."""
+    """`(n,)` what the matrices `s_js_jᵀ` of a checker are off by, with their entries in whole numbers of one unit."""
     p = s.S.shape[1]
     unit = _unit(s)
     step = float(np.sqrt(p)) * unit

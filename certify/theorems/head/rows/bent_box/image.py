@@ -177,7 +177,8 @@ class Bent:
                 beta = sign * along[:, free] + wide[:, free]
                 rest += 0.5 * np.maximum(-beta + 4.0 * U * (np.abs(along) + wide)[:, free], 0.0) * self.gone**2
             last = fixed + 0.5 * lam * (1.0 + 1.0 / TINY) * self.rest * self.rest
-            found.append(Taken(pull * RAISE * RAISE, rest * RAISE * RAISE, last * RAISE, mine - off[:, free] * RAISE, lam))
+            found.append(Taken(pull * RAISE * RAISE, rest * RAISE * RAISE, last * RAISE,
+                               mine - off[:, free] * RAISE, lam))
         return found
 
     def parts(self, count: int) -> Iterator[slice]:

@@ -64,4 +64,5 @@ class BentBox(Method):
         late = own.left() <= 0.0 and not proved[which].all()
         if found is None and not late:
             return None
-        return Part(self.name, proved, arrays if proved.any() else {}, why="its share of the time was up" if late else "")
+        why = "its share of the time was up" if late else ""
+        return Part(self.name, proved, arrays if proved.any() else {}, why=why)

@@ -1,11 +1,8 @@
-"""D24: whether the form of bending rows is below a share of `H_low`, by a factor in doubles.
+"""D24: whether the form of bending rows is below a share of `H_low`, by a Cholesky factor in doubles.
 
-Let the Cholesky factor of a symmetric matrix M of doubles, p rows of it and the largest entry of its diagonal between ½
-and 2, run to its end with positive pivots. Each of its equations `m_ij = Σ_k l_ikl_jk` then holds up to
-`(p + 4)u Σ_k|l_ikl_jk|`, u = 2⁻⁵³ (a sum of at most p + 1 terms in any order, a quotient or a root, each term rounded), and
-up to `2⁻¹⁰⁰⁰`, more than what all of them lose that underflow. `Σ_k|l_ikl_jk|` is at most the root of both sums of squares,
-these at most `m_ii(1 + 2(p + 4)u)`: the matrix of all errors is no longer than `2(p + 4)u·tr M + p·2⁻¹⁰⁰⁰`, and `LLᵀ ⪰ 0`.
-So M is at least minus that.
+A factor that runs to its end with positive pivots says that the matrix is at least `−2(p + 4)u` times its trace,
+u = 2⁻⁵³, and next to nothing: proofs/heads-boxes.md has the proof. That, and what the entries are rounded by, is taken
+from the diagonal before.
 """
 
 from __future__ import annotations
@@ -18,7 +15,7 @@ from certify.check.theorems.head.rows.bent_box.linear import UP, Bent
 ROUNDED = 2.0**-50
 """Of a number, more than what a few operations round."""
 LOST, LONGEST = 2.0**-500, 900
-"""Of the trace, more than what underflows where it is no smaller than this itself; and the largest exponent of a unit."""
+"""Of the trace, more than what underflows where it is no smaller than this itself; the largest exponent of a unit."""
 
 
 def below(b: Bent, form: list[int], bends: list[int], unit: int, share: float) -> bool:

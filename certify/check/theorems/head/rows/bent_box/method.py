@@ -39,7 +39,7 @@ def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool
     kinds = 2 if head.relabels else 4
     shapes = {"weights": (head.m,), "slabs": (kinds, head.n), "rows": (2, head.n), "points": (len(asked),)}
     if set(arrays) != set(shapes) or any(a.shape != shapes[x] or a.kind != "f" for x, a in arrays.items()):
-        raise Invalid(where, f"its arrays are {', '.join(sorted(arrays))}", "weights, slabs, rows and points of floats, "
+        raise Invalid(where, f"its arrays are {', '.join(sorted(arrays))}", "weights, slabs, rows, points: floats "
                       f"of the shapes {', '.join(str(x) for x in shapes.values())}, are needed")
     if not all(0.0 < x < LONGEST for x in arrays["slabs"].values):
         raise Invalid(f"{where}, slabs", "one is not between 0 and 64", "lengths are needed")

@@ -1,4 +1,4 @@
-"""D24: what changes take along some vectors, and whether the forms of bending rows are below their shares of `H_low`."""
+"""D24: what changes take along some vectors, if the form of bending rows is below its share of `H_low`."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def taken(b: Bent, vectors: Sequence[Vector]) -> Iterator[list[Taken | None]]:
 
 @dataclass(frozen=True)
 class _Line:
-    """A vector e against the rows: `x_l = s_l·H_D⁻¹e` within `off`, and the bends `c_lx_lg_l = ±along + at most wide`."""
+    """A vector e against the rows: `x_l = s_l·H_D⁻¹e` within `off`, and bends `c_lx_lg_l`, `along` up to `wide`."""
 
     x: list[float]
     off: list[float]

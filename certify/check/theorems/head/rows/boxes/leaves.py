@@ -90,7 +90,7 @@ def held(b: Base, lost: Sequence[float], own: arb) -> tuple[arb, arb]:
 
 def leaves(b: Base, rows: Sequence[int], weights: Sequence[Sequence[float]], e: Points,
            wanted: list[list[int]]) -> Iterator[list[bool]]:
-    """Whether a margin above 0 is proved at the minimiser with row i changed too, for each leaf and the points wanted there.
+    """Whether a margin above 0 is proved at the minimiser with row i changed too, for each leaf and its points.
 
     On the ball about the weights on which no margin moves by more than `NEAR` curvatures are at least r times those of
     the centre, `r = e^−(NEAR + how much farther from 0 a margin is)`: `|(ln l'')'| ≤ 1`, and l'' falls with the

@@ -66,6 +66,6 @@ def test_a_box_that_does_not_know_of_new_weights_is_found_out(monkeypatch: pytes
     lambda head: replace(head, weights=RowWeights(np.full(head.n, 2.0))),
 ])
 def test_says_nothing_of_what_it_is_not_about(wrong: Callable[[Head], Head]) -> None:
-    """Another threshold without an intercept, products that floats do not hold, balanced weights, and weights that stay with the rows."""
+    """Another threshold without an intercept, products that floats do not hold, balanced weights, weights that stay."""
     head = uneven(21, 0.5)
     assert proved(head, 1).any() and not proved(wrong(head), 1).any()
