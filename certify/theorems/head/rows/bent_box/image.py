@@ -207,7 +207,7 @@ class Bent:
                     found[sign, part] = found[sign + 2, part] = one.most(at.k)
                 else:
                     found[sign, part], found[sign + 2, part] = self._apart(one, place[part], sign == 0)
-        return Image(*found, shares)
+        return Image(found[0], found[1], found[2], found[3], shares)
 
     def _apart(self, one: Taken, mine: Rows, falls: bool) -> tuple[Array, Array]:
         """Of some rows, by their place among the free ones: how far they move while they stay, and if they are deleted.

@@ -36,6 +36,8 @@ def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool
     s, points = oriented(head, where)
     if head.relabels and head.labelled is not None:
         raise Invalid(where, "a box is stated", "weights go by the labels, and it is for weights that stay")
+    if not head.moving:
+        raise Invalid(where, "a box is stated", "no row may change")
     kinds = 2 if head.relabels else 4
     shapes = {"weights": (head.m,), "slabs": (kinds, head.n), "rows": (2, head.n), "points": (len(asked),)}
     if set(arrays) != set(shapes) or any(a.shape != shapes[x] or a.kind != "f" for x, a in arrays.items()):

@@ -12,6 +12,7 @@ from flint import ctx
 
 from certify.check.theorems.head.rows import bent_box as checked_bent_box
 from certify.check.theorems.head.rows import box, box_tree, by_choice, group_tree, label_sums, pair_tree
+from certify.check.theorems.head.rows.boxes import many_leaves
 from certify.check.theorems.head.rows.boxes.margins import Points
 from certify.check.theorems.head.rows.head import BITS
 from certify.systems.head.rows.boxes.trap import Sums
@@ -20,6 +21,8 @@ from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.bent_box import method as bent_box
 from certify.theorems.head.rows.box import Box
 from certify.theorems.head.rows.box_tree import BoxTree, levelled
+from certify.theorems.head.rows.boxes import many_leaves as searched
+from certify.theorems.head.rows.boxes import tree as tree_method
 from certify.theorems.head.rows.by_choice.method import ByChoice
 from certify.theorems.head.rows.group_tree.method import GroupTrees
 from certify.theorems.head.rows.label_sums.method import LabelSums
@@ -34,7 +37,8 @@ ROWS = tuple(range(N))
 
 KINDS: dict[str, tuple[Callable[[], Method], Any, bool, int, float]] = {
     "box": (Box, box, False, 1, 30.0), "box, labels": (Box, box, True, 1, 60.0),
-    "one row": (BoxTree, box_tree, False, 1, 3.0), "tree": (BoxTree, box_tree, False, 2, 3.0),
+    "one row": (BoxTree, box_tree, False, 1, 3.0), "one label": (BoxTree, box_tree, True, 1, 30.0),
+    "tree": (BoxTree, box_tree, False, 2, 3.0),
     "tree, labels": (BoxTree, box_tree, True, 2, 30.0), "pairs": (PairTrees, pair_tree, False, 2, 3.0),
     "pairs, labels": (PairTrees, pair_tree, True, 2, 30.0), "by choice": (ByChoice, by_choice, False, 3, 10.0),
     "bent": (bent_box.BentBox, checked_bent_box, False, 2, 30.0),
@@ -157,6 +161,38 @@ def test_a_checker_that_forgets_the_threshold_is_found_out(kind: str, monkeypatc
         if lies:
             break
     assert lies
+
+
+@pytest.mark.parametrize("relabels", [False, True])
+def test_leaves_in_whole_numbers(relabels: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As of a large head whose rows are whole multiples of one number; a threshold that is none of it."""
+    said, used = 0, 0
+    for module in (tree_method, many_leaves, searched):
+        monkeypatch.setattr(module, "LARGE", 1)
+    monkeypatch.setattr(many_leaves, "MANY", 1)
+    some = many_leaves.ManyLeaves.some
+
+    def spied(self: Any, leaves: Any) -> Any:
+        nonlocal used
+        used += len(leaves)
+        return some(self, leaves)
+
+    monkeypatch.setattr(many_leaves.ManyLeaves, "some", spied)
+    for seed in range(4):
+        drawn_one = drawn(seed, 3.0, (-1) ** seed * 0.3123)
+        phi, points = np.round(4.0 * drawn_one.phi) / 4.0, np.round(4.0 * drawn_one.points) / 4.0
+        w = refit(phi * drawn_one.Y, np.ones(N), np.full(drawn_one.m, drawn_one.mu()[0]))
+        head = replace(drawn_one, phi=phi, points=points, V=w[None])
+        kind = "one label" if relabels else "one row"
+        good, arrays = proved(head, kind)
+        worst = least(head, kind)
+        assert (worst[good] > 0).all()
+        assert (followed(head, kind, arrays, good) == good).all()
+        for j in np.flatnonzero(good & (head.today == 1))[:2].tolist():  # leaves do not know of the threshold
+            tight = replace(head, threshold=head.threshold + float(worst[j]) + 1e-9)
+            assert not followed(tight, kind, arrays, np.arange(len(good)) == j)[j]
+        said += int(good.sum())
+    assert said > 20 and (used > 0 or not relabels)
 
 
 @pytest.mark.parametrize("weights", ["rows", "labels", "balanced"])

@@ -251,6 +251,8 @@ def test_other_forms_and_problems_are_refused() -> None:
     labels = example(True)
     with pytest.raises(Invalid, match="weights go by the labels"):
         followed(labels[0], 2, True, labels[1], labels[2], labelled=(arb(1), arb(2)), weights=[arb(1)] * N)
+    with pytest.raises(Invalid, match="no row may change"):
+        followed(head, 2, False, arrays, good, moving=())
     with pytest.raises(Invalid, match="fixed decay"):
         followed(head, 2, False, arrays, good, remaining=True)
 
