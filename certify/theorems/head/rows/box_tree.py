@@ -22,8 +22,8 @@ SHARE, ALONE = 0.85, 0.97
 FEW = 3
 """Deletions up to which every choice may be refitted instead."""
 
-MOST = 64
-"""Most changed rows."""
+MOST, LARGEST = 64, 2.0**100
+"""Most changed rows; and what a threshold is below that is taken from an intercept: doubles hold squares of that."""
 
 
 class BoxTree(Method):
@@ -59,7 +59,7 @@ def refusal(head: Head, change: RowChange) -> str:
     if head.phi_rad.any() or head.points_rad.any():
         return "layers before the last one make the inputs inexact, and boxes need exact ones"
     if not levelled(head):
-        return f"the threshold is {head.threshold!r}, and boxes take it from an intercept, which is missing"
+        return f"the threshold is {head.threshold!r}, and boxes take one below 2^100 from an intercept"
     if not 1 <= change.count <= MOST or len(change.rows) < 1:
         return f"{change.count} of {len(change.rows)} rows change, and boxes are for 1 to {MOST}"
     if not change.relabels and not head.decayed.all() and not change.count < head.n:
@@ -69,7 +69,7 @@ def refusal(head: Head, change: RowChange) -> str:
 
 def levelled(head: Head) -> bool:
     """Whether margins count from the threshold: it is 0, or the points have an intercept from which it is taken."""
-    return head.threshold == 0.0 or bool((head.points[:, -1] == 1.0).all() and np.isfinite(head.threshold))
+    return head.threshold == 0.0 or bool((head.points[:, -1] == 1.0).all() and abs(head.threshold) < LARGEST)
 
 
 def scaled(weights: Array) -> tuple[Array, int]:

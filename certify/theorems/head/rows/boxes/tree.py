@@ -221,7 +221,7 @@ class Tree(Turns):
         all_rows = np.arange(len(margin))
         done = holds(all_rows, low)
         high[done] = 0
-        never = fixed * RAISE >= margin
+        never = ~(fixed * RAISE < margin)  # nor where one is no number
         open_rows = all_rows[~done & ~never]
         while len(open_rows):
             middle = (low[open_rows] + high[open_rows]) // 2

@@ -7,8 +7,11 @@ from the diagonal before.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import frexp, isfinite, ldexp, sqrt
 from operator import mul
+
+from flint import fmpz
 
 from certify.check.theorems.head.rows.bent_box.linear import UP, Bent
 
@@ -18,7 +21,7 @@ LOST, LONGEST = 2.0**-500, 900
 """Of the trace, more than what underflows where it is no smaller than this itself; the largest exponent of a unit."""
 
 
-def below(b: Bent, form: list[int], bends: list[int], unit: int, share: float) -> bool:
+def below(b: Bent, form: Sequence[fmpz | int], bends: list[int], unit: int, share: float) -> bool:
     """Whether `Σ β_l s_ls_lᵀ ⪯ λH_low`.
 
     Args:

@@ -247,4 +247,8 @@ def test_a_threshold_without_an_intercept_is_refused() -> None:
     bare = replace(head, points=np.c_[head.points[:, :-1], np.full(len(head.points), 0.5)])
     assert levelled(head) and not levelled(bare) and levelled(replace(bare, threshold=0.0))
     assert "intercept" in BoxTree().able(bare, RowChange(False, 1, ROWS))
-    assert not levelled(replace(head, threshold=float("nan"))) and not levelled(replace(head, threshold=float("inf")))
+    for beyond in (float("nan"), float("inf"), -float("inf"), 1e200):
+        assert not levelled(replace(head, threshold=beyond))
+    assert levelled(replace(head, threshold=-1e20))
+    part = BoxTree().prove(replace(head, threshold=1e20), RowChange(False, 1, ROWS), np.ones(30, bool), Budget())
+    assert part is not None and part.proved.all()  # all labels are below it, whatever the refit
