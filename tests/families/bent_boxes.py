@@ -34,7 +34,8 @@ def found(s: Sums, k: int, rows: Array | None = None, near: float = 1e-9) -> Ben
     c = centre(s, s.whole, w + near * np.cos(np.arange(len(w))))
     free = np.arange(len(s.S)) if rows is None else np.asarray(rows, dtype=np.int64)
     with np.errstate(all="ignore"):
-        return box(c, free, k, lambda: 1.0)
+        both = box(c, free, k, lambda: 1.0)
+    return None if both is None else both[0]
 
 
 def every(s: Sums, rows: NDArray[np.int64], k: int) -> Iterator[tuple[list[int], Array]]:

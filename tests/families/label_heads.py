@@ -64,6 +64,6 @@ def choices(head: Head, rows: tuple[int, ...], count: int) -> Iterator[tuple[tup
 
 
 def least_margins(head: Head, rows: tuple[int, ...], count: int) -> np.ndarray:
-    """The least of every point's oriented outputs over all choices."""
+    """The least of what every point's outputs lie on today's side of the threshold, over all choices."""
     sign = np.where(head.today == 1, 1.0, -1.0)
-    return np.min([sign * (head.points @ w) for _, w in choices(head, rows, count)], axis=0)
+    return np.min([sign * (head.points @ w - head.threshold) for _, w in choices(head, rows, count)], axis=0)

@@ -69,14 +69,15 @@ def stored(arrays: dict[str, NDArray[np.generic]]) -> dict[str, Stored]:
 
 
 def margins(head: Head, rows: tuple[int, ...], count: int, relabels: bool = False) -> dict[tuple[int, ...], Array]:
-    """Oriented outputs at every refit after a change of at most `count` of the rows."""
+    """How far outputs lie on today's side of the threshold at every refit after at most `count` of the rows change."""
     S = head.phi * head.Y
     decay = np.where(head.decayed, head.mu()[0], 0.0)
-    e = head.points * np.where(head.today == 1, 1.0, -1.0)[:, None]
+    sign = np.where(head.today == 1, 1.0, -1.0)
+    e = head.points * sign[:, None]
     found = {}
     for size in range(count + 1):
         for M in combinations(rows, size):
             kept = np.ones(head.n)
             kept[list(M)] = -1.0 if relabels else 0.0
-            found[M] = e @ refit(S * kept[:, None], np.abs(kept), decay)
+            found[M] = e @ refit(S * kept[:, None], np.abs(kept), decay) - sign * head.threshold
     return found

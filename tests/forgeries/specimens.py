@@ -55,6 +55,7 @@ BY_METHOD: Final[Mapping[str, Asked]] = MappingProxyType({
     "group_tree": Asked(GROUPS + "2", decay=1.0),
     "by_counts": Asked(DELETED + "2", balanced='class_weight = "balanced"\n'),
     "label_sums": Asked(LABELS + "2", decay=0.4, balanced='class_weight = "balanced"\n'),
+    "bent_box": Asked(DELETED + "4", decay=0.5),
 })
 """What each method proves alone."""
 
@@ -91,7 +92,12 @@ def _alone(name: str) -> tuple[Any, str, Any]:
 
 def by_method(name: str, folder: Path) -> None:
     """By one method alone."""
-    _patched([_alone(name)], BY_METHOD[name], folder)
+    alone(name, BY_METHOD[name], folder)
+
+
+def alone(name: str, asked: Asked, folder: Path) -> None:
+    """The same of another question."""
+    _patched([_alone(name)], asked, folder)
 
 
 def pair_tree_labels(folder: Path) -> None:
@@ -309,6 +315,8 @@ MAKERS: Final[Mapping[str, Make]] = MappingProxyType({
     **{f"graph-{kind}": partial(of_a_graph, kind, change) for kind, change in (
         ("transformer", "deletions"), ("tokens", "labels"), ("convolutions", "deletions"))},
     "pair-tree-labels": pair_tree_labels,
+    "bent-box-labels": partial(alone, "bent_box", Asked(LABELS + "4", decay=0.5)),
+    "box-tree-above": partial(alone, "box_tree", Asked(DELETED + "2", evaluation=EVALUATION + "threshold = 0.25\n")),
     "noise-weights": partial(question, replace(TWO, change=NOISE)),
     "noise-counts": partial(question, replace(TWO, change=NOISE.replace("features", "sample_weights"))),
     "survived-labels": partial(question, replace(RIDGE, change=LABELS + "3", quantity="tolerated_changes")),

@@ -104,8 +104,9 @@ LABELS, GROUPS, SUMS = "softmax_labels.parts", "group_tree.sets", "label_sums.we
 """Arrays that tell of a tree: one number a node; of pairs of several classes: one a hot row; of wrong labels; of
 groups of rows, one line a node; and of sums of steps."""
 
-BOX, BOXES, WIDE = "rows.box.slabs", "box_tree.parent", 48
-"""Of a box for all choices, and of a tree of boxes; and of how many rows a box has products where it does not say."""
+BOX, BENT, BOXES, WIDE = "rows.box.slabs", "bent_box.slabs", "box_tree.parent", 48
+"""Of a box for all choices, of one to second order, and of a tree of boxes; and of how many rows a box has products
+where it does not say."""
 
 FURTHER = 0.5
 """What each further bound of a node takes beside its first one, with which the steps are formed."""
@@ -195,6 +196,13 @@ def bounded(problem: Problem, side: Mapping[str, Array], start: str) -> Cost:
     return _boxes(problem, [wide.values[0] if wide is not None and wide.values else WIDE], len(problem.evaluation))
 
 
+def bent(problem: Problem, side: Mapping[str, Array], start: str) -> Cost:
+    """One box to second order, D24: of each row, its negative and each point what all rows do along it, and a form."""
+    n, p = len(problem.features), len(problem.features[0]) + 1
+    along = 2 * n + len(problem.evaluation)
+    return Cost(2.5e-6 * along * n + along * (5e-10 * n * p**2 + 3e-7 * p**2), 60 + 1.2e-2 * n + 1.6e-5 * n * p**2)
+
+
 def grown(problem: Problem, side: Mapping[str, Array], start: str) -> Cost:
     """A tree of boxes, D6, by its boxes and leaves."""
     counts, leaves, numbers = (side.get(f"{start}{name}") for name in ("box_count", "leaf_count", "numbers"))
@@ -216,8 +224,8 @@ def _boxes(problem: Problem, wide: Sequence[float], points: int) -> Cost:
 
 
 KINDS: dict[str, Callable[[Problem, Mapping[str, Array], str], Cost]] = {
-    TREE: tree, CLASSES: classes, CHOICES: choices, LABELS: labels, BOX: bounded, BOXES: grown,
-    GROUPS: grouped, SUMS: summed}
+    TREE: tree, CLASSES: classes, CHOICES: choices, LABELS: labels, BOX: bounded, BENT: bent,
+    BOXES: grown, GROUPS: grouped, SUMS: summed}
 """By the end of the name of an array that there is one of for each."""
 
 

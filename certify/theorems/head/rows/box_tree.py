@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -21,8 +22,8 @@ SHARE, ALONE = 0.85, 0.97
 FEW = 3
 """Deletions up to which every choice may be refitted instead."""
 
-MOST = 64
-"""Most changed rows."""
+MOST, LARGEST = 64, 2.0**100
+"""Most changed rows; and what a threshold is below that is taken from an intercept: doubles hold squares of that."""
 
 
 class BoxTree(Method):
@@ -57,13 +58,18 @@ def refusal(head: Head, change: RowChange) -> str:
         return "the decay follows the number of remaining rows, and boxes are for a fixed one"
     if head.phi_rad.any() or head.points_rad.any():
         return "layers before the last one make the inputs inexact, and boxes need exact ones"
-    if head.threshold != 0.0:
-        return f"the threshold is {head.threshold!r}, and boxes are for 0"
+    if not levelled(head):
+        return f"the threshold is {head.threshold!r}, and boxes take one below 2^100 from an intercept"
     if not 1 <= change.count <= MOST or len(change.rows) < 1:
         return f"{change.count} of {len(change.rows)} rows change, and boxes are for 1 to {MOST}"
     if not change.relabels and not head.decayed.all() and not change.count < head.n:
         return "every row may be deleted, and then nothing holds the intercept"
     return ""
+
+
+def levelled(head: Head) -> bool:
+    """Whether margins count from the threshold: it is 0, or the points have an intercept from which it is taken."""
+    return head.threshold == 0.0 or bool((head.points[:, -1] == 1.0).all() and abs(head.threshold) < LARGEST)
 
 
 def scaled(weights: Array) -> tuple[Array, int]:
@@ -96,7 +102,7 @@ def oriented(head: Head, change: RowChange) -> tuple[Sums, Array]:
 def sums_of(head: Head, change: RowChange, weights: Array | None, mu: tuple[float, float]) -> tuple[Sums, Array]:
     """The same with weights up to 1, and μ in their unit: a float and an upper bound of its error."""
     s = sums(head.phi * head.Y, np.where(head.decayed, mu[0], 0.0), mu[1], change.relabels, weights)
-    return s, head.points * np.where(head.today == 1, 1.0, -1.0)[:, None]
+    return replace(s, level=head.threshold), head.points * np.where(head.today == 1, 1.0, -1.0)[:, None]
 
 
 def met(head: Head, tree: Tree, change: RowChange) -> Flips:

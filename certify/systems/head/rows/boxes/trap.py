@@ -43,6 +43,7 @@ class Sums:
         relabels: whether a changed row gets the other label, −s for s; else it is deleted.
         weights: the c_i, above 0 and at most 1, which stay with the rows; None: all 1.
         ratios: what relabelled rows count, as parts of these, where weights go by the labels: for single boxes alone.
+        level: the threshold: outputs of points count from there. Points end in ±1 if it is not 0.
     """
 
     S: Array
@@ -52,6 +53,24 @@ class Sums:
     relabels: bool = False
     weights: Array | None = None
     ratios: Ratios | None = None
+    level: float = 0.0
+
+    def aimed(self, w: Array) -> Array:
+        """Weights whose products with points are their margins: the threshold is taken from the intercept.
+
+        Of a point e that ends in ±1 it is taken so as to err by at most `u|e||aimed|`, which `dot_unit(p + 1)` has.
+        """
+        if self.level == 0.0:
+            return w
+        found = w.copy()
+        found[..., -1] -= self.level
+        return found
+
+    def margins(self, points: Array, norms: Array, w: Array) -> Array:
+        """`(N,)` lower bounds of the margins of points, at most `norms` long, at some weights (R2)."""
+        aim = self.aimed(w)
+        unit = fp.dot_unit(points.shape[1] + (self.level != 0.0))
+        return np.asarray(points @ aim - unit * norms * float(fp.row_norms(aim[None, :])[0]) * RAISE)
 
     @property
     def whole(self) -> Array:
@@ -161,12 +180,23 @@ def whole_numbers(s: Sums) -> float:
     Where columns are of very different sizes that is more than what floats lose, and boxes have to hold there too.
     """
     n, p = s.S.shape
-    unit = float(np.ldexp(1.0, int(np.frexp(np.abs(s.S).max(initial=0.0))[1]) - 57))
-    step = float(np.sqrt(p)) * unit
-    each = step * (s.norms + step)
     if n * p * p <= SQUARES:  # from the squares of rows, which are cut to the same bits once more
-        return float((0.5 * (each + p * unit * unit * 2.0**57)).sum()) * COARSE
-    return float((3.0 * each).sum()) * COARSE
+        return float(0.5 * cut_squares(s).sum()) * COARSE
+    step = float(np.sqrt(p)) * _unit(s)
+    return float((3.0 * step * (s.norms + step)).sum()) * COARSE
+
+
+def cut_squares(s: Sums) -> Array:
+    """`(n,)` what the matrices `s_js_jᵀ` of a checker are off by, with their entries in whole numbers of one unit."""
+    p = s.S.shape[1]
+    unit = _unit(s)
+    step = float(np.sqrt(p)) * unit
+    return np.asarray(step * (s.norms + step) + p * unit * unit * 2.0**57)
+
+
+def _unit(s: Sums) -> float:
+    """That of its rows in whole numbers."""
+    return float(np.ldexp(1.0, int(np.frexp(np.abs(s.S).max(initial=0.0))[1]) - 57))
 
 
 def top_sums(values: Array, k: int) -> tuple[Array, Array]:
@@ -348,18 +378,18 @@ def short(p: int) -> float:
 
 
 def drops(c: Centre, t: Trap, free: Rows, k: int, points: Array) -> tuple[Array, Array, Array]:
-    """Margins of points after changes, in parts: `e·w(M) ≥ margin − (sum of the k largest pushes) − fixed`.
+    """Margins of points after changes, in parts: at least `margin − (sum of the k largest pushes) − fixed`.
 
     Args:
         c, t, free, k: a proved box.
         points: (N, p) oriented rows e.
 
     Returns:
-        Lower bounds of `e·w` at the centre, (N, f) nonnegative pushes of the free rows, (N,) what is fixed.
+        Lower bounds of the margins at the centre, (N, f) nonnegative pushes of the free rows, (N,) what is fixed.
     """
     p = points.shape[1]
     norms = fp.row_norms(points)
-    margin = points @ c.w - fp.dot_unit(p) * norms * float(fp.row_norms(c.w[None, :])[0]) * RAISE
+    margin = c.sums.margins(points, norms, c.w)
     C = (points @ t.mean) @ (c.sums.S[free] * t.size[:, None]).T
     # a checker's forms and products are as coarse as this: what is proved is to hold there too
     far = float((fp.row_norms(c.sums.S[free] @ t.mean) * t.size).max())

@@ -19,7 +19,18 @@ from certify.systems.head.rows.boxes.bends import bends
 from certify.systems.head.rows.boxes.inverses import judged
 from certify.systems.head.rows.boxes.pulls import Pulls, pulls
 from certify.systems.head.rows.boxes.slabs import Rows, secants
-from certify.systems.head.rows.boxes.trap import LEVERAGE, Centre, Slabs, seen, squares, top_sum, top_sums
+from certify.systems.head.rows.boxes.trap import (
+    LEVERAGE,
+    Centre,
+    Slabs,
+    cut_squares,
+    seen,
+    short,
+    squares,
+    top_sum,
+    top_sums,
+    whole_numbers,
+)
 from certify.theorems.head.rows.bent_box.spectra import Whitened, largest, whitened
 
 TINY = 2.0**-20
@@ -27,6 +38,10 @@ TINY = 2.0**-20
 
 PAIRED = 6000
 """Rows of which the products are formed one by one for the length of a pull."""
+
+LIFT, ROUGH = 1.0 + 2.0**-14, 8.0
+"""For a checker, which has bounds of its own: how much larger λ is stated, and what its products of rows are off by,
+times `short`."""
 
 AT_ONCE = 1 << 21
 """Numbers of one array that are held at once: some ten such arrays are, hence 200 MB."""
@@ -80,16 +95,25 @@ class Taken:
         pull, rest: `(J, f)` by their pulls, and by what they bend and how far they move everything.
         fixed: `(J,)`.
         least: `(J, f)` at most `x_l`.
+        share: `(J,)` λ.
     """
 
     pull: Array
     rest: Array
     fixed: Array
     least: Array
+    share: Array
 
     def most(self, k: int) -> Array:
         """`(J,)` all of it."""
         return np.asarray((top_sums((self.pull + self.rest) * RAISE, k)[0] + self.fixed) * RAISE)
+
+
+@dataclass(frozen=True, eq=False)
+class Image(Slabs):
+    """Where motions lie that keep to slabs, and with which λ of each row and its negative, `(2, n)`."""
+
+    shares: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,6 +130,7 @@ class Bent:
         rows: the rows in coordinates in which `H_low` is nearly 1.
         rho: `(f,)` with `|Σ_M p̂ s|² ≤ Σ_M ρ` in the norm of `H_low⁻¹`.
         rest, reach: at least the length of the gradient in that norm, and of every motion.
+        room: `(n,)` what λ has to be larger by for a bend of 1, for a checker.
     """
 
     at: Linear
@@ -121,6 +146,7 @@ class Bent:
     rho: Array
     rest: float
     reach: float
+    room: Array
 
     def taken(self, E: Array, both: bool) -> list[Taken] | None:
         """Upper bounds of `−e·Δ` for some vectors e `(J, p)`, and where `both` of `e·Δ`; None: they are not proved."""
@@ -131,7 +157,7 @@ class Bent:
         wrong = fp.row_norms(V @ at.H - E) + (fp.dot_unit(p + 1) * (fp.frobenius(at.H) * size + length)
                                               + at.H_off * size)
         x = V @ s.S.T
-        off = np.outer(size, fp.dot_unit(p) * s.norms) * RAISE + fp.FLOOR
+        off = np.outer(size, (fp.dot_unit(p) + ROUGH * short(p)) * s.norms) * RAISE + fp.FLOOR
         wide = (np.abs(x) * self.half + off * (np.abs(self.mid) + self.half)) * RAISE
         along = x * self.mid
         sums = along @ self.rows.products, wide @ self.rows.products
@@ -143,6 +169,7 @@ class Bent:
             lam = largest(self.rows, sign * sums[0] + sums[1], sizes)
             if lam is None:
                 return None
+            lam = (lam * LIFT + (np.abs(along) + wide) @ self.room) * RAISE
             mine = sign * x[:, free]
             pull = np.maximum(np.maximum(mine + off[:, free], self.back * (off[:, free] - mine)), 0.0) * self.size
             rest = np.outer(0.5 * (1.0 + TINY) * lam, self.rho)
@@ -150,7 +177,8 @@ class Bent:
                 beta = sign * along[:, free] + wide[:, free]
                 rest += 0.5 * np.maximum(-beta + 4.0 * U * (np.abs(along) + wide)[:, free], 0.0) * self.gone**2
             last = fixed + 0.5 * lam * (1.0 + 1.0 / TINY) * self.rest * self.rest
-            found.append(Taken(pull * RAISE * RAISE, rest * RAISE * RAISE, last * RAISE, mine - off[:, free] * RAISE))
+            found.append(Taken(pull * RAISE * RAISE, rest * RAISE * RAISE, last * RAISE,
+                               mine - off[:, free] * RAISE, lam))
         return found
 
     def parts(self, count: int) -> Iterator[slice]:
@@ -160,13 +188,13 @@ class Bent:
         for start in range(0, count, step):
             yield slice(start, min(start + step, count))
 
-    def image(self, left: Callable[[], float] = lambda: np.inf) -> Slabs | None:
+    def image(self, left: Callable[[], float] = lambda: np.inf) -> Image | None:
         """How far the margin of every row moves at most, where it stays and where it changes.
 
         None: not proved, or the time is up, of which so many seconds are left.
         """
         at, S = self.at, self.at.c.sums.S
-        n, found = len(S), np.zeros((4, len(S)))
+        n, found, shares = len(S), np.zeros((4, len(S))), np.zeros((2, len(S)))
         place = np.full(n, -1)
         place[at.free] = np.arange(len(at.free))
         for part in self.parts(n):
@@ -174,11 +202,12 @@ class Bent:
             if both is None:
                 return None
             for sign, one in enumerate(both):
+                shares[sign, part] = one.share
                 if at.c.sums.relabels:
                     found[sign, part] = found[sign + 2, part] = one.most(at.k)
                 else:
                     found[sign, part], found[sign + 2, part] = self._apart(one, place[part], sign == 0)
-        return Slabs(*found)
+        return Image(found[0], found[1], found[2], found[3], shares)
 
     def _apart(self, one: Taken, mine: Rows, falls: bool) -> tuple[Array, Array]:
         """Of some rows, by their place among the free ones: how far they move while they stay, and if they are deleted.
@@ -213,7 +242,8 @@ def bent(at: Linear, slabs: Slabs) -> Bent | None:
     if s.relabels:
         slabs = Slabs(slabs.lo, slabs.hi, slabs.lo, slabs.hi)
     sec = secants(c.at, slabs.lo, slabs.hi)
-    low, unsure = _hessian(c, sec.least * (1.0 - 4.0 * U))
+    low, unsure = _hessian(c, np.minimum(sec.least * (1.0 - 4.0 * U), c.at.D))
+    unsure += whole_numbers(s)
     found = judged(low, unsure)
     if found is None:
         return None
@@ -237,7 +267,8 @@ def bent(at: Linear, slabs: Slabs) -> Bent | None:
     rest = norm * c.gradient * RAISE
     reach = norm * (float(np.sqrt(top_sum(rho, k))) + rest) * RAISE
     far, gone = slabs.all().max(axis=0), np.maximum(slabs.il, slabs.ih)[free]
-    return Bent(at, slabs, pull, size, back, mid, half, far, gone, rows, rho, rest, reach)
+    room = 2.0 * norm * norm * cut_squares(s)
+    return Bent(at, slabs, pull, size, back, mid, half, far, gone, rows, rho, rest, reach, room)
 
 
 def _pulls(c: Centre, free: Rows, slabs: Slabs) -> Pulls:

@@ -8,6 +8,7 @@ import numpy as np
 
 from certify.finders.head.boxes import minimiser
 from certify.format.errors import EnclosureError
+from certify.rigor.fp import Array
 from certify.systems.head.rows.boxes.trap import centre
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
@@ -44,7 +45,8 @@ class BentBox(Method):
 
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
         """The points whose margin the box leaves positive; None where there is no box."""
-        own, proved = budget.share(SHARE), np.zeros_like(todo)
+        own, proved, shares = budget.share(SHARE), np.zeros_like(todo), np.full(len(todo), -1.0)
+        arrays = dict[str, Array]()
         which = np.flatnonzero(todo & (head.today >= 0))
         with np.errstate(all="ignore"):
             try:
@@ -52,10 +54,15 @@ class BentBox(Method):
                 c = centre(s, s.whole, minimiser(s, s.whole, head.V[0]))
                 found = box(c, np.array(change.rows, np.int64), change.count, own.left)
                 if found is not None:
-                    proved[which] = stays(found, points[which], own.left)
+                    bent, image = found
+                    proved[which], own_shares = stays(bent, points[which], own.left)
+                    shares[which] = np.where(proved[which], own_shares, -1.0)
+                    arrays = {"weights": c.w, "slabs": bent.slabs.all()[: 2 if s.relabels else 4], "rows": image.shares,
+                              "points": shares}
             except EnclosureError:  # no float holds a number that it needs
                 found = None
         late = own.left() <= 0.0 and not proved[which].all()
         if found is None and not late:
             return None
-        return Part(self.name, proved, why="its share of the time was up" if late else "")
+        why = "its share of the time was up" if late else ""
+        return Part(self.name, proved, arrays if proved.any() else {}, why=why)

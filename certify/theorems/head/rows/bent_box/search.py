@@ -11,7 +11,7 @@ from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
 from certify.systems.head.rows.boxes.slabs import Rows
 from certify.systems.head.rows.boxes.trap import Centre, Slabs
-from certify.theorems.head.rows.bent_box.image import Bent, bent, linear
+from certify.theorems.head.rows.bent_box.image import Bent, Image, bent, linear
 
 ROUNDS, FARTHEST = 24, 12.0
 """Turns, and the longest slab."""
@@ -19,8 +19,11 @@ ROUNDS, FARTHEST = 24, 12.0
 OUTWARD, LEAST, MOST = 1.01, 2.0**-20, 0.5
 """How much longer than their image slabs are made, at least by how much, and the largest ratio of steps foreseen."""
 
+ROOM = 1.0 + 2.0**-14
+"""A checker has bounds of its own: what is proved is to hold with a little to spare."""
 
-def box(c: Centre, free: Rows, k: int, left: Callable[[], float]) -> Bent | None:
+
+def box(c: Centre, free: Rows, k: int, left: Callable[[], float]) -> tuple[Bent, Image] | None:
     """What slabs say that hold the motion under any k changes of some rows; None where none are found or time is up.
 
     Args:
@@ -38,10 +41,10 @@ def box(c: Centre, free: Rows, k: int, left: Callable[[], float]) -> Bent | None
             return None
         found = bent(at, slabs)
         image = None if found is None else found.image(left)
-        if image is None or not image.all().max() < FARTHEST:
+        if found is None or image is None or not image.all().max() < FARTHEST:
             return None
-        if (image.all() < slabs.all()).all():
-            return found
+        if (image.all() * ROOM < slabs.all()).all():
+            return found, image
         more = np.maximum(image.all() - slabs.all(), 0.0)
         ratio = min(float(more.max()) / before, MOST) if turn > 1 else 0.0
         before = max(float(more.max()), LEAST)
@@ -50,32 +53,31 @@ def box(c: Centre, free: Rows, k: int, left: Callable[[], float]) -> Bent | None
     return None
 
 
-def stays(b: Bent, points: Array, left: Callable[[], float] = lambda: np.inf) -> Array:
-    """`(N,)` for which oriented points e all choices leave `e·w > 0`, in parts: one that fails loses no other.
+def stays(b: Bent, points: Array, left: Callable[[], float] = lambda: np.inf) -> tuple[Array, Array]:
+    """`(N,)` for which oriented points e all choices leave a margin, in parts: one that fails loses no other; and λ.
 
     Args:
         b: a box that holds.
         points: `(N, p)` of them.
         left: seconds left; points that come later are not proved.
     """
-    good = np.zeros(len(points), dtype=bool)
+    good, shares = np.zeros(len(points), dtype=bool), np.full(len(points), -1.0)
     for part in b.parts(len(points)):
         if left() <= 0.0:
             break
         try:
-            good[part] = _stay(b, points[part])
+            good[part], shares[part] = _stay(b, points[part])
         except EnclosureError:  # no float holds a number that it needs
             continue
-    return good
+    return good, shares
 
 
-def _stay(b: Bent, points: Array) -> Array:
+def _stay(b: Bent, points: Array) -> tuple[Array, Array]:
     """The same of points that are taken at once."""
-    c, p = b.at.c, points.shape[1]
+    c = b.at.c
     found = b.taken(points, False)
     if found is None:
-        return np.zeros(len(points), dtype=bool)
-    margin = points @ c.w
-    margin -= (fp.dot_unit(p) * fp.row_norms(points) * float(fp.row_norms(c.w[None, :])[0])
-               + 4.0 * U * np.abs(margin) + fp.FLOOR) * RAISE
-    return np.asarray(found[0].most(b.at.k) < margin)
+        return np.zeros(len(points), dtype=bool), np.full(len(points), -1.0)
+    margin = c.sums.margins(points, fp.row_norms(points), c.w)
+    margin -= (4.0 * U * np.abs(margin) + fp.FLOOR) * RAISE
+    return np.asarray(found[0].most(b.at.k) * ROOM < margin), found[0].share

@@ -214,13 +214,14 @@ def stays(b: Base, rows: Rows, W: Array, points: Array) -> NDArray[np.bool_]:
 
 
 def above(b: Base, moved: Array, W: Array, points: Array, long: Array | None = None) -> NDArray[np.bool_]:
-    """Whether `e·w > 0` for each point and all w within `moved` of W in the norm of the Hessian: `(r, N)`.
+    """Whether the margin is above 0 for each point and all w within `moved` of W in the Hessian's norm: `(r, N)`.
 
     `long` are the points' lengths in the inverse's norm, where they are known.
     """
-    norms, sizes, ok = fp.row_norms(points), fp.row_norms(W), np.isfinite(moved)
+    aim, unit = b.c.sums.aimed(W), fp.dot_unit(len(b.X) + (b.c.sums.level != 0.0))
+    norms, sizes, ok = fp.row_norms(points), fp.row_norms(aim), np.isfinite(moved)
     moved = np.where(ok, moved, 1.0)
-    margin = W @ points.T - np.outer(fp.dot_unit(len(b.X)) * sizes * RAISE, norms)
+    margin = aim @ points.T - np.outer(unit * sizes * RAISE, norms)
     holds = ok[:, None] & (margin > np.outer(moved * np.sqrt(b.size), norms) * (ROOM * RAISE))
     if not holds[ok].all():
         some = np.flatnonzero(~holds[ok].all(axis=0))

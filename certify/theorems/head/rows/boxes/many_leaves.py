@@ -68,7 +68,7 @@ class ManyLeaves:
     def search(self, left: Callable[[], float]) -> None:
         """Go through all of them, while there is time: first for the points that are clear, then for all."""
         finder, long = Search(self.b), lengths(self.b, self.points)
-        clear = self.points @ self.b.c.w / np.maximum(long, 2.0**-500)
+        clear = self.points @ self.b.c.sums.aimed(self.b.c.w) / np.maximum(long, 2.0**-500)
         clear_ones = clear >= np.quantile(clear, HARD) if len(clear) else np.zeros(0, bool)
         for asked in (clear_ones, np.ones(len(clear), bool)):
             if not self._pass(finder, long, asked, left):
@@ -100,7 +100,7 @@ class ManyLeaves:
         self.W[at] = V
         self.good[:, at] = self.idle[:, at] | above(self.b, moved, V, self.points, long).T
         open_ = ~self.good[:, at] & (self.alive & asked)[:, None]
-        wrong = open_ & (self.points @ V.T <= 0.0)
+        wrong = open_ & (self.points @ self.b.c.sums.aimed(V).T <= 0.0)
         for i in np.flatnonzero(wrong.any(axis=0) & (size < POLISHED)):
             for j in np.flatnonzero(wrong[:, i]):
                 self.flips.setdefault(int(j), int(at[i]))

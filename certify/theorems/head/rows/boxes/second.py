@@ -122,7 +122,7 @@ def second_drops(c: Centre, slabs: Slabs, t: Trap, free: Rows, parts: Second, e:
             + 0.5 * lam * (1.0 + TINY) * parts.rho + 8.0 * short(p) * size * s.norms[free] * t.size) * RAISE
     fixed = (0.5 * lam * (1.0 + 1.0 / TINY) * t.rest * t.rest + wrong * parts.reach + size * c.gradient
              + float((np.abs(x) + off) @ parts.bent) * fp.sum_up(n)) * RAISE
-    margin = float(e @ c.w) - fp.dot_unit(p) * length * float(fp.row_norms(c.w[None, :])[0]) * RAISE
+    margin = float(s.margins(e[None, :], np.array([length]), c.w)[0])
     return lam, margin, push, fixed
 
 

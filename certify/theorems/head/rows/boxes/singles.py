@@ -131,7 +131,7 @@ def hot_rows(b: Base, it: Steps, radii: Array, points: Array) -> Rows:
     """The rows whose whole step may be longer than the margin of a point, all in the norm of `H⁻¹`."""
     norms = fp.row_norms(points)
     lengths = np.sqrt(np.maximum(np.einsum("ij,ij->i", points @ b.X, points), 0.0) + it.off * norms * norms) * RAISE
-    margin = points @ b.c.w - fp.dot_unit(len(b.X)) * norms * float(fp.row_norms(b.c.w[None, :])[0]) * RAISE
+    margin = b.c.sums.margins(points, norms, b.c.w)
     tight = float((margin / np.maximum(lengths, 2.0**-500)).min(initial=np.inf))
     reach = (it.pull * it.lengths[it.rows] + radii / np.sqrt(it.left)) * ROOM * RAISE
     return np.flatnonzero(~(it.fine & (reach < tight)))
@@ -150,8 +150,7 @@ def open_rows(b: Base, it: Steps, radii: Array, points: Array) -> NDArray[np.boo
     size = np.sqrt(lengths[:, None] + C_up * C_up * bent) * RAISE
     with np.errstate(invalid="ignore"):
         drop = (np.maximum(C + error, 0.0) * it.pull + size * radii) * ROOM * RAISE
-    size_w = float(fp.row_norms(b.c.w[None, :])[0])
-    margin = points @ b.c.w - fp.dot_unit(len(b.c.w)) * norms * size_w * RAISE
+    margin = s.margins(points, norms, b.c.w)
     return np.asarray(~(drop < margin[:, None]))
 
 

@@ -73,7 +73,7 @@ class Tree(Turns):
         w = c.w
         node = Node(task.parent, task.branch, w, h=np.full(len(self.points), -1, np.int32))
         self._say(f"nodes {k}")
-        wrong = live[~(self.points[live] @ w > 0.0)]
+        wrong = live[~(self.points[live] @ self.sums.aimed(w) > 0.0)]
         for j in wrong:
             self.flips[int(j)] = (task.out, w)
         self.failed[wrong] |= self.follow is None  # else more rows change, and another label says nothing
@@ -221,7 +221,7 @@ class Tree(Turns):
         all_rows = np.arange(len(margin))
         done = holds(all_rows, low)
         high[done] = 0
-        never = fixed * RAISE >= margin
+        never = ~(fixed * RAISE < margin)  # nor where one is no number
         open_rows = all_rows[~done & ~never]
         while len(open_rows):
             middle = (low[open_rows] + high[open_rows]) // 2
@@ -303,7 +303,7 @@ class Tree(Turns):
             if self.left() <= 0.0:
                 break
             good[:, i] = self._again(b, rows, W, i, points, task) | ~wanted[:, i]  # by the weights that are kept
-            for j in np.flatnonzero(~good[:, i] & still & (points @ W[i] <= 0.0)):
+            for j in np.flatnonzero(~good[:, i] & still & (points @ self.sums.aimed(W[i]) <= 0.0)):
                 self.flips[int(live[j])], still[j] = ((*task.out, int(rows[i])), W[i]), False
         stand = np.asarray(good.all(axis=1))
         self.failed[live[~stand]] = True

@@ -36,7 +36,7 @@ class Judge:
         c = st.c
         norms = fp.row_norms(points)
         unit = fp.dot_unit(len(c.w)) * norms * RAISE
-        self.margin = points @ c.w - unit * float(fp.row_norms(c.w[None, :])[0]) * RAISE
+        self.margin = c.sums.margins(points, norms, c.w)
         delta = st.delta[h:]
         self.seen = lengths(p.metric.X, p.metric.off, points, norms)
         own = -(points @ delta.T) + np.outer(unit, fp.row_norms(delta))

@@ -241,8 +241,7 @@ def judged(it: Steps, points: Array) -> tuple[Array, Array]:
     p, norms = len(it.b.X), fp.row_norms(points)
     lengths = np.sqrt(np.maximum(np.einsum("ij,ij->i", points @ it.b.X, points), 0.0)
                       + it.b.off * norms * norms) * RAISE
-    w = it.b.c.w
-    margin = points @ w - fp.dot_unit(p) * norms * float(fp.row_norms(w[None, :])[0]) * RAISE
+    margin = it.b.c.sums.margins(points, norms, it.b.c.w)
     taken = fp.dot_unit(p) * np.outer(norms, fp.row_norms(it.delta)) - points @ it.delta.T
     pushes = np.maximum(taken + np.outer(lengths, it.push), 0.0) * RAISE
     return margin - lengths * it.fixed * RAISE - 4.0 * U * np.abs(margin), pushes

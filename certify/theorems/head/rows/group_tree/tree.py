@@ -197,7 +197,7 @@ class GroupTree:
         while node is not None and len(out) < self.most and len(node.all.groups):
             worst = int(node.all.groups[np.argmin(node.all.delta @ self.points[point])])
             out, node = self._child(out, node, worst)
-            if node is not None and float(self.points[point] @ node.w) < 0.0:
+            if node is not None and float(self.points[point] @ self.sums.aimed(node.w)) < 0.0:
                 self.flips[point] = out, node.w
                 return True
         return False

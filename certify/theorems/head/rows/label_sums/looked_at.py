@@ -92,7 +92,7 @@ def followed(case: Case, head: Head, which: Whole, check: Callable[[], None], le
         return good, (0.0, 0.0)
     st, points = case.bound.steps, head.points[which]
     sign = np.where(head.today[which] == 1, 1.0, -1.0)
-    margin, push = sign * (points @ st.w), -sign[:, None] * (points @ it.delta.T)
+    margin, push = sign * (points @ st.w - head.threshold), -sign[:, None] * (points @ it.delta.T)
     off = it.loose * np.linalg.norm(points, axis=1)
     push = push + off[:, None]
     length = np.sqrt(np.maximum(np.einsum("na,ab,nb->n", points, it.inverse, points), 0.0))

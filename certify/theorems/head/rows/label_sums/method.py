@@ -18,7 +18,7 @@ from certify.theorems.head.rows.step_sums.search import Case
 SHARE = 0.5
 """Of what a checker may still look at, for one of several settings."""
 
-LARGEST = 12_000_000
+LARGEST = 30_000_000
 """Most margins that a checker is to follow under steps, rows times changes."""
 
 MANY = "a check of them would look at too many choices one by one"

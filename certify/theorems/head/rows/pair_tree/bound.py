@@ -73,7 +73,7 @@ class Bound:
         st, c = self.steps, self.steps.c
         norms, p = fp.row_norms(points), len(c.w)
         unit = fp.dot_unit(p) * norms * RAISE
-        margin = points @ c.w - unit * float(fp.row_norms(c.w[None, :])[0])
+        margin = c.sums.margins(points, norms, c.w)
         delta = st.delta[self.h :]
         seen = lengths(self.X, self.off, points, norms)
         pushes = -(points @ delta.T) + np.outer(unit, fp.row_norms(delta))

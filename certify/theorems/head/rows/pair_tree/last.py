@@ -64,8 +64,7 @@ class Last:
         """`(N, f)`: the rows whose new labels may move a point to the other side."""
         b, s = self.b, self.b.c.sums
         norms = fp.row_norms(points)
-        unit = fp.dot_unit(len(b.c.w)) * RAISE
-        margin = points @ b.c.w - unit * norms * float(fp.row_norms(b.c.w[None, :])[0])
+        margin = s.margins(points, norms, b.c.w)
         seen = lengths(self.X, self.off, points, norms)
         there = lengths(b.X, self.off_b, points, norms)
         own = self.size[self.rows]

@@ -15,7 +15,7 @@ from certify.systems.head.rows.boxes.trap import centre
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.weights import RowWeights
-from certify.theorems.head.rows.box_tree import scaled, sums_of
+from certify.theorems.head.rows.box_tree import levelled, scaled, sums_of
 from certify.theorems.head.rows.boxes.tree import Tree
 from certify.theorems.head.rows.step_sums.steps import DECAY
 
@@ -31,7 +31,7 @@ def in_a_box(head: Head, points: Head, rows: Whole, k: int, which: Whole, left: 
         which: numbers of the points.
         left: seconds left.
     """
-    if head.threshold != 0.0 or (of := exact_weights(head)) is None:
+    if not levelled(points) or (of := exact_weights(head)) is None:
         return which[:0]
     weights, e = scaled(of[0])
     mid, off = (float(np.ldexp(part, -e)) for part in head.mu())

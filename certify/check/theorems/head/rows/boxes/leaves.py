@@ -90,7 +90,7 @@ def held(b: Base, lost: Sequence[float], own: arb) -> tuple[arb, arb]:
 
 def leaves(b: Base, rows: Sequence[int], weights: Sequence[Sequence[float]], e: Points,
            wanted: list[list[int]]) -> Iterator[list[bool]]:
-    """Whether `e·w > 0` is proved at the minimiser with row i changed too, for each leaf and the points wanted there.
+    """Whether a margin above 0 is proved at the minimiser with row i changed too, for each leaf and its points.
 
     On the ball about the weights on which no margin moves by more than `NEAR` curvatures are at least r times those of
     the centre, `r = e^−(NEAR + how much farther from 0 a margin is)`: `|(ln l'')'| ≤ 1`, and l'' falls with the
@@ -103,7 +103,8 @@ def leaves(b: Base, rows: Sequence[int], weights: Sequence[Sequence[float]], e: 
         part = slice(start, start + step)
         moved = distances(b, rows[part], weights[part])
         W = arb_mat(len(moved), b.c.sums.p, [x for w in weights[part] for x in w])
-        margins = (e.exact * W.transpose()).transpose().tolist()
+        margins = [[x - level for x, level in zip(line, e.levels, strict=True)]
+                   for line in (e.exact * W.transpose()).transpose().tolist()]
         for line, x, which in zip(margins, moved, wanted[part], strict=True):
             yield near.holds(line, x, which)
 
@@ -163,4 +164,4 @@ def alone(c: Centre, e: Points, wanted: list[int], known: Base | None = None) ->
     if b is None:
         return [False] * len(wanted)
     moved = distance(b, b.big.sqrt() * c.gradient, ZERO, ZERO)
-    return Lengths(b, e).holds((e.exact * c.w).entries(), moved, wanted)
+    return Lengths(b, e).holds(e.margins(c.w), moved, wanted)

@@ -18,6 +18,7 @@ from certify.check.linalg.balls import ZERO, largest, norm
 from certify.check.theorems.head.rows.boxes.fixed_rows import forms_of, power
 from certify.check.theorems.head.rows.boxes.leaves import FIRST, Base, Lengths, distance, held, own_share
 from certify.check.theorems.head.rows.boxes.margins import Points
+from certify.check.theorems.head.rows.boxes.trap import integer
 
 MANY, LARGE = 32, 1 << 21
 """Leaves, and entries of the rows, from which on it is done so."""
@@ -150,6 +151,7 @@ class ManyLeaves:
         self.near = [int(min(max(0.0, x), 2.0**400)) for x in near]
         self.points = [float((x / (seen.unit * power(-WEIGHT))).upper()) * (1 + 2.0**-50)
                        for x in Lengths(b, e).sharp]
+        self.levels = [integer((x / (seen.unit * power(-WEIGHT))).upper().ceil()) for x in e.levels]
         self.across = s.mat.transpose()
         self.seen_across = seen.mat.transpose()
 
@@ -175,7 +177,7 @@ class ManyLeaves:
                 continue
             margins, reach = list(map(int, line)), float(x.upper()) * (1 + 2.0**-50)
             lost = float((self.seen.off * r / (self.seen.unit * power(-WEIGHT))).upper()) + 1.0
-            yield [margins[j] > (self.points[j] * reach + lost) * (1 + 2.0**-50) for j in which]
+            yield [margins[j] - self.levels[j] > (self.points[j] * reach + lost) * (1 + 2.0**-50) for j in which]
 
     def _moved(self, rows: Sequence[int], W: fmpz_mat, size: Sequence[arb]) -> list[arb]:
         """How far each minimiser may lie from its weights, in the norm of the Hessian at the centre."""

@@ -33,6 +33,7 @@ class Points:
 
     Attributes:
         rows, norms, short, exact: the rows, bounds of their norms, the rows in few bits, and as a matrix.
+        levels: what the output of each has to exceed: the threshold, with the sign of the row.
         every: the products of the entries of all evaluation rows, None where there are too many.
         at: which of these the rows are.
     """
@@ -41,6 +42,7 @@ class Points:
     norms: list[arb]
     short: Short
     exact: arb_mat
+    levels: list[arb]
     every: Squares | None
     at: list[int]
 
@@ -52,7 +54,12 @@ class Points:
         few_bits = Short(fmpz_mat(len(at), p, [x for row in whole_rows for x in row]), whole_rows,
                          [self.short.unit[j] for j in at], self.short.epsilon)
         return Points(rows, [self.norms[j] for j in at], few_bits,
-                      arb_mat(len(at), p, [x for row in rows for x in row]), self.every, [self.at[j] for j in at])
+                      arb_mat(len(at), p, [x for row in rows for x in row]), [self.levels[j] for j in at],
+                      self.every, [self.at[j] for j in at])
+
+    def margins(self, w: arb_mat) -> list[arb]:
+        """How far the outputs at a column of weights lie above what they have to exceed."""
+        return [x - level for x, level in zip((self.exact * w).entries(), self.levels, strict=True)]
 
     def forms(self, M: arb_mat, bound: arb) -> list[arb]:
         """Upper bounds of `eᵀMe`, M symmetric with `‖M‖ ≤ bound`, its radii left out."""
@@ -62,28 +69,28 @@ class Points:
         return [found[j] for j in self.at]
 
 
-def points(rows: list[list[float]], p: int) -> Points:
-    """Rows e of which `e·w > 0` is in question."""
+def points(rows: list[list[float]], p: int, levels: list[float] | None = None) -> Points:
+    """Rows e of which `e·w > 0` is in question, or `e·w` above a level of each."""
     norms = lengths(rows)
     sizes = [float(x) for x in norms]
     alike = max(sizes, default=0.0) <= ALIKE * min(sizes, default=0.0)
     each = squares(rows, norms, p) if alike else None
     return Points(rows, norms, short(rows, p), arb_mat(len(rows), p, [x for row in rows for x in row]),
-                  each, list(range(len(rows))))
+                  [arb(x) for x in levels or [0.0] * len(rows)], each, list(range(len(rows))))
 
 
 class Margins:
     """What a box leaves of the margins of points: `e·w − (the k largest pushes) − fixed`.
 
     Attributes:
-        margin: `e·w` at the centre.
+        margin: `e·w` at the centre, above the level of e.
         fixed: what does not depend on the rows.
     """
 
     def __init__(self, found: Box, e: Points) -> None:
         self.found, self.e = found, e
         c = found.c
-        self.margin = (e.exact * c.w).entries()
+        self.margin = e.margins(c.w)
         beta = e.forms(found.half, (size(found.half) + found.off).upper())
         seen = e.forms(found.mean, found.bound)
         self.seen = [(x + found.off * r * r).max(ZERO).upper().sqrt() for x, r in zip(seen, e.norms, strict=True)]

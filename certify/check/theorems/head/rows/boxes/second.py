@@ -89,7 +89,7 @@ class Second:
         bent = sum(((abs(x) + d) * b for x, d, b in zip(seen, away, self.bent, strict=True)), ZERO)
         length = norm(u.entries()).upper() + self.X_off * self.e.norms[at]
         rest = lam * (1 + ONE / SPLIT) * found.still * c.gradient / 2 + bent + length * c.gradient
-        margin = (e.transpose() * c.w)[0, 0]
+        margin = (e.transpose() * c.w)[0, 0] - self.e.levels[at]
         return bool(margin - rest > most(pushes, found.k))
 
     def _changed(self, i: int, seen: arb, away: arb, beta: arb) -> tuple[arb, arb]:

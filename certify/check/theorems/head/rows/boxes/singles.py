@@ -91,7 +91,7 @@ class Singles:
         self.longest = max((x for x, kept in zip(self.lengths, c.kept, strict=True) if kept), default=0.0)
         self.sizes = [up(x) for x in e.norms]
         self.reach = [length_above(x, self.off, r) for x, r in zip(e.forms(b.X, bound), self.sizes, strict=True)]
-        margins = (e.exact * c.w).entries()
+        margins = e.margins(c.w)
         self.margins = [float(x.lower()) - abs(float(x.mid())) * (UP - 1.0) for x in margins]
         self.D, self.p, self.t = [up(x) for x in c.D], [up(x) for x in c.p], [float(x.abs_lower()) / UP for x in c.t]
         # a ball that is no point is rounded down from its lower end

@@ -26,13 +26,13 @@ SECOND, BROAD = "second", "wide"
 
 
 def oriented(head: Head, where: str) -> tuple[Sums, Points]:
-    """Rows times their labels, and evaluation rows times the sign of today's output, all of them exact.
+    """Rows times their labels, and evaluation rows times today's side of the threshold, all of them exact.
 
     Raises:
         Invalid: the theorem is not about this problem.
     """
-    if not isinstance(head.loss, Logistic) or head.k != 1 or head.remaining or head.threshold:
-        raise Invalid(where, "boxes are stated", "they are for the logistic loss, a fixed decay and the threshold 0")
+    if not isinstance(head.loss, Logistic) or head.k != 1 or head.remaining or head.threshold - head.threshold != 0:
+        raise Invalid(where, "boxes are stated", "they are for the logistic loss, a fixed decay and a finite threshold")
     if head.balanced:
         raise Invalid(where, "boxes are stated", "labels are balanced, and boxes are for weights that stay")
     if head.count < 1 or (not head.relabels and head.free_intercept and head.count >= head.n):
@@ -48,7 +48,8 @@ def oriented(head: Head, where: str) -> tuple[Sums, Points]:
     if weights is not None:  # divided by a power of two the sum has the same minimiser, and weights up to 1
         scale = arb(2) ** -max(frexp(float(c))[1] for c in weights)
         weights = [c * scale for c in weights]
-    return sums(rows, [x * scale for x in decay], head.relabels, weights), points(seen, head.m)
+    return sums(rows, [x * scale for x in decay], head.relabels, weights), points(
+        seen, head.m, [x * head.threshold for x in signs])
 
 
 def exact_rows(rows: Sequence[Sequence[arb]], where: str) -> list[list[float]]:

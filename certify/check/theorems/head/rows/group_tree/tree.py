@@ -79,7 +79,7 @@ class Tree:
         """What is left of the point's margin before any group follows, and what each takes of it at most."""
         e = self.points.some([point]) if len(self.points.rows) > 1 else self.points
         length = up(Lengths(it.b, e).sharp[0])
-        margin = (e.exact * it.b.c.w)[0, 0].lower()
+        margin = e.margins(it.b.c.w)[0].lower()
         left = float(margin - length * it.fixed * UP)
         left -= abs(left) * 2.0**-50
         pushes = []

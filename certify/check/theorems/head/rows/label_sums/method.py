@@ -99,7 +99,7 @@ class _Look:
     def __init__(self, found: Bound, e: Points, weights: Sequence[float], effort: Effort) -> None:
         self.found, self.effort = found, effort
         st = found.steps
-        self.margins = [float(x.lower()) for x in (e.exact * st.b.c.w).entries()]
+        self.margins = [float(x.lower()) for x in e.margins(st.b.c.w)]
         self.lengths = lengths_of(found, e.forms(found.M, (found.big + found.off).upper()), e.norms)
         self.refits = Refits(found, weights, e, self.lengths)
         short, longest = few(st.delta.mid(), st.setting.sums.p), max(

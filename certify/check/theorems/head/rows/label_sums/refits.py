@@ -52,7 +52,7 @@ class Refits:
 
     def _stays(self, line: arb_mat, near: Near, at: int) -> bool:
         w, far = near
-        return far < inf and bool((line * w)[0, 0] > self.lengths[at] * far * UP)
+        return far < inf and bool((line * w)[0, 0] - self.points.levels[at] > self.lengths[at] * far * UP)
 
     def _looked(self, choices: Sequence[tuple[int, ...]], place: int) -> list[Near]:
         """Weights near the refits of some choices, with how near they are proved."""

@@ -88,13 +88,13 @@ def _setting(head: Head, what: tuple[list[list[float]], list[arb], list[arb], ar
 
 
 def require_labels(head: Head, where: str) -> None:
-    """Changed labels of a logistic head of one output, with the threshold 0.
+    """Changed labels of a logistic head of one output, whatever its threshold.
 
     Raises:
         Invalid: it is another problem.
     """
-    if not isinstance(head.loss, Logistic) or head.k != 1 or head.remaining or head.threshold:
-        raise Invalid(where, "label_sums is stated", "it is for the logistic loss, a fixed decay and the threshold 0")
+    if not isinstance(head.loss, Logistic) or head.k != 1 or head.remaining or head.threshold - head.threshold != 0:
+        raise Invalid(where, "label_sums is stated", "it is for the logistic loss, a fixed decay, a finite threshold")
     if not head.relabels or head.kind is not None or head.new:
         raise Invalid(where, "label_sums is stated", "it is for any rows whose labels change")
     if head.count < 1 or not head.moving:
@@ -104,11 +104,12 @@ def require_labels(head: Head, where: str) -> None:
 
 
 def seen(head: Head, asked: Sequence[int], where: str) -> Points:
-    """Evaluation rows times the sign of today's output.
+    """Evaluation rows times today's side of the threshold.
 
     Raises:
         Invalid: their inputs are not exact.
     """
     rows = exact_rows(head.evaluated.tolist(), where)
     signs = {j: 1.0 if head.today[j] == 1 else -1.0 for j in asked}
-    return points([[x * signs[j] for x in rows[j]] for j in asked], head.m)
+    return points([[x * signs[j] for x in rows[j]] for j in asked], head.m,
+                  [signs[j] * head.threshold for j in asked])

@@ -35,7 +35,7 @@ class Drops:
         bound = (big + off).upper()
         self.seen = roots(e.forms(X, bound), off, self.norms)
         self.other = roots(e.forms(st.b.X, (st.b.big + st.b.off).upper()), st.b.off, self.norms) if st.far else []
-        self.margins = [float(x.lower()) - abs(float(x.mid())) * (UP - 1.0) for x in (e.exact * st.c.w).entries()]
+        self.margins = [float(x.lower()) - abs(float(x.mid())) * (UP - 1.0) for x in e.margins(st.c.w)]
         self.columns = fmpz_mat([one.whole for one in found.own]).transpose()
         self.loose = [up(e.short.epsilon) * one.size * UP for one in found.own]
         self.units = [ldexp(1.0, one.unit) for one in found.own]

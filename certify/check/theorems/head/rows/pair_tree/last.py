@@ -154,7 +154,7 @@ class Last:
         X, off, big = self.M
         seen = roots(e.forms(X, (big + off).upper()), off, norms)
         there = roots(e.forms(b.X, (b.big + b.off).upper()), b.off, norms)
-        margins = [float(x.lower()) - abs(float(x.mid())) * (UP - 1.0) for x in (e.exact * b.c.w).entries()]
+        margins = [float(x.lower()) - abs(float(x.mid())) * (UP - 1.0) for x in e.margins(b.c.w)]
         own = [self.size[i] for i in self.rows]
         longest, largest = max(own, default=0.0), max(self.rho, default=0.0)
         found: dict[int, list[int]] = {}

@@ -141,7 +141,7 @@ def test_points_that_are_said_to_stay_do() -> None:
         if b is None:
             continue
         which = np.flatnonzero(head.today >= 0)
-        good = which[stays(b, points[which])]
+        good = which[stays(b, points[which])[0]]
         proved += len(good)
         for out in margins(head, s_rows, k, relabels).values():
             assert (out[good] > 0).all()
@@ -153,8 +153,10 @@ def test_what_the_method_is_for(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = tuple(range(12))
     assert BentBox().able(head, RowChange(False, FEWEST, rows)) == ""
     assert "4 changes" in BentBox().able(head, RowChange(False, FEWEST - 1, rows))
-    assert "threshold" in BentBox().able(replace(head, threshold=0.5), RowChange(True, FEWEST, rows))
-    assert "bent_box" not in survey.CHECKED
+    assert BentBox().able(replace(head, threshold=0.5), RowChange(True, FEWEST, rows)) == ""
+    bare = replace(head, threshold=0.5, points=2.0 * head.points)
+    assert "intercept" in BentBox().able(bare, RowChange(True, FEWEST, rows))
+    assert "bent_box" in survey.CHECKED
     monkeypatch.setattr(method, "WIDEST", head.m)
     assert not BentBox().able(head, RowChange(False, FEWEST, rows))
     monkeypatch.setattr(method, "WIDEST", head.m - 1)

@@ -103,7 +103,7 @@ def test_own_slabs_of_changed_rows_by_the_formulas() -> None:
     pull, rest, fixed = rng.uniform(0.1, 0.5, (4, 3)), rng.uniform(0.0, 0.1, (4, 3)), rng.uniform(0.0, 0.1, 4)
     least = np.ones((4, 3))
     least[2, 1] = -1e-9
-    one, place = Taken(pull, rest, fixed, least), np.array([0, -1, 1, 2])
+    one, place = Taken(pull, rest, fixed, least, np.zeros(4)), np.array([0, -1, 1, 2])
     for falls in (True, False):
         stay, gone = b._apart(one, place, falls)
         for j, i in enumerate(place.tolist()):

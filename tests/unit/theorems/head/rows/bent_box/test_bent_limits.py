@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from certify.format.errors import EnclosureError
-from certify.systems.head.rows.boxes.trap import Slabs, sums
+from certify.systems.head.rows.boxes.trap import sums
 from certify.systems.head.rows.change import RowChange
 from certify.theorems.head.rows.bent_box import image, method, search
-from certify.theorems.head.rows.bent_box.image import Bent
+from certify.theorems.head.rows.bent_box.image import Bent, Image
 from certify.theorems.head.rows.bent_box.method import FEWEST, BentBox
 from certify.theorems.head.rows.bent_box.search import box, stays
 from certify.theorems.head.rows.box_tree import oriented
@@ -34,7 +34,7 @@ def test_rows_and_points_are_taken_in_parts_that_fit(monkeypatch: pytest.MonkeyP
     b = found(oriented(HEAD, RowChange(False, 2, tuple(range(12))))[0], 2)
     assert b is not None
     whole, points = b.image(), oriented(HEAD, RowChange(False, 2, (0,)))[1]
-    at_once = stays(b, points)
+    at_once, _ = stays(b, points)
     n, p = b.at.c.sums.S.shape
     monkeypatch.setattr(image, "AT_ONCE", 5 * max(n, p * p))
     assert [len(range(11)[part]) for part in b.parts(11)] == [5, 5, 1]
@@ -43,7 +43,7 @@ def test_rows_and_points_are_taken_in_parts_that_fit(monkeypatch: pytest.MonkeyP
     assert again is not None
     assert np.allclose(again.all(), whole.all(), rtol=1e-6)
     assert at_once.any()
-    assert (stays(b, points) == at_once).all()
+    assert (stays(b, points)[0] == at_once).all()
     monkeypatch.setattr(image, "AT_ONCE", 3)
     assert len(list(b.parts(4))) == 4
 
@@ -62,7 +62,7 @@ def test_the_clock_is_looked_at_before_each_part(monkeypatch: pytest.MonkeyPatch
     b = found(oriented(HEAD, RowChange(False, 2, tuple(range(12))))[0], 2)
     assert b is not None
     points = oriented(HEAD, RowChange(False, 2, (0,)))[1]
-    some = np.repeat(points[stays(b, points)][:1], 6, axis=0)
+    some = np.repeat(points[stays(b, points)[0]][:1], 6, axis=0)
     taken, asked = Bent.taken, []
 
     def spied(self: Bent, E: np.ndarray, both: bool) -> Any:
@@ -73,8 +73,8 @@ def test_the_clock_is_looked_at_before_each_part(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(image, "AT_ONCE", 1)
     assert b.image(countdown(3)) is None
     assert asked == [1, 1, 1]
-    assert stays(b, some, countdown(2)).tolist() == [True, True, False, False, False, False]
-    assert stays(b, some).all()
+    assert stays(b, some, countdown(2))[0].tolist() == [True, True, False, False, False, False]
+    assert stays(b, some)[0].all()
     with np.errstate(all="ignore"):  # the first question is the turn's own
         assert box(b.at.c, b.at.free, 2, countdown(2)) is None
     assert asked[-1:] == [1]
@@ -85,7 +85,7 @@ def test_a_part_that_fails_loses_only_its_own_points(raises: bool, monkeypatch: 
     b = found(oriented(HEAD, RowChange(False, 2, tuple(range(12))))[0], 2)
     assert b is not None
     points = oriented(HEAD, RowChange(False, 2, (0,)))[1]
-    good = stays(b, points)
+    good, _ = stays(b, points)
     lost = int(np.flatnonzero(good)[0])
     taken = Bent.taken
 
@@ -98,7 +98,7 @@ def test_a_part_that_fails_loses_only_its_own_points(raises: bool, monkeypatch: 
 
     monkeypatch.setattr(image, "AT_ONCE", 1)
     monkeypatch.setattr(Bent, "taken", failing)
-    left = stays(b, points)
+    left, _ = stays(b, points)
     assert not left[lost]
     assert (np.delete(left, lost) == np.delete(good, lost)).all()
     part = BentBox().prove(HEAD, RowChange(False, 2, tuple(range(12))), np.ones(9, bool), Budget())
@@ -118,13 +118,13 @@ def test_the_method_asks_for_what_was_asked(monkeypatch: pytest.MonkeyPatch) -> 
     rows = (1, 4, 5, 6, 7, 9)
     seen: list[Any] = []
 
-    def spied(c: Any, free: np.ndarray, k: int, left: Callable[[], float]) -> Bent | None:
+    def spied(c: Any, free: np.ndarray, k: int, left: Callable[[], float]) -> tuple[Bent, Image] | None:
         seen.append((free.tolist(), k))
         return box(c, free, k, left)
 
-    def points(b: Bent, some: np.ndarray, left: Callable[[], float]) -> np.ndarray:
+    def points(b: Bent, some: np.ndarray, left: Callable[[], float]) -> tuple[np.ndarray, np.ndarray]:
         seen.append(len(some))
-        return np.ones(len(some), bool)
+        return np.ones(len(some), bool), np.ones(len(some))
 
     monkeypatch.setattr(method, "box", spied)
     monkeypatch.setattr(method, "stays", points)
@@ -142,10 +142,10 @@ def test_the_method_asks_for_what_was_asked(monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.parametrize("one", range(4))
 def test_a_box_is_taken_only_where_all_four_ends_lie_inside(one: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    def nearly(self: Bent, left: Callable[[], float]) -> Slabs:
+    def nearly(self: Bent, left: Callable[[], float]) -> Image:
         inner = self.slabs.all() * 0.5
         inner[one, 0] = self.slabs.all()[one, 0]
-        return Slabs(*inner)
+        return Image(*inner, np.zeros((2, inner.shape[1])))
 
     s = drawn(np.random.default_rng(1), False, False, n=6, decay=9.0)
     assert found(s, 1) is not None

@@ -86,7 +86,9 @@ def test_what_boxes_are_not_for() -> None:
         assert "remaining" in method.able(dataclasses.replace(head, remaining=True), change)
         assert "inexact" in method.able(dataclasses.replace(head, phi_rad=np.full(6, 1e-9)), change)
         assert "inexact" in method.able(dataclasses.replace(head, points_rad=np.full(6, 1e-9)), change)
-        assert "threshold" in method.able(dataclasses.replace(head, threshold=0.5), change)
+        assert method.able(dataclasses.replace(head, threshold=0.5), change) == ""
+        bare = dataclasses.replace(head, threshold=0.5, points=head.points * 2.0)
+        assert "intercept" in method.able(bare, change)
         assert "0 of 2" in method.able(head, RowChange(False, 0, (0, 1)))
         free = dataclasses.replace(head, decayed=np.array([True] * (head.m - 1) + [False]))
         assert "intercept" in method.able(free, RowChange(False, 6, tuple(range(6))))

@@ -168,7 +168,8 @@ def test_other_problems_are_refused() -> None:
     assert method.able(one.head, one.change) == ""
     assert "deleted" in str(method.takes(GroupChange(True, 2, one.change.groups)))
     assert "deleted" in str(method.takes(one.change.within))
-    for head, words in ((replace(one.head, remaining=True), "decay follows"), (replace(one.head, threshold=0.1), "0.1"),
+    for head, words in ((replace(one.head, remaining=True), "decay follows"),
+                        (replace(one.head, threshold=float("inf")), "inf"),
                         (replace(one.head, phi_rad=np.ones(one.head.n)), "inexact")):
         assert words in method.able(head, one.change)
     free = replace(one.head, decayed=np.append(one.head.decayed[:-1], False))

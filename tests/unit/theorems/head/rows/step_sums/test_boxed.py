@@ -33,11 +33,11 @@ def proved(head: Head, k: int) -> np.ndarray:
     return found
 
 
-@pytest.mark.parametrize(("heavy", "k"), [(6.0, 1), (0.2, 1), (3.0, 2)])
-def test_what_a_box_proves_stays_at_every_refit(heavy: float, k: int) -> None:
+@pytest.mark.parametrize(("heavy", "k", "level"), [(6.0, 1, 0.0), (0.2, 1, 0.0), (3.0, 2, 0.0), (6.0, 1, 0.4)])
+def test_what_a_box_proves_stays_at_every_refit(heavy: float, k: int, level: float) -> None:
     some = 0
     for seed in (20, 22, 23):
-        head = uneven(seed, heavy)
+        head = replace(uneven(seed, heavy), threshold=level)
         found, truth = proved(head, k), head_rows.stays(head, any_rows(head, k, True))
         assert not (found & ~truth).any()
         some += int(found.sum())
@@ -60,12 +60,12 @@ def test_a_box_that_does_not_know_of_new_weights_is_found_out(monkeypatch: pytes
 
 
 @pytest.mark.parametrize("wrong", [
-    lambda head: replace(head, threshold=0.25),
+    lambda head: replace(head, threshold=0.25, points=2.0 * head.points),
     lambda head: replace(head, weights=RowWeights(np.full(head.n, 1 / 3), np.array([1.0, 0.1]))),
     lambda head: replace(head, weights=RowWeights(np.ones(head.n), None, True)),
     lambda head: replace(head, weights=RowWeights(np.full(head.n, 2.0))),
 ])
 def test_says_nothing_of_what_it_is_not_about(wrong: Callable[[Head], Head]) -> None:
-    """Another threshold, products that floats do not hold, balanced weights, and weights that stay with the rows."""
+    """Another threshold without an intercept, products that floats do not hold, balanced weights, weights that stay."""
     head = uneven(21, 0.5)
     assert proved(head, 1).any() and not proved(wrong(head), 1).any()

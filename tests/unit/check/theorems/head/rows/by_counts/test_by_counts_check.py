@@ -232,7 +232,7 @@ def test_other_problems_are_refused() -> None:
     twin, arrays, asked = seen(head, change), stored(dict(part.arrays)), part.proved.tolist()
     for one, words in ((replace(twin, balanced=False), "balanced"), (replace(twin, relabels=True), "left out"),
                        (replace(twin, count=4), "all its 4 rows"), (replace(twin, remaining=True), "fixed decay"),
-                       (replace(twin, threshold=0.5), "threshold 0")):
+                       (replace(twin, threshold=float("nan")), "finite threshold")):
         with pytest.raises(Invalid, match=words):
             checker.proved(one, arrays, "here", asked)
     tree = {name.removeprefix("1-1.box_tree."): array for name, array in arrays.items() if name.startswith("1-1.")}

@@ -223,7 +223,7 @@ def test_other_problems_are_refused(deep: tuple[Grouped, Any]) -> None:
     assert isinstance(twin.kind, Groups)
     for other, words in (({"kind": None}, "groups of rows"), ({"kind": replace(twin.kind, relabels=True)}, "groups"),
                          ({"relabels": True}, "groups"), ({"remaining": True}, "fixed decay"),
-                         ({"threshold": 0.5}, "threshold 0"), ({"balanced": True}, "balanced")):
+                         ({"threshold": float("inf")}, "finite threshold"), ({"balanced": True}, "balanced")):
         with pytest.raises(Invalid, match=words):
             followed(one, part.arrays, part.proved, **other)
     more = replace(twin.kind, count=3)

@@ -261,7 +261,8 @@ def test_each_case_of_balanced_labels_is_needed() -> None:
 
 
 @pytest.mark.parametrize(("other", "said"), [
-    ({"relabels": False}, "labels change"), ({"threshold": 0.5}, "threshold 0"), ({"remaining": True}, "fixed decay"),
+    ({"relabels": False}, "labels change"), ({"threshold": float("inf")}, "finite threshold"),
+    ({"remaining": True}, "fixed decay"),
     ({"count": 0}, "at least one"), ({"moving": ()}, "at least one"), ({"new": 1}, "labels change")])
 def test_another_problem_is_refused(other: dict[str, Any], said: str) -> None:
     head = label_head(0, "rows")
