@@ -143,6 +143,8 @@ def answered(subject: Subject, question: Question, options: Options, folder: Pat
     subject, lost = _losing(subject, audit.problem, asked)
     sentence = question.sentence(subject, options)
     environment = tested(audit.problem)
+    if subject.stored:  # what a spec does not say of the solver
+        environment["fit"]["ended"] = subject.ended
 
     def ranking(share: float) -> Ranking | str | None:
         left = options.seconds - (time.monotonic() - started)

@@ -276,7 +276,7 @@ def stable_predictions(
         raise InputError("within", "given without new rows", "give it with add or replace")
     asked = labelled(asked_of(problem, X_eval, members), threshold)
     head, change = head_of(asked), change_of_rows(asked)
-    distance = distance_of(head)
+    distance = distance_of(head, problem.ended)
     tell_of_lost(asked, change, numbers=False)
     _tell_of_classes(problem, relabel is not None)
     with among(jobs), told(progress) as tell:
@@ -297,12 +297,12 @@ def _tell_of_classes(problem: Problem, labels: bool) -> None:
         warnings.warn("class_weight: a row that is relabelled counts as its new label does", stacklevel=3)
 
 
-def distance_of(head: Head) -> float:
+def distance_of(head: Head, ended: bool | None) -> float:
     """How near the given weights the refit of the unchanged data is proved; far off another training is warned of."""
     centre = proposed(lambda: unchanged_refit(head))
     distance = given_base(head, head.V if centre is None else centre)[1]
     length = float(np.linalg.norm(head.V))
-    if words := beside(distance, length, head.loss.quadratic):
+    if words := beside(distance, length, head.loss.quadratic, ended):
         warnings.warn(words, stacklevel=3)
     return distance
 

@@ -173,7 +173,11 @@ def rewritten(certificate: Json) -> str:
 
 def cautions_of(certificate: Json) -> list[str]:
     """What speaks against reading a claim as one about the weights in the file; said even where little is said."""
-    far = distant(certificate["base"], certificate["claims"]) or _far_head(certificate)
+    fit = recorded(certificate.get("environment", {}).get("fit"))
+    ended = None if fit is None else fit.ended
+    if ended:  # it is this fit, however far a small weight decay lets its solver's rule end from the minimum
+        return []
+    far = distant(certificate["base"], certificate["claims"]) or _far_head(certificate, ended)
     return [far] if far else []
 
 
@@ -192,7 +196,7 @@ ALL_ROWS: Final = "Are these all the rows, and no others, that they were fitted 
 """What a reader has to know, and to ask, of a minimum beside the given weights."""
 
 
-def _far_head(certificate: Json) -> str:
+def _far_head(certificate: Json, ended: bool | None = None) -> str:
     """That the one solution of a head is not near the given weights, in words; empty where it is.
 
     >>> _far_head({"problem": {"within": None, "weights_length": 2.0}, "base": {"distance": 1.0}})[:45]
@@ -201,7 +205,7 @@ def _far_head(certificate: Json) -> str:
     'the claims are about the exact minimum of the stated'
     """
     share = share_of(certificate["problem"], certificate["base"]["distance"])
-    if certificate["problem"].get("within", 0) is not None or share is None or share <= FAR:
+    if certificate["problem"].get("within", 0) is not None or share is None or (share <= FAR and ended is not False):
         return ""
     on = "train the last layer on" if "graph" in certificate["problem"] else "`certify polish SPEC` trains on to it"
     known = certificate["problem"].get("row_weights") is not None
