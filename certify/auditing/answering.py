@@ -86,6 +86,7 @@ class Answer:
         alarm: what has to be read before it; "": nothing.
         in_certificate: whether its certificate holds it, so that `certify check` derives it again; else it is proved by
             this run alone.
+        methods: what each method left open, or why it was not tried, by its name.
     """
 
     question: str
@@ -106,6 +107,7 @@ class Answer:
     in_certificate: bool = True
     predictions: Column | None = None
     alarm: str = ""
+    methods: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Its members for `--json`; the folder as a path from that of the audit is the caller's."""
@@ -113,7 +115,8 @@ class Answer:
                 "lower": self.lower, "upper": self.upper, "unit": self.unit, "total": self.total,
                 "verdict": self.verdict, "answer": self.sentence, "reason": self.reason,
                 "cautions": list(self.cautions), "seconds": round(self.seconds, 2),
-                "in_certificate": self.in_certificate} | ({} if self.ranking is None else {"ranking": self.ranking})
+                "in_certificate": self.in_certificate} | ({} if self.ranking is None else {"ranking": self.ranking}) | (
+            {"methods": list(self.methods)} if self.methods else {})
 
 
 def answered(subject: Subject, question: Question, options: Options, folder: Path, tell: Progress,
@@ -365,7 +368,7 @@ def _answer(subject: Subject, question: Question, options: Options, wanted: Want
     told = any(one.quantity == wanted.quantity for one in options.thresholds)  # not one that the question itself has
     answer = held(wanted.side, wanted.threshold if told else None, claim, question.answer(subject, options, claim))
     return Answer(question.sentence(subject, options), question.slug, claim["quantity"], low, high, claim["unit"],
-                  verdict, answer, reason, (), total, given, 0.0, folder)
+                  verdict, answer, reason, (), total, given, 0.0, folder, methods=bound.methods if reason else ())
 
 
 def _says_something(wanted: Wanted, claim: Mapping[str, Any], total: int) -> bool:

@@ -270,7 +270,7 @@ def run_object(certificate: Json) -> dict[str, Any]:
         "format": certificate["format"],
         "verdict": certificate["verdict"],
         "gates": gates_of(certificate),
-        "claims": [_claim_object(claim) for claim in certificate["claims"]],
+        "claims": [_claim_object(claim) | _methods(certificate, claim) for claim in certificate["claims"]],
         "base": {key: certificate["base"][key] for key in ("residual", "distance")} | _nearness(certificate["problem"]),
         "cautions": cautions_of(certificate),
     } | {member: certificate[member] for member in ("over_time", "suppressed") if member in certificate}
@@ -279,6 +279,24 @@ def run_object(certificate: Json) -> dict[str, Any]:
 def _nearness(problem: Json) -> dict[str, Any]:
     """The share of their length within which of the free weights a solution counts, and that length."""
     return {key: problem[key] for key in ("within", "weights_length") if key in problem}
+
+
+def methods_of(certificate: Json, quantity: str) -> list[str]:
+    """What each method left open of a quantity, as a run keeps it beside the machine: a free member, so anybody's.
+
+    >>> methods_of({"environment": {"methods": {"a": ["tried box: 1 prediction stays open"]}}}, "a")
+    ['tried box: 1 prediction stays open']
+    >>> methods_of({"environment": {"methods": 3}}, "a")
+    []
+    """
+    kept = certificate.get("environment", {}).get("methods")
+    lines = kept.get(quantity) if isinstance(kept, Mapping) else None
+    return [line for line in lines if isinstance(line, str)] if isinstance(lines, list) else []
+
+
+def _methods(certificate: Json, claim: Json) -> dict[str, Any]:
+    lines = methods_of(certificate, claim["quantity"])
+    return {"methods": lines} if lines else {}
 
 
 def _claim_object(claim: Json) -> dict[str, Any]:
