@@ -26,11 +26,11 @@ def test_any_list_of_methods_gives_one_short_line(loss):
     for _ in range(20):
         reasons = [attempt(name, 8, "no bound could be enclosed", True) if RNG.random() < 0.5 else
                    f"{name}: the refit has a closed form with the squared loss; the loss is {loss}"
-                   for name in RNG.permutation(list(CHECKED)).tolist()]
+                   for name in RNG.permutation([one for one in CHECKED if one != "group_tree"]).tolist()]
         for more in ({"cut": True}, {}, {"cut": True, "more": LONGER, "fewer": 2}):
             found = open_survey(head, reasons, **more)
             said = _reason(found, head, any_rows(head, 5, False))
-            assert len(said) <= 270 and "\n" not in said and said.startswith("8 predictions are neither proved to stay")
+            assert len(said) <= 260 and "\n" not in said and said.startswith("8 predictions are neither proved to stay")
             assert not any(f"{name}:" in said or f" {name} " in said for name in CLASSES) and "smaller count" in said
             assert methods_of(found) == tuple(reasons)
             assert any(tried(found).startswith(words) for words in STAGES.values())
