@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
+from certify.format.canonical import changes_words
 from certify.format.digits import at_least, at_most, enclosure, shortest
 from certify.format.labels import COUNTED, label_meaning
 from certify.format.quantities import QUANTITIES
@@ -44,7 +45,7 @@ def verdict_line(certificate: Json, reason: bool = False) -> str:
     """
     problem, base = certificate["problem"], certificate["base"]
     claims = sorted(certificate["claims"], key=lambda claim: bool(claim["verdict"] != certificate["verdict"]))
-    parts = [claim_line(claim, problem) for claim in claims]
+    parts = [*(claim_line(claim, problem) for claim in claims), changes_words(problem)]
     if Base(problem["base"]).near:
         parts.append(_nearby(problem, base["distance"]))
     if base.get("tilt") and base.get("shift_norm") is not None:
@@ -272,6 +273,7 @@ def run_object(certificate: Json) -> dict[str, Any]:
         "gates": gates_of(certificate),
         "claims": [_claim_object(claim) | _methods(certificate, claim) for claim in certificate["claims"]],
         "base": {key: certificate["base"][key] for key in ("residual", "distance")} | _nearness(certificate["problem"]),
+        "changes": changes_words(certificate["problem"]).removeprefix("changes: "),
         "cautions": cautions_of(certificate),
     } | {member: certificate[member] for member in ("over_time", "suppressed") if member in certificate}
 

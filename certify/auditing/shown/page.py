@@ -68,7 +68,7 @@ def _grouped(content: Mapping[str, Any]) -> list[dict[str, Any]]:
         if any(one["answer"] == answer["answer"] for one in said):
             continue  # a question that is open says the same of each of its quantities
         told = {one["reason"] for one in said} | {(answer.get("ranking") or {}).get("reason")}
-        new = answer["reason"] not in told
+        new = bool(answer["reason"]) and answer["reason"] not in told
         lines = (line.partition(": ") for line in (answer.get("methods", ()) if new else ()))
         said.append({**answer, "why": answer["reason"] if new else "",
                      "ways": [(name, words) for name, _, words in lines]})
