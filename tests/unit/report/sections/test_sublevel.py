@@ -116,7 +116,7 @@ def test_verdict_lines() -> None:
         "inconclusive modulus no bound proved; changes: targets, total; no exact solution proved nearby"
     )
     assert verdict_line(samples.persistence_without_attack()) == (
-        "certified persistence_radius ≥ 0.1 met (proved in [0.12495, ∞)); changes: features, total [gates met]"
+        "certified persistence_radius ≥ 0.1 met (proved in [0.12495, ∞)); changes: features, per_sample [gates met]"
     )
     for made in samples.SHAPES.values():
         content = made()
