@@ -29,7 +29,7 @@ from certify.certificate.write import require_folder
 from certify.format.digits import at_least, at_most
 from certify.format.errors import InputError
 from certify.format.labels import COUNTED
-from certify.format.quantities import QUANTITIES, STABLE_PREDICTIONS
+from certify.format.quantities import PREDICTION_CHANGE, QUANTITIES, STABLE_PREDICTIONS
 from certify.format.words import Verdict
 from certify.network.network import Network
 from certify.problem.bound import Bound
@@ -196,8 +196,11 @@ def answered(subject: Subject, question: Question, options: Options, folder: Pat
 def _told(subject: Subject, question: Question, sentence: str, certificate: Mapping[str, Any], points: int,
           proved: Proved) -> Column | None:
     """What is said of every prediction, with the label that one has after the change that flips it."""
-    after = labels_after(subject, _bounds(proved).get(STABLE_PREDICTIONS.name), proved.arrays)
-    return column(question.slug.replace("-", " "), sentence, certificate, points, subject.owners, after)
+    bounds = _bounds(proved)
+    after = labels_after(subject, bounds.get(STABLE_PREDICTIONS.name), proved.arrays)
+    moved = bounds.get(PREDICTION_CHANGE.name)
+    return column(question.slug.replace("-", " "), sentence, certificate, points, subject.owners, after,
+                  None if moved is None or subject.classifies else moved.each)
 
 
 def _losing(subject: Subject, problem: Problem, asked: Asked) -> tuple[Subject, tuple[str, ...]]:
