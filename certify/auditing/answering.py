@@ -29,7 +29,7 @@ from certify.certificate.write import require_folder
 from certify.format.digits import at_least, at_most
 from certify.format.errors import InputError
 from certify.format.labels import COUNTED
-from certify.format.quantities import QUANTITIES, STABLE_PREDICTIONS
+from certify.format.quantities import PREDICTION_CHANGE, QUANTITIES, STABLE_PREDICTIONS
 from certify.format.words import Verdict
 from certify.network.network import Network
 from certify.problem.bound import Bound
@@ -86,6 +86,7 @@ class Answer:
         alarm: what has to be read before it; "": nothing.
         in_certificate: whether its certificate holds it, so that `certify check` derives it again; else it is proved by
             this run alone.
+        methods: what each method left open, or why it was not tried, by its name.
     """
 
     question: str
@@ -106,6 +107,7 @@ class Answer:
     in_certificate: bool = True
     predictions: Column | None = None
     alarm: str = ""
+    methods: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Its members for `--json`; the folder as a path from that of the audit is the caller's."""
@@ -113,7 +115,8 @@ class Answer:
                 "lower": self.lower, "upper": self.upper, "unit": self.unit, "total": self.total,
                 "verdict": self.verdict, "answer": self.sentence, "reason": self.reason,
                 "cautions": list(self.cautions), "seconds": round(self.seconds, 2),
-                "in_certificate": self.in_certificate} | ({} if self.ranking is None else {"ranking": self.ranking})
+                "in_certificate": self.in_certificate} | ({} if self.ranking is None else {"ranking": self.ranking}) | (
+            {"methods": list(self.methods)} if self.methods else {})
 
 
 def answered(subject: Subject, question: Question, options: Options, folder: Path, tell: Progress,
@@ -143,6 +146,8 @@ def answered(subject: Subject, question: Question, options: Options, folder: Pat
     subject, lost = _losing(subject, audit.problem, asked)
     sentence = question.sentence(subject, options)
     environment = tested(audit.problem)
+    if subject.stored:  # what a spec does not say of the solver
+        environment["fit"]["ended"] = subject.ended
 
     def ranking(share: float) -> Ranking | str | None:
         left = options.seconds - (time.monotonic() - started)
@@ -191,8 +196,11 @@ def answered(subject: Subject, question: Question, options: Options, folder: Pat
 def _told(subject: Subject, question: Question, sentence: str, certificate: Mapping[str, Any], points: int,
           proved: Proved) -> Column | None:
     """What is said of every prediction, with the label that one has after the change that flips it."""
-    after = labels_after(subject, _bounds(proved).get(STABLE_PREDICTIONS.name), proved.arrays)
-    return column(question.slug.replace("-", " "), sentence, certificate, points, subject.owners, after)
+    bounds = _bounds(proved)
+    after = labels_after(subject, bounds.get(STABLE_PREDICTIONS.name), proved.arrays)
+    moved = bounds.get(PREDICTION_CHANGE.name)
+    return column(question.slug.replace("-", " "), sentence, certificate, points, subject.owners, after,
+                  None if moved is None or subject.classifies else moved.each)
 
 
 def _losing(subject: Subject, problem: Problem, asked: Asked) -> tuple[Subject, tuple[str, ...]]:
@@ -363,7 +371,7 @@ def _answer(subject: Subject, question: Question, options: Options, wanted: Want
     told = any(one.quantity == wanted.quantity for one in options.thresholds)  # not one that the question itself has
     answer = held(wanted.side, wanted.threshold if told else None, claim, question.answer(subject, options, claim))
     return Answer(question.sentence(subject, options), question.slug, claim["quantity"], low, high, claim["unit"],
-                  verdict, answer, reason, (), total, given, 0.0, folder)
+                  verdict, answer, reason, (), total, given, 0.0, folder, methods=bound.methods if reason else ())
 
 
 def _says_something(wanted: Wanted, claim: Mapping[str, Any], total: int) -> bool:

@@ -228,7 +228,9 @@ def make(audit: Loaded, proved: Proved, environment: Mapping[str, Any], folder: 
     if proved.arrays:
         written[folder / WITNESS] = content = _witness_bytes(proved.arrays)
         sources["witness"] = Digest(folder / WITNESS, hashlib.sha256(content).hexdigest(), len(content))
-    certificate = build(audit.problem, proved.claims, proved.base, sources, environment, folder)
+    methods = {claim.bound.quantity: list(claim.bound.methods) for claim in proved.claims if claim.bound.methods}
+    kept = {**environment, **({"methods": methods} if methods else {})}
+    certificate = build(audit.problem, proved.claims, proved.base, sources, kept, folder)
     return Made(certificate, written, () if proved.arrays else _stale_witness(folder, audit.sources))
 
 

@@ -86,6 +86,7 @@ class Subject:
             these are the features of the data.
         kernel: whether these features are made by a kernel from all training rows, so that none belongs to a column.
         stored: whether the files of the tables were written by this audit.
+        ended: whether the weights keep the rule by which the solver of their fit ends; None: nobody knows it.
         evaluated: `(N, d)` evaluation rows as the network takes them; None: the training rows.
         read: the training rows as a data file has them, where these are others.
         beside: files of the tables that this audit writes before its questions, with what is in them.
@@ -125,6 +126,7 @@ class Subject:
     behind: str = ""
     kernel: bool = False
     stored: bool = False
+    ended: bool | None = None
     evaluated: Array | None = None
     read: Given | None = None
     beside: Mapping[Path, bytes] = field(default_factory=dict)

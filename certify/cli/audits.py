@@ -150,7 +150,6 @@ def run_audit(files: Files, told: Told, ask: Sequence[str], options: Options, ou
     from certify.auditing.questions.counted import counted
     from certify.auditing.ranked.shown import lines
     from certify.auditing.shown.alarm import misfit
-    from certify.auditing.shown.reasons import brief
     from certify.certificate.alone import working
     from certify.certificate.write import require_folder
 
@@ -169,7 +168,7 @@ def run_audit(files: Files, told: Told, ask: Sequence[str], options: Options, ou
         _alarm(found.alarm, printed, as_json)
         mark = {"certified": "proved ", "refuted": "refuted"}.get(found.verdict, "open   ")
         if not as_json:
-            why = f" [{brief(found.reason)[0]}]" if found.reason else ""
+            why = f" [{found.reason}]" if found.reason else ""
             line = one_line(f"{mark} {found.sentence}{why}")
             if line not in printed:  # a question that is open says the same of each of its quantities
                 print(line, flush=True)

@@ -164,6 +164,7 @@ def init(
         "--ask", metavar="WORDS", help="The spec of one question, e.g. '5 rows deleted', as `certify audit` asks it.")
     ] = None,
     evaluation: Evaluation = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the spec that is there.")] = False,
 ) -> None:
     """Write a commented spec, certify.toml, filled in from the model and data that lie beside it.
 
@@ -180,9 +181,13 @@ def init(
     if ask is not None:
         from certify.cli.starter.asked import write_asked
 
-        print(one_line(f"wrote {write_asked(folder, model, data, evaluation, graph, said, ask)}"), file=sys.stderr)
+        path, predicted = write_asked(folder, model, data, evaluation, graph, said, ask, force)
+        print(one_line(f"wrote {path}"), file=sys.stderr)
+        rows = "the training rows" if predicted is None else str(predicted)
+        print(one_line(f"note: rows to predict, where the question is about any: {rows} (--eval names others)"),
+              file=sys.stderr)
         return
-    written = write_starter(folder, model, data, estimate, graph, said)
+    written = write_starter(folder, model, data, estimate, graph, said, force)
     for line in (f"wrote {written.path}", *(f"note: {words}" for words in written.notes), written.fit):
         if line:
             print(one_line(line), file=sys.stderr)

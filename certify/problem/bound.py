@@ -55,6 +55,9 @@ class Bound:
         witness: data that lets a checker repeat the step that needed a search, by the names of
             :mod:`certify.format.witnesses`; an array there is a :class:`SideArray` here.
         reason: where a side is missing, what blocked it and what would decide it; else empty.
+        methods: where several were tried, what each left open or why it was not tried; for those who know them.
+        each: of how far predictions move, an upper end for every evaluation row, which no certificate states; () where
+            one for all is known alone.
         rows, row_lower, row_upper: values per training row (``sample_modulus``).
         sides: of a range: by the side of a gate, ``"max"`` or ``"min"``, the bound that is held against it.
         refuted: True if it is proved that the solution map is not Lipschitz-like at all.
@@ -74,6 +77,8 @@ class Bound:
     row_upper: tuple[float | None, ...] = ()
     refuted: bool = False
     sides: Mapping[str, Bound] = field(default_factory=dict)
+    methods: tuple[str, ...] = ()
+    each: tuple[float, ...] = ()
 
     def against(self, side: str) -> Bound:
         """What is held against a gate of a side: of a range its largest, or its smallest, value."""

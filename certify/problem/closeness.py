@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from certify.format.errors import EnclosureError, InputError
+from certify.format.words import Loss
 from certify.network.layers.plain import PlainLoss, PlainPoint
 from certify.network.network import Network
-from certify.problem.nearness import within
+from certify.problem.nearness import only_one, within
 from certify.rigor.fp import Array
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 ROUNDING: Final = 1e-12
 """Share of what adds up to the gradient at which the gradient counts as 0 to rounding."""
+SOLVED, SINGLY = 1e-6, 1e-3
+"""Shares of what adds up to a gradient, or of predictions, that rounding may leave of the solution of a linear system:
+in double precision, and in single precision."""
 ROUNDED: Final = 1e-7
 """Share of outputs and targets that counts beside their difference."""
 NEAR: Final = 1e-3
@@ -131,6 +135,30 @@ def gradient_share(problem: Problem) -> float:
         rounded = float((shares * sizes * np.linalg.norm(outputs, axis=1)).mean())
     whole = at.scale + ROUNDED * rounded
     return 0.0 if size == 0 else size / whole if whole else math.inf
+
+
+def solved(weights: Array) -> float:
+    """`SOLVED`; `SINGLY` of weights that are all numbers of single precision, as those of rows of such numbers are.
+
+    >>> solved(np.array([0.1, 0.2])), solved(np.array([0.1, 0.2], dtype=np.float32).astype(np.float64))
+    (1e-06, 0.001)
+    """
+    with np.errstate(over="ignore"):
+        return SINGLY if np.array_equal(weights, np.asarray(weights, dtype=np.float32)) else SOLVED
+
+
+def ends_closed(problem: Problem) -> bool | None:
+    """Whether weights of a linear model are where a fit in closed form ends; None: of another loss, or several layers.
+
+    Of one layer, the squared loss and a weight decay is the fit that mostly is one in closed form.
+
+    Raises:
+        EnclosureError: NaN or infinity.
+    """
+    net = problem.network
+    if not (isinstance(net, Network) and net.depth == 1 and only_one(problem) and Loss(problem.loss).least_squares):
+        return None
+    return gradient_share(problem) <= solved(np.concatenate([array.ravel() for array in net.arrays]))
 
 
 def steepest(problem: Problem) -> float:

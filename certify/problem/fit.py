@@ -33,6 +33,7 @@ class Fit:
         trouble: why there is no number; "" where there is one.
         stated: whether the spec names the loss; else it is the default.
         weighed: whether rows carry weights.
+        ended: whether the weights keep the rule by which the solver of their fit ends; None: nobody knows it.
 
     >>> Fit("logistic", 0.0493, 420, 426, 426).sentence()
     'training loss 0.0493 (logistic), accuracy 98.6 % of 426 rows with this network: is this what you remember?'
@@ -46,6 +47,7 @@ class Fit:
     trouble: str = ""
     stated: bool = True
     weighed: bool = False
+    ended: bool | None = None
 
     def sentence(self) -> str:
         """The line for a person."""
@@ -80,7 +82,7 @@ def recorded(entry: object) -> Fit | None:
     >>> recorded(Fit("squared", 0.25, None, 2, 2).as_json()).value, recorded("0.25"), recorded({"loss": "squared"})
     (0.25, None, None)
     """
-    if not isinstance(entry, Mapping) or set(entry) | {"weighed"} != set(Fit.__dataclass_fields__):
+    if not isinstance(entry, Mapping) or set(entry) | {"weighed", "ended"} != set(Fit.__dataclass_fields__):
         return None
     made = Fit(**entry)
     counts = (made.rows, made.of, 0 if made.right is None else made.right)
@@ -88,4 +90,5 @@ def recorded(entry: object) -> Fit | None:
     number = made.value is None or type(made.value) in (int, float) and math.isfinite(made.value)
     fits = whole and 0 < made.rows <= made.of and (made.right or 0) <= made.rows
     words = isinstance(made.loss, str) and made.loss in _MEANING and isinstance(made.trouble, str)
-    return made if number and fits and words and type(made.stated) is type(made.weighed) is bool else None
+    said = type(made.stated) is type(made.weighed) is bool and (made.ended is None or type(made.ended) is bool)
+    return made if number and fits and words and said else None

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from certify.format.errors import EnclosureError
+from certify.format.errors import EnclosureError, InputError
 from certify.format.words import Loss
 from certify.network.graph.graph import GraphNetwork
 from certify.network.loss.losses import loss_named
 from certify.network.network import Network
+from certify.problem.closeness import ends_closed
 from certify.problem.fit import Fit
 from certify.rigor.activation import activation
 
@@ -40,7 +41,18 @@ def fit_of(problem: Problem, most: int | None = None) -> Fit:
     """
     stated = problem.spec is None or "loss" in problem.spec.training.model_fields_set
     weights = None if problem.weights is None else problem.weights.as_fitted(problem)
-    return fit(problem.network, problem.X, problem.loss, problem.y, problem.labels, most, stated, weights)
+    found = fit(problem.network, problem.X, problem.loss, problem.y, problem.labels, most, stated, weights)
+    return replace(found, ended=_ended(problem))
+
+
+def _ended(problem: Problem) -> bool | None:
+    """Whether the weights are where their fit ends: as somebody knows of it, else as one in closed form does."""
+    if problem.ended is not None or problem.spec is None:
+        return problem.ended
+    try:
+        return ends_closed(problem)
+    except (InputError, EnclosureError):  # no targets, or numbers overflow: other lines say so
+        return None
 
 
 def fit(

@@ -88,6 +88,7 @@ class Statement:
         evaluation: `(N, d)` rows on which predictions are compared, else None.
         right: `(N,)` or `(N, k)` their right labels as the file has them, where it has some and they are asked about.
         threshold: of one output: the label of such a row is whether the output lies above it; None: above 0.
+        ended: whether the weights keep the rule by which the solver of their fit ends; None: nobody knows it.
         functionals: what multiplies the intercept in the evaluation rows, where these are functionals of a head's
             weights; None: they are rows that are predicted.
     """
@@ -134,6 +135,7 @@ class Statement:
     weights: SampleWeights | None = None
     prepare: Callable[[np.ndarray], np.ndarray] | None = None
     functionals: Functionals | None = None
+    ended: bool | None = None
 
     @property
     def n(self) -> int:

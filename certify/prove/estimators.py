@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -14,12 +15,11 @@ from certify.inputs.sklearn.linear import linear, require_read
 from certify.inputs.sklearn.read import Linear
 from certify.inputs.sklearn.targets import scaling_of
 from certify.inputs.sklearn.wrapped import Prepared, of_targets, parted, prepared, search_of
-from certify.problem.closeness import gradient_share, steepest
+from certify.problem.closeness import gradient_share, solved, steepest
 from certify.problem.problem import Problem
 from certify.problem.sample_weights import SampleWeights
 from certify.prove.whole import whole_problem
 from certify.rigor.fp import Array
-from certify.systems.head.nearness import solved
 
 DIVIDES: Final = ("PoissonRegressor", "GammaRegressor", "TweedieRegressor", "MLPClassifier", "MLPRegressor")
 """Estimators that divide by the sum of the weights of rows, which rows that are left out change."""
@@ -110,14 +110,15 @@ def from_sklearn(estimator: Any, X: Any, y: Any = None, sample_weight: Any = Non
     problem = whole_problem(net, rows, read.targets, read.labels, loss=read.loss, weight_decay=read.weight_decay,
                             bias_decay=read.bias_decay, normalization=read.normalization, names=names, prepare=prepare,
                             classes=classes, weights=_weighed(read, _weights(sample_weight, inner, len(rows))))
-    for words in (*_kept(estimator, f"{type(inner).__name__}: {read.said}" if read.said else ""),
-                  *_beside_minimum(inner, problem, sample_weight is not None)):
+    beside = _beside_minimum(inner, problem, sample_weight is not None)
+    said = f"{type(inner).__name__}: {read.said}" if read.said else ""
+    for words in (*_kept(estimator, said), *((beside,) if beside else ())):
         warnings.warn(words, stacklevel=2)
-    return problem
+    return replace(problem, ended=True) if beside == "" else problem
 
 
-def _beside_minimum(estimator: Any, problem: Problem, weighed: bool) -> tuple[str, ...]:
-    """That a fit is not where its solver ends on these rows, and why; nothing where it does, or nobody knows where.
+def _beside_minimum(estimator: Any, problem: Problem, weighed: bool) -> str | None:
+    """That a fit is not where its solver ends on these rows, and why; "" where it is, and None where nobody knows.
 
     A fit in closed form ends at the minimum but for rounding, and some solvers where every slope is at most `tol`, so
     that a small distance, too, says that something was not told.
@@ -126,10 +127,10 @@ def _beside_minimum(estimator: Any, problem: Problem, weighed: bool) -> tuple[st
     solver = getattr(estimator, "solver_", getattr(estimator, "solver", "auto"))
     closed = name in CLOSED and solver in DIRECT
     if not (closed or (name in LOGISTIC and solver in BY_SLOPE)):
-        return ()
+        return None
     weights = next(getattr(estimator, one) for one in FOUND if hasattr(estimator, one))
     if gradient_share(problem) <= solved(np.asarray(weights)):
-        return ()
+        return ""
     causes = [] if weighed or name in UNWEIGHTED else ["with sample weights (then give sample_weight; to an audit of "
                                                        "files --weights)"]
     if closed:
@@ -137,7 +138,7 @@ def _beside_minimum(estimator: Any, problem: Problem, weighed: bool) -> tuple[st
     else:
         slope = steepest(problem)
         if slope <= SLACK * estimator.tol:
-            return ()
+            return ""
         ended = (f"its loss on these rows has a slope of {slope:.2g} at these weights, and {solver} ends where none is "
                  f"above tol={estimator.tol:g}")
         if np.max(estimator.n_iter_) >= estimator.max_iter:
@@ -148,7 +149,7 @@ def _beside_minimum(estimator: Any, problem: Problem, weighed: bool) -> tuple[st
         causes.insert(0, "with other sample weights")
     *first, last = causes
     return (f"{name}: {ended}: was it fitted {', '.join(first)}{' or ' if first else ''}{last}? Answers are about the "
-            "minimum on these rows, and not about these weights",)
+            "minimum on these rows, and not about these weights")
 
 
 def _kept(estimator: Any, said: str) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from certify.format.words import Activation, Normalization, words
 from certify.inputs.given import columns_of, given_data, given_numbers, given_rows
 from certify.inputs.stated_targets import chosen_loss, stated_targets
 from certify.network.network import Network
+from certify.problem.closeness import ends_closed
 from certify.problem.problem import Problem
 from certify.prove.whole import whole_problem
 from certify.rigor.fp import Array
@@ -65,8 +67,9 @@ def from_arrays(
     known = columns_of(given) if names is None else tuple(str(name) for name in names)
     if known is not None and len(known) != rows.shape[1]:
         raise InputError("names", f"{len(known)} of them", f"give {rows.shape[1]}, a name for every column")
-    return whole_problem(net, rows, found.y, found.labels, loss=word, weight_decay=float(weight_decay),
-                         bias_decay=bias_decay, normalization=normalization, names=known, classes=found.classes)
+    whole = whole_problem(net, rows, found.y, found.labels, loss=word, weight_decay=float(weight_decay),
+                          bias_decay=bias_decay, normalization=normalization, names=known, classes=found.classes)
+    return replace(whole, ended=ends_closed(whole))
 
 
 def _layers(weights: Any) -> tuple[Array, ...]:

@@ -31,7 +31,7 @@ from certify.systems.head.rows.change import DELETED, NONE
 from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.of_problem import change_of_rows, given_base, head_of
-from certify.theorems.head.rows.claims import advice
+from certify.theorems.head.rows.claims import advice, methods_of, plain
 from certify.theorems.head.rows.new_rows.survey import NewFlips
 from certify.theorems.head.rows.survey import CLASSES, Survey, survey
 from certify.theorems.jobs import among
@@ -119,8 +119,13 @@ class StablePredictions:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Why evaluation rows are undecided."""
-        return self.survey.reasons
+        """Why evaluation rows are undecided and what helps, in plain words; () where none is."""
+        return (advice(self.survey, self.head, self.change), *plain(self.survey)) if len(self.undecided) else ()
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """What every method left open, or why it was not tried, by its name; () where no row is undecided."""
+        return methods_of(self.survey)
 
     def witness(self, i: int) -> Witness | None:
         """The rows whose change flips evaluation row i; None where no such rows were found.
@@ -180,9 +185,8 @@ class StablePredictions:
         """The same, and in plain words why predictions are undecided, and what helps."""
         if not len(self.undecided):
             return repr(self)
-        plain = [line for line in self.reasons if not {line.split(":")[0], line.split(" ")[0]} & {*CLASSES, "tried"}]
-        helps = advice(self.survey, self.head, self.change)
-        return "\n  ".join([repr(self), f"{len(self.undecided)} undecided: {helps}", *plain])
+        helps, *others = self.reasons
+        return "\n  ".join([repr(self), f"{len(self.undecided)} undecided: {helps}", *others])
 
     def _repr_html_(self) -> str:
         return as_html(self, called(self.head, self.classes))
@@ -276,7 +280,7 @@ def stable_predictions(
         raise InputError("within", "given without new rows", "give it with add or replace")
     asked = labelled(asked_of(problem, X_eval, members), threshold)
     head, change = head_of(asked), change_of_rows(asked)
-    distance = distance_of(head)
+    distance = distance_of(head, problem.ended)
     tell_of_lost(asked, change, numbers=False)
     _tell_of_classes(problem, relabel is not None)
     with among(jobs), told(progress) as tell:
@@ -297,12 +301,12 @@ def _tell_of_classes(problem: Problem, labels: bool) -> None:
         warnings.warn("class_weight: a row that is relabelled counts as its new label does", stacklevel=3)
 
 
-def distance_of(head: Head) -> float:
+def distance_of(head: Head, ended: bool | None) -> float:
     """How near the given weights the refit of the unchanged data is proved; far off another training is warned of."""
     centre = proposed(lambda: unchanged_refit(head))
     distance = given_base(head, head.V if centre is None else centre)[1]
     length = float(np.linalg.norm(head.V))
-    if words := beside(distance, length, head.loss.quadratic):
+    if words := beside(distance, length, head.loss.quadratic, ended):
         warnings.warn(words, stacklevel=3)
     return distance
 

@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
+from certify.format.canonical import changes_words
 from certify.format.digits import at_least, at_most, enclosure, shortest
 from certify.format.labels import COUNTED, label_meaning
 from certify.format.quantities import QUANTITIES
@@ -44,7 +45,7 @@ def verdict_line(certificate: Json, reason: bool = False) -> str:
     """
     problem, base = certificate["problem"], certificate["base"]
     claims = sorted(certificate["claims"], key=lambda claim: bool(claim["verdict"] != certificate["verdict"]))
-    parts = [claim_line(claim, problem) for claim in claims]
+    parts = [*(claim_line(claim, problem) for claim in claims), changes_words(problem)]
     if Base(problem["base"]).near:
         parts.append(_nearby(problem, base["distance"]))
     if base.get("tilt") and base.get("shift_norm") is not None:
@@ -173,7 +174,11 @@ def rewritten(certificate: Json) -> str:
 
 def cautions_of(certificate: Json) -> list[str]:
     """What speaks against reading a claim as one about the weights in the file; said even where little is said."""
-    far = distant(certificate["base"], certificate["claims"]) or _far_head(certificate)
+    fit = recorded(certificate.get("environment", {}).get("fit"))
+    ended = None if fit is None else fit.ended
+    if ended:  # it is this fit, however far a small weight decay lets its solver's rule end from the minimum
+        return []
+    far = distant(certificate["base"], certificate["claims"]) or _far_head(certificate, ended)
     return [far] if far else []
 
 
@@ -192,7 +197,7 @@ ALL_ROWS: Final = "Are these all the rows, and no others, that they were fitted 
 """What a reader has to know, and to ask, of a minimum beside the given weights."""
 
 
-def _far_head(certificate: Json) -> str:
+def _far_head(certificate: Json, ended: bool | None = None) -> str:
     """That the one solution of a head is not near the given weights, in words; empty where it is.
 
     >>> _far_head({"problem": {"within": None, "weights_length": 2.0}, "base": {"distance": 1.0}})[:45]
@@ -201,7 +206,7 @@ def _far_head(certificate: Json) -> str:
     'the claims are about the exact minimum of the stated'
     """
     share = share_of(certificate["problem"], certificate["base"]["distance"])
-    if certificate["problem"].get("within", 0) is not None or share is None or share <= FAR:
+    if certificate["problem"].get("within", 0) is not None or share is None or (share <= FAR and ended is not False):
         return ""
     on = "train the last layer on" if "graph" in certificate["problem"] else "`certify polish SPEC` trains on to it"
     known = certificate["problem"].get("row_weights") is not None
@@ -266,8 +271,9 @@ def run_object(certificate: Json) -> dict[str, Any]:
         "format": certificate["format"],
         "verdict": certificate["verdict"],
         "gates": gates_of(certificate),
-        "claims": [_claim_object(claim) for claim in certificate["claims"]],
+        "claims": [_claim_object(claim) | _methods(certificate, claim) for claim in certificate["claims"]],
         "base": {key: certificate["base"][key] for key in ("residual", "distance")} | _nearness(certificate["problem"]),
+        "changes": changes_words(certificate["problem"]).removeprefix("changes: "),
         "cautions": cautions_of(certificate),
     } | {member: certificate[member] for member in ("over_time", "suppressed") if member in certificate}
 
@@ -275,6 +281,24 @@ def run_object(certificate: Json) -> dict[str, Any]:
 def _nearness(problem: Json) -> dict[str, Any]:
     """The share of their length within which of the free weights a solution counts, and that length."""
     return {key: problem[key] for key in ("within", "weights_length") if key in problem}
+
+
+def methods_of(certificate: Json, quantity: str) -> list[str]:
+    """What each method left open of a quantity, as a run keeps it beside the machine: a free member, so anybody's.
+
+    >>> methods_of({"environment": {"methods": {"a": ["tried box: 1 prediction stays open"]}}}, "a")
+    ['tried box: 1 prediction stays open']
+    >>> methods_of({"environment": {"methods": 3}}, "a")
+    []
+    """
+    kept = certificate.get("environment", {}).get("methods")
+    lines = kept.get(quantity) if isinstance(kept, Mapping) else None
+    return [line for line in lines if isinstance(line, str)] if isinstance(lines, list) else []
+
+
+def _methods(certificate: Json, claim: Json) -> dict[str, Any]:
+    lines = methods_of(certificate, claim["quantity"])
+    return {"methods": lines} if lines else {}
 
 
 def _claim_object(claim: Json) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from certify.auditing.ranked.shown import ends, few, flips_alone, signed
 from certify.auditing.shown.headline import headline
 from certify.auditing.shown.predictions import MOST, Table, named, named_groups
-from certify.auditing.shown.reasons import brief
 from certify.report.exporters.html import running
 
 if TYPE_CHECKING:
@@ -69,8 +68,10 @@ def _grouped(content: Mapping[str, Any]) -> list[dict[str, Any]]:
         if any(one["answer"] == answer["answer"] for one in said):
             continue  # a question that is open says the same of each of its quantities
         told = {one["reason"] for one in said} | {(answer.get("ranking") or {}).get("reason")}
-        why, ways = ("", ()) if answer["reason"] in told else brief(answer["reason"])
-        said.append({**answer, "why": why, "ways": ways})
+        new = bool(answer["reason"]) and answer["reason"] not in told
+        lines = (line.partition(": ") for line in (answer.get("methods", ()) if new else ()))
+        said.append({**answer, "why": answer["reason"] if new else "",
+                     "ways": [(name, words) for name, _, words in lines]})
     return found
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from certify.auditing.shown.owners import Owners, grouped, short
 from certify.auditing.subject import Subject
 from certify.format.errors import EnclosureError
-from certify.format.quantities import STABLE_PREDICTIONS, TOLERATED_CHANGES
+from certify.format.quantities import PREDICTION_CHANGE, STABLE_PREDICTIONS, TOLERATED_CHANGES
 from certify.problem.fitting import outputs_of
 from certify.rigor.fp import Array
 
@@ -98,7 +98,8 @@ class Column:
 
 
 def column(name: str, question: str, certificate: Mapping[str, Any], points: int,
-           owners: Owners | None = None, after: Mapping[int, str] = NOWHERE) -> Column | None:
+           owners: Owners | None = None, after: Mapping[int, str] = NOWHERE,
+           each: Sequence[float] | None = None) -> Column | None:
     """What a certificate says of every prediction; None where it says nothing of single ones, or is about others.
 
     Args:
@@ -108,13 +109,14 @@ def column(name: str, question: str, certificate: Mapping[str, Any], points: int
         points: how many predictions there are.
         owners: whose each training row is, where that is known.
         after: the labels of predictions that flip, by their numbers.
+        each: how far each prediction moves at most; empty: the claim's end holds of all; None: it is not told.
     """
     problem = certificate["problem"]
     if problem.get("evaluation_rows") != points:
         return None
     for claim in certificate["claims"]:
         teller = TELLERS.get(claim["quantity"])
-        if teller is None or (cells := teller.cells(claim, problem)) is None:
+        if teller is None or (cells := teller.cells({**claim, "each": each}, problem)) is None:
             continue
         change = (claim["quantity"], *(repr(problem.get(key)) for key in ASKED))
         who = owners if grouped(problem) else None
@@ -122,8 +124,8 @@ def column(name: str, question: str, certificate: Mapping[str, Any], points: int
             cells = tuple(replace(cell, groups=who.of(cell.rows)) for cell in cells)
         cells = tuple(replace(cell, label=after.get(at, "") if cell.word in (FLIPS, ALREADY) else "")
                       for at, cell in enumerate(cells))
-        return Column(_heading(name, teller.survives, problem, "" if who is None else who.column), question, change,
-                      cells, who is not None)
+        heading = _heading(name, teller.survives, problem, "" if who is None else who.column)
+        return Column(f"{heading}{teller.more}", question, change, cells, who is not None)
     return None
 
 
@@ -191,6 +193,19 @@ def _survives(low: float | None, high: float | None, most: int | None) -> Cell:
     return Cell(f"{least}" if least == high else f"{least} to {int(high)}", RANKS[STAYS], least)
 
 
+def _moves(claim: Mapping[str, Any], problem: Mapping[str, Any]) -> tuple[Cell, ...] | None:
+    """How far each prediction moves at most, those first that may move most; none where nothing is known.
+
+    >>> [cell.word for cell in _moves({"upper": 2.0, "each": (0.5, 3.0)}, {"evaluation_rows": 2})]
+    ['0.5', '2.0']
+    """
+    N, upper, each = problem["evaluation_rows"], claim["upper"], claim["each"]
+    if each is None or (upper is None and not each):
+        return None
+    ends = [float(min(end, inf if upper is None else upper)) for end in (each or (inf,) * N)]
+    return tuple(Cell(OPEN, RANKS[OPEN]) if end == inf else Cell(repr(end), RANKS[STAYS], -end) for end in ends)
+
+
 @dataclass(frozen=True)
 class Teller:
     """What claims of a quantity say of single predictions.
@@ -198,13 +213,16 @@ class Teller:
     Attributes:
         cells: of a claim and its problem.
         survives: whether they say how many changes a prediction survives.
+        more: what stands behind the change in the heading.
     """
 
     cells: Callable[[Mapping[str, Any], Mapping[str, Any]], tuple[Cell, ...] | None]
     survives: bool
+    more: str = ""
 
 
-TELLERS: Final = {STABLE_PREDICTIONS.name: Teller(_fates, False), TOLERATED_CHANGES.name: Teller(_ends, True)}
+TELLERS: Final = {STABLE_PREDICTIONS.name: Teller(_fates, False), TOLERATED_CHANGES.name: Teller(_ends, True),
+                  PREDICTION_CHANGE.name: Teller(_moves, False, ": moves by at most")}
 """By the quantity of a claim."""
 
 
@@ -234,22 +252,22 @@ class Today:
         outputs: that of the label; of one output this.
         margins: by how much it lies on its side of what parts the labels, or above the largest other output.
         several: whether there are several outputs.
+        labelled: whether they stand for labels; else labels are empty and margins 0.
     """
 
     labels: tuple[str, ...]
     outputs: Array
     margins: Array
     several: bool
+    labelled: bool = True
 
 
 def today_of(subject: Subject) -> Today | None:
-    """Today's labels, outputs and margins; None where outputs overflow or stand for no labels.
+    """Today's labels, outputs and margins; None where outputs overflow, or several stand for no labels.
 
     Args:
         subject: whose predictions they are.
     """
-    if not subject.classifies:
-        return None
     try:
         with np.errstate(over="ignore", invalid="ignore"):
             F = np.concatenate([found for _, found in outputs_of(subject.network, subject.to_predict)])
@@ -257,6 +275,8 @@ def today_of(subject: Subject) -> Today | None:
         return None
     if not np.isfinite(F).all():
         return None
+    if not subject.classifies:
+        return Today(("",) * len(F), F[:, 0], np.zeros(len(F)), False, False) if F.shape[1] == 1 else None
     if F.shape[1] == 1:
         over = F[:, 0] - (subject.threshold or 0.0)
         at, outputs, margins = (over > 0).astype(np.int64), F[:, 0], np.abs(over)
@@ -295,12 +315,16 @@ class Table:
         writer = csv.writer(text, lineterminator="\n")
         heads = [part for one in self.columns for part in _with_rows(
             one, one.heading, f"{one.heading}: label then", f"{one.heading}: groups", f"{one.heading}: training rows")]
-        writer.writerow(["prediction", "label today", "output today", "margin today", *heads])
+        labelled = self.today.labelled
+        known = ["prediction", "label today", "output today", "margin today"] if labelled else [
+            "prediction", "output today"]
+        writer.writerow([*known, *heads])
         for line in sorted(self.lines, key=lambda line: line.row):
             told = [part for one, cell in zip(self.columns, line.cells, strict=True)
                     for part in _with_rows(one, cell.word, _guarded(cell.label), _guarded("; ".join(cell.groups)),
                                             " ".join(map(str, cell.rows)))]
-            writer.writerow([line.row, _guarded(line.label), repr(line.output), repr(line.margin), *told])
+            writer.writerow([line.row, _guarded(line.label), repr(line.output), repr(line.margin), *told] if labelled
+                            else [line.row, repr(line.output), *told])
         return text.getvalue()
 
 

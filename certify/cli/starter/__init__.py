@@ -14,14 +14,13 @@ from typing import Final
 
 from certify.auditing.facts import DataFacts, LossFacts, NetworkFacts, data_facts, loss_facts, network_facts
 from certify.auditing.told import Told, require_words
+from certify.cli.starter.found import TABLES, only_file, put, require_place, rows_to_predict
 from certify.cli.starter.text import ESTIMATE, PROOF
 from certify.format.errors import CertifyError, InputError
 from certify.spec.text.paths import relative
 from certify.spec.text.toml_text import value
 
 NAME: Final = "certify.toml"
-_OURS: Final = ("witness.safetensors", "new_parameters.safetensors")
-"""Files that `certify` itself writes beside a spec."""
 _COLUMN: Final = 33
 """Where comments start."""
 
@@ -63,12 +62,13 @@ class Written:
 
 def write_starter(
     folder: Path, model: Path | None = None, data: Path | None = None, estimate: bool = False,
-    graph: Path | None = None, said: Said | None = None,
+    graph: Path | None = None, said: Said | None = None, force: bool = False,
 ) -> Written:
     """Write a commented spec into a folder.
 
     Model and data are taken from the arguments, else from the folder if it holds exactly one file of a format
-    that can be read. Widths, an activation where the file says it, and names of arrays are read from them.
+    that can be read. Widths, an activation where the file says it, and names of arrays are read from them; a file
+    beside the data that is called as rows to predict are, such as `new.npz`, is named for these.
 
     Args:
         folder: where the spec goes; it is made where model and data are named.
@@ -76,6 +76,7 @@ def write_starter(
         estimate: for `certify estimate`; then the model may be any.
         graph: a graph file of `certify graph`, which describes the model.
         said: activation, loss, weight decay and what else of the training, where somebody names it.
+        force: whether a spec that is there is replaced.
 
     Raises:
         InputError: there is a spec already, a file is missing, cannot be read or could be another, or a word is none.
@@ -85,10 +86,9 @@ def write_starter(
     said = said or Said()
     _check(said, estimate, graph)
     path = folder / NAME
-    if path.exists():
-        raise there_already(path)
+    require_place(path, force)
     model = model or only_file(folder, BUILT["model.file"], "model")
-    data = data or only_file(folder, (".npz", ".csv", ".parquet"), "data")
+    data = data or only_file(folder, TABLES, "data")
     network = network_facts(model, graph, said.activation, estimate)
     rows = data_facts(data)
     outputs = network.widths[-1] if network.widths else 0
@@ -100,16 +100,10 @@ def write_starter(
         features=json.dumps(features, ensure_ascii=False).replace("\x7f", "\\u007f"),
         network=_network(network, said, graph and relative(graph, folder)), targets=_targets(rows),
         loss=_loss(loss, said), decay=_decay(said) + ("\n" + said.unusual).rstrip("\n"),
+        **_predicted(folder, model, data, estimate),
         map=f'{f"""map = {value("sublevel" if network.graph else "interpolation")}""":<{_COLUMN}}',
     )
-    make(folder)
-    try:
-        with open(path, "x", encoding="utf-8") as handle:
-            handle.write(text)
-    except FileExistsError:
-        raise there_already(path) from None
-    except OSError as error:
-        raise InputError(f"init {path}", f"cannot be written ({error.strerror})", "name another folder") from None
+    put(path, text, force)
     known = not estimate and not network.needs_activation
     plain = text.replace(said.unusual, "") if said.unusual else text
     fit = _fit(plain, folder, said.loss or loss.word or loss.likely) if known else ""
@@ -139,54 +133,6 @@ def _check(said: Said, estimate: bool, graph: Path | None) -> None:
                          f"leave out --graph or {other}")
 
 
-def there_already(path: Path) -> InputError:
-    """That a spec is not overwritten."""
-    return InputError(f"init {path}", "there is one already", "edit it, or move it away")
-
-
-def make(folder: Path) -> None:
-    """Make the folder of a spec, if it is not there.
-
-    Raises:
-        InputError: it cannot be made.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"init {folder}", f"no folder can be made there ({error.strerror})",
-                         "name another folder") from None
-
-
-def only_file(folder: Path, endings: tuple[str, ...], role: str) -> Path:
-    """The one file of these formats in a folder.
-
-    Raises:
-        InputError: none, or several.
-    """
-    from certify.spec.vocabulary import FOREIGN
-
-    if not folder.is_dir():
-        raise InputError(f"init {folder}", "there is no such folder", "name the folder that holds model and data, or "
-                         "give them with --model FILE and --data FILE: then it is made")
-    there = sorted(path for path in folder.glob("*") if path.is_file())
-    found = [path for path in there if path.suffix.lower() in endings and path.name not in _OURS]
-    if len(found) == 1:
-        return found[0]
-    asked, option = f"init {folder}", f"name one with --{role} FILE"
-    if found:
-        raise InputError(asked, f"{len(found)} files could be the {role}: {_some(found)}", option)
-    foreign = next((path for path in there if role == "model" and path.suffix.lower() in FOREIGN), None)
-    more = "" if foreign is None or foreign.suffix.lower() == ".npz" else f"; of {foreign.name}: " + FOREIGN[
-        foreign.suffix.lower()]
-    others = f"the files there are {_some(there)}" if there else "it holds no file"
-    raise InputError(asked, f"no {role} file ({', '.join(endings)}); {others}", option + more)
-
-
-def _some(paths: list[Path], most: int = 8) -> str:
-    more = f", … ({len(paths)} in all)" if len(paths) > most else ""
-    return ", ".join(path.name for path in paths[:most]) + more
-
-
 def _network(network: NetworkFacts, said: Said, graph: str | None) -> str:
     """The lines that say which function the parameters belong to."""
     from certify.spec.vocabulary import ACTIVATIONS
@@ -205,6 +151,14 @@ def _network(network: NetworkFacts, said: Said, graph: str | None) -> str:
     if len(network.widths) == 2 and not said.activation:
         why = "one layer has no activation: identity is exact"
     return f"{widths}\n" + _line(f'activation = "{network.activation}"', why)
+
+
+def _predicted(folder: Path, model: Path, data: Path, estimate: bool) -> dict[str, str]:
+    """The rows to predict that the spec would name: the file that lies there, else an example."""
+    if estimate:
+        return {}
+    there = rows_to_predict(model, data)
+    return {"evaluation": value("test.npz" if there is None else relative(there, folder))}
 
 
 def _targets(rows: DataFacts) -> str:

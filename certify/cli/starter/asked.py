@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from certify.cli.starter import NAME, make, only_file, there_already
+from certify.cli.starter import NAME
+from certify.cli.starter.found import TABLES, only_file, put, require_place, rows_to_predict
 from certify.format.errors import InputError
 
 if TYPE_CHECKING:
@@ -13,16 +14,17 @@ if TYPE_CHECKING:
 
 
 def write_asked(folder: Path, model: Path | None, data: Path | None, evaluation: Path | None, graph: Path | None,
-                said: Said, ask: str) -> Path:
-    """Write the spec of a question into a folder, and prove nothing.
+                said: Said, ask: str, force: bool = False) -> tuple[Path, Path | None]:
+    """Write the spec of a question into a folder, and prove nothing; which file and which rows it says are predicted.
 
     Args:
         folder: where the spec goes.
         model, data: the files, or None to look for them there.
-        evaluation: rows to predict, or None: the training rows.
+        evaluation: rows to predict, or None: the one beside the data that is called so (`new.npz`), else these.
         graph: a graph file that describes the network.
         said: of the training.
         ask: the question, e.g. ``"5 rows deleted"``.
+        force: whether a spec that is there is replaced.
 
     Raises:
         InputError: there is a spec already, something was not said, or the question cannot be asked of this model.
@@ -36,23 +38,17 @@ def write_asked(folder: Path, model: Path | None, data: Path | None, evaluation:
     from certify.spec.vocabulary import BUILT
 
     path = folder / NAME
-    if path.exists():
-        raise there_already(path)
+    require_place(path, force)
     (question,), options = asked_for([ask], Options())
     told = Told(said.activation, said.loss, said.weight_decay, said.bias_decay is not False,
                 said.normalization, graph=graph)
-    subject = recognise(model or only_file(folder, BUILT["model.file"], "model"),
-                        data or only_file(folder, (".npz", ".csv", ".parquet"), "data"), evaluation, told, folder)
+    model = model or only_file(folder, BUILT["model.file"], "model")
+    data = data or only_file(folder, TABLES, "data")
+    evaluation = rows_to_predict(model, data) if evaluation is None else evaluation
+    subject = recognise(model, data, evaluation, told, folder)
     subject, options = counted(subject, options)
     reason = question.against(subject, options)
     if reason:
         raise InputError(f"init --ask {ask!r}", reason, "ask another question, or change what is said")
-    make(folder)
-    try:
-        with open(path, "x", encoding="utf-8") as handle:
-            handle.write(draft(subject, question, options))
-    except FileExistsError:
-        raise there_already(path) from None
-    except OSError as error:
-        raise InputError(f"init {path}", f"cannot be written ({error.strerror})", "name another folder") from None
-    return path
+    put(path, draft(subject, question, options), force)
+    return path, evaluation

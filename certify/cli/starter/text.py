@@ -50,7 +50,7 @@ set = "total"                    # or per_sample: every row may move by as much;
 # memory_limit = "8 GB"          # or a number of bytes; default what the machine has free
 
 # [evaluation]                   # for stable_predictions and first_order_prediction_change: rows that are predicted
-# file = "test.npz"
+# file = {evaluation}
 # features = "X"
 # threshold = 0.5                # of one output: the label of a row is whether the output lies above it
 

@@ -70,7 +70,7 @@ def _known(estimator: Any) -> str:
     if name in REFUSED:
         raise InputError("estimator", f"{name}, {REFUSED[name][0]}", REFUSED[name][1])
     if name not in READERS:
-        raise InputError("estimator", name, f"use one of {', '.join(READERS)}")
+        raise InputError("estimator", name, f"use one of {', '.join(READERS)}; {EXPORT}")
     return name
 
 
@@ -201,6 +201,11 @@ READERS: Final[Mapping[str, Callable[[Any, Array, int], Linear]]] = MappingProxy
     "OneVsRestClassifier": _one_vs_rest, "LinearRegression": _least_squares, **MEANS, **NETWORKS, **KERNELS})
 """By the name of the class."""
 
+EXPORT: Final = ("or, of a model that ends in a linear layer trained with a penalty, give that layer and its inputs Z: "
+                 "certify.from_arrays(W, b, Z, y, loss=…, weight_decay=…), from files numpy.savez('head.npz', coef=W, "
+                 "intercept=b) for certify audit (docs/python.md, docs/audit.md)")
+"""The next step with a model that is not read."""
+
 REFUSED: Final[Mapping[str, tuple[str, str]]] = MappingProxyType({
     "HuberRegressor": ("which fits a scale together with the weights, so that its loss is not that of a head",
                        "fit Ridge, or train a head with the Huber loss of threshold 1"),
@@ -217,7 +222,8 @@ REFUSED: Final[Mapping[str, tuple[str, str]]] = MappingProxyType({
     **dict.fromkeys(("RandomForestClassifier", "RandomForestRegressor", "ExtraTreesClassifier", "ExtraTreesRegressor",
                      "DecisionTreeClassifier", "DecisionTreeRegressor", "GradientBoostingClassifier",
                      "GradientBoostingRegressor", "HistGradientBoostingClassifier", "HistGradientBoostingRegressor",
-                     "AdaBoostClassifier"),
+                     "AdaBoostClassifier", "AdaBoostRegressor", "XGBClassifier", "XGBRegressor", "LGBMClassifier",
+                     "LGBMRegressor", "CatBoostClassifier", "CatBoostRegressor"),
                     ("whose decision trees minimise no smooth loss", "fit LogisticRegression or Ridge")),
     **dict.fromkeys(("MultiOutputClassifier", "MultiOutputRegressor"),
                     ("which holds an estimator for each column of y", "give these one at a time, "

@@ -131,7 +131,7 @@ def coefficients(
     asked = asked_any(replaced(problem, prepare=None), problem.X[:1], kind, count)  # X is prepared already
     head, change = head_of(asked), RowChange(Parameter(asked.parameter).relabels, count, tuple(asked.rows))
     tell_of_lost(asked, change)
-    distance_of(head)
+    distance_of(head, problem.ended)
     A, names = _functionals(head, combinations, asked, "input" if own else "feature")
     leaves = sum(change.choices(head, size) for size in range(count + 1))
     if leaves > LEAVES:

@@ -210,7 +210,7 @@ def left_out(problem: Problem, X_eval: Any, tell: Progress, each: Each | None = 
     asked = asked_any(problem, X_eval, "delete", 1)
     head = head_of(asked)
     if each is None:  # an audit, which looks at every refit, says it in its certificates
-        distance_of(head)
+        distance_of(head, problem.ended)
     seen = centred(head)
     head = head if seen is None else seen.head  # the same outputs, from the middle of the rows
     rows = np.array(asked.rows, dtype=np.int64)

@@ -14,6 +14,7 @@ from certify.format.quantities import PREDICTION_CHANGE
 from certify.format.support import applying
 from certify.network.loss.losses import loss_named
 from certify.network.network import Network
+from certify.problem.closeness import solved
 from certify.problem.problem import Problem
 from certify.problem.progress import Progress, told
 from certify.problem.question import question_of
@@ -24,7 +25,6 @@ from certify.rigor.environment import require_sound
 from certify.rigor.finder import proposed
 from certify.rigor.fp import Array
 from certify.spec.nearest import refusal
-from certify.systems.head.nearness import solved
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.head import Head, Whole
@@ -123,7 +123,7 @@ def _penalised(problem: Problem, X_eval: Any, members: Mapping[str, Any]) -> tup
     if why is not None:
         raise InputError("prediction_change", why.found, why.remedy)
     head, change = head_of(asked), change_of_rows(asked)
-    distance_of(head)
+    distance_of(head, problem.ended)
     tell_of_lost(asked, change)
     return head, change
 

@@ -72,7 +72,7 @@ def targets_off(problem: Problem, X_eval: Any, by: float | str, progress: Progre
     if why is not None:
         raise InputError("targets_off", why.found, why.remedy)
     head = head_of(asked)
-    distance_of(head)
+    distance_of(head, problem.ended)
     with told(progress) as tell:
         tell("influences of all rows", 0.0)
         found = ends_of(head, radii_of(asked))

@@ -134,7 +134,7 @@ def tolerated_changes(
     rows = tuple(asked.rows)
     tell_of_lost(asked, RowChange(Parameter(asked.parameter).relabels, min(most, len(rows)), rows), numbers=False)
     head = head_of(asked)
-    distance_of(head)
+    distance_of(head, problem.ended)
     with among(jobs), told(progress) as tell:
         relabels = Parameter(asked.parameter).relabels
         search = Search(head, relabels, rows, Budget(seconds), tell, tuple(CLASSES))

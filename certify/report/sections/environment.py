@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from certify.certificate.schema import Certificate
 from certify.report.section import Section
 from certify.report.statements import Entry, prose, say
+
+SHOWN_ELSEWHERE: Final = ("fit", "methods")
+"""Members that are no facts about the machine."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +23,7 @@ class Environment:
 
 
 def _build(opened: Certificate) -> Environment:
-    kept = {key: entry for key, entry in opened.environment.items() if key != "fit"}
+    kept = {key: entry for key, entry in opened.environment.items() if key not in SHOWN_ELSEWHERE}
     return Environment(prose(opened.certify_version), tuple(_flat(kept)))
 
 

@@ -4,50 +4,36 @@ from __future__ import annotations
 
 from typing import Final
 
-import numpy as np
-
-from certify.rigor.fp import Array
-
 FAR: Final = 1e-3
 """Share of the length of the given weights beyond which the one solution is pointed out to be another point."""
 
 ANOTHER: Final = 0.1
 """Share of that length beyond which the one solution is likely that of another training: solvers stop nearer to it."""
 
-SOLVED, SINGLY = 1e-6, 1e-3
-"""Shares of what adds up to a gradient, or of predictions, that rounding may leave of the solution of a linear system:
-in double precision, and in single precision."""
-
 EXPLAINED: Final = 2.0**-6
 """Share of the gradient that may be left when the weight decay of the biases is said to be its cause."""
 
 
-def solved(weights: Array) -> float:
-    """`SOLVED`; `SINGLY` of weights that are all numbers of single precision, as those of rows of such numbers are.
-
-    >>> solved(np.array([0.1, 0.2])), solved(np.array([0.1, 0.2], dtype=np.float32).astype(np.float64))
-    (1e-06, 0.001)
-    """
-    with np.errstate(over="ignore"):
-        return SINGLY if np.array_equal(weights, np.asarray(weights, dtype=np.float32)) else SOLVED
-
-
-def beside(distance: float, length: float, squared: bool) -> str:
+def beside(distance: float, length: float, squared: bool, ended: bool | None = None) -> str:
     """That answers are about a minimum beside the given weights, with what leaves a fit beside it; "" where it is near.
 
-    Near is `FAR` for the squared loss and `ANOTHER` for others, whose solvers end a little short.
+    Near is `FAR` for the squared loss and `ANOTHER` for others, whose solvers end a little short. A fit that keeps the
+    rule by which its solver ends is this fit, however far a small weight decay lets that rule end from the minimum.
 
     Args:
         distance: from the given weights, an upper bound; NaN: nothing is known of it.
         length: of the given weights.
         squared: whether the loss is the squared one, which is mostly minimised in closed form: no tolerance is.
+        ended: whether the weights keep the rule by which their solver ends; None: nobody knows it.
 
     >>> beside(0.01, 1.0, False), beside(0.01, 1.0, True)[:87]
     ('', 'answers are about the exact minimum of the stated loss, proved within 0.01 of the given')
+    >>> beside(0.2, 1.0, False, ended=True), beside(1e-4, 1.0, True, ended=False)[:58]
+    ('', 'answers are about the exact minimum of the stated loss, pr')
     >>> beside(float("nan"), 1.0, False)[:56]
     'the exact minimum of the stated loss is proved only with'
     """
-    if distance <= (FAR if squared else ANOTHER) * length:
+    if ended or (ended is None and distance <= (FAR if squared else ANOTHER) * length):
         return ""
     if distance <= ANOTHER * length:
         return (f"answers are about the exact minimum of the stated loss, proved within {distance:.2g} of the given "

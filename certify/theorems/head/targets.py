@@ -140,6 +140,8 @@ class TargetMoves(Rule[HeadPoint]):
             return self.open(at, quantity, found)
         more = WIDER * (found.upper - found.lower)
         lower = max(float((found.lower - more).max()) * (1 - ROOM), 0.0)
-        upper = float((found.upper + more).max()) * (1 + ROOM)
+        each = (found.upper + more) * (1 + ROOM)
+        upper = float(each.max())
         convex = Hypothesis("convex", FREE if head.free_intercept else DECAYED, at.problem.weight_decay, True)
-        return Bound(quantity, self.theorem.label, Rigour.PROVED, lower, upper, at.unit(quantity), (convex,), {}, "")
+        return Bound(quantity, self.theorem.label, Rigour.PROVED, lower, upper, at.unit(quantity), (convex,), {}, "",
+                     each=tuple(each.tolist()))

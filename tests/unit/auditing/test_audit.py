@@ -136,8 +136,8 @@ def test_a_page_lists_ways_apart_and_says_the_same_once():
 
     open_one = {"question": "which", "quantity": "stable_predictions", "lower": 0, "upper": 2, "unit": "", "total": 2,
                 "verdict": "inconclusive", "answer": "0 of 2 stay", "cautions": ["try `certify polish <SPEC>`"],
-                "reason": "2 are open (box: of one output; cells: it is <squared>): give time", "seconds": 1.0,
-                "certificate": "certificate.json"}
+                "reason": "2 are open: give time", "seconds": 1.0,
+                "methods": ["box: of one output", "cells: it is <squared>"], "certificate": "certificate.json"}
     told = {"question": "how far", "quantity": "persistence_radius", "total": 0, "answer": "too far", "reason": "",
             "verdict": "refuted", "cautions": [], "certificate": "noise/certificate.json"}
     content = {"model": {"network": "x", "training_loss": None, "training_accuracy": None, "notes": []},

@@ -303,3 +303,41 @@ def test_a_folder_that_is_not_there_is_made_where_the_files_are_named(folder, ca
     assert status == 2 and "no folder can be made there" in err
     status, _, err = call("init", here / "nowhere", *ask)
     assert status == 2 and "--model FILE and --data FILE: then it is made" in err and not (here / "nowhere").exists()
+
+
+# --- rows to predict, and a spec that is there --------------------------------------------------------------------
+
+ASKED = ("--ask", "rows deleted", "--loss", "logistic", "--weight-decay", "0.1", "--activation", "relu")
+
+
+def test_rows_to_predict_are_the_file_that_is_called_so(folder, call):
+    here = folder(X=features(), y=CLASSES)
+    status, _, err = call("init", here, *ASKED)
+    spec = load_spec(here / "certify.toml")
+    assert status == 0 and spec.evaluation.file == "train.npz" and "about any: the training rows" in err
+    np.savez(here / "new.npz", X=features(4), y=CLASSES[:4])
+    named = ("--data", here / "train.npz", "--force")
+    status, _, err = call("init", here, *ASKED, *named)
+    assert status == 0 and "new.npz (--eval names others)" in err
+    spec = load_spec(here / "certify.toml")
+    assert (spec.data.file, spec.evaluation.file) == ("train.npz", "new.npz")
+    assert call("init", here, *ASKED, *named, "--eval", here / "train.npz")[0] == 0
+    assert load_spec(here / "certify.toml").evaluation.file == "train.npz"
+    assert call("init", here, *named)[0] == 0  # a spec without a question names them in its example
+    assert '# file = "new.npz"' in (here / "certify.toml").read_text()
+    np.savez(here / "test.npz", X=features(4), y=CLASSES[:4])
+    status, _, err = call("init", here, *ASKED, *named)
+    assert status == 2 and "2 files could be the rows to predict: new.npz, test.npz" in err and "--eval" in err
+
+
+def test_a_spec_is_replaced_by_force_alone_and_only_by_a_whole_one(folder, call):
+    here = folder(X=features(), y=REAL)
+    path = here / "certify.toml"
+    path.write_text("mine")
+    for ask in ((), ASKED):
+        status, _, err = call("init", here, *ask)
+        assert status == 2 and "add --force to replace it" in err and path.read_text() == "mine"
+    status, _, err = call("init", here, "--force", "--ask", "no such question")
+    assert status == 2 and path.read_text() == "mine"
+    assert call("init", here, "--force")[0] == 0 and "[model]" in path.read_text()
+    assert set(files(here)) == {"certify.toml", "model.safetensors", "train.npz"}

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from certify import from_sklearn, stable_predictions
+from certify import from_arrays, from_sklearn, stable_predictions
 from certify.finders.head.refits import Refitter
 from certify.format.errors import InputError, SpecError
+from certify.inputs.linear_file import linear_of
 from certify.prove.prover import bound
 from certify.systems.head.rows.of_problem import given_base, head_of
 from tests.unit.prove.test_estimators import data, regression
@@ -267,3 +268,18 @@ def test_a_training_that_held_rows_back_is_refused(estimator: Any) -> None:
     X, y = data()
     with pytest.raises(InputError, match="early_stopping: True; fit with early_stopping=False"):
         from_sklearn(estimator.fit(X, y), X, y)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_an_estimator_that_is_not_read_gets_a_next_step_that_works(tmp_path) -> None:
+    X, y = regression()
+    model = lm.BayesianRidge().fit(X, y)
+    with pytest.raises(InputError, match=r"use one of .*give that layer .*from_arrays\(W, b, Z, y, loss=…, weight_dec"):
+        from_sklearn(model, X, y)
+    # what it says: this one is a ridge regression of the centred rows, with the ratio of its precisions as penalty
+    problem = from_arrays(model.coef_, model.intercept_, X, y, loss="squared", bias_decay=False,
+                                  weight_decay=model.lambda_ / model.alpha_ / len(y))
+    assert problem.ended
+    np.savez(tmp_path / "head.npz", coef=model.coef_, intercept=model.intercept_)
+    weights, bias = linear_of(tmp_path / "head.npz")
+    assert (weights == problem.network.weights[0]).all() and (bias == problem.network.biases[0]).all()

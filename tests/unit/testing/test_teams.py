@@ -56,7 +56,44 @@ def test_the_steps_of_the_action(
         assert step("Check", tmp_path, **{"inputs.output": "a folder"}) == 0
         shutil.copy(tmp_path / "certify.toml", tmp_path / "train.npz")  # other data: check refuses
         assert step("Check", tmp_path, **{"inputs.output": "a folder"}) == 2
-    assert step("Decide", tmp_path, **{"steps.run.outputs.status": str(status)}) == status
+    ended = {"steps.run.outputs.status": str(status), "steps.check.outputs.status": ""}
+    assert step("Decide", tmp_path, **ended) == status
+
+
+@pytest.fixture(scope="module")
+def proved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the action has proved a spec."""
+    folder = tmp_path_factory.mktemp("action")
+    program = folder / "certify" / "bin" / "certify"
+    program.parent.mkdir(parents=True)
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m certify "$@"\n', encoding="utf-8")
+    program.chmod(0o755)
+    write(folder, SPEC + gate(max=1e6))
+    assert step("Prove", folder, **{"inputs.spec": "certify.toml", "inputs.output": "out"}) == 0
+    return folder
+
+
+@pytest.mark.parametrize(("thresholds", "status"), [
+    ({"inputs.max": "modulus=1e6"}, 0), ({"inputs.max": "modulus=1e-6"}, 3), ({"inputs.min": "modulus=1e-6\n"}, 0),
+    ({"inputs.max": "modulus=1e6", "inputs.min": "modulus=1e6"}, 3), ({"inputs.max": "modulus=*"}, 2),
+    ({"inputs.min": "nonsense=1"}, 2), ({}, None)])
+def test_thresholds_of_the_action_are_held_by_the_checker_and_decide(
+    thresholds: dict[str, str], status: int | None, proved: Path,
+) -> None:
+    """A spec whose own gate is met; a threshold is an argument of its own, whatever it holds."""
+    (proved / "output").unlink(missing_ok=True)
+    assert step("Check", proved, **{"inputs.output": "out"}, **thresholds) == (2 if status == 2 else 0)
+    said = (proved / "output").read_text(encoding="utf-8") if (proved / "output").exists() else ""
+    assert said == ("" if status is None else f"status={status}\n")
+    ended = {"steps.run.outputs.status": "0", "steps.check.outputs.status": said.removeprefix("status=").strip()}
+    assert step("Decide", proved, **ended) == (status or 0)
+    assert step("Decide", proved, **{**ended, "steps.run.outputs.status": "3"}) == 3  # the spec's own gate failed
+
+
+@pytest.mark.parametrize(("what", "status"), [("fail", 4), ("warn", 0), ("pass", 0)])
+def test_an_open_threshold_of_the_action_counts_as_open_gates_do(what: str, status: int, tmp_path: Path) -> None:
+    ended = {"steps.run.outputs.status": "0", "steps.check.outputs.status": "4", "inputs.on-inconclusive": what}
+    assert step("Decide", tmp_path, **ended) == status
 
 
 def test_the_action_compares_with_a_baseline_and_leaves_out_what_is_suppressed(tmp_path: Path) -> None:

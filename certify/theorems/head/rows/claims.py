@@ -24,9 +24,9 @@ from certify.systems.head.rows.changes.groups import GroupChange
 from certify.systems.head.rows.head import Head
 from certify.systems.head.rows.labels import labels_of
 from certify.systems.head.rows.of_problem import change_of_rows, given_base
-from certify.theorems.head.rows.method import Mask
+from certify.theorems.head.rows.method import STAGES, Mask
 from certify.theorems.head.rows.new_rows.survey import NewFlips
-from certify.theorems.head.rows.survey import CHECKED, Survey, survey
+from certify.theorems.head.rows.survey import CLASSES, Survey, survey
 from certify.theorems.rule import Rule
 
 SURVEY = "changed rows"
@@ -41,6 +41,9 @@ UNKNOWN = ("no refit of the unchanged data is proved near any weights, so that n
 
 LARGE, LARGE_OF_TWO = 5_000, 50_000
 """Rows from which on what `certify rows` does with lengths and steps may decide more: of several labels, and of two."""
+
+NAMED, LAST = 2, "every_choice"
+"""Ways that are named in a line, and the one that takes every kind of change, of few choices."""
 
 DECAYED = "the training loss is strongly convex in the weights of the last layer; the modulus is the weight decay"
 FREE = ("every weight of the last layer but the intercepts carries the weight decay; that the data hold the "
@@ -86,7 +89,7 @@ class ChangedRows(Rule[HeadPoint]):
         arrays = SideArray("rows", {"centre": np.ravel(centre), **arrays_of(found)}, of=STABLE_PREDICTIONS.name)
         return Bound(quantity, self.theorem.label, Rigour.PROVED, float(lower), float(upper), at.unit(quantity),
                      (convex,), {"array": arrays, **lists_of(found)},
-                     _reason(found, head, change_of_rows(at.problem)))
+                     _reason(found, head, change_of_rows(at.problem)), methods=methods_of(found))
 
 
 def right_of(problem: Problem, head: Head) -> Mask:
@@ -148,21 +151,49 @@ def otherwise(head: Head, change: Change) -> str:
     if head.n < (LARGE if head.k > 1 else LARGE_OF_TWO):
         return ""
     word = "relabel" if change.relabels else "delete"
-    return (f"; or ask `certify rows MODEL ROWS.npy --labels LABELS.npy --eval NEW.npy --{word} {change.count}`, whose "
-            "bounds are for large tables and may decide more")
+    return (f"; or ask `certify rows MODEL ROWS.npy --labels Y.npy --eval NEW.npy --{word} {change.count}`, for large "
+            "tables")
 
 
 def _reason(found: Survey, head: Head, change: Change) -> str:
-    """Why points are open, and what would decide them; empty where none is."""
+    """Why points are open, what was tried, and what would decide them, in one line; empty where none is."""
     left = int(found.undecided.sum())
     if not left:
         return ""
-    refused = [line for line in found.reasons if line.partition(":")[0] in CHECKED]
-    said = found.reasons if len(refused) == len(CHECKED) else [line for line in found.reasons if line not in refused]
-    why = f" ({'; '.join(said)})" if said else ""  # that a method is for other losses helps where all of them are
-    open_ = (f"{left} {'prediction is' if left == 1 else 'predictions are'} neither proved to stay nor flipped by a "
-             f"change that was found{why}")
+    stopped = found.cut and not found.more  # else all were tried that apply, which the advice says
+    known = (*plain(found)[:1], *([f"tried: {words}"] if stopped and (words := tried(found)) else []))
+    why = f" ({'; '.join(known)})" if known else ""
+    open_ = f"{left} {'prediction is' if left == 1 else 'predictions are'} neither proved to stay nor flipped{why}"
     return f"{open_}: {advice(found, head, change)}{otherwise(head, change)}"
+
+
+def methods_of(found: Survey) -> tuple[str, ...]:
+    """What every method left open or why it was not tried, by its name; () where no point is open."""
+    return found.reasons if found.undecided.any() else ()
+
+
+def plain(found: Survey) -> tuple[str, ...]:
+    """What speaks against more, in words that name no method; else why not every choice is refitted.
+
+    That a method is for other losses helps nobody; how many choices there are does.
+    """
+    lines = tuple(line for line in found.reasons
+                  if not {line.partition(":")[0], line.partition(" ")[0]} & {*CLASSES, "tried"})
+    if lines or (found.cut and not found.more):
+        return lines
+    return tuple(line.removeprefix(f"{LAST}: ") for line in found.reasons if line.startswith(f"{LAST}: there are"))
+
+
+def tried(found: Survey) -> str:
+    """What was tried and left points open, as those who wait are told it; the first ones by name.
+
+    >>> tried(Survey(np.zeros(1), {}, None, ("tried box: 1 stays open", "cells: no time", "tried pair_tree: 1 stays")))
+    'one bound of all choices, rows two by two'
+    """
+    names = [line.partition(":")[0].removeprefix("tried ") for line in found.reasons if line.startswith("tried ")]
+    stages = list(dict.fromkeys(STAGES[name] for name in names if name in STAGES))
+    more = len(stages) - NAMED
+    return ", ".join(stages[:NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def advice(found: Survey, head: Head, change: Change) -> str:
@@ -190,11 +221,11 @@ def remedy(tried: int, cut: bool, more: str = "", fewer: int = 0) -> str:
     >>> remedy(2, True)
     "a method's share of the time was up; give more time, a smaller count, or train with more weight decay"
     >>> remedy(2, True, "more time is of no use", 2).partition(", or")[0]
-    'more time is of no use; give a smaller count (with 2 every choice is looked at in that time)'
+    'more time is of no use; give a smaller count (of 2 every choice is looked at)'
     >>> remedy(2, False).partition(";")[0]
     'every method that applies ended before the time was up'
     """
-    smaller = f"a smaller count (with {fewer} every choice is looked at in that time)" if fewer else "a smaller count"
+    smaller = f"a smaller count (of {fewer} every choice is looked at)" if fewer else "a smaller count"
     if cut and not more:
         return f"a method's share of the time was up; give more time, {smaller}, or train with more weight decay"
     ended = "every method that applies ended before the time was up" if tried else "no method applies"

@@ -77,8 +77,8 @@ LONGEST, SHORTER = 60.0, 20.0
 """Seconds that it may take at most: of labels, and of deletions, where it finds what it finds at once."""
 
 WAITS: Final = "more time helps once it is enough for a method that did not begin: "
-LONGER: Final = ("every method of proof that applies ended before the time was up, and more time only makes the search "
-                 "for changes that flip longer")
+LONGER: Final = ("every proof that applies was tried to its end, and more time only makes the search for changes that "
+                 "flip longer")
 AT_ONCE, MENTIONED, SMALL = 512, 3, 3
 
 REWEIGHED = ("every change of rows changes all balanced weights; rows left out and wrong labels of a logistic "

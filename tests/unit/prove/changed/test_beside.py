@@ -6,10 +6,14 @@ import warnings
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 import certify
 from certify.problem.closeness import gradient_share
+from certify.problem.fitting import fit_of
+from certify.prove.rows import asked_any, distance_of
 from certify.report.messages import cautions_of
+from certify.systems.head.rows.of_problem import head_of
 
 pytest.importorskip("sklearn")
 from sklearn import linear_model as lm
@@ -25,6 +29,33 @@ HEAVIER = np.where(np.arange(40) % 10 == 0, 1.01, 1.0)  # that little moves pred
 CLOSED = [lm.LinearRegression(), lm.Ridge(), lm.Ridge(solver="svd"), lm.RidgeCV(), KernelRidge(kernel="rbf"),
           lm.RidgeClassifier(), lm.RidgeClassifier(class_weight={0: 1, 1: 3}),
           TransformedTargetRegressor(lm.Ridge(), transformer=StandardScaler())]
+
+SPEC = """version = 1
+[model]
+file = "m.safetensors"
+widths = [3, 1]
+activation = "identity"
+[data]
+file = "data.npz"
+features = "X"
+targets = "y"
+[training]
+loss = "squared"
+weight_decay = 0.025
+bias_decay = false
+[solution]
+map = "critical"
+base = "nearby"
+[perturbation]
+parameter = "deletions"
+set = "sparse"
+count = 1
+[evaluation]
+file = "data.npz"
+[[gate]]
+quantity = "prediction_change"
+max = 1.0
+"""
 
 
 def told(act) -> list[str]:
@@ -151,3 +182,49 @@ def test_weights_of_least_squares_are_refused_with_a_fit_that_says_the_same():
     same = lm.LinearRegression(fit_intercept=False).fit(np.c_[X, np.ones(40)] * root[:, None], REAL * root)
     assert np.allclose(same.coef_, [*fit.coef_, fit.intercept_], rtol=1e-12, atol=0)
     assert not beside(told(lambda: certify.from_sklearn(same, np.c_[X, np.ones(40)] * root[:, None], REAL * root)))
+
+
+KINDS = np.eye(8)[RNG.integers(0, 8, size=300)]
+CHOSEN = (KINDS @ RNG.normal(size=(8, 3)) + RNG.gumbel(size=(300, 3))).argmax(axis=1)
+
+
+@pytest.mark.parametrize("solver", ["lbfgs", "newton-cg", "newton-cholesky"])
+def test_a_fit_of_three_labels_that_keeps_its_rule_far_from_the_minimum_is_no_other_fit(solver):
+    """A column for each kind beside an intercept: a small decay lets the rule end a tenth of the length away."""
+    fit = lm.LogisticRegression(C=1e4, solver=solver, tol=1e-3, max_iter=10_000)
+    weights = np.where(np.arange(300) % 2 == 0, 1.5, 3.0)
+
+    problem = certify.from_sklearn(fit.fit(KINDS, CHOSEN), KINDS, CHOSEN)
+    head = head_of(asked_any(problem, KINDS[:2], "delete", 1))
+    assert problem.ended and distance_of(head, True) > 0.1 * np.linalg.norm(fit.coef_)
+    assert told(lambda: certify.from_sklearn(fit, KINDS, CHOSEN)) == told(lambda: distance_of(head, True)) == []
+    (said,) = told(lambda: distance_of(head, None))  # what is said of a fit whose rule nobody knows
+    assert "the exact minimum of the stated loss is proved only within" in said
+    fit.fit(KINDS, CHOSEN, sample_weight=weights)
+    (said,) = told(lambda: certify.from_sklearn(fit, KINDS, CHOSEN))
+    assert "has a slope" in said
+
+
+def test_a_closed_fit_from_arrays_or_a_spec_is_held_to_a_millionth(tmp_path):
+    fits = {"own": lm.Ridge().fit(X, REAL), "other": lm.Ridge().fit(X, REAL, sample_weight=1 + (HEAVIER - 1) / 100)}
+    np.savez(tmp_path / "data.npz", X=X, y=REAL)
+    for name, fit in fits.items():
+        problem = certify.from_arrays(fit.coef_, fit.intercept_, X, REAL, loss="squared", weight_decay=1 / 40,
+                                      bias_decay=False)
+        save_file({"0.weight": fit.coef_[None], "0.bias": np.array([fit.intercept_])}, tmp_path / "m.safetensors")
+        (tmp_path / "certify.toml").write_text(SPEC)
+        kept = fit_of(certify.load_problem(tmp_path / "certify.toml")).ended
+        assert problem.ended is kept is (name == "own")
+        found = told(lambda p=problem: certify.prediction_change(p, X[:2], delete=1))
+        assert len([one for one in found if "exact minimum" in one]) == (name == "other")
+        shown = {"problem": {"within": None, "weights_length": 2.0, "loss": "squared"}, "base": {"distance": 1e-5},
+                 "claims": [], "environment": {"fit": fit_of(problem).as_json()}}
+        assert [("closed form" in one) for one in cautions_of(shown)] == [True] * (name == "other")
+
+
+def test_nobody_knows_where_the_fit_of_another_loss_or_of_several_layers_ends():
+    logistic = certify.from_arrays([1.0, 0.0, 0.0], 0.0, X, LABELS, loss="logistic", weight_decay=0.1)
+    deep = certify.from_arrays([np.ones((2, 3)), np.ones((1, 2))], None, X, REAL, activation="tanh", loss="squared",
+                               weight_decay=0.1)
+    assert logistic.ended is deep.ended is None
+    assert certify.from_sklearn(lm.Ridge(solver="saga").fit(X, REAL), X, REAL).ended is None

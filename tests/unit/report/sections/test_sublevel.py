@@ -109,13 +109,14 @@ def test_full_rank_without_a_number() -> None:
 
 
 def test_verdict_lines() -> None:
-    assert verdict_line(samples.interior()).endswith("sample_modulus proved 0: the level lies above the loss")
+    assert verdict_line(samples.interior()).endswith(
+        "sample_modulus proved 0: the level lies above the loss; changes: features, total")
     assert verdict_line(samples.nearby()).endswith("; at an exact solution within 4.83e-8")
     assert verdict_line(samples.nearby_unproved()) == (
-        "inconclusive modulus no bound proved; no exact solution proved nearby"
+        "inconclusive modulus no bound proved; changes: targets, total; no exact solution proved nearby"
     )
     assert verdict_line(samples.persistence_without_attack()) == (
-        "certified persistence_radius ≥ 0.1 met (proved in [0.12495, ∞)) [gates met]"
+        "certified persistence_radius ≥ 0.1 met (proved in [0.12495, ∞)); changes: features, per_sample [gates met]"
     )
     for made in samples.SHAPES.values():
         content = made()

@@ -56,13 +56,17 @@ TREES, TOP = 0.5, 4
 
 @dataclass(frozen=True, eq=False)
 class Reach:
-    """Both ends: the choice that moves farthest of those found, and what no choice exceeds, and why that is so."""
+    """Both ends: the choice that moves farthest of those found, and what no choice exceeds, and why that is so.
+
+    And by trees of deletions what none exceeds of each point.
+    """
 
     farther: Farther
     upper: float
     by: By | None
     arrays: dict[str, Any]
     why: str = ""
+    each: tuple[float, ...] = ()
 
 
 class RowMoves(Rule[HeadPoint]):
@@ -116,7 +120,7 @@ class RowMoves(Rule[HeadPoint]):
         if found.by is not None:
             witness["by"] = str(found.by)
         return Bound(quantity, self.theorem.label, Rigour.PROVED, float(lower) if lower > 0 else 0.0, upper,
-                     at.unit(quantity), (convex,), witness, found.why)
+                     at.unit(quantity), (convex,), witness, found.why, each=found.each)
 
     def _earlier(self, at: HeadPoint, quantity: str, found: Reach) -> Bound | None:
         """The bound by Q6, where that is about this question too and proves a smaller upper end."""
@@ -149,7 +153,8 @@ def reach(head: Head, change: Change, kind: Callable[[Head, Array, float], Measu
         found = counted(head, change, measure, budget)
         if found is not None and np.isfinite(found[0].upper):
             return Reach(found[0], found[0].upper, By.COUNTED,
-                         {f"counted.{name}": array for name, array in found[1].items()})
+                         {f"counted.{name}": array for name, array in found[1].items()},
+                         each=_of_each(measure, change, budget) if trees is None else trees.each)
         if trees is not None:
             return trees
         why = "the time was up before all choices were refitted" if found is None else "a refit was not proved"
@@ -178,7 +183,15 @@ def _deleted(head: Head, change: Change, farther: Farther, budget: Budget) -> Re
     found = stated(ends, head.largest)
     if found is None:
         return None
-    return Reach(farther, found[0], By.TREES, {f"trees.{name}": array for name, array in found[1].items()})
+    each = np.minimum(ends.upper, found[0])
+    return Reach(farther, found[0], By.TREES, {f"trees.{name}": array for name, array in found[1].items()},
+                 each=tuple(each.tolist()))
+
+
+def _of_each(measure: Measure, change: Change, budget: Budget) -> tuple[float, ...]:
+    """What no choice exceeds of each point, by trees; () where they say nothing."""
+    ends = measure.deleted(change, budget.share(TREES))
+    return () if ends is None else tuple(ends.upper.tolist())
 
 
 def _short(budget: Budget, why: str) -> str:

@@ -211,7 +211,7 @@ def test_a_smaller_count_is_named_where_every_choice_of_it_is_looked_at():
         found = survey(head, any_rows(head, count, True), 240.0, methods=(method,))
         assert found.undecided.any() == (count == 8) and found.fewer == fewer
         said = remedy(found.tried, found.cut, found.more, found.fewer)
-        assert ("with 3 every choice is looked at" in said) == (fewer == 3)
+        assert ("of 3 every choice is looked at" in said) == (fewer == 3)
 
 
 def test_no_smaller_count_is_named_that_the_time_may_not_be_enough_for(monkeypatch):
