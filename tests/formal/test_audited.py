@@ -78,7 +78,8 @@ def test_what_python_refuses_is_refused(program: Path, tmp_path: Path, name: str
     assert verdict(program, path)[0] == INVALID
 
 
-@pytest.mark.parametrize("table", ["{ }", "{ name }", '{ name = "a" ', '{ name = "a", name = "b" }', '{ name = "a" } b', "{"])
+@pytest.mark.parametrize("table", ["{ }", "{ name }", '{ name = "a" ', '{ name = "a", name = "b" }', '{ name = "a" } b',
+                                   "{"])
 def test_a_table_on_one_line_that_is_none(program: Path, tmp_path: Path, table: str) -> None:
     certificate = audited(tmp_path, ASKED["labels"])
     spec = tmp_path / "out" / "certify.toml"
