@@ -17,7 +17,7 @@ from tests.formal.shared import BEYOND, INVALID, VALID, Certificate, objection, 
 
 
 def audited(folder: Path, asked: list[str]) -> Certificate:
-    """Iris, two kinds that lie near each other; every fourth row is one to predict, with its label, the first's wrong."""
+    """Iris, two kinds that lie near each other; every fourth row is one to predict, the first with a wrong label."""
     sio = pytest.importorskip("skops.io")
     X, y = load_iris(return_X_y=True)
     X, y = X[y > 0], y[y > 0]
