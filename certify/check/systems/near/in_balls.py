@@ -25,14 +25,17 @@ class Positive:
     Attributes:
         matrix: the balls.
         words: the statement.
+        near: whether it may be near a singular one, so that few bits prove nothing.
     """
 
     matrix: arb_mat
     words: str
+    near: bool = False
 
     def judged(self) -> Finding:
         """By a factorisation: proved, or refuted by a vector."""
-        soon = self.matrix.nrows() >= MANY and import_module("certify.check.linalg.cholesky").proved(self.matrix)
+        many = self.matrix.nrows() >= MANY
+        soon = many and import_module("certify.check.linalg.cholesky").proved(self.matrix, self.near)
         truth = Truth.PROVED if soon else definiteness(self.matrix, sharp=False).truth
         said = {Truth.PROVED: "is proved", Truth.DISPROVED: "takes a negative value",
                 Truth.UNDECIDED: f"is not proved at {ctx.prec} bits"}
