@@ -28,11 +28,9 @@ from certify.check.theorems.modulus.set_quantities import Summands, check_member
 LABELS = {"per_sample": "N1", "sparse": "N2"}
 """The theorem, by the perturbation set."""
 
-NEAR = 0.01
-"""The value of the hypothesis `rank` below which few bits prove nothing of K less what rows do."""
-
-SLACKS = (44, 30, 20)
-"""Binary digits to which the motion of one row alone is bounded, one after the other."""
+SLACKS, NEAR = (44, 30, 20), 0.01
+"""Binary digits to which the motion of one row alone is bounded, one after the other; and the value of the hypothesis
+`rank` below which few bits prove nothing of K less what rows do."""
 
 
 @dataclass(frozen=True)
