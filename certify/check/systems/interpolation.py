@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cached_property, partial
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flint import arb, arb_mat
 
@@ -28,7 +28,6 @@ from certify.format.refusal import Invalid
 if TYPE_CHECKING:
     from certify.check.linalg.by_factor import ByFactor
     from certify.check.linalg.large.whole_factor import WholeFactor
-    from certify.check.probed.inverse_blocks import Inverse
     from certify.check.systems.near.many import Many
 
 Block = list[list[arb]]
@@ -46,7 +45,7 @@ class Interpolation:
 
     def __init__(self, point: Point) -> None:
         self.point, self.problem = point, point.problem
-        self.inverse: Inverse | None = None  # what rows were asked of, where they were
+        self.inverse: Any = None  # that rows were asked of, where they were
 
     @cached_property
     def kernel(self) -> arb_mat:
@@ -150,12 +149,11 @@ def rank(point: Point, least: float) -> Finding:
 
 
 def _shifted_definite(point: Point, least: float) -> Finding:
-    many, factor = point.of(Interpolation).many, None
-    if many is not None and many.known:
-        factor = point.of(Interpolation).factor
-    if factor is not None and factor.is_above(least):
+    at = point.of(Interpolation)
+    known = (at.factor if at.many is not None and at.many.known else None) or at.inverse
+    if known is not None and known.is_above(least):
         return Finding(Truth.PROVED, f"K − {least!r}²·I ≻ 0 is proved")
-    found: Finding = import_module("certify.check.systems.near.in_balls").above(point.of(Interpolation), least)
+    found: Finding = import_module("certify.check.systems.near.in_balls").above(at.kernel, least)
     return found
 
 

@@ -23,27 +23,26 @@ class Positive:
     """A symmetric matrix of balls is positive definite.
 
     Attributes:
-        matrix: the balls.
+        matrix, near: the balls, and whether they may be so near singular ones that few bits prove nothing.
         words: the statement.
     """
 
     matrix: arb_mat
     words: str
+    near: bool = False
 
     def judged(self) -> Finding:
         """By a factorisation: proved, or refuted by a vector."""
-        soon = self.matrix.nrows() >= MANY and import_module("certify.check.linalg.cholesky").proved(self.matrix)
-        truth = Truth.PROVED if soon else definiteness(self.matrix, sharp=False).truth
+        yes = (A := self.matrix).nrows() >= MANY and import_module("certify.check.linalg.cholesky").proved(A, self.near)
+        truth = Truth.PROVED if yes else definiteness(A, sharp=False).truth
         said = {Truth.PROVED: "is proved", Truth.DISPROVED: "takes a negative value",
                 Truth.UNDECIDED: f"is not proved at {ctx.prec} bits"}
         return Finding(truth, f"{self.words} {said[truth]}")
 
 
-def above(at: Interpolation, least: float) -> Finding:
-    """Whether `K − least²·I ≻ 0`; first by an inverse that rows were asked of, where one was."""
-    if at.inverse is not None and at.inverse.is_above(least):
-        return Finding(Truth.PROVED, f"K − {least!r}²·I ≻ 0 is proved")
-    square, rows = arb(least) ** 2, at.kernel.tolist()
+def above(K: arb_mat, least: float) -> Finding:
+    """Whether `K − least²·I ≻ 0`."""
+    square, rows = arb(least) ** 2, K.tolist()
     for r, row in enumerate(rows):
         row[r] -= square
     return Positive(arb_mat(rows), f"K − {least!r}²·I ≻ 0").judged()

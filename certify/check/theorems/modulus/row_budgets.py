@@ -28,8 +28,9 @@ from certify.check.theorems.modulus.set_quantities import Summands, check_member
 LABELS = {"per_sample": "N1", "sparse": "N2"}
 """The theorem, by the perturbation set."""
 
-SLACKS = (44, 30, 20)
-"""Binary digits to which the motion of one row alone is bounded, one after the other."""
+SLACKS, NEAR = (44, 30, 20), 0.01
+"""Binary digits to which the motion of one row alone is bounded, one after the other; and the value of the hypothesis
+`rank` below which few bits prove nothing of K less what rows do."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,8 @@ def _upper(claim: Claim[Budgets], problem: Problem, radius: float, side: Side) -
     shape = None if witness.array is None else shape_of(claim, problem, side)
     if witness.member == "weights":
         assert witness.dual is not None
-        return partial(by_weights, most=claim.upper, radius=radius, dual=witness.dual, shape=shape)
+        rank = max((h.value for h in claim.hypotheses if h.name == "rank" and isinstance(h.value, float)), default=0.0)
+        return partial(by_weights, most=claim.upper, radius=radius, dual=witness.dual, shape=shape, near=rank < NEAR)
     return partial(by_rows if witness.member == "rows" else by_pairs, most=claim.upper, radius=radius, shape=shape)
 
 
@@ -94,7 +96,7 @@ def lower(point: Point, least: float, radius: float, z: Sequence[float]) -> Find
 
 
 def by_weights(
-    point: Point, most: float, radius: float, dual: Sequence[float], shape: Array | None,
+    point: Point, most: float, radius: float, dual: Sequence[float], shape: Array | None, near: bool = False,
 ) -> Finding:
     """V25: `K − blkdiag(E_i/d_i) ≻ 0`, and radius² times the sum of the m largest `stretch_i·d_i` is at most most²."""
     k = point.problem.block
@@ -116,7 +118,7 @@ def by_weights(
         return Finding(Truth.DISPROVED if total > arb(most) ** 2 else Truth.UNDECIDED,
                        f"the weights give {total.sqrt().str(17, radius=False)}")
     key = ("by_weights", tuple(dual), shape)  # two claims may differ in the radius alone
-    found = point.once(key, lambda: Positive(arb_mat(rows), "").judged().truth)
+    found = point.once(key, lambda: Positive(arb_mat(rows), "", near).judged().truth)
     words = {Truth.PROVED: "the weights prove it", Truth.DISPROVED: "K − blkdiag(E_i/d_i) takes a negative value",
              Truth.UNDECIDED: f"K − blkdiag(E_i/d_i) ≻ 0 is not proved at {point.precision} bits"}
     return Finding(Truth.PROVED if found is Truth.PROVED else Truth.UNDECIDED, words[found])

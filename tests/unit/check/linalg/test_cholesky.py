@@ -107,10 +107,11 @@ def test_another_inverse_proves_nothing(monkeypatch):
 
 def test_many_rows_are_tried_so_first_and_others_never(monkeypatch):
     asked = []
-    monkeypatch.setattr(cholesky, "proved", lambda A: asked.append(A.nrows()) or A.nrows() % 2 == 0)
+    monkeypatch.setattr(cholesky, "proved", lambda A, near: asked.append((A.nrows(), near)) or A.nrows() % 2 == 0)
     for N in (MANY, MANY + 1, MANY - 1):
         assert Positive(near(N), "it").judged().truth is Truth.PROVED
-    assert asked == [MANY, MANY + 1], "and where it proves nothing a factorisation in balls does"
+    assert asked == [(MANY, False), (MANY + 1, False)], "and where it proves nothing a factorisation in balls does"
+    assert Positive(near(MANY), "it", near=True).judged().truth is Truth.PROVED and asked[-1] == (MANY, True)
     assert Positive(-near(MANY + 1), "it").judged().truth is Truth.DISPROVED
 
 

@@ -38,9 +38,9 @@ def drawn(seed: int = 0) -> np.ndarray:
 def least(K: np.ndarray) -> float:
     """The root of the smallest eigenvalue, to some 1e-12."""
     with ctx.workprec(300):
-        v = arb_mat([[arb(1 + j % 7)] for j in range(N)])
+        v = arb_mat(np.linalg.eigh(K.astype(float))[1][:, :1].tolist())
         inverse = arb_mat(K.tolist()).inv()
-        for _ in range(400):
+        for _ in range(20):
             v = (inverse * v).mid()
             v = v * (1 / (v.transpose() * v)[0, 0].sqrt()).mid()
         return float(1 / (v.transpose() * inverse * v)[0, 0].sqrt())
@@ -77,7 +77,7 @@ def test_without_the_correction_ends_are_missed_or_false(monkeypatch):
     """X alone, of few bits, is a part in 10^5 from the inverse, above or below."""
     monkeypatch.setattr(inverse_blocks, "PLACES", 34)
     missed = 0
-    for seed in range(6):
+    for seed in range(3):
         K = drawn(seed)
         found, true = inverse_of(arb_mat(K.tolist())), least(K)
         if found is None:
