@@ -131,6 +131,15 @@ def test_single_boxes_that_were_measured(n: int, p: int, wide: int, seconds: flo
     assert seconds / 2 < said < seconds * 2
 
 
+def test_a_box_to_second_order_that_was_measured() -> None:
+    """1,000 rows of 34 columns, 100 points: 6.8 s of processor."""
+    problem = SimpleNamespace(features=((0.0,) * 34,) * 1000, evaluation=((0.0,) * 34,) * 100)
+    name = "a.rows.bent_box.slabs"
+    kinds = [kind for end, kind in cost.KINDS.items() if name.endswith(end)]
+    assert kinds == [cost.bent]
+    assert 6.8 / 2 < cost.bent(problem, {}, "a.rows.").seconds < 6.8 * 2  # type: ignore[arg-type]
+
+
 def test_more_boxes_points_and_leaves_cost_more() -> None:
     def said(*of: int) -> float:
         return cost.cost_of(EMBEDDINGS, (), False, boxes(20_000, *of)).seconds  # type: ignore[arg-type]

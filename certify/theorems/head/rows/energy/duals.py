@@ -2,7 +2,7 @@
 
 For targets τ and slopes q in the loss's domain (q_i in [0, 1]; for several outputs each row's q sums to 1)
 
-    min {G_τ(w) : e·w = 0} ≥ H(q) − |r|²/(2μ),   r = Aᵀ(q − τ) + ν e,
+    min {G_τ(w) : e·w = c} ≥ H(q) − νc − |r|²/(2μ),   r = Aᵀ(q − τ) + ν e,
 
 for every ν for which r vanishes in the weights that do not decay. No curvature and no minimiser enters: q and ν may
 come from anywhere.
@@ -29,7 +29,8 @@ class Duals:
         tau: `(B, N)` targets that each speaks of.
         r: `(B, p)` floats near r; each within `error` of it in the Euclidean norm.
         error: `(B,)` bounds.
-        value: `(B,)` lower bounds of `H(q) − |r|²/(2μ)`.
+        value: `(B,)` lower bounds of `H(q) − νc − |r|²/(2μ)`.
+        nu, doubt: `(B,)` floats near ν, and how far it may be from them.
     """
 
     q: Array
@@ -37,10 +38,13 @@ class Duals:
     r: Array
     error: Array
     value: Array
+    nu: Array
+    doubt: Array
 
     def take(self, lines: Index) -> Duals:
         """Some of the points."""
-        return Duals(self.q[lines], self.tau[lines], self.r[lines], self.error[lines], self.value[lines])
+        return Duals(self.q[lines], self.tau[lines], self.r[lines], self.error[lines], self.value[lines],
+                     self.nu[lines], self.doubt[lines])
 
 
 _AT_ONCE = 2**22
@@ -78,7 +82,8 @@ def duals(rows: Rows, q: Array, tau: Array, e: Array) -> Duals:
     r[:, ~rows.decayed] = 0.0
     size = row_norms(e[None])[0]
     error = (error + (doubt + 4.0 * U * np.abs(nu)) * size + 2.0 * U * row_norms(r)) * RAISE
-    return Duals(q, tau, r, error, np.where(good, values(rows, heights(rows, q), r, error), NOTHING))
+    value = np.where(good, values(rows, heights(rows, q), r, error, (nu, doubt)), NOTHING)
+    return Duals(q, tau, r, error, value, nu, doubt)
 
 
 def on_grid(rows: Rows, q: Array, tau: Array, e: Array) -> tuple[Array, NDArray[np.bool_]]:
@@ -112,16 +117,20 @@ def _multiplier(rows: Rows, r: Array, error: Array, e: Array) -> tuple[Array, Ar
     """ν, and how far the ν that is meant may be from it: none where all weights decay, else r must vanish exactly."""
     free = np.flatnonzero(~rows.decayed & (e != 0.0))
     if rows.decayed.all():
-        return -(r @ e) / (e @ e), np.zeros(len(r))
+        return -(r @ e + rows.mu[0] * rows.level) / (e @ e), np.zeros(len(r))
     column = free[0]
     doubt = (error + 2.0 * U * np.abs(r[:, column])) / abs(e[column]) * RAISE
     return -r[:, column] / e[column], doubt
 
 
-def values(rows: Rows, height: Array, r: Array, error: Array) -> Array:
-    """Lower bounds of `H − |r|²/(2μ)`."""
+def values(rows: Rows, height: Array, r: Array, error: Array, nu: tuple[Array, Array]) -> Array:
+    """Lower bounds of `H − νc − |r|²/(2μ)`, ν known up to a doubt."""
     far = (row_norms(r) + error) * RAISE
-    return (height - far * far / (2.0 * rows.mu[0]) * RAISE) * 1.0 - np.abs(height) * 4.0 * U
+    found = (height - far * far / (2.0 * rows.mu[0]) * RAISE) * 1.0 - np.abs(height) * 4.0 * U
+    if rows.level == 0.0:
+        return found
+    moved = nu[0] * rows.level
+    return found - moved - (nu[1] * abs(rows.level) + 4.0 * U * (np.abs(moved) + np.abs(found))) * RAISE
 
 
 def average(rows: Rows, points: Duals, weights: Array, members: Index, tau: Array, e: Array) -> Duals:
@@ -135,13 +144,18 @@ def average(rows: Rows, points: Duals, weights: Array, members: Index, tau: Arra
         return duals(rows, np.asarray(mixed), tau, e)
     q = points.q[members[:, 0]] * weights[0]
     r = points.r[members[:, 0]] * weights[0]
+    nu = points.nu[members[:, 0]] * weights[0]
     for j in range(1, members.shape[1]):
         q += points.q[members[:, j]] * weights[j]
         r += points.r[members[:, j]] * weights[j]
+        nu += points.nu[members[:, j]] * weights[j]
     np.clip(q, 0.0, 1.0, out=q)
     rounds = (members.shape[1] + 4) * U
     longest, moved = float(row_norms(points.r).max()), 2.0 * rows.size * len(rows.A) ** 0.5
+    doubt = float(points.doubt.max()) + rounds * float(np.abs(points.nu).max())
     for column in np.flatnonzero(~rows.decayed & (e != 0.0)):  # ν takes up what the rounded slopes move there
+        doubt += rounds * moved / abs(float(e[column]))
         moved *= 1.0 + float(row_norms(e[None])[0]) / abs(float(e[column]))
     error = np.full(len(r), (float(points.error.max()) + rounds * (longest + moved)) * RAISE)
-    return Duals(q, tau, r, error, values(rows, heights(rows, q), r, error))
+    unsure = np.full(len(r), doubt * RAISE)
+    return Duals(q, tau, r, error, values(rows, heights(rows, q), r, error, (nu, unsure)), nu, unsure)

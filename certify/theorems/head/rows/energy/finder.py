@@ -98,13 +98,13 @@ def lengths(rows: Rows, tau: Array, w: Array, z: Array, step: Array, slope: Arra
 
 
 def minimise(rows: Rows, tau: Array, w: Array, e: Array | None = None, tolerance: float = 1e-3) -> Array:
-    """Minimisers `(B, p)` of the energies with targets τ `(B, N)`, on e·w = 0 where e is given, by Newton's method.
+    """Minimisers `(B, p)` of the energies with targets τ `(B, N)`, on e·w = c where e is given, by Newton's method.
 
     Stops where half the squared Newton decrement is below the tolerance.
     """
     w = w.copy()
     if e is not None:
-        w -= ((w @ e) / (e @ e))[:, None] * e
+        w -= ((w @ e - rows.level) / (e @ e))[:, None] * e
     live = np.arange(len(w))
     batch = max(1, _BATCH // rows.A.shape[1] ** 2)
     for _ in range(_STEPS):

@@ -15,6 +15,7 @@ from certify.problem.limits import DOUBT, OutOfTime, duration, seconds
 from certify.rigor.fp import Array
 from certify.systems.head.rows.change import NONE, Choices, RowChange
 from certify.systems.head.rows.head import Head
+from certify.theorems.head.rows.box_tree import LARGEST
 from certify.theorems.head.rows.energy.finder import hessians, minimise, slopes
 from certify.theorems.head.rows.energy.record import Record
 from certify.theorems.head.rows.energy.rows import Index, Rows, logistic_rows, softmax_rows
@@ -48,8 +49,8 @@ class Energy(Method):
             return "it is for changed labels, and rows are deleted"
         if not (head.loss.sigmoid if head.k == 1 else head.loss.shifted) or head.label is None:
             return "it needs the logistic loss or cross-entropy"
-        if head.threshold != 0:
-            return "it needs the threshold 0"
+        if not abs(head.threshold) < LARGEST:
+            return f"the threshold is {head.threshold!r}, and it is for those below 2^100"
         if head.phi_rad.any() or head.points_rad.any():
             return "it needs inputs of the last layer that are known exactly"
         if not len(change.rows) or change.count < 1:
@@ -116,7 +117,7 @@ def too_long(rows: Rows, start: Array, left: float) -> str:
 
 
 def normals(head: Head, j: int) -> Array:
-    """Vectors e, one a line, with e·w > 0 while the label of point j beats each of the others."""
+    """Vectors e, one a line, with e·w > c while the label of point j beats each of the others."""
     x, a = head.points[j], int(head.today[j])
     if head.k == 1:
         return np.asarray((x if a == 1 else -x)[None])
@@ -187,6 +188,7 @@ class Trees:
         self.score: dict[int, float] = {}
         self.hopeless: set[int] = set()
         self._open: list[Index] = []
+        self._levels = {rows.level: rows}
         self._waiting: dict[int, tuple[Iterator[float], Record]] = {}
         # a waiting tree holds slopes, targets and scores of the nodes on its path; two of them as a rule
         size = 8 * (len(rows.lines) + 1) * (3 * len(rows.tau) + 3 * len(rows.lines))
@@ -228,12 +230,20 @@ class Trees:
         self.hopeless.add(j)
         return None
 
+    def _sided(self, j: int) -> Rows:
+        """The rows with the threshold as a point sees it."""
+        level = level_of(self.head, j)
+        if level not in self._levels:
+            self._levels[level] = replace(self.rows, level=level)
+        return self._levels[level]
+
     def _begin(self, j: int) -> tuple[Iterator[float], Record]:
         record = Record()
 
         def steps() -> Iterator[float]:
+            rows = self._sided(j)
             for e in normals(self.head, j):
-                yield from Tree(self.head, self.rows, e, record=record).steps(self.start, self.count)
+                yield from Tree(self.head, rows, e, record=record).steps(self.start, self.count)
 
         return steps(), record
 
@@ -255,6 +265,11 @@ class Trees:
         return found.flips()
 
 
+def level_of(head: Head, j: int) -> float:
+    """What e·w exceeds while the label of point j stays."""
+    return 0.0 if head.k > 1 or head.threshold == 0.0 else head.threshold if head.today[j] == 1 else -head.threshold
+
+
 def _gap(head: Head, j: int, w: Array) -> float:
     e = normals(head, j)
-    return float((e @ w / np.sqrt((e * e).sum(1))).min())
+    return float(((e @ w - level_of(head, j)) / np.sqrt((e * e).sum(1))).min())

@@ -17,7 +17,7 @@ _STEPS = 40
 
 
 def refits(head: Head, rows: Rows, sets: Index, w: Array, e: Array) -> tuple[Array, Index]:
-    """Weights that show e·w* > 0 for sets of alternatives `(B, j)`, from w `(B, p)`; the sets without."""
+    """Weights that show e·w* > c for sets of alternatives `(B, j)`, from w `(B, p)`; the sets without."""
     tau = rows.targets(sets)
     if rows.decayed.all() and rows.width == 1:
         return _near_minimum(rows, tau, w, e)
@@ -25,7 +25,7 @@ def refits(head: Head, rows: Rows, sets: Index, w: Array, e: Array) -> tuple[Arr
     owner, code = np.append(rows.owner, NONE), np.append(rows.code, NONE)
     near = enclose_refits(head, Choices(owner[sets], code[sets]), w.reshape(len(w), head.k, head.m))
     size = float(row_norms(e[None])[0])
-    sure = w @ e - dot_unit(len(e)) * row_norms(w) * size > near * size * RAISE
+    sure = above(rows, w, e) > near * size * RAISE
     return w, np.flatnonzero(~sure)
 
 
@@ -37,7 +37,7 @@ def _near_minimum(rows: Rows, tau: Array, w: Array, e: Array) -> tuple[Array, In
         z = w[live] @ rows.A.T
         q = slopes(rows, z)
         g = (q - tau[live]) @ rows.A + rows.ridge * w[live]
-        at, far = w[live] @ e, np.sqrt((g * g).sum(1)) * size / rows.mu[0]
+        at, far = w[live] @ e - rows.level, np.sqrt((g * g).sum(1)) * size / rows.mu[0]
         ready = at > 1.0001 * far
         if ready.any():
             ready[ready] = _told(rows, tau[live[ready]], w[live[ready]], z[ready], e)
@@ -58,7 +58,7 @@ def _near_minimum(rows: Rows, tau: Array, w: Array, e: Array) -> tuple[Array, In
 
 
 def _told(rows: Rows, tau: Array, w: Array, z: Array, e: Array) -> Array:
-    """Whether e·w > |e||∇G(w)|/μ, every rounding bounded; z floats near A w."""
+    """Whether e·w − c > |e||∇G(w)|/μ, every rounding bounded; z floats near A w."""
     length, p = row_norms(w), rows.A.shape[1]
     slope = activation("sigmoid").enclose(z)[0]
     off, doubt = slope.mid - tau, slope.error
@@ -71,5 +71,12 @@ def _told(rows: Rows, tau: Array, w: Array, z: Array, e: Array) -> Array:
         + (rows.mu[1] - rows.mu[0] + 4.0 * U * rows.mu[1]) * length
     )
     far = (row_norms(g) + error) * RAISE * float(row_norms(e[None])[0]) / rows.mu[0] * RAISE
-    told: Array = w @ e - dot_unit(p) * length * float(row_norms(e[None])[0]) > far
+    told: Array = above(rows, w, e) > far
     return told
+
+
+def above(rows: Rows, w: Array, e: Array) -> Array:
+    """Lower bounds `(B,)` of e·w − c."""
+    at = w @ e
+    lost = dot_unit(len(e)) * row_norms(w) * float(row_norms(e[None])[0])
+    return np.asarray(at - rows.level - (lost + 4.0 * U * abs(rows.level)) * RAISE)

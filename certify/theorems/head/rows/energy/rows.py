@@ -37,6 +37,7 @@ class Rows:
         code: `(L,)` what it becomes.
         decayed: `(p,)` which weights decay.
         mu: lower and upper bound of the decay μ of the sum form.
+        level: c: the label stays while e·w > c, the threshold with the sign of the point; 0 of several outputs.
         check: raises when time is up; whatever loops over alternatives asks it between two of them.
     """
 
@@ -50,6 +51,7 @@ class Rows:
     decayed: NDArray[Any]
     mu: tuple[float, float]
     check: Callable[[], None] = lambda: None
+    level: float = 0.0
 
     @cached_property
     def norms(self) -> Array:

@@ -64,7 +64,7 @@ class Tree:
     Args:
         head: the head.
         rows: the same, flattened.
-        e: `(p,)`; the label stays while e·w > 0.
+        e: `(p,)`; the label stays while e·w > c.
         check: raises when time is up.
     """
 
@@ -191,7 +191,7 @@ class Tree:
                     np.add.at(mixed, rows.lines[free, column], share * rows.deltas[free, column])
                 at = minimise(rows, mixed[None], at[None], None, 1e-3)[0]
             family = flat(rows, tau, free, short(at))
-            if not side(family, e, k) > 0:
+            if not side(family, e, k) > rows.level:
                 break
             rows.check()
             s = scores(rows, node.points, family, Q, free, k)
@@ -215,7 +215,7 @@ class Tree:
         rows, tau, k = self.rows, self.rows.target(node.chosen), node.k
         how = newton_moves(rows, tau, node.free, k, centre)
         family = bowl(rows, tau, node.free, k, centre, how)
-        if not side(family, self.e, k) > 0:
+        if not side(family, self.e, k) > rows.level:
             return []
         self.record.step(BOWL)
         self.record.vector(np.concatenate([centre[None], how.shift[None], how.P]))

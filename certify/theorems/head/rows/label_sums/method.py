@@ -18,9 +18,6 @@ from certify.theorems.head.rows.step_sums.search import Case
 SHARE = 0.5
 """Of what a checker may still look at, for one of several settings."""
 
-LARGEST = 30_000_000
-"""Most margins that a checker is to follow under steps, rows times changes."""
-
 MANY = "a check of them would look at too many choices one by one"
 
 
@@ -32,7 +29,6 @@ class LabelSums(StepSums):
     """
 
     name: ClassVar[str] = "label_sums"
-    largest: ClassVar[int] = LARGEST
 
     def able(self, head: Head, change: RowChange) -> str:
         """Whether the theorem applies."""

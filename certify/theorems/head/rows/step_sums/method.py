@@ -52,7 +52,6 @@ class StepSums(Method):
 
     name: ClassVar[str] = "step_sums"
     weighs: ClassVar[bool] = True
-    largest: ClassVar[int] = LARGEST
 
     def able(self, head: Head, change: RowChange) -> str:
         """Whether the theorem applies."""
@@ -66,7 +65,7 @@ class StepSums(Method):
             return "no row may change"
         if head.phi_rad.any() or head.points_rad.any():
             return "layers before the last one make the inputs inexact, and sums of steps need exact ones"
-        if head.n * len(change.rows) > self.largest or not 1 <= change.count <= MOST:
+        if head.n * len(change.rows) > LARGEST or not 1 <= change.count <= MOST:
             return f"{change.count} of {len(change.rows)} labels change among {head.n} rows, too many for sums of steps"
         if head.weights.balanced and (head.weights.rows != 1.0).any():
             return "rows have weights of their own beside the balanced ones"

@@ -77,7 +77,8 @@ def test_what_the_method_is_not_for() -> None:
     assert "deleted" in method.able(head, RowChange(False, 1, (0,)))
     assert "no label" in method.able(head, RowChange(True, 1, ()))
     other = {name: getattr(head, name) for name in head.__dataclass_fields__}
-    assert "threshold" in method.able(Head(**(other | {"threshold": 0.1})), change)
+    assert method.able(Head(**(other | {"threshold": 0.1})), change) == ""
+    assert "threshold" in method.able(Head(**(other | {"threshold": float("nan")})), change)
     assert "exactly" in method.able(Head(**(other | {"phi_rad": np.full(6, 1e-9)})), change)
     assert "logistic" in method.able(Head(**(other | {"loss": SquaredHead()})), change)
 
@@ -179,7 +180,7 @@ def test_averages_count_what_rounded_slopes_move_along_the_normal() -> None:
         np.arange(2), np.zeros(2, np.int64), np.array([True, False]), (1.0, 1.0)
     )
     e, q, members = np.array([1e6, 1.0]), rng.random((2, 8)), np.array([[0, 1]])
-    points = Duals(q, q, np.zeros((2, 2)), np.zeros(2), np.zeros(2))  # targets of their own: r is 0
+    points = Duals(q, q, np.zeros((2, 2)), *np.zeros((4, 2)))  # targets of their own: r is 0
     found = average(rows, points, np.array([1 / 3, 2 / 3]), members, np.zeros((1, 8)), e)
     exact = [(Fraction(a) + 2 * Fraction(b)) / 3 for a, b in zip(q[0].tolist(), q[1].tolist(), strict=True)]
     moved = sum(Fraction(a) - b for a, b in zip(found.q[0].tolist(), exact, strict=True))

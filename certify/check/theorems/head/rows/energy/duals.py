@@ -24,7 +24,7 @@ class Duals:
     Attributes:
         q: floats in [0, 1].
         r: `Aᵀ(q − τ) + ν e`, 0 in the weights without decay.
-        value: lower bounds of `H(q) − |r|²/(2μ)`.
+        value: lower bounds of `H(q) − νc − |r|²/(2μ)`.
     """
 
     q: list[list[float]]
@@ -50,12 +50,14 @@ def duals(lines: Lines, q: list[list[float]], tau: list[list[int]], e: list[arb]
             column = next(j for j in lines.free if e[j] != 0)
             nu = -line[column] / e[column]
         else:
-            nu = -arb(float((sum((a * b for a, b in zip(line, e, strict=True)), ZERO) / ee).mid()))
+            along = sum((a * b for a, b in zip(line, e, strict=True)), ZERO) + lines.mu * lines.level
+            nu = -arb(float((along / ee).mid()))
         r = [a + nu * b for a, b in zip(line, e, strict=True)]
         for j in lines.free:
             r[j] = ZERO
         found.append(r)
-        low = float((height(slopes, lines.width == 1) - squares(r) / size).lower()) - 2.0**-60
+        low = float((height(slopes, lines.width == 1) - nu * lines.level - squares(r) / size).lower())
+        low -= 2.0**-60 + 2.0**-50 * abs(low)
         values.append(low if fit and low > NOTHING else NOTHING)  # nor if it is NaN
     return Duals(q, found, values)
 

@@ -17,14 +17,14 @@ SAMPLES = 8
 
 @dataclass(frozen=True)
 class Family:
-    """`w_M = ŵ + Σ d_l`: energy at most `base + Σ single + Σ pair`, `e·w_M ≥ side` for every set of at most k.
+    """`w_M = ŵ + Σ d_l`: energy at most `base + Σ single + Σ pair`, `e·w_M − c ≥ side` for every set of at most k.
 
     Attributes:
         base: of the node's targets at ŵ.
         single: of every alternative.
         pair: of every two, or None for zeros.
         error: bound of what each entry of `single` and `pair` may be too low by.
-        side: lower bound of e·w_M.
+        side: lower bound of e·w_M − c.
     """
 
     base: arb
@@ -56,7 +56,7 @@ def flat(lines: Lines, tau: list[int], free: list[int], w: list[float], e: list[
     at = arb_mat([[x] for x in w])
     single = (arb_mat([lines.steps[l] for l in free]) * at).entries()
     return Family(base, [float(x.upper()) for x in single], None, _ulps(single),
-                  sum((a * b for a, b in zip(e, w, strict=True)), ZERO))
+                  sum((a * b for a, b in zip(e, w, strict=True)), -lines.level))
 
 
 def _ulps(values: list[arb]) -> float:
@@ -124,7 +124,7 @@ def bowl(lines: Lines, tau: list[int], free: list[int], k: int, numbers: tuple[l
     every = range(len(free))
     pair = [[float((bent[a][b] + cross[a][b] + cross[b][a]).mid()) for b in every] for a in every]
     sides = (D * arb_mat([[x] for x in e])).entries()
-    side = sum((a * b for a, b in zip(e, w, strict=True)), ZERO) - total_of([(-x).max(ZERO) for x in sides], k)
+    side = sum((a * b for a, b in zip(e, w, strict=True)), -lines.level) - total_of([(-x).max(ZERO) for x in sides], k)
     hidden = _hidden(columns, bent, cross, single, moved, roots)
     return Family(base, [float(x.upper()) for x in single], pair, hidden, side)
 

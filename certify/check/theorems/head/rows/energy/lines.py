@@ -21,6 +21,7 @@ class Lines:
         tau: `(N)` targets, 0 or 1.
         alternatives: of all rows that may move: row and code, ascending.
         deltas: what each adds to the targets: lines and −1 or 1.
+        level: c: the label stays while e·w > c, the threshold with the sign of a point; 0 of several outputs.
     """
 
     head: Head
@@ -28,6 +29,7 @@ class Lines:
     tau: list[int]
     alternatives: list[tuple[int, int]]
     deltas: list[list[tuple[int, int]]]
+    level: arb = ZERO
 
     @property
     def width(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from flint import arb, arb_mat
 
@@ -91,11 +92,12 @@ def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool
     """
     # one output has the logistic loss in `Lines`, several the cross-entropy
     fits = (head.loss.sigmoid if head.k == 1 else head.loss.shifted) and head.codes.label != []
-    if not head.relabels or head.threshold != 0 or not fits:
+    if not head.relabels or head.threshold - head.threshold != 0 or not fits:
         raise Invalid(where, "the energy method",
-                      "labels of a logistic or cross-entropy head with threshold 0 are needed")
+                      "labels of a logistic or cross-entropy head with a finite threshold are needed")
     stream, lines = Stream(arrays, where, head.k * head.m), lines_of(head)
-    found = [False] * len(asked)
+    found, level = [False] * len(asked), 0.0 if head.k > 1 else head.threshold
+    sides = [replace(lines, level=arb(-level)), replace(lines, level=arb(level))] if level else [lines, lines]
     for _ in range(len(stream.values["points"])):
         j = int(stream.take("points", 1)[0])
         if not 0 <= j < len(asked) or head.today[j] < 0:
@@ -103,14 +105,14 @@ def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool
         if lines.free and not head.evaluated[j, head.m - 1] != 0:  # ν has to balance the free intercept
             raise Invalid(f"{where}, points", f"{j}", "a functional that takes the intercept without decay is needed")
         for e in normals(head, j):
-            Replay(lines, stream, e).prove()
+            Replay(sides[head.k == 1 and head.today[j] == 1], stream, e).prove()
         found[j] = True
     stream.end()
     return [yes and want for yes, want in zip(found, asked, strict=True)]
 
 
 def normals(head: Head, j: int) -> list[list[arb]]:
-    """Vectors e with e·w > 0 as long as the label of evaluation row j beats another."""
+    """Vectors e with e·w > c as long as the label of evaluation row j beats another."""
     x, a = head.evaluated.tolist()[j], head.today[j]
     if head.k == 1:
         return [x if a == 1 else [-v for v in x]]
@@ -229,7 +231,7 @@ class Replay:
             some = weights[start : start + 64]
             inside = [[*chosen, *(free[x] for x in items if x < len(free))] for items in listed[start : start + 64]]
             for near, w in zip(self.distances(inside, some), some, strict=True):
-                at = sum((a * v for a, v in zip(self.e, w, strict=True)), ZERO)
+                at = sum((a * v for a, v in zip(self.e, w, strict=True)), -lines.level)
                 self.need(bool(at > near * long), "the refit of a listed set does not show the label")
 
     def distances(self, sets: list[list[int]], weights: list[list[float]]) -> list[arb]:

@@ -11,10 +11,12 @@ import pytest
 from flint import ctx
 
 from certify.check.theorems.head.rows import bent_box as checked_bent_box
-from certify.check.theorems.head.rows import box, box_tree, by_choice, group_tree, label_sums, pair_tree
+from certify.check.theorems.head.rows import box, box_tree, by_choice, energy, group_tree, label_sums, pair_tree
 from certify.check.theorems.head.rows.boxes import many_leaves
 from certify.check.theorems.head.rows.boxes.margins import Points
+from certify.check.theorems.head.rows.energy import replay
 from certify.check.theorems.head.rows.head import BITS
+from certify.format.refusal import Invalid
 from certify.systems.head.rows.boxes.trap import Sums
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
@@ -24,12 +26,15 @@ from certify.theorems.head.rows.box_tree import BoxTree, levelled
 from certify.theorems.head.rows.boxes import many_leaves as searched
 from certify.theorems.head.rows.boxes import tree as tree_method
 from certify.theorems.head.rows.by_choice.method import ByChoice
+from certify.theorems.head.rows.energy import method as energy_method
+from certify.theorems.head.rows.energy.method import Energy
 from certify.theorems.head.rows.group_tree.method import GroupTrees
 from certify.theorems.head.rows.label_sums.method import LabelSums
 from certify.theorems.head.rows.method import Budget, Method
 from certify.theorems.head.rows.pair_tree.method import PairTrees
 from tests.families import label_heads
 from tests.families.group_heads import grouped
+from tests.families.heads import ball_head, drawn_head
 from tests.families.logistic_heads import as_checked, logistic_head, margins, refit, stored
 
 N, LEVEL, LOW = 12, 0.7, -0.4
@@ -158,6 +163,81 @@ def test_a_checker_that_forgets_the_threshold_is_found_out(kind: str, monkeypatc
             patch.setattr(Points, "levels", property(lambda self: [0 * x for x in self.norms],
                                                      lambda self, value: None), raising=False)
             lies += int(followed(head, kind, arrays, good)[false].sum())
+        if lies:
+            break
+    assert lies
+
+
+def energies(head: Head, count: int) -> tuple[np.ndarray, dict[str, Any], np.ndarray]:
+    """What energies prove of changed labels, their arrays, and the least margins over all refits."""
+    change = RowChange(True, count, tuple(range(head.n)))
+    assert Energy().able(head, change) == ""
+    part = Energy().prove(head, change, head.today >= 0, Budget(60.0))
+    assert part is not None
+    least_of = np.min(list(margins(head, tuple(range(head.n)), count, True).values()), axis=0)
+    return part.proved, dict(part.arrays), np.asarray(least_of)
+
+
+def replayed(head: Head, count: int, arrays: dict[str, Any], asked: np.ndarray) -> np.ndarray:
+    with ctx.workprec(BITS):
+        twin = ball_head(head, RowChange(True, count, tuple(range(head.n))))
+        return np.array(energy.proved(twin, stored(arrays), "claim", asked.tolist()))
+
+
+@pytest.mark.parametrize("free", [False, True])
+def test_energies(free: bool) -> None:
+    said = stays = refused = 0
+    for seed in range(3):
+        plain = drawn_head(np.random.default_rng([seed, 3]), "logistic", 9, 2, 14, free=free, decay=0.3, apart=3.0)
+        head = replace(plain, threshold=(-1) ** seed * 0.4)
+        good, arrays, worst = energies(head, 1 + seed % 2)
+        assert (worst[good] > 0).all()
+        assert (replayed(head, 1 + seed % 2, arrays, good) == good).all()
+        for other in np.linspace(-2.0, 2.0, 5).tolist():  # arrays of another threshold
+            elsewhere = replace(head, threshold=other)
+            try:
+                stands = replayed(elsewhere, 1 + seed % 2, arrays, good)
+            except Invalid:
+                refused += 1
+                continue
+            every = margins(elsewhere, tuple(range(9)), 1 + seed % 2, True).values()
+            assert (np.min(list(every), axis=0)[stands] > 0).all()
+        said, stays = said + int(good.sum()), stays + int((worst > 0).sum())
+    assert said > 0.8 * stays > 0 and refused > 4
+
+
+@pytest.mark.parametrize("free", [False, True])
+def test_energies_just_beyond_a_refit_prove_nothing(free: bool) -> None:
+    seen = 0
+    for seed in range(3):
+        head = drawn_head(np.random.default_rng([seed, 3]), "logistic", 9, 2, 14, free=free, decay=0.3, apart=3.0)
+        worst = energies(head, 1)[2]
+        for j in np.flatnonzero((head.today == 1) & (worst > 0.02))[:2].tolist():
+            tight = replace(head, threshold=float(worst[j]) + 1e-9, points=head.points[[j]], points_rad=np.zeros(1))
+            assert not energies(tight, 1)[0].any()
+            near = replace(tight, threshold=0.9 * float(worst[j]))
+            seen += int(energies(near, 1)[0].any())
+    assert seen > 0
+
+
+@pytest.mark.parametrize("side", ["prover", "checker"])
+def test_energies_that_forget_the_threshold_are_found_out(side: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    lies = 0
+    for seed in range(8):
+        plain = drawn_head(np.random.default_rng([seed, 3]), "logistic", 9, 2, 14, free=bool(seed % 2), decay=0.3,
+                           apart=3.0)
+        head = replace(plain, threshold=0.3)
+        with monkeypatch.context() as patch:
+            if side == "prover":
+                patch.setattr(energy_method, "level_of", lambda head, j: 0.0)
+                good, _, worst = energies(head, 1)
+            else:
+                _, arrays, worst = energies(head, 1)
+                good, arrays, _ = energies(plain, 1)
+                good &= head.today == plain.today
+                patch.setattr(replay, "replace", lambda lines, level: lines)
+                good = replayed(head, 1, arrays, good) if good.any() else good
+        lies += int((worst[good] < -1e-6).sum())
         if lies:
             break
     assert lies

@@ -73,8 +73,9 @@ def test_what_is_proved_by_products_stays_at_every_refit(weights: str, monkeypat
     assert not (part.proved & ~truth).any()
 
 
-def test_calls_take_more_rows_than_certificates_state() -> None:
-    head = other_head(np.random.default_rng(7), "logistic", n=4000, d=1, N=2, free=None, weights="balanced", decay=1.0)
-    change = RowChange(True, 2, tuple(range(head.n)))
-    assert "too many" in LabelSums().able(head, change)
-    assert not StepSums().able(head, change)
+def test_certificates_state_as_many_rows_as_calls_take() -> None:
+    for n, few in ((5000, True), (6000, False)):
+        head = other_head(np.random.default_rng(7), "logistic", n=n, d=1, N=2, free=None, weights="balanced", decay=1.0)
+        change = RowChange(True, 2, tuple(range(head.n)))
+        for method in (LabelSums(), StepSums()):
+            assert ("too many" not in method.able(head, change)) == few

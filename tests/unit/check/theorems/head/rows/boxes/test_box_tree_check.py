@@ -198,7 +198,7 @@ def test_arrays_of_another_shape_or_name() -> None:
 
 def test_problems_that_boxes_are_not_for() -> None:
     head, arrays, asked = example(2)
-    for wrong in (dataclasses.replace(head, remaining=True), dataclasses.replace(head, threshold=0.25)):
+    for wrong in (dataclasses.replace(head, remaining=True), dataclasses.replace(head, threshold=float("inf"))):
         with pytest.raises(Invalid, match="boxes"):
             found(wrong, arrays, 2, asked)
 

@@ -59,9 +59,10 @@ def followed(head: Head, change: RowChange, arrays: Mapping[str, Any], asked: np
         return np.array(checker.proved(seen(head, change), stored(dict(arrays)), "here", asked.tolist()))
 
 
-@pytest.mark.parametrize(("seed", "n", "count", "few"), [(0, 24, 1, 8), (1, 14, 2, 4), (2, 14, 2, 4)])
-def test_it_follows_the_prover_and_says_nothing_false(seed: int, n: int, count: int, few: int) -> None:
-    head = even(seed, n, few)
+@pytest.mark.parametrize(("seed", "n", "count", "few", "level"), [
+    (0, 24, 1, 8, 0.0), (1, 14, 2, 4, 0.0), (2, 14, 2, 4, 0.0), (3, 14, 2, 4, 0.5), (4, 14, 2, 4, -0.5)])
+def test_it_follows_the_prover_and_says_nothing_false(seed: int, n: int, count: int, few: int, level: float) -> None:
+    head = replace(even(seed, n, few), threshold=level)
     change = any_rows(head, count, False)
     part = ByCounts().prove(head, change, head.today >= 0, Budget())
     assert part is not None and part.proved.any()
