@@ -20,6 +20,7 @@ from certify.format.words import Loss, Normalization
 from certify.inputs.given import given_numbers
 from certify.inputs.graph_file import graph_bytes
 from certify.inputs.sklearn.front import Front
+from certify.inputs.sklearn.sparse import SparseRows
 from certify.inputs.sklearn.wrapped import Prepared
 from certify.network.graph.graph import GraphNetwork
 from certify.problem.problem import Problem
@@ -169,8 +170,8 @@ def _labels(problem: Problem, y_eval: Any, N: int) -> Array:
 
 def _behind(prepare: Any) -> str:
     """What stands between the rows of the data and the features of the network, in a few words; "" where nothing."""
-    if isinstance(prepare, Prepared | Front):
-        return prepare.words
+    if isinstance(prepare, Prepared | Front | SparseRows):
+        return prepare.words or "a sparse matrix"
     return "" if prepare is None or hasattr(prepare, "shape") and not hasattr(prepare, "place") else LAYERS
 
 

@@ -22,7 +22,7 @@ from certify.check.reading.files import DIGITS, read_bytes
 from certify.check.reading.spec import Gate
 from certify.check.run import Result, Tell, Usage, check
 from certify.check.verdicts import EXIT, INTERRUPTED, INVALID, Outcome, exit_status
-from certify.format.canonical import FORMAT, Json, changes_words, show
+from certify.format.canonical import FORMAT, Json, show
 from certify.format.refusal import Invalid
 
 if TYPE_CHECKING:
@@ -34,6 +34,10 @@ SHARES, ALIVE = "certify.check.limits.shares", "certify.check.limits.alive"
 CHOICES = ("merge_duplicates", "weight_tilt", "max_tilt", "least_radius_u", "least_radius_w")
 STORED = b'"format":"certify-rows/1"'
 """What is in certificates about rows on disk, and in no other: a quote in a text is escaped."""
+
+CHANGES = {"count": None, "radius": None, "relative": None, "norm": 2, "rows": "all", "layer": "all", "scale": None,
+           "grouped": None, "fresh": None, "pairs": None, "relabelled": None, "direction": None}
+"""What a spec says of the changes besides their parameter and set, and what stands there where it says nothing."""
 
 WORDS = {"critical": "critical point", "interpolation": "solution"}
 
@@ -253,6 +257,16 @@ def line_of(result: Result, drawn: int = 0) -> str:
     only = "; refuted by a warn gate only" if warned else ""
     by_chance = f"; {drawn} bounds by random probes, wrong with a probability below 2^-64" if drawn else ""
     return f"{result.verdict} {'; '.join(parts + more)} [thresholds: {result.source}{only}{by_chance}]"
+
+
+def changes_words(problem: Json) -> str:
+    """Which changes the claims are about, in the words of the spec, which has been compared with the certificate.
+
+    >>> changes_words({"parameter": "deletions", "set": "sparse", "count": 2, "norm": 2, "rows": "all"})
+    'changes: deletions, sparse, count 2'
+    """
+    said = [f"{key} {show(problem[key], 60)}" for key, usual in CHANGES.items() if problem.get(key, usual) != usual]
+    return ", ".join([f"changes: {problem['parameter']}", str(problem["set"]), *said])
 
 
 def _about(result: Result) -> list[str]:

@@ -16,10 +16,6 @@ FORMAT = "certify/1"
 LARGEST_INTEGER = 2**53
 """Integers up to here are doubles."""
 
-CHANGES = {"count": None, "radius": None, "relative": None, "norm": 2, "rows": "all", "layer": "all", "scale": None,
-           "grouped": None, "fresh": None, "pairs": None, "relabelled": None, "direction": None}
-"""What a spec says of the changes besides their parameter and set, and what stands there where it says nothing."""
-
 
 def encode(value: object) -> bytes:
     r"""The canonical bytes of a JSON value.
@@ -73,16 +69,6 @@ def same(a: object, b: object) -> bool:
     (True, False, False)
     """
     return encode(a) == encode(b)
-
-
-def changes_words(problem: Json) -> str:
-    """Which changes the claims are about, in the words of the spec, which the checker compares with the certificate.
-
-    >>> changes_words({"parameter": "deletions", "set": "sparse", "count": 2, "norm": 2, "rows": "all"})
-    'changes: deletions, sparse, count 2'
-    """
-    said = [f"{key} {show(problem[key], 60)}" for key, usual in CHANGES.items() if problem.get(key, usual) != usual]
-    return ", ".join([f"changes: {problem['parameter']}", str(problem["set"]), *said])
 
 
 def show(value: object, most: int = 120) -> str:

@@ -161,10 +161,15 @@ def ends_closed(problem: Problem) -> bool | None:
     return gradient_share(problem) <= solved(np.concatenate([array.ravel() for array in net.arrays]))
 
 
-def steepest(problem: Problem) -> float:
+def steepest(problem: Problem, turn: Array | None = None) -> float:
     """The largest entry of the gradient of the mean loss, weights of rows adding up to 1, at the given weights; floats.
 
     It is what solvers hold against their tolerance that stop by slopes.
+
+    Args:
+        problem: of one layer, where `turn` is given.
+        turn: orthonormal columns, in which the features of the problem are coordinates: the slopes are those of the
+            weights of the features themselves.
 
     Raises:
         InputError: a graph network, or no targets.
@@ -172,7 +177,12 @@ def steepest(problem: Problem) -> float:
     """
     loss = plain_loss(problem)
     with np.errstate(over="ignore", invalid="ignore"):
-        largest = float(np.abs(loss.at(loss.given).gradient).max(initial=0.0))
+        gradient = loss.at(loss.given).gradient
+        if turn is not None:
+            inner = problem.outputs * turn.shape[1]
+            turned = gradient[:inner].reshape(problem.outputs, -1) @ turn.T
+            gradient = np.concatenate([turned.ravel(), gradient[inner:]])
+        largest = float(np.abs(gradient).max(initial=0.0))
         return largest if loss.shares is None else largest / float(np.mean(loss.shares))
 
 

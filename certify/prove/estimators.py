@@ -11,8 +11,10 @@ import numpy as np
 from certify.format.errors import InputError
 from certify.inputs.given import columns_of, given_data, given_numbers, given_rows, same_columns
 from certify.inputs.sklearn.front import Front, front_of, needs_front
+from certify.inputs.sklearn.kernels import READERS as KERNELS
 from certify.inputs.sklearn.linear import linear, require_read
 from certify.inputs.sklearn.read import Linear
+from certify.inputs.sklearn.sparse import sparse_rows, takes
 from certify.inputs.sklearn.targets import scaling_of
 from certify.inputs.sklearn.wrapped import Prepared, of_targets, parted, prepared, search_of
 from certify.problem.closeness import gradient_share, solved, steepest
@@ -61,7 +63,8 @@ def from_sklearn(estimator: Any, X: Any, y: Any = None, sample_weight: Any = Non
 
     A Pipeline with StandardScaler, MinMaxScaler, MaxAbsScaler, RobustScaler, OneHotEncoder, OrdinalEncoder or
     SimpleImputer before it, or a ColumnTransformer of them: these stay as they were fitted, and X and X_eval are given
-    as they are, words and missing values too; GridSearchCV and its like: the best estimator. What a search or
+    as they are, words and missing values too; of TfidfVectorizer, CountVectorizer or HashingVectorizer, given texts;
+    sparse matrices, too: up to 5,000 rows or columns. GridSearchCV and its like: the best estimator. What a search or
     cross-validation chose stays, too, where a fit anew would choose again. A TransformedTargetRegressor that scales
     targets, or does nothing to them, around an estimator of the squared loss: one model in the units of the targets.
 
@@ -83,9 +86,11 @@ def from_sklearn(estimator: Any, X: Any, y: Any = None, sample_weight: Any = Non
     >>> str(problem.loss), problem.weight_decay, problem.bias_decay
     ('logistic', 0.25, False)
     """
-    require_read(estimator)
     table, y = given_data(X, y)
     inner, steps = parted(estimator)
+    if takes(steps, table):
+        return _of_sparse(estimator, inner, steps, table, y, sample_weight)
+    require_read(estimator)
     rows, prepare = _before(estimator, steps, table, y)
     read = scaling_of(of_targets(estimator)).of(linear(inner, y, len(rows)), type(inner).__name__)
     net, names = read.network, prepare.features if isinstance(prepare, Front) else columns_of(table)
@@ -106,14 +111,50 @@ def from_sklearn(estimator: Any, X: Any, y: Any = None, sample_weight: Any = Non
         prepare, names = Prepared((*before, read.features), np.shape(table)[1], names, of_rows=True,
                                   mean=read.mean), None
         rows = read.features[1](rows)
+    return _told(estimator, inner, read, rows, sample_weight, names=names, prepare=prepare)
+
+
+def _of_sparse(estimator: Any, inner: Any, steps: list[Any], X: Any, y: Any, sample_weight: Any) -> Problem:
+    """The same of texts, or of a sparse matrix: columns in use alone, or coordinates in the span of the rows.
+
+    Raises:
+        InputError: as :func:`from_sklearn`; or more rows and columns than refits can be solved of.
+    """
+    prepare = sparse_rows(steps, X)
+    rows = prepare.given(X, "X")
+    if np.ndim(y) not in (1, 2) or len(rows) != len(y):
+        raise InputError("X, y", f"{len(rows)} rows and targets of shape {np.shape(y)}", "give n rows and n targets")
+    refusal = InputError("X", f"sparse rows of {type(inner).__name__}", "fit a linear estimator with a penalty, or "
+                         "give X.toarray(), if it fits into memory")
+    if type(inner).__name__ in KERNELS:
+        raise refusal
+    read = scaling_of(of_targets(estimator)).of(linear(inner, y, len(rows)), type(inner).__name__)
+    if read.hidden or not read.weight_decay > 0:
+        raise refusal
+    if read.weights.shape[1] != prepare.columns:
+        raise InputError("X", f"{prepare.columns} columns", f"the estimator was fitted to {read.weights.shape[1]}")
+    read = replace(read, weights=prepare.of_weights(read.weights))
+    for words in ((f"{prepare.words} before {type(inner).__name__}: answers are about refits with {prepare.kept}, "
+                   "whichever rows change") if steps else "",
+                  (f"{prepare.columns} columns of {len(rows)} rows: answers are about their {rows.shape[1]} "
+                   "coordinates in the span of the rows, which hold every minimum, as they are computed in float64")
+                  if prepare.of_rows else ""):
+        if words:
+            warnings.warn(words, stacklevel=3)
+    return _told(estimator, inner, read, rows, sample_weight, names=None, prepare=prepare)
+
+
+def _told(estimator: Any, inner: Any, read: Linear, rows: Array, sample_weight: Any, **more: Any) -> Problem:
+    """The problem, with warnings of what a user should know of the fit."""
     classes = tuple(np.asarray(estimator.classes_).tolist()) if hasattr(estimator, "classes_") else None
-    problem = whole_problem(net, rows, read.targets, read.labels, loss=read.loss, weight_decay=read.weight_decay,
-                            bias_decay=read.bias_decay, normalization=read.normalization, names=names, prepare=prepare,
-                            classes=classes, weights=_weighed(read, _weights(sample_weight, inner, len(rows))))
+    problem = whole_problem(read.network, rows, read.targets, read.labels, loss=read.loss,
+                            weight_decay=read.weight_decay, bias_decay=read.bias_decay,
+                            normalization=read.normalization, classes=classes,
+                            weights=_weighed(read, _weights(sample_weight, inner, len(rows))), **more)
     beside = _beside_minimum(inner, problem, sample_weight is not None)
     said = f"{type(inner).__name__}: {read.said}" if read.said else ""
     for words in (*_kept(estimator, said), *((beside,) if beside else ())):
-        warnings.warn(words, stacklevel=2)
+        warnings.warn(words, stacklevel=3)
     return replace(problem, ended=True) if beside == "" else problem
 
 
@@ -136,7 +177,7 @@ def _beside_minimum(estimator: Any, problem: Problem, weighed: bool) -> str | No
     if closed:
         ended = "these weights are not the minimum of its loss on these rows, where a fit in closed form ends"
     else:
-        slope = steepest(problem)
+        slope = steepest(problem, getattr(problem.prepare, "turn", None))
         if slope <= SLACK * estimator.tol:
             return ""
         ended = (f"its loss on these rows has a slope of {slope:.2g} at these weights, and {solver} ends where none is "

@@ -7,7 +7,6 @@ from fractions import Fraction
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
-from certify.format.canonical import changes_words
 from certify.format.digits import at_least, at_most, enclosure, shortest
 from certify.format.labels import COUNTED, label_meaning
 from certify.format.quantities import QUANTITIES
@@ -17,6 +16,7 @@ from certify.prove.gates import gates_of
 from certify.report.cautions import cautions, distant
 from certify.report.maps import MAPS
 from certify.report.normalization import fixed_note
+from certify.report.phrases.decisions.asked_changes import asked_changes
 from certify.report.phrases.decisions.over_time import over_time_advice, over_time_lines
 from certify.report.phrases.decisions.suppressed import suppressed_lines
 from certify.report.phrases.rescaling import rescaling_note
@@ -45,7 +45,7 @@ def verdict_line(certificate: Json, reason: bool = False) -> str:
     """
     problem, base = certificate["problem"], certificate["base"]
     claims = sorted(certificate["claims"], key=lambda claim: bool(claim["verdict"] != certificate["verdict"]))
-    parts = [*(claim_line(claim, problem) for claim in claims), changes_words(problem)]
+    parts = [*(claim_line(claim, problem) for claim in claims), f"changes: {asked_changes(problem)}"]
     if Base(problem["base"]).near:
         parts.append(_nearby(problem, base["distance"]))
     if base.get("tilt") and base.get("shift_norm") is not None:
@@ -273,7 +273,7 @@ def run_object(certificate: Json) -> dict[str, Any]:
         "gates": gates_of(certificate),
         "claims": [_claim_object(claim) | _methods(certificate, claim) for claim in certificate["claims"]],
         "base": {key: certificate["base"][key] for key in ("residual", "distance")} | _nearness(certificate["problem"]),
-        "changes": changes_words(certificate["problem"]).removeprefix("changes: "),
+        "changes": asked_changes(certificate["problem"]),
         "cautions": cautions_of(certificate),
     } | {member: certificate[member] for member in ("over_time", "suppressed") if member in certificate}
 

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from certify.attestation.judged import Demand
 from certify.attestation.summary import COMMAND, Claim, Summary
 from certify.check.choices.allowed import TILTS
-from certify.check.main import proved_words
-from certify.format.canonical import changes_words
+from certify.check.main import changes_words, proved_words
 from certify.format.words import Severity
 
 SIGNS = {"<=": "≤", ">=": "≥"}
