@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 import torch
@@ -134,7 +134,7 @@ class LayeredHessian:
                 K = (weights[m].T @ Q.reshape(len(T), -1)).reshape(Q.shape[1], *Q.shape[1:])
             P: Array | None = None  # D_{m−1}, diagonal
             for h in reversed(range(m + 1)):
-                block = _outer(T, wide[m], wide[h])
+                block = _outer(T, wide[m], wide[h]) if h < m else _own(T, wide[m])
                 if h < m and not self.gauss_newton:
                     _cross(block, delta, wide[h], first[h] if P is None else P)
                 self._store(H, m, h, block, empty)
@@ -258,6 +258,29 @@ def _outer(T: Array, left: Array, right: Array) -> Array:
         return np.stack([np.stack([(left * t) @ right.T for t in row], 1) for row in T])
     pairs = (left[:, None] * right).reshape(-1, n)
     return (T.reshape(-1, n) @ pairs.T).reshape(i, k, j, l).transpose(0, 2, 1, 3)
+
+
+def _own(T: Array, wide: Array) -> Array:
+    """The same for a layer with itself: `T_{ik} = T_{ki}`, and `left_j right_l` is symmetric too, so half is known."""
+    (i, _, n), j = T.shape[:3], len(wide)
+    if j * j > WIDE:
+        out = np.empty((i, i, j, j), T.dtype)
+        for a in range(i):
+            for k in range(a + 1):
+                out[a, k] = out[k, a] = (wide * T[a, k]) @ wide.T
+        return out.transpose(0, 2, 1, 3)
+    first, second, place = _pairs(j)
+    half = T.reshape(-1, n) @ (wide[first] * wide[second]).T
+    return half[:, place].reshape(i, i, j, j).transpose(0, 2, 1, 3)
+
+
+@cache
+def _pairs(j: int) -> tuple[Array, Array, Array]:
+    """All pairs of j inputs with the first not before the second, and where among them each of the j² pairs is."""
+    first, second = np.tril_indices(j)
+    place = np.empty((j, j), np.intp)
+    place[first, second] = place[second, first] = np.arange(len(first))
+    return first, second, place.ravel()
 
 
 def _cross(block: Array, delta: Array, right: Array, P: Array | None) -> None:

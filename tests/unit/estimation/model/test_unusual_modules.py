@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn.utils import prune
 
 from certify.estimation import estimate, module_problem
+from certify.estimation.model import blocks
 from certify.estimation.model.convolution import Recording
 from certify.format.errors import InputError
 
@@ -83,6 +84,33 @@ def test_the_step_is_the_pseudo_inverse_all_the_same(make):
     b[1] = (p.function.outputs(p.w, X[1:2] - h * u) - p.function.outputs(p.w, X[1:2] + h * u))[0] / (2 * h)
     exact = torch.linalg.pinv(J, rtol=1e-10) @ b.flatten()
     assert (found.step - exact).norm() < 1e-5 * exact.norm() and found.residual < 1e-6
+
+
+def known():
+    return nn.Sequential(nn.Unflatten(1, (1, 2, 2)), nn.Conv2d(1, 2, 2), nn.BatchNorm2d(2), nn.Flatten(), nn.ReLU(),
+                         nn.Linear(2, 3))
+
+
+@pytest.mark.parametrize("make, told", [(known, True), (Tied, False), (Read, False), (Folded, False), (hooked, False)])
+@pytest.mark.parametrize("chunk", [9, 8])
+def test_layers_are_tried_beside_the_first_rows(monkeypatch, make, told, chunk):
+    """Seven rows and two that are tried fit into a chunk of nine; either way the rows are those of the whole module."""
+    torch.manual_seed(0)
+    p = module_problem(make().double().eval(), torch.randn(9, 4, dtype=torch.float64), torch.randint(3, (9,)),
+                       loss="cross_entropy", map="critical", chunk=chunk)
+    x, d = p.X[2:], torch.randn(7, p.k, dtype=torch.float64)
+    passes, real = [], blocks._by_layers
+    monkeypatch.setattr(blocks, "_by_layers", lambda p, x, d: passes.append(len(x)) or real(p, x, d))
+    for _ in range(2):
+        found = torch.zeros(7, p.p, dtype=torch.float64)
+        for block in blocks.blocks(p, x, d[None]):
+            found[:, block.offset : block.offset + block.rows.shape[1]] += block.rows
+        J = torch.stack([torch.autograd.functional.jacobian(lambda w, row=row: p.function.outputs(w, row[None])[0], p.w)
+                         for row in x])
+        assert torch.allclose(found, torch.einsum("ra,rap->rp", d, J))
+    assert blocks.by_layers(p) == told
+    if told:
+        assert passes == ([9, 7] if chunk == 9 else [2, 7, 7])
 
 
 @pytest.mark.parametrize("cut", ["no_grad", "detach", "hook"])

@@ -4,18 +4,40 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from certify.format.errors import EnclosureError
 from certify.rigor import fp, split
 from certify.systems.head.rows import ridge as ridges
 from certify.systems.head.rows.ridge import Ridge, products_of, ridge
 from certify.systems.head.rows.stored import rows as stored
-from certify.systems.head.rows.stored.normal import Normal
+from certify.systems.head.rows.stored.normal import Normal, NormalFound
+from certify.systems.head.rows.stored.ranks.team import Team
 from certify.systems.head.rows.stored.rows import Held, Rows
 
 
 def whole_numbers(n: int, p: int) -> np.ndarray:
     return np.random.default_rng([n, p]).integers(-9, 10, (n, p)).astype(np.float64)
+
+
+def test_every_reading_is_on_one_thread_and_the_user_s_number_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    def threads() -> set[int]:
+        return {pool["num_threads"] for pool in threadpool_info()}
+
+    seen, take = list[set[int]](), NormalFound.take
+
+    def told(found: NormalFound, number: int, start: int, part: np.ndarray) -> None:
+        seen.append(threads())
+        take(found, number, start, part)
+
+    monkeypatch.setattr(NormalFound, "take", told)
+    for many in (2, 3):  # pools are looked for once, and their numbers of threads every time
+        with threadpool_limits(many):
+            before = threads()
+            assert many in before  # a library built for one thread keeps it
+            Rows(Held(whole_numbers(5, 3)), np.ones(3), Team({})).tallied(Normal())
+            assert threads() == before
+    assert seen == [{1}, {1}]
 
 
 @pytest.mark.parametrize("n", [1, 511, 512, 513, 1024, 1500])
