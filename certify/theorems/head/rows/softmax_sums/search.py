@@ -20,7 +20,7 @@ from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head, Whole
 from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Mask
-from certify.theorems.head.rows.softmax.centre import centre
+from certify.theorems.head.rows.softmax.centre import Centre, centre
 from certify.theorems.head.rows.softmax_by_choice.candidates import Lines, lines_of
 from certify.theorems.head.rows.softmax_by_choice.metric import Metric, as_it_is, metric, root_metric
 from certify.theorems.head.rows.softmax_by_choice.pairs import SURE
@@ -86,6 +86,7 @@ class Search:
         self.check()
         rows = np.array(self.change.rows, dtype=np.int64)
         W = near_refits(root, refitter, rows, self.check)
+        W[~np.isfinite(W).all(axis=(1, 2))] = c.V  # any weights will do
         lines = lines_of(head, at)
         tables = self._tables(root, c, rows, W, lines)
         far = far_choices(tables, self.check)
@@ -105,9 +106,8 @@ class Search:
         for place in judge.proved():
             self.proved[at[place]] = True
 
-    def _tables(self, root: Metric, c: object, rows: Whole, W: Array, lines: Lines) -> Tables:
+    def _tables(self, root: Metric, c: Centre, rows: Whole, W: Array, lines: Lines) -> Tables:
         """Tables of some matrices, with the strongest pairs formed."""
-        c = centre(self.head, root.c.V)
         delta = W - c.V
         s = moves_of(c, rows, delta, self.change.count, self.check)
         metrics = [root]
