@@ -98,7 +98,7 @@ class Judge:
                 live = np.flatnonzero(wanted.any(axis=1))
                 if not len(live):
                     return
-                if turns:
+                if turns and sets.shape[1]:
                     near = settled(root.c, root.blocks, sets[live], W[live], turns, goal)
                     W[live] = np.where(np.isfinite(near).all(axis=(1, 2), keepdims=True), near, W[live])
                 wanted[live] &= self._open(base, sets[live], W[live], wanted[live])

@@ -15,7 +15,7 @@ from certify.theorems.head.rows.softmax_sums.search import Search
 ROWS, SHARE = 3, 0.9
 """Rows that are deleted; and part of the time that is left, as trees decide few of such heads."""
 
-LARGE = 40_000_000
+LARGE = 20_000_000
 """Most of what steps of all rows do to all rows."""
 
 

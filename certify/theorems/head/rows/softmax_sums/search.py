@@ -161,8 +161,7 @@ def opened(tables: Tables, far: Far, takes: Array, gap: Array, lengths: Array) -
             count += len(T)
             if count > OPEN * 8:
                 return None
-            r = np.minimum(tables.far(T), np.inf)
-            found.append(_not_near(T, r, takes, gap, lengths))
+            found.append(_not_near(T, tables.far(T), takes, gap, lengths))
     T = np.unique(np.sort(np.concatenate(found), axis=1), axis=0)
     return T if len(T) <= OPEN else None
 
@@ -177,6 +176,6 @@ def _not_near(T: Whole, r: Array, takes: Array, gap: Array, lengths: Array) -> W
         at = start + np.flatnonzero(~((worst[T[some]].sum(axis=1) + r[some]) < bears))
         size = np.abs(takes[T[at]]).sum(axis=1)
         taken = takes[T[at]].sum(axis=1) + 8.0 * U * size
-        at = at[~(taken + lengths * (r[at, None] * (RAISE * RAISE)) < gap * LOW).all(axis=1)]
+        at = at[~(taken + lengths * (r[at, None] * (RAISE * RAISE)) < gap - (1.0 - LOW) * np.abs(gap)).all(axis=1)]
         found.append(T[at])
     return np.concatenate([np.zeros((0, 3), np.int64), *found])

@@ -1,7 +1,7 @@
 """D25: what single steps, pairs of them and three together leave and take, in one matrix.
 
-A distance is `R_T/(θ(1 − B − K_T))`: `R_T` a sum over the rows, the pairs and the triples of T, and `K_T` over its rows,
-so that tables of numbers of one and of two rows say it for every T. proofs/heads-softmax-sums.md.
+A distance is `R_T/(θ(1 − B − K_T))`: `R_T` a sum over the rows, the pairs and the triples of T, and `K_T` over its
+rows, so that tables of numbers of one and of two rows say it for every T. proofs/heads-softmax-sums.md.
 """
 
 from __future__ import annotations
