@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array
 from certify.systems.head.rows.head import Whole
 from certify.theorems.head.rows.softmax_sums.table import AROUND, Table
@@ -14,8 +15,11 @@ from certify.theorems.head.rows.softmax_sums.table import AROUND, Table
 UP = 1.0 + 2.0**-30
 """Factor on sums that a distance is made of."""
 
-SAMPLE, MOST = 100_000, 1_500_000
+SAMPLE, MOST = 30_000, 1_000_000
 """Choices that are drawn to see how many are far, and the most that are listed."""
+
+AT_ONCE = 1024
+"""Choices whose rows are gone over at a time."""
 
 LEVELS = 2.0 ** (np.arange(-8, 5) / 2.0)
 """Distances that are tried, in units of what an evaluation row bears in the first matrix."""
@@ -27,20 +31,39 @@ class Tables:
 
     Attributes:
         each: the tables.
+        cubed: `(f + 1, n)` what three steps add in every row, a factor for each of them.
         scale: `(M,)` about the lengths of evaluation rows in each matrix, in those of the first.
         lengths: `(L, k − 1)` at least the lengths, in each matrix divided by its scale.
     """
 
     each: tuple[Table, ...]
+    cubed: Array
     scale: Array
     lengths: Array
 
-    def far(self, T: Whole) -> Array:
-        """`(B,)` at least the least distance times the scale of its matrix."""
+    def far(self, T: Whole, sharp: bool = False) -> Array:
+        """`(B,)` at least the least distance times the scale of its matrix.
+
+        Args:
+            T: `(B, 3)` choices.
+            sharp: whether what three steps add is summed over the rows for each choice, which takes longer.
+        """
         found = np.full(len(T), np.inf)
-        for one, scale in zip(self.each, self.scale, strict=True):
-            found = np.fmin(found, one.distances(T) * scale * RAISE)
+        for start in range(0, len(T), AT_ONCE if sharp else max(len(T), 1)):
+            some = slice(start, start + AT_ONCE if sharp else None)
+            beyond = self._beyond(T[some]) if sharp else [None] * len(self.each)
+            for one, scale, three in zip(self.each, self.scale, beyond, strict=True):
+                found[some] = np.fmin(found[some], one.distances(T[some], three) * scale * RAISE)
         return found
+
+    def _beyond(self, T: Whole) -> Array:
+        """`(M, B)` at least what three steps add in each matrix: rows of T are none that stay."""
+        each = self.cubed[T[:, 0]]
+        for column in T.T[1:]:
+            each *= self.cubed[column]
+        each *= each
+        found = np.sqrt(each @ np.array([one.weight for one in self.each]).T * fp.sum_up(each.shape[1])) * RAISE
+        return np.where(found >= 0.0, found, np.inf).T
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +86,7 @@ def far_choices(tables: Tables, check: Callable[[], None], seed: int = 0) -> Far
     f = len(tables.each[0].single) - 1
     drawn = np.random.default_rng(seed).integers(0, f, (SAMPLE, 3))
     drawn = drawn[(drawn[:, 0] != drawn[:, 1]) & (drawn[:, 0] != drawn[:, 2]) & (drawn[:, 1] != drawn[:, 2])]
-    all_, about = f * (f - 1.0) * (f - 2.0) / 6.0, tables.far(drawn)
+    all_, about = f * (f - 1.0) * (f - 2.0) / 6.0, tables.far(drawn, sharp=True)
     for least in LEVELS:
         if (about >= least).mean() * all_ > MOST if len(drawn) else False:
             continue
@@ -90,6 +113,8 @@ def listed_far(tables: Tables, least: float, check: Callable[[], None]) -> Far |
         check()
         T = order[_beside(i, own, pair, third, need)]
         r = tables.far(T)
+        T = T[~(r < least)]
+        r = tables.far(T, sharp=True)
         some = ~(r < least)
         kept.append(T[some])
         far.append(r[some])

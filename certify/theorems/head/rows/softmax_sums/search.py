@@ -30,10 +30,10 @@ from certify.theorems.head.rows.softmax_sums.far import Far, Tables, far_choices
 from certify.theorems.head.rows.softmax_sums.formed import formed, strongest
 from certify.theorems.head.rows.softmax_sums.judge import Judge
 from certify.theorems.head.rows.softmax_sums.moves import moves_of
-from certify.theorems.head.rows.softmax_sums.table import pairs, table
+from certify.theorems.head.rows.softmax_sums.table import cubed, pairs, table
 from certify.theorems.head.rows.step_sums.listed import listed
 
-PARTS = (0.3, 0.1, 0.03)
+PARTS = (0.3, 0.1, 0.03, 0.01)
 """Parts of all curvature in further matrices: less is lost of them, and lengths are longer."""
 
 ENTRIES, PAIRS = 12_000_000, 60_000
@@ -122,7 +122,7 @@ class Search:
         long = [lines.lengths(m) for m in metrics]
         scale = np.array([float(np.median(one / long[0])) for one in long]) if len(lines.at) else np.ones(len(long))
         whole = np.max([one / x for one, x in zip(long, scale, strict=True)], axis=0) * RAISE
-        return Tables(each, scale, whole)
+        return Tables(each, cubed(s), scale, whole)
 
 
 def takes_of(lines: Lines, W: Array, V: Array) -> tuple[Array, Array]:
@@ -161,7 +161,8 @@ def opened(tables: Tables, far: Far, takes: Array, gap: Array, lengths: Array) -
             count += len(T)
             if count > OPEN * 8:
                 return None
-            found.append(_not_near(T, tables.far(T), takes, gap, lengths))
+            T = _not_near(T, tables.far(T), takes, gap, lengths)
+            found.append(_not_near(T, tables.far(T, sharp=True), takes, gap, lengths))
     T = np.unique(np.sort(np.concatenate(found), axis=1), axis=0)
     return T if len(T) <= OPEN else None
 

@@ -23,7 +23,7 @@ from certify.theorems.head.rows.softmax_by_choice.metric import LEAST, Metric, l
 from certify.theorems.head.rows.softmax_sums.formed import Formed
 from certify.theorems.head.rows.softmax_sums.moves import Moves, root_up
 
-AROUND = (0.0625, 0.125, 0.25, 0.5, 1.0, 2.0)
+AROUND = (0.0625, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0)
 """How far is looked around sums of steps."""
 
 FOURTH = 1.75
@@ -48,6 +48,7 @@ class Table:
         single: `(f + 1,)` at least the gradients that single steps leave, with that of the centre; of no row the last.
         pair: `(f + 1, f + 1)` at least what two add, 0 on the diagonal.
         third: `(f + 1,)` numbers whose products are at least what three add.
+        weight: `(n,)` of rows in what three add, `(1.75e^P_j)²/h_j`.
         lost: `(A, f + 1)` at least what they take of the matrix, for each of :data:`AROUND`.
         theta, few: `(A,)` the share of all, and at least what some rows lose of it around any sum.
     """
@@ -56,21 +57,25 @@ class Table:
     single: Array
     pair: Array
     third: Array
+    weight: Array
     lost: Array
     theta: Array
     few: Array
 
-    def distances(self, T: Whole) -> Array:
+    def distances(self, T: Whole, beyond: Array | None = None) -> Array:
         """`(B,)` at least the distances from sums of steps to refits; infinite where none is proved.
 
         Args:
             T: `(B, r)` numbers of steps, each but the last, that of no row, once at most.
+            beyond: `(B,)` at least what triples add, where it is known better than by products.
         """
         R = self.single[T].sum(axis=1)
         for i, l in combinations(T.T, 2):
             R = R + self.pair[i, l]
-        for i, l, q in combinations(T.T, 3):
-            R = R + self.third[i] * self.third[l] * self.third[q]
+        if beyond is None:
+            each = self.third[T].T
+            beyond = sum((i * l * q for i, l, q in combinations(each, 3)), np.zeros(len(T)))
+        R = R + beyond
         R, found = R * (RAISE * RAISE), np.full(len(T), np.inf)
         for a, lost, theta, few in zip(AROUND, self.lost, self.theta, self.few, strict=True):
             part = theta * (1.0 - (lost[T].sum(axis=1) + few) * RAISE) * (1.0 - 8.0 * U)
@@ -101,13 +106,14 @@ def table(m: Metric, s: Moves, W: Array, formed: Formed, most: int, check: Calla
     pair[:f, :f] = pairs(m, s, most, check)
     pair[:f, :f] = formed.into(m, pair[:f, :f], single[:f], cubic(m, s, most))
     check()
-    third[:f] = triples(m, s, most)
+    weight = weights(m, s, most)
+    third[:f] = triples(s, weight)
     lost = np.zeros((len(AROUND), f + 1))
     theta, few = np.ones(len(AROUND)), np.zeros(len(AROUND))
     for number, a in enumerate(AROUND):
         check()
         lost[number, :f], theta[number], few[number] = taken(m, s, most, a)
-    return Table(m, single, pair, third, lost, theta, few)
+    return Table(m, single, pair, third, weight, lost, theta, few)
 
 
 def pairs(m: Metric, s: Moves, most: int, check: Callable[[], None]) -> Array:
@@ -141,12 +147,24 @@ def least_of(m: Metric) -> Array:
     return np.asarray(np.sqrt(m.lever / m.h * RAISE) * RAISE)
 
 
-def triples(m: Metric, s: Moves, most: int) -> Array:
-    """`(f,)` sixth roots of `Σ_j (1.75e^P_j)²(e^ρ − 1)⁴(((e^ρ − 1)/ρ)|τ|_j)²/h_j` (Lemma 3)."""
+def weights(m: Metric, s: Moves, most: int) -> Array:
+    """`(n,)` at least `(1.75e^P_j)²/h_j`, P the ranges of other steps (Lemma 4)."""
     others = np.sort(s.ranges, axis=0)[len(s.ranges) - max(most - 3, 0) :].sum(axis=0) * RAISE
-    weight = FOURTH**2 * np.where(others < FAR, exp(2.0 * np.minimum(others, FAR)), np.inf) * RAISE / m.h
-    found = root_up(((s.grown**2 * s.pulled) ** 2 @ weight) * (fp.sum_up(len(weight)) * ROOM * ROOM), 6)
+    grown = np.where(others < FAR, exp(2.0 * np.minimum(others, FAR)), np.inf)
+    return np.asarray(FOURTH**2 * grown * (ROOM * ROOM * RAISE) / m.h)
+
+
+def triples(s: Moves, weight: Array) -> Array:
+    """`(f,)` sixth roots of `Σ_j weight_j (e^ρ − 1)⁴(((e^ρ − 1)/ρ)|τ|_j)²`, whose products are what three add."""
+    found = root_up(((s.grown**2 * s.pulled) ** 2 @ weight) * fp.sum_up(len(weight)), 6)
     return np.where(found >= 0.0, found, np.inf)
+
+
+def cubed(s: Moves) -> Array:
+    """`(f + 1, n)` at least the third roots of `(e^ρ − 1)²((e^ρ − 1)/ρ)|τ|_j`, 0 of no row."""
+    found = root_up(s.grown**2 * s.pulled * RAISE, 3)
+    found[np.arange(len(s.rows)), s.rows] = 0.0
+    return np.concatenate([found, np.zeros((1, found.shape[1]))])
 
 
 def taken(m: Metric, s: Moves, most: int, a: float) -> tuple[Array, float, float]:

@@ -19,6 +19,7 @@ from certify.theorems.head.rows.softmax_sums import far as listing
 from certify.theorems.head.rows.softmax_sums import judge, search
 from certify.theorems.head.rows.softmax_sums.far import Tables, far_choices, listed_far
 from certify.theorems.head.rows.softmax_sums.method import SoftmaxSums
+from certify.theorems.head.rows.softmax_sums.table import cubed
 from certify.theorems.head.rows.survey import survey
 from tests.containment.heads_softmax_by_choice import NEAR, without, worst
 from tests.families.class_heads import class_head
@@ -90,7 +91,8 @@ def tables_of(seed: int) -> Tables:
     lines = lines_of(p.head, np.flatnonzero(p.head.today >= 0))
     long = [lines.lengths(t.m) for t in p.tables]
     scale = np.array([np.median(one / long[0]) for one in long])
-    return Tables(p.tables, scale, np.max([one / x for one, x in zip(long, scale, strict=True)], axis=0) * (1 + 1e-12))
+    whole = np.max([one / x for one, x in zip(long, scale, strict=True)], axis=0) * (1.0 + 1e-12)
+    return Tables(p.tables, cubed(p.s), scale, whole)
 
 
 def every_choice(f: int) -> Array:
@@ -103,7 +105,7 @@ def test_every_choice_that_is_far_is_listed(seed: int) -> None:
     tables = tables_of(seed)
     f = len(tables.each[0].single) - 1
     every = every_choice(f)
-    r = tables.far(every)
+    r = tables.far(every, sharp=True)
     finite = np.sort(r[np.isfinite(r)])
     for least in (float(finite[len(finite) // 4]), float(finite[-len(finite) // 10])):
         found = listed_far(tables, least, lambda: None)

@@ -15,8 +15,9 @@ from certify.rigor.fp import Array
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.softmax.centre import Centre, centre
 from certify.theorems.head.rows.softmax.trap import hessian
-from certify.theorems.head.rows.softmax_by_choice.metric import as_it_is, metric, root_metric
+from certify.theorems.head.rows.softmax_by_choice.metric import as_it_is, level, metric, root_metric
 from certify.theorems.head.rows.softmax_by_choice.sums import steps_of
+from certify.theorems.head.rows.softmax_sums import table as tables_
 from certify.theorems.head.rows.softmax_sums.formed import formed, strongest
 from certify.theorems.head.rows.softmax_sums.moves import Moves, moves_of, root_up
 from certify.theorems.head.rows.softmax_sums.table import FOURTH, Table, cubic, pairs, table
@@ -207,6 +208,26 @@ def test_what_rows_keep() -> None:
                 assert low >= -1e-12
                 close = min(close, float((there[j] / S[j]).min() - E[j]))
     assert -1e-12 <= close < 0.05  # of rows that steps hardly move nearly all is kept
+
+
+@pytest.mark.parametrize("a", [0.25, 1.0])
+def test_what_is_lost_row_by_row(a: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lemma 2: of every sum of steps and every row, in matrices with all of its curvature and with little."""
+    seen, close = list[Array](), np.inf
+    monkeypatch.setattr(tables_, "level", lambda y, lever: (seen.append(y.copy()), level(y, lever))[1])
+    for seed in range(2):
+        p = problem(seed)
+        for t in p.tables:
+            _lost, theta, _few = tables_.taken(t.m, p.s, 3, a)
+            y = seen.pop()  # (n, f)
+            q = -np.expm1(-a * t.m.long) / (a * t.m.long) / (theta * t.m.h)
+            for T in combinations(range(p.head.n), 3):
+                stay = np.setdiff1d(np.arange(p.head.n), T)
+                exact = np.maximum(1.0 - np.prod(p.s.keeps[list(T)], axis=0) * q, 0.0)[stay]
+                said = (y[:, list(T)].sum(axis=1) + np.maximum(1.0 - q, 0.0))[stay]
+                assert (exact <= said * (1.0 + 1e-9) + 1e-12).all()
+                close = min(close, float((said - exact)[exact > 0.05].min(initial=np.inf)))
+    assert close < 0.02
 
 
 def test_fourth_cumulants() -> None:
