@@ -3,8 +3,8 @@
     python reports/studies/heads/census.py --rows 1000 --delete 3 --seeds 3 --seconds 60
 
 Four numbers, five columns of six kinds each as one column for each kind, labels drawn from a linear model; 100 more
-rows are predicted. `LogisticRegression(max_iter=2000)`, `certify.stable_predictions`, seconds of the processor. Recipes were
-fixed before anything was proved of them.
+rows are predicted. `LogisticRegression(max_iter=2000)`, `certify.stable_predictions`, seconds of the processor. Recipes
+were fixed before anything was proved of them.
 """
 
 from __future__ import annotations
