@@ -114,17 +114,18 @@ def inexact(head: Head) -> str:
     return ""
 
 
-def for_pairs(head: Head, change: RowChange, what: str) -> str:
+def for_pairs(head: Head, change: RowChange, what: str, count: int = 2) -> str:
     """Why what looks at pairs of deleted rows of large softmax heads is not for a problem; "" where it may be.
 
     Args:
         head, change: of the problem.
         what: that it looks at, in words.
+        count: how many rows are deleted.
     """
     if change.relabels:
         return f"labels change, and {what} of several classes are for deletions"
-    if change.count != 2:
-        return f"{change.count} rows are deleted, and {what} of several classes are for 2"
+    if change.count != count:
+        return f"{change.count} rows are deleted, and {what} of several classes are for {count}"
     if why := unmet(head, change) or unknown(head):
         return why
     size = head.k * head.m

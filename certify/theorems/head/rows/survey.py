@@ -31,13 +31,13 @@ CLASSES: Final[Mapping[str, str]] = {
     "group_tree": "group_tree.method:GroupTrees", "squared_labels": "squared_labels:SquaredLabels",
     "squared_tree": "squared_tree:SquaredTree", "squared_aside": "squared_aside:SquaredAside",
     "squared_deletions": "squared_deletions:SquaredDeletions", "box": "box:Box", "bent_box": "bent_box.method:BentBox",
-    "cells": "cells:Cells",
-    "by_choice": "by_choice.method:ByChoice", "pair_tree": "pair_tree.method:PairTrees", "box_tree": "box_tree:BoxTree",
-    "by_counts": "by_counts.method:ByCounts", "step_sums": "step_sums.method:StepSums",
+    "cells": "cells:Cells", "by_choice": "by_choice.method:ByChoice", "pair_tree": "pair_tree.method:PairTrees",
+    "box_tree": "box_tree:BoxTree", "by_counts": "by_counts.method:ByCounts", "step_sums": "step_sums.method:StepSums",
     "label_sums": "label_sums.method:LabelSums",
     "softmax_box": "softmax_box:SoftmaxBox", "softmax_by_choice": "softmax_by_choice.method:SoftmaxByChoice",
     "softmax_labels": "softmax_labels.method:SoftmaxLabels", "softmax_pairs": "softmax_pairs.method:SoftmaxPairs",
     "softmax_two_labels": "softmax_two_labels.method:SoftmaxTwoLabels",
+    "softmax_sums": "softmax_sums.method:SoftmaxSums",
     "softmax_tree": "softmax_tree:SoftmaxTree", "energy": "energy:Energy",
     "enumeration": "enumeration:Enumeration", "every_choice": "every_choice:EveryChoice"}
 """Modules and classes of the methods, in the order in which they are tried (but see :func:`order`)."""

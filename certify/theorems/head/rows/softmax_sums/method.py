@@ -1,0 +1,40 @@
+"""D25: any three rows deleted from a softmax head, by sums of single steps."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from certify.systems.head.rows.change import RowChange
+from certify.systems.head.rows.head import Head
+from certify.theorems.head.rows.method import Budget, Mask, Method, Part
+from certify.theorems.head.rows.softmax_box import for_pairs
+from certify.theorems.head.rows.softmax_sums.search import Search
+
+ROWS, SHARE = 3, 0.9
+"""Rows that are deleted; and part of the time that is left, as trees decide few of such heads."""
+
+LARGE = 20_000_000
+"""Most of what steps of all rows do to all rows."""
+
+
+class SoftmaxSums(Method):
+    """Three deleted rows of a softmax head (D25). No certificate states it: it has no checker."""
+
+    name: ClassVar[str] = "softmax_sums"
+
+    def able(self, head: Head, change: RowChange) -> str:
+        """Whether the theorem applies."""
+        if why := for_pairs(head, change, "sums of single steps", ROWS):
+            return why
+        if head.n * head.k * len(change.rows) > LARGE:
+            return f"there are {head.n} rows of {head.k} classes, too many for sums of single steps"
+        return ""
+
+    def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
+        """The points that no three rows move, of those whose choices were all looked at, and rows that flip a point."""
+        search = Search(head, change, budget.share(SHARE).check)
+        with np.errstate(all="ignore"):
+            proved = search.run(todo)
+        return Part(self.name, proved, {}, search.found.flips(), why=search.why, late=search.late)

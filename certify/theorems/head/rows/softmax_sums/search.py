@@ -1,0 +1,182 @@
+"""D25: predictions under any three deleted rows, by one bound of nearly all choices and a look at each of the others.
+
+Most choices of three are so near the sum of their steps that one number says so for all of them: of these an evaluation
+row needs the largest sums of what single steps take. Choices that are far, and those with large sums, are compared with
+it one by one, at last by what is left of the gradient at their own weights, or by their refit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from certify.finders.head.refits import Refitter
+from certify.format.errors import EnclosureError
+from certify.problem.limits import OutOfTime
+from certify.rigor.fp import RAISE, Array, U
+from certify.systems.head.rows.change import RowChange
+from certify.systems.head.rows.head import Head, Whole
+from certify.theorems.head.rows.flips import Found
+from certify.theorems.head.rows.method import Mask
+from certify.theorems.head.rows.softmax.centre import Centre, centre
+from certify.theorems.head.rows.softmax_by_choice.candidates import Lines, lines_of
+from certify.theorems.head.rows.softmax_by_choice.metric import Metric, as_it_is, metric, root_metric
+from certify.theorems.head.rows.softmax_by_choice.pairs import SURE
+from certify.theorems.head.rows.softmax_by_choice.singles import near_refits
+from certify.theorems.head.rows.softmax_by_choice.sums import steps_of
+from certify.theorems.head.rows.softmax_sums.far import Far, Tables, far_choices
+from certify.theorems.head.rows.softmax_sums.formed import formed, strongest
+from certify.theorems.head.rows.softmax_sums.judge import Judge
+from certify.theorems.head.rows.softmax_sums.moves import moves_of
+from certify.theorems.head.rows.softmax_sums.table import cubed, pairs, table
+from certify.theorems.head.rows.step_sums.listed import listed
+
+PARTS = (0.3, 0.1, 0.03, 0.01)
+"""Parts of all curvature in further matrices: less is lost of them, and lengths are longer."""
+
+ENTRIES, PAIRS = 12_000_000, 60_000
+"""Most numbers of gradients of pairs that are formed, and pairs."""
+
+OPEN, AT_ONCE = 300_000, 1 << 17
+"""Choices that a point may leave to a look at each, and how many are compared with it at a time."""
+
+LOW = 1.0 - 2.0**-30
+
+
+@dataclass(eq=False)
+class Search:
+    """The search.
+
+    Attributes:
+        head, change: the problem: up to three rows deleted.
+        check: raises when the time is up.
+        why, late: what kept it from proving more, in words, and whether that was the time.
+        found: rows whose deletion flips evaluation rows.
+        proved: `(N,)` evaluation rows of which every choice was looked at.
+    """
+
+    head: Head
+    change: RowChange
+    check: Callable[[], None]
+    why: str = ""
+    late: bool = False
+    found: Found = field(init=False)
+    proved: Mask = field(init=False)
+
+    def run(self, todo: Mask) -> Mask:
+        """Which points are proved to stay."""
+        self.found, self.proved = Found(self.head), np.zeros_like(todo)
+        try:
+            self._run(np.flatnonzero(todo & (self.head.today >= 0)))
+        except OutOfTime:
+            self.why, self.late = "its time was up", True
+        except (EnclosureError, np.linalg.LinAlgError):  # a row that has all the curvature, or numbers that overflow
+            self.why = "a decomposition or a number was not finite"
+        return np.asarray(self.proved & ~self.found.flipped)
+
+    def _run(self, at: Whole) -> None:
+        head, refitter = self.head, Refitter(self.head)
+        c = centre(head, refitter.V0)
+        root = root_metric(as_it_is(c))
+        if root is None or not float(c.off.max(initial=0.0)) <= SURE or not (root.h > 0.0).all():
+            self.why = "the curvature of the unchanged head could not be bounded below"
+            return
+        self.check()
+        rows = np.array(self.change.rows, dtype=np.int64)
+        W = near_refits(root, refitter, rows, self.check)
+        W[~np.isfinite(W).all(axis=(1, 2))] = c.V  # any weights will do
+        lines = lines_of(head, at)
+        tables = self._tables(root, c, rows, W, lines)
+        far = far_choices(tables, self.check)
+        if far is None:
+            self.why = "too many choices of three rows move the weights far"
+            return
+        takes, gap = takes_of(lines, W, c.V)
+        judge = Judge(head, refitter, tables, rows, W - c.V, lines, self.found, self.check)
+        asked = []
+        for place in range(len(at)):
+            self.check()
+            T = opened(tables, far, takes[:, place], gap[place], tables.lengths[place])
+            if T is not None and len(T):
+                asked.append((place, T))
+            self.proved[at[place]] = T is not None and not len(T)
+        judge.ask(asked)
+        for place in judge.proved():
+            self.proved[at[place]] = True
+
+    def _tables(self, root: Metric, c: Centre, rows: Whole, W: Array, lines: Lines) -> Tables:
+        """Tables of some matrices, with the strongest pairs formed."""
+        delta = W - c.V
+        s = moves_of(c, rows, delta, self.change.count, self.check)
+        metrics = [root]
+        for part in PARTS:
+            self.check()
+            if (m := metric(root.c, np.full(self.head.n, part))) is not None:
+                metrics.append(m)
+        strong = strongest(pairs(metrics[len(metrics) // 2], s, self.change.count, self.check),
+                           min(PAIRS, ENTRIES // delta[0].size))
+        f = formed(root, rows, W, steps_of(self.head, W, c.V), strong, self.check)
+        each = tuple(table(m, s, W, f, self.change.count, self.check) for m in metrics)
+        long = [lines.lengths(m) for m in metrics]
+        scale = np.array([float(np.median(one / long[0])) for one in long]) if len(lines.at) else np.ones(len(long))
+        whole = np.max([one / x for one, x in zip(long, scale, strict=True)], axis=0) * RAISE
+        return Tables(each, cubed(s), scale, whole)
+
+
+def takes_of(lines: Lines, W: Array, V: Array) -> tuple[Array, Array]:
+    """`(f + 1, L, k − 1)` at least what single steps take of margins, of no row 0; and the margins, at least.
+
+    Args:
+        lines: the evaluation rows.
+        W: `(f, k, p)` the weights that steps lead to; V `(k, p)` the centre.
+    """
+    gap, most = lines.gaps(V[None])[0], -lines.gaps(-V[None])[0]
+    low = lines.gaps(W)
+    found = most - low + 2.0 * U * (np.abs(most) + np.abs(low))
+    return np.concatenate([found, np.zeros((1, *gap.shape))]), gap
+
+
+def opened(tables: Tables, far: Far, takes: Array, gap: Array, lengths: Array) -> Whole | None:
+    """`(B, 3)` the choices that tables leave open for an evaluation row; None where these are too many.
+
+    Args:
+        tables: with the lengths of all evaluation rows.
+        far: the choices that are not near the sums of their steps.
+        takes: `(f + 1, k − 1)` what steps take of margins, `gap` `(k − 1,)` the margins.
+        lengths: `(k − 1,)` of the row.
+    """
+    left = gap - lengths * (far.least * RAISE)
+    if not (left > 0.0).all():
+        return None
+    found = [_not_near(far.T, far.r, takes, gap, lengths)]
+    for one, need in zip(np.maximum(takes, 0.0).T, left, strict=True):
+        count = 0
+        if np.sort(one)[-3:].sum() < need * LOW:
+            continue
+        for batch in listed(one[:-1], 3, float(need)):
+            T = np.full((len(batch), 3), len(one) - 1)
+            T[:, : batch.shape[1]] = batch
+            count += len(T)
+            if count > OPEN * 8:
+                return None
+            T = _not_near(T, tables.far(T), takes, gap, lengths)
+            found.append(_not_near(T, tables.far(T, sharp=True), takes, gap, lengths))
+    T = np.unique(np.sort(np.concatenate(found), axis=1), axis=0)
+    return T if len(T) <= OPEN else None
+
+
+def _not_near(T: Whole, r: Array, takes: Array, gap: Array, lengths: Array) -> Whole:
+    """Those of some choices that a distance does not prove for an evaluation row."""
+    found = []
+    worst = np.maximum((takes / lengths).max(axis=1), 0.0)
+    bears = float((gap / lengths).min()) * LOW
+    for start in range(0, len(T), AT_ONCE):
+        some = slice(start, start + AT_ONCE)
+        at = start + np.flatnonzero(~((worst[T[some]].sum(axis=1) + r[some]) < bears))
+        size = np.abs(takes[T[at]]).sum(axis=1)
+        taken = takes[T[at]].sum(axis=1) + 8.0 * U * size
+        at = at[~(taken + lengths * (r[at, None] * (RAISE * RAISE)) < gap - (1.0 - LOW) * np.abs(gap)).all(axis=1)]
+        found.append(T[at])
+    return np.concatenate([np.zeros((0, 3), np.int64), *found])
