@@ -13,7 +13,6 @@ from certify.finders.head.changed import Changed
 from certify.finders.head.near.own import OwnSteps
 from certify.systems.head.rows.change import Choices
 from certify.systems.head.rows.head import Whole
-from certify.systems.head.rows.refit import enclose_slopes
 from certify.theorems.head.rows.softmax.centre import centre
 from certify.theorems.head.rows.softmax_by_choice.candidates import lines_of
 from certify.theorems.head.rows.softmax_three_labels.node import opened
@@ -24,8 +23,8 @@ from certify.theorems.head.rows.softmax_two_labels.search import Search as TwoLa
 OPEN = 2_000_000
 """Most open choices of a point; with more it stays open."""
 
-NEAR = 1e-5
-"""Gradients of refits with two labels that are near enough, by the length of all rows."""
+NEAR = 0.01
+"""Gradients of refits with two labels that are near enough, in the norm of the inverse."""
 
 
 class Search(TwoLabels):
@@ -77,12 +76,12 @@ class Search(TwoLabels):
         both = self._choices(np.full_like(later, u), later)
         start = self.W[later] + (self.W[u] - self.V0)
         W = self._own.nearer(both, start, 2, 3)
-        slopes = enclose_slopes(self.head, both, W)
-        bad = np.flatnonzero(~(slopes.size <= NEAR * float(self.head.phi_norm.sum())))
+        known, before = centre(self.head, self.W[u]), self._choices(np.full(1, u))
+        sums = sums_of(known, before, W, both)
+        bad = np.flatnonzero(~(sums.left <= NEAR)) if sums is not None else np.arange(len(W))
         if len(bad):
             W[bad] = self.refits.refitter.newton(both.part(bad), start[bad], 0.0, self.check)
-            slopes = enclose_slopes(self.head, both, W)
-        sums = sums_of(centre(self.head, self.W[u]), self._choices(np.full(1, u)), W, slopes)
+            sums = sums_of(known, before, W, both)
         if sums is None:
             self._many[self.at] = OPEN + 1
             return

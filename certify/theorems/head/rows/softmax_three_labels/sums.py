@@ -17,12 +17,13 @@ from certify.rigor.activation.elementary import exp
 from certify.rigor.fp import RAISE, Array, U
 from certify.systems.head.rows.change import Choices
 from certify.systems.head.rows.head import Whole
-from certify.systems.head.rows.refit import Slopes, enclose_slopes
+from certify.systems.head.rows.refit import enclose_slopes
 from certify.theorems.head.rows.method import Mask
 from certify.theorems.head.rows.softmax.centre import Centre, mean_least
 from certify.theorems.head.rows.softmax_by_choice.candidates import left_of, long_of
 from certify.theorems.head.rows.softmax_by_choice.metric import LEAST, Metric, as_it_is, level, metric
 from certify.theorems.head.rows.softmax_by_choice.pairs import SURE
+from certify.theorems.head.rows.softmax_by_choice.sums import lengths
 
 WIDEST = 40.0
 """Largest size of what a step adds to an output: sums of products of fourth powers stay within doubles."""
@@ -32,6 +33,9 @@ UNSURE, ROOM = 2.0**-18, 1.0 + 2.0**-14
 
 SHARE, COUNTS = 0.05, 0.7
 """Of the steps, the share that leave less of a row's curvature than counts; and how much of the rest does."""
+
+FEW = 128
+"""About how many steps, evenly drawn, tell what most leave."""
 
 AROUND = 2.0 ** np.arange(-8.0, 1.5, 0.5)
 """How far is looked around candidates."""
@@ -58,16 +62,16 @@ class Sums:
     psi: Array
     unsure: float
 
-    def distances(self) -> tuple[Array, Array]:
-        """`(f,)` and `(f, f)` at least the distances from steps, and from sums of two, to refits.
+    def single(self) -> Array:
+        """`(f,)` at least the distances from steps to refits; infinite where none is proved."""
+        return self._within(2.0 * self.left, self.lost)
 
-        They are infinite where none is proved.
-        """
-        both = self.turned @ self.turned.T
+    def distances(self, v: slice, w: slice) -> Array:
+        """At least the distances from sums of two steps, one of each, to refits; infinite where none is proved."""
+        both = self.turned[v] @ self.turned[w].T
         both = np.sqrt(both * fp.sum_up(self.turned.shape[1]) + fp.FLOOR) * ROOM
-        both += self.left[:, None] + self.left
-        one = 2.0 * self.left
-        return self._within(one, self.lost), self._within(both * RAISE, self.lost[:, None] + self.lost)
+        both += self.left[v, None] + self.left[w]
+        return self._within(both * RAISE, self.lost[v, None] + self.lost[w])
 
     def formed(self, v: Whole, w: Whole) -> Array:
         """`(B,)` at least the distances from sums of two steps to refits, by the gradients there."""
@@ -98,14 +102,14 @@ class Sums:
         return np.asarray(r / np.append(theta, 1.0)[first] * RAISE + np.append(np.zeros(len(theta)), np.inf)[first])
 
 
-def sums_of(c: Centre, before: Choices, W: Array, slopes: Slopes) -> Sums | None:
+def sums_of(c: Centre, before: Choices, W: Array, choices: Choices) -> Sums | None:
     """What steps from a centre do; None where nothing is known.
 
     Args:
         c: the centre.
         before: `(1, r)` the changes that are made there.
         W: `(f, k, p)` weights near the refits with one more change each.
-        slopes: what of the gradient is there.
+        choices: `(f, r + 1)` these changes.
     """
     head, known = c.head, as_it_is(c)
     if not float(c.off.max(initial=0.0)) <= SURE:
@@ -114,7 +118,7 @@ def sums_of(c: Centre, before: Choices, W: Array, slopes: Slopes) -> Sums | None
     squares = psi * psi
     p = c.S[:, :, None]
     keeps = psi.min(axis=1) / np.sqrt((p * squares).sum(axis=1)) * (1.0 - 4.0 * UNSURE)
-    m = metric(known, COUNTS * np.quantile(keeps, SHARE, axis=1) ** 2)
+    m = metric(known, COUNTS * np.quantile(keeps[:, :: 1 + len(W) // FEW], SHARE, axis=1) ** 2)
     if m is None or not (m.h > 0.0).all():
         return None
     omega = np.sqrt((p * squares * squares).sum(axis=1)) * (p / squares).sum(axis=1)
@@ -122,10 +126,26 @@ def sums_of(c: Centre, before: Choices, W: Array, slopes: Slopes) -> Sums | None
     turned = phi * phi * np.sqrt(p) * (omega / np.sqrt(m.h)[:, None])[:, None, :]
     turned = np.ascontiguousarray(turned.reshape(-1, len(W)).T)
     lost = level(np.maximum(1.0 - keeps / np.sqrt(m.h)[:, None], 0.0) + 2.0**-20, m.lever)
-    left = left_of(m, slopes)
+    left = _left(m, choices, W, psi, unsure)
     left += 0.5 * left_of(m, enclose_slopes(head, before, c.V[None]))
     left = np.where(good, left * RAISE, np.inf)
     return Sums(m, turned, left, lost, np.ascontiguousarray(psi.transpose(2, 1, 0)), unsure)
+
+
+def _left(m: Metric, choices: Choices, W: Array, psi: Array, unsure: float) -> Array:
+    """`(f,)` at least the gradients at steps, in the norm of the inverse, from what they do to probabilities."""
+    head, (f, k, p) = m.c.head, W.shape
+    assert head.codes is not None
+    slopes = m.c.S[:, :, None] * psi
+    slopes -= head.Y[:, :, None]
+    for rows, codes in zip(choices.rows.T, choices.codes.T, strict=True):
+        slopes[rows, :, np.arange(f)] += head.Y[rows] - head.codes[codes]
+    gradient = (head.phi.T @ slopes.reshape(head.n, k * f)).reshape(p, k, f).transpose(2, 1, 0)
+    mid, wrong = head.mu()
+    long, whole = lengths(W), lengths(gradient)
+    error = (unsure + 4.0 * U + 1.5 * fp.dot_unit(head.n)) * float(head.phi_norm.sum()) * fp.sum_up(head.n)
+    error = error + wrong * long + 4.0 * U * (mid * long + whole) + fp.FLOOR
+    return long_of(m, gradient + np.where(head.decayed, W, 0.0) * mid, error * RAISE)
 
 
 def grown(c: Centre, delta: Array) -> tuple[Array, float, Mask]:

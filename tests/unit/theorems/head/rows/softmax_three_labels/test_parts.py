@@ -10,7 +10,6 @@ import pytest
 from certify.rigor.fp import Array
 from certify.systems.head.rows.change import Choices, RowChange, choices_of
 from certify.systems.head.rows.head import Head
-from certify.systems.head.rows.refit import enclose_slopes
 from certify.theorems.head.rows.softmax.centre import centre
 from certify.theorems.head.rows.softmax.trap import hessian
 from certify.theorems.head.rows.softmax_three_labels.sums import Sums, sums_of
@@ -65,8 +64,7 @@ def stepped(head: Head, first: int, rough: float = 0.0) -> tuple[Sums, Array, Ch
     W += rough * rng.standard_normal(W.shape)
     start = changed(head, (row,), (code,)) + rough * rng.standard_normal(W.shape[1:])
     with np.errstate(all="ignore"):
-        found = sums_of(centre(head, start), Choices(np.array([[row]]), np.array([[code]])), W,
-                        enclose_slopes(head, both, W))
+        found = sums_of(centre(head, start), Choices(np.array([[row]]), np.array([[code]])), W, both)
     assert found is not None
     return found, W, both
 
@@ -75,7 +73,7 @@ def farther(head: Head, found: Sums, W: Array, both: Choices) -> tuple[int, int]
     """Sums whose refits are farther away than is said, and sums of which something is said."""
     H, lies, said = hessian(found.m.c, found.m.h), 0, 0
     with np.errstate(all="ignore"):
-        one, two = found.distances()
+        one, two = found.single(), found.distances(slice(None), slice(None))
         pairs = [(v, w) for v in range(len(W)) for w in range(v + 1, len(W)) if both.rows[v, 1] != both.rows[w, 1]]
         near = found.formed(np.array([v for v, _ in pairs]), np.array([w for _, w in pairs]))
 
@@ -132,9 +130,9 @@ def test_nothing_is_said_of_numbers_that_are_none_or_too_large() -> None:
         V[2, 0, 0] = bad
         with np.errstate(all="ignore"):
             before = Choices(both.rows[:1, :1], both.codes[:1, :1])
-            again = sums_of(found.m.c, before, V, enclose_slopes(head, both, V))
+            again = sums_of(found.m.c, before, V, both)
             assert again is not None
-            one, two = again.distances()
+            one, two = again.single(), again.distances(slice(None), slice(None))
             near = again.formed(np.full(4, 2), np.arange(3, 7))
         assert not (np.isfinite(one[2]) or np.isfinite(two[2]).any() or np.isfinite(near).any())
         assert np.isfinite(one).sum() == len(W) - 1
