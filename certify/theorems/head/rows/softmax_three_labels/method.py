@@ -13,7 +13,7 @@ from certify.theorems.head.rows.method import Budget, Mask, Method, Part
 from certify.theorems.head.rows.softmax_box import MOST_WEIGHTS, inexact, unmet
 from certify.theorems.head.rows.softmax_three_labels.search import Search
 
-HELD, PASSES = 20_000_000, 2e12
+HELD, PASSES = 5_000_000, 2e12
 """Most entries of what steps do to the probabilities of rows, and margins of points; and most products of all nodes."""
 
 EACH, NODE = 8e-11, 0.012

@@ -20,7 +20,7 @@ from certify.theorems.head.rows.softmax_three_labels.sums import grown, sums_of
 from certify.theorems.head.rows.softmax_two_labels.search import AT_ONCE
 from certify.theorems.head.rows.softmax_two_labels.search import Search as TwoLabels
 
-OPEN = 2_000_000
+OPEN = 100_000
 """Most open choices of a point; with more it stays open."""
 
 NEAR = 0.01
@@ -121,6 +121,8 @@ class Search(TwoLabels):
                 mine = np.unique(number[slice(*np.searchsorted(point, [one, one + 1]))])
                 self._refit(mine)
                 self.proved[one] = not self.unsure[one] & set(mine.tolist())
+        if (self.todo & ~self.proved & ~self.found.flipped).any():
+            self.why = "bounds leave more choices open than are refitted, or refits are not known near enough"
 
     def _refit(self, numbers: Whole) -> None:
         """Refit choices that were not refitted yet."""
