@@ -220,3 +220,13 @@ def test_steps_with_its_own_hessian_bring_weights_near():
     assert np.median(after) < 1e-3 * np.median(before)
     lost = OwnSteps(refitter).nearer(choices, start * np.nan, 1, 1)
     assert np.isnan(lost).all()
+
+
+def test_steps_from_a_refit_stay_there_where_the_sum_of_intercepts_is_free():
+    """What four bytes leave of a gradient along it is no step."""
+    head = softmax(1, n=60, decay=1.0, apart=2.0, free=True)
+    refitter = Refitter(head)
+    choices = next(choices_of(head, any_rows(head, 2, True), 2)).part(slice(0, 50))
+    refits = refitter.newton(choices, np.repeat(refitter.V0[None], 50, axis=0))
+    found = OwnSteps(refitter).nearer(choices, refits, 4, 6)
+    assert np.abs(found - refits).max() < 1e-3
