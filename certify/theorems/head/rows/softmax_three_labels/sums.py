@@ -138,13 +138,13 @@ def _left(m: Metric, choices: Choices, W: Array, psi: Array, unsure: float) -> A
     assert head.codes is not None
     slopes = m.c.S[:, :, None] * psi
     slopes -= head.Y[:, :, None]
-    for rows, codes in zip(choices.rows.T, choices.codes.T, strict=True):
-        slopes[rows, :, np.arange(f)] += head.Y[rows] - head.codes[codes]
+    for at, codes in zip(choices.rows.T, choices.codes.T, strict=True):
+        slopes[at, :, np.arange(f)] += head.Y[at] - head.codes[codes]
     gradient = (head.phi.T @ slopes.reshape(head.n, k * f)).reshape(p, k, f).transpose(2, 1, 0)
     mid, wrong = head.mu()
     long, whole = lengths(W), lengths(gradient)
-    error = (unsure + 4.0 * U + 1.5 * fp.dot_unit(head.n)) * float(head.phi_norm.sum()) * fp.sum_up(head.n)
-    error = error + wrong * long + 4.0 * U * (mid * long + whole) + fp.FLOOR
+    row_by_row = (unsure + 4.0 * U + 1.5 * fp.dot_unit(head.n)) * float(head.phi_norm.sum()) * fp.sum_up(head.n)
+    error = row_by_row + wrong * long + 4.0 * U * (mid * long + whole) + fp.FLOOR
     return long_of(m, gradient + np.where(head.decayed, W, 0.0) * mid, error * RAISE)
 
 
