@@ -57,6 +57,20 @@ class Lines:
         gap -= (size[:, None] * unit)[..., None] * RAISE + 4 * U * (np.abs(top) + np.abs(rest))
         return np.asarray(gap)
 
+    def margins(self, W: Array) -> tuple[Array, Array]:
+        """`(B, L, k − 1)` margins at weights `(B, k, m)` in floats, and what they and sums of a few of them are off by.
+
+        For sums, each part of one counts with what it is off by itself.
+        """
+        B, k, m = W.shape
+        F = (self.head.points[self.at] @ W.reshape(B * k, m).T).reshape(len(self.at), B, k).transpose(1, 0, 2)
+        each = np.arange(len(self.at))[:, None]
+        top, rest = F[:, each, self.own], F[:, each, self.other]
+        size = np.sqrt(np.einsum("bkp,bkp->b", W, W)) * fp.sum_up(k * m) + fp.FLOOR
+        unit = ROOT2 * fp.dot_unit(m) * self.head.points_norm[self.at] * RAISE
+        off = (size[:, None] * unit)[..., None] * RAISE + 16 * U * (np.abs(top) + np.abs(rest))
+        return np.asarray(top - rest), np.asarray(off)
+
 
 def lines_of(head: Head, at: Whole) -> Lines:
     """Evaluation rows against every other class."""

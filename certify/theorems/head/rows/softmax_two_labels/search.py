@@ -14,7 +14,6 @@ from certify.finders.head.changed import Changed
 from certify.finders.head.near.own import OwnSteps
 from certify.format.errors import EnclosureError
 from certify.problem.limits import OutOfTime
-from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
 from certify.systems.head.rows.change import Choices, RowChange, choices_of
 from certify.systems.head.rows.head import Head, Whole
@@ -22,7 +21,6 @@ from certify.systems.head.rows.refit import enclose_refits
 from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Mask
 from certify.theorems.head.rows.softmax.centre import centre
-from certify.theorems.head.rows.softmax.trap import ROOT2
 from certify.theorems.head.rows.softmax_by_choice.candidates import Lines, lines_of
 from certify.theorems.head.rows.softmax_by_choice.metric import as_it_is, root_metric
 from certify.theorems.head.rows.softmax_by_choice.pairs import ROOM, Pairs, pairs_of
@@ -101,15 +99,7 @@ class Search:
 
     def _margins(self, lines: Lines) -> tuple[Array, Array]:
         """`(f + 1, L, k − 1)` margins at the steps and, last, at the centre, in floats; and what they are off by."""
-        head, W = self.head, np.concatenate([self.W, self.V0[None]])
-        B, k, p = W.shape
-        F = (head.points[lines.at] @ W.reshape(B * k, p).T).reshape(len(lines.at), B, k).transpose(1, 0, 2)
-        each = np.arange(len(lines.at))[:, None]
-        top, rest = F[:, each, lines.own], F[:, each, lines.other]
-        size = np.sqrt(np.einsum("bkp,bkp->b", W, W)) * fp.sum_up(k * p) + fp.FLOOR
-        unit = ROOT2 * fp.dot_unit(p) * head.points_norm[lines.at] * RAISE
-        off = (size[:, None] * unit)[..., None] * RAISE + 16 * U * (np.abs(top) + np.abs(rest))
-        return np.asarray(top - rest), np.asarray(off)
+        return lines.margins(np.concatenate([self.W, self.V0[None]]))
 
     def _worst(self, margins: Array) -> None:
         """Refit for each point and each other class the two labels that take most to first order."""

@@ -238,3 +238,13 @@ def test_a_pull_too_long_for_its_place_decides_nothing(sign, monkeypatch):
         long = [x + (sign << 62 + SLOT if at == 1 else 0) for at, x in enumerate(found.across)]
         monkeypatch.setattr(packed_pairs, "_cut", None)
         assert pairs._within(form, block, replace(found, across=long), [0], longest) == [False] * 3
+
+
+def test_steps_from_a_refit_stay_there_where_the_sum_of_intercepts_is_free():
+    """What four bytes leave of a gradient along it is no step."""
+    head = softmax(1, n=60, decay=1.0, apart=2.0, free=True)
+    refitter = Refitter(head)
+    choices = next(choices_of(head, any_rows(head, 2, True), 2)).part(slice(0, 50))
+    refits = refitter.newton(choices, np.repeat(refitter.V0[None], 50, axis=0))
+    found = OwnSteps(refitter).nearer(choices, refits, 4, 6)
+    assert np.abs(found - refits).max() < 1e-3
