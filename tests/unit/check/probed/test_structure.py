@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from functools import partial
+from itertools import product
 
 import numpy as np
 import pytest
@@ -21,7 +22,9 @@ from certify.check.probed import point
 from certify.check.probed.structure import grams, judged
 from certify.check.probed.structure.columns import able, columns
 from certify.check.systems import critical_nearby
+from certify.check.systems.nearby import PRECISION
 from certify.check.theorems.modulus import critical
+from certify.check.words.row_norms.base import norm_of
 from certify.cli.main import main as certify
 from certify.finders.proposals.motions import Curvature, Passes
 from tests.effort import examples
@@ -117,10 +120,46 @@ def test_wrong_versions_are_caught(name, monkeypatch):
 def test_what_is_off_counts():
     """A root of eigenvalues of matrices within e of each other differs by `e/√θ` at most: here by nearly that."""
     G, e = arb_mat([[arb(4), arb(0)], [arb(0), arb(1)]]), arb(2) ** -30
-    off = judged._off(G, e, arb(0))
+    off = judged._off(G, e, arb(0), arb(1))
     assert (4 + e).sqrt() - 2 < off < e
-    assert judged._off(G, arb(0), arb(2) ** -20) >= 2 * arb(2) ** -20
-    assert not judged._off(arb_mat([[arb(0)]]), e, arb(0)) < e.sqrt()
+    assert judged._off(G, arb(0), arb(2) ** -20, arb(1)) >= 2 * arb(2) ** -20
+    assert not judged._off(arb_mat([[arb(0)]]), e, arb(0), arb(1)) < e.sqrt()
+
+
+@settings(max_examples=examples(60), deadline=None)
+@given(seed=SEEDS)
+def test_what_is_off_counts_for_changes_of_every_norm(seed):
+    """Corners of a box see d times what a matrix is off by, and its largest eigenvalue need not be larger there."""
+    rng = np.random.default_rng(seed)
+    d, part = int(rng.integers(1, 8)), float(10.0 ** rng.uniform(-9, 0.3))
+    Y = rng.normal(size=(d, d)) * (1e-4 ** rng.random((1, d)))
+    v = np.where(rng.random(d) < 0.5, 1.0, -1.0) if rng.random() < 0.7 else rng.normal(size=d)
+    T = Y.T @ Y + np.outer(v, v) * part * float((Y**2).sum(axis=0).max()) / d
+    for sign in (-1.0, 1.0):
+        G = Y.T @ Y if sign < 0 else T + (T - Y.T @ Y)
+        e = float(np.linalg.norm(T - G)) * (1 + 1e-12) + 1e-15
+        for word in (1, 2, "inf"):
+            size = norm_of(word).longest(d)
+            off = float(size * judged._off(arb_mat(G.tolist()), arb(e), arb(0), size))
+            assert abs(largest_of(T, word) - largest_of(G, word)) <= off * (1 + 1e-9) + 1e-12
+
+
+def largest_of(M, word):
+    """The root of the largest `uᵀMu`."""
+    if word == 2:
+        return float(np.sqrt(np.linalg.eigvalsh(M)[-1]))
+    corners = np.eye(len(M)) if word == 1 else np.array(list(product((-1.0, 1.0), repeat=len(M))))
+    return float(np.sqrt(np.einsum("ca,ab,cb->c", corners, M, corners).max()))
+
+
+def test_an_eigenvalue_does_not_say_what_a_box_sees():
+    """The case that `e/√θ` for each unit of length does not hold in."""
+    d, e = 100, 1e-6
+    G = np.zeros((d, d))
+    G[0, 0] = 1.0
+    beyond = np.sqrt(1 + e * d) - 1
+    assert beyond > 4 * d**0.5 * e
+    assert beyond < d**0.5 * judged._off(arb_mat(G.tolist()), arb(e), arb(0), arb(d).sqrt())
 
 
 def test_the_proposed_sum_of_squares():
@@ -168,6 +207,23 @@ def test_what_is_proved_lies_around_what_is_stated(path, structured):
     assert case.decided(partial(critical.upper, most=modulus.upper)) is Truth.PROVED
     assert case.decided(partial(critical.upper, most=modulus.lower * (1 - 1e-9))) is Truth.DISPROVED
     case.rows_lie_around(rows)
+
+
+@pytest.mark.parametrize("word, size", [(1, 1), (2, 1), ("inf", 2)])
+def test_rows_are_judged_by_the_longest_change_of_their_norm(word, size, path, structured, monkeypatch):
+    """Of four features."""
+    seen, honest = [], judged._off
+
+    def spied(*given):
+        seen.append(given[-1])
+        return honest(*given)
+
+    monkeypatch.setattr(judged, "_off", spied)
+    case = Case(path)
+    with ctx.workprec(PRECISION):
+        assert point.probed_point(replace(case.problem, norm=word), case.start) is not None
+    assert len(seen) == N
+    assert all(x == size for x in seen)
 
 
 @pytest.mark.parametrize("claim, member, change", [
