@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from fractions import Fraction
 from functools import partial
 from itertools import product
 
 import numpy as np
 import pytest
-from flint import arb, arb_mat, ctx, fmpz_mat
+from flint import arb, arb_mat, ctx, fmpz, fmpz_mat
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save
@@ -20,7 +21,7 @@ from certify.check.linalg.fixed import Fixed, frobenius, scale
 from certify.check.main import main
 from certify.check.probed import point
 from certify.check.probed.structure import grams, judged
-from certify.check.probed.structure.columns import able, columns
+from certify.check.probed.structure.columns import Item, able, columns
 from certify.check.systems import critical_nearby
 from certify.check.systems.nearby import PRECISION
 from certify.check.theorems.modulus import critical
@@ -91,6 +92,54 @@ def test_sums_are_those_of_the_columns(seed, q):
                         arb_mat(C.parameters, 1))
             assert all(x.overlaps(y) and x.rad() < 1e-25 * (1 + abs(x)) for x, y in zip(
                 [found[r, c] for r in range(C.parameters)], truth.entries(), strict=True))
+
+
+def one_sum(v, w, S, radius, width):
+    """Of one number each: what is found of `vwS`, and by how much it may be off, as fractions."""
+    one, other = (Item(0, 1, True, 1, [[x]]) for x in (v, w))
+    found = grams.contracted(Fixed(fmpz_mat(1, 1, [S]), 0, arb(radius)), [[fmpz(S)]], width, one, other,
+                             *(grams.short(item.vectors) for item in (one, other)))
+    T, off = found.of(0)
+    return fraction(T[0, 0]), fraction(off)
+
+
+def fraction(x):
+    """An exact number."""
+    mantissa, exponent = x.man_exp()
+    return Fraction(int(mantissa)) * Fraction(2) ** int(exponent)
+
+
+@pytest.mark.parametrize("part", ["what is known of S", "what products lose", "what numbers lose"])
+def test_every_part_of_what_a_sum_is_off_by_is_there(part):
+    """Each case is off by more than all other parts together."""
+    rng, beyond = np.random.default_rng(7), 0
+    for _ in range(60):
+        long = [int(x) for x in rng.integers(2**61, 2**62, 2)]
+        radius, width, bits = 0, 60, 62
+        if part == "what is known of S":
+            radius = 1 << 40
+        elif part == "what products lose":
+            width = 40
+        else:
+            width, bits = 64, 123
+            long = [(x << 61) + (1 << 61) - 1 for x in long]  # cut off by nearly a unit, one by one
+        with ctx.workprec(200):
+            v, w = (arb(x) * scale(bits) for x in long)
+            found, off = one_sum(v, w, 1 << 60, radius, width)
+        truth = Fraction(long[0] * long[1], 4**bits) * ((1 << 60) + radius)
+        assert abs(truth - found) <= off
+        others = {"what is known of S": 58, "what products lose": 60, "what numbers lose": width}[part]
+        beyond += abs(truth - found) * 2**others > 1 << 60
+    assert beyond > 5
+
+
+@pytest.mark.parametrize("part", ["weights", "parts"])
+def test_what_sums_are_off_by_counts_as_often_as_they_are_multiplied(part):
+    with ctx.workprec(128):
+        _, _, C, _, X = made(SOME)
+        more = C.weights * 2**40 if part == "weights" else [[L * 2**40 for L in own] for own in C.parts]
+        plain, large = (grams.grams(one, square(X))[1] for one in (C, replace(C, **{part: more})))
+    assert all(b > a * 2**40 for a, b in zip(plain, large, strict=True))
 
 
 def altered(monkeypatch, name, change):
