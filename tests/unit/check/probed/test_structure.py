@@ -292,6 +292,14 @@ def test_an_end_beyond_the_truth_is_refused(claim, member, change, path, structu
     assert main([str(forged), "--quiet"]) == 2 and capsys.readouterr().out.startswith("invalid ")
 
 
+def test_some_rows_are_judged_by_what_they_see_themselves(path, structured):
+    case = Case(path)
+    with ctx.workprec(PRECISION):
+        _, known = point.probed_point(replace(case.problem, moving=(2, 5, 11)), case.start)
+    found = known._judged.all.plain
+    assert 0 < found.radius < 1e-6 * frobenius(found.balls())
+
+
 @pytest.mark.parametrize("part", ["X", "G"])
 def test_proposals_are_not_believed(part, path, structured, monkeypatch):
     """A matrix that is a millionth off is seen by the drawn vectors: nothing is proved of ends as near as these."""
