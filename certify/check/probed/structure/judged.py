@@ -43,6 +43,7 @@ class Structured:
         self, problem: Problem, parameters: Parameters, passed: Forward, terms: Objective, answer: Answer,
     ) -> None:
         self._problem, self._answer = problem, answer
+        self._reach = problem.row_norm.longest(len(problem.features[0]))
         with ctx.workprec(min(ctx.prec, BITS)):
             self._columns = columns(problem, parameters, passed, terms)
 
@@ -61,8 +62,7 @@ class Structured:
         """How far every `Y_i` is from `H⁻¹C_i` at most, `Y_iᵀY_i`, and `YYᵀ` where it was asked for.
 
         With `XH = I + E`, `‖E‖ ≤ error`, `H⁻¹C = (I + E)⁻¹XC`, which is off from XC by `error/(1 − error)·‖XC‖`. A
-        matrix within e of `Y_iᵀY_i` stands for it: of the largest eigenvalues of both the roots differ by `e/√θ` at
-        most, θ that of the one that is known, which is no less than an entry of its diagonal.
+        matrix within e of `Y_iᵀY_i` stands for it: :func:`_between`.
 
         Args:
             error: below 1.
@@ -72,7 +72,7 @@ class Structured:
         if self._grams is None:
             return None
         found, lost = self._grams
-        off = [_off(G, e, error) for G, e in zip(found, lost, strict=True)]
+        off = [_off(G, e, error, self._reach) for G, e in zip(found, lost, strict=True)]
         G = self._answer.gram
         if G is None:
             return off, found, None
@@ -91,9 +91,23 @@ class Structured:
         return arb_mat([[x + error for x in row] for row in found.tolist()])
 
 
-def _off(G: arb_mat, lost: arb, error: arb) -> arb:
-    """How far a motion may be from what G says of it."""
-    top = largest([G[j, j] for j in range(G.nrows())]).lower()
-    between = lost / top.sqrt() if top > 0 else root(lost)
+def _off(G: arb_mat, lost: arb, error: arb, reach: arb) -> arb:
+    """How far a motion may be from what G says of it, for each unit of the length of a change up to `reach`."""
+    between = _between(largest([G[j, j] for j in range(G.nrows())]).lower(), lost, reach)
     length = root(G.trace() + G.nrows() * lost) + between  # no eigenvalue of G is below −lost
     return (length * error / (1 - error) + between).upper()
+
+
+def _between(top: arb, lost: arb, reach: arb) -> arb:
+    """`δ` with `|h − κ| ≤ ℓδ` for `κ² = max uᵀTu` and any `h ≥ 0` with `|h² − κ²| ≤ eℓ²`; T has `T_jj ≥ top − e`.
+
+    All u of a ball of changes that are up to ℓ long, the unit vectors among them: κ is at least `√(top − e)`, and
+    `|h − κ| ≤ eℓ²/κ`. That is one ℓ more than the length of a change alone: of a corner of a box T may see √d times
+    what it sees of a direction.
+
+    Args:
+        top: the largest entry of the diagonal of what is known, from below.
+        lost: e, how far T is from that in Frobenius norm.
+        reach: ℓ.
+    """
+    return reach * lost / (top - lost).sqrt() if top > lost else root(lost)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from fractions import Fraction
 from functools import partial
+from itertools import product
 
 import numpy as np
 import pytest
-from flint import arb, arb_mat, ctx, fmpz_mat
+from flint import arb, arb_mat, ctx, fmpz, fmpz_mat
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save
@@ -19,9 +21,11 @@ from certify.check.linalg.fixed import Fixed, frobenius, scale
 from certify.check.main import main
 from certify.check.probed import point
 from certify.check.probed.structure import grams, judged
-from certify.check.probed.structure.columns import able, columns
+from certify.check.probed.structure.columns import Item, able, columns
 from certify.check.systems import critical_nearby
+from certify.check.systems.nearby import PRECISION
 from certify.check.theorems.modulus import critical
+from certify.check.words.row_norms.base import norm_of
 from certify.cli.main import main as certify
 from certify.finders.proposals.motions import Curvature, Passes
 from tests.effort import examples
@@ -90,6 +94,54 @@ def test_sums_are_those_of_the_columns(seed, q):
                 [found[r, c] for r in range(C.parameters)], truth.entries(), strict=True))
 
 
+def one_sum(v, w, S, radius, width):
+    """Of one number each: what is found of `vwS`, and by how much it may be off, as fractions."""
+    one, other = (Item(0, 1, True, 1, [[x]]) for x in (v, w))
+    found = grams.contracted(Fixed(fmpz_mat(1, 1, [S]), 0, arb(radius)), [[fmpz(S)]], width, one, other,
+                             *(grams.short(item.vectors) for item in (one, other)))
+    T, off = found.of(0)
+    return fraction(T[0, 0]), fraction(off)
+
+
+def fraction(x):
+    """An exact number."""
+    mantissa, exponent = x.man_exp()
+    return Fraction(int(mantissa)) * Fraction(2) ** int(exponent)
+
+
+@pytest.mark.parametrize("part", ["what is known of S", "what products lose", "what numbers lose"])
+def test_every_part_of_what_a_sum_is_off_by_is_there(part):
+    """Each case is off by more than all other parts together."""
+    rng, beyond = np.random.default_rng(7), 0
+    for _ in range(60):
+        long = [int(x) for x in rng.integers(2**61, 2**62, 2)]
+        radius, width, bits = 0, 60, 62
+        if part == "what is known of S":
+            radius = 1 << 40
+        elif part == "what products lose":
+            width = 40
+        else:
+            width, bits = 64, 123
+            long = [(x << 61) + (1 << 61) - 1 for x in long]  # cut off by nearly a unit, one by one
+        with ctx.workprec(200):
+            v, w = (arb(x) * scale(bits) for x in long)
+            found, off = one_sum(v, w, 1 << 60, radius, width)
+        truth = Fraction(long[0] * long[1], 4**bits) * ((1 << 60) + radius)
+        assert abs(truth - found) <= off
+        others = {"what is known of S": 58, "what products lose": 60, "what numbers lose": width}[part]
+        beyond += abs(truth - found) * 2**others > 1 << 60
+    assert beyond > 5
+
+
+@pytest.mark.parametrize("part", ["weights", "parts"])
+def test_what_sums_are_off_by_counts_as_often_as_they_are_multiplied(part):
+    with ctx.workprec(128):
+        _, _, C, _, X = made(SOME)
+        more = C.weights * 2**40 if part == "weights" else [[L * 2**40 for L in own] for own in C.parts]
+        plain, large = (grams.grams(one, square(X))[1] for one in (C, replace(C, **{part: more})))
+    assert all(b > a * 2**40 for a, b in zip(plain, large, strict=True))
+
+
 def altered(monkeypatch, name, change):
     honest = getattr(grams, name)
     monkeypatch.setattr(grams, name, lambda *given: change(honest(*given)))
@@ -117,10 +169,46 @@ def test_wrong_versions_are_caught(name, monkeypatch):
 def test_what_is_off_counts():
     """A root of eigenvalues of matrices within e of each other differs by `e/√θ` at most: here by nearly that."""
     G, e = arb_mat([[arb(4), arb(0)], [arb(0), arb(1)]]), arb(2) ** -30
-    off = judged._off(G, e, arb(0))
+    off = judged._off(G, e, arb(0), arb(1))
     assert (4 + e).sqrt() - 2 < off < e
-    assert judged._off(G, arb(0), arb(2) ** -20) >= 2 * arb(2) ** -20
-    assert not judged._off(arb_mat([[arb(0)]]), e, arb(0)) < e.sqrt()
+    assert judged._off(G, arb(0), arb(2) ** -20, arb(1)) >= 2 * arb(2) ** -20
+    assert not judged._off(arb_mat([[arb(0)]]), e, arb(0), arb(1)) < e.sqrt()
+
+
+@settings(max_examples=examples(60), deadline=None)
+@given(seed=SEEDS)
+def test_what_is_off_counts_for_changes_of_every_norm(seed):
+    """Corners of a box see d times what a matrix is off by, and its largest eigenvalue need not be larger there."""
+    rng = np.random.default_rng(seed)
+    d, part = int(rng.integers(1, 8)), float(10.0 ** rng.uniform(-9, 0.3))
+    Y = rng.normal(size=(d, d)) * (1e-4 ** rng.random((1, d)))
+    v = np.where(rng.random(d) < 0.5, 1.0, -1.0) if rng.random() < 0.7 else rng.normal(size=d)
+    T = Y.T @ Y + np.outer(v, v) * part * float((Y**2).sum(axis=0).max()) / d
+    for sign in (-1.0, 1.0):
+        G = Y.T @ Y if sign < 0 else T + (T - Y.T @ Y)
+        e = float(np.linalg.norm(T - G)) * (1 + 1e-12) + 1e-15
+        for word in (1, 2, "inf"):
+            size = norm_of(word).longest(d)
+            off = float(size * judged._off(arb_mat(G.tolist()), arb(e), arb(0), size))
+            assert abs(largest_of(T, word) - largest_of(G, word)) <= off * (1 + 1e-9) + 1e-12
+
+
+def largest_of(M, word):
+    """The root of the largest `uᵀMu`."""
+    if word == 2:
+        return float(np.sqrt(np.linalg.eigvalsh(M)[-1]))
+    corners = np.eye(len(M)) if word == 1 else np.array(list(product((-1.0, 1.0), repeat=len(M))))
+    return float(np.sqrt(np.einsum("ca,ab,cb->c", corners, M, corners).max()))
+
+
+def test_an_eigenvalue_does_not_say_what_a_box_sees():
+    """The case that `e/√θ` for each unit of length does not hold in."""
+    d, e = 100, 1e-6
+    G = np.zeros((d, d))
+    G[0, 0] = 1.0
+    beyond = np.sqrt(1 + e * d) - 1
+    assert beyond > 4 * d**0.5 * e
+    assert beyond < d**0.5 * judged._off(arb_mat(G.tolist()), arb(e), arb(0), arb(d).sqrt())
 
 
 def test_the_proposed_sum_of_squares():
@@ -170,6 +258,23 @@ def test_what_is_proved_lies_around_what_is_stated(path, structured):
     case.rows_lie_around(rows)
 
 
+@pytest.mark.parametrize("word, size", [(1, 1), (2, 1), ("inf", 2)])
+def test_rows_are_judged_by_the_longest_change_of_their_norm(word, size, path, structured, monkeypatch):
+    """Of four features."""
+    seen, honest = [], judged._off
+
+    def spied(*given):
+        seen.append(given[-1])
+        return honest(*given)
+
+    monkeypatch.setattr(judged, "_off", spied)
+    case = Case(path)
+    with ctx.workprec(PRECISION):
+        assert point.probed_point(replace(case.problem, norm=word), case.start) is not None
+    assert len(seen) == N
+    assert all(x == size for x in seen)
+
+
 @pytest.mark.parametrize("claim, member, change", [
     (0, "upper", lambda v: v * (1 - 1e-6)), (0, "lower", lambda v: v * (1 + 1e-6)),
     (1, "row_upper", lambda v: [v[0] * (1 - 1e-6), *v[1:]]), (1, "row_lower", lambda v: [v[0] * (1 + 1e-6), *v[1:]]),
@@ -185,6 +290,14 @@ def test_an_end_beyond_the_truth_is_refused(claim, member, change, path, structu
     forged.write_bytes(emitter.seal(certificate))
     capsys.readouterr()
     assert main([str(forged), "--quiet"]) == 2 and capsys.readouterr().out.startswith("invalid ")
+
+
+def test_some_rows_are_judged_by_what_they_see_themselves(path, structured):
+    case = Case(path)
+    with ctx.workprec(PRECISION):
+        _, known = point.probed_point(replace(case.problem, moving=(2, 5, 11)), case.start)
+    found = known._judged.all.plain
+    assert 0 < found.radius < 1e-6 * frobenius(found.balls())
 
 
 @pytest.mark.parametrize("part", ["X", "G"])
