@@ -81,7 +81,8 @@ def inverse_of(K: arb_mat) -> Inverse | None:
             return None
         square = found[1].transpose() * found[1]
         X, near = cut(square, PLACES), cut(A, FINE)
-        if near != near.transpose():
+        symmetric = near == near.transpose()
+        if not symmetric:
             return None
         off = near * X * -1
         for j in range(N):
