@@ -117,5 +117,5 @@ def _block_at(point: Point, number: int) -> list[tuple[arb_mat, arb]]:
 
 def _inverse_at(point: Point) -> Inverse | None:
     at = point.of(Interpolation)
-    at.inverse = inverse_of(at.kernel)
-    return at.inverse
+    at.inverse = found = inverse_of(at.kernel)
+    return found
