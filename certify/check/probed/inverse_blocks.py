@@ -81,7 +81,8 @@ def inverse_of(K: arb_mat) -> Inverse | None:
             return None
         square = found[1].transpose() * found[1]
         X, near = cut(square, PLACES), cut(A, FINE)
-        if near != near.transpose():
+        symmetric = near == near.transpose()
+        if not symmetric:
             return None
         off = near * X * -1
         for j in range(N):
@@ -116,5 +117,5 @@ def _block_at(point: Point, number: int) -> list[tuple[arb_mat, arb]]:
 
 def _inverse_at(point: Point) -> Inverse | None:
     at = point.of(Interpolation)
-    at.inverse = inverse_of(at.kernel)
-    return at.inverse
+    at.inverse = found = inverse_of(at.kernel)
+    return found

@@ -24,7 +24,8 @@ def is_below(X: arb_mat, R: arb_mat, crude: arb, most: arb, radius: arb) -> bool
         crude: at least `|X|_F|R|_F`.
         most, radius: the numbers.
     """
-    if X.nrows() <= VECTORS or X != X.transpose():
+    exact = X == X.transpose()  # balls are equal to nothing
+    if X.nrows() <= VECTORS or not exact:
         return False
     A = enclosed(X, CRUDE)
     near = towards_largest(A.mid)

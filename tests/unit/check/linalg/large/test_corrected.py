@@ -143,6 +143,8 @@ def test_what_is_not_symmetric_or_too_small_proves_nothing():
     assert ends(X, arb_mat(N, N), 0.0, 2.5, 0.0)
     X[2, 40] = arb(2) ** -60
     assert not ends(X, arb_mat(N, N), 0.0, 2.5, 0.0)
+    X[40, 2] = X[2, 40] = arb(0, arb(2) ** -60)
+    assert not ends(X, arb_mat(N, N), 0.0, 2.5, 0.0), "of balls members differ"
     assert not ends(arb_mat(VECTORS, VECTORS), arb_mat(VECTORS, VECTORS), 0.0, 2.5, 0.0)
 
 
