@@ -145,9 +145,7 @@ def answered(subject: Subject, question: Question, options: Options, folder: Pat
     _require_same(subject, audit.problem)
     subject, lost = _losing(subject, audit.problem, asked)
     sentence = question.sentence(subject, options)
-    environment = tested(audit.problem)
-    if subject.stored:  # what a spec does not say of the solver
-        environment["fit"]["ended"] = subject.ended
+    environment = tested(audit.problem, {"ended": subject.ended} if subject.stored else {})
 
     def ranking(share: float) -> Ranking | str | None:
         left = options.seconds - (time.monotonic() - started)

@@ -173,8 +173,12 @@ class Proved:
     seconds: Mapping[str, float]
 
 
-def tested(problem: Problem) -> dict[str, Any]:
+def tested(problem: Problem, said: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """What the self-test of this machine found, and how well the network fits (no claim).
+
+    Args:
+        problem: whose network it is.
+        said: members of the fit that the caller knows, and a spec does not say; None: none.
 
     Raises:
         CertifyError: a machine on which nothing can be proved.
@@ -182,7 +186,7 @@ def tested(problem: Problem) -> dict[str, Any]:
     from certify.problem.fitting import fit_of
     from certify.rigor.environment import recorded
 
-    return recorded() | {"fit": fit_of(problem).as_json()}  # a free member: the format has no other
+    return recorded() | {"fit": fit_of(problem).as_json() | dict(said or {})}  # a free member: the format has no other
 
 
 def write(audit: Loaded, proved: Proved, environment: Mapping[str, Any], folder: Path,

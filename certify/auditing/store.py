@@ -92,12 +92,11 @@ def stored(problem: Problem, X_eval: Any, y_eval: Any, folder: Path, model: str 
                       problem.n if X_eval is None else len(points), X_eval is None, right, problem.names,
                       classes=problem.classes, notes=notes, weights=weights,
                       weighing="" if weights is None else WEIGHTS, grouping="" if own is None else GROUPS,
-                      groups=0 if own is None else int(own.max()) + 1, stored=True,
+                      groups=0 if own is None else int(own.max()) + 1, stored=True, ended=problem.ended,
                       balanced=_followed(problem), by_label=_by_label(problem),
                       owners=None if own is None else owners_of("", own.tolist(), labels_of(groups, problem.n)),
                       behind=_behind(problem.prepare), kernel=getattr(problem.prepare, "of_rows", False),
-                      mean=getattr(problem.prepare, "mean", ()), ended=problem.ended,
-                      evaluated=None if X_eval is None else points)
+                      mean=getattr(problem.prepare, "mean", ()), evaluated=None if X_eval is None else points)
     if isinstance(problem.prepare, Prepared) and not problem.prepare.of_rows:
         subject = replace(subject, names=problem.column_names)  # every column is scaled by itself, and keeps its name
         if problem.prepare.units is not None:

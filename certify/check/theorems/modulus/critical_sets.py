@@ -119,11 +119,8 @@ def by_rows(point: Point, most: float, radius: float, shape: Array | None) -> Fi
 
     def judge(grams: list[arb_mat]) -> Finding:
         parts = []
-        for (row, body), G in zip(around.items(), grams, strict=True):
-            square = _alone(G, body, problem.row_norm)
-            if square is None:
-                return Finding(Truth.UNDECIDED, f"the motion that row {row} causes alone is not bounded")
-            parts.append(root(square / (1 - at.measured.defect)))
+        for body, G in zip(around.values(), grams, strict=True):
+            parts.append(root(_alone(G, body, problem.row_norm) / (1 - at.measured.defect)))
         total = largest_sum(parts, problem.at_once) * arb(radius)
         return Finding(Truth.PROVED if total <= arb(most) else Truth.UNDECIDED,
                        f"the rows add up to {total.str(17, radius=False)}")
@@ -193,8 +190,12 @@ def _around(point: Point, shape: Array | None) -> dict[int, Ellipsoid]:
     return {row: ellipsoid(unit, problem.row_norm, row, shape) for row in problem.moving}
 
 
-def _alone(G: arb_mat, body: Ellipsoid, q: RowNorm) -> arb | None:
-    """Upper bound of `max {uᵀGu : |u|_q ≤ 1}` for `G = (XC_i)ᵀRC_i`, sharp to a few digits; None: none was proved."""
+def _alone(G: arb_mat, body: Ellipsoid, q: RowNorm) -> arb:
+    """Upper bound of `max {uᵀGu : |u|_q ≤ 1}` for `G = (XC_i)ᵀRC_i`: sharp to a few digits, else the largest row sum.
+
+    Motions far below the unit of fixed point are rounding alone, of which nothing sharp is known: `λ_max(S) ≤ |S|_∞`
+    whatever stands in the balls.
+    """
     d = G.nrows()
     if q.cross:
         return largest([G[a, a] for a in range(d)])
@@ -210,7 +211,7 @@ def _alone(G: arb_mat, body: Ellipsoid, q: RowNorm) -> arb | None:
         rows = [[(most if a == b else ZERO) - S[a, b] for b in range(d)] for a in range(d)]
         if definiteness(arb_mat(rows)).truth is Truth.PROVED:
             return most * body.stretch
-    return None
+    return largest([sum((abs(x) for x in row), ZERO) for row in S.tolist()]).upper() * body.stretch
 
 
 def _trace(A: arb_mat, E: arb_mat | None) -> arb:

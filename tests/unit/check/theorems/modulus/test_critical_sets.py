@@ -9,12 +9,15 @@ import numpy as np
 import pytest
 from flint import arb, arb_mat
 from hypothesis import HealthCheck, assume, given, settings
-from safetensors.numpy import load, save
+from safetensors.numpy import load, save, save_file
 
 from certify.check.linalg.definite import Truth
 from certify.check.systems.critical import Stationary
 from certify.check.systems.data_derivative import weighted
 from certify.check.theorems.modulus import critical_sets
+from certify.check.theorems.modulus.critical_sets import _alone
+from certify.check.theorems.modulus.ellipsoids import Ellipsoid
+from certify.check.words.row_norms.base import norm_of
 from certify.format.refusal import Invalid
 from tests.effort import examples
 from tests.families import emitter
@@ -172,3 +175,64 @@ def test_what_the_inverse_errs_by_makes_the_weights_prove_less(monkeypatch):
         below=lambda x: asked.append(x) or Truth.PROVED))
     assert critical_sets.by_weights(point, 1.0, 0.5, [1.0], None).truth is Truth.PROVED
     assert 0.80 < float(asked[0].mid()) < 0.8101
+
+
+TINY = """version = 1
+[model]
+file = "m.safetensors"
+widths = [3, 4, 1]
+activation = "tanh"
+[data]
+file = "d.npz"
+features = "X"
+targets = "y"
+[training]
+weight_decay = 0.5
+[solution]
+map = "critical"
+base = "nearby"
+[perturbation]
+set = "sparse"
+count = 2
+radius = 0.01
+norm = {norm}
+[[gate]]
+quantity = "first_order_distance"
+max = 10.0
+"""
+
+
+@pytest.mark.parametrize("norm", ["1", "2", '"inf"'])
+def test_what_one_row_does_to_weights_that_collapsed_is_bounded(norm, tmp_path):
+    """Motions far below the unit of fixed point are rounding alone: an honest end is accepted, one far below is not."""
+    rng = np.random.default_rng(0)
+    X, size = rng.standard_normal((12, 3)), 1e-48
+    y = rng.standard_normal((12, 1)) * 0.1
+    np.savez(tmp_path / "d.npz", X=X, y=y - y.mean())
+    save_file({"0.weight": rng.standard_normal((4, 3)) * size, "0.bias": rng.standard_normal(4) * size,
+               "2.weight": rng.standard_normal((1, 4)) * size, "2.bias": np.array([size])}, tmp_path / "m.safetensors")
+    (tmp_path / "spec.toml").write_text(TINY.format(norm=norm))
+    certificate = prove(tmp_path)
+    claim = certificate["claims"][0]
+    assert claim["witness"]["member"] == "rows" and 0 < claim["upper"] < 1e-28
+    assert checked(certificate, tmp_path).gates == "open"  # of nearby solutions that are proved too far from these
+    with pytest.raises(Invalid, match="upper"):
+        checked(forged(certificate, 0, upper=1e-300), tmp_path)
+
+
+@settings(QUIET, max_examples=examples(60))
+@given(seed=seeds)
+def test_the_motion_of_one_row_is_bounded_whatever_the_balls_hold(seed):
+    """Every matrix in the balls has its largest eigenvalue below; where they are narrow the bound is sharp."""
+    rng = np.random.default_rng(seed)
+    d = int(rng.integers(1, 5))
+    B = rng.standard_normal((d, d)) * 10.0 ** rng.integers(-60, 3)
+    G, radius = B @ B.T, float(10.0 ** rng.integers(-120, 3) if rng.random() < 0.7 else 0.0)
+    unit = [[arb(int(a == b)) for b in range(d)] for a in range(d)]
+    body = Ellipsoid(arb_mat(unit), arb(1), False)
+    found = _alone(arb_mat([[arb(G[a, b], radius) for b in range(d)] for a in range(d)]), body, norm_of(2))
+    E = rng.uniform(-radius, radius, (d, d))
+    truth = float(np.linalg.eigvalsh(G + (E + E.T) / 2)[-1])
+    assert found.is_finite() and truth * (1 - 1e-12) <= float(found.upper())
+    if radius == 0.0:
+        assert float(found.upper()) <= truth * (1 + 1e-5)
