@@ -84,19 +84,3 @@ def counting(stated: Stated) -> None:
     spare = problem.parameters - len(problem.kept) * problem.block
     if not same(stated.value, spare) or stated.holds != (spare >= 0):
         raise Invalid(stated.where, stated.words, f"p − nk is {spare}")
-
-
-def solution(stated: Stated) -> None:
-    """Base `nearby`: the solution lies within the distance in `base`."""
-    _in_base(stated, True, None if stated.base is None else stated.base.distance)
-
-
-def tilt(stated: Stated) -> None:
-    """Base `given`: the loss is tilted by the number in `base`."""
-    _in_base(stated, False, None if stated.base is None else stated.base.shift_norm)
-
-
-def _in_base(stated: Stated, nearby: bool, proved: Number | None) -> None:
-    wrong = nearby != stated.ladder.problem.nearby or proved is None
-    if wrong or not same(stated.value, proved) or not stated.holds:
-        raise Invalid(stated.where, stated.words, f"the number in base is {show(proved)}")

@@ -144,7 +144,7 @@ def _solution(
             afford(problem, claims, True, found)
         return found
 
-    if problem.solutions.stationary or problem.nearby:
+    if not problem.solutions.by_row or problem.nearby:
         from certify.check.solution import solution
 
         return solution(base, claims, problem, side, tell, lambda: afford(problem, claims, False))

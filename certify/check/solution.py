@@ -1,4 +1,4 @@
-"""V7 and V19 where the solution is a critical point, or near the weights in the file: the evidence there."""
+"""V7 and V19 where the solution is more than weights in the file that fit: the evidence there."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from certify.check.reading.arrays import Array
 from certify.check.reading.certificate import Base, Claim, Witness, array_names
 from certify.check.reading.subject import Problem
 from certify.check.systems.point import Ladder
+from certify.format.canonical import show
+from certify.format.refusal import Invalid
 
 
 def solution(
@@ -31,10 +33,14 @@ def solution(
 
         critical = case_of(claims, problem)
         check_critical_base(base, ladder, critical)
+    elif problem.solutions.below:
+        found = (base.residual, base.distance, base.radius, base.shift_worst, base.shift_worst_row)
+        if found != (0, 0, None, None, None):
+            raise Invalid("base", show(found), "the sublevel map has residual 0, distance 0 and nulls")
     else:
-        from certify.check.systems.base import check_base
+        from certify.check.systems.near.residual import check_nearby
 
-        check_base(base, ladder)
+        check_nearby(base, ladder)
     solved = base.distance is not None and (not critical or problem.nearby or base.tilt is not None)
     arrays = side()
     if critical == "convex" and base.distance is not None and not problem.bias_decay:

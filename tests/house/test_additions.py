@@ -122,9 +122,8 @@ def with_toy_theorem(copy):
     copy.file("theorems/toy.py", PROVER)
     copy.entry("theorems/__init__.py", "MappingProxyType({", '\n    t.T9: "toy:Count",')
     copy.file("check/theorems/toy.py", CHECKER)
-    copy.entry("check/table.py", "ROWS = (", '\n    Row("toy", "interpolation", ("toy_count",)),')
+    copy.entry("check/tables/interpolation.py", "ROWS = (", '\n    Row("toy", ("toy_count",)),')
     copy.entry("check/reading/certificate.py", 'QUANTITIES = ("modulus",', ' "toy_count",')
-    copy.entry("check/reading/spec.py", '"gate.quantity": (', '"toy_count", ')
     copy.file("report/quantities/toy.py", QUANTITY)
     copy.row("report/quantities/__init__.py", "from certify.report.quantities.stable_predictions",
              "from certify.report.quantities.toy import TOY_COUNT")
@@ -159,8 +158,8 @@ def test_a_theorem_and_a_quantity_are_new_files_and_rows(copy):
     done = copy.run("explain", "T9")
     assert done.returncode == 0 and "They are counted." in done.stdout, done.stderr
     assert len(copy.new) == 5 and set(copy.rows) == {
-        "format/quantities.py", "spec/literals.py", "format/theorems.py", "theorems/__init__.py", "check/table.py",
-        "check/reading/certificate.py", "check/reading/spec.py", "report/quantities/__init__.py"}
+        "format/quantities.py", "spec/literals.py", "format/theorems.py", "theorems/__init__.py",
+        "check/tables/interpolation.py", "check/reading/certificate.py", "report/quantities/__init__.py"}
     forge(copy, folder, "found['claims'][0]['upper'] = found['claims'][0]['lower'] = 9.0")
     done = copy.run("check", str(folder / "certificate.json"))
     assert done.returncode == 2 and "there are 10 equations" in done.stdout, done.stdout + done.stderr

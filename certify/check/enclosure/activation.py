@@ -45,8 +45,8 @@ class Activation:
     spread: float | None = None
 
 
-FILES = {"identity": "piecewise", "relu": "piecewise", "leaky_relu": "piecewise", "elu": "piecewise", "tanh": "tanh",
-         "sigmoid": "logistic", "softplus": "logistic", "silu": "logistic", "gelu": "gelu"}
+FILES = {"relu": "piecewise", "leaky_relu": "piecewise", "elu": "piecewise", "tanh": "tanh", "sigmoid": "logistic",
+         "softplus": "logistic", "gelu": "gelu", "silu": "logistic", "identity": "piecewise"}
 """Where each activation is defined, below `activations`."""
 
 

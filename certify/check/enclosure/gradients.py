@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 
 from flint import arb, arb_mat
 
-from certify.check.enclosure.losses.base import Losses, loss_of
+from certify.check.enclosure.losses.base import Losses, learned, loss_of
 from certify.check.enclosure.network import Backward, Forward, Parameters, backward
-from certify.check.enclosure.norms import dual_norm
-from certify.check.linalg.balls import ONE, ZERO, norm, squares
+from certify.check.enclosure.norms import layer_squares
+from certify.check.linalg.balls import ONE, ZERO, norm, root, squares
 from certify.check.reading.subject import Problem
 
 
@@ -88,7 +88,7 @@ def lengths(rows: arb_mat, problem: Problem) -> list[arb]:
 
 def total_loss(problem: Problem, values: list[arb]) -> arb:
     """`L` from the losses of the rows."""
-    size = squares([arb(v) for v in problem.learned]) if problem.weight_decay else ZERO
+    size = squares([arb(v) for v in learned(problem)]) if problem.weight_decay else ZERO
     return sum(values, ZERO) / len(values) + arb(problem.weight_decay) / 2 * size
 
 
@@ -103,3 +103,13 @@ _SIZES: dict[str, Callable[[Descent], list[arb]]] = {
     "targets": lambda at: lengths(at.losses.slopes, at.problem),
 }
 """How much the loss of a row answers to it, by what moves."""
+
+
+def dual_norm(problem: Problem, gradient: Mapping[int, Sequence[Sequence[arb]]]) -> arb:
+    """`|S⁻¹g|`, the dual norm of a gradient by the weights; function norm: raises `NotSmooth` at the reference rows."""
+    if problem.reference:
+        from certify.check.enclosure.function_norm import dual_square, reference
+
+        return root(dual_square(problem, reference(problem), gradient))
+    scale = layer_squares(problem)
+    return root(sum((scale[h] * squares(row) for h, G in gradient.items() for row in G), ZERO))

@@ -13,7 +13,6 @@ from importlib import import_module
 from flint import arb, arb_mat
 
 from certify.check.enclosure.activation import ACTIVATIONS
-from certify.check.kernel import NotSmooth
 from certify.check.linalg.balls import ONE, ZERO
 from certify.check.reading.data import Vector
 from certify.check.reading.subject import Problem
@@ -148,12 +147,10 @@ def tangent_kernel(
 
 def layer_slopes(problem: Problem, h: int, passed: Forward, kinks: bool) -> list[arb]:
     """Derivatives of the activation of hidden layer h, row-major; at a kink, if that is let, the midpoint of both."""
-    phi, wide, before = ACTIVATIONS[problem.activation], problem.layers[h - 1].outputs, passed.before[h - 1]
-    if len(before) > 1 << 15 and not phi.kinked:
+    phi, before = ACTIVATIONS[problem.activation], passed.before[h - 1]
+    if phi.kinked:
+        return list(import_module("certify.check.enclosure.activations.kinks").slopes(problem, h, before, kinks))
+    if len(before) > 1 << 15:
         found = import_module("certify.check.enclosure.activations.slopes")
         return list(found.beside(problem.activation, passed, h, problem.solutions.below))
-    if phi.kinked and not kinks:
-        for at, z in enumerate(before):
-            if not (z > 0 or z < 0):
-                raise NotSmooth(f"the input of unit {at % wide} of layer {h} at row {problem.kept[at // wide]}", z == 0)
-    return [phi.slope(z) if not phi.kinked or z > 0 or z < 0 else phi.slope(z).mid() for z in before]
+    return [phi.slope(z) for z in before]

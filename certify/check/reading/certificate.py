@@ -14,6 +14,7 @@ from certify.format.refusal import Invalid
 
 VERDICTS = ("certified", "refuted", "inconclusive")
 STATES = ("met", "failed", "open")
+RIGOURS = ("proved", "conditional", "estimated")
 
 TOP = ("format", "certify_version", "created", "subject", "problem", "base", "claims", "verdict", "gates",
        "environment", "digest")
@@ -178,7 +179,7 @@ def _claim(value: object, where: str) -> Claim[Json]:
     return Claim(
         where=f"{where} ({quantity})", quantity=quantity,
         theorem=text(record["theorem"], f"{where}.theorem"),
-        rigour=choice(record["rigour"], f"{where}.rigour", ("proved", "conditional", "estimated")),
+        rigour=choice(record["rigour"], f"{where}.rigour", RIGOURS),
         verdict=choice(record["verdict"], f"{where}.verdict", VERDICTS),
         lower=_optional(record["lower"], f"{where}.lower"), upper=_optional(record["upper"], f"{where}.upper"),
         unit=text(record["unit"], f"{where}.unit"),

@@ -52,17 +52,9 @@ def targets(y: Array, rows: int, spec: Spec) -> tuple[tuple[Vector, ...] | None,
     column = len(y.shape) == 1 or y.shape[1:] == (1,)
     loss = LOSSES[spec.loss]
     if loss.signs or (loss.classes and (not loss.shares or (y.kind != "f" and column))):
-        from certify.check.words.parameters import PARAMETERS
+        from certify.check.reading.optional.class_labels import require_labels
 
-        if PARAMETERS[spec.parameter].outer and not spec.flips:
-            raise Invalid("spec, perturbation.parameter", "targets may move", "the data holds class labels")
-        if not column:
-            raise Invalid(where, f"its shape is {y.shape}", "one label for each row is needed")
-        allowed = loss.labels(y.values, k)
-        strange = next((v for v in y.values if v not in allowed), None)
-        if strange is not None:
-            raise Invalid(where, f"a label is {strange}", f"the labels of this loss are {sorted(allowed)}")
-        return None, y.values
+        return None, require_labels(y, column, spec, where)
     if y.shape != (rows, k) and not (k == 1 and len(y.shape) == 1):
         raise Invalid(where, f"its shape is {y.shape}", f"{(rows, k)} is needed")
     if loss.classes and min(y.values) < 0:

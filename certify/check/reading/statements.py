@@ -1,9 +1,25 @@
-"""What is said of the hypotheses that moduli where weights fit, or are critical, do not have."""
+"""What is said of the hypotheses that moduli where weights fit do not have, and of networks with kinks."""
 
 from __future__ import annotations
 
+NUMBER, NAME = r"[0-9][0-9.e+-]{0,24}", r"[a-z_]{1,24}"
+NEAR = f"( \\(enclosed within {NUMBER}, {NUMBER} of this value\\))?"
+UNITS = "(, by relative changes of the layers,)?"
 POINT = "(critical point|solution|exact fit)"
 STATEMENTS = {
+    "smooth": "no pre-activation lies at a kink of the activation: smallest distance from one"
+              "|no pre-activation lies where the activation is not twice differentiable: smallest distance from 0"
+              "|no ReLU pre-activation is 0(, except where none of the moves can change it,( and no maximum is tied"
+              "(, except between entries that are one function of the weights)?)?)? at the data: smallest distance "
+              "from a kink|no pre-activation is 0, in exact numbers",
+    "rank": f"the Hessian( completed by the symmetry fields)?{UNITS} is nonsingular{NEAR}"
+            ": its smallest singular value is at least",
+    "solution": "(an exact critical point|the one solution|an exact solution) was proved; its distance from the "
+                "weights in the file is at most",
+    "symmetry": f"the loss has symmetries of these kinds \\({NUMBER} {NAME}(, {NUMBER} {NAME}){{0,8}}\\); number of "
+                "independent fields",
+    "tilt": "the loss, tilted (through the outputs, is critical at the given weights; length of the shift"
+            "|in weight space, is critical at the given weights; length of the tilt) at most",
     "contraction": "a right inverse of the Jacobian at the data stays one nearly enough within the radii: what it "
                    "leaves of the identity, averaged on the segments of the proof, is less than 1: at most",
     "convex": "the training loss is strongly convex in (the weights of )?the last layer; the modulus is the weight "

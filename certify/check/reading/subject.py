@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from functools import cached_property
 from importlib import import_module
 from itertools import pairwise
@@ -16,7 +16,7 @@ from certify.check.enclosure.activation import ACTIVATIONS
 from certify.check.reading.arrays import Array, read_arrays
 from certify.check.reading.data import Vector
 from certify.check.reading.data_file import read_data
-from certify.check.reading.spec import Spec
+from certify.check.reading.spec import Question, Spec
 from certify.check.words.losses import LOSSES
 from certify.check.words.solutions import MAPS, NEARBY, SolutionMap
 from certify.check.words.weight_norms import WEIGHT_NORMS, WeightNorm
@@ -49,77 +49,48 @@ class Layer:
         return len(self.weights) + len(self.biases or ())
 
 
-@dataclass(frozen=True)
-class Problem:
+@dataclass(frozen=True, kw_only=True)
+class Problem(Question):
     """Network, data and perturbation, as exact numbers.
 
     Attributes:
         layers: the network's layers.
-        activation: name of the activation between the layers.
         free: numbers (from 1) of the layers whose parameters may move.
         features: every data row.
         targets: every row's targets, or None where the spec names none or they are class labels.
         groups: groups of two or more rows with equal features, ascending.
         kept: numbers of the rows that give equations, ascending.
         moving: numbers of the rows that may move, ascending, all of them kept.
-        parameter: `features`, `targets`, `sample_weights`, `labels` or `deletions`.
-        map, base, level, loss, weight_decay, set: as in the spec.
         labels: every row's class label, or None.
-        bias_decay, normalization, kind, row_weights: as in the spec; kind with its groups `together`, weights by row.
+        kind, row_weights: as in the spec; kind with its groups `together`, weights by row.
         scale: unit of every feature, 0 for one that may not move; None: all 1.
         names: name of every feature; None where the data has no names.
-        weight_norm: as in the spec.
         reference: the reference rows of the function norm; empty without it.
-        tau: its τ, else None.
         graph: the network where a graph file gives it: no layers then, or its last node, which reads `enter(rows)`.
-        norm, radius, count, direction: of the perturbation set, as in the spec.
-        radius_u, radius_w: of `aubin`, where the spec asks for some.
-        window: its radius, where the spec has one.
         change: the one change of `given`, by moving row.
         evaluation: features of the rows on which predictions are compared; empty where no quantity needs them.
         right: the right labels of these rows as their file has them, where it is asked how many are; None elsewhere.
-        threshold: of one output, above which its label lies; None: above 0.
         functionals: of the weights, where the evaluation rows are such.
         changed: the loss after that change; None: as it is in the files (critical map).
     """
 
     layers: tuple[Layer, ...]
-    activation: str
     free: tuple[int, ...]
     features: tuple[Vector, ...]
     targets: tuple[Vector, ...] | None
     groups: tuple[tuple[int, ...], ...]
     kept: tuple[int, ...]
     moving: tuple[int, ...]
-    parameter: str
-    map: str
-    base: str
-    level: float | None
-    loss: str
-    weight_decay: float
-    set: str
     labels: Vector | None
-    scale: Vector | None
     names: tuple[str, ...] | None
-    weight_norm: str = "euclidean"
+    scale: Vector | None = None
     reference: tuple[Vector, ...] = ()
-    tau: float | None = None
     graph: Graph | None = None
-    norm: int | str = 2
-    radius: float | None = None
-    radius_u: float | None = None
-    radius_w: float | None = None
-    window: float | None = None
-    count: int | None = None
-    direction: str | None = None
     change: Mapping[int, Sequence[float | arb]] | None = None
     evaluation: tuple[Vector, ...] = ()
     right: Array | None = None
-    threshold: float | None = None
     functionals: Functionals | None = None
     changed: Changed | None = None
-    bias_decay: bool = True
-    normalization: str = "fixed"
     kind: Json | None = None
     row_weights: Sequence[float | arb] | None = None
     enter: Callable[[Sequence[Any]], Sequence[Any]] = tuple
@@ -178,13 +149,6 @@ class Problem:
         return ACTIVATIONS[self.activation].kinked and len(self.layers) > 1
 
     @property
-    def learned(self) -> Iterator[float]:
-        """All parameters."""
-        if self.graph is None or self.layers:
-            return (v for layer in self.layers for v in (*layer.weights, *(layer.biases or ())))
-        return (v for node in self.graph.nodes for role in ("weight", "bias") for v in node.tensors.get(role, ()))
-
-    @property
     def contrasts(self) -> bool:
         """Whether the outputs count only up to one number a row: critical points of the cross-entropy (M5a)."""
         return self.solutions.stationary and LOSSES[self.loss].shares
@@ -234,22 +198,13 @@ def build_problem(
     """The problem that spec and bytes of files describe; `merge`: rows with equal features count as one."""
     if merge and not MAPS[spec.map].by_row:
         raise Invalid("problem.merge_duplicates", "true", f"the {spec.map} map counts every row")
-    arrays = read_arrays(model, _named("model", spec.model))
-    for role, there, key, file in (("graph", graph, "model.graph", spec.graph),
-                                   ("reference", reference, "weights.reference", spec.reference),
-                                   ("evaluation", evaluation, "evaluation.file", spec.evaluation)):
-        if (there is None) != (file is None):
-            raise Invalid(f"subject.{role}", "it is missing" if there is None else "it is there",
-                          f"the spec's {key} is {show(file)}")
-    net = None if graph is None else _part("graph").read_graph(graph, arrays)
-    if change is not None and spec.change is None:
-        raise Invalid("subject.change", "it is there", "the spec names no change")
+    arrays, net = read_arrays(model, named("model", spec.model)), None
+    others = {"graph": graph, "change": change, "reference": reference, "evaluation": evaluation}
+    plain = spec.plain and all(there is None for there in others.values())
+    if not plain:
+        spec, net = _part("optional.beside").network(spec, arrays, others)
     layers = _network(arrays, spec.widths) if net is None else ()
-    if net is not None:
-        from certify.check.reading.sections.graph import graph_spec
-
-        spec = graph_spec(spec, net)
-    table = read_data(data, spec, _named("data", spec.data))
+    table = read_data(data, spec, named("data", spec.data))
     features = table.features
     groups = equal_rows(features)
     first = {row: group[0] for group in groups for row in group} if merge else {}
@@ -257,29 +212,13 @@ def build_problem(
     listed = range(len(features)) if isinstance(spec.rows, str) else spec.rows
     if max(listed) >= len(features):
         raise Invalid("spec, perturbation.rows", f"row {max(listed)} is listed", f"the data has {len(features)} rows")
-    if merge and NEARBY[spec.base] and table.targets is not None:
-        for row, of in first.items():
-            if table.targets[row] != table.targets[of]:
-                raise Invalid("problem.merge_duplicates", f"rows {of} and {row} have equal features",
-                              "with base nearby merged rows need equal targets")
     found = Problem(
-        layers=layers, activation=spec.activation, labels=table.labels, names=table.names or None, graph=net,
+        **{word.name: getattr(spec, word.name) for word in fields(Question)},
+        layers=layers, labels=table.labels, names=table.names or None, graph=net,
         free=tuple(range(1, len(layers) + 1)) if isinstance(spec.layer, str) else (spec.layer,),
         features=features, targets=table.targets, groups=groups, kept=kept,
-        moving=tuple(sorted({first.get(i, i) for i in listed})), parameter=spec.parameter,
-        map=spec.map, base=spec.base, level=spec.level, loss=spec.loss, weight_decay=spec.weight_decay, set=spec.set,
-        scale=None if spec.columns is None and spec.scale is None else _part("optional.columns").units(
-            spec, table.names),
-        norm=spec.norm, radius=spec.radius, count=spec.count, direction=spec.direction, radius_u=spec.radius_u,
-        radius_w=spec.radius_w, window=spec.window, weight_norm=spec.weight_norm, tau=spec.tau,
-        change=None if spec.change is None else _part("optional.change").read_change(spec, change, list(listed), first),
-        **({} if reference is None and evaluation is None else _part("optional.more_rows").read(
-            spec, {"reference": reference, "evaluation": evaluation}, table.names, _named)),
-        threshold=spec.threshold, bias_decay=spec.bias_decay, normalization=spec.normalization,
-        **({} if spec.functionals is None else _part("optional.functionals").read(spec, evaluation, table.names)),
-        kind=spec.kind and _part("optional.row_kind").placed(spec, data, _named("data", spec.data), len(features)),
-        row_weights=None if spec.row_weights is None and spec.class_weight is None else _part(
-            "optional.row_weights").read(spec, data, table),
+        moving=tuple(sorted({first.get(i, i) for i in listed})),
+        **({} if plain else _part("optional.beside").members(spec, others, (data, table), list(listed), first)),
     )
     return found if net is None or spec.layer == "all" else _part("optional.last_node").of_last(found, net)
 
@@ -293,18 +232,7 @@ def describe(problem: Problem, spec: Spec, merge: bool) -> Json:
     """The member `problem` that a certificate about this problem must have."""
     network: Json = {"widths": list(spec.widths), "activation": spec.activation,
                      "biases": [layer.biases is not None for layer in problem.layers]}
-    if problem.graph is not None:
-        network = {"graph": {"shape": list(problem.graph.shape), "operations": problem.graph.operations}}
-    if problem.reference:
-        network |= {"tau": problem.tau, "reference_rows": len(problem.reference)}
-    more = {"evaluation_rows": len(problem.evaluation) or None, "threshold": spec.threshold, "window": spec.window,
-            "direction": spec.direction, "bias_decay": None if spec.bias_decay else False,
-            "functionals": problem.functionals and problem.functionals.described,
-            "class_weight": list(spec.class_weight) if isinstance(spec.class_weight, tuple) else spec.class_weight,
-            "normalization": None if spec.normalization == "fixed" else spec.normalization, "about": spec.about,
-            "row_weights": spec.row_weights and _part("optional.row_weights").stated(spec, problem.row_weights)}
-    network |= {key: value for key, value in more.items() if value is not None}
-    network |= {} if problem.kind is None else _part("optional.row_kind").described(problem.kind)
+    network = network if spec.plain else _part("optional.beside").described(problem, spec, network)
     return network | {
         "map": spec.map, "base": spec.base, "layer": spec.layer, "parameter": spec.parameter,
         "rows": spec.rows if isinstance(spec.rows, str) else sorted(spec.rows),
@@ -333,7 +261,7 @@ def equal_rows(features: tuple[Vector, ...]) -> tuple[tuple[int, ...], ...]:
     return tuple(tuple(group) for group in seen.values() if len(group) > 1)
 
 
-def _named(role: str, file: str) -> str:
+def named(role: str, file: str) -> str:
     """How to call a file; one of a format that this checker does not read is refused."""
     ending = "." + file.rpartition(".")[2].lower()
     if ending in UNREAD:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from flint import arb, arb_mat
 
 from certify.check.enclosure.activation import ACTIVATIONS
-from certify.check.enclosure.losses.base import loss_of
+from certify.check.enclosure.losses.base import learned, loss_of
 from certify.check.enclosure.objective import objective
 from certify.check.enclosure.units import gradient, weights_by_units
 from certify.check.kernel import DIGITS, Finding, decide, judged
@@ -135,7 +135,7 @@ def _check_weight_tilt(base: Base, ladder: Ladder, case: Case) -> None:
                       "a tilt in weight space has no worst row, and M5a has none")
     if base.shift_norm is None or base.shift_loss is None:
         raise Invalid("base.shift", show([base.shift_norm, base.shift_loss]), "with a tilt they are numbers")
-    reach, size = _gradient_reach(problem) * GRADIENT, math.hypot(*problem.learned)
+    reach, size = _gradient_reach(problem) * GRADIENT, math.hypot(*learned(problem))
     _expect(ladder, "base.shift_norm", base.shift_norm, reach, lambda e: norm(_gradient(e)))
 
     def pairing(point: Point) -> arb:
@@ -226,4 +226,4 @@ def _gradient_reach(problem: Problem) -> float:
     for layer, size in zip(reversed(problem.layers), reversed(sizes[:-1]), strict=True):
         total += slope * (size + 1)
         slope *= steepest * math.hypot(*layer.weights)
-    return total + problem.weight_decay * math.hypot(*problem.learned)
+    return total + problem.weight_decay * math.hypot(*learned(problem))

@@ -10,13 +10,14 @@ from flint import arb
 
 from certify.check.enclosure.activation import ACTIVATIONS
 from certify.check.enclosure.hessian import require_second
-from certify.check.hypotheses import Check, Stated, measured, solution, tilt
+from certify.check.hypotheses import Check, Stated, measured
 from certify.check.judgements import Equal
 from certify.check.kernel import DIGITS, Finding, decide, expect, judged
 from certify.check.linalg.balls import ZERO
 from certify.check.linalg.definite import Truth
 from certify.check.reading.certificate import Claim
 from certify.check.systems.critical import stationary
+from certify.check.systems.near.in_base import HYPOTHESES as IN_BASE
 from certify.check.systems.point import Ladder, Point
 from certify.check.words.cases import CASES
 from certify.format.canonical import show
@@ -133,6 +134,6 @@ def shown_root(square: arb) -> str:
     return str(square.max(ZERO).sqrt().str(DIGITS, radius=False))
 
 
-HYPOTHESES: dict[str, Check] = {"solution": solution, "smooth": measured(_check_smooth), "rank": measured(_check_rank),
-                                "symmetry": measured(_check_symmetry), "tilt": tilt}
+HYPOTHESES: dict[str, Check] = IN_BASE | {"smooth": measured(_check_smooth), "rank": measured(_check_rank),
+                                          "symmetry": measured(_check_symmetry)}
 """What the cases by the Hessian rest on."""

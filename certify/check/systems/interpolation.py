@@ -14,7 +14,7 @@ from flint import arb, arb_mat
 
 from certify.check.enclosure.network import tangent_kernel
 from certify.check.enclosure.norms import layer_squares
-from certify.check.hypotheses import Check, Stated, counting, measured, solution, tilt
+from certify.check.hypotheses import Check, Stated, counting, measured
 from certify.check.kernel import CHANCE, Finding, expect
 from certify.check.linalg.balls import gram
 from certify.check.linalg.definite import MANY, Definiteness, Truth, definiteness
@@ -124,12 +124,6 @@ class Interpolation:
         assert R is not None
         return R.transpose().tolist()
 
-    def kernel_block(self, at: int) -> arb_mat:
-        """The diagonal block `K_ii` of the kept row at that position."""
-        k = self.problem.block
-        at *= k
-        return arb_mat([[self.kernel[at + a, at + b] for b in range(k)] for a in range(k)])
-
     def inverse_block(self, at: int) -> arb_mat:
         """`P = R_iᵀR_i`, R_i the columns of R that belong to that row: `(K⁻¹)_ii` up to the defect.
 
@@ -176,14 +170,13 @@ def _check_rank(stated: Stated) -> None:
     expect(stated.where, stated.number, partial(rank, least=stated.number), stated.ladder)
 
 
-HYPOTHESES: dict[str, Check] = {"counting": counting, "solution": solution, "smooth": measured(_check_smooth),
-                                "rank": measured(_check_rank)}
+HYPOTHESES: dict[str, Check] = {"counting": counting, "smooth": measured(_check_smooth), "rank": measured(_check_rank)}
 """What an interpolation system rests on."""
-
-TILTED = HYPOTHESES | {"tilt": tilt}
-"""The same where critical points are its solutions (M5a)."""
 
 
 def hypotheses(claim: Claim[object], problem: Problem) -> Mapping[str, Check]:
-    """Those of the map."""
-    return TILTED if problem.solutions.stationary else HYPOTHESES
+    """Those, and of solutions that are not those of the files where they are: nearby, or of a tilted loss (M5a)."""
+    if not problem.nearby and not problem.solutions.stationary:
+        return HYPOTHESES
+    known: dict[str, Check] = import_module("certify.check.systems.near.in_base").HYPOTHESES
+    return HYPOTHESES | known

@@ -21,6 +21,7 @@ class LossTargets:
         return {-1, 1} if min(values) < 0 else {0, 1}
 
 
-LOSSES = {"cross_entropy": LossTargets(classes=True, shares=True), "logistic": LossTargets(signs=True),
-          "one_vs_rest": LossTargets(classes=True), "squared_hinge": LossTargets(signs=True, classes=True),
-          **dict.fromkeys(("squared", "huber", "poisson", "gamma"), LossTargets())}
+LOSSES = {"squared": LossTargets(), "cross_entropy": LossTargets(classes=True, shares=True),
+          "logistic": LossTargets(signs=True), "one_vs_rest": LossTargets(classes=True),
+          "squared_hinge": LossTargets(signs=True, classes=True),
+          **dict.fromkeys(("huber", "poisson", "gamma"), LossTargets())}

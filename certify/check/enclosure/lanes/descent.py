@@ -10,12 +10,11 @@ from operator import rshift
 from flint import arb, arb_mat, fmpz, fmpz_mat
 
 from certify.check.enclosure.activation import ACTIVATIONS
-from certify.check.enclosure.gradients import Descent, losses
+from certify.check.enclosure.gradients import Descent, dual_norm, losses
 from certify.check.enclosure.lanes import chain
 from certify.check.enclosure.lanes.chain import LONG, ROOM, Map, Rows, Sums, applied
 from certify.check.enclosure.lanes.lanes import Open
 from certify.check.enclosure.losses.base import Losses, loss_of
-from certify.check.enclosure.norms import dual_norm
 from certify.check.linalg.balls import ZERO, largest, norm
 from certify.check.linalg.fixed import scale
 from certify.check.reading.subject import Problem

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 
@@ -76,3 +76,10 @@ def near(lipschitz: arb, factor: arb | None, slope: arb, r: arb) -> arb:
         return plain
     x = factor * r
     return plain.min(slope * x * (1 + x * (1 + x)))
+
+
+def learned(problem: Problem) -> Iterator[float]:
+    """All parameters, which the weight decay counts."""
+    if problem.graph is None or problem.layers:
+        return (v for layer in problem.layers for v in (*layer.weights, *(layer.biases or ())))
+    return (v for node in problem.graph.nodes for role in ("weight", "bias") for v in node.tensors.get(role, ()))

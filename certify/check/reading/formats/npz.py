@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib import import_module
 
 from certify.check.reading.arrays import Array, unpack
 from certify.check.reading.formats.zips import read_members
@@ -45,12 +46,6 @@ def _npy(data: bytes, name: str) -> Array:
     order, typ, fortran, dims = match.groups()
     shape = tuple(int(d) for d in dims.replace(" ", "").split(",") if d)
     array = unpack(data[start:], ">" if order == ">" else "<", NPY_TYPES[typ], typ[0], shape, name)
-    return _transposed(array, name) if fortran == "True" and len(shape) > 1 else array
-
-
-def _transposed(array: Array, name: str) -> Array:
-    if len(array.shape) != 2:
-        raise Invalid(name, f"it has {len(array.shape)} axes in Fortran order", "at most two axes are needed")
-    rows, columns = array.shape
-    values = tuple(array.values[i + rows * j] for i in range(rows) for j in range(columns))
-    return Array(array.shape, values, array.kind)
+    if fortran == "True" and len(shape) > 1:
+        array = import_module("certify.check.reading.formats.fortran").turned(array, name)
+    return array

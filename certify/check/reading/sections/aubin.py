@@ -10,7 +10,8 @@ from certify.format.canonical import Json, show
 from certify.format.refusal import Invalid
 
 if TYPE_CHECKING:
-    from certify.check.reading.spec import Demand, Spec
+    from certify.check.reading.optional.parts import Demand
+    from certify.check.reading.spec import Spec
 
 
 def read(section: Json) -> Json:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from certify.check.reading.spec import Demand, Spec
+    from certify.check.reading.optional.parts import Demand
+    from certify.check.reading.spec import Spec
 
 Words = dict[str, object]
 """For each key the word that has to stand there, or a tuple of words of which one has to."""

@@ -7,9 +7,9 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from certify.check.reading.optional.parts import check_consistent
 from certify.check.reading.sections.demands import Goes, judged
 from certify.check.reading.sections.whole_rows import WHOLE
-from certify.check.reading.spec import check_consistent
 from certify.check.words.parameters import PARAMETERS
 from certify.format.canonical import show
 from certify.format.refusal import Invalid

@@ -47,6 +47,13 @@ def above(K: arb_mat, least: float) -> Finding:
     return Positive(arb_mat(rows), f"K − {least!r}²·I ≻ 0").judged()
 
 
+def is_beyond_row(at: Interpolation, number: int, square: arb) -> bool:
+    """Whether `square·K_ii − Q_i` takes a negative value, of the kept row at that position."""
+    k = at.problem.block
+    block = arb_mat([[at.kernel[number * k + a, number * k + b] for b in range(k)] for a in range(k)])
+    return definiteness(square * block - arb_mat(at.moved[number])).truth is Truth.DISPROVED
+
+
 def beyond(at: Interpolation, square: arb, near: bool) -> Definiteness:
     """Whether `square·K − Q ≻ 0`; :func:`~certify.check.theorems.modulus.kernel.upper` says what `near` is."""
     k, rows = at.problem.block, (at.kernel * square).tolist()

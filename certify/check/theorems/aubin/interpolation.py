@@ -16,7 +16,7 @@ from certify.check.linalg.definite import Truth
 from certify.check.reading.certificate import Claim, Number, Pair, number, stated, two_rows
 from certify.check.reading.subject import Problem
 from certify.check.rule import Refutable, Rule, Side, always, check_refutable, check_vector, modulus
-from certify.check.systems.interpolation import HYPOTHESES, Interpolation, kernel_definite
+from certify.check.systems.interpolation import Interpolation, hypotheses, kernel_definite
 from certify.check.systems.point import Ladder, Point
 from certify.check.theorems.aubin.centre import Centre
 from certify.check.theorems.aubin.limit import no_further
@@ -149,4 +149,4 @@ def _check_contraction(stated: Stated) -> None:
 
 
 RULE = Rule(always("Q1"), modulus, check_form, check_ends,
-            lambda claim, problem: HYPOTHESES | {"contraction": _check_contraction}, FitRadii)
+            lambda claim, problem: {**hypotheses(claim, problem), "contraction": _check_contraction}, FitRadii)

@@ -17,7 +17,7 @@ from certify.check.reading.arrays import Array
 from certify.check.reading.certificate import Claim, Number, Pair, number, stated, two_rows
 from certify.check.reading.subject import Problem
 from certify.check.rule import Rule, Side, always, check_there, check_vector, distance
-from certify.check.systems.interpolation import HYPOTHESES
+from certify.check.systems.interpolation import hypotheses
 from certify.check.systems.near.in_balls import Positive
 from certify.check.systems.nearby import PRECISION
 from certify.check.systems.point import Ladder, Point
@@ -211,4 +211,4 @@ def _rows(array: Array) -> list[list[float]]:
     return [flat[i:i + width] for i in range(0, len(flat), width)]
 
 
-RULE = Rule(always("Q4"), distance, check_form, check_ends, lambda claim, problem: HYPOTHESES, Compensation)
+RULE = Rule(always("Q4"), distance, check_form, check_ends, hypotheses, Compensation)

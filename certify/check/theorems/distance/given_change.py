@@ -17,7 +17,7 @@ from certify.check.reading.side import CENTRE, array_names
 from certify.check.reading.subject import Problem
 from certify.check.rule import Rule, Side, always, distance
 from certify.check.systems.equations import changed
-from certify.check.systems.interpolation import HYPOTHESES
+from certify.check.systems.interpolation import hypotheses
 from certify.check.systems.nearby import PRECISION, layer_gaps, reached
 from certify.check.systems.point import Ladder, Point
 from certify.check.theorems.distance.form import Found, check_form
@@ -86,4 +86,4 @@ def check_upper(
                           f"the solution is proved within {far.upper().str(DIGITS, radius=False)}")
 
 
-RULE = Rule(always("Q7"), distance, check_form, check_ends, lambda claim, problem: HYPOTHESES, Found)
+RULE = Rule(always("Q7"), distance, check_form, check_ends, hypotheses, Found)

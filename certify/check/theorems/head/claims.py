@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 
-from certify.check.hypotheses import Check, Stated, solution
+from certify.check.hypotheses import Check, Stated
 from certify.check.kernel import Finding, expect
 from certify.check.reading.certificate import Claim, Number, Witness, number, stated
 from certify.check.reading.subject import Problem
 from certify.check.rule import Rule, Side, always
+from certify.check.systems.near.in_base import solution
 from certify.check.systems.point import Ladder, Point
 from certify.check.theorems.head.reached import Move, check_lower
 from certify.check.theorems.head.stated import STATED

@@ -50,8 +50,8 @@ def row_lower(point: Point, number: int, end: float) -> Finding:
     if end == 0:
         return Finding(Truth.PROVED, "κ_i ≥ 0")
     if at.definite.truth is not Truth.PROVED:
-        alone = definiteness(square * at.kernel_block(number) - arb_mat(at.moved[number])).truth is Truth.DISPROVED
-        return judged(alone, False, kernel_definite(point).found)
+        above = import_module("certify.check.systems.near.in_balls").is_beyond_row(at, number, square)
+        return judged(above, False, kernel_definite(point).found)
     return compared(point, number, square, False, at.inverse_block(number), at.definite.defect)
 
 

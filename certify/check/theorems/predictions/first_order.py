@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from flint import arb
@@ -174,12 +175,10 @@ OWN: dict[str, Check] = {"evaluation": measured(_check_evaluation), "agreement":
 
 def hypotheses(claim: Claim[object], problem: Problem) -> Mapping[str, Check]:
     """Those of the system, and of predictions where the claim rests on P1."""
-    if by_row(claim.theorem):
-        from certify.check.systems.interpolation import TILTED as known
-    elif problem.solutions.stationary:
+    if problem.solutions.stationary and not by_row(claim.theorem):
         from certify.check.systems.critical_cases import HYPOTHESES as known
     else:
-        from certify.check.systems.interpolation import HYPOTHESES as known
+        known = dict(import_module("certify.check.systems.interpolation").hypotheses(claim, problem))
     return known if claim.theorem in CASES else {**known, **OWN}
 
 

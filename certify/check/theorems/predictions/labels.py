@@ -21,7 +21,7 @@ from certify.check.reading import label_rules
 from certify.check.reading.certificate import Claim, Number, array_name, number, stated
 from certify.check.reading.subject import Problem
 from certify.check.rule import Rule, Side, always
-from certify.check.systems.interpolation import HYPOTHESES
+from certify.check.systems.interpolation import hypotheses
 from certify.check.systems.point import Ladder, Point
 from certify.check.theorems.distance.form import Layered
 from certify.format.canonical import Json, show
@@ -221,4 +221,4 @@ def _units(claim: Claim[object], problem: Problem) -> tuple[str, ...]:
     return label_rules.units(problem)
 
 
-RULE = Rule(always("P2"), _units, check_form, check_ends, lambda claim, problem: HYPOTHESES, Labels)
+RULE = Rule(always("P2"), _units, check_form, check_ends, hypotheses, Labels)

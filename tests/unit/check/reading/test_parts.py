@@ -7,7 +7,8 @@ from importlib import import_module
 from itertools import combinations, product
 
 from certify.check.reading.certificate import QUANTITIES
-from certify.check.reading.spec import PARTS, parts, read_spec
+from certify.check.reading.optional.parts import PARTS, parts
+from certify.check.reading.spec import read_spec
 from tests.effort import FULL, some
 
 PLAIN = b"""version = 1

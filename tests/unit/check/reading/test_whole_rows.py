@@ -33,10 +33,11 @@ def claim(theorem: str, quantity: str = "stable_predictions", array: str | None 
 
 def test_a_claim_of_an_earlier_version_keeps_its_rule():
     problem = SimpleNamespace(map="critical", set="sparse", norm=2)
-    found = {label: next(row.module for row in table.ROWS if row.fits(claim(label), problem)) for label in ("D1", "Q6")}
+    rows = table.rows_of("critical")
+    found = {label: next(row.module for row in rows if row.fits(claim(label), problem)) for label in ("D1", "Q6")}
     assert found == {"D1": "head.rows.claims", "Q6": "head.labels"}
     other = SimpleNamespace(map="critical", set="per_sample", norm=2)
-    assert [row.module for row in table.ROWS if row.fits(claim("D1"), other)] == ["head.labels"]  # which refuses it
+    assert [row.module for row in rows if row.fits(claim("D1"), other)] == ["head.labels"]  # which refuses it
 
 
 def test_each_theorem_is_refused_where_it_is_not_about_the_problem(tmp_path):

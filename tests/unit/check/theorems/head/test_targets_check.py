@@ -13,7 +13,8 @@ from safetensors.numpy import save_file
 
 from certify.auditing.spec_run import run_audit
 from certify.check.main import check
-from certify.check.reading.spec import check_consistent, read_spec
+from certify.check.reading.optional.parts import check_consistent
+from certify.check.reading.spec import read_spec
 from certify.format.errors import CertifyError
 from certify.format.refusal import Invalid
 from tests.oracles.squared_head import worst_targets

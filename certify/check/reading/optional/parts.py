@@ -1,0 +1,136 @@
+"""What a spec says beside a plain question: its other keys, what reads each of them, and what their words go with."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import replace
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from certify.check.reading.numbers import is_number
+from certify.check.reading.spec import KEYS, are_plain, require_name, section
+from certify.format.canonical import Json, show
+from certify.format.refusal import Invalid
+
+if TYPE_CHECKING:
+    from certify.check.reading.spec import Spec
+
+Demand = tuple[bool, str, object, str]
+"""What words go together: whether that is wrong, where, what is stated, what is needed."""
+
+IMPLIED = {"deletions": "sparse"}  # the set that a parameter means without saying so
+SET_KEYS = ("norm", "count", "direction", "file", "array")
+KIND_KEYS = ("groups", "relabelled", "pairs", "fresh", "box", "relative")
+MORE = {
+    "model": ("graph",), "data": ("weights",), "training": ("bias_decay", "normalization", "class_weight"),
+    "solution": ("level", "within"), "weights": ("reference", "tau"),
+    "perturbation": ("columns", "scale", "radius", *SET_KEYS, *KIND_KEYS), "aubin": ("radius_u", "radius_w"),
+    "window": ("radius",),
+    "evaluation": ("file", "features", "targets", "threshold", "intercept", "coefficients"),
+    "run": ("arithmetic", "time_limit", "memory_limit"),
+    "about": ("names", "labels", "behind", "model", "data", "evaluation"), "gate": ("max_increase", "max_decrease"),
+}
+"""Keys beside those of `spec.KEYS`, by section."""
+PARTS = ("maps", "finite", "aubin", "window", "perturbation", "evaluation", "whole_rows", "graph", "functionals")
+"""What a plain question leaves out: a module of `sections` each, in the order in which they are asked."""
+WORDS_OF_PARTS = {
+    "distance": ("finite", "perturbation"), "stable_predictions": ("finite", "perturbation", "evaluation"),
+    "correct_predictions": ("finite", "perturbation", "evaluation", "whole_rows"),
+    "tolerated_changes": ("finite", "perturbation", "evaluation", "whole_rows"),
+    "functional": ("finite", "perturbation", "evaluation", "whole_rows", "functionals"),
+    "prediction_change": ("evaluation",), "first_order_prediction_change": ("perturbation", "evaluation"),
+    "first_order_distance": ("perturbation",), "aubin": ("aubin",), "excess": ("window",), "hausdorff": ("window",),
+    "persistence_radius": ("maps",), "sparse": ("perturbation",), "given": ("perturbation",),
+    "critical": ("maps", "evaluation"), "sublevel": ("maps",), "sample_weights": ("maps",), "function": ("weights",),
+    "labels": ("evaluation", "whole_rows"), "deletions": ("perturbation", "evaluation", "whole_rows"),
+    **dict.fromkeys(("one_vs_rest", "squared_hinge", "huber", "poisson", "gamma", "balanced"), ("whole_rows",)),
+}
+"""The parts that say what a quantity, a set, a map, a parameter or a norm goes with; no other word needs one."""
+
+
+def check_keys(name: str, there: Iterable[str]) -> None:
+    """Every key of a section, or every section, is one that there is; raises `Invalid`."""
+    known = ("version", *KEYS, *(other for other in MORE if other not in KEYS)) if not name else (
+        *KEYS.get(name, ()), *MORE[name])
+    for key in there:
+        if key not in known:
+            raise Invalid(f"spec, {name}.{show(key)}" if name else f"spec, {show(key)}",
+                          "the key is there" if name else "the section is there",
+                          f"this checker knows {', '.join(known[0 if name else 1:])}")
+
+
+def completed(spec: Spec, top: Json, sections: dict[str, Json]) -> Spec:
+    """The spec with what its other parts say; raises `Invalid` where they, or words, do not go together."""
+    others = {name: section(top[name], name) for name in top if name in MORE and name not in KEYS}
+    for name, there in others.items():
+        are_plain(name, there, ())
+    model, inputs, solution = sections["model"], sections["data"], sections["solution"]
+    if "graph" in model and ("widths" in model or "activation" in model):
+        raise Invalid("spec, model", "widths or activation are stated beside graph", "the graph alone says them")
+    for part, where, name in ((model, "model", "graph"), (inputs, "data", "weights")):
+        if name in part:
+            require_name(part[name], f"spec, {where}.{name}")
+    numbers: Json = {}
+    for part, where, name, least in ((sections["perturbation"], "perturbation", "radius", 0.0),
+                                     (solution, "solution", "within", math.ulp(0.0)),
+                                     (solution, "solution", "level", -math.inf)):
+        value = part.get(name)
+        if value is not None and not is_number(value, least):
+            raise Invalid(f"spec, {where}.{name}", f"{show(value)} is stated", "a finite number in its range is needed")
+        numbers[name] = None if value is None else float(value)
+    if "run" in others:
+        import_module("certify.check.reading.sections.run").check_limits(others["run"])
+    if "set" not in sections["perturbation"]:
+        spec = replace(spec, set=IMPLIED.get(spec.parameter, spec.set))
+    whole = replace(spec, graph=model.get("graph"), row_weights=inputs.get("weights"), **numbers,
+                    **_read(sections | others, top))
+    check_consistent(whole)
+    return whole
+
+
+def _read(sections: dict[str, Json], top: Json) -> Json:
+    """What the parts that stand in the spec say."""
+    p, weights = sections["perturbation"], sections["weights"]
+    there = {
+        **{name: name in top for name in ("window", "aubin", "about")},
+        "evaluation": "evaluation" in top and "coefficients" not in sections["evaluation"],
+        "perturbation": not p.keys().isdisjoint(SET_KEYS), "whole_rows": not p.keys().isdisjoint(KIND_KEYS),
+        "weights": bool(weights.keys() - {"norm"}) or weights.get("norm") in WORDS_OF_PARTS,
+        "training": bool(sections["training"].keys() - {"loss", "weight_decay"}),
+    }
+    found: Json = {}
+    if "columns" in p or "scale" in p:
+        part = import_module("certify.check.reading.optional.columns")
+        found = {"columns": part.columns(p.get("columns")), "scale": part.scale(p.get("scale"))}
+    if not sections.get("evaluation", {}).keys().isdisjoint(("intercept", "coefficients")):
+        found |= import_module("certify.check.reading.sections.functionals").read(sections["evaluation"])
+    for name in (name for name, stands in there.items() if stands):
+        found |= import_module(f"certify.check.reading.sections.{name}").read(sections.get(name, p))
+    return found
+
+
+def parts(spec: Spec, quantities: set[str]) -> tuple[str, ...]:
+    """The parts of which a demand could be broken; what the others demand cannot be."""
+    words = (*quantities, spec.map, spec.set, spec.parameter, spec.loss, "balanced" if spec.class_weight else "")
+    asked = {part for word in words for part in WORDS_OF_PARTS.get(word, ())}
+    there = {
+        "maps": spec.base != "given" or any(
+            key is not None for key in (spec.level, spec.within, spec.columns, spec.scale)),
+        "aubin": spec.aubin, "window": spec.window is not None, "graph": spec.graph is not None,
+        "perturbation": spec.norm != 2 or any(key is not None for key in (spec.count, spec.change, spec.array)),
+        "evaluation": (spec.evaluation or spec.functionals or spec.direction) is not None,
+        "whole_rows": not spec.bias_decay or spec.normalization != "fixed" or bool(spec.kind or spec.row_weights),
+        "functionals": spec.functionals is not None,
+    }
+    return tuple(name for name in PARTS if name in asked or there.get(name))
+
+
+def check_consistent(spec: Spec) -> None:
+    """What this version gives a meaning to, together."""
+    quantities = {gate.quantity for gate in spec.gates}
+    for name in parts(spec, quantities):
+        demands: tuple[Demand, ...] = import_module(f"certify.check.reading.sections.{name}").demands(spec, quantities)
+        for wrong, where, stated, needed in demands:
+            if wrong:
+                raise Invalid(f"spec, {where}", f"{show(stated)} is stated", f"{needed} is needed")

@@ -1,0 +1,1 @@
+"""The rules that claims need, a file for each map of solutions."""
