@@ -13,9 +13,10 @@ from flint import ctx
 
 from certify.check.choices.allowed import Allowed
 from certify.check.enclosure.hessian import Curvature
-from certify.check.enclosure.network import NotSmooth, forward
+from certify.check.enclosure.network import forward
 from certify.check.enclosure.network import given as exact_parameters
 from certify.check.enclosure.objective import objective
+from certify.check.kernel import NotSmooth
 from certify.check.main import Result, check
 from certify.check.reading.spec import read_spec
 from certify.check.reading.subject import build_problem

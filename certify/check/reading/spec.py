@@ -75,9 +75,9 @@ class Question:
     weight_decay: float
     map: str
     base: str
-    weight_norm: str
     parameter: str
     set: str
+    weight_norm: str = "euclidean"
     bias_decay: bool = True
     normalization: str = "fixed"
     level: float | None = None

@@ -16,7 +16,7 @@ from safetensors.numpy import save_file
 from certify.auditing.spec_run import run_audit
 from certify.certificate import canonical_bytes, seal
 from certify.check.enclosure.graph_gradients import GraphDescent
-from certify.check.enclosure.network import NotSmooth
+from certify.check.kernel import NotSmooth
 from certify.check.main import main
 from certify.check.reading.spec import read_spec
 from certify.check.reading.subject import build_problem

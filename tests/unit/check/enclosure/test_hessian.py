@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from certify.check.enclosure.activation import ACTIVATIONS
 from certify.check.enclosure.hessian import Curvature, require_second
-from certify.check.enclosure.network import NotSmooth, forward
+from certify.check.enclosure.network import forward
 from certify.check.enclosure.network import given as exact_parameters
 from certify.check.enclosure.objective import objective
 from certify.check.enclosure.units import by_units, pulled, weights_by_units
+from certify.check.kernel import NotSmooth
 from certify.check.linalg import fixed
 from certify.check.linalg.balls import norm
 from certify.check.linalg.fixed import Fixed, scale

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from flint import arb
 
-from certify.check.enclosure.network import NotSmooth
 from certify.check.enclosure.network import given as exact_parameters
+from certify.check.kernel import NotSmooth
 from certify.check.lipschitz.second_over_ball import product_bound
 from tests.oracles import taylor
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from certify.check.enclosure.network import forward
 from certify.check.enclosure.network import given as exact_parameters
 from certify.check.probed.over_ball import Moved, hessian_off
+from certify.check.reading.subject import Layer
 from tests.effort import examples
 from tests.oracles import taylor
 from tests.unit.check.enclosure.test_hessian import curvature
@@ -81,3 +82,16 @@ def test_products_of_pairs():
     assert found.size == 6 and found.off == 2 * 5 + 1 * (3 + 5)
 
 
+def test_each_part_of_two_layers_counts_once():
+    """`f = w·(Wx)` with `W = 0`, `w = x = 1` and the right output: by hand, to first order in the radius r.
+
+    The output moves by r, and with it the slope of the loss. `∂f/∂w` moves by r and `∂f/∂W` by r, their pull back
+    through both layers by 2r. The rows of the Hessian move by `r + r` at w, and at W by `2r + r + r`: what the gradient
+    there moves by, w itself, and the slope, of which W's part of `∂f/∂w` is made.
+    """
+    problem = taylor.problem(
+        np.random.default_rng(0), activation="identity", widths=[1, 1, 1], loss="squared", n=1, free=(1, 2),
+        layers=(Layer(1, 1, (0.0,), None), Layer(1, 1, (1.0,), None)), features=((1.0,),), targets=((0.0,),),
+        weight_decay=0.0, scale=None, moving=(0,))
+    with ctx.workprec(128):
+        assert bound(problem, 1e-8) == pytest.approx(1e-8 * (2**2 + 4**2) ** 0.5, rel=1e-6)

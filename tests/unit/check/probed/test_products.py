@@ -10,9 +10,10 @@ from flint import arb, arb_mat, ctx
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from certify.check.enclosure.network import NotSmooth, forward
+from certify.check.enclosure.network import forward
 from certify.check.enclosure.network import given as exact_parameters
 from certify.check.enclosure.objective import objective
+from certify.check.kernel import NotSmooth
 from certify.check.probed.products import Along, Products, products
 from certify.check.systems.nearby import spread
 from tests.effort import examples

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from certify.check.reading.subject import build_problem
 from certify.check.systems.interpolation import Interpolation
 from certify.check.systems.point import Point
 from certify.check.theorems.aubin.interpolation import centre as aubin_centre
+from certify.check.theorems.aubin.radii import Radii, check_radii
 from certify.cli.main import main as certify
 from certify.format.refusal import Invalid
 from certify.network.network import Network
@@ -300,3 +302,12 @@ def test_two_programs_agree(seed, tmp_path_factory):
     assert float(mean) == pytest.approx(float(ours), rel=1e-5, abs=1e-9)
     assert float(alpha) == pytest.approx(float(slope), rel=1e-5, abs=1e-7)
     assert float(alpha) <= float(slope) * (1 + 1e-5)
+
+
+@pytest.mark.parametrize("radius", [0, 0.0, -0.5, -5e-324])
+@pytest.mark.parametrize("name", ["radius_u", "radius_w"])
+def test_a_radius_that_is_not_above_0_is_refused(name, radius):
+    witness = Radii(**({"radius_u": 1.0, "radius_w": 1.0} | {name: radius}))
+    claim = SimpleNamespace(where="claims[0]", upper=2.0, witness=witness)
+    with pytest.raises(Invalid, match=f"{name}.*above 0"):
+        check_radii(claim, SimpleNamespace(radius_u=None, radius_w=None))

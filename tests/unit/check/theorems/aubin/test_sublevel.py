@@ -11,7 +11,7 @@ from flint import arb
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from certify.check.enclosure.network import NotSmooth
+from certify.check.kernel import NotSmooth
 from certify.check.lipschitz.directional_descent import Along
 from certify.check.reading.spec import read_spec
 from certify.check.reading.subject import build_problem

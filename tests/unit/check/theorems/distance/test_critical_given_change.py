@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from certify.check.theorems.distance import changed_loss
 from certify.format.refusal import Invalid
 from tests.families import emitter
 from tests.families.prover_cases import checked, critical, edit, forged, prove, settled
@@ -149,3 +152,11 @@ def test_the_slope_of_the_squared_loss_moves_with_the_outputs(tmp_path):
         false = forged(certificate, 0, lower=low, upper=1.0, witness={"z": [1.0], "array": "distance.centre"})
         with pytest.raises(Invalid):
             checked(false, tmp_path)
+
+
+@pytest.mark.parametrize("old, u", [((-1.0, 1.0), 1.0), ((0.0, 1.0), 0.5), ((0.0, 1.0), -1.0)])
+def test_labels_that_the_loss_does_not_know_are_refused(old, u):
+    problem = SimpleNamespace(labels=old, loss="logistic", outputs=1)
+    with pytest.raises(Invalid, match="leads to the labels"):
+        changed_loss._flipped(problem, [(u,), ()])
+    assert changed_loss._flipped(problem, [(), ()]) == old

@@ -158,3 +158,11 @@ def test_a_vector_has_a_number_for_every_row_of_the_kernel(z, refused):
         return
     with pytest.raises(Invalid, match="z is missing" if z is None else "entries"):
         check_form(claim, SimpleNamespace(kernel_rows=2))
+
+
+def test_a_lower_end_a_hundredth_above_the_distance_is_refused(tmp_path):
+    """Where both ends are within a thousandth: the whole path counts, not every other part of it."""
+    certificate = made(tmp_path, size=1e-6)
+    upper = certificate["claims"][0]["upper"]
+    with pytest.raises(Invalid, match=r"lower.*the witness proves"):
+        checked(forged(certificate, 0, lower=upper * 1.01, upper=upper * 2), tmp_path)

@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from safetensors.numpy import load, save
 
 from certify.check.enclosure.hessian import Curvature
-from certify.check.enclosure.network import NotSmooth, forward
+from certify.check.enclosure.network import forward
 from certify.check.enclosure.network import given as exact_parameters
 from certify.check.enclosure.objective import objective
 from certify.check.enclosure.symmetry import symmetries
 from certify.check.enclosure.units import by_units
+from certify.check.kernel import NotSmooth
 from certify.check.main import line_of
 from certify.check.systems.critical import Stationary
 from certify.format.refusal import Invalid

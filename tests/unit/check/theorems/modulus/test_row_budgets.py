@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from flint import arb, arb_mat, ctx
 
 from certify.check.theorems.modulus.ellipsoids import _reach, largest_sum, top_eigenvalue
+from certify.check.theorems.modulus.row_budgets import _alone
 
 
 @pytest.mark.parametrize("bad", [arb("nan"), arb("inf"), arb(0, "inf")])
@@ -30,3 +33,17 @@ def test_largest_eigenvalue_is_close():
             M = arb_mat(B.tolist()) * arb_mat(B.T.tolist())
             assert float(top_eigenvalue(M.mid())) == pytest.approx(np.linalg.eigvalsh(B @ B.T)[-1], rel=1e-9)
         assert float(top_eigenvalue(arb_mat([[2, 0], [0, 2]]))) == 2 and top_eigenvalue(arb_mat([[0, 0], [0, 0]])) == 0
+
+
+@pytest.mark.parametrize("k", [1, 2, 3])
+def test_one_row_alone_is_bounded_by_the_largest_eigenvalue(k):
+    """`λ_max(E^½PE^½)/(1 − δ)`, from above and sharp to a few digits; the first entry is less, of more outputs."""
+    rng = np.random.default_rng(k)
+    with ctx.workprec(128):
+        for _ in range(10):
+            A, B = (rng.standard_normal((k, k)) + np.eye(k) for _ in range(2))
+            P, E = (arb_mat(M.tolist()) * arb_mat(M.T.tolist()) for M in (A, B))
+            known = SimpleNamespace(inverse_block=lambda at, P=P: P, definite=SimpleNamespace(defect=arb(0.25)))
+            found = float(_alone(SimpleNamespace(of=lambda _, known=known: known), 0, E))
+            exact = np.linalg.eigvals(B @ B.T @ A @ A.T).real.max() / 0.75
+            assert exact * (1 - 1e-12) <= found <= exact * 1.1

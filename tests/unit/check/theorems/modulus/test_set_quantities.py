@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from safetensors.numpy import load, save
 
 from certify.check.main import main
 from certify.check.reading.spec import read_spec
+from certify.check.theorems.modulus.set_quantities import Summands, check_member
 from certify.cli.main import main as certify
 from certify.format.refusal import Invalid
 from tests.effort import examples
@@ -248,3 +250,12 @@ def test_rows_without_effect_move_next_to_nothing(norm, outputs, tmp_path):
     claim = certificate["claims"][0]
     assert not claim["lower"] and (claim["upper"] is None or claim["upper"] < 1e-50)
     assert checked(certificate, tmp_path).verdict == certificate["verdict"]
+
+
+@pytest.mark.parametrize("z", [(1.0,), (1.0, 0.0, 0.0), ()])
+def test_a_vector_of_another_length_is_refused(z):
+    problem = SimpleNamespace(budget=SimpleNamespace(own=False, counted=False), kept=(0, 1))
+    claim = SimpleNamespace(where="claims[0]", lower=1.0, upper=None, witness=Summands(z=z))
+    with pytest.raises(Invalid, match="2 are needed"):
+        check_member(claim, problem, True, 2)
+    check_member(SimpleNamespace(**vars(claim) | {"witness": Summands(z=(1.0, 2.0))}), problem, True, 2)

@@ -6,14 +6,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from flint import ctx
+from flint import arb, ctx
 
 from certify.check.reading.arrays import Array
 from certify.check.theorems.head.rows import enumeration
 from certify.check.theorems.head.rows.head import BITS
+from certify.check.theorems.head.rows.refitted import packed_pairs
 from certify.check.theorems.head.rows.refitted.block import Block as WholeBlock
 from certify.check.theorems.head.rows.refitted.block import _signed
-from certify.check.theorems.head.rows.refitted.packed import HALF
+from certify.check.theorems.head.rows.refitted.packed import HALF, SLOT
 from certify.check.theorems.head.rows.refitted.packed import V as UNITS
 from certify.check.theorems.head.rows.refitted.packed_pairs import PackedPairs
 from certify.check.theorems.head.rows.refitted.packed_softmax import PackedSoftmax
@@ -220,3 +221,20 @@ def test_steps_with_its_own_hessian_bring_weights_near():
     assert np.median(after) < 1e-3 * np.median(before)
     lost = OwnSteps(refitter).nearer(choices, start * np.nan, 1, 1)
     assert np.isnan(lost).all()
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_pull_too_long_for_its_place_decides_nothing(sign, monkeypatch):
+    """Of one weight and one change: no product with it is formed, which would run into the change beside it."""
+    head = softmax(3, apart=1.0, decay=1.0)
+    choices = next(choices_of(head, any_rows(head, 1, True), 1)).part(slice(0, 3))
+    V = Refitter(head).newton(choices, np.repeat(Refitter(head).V0[None], 3, axis=0))
+    with ctx.workprec(BITS):
+        pairs, block = PackedPairs(PackedSoftmax(ball_head(head, any_rows(head, 1, True)))), whole(choices, V)
+        mu, longest = pairs.head.mu(), arb(block.longest()) / 2**UNITS
+        found = pairs.pulls(block, longest, mu, ())
+        form = pairs.forms.hold(found.products, found.fade, mu, 1.5)
+        assert any(pairs._within(form, block, found, [j], longest)[1] for j in range(9))
+        long = [x + (sign << 62 + SLOT if at == 1 else 0) for at, x in enumerate(found.across)]
+        monkeypatch.setattr(packed_pairs, "_cut", None)
+        assert pairs._within(form, block, replace(found, across=long), [0], longest) == [False] * 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from certify.check.theorems.head.rows.boxes.fixed_rows import sums
 from certify.check.theorems.head.rows.boxes.leaves import base
 from certify.check.theorems.head.rows.boxes.margins import points
 from certify.check.theorems.head.rows.boxes.trap import centre
+from certify.check.theorems.head.rows.pair_tree import labels
 from certify.check.theorems.head.rows.pair_tree import last as module
 from certify.format.refusal import Invalid
 from certify.systems.head.rows.change import RowChange
@@ -125,3 +127,18 @@ def test_codes_out_of_range_are_refused() -> None:
     head, arrays, asked = example()
     with pytest.raises(Invalid, match="code"):
         found(head, {**arrays, "slabs": arrays["slabs"] + len(TABLE)}, asked)
+
+
+def test_of_a_box_that_begins_later_fewer_rows_are_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its rows are the hot ones from there on; those before it are none of its, and are not passed over again."""
+    asked: list[tuple[int, int]] = []
+    held = SimpleNamespace(holds=lambda at, apart: bool(asked.append((at, apart))))
+    monkeypatch.setattr(labels, "row_lengths", lambda *_: dict.fromkeys(range(9), 1.0))
+    monkeypatch.setattr(labels, "steps", lambda b, rows, *_: rows)
+    monkeypatch.setattr(labels, "Bound", lambda rows, *_: SimpleNamespace(proved=rows == [7, 4, 8]))
+    monkeypatch.setattr(labels, "Drops", lambda *_: held)
+    node = SimpleNamespace(hot=[5, 6, 7], boxes=[(2, [0], None)])
+    b = SimpleNamespace(c=SimpleNamespace(sums=None, out=[]), X=None, off=None, big=None)
+    left = labels.left_of_labels(node, SimpleNamespace(free=[4, 5, 6, 7, 8], k=2), b,
+                                 SimpleNamespace(some=lambda which: which), {0: 3, 1: 1, 2: 2})
+    assert left == {0, 1, 2} and asked == [(0, 1), (1, 0)]  # of points 0 and 2; fewer are apart for point 1

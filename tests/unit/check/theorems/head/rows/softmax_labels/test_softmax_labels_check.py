@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import inf
 from typing import Any
 
 import numpy as np
 import pytest
-from flint import ctx
+from flint import arb, ctx
 
 from certify.check.reading.arrays import Array as Stored
 from certify.check.theorems.head.rows import softmax_labels as checker
 from certify.check.theorems.head.rows.head import Head as BallHead
 from certify.check.theorems.head.rows.softmax_labels import candidates, margins, matrix, method
+from certify.check.theorems.head.rows.softmax_labels.margins import Margins
 from certify.check.theorems.head.rows.softmax_pairs.centre import centre
 from certify.check.theorems.head.rows.softmax_pairs.data import in_numbers
 from certify.check.theorems.head.rows.softmax_pairs.gradients import Gradients
@@ -211,3 +213,9 @@ def test_wrong_versions_are_caught(monkeypatch: pytest.MonkeyPatch, what: str) -
         except AssertionError:
             return
     pytest.fail(what)
+
+
+def test_the_room_of_a_wide_ball_is_at_its_lower_end():
+    line = [arb(3, 0.25), arb(1, 0.25), arb(5)]
+    assert 1.5 - 1e-9 < Margins._room(line, 0, 1) < 1.5
+    assert Margins._room(line, 0, 0) == inf and Margins._room(line, 0, 2) < -2.25
