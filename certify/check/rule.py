@@ -9,7 +9,7 @@ from typing import Generic
 from certify.check.hypotheses import Check
 from certify.check.kernel import Judgement, expect
 from certify.check.reading.arrays import Array
-from certify.check.reading.certificate import Claim, Pair, T, Vector, Witness, stated, two_rows
+from certify.check.reading.certificate import Claim, T, Vector
 from certify.check.reading.subject import Problem
 from certify.check.systems.point import Ladder, Point
 from certify.format.canonical import show
@@ -46,36 +46,9 @@ class Rule(Generic[T]):
     witness: type[T]
 
 
-@dataclass(frozen=True)
-class Refutable(Witness):
-    """Two equal rows prove that the modulus is infinite."""
-
-    equal_rows: Pair | None = stated(two_rows)
-
-    @property
-    def infinite(self) -> Pair | None:
-        """The two rows."""
-        return self.equal_rows
-
-
 def always(label: str) -> Callable[[Claim[object], Ladder], str]:
     """A theorem that the words of the spec choose."""
     return lambda claim, ladder: label
-
-
-def interpolating(label: str) -> Callable[[Claim[object], Ladder], str]:
-    """The same for interpolation systems; M5a where critical points are their solutions, proved beside a number."""
-
-    def theorem(claim: Claim[object], ladder: Ladder) -> str:
-        if not ladder.problem.solutions.stationary:
-            return label
-        if (claim.lower, claim.upper, claim.rows) != (None, None, ()):
-            from certify.check.systems.near.full_rank import require_rank
-
-            require_rank(f"{claim.where}.theorem", ladder)
-        return "M5a"
-
-    return theorem
 
 
 def weight_distance(problem: Problem) -> str:
@@ -117,13 +90,6 @@ def check_vector(claim: Claim[object], z: Vector | None, needed: bool, length: i
     check_there(claim, "z", z, needed)
     if z is not None and len(z) != length:
         raise Invalid(f"{claim.where}.witness.z", f"it has {len(z)} entries", f"{length} are needed")
-
-
-def check_refutable(claim: Claim[Refutable], problem: Problem) -> None:
-    """Two equal rows are stated where they can refute; raises `Invalid`."""
-    if claim.witness.equal_rows is not None and (
-            not problem.solutions.by_row or problem.nearby or problem.budget.single):
-        raise Invalid(f"{claim.where}.witness", "equal_rows is stated", "it is for interpolation with base given")
 
 
 def check_rows(claim: Claim[object], problem: Problem) -> None:

@@ -57,7 +57,8 @@ def _units(problem: Problem) -> int:
 
 def _interpolation(problem: Problem, probed: bool) -> Cost:
     """Passes over the rows, the kernel entry by entry, and factorisations of it, or what stands for them."""
-    N, depth, passes = problem.kernel_rows, len(problem.layers) + 1, problem.parameters * problem.kernel_rows
+    N, depth = problem.equations + len(problem.reference) * problem.outputs, len(problem.layers) + 1
+    passes = problem.parameters * N
     if probed and N > MANY:  # between a factor of floats and, where the kernel is ill-conditioned, a sharper one
         return Cost(1 + 6e-6 * N**2 + 2e-9 * N**3 + 6e-7 * passes, 40 + 3.2e-4 * N**2 + 5e-6 * passes)
     return Cost(1 + 2.4e-6 * N**2 * depth + 1.2e-8 * N**3 + 6e-7 * passes, 40 + 2e-4 * N**2 * depth + 5e-6 * passes)

@@ -15,7 +15,7 @@ from flint import arb, ctx
 from certify.check.enclosure.activation import ACTIVATIONS
 from certify.check.enclosure.tangents import Point
 from certify.check.linalg.balls import ONE, ZERO, largest, norm
-from certify.check.lipschitz.over_ball import spectral
+from certify.check.linalg.small.spectral import spectral
 from certify.check.reading.subject import Problem
 
 PRECISION = 64

@@ -11,7 +11,8 @@ from certify.check.enclosure.activation import ACTIVATIONS
 from certify.check.enclosure.network import given
 from certify.check.enclosure.units import by_units, matrices, weights_by_units
 from certify.check.linalg.balls import ZERO, norm, squares
-from certify.check.lipschitz.over_ball import require_away, spectral
+from certify.check.linalg.small.spectral import spectral
+from certify.check.lipschitz.over_ball import require_away
 from certify.check.lipschitz.second_over_ball import Spread, Unit, at_outputs, layer_part, unit_at, with_bias
 from certify.check.reading.subject import Problem
 

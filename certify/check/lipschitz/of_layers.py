@@ -12,9 +12,9 @@ from certify.check.enclosure.activation import ACTIVATIONS
 from certify.check.enclosure.network import Forward, Parameters, first_weights, layer_slopes
 from certify.check.linalg.balls import ONE, ZERO, norm
 from certify.check.linalg.definite import Truth, definiteness
+from certify.check.linalg.small.spectral import estimate, spectral
 from certify.check.lipschitz.lipsdp import layer_constants
 from certify.check.lipschitz.of_outputs import output_steepness
-from certify.check.lipschitz.over_ball import estimate, spectral
 from certify.check.lipschitz.reach import Reach
 from certify.check.reading.arrays import Array
 from certify.check.reading.subject import Problem

@@ -14,7 +14,8 @@ from certify.check.enclosure.network import Parameters
 from certify.check.enclosure.objective import objective
 from certify.check.enclosure.units import matrices
 from certify.check.linalg.balls import ONE, ZERO, norm, squares
-from certify.check.lipschitz.over_ball import Rows, require_away, slope_spread, spectral
+from certify.check.linalg.small.spectral import spectral
+from certify.check.lipschitz.over_ball import Rows, require_away, slope_spread
 from certify.check.reading.subject import Problem
 
 

@@ -11,7 +11,7 @@ from flint import arb, arb_mat, fmpz, fmpz_mat
 from certify.check.linalg.balls import ZERO
 from certify.check.linalg.fixed import cut, enclosed, longest, scale
 from certify.check.linalg.large.products import whole
-from certify.check.lipschitz.over_ball import spectral
+from certify.check.linalg.small.spectral import spectral
 
 WIDTH = 26
 """Bits of a factor: products of two, and sums of some hundred of these, are small numbers."""

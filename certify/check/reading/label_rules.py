@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 
 from flint import arb
 
-from certify.check.reading.numbers import is_number
 from certify.check.reading.sections.demands import TOLERATED, counts
 from certify.check.words.losses import LOSSES
-from certify.format.canonical import Json, show
+from certify.format.canonical import Json
 from certify.format.refusal import Invalid
 
 if TYPE_CHECKING:
@@ -54,18 +53,6 @@ def changed_rows(problem: Problem) -> tuple[str, ...]:
 def apart(problem: Problem, output: arb) -> arb:
     """How far the one output lies above the threshold, without which it is 0."""
     return output if problem.threshold is None else output - arb(problem.threshold)
-
-
-def threshold(section: Json) -> float | None:
-    """The threshold of a section `[evaluation]`.
-
-    Raises:
-        Invalid: it is no finite number.
-    """
-    value = section.get("threshold")
-    if value is not None and not is_number(value):
-        raise Invalid("spec, evaluation.threshold", f"{show(value)} is stated", "a finite number is needed")
-    return None if value is None else float(value)
 
 
 def check_counted(spec: Spec, problem: Problem, asked: Iterable[Gate] = ()) -> None:

@@ -106,7 +106,7 @@ class Spec(Question):
         evaluation_features, evaluation_targets: as `features`, `targets`, of that file; None for those of the data.
         row_weights, class_weight, about: weights of rows (None: all 1), of labels; what is told untrusted.
         graph: name of the graph file; widths and shape, that of one row, are then known with the graph.
-        plain: whether a plain question is asked: nothing that `optional.parts` would have to read.
+        plain: whether a problem has nothing beside sizes and words, which `optional.beside` would have to read.
     """
 
     widths: tuple[int, ...]

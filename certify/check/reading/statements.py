@@ -14,12 +14,8 @@ STATEMENTS = {
               "from a kink|no pre-activation is 0, in exact numbers",
     "rank": f"the Hessian( completed by the symmetry fields)?{UNITS} is nonsingular{NEAR}"
             ": its smallest singular value is at least",
-    "solution": "(an exact critical point|the one solution|an exact solution) was proved; its distance from the "
-                "weights in the file is at most",
     "symmetry": f"the loss has symmetries of these kinds \\({NUMBER} {NAME}(, {NUMBER} {NAME}){{0,8}}\\); number of "
                 "independent fields",
-    "tilt": "the loss, tilted (through the outputs, is critical at the given weights; length of the shift"
-            "|in weight space, is critical at the given weights; length of the tilt) at most",
     "contraction": "a right inverse of the Jacobian at the data stays one nearly enough within the radii: what it "
                    "leaves of the identity, averaged on the segments of the proof, is less than 1: at most",
     "convex": "the training loss is strongly convex in (the weights of )?the last layer; the modulus is the weight "

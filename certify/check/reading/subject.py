@@ -164,13 +164,8 @@ class Problem(Question):
         return self.solutions.equations(len(self.kept) * self.outputs, self.parameters)
 
     @property
-    def kernel_rows(self) -> int:
-        """Rows of the kernel: equations, and outputs at the reference rows."""
-        return self.equations + len(self.reference) * self.outputs
-
-    @property
     def interpolation_rows(self) -> int:
-        """The same of an interpolation system, also where critical points are its solutions (M5a)."""
+        """Rows of the kernel of an interpolation system, also where critical points are its solutions (M5a)."""
         return len(self.kept) * self.block + len(self.reference) * self.outputs
 
     @property
@@ -218,9 +213,8 @@ def build_problem(
         free=tuple(range(1, len(layers) + 1)) if isinstance(spec.layer, str) else (spec.layer,),
         features=features, targets=table.targets, groups=groups, kept=kept,
         moving=tuple(sorted({first.get(i, i) for i in listed})),
-        **({} if plain else _part("optional.beside").members(spec, others, (data, table), list(listed), first)),
     )
-    return found if net is None or spec.layer == "all" else _part("optional.last_node").of_last(found, net)
+    return found if plain else _part("optional.beside").completed(found, spec, others, data)
 
 
 def _part(name: str) -> Any:

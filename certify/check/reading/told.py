@@ -31,8 +31,9 @@ STATEMENTS = {
 }
 """What is said of each hypothesis, in whole; of the numbers in it only those are proved that the claim has too.
 
-Those of moduli where the weights fit and nothing has a kink; the others are in `statements`.
+Those of moduli where the weights fit and nothing has a kink; the others are in `statements`, or where they are derived.
 """
+OF_BASE = dict.fromkeys(("solution", "tilt"), "systems.near.in_base")
 
 
 def check_told(top: Json) -> None:
@@ -88,7 +89,7 @@ def check_statement(where: str, name: str, statement: str, counted: tuple[int, i
     """
     found = re.fullmatch(STATEMENTS.get(name, NOTHING), statement[:LONGEST])
     if found is None and statement:
-        others: dict[str, str] = import_module("certify.check.reading.statements").STATEMENTS
-        found = re.fullmatch(others.get(name, NOTHING), statement[:LONGEST])
+        others = import_module("certify.check." + OF_BASE.get(name, "reading.statements"))
+        found = re.fullmatch(others.STATEMENTS.get(name, NOTHING), statement[:LONGEST])
     if statement and (found is None or (name == "counting" and found.groups() != tuple(map(str, counted)))):
         raise Invalid(where, f"{show(statement)} is stated", f"{show(name)} says something else")

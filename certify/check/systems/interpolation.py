@@ -5,7 +5,8 @@ Also where critical points are the solutions of such a system (M3, M5a), then of
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cached_property, partial
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -18,9 +19,10 @@ from certify.check.hypotheses import Check, Stated, counting, measured
 from certify.check.kernel import CHANCE, Finding, expect
 from certify.check.linalg.balls import gram
 from certify.check.linalg.definite import MANY, Definiteness, Truth, definiteness
-from certify.check.reading.certificate import Claim
+from certify.check.reading.certificate import Claim, Pair, T, Witness, stated, two_rows
 from certify.check.reading.subject import Problem
-from certify.check.systems.point import Point
+from certify.check.rule import Rule, Side, modulus
+from certify.check.systems.point import Ladder, Point
 from certify.check.systems.smooth import smooth
 from certify.format.canonical import show
 from certify.format.refusal import Invalid
@@ -180,3 +182,41 @@ def hypotheses(claim: Claim[object], problem: Problem) -> Mapping[str, Check]:
         return HYPOTHESES
     known: dict[str, Check] = import_module("certify.check.systems.near.in_base").HYPOTHESES
     return HYPOTHESES | known
+
+
+@dataclass(frozen=True)
+class Refutable(Witness):
+    """Two equal rows prove that the modulus is infinite."""
+
+    equal_rows: Pair | None = stated(two_rows)
+
+    @property
+    def infinite(self) -> Pair | None:
+        """The two rows."""
+        return self.equal_rows
+
+
+def theorem(label: str, claim: Claim[object], ladder: Ladder) -> str:
+    """The label; M5a where critical points are solutions of the system, which is proved beside a number."""
+    if not ladder.problem.solutions.stationary:
+        return label
+    if (claim.lower, claim.upper, claim.rows) != (None, None, ()):
+        from certify.check.systems.near.full_rank import require_rank
+
+        require_rank(f"{claim.where}.theorem", ladder)
+    return "M5a"
+
+
+def rule(
+    label: str, check_form: Callable[[Claim[T], Problem], None], check_ends: Callable[[Claim[T], Ladder, Side], None],
+    witness: type[T],
+) -> Rule[T]:
+    """A rule about moduli of these systems."""
+    return Rule(partial(theorem, label), modulus, check_form, check_ends, hypotheses, witness)
+
+
+def check_refutable(claim: Claim[Refutable], problem: Problem) -> None:
+    """Two equal rows are stated where they can refute; raises `Invalid`."""
+    if claim.witness.equal_rows is not None and (
+            not problem.solutions.by_row or problem.nearby or problem.budget.single):
+        raise Invalid(f"{claim.where}.witness", "equal_rows is stated", "it is for interpolation with base given")

@@ -15,6 +15,7 @@ from fractions import Fraction
 from certify.check.reading.spec import Spec
 from certify.check.reading.subject import Problem
 from certify.format.canonical import Json
+from certify.format.refusal import Invalid
 
 WITHIN = 1e-6
 """The cap where the spec gives none, as a share of the length of the free weights."""
@@ -66,9 +67,18 @@ class Nearness:
 
 
 def nearness(spec: Spec, problem: Problem, distance: float | None) -> Nearness | None:
-    """How far the solution of base `nearby` is and may be; None with base `given`, whose distance is 0."""
+    """How far the solution of base `nearby` is and may be; None with base `given`, whose distance is 0.
+
+    Raises:
+        Invalid: rows that count as one have different targets.
+    """
     if not problem.nearby:
         return None
+    for group in problem.groups if len(problem.kept) < len(problem.features) else ():
+        for row in group[1:]:
+            if problem.targets is not None and problem.targets[row] != problem.targets[group[0]]:
+                raise Invalid("problem.merge_duplicates", f"rows {group[0]} and {row} have equal features",
+                              "with base nearby merged rows need equal targets")
     return Nearness(distance, weights_length(problem), stated_cap(spec, problem))
 
 

@@ -3,67 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from certify.check.reading.sections.graph import graph_spec
-from certify.check.reading.subject import named
-from certify.check.words.solutions import NEARBY
+from certify.check.reading.arrays import Array
+from certify.check.reading.spec import Spec
+from certify.check.reading.subject import Problem, named
 from certify.format.canonical import Json, show
 from certify.format.refusal import Invalid
 
-if TYPE_CHECKING:
-    from certify.check.reading.arrays import Array
-    from certify.check.reading.data import Data
-    from certify.check.reading.graph import Graph
-    from certify.check.reading.spec import Spec
-    from certify.check.reading.subject import Problem
 
-Others = Mapping[str, bytes | None]
-"""The bytes of the other files by role, None where there is none."""
-
-
-def network(spec: Spec, arrays: dict[str, Array], others: Others) -> tuple[Spec, Graph | None]:
+def network(spec: Spec, arrays: dict[str, Array], others: Mapping[str, bytes | None]) -> tuple[Spec, Any]:
     """The graph where there is one, and the spec with its shape; raises `Invalid` for a file too few or too many."""
     for role, key, file in (("graph", "model.graph", spec.graph), ("reference", "weights.reference", spec.reference),
                             ("evaluation", "evaluation.file", spec.evaluation)):
         if (others[role] is None) != (file is None):
             raise Invalid(f"subject.{role}", "it is missing" if others[role] is None else "it is there",
                           f"the spec's {key} is {show(file)}")
-    net = None if others["graph"] is None else _part("graph").read_graph(others["graph"], arrays)
     if others["change"] is not None and spec.change is None:
         raise Invalid("subject.change", "it is there", "the spec names no change")
-    return (spec if net is None else graph_spec(spec, net)), net
+    net = None if others["graph"] is None else _part("graph").read_graph(others["graph"], arrays)
+    return (spec if net is None else _part("sections.graph").graph_spec(spec, net)), net
 
 
-def members(
-    spec: Spec, others: Others, read: tuple[bytes, Data], listed: list[int], first: dict[int, int],
-) -> Json:
-    """Members of the problem; of the data file its bytes and what was `read` of them.
-
-    `first` is the row that each merged row counts as; raises `Invalid` where that has other targets.
-    """
-    (data, table), evaluation = read, others["evaluation"]
-    if NEARBY[spec.base] and table.targets is not None:
-        for row, of in first.items():
-            if table.targets[row] != table.targets[of]:
-                raise Invalid("problem.merge_duplicates", f"rows {of} and {row} have equal features",
-                              "with base nearby merged rows need equal targets")
-    found: Json = {
-        "scale": None if spec.columns is None and spec.scale is None else _part("optional.columns").units(
-            spec, table.names),
-        "change": None if spec.change is None else _part("optional.change").read_change(
-            spec, others["change"], listed, first),
-        "kind": spec.kind and _part("optional.row_kind").placed(spec, data, named("data", spec.data),
-                                                                len(table.features)),
-        "row_weights": None if spec.row_weights is None and spec.class_weight is None else _part(
-            "optional.row_weights").read(spec, data, table)}
-    if others["reference"] is not None or evaluation is not None:
-        rows = {"reference": others["reference"], "evaluation": evaluation}
-        found |= _part("optional.more_rows").read(spec, rows, table.names, named)
+def completed(problem: Problem, spec: Spec, others: Mapping[str, bytes | None], data: bytes) -> Problem:
+    """The problem with what other files, and more of the data file, say of it."""
+    names, rows, found = problem.names or (), {role: others[role] for role in ("reference", "evaluation")}, Json()
+    if spec.columns is not None or spec.scale is not None:
+        found["scale"] = _part("optional.columns").units(spec, names)
+    if spec.change is not None:
+        first = {row: group[0] for group in problem.groups for row in group if row not in problem.kept}
+        listed = [*range(len(problem.features))] if isinstance(spec.rows, str) else [*spec.rows]
+        found["change"] = _part("optional.change").read_change(spec, others["change"], listed, first)
+    if any(there is not None for there in rows.values()):
+        found |= _part("optional.more_rows").read(spec, rows, names, named)
     if spec.functionals is not None:
-        found |= _part("optional.functionals").read(spec, evaluation, table.names)
-    return found
+        found |= _part("optional.functionals").read(spec, others["evaluation"], names)
+    if spec.kind is not None:
+        file = named("data", spec.data)
+        found["kind"] = _part("optional.row_kind").placed(spec, data, file, len(problem.features))
+    if spec.row_weights is not None or spec.class_weight is not None:
+        found["row_weights"] = _part("optional.row_weights").read(spec, data, problem)
+    problem = replace(problem, **found)
+    last = problem.graph is not None and spec.layer != "all"
+    return _part("optional.last_node").of_last(problem, problem.graph) if last else problem
 
 
 def described(problem: Problem, spec: Spec, network: Json) -> Json:

@@ -6,20 +6,18 @@ import math
 from collections.abc import Iterable
 from dataclasses import replace
 from importlib import import_module
-from typing import TYPE_CHECKING
 
 from certify.check.reading.numbers import is_number
-from certify.check.reading.spec import KEYS, are_plain, require_name, section
+from certify.check.reading.spec import KEYS, Spec, are_plain, require_name, section
 from certify.format.canonical import Json, show
 from certify.format.refusal import Invalid
-
-if TYPE_CHECKING:
-    from certify.check.reading.spec import Spec
 
 Demand = tuple[bool, str, object, str]
 """What words go together: whether that is wrong, where, what is stated, what is needed."""
 
 IMPLIED = {"deletions": "sparse"}  # the set that a parameter means without saying so
+SIZES = ("level", "within", "radius", "count", "radius_u", "radius_w")
+"""Numbers that a problem has from its spec alone, as it has the norm."""
 SET_KEYS = ("norm", "count", "direction", "file", "array")
 KIND_KEYS = ("groups", "relabelled", "pairs", "fresh", "box", "relative")
 MORE = {
@@ -51,13 +49,11 @@ WORDS_OF_PARTS = {
 
 def check_keys(name: str, there: Iterable[str]) -> None:
     """Every key of a section, or every section, is one that there is; raises `Invalid`."""
-    known = ("version", *KEYS, *(other for other in MORE if other not in KEYS)) if not name else (
-        *KEYS.get(name, ()), *MORE[name])
+    known = (*KEYS.get(name, ()), *MORE[name]) if name else tuple(dict.fromkeys((*KEYS, *MORE)))
     for key in there:
-        if key not in known:
+        if key not in known and (name or key != "version"):
             raise Invalid(f"spec, {name}.{show(key)}" if name else f"spec, {show(key)}",
-                          "the key is there" if name else "the section is there",
-                          f"this checker knows {', '.join(known[0 if name else 1:])}")
+                          f"the {'key' if name else 'section'} is there", f"this checker knows {', '.join(known)}")
 
 
 def completed(spec: Spec, top: Json, sections: dict[str, Json]) -> Spec:
@@ -65,20 +61,20 @@ def completed(spec: Spec, top: Json, sections: dict[str, Json]) -> Spec:
     others = {name: section(top[name], name) for name in top if name in MORE and name not in KEYS}
     for name, there in others.items():
         are_plain(name, there, ())
-    model, inputs, solution = sections["model"], sections["data"], sections["solution"]
+    model, inputs = sections["model"], sections["data"]
     if "graph" in model and ("widths" in model or "activation" in model):
         raise Invalid("spec, model", "widths or activation are stated beside graph", "the graph alone says them")
     for part, where, name in ((model, "model", "graph"), (inputs, "data", "weights")):
         if name in part:
             require_name(part[name], f"spec, {where}.{name}")
     numbers: Json = {}
-    for part, where, name, least in ((sections["perturbation"], "perturbation", "radius", 0.0),
-                                     (solution, "solution", "within", math.ulp(0.0)),
-                                     (solution, "solution", "level", -math.inf)):
-        value = part.get(name)
-        if value is not None and not is_number(value, least):
-            raise Invalid(f"spec, {where}.{name}", f"{show(value)} is stated", "a finite number in its range is needed")
-        numbers[name] = None if value is None else float(value)
+    for where, name, least in (("perturbation", "radius", 0.0), ("solution", "within", math.ulp(0.0)),
+                               ("solution", "level", -math.inf)):
+        if name in sections[where]:
+            if not is_number(value := sections[where][name], least):
+                raise Invalid(f"spec, {where}.{name}", f"{show(value)} is stated",
+                              "a finite number in its range is needed")
+            numbers[name] = float(value)
     if "run" in others:
         import_module("certify.check.reading.sections.run").check_limits(others["run"])
     if "set" not in sections["perturbation"]:
@@ -86,7 +82,8 @@ def completed(spec: Spec, top: Json, sections: dict[str, Json]) -> Spec:
     whole = replace(spec, graph=model.get("graph"), row_weights=inputs.get("weights"), **numbers,
                     **_read(sections | others, top))
     check_consistent(whole)
-    return whole
+    unsized: Json = dict.fromkeys(SIZES)
+    return replace(whole, plain=replace(whole, norm=2, aubin=False, **unsized) == spec)
 
 
 def _read(sections: dict[str, Json], top: Json) -> Json:

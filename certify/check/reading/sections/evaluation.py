@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from certify.check.reading import label_rules
+from certify.check.reading.numbers import is_number
 from certify.check.reading.sections.demands import (
     CONVEX,
     CORRECT,
@@ -64,6 +64,18 @@ demands = partial(judged, RULES)
 """Of the critical map and of evaluation rows: wrong or not, where, what is stated, what is needed."""
 
 
+def threshold(section: Json) -> float | None:
+    """The threshold of a section `[evaluation]`.
+
+    Raises:
+        Invalid: it is no finite number.
+    """
+    value = section.get("threshold")
+    if value is not None and not is_number(value):
+        raise Invalid("spec, evaluation.threshold", f"{show(value)} is stated", "a finite number is needed")
+    return None if value is None else float(value)
+
+
 def read(value: Json) -> Json:
     """The evaluation rows: their file, its features and targets where they differ from the data's, the threshold."""
     features: Any = value.get("features")
@@ -75,4 +87,4 @@ def read(value: Json) -> Json:
         if name is not None and (not isinstance(name, str) or not name) or (name is None and listed):
             raise Invalid(f"spec, evaluation.{key}", f"it is {kind(name)}", "a name is needed")
     return {"evaluation": value["file"], "evaluation_targets": value.get("targets"),
-            "threshold": label_rules.threshold(value), "evaluation_features": tuple(features) if listed else features}
+            "threshold": threshold(value), "evaluation_features": tuple(features) if listed else features}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 
-from certify.check.reading.label_rules import threshold
 from certify.check.reading.optional.columns import columns
 from certify.check.reading.sections.demands import FUNCTIONAL, LABELS, TOLERATED, Goes, judged
+from certify.check.reading.sections.evaluation import threshold
 from certify.check.reading.sections.whole_rows import ALONE, ROWS
 from certify.format.canonical import Json, show
 from certify.format.refusal import Invalid

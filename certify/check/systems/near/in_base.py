@@ -26,3 +26,10 @@ def _in_base(stated: Stated, nearby: bool, proved: Number | None) -> None:
 
 HYPOTHESES: dict[str, Check] = {"solution": solution, "tilt": tilt}
 """Those of claims about a solution that is not the weights in the file, or about a tilted loss."""
+STATEMENTS = {
+    "solution": "(an exact critical point|the one solution|an exact solution) was proved; its distance from the "
+                "weights in the file is at most",
+    "tilt": "the loss, tilted (through the outputs, is critical at the given weights; length of the shift"
+            "|in weight space, is critical at the given weights; length of the tilt) at most",
+}
+"""What is said of them, as in `reading.told`."""

@@ -15,8 +15,8 @@ from certify.check.linalg.balls import ZERO
 from certify.check.linalg.definite import Truth
 from certify.check.reading.certificate import Claim, Number, Pair, number, stated, two_rows
 from certify.check.reading.subject import Problem
-from certify.check.rule import Refutable, Rule, Side, always, check_refutable, check_vector, modulus
-from certify.check.systems.interpolation import Interpolation, hypotheses, kernel_definite
+from certify.check.rule import Rule, Side, always, check_vector, modulus
+from certify.check.systems.interpolation import Interpolation, Refutable, check_refutable, hypotheses, kernel_definite
 from certify.check.systems.point import Ladder, Point
 from certify.check.theorems.aubin.centre import Centre
 from certify.check.theorems.aubin.limit import no_further
@@ -51,7 +51,7 @@ def check_form(claim: Claim[FitRadii], problem: Problem) -> None:
     limit, pair = claim.witness.limit, claim.witness.pair
     if (limit is None) != (pair is None) or (limit is not None and claim.upper is None):
         raise Invalid(where, f"limit is {show(limit)}", "limit and pair go together, beside an upper end")
-    check_vector(claim, claim.witness.z, bool(claim.lower), problem.kernel_rows)
+    check_vector(claim, claim.witness.z, bool(claim.lower), problem.interpolation_rows)
     check_refutable(claim, problem)
 
 

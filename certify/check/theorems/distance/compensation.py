@@ -58,7 +58,7 @@ def check_form(claim: Claim[Compensation], problem: Problem) -> None:
         raise Invalid(f"{where}.layer", f"{witness.layer} is stated", f"the free layers are {show(problem.free)}")
     if (witness.limit is None) != (witness.pair is None):
         raise Invalid(where, f"limit is {show(witness.limit)}", "it goes with pair")
-    check_vector(claim, witness.z, bool(claim.lower), problem.kernel_rows)
+    check_vector(claim, witness.z, bool(claim.lower), problem.interpolation_rows)
     check_there(claim, "array", witness.array, bool(claim.lower))
 
 

@@ -37,5 +37,6 @@ def check_form(claim: Claim[Found], problem: Problem) -> None:
     Raises:
         Invalid: the claim has another form.
     """
-    check_vector(claim, claim.witness.z, bool(claim.lower), problem.kernel_rows)
+    length = problem.parameters if problem.solutions.stationary else problem.interpolation_rows
+    check_vector(claim, claim.witness.z, bool(claim.lower), length)
     check_there(claim, "array", claim.witness.array, claim.upper is not None)

@@ -16,7 +16,7 @@ from certify.check.enclosure.losses.base import loss_of
 from certify.check.enclosure.network import first_weights, forward, given
 from certify.check.linalg.balls import ONE, ZERO, largest, norm, root, squares
 from certify.check.linalg.definite import Truth, definiteness
-from certify.check.lipschitz.over_ball import spectral
+from certify.check.linalg.small.spectral import spectral
 from certify.check.systems.point import Point
 from certify.check.theorems.head.norms import Rows, circles, total_of
 

@@ -9,7 +9,7 @@ from typing import Any
 from flint import arb, arb_mat
 
 from certify.check.linalg.balls import ONE, ZERO, largest, norm, root
-from certify.check.lipschitz.over_ball import spectral
+from certify.check.linalg.small.spectral import spectral
 from certify.check.theorems.head.directions import at_first_order, together
 from certify.check.theorems.head.layer import Effect, Layer
 from certify.check.theorems.head.norms import Rows, top_of_product

@@ -11,8 +11,8 @@ from certify.check.linalg.balls import ZERO, squares
 from certify.check.linalg.definite import Truth
 from certify.check.reading.certificate import Claim, Witness
 from certify.check.reading.subject import Problem
-from certify.check.rule import Rule, Side, interpolating, modulus
-from certify.check.systems.interpolation import Interpolation, hypotheses, kernel_definite
+from certify.check.rule import Side
+from certify.check.systems.interpolation import Interpolation, kernel_definite, rule
 from certify.check.systems.point import Ladder, Point
 from certify.check.theorems.modulus.set_quantities import check_change
 
@@ -54,4 +54,4 @@ def change(point: Point, low: float | None, high: float | None) -> Finding:
                    f"it is {square.max(ZERO).sqrt().str(17, radius=False)} up to a factor 1 ± {found.defect.str(2)}")
 
 
-RULE = Rule(interpolating("N3"), modulus, check_form, check_ends, hypotheses, Witness)
+RULE = rule("N3", check_form, check_ends, Witness)

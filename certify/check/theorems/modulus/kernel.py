@@ -14,8 +14,8 @@ from certify.check.linalg.balls import ZERO
 from certify.check.linalg.definite import Definiteness, Truth
 from certify.check.reading.certificate import Claim, Vector, stated, vector
 from certify.check.reading.subject import Problem
-from certify.check.rule import Refutable, Rule, Side, check_refutable, check_vector, interpolating, modulus, times
-from certify.check.systems.interpolation import Interpolation, hypotheses, kernel_definite
+from certify.check.rule import Side, check_vector, times
+from certify.check.systems.interpolation import Interpolation, Refutable, check_refutable, kernel_definite, rule
 from certify.check.systems.point import Ladder, Point
 
 
@@ -39,8 +39,8 @@ def check_ends(claim: Claim[Modulus], ladder: Ladder, side: Side) -> None:
         near = (claim.lower or 0) > claim.upper * (1 - 2.0**-28)
         expect(f"{claim.where}.upper", claim.upper, partial(upper, most=claim.upper, radius=radius, near=near), ladder)
     if claim.lower and claim.witness.z is not None:
-        rule = partial(lower, least=claim.lower, z=claim.witness.z, radius=radius)
-        expect(f"{claim.where}.lower", claim.lower, rule, ladder)
+        test = partial(lower, least=claim.lower, z=claim.witness.z, radius=radius)
+        expect(f"{claim.where}.lower", claim.lower, test, ladder)
 
 
 def upper(point: Point, most: float, radius: float | None = None, near: bool = False) -> Finding:
@@ -95,4 +95,4 @@ def shown_root(square: arb) -> str:
     return str(square.max(ZERO).sqrt().str(DIGITS, radius=False))
 
 
-RULE = Rule(interpolating("M2"), modulus, check_form, check_ends, hypotheses, Modulus)
+RULE = rule("M2", check_form, check_ends, Modulus)

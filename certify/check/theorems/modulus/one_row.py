@@ -15,8 +15,8 @@ from certify.check.linalg.definite import Truth, definiteness
 from certify.check.reading.arrays import Array
 from certify.check.reading.certificate import Claim
 from certify.check.reading.subject import Problem
-from certify.check.rule import Refutable, Rule, Side, check_refutable, expect_rows, interpolating, modulus
-from certify.check.systems.interpolation import Interpolation, hypotheses, kernel_definite
+from certify.check.rule import Side, expect_rows
+from certify.check.systems.interpolation import Interpolation, Refutable, check_refutable, kernel_definite, rule
 from certify.check.systems.point import Ladder, Point
 from certify.check.theorems.modulus.set_quantities import Shaped, signed_shape
 from certify.check.theorems.modulus.vertices import (
@@ -104,4 +104,4 @@ def _form(claim: Claim[Alone], problem: Problem) -> None:
     check_refutable(claim, problem)
 
 
-RULE = Rule(interpolating("N4"), modulus, _form, check_ends, hypotheses, Alone)
+RULE = rule("N4", _form, check_ends, Alone)

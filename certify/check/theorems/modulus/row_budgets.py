@@ -18,8 +18,15 @@ from certify.check.linalg.definite import MANY, Truth, definiteness
 from certify.check.reading.arrays import Array
 from certify.check.reading.certificate import Claim
 from certify.check.reading.subject import Problem
-from certify.check.rule import Refutable, Rule, Side, Test, check_refutable, interpolating, modulus
-from certify.check.systems.interpolation import Interpolation, hypotheses, kernel_definite
+from certify.check.rule import Rule, Side, Test, modulus
+from certify.check.systems.interpolation import (
+    Interpolation,
+    Refutable,
+    check_refutable,
+    hypotheses,
+    kernel_definite,
+    theorem,
+)
 from certify.check.systems.near.in_balls import Positive
 from certify.check.systems.point import Ladder, Point
 from certify.check.theorems.modulus.ellipsoids import Ellipsoid, ellipsoid, largest_sum, top_eigenvalue
@@ -212,7 +219,7 @@ def _trace(A: arb_mat, B: arb_mat) -> arb:
 
 
 def _theorem(claim: Claim[object], ladder: Ladder) -> str:
-    return interpolating(LABELS[ladder.problem.set])(claim, ladder)
+    return theorem(LABELS[ladder.problem.set], claim, ladder)
 
 
 RULE = Rule(_theorem, modulus, check_form, check_ends, hypotheses, Budgets)

@@ -11,8 +11,8 @@ from certify.check.kernel import Finding, judged
 from certify.check.linalg.definite import MANY, Truth, definiteness
 from certify.check.reading.certificate import Claim
 from certify.check.reading.subject import Problem
-from certify.check.rule import Refutable, Rule, Side, check_refutable, check_rows, expect_rows, interpolating, modulus
-from certify.check.systems.interpolation import PROBED, Interpolation, hypotheses, kernel_definite
+from certify.check.rule import Side, check_rows, expect_rows
+from certify.check.systems.interpolation import PROBED, Interpolation, Refutable, check_refutable, kernel_definite, rule
 from certify.check.systems.point import Ladder, Point
 from certify.check.theorems.modulus.kernel import shown_root
 
@@ -76,4 +76,4 @@ def compared(point: Point, number: int, square: arb, above: bool, P: arb_mat, de
                   f"not proved at {point.precision} bits")
 
 
-RULE = Rule(interpolating("M4"), modulus, check_form, check_ends, hypotheses, Refutable)
+RULE = rule("M4", check_form, check_ends, Refutable)

@@ -16,7 +16,8 @@ from certify.check.enclosure.network import forward, given
 from certify.check.enclosure.norms import layer_squares
 from certify.check.kernel import Finding, expect, judged
 from certify.check.linalg.balls import ONE, ZERO, norm, root
-from certify.check.lipschitz.over_ball import Rows, carried, carried_back, reaches, slope_spread, spectral
+from certify.check.linalg.small.spectral import spectral
+from certify.check.lipschitz.over_ball import Rows, carried, carried_back, reaches, slope_spread
 from certify.check.reading import label_rules
 from certify.check.reading.certificate import Claim, Number, array_name, number, stated
 from certify.check.reading.subject import Problem

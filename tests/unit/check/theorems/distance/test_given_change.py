@@ -13,6 +13,7 @@ from safetensors.numpy import load_file, save_file
 
 from certify.check.main import check
 from certify.check.theorems.distance.form import Found, check_form
+from certify.check.words.solutions import MAPS
 from certify.format.refusal import Invalid
 from tests.effort import examples
 from tests.families import emitter
@@ -153,11 +154,14 @@ def test_specs_without_a_meaning_are_refused(old, new, tmp_path):
 @pytest.mark.parametrize(("z", "refused"), [([1.0, 2.0], False), ([1.0], True), ([1.0, 2.0, 3.0], True), (None, True)])
 def test_a_vector_has_a_number_for_every_row_of_the_kernel(z, refused):
     claim = SimpleNamespace(witness=Found(z=z), lower=1.0, upper=None, where="claims[0]")
-    if not refused:
-        check_form(claim, SimpleNamespace(kernel_rows=2))
-        return
-    with pytest.raises(Invalid, match="z is missing" if z is None else "entries"):
-        check_form(claim, SimpleNamespace(kernel_rows=2))
+    fits = SimpleNamespace(interpolation_rows=2, parameters=9, solutions=MAPS["interpolation"])
+    critical = SimpleNamespace(interpolation_rows=9, parameters=2, solutions=MAPS["critical"])
+    for problem in (fits, critical):
+        if not refused:
+            check_form(claim, problem)
+            continue
+        with pytest.raises(Invalid, match="z is missing" if z is None else "entries"):
+            check_form(claim, problem)
 
 
 def test_a_lower_end_a_hundredth_above_the_distance_is_refused(tmp_path):
