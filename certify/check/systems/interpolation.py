@@ -201,9 +201,7 @@ def theorem(label: str, claim: Claim[object], ladder: Ladder) -> str:
     if not ladder.problem.solutions.stationary:
         return label
     if (claim.lower, claim.upper, claim.rows) != (None, None, ()):
-        from certify.check.systems.near.full_rank import require_rank
-
-        require_rank(f"{claim.where}.theorem", ladder)
+        import_module("certify.check.systems.near.full_rank").require_rank(f"{claim.where}.theorem", ladder)
     return "M5a"
 
 

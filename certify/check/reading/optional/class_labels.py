@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from certify.check.reading.arrays import Array
-from certify.check.reading.data import Vector
 from certify.check.reading.sections.demands import Goes, judged
 from certify.check.reading.spec import Spec
 from certify.check.words.losses import LOSSES
@@ -19,7 +18,7 @@ def allowed(spec: Spec) -> bool:
     return not any(wrong for wrong, *_ in judged(RULES, spec, {gate.quantity for gate in spec.gates}))
 
 
-def require_labels(y: Array, column: bool, spec: Spec, where: str) -> Vector:
+def require_labels(y: Array, column: bool, spec: Spec, where: str) -> tuple[float, ...]:
     """The labels; raises `Invalid` where they are none, or may move and not as labels do."""
     if PARAMETERS[spec.parameter].outer and not allowed(spec):
         raise Invalid("spec, perturbation.parameter", "targets may move", "the data holds class labels")

@@ -14,7 +14,7 @@ from certify.check.stored import beside, conditions, deletions, ground, largest,
 from certify.check.stored.run import check
 from certify.check.theorems.head.rows.squared import ridge
 from certify.format.refusal import Invalid
-from tests.effort import examples
+from tests.effort import examples, turn
 from tests.effort import some as few
 from tests.families.stored_rows import Small, accepted, resealed, small, written
 from tests.oracles import squared_head as oracle
@@ -189,8 +189,8 @@ def test_few_rows_and_short_integers_prove_nothing_more(tmp_path: Path, monkeypa
     whole = proved(rows, (60, 62), 400)
     open_rows = [j for j in rows if j not in whole]
     assert whole and open_rows
-    for bits, kept in (((60, 62), 1), ((60, 62), 3), ((3, 3), 400), ((5, 5), 40)):
-        assert not proved(open_rows, bits, kept), (bits, kept)
+    for at, (bits, kept) in enumerate((((60, 62), 1), ((60, 62), 3), ((3, 3), 400), ((5, 5), 40))):
+        assert not proved([*turn(open_rows, at)], bits, kept), (bits, kept)
 
 
 def test_residuals_that_are_not_known_prove_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
