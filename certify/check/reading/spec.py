@@ -33,9 +33,9 @@ KEYS = {
     "gate": ("quantity", "max", "min", "rigour", "severity", "rationale"),
 }
 """Those of a plain question, by section; the others, and what reads them, are in `optional.parts`."""
-PLAIN = {"modulus", "sample_modulus", "interpolation", "given", "features", "targets", "total", "squared",
-         "cross_entropy", "logistic", "euclidean", "relative"}
-"""The words that go with all of these keys, and with each other."""
+PLAIN = {"modulus", "sample_modulus", "interpolation", "features", "targets", "total", "squared", "cross_entropy",
+         "logistic", "euclidean", "relative"}
+"""The words that go with all of these keys, and with each other, at the weights in the file."""
 LARGEST, DOTS = 2**23, 200
 """Bytes of a spec, and dots between two commas of a line of it, at most."""
 
@@ -184,8 +184,8 @@ def read_spec(data: bytes) -> Spec:
         weight_norm=_word(sections["weights"], "weights", "norm", "euclidean"),
     )
     words = {gate.quantity for gate in spec.gates} | {
-        spec.map, spec.base, spec.loss, spec.parameter, spec.set, spec.weight_norm}
-    if all(plain) and words <= PLAIN and spec.set == "total":
+        spec.map, spec.loss, spec.parameter, spec.set, spec.weight_norm}
+    if all(plain) and not NEARBY[spec.base] and words <= PLAIN:
         return replace(spec, plain=True)
     found: Spec = import_module("certify.check.reading.optional.parts").completed(spec, top, sections)
     return found

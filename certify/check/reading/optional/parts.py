@@ -9,6 +9,7 @@ from importlib import import_module
 
 from certify.check.reading.numbers import is_number
 from certify.check.reading.spec import KEYS, Spec, are_plain, require_name, section
+from certify.check.words.solutions import NEARBY
 from certify.format.canonical import Json, show
 from certify.format.refusal import Invalid
 
@@ -112,7 +113,7 @@ def parts(spec: Spec, quantities: set[str]) -> tuple[str, ...]:
     words = (*quantities, spec.map, spec.set, spec.parameter, spec.loss, "balanced" if spec.class_weight else "")
     asked = {part for word in words for part in WORDS_OF_PARTS.get(word, ())}
     there = {
-        "maps": spec.base != "given" or any(
+        "maps": NEARBY[spec.base] or any(
             key is not None for key in (spec.level, spec.within, spec.columns, spec.scale)),
         "aubin": spec.aubin, "window": spec.window is not None, "graph": spec.graph is not None,
         "perturbation": spec.norm != 2 or any(key is not None for key in (spec.count, spec.change, spec.array)),
