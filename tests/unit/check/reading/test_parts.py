@@ -6,8 +6,11 @@ from dataclasses import replace
 from importlib import import_module
 from itertools import combinations, product
 
+import pytest
+
 from certify.check.reading.certificate import QUANTITIES
-from certify.check.reading.optional.parts import PARTS, parts
+from certify.check.reading.optional.parts import PARTS, WORDS_OF_PARTS, parts
+from certify.check.reading.spec import PLAIN as PLAIN_WORDS
 from certify.check.reading.spec import read_spec
 from tests.effort import FULL, some
 
@@ -43,3 +46,29 @@ def test_what_is_not_looked_at_is_not_wrong():
                     seen[name] += 1
                     assert not any(wrong for wrong, *_ in demands[name](spec, quantities)), (name, spec, quantities)
     assert min(seen.values()) > (2000 if FULL else 280)
+
+
+def test_a_plain_question_has_no_parts():
+    """None of its words is one that a part is about, and whatever is asked with them alone asks for none."""
+    assert not PLAIN_WORDS & set(WORDS_OF_PARTS)
+    for parameter, loss, norm, quantity in product(("features", "targets"), ("squared", "cross_entropy", "logistic"),
+                                                   ("euclidean", "relative"), ("modulus", "sample_modulus")):
+        spec = read_spec(PLAIN + (
+            f'[training]\nloss = "{loss}"\n[weights]\nnorm = "{norm}"\n[perturbation]\nparameter = "{parameter}"\n'
+            f'set = "total"\n[[gate]]\nquantity = "{quantity}"\nmax = 1\n').encode())
+        assert spec.plain and parts(spec, {quantity}) == ()
+
+
+@pytest.mark.parametrize("more", [
+    "[perturbation]\ncolumns = [0]\n", "[perturbation]\nscale = {0 = 2.0}\n",
+    '[perturbation]\nset = "given"\nfile = "u.npz"\n[[gate]]\nquantity = "first_order_distance"\nmax = 1\n',
+    '[weights]\nnorm = "function"\nreference = "r.npz"\n', '[about]\nnames = ["a", "b", "c"]\n'])
+def test_what_a_problem_has_beside_it_is_not_passed_over(more):
+    assert not read_spec(PLAIN + more.encode()).plain
+
+
+@pytest.mark.parametrize("more", ['[solution]\nbase = "nearby"\n', '[perturbation]\nradius = 2.0\n',
+                                  '[solution]\nmap = "sublevel"\nlevel = 0.5\n', "[aubin]\nradius_u = 0.5\n",
+                                  '[perturbation]\nset = "per_sample"\nnorm = "inf"\n'])
+def test_sizes_and_words_are_all_that_some_specs_have_beside_it(more):
+    assert read_spec(PLAIN + more.encode()).plain
