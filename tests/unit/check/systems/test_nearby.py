@@ -13,6 +13,7 @@ from safetensors.numpy import load, save
 
 from certify.check.reading.spec import read_spec
 from certify.check.reading.subject import build_problem
+from certify.check.systems.nearness import nearness
 from certify.format.refusal import Invalid
 from tests.effort import examples
 from tests.families import emitter
@@ -141,7 +142,9 @@ def test_merged_rows_need_equal_targets():
     def build(y, merge):
         buffer = io.BytesIO()
         np.savez(buffer, X=rows, y=np.array(y))
-        return build_problem(spec, model, buffer.getvalue(), merge)
+        problem = build_problem(spec, model, buffer.getvalue(), merge)
+        assert nearness(spec, problem, 0.0) is not None  # the next step of every check
+        return problem
 
     assert build([1.0, 2.0, 1.0], True).kept == (0, 1) and build([1.0, 2.0, 3.0], False).kept == (0, 1, 2)
     with pytest.raises(Invalid, match="rows 0 and 2 have equal features"):
