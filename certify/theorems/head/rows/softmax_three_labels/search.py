@@ -32,7 +32,7 @@ class Search(TwoLabels):
 
     def _run(self) -> None:
         self.refits = Changed(self.head, True)
-        self._own = OwnSteps(self.refits.refitter)
+        self._own = OwnSteps(self.refits.refitter, held=True)
         self.V0, f = self.refits.V0, len(self.rows)
         self._tried = np.zeros(0, np.int64)
         self.W = self.refits.solve(self.singles, check=self.check)
