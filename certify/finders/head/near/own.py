@@ -21,10 +21,12 @@ class OwnSteps:
 
     Args:
         refitter: of the head.
+        held: whether the sum of free intercepts is held, along which nothing curves: for weights near their refits.
     """
 
-    def __init__(self, refitter: Refitter) -> None:
+    def __init__(self, refitter: Refitter, held: bool = False) -> None:
         self._refitter, self.head = refitter, refitter.head
+        self._held = held and refitter.head.free_intercept
         head, kind = self.head, np.float32
         self._phi = head.phi.astype(kind)
         self._back = np.ascontiguousarray(self._phi.T)
@@ -75,7 +77,7 @@ class OwnSteps:
             y[rows, head.label[rows], each] += 1
             y[rows, codes, each] -= 1
         r = self._in(y) - self._taken + self._decay * x
-        if head.free_intercept:  # along the sum of the intercepts nothing curves: what rounding leaves there is no step
+        if self._held:  # what rounding leaves there is no step
             r[:, -1] -= r[:, -1].mean(axis=0)
         total, first = np.zeros_like(x), r.copy()
         p = z = self._by(inverse, r)

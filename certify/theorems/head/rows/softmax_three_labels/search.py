@@ -32,7 +32,7 @@ class Search(TwoLabels):
 
     def _run(self) -> None:
         self.refits = Changed(self.head, True)
-        self._own = OwnSteps(self.refits.refitter)
+        self._own = OwnSteps(self.refits.refitter, held=True)
         self.V0, f = self.refits.V0, len(self.rows)
         self._tried = np.zeros(0, np.int64)
         self.W = self.refits.solve(self.singles, check=self.check)
@@ -80,7 +80,8 @@ class Search(TwoLabels):
         sums = sums_of(known, before, W, both)
         bad = np.flatnonzero(~(sums.left <= NEAR)) if sums is not None else np.arange(len(W))
         if len(bad):
-            W[bad] = self.refits.refitter.newton(both.part(bad), start[bad], 0.0, self.check)
+            part = Choices(both.rows[bad], both.codes[bad])
+            W[bad] = self.refits.refitter.newton(part, start[bad], 0.0, self.check)
             sums = sums_of(known, before, W, both)
         if sums is None:
             self._many[self.at] = OPEN + 1
