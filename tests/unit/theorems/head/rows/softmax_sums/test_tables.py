@@ -74,6 +74,12 @@ def problem(seed: int, free: bool = False, most: int = 3, count: int = 20, rough
     return Problem(head, c, s, W, tables)
 
 
+@cache
+def gone(p: Problem, T: tuple[int, ...]) -> Array:
+    """The refit without some rows."""
+    return without(p.head, T)
+
+
 def lies(p: Problem, t: Table, size: int) -> tuple[int, int]:
     """Refits that are farther from sums of steps than is said, and choices of which something is said."""
     H, wrong, said = hessian(t.m.c, t.m.h), 0, 0
@@ -81,7 +87,7 @@ def lies(p: Problem, t: Table, size: int) -> tuple[int, int]:
     for T, r in zip(every, t.distances(every), strict=True):
         if np.isfinite(r):
             said += 1
-            away = without(p.head, tuple(T.tolist())) - p.sum(tuple(T.tolist()))
+            away = gone(p, tuple(T.tolist())) - p.sum(tuple(T.tolist()))
             if p.head.free_intercept:
                 away[:, -1] -= away[:, -1].mean()
             wrong += np.sqrt(max(float(away.ravel() @ H @ away.ravel()), 0.0)) > r * (1.0 + 1e-6) + NEAR
