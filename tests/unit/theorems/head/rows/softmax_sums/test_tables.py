@@ -143,6 +143,18 @@ def test_gradients_that_sums_leave() -> None:
                 assert length(t, p.gradient(p.sum(T), T)) <= (R + np.prod(t.third[list(T)])) * (1.0 + 1e-9)
 
 
+@pytest.mark.parametrize("count", [0, 200])
+def test_what_pairs_leave(count: int) -> None:
+    """`Γ` of every pair, formed or not, of steps that lead beside the refits."""
+    for seed in range(2):
+        p = problem(seed, count=count, rough=0.05)
+        still = p.gradient(p.c.V, ())
+        for t in p.tables:
+            for i, l in combinations(range(p.head.n), 2):
+                own = p.gradient(p.W[i], (i,)) + p.gradient(p.W[l], (l,))
+                assert length(t, p.gradient(p.sum((i, l)), (i, l)) - own + still) <= t.pair[i, l] * (1.0 + 1e-9)
+
+
 def rest(p: Problem, T: tuple[int, ...]) -> Array:
     """What the gradient at a sum of steps has beyond those at sums of one and of two."""
     still, left = p.gradient(p.c.V, ()), p.gradient(p.sum(T), T)
