@@ -66,8 +66,8 @@ def formed(m: Metric, rows: Whole, W: Array, steps: Steps, chosen: tuple[Whole, 
     norms, mu = m.c.head.phi_norm, sum(m.c.head.mu(2))
     turn = (0.5 * float(norms @ norms) + mu) * RAISE
     sizes = lengths(W) + float(lengths(m.c.V[None])[0])
-    starts = np.flatnonzero(np.r_[True, i[1:] != i[:-1]]) if len(i) else np.zeros(0, np.int64)
-    for begin, end in zip(starts, np.r_[starts[1:], len(i)], strict=True):
+    starts = np.flatnonzero(np.diff(i, prepend=-1))
+    for begin, end in zip(starts, np.append(starts, len(i))[1:], strict=True):
         one = int(i[begin])
         if (base := base_of(m, W[one])) is None:
             continue

@@ -42,7 +42,8 @@ class Judge:
     def __init__(self, head: Head, refitter: Refitter, tables: Tables, rows: Whole, delta: Array, lines: Lines,
                  found: Found, check: Callable[[], None]) -> None:
         self.head, self.refitter, self.lines, self.found, self.check = head, refitter, lines, found, check
-        self.metrics = [one.m for one in tables.each]
+        some = sorted(range(len(tables.each)), key=lambda x: abs(x - len(tables.each) // 2))  # far choices lose much
+        self.root, self.metrics = tables.each[0].m, [tables.each[x].m for x in some]
         self.long = [lines.lengths(m) for m in self.metrics]
         self.rows, self.delta, self.base = rows, delta, len(rows) + 1
         self._number = self._place = np.zeros(0, np.int64)
@@ -92,7 +93,7 @@ class Judge:
     def _look(self, T: Whole, numbers: Whole) -> None:
         """Some choices of as many rows each: what is left open of evaluation rows is given up, or flipped."""
         sets, W = np.sort(self.rows[T], axis=1), self.refitter.V0 + self.delta[T].sum(axis=1)
-        wanted, root = self._wanted(numbers), self.metrics[0]
+        wanted, root = self._wanted(numbers), self.root
         if (base := base_of(root, root.c.V)) is not None:
             for turns, goal in NEARER:
                 live = np.flatnonzero(wanted.any(axis=1))

@@ -34,7 +34,8 @@ class SoftmaxSums(Method):
 
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
         """The points that no three rows move, of those whose choices were all looked at, and rows that flip a point."""
-        search = Search(head, change, budget.share(SHARE).check)
+        own = budget.share(SHARE)
+        search = Search(head, change, own.check, own.left)
         with np.errstate(all="ignore"):
             proved = search.run(todo)
         return Part(self.name, proved, {}, search.found.flips(), why=search.why, late=search.late)

@@ -52,6 +52,7 @@ class Search:
     Attributes:
         head, change: the problem: up to three rows deleted.
         check: raises when the time is up.
+        left: seconds left.
         why, late: what kept it from proving more, in words, and whether that was the time.
         found: rows whose deletion flips evaluation rows.
         proved: `(N,)` evaluation rows of which every choice was looked at.
@@ -60,6 +61,7 @@ class Search:
     head: Head
     change: RowChange
     check: Callable[[], None]
+    left: Callable[[], float] = lambda: float("inf")
     why: str = ""
     late: bool = False
     found: Found = field(init=False)
@@ -95,9 +97,13 @@ class Search:
             return
         takes, gap = takes_of(lines, W, c.V)
         judge = Judge(head, refitter, tables, rows, W - c.V, lines, self.found, self.check)
-        asked = []
-        for place in range(len(at)):
+        asked, half = [], 0.5 * self.left()
+        ease = ((gap - np.sort(np.maximum(takes, 0.0), axis=0)[-3:].sum(axis=0)) / tables.lengths).min(axis=1)
+        for place in np.argsort(-ease, kind="stable").tolist():
             self.check()
+            if self.left() < half:  # the others would need longer lists
+                self.why, self.late = "its time was up", True
+                break
             T = opened(tables, far, takes[:, place], gap[place], tables.lengths[place])
             if T is not None and len(T):
                 asked.append((place, T))
@@ -159,7 +165,7 @@ def opened(tables: Tables, far: Far, takes: Array, gap: Array, lengths: Array) -
             T = np.full((len(batch), 3), len(one) - 1)
             T[:, : batch.shape[1]] = batch
             count += len(T)
-            if count > OPEN * 8:
+            if count > OPEN:
                 return None
             T = _not_near(T, tables.far(T), takes, gap, lengths)
             found.append(_not_near(T, tables.far(T, sharp=True), takes, gap, lengths))

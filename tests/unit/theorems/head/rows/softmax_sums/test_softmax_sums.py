@@ -155,6 +155,24 @@ def test_runs_that_are_cut_off(after: int) -> None:
     assert run.late and run.why and (low[proved] > -NEAR).all()
 
 
+@pytest.mark.parametrize("seed", [0, 2])
+def test_refits_of_which_nothing_is_known_prove_nothing(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor do they flip a point: what they alone could decide stays open."""
+    head, low = drawn(seed), truth(seed)
+    monkeypatch.setattr(judge, "enclose_refits", lambda head, choices, W: np.full(len(W), np.inf))
+    part = SoftmaxSums().prove(head, RowChange(False, 3, ROWS), head.today >= 0, Budget())
+    assert part is not None and part.flips is not None and (part.flips.point < 0).all()
+    assert (low < -NEAR).any() and (low[part.proved] > -NEAR).all()
+
+
+@pytest.mark.parametrize("rows", [(2,), (1, 4)])
+def test_fewer_rows_than_may_go(rows: tuple[int, ...]) -> None:
+    """One row has no pair, and two have no triple."""
+    head, low = drawn(0), truth(0, rows=rows)
+    part = SoftmaxSums().prove(head, RowChange(False, 3, rows), head.today >= 0, Budget())
+    assert part is not None and part.proved.any() and (low[part.proved] > -NEAR).all()
+
+
 def test_other_questions_are_refused() -> None:
     head = drawn(0)
     for change in (RowChange(True, 3, ROWS), RowChange(False, 2, ROWS), RowChange(False, 4, ROWS)):

@@ -74,6 +74,12 @@ def problem(seed: int, free: bool = False, most: int = 3, count: int = 20, rough
     return Problem(head, c, s, W, tables)
 
 
+@cache
+def gone(p: Problem, T: tuple[int, ...]) -> Array:
+    """The refit without some rows."""
+    return without(p.head, T)
+
+
 def lies(p: Problem, t: Table, size: int) -> tuple[int, int]:
     """Refits that are farther from sums of steps than is said, and choices of which something is said."""
     H, wrong, said = hessian(t.m.c, t.m.h), 0, 0
@@ -81,7 +87,7 @@ def lies(p: Problem, t: Table, size: int) -> tuple[int, int]:
     for T, r in zip(every, t.distances(every), strict=True):
         if np.isfinite(r):
             said += 1
-            away = without(p.head, tuple(T.tolist())) - p.sum(tuple(T.tolist()))
+            away = gone(p, tuple(T.tolist())) - p.sum(tuple(T.tolist()))
             if p.head.free_intercept:
                 away[:, -1] -= away[:, -1].mean()
             wrong += np.sqrt(max(float(away.ravel() @ H @ away.ravel()), 0.0)) > r * (1.0 + 1e-6) + NEAR
@@ -135,6 +141,18 @@ def test_gradients_that_sums_leave() -> None:
             for T in combinations(range(p.head.n), 3):
                 R = t.single[list(T)].sum() + sum(t.pair[i, l] for i, l in combinations(T, 2))
                 assert length(t, p.gradient(p.sum(T), T)) <= (R + np.prod(t.third[list(T)])) * (1.0 + 1e-9)
+
+
+@pytest.mark.parametrize("count", [0, 200])
+def test_what_pairs_leave(count: int) -> None:
+    """`Γ` of every pair, formed or not, of steps that lead beside the refits."""
+    for seed in range(2):
+        p = problem(seed, count=count, rough=0.05)
+        still = p.gradient(p.c.V, ())
+        for t in p.tables:
+            for i, l in combinations(range(p.head.n), 2):
+                own = p.gradient(p.W[i], (i,)) + p.gradient(p.W[l], (l,))
+                assert length(t, p.gradient(p.sum((i, l)), (i, l)) - own + still) <= t.pair[i, l] * (1.0 + 1e-9)
 
 
 def rest(p: Problem, T: tuple[int, ...]) -> Array:
@@ -218,8 +236,10 @@ def test_what_is_lost_row_by_row(a: float, monkeypatch: pytest.MonkeyPatch) -> N
     for seed in range(2):
         p = problem(seed)
         for t in p.tables:
-            _lost, theta, _few = tables_.taken(t.m, p.s, 3, a)
+            lost, theta, _few = tables_.taken(t.m, p.s, 3, a)
             y = seen.pop()  # (n, f)
+            # a row that goes takes all that it has
+            assert (lost - t.m.lever[p.s.rows] >= level(y, t.m.lever) * (1.0 - 1e-9)).all()
             q = -np.expm1(-a * t.m.long) / (a * t.m.long) / (theta * t.m.h)
             for T in combinations(range(p.head.n), 3):
                 stay = np.setdiff1d(np.arange(p.head.n), T)
