@@ -20,9 +20,11 @@ def check_asked(claims: Sequence[Claim[object]], spec: Spec) -> None:
     """The claims answer the gates of the spec one by one, or what is asked without gates; raises `Invalid`."""
     plain = ["modulus", "sample_modulus"] if spec.parameter == "features" and spec.norm == 2 else ["modulus"]
     plain = ["first_order_distance"] if spec.set in ("sparse", "given") else plain
-    plain += ["aubin"] * bool(spec.aubin) + ["excess", "hausdorff"] * (spec.window is not None)
+    plain = [*plain, "aubin"] if spec.aubin else plain
+    plain = plain if spec.window is None else [*plain, "excess", "hausdorff"]
     wanted = [gate.quantity for gate in spec.gates] or plain
-    if (found := [claim.quantity for claim in claims]) != wanted:
+    found = [claim.quantity for claim in claims]
+    if found != wanted:
         raise Invalid("claims", f"they are about {show(found)}", f"the spec asks for {show(wanted)}")
 
 

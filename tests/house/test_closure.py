@@ -19,10 +19,10 @@ ROOT = Path(__file__).resolve().parents[2]
 GOLDEN, AUDITS = "tests/golden/0.1.0", "reports/audits"
 
 CERTIFICATES = {
-    f"{GOLDEN}/tanh": 3790, f"{GOLDEN}/critical": 6820, f"{GOLDEN}/boundary": 4225, f"{GOLDEN}/inside": 4900,
-    f"{GOLDEN}/per-sample": 4600, f"{GOLDEN}/change": 4225, f"{GOLDEN}/nearby": 4790, f"{GOLDEN}/window": 4060,
-    f"{AUDITS}/toy/features": 6545, f"{AUDITS}/diabetes/boundary": 4255, f"{AUDITS}/expansion/breast-cancer": 4055,
-    f"{AUDITS}/breast-cancer-logistic/last-layer-any-1": 6280, f"{AUDITS}/breast-cancer": 4260,
+    f"{GOLDEN}/tanh": 3795, f"{GOLDEN}/critical": 6820, f"{GOLDEN}/boundary": 4230, f"{GOLDEN}/inside": 4905,
+    f"{GOLDEN}/per-sample": 4605, f"{GOLDEN}/change": 4225, f"{GOLDEN}/nearby": 4790, f"{GOLDEN}/window": 4060,
+    f"{AUDITS}/toy/features": 6550, f"{AUDITS}/diabetes/boundary": 4255, f"{AUDITS}/expansion/breast-cancer": 4055,
+    f"{AUDITS}/breast-cancer-logistic/last-layer-any-1": 6285, f"{AUDITS}/breast-cancer": 4260,
 }
 """Most lines that a certificate may load, all of them: a ratchet, never raised without a reason in the commit.
 

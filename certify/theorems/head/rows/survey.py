@@ -37,8 +37,7 @@ CLASSES: Final[Mapping[str, str]] = {
     "softmax_box": "softmax_box:SoftmaxBox", "softmax_by_choice": "softmax_by_choice.method:SoftmaxByChoice",
     "softmax_labels": "softmax_labels.method:SoftmaxLabels", "softmax_pairs": "softmax_pairs.method:SoftmaxPairs",
     "softmax_two_labels": "softmax_two_labels.method:SoftmaxTwoLabels",
-    "softmax_sums": "softmax_sums.method:SoftmaxSums",
-    "softmax_three_labels": "softmax_three_labels.method:ThreeLabels",
+    "softmax_sums": "softmax_sums.method:SoftmaxSums", "softmax_three_labels": "softmax_three_labels.method:ThreeLabels",
     "softmax_tree": "softmax_tree:SoftmaxTree", "energy": "energy:Energy",
     "enumeration": "enumeration:Enumeration", "every_choice": "every_choice:EveryChoice"}
 """Modules and classes of the methods, in the order in which they are tried (but see :func:`order`)."""
