@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from certify.finders.head.attack import attack
-from certify.finders.head.floats import FloatHead, float_head
+from certify.finders.head.floats import float_head
 from certify.finders.head.greedy import greedy
 from certify.finders.head.plain_attack import plain_attack
 from certify.format.errors import EnclosureError
@@ -37,7 +37,8 @@ CLASSES: Final[Mapping[str, str]] = {
     "softmax_box": "softmax_box:SoftmaxBox", "softmax_by_choice": "softmax_by_choice.method:SoftmaxByChoice",
     "softmax_labels": "softmax_labels.method:SoftmaxLabels", "softmax_pairs": "softmax_pairs.method:SoftmaxPairs",
     "softmax_two_labels": "softmax_two_labels.method:SoftmaxTwoLabels",
-    "softmax_sums": "softmax_sums.method:SoftmaxSums", "softmax_three_labels": "softmax_three_labels.method:ThreeLabels",
+    "softmax_sums": "softmax_sums.method:SoftmaxSums",
+    "softmax_three_labels": "softmax_three_labels.method:ThreeLabels",
     "softmax_tree": "softmax_tree:SoftmaxTree", "energy": "energy:Energy",
     "enumeration": "enumeration:Enumeration", "every_choice": "every_choice:EveryChoice"}
 """Modules and classes of the methods, in the order in which they are tried (but see :func:`order`)."""
@@ -165,7 +166,7 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
             reasons += [f"{name}: {asked}"] if name in CHECKED else []
             continue
         if not attacked and name not in first and not _method(name).complete(head, asked):
-            searched, attacked, tried = _attack(head, change, todo, found, budget, tell), True, tried + 1
+            searched, attacked, tried = _attack(head, change, todo, found, budget, tell, ATTACK), True, tried + 1
             todo = todo & ~found.flipped
         tell(STAGES[name], float((~todo).mean()))
         halved = name in TREES and tree_first(head, change, methods) or (
@@ -190,8 +191,9 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
                 said.append(f"{name} proved {int(new.sum())}, and no certificate states what it proves")
         if left := int((todo & ~new & ~found.flipped).sum()):
             said.append(attempt(name, left, part.why, late))
-    if not (attacked or tried and budget.left() <= 0) and (todo := known & ~found.flipped & (status == OPEN)).any():
-        searched, tried = _attack(head, change, todo, found, budget, tell), tried + 1
+    again = (searched or not attacked) and (not tried or budget.left() > 0)  # it had a share of the time at first
+    if again and (todo := known & ~found.flipped & (status == OPEN)).any():
+        searched, tried = _attack(head, change, todo, found, budget, tell, 1.0), tried + 1
     require_consistent(status, found)
     status[found.flipped & (status == OPEN)] = FLIPPED
     fewer = _fewer(head, change, seconds, methods, seen) if (known & (status == OPEN)).any() else 0
@@ -370,11 +372,11 @@ def _method(name: str) -> Method:
     return made
 
 
-def _attack(head: Head, change: Change, todo: Mask, found: Found, budget: Budget, tell: Tell) -> bool:
+def _attack(head: Head, change: Change, todo: Mask, found: Found, budget: Budget, tell: Tell, part: float) -> bool:
     """Changes that flip, by an untrusted search, each proved by its refit; whether more time would make it longer."""
     deletes = isinstance(change, RowChange) and not change.relabels
     most = SHORTER if deletes else LONGEST
-    limit = Budget(min(budget.share(ATTACK).left(), most))
+    limit = Budget(min(budget.share(part).left(), most))
     tell(f"changes that flip, {max(limit.seconds, 1.0):.0f} s at most", 0.0)
     if isinstance(change, RowChange) and deletes and head.loss.quadratic and not head.uneven and is_large(head):
         worst_deletions(head, change, todo, found, lambda: limit.left() <= 0)
@@ -384,17 +386,14 @@ def _attack(head: Head, change: Change, todo: Mask, found: Found, budget: Budget
         for choices, V in proposed(lambda: list(greedy(head, change, stand, limit.left))) or ():
             found.prove(choices, V)
         return limit.left() <= 0 and limit.seconds < most
+    lost = head.weight_decay if head.remaining else 0.0
     flips: Any = plain_attack(head, change, limit.left()) if head.uneven or head.loss.targeted else attack(
-        _floats(head), not change.relabels, change.count, limit.left(), np.array(change.rows))
+        float_head(head.phi, head.Y, head.loss.name, head.mu()[0], head.V, head.points[todo], head.decayed, head.codes,
+                   head.label, lost, head.threshold),
+        not change.relabels, change.count, limit.left(), np.array(change.rows))
     over = limit.left() <= 0 and limit.seconds < most
     for begin in range(0, len(flips.rows), AT_ONCE):
         at = slice(begin, begin + AT_ONCE)
         found.prove(Choices(flips.rows[at], flips.codes[at]), flips.weights[at])
     return over
 
-
-def _floats(head: Head) -> FloatHead:
-    """The head for the search."""
-    mu, lost = head.mu()[0], head.weight_decay if head.remaining else 0.0
-    return float_head(head.phi, head.Y, head.loss.name, mu, head.V, head.points, head.decayed, head.codes, head.label,
-                      lost, head.threshold)

@@ -189,6 +189,16 @@ def test_no_time_is_advised_where_more_would_not_be_used(relabels, monkeypatch):
         assert found.undecided.any() and found.cut == advised
 
 
+def test_time_that_proofs_leave_goes_to_changes_that_flip(monkeypatch):
+    """The share of the time that the search has at first may be none on a machine with other work."""
+    head = drawn_head(np.random.default_rng(5), "logistic", n=16, apart=1.0, decay=0.1)
+    wanted = survey(head, any_rows(head, 2, True), 60.0, methods=("enumeration",)).attacked
+    assert wanted.any()
+    monkeypatch.setattr(surveys, "ATTACK", 0.0)
+    found = survey(head, any_rows(head, 2, True), 60.0, methods=("box",))
+    assert (found.attacked == wanted).all()
+
+
 def test_what_more_time_would_do_is_said(monkeypatch):
     """A method that waits for more time says how much; the search for flips alone proves nothing."""
     head = drawn_head(np.random.default_rng(3), "cross_entropy", n=14, decay=0.1)
