@@ -43,6 +43,9 @@ LIFT, ROUGH = 1.0 + 2.0**-14, 8.0
 """For a checker, which has bounds of its own: how much larger λ is stated, and what its products of rows are off by,
 times `short`."""
 
+FEW = 2.0**-300
+"""Least λ that is stated, also of a row of zeros: a checker takes none whose forms are near the least doubles."""
+
 AT_ONCE = 1 << 21
 """Numbers of one array that are held at once: some ten such arrays are, hence 200 MB."""
 
@@ -55,7 +58,7 @@ class Linear:
         c: the centre, no row out.
         free, k: rows that may change, and how many.
         H, H_off: floats near `Σ c_iD_is_is_iᵀ + diag μ`, and what these are off by.
-        X: floats near its inverse.
+        X: floats near its inverse, and `X_off` what a checker's inverse is off by.
     """
 
     c: Centre
@@ -64,6 +67,7 @@ class Linear:
     H: Array
     H_off: float
     X: Array
+    X_off: float
 
 
 def linear(c: Centre, free: Rows, k: int) -> Linear | None:
@@ -73,7 +77,10 @@ def linear(c: Centre, free: Rows, k: int) -> Linear | None:
         X = np.linalg.inv(H)
     except np.linalg.LinAlgError:
         return None
-    return Linear(c, free, min(k, len(free)), H, off, 0.5 * (X + X.T)) if np.isfinite(X).all() else None
+    if not np.isfinite(X).all():
+        return None
+    rough = 2.0 * whole_numbers(c.sums) * fp.frobenius(X) ** 2
+    return Linear(c, free, min(k, len(free)), H, off, 0.5 * (X + X.T), rough)
 
 
 def _hessian(c: Centre, curves: Array) -> tuple[Array, float]:
@@ -157,7 +164,7 @@ class Bent:
         wrong = fp.row_norms(V @ at.H - E) + (fp.dot_unit(p + 1) * (fp.frobenius(at.H) * size + length)
                                               + at.H_off * size)
         x = V @ s.S.T
-        off = np.outer(size, (fp.dot_unit(p) + ROUGH * short(p)) * s.norms) * RAISE + fp.FLOOR
+        off = np.outer(size * (fp.dot_unit(p) + ROUGH * short(p)) + length * at.X_off, s.norms) * RAISE + fp.FLOOR
         wide = (np.abs(x) * self.half + off * (np.abs(self.mid) + self.half)) * RAISE
         along = x * self.mid
         sums = along @ self.rows.products, wide @ self.rows.products
@@ -169,7 +176,7 @@ class Bent:
             lam = largest(self.rows, sign * sums[0] + sums[1], sizes)
             if lam is None:
                 return None
-            lam = (lam * LIFT + (np.abs(along) + wide) @ self.room) * RAISE
+            lam = (lam * LIFT + (np.abs(along) + wide) @ self.room) * RAISE + FEW
             mine = sign * x[:, free]
             pull = np.maximum(np.maximum(mine + off[:, free], self.back * (off[:, free] - mine)), 0.0) * self.size
             rest = np.outer(0.5 * (1.0 + TINY) * lam, self.rho)

@@ -23,6 +23,10 @@ ROOM = 1.0 + 2.0**-14
 """A checker has bounds of its own: what is proved is to hold with a little to spare."""
 
 
+FAR = 2.0**250
+"""Longest point, and largest λ: squares of sums over many rows have to be doubles for a checker."""
+
+
 def box(c: Centre, free: Rows, k: int, left: Callable[[], float]) -> tuple[Bent, Image] | None:
     """What slabs say that hold the motion under any k changes of some rows; None where none are found or time is up.
 
@@ -78,6 +82,8 @@ def _stay(b: Bent, points: Array) -> tuple[Array, Array]:
     found = b.taken(points, False)
     if found is None:
         return np.zeros(len(points), dtype=bool), np.full(len(points), -1.0)
-    margin = c.sums.margins(points, fp.row_norms(points), c.w)
+    lengths = fp.row_norms(points)
+    margin = c.sums.margins(points, lengths, c.w)
     margin -= (4.0 * U * np.abs(margin) + fp.FLOOR) * RAISE
-    return np.asarray(found[0].most(b.at.k) * ROOM < margin), found[0].share
+    near = (lengths < FAR) & (found[0].share < FAR)
+    return near & (found[0].most(b.at.k) * ROOM < margin), found[0].share

@@ -15,8 +15,8 @@ from certify.check.theorems.head.rows.head import Head
 from certify.check.theorems.head.rows.pair_tree.numbers import top
 from certify.format.refusal import Invalid
 
-LONGEST = 64.0
-"""Slabs that are longer are none: curvatures there are next to nothing."""
+LEAST, LONGEST = 2.0**-40, 64.0
+"""Slabs that are longer are none, as curvatures there are next to nothing; secants over shorter ones are no numbers."""
 
 
 def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool]) -> list[bool]:
@@ -43,8 +43,8 @@ def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool
     if set(arrays) != set(shapes) or any(a.shape != shapes[x] or a.kind != "f" for x, a in arrays.items()):
         raise Invalid(where, f"its arrays are {', '.join(sorted(arrays))}", "weights, slabs, rows, points: floats "
                       f"of the shapes {', '.join(str(x) for x in shapes.values())}, are needed")
-    if not all(0.0 < x < LONGEST for x in arrays["slabs"].values):
-        raise Invalid(f"{where}, slabs", "one is not between 0 and 64", "lengths are needed")
+    if not all(LEAST <= x < LONGEST for x in arrays["slabs"].values):
+        raise Invalid(f"{where}, slabs", "one is not from 2^-40 to 64", "lengths are needed")
     if not all(x - x == 0.0 for x in arrays["weights"].values):
         raise Invalid(f"{where}, weights", "one is not finite", "numbers are needed")
     n, flat = head.n, arrays["slabs"].values

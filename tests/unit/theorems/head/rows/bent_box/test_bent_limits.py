@@ -157,7 +157,7 @@ def test_a_box_is_taken_only_where_all_four_ends_lie_inside(one: int, monkeypatc
 def test_refits_lie_in_a_box_whose_inverse_is_a_twentieth_off(relabels: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     def stretched(*given: Any) -> Any:
         at = LINEAR(*given)
-        return at and image.Linear(at.c, at.free, at.k, at.H, at.H_off, 1.05 * at.X)
+        return at and replace(at, X=1.05 * at.X)
 
     LINEAR = image.linear
     monkeypatch.setattr(search, "linear", stretched)

@@ -240,7 +240,7 @@ def test_other_forms_and_problems_are_refused() -> None:
                   arrays | {"rows": arrays["rows"].astype(np.int64)}):
         with pytest.raises(Invalid, match="its arrays are"):
             followed(head, 2, False, wrong, good)
-    for bad in (0.0, -1.0, np.nan, np.inf, 100.0):
+    for bad in (0.0, -1.0, 1e-320, 1e-13, np.nan, np.inf, 64.0, 100.0):
         with pytest.raises(Invalid, match="slabs"):
             followed(head, 2, False, changed(arrays, "slabs", lambda x, bad=bad: np.full_like(x, bad)), good)
     for bad in (np.nan, np.inf):
