@@ -103,6 +103,7 @@ class Audit:
             **({"alarms": list(self.alarms)} if self.alarms else {}),
             "model": {"network": self.subject.words(), "training_loss": fit.value,
                       "training_accuracy": None if fit.right is None else fit.right / fit.rows,
+                      **({"labels_parted": fit.parted.removeprefix(", ")} if fit.parted else {}),
                       "notes": list(self.subject.notes)},
             "files": {role: {"name": name, "sha256": digest} for role, name, digest in self.subject.given},
             "answers": [answer.as_json() | {"certificate": f"{_place(answer, self.folder)}certificate.json"}

@@ -188,9 +188,10 @@ class Subject:
 
     @cached_property
     def fit_as_trained(self) -> Fit:
-        """The same, with the weights of the rows."""
-        return self.fit if self.weights is None else fit(self.network, self.X, self.loss, self.y, self.labels,
-                                                         weights=self.weights)
+        """The same, with the weights of the rows, and labels parted where it was said."""
+        same = self.weights is None and self.threshold is None
+        return self.fit if same else fit(self.network, self.X, self.loss, self.y, self.labels, weights=self.weights,
+                                         threshold=self.threshold)
 
     @property
     def plain(self) -> bool:

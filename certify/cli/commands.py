@@ -70,6 +70,9 @@ def run(
     from certify.theorems.jobs import among
 
     given = spec or [Path("certify.toml")]
+    if not spec and not given[0].exists():
+        raise SpecError("run", "no spec is named, and there is no certify.toml in this folder",
+                        "name one, or write one beside model and data with certify init")
     asked = Asked(output, as_json, quiet, merge_duplicates, tuple(form or ()), on_inconclusive, baseline, suppressions,
                   cache, copies)
     several = len(given) > 1 or given[0].is_dir()

@@ -7,17 +7,19 @@ certificate shares no code with what wrote it.
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import Sequence
 
-INVALID, INTERRUPTED = 2, 130
+INVALID, INTERRUPTED, UNREAD = 2, 130, 141
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status.
 
     0: done, and no gate of severity `fail` failed or is open; 3: one failed; 4: one is open; 5: an estimate whose
-    linear system was not solved; 2: usage or invalid input; 130: Ctrl-C. Status 1 is left to crashes.
+    linear system was not solved; 2: usage or invalid input; 130: Ctrl-C; 141: nobody read what `check` printed to its
+    end, as `| head` does. Status 1 is left to crashes.
     """
     arguments = sys.argv[1:] if argv is None else list(argv)
     for stream in (sys.stdout, sys.stderr):
@@ -27,8 +29,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments[:1] == ["check"]:
             from certify.check.main import main as check
 
-            return check(arguments[1:])
+            status = check(arguments[1:])
+            sys.stdout.flush()  # here, and not when Python ends, so that a reader who left is met below
+            return status
         return _verb(arguments)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left over goes there as Python ends
+        return UNREAD
     except KeyboardInterrupt:
         print("certify: interrupted; files written earlier are as they were", file=sys.stderr)
         return INTERRUPTED

@@ -34,6 +34,7 @@ class Fit:
         stated: whether the spec names the loss; else it is the default.
         weighed: whether rows carry weights.
         ended: whether the weights keep the rule by which the solver of their fit ends; None: nobody knows it.
+        threshold: of one output, above which it is the second label; None: 0.
 
     >>> Fit("logistic", 0.0493, 420, 426, 426).sentence()
     'training loss 0.0493 (logistic), accuracy 98.6 % of 426 rows with this network: is this what you remember?'
@@ -48,6 +49,7 @@ class Fit:
     stated: bool = True
     weighed: bool = False
     ended: bool | None = None
+    threshold: float | None = None
 
     def sentence(self) -> str:
         """The line for a person."""
@@ -57,7 +59,20 @@ class Fit:
             "; rows count by their weights" if self.weighed else "")
         which = f"{self.rows} rows" if self.rows == self.of else f"the first {self.rows} of {self.of} rows"
         accuracy = " on" if self.right is None else f", accuracy {percent(self.right, self.rows)} of"
-        return f"training loss {self.value:.4g} ({meaning}){accuracy} {which} with this network: {_QUESTION}"
+        return (f"training loss {self.value:.4g} ({meaning}){accuracy} {which}{self.parted} with this network: "
+                f"{_QUESTION}")
+
+    @property
+    def parted(self) -> str:
+        """Where labels part, in words; "" at 0, or where there are none.
+
+        >>> Fit("logistic", 0.0493, 420, 426, 426, threshold=-0.8473).parted
+        ', labels parted at an output of -0.8473 (probability 0.3)'
+        """
+        if self.right is None or not self.threshold:
+            return ""
+        share = f" (probability {0.5 + 0.5 * math.tanh(self.threshold / 2):.3g})" if self.loss == "logistic" else ""
+        return f", labels parted at an output of {self.threshold:.4g}{share}"
 
     def as_json(self) -> dict[str, Any]:
         """Its members, as a certificate keeps them beside the description of the machine."""
@@ -82,7 +97,7 @@ def recorded(entry: object) -> Fit | None:
     >>> recorded(Fit("squared", 0.25, None, 2, 2).as_json()).value, recorded("0.25"), recorded({"loss": "squared"})
     (0.25, None, None)
     """
-    if not isinstance(entry, Mapping) or set(entry) | {"weighed", "ended"} != set(Fit.__dataclass_fields__):
+    if not isinstance(entry, Mapping) or set(entry) | {"weighed", "ended", "threshold"} != set(Fit.__dataclass_fields__):
         return None
     made = Fit(**entry)
     counts = (made.rows, made.of, 0 if made.right is None else made.right)
@@ -91,4 +106,5 @@ def recorded(entry: object) -> Fit | None:
     fits = whole and 0 < made.rows <= made.of and (made.right or 0) <= made.rows
     words = isinstance(made.loss, str) and made.loss in _MEANING and isinstance(made.trouble, str)
     said = type(made.stated) is type(made.weighed) is bool and (made.ended is None or type(made.ended) is bool)
-    return made if number and fits and words and said else None
+    parted = made.threshold is None or type(made.threshold) in (int, float) and math.isfinite(made.threshold)
+    return made if number and fits and words and said and parted else None

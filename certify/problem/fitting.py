@@ -41,7 +41,8 @@ def fit_of(problem: Problem, most: int | None = None) -> Fit:
     """
     stated = problem.spec is None or "loss" in problem.spec.training.model_fields_set
     weights = None if problem.weights is None else problem.weights.as_fitted(problem)
-    found = fit(problem.network, problem.X, problem.loss, problem.y, problem.labels, most, stated, weights)
+    found = fit(problem.network, problem.X, problem.loss, problem.y, problem.labels, most, stated, weights,
+                problem.threshold)
     return replace(found, ended=_ended(problem))
 
 
@@ -57,7 +58,7 @@ def _ended(problem: Problem) -> bool | None:
 
 def fit(
     network: Network | GraphNetwork, X: Array, loss: str, y: Array | None, labels: Array | None,
-    most: int | None = None, stated: bool = True, weights: Array | None = None,
+    most: int | None = None, stated: bool = True, weights: Array | None = None, threshold: float | None = None,
 ) -> Fit:
     """Mean loss and accuracy of a network on data, with rounding errors that nobody bounds.
 
@@ -70,6 +71,7 @@ def fit(
         most: rows to look at; default all, of a graph the first `GRAPH_ROWS`.
         stated: whether somebody named the loss.
         weights: `(n,)` what rows count; None: all 1.
+        threshold: of one output, above which it is the second label; None: 0.
 
     >>> net = Network((np.array([[2.0]]),), (np.zeros(1),), "identity")
     >>> found = fit(net, np.array([[1.0], [2.0]]), "squared", np.array([[1.0], [4.0]]), None)
@@ -80,7 +82,7 @@ def fit(
     if most is None:
         most = GRAPH_ROWS if isinstance(network, GraphNetwork) else n
     rows = min(n, most)
-    nothing = Fit(loss, None, None, rows, n, "", stated, weights is not None)
+    nothing = Fit(loss, None, None, rows, n, "", stated, weights is not None, threshold=threshold)
     of = loss_named(loss)
     if of.lacking(y, labels) is not None:
         named = "no targets" if y is None and labels is None else "targets of another kind"
@@ -97,9 +99,11 @@ def fit(
         with np.errstate(over="ignore", invalid="ignore"):
             for part, f in outputs_of(network, X[:rows]):
                 numbers, classes = (None if array is None else array[part] for array in (y, labels))
-                losses, hits = of.rough(f, of.aims(numbers, classes, outputs))
+                aims = of.aims(numbers, classes, outputs)
+                losses, hits = of.rough(f, aims)
                 total += float(np.sum(losses if weights is None else weights[:rows][part] * losses))
-                right += hits
+                right += hits if not threshold or outputs > 1 or of.slides else int(
+                    np.sum((f[:, 0] > threshold) == (aims[:, 0] > 0)))
     except EnclosureError:  # an activation met NaN or infinity
         total = math.nan
     if not math.isfinite(total):

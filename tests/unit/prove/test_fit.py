@@ -140,3 +140,14 @@ def test_a_loss_of_one_output_is_no_number_of_several():
     assert "an output for each class, and the network has one" in fit(one, X, "cross_entropy", None, labels).sentence()
     assert fit(one, X, "logistic", None, labels).value is not None
     assert fit(two, X, "cross_entropy", None, labels).value is not None
+
+
+def test_labels_part_where_it_was_said():
+    for labels in (CLASSES, 2 * CLASSES - 1):
+        outputs = (X @ NET.weights[0].T + (0 if NET.biases[0] is None else NET.biases[0]))[:, 0]
+        at = float(np.sort(outputs)[-1])  # none lies above the largest
+        found = fit(NET, X, "logistic", None, labels, threshold=at)
+        assert found.right == int((labels <= 0).sum()) != fit(NET, X, "logistic", None, labels).right
+        assert f"labels parted at an output of {at:.4g} (probability {1 / (1 + math.exp(-at)):.3g})" in found.sentence()
+        assert recorded(found.as_json()) == found and recorded(found.as_json() | {"threshold": "0.3"}) is None
+    assert "parted" not in fit(NET, X, "squared", np.zeros((3, 1)), None, threshold=0.5).sentence()

@@ -14,7 +14,7 @@ from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.boxes.many_leaves import LARGE
 from certify.theorems.head.rows.boxes.tree import Tree
 from certify.theorems.head.rows.flips import Found
-from certify.theorems.head.rows.method import Budget, Flips, Mask, Method, Part
+from certify.theorems.head.rows.method import INEXACT, Budget, Flips, Mask, Method, Part
 
 SHARE, ALONE = 0.85, 0.97
 """Of the time that is left: methods that come after need some, and for many deletions none comes after."""
@@ -57,7 +57,7 @@ def refusal(head: Head, change: RowChange) -> str:
     if head.remaining:
         return "the decay follows the number of remaining rows, and boxes are for a fixed one"
     if head.phi_rad.any() or head.points_rad.any():
-        return "layers before the last one make the inputs inexact, and boxes need exact ones"
+        return INEXACT
     if not levelled(head):
         return f"the threshold is {head.threshold!r}, and boxes take one below 2^100 from an intercept"
     if not 1 <= change.count <= MOST or len(change.rows) < 1:

@@ -23,7 +23,7 @@ from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.cone import combination
 from certify.theorems.head.rows.cover.tree import FEW, MANY, Most, cover
 from certify.theorems.head.rows.flips import Found
-from certify.theorems.head.rows.method import Budget, Flips, Mask, Method, Part
+from certify.theorems.head.rows.method import INEXACT, Budget, Flips, Mask, Method, Part
 
 INPUTS = 12
 """Most inputs, that of the intercept included."""
@@ -47,7 +47,7 @@ class Cells(Method):
         if head.m > INPUTS:
             return f"a cover of {head.m - 1} dimensions has too many cells"
         if head.phi_rad.any() or head.points_rad.any():
-            return "the inputs of the head are known up to rounding of the layers before it"
+            return INEXACT
         if head.remaining and not change.relabels:
             return "the weight decay changes with the number of deleted rows"
         return ""

@@ -24,7 +24,7 @@ from certify.systems.head.rows.changes.groups import GroupChange
 from certify.systems.head.rows.head import Head
 from certify.systems.head.rows.labels import labels_of
 from certify.systems.head.rows.of_problem import change_of_rows, given_base
-from certify.theorems.head.rows.method import STAGES, Mask
+from certify.theorems.head.rows.method import INEXACT, STAGES, Mask
 from certify.theorems.head.rows.new_rows.survey import NewFlips
 from certify.theorems.head.rows.survey import CLASSES, Survey, survey
 from certify.theorems.rule import Rule
@@ -38,6 +38,10 @@ TIME = 300.0
 UNKNOWN = ("no refit of the unchanged data is proved near any weights, so that nothing says which predictions change: "
            "give rows of every class, features of ordinary size, or more weight decay")
 """Why nothing is claimed where numbers overflow, or a free intercept has no finite minimum."""
+
+LAYERS = ("layers before the last one give its inputs up to rounding, and some bounds need them exactly: compute the "
+          "features before it once, and give them as data with a linear model (docs/tutorial/torch.md, step 4)")
+"""The first advice where a method was not tried for that reason."""
 
 LARGE, LARGE_OF_TWO = 5_000, 50_000
 """Rows from which on what `certify rows` does with lengths and steps may decide more: of several labels, and of two."""
@@ -200,12 +204,14 @@ def advice(found: Survey, head: Head, change: Change) -> str:
     """What would decide more of what a survey left open; of groups, how many of them there are at once.
 
     Where no method applies as a label may lose all its rows no weight decay helps: without them the loss need have no
-    minimum, as the intercept carries no decay.
+    minimum, as the intercept carries no decay. Behind other layers it is said first that these stand in the way.
     """
     if not found.tried and head.codes is not None and change.emptied(head):
         noun = "groups" if isinstance(change, GroupChange) else "rows"
         return f"no method applies where a label may lose all its rows; give so few {noun} that every label keeps some"
     helps = remedy(found.tried, found.cut, found.more, found.fewer)
+    if any(INEXACT in line for line in found.reasons):
+        helps = f"{LAYERS}; else: {helps}"
     return helps.replace("a smaller count", "fewer groups at once") if isinstance(change, GroupChange) else helps
 
 

@@ -21,6 +21,9 @@ from certify.systems.head.rows.head import Head, Whole
 
 Mask = NDArray[np.bool_]
 
+INEXACT: Final = "it needs inputs of the last layer that are known exactly"
+"""Why a method is not for a last layer behind others: these give its inputs up to rounding."""
+
 STAGES: Final[Mapping[str, str]] = MappingProxyType({
     "group_tree": "a step for each group, and a tree over the groups that pull most",
     "squared_labels": "sums of influences", "squared_tree": "a tree over the rows that pull most",

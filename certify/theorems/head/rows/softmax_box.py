@@ -10,7 +10,7 @@ from certify.finders.head.refits import Refitter
 from certify.problem.limits import OutOfTime
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
-from certify.theorems.head.rows.method import Budget, Mask, Method, Part
+from certify.theorems.head.rows.method import INEXACT, Budget, Mask, Method, Part
 from certify.theorems.head.rows.softmax.centre import centre, changes_of
 from certify.theorems.head.rows.softmax.drops import drops
 from certify.theorems.head.rows.softmax.finder import ranges
@@ -98,7 +98,7 @@ def unmet(head: Head, change: RowChange) -> str:
 def unknown(head: Head) -> str:
     """Why a head is not for what takes its rows as they are; empty where it is."""
     inexact_inputs = head.phi_rad.any() or head.points_rad.any()
-    return "it needs inputs of the last layer that are known exactly" if inexact_inputs else ""
+    return INEXACT if inexact_inputs else ""
 
 
 def inexact(head: Head) -> str:

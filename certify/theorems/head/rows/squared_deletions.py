@@ -19,7 +19,7 @@ from certify.systems.head.rows.change import DELETED, Choices, RowChange
 from certify.systems.head.rows.head import Head
 from certify.systems.head.rows.ridge import Ridge, ridge, solve
 from certify.theorems.head.rows.flips import Found
-from certify.theorems.head.rows.method import Budget, Mask, Method, Part
+from certify.theorems.head.rows.method import INEXACT, Budget, Mask, Method, Part
 from certify.theorems.head.rows.squared.contrasts import Contrast, Ints, contrasts
 from certify.theorems.head.rows.squared.node import Node
 from certify.theorems.head.rows.squared.outputs import Outputs
@@ -67,7 +67,7 @@ class SquaredDeletions(Method):
         if change.relabels:
             return "labels change, and no rows are deleted"
         if head.phi_rad.any():
-            return "the features are known within a radius; this method needs them exactly"
+            return INEXACT
         if not len(change.rows):
             return "no row may change"
         return ""

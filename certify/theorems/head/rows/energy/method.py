@@ -21,7 +21,7 @@ from certify.theorems.head.rows.energy.record import Record
 from certify.theorems.head.rows.energy.rows import Index, Rows, logistic_rows, softmax_rows
 from certify.theorems.head.rows.energy.tree import Open, Tree
 from certify.theorems.head.rows.flips import Found
-from certify.theorems.head.rows.method import Budget, Flips, Mask, Method, Part
+from certify.theorems.head.rows.method import INEXACT, Budget, Flips, Mask, Method, Part
 from certify.theorems.jobs import AHEAD, JOBS, Crew
 
 MOST = 2**25
@@ -52,7 +52,7 @@ class Energy(Method):
         if not abs(head.threshold) < LARGEST:
             return f"the threshold is {head.threshold!r}, and it is for those below 2^100"
         if head.phi_rad.any() or head.points_rad.any():
-            return "it needs inputs of the last layer that are known exactly"
+            return INEXACT
         if not len(change.rows) or change.count < 1:
             return "no label may change"
         if head.n * head.k * (len(change.rows) * max(head.k - 1, 1) + 1) > MOST:

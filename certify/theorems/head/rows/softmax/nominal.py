@@ -9,6 +9,7 @@ import numpy as np
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array
 from certify.systems.head.rows.head import Head
+from certify.theorems.head.rows.method import INEXACT
 from certify.theorems.head.rows.softmax.trap import ROOT2
 
 LOG2 = 0.6931471805599454
@@ -61,7 +62,7 @@ def against(head: Head) -> str:
     if not (head.phi_rad.any() or head.points_rad.any()):
         return ""
     if head.free_intercept:
-        return "it needs inputs of the last layer that are known exactly, or intercepts that carry the decay"
+        return f"{INEXACT}, or intercepts that carry the decay"
     codes = np.isin(head.Y, (0.0, 1.0)).all() and bool((head.Y.sum(axis=1) == 1.0).all())
     return "" if codes and head.weights is None and not head.new else (
-        "it needs inputs of the last layer that are known exactly, or one label a row, and rows that count alike")
+        f"{INEXACT}, or one label a row, and rows that count alike")

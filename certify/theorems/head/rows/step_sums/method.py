@@ -20,7 +20,7 @@ from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.weights import RowWeights
 from certify.theorems.head.rows.by_counts.method import labels_at
 from certify.theorems.head.rows.flips import Found
-from certify.theorems.head.rows.method import Budget, Mask, Method, Part
+from certify.theorems.head.rows.method import INEXACT, Budget, Mask, Method, Part
 from certify.theorems.head.rows.step_sums.bound import bound
 from certify.theorems.head.rows.step_sums.boxed import in_a_box
 from certify.theorems.head.rows.step_sums.search import Case, Search
@@ -64,7 +64,7 @@ class StepSums(Method):
         if not len(change.rows):
             return "no row may change"
         if head.phi_rad.any() or head.points_rad.any():
-            return "layers before the last one make the inputs inexact, and sums of steps need exact ones"
+            return INEXACT
         if head.n * len(change.rows) > LARGEST or not 1 <= change.count <= MOST:
             return f"{change.count} of {len(change.rows)} labels change among {head.n} rows, too many for sums of steps"
         if head.weights.balanced and (head.weights.rows != 1.0).any():
