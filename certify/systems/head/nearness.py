@@ -17,8 +17,9 @@ EXPLAINED: Final = 2.0**-6
 def beside(distance: float, length: float, squared: bool, ended: bool | None = None) -> str:
     """That answers are about a minimum beside the given weights, with what leaves a fit beside it; "" where it is near.
 
-    Near is `FAR` for the squared loss and `ANOTHER` for others, whose solvers end a little short. A fit that keeps the
-    rule by which its solver ends is this fit, however far a small weight decay lets that rule end from the minimum.
+    Near is `FAR` for the squared loss and `ANOTHER` for others, whose solvers end a little short. That a fit keeps the
+    rule by which its solver ends is said, and silences nothing: beside a small weight decay the rule is so coarse that
+    fits with other sample weights keep it, too.
 
     Args:
         distance: from the given weights, an upper bound; NaN: nothing is known of it.
@@ -28,13 +29,18 @@ def beside(distance: float, length: float, squared: bool, ended: bool | None = N
 
     >>> beside(0.01, 1.0, False), beside(0.01, 1.0, True)[:87]
     ('', 'answers are about the exact minimum of the stated loss, proved within 0.01 of the given')
-    >>> beside(0.2, 1.0, False, ended=True), beside(1e-4, 1.0, True, ended=False)[:58]
-    ('', 'answers are about the exact minimum of the stated loss, pr')
+    >>> beside(0.2, 1.0, False, ended=True)[-32:], beside(1e-4, 1.0, True, ended=False)[:58]
+    ('. Answers are about that minimum', 'answers are about the exact minimum of the stated loss, pr')
     >>> beside(float("nan"), 1.0, False)[:56]
     'the exact minimum of the stated loss is proved only with'
     """
-    if ended or (ended is None and distance <= (FAR if squared else ANOTHER) * length):
+    if ended is not False and distance <= (FAR if squared else ANOTHER) * length:
         return ""
+    if ended:
+        return (f"the exact minimum of the stated loss is proved only within {distance:.2g} of the given weights, of "
+                f"length {length:.2g}, which keep the rule by which their solver ends: beside this penalty the rule is "
+                "coarse, and fits to other rows or with other sample weights may keep it, too (a smaller tol comes "
+                "nearer). Answers are about that minimum")
     if distance <= ANOTHER * length:
         return (f"answers are about the exact minimum of the stated loss, proved within {distance:.2g} of the given "
                 f"weights, of length {length:.2g}: sample weights, other rows or another penalty in training may be "
