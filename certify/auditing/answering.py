@@ -197,8 +197,10 @@ def _told(subject: Subject, question: Question, sentence: str, certificate: Mapp
     bounds = _bounds(proved)
     after = labels_after(subject, bounds.get(STABLE_PREDICTIONS.name), proved.arrays)
     moved = bounds.get(PREDICTION_CHANGE.name)
+    # where rows carry weights one bound holds of all, and a column of it would repeat the answer
+    none = moved is None or subject.classifies or (subject.weights is not None and not moved.each)
     return column(question.slug.replace("-", " "), sentence, certificate, points, subject.owners, after,
-                  None if moved is None or subject.classifies else moved.each)
+                  None if moved is None or none else moved.each)
 
 
 def _losing(subject: Subject, problem: Problem, asked: Asked) -> tuple[Subject, tuple[str, ...]]:

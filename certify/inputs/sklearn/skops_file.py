@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from certify.format.errors import InputError, MissingPackage
 from certify.inputs.formats.archive import ZIP_ERRORS, available_memory, listed
-from certify.inputs.sklearn.linear import READERS
+from certify.inputs.sklearn.linear import READERS, REFUSED
 from certify.inputs.sklearn.wrapped import SEARCHES, require_known
 from certify.spec.sources import Source, read_source
 
@@ -91,7 +91,7 @@ def estimator_in(source: Source) -> Any:
             if step.isidentifier():
                 require_known(step[:60], asked)
         raise InputError(asked, f"it holds {listed(strange)}, which may run code; nothing of it was loaded",
-                         "give an estimator of scikit-learn that from_sklearn reads" + _in_python(last))
+                         _instead(last) + "give an estimator of scikit-learn that from_sklearn reads" + _in_python(last))
     try:
         found = loads(source.content, trusted=named)
     except _ERRORS as error:
@@ -114,6 +114,16 @@ def _classes(content: bytes) -> list[str]:
         return [*found, str(held["__class__"])]
     except _ERRORS:
         return []
+
+
+def _instead(name: str) -> str:
+    """Why an estimator of this name is not read, and what to do, as from_sklearn says it; "" of another name.
+
+    >>> _instead("SVR").partition(":")[0], _instead("Other")
+    ('a SVR is one whose loss is 0 around each target, so that its minimum is not known here', '')
+    """
+    why, remedy = REFUSED.get(name, ("", ""))
+    return f"a {name} is one {why}: {remedy}; " if why else ""
 
 
 def _in_python(name: str) -> str:

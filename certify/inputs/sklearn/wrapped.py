@@ -10,6 +10,7 @@ import numpy as np
 
 from certify.format.errors import InputError
 from certify.inputs.given import given_rows
+from certify.inputs.sklearn.sparse import VECTORIZERS
 from certify.inputs.sklearn.targets import NAME
 from certify.rigor.fp import Array
 
@@ -199,6 +200,11 @@ def require_known(name: str, asked: str) -> None:
                          "or keep Z = encoder.fit_transform(X, y), fit the estimator to Z, and give Z as X and "
                          "encoder.transform(X_eval) as X_eval: answers are then about refits that keep Z, though other "
                          "rows or labels would change it")
+    if name in VECTORIZERS:
+        raise InputError(asked, f"a pipeline with {name}, and no texts", "give the texts themselves as X and X_eval in "
+                         "Python: certify.from_sklearn(pipeline, texts, y) takes them, of a .skops file with "
+                         "pipeline = skops.io.load(FILE); from files save model[-1], and tables of "
+                         "model[:-1].transform of the texts")
     if name not in KNOWN:
         raise InputError(asked, f"a pipeline with {name}", "apply it to X and X_eval before (from files: save "
                          f"model[-1], and tables of model[:-1].transform of the rows); answers are then about refits "

@@ -66,3 +66,12 @@ def test_an_end_of_each_is_never_above_that_of_all_and_no_end_is_open() -> None:
     assert words(2.0, ()) == ["2.0"] * 3 and words(2.0, (0.5, 3.0, np.inf)) == ["0.5", "2.0", "2.0"]
     assert words(None, ()) is None and words(2.0, None) is None
     assert words(None, (0.5, np.inf, 1.0)) == ["0.5", "open", "1.0"]
+
+
+def test_one_bound_of_all_is_no_column_where_rows_carry_weights(tmp_path: Path) -> None:
+    weights = RNG.uniform(0.5, 2.0, 14)
+    problem = certify.from_sklearn(Ridge(0.5).fit(X, Y, sample_weight=weights), X, Y, weights)
+    found = certify.audit(problem, POINTS, delete=1, ask="rows deleted", folder=tmp_path)
+    assert "an output change by more than" in found.answers[0].sentence and found.answers[0].upper is not None
+    assert not (tmp_path / "predictions.csv").exists()
+    assert "How far a prediction moves at most" not in (tmp_path / "audit.html").read_text(encoding="utf-8")

@@ -15,7 +15,8 @@ import pytest
 pytest.importorskip("skops")
 import skops.io as sio
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import RandomForestClassifier, StackingClassifier
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.feature_selection import SelectKBest
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process import kernels as gp
@@ -124,3 +125,22 @@ def test_a_missing_file_and_a_missing_package_are_told(tmp_path: Path, monkeypat
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, *a: None if name == "skops" else find(name, *a))
     with pytest.raises(MissingPackage, match=r"skops is not installed; pip install 'certify\[sklearn\]'"):
         estimator_of(stored(tmp_path, RIDGE))
+
+
+def test_what_is_not_read_in_python_has_the_same_advice_as_a_file(tmp_path: Path) -> None:
+    estimator = StackingClassifier([("a", LogisticRegression()), ("b", LogisticRegression(C=2.0))], cv=2).fit(X, Y)
+    with pytest.raises(InputError) as in_python:
+        from_sklearn(estimator, X, Y)
+    with pytest.raises(InputError) as of_file:
+        estimator_of(stored(tmp_path, estimator))
+    remedy = "give one of model.estimators_ at a time"
+    assert remedy in str(in_python.value) and remedy in str(of_file.value) and "nothing of it was loaded" in str(
+        of_file.value)
+
+
+def test_a_pipeline_of_texts_names_the_call_that_takes_them(tmp_path: Path) -> None:
+    texts = [f"{'good' if label else 'bad'} {word}" for label, word in zip(Y, "abcdefgh" * len(Y), strict=False)]
+    found = estimator_of(stored(tmp_path, make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(texts, Y)))
+    with pytest.raises(InputError, match=r"TfidfVectorizer, and no texts; .*from_sklearn\(pipeline, texts, y\)"):
+        from_sklearn(found, X, Y)
+    assert from_sklearn(found, texts, Y).n == len(Y)  # what the advice says works
