@@ -43,9 +43,6 @@ LIFT, ROUGH = 1.0 + 2.0**-14, 8.0
 """For a checker, which has bounds of its own: how much larger λ is stated, and what its products of rows are off by,
 times `short`."""
 
-FEW = 2.0**-300
-"""Least λ that is stated, also of a row of zeros: a checker takes none whose forms are near the least doubles."""
-
 AT_ONCE = 1 << 21
 """Numbers of one array that are held at once: some ten such arrays are, hence 200 MB."""
 
@@ -176,7 +173,7 @@ class Bent:
             lam = largest(self.rows, sign * sums[0] + sums[1], sizes)
             if lam is None:
                 return None
-            lam = (lam * LIFT + (np.abs(along) + wide) @ self.room) * RAISE + FEW
+            lam = (lam * LIFT + (np.abs(along) + wide) @ self.room) * RAISE
             mine = sign * x[:, free]
             pull = np.maximum(np.maximum(mine + off[:, free], self.back * (off[:, free] - mine)), 0.0) * self.size
             rest = np.outer(0.5 * (1.0 + TINY) * lam, self.rho)

@@ -18,8 +18,8 @@ from certify.check.theorems.head.rows.boxes.products import rounding
 
 SPLIT = 2.0**-20
 """Share of the squared pull that the mixed term with the gradient takes."""
-BITS = 40
-"""Of the largest bend of a vector: whole numbers that stand for bends."""
+BITS, FINEST = 40, -500
+"""Of the largest bend of a vector: whole numbers that stand for bends; and the least exponent of their unit."""
 TINY = 2.0**-900
 """More than what underflows."""
 AT_ONCE = 1 << 19
@@ -92,7 +92,7 @@ class _Line:
         if not self.finite:
             return [0] * len(self.x), 0
         values = [sign * x + y for x, y in zip(self.along, self.wide, strict=True)]
-        unit = frexp(max(map(abs, values)))[1] - BITS
+        unit = max(frexp(max(map(abs, values)))[1] - BITS, FINEST)
         scale = ldexp(1.0, -unit)
         return [int(x * scale) + 1 for x in values], unit
 

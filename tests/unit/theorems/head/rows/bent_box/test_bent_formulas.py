@@ -20,15 +20,19 @@ Array = np.ndarray
 FREE, K = np.array([0, 2, 3]), 2
 SLABS = Slabs(np.array([0.3, 0.5, 0.2, 0.4]), np.array([0.4, 0.1, 0.6, 0.3]), np.array([0.7, 0.0, 0.5, 0.6]),
               np.array([0.2, 0.0, 0.9, 0.5]))
+LONG = replace(SLABS, il=np.array([4.0, 0.0, 0.5, 0.6]))
 
 
 def setting(relabels: bool, gradient: float = 0.0, loose: float = 0.0, stretched: float = 1.0,
-            wrong: float = 0.0) -> Linear:
-    """Four weighed rows, and what a centre, curvatures, an inverse and a Hessian are off by, as given."""
+            wrong: float = 0.0, far: bool = False) -> Linear:
+    """Four weighed rows, and what a centre, curvatures, an inverse and a Hessian are off by, as given.
+
+    With `far` it is where a row of a long slab pulls harder back than forth.
+    """
     S = np.array([[1.0, 1.0], [-0.5, 1.0], [0.8, -1.0], [-1.2, -1.0]])
     weights, decay = np.array([0.9, 0.5, 0.7, 1.0]), np.array([0.6, 0.3])
     s = sums(S, decay, 0.0, relabels, weights)
-    c = centre(s, s.whole, refit(S, weights, decay))
+    c = centre(s, s.whole, np.array([3.0, 0.2]) if far else refit(S, weights, decay))
     c = replace(c, gradient=gradient, at=replace(c.at, D_off=np.full(4, loose)))
     at = linear(c, FREE, K)
     assert at is not None
@@ -83,6 +87,20 @@ def test_what_changes_do_is_bounded_by_the_formulas(relabels: bool, off: dict[st
                 assert (got <= true * 1.0003 + 1e-12).all()
             assert (found.least[j] <= x).all()
             assert np.allclose(found.least[j], x, atol=1e-12)
+
+
+def test_a_row_may_pull_harder_back_than_forth() -> None:
+    b = bent(setting(False, far=True), LONG)
+    assert b is not None
+    assert (b.pull.back > 1.2 * b.pull.forth).any()
+    E = b.at.c.sums.S
+    both = b.taken(E, True)
+    assert both is not None
+    for sign, found in zip((1.0, -1.0), both, strict=True):
+        for j, e in enumerate(E):
+            true = ends(b, sign * e)[1]
+            assert (found.pull[j] >= true * (1 - 1e-12)).all()
+            assert (found.pull[j] <= true * 1.0003 + 1e-6).all()
 
 
 def test_a_wrong_inverse_counts_where_low_curvatures_are_proved(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -85,6 +85,53 @@ def test_honest_arrays_are_followed_and_hold_of_every_refit(relabels: bool, coun
     assert seen > 10
 
 
+@pytest.mark.parametrize("factor", [1.0, 1e3])
+@pytest.mark.parametrize("relabels", [False, True])
+def test_columns_of_other_sizes_are_followed(relabels: bool, factor: float) -> None:
+    """A column of long entries: the checker's inverse is off by more than floats are."""
+    rng, n = np.random.default_rng([2, 31]), 150
+    x, e = (np.c_[rng.standard_normal((size, 2)) + 1.0, np.ones(size)] for size in (n, 12))
+    y = np.where(x @ np.array([2.0, -1.0, 0.5]) + rng.standard_normal(n) > 0, 1.0, -1.0)
+    x[:, 0] *= factor
+    e[:, 0] *= factor
+    head = replace(logistic_head(rng, n), phi=x, phi_rad=np.zeros(n), Y=y[:, None], points=e, points_rad=np.zeros(12),
+                   label=((y + 1) // 2).astype(np.int64), weight_decay=60.0 / n, decayed=np.ones(3, bool),
+                   V=refit(x * y[:, None], np.ones(n), np.full(3, 60.0))[None])
+    part = BentBox().prove(head, RowChange(relabels, 2, tuple(range(n))), head.today >= 0, Budget())
+    assert part is not None
+    assert part.proved.sum() > 6
+    with ctx.workprec(BITS):
+        twin = as_checked(head, tuple(range(n)), 2, relabels)
+        good = bent_box.proved(twin, stored(dict(part.arrays)), "claim", part.proved.tolist())
+    assert (np.array(good) == part.proved).all()
+
+
+@pytest.mark.parametrize(("factor", "some"), [(1e60, True), (1e200, False), (1e-200, False)])
+def test_points_far_out_are_followed_or_not_stated(factor: float, some: bool) -> None:
+    head = example(False)[0]
+    far = replace(head, points=head.points * factor)
+    with np.errstate(all="ignore"):
+        part = BentBox().prove(far, RowChange(False, 2, ROWS), far.today >= 0, Budget())
+    assert part is not None
+    assert bool(part.proved.any()) == some
+    if some:
+        assert (followed(far, 2, False, dict(part.arrays), part.proved) == part.proved).all()
+
+
+@pytest.mark.parametrize("relabels", [False, True])
+def test_a_row_of_zeros_is_followed(relabels: bool) -> None:
+    """Nothing moves its margin, and no form of bending rows is there to be below a share."""
+    head = example(relabels)[0]
+    phi = np.concatenate([head.phi[:-1], np.zeros((1, head.m))])
+    w = refit(phi * head.Y, np.ones(N), np.full(head.m, head.mu()[0]))
+    head = replace(head, phi=phi, V=w[None])
+    part = BentBox().prove(head, RowChange(relabels, 2, ROWS[:-1]), head.today >= 0, Budget())
+    assert part is not None
+    assert part.proved.any()
+    found = followed(head, 2, relabels, dict(part.arrays), part.proved, moving=ROWS[:-1])
+    assert (found == part.proved).all()
+
+
 def least_margins(head: Head, own: np.ndarray, count: int, relabels: bool) -> np.ndarray:
     """Of every point over all refits."""
     if head.weights is None:
