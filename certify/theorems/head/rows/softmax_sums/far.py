@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,11 +15,12 @@ from certify.theorems.head.rows.softmax_sums.table import AROUND, Table
 UP = 1.0 + 2.0**-30
 """Factor on sums that a distance is made of."""
 
-SAMPLE, MOST = 30_000, 1_000_000
-"""Choices that are drawn to see how many are far, and the most that are listed."""
+SAMPLE, PART, MOST = 30_000, 1 << 16, 1_000_000
+"""Choices that are drawn to see how many are far, those that are judged before the clock is looked at, and the most
+that are listed."""
 
-AT_ONCE = 1024
-"""Choices whose rows are gone over at a time."""
+AT_ONCE, CELLS = 1024, 1 << 20
+"""Choices whose rows are gone over at a time, and sums of three that are looked at together."""
 
 LEVELS = 2.0 ** (np.arange(-8, 5) / 2.0)
 """Distances that are tried, in units of what an evaluation row bears in the first matrix."""
@@ -109,11 +110,9 @@ def listed_far(tables: Tables, least: float, check: Callable[[], None]) -> Far |
     order = np.append(order[order < len(own) - 1], len(own) - 1)  # no row comes last
     own, pair, third = own[order], t.pair[np.ix_(order, order)], t.third[order]
     kept, far, count = list[Whole](), list[Array](), 0
-    for i in range(len(own)):
+    for T in (order[some] for i in range(len(own)) for some in _beside(i, own, pair, third, need, check)):
         check()
-        T = order[_beside(i, own, pair, third, need)]
-        r = tables.far(T)
-        T = T[~(r < least)]
+        T = T[~(tables.far(T) < least)]
         r = tables.far(T, sharp=True)
         some = ~(r < least)
         kept.append(T[some])
@@ -121,7 +120,8 @@ def listed_far(tables: Tables, least: float, check: Callable[[], None]) -> Far |
         count += int(some.sum())
         if count > MOST:
             return None
-    T, r = np.concatenate(kept), np.concatenate(far)
+    T = np.concatenate([np.zeros((0, 3), np.int64), *kept])
+    r = np.concatenate([np.zeros(0), *far])
     first = np.argsort(-r, kind="stable")
     return Far(T[first], r[first], least)
 
@@ -136,8 +136,9 @@ def _weight(tables: Tables, x: int, least: float) -> float:
     return float(np.quantile(each, 0.9) / max(1.0 - float(t.few[number]), 2.0**-20))
 
 
-def _beside(i: int, own: Array, pair: Array, third: Array, need: float) -> Whole:
+def _beside(i: int, own: Array, pair: Array, third: Array, need: float, check: Callable[[], None]) -> Iterator[Whole]:
     """`(B, 3)` those with a row and later ones whose sum is not below what is needed; the last number is no row."""
+    check()
     last = len(own) - 1
     v, n = own + pair[i], third[i] * third
     later = np.arange(i + 1, last + 1) if i < last else np.array([last])
@@ -145,8 +146,13 @@ def _beside(i: int, own: Array, pair: Array, third: Array, need: float) -> Whole
     with np.errstate(invalid="ignore"):
         high = own[i] + v[later] + most + pair[later].max(axis=1) + n[later] * third[later].max()
         later = later[~(high < need)]
-        sums = own[i] + v[later][:, None] + v[later] + pair[np.ix_(later, later)] + n[later][:, None] * third[later]
+    size = max(1, CELLS // max(len(later), 1))
+    for some in (later[start : start + size] for start in range(0, len(later), size)):
+        check()
+        with np.errstate(invalid="ignore"):
+            sums = own[i] + v[some][:, None] + v[later] + pair[np.ix_(some, later)] + n[some][:, None] * third[later]
         one, two = np.nonzero(~(sums < need))
-    l, q = later[one], later[two]
-    some = (l < q) | ((l == last) & (q == last))
-    return np.stack([np.full(int(some.sum()), i), l[some], q[some]], axis=1)
+        l, q = some[one], later[two]
+        right = np.flatnonzero((l < q) | ((l == last) & (q == last)))
+        for part in (right[at : at + PART] for at in range(0, len(right), PART)):
+            yield np.stack([np.full(len(part), i), l[part], q[part]], axis=1)

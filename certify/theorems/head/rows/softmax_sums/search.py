@@ -39,8 +39,8 @@ PARTS = (0.3, 0.1, 0.03, 0.01)
 ENTRIES, PAIRS = 12_000_000, 60_000
 """Most numbers of gradients of pairs that are formed, and pairs."""
 
-OPEN, AT_ONCE = 300_000, 1 << 17
-"""Choices that a point may leave to a look at each, and how many are compared with it at a time."""
+OPEN, ALL, AT_ONCE = 300_000, 5_000_000, 1 << 17
+"""Choices that a point, and all of them, may leave to a look at each; and how many are compared with it at a time."""
 
 LOW = 1.0 - 2.0**-30
 
@@ -76,6 +76,9 @@ class Search:
             self.why, self.late = "its time was up", True
         except (EnclosureError, np.linalg.LinAlgError):  # a row that has all the curvature, or numbers that overflow
             self.why = "a decomposition or a number was not finite"
+        except MemoryError:
+            self.proved[:] = False
+            self.why = "there was not memory enough"
         return np.asarray(self.proved & ~self.found.flipped)
 
     def _run(self, at: Whole) -> None:
@@ -89,6 +92,12 @@ class Search:
         rows = np.array(self.change.rows, dtype=np.int64)
         W = near_refits(root, refitter, rows, self.check)
         W[~np.isfinite(W).all(axis=(1, 2))] = c.V  # any weights will do
+        long = lines_of(head, at).lengths(root)
+        sound = (np.isfinite(long) & (long > 0.0)).all(axis=1)  # one that has no length would leave others no scale
+        if not sound.all():
+            self.why = "the lengths of evaluation rows are no finite numbers"
+        if not len(at := at[sound]):
+            return
         lines = lines_of(head, at)
         tables = self._tables(root, c, rows, W, lines)
         far = far_choices(tables, self.check)
@@ -97,7 +106,7 @@ class Search:
             return
         takes, gap = takes_of(lines, W, c.V)
         judge = Judge(head, refitter, tables, rows, W - c.V, lines, self.found, self.check)
-        asked, half = [], 0.5 * self.left()
+        asked, count, half = [], 0, 0.5 * self.left()
         ease = ((gap - np.sort(np.maximum(takes, 0.0), axis=0)[-3:].sum(axis=0)) / tables.lengths).min(axis=1)
         for place in np.argsort(-ease, kind="stable").tolist():
             self.check()
@@ -105,12 +114,21 @@ class Search:
                 self.why, self.late = "its time was up", True
                 break
             T = opened(tables, far, takes[:, place], gap[place], tables.lengths[place])
-            if T is not None and len(T):
+            if T is None:
+                self.why = "no short list names all choices of three rows that may move a prediction"
+                continue
+            if count + len(T) > ALL:
+                self.why = "predictions together leave more choices of three rows to looks at each than are held"
+                continue
+            if len(T):
                 asked.append((place, T))
-            self.proved[at[place]] = T is not None and not len(T)
+                count += len(T)
+            self.proved[at[place]] = not len(T)
         judge.ask(asked)
         for place in judge.proved():
             self.proved[at[place]] = True
+        if not self.why and not (self.proved | self.found.flipped)[at].all():
+            self.why = "choices of three rows were left whose refits are not known near enough"
 
     def _tables(self, root: Metric, c: Centre, rows: Whole, W: Array, lines: Lines) -> Tables:
         """Tables of some matrices, with the strongest pairs formed."""
@@ -154,7 +172,7 @@ def opened(tables: Tables, far: Far, takes: Array, gap: Array, lengths: Array) -
         lengths: `(k − 1,)` of the row.
     """
     left = gap - lengths * (far.least * RAISE)
-    if not (left > 0.0).all():
+    if not ((left > 0.0).all() and np.isfinite(takes).all()):  # what is no number would be on no list
         return None
     found = [_not_near(far.T, far.r, takes, gap, lengths)]
     for one, need in zip(np.maximum(takes, 0.0).T, left, strict=True):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from certify.rigor.fp import RAISE, Array, U
 from certify.systems.head.rows.head import Whole
+from certify.theorems.head.rows.method import Mask
 from certify.theorems.head.rows.softmax_by_choice.candidates import Lines
+from certify.theorems.head.rows.softmax_three_labels.noted import Noted
 from certify.theorems.head.rows.softmax_three_labels.sums import Sums
 
 FAR = 0.99
@@ -20,8 +23,8 @@ MANY = 1 << 12
 BLOCK = 128
 """Steps whose sums with all later ones are looked at together."""
 
-AT_ONCE = 512
-"""Sums that are looked at together."""
+AT_ONCE, CELLS = 512, 2_000_000
+"""Most sums that are looked at together, and most products of them with evaluation rows."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,11 +33,13 @@ class Open:
 
     Attributes:
         line: `(o,)` which of the lines; `first`, `second` `(o,)` the steps, the second −1 where there is none.
+        over: `(L,)` lines that have more than there is room for: of these there is none.
     """
 
     line: Whole
     first: Whole
     second: Whole
+    over: Mask
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +58,7 @@ class Margins:
     later: Array
 
 
-def opened(sums: Sums, lines: Lines, rows: Whole, W: Array) -> Open:
+def opened(sums: Sums, lines: Lines, rows: Whole, W: Array, room: Whole, check: Callable[[], None]) -> Open:
     """The steps, and sums of two of different rows, that are not proved to keep the label of an evaluation row.
 
     Args:
@@ -61,18 +66,31 @@ def opened(sums: Sums, lines: Lines, rows: Whole, W: Array) -> Open:
         lines: the evaluation rows.
         rows: `(f,)` the rows whose labels the steps change.
         W: `(f, k, p)` weights after the steps.
+        room: `(L,)` most choices of each evaluation row.
+        check: raises when the time is up.
     """
-    m = _margins(sums, lines, W)
-    line = np.repeat(np.arange(len(lines.at)), lines.other.shape[1])
-    alone = np.argwhere(~(m.length * sums.single()[:, None] < m.low))
-    found = [Open(line[alone[:, 1]], alone[:, 0], np.full(len(alone), -1))]
-    for start in range(0, len(W), BLOCK):
-        first, second = _by_lengths(sums, m, rows, slice(start, min(start + BLOCK, len(W))))
-        for at in range(0, len(first), AT_ONCE):
-            v, w = first[at : at + AT_ONCE], second[at : at + AT_ONCE]
-            open_ = np.argwhere(~(sums.formed(v, w)[:, None] * m.length < m.low[v] + m.gain[w]))
-            found.append(Open(line[open_[:, 1]], v[open_[:, 0]], w[open_[:, 0]]))
-    return Open(*(np.concatenate([getattr(one, name) for one in found]) for name in ("line", "first", "second")))
+    m, noted, f = _margins(sums, lines, W), Noted(room), len(W)
+
+    def note(first: Whole, second: Whole, open_: Mask) -> None:
+        one, line = np.nonzero(open_.reshape(len(first), *lines.other.shape).any(axis=2))
+        noted.add(line, first[one] * (f + 1) + second[one] + 1)
+
+    note(np.arange(f), np.full(f, -1), ~(m.length * sums.single()[:, None] < m.low))
+    size = at_once(sums, lines)
+    for start in range(0, f, BLOCK):
+        check()
+        first, second = _by_lengths(sums, m, rows, slice(start, min(start + BLOCK, f)), size)
+        for at in range(0, len(first), size):
+            check()
+            v, w = first[at : at + size], second[at : at + size]
+            note(v, w, ~(sums.formed(v, w)[:, None] * m.length < m.low[v] + m.gain[w]))
+    line, number = noted.all()
+    return Open(line, number // (f + 1), number % (f + 1) - 1, noted.over)
+
+
+def at_once(sums: Sums, lines: Lines) -> int:
+    """How many sums are looked at together."""
+    return max(1, min(AT_ONCE, CELLS // max(int(lines.other.size), int(sums.turned.shape[1]))))
 
 
 def _margins(sums: Sums, lines: Lines, W: Array) -> Margins:
@@ -86,7 +104,7 @@ def _margins(sums: Sums, lines: Lines, W: Array) -> Margins:
     return Margins((lines.lengths(sums.m) * RAISE).ravel(), low, gain, later)
 
 
-def _by_lengths(sums: Sums, m: Margins, rows: Whole, at: slice) -> tuple[Whole, Whole]:
+def _by_lengths(sums: Sums, m: Margins, rows: Whole, at: slice, size: int) -> tuple[Whole, Whole]:
     """Sums of a step of a block with a later one that leave a line open by lengths of second differences."""
     two = sums.distances(at, slice(at.start, None))
     first, second = np.arange(at.start, at.stop), np.arange(at.start, len(rows))
@@ -101,8 +119,8 @@ def _by_lengths(sums: Sums, m: Margins, rows: Whole, at: slice) -> tuple[Whole, 
         found.append((first[v[open_.any(axis=1)]], second[w[open_.any(axis=1)]]))
 
     v, w = np.nonzero(choice & ~close)
-    for begin in range(0, len(v), AT_ONCE):
-        judge(v[begin : begin + AT_ONCE], w[begin : begin + AT_ONCE])
+    for begin in range(0, len(v), size):
+        judge(v[begin : begin + size], w[begin : begin + size])
     near = np.where(close, two, -1.0).max(axis=1, initial=-1.0)
     doubt = ~(m.length * near[:, None] < m.low[at] + m.later[at])
     for i in np.flatnonzero(doubt.any(axis=1)):

@@ -16,6 +16,7 @@ from certify.systems.head.rows.head import Whole
 from certify.theorems.head.rows.softmax.centre import centre
 from certify.theorems.head.rows.softmax_by_choice.candidates import lines_of
 from certify.theorems.head.rows.softmax_three_labels.node import opened
+from certify.theorems.head.rows.softmax_three_labels.noted import Noted
 from certify.theorems.head.rows.softmax_three_labels.sums import grown, sums_of
 from certify.theorems.head.rows.softmax_two_labels.search import AT_ONCE
 from certify.theorems.head.rows.softmax_two_labels.search import Search as TwoLabels
@@ -44,12 +45,11 @@ class Search(TwoLabels):
         self.at = np.flatnonzero(clear & ~self.found.flipped)
         if len(self.at):
             self._flip()
-        self._open: list[tuple[Whole, Whole]] = []
-        self._many = np.zeros(len(self.todo), np.int64)
+        self._noted = Noted(np.full(len(self.todo), OPEN))
         place = self._places()
         for u in np.argsort(place, kind="stable"):
             self.check()
-            self.at = self.at[~self.found.flipped[self.at] & (self._many[self.at] <= OPEN)]
+            self.at = self.at[~self.found.flipped[self.at] & ~self._noted.over[self.at]]
             if len(self.at) and (later := np.flatnonzero(place > place[u])).size:
                 self._node(int(u), later)
         self._settle()
@@ -84,14 +84,14 @@ class Search(TwoLabels):
             W[bad] = self.refits.refitter.newton(part, start[bad], 0.0, self.check)
             sums = sums_of(known, before, W, both)
         if sums is None:
-            self._many[self.at] = OPEN + 1
+            self._noted.give_up(self.at)
             return
-        found = opened(sums, lines_of(self.head, self.at), self.rows[later], W)
+        room = OPEN - self._noted.many[self.at]
+        found = opened(sums, lines_of(self.head, self.at), self.rows[later], W, room, self.check)
         first = later[found.first]
         second = np.where(found.second < 0, len(self.rows), later[found.second])
-        self._many += np.bincount(self.at[found.line], minlength=len(self._many))
-        kept = self._many[self.at[found.line]] <= OPEN
-        self._open.append((self.at[found.line[kept]], self._number(np.full_like(first, u), first, second)[kept]))
+        self._noted.add(self.at[found.line], self._number(np.full_like(first, u), first, second))
+        self._noted.give_up(self.at[found.over])
 
     def _number(self, *members: Whole) -> Whole:
         """One number for a choice: its changes in order, one beyond all where there are fewer."""
@@ -113,12 +113,13 @@ class Search(TwoLabels):
 
     def _settle(self) -> None:
         """Refit what is open, for the points with fewest open choices first."""
-        point = np.concatenate([np.zeros(0, np.int64), *(one for one, _ in self._open)])
-        number = np.concatenate([np.zeros(0, np.int64), *(one for _, one in self._open)])
+        point, number = self._noted.all()
         order = np.argsort(point, kind="stable")
         point, number = point[order], number[order]
-        for one in self.at[np.argsort(self._many[self.at], kind="stable")]:
-            if not self.found.flipped[one] and self._many[one] <= OPEN:
+        over, many = self._noted.over, self._noted.many
+        del self._noted  # in order they need no second place
+        for one in self.at[np.argsort(many[self.at], kind="stable")]:
+            if not self.found.flipped[one] and not over[one]:
                 mine = np.unique(number[slice(*np.searchsorted(point, [one, one + 1]))])
                 self._refit(mine)
                 self.proved[one] = not self.unsure[one] & set(mine.tolist())
@@ -140,6 +141,7 @@ class Search(TwoLabels):
                 choices = Choices(self.rows[each], self.codes[each])
                 V = self.W[each].sum(axis=1) - each[0].size * self.V0 + self.V0
                 sides = self._sides(choices, self._nearer(choices, V))
-                for b, point in zip(*np.nonzero((sides != self.head.today) & self.todo), strict=True):
+                open_ = (sides != self.head.today) & self.todo & ~self.found.flipped
+                for b, point in zip(*np.nonzero(open_), strict=True):
                     self.unsure[point].add(int(part[b]))
             self._tried = np.union1d(self._tried, some)

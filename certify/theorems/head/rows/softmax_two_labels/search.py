@@ -63,6 +63,9 @@ class Search:
             self.why, self.late = "its time was up", True
         except (EnclosureError, np.linalg.LinAlgError):  # a row that has all the curvature, or numbers that overflow
             self.why = "a decomposition or a number was not finite"
+        except MemoryError:
+            self.proved[:] = False
+            self.why = "there was not memory enough"
 
     def _run(self) -> None:
         self.refits = Changed(self.head, True)

@@ -77,7 +77,7 @@ def test_choices_that_are_not_looked_at_are_missed(left_out: str, monkeypatch: p
     def fewer(*given: object) -> Open:
         found = opened(*given)  # type: ignore[arg-type]
         some = found.second < 0 if left_out == "pairs" else found.second >= 0
-        return Open(found.line[some], found.first[some], found.second[some])
+        return Open(found.line[some], found.first[some], found.second[some], found.over)
 
     if left_out == "later":
         monkeypatch.setattr(search.Search, "_node", lambda self, u, later: None)
@@ -100,10 +100,11 @@ def test_a_centre_of_which_nothing_is_known_leaves_all_open(monkeypatch: pytest.
 
 def test_by_refits_alone_and_with_more_of_them_than_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
     """Bounds that leave every choice open: all are refitted, or the point stays open."""
-    def everything(sums: Sums, lines: Lines, rows: Whole, W: Array) -> Open:
+    def everything(sums: Sums, lines: Lines, rows: Whole, W: Array, *_: object) -> Open:
         line, v, w = np.nonzero(np.broadcast_to(rows[:, None] < rows, (len(lines.at), len(rows), len(rows))))
         one = np.indices((len(lines.at), len(rows))).reshape(2, -1)
-        return Open(np.append(line, one[0]), np.append(v, one[1]), np.append(w, np.full(one.shape[1], -1)))
+        over = np.zeros(len(lines.at), dtype=bool)
+        return Open(np.append(line, one[0]), np.append(v, one[1]), np.append(w, np.full(one.shape[1], -1)), over)
 
     monkeypatch.setattr(search, "opened", everything)
     head, change = close(2, 24), RowChange(True, 3, FEW)
