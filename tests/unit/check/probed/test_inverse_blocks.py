@@ -14,8 +14,11 @@ from hypothesis import strategies as st
 
 from certify.check.kernel import Finding
 from certify.check.linalg.definite import Truth
+from certify.check.linalg.large.whole_factor import WholeFactor
 from certify.check.probed import inverse_blocks
-from certify.check.probed.inverse_blocks import inverse_of
+from certify.check.probed.inverse_blocks import Inverse, inverse_of
+from certify.check.systems import interpolation
+from certify.check.systems.near import many
 from certify.check.theorems.modulus import rows as by_rows
 from certify.format.refusal import Invalid
 from tests.effort import examples
@@ -179,3 +182,26 @@ def test_rows_are_proved_so_and_what_is_false_by_a_hair_is_refused(seed, place, 
         change |= {"lower": max(change["row_lower"]), "upper": max(change["row_upper"])}
         with pytest.raises(Invalid, match="row_upper" if above else "row_lower"):
             checked(forged(certificate, at, **change), tmp_path)
+
+
+@pytest.mark.parametrize("kind, outputs, asked", [("total", 1, WholeFactor), ("per_sample", 2, Inverse)])
+def test_what_is_known_of_the_kernel_is_asked_for_the_rank_and_its_no_counts(kind, outputs, asked, tmp_path, monkeypatch):
+    """A rank that is too large by a part in 1000: a factor or an inverse that is there proves nothing by being there."""
+    perturbed(2, tmp_path, set=kind, norm=2, outputs=outputs)
+    certificate, said, honest = prove(tmp_path), [], asked.is_above
+
+    def heard(known: WholeFactor | Inverse, least: float) -> bool:
+        said.append(honest(known, least))
+        return said[-1]
+
+    for module in (interpolation, many, by_rows):
+        monkeypatch.setattr(module, "MANY", 1)
+    monkeypatch.setattr(asked, "is_above", heard)
+    assert checked(certificate, tmp_path).verdict == certificate["verdict"]
+    wrong = copy.deepcopy(certificate)
+    for hypothesis in (h for claim in wrong["claims"] for h in claim["hypotheses"] if h["name"] == "rank"):
+        hypothesis["value"] *= 1 + 1e-3
+    said.clear()
+    with pytest.raises(Invalid, match="rank"):
+        checked(wrong, tmp_path)
+    assert said == [False]
