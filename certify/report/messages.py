@@ -211,8 +211,8 @@ def _far_head(certificate: Json, ended: bool | None = None) -> str:
     if ended:
         return (f"the one solution is proved only within {at_most(share, 3)} of the length of the given weights "
                 f"({BOUND}). They keep the rule by which their solver ends, which is coarse beside this penalty: fits "
-                "to other rows or with other sample weights may keep it, too, and a smaller tol comes nearer. The claims "
-                f"are about that solution. {ALL_ROWS}")
+                "to other rows or with other sample weights may keep it, too, and a smaller tol comes nearer. The "
+                f"claims are about that solution. {ALL_ROWS}")
     if share <= ANOTHER:
         loss = certificate["problem"].get("loss")
         solved = loss is not None and Loss(loss).least_squares
