@@ -76,6 +76,7 @@ def linear(c: Centre, free: Rows, k: int) -> Linear | None:
         return None
     if not np.isfinite(X).all():
         return None
+    X = np.asarray(X, dtype=np.float64)
     rough = 2.0 * whole_numbers(c.sums) * fp.frobenius(X) ** 2
     return Linear(c, free, min(k, len(free)), H, off, 0.5 * (X + X.T), rough)
 

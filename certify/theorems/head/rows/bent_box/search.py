@@ -12,6 +12,7 @@ from certify.rigor.fp import RAISE, Array, U
 from certify.systems.head.rows.boxes.slabs import Rows
 from certify.systems.head.rows.boxes.trap import Centre, Slabs
 from certify.theorems.head.rows.bent_box.image import Bent, Image, bent, linear
+from certify.theorems.head.rows.method import Mask
 
 ROUNDS, FARTHEST = 24, 12.0
 """Turns, and the longest slab."""
@@ -57,7 +58,7 @@ def box(c: Centre, free: Rows, k: int, left: Callable[[], float]) -> tuple[Bent,
     return None
 
 
-def stays(b: Bent, points: Array, left: Callable[[], float] = lambda: np.inf) -> tuple[Array, Array]:
+def stays(b: Bent, points: Array, left: Callable[[], float] = lambda: np.inf) -> tuple[Mask, Array]:
     """`(N,)` for which oriented points e all choices leave a margin, in parts: one that fails loses no other; and λ.
 
     Args:
@@ -76,7 +77,7 @@ def stays(b: Bent, points: Array, left: Callable[[], float] = lambda: np.inf) ->
     return good, shares
 
 
-def _stay(b: Bent, points: Array) -> tuple[Array, Array]:
+def _stay(b: Bent, points: Array) -> tuple[Mask, Array]:
     """The same of points that are taken at once."""
     c = b.at.c
     found = b.taken(points, False)
