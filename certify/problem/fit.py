@@ -97,7 +97,8 @@ def recorded(entry: object) -> Fit | None:
     >>> recorded(Fit("squared", 0.25, None, 2, 2).as_json()).value, recorded("0.25"), recorded({"loss": "squared"})
     (0.25, None, None)
     """
-    if not isinstance(entry, Mapping) or set(entry) | {"weighed", "ended", "threshold"} != set(Fit.__dataclass_fields__):
+    younger, known = {"weighed", "ended", "threshold"}, set(Fit.__dataclass_fields__)
+    if not isinstance(entry, Mapping) or set(entry) | younger != known:
         return None
     made = Fit(**entry)
     counts = (made.rows, made.of, 0 if made.right is None else made.right)

@@ -91,7 +91,7 @@ def estimator_in(source: Source) -> Any:
             if step.isidentifier():
                 require_known(step[:60], asked)
         raise InputError(asked, f"it holds {listed(strange)}, which may run code; nothing of it was loaded",
-                         _instead(last) + "give an estimator of scikit-learn that from_sklearn reads" + _in_python(last))
+                         f"{_instead(last)}give an estimator of scikit-learn that from_sklearn reads{_in_python(last)}")
     try:
         found = loads(source.content, trusted=named)
     except _ERRORS as error:
