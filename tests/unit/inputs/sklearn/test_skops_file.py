@@ -28,6 +28,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from certify import from_sklearn
+from certify.cli.main import main
 from certify.format.errors import InputError, MissingPackage
 from certify.inputs.sklearn.skops_file import estimator_of
 
@@ -138,9 +139,12 @@ def test_what_is_not_read_in_python_has_the_same_advice_as_a_file(tmp_path: Path
         of_file.value)
 
 
-def test_a_pipeline_of_texts_names_the_call_that_takes_them(tmp_path: Path) -> None:
+def test_a_pipeline_of_texts_names_the_call_that_takes_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     texts = [f"{'good' if label else 'bad'} {word}" for label, word in zip(Y, "abcdefgh" * len(Y), strict=False)]
-    found = estimator_of(stored(tmp_path, make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(texts, Y)))
-    with pytest.raises(InputError, match=r"TfidfVectorizer, and no texts; .*from_sklearn\(pipeline, texts, y\)"):
-        from_sklearn(found, X, Y)
+    path = stored(tmp_path, make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(texts, Y))
+    np.savez(tmp_path / "train.npz", X=X, y=Y)
+    assert main(["audit", str(path), str(tmp_path / "train.npz")]) == 2
+    said = capsys.readouterr().err
+    assert "TfidfVectorizer, and no texts; " in said and "certify.from_sklearn(pipeline, texts, y)" in said
+    found = sio.load(path)
     assert from_sklearn(found, texts, Y).n == len(Y)  # what the advice says works

@@ -71,12 +71,11 @@ def linear(c: Centre, free: Rows, k: int) -> Linear | None:
     """The centre, linearised; None where floats do not hold an inverse."""
     H, off = _hessian(c, c.at.D)
     try:
-        X = np.linalg.inv(H)
+        X: Array = np.linalg.inv(H)
     except np.linalg.LinAlgError:
         return None
     if not np.isfinite(X).all():
         return None
-    X = np.asarray(X, dtype=np.float64)
     rough = 2.0 * whole_numbers(c.sums) * fp.frobenius(X) ** 2
     return Linear(c, free, min(k, len(free)), H, off, 0.5 * (X + X.T), rough)
 
