@@ -97,13 +97,8 @@ def recorded(entry: object) -> Fit | None:
     >>> recorded(Fit("squared", 0.25, None, 2, 2).as_json()).value, recorded("0.25"), recorded({"loss": "squared"})
     (0.25, None, None)
     """
-<<<<<<< HEAD
-    late = {"weighed", "ended", "threshold"}
-    if not isinstance(entry, Mapping) or set(entry) | late != set(Fit.__dataclass_fields__):
-=======
     younger, known = {"weighed", "ended", "threshold"}, set(Fit.__dataclass_fields__)
     if not isinstance(entry, Mapping) or set(entry) | younger != known:
->>>>>>> mu
         return None
     made = Fit(**entry)
     counts = (made.rows, made.of, 0 if made.right is None else made.right)
