@@ -71,7 +71,7 @@ def linear(c: Centre, free: Rows, k: int) -> Linear | None:
     """The centre, linearised; None where floats do not hold an inverse."""
     H, off = _hessian(c, c.at.D)
     try:
-        X = np.asarray(np.linalg.inv(H), dtype=np.float64)
+        X = np.asarray(np.linalg.inv(H), np.float64)
     except np.linalg.LinAlgError:
         return None
     if not np.isfinite(X).all():

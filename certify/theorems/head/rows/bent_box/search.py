@@ -87,4 +87,4 @@ def _stay(b: Bent, points: Array) -> tuple[Mask, Array]:
     margin = c.sums.margins(points, lengths, c.w)
     margin -= (4.0 * U * np.abs(margin) + fp.FLOOR) * RAISE
     near = (lengths < FAR) & (found[0].share < FAR)
-    return near & (found[0].most(b.at.k) * ROOM < margin), found[0].share
+    return np.asarray(near & (found[0].most(b.at.k) * ROOM < margin)), found[0].share
