@@ -11,7 +11,7 @@ import pytest
 
 from certify.rigor.fp import Array
 from certify.systems.head.rows.change import Choices, RowChange
-from certify.systems.head.rows.head import Head
+from certify.systems.head.rows.head import Head, Whole
 from certify.theorems.head.rows.method import Budget
 from certify.theorems.head.rows.softmax.centre import centre
 from certify.theorems.head.rows.softmax.trap import hessian
@@ -29,7 +29,12 @@ from tests.unit.theorems.head.rows.softmax_two_labels.test_softmax_two_labels im
 def again(monkeypatch: pytest.MonkeyPatch, rough: float) -> tuple[Head, Sums, Array, Choices, Array]:
     """Steps of a small head, and what they take of every row."""
     head, seen = drawn(1, 12), list[Array]()
-    monkeypatch.setattr(sums, "level", lambda y, lever: (seen.append(y.copy()), level(y, lever))[1])
+
+    def kept(y: Array, lever: Array) -> Array:
+        seen.append(y.copy())
+        return level(y, lever)
+
+    monkeypatch.setattr(sums, "level", kept)
     found, W, both = stepped(head, 3, rough)
     return head, found, W, both, seen[-1]
 
@@ -56,16 +61,17 @@ def test_gradients_at_steps_and_at_the_centre(monkeypatch: pytest.MonkeyPatch) -
     """R of a step and half of R of the centre, of weights that are no refits."""
     head, found, W, both, _ = again(monkeypatch, 0.05)
     assert head.codes is not None
+    each = head.codes
     H, decay = hessian(found.m.c, found.m.h), found.m.c.decay
 
-    def length(V: Array, rows: Array, codes: Array) -> float:
+    def length(V: Array, rows: Whole, codes: Whole) -> float:
         Y = head.Y.copy()
-        Y[rows] = head.codes[codes]  # type: ignore[index]
+        Y[rows] = each[codes]
         g = (softmax(head.phi @ V.T) - Y).T @ head.phi + decay * V
         return float(np.sqrt(g.ravel() @ np.linalg.solve(H, g.ravel())))
 
     still = length(found.m.c.V, both.rows[0, :1], both.codes[0, :1])
-    exact = np.array([length(V, *one) for V, *one in zip(W, both.rows, both.codes, strict=True)])
+    exact = np.array([length(V, rows, codes) for V, rows, codes in zip(W, both.rows, both.codes, strict=True)])
     assert (found.left >= (exact + 0.5 * still) * (1 - 1e-9)).all() and still > 0.01 * exact.max()
     assert (found.left <= (exact + 0.5 * still) * (1 + 1e-3)).all()
 
@@ -167,10 +173,10 @@ def test_a_node_lists_all_or_nothing_of_a_point() -> None:
     assert (np.bincount(some.line, minlength=len(lines.at)) == np.where(some.over, 0, many)).all()
 
 
-def ended(change: RowChange = RowChange(True, 3, FEW)) -> search.Search:
+def ended() -> search.Search:
     """A search that has come to its end."""
     head = close(2, 24)
-    found = search.Search(head, change, head.today >= 0, Budget().check)
+    found = search.Search(head, RowChange(True, 3, FEW), head.today >= 0, Budget().check)
     with np.errstate(all="ignore"):
         found.run()
     return found
