@@ -229,3 +229,10 @@ def test_without_memory_nothing_is_proved(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(search.Search, "_settle", none_left)
     found = ended()
     assert not found.proved.any() and "memory" in found.why
+
+
+def test_steps_that_add_more_than_is_bounded_have_no_distance(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However near they are: what they do to probabilities is not looked at."""
+    monkeypatch.setattr(sums, "WIDEST", 0.0)
+    found, _, _ = stepped(drawn(1, 12), 3)
+    assert np.isinf(found.left).all() and np.isinf(found.single()).all()
