@@ -115,7 +115,7 @@ class Search:
                 break
             T = opened(tables, far, takes[:, place], gap[place], tables.lengths[place])
             if T is None:
-                self.why = "no short list names all choices of three rows that may move a prediction"
+                self.why = self.why or "no short list names all choices of three rows that may move a prediction"
                 continue
             if count + len(T) > ALL:
                 self.why = "predictions together leave more choices of three rows to looks at each than are held"

@@ -236,11 +236,12 @@ def test_what_is_lost_row_by_row(a: float, monkeypatch: pytest.MonkeyPatch) -> N
     for seed in range(2):
         p = problem(seed)
         for t in p.tables:
-            lost, theta, _few = tables_.taken(t.m, p.s, 3, a)
+            lost, theta, few = tables_.taken(t.m, p.s, 3, a)
             y = seen.pop()  # (n, f)
             # a row that goes takes all that it has
             assert (lost - t.m.lever[p.s.rows] >= level(y, t.m.lever) * (1.0 - 1e-9)).all()
             q = -np.expm1(-a * t.m.long) / (a * t.m.long) / (theta * t.m.h)
+            assert few >= np.maximum(1.0 - q, 0.0) @ t.m.lever
             for T in combinations(range(p.head.n), 3):
                 stay = np.setdiff1d(np.arange(p.head.n), T)
                 exact = np.maximum(1.0 - np.prod(p.s.keeps[list(T)], axis=0) * q, 0.0)[stay]

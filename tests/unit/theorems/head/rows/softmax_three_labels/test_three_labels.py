@@ -98,14 +98,16 @@ def test_a_centre_of_which_nothing_is_known_leaves_all_open(monkeypatch: pytest.
     assert not proof(close(0), any_rows(close(0), 3, True)).proved.any()
 
 
+def everything(sums: Sums, lines: Lines, rows: Whole, W: Array, *_: object) -> Open:
+    """Bounds that leave every choice open."""
+    line, v, w = np.nonzero(np.broadcast_to(rows[:, None] < rows, (len(lines.at), len(rows), len(rows))))
+    one = np.indices((len(lines.at), len(rows))).reshape(2, -1)
+    over = np.zeros(len(lines.at), dtype=bool)
+    return Open(np.append(line, one[0]), np.append(v, one[1]), np.append(w, np.full(one.shape[1], -1)), over)
+
+
 def test_by_refits_alone_and_with_more_of_them_than_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
     """Bounds that leave every choice open: all are refitted, or the point stays open."""
-    def everything(sums: Sums, lines: Lines, rows: Whole, W: Array, *_: object) -> Open:
-        line, v, w = np.nonzero(np.broadcast_to(rows[:, None] < rows, (len(lines.at), len(rows), len(rows))))
-        one = np.indices((len(lines.at), len(rows))).reshape(2, -1)
-        over = np.zeros(len(lines.at), dtype=bool)
-        return Open(np.append(line, one[0]), np.append(v, one[1]), np.append(w, np.full(one.shape[1], -1)), over)
-
     monkeypatch.setattr(search, "opened", everything)
     head, change = close(2, 24), RowChange(True, 3, FEW)
     part, low = proof(head, change), truth(head)
