@@ -185,8 +185,8 @@ def test_rows_are_proved_so_and_what_is_false_by_a_hair_is_refused(seed, place, 
 
 
 @pytest.mark.parametrize("kind, outputs, asked", [("total", 1, WholeFactor), ("per_sample", 2, Inverse)])
-def test_what_is_known_of_the_kernel_is_asked_for_the_rank_and_its_no_counts(kind, outputs, asked, tmp_path, monkeypatch):
-    """A rank that is too large by a part in 1000: a factor or an inverse that is there proves nothing by being there."""
+def test_of_a_rank_too_large_what_is_known_says_no_and_that_counts(kind, outputs, asked, tmp_path, monkeypatch):
+    """By a part in 1000: a factor or an inverse that is there proves nothing by being there."""
     perturbed(2, tmp_path, set=kind, norm=2, outputs=outputs)
     certificate, said, honest = prove(tmp_path), [], asked.is_above
 

@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 from flint import arb, arb_mat, ctx, fmpz_mat
 
+from certify.check.linalg.definite import frobenius
 from certify.check.linalg.fixed import enclosed
 from certify.check.linalg.large import corrected
 from certify.check.linalg.large.corrected import is_below
 from certify.check.linalg.large.few_vectors import FRACTION
 from certify.check.linalg.large.whole_factor import VECTORS
 from certify.check.probed import inverse_blocks
-from certify.check.probed.inverse_blocks import inverse_of
+from certify.check.probed.inverse_blocks import Inverse, inverse_of
 
 N, STEP = 60, 1e-9
 
@@ -153,3 +154,39 @@ def test_of_a_matrix_whose_middles_are_not_symmetric_there_is_no_inverse():
     assert inverse_of(K) is not None
     K[0, N - 1] += 1
     assert inverse_of(K) is None
+
+
+def diagonal(values: list[float]) -> arb_mat:
+    return arb_mat([[x if i == j else 0 for j in range(N)] for i, x in enumerate(values)])
+
+
+def told(K: list[float], X: list[float], loose: float = 0.0, most: float = 1.0) -> Inverse:
+    """What X says of a diagonal matrix; all numbers are exact."""
+    R = diagonal([1 - k * x for k, x in zip(K, X, strict=True)])
+    size, lacks = frobenius(diagonal(X)), frobenius(R)
+    return Inverse(diagonal(X), R, arb(loose), arb(most), size, lacks, arb(1))
+
+
+FOURS = [4.0 ** (j.bit_length() - 1) for j in range(1, N + 1)]
+"""Near the squares of 1, 2, 3, …, with inverses that are floats."""
+
+
+def test_what_an_inverse_lacks_counts_squared():
+    """K has the eigenvalue 1, of which X says ½ and `X + XR` ¾: the quarter that is left is `lacks²`."""
+    found = told(FOURS, [0.5, *(1 / k for k in FOURS[1:])])
+    assert found.is_above(0.99) and not found.is_above(1.05)
+
+
+def test_what_a_matrix_is_cut_by_counts_twice():
+    """X is the inverse of K̂ with the eigenvalue 1, K has 0.7: 1/0.7 is above `1 + 0.3|X|²`, or `1 + (0.3|X|)²/0.7`."""
+    found = told(FOURS, [1 / k for k in FOURS], loose=0.3, most=1.43)
+    assert found.is_above(0.8) and not found.is_above(0.85) and 0.85**2 > 0.7
+
+
+def test_what_a_correction_adds_is_as_large_as_the_inverse(monkeypatch):
+    """K has the eigenvalue 1/1024 where no vector looks: X says 448, the correction 252 more, and the rest is 324."""
+    seen = fmpz_mat(N, VECTORS, [(i == j) << FRACTION for i in range(N) for j in range(VECTORS)])
+    monkeypatch.setattr(corrected, "towards_largest", lambda _: seen)
+    last = [1.0] * (N - VECTORS - 1)
+    found = told([2.0**-9] * VECTORS + last + [2.0**-10], [512.0] * VECTORS + last + [448.0], most=1024.0)
+    assert found.size > 2**10 and not found.is_above((0.97 * 1024) ** -0.5) and found.is_above((6 * 1024) ** -0.5)
