@@ -211,6 +211,15 @@ def test_an_eigenvalue_does_not_say_what_a_box_sees():
     assert beyond < d**0.5 * judged._off(arb_mat(G.tolist()), arb(e), arb(0), arb(d).sqrt())
 
 
+@pytest.mark.parametrize("top, lost, reach", [(1.0, 0.9, 1.0), (2.0, 0.5, 3.0), (1.0, 0.5, 1.0), (0.2, 0.25, 2.0)])
+def test_what_is_lost_of_a_square_may_be_lost_of_the_least_there_is(top, lost, reach):
+    """`κ² ≥ θ − e`, from θ = 1, e = 0.9 on: κ² may be e, h 0, and then `|h − κ| = √e` is more than `e/√θ`."""
+    found, off = float(judged._between(arb(top), arb(lost), arb(reach)).upper()), lost * reach**2
+    for square in (max(top - lost, 0.0), max(top - lost, off)):
+        for other in (square + off, max(square - off, 0.0)):
+            assert abs(other**0.5 - square**0.5) <= reach * found * (1 + 1e-12)
+
+
 def test_the_proposed_sum_of_squares():
     """`Σ C_iC_iᵀ` of the process that proposes."""
     rng, n, d, m, k = np.random.default_rng(0), 5, 3, 4, 2

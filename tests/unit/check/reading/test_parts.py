@@ -12,6 +12,7 @@ from certify.check.reading.certificate import QUANTITIES
 from certify.check.reading.optional.parts import PARTS, WORDS_OF_PARTS, parts
 from certify.check.reading.spec import PLAIN as PLAIN_WORDS
 from certify.check.reading.spec import read_spec
+from certify.format.refusal import Invalid
 from tests.effort import FULL, some
 
 PLAIN = b"""version = 1
@@ -72,3 +73,14 @@ def test_what_a_problem_has_beside_it_is_not_passed_over(more):
                                   '[perturbation]\nset = "per_sample"\nnorm = "inf"\n'])
 def test_sizes_and_words_are_all_that_some_specs_have_beside_it(more):
     assert read_spec(PLAIN + more.encode()).plain
+
+
+@pytest.mark.parametrize("more, demand", [
+    ('[solution]\nbase = "nearby"\n', "data.targets"), ('[training]\nloss = "huber"\n', "training.loss"),
+    ('[training]\nloss = "one_vs_rest"\n', "training.loss"), ('[weights]\nnorm = "function"\n', "weights.reference")])
+def test_a_word_with_demands_is_not_plain_where_all_else_is(more, demand):
+    """Each is broken here, and one that took the word for a plain one would not look."""
+    question = PLAIN.replace(b'targets = "y"\n', b"")
+    assert read_spec(question).plain
+    with pytest.raises(Invalid, match=f"^spec, {demand}: "):
+        read_spec(question + more.encode())
