@@ -39,8 +39,8 @@ UNKNOWN = ("no refit of the unchanged data is proved near any weights, so that n
            "give rows of every class, features of ordinary size, or more weight decay")
 """Why nothing is claimed where numbers overflow, or a free intercept has no finite minimum."""
 
-LAYERS = ("layers before the last one round its inputs, which some bounds need exactly: compute these features once and "
-          "give them as data of a linear model (docs/tutorial/torch.md, step 4)")
+LAYERS = ("layers before the last one round its inputs, which some bounds need exactly: compute these features once "
+          "and give them as data of a linear model (docs/tutorial/torch.md, step 4)")
 """The first advice where a method was not tried for that reason."""
 
 LARGE, LARGE_OF_TWO = 5_000, 50_000

@@ -62,7 +62,8 @@ def test_layers_before_the_last_one_are_named_and_exact_features_are_what_helps(
     head = replace(exact, phi_rad=np.full(exact.n, 1e-14), points_rad=np.full(len(exact.points), 1e-14))
     change = any_rows(head, 5, loss == "cross_entropy")  # bounds of deletions there know of the rounding
     asked = {name: [asked_of(name, one, change) for one in (exact, head)] for name in CHECKED}
-    new = [f"{name}: {found}" for name, (before, found) in asked.items() if found == INEXACT and not isinstance(before, str)]
+    new = [f"{name}: {found}" for name, (before, found) in asked.items()
+           if found == INEXACT and not isinstance(before, str)]
     assert new  # something applies to exact inputs alone
     for more in ({}, {"cut": True}):
         said = _reason(open_survey(head, new, **more), head, change)
