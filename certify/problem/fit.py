@@ -67,12 +67,10 @@ class Fit:
         """Where labels part, in words; "" at 0, or where there are none.
 
         >>> Fit("logistic", 0.0493, 420, 426, 426, threshold=-0.8473).parted
-        ', labels parted at an output of -0.8473 (probability 0.3)'
+        ', labels parted at an output of -0.8473'
         """
-        if self.right is None or not self.threshold:
-            return ""
-        share = f" (probability {0.5 + 0.5 * math.tanh(self.threshold / 2):.3g})" if self.loss == "logistic" else ""
-        return f", labels parted at an output of {self.threshold:.4g}{share}"
+        none = self.right is None or not self.threshold
+        return "" if none else f", labels parted at an output of {self.threshold:.4g}"
 
     def as_json(self) -> dict[str, Any]:
         """Its members, as a certificate keeps them beside the description of the machine."""

@@ -39,8 +39,8 @@ UNKNOWN = ("no refit of the unchanged data is proved near any weights, so that n
            "give rows of every class, features of ordinary size, or more weight decay")
 """Why nothing is claimed where numbers overflow, or a free intercept has no finite minimum."""
 
-LAYERS = ("layers before the last one give its inputs up to rounding, and some bounds need them exactly: compute the "
-          "features before it once, and give them as data with a linear model (docs/tutorial/torch.md, step 4)")
+LAYERS = ("layers before the last one round its inputs, which some bounds need exactly: compute these features once "
+          "and give them as data of a linear model (docs/tutorial/torch.md, step 4)")
 """The first advice where a method was not tried for that reason."""
 
 LARGE, LARGE_OF_TWO = 5_000, 50_000
@@ -211,7 +211,7 @@ def advice(found: Survey, head: Head, change: Change) -> str:
         return f"no method applies where a label may lose all its rows; give so few {noun} that every label keeps some"
     helps = remedy(found.tried, found.cut, found.more, found.fewer)
     if any(INEXACT in line for line in found.reasons):
-        helps = f"{LAYERS}; else: {helps}"
+        helps = f"{LAYERS}; else: {helps if found.cut else helps.partition('; ')[2]}"
     return helps.replace("a smaller count", "fewer groups at once") if isinstance(change, GroupChange) else helps
 
 

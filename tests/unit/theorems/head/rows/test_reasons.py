@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from certify.theorems.head.rows.claims import _reason, methods_of, plain, tried
-from certify.theorems.head.rows.method import STAGES, attempt
-from certify.theorems.head.rows.survey import CHECKED, CLASSES, LONGER, Survey, survey
+from certify.theorems.head.rows.claims import LAYERS, _reason, methods_of, plain, tried
+from certify.theorems.head.rows.method import INEXACT, STAGES, attempt
+from certify.theorems.head.rows.survey import CHECKED, CLASSES, LONGER, Survey, asked_of, survey
 from tests.families.heads import any_rows, drawn_head
 
 RNG = np.random.default_rng(3)
@@ -52,3 +54,18 @@ def test_nothing_is_said_where_none_is_open():
     found = survey(head, any_rows(head, 1, False), 60.0)
     assert not found.undecided.any() and methods_of(found) == ()
     assert _reason(found, head, any_rows(head, 1, False)) == ""
+
+
+@pytest.mark.parametrize("loss", HEADS)
+def test_layers_before_the_last_one_are_named_and_exact_features_are_what_helps(loss):
+    exact = HEADS[loss]
+    head = replace(exact, phi_rad=np.full(exact.n, 1e-14), points_rad=np.full(len(exact.points), 1e-14))
+    change = any_rows(head, 5, loss == "cross_entropy")  # bounds of deletions there know of the rounding
+    asked = {name: [asked_of(name, one, change) for one in (exact, head)] for name in CHECKED}
+    new = [f"{name}: {found}" for name, (before, found) in asked.items()
+           if found == INEXACT and not isinstance(before, str)]
+    assert new  # something applies to exact inputs alone
+    for more in ({}, {"cut": True}):
+        said = _reason(open_survey(head, new, **more), head, change)
+        assert f": {LAYERS}; else: " in said and "give " in said.partition("else: ")[2] and len(said) <= 400
+        assert LAYERS not in _reason(open_survey(exact, [attempt("box", 8, "", True)], **more), exact, change)
