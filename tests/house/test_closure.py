@@ -34,7 +34,7 @@ against the limits before it is taken. By 35 where features move in a sublevel s
 exact products of large networks: before, 1,797 rows of 256 units took more than three times as long as their proof.
 """
 
-CODE = {f"{GOLDEN}/tanh": 2325, f"{GOLDEN}/boundary": 2585, f"{GOLDEN}/window": 2560,
+CODE = {f"{GOLDEN}/tanh": 2330, f"{GOLDEN}/boundary": 2585, f"{GOLDEN}/window": 2560,
         f"{AUDITS}/expansion/breast-cancer": 2555, f"{AUDITS}/breast-cancer": 2600}
 """The same of lines of code: the design has 2,600 for M2, of which the last is the largest that is published."""
 

@@ -134,8 +134,7 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
 
     Args:
         head, change: the head, and what may happen to its rows.
-        seconds: time; with less of it fewer points are decided.
-        tell: told the stage and the fraction of points decided.
+        seconds, tell: time, with less of which fewer points are decided; told the stage and the fraction decided.
         methods: those that may be used; as a rule those that certificates state.
     """
     if isinstance(change, NewRows):
