@@ -96,7 +96,7 @@ ROWS: tuple[Mutant, ...] = (
     Mutant("energy: a quarter for a half of |r|²/μ", DUALS, "far * far / (2.0 * rows.mu[0])", "far * far / (4.0 * rows.mu[0])", ("rows_energy@0",)),
     Mutant("energy: averages give back twice", SCORES, "pair = -Q / (2.0 * k * k)", "pair = -Q / (0.5 * k * k)", ("rows_energy@3",)),
     Mutant("energy: labels push the other way", PRIMALS, "    single = steps @ w\n    error", "    single = -(steps @ w)\n    error", ("rows_energy@0",)),
-    Mutant("energy: weights on any side", BRANCHES, "if not side(family, e, k) > 0:", "if False:", ("rows_energy@14",)),
+    Mutant("energy: weights on any side", BRANCHES, "if not side(family, e, k) > rows.level:", "if False:", ("rows_energy@14",)),
     Mutant("energy: a free intercept as decayed", DUALS, "    if rows.decayed.all():\n        return -(r", "    if True:\n        return -(r", ("rows_energy@31",)),
     Mutant("energy: one rival of several", ENERGY, "np.delete(e, a, axis=0).reshape(head.k - 1, -1))", "np.delete(e, a, axis=0).reshape(head.k - 1, -1)[:1])", ("rows_energy@2",)),
     Mutant("energy: sets without their refit", BRANCHES, "            if len(bad):\n                raise Open", "            if False:\n                raise Open", ("rows_energy@0",)),

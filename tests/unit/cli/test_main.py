@@ -93,7 +93,8 @@ def test_json_is_the_contract(tmp_path, call):
     status, out, _ = call("run", spec, "--json")
     found = json.loads(out)
     assert status == 0 and out.count("\n") == 1
-    assert set(found) == {"format", "verdict", "gates", "claims", "base", "cautions"} and found["cautions"] == []
+    assert set(found) == {"format", "verdict", "gates", "claims", "base", "cautions", "changes"}
+    assert found["cautions"] == [] and found["changes"] == "features, total"
     assert (found["format"], found["verdict"], found["gates"]) == ("certify/1", "refuted", "met")
     assert set(found["base"]) == {"residual", "distance"} and found["base"]["distance"] == 0
     first, second = found["claims"]

@@ -20,12 +20,12 @@ SILENT: Final = (("count", None), ("radius", None), ("relative", None), ("norm",
 
 
 def asked_changes(problem: Mapping[str, Any]) -> str:
-    """Parameter, set, and whatever else the spec says of the changes.
+    """Parameter, set where there is one (an estimate has none), and whatever else the spec says of the changes.
 
     >>> asked_changes({"parameter": "deletions", "set": "sparse", "count": 2, "norm": 2, "rows": [0, 3]})
     'deletions, sparse, count 2, rows [0,3]'
     """
-    said = [str(problem["parameter"]), str(problem["set"])]
+    said = [str(problem[key]) for key in ("parameter", "set") if key in problem]
     for key, usual in SILENT:
         value = problem.get(key, usual)
         if value != usual:

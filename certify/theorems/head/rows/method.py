@@ -21,7 +21,7 @@ from certify.systems.head.rows.head import Head, Whole
 
 Mask = NDArray[np.bool_]
 
-INEXACT: Final = "it needs inputs of the last layer that are known exactly"
+INEXACT: Final = "inputs of the last layer are inexact, known within a radius, and it needs them exactly"
 """Why a method is not for a last layer behind others: these give its inputs up to rounding."""
 
 STAGES: Final[Mapping[str, str]] = MappingProxyType({

@@ -43,8 +43,7 @@ def test_what_is_lost_is_handed_on() -> None:
         told.append((above, lost))
         return SimpleNamespace(truth=Truth.UNDECIDED)
 
-    found = SimpleNamespace(block=lambda start, size: [(arb_mat([[2]]), arb(0.5))])
-    point: Any = SimpleNamespace(of=lambda _: found, problem=SimpleNamespace(block=1))
+    point: Any = SimpleNamespace(of=lambda _, number: [(arb_mat([[2]]), arb(0.5))])
     asked: Any = lambda *_: None  # noqa: E731
     for rule in tried_first((asked, asked), judge):
         rule(point, 0, 1.0)
@@ -56,7 +55,8 @@ def test_what_is_lost_is_handed_on() -> None:
 def test_what_is_lost_is_no_less_than_the_page_says(x: float, off: float, loose: float) -> None:
     """`β(|r̂| + ϱ|x|)²‖M⁻¹‖` for every M, the smallest too, of the balls that a K in balls leaves."""
     most = 3
-    ((_, lost),) = Inverse([[arb(x)]], [[arb(off)]], arb(loose), arb(most), arb(1)).block(0, 1)
+    found = Inverse(arb_mat([[arb(x)]]), arb_mat([[arb(off)]]), arb(loose), arb(most), arb(x), arb(abs(off)), arb(1))
+    ((_, lost),) = found.block(0, 1)
     X, R, r = Fraction(x), Fraction(off), Fraction(loose)
     assert exact(lost) >= most * (abs(R) + r * X) ** 2 / (X + R * X - r * X * X)
 

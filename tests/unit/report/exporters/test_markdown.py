@@ -20,7 +20,7 @@ GOLDEN = """\
 ## certify: certified
 
 certified modulus ≤ 20.0 met (proved in \\[5.13814, 5.13815\\]); sample\\_modulus ≤ 4.0 met (proved in \\[2.431338, \
-2.4313382\\]) \\[gates met\\]
+2.4313382\\]); changes: features, total \\[gates met\\]
 
 | claim | enclosure | unit | known by | verdict | gate |
 | --- | --- | --- | --- | --- | --- |
