@@ -86,6 +86,9 @@ def stored(problem: Problem, X_eval: Any, y_eval: Any, folder: Path, model: str 
     notes: tuple[str, ...] = heard or (() if problem.prepare is None else (
         f"{getattr(problem.prepare, 'words', 'something')} before the model stays as it was fitted, and the claims are "
         "about the features behind it",))
+    if getattr(problem.prepare, "of_rows", False):
+        notes += ("these features are coordinates in the span of the training rows, as they were computed in float64: "
+                  "what is proved is about them, and that rounding is not bounded",)
     notes += (*said, *weights_kept(problem))
     subject = Subject(model or "network", network, problem.X, problem.y, problem.labels, problem.loss,
                       problem.weight_decay, problem.bias_decay, problem.normalization, tables, folder,

@@ -371,6 +371,23 @@ def test_theorems_that_do_not_go_together(tmp_path):
             checked(wrong, tmp_path)
 
 
+def test_a_lower_end_alone_names_a_case_only_where_the_rank_is_proved(tmp_path, monkeypatch):
+    """V34 proves it whatever the rank; M5b says more, that A is nonsingular, and no upper end proves that here."""
+    certificate = relu_certificate(tmp_path)
+    for claim in certificate["claims"]:
+        claim |= {"hypotheses": [], "theorem": "M5b"}
+    certificate["claims"][0] |= {"upper": None, "verdict": "inconclusive"}
+    certificate["claims"][1] |= {"lower": None, "upper": None, "rows": [], "row_lower": [], "row_upper": [],
+                                 "verdict": "inconclusive"}
+    emitter.total(certificate)
+    assert checked(certificate, tmp_path).verdict == "inconclusive"
+    monkeypatch.setattr(Stationary, "proved", False)  # all that is known of a singular A
+    with pytest.raises(Invalid, match="theorem.*nonsingular"):
+        checked(certificate, tmp_path)
+    certificate["claims"][0]["theorem"] = "M5d"
+    assert checked(certificate, tmp_path).verdict == "inconclusive"
+
+
 def test_lower_ends_alone_need_no_rank(tmp_path):
     certificate = relu_certificate(tmp_path)
     gates = {"hypotheses": [], "theorem": "M5d"}
