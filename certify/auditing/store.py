@@ -83,13 +83,7 @@ def stored(problem: Problem, X_eval: Any, y_eval: Any, folder: Path, model: str 
     data = {"file": DATA, "features": FEATURES} | ({} if targets is None else {"targets": TARGETS})
     evaluated = {**data, "file": DATA if X_eval is None else EVALUATION}
     tables: dict[str, dict[str, Any]] = {"model": named, "data": data, "evaluation": evaluated}
-    notes: tuple[str, ...] = heard or (() if problem.prepare is None else (
-        f"{getattr(problem.prepare, 'words', 'something')} before the model stays as it was fitted, and the claims are "
-        "about the features behind it",))
-    if getattr(problem.prepare, "of_rows", False):
-        notes += ("these features are coordinates in the span of the training rows, as they were computed in float64: "
-                  "what is proved is about them, and that rounding is not bounded",)
-    notes += (*said, *weights_kept(problem))
+    notes = (*_standing_before(problem, heard), *said, *weights_kept(problem))
     subject = Subject(model or "network", network, problem.X, problem.y, problem.labels, problem.loss,
                       problem.weight_decay, problem.bias_decay, problem.normalization, tables, folder,
                       problem.n if X_eval is None else len(points), X_eval is None, right, problem.names,
@@ -110,6 +104,18 @@ def stored(problem: Problem, X_eval: Any, y_eval: Any, folder: Path, model: str 
                           read=shown_by(front, problem.prepare.rows, front.names, subject.as_given.targets))
     threshold = problem.threshold if problem.threshold is not None else threshold_of(subject, None)
     return replace(subject, threshold=threshold)
+
+
+def _standing_before(problem: Problem, heard: tuple[str, ...]) -> tuple[str, ...]:
+    """What a reader has to know of what stands before the model: that it stays as fitted, and what it rounds."""
+    if problem.prepare is None:
+        return heard
+    notes = heard or (f"{getattr(problem.prepare, 'words', 'something')} before the model stays as it was fitted, and "
+                      "the claims are about the features behind it",)
+    if getattr(problem.prepare, "of_rows", False):
+        notes += ("these features are coordinates in the span of the training rows, as they were computed in float64: "
+                  "what is proved is about them, and that rounding is not bounded",)
+    return notes
 
 
 def shown_by(front: Front, rows: Array, names: tuple[str, ...] | None, targets: Array | None) -> Given:

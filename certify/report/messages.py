@@ -208,11 +208,6 @@ def _far_head(certificate: Json, ended: bool | None = None) -> str:
         return ""
     on = "train the last layer on" if "graph" in certificate["problem"] else "`certify polish SPEC` trains on to it"
     known = certificate["problem"].get("row_weights") is not None
-    if ended:
-        return (f"the one solution is proved only within {at_most(share, 3)} of the length of the given weights "
-                f"({BOUND}). They keep the rule by which their solver ends, which is coarse beside this penalty: fits "
-                "to other rows or with other sample weights may keep it, too, and a smaller tol comes nearer. The "
-                f"claims are about that solution. {ALL_ROWS}")
     if share <= ANOTHER:
         loss = certificate["problem"].get("loss")
         solved = loss is not None and Loss(loss).least_squares
@@ -222,6 +217,11 @@ def _far_head(certificate: Json, ended: bool | None = None) -> str:
         weights = "" if known else " If rows carried weights in training, name these ([data] weights, --weights)."
         return ("the claims are about the exact minimum of the stated loss on these rows; the weights in the file are "
                 f"within {at_most(share, 3)} of their length of it ({BOUND}). {why}{weights} {ALL_ROWS}")
+    if ended:
+        return (f"the one solution is proved only within {at_most(share, 3)} of the length of the given weights "
+                f"({BOUND}). They keep the rule by which their solver ends, which is coarse beside this penalty: fits "
+                "to other rows or with other sample weights may keep it, too, and a smaller tol comes nearer. The "
+                f"claims are about that solution. {ALL_ROWS}")
     ways = f"{on[0].upper() if on[0] != '`' else on[0]}{on[1:]}" if known else (
         f"If rows carried weights in training, name these ([data] weights, --weights); else {on}")
     return (f"the one solution is proved only within {at_most(share, 3)} of the length of the given weights ({BOUND}). "
