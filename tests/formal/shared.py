@@ -71,7 +71,7 @@ def written(folder: Path, head: SmallHead, quantity: str, rows: str = "", parame
     save_file({"0.weight": V[None, :-1].copy(), "0.bias": V[-1:].copy()}, folder / "model.safetensors")
     np.savez(folder / "data.npz", X=head.phi[:, :-1].copy(), y=head.Y[:, 0].copy())
     np.savez(folder / "more.npz", X=head.points[:, :-1].copy())
-    spec = SPEC.format(outputs=1, loss="squared", decay=repr(head.mu / len(head.phi)), weights="",
+    spec = SPEC.format(outputs=1, loss="squared", decay=repr(head.mu / len(head.phi)), weights="", balanced="",
                        bias_decay=str(bool(head.decayed[-1])).lower(),
                        change=f'parameter = "{parameter}"\nset = "sparse"\ncount = {count}\n{rows}', quantity=quantity,
                        evaluation=f'[evaluation]\nfile = "more.npz"\nthreshold = {head.threshold!r}\n', bar="min = 1")
