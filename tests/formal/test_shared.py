@@ -8,7 +8,6 @@ import pytest
 
 from tests.formal.shared import drawn, objection, put, written
 
-
 ASKED = [("tolerated_changes", "labels"), ("stable_predictions", "labels"), ("stable_predictions", "deletions")]
 
 
