@@ -301,9 +301,15 @@ def _tell_of_classes(problem: Problem, labels: bool) -> None:
         warnings.warn("class_weight: a row that is relabelled counts as its new label does", stacklevel=3)
 
 
-def distance_of(head: Head, ended: bool | None) -> float:
-    """How near the given weights the refit of the unchanged data is proved; far off another training is warned of."""
-    centre = proposed(lambda: unchanged_refit(head))
+def distance_of(head: Head, ended: bool | None, centre: Array | None = None) -> float:
+    """How near the given weights the refit of the unchanged data is proved; far off another training is warned of.
+
+    Args:
+        head: the head.
+        ended: whether the given weights keep the rule by which their solver ends; None: nobody knows it.
+        centre: `(k, m)` weights near that refit, where they are known; None: they are looked for.
+    """
+    centre = proposed(lambda: unchanged_refit(head)) if centre is None else centre
     distance = given_base(head, head.V if centre is None else centre)[1]
     length = float(np.linalg.norm(head.V))
     if words := beside(distance, length, head.loss.quadratic, ended):

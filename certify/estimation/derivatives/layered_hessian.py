@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache, cached_property
+from itertools import accumulate
 
 import numpy as np
 import torch
@@ -63,7 +64,7 @@ class LayeredHessian:
         """The layers in float64, with the places of their parameters in the flat vector."""
         assert self.problem.plain is not None
         function, made = self.problem.function, []
-        at = dict(zip(function.names, np.cumsum([0, *function.sizes[:-1]]).tolist(), strict=True))
+        at = dict(zip(function.names, accumulate(function.sizes[:-1], initial=0), strict=True))
         for name, layer in zip(self.problem.plain.names, self.problem.plain.layers, strict=True):
             prefix = f"{name}." if name else ""
             bias = None if layer.bias is None else layer.bias.detach().numpy().astype(np.float64)
@@ -99,7 +100,8 @@ class LayeredHessian:
             bent.append(c)
         f, y = torch.from_numpy(a).T, problem.y[part]
         y = y.double() if y.is_floating_point() else y
-        g = problem.loss.slopes(f, y).numpy().T / problem.n
+        first_of, second_of = problem.loss.derivatives(f, y)
+        g = first_of.numpy().T / problem.n
         slopes: list[Array] = []
         for h in reversed(range(len(inputs))):
             d, c = first[h], bent[h]
@@ -107,7 +109,7 @@ class LayeredHessian:
             delta = g if d is None else g * d
             slopes.insert(0, delta)
             g = self.layers[h].W.T @ delta
-        curvature = problem.loss.hessians(f, y).numpy().transpose(1, 2, 0) / problem.n
+        curvature = second_of.numpy().transpose(1, 2, 0) / problem.n
         return Passed(inputs, first, bent, slopes, curvature)
 
     def matrix(self, dtype: type[np.floating] = np.float64) -> Array:

@@ -50,6 +50,10 @@ class Loss(ABC):
     def hessians(self, f: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         """`∂²ℓ/∂f²`, (rows, k, k)."""
 
+    def derivatives(self, f: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Both, slopes and Hessians, of the same outputs."""
+        return self.slopes(f, y), self.hessians(f, y)
+
     def against_curvature(self, f: torch.Tensor, y: torch.Tensor, force: torch.Tensor) -> torch.Tensor:
         """`(∂²ℓ_i)⁺ force_i`, (rows, k), refused where a row's force is not in the range.
 
@@ -142,10 +146,7 @@ class CrossEntropy(Loss):
 
     def slopes(self, f: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         """As in :class:`Loss`."""
-        p = f.softmax(1)
-        if not y.is_floating_point():  # a matrix of ones and zeros takes as long as all else here
-            return p.scatter_add(1, y[:, None], p.new_full((len(p), 1), -1.0))
-        return y.sum(1, keepdim=True) * p - y
+        return _softmax_slopes(f.softmax(1), y)
 
     def curve(self, f: torch.Tensor, y: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
         """As in :class:`Loss`."""
@@ -167,9 +168,12 @@ class CrossEntropy(Loss):
 
     def hessians(self, f: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         """As in :class:`Loss`."""
+        return _softmax_hessians(f.softmax(1), y)
+
+    def derivatives(self, f: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """As in :class:`Loss`, by one softmax."""
         p = f.softmax(1)
-        made = p.diag_embed() - p[:, :, None] * p[:, None, :]
-        return made * y.sum(1)[:, None, None] if y.is_floating_point() else made
+        return _softmax_slopes(p, y), _softmax_hessians(p, y)
 
 
 @final
@@ -221,6 +225,19 @@ def loss_named(name: str) -> Loss:
     if name not in known:
         raise InputError("loss", f"'{name}'", f"use one of {', '.join(known)}")
     return known[name]
+
+
+def _softmax_slopes(p: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """`(Σy)p − y` for probabilities p, (rows, k)."""
+    if not y.is_floating_point():  # a matrix of ones and zeros takes as long as all else here
+        return p.scatter_add(1, y[:, None], p.new_full((len(p), 1), -1.0))
+    return y.sum(1, keepdim=True) * p - y
+
+
+def _softmax_hessians(p: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """`(Σy)(diag p − ppᵀ)` for probabilities p, (rows, k, k)."""
+    made = p.diag_embed() - p[:, :, None] * p[:, None, :]
+    return made * y.sum(1)[:, None, None] if y.is_floating_point() else made
 
 
 def _weights(y: torch.Tensor, f: torch.Tensor) -> torch.Tensor:

@@ -81,7 +81,7 @@ class ModuleProblem:
     @property
     def p(self) -> int:
         """Number of parameters."""
-        return int(self.w.numel())
+        return sum(self.function.sizes)
 
     def __repr__(self) -> str:
         """In a line: what dataclasses make holds the data."""
@@ -128,11 +128,9 @@ def module_problem(
     place = _device(module, device)
     plain = layered(module) if place.type == "cpu" else None
     if plain is None or next(module.parameters()).device != place:
-        own, plain = _copied(module).to(place), None
+        own, plain = _copied(module).to(place).requires_grad_(False), None
     else:
         own, plain = copied(module, plain)
-    for p in own.parameters():
-        p.requires_grad_(False)
     if batch_statistics == "recomputed":
         _recompute_statistics(own)
     dtype = next(own.parameters()).dtype
@@ -160,10 +158,7 @@ def _probed(function: Functional, inputs: torch.Tensor, whole: bool) -> Tried:
 
 def _passes(module: nn.Module, plain: Layered, X: torch.Tensor) -> bool:
     """Whether rows pass through known layers, which need no other probe: else the probes say what is wrong."""
-    if not plain.takes(tuple(X.shape[1:])):
-        return False
-    with torch.no_grad():
-        return bool(torch.isfinite(module(X[:2])).all())
+    return plain.takes(tuple(X.shape[1:])) and bool(torch.isfinite(module(X[:2])).all())
 
 
 def _copied(module: nn.Module) -> nn.Module:

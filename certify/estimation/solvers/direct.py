@@ -38,6 +38,9 @@ MOST_REFINEMENTS = 12
 ENOUGH = 1e4
 """Units in the last place that refinement has to reach: else the matrix does not suit float32."""
 
+AMPLE = 1e-5
+"""Share of a tolerance: a first answer that leaves no more of b is not corrected. Of 0.1 that is what float32 leaves."""
+
 LEAST_SQUARES = 1e-4
 """Normal residual up to which what is left of b counts as outside the range."""
 
@@ -80,7 +83,8 @@ def solve_directly(operator: Operator, b: torch.Tensor, tolerance: float, tell: 
 
     The residual is `b − Ax` by a product with the operator itself, not with the matrix that was formed from it. Where
     the operator forms its matrix, a Cholesky factor in float32 is tried first: it solves for the residual, which is
-    computed in float64, again and again until the answer is as good as its type holds.
+    computed in float64, again and again until the answer is as good as its type holds; once, if that leaves no more
+    than `AMPLE` of the tolerance.
     """
     if operator.formed is not None:
         with _alone() if operator.rows <= ALONE else nullcontext():
@@ -116,7 +120,10 @@ def _blas() -> ThreadpoolController:
 
 def _alone() -> AbstractContextManager[object]:
     """Their BLAS on one thread: for a small matrix threads wait for each other longer than they work."""
-    return _blas().limit(limits=1, user_api="blas")
+    pools = _blas()
+    if all(pool.num_threads == 1 for pool in pools.lib_controllers if pool.user_api == "blas"):
+        return nullcontext()  # to limit and to restore them takes as long as a product
+    return pools.limit(limits=1, user_api="blas")
 
 
 def _refined(operator: Operator, b: torch.Tensor, tolerance: float) -> Solved | None:
@@ -151,10 +158,13 @@ def _refined(operator: Operator, b: torch.Tensor, tolerance: float) -> Solved | 
         residual = B - operator.product(torch.from_numpy(better.astype(np.float64))).numpy()
         length, products = _lengths(residual), products + 1
         falls = length < best
-        done = products > 1 and bool(((length > best / 2) | (length <= 4 * unit * size)).all())
+        ample = products == 1 and bool((length <= AMPLE * tolerance * size).all())
+        done = ample or products > 1 and bool(((length > best / 2) | (length <= 4 * unit * size)).all())
         x, left = np.where(falls[:, None], better, x), np.where(falls[:, None], residual, left)
         best = np.where(falls, length, best)
-    if not least > zero or (best > ENOUGH * unit * size).any():
+    if ample:  # of an inverse iteration one step says little
+        least = before / float(_lengths(spotrs(factor, columns[:, -1:], lower=0)[0].T)[0])
+    if not least > zero or not ample and (best > ENOUGH * unit * size).any():
         return None
     relative = np.divide(best, size, out=np.zeros(len(B)), where=size > 0)
     normal = relative

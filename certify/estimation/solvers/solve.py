@@ -151,7 +151,7 @@ def solve(problem: ModuleProblem, curvature: str, b: torch.Tensor, options: Esti
     With damping, conjugate gradients, preconditioned by the rows' own curvature; where a direction of negative
     curvature is met, MINRES-QLP; where float32 cannot reach the tolerance, on from there in float64. Without, the
     minimum-norm solution: dense for few parameters, else MINRES-QLP. Small systems whose dense matrix costs less than
-    iterations are solved by that, whatever the tolerance; those of plain networks in float64 inside.
+    iterations are solved by that, to more than was asked; those of plain networks in float64 inside.
     """
     return solver_of(problem, curvature, b, options).solve(b, tell)
 

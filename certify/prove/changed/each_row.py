@@ -44,6 +44,7 @@ class Ends:
     Attributes:
         low, high: `(r, N, k)`; infinite where nothing is proved.
         base: `(N, k)` ends with all rows.
+        whole: `(k, m)` weights near the refit with all rows, of which nothing is promised.
         wide: places of the rows of which less is proved than asked for.
         V: `(len(wide), k, m)` weights near their refits, of which nothing is promised.
     """
@@ -51,6 +52,7 @@ class Ends:
     low: Array
     high: Array
     base: tuple[Array, Array]
+    whole: Array
     wide: Whole
     V: Array
 
@@ -93,7 +95,15 @@ def each_left_out(head: Head, rows: Whole, tell: Tell) -> Ends | None:
                 wide.append(int(some[b]))
                 weights.append(reduced.restored(at.V + d[..., b]))
     restored = np.array(weights).reshape(-1, head.k, head.m)
-    return Ends(low, high, base, np.array(wide, dtype=np.int64), restored)
+    return Ends(low, high, base, _whole(head, reduced, at.V), np.array(wide, dtype=np.int64), restored)
+
+
+def _whole(head: Head, reduced: Reduced, V: Array) -> Array:
+    """Weights of the head; what may be added to all intercepts alike is as in the given ones."""
+    whole = reduced.restored(V)
+    if head.free_intercept and head.loss.shifted:
+        whole[:, -1] += head.V[:, -1].mean()
+    return whole
 
 
 def _steepest(contrast: Array, largest: Array) -> float:

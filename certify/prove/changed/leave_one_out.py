@@ -209,12 +209,12 @@ def left_out(problem: Problem, X_eval: Any, tell: Progress, each: Each | None = 
     """
     asked = asked_any(problem, X_eval, "delete", 1)
     head = head_of(asked)
-    if each is None:  # an audit, which looks at every refit, says it in its certificates
-        distance_of(head, problem.ended)
-    seen = centred(head)
+    given, seen = head, centred(head)
     head = head if seen is None else seen.head  # the same outputs, from the middle of the rows
     rows = np.array(asked.rows, dtype=np.int64)
     ends = _by_one_hessian(head, rows, tell) if each is None and able(head) else None
+    if each is None:  # an audit, which looks at every refit, says it in its certificates
+        distance_of(given, problem.ended, None if ends is None or seen is not None else ends.whole)
     if ends is None:
         low, high, base = _one_by_one(head, rows, tell, each)
         return LeaveOneOut(low, high, rows, *base)

@@ -16,7 +16,7 @@ from certify.estimation.derivatives.layered_hessian import LayeredHessian  # noq
 from certify.estimation.derivatives.taped import Tape  # noqa: E402
 from certify.estimation.krylov import Operator, Status, matrix_operator  # noqa: E402
 from certify.estimation.model.layered import copied, layered  # noqa: E402
-from certify.estimation.solvers.direct import _refined, dense, solve_directly  # noqa: E402
+from certify.estimation.solvers.direct import AMPLE, _refined, dense, solve_directly  # noqa: E402
 from certify.estimation.solvers.weight_space import solve  # noqa: E402
 
 ACTIVATIONS = {
@@ -250,18 +250,36 @@ def formed(A):
     return Operator(len(A), len(A), lambda V: V @ A.to(V), lambda V: V @ A.to(V), True, lambda dtype: A.to(dtype))
 
 
+@pytest.mark.parametrize("tolerance", [1e-8, 0.5])
 @pytest.mark.parametrize("ends", [(-1e-3, 1.0), (1e-9, 1.0), (1e-5, 1.0), (0.0, 1.0), (1e-45, 2e-45), (1e200, 2e200)])
-def test_float32_is_left_where_it_does_not_do(ends):
+def test_float32_is_left_where_it_does_not_do(ends, tolerance):
     Q = torch.linalg.qr(torch.randn(40, 40, generator=torch.Generator().manual_seed(0), dtype=torch.float64))[0]
     sizes = torch.linspace(0.5, 1, 40, dtype=torch.float64) * ends[1]
     sizes[0] = ends[0]
     A = (Q * sizes) @ Q.T
     A = (A + A.T) / 2
     x = torch.randn(2, 40, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    assert _refined(formed(A), x @ A, 1e-8) is None
-    solved, plain = (solve_directly(operator, x @ A, 1e-8) for operator in (formed(A), matrix_operator(A)))
+    assert _refined(formed(A), x @ A, tolerance) is None
+    solved, plain = (solve_directly(operator, x @ A, tolerance) for operator in (formed(A), matrix_operator(A)))
     assert solved.status == plain.status
     assert torch.allclose(solved.x, plain.x, rtol=1e-6, atol=1e-6 * float(plain.x.abs().max()))
+
+
+def test_a_loose_tolerance_takes_one_product_and_says_what_its_answer_leaves():
+    p, A = trained(torch.float64, 0.3)
+    b = torch.randn(2, p.p, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    b[1] = 0
+    loose, tight = (solve_directly(hessian(p, 0.3), b, tolerance) for tolerance in (0.5, 1e-10))
+    assert loose.converged.all() and loose.products[0] == p.p + 1 < tight.products[0]
+    true = float((b - loose.x @ A)[0].norm() / b[0].norm())
+    assert loose.residual[0] == pytest.approx(true, rel=1e-6) and tight.residual[0] < true <= AMPLE * 0.5
+
+
+def test_one_step_does_not_tell_whether_a_matrix_is_clearly_definite():
+    """The start of the inverse iteration knows little of its 12th entry, and sees it in the second step."""
+    sizes = torch.ones(40, dtype=torch.float64)
+    sizes[11] = 1e-4  # counts as 0 in float32, where the whole has length 9
+    assert _refined(formed(torch.diag(sizes)), torch.ones(1, 40, dtype=torch.float64), 0.5) is None
 
 
 def test_not_finite_is_said():

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace as replaced
 
 import numpy as np
 import pytest
 
 import certify
+from certify.finders.head.unchanged import unchanged_refit
+from certify.prove import rows
 from certify.prove.changed import each_row, leave_one_out
 from certify.prove.changed.leave_one_out import left_out
+from certify.systems.head.rows.of_problem import head_of
 
 
 def problem_of(seed, k, n=30, p=160, bias_decay=False, C=1.0):
@@ -51,10 +55,10 @@ def test_both_ways_enclose_the_same_refits(k, p, bias_decay, monkeypatch):
 def test_some_rows_alone_in_their_order():
     problem, points = problem_of(1, 10)
     whole = certify.leave_one_out(problem, points)
-    rows = (3, 7, 12)
-    few = certify.leave_one_out(replaced(problem, rows=rows), points)
-    at = list(rows)
-    assert tuple(few.rows) == rows and same(few, leave_one_out.LeaveOneOut(
+    some = (3, 7, 12)
+    few = certify.leave_one_out(replaced(problem, rows=some), points)
+    at = list(some)
+    assert tuple(few.rows) == some and same(few, leave_one_out.LeaveOneOut(
         whole.lower[at], whole.upper[at], few.rows, whole.base_lower, whole.base_upper))
 
 
@@ -112,3 +116,23 @@ def test_an_evaluation_row_of_which_nothing_is_known_has_no_ends() -> None:
     assert np.isinf(found.base_upper[1]).all() and np.isfinite(found.base_upper[0]).all()
     assert np.isfinite(found.lower[:, 0]).all()
     found.changes(0)
+
+
+@pytest.mark.parametrize("k", [10, 1])
+def test_a_minimum_beside_the_given_weights_is_told_by_what_the_one_hessian_found(k, monkeypatch):
+    """Near the given weights, however their intercepts are shifted together, nothing is said."""
+    problem, points = problem_of(5, k, p=160 if k > 1 else 1600)
+    head = head_of(rows.asked_any(problem, points, "delete", 1))
+    V = unchanged_refit(head)
+    V[:, -1] += 5.0 if k > 1 else 0.0
+    targets = np.asarray(problem.labels).astype(int) if problem.y is None else problem.y
+    monkeypatch.setattr(rows, "unchanged_refit", lambda head: pytest.fail("the minimum is looked for twice"))
+    for off in (0.0, 0.5):
+        given = (1.0 + off) * V
+        one = certify.from_arrays([given[:, :-1]], [given[:, -1]], problem.X, targets, loss=problem.loss,
+                                  weight_decay=problem.weight_decay, bias_decay=False)
+        with warnings.catch_warnings(record=True) as heard:
+            warnings.simplefilter("always")
+            certify.leave_one_out(one, points)
+        said = [str(each.message) for each in heard if "exact minimum" in str(each.message)]
+        assert len(said) == (off > 0)
