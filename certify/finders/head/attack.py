@@ -7,7 +7,7 @@ that was fitted is tried on every evaluation row. Nothing is trusted: a flip is 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ from certify.finders.head.chains import Chains, added, joined, name_of, swaps, w
 from certify.finders.head.floats import Array, FloatHead
 from certify.finders.head.moves import Change, Lanes, Scores, largest, scores, sorted_sets
 from certify.finders.head.newton import Newton, Sets
+from certify.finders.head.promise import promising
 from certify.rigor.finder import proposed
 
 TURNS, KEPT, ROUNDS, KICKS = 8, 6, 60, 3
@@ -24,15 +25,12 @@ NEAR, WIDE = (4, 4), (10, 8)
 """Rows of the set and rows outside that are tried in an exchange."""
 NEARBY = 0.4
 """Share of its margin that has to be all that is left for a row to be started anew."""
-RIVALS = 3
-"""Other outputs that are tried to overtake, of those that first order brings closest."""
-FAR = 0.2
-"""Share of its margin that first order must take from a row for the row to be tried."""
 LANES = 3_000_000
 """Numbers of the arrays of a batch of margins."""
 REMEMBERED = 16_000_000
 """Numbers of the weights that are kept, so that a set is fitted once."""
-FLIPPED = 1e-9
+FLIPPED, CLOSE = 1e-9, 1e-10
+"""Margin that is a flip, and Newton decrement of the weights that are handed on."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,111 +60,114 @@ def attack(head: FloatHead, deletes: bool, count: int, seconds: float, rows: Arr
         seconds: of the clock on the wall.
         rows: those that may change; None: all.
     """
-    n = len(head.phi)
-    allowed = np.ones(n, bool)
-    if rows is not None:
-        allowed[:] = False
-        allowed[rows] = True
-    change = Change(deletes, min(count, int(allowed.sum())), allowed)
-    empty = Flips(np.full(len(head.points), -1), np.zeros((0, 0), int), np.zeros((0, 0), int), head.weights[:0, None])
-    if change.count < 1 or not len(head.points):
-        return empty
-    result = proposed(lambda: Attack(head, change, time.monotonic() + seconds).run())
-    return empty if result is None else result
+    search = Attack(head, deletes, count, rows)
+    return search.run(seconds, np.ones(len(head.points), bool))
 
 
 class Attack:
-    """One search.
+    """One search, which goes on where it ended.
 
     Args:
-        head: in floats.
-        change: what may change.
-        end: the monotonic clock's reading at which it stops.
+        head, deletes, count, rows: as above.
     """
 
-    def __init__(self, head: FloatHead, change: Change, end: float) -> None:
-        self.head, self.change, self.end = head, change, end
-        self.newton = Newton(head)
+    def __init__(self, head: FloatHead, deletes: bool, count: int, rows: Array | None = None) -> None:
+        allowed = np.ones(len(head.phi), bool)
+        if rows is not None:
+            allowed[:] = False
+            allowed[rows] = True
+        self.head, self.change, self.end = head, Change(deletes, min(count, int(allowed.sum())), allowed), 0.0
+        self.asked = np.ones(len(head.points), bool)
+        self.ended = set[str]()
+        self.starts: list[Chains] = []
+
+    def run(self, seconds: float, asked: Array) -> Flips:
+        """What flips evaluation rows that are asked about, `(N,)` truths, found in so many seconds more."""
+        head, self.end, self.asked = self.head, time.monotonic() + seconds, asked
+        if self.change.count >= 1 and len(head.points) and (found := proposed(self._run)) is not None:
+            return found
+        none = np.zeros((0, self.change.count), int)
+        return Flips(np.full(len(head.points), -1), none, none, np.zeros((0, *head.weights.shape)))
+
+    def _begun(self) -> None:
+        """What all searches know, from the head as it was trained."""
+        self.newton = Newton(self.head)
         self.leverages = self.newton.leverages()
         self.fits: dict[bytes, Array | None] = {}
         self.random = np.random.default_rng(0)
-        self.chunk = max(1, LANES // (head.phi.shape[0] * head.k * head.k))  # each row has a matrix of its outputs
-        self.lanes, self.promise = self._lanes()
+        self.chunk = max(1, LANES // (self.head.phi.shape[0] * self.head.k**2))  # each row has a matrix of its outputs
+        self.lanes = promising(self.newton, self.change, self.leverages, self.chunk, self._over)
         T = len(self.lanes)
-        self.margin = np.full(T, np.inf)
-        self.sets = Sets(np.full((T, change.count), -1), np.full((T, change.count), -1))
+        self.sets = Sets(np.full((T, self.change.count), -1), np.full((T, self.change.count), -1))
         self.V = np.broadcast_to(self.newton.centre, (T, *self.newton.centre.shape)).copy()
-        self.margin[:] = self._margins(self.newton.centre[None], self.lanes)[0]
-        self.first = self.margin.copy()
-        self.tries = np.zeros(T, int)
+        self.first = self._margins(self.newton.centre[None], self.lanes)[0]
+        self.margin = self.first.copy()
 
-    def run(self) -> Flips:
+    def _run(self) -> Flips:
         """All searches, the cheapest first; the exchanges begin where the others ended."""
-        starts: list[Chains] = []
-        for stage in (self._worst, self._corrected, self._shrunk, self._grown):
-            for part in self._open():
-                if not self._over():
-                    starts.append(stage(part))
-        if self.change.count == 1:
-            return self._flips()
-        self._climb(self._bests(), NEAR)
-        if starts:
-            self._climb(self._best(joined(starts), KEPT), NEAR)
-        self._climb(self._bests(), WIDE)
-        while not self._over():
-            before = self.margin.copy()
-            chains = self._kicked()
-            if not len(chains.lane):
-                break
-            self._climb(chains, NEAR)
-            self.tries = np.where(self.margin < before, 0, self.tries + 1)
+        stages = (self._begun, self._worst, self._corrected, self._shrunk, self._grown, self._exchanged)
+        for stage in stages[: len(stages) if self.change.count > 1 else -1]:
+            if stage.__name__ not in self.ended:
+                stage()
+                if self._over():
+                    break
+                self.ended.add(stage.__name__)
+        self._anew()
         return self._flips()
 
-    def _lanes(self) -> tuple[Lanes, Array]:
-        """The margins to lower and the share of each that first order takes, largest share first.
+    def _worst(self) -> None:
+        """By first order."""
+        self.starts.append(self._turned(False))
 
-        Those that are not looked at in time are left out.
-        """
-        head, change = self.head, self.change
-        N = len(head.points)
-        if head.k == 1:
-            zero = np.zeros(N, int)
-            all_lanes = Lanes(np.arange(N), zero, zero, np.where(head.today > 0, 1.0, -1.0))
-        else:
-            point, up = np.nonzero(np.arange(head.k)[None, :] != head.today[:, None])
-            all_lanes = Lanes(point, up, head.today[point], np.ones(len(point)))
-        margin = self._margins(self.newton.centre[None], all_lanes)[0]
-        taken = np.zeros(len(all_lanes))
-        for low in range(0, len(all_lanes), self.chunk):
+    def _corrected(self) -> None:
+        self.starts.append(self._turned(True))
+
+    def _shrunk(self) -> None:
+        self._each(self._less)
+
+    def _grown(self) -> None:
+        self._each(self._more)
+
+    def _each(self, search: Callable[[Array], Chains]) -> None:
+        """A search for every margin that stands."""
+        for part in self._open():
             if self._over():
-                break
-            part = all_lanes.at(slice(low, low + self.chunk))
-            score = self._scores(part, self._empty(len(part)), self._centres(len(part)), True)
-            top = -np.partition(-score.worth, change.count - 1, axis=1)[:, : change.count]
-            taken[low : low + self.chunk] = np.maximum(top, 0).sum(axis=1)
-        promise = taken / np.maximum(margin, 1e-300)
-        order = np.argsort(-promise, kind="stable")
-        rank = np.zeros(N, int)
-        keep = []
-        for t in order:
-            if promise[t] > FAR and rank[all_lanes.point[t]] < RIVALS:
-                rank[all_lanes.point[t]] += 1
-                keep.append(t)
-        return all_lanes.at(np.array(keep, int)), promise[keep]
+                return
+            self.starts.append(search(part))
+
+    def _exchanged(self) -> None:
+        self._climb(self._bests(), NEAR)
+        if self.starts:
+            self._climb(self._best(joined(self.starts), KEPT), NEAR)
+        self._climb(self._bests(), WIDE)
+
+    def _anew(self) -> None:
+        """From sets half of which are chosen anew, until that fails several times in a row."""
+        tries = np.zeros(len(self.lanes), int)
+        while self.change.count > 1 and not self._over():
+            before = self.margin.copy()
+            chains = self._kicked(tries < KICKS)
+            if not len(chains.lane):
+                return
+            self._climb(chains, NEAR)
+            tries = np.where(self.margin < before, 0, tries + 1)
+
+    def _pieces(self, chains: Chains) -> Iterator[Chains]:
+        """Chains in batches, those whose evaluation rows stand yet."""
+        for low in range(0, len(chains.lane), self.chunk):
+            some = chains.at(slice(low, low + self.chunk))
+            some = some.at(~self._flipped()[some.lane])
+            if len(some.lane):
+                yield some
 
     def _open(self) -> Iterator[Array]:
-        """Places of lanes whose evaluation rows stand yet, in batches."""
-        low = 0
-        while low < len(self.lanes):
-            part = np.arange(low, min(low + self.chunk, len(self.lanes)))
-            part = part[~self._flipped()[part]]
-            if len(part):
-                yield part
-            low += self.chunk
+        """Places of lanes whose evaluation rows stand yet, in batches, those that are nearest to a flip first."""
+        share = self.margin / np.maximum(self.first, 1e-300)
+        yield from (some.lane for some in self._pieces(self._bests().at(np.argsort(share, kind="stable"))))
 
     def _flipped(self) -> Array:
-        """`(T,)` whether a lane's evaluation row is flipped by a set found so far."""
-        broken = np.zeros(len(self.head.points), bool)
+        """`(T,)` whether a lane's evaluation row is flipped by a set found so far, or not asked about."""
+        broken = ~self.asked
         broken[self.lanes.point[self.margin < -FLIPPED]] = True
         return np.asarray(broken[self.lanes.point])
 
@@ -187,28 +188,27 @@ class Attack:
         z = (V.reshape(-1, V.shape[2]) @ self.head.points.T).reshape(len(V), self.head.k, -1)
         return lanes.margins(self.head, z)
 
-    def _worst(self, part: Array) -> Chains:
-        """By first order."""
-        return self._turned(part, False)
+    def _turned(self, own: bool) -> Chains:
+        """The worst m rows at the head that was fitted to the worst m rows before, and so on.
 
-    def _corrected(self, part: Array) -> Chains:
-        return self._turned(part, True)
-
-    def _turned(self, part: Array, own: bool) -> Chains:
-        """The worst m rows at the head that was fitted to the worst m rows before, and so on."""
-        chains, all_lanes = self._unchanged(part), part
-        ends = chains
+        Every margin has its turn before one has another, those that are nearest to a flip first.
+        """
+        chains = ends = self._unchanged(np.arange(len(self.lanes)))
         for _ in range(TURNS):
-            new = largest(self._scores(self.lanes.at(chains.lane), chains.sets, chains.V, own), self.change.count)
-            old = chains.sets
-            moved = np.any(new.rows != old.rows, axis=1) | np.any(new.codes != old.codes, axis=1)
-            chains = self._standing(self._fitted(Chains(chains.lane, new, chains.V).at(moved)))
-            if not len(chains.lane) or self._over():
+            pieces = []
+            for some in self._pieces(chains):
+                if self._over():
+                    break
+                new = largest(self._scores(self.lanes.at(some.lane), some.sets, some.V, own), self.change.count)
+                moved = np.any(new.rows != some.sets.rows, axis=1) | np.any(new.codes != some.sets.codes, axis=1)
+                pieces.append(self._fitted(Chains(some.lane, new, some.V).at(moved)))
+            if not pieces:
                 break
+            chains = self._standing(joined(pieces))
             ends = joined([chains, ends.at(~np.isin(ends.lane, chains.lane))])
-        return ends.at(np.isin(ends.lane, all_lanes))
+        return ends.at(ends.sets.rows[:, -1] >= 0)
 
-    def _shrunk(self, part: Array) -> Chains:
+    def _less(self, part: Array) -> Chains:
         """The worst 2m rows together, of which the least is put back while there are more than m.
 
         Rows that stand in for one another count little alone; together they count.
@@ -234,7 +234,7 @@ class Attack:
                 return self._unchanged(part[:0])
         return self._standing(self._fitted(chains))
 
-    def _grown(self, part: Array) -> Chains:
+    def _more(self, part: Array) -> Chains:
         """One row at a time, the `KEPT` best sets of each lane."""
         chains = self._unchanged(part)
         for size in range(self.change.count):
@@ -274,9 +274,9 @@ class Attack:
             better = best[value[best] < margin[source[best]] - 1e-9 * (1 + np.abs(margin[source[best]]))]
             chains, margin = tried.at(better), value[better]
 
-    def _kicked(self) -> Chains:
+    def _kicked(self, willing: Array) -> Chains:
         """The best sets of lanes that stand and are near, half of their rows given up and chosen anew in turn."""
-        near = ~self._flipped() & (self.margin < NEARBY * self.first) & (self.tries < KICKS)
+        near = ~self._flipped() & (self.margin < NEARBY * self.first) & willing
         chains = self._bests().at(np.nonzero(near)[0])
         rows, codes = chains.sets.rows.copy(), chains.sets.codes.copy()
         out = self.random.random(rows.shape) < 0.5
@@ -381,7 +381,7 @@ class Attack:
         lanes: list[int] = []
         for t in np.argsort(self.margin, kind="stable"):
             point = int(self.lanes.point[t])
-            if self.margin[t] < -FLIPPED and found[point] < 0:  # the least of its margins
+            if self.margin[t] < -FLIPPED and found[point] < 0 and self.asked[point]:  # the least of its margins
                 name = name_of(self.sets, t)
                 if name not in places:
                     places[name] = len(lanes)
@@ -390,7 +390,7 @@ class Attack:
         chosen = np.array(lanes, int)
         sets, V = self.sets.at(chosen), self.V[chosen]
         if len(lanes):
-            V, ok = self.newton.refit(sets, V, 1e-11)
+            V, ok = self.newton.refit(sets, V, CLOSE)
             V = np.where(ok[:, None, None], V, self.V[chosen])
             z = (V.reshape(-1, V.shape[2]) @ self.head.points.T).reshape(*V.shape[:2], -1)
             label = (z[:, 0] > self.head.threshold).astype(int) if self.head.k == 1 else np.argmax(z, axis=1)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
+from certify.finders.head.chord import Changed, Descent, chords_of
 from certify.finders.head.floats import Array, FloatHead
 
 STEPS, HALVINGS, CONJUGATE = 40, 30, 60
@@ -23,6 +24,8 @@ SMALL, STORED, WORKED = 120, 8_000_000, 3_000_000
 """Parameters up to which a Hessian of its own is made, numbers of its table, numbers of a batch's arrays."""
 NEAR = 0.01
 """Relative distance of the trained weights from the minimiser up to which the Hessian there serves."""
+CLOSE = 1e-6
+"""Newton decrement from which on Newton's method itself goes on, whatever its steps cost."""
 WHOLE = 2000
 """Parameters up to which the preconditioner is whole; above it is a block an output."""
 
@@ -72,10 +75,12 @@ class Newton:
         self.factors: list[Array] = []
         self._factor(head.weights)
         none = Sets(np.full((1, 1), -1), np.full((1, 1), -1))
+        self.centre, self.chords = head.weights, False
         V, self.ok = self.refit(none, head.weights[None], 1e-10)
         self.centre = V[0]
         if self.ok[0] and np.linalg.norm(self.centre - head.weights) > NEAR * np.linalg.norm(self.centre):
             self._factor(self.centre)
+        self.chords = not self.direct and len(self.factors) == 1
 
     def refit(
         self, sets: Sets, start: Array, tol: float = 1e-4, over: Callable[[], bool] = lambda: False
@@ -83,9 +88,30 @@ class Newton:
         """Minimisers `(B, k, m)` from `start`, and where the Newton decrement came below `tol` before it is `over`."""
         V, done = start.copy(), np.zeros(len(sets), bool)
         for low in range(0, len(sets), self.batch):
-            part = slice(low, low + self.batch)
-            V[part], done[part] = self._refit(sets.at(part), V[part], tol, over)
+            part = np.arange(low, min(low + self.batch, len(sets)))
+            if self.chords and tol > CLOSE:
+                near, done[part] = self._mixed(sets.at(part), tol, over)
+                V[part[done[part]]] = near[done[part]]
+                part = part[~done[part]]
+            if len(part):
+                V[part], done[part] = self._refit(sets.at(part), V[part], tol, over)
         return V, done
+
+    def _mixed(self, sets: Sets, tol: float, over: Callable[[], bool]) -> tuple[Array, Array]:
+        """By steps with the inverse at the trained head, a Newton step of its own being dear."""
+        head, B = self.head, len(sets)
+        Z = head.outputs(self.centre[None])
+        z, old, new, kept, real = self._changed(sets, np.broadcast_to(Z, (B, *Z.shape[1:])))
+        try:
+            rows = Changed(head.phi[sets.rows] * real[..., None], z, old, new, kept)
+            chords = chords_of(head, self.factors[0], self.centre, rows)
+        except np.linalg.LinAlgError:
+            return np.repeat(self.centre[None], B, axis=0), np.zeros(B, bool)
+        targets, stays = np.repeat(head.targets.T[None], B, axis=0), np.ones((B, len(head.phi)))
+        b, place = np.nonzero(sets.rows >= 0)
+        row = sets.rows[b, place]
+        targets[b, :, row], stays[b, row] = new[b, :, place], kept[b, place]
+        return Descent(head, chords, targets, stays, head.decays(deleted(sets))).run(self.centre, tol**2, over)
 
     def _refit(self, sets: Sets, start: Array, tol: float, over: Callable[[], bool]) -> tuple[Array, Array]:
         V, done = start.copy(), np.zeros(len(sets), bool)
@@ -99,6 +125,12 @@ class Newton:
             if over():
                 break
             G = self.gradient(S, W, Z)
+            if not self.direct:  # a step is dear: none for those that are there
+                there = np.einsum("bkm,bkm->b", G, self.prepared(G)) < tol**2
+                done[alive[there]] = True
+                if there.all():
+                    break
+                S, (alive, W, Z, F, G) = S.at(~there), (of[~there] for of in (alive, W, Z, F, G))
             D, inverse = self._directions(S, Z, G, before, inverse)
             slope = np.einsum("bkm,bkm->b", G, D)
             bad = ~np.isfinite(slope)

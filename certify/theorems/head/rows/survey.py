@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any, Final
 
 import numpy as np
 
-from certify.finders.head.attack import attack
-from certify.finders.head.floats import float_head
-from certify.finders.head.greedy import greedy
-from certify.finders.head.plain_attack import plain_attack
 from certify.format.errors import EnclosureError
 from certify.format.methods import FIRST, FLIPPED, OPEN, UNCHECKED, status_of
-from certify.rigor.finder import proposed
 from certify.systems.head.rows.centred import Centred, centred
 from certify.systems.head.rows.change import Choices, RowChange
 from certify.systems.head.rows.changes.base import Change
@@ -25,7 +20,7 @@ from certify.systems.head.rows.refit import enclose_refits
 from certify.systems.head.rows.weights import settled
 from certify.theorems.head.rows.flips import Found, already
 from certify.theorems.head.rows.method import STAGES, Budget, Flips, Mask, Method, Part, attempt, seconds_of_all
-from certify.theorems.head.rows.squared.worst import is_large, worst_deletions
+from certify.theorems.head.rows.searched import Searches, Tell
 
 CLASSES: Final[Mapping[str, str]] = {
     "group_tree": "group_tree.method:GroupTrees", "squared_labels": "squared_labels:SquaredLabels",
@@ -74,18 +69,14 @@ FEW_DELETED, FEW_ROWS = 10, 2000
 QUICK_DELETED = 3
 """Deletions from such data up to which trees of boxes go before those of pairs: as sharp there, and checked sooner."""
 
-LONGEST, SHORTER = 60.0, 20.0
-"""Seconds that it may take at most: of labels, and of deletions, where it finds what it finds at once."""
-
 WAITS: Final = "more time helps once it is enough for a method that did not begin: "
 LONGER: Final = ("every proof that applies was tried to its end, and more time only makes the search for changes that "
                  "flip longer")
-AT_ONCE, MENTIONED, SMALL = 512, 3, 3
+MENTIONED, SMALL = 3, 3
 
 REWEIGHED = ("every change of rows changes all balanced weights; rows left out and wrong labels of a logistic "
              "regression of two labels have bounds of their own, and else every choice is refitted")
 COUNTED, TWIN = frozenset({"by_counts", "label_sums", "step_sums"}), ("label_sums", "step_sums")
-Tell = Callable[[str, float], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,7 +140,7 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
     if gone := vanishing(head, change):  # then there is no refit that could keep a label
         reasons, known = [*reasons, *gone], np.zeros_like(known)
     already(found, change, known)
-    parts, said = dict[str, Part](), list[str]()
+    parts, said, search = dict[str, Part](), list[str](), Searches(head, change, found, tell)
     attacked, tried, cut, searched, held = False, 0, False, False, ""
     first = leading(head, change, budget, methods, seen)
     for name in order(head, change, budget, methods, seen, first):
@@ -165,7 +156,7 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
             reasons += [f"{name}: {asked}"] if name in CHECKED else []
             continue
         if not attacked and name not in first and not _method(name).complete(head, asked):
-            searched, attacked, tried = _attack(head, change, todo, found, budget, tell, ATTACK), True, tried + 1
+            searched, attacked, tried = search.run(todo, budget, ATTACK), True, tried + 1
             todo = todo & ~found.flipped
         tell(STAGES[name], float((~todo).mean()))
         halved = name in TREES and tree_first(head, change, methods) or (
@@ -192,7 +183,7 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
             said.append(attempt(name, left, part.why, late))
     again = (searched or not attacked) and (not tried or budget.left() > 0)  # it had a share of the time at first
     if again and (todo := known & ~found.flipped & (status == OPEN)).any():
-        searched, tried = _attack(head, change, todo, found, budget, tell, 1.0), tried + 1
+        searched, tried = search.run(todo, budget, 1.0), tried + 1
     require_consistent(status, found)
     status[found.flipped & (status == OPEN)] = FLIPPED
     fewer = _fewer(head, change, seconds, methods, seen) if (known & (status == OPEN)).any() else 0
@@ -369,30 +360,3 @@ def _method(name: str) -> Method:
     module, _, kind = CLASSES[name].partition(":")
     made: Method = getattr(import_module(f"certify.theorems.head.rows.{module}"), kind)()
     return made
-
-
-def _attack(head: Head, change: Change, todo: Mask, found: Found, budget: Budget, tell: Tell, part: float) -> bool:
-    """Changes that flip, by an untrusted search, each proved by its refit; whether more time would make it longer."""
-    deletes = isinstance(change, RowChange) and not change.relabels
-    most = SHORTER if deletes else LONGEST
-    limit = Budget(min(budget.share(part).left(), most))
-    tell(f"changes that flip, {max(limit.seconds, 1.0):.0f} s at most", 0.0)
-    if isinstance(change, RowChange) and deletes and head.loss.quadratic and not head.uneven and is_large(head):
-        worst_deletions(head, change, todo, found, lambda: limit.left() <= 0)
-        return limit.left() <= 0 and limit.seconds < most
-    if not isinstance(change, RowChange):
-        stand = np.flatnonzero(todo).tolist()
-        for choices, V in proposed(lambda: list(greedy(head, change, stand, limit.left))) or ():
-            found.prove(choices, V)
-        return limit.left() <= 0 and limit.seconds < most
-    lost = head.weight_decay if head.remaining else 0.0
-    flips: Any = plain_attack(head, change, limit.left()) if head.uneven or head.loss.targeted else attack(
-        float_head(head.phi, head.Y, head.loss.name, head.mu()[0], head.V, head.points[todo], head.decayed, head.codes,
-                   head.label, lost, head.threshold),
-        not change.relabels, change.count, limit.left(), np.array(change.rows))
-    over = limit.left() <= 0 and limit.seconds < most
-    for begin in range(0, len(flips.rows), AT_ONCE):
-        at = slice(begin, begin + AT_ONCE)
-        found.prove(Choices(flips.rows[at], flips.codes[at]), flips.weights[at])
-    return over
-

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from certify.finders.head import attack as search
+from certify.finders.head import promise
 from certify.finders.head.attack import Flips, attack
 from certify.finders.head.floats import FloatHead, float_head
 from certify.finders.head.newton import Newton, Sets
@@ -134,7 +135,8 @@ def test_that_the_search_ends_within_a_step_of_its_limit(
         return scores(*given)
 
     scores = search.scores
-    monkeypatch.setattr(search, "scores", slow)
+    for module in (search, promise):
+        monkeypatch.setattr(module, "scores", slow)
     monkeypatch.setattr(search, "LANES", 1)
     monkeypatch.setattr(search, "time", SimpleNamespace(monotonic=lambda: now[0]))
     head = drawn("cross_entropy", 3)

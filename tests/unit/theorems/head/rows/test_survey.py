@@ -14,6 +14,7 @@ from certify.check.theorems.head.rows.refitted.refit import labels_after
 from certify.format.refusal import Invalid
 from certify.systems.head.rows.change import choices_of
 from certify.systems.head.rows.weights import RowWeights
+from certify.theorems.head.rows import searched
 from certify.theorems.head.rows import survey as surveys
 from certify.theorems.head.rows.claims import remedy
 from certify.theorems.head.rows.energy import method as energy
@@ -182,8 +183,8 @@ def test_no_time_is_advised_where_more_would_not_be_used(relabels, monkeypatch):
     """The search for flips has an end of its own, whatever time there is."""
     head = drawn_head(np.random.default_rng(5), "logistic", n=16, apart=4.0, decay=1.0)
     for longest, advised in ((0.0, False), (1e9, True)):
-        monkeypatch.setattr(surveys, "LONGEST", longest)
-        monkeypatch.setattr(surveys, "SHORTER", longest)
+        monkeypatch.setattr(searched, "LONGEST", longest)
+        monkeypatch.setattr(searched, "SHORTER", longest)
         seconds = 30.0 if not advised else 1e-9
         found = survey(head, any_rows(head, 1, relabels), seconds, methods=())
         assert found.undecided.any() and found.cut == advised
@@ -209,7 +210,7 @@ def test_what_more_time_would_do_is_said(monkeypatch):
     assert found.cut and "did not begin: its first step needs 28 min; give a smaller count" in said
     assert "give more time" not in said
     for seconds, longest, longer in ((1e-9, 1e9, True), (30.0, 0.0, False)):
-        monkeypatch.setattr(surveys, "LONGEST", longest)
+        monkeypatch.setattr(searched, "LONGEST", longest)
         found = survey(head, change, seconds, methods=())
         assert found.undecided.any()
         assert (surveys.LONGER in remedy(found.tried, found.cut, found.more)) == longer
@@ -232,7 +233,7 @@ def test_no_smaller_count_is_named_that_the_time_may_not_be_enough_for(monkeypat
     change = any_rows(head, 8, True)
     assert seconds_of_all(Enumeration(), head, any_rows(head, 2, True), 30.0) < 30.0
     assert seconds_of_all(Enumeration(), head, change, 30.0) == np.inf
-    monkeypatch.setattr(surveys, "_attack", lambda *_: False)
+    monkeypatch.setattr(searched.Searches, "run", lambda *_: False)
     monkeypatch.setattr(StepSums, "prove", lambda *_: None)
     for methods, fewer in ((("step_sums", "every_choice"), 0), (("every_choice",), 1)):
         found = survey(weighed, change, 60.0, methods=methods)
