@@ -136,6 +136,36 @@ def test_ends_of_a_ball_are_refused_beyond_what_is_proved(name, tmp_path):
         assert source.judged(encode(top), None) == "invalid"
 
 
+@pytest.mark.parametrize(("name", "case", "accepted"), [
+    ("from-below", "M5b", True), ("from-below", "M5c", False), ("from-below", "M5a", False), ("from-below", "M5", False),
+    ("critical", "M5d", True), ("critical", "M5b", False), ("critical", "M5a", False)])
+def test_another_case_of_a_critical_point_follows_where_it_is_proved_of_the_point(name, case, accepted, tmp_path):
+    """A lower end alone, with a rank or without; what `certify run` proves of the point says which."""
+    source = next(Source(folder, tmp_path) for folder in folders(f"/{name}") if folder.name == name and
+                  folder.parent.name != "0.2.0")
+    claim = source.top["claims"][0]
+    claim |= {"upper": None, "hypotheses": []}
+    consistent.mutants.judged(source.top)
+    top = json.loads(json.dumps(source.top))
+    top["claims"][0]["theorem"] = case
+    top["digest"] = digest(top)
+    assert source.judged(encode(top), None) == ("accepted" if accepted else "invalid")
+    assert follows.why(source.top, encode(top), source.rows, lambda: source.case) == (
+        follows.CASE if accepted else f"unexplained: theorem {case}", not accepted)
+    assert follows.why(source.top, encode(top), source.rows)[1] is (case != "M5d")  # as of a point without a case
+
+
+def test_a_case_with_an_upper_end_is_no_case_of_lower_ends(tmp_path):
+    source = of_head("settled", tmp_path)[0]
+    for case in ("M5d", "M5b", "M5"):
+        top = json.loads(json.dumps(source.top))
+        top["claims"][0]["theorem"] = case
+        assert follows.why(source.top, encode(top), 0, lambda: "M5b") == (f"unexplained: theorem {case}", True)
+    silent = json.loads(json.dumps(source.top))
+    silent["claims"][0] |= {"theorem": "M5", "lower": None, "upper": None}
+    assert follows.why(source.top, encode(silent), 0) == ("ends: weaker", False)
+
+
 def test_arrays_of_another_form_are_refused(tmp_path):
     for name in ("box", "box-tree", "pair-tree", "softmax-tree", "squared-tree", "group-tree", "by-choice"):
         source, top = of_head(name, tmp_path)

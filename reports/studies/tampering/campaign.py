@@ -126,7 +126,8 @@ class Tally:
 
     def explained(self, source: Source, one: Mutant) -> str:
         """Count why an accepted one is right; words where it is not."""
-        reason, wrong = follows.why(source.top, one.data, source.rows) if one.spec is None else (OTHER_SPEC, False)
+        reason, wrong = (OTHER_SPEC, False) if one.spec is not None else follows.why(
+            source.top, one.data, source.rows, lambda: source.case)
         self.accepted[reason] += 1
         top = json.loads(one.data)
         if source.on_disk:

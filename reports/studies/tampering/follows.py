@@ -5,13 +5,19 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from certify.format.canonical import encode
 
 Json = dict[str, Any]
 AGAIN = 1e-12
+
+CASE = "another case of M5, which is proved of the point, or says less"
+FROM_BELOW, PROVED = "M5d", ("M5b", "M5c")
+"""The case of lower ends alone, which stand whatever the rank (V34), and those that say of A that it is nonsingular."""
+NAMES = ("M5", FROM_BELOW, *PROVED)
+"""Cases of one system; M5a is of another."""
 
 RECIPE = "another recipe of rows on disk, which the verdict names, derived again"
 """The caller has to see that it is the one in mind (V84)."""
@@ -83,6 +89,7 @@ PLACES = (
     (r"claim\.(stays|flips|changed).*", "rows named, derived again"),
     (r"problem\.(penalty|intercept|count|change)|claim\.theorem", RECIPE),
     (r"claims\.\d+\.(verdict|gate.*)|verdict|gates", "verdicts that follow from the ends"),
+    (r"claims\.\d+\.theorem", CASE),
     (r"claims\.\d+\.unit", "a unit that earlier versions stated"),
     (r"claims\.\d+\.(lower|upper|row.*)|claim\.(lower|upper)", "ends"),
     (r"base.*", "numbers of base, within the slack of V7"),
@@ -93,6 +100,31 @@ PLACES = (
     (r"suppressed.*", "suppressions, not heeded"),
     (r"digest", ""),
 )
+
+
+def case_follows(old: Json, new: Json, proved: str) -> bool:
+    """Whether the theorem that a claim about a critical point names stands where the original has another one.
+
+    A claim without a number says nothing. Of lower ends alone M5d says less than M5b and M5c do, and each of these
+    stands where that case is proved of the point; no two of them are proved of one.
+
+    >>> one, both = {"theorem": "M5d", "lower": 1.0, "upper": None}, {"theorem": "M5b", "lower": 1.0, "upper": 2.0}
+    >>> case_follows(one, one | {"theorem": "M5b"}, "M5b"), case_follows(one, one | {"theorem": "M5c"}, "M5b")
+    (True, False)
+    >>> case_follows(both, both | {"theorem": "M5d"}, "M5b")
+    False
+
+    Args:
+        old, new: the claims; their ends have been compared.
+        proved: the case that is proved of the point.
+    """
+    names = {old["theorem"], new["theorem"]}
+    if not names <= set(NAMES):
+        return False
+    if all(pair == (-math.inf, math.inf) for pair in ends(new)):
+        return True
+    alone = new["upper"] is None and not new.get("rows")
+    return alone and new["theorem"] in (FROM_BELOW, proved) and names <= {FROM_BELOW, *PROVED}
 
 
 def claims(top: Json) -> list[Json]:
@@ -106,13 +138,14 @@ def recipe(top: Json) -> Json:
     return {name: top["problem"][name] for name in ("penalty", "intercept", "count", "change")}
 
 
-def why(old: Json, data: bytes, rows: int) -> tuple[str, bool]:
+def why(old: Json, data: bytes, rows: int, proved: Callable[[], str] = str) -> tuple[str, bool]:
     """Why an accepted mutant is right, and whether it is not.
 
     Args:
         old: the original.
         data: the mutant.
         rows: evaluation rows.
+        proved: which case of M5 is proved of the point, where it is one; no word for none.
     """
     new = json.loads(data)
     if "problem" in new and "penalty" in new["problem"] and recipe(old) != recipe(new):
@@ -122,6 +155,9 @@ def why(old: Json, data: bytes, rows: int) -> tuple[str, bool]:
     words = {compared(*pair, rows) for pair in zip(claims(old), claims(new), strict=True)}
     if "beyond" in words:
         return "an end beyond the original", True
+    named = [pair for pair in zip(claims(old), claims(new), strict=True) if pair[0]["theorem"] != pair[1]["theorem"]]
+    if named and not all(case_follows(*pair, proved()) for pair in named):
+        return f"unexplained: theorem {named[0][1]['theorem']}", True
     for one in ("rows left out", "weaker", "sharper, inside the original"):
         if one in words:
             return f"ends: {one}", False

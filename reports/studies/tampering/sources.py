@@ -9,6 +9,7 @@ import signal
 from collections.abc import Mapping
 from contextlib import ExitStack
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -16,6 +17,7 @@ from unittest.mock import patch
 import numpy as np
 from safetensors.numpy import load, save
 
+from certify import bound, load_problem
 from certify.check.choices.allowed import Allowed
 from certify.check.kernel import CHANCE
 from certify.check.linalg import inverse
@@ -23,7 +25,7 @@ from certify.check.run import Usage, check
 from certify.check.stored.run import check as check_on_disk
 from certify.check.systems import critical_nearby, interpolation
 from certify.format.refusal import Invalid
-from reports.studies.tampering import kinds, refits
+from reports.studies.tampering import follows, kinds, refits
 
 Json = dict[str, Any]
 ROOT = Path(__file__).resolve().parents[3]
@@ -92,6 +94,14 @@ class Source:
     def rows(self) -> int:
         """Evaluation rows, where it names those that stay."""
         return max((len(v) for name, v in self.arrays.items() if name.endswith(".status")), default=0)
+
+    @cached_property
+    def case(self) -> str:
+        """Which case of M5 `certify run` proves of the point, by code that the checker has no part of; or no word."""
+        problem = load_problem(self.folder / "spec.toml")
+        quantities = [claim["quantity"] for claim in self.top["claims"] if claim["theorem"] in follows.NAMES]
+        labels = (bound(problem, quantity).theorem for quantity in quantities)
+        return next((label for label in labels if label in follows.PROVED), "")
 
     def judged(self, data: bytes, side: bytes | None, spec: bytes | None = None, mode: Mode = Mode.EXACT) -> str:
         """What the checker makes of a certificate, side file and spec: `accepted`, `invalid` or `usage`."""
