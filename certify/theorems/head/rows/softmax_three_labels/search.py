@@ -32,8 +32,23 @@ class Search(TwoLabels):
     """The search; what it has is that of two labels."""
 
     def _run(self) -> None:
+        self._own = self._steps()
+        if self._alone().size:
+            self._flip()
+        place = self._places()
+        for u in np.argsort(place, kind="stable"):
+            self.check()
+            self._still_open()
+            if len(self.at) and (later := np.flatnonzero(place > place[u])).size:
+                self._node(int(u), later)
+        self._settle()
+
+    def _steps(self) -> OwnSteps:
         self.refits = Changed(self.head, True)
-        self._own = OwnSteps(self.refits.refitter, held=True)
+        return OwnSteps(self.refits.refitter, held=True)
+
+    def _alone(self) -> Whole:
+        """The points that no label by itself flips, and none is proved to be flipped by; refits with each one."""
         self.V0, f = self.refits.V0, len(self.rows)
         self._tried = np.zeros(0, np.int64)
         self.W = self.refits.solve(self.singles, check=self.check)
@@ -43,16 +58,12 @@ class Search(TwoLabels):
             some = slice(start, start + AT_ONCE)
             clear &= (self._sides(self.singles.part(some), self.W[some].copy()) == self.head.today).all(axis=0)
         self.at = np.flatnonzero(clear & ~self.found.flipped)
-        if len(self.at):
-            self._flip()
         self._noted = Noted(np.full(len(self.todo), OPEN))
-        place = self._places()
-        for u in np.argsort(place, kind="stable"):
-            self.check()
-            self.at = self.at[~self.found.flipped[self.at] & ~self._noted.over[self.at]]
-            if len(self.at) and (later := np.flatnonzero(place > place[u])).size:
-                self._node(int(u), later)
-        self._settle()
+        return self.at
+
+    def _still_open(self) -> None:
+        """Leave out the points that are flipped or given up by now."""
+        self.at = self.at[~self.found.flipped[self.at] & ~self._noted.over[self.at]]
 
     def _places(self) -> Whole:
         """`(f,)` the place of the row of each change: rows whose labels do most to others come first."""

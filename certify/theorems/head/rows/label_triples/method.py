@@ -1,0 +1,77 @@
+"""D28: any three changed labels of a logistic head."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from certify.finders.head.near.labels import LabelSteps
+from certify.finders.head.refits import Refitter
+from certify.rigor.finder import proposed
+from certify.systems.head.rows.change import RowChange
+from certify.systems.head.rows.head import Head
+from certify.theorems.head.rows.enumeration import Enumeration
+from certify.theorems.head.rows.label_triples.search import Search
+from certify.theorems.head.rows.method import INEXACT, Budget, Mask, Method, Part
+
+HELD, LARGEST = 40_000_000, 20_000_000
+"""Most entries of the weights after two labels each; and most choices."""
+
+SLOPE, PRODUCT = 2.2e-8, 3.5e-10
+"""About the seconds that a choice takes for a row, and for a row and a weight."""
+
+SHARE = 0.9
+"""Of the time that may go to it before everything else."""
+
+FAR = 1.0
+"""Where half of the labels move their own margin by as much, to first order, boxes and pairs leave nearly all open."""
+
+
+class LabelTriples(Method):
+    """Three changed labels of a logistic head (D28). No certificate states it: it has no checker."""
+
+    name: ClassVar[str] = "label_triples"
+
+    def able(self, head: Head, change: RowChange) -> str:
+        """Whether the theorem applies."""
+        if not change.relabels or change.count != 3:
+            return "it is for three labels that change"
+        if not head.loss.sigmoid or head.k != 1 or head.codes is None:
+            return f"the loss is {head.loss.name}, and it is for the logistic loss of one output"
+        if head.phi_rad.any() or head.points_rad.any():
+            return INEXACT
+        if not np.isfinite(head.threshold):
+            return f"the threshold is {head.threshold!r}"
+        choices = change.choices(head, 3)
+        if choices > LARGEST or change.choices(head, 2) * head.m > HELD:
+            return f"there are {choices} choices of three labels, too many to look at each"
+        return ""
+
+    def seconds(self, head: Head, change: RowChange) -> float:
+        """About how long it takes to look at every choice; refits of those that are left come on top."""
+        return change.choices(head, 3) * head.n * (SLOPE + PRODUCT * head.m)
+
+    def sure(self, head: Head, change: RowChange, left: float) -> bool:
+        """Where there is time for all, and other methods decide little; it finds labels that flip points as well."""
+        return not self.able(head, change) and self.seconds(head, change) <= SHARE * left and (
+            not Enumeration().complete(head, change)) and own_move(head) >= FAR
+
+    def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
+        """The points whose choices were all looked at, and labels that flip a point."""
+        if (needed := self.seconds(head, change)) > budget.left():
+            why = f"all choices of three labels take about {needed:.0f} s, and {max(budget.left(), 0.0):.0f} are left"
+            return Part(self.name, np.zeros_like(todo), why=why, late=True, begun=False)
+        search = Search(head, change, todo, budget.check)
+        with np.errstate(all="ignore"):
+            search.run()
+        return Part(self.name, search.proved & ~search.found.flipped, {}, search.found.flips(), why=search.why,
+                    late=search.late)
+
+
+def own_move(head: Head) -> float:
+    """About how far half of the labels move their own margin at least, where they become the other one; a guess."""
+    inverse = proposed(lambda: LabelSteps(Refitter(head)).inverse(head.V[0]))
+    if inverse is None:
+        return 0.0
+    return float(np.median(np.einsum("ij,ij->i", head.phi @ inverse, head.phi)))

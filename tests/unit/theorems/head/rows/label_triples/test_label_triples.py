@@ -1,0 +1,161 @@
+"""D28: every choice of three labels of small heads refitted, choices that are not looked at, time that is up."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from certify.finders.head.near.labels import LabelSteps
+from certify.rigor.fp import Array
+from certify.systems.head.rows.change import Choices, RowChange
+from certify.systems.head.rows.head import Head, Whole
+from certify.theorems.head.rows.flips import Found
+from certify.theorems.head.rows.label_triples import search
+from certify.theorems.head.rows.label_triples.matrix import Judged, Matrix, judged
+from certify.theorems.head.rows.label_triples.method import LabelTriples
+from certify.theorems.head.rows.method import Budget, Part
+from certify.theorems.head.rows.survey import survey
+from tests.containment.heads_label_triples import NEAR, least_margins
+from tests.families.heads import any_rows, drawn_head
+
+FEW = tuple(range(9))
+"""Rows whose labels may change."""
+
+
+def close(seed: int, n: int = 24, free: bool = True) -> Head:
+    """Points in between others, of which some are lost under few choices alone; labels move margins far."""
+    rng = np.random.default_rng([seed, 28])
+    head = drawn_head(rng, "logistic", n=n, d=6, N=120, decay=0.05, apart=2.0, free=free)
+    t = np.linspace(0.0, 3.0, 120)[:, None]
+    points = np.concatenate([t * head.points[:, :-1], np.ones((120, 1))], axis=1)
+    return dataclasses.replace(head, points=points)
+
+
+def truth(head: Head, rows: tuple[int, ...] = FEW) -> Array:
+    """The least margin of today's labels under every choice of at most three labels."""
+    return least_margins(head, rows)
+
+
+def proof(head: Head, change: RowChange) -> Part:
+    part = LabelTriples().prove(head, change, head.today >= 0, Budget())
+    assert part is not None
+    return part
+
+
+@pytest.mark.parametrize(("seed", "free", "threshold"), [(0, True, 0.0), (1, False, 0.0), (2, True, 0.7)])
+def test_what_is_proved_stays_and_what_is_flipped_does_not(seed: int, free: bool, threshold: float) -> None:
+    head, change = dataclasses.replace(close(seed, free=free), threshold=threshold), RowChange(True, 3, FEW)
+    assert not LabelTriples().able(head, change)
+    part, low = proof(head, change), truth(head)
+    assert part.flips is not None and part.proved.any() and (low < 0.0).any()
+    assert (low[part.proved] > -NEAR).all() and (low[part.flips.point >= 0] < NEAR).all()
+    assert part.proved.sum() + (part.flips.point >= 0).sum() >= 0.95 * len(low)
+
+
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No refit of three labels tells a label, and no choice that flips a point is noted."""
+    sides = search.Search._sides
+
+    def unknown(self: search.Search, choices: Choices, V: Array) -> Whole:
+        return np.full((len(V), len(self.todo)), -1) if choices.rows.shape[1] == 3 else sides(self, choices, V)
+
+    monkeypatch.setattr(search.Search, "_sides", unknown)
+    monkeypatch.setattr(Found, "take", lambda self, choices, V, sides: None)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_points_stay_by_gradients_alone(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    alone(monkeypatch)
+    head = close(seed)
+    part, low = proof(head, RowChange(True, 3, FEW)), truth(head)
+    assert (low[part.proved] > -NEAR).all() and (low < 0.0).any()
+    assert part.proved.sum() > 0.8 * (low > 0.0).sum()
+
+
+@pytest.mark.parametrize("left_out", ["three", "two", "last"])
+def test_choices_that_are_not_looked_at_are_missed(left_out: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Versions that look at no three labels, at no two, or not at the last choice of a block."""
+    def fewer(m: Matrix, changed: Whole, V: Array) -> Judged:
+        found = judged(m, changed, V)
+        if changed.shape[1] == (2 if left_out == "two" else 3):
+            found.open[slice(-2, None) if left_out == "last" else slice(None)] = False
+        return found
+
+    alone(monkeypatch)
+    monkeypatch.setattr(search, "judged", fewer)
+    monkeypatch.setattr(search, "BLOCK", 5)
+    wrong = 0
+    for seed in (0, 1, 2):
+        head = close(seed)
+        wrong += int((truth(head)[proof(head, RowChange(True, 3, FEW)).proved] < -NEAR).sum())
+    assert wrong or left_out == "two"  # what two labels flip a third one flips as a rule, too
+
+
+def test_steps_that_lead_anywhere_prove_nothing_false(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Weights are trusted in nothing: noise, and numbers that are none."""
+    rng = np.random.default_rng(0)
+
+    def astray(self: LabelSteps, rows: Whole, V: Array, inverse: Array, inner: int, near: float = 0.0) -> Array:
+        V = V + 10.0 ** rng.uniform(-3.0, 1.0, (len(V), 1)) * rng.standard_normal(V.shape)
+        V[rng.random(len(V)) < 0.1] = np.nan
+        return V
+
+    alone(monkeypatch)
+    monkeypatch.setattr(LabelSteps, "nearer", astray)
+    for seed in (0, 1):
+        head = close(seed)
+        assert (truth(head)[proof(head, RowChange(True, 3, FEW)).proved] > -NEAR).all()
+
+
+def test_a_matrix_that_is_not_there_leaves_all_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "matrix", lambda *given: None)
+    assert not proof(close(0), RowChange(True, 3, FEW)).proved.any()
+
+
+def test_more_open_choices_than_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bounds that leave every choice open: all are refitted, or the point stays open."""
+    def everything(m: Matrix, changed: Whole, V: Array) -> Judged:
+        found = judged(m, changed, V)
+        return dataclasses.replace(found, open=np.ones_like(found.open))
+
+    monkeypatch.setattr(search, "judged", everything)
+    head, change = close(0), RowChange(True, 3, FEW)
+    part, low = proof(head, change), truth(head)
+    assert part.proved.sum() >= 0.95 * (low > NEAR).sum() and (low[part.proved] > -NEAR).all()
+    monkeypatch.setattr("certify.theorems.head.rows.softmax_three_labels.search.OPEN", 3)
+    assert not proof(head, change).proved.any()
+
+
+def test_fewer_rows_than_three() -> None:
+    head = close(0)
+    for rows in ((1,), (1, 4)):
+        part, low = proof(head, RowChange(True, 3, rows)), truth(head, rows)
+        assert part.flips is not None and part.proved.any()
+        assert (low[part.proved] > -NEAR).all() and (low[part.flips.point >= 0] < NEAR).all()
+
+
+def test_a_time_that_is_up_or_too_short_proves_nothing() -> None:
+    head, change = close(0), any_rows(close(0), 3, True)
+    part = LabelTriples().prove(head, change, head.today >= 0, Budget(0.0))
+    assert part is not None and part.late and not part.begun and not part.proved.any() and "take about" in part.why
+    late = search.Search(head, change, head.today >= 0, Budget(0.0).check)
+    late.run()
+    assert late.late and not late.proved.any()
+
+
+def test_refuses_what_it_is_not_about() -> None:
+    head = close(1)
+    for count, relabels in ((1, True), (2, True), (4, True), (3, False)):
+        assert LabelTriples().able(head, any_rows(head, count, relabels))
+    three = any_rows(head, 3, True)
+    assert LabelTriples().able(dataclasses.replace(head, phi_rad=head.phi_rad + 1e-9), three)
+    assert LabelTriples().able(dataclasses.replace(head, threshold=float("inf")), three)
+    assert LabelTriples().able(drawn_head(np.random.default_rng(0), "squared"), three)
+
+
+def test_the_survey_uses_it_where_it_may() -> None:
+    head = close(0)
+    found = survey(head, RowChange(True, 3, FEW), 60.0, methods=("label_triples",))
+    assert set(found.parts) == {"label_triples"} and found.undecided.sum() <= 6
