@@ -15,7 +15,7 @@ from certify.theorems.head.rows.softmax_sums.table import AROUND, Table
 UP = 1.0 + 2.0**-30
 """Factor on sums that a distance is made of."""
 
-SAMPLE, PART, MOST = 30_000, 1 << 16, 1_000_000
+SAMPLE, PART, MOST = 30_000, 1 << 16, 250_000
 """Choices that are drawn to see how many are far, those that are judged before the clock is looked at, and the most
 that are listed."""
 
@@ -35,12 +35,14 @@ class Tables:
         cubed: `(f + 1, n)` what three steps add in every row, a factor for each of them.
         scale: `(M,)` about the lengths of evaluation rows in each matrix, in those of the first.
         lengths: `(L, k − 1)` at least the lengths, in each matrix divided by its scale.
+        sharp: numbers of the tables that know most of choices that take much of a matrix.
     """
 
     each: tuple[Table, ...]
     cubed: Array
     scale: Array
     lengths: Array
+    sharp: tuple[int, ...] = (0,)
 
     def far(self, T: Whole, sharp: bool = False) -> Array:
         """`(B,)` at least the least distance times the scale of its matrix.

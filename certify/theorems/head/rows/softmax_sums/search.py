@@ -25,16 +25,21 @@ from certify.theorems.head.rows.softmax_by_choice.candidates import Lines, lines
 from certify.theorems.head.rows.softmax_by_choice.metric import Metric, as_it_is, metric, root_metric
 from certify.theorems.head.rows.softmax_by_choice.pairs import SURE
 from certify.theorems.head.rows.softmax_by_choice.singles import near_refits
-from certify.theorems.head.rows.softmax_by_choice.sums import steps_of
+from certify.theorems.head.rows.softmax_by_choice.sums import Steps, steps_of
 from certify.theorems.head.rows.softmax_sums.far import Far, Tables, far_choices
 from certify.theorems.head.rows.softmax_sums.formed import formed, strongest
 from certify.theorems.head.rows.softmax_sums.judge import Judge
 from certify.theorems.head.rows.softmax_sums.moves import moves_of
+from certify.theorems.head.rows.softmax_sums.nearer import Sums, nearer
 from certify.theorems.head.rows.softmax_sums.table import cubed, pairs, table
 from certify.theorems.head.rows.step_sums.listed import listed
 
-PARTS = (0.3, 0.1, 0.03, 0.01)
-"""Parts of all curvature in further matrices: less is lost of them, and lengths are longer."""
+PARTS, SHARP = (0.3, 0.1, 0.03), (1, 2)
+"""Parts of all curvature in further matrices: less is lost of them, and lengths are longer; and of which of them all
+eigenvalues say what is lost."""
+
+LATER = 0.35
+"""Part of the time that is kept for evaluation rows when choices are brought nearer."""
 
 ENTRIES, PAIRS = 12_000_000, 60_000
 """Most numbers of gradients of pairs that are formed, and pairs."""
@@ -99,11 +104,13 @@ class Search:
         if not len(at := at[sound]):
             return
         lines = lines_of(head, at)
-        tables = self._tables(root, c, rows, W, lines)
+        whole, steps = self.left(), steps_of(head, W, c.V)
+        tables = self._tables(root, c, rows, W, lines, steps)
         far = far_choices(tables, self.check)
         if far is None:
             self.why = "too many choices of three rows move the weights far"
             return
+        far = nearer(tables, far, Sums(rows, W, steps), self.check, lambda: self.left() > LATER * whole)
         takes, gap = takes_of(lines, W, c.V)
         judge = Judge(head, refitter, tables, rows, W - c.V, lines, self.found, self.check)
         asked, count, half = [], 0, 0.5 * self.left()
@@ -130,7 +137,7 @@ class Search:
         if not self.why and not (self.proved | self.found.flipped)[at].all():
             self.why = "choices of three rows were left whose refits are not known near enough"
 
-    def _tables(self, root: Metric, c: Centre, rows: Whole, W: Array, lines: Lines) -> Tables:
+    def _tables(self, root: Metric, c: Centre, rows: Whole, W: Array, lines: Lines, steps: Steps) -> Tables:
         """Tables of some matrices, with the strongest pairs formed."""
         delta = W - c.V
         s = moves_of(c, rows, delta, self.change.count, self.check)
@@ -141,12 +148,13 @@ class Search:
                 metrics.append(m)
         strong = strongest(pairs(metrics[len(metrics) // 2], s, self.change.count, self.check),
                            min(PAIRS, ENTRIES // delta[0].size))
-        f = formed(root, rows, W, steps_of(self.head, W, c.V), strong, self.check)
-        each = tuple(table(m, s, W, f, self.change.count, self.check) for m in metrics)
+        f = formed(root, rows, W, steps, strong, self.check)
+        each = tuple(table(m, s, W, f, self.change.count, self.check, number in SHARP)
+                     for number, m in enumerate(metrics))
         long = [lines.lengths(m) for m in metrics]
         scale = np.array([float(np.median(one / long[0])) for one in long]) if len(lines.at) else np.ones(len(long))
         whole = np.max([one / x for one, x in zip(long, scale, strict=True)], axis=0) * RAISE
-        return Tables(each, cubed(s), scale, whole)
+        return Tables(each, cubed(s), scale, whole, tuple(x for x in SHARP if x < len(each)))
 
 
 def takes_of(lines: Lines, W: Array, V: Array) -> tuple[Array, Array]:
@@ -174,7 +182,10 @@ def opened(tables: Tables, far: Far, takes: Array, gap: Array, lengths: Array) -
     left = gap - lengths * (far.least * RAISE)
     if not ((left > 0.0).all() and np.isfinite(takes).all()):  # what is no number would be on no list
         return None
-    found = [_not_near(far.T, far.r, takes, gap, lengths)]
+    each = np.sort(np.maximum(takes, 0.0), axis=0)[-3:].sum(axis=0)
+    bears = float(((gap - each - (1.0 - LOW) * np.abs(gap)) / lengths).min()) * LOW  # no choice takes more than each
+    some = far.T[: np.searchsorted(-far.r, -bears, side="right")] if bears > 0.0 else far.T
+    found = [_not_near(some, far.r[: len(some)], takes, gap, lengths)]
     for one, need in zip(np.maximum(takes, 0.0).T, left, strict=True):
         count = 0
         if np.sort(one)[-3:].sum() < need * LOW:
@@ -187,7 +198,8 @@ def opened(tables: Tables, far: Far, takes: Array, gap: Array, lengths: Array) -
                 return None
             T = _not_near(T, tables.far(T), takes, gap, lengths)
             found.append(_not_near(T, tables.far(T, sharp=True), takes, gap, lengths))
-    T = np.unique(np.sort(np.concatenate(found), axis=1), axis=0)
+    T, base = np.sort(np.concatenate(found), axis=1), len(takes)
+    T = T[np.unique((T[:, 0] * base + T[:, 1]) * base + T[:, 2], return_index=True)[1]]
     return T if len(T) <= OPEN else None
 
 

@@ -22,6 +22,7 @@ from certify.theorems.head.rows.softmax_by_choice.candidates import deletions, l
 from certify.theorems.head.rows.softmax_by_choice.metric import LEAST, Metric, level
 from certify.theorems.head.rows.softmax_sums.formed import Formed
 from certify.theorems.head.rows.softmax_sums.moves import Moves, root_up
+from certify.theorems.head.rows.softmax_sums.operators import Losses
 
 AROUND = (0.0625, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0)
 """How far is looked around sums of steps."""
@@ -31,6 +32,10 @@ FOURTH = 1.75
 
 EVEN, AT_ONCE = 0.01, 64
 """Part of the rows that may keep less of their curvature than θ says for all; and steps at a time."""
+
+NEAR, HEAVY, MUCH = 1.0, 100, 0.1
+"""Distances up to which, and of how many steps at most, what is lost is found as the eigenvalue of a sum; and what that
+is by levels and levers at least."""
 
 FAR = 100.0
 """Largest sum of ranges of other steps that is counted; beyond it nothing is known."""
@@ -75,7 +80,10 @@ class Table:
         if beyond is None:
             each = self.third[T].T
             beyond = sum((i * l * q for i, l, q in combinations(each, 3)), np.zeros(len(T)))
-        R = R + beyond
+        return self.around(T, R + beyond)
+
+    def around(self, T: Whole, R: Array) -> Array:
+        """`(B,)` the same where R `(B,)` is at least what is left of the gradient at sums of steps."""
         R, found = R * (RAISE * RAISE), np.full(len(T), np.inf)
         for a, lost, theta, few in zip(AROUND, self.lost, self.theta, self.few, strict=True):
             part = theta * (1.0 - (lost[T].sum(axis=1) + few) * RAISE) * (1.0 - 8.0 * U)
@@ -84,7 +92,8 @@ class Table:
         return found
 
 
-def table(m: Metric, s: Moves, W: Array, formed: Formed, most: int, check: Callable[[], None]) -> Table:
+def table(m: Metric, s: Moves, W: Array, formed: Formed, most: int, check: Callable[[], None],
+          sharp: bool = False) -> Table:
     """The numbers in one matrix, with the outputs of the centre as its `u` and some of every row's curvature.
 
     Args:
@@ -93,6 +102,7 @@ def table(m: Metric, s: Moves, W: Array, formed: Formed, most: int, check: Calla
         formed: the pairs that are formed.
         most: most rows that are deleted.
         check: raises when the time is up.
+        sharp: whether what is lost is found as eigenvalues of sums, which takes longer.
     """
     head, f = s.c.head, len(s.rows)
     still = left_of(m, enclose_slopes(head, deletions(np.zeros((1, 0), np.int64)), s.c.V[None]))[0]
@@ -109,10 +119,12 @@ def table(m: Metric, s: Moves, W: Array, formed: Formed, most: int, check: Calla
     weight = weights(m, s, most)
     third[:f] = triples(s, weight)
     lost = np.zeros((len(AROUND), f + 1))
-    theta, few = np.ones(len(AROUND)), np.zeros(len(AROUND))
+    sums, theta, few = Losses(m) if sharp else None, np.ones(len(AROUND)), np.zeros(len(AROUND))
     for number, a in enumerate(AROUND):
         check()
-        lost[number, :f], theta[number], few[number] = taken(m, s, most, a)
+        lost[number, :f], theta[number], few[number] = taken(m, s, most, a, sums)
+    if sums is not None:
+        together(sums, s, most, lost, check)
     return Table(m, single, pair, third, weight, lost, theta, few)
 
 
@@ -167,13 +179,55 @@ def cubed(s: Moves) -> Array:
     return np.concatenate([found, np.zeros((1, found.shape[1]))])
 
 
-def taken(m: Metric, s: Moves, most: int, a: float) -> tuple[Array, float, float]:
-    """`(f,)` at least what steps, and the deletion of their rows, take of the matrix; θ; what is lost by all."""
+def taken(m: Metric, s: Moves, most: int, a: float, sums: Losses | None = None) -> tuple[Array, float, float]:
+    """`(f,)` at least what steps, and the deletion of their rows, take of the matrix; θ; what is lost by all.
+
+    Args:
+        m: the matrix.
+        s: what steps do.
+        most: most rows that are deleted.
+        a: how far is looked around sums of steps.
+        sums: of the matrix, where what all rows lose is found as an eigenvalue.
+    """
+    q, theta = left_around(m, a)
+    less = np.maximum(1.0 - q, 0.0)
+    few = float(less @ m.lever) * fp.sum_up(len(q))
+    if sums is not None and few > MUCH:
+        few = min(few, sums.largest(less))
+    y = np.maximum(1.0 - s.keeps * shared_out(q, most), 0.0) + 2.0**-40
+    y[np.arange(len(s.rows)), s.rows] = 0.0
+    return np.asarray((level(y.T, m.lever) + m.lever[s.rows]) * RAISE), theta, few + 2.0**-20
+
+
+def together(sums: Losses, s: Moves, most: int, lost: Array, check: Callable[[], None]) -> None:
+    """Less for steps that take much, in the place of :func:`taken`, once for all distances up to :data:`NEAR`.
+
+    Args:
+        sums: of the matrix.
+        s: what steps do.
+        most: most rows that are deleted.
+        lost: `(A, f + 1)` what they take, for each of :data:`AROUND`.
+        check: raises when the time is up.
+    """
+    near = [number for number, a in enumerate(AROUND) if a <= NEAR]
+    least = np.min([shared_out(left_around(sums.m, AROUND[number])[0], most) for number in near], axis=0)
+    much = lost[near, : len(s.rows)].max(axis=0)
+    for i in np.argsort(-much, kind="stable")[:HEAVY].tolist():
+        if not much[i] > MUCH:
+            break
+        check()
+        y = np.maximum(1.0 - s.keeps[i] * least, 0.0) + 2.0**-40
+        y[s.rows[i]] = 1.0
+        lost[near, i] = np.fmin(lost[near, i], sums.largest(y))
+
+
+def left_around(m: Metric, a: float) -> tuple[Array, float]:
+    """`(n,)` at most the `q_j` that rows keep around any sum of steps, in parts of what θ says for all; and θ."""
     q = mean_least(m.long * a * RAISE) * (1.0 - 2.0**-40) / m.h
     theta = min(1.0, float(np.quantile(q, EVEN)))
-    q = q / theta * (1.0 - 4.0 * U)
-    few = float(np.maximum(1.0 - q, 0.0) @ m.lever) * fp.sum_up(len(q)) + 2.0**-20
-    part = np.where(q > 1.0, 1.0 / root_up(1.0 / np.maximum(q, 1.0) * RAISE, most), 1.0) * (1.0 - 4.0 * U)
-    y = np.maximum(1.0 - s.keeps * part, 0.0) + 2.0**-40
-    y[np.arange(len(s.rows)), s.rows] = 0.0
-    return np.asarray((level(y.T, m.lever) + m.lever[s.rows]) * RAISE), theta, few
+    return q / theta * (1.0 - 4.0 * U), theta
+
+
+def shared_out(q: Array, most: int) -> Array:
+    """`(n,)` at most the roots of `max(1, q_j)`, which each step has of what rows keep."""
+    return np.asarray(np.where(q > 1.0, 1.0 / root_up(1.0 / np.maximum(q, 1.0) * RAISE, most), 1.0) * (1.0 - 4.0 * U))

@@ -1,0 +1,115 @@
+"""D25: what all rows lose together, as one eigenvalue; and distances by the gradient at sums of three steps."""
+
+from __future__ import annotations
+
+import dataclasses
+from itertools import combinations
+
+import numpy as np
+import pytest
+import scipy.linalg
+
+from certify.rigor.fp import Array
+from certify.theorems.head.rows.softmax.trap import hessian
+from certify.theorems.head.rows.softmax_by_choice.sums import steps_of
+from certify.theorems.head.rows.softmax_sums import operators
+from certify.theorems.head.rows.softmax_sums import table as tables_
+from certify.theorems.head.rows.softmax_sums.far import Far
+from certify.theorems.head.rows.softmax_sums.formed import Formed
+from certify.theorems.head.rows.softmax_sums.nearer import Sums, nearer
+from certify.theorems.head.rows.softmax_sums.operators import Losses
+from certify.theorems.head.rows.softmax_sums.table import AROUND, NEAR, Table, table
+from tests.unit.theorems.head.rows.softmax_sums.test_softmax_sums import every_choice, tables_of
+from tests.unit.theorems.head.rows.softmax_sums.test_tables import Problem, lies, problem
+
+
+def exact(t: Table, y: Array) -> float:
+    """The largest eigenvalue of what rows lose, in floats."""
+    c = t.m.c
+    lost = hessian(c, t.m.h * y) - hessian(c, 0.0 * y)
+    return float(scipy.linalg.eigh(lost, hessian(c, t.m.h), eigvals_only=True)[-1])
+
+
+@pytest.mark.parametrize("free", [False, True])
+def test_the_largest_eigenvalue(free: bool) -> None:
+    """From above, and not far; of one row what its lever is; of rows that lose as much never more than that."""
+    rng = np.random.default_rng(free)
+    for seed in range(2):
+        p = problem(seed, free)
+        for t in p.tables:
+            sums = Losses(t.m)
+            for y in (rng.random(p.head.n), rng.random(p.head.n) ** 8, np.full(p.head.n, 0.3)):
+                assert exact(t, y) * (1.0 - 1e-9) <= sums.largest(y) <= 1.35 * exact(t, y)
+            assert sums.largest(np.eye(p.head.n)[3]) <= 1.05 * t.m.lever[3]
+            assert sums.largest(np.full(p.head.n, 0.3)) <= 0.3 * 1.05
+
+
+def test_a_guess_that_is_too_low_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    sums, n = Losses(problem(0).tables[0].m), problem(0).head.n
+    assert np.isinf(sums.largest(np.full(n, np.nan)))
+    monkeypatch.setattr(operators, "ABOVE", (0.99,))
+    assert np.isinf(sums.largest(np.full(n, 0.3)))
+
+
+def sharp(p: Problem, t: Table) -> Table:
+    """The same table, with all steps looked at together."""
+    none = Formed(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros((0, *p.c.V.shape)), np.zeros(0))
+    with np.errstate(all="ignore"):
+        return table(t.m, p.s, p.W, none, 3, lambda: None, True)
+
+
+def test_distances_with_what_is_lost_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Against every refit; less is lost of some steps, more of none, and only up to some distance."""
+    monkeypatch.setattr(tables_, "MUCH", 0.0)
+    said, near = 0, np.array(AROUND) <= NEAR
+    for seed in range(3):
+        p = problem(seed)
+        for t in p.tables:
+            other = sharp(p, t)
+            assert (other.lost <= t.lost).all() and (other.few <= t.few).all()
+            assert (other.lost[near] < 0.9 * t.lost[near]).any() and (other.lost[~near] == t.lost[~near]).all()
+            wrong, more = lies(p, other, 3)
+            assert not wrong
+            said += more
+    assert said > 20
+
+
+def sums_of(p: Problem) -> Sums:
+    """The steps of a problem."""
+    return Sums(p.s.rows, p.W, steps_of(p.head, p.W, p.c.V))
+
+
+def test_gradients_at_sums_of_three_steps() -> None:
+    """Distances are no less than those of refits, hardly more than those of exact gradients, and less than by bounds."""
+    better = 0
+    for seed in range(2):
+        p, tables = problem(seed), dataclasses.replace(tables_of(seed), sharp=(1,))
+        t, scale = tables.each[1], tables.scale[1]
+        every = np.array(list(combinations(range(p.head.n), 3)))
+        r = sums_of(p).distances(tables, every[::-1], lambda: None)[::-1] / scale
+        H = hessian(t.m.c, t.m.h)
+        left = [p.gradient(p.sum(tuple(T)), tuple(T)).ravel() for T in every.tolist()]
+        exactly = t.around(every, np.array([np.sqrt(g @ np.linalg.solve(H, g)) for g in left]))
+        assert (np.isinf(r) == np.isinf(exactly)).all() and np.isfinite(r).sum() > 20
+        known = np.isfinite(r)
+        assert (exactly[known] * (1.0 - 1e-9) <= r[known]).all() and np.allclose(r[known], exactly[known], rtol=1e-6)
+        better += int((r < 0.8 * t.distances(every)).sum())
+    assert better > 20
+
+
+def test_the_farthest_come_first_and_none_is_lost() -> None:
+    """Choices of fewer rows stay as they are; where there is no time all do."""
+    p, tables = problem(0), tables_of(0)
+    every = every_choice(p.head.n)
+    r = tables.far(every)
+    order = np.argsort(-r, kind="stable")
+    far = Far(every[order], r[order], 0.0)
+    same = nearer(tables, far, sums_of(p), lambda: None, lambda: False)
+    assert np.array_equal(same.T, far.T) and np.array_equal(same.r, far.r)
+    found = nearer(tables, far, sums_of(p), lambda: None, lambda: True)
+    before = dict(zip(map(tuple, far.T.tolist()), far.r.tolist(), strict=True))
+    after = dict(zip(map(tuple, found.T.tolist()), found.r.tolist(), strict=True))
+    assert before.keys() == after.keys() and not (np.diff(found.r[np.isfinite(found.r)]) > 0.0).any()
+    assert all(after[T] <= r for T, r in before.items())
+    assert all(after[T] == r for T, r in before.items() if p.head.n in T)
+    assert sum(after[T] < 0.8 * r for T, r in before.items()) > 20
