@@ -1,10 +1,12 @@
 """How many predictions of ordinary models stay when any few rows are deleted or relabelled, from both sides.
 
     python reports/studies/heads/table.py run --cache FOLDER --download     # hours; goes on where it stopped
+    python reports/studies/heads/table.py run --again --cache FOLDER        # what is open in the best of all results
     python reports/studies/heads/table.py show                              # the best of all results, and medians
 
-Every cell is a process of its own and one line of `table.jsonl`; what is there is not computed again. `--only WORD …`
-takes the cells whose name holds every word, `--processes 2` runs two at a time, `--seconds` replaces the time limits,
+Every cell is a process of its own and one line of `table.jsonl`; what is there is not computed again. `--again` takes
+those cells alone whose best line of all results leaves predictions undecided, or is an error: the cheapest first, by
+what that line took, and errors last. `--only WORD …` takes the cells whose name holds every word, `--processes 2` runs two at a time, `--seconds` replaces the time limits,
 which are then no longer the issue's: give such results another file by `--results`. `--processor` counts the limits in
 seconds of the processor, for machines that others use at the same time.
 """
@@ -74,13 +76,27 @@ def asked(estimator: Any, rows: models.Data, kind: str, count: int, seconds: flo
             "by": {name: number for name, number in by.items() if number}, "reasons": list(found.reasons)}
 
 
-def run(options: argparse.Namespace) -> int:
-    """The cells that have no line yet."""
-    models.sources(options.cache, options.download)
-    done = {line["key"] for line in lines(options.results)}
-    todo = [cell for cell in models.cells()
-            if cell.key not in done and all(word in cell.key.split() for word in options.only)
+def known(results: Path) -> list[Line]:
+    """The lines of every file of results, the given one among them."""
+    return [line for path in sorted({*HERE.glob("table*.jsonl"), results.resolve()}) for line in lines(path)]
+
+
+def chosen(options: argparse.Namespace) -> list[models.Cell]:
+    """The cells that have no line yet, or with `--again` those whose best line leaves something open."""
+    able = [cell for cell in models.cells() if all(word in cell.key.split() for word in options.only)
             and (cell.data != "embeddings" or (options.cache / models.EMBEDDINGS).exists())]
+    if not options.again:
+        done = {line["key"] for line in lines(options.results)}
+        return [cell for cell in able if cell.key not in done]
+    took = {line["key"]: line.get("processor", float("inf")) for line in best(known(options.results))
+            if line.get("undecided", True)}
+    return sorted((cell for cell in able if cell.key in took), key=lambda cell: took[cell.key])
+
+
+def run(options: argparse.Namespace) -> int:
+    """The chosen cells, a line of the results each."""
+    models.sources(options.cache, options.download)
+    todo = chosen(options)
     with ThreadPoolExecutor(options.processes) as pool, options.results.open("a", encoding="utf-8") as file:
         for cell, line in zip(todo, pool.map(lambda cell: apart(cell, options), todo), strict=True):
             line = {"key": cell.key, **line}
@@ -181,6 +197,7 @@ def main(arguments: list[str] | None = None) -> int:
     for place in ("data", "model", "kind", "count"):
         one.add_argument(place)
     running.add_argument("--download", action="store_true", help="fetch what is not in the cache")
+    running.add_argument("--again", action="store_true", help="the cells that the best of all results leaves open")
     running.add_argument("--only", nargs="*", default=[], help="words that a cell's name has to hold")
     running.add_argument("--processes", type=int, default=1)
     running.add_argument("--results", type=Path, default=HERE / "table.jsonl")

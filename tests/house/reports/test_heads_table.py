@@ -51,3 +51,27 @@ def test_that_nothing_is_fetched_unless_asked(table: ModuleType, tmp_path: Path)
     with pytest.raises(SystemExit, match="give --download"):
         table.models.sources(tmp_path, False)
     assert not list(tmp_path.iterdir())
+
+
+def test_that_what_is_open_is_computed_again_the_cheapest_first(
+    table: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Open means open in the best line of all files; without `--again` any line is enough."""
+    def line(m: str, undecided: int, processor: float) -> dict[str, object]:
+        return {"key": f"iris ridge delete {m}", "undecided": undecided, "processor": processor}
+
+    files = {"table-old.jsonl": [line("1", 4, 9.0), line("2", 7, 1.0), {"key": "wine ridge delete 1", "error": "late"}],
+             "table-new.jsonl": [line("2", 0, 99.0), line("3", 6, 2.0), line("3", 5, 3.0)],
+             "mine.jsonl": [line("3", 5, 1.0), line("5", 1, 5.0)], "other.jsonl": [line("10", 1, 1.0)]}
+    for name, of in files.items():
+        (tmp_path / name).write_text("".join(json.dumps(one) + "\n" for one in of), encoding="utf-8")
+    monkeypatch.setattr(table, "HERE", tmp_path)
+    monkeypatch.setattr(table.models, "sources", lambda cache, download: None)
+    ran: list[str] = []
+    monkeypatch.setattr(table, "apart", lambda cell, options: ran.append(cell.key) or {"error": "not asked"})
+    mine = ["run", "--cache", str(tmp_path), "--results", str(tmp_path / "mine.jsonl"), "--only", "ridge", "delete"]
+    assert table.main([*mine, "--again"]) == 0
+    assert ran == [*(f"iris ridge delete {m}" for m in ("3", "5", "1")), "wine ridge delete 1"]
+    ran.clear()
+    assert table.main([*mine, "iris"]) == 0 and ran == ["iris ridge delete 2", "iris ridge delete 10",
+                                                        "iris ridge delete 1%"]
