@@ -113,6 +113,10 @@ def _boxed(C: Blocks, w: Array) -> Blocks:
     return make
 
 
+NOTHING = 2.0**-48
+"""Of the largest modulus of a row: what a row of zeros, which has none, is said to have at most."""
+
+
 class CriticalRows(CriticalRule):
     """M5 and its cases, of every row alone."""
 
@@ -155,7 +159,9 @@ def both_ends(at: CriticalPoint, inverse: Inverse, C: Blocks) -> Ends:
 
 
 def _of_rows(at: CriticalPoint, quantity: str, lower: Array, upper: Array) -> Bound:
+    """Both ends; of a row that does next to nothing what a checker's numbers tell from nothing beside other rows."""
     settled, problem = settled_at(at), at.problem
+    upper = np.maximum(upper, NOTHING * upper.max(initial=0.0))
     return Bound(quantity, settled.theorem, Rigour.PROVED, float(lower.max()), float(upper.max()), at.unit(quantity),
                  critical_hypotheses(problem, settled), {}, "", problem.rows, tuple(lower.tolist()),
                  tuple(upper.tolist()))

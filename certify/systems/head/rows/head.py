@@ -120,6 +120,24 @@ class Head:
         return np.asarray((fp.row_norms(self.phi) + self.phi_rad) * RAISE)
 
     @cached_property
+    def even(self) -> tuple[Array, Array]:
+        """Powers of two `(m,)` near the largest entries of the columns, and the norms `(n,)` of inputs over these.
+
+        Rounding errs by the sizes of single terms: by norms of `φ_i/s` and `s∘v`, where a column of incomes would make
+        the intercept's error a million times as large as it is. No s is below 2^-500: what underflow takes is paid.
+        """
+        largest = np.abs(self.phi).max(axis=0, initial=0.0)
+        s = np.ldexp(1.0, np.clip(np.frexp(largest)[1], -500, 1023))
+        return s, fp.row_norms(self.phi / s)
+
+    def even_lengths(self, V: Array) -> Array:
+        """`(B,)` bounds of the lengths of a batch of weights `(B, k, m)` times these powers of two, `|s∘V|`."""
+        s, _ = self.even
+        stretched = V * s
+        lengths = np.sqrt(np.einsum("bkm,bkm->b", stretched, stretched)) * fp.sum_up(V[0].size)
+        return np.asarray(lengths + fp.FLOOR * max(float(s.max()), 1.0))
+
+    @cached_property
     def points_norm(self) -> Array:
         """`(N,)` likewise."""
         return np.asarray((fp.row_norms(self.points) + self.points_rad) * RAISE)

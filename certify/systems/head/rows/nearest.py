@@ -28,6 +28,9 @@ from certify.systems.head.rows.weights import UNIT
 Curved = Callable[[Array], Sequence[Array]]
 """By output, or for all together: lower bounds `(n,)` of what rows curve where their outputs move by `(n,)` at most."""
 
+BALLS = 2.0**-60
+"""Of slopes and outputs, what 64-bit balls of a checker may leave open: of weights nearer than that it proves no more."""
+
 SMALL = 1 << 17
 """Entries of the rows up to which this takes no time worth a thought."""
 
@@ -69,9 +72,12 @@ def _nearest(head: Head, centre: Array) -> float:
     if head.weights is not None:
         v = _counted(v, *_counts(head), exact)
     x = head.phi[:, :-1]
-    found = _from(head, centre, np.zeros(x.shape[1]), curved, v, exact)
-    if np.linalg.norm(x.mean(axis=0)) > FAR:
-        found = min(found, _from(head, centre, x.T @ now / total, curved, v, exact))  # the mean in any floats
+    far = np.linalg.norm(x.mean(axis=0)) > FAR  # there a checker has 192 bits
+    left = 0.0 if far else BALLS * float(head.phi_norm @ (v.norm + _counts(head)[0] * head.phi_norm * fp.frobenius(
+        centre)))
+    found = _from(head, centre, np.zeros(x.shape[1]), curved, v, exact, left)
+    if far:
+        found = min(found, _from(head, centre, x.T @ now / total, curved, v, exact, left))  # the mean in any floats
     return found
 
 
@@ -119,13 +125,13 @@ def _counts(head: Head) -> tuple[Array, float]:
     return head.weights.of(head, nothing)[:, 0], 2 * UNIT
 
 
-def _from(head: Head, centre: Array, c: Array, curved: Curved, v: Balls, exact: DoubleDouble) -> float:
-    """The distance that is proved of `(U, β + Uc)`, and back."""
+def _from(head: Head, centre: Array, c: Array, curved: Curved, v: Balls, exact: DoubleDouble, left: float) -> float:
+    """The distance that is proved of `(U, β + Uc)`, and back, the gradient longer by what is left open."""
     one = head.phi[:, -1:]
     hi, lo = two_sum(head.phi[:, :-1], np.broadcast_to(-c, head.phi[:, :-1].shape))  # x − c without rounding
     rows = Balls.make(Pair(np.hstack([hi, one]), np.hstack([lo, np.zeros_like(one)])), head.phi_rad, exact)
     stretch = (2.0 + float(fp.row_norms(c[None, :])[0])) * RAISE if c.any() else 1.0
-    return _held(head, rows, curved, _size(head, centre, rows, v, exact)) * stretch * RAISE
+    return _held(head, rows, curved, _size(head, centre, rows, v, exact) + left) * stretch * RAISE
 
 
 def _counted(v: Balls, counts: Array, off: float, exact: DoubleDouble) -> Balls:

@@ -75,7 +75,9 @@ def enclose_slopes(head: Head, choices: Choices, V: Array) -> Slopes:
     over = ~np.isfinite(Z).all(axis=(0, 2))
     Z[:, over] = 0.0  # of these nothing is known
     length = np.sqrt(np.einsum("bkm,bkm->b", V, V)) * fp.sum_up(k * m) + fp.FLOOR
-    off = (fp.dot_unit(m) * head.phi_norm + head.phi_rad)[:, None] * length * RAISE
+    even = head.even[1][:, None] * head.even_lengths(V)
+    rounded = fp.dot_unit(m) * np.minimum(head.phi_norm[:, None] * length, even)
+    off = (rounded + head.phi_rad[:, None] * length) * RAISE
     g, error = head.loss.slopes(Z, head.Y[:, None, :])
     left = np.ones((n, B))
     for column in range(choices.rows.shape[1]):

@@ -118,11 +118,19 @@ def enclose_slopes(head: Head, choices: Choices, V: Array, fine: bool = False) -
     pull = np.where(head.decayed, V, 0.0) * mid[:, None, None]
     total = R + pull
     unit = np.asarray(((split_unit(m) if fine else fp.dot_unit(m)) * head.phi_norm + head.phi_rad) * RAISE)
-    spread = (_fine_spread if fine else _spread)(head, g) + head.loss.lipschitz * float(head.phi_norm @ unit) * length
+    moved = float(head.phi_norm @ unit) * length if fine else _moved(head, V, length)
+    spread = (_fine_spread if fine else _spread)(head, g) + head.loss.lipschitz * moved
     spread = spread + float(np.sqrt(k) * error * head.phi_norm.sum())
     computed = _norms(total)
     size = computed + (spread * fp.sum_up(n) + wrong * length + 3 * U * (_norms(pull) + computed)) * RAISE + fp.FLOOR
     return Slopes(Z, unit, g, error, length, total, np.where(over, np.inf, size * RAISE))
+
+
+def _moved(head: Head, V: Array, length: Array) -> Array:
+    """`Σ_i |φ_i|·(what the output of row i errs by, as a vector)`, by the norms of inputs or with even columns."""
+    plain, even = (float(head.phi_norm @ norms) for norms in (head.phi_norm, head.even[1]))
+    rounded = fp.dot_unit(head.m) * np.minimum(plain * length, even * head.even_lengths(V))
+    return np.asarray((rounded + float(head.phi_norm @ head.phi_rad) * length) * RAISE * fp.sum_up(head.n))
 
 
 def _spread(head: Head, g: Array) -> Array | float:

@@ -224,15 +224,17 @@ def _of_new_rows(head: Head, change: NewRows, budget: Budget, tell: Tell) -> Sur
 
 
 def _proved(name: str, head: Head, seen: Centred | None, asked: Change, todo: Mask, budget: Budget) -> Part | None:
-    """What a method proves; of refits from the middle of the rows, if they lie far from the origin."""
-    if seen is None or name not in REFITS:
-        return _method(name).prove(head, asked, todo, budget)
-    part = _method(name).prove(seen.head, asked, todo, budget)
-    if part is None:
-        return None
-    flips = part.flips if part.flips is None else replace(part.flips, weights=seen.back(part.flips.weights))
-    arrays = seen.restored(part.arrays)
-    return replace(part, arrays=arrays, flips=flips, proved=_stored(seen, asked, arrays, part.proved))
+    """What a method proves; of refits from the middle of the rows, if they lie far from the origin.
+
+    Nothing where it leaves the range of floats: features of 1e20 make singular matrices, and others go on.
+    """
+    moved = None if seen is None or name not in REFITS else seen
+    part = proposed(lambda: _method(name).prove(head if moved is None else moved.head, asked, todo, budget))
+    if part is None or moved is None:
+        return part
+    flips = part.flips if part.flips is None else replace(part.flips, weights=moved.back(part.flips.weights))
+    arrays = moved.restored(part.arrays)
+    return replace(part, arrays=arrays, flips=flips, proved=_stored(moved, asked, arrays, part.proved))
 
 
 def _stored(seen: Centred, asked: Change, arrays: Mapping[str, Any], proved: Mask) -> Mask:

@@ -280,11 +280,19 @@ def flipped_by(head: Head, flips: Mapping[str, Array], where: str, solved: bool 
     V = [list(flips["weights"].values[a * size : (a + 1) * size]) for a in range(A)]
     labels = _labels_with_new(head, changes, V, flips, where) if new else (
         _labels_by_matrix if solved else labels_after)(head, changes, V)
-    for j, p in enumerate(point):
-        if p >= 0 and (labels[p][j] < 0 or head.today[j] < 0 or labels[p][j] == head.today[j]):
-            raise Invalid(f"{where}.flips.point", f"change {p} is stated to flip evaluation row {j}",
-                          "that is not proved by its weights")
+    left = _not_flipped(head, point, labels)
+    if left is not None and head.loss.quadratic and head.relabels and not new and not solved:
+        left = _not_flipped(head, point, _labels_by_matrix(head, changes, V))  # which long columns take nothing from
+    if left is not None:
+        raise Invalid(f"{where}.flips.point", f"change {point[left]} is stated to flip evaluation row {left}",
+                      "that is not proved by its weights")
     return [p >= 0 for p in point]
+
+
+def _not_flipped(head: Head, point: list[int], labels: list[list[int]]) -> int | None:
+    """The first evaluation row whose change is not proved to flip it."""
+    return next((j for j, (p, now) in enumerate(zip(point, head.today, strict=True))
+                 if p >= 0 and (labels[p][j] < 0 or now < 0 or labels[p][j] == now)), None)
 
 
 def _labels_by_matrix(head: Head, changes: list[Change], V: list[list[float]]) -> list[list[int]]:

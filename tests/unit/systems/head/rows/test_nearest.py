@@ -75,6 +75,24 @@ def test_a_checker_accepts_what_is_stated_of_columns_of_any_size(loss: str, seed
     assert np.isfinite(stated) or not found.is_finite()
 
 
+@pytest.mark.parametrize("weighed", [False, True])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_checker_accepts_it_where_equal_rows_have_every_label(loss: str, weighed: bool) -> None:
+    """Then 0 is the minimum, to all digits: numbers of 106 bits know it nearer than the balls of a checker."""
+    for seed in range(6):
+        head = drawn_head(np.random.default_rng(seed), loss, n=6, free=True, classes=3)
+        assert head.codes is not None
+        each = len(head.codes)
+        label = np.tile(np.arange(each), 2)
+        head = replace(head, phi=np.repeat(head.phi[:2], each, axis=0), phi_rad=np.zeros(2 * each), label=label,
+                       Y=head.codes[label], V=head.V * 0.0 + (0.0 if seed % 2 else 1e-14))
+        if weighed:
+            head = replace(head, weights=RowWeights(np.full(head.n, 0.75)))
+        stated = given_base(head, head.V)[1] * ROOM
+        found, most = checked(head, head.V)
+        assert found <= stated <= most and stated < 1e-10, (seed, float(found), stated, float(most))
+
+
 @pytest.mark.parametrize("loss", ["logistic", "cross_entropy"])
 def test_a_checker_accepts_it_of_balanced_labels(loss: str) -> None:
     """Of columns far from the origin, too; and what is stated bounds the distance that the oracle's weights prove."""

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from flint import arb, ctx
+from flint import arb, arb_mat, ctx
 
 from certify.finders.head.refits import Refitter
+from certify.systems.head.rows import plainly
 from certify.systems.head.rows.change import DELETED, NONE, Choices
 from certify.systems.head.rows.losses import HEAD_LOSSES
-from certify.systems.head.rows.refit import _change, enclose_refits
+from certify.systems.head.rows.refit import _change, enclose_refits, enclose_slopes
 from tests.families.heads import drawn_head
 from tests.families.other_heads import weights_of
-from tests.oracles.head_refit import BITS, refit
+from tests.oracles.head_refit import BITS, _slope, refit
 
 LOSSES = ("squared", "logistic", "cross_entropy")
 
@@ -63,6 +66,62 @@ def test_the_refit_lies_within_the_distance(loss, relabels, seed):
         assert away(head, V, exact) <= bound
         finite += np.isfinite(bound)
     assert finite >= 2
+
+
+NOTHING = Choices(np.full((1, 0), NONE), np.full((1, 0), NONE))
+
+
+def exact_gradient(head):
+    """Its length at the given weights."""
+    with ctx.workprec(BITS):
+        phi, V = arb_mat(head.phi.tolist()), arb_mat(head.V.tolist())
+        Z = (phi * V.transpose()).tolist()
+        g = arb_mat([_slope(head.loss.name, z, y) for z, y in zip(Z, head.Y.tolist(), strict=True)])
+        whole = g.transpose() * phi + V * (arb(head.weight_decay) * head.n)
+        return sum((x * x for x in whole.entries()), arb(0)).sqrt()
+
+
+@pytest.mark.parametrize("slopes", [enclose_slopes, plainly.enclose_slopes])
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("size", [1.0, 1e-9, 1e7, 1e12, 1e100])
+def test_gradients_of_long_columns_are_known_as_finely_as_a_checker_asks(slopes, loss, size):
+    """An intercept beside incomes: its rounding is that of its own term, and not of a row as long as the income."""
+    rng = np.random.default_rng(int(np.log10(size)) + 10)
+    head = drawn_head(rng, loss, d=3, free=False)
+    units = np.array([size, size, size * 10.0, 1.0])
+    head = replace(head, phi=head.phi * units, V=head.V / units)
+    found, true = float(slopes(head, NOTHING, head.V[None]).size[0]), exact_gradient(head)
+    longest = float(np.linalg.norm(head.phi, axis=1).max())
+    output = longest * np.linalg.norm(head.V[:, :-1]) + np.linalg.norm(head.V[:, -1])  # of V7, as a checker counts it
+    assert true <= found
+    assert found - float(true) <= 2.0**-32 * longest * (output + 2.0) + 2.0**-50 * float(true)
+
+
+@pytest.mark.parametrize("slopes", [enclose_slopes, plainly.enclose_slopes])
+@pytest.mark.parametrize("size", [1.0, 1e7, 1e100])
+def test_what_outputs_in_floats_err_by_counts_where_targets_are_these(slopes, size):
+    """All slopes are 0 in floats, and what is left of the gradient is rounding: it is not 0."""
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        units = np.array([size] * 30 + [1.0])
+        head = drawn_head(rng, "squared", n=5, d=30, free=False, decay=1e-30)
+        head = replace(head, phi=head.phi * units, V=rng.normal(size=(1, 31)) / units)
+        head = replace(head, Y=head.phi @ head.V.T)
+        found, true = float(slopes(head, NOTHING, head.V[None]).size[0]), exact_gradient(head)
+        assert 0 < true <= found < 2.0**-36 * size * np.abs(head.phi).max()
+
+
+def test_even_columns_hold_what_underflow_takes():
+    rng = np.random.default_rng(7)
+    head = drawn_head(rng, "squared", d=3, free=False)
+    head = replace(head, phi=head.phi * np.array([1e-250, 1e300, 0.0, 1.0]))
+    s, norms = head.even
+    exact = [[arb(x) / arb(y) for x, y in zip(row, s.tolist(), strict=True)] for row in head.phi.tolist()]
+    assert all(sum((x * x for x in row), arb(0)).sqrt() <= norm for row, norm in zip(exact, norms.tolist(), strict=True))
+    assert (norms <= 4.0).all() and s.min() >= 2.0**-500
+    for V in (np.full((1, 1, 4), 1e-320), np.full((1, 1, 4), 1e-200), rng.normal(size=(1, 1, 4))):
+        true = sum((arb(x) ** 2 * arb(y) ** 2 for x, y in zip(V.ravel().tolist(), s.tolist(), strict=True)), arb(0))
+        assert true.sqrt() <= float(head.even_lengths(V)[0])
 
 
 @pytest.mark.parametrize("loss", LOSSES)

@@ -54,6 +54,23 @@ def test_without_time_nothing_is_proved():
     assert not found.proved.any()
 
 
+@pytest.mark.parametrize("error", [np.linalg.LinAlgError("Singular matrix"), FloatingPointError("overflow")])
+def test_a_method_whose_matrices_are_singular_in_floats_leaves_points_to_others(error, monkeypatch):
+    """Features of 1e20 beside a decay of 0.07 end so in the tree of boxes: that was the end of the run."""
+    head, made = drawn_head(np.random.default_rng(3), "logistic", free=False), surveys._method
+    change, asked = any_rows(head, 1, True), []
+
+    class Broken(type(made("enumeration"))):
+        def prove(self, *_):
+            asked.append(1)
+            raise error
+
+    whole = survey(head, change, 8.0)
+    monkeypatch.setattr(surveys, "_method", lambda name: Broken() if name == "enumeration" else made(name))
+    found = survey(head, change, 8.0)
+    assert asked and found.proved.tolist() == whole.proved.tolist()
+
+
 def test_a_point_whose_label_today_is_a_tie_is_left_open():
     head = drawn_head(np.random.default_rng(4), "logistic")
     head.points[2] = 0.0

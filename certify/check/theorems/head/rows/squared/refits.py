@@ -9,9 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from fractions import Fraction
+from operator import mul
 
 from flint import arb, fmpz, fmpz_mat
 
+from certify.check.linalg.balls import ZERO
 from certify.check.linalg.fixed import scale
 from certify.check.theorems.head.rows.changes.base import DELETED
 from certify.check.theorems.head.rows.head import OPEN, Head, label
@@ -49,8 +51,8 @@ def labels_after(head: Head, changes: Sequence[Change], weights: Sequence[Sequen
     floats, loose = nearest(head.evaluated.tolist())
     E = whole_rows(floats, system.shifts, FEATURE_BITS)
     far = [E.radius + x * arb(2) ** -min(system.shifts) for x in loose]
-    sizes = [((length(row) * scale(FEATURE_BITS) + x) * system.stretch).upper()
-             for row, x in zip(E.mid.tolist(), far, strict=True)]
+    sizes = [(size + x * system.stretch).upper() for size, x in zip(_lengths(system, E.mid, FEATURE_BITS), far,
+                                                                    strict=True)]
     across, found = E.mid.transpose(), []
     each = max(1, AT_ONCE // head.k)
     for start in range(0, len(changes), each):
@@ -69,6 +71,22 @@ def labels_after(head: Head, changes: Sequence[Change], weights: Sequence[Sequen
 
 def _output(x: fmpz, refits: _Refits, a: int, size: arb, far: arb) -> arb:
     return arb(x) * scale(FEATURE_BITS + refits.bits) + arb(0, 1) * (size * refits.gaps[a] + far * refits.lengths[a])
+
+
+def _lengths(system: Ridge, rows: fmpz_mat, bits: int) -> list[arb]:
+    """At least `|v|_{H⁻¹}` of rows v: `vᵀH⁻¹v ≤ vᵀXv + ε/(1 − ε)·‖X‖|v|²`, as `H⁻¹ = (I + E)⁻¹X`, `‖E‖ ≤ ε`.
+
+    Of columns far from the origin, whose sums are nearly one another, `‖H⁻¹‖^½|v|` may be 10^6 times as large.
+    """
+    X = system.inverse.X
+    assert X is not None
+    loose = system.inverse.error / (1 - system.inverse.error) * X.size
+    found = []
+    for v, image in zip(rows.tolist(), (rows * X.mid).tolist(), strict=True):
+        form = arb(sum(map(mul, v, image), fmpz(0))) * scale(2 * bits + X.bits)
+        plain = length(v) * scale(bits)
+        found.append((form + loose * plain**2).max(ZERO).sqrt().upper().min((plain * system.stretch).upper()))
+    return found
 
 
 class _Refits:
@@ -92,11 +110,9 @@ class _Refits:
         fine = max(H.bits + self.bits, right.bits)
         up, own = fine - right.bits, fine - H.bits - self.bits
         self.lengths = [(length(u) * scale(self.bits)).upper() for u in rows]
-        self.gaps = []
-        images = (self.mid * H.mid).tolist()
-        for image, line, size, t in zip(images, right.mid.tolist(), self.lengths, sizes, strict=True):
-            rest = length([(x << up) - (y << own) for x, y in zip(line, image, strict=True)]) * scale(fine)
-            self.gaps.append(((rest + H.radius * size + system.loose * t) * system.stretch).upper())
+        rest = right.mid * (fmpz(1) << up) - self.mid * H.mid * (fmpz(1) << own)
+        self.gaps = [(gap + (H.radius * size + system.loose * t) * system.stretch).upper()
+                     for gap, size, t in zip(_lengths(system, rest, fine), self.lengths, sizes, strict=True)]
 
 
 def _right(head: Head, system: Ridge, changes: Sequence[Change]) -> tuple[Whole, list[arb]]:
