@@ -62,7 +62,7 @@ class LabelTriples(Method):
         if (needed := self.seconds(head, change)) > budget.left():
             why = f"all choices of three labels take about {needed:.0f} s, and {max(budget.left(), 0.0):.0f} are left"
             return Part(self.name, np.zeros_like(todo), why=why, late=True, begun=False)
-        search = Search(head, change, todo, budget.check)
+        search = Search(head, change, todo, budget)
         with np.errstate(all="ignore"):
             search.run()
         return Part(self.name, search.proved & ~search.found.flipped, {}, search.found.flips(), why=search.why,

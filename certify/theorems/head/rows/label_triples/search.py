@@ -8,16 +8,18 @@ proofs/heads-label-triples.md.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import comb
 
 import numpy as np
 
 from certify.finders.head.changed import Changed
 from certify.finders.head.near.labels import LabelSteps
+from certify.problem.limits import OutOfTime
 from certify.rigor.fp import Array
-from certify.systems.head.rows.change import Choices
-from certify.systems.head.rows.head import Whole
+from certify.systems.head.rows.change import Choices, RowChange
+from certify.systems.head.rows.head import Head, Whole
 from certify.theorems.head.rows.label_triples.matrix import Matrix, judged, matrix, rows_of
-from certify.theorems.head.rows.method import Mask
+from certify.theorems.head.rows.method import Budget, Mask
 from certify.theorems.head.rows.softmax_three_labels.search import Search as ThreeLabels
 
 BLOCK, SAMPLE, LOW = 1024, 64, 1
@@ -29,9 +31,21 @@ TURNS, INNER, NEAR = 4, 3, 0.1
 PAIRED = 4
 """Steps towards the refits with two labels, from which sums for three are formed."""
 
+TOLD, HOPE = 0.02, 1.25
+"""Share of the choices that tells whether there is time for all; the first ones are the slowest, by about so much."""
+
 
 class Search(ThreeLabels):
-    """The search; what it has is that of D27."""
+    """The search; what it has is that of D27.
+
+    Args:
+        head, change, todo: as there.
+        budget: the time.
+    """
+
+    def __init__(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> None:
+        super().__init__(head, change, todo, budget.check)
+        self._budget = budget
 
     def _run(self) -> None:
         self.refits = Changed(self.head, True)
@@ -45,9 +59,13 @@ class Search(ThreeLabels):
         self._pairs = np.zeros((int(self._begun[-1]), self.head.m), np.float32)
         self._long: Array | None = None
         self._two()
+        begun, done, all_ = self._budget.left(), 0, comb(len(self.rows), 3)
         for members in self._triples():
             if self.at.size:
                 self._look(members, self._sum(members), TURNS, NEAR)
+            done, left = done + len(members), self._budget.left()
+            if done > TOLD * all_ and (begun - left) / done * (all_ - done) > HOPE * left:
+                raise OutOfTime  # a point is proved by all choices or not at all: others may use what is left
         self._settle()
 
     def _two(self) -> None:

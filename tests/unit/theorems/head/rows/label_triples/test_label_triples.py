@@ -140,9 +140,29 @@ def test_a_time_that_is_up_or_too_short_proves_nothing() -> None:
     head, change = close(0), any_rows(close(0), 3, True)
     part = LabelTriples().prove(head, change, head.today >= 0, Budget(0.0))
     assert part is not None and part.late and not part.begun and not part.proved.any() and "take about" in part.why
-    late = search.Search(head, change, head.today >= 0, Budget(0.0).check)
+    late = search.Search(head, change, head.today >= 0, Budget(0.0))
     late.run()
     assert late.late and not late.proved.any()
+
+
+def test_it_ends_early_where_the_time_is_too_short_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each block takes a second, in a clock that is made by hand: after the first few it is known."""
+    blocks = [0]
+
+    class Slow(Budget):
+        def left(self) -> float:
+            return 10.0 - blocks[0]
+
+    def look(self: search.Search, members: Whole, V: Array, turns: int, near: float) -> Array:
+        blocks[0] += members.shape[1] == 3
+        return V
+
+    monkeypatch.setattr(search.Search, "_look", look)
+    monkeypatch.setattr(search, "BLOCK", 5)
+    head = close(0)
+    late = search.Search(head, RowChange(True, 3, FEW), head.today >= 0, Slow())
+    late.run()
+    assert late.late and not late.proved.any() and blocks[0] == 1
 
 
 def test_refuses_what_it_is_not_about() -> None:
