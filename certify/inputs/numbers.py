@@ -13,7 +13,8 @@ LARGEST_INTEGER = 2**53
 """Integers up to this size in absolute value are float64 numbers."""
 
 
-def exact_float64(array: np.ndarray[Any, Any], name: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+def exact_float64(array: np.ndarray[Any, Any], name: str, out: np.ndarray[Any, np.dtype[np.float64]] | None = None,
+                  ) -> np.ndarray[Any, np.dtype[np.float64]]:
     """The same numbers as finite float64, C-contiguous and read-only.
 
     Floats of 16, 32 and 64 bits and booleans convert exactly. Integers do up to 2^53.
@@ -21,6 +22,7 @@ def exact_float64(array: np.ndarray[Any, Any], name: str) -> np.ndarray[Any, np.
     Args:
         array: numbers as stored.
         name: what to call the array in messages.
+        out: of the same shape, where they are put; it is returned then, and stays as writable as it was.
 
     Raises:
         InputError: a NaN or infinity (says where), an integer beyond 2^53 (says where), or a kind of number
@@ -48,7 +50,11 @@ def exact_float64(array: np.ndarray[Any, Any], name: str) -> np.ndarray[Any, np.
     if fp.has_subnormal(array) and fp.flushes():
         raise EnvironmentRefused(name, "subnormal numbers while this thread flushes them to zero",
                                  "turn flush-to-zero off, or rescale them")
-    result = np.ascontiguousarray(array, dtype=np.float64)
+    if out is None:
+        result = np.ascontiguousarray(array, dtype=np.float64)
+    else:
+        result = out
+        result[...] = array
     finite = np.isfinite(result)
     if not finite.all():
         index = first_index(~finite)
@@ -58,7 +64,8 @@ def exact_float64(array: np.ndarray[Any, Any], name: str) -> np.ndarray[Any, np.
             f"{name}, {place(index)}", f"{float(result[index])}{others}",
             "correct it, or leave it out: only finite numbers can be certified",
         )
-    result.flags.writeable = False
+    if out is None:
+        result.flags.writeable = False
     return result
 
 

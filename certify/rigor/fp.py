@@ -122,10 +122,10 @@ def has_subnormal(x: NDArray[Any]) -> bool:
     if x.ndim and x.size > _AT_ONCE and len(x) > 1:  # three copies of a large matrix would not fit
         step = max(1, _AT_ONCE // max(x.size // len(x), 1))
         return any(has_subnormal(x[i : i + step]) for i in range(0, len(x), step))
-    native = np.ascontiguousarray(x, dtype=x.dtype.newbyteorder("="))
-    bits: NDArray[np.uint64] = native.view(f"u{size}").astype(np.uint64)
-    bits &= np.uint64((1 << (8 * size - 1)) - 1)  # without the sign
-    return bool(((bits > 0) & (bits < np.uint64(1 << (23 if size == 4 else 52)))).any())
+    native, kind = np.ascontiguousarray(x, dtype=x.dtype.newbyteorder("=")), np.dtype(f"u{size}").type
+    bits = native.view(kind) & kind((1 << (8 * size - 1)) - 1)  # without the sign
+    bits -= kind(1)  # 0 is the largest of all then
+    return bool((bits < kind((1 << (23 if size == 4 else 52)) - 1)).any())
 
 
 def shown(x: Fraction) -> str:

@@ -39,7 +39,7 @@ ENOUGH = 1e4
 """Units in the last place that refinement has to reach: else the matrix does not suit float32."""
 
 AMPLE = 1e-5
-"""Share of a tolerance: a first answer that leaves no more of b is not corrected. Of 0.1 that is what float32 leaves."""
+"""Share of a tolerance: a first answer that leaves no more of b is not corrected. Of 0.1 float32 leaves so little."""
 
 LEAST_SQUARES = 1e-4
 """Normal residual up to which what is left of b counts as outside the range."""

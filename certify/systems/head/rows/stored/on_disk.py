@@ -80,8 +80,11 @@ class OnDisk:
         return found.reshape(count, width)
 
     def _exact(self, stored: np.ndarray[Any, Any], name: str) -> Array:
-        rows = exact_float64(stored, name)
-        return np.hstack([rows, np.ones((len(rows), 1))]) if self.ones else rows
+        if not self.ones:
+            return exact_float64(stored, name)
+        rows = np.ones((len(stored), stored.shape[1] + 1))
+        exact_float64(stored, name, rows[:, :-1])
+        return rows
 
 
 def on_disk(X: Any, ones: bool) -> OnDisk:

@@ -19,6 +19,8 @@ from certify.theorems.head.rows.squared.contrasts import Ints
 from certify.theorems.head.rows.squared.majorant import SQUARE, Factor, factor, majorant
 from certify.theorems.head.rows.squared.outputs import Residuals
 
+Several = float | Array
+
 TRIED = (1.0, 0.6, 1.6)
 """Multiples of a first guess of s."""
 
@@ -118,14 +120,20 @@ def _bound(problem: Spectral, product: Array, c: Array, r: Array, errors: tuple[
     return bound_of(float(np.maximum(largest, 0.0).sum()), sizes, errors, off, lam, s, m)
 
 
-def terms_of(product: Array, c: Array, r: Array, lam: float, s: float) -> Array:
+def terms_of(product: Array, c: Array, r: Array, lam: float, s: float | Array) -> Array:
     """`(1 + ½λ)c_i r_i + ¼λ(s c_i² + r_i²/s)`; `product` is `c_i r_i`."""
     return np.asarray((1.0 + 0.5 * lam) * product + (0.25 * lam * s) * (c * c) + (0.25 * lam / s) * (r * r))
 
 
 def bound_of(total: float, sizes: tuple[float, float], errors: tuple[float, float], off: tuple[float, float],
              lam: float, s: float, m: int) -> float:
-    """A sum of m terms and everything that is not in it.
+    """A sum of m terms and everything that is not in it; arguments as of :func:`bounds_of`, of one sum."""
+    return float(bounds_of(total, sizes, errors, off, lam, s, m))
+
+
+def bounds_of(total: Several, sizes: tuple[Several, Several], errors: tuple[Several, Several],
+              off: tuple[Several, Several], lam: float, s: Several, m: int) -> Array:
+    """Sums of m terms and everything that is not in them, of floats or arrays of them; infinite where they overflow.
 
     Args:
         total: the terms, added up in any order.
@@ -134,13 +142,12 @@ def bound_of(total: float, sizes: tuple[float, float], errors: tuple[float, floa
         lam, s: λ and σ.
         m: how many.
     """
-    total *= fp.sum_up(m)
     most_c, most_r = sizes
-    one_c, one_r = sum(errors), sum(off)
+    one_c, one_r = errors[0] + errors[1], off[0] + off[1]
     all_c = m * errors[0] + np.sqrt(m) * errors[1]
     all_r = m * off[0] + np.sqrt(m) * off[1]
     slack = (1 + 0.5 * lam) * (most_r * all_c + (most_c + one_c) * all_r)
-    slack += 0.25 * lam * (s * (2 * most_c + one_c) * all_c + (2 * most_r + one_r) / s * all_r)
+    slack = slack + 0.25 * lam * (s * (2 * most_c + one_c) * all_c + (2 * most_r + one_r) / s * all_r)
     rough = (1 + 0.5 * lam) * most_c * most_r + 0.25 * lam * (s * most_c**2 + most_r**2 / s)
-    bound = float((total + slack + 16 * U * m * rough) * RAISE + fp.FLOOR)
-    return bound if np.isfinite(bound) else np.inf
+    bound = (total * fp.sum_up(m) + slack + 16 * U * m * rough) * RAISE + fp.FLOOR
+    return np.where(np.isfinite(bound), bound, np.inf)

@@ -167,12 +167,12 @@ def test_a_comparison_that_is_too_small_for_one_row_is_refused(row: int) -> None
 def test_what_residuals_are_off_by_grows_as_they_do(count: int) -> None:
     """Residuals that are divided by `1 − K_ii` are off by as much more."""
     system, Y, _ = crowded(1)
-    largest, seen = float(deletions.leverages(system, 1)[0]), list[tuple[float, float]]()
+    largest, seen = float(deletions.leverages(system, 1)[0]), list[list[float]]()
     honest = deletions._ends
 
-    def spied(found: Any, sizes: Any, errors: Any, off: tuple[float, float], *others: Any) -> tuple[float, float]:
-        seen.append(off)
-        return honest(found, sizes, errors, off, *others)
+    def spied(task: Any, found: Any, errors: Any, off: np.ndarray, case: Any) -> tuple[np.ndarray, np.ndarray]:
+        seen.extend(off.tolist())
+        return honest(task, found, errors, off, case)
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(Outputs, "residual_errors", lambda *_: (1e-3, 2e-3))

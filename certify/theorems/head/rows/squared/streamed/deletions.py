@@ -16,10 +16,9 @@ from certify.rigor.fp import RAISE, Array, U
 from certify.systems.head.rows.ridge import Ridge, solve
 from certify.theorems.head.rows.squared.contrasts import Contrast, Ints, contrasts
 from certify.theorems.head.rows.squared.outputs import Outputs
-from certify.theorems.head.rows.squared.spectral import bound_of
+from certify.theorems.head.rows.squared.spectral import bounds_of
 from certify.theorems.head.rows.squared.streamed.compared import compared, divided
-from certify.theorems.head.rows.squared.streamed.influences import Influences, as_lines
-from certify.theorems.head.rows.squared.streamed.largest import Largest
+from certify.theorems.head.rows.squared.streamed.influences import Influences, InfluencesFound, as_lines
 from certify.theorems.head.rows.squared.streamed.named import taken_by
 from certify.theorems.head.rows.squared.streamed.stretched import Stretched
 
@@ -123,35 +122,33 @@ def deleted(system: Ridge, Y: Array, points: Array, today: Ints, threshold: floa
     places: Ints = np.array([[one.point, kinds[one.contrast]] for one in asked], dtype=np.int64).reshape(-1, 2)
     task = Influences(solved.u, outputs.refit.u, system.rows.per_row(Y), as_lines(list(kinds)), places,
                       np.ones(len(asked)), case.lam, count, system.R if case.divided else None)
-    task = replace(task, sigma=_sigmas(system, task, list(kinds)), xi=case.xi)
+    task = replace(task, sigma=_sigmas(outputs, points * system.scale, task, list(kinds)), xi=case.xi)
     found = system.rows.tallied(task)
-    unit = fp.dot_unit(system.p) * system.longest
-    errors = [(float(unit * size) * RAISE, float(off)) for size, off in zip(solved.size, solved.off, strict=True)]
+    off = np.array([_residual_errors(system, outputs, kind, found, case, float(found.contrasted[t]))
+                    for kind, t in kinds.items()]).reshape(-1, 2)
+    errors = np.stack([fp.dot_unit(system.p) * system.longest * solved.size * RAISE, solved.off], axis=1)
+    low, high = _ends(task, found, errors, off, case)
     status, rows, named = np.full(len(points), STAYS), dict[int, tuple[int, ...]](), list[_Named]()
-    for t, one in enumerate(asked):
-        size = float(found.contrasted[kinds[one.contrast]])
-        off = outputs.residual_errors(one.contrast, size * RAISE, found.residual * RAISE)
-        if case.divided:
-            wrong = diagonal_error(system, case.largest) * size
-            wrong += 8 * U * (size + float(one.contrast.size(found.residual)))
-            off = divided(off, wrong, case.largest)
-        ends = _ends((found.bound[t], found.first[t], float(task.sigma[t])), (float(found.influence[one.point]), size),
-                     errors[one.point], off, case, count)
-        if ends[0] > one.high:
+    numbers, counts = found.first.beside()[0], found.first.counts()
+    for t, (one, taken, most) in enumerate(zip(asked, low.tolist(), high.tolist(), strict=True)):
+        if taken <= one.high and most < one.low:
+            continue
+        those = tuple(sorted(numbers[t, : counts[t]].astype(int).tolist()))
+        if taken > one.high:
             status[one.point] = FLIPS
-            those = () if one.high < 0 else tuple(sorted(found.first[t].sorted()[1][0].astype(int).tolist()))
-            rows[one.point] = min(rows.get(one.point, those), those, key=len)  # none where it is lost before any change
-        elif not ends[1] < one.low and status[one.point] != FLIPS:
+            few = () if one.high < 0 else those
+            rows[one.point] = min(rows.get(one.point, few), few, key=len)  # none where it is lost before any change
+        elif status[one.point] != FLIPS:
             status[one.point] = OPEN
-        if case.xi is not None and not ends[1] < one.low:
-            named.append((one, tuple(sorted(found.first[t].sorted()[1][0].astype(int).tolist()))))
+        if case.xi is not None and not most < one.low:
+            named.append((one, those))
     for one, those, least in _taken(system, outputs, named, (solved.u, errors)):
         if status[one.point] == OPEN and least > one.high:
             status[one.point], rows[one.point] = FLIPS, those
     return Deleted(status, rows, case.kappa)
 
 
-def _taken(system: Ridge, outputs: Outputs, named: list[_Named], points: tuple[Array, list[tuple[float, float]]],
+def _taken(system: Ridge, outputs: Outputs, named: list[_Named], points: tuple[Array, Array],
            ) -> Iterator[tuple[_Asked, tuple[int, ...], float]]:
     """What rows that are named take from a contrast at least, by their own block of the hat matrix.
 
@@ -169,7 +166,8 @@ def _taken(system: Ridge, outputs: Outputs, named: list[_Named], points: tuple[A
             r = one.contrast.of(values)
             sizes = np.abs(values).max(axis=0) * RAISE
             each, off = outputs.residual_errors(one.contrast, float(np.abs(r).max()) * RAISE, sizes)
-            point, off_r = (points[0][one.point], points[1][one.point]), float(np.sqrt(len(those)) * each + off) * RAISE
+            point = points[0][one.point], (float(points[1][one.point, 0]), float(points[1][one.point, 1]))
+            off_r = float(np.sqrt(len(those)) * each + off) * RAISE
             yield one, those, taken_by(system, phi[places], point, (r, off_r), off_in_length(system))
 
 
@@ -210,33 +208,54 @@ def _case(system: Ridge, outputs: Outputs, Y: Array, kinds: list[Contrast], coun
     return _Case(kappa, largest, kappa / (1.0 - kappa) * (RAISE * RAISE), None, False)
 
 
-def _sigmas(system: Ridge, task: Influences, kinds: list[Contrast]) -> Array:
-    """About the best σ of every contrast of a point, as the first part says."""
-    C, values = task.of(*next(system.rows.parts(task.beside)))
-    found = np.ones(len(task.asked))
-    for one, (point, contrast) in enumerate(task.asked.tolist()):
-        c, r = C[point], kinds[contrast].of(values)
-        size = max(float((c * c).sum()), 1e-300)
-        found[one] = float(np.sqrt(float((r * r).sum()) / size)) or 1.0
-    return found
+def _sigmas(outputs: Outputs, E: Array, task: Influences, kinds: list[Contrast]) -> Array:
+    """About the best σ of every contrast of a point, `|r|/|c|` over all rows: `|c|² ≈ e·u` and `|r|² ≈ |y|² − v·b`.
+
+    Both are what normal equations leave, with the decay in them; a σ that is a little off costs next to nothing.
+    """
+    c = np.maximum(np.einsum("np,np->n", E, task.u), 1e-300)
+    r = np.array([float(kind.of(outputs.Y) @ kind.of(outputs.Y) - kind.of(task.fit.T) @ kind.of(outputs.b))
+                  for kind in kinds])
+    found = np.sqrt(np.maximum(r, 0.0)[task.asked[:, 1]] / c[task.asked[:, 0]])
+    return np.where(np.isfinite(found) & (found > 0), found, 1.0)
 
 
-def _ends(found: tuple[Largest, Largest, float], sizes: tuple[float, float], errors: tuple[float, float],
-          off: tuple[float, float], case: _Case, m: int) -> tuple[float, float]:
-    """What the rows found take at least, and what any take at most; sizes and errors are those of `bound_of`."""
-    (bound, first, sigma), lam = found, case.lam
-    high = bound_of(float(bound.falling().sum()), sizes, errors, off, lam, sigma, m)
+def _residual_errors(system: Ridge, outputs: Outputs, kind: Contrast, found: InfluencesFound, case: _Case,
+                     size: float) -> tuple[float, float]:
+    """What residuals of a contrast are off: every one, and the length of the rest."""
+    off = outputs.residual_errors(kind, size * RAISE, found.residual * RAISE)
+    if not case.divided:
+        return off
+    wrong = diagonal_error(system, case.largest) * size
+    wrong += 8 * U * (size + float(kind.size(found.residual)))
+    return divided(off, wrong, case.largest)
+
+
+def _ends(task: Influences, found: InfluencesFound, errors: Array, off: Array, case: _Case) -> tuple[Array, Array]:
+    """`(A,)` what the rows found take at least, and what any take at most.
+
+    Args:
+        task, found: with A contrasts of points.
+        errors: `(N, 2)` what influences on every point are off: each, and the length of the rest.
+        off: `(C, 2)` and residuals of every contrast.
+        case: by which theorem.
+    """
+    lam, m, sigma = case.lam, task.count, task.sigma
+    point, kind = task.asked.T
+    sizes = found.influence[point], found.contrasted[kind]
+    errors, off = errors[point].T, off[kind].T
+    parts = sizes, (errors[0], errors[1]), (off[0], off[1]), lam, sigma, m
+    high = bounds_of(found.bound.falling().sum(axis=1), *parts)
     if case.xi is not None:  # of what |c_i|ξ_i is off: |c_M − ĉ_M| adds up to so much at most
         wide = float(case.xi.max())
         high = (high + wide * (m * (errors[0] + 16 * U * sizes[0]) + np.sqrt(m) * errors[1])) * RAISE
-        return 0.0, high  # where no row goes
-    product, beside = first.sorted()
-    if len(product) < m:  # fewer rows than were asked about take anything: nothing is known of the others
-        return -np.inf, high
+        return np.zeros(len(high)), high  # where no row goes
     # cᵀ(I + L)r ≥ c·r − ¼λ(σ|c|² + |r|²/σ − 2c·r), 0 ⪯ L ⪯ λI
-    c, r = beside[1], beside[2]
-    spread = 0.25 * lam * float((sigma * (c * c) + (r * r) / sigma - 2.0 * product).sum())
-    plain = float(product.sum())
+    product, (_, c, r) = found.first.falling(), found.first.beside()
+    wide_s = sigma[:, None]
+    spread = 0.25 * lam * (wide_s * (c * c) + (r * r) / wide_s - 2.0 * product).sum(axis=1)
+    plain = product.sum(axis=1)
     # all that rounding and enclosures leave open is in the bound of no terms at all, more than once
-    rest = bound_of(0.0, sizes, errors, off, lam, sigma, m) + 4 * m * U * (abs(plain) + abs(spread))
-    return plain - spread - 2.0 * rest, high
+    rest = bounds_of(0.0, *parts) + 4 * m * U * (np.abs(plain) + np.abs(spread))
+    # where fewer rows than were asked about take anything, nothing is known of the others
+    return np.where(found.first.counts() < m, -np.inf, plain - spread - 2.0 * rest), high

@@ -11,7 +11,10 @@ from certify.rigor.fp import Array
 from certify.systems.head.rows.stored.tally import PerRow, Told, most
 from certify.theorems.head.rows.squared.contrasts import Contrast, Ints
 from certify.theorems.head.rows.squared.spectral import terms_of
-from certify.theorems.head.rows.squared.streamed.largest import Largest, add_to, told_of
+from certify.theorems.head.rows.squared.streamed.largest_of_each import LargestOfEach
+
+AT_ONCE = 2**16
+"""Products that are worked on at a time: they stay in the cache next to a core."""
 
 
 def as_lines(contrasts: list[Contrast]) -> Array:
@@ -37,7 +40,7 @@ class Influences:
         fit: `(k, p)` weights near the refit, for the scaled columns.
         Y: `(n, k)` targets.
         contrasts: their lines.
-        asked: `(A, 2)` point, and number of the contrast; contrasts one after another.
+        asked: `(A, 2)` point, and number of the contrast.
         sigma: `(A,)` σ of D4c.
         lam: λ of D4c.
         count: how many rows go.
@@ -88,38 +91,40 @@ class InfluencesFound:
 
     def __init__(self, task: Influences) -> None:
         self._task, self._contrasts = task, of_lines(task.contrasts)
-        self.bound = [Largest(task.count) for _ in task.asked]
-        self.first = [Largest(task.count, 3) for _ in task.asked]
+        self.bound = LargestOfEach(len(task.asked), task.count)
+        self.first = LargestOfEach(len(task.asked), task.count, 3)
         self.influence, self.residual = np.zeros(len(task.u)), np.zeros(len(task.fit))
         self.contrasted = np.zeros(len(self._contrasts))
 
     def take(self, number: int, start: int, part: Array) -> None:
         """Another part."""
-        C, values = self._task.of(start, part)
+        task = self._task
+        C, values = task.of(start, part)
         self.influence = most(self.influence, np.maximum(C.max(axis=1), -C.min(axis=1)))
         self.residual = most(self.residual, np.abs(values).max(axis=0))
-        at = np.arange(start, start + len(part), dtype=np.float64)
-        xi = None if self._task.xi is None else self._task.xi[start : start + len(part)]
-        last, r = -1, np.empty(0)
-        for one, (point, contrast) in enumerate(self._task.asked.tolist()):
-            if contrast != last:  # never all contrasts of all rows at once
-                last, r = contrast, self._contrasts[contrast].of(values)
-                self.contrasted[contrast] = max(self.contrasted[contrast], float(np.abs(r).max()))
-            c = C[point]
-            product = c * r
-            self.bound[one].take(terms_of(product, c, r, self._task.lam, float(self._task.sigma[one])) if xi is None
-                                 else product + np.abs(c) * xi)
-            self.first[one].take(product, (at, c, r))
+        numbers = np.arange(start, start + len(part), dtype=np.float64)
+        xi = None if task.xi is None else task.xi[start : start + len(part)]
+        step = max(1, AT_ONCE // len(part))
+        for number_of, contrast in enumerate(self._contrasts):  # never all contrasts of all rows at once
+            asked, r = np.flatnonzero(task.asked[:, 1] == number_of), contrast.of(values)
+            self.contrasted[number_of] = max(self.contrasted[number_of], float(np.abs(r).max()))
+            for begin in range(0, len(asked), step):
+                at = asked[begin : begin + step]
+                c = C[task.asked[at, 0]]
+                product = c * r
+                self.bound.take(at, terms_of(product, c, r, task.lam, task.sigma[at, None]) if xi is None
+                                else product + np.abs(c) * xi)
+                self.first.take(at, product, (numbers, c, r))
 
     def told(self) -> Told:
         """As arrays."""
         return {"influence": self.influence, "residual": self.residual, "contrasted": self.contrasted,
-                **told_of("bound", self.bound), **told_of("first", self.first)}
+                **self.bound.told("bound"), **self.first.told("first")}
 
     def add(self, told: Told) -> None:
         """Of the parts that follow."""
         self.influence = most(self.influence, told["influence"])
         self.residual = most(self.residual, told["residual"])
         self.contrasted = most(self.contrasted, told["contrasted"])
-        add_to(self.bound, told, "bound")
-        add_to(self.first, told, "first")
+        self.bound.add(told, "bound")
+        self.first.add(told, "first")

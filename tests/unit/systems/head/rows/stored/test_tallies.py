@@ -30,6 +30,7 @@ from certify.theorems.head.rows.squared.streamed.crossed import Crossed
 from certify.theorems.head.rows.squared.streamed.drops import Drops
 from certify.theorems.head.rows.squared.streamed.influences import Influences, as_lines
 from certify.theorems.head.rows.squared.streamed.largest import Largest
+from certify.theorems.head.rows.squared.streamed.largest_of_each import LargestOfEach
 from certify.theorems.head.rows.squared.streamed.own import Own
 from certify.theorems.head.rows.squared.streamed.stretched import Stretched
 from tests.effort import examples
@@ -99,6 +100,29 @@ def test_of_equal_numbers_the_first_are_kept(values: list[float], most: int, cut
     right = sorted((-value, at) for at, value in enumerate(values) if value > 0)
     assert [(-value, int(at)) for value, at in zip(*map(np.ravel, kept.sorted()), strict=True)] == right[:most]
     assert kept.whole == (len(right) <= most)
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), count=st.integers(1, 4), most=st.integers(1, 12), n=st.integers(1, 400),
+       cuts=st.lists(st.integers(0, 400), max_size=4), ties=st.booleans())
+def test_of_sequences_side_by_side_each_keeps_what_it_would_alone(
+        seed: int, count: int, most: int, n: int, cuts: list[int], ties: bool) -> None:
+    """Of any parts, some of which only some sequences have, and of many numbers that are equal."""
+    rng = np.random.default_rng(seed)
+    values = rng.integers(-2, 4, (count, n)) / 2 if ties else rng.standard_normal((count, n))
+    together, alone = LargestOfEach(count, most, 2), [Largest(most, 2) for _ in range(count)]
+    places, ends = np.arange(n, dtype=np.float64), sorted({min(cut, n) for cut in cuts} | {0, n})
+    for start, stop in zip(ends, ends[1:], strict=False):
+        part = slice(start, stop)
+        at = np.flatnonzero(rng.random(count) < 0.8)
+        together.take(at, values[at, part], (places[part], 2.0 * values[at, part]))
+        for j in at:
+            alone[j].take(values[j, part], (places[part], 2.0 * values[j, part]))
+    for j, one in enumerate(alone):
+        numbers, beside = one.sorted()
+        assert together.counts()[j] == len(numbers)
+        for found, right in ((together.falling()[j], numbers), *zip(together.beside()[:, j], beside, strict=True)):
+            assert found.tolist() == [*right.tolist(), *[0.0] * (most - len(numbers))]
 
 
 @settings(max_examples=40, deadline=None)
