@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,6 +15,8 @@ from certify.finders.head.chains import Chains, added, joined, name_of, swaps, w
 from certify.finders.head.floats import Array, FloatHead
 from certify.finders.head.moves import Change, Lanes, Scores, largest, scores, sorted_sets
 from certify.finders.head.newton import Newton, Sets
+from certify.finders.head.own import trained
+from certify.finders.head.polished import Flips, polished
 from certify.finders.head.promise import promising
 from certify.rigor.finder import proposed
 
@@ -29,25 +30,8 @@ LANES = 3_000_000
 """Numbers of the arrays of a batch of margins."""
 REMEMBERED = 16_000_000
 """Numbers of the weights that are kept, so that a set is fitted once."""
-FLIPPED, CLOSE = 1e-9, 1e-10
-"""Margin that is a flip, and Newton decrement of the weights that are handed on."""
-
-
-@dataclass(frozen=True, eq=False)
-class Flips:
-    """What was found.
-
-    Attributes:
-        found: `(N,)` the place in `sets` of the set that flips an evaluation row; -1: none was found.
-        rows: `(S, m)` changed rows of each set, ascending, empty places -1 first.
-        codes: `(S, m)` the places of their new targets; -1: deleted, or an empty place.
-        weights: `(S, k, m)` the refitted weights.
-    """
-
-    found: Array
-    rows: Array
-    codes: Array
-    weights: Array
+FLIPPED, AGAIN, HALF = 1e-9, 1.5, 0.5
+"""Margin that is a flip; times a refit that a close one takes, and share of the time for these at most."""
 
 
 def attack(head: FloatHead, deletes: bool, count: int, seconds: float, rows: Array | None = None) -> Flips:
@@ -84,6 +68,7 @@ class Attack:
     def run(self, seconds: float, asked: Array) -> Flips:
         """What flips evaluation rows that are asked about, `(N,)` truths, found in so many seconds more."""
         head, self.end, self.asked = self.head, time.monotonic() + seconds, asked
+        self.seconds, self.reserved, self.spent, self.refits = seconds, 0.0, 0.0, 0
         if self.change.count >= 1 and len(head.points) and (found := proposed(self._run)) is not None:
             return found
         none = np.zeros((0, self.change.count), int)
@@ -92,11 +77,11 @@ class Attack:
     def _begun(self) -> None:
         """What all searches know, from the head as it was trained."""
         self.newton = Newton(self.head)
-        self.leverages = self.newton.leverages()
+        self.trained = trained(self.newton, not self.change.deletes)
         self.fits: dict[bytes, Array | None] = {}
         self.random = np.random.default_rng(0)
         self.chunk = max(1, LANES // (self.head.phi.shape[0] * self.head.k**2))  # each row has a matrix of its outputs
-        self.lanes = promising(self.newton, self.change, self.leverages, self.chunk, self._over)
+        self.lanes = promising(self.newton, self.change, self.trained, self.chunk, self._over)
         T = len(self.lanes)
         self.sets = Sets(np.full((T, self.change.count), -1), np.full((T, self.change.count), -1))
         self.V = np.broadcast_to(self.newton.centre, (T, *self.newton.centre.shape)).copy()
@@ -105,15 +90,20 @@ class Attack:
 
     def _run(self) -> Flips:
         """All searches, the cheapest first; the exchanges begin where the others ended."""
-        stages = (self._begun, self._worst, self._corrected, self._shrunk, self._grown, self._exchanged)
+        if not self.ended:
+            self._begun()
+        stages = (self._at_once, self._worst, self._corrected, self._shrunk, self._grown, self._exchanged)
         for stage in stages[: len(stages) if self.change.count > 1 else -1]:
-            if stage.__name__ not in self.ended:
+            if stage.__name__ not in self.ended and not self._over():
                 stage()
-                if self._over():
-                    break
-                self.ended.add(stage.__name__)
+                self.ended.update(() if self._over() else (stage.__name__,))
         self._anew()
         return self._flips()
+
+    def _at_once(self) -> None:
+        """The worst rows with their own outputs solved, once; of small heads all turns soon are."""
+        if not self.newton.direct:
+            self.starts.append(self._turned(True, 1))
 
     def _worst(self) -> None:
         """By first order."""
@@ -172,7 +162,8 @@ class Attack:
         return np.asarray(broken[self.lanes.point])
 
     def _over(self) -> bool:
-        return time.monotonic() > self.end
+        """Whether the time is up, less what it takes to fit closely what was found."""
+        return time.monotonic() > self.end - self.reserved
 
     def _empty(self, T: int) -> Sets:
         none = np.full((T, self.change.count), -1)
@@ -182,19 +173,19 @@ class Attack:
         return np.broadcast_to(self.newton.centre, (T, *self.newton.centre.shape)).copy()
 
     def _scores(self, lanes: Lanes, sets: Sets, V: Array, own: bool) -> Scores:
-        return scores(self.newton, self.change, lanes, sets, V, own, self.leverages)
+        return scores(self.newton, self.change, lanes, sets, V, own, self.trained)
 
     def _margins(self, V: Array, lanes: Lanes) -> Array:
         z = (V.reshape(-1, V.shape[2]) @ self.head.points.T).reshape(len(V), self.head.k, -1)
         return lanes.margins(self.head, z)
 
-    def _turned(self, own: bool) -> Chains:
+    def _turned(self, own: bool, turns: int = TURNS) -> Chains:
         """The worst m rows at the head that was fitted to the worst m rows before, and so on.
 
         Every margin has its turn before one has another, those that are nearest to a flip first.
         """
         chains = ends = self._unchanged(np.arange(len(self.lanes)))
-        for _ in range(TURNS):
+        for _ in range(turns):
             pieces = []
             for some in self._pieces(chains):
                 if self._over():
@@ -354,12 +345,20 @@ class Attack:
         for low in range(0, len(todo), size):
             if self._over():
                 break
-            which = todo[low : low + size]
+            which, begun = todo[low : low + size], time.monotonic()
             V[which], ok[which] = self.newton.refit(sets.at(which), V[which], over=self._over)
             self._share(sets, V, which[ok[which]])
+            self._reserve(time.monotonic() - begun, len(which))
             if len(self.fits) * self.newton.size < REMEMBERED and not self._over():
                 self.fits.update({names[i]: V[i].copy() if ok[i] else None for i in which})
         return Chains(chains.lane, sets, V[origin]), ok[origin]
+
+    def _reserve(self, seconds: float, refits: int) -> None:
+        """Time to fit closely what was found, by what refits took: of large heads as long again for each."""
+        self.spent, self.refits = self.spent + seconds, self.refits + refits
+        if not self.newton.direct:
+            flipped = len(np.unique(self.lanes.point[self.margin < -FLIPPED]))
+            self.reserved = min(AGAIN * flipped * self.spent / self.refits, HALF * self.seconds)
 
     def _share(self, sets: Sets, V: Array, which: Array) -> None:
         """Each lane takes the best of the new sets if it is better than its own."""
@@ -388,12 +387,4 @@ class Attack:
                     lanes.append(int(t))
                 found[point] = places[name]
         chosen = np.array(lanes, int)
-        sets, V = self.sets.at(chosen), self.V[chosen]
-        if len(lanes):
-            V, ok = self.newton.refit(sets, V, CLOSE)
-            V = np.where(ok[:, None, None], V, self.V[chosen])
-            z = (V.reshape(-1, V.shape[2]) @ self.head.points.T).reshape(*V.shape[:2], -1)
-            label = (z[:, 0] > self.head.threshold).astype(int) if self.head.k == 1 else np.argmax(z, axis=1)
-            same = label[found, np.arange(len(found))] == self.head.today
-            found[same & (found >= 0)] = -1
-        return Flips(found, sets.rows, sets.codes, V)
+        return polished(self.newton, self.sets.at(chosen), self.V[chosen], found)

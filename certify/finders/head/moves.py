@@ -13,6 +13,7 @@ import numpy as np
 
 from certify.finders.head.floats import Array, FloatHead
 from certify.finders.head.newton import Newton, Sets
+from certify.finders.head.own import Trained
 
 OWN = 4
 """Newton steps for a row's own output."""
@@ -83,25 +84,28 @@ class Scores:
     code: Array
 
 
-def scores(newton: Newton, change: Change, lanes: Lanes, sets: Sets, V: Array, own: bool, leverages: Array) -> Scores:
+def scores(newton: Newton, change: Change, lanes: Lanes, sets: Sets, V: Array, own: bool, trained: Trained) -> Scores:
     """The worth of rows at weights V `(T, k, m)` that are refitted without or with other labels of `sets`.
 
     Args:
         newton, change, lanes, sets, V: as above, one set a lane.
         own: the row's own output solved as well; else first order.
-        leverages: `(1, k, k, n)` of the trained head, for heads too large to have them at V.
+        trained: of the trained head, for what is too dear at V.
     """
     head = newton.head
     Z = head.outputs(V)
     E = lanes.gradients(head)
     U, here = newton.solve_and_leverages(sets, Z, E) if own else (newton.solve(sets, Z, E), None)
-    leverages = leverages if here is None else here
+    leverages = trained.leverages if here is None else here
     C = head.outputs(U)
     inside = member(sets, len(head.phi))
     if head.k == 1:
         result = _one_output(head, change, C[:, 0], Z[:, 0], inside, leverages[:, 0, 0] if own else None)
     else:
-        result = _several(head, change, C, Z, leverages if own else None)
+        result = _several(head, change, C, Z, leverages if own else None, trained.pulls if own else None)
+        if not change.deletes:  # the way back of rows of the set is to first order
+            plain = _several(head, change, C, Z, None, None)
+            result = Scores(np.where(inside, plain.worth, result.worth), np.where(inside, plain.code, result.code))
     result.worth[:, ~change.allowed] = -np.inf
     return result
 
@@ -138,7 +142,9 @@ def _one_output(
     return Scores(best, code)
 
 
-def _several(head: FloatHead, change: Change, C: Array, Z: Array, leverages: Array | None) -> Scores:
+def _several(
+    head: FloatHead, change: Change, C: Array, Z: Array, leverages: Array | None, pulls: Array | None
+) -> Scores:
     slopes = head.loss.slopes(Z, head.targets.T)
     if change.deletes:
         if leverages is not None:
@@ -152,7 +158,9 @@ def _several(head: FloatHead, change: Change, C: Array, Z: Array, leverages: Arr
                 slopes = (inverse @ slopes.transpose(0, 2, 1)[..., None])[..., 0].transpose(0, 2, 1)
         return Scores(-np.einsum("tkn,tkn->tn", C, slopes), np.full((len(C), Z.shape[2]), -1))
     assert head.codes is not None and head.label is not None
-    if head.loss.affine:
+    if pulls is not None:
+        each = -(C.transpose(2, 0, 1) @ pulls.transpose(0, 2, 1)).transpose(1, 2, 0)
+    elif head.loss.affine:
         each = head.codes @ C  # (T, c, n): the slope is that of z less this code
     else:
         each = -np.stack(

@@ -24,8 +24,8 @@ SMALL, STORED, WORKED = 120, 8_000_000, 3_000_000
 """Parameters up to which a Hessian of its own is made, numbers of its table, numbers of a batch's arrays."""
 NEAR = 0.01
 """Relative distance of the trained weights from the minimiser up to which the Hessian there serves."""
-CLOSE = 1e-6
-"""Newton decrement from which on Newton's method itself goes on, whatever its steps cost."""
+NEARLY, CLOSE = 1e-3, 1e-6
+"""Newton decrement at which steps that share one inverse end; from which on Newton's own go on, whatever they cost."""
 WHOLE = 2000
 """Parameters up to which the preconditioner is whole; above it is a block an output."""
 
@@ -90,14 +90,14 @@ class Newton:
         for low in range(0, len(sets), self.batch):
             part = np.arange(low, min(low + self.batch, len(sets)))
             if self.chords and tol > CLOSE:
-                near, done[part] = self._mixed(sets.at(part), tol, over)
+                near, done[part] = self._mixed(sets.at(part), over)
                 V[part[done[part]]] = near[done[part]]
                 part = part[~done[part]]
             if len(part):
                 V[part], done[part] = self._refit(sets.at(part), V[part], tol, over)
         return V, done
 
-    def _mixed(self, sets: Sets, tol: float, over: Callable[[], bool]) -> tuple[Array, Array]:
+    def _mixed(self, sets: Sets, over: Callable[[], bool]) -> tuple[Array, Array]:
         """By steps with the inverse at the trained head, a Newton step of its own being dear."""
         head, B = self.head, len(sets)
         Z = head.outputs(self.centre[None])
@@ -111,7 +111,7 @@ class Newton:
         b, place = np.nonzero(sets.rows >= 0)
         row = sets.rows[b, place]
         targets[b, :, row], stays[b, row] = new[b, :, place], kept[b, place]
-        return Descent(head, chords, targets, stays, head.decays(deleted(sets))).run(self.centre, tol**2, over)
+        return Descent(head, chords, targets, stays, head.decays(deleted(sets))).run(self.centre, NEARLY**2, over)
 
     def _refit(self, sets: Sets, start: Array, tol: float, over: Callable[[], bool]) -> tuple[Array, Array]:
         V, done = start.copy(), np.zeros(len(sets), bool)

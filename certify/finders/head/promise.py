@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from certify.finders.head.floats import Array
 from certify.finders.head.moves import Change, Lanes, scores
 from certify.finders.head.newton import Newton, Sets
+from certify.finders.head.own import Trained
 
 RIVALS = 3
 """Other outputs that are tried to overtake, of those that first order brings closest."""
@@ -16,7 +16,7 @@ FAR = 0.2
 """Share of its margin that first order must take from a row for the row to be tried."""
 
 
-def promising(newton: Newton, change: Change, leverages: Array, chunk: int, over: Callable[[], bool]) -> Lanes:
+def promising(newton: Newton, change: Change, known: Trained, chunk: int, over: Callable[[], bool]) -> Lanes:
     """The margins to lower, those of which first order takes the largest share first.
 
     Those that are not looked at before it is `over` are left out.
@@ -30,7 +30,7 @@ def promising(newton: Newton, change: Change, leverages: Array, chunk: int, over
         part = every.at(slice(low, low + chunk))
         none = np.full((len(part), change.count), -1)
         V = np.broadcast_to(newton.centre, (len(part), *newton.centre.shape))
-        score = scores(newton, change, part, Sets(none, none), V, True, leverages)
+        score = scores(newton, change, part, Sets(none, none), V, True, known)
         top = -np.partition(-score.worth, change.count - 1, axis=1)[:, : change.count]
         taken[low : low + chunk] = np.maximum(top, 0).sum(axis=1)
     promise = taken / np.maximum(margin, 1e-300)

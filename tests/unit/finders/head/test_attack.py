@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import combinations, product
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from certify.finders.head import attack as search
+from certify.finders.head import newton as refits
 from certify.finders.head import promise
-from certify.finders.head.attack import Flips, attack
+from certify.finders.head.attack import Attack, Flips, attack
 from certify.finders.head.floats import FloatHead, float_head
 from certify.finders.head.newton import Newton, Sets
 from tests.effort import FULL
@@ -78,27 +79,49 @@ def test_that_found_flips_are_flips(loss: str, deletes: bool, free: bool, lost: 
             verified(head, attack(head, deletes, count, 5.0), count, deletes)
 
 
-@pytest.mark.parametrize("loss", ["logistic", "cross_entropy"])
-@pytest.mark.parametrize("deletes", [True, False])
-def test_that_all_pairs_of_a_tiny_head_give_no_more(loss: str, deletes: bool) -> None:
-    head = drawn(loss, 1)
-    newton = Newton(head)
-    kinds = [-1] if deletes else range(len(head.codes))
-    every = [
-        (rows, (c, d)) for rows in combinations(range(len(head.phi)), 2) for c in kinds for d in kinds
-        if deletes or (c != head.label[rows[0]] and d != head.label[rows[1]])
-    ]
-    sets = Sets(np.array([rows for rows, _ in every]), np.array([codes for _, codes in every]))
-    singles = Sets(*(np.array(v) for v in zip(*(
-        ([-1, r], [-1, c]) for r in range(len(head.phi)) for c in kinds if deletes or c != head.label[r]
-    ), strict=True)))
+def flipped_by_any(head: FloatHead, deletes: bool, count: int) -> np.ndarray:
+    """Which evaluation rows some choice of at most so many rows flips, each fitted by Newton's method."""
+    newton, kinds = Newton(head), [-1] if deletes else range(len(head.codes))
     truth = np.zeros(len(head.points), bool)
-    for some in (sets, singles):
+    for size in range(1, count + 1):
+        every = [(rows, codes) for rows in combinations(range(len(head.phi)), size)
+                 for codes in product(kinds, repeat=size) if (head.label[list(rows)] != codes).all()]
+        some = Sets(np.array([rows for rows, _ in every]), np.array([codes for _, codes in every]))
         V, ok = newton.refit(some, np.repeat(newton.centre[None], len(some), axis=0), 1e-9)
         assert ok.all()
         truth |= np.any([labels(head, v) != head.today for v in V], axis=0)
-    found = attack(head, deletes, 2, 20.0).found >= 0
+    return truth
+
+
+@pytest.mark.parametrize("large", [False, True])
+@pytest.mark.parametrize(("loss", "deletes", "count"), [
+    ("logistic", True, 2), ("logistic", False, 2), ("cross_entropy", True, 2), ("cross_entropy", False, 2),
+    ("logistic", True, 3), ("cross_entropy", True, 3), ("cross_entropy", False, 1)])
+def test_that_all_choices_of_a_tiny_head_give_no_more(
+    monkeypatch: pytest.MonkeyPatch, loss: str, deletes: bool, count: int, large: bool,
+) -> None:
+    """As small heads are refitted, and as large ones are."""
+    head = drawn(loss, 1)
+    truth = flipped_by_any(head, deletes, count)
+    monkeypatch.setattr(refits, "SMALL", 0 if large else refits.SMALL)
+    assert Newton(head).direct != large
+    found = attack(head, deletes, count, 20.0).found >= 0
     assert (found == truth).all() and truth.any()
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_that_a_search_goes_on_where_it_ended(monkeypatch: pytest.MonkeyPatch, large: bool) -> None:
+    """What is no longer asked about is not answered, and what stands is."""
+    monkeypatch.setattr(refits, "SMALL", 0 if large else refits.SMALL)
+    head = drawn("cross_entropy", 1)
+    at_once, whole = attack(head, False, 2, 20.0), Attack(head, False, 2)
+    asked = np.ones(len(head.points), bool)
+    verified(head, whole.run(0.0, asked), 2, False)
+    asked[np.flatnonzero(at_once.found >= 0)[0]] = False
+    later = whole.run(20.0, asked)
+    verified(head, later, 2, False)
+    assert ((later.found >= 0) == ((at_once.found >= 0) & asked)).all() and (later.found >= 0).any()
+    assert (whole.run(20.0, np.zeros_like(asked)).found < 0).all()
 
 
 def test_that_only_allowed_rows_change_and_that_the_answer_repeats() -> None:
