@@ -39,7 +39,8 @@ class Sums:
     def distances(self, tables: Tables, T: Whole, check: Callable[[], None]) -> Array:
         """`(B,)` at least the least distance times the scale of its matrix, of choices `(B, 3)` of three steps each."""
         found = np.full(len(T), np.inf)
-        T = np.take_along_axis(T, np.argsort(-self.steps.size[T], axis=1, kind="stable"), axis=1)  # long ones are in many
+        by_length = np.argsort(-self.steps.size[T], axis=1, kind="stable")  # long ones are in many choices
+        T = np.take_along_axis(T, by_length, axis=1)
         order = np.lexsort((T[:, 1], T[:, 0]))
         starts = np.flatnonzero(np.any(np.diff(T[order, :2], axis=0, prepend=-1), axis=1))
         for begin, end in zip(starts, np.append(starts, len(T))[1:], strict=True):
@@ -58,7 +59,8 @@ class Sums:
         left = at_sums(base, self.steps, which, self.rows[T], V + self.steps.delta[which])
         head = root.c.head
         turn = (0.5 * float(head.phi_norm @ head.phi_norm) + sum(head.mu(3))) * RAISE
-        size = lengths(root.c.V[None])[0] + lengths(self.W[one][None])[0] + self.steps.size[two] + self.steps.size[which]
+        size = float(lengths(root.c.V[None])[0] + lengths(self.W[one][None])[0]) + self.steps.size[two]
+        size = size + self.steps.size[which]
         error = (left.error + 16.0 * U * turn * size) * RAISE  # sums and steps are rounded
         for number in tables.sharp:
             t, scale = tables.each[number], tables.scale[number]
