@@ -48,19 +48,24 @@ class Matrices:
 
 def hessian(c: Centre, weights: Array) -> Array:
     """`Σ weight_i x_ix_iᵀ ⊗ A_i`, the decay, and the tie of the intercepts, in floats."""
-    head, S, x = c.head, c.S, c.head.phi
-    k, p = head.k, head.m
+    k, p = c.head.k, c.head.m
+    H = curvature(c, np.arange(c.head.n), weights)
+    H[np.diag_indices(k * p)] += np.tile(c.decay, k)
+    last = np.arange(k) * p + p - 1
+    H[np.ix_(last, last)] += c.tie
+    return H
+
+
+def curvature(c: Centre, rows: Whole, weights: Array) -> Array:
+    """`Σ weight_i x_ix_iᵀ ⊗ A_i` of some rows alone, in floats."""
+    S, x, k, p = c.S[rows], c.head.phi[rows], c.head.k, c.head.m
     blocks = np.empty((k, p, k, p))
     for a in range(k):
         for b in range(a + 1):
             weigh = weights * S[:, a] * ((a == b) - S[:, b])
             blocks[a, :, b, :] = (x.T * weigh) @ x
             blocks[b, :, a, :] = blocks[a, :, b, :].T
-    H: Array = blocks.reshape(k * p, k * p)
-    H[np.diag_indices(k * p)] += np.tile(c.decay, k)
-    last = np.arange(k) * p + p - 1
-    H[np.ix_(last, last)] += c.tie
-    return H
+    return blocks.reshape(k * p, k * p)
 
 
 def matrices(c: Centre, R: Array, proved: bool = True) -> Matrices | None:

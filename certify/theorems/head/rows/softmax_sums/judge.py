@@ -61,16 +61,21 @@ class Judge:
         self._live[[place for place, _ in asked]] = True
         self._done = np.zeros(0, np.int64)
 
-    def proved(self) -> Iterator[int]:
-        """Those that no choice moves, one after another, those that ask for fewest first."""
+    def proved(self, left: Callable[[int, Whole], Whole]) -> Iterator[int]:
+        """Those that no choice moves, one after another, those that ask for fewest first.
+
+        Args:
+            left: given an evaluation row and choices `(B, 3)`, which of them it leaves open.
+        """
         for place, numbers in self._asked:
-            todo = np.setdiff1d(numbers, self._done)
+            todo = np.setdiff1d(numbers, self._done) if self._alive()[place] else numbers[:0]
+            todo = todo[left(place, self._choices(todo))]
             for start in range(0, len(todo), AT_ONCE):
                 if not self._alive()[place]:
                     break
                 self.check()
                 some = todo[start : start + AT_ONCE]
-                T = np.stack([some // self.base**2, some // self.base % self.base, some % self.base], axis=1)
+                T = self._choices(some)
                 sizes = (T < self.base - 1).sum(axis=1)
                 for size in np.unique(sizes):
                     self._look(np.sort(T[sizes == size], axis=1)[:, :size], some[sizes == size])
@@ -78,6 +83,10 @@ class Judge:
                 self._done = np.union1d(self._done, todo)
                 if self._alive()[place]:
                     yield place
+
+    def _choices(self, numbers: Whole) -> Whole:
+        """`(B, 3)` the choices of some numbers."""
+        return np.stack([numbers // self.base**2, numbers // self.base % self.base, numbers % self.base], axis=1)
 
     def _alive(self) -> Mask:
         return np.asarray(self._live & ~self.found.flipped[self.lines.at])

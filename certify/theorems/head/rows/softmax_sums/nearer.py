@@ -17,8 +17,10 @@ from certify.theorems.head.rows.softmax_by_choice.candidates import long_of
 from certify.theorems.head.rows.softmax_by_choice.sums import Steps, at_sums, base_of, lengths
 from certify.theorems.head.rows.softmax_sums.far import Far, Tables
 
-AT_ONCE, TOGETHER = 32, 1 << 14
-"""Choices of one pair at a time; and those that are sorted by pairs before the clock is looked at."""
+AT_ONCE, COMPARED = 32, 1 << 17
+"""Choices of one pair at a time; and those that are compared with what an evaluation row bears."""
+
+LOW = 1.0 - 2.0**-30
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +39,8 @@ class Sums:
     def distances(self, tables: Tables, T: Whole, check: Callable[[], None]) -> Array:
         """`(B,)` at least the least distance times the scale of its matrix, of choices `(B, 3)` of three steps each."""
         found = np.full(len(T), np.inf)
+        by_length = np.argsort(-self.steps.size[T], axis=1, kind="stable")  # long ones are in many choices
+        T = np.take_along_axis(T, by_length, axis=1)
         order = np.lexsort((T[:, 1], T[:, 0]))
         starts = np.flatnonzero(np.any(np.diff(T[order, :2], axis=0, prepend=-1), axis=1))
         for begin, end in zip(starts, np.append(starts, len(T))[1:], strict=True):
@@ -55,7 +59,8 @@ class Sums:
         left = at_sums(base, self.steps, which, self.rows[T], V + self.steps.delta[which])
         head = root.c.head
         turn = (0.5 * float(head.phi_norm @ head.phi_norm) + sum(head.mu(3))) * RAISE
-        size = lengths(root.c.V[None])[0] + lengths(self.W[one][None])[0] + self.steps.size[two] + self.steps.size[which]
+        size = float(lengths(root.c.V[None])[0] + lengths(self.W[one][None])[0]) + self.steps.size[two]
+        size = size + self.steps.size[which]
         error = (left.error + 16.0 * U * turn * size) * RAISE  # sums and steps are rounded
         for number in tables.sharp:
             t, scale = tables.each[number], tables.scale[number]
@@ -63,22 +68,54 @@ class Sums:
         return found
 
 
-def nearer(tables: Tables, far: Far, sums: Sums, check: Callable[[], None], goes_on: Callable[[], bool]) -> Far:
-    """The same choices, with lesser distances of those that are farthest, as many as there is time for.
+class Nearer:
+    """Distances of choices that are asked for, each found once.
 
     Args:
         tables: the matrices.
-        far: the choices, the farthest first; those of fewer than three rows stay as they are.
         sums: the steps.
         check: raises when the time is up.
-        goes_on: whether there is time for more.
     """
-    r, last = far.r.copy(), len(sums.rows)
-    three: Whole = np.flatnonzero((far.T < last).all(axis=1))
-    for start in range(0, len(three), TOGETHER):
-        if not goes_on():
-            break
-        some = three[start : start + TOGETHER]
-        r[some] = np.fmin(r[some], sums.distances(tables, far.T[some], check))
-    first = np.argsort(-r, kind="stable")
-    return replace(far, T=far.T[first], r=r[first])
+
+    def __init__(self, tables: Tables, sums: Sums, check: Callable[[], None]) -> None:
+        self.tables, self.sums, self.check = tables, sums, check
+        self._known = dict[int, float]()
+
+    def distances(self, T: Whole) -> Array:
+        """`(B,)` at least the distances of choices `(B, 3)`; infinite of those of fewer than three rows."""
+        base, T = len(self.sums.rows) + 1, np.sort(T, axis=1)
+        numbers = ((T[:, 0] * base + T[:, 1]) * base + T[:, 2]).tolist()
+        three = (T < len(self.sums.rows)).all(axis=1)
+        new = np.flatnonzero(three & np.array([number not in self._known for number in numbers], dtype=bool))
+        r = self.sums.distances(self.tables, T[new], self.check)
+        self._known.update(zip((numbers[at] for at in new.tolist()), r.tolist(), strict=True))
+        return np.array([self._known.get(number, np.inf) for number in numbers])
+
+    def brought(self, far: Far, least: float) -> Far:
+        """The choices that are far, with lesser distances of those whose distance is at least so much."""
+        r = far.r.copy()
+        some = np.flatnonzero(~(r < least))
+        r[some] = np.fmin(r[some], self.distances(far.T[some]))
+        first = np.argsort(-r, kind="stable")
+        return replace(far, T=far.T[first], r=r[first])
+
+
+def not_near(T: Whole, r: Array, takes: Array, gap: Array, lengths: Array) -> Whole:
+    """Which of some choices a distance does not prove for an evaluation row.
+
+    Args:
+        T: `(B, 3)` choices; `r` `(B,)` at least their distances.
+        takes: `(f + 1, k − 1)` what steps take of margins, `gap` `(k − 1,)` the margins.
+        lengths: `(k − 1,)` of the row.
+    """
+    found = [np.zeros(0, np.int64)]
+    worst = np.maximum((takes / lengths).max(axis=1), 0.0)
+    bears = float((gap / lengths).min()) * LOW
+    for start in range(0, len(T), COMPARED):
+        some = slice(start, start + COMPARED)
+        at = start + np.flatnonzero(~((worst[T[some]].sum(axis=1) + r[some]) < bears))
+        size = np.abs(takes[T[at]]).sum(axis=1)
+        taken = takes[T[at]].sum(axis=1) + 8.0 * U * size
+        bad = ~(taken + lengths * (r[at, None] * (RAISE * RAISE)) < gap - (1.0 - LOW) * np.abs(gap)).all(axis=1)
+        found.append(at[bad])
+    return np.concatenate(found)

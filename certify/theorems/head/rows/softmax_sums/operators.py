@@ -6,7 +6,6 @@ together take no more than one of them. proofs/heads-softmax-sums.md.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -14,11 +13,14 @@ import numpy as np
 from certify.rigor import fp
 from certify.rigor.cholesky import verify_definite
 from certify.rigor.fp import RAISE, Array, U
-from certify.theorems.head.rows.softmax.trap import hessian
+from certify.theorems.head.rows.softmax.trap import curvature, hessian
 from certify.theorems.head.rows.softmax_by_choice.metric import Metric
 
 VECTORS, POWERS = 4, 8
 """Vectors from which the largest eigenvalue is guessed, and products with them."""
+
+ALL = 2.0**-7
+"""What every row may lose, which costs as much of the matrix."""
 
 ABOVE, MOST = (1.02, 1.1, 1.3), 1e3
 """Times the guess, what is proved to be above it; and a guess that nothing is made of."""
@@ -33,10 +35,10 @@ class Losses:
 
     def __init__(self, m: Metric) -> None:
         c, k, n = m.c, m.c.head.k, m.c.head.n
-        self.m, self.bare = m, replace(c, decay=np.zeros_like(c.decay), tie=0.0)
+        self.m = m
         self.H = hessian(c, m.h)
-        each = (2.0 + 2.0 * np.sqrt(k) + k * c.s_off) * c.s_off + 2.0 * (fp.dot_unit(n) + 8.0 * U)
-        self.wrong = c.head.phi_norm**2 * each * RAISE  # of a row's term, as a matrix
+        each = (2.0 + 2.0 * np.sqrt(k) + k * c.s_off) * c.s_off + 2.0 * (fp.dot_unit(n) + 16.0 * U)
+        self.wrong = c.head.phi_norm**2 * each * RAISE  # of a row's term, as a matrix, and of its weight
         fixed = 4.0 * U * k * (float(c.decay.sum()) + k * c.tie) + c.decay_off
         self.unsure = (float(m.h @ self.wrong) * fp.sum_up(n) + fixed) * RAISE
         self.start = np.random.default_rng(0).standard_normal((len(self.H), VECTORS))
@@ -47,10 +49,14 @@ class Losses:
         Args:
             y: `(n,)` what rows lose, at least 0.
 
-        `λH − M ≻ 0` by a Cholesky factor, for M and H as floats have them and all that they are off by.
+        What all lose counts once, whatever that is; of what a few lose beyond it `λH − M ≻ 0` is proved by a Cholesky
+        factor, for M and H as floats have them and all that they are off by.
         """
-        d = self.m.h * y
-        M = hessian(self.bare, d)
+        d = self.m.h * np.maximum(y - ALL, 0.0)
+        rows = np.flatnonzero(~(d == 0.0))
+        if not len(rows):
+            return ALL
+        M = curvature(self.m.c, rows, d[rows])
         unsure = float(d @ self.wrong) * fp.sum_up(len(d))
         guess = self._guess(M) if np.isfinite(M).all() else np.inf
         if not guess < MOST:
@@ -62,7 +68,7 @@ class Losses:
             G -= M
             off = (value * self.unsure + unsure + 4.0 * U * (fp.frobenius(G) + 2.0 * whole)) * RAISE
             if np.isfinite(off) and verify_definite(G, Fraction(off), "a-priori"):
-                return float(value * RAISE)
+                return float((value + ALL) * RAISE)
         return float("inf")
 
     def _guess(self, M: Array) -> float:

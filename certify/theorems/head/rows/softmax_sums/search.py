@@ -30,7 +30,7 @@ from certify.theorems.head.rows.softmax_sums.far import Far, Tables, far_choices
 from certify.theorems.head.rows.softmax_sums.formed import formed, strongest
 from certify.theorems.head.rows.softmax_sums.judge import Judge
 from certify.theorems.head.rows.softmax_sums.moves import moves_of
-from certify.theorems.head.rows.softmax_sums.nearer import Sums, nearer
+from certify.theorems.head.rows.softmax_sums.nearer import Nearer, Sums, not_near
 from certify.theorems.head.rows.softmax_sums.table import cubed, pairs, table
 from certify.theorems.head.rows.step_sums.listed import listed
 
@@ -38,14 +38,11 @@ PARTS, SHARP = (0.3, 0.1, 0.03), (1, 2)
 """Parts of all curvature in further matrices: less is lost of them, and lengths are longer; and of which of them all
 eigenvalues say what is lost."""
 
-LATER = 0.35
-"""Part of the time that is kept for evaluation rows when choices are brought nearer."""
-
 ENTRIES, PAIRS = 12_000_000, 60_000
 """Most numbers of gradients of pairs that are formed, and pairs."""
 
-OPEN, ALL, AT_ONCE = 300_000, 5_000_000, 1 << 17
-"""Choices that a point, and all of them, may leave to a look at each; and how many are compared with it at a time."""
+OPEN, ALL = 300_000, 10_000_000
+"""Choices that a point, and all of them, may leave to a look at each."""
 
 LOW = 1.0 - 2.0**-30
 
@@ -104,17 +101,18 @@ class Search:
         if not len(at := at[sound]):
             return
         lines = lines_of(head, at)
-        whole, steps = self.left(), steps_of(head, W, c.V)
+        steps = steps_of(head, W, c.V)
         tables = self._tables(root, c, rows, W, lines, steps)
         far = far_choices(tables, self.check)
         if far is None:
             self.why = "too many choices of three rows move the weights far"
             return
-        far = nearer(tables, far, Sums(rows, W, steps), self.check, lambda: self.left() > LATER * whole)
         takes, gap = takes_of(lines, W, c.V)
+        ease = ((gap - np.sort(np.maximum(takes, 0.0), axis=0)[-3:].sum(axis=0)) / tables.lengths).min(axis=1)
+        near = Nearer(tables, Sums(rows, W, steps), self.check)
+        far = near.brought(far, float(np.median(ease)))
         judge = Judge(head, refitter, tables, rows, W - c.V, lines, self.found, self.check)
         asked, count, half = [], 0, 0.5 * self.left()
-        ease = ((gap - np.sort(np.maximum(takes, 0.0), axis=0)[-3:].sum(axis=0)) / tables.lengths).min(axis=1)
         for place in np.argsort(-ease, kind="stable").tolist():
             self.check()
             if self.left() < half:  # the others would need longer lists
@@ -132,7 +130,8 @@ class Search:
                 count += len(T)
             self.proved[at[place]] = not len(T)
         judge.ask(asked)
-        for place in judge.proved():
+        for place in judge.proved(lambda place, T: not_near(
+                T, near.distances(T), takes[:, place], gap[place], tables.lengths[place])):
             self.proved[at[place]] = True
         if not self.why and not (self.proved | self.found.flipped)[at].all():
             self.why = "choices of three rows were left whose refits are not known near enough"
@@ -185,7 +184,7 @@ def opened(tables: Tables, far: Far, takes: Array, gap: Array, lengths: Array) -
     each = np.sort(np.maximum(takes, 0.0), axis=0)[-3:].sum(axis=0)
     bears = float(((gap - each - (1.0 - LOW) * np.abs(gap)) / lengths).min()) * LOW  # no choice takes more than each
     some = far.T[: np.searchsorted(-far.r, -bears, side="right")] if bears > 0.0 else far.T
-    found = [_not_near(some, far.r[: len(some)], takes, gap, lengths)]
+    found = [some[not_near(some, far.r[: len(some)], takes, gap, lengths)]]
     for one, need in zip(np.maximum(takes, 0.0).T, left, strict=True):
         count = 0
         if np.sort(one)[-3:].sum() < need * LOW:
@@ -196,23 +195,8 @@ def opened(tables: Tables, far: Far, takes: Array, gap: Array, lengths: Array) -
             count += len(T)
             if count > OPEN:
                 return None
-            T = _not_near(T, tables.far(T), takes, gap, lengths)
-            found.append(_not_near(T, tables.far(T, sharp=True), takes, gap, lengths))
+            T = T[not_near(T, tables.far(T), takes, gap, lengths)]
+            found.append(T[not_near(T, tables.far(T, sharp=True), takes, gap, lengths)])
     T, base = np.sort(np.concatenate(found), axis=1), len(takes)
     T = T[np.unique((T[:, 0] * base + T[:, 1]) * base + T[:, 2], return_index=True)[1]]
     return T if len(T) <= OPEN else None
-
-
-def _not_near(T: Whole, r: Array, takes: Array, gap: Array, lengths: Array) -> Whole:
-    """Those of some choices that a distance does not prove for an evaluation row."""
-    found = []
-    worst = np.maximum((takes / lengths).max(axis=1), 0.0)
-    bears = float((gap / lengths).min()) * LOW
-    for start in range(0, len(T), AT_ONCE):
-        some = slice(start, start + AT_ONCE)
-        at = start + np.flatnonzero(~((worst[T[some]].sum(axis=1) + r[some]) < bears))
-        size = np.abs(takes[T[at]]).sum(axis=1)
-        taken = takes[T[at]].sum(axis=1) + 8.0 * U * size
-        at = at[~(taken + lengths * (r[at, None] * (RAISE * RAISE)) < gap - (1.0 - LOW) * np.abs(gap)).all(axis=1)]
-        found.append(T[at])
-    return np.concatenate([np.zeros((0, 3), np.int64), *found])
