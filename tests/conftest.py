@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.effort import examples
+from tests.families.apart import passes_apart
 
 settings.register_profile(
     "certify", deadline=None, derandomize=True, max_examples=examples(60),
@@ -57,6 +58,12 @@ def pytest_collect_file(file_path: Path) -> Generator[None, list[pytest.Collecto
     if file_path.suffix == ".py" and b">>> " not in file_path.read_bytes():
         found = [one for one in found if type(one).__name__ != "DoctestModule"]
     return found
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """A test that forks many times is left to a small process where this one is large."""
+    return passes_apart(pyfuncitem) or None
 
 
 @pytest.fixture(autouse=True, scope="module")

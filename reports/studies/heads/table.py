@@ -6,9 +6,10 @@
 
 Every cell is a process of its own and one line of `table.jsonl`; what is there is not computed again. `--again` takes
 those cells alone whose best line of all results leaves predictions undecided, or is an error: the cheapest first, by
-what that line took, and errors last. `--only WORD …` takes the cells whose name holds every word, `--processes 2` runs two at a time, `--seconds` replaces the time limits,
-which are then no longer the issue's: give such results another file by `--results`. `--processor` counts the limits in
-seconds of the processor, for machines that others use at the same time.
+what that line took, and errors last. `--only WORD …` takes the cells whose name holds every word, `--processes 2` runs
+two at a time, `--seconds` replaces the time limits, which are then no longer the issue's: give such results another
+file by `--results`. `--processor` counts the limits in seconds of the processor, for machines that others use at the
+same time.
 """
 
 from __future__ import annotations

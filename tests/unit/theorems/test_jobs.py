@@ -20,6 +20,7 @@ from certify.theorems import jobs as module
 from certify.theorems.jobs import AHEAD, JOBS, Crew, among, number_of_jobs, processors
 from tests.families.processes import runs
 
+pytestmark = pytest.mark.forks
 ROOT = Path(__file__).resolve().parents[3]
 BUSY = """
 import os, signal, sys, time

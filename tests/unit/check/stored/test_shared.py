@@ -16,6 +16,7 @@ from certify.format.refusal import Invalid
 from tests.effort import FULL
 from tests.families.stored_rows import FILES, Small, written
 
+pytestmark = pytest.mark.forks
 Patch = pytest.MonkeyPatch
 
 

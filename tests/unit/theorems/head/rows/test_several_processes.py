@@ -32,6 +32,7 @@ from tests.families.heads import any_rows, drawn_head
 from tests.families.logistic_heads import as_checked, logistic_head, stored
 from tests.oracles.head_rows import stays
 
+pytestmark = pytest.mark.forks
 Case = tuple[Head, Change]
 
 
