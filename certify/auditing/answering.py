@@ -149,8 +149,9 @@ def answered(subject: Subject, question: Question, options: Options, folder: Pat
 
     def ranking(share: float) -> Ranking | str | None:
         left = options.seconds - (time.monotonic() - started)
-        problem = replace(audit.problem, threshold=subject.threshold)  # a spec that counts no labels does not say it
-        return question.ranking(subject, options, problem, max(share * left, LEAST * options.seconds), tell)
+        parted = None if audit.problem.evaluation is None else subject.threshold  # a spec may count no labels
+        return question.ranking(subject, options, replace(audit.problem, threshold=parted),
+                                max(share * left, LEAST * options.seconds), tell)
     known = Known() if known is None else known
 
     def proof(asked: Asked) -> Proved:

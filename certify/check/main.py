@@ -36,8 +36,10 @@ STORED = b'"format":"certify-rows/1"'
 """What is in certificates about rows on disk, and in no other: a quote in a text is escaped."""
 
 CHANGES = {"count": None, "radius": None, "relative": None, "norm": 2, "rows": "all", "layer": "all", "scale": None,
-           "grouped": None, "fresh": None, "pairs": None, "relabelled": None, "direction": None}
-"""What a spec says of the changes besides their parameter and set, and what stands there where it says nothing."""
+           "grouped": None, "fresh": None, "pairs": None, "relabelled": None, "direction": None, "class_weight": None,
+           "row_weights": None, "normalization": None}
+"""What a spec says of the changes besides their parameter and set, and what stands there where it says nothing: also
+what the rows that are left count after them."""
 
 WORDS = {"critical": "critical point", "interpolation": "solution"}
 

@@ -184,8 +184,10 @@ def init(
     if ask is not None:
         from certify.cli.starter.asked import write_asked
 
-        path, predicted = write_asked(folder, model, data, evaluation, graph, said, ask, force)
+        path, taken, predicted = write_asked(folder, model, data, evaluation, graph, said, ask, force)
         print(one_line(f"wrote {path}"), file=sys.stderr)
+        if data is None:
+            print(one_line(f"note: data is {taken.name} (--data names others)"), file=sys.stderr)
         rows = "the training rows" if predicted is None else str(predicted)
         print(one_line(f"note: rows to predict, where the question is about any: {rows} (--eval names others)"),
               file=sys.stderr)

@@ -98,7 +98,7 @@ def _refuse(error: ValidationError, document: Mapping[str, Any], name: str) -> N
     path = ".".join(str(part) for part in location if isinstance(part, str))
     raise SpecError(
         f"{name}: {_place(location)}", f"found {found}",
-        f"give {wanted}{nearest}{_built_among(path, wanted)}{_still(location)}",
+        f"give {wanted}{nearest}{_built_among(path, wanted)}{_still(location)}{_share(location, value)}",
     )
 
 
@@ -117,6 +117,13 @@ def _still(location: Sequence[int | str]) -> str:
     if location[:2] != ("perturbation", "scale"):
         return ""
     return "; to hold a feature fixed, list the others in perturbation.columns and give it no unit"
+
+
+def _share(location: Sequence[int | str], value: object) -> str:
+    """How a share is given: a threshold of a spec is how many predictions, and 95 for 95 % would be another promise."""
+    if location[:1] != ("gate",) or location[-1] not in ("max", "min") or not str(value).rstrip().endswith("%"):
+        return ""
+    return f"; of predictions how many: certify audit --{location[-1]} QUANTITY={value} makes a number of a share"
 
 
 def _is_key(part: int | str) -> bool:

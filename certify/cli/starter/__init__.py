@@ -15,6 +15,7 @@ from typing import Final
 from certify.auditing.facts import DataFacts, LossFacts, NetworkFacts, data_facts, loss_facts, network_facts
 from certify.auditing.told import Told, require_words
 from certify.cli.starter.found import TABLES, only_file, put, require_place, rows_to_predict
+from certify.cli.starter.solution import asked_about
 from certify.cli.starter.text import ESTIMATE, PROOF
 from certify.format.errors import CertifyError, InputError
 from certify.spec.text.paths import relative
@@ -88,26 +89,29 @@ def write_starter(
     path = folder / NAME
     require_place(path, force)
     model = model or only_file(folder, BUILT["model.file"], "model")
-    data = data or only_file(folder, TABLES, "data")
+    named, data = data, data or only_file(folder, TABLES, "data")
     network = network_facts(model, graph, said.activation, estimate)
     rows = data_facts(data)
     outputs = network.widths[-1] if network.widths else 0
     _require_outputs(said.loss, outputs)
     loss = loss_facts(rows.y, outputs)
     features = rows.features if isinstance(rows.features, str) else list(rows.features)
+    (kind, base), why = asked_about(network, rows)
     text = (ESTIMATE if estimate else PROOF).format(
         name=NAME, model=value(relative(model, folder)), data=value(relative(data, folder)),
         features=json.dumps(features, ensure_ascii=False).replace("\x7f", "\\u007f"),
         network=_network(network, said, graph and relative(graph, folder)), targets=_targets(rows),
         loss=_loss(loss, said), decay=_decay(said) + ("\n" + said.unusual).rstrip("\n"),
         **_predicted(folder, model, data, estimate),
-        map=f'{f"""map = {value("sublevel" if network.graph else "interpolation")}""":<{_COLUMN}}',
+        map=f"{f'map = {value(kind)}':<{_COLUMN}}", base=f"{f'base = {value(base)}':<{_COLUMN}}",
     )
     put(path, text, force)
     known = not estimate and not network.needs_activation
     plain = text.replace(said.unusual, "") if said.unusual else text
     fit = _fit(plain, folder, said.loss or loss.word or loss.likely) if known else ""
-    return Written(path, tuple(_notes(network, loss, said, model)), fit)
+    taken = f"data is {data.name} (--data names others)" if named is None else ""
+    notes = [*_notes(network, loss, said, model), why if not estimate else "", taken]
+    return Written(path, tuple(filter(None, notes)), fit)
 
 
 def _require_outputs(loss: str | None, outputs: int) -> None:

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 
 def write_asked(folder: Path, model: Path | None, data: Path | None, evaluation: Path | None, graph: Path | None,
-                said: Said, ask: str, force: bool = False) -> tuple[Path, Path | None]:
-    """Write the spec of a question into a folder, and prove nothing; which file and which rows it says are predicted.
+                said: Said, ask: str, force: bool = False) -> tuple[Path, Path, Path | None]:
+    """Write the spec of a question into a folder, and prove nothing; which file, which data, which rows to predict.
 
     Args:
         folder: where the spec goes.
@@ -51,4 +51,4 @@ def write_asked(folder: Path, model: Path | None, data: Path | None, evaluation:
     if reason:
         raise InputError(f"init --ask {ask!r}", reason, "ask another question, or change what is said")
     put(path, draft(subject, question, options), force)
-    return path, evaluation
+    return path, data, evaluation

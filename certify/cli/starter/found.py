@@ -18,7 +18,7 @@ _OURS: Final = ("witness.safetensors", "new_parameters.safetensors")
 
 
 def only_file(folder: Path, endings: tuple[str, ...], role: str) -> Path:
-    """The one file of these formats in a folder.
+    """The one file of these formats in a folder; of data the one that is not called as rows to predict are.
 
     Raises:
         InputError: none, or several.
@@ -30,8 +30,9 @@ def only_file(folder: Path, endings: tuple[str, ...], role: str) -> Path:
                          "give them with --model FILE and --data FILE: then it is made")
     there = sorted(path for path in folder.glob("*") if path.is_file())
     found = [path for path in there if path.suffix.lower() in endings and path.name not in _OURS]
-    if len(found) == 1:
-        return found[0]
+    free = [path for path in found if role != "data" or path.stem.lower() not in NEW]
+    if len(found) == 1 or len(free) == 1:  # new.npz beside train.npz holds the rows to predict
+        return (free or found)[0]
     asked, option = f"init {folder}", f"name one with --{role} FILE"
     if found:
         raise InputError(asked, f"{len(found)} files could be the {role}: {_some(found)}", option)

@@ -29,7 +29,7 @@ features = {features}
 {map}# interpolation: weights that give every row exactly its target; or
                                  # critical: weights at which the gradient of the training loss vanishes; or
                                  # sublevel: weights whose training loss is at most a level
-base = "given"                   # targets are the network's own outputs: the weights above are an exact solution; or
+{base}# given: targets are the network's own outputs, and the weights above a solution; or
                                  # nearby: the targets above, and an exact solution near the weights
 layer = "all"                    # or 1, 2, …: that layer's parameters move, the others are frozen
 # level = 0.1                    # sublevel: the loss that must not be exceeded; default today's

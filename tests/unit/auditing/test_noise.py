@@ -98,3 +98,22 @@ def test_a_scaler_that_clips_does_not_move_as_far_as_its_columns(name):
     assert not amount.answers and "in other units than the amounts" in amount.skipped[0].reason
     (column,) = certify.audit(problem, ask="noise in age", level=level).answers
     assert column.sentence.startswith(f"age as they are after {name} of every training row")
+
+
+def test_noise_beside_a_probability_is_answered_as_without_one(tmp_path, capsys):
+    """It counts no labels, so that its spec has no rows to predict for a threshold to part."""
+    skops = pytest.importorskip("skops.io")
+    from sklearn.linear_model import LogisticRegression
+
+    rng = np.random.default_rng(6)
+    X = rng.normal(size=(30, 2))
+    y = (X[:, 0] + rng.normal(size=30) > 0).astype(int)
+    skops.dump(LogisticRegression().fit(X, y), tmp_path / "m.skops")
+    np.savez(tmp_path / "d.npz", X=X, y=y)
+    said = []
+    for more in ((), ("--probability", "0.3")):
+        ask = ["audit", str(tmp_path / "m.skops"), str(tmp_path / "d.npz"), "--ask", "noise", "-q", "-o",
+               str(tmp_path / "o"), *more]
+        assert main(ask) == 0
+        said.append(capsys.readouterr().out.splitlines())
+    assert said[0] == said[1] and "1 of 1 question answered" in said[0][-1]

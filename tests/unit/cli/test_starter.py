@@ -186,10 +186,10 @@ def test_no_spec_is_written_about_a_file_that_is_not_there_or_could_be_another(t
     (tmp_path / "a.safetensors").write_bytes(save(tensors()))
     status, _, err = call("init", tmp_path)
     assert status == 2 and "no data file" in err and "--data FILE" in err
-    for name in ("train.npz", "test.npz"):
+    for name in ("train.npz", "old.npz", "test.npz"):
         np.savez(tmp_path / name, X=features(), y=REAL)
     status, _, err = call("init", tmp_path)
-    assert status == 2 and "2 files could be the data: test.npz, train.npz" in err and "--data FILE" in err
+    assert status == 2 and "3 files could be the data: old.npz, test.npz, train.npz" in err and "--data FILE" in err
     (tmp_path / "b.pt").write_bytes(b"")
     status, _, err = call("init", tmp_path, "--data", tmp_path / "train.npz")
     assert status == 2 and "2 files could be the model: a.safetensors, b.pt" in err and err.count("\n") == 1
@@ -308,6 +308,33 @@ def test_a_folder_that_is_not_there_is_made_where_the_files_are_named(folder, ca
 # --- rows to predict, and a spec that is there --------------------------------------------------------------------
 
 ASKED = ("--ask", "rows deleted", "--loss", "logistic", "--weight-decay", "0.1", "--activation", "relu")
+
+
+@pytest.mark.parametrize("ask", [(), ("--ask", "rows deleted")])
+def test_data_is_the_one_file_that_is_not_called_as_rows_to_predict_are(folder, call, ask):
+    here = folder(X=features(), y=CLASSES)
+    np.savez(here / "new.npz", X=features(4), y=CLASSES[:4])
+    said = ASKED if ask else ("--activation", "tanh", "--loss", "logistic")
+    status, _, err = call("init", here, *said)
+    assert status == 0 and load_spec(here / "certify.toml").data.file == "train.npz" and "data is train.npz" in err
+    (here / "train.npz").rename(here / "test.npz")  # two files of rows to predict, and no training rows
+    status, _, err = call("init", here, *said, "--force")
+    assert status == 2 and "2 files could be the data: new.npz, test.npz" in err
+
+
+@pytest.mark.parametrize(("rows", "kind"), [(41, "interpolation"), (42, "critical")])
+def test_a_spec_that_exact_fits_rule_out_asks_about_a_critical_point_and_runs(folder, call, rows, kind):
+    """The network has 41 weights and one output: with 42 rows exact fits are refused before anything is proved."""
+    path = folder(X=features(rows), y=features(rows, 1)[:, 0]) / "certify.toml"
+    found, _, err = call("init", path.parent, "--activation", "tanh", "--weight-decay", "0.1")
+    assert found == 0 and str(load_spec(path).solution.map) == kind
+    assert ("42 equations (rows × outputs) are more than 41 weights" in err) == (kind == "critical")
+    assert max(map(len, path.read_text().splitlines())) <= 120
+    assert call("run", path, "--plan")[0] == 0
+    if kind == "critical":
+        text = path.read_text().replace('map = "critical"', 'map = "interpolation"')
+        path.write_text(text.replace('base = "nearby"', 'base = "given"'))
+        assert call("run", path, "--plan")[0] == 2
 
 
 def test_rows_to_predict_are_the_file_that_is_called_so(folder, call):

@@ -30,3 +30,10 @@ def test_each_member_is_said_where_it_is_another_than_usual(key: str) -> None:
     for value in (7, "word", list(range(100)), {"a": 1.5}):
         said = asked_changes({**plain, key: value})
         assert f"{key} " in said and f"changes: {said}" == changes_words({**plain, key: value}) and len(said) < 100
+
+
+def test_what_rows_count_afterwards_tells_questions_apart_that_count_the_same_rows() -> None:
+    plain = {"parameter": "deletions", "set": "sparse", "count": 1}
+    kept = {"row_weights": {"by": "w", "least": 0.5, "largest": 3.0}}
+    several = [{}, {"class_weight": "balanced"}, {"class_weight": [1.0, 2.5]}, kept, {"normalization": "remaining"}]
+    assert len({changes_words({**plain, **one}) for one in several}) == len(several)

@@ -15,8 +15,12 @@ MOST: Final = 60
 
 SILENT: Final = (("count", None), ("radius", None), ("relative", None), ("norm", 2), ("rows", "all"), ("layer", "all"),
                  ("scale", None), ("grouped", None), ("fresh", None), ("pairs", None), ("relabelled", None),
-                 ("direction", None))
-"""Members of a problem that are said after its parameter and set, and what is not worth a word."""
+                 ("direction", None), ("class_weight", None), ("row_weights", None), ("normalization", None))
+"""Members of a problem that are said after its parameter and set, and what is not worth a word.
+
+The last three are what rows count once they are trained on again: class weights that follow the labels, weights that
+stay with their rows, and what the loss is divided by are three questions of one count.
+"""
 
 
 def asked_changes(problem: Mapping[str, Any]) -> str:
