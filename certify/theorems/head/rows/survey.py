@@ -11,6 +11,7 @@ import numpy as np
 
 from certify.format.errors import EnclosureError
 from certify.format.methods import FIRST, FLIPPED, OPEN, UNCHECKED, status_of
+from certify.rigor.finder import proposed
 from certify.systems.head.rows.centred import Centred, centred
 from certify.systems.head.rows.change import Choices, RowChange
 from certify.systems.head.rows.changes.base import Change

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from flint import arb, fmpq_mat, fmpz_mat
-from safetensors.numpy import load, save, save_file
+from safetensors.numpy import load, save
 
 from certify.check.main import main as check
 from certify.check.theorems.head.rows.squared.refits import _lengths
