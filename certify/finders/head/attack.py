@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 
@@ -92,7 +93,7 @@ class Attack:
         """All searches, the cheapest first; the exchanges begin where the others ended."""
         if not self.ended:
             self._begun()
-        stages = (self._at_once, self._worst, self._corrected, self._shrunk, self._grown, self._exchanged)
+        stages = (self._at_once, self._worst, self._corrected, self._shrunk, self._grown, self._pulled, self._exchanged)
         for stage in stages[: len(stages) if self.change.count > 1 else -1]:
             if stage.__name__ not in self.ended and not self._over():
                 stage()
@@ -103,7 +104,7 @@ class Attack:
     def _at_once(self) -> None:
         """The worst rows with their own outputs solved, once; of small heads all turns soon are."""
         if not self.newton.direct:
-            self.starts.append(self._turned(True, 1))
+            self.starts.append(self._turned(True, True, 1))
 
     def _worst(self) -> None:
         """By first order."""
@@ -117,6 +118,11 @@ class Attack:
 
     def _grown(self) -> None:
         self._each(self._more)
+
+    def _pulled(self) -> None:
+        """As they grow, with the outputs of the new row solved, which finds other sets."""
+        if self.trained.pulls is not None:
+            self._each(partial(self._more, pulled=True))
 
     def _each(self, search: Callable[[Array], Chains]) -> None:
         """A search for every margin that stands."""
@@ -172,14 +178,15 @@ class Attack:
     def _centres(self, T: int) -> Array:
         return np.broadcast_to(self.newton.centre, (T, *self.newton.centre.shape)).copy()
 
-    def _scores(self, lanes: Lanes, sets: Sets, V: Array, own: bool) -> Scores:
-        return scores(self.newton, self.change, lanes, sets, V, own, self.trained)
+    def _scores(self, chains: Chains, own: bool = True, pulled: bool = False) -> Scores:
+        lanes = self.lanes.at(chains.lane)
+        return scores(self.newton, self.change, lanes, chains.sets, chains.V, own, self.trained, pulled)
 
     def _margins(self, V: Array, lanes: Lanes) -> Array:
         z = (V.reshape(-1, V.shape[2]) @ self.head.points.T).reshape(len(V), self.head.k, -1)
         return lanes.margins(self.head, z)
 
-    def _turned(self, own: bool, turns: int = TURNS) -> Chains:
+    def _turned(self, own: bool, pulled: bool = False, turns: int = TURNS) -> Chains:
         """The worst m rows at the head that was fitted to the worst m rows before, and so on.
 
         Every margin has its turn before one has another, those that are nearest to a flip first.
@@ -190,7 +197,7 @@ class Attack:
             for some in self._pieces(chains):
                 if self._over():
                     break
-                new = largest(self._scores(self.lanes.at(some.lane), some.sets, some.V, own), self.change.count)
+                new = largest(self._scores(some, own, pulled), self.change.count)
                 moved = np.any(new.rows != some.sets.rows, axis=1) | np.any(new.codes != some.sets.codes, axis=1)
                 pieces.append(self._fitted(Chains(some.lane, new, some.V).at(moved)))
             if not pieces:
@@ -208,13 +215,13 @@ class Attack:
         wide = min(2 * m, int(self.change.allowed.sum()))
         chains = self._unchanged(part)
         for _ in range(2):
-            sets = largest(self._scores(self.lanes.at(chains.lane), chains.sets, chains.V, True), wide)
+            sets = largest(self._scores(chains), wide)
             V, ok = self.newton.refit(sets, chains.V, over=self._over)
             chains = Chains(chains.lane, sets, V).at(ok)
             if not len(chains.lane) or self._over():
                 return self._unchanged(part[:0])
         while chains.sets.rows.shape[1] > m:
-            score = self._scores(self.lanes.at(chains.lane), chains.sets, chains.V, True)
+            score = self._scores(chains)
             more = max(1, (chains.sets.rows.shape[1] - m) // 4)
             sets = without(score, chains.sets, more)
             if sets.rows.shape[1] == m:
@@ -225,14 +232,14 @@ class Attack:
                 return self._unchanged(part[:0])
         return self._standing(self._fitted(chains))
 
-    def _more(self, part: Array) -> Chains:
+    def _more(self, part: Array, pulled: bool = False) -> Chains:
         """One row at a time, the `KEPT` best sets of each lane."""
         chains = self._unchanged(part)
         for size in range(self.change.count):
             pieces = []
             for low in range(0, len(chains.lane), self.chunk):
                 some = chains.at(slice(low, low + self.chunk))
-                score = self._scores(self.lanes.at(some.lane), some.sets, some.V, True)
+                score = self._scores(some, pulled=pulled)
                 source, sets = added(score, some.sets, KEPT if size else 2 * KEPT)
                 pieces.append(Chains(some.lane[source], sets, some.V[source]))
             chains = self._best(self._fitted(joined(pieces)), KEPT)
@@ -256,7 +263,7 @@ class Attack:
             chains, margin = chains.at(keep), margin[keep]
             if not len(chains.lane) or self._over():
                 return
-            score = self._scores(self.lanes.at(chains.lane), chains.sets, chains.V, True)
+            score = self._scores(chains)
             source, sets = swaps(score, chains.sets, *widths)
             tried, ok = self._tried(Chains(chains.lane[source], sets, chains.V[source]))
             value = np.where(ok, self._own_margins(tried), np.inf)
@@ -278,7 +285,7 @@ class Attack:
                 break
             short = chains.sets.rows[:, 0] < 0
             some = chains.at(short)
-            score = self._scores(self.lanes.at(some.lane), some.sets, some.V, True)
+            score = self._scores(some)
             score.worth[:] *= 1 + 0.2 * self.random.standard_normal(score.worth.shape)
             source, sets = added(score, some.sets, 1)
             chains = joined([chains.at(~short), self._fitted(Chains(some.lane[source], sets, some.V[source]))])

@@ -77,8 +77,8 @@ def chords_of(head: FloatHead, P: Array, centre: Array, rows: Changed) -> Chords
     """
     (B, r, m), k = rows.phi.shape, head.k
     R, eye = r * k, np.eye(r * k)
-    T = (P.reshape(k * m * k, m) @ rows.phi.reshape(B * r, m).T).reshape(k * m, k, B, r)
-    T = T.transpose(2, 0, 3, 1).reshape(B, k * m, R)
+    drawn = (P.reshape(k * m * k, m) @ rows.phi.reshape(B * r, m).T).reshape(k * m, k, B, r)
+    T = drawn.transpose(2, 0, 3, 1).reshape(B, k * m, R)
     K = (rows.phi[:, None] @ T.reshape(B, k, m, R)).transpose(0, 2, 1, 3).reshape(B, R, R)
     before, A = _flat(head.loss.slopes(rows.z, rows.old)), _blocks(head, rows.z)
     kappa = np.linalg.solve(eye - K @ A, K)

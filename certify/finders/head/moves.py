@@ -84,13 +84,17 @@ class Scores:
     code: Array
 
 
-def scores(newton: Newton, change: Change, lanes: Lanes, sets: Sets, V: Array, own: bool, trained: Trained) -> Scores:
+def scores(
+    newton: Newton, change: Change, lanes: Lanes, sets: Sets, V: Array, own: bool, trained: Trained,
+    pulled: bool = False,
+) -> Scores:
     """The worth of rows at weights V `(T, k, m)` that are refitted without or with other labels of `sets`.
 
     Args:
         newton, change, lanes, sets, V: as above, one set a lane.
         own: the row's own output solved as well; else first order.
         trained: of the trained head, for what is too dear at V.
+        pulled: of several outputs a row outside the set counts what it pulls once its own outputs are solved.
     """
     head = newton.head
     Z = head.outputs(V)
@@ -102,10 +106,9 @@ def scores(newton: Newton, change: Change, lanes: Lanes, sets: Sets, V: Array, o
     if head.k == 1:
         result = _one_output(head, change, C[:, 0], Z[:, 0], inside, leverages[:, 0, 0] if own else None)
     else:
-        result = _several(head, change, C, Z, leverages if own else None, trained.pulls if own else None)
-        if not change.deletes:  # the way back of rows of the set is to first order
-            plain = _several(head, change, C, Z, None, None)
-            result = Scores(np.where(inside, plain.worth, result.worth), np.where(inside, plain.code, result.code))
+        result = _several(head, change, C, Z, leverages if own else None)
+        if pulled and trained.pulls is not None:  # the way back of rows of the set is to first order
+            result = _pulled(head, C, trained.pulls, result, inside)
     result.worth[:, ~change.allowed] = -np.inf
     return result
 
@@ -142,9 +145,7 @@ def _one_output(
     return Scores(best, code)
 
 
-def _several(
-    head: FloatHead, change: Change, C: Array, Z: Array, leverages: Array | None, pulls: Array | None
-) -> Scores:
+def _several(head: FloatHead, change: Change, C: Array, Z: Array, leverages: Array | None) -> Scores:
     slopes = head.loss.slopes(Z, head.targets.T)
     if change.deletes:
         if leverages is not None:
@@ -158,9 +159,7 @@ def _several(
                 slopes = (inverse @ slopes.transpose(0, 2, 1)[..., None])[..., 0].transpose(0, 2, 1)
         return Scores(-np.einsum("tkn,tkn->tn", C, slopes), np.full((len(C), Z.shape[2]), -1))
     assert head.codes is not None and head.label is not None
-    if pulls is not None:
-        each = -(C.transpose(2, 0, 1) @ pulls.transpose(0, 2, 1)).transpose(1, 2, 0)
-    elif head.loss.affine:
+    if head.loss.affine:
         each = head.codes @ C  # (T, c, n): the slope is that of z less this code
     else:
         each = -np.stack(
@@ -171,6 +170,13 @@ def _several(
     each[:, head.label, n] = np.inf
     code = np.argmin(each, axis=1)
     return Scores(now - np.min(each, axis=1), code)
+
+
+def _pulled(head: FloatHead, C: Array, pulls: Array, plain: Scores, inside: Array) -> Scores:
+    assert head.label is not None
+    each = (C.transpose(2, 0, 1) @ pulls.transpose(0, 2, 1)).transpose(1, 2, 0)  # (T, c, n)
+    each[:, head.label, np.arange(len(head.label))] = -np.inf
+    return Scores(np.where(inside, plain.worth, each.max(axis=1)), np.where(inside, plain.code, each.argmax(axis=1)))
 
 
 def member(sets: Sets, n: int) -> Array:

@@ -12,8 +12,9 @@ from certify.finders.head.own import Trained
 
 RIVALS = 3
 """Other outputs that are tried to overtake, of those that first order brings closest."""
-FAR = 0.2
-"""Share of its margin that first order must take from a row for the row to be tried."""
+FAR, SOLVED = 0.2, 0.05
+"""Share of its margin that first order must take from a row for the row to be tried; and with outputs solved, which
+take less: those are nearer to the truth, so that margins are ordered by them."""
 
 
 def promising(newton: Newton, change: Change, known: Trained, chunk: int, over: Callable[[], bool]) -> Lanes:
@@ -30,13 +31,14 @@ def promising(newton: Newton, change: Change, known: Trained, chunk: int, over: 
         part = every.at(slice(low, low + chunk))
         none = np.full((len(part), change.count), -1)
         V = np.broadcast_to(newton.centre, (len(part), *newton.centre.shape))
-        score = scores(newton, change, part, Sets(none, none), V, True, known)
+        score = scores(newton, change, part, Sets(none, none), V, True, known, True)
         top = -np.partition(-score.worth, change.count - 1, axis=1)[:, : change.count]
         taken[low : low + chunk] = np.maximum(top, 0).sum(axis=1)
     promise = taken / np.maximum(margin, 1e-300)
+    far = FAR if known.pulls is None else SOLVED
     rank, keep = np.zeros(len(head.points), int), list[int]()
     for t in np.argsort(-promise, kind="stable"):
-        if promise[t] > FAR and rank[every.point[t]] < RIVALS:
+        if promise[t] > far and rank[every.point[t]] < RIVALS:
             rank[every.point[t]] += 1
             keep.append(int(t))
     return every.at(np.array(keep, int))
