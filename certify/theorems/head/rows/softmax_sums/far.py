@@ -15,7 +15,7 @@ from certify.theorems.head.rows.softmax_sums.table import AROUND, Table
 UP = 1.0 + 2.0**-30
 """Factor on sums that a distance is made of."""
 
-SAMPLE, PART, MOST = 30_000, 1 << 16, 250_000
+SAMPLE, PART, MOST = 30_000, 1 << 16, 1_000_000
 """Choices that are drawn to see how many are far, those that are judged before the clock is looked at, and the most
 that are listed."""
 
@@ -84,14 +84,21 @@ class Far:
     least: float
 
 
-def far_choices(tables: Tables, check: Callable[[], None], seed: int = 0) -> Far | None:
-    """The choices of up to three rows that are far; None where there are too many whatever that means."""
+def far_choices(tables: Tables, check: Callable[[], None], most: float = MOST, seed: int = 0) -> Far | None:
+    """The choices of up to three rows that are far; None where there are too many whatever that means.
+
+    Args:
+        tables: of some matrices.
+        check: raises when the time is up.
+        most: about how many there may be.
+        seed: of those that are drawn to see how many there are.
+    """
     f = len(tables.each[0].single) - 1
     drawn = np.random.default_rng(seed).integers(0, f, (SAMPLE, 3))
     drawn = drawn[(drawn[:, 0] != drawn[:, 1]) & (drawn[:, 0] != drawn[:, 2]) & (drawn[:, 1] != drawn[:, 2])]
     all_, about = f * (f - 1.0) * (f - 2.0) / 6.0, tables.far(drawn, sharp=True)
     for least in LEVELS:
-        if (about >= least).mean() * all_ > MOST if len(drawn) else False:
+        if (about >= least).mean() * all_ > most if len(drawn) else False:
             continue
         if (found := listed_far(tables, float(least), check)) is not None:
             return found

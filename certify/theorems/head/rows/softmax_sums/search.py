@@ -7,7 +7,7 @@ it one by one, at last by what is left of the gradient at their own weights, or 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -40,6 +40,9 @@ eigenvalues say what is lost."""
 
 ENTRIES, PAIRS = 12_000_000, 60_000
 """Most numbers of gradients of pairs that are formed, and pairs."""
+
+MOST, EACH = 1_000_000, 2e-4
+"""Choices that are far for all, at most, and seconds that each takes to be listed and looked at."""
 
 OPEN, ALL = 300_000, 10_000_000
 """Choices that a point, and all of them, may leave to a look at each."""
@@ -103,7 +106,7 @@ class Search:
         lines = lines_of(head, at)
         steps = steps_of(head, W, c.V)
         tables = self._tables(root, c, rows, W, lines, steps)
-        far = far_choices(tables, self.check)
+        far = far_choices(tables, self.check, min(MOST, self.left() / EACH))
         if far is None:
             self.why = "too many choices of three rows move the weights far"
             return
@@ -112,12 +115,24 @@ class Search:
         near = Nearer(tables, Sums(rows, W, steps), self.check)
         far = near.brought(far, float(np.median(ease)))
         judge = Judge(head, refitter, tables, rows, W - c.V, lines, self.found, self.check)
-        asked, count, half = [], 0, 0.5 * self.left()
-        for place in np.argsort(-ease, kind="stable").tolist():
+        easy = ease > far.least  # of these all that is asked about is far for every row
+        for some in (easy, ~easy):
+            judge.ask(list(self._asked(tables, far, (takes, gap), ease, some, at)))
+            for place in judge.proved(lambda place, T: not_near(
+                    T, near.distances(T), takes[:, place], gap[place], tables.lengths[place])):
+                self.proved[at[place]] = True
+        if not self.why and not (self.proved | self.found.flipped)[at].all():
+            self.why = "choices of three rows were left whose refits are not known near enough"
+
+    def _asked(self, tables: Tables, far: Far, margins: tuple[Array, Array], ease: Array, some: Mask,
+               at: Whole) -> Iterator[tuple[int, Whole]]:
+        """What some evaluation rows ask about, those first that bear most; those that ask nothing are proved."""
+        count, half, (takes, gap) = 0, 0.5 * self.left(), margins
+        for place in (one for one in np.argsort(-ease, kind="stable").tolist() if some[one]):
             self.check()
             if self.left() < half:  # the others would need longer lists
                 self.why, self.late = "its time was up", True
-                break
+                return
             T = opened(tables, far, takes[:, place], gap[place], tables.lengths[place])
             if T is None:
                 self.why = self.why or "no short list names all choices of three rows that may move a prediction"
@@ -126,15 +141,9 @@ class Search:
                 self.why = "predictions together leave more choices of three rows to looks at each than are held"
                 continue
             if len(T):
-                asked.append((place, T))
+                yield place, T
                 count += len(T)
             self.proved[at[place]] = not len(T)
-        judge.ask(asked)
-        for place in judge.proved(lambda place, T: not_near(
-                T, near.distances(T), takes[:, place], gap[place], tables.lengths[place])):
-            self.proved[at[place]] = True
-        if not self.why and not (self.proved | self.found.flipped)[at].all():
-            self.why = "choices of three rows were left whose refits are not known near enough"
 
     def _tables(self, root: Metric, c: Centre, rows: Whole, W: Array, lines: Lines, steps: Steps) -> Tables:
         """Tables of some matrices, with the strongest pairs formed."""
