@@ -17,7 +17,7 @@ from zlib import crc32
 
 import numpy as np
 
-from tests.containment.registry import attacks
+from tests.containment.registry import attacks, named
 from tests.containment.rigor import Violation
 
 
@@ -37,10 +37,10 @@ def attack(name: str, seed: int, cases: range) -> tuple[str, dict[str, int], lis
     return name, tally, messages, time.perf_counter() - start
 
 
-def one(name: str, seed: int, case: int) -> str:
-    """One case: "decided" or "refused"; a violation raises."""
+def one(name: str, seed: int, case: int, module: str = "") -> str:
+    """One case: "decided" or "refused"; a violation raises. Of a known module that one alone is imported."""
     with np.errstate(all="ignore"):
-        return attacks()[name].draw(np.random.default_rng([seed, crc32(name.encode()), case]))
+        return named(name, module).draw(np.random.default_rng([seed, crc32(name.encode()), case]))
 
 
 def versions() -> str:

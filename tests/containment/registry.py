@@ -52,3 +52,10 @@ def attacks() -> dict[str, Attack]:
     for module in sorted(found.name for found in pkgutil.iter_modules([str(Path(__file__).parent)])):
         importlib.import_module(f"tests.containment.{module}")
     return _REGISTERED
+
+
+def named(name: str, module: str = "") -> Attack:
+    """One attack; where the module that registers it is known, that one alone is imported."""
+    if module:
+        importlib.import_module(module)
+    return _REGISTERED.get(name) or attacks()[name]

@@ -37,6 +37,13 @@ from tests.mutation.mutants_training import TRAINING
 ROOT = Path(__file__).resolve().parents[2]
 SEED = 20261125
 
+KILLERS = tuple(f"tests.mutation.killers_{name}" for name in (
+    "bounds", "training", "second", "packed", "aside", "rows", "streamed"))
+"""The files of crafted attacks; each registers its own."""
+
+PLACES: dict[str, str] = {}
+"""The modules of the attacks that were found so far: for the next mutant each imports its own, not all there are."""
+
 
 class Stale(AssertionError):
     """A mutant's text is not in the source any more: the product has changed, so must the mutant."""
@@ -88,14 +95,19 @@ def killer(name: str) -> Callable[[], None]:
     attack, _, only = name.partition("@")
     attack, _, cases = attack.partition("*")
     if not cases and not only:
-        for module in ("bounds", "training", "second", "packed", "aside", "rows", "streamed"):  # each registers its own
-            importlib.import_module(f"tests.mutation.killers_{module}")
-        return importlib.import_module("tests.mutation.killers").KILLERS[name]
+        for module in [PLACES[name]] if name in PLACES else KILLERS:
+            importlib.import_module(module)
+        crafted: Callable[[], None] = importlib.import_module("tests.mutation.killers").KILLERS[name]
+        PLACES[name] = crafted.__module__
+        return crafted
     one = importlib.import_module("tests.containment.attack").one
+    drawn = f"{attack}@"
+    if drawn not in PLACES:
+        PLACES[drawn] = importlib.import_module("tests.containment.registry").named(attack).draw.__module__
 
     def run() -> None:
         for case in range(int(cases)) if cases else [int(only)]:
-            one(attack, SEED, case)
+            one(attack, SEED, case, PLACES[drawn])
 
     return run
 

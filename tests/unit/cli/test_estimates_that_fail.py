@@ -99,6 +99,7 @@ def test_the_first_answer_is_of_the_moved_rows_and_comes_before_the_rest(tmp_pat
     assert "first answer" not in call("estimate", spec, "--quiet")[2]
     assert "first answer" not in call("estimate", write(tmp_path, SPEC + '[estimate]\nhold = "moved"\n'))[2]
     write(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # the factory is as new as this second
     before = files(tmp_path)
     module, calls = sys.modules["certify.estimation.estimate"], []
     measure = module.measure

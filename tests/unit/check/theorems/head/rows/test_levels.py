@@ -107,12 +107,11 @@ def test_a_threshold_just_above_what_a_refit_says_is_not_passed(kind: str) -> No
     seen = 0
     for seed in range(12):
         head = drawn(seed, KINDS[kind][4], LOW)
-        worst = least(head, kind)
+        worst, (there, arrays) = least(head, kind), proved(head, kind)
         for j in np.flatnonzero((head.today == 1) & (worst > 0.02))[:2].tolist():
             tight = replace(head, threshold=LOW + float(worst[j]) + 1e-9)
             good, _ = proved(tight, kind)
             assert not good[j] and tight.today[j] == 1
-            there, arrays = proved(head, kind)
             if there[j]:
                 assert not followed(tight, kind, arrays, np.arange(len(there)) == j)[j]
             seen += int(there[j])
