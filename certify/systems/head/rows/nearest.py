@@ -29,7 +29,7 @@ Curved = Callable[[Array], Sequence[Array]]
 """By output, or for all together: lower bounds `(n,)` of what rows curve where their outputs move by `(n,)` at most."""
 
 BALLS = 2.0**-60
-"""Of slopes and outputs, what 64-bit balls of a checker may leave open: of weights nearer than that it proves no more."""
+"""Of slopes and outputs, what 64-bit balls of a checker may leave open: it knows no weights to be nearer than that."""
 
 SMALL = 1 << 17
 """Entries of the rows up to which this takes no time worth a thought."""

@@ -1,4 +1,4 @@
-"""A row of zeros, which does nothing at a critical point without biases: its end is accepted, and so is that of others."""
+"""A row of zeros, which does nothing at a critical point without biases: its end is accepted, as that of others is."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ def test_a_row_of_zeros_is_accepted(parameter, norm, tmp_path, capsys):
     case = emitter.Case([np.array([[1.25, 0.5]])], [None], "identity", X, y, gates=[
         {"quantity": "sample_modulus", "max": 10.0}])
     emitter.write_files(case, tmp_path)
-    edit(tmp_path, {"[solution]\n": '[solution]\nmap = "critical"\n', "[training]\n": "[training]\nweight_decay = 0.1\n",
+    edit(tmp_path, {"[solution]\n": '[solution]\nmap = "critical"\n',
+                    "[training]\n": "[training]\nweight_decay = 0.1\n",
                     'parameter = "features"': f'parameter = "{parameter}"\nset = "per_sample"\nnorm = {norm}'})
     assert certify(["run", str(tmp_path / "spec.toml"), "-o", str(tmp_path), "--quiet"]) == 0
     path = tmp_path / "certificate.json"

@@ -33,8 +33,8 @@ def written(folder: Path, X: np.ndarray, y: np.ndarray, points: np.ndarray) -> P
     emitter.write_files(case, folder)
     edit(folder, {"[solution]\n": '[solution]\nmap = "critical"\nbase = "nearby"\n',
                   "[training]\n": f"[training]\nweight_decay = {DECAY}\n",
-                  "[perturbation]\n": '[evaluation]\nfile = "more.npz"\nthreshold = 0.0\n[perturbation]\nset = "sparse"\n'
-                                      "count = 1\n", 'parameter = "features"': 'parameter = "labels"'})
+                  "[perturbation]\n": '[evaluation]\nfile = "more.npz"\nthreshold = 0.0\n[perturbation]\n'
+                                      'set = "sparse"\ncount = 1\n', 'parameter = "features"': 'parameter = "labels"'})
     np.savez(folder / "more.npz", X=points)
     assert certify(["run", str(folder / "spec.toml"), "-o", str(folder), "--quiet"]) in (0, 3, 4)
     return folder / "certificate.json"
