@@ -152,7 +152,8 @@ def test_a_pipeline_of_texts_is_audited_from_a_column_of_texts_as_in_python(
     np.savez(tmp_path / "train.npz", X=np.array(texts), y=Y)
     for name, head in (("train.csv", ["text", "y"]), ("more.csv", ["id", "text", "y"])):
         with (tmp_path / name).open("w", newline="") as file:
-            csv.writer(file).writerows([head, *([i, t, y][-len(head):] for i, (t, y) in enumerate(zip(texts, Y, strict=True)))])
+            rows = enumerate(zip(texts, Y, strict=True))
+            csv.writer(file).writerows([head, *([i, *row][-len(head):] for i, row in rows)])
 
     def audit(*arguments: str) -> str:
         status = main(["audit", str(path), str(tmp_path / arguments[0]), *arguments[1:], "--ask", "rows deleted", "-q",
