@@ -16,6 +16,7 @@ from certify.auditing.missing import Unsaid, refuse
 from certify.auditing.shown.given import Given
 from certify.auditing.store import shown_by, stored
 from certify.auditing.subject import Subject, threshold_notes, threshold_of
+from certify.auditing.texts import of_texts, texts_in
 from certify.auditing.told import Told, of_owner, owners
 from certify.format.errors import InputError
 from certify.inputs.formats.archive import called_otherwise, listed, missing
@@ -100,7 +101,8 @@ class RawRows:
         return replace(self, X=self.X[:, [self.names.index(name) for name in names]], names=tuple(names), aside=aside)
 
 
-def raw_rows(path: Path, role: str, told: Told, known: RawRows | None = None, front: Front | None = None) -> RawRows:
+def raw_rows(path: Path, role: str, told: Told, known: RawRows | None = None, front: Front | None = None,
+             texts: bool = False) -> RawRows:
     """Read a data file as it is.
 
     Args:
@@ -109,6 +111,7 @@ def raw_rows(path: Path, role: str, told: Told, known: RawRows | None = None, fr
         told: names of features and targets, where somebody said them.
         known: the training rows, whose names hold here too; None: these are they.
         front: what the model does to columns first.
+        texts: whether the model takes texts.
 
     Raises:
         InputError: it cannot be read, or what is named is not there.
@@ -146,9 +149,14 @@ def raw_rows(path: Path, role: str, told: Told, known: RawRows | None = None, fr
         array = told.features[0] if told.features else str(facts.features)
         if known is not None and known.array in archive.names:
             array = known.array
+        if texts:
+            return RawRows(texts_in(archive, (there(array),), asked), y, None, array, targets, weights, groups)
         return RawRows(archive.read(there(array)), y, None, array, targets, weights, groups, front=front)
     columns = told.features or facts.features if known is None or known.names is None else known.names
     columns = tuple(name for name in columns if name not in (targets, told.weights, told.groups))
+    if texts:
+        words = texts_in(archive, [there(name) for name in columns], asked)
+        return RawRows(words, y, columns, "", targets, weights, groups)
     if front is not None:
         X = front.typed(columns, [archive.read_fields(there(name)) for name in columns], asked)
         if known is not None:  # these are the columns that the model was fitted to
@@ -177,8 +185,9 @@ def through_door(model: Path, data: Path, evaluation: Path | None, told: Told, f
     door = _factory if told.factory is not None else DOORS.get(model.suffix.lower())
     if door is None or (door is _onnx and (told.graph is not None or is_chain(model))):
         return None
-    front = _front(model) if door is _estimator else None
-    rows = raw_rows(data, "data", told, front=front)
+    texts = door is _estimator and of_texts(model)
+    front = _front(model) if door is _estimator and not texts else None
+    rows = raw_rows(data, "data", told, front=front, texts=texts)
     with warnings.catch_warnings(record=True) as heard:  # what a caller in Python is warned of, a reader has to know
         warnings.simplefilter("always", UserWarning)
         try:
@@ -187,16 +196,16 @@ def through_door(model: Path, data: Path, evaluation: Path | None, told: Told, f
             raise of_target(error, rows.targets, told.targets) from None
         if rows.weights is not None and problem.weights is None:
             problem = replace(problem, weights=SampleWeights(rows.weights))
-    points = None if evaluation is None else raw_rows(evaluation, "evaluation", told, rows, front)
+    points = None if evaluation is None else raw_rows(evaluation, "evaluation", told, rows, front, texts)
     inputs = [path for path in (model, data, evaluation) if path is not None]
     subject = stored(problem, None if points is None else points.table, None if points is None else points.y, folder,
                      name, inputs, rows.groups,
                      tuple(dict.fromkeys(str(one.message) for one in heard if issubclass(one.category, UserWarning))))
-    made = getattr(problem.prepare, "of_rows", problem.prepare is not None)  # features that are not the columns
+    made = texts or getattr(problem.prepare, "of_rows", problem.prepare is not None)  # no columns
     if rows.names is not None and subject.names is None and front is None and not made:
         subject = replace(subject, names=rows.names)
     known = (*guessed(rows.targets, rows.array, told), *rows.unused(), *subject.notes, *told.unsaid)
-    read = (Given(rows.X, rows.names, rows.y, aside=rows.aside) if front is None else
+    read = (None if texts else Given(rows.X, rows.names, rows.y, aside=rows.aside) if front is None else
             shown_by(front, rows.X, rows.names, rows.y))
     subject = replace(subject, notes=known, read=read)
     if told.groups is not None and subject.owners is not None:

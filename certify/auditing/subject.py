@@ -33,7 +33,8 @@ HALF: Final = 0.5
 """What parts targets 0 and 1 of the squared loss."""
 
 LAYERS: Final = "the layers before the last"
-"""What stands before the features of a network that is the last layer of a module."""
+COORDINATES: Final = ", as coordinates in the span of the rows computed in float64, a rounding that is not bounded"
+"""What stands before the features of a last layer of a module, and what is added where they belong to no column."""
 
 START: Final = "today's exact minimum"
 """From where the motion of outputs and weights is counted: training stops near it, and the given weights are there."""
@@ -214,7 +215,7 @@ class Subject:
         named = self.names is not None and len(self.names) == self.network.widths[0] and all(self.names)
         worded = words is not None and len(words) == max(self.network.widths[-1], 2) and all(words)
         return {**({"names": list(self.names or ())} if named else {}), **({"labels": words} if worded else {}),
-                **({"behind": self.behind} if named and self.behind else {}),
+                **({"behind": self.behind + (COORDINATES if self.kernel else "")} if self.behind else {}),
                 **{role: {"name": name, "sha256": digest} for role, name, digest in self.given}}
 
     @property

@@ -1,4 +1,4 @@
-"""The files that a spec states it was made from, and whether they lie there. Nothing of it is proved."""
+"""What a spec states that it was made from: what stands before its features, and files. Nothing of it is proved."""
 
 from __future__ import annotations
 
@@ -8,31 +8,36 @@ from pathlib import Path
 
 from certify.check.reading.files import LARGEST
 from certify.check.reading.sections.about import FILES
-from certify.format.canonical import Json
+from certify.format.canonical import Json, show
 
 DIGITS, UP, AT_ONCE = 12, 2, 1 << 20
 """Digits of a digest that are shown; how many folders above those of the files are looked into; bytes read at once."""
+
+BEHIND, MOST = "behind", 200
+"""The key of what stands before the features, and how many characters of it are shown."""
 
 OTHER = "and the file of that name is another"
 
 
 def lines(about: Json, files: Iterable[tuple[str, str, str]]) -> list[str]:
-    """What a person is told; nothing where no file is stated.
+    """What a person is told; nothing where neither is stated.
 
     Args:
         about: the section of the spec.
         files: role, path and digest of those that the certificate binds.
     """
+    before = [f"stated and not proved: features are as they are after {show(about[BEHIND], MOST)}"] if (
+        about.get(BEHIND)) else []
     stated = [(role, about[role]["name"], about[role]["sha256"]) for role in FILES if role in about]
     if not stated:
-        return []
+        return before
     folders = list(dict.fromkeys(folder for _, path, _ in files for folder in _around(Path(path))))
     there = {role: _there(name, digest, folders) for role, name, digest in stated}
     said = (f"{role} {name} {digest[:DIGITS]}, {there[role]}" for role, name, digest in stated)
     others = dict.fromkeys(name for role, name, _ in stated if there[role] == OTHER)
     loud = [f"WARNING: {name} here is not what was audited: the verdict is about that file as it was then, and says "
             "nothing of this one" for name in others]
-    return [*loud, f"stated and not proved: the files were made from {'; '.join(said)}"]
+    return [*loud, *before, f"stated and not proved: the files were made from {'; '.join(said)}"]
 
 
 def _around(path: Path) -> Iterator[Path]:

@@ -20,6 +20,7 @@ from certify.report.phrases.decisions.asked_changes import asked_changes
 from certify.report.phrases.decisions.over_time import over_time_advice, over_time_lines
 from certify.report.phrases.decisions.suppressed import suppressed_lines
 from certify.report.phrases.rescaling import rescaling_note
+from certify.report.phrases.stands_before import before_note
 from certify.spec.vocabulary import CHECKED, DATA_FORMATS, MODEL_FORMATS
 from certify.systems.head.nearness import ANOTHER, FAR
 
@@ -151,7 +152,7 @@ def advice(certificate: Json) -> list[str]:
     folded = FOLDED if certificate["problem"].get("reparameterised") else ""
     asked = {claim["quantity"] for claim in certificate["claims"]}
     notes = [folded, rewritten(certificate), fixed_note(certificate["problem"], asked), unused_radius(certificate),
-             rescaling_note(certificate),
+             rescaling_note(certificate), before_note(certificate["problem"]),
              MERGED if certificate["problem"]["merge_duplicates"] and certificate["problem"]["groups"] else "",
              *(f"certify check {words}" for words in unchecked(files))]
     cautioned = (f"caution: {words}" for words in cautions_of(certificate))

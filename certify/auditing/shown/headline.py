@@ -43,6 +43,8 @@ def headline(content: Mapping[str, Any]) -> str:
     >>> headline({"answers": [answer, answer | {"question": "which", "ask": "noise", "verdict": "refuted"}],
     ...           "skipped": []})
     '2 of 2 questions answered with a proof, 1 of them refuted (noise)'
+    >>> headline({"answers": [answer | {"total": 38, "lower": 11.0, "upper": 28.0}], "skipped": []})
+    '1 of 1 question answered with a proof; 1 leaves predictions open (rows deleted)'
     >>> headline({"answers": [], "skipped": [skipped, skipped]})
     'no question applies; 2 do not apply (labels wrong, labels wrong)'
     """
@@ -63,9 +65,17 @@ def headline(content: Mapping[str, Any]) -> str:
     if against:  # the first word of the line is the verdict, which one of several decides
         of_them = "and it is refuted" if done == 1 else f"{len(against)} of them refuted"
         first += f", {of_them} ({', '.join(names[asked] for asked in against)})"
+    partly = [names[asked] for asked, said in proved.items() if said and any(
+        answer["question"] == asked and _leaves_open(answer) for answer in content["answers"])]
     last = "; read the warning first" if content.get("alarms") else ""
+    first += _listed("leaves predictions open", "leave predictions open", partly)
     return first + _listed("open", "open", [names[asked] for asked, said in proved.items() if not said]) + _listed(
         "stopped by an error", "stopped by an error", failed) + _listed("does not apply", "do not apply", apart) + last
+
+
+def _leaves_open(answer: Mapping[str, Any]) -> bool:
+    """Whether an answer counts predictions, and some of them are neither proved to stay nor to flip."""
+    return bool(answer.get("total")) and (answer["upper"] is None or (answer["lower"] or 0.0) < answer["upper"])
 
 
 def _listed(one: str, several: str, names: Sequence[str]) -> str:

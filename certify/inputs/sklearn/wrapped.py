@@ -201,10 +201,9 @@ def require_known(name: str, asked: str) -> None:
                          "encoder.transform(X_eval) as X_eval: answers are then about refits that keep Z, though other "
                          "rows or labels would change it")
     if name in VECTORIZERS:
-        raise InputError(asked, f"a pipeline with {name}, and no texts", "give the texts themselves as X and X_eval in "
-                         "Python: certify.from_sklearn(pipeline, texts, y) takes them, of a .skops file with "
-                         "pipeline = skops.io.load(FILE); from files save model[-1], and tables of "
-                         "model[:-1].transform of the texts")
+        raise InputError(asked, f"a pipeline with {name}, and no texts", "make it the first step, and give the texts "
+                         "themselves as X and X_eval, to an audit of files as the one column of features; or apply it "
+                         "before (from files: save model[-1], and tables of model[:-1].transform of the rows)")
     if name not in KNOWN:
         raise InputError(asked, f"a pipeline with {name}", "apply it to X and X_eval before (from files: save "
                          f"model[-1], and tables of model[:-1].transform of the rows); answers are then about refits "

@@ -52,12 +52,12 @@ def units(problem: Problem) -> str:
 
 
 def named(problem: Problem) -> str:
-    """What the features are called, for a table; empty where they have no names."""
-    if problem.called is None:
-        return ""
+    """What the features are called, and what made them, for a table; empty where nothing says either."""
     behind = "" if problem.about is None or problem.about.behind is None else (
-        f", as they are after {prose(problem.about.behind)}")
-    return listing([f"“{prose(name[:LONGEST])}”" for name in problem.called]) + behind
+        f"as they are after {prose(problem.about.behind)}")
+    if problem.called is None:
+        return behind
+    return listing([f"“{prose(name[:LONGEST])}”" for name in problem.called]) + (behind and f", {behind}")
 
 
 def labelled(problem: Problem) -> str:

@@ -98,6 +98,30 @@ def test_in_python_there_are_no_files(tmp_path: Path) -> None:
     assert "output 2: “yes”" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
+def test_coordinates_of_texts_are_said_to_be_rounded_wherever_claims_about_them_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str],
+) -> None:
+    """More words than texts: what is proved is about coordinates as they were computed, which a check says too."""
+    from sklearn.feature_extraction.text import CountVectorizer
+    from sklearn.pipeline import make_pipeline
+
+    texts = [f"w{i} v{i % 7} u{i % 3}" for i in range(12)]
+    y = np.arange(12) % 2
+    for count, rounded in ((12, True), (3, False)):  # of 3 texts said four times there are fewer words than texts
+        said = [texts[i % count] for i in range(12)]
+        model = make_pipeline(CountVectorizer(), linear.LogisticRegression()).fit(said, y)
+        with pytest.warns(UserWarning):
+            certify.audit(certify.from_sklearn(model, said, y), ask="rows deleted", folder=tmp_path / str(count))
+        behind = read_certificate(tmp_path / str(count) / "certificate.json")["problem"]["about"]["behind"]
+        assert behind.startswith("CountVectorizer") and ("a rounding that is not bounded" in behind) == rounded
+        checked([str(tmp_path / str(count) / "certificate.json")])
+        main(["run", str(tmp_path / str(count) / "certify.toml"), "-o", str(tmp_path / "again")])
+        heard = capsys.readouterr().err
+        assert f'not proved: features are as they are after "{behind}"' in heard
+        assert f"about the features as they are after {behind}, which stays" in heard
+        assert f"as they are after {behind}" in (tmp_path / "again" / "report.html").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(("change", "word"), [
     ("", "train.csv {digest}, which is here"), ("other", "train.csv {digest}, and the file of that name is another"),
     ("gone", "train.csv {digest}, which is not here")])

@@ -188,13 +188,14 @@ def test_both_programs_refuse_the_spec(change: dict[str, str], words: str, tmp_p
     assert prove(tmp_path) is None  # exit status 2
 
 
-@pytest.mark.parametrize("share", ["min = 0.95\n", "min = 39.5\n"])
+@pytest.mark.parametrize("share", ["min = 0.95\n", "min = 39.5\n", 'min = "95%"\n'])
 def test_a_share_is_no_threshold_of_a_spec(share: str, tmp_path: Path) -> None:
     """0.95 of 40 predictions was taken for one prediction; what was certified so is checked as it says."""
     certificate = ridge(tmp_path)
     assert certificate is not None
     respecified(certificate, tmp_path, **{MIN: share})
-    with pytest.raises(CertifyError, match="counts predictions, which are whole ones.*certify audit --min"):
+    with pytest.raises(CertifyError, match="(counts predictions, which are whole ones|of predictions how many).*certify "
+                       "audit --min .*=[0-9.]+%"):
         load_problem(tmp_path / "spec.toml")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import importlib.util
 import io
 import pickle
@@ -27,6 +28,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+import certify
 from certify import from_sklearn
 from certify.cli.main import main
 from certify.format.errors import InputError, MissingPackage
@@ -139,12 +141,29 @@ def test_what_is_not_read_in_python_has_the_same_advice_as_a_file(tmp_path: Path
         of_file.value)
 
 
-def test_a_pipeline_of_texts_names_the_call_that_takes_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    texts = [f"{'good' if label else 'bad'} {word}" for label, word in zip(Y, "abcdefgh" * len(Y), strict=False)]
-    path = stored(tmp_path, make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(texts, Y))
+def test_a_pipeline_of_texts_is_audited_from_a_column_of_texts_as_in_python(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str],
+) -> None:
+    texts = [f"{'good' if label else 'bad'} {word}, so" for label, word in zip(Y, "abcdefgh" * len(Y), strict=False)]
+    texts[1] = ""  # a message without words is one, too
+    model = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(texts, Y)
+    path, problem = stored(tmp_path, model), from_sklearn(model, texts, Y)
+    found = certify.audit(problem, ask="rows deleted").answers
+    np.savez(tmp_path / "train.npz", X=np.array(texts), y=Y)
+    for name, head in (("train.csv", ["text", "y"]), ("more.csv", ["id", "text", "y"])):
+        with (tmp_path / name).open("w", newline="") as file:
+            rows = enumerate(zip(texts, Y, strict=True))
+            csv.writer(file).writerows([head, *([i, *row][-len(head):] for i, row in rows)])
+
+    def audit(*arguments: str) -> str:
+        status = main(["audit", str(path), str(tmp_path / arguments[0]), *arguments[1:], "--ask", "rows deleted", "-q",
+                       "-o", str(tmp_path / "o")])
+        captured = capsys.readouterr()
+        return captured.err if status == 2 else captured.out
+
+    for data in (["train.npz"], ["train.csv"], ["more.csv", "--features", "text"]):
+        said = audit(*data).splitlines()
+        assert all(any(one.sentence in line for line in said) for one in found) and found
+    assert "'id', 'text' beside the targets" in audit("more.csv") and "--features NAME" in audit("more.csv")
     np.savez(tmp_path / "train.npz", X=X, y=Y)
-    assert main(["audit", str(path), str(tmp_path / "train.npz")]) == 2
-    said = capsys.readouterr().err
-    assert "TfidfVectorizer, and no texts; " in said and "certify.from_sklearn(pipeline, texts, y)" in said
-    found = sio.load(path)
-    assert from_sklearn(found, texts, Y).n == len(Y)  # what the advice says works
+    assert "'X', which does not hold a text for every row" in audit("train.npz")
