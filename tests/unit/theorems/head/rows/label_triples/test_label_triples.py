@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -65,13 +66,26 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Found, "take", lambda self, choices, V, sides: None)
 
 
-@pytest.mark.parametrize("seed", [0, 1])
-def test_points_stay_by_gradients_alone(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("seed", "threshold"), [(0, 0.0), (1, 0.0), (1, -0.7)])
+def test_points_stay_by_gradients_alone(seed: int, threshold: float, monkeypatch: pytest.MonkeyPatch) -> None:
     alone(monkeypatch)
-    head = close(seed)
+    head = dataclasses.replace(close(seed), threshold=threshold)
     part, low = proof(head, RowChange(True, 3, FEW)), truth(head)
     assert (low[part.proved] > -NEAR).all() and (low < 0.0).any()
     assert part.proved.sum() > 0.8 * (low > 0.0).sum()
+
+
+def test_every_choice_of_two_and_of_three_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[int, ...]] = []
+
+    def look(self: search.Search, members: Whole, V: Array, turns: int, near: float) -> Array:
+        seen.extend(tuple(sorted(one)) for one in self.rows[self._order[members]].tolist())
+        return V
+
+    monkeypatch.setattr(search.Search, "_look", look)
+    monkeypatch.setattr(search, "BLOCK", 5)
+    proof(close(0), RowChange(True, 3, FEW))
+    assert sorted(seen) == sorted([*combinations(FEW, 2), *combinations(FEW, 3)])
 
 
 @pytest.mark.parametrize("left_out", ["three", "two", "last"])
@@ -86,11 +100,11 @@ def test_choices_that_are_not_looked_at_are_missed(left_out: str, monkeypatch: p
     alone(monkeypatch)
     monkeypatch.setattr(search, "judged", fewer)
     monkeypatch.setattr(search, "BLOCK", 5)
-    wrong = 0
+    wrong, few = 0, (1, 4) if left_out == "two" else FEW  # what two labels flip a third one flips as a rule, too
     for seed in (0, 1, 2):
         head = close(seed)
-        wrong += int((truth(head)[proof(head, RowChange(True, 3, FEW)).proved] < -NEAR).sum())
-    assert wrong or left_out == "two"  # what two labels flip a third one flips as a rule, too
+        wrong += int((truth(head, few)[proof(head, RowChange(True, 3, few)).proved] < -NEAR).sum())
+    assert wrong
 
 
 def test_steps_that_lead_anywhere_prove_nothing_false(monkeypatch: pytest.MonkeyPatch) -> None:
