@@ -18,7 +18,7 @@ from certify.theorems.head.rows.label_triples.matrix import Judged, Matrix, judg
 from certify.theorems.head.rows.label_triples.method import LabelTriples
 from certify.theorems.head.rows.method import Budget, Part
 from certify.theorems.head.rows.survey import survey
-from tests.containment.heads_label_triples import NEAR, least_margins
+from tests.containment.heads_label_triples import NEAR, least_margins, refit
 from tests.families.heads import any_rows, drawn_head
 
 FEW = tuple(range(9))
@@ -148,6 +148,16 @@ def test_fewer_rows_than_three() -> None:
         part, low = proof(head, RowChange(True, 3, rows)), truth(head, rows)
         assert part.flips is not None and part.proved.any()
         assert (low[part.proved] > -NEAR).all() and (low[part.flips.point >= 0] < NEAR).all()
+
+
+def test_no_change_and_single_labels_are_choices_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Points that these alone lose: the weights given are the refit with one label changed, or that without."""
+    alone(monkeypatch)
+    head = close(0)
+    for given in (head.V[0], refit(head, (1,))):
+        other = dataclasses.replace(head, V=given[None])
+        part, low = proof(other, RowChange(True, 3, (1,))), truth(other, (1,))
+        assert (low < -NEAR).any() and part.proved.any() and (low[part.proved] > -NEAR).all()
 
 
 def test_a_time_that_is_up_or_too_short_proves_nothing() -> None:
