@@ -160,6 +160,15 @@ def test_no_change_and_single_labels_are_choices_too(monkeypatch: pytest.MonkeyP
         assert (low < -NEAR).any() and part.proved.any() and (low[part.proved] > -NEAR).all()
 
 
+def test_points_that_no_refit_is_known_of_stay_open_and_it_says_so() -> None:
+    """The only row of a label gets the other one: a free intercept has no finite minimum."""
+    head = close(0)
+    assert head.codes is not None and head.free_intercept
+    label = (np.arange(head.n) == 0).astype(np.int64)
+    part = proof(dataclasses.replace(head, label=label, Y=head.codes[label]), RowChange(True, 3, FEW))
+    assert not part.proved.any() and "refits are not known near enough" in part.why
+
+
 def test_a_time_that_is_up_or_too_short_proves_nothing() -> None:
     head, change = close(0), any_rows(close(0), 3, True)
     part = LabelTriples().prove(head, change, head.today >= 0, Budget(0.0))
