@@ -5,6 +5,8 @@ Systems are solved by conjugate gradients in four bytes, preconditioned by one i
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,7 +15,7 @@ from certify.rigor.fp import Array
 from certify.systems.head.rows.change import NONE, Choices
 from certify.systems.head.rows.head import Whole
 
-Short = NDArray[np.float32]
+Short = NDArray[np.floating[Any]]
 
 WIDEST, TINY = np.float32(80.0), np.float32(1e-30)
 """Largest margin of which the slope is asked; and least curvature along a direction."""

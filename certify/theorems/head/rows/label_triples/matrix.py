@@ -127,11 +127,12 @@ def matrix(rows: Rows, curvature: Array, guess: Array | None = None) -> Matrix |
     head, S = rows.head, rows.S
     long = np.full(head.n, 0.5) if guess is None else guess
     for _ in range(TURNS if guess is None else AGAIN):
-        d = curvature * kept_part(1.0, REACH * long * GROW)
+        d = curvature * _keeps(long * GROW)
         A, unit = gram(S, d)
         A[np.diag_indices(len(A))] += rows.decay
-        K = _root(A)
-        if K is None:
+        try:
+            K = _root(A)
+        except np.linalg.LinAlgError:
             return None
         size = fp.frobenius(K)
         long = _lengths(K, size, S, head.phi_norm)
@@ -142,17 +143,21 @@ def matrix(rows: Rows, curvature: Array, guess: Array | None = None) -> Matrix |
     if not (miss + 4.0 * U * len(A)) * RAISE < CLOSE:
         return None
     across = _lengths(K, size, rows.points, rows.norms) + fp.dot_unit(head.m) * rows.norms * size
-    return Matrix(rows, d, K, size, long, kept_part(1.0, REACH * long * RAISE), rows.points @ K.T,
+    return Matrix(rows, d, K, size, long, _keeps(long), rows.points @ K.T,
                   across * (1.0 + ROOM))
 
 
-def _root(A: Array) -> Array | None:
-    """K with `KAKᵀ` nearly I, if floats find one."""
-    try:
-        K = np.linalg.inv(np.linalg.cholesky(A))
-    except np.linalg.LinAlgError:
-        return None
-    return np.asarray(K) if np.isfinite(K).all() else None
+def _root(A: Array) -> Array:
+    """K with `KAKᵀ` nearly I; raises where floats find none."""
+    K = np.linalg.inv(np.linalg.cholesky(A))
+    if not np.isfinite(K).all():
+        raise np.linalg.LinAlgError
+    return np.asarray(K)
+
+
+def _keeps(long: Array) -> Array:
+    """At most what rows of such lengths keep of their curvature within reach."""
+    return kept_part(np.ones_like(long), REACH * long * RAISE)
 
 
 def _lengths(K: Array, size: float, vectors: Array, norms: Array) -> Array:
@@ -175,7 +180,7 @@ def judged(m: Matrix, changed: Whole, V: Array) -> Judged:
 
 def _judged(m: Matrix, changed: Whole, V: Array) -> Judged:
     rows, head = m.rows, m.rows.head
-    good = np.isfinite(V).all(axis=1)
+    good = np.asarray(np.isfinite(V).all(axis=1))
     V = np.where(good[:, None], V, 0.0)
     longest = float(fp.row_norms(V).max(initial=0.0))
     off = fp.dot_unit(head.m) * float(head.phi_norm.max()) * longest * RAISE  # of margins

@@ -102,6 +102,19 @@ def test_points_that_bear_what_a_refit_moves_are_said_to_stay() -> None:
     assert kept > 0.25 * many
 
 
+def test_refits_beyond_reach_are_not_judged() -> None:
+    """Equal rows: half a slope at 0, and a minimiser so far away that no curvature is left."""
+    head = wide(0)
+    S = np.zeros((14, head.m))
+    S[:, 0] = 1.0
+    head = dataclasses.replace(head, phi=S * head.Y, weight_decay=1e-6, decayed=np.ones(head.m, bool))
+    w = refit(head, np.zeros(0, np.int64))
+    rows = held(head, np.array([[-1.0] + [0.0] * (head.m - 1)]), np.array([-6.0]))
+    m = matrix(rows, np.full(14, 0.25))
+    assert w[0] > 10.0 and m is not None
+    assert judged(m, np.zeros((1, 0), np.int64), np.zeros((1, head.m))).open.all()
+
+
 @pytest.mark.parametrize("left_out", ["lost", "gradient", "half"])
 def test_parts_that_are_left_out_are_missed(left_out: str, monkeypatch: pytest.MonkeyPatch) -> None:
     left, seen = module._left, module.matrix
