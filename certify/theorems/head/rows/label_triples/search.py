@@ -51,6 +51,7 @@ class Search(ThreeLabels):
         self.refits = Changed(self.head, True)
         self._near = LabelSteps(self.refits.refitter)
         if not self._alone().size:
+            self._settle()
             return
         self._flip()
         does = ((self.W - self.V0)[:, 0] @ (self.head.phi * self.head.Y).T) ** 2

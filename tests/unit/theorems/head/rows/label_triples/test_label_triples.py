@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from certify.theorems.head.rows.label_triples.matrix import Judged, Matrix, judg
 from certify.theorems.head.rows.label_triples.method import LabelTriples
 from certify.theorems.head.rows.method import Budget, Part
 from certify.theorems.head.rows.survey import survey
-from tests.containment.heads_label_triples import NEAR, least_margins
+from tests.containment.heads_label_triples import NEAR, least_margins, refit
 from tests.families.heads import any_rows, drawn_head
 
 FEW = tuple(range(9))
@@ -65,13 +66,26 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Found, "take", lambda self, choices, V, sides: None)
 
 
-@pytest.mark.parametrize("seed", [0, 1])
-def test_points_stay_by_gradients_alone(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("seed", "threshold"), [(0, 0.0), (1, 0.0), (1, -0.7)])
+def test_points_stay_by_gradients_alone(seed: int, threshold: float, monkeypatch: pytest.MonkeyPatch) -> None:
     alone(monkeypatch)
-    head = close(seed)
+    head = dataclasses.replace(close(seed), threshold=threshold)
     part, low = proof(head, RowChange(True, 3, FEW)), truth(head)
     assert (low[part.proved] > -NEAR).all() and (low < 0.0).any()
     assert part.proved.sum() > 0.8 * (low > 0.0).sum()
+
+
+def test_every_choice_of_two_and_of_three_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[int, ...]] = []
+
+    def look(self: search.Search, members: Whole, V: Array, turns: int, near: float) -> Array:
+        seen.extend(tuple(sorted(one)) for one in self.rows[self._order[members]].tolist())
+        return V
+
+    monkeypatch.setattr(search.Search, "_look", look)
+    monkeypatch.setattr(search, "BLOCK", 5)
+    proof(close(0), RowChange(True, 3, FEW))
+    assert sorted(seen) == sorted([*combinations(FEW, 2), *combinations(FEW, 3)])
 
 
 @pytest.mark.parametrize("left_out", ["three", "two", "last"])
@@ -86,11 +100,11 @@ def test_choices_that_are_not_looked_at_are_missed(left_out: str, monkeypatch: p
     alone(monkeypatch)
     monkeypatch.setattr(search, "judged", fewer)
     monkeypatch.setattr(search, "BLOCK", 5)
-    wrong = 0
+    wrong, few = 0, (1, 4) if left_out == "two" else FEW  # what two labels flip a third one flips as a rule, too
     for seed in (0, 1, 2):
         head = close(seed)
-        wrong += int((truth(head)[proof(head, RowChange(True, 3, FEW)).proved] < -NEAR).sum())
-    assert wrong or left_out == "two"  # what two labels flip a third one flips as a rule, too
+        wrong += int((truth(head, few)[proof(head, RowChange(True, 3, few)).proved] < -NEAR).sum())
+    assert wrong
 
 
 def test_steps_that_lead_anywhere_prove_nothing_false(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,6 +148,25 @@ def test_fewer_rows_than_three() -> None:
         part, low = proof(head, RowChange(True, 3, rows)), truth(head, rows)
         assert part.flips is not None and part.proved.any()
         assert (low[part.proved] > -NEAR).all() and (low[part.flips.point >= 0] < NEAR).all()
+
+
+def test_no_change_and_single_labels_are_choices_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Points that these alone lose: the weights given are the refit with one label changed, or that without."""
+    alone(monkeypatch)
+    head = close(0)
+    for given in (head.V[0], refit(head, (1,))):
+        other = dataclasses.replace(head, V=given[None])
+        part, low = proof(other, RowChange(True, 3, (1,))), truth(other, (1,))
+        assert (low < -NEAR).any() and part.proved.any() and (low[part.proved] > -NEAR).all()
+
+
+def test_points_that_no_refit_is_known_of_stay_open_and_it_says_so() -> None:
+    """The only row of a label gets the other one: a free intercept has no finite minimum."""
+    head = close(0)
+    assert head.codes is not None and head.free_intercept
+    label = (np.arange(head.n) == 0).astype(np.int64)
+    part = proof(dataclasses.replace(head, label=label, Y=head.codes[label]), RowChange(True, 3, FEW))
+    assert not part.proved.any() and "refits are not known near enough" in part.why
 
 
 def test_a_time_that_is_up_or_too_short_proves_nothing() -> None:
