@@ -63,7 +63,7 @@ class LargestOfEach:
 
     def falling(self) -> Array:
         """`(count, most)` the numbers, largest first; 0 where there are fewer."""
-        return self._table()[0]
+        return np.asarray(self._table()[0])
 
     def beside(self) -> Array:
         """`(width, count, most)` what stands beside them; 0 where there are fewer."""
