@@ -16,9 +16,9 @@ from certify.finders.head.chains import Chains, added, joined, name_of, swaps, w
 from certify.finders.head.floats import Array, FloatHead
 from certify.finders.head.moves import Change, Lanes, Scores, largest, scores, sorted_sets
 from certify.finders.head.newton import Newton, Sets
-from certify.finders.head.own import trained
-from certify.finders.head.polished import Flips, polished
-from certify.finders.head.promise import promising
+from certify.finders.head.upper.own import trained
+from certify.finders.head.upper.polished import Flips, polished
+from certify.finders.head.upper.promise import promising
 from certify.rigor.finder import proposed
 
 TURNS, KEPT, ROUNDS, KICKS = 8, 6, 60, 3

@@ -13,7 +13,7 @@ import numpy as np
 
 from certify.finders.head.floats import Array, FloatHead
 from certify.finders.head.newton import Newton, Sets
-from certify.finders.head.own import Trained
+from certify.finders.head.upper.own import Trained
 
 OWN = 4
 """Newton steps for a row's own output."""

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
-from certify.finders.head.chord import Changed, Descent, chords_of
 from certify.finders.head.floats import Array, FloatHead
+from certify.finders.head.upper.chord import Changed, Descent, chords_of
 
 STEPS, HALVINGS, CONJUGATE = 40, 30, 60
 PRODUCTS = 100_000_000

@@ -21,7 +21,7 @@ from certify.systems.head.rows.refit import enclose_refits
 from certify.systems.head.rows.weights import settled
 from certify.theorems.head.rows.flips import Found, already
 from certify.theorems.head.rows.method import STAGES, Budget, Flips, Mask, Method, Part, attempt, seconds_of_all
-from certify.theorems.head.rows.searched import Searches, Tell
+from certify.theorems.head.rows.searches.searched import Searches, Tell
 
 CLASSES: Final[Mapping[str, str]] = {
     "group_tree": "group_tree.method:GroupTrees", "squared_labels": "squared_labels:SquaredLabels",

@@ -11,10 +11,10 @@ import pytest
 
 from certify.finders.head import attack as search
 from certify.finders.head import newton as refits
-from certify.finders.head import promise
 from certify.finders.head.attack import Attack, Flips, attack
 from certify.finders.head.floats import FloatHead, float_head
 from certify.finders.head.newton import Newton, Sets
+from certify.finders.head.upper import promise
 from tests.effort import FULL
 
 

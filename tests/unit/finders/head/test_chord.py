@@ -11,7 +11,7 @@ import pytest
 from certify.finders.head import newton as refits
 from certify.finders.head.floats import FloatHead, float_head
 from certify.finders.head.newton import Newton, Sets
-from certify.finders.head.own import new_pulls
+from certify.finders.head.upper.own import new_pulls
 from tests.unit.finders.head.test_attack import drawn, gradient
 
 

@@ -14,12 +14,12 @@ from certify.check.theorems.head.rows.refitted.refit import labels_after
 from certify.format.refusal import Invalid
 from certify.systems.head.rows.change import choices_of
 from certify.systems.head.rows.weights import RowWeights
-from certify.theorems.head.rows import searched
 from certify.theorems.head.rows import survey as surveys
 from certify.theorems.head.rows.claims import remedy
 from certify.theorems.head.rows.energy import method as energy
 from certify.theorems.head.rows.enumeration import Enumeration
 from certify.theorems.head.rows.method import Budget, seconds_of_all
+from certify.theorems.head.rows.searches import searched
 from certify.theorems.head.rows.softmax_tree import ALONE, FEWER, SHARE, SoftmaxTree
 from certify.theorems.head.rows.step_sums.method import StepSums
 from certify.theorems.head.rows.survey import CLASSES, leading, order, survey

@@ -8,7 +8,7 @@ import numpy as np
 
 from certify.finders.head.moves import Change, Lanes, scores
 from certify.finders.head.newton import Newton, Sets
-from certify.finders.head.own import Trained
+from certify.finders.head.upper.own import Trained
 
 RIVALS = 3
 """Other outputs that are tried to overtake, of those that first order brings closest."""

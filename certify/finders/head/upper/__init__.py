@@ -1,0 +1,1 @@
+"""Finder: parts of the search for rows whose change flips predictions."""

@@ -1,0 +1,1 @@
+"""Searches for changes that flip predictions."""
