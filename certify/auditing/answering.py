@@ -148,10 +148,9 @@ def answered(subject: Subject, question: Question, options: Options, folder: Pat
     environment = tested(audit.problem, {"ended": subject.ended} if subject.stored else {})
 
     def ranking(share: float) -> Ranking | str | None:
-        left = options.seconds - (time.monotonic() - started)
+        seconds = max(share * (options.seconds - (time.monotonic() - started)), LEAST * options.seconds)
         parted = None if audit.problem.evaluation is None else subject.threshold  # a spec may count no labels
-        return question.ranking(subject, options, replace(audit.problem, threshold=parted),
-                                max(share * left, LEAST * options.seconds), tell)
+        return question.ranking(subject, options, replace(audit.problem, threshold=parted), seconds, tell)
     known = Known() if known is None else known
 
     def proof(asked: Asked) -> Proved:

@@ -16,13 +16,13 @@ from certify.auditing.missing import Unsaid, refuse
 from certify.auditing.shown.given import Given
 from certify.auditing.store import shown_by, stored
 from certify.auditing.subject import Subject, threshold_notes, threshold_of
-from certify.auditing.texts import of_texts, texts_in
 from certify.auditing.told import Told, of_owner, owners
 from certify.format.errors import InputError
 from certify.inputs.formats.archive import called_otherwise, listed, missing
 from certify.inputs.formats.table import open_archive
 from certify.inputs.given import given_numbers
 from certify.inputs.sklearn.front import Front, bare, framed, needs_front
+from certify.inputs.sklearn.texts import of_texts, texts_in
 from certify.problem.problem import Problem
 from certify.problem.sample_weights import SampleWeights
 from certify.rigor.fp import Array

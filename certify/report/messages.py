@@ -18,9 +18,9 @@ from certify.report.maps import MAPS
 from certify.report.normalization import fixed_note
 from certify.report.phrases.decisions.asked_changes import asked_changes
 from certify.report.phrases.decisions.over_time import over_time_advice, over_time_lines
+from certify.report.phrases.decisions.stands_before import before_note
 from certify.report.phrases.decisions.suppressed import suppressed_lines
 from certify.report.phrases.rescaling import rescaling_note
-from certify.report.phrases.stands_before import before_note
 from certify.spec.vocabulary import CHECKED, DATA_FORMATS, MODEL_FORMATS
 from certify.systems.head.nearness import ANOTHER, FAR
 

@@ -194,8 +194,8 @@ def test_a_share_is_no_threshold_of_a_spec(share: str, tmp_path: Path) -> None:
     certificate = ridge(tmp_path)
     assert certificate is not None
     respecified(certificate, tmp_path, **{MIN: share})
-    refusal = "(counts predictions, which are whole ones|of predictions how many).*certify audit --min .*=[0-9.]+%"
-    with pytest.raises(CertifyError, match=refusal):
+    said = "(counts predictions, which are whole ones|of predictions how many).*certify audit --min .*=[0-9.]+%"
+    with pytest.raises(CertifyError, match=said):
         load_problem(tmp_path / "spec.toml")
 
 
