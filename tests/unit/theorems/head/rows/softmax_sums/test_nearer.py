@@ -98,6 +98,19 @@ def test_gradients_at_sums_of_three_steps() -> None:
     assert better > 20
 
 
+def test_steps_that_leave_out_rows_in_any_order() -> None:
+    """The number of a step is not that of its row."""
+    p, tables = problem(0), dataclasses.replace(tables_of(0), sharp=(1,))
+    order, t = np.array([7, 2, 9, 0, 5, 10]), tables.each[1]
+    rows = p.s.rows[order]
+    other = dataclasses.replace(t, lost=t.lost[:, [*order, p.head.n]])
+    part = dataclasses.replace(tables, each=(tables.each[0], other))
+    T = np.array(list(combinations(range(len(order)), 3)))
+    r = Sums(rows, p.W[order], steps_of(p.head, p.W[order], p.c.V)).distances(part, T, lambda: None)
+    same = sums_of(p).distances(tables, np.sort(order[T], axis=1), lambda: None)
+    assert np.isfinite(same).any() and np.allclose(r, same, rtol=1e-6)
+
+
 def test_the_farthest_come_first_and_none_is_lost() -> None:
     """Choices of fewer rows stay as they are, and those that are not as far as is asked for."""
     p, tables = problem(0), tables_of(0)
