@@ -51,6 +51,16 @@ def test_a_guess_that_is_too_low_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
     assert np.isinf(sums.largest(np.full(n, 0.3)))
 
 
+@pytest.mark.parametrize("name", ["wrong", "unsure"])
+def test_what_sums_are_off_by_counts(name: str) -> None:
+    """Of the rows that lose, and of the matrix: nothing is proved where either is beyond what is left."""
+    p = problem(0)
+    sums, y = Losses(p.tables[0].m), np.full(p.head.n, 0.3)
+    assert np.isfinite(sums.largest(y))
+    setattr(sums, name, 1e3 * np.trace(sums.H) * np.ones_like(getattr(sums, name)))
+    assert np.isinf(sums.largest(y))
+
+
 def sharp(p: Problem, t: Table) -> Table:
     """The same table, with all steps looked at together."""
     none = Formed(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros((0, *p.c.V.shape)), np.zeros(0))
