@@ -11,11 +11,12 @@ import scipy.linalg
 
 from certify.rigor.fp import Array
 from certify.theorems.head.rows.softmax.trap import hessian
-from certify.theorems.head.rows.softmax_by_choice.sums import steps_of
-from certify.theorems.head.rows.softmax_sums import operators
+from certify.theorems.head.rows.softmax_by_choice.sums import at_sums, steps_of
+from certify.theorems.head.rows.softmax_sums import nearer, operators
 from certify.theorems.head.rows.softmax_sums import table as tables_
 from certify.theorems.head.rows.softmax_sums.far import Far
 from certify.theorems.head.rows.softmax_sums.formed import Formed
+from certify.theorems.head.rows.softmax_sums.moves import moves_of
 from certify.theorems.head.rows.softmax_sums.nearer import Nearer, Sums, not_near
 from certify.theorems.head.rows.softmax_sums.operators import ALL, Losses
 from certify.theorems.head.rows.softmax_sums.table import AROUND, NEAR, Table, table
@@ -85,6 +86,18 @@ def test_distances_with_what_is_lost_together(monkeypatch: pytest.MonkeyPatch) -
     assert said > 20 and better > 5
 
 
+def test_tables_of_steps_in_any_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The number of a step is not that of its row: each has the numbers that it has in the order of rows."""
+    monkeypatch.setattr(tables_, "MUCH", 0.0)
+    p, order = problem(0), np.array([7, 2, 9, 0, 5, 10])
+    part = dataclasses.replace(p, W=p.W[order], s=moves_of(p.c, p.s.rows[order], p.W[order] - p.c.V, 3))
+    one, all_ = sharp(part, p.tables[1]), sharp(p, p.tables[1])
+    assert np.isfinite(one.lost).any() and np.allclose(one.lost[:, :-1], all_.lost[:, order], rtol=1e-9)
+    for name in ("single", "third"):
+        assert np.allclose(getattr(one, name)[:-1], getattr(all_, name)[order], rtol=1e-9)
+    assert np.allclose(one.pair[:-1, :-1], all_.pair[np.ix_(order, order)], rtol=1e-9)
+
+
 def sums_of(p: Problem) -> Sums:
     """The steps of a problem."""
     return Sums(p.s.rows, p.W, steps_of(p.head, p.W, p.c.V))
@@ -106,6 +119,18 @@ def test_gradients_at_sums_of_three_steps() -> None:
         assert (exactly[known] * (1.0 - 1e-9) <= r[known]).all() and np.allclose(r[known], exactly[known], rtol=1e-6)
         better += int((r < 0.8 * t.distances(every)).sum())
     assert better > 20
+
+
+def test_what_gradients_at_sums_are_off_by_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What products round, and what sums of steps do: nothing is known where either is large."""
+    p, tables = problem(0), dataclasses.replace(tables_of(0), sharp=(1,))
+    T = np.array(list(combinations(range(6), 3)))
+    assert np.isfinite(sums_of(p).distances(tables, T, lambda: None)).any()
+    with monkeypatch.context() as patch:
+        patch.setattr(nearer, "U", 1.0)
+        assert np.isinf(sums_of(p).distances(tables, T, lambda: None)).all()
+    monkeypatch.setattr(nearer, "at_sums", lambda *of: dataclasses.replace(at_sums(*of), error=np.full(len(of[2]), 1e6)))
+    assert np.isinf(sums_of(p).distances(tables, T, lambda: None)).all()
 
 
 def test_steps_that_leave_out_rows_in_any_order() -> None:
@@ -138,6 +163,8 @@ def test_the_farthest_come_first_and_none_is_lost() -> None:
     assert all(after[T] <= r for T, r in before.items())
     assert all(after[T] == r for T, r in before.items() if p.head.n in T)
     assert sum(after[T] < 0.8 * r for T, r in before.items()) > 20
+    late = near.brought(far, 0.0, lambda: False)  # where there is no time they stay as they are
+    assert np.array_equal(late.T, far.T) and np.array_equal(late.r, far.r)
     again = np.array([after[tuple(T)] for T in far.T.tolist()])
     assert np.array_equal(np.fmin(near.distances(far.T), far.r), again)  # in whatever order they are asked for
 
