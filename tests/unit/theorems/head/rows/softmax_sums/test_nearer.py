@@ -84,6 +84,8 @@ def test_distances_with_what_is_lost_together(monkeypatch: pytest.MonkeyPatch) -
             assert not wrong
             said += more
     assert said > 20 and better > 5
+    monkeypatch.setattr(tables_, "PRODUCTS", 0.0)  # a head that is too large for any
+    assert (sharp(p, p.tables[0]).lost == p.tables[0].lost).all()
 
 
 def test_tables_of_steps_in_any_order(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,7 +131,8 @@ def test_what_gradients_at_sums_are_off_by_counts(monkeypatch: pytest.MonkeyPatc
     with monkeypatch.context() as patch:
         patch.setattr(nearer, "U", 1.0)
         assert np.isinf(sums_of(p).distances(tables, T, lambda: None)).all()
-    monkeypatch.setattr(nearer, "at_sums", lambda *of: dataclasses.replace(at_sums(*of), error=np.full(len(of[2]), 1e6)))
+    large = np.full(len(T), 1e6)
+    monkeypatch.setattr(nearer, "at_sums", lambda *of: dataclasses.replace(at_sums(*of), error=large[: len(of[2])]))
     assert np.isinf(sums_of(p).distances(tables, T, lambda: None)).all()
 
 
