@@ -20,6 +20,9 @@ from certify.theorems.head.rows.softmax_sums.far import Far, Tables
 AT_ONCE, COMPARED = 32, 1 << 17
 """Choices of one pair at a time; and those that are compared with what an evaluation row bears."""
 
+FARTHEST, KNOWN = 1 << 14, 1 << 21
+"""Choices that are far, between two looks at the time; and distances that are held to be asked for again."""
+
 LOW = 1.0 - 2.0**-30
 
 
@@ -83,6 +86,8 @@ class Nearer:
 
     def distances(self, T: Whole) -> Array:
         """`(B,)` at least the distances of choices `(B, 3)`; infinite of those of fewer than three rows."""
+        if len(self._known) > KNOWN:  # they take 150 bytes each
+            self._known.clear()
         base, T = len(self.sums.rows) + 1, np.sort(T, axis=1)
         numbers = ((T[:, 0] * base + T[:, 1]) * base + T[:, 2]).tolist()
         three = (T < len(self.sums.rows)).all(axis=1)
@@ -91,11 +96,21 @@ class Nearer:
         self._known.update(zip((numbers[at] for at in new.tolist()), r.tolist(), strict=True))
         return np.array([self._known.get(number, np.inf) for number in numbers])
 
-    def brought(self, far: Far, least: float) -> Far:
-        """The choices that are far, with lesser distances of those whose distance is at least so much."""
+    def brought(self, far: Far, least: float, enough: Callable[[], bool] = lambda: True) -> Far:
+        """The choices that are far, with lesser distances of those whose distance is at least so much.
+
+        Args:
+            far: the choices, the farthest first.
+            least: how far those are for which it is worth the while.
+            enough: whether there is time for more of them; the others stay as far as they are said to be.
+        """
         r = far.r.copy()
         some = np.flatnonzero(~(r < least))
-        r[some] = np.fmin(r[some], self.distances(far.T[some]))
+        for start in range(0, len(some), FARTHEST):
+            if not enough():
+                break
+            part = some[start : start + FARTHEST]
+            r[part] = np.fmin(r[part], self.distances(far.T[part]))
         first = np.argsort(-r, kind="stable")
         return replace(far, T=far.T[first], r=r[first])
 

@@ -113,7 +113,8 @@ class Search:
         takes, gap = takes_of(lines, W, c.V)
         ease = ((gap - np.sort(np.maximum(takes, 0.0), axis=0)[-3:].sum(axis=0)) / tables.lengths).min(axis=1)
         near = Nearer(tables, Sums(rows, W, steps), self.check)
-        far = near.brought(far, float(np.median(ease)))
+        third = self.left() / 3.0
+        far = near.brought(far, float(np.median(ease)), lambda: self.left() >= third)
         judge = Judge(head, refitter, tables, rows, W - c.V, lines, self.found, self.check)
         easy = ease > far.least  # of these all that is asked about is far for every row
         for some in (easy, ~easy):

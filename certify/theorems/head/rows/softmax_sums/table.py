@@ -37,6 +37,9 @@ NEAR, HEAVY, MUCH = 1.0, 100, 0.1
 """Distances up to which, and of how many steps at most, what is lost is found as the eigenvalue of a sum; and what that
 is by levels and levers at least."""
 
+PRODUCTS = 1e11
+"""Most products that all these sums take together, as those of digits do nearly."""
+
 FAR = 100.0
 """Largest sum of ranges of other steps that is counted; beyond it nothing is known."""
 
@@ -212,7 +215,8 @@ def together(sums: Losses, s: Moves, most: int, lost: Array, check: Callable[[],
     near = [number for number, a in enumerate(AROUND) if a <= NEAR]
     least = np.min([shared_out(left_around(sums.m, AROUND[number])[0], most) for number in near], axis=0)
     much = lost[near, : len(s.rows)].max(axis=0)
-    for i in np.argsort(-much, kind="stable")[:HEAVY].tolist():
+    each = float(len(sums.m.h)) * sums.H.size
+    for i in np.argsort(-much, kind="stable")[: min(HEAVY, int(PRODUCTS / each))].tolist():
         if not much[i] > MUCH:
             break
         check()

@@ -15,7 +15,7 @@ from certify.systems.head.rows.head import Head, Whole
 from certify.theorems.head.rows.softmax_by_choice.candidates import lines_of
 from certify.theorems.head.rows.softmax_sums import far as listing
 from certify.theorems.head.rows.softmax_sums import search
-from certify.theorems.head.rows.softmax_sums.far import Tables, far_choices, listed_far
+from certify.theorems.head.rows.softmax_sums.far import Far, Tables, far_choices, listed_far
 from certify.theorems.head.rows.softmax_sums.formed import Formed
 from certify.theorems.head.rows.softmax_sums.judge import Judge
 from certify.theorems.head.rows.softmax_sums.table import cleared, cubic, pairs, taken
@@ -139,6 +139,16 @@ def test_what_is_listed_is_all_or_nothing(monkeypatch: pytest.MonkeyPatch) -> No
             assert T is None or T == every[place]
             assert T is None or len(T) <= room
     assert given_up
+
+
+def test_choices_that_are_far_are_asked_about_where_three_steps_take_too_much() -> None:
+    """Two of three equal steps leave room for the distance; the third takes it."""
+    tables, takes = tables_of(0), np.array([[0.3], [0.3], [0.3], [0.0]])
+    one = np.ones(1)
+    for r, asked in ((0.2, True), (0.15, True), (0.05, False)):
+        far = Far(np.array([[0, 1, 2], [0, 1, 3]]), np.array([r, 0.02]), 0.01)
+        T = search.opened(tables, far, takes, one, one)
+        assert T is not None and T.tolist() == [[0, 1, 2]] * asked
 
 
 def test_no_more_is_asked_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:

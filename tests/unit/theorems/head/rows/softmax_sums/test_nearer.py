@@ -11,11 +11,12 @@ import scipy.linalg
 
 from certify.rigor.fp import Array
 from certify.theorems.head.rows.softmax.trap import hessian
-from certify.theorems.head.rows.softmax_by_choice.sums import steps_of
-from certify.theorems.head.rows.softmax_sums import operators
+from certify.theorems.head.rows.softmax_by_choice.sums import at_sums, steps_of
+from certify.theorems.head.rows.softmax_sums import nearer, operators
 from certify.theorems.head.rows.softmax_sums import table as tables_
 from certify.theorems.head.rows.softmax_sums.far import Far
 from certify.theorems.head.rows.softmax_sums.formed import Formed
+from certify.theorems.head.rows.softmax_sums.moves import moves_of
 from certify.theorems.head.rows.softmax_sums.nearer import Nearer, Sums, not_near
 from certify.theorems.head.rows.softmax_sums.operators import ALL, Losses
 from certify.theorems.head.rows.softmax_sums.table import AROUND, NEAR, Table, table
@@ -51,6 +52,16 @@ def test_a_guess_that_is_too_low_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
     assert np.isinf(sums.largest(np.full(n, 0.3)))
 
 
+@pytest.mark.parametrize("name", ["wrong", "unsure"])
+def test_what_sums_are_off_by_counts(name: str) -> None:
+    """Of the rows that lose, and of the matrix: nothing is proved where either is beyond what is left."""
+    p = problem(0)
+    sums, y = Losses(p.tables[0].m), np.full(p.head.n, 0.3)
+    assert np.isfinite(sums.largest(y))
+    setattr(sums, name, 1e3 * np.trace(sums.H) * np.ones_like(getattr(sums, name)))
+    assert np.isinf(sums.largest(y))
+
+
 def sharp(p: Problem, t: Table) -> Table:
     """The same table, with all steps looked at together."""
     none = Formed(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros((0, *p.c.V.shape)), np.zeros(0))
@@ -73,6 +84,20 @@ def test_distances_with_what_is_lost_together(monkeypatch: pytest.MonkeyPatch) -
             assert not wrong
             said += more
     assert said > 20 and better > 5
+    monkeypatch.setattr(tables_, "PRODUCTS", 0.0)  # a head that is too large for any
+    assert (sharp(p, p.tables[0]).lost == p.tables[0].lost).all()
+
+
+def test_tables_of_steps_in_any_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The number of a step is not that of its row: each has the numbers that it has in the order of rows."""
+    monkeypatch.setattr(tables_, "MUCH", 0.0)
+    p, order = problem(0), np.array([7, 2, 9, 0, 5, 10])
+    part = dataclasses.replace(p, W=p.W[order], s=moves_of(p.c, p.s.rows[order], p.W[order] - p.c.V, 3))
+    one, all_ = sharp(part, p.tables[1]), sharp(p, p.tables[1])
+    assert np.isfinite(one.lost).any() and np.allclose(one.lost[:, :-1], all_.lost[:, order], rtol=1e-9)
+    for name in ("single", "third"):
+        assert np.allclose(getattr(one, name)[:-1], getattr(all_, name)[order], rtol=1e-9)
+    assert np.allclose(one.pair[:-1, :-1], all_.pair[np.ix_(order, order)], rtol=1e-9)
 
 
 def sums_of(p: Problem) -> Sums:
@@ -98,6 +123,32 @@ def test_gradients_at_sums_of_three_steps() -> None:
     assert better > 20
 
 
+def test_what_gradients_at_sums_are_off_by_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What products round, and what sums of steps do: nothing is known where either is large."""
+    p, tables = problem(0), dataclasses.replace(tables_of(0), sharp=(1,))
+    T = np.array(list(combinations(range(6), 3)))
+    assert np.isfinite(sums_of(p).distances(tables, T, lambda: None)).any()
+    with monkeypatch.context() as patch:
+        patch.setattr(nearer, "U", 1.0)
+        assert np.isinf(sums_of(p).distances(tables, T, lambda: None)).all()
+    large = np.full(len(T), 1e6)
+    monkeypatch.setattr(nearer, "at_sums", lambda *of: dataclasses.replace(at_sums(*of), error=large[: len(of[2])]))
+    assert np.isinf(sums_of(p).distances(tables, T, lambda: None)).all()
+
+
+def test_steps_that_leave_out_rows_in_any_order() -> None:
+    """The number of a step is not that of its row."""
+    p, tables = problem(0), dataclasses.replace(tables_of(0), sharp=(1,))
+    order, t = np.array([7, 2, 9, 0, 5, 10]), tables.each[1]
+    rows = p.s.rows[order]
+    other = dataclasses.replace(t, lost=t.lost[:, [*order, p.head.n]])
+    part = dataclasses.replace(tables, each=(tables.each[0], other))
+    T = np.array(list(combinations(range(len(order)), 3)))
+    r = Sums(rows, p.W[order], steps_of(p.head, p.W[order], p.c.V)).distances(part, T, lambda: None)
+    same = sums_of(p).distances(tables, np.sort(order[T], axis=1), lambda: None)
+    assert np.isfinite(same).any() and np.allclose(r, same, rtol=1e-6)
+
+
 def test_the_farthest_come_first_and_none_is_lost() -> None:
     """Choices of fewer rows stay as they are, and those that are not as far as is asked for."""
     p, tables = problem(0), tables_of(0)
@@ -115,6 +166,8 @@ def test_the_farthest_come_first_and_none_is_lost() -> None:
     assert all(after[T] <= r for T, r in before.items())
     assert all(after[T] == r for T, r in before.items() if p.head.n in T)
     assert sum(after[T] < 0.8 * r for T, r in before.items()) > 20
+    late = near.brought(far, 0.0, lambda: False)  # where there is no time they stay as they are
+    assert np.array_equal(late.T, far.T) and np.array_equal(late.r, far.r)
     again = np.array([after[tuple(T)] for T in far.T.tolist()])
     assert np.array_equal(np.fmin(near.distances(far.T), far.r), again)  # in whatever order they are asked for
 

@@ -175,6 +175,24 @@ def test_fewer_rows_than_may_go(rows: tuple[int, ...]) -> None:
     assert part is not None and part.proved.any() and (low[part.proved] > -NEAR).all()
 
 
+def test_points_are_judged_by_their_own_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What steps take of a margin, the margin and its lengths are those of one point."""
+    opened, not_near, own = search.opened, search.not_near, set[bytes]()
+
+    def asked(tables: Tables, far: listing.Far, takes: Array, gap: Array, lengths: Array) -> Array | None:
+        own.add(gap.tobytes() + takes.tobytes() + lengths.tobytes())
+        return opened(tables, far, takes, gap, lengths)
+
+    def judged(T: Array, r: Array, takes: Array, gap: Array, lengths: Array) -> Array:
+        assert gap.tobytes() + takes.tobytes() + lengths.tobytes() in own
+        return not_near(T, r, takes, gap, lengths)
+
+    monkeypatch.setattr(search, "opened", asked)
+    monkeypatch.setattr(search, "not_near", judged)
+    part = SoftmaxSums().prove(drawn(3), RowChange(False, 3, ROWS), drawn(3).today >= 0, Budget())
+    assert part is not None and part.proved.any() and len(own) > 10
+
+
 def test_other_questions_are_refused() -> None:
     head = drawn(0)
     for change in (RowChange(True, 3, ROWS), RowChange(False, 2, ROWS), RowChange(False, 4, ROWS)):
