@@ -20,7 +20,7 @@ from certify.theorems.head.rows.softmax_sums.far import Far, Tables
 AT_ONCE, COMPARED = 32, 1 << 17
 """Choices of one pair at a time; and those that are compared with what an evaluation row bears."""
 
-FARTHEST, KNOWN = 1 << 14, 1 << 21
+FARTHEST, KNOWN = 1 << 15, 1 << 21
 """Choices that are far, between two looks at the time; and distances that are held to be asked for again."""
 
 LOW = 1.0 - 2.0**-30

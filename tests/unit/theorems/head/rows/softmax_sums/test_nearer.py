@@ -19,7 +19,7 @@ from certify.theorems.head.rows.softmax_sums.formed import Formed
 from certify.theorems.head.rows.softmax_sums.moves import moves_of
 from certify.theorems.head.rows.softmax_sums.nearer import Nearer, Sums, not_near
 from certify.theorems.head.rows.softmax_sums.operators import ALL, Losses
-from certify.theorems.head.rows.softmax_sums.table import AROUND, NEAR, Table, table
+from certify.theorems.head.rows.softmax_sums.table import AROUND, NEAR, Table, left_around, table
 from tests.unit.theorems.head.rows.softmax_sums.test_softmax_sums import every_choice, tables_of
 from tests.unit.theorems.head.rows.softmax_sums.test_tables import Problem, lies, problem
 
@@ -86,6 +86,34 @@ def test_distances_with_what_is_lost_together(monkeypatch: pytest.MonkeyPatch) -
     assert said > 20 and better > 5
     monkeypatch.setattr(tables_, "PRODUCTS", 0.0)  # a head that is too large for any
     assert (sharp(p, p.tables[0]).lost == p.tables[0].lost).all()
+
+
+def test_what_is_lost_together_is_no_less_than_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of every step, its own row with it, and of what all choices lose: the eigenvalues of the sums as they stand."""
+    monkeypatch.setattr(tables_, "MUCH", 0.0)
+    monkeypatch.setattr(operators, "ALL", 0.0)  # without the room that would hide what is missing
+    monkeypatch.setattr(operators, "ABOVE", (1.0 + 1e-7, *operators.ABOVE))
+    for seed in range(2):
+        p = problem(seed)
+        for t in p.tables:
+            other = sharp(p, t)
+            for number, a in enumerate(AROUND):
+                q, _ = left_around(t.m, a)
+                assert other.few[number] >= exact(t, np.maximum(1.0 - q, 0.0)) * (1.0 - 1e-9)
+                for i, keeps in enumerate(p.s.keeps[::3]):
+                    y = np.maximum(1.0 - keeps * np.maximum(q, 1.0) ** (1.0 / 3.0), 0.0)
+                    y[p.s.rows[3 * i]] = 1.0
+                    assert other.lost[number, 3 * i] >= exact(t, y) * (1.0 - 1e-9)
+
+
+def test_distances_around_sums_by_hand() -> None:
+    """What all lose counts with what each step does, and how far is looked bounds what is found."""
+    t, most = problem(0).tables[0], len(AROUND)
+    lost, few = np.full((most, 3), 0.4), np.full(most, 0.125)
+    lost[0] = 0.0
+    t = dataclasses.replace(t, lost=lost, theta=np.full(most, 0.5), few=few)
+    T, R = np.array([[0, 1]] * 4), np.array([0.02, 0.05, 0.2, np.nan])
+    assert np.allclose(t.around(T, R), [0.02 / 0.4375, 0.05 / 0.0375, np.inf, np.inf], rtol=1e-9)
 
 
 def test_tables_of_steps_in_any_order(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from certify.theorems.head.rows.softmax_sums import far as listing
 from certify.theorems.head.rows.softmax_sums import judge, search
 from certify.theorems.head.rows.softmax_sums.far import Tables, far_choices, listed_far
 from certify.theorems.head.rows.softmax_sums.method import SoftmaxSums
+from certify.theorems.head.rows.softmax_sums.nearer import not_near
 from certify.theorems.head.rows.softmax_sums.table import cubed
 from certify.theorems.head.rows.survey import survey
 from tests.containment.heads_softmax_by_choice import NEAR, without, worst
@@ -177,7 +178,7 @@ def test_fewer_rows_than_may_go(rows: tuple[int, ...]) -> None:
 
 def test_points_are_judged_by_their_own_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     """What steps take of a margin, the margin and its lengths are those of one point."""
-    opened, not_near, own = search.opened, search.not_near, set[bytes]()
+    opened, own = search.opened, set[bytes]()
 
     def asked(tables: Tables, far: listing.Far, takes: Array, gap: Array, lengths: Array) -> Array | None:
         own.add(gap.tobytes() + takes.tobytes() + lengths.tobytes())
