@@ -38,12 +38,14 @@ from certify.problem.problem import Problem
 from certify.problem.progress import Progress
 from certify.prove.changed.lost import said_of_lost, several_left
 from certify.prove.gates import evaluate
+from certify.report.beside import beside_minimum
 from certify.report.messages import cautions_of
 from certify.rigor.fp import Array
 from certify.spec.load import parse_spec
 from certify.spec.models import Spec
 from certify.spec.sources import Digest
 from certify.spec.text.toml_text import spec_text
+from certify.systems.head.nearness import NOT_THESE
 
 FOUND: Final = "The threshold is what was proved when this was written."
 NOTHING: Final = "No useful end was proved when this was written: the threshold is one that stayed open."
@@ -87,6 +89,7 @@ class Answer:
         in_certificate: whether its certificate holds it, so that `certify check` derives it again; else it is proved by
             this run alone.
         methods: what each method left open, or why it was not tried, by its name.
+        beside: whether it is about the minimum on these rows, which the given weights are not known to be.
     """
 
     question: str
@@ -108,15 +111,17 @@ class Answer:
     predictions: Column | None = None
     alarm: str = ""
     methods: tuple[str, ...] = ()
+    beside: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """Its members for `--json`; the folder as a path from that of the audit is the caller's."""
+        about = {"about": NOT_THESE.removeprefix("about ")} if self.beside else {}
         return {"question": self.question, "ask": self.slug.replace("-", " "), "quantity": self.quantity,
                 "lower": self.lower, "upper": self.upper, "unit": self.unit, "total": self.total,
                 "verdict": self.verdict, "answer": self.sentence, "reason": self.reason,
                 "cautions": list(self.cautions), "seconds": round(self.seconds, 2),
                 "in_certificate": self.in_certificate} | ({} if self.ranking is None else {"ranking": self.ranking}) | (
-            {"methods": list(self.methods)} if self.methods else {})
+            {"methods": list(self.methods)} if self.methods else {}) | about
 
 
 def answered(subject: Subject, question: Question, options: Options, folder: Path, tell: Progress,
@@ -183,7 +188,8 @@ def answered(subject: Subject, question: Question, options: Options, folder: Pat
     cautions, doubt = (*lost, *cautions_of(certificate)), question.doubt(subject, options, certificate)
     seconds = time.monotonic() - started
     answers = [replace(one, cautions=cautions if one.in_certificate or one.lower is None else (UNCHECKED, *cautions),
-                       seconds=seconds, alarm=astray(certificate)) for one in answers]
+                       seconds=seconds, alarm=astray(certificate), beside=beside_minimum(certificate))
+               for one in answers]
     if not doubt:
         told = _told(subject, question, sentence, certificate, points, proved)
         return [replace(answers[0], predictions=told), *answers[1:]]
