@@ -38,7 +38,7 @@ from certify.problem.problem import Problem
 from certify.problem.progress import Progress
 from certify.prove.changed.lost import said_of_lost, several_left
 from certify.prove.gates import evaluate
-from certify.report.beside import beside_minimum
+from certify.report.beside import another_point
 from certify.report.messages import cautions_of
 from certify.rigor.fp import Array
 from certify.spec.load import parse_spec
@@ -188,7 +188,7 @@ def answered(subject: Subject, question: Question, options: Options, folder: Pat
     cautions, doubt = (*lost, *cautions_of(certificate)), question.doubt(subject, options, certificate)
     seconds = time.monotonic() - started
     answers = [replace(one, cautions=cautions if one.in_certificate or one.lower is None else (UNCHECKED, *cautions),
-                       seconds=seconds, alarm=astray(certificate), beside=beside_minimum(certificate))
+                       seconds=seconds, alarm=astray(certificate), beside=another_point(certificate))
                for one in answers]
     if not doubt:
         told = _told(subject, question, sentence, certificate, points, proved)

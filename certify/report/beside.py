@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from certify.format.words import Loss
 from certify.problem.fit import recorded
-from certify.systems.head.nearness import FAR, NOT_THESE
+from certify.systems.head.nearness import FAR, NOT_THESE, beside
 
 Json = Mapping[str, Any]
 
@@ -28,9 +29,9 @@ def ended_of(certificate: Json) -> bool | None:
 
 
 def beside_minimum(certificate: Json) -> bool:
-    """Whether the one minimum of a last layer is what claims are about, and the given weights are not known to be it.
+    """Whether a caution is due: the one minimum of a last layer, which claims are about, may not be the given weights.
 
-    They are not where it is only proved within more than `FAR` of their length, or where they break the rule by which
+    It may not where it is only proved within more than `FAR` of their length, or where they break the rule by which
     their solver ends.
 
     >>> head = {"problem": {"within": None, "weights_length": 2.0}, "base": {"distance": 1e-4}}
@@ -42,3 +43,20 @@ def beside_minimum(certificate: Json) -> bool:
     if problem.get("within", 0) is not None or share is None:
         return False
     return share > FAR or ended_of(certificate) is False
+
+
+def another_point(certificate: Json) -> bool:
+    """Whether what is proved says beside itself that it is not about the given weights.
+
+    Solvers of other losses than the squared one stop a little short of the minimum, which is not what makes another
+    fit of them: that is as :func:`certify.systems.head.nearness.beside` has it.
+
+    >>> head = {"problem": {"within": None, "weights_length": 2.0, "loss": "logistic"}, "base": {"distance": 0.1}}
+    >>> another_point(head), another_point({**head, "base": {"distance": 1.0}})
+    (False, True)
+    """
+    problem = certificate["problem"]
+    loss = problem.get("loss")
+    squared = loss is not None and Loss(loss).least_squares
+    return beside_minimum(certificate) and bool(beside(
+        certificate["base"]["distance"], problem["weights_length"], squared, ended_of(certificate)))

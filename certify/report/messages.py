@@ -13,7 +13,7 @@ from certify.format.quantities import QUANTITIES
 from certify.format.words import Base, Loss, Map, Set
 from certify.problem.fit import recorded
 from certify.prove.gates import gates_of
-from certify.report.beside import CLAIMS, beside_minimum, ended_of, share_of
+from certify.report.beside import CLAIMS, another_point, beside_minimum, ended_of, share_of
 from certify.report.cautions import cautions, distant
 from certify.report.maps import MAPS
 from certify.report.normalization import fixed_note
@@ -50,7 +50,7 @@ def verdict_line(certificate: Json, reason: bool = False) -> str:
     parts = [*(claim_line(claim, problem) for claim in claims), f"changes: {asked_changes(problem)}"]
     if Base(problem["base"]).near:
         parts.append(_nearby(problem, base["distance"]))
-    if beside_minimum(certificate) and any(claim["verdict"] != "inconclusive" for claim in claims):
+    if another_point(certificate) and any(claim["verdict"] != "inconclusive" for claim in claims):
         parts.append(CLAIMS)
     if base.get("tilt") and base.get("shift_norm") is not None:
         parts.append(f"loss tilted {'through the outputs' if base['tilt'] == 'output' else 'in weight space'} by "
@@ -274,7 +274,7 @@ def run_object(certificate: Json) -> dict[str, Any]:
         "base": {key: certificate["base"][key] for key in ("residual", "distance")} | _nearness(certificate["problem"]),
         "changes": asked_changes(certificate["problem"]),
         "cautions": cautions_of(certificate),
-        **({"about": NOT_THESE.removeprefix("about ")} if beside_minimum(certificate) else {}),
+        **({"about": NOT_THESE.removeprefix("about ")} if another_point(certificate) else {}),
     } | {member: certificate[member] for member in ("over_time", "suppressed") if member in certificate}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from certify.certificate.schema import Certificate
-from certify.report.beside import CLAIMS, beside_minimum
+from certify.report.beside import CLAIMS, another_point
 from certify.report.cautions import distant
 from certify.report.digits import as_given
 from certify.report.findings import find_findings
@@ -44,7 +44,7 @@ def _build(opened: Certificate) -> Says:
 def _distant(opened: Certificate) -> Phrase:
     """That the one solution is not the weights in the file, where it lies far from them, or is not known not to."""
     caution = distant(opened.base.model_dump(), [claim.model_dump() for claim in opened.claims])
-    if not caution and beside_minimum(opened.model_dump(exclude_unset=True)):
+    if not caution and another_point(opened.model_dump(exclude_unset=True)):
         caution = f"{CLAIMS}."
     return say(" Caution: {words}", words=caution) if caution else ()
 
