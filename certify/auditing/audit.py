@@ -37,7 +37,7 @@ from certify.certificate.audit_folder import (
 from certify.certificate.write import write_together
 from certify.format.errors import CertifyError, InputError
 from certify.problem.progress import Progress
-from certify.report.beside import AGAIN
+from certify.report.phrases.decisions.beside import AGAIN
 
 FORMAT: Final = "certify-audit/1"
 

@@ -13,17 +13,17 @@ from certify.format.quantities import QUANTITIES
 from certify.format.words import Base, Loss, Map, Set
 from certify.problem.fit import recorded
 from certify.prove.gates import gates_of
-from certify.report.beside import CLAIMS, another_point, beside_minimum, ended_of, share_of
 from certify.report.cautions import cautions, distant
 from certify.report.maps import MAPS
 from certify.report.normalization import fixed_note
 from certify.report.phrases.decisions.asked_changes import asked_changes
+from certify.report.phrases.decisions.beside import CLAIMS, about, another_point, beside_minimum, ended_of, share_of
 from certify.report.phrases.decisions.over_time import over_time_advice, over_time_lines
 from certify.report.phrases.decisions.stands_before import before_note
 from certify.report.phrases.decisions.suppressed import suppressed_lines
 from certify.report.phrases.rescaling import rescaling_note
 from certify.spec.vocabulary import CHECKED, DATA_FORMATS, MODEL_FORMATS
-from certify.systems.head.nearness import ANOTHER, NOT_THESE
+from certify.systems.head.nearness import ANOTHER
 
 if TYPE_CHECKING:
     from certify.prove.stability import Stability
@@ -274,7 +274,7 @@ def run_object(certificate: Json) -> dict[str, Any]:
         "base": {key: certificate["base"][key] for key in ("residual", "distance")} | _nearness(certificate["problem"]),
         "changes": asked_changes(certificate["problem"]),
         "cautions": cautions_of(certificate),
-        **({"about": NOT_THESE.removeprefix("about ")} if another_point(certificate) else {}),
+        **about(another_point(certificate)),
     } | {member: certificate[member] for member in ("over_time", "suppressed") if member in certificate}
 
 

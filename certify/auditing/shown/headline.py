@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from certify.report.beside import AGAIN
+from certify.report.phrases.decisions.beside import AGAIN
 
 INCONCLUSIVE: Final = "inconclusive"
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from certify.certificate.schema import Certificate
-from certify.report.beside import CLAIMS, another_point
 from certify.report.cautions import distant
 from certify.report.digits import as_given
 from certify.report.findings import find_findings
 from certify.report.limit import limit
 from certify.report.maps import MAPS
+from certify.report.phrases.decisions.beside import CLAIMS, another_point
 from certify.report.phrases.meaning import meaning
 from certify.report.phrases.parameters import PARAMETERS
 from certify.report.phrases.sets import SETS

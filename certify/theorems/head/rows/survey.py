@@ -24,7 +24,7 @@ from certify.systems.head.rows.weights import settled
 from certify.theorems.head.rows.flips import Found, already
 from certify.theorems.head.rows.method import STAGES, Budget, Flips, Mask, Method, Part, attempt, seconds_of_all
 from certify.theorems.head.rows.searches.searched import Searches, Tell
-from certify.theorems.head.rows.stopped import Stopped, hardly
+from certify.theorems.head.rows.searches.stopped import Stopped, hardly
 
 CLASSES: Final[Mapping[str, str]] = {
     "group_tree": "group_tree.method:GroupTrees", "squared_labels": "squared_labels:SquaredLabels",
@@ -160,8 +160,7 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
             continue
         least = partial(_method(name).least, near, asked)
         if tried and budget.left() <= 0:
-            reasons.append(f"{name}: no time was left for it")
-            stopped.append(Stopped(name, 0.0, 0, least))
+            stopped, reasons = [*stopped, Stopped(name, 0.0, 0, least)], [*reasons, f"{name}: no time was left for it"]
             continue
         if not attacked and name not in first and not _method(name).complete(head, asked):
             searched, attacked, tried = search.run(todo, budget, ATTACK), True, tried + 1
@@ -185,19 +184,24 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
             parts[name] = part
             if name not in CHECKED:
                 said.append(f"{name} proved {int(new.sum())}, and no certificate states what it proves")
-        left = int((todo & ~new & ~found.flipped).sum())
-        said += [attempt(name, left, part.why, late)] if left else []
-        stopped += [Stopped(name, spent, int(todo.sum()) - left, least, bool(waits))] if late and left else []
+        if left := int((todo & ~new & ~found.flipped).sum()):
+            said.append(attempt(name, left, part.why, late))
+            stopped += [Stopped(name, spent, int(todo.sum()) - left, least, bool(waits))] * late
     again = (searched or not attacked) and (not tried or budget.left() > 0)  # it had a share of the time at first
     if again and (todo := known & ~found.flipped & (status == OPEN)).any():
         searched, tried = search.run(todo, budget, 1.0), tried + 1
     require_consistent(status, found)
     status[found.flipped & (status == OPEN)] = FLIPPED
-    open_ = bool((known & (status == OPEN)).any())
-    fewer = _fewer(head, change, seconds, methods, seen) if open_ else 0
-    cut = not all(one.waits for one in stopped)
-    more = (hardly(stopped, seconds) if open_ else "") if cut else WAITS + held if held else LONGER * searched
+    fewer = _fewer(head, change, seconds, methods, seen) if (known & (status == OPEN)).any() else 0
+    cut, more = _of_time(stopped, known & (status == OPEN), seconds, WAITS + held if held else LONGER * searched)
     return Survey(status, parts, found.flips(), (*said, *reasons), tried, cut or searched or bool(held), more, fewer)
+
+
+def _of_time(stopped: list[Stopped], open_: Mask, seconds: float, else_: str) -> tuple[bool, str]:
+    """Whether a method was stopped, and what more time would do: why it would hardly help, or what else is known."""
+    if all(one.waits for one in stopped):
+        return False, else_
+    return True, hardly(stopped, seconds) if open_.any() else ""
 
 
 def _flipped(found: Found, part: Part, head: Head, change: Change, stored: bool) -> None:

@@ -60,3 +60,12 @@ def another_point(certificate: Json) -> bool:
     squared = loss is not None and Loss(loss).least_squares
     return beside_minimum(certificate) and bool(beside(
         certificate["base"]["distance"], problem["weights_length"], squared, ended_of(certificate)))
+
+
+def about(beside: bool) -> dict[str, str]:
+    """The member `about` of an object: what it is about where that is not the given weights; else none.
+
+    >>> about(True), about(False)
+    ({'about': 'the minimum on these rows, and not about these weights'}, {})
+    """
+    return {"about": NOT_THESE.removeprefix("about ")} if beside else {}

@@ -43,17 +43,18 @@ class Stopped:
         """Why more time than there was would hardly help it, in words; "" where it may.
 
         >>> Stopped("softmax_tree", 15.0, 0, lambda: 0.0).against(20.0)
-        'a tree over the rows that pull most decided nothing in 15 s'
+        'nothing was decided in 15 s (a tree over the rows that pull most)'
         >>> Stopped("enumeration", 15.0, 2, lambda: 7200.0).against(20.0)
-        'a refit for each choice takes about 2.0 h'
+        'about 2.0 h would be needed (a refit for each choice)'
         >>> Stopped("enumeration", 0.0, 0, lambda: 90.0).against(20.0), Stopped("box", 9.0, 0, lambda: 0.0).against(9.0)
         ('', '')
         """
-        if (needed := proposed(self.least) or 0.0) > 0:
-            return f"{STAGES[self.name]} takes about {duration(needed)}" if needed > TIMES * seconds else ""
-        if self.gained or self.spent < PATIENT:
+        needed = proposed(self.least) or 0.0
+        if needed > TIMES * seconds:
+            return f"about {duration(needed)} would be needed ({STAGES[self.name]})"
+        if self.spent < max(needed, PATIENT) or self.gained:
             return ""
-        return f"{STAGES[self.name]} decided nothing in {duration(self.spent)}"
+        return f"nothing was decided in {duration(self.spent)} ({STAGES[self.name]})"
 
 
 def hardly(stopped: Sequence[Stopped], seconds: float) -> str:
