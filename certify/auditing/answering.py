@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -39,6 +40,7 @@ from certify.problem.progress import Progress
 from certify.prove.changed.lost import said_of_lost, several_left
 from certify.prove.gates import evaluate
 from certify.report.messages import cautions_of
+from certify.report.phrases.decisions.beside import about, another_point
 from certify.rigor.fp import Array
 from certify.spec.load import parse_spec
 from certify.spec.models import Spec
@@ -58,8 +60,7 @@ UNCHECKED: Final = ("what is said of each row by itself is proved by this run al
                     "`certify check` does not derive it again")
 
 FIRST, LEAST = 0.6, 0.25
-"""Of the time that is left, what ranking rows is given where it is the answer; of all of it what it has at least, as
-has a spec that is asked instead of another."""
+"""Of the time left, what a ranking that is the answer is given; of all, what it or another spec has at least."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +73,7 @@ class Answer:
         quantity: what was bounded.
         lower, upper: its ends, None where there is none.
         unit: of them.
-        verdict: ``certified``, ``refuted`` or ``inconclusive``; without a threshold of somebody's own, certified means
-            that an end that says something was proved.
+        verdict: ``certified`` (without a threshold: a useful end was proved), ``refuted`` or ``inconclusive``.
         sentence: the answer in words.
         reason: why no more is proved; "" where all is.
         cautions: what speaks against reading it as one about the weights in the file.
@@ -84,9 +84,9 @@ class Answer:
         ranking: training rows by what hangs on each, as `--json` has them; None where the question names none.
         predictions: what its certificate says of every prediction, with the first answer of a question; None: nothing.
         alarm: what has to be read before it; "": nothing.
-        in_certificate: whether its certificate holds it, so that `certify check` derives it again; else it is proved by
-            this run alone.
+        in_certificate: whether its certificate holds it, so that `certify check` derives it; else this run alone does.
         methods: what each method left open, or why it was not tried, by its name.
+        beside: whether it is about the minimum on these rows, which the given weights are not known to be.
     """
 
     question: str
@@ -108,6 +108,7 @@ class Answer:
     predictions: Column | None = None
     alarm: str = ""
     methods: tuple[str, ...] = ()
+    beside: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """Its members for `--json`; the folder as a path from that of the audit is the caller's."""
@@ -116,7 +117,7 @@ class Answer:
                 "verdict": self.verdict, "answer": self.sentence, "reason": self.reason,
                 "cautions": list(self.cautions), "seconds": round(self.seconds, 2),
                 "in_certificate": self.in_certificate} | ({} if self.ranking is None else {"ranking": self.ranking}) | (
-            {"methods": list(self.methods)} if self.methods else {})
+            {"methods": list(self.methods)} if self.methods else {}) | about(self.beside)
 
 
 def answered(subject: Subject, question: Question, options: Options, folder: Path, tell: Progress,
@@ -174,16 +175,16 @@ def answered(subject: Subject, question: Question, options: Options, folder: Pat
     ranked = ranked or ranking(1.0)
     text = _spec_text(sentence, tables, asked, _bounds(proved))
     final, claims = _held(audit, proved, folder, text)
-    spec = {folder / SPEC: text.encode()}
-    announce(spec)
+    announce(spec := {folder / SPEC: text.encode()})
     certificate = write(final, claims, environment, folder, spec)
     answers = [_answer(subject, question, options, wanted, claim, _bounds(proved)[wanted.quantity], folder)
                for wanted, claim in zip(asked.wanted, certificate["claims"], strict=True)]
     answers = _with_ranking(subject, question, options, ranked, certificate, answers, folder)
     cautions, doubt = (*lost, *cautions_of(certificate)), question.doubt(subject, options, certificate)
-    seconds = time.monotonic() - started
-    answers = [replace(one, cautions=cautions if one.in_certificate or one.lower is None else (UNCHECKED, *cautions),
-                       seconds=seconds, alarm=astray(certificate)) for one in answers]
+    common = partial(replace, seconds=time.monotonic() - started, alarm=astray(certificate),
+                     beside=another_point(certificate))
+    answers = [common(one, cautions=cautions if one.in_certificate or one.lower is None else (UNCHECKED, *cautions))
+               for one in answers]
     if not doubt:
         told = _told(subject, question, sentence, certificate, points, proved)
         return [replace(answers[0], predictions=told), *answers[1:]]

@@ -37,6 +37,7 @@ from certify.certificate.audit_folder import (
 from certify.certificate.write import write_together
 from certify.format.errors import CertifyError, InputError
 from certify.problem.progress import Progress
+from certify.report.phrases.decisions.beside import AGAIN
 
 FORMAT: Final = "certify-audit/1"
 
@@ -163,8 +164,10 @@ class Audit:
 
     def __repr__(self) -> str:
         each = (line for a in self.answers for line in (a.sentence, *(f"  {row}" for row in lines_of(a.ranking))))
+        about = next((f"  {AGAIN}" for a in self.answers if a.beside and a.verdict != "inconclusive"), "")
         lines = [f"Audit of {self.subject.words()}: {self.verdict}",
                  *(f"  WARNING: {one}" for one in self.alarms), *(f"  {line}" for line in each),
+                 *([about] if about else []),
                  *(f"  {'no answer' if one.applies else 'does not apply'}: {one.question}: {one.reason}"
                    for one in self.skipped)]
         return "\n".join(lines)

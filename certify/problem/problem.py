@@ -38,10 +38,11 @@ class Problem(Statement):
     """
 
     def __repr__(self) -> str:
+        sized = self.spec is not None or self.radius is not None or self.count is not None
+        asked = f", parameter {str(self.parameter)!r}, set {str(self.set)!r}" if sized else ""  # else nobody asked yet
         return (f"Problem({self.n} rows, widths {list(self.network.widths)}, {self.outputs} "
                 f"{'output' if self.outputs == 1 else 'outputs'}, map {str(self.map)!r}, base {str(self.base)!r}, "
-                f"loss {str(self.loss)!r}, weight_decay {self.weight_decay:g}, parameter {str(self.parameter)!r}, "
-                f"set {str(self.set)!r})")
+                f"loss {str(self.loss)!r}, weight_decay {self.weight_decay:g}{asked})")
 
     @staticmethod
     def from_module(

@@ -22,6 +22,7 @@ from certify.problem.problem import Problem
 from certify.problem.sample_weights import SampleWeights
 from certify.prove.whole import whole_problem
 from certify.rigor.fp import Array
+from certify.systems.head.nearness import NOT_THESE
 
 DIVIDES: Final = ("PoissonRegressor", "GammaRegressor", "TweedieRegressor", "MLPClassifier", "MLPRegressor")
 """Estimators that divide by the sum of the weights of rows, which rows that are left out change."""
@@ -155,7 +156,7 @@ def _told(estimator: Any, inner: Any, read: Linear, rows: Array, sample_weight: 
     said = f"{type(inner).__name__}: {read.said}" if read.said else ""
     for words in (*_kept(estimator, said), *((beside,) if beside else ())):
         warnings.warn(words, stacklevel=3)
-    return replace(problem, ended=True) if beside == "" else problem
+    return problem if beside is None else replace(problem, ended=not beside)
 
 
 def _beside_minimum(estimator: Any, problem: Problem, weighed: bool) -> str | None:
@@ -189,8 +190,8 @@ def _beside_minimum(estimator: Any, problem: Problem, weighed: bool) -> str | No
     if weighed:
         causes.insert(0, "with other sample weights")
     *first, last = causes
-    return (f"{name}: {ended}: was it fitted {', '.join(first)}{' or ' if first else ''}{last}? Answers are about the "
-            "minimum on these rows, and not about these weights")
+    return (f"{name}: {ended}: was it fitted {', '.join(first)}{' or ' if first else ''}{last}? Answers are "
+            f"{NOT_THESE}")
 
 
 def _kept(estimator: Any, said: str) -> tuple[str, ...]:

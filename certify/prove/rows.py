@@ -74,6 +74,7 @@ class StablePredictions:
         distance: the exact minimum of the unchanged data is proved to lie within it of the given weights.
         classes: what y calls the labels; None: numbers.
         mean: of every output, what real targets are more than those of the head; empty: nothing.
+        held: whether there are layers before the last one, which stay as they are.
     """
 
     change: Change
@@ -82,6 +83,7 @@ class StablePredictions:
     distance: float
     classes: tuple[Any, ...] | None = None
     mean: tuple[float, ...] = ()
+    held: bool = False
 
     @property
     def proved(self) -> Whole:
@@ -176,7 +178,8 @@ class StablePredictions:
         flipped, own = len(self.attacked), len(self.already)
         who = "already" if own == flipped == 1 else f"{'all' if own == flipped else own} of them already"
         today = f" ({who} when trained to the end on today's data)" if own else ""
-        return (f"StablePredictions({self.change.words}: {len(self.proved)} of "
+        alone = ", last layer alone" if self.held else ""
+        return (f"StablePredictions({self.change.words}{alone}: {len(self.proved)} of "
                 f"{len(self.survey.status)} prediction{'' if len(self.survey.status) == 1 else 's'} proved to "
                 f"{'stay' if called(self.head, self.classes) == LABEL else 'keep the same largest output'}, "
                 f"{flipped} flipped{today}, {len(self.undecided)} undecided)")
@@ -285,7 +288,14 @@ def stable_predictions(
     _tell_of_classes(problem, relabel is not None)
     with among(jobs), told(progress) as tell:
         found = survey(head, change, seconds, tell, tuple(CLASSES))
-    return StablePredictions(change, found, head, distance, problem.classes, getattr(problem.prepare, "mean", ()))
+    return StablePredictions(change, found, head, distance, problem.classes, getattr(problem.prepare, "mean", ()),
+                             _held(problem))
+
+
+def _held(problem: Problem) -> bool:
+    """Whether layers stand before the last one, of a network or of the module that made the rows."""
+    net = problem.network
+    return not isinstance(net, Network) or net.depth > 1 or bool(getattr(problem.prepare, "held", False))
 
 
 def _tell_of_classes(problem: Problem, labels: bool) -> None:

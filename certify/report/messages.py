@@ -17,12 +17,13 @@ from certify.report.cautions import cautions, distant
 from certify.report.maps import MAPS
 from certify.report.normalization import fixed_note
 from certify.report.phrases.decisions.asked_changes import asked_changes
+from certify.report.phrases.decisions.beside import CLAIMS, about, another_point, beside_minimum, ended_of, share_of
 from certify.report.phrases.decisions.over_time import over_time_advice, over_time_lines
 from certify.report.phrases.decisions.stands_before import before_note
 from certify.report.phrases.decisions.suppressed import suppressed_lines
 from certify.report.phrases.rescaling import rescaling_note
 from certify.spec.vocabulary import CHECKED, DATA_FORMATS, MODEL_FORMATS
-from certify.systems.head.nearness import ANOTHER, FAR
+from certify.systems.head.nearness import ANOTHER
 
 if TYPE_CHECKING:
     from certify.prove.stability import Stability
@@ -49,6 +50,8 @@ def verdict_line(certificate: Json, reason: bool = False) -> str:
     parts = [*(claim_line(claim, problem) for claim in claims), f"changes: {asked_changes(problem)}"]
     if Base(problem["base"]).near:
         parts.append(_nearby(problem, base["distance"]))
+    if another_point(certificate) and any(claim["verdict"] != "inconclusive" for claim in claims):
+        parts.append(CLAIMS)
     if base.get("tilt") and base.get("shift_norm") is not None:
         parts.append(f"loss tilted {'through the outputs' if base['tilt'] == 'output' else 'in weight space'} by "
                      f"{at_most(base['shift_norm'], 3)}")
@@ -87,12 +90,6 @@ def _nearby(problem: Json, distance: float | None) -> str:
     most, length = problem.get("within"), problem.get("weights_length")
     far = None not in (most, length) and Fraction(distance) > Fraction(most) * Fraction(length)
     return f"{said} (at most {most!r} counts)" if far else said
-
-
-def share_of(problem: Json, distance: float | None) -> float | None:
-    """A distance as a share of the length of the free weights, about; None where a certificate does not say it."""
-    length = problem.get("weights_length")
-    return distance / length if distance is not None and length else None
 
 
 def claim_line(claim: Json, problem: Json) -> str:
@@ -175,9 +172,7 @@ def rewritten(certificate: Json) -> str:
 
 def cautions_of(certificate: Json) -> list[str]:
     """What speaks against reading a claim as one about the weights in the file; said even where little is said."""
-    fit = recorded(certificate.get("environment", {}).get("fit"))
-    ended = None if fit is None else fit.ended
-    far = distant(certificate["base"], certificate["claims"]) or _far_head(certificate, ended)
+    far = distant(certificate["base"], certificate["claims"]) or _far_head(certificate)
     return [far] if far else []
 
 
@@ -196,7 +191,7 @@ ALL_ROWS: Final = "Are these all the rows, and no others, that they were fitted 
 """What a reader has to know, and to ask, of a minimum beside the given weights."""
 
 
-def _far_head(certificate: Json, ended: bool | None = None) -> str:
+def _far_head(certificate: Json) -> str:
     """That the one solution of a head is not near the given weights, in words; empty where it is.
 
     >>> _far_head({"problem": {"within": None, "weights_length": 2.0}, "base": {"distance": 1.0}})[:45]
@@ -205,7 +200,7 @@ def _far_head(certificate: Json, ended: bool | None = None) -> str:
     'the claims are about the exact minimum of the stated'
     """
     share = share_of(certificate["problem"], certificate["base"]["distance"])
-    if certificate["problem"].get("within", 0) is not None or share is None or (share <= FAR and ended is not False):
+    if share is None or not beside_minimum(certificate):
         return ""
     on = "train the last layer on" if "graph" in certificate["problem"] else "`certify polish SPEC` trains on to it"
     known = certificate["problem"].get("row_weights") is not None
@@ -218,7 +213,7 @@ def _far_head(certificate: Json, ended: bool | None = None) -> str:
         weights = "" if known else " If rows carried weights in training, name these ([data] weights, --weights)."
         return ("the claims are about the exact minimum of the stated loss on these rows; the weights in the file are "
                 f"within {at_most(share, 3)} of their length of it ({BOUND}). {why}{weights} {ALL_ROWS}")
-    if ended:
+    if ended_of(certificate):
         return (f"the one solution is proved only within {at_most(share, 3)} of the length of the given weights "
                 f"({BOUND}). They keep the rule by which their solver ends, which is coarse beside this penalty: fits "
                 "to other rows or with other sample weights may keep it, too, and a smaller tol comes nearer. The "
@@ -279,6 +274,7 @@ def run_object(certificate: Json) -> dict[str, Any]:
         "base": {key: certificate["base"][key] for key in ("residual", "distance")} | _nearness(certificate["problem"]),
         "changes": asked_changes(certificate["problem"]),
         "cautions": cautions_of(certificate),
+        **about(another_point(certificate)),
     } | {member: certificate[member] for member in ("over_time", "suppressed") if member in certificate}
 
 

@@ -16,7 +16,7 @@ from certify.format.digits import at_most
 from certify.network.loss.losses import loss_named
 from certify.problem.fit import percent
 from certify.problem.fitting import outputs_of
-from certify.report.messages import share_of
+from certify.report.phrases.decisions.beside import share_of
 
 WHOLE: Final = 1.0
 """Of the length of the given weights: a solution farther from them is another model."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from certify.report.phrases.decisions.beside import AGAIN
+
 INCONCLUSIVE: Final = "inconclusive"
 
 REFUTED: Final = "refuted"
@@ -45,6 +47,8 @@ def headline(content: Mapping[str, Any]) -> str:
     '2 of 2 questions answered with a proof, 1 of them refuted (noise)'
     >>> headline({"answers": [answer | {"total": 38, "lower": 11.0, "upper": 28.0}], "skipped": []})
     '1 of 1 question answered with a proof; 1 leaves predictions open (rows deleted)'
+    >>> headline({"answers": [answer | {"about": "the minimum"}], "skipped": []})[-78:]
+    'training again is about the minimum on these rows, and not about these weights'
     >>> headline({"answers": [], "skipped": [skipped, skipped]})
     'no question applies; 2 do not apply (labels wrong, labels wrong)'
     """
@@ -67,7 +71,8 @@ def headline(content: Mapping[str, Any]) -> str:
         first += f", {of_them} ({', '.join(names[asked] for asked in against)})"
     partly = [names[asked] for asked, said in proved.items() if said and any(
         answer["question"] == asked and _leaves_open(answer) for answer in content["answers"])]
-    last = "; read the warning first" if content.get("alarms") else ""
+    beside = any("about" in answer and answer["verdict"] != INCONCLUSIVE for answer in content["answers"])
+    last = (f"; {AGAIN}" if beside else "") + ("; read the warning first" if content.get("alarms") else "")
     first += _listed("leaves predictions open", "leave predictions open", partly)
     return first + _listed("open", "open", [names[asked] for asked, said in proved.items() if not said]) + _listed(
         "stopped by an error", "stopped by an error", failed) + _listed("does not apply", "do not apply", apart) + last

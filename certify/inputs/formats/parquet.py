@@ -59,18 +59,34 @@ class ParquetArchive(Archive):
             raise InputError(where, f"entries of type {kind}", "store real numbers: floats, integers or booleans")
         return self._column(name, "give every row a number, or leave the row out")
 
+    def read_words(self, name: str) -> np.ndarray[Any, Any]:
+        """Numbers as :meth:`read` gives them, or labels in words, as they are stored."""
+        found = self._text(name, "give every row its label, or leave the row out")
+        if found is None:
+            return self.read(name)
+        words = found.astype(str)
+        if words.tolist() != found.tolist():  # numpy's text loses zeros at its end, so that two labels may be one
+            raise InputError(f"column {name!r} in {self._asked}", "a label that ends in a NUL character",
+                             "give labels without it")
+        return words
+
     def read_written(self, name: str) -> np.ndarray[Any, Any]:
         """The column of that name: text as it is stored, or as :meth:`read` gives it."""
+        found = self._text(name, "say in every row whose it is, or leave the row out")
+        return self.read(name) if found is None else found
+
+    def _text(self, name: str, remedy: str) -> np.ndarray[Any, Any] | None:
+        """A column of text, none of which is missing; None: it holds no text."""
         import pyarrow
 
         kind, types = self._file.schema_arrow.field(self._names.index(name)).type, pyarrow.types
         kind = kind.value_type if types.is_dictionary(kind) else kind
         if not (types.is_string(kind) or types.is_large_string(kind)):
-            return self.read(name)
-        found = self._column(name, "say in every row whose it is, or leave the row out")
+            return None
+        found = self._column(name, remedy)
         if (found == "").any():
             raise InputError(f"column {name!r} in {self._asked}, row {int(np.argmax(found == ''))}", "a missing value",
-                             "say in every row whose it is, or leave the row out")
+                             remedy)
         return found
 
     def _column(self, name: str, remedy: str) -> np.ndarray[Any, Any]:

@@ -7,7 +7,7 @@ its rounding errors.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 
@@ -38,8 +38,10 @@ class FrozenPart:
         integers: whether rows are whole numbers, as embeddings take them.
         tail: what comes after the last layer: an empty word, or one of `TAILS`.
         columns: names of the columns of the table the training rows were, or None.
+        held: that layers before the last one stay as they are.
     """
 
+    held: ClassVar[bool] = True
     module: nn.Module
     place: str
     shape: tuple[int, ...]

@@ -10,6 +10,7 @@ from certify.report.digits import as_given
 from certify.report.findings import find_findings
 from certify.report.limit import limit
 from certify.report.maps import MAPS
+from certify.report.phrases.decisions.beside import CLAIMS, another_point
 from certify.report.phrases.meaning import meaning
 from certify.report.phrases.parameters import PARAMETERS
 from certify.report.phrases.sets import SETS
@@ -41,8 +42,10 @@ def _build(opened: Certificate) -> Says:
 
 
 def _distant(opened: Certificate) -> Phrase:
-    """That the one solution is not the weights in the file, where it lies far from them."""
+    """That the one solution is not the weights in the file, where it lies far from them, or is not known not to."""
     caution = distant(opened.base.model_dump(), [claim.model_dump() for claim in opened.claims])
+    if not caution and another_point(opened.model_dump(exclude_unset=True)):
+        caution = f"{CLAIMS}."
     return say(" Caution: {words}", words=caution) if caution else ()
 
 

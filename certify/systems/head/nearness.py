@@ -14,6 +14,10 @@ EXPLAINED: Final = 2.0**-6
 """Share of the gradient that may be left when the weight decay of the biases is said to be its cause."""
 
 
+NOT_THESE: Final = "about the minimum on these rows, and not about these weights"
+"""What an answer is about where the given weights are not known to be where it is."""
+
+
 def beside(distance: float, length: float, squared: bool, ended: bool | None = None) -> str:
     """That answers are about a minimum beside the given weights, with what leaves a fit beside it; "" where it is near.
 

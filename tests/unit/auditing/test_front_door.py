@@ -202,3 +202,25 @@ def test_labels_in_words_are_read_from_an_archive_as_from_a_table(tmp_path, caps
     capsys.readouterr()
     assert main(["audit", "m.skops", "pickled.npz", "-o", "other", "-q"]) == 2
     assert "labels to words with .astype(str); nothing in it was executed" in capsys.readouterr().err
+
+
+def test_labels_in_words_of_a_parquet_file_give_the_audit_of_the_table(tmp_path, monkeypatch):
+    pytest.importorskip("skops")
+    pytest.importorskip("pyarrow")
+    pandas = pytest.importorskip("pandas")
+    import skops.io
+    from safetensors.numpy import load_file
+    from sklearn.linear_model import RidgeClassifier
+
+    monkeypatch.chdir(tmp_path)
+    X = np.random.default_rng(8).normal(size=(20, 2))
+    table = pandas.DataFrame({"a": X[:, 0], "b": X[:, 1], "y": np.array(["ham", "spam"])[(X[:, 0] > 0).astype(int)]})
+    skops.io.dump(RidgeClassifier().fit(table[["a", "b"]], table.y), "m.skops")
+    table.to_csv("train.csv", index=False)
+    table.to_parquet("train.parquet")
+    stored = []
+    for ending in ("csv", "parquet"):
+        assert main(["audit", "m.skops", f"train.{ending}", "--ask", "rows deleted", "-o", ending, "-q"]) in (0, 4)
+        stored.append(load_file(tmp_path / ending / "data.safetensors"))
+    assert stored[0].keys() == stored[1].keys()
+    assert all(np.array_equal(array, stored[1][name]) for name, array in stored[0].items())

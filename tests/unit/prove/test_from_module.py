@@ -153,6 +153,7 @@ def test_answers_hold_when_every_row_is_left_out_by_scipy(make: Callable[[], Any
         V = refit(np.delete(features, i, axis=0), np.delete(y.numpy(), i), base, 100)
         flips |= (np.hstack([points, np.ones((40, 1))]) @ V.T).argmax(axis=1) != today
     assert not flips[found.proved].any() and flips[found.attacked].all()
+    assert ", last layer alone: " in repr(found)
     assert found.lower > 20 and [one.label for one in found.rows()] == today.tolist()
 
 
@@ -171,11 +172,13 @@ def test_a_plain_chain_is_taken_whole_with_its_own_activation() -> None:
     assert problem.network.activation == "silu" and problem.network.widths == (5, 4, 4, 3) and problem.layer == "all"
     assert (problem.parameter, problem.map, problem.base) == ("sample_weights", "critical", "nearby")
     assert (problem.network.weights[1] == net.b.weight.detach().double().numpy()).all() and problem.prepare is None
+    assert "parameter" not in repr(problem) and "loss 'cross_entropy'" in repr(problem)  # nobody asked anything yet
     last = problem_of(net, X, y, layer="last")
-    assert last.layer == 3 and last.parameter == "deletions"
+    assert last.layer == 3 and last.parameter == "deletions" and "parameter 'deletions'" in repr(last)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        assert stable_predictions(last, X[:10], delete=1, seconds=20).lower > 0
+        found = stable_predictions(last, X[:10], delete=1, seconds=20)
+    assert found.lower > 0 and repr(found).startswith("StablePredictions(any 1 row deleted, last layer alone: ")
     with pytest.warns(UserWarning, match="the last alone is trained again"):
         assert stable_predictions(problem, X[:10], delete=1, seconds=20).lower > 0
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from certify.finders.head.unchanged import unchanged_refit
 from certify.format.errors import InputError
+from certify.format.methods import UNCHECKED
 from certify.format.quantities import CORRECT_PREDICTIONS, STABLE_PREDICTIONS
 from certify.format.theorems import D1
 from certify.format.words import Rigour
@@ -26,7 +27,7 @@ from certify.systems.head.rows.labels import labels_of
 from certify.systems.head.rows.of_problem import change_of_rows, given_base
 from certify.theorems.head.rows.method import INEXACT, STAGES, Mask
 from certify.theorems.head.rows.new_rows.survey import NewFlips
-from certify.theorems.head.rows.survey import CLASSES, Survey, survey
+from certify.theorems.head.rows.survey import CLASSES, Survey, asked_of, survey
 from certify.theorems.rule import Rule
 
 SURVEY = "changed rows"
@@ -159,6 +160,12 @@ def otherwise(head: Head, change: Change) -> str:
             "tables")
 
 
+def in_python(head: Head, change: Change) -> str:
+    """Where bounds that no certificate states are for this question, in words; else empty."""
+    apply = (not isinstance(asked_of(name, head, change), str) for name in UNCHECKED)
+    return "; or ask certify.stable_predictions in Python, which tries more bounds" if any(apply) else ""
+
+
 def _reason(found: Survey, head: Head, change: Change) -> str:
     """Why points are open, what was tried, and what would decide them, in one line; empty where none is."""
     left = int(found.undecided.sum())
@@ -168,7 +175,7 @@ def _reason(found: Survey, head: Head, change: Change) -> str:
     known = (*plain(found)[:1], *([f"tried: {words}"] if stopped and (words := tried(found)) else []))
     why = f" ({'; '.join(known)})" if known else ""
     open_ = f"{left} {'prediction is' if left == 1 else 'predictions are'} neither proved to stay nor flipped{why}"
-    return f"{open_}: {advice(found, head, change)}{otherwise(head, change)}"
+    return f"{open_}: {advice(found, head, change)}{in_python(head, change)}{otherwise(head, change)}"
 
 
 def methods_of(found: Survey) -> tuple[str, ...]:

@@ -146,6 +146,10 @@ class Method(ABC):
         """About how long it takes to decide every point, measured here; infinite where that is not known."""
         return float("inf")
 
+    def least(self, head: Head, change: Any) -> float:
+        """About the seconds without which it proves nothing, measured here; 0.0 where that is not known."""
+        return known if np.isfinite(known := self.seconds(head, change)) else 0.0
+
     @abstractmethod
     def prove(self, head: Head, change: Any, todo: Mask, budget: Budget) -> Part | None:
         """What it proves of the points that are left; a method that runs out of time returns what it has.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib import import_module
 from typing import Any, Final
 
@@ -22,6 +24,7 @@ from certify.systems.head.rows.weights import settled
 from certify.theorems.head.rows.flips import Found, already
 from certify.theorems.head.rows.method import STAGES, Budget, Flips, Mask, Method, Part, attempt, seconds_of_all
 from certify.theorems.head.rows.searches.searched import Searches, Tell
+from certify.theorems.head.rows.searches.stopped import Stopped, hardly
 
 CLASSES: Final[Mapping[str, str]] = {
     "group_tree": "group_tree.method:GroupTrees", "squared_labels": "squared_labels:SquaredLabels",
@@ -92,7 +95,8 @@ class Survey:
         reasons: why a method was not tried or left points open, in words.
         tried: how many methods were, the search of changes that flip among them.
         cut: whether the time of one was up before its end, so that more of it may decide more.
-        more: what more time would do, where no method of proof used up all that it had; "" where one did.
+        more: what more time would do, where no method of proof used up all that it had, or why it would hardly help;
+            "" where it may.
         fewer: the most changes below these of which every choice is refitted in the time; 0: none is known.
     """
 
@@ -143,19 +147,20 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
         reasons, known = [*reasons, *gone], np.zeros_like(known)
     already(found, change, known)
     parts, said, search = dict[str, Part](), list[str](), Searches(head, change, found, tell)
-    attacked, tried, cut, searched, held = False, 0, False, False, ""
+    attacked, tried, searched, held, stopped = False, 0, False, "", list[Stopped]()
     first = leading(head, change, budget, methods, seen)
     for name in order(head, change, budget, methods, seen, first):
         todo = known & ~found.flipped & (status == OPEN)
         if not todo.any():
             break
-        if tried and budget.left() <= 0:
-            reasons.append(f"{name}: no time was left for it")
-            cut = True
-            continue
-        asked = asked_of(name, head if seen is None or name not in REFITS else seen.head, change)
+        near = head if seen is None or name not in REFITS else seen.head
+        asked = asked_of(name, near, change)
         if isinstance(asked, str):
             reasons += [f"{name}: {asked}"] if name in CHECKED else []
+            continue
+        least = partial(_method(name).least, near, asked)
+        if tried and budget.left() <= 0:
+            stopped, reasons = [*stopped, Stopped(name, 0.0, 0, least)], [*reasons, f"{name}: no time was left for it"]
             continue
         if not attacked and name not in first and not _method(name).complete(head, asked):
             searched, attacked, tried = search.run(todo, budget, ATTACK), True, tried + 1
@@ -164,17 +169,15 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
         halved = name in TREES and tree_first(head, change, methods) or (
             name == "box_tree" and boxes_first(head, change, methods))
         own = budget.share(0.5) if halved else budget
-        part = _proved(name, head, seen, asked, todo, own)
+        began, part = time.monotonic(), _proved(name, head, seen, asked, todo, own)
         late = own.left() <= 0 or (part is not None and part.late)
         waits = part.why if part is not None and not part.begun else ""
-        tried, cut, held = tried + 1, cut or (late and not waits), waits or held
+        tried, held, spent = tried + 1, waits or held, time.monotonic() - began
         if part is None:
             said.append(attempt(name, int(todo.sum()), "" if late else "no bound could be enclosed", late))
+            stopped += [Stopped(name, spent, 0, least)] * late
             continue
-        if part.flips is not None and len(part.flips.rows) and seen is not None and name in REFITS:
-            found.prove(Choices(part.flips.rows, part.flips.codes), part.flips.weights)  # as they are stored
-        elif part.flips is not None:
-            found.merge(part.flips, lambda choice: change.permits(head, choice))
+        _flipped(found, part, head, change, seen is not None and name in REFITS)
         new = part.proved & todo
         status[new] = status_of(name)
         if new.any():
@@ -183,14 +186,30 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
                 said.append(f"{name} proved {int(new.sum())}, and no certificate states what it proves")
         if left := int((todo & ~new & ~found.flipped).sum()):
             said.append(attempt(name, left, part.why, late))
+            stopped += [Stopped(name, spent, int(todo.sum()) - left, least, bool(waits))] * late
     again = (searched or not attacked) and (not tried or budget.left() > 0)  # it had a share of the time at first
     if again and (todo := known & ~found.flipped & (status == OPEN)).any():
         searched, tried = search.run(todo, budget, 1.0), tried + 1
     require_consistent(status, found)
     status[found.flipped & (status == OPEN)] = FLIPPED
     fewer = _fewer(head, change, seconds, methods, seen) if (known & (status == OPEN)).any() else 0
-    return Survey(status, parts, found.flips(), (*said, *reasons), tried, cut or searched or bool(held),
-                  "" if cut else WAITS + held if held else LONGER * searched, fewer)
+    cut, more = _of_time(stopped, known & (status == OPEN), seconds, WAITS + held if held else LONGER * searched)
+    return Survey(status, parts, found.flips(), (*said, *reasons), tried, cut or searched or bool(held), more, fewer)
+
+
+def _of_time(stopped: list[Stopped], open_: Mask, seconds: float, else_: str) -> tuple[bool, str]:
+    """Whether a method was stopped, and what more time would do: why it would hardly help, or what else is known."""
+    if all(one.waits for one in stopped):
+        return False, else_
+    return True, hardly(stopped, seconds) if open_.any() else ""
+
+
+def _flipped(found: Found, part: Part, head: Head, change: Change, stored: bool) -> None:
+    """Keep the changes that a method met: as they are stored, of refits from the middle of the rows."""
+    if part.flips is not None and len(part.flips.rows) and stored:
+        found.prove(Choices(part.flips.rows, part.flips.codes), part.flips.weights)
+    elif part.flips is not None:
+        found.merge(part.flips, lambda choice: change.permits(head, choice))
 
 
 def _fewer(head: Head, change: Change, seconds: float, methods: tuple[str, ...], seen: Centred | None) -> int:

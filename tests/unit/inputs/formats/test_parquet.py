@@ -87,3 +87,19 @@ def test_names_are_read_as_they_are_stored(tmp_path):
     for column, row in (("some", 1), ("none", 2)):
         with pytest.raises(InputError, match=f"row {row}: a missing value; say in every row whose it is"):
             archive.read_written(column)
+
+
+def test_labels_in_words_are_read_as_they_are_stored(tmp_path):
+    pandas = pytest.importorskip("pandas")
+    table = pandas.DataFrame({"label": ["ham", "7", "ham"], "kind": pandas.Categorical(["b", "a", "b"]),
+                              "number": [1, 0, 1], "some": ["a", None, "b"], "none": ["a", "b", ""],
+                              "nul": ["a", "a\0", "b"]})
+    table.to_parquet(tmp_path / "rows.parquet")
+    archive = ParquetArchive((tmp_path / "rows.parquet").read_bytes(), "f")
+    for column in ("label", "kind", "number"):
+        assert archive.read_words(column).tolist() == table[column].tolist()
+    assert archive.read_words("label").dtype.kind == "U" and archive.read_words("number").dtype.kind == "i"
+    for column, why in (("some", "row 1: a missing value; give every row its label"),
+                        ("none", "row 2: a missing value"), ("nul", "a label that ends in a NUL character")):
+        with pytest.raises(InputError, match=why):
+            archive.read_words(column)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 
 import numpy as np
@@ -9,11 +10,14 @@ import pytest
 from safetensors.numpy import save_file
 
 import certify
+from certify.auditing.shown.headline import headline
+from certify.auditing.shown.page import page
 from certify.problem.closeness import gradient_share
 from certify.problem.fitting import fit_of
 from certify.prove.rows import asked_any, distance_of
-from certify.report.messages import cautions_of
+from certify.report.messages import cautions_of, run_object, verdict_line
 from certify.systems.head import nearness
+from certify.systems.head.nearness import NOT_THESE
 from certify.systems.head.rows.of_problem import head_of
 
 pytest.importorskip("sklearn")
@@ -172,6 +176,28 @@ def test_a_certificate_names_weights_beside_what_else_may_be_why(loss, named):
     assert named in said and "If rows carried weights" in said and ("tol=" in said) == (loss == "logistic")
     (said,) = cautions_of({"problem": {**problem, "row_weights": "w"}, "base": {"distance": 0.01}, "claims": []})
     assert "If rows carried weights" not in said
+
+
+@pytest.mark.parametrize("heavy", [True, False])
+def test_what_is_read_on_its_own_says_beside_a_proof_what_it_is_about(tmp_path, heavy):
+    """The line, the object, the pages and the notebook, as weights that nobody gave leave a fit beside the minimum."""
+    weights = np.where(np.arange(40) % 2 == 0, 3.0, 1.0) if heavy else None
+    fit = lm.RidgeClassifier().fit(X, LABELS, sample_weight=weights)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        problem = certify.from_sklearn(fit, X, LABELS)
+        found = certify.audit(problem, X[:5], ask=["rows deleted", "noise"], folder=tmp_path)
+    assert problem.ended is not heavy and found.verdict == "certified"
+    content = found.as_json()
+    certificate = json.loads((tmp_path / "certificate.json").read_text())
+    said = (headline(content), page(content), repr(found), found._repr_html_(), verdict_line(certificate),
+            (tmp_path / "report.html").read_text())
+    assert [NOT_THESE in one for one in said] == [heavy] * 6
+    assert ("about" in run_object(certificate)) is heavy
+    for one in content["answers"]:  # that these weights keep their loss is about these weights
+        assert ("about" in one) is (heavy and one["ask"] == "rows deleted"), one
+    open_ = [one | {"verdict": "inconclusive"} for one in content["answers"]]
+    assert NOT_THESE not in headline(content | {"answers": open_})
 
 
 def test_weights_of_least_squares_are_refused_with_a_fit_that_says_the_same():

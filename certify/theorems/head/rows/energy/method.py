@@ -70,6 +70,12 @@ class Energy(Method):
             except OutOfTime:
                 return False
 
+    def least(self, head: Head, change: RowChange) -> float:
+        """Its first step for one prediction, with several outputs."""
+        rows = rows_of(head, change)
+        with np.errstate(all="ignore"):
+            return 0.0 if rows.width == 1 else first_step(rows, started(rows, head))
+
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
         """The points whose trees are done, the widest margins first."""
         rows, nothing = replace(rows_of(head, change), check=budget.check), np.zeros(len(todo), dtype=bool)
@@ -103,17 +109,21 @@ def started(rows: Rows, head: Head) -> Array:
 def too_long(rows: Rows, start: Array, left: float) -> str:
     """Why not even one point would be proved in time, in words; empty where it may be.
 
-    With several outputs it takes a Hessian of every alternative against each other class at least. The time of one is
-    taken here.
+    With several outputs it takes a Hessian of every alternative against each other class at least.
     """
     if rows.width == 1 or not np.isfinite(left):
         return ""
-    began = time.monotonic()
-    hessians(rows, slopes(rows, rows.A @ start)[None])
-    needed = (time.monotonic() - began) * len(rows.lines) * (rows.width - 1)
+    needed = first_step(rows, start)
     if needed <= DOUBT * left:
         return ""
     return f"its first step for one prediction needs about {duration(needed)}, and {seconds(left)} were left"
+
+
+def first_step(rows: Rows, start: Array) -> float:
+    """About its seconds for one point of several outputs, by one of its Hessians."""
+    began = time.monotonic()
+    hessians(rows, slopes(rows, rows.A @ start)[None])
+    return (time.monotonic() - began) * len(rows.lines) * (rows.width - 1)
 
 
 def normals(head: Head, j: int) -> Array:

@@ -15,11 +15,11 @@ from certify.format.refusal import Invalid
 from certify.systems.head.rows.change import choices_of
 from certify.systems.head.rows.weights import RowWeights
 from certify.theorems.head.rows import survey as surveys
-from certify.theorems.head.rows.claims import remedy
+from certify.theorems.head.rows.claims import in_python, remedy
 from certify.theorems.head.rows.energy import method as energy
 from certify.theorems.head.rows.enumeration import Enumeration
-from certify.theorems.head.rows.method import Budget, seconds_of_all
-from certify.theorems.head.rows.searches import searched
+from certify.theorems.head.rows.method import Budget, Part, seconds_of_all
+from certify.theorems.head.rows.searches import searched, stopped
 from certify.theorems.head.rows.softmax_tree import ALONE, FEWER, SHARE, SoftmaxTree
 from certify.theorems.head.rows.step_sums.method import StepSums
 from certify.theorems.head.rows.survey import CLASSES, leading, order, survey
@@ -231,6 +231,36 @@ def test_what_more_time_would_do_is_said(monkeypatch):
         found = survey(head, change, seconds, methods=())
         assert found.undecided.any()
         assert (surveys.LONGER in remedy(found.tried, found.cut, found.more)) == longer
+
+
+@pytest.mark.parametrize(("patient", "needed", "advised", "said"), [
+    (1e9, 0.0, True, ""), (0.0, 0.0, False, "nothing was decided in"), (1e9, 301.0, False, "about 5 min would be"),
+    (0.0, 299.0, True, ""),
+])
+def test_more_time_is_advised_where_a_stopped_method_may_use_it(monkeypatch, patient, needed, advised, said):
+    """One that decided nothing in its time, or is known to need far more than there was, is no reason to wait."""
+    head = drawn_head(np.random.default_rng(5), "cross_entropy", n=16, apart=4.0, decay=1.0)
+    nothing = Part("softmax_tree", np.zeros(len(head.points), dtype=bool), late=True)
+    monkeypatch.setattr(SoftmaxTree, "prove", lambda *_: nothing)
+    monkeypatch.setattr(SoftmaxTree, "least", lambda *_: needed)
+    monkeypatch.setattr(stopped, "PATIENT", patient)
+    found = survey(head, any_rows(head, 2, True), 30.0, methods=("softmax_tree",))
+    words = remedy(found.tried, found.cut, found.more, found.fewer)
+    assert found.undecided.any() and found.cut
+    assert ("give more time" in words) == advised == (stopped.HARDLY not in words) and said in words
+
+
+def test_no_time_is_missed_by_methods_that_do_not_apply():
+    head = drawn_head(np.random.default_rng(3), "cross_entropy", n=14, decay=0.1)
+    found = survey(head, any_rows(head, 3, True), 1e-9)
+    missed = {line.partition(":")[0] for line in found.reasons if line.endswith("no time was left for it")}
+    assert found.cut and "energy" in missed and not missed & {"squared_tree", "box", "cells", "group_tree"}
+
+
+def test_bounds_that_no_certificate_states_are_named_where_they_are_for_the_question():
+    for loss, apply in (("cross_entropy", True), ("squared", False)):
+        head = drawn_head(np.random.default_rng(3), loss, n=14, decay=0.1)
+        assert ("certify.stable_predictions in Python" in in_python(head, any_rows(head, 3, True))) == apply
 
 
 def test_a_smaller_count_is_named_where_every_choice_of_it_is_looked_at():
