@@ -85,7 +85,8 @@ def _lengths(system: Ridge, rows: fmpz_mat, bits: int) -> list[arb]:
     for v, image in zip(rows.tolist(), (rows * X.mid).tolist(), strict=True):
         form = arb(sum(map(mul, v, image), fmpz(0))) * scale(2 * bits + X.bits)
         plain = length(v) * scale(bits)
-        found.append((form + loose * plain**2).max(ZERO).sqrt().upper().min((plain * system.stretch).upper()))
+        within = (form + loose * plain**2).upper().max(ZERO).sqrt().upper()  # of a ball about 0 there is no root
+        found.append(within.min((plain * system.stretch).upper()))
     return found
 
 

@@ -11,6 +11,9 @@ import pytest
 from flint import arb, fmpq_mat, fmpz_mat
 from safetensors.numpy import load, save
 
+from certify.check.linalg.balls import ZERO
+from certify.check.linalg.fixed import Fixed
+from certify.check.linalg.inverse import judged
 from certify.check.main import main as check
 from certify.check.theorems.head.rows.squared.refits import _lengths
 from certify.check.theorems.head.rows.squared.ridge import FEATURE_BITS, Ridge, whole_rows
@@ -81,3 +84,25 @@ def test_lengths_in_the_metric_of_the_inverse(place, most):
         true, plain = arb((row * inverse * row.transpose())[0, 0]).sqrt(), arb((row * row.transpose())[0, 0]).sqrt()
         assert true <= found <= true * most
         assert found * (1 + place / 100) < plain * system.stretch
+
+
+@pytest.mark.parametrize("bits", [5, 8, 12])
+def test_lengths_by_a_coarse_inverse_are_no_shorter(bits):
+    """Most of `vᵀXv` are less than `vᵀH⁻¹v` then, by up to what the second term adds; none is less than it with that."""
+    rng = np.random.default_rng(bits)
+    phi = np.c_[rng.normal(size=(7, 2)), np.ones(7)]
+    system = Ridge(phi.tolist(), arb(DECAY), [True] * 3)
+    X = system.inverse.X
+    drop = max(x.bit_length() for x in X.mid.entries()) - bits
+    coarse = judged(system.matrix, Fixed(fmpz_mat(3, 3, [x >> drop for x in X.mid.entries()]), X.bits - drop, ZERO))
+    assert coarse.X is not None
+    vars(system)["inverse"] = coarse
+    inverse = (fmpq_mat(system.matrix.mid) / 4**FEATURE_BITS).inv()
+    vectors = whole_rows([*phi.tolist(), [0.0] * 3], system.shifts, FEATURE_BITS).mid
+    forms = []
+    for v, found in zip(vectors.tolist(), _lengths(system, vectors, FEATURE_BITS), strict=True):
+        row = fmpq_mat(fmpz_mat([v])) / 2**FEATURE_BITS
+        true = (row * inverse * row.transpose())[0, 0]
+        forms.append((row * fmpq_mat(coarse.X.mid) * row.transpose())[0, 0] / 2**coarse.X.bits < true)
+        assert arb(true).sqrt() <= found and (true > 0 or found == 0)
+    assert any(forms)
