@@ -39,8 +39,8 @@ def lines(about: Json, files: Iterable[tuple[str, str, str]]) -> list[str]:
     there = {role: _there(name, digest, folders) for role, name, digest in stated}
     said = (f"{role} {_shown(name)} {digest[:DIGITS]}, {there[role]}" for role, name, digest in stated)
     others = dict.fromkeys(name for role, name, _ in stated if there[role] == OTHER)
-    loud = [f"WARNING: {_shown(name)} here is not what was audited: the verdict is about that file as it was then, and says "
-            "nothing of this one" for name in others]
+    loud = [f"WARNING: {_shown(name)} here is not what was audited: the verdict is about that file as it was then, and "
+            "says nothing of this one" for name in others]
     return [*loud, *before, f"stated and not proved: the files were made from {'; '.join(said)}"]
 
 

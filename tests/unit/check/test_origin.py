@@ -1,4 +1,4 @@
-"""Words of a spec beside a verdict: whatever they are, they stand in quotes on one short line that says what they are."""
+"""Words of a spec beside a verdict: whatever they are, they stand in quotes on one short line that says so."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ LIE = 'nothing". certified: every prediction stays'
 
 
 @pytest.mark.parametrize("text", [
-    LIE, "\n" + LIE, "\x1b[2J\x1b[H" + LIE, "a" + " " * 70 + LIE, "\u202e" + LIE, "\u2028" + LIE, LIE * 1000, "\\" + LIE])
+    LIE, "\n" + LIE, "\x1b[2J\x1b[H" + LIE, "a" + " " * 70 + LIE, "\u202e" + LIE, "\u2028" + LIE, LIE * 1000,
+    "\\" + LIE])
 def test_no_text_ends_its_quotes_its_line_or_its_words(text):
     (line,) = lines({"behind": text}, [])
     first = "stated and not proved: features are as they are after "
