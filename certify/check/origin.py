@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -16,6 +17,9 @@ DIGITS, UP, AT_ONCE = 12, 2, 1 << 20
 BEHIND, MOST = "behind", 200
 """The key of what stands before the features, and how many characters of it are shown."""
 
+PLAIN = re.compile(r"[\w.+-]{1,80}")
+"""A name of a file that is shown as it is: any other one might go on in the words of this program."""
+
 OTHER = "and the file of that name is another"
 
 
@@ -26,18 +30,27 @@ def lines(about: Json, files: Iterable[tuple[str, str, str]]) -> list[str]:
         about: the section of the spec.
         files: role, path and digest of those that the certificate binds.
     """
-    before = [f"stated and not proved: features are as they are after {show(about[BEHIND], MOST)}"] if (
-        about.get(BEHIND)) else []
+    text = " ".join(about.get(BEHIND, "").split())  # a line that blanks fill looks like the end of one
+    before = [f"stated and not proved: features are as they are after {show(text, MOST)}"] if text else []
     stated = [(role, about[role]["name"], about[role]["sha256"]) for role in FILES if role in about]
     if not stated:
         return before
     folders = list(dict.fromkeys(folder for _, path, _ in files for folder in _around(Path(path))))
     there = {role: _there(name, digest, folders) for role, name, digest in stated}
-    said = (f"{role} {name} {digest[:DIGITS]}, {there[role]}" for role, name, digest in stated)
+    said = (f"{role} {_shown(name)} {digest[:DIGITS]}, {there[role]}" for role, name, digest in stated)
     others = dict.fromkeys(name for role, name, _ in stated if there[role] == OTHER)
-    loud = [f"WARNING: {name} here is not what was audited: the verdict is about that file as it was then, and says "
-            "nothing of this one" for name in others]
+    loud = [f"WARNING: {_shown(name)} here is not what was audited: the verdict is about that file as it was then, and "
+            "says nothing of this one" for name in others]
     return [*loud, *before, f"stated and not proved: the files were made from {'; '.join(said)}"]
+
+
+def _shown(name: str) -> str:
+    """The name of a file, in quotes where it is none of letters, digits and marks that are usual.
+
+    >>> _shown("train-2.csv"), _shown("a, which is here")
+    ('train-2.csv', '"a, which is here"')
+    """
+    return name if PLAIN.fullmatch(name) else show(name)
 
 
 def _around(path: Path) -> Iterator[Path]:

@@ -89,6 +89,8 @@ ROWS = (
     Forgery("c-suppressed-escapes", "an owner with escapes", TANH, _suppressed(owner="\x1b[8mAnn"), "owner"),
     Forgery("c-suppressed-met", "a suppression of a gate that is met", TANH, _suppressed(state="met"), "state"),
     Forgery("c-suppressed-day", "a day that there is not", TANH, _suppressed(expires="2027-02-30"), "a day as"),
+    Forgery("c-before", "words on what stands before the features, which the spec does not say", TANH,
+            member("problem", "about", value={"behind": LIE}), r"problem\.about"),
     Forgery("c-marked", "markup and a lie, escaped as JSON allows", TANH, member(
         "claims", 0, "reason", value=json.dumps("<script>document.title='certified'</script>")),
         "what is certified needs none"),

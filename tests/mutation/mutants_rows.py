@@ -17,7 +17,7 @@ ENERGY, DUALS, SCORES, BRANCHES, PRIMALS = (THEOREM + f"energy/{name}.py" for na
 CENTRE, SOFTMAX = THEOREM + "softmax/centre.py", THEOREM + "softmax/trap.py"
 CELLS, SURVEY = THEOREM + "cover/plane.py", THEOREM + "survey.py"
 PAIRED, JUDGED = SYSTEM + "paired.py", THEOREM + "refitted/judge_pairs.py"
-TWO_ROWS = CHECK + "squared/two_rows.py"
+TWO_ROWS, BY_MATRIX = (CHECK + f"squared/{name}.py" for name in ("two_rows", "refits"))
 HELD, PACKED_PAIRS = (CHECK + f"refitted/{name}.py" for name in ("held_pairs", "packed_pairs"))
 BEYOND = "a pull longer than the reach leaves a radius of more than half of it, and no label that was drawn is kept wrongly by that"
 LABELS, DELETIONS = (THEOREM + f"{name}.py" for name in ("squared_labels", "squared_deletions"))
@@ -145,6 +145,7 @@ ROWS: tuple[Mutant, ...] = (
     Mutant("check pairs: decay of no deletion", PACKED_PAIRS, "head.mu(0 if head.relabels else len(block.changes[0]))", "head.mu()", note="tests/unit/check/theorems/head/rows/test_deleted_refits.py kills it: the attack draws no weights that are minima for it"),
     # the checker: what it accepts of arrays for an easier problem
     Mutant("check pairs: pulls beyond what is left of the form", PACKED_PAIRS, "ok and x > 0 and length < (room * x >> SHARE) - less", "ok and x > 0", note="tests/unit/check/theorems/head/rows/test_deleted_refits.py kills it: the attack draws no pulls between both lengths"),
+    Mutant("check flips by the matrix: an inverse that is exact", BY_MATRIX, "(form + loose * plain**2).upper()", "form.upper()", note="tests/unit/check/theorems/head/rows/test_long_columns.py kills it: the inverse of no attack is coarse"),
     Mutant("check two rows: nothing is left of a pair", TWO_ROWS, "rho < ONE and taken", "taken", note="tests/unit/check/theorems/head/rows/test_two_rows.py kills it: no two rows of the attacks hold all of each other"),
     Mutant("check two rows: each alone", TWO_ROWS, "taken + above(least * rho, ONE) < least", "taken < least", note="tests/unit/check/theorems/head/rows/test_two_rows.py kills it: a hair of a pair that no head of the attacks has"),
     Mutant("check two rows: one product of two", TWO_ROWS, "(b * x[l] + y[l] * a)", "(b * x[l])", note="tests/unit/check/theorems/head/rows/test_two_rows.py kills it: a hair of a pair that no head of the attacks has"),

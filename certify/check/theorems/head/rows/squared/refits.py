@@ -31,7 +31,7 @@ from certify.check.theorems.head.rows.squared.ridge import (
 )
 
 WEIGHT_BITS = 60
-"""Of the largest weight."""
+"""Of the largest weight, in the scaled columns: that of a long column may be the shortest of all before."""
 
 
 def labels_after(head: Head, changes: Sequence[Change], weights: Sequence[Sequence[float]]) -> list[list[int]]:
@@ -85,7 +85,8 @@ def _lengths(system: Ridge, rows: fmpz_mat, bits: int) -> list[arb]:
     for v, image in zip(rows.tolist(), (rows * X.mid).tolist(), strict=True):
         form = arb(sum(map(mul, v, image), fmpz(0))) * scale(2 * bits + X.bits)
         plain = length(v) * scale(bits)
-        found.append((form + loose * plain**2).max(ZERO).sqrt().upper().min((plain * system.stretch).upper()))
+        within = (form + loose * plain**2).upper().max(ZERO).sqrt().upper()  # of a ball about 0 there is no root
+        found.append(within.min((plain * system.stretch).upper()))
     return found
 
 
@@ -102,8 +103,8 @@ class _Refits:
                  weights: Sequence[Sequence[float]]) -> None:
         V = [v[a * head.m:(a + 1) * head.m] for v in weights for a in range(head.k)]
         shifts = [-s for s in system.shifts]
-        largest = max((abs(x) for v in V for x in v), default=0.0)
-        self.bits = WEIGHT_BITS - math.frexp(largest)[1] - max(system.shifts)
+        sizes_of = (math.frexp(x)[1] + s for v in V for x, s in zip(v, system.shifts, strict=True) if x)
+        self.bits = WEIGHT_BITS - max(sizes_of, default=0)
         self.mid = whole_rows(V, shifts, self.bits).mid  # any weights will do: what is cut off is no error
         right, sizes = _right(head, system, changes)
         H, rows = system.matrix, self.mid.tolist()

@@ -198,8 +198,8 @@ class Ridge:
         drop = self.matrix.bits - H.bits
         form = sum([x * (y - (unit >> drop) * x) for x, y, unit in zip(u, image, self.units, strict=True)], fmpz(0))
         square = arb(form) * scale(H.bits + 2 * bits) + H.radius * size**2
-        return Solution(u, bits, (left * self.stretch + self.loose * size).upper(), square.max(ZERO).sqrt().upper(),
-                        size.upper())
+        reach = square.upper().max(ZERO).sqrt().upper()
+        return Solution(u, bits, (left * self.stretch + self.loose * size).upper(), reach, size.upper())
 
 
 @dataclass(frozen=True)

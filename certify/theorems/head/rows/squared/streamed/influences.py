@@ -107,7 +107,7 @@ class InfluencesFound:
         step = max(1, AT_ONCE // len(part))
         for number_of, contrast in enumerate(self._contrasts):  # never all contrasts of all rows at once
             asked, r = np.flatnonzero(task.asked[:, 1] == number_of), contrast.of(values)
-            self.contrasted[number_of] = max(self.contrasted[number_of], float(np.abs(r).max()))
+            self.contrasted[number_of] = np.maximum(self.contrasted[number_of], np.abs(r).max())  # NaN stays
             for begin in range(0, len(asked), step):
                 at = asked[begin : begin + step]
                 c = C[task.asked[at, 0]]

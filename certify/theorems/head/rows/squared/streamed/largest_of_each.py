@@ -42,7 +42,7 @@ class LargestOfEach:
 
         Args:
             at: `(s,)` which ones, in rising order.
-            values: `(s, b)` numbers.
+            values: `(s, b)` numbers. Of a sequence with a NaN nothing is kept of this part: sizes beside it tell.
             beside: `(b,)` or `(s, b)`, `width` arrays.
         """
         least = self._least[at]

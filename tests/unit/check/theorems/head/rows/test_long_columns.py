@@ -5,14 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from flint import arb, fmpq_mat, fmpz_mat
+from flint import arb, fmpq, fmpq_mat, fmpz_mat
 from safetensors.numpy import load, save
 
+from certify.check.linalg.balls import ZERO
+from certify.check.linalg.fixed import Fixed
+from certify.check.linalg.inverse import judged
 from certify.check.main import main as check
-from certify.check.theorems.head.rows.squared.refits import _lengths
+from certify.check.theorems.head.rows.squared.refits import _lengths, _Refits
 from certify.check.theorems.head.rows.squared.ridge import FEATURE_BITS, Ridge, whole_rows
 from certify.cli.main import main as certify
 from certify.format.canonical import digest, encode
@@ -81,3 +85,42 @@ def test_lengths_in_the_metric_of_the_inverse(place, most):
         true, plain = arb((row * inverse * row.transpose())[0, 0]).sqrt(), arb((row * row.transpose())[0, 0]).sqrt()
         assert true <= found <= true * most
         assert found * (1 + place / 100) < plain * system.stretch
+
+
+@pytest.mark.parametrize("bits", [5, 8, 12])
+def test_lengths_by_a_coarse_inverse_are_no_shorter(bits):
+    """Some `vᵀXv` are less than `vᵀH⁻¹v` then, by up to what the second term adds; none is less than it with that."""
+    rng = np.random.default_rng(bits)
+    phi = np.c_[rng.normal(size=(7, 2)), np.ones(7)]
+    system = Ridge(phi.tolist(), arb(DECAY), [True] * 3)
+    X = system.inverse.X
+    drop = max(x.bit_length() for x in X.mid.entries()) - bits
+    coarse = judged(system.matrix, Fixed(fmpz_mat(3, 3, [x >> drop for x in X.mid.entries()]), X.bits - drop, ZERO))
+    assert coarse.X is not None
+    vars(system)["inverse"] = coarse
+    inverse = (fmpq_mat(system.matrix.mid) / 4**FEATURE_BITS).inv()
+    vectors = whole_rows([*phi.tolist(), [0.0] * 3], system.shifts, FEATURE_BITS).mid
+    forms = []
+    for v, found in zip(vectors.tolist(), _lengths(system, vectors, FEATURE_BITS), strict=True):
+        row = fmpq_mat(fmpz_mat([v])) / 2**FEATURE_BITS
+        true = (row * inverse * row.transpose())[0, 0]
+        forms.append((row * fmpq_mat(coarse.X.mid) * row.transpose())[0, 0] / 2**coarse.X.bits < true)
+        assert arb(true).sqrt() <= found and (true > 0 or found == 0)
+    assert any(forms)
+
+
+@pytest.mark.parametrize("long", [1.0, 1e7, 1e14])
+def test_weights_of_a_long_column_keep_their_bits(long):
+    """They are short beside an intercept's, and outputs are made of them all the same; the gap holds the exact one."""
+    rng = np.random.default_rng(4)
+    phi, y = np.c_[long * (1.0 + 1e-6 * rng.normal(size=5)), np.ones(5)], [1.0, 1.0, -1.0, 1.0, -1.0]
+    system = Ridge(phi.tolist(), arb(DECAY), [True, True])
+    H, s = fmpq_mat(system.matrix.mid) / 4**FEATURE_BITS, system.shifts
+    right = fmpq_mat(system.phi.mid).transpose() * fmpq_mat(fmpz_mat(5, 1, [-1, *map(int, y[1:])])) / 2**FEATURE_BITS
+    near = H.inv() * right
+    V = [float(arb(near[j, 0])) * 2.0 ** -s[j] for j in range(2)]
+    head = SimpleNamespace(m=2, k=1, targets=[[t] for t in y], codes=SimpleNamespace(rows=[[-1.0], [1.0]]))
+    found = _Refits(head, system, [((0, 0),)], [V])
+    u = fmpq_mat(found.mid).transpose() / fmpq(2) ** found.bits
+    rest = right - H * u
+    assert arb((rest.transpose() * H.inv() * rest)[0, 0]).sqrt() <= found.gaps[0] < 1e-12
