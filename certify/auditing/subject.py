@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from certify.auditing.shown.given import Given
+from certify.auditing.shown.given import Given, in_coordinates
 from certify.auditing.shown.owners import Owners
 from certify.auditing.told import probability_of
 from certify.format.errors import InputError
@@ -33,11 +33,7 @@ HALF: Final = 0.5
 """What parts targets 0 and 1 of the squared loss."""
 
 LAYERS: Final = "the layers before the last"
-COORDINATES: Final = ", as coordinates in the span of the rows computed in float64, a rounding that is not bounded"
-"""What stands before the features of a last layer of a module, and what is added where they belong to no column."""
-
-SHOWN: Final = 96
-"""Characters of steps before that: a checker shows 200 in all, and "…" as six."""
+"""What stands before the features of a last layer of a module."""
 
 START: Final = "today's exact minimum"
 """From where the motion of outputs and weights is counted: training stops near it, and the given weights are there."""
@@ -218,15 +214,8 @@ class Subject:
         named = self.names is not None and len(self.names) == self.network.widths[0] and all(self.names)
         worded = words is not None and len(words) == max(self.network.widths[-1], 2) and all(words)
         return {**({"names": list(self.names or ())} if named else {}), **({"labels": words} if worded else {}),
-                **({"behind": self._before} if self.behind else {}),
+                **({"behind": in_coordinates(self.behind) if self.kernel else self.behind} if self.behind else {}),
                 **{role: {"name": name, "sha256": digest} for role, name, digest in self.given}}
-
-    @property
-    def _before(self) -> str:
-        """What stands before the features; of many steps the first, so that a checker shows that they are rounded."""
-        if not self.kernel:
-            return self.behind
-        return (self.behind if len(self.behind) <= SHOWN else f"{self.behind[:SHOWN]}…") + COORDINATES
 
     @property
     def classifies(self) -> bool:

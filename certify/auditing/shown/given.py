@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from textwrap import shorten
+from typing import Final
 
 from certify.rigor.fp import Array
+
+COORDINATES: Final = "as coordinates in the span of the rows computed in float64, a rounding that is not bounded"
+"""What is said of features that belong to no column."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,3 +40,14 @@ class Given:
         """Numbers of the features that are made of a column; none where there is no such column."""
         at = name if isinstance(name, int) else (self.names or ()).index(name) if name in (self.names or ()) else -1
         return [f for f, j in enumerate(range(self.rows.shape[1]) if self.sources is None else self.sources) if j == at]
+
+
+def in_coordinates(steps: str) -> str:
+    """What stands before features that belong to no column; of many steps the first.
+
+    A checker shows 200 characters, so that it shows with them that coordinates are rounded.
+
+    >>> in_coordinates("CountVectorizer")[:46], len(in_coordinates(20 * "StandardScaler, ")) < 195
+    ('CountVectorizer, as coordinates in the span of', True)
+    """
+    return f"{shorten(steps, 96, placeholder='…')}, {COORDINATES}"
