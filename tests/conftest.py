@@ -66,6 +66,17 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     return passes_apart(pyfuncitem) or None
 
 
+@pytest.fixture(autouse=True, scope="session")
+def proposals_without_a_process() -> Iterator[None]:
+    """The checker's questions to numpy are answered in this process: to begin another takes a tenth of a second."""
+    from tests.families.proposed_here import ASKING, answered_here
+
+    with pytest.MonkeyPatch.context() as patched:
+        for module in ASKING:
+            patched.setattr(module, "answered", answered_here)
+        yield
+
+
 @pytest.fixture(autouse=True, scope="module")
 def torch_as_it_was() -> Iterator[None]:
     """Scripts of reports set torch's default type; the next module draws its networks in the one torch begins with."""

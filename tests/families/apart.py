@@ -1,7 +1,8 @@
-"""Tests that fork many times, run by a process that has collected them alone.
+"""Tests that fork many times or import the package anew, run by a process that has collected them alone.
 
 To fork a process that has collected all 18,600 tests, 1.2 GB, takes 70 milliseconds of processor each time, and a small
-one two.
+one two. Mutants, for each of which the package is imported anew, took 24 seconds in a process that had run thousands
+of other tests, and 10 in one of their own.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from tests.families import emitter
 from tests.families.small import SPEC, gate, write
 from tests.house.additions import ROOT, Copy
 
@@ -132,16 +133,12 @@ def with_toy_theorem(copy):
     return copy
 
 
-def forge(copy, folder, change):
-    """Change the certificate in a folder, and seal it again."""
-    code = ("import json, pathlib, sys\n"
-            "from certify.certificate import canonical_bytes, seal\n"
-            "path = pathlib.Path(sys.argv[1])\n"
-            "found = json.loads(path.read_text())\n"
-            f"{change}\n"
-            "path.write_bytes(canonical_bytes(seal(found)))\n")
-    done = copy.python("-c", code, str(folder / "certificate.json"))
-    assert done.returncode == 0, done.stderr
+def forge(folder, change):
+    """Change the first claim of the certificate in a folder, and seal it again."""
+    path = folder / "certificate.json"
+    found = json.loads(path.read_text(encoding="utf-8"))
+    change(found["claims"][0])
+    path.write_bytes(emitter.seal(found))
 
 
 def test_a_theorem_and_a_quantity_are_new_files_and_rows(copy):
@@ -150,17 +147,16 @@ def test_a_theorem_and_a_quantity_are_new_files_and_rows(copy):
     folder = copy.folder / "audit"
     folder.mkdir()
     spec = write(folder, SPEC + gate("toy_count", max=10))
-    done = copy.run("run", str(spec), "-o", str(folder))
+    done, checked, explained = copy.runs(("run", spec, "-o", folder), ("check", folder / "certificate.json"),
+                                         ("explain", "T9"))
     assert done.returncode == 0 and "toy_count ≤ 10.0 met" in done.stdout, done.stderr
     assert "Exact fits have to meet 10.0 equations." in (folder / "report.html").read_text(encoding="utf-8")
-    done = copy.run("check", str(folder / "certificate.json"))
-    assert done.returncode == 0 and done.stdout.startswith("certified toy_count ≤ 10.0 met"), done.stdout + done.stderr
-    done = copy.run("explain", "T9")
-    assert done.returncode == 0 and "They are counted." in done.stdout, done.stderr
+    assert checked.returncode == 0 and checked.stdout.startswith("certified toy_count ≤ 10.0 met"), checked
+    assert explained.returncode == 0 and "They are counted." in explained.stdout, explained.stderr
     assert len(copy.new) == 5 and set(copy.rows) == {
         "format/quantities.py", "spec/literals.py", "format/theorems.py", "theorems/__init__.py",
         "check/tables/interpolation.py", "check/reading/certificate.py", "report/quantities/__init__.py"}
-    forge(copy, folder, "found['claims'][0]['upper'] = found['claims'][0]['lower'] = 9.0")
+    forge(folder, lambda claim: claim.update(upper=9.0, lower=9.0))
     done = copy.run("check", str(folder / "certificate.json"))
     assert done.returncode == 2 and "there are 10 equations" in done.stdout, done.stdout + done.stderr
 
@@ -226,17 +222,20 @@ def with_toy_set(copy):
     return copy
 
 
-def modulus_of(copy, set_of_changes):
-    """The modulus of the sublevel map by `certify run` of the copy, and the folder it wrote into."""
+def asking(copy, set_of_changes):
+    """A folder with a spec that asks for the modulus of the sublevel map, which a run writes into; and the run."""
     folder = copy.folder / set_of_changes
     folder.mkdir()
     asked = f'[solution]\nmap = "sublevel"\n[perturbation]\nset = "{set_of_changes}"\n'
-    spec = SPEC + asked + gate("modulus", max=99)
-    done = copy.run("run", str(write(folder, spec)), "-o", str(folder))
+    return folder, ("run", write(folder, SPEC + asked + gate("modulus", max=99)), "-o", folder)
+
+
+def modulus_of(folder, done):
+    """The modulus that a run has proved."""
     assert done.returncode == 0, done.stdout + done.stderr
     claim, = json.loads((folder / "certificate.json").read_text(encoding="utf-8"))["claims"]
     assert claim["rigour"] == "proved" and claim["lower"] <= claim["upper"] <= claim["lower"] * 1.001
-    return claim["upper"], folder
+    return claim["upper"]
 
 
 def test_a_perturbation_set_is_new_files_and_rows(copy):
@@ -245,19 +244,21 @@ def test_a_perturbation_set_is_new_files_and_rows(copy):
     assert copy.new == ["problem/sets/shared.py"] and set(copy.rows) == {
         "format/words.py", "spec/literals.py", "format/theorems.py", "problem/sets/table.py",
         "report/phrases/sets.py"}
-    shared, folder = modulus_of(copy, "shared")
-    total, per_sample = (modulus_of(copy, word)[0] for word in ("total", "per_sample"))
+    asked = dict(asking(copy, word) for word in ("shared", "total", "per_sample"))
+    folder = next(iter(asked))
+    *runs, plan, done = copy.runs(*asked.values(), ("run", folder / "certify.toml", "--plan"),
+                                  ("check", folder / "certificate.json"))
+    shared, total, per_sample = map(modulus_of, asked, runs)
     assert shared < total < per_sample <= 10 * shared
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert "in total" in page
-    plan = copy.run("run", str(folder / "certify.toml"), "--plan")
     assert "features of every row, together within one budget" in plan.stdout, plan.stdout + plan.stderr
-    done = copy.run("check", str(folder / "certificate.json"))  # until it has rows of its own for the word
+    # until the checker has rows of its own for the word
     assert done.returncode == 2 and '"shared"' in done.stdout + done.stderr, done.stdout + done.stderr
     with_checked_toy_set(copy)
     done = copy.run("check", str(folder / "certificate.json"))
     assert done.returncode == 0 and done.stdout.startswith("certified modulus ≤ 99.0 met"), done.stdout + done.stderr
-    forge(copy, folder, "claim = found['claims'][0]; claim['upper'] = claim['lower'] = claim['lower'] * (1 - 1e-6)")
+    forge(folder, lambda claim: claim.update(dict.fromkeys(("upper", "lower"), claim["lower"] * (1 - 1e-6))))
     done = copy.run("check", str(folder / "certificate.json"))
     assert done.returncode == 2 and "the quotient is" in done.stdout, done.stdout + done.stderr
 
@@ -331,19 +332,22 @@ def test_a_weight_norm_is_new_files_and_rows(copy, map_of):
     with_toy_norm(copy)
     assert copy.new == ["problem/norms/doubled.py"] and set(copy.rows) == {
         "format/words.py", "spec/literals.py", "problem/norms/table.py", "report/phrases/norms.py"}
-    found = {}
+    found, runs = {}, {}
     for word in ("euclidean", "doubled"):
         folder = copy.folder / word
         folder.mkdir()
         training = "[training]\nweight_decay = 0.5\n" if map_of == "critical" else ""
         asked = f'{training}[solution]\nmap = "{map_of}"\n[weights]\nnorm = "{word}"\n' + gate("modulus", max=1e6)
-        done = copy.run("run", str(write(folder, SPEC + asked)), "-o", str(folder))
+        runs[word] = "run", write(folder, SPEC + asked), "-o", folder
+    *ended, checked = copy.runs(*runs.values(), ("check", folder / "certificate.json"))
+    for word, done in zip(runs, ended, strict=True):
         assert done.returncode == 0, done.stdout + done.stderr
+        folder = copy.folder / word
         claim, = json.loads((folder / "certificate.json").read_text(encoding="utf-8"))["claims"]
         assert claim["rigour"] == "proved"
         found[word] = claim["lower"], claim["upper"]
     (a, b), (c, d) = found["euclidean"], found["doubled"]
     assert 2 * a <= d * (1 + 1e-12) and c <= 2 * b * (1 + 1e-12) and d <= 2 * b * (1 + 1e-4)
     assert "(counted twice)" in (folder / "report.html").read_text(encoding="utf-8")
-    done = copy.run("check", str(folder / "certificate.json"))  # until it has rows of its own for the word
-    assert done.returncode == 2 and '"doubled"' in done.stdout + done.stderr, done.stdout + done.stderr
+    # until the checker has rows of its own for the word
+    assert checked.returncode == 2 and '"doubled"' in checked.stdout + checked.stderr, checked

@@ -61,6 +61,6 @@ def test_other_tests_and_small_processes_run_themselves(tmp_path: Path) -> None:
 
 def test_the_files_with_most_forks_are_marked() -> None:
     unit = apart.ROOT / "tests" / "unit"
-    for file in ("theorems/test_jobs.py", "theorems/head/rows/test_several_processes.py",
-                 "check/stored/test_shared.py"):
-        assert f"pytestmark = pytest.mark.{apart.FORKS}\n" in (unit / file).read_text(encoding="utf-8")
+    for file in (unit / "theorems/test_jobs.py", unit / "theorems/head/rows/test_several_processes.py",
+                 unit / "check/stored/test_shared.py", apart.ROOT / "tests/mutation/test_mutants.py"):
+        assert f"pytestmark = pytest.mark.{apart.FORKS}" in file.read_text(encoding="utf-8")

@@ -109,15 +109,45 @@ def test_the_list_follows_the_verdict_line():
     assert second.startswith("kernel and reading: ")
 
 
-@pytest.mark.parametrize("row", {row.module: row for system in MAPS for row in table.rows_of(system)}.values(),
-                         ids=lambda row: row.module)
-def test_a_rule_imports_what_it_rests_on_alone(row):
+ROWS = sorted({row.module for system in MAPS for row in table.rows_of(system)})
+EACH = """
+import importlib, json, os, sys
+import certify.check.run
+for name in json.loads(sys.argv[1]):
+    if os.fork() == 0:
+        try:
+            module = importlib.import_module("certify.check.theorems." + name)
+            assert isinstance(module.RULE, sys.modules["certify.check.rule"].Rule)
+            print(name, *(one for one in sys.modules if one.split(".")[0] == "certify"), flush=True)
+        finally:
+            os._exit(0)
+    os.wait()
+"""
+
+
+@pytest.fixture(scope="module")
+def loaded_by_rules() -> dict[str, set[str]]:
+    """The modules of certify that a process has which imported the checker and one rule, by the rule's name."""
+    done = subprocess.run([sys.executable, "-c", EACH, json.dumps([*ROWS, "no_rule", "modulus"])], cwd=ROOT,
+                          capture_output=True, text=True, check=True)
+    return {name: set(loaded) for name, *loaded in map(str.split, done.stdout.splitlines())}
+
+
+@pytest.mark.parametrize("module", ROWS)
+def test_a_rule_imports_what_it_rests_on_alone(module, loaded_by_rules):
     """And each is a module with a rule, that no other rule is needed to find."""
-    loaded = loaded_by(f"import certify.check.run, certify.check.theorems.{row.module} as m; "
-                       "assert isinstance(m.RULE, sys.modules['certify.check.rule'].Rule)")
-    foreign = FOREIGN.get(row.module, ())
+    loaded, own = loaded_by_rules[module], "certify.check.theorems." + module
+    assert {own, "certify.check.run"} < loaded
+    foreign = FOREIGN.get(module, ())
     wrong = {name for name in loaded for word in foreign if f".{word}" in name.removeprefix("certify.check")}
-    assert not wrong - {"certify.check.theorems." + row.module}
+    assert not wrong - {own}
+
+
+def test_a_rule_is_told_of_that_has_one_and_is_loaded_without_others(loaded_by_rules):
+    """Neither what is no module nor one without a rule; two rules that do not rest on each other are apart."""
+    assert {*loaded_by_rules} == {*ROWS}
+    first, second = (f"certify.check.theorems.{name}" for name in ("modulus.kernel", "head.claims"))
+    assert second not in loaded_by_rules["modulus.kernel"] and first not in loaded_by_rules["head.claims"]
 
 
 def test_the_checker_without_a_certificate_loads_no_theorem():

@@ -43,6 +43,9 @@ QUICK = {
 }
 
 
+pytestmark = pytest.mark.forks  # each mutant imports the package anew: 24 s after thousands of other tests, 10 alone
+
+
 @pytest.fixture(scope="module")
 def folder():
     with workplace() as place:

@@ -86,6 +86,7 @@ def killed(work, seconds: float) -> None:
     assert os.WIFSIGNALED(os.waitpid(child, 0)[1])
 
 
+@pytest.mark.forks
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked")
 def test_kills_leave_a_whole_entry(kept):
     root, key, first = kept
@@ -104,6 +105,7 @@ def test_kills_leave_a_whole_entry(kept):
         assert found is not None and found.certificate in (first.certificate, later.certificate)
 
 
+@pytest.mark.forks
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked")
 def test_kills_leave_a_whole_baseline(kept, tmp_path):
     root, _, first = kept

@@ -31,6 +31,7 @@ from certify.check.linalg.probes import (
 )
 from certify.check.probed.hadamard import energy, factored
 from certify.check.systems import interpolation
+from tests.families.proposed_here import both_ways
 from tests.unit.check.linalg.test_by_factor import drawn as drawn_system
 from tests.unit.check.linalg.test_by_factor import system, with_factor
 
@@ -213,6 +214,16 @@ def test_without_the_other_program_the_checker_goes_its_own_way(monkeypatch, sai
     assert X is not None and judged(A, X).X is not None and said == ["XA − I"]
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     assert proposals.proposed("inverse", A, 60) is None
+
+
+def test_a_process_says_what_is_said_without_one(monkeypatch):
+    seen: list[str] = []
+    monkeypatch.setattr(proposals, "answered", both_ways(seen))
+    A = fixed(symmetric([float(x) for x in range(1, 31)]))
+    assert proposals.proposed("inverse", A, 60) and proposals.proposed("factor", A, 60)
+    with ctx.workprec(128):
+        assert proposals.proposed_of_sum(factored(layers_of(5)), 96)
+    assert seen == ["inverse", "factor", "sum"]
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -33,6 +33,7 @@ from certify.check.words.sets.base import set_of
 from certify.cli.main import main as certify
 from tests.effort import examples
 from tests.families import emitter
+from tests.families.proposed_here import both_ways
 from tests.unit.check.probed.test_point import SPEC, N, trained
 
 SETS = {"per_sample": 'set = "per_sample"\nnorm = "inf"\nradius = 0.01', "total": 'set = "total"\nradius = 0.01',
@@ -146,6 +147,14 @@ def test_where_they_leave_much_open_products_decide(change, at, truth, monkeypat
     monkeypatch.setattr(effects, "changes", lambda *asked: passed.append(plain(*asked)) or passed[0])
     found = Predictions(at).changes
     assert all(x.overlaps(y) and x.rad() < 1e-9 * y for x, y in zip(found, truth, strict=True)) and None in passed[0]
+
+
+def test_a_process_says_what_is_said_without_one(path, truth, monkeypatch):
+    seen: list[str] = []
+    monkeypatch.setattr(answer, "answered", both_ways(seen))
+    with ctx.workprec(PRECISION):
+        assert all(x.overlaps(y) for x, y in zip(Predictions(point(path)).changes, truth, strict=True))
+    assert set(seen) == {"effects"}
 
 
 def test_some_predictions_by_products_and_others_by_what_is_proposed(at, truth, monkeypatch):

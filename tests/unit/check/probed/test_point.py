@@ -36,6 +36,7 @@ from certify.check.table import witnessed
 from certify.check.theorems.modulus import critical, critical_rows
 from certify.cli.main import main as certify
 from tests.families import emitter
+from tests.families.proposed_here import both_ways
 
 SPEC = """version = 1
 [model]
@@ -157,6 +158,12 @@ def test_the_verdict_is_the_same_and_says_so(path, capsys):
     main([str(path), "--quiet"])
     probed = capsys.readouterr().out
     assert "1 bounds by random probes" in probed and probed.startswith(exact.split(" [")[0])
+
+
+def test_a_process_says_what_is_said_without_one(path, monkeypatch):
+    seen: list[str] = []
+    monkeypatch.setattr(answer, "answered", both_ways(seen))
+    assert Case(path).known is not None and seen == ["motions"]
 
 
 FORMED = pytest.mark.parametrize("most", [2000, 0])

@@ -238,6 +238,7 @@ def test_forged_weights_prove_less(honest, name):
         assert sum(found) < sum(clear)
 
 
+@pytest.mark.forks
 def test_any_number_of_processes_says_the_same(honest, monkeypatch):
     head, change, arrays, clear = honest
     monkeypatch.setattr(last, "TOGETHER", 3)

@@ -82,6 +82,7 @@ def test_all_that_the_search_proves_is_followed(free: bool) -> None:
     assert said > 10 and hot > 5
 
 
+@pytest.mark.forks
 def test_any_number_of_processes_finds_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where children leave points open, and where one has numbers beyond doubles; steps and pairs are shared."""
     for module in (bound_module, steps_module):
