@@ -121,8 +121,11 @@ def _still(location: Sequence[int | str]) -> str:
 
 def _share(location: Sequence[int | str], value: object) -> str:
     """How a share is given: a threshold of a spec is how many predictions, and 95 for 95 % would be another promise."""
-    if location[:1] != ("gate",) or location[-1] not in ("max", "min") or not str(value).rstrip().endswith("%"):
+    if location[:1] != ("gate",) or location[-1] not in ("max", "min"):
         return ""
+    if not isinstance(value, str) or re.fullmatch(r"\s*[0-9.]{1,12}\s*%\s*", value, re.ASCII) is None:
+        return ""
+    value = value.strip()
     return f"; of predictions how many: certify audit --{location[-1]} QUANTITY={value} makes a number of a share"
 
 
