@@ -9,6 +9,7 @@ import pytest
 
 import certify
 from certify.cli.main import main
+from certify.report.phrases.decisions.beside import AGAIN
 
 X = np.round(np.random.default_rng(3).normal(size=(30, 2)), 3)
 Y = (X.sum(axis=1) > 0).astype(int)
@@ -37,7 +38,7 @@ def test_swapped_labels_are_said_first_and_the_status_stays(audit):
     assert status == 0 and first.startswith("WARNING: the model as it was understood is right on ")
     assert "always answering the commonest label on 5" in first and "are labels swapped" in first
     assert second.startswith("WARNING: the answer is about a minimum that is only known to lie within ")
-    assert last == "certified 1 of 1 question answered with a proof; read the warning first"
+    assert last == f"certified 1 of 1 question answered with a proof; {AGAIN}; read the warning first"
     assert [f"WARNING: {one}" for one in content["alarms"]] == [first, second]
     assert (folder / "audit.html").read_text().count("<strong>Warning: ") == 2
 
