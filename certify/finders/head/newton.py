@@ -13,7 +13,7 @@ import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
 from certify.finders.head.floats import Array, FloatHead
-from certify.finders.head.upper.chord import Changed, Descent, chords_of
+from certify.finders.head.upper.chord import ChangedRows, Descent, chords_of
 
 STEPS, HALVINGS, CONJUGATE = 40, 30, 60
 PRODUCTS = 100_000_000
@@ -103,7 +103,7 @@ class Newton:
         Z = head.outputs(self.centre[None])
         z, old, new, kept, real = self._changed(sets, np.broadcast_to(Z, (B, *Z.shape[1:])))
         try:
-            rows = Changed(head.phi[sets.rows] * real[..., None], z, old, new, kept)
+            rows = ChangedRows(head.phi[sets.rows] * real[..., None], z, old, new, kept)
             chords = chords_of(head, self.factors[0], self.centre, rows)
         except np.linalg.LinAlgError:
             return np.repeat(self.centre[None], B, axis=0), np.zeros(B, bool)
