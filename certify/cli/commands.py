@@ -15,7 +15,7 @@ from certify.cli import attesting, audits, compare, gating
 from certify.cli.app import Interrupted, app, decimal, interruptible, whole
 from certify.cli.gating.baseline import baseline as baseline_verb
 from certify.cli.on_disk.rows import rows
-from certify.cli.options import Activation, Evaluation, Graph, Jobs, Loss, NoBiasDecay, Normalization, WeightDecay
+from certify.cli.options import Activation, Graph, Jobs, Loss, NoBiasDecay, Normalization, WeightDecay
 from certify.cli.pages.report import report
 from certify.cli.polish import polish
 
@@ -166,7 +166,9 @@ def init(
     ask: Annotated[str | None, typer.Option(
         "--ask", metavar="WORDS", help="The spec of one question, e.g. '5 rows deleted', as `certify audit` asks it.")
     ] = None,
-    evaluation: Evaluation = None,
+    evaluation: Annotated[Path | None, typer.Option(
+        "--eval", metavar="FILE", help="Rows to predict, with --ask (default: new.npz or the like beside the data, "
+        "else the training rows).")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the spec that is there.")] = False,
 ) -> None:
     """Write a commented spec, certify.toml, filled in from the model and data that lie beside it.

@@ -64,7 +64,6 @@ class Attack:
         self.head, self.change, self.end = head, Change(deletes, min(count, int(allowed.sum())), allowed), 0.0
         self.asked = np.ones(len(head.points), bool)
         self.ended = set[str]()
-        self.starts: list[Chains] = []
 
     def run(self, seconds: float, asked: Array) -> Flips:
         """What flips evaluation rows that are asked about, `(N,)` truths, found in so many seconds more."""
@@ -76,7 +75,7 @@ class Attack:
         return Flips(np.full(len(head.points), -1), none, none, np.zeros((0, *head.weights.shape)))
 
     def _begun(self) -> None:
-        """What all searches know, from the head as it was trained."""
+        """What all searches know, from the head as it was trained; nothing of searches that were stopped at once."""
         self.newton = Newton(self.head)
         self.trained = trained(self.newton, not self.change.deletes)
         self.fits: dict[bytes, Array | None] = {}
@@ -88,6 +87,7 @@ class Attack:
         self.V = np.broadcast_to(self.newton.centre, (T, *self.newton.centre.shape)).copy()
         self.first = self._margins(self.newton.centre[None], self.lanes)[0]
         self.margin = self.first.copy()
+        self.starts: list[Chains] = []  # places of lanes: those of lanes before mean others
 
     def _run(self) -> Flips:
         """All searches, the cheapest first; the exchanges begin where the others ended."""
@@ -170,13 +170,6 @@ class Attack:
     def _over(self) -> bool:
         """Whether the time is up, less what it takes to fit closely what was found."""
         return time.monotonic() > self.end - self.reserved
-
-    def _empty(self, T: int) -> Sets:
-        none = np.full((T, self.change.count), -1)
-        return Sets(none, none)
-
-    def _centres(self, T: int) -> Array:
-        return np.broadcast_to(self.newton.centre, (T, *self.newton.centre.shape)).copy()
 
     def _scores(self, chains: Chains, own: bool = True, pulled: bool = False) -> Scores:
         lanes = self.lanes.at(chains.lane)

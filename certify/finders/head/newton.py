@@ -13,7 +13,7 @@ import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
 from certify.finders.head.floats import Array, FloatHead
-from certify.finders.head.upper.chord import Changed, Descent, chords_of
+from certify.finders.head.upper.chord import ChangedRows, Descent, chords_of
 
 STEPS, HALVINGS, CONJUGATE = 40, 30, 60
 PRODUCTS = 100_000_000
@@ -26,6 +26,9 @@ NEAR = 0.01
 """Relative distance of the trained weights from the minimiser up to which the Hessian there serves."""
 NEARLY, CLOSE = 1e-3, 1e-6
 """Newton decrement at which steps that share one inverse end; from which on Newton's own go on, whatever they cost."""
+OUTPUTS, HELD = 128, 1 << 24
+"""Outputs of the changed rows of a set up to which such steps are tried: a set has matrices of so many rows, which of
+many rows cost more than Newton's steps; and about the numbers of these matrices of a batch."""
 WHOLE = 2000
 """Parameters up to which the preconditioner is whole; above it is a block an output."""
 
@@ -86,10 +89,12 @@ class Newton:
         self, sets: Sets, start: Array, tol: float = 1e-4, over: Callable[[], bool] = lambda: False
     ) -> tuple[Array, Array]:
         """Minimisers `(B, k, m)` from `start`, and where the Newton decrement came below `tol` before it is `over`."""
-        V, done = start.copy(), np.zeros(len(sets), bool)
-        for low in range(0, len(sets), self.batch):
-            part = np.arange(low, min(low + self.batch, len(sets)))
-            if self.chords and tol > CLOSE:
+        V, done, wide = start.copy(), np.zeros(len(sets), bool), sets.rows.shape[1] * self.head.k
+        mixed = self.chords and tol > CLOSE and wide <= OUTPUTS
+        batch = min(self.batch, max(1, HELD // (wide * (wide + self.size)))) if mixed else self.batch
+        for low in range(0, len(sets), batch):
+            part = np.arange(low, min(low + batch, len(sets)))
+            if mixed:
                 near, done[part] = self._mixed(sets.at(part), over)
                 V[part[done[part]]] = near[done[part]]
                 part = part[~done[part]]
@@ -103,7 +108,7 @@ class Newton:
         Z = head.outputs(self.centre[None])
         z, old, new, kept, real = self._changed(sets, np.broadcast_to(Z, (B, *Z.shape[1:])))
         try:
-            rows = Changed(head.phi[sets.rows] * real[..., None], z, old, new, kept)
+            rows = ChangedRows(head.phi[sets.rows] * real[..., None], z, old, new, kept)
             chords = chords_of(head, self.factors[0], self.centre, rows)
         except np.linalg.LinAlgError:
             return np.repeat(self.centre[None], B, axis=0), np.zeros(B, bool)

@@ -36,7 +36,8 @@ def texts_in(archive: Archive, columns: Sequence[str], asked: str) -> Array:
         InputError: several columns, or one that does not hold a text for every row.
     """
     if len(columns) != 1:
-        raise InputError(asked, f"{listed(columns)} beside the targets, and the model takes one column of texts",
+        found = listed(columns) if columns else "no column"
+        raise InputError(asked, f"{found} beside the targets, and the model takes one column of texts",
                          "name the texts with --features NAME")
     texts = archive.read_fields(columns[0]) if archive.table else archive.read_words(columns[0])
     if texts.ndim != 1 or not all(isinstance(text, str) for text in texts.tolist()):

@@ -24,7 +24,7 @@ INNER, LONGEST = 12, 8.0
 
 
 @dataclass(frozen=True, eq=False)
-class Changed:
+class ChangedRows:
     """Rows that are changed, empty places with features 0.
 
     Attributes:
@@ -65,7 +65,7 @@ class Chords:
         return np.asarray(G.reshape(len(G), -1) @ self.P - far[..., 0]).reshape(G.shape)
 
 
-def chords_of(head: FloatHead, P: Array, centre: Array, rows: Changed) -> Chords:
+def chords_of(head: FloatHead, P: Array, centre: Array, rows: ChangedRows) -> Chords:
     """Where the refits would be if only the changed rows' losses were no parabolas.
 
     With `K = ΦᵀPΦ` of the changed rows, A their curvatures today and `κ = (1 − KA)⁻¹K`, their outputs move by the
@@ -115,7 +115,7 @@ class Descent:
         self.head, self.chords, self.targets, self.kept, self.decay = head, chords, targets, kept, decay
 
     def run(self, centre: Array, goal: float, over: Callable[[], bool]) -> tuple[Array, Array]:
-        """`(B, k, m)` where it ends, and where `g·Pg` came below the goal before it is `over`."""
+        """`(B, k, m)` where it ends, and where a step's `g·d` came below the goal before it is `over`."""
         B = len(self.kept)
         ends, done = np.repeat(centre[None], B, axis=0), np.zeros(B, bool)
         D = self.chords.V - centre

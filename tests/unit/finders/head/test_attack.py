@@ -165,3 +165,20 @@ def test_that_the_search_ends_within_a_step_of_its_limit(
     head = drawn("cross_entropy", 3)
     verified(head, attack(head, deletes, 3, seconds), 3, deletes)
     assert seconds <= now[0] <= seconds + 2.0
+
+
+def test_a_search_that_begins_anew_leaves_out_what_it_began_with_other_lanes(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = Attack(drawn("cross_entropy"), False, 2)
+    asked = np.ones(len(one.head.points), bool)
+
+    def stopped() -> None:
+        one.starts.append(one._unchanged(np.arange(len(one.lanes))))
+        one.end = 0.0
+
+    monkeypatch.setattr(one, "_at_once", stopped)
+    one.run(60.0, asked)
+    assert not one.ended and len(one.starts) == 1
+    before = one.starts[0]
+    monkeypatch.undo()
+    one.run(5.0, asked)
+    assert one.ended and all(chains is not before for chains in one.starts)

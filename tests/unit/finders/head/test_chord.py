@@ -11,6 +11,7 @@ import pytest
 from certify.finders.head import newton as refits
 from certify.finders.head.floats import FloatHead, float_head
 from certify.finders.head.newton import Newton, Sets
+from certify.finders.head.upper.chord import ChangedRows, Chords
 from certify.finders.head.upper.own import new_pulls
 from tests.unit.finders.head.test_attack import drawn, gradient
 
@@ -39,6 +40,26 @@ def test_that_all_pairs_are_refitted(monkeypatch: pytest.MonkeyPatch, loss: str,
         assert max(np.linalg.norm(gradient(head, *of)) for of in zip(sets.rows, sets.codes, V, strict=True)) < longest
     V, ok = newton.refit(sets, start, over=lambda: True)
     assert not ok.any() and (V == start).all()
+
+
+def test_that_matrices_of_changed_rows_are_small_and_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    head, sizes, begun = drawn("cross_entropy", 2), list[int](), refits.chords_of
+    newton, R = large(monkeypatch, head), 2 * head.k
+
+    def seen(head: FloatHead, P: np.ndarray, centre: np.ndarray, rows: ChangedRows) -> Chords:
+        sizes.append(len(rows.phi))
+        return begun(head, P, centre, rows)
+
+    monkeypatch.setattr(refits, "chords_of", seen)
+    monkeypatch.setattr(refits, "HELD", 400)
+    rows = np.array(list(combinations(range(len(head.phi)), 2)))
+    sets, start = Sets(rows, np.full_like(rows, -1)), np.repeat(newton.centre[None], len(rows), axis=0)
+    for most, tried in ((R, True), (R - 1, False)):
+        monkeypatch.setattr(refits, "OUTPUTS", most)
+        sizes.clear()
+        V, ok = newton.refit(sets, start)
+        assert ok.all() and bool(sizes) == tried and all(B * R * (R + newton.size) <= 400 for B in sizes)
+        assert all(np.linalg.norm(gradient(head, *of)) < 2e-2 for of in zip(sets.rows, sets.codes, V, strict=True))
 
 
 def one_row(loss: str, codes: np.ndarray, size: float) -> FloatHead:

@@ -62,10 +62,6 @@ class Rows:
     level: Array
     decay: Array
 
-    def some(self, live: Mask) -> Rows:
-        """With some of the points."""
-        return Rows(self.head, self.S, self.turned, self.points[live], self.norms[live], self.level[live], self.decay)
-
 
 def rows_of(head: Head, at: Whole) -> Rows:
     """Of a head with the points `at`, whose labels of today are known."""
@@ -96,11 +92,6 @@ class Matrix:
     keeps: Array
     seen: Array
     across: Array
-
-    def some(self, live: Mask) -> Matrix:
-        """With some of the points."""
-        return Matrix(self.rows.some(live), self.d, self.K, self.size, self.long, self.keeps, self.seen[live],
-                      self.across[live])
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,8 +134,7 @@ def matrix(rows: Rows, curvature: Array, guess: Array | None = None) -> Matrix |
     if not (miss + 4.0 * U * len(A)) * RAISE < CLOSE:
         return None
     across = _lengths(K, size, rows.points, rows.norms) + fp.dot_unit(head.m) * rows.norms * size
-    return Matrix(rows, d, K, size, long, _keeps(long), rows.points @ K.T,
-                  across * (1.0 + ROOM))
+    return Matrix(rows, d, K, size, long, _keeps(long), rows.points @ K.T, across * (1.0 + ROOM))
 
 
 def _root(A: Array) -> Array:

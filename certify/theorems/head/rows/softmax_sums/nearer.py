@@ -24,6 +24,7 @@ FARTHEST, KNOWN = 1 << 15, 1 << 21
 """Choices that are far, between two looks at the time; and distances that are held to be asked for again."""
 
 LOW = 1.0 - 2.0**-30
+"""Of a number in floats, what is less than it whatever a few roundings did."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -30,7 +30,7 @@ from certify.theorems.head.rows.softmax_sums.far import Far, Tables, far_choices
 from certify.theorems.head.rows.softmax_sums.formed import formed, strongest
 from certify.theorems.head.rows.softmax_sums.judge import Judge
 from certify.theorems.head.rows.softmax_sums.moves import moves_of
-from certify.theorems.head.rows.softmax_sums.nearer import Nearer, Sums, not_near
+from certify.theorems.head.rows.softmax_sums.nearer import LOW, Nearer, Sums, not_near
 from certify.theorems.head.rows.softmax_sums.table import cubed, pairs, table
 from certify.theorems.head.rows.step_sums.listed import listed
 
@@ -46,8 +46,6 @@ MOST, EACH = 1_000_000, 2e-4
 
 OPEN, ALL = 300_000, 10_000_000
 """Choices that a point, and all of them, may leave to a look at each."""
-
-LOW = 1.0 - 2.0**-30
 
 
 @dataclass(eq=False)

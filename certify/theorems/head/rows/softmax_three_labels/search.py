@@ -48,7 +48,7 @@ class Search(TwoLabels):
         return OwnSteps(self.refits.refitter, held=True)
 
     def _alone(self) -> Whole:
-        """The points that no label by itself flips, and none is proved to be flipped by; refits with each one."""
+        """Refit with each label by itself, and keep and return the points that keep their label under all of these."""
         self.V0, f = self.refits.V0, len(self.rows)
         self._tried = np.zeros(0, np.int64)
         self.W = self.refits.solve(self.singles, check=self.check)

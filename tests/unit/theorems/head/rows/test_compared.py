@@ -111,7 +111,7 @@ def test_leverages_that_add_up_to_more_than_one_are_decided() -> None:
         system, Y, phi = crowded(seed, 200)
         points = np.random.default_rng([seed, 1]).standard_normal((20, 6)) * [1, 1, 1, 0.1, 0.1, 0.1]
         today = (points @ np.linalg.solve(phi.T @ phi + np.eye(6), phi.T @ Y) > 0)[:, 0].astype(np.int64)
-        assert deletions.most_of_trace(system, 3) > 1
+        assert deletions.most_of_trace(deletions.leverages(system, 3)) > 1
         found = deleted(system, Y, points, today, 0.0, 3)
         assert found.kappa < 1
         decided += int((found.status != OPEN).sum())
@@ -183,7 +183,7 @@ def test_what_residuals_are_off_by_grows_as_they_do(count: int) -> None:
 
 def test_without_room_nothing_is_compared() -> None:
     system, Y, _ = crowded(1)
-    assert deletions.most_of_trace(system, 3) > 1
+    assert deletions.most_of_trace(deletions.leverages(system, 3)) > 1
     found = deleted(system, Y, np.ones((1, 6)), np.array([1]), -1e6, 3, 0)
     assert found.status.tolist() == [OPEN]
 
@@ -263,7 +263,7 @@ def test_what_others_add_is_counted() -> None:
     phi, y, points = paired()
     system = ridge(phi, (1.0, 0.0), np.ones(3, dtype=bool))
     assert isinstance(system, Ridge)
-    assert deletions.most_of_trace(system, 2) > deletions.HEAVY
+    assert deletions.most_of_trace(deletions.leverages(system, 2)) > deletions.HEAVY
     between = [e for e, margin, alone, both in points if alone * 1.02 < margin < both * 0.98]
     beyond = [e for e, margin, alone, both in points if 3 * both < margin]
     assert len(between) > 5 and len(beyond) > 5

@@ -25,7 +25,7 @@ from certify.theorems.head.rows.squared import majorant, spectral, worst
 from certify.theorems.head.rows.squared.majorant import factor
 from certify.theorems.head.rows.squared.spectral import largest_block
 from certify.theorems.head.rows.squared.streamed import labels as by_parts
-from certify.theorems.head.rows.squared.streamed.deletions import FLIPS, STAYS, deleted, most_of_trace
+from certify.theorems.head.rows.squared.streamed.deletions import FLIPS, STAYS, deleted, leverages, most_of_trace
 from certify.theorems.head.rows.squared.streamed.largest import Largest
 from certify.theorems.head.rows.squared_labels import Labels, Targets, tolerated
 from certify.theorems.head.rows.squared_tree import SquaredTree, sums
@@ -127,7 +127,7 @@ def test_the_trace_bounds_every_block(short: None) -> None:
             continue
         K = phi @ np.linalg.solve(phi.T @ phi + 2.0 * np.eye(3), phi.T)
         for m in (1, 2, 3):
-            kappa = most_of_trace(system, m)
+            kappa = most_of_trace(leverages(system, m))
             for M in combinations(range(8), m):
                 assert np.linalg.eigvalsh(K[np.ix_(M, M)]).max() <= kappa * (1 + 1e-12)
 

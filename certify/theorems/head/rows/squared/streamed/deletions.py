@@ -90,9 +90,9 @@ def leverages(system: Ridge, count: int) -> Array:
     return np.asarray(lengths * lengths / (1.0 - system.delta) * RAISE)
 
 
-def most_of_trace(system: Ridge, count: int) -> float:
-    """κ with `K_MM ⪯ κI` for every M of at most `count` rows: the largest `K_ii` together."""
-    return float(leverages(system, count).sum()) * fp.sum_up(count)
+def most_of_trace(most: Array) -> float:
+    """κ with `K_MM ⪯ κI` for every M of as many rows as bounds `most` of the largest `K_ii`: these together."""
+    return float(most.sum()) * fp.sum_up(len(most))
 
 
 def deleted(system: Ridge, Y: Array, points: Array, today: Ints, threshold: float, count: int,
@@ -193,7 +193,7 @@ class _Case:
 def _case(system: Ridge, outputs: Outputs, Y: Array, kinds: list[Contrast], count: int, room: int) -> _Case | float:
     """The one that says most; where nothing follows from any, what leverages add up to."""
     most = leverages(system, count)
-    kappa, largest = float(most.sum()) * fp.sum_up(count), float(most[0])
+    kappa, largest = most_of_trace(most), float(most[0])
     wrong_d = diagonal_error(system, largest)
     sharp = largest < 1 - 1e-9 and wrong_d < 0.5 * (1.0 - largest)
     if count == 1 and sharp:
