@@ -11,8 +11,8 @@ from certify.format.errors import EnclosureError
 
 T = TypeVar("T")
 
-FAILED: Final = (np.linalg.LinAlgError, FloatingPointError, EnclosureError, MemoryError)
-"""What a search in floats may raise: LAPACK gave up, a number left the range of floats, or memory is too small."""
+FAILED: Final = (np.linalg.LinAlgError, FloatingPointError, EnclosureError)
+"""What a search in floats may raise: LAPACK gave up, or a number left the range of floats."""
 
 
 def proposed(search: Callable[[], T]) -> T | None:
