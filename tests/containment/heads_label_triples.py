@@ -57,12 +57,12 @@ def changed_labels_triples(rng: np.random.Generator) -> Outcome:
                       scale=float(10.0 ** rng.uniform(-1.0, 1.0)), apart=float(rng.uniform(0.0, 4.0)),
                       decay=float(10.0 ** rng.uniform(-3.0, 0.5)))
     rows = tuple(np.sort(rng.choice(head.n, int(rng.integers(3, 7)), replace=False)).tolist())
-    change = RowChange(True, 3, rows)
-    if LabelTriples().able(head, change):
+    change = RowChange(True, int(rng.integers(2, 4)), rows)
+    if change.count == 3 and LabelTriples().able(head, change):
         return "refused"
     part = LabelTriples().prove(head, change, head.today >= 0, Budget())
     assert part is not None and part.flips is not None
-    low = least_margins(head, rows)
+    low = least_margins(head, rows, change.count)
     if (low[part.proved] < -NEAR).any():
         raise Violation("a point that was said to stay is flipped")
     if (low[part.flips.point >= 0] > NEAR).any():

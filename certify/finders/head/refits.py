@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from certify.finders.head.anderson import Mixed
+from certify.finders.head.near.curved import CurvedSteps, fits
 from certify.finders.head.plain import PlainRefits
 from certify.rigor.fp import Array
 from certify.systems.head.rows.change import DELETED, NONE, Choices
@@ -19,6 +20,9 @@ AT_ONCE = 1 << 21
 
 CHORDS, NEWTON, INNER = 12, 60, 12
 SOLVED, FAST, LONGEST = 1e-12, 0.7, 8.0
+
+NEARLY = 1e-11
+"""A gradient that is small where no Hessian is formed, as SOLVED is where one is."""
 
 LARGE, MIXED, WORSE = 1500, 40, 30.0
 """Numbers of a head from which a Hessian takes seconds, so that steps with one inverse are mixed instead; how many of
@@ -100,8 +104,30 @@ class Refitter:
                     except np.linalg.LinAlgError:  # a row that its refit rests on alone
                         V[some], slow = node.V, np.arange(len(part))
                     left = Choices(part.rows[slow], part.codes[slow])
-                    V[at + slow] = self.newton(left, self._nearer(left, V[at + slow], node.V), goal, check)
+                    V[at + slow] = self.slow(left, self._nearer(left, V[at + slow], node.V), goal, check)
         return V
+
+    @cached_property
+    def curved(self) -> CurvedSteps | None:
+        """Newton steps without Hessians, for new labels of large heads of one output."""
+        if not fits(self.head):
+            return None
+        nothing = Choices(np.full((1, 0), NONE), np.full((1, 0), NONE))
+        try:
+            return CurvedSteps(self.head, np.linalg.inv(self.hessians(nothing, self.V0[None])[0]))
+        except np.linalg.LinAlgError:
+            return None
+
+    def slow(self, choices: Choices, V: Array, goal: float, check: Callable[[], None]) -> Array:
+        """Weights near refits where steps with one inverse do not settle: by Newton's method, or without Hessians."""
+        relabelled = not (choices.codes[choices.rows != NONE] == DELETED).any()
+        if len(V) and relabelled and self.curved is not None:
+            V[:, 0] = self.curved.settle(choices, V[:, 0], max(goal, NEARLY * self.scale), check)
+            left = np.flatnonzero(~(_lengths(self.gradients(choices, V)) <= max(goal, NEARLY * self.scale)))
+            some = Choices(choices.rows[left], choices.codes[left])
+            V[left] = self.newton(some, V[left], goal, check)
+            return V
+        return self.newton(choices, V, goal, check)
 
     def _nearer(self, choices: Choices, V: Array, other: Array) -> Array:
         """V, or other weights where these are the better start: steps may have gone astray."""

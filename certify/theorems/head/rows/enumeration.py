@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from certify.finders.head.near.curved import fits
 from certify.problem.limits import OutOfTime
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.changes.base import Change
@@ -34,6 +35,9 @@ AT_ONCE = 0.5
 SURE = 1.1
 """Share of the time that a large softmax head's refits may take by that measure to go before everything else: where it
 is too short in the end, the flips among those made are about as many as a search finds."""
+
+ONE = 1.0
+"""The same for one label of a large logistic head."""
 
 SUMS = 0.75
 """The same for sums of a small softmax head."""
@@ -71,8 +75,9 @@ class Enumeration(Method):
         return choices_in_all(head, change) <= (AT_ONCE if head.loss.quadratic else QUICK) / each  # of any size
 
     def sure(self, head: Head, change: RowChange, left: float) -> bool:
-        """Labels of a softmax head, about which trees and boxes prove little: one of a large head, many of a small."""
-        share = SURE if far(head, change) else SUMS if head.loss.shifted and by_sums(head, change) else 0.0
+        """Labels about which trees and boxes prove little: one of a large head, many of a small softmax head."""
+        share = ONE if change.relabels and change.count == 1 and fits(head) else 0.0
+        share = SURE if far(head, change) else SUMS if head.loss.shifted and by_sums(head, change) else share
         return bool(share) and not self.able(head, change) and self.seconds(head, change) <= share * left
 
     def seconds(self, head: Head, change: RowChange) -> float:

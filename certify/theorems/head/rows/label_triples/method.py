@@ -1,4 +1,4 @@
-"""D28: any three changed labels of a logistic head."""
+"""D28: any two or three changed labels of a logistic head."""
 
 from __future__ import annotations
 
@@ -29,28 +29,30 @@ FAR = 1.0
 
 
 class LabelTriples(Method):
-    """Three changed labels of a logistic head (D28). No certificate states it: it has no checker."""
+    """Two or three changed labels of a logistic head (D28). No certificate states it: it has no checker."""
 
     name: ClassVar[str] = "label_triples"
 
     def able(self, head: Head, change: RowChange) -> str:
         """Whether the theorem applies."""
-        if not change.relabels or change.count != 3:
-            return "it is for three labels that change"
+        if not change.relabels or change.count not in (2, 3):
+            return "it is for two or three labels that change"
         if not head.loss.sigmoid or head.k != 1 or head.codes is None:
             return f"the loss is {head.loss.name}, and it is for the logistic loss of one output"
         if head.phi_rad.any() or head.points_rad.any():
             return INEXACT
         if not np.isfinite(head.threshold):
             return f"the threshold is {head.threshold!r}"
-        choices = change.choices(head, 3)
-        if choices > LARGEST or change.choices(head, 2) * head.m > HELD:
-            return f"there are {choices} choices of three labels, too many to look at each"
+        if change.count == 2 and not Enumeration().able(head, change):
+            return "every choice of two labels can be refitted, and certificates state that"
+        choices = change.choices(head, change.count)
+        if choices > LARGEST or (change.count == 3 and change.choices(head, 2) * head.m > HELD):
+            return f"there are {choices} choices of {change.count} labels, too many to look at each"
         return ""
 
     def seconds(self, head: Head, change: RowChange) -> float:
         """About how long it takes to look at every choice; refits of those that are left come on top."""
-        return change.choices(head, 3) * head.n * (SLOPE + PRODUCT * head.m)
+        return change.choices(head, change.count) * head.n * (SLOPE + PRODUCT * head.m)
 
     def sure(self, head: Head, change: RowChange, left: float) -> bool:
         """Where there is time for all, and other methods decide little; it finds labels that flip points as well."""
@@ -60,7 +62,8 @@ class LabelTriples(Method):
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
         """The points whose choices were all looked at, and labels that flip a point."""
         if (needed := self.seconds(head, change)) > budget.left():
-            why = f"all choices of three labels take about {needed:.0f} s, and {max(budget.left(), 0.0):.0f} are left"
+            left = max(budget.left(), 0.0)
+            why = f"all choices of {change.count} labels take about {needed:.0f} s, and {left:.0f} are left"
             return Part(self.name, np.zeros_like(todo), why=why, late=True, begun=False)
         search = Search(head, change, todo, budget)
         with np.errstate(all="ignore"):

@@ -1,4 +1,4 @@
-"""D28: any three changed labels of a logistic head, block by block of choices that share most of their curvature.
+"""D28: two or three changed labels of a logistic head, block by block of choices that share most of their curvature.
 
 Weights of a choice are the sum of those of smaller ones, and a few Newton steps from there in four bytes; nothing of
 them is trusted. What a block leaves open for a point is noted, and refitted in the end as for D27.
@@ -7,7 +7,7 @@ proofs/heads-label-triples.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from math import comb
 
 import numpy as np
@@ -45,7 +45,7 @@ class Search(ThreeLabels):
 
     def __init__(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> None:
         super().__init__(head, change, todo, budget.check)
-        self._budget = budget
+        self._budget, self._count = budget, change.count
 
     def _run(self) -> None:
         self.refits = Changed(self.head, True)
@@ -56,26 +56,45 @@ class Search(ThreeLabels):
         self._flip()
         does = ((self.W - self.V0)[:, 0] @ (self.head.phi * self.head.Y).T) ** 2
         self._order = np.argsort(-does.sum(axis=1), kind="stable")
+        self._long: Array | None = None
+        if self._count == 2:
+            self._in_time(self._couples(), self._both)
+            self._settle()
+            return
         self._begun = np.append(0, np.cumsum(np.arange(len(self.rows) - 1, 0, -1)))
         self._pairs = np.zeros((int(self._begun[-1]), self.head.m), np.float32)
-        self._long: Array | None = None
         self._two()
-        begun, done, all_ = self._budget.left(), 0, comb(len(self.rows), 3)
-        for members in self._triples():
+        self._in_time(self._triples(), self._sum)
+        self._settle()
+
+    def _in_time(self, blocks: Iterator[Whole], sums: Callable[[Whole], Array]) -> None:
+        """Look at all choices; raises where the first ones show that there is no time for all."""
+        begun, done, all_ = self._budget.left(), 0, comb(len(self.rows), self._count)
+        for members in blocks:
             if self.at.size:
-                self._look(members, self._sum(members), TURNS, NEAR)
+                self._look(members, sums(members), TURNS, NEAR)
             done, left = done + len(members), self._budget.left()
             if done > TOLD * all_ and (begun - left) / done * (all_ - done) > HOPE * left:
                 raise OutOfTime  # a point is proved by all choices or not at all: others may use what is left
-        self._settle()
 
     def _two(self) -> None:
         """All choices of two labels: weights near their refits, and what is proved of them."""
         for a in range(len(self.rows) - 1):
             b = np.arange(a + 1, len(self.rows))
             members = np.stack([np.full_like(b, a), b], axis=1)
-            V = self.W[self._order[members], 0].sum(axis=1) - self.V0[0]
-            self._pairs[self._pair(members[:, 0], b)] = self._look(members, V, PAIRED, 0.0)
+            self._pairs[self._pair(members[:, 0], b)] = self._look(members, self._both(members), PAIRED, 0.0)
+
+    def _both(self, members: Whole) -> Array:
+        """What the refits with one of two labels add up to."""
+        return np.asarray(self.W[self._order[members], 0].sum(axis=1) - self.V0[0])
+
+    def _couples(self) -> Iterator[Whole]:
+        """Blocks of places `(B, 2)`, as of three."""
+        for a in range(len(self.rows) - 1):
+            for start in range(a + 1, len(self.rows), BLOCK):
+                self.check()
+                b = np.arange(start, min(start + BLOCK, len(self.rows)))
+                yield np.stack([np.full_like(b, a), b], axis=1)
 
     def _pair(self, a: Whole, b: Whole) -> Whole:
         """Numbers of pairs of places, a before b."""
@@ -149,14 +168,14 @@ class Search(ThreeLabels):
         self._noted.add(self.at[point], number[one])
 
     def _flip(self) -> None:
-        """Refit for each point the three labels that take most to first order."""
-        if len(self.rows) < 3:
+        """Refit for each point the labels that take most to first order."""
+        if len(self.rows) < self._count:
             return
         sign = np.where(self.head.today[self.at] == 1, 1.0, -1.0)
         push = (self.W - self.V0)[:, 0] @ (self.head.points[self.at] * sign[:, None]).T
-        first = np.argpartition(push, 2, axis=0)[:3]
-        self._refit(np.unique(self._number(*first)))
+        first = np.argpartition(push, self._count - 1, axis=0)[: self._count]
+        self._refit(np.unique(self._number(*first, *[np.full(push.shape[1], len(self.rows))] * (3 - self._count))))
 
     def _nearer(self, choices: Choices, V: Array) -> Array:
-        """Newton's method, from weights that are near."""
-        return self.refits.refitter.newton(choices, V, 0.0, self.check)
+        """From weights that are near."""
+        return self.refits.refitter.slow(choices, V, 0.0, self.check)

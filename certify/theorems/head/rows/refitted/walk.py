@@ -12,6 +12,8 @@ from functools import cached_property
 import numpy as np
 
 from certify.finders.head.anderson import Mixed
+from certify.finders.head.near.curved import AT_ONCE as CURVED
+from certify.finders.head.near.curved import CurvedSteps
 from certify.finders.head.near.leaves import Starts, parents, starts
 from certify.finders.head.refits import Node, Refitter
 from certify.rigor.fp import Array
@@ -55,6 +57,9 @@ output, and with several, which are moved thousands at a time."""
 PAIRED, LONGEST = 64, 2.0**10
 """Most weights of a softmax head whose labels are judged in blocks: beyond, every block's form takes long; and how long
 its inputs may be."""
+
+TINY = 1e-5
+"""Part of that after which a Hessian is formed for every refit that is left, in large heads."""
 
 SMALL = 1e-3
 """Of μ: the length of a gradient that decides most labels."""
@@ -217,6 +222,7 @@ class Walk:
         more = np.concatenate([np.repeat(np.arange(f, n), each) for f in first])
         new = np.concatenate([self.alternatives[f:].ravel() for f in first])
         step = max(1, AT_ONCE // (self.head.n * self.head.k)) if self._far is None else self._far.batch
+        step = max(step, CURVED) if self._curved is not None else step
         for begin in range(0, len(of), step):
             self.budget.check()
             at = slice(begin, begin + step)
@@ -245,7 +251,7 @@ class Walk:
         """Weights as near the refits as the labels of all points need; those that need it are solved to the end."""
         active, best, at_best = np.arange(len(V)), np.full(len(V), np.inf), V.copy()
         slow, mixed = [active[:0]], Mixed()
-        for _ in range(STEPS if self._thin % AGAIN == 0 else 2):
+        for _ in range(STEPS if self._thin % AGAIN == 0 else 0 if self._curved is not None else 2):
             V[active] = _short(V[active])
             part = Choices(choices.rows[active], choices.codes[active])
             near, size, g = self._roomy(part, V[active])
@@ -266,7 +272,7 @@ class Walk:
         if start is not None:
             # where a point lies so near the border that four bytes never do, few steps are lost on them
             self._thin = self._thin + 1 if len(rest) > MOST * len(V) else 0
-            rest = self._refine(choices, V, rest, start)
+            rest = self._refine(choices, V, rest, start) if self._curved is None else rest
         self._solve(choices, V, rest)
         self._count += len(V)
         return V
@@ -307,19 +313,35 @@ class Walk:
 
     def _solve(self, choices: Choices, V: Array, slow: Whole) -> None:
         """The rest by Newton's method, in place: to a small gradient first, then as far as float64 goes."""
-        for goal in (SMALL * self.head.mu()[0], 0.0):
+        small = SMALL * self.head.mu()[0]
+        for goal in (0.1 * small, TINY * small, 0.0) if self._curved is not None else (small, 0.0):
             if not len(slow):
                 return
             part = Choices(choices.rows[slow], choices.codes[slow])
-            lost = ~np.isfinite(V[slow]).all(axis=(1, 2), keepdims=True)
-            with np.errstate(all="ignore"):
-                found = self.refitter.newton(part, np.where(lost, self.refitter.V0, V[slow]), goal, self.budget.check)
-            V[slow] = _short(found) if goal else found
-            near = self._roomy(part, V[slow])[0] if goal else refits_and_gradients(self.head, part, V[slow])[0]
+            found, short = self._newton(part, V[slow], goal), goal == small
+            V[slow] = _short(found) if short else found
+            near = self._roomy(part, V[slow])[0] if short else refits_and_gradients(self.head, part, V[slow])[0]
             open_ = self.judge(part, V[slow], near, final=not goal)
             V[slow[~np.isfinite(near)]] = np.nan if goal else 0.0
-            slow = slow[open_] if goal else slow
+            if goal and not short:  # four bytes were tried before
+                self._exact += [(self._count + int(b), V[b].copy()) for b in slow[~open_ & np.isfinite(near)]]
+            slow = slow[open_ | ~np.isfinite(near)] if goal else slow
         self._exact += [(self._count + int(b), V[b]) for b in slow]
+
+    def _newton(self, part: Choices, V: Array, goal: float) -> Array:
+        """Weights with gradients of at most so much, 0 for as little as there can be, where that is found."""
+        lost = ~np.isfinite(V).all(axis=(1, 2), keepdims=True)
+        with np.errstate(all="ignore"):
+            if not goal or self._curved is None:
+                return self.refitter.newton(part, np.where(lost, self.refitter.V0, V), goal, self.budget.check)
+            if goal > TINY * SMALL * self.head.mu()[0] or lost.any():  # nearer than where other steps end
+                V = np.repeat(self.refitter.V0[None], len(part), axis=0)
+            return self._curved.settle(part, V[:, 0], goal, self.budget.check)[:, None]
+
+    @cached_property
+    def _curved(self) -> CurvedSteps | None:
+        """What moves labels of large heads of one output."""
+        return self.refitter.curved if self.change.relabels else None
 
     def judge(self, choices: Choices, V: Array, near: Array, final: bool = False) -> Mask:
         """`(B,)` which changes leave a clear point open; flips are taken down, and a final verdict ends clearness."""
@@ -350,7 +372,8 @@ class Walk:
             one = Choices(self.rows[place][None], code[None])
             made = parents(self.refitter, one, self.refitter.solve(one))
             below = self.families(place[None], code[None], made)
-            if self._far is not None:  # the first of all is no measure: no point is flipped yet
+            if self._far is not None or self._curved is not None:
+                # the first of all is no measure: no point is flipped yet, and steps are tried that may be of no use
                 first = len(next(below)[0])
                 started, second = time.monotonic(), next(below, None)
                 return (len(second[0]), time.monotonic() - started) if second else (first, 0.0)

@@ -1,4 +1,4 @@
-"""D28: every choice of three labels of small heads refitted, choices that are not looked at, time that is up."""
+"""D28: every choice of two or three labels of small heads refitted, choices not looked at, time that is up."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def close(seed: int, n: int = 24, free: bool = True) -> Head:
     return dataclasses.replace(head, points=points)
 
 
-def truth(head: Head, rows: tuple[int, ...] = FEW) -> Array:
-    """The least margin of today's labels under every choice of at most three labels."""
-    return least_margins(head, rows)
+def truth(head: Head, rows: tuple[int, ...] = FEW, count: int = 3) -> Array:
+    """The least margin of today's labels under every choice of at most so many labels."""
+    return least_margins(head, rows, count)
 
 
 def proof(head: Head, change: RowChange) -> Part:
@@ -53,6 +53,30 @@ def test_what_is_proved_stays_and_what_is_flipped_does_not(seed: int, free: bool
     assert part.flips is not None and part.proved.any() and (low < 0.0).any()
     assert (low[part.proved] > -NEAR).all() and (low[part.flips.point >= 0] < NEAR).all()
     assert part.proved.sum() + (part.flips.point >= 0).sum() >= 0.95 * len(low)
+
+
+@pytest.mark.parametrize(("seed", "threshold"), [(0, 0.0), (1, 0.7)])
+def test_of_two_labels_what_is_proved_stays_and_what_is_flipped_does_not(seed: int, threshold: float) -> None:
+    head, change = dataclasses.replace(close(seed), threshold=threshold), RowChange(True, 2, FEW)
+    part, low = proof(head, change), truth(head, count=2)
+    assert part.flips is not None and part.proved.any() and (low < 0.0).any()
+    assert (low[part.proved] > -NEAR).all() and (low[part.flips.point >= 0] < NEAR).all()
+    assert part.proved.sum() + (part.flips.point >= 0).sum() >= 0.95 * len(low)
+    assert (truth(head)[part.proved] < -NEAR).any()  # three labels flip more
+
+
+@pytest.mark.parametrize("left_out", ["two", "last"])
+def test_choices_of_two_that_are_not_looked_at_are_missed(left_out: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fewer(m: Matrix, changed: Whole, V: Array) -> Judged:
+        found = judged(m, changed, V)
+        found.open[slice(-1, None) if left_out == "last" else slice(None)] = False
+        return found
+
+    monkeypatch.setattr(search.Search, "_refit", lambda self, numbers: None)
+    monkeypatch.setattr(search, "judged", fewer)
+    monkeypatch.setattr(search, "BLOCK", 3)
+    heads = [close(seed) for seed in range(4)]
+    assert sum(int((truth(head, count=2)[proof(head, RowChange(True, 2, FEW)).proved] < -NEAR).sum()) for head in heads)
 
 
 def alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,6 +110,9 @@ def test_every_choice_of_two_and_of_three_is_looked_at_once(monkeypatch: pytest.
     monkeypatch.setattr(search, "BLOCK", 5)
     proof(close(0), RowChange(True, 3, FEW))
     assert sorted(seen) == sorted([*combinations(FEW, 2), *combinations(FEW, 3)])
+    seen.clear()
+    proof(close(0), RowChange(True, 2, FEW))
+    assert sorted(seen) == sorted(combinations(FEW, 2))
 
 
 @pytest.mark.parametrize("left_out", ["three", "two", "last"])

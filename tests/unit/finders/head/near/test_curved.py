@@ -1,0 +1,76 @@
+"""Newton steps without Hessians for new labels of large heads: they end at the refits, and survive what is none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from certify.finders.head.near import curved
+from certify.finders.head.near.curved import CurvedSteps, fits
+from certify.finders.head.refits import Refitter
+from certify.rigor.fp import Array
+from certify.systems.head.rows.change import NONE, Choices
+from certify.systems.head.rows.head import Head
+from certify.theorems.head.rows.enumeration import Enumeration
+from certify.theorems.head.rows.method import Budget
+from certify.theorems.head.rows.refitted import walk
+from tests.families.heads import any_rows, drawn_head
+
+
+def case(seed: int, decay: float = 0.02) -> tuple[Head, Choices, Array, CurvedSteps]:
+    """A head that nearly parts its classes, pairs and single ones of its labels, the refits, and steps."""
+    head = drawn_head(np.random.default_rng(seed), "logistic", n=30, d=12, decay=decay, apart=2.0, N=40)
+    assert head.label is not None
+    rows = np.stack(np.triu_indices(12, 0), axis=1)
+    rows[rows[:, 0] == rows[:, 1], 1] = NONE
+    refitter = Refitter(head)
+    choices = Choices(rows, np.where(rows == NONE, NONE, 1 - head.label[rows]))
+    W = refitter.newton(choices, np.repeat(refitter.V0[None], len(rows), axis=0))[:, 0]
+    nothing = Choices(np.full((1, 0), NONE), np.full((1, 0), NONE))
+    return head, choices, W, CurvedSteps(head, np.linalg.inv(refitter.hessians(nothing, refitter.V0[None])[0]))
+
+
+@pytest.mark.parametrize("decay", [0.5, 0.02, 1e-4])
+def test_they_end_at_the_refits(decay: float) -> None:
+    for seed in range(3):
+        head, choices, W, steps = case(seed, decay)
+        V = steps.settle(choices, np.repeat(Refitter(head).V0, len(W), axis=0), 1e-9)
+        assert np.abs(V - W).max() < 1e-6 * (1.0 + np.abs(W).max()) / min(1.0, head.mu()[0])
+
+
+def test_the_best_that_was_met_is_kept_and_numbers_that_are_none_do_not_spread() -> None:
+    _, choices, W, steps = case(0)
+    start = W.copy()
+    start[2, 0] = np.nan
+    with np.errstate(all="ignore"):
+        V = steps.settle(choices, start, 0.0)
+    assert np.isfinite(np.delete(V, 2, axis=0)).all() and np.abs(np.delete(V - W, 2, axis=0)).max() < 1e-6
+
+
+def test_it_is_for_large_heads_of_one_logistic_output(monkeypatch: pytest.MonkeyPatch) -> None:
+    head = case(0)[0]
+    assert not fits(head)
+    monkeypatch.setattr(curved, "LARGE", 0)
+    assert fits(head) and not fits(drawn_head(np.random.default_rng(0), "squared"))
+
+
+@pytest.mark.parametrize(("seed", "count"), [(0, 1), (1, 1), (0, 2)])
+def test_enumerations_decide_the_same_by_it(seed: int, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    head = case(seed, 0.3)[0]
+    change, todo, asked = any_rows(head, count, True), head.today >= 0, list[int]()
+    plain = Enumeration().prove(head, change, todo, Budget())
+    settle = CurvedSteps.settle
+
+    def counted(self: CurvedSteps, choices: Choices, *given: Any) -> Array:
+        asked.append(len(choices))
+        return settle(self, choices, *given)
+
+    monkeypatch.setattr(curved, "LARGE", 0)
+    monkeypatch.setattr(walk, "STEPS", 1)
+    monkeypatch.setattr(CurvedSteps, "settle", counted)
+    without = Enumeration().prove(head, change, todo, Budget())
+    assert plain is not None and without is not None and plain.flips is not None and without.flips is not None
+    assert asked and plain.proved.any() and (plain.proved == without.proved).all()
+    assert ((plain.flips.point >= 0) == (without.flips.point >= 0)).all()
