@@ -112,18 +112,18 @@ class Refitter:
         """Newton steps without Hessians, for new labels of large heads of one output."""
         if not fits(self.head):
             return None
-        nothing = Choices(np.full((1, 0), NONE), np.full((1, 0), NONE))
-        try:
-            return CurvedSteps(self.head, np.linalg.inv(self.hessians(nothing, self.V0[None])[0]))
-        except np.linalg.LinAlgError:
-            return None
+        inverse = self._centred(Choices(np.full((1, 0), NONE), np.full((1, 0), NONE)), self.V0).inverse
+        with np.errstate(over="ignore"):
+            short = inverse.astype(np.float32)
+        return CurvedSteps(self.head, short) if np.isfinite(short).all() else None
 
     def slow(self, choices: Choices, V: Array, goal: float, check: Callable[[], None]) -> Array:
         """Weights near refits where steps with one inverse do not settle: by Newton's method, or without Hessians."""
         relabelled = not (choices.codes[choices.rows != NONE] == DELETED).any()
         if len(V) and relabelled and self.curved is not None:
-            V[:, 0] = self.curved.settle(choices, V[:, 0], max(goal, NEARLY * self.scale), check)
-            left = np.flatnonzero(~(_lengths(self.gradients(choices, V)) <= max(goal, NEARLY * self.scale)))
+            enough = max(goal, NEARLY * self.scale)
+            V = self.curved.settle(choices, V[:, 0], enough, check)[:, None]
+            left = np.flatnonzero(~(_lengths(self.gradients(choices, V)) <= enough))
             some = Choices(choices.rows[left], choices.codes[left])
             V[left] = self.newton(some, V[left], goal, check)
             return V

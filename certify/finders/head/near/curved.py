@@ -47,7 +47,7 @@ class CurvedSteps:
         inverse: `(m, m)` of a Hessian that is like those of the changes.
     """
 
-    def __init__(self, head: Head, inverse: Array) -> None:
+    def __init__(self, head: Head, inverse: Array | Short) -> None:
         self._S = head.phi * head.Y
         self._short: Short = self._S.astype(np.float32)
         self._inverse, self._decay = inverse.astype(np.float32), head.mu()[0] * np.where(head.decayed, 1.0, 0.0)

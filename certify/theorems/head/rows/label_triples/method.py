@@ -43,8 +43,10 @@ class LabelTriples(Method):
             return INEXACT
         if not np.isfinite(head.threshold):
             return f"the threshold is {head.threshold!r}"
-        if change.count == 2 and not Enumeration().able(head, change):
-            return "every choice of two labels can be refitted, and certificates state that"
+        if not head.read_off:
+            return "rows carry weights, and it is for rows that count the same"
+        if change.count == 2 and not Enumeration().able(head, change) and Enumeration().complete(head, change):
+            return "every choice of two labels is refitted in seconds, and certificates state that"
         choices = change.choices(head, change.count)
         if choices > LARGEST or (change.count == 3 and change.choices(head, 2) * head.m > HELD):
             return f"there are {choices} choices of {change.count} labels, too many to look at each"

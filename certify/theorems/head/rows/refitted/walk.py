@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from certify.finders.head.anderson import Mixed
-from certify.finders.head.near.curved import AT_ONCE as CURVED
+from certify.finders.head.near import curved
 from certify.finders.head.near.curved import CurvedSteps
 from certify.finders.head.near.leaves import Starts, parents, starts
 from certify.finders.head.refits import Node, Refitter
@@ -58,11 +58,11 @@ PAIRED, LONGEST = 64, 2.0**10
 """Most weights of a softmax head whose labels are judged in blocks: beyond, every block's form takes long; and how long
 its inputs may be."""
 
-TINY = 1e-5
-"""Part of that after which a Hessian is formed for every refit that is left, in large heads."""
-
 SMALL = 1e-3
 """Of μ: the length of a gradient that decides most labels."""
+
+CURVED, TINY = 0.1, 1e-5
+"""Parts of that which steps without Hessians go for; where the second leaves labels open Hessians are formed."""
 
 
 Below = tuple[list[Array], list[tuple[Whole, Whole, Array]], list[tuple[int, Array]], Mask, Flips]
@@ -222,7 +222,7 @@ class Walk:
         more = np.concatenate([np.repeat(np.arange(f, n), each) for f in first])
         new = np.concatenate([self.alternatives[f:].ravel() for f in first])
         step = max(1, AT_ONCE // (self.head.n * self.head.k)) if self._far is None else self._far.batch
-        step = max(step, CURVED) if self._curved is not None else step
+        step = max(step, curved.AT_ONCE) if self._curved is not None else step
         for begin in range(0, len(of), step):
             self.budget.check()
             at = slice(begin, begin + step)
@@ -251,7 +251,8 @@ class Walk:
         """Weights as near the refits as the labels of all points need; those that need it are solved to the end."""
         active, best, at_best = np.arange(len(V)), np.full(len(V), np.inf), V.copy()
         slow, mixed = [active[:0]], Mixed()
-        for _ in range(STEPS if self._thin % AGAIN == 0 else 0 if self._curved is not None else 2):
+        few = 2 if self._curved is None else 0  # curved steps begin at the parent and gain nothing by these
+        for _ in range(STEPS if self._thin % AGAIN == 0 else few):
             V[active] = _short(V[active])
             part = Choices(choices.rows[active], choices.codes[active])
             near, size, g = self._roomy(part, V[active])
@@ -273,6 +274,8 @@ class Walk:
             # where a point lies so near the border that four bytes never do, few steps are lost on them
             self._thin = self._thin + 1 if len(rest) > MOST * len(V) else 0
             rest = self._refine(choices, V, rest, start) if self._curved is None else rest
+        if self._curved is not None:
+            V[rest] = self.refitter.V0
         self._solve(choices, V, rest)
         self._count += len(V)
         return V
@@ -312,30 +315,31 @@ class Walk:
         return np.asarray(slow[~done])
 
     def _solve(self, choices: Choices, V: Array, slow: Whole) -> None:
-        """The rest by Newton's method, in place: to a small gradient first, then as far as float64 goes."""
-        small = SMALL * self.head.mu()[0]
-        for goal in (0.1 * small, TINY * small, 0.0) if self._curved is not None else (small, 0.0):
+        """The rest by Newton's method, in place: to small gradients first, then as far as float64 goes."""
+        small, turned = SMALL * self.head.mu()[0], self._curved is not None
+        # of a head with curved steps float64 alone: few of its refits are known well enough in four bytes
+        for goal, short in ((CURVED * small, False), (TINY * small, False), (0.0, False)) if turned else (
+                (small, True), (0.0, False)):
             if not len(slow):
                 return
             part = Choices(choices.rows[slow], choices.codes[slow])
-            found, short = self._newton(part, V[slow], goal), goal == small
+            found = self._newton(part, V[slow], goal)
             V[slow] = _short(found) if short else found
             near = self._roomy(part, V[slow])[0] if short else refits_and_gradients(self.head, part, V[slow])[0]
             open_ = self.judge(part, V[slow], near, final=not goal)
             V[slow[~np.isfinite(near)]] = np.nan if goal else 0.0
-            if goal and not short:  # four bytes were tried before
-                self._exact += [(self._count + int(b), V[b].copy()) for b in slow[~open_ & np.isfinite(near)]]
-            slow = slow[open_ | ~np.isfinite(near)] if goal else slow
+            if goal and not short:
+                open_ |= ~np.isfinite(near)
+                self._exact += [(self._count + int(b), V[b].copy()) for b in slow[~open_]]
+            slow = slow[open_] if goal else slow
         self._exact += [(self._count + int(b), V[b]) for b in slow]
 
     def _newton(self, part: Choices, V: Array, goal: float) -> Array:
         """Weights with gradients of at most so much, 0 for as little as there can be, where that is found."""
-        lost = ~np.isfinite(V).all(axis=(1, 2), keepdims=True)
+        V = np.where(np.isfinite(V).all(axis=(1, 2), keepdims=True), V, self.refitter.V0)
         with np.errstate(all="ignore"):
             if not goal or self._curved is None:
-                return self.refitter.newton(part, np.where(lost, self.refitter.V0, V), goal, self.budget.check)
-            if goal > TINY * SMALL * self.head.mu()[0] or lost.any():  # nearer than where other steps end
-                V = np.repeat(self.refitter.V0[None], len(part), axis=0)
+                return self.refitter.newton(part, V, goal, self.budget.check)
             return self._curved.settle(part, V[:, 0], goal, self.budget.check)[:, None]
 
     @cached_property
@@ -372,8 +376,7 @@ class Walk:
             one = Choices(self.rows[place][None], code[None])
             made = parents(self.refitter, one, self.refitter.solve(one))
             below = self.families(place[None], code[None], made)
-            if self._far is not None or self._curved is not None:
-                # the first of all is no measure: no point is flipped yet, and steps are tried that may be of no use
+            if self._far is not None:  # the first of all is no measure: no point is flipped yet
                 first = len(next(below)[0])
                 started, second = time.monotonic(), next(below, None)
                 return (len(second[0]), time.monotonic() - started) if second else (first, 0.0)

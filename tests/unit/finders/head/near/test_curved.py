@@ -74,3 +74,12 @@ def test_enumerations_decide_the_same_by_it(seed: int, count: int, monkeypatch: 
     assert plain is not None and without is not None and plain.flips is not None and without.flips is not None
     assert asked and plain.proved.any() and (plain.proved == without.proved).all()
     assert ((plain.flips.point >= 0) == (without.flips.point >= 0)).all()
+
+
+def test_one_label_of_a_large_head_goes_first_where_there_is_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    head = case(0)[0]
+    change = any_rows(head, 1, True)
+    assert not Enumeration().sure(head, change, 1e6)
+    monkeypatch.setattr(curved, "LARGE", 0)
+    needed = head.n * head.n * head.m * 2.6e-9
+    assert Enumeration().sure(head, change, 2.0 * needed) and not Enumeration().sure(head, change, needed)

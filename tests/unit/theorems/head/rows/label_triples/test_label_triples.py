@@ -12,6 +12,7 @@ from certify.finders.head.near.labels import LabelSteps
 from certify.rigor.fp import Array
 from certify.systems.head.rows.change import Choices, RowChange
 from certify.systems.head.rows.head import Head, Whole
+from certify.systems.head.rows.weights import RowWeights
 from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.label_triples import search
 from certify.theorems.head.rows.label_triples.matrix import Judged, Matrix, judged
@@ -233,6 +234,16 @@ def test_refuses_what_it_is_not_about() -> None:
     assert LabelTriples().able(dataclasses.replace(head, phi_rad=head.phi_rad + 1e-9), three)
     assert LabelTriples().able(dataclasses.replace(head, threshold=float("inf")), three)
     assert LabelTriples().able(drawn_head(np.random.default_rng(0), "squared"), three)
+
+
+def test_two_labels_are_for_heads_whose_refits_take_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    head = close(0)
+    two = any_rows(head, 2, True)
+    assert "in seconds" in LabelTriples().able(head, two)
+    monkeypatch.setattr("certify.theorems.head.rows.enumeration.QUICK", 0.0)
+    assert not LabelTriples().able(head, two)
+    weights = RowWeights(np.full(head.n, 2.0), None)
+    assert "weights" in LabelTriples().able(dataclasses.replace(head, weights=weights), two)
 
 
 def test_the_survey_uses_it_where_it_may() -> None:
