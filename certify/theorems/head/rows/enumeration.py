@@ -36,7 +36,7 @@ SURE = 1.1
 """Share of the time that a large softmax head's refits may take by that measure to go before everything else: where it
 is too short in the end, the flips among those made are about as many as a search finds."""
 
-ONE, CURVED = 0.8, 2.6e-9
+ONE, CURVED = 0.8, 5e-9
 """The same for one label of a large logistic head, by about the seconds that a refit takes for a number of its rows."""
 
 SUMS = 0.75

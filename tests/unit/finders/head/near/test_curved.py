@@ -13,6 +13,7 @@ from certify.finders.head.refits import Refitter
 from certify.rigor.fp import Array
 from certify.systems.head.rows.change import NONE, Choices
 from certify.systems.head.rows.head import Head
+from certify.theorems.head.rows import enumeration
 from certify.theorems.head.rows.enumeration import Enumeration
 from certify.theorems.head.rows.method import Budget
 from certify.theorems.head.rows.refitted import walk
@@ -81,5 +82,5 @@ def test_one_label_of_a_large_head_goes_first_where_there_is_time(monkeypatch: p
     change = any_rows(head, 1, True)
     assert not Enumeration().sure(head, change, 1e6)
     monkeypatch.setattr(curved, "LARGE", 0)
-    needed = head.n * head.n * head.m * 2.6e-9
+    needed = head.n * head.n * head.m * enumeration.CURVED
     assert Enumeration().sure(head, change, 2.0 * needed) and not Enumeration().sure(head, change, needed)
