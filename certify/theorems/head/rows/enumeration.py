@@ -8,7 +8,6 @@ from typing import ClassVar
 
 import numpy as np
 
-from certify.finders.head.near.curved import fits
 from certify.problem.limits import OutOfTime
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.changes.base import Change
@@ -35,9 +34,6 @@ AT_ONCE = 0.5
 SURE = 1.1
 """Share of the time that a large softmax head's refits may take by that measure to go before everything else: where it
 is too short in the end, the flips among those made are about as many as a search finds."""
-
-ONE, CURVED = 0.8, 5e-9
-"""The same for one label of a large logistic head, by about the seconds that a refit takes for a number of its rows."""
 
 SUMS = 0.75
 """The same for sums of a small softmax head."""
@@ -75,9 +71,7 @@ class Enumeration(Method):
         return choices_in_all(head, change) <= (AT_ONCE if head.loss.quadratic else QUICK) / each  # of any size
 
     def sure(self, head: Head, change: RowChange, left: float) -> bool:
-        """Labels about which trees and boxes prove little: one of a large head, many of a small softmax head."""
-        if change.relabels and change.count == 1 and fits(head) and not self.able(head, change):
-            return change.choices(head, 1) * head.phi.size * CURVED <= ONE * left
+        """Labels of a softmax head, about which trees and boxes prove little: one of a large head, many of a small."""
         share = SURE if far(head, change) else SUMS if head.loss.shifted and by_sums(head, change) else 0.0
         return bool(share) and not self.able(head, change) and self.seconds(head, change) <= share * left
 

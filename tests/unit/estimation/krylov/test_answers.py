@@ -159,8 +159,9 @@ def test_dual_system_gives_the_minimum_norm():
 def test_float32(method, consistent):
     system = symmetric(7, SPECTRA["semidefinite"], consistent)
     solved = solve(method(tolerance=2e-5), system, torch.float32)
-    want = Status.CONVERGED if consistent else Status.OUTSIDE
-    assert solved.x.dtype == torch.float32 and set(solved.status) == {want}
+    # outside the range single precision may stop at its rounding, on some processors: the answer is as near
+    want = {Status.CONVERGED} if consistent else {Status.OUTSIDE, Status.STALLED}
+    assert solved.x.dtype == torch.float32 and set(solved.status) <= want
     assert error(solved.x, system.want) < 2e-3
 
 

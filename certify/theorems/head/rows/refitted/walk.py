@@ -12,8 +12,6 @@ from functools import cached_property
 import numpy as np
 
 from certify.finders.head.anderson import Mixed
-from certify.finders.head.near import curved
-from certify.finders.head.near.curved import CurvedSteps
 from certify.finders.head.near.leaves import Starts, parents, starts
 from certify.finders.head.refits import Node, Refitter
 from certify.rigor.fp import Array
@@ -60,9 +58,6 @@ its inputs may be."""
 
 SMALL = 1e-3
 """Of μ: the length of a gradient that decides most labels."""
-
-CURVED, TINY = 0.1, 1e-5
-"""Parts of that which steps without Hessians go for; where the second leaves labels open Hessians are formed."""
 
 
 Below = tuple[list[Array], list[tuple[Whole, Whole, Array]], list[tuple[int, Array]], Mask, Flips]
@@ -222,7 +217,6 @@ class Walk:
         more = np.concatenate([np.repeat(np.arange(f, n), each) for f in first])
         new = np.concatenate([self.alternatives[f:].ravel() for f in first])
         step = max(1, AT_ONCE // (self.head.n * self.head.k)) if self._far is None else self._far.batch
-        step = max(step, curved.AT_ONCE) if self._curved is not None else step
         for begin in range(0, len(of), step):
             self.budget.check()
             at = slice(begin, begin + step)
@@ -251,8 +245,7 @@ class Walk:
         """Weights as near the refits as the labels of all points need; those that need it are solved to the end."""
         active, best, at_best = np.arange(len(V)), np.full(len(V), np.inf), V.copy()
         slow, mixed = [active[:0]], Mixed()
-        few = 2 if self._curved is None else 0  # curved steps begin at the parent and gain nothing by these
-        for _ in range(STEPS if self._thin % AGAIN == 0 else few):
+        for _ in range(STEPS if self._thin % AGAIN == 0 else 2):
             V[active] = _short(V[active])
             part = Choices(choices.rows[active], choices.codes[active])
             near, size, g = self._roomy(part, V[active])
@@ -273,9 +266,7 @@ class Walk:
         if start is not None:
             # where a point lies so near the border that four bytes never do, few steps are lost on them
             self._thin = self._thin + 1 if len(rest) > MOST * len(V) else 0
-            rest = self._refine(choices, V, rest, start) if self._curved is None else rest
-        if self._curved is not None:
-            V[rest] = self.refitter.V0
+            rest = self._refine(choices, V, rest, start)
         self._solve(choices, V, rest)
         self._count += len(V)
         return V
@@ -315,37 +306,20 @@ class Walk:
         return np.asarray(slow[~done])
 
     def _solve(self, choices: Choices, V: Array, slow: Whole) -> None:
-        """The rest by Newton's method, in place: to small gradients first, then as far as float64 goes."""
-        small, turned = SMALL * self.head.mu()[0], self._curved is not None
-        # of a head with curved steps float64 alone: few of its refits are known well enough in four bytes
-        for goal, short in ((CURVED * small, False), (TINY * small, False), (0.0, False)) if turned else (
-                (small, True), (0.0, False)):
+        """The rest by Newton's method, in place: to a small gradient first, then as far as float64 goes."""
+        for goal in (SMALL * self.head.mu()[0], 0.0):
             if not len(slow):
                 return
             part = Choices(choices.rows[slow], choices.codes[slow])
-            found = self._newton(part, V[slow], goal)
-            V[slow] = _short(found) if short else found
-            near = self._roomy(part, V[slow])[0] if short else refits_and_gradients(self.head, part, V[slow])[0]
+            lost = ~np.isfinite(V[slow]).all(axis=(1, 2), keepdims=True)
+            with np.errstate(all="ignore"):
+                found = self.refitter.newton(part, np.where(lost, self.refitter.V0, V[slow]), goal, self.budget.check)
+            V[slow] = _short(found) if goal else found
+            near = self._roomy(part, V[slow])[0] if goal else refits_and_gradients(self.head, part, V[slow])[0]
             open_ = self.judge(part, V[slow], near, final=not goal)
             V[slow[~np.isfinite(near)]] = np.nan if goal else 0.0
-            if goal and not short:
-                open_ |= ~np.isfinite(near)
-                self._exact += [(self._count + int(b), V[b].copy()) for b in slow[~open_]]
             slow = slow[open_] if goal else slow
         self._exact += [(self._count + int(b), V[b]) for b in slow]
-
-    def _newton(self, part: Choices, V: Array, goal: float) -> Array:
-        """Weights with gradients of at most so much, 0 for as little as there can be, where that is found."""
-        V = np.where(np.isfinite(V).all(axis=(1, 2), keepdims=True), V, self.refitter.V0)
-        with np.errstate(all="ignore"):
-            if not goal or self._curved is None:
-                return self.refitter.newton(part, V, goal, self.budget.check)
-            return self._curved.settle(part, V[:, 0], goal, self.budget.check)[:, None]
-
-    @cached_property
-    def _curved(self) -> CurvedSteps | None:
-        """What moves labels of large heads of one output."""
-        return self.refitter.curved if self.change.relabels else None
 
     def judge(self, choices: Choices, V: Array, near: Array, final: bool = False) -> Mask:
         """`(B,)` which changes leave a clear point open; flips are taken down, and a final verdict ends clearness."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 
@@ -13,11 +11,7 @@ from certify.finders.head.refits import Refitter
 from certify.rigor.fp import Array
 from certify.systems.head.rows.change import NONE, Choices
 from certify.systems.head.rows.head import Head
-from certify.theorems.head.rows import enumeration
-from certify.theorems.head.rows.enumeration import Enumeration
-from certify.theorems.head.rows.method import Budget
-from certify.theorems.head.rows.refitted import walk
-from tests.families.heads import any_rows, drawn_head
+from tests.families.heads import drawn_head
 
 
 def case(seed: int, decay: float = 0.02) -> tuple[Head, Choices, Array, CurvedSteps]:
@@ -55,32 +49,3 @@ def test_it_is_for_large_heads_of_one_logistic_output(monkeypatch: pytest.Monkey
     assert not fits(head)
     monkeypatch.setattr(curved, "LARGE", 0)
     assert fits(head) and not fits(drawn_head(np.random.default_rng(0), "squared"))
-
-
-@pytest.mark.parametrize(("seed", "count"), [(0, 1), (1, 1), (0, 2)])
-def test_enumerations_decide_the_same_by_it(seed: int, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    head = case(seed, 0.3)[0]
-    change, todo, asked = any_rows(head, count, True), head.today >= 0, list[int]()
-    plain = Enumeration().prove(head, change, todo, Budget())
-    settle = CurvedSteps.settle
-
-    def counted(self: CurvedSteps, choices: Choices, *given: Any) -> Array:
-        asked.append(len(choices))
-        return settle(self, choices, *given)
-
-    monkeypatch.setattr(curved, "LARGE", 0)
-    monkeypatch.setattr(walk, "STEPS", 1)
-    monkeypatch.setattr(CurvedSteps, "settle", counted)
-    without = Enumeration().prove(head, change, todo, Budget())
-    assert plain is not None and without is not None and plain.flips is not None and without.flips is not None
-    assert asked and plain.proved.any() and (plain.proved == without.proved).all()
-    assert ((plain.flips.point >= 0) == (without.flips.point >= 0)).all()
-
-
-def test_one_label_of_a_large_head_goes_first_where_there_is_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    head = case(0)[0]
-    change = any_rows(head, 1, True)
-    assert not Enumeration().sure(head, change, 1e6)
-    monkeypatch.setattr(curved, "LARGE", 0)
-    needed = head.n * head.n * head.m * enumeration.CURVED
-    assert Enumeration().sure(head, change, 2.0 * needed) and not Enumeration().sure(head, change, needed)
