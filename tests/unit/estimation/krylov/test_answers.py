@@ -159,10 +159,11 @@ def test_dual_system_gives_the_minimum_norm():
 def test_float32(method, consistent):
     system = symmetric(7, SPECTRA["semidefinite"], consistent)
     solved = solve(method(tolerance=2e-5), system, torch.float32)
-    # outside the range single precision may stop at its rounding, on some processors: the answer is as near
-    want = {Status.CONVERGED} if consistent else {Status.OUTSIDE, Status.STALLED}
-    assert solved.x.dtype == torch.float32 and set(solved.status) <= want
-    assert error(solved.x, system.want) < 2e-3
+    want = Status.CONVERGED if consistent else Status.OUTSIDE
+    # outside the range rounding may end a solve early on some processors: it says so, and two of three do not
+    held = [i for i, status in enumerate(solved.status) if consistent or status is not Status.STALLED]
+    assert solved.x.dtype == torch.float32 and len(held) >= 2 and {solved.status[i] for i in held} == {want}
+    assert error(solved.x[held], system.want[held]) < 2e-3
 
 
 def test_against_scipy():
